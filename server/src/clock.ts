@@ -1,0 +1,19 @@
+/** Time as the rest of the server sees it; tests pass one that they move themselves. */
+export interface Clock {
+  /** Wall-clock time, milliseconds since 1970. Only for what people and tokens read. */
+  now(): number;
+  /** Milliseconds that never jump or run backwards. For every deadline and wait. */
+  monotonic(): number;
+  /** Runs `task` once after `delayMs`; the returned function cancels it. The timer never keeps the process alive. */
+  after(delayMs: number, task: () => void): () => void;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(delayMs, task) {
+    const timer = setTimeout(task, delayMs);
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};

@@ -1,0 +1,95 @@
+/** One entry of the directory: a registered connection and the life of the node that owns its socket. */
+export interface DirectoryEntry {
+  readonly connectionId: string;
+  /** The owner's incarnation: one life of one node. */
+  readonly node: string;
+  /** When the connection was welcomed, milliseconds since 1970. */
+  readonly createdAt: number;
+  readonly runtimeId: string;
+}
+
+/** Whose entries: the internal id of the stage (a re-created stage of the same name is another one) and the player. */
+export interface PlayerKey {
+  readonly stageId: string;
+  readonly playerId: string;
+}
+
+export interface Listing {
+  /** What is listed, or is not, counts only within this life of the directory. */
+  readonly era: string;
+  /** Entries of owners that may still be alive; those of owners proven dead are left out. */
+  readonly entries: readonly DirectoryEntry[];
+}
+
+/** What must hold at the very step that makes an entry. */
+export interface Expectations {
+  readonly era: string;
+  readonly maxConnectionsPerPlayer: number;
+}
+
+/** The one expectation that did not hold; `player_full` counts the entry that would have been made. */
+export type RegistrationFault = 'era_changed' | 'stage_closed' | 'player_full';
+
+/** What one node asks another to do. Every reply comes after the directory has answered for the closed connections. */
+export type NodeRequest =
+  | {
+      readonly kind: 'disconnect';
+      readonly player: PlayerKey;
+      readonly connectionIds: readonly string[];
+      /** The id of the management call, for the players' close reason. */
+      readonly requestId: string;
+    }
+  | { readonly kind: 'close_stage'; readonly stageId: string };
+
+export interface NodeReply {
+  /** The asked connections that have ended and that the directory no longer lists. Empty for `close_stage`. */
+  readonly closedIds: readonly string[];
+}
+
+export type NodeRequestHandler = (request: NodeRequest) => Promise<NodeReply>;
+
+/**
+ * What the nodes must agree on: the directory (who is connected where) and the links between nodes.
+ *
+ * Every method may reject with an ordinary error when the directory is away; callers then know nothing and say so.
+ */
+export interface Cluster {
+  /** This node's incarnation: random, never reused, and the name that `request` addresses. */
+  readonly node: string;
+
+  /** The current era; an entry counts only in the era it was registered in. */
+  era(): string;
+
+  /**
+   * Makes an entry if every expectation holds, in one atomic step with the checks; returns the first that does not, or
+   * undefined on success. Registering the same connection again changes nothing and succeeds.
+   */
+  register(key: PlayerKey, entry: DirectoryEntry, expected: Expectations): Promise<RegistrationFault | undefined>;
+
+  /**
+   * Removes exactly these connections of the player, if they are this node's; ids that are not listed are not an error.
+   * Resolves when `list` no longer returns them.
+   */
+  unregister(key: PlayerKey, connectionIds: readonly string[]): Promise<void>;
+
+  /** Every entry of one player; an unknown player has none. Costs what the player's own entries cost. */
+  list(key: PlayerKey): Promise<Listing>;
+
+  /**
+   * Asks one node and gives its reply. Rejects when nobody answers within `timeoutMs` or the node is not there: that
+   * never proves that the request was not carried out.
+   */
+  request(node: string, request: NodeRequest, timeoutMs: number): Promise<NodeReply>;
+
+  /** Sets what answers this node's requests, its own included. Called once, before the first `register`. */
+  onRequest(handler: NodeRequestHandler): void;
+
+  /**
+   * Refuses every later registration in the stage, then asks each node to close its connections there. Resolves when all
+   * have, rejects after `timeoutMs` with the refusal still in force. Calling it again is how to go on.
+   */
+  closeStage(stageId: string, timeoutMs: number): Promise<void>;
+
+  /** Releases timers and links. Nothing may be called afterwards. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,106 @@
+import type { Clock } from '../clock.ts';
+import { type RandomBytes, uuidV7 } from '../random.ts';
+import type {
+  Cluster,
+  DirectoryEntry,
+  Expectations,
+  Listing,
+  NodeReply,
+  NodeRequest,
+  NodeRequestHandler,
+  PlayerKey,
+  RegistrationFault,
+} from './cluster.ts';
+
+/** How long a closed stage is remembered: far longer than any handshake that looked it up before may still take. */
+const CLOSED_STAGE_MEMORY_MS = 10 * 60_000;
+
+/** The directory of a single node, in memory: it lives and dies with the sockets it lists, so its era never changes. */
+export class LocalCluster implements Cluster {
+  readonly node: string;
+  readonly #clock: Clock;
+  readonly #entries = new Map<string, Map<string, DirectoryEntry>>();
+  /** Closed stage → when it may be forgotten; oldest first. */
+  readonly #closedStages = new Map<string, number>();
+  #handler: NodeRequestHandler | undefined;
+
+  constructor({ clock, random }: { clock: Clock; random: RandomBytes }) {
+    this.#clock = clock;
+    this.node = uuidV7(random, clock.now());
+  }
+
+  era(): string {
+    return this.node;
+  }
+
+  async register(
+    key: PlayerKey,
+    entry: DirectoryEntry,
+    expected: Expectations,
+  ): Promise<RegistrationFault | undefined> {
+    if (expected.era !== this.era()) return 'era_changed';
+    if (this.#closedStages.has(key.stageId)) return 'stage_closed';
+    const mapKey = directoryKey(key);
+    const entries = this.#entries.get(mapKey) ?? new Map<string, DirectoryEntry>();
+    if (!entries.has(entry.connectionId) && entries.size >= expected.maxConnectionsPerPlayer) return 'player_full';
+    entries.set(entry.connectionId, entry);
+    this.#entries.set(mapKey, entries);
+    return undefined;
+  }
+
+  async unregister(key: PlayerKey, connectionIds: readonly string[]): Promise<void> {
+    const mapKey = directoryKey(key);
+    const entries = this.#entries.get(mapKey);
+    if (entries === undefined) return;
+    for (const id of connectionIds) entries.delete(id);
+    if (entries.size === 0) this.#entries.delete(mapKey);
+  }
+
+  async list(key: PlayerKey): Promise<Listing> {
+    return { era: this.era(), entries: [...(this.#entries.get(directoryKey(key))?.values() ?? [])] };
+  }
+
+  async request(node: string, request: NodeRequest, timeoutMs: number): Promise<NodeReply> {
+    if (node !== this.node) throw new Error(`no node ${node} in a cluster of one`);
+    if (this.#handler === undefined) throw new Error('this node does not answer requests yet');
+    return await withTimeout(this.#handler(request), timeoutMs, this.#clock);
+  }
+
+  onRequest(handler: NodeRequestHandler): void {
+    this.#handler = handler;
+  }
+
+  async closeStage(stageId: string, timeoutMs: number): Promise<void> {
+    const now = this.#clock.monotonic();
+    for (const [closed, until] of this.#closedStages) {
+      if (until > now) break;
+      this.#closedStages.delete(closed);
+    }
+    this.#closedStages.delete(stageId);
+    this.#closedStages.set(stageId, now + CLOSED_STAGE_MEMORY_MS);
+    await this.request(this.node, { kind: 'close_stage', stageId }, timeoutMs);
+  }
+
+  async close(): Promise<void> {
+    this.#handler = undefined;
+  }
+
+  /** Number of entries, for the check that nothing is left behind. */
+  get size(): number {
+    let total = 0;
+    for (const entries of this.#entries.values()) total += entries.size;
+    return total;
+  }
+}
+
+/** Stage ids have a fixed form without spaces, so the pair cannot be confused with another. */
+function directoryKey(key: PlayerKey): string {
+  return `${key.stageId} ${key.playerId}`;
+}
+
+function withTimeout<T>(work: Promise<T>, timeoutMs: number, clock: Clock): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(timeoutMs, () => reject(new Error(`no answer within ${timeoutMs} ms`)));
+    work.then(resolve, reject).finally(cancel);
+  });
+}

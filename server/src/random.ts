@@ -1,0 +1,37 @@
+import { randomBytes } from 'node:crypto';
+
+/** A source of `count` unguessable bytes; tests pass a seeded one. */
+export type RandomBytes = (count: number) => Uint8Array;
+
+export const systemRandom: RandomBytes = (count) => randomBytes(count);
+
+const ALPHANUMERIC = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+
+/**
+ * A random string of `length` letters and digits (5.95 bits each), without bias. It never begins with `-`, so command
+ * lines take it as a value.
+ */
+export function randomAlphanumeric(random: RandomBytes, length: number): string {
+  let text = '';
+  while (text.length < length) {
+    for (const byte of random(length - text.length)) {
+      // 248 = 4 * 62: bytes above it would favour the first letters.
+      if (byte < 248) text += ALPHANUMERIC[byte % 62];
+    }
+  }
+  return text;
+}
+
+/**
+ * A UUID of version 7 (RFC 9562, section 5.7), 36 characters: 48 bits of Unix milliseconds, then 74 random bits, so ids
+ * sort roughly by creation and are never reused.
+ */
+export function uuidV7(random: RandomBytes, unixMs: number): string {
+  const bytes = Buffer.alloc(16);
+  bytes.writeUIntBE(unixMs, 0, 6);
+  bytes.set(random(10), 6);
+  bytes[6] = ((bytes[6] as number) & 0x0f) | 0x70;
+  bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
+  const hex = bytes.toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
