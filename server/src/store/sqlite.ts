@@ -54,7 +54,11 @@ export function openSqlite({ file, maxWriteWaitMs = 5_000 }: { file: string; max
     query,
     transaction,
     migrate: () => migrate({ transaction }),
-    close: () => query.destroy(),
+    async close() {
+      await query.destroy();
+      // Kysely closes only what it has used.
+      if (connection.open) connection.close();
+    },
   };
 }
 

@@ -62,7 +62,7 @@ export interface ClientTokenRecord {
  * one when it ends. Reads see every write that finished before, by this process or another.
  *
  * `find…` resolve to undefined when there is none. An `insert` that breaks a uniqueness rejects with a
- * `ServiceError('conflict')` and changes nothing. `update` and `remove` of what is gone change nothing. Every method
+ * `ServiceError('conflict')` and changes nothing. `update` and `remove` of what is gone change nothing. A write
  * rejects with a `ServiceError('internal')` that may be tried again when another process keeps the database busy.
  */
 export interface Store {
