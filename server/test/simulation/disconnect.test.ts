@@ -58,8 +58,9 @@ test('every interleaving of connects, messages, closes, disconnects, deletion an
       },
     ),
     {
-      numRuns: Number(process.env.TEST_HISTORIES ?? 2_000),
-      endOnFailure: process.env.TEST_HISTORIES !== undefined,
+      numRuns: 2_000,
+      // Planted bugs are looked for along fixed histories, so that finding them is no matter of luck.
+      ...(process.env.TEST_SEED === undefined ? {} : { seed: Number(process.env.TEST_SEED), endOnFailure: true }),
       includeErrorInReport: true,
     },
   );
