@@ -7,16 +7,20 @@ export function compileWildcard(pattern: string): (text: string) => boolean {
   return (text) => matches(pattern, text);
 }
 
+const STAR = 0x2a;
+const QUESTION_MARK = 0x3f;
+
 function matches(pattern: string, text: string): boolean {
   let p = 0;
   let t = 0;
   let star = -1;
   let starText = 0;
   while (t < text.length) {
-    if (pattern[p] === '*') {
+    const wanted = pattern.charCodeAt(p); // NaN past the end, which equals nothing
+    if (wanted === STAR) {
       star = p++;
       starText = t;
-    } else if (pattern[p] === '?' || pattern[p] === text[t]) {
+    } else if (wanted === QUESTION_MARK || wanted === text.charCodeAt(t)) {
       p++;
       t++;
     } else if (star !== -1) {
@@ -26,6 +30,6 @@ function matches(pattern: string, text: string): boolean {
       return false;
     }
   }
-  while (pattern[p] === '*') p++;
+  while (pattern.charCodeAt(p) === STAR) p++;
   return p === pattern.length;
 }
