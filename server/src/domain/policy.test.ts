@@ -178,6 +178,11 @@ describe('a policy document', () => {
       '{"Statement":{"Condition":{"Bool":{"a":"b\\"\\\\","a":1}}}}',
       'The document: has "a" twice in one object; JSON would drop the first.',
     ],
+    [
+      'statements twice',
+      '{"Statement":[{"Effect":"Deny"}],"Statement":[]}',
+      'The document: has "Statement" twice in one object',
+    ],
     ['no version', { Statement: [ok] }, 'Version: must be "2012-10-17", got nothing.'],
     ['the old version', doc([ok], { Version: '2008-10-17' }), 'Version: must be "2012-10-17", got "2008-10-17".'],
     [
