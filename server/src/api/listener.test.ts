@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type ClientRequest, createServer, type IncomingMessage, type RequestOptions, request } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { recordedLog } from '../../test/support/domain.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import { createClientAddress } from '../client-address.ts';
+import { systemRandom } from '../random.ts';
+import type { ApiRequest } from './authenticate.ts';
+import { createApiListener } from './listener.ts';
+import type { Pipeline } from './pipeline.ts';
+import { Refusal, refusalReply, successReply } from './reply.ts';
+
+/** A real server in front of a pipeline that answers what it was asked, having read at most ten bytes of body. */
+async function open(t: TestContext, answer?: (request: ApiRequest) => Promise<unknown>) {
+  const clock = new ManualClock();
+  const { log, lines } = recordedLog();
+  const seen: ApiRequest[] = [];
+  const pipeline: Pipeline = async (apiRequest) => {
+    seen.push(apiRequest);
+    try {
+      return successReply('id', answer ? await answer(apiRequest) : (await apiRequest.readBody(10)).toString());
+    } catch (error) {
+      if (error instanceof Refusal) return refusalReply('id', error);
+      throw error;
+    }
+  };
+  const settings = { headersTimeoutMs: 1_000, requestTimeoutMs: 2_000, keepAliveTimeoutMs: 3_000 };
+  const clientAddress = createClientAddress({ trustedProxies: ['127.0.0.1'] });
+  const listener = createApiListener({ pipeline, clientAddress, settings, clock, random: systemRandom, log });
+  const server = createServer();
+  listener.attach(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  const send = (options: RequestOptions): ClientRequest => request({ host: '127.0.0.1', port, ...options });
+  return { server, port, send, listener, clock, lines, seen };
+}
+
+async function answerTo(sent: ClientRequest): Promise<{ response: IncomingMessage; text: string }> {
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk);
+  return { response, text: Buffer.concat(chunks).toString() };
+}
+
+/** Lets a bit of text travel both ways over one connection. */
+async function exchange(port: number, ...parts: string[]): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  for (const part of parts) socket.write(part);
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+test('a request reaches the pipeline as it came over the wire', async (t) => {
+  const { send, seen } = await open(t);
+  const headers = { 'X-Test': ['a', 'b'], 'x-forwarded-for': '198.51.100.9', 'x-forwarded-proto': 'https' };
+  const sent = send({ method: 'POST', path: '/game/%2F//x?a=%20+&a=b?c', headers });
+  sent.end('hello');
+  const { response, text } = await answerTo(sent);
+  assert.deepEqual([response.statusCode, text], [200, '"hello"']);
+  assert.equal(response.headers['x-amzn-requestid'], 'id');
+  const [{ method, rawPath, rawQuery, remoteAddress, isSecure, headers: received } = {} as ApiRequest] = seen;
+  assert.deepEqual([method, rawPath, rawQuery], ['POST', '/game/%2F//x', 'a=%20+&a=b?c']);
+  assert.deepEqual([remoteAddress, isSecure], ['198.51.100.9', true]);
+  assert.deepEqual(received.get('x-test'), ['a', 'b']);
+});
+
+test('the root is a page for people that loads nothing from anywhere', async (t) => {
+  const { send, seen } = await open(t);
+  const sent = send({ path: '/' });
+  sent.end();
+  const { response, text } = await answerTo(sent);
+  assert.equal(response.statusCode, 200);
+  assert.match(text, /Respark is running/);
+  assert.doesNotMatch(text, /https?:|<script|<link|<img/);
+  assert.match(String(response.headers['content-security-policy']), /^default-src 'none'/);
+  assert.equal(response.headers['x-content-type-options'], 'nosniff');
+  assert.match(String(response.headers['x-amzn-requestid']), /^[0-9a-f-]{36}$/);
+  const head = send({ path: '/', method: 'HEAD' });
+  head.end();
+  assert.equal((await answerTo(head)).text, '');
+  assert.equal(seen.length, 0);
+});
+
+test('a body over the limit is refused as soon as that is known, and the client reads why', async (t) => {
+  const { send } = await open(t);
+  const declared = send({ method: 'POST', path: '/x', headers: { 'content-length': 4_000_000 } });
+  declared.on('error', () => {});
+  declared.write('x'.repeat(4_000_000));
+  const { response } = await answerTo(declared);
+  assert.deepEqual([response.statusCode, response.headers.connection], [413, 'close']);
+  const chunked = send({ method: 'POST', path: '/x' });
+  chunked.on('error', () => {});
+  chunked.write('x'.repeat(11));
+  assert.equal((await answerTo(chunked)).response.statusCode, 413);
+});
+
+test('what a refused client still sends is read for a second at most', async (t) => {
+  const { port, clock, listener } = await open(t);
+  const socket = connect(port, '127.0.0.1');
+  t.after(() => socket.destroy());
+  socket.write('POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 11\r\n\r\n');
+  await once(socket, 'data');
+  assert.equal(listener.inFlight, 1);
+  clock.advance(1_000);
+  await once(socket, 'end');
+  socket.end();
+  await listener.drain();
+  assert.equal(clock.pending, 0);
+});
+
+test('a client that waits to be asked for its body is asked only when it is wanted', async (t) => {
+  const { port } = await open(t);
+  const head = 'POST /x HTTP/1.1\r\nhost: x\r\nconnection: close\r\nexpect: 100-continue\r\n';
+  const wanted = await exchange(port, `${head}content-length: 5\r\n\r\n`, 'hello');
+  assert.match(wanted, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK/);
+  assert.equal(wanted.split('100 Continue').length, 2);
+  assert.match(await exchange(port, `${head}content-length: 11\r\n\r\n`), /^HTTP\/1\.1 413 /);
+});
+
+test('a body that does not come in time is refused', async (t) => {
+  const { port, clock, seen } = await open(t, async (apiRequest) => {
+    const body = apiRequest.readBody(10);
+    clock.advance(2_000);
+    return (await body).length;
+  });
+  const socket = connect(port, '127.0.0.1');
+  t.after(() => socket.destroy());
+  socket.write('POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhe');
+  const [reply] = await once(socket, 'data');
+  assert.match(String(reply), /^HTTP\/1\.1 408 .*x-amzn-errortype: RequestTimeoutException/is);
+  assert.equal(seen.length, 1);
+});
+
+test('a client that goes away in the middle leaves nothing behind', async (t) => {
+  let isReading = () => {};
+  const reading = new Promise<void>((resolve) => {
+    isReading = resolve;
+  });
+  const { port, clock, listener, lines } = await open(t, async (apiRequest) => {
+    const body = apiRequest.readBody(10);
+    isReading();
+    return (await body).length;
+  });
+  const socket = connect(port, '127.0.0.1');
+  socket.write('POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhe');
+  await reading;
+  socket.destroy();
+  await listener.drain();
+  assert.deepEqual([listener.inFlight, clock.pending, lines], [0, 0, []]);
+});
+
+test('a connection is kept for the next request', async (t) => {
+  const { port, seen } = await open(t);
+  const get = 'GET /x HTTP/1.1\r\nhost: x\r\n\r\n';
+  const last = 'GET /x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n';
+  const replies = await exchange(port, get, get, last);
+  assert.equal(replies.match(/HTTP\/1\.1 200/g)?.length, 3);
+  assert.equal(seen.length, 3);
+});
+
+test('draining waits for the requests in flight and closes their connections', async (t) => {
+  let finish = () => {};
+  let isStarted = () => {};
+  const started = new Promise<void>((resolve) => {
+    isStarted = resolve;
+  });
+  const held = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const { send, listener } = await open(t, async () => {
+    isStarted();
+    await held;
+    return 'done';
+  });
+  const sent = send({ path: '/x', agent: false, headers: { connection: 'keep-alive' } });
+  sent.end();
+  await started;
+  assert.equal(listener.inFlight, 1);
+  let isDrained = false;
+  const drained = listener.drain().then(() => {
+    isDrained = true;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(isDrained, false);
+  finish();
+  const { response, text } = await answerTo(sent);
+  assert.deepEqual([text, response.headers.connection], ['"done"', 'close']);
+  await drained;
+  assert.equal(listener.inFlight, 0);
+});
+
+test('a pipeline that fails costs its client the connection and nobody else anything', async (t) => {
+  const { send, lines, listener } = await open(t, async () => {
+    throw new Error('impossible');
+  });
+  const sent = send({ path: '/x' });
+  sent.end();
+  await assert.rejects(once(sent, 'response'), /socket hang up/);
+  await listener.drain();
+  assert.deepEqual(
+    lines.map(({ level, msg }) => [level, msg]),
+    [[50, 'request could not be answered']],
+  );
+});
+
+test('the time limits of the settings are those of the server', async (t) => {
+  const { server } = await open(t);
+  assert.deepEqual([server.headersTimeout, server.requestTimeout, server.keepAliveTimeout], [1_000, 2_000, 3_000]);
+});

@@ -1,0 +1,298 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Answer, openApi } from '../../test/support/api.ts';
+import { ROLE } from '../../test/support/domain.ts';
+import { ServiceError } from '../errors.ts';
+import { COMMON_ERRORS, operation } from './operation.ts';
+import { structure } from './shape.ts';
+
+const outcome = ({ status, error }: Answer) => `${status} ${error}`;
+
+const allow = (Action: string | string[], Resource: string | string[] = '*', more: object = {}) => ({
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Action, Resource, ...more }],
+});
+
+const GAME_ARN = 'arn:aws:gamesparks:us-east-1:123456789012:game/Demo';
+const DISCONNECT = '/runtime/game/Demo/stage/Dev/player/p1/disconnect';
+
+/** An operation that throws what it is given. */
+const failing = (error: unknown) =>
+  operation({
+    name: 'GetGame',
+    http: { method: 'GET', path: '/fail' },
+    isIdempotent: false,
+    throttleClass: 'read',
+    input: structure({}),
+    output: structure({}),
+    errors: [...COMMON_ERRORS, 'not_found'],
+    resource: () => [],
+    handler: () => Promise.reject(error),
+  });
+
+test('a signed call is answered in JSON, with a request id of its own', async (t) => {
+  const { call } = await openApi(t);
+  const [first, second] = [await call('GET', '/game'), await call('GET', '/game')];
+  assert.deepEqual([first.status, first.json], [200, { Games: [] }]);
+  assert.equal(first.headers['content-type'], 'application/json');
+  assert.match(first.headers['x-amzn-requestid'] ?? '', /^[0-9a-f-]{36}$/);
+  assert.notEqual(first.headers['x-amzn-requestid'], second.headers['x-amzn-requestid']);
+});
+
+test('an error has its name in a header and its message in the body', async (t) => {
+  const { call } = await openApi(t);
+  const { status, error, json, headers } = await call('GET', '/game/Demo');
+  assert.deepEqual([status, error], [404, 'ResourceNotFoundException']);
+  assert.deepEqual(Object.keys(json), ['Message']);
+  assert.match(headers['x-amzn-requestid'] ?? '', /./);
+});
+
+test('a route that no operation has is refused before the signature is looked at', async (t) => {
+  const { call } = await openApi(t);
+  const unsigned = { headers: { authorization: undefined } };
+  assert.equal(outcome(await call('GET', '/nothing', unsigned)), '404 UnknownOperationException');
+  assert.equal(outcome(await call('GET', '/game/%ff', unsigned)), '400 SerializationException');
+  for (const method of ['PUT', 'HEAD', 'OPTIONS']) {
+    const answer = await call(method, '/game', unsigned);
+    assert.equal(outcome(answer), '405 UnknownOperationException');
+    assert.equal(answer.headers.allow, 'POST, GET');
+  }
+});
+
+test('a bad signature is refused before the rate is looked at', async (t) => {
+  const { call } = await openApi(t, { settings: { readCallsBurst: 1, readCallsPerSecond: 1 } });
+  await call('GET', '/game');
+  assert.equal(outcome(await call('GET', '/game')), '429 ThrottlingException');
+  const forged = await call('GET', '/game', { secretAccessKey: 'guess' });
+  assert.equal(outcome(forged), '403 InvalidSignatureException');
+});
+
+test('a call too many is refused before its input is looked at', async (t) => {
+  const { call } = await openApi(t, { settings: { writeCallsBurst: 1, writeCallsPerSecond: 1 } });
+  assert.equal(outcome(await call('POST', '/game', { body: {} })), '400 ValidationException');
+  assert.equal(outcome(await call('POST', '/game', { body: {} })), '429 ThrottlingException');
+});
+
+test('invalid input is refused before the policies are asked', async (t) => {
+  const { call, addKey } = await openApi(t);
+  addKey('reader', allow('gamesparks:Get*'));
+  const create = (body: object) => call('POST', '/game', { accessKeyId: 'reader', body });
+  assert.equal(outcome(await create({})), '400 ValidationException');
+  assert.equal(outcome(await create({ GameName: 'Demo' })), '403 AccessDeniedException');
+});
+
+test('the policies are asked before the handler looks for anything', async (t) => {
+  const { call, addKey } = await openApi(t);
+  addKey('lister', allow('gamesparks:ListGames'));
+  assert.equal(outcome(await call('GET', '/game/Demo', { accessKeyId: 'lister' })), '403 AccessDeniedException');
+  assert.equal(outcome(await call('GET', '/game/Demo')), '404 ResourceNotFoundException');
+});
+
+test('what needs no body is refused before the body is read', async (t) => {
+  const { call } = await openApi(t);
+  const body = { GameName: 'Demo' };
+  const cases: [object, string][] = [
+    [{ headers: { authorization: undefined } }, '403 MissingAuthenticationTokenException'],
+    [{ headers: { authorization: 'Basic abc' } }, '403 IncompleteSignatureException'],
+    [{ signedAtMs: 0 }, '403 InvalidSignatureException'],
+    [{ accessKeyId: 'nobody' }, '403 UnrecognizedClientException'],
+  ];
+  for (const [options, expected] of cases) {
+    const answer = await call('POST', '/game', { body, ...options });
+    assert.deepEqual([outcome(answer), answer.isBodyRead], [expected, false]);
+  }
+  const forged = await call('POST', '/game', { body, secretAccessKey: 'guess' });
+  assert.deepEqual([outcome(forged), forged.isBodyRead], ['403 InvalidSignatureException', true]);
+});
+
+test('a body over the limit is refused, the limit of the operation coming before the general one', async (t) => {
+  const small = { ...failing(new ServiceError('not_found', 'x')), maxBodyBytes: 3 };
+  const { call } = await openApi(t, { operations: [small], settings: { maxBodyBytes: 10 } });
+  assert.equal(outcome(await call('GET', '/fail', { body: 'abcd' })), '413 RequestEntityTooLargeException');
+  assert.equal(outcome(await call('GET', '/fail', { body: 'abc' })), '404 ResourceNotFoundException');
+});
+
+test('an address that fails too often is refused before anything is computed', async (t) => {
+  const { call, clock } = await openApi(t, { settings: { authFailuresPerMinutePerAddress: 2 } });
+  const fail = (address: string) => call('GET', '/game', { address, secretAccessKey: 'guess' });
+  assert.equal(outcome(await fail('2001:db8::1')), '403 InvalidSignatureException');
+  assert.equal(outcome(await fail('2001:db8::2')), '403 InvalidSignatureException');
+  const refused = await fail('2001:db8::3');
+  assert.deepEqual([outcome(refused), refused.isBodyRead], ['429 ThrottlingException', false]);
+  assert.equal(refused.headers['retry-after'], '30');
+  assert.equal(outcome(await fail('2001:db8:0:1::1')), '403 InvalidSignatureException');
+  clock.advance(30_000);
+  assert.equal((await call('GET', '/game', { address: '2001:db8::1' })).status, 200);
+});
+
+test('calls that are signed well never count as failures', async (t) => {
+  const { call } = await openApi(t, { settings: { authFailuresPerMinutePerAddress: 1 } });
+  for (let turn = 0; turn < 5; turn += 1) {
+    assert.equal((await call('GET', '/game')).status, 200);
+    assert.equal((await call('GET', '/game/Demo')).status, 404);
+  }
+});
+
+test('the rate counts for each key and each class of operations', async (t) => {
+  const one = { readCallsBurst: 1, readCallsPerSecond: 1, disconnectCallsBurst: 1, disconnectCallsPerSecond: 1 };
+  const { call, addKey, clock } = await openApi(t, { settings: one });
+  addKey('second');
+  assert.equal((await call('GET', '/game')).status, 200);
+  const refused = await call('GET', '/game/Demo');
+  assert.deepEqual([outcome(refused), refused.headers['retry-after']], ['429 ThrottlingException', '1']);
+  assert.equal((await call('GET', '/game', { accessKeyId: 'second' })).status, 200);
+  assert.equal((await call('POST', '/game', { body: { GameName: 'Demo' } })).status, 200);
+  assert.equal((await call('POST', DISCONNECT)).status, 404);
+  assert.equal((await call('POST', DISCONNECT)).status, 429);
+  clock.advance(1_000);
+  assert.equal((await call('GET', '/game')).status, 200);
+});
+
+test('a denial says who may not do what to which resource, and why', async (t) => {
+  const { call, addKey } = await openApi(t);
+  addKey('nobody', allow('gamesparks:GetGame'));
+  addKey('denied', {
+    Version: '2012-10-17',
+    Statement: [
+      { Effect: 'Allow', Action: '*', Resource: '*' },
+      { Effect: 'Deny', Action: 'gamesparks:CreateGame', Resource: '*' },
+    ],
+  });
+  const missing = await call('POST', DISCONNECT, { accessKeyId: 'nobody' });
+  assert.equal(
+    missing.message,
+    'User: arn:aws:iam::123456789012:access-key/nobody is not authorized to perform: gamesparks:DisconnectPlayer ' +
+      `on resource: ${GAME_ARN}/stage/Dev/player/p1 because no identity-based policy allows the gamesparks:DisconnectPlayer action`,
+  );
+  const denied = await call('POST', '/game', { accessKeyId: 'denied', body: { GameName: 'Demo' } });
+  assert.equal(
+    denied.message,
+    'User: arn:aws:iam::123456789012:access-key/denied is not authorized to perform: gamesparks:CreateGame ' +
+      'on resource: * with an explicit deny in an identity-based policy',
+  );
+});
+
+test('a policy can hold a key to one stage, to some players, and to tags of the resource or the request', async (t) => {
+  const { call, addKey, games, stages } = await openApi(t);
+  await games.create({ name: 'Demo' }, { principal: 'root' });
+  for (const [name, tags] of [
+    ['Dev', { team: 'a' }],
+    ['Live', { team: 'b' }],
+  ] as const) {
+    await stages.create({ gameName: 'Demo', name, role: ROLE, tags }, { principal: 'root' });
+  }
+  addKey('stage', allow('gamesparks:DisconnectPlayer', `${GAME_ARN}/stage/Dev`));
+  addKey('player', allow('gamesparks:DisconnectPlayer', `${GAME_ARN}/stage/*/player/p*`));
+  addKey('team', allow('gamesparks:*', '*', { Condition: { StringEquals: { 'aws:ResourceTag/team': 'a' } } }));
+  addKey(
+    'tagger',
+    allow('gamesparks:CreateGame', '*', { Condition: { StringEquals: { 'aws:RequestTag/team': 'a' } } }),
+  );
+  addKey('secure', allow('gamesparks:ListGames', '*', { Condition: { Bool: { 'aws:SecureTransport': 'true' } } }));
+  addKey('near', allow('gamesparks:ListGames', '*', { Condition: { IpAddress: { 'aws:SourceIp': '192.0.2.0/24' } } }));
+
+  const status = async (accessKeyId: string, path: string) => (await call('POST', path, { accessKeyId })).status;
+  const disconnect = (stage: string, player: string) => `/runtime/game/Demo/stage/${stage}/player/${player}/disconnect`;
+  assert.equal(await status('stage', disconnect('Dev', 'q1')), 200);
+  assert.equal(await status('stage', disconnect('Live', 'q1')), 403);
+  assert.equal(await status('player', disconnect('Live', 'p1')), 200);
+  assert.equal(await status('player', disconnect('Live', 'q1')), 403);
+  assert.equal(await status('team', disconnect('Dev', 'q1')), 200);
+  assert.equal(await status('team', disconnect('Live', 'q1')), 403);
+  assert.equal(await status('team', disconnect('Unknown', 'q1')), 403);
+
+  const create = (Tags?: object) => call('POST', '/game', { accessKeyId: 'tagger', body: { GameName: 'New', Tags } });
+  assert.equal((await create()).status, 403);
+  assert.equal((await create({ team: 'b' })).status, 403);
+  assert.equal((await create({ team: 'a' })).status, 200);
+  assert.equal((await call('GET', '/game', { accessKeyId: 'secure' })).status, 403);
+  assert.equal((await call('GET', '/game', { accessKeyId: 'secure', isSecure: true })).status, 200);
+  assert.equal((await call('GET', '/game', { accessKeyId: 'near' })).status, 200);
+  assert.equal((await call('GET', '/game', { accessKeyId: 'near', address: '198.51.100.1' })).status, 403);
+});
+
+test('a bug is answered with a fixed message, and its truth is in the log under the request id', async (t) => {
+  const { call, lines } = await openApi(t, { operations: [failing(new TypeError('secret detail'))] });
+  const { status, error, json, headers } = await call('GET', '/fail');
+  assert.deepEqual([status, error], [500, 'InternalServerException']);
+  assert.deepEqual(json, { Message: 'The service encountered an internal error.' });
+  const line = lines.find(({ level }) => level === 50);
+  assert.equal(line?.requestId, headers['x-amzn-requestid']);
+  assert.match(JSON.stringify(line), /secret detail/);
+});
+
+test('an error that the operation does not model is a bug', async (t) => {
+  const { call, lines } = await openApi(t, { operations: [failing(new ServiceError('conflict', 'taken'))] });
+  assert.equal((await call('GET', '/fail')).message, 'The service encountered an internal error.');
+  assert.match(JSON.stringify(lines), /GetGame failed with conflict, which it does not model.*taken/);
+});
+
+test('a failure that may be tried again says so, and when', async (t) => {
+  const away = new ServiceError('internal', 'the directory is away: try again', { retryAfterMs: 1_500 });
+  const { call, lines } = await openApi(t, { operations: [failing(away)] });
+  const answer = await call('GET', '/fail');
+  assert.deepEqual(
+    [outcome(answer), answer.message, answer.headers['retry-after']],
+    ['500 InternalServerException', 'the directory is away: try again', '2'],
+  );
+  assert.deepEqual(
+    lines.map(({ level }) => level),
+    [40, 20],
+  );
+});
+
+test('a store of keys that fails is a failure of the server, not of the caller', async (t) => {
+  const { call, credentials } = await openApi(t);
+  credentials.get = () => {
+    throw new Error('disk');
+  };
+  assert.equal(outcome(await call('GET', '/game')), '500 InternalServerException');
+});
+
+test('a revoked key is refused at the next request', async (t) => {
+  const { call, credentials } = await openApi(t);
+  assert.equal((await call('GET', '/game')).status, 200);
+  credentials.delete('root');
+  assert.equal(outcome(await call('GET', '/game')), '403 UnrecognizedClientException');
+});
+
+test('a request is logged without its signature, its body or its secret', async (t) => {
+  const { call, lines } = await openApi(t);
+  await call('POST', '/game', { body: { GameName: 'Demo', Description: 'private words' } });
+  const [line] = lines;
+  assert.equal(lines.length, 1);
+  assert.deepEqual(
+    [line?.level, line?.msg, line?.operation, line?.accessKeyId, line?.status],
+    [20, 'request answered', 'CreateGame', 'root', 200],
+  );
+  assert.doesNotMatch(JSON.stringify(lines), /private|Signature|"secret"/);
+});
+
+test('a body that is no JSON object in UTF-8 is malformed, where a body is read at all', async (t) => {
+  const { call } = await openApi(t);
+  for (const body of ['{', '[]', 'null', '"x"', '1', Uint8Array.of(0x7b, 0xff, 0x7d), '{}x', '[['.repeat(10_000)]) {
+    assert.equal(outcome(await call('POST', '/game', { body })), '400 SerializationException');
+  }
+  assert.equal(outcome(await call('POST', '/game')), '400 ValidationException');
+  assert.equal((await call('GET', '/game', { body: '{' })).status, 200);
+});
+
+test('members and keys that the model does not have are ignored', async (t) => {
+  const { call } = await openApi(t);
+  const body = '{"GameName": "Demo", "Unknown": {"a": [1]}, "__proto__": {"Description": "x"}, "constructor": 1}';
+  const { status, json } = await call('POST', '/game?MaxResults=zero&toString=1', { body });
+  assert.equal(status, 200);
+  assert.equal((json.Game as { Description: string }).Description, '');
+  assert.equal((await call('GET', '/game?unknown=1&unknown=2')).status, 200);
+});
+
+test('__proto__ is a tag like any other', async (t) => {
+  const { call } = await openApi(t);
+  await call('POST', '/game', { body: '{"GameName": "Demo", "Tags": {"__proto__": "x", "constructor": "y"}}' });
+  const { json } = await call('GET', '/game/Demo');
+  const { Tags } = json.Game as { Tags: object };
+  assert.deepEqual(Object.entries(Tags).sort(), [
+    ['__proto__', 'x'],
+    ['constructor', 'y'],
+  ]);
+});

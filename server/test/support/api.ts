@@ -1,0 +1,127 @@
+import type { TestContext } from 'node:test';
+import type { Credential } from '../../src/api/authenticate.ts';
+import type { Operation, Players, Services } from '../../src/api/operation.ts';
+import { OPERATIONS } from '../../src/api/operations/index.ts';
+import { createPipeline } from '../../src/api/pipeline.ts';
+import { Refusal } from '../../src/api/reply.ts';
+import { collectHeaders, signRequest } from '../../src/api/sigv4.ts';
+import { createArns } from '../../src/domain/arn.ts';
+import { ALLOW_ALL, parsePolicy } from '../../src/domain/policy.ts';
+import { openDomain } from './domain.ts';
+
+export const ADDRESS = '192.0.2.7';
+const HOST = 'localhost:8080';
+
+const SETTINGS = {
+  maxBodyBytes: 65_536,
+  maxClockSkewMs: 300_000,
+  authFailuresPerMinutePerAddress: 60,
+  readCallsPerSecond: 100,
+  readCallsBurst: 10_000,
+  writeCallsPerSecond: 20,
+  writeCallsBurst: 10_000,
+  disconnectCallsPerSecond: 500,
+  disconnectCallsBurst: 10_000,
+};
+
+export interface CallOptions {
+  readonly accessKeyId?: string;
+  readonly secretAccessKey?: string;
+  /** Sent as it is when it is text or bytes, otherwise as JSON. */
+  readonly body?: unknown;
+  readonly address?: string;
+  readonly isSecure?: boolean;
+  readonly signedAtMs?: number;
+  /** Added after signing; undefined takes one away. */
+  readonly headers?: Readonly<Record<string, string | undefined>>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Of an error, as a client reads it. */
+  readonly error: string | undefined;
+  readonly message: string | undefined;
+  readonly json: { readonly [member: string]: unknown };
+  readonly isBodyRead: boolean;
+}
+
+/** The pipeline over a real store, without sockets. The key `root` may do everything; `secret` is every key's secret. */
+export async function openApi(
+  t: TestContext,
+  {
+    settings = {},
+    operations = OPERATIONS,
+    services = {},
+  }: { settings?: Partial<typeof SETTINGS>; operations?: readonly Operation[]; services?: Partial<Services> } = {},
+) {
+  const domain = await openDomain(t, { maxGames: 5, maxStages: 3 });
+  const credentials = new Map<string, Credential>();
+  const addKey = (accessKeyId: string, policy?: object) =>
+    credentials.set(accessKeyId, {
+      accessKeyId,
+      secretAccessKey: 'secret',
+      policies: [policy === undefined ? ALLOW_ALL : parsePolicy(JSON.stringify(policy))],
+    });
+  addKey('root');
+
+  const connected: { connectionId: string; createdAt: number }[] = [];
+  const players: Players = {
+    async connections({ gameName, stageName }) {
+      await domain.stages.get(gameName, stageName);
+      return connected;
+    },
+    async disconnect({ gameName, stageName }) {
+      await domain.stages.get(gameName, stageName);
+      return { successes: connected.splice(0).map(({ connectionId }) => connectionId), failures: [] };
+    },
+  };
+
+  const pipeline = createPipeline({
+    operations,
+    services: { games: domain.games, stages: domain.stages, players, ...services },
+    findCredential: async (accessKeyId) => credentials.get(accessKeyId),
+    arns: createArns({ region: 'us-east-1', accountId: '123456789012' }),
+    clock: domain.clock,
+    random: domain.random,
+    log: domain.log,
+    settings: { ...SETTINGS, ...settings },
+  });
+
+  async function call(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
+    const body = bytesOf(options.body);
+    const url = new URL(`http://${HOST}${path}`);
+    const { accessKeyId = 'root', secretAccessKey = 'secret', signedAtMs = domain.clock.now() } = options;
+    const signature = signRequest({
+      ...{ method, url, body, accessKeyId, secretAccessKey, region: 'eu-central-1', nowMs: signedAtMs },
+    });
+    const headers = Object.entries({ host: HOST, ...signature, ...options.headers }).filter(
+      (header): header is [string, string] => header[1] !== undefined,
+    );
+    let isBodyRead = false;
+    const reply = await pipeline({
+      method,
+      rawPath: path.split('?')[0] ?? '',
+      rawQuery: path.split('?')[1] ?? '',
+      headers: collectHeaders(headers.flat()),
+      remoteAddress: options.address ?? ADDRESS,
+      isSecure: options.isSecure ?? false,
+      async readBody(maxBytes) {
+        isBodyRead = true;
+        if (body.length > maxBytes) throw new Refusal('body_too_large', `at most ${maxBytes} bytes`);
+        return body;
+      },
+    });
+    const json = JSON.parse(reply.body);
+    const error = reply.headers['x-amzn-errortype'];
+    return { status: reply.status, headers: reply.headers, error, message: json.Message, json, isBodyRead };
+  }
+
+  return { ...domain, pipeline, call, addKey, credentials, connected };
+}
+
+function bytesOf(body: unknown): Uint8Array {
+  if (body === undefined) return new Uint8Array();
+  if (body instanceof Uint8Array) return body;
+  return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+}
