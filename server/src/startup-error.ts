@@ -1,0 +1,3 @@
+export class StartupError extends Error {
+  override readonly name = 'StartupError';
+}
