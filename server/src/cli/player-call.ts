@@ -1,0 +1,48 @@
+import { Command } from 'commander';
+import { findEndpoint, getCredentials, ManagementClient } from './management-client.ts';
+import { addSettingOptions, settingsOf } from './options.ts';
+import type { World } from './world.ts';
+
+/** A player as the management API names it. */
+export interface PlayerName {
+  readonly game: string;
+  readonly stage: string;
+  readonly player: string;
+}
+
+/** A command that makes one signed call about one player. */
+export function playerCommand(
+  name: string,
+  world: World,
+  action: (client: ManagementClient, player: PlayerName, isJson: boolean) => Promise<void>,
+): Command {
+  const command = new Command(name)
+    .requiredOption('--game <name>', 'name of the game')
+    .requiredOption('--stage <name>', 'name of the stage')
+    .requiredOption('--player <id>', 'id of the player')
+    .option('--endpoint-url <url>', 'the management API (default: AWS_ENDPOINT_URL, else the local server)')
+    .option('--json', "print the service's reply")
+    .action(async () => {
+      const settings = settingsOf(world, command);
+      const given: Partial<Record<string, string | true>> = command.opts();
+      const main = await world.loadMain();
+      const client = new ManagementClient({
+        endpoint: asText(given.endpointUrl) || (await findEndpoint({ main, settings, env: world.env })),
+        credentials: await getCredentials({ main, settings, env: world.env }),
+        region: settings.region,
+      });
+      const player = { game: asText(given.game), stage: asText(given.stage), player: asText(given.player) };
+      await action(client, player, given.json === true);
+    });
+  return addSettingOptions(command, ['dataDir', 'region']);
+}
+
+/** The path of a player's operation; every part is one segment, whatever it holds. */
+export function playerPath({ game, stage, player }: PlayerName, operation: 'connection' | 'disconnect'): `/${string}` {
+  const [g, s, p] = [game, stage, player].map(encodeURIComponent);
+  return `/runtime/game/${g}/stage/${s}/player/${p}/${operation}`;
+}
+
+function asText(value: string | true | undefined): string {
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,116 @@
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import type { Settings } from '../config.ts';
+import { createLog } from '../log.ts';
+import type { Server } from '../main.ts';
+import { addSettingOptions, settingsOf } from './options.ts';
+import { quoteForShell } from './shell.ts';
+import { formatTable } from './table.ts';
+import { CommandError, type World } from './world.ts';
+
+export function serveCommand(world: World): Command {
+  const command = new Command('serve')
+    .description('Run the server until SIGTERM or Ctrl-C, then drain; a second signal ends it at once.')
+    .option('--demo', 'make a game Demo with a stage Dev, unless it is there, and say what to try')
+    .addHelpText(
+      'after',
+      `
+Example: a server for other machines, behind a proxy that terminates TLS
+  $ respark serve --host 0.0.0.0 --trusted-proxies 10.0.0.0/8 --data-dir /var/lib/respark
+
+Every flag is also a variable, --max-games is RESPARK_MAX_GAMES; secrets are variables only, or files:
+RESPARK_SECRET_KEY, RESPARK_SECRET_KEY_FILE, RESPARK_ROOT_SECRET_ACCESS_KEY, RESPARK_ROOT_SECRET_ACCESS_KEY_FILE.`,
+    )
+    .action(async () => await serve(world, settingsOf(world, command), command.opts().demo === true));
+  return addSettingOptions(command);
+}
+
+async function serve(world: World, settings: Settings, isDemo: boolean): Promise<void> {
+  const log = createLog({ level: settings.logLevel, destination: { write: (line) => void world.stderr.write(line) } });
+  const { startServer } = await world.loadMain();
+  const stop = whenToStop(world);
+  try {
+    const server = await startServer({ settings, log, demo: isDemo });
+    world.stdout.write(banner({ server, settings, showSecret: world.stdout.isTTY === true }));
+    for (const warning of server.warnings) world.stderr.write(`\nWarning: ${warning}\n`);
+    const reason = await stop.reason;
+    if (reason.kind === 'crash') log.error({ err: reason.error }, 'stopping after an error that nobody caught');
+    else
+      world.stderr.write(`${reason.signal}: draining, at most ${settings.drainTimeoutMs} ms; again to stop at once\n`);
+    await server.drain();
+    await server.close();
+    if (reason.kind === 'crash') throw new CommandError('stopped after an error that nobody caught; see the log');
+  } finally {
+    stop.release();
+  }
+}
+
+type StopReason =
+  | { readonly kind: 'signal'; readonly signal: 'SIGINT' | 'SIGTERM' }
+  | { readonly kind: 'crash'; readonly error: unknown };
+
+/** The first signal or uncaught error is the reason to stop; any later signal ends the process by itself. */
+function whenToStop(world: World): { reason: Promise<StopReason>; release: () => void } {
+  const releases: (() => void)[] = [];
+  const reason = new Promise<StopReason>((settle) => {
+    let isStopping = false;
+    const stopFor = (why: StopReason) => {
+      if (isStopping && why.kind === 'signal') world.exit(why.signal === 'SIGINT' ? 130 : 143);
+      isStopping = true;
+      settle(why);
+    };
+    releases.push(world.onSignal((signal) => stopFor({ kind: 'signal', signal })));
+    releases.push(world.onCrash((error) => stopFor({ kind: 'crash', error })));
+  });
+  return {
+    reason,
+    release() {
+      for (const release of releases) release();
+    },
+  };
+}
+
+function banner({ server, settings, showSecret }: { server: Server; settings: Settings; showSecret: boolean }): string {
+  const { root, demo } = server;
+  const secret =
+    showSecret && root.isNew && root.secretAccessKey !== undefined
+      ? `${root.secretAccessKey} (also in ${root.credentialsFile})`
+      : `in ${root.credentialsFile}`;
+  const facts = [
+    ['  Management API', server.url],
+    ['  Players', server.playerUrl],
+    ['  Data directory', resolve(settings.dataDir)],
+    ['  Root access key', root.accessKeyId],
+    ['  Its secret', secret],
+    ...(demo === undefined
+      ? []
+      : [['  Demo', `game ${demo.gameName}, stage ${demo.stageName}, game key ${demo.gameKey}`]]),
+  ];
+  return `\nRespark is serving.\n\n${formatTable(facts)}${demo === undefined ? '' : suggestions({ server, settings, demo })}`;
+}
+
+function suggestions({
+  server,
+  settings,
+  demo,
+}: {
+  server: Server;
+  settings: Settings;
+  demo: NonNullable<Server['demo']>;
+}): string {
+  // Other terminals know the default only.
+  const dataDir =
+    settings.sources.dataDir === 'default' ? '' : ` --data-dir ${quoteForShell(resolve(settings.dataDir))}`;
+  const player = `--game-name ${demo.gameName} --stage-name ${demo.stageName} --player-id ${demo.playerId}`;
+  return `
+A player joins, in a second terminal:
+
+  npx respark connect${dataDir}
+
+An AWS client disconnects it, in a third:
+
+  eval "$(npx respark env${dataDir})"
+  aws gamesparks disconnect-player ${player} --endpoint-url ${server.url}
+
+`;
+}
