@@ -1,0 +1,242 @@
+import {
+  ALGORITHM,
+  invalid,
+  type KeyScope,
+  type ParsedAuthorization,
+  parseQuery,
+  type Refusal,
+  type RequestHeaders,
+  type RequestLine,
+  SERVICE,
+  shown,
+  TERMINATOR,
+  toBasicIso,
+} from './sigv4.ts';
+
+/** Headers that a request may carry once only, because two readers could pick different ones. */
+const SINGLE_HEADERS = ['authorization', 'host', 'x-amz-date', 'date', 'x-amz-content-sha256'];
+
+/** Query parameters of presigned URLs, in lower case. */
+const PRESIGNED_PARAMETERS = ['x-amz-algorithm', 'x-amz-credential', 'x-amz-signature'];
+
+/**
+ * Everything that can be refused without the body and without knowing the caller. Accepts the Authorization header
+ * only, for any region, no further than `clockSkewMs` from `nowMs` (milliseconds since 1970).
+ */
+export function parseAuthorization(
+  request: Omit<RequestLine, 'method'> & { nowMs: number; clockSkewMs: number },
+): ParsedAuthorization | Refusal {
+  const refusal = refuseUnsupported(request);
+  if (refusal !== undefined) return refusal;
+  const parameters = parseParameters(request.headers);
+  if ('name' in parameters) return parameters;
+  const scope = parseCredential(parameters.credential);
+  if ('name' in scope) return scope;
+  const timestamp = parseTimestamp(request.headers);
+  if (typeof timestamp !== 'string') return timestamp;
+  const signedHeaders = parameters.signedHeaders.split(';');
+  return (
+    refuseDate({ timestamp, date: scope.date, nowMs: request.nowMs, clockSkewMs: request.clockSkewMs }) ??
+    refuseSignedHeaders(request.headers, signedHeaders) ?? {
+      ...scope,
+      timestamp,
+      signedHeaders,
+      signature: parameters.signature,
+    }
+  );
+}
+
+function refuseUnsupported({ headers, rawPath, rawQuery }: Omit<RequestLine, 'method'>): Refusal | undefined {
+  const repeated = SINGLE_HEADERS.find((name) => (headers.get(name)?.length ?? 0) > 1);
+  if (repeated !== undefined) return incomplete(`The header ${repeated} is there more than once. Send it once.`);
+  const query = parseQuery(rawQuery);
+  if (query === undefined) {
+    // Not echoed: it may hold a token or a signature.
+    return invalid('The query is not percent-encoded UTF-8, so it cannot be verified. Encode it.');
+  }
+  const names = query.map(([name]) => name.toLowerCase());
+  if (headers.has('x-amz-security-token') || names.includes('x-amz-security-token')) {
+    return {
+      name: 'UnrecognizedClientException',
+      message:
+        'The security token included in the request is invalid: this server has no session tokens. Unset AWS_SESSION_TOKEN and sign with an access key alone.',
+    };
+  }
+  const presigned = PRESIGNED_PARAMETERS.find((name) => names.includes(name));
+  if (presigned !== undefined) {
+    return incomplete(
+      `The query has the parameter ${presigned}, but presigned URLs are not supported. Sign in the Authorization header instead.`,
+    );
+  }
+  return refusePath(rawPath) ?? refuseContentHash(headers.get('x-amz-content-sha256')?.[0]);
+}
+
+/** Signers resolve such segments before they sign and routers do not, so one signature would fit two resources. */
+function refusePath(rawPath: string): Refusal | undefined {
+  const inner = rawPath.replace(/^\/|\/$/g, '').split('/');
+  const isPlain =
+    /^\/[\x21-\x7e]*$/.test(rawPath) && (rawPath === '/' || !inner.some((part) => /^\.{0,2}$/.test(part)));
+  if (isPlain) return undefined;
+  return invalid(
+    `The path ${shown(rawPath)} cannot be verified. It must begin with '/', be percent-encoded, and have no empty, '.' or '..' segment.`,
+  );
+}
+
+function refuseContentHash(value: string | undefined): Refusal | undefined {
+  if (value === undefined || /^[0-9a-f]{64}$/.test(value)) return undefined;
+  return invalid(
+    `The header x-amz-content-sha256 is ${shown(value)}, but unsigned and streamed payloads are not supported. Send the SHA-256 of the body as 64 lower-case hexadecimal digits, or leave the header out.`,
+  );
+}
+
+interface Parameters {
+  credential: string;
+  signedHeaders: string;
+  signature: string;
+}
+
+/** Reads `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…`, the three in any order. */
+function parseParameters(headers: RequestHeaders): Parameters | Refusal {
+  const header = headers.get('authorization')?.[0]?.trim();
+  if (header === undefined || header === '') {
+    return {
+      name: 'MissingAuthenticationTokenException',
+      message: `Missing Authentication Token: the request has no Authorization header. Sign it with Signature Version 4 for the service '${SERVICE}'.`,
+    };
+  }
+  const [, scheme = '', rest = ''] = /^(\S*)\s*(.*)$/s.exec(header) ?? [];
+  if (scheme !== ALGORITHM) {
+    // Only the names of known schemes are echoed: in a malformed header the first word may be the credential itself.
+    const got = scheme === 'AWS4-ECDSA-P256-SHA256' ? `${scheme} (SigV4A)` : 'another scheme';
+    return incomplete(`Authorization header requires the algorithm ${ALGORITHM}, got ${got}.`);
+  }
+  const found = new Map<string, string>();
+  for (const part of rest.split(',')) {
+    const [, name, value] = /^\s*(Credential|SignedHeaders|Signature)=(\S+)\s*$/.exec(part) ?? [];
+    if (name === undefined || value === undefined || found.has(name)) {
+      return incomplete(
+        `Authorization header must be '${ALGORITHM} Credential=…, SignedHeaders=…, Signature=…', each once and without spaces inside; its part ${found.size + 1} is not. Check the access key id for spaces or line ends.`,
+      );
+    }
+    found.set(name, value);
+  }
+  return requireParameters(found);
+}
+
+function requireParameters(found: ReadonlyMap<string, string>): Parameters | Refusal {
+  const missing = ['Credential', 'Signature', 'SignedHeaders'].filter((name) => !found.has(name));
+  if (missing.length > 0) {
+    const sentences = missing.map((name) => `Authorization header requires '${name}' parameter.`);
+    return incomplete(`${sentences.join(' ')} Authorization has only ${[...found.keys()].join(', ')}.`);
+  }
+  const signature = found.get('Signature') as string;
+  if (!/^[0-9a-f]{64}$/.test(signature)) {
+    return incomplete(
+      `Authorization header requires 'Signature' to be 64 lower-case hexadecimal digits, got ${signature.length} characters.`,
+    );
+  }
+  return {
+    credential: found.get('Credential') as string,
+    signedHeaders: found.get('SignedHeaders') as string,
+    signature,
+  };
+}
+
+function parseCredential(credential: string): KeyScope | Refusal {
+  const parts = credential.split('/');
+  const [accessKeyId = '', date = '', region = '', service = '', terminator = ''] = parts;
+  if (parts.length !== 5 || !/^[\w-]{1,128}$/.test(accessKeyId)) {
+    return incomplete(
+      `Credential must have exactly 5 parts, ACCESSKEYID/YYYYMMDD/REGION/${SERVICE}/${TERMINATOR}, the first of letters and digits; got ${parts.length}. Check that the access key id is not the secret.`,
+    );
+  }
+  if (!/^[a-z0-9-]{1,64}$/.test(region)) {
+    return invalid(`Credential should be scoped to a valid Region, got ${shown(region)}. Set AWS_REGION.`);
+  }
+  if (service !== SERVICE) {
+    return invalid(`Credential should be scoped to correct service: '${SERVICE}', got ${shown(service)}.`);
+  }
+  if (terminator !== TERMINATOR) {
+    return invalid(`Credential should be scoped with a valid terminator: '${TERMINATOR}', got ${shown(terminator)}.`);
+  }
+  return { accessKeyId, date, region };
+}
+
+/** X-Amz-Date wins over Date, as in every AWS service; Date may also have HTTP's own form. */
+function parseTimestamp(headers: RequestHeaders): string | Refusal {
+  const value = headers.get('x-amz-date')?.[0] ?? headers.get('date')?.[0];
+  if (value === undefined) {
+    return incomplete("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.");
+  }
+  const httpMs = headers.has('x-amz-date') ? Number.NaN : Date.parse(value);
+  if (!Number.isNaN(httpMs) && new Date(httpMs).toUTCString() === value) return toBasicIso(httpMs);
+  const ms = fromBasicIso(value);
+  if (!Number.isNaN(ms) && toBasicIso(ms) === value) return value;
+  return incomplete(`Date must be in ISO-8601 'basic format', YYYYMMDDTHHMMSSZ. Got ${shown(value)}.`);
+}
+
+function refuseDate({
+  timestamp,
+  date,
+  nowMs,
+  clockSkewMs,
+}: {
+  timestamp: string;
+  date: string;
+  nowMs: number;
+  clockSkewMs: number;
+}): Refusal | undefined {
+  if (date !== timestamp.slice(0, 8)) {
+    return invalid(
+      `Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: ${shown(date)} != '${timestamp.slice(0, 8)}', from '${timestamp}'.`,
+    );
+  }
+  const [now, earliest, latest] = [nowMs, nowMs - clockSkewMs, nowMs + clockSkewMs].map(toBasicIso);
+  const minutes = clockSkewMs / 60_000;
+  const signedMs = fromBasicIso(timestamp);
+  if (signedMs < nowMs - clockSkewMs) {
+    return invalid(
+      `Signature expired: ${timestamp} is now earlier than ${earliest} (${now} - ${minutes} min.). Check the client's clock.`,
+    );
+  }
+  if (signedMs > nowMs + clockSkewMs) {
+    return invalid(
+      `Signature not yet current: ${timestamp} is still later than ${latest} (${now} + ${minutes} min.). Check the client's clock.`,
+    );
+  }
+  return undefined;
+}
+
+/** `x-amz-*` headers carry meaning for AWS protocols, so one that was added on the way must not count. */
+function refuseSignedHeaders(headers: RequestHeaders, signedHeaders: readonly string[]): Refusal | undefined {
+  const isCanonical = signedHeaders.every(
+    (name, i) => /^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name) && (i === 0 || (signedHeaders[i - 1] as string) < name),
+  );
+  if (!isCanonical) {
+    return incomplete(
+      `SignedHeaders must be lower-case header names, each once, sorted and separated by ';', got ${shown(signedHeaders.join(';'))}.`,
+    );
+  }
+  const absent = signedHeaders.filter((name) => !headers.has(name));
+  if (absent.length > 0) {
+    return invalid(
+      `SignedHeaders has ${shown(absent.join(';'))}, but the request does not. Check that no proxy removes headers.`,
+    );
+  }
+  const isSigned = new Set(signedHeaders);
+  const mustBeSigned = (name: string) => name === 'host' || name.startsWith('x-amz-');
+  const unsigned = ['host', ...headers.keys()].filter((name) => mustBeSigned(name) && !isSigned.has(name));
+  if (unsigned.length === 0) return undefined;
+  return invalid(
+    `There were headers present in the request which were not signed: ${shown([...new Set(unsigned)].join(';'))}. 'host' and every 'x-amz-…' header must be in SignedHeaders.`,
+  );
+}
+
+function incomplete(message: string): Refusal {
+  return { name: 'IncompleteSignatureException', message };
+}
+
+/** NaN when `text` has not the form YYYYMMDDTHHMMSSZ or is no moment. */
+function fromBasicIso(text: string): number {
+  return Date.parse(text.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'));
+}
