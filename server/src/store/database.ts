@@ -1,0 +1,35 @@
+import type { Kysely } from 'kysely';
+import type { Schema } from './schema.ts';
+
+/** Typed queries, either each on its own or all within one transaction. */
+export type Query = Kysely<Schema>;
+
+/** What the queries run on. One typed code path; a driver differs only in what it promises here. */
+export interface Database {
+  readonly capabilities: {
+    /** Whether nodes on several machines may use this database at once. */
+    readonly isShared: boolean;
+  };
+
+  /**
+   * Reads outside a transaction; they see every write that was committed before, by this process or another. Not to be
+   * used by the work of a transaction: the wait for each other would never end.
+   */
+  readonly query: Query;
+
+  /**
+   * Runs `work` once, alone among all writers. Resolves with its result when everything it wrote is on disk; rejects with
+   * its rejection, and nothing written. Rejects with a retryable `ServiceError('internal')`, without calling `work`, when
+   * another process does not let go of the database in time.
+   */
+  transaction<T>(work: (query: Query) => Promise<T>): Promise<T>;
+
+  /**
+   * Brings the schema up to this program's version; several processes may try at once. Throws a `StartupError` when the
+   * database is newer than the program.
+   */
+  migrate(): Promise<void>;
+
+  /** Waits for the running transaction, then releases the database. Later calls reject. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { sql } from 'kysely';
+import Libsql from 'libsql';
+import { ServiceError } from '../errors.ts';
+import { StartupError } from '../startup-error.ts';
+import { createStore } from './sql-store.ts';
+import { openSqlite } from './sqlite.ts';
+import { sampleGame, testStore } from './store.contract.ts';
+
+function temporaryFile(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'respark-store-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  return join(directory, 'respark.db');
+}
+
+async function open(t: TestContext, file: string, options: { maxWriteWaitMs?: number } = {}) {
+  const database = openSqlite({ file, ...options });
+  t.after(() => database.close());
+  await database.migrate();
+  return { database, store: createStore(database) };
+}
+
+describe('the store in SQLite', () => {
+  testStore(async (t) => (await open(t, temporaryFile(t))).store);
+});
+
+test('every file of the database is readable by its owner only, whatever the umask', async (t) => {
+  const file = temporaryFile(t);
+  const umask = process.umask(0);
+  t.after(() => process.umask(umask));
+  const { store } = await open(t, file);
+  await store.games.insert(sampleGame('Zoo'));
+  const modes = readdirSync(join(file, '..')).map((name) => {
+    const { mode } = statSync(join(file, '..', name));
+    return `${name} ${(mode & 0o777).toString(8)}`;
+  });
+  assert.deepEqual(modes.sort(), ['respark.db 600', 'respark.db-shm 600', 'respark.db-wal 600']);
+});
+
+test('commits are synchronised in full, in WAL mode', async (t) => {
+  const { database } = await open(t, temporaryFile(t));
+  const pragmas = await sql`select journal_mode, synchronous from pragma_journal_mode, pragma_synchronous`.execute(
+    database.query,
+  );
+  assert.deepEqual(pragmas.rows, [{ journal_mode: 'wal', synchronous: 2 }]);
+});
+
+test('a database that cannot keep its promises, or is none, is refused with one line', (t) => {
+  assert.throws(() => openSqlite({ file: ':memory:/x' }), StartupError);
+  const file = temporaryFile(t);
+  writeFileSync(file, 'this is no database '.repeat(100));
+  assert.throws(() => openSqlite({ file }), {
+    name: 'StartupError',
+    message: `cannot use the database ${file}: file is not a database`,
+  });
+});
+
+test('a database of a newer program is refused and left alone', async (t) => {
+  const file = temporaryFile(t);
+  const { database } = await open(t, file);
+  await database.query.insertInto('schema_version').values({ version: 99 }).execute();
+  const again = openSqlite({ file });
+  t.after(() => again.close());
+  await assert.rejects(again.migrate(), (error: Error) => {
+    assert.ok(error instanceof StartupError);
+    assert.match(error.message, /^the database has schema version 99, and this program knows versions up to \d+: /);
+    return true;
+  });
+});
+
+test('several processes may migrate an empty database at once', async (t) => {
+  const file = temporaryFile(t);
+  const [a, b] = await Promise.all([open(t, file), open(t, file), open(t, file)]);
+  await a.store.games.insert(sampleGame('Zoo'));
+  assert.equal((await b.store.games.find('Zoo'))?.name, 'Zoo');
+});
+
+test('a write waits for another process, while reads go on', async (t) => {
+  const file = temporaryFile(t);
+  const { store } = await open(t, file);
+  await store.meta.set('fact', 'before');
+  const other = new Libsql(file);
+  t.after(() => other.close());
+  other.exec('BEGIN IMMEDIATE');
+  const write = store.meta.set('fact', 'after');
+  assert.equal(await store.meta.get('fact'), 'before');
+  other.exec('COMMIT');
+  await write;
+  assert.equal(await store.meta.get('fact'), 'after');
+});
+
+test('a write that waited too long may be tried again, and has not run', async (t) => {
+  const file = temporaryFile(t);
+  const { store } = await open(t, file, { maxWriteWaitMs: 50 });
+  const other = new Libsql(file);
+  t.after(() => other.close());
+  other.exec('BEGIN IMMEDIATE');
+  let isRun = false;
+  const refused = store.transaction(async () => {
+    isRun = true;
+  });
+  await assert.rejects(refused, (error) => {
+    assert.ok(error instanceof ServiceError && error.code === 'internal' && error.retryAfterMs !== undefined);
+    return true;
+  });
+  assert.equal(isRun, false);
+  other.exec('COMMIT');
+  await store.meta.set('fact', 'after');
+});
+
+test('closing waits for the running transaction, and then everything rejects', async (t) => {
+  const file = temporaryFile(t);
+  const { database, store } = await open(t, file);
+  const write = store.transaction(async ({ games }) => {
+    await new Promise(setImmediate);
+    await games.insert(sampleGame('Zoo'));
+  });
+  await database.close();
+  await write;
+  await assert.rejects(store.games.count());
+  const { store: reopened } = await open(t, file);
+  assert.equal(await reopened.games.count(), 1);
+});

@@ -1,0 +1,157 @@
+import { closeSync, openSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  Kysely,
+  SqliteAdapter,
+  type SqliteDatabase,
+  SqliteDriver,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  type SqliteStatement,
+} from 'kysely';
+import Libsql from 'libsql';
+import { ServiceError } from '../errors.ts';
+import { StartupError } from '../startup-error.ts';
+import type { Database, Query } from './database.ts';
+import { migrate } from './migrations/migrate.ts';
+import type { Schema } from './schema.ts';
+
+/** Another process is most likely done within this; SQLite's own wait blocks the whole process, so it is short. */
+const BLOCKING_WAIT_MS = 20;
+/** Then reads and everything else go on for this long before the next try. */
+const RETRY_PAUSE_MS = 25;
+const MAX_OPEN_WAIT_MS = 5_000;
+/** Our queries are a few dozen fixed texts; more means that a text is built from values. */
+const MAX_PREPARED_STATEMENTS = 200;
+
+/**
+ * Opens the SQLite database in `file`, which is made, readable by its owner only, when it is missing. Every commit is on
+ * disk when it resolves (WAL with full synchronisation). Other processes may use the same file on the same machine; a
+ * transaction waits for theirs at most about `maxWriteWaitMs`.
+ */
+export function openSqlite({ file, maxWriteWaitMs = 5_000 }: { file: string; maxWriteWaitMs?: number }): Database {
+  const connection = connect(file);
+  const query = new Kysely<Schema>({ dialect: createDialect(connection) });
+
+  async function transaction<T>(work: (query: Query) => Promise<T>): Promise<T> {
+    for (let waitedMs = 0; waitedMs <= maxWriteWaitMs; waitedMs += BLOCKING_WAIT_MS + RETRY_PAUSE_MS) {
+      try {
+        return await query.transaction().execute(work);
+      } catch (error) {
+        if (!(error instanceof WriterBusy)) throw error;
+      }
+      // Unlike the clock's, this timer keeps the process alive: a command must not end silently while it waits.
+      await setTimeout(RETRY_PAUSE_MS);
+    }
+    throw new ServiceError('internal', 'another process keeps the database busy: try again', { retryAfterMs: 1_000 });
+  }
+
+  return {
+    capabilities: { isShared: false },
+    query,
+    transaction,
+    migrate: () => migrate({ transaction }),
+    async close() {
+      await query.destroy();
+      // Kysely closes only what it has used.
+      if (connection.open) connection.close();
+    },
+  };
+}
+
+function connect(file: string): Libsql.Database {
+  let connection: Libsql.Database | undefined;
+  try {
+    // SQLite would make the file with the process's umask; its -wal and -shm files take the mode of the file itself.
+    closeSync(openSync(file, 'a', 0o600));
+    connection = new Libsql(file);
+    connection.exec(`PRAGMA busy_timeout = ${MAX_OPEN_WAIT_MS}; PRAGMA journal_mode = WAL`);
+    connection.exec(`PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON`);
+    assertPragma(connection, 'journal_mode', 'wal');
+    assertPragma(connection, 'synchronous', 2);
+    assertPragma(connection, 'foreign_keys', 1);
+    connection.exec(`PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
+    return connection;
+  } catch (error) {
+    connection?.close();
+    throw new StartupError(`cannot use the database ${file}: ${error instanceof Error ? error.message : error}`, {
+      cause: error,
+    });
+  }
+}
+
+/** SQLite ignores a pragma that it cannot honour (WAL on a network file system), so what is promised is read back. */
+function assertPragma(connection: Libsql.Database, name: string, expected: unknown): void {
+  const actual = connection.prepare(`SELECT ${name} AS value FROM pragma_${name}`).all()[0] as { value: unknown };
+  if (actual.value !== expected) throw new Error(`PRAGMA ${name} must be ${expected}, got ${actual.value}`);
+}
+
+/** The write lock is another process's. */
+class WriterBusy extends Error {
+  override readonly name = 'WriterBusy';
+}
+
+function createDialect(connection: Libsql.Database): Dialect {
+  return {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => new ImmediateDriver(connection),
+    createIntrospector: (query) => new SqliteIntrospector(query),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  };
+}
+
+/** One connection, used by one query or transaction at a time, in the order of asking. */
+class ImmediateDriver extends SqliteDriver {
+  readonly #connection: Libsql.Database;
+
+  constructor(connection: Libsql.Database) {
+    super({ database: withPreparedStatements(connection) });
+    this.#connection = connection;
+  }
+
+  /** Takes the write lock first: a transaction that read before it could not wait for another writer, only fail. */
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    try {
+      await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+    } catch (error) {
+      if (error instanceof Libsql.SqliteError && error.code.startsWith('SQLITE_BUSY')) {
+        throw new WriterBusy('the write lock is taken', { cause: error });
+      }
+      throw error;
+    }
+  }
+
+  /** A full disk or a failed write has ended the transaction already; saying so again would hide the reason. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#connection.inTransaction) await super.rollbackTransaction(connection);
+  }
+
+  override async destroy(): Promise<void> {
+    await this.acquireConnection();
+    await super.destroy();
+    await this.releaseConnection();
+  }
+}
+
+function withPreparedStatements(connection: Libsql.Database): SqliteDatabase {
+  const statements = new Map<string, SqliteStatement>();
+  return {
+    prepare(text) {
+      const known = statements.get(text);
+      if (known !== undefined) return known;
+      const statement = connection.prepare<[readonly unknown[]]>(text);
+      if (statements.size >= MAX_PREPARED_STATEMENTS) statements.clear();
+      statements.set(text, statement);
+      return statement;
+    },
+    close() {
+      statements.clear();
+      // The binding lets go of the file when its statements are collected; until then the file alone is complete.
+      connection.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      connection.close();
+    },
+  };
+}

@@ -1,0 +1,380 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { ServiceError } from '../errors.ts';
+import type { AccessKeyRecord, GameRecord, NewStage, Store } from './store.ts';
+
+export type OpenStore = (t: TestContext) => Promise<Store>;
+
+/** Holds one implementation to every promise of `Store`; `open` gives an empty one that the test's end closes. */
+export function testStore(open: OpenStore): void {
+  testGames(open);
+  testStages(open);
+  testAccessKeys(open);
+  testClientTokensAndMeta(open);
+  testTransactions(open);
+}
+
+export function sampleGame(name: string, change: Partial<GameRecord> = {}): GameRecord {
+  return {
+    id: `id of ${name}`,
+    name,
+    description: 'a game',
+    state: 'ACTIVE',
+    isTerminationProtected: false,
+    tags: {},
+    createdAt: 1_700_000_000_001,
+    updatedAt: 1_700_000_000_002,
+    ...change,
+  };
+}
+
+export function sampleStage(game: GameRecord, name: string, change: Partial<NewStage> = {}): NewStage {
+  return {
+    id: `id of ${game.name}/${name}`,
+    gameId: game.id,
+    name,
+    description: 'a stage',
+    role: 'arn:aws:iam::123456789012:role/Example',
+    gameKey: `key of ${game.name}/${name}`,
+    logGroup: `/respark/${game.name}/${name}`,
+    state: 'ACTIVE',
+    tags: {},
+    createdAt: 1_700_000_000_003,
+    updatedAt: 1_700_000_000_004,
+    ...change,
+  };
+}
+
+function sampleKey(id: string, change: Partial<AccessKeyRecord> = {}): AccessKeyRecord {
+  return {
+    id,
+    description: 'a key',
+    sealedSecret: Buffer.from([0, 1, 2, 0xff]),
+    policy: '{"Version":"2012-10-17"}',
+    isRoot: false,
+    createdAt: 1_700_000_000_005,
+    revokedAt: undefined,
+    ...change,
+  };
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof ServiceError && error.code === 'conflict';
+}
+
+function testGames(open: OpenStore): void {
+  test('a game is found by its name as it was inserted', async (t) => {
+    const { games } = await open(t);
+    const game = sampleGame('Zoo', {
+      description: 'ünï "quoted"',
+      isTerminationProtected: true,
+      tags: { a: 'b', c: '' },
+    });
+    await games.insert(game);
+    assert.deepEqual(await games.find('Zoo'), game);
+    assert.equal(await games.find('zoo'), undefined);
+    assert.equal(await games.find(game.id), undefined);
+  });
+
+  test('games are listed in pages in order of name', async (t) => {
+    const { games } = await open(t);
+    for (const name of ['b', 'B', 'a_', 'a', 'a-']) await games.insert(sampleGame(name));
+    const names = async (page: { after?: string; limit: number }) => (await games.list(page)).map(({ name }) => name);
+    assert.deepEqual(await names({ limit: 10 }), ['B', 'a', 'a-', 'a_', 'b']);
+    assert.deepEqual(await names({ limit: 2 }), ['B', 'a']);
+    assert.deepEqual(await names({ after: 'a', limit: 2 }), ['a-', 'a_']);
+    assert.deepEqual(await names({ after: 'a+', limit: 1 }), ['a-']);
+    assert.deepEqual(await names({ after: 'b', limit: 2 }), []);
+    assert.equal(await games.count(), 5);
+  });
+
+  test('a second game of the same name or id is a conflict and changes nothing', async (t) => {
+    const { games } = await open(t);
+    const game = sampleGame('Zoo', { state: 'DELETING' });
+    await games.insert(game);
+    await assert.rejects(games.insert(sampleGame('Zoo', { id: 'other' })), isConflict);
+    await assert.rejects(games.insert(sampleGame('Other', { id: game.id })), isConflict);
+    assert.deepEqual(await games.list({ limit: 10 }), [game]);
+  });
+
+  test('an update changes what it names and nothing else', async (t) => {
+    const { games } = await open(t);
+    const game = sampleGame('Zoo', { tags: { a: 'b' } });
+    const other = sampleGame('Other');
+    await games.insert(game);
+    await games.insert(other);
+    await games.update(game.id, { description: '', updatedAt: 7 });
+    assert.deepEqual(await games.find('Zoo'), { ...game, description: '', updatedAt: 7 });
+    await games.update(game.id, { state: 'DELETING', updatedAt: 8 });
+    assert.deepEqual(await games.find('Zoo'), { ...game, description: '', state: 'DELETING', updatedAt: 8 });
+    await games.update('unknown', { description: 'x', updatedAt: 9 });
+    assert.deepEqual(await games.find('Other'), other);
+  });
+
+  test('a removed game takes its stages with it and frees its name', async (t) => {
+    const { games, stages } = await open(t);
+    const game = sampleGame('Zoo');
+    const other = sampleGame('Other');
+    await games.insert(game);
+    await games.insert(other);
+    await stages.insert(sampleStage(game, 'Dev'));
+    await stages.insert(sampleStage(other, 'Dev'));
+    await games.remove(game.id);
+    await games.remove(game.id);
+    assert.equal(await games.find('Zoo'), undefined);
+    assert.equal(await stages.findById(sampleStage(game, 'Dev').id), undefined);
+    assert.equal(await stages.count(other.id), 1);
+    await games.insert(sampleGame('Zoo', { id: 'another' }));
+    assert.equal(await stages.find('Zoo', 'Dev'), undefined);
+  });
+}
+
+function testStages(open: OpenStore): void {
+  test('a stage is found by name, id and game key, together with its game', async (t) => {
+    const { games, stages } = await open(t);
+    const game = sampleGame('Zoo');
+    const stage = sampleStage(game, 'Dev', { tags: { x: 'y' } });
+    await games.insert(game);
+    await stages.insert(stage);
+    const expected = { ...stage, gameName: 'Zoo', gameState: 'ACTIVE' };
+    assert.deepEqual(await stages.find('Zoo', 'Dev'), expected);
+    assert.deepEqual(await stages.findById(stage.id), expected);
+    assert.deepEqual(await stages.findByGameKey(stage.gameKey), expected);
+    assert.equal(await stages.find('Zoo', 'dev'), undefined);
+    assert.equal(await stages.find('zoo', 'Dev'), undefined);
+    assert.equal(await stages.findById('Dev'), undefined);
+    assert.equal(await stages.findByGameKey(''), undefined);
+    await games.update(game.id, { state: 'DELETING', updatedAt: 9 });
+    assert.equal((await stages.findByGameKey(stage.gameKey))?.gameState, 'DELETING');
+  });
+
+  test("a game's stages are listed in pages in order of name", async (t) => {
+    const { games, stages } = await open(t);
+    const game = sampleGame('Zoo');
+    const other = sampleGame('Other');
+    await games.insert(game);
+    await games.insert(other);
+    for (const name of ['Test', 'Dev', 'Live']) await stages.insert(sampleStage(game, name));
+    await stages.insert(sampleStage(other, 'Mine'));
+    const names = async (page: { after?: string; limit: number }) =>
+      (await stages.list(game.id, page)).map(({ name }) => name);
+    assert.deepEqual(await names({ limit: 10 }), ['Dev', 'Live', 'Test']);
+    assert.deepEqual(await names({ after: 'Dev', limit: 1 }), ['Live']);
+    assert.equal(await stages.count(game.id), 3);
+    assert.equal(await stages.count('unknown'), 0);
+  });
+
+  test('a stage name is unique in its game, and a game key everywhere', async (t) => {
+    const { games, stages } = await open(t);
+    const game = sampleGame('Zoo');
+    const other = sampleGame('Other');
+    await games.insert(game);
+    await games.insert(other);
+    const stage = sampleStage(game, 'Dev');
+    await stages.insert(stage);
+    await assert.rejects(stages.insert(sampleStage(game, 'Dev', { id: '2', gameKey: '2' })), isConflict);
+    await assert.rejects(stages.insert(sampleStage(other, 'Dev', { gameKey: stage.gameKey })), isConflict);
+    await stages.insert(sampleStage(other, 'Dev'));
+    assert.equal(await stages.count(game.id), 1);
+  });
+
+  test('a stage of an unknown game is refused', async (t) => {
+    const { stages } = await open(t);
+    await assert.rejects(stages.insert(sampleStage(sampleGame('Gone'), 'Dev')), /FOREIGN KEY|foreign key/);
+  });
+
+  test('a stage can be updated and removed', async (t) => {
+    const { games, stages } = await open(t);
+    const game = sampleGame('Zoo');
+    await games.insert(game);
+    const stage = sampleStage(game, 'Dev');
+    await stages.insert(stage);
+    const original = await stages.findById(stage.id);
+    await stages.update(stage.id, { role: 'another role', updatedAt: 7 });
+    assert.deepEqual(await stages.findById(stage.id), { ...original, role: 'another role', updatedAt: 7 });
+    await stages.remove(stage.id);
+    await stages.remove(stage.id);
+    assert.equal(await stages.findById(stage.id), undefined);
+  });
+
+  test('the stages being deleted are listed, by themselves or with their game', async (t) => {
+    const { games, stages } = await open(t);
+    const live = sampleGame('Live');
+    const dying = sampleGame('Dying', { state: 'DELETING' });
+    await games.insert(live);
+    await games.insert(dying);
+    await stages.insert(sampleStage(live, 'Kept'));
+    await stages.insert(sampleStage(live, 'Old', { state: 'DELETING' }));
+    await stages.insert(sampleStage(dying, 'Dev'));
+    assert.deepEqual(
+      (await stages.listDeleting()).map(({ gameName, name }) => `${gameName}/${name}`),
+      ['Dying/Dev', 'Live/Old'],
+    );
+  });
+}
+
+function testAccessKeys(open: OpenStore): void {
+  test('an access key is found as it was inserted, and listed in order of id', async (t) => {
+    const { accessKeys } = await open(t);
+    const [a, b] = [sampleKey('A'), sampleKey('B', { revokedAt: 5 })];
+    await accessKeys.insert(b);
+    await accessKeys.insert(a);
+    assert.deepEqual(await accessKeys.find('A'), a);
+    assert.equal(await accessKeys.find('a'), undefined);
+    assert.deepEqual(await accessKeys.list(), [a, b]);
+    await assert.rejects(accessKeys.insert(a), isConflict);
+  });
+
+  test('a key is revoked once, and the first time stays', async (t) => {
+    const { accessKeys } = await open(t);
+    await accessKeys.insert(sampleKey('A'));
+    assert.equal(await accessKeys.revoke('A', 10), true);
+    assert.equal(await accessKeys.revoke('A', 20), false);
+    assert.equal(await accessKeys.revoke('unknown', 20), false);
+    assert.equal((await accessKeys.find('A'))?.revokedAt, 10);
+  });
+
+  test('there is at most one live root key', async (t) => {
+    const { accessKeys } = await open(t);
+    await accessKeys.insert(sampleKey('A', { isRoot: true }));
+    await assert.rejects(accessKeys.insert(sampleKey('B', { isRoot: true })), isConflict);
+    await accessKeys.revoke('A', 10);
+    await accessKeys.insert(sampleKey('B', { isRoot: true }));
+    assert.equal((await accessKeys.list()).length, 2);
+  });
+
+  test('keys revoked long ago are forgotten, live ones never', async (t) => {
+    const { accessKeys } = await open(t);
+    await accessKeys.insert(sampleKey('live'));
+    await accessKeys.insert(sampleKey('old', { revokedAt: 10 }));
+    await accessKeys.insert(sampleKey('recent', { revokedAt: 11 }));
+    await accessKeys.removeRevokedBefore(11);
+    assert.deepEqual(
+      (await accessKeys.list()).map(({ id }) => id),
+      ['live', 'recent'],
+    );
+  });
+}
+
+function testClientTokensAndMeta(open: OpenStore): void {
+  const record = {
+    principal: 'KEY',
+    operation: 'CreateGame',
+    token: 'token',
+    parametersDigest: 'digest',
+    resourceId: 'id',
+    createdAt: 1_700_000_000_000,
+  };
+
+  test('a client token is one principal’s and one operation’s', async (t) => {
+    const { clientTokens } = await open(t);
+    await clientTokens.insert(record);
+    assert.deepEqual(await clientTokens.find('KEY', 'CreateGame', 'token'), record);
+    assert.equal(await clientTokens.find('OTHER', 'CreateGame', 'token'), undefined);
+    assert.equal(await clientTokens.find('KEY', 'CreateStage', 'token'), undefined);
+    assert.equal(await clientTokens.find('KEY', 'CreateGame', 'other'), undefined);
+    await assert.rejects(clientTokens.insert({ ...record, resourceId: 'another' }), isConflict);
+    await clientTokens.insert({ ...record, principal: 'OTHER' });
+    await clientTokens.remove('KEY', 'CreateGame', 'token');
+    assert.equal(await clientTokens.find('KEY', 'CreateGame', 'token'), undefined);
+    assert.notEqual(await clientTokens.find('OTHER', 'CreateGame', 'token'), undefined);
+  });
+
+  test('client tokens made before a time are forgotten', async (t) => {
+    const { clientTokens } = await open(t);
+    await clientTokens.insert({ ...record, token: 'old', createdAt: 9 });
+    await clientTokens.insert({ ...record, token: 'young', createdAt: 10 });
+    await clientTokens.removeOlderThan(10);
+    assert.equal(await clientTokens.find('KEY', 'CreateGame', 'old'), undefined);
+    assert.notEqual(await clientTokens.find('KEY', 'CreateGame', 'young'), undefined);
+  });
+
+  test('a fact is absent until it is set, and set again', async (t) => {
+    const { meta } = await open(t);
+    assert.equal(await meta.get('fact'), undefined);
+    await meta.set('fact', 'one');
+    await meta.set('other', '');
+    await meta.set('fact', 'two');
+    assert.equal(await meta.get('fact'), 'two');
+    assert.equal(await meta.get('other'), '');
+  });
+}
+
+function testTransactions(open: OpenStore): void {
+  const failure = new Error('on purpose');
+
+  test('a transaction keeps everything, and its reads see its writes', async (t) => {
+    const store = await open(t);
+    const game = sampleGame('Zoo');
+    const result = await store.transaction(async ({ games, stages }) => {
+      await games.insert(game);
+      await stages.insert(sampleStage(game, 'Dev'));
+      return await stages.find('Zoo', 'Dev');
+    });
+    assert.deepEqual(await store.stages.find('Zoo', 'Dev'), result);
+    assert.notEqual(result, undefined);
+  });
+
+  test('a transaction that rejects keeps nothing and passes its rejection on', async (t) => {
+    const store = await open(t);
+    await store.meta.set('fact', 'before');
+    const rejected = store.transaction(async ({ games, meta }) => {
+      await games.insert(sampleGame('Zoo'));
+      await meta.set('fact', 'after');
+      throw failure;
+    });
+    await assert.rejects(rejected, (error) => error === failure);
+    assert.equal(await store.games.find('Zoo'), undefined);
+    assert.equal(await store.meta.get('fact'), 'before');
+  });
+
+  test('a conflict inside a transaction does not end it', async (t) => {
+    const store = await open(t);
+    await store.games.insert(sampleGame('Zoo'));
+    await store.transaction(async ({ games, meta }) => {
+      await assert.rejects(games.insert(sampleGame('Zoo', { id: 'other' })), isConflict);
+      await meta.set('fact', 'kept');
+    });
+    assert.equal(await store.meta.get('fact'), 'kept');
+  });
+
+  test('transactions asked for at once run one after the other, reads between them', async (t) => {
+    const store = await open(t);
+    await store.meta.set('count', '0');
+    const increments = Array.from({ length: 20 }, () =>
+      store.transaction(async ({ meta }) => {
+        const count = Number(await meta.get('count'));
+        await meta.set('half', String(count + 1));
+        await meta.set('count', String(count + 1));
+      }),
+    );
+    const reads = Array.from({ length: 20 }, () => store.meta.get('count'));
+    await Promise.all(increments);
+    assert.ok((await Promise.all(reads)).every((read) => read !== undefined));
+    assert.equal(await store.meta.get('count'), '20');
+  });
+
+  test('a transaction within another is undone by itself, or with the outer one', async (t) => {
+    const store = await open(t);
+    await store.transaction(async (outer) => {
+      await outer.meta.set('outer', 'kept');
+      const inner = outer.transaction(async ({ meta }) => {
+        await meta.set('outer', 'lost');
+        await meta.set('inner', 'lost');
+        throw failure;
+      });
+      await assert.rejects(inner, (error) => error === failure);
+      await outer.transaction(({ meta }) => meta.set('second', 'kept'));
+    });
+    assert.equal(await store.meta.get('outer'), 'kept');
+    assert.equal(await store.meta.get('inner'), undefined);
+    assert.equal(await store.meta.get('second'), 'kept');
+
+    const rejected = store.transaction(async (outer) => {
+      await outer.transaction(({ meta }) => meta.set('third', 'lost'));
+      throw failure;
+    });
+    await assert.rejects(rejected, (error) => error === failure);
+    assert.equal(await store.meta.get('third'), undefined);
+  });
+}
