@@ -1,0 +1,91 @@
+/** Offered by every client and echoed by the server; another protocol version will be another name. */
+export const SUBPROTOCOL = 'respark.v1';
+export const CONNECT_PATH = '/connect';
+
+/** The request every client may send after its welcome; it answers `{ AuthenticationToken }`. */
+export const GET_PLAYER_TOKEN = 'GameSparks.Identity.GetPlayerToken';
+
+// Lengths count Unicode code points, so that every language counts alike.
+export const MAX_GAME_KEY_LENGTH = 44;
+export const MAX_TOKEN_LENGTH = 4096;
+export const MAX_PLAYER_ID_LENGTH = 44;
+export const MAX_CONNECTION_ID_LENGTH = 36;
+export const MAX_ID_LENGTH = 64;
+export const MAX_TYPE_LENGTH = 128;
+export const MAX_CODE_LENGTH = 64;
+export const MAX_MESSAGE_LENGTH = 1024;
+/** The payload itself is level 1; each object or array inside another is one level more. */
+export const MAX_PAYLOAD_DEPTH = 32;
+
+/** A JSON object. Its members are data: nothing in here treats any name, `__proto__` included, in a special way. */
+export type Payload = Readonly<Record<string, unknown>>;
+
+export interface HelloFrame {
+  readonly kind: 'hello';
+  readonly gameKey: string;
+  /** Names the player; without one the server makes a guest. */
+  readonly token?: string;
+}
+
+export interface RequestFrame {
+  readonly kind: 'request';
+  /** Chosen by the client; unique among its requests in flight on this connection. */
+  readonly id: string;
+  readonly type: string;
+  readonly payload: Payload;
+}
+
+/** A message that nobody answers. */
+export interface EventFrame {
+  readonly kind: 'event';
+  readonly type: string;
+  readonly payload: Payload;
+}
+
+export interface HeartbeatFrame {
+  readonly kind: 'heartbeat';
+}
+
+export interface WelcomeFrame {
+  readonly kind: 'welcome';
+  readonly playerId: string;
+  readonly connectionId: string;
+  readonly heartbeatMs: number;
+  readonly maxFrameBytes: number;
+  readonly messagesPerSecond: number;
+  readonly tokenLifetimeMs: number;
+}
+
+export interface ResponseFrame {
+  readonly kind: 'response';
+  readonly id: string;
+  readonly payload: Payload;
+}
+
+/** Answers the request `id`; without `id` it says that something unanswerable, an event, could not be served. */
+export interface ErrorFrame {
+  readonly kind: 'error';
+  readonly id?: string;
+  /** One of `REQUEST_ERRORS`; a string here, because a newer server may know more. */
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface NotificationFrame {
+  readonly kind: 'notification';
+  readonly type: string;
+  readonly payload: Payload;
+}
+
+export type ClientFrame = HelloFrame | RequestFrame | EventFrame | HeartbeatFrame;
+export type ServerFrame = WelcomeFrame | ResponseFrame | ErrorFrame | NotificationFrame | HeartbeatFrame;
+
+/** What the `code` of an error frame means. The connection stays open in every case. */
+export const REQUEST_ERRORS = {
+  no_handler: 'Nothing on this stage handles messages of this type.',
+  bad_request: 'The frame is well formed, but its content cannot be served; the message says why.',
+  busy: 'Too many requests of this connection are in flight; wait for answers, then send it again.',
+  internal: 'The server failed; the message carries no detail. The request may or may not have taken effect.',
+} as const;
+
+export type RequestErrorCode = keyof typeof REQUEST_ERRORS;
