@@ -203,7 +203,7 @@ const players = {
     default: 5_000,
     min: 100,
     max: DAY_MS,
-    help: 'Time a player has from connecting to a valid hello; then the socket is closed with 4501.',
+    help: 'Time a player has from connecting to a valid hello; then the socket is closed with 4002.',
   }),
   playerTokenLifetimeMs: integer({
     default: 30 * DAY_MS,

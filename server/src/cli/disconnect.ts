@@ -1,15 +1,13 @@
 import type { Command } from 'commander';
-import { type PlayerName, playerCommand, playerPath } from './player-call.ts';
+import { listOf, type PlayerName, playerCommand, playerPath } from './player-call.ts';
 import { formatJson } from './table.ts';
 import { CommandError, type World } from './world.ts';
 
 export function disconnectCommand(world: World): Command {
   return playerCommand('disconnect', world, async (client, player, isJson) => {
     const reply = await client.call('POST', playerPath(player, 'disconnect'));
-    const { DisconnectSuccesses: closed, DisconnectFailures: open } = reply as {
-      DisconnectSuccesses: readonly string[];
-      DisconnectFailures: readonly string[];
-    };
+    const closed = listOf<string>(reply, 'DisconnectSuccesses');
+    const open = listOf<string>(reply, 'DisconnectFailures');
     world.stdout.write(isJson ? formatJson(reply) : describe(player, closed, open));
     if (open.length === 0) return;
     throw new CommandError(

@@ -99,7 +99,7 @@ export function describeCause(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.name === 'TimeoutError') return 'no answer in time';
   const cause = error.cause instanceof Error ? error.cause : error;
-  const code = (error as NodeJS.ErrnoException).code;
+  const { code } = cause as NodeJS.ErrnoException;
   if (code === 'ECONNREFUSED') return 'connection refused; is the server running ("respark serve")?';
   return cause.message || code || error.message;
 }

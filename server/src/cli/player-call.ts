@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { findEndpoint, getCredentials, ManagementClient } from './management-client.ts';
 import { addSettingOptions, settingsOf } from './options.ts';
-import type { World } from './world.ts';
+import { CommandError, type World } from './world.ts';
 
 /** A player as the management API names it. */
 export interface PlayerName {
@@ -24,15 +24,14 @@ export function playerCommand(
     .option('--json', "print the service's reply")
     .action(async () => {
       const settings = settingsOf(world, command);
-      const given: Partial<Record<string, string | true>> = command.opts();
+      const { endpointUrl, json, ...player } = command.opts<PlayerName & { endpointUrl?: string; json?: true }>();
       const main = await world.loadMain();
       const client = new ManagementClient({
-        endpoint: asText(given.endpointUrl) || (await findEndpoint({ main, settings, env: world.env })),
+        endpoint: endpointUrl || (await findEndpoint({ main, settings, env: world.env })),
         credentials: await getCredentials({ main, settings, env: world.env }),
         region: settings.region,
       });
-      const player = { game: asText(given.game), stage: asText(given.stage), player: asText(given.player) };
-      await action(client, player, given.json === true);
+      await action(client, player, json === true);
     });
   return addSettingOptions(command, ['dataDir', 'region']);
 }
@@ -43,6 +42,9 @@ export function playerPath({ game, stage, player }: PlayerName, operation: 'conn
   return `/runtime/game/${g}/stage/${s}/player/${p}/${operation}`;
 }
 
-function asText(value: string | true | undefined): string {
-  return typeof value === 'string' ? value : '';
+/** The list of this name in a reply; an absent one is no empty one, it means that this was not our service. */
+export function listOf<Item>(reply: unknown, name: string): readonly Item[] {
+  const list: unknown = Object(reply)[name];
+  if (Array.isArray(list)) return list;
+  throw new CommandError(`the reply has no list ${name}; is the endpoint a Respark server?`);
 }

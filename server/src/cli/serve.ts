@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { Settings } from '../config.ts';
-import { createLog } from '../log.ts';
+import { createLog, type Log } from '../log.ts';
 import type { Server } from '../main.ts';
 import { addSettingOptions, settingsOf } from './options.ts';
 import { quoteForShell } from './shell.ts';
@@ -28,39 +28,44 @@ RESPARK_SECRET_KEY, RESPARK_SECRET_KEY_FILE, RESPARK_ROOT_SECRET_ACCESS_KEY, RES
 async function serve(world: World, settings: Settings, isDemo: boolean): Promise<void> {
   const log = createLog({ level: settings.logLevel, destination: { write: (line) => void world.stderr.write(line) } });
   const { startServer } = await world.loadMain();
-  const stop = whenToStop(world);
+  const stop = whenToStop(world, log);
   try {
     const server = await startServer({ settings, log, demo: isDemo });
     world.stdout.write(banner({ server, settings, showSecret: world.stdout.isTTY === true }));
     for (const warning of server.warnings) world.stderr.write(`\nWarning: ${warning}\n`);
     const reason = await stop.reason;
-    if (reason.kind === 'crash') log.error({ err: reason.error }, 'stopping after an error that nobody caught');
-    else
-      world.stderr.write(`${reason.signal}: draining, at most ${settings.drainTimeoutMs} ms; again to stop at once\n`);
-    await server.drain();
-    await server.close();
-    if (reason.kind === 'crash') throw new CommandError('stopped after an error that nobody caught; see the log');
+    if (reason !== 'crash') {
+      world.stderr.write(`${reason}: draining, at most ${settings.drainTimeoutMs} ms; again to stop at once\n`);
+    }
+    try {
+      await server.drain();
+    } finally {
+      await server.close();
+    }
+    if (reason === 'crash') throw new CommandError('stopped after an error that nobody caught; see the log');
   } finally {
     stop.release();
   }
 }
 
-type StopReason =
-  | { readonly kind: 'signal'; readonly signal: 'SIGINT' | 'SIGTERM' }
-  | { readonly kind: 'crash'; readonly error: unknown };
+type StopReason = 'SIGINT' | 'SIGTERM' | 'crash';
 
 /** The first signal or uncaught error is the reason to stop; any later signal ends the process by itself. */
-function whenToStop(world: World): { reason: Promise<StopReason>; release: () => void } {
+function whenToStop(world: World, log: Log): { reason: Promise<StopReason>; release: () => void } {
   const releases: (() => void)[] = [];
   const reason = new Promise<StopReason>((settle) => {
     let isStopping = false;
-    const stopFor = (why: StopReason) => {
-      if (isStopping && why.kind === 'signal') world.exit(why.signal === 'SIGINT' ? 130 : 143);
+    const offSignal = world.onSignal((signal) => {
+      if (isStopping) world.exit(signal === 'SIGINT' ? 130 : 143);
       isStopping = true;
-      settle(why);
-    };
-    releases.push(world.onSignal((signal) => stopFor({ kind: 'signal', signal })));
-    releases.push(world.onCrash((error) => stopFor({ kind: 'crash', error })));
+      settle(signal);
+    });
+    const offCrash = world.onCrash((error) => {
+      log.error({ err: error }, 'an error that nobody caught: stopping');
+      isStopping = true;
+      settle('crash');
+    });
+    releases.push(offSignal, offCrash);
   });
   return {
     reason,

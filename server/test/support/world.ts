@@ -1,0 +1,97 @@
+import { PassThrough } from 'node:stream';
+import { run } from '../../src/cli/program.ts';
+import type { World } from '../../src/cli/world.ts';
+
+type Main = Awaited<ReturnType<World['loadMain']>>;
+type Signal = 'SIGINT' | 'SIGTERM';
+
+export interface TestWorld extends World {
+  readonly stdin: PassThrough;
+  readonly exits: number[];
+  out(): string;
+  err(): string;
+  /** Resolves as soon as stdout or stderr holds `text`. */
+  printed(text: string): Promise<void>;
+  signal(signal: Signal): void;
+  crash(error: unknown): void;
+  /** How many handlers of signals and crashes are in place. */
+  handlers(): number;
+  run(...args: string[]): Promise<number>;
+}
+
+/** A world that remembers what a command did to it. `main` replaces the parts of main.ts that the command may call. */
+export function createTestWorld({
+  env = {},
+  isTTY = false,
+  main = {},
+}: {
+  env?: Record<string, string>;
+  isTTY?: boolean;
+  main?: Partial<Main>;
+} = {}): TestWorld {
+  const written = { stdout: '', stderr: '' };
+  const waiting = new Set<() => void>();
+  const output = (name: 'stdout' | 'stderr') => ({
+    isTTY,
+    write(text: string) {
+      written[name] += text;
+      for (const check of waiting) check();
+    },
+  });
+  const signalHandlers = new Set<(signal: Signal) => void>();
+  const crashHandlers = new Set<(error: unknown) => void>();
+  const exits: number[] = [];
+  const unexpected = async () => {
+    throw new Error('this test did not expect the command to do that');
+  };
+  const world: TestWorld = {
+    version: '1.2.3',
+    env,
+    stdin: new PassThrough(),
+    stdout: output('stdout'),
+    stderr: output('stderr'),
+    exits,
+    onSignal(handler) {
+      signalHandlers.add(handler);
+      return () => void signalHandlers.delete(handler);
+    },
+    onCrash(handler) {
+      crashHandlers.add(handler);
+      return () => void crashHandlers.delete(handler);
+    },
+    exit: (code) => void exits.push(code),
+    loadMain: async () => ({
+      startServer: unexpected,
+      openAdministration: unexpected,
+      readLocalFile: {
+        rootCredentials: async () => undefined,
+        running: async () => undefined,
+        demo: async () => undefined,
+      },
+      ...main,
+    }),
+    out: () => written.stdout,
+    err: () => written.stderr,
+    printed: (text) =>
+      new Promise((resolve) => {
+        const check = () => {
+          if (!written.stdout.includes(text) && !written.stderr.includes(text)) return;
+          waiting.delete(check);
+          resolve();
+        };
+        waiting.add(check);
+        check();
+      }),
+    signal: (signal) => {
+      for (const handler of signalHandlers) handler(signal);
+    },
+    crash: (error) => {
+      for (const handler of crashHandlers) handler(error);
+    },
+    handlers: () => signalHandlers.size + crashHandlers.size,
+    run: (...args) => run(args, world),
+  };
+  return world;
+}
+
+export const ROOT = { accessKeyId: 'AKIAROOT', secretAccessKey: "it's/secret+40" };
