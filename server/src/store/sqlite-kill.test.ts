@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
@@ -12,6 +11,7 @@ import { sql } from 'kysely';
 import { createStore } from './sql-store.ts';
 import { openSqlite } from './sqlite.ts';
 import { sampleGame, sampleStage } from './store.contract.ts';
+import { temporaryDirectory } from './test-store.ts';
 
 const KILLS = 20;
 
@@ -75,9 +75,7 @@ if (mode === 'write') {
   await writeUntilKilled(file, Number(first));
 } else {
   test(`${KILLS} times kill -9 in a write loop loses no acknowledged write and leaves no half of one`, async (t) => {
-    const directory = mkdtempSync(join(tmpdir(), 'respark-kill-'));
-    t.after(() => rmSync(directory, { recursive: true }));
-    const database = join(directory, 'respark.db');
+    const database = join(temporaryDirectory(t), 'respark.db');
     let written = 0;
     for (let kill = 0; kill < KILLS; kill++) {
       written = await assertNothingLost(database, await killWriter(database, written + 1));

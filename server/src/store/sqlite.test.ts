@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { sql } from 'kysely';
@@ -10,12 +9,9 @@ import { StartupError } from '../startup-error.ts';
 import { createStore } from './sql-store.ts';
 import { openSqlite } from './sqlite.ts';
 import { sampleGame, testStore } from './store.contract.ts';
+import { openTestStore, temporaryDirectory } from './test-store.ts';
 
-function temporaryFile(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'respark-store-'));
-  t.after(() => rmSync(directory, { recursive: true }));
-  return join(directory, 'respark.db');
-}
+const temporaryFile = (t: TestContext) => join(temporaryDirectory(t), 'respark.db');
 
 async function open(t: TestContext, file: string, options: { maxWriteWaitMs?: number } = {}) {
   const database = openSqlite({ file, ...options });
@@ -25,7 +21,7 @@ async function open(t: TestContext, file: string, options: { maxWriteWaitMs?: nu
 }
 
 describe('the store in SQLite', () => {
-  testStore(async (t) => (await open(t, temporaryFile(t))).store);
+  testStore((t) => openTestStore(t));
 });
 
 test('every file of the database is readable by its owner only, whatever the umask', async (t) => {
@@ -50,7 +46,7 @@ test('commits are synchronised in full, in WAL mode', async (t) => {
 });
 
 test('a database that cannot keep its promises, or is none, is refused with one line', (t) => {
-  assert.throws(() => openSqlite({ file: ':memory:/x' }), StartupError);
+  assert.throws(() => openSqlite({ file: '/dev/null/respark.db' }), StartupError);
   const file = temporaryFile(t);
   writeFileSync(file, 'this is no database '.repeat(100));
   assert.throws(() => openSqlite({ file }), {

@@ -1,4 +1,3 @@
-import { closeSync, openSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import {
   CompiledQuery,
@@ -14,6 +13,7 @@ import {
 } from 'kysely';
 import Libsql from 'libsql';
 import { ServiceError } from '../errors.ts';
+import { createPrivateFile } from '../private-file.ts';
 import { StartupError } from '../startup-error.ts';
 import type { Database, Query } from './database.ts';
 import { migrate } from './migrations/migrate.ts';
@@ -65,8 +65,7 @@ export function openSqlite({ file, maxWriteWaitMs = 5_000 }: { file: string; max
 function connect(file: string): Libsql.Database {
   let connection: Libsql.Database | undefined;
   try {
-    // SQLite would make the file with the process's umask; its -wal and -shm files take the mode of the file itself.
-    closeSync(openSync(file, 'a', 0o600));
+    createPrivateFile(file);
     connection = new Libsql(file);
     connection.exec(`PRAGMA busy_timeout = ${MAX_OPEN_WAIT_MS}; PRAGMA journal_mode = WAL`);
     connection.exec(`PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON`);

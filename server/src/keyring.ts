@@ -1,0 +1,77 @@
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomBytes } from 'node:crypto';
+import { StartupError } from './startup-error.ts';
+import type { Store } from './store/store.ts';
+
+const KEY_BYTES = 32;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+/** The first byte of everything sealed: the form of the rest, which is nonce, ciphertext, tag. */
+const VERSION = 1;
+
+/** Everything that is derived from the server's one secret key. The keys themselves cannot be read from it. */
+export interface Keyring {
+  /** Names the secret key without telling anything about it; two servers with the same one share it. */
+  readonly keyId: string;
+  /** Encrypts, so that only `open` of a keyring with the same secret key and the same `associated` text gives it back. */
+  seal(plaintext: Uint8Array, associated: string): Uint8Array;
+  /** Undefined for whatever was not sealed by this secret key with this `associated` text. Never throws. */
+  open(sealed: Uint8Array, associated: string): Uint8Array | undefined;
+  /** 32 bytes, always the same for one purpose, and independent of those for any other. */
+  deriveKey(purpose: string): Uint8Array;
+}
+
+/** `secretKey` is 32 random bytes, not a password: it is not stretched. */
+export function createKeyring(secretKey: Uint8Array): Keyring {
+  if (secretKey.length !== KEY_BYTES) {
+    throw new RangeError(`a secret key has ${KEY_BYTES} bytes, got ${secretKey.length}`);
+  }
+  const derive = (info: string) => Buffer.from(hkdfSync('sha256', secretKey, '', info, KEY_BYTES));
+  const keyId = derive('respark key id').toString('hex', 0, 8);
+  const sealingKey = createSecretKey(derive('respark sealing'));
+  // The key id has a fixed length, so no two pairs of it and a text are written the same.
+  const associate = (associated: string) => Buffer.from(`${keyId} ${associated}`);
+
+  return {
+    keyId,
+    // A nonce that comes twice under one key gives its plaintexts away, so this randomness is not passed in.
+    seal(plaintext, associated) {
+      const nonce = randomBytes(NONCE_BYTES);
+      const cipher = createCipheriv('aes-256-gcm', sealingKey, nonce, { authTagLength: TAG_BYTES });
+      cipher.setAAD(associate(associated));
+      const ciphertext = [cipher.update(plaintext), cipher.final()];
+      return Buffer.concat([Buffer.of(VERSION), nonce, ...ciphertext, cipher.getAuthTag()]);
+    },
+    open(sealed, associated) {
+      if (sealed.length < 1 + NONCE_BYTES + TAG_BYTES || sealed[0] !== VERSION) return undefined;
+      const nonce = sealed.subarray(1, 1 + NONCE_BYTES);
+      const decipher = createDecipheriv('aes-256-gcm', sealingKey, nonce, { authTagLength: TAG_BYTES });
+      decipher.setAAD(associate(associated));
+      decipher.setAuthTag(sealed.subarray(-TAG_BYTES));
+      const plaintext = decipher.update(sealed.subarray(1 + NONCE_BYTES, -TAG_BYTES));
+      try {
+        return Buffer.concat([plaintext, decipher.final()]);
+      } catch {
+        return undefined;
+      }
+    },
+    deriveKey: (purpose) => derive(`respark purpose ${purpose}`),
+  };
+}
+
+/**
+ * Throws a `StartupError` when the store was made with another secret key, whose secrets this one could not open. The
+ * first keyring that a store sees is the one it was made with.
+ */
+export async function verifyKeyring(store: Store, keyring: Keyring): Promise<void> {
+  const name = 'secret_key_check';
+  await store.transaction(async ({ meta }) => {
+    const sealed = await meta.get(name);
+    if (sealed === undefined) {
+      await meta.set(name, Buffer.from(keyring.seal(Buffer.of(), name)).toString('base64'));
+    } else if (keyring.open(Buffer.from(sealed, 'base64'), name) === undefined) {
+      throw new StartupError(
+        'the secret key is not the one this database was made with: set RESPARK_SECRET_KEY to that one, or put its secret.key back',
+      );
+    }
+  });
+}
