@@ -76,8 +76,8 @@ const identity = {
     help: 'Secret of the root key.',
   }),
   secretKey: secret({
-    rule: '32 bytes, as 64 hexadecimal digits or as base64',
-    pattern: /^(?:[0-9a-fA-F]{64}|[A-Za-z0-9+/]{43}=?|[A-Za-z0-9_-]{43}=?)$/,
+    rule: '32 random bytes in base64, as "openssl rand -base64 32" prints them',
+    pattern: /^[A-Za-z0-9+/_-]{43}=?$/,
     help: 'Key that stored secrets are encrypted with; not set, one is made in the data directory.',
   }),
   logLevel: choice({

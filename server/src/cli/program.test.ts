@@ -91,7 +91,7 @@ describe('the command line', () => {
 
 describe('config', () => {
   it('prints every setting and where it came from', async () => {
-    const world = createTestWorld({ env: { RESPARK_SECRET_KEY: 'ab'.repeat(32) } });
+    const world = createTestWorld({ env: { RESPARK_SECRET_KEY: `${'ab'.repeat(21)}c=` } });
     assert.equal(await world.run('config', 'print', '--port', '81'), 0);
     assert.match(world.out(), /^RESPARK_PORT +81 +the command line$/m);
     assert.match(world.out(), /^RESPARK_PLAYER_PORT +- +default$/m);
