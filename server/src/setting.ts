@@ -65,7 +65,7 @@ export function choice<Choice extends string>({
   return {
     default: value,
     rule: choices.join(', ').replace(/, (?=\w+$)/, ' or '),
-    placeholder: choices.join('|'),
+    placeholder: 'word',
     isSecret: false,
     help,
     parse: (given) => choices.find((candidate) => candidate === given),
