@@ -191,17 +191,16 @@ function refuseDate({
       `Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: ${shown(date)} != '${timestamp.slice(0, 8)}', from '${timestamp}'.`,
     );
   }
-  const [now, earliest, latest] = [nowMs, nowMs - clockSkewMs, nowMs + clockSkewMs].map(toBasicIso);
-  const minutes = clockSkewMs / 60_000;
   const signedMs = fromBasicIso(timestamp);
+  const minutes = clockSkewMs / 60_000;
   if (signedMs < nowMs - clockSkewMs) {
     return invalid(
-      `Signature expired: ${timestamp} is now earlier than ${earliest} (${now} - ${minutes} min.). Check the client's clock.`,
+      `Signature expired: ${timestamp} is now earlier than ${toBasicIso(nowMs - clockSkewMs)} (${toBasicIso(nowMs)} - ${minutes} min.). Check the client's clock.`,
     );
   }
   if (signedMs > nowMs + clockSkewMs) {
     return invalid(
-      `Signature not yet current: ${timestamp} is still later than ${latest} (${now} + ${minutes} min.). Check the client's clock.`,
+      `Signature not yet current: ${timestamp} is still later than ${toBasicIso(nowMs + clockSkewMs)} (${toBasicIso(nowMs)} + ${minutes} min.). Check the client's clock.`,
     );
   }
   return undefined;

@@ -1,0 +1,237 @@
+import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import { compileWildcard } from './wildcard.ts';
+
+/** What a request tells the conditions of a policy. */
+export interface ConditionContext {
+  /** The address of the caller, IPv4 or IPv6; undefined where there is none. */
+  sourceIp?: string | undefined;
+  /** Whether the caller's connection is TLS. */
+  isSecure: boolean;
+  /** Milliseconds since 1970. */
+  currentTimeMs: number;
+  /** Tags that the request wants to set. */
+  requestTags: Readonly<Record<string, string>>;
+  /** Tags that the resource already has. */
+  resourceTags: Readonly<Record<string, string>>;
+  /** Keys of all tags that the request names, be it to set or to remove. */
+  tagKeys: readonly string[];
+}
+
+export interface Condition {
+  readonly usesResourceTags: boolean;
+  isMet(context: ConditionContext): boolean;
+}
+
+/** What is wrong with a condition, for the author of the policy. */
+export class ConditionFault extends Error {}
+
+type Test = (actual: string) => boolean;
+
+/** What an operator compares; what a key holds. */
+type Kind = 'string' | 'number' | 'date' | 'boolean' | 'address';
+
+interface Operator {
+  kind: Kind;
+  /** True for …Not… operators, which are met when none of the policy's values matches, also by a key that is absent. */
+  isNegated?: boolean;
+  /** Undefined when a policy's value is malformed. A request's value that is malformed matches nothing. */
+  compile(wanted: string): Test | undefined;
+}
+
+const VALUE_FORMS: Readonly<Record<Kind, string>> = {
+  string: 'a text',
+  number: 'a number such as 5 or -0.5',
+  date: 'a date such as 2026-01-31 or 2026-01-31T13:00:00Z, or seconds since 1970',
+  boolean: 'true or false',
+  address: 'an IPv4 or IPv6 address or CIDR range such as 203.0.113.0/24 or 2001:db8::/32',
+};
+
+const stringEquals: Operator['compile'] = (wanted) => (actual) => actual === wanted;
+const stringEqualsIgnoreCase: Operator['compile'] = (wanted) => {
+  const lower = wanted.toLowerCase();
+  return (actual) => actual.toLowerCase() === lower;
+};
+
+const OPERATORS: Readonly<Record<string, Operator>> = {
+  StringEquals: { kind: 'string', compile: stringEquals },
+  StringNotEquals: { kind: 'string', isNegated: true, compile: stringEquals },
+  StringEqualsIgnoreCase: { kind: 'string', compile: stringEqualsIgnoreCase },
+  StringNotEqualsIgnoreCase: { kind: 'string', isNegated: true, compile: stringEqualsIgnoreCase },
+  StringLike: { kind: 'string', compile: compileWildcard },
+  StringNotLike: { kind: 'string', isNegated: true, compile: compileWildcard },
+  ...comparisons('Numeric', 'number', parseNumber),
+  ...comparisons('Date', 'date', parseDate),
+  Bool: { kind: 'boolean', compile: (wanted) => (/^(true|false)$/.test(wanted) ? stringEquals(wanted) : undefined) },
+  IpAddress: { kind: 'address', compile: compileCidr },
+  NotIpAddress: { kind: 'address', isNegated: true, compile: compileCidr },
+};
+
+interface Key {
+  /** Undefined for tags, whose free text any operator may read. */
+  kind?: Kind;
+  isMultivalued?: boolean;
+  usesResourceTags?: boolean;
+  /** Empty when the request has no such key. */
+  values(context: ConditionContext): readonly string[];
+}
+
+/** By name in lower case: key names are not case-sensitive. */
+const KEYS: Readonly<Record<string, Key>> = {
+  'aws:sourceip': { kind: 'address', values: ({ sourceIp }) => (sourceIp === undefined ? [] : [sourceIp]) },
+  'aws:securetransport': { kind: 'boolean', values: ({ isSecure }) => [String(isSecure)] },
+  'aws:currenttime': { kind: 'date', values: ({ currentTimeMs }) => [new Date(currentTimeMs).toISOString()] },
+  'aws:tagkeys': { isMultivalued: true, values: ({ tagKeys }) => tagKeys },
+};
+
+const KEY_NAMES =
+  'aws:SourceIp, aws:SecureTransport, aws:CurrentTime, aws:TagKeys, aws:RequestTag/KEY and aws:ResourceTag/KEY';
+
+/**
+ * One line of a Condition block: `{ operatorName: { keyName: wanted } }`, `wanted` being at least one value. Follows
+ * IAM's rules ("IAM JSON policy elements: Condition operators", "Multivalued context keys"): the values of a line are
+ * alternatives; an absent key meets negated operators and …IfExists only; ForAllValues: is met by an absent key,
+ * ForAnyValue: is not. Stricter than IAM where IAM stores what cannot work: a key takes the operators of its own type
+ * (tags, being free text, take all; text of the wrong form matches nothing), and aws:TagKeys needs a set operator.
+ * @throws ConditionFault
+ */
+export function compileCondition(operatorName: string, keyName: string, wanted: readonly string[]): Condition {
+  const key = getKey(keyName);
+  const usesResourceTags = key.usesResourceTags === true;
+  if (operatorName === 'Null') return { usesResourceTags, isMet: compileNull(key, wanted) };
+  const [, set, baseName = '', ifExists] =
+    /^(?:(ForAllValues|ForAnyValue):)?([A-Za-z]+?)(IfExists)?$/.exec(operatorName) ?? [];
+  const operator = Object.hasOwn(OPERATORS, baseName) ? OPERATORS[baseName] : undefined;
+  if (operator === undefined) {
+    throw new ConditionFault(
+      `unknown operator ${JSON.stringify(operatorName)}; use one of ${Object.keys(OPERATORS).join(', ')}, with or without ForAllValues:, ForAnyValue: or …IfExists, or Null`,
+    );
+  }
+  if (key.kind !== undefined && key.kind !== operator.kind) {
+    throw new ConditionFault(`${keyName} is ${VALUE_FORMS[key.kind]}, which ${baseName} cannot compare`);
+  }
+  if (key.isMultivalued && set === undefined) {
+    throw new ConditionFault(
+      `${keyName} has several values: write ForAllValues:${operatorName} or ForAnyValue:${operatorName}`,
+    );
+  }
+  if (set === 'ForAnyValue' && ifExists !== undefined) {
+    throw new ConditionFault('ForAnyValue: is not met by an absent key and …IfExists is; write one or the other');
+  }
+  const tests = wanted.map((value) => compileValue(operator, value));
+  const isNegated = operator.isNegated === true;
+  const accepts: Test = (actual) => tests.some((test) => test(actual)) !== isNegated;
+  const isMetByAbsence = isNegated || ifExists !== undefined;
+  return {
+    usesResourceTags,
+    isMet(context) {
+      const values = key.values(context);
+      if (set === 'ForAllValues') return values.every(accepts);
+      if (set === 'ForAnyValue') return values.some(accepts);
+      return values[0] === undefined ? isMetByAbsence : accepts(values[0]);
+    },
+  };
+}
+
+function getKey(keyName: string): Key {
+  const lower = keyName.toLowerCase();
+  const key = Object.hasOwn(KEYS, lower) ? KEYS[lower] : undefined;
+  if (key !== undefined) return key;
+  const [, source, tagKey] = /^aws:(requesttag|resourcetag)\/(.+)$/is.exec(keyName) ?? [];
+  if (source === undefined || tagKey === undefined) {
+    throw new ConditionFault(`unknown condition key ${JSON.stringify(keyName)}; use one of ${KEY_NAMES}`);
+  }
+  const usesResourceTags = source.toLowerCase() === 'resourcetag';
+  return {
+    usesResourceTags,
+    values: (context) => findTag(usesResourceTags ? context.resourceTags : context.requestTags, tagKey),
+  };
+}
+
+/** The key of a tag is part of a condition key's name, so its case does not count; its own spelling is preferred. */
+function findTag(tags: Readonly<Record<string, string>>, tagKey: string): readonly string[] {
+  const exact = Object.hasOwn(tags, tagKey) ? tags[tagKey] : undefined;
+  if (exact !== undefined) return [exact];
+  const lower = tagKey.toLowerCase();
+  return Object.entries(tags)
+    .filter(([name]) => name.toLowerCase() === lower)
+    .map(([, value]) => value);
+}
+
+function compileNull(key: Key, wanted: readonly string[]): Condition['isMet'] {
+  const wrong = wanted.find((value) => value !== 'true' && value !== 'false');
+  if (wrong !== undefined) throw new ConditionFault(`${JSON.stringify(wrong)} is not true (absent) or false (present)`);
+  return (context) => wanted.includes(String(key.values(context).length === 0));
+}
+
+function compileValue(operator: Operator, wanted: string): Test {
+  if (wanted.includes('${')) {
+    throw new ConditionFault(
+      `policy variables are not supported, got ${JSON.stringify(wanted)}; write the value itself`,
+    );
+  }
+  const test = operator.compile(wanted);
+  if (test === undefined) throw new ConditionFault(`${JSON.stringify(wanted)} is not ${VALUE_FORMS[operator.kind]}`);
+  return test;
+}
+
+function comparisons(
+  prefix: string,
+  kind: Kind,
+  parse: (text: string) => number | undefined,
+): Readonly<Record<string, Operator>> {
+  const operator = (holds: (actual: number, wanted: number) => boolean): Operator => ({
+    kind,
+    compile(wantedText) {
+      const wanted = parse(wantedText);
+      if (wanted === undefined) return undefined;
+      return (actualText) => {
+        const actual = parse(actualText);
+        return actual !== undefined && holds(actual, wanted);
+      };
+    },
+  });
+  return {
+    [`${prefix}Equals`]: operator((actual, wanted) => actual === wanted),
+    [`${prefix}NotEquals`]: { ...operator((actual, wanted) => actual === wanted), isNegated: true },
+    [`${prefix}LessThan`]: operator((actual, wanted) => actual < wanted),
+    [`${prefix}LessThanEquals`]: operator((actual, wanted) => actual <= wanted),
+    [`${prefix}GreaterThan`]: operator((actual, wanted) => actual > wanted),
+    [`${prefix}GreaterThanEquals`]: operator((actual, wanted) => actual >= wanted),
+  };
+}
+
+function parseNumber(text: string): number | undefined {
+  return /^[+-]?\d{1,15}(\.\d{1,15})?$/.test(text) ? Number(text) : undefined;
+}
+
+/** Milliseconds since 1970 of an ISO 8601 date or of nine- or ten-digit seconds since 1970. */
+function parseDate(text: string): number | undefined {
+  if (/^\d{9,10}$/.test(text)) return Number(text) * 1000;
+  const [, year, month, day, time] =
+    /^(\d{4})-(\d\d)-(\d\d)(T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/.exec(text) ?? [];
+  // JavaScript reads 30 February as 2 March.
+  const lastDay = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
+  const ms = Date.parse(time === undefined ? `${text}T00:00:00Z` : text);
+  return Number(day) <= lastDay && !Number.isNaN(ms) ? ms : undefined;
+}
+
+function compileCidr(wanted: string): Test | undefined {
+  const [text = '', bits, ...rest] = wanted.split('/');
+  const range = parseAddress(text);
+  if (range === undefined || rest.length > 0) return undefined;
+  // A mapped range counts its bits in IPv6, and is matched as IPv4.
+  if (range.kind() === 'ipv4' && text.includes(':')) return undefined;
+  const maxBits = range.kind() === 'ipv4' ? 32 : 128;
+  if (bits !== undefined && (!/^(0|[1-9]\d{0,2})$/.test(bits) || Number(bits) > maxBits)) return undefined;
+  const prefix = bits === undefined ? maxBits : Number(bits);
+  return (actualText) => {
+    const actual = parseAddress(actualText);
+    return actual !== undefined && actual.kind() === range.kind() && actual.match(range, prefix);
+  };
+}
+
+/** IPv4-mapped IPv6 addresses become IPv4. Node's isIP decides what is one: ipaddr.js also reads octal and short forms. */
+function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
+  return isIP(text) === 0 ? undefined : ipaddr.process(text);
+}

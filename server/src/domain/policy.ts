@@ -1,0 +1,309 @@
+import { ServiceError } from '../errors.ts';
+import { type Condition, type ConditionContext, ConditionFault, compileCondition } from './policy-conditions.ts';
+import { compileWildcard } from './wildcard.ts';
+
+/** IAM's limit for managed policies; IAM does not count white space, we do. */
+const MAX_POLICY_CHARACTERS = 6144;
+
+/** "Actions, resources, and condition keys for Amazon GameSparks", Service Authorization Reference. */
+const ACTIONS = [
+  'CreateGame',
+  'CreateSnapshot',
+  'CreateStage',
+  'DeleteGame',
+  'DeleteStage',
+  'DisconnectPlayer',
+  'ExportSnapshot',
+  'GetExtension',
+  'GetExtensionVersion',
+  'GetGame',
+  'GetGameConfiguration',
+  'GetGeneratedCodeJob',
+  'GetPlayerConnectionStatus',
+  'GetSnapshot',
+  'GetStage',
+  'GetStageDeployment',
+  'ImportGameConfiguration',
+  'InvokeBackend',
+  'ListExtensionVersions',
+  'ListExtensions',
+  'ListGames',
+  'ListGeneratedCodeJobs',
+  'ListSnapshots',
+  'ListStageDeployments',
+  'ListStages',
+  'ListTagsForResource',
+  'StartGeneratedCodeJob',
+  'StartStageDeployment',
+  'TagResource',
+  'UntagResource',
+  'UpdateGame',
+  'UpdateGameConfiguration',
+  'UpdateSnapshot',
+  'UpdateStage',
+].map((name) => `gamesparks:${name}`);
+
+/** A policy document, compiled. */
+export interface Policy {
+  readonly statements: readonly Statement[];
+}
+
+interface Statement {
+  readonly effect: 'Allow' | 'Deny';
+  /** The actions meant, NotAction resolved. */
+  readonly actions: ReadonlySet<string>;
+  coversResources(resources: readonly string[]): boolean;
+  readonly conditions: readonly Condition[];
+}
+
+export interface PolicyRequest {
+  /** As in `gamesparks:DisconnectPlayer`. */
+  action: string;
+  /** The ARNs that all name what the operation acts on; none for an operation without a resource. */
+  resources: readonly string[];
+  context: ConditionContext;
+}
+
+export type Decision = { isAllowed: true } | { isAllowed: false; reason: 'explicit_deny' | 'no_allow' };
+
+/** What the root key may do: everything. */
+export const ALLOW_ALL: Policy = {
+  statements: [{ effect: 'Allow', actions: new Set(ACTIONS), coversResources: () => true, conditions: [] }],
+};
+
+/**
+ * Compiles an IAM policy document: Version 2012-10-17 (never left out, since IAM would then read the older language) and
+ * statements of Sid, Effect, Action or NotAction, Resource or NotResource, and Condition. What is unknown or could never
+ * work is refused here, so that no part of a stored policy is ever ignored.
+ * @throws ServiceError `validation`, naming the place, the value and what is accepted.
+ */
+export function parsePolicy(text: string): Policy {
+  if (text.length > MAX_POLICY_CHARACTERS) {
+    fail('The document', `has ${text.length} characters, white space included; ${MAX_POLICY_CHARACTERS} are allowed`);
+  }
+  const document = getObject('The document', parseJson(text), ['Version', 'Statement']);
+  if (document.Version !== '2012-10-17') {
+    fail('Version', `must be "2012-10-17", got ${shown(document.Version)}`);
+  }
+  const statements = [document.Statement].flat().map((value, i) => parseStatement(`Statement[${i}]`, value));
+  if (statements.length === 0) fail('Statement', 'must have at least one statement');
+  const sids = statements.map(({ sid }) => sid).filter((sid) => sid !== '');
+  const repeated = sids.find((sid, i) => sids.indexOf(sid) !== i);
+  if (repeated !== undefined) fail('Statement', `must have a different Sid each time, got ${shown(repeated)} twice`);
+  return { statements };
+}
+
+/**
+ * IAM's rule: an explicit deny wins, and what nothing allows is denied. A statement's Resource covers a request when any
+ * of its ARNs matches, NotResource when none does; a request without a resource counts as `*`, so only `"*"` names it.
+ */
+export function evaluate(policies: readonly Policy[], request: PolicyRequest): Decision {
+  let isAllowed = false;
+  for (const { statements } of policies) {
+    for (const statement of statements) {
+      if (!applies(statement, request)) continue;
+      if (statement.effect === 'Deny') return { isAllowed: false, reason: 'explicit_deny' };
+      isAllowed = true;
+    }
+  }
+  return isAllowed ? { isAllowed } : { isAllowed, reason: 'no_allow' };
+}
+
+/** Whether evaluation may read `resourceTags`; if not, nobody need fetch them. */
+export function usesResourceTags(policies: readonly Policy[]): boolean {
+  return policies.some(({ statements }) =>
+    statements.some(({ conditions }) => conditions.some((condition) => condition.usesResourceTags)),
+  );
+}
+
+function applies(statement: Statement, { action, resources, context }: PolicyRequest): boolean {
+  return (
+    statement.actions.has(action) &&
+    statement.coversResources(resources) &&
+    statement.conditions.every((condition) => condition.isMet(context))
+  );
+}
+
+function parseStatement(path: string, value: unknown): Statement & { sid: string } {
+  const elements = ['Sid', 'Effect', 'Action', 'NotAction', 'Resource', 'NotResource', 'Condition'];
+  const statement = getObject(path, value, elements);
+  const { Sid: sid = '', Effect: effect } = statement;
+  if (typeof sid !== 'string' || !/^[A-Za-z0-9]*$/.test(sid)) {
+    fail(`${path}.Sid`, `must be letters and digits only, got ${shown(sid)}`);
+  }
+  if (effect !== 'Allow' && effect !== 'Deny') {
+    fail(`${path}.Effect`, `must be "Allow" or "Deny", got ${shown(effect)}`);
+  }
+  const conditions = 'Condition' in statement ? parseConditions(`${path}.Condition`, statement.Condition) : [];
+  return {
+    sid,
+    effect,
+    actions: parseActions(path, statement),
+    coversResources: parseResources(path, statement),
+    conditions,
+  };
+}
+
+function parseActions(path: string, statement: JsonObject): ReadonlySet<string> {
+  const name = getOneOf(path, statement, 'Action', 'NotAction');
+  const named = new Set<string>();
+  for (const pattern of getTexts(`${path}.${name}`, statement[name])) {
+    const matching = pattern === '*' ? ACTIONS : findActions(pattern);
+    if (matching.length === 0) {
+      fail(
+        `${path}.${name}`,
+        `${shown(pattern)} matches no action of this service; write "gamesparks:" and one of its actions, such as "gamesparks:DisconnectPlayer" or "gamesparks:Get*", or "*"`,
+      );
+    }
+    for (const action of matching) named.add(action);
+  }
+  return name === 'Action' ? named : new Set(ACTIONS.filter((action) => !named.has(action)));
+}
+
+/** Case does not count. Like IAM, it takes no wildcard in the service's name. */
+function findActions(pattern: string): readonly string[] {
+  const lower = pattern.toLowerCase();
+  if (!lower.startsWith('gamesparks:')) return [];
+  const matches = compileWildcard(lower);
+  return ACTIONS.filter((action) => matches(action.toLowerCase()));
+}
+
+function parseResources(path: string, statement: JsonObject): Statement['coversResources'] {
+  const name = getOneOf(path, statement, 'Resource', 'NotResource');
+  const patterns = getTexts(`${path}.${name}`, statement[name]);
+  for (const pattern of patterns) checkResource(`${path}.${name}`, pattern);
+  // Wildcards cannot reach beyond their part of an ARN: pattern and ARN have five colons each.
+  const tests = patterns.map(compileWildcard);
+  const isAnyNamed = (resources: readonly string[]) => resources.some((arn) => tests.some((matches) => matches(arn)));
+  const orAll = (resources: readonly string[]) => (resources.length === 0 ? ['*'] : resources);
+  return name === 'Resource'
+    ? (resources) => isAnyNamed(orAll(resources))
+    : (resources) => !isAnyNamed(orAll(resources));
+}
+
+/** Refuses a pattern that no game, stage or player can match: in a Deny it would protect nothing. */
+function checkResource(path: string, pattern: string): void {
+  if (pattern === '*') return;
+  const form =
+    '"*" or "arn:aws:gamesparks:REGION:ACCOUNT:game/GAME[/stage/STAGE[/player/PLAYER]]", with * and ? in any part but the service';
+  const [arn, partition = '', service, region = '', account = '', resource = '', ...rest] = pattern.split(':');
+  if (pattern.includes('${')) {
+    fail(path, `policy variables are not supported, got ${shown(pattern)}; write the value itself`);
+  }
+  if (
+    arn !== 'arn' ||
+    service !== 'gamesparks' ||
+    rest.length > 0 ||
+    !compileWildcard(partition)('aws') ||
+    !/^[a-z0-9*?-]+$/.test(region) ||
+    !/^(\d{12}|[\d?]*\*[\d*?]*|[\d?]{12})$/.test(account) ||
+    !isResourcePath(resource)
+  ) {
+    fail(path, `must be ${form}, got ${shown(pattern)}`);
+  }
+}
+
+/** Reads up to the first `*`, which may stand for anything that follows. */
+function isResourcePath(path: string): boolean {
+  if (!/^[\w/*?-]+$/.test(path)) return false;
+  const parts = path.split('/');
+  const star = parts.findIndex((part) => part.includes('*'));
+  const keywords = ['game', 'stage', 'player'];
+  const isWellNamed = parts
+    .slice(0, star === -1 ? parts.length : star)
+    .every((part, i) => (i % 2 === 0 ? compileWildcard(part)(keywords[i / 2] ?? '') : part !== ''));
+  return isWellNamed && parts.length <= 6 && (star !== -1 || parts.length % 2 === 0);
+}
+
+function parseConditions(path: string, value: unknown): Condition[] {
+  return getEntries(path, value).flatMap(([operator, lines]) =>
+    getEntries(`${path}.${operator}`, lines).map(([key, wanted]) => {
+      const linePath = `${path}.${operator}[${shown(key)}]`;
+      try {
+        return compileCondition(operator, key, getTexts(linePath, wanted, ['string', 'number', 'boolean']));
+      } catch (cause) {
+        if (cause instanceof ConditionFault) fail(linePath, cause.message, cause);
+        throw cause;
+      }
+    }),
+  );
+}
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+function parseJson(text: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    fail('The document', `is not JSON: ${(cause as Error).message}`, cause);
+  }
+  const repeated = findRepeatedName(text);
+  if (repeated !== undefined)
+    fail('The document', `has ${shown(repeated)} twice in one object; JSON would drop the first`);
+  return value;
+}
+
+/** A name that one object of `text`, which is valid JSON, has twice: JSON.parse keeps only its last value. */
+function findRepeatedName(text: string): string | undefined {
+  const objects: Set<string>[] = [];
+  for (const [token, name] of text.matchAll(/("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[{}]/g)) {
+    if (token === '{') objects.push(new Set());
+    else if (token === '}') objects.pop();
+    else if (name !== undefined) {
+      const names = objects.at(-1);
+      const decoded = JSON.parse(name) as string;
+      if (names?.has(decoded)) return decoded;
+      names?.add(decoded);
+    }
+  }
+  return undefined;
+}
+
+function getObject(path: string, value: unknown, elements: readonly string[]): JsonObject {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    fail(path, `must be an object, got ${shown(value)}`);
+  }
+  const unknown = Object.keys(value).find((name) => !elements.includes(name));
+  if (unknown !== undefined) {
+    fail(path, `has the unsupported element ${shown(unknown)}; use ${elements.join(', ')}`);
+  }
+  return value as JsonObject;
+}
+
+function getEntries(path: string, value: unknown): readonly [string, unknown][] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || Object.keys(value).length === 0) {
+    fail(path, `must be an object with at least one member, got ${shown(value)}`);
+  }
+  return Object.entries(value);
+}
+
+function getOneOf<Name extends string>(path: string, statement: JsonObject, ...names: [Name, Name]): Name {
+  const present = names.filter((name) => name in statement);
+  if (present.length !== 1) {
+    fail(path, `must have either ${names.join(' or ')}, got ${present.length === 0 ? 'neither' : 'both'}`);
+  }
+  return present[0] as Name;
+}
+
+/** One value or a list of at least one, as texts. */
+function getTexts(path: string, value: unknown, types: readonly string[] = ['string']): readonly string[] {
+  const values = [value].flat();
+  if (values.length === 0) fail(path, 'must have at least one value, got []');
+  const wrong = values.find((one) => !types.includes(typeof one));
+  if (wrong !== undefined) fail(path, `must be a ${types.join(' or ')} or a list of them, got ${shown(wrong)}`);
+  return values.map(String);
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+}
+
+function fail(path: string, problem: string, cause?: unknown): never {
+  throw new ServiceError(
+    'validation',
+    `The policy is not valid. ${path}: ${problem}.`,
+    cause === undefined ? {} : { cause },
+  );
+}
