@@ -1,0 +1,61 @@
+import type { Clock } from '../clock.ts';
+import type { Arns } from '../domain/arn.ts';
+import { type Decision, evaluate, usesResourceTags } from '../domain/policy.ts';
+import { ServiceError } from '../errors.ts';
+import type { ApiRequest } from './authenticate.ts';
+import type { Operation, Principal, Services } from './operation.ts';
+
+type Input = Readonly<Record<string, unknown>>;
+
+export type Authorize = (call: {
+  readonly request: Pick<ApiRequest, 'remoteAddress' | 'isSecure'>;
+  readonly operation: Operation;
+  readonly principal: Principal;
+  readonly input: Input;
+}) => Promise<void>;
+
+/** Throws `access_denied` unless the principal's policies allow the call. */
+export function createAuthorize({
+  services,
+  arns,
+  clock,
+}: {
+  services: Services;
+  arns: Arns;
+  clock: Clock;
+}): Authorize {
+  return async function authorize({ request, operation, principal, input }) {
+    const action = `gamesparks:${operation.name}`;
+    const resources = operation.resource(input, arns);
+    const requestTags = operation.requestTags?.(input) ?? {};
+    // Reading them costs a look at the store, which most policies do not need.
+    const readsTags = usesResourceTags(principal.policies);
+    const resourceTags = readsTags ? await operation.resourceTags?.(input, services) : undefined;
+    const decision = evaluate(principal.policies, {
+      action,
+      resources,
+      context: {
+        sourceIp: request.remoteAddress,
+        isSecure: request.isSecure,
+        currentTimeMs: clock.now(),
+        requestTags,
+        resourceTags: resourceTags ?? {},
+        tagKeys: Object.keys(requestTags),
+      },
+    });
+    if (!decision.isAllowed) {
+      const call = `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resources.at(-1) ?? '*'}`;
+      throw new ServiceError('access_denied', `${call} ${reasonOf(decision, action)}`);
+    }
+  };
+}
+
+/** In the words of AWS services, which scripts look for. */
+function reasonOf(decision: Decision & { isAllowed: false }, action: string): string {
+  switch (decision.reason) {
+    case 'explicit_deny':
+      return 'with an explicit deny in an identity-based policy';
+    case 'no_allow':
+      return `because no identity-based policy allows the ${action} action`;
+  }
+}

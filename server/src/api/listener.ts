@@ -1,0 +1,135 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { ClientAddress } from '../client-address.ts';
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import { type RandomBytes, uuidV7 } from '../random.ts';
+import type { ApiRequest } from './authenticate.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { ApiReply } from './reply.ts';
+import { isWaitingToSend, readBody } from './request-body.ts';
+import { collectHeaders } from './sigv4.ts';
+import { WELCOME_REPLY } from './welcome-page.ts';
+
+export interface ListenerSettings {
+  readonly headersTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+}
+
+/** How long what a client still sends is read and thrown away, so that it gets to read why nobody wanted it. */
+const LINGER_MS = 1_000;
+
+export interface ApiListener {
+  /** Serves the requests of `server`, upgrades excepted, and sets its time limits. May be called for several servers. */
+  attach(server: Server): void;
+  /** Resolves when no request is in flight. From the call on, each reply also closes its connection. */
+  drain(): Promise<void>;
+  readonly inFlight: number;
+}
+
+export function createApiListener({
+  pipeline,
+  clientAddress,
+  settings,
+  clock,
+  random,
+  log,
+}: {
+  pipeline: Pipeline;
+  clientAddress: ClientAddress;
+  settings: ListenerSettings;
+  clock: Clock;
+  random: RandomBytes;
+  log: Log;
+}): ApiListener {
+  let inFlight = 0;
+  let isDraining = false;
+  const waitingForNone = new Set<() => void>();
+
+  function toApiRequest(request: IncomingMessage, response: ServerResponse): ApiRequest {
+    const { method = '', url = '', socket } = request;
+    const client = clientAddress(socket.remoteAddress, request.headers, 'encrypted' in socket);
+    const question = url.indexOf('?');
+    return {
+      method,
+      rawPath: question === -1 ? url : url.slice(0, question),
+      rawQuery: question === -1 ? '' : url.slice(question + 1),
+      headers: collectHeaders(request.rawHeaders),
+      remoteAddress: client.address,
+      isSecure: client.isSecure,
+      readBody: (maxBytes) => readBody({ request, response, maxBytes, timeoutMs: settings.requestTimeoutMs, clock }),
+    };
+  }
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const apiRequest = toApiRequest(request, response);
+    const isPage = apiRequest.rawPath === '/' && (request.method === 'GET' || request.method === 'HEAD');
+    const reply = isPage ? welcome() : await pipeline(apiRequest);
+    await send(reply, request, response);
+  }
+
+  function welcome(): ApiReply {
+    const requestId = uuidV7(random, clock.now());
+    return { ...WELCOME_REPLY, headers: { ...WELCOME_REPLY.headers, 'x-amzn-requestid': requestId } };
+  }
+
+  /** Resolves when the reply has been handed over, or its client is gone. */
+  function send(reply: ApiReply, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (response.destroyed) return Promise.resolve();
+    const body = Buffer.from(reply.body);
+    // The rest of a body that was refused is not worth reading for another request on the same connection.
+    const isUnread = !request.complete && hasBody(request);
+    const headers = { ...reply.headers, 'content-length': body.length };
+    response.writeHead(reply.status, isUnread || isDraining ? { ...headers, connection: 'close' } : headers);
+    return new Promise((resolve) => {
+      response.once('close', resolve);
+      if (isUnread && !isWaitingToSend(request)) linger(request, response, body);
+      else response.end(body);
+    });
+  }
+
+  /** Closing with unread input would reset the connection, which can cost the client the reply. */
+  function linger(request: IncomingMessage, response: ServerResponse, body: Uint8Array): void {
+    response.write(body);
+    const end = () => {
+      cancel();
+      response.end();
+    };
+    const cancel = clock.after(LINGER_MS, end);
+    request.once('close', cancel).once('end', end).resume();
+  }
+
+  function onRequest(request: IncomingMessage, response: ServerResponse): void {
+    inFlight += 1;
+    serve(request, response)
+      .catch((error: unknown) => {
+        log.error({ err: error }, 'request could not be answered');
+        response.destroy();
+      })
+      .finally(() => {
+        inFlight -= 1;
+        if (inFlight === 0) for (const resolve of waitingForNone) resolve();
+      });
+  }
+
+  return {
+    attach(server) {
+      server.headersTimeout = settings.headersTimeoutMs;
+      server.requestTimeout = settings.requestTimeoutMs;
+      server.keepAliveTimeout = settings.keepAliveTimeoutMs;
+      // Asked for one by one, so that a body which would be refused is never sent.
+      server.on('request', onRequest).on('checkContinue', onRequest);
+    },
+    async drain() {
+      isDraining = true;
+      if (inFlight > 0) await new Promise<void>((resolve) => waitingForNone.add(resolve));
+    },
+    get inFlight() {
+      return inFlight;
+    },
+  };
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return 'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) > 0;
+}

@@ -1,0 +1,91 @@
+import type { Arns } from '../domain/arn.ts';
+import type { Games } from '../domain/games.ts';
+import type { Policy } from '../domain/policy.ts';
+import type { Stages } from '../domain/stages.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { Members, StructureShape, Value } from './shape.ts';
+import type { ThrottleClass } from './throttle.ts';
+
+/** Who signed the request. */
+export interface Principal {
+  readonly accessKeyId: string;
+  readonly arn: string;
+  readonly policies: readonly Policy[];
+}
+
+export interface PlayerName {
+  readonly gameName: string;
+  readonly stageName: string;
+  readonly playerId: string;
+}
+
+export interface Players {
+  connections(player: PlayerName): Promise<readonly { readonly connectionId: string; readonly createdAt: number }[]>;
+  disconnect(
+    call: PlayerName & { readonly requestId: string },
+  ): Promise<{ readonly successes: readonly string[]; readonly failures: readonly string[] }>;
+}
+
+/** What handlers may call. */
+export interface Services {
+  readonly games: Games;
+  readonly stages: Stages;
+  readonly players: Players;
+}
+
+export type Tags = Readonly<Record<string, string>>;
+
+export interface Call<Input> {
+  readonly input: Input;
+  readonly services: Services;
+  readonly principal: Principal;
+  readonly arns: Arns;
+  readonly requestId: string;
+}
+
+/** What every operation may answer, whatever it does. */
+export const COMMON_ERRORS = ['validation', 'access_denied', 'throttled', 'internal'] as const satisfies ErrorCode[];
+
+/**
+ * One operation of the API, whole: routing, authentication's limits, throttling, validation, authorization, the handler's
+ * types, docs and the tests that run over all operations derive from this row.
+ */
+export interface OperationRow<Input, Output> {
+  /** With `gamesparks:` before it, the IAM action. */
+  readonly name: string;
+  /** Success is always 200. */
+  readonly http: { readonly method: string; readonly path: string };
+  /** Whether repeating the call has the effect of making it once. */
+  readonly isIdempotent: boolean;
+  readonly throttleClass: ThrottleClass;
+  /** Where the server's own limit does not fit. */
+  readonly maxBodyBytes?: number;
+  readonly input: StructureShape;
+  readonly output: StructureShape;
+  /** What the handler may throw; anything else is a bug and answered as one. */
+  readonly errors: readonly ErrorCode[];
+  /** The ARNs that policies are matched against; none for an operation that is about no resource in particular. */
+  resource(input: Input, arns: Arns): readonly string[];
+  /** Tags that the call would give to something. */
+  requestTags?(input: Input): Tags | undefined;
+  /** Tags of the resource, if it exists; asked for only when a policy of the caller depends on them. */
+  resourceTags?(input: Input, services: Services): Promise<Tags | undefined>;
+  handler(call: Call<Input>): Promise<Output>;
+}
+
+/** A row whose types have done their work. */
+export type Operation = OperationRow<Readonly<Record<string, unknown>>, unknown>;
+
+export function operation<
+  const I extends Members,
+  const RI extends keyof I & string,
+  const O extends Members,
+  const RO extends keyof O & string,
+>(
+  row: OperationRow<Value<StructureShape<I, RI>>, Value<StructureShape<O, RO>>> & {
+    readonly input: StructureShape<I, RI>;
+    readonly output: StructureShape<O, RO>;
+  },
+): Operation {
+  return row;
+}

@@ -1,0 +1,131 @@
+import type { Arns } from '../../domain/arn.ts';
+import type { Game } from '../../domain/games.ts';
+import { COMMON_ERRORS, operation, type Services } from '../operation.ts';
+import { boolean, label, list, query, structure } from '../shape.ts';
+import {
+  arn,
+  clientToken,
+  dateTime,
+  description,
+  gameName,
+  lifeState,
+  maxResults,
+  nextToken,
+  presentTags,
+  tagMap,
+} from './shapes.ts';
+
+const gameDetails = structure({
+  Arn: arn,
+  Created: dateTime,
+  Description: description,
+  EnableTerminationProtection: boolean(),
+  LastUpdated: dateTime,
+  Name: gameName,
+  State: lifeState,
+  Tags: tagMap,
+});
+
+const gameSummary = structure({ Description: description, Name: gameName, State: lifeState, Tags: tagMap });
+
+type GameInput = { readonly GameName: string };
+
+const resource = ({ GameName }: GameInput, arns: Arns) => [arns.game(GameName)];
+const resourceTags = async ({ GameName }: GameInput, { games }: Services) => (await games.find(GameName))?.tags;
+
+export const createGame = operation({
+  name: 'CreateGame',
+  http: { method: 'POST', path: '/game' },
+  isIdempotent: true,
+  throttleClass: 'write',
+  input: structure({ ClientToken: clientToken, Description: description, GameName: gameName, Tags: tagMap }, [
+    'GameName',
+  ]),
+  output: structure({ Game: gameDetails }),
+  errors: [...COMMON_ERRORS, 'conflict', 'quota_exceeded'],
+  resource: () => [],
+  requestTags: ({ Tags }) => Tags,
+  async handler({ input, services, principal, arns }) {
+    const game = await services.games.create(
+      { name: input.GameName, description: input.Description, tags: input.Tags },
+      { principal: principal.accessKeyId, clientToken: input.ClientToken },
+    );
+    return { Game: toDetails(game, arns) };
+  },
+});
+
+export const getGame = operation({
+  name: 'GetGame',
+  http: { method: 'GET', path: '/game/{GameName}' },
+  isIdempotent: false,
+  throttleClass: 'read',
+  input: structure({ GameName: label(gameName) }, ['GameName']),
+  output: structure({ Game: gameDetails }),
+  errors: [...COMMON_ERRORS, 'not_found'],
+  resource,
+  resourceTags,
+  async handler({ input, services, arns }) {
+    return { Game: toDetails(await services.games.get(input.GameName), arns) };
+  },
+});
+
+export const listGames = operation({
+  name: 'ListGames',
+  http: { method: 'GET', path: '/game' },
+  isIdempotent: false,
+  throttleClass: 'read',
+  input: structure({ MaxResults: query(maxResults), NextToken: query(nextToken) }),
+  output: structure({ Games: list(gameSummary), NextToken: nextToken }),
+  errors: COMMON_ERRORS,
+  resource: () => [],
+  async handler({ input, services }) {
+    const page = await services.games.list({ maxResults: input.MaxResults, nextToken: input.NextToken });
+    return { Games: page.items.map(toSummary), NextToken: page.nextToken };
+  },
+});
+
+export const updateGame = operation({
+  name: 'UpdateGame',
+  http: { method: 'PATCH', path: '/game/{GameName}' },
+  isIdempotent: true,
+  throttleClass: 'write',
+  input: structure({ Description: description, GameName: label(gameName) }, ['GameName']),
+  output: structure({ Game: gameDetails }),
+  errors: [...COMMON_ERRORS, 'not_found'],
+  resource,
+  resourceTags,
+  async handler({ input, services, arns }) {
+    const game = await services.games.update(input.GameName, { description: input.Description });
+    return { Game: toDetails(game, arns) };
+  },
+});
+
+export const deleteGame = operation({
+  name: 'DeleteGame',
+  http: { method: 'DELETE', path: '/game/{GameName}' },
+  isIdempotent: true,
+  throttleClass: 'write',
+  input: structure({ GameName: label(gameName) }, ['GameName']),
+  output: structure({}),
+  errors: [...COMMON_ERRORS, 'conflict'],
+  resource,
+  resourceTags,
+  async handler({ input, services }) {
+    await services.games.delete(input.GameName);
+    return {};
+  },
+});
+
+function toSummary(game: Game) {
+  return { Name: game.name, Description: game.description, State: game.state, Tags: presentTags(game.tags) };
+}
+
+function toDetails(game: Game, arns: Arns) {
+  return {
+    ...toSummary(game),
+    Arn: arns.game(game.name),
+    Created: game.createdAt,
+    LastUpdated: game.updatedAt,
+    EnableTerminationProtection: game.isTerminationProtected,
+  };
+}

@@ -1,0 +1,59 @@
+import type { Arns } from '../../domain/arn.ts';
+import { COMMON_ERRORS, operation, type Services } from '../operation.ts';
+import { label, structure } from '../shape.ts';
+import { connectionIds, connections, gameName, playerId, stageName } from './shapes.ts';
+
+const playerInput = structure({ GameName: label(gameName), PlayerId: label(playerId), StageName: label(stageName) }, [
+  'GameName',
+  'PlayerId',
+  'StageName',
+]);
+
+type PlayerInput = { readonly GameName: string; readonly StageName: string; readonly PlayerId: string };
+
+const nameOf = ({ GameName, StageName, PlayerId }: PlayerInput) => ({
+  gameName: GameName,
+  stageName: StageName,
+  playerId: PlayerId,
+});
+
+/** Two ARNs, so that a key can be held to one stage or to some players. */
+const resource = ({ GameName, StageName, PlayerId }: PlayerInput, arns: Arns) => [
+  arns.stage(GameName, StageName),
+  arns.player(GameName, StageName, PlayerId),
+];
+
+const resourceTags = async ({ GameName, StageName }: PlayerInput, { stages }: Services) =>
+  (await stages.find(GameName, StageName))?.tags;
+
+export const getPlayerConnectionStatus = operation({
+  name: 'GetPlayerConnectionStatus',
+  http: { method: 'GET', path: '/runtime/game/{GameName}/stage/{StageName}/player/{PlayerId}/connection' },
+  isIdempotent: false,
+  throttleClass: 'read',
+  input: playerInput,
+  output: structure({ Connections: connections }),
+  errors: [...COMMON_ERRORS, 'not_found'],
+  resource,
+  resourceTags,
+  async handler({ input, services }) {
+    const entries = await services.players.connections(nameOf(input));
+    return { Connections: entries.map((entry) => ({ Id: entry.connectionId, Created: entry.createdAt })) };
+  },
+});
+
+export const disconnectPlayer = operation({
+  name: 'DisconnectPlayer',
+  http: { method: 'POST', path: '/runtime/game/{GameName}/stage/{StageName}/player/{PlayerId}/disconnect' },
+  isIdempotent: true,
+  throttleClass: 'disconnect',
+  input: playerInput,
+  output: structure({ DisconnectFailures: connectionIds, DisconnectSuccesses: connectionIds }),
+  errors: [...COMMON_ERRORS, 'not_found'],
+  resource,
+  resourceTags,
+  async handler({ input, services, requestId }) {
+    const { successes, failures } = await services.players.disconnect({ ...nameOf(input), requestId });
+    return { DisconnectSuccesses: successes, DisconnectFailures: failures };
+  },
+});

@@ -1,0 +1,36 @@
+import type { Tags } from '../operation.ts';
+import { integer, list, map, string, structure, timestamp } from '../shape.ts';
+
+const NAME_PATTERN = '^[a-zA-Z0-9_-]+$';
+const TRIMMED_PATTERN = '^\\S(.*\\S)?$';
+
+export const gameName = string({ min: 1, max: 36, pattern: NAME_PATTERN });
+export const stageName = string({ min: 1, max: 36, pattern: NAME_PATTERN });
+export const playerId = string({ min: 1, max: 44, pattern: NAME_PATTERN });
+export const description = string({ min: 0, max: 250, pattern: `${TRIMMED_PATTERN}|^$` });
+export const clientToken = string({ min: 33, max: 126 });
+export const arn = string({ min: 20, max: 2048, pattern: '^[A-Za-z0-9:_/-]+$' });
+export const roleArn = string({ min: 20, max: 2048, pattern: '^arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/.+$' });
+export const gameKey = string({ min: 1, max: 44 });
+export const logGroupName = string({ min: 1, max: 512 });
+export const lifeState = string({ enum: ['ACTIVE', 'DELETING'] });
+export const connectionId = string({ min: 1, max: 36 });
+export const dateTime = timestamp();
+
+// In both patterns `+-=` is a range of characters, digits among them.
+export const tagMap = map(
+  string({ min: 1, max: 128, pattern: '^(?!aws:)[a-zA-Z+-=._:/]+$' }),
+  string({ min: 0, max: 256, pattern: '^[\\s\\w+-=\\.:/@]*$' }),
+  { min: 1, max: 50 },
+);
+
+export const maxResults = integer({ min: 1, max: 100 });
+export const nextToken = string({ min: 1, max: 1024, pattern: TRIMMED_PATTERN });
+
+export const connectionIds = list(connectionId);
+export const connections = list(structure({ Created: dateTime, Id: connectionId }));
+
+/** A TagMap has at least one entry, so what has no tags has no such member. */
+export function presentTags(tags: Tags): Tags | undefined {
+  return Object.keys(tags).length === 0 ? undefined : tags;
+}

@@ -1,0 +1,176 @@
+import type { Arns } from '../../domain/arn.ts';
+import type { Stage } from '../../domain/stages.ts';
+import { COMMON_ERRORS, operation, type Services } from '../operation.ts';
+import { label, list, query, structure } from '../shape.ts';
+import {
+  arn,
+  clientToken,
+  dateTime,
+  description,
+  gameKey,
+  gameName,
+  lifeState,
+  logGroupName,
+  maxResults,
+  nextToken,
+  presentTags,
+  roleArn,
+  stageName,
+  tagMap,
+} from './shapes.ts';
+
+const stageDetails = structure({
+  Arn: arn,
+  Created: dateTime,
+  Description: description,
+  GameKey: gameKey,
+  LastUpdated: dateTime,
+  LogGroup: logGroupName,
+  Name: stageName,
+  Role: roleArn,
+  State: lifeState,
+  Tags: tagMap,
+});
+
+const stageSummary = structure({
+  Description: description,
+  GameKey: gameKey,
+  Name: stageName,
+  State: lifeState,
+  Tags: tagMap,
+});
+
+type GameInput = { readonly GameName: string };
+type StageInput = GameInput & { readonly StageName: string };
+
+const gameResource = ({ GameName }: GameInput, arns: Arns) => [arns.game(GameName)];
+const gameTags = async ({ GameName }: GameInput, { games }: Services) => (await games.find(GameName))?.tags;
+const stageResource = ({ GameName, StageName }: StageInput, arns: Arns) => [arns.stage(GameName, StageName)];
+const stageTags = async ({ GameName, StageName }: StageInput, { stages }: Services) =>
+  (await stages.find(GameName, StageName))?.tags;
+
+export const createStage = operation({
+  name: 'CreateStage',
+  http: { method: 'POST', path: '/game/{GameName}/stage' },
+  isIdempotent: true,
+  throttleClass: 'write',
+  input: structure(
+    {
+      ClientToken: clientToken,
+      Description: description,
+      GameName: label(gameName),
+      Role: roleArn,
+      StageName: stageName,
+      Tags: tagMap,
+    },
+    ['GameName', 'Role', 'StageName'],
+  ),
+  output: structure({ Stage: stageDetails }),
+  errors: [...COMMON_ERRORS, 'conflict', 'not_found'],
+  resource: gameResource,
+  resourceTags: gameTags,
+  requestTags: ({ Tags }) => Tags,
+  async handler({ input, services, principal, arns }) {
+    const stage = await services.stages.create(
+      {
+        gameName: input.GameName,
+        name: input.StageName,
+        role: input.Role,
+        description: input.Description,
+        tags: input.Tags,
+      },
+      { principal: principal.accessKeyId, clientToken: input.ClientToken },
+    );
+    return { Stage: toDetails(stage, arns) };
+  },
+});
+
+export const getStage = operation({
+  name: 'GetStage',
+  http: { method: 'GET', path: '/game/{GameName}/stage/{StageName}' },
+  isIdempotent: false,
+  throttleClass: 'read',
+  input: structure({ GameName: label(gameName), StageName: label(stageName) }, ['GameName', 'StageName']),
+  output: structure({ Stage: stageDetails }),
+  errors: [...COMMON_ERRORS, 'not_found'],
+  resource: stageResource,
+  resourceTags: stageTags,
+  async handler({ input, services, arns }) {
+    return { Stage: toDetails(await services.stages.get(input.GameName, input.StageName), arns) };
+  },
+});
+
+export const listStages = operation({
+  name: 'ListStages',
+  http: { method: 'GET', path: '/game/{GameName}/stage' },
+  isIdempotent: false,
+  throttleClass: 'read',
+  input: structure({ GameName: label(gameName), MaxResults: query(maxResults), NextToken: query(nextToken) }, [
+    'GameName',
+  ]),
+  output: structure({ NextToken: nextToken, Stages: list(stageSummary) }),
+  errors: [...COMMON_ERRORS, 'not_found'],
+  resource: gameResource,
+  resourceTags: gameTags,
+  async handler({ input, services }) {
+    const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
+    const page = await services.stages.list(input.GameName, request);
+    return { Stages: page.items.map(toSummary), NextToken: page.nextToken };
+  },
+});
+
+export const updateStage = operation({
+  name: 'UpdateStage',
+  http: { method: 'PATCH', path: '/game/{GameName}/stage/{StageName}' },
+  isIdempotent: true,
+  throttleClass: 'write',
+  input: structure(
+    { Description: description, GameName: label(gameName), Role: roleArn, StageName: label(stageName) },
+    ['GameName', 'StageName'],
+  ),
+  output: structure({ Stage: stageDetails }),
+  errors: [...COMMON_ERRORS, 'not_found'],
+  resource: stageResource,
+  resourceTags: stageTags,
+  async handler({ input, services, arns }) {
+    const change = { description: input.Description, role: input.Role };
+    return { Stage: toDetails(await services.stages.update(input.GameName, input.StageName, change), arns) };
+  },
+});
+
+export const deleteStage = operation({
+  name: 'DeleteStage',
+  http: { method: 'DELETE', path: '/game/{GameName}/stage/{StageName}' },
+  isIdempotent: true,
+  throttleClass: 'write',
+  input: structure({ GameName: label(gameName), StageName: label(stageName) }, ['GameName', 'StageName']),
+  output: structure({}),
+  errors: [...COMMON_ERRORS, 'conflict', 'not_found'],
+  resource: stageResource,
+  resourceTags: stageTags,
+  async handler({ input, services }) {
+    await services.stages.delete(input.GameName, input.StageName);
+    return {};
+  },
+});
+
+function toSummary(stage: Stage) {
+  return {
+    Name: stage.name,
+    Description: stage.description,
+    GameKey: stage.gameKey,
+    State: stage.state,
+    Tags: presentTags(stage.tags),
+  };
+}
+
+function toDetails(stage: Stage, arns: Arns) {
+  return {
+    ...toSummary(stage),
+    Arn: arns.stage(stage.gameName, stage.name),
+    Created: stage.createdAt,
+    LastUpdated: stage.updatedAt,
+    LogGroup: stage.logGroup,
+    Role: stage.role,
+  };
+}

@@ -1,0 +1,112 @@
+import type { ErrorCode, ServiceError } from '../errors.ts';
+import type { Refusal as SignatureRefusal } from './sigv4.ts';
+
+export interface ApiReply {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+interface WireError {
+  /** What clients know the error by. */
+  readonly name: string;
+  readonly status: number;
+}
+
+/** The errors of the API's model. */
+export const WIRE_ERRORS = {
+  validation: { name: 'ValidationException', status: 400 },
+  access_denied: { name: 'AccessDeniedException', status: 403 },
+  not_found: { name: 'ResourceNotFoundException', status: 404 },
+  conflict: { name: 'ConflictException', status: 409 },
+  quota_exceeded: { name: 'ServiceQuotaExceededException', status: 402 },
+  throttled: { name: 'ThrottlingException', status: 429 },
+  internal: { name: 'InternalServerException', status: 500 },
+} as const satisfies Record<ErrorCode, WireError>;
+
+export type RefusalKind =
+  | 'unknown_operation'
+  | 'method_not_allowed'
+  | 'malformed_uri'
+  | 'malformed_body'
+  | 'body_too_large'
+  | 'body_incomplete'
+  | SignatureRefusal['name'];
+
+/** What is refused before an operation is reached, under the names that AWS services use for it. */
+export const REFUSALS = {
+  unknown_operation: { name: 'UnknownOperationException', status: 404 },
+  method_not_allowed: { name: 'UnknownOperationException', status: 405 },
+  malformed_uri: { name: 'SerializationException', status: 400 },
+  malformed_body: { name: 'SerializationException', status: 400 },
+  body_too_large: { name: 'RequestEntityTooLargeException', status: 413 },
+  body_incomplete: { name: 'RequestTimeoutException', status: 408 },
+  MissingAuthenticationTokenException: { name: 'MissingAuthenticationTokenException', status: 403 },
+  IncompleteSignatureException: { name: 'IncompleteSignatureException', status: 403 },
+  UnrecognizedClientException: { name: 'UnrecognizedClientException', status: 403 },
+  InvalidSignatureException: { name: 'InvalidSignatureException', status: 403 },
+} as const satisfies Record<RefusalKind, WireError>;
+
+/** A request that no operation got to see. Its message may be shown to the caller. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly kind: RefusalKind;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(kind: RefusalKind, message: string, headers: Readonly<Record<string, string>> = {}) {
+    super(message);
+    this.kind = kind;
+    this.headers = headers;
+  }
+}
+
+export function successReply(requestId: string, output: unknown): ApiReply {
+  return reply({ status: 200, requestId, headers: {}, body: output });
+}
+
+export function refusalReply(requestId: string, { kind, message, headers }: Refusal): ApiReply {
+  return errorReply(requestId, REFUSALS[kind], message, headers);
+}
+
+export function failureReply(requestId: string, { code, message, retryAfterMs }: ServiceError): ApiReply {
+  const seconds = retryAfterMs === undefined ? undefined : Math.max(1, Math.ceil(retryAfterMs / 1000));
+  return errorReply(
+    requestId,
+    WIRE_ERRORS[code],
+    message,
+    seconds === undefined ? {} : { 'retry-after': `${seconds}` },
+  );
+}
+
+/** The answer to a bug: nothing of it leaves the server but the id that finds it in the log. */
+export function internalErrorReply(requestId: string): ApiReply {
+  return errorReply(requestId, WIRE_ERRORS.internal, 'The service encountered an internal error.', {});
+}
+
+function errorReply(
+  requestId: string,
+  { name, status }: WireError,
+  message: string,
+  headers: Readonly<Record<string, string>>,
+): ApiReply {
+  return reply({ status, requestId, headers: { 'x-amzn-errortype': name, ...headers }, body: { Message: message } });
+}
+
+function reply({
+  status,
+  requestId,
+  headers,
+  body,
+}: {
+  status: number;
+  requestId: string;
+  headers: Readonly<Record<string, string>>;
+  body: unknown;
+}): ApiReply {
+  return {
+    status,
+    headers: { 'content-type': 'application/json', 'x-amzn-requestid': requestId, ...headers },
+    body: JSON.stringify(body),
+  };
+}

@@ -1,0 +1,51 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../clock.ts';
+import { Refusal } from './reply.ts';
+
+/**
+ * The whole body of a request, after telling a client that asked (`Expect: 100-continue`) to send it. Rejects with a
+ * Refusal, having kept at most `maxBytes`, when it is longer, ends early or takes longer than `timeoutMs`.
+ */
+export function readBody({
+  request,
+  response,
+  maxBytes,
+  timeoutMs,
+  clock,
+}: {
+  request: IncomingMessage;
+  response: ServerResponse;
+  maxBytes: number;
+  timeoutMs: number;
+  clock: Clock;
+}): Promise<Uint8Array> {
+  const tooLarge = () => new Refusal('body_too_large', `The body must be at most ${maxBytes} bytes`);
+  const incomplete = () => new Refusal('body_incomplete', `The whole body must arrive within ${timeoutMs} ms`);
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) return Promise.reject(tooLarge());
+  if (isWaitingToSend(request)) response.writeContinue();
+
+  return new Promise<Uint8Array>((resolve, reject) => {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    const cancelTimeout = clock.after(timeoutMs, () => settle(() => reject(incomplete())));
+    const settle = (outcome: () => void): void => {
+      cancelTimeout();
+      request.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose);
+      outcome();
+    };
+    const onData = (chunk: Uint8Array): void => {
+      size += chunk.length;
+      if (size > maxBytes) settle(() => reject(tooLarge()));
+      else chunks.push(chunk);
+    };
+    const onEnd = (): void => settle(() => resolve(Buffer.concat(chunks)));
+    const onClose = (): void => settle(() => reject(incomplete()));
+    if (request.destroyed) return onClose();
+    request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
+  });
+}
+
+/** Needs the server's `checkContinue` event: without a listener for it Node has asked for the body already. */
+export function isWaitingToSend(request: IncomingMessage): boolean {
+  return request.headers.expect?.toLowerCase() === '100-continue';
+}

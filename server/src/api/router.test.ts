@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createRouter } from './router.ts';
+
+const route = (method: string, path: string) => ({ http: { method, path } });
+
+const match = createRouter([
+  route('GET', '/game'),
+  route('POST', '/game'),
+  route('GET', '/game/{GameName}'),
+  route('GET', '/game/{GameName}/stage'),
+  route('GET', '/game/{GameName}/stage/{StageName}'),
+  route('DELETE', '/tags/{ResourceArn}'),
+]);
+
+function found(method: string, rawPath: string): unknown {
+  const result = match(method, rawPath);
+  if (result.kind === 'method_not_allowed') return [result.kind, ...result.allowed];
+  if (result.kind !== 'operation') return result.kind;
+  return [result.operation.http.path, Object.fromEntries(result.labels)];
+}
+
+test('a path and a method lead to an operation and its labels', () => {
+  assert.deepEqual(found('GET', '/game'), ['/game', {}]);
+  assert.deepEqual(found('GET', '/game/G/stage/S'), [
+    '/game/{GameName}/stage/{StageName}',
+    { GameName: 'G', StageName: 'S' },
+  ]);
+});
+
+test('a path is split before it is decoded', () => {
+  const arn = 'arn%3Aaws%3Agamesparks%3Aus-east-1%3A1%3Agame%2FG';
+  assert.deepEqual(found('DELETE', `/tags/${arn}`), [
+    '/tags/{ResourceArn}',
+    { ResourceArn: 'arn:aws:gamesparks:us-east-1:1:game/G' },
+  ]);
+  assert.deepEqual(found('GET', '/game/%2F%3F%25'), ['/game/{GameName}', { GameName: '/?%' }]);
+});
+
+test('an empty segment is an empty label', () => {
+  assert.deepEqual(found('GET', '/game//stage'), ['/game/{GameName}/stage', { GameName: '' }]);
+  assert.deepEqual(found('GET', '/game/'), ['/game/{GameName}', { GameName: '' }]);
+});
+
+test('only an operation is found', () => {
+  for (const path of ['', '/', '*', '//game', '/Game', '/game/G/stage/S/', '/game/G/stage/S/x', 'http://host/game']) {
+    assert.equal(found('GET', path), 'unknown_operation', path);
+  }
+  assert.equal(found('GET', '/tags'), 'unknown_operation');
+  assert.deepEqual(found('PUT', '/game'), ['method_not_allowed', 'GET', 'POST']);
+  assert.deepEqual(found('get', '/game'), ['method_not_allowed', 'GET', 'POST']);
+});
+
+test('names that every object has are no routes', () => {
+  assert.equal(found('GET', '/constructor'), 'unknown_operation');
+  assert.deepEqual(found('__proto__', '/game'), ['method_not_allowed', 'GET', 'POST']);
+  assert.deepEqual(found('GET', '/game/__proto__'), ['/game/{GameName}', { GameName: '__proto__' }]);
+});
+
+test('escapes that are malformed or no UTF-8 are refused', () => {
+  for (const label of ['%', '%2', '%zz', '%ff', '%c3%28']) {
+    assert.equal(found('GET', `/game/${label}`), 'malformed_uri', label);
+  }
+});
+
+test('two operations at one route are refused', () => {
+  assert.throws(() => createRouter([route('GET', '/a/{X}'), route('GET', '/a/{Y}')]), /GET \/a\/\{Y\}/);
+});

@@ -1,0 +1,140 @@
+/** Where a member of an operation's input travels; members without one are in the JSON body. */
+export type Location = 'uri' | 'querystring';
+
+interface Bound {
+  readonly location?: Location;
+}
+
+export interface StringShape extends Bound {
+  readonly type: 'string';
+  /** Lengths count Unicode code points. */
+  readonly min?: number;
+  readonly max?: number;
+  readonly pattern?: string;
+  readonly enum?: readonly string[];
+}
+
+export interface IntegerShape extends Bound {
+  readonly type: 'integer';
+  readonly min?: number;
+  readonly max?: number;
+}
+
+export interface BooleanShape extends Bound {
+  readonly type: 'boolean';
+}
+
+/** Milliseconds since 1970 in the program, ISO 8601 text with milliseconds on the wire. */
+export interface TimestampShape extends Bound {
+  readonly type: 'timestamp';
+}
+
+export interface ListShape<M extends Shape = Shape> extends Bound {
+  readonly type: 'list';
+  readonly member: M;
+  readonly min?: number;
+  readonly max?: number;
+}
+
+export interface MapShape<V extends Shape = Shape> extends Bound {
+  readonly type: 'map';
+  readonly key: StringShape;
+  readonly value: V;
+  readonly min?: number;
+  readonly max?: number;
+}
+
+export type Members = { readonly [name: string]: Shape };
+
+export interface StructureShape<M extends Members = Members, R extends string = string> extends Bound {
+  readonly type: 'structure';
+  readonly members: M;
+  readonly required: readonly R[];
+}
+
+/** The form of one value on the wire, as data: parsing, validation, docs and the TypeScript type derive from it. */
+export type Shape = StringShape | IntegerShape | BooleanShape | TimestampShape | ListShape | MapShape | StructureShape;
+
+/** The TypeScript type of a shape's values. */
+export type Value<S> = S extends { readonly type: 'string' }
+  ? string
+  : S extends { readonly type: 'integer' | 'timestamp' }
+    ? number
+    : S extends { readonly type: 'boolean' }
+      ? boolean
+      : S extends { readonly type: 'list'; readonly member: infer M }
+        ? readonly Value<M>[]
+        : S extends { readonly type: 'map'; readonly value: infer V }
+          ? { readonly [key: string]: Value<V> }
+          : S extends { readonly type: 'structure'; readonly members: infer M; readonly required: readonly (infer R)[] }
+            ? { readonly [K in keyof M & R]: Value<M[K]> } & {
+                readonly [K in Exclude<keyof M, R>]?: Value<M[K]> | undefined;
+              }
+            : never;
+
+type Limits = { readonly min?: number; readonly max?: number };
+
+export const string = (limits: Omit<StringShape, 'type' | 'location'> = {}): StringShape => ({
+  type: 'string',
+  ...limits,
+});
+
+export const integer = (limits: Limits = {}): IntegerShape => ({ type: 'integer', ...limits });
+
+export const boolean = (): BooleanShape => ({ type: 'boolean' });
+
+export const timestamp = (): TimestampShape => ({ type: 'timestamp' });
+
+export const list = <M extends Shape>(member: M, limits: Limits = {}): ListShape<M> => ({
+  type: 'list',
+  member,
+  ...limits,
+});
+
+export const map = <V extends Shape>(key: StringShape, value: V, limits: Limits = {}): MapShape<V> => ({
+  type: 'map',
+  key,
+  value,
+  ...limits,
+});
+
+// Two forms, because otherwise the caller's expected type would decide what is required when nothing says it.
+export function structure<const M extends Members>(members: M): StructureShape<M, never>;
+export function structure<const M extends Members, const R extends keyof M & string>(
+  members: M,
+  required: readonly R[],
+): StructureShape<M, R>;
+export function structure(members: Members, required: readonly string[] = []): StructureShape {
+  return { type: 'structure', members, required };
+}
+
+/** A member that is a label of the path. */
+export const label = <S extends Shape>(shape: S): S & { readonly location: 'uri' } => ({ ...shape, location: 'uri' });
+
+/** A member that is a key of the query. */
+export const query = <S extends Shape>(shape: S): S & { readonly location: 'querystring' } => ({
+  ...shape,
+  location: 'querystring',
+});
+
+/** The wire's JSON value of what a handler answered: times as text, absent members left out. */
+export function serialize(shape: Shape, value: unknown): unknown {
+  switch (shape.type) {
+    case 'timestamp':
+      return new Date(value as number).toISOString();
+    case 'list':
+      return (value as readonly unknown[]).map((item) => serialize(shape.member, item));
+    case 'map':
+      // `fromEntries` makes an own property even of `__proto__`, which here is a key like any other.
+      return Object.fromEntries(
+        Object.entries(value as object).map(([key, item]) => [key, serialize(shape.value, item)]),
+      );
+    case 'structure': {
+      const members = value as { readonly [name: string]: unknown };
+      const present = Object.entries(shape.members).filter(([name]) => members[name] !== undefined);
+      return Object.fromEntries(present.map(([name, member]) => [name, serialize(member, members[name])]));
+    }
+    default:
+      return value;
+  }
+}

@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ServiceError } from '../errors.ts';
+import { boolean, integer, list, map, query, type Shape, serialize, string, structure, timestamp } from './shape.ts';
+import { parse, RepeatedValue } from './validation.ts';
+
+const shape = structure(
+  {
+    GameName: string({ min: 1, max: 5, pattern: '^[a-z]+$' }),
+    State: string({ enum: ['ACTIVE', 'DELETING'] }),
+    Size: integer({ min: 1, max: 100 }),
+    IsOn: boolean(),
+    At: timestamp(),
+    Names: list(string({ max: 3 }), { min: 1, max: 2 }),
+    Tags: map(string({ min: 2, pattern: '^(?!aws:).+$' }), string({ max: 3 }), { min: 1, max: 2 }),
+    Inner: structure({ Value: string() }, ['Value']),
+  },
+  ['GameName'],
+);
+
+function faultsOf(raw: unknown, of: Shape = shape): string {
+  try {
+    parse(of, raw);
+  } catch (error) {
+    assert.ok(error instanceof ServiceError);
+    assert.equal(error.code, 'validation');
+    return error.message;
+  }
+  return '';
+}
+
+test('a value that fits comes back as its members', () => {
+  const raw = {
+    GameName: 'demo',
+    State: 'ACTIVE',
+    Size: 100,
+    IsOn: false,
+    At: '2026-01-01T00:00:00Z',
+    Names: ['a'],
+    Tags: { ab: '' },
+    Inner: { Value: 'x', Unknown: 1 },
+    Unknown: 1,
+  };
+  const { Unknown, ...expected } = { ...raw, At: Date.UTC(2026, 0), Inner: { Value: 'x' } };
+  assert.deepEqual(parse(shape, raw), expected);
+});
+
+test('absent and null members are the same', () => {
+  assert.deepEqual(parse(shape, { GameName: 'demo', Size: null, Tags: undefined }), { GameName: 'demo' });
+  const missing =
+    "1 validation error detected: Value null at 'gameName' failed to satisfy constraint: Member must not be null";
+  assert.equal(faultsOf({}), missing);
+  assert.equal(faultsOf({ GameName: null }), missing);
+});
+
+test('each constraint has the words that AWS services use', () => {
+  const cases: [object, string][] = [
+    [
+      { GameName: 'A' },
+      "Value 'A' at 'gameName' failed to satisfy constraint: Member must satisfy regular expression pattern: ^[a-z]+$",
+    ],
+    [
+      { GameName: 'abcdef' },
+      "Value 'abcdef' at 'gameName' failed to satisfy constraint: Member must have length less than or equal to 5",
+    ],
+    [
+      { State: 'GONE' },
+      "Value 'GONE' at 'state' failed to satisfy constraint: Member must satisfy enum value set: [ACTIVE, DELETING]",
+    ],
+    [
+      { Size: 101 },
+      "Value '101' at 'size' failed to satisfy constraint: Member must have value less than or equal to 100",
+    ],
+    [
+      { Size: 0 },
+      "Value '0' at 'size' failed to satisfy constraint: Member must have value greater than or equal to 1",
+    ],
+    [
+      { Names: [] },
+      "Value '[0 items]' at 'names' failed to satisfy constraint: Member must have length greater than or equal to 1",
+    ],
+    [
+      { Names: ['a', 'b', 'c'] },
+      "Value '[3 items]' at 'names' failed to satisfy constraint: Member must have length less than or equal to 2",
+    ],
+    [
+      { Names: ['a', 'long'] },
+      "Value 'long' at 'names.2.member' failed to satisfy constraint: Member must have length less than or equal to 3",
+    ],
+    [{ Names: [null] }, "Value null at 'names.1.member' failed to satisfy constraint: Member must not be null"],
+    [
+      { Tags: {} },
+      "Value '{0 items}' at 'tags' failed to satisfy constraint: Member must have length greater than or equal to 1",
+    ],
+    [
+      { Tags: { ab: 'long' } },
+      "Value 'long' at 'tags.ab.member' failed to satisfy constraint: Member must have length less than or equal to 3",
+    ],
+    [
+      { Tags: { 'aws:a': '' } },
+      "Value 'aws:a' at 'tags' failed to satisfy constraint: Map keys must satisfy constraint: [Member must satisfy regular expression pattern: ^(?!aws:).+$]",
+    ],
+    [{ Inner: {} }, "Value null at 'inner.value' failed to satisfy constraint: Member must not be null"],
+  ];
+  for (const [raw, fault] of cases) {
+    assert.equal(faultsOf({ GameName: 'demo', ...raw }), `1 validation error detected: ${fault}`);
+  }
+});
+
+test('a member of the wrong JSON type is a fault of that member', () => {
+  const wrong = { GameName: 1, Size: '5', IsOn: 'true', At: 5, Names: {}, Tags: [], Inner: 'x' };
+  assert.equal(
+    faultsOf(wrong),
+    "7 validation errors detected: Value '1' at 'gameName' failed to satisfy constraint: Member must be a string; " +
+      "Value '5' at 'size' failed to satisfy constraint: Member must be an integer; " +
+      "Value 'true' at 'isOn' failed to satisfy constraint: Member must be true or false; " +
+      "Value '5' at 'at' failed to satisfy constraint: Member must be an ISO 8601 date and time; " +
+      "Value '{0 items}' at 'names' failed to satisfy constraint: Member must be a list; " +
+      "Value '[0 items]' at 'tags' failed to satisfy constraint: Member must be a map; " +
+      "Value 'x' at 'inner' failed to satisfy constraint: Member must be a structure",
+  );
+  for (const Size of [1.5, 1e300, Number.MAX_SAFE_INTEGER + 1]) {
+    assert.match(faultsOf({ GameName: 'demo', Size }), /'size' .* Member must be an integer$/);
+  }
+});
+
+test('the query gives integers as text, and once', () => {
+  const listed = structure({ MaxResults: query(integer({ min: 1, max: 100 })) });
+  assert.deepEqual(parse(listed, { MaxResults: '7' }), { MaxResults: 7 });
+  for (const text of ['', 'x', '1.5', '0x7', '1e2', ' 7', '99999999999999999999']) {
+    assert.match(faultsOf({ MaxResults: text }, listed), /'maxResults' .*Member must be an integer$/, text);
+  }
+  assert.match(faultsOf({ MaxResults: new RepeatedValue(['1', '2']) }, listed), /'1,2' at 'maxResults' .* only once$/);
+});
+
+test('lengths count code points', () => {
+  const three = string({ min: 3, max: 3 });
+  assert.equal(parse(three, '🎮🎮🎮'), '🎮🎮🎮');
+  assert.match(faultsOf('🎮🎮', three), /greater than or equal to 3/);
+});
+
+test('a lone surrogate is refused, since the store could not give it back', () => {
+  assert.match(faultsOf('\ud83c', string()), /well-formed Unicode/);
+});
+
+test('__proto__ is a key like any other', () => {
+  const tags = map(string(), string());
+  const parsed = parse(tags, JSON.parse('{"__proto__": "x"}')) as object;
+  assert.deepEqual(Object.entries(parsed), [['__proto__', 'x']]);
+  assert.equal(JSON.stringify(serialize(tags, parsed)), '{"__proto__":"x"}');
+  assert.equal(faultsOf(JSON.parse('{"__proto__": {"GameName": "demo"}}')).includes("null at 'gameName'"), true);
+});
+
+test('values are shown short, on one line and without what a terminal would obey', () => {
+  const shown = (value: string) => /Value '(.*)' at/.exec(faultsOf(value, string({ max: 0 })))?.[1];
+  assert.equal(shown('a\r\n\u001b[31m\u202e\u2028b'), 'a\\u{d}\\u{a}\\u{1b}[31m\\u{202e}\\u{2028}b');
+  assert.equal(shown('x'.repeat(1_000)), `${'x'.repeat(128)}…`);
+  assert.equal(shown('🎮'.repeat(128)), '🎮'.repeat(128));
+});
+
+test('of very many faults twenty are spelled out', () => {
+  const message = faultsOf(
+    Array.from({ length: 5_000 }, () => 'long'),
+    list(string({ max: 3 })),
+  );
+  assert.match(message, /^5000 validation errors detected: .*; and 4980 more$/);
+  assert.ok(message.length < 4_000);
+});
+
+test('a value nested deeper than the stack is a fault like any other', () => {
+  const deep = JSON.parse(`${'['.repeat(30_000)}${']'.repeat(30_000)}`);
+  assert.match(faultsOf({ GameName: deep }), /Value '\[1 items\]' at 'gameName'/);
+});
+
+test('answers are written with ISO 8601 times and without absent members', () => {
+  const output = structure({
+    Created: timestamp(),
+    Name: string(),
+    Items: list(structure({ Id: string(), At: timestamp() })),
+  });
+  assert.deepEqual(serialize(output, { Created: Date.UTC(2026, 0), Name: undefined, Items: [{ Id: 'a', At: 0 }] }), {
+    Created: '2026-01-01T00:00:00.000Z',
+    Items: [{ Id: 'a', At: '1970-01-01T00:00:00.000Z' }],
+  });
+});

@@ -1,0 +1,180 @@
+import { ServiceError } from '../errors.ts';
+import type { IntegerShape, Shape, StringShape } from './shape.ts';
+
+/** A request may be wrong in thousands of places; so many are spelled out, the rest are counted. */
+const MAX_LISTED_FAULTS = 20;
+const MAX_SHOWN_CHARACTERS = 128;
+
+/** What the query or path gave for a member that takes one value: kept apart from a JSON array of a body. */
+export class RepeatedValue {
+  readonly values: readonly string[];
+  constructor(values: readonly string[]) {
+    this.values = values;
+  }
+}
+
+/** Collects the faults of one request, so that its author sees them all at once. */
+class Faults {
+  #count = 0;
+  readonly #listed: string[] = [];
+
+  add(value: unknown, path: string, constraint: string): void {
+    this.#count += 1;
+    if (this.#listed.length >= MAX_LISTED_FAULTS) return;
+    const shown = value === undefined || value === null ? 'null' : `'${printable(value)}'`;
+    this.#listed.push(`Value ${shown} at '${path}' failed to satisfy constraint: ${constraint}`);
+  }
+
+  throwIfAny(): void {
+    if (this.#count === 0) return;
+    const heading = `${this.#count} validation error${this.#count === 1 ? '' : 's'} detected: `;
+    const rest = this.#count - this.#listed.length;
+    const more = rest === 0 ? '' : `; and ${rest} more`;
+    throw new ServiceError('validation', `${heading}${this.#listed.join('; ')}${more}`);
+  }
+}
+
+/**
+ * The value of `raw`, parsed JSON, as `shape` describes it, without members that the shape does not know. Throws one
+ * `validation` ServiceError that names every fault in the words that AWS services use. Costs time linear in the size
+ * of `raw`.
+ */
+export function parse(shape: Shape, raw: unknown): unknown {
+  const faults = new Faults();
+  const value = visit(shape, raw, '', faults);
+  faults.throwIfAny();
+  return value;
+}
+
+function visit(shape: Shape, raw: unknown, path: string, faults: Faults): unknown {
+  if (raw instanceof RepeatedValue) return faults.add(raw.values.join(','), path, 'Member must be given only once');
+  switch (shape.type) {
+    case 'string':
+      if (typeof raw !== 'string') return faults.add(raw, path, 'Member must be a string');
+      for (const constraint of stringFaults(shape, raw)) faults.add(raw, path, constraint);
+      return raw;
+    case 'integer': {
+      const number = typeof raw === 'string' && shape.location !== undefined ? integerOfText(raw) : raw;
+      if (!Number.isSafeInteger(number)) return faults.add(raw, path, 'Member must be an integer');
+      for (const constraint of rangeFaults(shape, number as number)) faults.add(raw, path, constraint);
+      return number;
+    }
+    case 'boolean':
+      return typeof raw === 'boolean' ? raw : faults.add(raw, path, 'Member must be true or false');
+    case 'timestamp':
+      return visitTimestamp(raw, path, faults);
+    case 'list':
+      return visitList(shape, raw, path, faults);
+    case 'map':
+      return visitMap(shape, raw, path, faults);
+    case 'structure':
+      return visitStructure(shape, raw, path, faults);
+  }
+}
+
+function visitTimestamp(raw: unknown, path: string, faults: Faults): unknown {
+  const isIso8601 =
+    typeof raw === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/.test(raw);
+  const unixMs = isIso8601 ? Date.parse(raw) : Number.NaN;
+  return Number.isNaN(unixMs) ? faults.add(raw, path, 'Member must be an ISO 8601 date and time') : unixMs;
+}
+
+function visitList(shape: Shape & { type: 'list' }, raw: unknown, path: string, faults: Faults): unknown {
+  if (!Array.isArray(raw)) return faults.add(raw, path, 'Member must be a list');
+  for (const constraint of lengthFaults(shape, raw.length)) faults.add(raw, path, constraint);
+  return raw.map((item, index) => visitPresent(shape.member, item, join(path, `${index + 1}.member`), faults));
+}
+
+function visitMap(shape: Shape & { type: 'map' }, raw: unknown, path: string, faults: Faults): unknown {
+  if (!isRecord(raw)) return faults.add(raw, path, 'Member must be a map');
+  const entries = Object.entries(raw);
+  for (const constraint of lengthFaults(shape, entries.length)) faults.add(raw, path, constraint);
+  return Object.fromEntries(
+    entries.map(([key, value]) => {
+      const keyFaults = stringFaults(shape.key, key);
+      if (keyFaults.length > 0) faults.add(key, path, `Map keys must satisfy constraint: [${keyFaults.join(', ')}]`);
+      return [key, visitPresent(shape.value, value, join(path, `${printable(key)}.member`), faults)];
+    }),
+  );
+}
+
+function visitStructure(shape: Shape & { type: 'structure' }, raw: unknown, path: string, faults: Faults): unknown {
+  if (!isRecord(raw)) return faults.add(raw, path, 'Member must be a structure');
+  const members: [string, unknown][] = [];
+  for (const [name, member] of Object.entries(shape.members)) {
+    const value = Object.hasOwn(raw, name) ? raw[name] : undefined;
+    const memberPath = join(path, lowerCamel(name));
+    if (value !== undefined && value !== null) members.push([name, visit(member, value, memberPath, faults)]);
+    else if (shape.required.includes(name)) faults.add(value, memberPath, NOT_NULL);
+  }
+  return Object.fromEntries(members);
+}
+
+const NOT_NULL = 'Member must not be null';
+
+function visitPresent(shape: Shape, raw: unknown, path: string, faults: Faults): unknown {
+  return raw === null ? faults.add(raw, path, NOT_NULL) : visit(shape, raw, path, faults);
+}
+
+function stringFaults(shape: StringShape, text: string): string[] {
+  // A lone surrogate has no UTF-8 form: it would come back from the store as something else.
+  const faults = /\p{Surrogate}/u.test(text) ? ['Member must be well-formed Unicode'] : [];
+  if (shape.pattern !== undefined && !new RegExp(shape.pattern, 'u').test(text)) {
+    faults.push(`Member must satisfy regular expression pattern: ${shape.pattern}`);
+  }
+  faults.push(...lengthFaults(shape, codePoints(text)));
+  if (shape.enum !== undefined && !shape.enum.includes(text)) {
+    faults.push(`Member must satisfy enum value set: [${shape.enum.join(', ')}]`);
+  }
+  return faults;
+}
+
+function lengthFaults({ min, max }: { min?: number; max?: number }, length: number): string[] {
+  if (max !== undefined && length > max) return [`Member must have length less than or equal to ${max}`];
+  if (min !== undefined && length < min) return [`Member must have length greater than or equal to ${min}`];
+  return [];
+}
+
+function rangeFaults({ min, max }: IntegerShape, number: number): string[] {
+  if (max !== undefined && number > max) return [`Member must have value less than or equal to ${max}`];
+  if (min !== undefined && number < min) return [`Member must have value greater than or equal to ${min}`];
+  return [];
+}
+
+function integerOfText(text: string): number {
+  return /^[+-]?\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+}
+
+function codePoints(text: string): number {
+  let count = 0;
+  for (const _ of text) count += 1;
+  return count;
+}
+
+function isRecord(raw: unknown): raw is { readonly [name: string]: unknown } {
+  return typeof raw === 'object' && raw !== null && !Array.isArray(raw);
+}
+
+const join = (path: string, step: string): string => (path === '' ? step : `${path}.${step}`);
+
+const lowerCamel = (name: string): string => name.charAt(0).toLowerCase() + name.slice(1);
+
+/** A value as a message may carry it: short, on one line, with nothing that a terminal or a log would act on. */
+export function printable(value: unknown): string {
+  const text = textOf(value);
+  const characters = [...text.slice(0, 2 * MAX_SHOWN_CHARACTERS)];
+  const isShortened = characters.length > MAX_SHOWN_CHARACTERS || text.length > 2 * MAX_SHOWN_CHARACTERS;
+  const shown = characters.slice(0, MAX_SHOWN_CHARACTERS).join('');
+  return shown.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}]/gu, escaped) + (isShortened ? '…' : '');
+}
+
+function escaped(character: string): string {
+  return `\\u{${(character.codePointAt(0) as number).toString(16)}}`;
+}
+
+/** Lists and maps are only counted: written out, a deeply nested one would exhaust the stack. */
+function textOf(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.length} items]`;
+  if (typeof value === 'object' && value !== null) return `{${Object.keys(value).length} items}`;
+  return String(value);
+}

@@ -1,0 +1,58 @@
+import { hash } from 'node:crypto';
+import { ServiceError } from '../errors.ts';
+import type { Store } from '../store/store.ts';
+
+const TOKEN_LIFETIME_MS = 24 * 3_600_000;
+
+/** A create call that may be repeated. A token belongs to one principal and one operation. */
+export interface RepeatableCall {
+  readonly principal: string;
+  readonly operation: string;
+  readonly clientToken: string | undefined;
+  /** Everything else that was asked for, defaults filled in. */
+  readonly parameters: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+}
+
+/**
+ * Calls `create`, or finds what an earlier call with the same token and parameters made, as it is now. Throws a
+ * `conflict` when the earlier call's parameters were others. A token counts for 24 hours, and no longer than what it
+ * made. Must run in a transaction: `store` is the transaction's.
+ */
+export async function createOnce<T>(
+  store: Store,
+  nowMs: number,
+  call: RepeatableCall,
+  resource: { create(): Promise<T>; idOf(resource: T): string; find(id: string): Promise<T | undefined> },
+): Promise<T> {
+  const { principal, operation, clientToken: token } = call;
+  if (token === undefined) return await resource.create();
+  await store.clientTokens.removeOlderThan(nowMs - TOKEN_LIFETIME_MS);
+  const parametersDigest = digest(call.parameters);
+  const known = await store.clientTokens.find(principal, operation, token);
+  if (known !== undefined) {
+    const made = await resource.find(known.resourceId);
+    if (made !== undefined && known.parametersDigest === parametersDigest) return made;
+    if (made !== undefined) {
+      throw new ServiceError(
+        'conflict',
+        `ClientToken "${token}" was used for ${operation} with other parameters: repeat them, or send a new token`,
+      );
+    }
+    await store.clientTokens.remove(principal, operation, token);
+  }
+  const made = await resource.create();
+  const resourceId = resource.idOf(made);
+  await store.clientTokens.insert({ principal, operation, token, parametersDigest, resourceId, createdAt: nowMs });
+  return made;
+}
+
+/** The same for the same parameters in any order. */
+function digest(parameters: RepeatableCall['parameters']): string {
+  return hash('sha256', JSON.stringify(sorted(parameters)), 'hex');
+}
+
+function sorted(value: RepeatableCall['parameters'] | string): unknown {
+  if (typeof value === 'string') return value;
+  const keys = Object.keys(value).sort();
+  return keys.map((key) => [key, sorted(value[key] as string)]);
+}

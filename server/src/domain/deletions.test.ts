@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { openDomain, ROLE } from '../../test/support/domain.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { Store } from '../store/store.ts';
+import { openTestStore } from '../store/test-store.ts';
+
+const CALLER = { principal: 'AKIDEXAMPLE' };
+
+const failsWith = (code: ErrorCode, message = /./) => ({ name: 'ServiceError', code, message });
+
+async function openWithStages(t: TestContext, names = ['Dev']) {
+  const domain = await openDomain(t);
+  await domain.games.create({ name: 'Demo' }, CALLER);
+  for (const name of names) await domain.stages.create({ gameName: 'Demo', name, role: ROLE }, CALLER);
+  return domain;
+}
+
+/** Makes the closing of stages wait for `release`; `asked` resolves when it waits. */
+function holdClosing(nodes: { closeStage(stageId: string): Promise<void> }) {
+  let release = () => {};
+  let isAsked = () => {};
+  const asked = new Promise<void>((resolve) => {
+    isAsked = resolve;
+  });
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  nodes.closeStage = () => {
+    isAsked();
+    return held;
+  };
+  return { asked, release };
+}
+
+test('while a stage is being deleted it can be seen and deleted again, and nothing else', async (t) => {
+  const { stages, nodes } = await openWithStages(t);
+  const { asked, release } = holdClosing(nodes);
+  const deletion = stages.delete('Demo', 'Dev');
+  await asked;
+  assert.equal((await stages.get('Demo', 'Dev')).state, 'DELETING');
+  assert.equal((await stages.list('Demo', {})).items[0]?.state, 'DELETING');
+  await assert.rejects(stages.update('Demo', 'Dev', { description: 'x' }), failsWith('not_found'));
+  const again = { gameName: 'Demo', name: 'Dev', role: ROLE };
+  await assert.rejects(stages.create(again, CALLER), failsWith('conflict', /still being deleted/));
+  const second = stages.delete('Demo', 'Dev');
+  release();
+  await Promise.all([deletion, second]);
+  assert.equal(await stages.find('Demo', 'Dev'), undefined);
+});
+
+test('while a game is being deleted it can be seen and deleted again, and nothing else', async (t) => {
+  const { games, stages, nodes } = await openWithStages(t);
+  const { asked, release } = holdClosing(nodes);
+  const deletion = games.delete('Demo');
+  await asked;
+  assert.equal((await games.get('Demo')).state, 'DELETING');
+  assert.equal((await games.list({})).items[0]?.state, 'DELETING');
+  assert.equal((await stages.get('Demo', 'Dev')).state, 'DELETING');
+  await assert.rejects(games.update('Demo', { description: 'x' }), failsWith('not_found'));
+  await assert.rejects(games.create({ name: 'Demo' }, CALLER), failsWith('conflict', /still being deleted/));
+  const live = { gameName: 'Demo', name: 'Live', role: ROLE };
+  await assert.rejects(stages.create(live, CALLER), failsWith('conflict', /game "Demo" is still being deleted/));
+  const second = games.delete('Demo');
+  const ofStage = stages.delete('Demo', 'Dev');
+  release();
+  await Promise.all([deletion, second, ofStage]);
+  assert.equal(await games.find('Demo'), undefined);
+});
+
+test('a deletion that takes too long is answered at the deadline and goes on', async (t) => {
+  const { stages, nodes, clock, deletions, lines } = await openWithStages(t);
+  const { asked } = holdClosing(nodes);
+  const deletion = stages.delete('Demo', 'Dev');
+  await asked;
+  clock.advance(5_000);
+  await deletion;
+  assert.equal((await stages.get('Demo', 'Dev')).state, 'DELETING');
+  nodes.closeStage = async () => {};
+  await nextTurn();
+  clock.advance(200);
+  await deletions.settled();
+  assert.equal(await stages.find('Demo', 'Dev'), undefined);
+  assert.deepEqual(
+    lines.map(({ msg }) => msg),
+    ['deletion failed and will be tried again'],
+  );
+  assert.equal(clock.pending, 0);
+});
+
+test('failures are tried again after pauses that grow to half a minute', async (t) => {
+  const { stages, nodes, clock, deletions } = await openWithStages(t);
+  let attempts = 0;
+  nodes.closeStage = async () => {
+    attempts += 1;
+    if (attempts < 12) throw new Error('the link is down');
+  };
+  const deletion = stages.delete('Demo', 'Dev');
+  const pauses: number[] = [];
+  while (attempts < 12) {
+    const before = attempts;
+    let pausedMs = 0;
+    for (; attempts === before && pausedMs <= 60_000; pausedMs += 200) {
+      await nextTurn();
+      if (attempts === before) clock.advance(200);
+      await nextTurn();
+    }
+    pauses.push(pausedMs);
+  }
+  await deletion;
+  await deletions.settled();
+  assert.equal(await stages.find('Demo', 'Dev'), undefined);
+  assert.equal(Math.max(...pauses), 30_000);
+});
+
+test('closing ends the pauses, starts nothing and leaves the rest to the next start', async (t) => {
+  const { stages, nodes, clock, deletions, store } = await openWithStages(t);
+  nodes.closeStage = async () => {
+    throw new Error('the link is down');
+  };
+  const deletion = stages.delete('Demo', 'Dev');
+  await nextTurn();
+  await deletions.close();
+  await deletion;
+  assert.equal(clock.pending, 0);
+  assert.equal((await stages.get('Demo', 'Dev')).state, 'DELETING');
+
+  const restarted = await openDomain(t, { store });
+  await restarted.deletions.resume();
+  await restarted.deletions.settled();
+  assert.equal(await restarted.stages.find('Demo', 'Dev'), undefined);
+});
+
+test('a game with more stages than fit one look is deleted whole', async (t) => {
+  const { games, store } = await openWithStages(t, []);
+  const game = await games.get('Demo');
+  for (let index = 0; index < 250; index += 1) {
+    await store.stages.insert({
+      id: `stage-${index}`,
+      gameId: game.id,
+      name: `S${index}`,
+      description: '',
+      role: ROLE,
+      gameKey: `key-${index}`,
+      logGroup: 'g',
+      state: 'ACTIVE',
+      tags: {},
+      createdAt: 0,
+      updatedAt: 0,
+    });
+  }
+  await games.delete('Demo');
+  assert.equal(await store.games.count(), 0);
+  assert.equal(await store.stages.count(game.id), 0);
+});
+
+for (const phase of ['before', 'after'] as const) {
+  for (const target of ['stage', 'game'] as const) {
+    test(`a crash ${phase} any step of deleting a ${target} leaves what a restart ends`, async (t) => {
+      for (let step = 1; ; step += 1) {
+        const store = await openTestStore(t);
+        const healthy = await openDomain(t, { store });
+        await healthy.games.create({ name: 'Demo' }, CALLER);
+        for (const name of ['Dev', 'Live']) {
+          await healthy.stages.create({ gameName: 'Demo', name, role: ROLE }, CALLER);
+        }
+
+        const crash = { phase, stepsLeft: step };
+        const crashing = await openDomain(t, { store: crashingStore(store, crash) });
+        const call = target === 'stage' ? crashing.stages.delete('Demo', 'Dev') : crashing.games.delete('Demo');
+        const isAcknowledged = call.then(
+          () => true,
+          () => false,
+        );
+        for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+        const isMarked = (await rowsOf(store)).some((row) => row.endsWith('DELETING'));
+        await crashing.deletions.close();
+        crashing.clock.advance(60_000);
+        await isAcknowledged;
+
+        const restarted = await openDomain(t, { store });
+        await restarted.deletions.resume();
+        await restarted.deletions.settled();
+        const rows = await rowsOf(store);
+        const isGone = target === 'stage' ? ['Demo ACTIVE', 'Live ACTIVE'] : [];
+        const isUntouched = ['Demo ACTIVE', 'Dev ACTIVE', 'Live ACTIVE'];
+        assert.deepEqual(rows, isMarked || rows.length < 3 ? isGone : isUntouched, `step ${step}`);
+        if (crash.stepsLeft > 0) {
+          assert.ok(step > 3, 'the deletion is made of several steps');
+          return;
+        }
+      }
+    });
+  }
+}
+
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+async function rowsOf(store: Store): Promise<string[]> {
+  const rows: string[] = [];
+  for (const game of await store.games.list({ limit: 10 })) {
+    rows.push(`${game.name} ${game.state}`);
+    for (const stage of await store.stages.list(game.id, { limit: 10 })) rows.push(`${stage.name} ${stage.state}`);
+  }
+  return rows;
+}
+
+/** A store whose process dies at one of its steps: that one and all later ones fail, with their effect or without. */
+function crashingStore(store: Store, crash: { phase: 'before' | 'after'; stepsLeft: number }): Store {
+  const died = () => new Error('the process has died');
+  const step = async (run: () => unknown): Promise<unknown> => {
+    crash.stepsLeft -= 1;
+    if (crash.stepsLeft < 0 || (crash.stepsLeft === 0 && crash.phase === 'before')) throw died();
+    const result = await run();
+    if (crash.stepsLeft === 0) throw died();
+    return result;
+  };
+  const wrap = <T extends object>(target: T): T =>
+    new Proxy(target, {
+      get(object, name) {
+        const value = Reflect.get(object, name) as unknown;
+        if (name === 'transaction') {
+          return (work: (store: Store) => Promise<unknown>) =>
+            step(() => (object as unknown as Store).transaction((inner) => work(wrap(inner))));
+        }
+        if (typeof value === 'function') return (...rest: unknown[]) => step(() => value.apply(object, rest));
+        return typeof value === 'object' && value !== null ? wrap(value) : value;
+      },
+    });
+  return wrap(store);
+}

@@ -1,0 +1,130 @@
+import type { Clock } from '../clock.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import type { Log } from '../log.ts';
+import type { Store } from '../store/store.ts';
+
+const FIRST_PAUSE_MS = 200;
+const MAX_PAUSE_MS = 30_000;
+const STAGES_AT_ONCE = 100;
+
+/**
+ * Takes what the store marks as DELETING out of the world: players' connections first, the row last. A row that is
+ * marked stays so until it is gone: after a failure, or a crash at any point, doing everything again is how to go on.
+ *
+ * There are at most as many deletions under way as rows marked, and one for each.
+ */
+export interface Deletions {
+  /** Resolves when the stage is gone, or after `disconnectDeadlineMs`; then it goes on in the background. */
+  deleteStage(stageId: string): Promise<void>;
+  /** The same for a game, all of whose stages are marked too. */
+  deleteGame(gameId: string): Promise<void>;
+  /** Goes on, in the background, with everything that is marked. Rejects when the store cannot be read. */
+  resume(): Promise<void>;
+  /** Resolves when nothing is under way. */
+  settled(): Promise<void>;
+  /** Starts no further attempt and resolves when those under way have ended. */
+  close(): Promise<void>;
+}
+
+export interface DeletionsParts {
+  readonly store: Store;
+  readonly cluster: Cluster;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly settings: { readonly disconnectDeadlineMs: number };
+}
+
+/** Resolves with whether the row is gone; false only when closing. */
+type Deletion = Promise<boolean>;
+
+export function createDeletions({ store, cluster, clock, log, settings }: DeletionsParts): Deletions {
+  const underWay = new Map<string, Deletion>();
+  const pauses = new Set<() => void>();
+  let isClosing = false;
+
+  function stageDeletion(stageId: string): Deletion {
+    return join(stageId, async () => {
+      await cluster.closeStage(stageId, settings.disconnectDeadlineMs);
+      await store.stages.remove(stageId);
+      return true;
+    });
+  }
+
+  function gameDeletion(gameId: string): Deletion {
+    return join(gameId, async () => {
+      for (;;) {
+        const stages = await store.stages.list(gameId, { limit: STAGES_AT_ONCE });
+        if (stages.length === 0) break;
+        const areGone = await Promise.all(stages.map((stage) => stageDeletion(stage.id)));
+        if (areGone.includes(false)) return false;
+      }
+      await store.games.remove(gameId);
+      return true;
+    });
+  }
+
+  function join(id: string, attempt: () => Deletion): Deletion {
+    const running = underWay.get(id);
+    if (running !== undefined) return running;
+    const deletion = persevere(id, attempt).finally(() => underWay.delete(id));
+    underWay.set(id, deletion);
+    return deletion;
+  }
+
+  async function persevere(id: string, attempt: () => Deletion): Deletion {
+    for (let pauseMs = FIRST_PAUSE_MS; !isClosing; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
+      try {
+        return await attempt();
+      } catch (error) {
+        log.warn({ err: error, resourceId: id, retryAfterMs: pauseMs }, 'deletion failed and will be tried again');
+      }
+      await pause(pauseMs);
+    }
+    return false;
+  }
+
+  function pause(delayMs: number): Promise<void> {
+    if (isClosing) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = () => {
+        cancel();
+        pauses.delete(wake);
+        resolve();
+      };
+      const cancel = clock.after(delayMs, wake);
+      pauses.add(wake);
+    });
+  }
+
+  async function untilDeadline(deletion: Deletion): Promise<void> {
+    let cancel = () => {};
+    const deadline = new Promise<void>((resolve) => {
+      cancel = clock.after(settings.disconnectDeadlineMs, resolve);
+    });
+    await Promise.race([deletion, deadline]);
+    cancel();
+  }
+
+  async function settled(): Promise<void> {
+    while (underWay.size > 0) await Promise.all(underWay.values());
+  }
+
+  return {
+    deleteStage: (stageId) => untilDeadline(stageDeletion(stageId)),
+    deleteGame: (gameId) => untilDeadline(gameDeletion(gameId)),
+    async resume() {
+      for (const stage of await store.stages.listDeleting()) void stageDeletion(stage.id);
+      let page = await store.games.list({ limit: STAGES_AT_ONCE });
+      while (page.length > 0) {
+        for (const game of page) if (game.state === 'DELETING') void gameDeletion(game.id);
+        page = await store.games.list({ after: (page.at(-1) as { name: string }).name, limit: STAGES_AT_ONCE });
+      }
+    },
+    settled,
+    async close() {
+      isClosing = true;
+      for (const wake of pauses) wake();
+      await settled();
+    },
+  };
+}

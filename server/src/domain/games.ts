@@ -1,0 +1,138 @@
+import type { Clock } from '../clock.ts';
+import { ServiceError } from '../errors.ts';
+import { type RandomBytes, uuidV7 } from '../random.ts';
+import type { GameRecord, Store, Tags } from '../store/store.ts';
+import { createOnce } from './client-tokens.ts';
+import type { Deletions } from './deletions.ts';
+import type { Page, PageRequest, Paginate } from './pagination.ts';
+
+export type Game = GameRecord;
+
+export interface NewGame {
+  readonly name: string;
+  readonly description?: string | undefined;
+  readonly tags?: Tags | undefined;
+}
+
+/** The rules of games. A game being deleted can still be seen and deleted again; for all else it is not there. */
+export interface Games {
+  /** Throws `conflict` for a name in use, even by a game being deleted, and `quota_exceeded`. */
+  create(game: NewGame, caller: { principal: string; clientToken?: string | undefined }): Promise<Game>;
+  find(name: string): Promise<Game | undefined>;
+  /** Throws `not_found`. */
+  get(name: string): Promise<Game>;
+  list(request: PageRequest): Promise<Page<Game>>;
+  /** Throws `not_found`. */
+  update(name: string, change: { readonly description?: string | undefined }): Promise<Game>;
+  /**
+   * Deletes the game with its stages, and closes their players. Resolves when it is gone, at the latest after
+   * `disconnectDeadlineMs` with the rest going on. An unknown game is gone already. Throws `conflict` for a protected one.
+   */
+  delete(name: string): Promise<void>;
+}
+
+export interface GamesParts {
+  readonly store: Store;
+  readonly deletions: Pick<Deletions, 'deleteGame'>;
+  readonly paginate: Paginate;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly settings: { readonly maxGames: number };
+}
+
+export function createGames({ store, deletions, paginate, clock, random, settings }: GamesParts): Games {
+  async function insert(store: Store, asked: Pick<Game, 'name' | 'description' | 'tags'>): Promise<Game> {
+    const { name } = asked;
+    const existing = await store.games.find(name);
+    if (existing !== undefined) throw nameTaken('game', name, existing.state);
+    if ((await store.games.count()) >= settings.maxGames) {
+      throw new ServiceError(
+        'quota_exceeded',
+        `there are ${settings.maxGames} games, as many as this server allows: delete one, or raise maxGames`,
+      );
+    }
+    const now = clock.now();
+    const game: Game = {
+      id: uuidV7(random, now),
+      ...asked,
+      state: 'ACTIVE',
+      isTerminationProtected: false,
+      createdAt: now,
+      updatedAt: now,
+    };
+    await store.games.insert(game);
+    return game;
+  }
+
+  return {
+    create({ name, description = '', tags = {} }, { principal, clientToken }) {
+      const game = { name, description, tags };
+      const call = { principal, operation: 'CreateGame', clientToken, parameters: game };
+      return store.transaction((store) =>
+        createOnce(store, clock.now(), call, {
+          create: () => insert(store, game),
+          // The name finds the game, the id tells it from a later one of the same name.
+          idOf: (made) => `${made.name}/${made.id}`,
+          async find(resourceId) {
+            const [madeName = '', id] = resourceId.split('/');
+            const made = await store.games.find(madeName);
+            return made?.id === id ? made : undefined;
+          },
+        }),
+      );
+    },
+
+    find: (name) => store.games.find(name),
+
+    async get(name) {
+      return (await store.games.find(name)) ?? gameNotFound(name);
+    },
+
+    list: (request) => paginate('ListGames', request, (page) => store.games.list(page)),
+
+    update(name, { description }) {
+      return store.transaction(async (store) => {
+        const game = await store.games.find(name);
+        if (game?.state !== 'ACTIVE') return gameNotFound(name);
+        if (description === undefined) return game;
+        const change = { description, updatedAt: clock.now() };
+        await store.games.update(game.id, change);
+        return { ...game, ...change };
+      });
+    },
+
+    async delete(name) {
+      const game = await store.transaction((store) => markGame(store, name, clock.now()));
+      if (game !== undefined) await deletions.deleteGame(game.id);
+    },
+  };
+}
+
+/** Marks the game and all its stages in one step, so that no player operation and no CreateStage finds them any more. */
+async function markGame(store: Store, name: string, updatedAt: number): Promise<Game | undefined> {
+  const game = await store.games.find(name);
+  if (game === undefined || game.state === 'DELETING') return game;
+  if (game.isTerminationProtected) {
+    throw new ServiceError(
+      'conflict',
+      `game "${name}" is protected from deletion: turn its termination protection off`,
+    );
+  }
+  const change = { state: 'DELETING', updatedAt } as const;
+  await store.games.update(game.id, change);
+  let page = await store.stages.list(game.id, { limit: 100 });
+  while (page.length > 0) {
+    for (const stage of page) if (stage.state === 'ACTIVE') await store.stages.update(stage.id, change);
+    page = await store.stages.list(game.id, { after: (page.at(-1) as { name: string }).name, limit: 100 });
+  }
+  return game;
+}
+
+export function gameNotFound(name: string): never {
+  throw new ServiceError('not_found', `there is no game "${name}": ListGames shows the names there are`);
+}
+
+export function nameTaken(kind: 'game' | 'stage', name: string, state: 'ACTIVE' | 'DELETING'): ServiceError {
+  const reason = state === 'ACTIVE' ? 'exists already: choose another name' : 'is still being deleted: try again later';
+  return new ServiceError('conflict', `${kind} "${name}" ${reason}`);
+}

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createKeyring } from '../keyring.ts';
+import { createPaginate, type PageRequest } from './pagination.ts';
+
+const paginate = createPaginate({ sealer: createKeyring(new Uint8Array(32).fill(1)) });
+const names = Array.from({ length: 250 }, (_, index) => ({ name: `G${String(index).padStart(35, '0')}` }));
+
+const list = (request: PageRequest, records = names) =>
+  paginate('ListGames', request, async ({ after = '', limit }) =>
+    records.filter(({ name }) => name > after).slice(0, limit),
+  );
+
+test('a page has 100 items unless asked otherwise', async () => {
+  assert.equal((await list({})).items.length, 100);
+  assert.equal((await list({ maxResults: 7 })).items.length, 7);
+});
+
+test('following the tokens gives every item once, whatever the sizes of the pages', async () => {
+  const seen: unknown[] = [];
+  let nextToken: string | undefined;
+  for (let maxResults = 1; ; maxResults = (maxResults * 3) % 100) {
+    const page = await list({ maxResults, nextToken });
+    seen.push(...page.items);
+    nextToken = page.nextToken;
+    if (nextToken === undefined) break;
+    assert.match(nextToken, /^[A-Za-z0-9_-]{1,1024}$/);
+  }
+  assert.deepEqual(seen, names);
+});
+
+test('the last page has no token, even when it is full', async () => {
+  assert.equal((await list({ maxResults: 3 }, names.slice(0, 3))).nextToken, undefined);
+  assert.equal((await list({}, [])).nextToken, undefined);
+});
+
+test('an item removed or added between pages moves no other', async () => {
+  const { nextToken } = await list({ maxResults: 2 });
+  const changed = [{ name: 'A' }, ...names.slice(3)];
+  assert.deepEqual((await list({ maxResults: 2, nextToken }, changed)).items, names.slice(3, 5));
+});
+
+test('what the list did not give is refused', async () => {
+  const { nextToken = '' } = await list({ maxResults: 2 });
+  const flipped = nextToken.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
+  const foreign = createPaginate({ sealer: createKeyring(new Uint8Array(32).fill(2)) });
+  const { nextToken: foreignToken = '' } = await foreign('ListGames', { maxResults: 1 }, async () => names.slice(0, 2));
+  for (const token of ['x', 'G5', flipped, `${nextToken}=`, `${nextToken} `, nextToken.slice(1), foreignToken]) {
+    await assert.rejects(list({ nextToken: token }), { code: 'validation', message: /NextToken/ }, token);
+  }
+});

@@ -1,0 +1,142 @@
+import type { Clock } from '../clock.ts';
+import { ServiceError } from '../errors.ts';
+import { type RandomBytes, randomAlphanumeric, uuidV7 } from '../random.ts';
+import type { StageRecord, Store, Tags } from '../store/store.ts';
+import { createOnce } from './client-tokens.ts';
+import type { Deletions } from './deletions.ts';
+import { gameNotFound, nameTaken } from './games.ts';
+import type { Page, PageRequest, Paginate } from './pagination.ts';
+
+export type Stage = StageRecord;
+
+export interface NewStage {
+  readonly gameName: string;
+  readonly name: string;
+  readonly role: string;
+  readonly description?: string | undefined;
+  readonly tags?: Tags | undefined;
+}
+
+/** 190 bits: who guesses one could join the game. */
+const GAME_KEY_CHARACTERS = 32;
+
+/** The rules of stages. A stage being deleted can still be seen and deleted again; for all else it is not there. */
+export interface Stages {
+  /** Throws `not_found` without the game, `conflict` for a name in use, a game being deleted or one stage too many. */
+  create(stage: NewStage, caller: { principal: string; clientToken?: string | undefined }): Promise<Stage>;
+  find(gameName: string, name: string): Promise<Stage | undefined>;
+  /** Throws `not_found`. */
+  get(gameName: string, name: string): Promise<Stage>;
+  /** Throws `not_found` without the game. */
+  list(gameName: string, request: PageRequest): Promise<Page<Stage>>;
+  /** Throws `not_found`. */
+  update(
+    gameName: string,
+    name: string,
+    change: { readonly description?: string | undefined; readonly role?: string | undefined },
+  ): Promise<Stage>;
+  /**
+   * Deletes the stage and closes its players. Resolves when it is gone, at the latest after `disconnectDeadlineMs` with
+   * the rest going on. Throws `not_found`.
+   */
+  delete(gameName: string, name: string): Promise<void>;
+}
+
+export interface StagesParts {
+  readonly store: Store;
+  readonly deletions: Pick<Deletions, 'deleteStage'>;
+  readonly paginate: Paginate;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly settings: { readonly maxStages: number };
+}
+
+export function createStages({ store, deletions, paginate, clock, random, settings }: StagesParts): Stages {
+  async function insert(
+    store: Store,
+    { gameName, ...asked }: Pick<Stage, 'gameName' | 'name' | 'role' | 'description' | 'tags'>,
+  ): Promise<Stage> {
+    const { name } = asked;
+    const game = (await store.games.find(gameName)) ?? gameNotFound(gameName);
+    if (game.state === 'DELETING') throw nameTaken('game', gameName, 'DELETING');
+    const existing = await store.stages.find(gameName, name);
+    if (existing !== undefined) throw nameTaken('stage', name, existing.state);
+    if ((await store.stages.count(game.id)) >= settings.maxStages) {
+      throw new ServiceError(
+        'conflict',
+        `game "${gameName}" has ${settings.maxStages} stages, as many as this server allows: delete one, or raise maxStages`,
+      );
+    }
+    const now = clock.now();
+    const stage = {
+      id: uuidV7(random, now),
+      gameId: game.id,
+      ...asked,
+      gameKey: randomAlphanumeric(random, GAME_KEY_CHARACTERS),
+      logGroup: `/aws/gamesparks/${gameName}/${name}`,
+      state: 'ACTIVE',
+      createdAt: now,
+      updatedAt: now,
+    } as const;
+    await store.stages.insert(stage);
+    return { ...stage, gameName, gameState: 'ACTIVE' };
+  }
+
+  return {
+    create({ gameName, name, role, description = '', tags = {} }, { principal, clientToken }) {
+      const stage = { gameName, name, role, description, tags };
+      const call = { principal, operation: 'CreateStage', clientToken, parameters: stage };
+      return store.transaction((store) =>
+        createOnce(store, clock.now(), call, {
+          create: () => insert(store, stage),
+          idOf: (made) => made.id,
+          find: (id) => store.stages.findById(id),
+        }),
+      );
+    },
+
+    find: (gameName, name) => store.stages.find(gameName, name),
+
+    async get(gameName, name) {
+      return (await store.stages.find(gameName, name)) ?? stageNotFound(gameName, name);
+    },
+
+    async list(gameName, request) {
+      const game = (await store.games.find(gameName)) ?? gameNotFound(gameName);
+      // By id, so that a token is of no use in a later game of the same name.
+      return await paginate(`ListStages ${game.id}`, request, (page) => store.stages.list(game.id, page));
+    },
+
+    update(gameName, name, { description, role }) {
+      return store.transaction(async (store) => {
+        const stage = await store.stages.find(gameName, name);
+        if (stage?.state !== 'ACTIVE') return stageNotFound(gameName, name);
+        if (description === undefined && role === undefined) return stage;
+        const change = {
+          ...(description === undefined ? {} : { description }),
+          ...(role === undefined ? {} : { role }),
+          updatedAt: clock.now(),
+        };
+        await store.stages.update(stage.id, change);
+        return { ...stage, ...change };
+      });
+    },
+
+    async delete(gameName, name) {
+      const stage = await store.transaction(async (store) => {
+        const found = (await store.stages.find(gameName, name)) ?? stageNotFound(gameName, name);
+        const change = { state: 'DELETING', updatedAt: clock.now() } as const;
+        if (found.state === 'ACTIVE') await store.stages.update(found.id, change);
+        return found;
+      });
+      await deletions.deleteStage(stage.id);
+    },
+  };
+}
+
+function stageNotFound(gameName: string, name: string): never {
+  throw new ServiceError(
+    'not_found',
+    `there is no stage "${name}" in game "${gameName}": ListGames and ListStages show the names there are`,
+  );
+}

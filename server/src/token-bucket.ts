@@ -1,0 +1,73 @@
+import type { Clock } from './clock.ts';
+
+export interface TokenBucketLimits {
+  readonly ratePerSecond: number;
+  readonly burst: number;
+  /**
+   * How many keys are remembered. One more makes the key used longest ago forgotten: it starts full again. Nobody is
+   * refused because others are many.
+   */
+  readonly maxKeys: number;
+}
+
+export interface TokenBuckets {
+  /** Takes `count` tokens of the key: 0 when they were there, otherwise nothing is taken and the milliseconds until they will be. */
+  take(key: string, count?: number): number;
+  /** What `take` would answer now. */
+  peek(key: string, count?: number): number;
+  /** Keys that are remembered; 0 once every bucket is full again. */
+  readonly size: number;
+}
+
+/** Rounding in the sums of fractions of a millisecond, which must not cost anyone a whole one. */
+const ROUNDING_MS = 1e-6;
+
+/** A token bucket for each key; a key that was never seen has a full one. More than `burst` at once never comes: Infinity. */
+export function createTokenBuckets({
+  ratePerSecond,
+  burst,
+  maxKeys,
+  clock,
+}: TokenBucketLimits & { clock: Clock }): TokenBuckets {
+  /** When each bucket will be full: all there is to know of it. The key used longest ago comes first. */
+  const fullAt = new Map<string, number>();
+  const tokenMs = 1000 / ratePerSecond;
+
+  /** Stops at the first that is not full: it costs no more than was put in, and that one is full within a fill time. */
+  function forgetFull(now: number): void {
+    for (const [key, at] of fullAt) {
+      if (at > now) break;
+      fullAt.delete(key);
+    }
+  }
+
+  function fullAfter(key: string, count: number, now: number): { readonly at: number; readonly waitMs: number } {
+    const at = Math.max(fullAt.get(key) ?? now, now) + count * tokenMs;
+    if (count > burst) return { at, waitMs: Number.POSITIVE_INFINITY };
+    return { at, waitMs: Math.max(0, Math.ceil(at - now - burst * tokenMs - ROUNDING_MS)) };
+  }
+
+  return {
+    take(key, count = 1) {
+      const now = clock.monotonic();
+      const { at, waitMs } = fullAfter(key, count, now);
+      const before = fullAt.get(key);
+      fullAt.delete(key);
+      forgetFull(now);
+      for (const oldest of fullAt.keys()) {
+        if (fullAt.size < maxKeys) break;
+        fullAt.delete(oldest);
+      }
+      if (waitMs === 0) fullAt.set(key, at);
+      else if (before !== undefined) fullAt.set(key, before);
+      return waitMs;
+    },
+    peek(key, count = 1) {
+      return fullAfter(key, count, clock.monotonic()).waitMs;
+    },
+    get size() {
+      forgetFull(clock.monotonic());
+      return fullAt.size;
+    },
+  };
+}
