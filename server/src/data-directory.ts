@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import Libsql from 'libsql';
+import type { AccessKeyPair } from './domain/access.ts';
 import { createKeyring, type Keyring } from './keyring.ts';
 import { createPrivateFile, writePrivateFile } from './private-file.ts';
 import { StartupError } from './startup-error.ts';
@@ -135,19 +136,14 @@ function readIfPresent(path: string): string | undefined {
   }
 }
 
-export interface RootCredentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-}
-
 /** Leaves the root key where commands on this machine can sign with it; the store has its secret only sealed. */
-export function writeRootCredentials(directory: DataDirectory, credentials: RootCredentials): void {
-  const { accessKeyId, secretAccessKey } = credentials;
+export function writeRootCredentials(directory: DataDirectory, root: AccessKeyPair): void {
+  const { accessKeyId, secretAccessKey } = root;
   directory.writeSecretFile(ROOT_CREDENTIALS_FILE, `${JSON.stringify({ accessKeyId, secretAccessKey }, null, 2)}\n`);
 }
 
 /** Undefined when no server has left any. */
-export function findRootCredentials(directory: DataDirectory): RootCredentials | undefined {
+export function findRootCredentials(directory: DataDirectory): AccessKeyPair | undefined {
   const text = directory.readFile(ROOT_CREDENTIALS_FILE);
   if (text === undefined) return undefined;
   const found: unknown = parseJson(text);

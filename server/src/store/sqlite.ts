@@ -102,7 +102,7 @@ function createDialect(connection: Libsql.Database): Dialect {
   };
 }
 
-/** One connection, used by one query or transaction at a time, in the order of asking. */
+/** One connection, which one query or one transaction has at a time; the others wait. */
 class ImmediateDriver extends SqliteDriver {
   readonly #connection: Libsql.Database;
 

@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { ServiceError } from '../errors.ts';
+import { createKeyring } from '../keyring.ts';
+import { systemRandom } from '../random.ts';
+import type { Store } from '../store/store.ts';
+import { openTestStore, temporaryDirectory } from '../store/test-store.ts';
+import { type AccessKeyPair, createAccess } from './access.ts';
+import { ALLOW_ALL } from './policy.ts';
+
+const policy = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Action: 'gamesparks:DisconnectPlayer', Resource: '*' }],
+});
+const keyring = createKeyring(Buffer.alloc(32, 7));
+
+function accessTo(store: Store, options: { rootOverride?: AccessKeyPair; maxAccessKeys?: number; now?: number } = {}) {
+  const clock = { now: () => options.now ?? 1_700_000_000_000 };
+  return createAccess({ store, keyring, clock, random: systemRandom, ...options });
+}
+
+async function open(t: TestContext, options: Parameters<typeof accessTo>[1] = {}) {
+  const store = await openTestStore(t);
+  return { store, access: accessTo(store, options) };
+}
+
+function refusedWith(code: string, message: RegExp) {
+  return (error: unknown) => {
+    assert.ok(error instanceof ServiceError);
+    assert.equal(error.code, code);
+    assert.match(error.message, message);
+    return true;
+  };
+}
+
+test('a created key is a credential with its secret and its policy', async (t) => {
+  const { access } = await open(t);
+  const key = await access.createKey({ policy, description: 'moderators' });
+  assert.match(key.accessKeyId, /^RSPK[A-Z2-7]{16}$/);
+  assert.match(key.secretAccessKey, /^[A-Za-z0-9]{40}$/);
+  const credential = await access.findCredential(key.accessKeyId);
+  assert.equal(credential?.secretAccessKey, key.secretAccessKey);
+  assert.equal(credential?.policies.length, 1);
+  assert.notEqual(credential?.policies[0], ALLOW_ALL);
+  assert.equal(await access.findCredential('RSPKUNKNOWN'), undefined);
+  assert.equal(await access.findCredential(''), undefined);
+});
+
+test('a credential is opened and parsed once while its key stays the same', async (t) => {
+  const { store, access } = await open(t);
+  const { accessKeyId } = await access.createKey({ policy, description: '' });
+  const credential = await access.findCredential(accessKeyId);
+  assert.equal(await access.findCredential(accessKeyId), credential);
+  await store.accessKeys.revoke(accessKeyId, 0);
+  await store.accessKeys.removeRevokedBefore(1);
+  const sealedSecret = keyring.seal(Buffer.from('another'), accessKeyId);
+  const record = { id: accessKeyId, description: '', sealedSecret, policy, isRoot: false, createdAt: 0 };
+  await store.accessKeys.insert({ ...record, revokedAt: undefined });
+  assert.equal((await access.findCredential(accessKeyId))?.secretAccessKey, 'another');
+});
+
+test('secrets are nowhere in the files of the database, and not in the list', async (t) => {
+  const file = join(temporaryDirectory(t), 'respark.db');
+  const access = accessTo(await openTestStore(t, file));
+  const secrets = [await access.ensureRoot(), await access.createKey({ policy, description: 'a key' })];
+  const bytes = Buffer.concat([readFileSync(file), readFileSync(`${file}-wal`)]);
+  const listed = await access.listKeys();
+  for (const { accessKeyId, secretAccessKey } of secrets) {
+    assert.ok(bytes.includes(accessKeyId));
+    assert.ok(!bytes.includes(secretAccessKey));
+    assert.ok(!bytes.includes(Buffer.from(secretAccessKey).toString('base64').slice(0, -4)));
+    assert.ok(!JSON.stringify(listed).includes(secretAccessKey));
+  }
+  assert.deepEqual(
+    listed.find(({ isRoot }) => !isRoot),
+    {
+      id: secrets[1]?.accessKeyId,
+      description: 'a key',
+      policy,
+      isRoot: false,
+      createdAt: 1_700_000_000_000,
+      revokedAt: undefined,
+    },
+  );
+});
+
+test('a policy that could not be honoured, or a description too long, makes no key', async (t) => {
+  const { access } = await open(t);
+  await assert.rejects(access.createKey({ policy: '{}', description: '' }), refusedWith('validation', /Version/));
+  await assert.rejects(access.createKey({ policy: '', description: '' }), refusedWith('validation', /./));
+  await assert.rejects(
+    access.createKey({ policy, description: 'é'.repeat(251) }),
+    refusedWith('validation', /^a description has at most 250 characters, got 251: shorten it$/),
+  );
+  assert.deepEqual(await access.listKeys(), []);
+  await access.createKey({ policy, description: '\u{1F600}'.repeat(250) });
+});
+
+test('the live keys are bounded; the root key and revoked ones do not count', async (t) => {
+  const { access } = await open(t, { maxAccessKeys: 2 });
+  await access.ensureRoot();
+  const first = await access.createKey({ policy, description: '' });
+  await access.createKey({ policy, description: '' });
+  const third = access.createKey({ policy, description: '' });
+  await assert.rejects(third, refusedWith('quota_exceeded', /^there are 2 access keys already: revoke one first$/));
+  await access.revokeKey(first.accessKeyId);
+  await access.createKey({ policy, description: '' });
+});
+
+test('a revoked key is refused at the next call, and stays revoked', async (t) => {
+  const { access } = await open(t);
+  const { accessKeyId } = await access.createKey({ policy, description: '' });
+  assert.notEqual(await access.findCredential(accessKeyId), undefined);
+  await access.revokeKey(accessKeyId);
+  await access.revokeKey(accessKeyId);
+  assert.equal(await access.findCredential(accessKeyId), undefined);
+  assert.equal((await access.listKeys())[0]?.revokedAt, 1_700_000_000_000);
+  await assert.rejects(access.revokeKey('x"\n'), refusedWith('not_found', /^there is no access key "x\\"\\n"$/));
+});
+
+test('what another process revokes or replaces counts at the next call', async (t) => {
+  const file = join(temporaryDirectory(t), 'respark.db');
+  const server = accessTo(await openTestStore(t, file));
+  const command = accessTo(await openTestStore(t, file));
+  const key = await command.createKey({ policy, description: '' });
+  const root = await server.ensureRoot();
+  assert.equal((await server.findCredential(key.accessKeyId))?.secretAccessKey, key.secretAccessKey);
+  assert.notEqual(await server.findCredential(root.accessKeyId), undefined);
+  await command.revokeKey(key.accessKeyId);
+  const next = await command.rotateRoot();
+  assert.equal(await server.findCredential(key.accessKeyId), undefined);
+  assert.equal(await server.findCredential(root.accessKeyId), undefined);
+  assert.equal((await server.findCredential(next.accessKeyId))?.secretAccessKey, next.secretAccessKey);
+});
+
+test('keys revoked long ago are forgotten when another is made', async (t) => {
+  const store = await openTestStore(t);
+  const day = 24 * 3_600_000;
+  const access = accessTo(store, { now: 0 });
+  const old = await access.createKey({ policy, description: 'old' });
+  await access.revokeKey(old.accessKeyId);
+  await accessTo(store, { now: 90 * day }).createKey({ policy, description: '' });
+  assert.equal((await access.listKeys()).length, 2);
+  await accessTo(store, { now: 90 * day + 1 }).createKey({ policy, description: '' });
+  assert.ok((await access.listKeys()).every(({ description }) => description !== 'old'));
+});
+
+test('the root key is made once, by two at once too, and may do everything', async (t) => {
+  const { access, store } = await open(t);
+  const [root, same] = await Promise.all([access.ensureRoot(), accessTo(store).ensureRoot()]);
+  assert.deepEqual([root.isNew, same.isNew], [true, false]);
+  assert.deepEqual({ ...same, isNew: true }, root);
+  assert.deepEqual((await access.findCredential(root.accessKeyId))?.policies, [ALLOW_ALL]);
+  assert.equal((await access.listKeys()).length, 1);
+});
+
+test('the root key is replaced, never only revoked', async (t) => {
+  const { access } = await open(t);
+  const root = await access.ensureRoot();
+  await assert.rejects(
+    access.revokeKey(root.accessKeyId),
+    refusedWith('conflict', /is the root access key, which can only be replaced: run "respark keys rotate-root"$/),
+  );
+  const next = await access.rotateRoot();
+  assert.equal(await access.findCredential(root.accessKeyId), undefined);
+  assert.equal((await access.findCredential(next.accessKeyId))?.secretAccessKey, next.secretAccessKey);
+  assert.deepEqual(await access.ensureRoot(), { ...next, isNew: false });
+  await access.revokeKey(root.accessKeyId);
+});
+
+test('the root key can be replaced before there is one', async (t) => {
+  const { access } = await open(t);
+  const root = await access.rotateRoot();
+  assert.deepEqual(await access.ensureRoot(), { ...root, isNew: false });
+});
+
+test('a root key in the settings is the only one while it is there', async (t) => {
+  const { access, store } = await open(t);
+  const stored = await access.ensureRoot();
+  const key = await access.createKey({ policy, description: '' });
+  const rootOverride = { accessKeyId: 'MYROOT', secretAccessKey: 'my secret' };
+  const overridden = accessTo(store, { rootOverride });
+  assert.deepEqual(await overridden.ensureRoot(), { ...rootOverride, isNew: false });
+  assert.deepEqual(await overridden.findCredential('MYROOT'), { ...rootOverride, policies: [ALLOW_ALL] });
+  assert.equal(await overridden.findCredential(stored.accessKeyId), undefined);
+  assert.notEqual(await overridden.findCredential(key.accessKeyId), undefined);
+  await assert.rejects(overridden.rotateRoot(), refusedWith('conflict', /RESPARK_ROOT_ACCESS_KEY_ID/));
+  assert.equal(await access.findCredential('MYROOT'), undefined);
+  assert.notEqual(await access.findCredential(stored.accessKeyId), undefined);
+});
+
+test('a key whose stored secret or policy cannot be read is a fault of ours, not of the caller', async (t) => {
+  const { access, store } = await open(t);
+  const record = { description: '', policy, isRoot: false, createdAt: 0, revokedAt: undefined };
+  const moved = keyring.seal(Buffer.from('secret'), 'another key');
+  await store.accessKeys.insert({ ...record, id: 'moved', sealedSecret: moved });
+  const sealedSecret = keyring.seal(Buffer.from('secret'), 'outdated');
+  await store.accessKeys.insert({ ...record, id: 'outdated', sealedSecret, policy: '{}' });
+  for (const id of ['moved', 'outdated']) {
+    await assert.rejects(
+      access.findCredential(id),
+      (error) => error instanceof Error && !(error instanceof ServiceError),
+    );
+  }
+});

@@ -1,0 +1,184 @@
+import type { Clock } from '../clock.ts';
+import { ServiceError } from '../errors.ts';
+import type { Keyring } from '../keyring.ts';
+import { type RandomBytes, randomAlphanumeric } from '../random.ts';
+import type { AccessKeyRecord, AccessKeys, Store } from '../store/store.ts';
+import { ALLOW_ALL, type Policy, parsePolicy } from './policy.ts';
+
+/** What a caller signs with. */
+export interface AccessKeyPair {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** A key that may sign, and what it may do. */
+export interface Credential extends AccessKeyPair {
+  readonly policies: readonly Policy[];
+}
+
+/** A key without its secret. Times are milliseconds since 1970. */
+export type AccessKeySummary = Omit<AccessKeyRecord, 'sealedSecret'>;
+
+/** Who may sign management requests. Every call asks the store: what another process revoked counts at once. */
+export interface Access {
+  /** Undefined for a key that is unknown, revoked, or a stored root key while the settings name another. */
+  findCredential(accessKeyId: string): Promise<Credential | undefined>;
+  /** The root key: the settings' one, else the stored one, which is made if there is none. */
+  ensureRoot(): Promise<AccessKeyPair & { readonly isNew: boolean }>;
+  /** The secret is told only here. Throws `validation` for a policy we could not honour, `quota_exceeded`. */
+  createKey(key: { policy: string; description: string }): Promise<AccessKeyPair>;
+  /** In order of id; revoked keys are listed for at least 90 days. */
+  listKeys(): Promise<AccessKeySummary[]>;
+  /** Throws `not_found`, and `conflict` for the root key. Revoking again changes nothing. */
+  revokeKey(accessKeyId: string): Promise<void>;
+  /** Replaces the stored root key; the old one is refused from then on. Throws `conflict` when the settings name the root key. */
+  rotateRoot(): Promise<AccessKeyPair>;
+}
+
+const MAX_DESCRIPTION_CHARACTERS = 250;
+const REVOKED_KEY_MEMORY_MS = 90 * 24 * 3_600_000;
+/** What is opened and parsed again when more keys than this sign in turns. */
+const MAX_CACHED_CREDENTIALS = 1_000;
+
+export function createAccess(options: {
+  store: Store;
+  keyring: Keyring;
+  clock: Pick<Clock, 'now'>;
+  random: RandomBytes;
+  /** The root key of the settings: while it is set, every stored root key is refused. */
+  rootOverride?: AccessKeyPair | undefined;
+  maxAccessKeys?: number;
+}): Access {
+  const { store, keyring, clock, random, rootOverride, maxAccessKeys = 1_000 } = options;
+  const openCredential = createCredentialCache(keyring);
+
+  async function addKey(
+    accessKeys: AccessKeys,
+    key: Pick<AccessKeyRecord, 'description' | 'policy' | 'isRoot'>,
+  ): Promise<AccessKeyPair> {
+    const pair = { accessKeyId: newAccessKeyId(random), secretAccessKey: randomAlphanumeric(random, 40) };
+    const sealedSecret = keyring.seal(Buffer.from(pair.secretAccessKey), pair.accessKeyId);
+    const createdAt = clock.now();
+    await accessKeys.insert({ ...key, id: pair.accessKeyId, sealedSecret, createdAt, revokedAt: undefined });
+    await accessKeys.removeRevokedBefore(createdAt - REVOKED_KEY_MEMORY_MS);
+    return pair;
+  }
+
+  const addRoot = (accessKeys: AccessKeys) => addKey(accessKeys, { description: 'root', policy: '', isRoot: true });
+
+  return {
+    async findCredential(accessKeyId) {
+      if (accessKeyId === rootOverride?.accessKeyId) return { ...rootOverride, policies: [ALLOW_ALL] };
+      const record = await store.accessKeys.find(accessKeyId);
+      const isRefused = record === undefined || !isLive(record) || (record.isRoot && rootOverride !== undefined);
+      return isRefused ? undefined : openCredential(record);
+    },
+
+    async ensureRoot() {
+      if (rootOverride !== undefined) return { ...rootOverride, isNew: false };
+      return await store.transaction(async ({ accessKeys }) => {
+        const root = await findRoot(accessKeys);
+        if (root === undefined) return { ...(await addRoot(accessKeys)), isNew: true };
+        const { accessKeyId, secretAccessKey } = openCredential(root);
+        return { accessKeyId, secretAccessKey, isNew: false };
+      });
+    },
+
+    async createKey({ policy, description }) {
+      parsePolicy(policy);
+      const length = [...description].length;
+      if (length > MAX_DESCRIPTION_CHARACTERS) {
+        const message = `a description has at most ${MAX_DESCRIPTION_CHARACTERS} characters, got ${length}: shorten it`;
+        throw new ServiceError('validation', message);
+      }
+      return await store.transaction(async ({ accessKeys }) => {
+        const count = (await accessKeys.list()).filter((key) => isLive(key) && !key.isRoot).length;
+        if (count >= maxAccessKeys) {
+          throw new ServiceError('quota_exceeded', `there are ${count} access keys already: revoke one first`);
+        }
+        return await addKey(accessKeys, { description, policy, isRoot: false });
+      });
+    },
+
+    async listKeys() {
+      return (await store.accessKeys.list()).map(({ sealedSecret: _, ...summary }) => summary);
+    },
+
+    async revokeKey(accessKeyId) {
+      await store.transaction(async ({ accessKeys }) => {
+        const record = await accessKeys.find(accessKeyId);
+        if (record === undefined) {
+          throw new ServiceError('not_found', `there is no access key ${JSON.stringify(accessKeyId)}`);
+        }
+        if (record.isRoot && isLive(record)) {
+          const message = `${accessKeyId} is the root access key, which can only be replaced: run "respark keys rotate-root"`;
+          throw new ServiceError('conflict', message);
+        }
+        await accessKeys.revoke(accessKeyId, clock.now());
+      });
+    },
+
+    async rotateRoot() {
+      if (rootOverride !== undefined) {
+        const message = 'the root access key is set by RESPARK_ROOT_ACCESS_KEY_ID: change it there';
+        throw new ServiceError('conflict', message);
+      }
+      return await store.transaction(async ({ accessKeys }) => {
+        const root = await findRoot(accessKeys);
+        if (root !== undefined) await accessKeys.revoke(root.id, clock.now());
+        return await addRoot(accessKeys);
+      });
+    },
+  };
+}
+
+function isLive({ revokedAt }: AccessKeyRecord): boolean {
+  return revokedAt === undefined;
+}
+
+async function findRoot(accessKeys: AccessKeys): Promise<AccessKeyRecord | undefined> {
+  return (await accessKeys.list()).find((key) => key.isRoot && isLive(key));
+}
+
+/** Letters and digits that are hard to confuse, 80 bits of them. */
+function newAccessKeyId(random: RandomBytes): string {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+  return `RSPK${Array.from(random(16), (byte) => alphabet[byte % 32]).join('')}`;
+}
+
+/** Opens the secret and parses the policy of a key once, as long as both are what they were. */
+function createCredentialCache(keyring: Keyring): (record: AccessKeyRecord) => Credential {
+  const cache = new Map<string, { record: AccessKeyRecord; credential: Credential }>();
+  return (record) => {
+    const cached = cache.get(record.id);
+    if (cached !== undefined && isSameKey(cached.record, record)) return cached.credential;
+    const credential = openCredential(keyring, record);
+    if (cache.size >= MAX_CACHED_CREDENTIALS) cache.clear();
+    cache.set(record.id, { record, credential });
+    return credential;
+  };
+}
+
+function isSameKey(a: AccessKeyRecord, b: AccessKeyRecord): boolean {
+  return a.policy === b.policy && a.isRoot === b.isRoot && Buffer.compare(a.sealedSecret, b.sealedSecret) === 0;
+}
+
+function openCredential(keyring: Keyring, { id, sealedSecret, policy, isRoot }: AccessKeyRecord): Credential {
+  const secret = keyring.open(sealedSecret, id);
+  if (secret === undefined)
+    throw new Error(`the stored secret of access key ${id} was not sealed with this secret key`);
+  return {
+    accessKeyId: id,
+    secretAccessKey: Buffer.from(secret).toString(),
+    policies: [isRoot ? ALLOW_ALL : parseStoredPolicy(id, policy)],
+  };
+}
+
+/** A stored policy was accepted once, so its failure is ours and not the caller's. */
+function parseStoredPolicy(id: string, policy: string): Policy {
+  try {
+    return parsePolicy(policy);
+  } catch (error) {
+    throw new Error(`the stored policy of access key ${id} is no longer understood`, { cause: error });
+  }
+}
