@@ -3,8 +3,13 @@ import type { World } from './world.ts';
 
 /** The world of a real process. */
 export function createProcessWorld(process: NodeJS.Process, version: string): World {
-  // Whoever reads our output may stop: `respark config print | head -1`.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  // Whoever reads our output may stop, as in `respark config print | head -1`. A server drains first.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (process.listenerCount('uncaughtException') > 0) process.emit('uncaughtException', error);
+    else process.exit(error.code === 'EPIPE' ? 0 : 1);
+  });
+  // Nobody is left to tell.
+  process.stderr.on('error', () => {});
   return {
     version,
     env: processEnvironment(),
