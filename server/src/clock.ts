@@ -17,3 +17,11 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Settles as `work` does, or rejects after `timeoutMs`: `work` goes on, but nobody waits for it any more. */
+export function withTimeout<T>(work: Promise<T>, timeoutMs: number, clock: Clock): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(timeoutMs, () => reject(new Error(`no answer within ${Math.round(timeoutMs)} ms`)));
+    work.then(resolve, reject).finally(cancel);
+  });
+}

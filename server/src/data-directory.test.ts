@@ -5,7 +5,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSyn
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { findRootCredentials, openDataDirectory, writeRootCredentials } from './data-directory.ts';
+import { openDataDirectory } from './data-directory.ts';
 import { temporaryDirectory } from './store/test-store.ts';
 
 const secretKey = Buffer.alloc(32, 7).toString('base64');
@@ -173,28 +173,6 @@ function testSecretKey(): void {
   });
 }
 
-function testRootCredentials(): void {
-  test('the root credentials are found as they were written', (t) => {
-    const directory = open(t, temporaryDirectory(t));
-    assert.equal(findRootCredentials(directory), undefined);
-    const credentials = { accessKeyId: 'RSPKEXAMPLE', secretAccessKey: 'secret' };
-    writeRootCredentials(directory, { ...credentials });
-    assert.deepEqual(findRootCredentials(directory), credentials);
-    assert.equal(modeOf(directory.file('root-credentials')), '600');
-  });
-
-  test('root credentials that no server wrote are named', (t) => {
-    const directory = open(t, temporaryDirectory(t));
-    for (const text of ['', '{', 'null', '{"accessKeyId":"A"}', '{"accessKeyId":"A","secretAccessKey":1}']) {
-      directory.writeSecretFile('root-credentials', text);
-      assert.throws(() => findRootCredentials(directory), {
-        name: 'StartupError',
-        message: `${directory.file('root-credentials')} is not what the server wrote: run "respark keys rotate-root"`,
-      });
-    }
-  });
-}
-
 const [, , mode, path = ''] = process.argv;
 if (mode === 'hold') {
   await holdDirectory(path);
@@ -202,5 +180,4 @@ if (mode === 'hold') {
   testDirectory();
   testLock();
   testSecretKey();
-  testRootCredentials();
 }

@@ -1,15 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import Libsql from 'libsql';
-import type { AccessKeyPair } from './domain/access.ts';
 import { createKeyring, type Keyring } from './keyring.ts';
 import { createPrivateFile, writePrivateFile } from './private-file.ts';
 import { StartupError } from './startup-error.ts';
 
 const LOCK_FILE = 'lock';
 const SECRET_KEY_FILE = 'secret.key';
-const ROOT_CREDENTIALS_FILE = 'root-credentials';
 
 /** The one directory that holds all a server keeps: its owner's alone (0700), every file in it 0600. */
 export interface DataDirectory {
@@ -22,6 +20,8 @@ export interface DataDirectory {
   readFile(name: string): string | undefined;
   /** Writes all of it or nothing; it is on disk when this returns. */
   writeSecretFile(name: string, text: string): void;
+  /** Does nothing when there is no such file. */
+  removeFile(name: string): void;
   /** Lets the next server have the directory. */
   close(): void;
 }
@@ -55,6 +55,7 @@ export function openDataDirectory(options: {
       file,
       readFile,
       writeSecretFile: (name, text) => writePrivateFile(file(name), text),
+      removeFile: (name) => rmSync(file(name), { force: true }),
       close: () => unlock(),
     };
   } catch (error) {
@@ -133,39 +134,5 @@ function readIfPresent(path: string): string | undefined {
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
-  }
-}
-
-/** Leaves the root key where commands on this machine can sign with it; the store has its secret only sealed. */
-export function writeRootCredentials(directory: DataDirectory, root: AccessKeyPair): void {
-  const { accessKeyId, secretAccessKey } = root;
-  directory.writeSecretFile(ROOT_CREDENTIALS_FILE, `${JSON.stringify({ accessKeyId, secretAccessKey }, null, 2)}\n`);
-}
-
-/** Undefined when no server has left any. */
-export function findRootCredentials(directory: DataDirectory): AccessKeyPair | undefined {
-  const text = directory.readFile(ROOT_CREDENTIALS_FILE);
-  if (text === undefined) return undefined;
-  const found: unknown = parseJson(text);
-  if (
-    typeof found === 'object' &&
-    found !== null &&
-    'accessKeyId' in found &&
-    'secretAccessKey' in found &&
-    typeof found.accessKeyId === 'string' &&
-    typeof found.secretAccessKey === 'string'
-  ) {
-    return { accessKeyId: found.accessKeyId, secretAccessKey: found.secretAccessKey };
-  }
-  throw new StartupError(
-    `${directory.file(ROOT_CREDENTIALS_FILE)} is not what the server wrote: run "respark keys rotate-root"`,
-  );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

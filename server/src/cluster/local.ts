@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import { type Clock, withTimeout } from '../clock.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import type {
   Cluster,
@@ -96,11 +96,4 @@ export class LocalCluster implements Cluster {
 /** Stage ids have a fixed form without spaces, so the pair cannot be confused with another. */
 function directoryKey(key: PlayerKey): string {
   return `${key.stageId} ${key.playerId}`;
-}
-
-function withTimeout<T>(work: Promise<T>, timeoutMs: number, clock: Clock): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const cancel = clock.after(timeoutMs, () => reject(new Error(`no answer within ${timeoutMs} ms`)));
-    work.then(resolve, reject).finally(cancel);
-  });
 }

@@ -1,0 +1,26 @@
+import type { Clock } from './clock.ts';
+import { withTimeout } from './clock.ts';
+import type { Log } from './log.ts';
+
+const CLOSE_TIMEOUT_MS = 5_000;
+
+/** Releases in reverse order of acquisition; push each on the line after what it releases. */
+export class Closers {
+  readonly #stack: { name: string; release: () => unknown }[] = [];
+
+  push(name: string, release: () => unknown): void {
+    this.#stack.push({ name, release });
+  }
+
+  /** Runs every release, each under a time limit, whatever the others do. Calling it again does nothing. */
+  async close({ clock, log }: { clock: Clock; log: Log }): Promise<void> {
+    for (let next = this.#stack.pop(); next !== undefined; next = this.#stack.pop()) {
+      const { name, release } = next;
+      try {
+        await withTimeout(Promise.resolve(release()), CLOSE_TIMEOUT_MS, clock);
+      } catch (error) {
+        log.error({ err: error, resource: name }, 'a resource was not released');
+      }
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import type { Games } from './domain/games.ts';
+import type { Players } from './domain/players.ts';
+import type { Stages } from './domain/stages.ts';
+import type { DemoPlayer } from './local-files.ts';
+
+export const DEMO_GAME = 'Demo';
+export const DEMO_STAGE = 'Dev';
+const DEMO_PLAYER = 'demo-player';
+
+/** Nothing here assumes a role; the API only wants one that looks like one. */
+const DEMO_ROLE = 'arn:aws:iam::000000000000:role/respark-demo';
+
+/** Makes the demo game and its stage unless they are there, and a player who may connect to it. */
+export async function ensureDemo({
+  games,
+  stages,
+  players,
+}: {
+  games: Games;
+  stages: Stages;
+  players: Players;
+}): Promise<DemoPlayer> {
+  const caller = { principal: 'demo' };
+  if ((await games.find(DEMO_GAME)) === undefined) {
+    await games.create({ name: DEMO_GAME, description: 'Made by serve --demo' }, caller);
+  }
+  const stage =
+    (await stages.find(DEMO_GAME, DEMO_STAGE)) ??
+    (await stages.create({ gameName: DEMO_GAME, name: DEMO_STAGE, role: DEMO_ROLE }, caller));
+  const player = { stageId: stage.id, playerId: DEMO_PLAYER };
+  return { gameKey: stage.gameKey, playerId: DEMO_PLAYER, token: await players.issueToken(player) };
+}

@@ -1,0 +1,55 @@
+import type { Clock } from '../clock.ts';
+
+/**
+ * Deadlines that all lie the same time ahead, so that one queue and one timer serve any number of items: adding,
+ * removing and expiring cost the same however many there are.
+ */
+export class Deadlines<T> {
+  readonly #clock: Clock;
+  readonly #delayMs: number;
+  readonly #expire: (item: T) => void;
+  /** Item → when it expires; insertion order is expiry order. */
+  readonly #items = new Map<T, number>();
+  #cancelTimer: (() => void) | undefined;
+
+  constructor({ clock, delayMs, expire }: { clock: Clock; delayMs: number; expire: (item: T) => void }) {
+    this.#clock = clock;
+    this.#delayMs = delayMs;
+    this.#expire = expire;
+  }
+
+  get size(): number {
+    return this.#items.size;
+  }
+
+  /** Starts, or starts again, the item's time. */
+  add(item: T): void {
+    this.#items.delete(item);
+    this.#items.set(item, this.#clock.monotonic() + this.#delayMs);
+    this.#cancelTimer ??= this.#clock.after(this.#delayMs, () => this.#tick());
+  }
+
+  delete(item: T): void {
+    if (this.#items.delete(item) && this.#items.size === 0) this.close();
+  }
+
+  /** Forgets every item and stops the timer. */
+  close(): void {
+    this.#items.clear();
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+
+  #tick(): void {
+    this.#cancelTimer = undefined;
+    const now = this.#clock.monotonic();
+    for (const [item, at] of this.#items) {
+      if (at > now) {
+        this.#cancelTimer ??= this.#clock.after(Math.max(1, at - now), () => this.#tick());
+        return;
+      }
+      this.#items.delete(item);
+      this.#expire(item);
+    }
+  }
+}

@@ -1,0 +1,328 @@
+import {
+  CLOSE_CODES,
+  type ClientFrame,
+  type CloseFacts,
+  type CloseName,
+  formatCloseReason,
+  type HelloFrame,
+} from '@respark/protocol';
+import { type Clock, withTimeout } from '../clock.ts';
+import type { Cluster, NodeReply, NodeRequest, PlayerKey, RegistrationFault } from '../cluster/cluster.ts';
+import type { Messages, Outcome } from '../domain/messages.ts';
+import type { Admission, Players } from '../domain/players.ts';
+import { assertNever } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { type RandomBytes, uuidV7 } from '../random.ts';
+import { Connection, type ConnectionHost } from './connection.ts';
+import { Deadlines } from './deadlines.ts';
+import type { Limits } from './limits.ts';
+import type { PlayerSocket } from './player-socket.ts';
+
+export interface GatewaySettings {
+  readonly authTimeoutMs: number;
+  readonly heartbeatMs: number;
+  readonly closeFlushMs: number;
+  readonly closeGraceMs: number;
+  readonly maxConnectionsPerPlayer: number;
+  readonly maxFrameBytes: number;
+  readonly maxOutboxBytes: number;
+  readonly maxRequestsInFlight: number;
+  readonly messagesPerSecond: number;
+  readonly messagesBurst: number;
+  readonly playerTokenLifetimeMs: number;
+}
+
+/** Hints spread the return of players over this time, so that the node that takes them is not met by all at once. */
+const RETURN_SPREAD_MS = 5_000;
+
+/** Why the directory refused a registration → why the connection is closed. */
+const CLOSE_BY_FAULT = {
+  era_changed: 'try_again_later',
+  stage_closed: 'stage_deleted',
+  player_full: 'player_full',
+} as const satisfies Record<RegistrationFault, CloseName>;
+
+/** This node's connections: who may connect, what they send, and how they end. It knows sockets only by their contract. */
+export class Gateway implements ConnectionHost {
+  readonly clock: Clock;
+  readonly settings: GatewaySettings;
+  readonly #players: Players;
+  readonly #messages: Messages;
+  readonly #cluster: Cluster;
+  readonly #limits: Limits;
+  readonly #random: RandomBytes;
+  readonly #log: Log;
+  /** Every connection whose socket is still there. */
+  readonly #sockets = new Set<Connection>();
+  /** From before the directory may list a connection until after it no longer does. */
+  readonly #listed = new Map<string, Connection>();
+  /** Connections on their way out → resolves when the end is proven and the directory has let go of them. */
+  readonly #closings = new Map<Connection, Promise<void>>();
+  readonly #unwelcomed: Deadlines<Connection>;
+  readonly #heartbeats: Deadlines<Connection>;
+  readonly #flushes: Deadlines<Connection>;
+  readonly #graces: Deadlines<Connection>;
+  #isDraining = false;
+  #whenEmpty: (() => void) | undefined;
+
+  constructor({
+    players,
+    messages,
+    cluster,
+    limits,
+    clock,
+    random,
+    log,
+    settings,
+  }: {
+    players: Players;
+    messages: Messages;
+    cluster: Cluster;
+    limits: Limits;
+    clock: Clock;
+    random: RandomBytes;
+    log: Log;
+    settings: GatewaySettings;
+  }) {
+    this.clock = clock;
+    this.settings = settings;
+    this.#players = players;
+    this.#messages = messages;
+    this.#cluster = cluster;
+    this.#limits = limits;
+    this.#random = random;
+    this.#log = log;
+    const deadlines = (delayMs: number, expire: (connection: Connection) => void) =>
+      new Deadlines<Connection>({ clock, delayMs, expire });
+    this.#unwelcomed = deadlines(settings.authTimeoutMs, (connection) => {
+      if (connection.state === 'hello') this.close(connection, 'heartbeat_missed', 'no hello in time');
+      else this.close(connection, 'try_again_later', 'the server could not welcome you in time');
+    });
+    this.#heartbeats = deadlines(settings.heartbeatMs, (connection) => this.#checkHeartbeat(connection));
+    this.#flushes = deadlines(settings.closeFlushMs, (connection) => connection.destroy());
+    this.#graces = deadlines(settings.closeGraceMs, (connection) => connection.destroy());
+    cluster.onRequest((request) => this.#answer(request));
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /** What is held at the moment; all zero when every player is gone. */
+  get counts(): { sockets: number; listed: number; closing: number; deadlines: number } {
+    return {
+      sockets: this.#sockets.size,
+      listed: this.#listed.size,
+      closing: this.#closings.size,
+      deadlines: this.#unwelcomed.size + this.#heartbeats.size + this.#flushes.size + this.#graces.size,
+    };
+  }
+
+  /** Takes over a socket whose upgrade is done. Its owner reports to the returned connection, and to `socketClosed`. */
+  accept(socket: PlayerSocket, addressGroup: string): Connection {
+    const id = uuidV7(this.#random, this.clock.now());
+    const connection = new Connection(this, socket, { id, addressGroup });
+    this.#sockets.add(connection);
+    this.#limits.entered(addressGroup);
+    this.#unwelcomed.add(connection);
+    if (this.#isDraining) this.close(connection, 'draining', undefined, { retryAfterMs: this.#returnHintMs() });
+    return connection;
+  }
+
+  /** The socket is gone, for whatever reason. */
+  socketClosed(connection: Connection): void {
+    this.#sockets.delete(connection);
+    this.#graces.delete(connection);
+    this.#limits.left(connection.addressGroup, { wasWelcomed: connection.isWelcomed });
+    this.close(connection, 'normal');
+    if (this.#sockets.size === 0) this.#whenEmpty?.();
+  }
+
+  close(connection: Connection, name: CloseName, text?: string, facts: CloseFacts = {}): void {
+    // What goes wrong on the way out is logged there; the connection stays listed for the next one who asks.
+    this.#end(connection, name, text, facts).catch(() => {});
+  }
+
+  admit(connection: Connection, hello: HelloFrame): void {
+    this.#admit(connection, hello).catch((error: unknown) => {
+      this.#log.error({ err: error, connectionId: connection.id }, 'a player could not be admitted');
+      this.close(connection, 'server_error');
+    });
+  }
+
+  async dispatch(
+    { id, player }: Connection,
+    frame: Extract<ClientFrame, { kind: 'request' | 'event' }>,
+  ): Promise<Outcome> {
+    if (player === undefined) throw new Error(`connection ${id} has no player`);
+    try {
+      return await this.#messages[frame.kind](player, frame.type, frame.payload);
+    } catch (error) {
+      this.#log.error({ err: error, connectionId: id, type: frame.type }, 'a message handler failed');
+      throw error;
+    }
+  }
+
+  /**
+   * Refuses new players and closes the present ones with the hint to come back after a random while. Resolves when the
+   * directory lists none of them and every socket is gone, or when the time is over and what is left was destroyed.
+   */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#isDraining = true;
+    const empty = new Promise<void>((resolve) => {
+      this.#whenEmpty = resolve;
+    });
+    const closings = [...this.#sockets].map((connection) =>
+      this.#end(connection, 'draining', undefined, { retryAfterMs: this.#returnHintMs() }),
+    );
+    if (this.#sockets.size > 0) closings.push(empty);
+    await withTimeout(Promise.allSettled(closings), timeoutMs, this.clock).catch(() => {
+      this.#log.warn({ left: this.#sockets.size }, 'players did not leave in time and were cut off');
+    });
+    for (const connection of this.#sockets) connection.destroy();
+    for (const deadlines of [this.#unwelcomed, this.#heartbeats, this.#flushes, this.#graces]) deadlines.close();
+  }
+
+  async #admit(connection: Connection, hello: HelloFrame): Promise<void> {
+    const admission = await this.#players.admit(hello);
+    if (connection.state === 'stopped') return;
+    if (!admission.isAdmitted) {
+      this.close(connection, admission.reason);
+      return;
+    }
+    const fault = await this.#register(connection, admission);
+    // It may have been stopped while the directory was asked; whoever stopped it sees to its entry.
+    if (connection.isStopped) return;
+    if (fault !== undefined) {
+      this.close(connection, CLOSE_BY_FAULT[fault]);
+      return;
+    }
+    this.#welcome(connection, admission.player);
+  }
+
+  async #register(connection: Connection, { player, runtimeId }: Admission): Promise<RegistrationFault | undefined> {
+    connection.state = 'registering';
+    connection.player = player;
+    // Found here before it can be listed there: a disconnect that reads its entry must find what to stop.
+    this.#listed.set(connection.id, connection);
+    const { id, createdAt } = connection;
+    const registration = this.#cluster.register(
+      player,
+      { connectionId: id, node: this.#cluster.node, createdAt, runtimeId },
+      { era: this.#cluster.era(), maxConnectionsPerPlayer: this.settings.maxConnectionsPerPlayer },
+    );
+    connection.registration = registration;
+    return await registration;
+  }
+
+  #welcome(connection: Connection, player: PlayerKey): void {
+    const { heartbeatMs, maxFrameBytes, messagesPerSecond, playerTokenLifetimeMs } = this.settings;
+    connection.state = 'open';
+    connection.isWelcomed = true;
+    this.#limits.welcomed(connection.addressGroup);
+    connection.registration = undefined;
+    this.#unwelcomed.delete(connection);
+    this.#heartbeats.add(connection);
+    connection.send({
+      kind: 'welcome',
+      playerId: player.playerId,
+      connectionId: connection.id,
+      heartbeatMs,
+      maxFrameBytes,
+      messagesPerSecond,
+      tokenLifetimeMs: playerTokenLifetimeMs,
+    });
+    this.#log.debug({ connectionId: connection.id, ...player }, 'player connected');
+  }
+
+  async #answer(request: NodeRequest): Promise<NodeReply> {
+    switch (request.kind) {
+      case 'disconnect':
+        return { closedIds: await this.#disconnect(request) };
+      case 'close_stage': {
+        const ends = [...this.#listed.values()]
+          .filter((connection) => connection.player?.stageId === request.stageId)
+          .map((connection) => this.#end(connection, 'stage_deleted'));
+        await Promise.all(ends);
+        return { closedIds: [] };
+      }
+      default:
+        return assertNever(request);
+    }
+  }
+
+  /** The ids whose end is proven; of the others nothing is known. */
+  async #disconnect({ player, connectionIds, requestId }: NodeRequest & { kind: 'disconnect' }): Promise<string[]> {
+    // All of them stop in this turn, before anyone is waited for.
+    const ends = connectionIds.map((id) => {
+      const connection = this.#listed.get(id);
+      if (connection !== undefined) return this.#end(connection, 'disconnected', undefined, { requestId });
+      // Gone before we looked; the directory may not have heard of it yet.
+      return this.#cluster.unregister(player, [id]);
+    });
+    const outcomes = await Promise.allSettled(ends);
+    return connectionIds.filter((_, index) => outcomes[index]?.status === 'fulfilled');
+  }
+
+  /**
+   * The one way out, whoever asks: stops the connection in this turn and resolves when its end is proven and the directory
+   * no longer lists it. Asking again waits for the same end; after a failure of the directory it tries that again.
+   */
+  #end(connection: Connection, name: CloseName, text?: string, facts?: CloseFacts): Promise<void> {
+    const underway = this.#closings.get(connection);
+    if (underway !== undefined) return underway;
+    const isFirst = connection.state !== 'stopped';
+    if (!isFirst && !this.#listed.has(connection.id)) return Promise.resolve();
+    const ended = isFirst ? this.#stop(connection, name, text, facts) : connection.ended;
+    const closing = this.#unlist(connection, ended).finally(() => this.#closings.delete(connection));
+    this.#closings.set(connection, closing);
+    return closing;
+  }
+
+  #stop(connection: Connection, name: CloseName, text?: string, facts?: CloseFacts): Promise<void> {
+    const { code, meaning } = CLOSE_CODES[name];
+    const ended = connection.stop(code, formatCloseReason(text ?? meaning, facts));
+    this.#unwelcomed.delete(connection);
+    this.#heartbeats.delete(connection);
+    if (this.#sockets.has(connection)) {
+      this.#graces.add(connection);
+      this.#flushes.add(connection);
+      void ended.then(() => this.#flushes.delete(connection));
+    }
+    this.#log.debug(
+      { connectionId: connection.id, ...connection.player, close: name, text, ...facts },
+      'connection stopped',
+    );
+    return ended;
+  }
+
+  /** After the end is proven, has the directory let go of the connection. */
+  async #unlist(connection: Connection, ended: Promise<void> | undefined): Promise<void> {
+    await ended;
+    const { player } = connection;
+    if (player === undefined) return;
+    // A registration still on its way would list the connection again behind our back.
+    await connection.registration?.catch(() => {});
+    try {
+      await this.#cluster.unregister(player, [connection.id]);
+    } catch (error) {
+      this.#log.warn(
+        { err: error, connectionId: connection.id },
+        'the directory did not let go of a closed connection',
+      );
+      throw error;
+    }
+    this.#listed.delete(connection.id);
+  }
+
+  #checkHeartbeat(connection: Connection): void {
+    const silentMs = this.clock.monotonic() - connection.lastFrameAt;
+    if (silentMs >= 2 * this.settings.heartbeatMs) this.close(connection, 'heartbeat_missed');
+    else this.#heartbeats.add(connection);
+  }
+
+  #returnHintMs(): number {
+    const [high = 0, low = 0] = this.#random(2);
+    return Math.round(((high * 256 + low) / 65_535) * RETURN_SPREAD_MS);
+  }
+}

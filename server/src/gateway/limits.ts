@@ -1,0 +1,111 @@
+import type { Clock } from '../clock.ts';
+import { createTokenBuckets, type TokenBuckets } from '../token-bucket.ts';
+
+export interface LimitSettings {
+  readonly handshakesPerSecond: number;
+  readonly handshakesPerSecondPerAddress: number;
+  readonly maxUnauthenticated: number;
+  readonly maxUnauthenticatedPerAddress: number;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+}
+
+/** Why a handshake is not let in. `rate` and `unauthenticated` are refused before the upgrade, `full` after it. */
+export interface LimitRefusal {
+  readonly limit: 'rate' | 'unauthenticated' | 'full';
+  /** The address alone is at its limit, not the node. */
+  readonly isOfAddress: boolean;
+  readonly retryAfterMs: number;
+}
+
+/** Addresses whose handshakes are counted at once; a flood from more of them meets the node's own rate. */
+const MAX_COUNTED_ADDRESSES = 50_000;
+
+/** When to come back if only another socket's end makes room. */
+const RETRY_WHEN_FULL_MS = 5_000;
+
+/** One node's sockets, counted by address group and in all, so that one address can never use up the node. */
+export class Limits {
+  readonly #settings: LimitSettings;
+  readonly #handshakesByAddress: TokenBuckets;
+  readonly #handshakes: TokenBuckets;
+  readonly #unauthenticated = new Counter();
+  readonly #connections = new Counter();
+
+  constructor({ settings, clock }: { settings: LimitSettings; clock: Clock }) {
+    this.#settings = settings;
+    const buckets = (ratePerSecond: number, maxKeys: number) =>
+      createTokenBuckets({ ratePerSecond, burst: ratePerSecond, maxKeys, clock });
+    this.#handshakesByAddress = buckets(settings.handshakesPerSecondPerAddress, MAX_COUNTED_ADDRESSES);
+    this.#handshakes = buckets(settings.handshakesPerSecond, 1);
+  }
+
+  /** What is counted at the moment; all zero when every socket is gone. */
+  get counts(): { connections: number; unauthenticated: number; addresses: number } {
+    return {
+      connections: this.#connections.total,
+      unauthenticated: this.#unauthenticated.total,
+      addresses: this.#connections.groups + this.#unauthenticated.groups,
+    };
+  }
+
+  /** Whether one more handshake from this address may go on; the address is asked before the node. */
+  refusal(group: string): LimitRefusal | undefined {
+    const s = this.#settings;
+    const addressWaitMs = this.#handshakesByAddress.take(group);
+    if (addressWaitMs > 0) return { limit: 'rate', isOfAddress: true, retryAfterMs: addressWaitMs };
+    const nodeWaitMs = this.#handshakes.take('');
+    if (nodeWaitMs > 0) return { limit: 'rate', isOfAddress: false, retryAfterMs: nodeWaitMs };
+
+    const waiting = this.#unauthenticated;
+    if (waiting.of(group) >= s.maxUnauthenticatedPerAddress) return full('unauthenticated', true);
+    if (waiting.total >= s.maxUnauthenticated) return full('unauthenticated', false);
+    if (this.#connections.of(group) >= s.maxConnectionsPerAddress) return full('full', true);
+    if (this.#connections.total >= s.maxConnections) return full('full', false);
+    return undefined;
+  }
+
+  entered(group: string): void {
+    this.#connections.add(group);
+    this.#unauthenticated.add(group);
+  }
+
+  welcomed(group: string): void {
+    this.#unauthenticated.remove(group);
+  }
+
+  left(group: string, { wasWelcomed }: { wasWelcomed: boolean }): void {
+    this.#connections.remove(group);
+    if (!wasWelcomed) this.#unauthenticated.remove(group);
+  }
+}
+
+function full(limit: 'unauthenticated' | 'full', isOfAddress: boolean): LimitRefusal {
+  return { limit, isOfAddress, retryAfterMs: RETRY_WHEN_FULL_MS };
+}
+
+/** Counts by group; a group at zero takes no memory. */
+class Counter {
+  readonly #byGroup = new Map<string, number>();
+  total = 0;
+
+  get groups(): number {
+    return this.#byGroup.size;
+  }
+
+  of(group: string): number {
+    return this.#byGroup.get(group) ?? 0;
+  }
+
+  add(group: string): void {
+    this.total += 1;
+    this.#byGroup.set(group, this.of(group) + 1);
+  }
+
+  remove(group: string): void {
+    this.total -= 1;
+    const left = this.of(group) - 1;
+    if (left > 0) this.#byGroup.set(group, left);
+    else this.#byGroup.delete(group);
+  }
+}

@@ -1,0 +1,42 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Files in the data directory by which commands on the same machine find the running server and its demo. */
+export const ROOT_CREDENTIALS_FILE = 'root-credentials';
+export const RUNNING_FILE = 'running.json';
+export const DEMO_FILE = 'demo.json';
+
+export interface RunningServer {
+  readonly url: string;
+  readonly playerUrl: string;
+}
+
+/** A player who may connect to the demo stage. */
+export interface DemoPlayer {
+  readonly gameKey: string;
+  readonly playerId: string;
+  readonly token: string;
+}
+
+/** Reads what a server has left in its data directory; undefined when it has not, or it is not readable. */
+export const readLocalFile = {
+  rootCredentials: (dataDir: string) =>
+    readStrings(dataDir, ROOT_CREDENTIALS_FILE, ['accessKeyId', 'secretAccessKey'] as const),
+  running: (dataDir: string): Promise<RunningServer | undefined> =>
+    readStrings(dataDir, RUNNING_FILE, ['url', 'playerUrl'] as const),
+  demo: (dataDir: string): Promise<DemoPlayer | undefined> =>
+    readStrings(dataDir, DEMO_FILE, ['gameKey', 'playerId', 'token'] as const),
+};
+
+async function readStrings<Name extends string>(
+  dataDir: string,
+  file: string,
+  names: readonly Name[],
+): Promise<Record<Name, string> | undefined> {
+  try {
+    const found = JSON.parse(await readFile(join(dataDir, file), 'utf8')) as Record<Name, unknown>;
+    return names.every((name) => typeof found[name] === 'string') ? (found as Record<Name, string>) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,324 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { CONNECT_PATH } from '@respark/protocol';
+import { type ApiListener, createApiListener } from './api/listener.ts';
+import { OPERATIONS } from './api/operations/index.ts';
+import { createPipeline } from './api/pipeline.ts';
+import { type ClientAddress, createClientAddress } from './client-address.ts';
+import { type Clock, systemClock, withTimeout } from './clock.ts';
+import { Closers } from './closers.ts';
+import { LocalCluster } from './cluster/local.ts';
+import type { Settings } from './config.ts';
+import { type DataDirectory, openDataDirectory } from './data-directory.ts';
+import { DEMO_GAME, DEMO_STAGE, ensureDemo } from './demo.ts';
+import { type Access, type AccessKeyPair, createAccess } from './domain/access.ts';
+import { createArns } from './domain/arn.ts';
+import { createDeletions } from './domain/deletions.ts';
+import { createGames } from './domain/games.ts';
+import { createMessages } from './domain/messages.ts';
+import { createPaginate } from './domain/pagination.ts';
+import { createPlayerTokens } from './domain/player-tokens.ts';
+import { createPlayers } from './domain/players.ts';
+import { createStages } from './domain/stages.ts';
+import { Gateway } from './gateway/gateway.ts';
+import { Limits } from './gateway/limits.ts';
+import { createUpgradeHandler } from './gateway/upgrade.ts';
+import { type HttpServer, openHttpServer, type TlsFiles } from './http-server.ts';
+import { verifyKeyring } from './keyring.ts';
+import { DEMO_FILE, ROOT_CREDENTIALS_FILE, RUNNING_FILE, } from './local-files.ts';
+import type { Log } from './log.ts';
+import { type RandomBytes, systemRandom } from './random.ts';
+import { createStore } from './store/sql-store.ts';
+import { openSqlite } from './store/sqlite.ts';
+import type { Store } from './store/store.ts';
+
+export { readLocalFile } from './local-files.ts';
+
+/** Everything a server is made of may be handed in by a test; by default it is this machine's. */
+interface World {
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly clock?: Clock;
+  readonly random?: RandomBytes;
+}
+
+export interface RunningServer {
+  /** Base URL of the management API, as clients on this machine reach it. */
+  readonly url: string;
+  /** Where players on this machine connect. */
+  readonly playerUrl: string;
+  readonly root: {
+    readonly accessKeyId: string;
+    /** Absent when the settings brought it. */
+    readonly secretAccessKey?: string;
+    /** Absent when the settings brought the key. */
+    readonly credentialsFile?: string;
+    readonly isNew: boolean;
+  };
+  readonly demo?: {
+    readonly gameName: string;
+    readonly stageName: string;
+    readonly gameKey: string;
+    readonly playerId: string;
+  };
+  /** What the operator should know about these settings. */
+  readonly warnings: readonly string[];
+  /** What is held at the moment, for checks that nothing is left behind. */
+  counts(): Readonly<Record<string, number>>;
+  /** No new players or calls; closes the players, lets calls in flight finish. Resolves by `drainTimeoutMs`. */
+  drain(): Promise<void>;
+  /** Releases everything, in reverse order of acquisition. */
+  close(): Promise<void>;
+}
+
+/** Starts a server; what was acquired is released again when it cannot. Throws a StartupError for the operator. */
+export async function startServer(options: World & { demo?: boolean }): Promise<RunningServer> {
+  const { settings, log, clock = systemClock, random = systemRandom } = options;
+  const closers = new Closers();
+  try {
+    return await assemble({ settings, log, clock, random, closers, hasDemo: options.demo ?? false });
+  } catch (error) {
+    await closers.close({ clock, log });
+    throw error;
+  }
+}
+
+/** The keys' administration for a command, beside a running server or without one. */
+export async function openAdministration(options: World): Promise<{ access: Access; close(): Promise<void> }> {
+  const { settings, log, clock = systemClock, random = systemRandom } = options;
+  const closers = new Closers();
+  try {
+    const { directory, store } = await openData({ settings, closers, isShared: true });
+    const access = openAccess({ directory, store, settings, clock, random });
+    return {
+      access: {
+        ...access,
+        async rotateRoot() {
+          const root = await access.rotateRoot();
+          writeRootCredentials(directory, root);
+          return root;
+        },
+      },
+      close: () => closers.close({ clock, log }),
+    };
+  } catch (error) {
+    await closers.close({ clock, log });
+    throw error;
+  }
+}
+
+type Assembly = Required<World> & { readonly closers: Closers };
+
+async function assemble(parts: Assembly & { hasDemo: boolean }): Promise<RunningServer> {
+  const { settings, log, clock, random, closers, hasDemo } = parts;
+  const { directory, store } = await openData({ settings, closers, isShared: false });
+  const access = openAccess({ directory, store, settings, clock, random });
+  const root = await ensureRoot(access, directory, settings);
+
+  const cluster = new LocalCluster({ clock, random });
+  closers.push('cluster', () => cluster.close());
+  const services = createServices({ ...parts, directory, store, cluster });
+  closers.push('deletions', () => services.deletions.close());
+
+  const limits = new Limits({ settings, clock });
+  const messages = createMessages({ players: services.players });
+  const gateway = new Gateway({ players: services.players, messages, cluster, limits, clock, random, log, settings });
+  const pipeline = createPipeline({
+    operations: OPERATIONS,
+    services,
+    findCredential: (id) => access.findCredential(id),
+    arns: createArns(settings),
+    clock,
+    random,
+    log,
+    settings,
+  });
+  const clientAddress = createClientAddress(settings);
+  const api = createApiListener({ pipeline, clientAddress, settings, clock, random, log });
+  // Players that an unfinished deletion left behind are closed by it; there can be none before we listen.
+  await services.deletions.resume();
+
+  const { management, playerServer } = await listen({ settings, log, closers, api, gateway, limits, clientAddress });
+  const url = `${management.isTls ? 'https' : 'http'}://${management.authority}`;
+  const playerUrl = `${playerServer.isTls ? 'wss' : 'ws'}://${playerServer.authority}${CONNECT_PATH}`;
+  const demo = hasDemo ? await ensureDemo(services) : undefined;
+  if (demo !== undefined) directory.writeSecretFile(DEMO_FILE, JSON.stringify(demo));
+  directory.writeSecretFile(RUNNING_FILE, JSON.stringify({ url, playerUrl }));
+  closers.push(RUNNING_FILE, () => directory.removeFile(RUNNING_FILE));
+  log.info({ url, playerUrl, node: cluster.node }, 'server started');
+
+  return {
+    url,
+    playerUrl,
+    root,
+    ...(demo === undefined
+      ? {}
+      : { demo: { gameName: DEMO_GAME, stageName: DEMO_STAGE, gameKey: demo.gameKey, playerId: demo.playerId } }),
+    warnings: warningsOf({ settings, playerServer }),
+    counts: () => ({ ...gateway.counts, ...limits.counts, directory: cluster.size, inFlight: api.inFlight }),
+    async drain() {
+      for (const server of new Set([management, playerServer])) server.stopListening();
+      const done = Promise.all([gateway.drain(settings.drainTimeoutMs), api.drain()]);
+      await withTimeout(done, settings.drainTimeoutMs, clock).catch(() => {
+        log.warn({ inFlight: api.inFlight }, 'calls in flight were cut off when the time to drain was over');
+      });
+    },
+    close: () => closers.close({ clock, log }),
+  };
+}
+
+async function openData({
+  settings,
+  closers,
+  isShared,
+}: {
+  settings: Settings;
+  closers: Closers;
+  isShared: boolean;
+}): Promise<{ directory: DataDirectory; store: Store }> {
+  const { dataDir, secretKey } = settings;
+  const directory = openDataDirectory({ path: dataDir, secretKey, isShared });
+  closers.push('data directory', () => directory.close());
+  const database = openSqlite({ file: directory.file('respark.sqlite') });
+  closers.push('database', () => database.close());
+  await database.migrate();
+  const store = createStore(database);
+  await verifyKeyring(store, directory.keyring);
+  return { directory, store };
+}
+
+function openAccess({
+  directory,
+  store,
+  settings,
+  clock,
+  random,
+}: {
+  directory: DataDirectory;
+  store: Store;
+  settings: Settings;
+  clock: Clock;
+  random: RandomBytes;
+}): Access {
+  const { rootAccessKeyId, rootSecretAccessKey, maxAccessKeys } = settings;
+  const rootOverride =
+    rootAccessKeyId === undefined || rootSecretAccessKey === undefined
+      ? undefined
+      : { accessKeyId: rootAccessKeyId, secretAccessKey: rootSecretAccessKey };
+  return createAccess({ store, keyring: directory.keyring, clock, random, rootOverride, maxAccessKeys });
+}
+
+async function ensureRoot(
+  access: Access,
+  directory: DataDirectory,
+  settings: Settings,
+): Promise<RunningServer['root']> {
+  const root = await access.ensureRoot();
+  // Secrets that the operator keeps elsewhere are not copied.
+  if (settings.rootAccessKeyId !== undefined) return { accessKeyId: root.accessKeyId, isNew: false };
+  writeRootCredentials(directory, root);
+  return { ...root, credentialsFile: directory.file(ROOT_CREDENTIALS_FILE) };
+}
+
+/** Leaves the root key where commands on this machine can sign with it; the store has its secret only sealed. */
+function writeRootCredentials(directory: DataDirectory, { accessKeyId, secretAccessKey }: AccessKeyPair): void {
+  directory.writeSecretFile(ROOT_CREDENTIALS_FILE, JSON.stringify({ accessKeyId, secretAccessKey }));
+}
+
+function createServices({
+  directory,
+  store,
+  cluster,
+  settings,
+  log,
+  clock,
+  random,
+}: Assembly & { directory: DataDirectory; store: Store; cluster: LocalCluster }) {
+  const { keyring } = directory;
+  const deletions = createDeletions({ store, cluster, clock, log, settings });
+  const paginate = createPaginate({ sealer: keyring });
+  const tokens = createPlayerTokens({
+    deriveKey: (purpose) => keyring.deriveKey(purpose),
+    clock,
+    lifetimeMs: settings.playerTokenLifetimeMs,
+  });
+  return {
+    deletions,
+    games: createGames({ store, deletions, paginate, clock, random, settings }),
+    stages: createStages({ store, deletions, paginate, clock, random, settings }),
+    players: createPlayers({ store, cluster, tokens, clock, random, log, settings }),
+  };
+}
+
+/** One listener for both, unless the settings give players an address or a port of their own. */
+async function listen({
+  settings,
+  log,
+  closers,
+  api,
+  gateway,
+  limits,
+  clientAddress,
+}: {
+  settings: Settings;
+  log: Log;
+  closers: Closers;
+  api: ApiListener;
+  gateway: Gateway;
+  limits: Limits;
+  clientAddress: ClientAddress;
+}): Promise<{ management: HttpServer; playerServer: HttpServer }> {
+  const { host, port, playerPort, tlsCertFile, tlsKeyFile, playerTlsCertFile, playerTlsKeyFile } = settings;
+  const upgrade = createUpgradeHandler({ gateway, limits, clientAddress, settings });
+  const tls = tlsFiles(tlsCertFile, tlsKeyFile);
+  const isSplit = playerPort !== undefined;
+  const management = await openHttpServer({
+    host,
+    port,
+    tls,
+    log,
+    settingNames: { host: 'RESPARK_HOST', port: 'RESPARK_PORT' },
+    attach(server) {
+      api.attach(server);
+      if (!isSplit) server.on('upgrade', upgrade);
+    },
+  });
+  closers.push('management listener', () => management.close());
+  if (!isSplit) {
+    // Before the listener, whose close waits for upgraded sockets too.
+    closers.push('players', () => gateway.drain(0));
+    return { management, playerServer: management };
+  }
+  const playerServer = await openHttpServer({
+    host: settings.playerHost === '' ? host : settings.playerHost,
+    port: playerPort,
+    tls: tlsFiles(playerTlsCertFile, playerTlsKeyFile) ?? tls,
+    log,
+    settingNames: { host: 'RESPARK_PLAYER_HOST', port: 'RESPARK_PLAYER_PORT' },
+    attach: (server) => void server.on('upgrade', upgrade).on('request', answerOutsider),
+  });
+  closers.push('player listener', () => playerServer.close());
+  closers.push('players', () => gateway.drain(0));
+  return { management, playerServer };
+}
+
+function tlsFiles(certFile: string | undefined, keyFile: string | undefined): TlsFiles | undefined {
+  return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
+}
+
+/** The players' own listener speaks WebSocket only. */
+function answerOutsider(_request: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' });
+  response.end(`players connect here by WebSocket, at ${CONNECT_PATH}\n`);
+}
+
+function warningsOf({ settings, playerServer }: { settings: Settings; playerServer: HttpServer }): string[] {
+  const host = settings.playerPort === undefined || settings.playerHost === '' ? settings.host : settings.playerHost;
+  if (playerServer.isTls || isLoopback(host) || settings.trustedProxies.length > 0) return [];
+  return [
+    `players are served without TLS on ${host}: their tokens can be read and used on the way. Set RESPARK_TLS_CERT_FILE and RESPARK_TLS_KEY_FILE, or let a proxy terminate TLS and name it in RESPARK_TRUSTED_PROXIES.`,
+  ];
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}

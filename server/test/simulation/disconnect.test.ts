@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { Cluster } from '../../src/cluster/cluster.ts';
+import { ServiceError } from '../../src/errors.ts';
+import { type DisconnectCall, History } from './history.ts';
+import { DEADLINE_MS, GAME, type LinkFault, requestFrame, STAGE, STAGE_ID, World } from './world.ts';
+
+type Action =
+  | { readonly do: 'connect'; readonly player: string }
+  | { readonly do: 'send' | 'close' | 'stop reading' | 'read again'; readonly socket: number }
+  | { readonly do: 'disconnect' | 'status'; readonly player: string }
+  | { readonly do: 'pass time'; readonly ms: number }
+  | { readonly do: 'delete stage' | 'drain' };
+
+const player = fc.constantFrom('alice', 'bob');
+const socket = fc.nat({ max: 5 });
+const action: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('connect' as const), player }) },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('send' as const), socket }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('disconnect' as const, 'status' as const), player }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constantFrom('close' as const, 'stop reading' as const, 'read again' as const),
+      socket,
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('pass time' as const), ms: fc.constantFrom(100, 300, 3_000) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('delete stage' as const, 'drain' as const) }) },
+);
+const faults: fc.Arbitrary<readonly LinkFault[]> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant([]) },
+  {
+    weight: 1,
+    arbitrary: fc.array(fc.constantFrom<LinkFault>('request lost', 'reply lost', 'list fails', 'unregister fails'), {
+      maxLength: 3,
+    }),
+  },
+);
+
+test('every interleaving of connects, messages, closes, disconnects, deletion and drain keeps the promises', async () => {
+  const coverage = new Set<string>();
+  await fc.assert(
+    fc.asyncProperty(
+      fc.scheduler(),
+      fc.array(action, { minLength: 2, maxLength: 16 }),
+      faults,
+      async (scheduler, actions, linkFaults) => {
+        const history = new History(coverage);
+        const world = new World({ scheduler, history, faults: linkFaults });
+        for (const each of actions) void world.turn(each.do).then(() => act(world, each));
+        await world.settle();
+
+        history.check({ deadlineMs: DEADLINE_MS });
+        note(coverage, history);
+        if (!linkFaults.includes('unregister fails')) checkNothingIsLeft(world);
+      },
+    ),
+    {
+      numRuns: 2_000,
+      // Planted bugs are looked for along fixed histories, so that finding them is no matter of luck.
+      ...(process.env.TEST_SEED === undefined ? {} : { seed: Number(process.env.TEST_SEED), endOnFailure: true }),
+      includeErrorInReport: true,
+    },
+  );
+  for (const race of [
+    'a success',
+    'a failure',
+    'an internal error',
+    'two disconnects at once',
+    'a success of a connection not welcomed yet',
+    'request lost',
+    'reply lost',
+    'list fails',
+    'unregister fails',
+  ]) {
+    assert(coverage.has(race), `no history had ${race}`);
+  }
+});
+
+async function act(world: World, step: Action): Promise<void> {
+  switch (step.do) {
+    case 'connect':
+      world.connect(step.player);
+      return;
+    case 'send': {
+      const target = world.sockets[step.socket];
+      if (target?.connection?.isWelcomed) target.peerSends(requestFrame(target.connection.id));
+      return;
+    }
+    case 'close':
+      world.sockets[step.socket]?.peerCloses();
+      return;
+    case 'stop reading':
+    case 'read again':
+      world.sockets[step.socket]?.peerReads(step.do === 'read again');
+      return;
+    case 'disconnect':
+      await disconnect(world, step.player);
+      return;
+    case 'status':
+      await status(world, step.player);
+      return;
+    case 'pass time':
+      await world.clock.passTo(world.clock.monotonic() + step.ms);
+      return;
+    case 'delete stage':
+      await world.deleteStage();
+      return;
+    case 'drain':
+      await world.gateway.drain(10_000);
+  }
+}
+
+async function disconnect(world: World, playerId: string): Promise<void> {
+  const { history, clock } = world;
+  const running = () =>
+    world.sockets.flatMap(({ connection }) =>
+      connection?.player?.playerId === playerId && connection.isWelcomed && !connection.isStopped
+        ? [connection.id]
+        : [],
+    );
+  const call: DisconnectCall = {
+    playerId,
+    calledAt: history.tick(),
+    calledMs: clock.monotonic(),
+    listed: [],
+    welcomedBefore: running(),
+  };
+  if (history.disconnects.some((other) => other.playerId === playerId && other.returnedAt === undefined)) {
+    history.coverage.add('two disconnects at once');
+  }
+  history.disconnects.push(call);
+  try {
+    const players = world.players(
+      watchFirstListing(world.cluster, (ids) => {
+        call.listed = ids;
+        if (
+          world.sockets.some(({ connection }) => connection?.state === 'registering' && ids.includes(connection.id))
+        ) {
+          history.coverage.add('a success of a connection not welcomed yet');
+        }
+      }),
+    );
+    const { successes, failures } = await players.disconnect({
+      gameName: GAME,
+      stageName: STAGE,
+      playerId,
+      requestId: 'r',
+    });
+    call.successes = successes;
+    call.failures = failures;
+    const { entries } = await world.cluster.inner.list({ stageId: STAGE_ID, playerId });
+    call.listedAfter = entries.flatMap(({ connectionId: id }) => (successes.includes(id) ? [id] : []));
+    call.unaccepted = world.sockets.flatMap(({ bufferedBytes, connection }) =>
+      connection !== undefined && bufferedBytes > 0 && successes.includes(connection.id) ? [connection.id] : [],
+    );
+  } catch (error) {
+    assert(error instanceof ServiceError, String(error));
+    history.coverage.add(error.code === 'internal' ? 'an internal error' : error.code);
+  }
+  const stillRunning = new Set(running());
+  call.stillRunning = call.welcomedBefore.filter((id) => stillRunning.has(id));
+  call.returnedAt = history.tick();
+  call.returnedMs = clock.monotonic();
+  // A player who has not noticed goes on sending.
+  for (const { connection, isGone } of world.sockets) {
+    if (connection !== undefined && !isGone && call.successes?.includes(connection.id)) {
+      connection.receive(requestFrame(connection.id));
+    }
+  }
+}
+
+async function status(world: World, playerId: string): Promise<void> {
+  const calledAt = world.history.tick();
+  const connections = await world
+    .players(world.cluster)
+    .connections({ gameName: GAME, stageName: STAGE, playerId })
+    .catch(() => []);
+  world.history.statuses.push({ calledAt, ids: connections.map(({ connectionId }) => connectionId) });
+}
+
+function watchFirstListing(cluster: Cluster, seen: (ids: readonly string[]) => void): Cluster {
+  let isFirst = true;
+  return {
+    node: cluster.node,
+    era: () => cluster.era(),
+    register: (...parameters) => cluster.register(...parameters),
+    unregister: (...parameters) => cluster.unregister(...parameters),
+    request: (...parameters) => cluster.request(...parameters),
+    onRequest: (handler) => cluster.onRequest(handler),
+    closeStage: (...parameters) => cluster.closeStage(...parameters),
+    close: () => cluster.close(),
+    async list(key) {
+      const listing = await cluster.list(key);
+      if (isFirst) seen(listing.entries.map(({ connectionId }) => connectionId));
+      isFirst = false;
+      return listing;
+    },
+  };
+}
+
+/** I8: when all is quiet, the directory, the node's tables and the sockets agree; here, that nothing is left. */
+function checkNothingIsLeft(world: World): void {
+  assert.equal(world.sockets.filter(({ isGone }) => !isGone).length, 0, 'I8: sockets');
+  assert.equal(world.cluster.inner.size, 0, 'I8: directory entries');
+  assert.deepEqual(world.gateway.counts, { sockets: 0, listed: 0, closing: 0, deadlines: 0 }, 'I8: node tables');
+  assert.deepEqual(world.limits.counts, { connections: 0, unauthenticated: 0, addresses: 0 }, 'I8: address counters');
+}
+
+function note(coverage: Set<string>, { disconnects }: History): void {
+  if (disconnects.some(({ successes }) => (successes ?? []).length > 0)) coverage.add('a success');
+  if (disconnects.some(({ failures }) => (failures ?? []).length > 0)) coverage.add('a failure');
+}

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+/** A fault put into a copy of the built server, and what its discovery must say. */
+interface PlantedBug {
+  readonly name: string;
+  readonly file: string;
+  /** Pairs of what stands in the file and what stands there with the bug. */
+  readonly changes: readonly (readonly [string, string])[];
+  readonly caughtAs: RegExp;
+}
+
+const BUGS: readonly PlantedBug[] = [
+  {
+    name: 'input stays attached while the connection is being closed',
+    file: 'gateway/connection.js',
+    changes: [
+      ['receive(text) {\n        if (this.isStopped)\n            return;', 'receive(text) {'],
+      ["this.state !== 'open'", 'false'],
+    ],
+    caughtAs: /I1/,
+  },
+  {
+    name: 'a success is answered before the close frame is accepted or the socket destroyed',
+    file: 'gateway/connection.js',
+    changes: [
+      [
+        'this.ended = new Promise((settle) => this.#socket.close(code, reason, settle));',
+        'this.ended = Promise.resolve(); this.#socket.close(code, reason, () => {});',
+      ],
+    ],
+    caughtAs: /I1/,
+  },
+  {
+    name: 'the directory is asked before the gateway knows the connection',
+    file: 'gateway/gateway.js',
+    changes: [
+      ['this.#listed.set(connection.id, connection);', ''],
+      [
+        'return await registration;',
+        'const fault = await registration; this.#listed.set(connection.id, connection); return fault;',
+      ],
+    ],
+    caughtAs: /I1|I3/,
+  },
+  {
+    name: 'a player is welcomed without looking whether they were stopped meanwhile',
+    file: 'gateway/gateway.js',
+    changes: [
+      [
+        'if (connection.isStopped)\n            return;\n        if (fault !== undefined) {',
+        'if (fault !== undefined) {',
+      ],
+    ],
+    caughtAs: /I1|I3|I8/,
+  },
+  {
+    name: 'a success is answered before the directory has let go',
+    file: 'gateway/gateway.js',
+    changes: [
+      [
+        'await this.#cluster.unregister(player, [connection.id]);',
+        'void this.#cluster.unregister(player, [connection.id]);',
+      ],
+    ],
+    caughtAs: /I2/,
+  },
+  {
+    name: 'an entry is removed while its registration is still on its way',
+    file: 'gateway/gateway.js',
+    changes: [['await connection.registration?.catch(() => { });', '']],
+    caughtAs: /I2|I8/,
+  },
+  {
+    name: 'failures are lost',
+    file: 'domain/players.js',
+    changes: [['failures: [...unproven]', 'failures: []']],
+    caughtAs: /I3|I4/,
+  },
+  {
+    name: 'what nobody proved is called a success',
+    file: 'domain/players.js',
+    changes: [['if (!listed.has(id))', '']],
+    caughtAs: /I1|I2|I3/,
+  },
+];
+
+const DIST = fileURLToPath(new URL('../../', import.meta.url));
+
+for (const bug of BUGS) {
+  test(`the histories catch it when ${bug.name}`, async () => {
+    // Inside dist, so that the copy finds the same node_modules.
+    const copy = await mkdtemp(join(DIST, 'planted-'));
+    try {
+      for (const part of ['src', 'test/simulation']) await cp(join(DIST, part), join(copy, part), { recursive: true });
+      const file = join(copy, 'src', bug.file);
+      let text = await readFile(file, 'utf8');
+      for (const [right, wrong] of bug.changes) {
+        assert(text.includes(right), `${bug.file} no longer contains ${right}`);
+        text = text.replace(right, wrong);
+      }
+      await writeFile(file, text);
+      const { code, output } = await run(join(copy, 'test/simulation/disconnect.test.js'));
+      assert.notEqual(code, 0, 'the histories passed with the bug in place');
+      assert.match(output, bug.caughtAs);
+    } finally {
+      await rm(copy, { recursive: true, force: true });
+    }
+  });
+}
+
+function run(file: string): Promise<{ code: number | null; output: string }> {
+  return new Promise((resolve, reject) => {
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    const child = spawn(process.execPath, [file], { env: { ...env, TEST_SEED: '1' } });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+      });
+    }
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, output }));
+  });
+}

@@ -1,0 +1,384 @@
+import { createHash } from 'node:crypto';
+import { encode } from '@respark/protocol';
+import type fc from 'fast-check';
+import type { Clock } from '../../src/clock.ts';
+import type { Cluster, NodeRequest, PlayerKey } from '../../src/cluster/cluster.ts';
+import { LocalCluster } from '../../src/cluster/local.ts';
+import { createPlayers, type Players } from '../../src/domain/players.ts';
+import type { Connection } from '../../src/gateway/connection.ts';
+import { Gateway, type GatewaySettings } from '../../src/gateway/gateway.ts';
+import { Limits } from '../../src/gateway/limits.ts';
+import type { PlayerSocket } from '../../src/gateway/player-socket.ts';
+import type { Log } from '../../src/log.ts';
+import type { RandomBytes } from '../../src/random.ts';
+import type { StageRecord } from '../../src/store/store.ts';
+import type { History } from './history.ts';
+
+/** The scheduler decides in which order everything that waits goes on; fast-check replays and shrinks its choices. */
+export type Scheduler = fc.Scheduler;
+
+export const GAME = 'Demo';
+export const STAGE = 'Dev';
+export const STAGE_ID = 'stage-1';
+export const DEADLINE_MS = 5_000;
+
+const SETTINGS: GatewaySettings = {
+  authTimeoutMs: 5_000,
+  heartbeatMs: 20_000,
+  closeFlushMs: 250,
+  closeGraceMs: 2_000,
+  maxConnectionsPerPlayer: 3,
+  maxFrameBytes: 65_536,
+  maxOutboxBytes: 2_000,
+  maxRequestsInFlight: 4,
+  messagesPerSecond: 1_000,
+  messagesBurst: 1_000,
+  playerTokenLifetimeMs: 60_000,
+};
+
+/** A clock that stands still until it is moved. */
+export class SimulatedClock implements Clock {
+  #nowMs = 0;
+  #timers: { at: number; task: () => void }[] = [];
+
+  now(): number {
+    return 1_700_000_000_000 + this.#nowMs;
+  }
+
+  monotonic(): number {
+    return this.#nowMs;
+  }
+
+  after(delayMs: number, task: () => void): () => void {
+    const timer = { at: this.#nowMs + delayMs, task };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((other) => other !== timer);
+    };
+  }
+
+  get nextAt(): number | undefined {
+    return this.#timers.reduce<number | undefined>((next, { at }) => Math.min(next ?? at, at), undefined);
+  }
+
+  /** Moves the time, stopping wherever something becomes due to let what it wakes go as far as it can. */
+  async passTo(atMs: number): Promise<void> {
+    for (let due = this.nextAt; due !== undefined && due <= atMs; due = this.nextAt) {
+      this.#nowMs = Math.max(this.#nowMs, due);
+      const timer = this.#timers.find(({ at }) => at === due);
+      this.#timers = this.#timers.filter((other) => other !== timer);
+      timer?.task();
+      for (let turn = 0; turn < MICROTASK_TURNS; turn += 1) await null;
+    }
+    this.#nowMs = Math.max(this.#nowMs, atMs);
+  }
+}
+
+/** More than any chain of awaits in the code under test is long. */
+const MICROTASK_TURNS = 30;
+
+/**
+ * A player's WebSocket seen from the server, with a peer that may stop reading: then what is written stays in user space.
+ * Like `ws`, it goes on delivering the peer's frames after the server has closed.
+ */
+export class SimulatedSocket implements PlayerSocket {
+  readonly #world: World;
+  #unaccepted: string[] = [];
+  #settle: (() => void) | undefined;
+  #isClosing = false;
+  isReading = true;
+  isGone = false;
+  connection: Connection | undefined;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  get bufferedBytes(): number {
+    return this.#unaccepted.reduce((bytes, text) => bytes + text.length, 0);
+  }
+
+  send(text: string): void {
+    if (!this.#isClosing && !this.isGone) this.#write(text);
+  }
+
+  close(code: number, reason: string, settle: () => void): void {
+    if (this.isGone) {
+      settle();
+      return;
+    }
+    this.#settle = settle;
+    if (!this.#isClosing) this.#write(`close ${code} ${reason}`);
+    this.#isClosing = true;
+    this.#accept();
+  }
+
+  destroy(): void {
+    if (this.isGone) return;
+    this.isGone = true;
+    this.#unaccepted = [];
+    this.#settled();
+    this.#world.later('socket closed', () => this.#closed());
+  }
+
+  /** The peer sends a frame; it arrives some time later, whatever has happened to the connection since. */
+  peerSends(text: string): void {
+    this.#world.later('frame arrives', () => {
+      if (!this.isGone) this.connection?.receive(text);
+    });
+  }
+
+  peerReads(isReading: boolean): void {
+    this.isReading = isReading;
+    this.#accept();
+  }
+
+  /** The peer closes: `ws` answers by itself and reports the end of the socket some time later. */
+  peerCloses(): void {
+    if (this.isGone || this.#isClosing) return;
+    this.#isClosing = true;
+    this.#world.later('peer close', () => {
+      if (this.isGone) return;
+      this.isGone = true;
+      this.#unaccepted = [];
+      this.#closed();
+    });
+  }
+
+  #closed(): void {
+    this.#settled();
+    if (this.connection !== undefined) this.#world.gateway.socketClosed(this.connection);
+  }
+
+  #write(text: string): void {
+    this.#unaccepted.push(text);
+    this.#accept();
+  }
+
+  #accept(): void {
+    if (!this.isReading || this.isGone) return;
+    for (const text of this.#unaccepted) {
+      if (!text.startsWith('close '))
+        this.#world.history.record({ kind: 'handed to kernel', id: this.connection?.id ?? '', text });
+    }
+    this.#unaccepted = [];
+    this.#settled();
+    // A peer that reads answers the close frame in the end.
+    if (this.#isClosing) this.#world.later('close answered', () => this.destroy());
+  }
+
+  #settled(): void {
+    const settle = this.#settle;
+    this.#settle = undefined;
+    settle?.();
+  }
+}
+
+/** What the links between nodes and the directory do wrong, consumed in order; `none` when the list is used up. */
+export type LinkFault = 'none' | 'request lost' | 'reply lost' | 'list fails' | 'unregister fails';
+
+/** The real single-node cluster behind links on which everything takes its time. */
+class ScheduledCluster implements Cluster {
+  readonly inner: LocalCluster;
+  readonly #world: World;
+  readonly #faults: LinkFault[];
+  readonly node: string;
+
+  constructor(world: World, inner: LocalCluster, faults: readonly LinkFault[]) {
+    this.#world = world;
+    this.inner = inner;
+    this.node = inner.node;
+    this.#faults = [...faults];
+  }
+
+  #takeFault(kind: LinkFault): boolean {
+    if (this.#faults[0] !== kind) return false;
+    this.#faults.shift();
+    this.#world.history.coverage.add(kind);
+    return true;
+  }
+
+  era = () => this.inner.era();
+  onRequest: Cluster['onRequest'] = (handler) => this.inner.onRequest(handler);
+  close = () => this.inner.close();
+
+  async register(...parameters: Parameters<Cluster['register']>) {
+    return await this.#acrossLink('register', () => this.inner.register(...parameters));
+  }
+
+  async unregister(key: PlayerKey, ids: readonly string[]) {
+    if (this.#takeFault('unregister fails')) throw new Error('the directory is away');
+    await this.#acrossLink('unregister', () => this.inner.unregister(key, ids));
+  }
+
+  async list(key: PlayerKey) {
+    if (this.#takeFault('list fails')) throw new Error('the directory is away');
+    return await this.#acrossLink('list', () => this.inner.list(key));
+  }
+
+  async request(node: string, request: NodeRequest, timeoutMs: number) {
+    if (this.#takeFault('request lost')) return await this.#silence(timeoutMs);
+    const isReplyLost = this.#takeFault('reply lost');
+    await this.#world.turn('request');
+    const reply = await this.inner.request(node, request, timeoutMs);
+    if (isReplyLost) return await this.#silence(timeoutMs);
+    await this.#world.turn('reply');
+    return reply;
+  }
+
+  closeStage = (stageId: string, timeoutMs: number) => this.inner.closeStage(stageId, timeoutMs);
+
+  #silence(timeoutMs: number): Promise<never> {
+    return new Promise((_, reject) => {
+      this.#world.clock.after(timeoutMs, () => reject(new Error('no answer')));
+    });
+  }
+
+  async #acrossLink<T>(name: string, act: () => Promise<T>): Promise<T> {
+    await this.#world.turn(name);
+    const result = await act();
+    await this.#world.turn(`${name} answered`);
+    return result;
+  }
+}
+
+/** One node: the real gateway, players' rules and directory, on simulated time, links and sockets. */
+export class World {
+  readonly clock = new SimulatedClock();
+  readonly history: History;
+  readonly gateway: Gateway;
+  readonly cluster: ScheduledCluster;
+  readonly limits: Limits;
+  readonly sockets: SimulatedSocket[] = [];
+  readonly #scheduler: Scheduler;
+  readonly #random: RandomBytes;
+  #stageState: StageRecord['state'] = 'ACTIVE';
+
+  constructor({
+    scheduler,
+    history,
+    faults,
+  }: { scheduler: Scheduler; history: History; faults: readonly LinkFault[] }) {
+    this.#scheduler = scheduler;
+    this.history = history;
+    this.#random = seededRandom('world');
+    const local = new LocalCluster({ clock: this.clock, random: this.#random });
+    this.cluster = new ScheduledCluster(this, local, faults);
+    this.limits = new Limits({ settings: UNLIMITED, clock: this.clock });
+    this.gateway = new Gateway({
+      players: this.players(this.cluster),
+      messages: {
+        request: async (_player, type) => {
+          const id = type;
+          history.record({ kind: 'dispatched', id });
+          await this.turn('handler');
+          return { isHandled: true, payload: {} };
+        },
+        event: async () => ({ isHandled: true, payload: {} }),
+      },
+      cluster: this.cluster,
+      limits: this.limits,
+      clock: this.clock,
+      random: this.#random,
+      log: SILENT,
+      settings: SETTINGS,
+    });
+  }
+
+  /** The rules of players over a cluster of the caller's choice, so that a call's own look-ups can be watched. */
+  players(cluster: Cluster): Players {
+    const find = async () => {
+      await this.turn('store');
+      return { ...STAGE_RECORD, state: this.#stageState };
+    };
+    return createPlayers({
+      store: { stages: { find, findByGameKey: find } },
+      cluster,
+      // The token names the player: signatures are not what is tested here.
+      tokens: {
+        issue: async (_stageId, playerId) => playerId,
+        verify: async (_stageId, token) => {
+          await this.turn('token');
+          return token;
+        },
+      },
+      clock: this.clock,
+      random: this.#random,
+      log: SILENT,
+      settings: { disconnectDeadlineMs: DEADLINE_MS },
+    });
+  }
+
+  /** Waits until the scheduler lets this go on. */
+  async turn(label: string): Promise<void> {
+    await this.#scheduler.schedule(Promise.resolve(), label);
+  }
+
+  later(label: string, task: () => void): void {
+    void this.turn(label).then(task);
+  }
+
+  connect(playerId: string): void {
+    const socket = new SimulatedSocket(this);
+    const connection = this.gateway.accept(socket, '127.0.0.1');
+    socket.connection = connection;
+    this.sockets.push(socket);
+    socket.peerSends(encode({ kind: 'hello', gameKey: 'key', token: playerId }));
+  }
+
+  async deleteStage(): Promise<void> {
+    this.#stageState = 'DELETING';
+    await this.cluster.closeStage(STAGE_ID, DEADLINE_MS).catch(() => {});
+  }
+
+  /** Lets everything that waits go on, and the time run, until nothing is left to happen. */
+  async settle(): Promise<void> {
+    for (;;) {
+      await this.#scheduler.waitIdle();
+      const { nextAt } = this.clock;
+      if (nextAt === undefined) return;
+      await this.clock.passTo(nextAt);
+    }
+  }
+}
+
+/** A request frame whose type is its connection's id, so that its dispatch can be told from others. */
+export function requestFrame(connectionId: string): string {
+  return encode({ kind: 'request', id: '1', type: connectionId, payload: {} });
+}
+
+const UNLIMITED = {
+  handshakesPerSecond: 1e6,
+  handshakesPerSecondPerAddress: 1e6,
+  maxUnauthenticated: 1e6,
+  maxUnauthenticatedPerAddress: 1e6,
+  maxConnections: 1e6,
+  maxConnectionsPerAddress: 1e6,
+};
+
+const STAGE_RECORD: StageRecord = {
+  id: STAGE_ID,
+  gameId: 'game-1',
+  gameName: GAME,
+  name: STAGE,
+  description: '',
+  role: 'arn:aws:iam::000000000000:role/any',
+  gameKey: 'key',
+  logGroup: '/aws/gamesparks/Demo/Dev',
+  state: 'ACTIVE',
+  gameState: 'ACTIVE',
+  tags: {},
+  createdAt: 0,
+  updatedAt: 0,
+};
+
+const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** Bytes that look random and are the same in every run. */
+function seededRandom(seed: string): RandomBytes {
+  const state = { count: 0 };
+  return (count) => {
+    state.count += 1;
+    return createHash('sha512').update(`${seed} ${state.count}`).digest().subarray(0, count);
+  };
+}
