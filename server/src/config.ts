@@ -236,6 +236,12 @@ const players = {
     help: 'Messages of one connection; more closes it with 4005.',
   }),
   messagesBurst: integer({ default: 100, min: 1, max: 1_000_000, help: 'Messages of one connection at once.' }),
+  maxRequestsInFlight: integer({
+    default: 64,
+    min: 1,
+    max: 10_000,
+    help: 'Requests of one connection that wait for their answers; one more is answered with an error.',
+  }),
   disconnectDeadlineMs: integer({
     default: 5_000,
     min: 100,

@@ -7,9 +7,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { type ClientFrame, decodeClientFrame, encode, GET_PLAYER_TOKEN, type ServerFrame } from '@respark/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { createTestWorld } from '../../test/support/world.ts';
-
-const DEMO = { gameKey: 'demo-key', token: 'demo-token', playerId: 'demo-player' };
+import { createTestWorld, DEMO } from '../../test/support/world.ts';
 
 /** A gateway that welcomes everyone, echoes requests, and says what it saw. */
 async function startGateway(t: TestContext) {
@@ -45,16 +43,8 @@ async function startGateway(t: TestContext) {
   return { url, frames, sockets, send: (frame: ServerFrame) => sockets.at(-1)?.send(encode(frame)) };
 }
 
-function createLocalWorld(playerUrl: string, demo: typeof DEMO | undefined = DEMO) {
-  return createTestWorld({
-    main: {
-      readLocalFile: {
-        rootCredentials: async () => undefined,
-        running: async () => ({ url: 'http://127.0.0.1:1', playerUrl }),
-        demo: async () => demo,
-      },
-    },
-  });
+function createLocalWorld(playerUrl: string) {
+  return createTestWorld({ local: { playerUrl, demo: DEMO } });
 }
 
 describe('connect', () => {
@@ -68,7 +58,7 @@ describe('connect', () => {
     assert.deepEqual(frames[0], { kind: 'hello', gameKey: 'demo-key', token: 'demo-token' });
     world.signal('SIGINT');
     assert.equal(await exitCode, 0);
-    assert.match(world.out(), /closed: 1000 normal: .* Not reconnecting\.\n$/);
+    assert.match(world.out(), /\nclosed: 1000 normal: .*\n.*\n {2}not reconnecting\n$/);
     assert.equal(world.handlers(), 0);
     assert.equal(world.err(), '');
   });
@@ -78,13 +68,13 @@ describe('connect', () => {
     const world = createLocalWorld(url);
     const exitCode = world.run('connect');
     await world.printed('to disconnect it');
-    sockets[0]?.close(4500, 'disconnected by the operator; requestId=r-1');
+    sockets[0]?.close(4500, 'misbehaved; requestId=r-1');
     assert.equal(await exitCode, 1);
     assert.match(
       world.out(),
-      /closed: 4500 disconnected: The operator disconnected this player\. Reason: disconnected by the operator\. Request id: r-1\. Not reconnecting\.\n$/,
+      /\nclosed: 4500 disconnected: The operator disconnected this player\.\n {2}reason: misbehaved\n {2}by the call with the request id r-1\n {2}not reconnecting\n$/,
     );
-    assert.equal(world.err(), 'the connection is closed for good: 4500 disconnected by the operator\n');
+    assert.equal(world.err(), 'the connection is closed for good: 4500 misbehaved\n');
   });
 
   it('reconnects when the close allows it', async (t) => {
@@ -93,7 +83,7 @@ describe('connect', () => {
     const exitCode = world.run('connect');
     await world.printed('to disconnect it');
     sockets[0]?.close(4000, 'draining');
-    await world.printed('Reconnecting in ');
+    await world.printed('  reconnecting in ');
     world.signal('SIGTERM');
     assert.equal(await exitCode, 0);
   });
@@ -105,7 +95,7 @@ describe('connect', () => {
     await world.printed('to disconnect it');
     sockets[0]?.close(4000, 'draining');
     assert.equal(await exitCode, 1);
-    assert.match(world.out(), /Not reconnecting\.\n$/);
+    assert.match(world.out(), / {2}not reconnecting\n$/);
   });
 
   it('sends the messages typed on stdin and prints what comes', async (t) => {

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { type Disconnect, ResparkClient, ResparkError, type TokenStorage } from '@respark/client';
 import { CLOSE_CODES, CONNECT_PATH, type Payload } from '@respark/protocol';
 import { Command } from 'commander';
+import { DEMO_GAME, DEMO_STAGE } from '../demo.ts';
 import { writePrivateFile } from '../private-file.ts';
 import { addSettingOptions, settingsOf } from './options.ts';
 import { quoteForShell } from './shell.ts';
@@ -59,8 +60,7 @@ async function choosePlayer(world: World, command: Command): Promise<Player> {
   if (guest && tokenFile !== undefined) {
     throw new CommandError('--guest and --token-file contradict each other; leave one out', { exitCode: 2 });
   }
-  const { readLocalFile } = await world.loadMain();
-  const demo = await readLocalFile.demo(dataDir);
+  const demo = await world.localFiles.demo(dataDir);
   const gameKey = givenKey ?? demo?.gameKey;
   if (gameKey === undefined) {
     throw new CommandError(
@@ -68,12 +68,12 @@ async function choosePlayer(world: World, command: Command): Promise<Player> {
     );
   }
   const isDemo = gameKey === demo?.gameKey;
-  const url = givenUrl ?? (await readLocalFile.running(dataDir))?.playerUrl ?? `ws://127.0.0.1:8080${CONNECT_PATH}`;
+  const url = givenUrl ?? (await world.localFiles.running(dataDir))?.playerUrl ?? `ws://127.0.0.1:8080${CONNECT_PATH}`;
   const atDataDir = sources.dataDir === 'default' ? '' : ` --data-dir ${quoteForShell(dataDir)}`;
   return {
     url,
     gameKey,
-    stageOptions: `${isDemo ? '--game Demo --stage Dev' : '--game GAME --stage STAGE'}${atDataDir}`,
+    stageOptions: `${isDemo ? `--game ${DEMO_GAME} --stage ${DEMO_STAGE}` : '--game GAME --stage STAGE'}${atDataDir}`,
     ...(tokenFile === undefined ? {} : { storage: storageIn(tokenFile) }),
     ...(isDemo && demo !== undefined && !guest && tokenFile === undefined ? { token: demo.token } : {}),
   };
@@ -99,23 +99,37 @@ function storageIn(path: string): TokenStorage {
 async function play(world: World, player: Player, { once: isOnce, json: isJson }: Options): Promise<void> {
   const client = createClient(player, isOnce === true);
   const say = (event: string, facts: object, words: string) => {
-    world.stdout.write(`${isJson ? JSON.stringify({ event, ...facts }) : printable(words)}\n`);
+    world.stdout.write(`${isJson ? JSON.stringify({ event, ...facts }) : words}\n`);
   };
   client.on('welcome', ({ playerId, connectionId }) => {
     const command = `npx respark disconnect ${player.stageOptions} --player ${quoteForShell(playerId)}`;
-    say('welcome', { playerId, connectionId }, `connected as ${playerId}, connection ${connectionId}`);
+    say(
+      'welcome',
+      { playerId, connectionId },
+      `connected as ${printable(playerId)}, connection ${printable(connectionId)}`,
+    );
     if (!isJson) world.stdout.write(`  to disconnect it: ${command}\n`);
   });
   client.on('notification', ({ type, payload }) => {
-    say('notification', { type, payload }, `notification ${type} ${JSON.stringify(payload)}`);
+    say('notification', { type, payload }, `notification ${printable(type)} ${printable(JSON.stringify(payload))}`);
   });
-  client.on('error', ({ code, message }) => say('error', { code, message }, `error ${code}: ${message}`));
+  const complain = (error: Error) => {
+    const code = error instanceof ResparkError ? error.code : 'usage';
+    say('error', { code, message: error.message }, `error ${code}: ${printable(error.message)}`);
+  };
+  client.on('error', complain);
   client.on('disconnect', (end) => {
-    say('disconnect', end, describeEnd(end).join(' '));
+    say('disconnect', end, describeEnd(end));
   });
 
   const lines = createInterface({ input: world.stdin, terminal: false });
-  lines.on('line', (line) => void send(client, line, say));
+  lines.on('line', (line) => {
+    send(client, line).then((answered) => {
+      if (answered === undefined) return;
+      const { type, answer: payload } = answered;
+      say('response', { type, payload }, `response ${type} ${printable(JSON.stringify(payload))}`);
+    }, complain);
+  });
   const leaving = new AbortController();
   const release = world.onSignal(() => leaving.abort());
   try {
@@ -149,37 +163,26 @@ async function untilOver(client: ResparkClient, leaving: AbortSignal): Promise<v
   });
 }
 
-function describeEnd({ closeCode, name, reason, requestId, reconnectInMs }: Disconnect): string[] {
+function describeEnd({ closeCode, name, reason, requestId, reconnectInMs }: Disconnect): string {
+  const meaning = name === undefined ? '' : CLOSE_CODES[name].meaning;
   return [
-    `closed: ${closeCode}`,
-    ...(name === undefined ? [] : [`${name}: ${CLOSE_CODES[name].meaning}`]),
-    `Reason: ${reason}.`,
-    ...(requestId === undefined ? [] : [`Request id: ${requestId}.`]),
-    reconnectInMs === undefined ? 'Not reconnecting.' : `Reconnecting in ${Math.round(reconnectInMs)} ms.`,
-  ];
+    `closed: ${closeCode}${name === undefined ? '' : ` ${name}: ${meaning}`}`,
+    ...(reason === meaning ? [] : [`  reason: ${printable(reason)}`]),
+    ...(requestId === undefined ? [] : [`  by the call with the request id ${requestId}`]),
+    reconnectInMs === undefined ? '  not reconnecting' : `  reconnecting in ${Math.round(reconnectInMs)} ms`,
+  ].join('\n');
 }
 
-async function send(
-  client: ResparkClient,
-  line: string,
-  say: (event: string, facts: object, words: string) => void,
-): Promise<void> {
+/** Sends the message that a line spells; resolves to its answer, if it has one. */
+async function send(client: ResparkClient, line: string): Promise<{ type: string; answer: Payload } | undefined> {
+  if (line.trim() === '') return undefined;
   const [, kind, type = '', json] = /^\s*(request|event)\s+(\S+)\s*(.*)$/.exec(line) ?? [];
-  if (line.trim() === '') return;
-  try {
-    if (kind === undefined) throw new ResparkError('usage', 'type "request TYPE JSON" or "event TYPE JSON"');
-    const payload = findPayload(json || '{}');
-    if (payload === undefined) throw new ResparkError('usage', 'the payload must be a JSON object, such as {"n": 1}');
-    if (kind === 'event') {
-      client.event(type, payload);
-      return;
-    }
-    const answer = await client.request(type, payload);
-    say('response', { type, payload: answer }, `response ${type} ${JSON.stringify(answer)}`);
-  } catch (error) {
-    const { code, message } = error instanceof ResparkError ? error : new ResparkError('failure', String(error));
-    say('error', { code, message }, `error ${code}: ${message}`);
-  }
+  if (kind === undefined) throw new CommandError('type "request TYPE JSON" or "event TYPE JSON"');
+  const payload = findPayload(json || '{}');
+  if (payload === undefined) throw new CommandError('the payload must be a JSON object, such as {"n": 1}');
+  if (kind === 'request') return { type, answer: await client.request(type, payload) };
+  client.event(type, payload);
+  return undefined;
 }
 
 function findPayload(json: string): Payload | undefined {

@@ -50,17 +50,8 @@ async function diagnose({
   root?: typeof ROOT;
   openAdministration?: Main['openAdministration'];
 }) {
-  const world = createTestWorld({
-    env,
-    main: {
-      readLocalFile: {
-        rootCredentials: async () => root,
-        running: async () => (url === undefined ? undefined : { url, playerUrl: '' }),
-        demo: async () => undefined,
-      },
-      ...(openAdministration === undefined ? {} : { openAdministration }),
-    },
-  });
+  const local = { ...(root === undefined ? {} : { root }), ...(url === undefined ? {} : { url }) };
+  const world = createTestWorld({ env, local, main: openAdministration === undefined ? {} : { openAdministration } });
   const exitCode = await world.run('doctor', '--json', '--data-dir', dataDir, '--max-connections', '1000');
   const findings = JSON.parse(world.out()) as { check: string; state: string; detail: string; advice?: string }[];
   return { exitCode, find: (check: string) => findings.find((finding) => finding.check === check) };

@@ -88,13 +88,13 @@ async function checkDataDirectory(dataDir: string): Promise<Finding> {
 
 async function checkSecretKey(world: World, settings: Settings): Promise<Finding> {
   const check = 'secret key';
-  const { openAdministration, readLocalFile } = await world.loadMain();
   // Opening the store would make one.
-  if ((await readLocalFile.rootCredentials(settings.dataDir)) === undefined) {
+  if ((await world.localFiles.rootCredentials(settings.dataDir)) === undefined) {
     return { check, state: 'ok', detail: 'nothing is encrypted yet' };
   }
   try {
     const log = createLog({ level: 'error', destination: { write: (line) => void world.stderr.write(line) } });
+    const { openAdministration } = await world.loadMain();
     const administration = await openAdministration({ settings, log });
     await administration.close();
     return { check, state: 'ok', detail: 'opens the stored secrets' };
@@ -105,8 +105,7 @@ async function checkSecretKey(world: World, settings: Settings): Promise<Finding
 
 async function checkServer(world: World, settings: Settings): Promise<Finding[]> {
   const check = 'server';
-  const { readLocalFile } = await world.loadMain();
-  const running = await readLocalFile.running(settings.dataDir);
+  const running = await world.localFiles.running(settings.dataDir);
   if (running === undefined) {
     return [{ check, state: 'warn', detail: 'none runs on this data directory', advice: 'respark serve' }];
   }

@@ -4,17 +4,7 @@ import { describe, it } from 'node:test';
 import { createTestWorld, ROOT } from '../../test/support/world.ts';
 
 function createServedWorld({ isTTY = false, env = {} } = {}) {
-  return createTestWorld({
-    isTTY,
-    env,
-    main: {
-      readLocalFile: {
-        rootCredentials: async () => ROOT,
-        running: async () => ({ url: 'http://127.0.0.1:9000', playerUrl: '' }),
-        demo: async () => undefined,
-      },
-    },
-  });
+  return createTestWorld({ isTTY, env, local: { root: ROOT, url: 'http://127.0.0.1:9000' } });
 }
 
 describe('env', () => {

@@ -42,10 +42,10 @@ Example: list the games with the AWS CLI
 
 async function printEnvironment(world: World, command: Command): Promise<void> {
   const settings = settingsOf(world, command);
-  const main = await world.loadMain();
+  const { localFiles } = world;
   // Not what the shell has: that is what these lines replace.
-  const credentials = await getCredentials({ main, settings, env: {} });
-  const endpoint = await findEndpoint({ main, settings, env: {} });
+  const credentials = await getCredentials({ localFiles, settings, env: {} });
+  const endpoint = await findEndpoint({ localFiles, settings, env: {} });
   const { set, unset } = SHELLS[command.opts().shell as Shell];
   const lines = [
     set('AWS_ACCESS_KEY_ID', credentials.accessKeyId),

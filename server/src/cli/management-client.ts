@@ -2,8 +2,6 @@ import { signRequest } from '../api/sigv4.ts';
 import type { Environment, Settings } from '../config.ts';
 import { CommandError, type World } from './world.ts';
 
-type Main = Awaited<ReturnType<World['loadMain']>>;
-
 interface Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -14,11 +12,11 @@ const CALL_TIMEOUT_MS = 30_000;
 
 /** The variables' credentials, else the configured root key, else the data directory's. Throws a CommandError. */
 export async function getCredentials({
-  main,
+  localFiles,
   settings,
   env,
 }: {
-  main: Main;
+  localFiles: World['localFiles'];
   settings: Settings;
   env: Environment;
 }): Promise<Credentials> {
@@ -28,7 +26,7 @@ export async function getCredentials({
   if (settings.rootAccessKeyId !== undefined && settings.rootSecretAccessKey !== undefined) {
     return { accessKeyId: settings.rootAccessKeyId, secretAccessKey: settings.rootSecretAccessKey };
   }
-  const stored = await main.readLocalFile.rootCredentials(settings.dataDir);
+  const stored = await localFiles.rootCredentials(settings.dataDir);
   if (stored !== undefined) return stored;
   throw new CommandError(
     `no root key in the data directory ${settings.dataDir}; start a server there ("respark serve"), name another with --data-dir, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
@@ -37,16 +35,16 @@ export async function getCredentials({
 
 /** Where the management API is: what AWS clients would take, else the server running on the data directory. */
 export async function findEndpoint({
-  main,
+  localFiles,
   settings,
   env,
 }: {
-  main: Main;
+  localFiles: World['localFiles'];
   settings: Settings;
   env: Environment;
 }): Promise<string> {
   const given = env.AWS_ENDPOINT_URL_GAMESPARKS || env.AWS_ENDPOINT_URL;
-  return given || (await main.readLocalFile.running(settings.dataDir))?.url || 'http://127.0.0.1:8080';
+  return given || (await localFiles.running(settings.dataDir))?.url || 'http://127.0.0.1:8080';
 }
 
 /** Signs calls to the management API like any AWS client. */

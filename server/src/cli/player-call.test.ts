@@ -27,15 +27,7 @@ async function serveReply(t: TestContext, { status = 200, headers = {}, body }: 
     service.close();
   });
   const url = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
-  const world = createTestWorld({
-    main: {
-      readLocalFile: {
-        rootCredentials: async () => ROOT,
-        running: async () => ({ url, playerUrl: '' }),
-        demo: async () => undefined,
-      },
-    },
-  });
+  const world = createTestWorld({ local: { root: ROOT, url } });
   return { url, world, requests };
 }
 

@@ -25,10 +25,10 @@ export function playerCommand(
     .action(async () => {
       const settings = settingsOf(world, command);
       const { endpointUrl, json, ...player } = command.opts<PlayerName & { endpointUrl?: string; json?: true }>();
-      const main = await world.loadMain();
+      const { env, localFiles } = world;
       const client = new ManagementClient({
-        endpoint: endpointUrl || (await findEndpoint({ main, settings, env: world.env })),
-        credentials: await getCredentials({ main, settings, env: world.env }),
+        endpoint: endpointUrl || (await findEndpoint({ localFiles, settings, env })),
+        credentials: await getCredentials({ localFiles, settings, env }),
         region: settings.region,
       });
       await action(client, player, json === true);

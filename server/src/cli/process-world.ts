@@ -1,4 +1,5 @@
 import { processEnvironment } from '../config.ts';
+import { readLocalFile } from '../local-files.ts';
 import type { World } from './world.ts';
 
 /** The world of a real process. */
@@ -26,6 +27,7 @@ export function createProcessWorld(process: NodeJS.Process, version: string): Wo
       return () => void process.off('uncaughtException', handler);
     },
     exit: (code) => process.exit(code),
+    localFiles: readLocalFile,
     loadMain: async () => await import('../main.ts'),
   };
 }

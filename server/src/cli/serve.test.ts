@@ -1,21 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createTestWorld, ROOT } from '../../test/support/world.ts';
-import type { Server } from '../main.ts';
+import type { RunningServer } from '../main.ts';
 
 /** A server that records the order of what happens to it; `drain` stays pending until `drained` is called. */
-function createFakeServer(parts: Partial<Server> = {}) {
+function createFakeServer(parts: Partial<RunningServer> = {}) {
   const events: string[] = [];
   let drained = () => {};
   const drain = new Promise<void>((resolve) => {
     drained = resolve;
   });
-  const server: Server = {
+  const server: RunningServer = {
     url: 'http://127.0.0.1:8080',
     playerUrl: 'ws://127.0.0.1:8080/connect',
     root: { accessKeyId: ROOT.accessKeyId, credentialsFile: '/data/root-key', isNew: false },
     demo: { gameName: 'Demo', stageName: 'Dev', gameKey: 'k3y', playerId: 'demo-player' },
     warnings: [],
+    counts: () => ({}),
     drain: async () => {
       events.push('drain');
       await drain;
@@ -26,7 +27,7 @@ function createFakeServer(parts: Partial<Server> = {}) {
   return { server, events, drained: () => drained() };
 }
 
-async function start(options: { isTTY?: boolean; server?: Partial<Server> } = {}, ...args: string[]) {
+async function start(options: { isTTY?: boolean; server?: Partial<RunningServer> } = {}, ...args: string[]) {
   const fake = createFakeServer(options.server);
   const world = createTestWorld({ isTTY: options.isTTY ?? false, main: { startServer: async () => fake.server } });
   const exitCode = world.run('serve', ...args);
@@ -89,6 +90,11 @@ describe('serve', () => {
       assert.equal((world.out() + world.err()).includes(ROOT.secretAccessKey), isShown);
       assert.ok(world.out().includes('/data/root-key'));
     }
+  });
+
+  it('has no file to name when the settings brought the root key', async () => {
+    const { world } = await start({ server: { root: { accessKeyId: 'AKIASET', isNew: false } } });
+    assert.match(world.out(), /Root access key +AKIASET\n +Its secret +is that of the settings\n/);
   });
 
   it('repeats the warnings of the server', async () => {

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { Settings } from '../config.ts';
 import { createLog, type Log } from '../log.ts';
-import type { Server } from '../main.ts';
+import type { RunningServer } from '../main.ts';
 import { addSettingOptions, settingsOf } from './options.ts';
 import { quoteForShell } from './shell.ts';
 import { formatTable } from './table.ts';
@@ -75,18 +75,22 @@ function whenToStop(world: World, log: Log): { reason: Promise<StopReason>; rele
   };
 }
 
-function banner({ server, settings, showSecret }: { server: Server; settings: Settings; showSecret: boolean }): string {
+function banner({
+  server,
+  settings,
+  showSecret,
+}: {
+  server: RunningServer;
+  settings: Settings;
+  showSecret: boolean;
+}): string {
   const { root, demo } = server;
-  const secret =
-    showSecret && root.isNew && root.secretAccessKey !== undefined
-      ? `${root.secretAccessKey} (also in ${root.credentialsFile})`
-      : `in ${root.credentialsFile}`;
   const facts = [
     ['  Management API', server.url],
     ['  Players', server.playerUrl],
     ['  Data directory', resolve(settings.dataDir)],
     ['  Root access key', root.accessKeyId],
-    ['  Its secret', secret],
+    ['  Its secret', describeSecret(root, showSecret)],
     ...(demo === undefined
       ? []
       : [['  Demo', `game ${demo.gameName}, stage ${demo.stageName}, game key ${demo.gameKey}`]]),
@@ -94,14 +98,19 @@ function banner({ server, settings, showSecret }: { server: Server; settings: Se
   return `\nRespark is serving.\n\n${formatTable(facts)}${demo === undefined ? '' : suggestions({ server, settings, demo })}`;
 }
 
+function describeSecret({ secretAccessKey, credentialsFile, isNew }: RunningServer['root'], mayShow: boolean): string {
+  if (credentialsFile === undefined) return 'is that of the settings';
+  return mayShow && isNew ? `${secretAccessKey} (also in ${credentialsFile})` : `in ${credentialsFile}`;
+}
+
 function suggestions({
   server,
   settings,
   demo,
 }: {
-  server: Server;
+  server: RunningServer;
   settings: Settings;
-  demo: NonNullable<Server['demo']>;
+  demo: NonNullable<RunningServer['demo']>;
 }): string {
   // Other terminals know the default only.
   const dataDir =

@@ -1,4 +1,5 @@
 import type { Environment } from '../config.ts';
+import type { readLocalFile } from '../local-files.ts';
 import type * as Main from '../main.ts';
 
 /** The part of an output stream that commands use. */
@@ -21,8 +22,9 @@ export interface World {
   onCrash(handler: (error: unknown) => void): () => void;
   /** Ends the process at once. */
   exit(code: number): void;
+  readonly localFiles: typeof readLocalFile;
   /** Loaded when a command needs it: it brings the store with it. */
-  loadMain(): Promise<Pick<typeof Main, 'startServer' | 'openAdministration' | 'readLocalFile'>>;
+  loadMain(): Promise<Pick<typeof Main, 'startServer' | 'openAdministration'>>;
 }
 
 /** Ends a command: 1 = what was asked for failed, 2 = it was asked for in the wrong way. */

@@ -19,15 +19,17 @@ export interface TestWorld extends World {
   run(...args: string[]): Promise<number>;
 }
 
-/** A world that remembers what a command did to it. `main` replaces the parts of main.ts that the command may call. */
+/** A world that remembers what a command did to it; `main` and `local` are what the command may call and find. */
 export function createTestWorld({
   env = {},
   isTTY = false,
   main = {},
+  local = {},
 }: {
   env?: Record<string, string>;
   isTTY?: boolean;
   main?: Partial<Main>;
+  local?: { root?: typeof ROOT; url?: string; playerUrl?: string; demo?: typeof DEMO };
 } = {}): TestWorld {
   const written = { stdout: '', stderr: '' };
   const waiting = new Set<() => void>();
@@ -60,16 +62,15 @@ export function createTestWorld({
       return () => void crashHandlers.delete(handler);
     },
     exit: (code) => void exits.push(code),
-    loadMain: async () => ({
-      startServer: unexpected,
-      openAdministration: unexpected,
-      readLocalFile: {
-        rootCredentials: async () => undefined,
-        running: async () => undefined,
-        demo: async () => undefined,
-      },
-      ...main,
-    }),
+    localFiles: {
+      rootCredentials: async () => local.root,
+      running: async () =>
+        local.url === undefined && local.playerUrl === undefined
+          ? undefined
+          : { url: local.url ?? '', playerUrl: local.playerUrl ?? '' },
+      demo: async () => local.demo,
+    },
+    loadMain: async () => ({ startServer: unexpected, openAdministration: unexpected, ...main }),
     out: () => written.stdout,
     err: () => written.stderr,
     printed: (text) =>
@@ -95,3 +96,5 @@ export function createTestWorld({
 }
 
 export const ROOT = { accessKeyId: 'AKIAROOT', secretAccessKey: "it's/secret+40" };
+
+export const DEMO = { gameKey: 'demo-key', token: 'demo-token', playerId: 'demo-player' };
