@@ -1,1 +1,19 @@
-export const SDK = 'x';
+export {
+  type ClientEvents,
+  type ClientOptions,
+  type ClientState,
+  type Disconnect,
+  type Notification,
+  ResparkClient,
+  type Welcome,
+} from './client.ts';
+export type { Clock } from './clock.ts';
+export {
+  type Closure,
+  ConnectionClosedError,
+  RequestError,
+  RequestTimeoutError,
+  ResparkError,
+} from './errors.ts';
+export type { TokenStorage } from './player-token.ts';
+export type { Socket, SocketConstructor } from './socket.ts';

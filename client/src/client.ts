@@ -1,0 +1,318 @@
+import {
+  CONNECT_PATH,
+  closeCode,
+  GET_PLAYER_TOKEN,
+  type HelloFrame,
+  type Payload,
+  SUBPROTOCOL,
+} from '@respark/protocol';
+import { Backoff, type BackoffOptions } from './backoff.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { CLOSED_BY_CLIENT, Connection } from './connection.ts';
+import { type Closure, ConnectionClosedError, closureOf, ResparkError } from './errors.ts';
+import { Events } from './events.ts';
+import { PlayerToken, type TokenStorage } from './player-token.ts';
+import { findSocketConstructor, type SocketConstructor } from './socket.ts';
+
+/*
+ * A succession of connections that is one player.
+ *
+ *   closed ──connect()──► connecting ──welcome──► connected
+ *                          ▲      │                   │
+ *                          │      └──── it ended ─────┤
+ *                          └──waited── waiting ◄──────┴── verdict "reconnect" and attempts left
+ *
+ *   closed      nothing runs; also after a "stop" verdict, the last attempt, and from everywhere by close()
+ *   connecting  a connection before its welcome
+ *   connected   a connection after its welcome
+ *   waiting     the back-off before the next attempt
+ */
+export type ClientState = 'closed' | 'connecting' | 'connected' | 'waiting';
+
+export interface ClientOptions {
+  /** `ws(s)://HOST:PORT`, or `http(s)`, which means the same; the path `/connect` is added where there is none. */
+  readonly url: string;
+  readonly gameKey: string;
+  /** Names the player; wins over the storage. Without either, the server makes a guest. */
+  readonly token?: string | undefined;
+  readonly storage?: TokenStorage | undefined;
+  /** The platform's by default, else that of the package `ws`. */
+  readonly WebSocket?: SocketConstructor | undefined;
+  /** How long an answer may take; 10,000 by default. */
+  readonly requestTimeoutMs?: number | undefined;
+  /** How long an attempt may take until its welcome; 10,000 by default. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** By default baseMs 500, capMs 30,000 and no end to the retries. */
+  readonly reconnect?: Partial<BackoffOptions> | undefined;
+  /** Numbers from 0 to below 1, for the jitter. */
+  readonly random?: (() => number) | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+/** Who the player is on this connection, and what the server allows on it. */
+export interface Welcome {
+  readonly playerId: string;
+  readonly connectionId: string;
+  readonly heartbeatMs: number;
+  readonly maxFrameBytes: number;
+  readonly messagesPerSecond: number;
+  readonly tokenLifetimeMs: number;
+}
+
+export interface Notification {
+  readonly type: string;
+  readonly payload: Payload;
+}
+
+/** A connection, or an attempt at one, ended. */
+export interface Disconnect extends Closure {
+  /** When the next attempt starts, in milliseconds from now; undefined when there is none. */
+  readonly reconnectInMs: number | undefined;
+}
+
+export interface ClientEvents {
+  state: ClientState;
+  welcome: Welcome;
+  notification: Notification;
+  disconnect: Disconnect;
+  /** What went wrong outside of any call: a storage or a renewal that failed, an event that nobody handles. */
+  error: Error;
+}
+
+/** A connection that lasted this long after its welcome was a good one: the back-off starts afresh. */
+const LASTING_MS = 10_000;
+const NOT_CONNECTED = closureOf(closeCode('abnormal'), 'not connected');
+
+interface PendingConnect {
+  readonly promise: Promise<Welcome>;
+  readonly resolve: (welcome: Welcome) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class ResparkClient {
+  readonly #url: string;
+  readonly #gameKey: string;
+  readonly #requestTimeoutMs: number;
+  readonly #connectTimeoutMs: number;
+  readonly #WebSocket: SocketConstructor | undefined;
+  readonly #clock: Clock;
+  readonly #backoff: Backoff;
+  readonly #events = new Events<ClientEvents>();
+  readonly #token: PlayerToken;
+  #state: ClientState = 'closed';
+  /** Counts attempts; what an older one still has to say is not heard. */
+  #attempt = 0;
+  #connection: Connection | undefined;
+  #welcome: Welcome | undefined;
+  #welcomedAtMs: number | undefined;
+  #lastClosure: Closure = NOT_CONNECTED;
+  #pendingConnect: PendingConnect | undefined;
+  #cancelWait: () => void = () => {};
+  #closing: Promise<void> = Promise.resolve();
+
+  constructor(options: ClientOptions) {
+    const { clock = systemClock, random = Math.random, reconnect = {} } = options;
+    this.#url = endpointOf(options.url);
+    this.#gameKey = options.gameKey;
+    this.#requestTimeoutMs = options.requestTimeoutMs ?? 10_000;
+    this.#connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
+    this.#WebSocket = options.WebSocket;
+    this.#clock = clock;
+    this.#backoff = new Backoff(
+      { baseMs: 500, capMs: 30_000, maxRetries: Number.POSITIVE_INFINITY, ...reconnect },
+      random,
+    );
+    this.#token = new PlayerToken({
+      token: options.token,
+      storage: options.storage,
+      clock,
+      report: (error) => this.#events.emit('error', error),
+    });
+  }
+
+  get state(): ClientState {
+    return this.#state;
+  }
+
+  /** The player of the last welcome. */
+  get playerId(): string | undefined {
+    return this.#welcome?.playerId;
+  }
+
+  /** The id of the current connection; undefined unless connected. */
+  get connectionId(): string | undefined {
+    return this.#state === 'connected' ? this.#welcome?.connectionId : undefined;
+  }
+
+  /** Calls `listener` at each such event; the returned function stops that. */
+  on<Name extends keyof ClientEvents>(name: Name, listener: (event: ClientEvents[Name]) => void): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /**
+   * Resolves at the next welcome; at once when connected. It outlasts failed attempts, and rejects with a
+   * ConnectionClosedError when one ends with the verdict "stop", when no attempts are left, and at close().
+   */
+  connect(): Promise<Welcome> {
+    if (this.#state === 'connected' && this.#welcome !== undefined) return Promise.resolve(this.#welcome);
+    this.#pendingConnect ??= pendingConnect();
+    const { promise } = this.#pendingConnect;
+    if (this.#state === 'closed') {
+      this.#backoff.reset();
+      this.#startAttempt();
+    }
+    return promise;
+  }
+
+  /**
+   * Rejects with a RequestError, a RequestTimeoutError, or, when there is no connection or it ends before the answer,
+   * a ConnectionClosedError. Nothing is queued for later.
+   */
+  request(type: string, payload: Payload = {}, options: { readonly timeoutMs?: number } = {}): Promise<Payload> {
+    const connection = this.#connected();
+    if (connection === undefined) return Promise.reject(new ConnectionClosedError(this.#lastClosure));
+    return connection.request(type, payload, options.timeoutMs ?? this.#requestTimeoutMs);
+  }
+
+  /** Sends what nobody answers. Throws a RequestError or a ConnectionClosedError when it was not sent. */
+  event(type: string, payload: Payload = {}): void {
+    const connection = this.#connected();
+    if (connection === undefined) throw new ConnectionClosedError(this.#lastClosure);
+    connection.event(type, payload);
+  }
+
+  /**
+   * Ends the connection and every attempt. Resolves when the socket is gone, within about a second; nothing of this
+   * client then keeps a process alive. connect() may be called again, as the same player.
+   */
+  close(): Promise<void> {
+    const connection = this.#connection;
+    if (this.#state !== 'closed') this.#ended(CLOSED_BY_CLIENT);
+    if (connection !== undefined) this.#closing = connection.close();
+    return this.#closing;
+  }
+
+  /** Closes and forgets the token, in the storage too: the next connect() makes a new guest. */
+  async forgetPlayer(): Promise<void> {
+    await this.close();
+    await this.#token.forget();
+  }
+
+  #connected(): Connection | undefined {
+    return this.#state === 'connected' ? this.#connection : undefined;
+  }
+
+  #startAttempt(): void {
+    this.#attempt += 1;
+    const attempt = this.#attempt;
+    this.#setState('connecting');
+    this.#open(attempt).catch((error: Error) => {
+      if (attempt !== this.#attempt) return;
+      this.#fail(error);
+      this.#events.emit('error', error);
+    });
+  }
+
+  async #open(attempt: number): Promise<void> {
+    const WebSocket = this.#WebSocket ?? (await findSocketConstructor());
+    const token = await this.#token.load(this.#connectTimeoutMs);
+    if (attempt !== this.#attempt) return;
+    const hello: HelloFrame = { kind: 'hello', gameKey: this.#gameKey, ...(token === undefined ? {} : { token }) };
+    const isCurrent = () => attempt === this.#attempt;
+    const connection = new Connection({
+      socket: new WebSocket(this.#url, [SUBPROTOCOL]),
+      hello,
+      clock: this.#clock,
+      connectTimeoutMs: this.#connectTimeoutMs,
+      observer: {
+        welcomed: ({ kind: _, ...welcome }) => isCurrent() && this.#welcomed(connection, welcome),
+        notified: ({ type, payload }) => isCurrent() && this.#events.emit('notification', { type, payload }),
+        faulted: (error) => isCurrent() && this.#events.emit('error', error),
+        ended: (closure) => isCurrent() && this.#ended(closure),
+      },
+    });
+    this.#connection = connection;
+  }
+
+  #welcomed(connection: Connection, welcome: Welcome): void {
+    this.#welcome = welcome;
+    this.#welcomedAtMs = this.#clock.monotonic();
+    const pending = this.#pendingConnect;
+    this.#pendingConnect = undefined;
+    // Before any listener, which may close this connection and with it the renewal.
+    const ask = () => connection.request(GET_PLAYER_TOKEN, {}, this.#requestTimeoutMs);
+    this.#token.startRenewing(ask, welcome.tokenLifetimeMs);
+    pending?.resolve(welcome);
+    this.#setState('connected');
+    this.#events.emit('welcome', welcome);
+  }
+
+  /** Leaves the current attempt behind, whatever its state, and decides what comes next. */
+  #ended(closure: Closure): void {
+    const lastedMs = this.#welcomedAtMs === undefined ? 0 : this.#clock.monotonic() - this.#welcomedAtMs;
+    if (lastedMs >= LASTING_MS) this.#backoff.reset();
+    const reconnectInMs = closure.verdict === 'stop' ? undefined : this.#backoff.next(closure.retryAfterMs);
+    this.#leaveAttempt(closure);
+    if (reconnectInMs === undefined) {
+      this.#fail(new ConnectionClosedError(closure));
+    } else {
+      this.#cancelWait = this.#clock.after(reconnectInMs, () => this.#startAttempt());
+      this.#setState('waiting');
+    }
+    this.#events.emit('disconnect', { ...closure, reconnectInMs });
+  }
+
+  #leaveAttempt(closure: Closure): void {
+    this.#attempt += 1;
+    this.#connection = undefined;
+    this.#welcomedAtMs = undefined;
+    this.#lastClosure = closure;
+    this.#cancelWait();
+    this.#token.stopRenewing();
+  }
+
+  #fail(error: Error): void {
+    const pending = this.#pendingConnect;
+    this.#pendingConnect = undefined;
+    this.#setState('closed');
+    pending?.reject(error);
+  }
+
+  #setState(state: ClientState): void {
+    this.#state = state;
+    this.#events.emit('state', state);
+  }
+}
+
+function endpointOf(text: string): string {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch (error) {
+    throw new ResparkError(`url must be like ws://HOST:PORT, got ${JSON.stringify(text)}`, {
+      code: 'bad_option',
+      cause: error,
+    });
+  }
+  if (url.protocol === 'http:') url.protocol = 'ws:';
+  if (url.protocol === 'https:') url.protocol = 'wss:';
+  if (url.protocol !== 'ws:' && url.protocol !== 'wss:') {
+    throw new ResparkError(`url must begin with ws, wss, http or https, got ${JSON.stringify(text)}`, {
+      code: 'bad_option',
+    });
+  }
+  if (url.pathname === '/') url.pathname = CONNECT_PATH;
+  // WebSocket constructors refuse a fragment.
+  url.hash = '';
+  return url.href;
+}
+
+function pendingConnect(): PendingConnect {
+  let resolve: PendingConnect['resolve'] = () => {};
+  let reject: PendingConnect['reject'] = () => {};
+  const promise = new Promise<Welcome>((onWelcome, onFailure) => {
+    resolve = onWelcome;
+    reject = onFailure;
+  });
+  return { promise, resolve, reject };
+}

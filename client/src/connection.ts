@@ -1,0 +1,279 @@
+import {
+  closeCode,
+  decodeClientFrame,
+  decodeServerFrame,
+  type EventFrame,
+  encode,
+  type HelloFrame,
+  type NotificationFrame,
+  type Payload,
+  type RequestFrame,
+  type ServerFrame,
+  SUBPROTOCOL,
+  type WelcomeFrame,
+} from '@respark/protocol';
+import type { Clock } from './clock.ts';
+import {
+  type Closure,
+  ConnectionClosedError,
+  closureOf,
+  RequestError,
+  RequestTimeoutError,
+  ResparkError,
+} from './errors.ts';
+import type { Socket } from './socket.ts';
+
+/*
+ * One WebSocket, from its opening to its end. A connection never comes back: the client makes a new one.
+ *
+ *   opening ──open──► greeting ──welcome──► ready ──close()──► closing ──close event, time-out──► ended
+ *
+ *   opening   the socket is being opened                  one deadline for both: connectTimeoutMs
+ *   greeting  the hello is sent, the welcome awaited
+ *   ready     messages flow, heartbeats too               deadline: two heartbeat periods without a frame
+ *   closing   our close frame is sent, input is dropped   deadline: CLOSE_TIMEOUT_MS
+ *   ended     the observer has been told why, once; no timer runs, no request waits, nothing is sent or heard
+ *
+ * A close event, a deadline and close() leave every state before `closing`; the first two go straight to `ended`.
+ */
+type State = 'opening' | 'greeting' | 'ready' | 'closing' | 'ended';
+
+export const MAX_REQUESTS_IN_FLIGHT = 256;
+/** What may wait in the socket before messages are refused: a peer that reads nothing must not fill our memory. */
+export const MAX_BUFFERED_BYTES = 1_048_576;
+const CLOSE_TIMEOUT_MS = 1_000;
+
+export const CLOSED_BY_CLIENT = closureOf(closeCode('normal'), 'closed by this client');
+
+/** Told in the order in which things happened; `ended` once, and nothing after it. */
+export interface ConnectionObserver {
+  welcomed(welcome: WelcomeFrame): void;
+  notified(notification: NotificationFrame): void;
+  /** Something that the application should know of and that ends nothing. */
+  faulted(error: ResparkError): void;
+  ended(closure: Closure): void;
+}
+
+interface PendingRequest {
+  readonly resolve: (payload: Payload) => void;
+  readonly reject: (error: ResparkError) => void;
+  readonly cancelTimeout: () => void;
+}
+
+export class Connection {
+  readonly #socket: Socket;
+  readonly #hello: HelloFrame;
+  readonly #clock: Clock;
+  readonly #observer: ConnectionObserver;
+  readonly #pending = new Map<string, PendingRequest>();
+  #state: State = 'opening';
+  #welcome: WelcomeFrame | undefined;
+  #requests = 0;
+  #receivedAtMs = 0;
+  /** Why there is no close frame to read, where the socket said so (`ws` does, browsers do not). */
+  #failure: string | undefined;
+  #cancelDeadline: () => void;
+  #cancelHeartbeat: () => void = () => {};
+  #resolveClosed: () => void = () => {};
+
+  constructor(options: {
+    readonly socket: Socket;
+    readonly hello: HelloFrame;
+    readonly clock: Clock;
+    readonly connectTimeoutMs: number;
+    readonly observer: ConnectionObserver;
+  }) {
+    const { socket, clock, connectTimeoutMs } = options;
+    this.#socket = socket;
+    this.#hello = options.hello;
+    this.#clock = clock;
+    this.#observer = options.observer;
+    this.#cancelDeadline = clock.after(connectTimeoutMs, () => this.#drop(`no welcome within ${connectTimeoutMs} ms`));
+    socket.addEventListener('open', () => this.#opened());
+    socket.addEventListener('message', (event) => this.#received(event.data));
+    socket.addEventListener('error', (event) => {
+      if ('message' in event && typeof event.message === 'string') this.#failure = event.message;
+    });
+    socket.addEventListener('close', ({ code, reason }) => {
+      this.#end(this.#state === 'closing' ? CLOSED_BY_CLIENT : closureOf(code, reason, this.#failure));
+    });
+  }
+
+  /** Rejects with a ConnectionClosedError, RequestError or RequestTimeoutError. */
+  request(type: string, payload: Payload, timeoutMs: number): Promise<Payload> {
+    return new Promise((resolve, reject) => {
+      if (this.#pending.size >= MAX_REQUESTS_IN_FLIGHT) {
+        throw new RequestError(`${MAX_REQUESTS_IN_FLIGHT} requests are in flight; wait for answers first`, {
+          code: 'busy',
+        });
+      }
+      this.#requests += 1;
+      const id = `${this.#requests}`;
+      this.#sendMessage({ kind: 'request', id, type, payload });
+      const cancelTimeout = this.#clock.after(timeoutMs, () => {
+        this.#pending.delete(id);
+        reject(new RequestTimeoutError(type, timeoutMs));
+      });
+      this.#pending.set(id, { resolve, reject, cancelTimeout });
+    });
+  }
+
+  /** Throws a ConnectionClosedError or RequestError. That it did not throw does not mean that it arrived. */
+  event(type: string, payload: Payload): void {
+    this.#sendMessage({ kind: 'event', type, payload });
+  }
+
+  /** Says goodbye. Resolves when the socket is closed, or dropped because the server did not answer in time. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+      this.#state = 'closing';
+      this.#stopTimers();
+      this.#rejectPending(CLOSED_BY_CLIENT);
+      this.#cancelDeadline = this.#clock.after(CLOSE_TIMEOUT_MS, () => this.#drop('the server did not close'));
+      this.#socket.close(closeCode('normal'));
+    });
+  }
+
+  #opened(): void {
+    if (this.#state !== 'opening') return;
+    if (this.#socket.protocol !== SUBPROTOCOL) {
+      const found = JSON.stringify(this.#socket.protocol);
+      this.#socket.close(closeCode('protocol_error'));
+      this.#end(closureOf(closeCode('protocol_error'), `the server must speak ${SUBPROTOCOL}, got ${found}`));
+      return;
+    }
+    this.#state = 'greeting';
+    this.#socket.send(encode(this.#hello));
+  }
+
+  #received(data: unknown): void {
+    if (this.#state !== 'greeting' && this.#state !== 'ready') return;
+    this.#receivedAtMs = this.#clock.monotonic();
+    const decoded =
+      typeof data === 'string'
+        ? decodeServerFrame(data)
+        : ({ ok: false, fault: 'a frame must be text, got a binary message' } as const);
+    if (!decoded.ok) this.#fault(decoded.fault);
+    else if (this.#state === 'ready') this.#handle(decoded.frame);
+    else if (decoded.frame.kind === 'welcome') this.#welcomed(decoded.frame);
+    else this.#fault(`the first frame must be a welcome, got "${decoded.frame.kind}"`);
+  }
+
+  #welcomed(welcome: WelcomeFrame): void {
+    this.#state = 'ready';
+    this.#welcome = welcome;
+    this.#cancelDeadline();
+    this.#expectFrames(2 * welcome.heartbeatMs);
+    this.#beat(welcome.heartbeatMs);
+    this.#observer.welcomed(welcome);
+  }
+
+  #handle(frame: ServerFrame): void {
+    switch (frame.kind) {
+      case 'response':
+        this.#takePending(frame.id)?.resolve(frame.payload);
+        break;
+      case 'error': {
+        const error = new RequestError(frame.message, { code: frame.code });
+        if (frame.id === undefined) this.#observer.faulted(error);
+        else this.#takePending(frame.id)?.reject(error);
+        break;
+      }
+      case 'notification':
+        this.#observer.notified(frame);
+        break;
+      case 'heartbeat':
+        break;
+      case 'welcome':
+        this.#fault('there must be one welcome, got a second');
+        break;
+      default:
+        frame satisfies never;
+    }
+  }
+
+  /** An id that nobody waits for is an answer after its time-out. */
+  #takePending(id: string): PendingRequest | undefined {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    pending?.cancelTimeout();
+    return pending;
+  }
+
+  #fault(fault: string): void {
+    this.#observer.faulted(new ResparkError(`the server sent a bad frame: ${fault}`, { code: 'bad_frame' }));
+  }
+
+  /** Beats whatever else is sent: the answer is what proves that the server is still there. */
+  #beat(heartbeatMs: number): void {
+    this.#cancelHeartbeat = this.#clock.after(heartbeatMs, () => {
+      this.#socket.send(encode({ kind: 'heartbeat' }));
+      this.#beat(heartbeatMs);
+    });
+  }
+
+  /** One timer for any number of frames: it looks at the latest one when it fires. */
+  #expectFrames(silenceMs: number): void {
+    const leftMs = this.#receivedAtMs + silenceMs - this.#clock.monotonic();
+    this.#cancelDeadline = this.#clock.after(leftMs, () => {
+      if (this.#clock.monotonic() - this.#receivedAtMs < silenceMs) this.#expectFrames(silenceMs);
+      else this.#drop(`nothing received for ${silenceMs} ms`);
+    });
+  }
+
+  /** Refuses here what the server would refuse by closing the connection. */
+  #sendMessage(frame: RequestFrame | EventFrame): void {
+    if (this.#state !== 'ready' || this.#welcome === undefined) throw new ConnectionClosedError(CLOSED_BY_CLIENT);
+    let text: string;
+    try {
+      text = encode(frame);
+    } catch (error) {
+      throw new RequestError(`payload must be JSON: ${String(error)}`, { code: 'bad_request', cause: error });
+    }
+    const decoded = decodeClientFrame(text);
+    if (!decoded.ok) throw new RequestError(decoded.fault, { code: 'bad_request' });
+    const { maxFrameBytes } = this.#welcome;
+    const bytes = new TextEncoder().encode(text).length;
+    if (bytes > maxFrameBytes) {
+      throw new RequestError(`a frame must have at most ${maxFrameBytes} bytes, got ${bytes}`, { code: 'bad_request' });
+    }
+    if (this.#socket.bufferedAmount + bytes > MAX_BUFFERED_BYTES) {
+      throw new RequestError(`${MAX_BUFFERED_BYTES} bytes wait for the network; send this again later`, {
+        code: 'busy',
+      });
+    }
+    this.#socket.send(text);
+  }
+
+  /** Gives the socket up without hearing from the server. */
+  #drop(reason: string): void {
+    const isClosing = this.#state === 'closing';
+    this.#end(isClosing ? CLOSED_BY_CLIENT : closureOf(closeCode('abnormal'), reason));
+    if (this.#socket.terminate === undefined) this.#socket.close();
+    else this.#socket.terminate();
+  }
+
+  #end(closure: Closure): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    this.#stopTimers();
+    this.#rejectPending(closure);
+    this.#observer.ended(closure);
+    this.#resolveClosed();
+  }
+
+  #stopTimers(): void {
+    this.#cancelDeadline();
+    this.#cancelHeartbeat();
+  }
+
+  #rejectPending(closure: Closure): void {
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const { cancelTimeout, reject } of pending) {
+      cancelTimeout();
+      reject(new ConnectionClosedError(closure));
+    }
+  }
+}

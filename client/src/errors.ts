@@ -1,0 +1,78 @@
+import { type CloseName, findCloseName, parseCloseReason, type Verdict, verdictOf } from '@respark/protocol';
+
+/** What every failure of this SDK is. `code` is for programs, the message for people. */
+export class ResparkError extends Error {
+  override readonly name: string = 'ResparkError';
+  readonly code: string;
+
+  constructor(message: string, options: { readonly code: string; readonly cause?: unknown }) {
+    super(message, options);
+    this.code = options.code;
+  }
+}
+
+/**
+ * The request was refused: by the server, or, with the codes `bad_request` and `busy`, by this SDK before it was sent,
+ * where the server would have refused it or closed the connection.
+ */
+export class RequestError extends ResparkError {
+  override readonly name = 'RequestError';
+}
+
+/** No answer came in time. The request may or may not have taken effect. */
+export class RequestTimeoutError extends ResparkError {
+  override readonly name = 'RequestTimeoutError';
+
+  constructor(type: string, timeoutMs: number) {
+    super(`no answer to "${type}" within ${timeoutMs} ms; it may have taken effect`, { code: 'timeout' });
+  }
+}
+
+/** How a connection, or an attempt at one, ended. */
+export interface Closure {
+  /** The close code; 1006 where there was no close frame. */
+  readonly closeCode: number;
+  /** The code's name in the protocol's table. */
+  readonly name: CloseName | undefined;
+  readonly reason: string;
+  readonly verdict: Verdict;
+  /** Not to reconnect earlier than this, from the moment of the close. */
+  readonly retryAfterMs?: number;
+  /** The management call that closed the connection. */
+  readonly requestId?: string;
+}
+
+/** There is no connection. Of a request that was in flight: it may or may not have taken effect. */
+export class ConnectionClosedError extends ResparkError {
+  override readonly name = 'ConnectionClosedError';
+  readonly closure: Closure;
+
+  constructor(closure: Closure) {
+    super(`connection closed: ${closure.reason} (${closure.closeCode})`, { code: closure.name ?? 'closed' });
+    this.closure = closure;
+  }
+
+  get closeCode(): number {
+    return this.closure.closeCode;
+  }
+
+  get reason(): string {
+    return this.closure.reason;
+  }
+
+  get verdict(): Verdict {
+    return this.closure.verdict;
+  }
+}
+
+/** Reads what a close event brought; `ifEmpty` stands in for a reason that says nothing. */
+export function closureOf(code: number, reason: string, ifEmpty = 'no reason given'): Closure {
+  const { text, ...facts } = parseCloseReason(reason);
+  return {
+    closeCode: code,
+    name: findCloseName(code),
+    reason: text === '' ? ifEmpty : text,
+    verdict: verdictOf(code),
+    ...facts,
+  };
+}

@@ -1,0 +1,145 @@
+import { encode, type ServerFrame, SUBPROTOCOL, type WelcomeFrame } from '@respark/protocol';
+import type { Clock } from '../clock.ts';
+import type { Socket, SocketConstructor } from '../socket.ts';
+
+/** Lets every promise that can settle without time or network do so. */
+export function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Time that only moves when a test says so. */
+export class FakeClock implements Clock {
+  #nowMs = 0;
+  #timers: { readonly atMs: number; readonly task: () => void }[] = [];
+
+  get timers(): number {
+    return this.#timers.length;
+  }
+
+  monotonic(): number {
+    return this.#nowMs;
+  }
+
+  after(delayMs: number, task: () => void): () => void {
+    const timer = { atMs: this.#nowMs + delayMs, task };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((other) => other !== timer);
+    };
+  }
+
+  /** Fires what is due, in order, as real time would: promises settle before the next timer. */
+  async advance(byMs: number): Promise<void> {
+    const endMs = this.#nowMs + byMs;
+    await settle();
+    for (;;) {
+      const due = this.#timers.filter((timer) => timer.atMs <= endMs).sort((a, b) => a.atMs - b.atMs)[0];
+      if (due === undefined) break;
+      this.#timers = this.#timers.filter((timer) => timer !== due);
+      this.#nowMs = Math.max(this.#nowMs, due.atMs);
+      due.task();
+      await settle();
+    }
+    this.#nowMs = endMs;
+  }
+}
+
+type Listener = (event: never) => void;
+
+/** A socket whose other end is the test. */
+export class FakeSocket implements Socket {
+  readonly url: string;
+  protocol = '';
+  bufferedAmount = 0;
+  readonly sent: Record<string, unknown>[] = [];
+  /** The code that this end closed with; 1005 for none. */
+  closedWith: number | undefined;
+  isTerminated = false;
+  /** The other end has closed, or this one was terminated. */
+  isGone = false;
+  readonly #listeners: { readonly type: string; readonly listener: Listener }[] = [];
+
+  constructor(url: string) {
+    this.url = url;
+  }
+
+  addEventListener(type: string, listener: Listener): void {
+    this.#listeners.push({ type, listener });
+  }
+
+  send(text: string): void {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close(code = 1005): void {
+    this.closedWith ??= code;
+  }
+
+  terminate(): void {
+    this.isTerminated = true;
+    this.isGone = true;
+  }
+
+  opens(protocol: string = SUBPROTOCOL): void {
+    this.protocol = protocol;
+    this.#emit('open', {});
+  }
+
+  receives(data: ServerFrame | string | Uint8Array): void {
+    const isFrame = typeof data === 'object' && !(data instanceof Uint8Array);
+    this.#emit('message', { data: isFrame ? encode(data) : data });
+  }
+
+  closes(code: number, reason = ''): void {
+    this.isGone = true;
+    this.#emit('close', { code, reason });
+  }
+
+  fails(message: string): void {
+    this.#emit('error', { message });
+    this.closes(1006);
+  }
+
+  /** Opens and is welcomed. */
+  welcomes(members: Partial<WelcomeFrame> = {}): void {
+    this.opens();
+    this.receives({ ...WELCOME, ...members });
+  }
+
+  #emit(type: string, event: object): void {
+    for (const known of this.#listeners) if (known.type === type) known.listener(event as never);
+  }
+}
+
+export const WELCOME: WelcomeFrame = {
+  kind: 'welcome',
+  playerId: 'player-1',
+  connectionId: 'connection-1',
+  heartbeatMs: 20_000,
+  maxFrameBytes: 65_536,
+  messagesPerSecond: 50,
+  tokenLifetimeMs: 3_600_000,
+};
+
+/** Every socket that a client made, oldest first, and the constructor to give to it. */
+export function fakeNetwork(): { readonly sockets: FakeSocket[]; readonly WebSocket: SocketConstructor } {
+  const sockets: FakeSocket[] = [];
+  class NetworkSocket extends FakeSocket {
+    constructor(url: string) {
+      super(url);
+      sockets.push(this);
+    }
+  }
+  return { sockets, WebSocket: NetworkSocket };
+}
+
+/** Numbers from 0 to below 1 that a seed repeats (mulberry32). */
+export function seededRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

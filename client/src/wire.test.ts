@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { describe, type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { type ClientFrame, decodeClientFrame, encode, type ServerFrame, SUBPROTOCOL } from '@respark/protocol';
+import { WebSocket, WebSocketServer } from 'ws';
+import { type ClientOptions, ResparkClient } from './index.ts';
+import { WELCOME } from './test/fakes.ts';
+
+type Answer = (frame: ClientFrame, send: (frame: ServerFrame) => void, socket: WebSocket) => void;
+
+/** As much of a server as fits here: welcomes everyone, hands out a token, echoes requests. */
+const friendly: Answer = (frame, send) => {
+  if (frame.kind === 'hello') send({ ...WELCOME, playerId: frame.token ?? 'guest' });
+  if (frame.kind === 'heartbeat') send({ kind: 'heartbeat' });
+  if (frame.kind === 'request') {
+    const isToken = frame.type === 'GameSparks.Identity.GetPlayerToken';
+    send({ kind: 'response', id: frame.id, payload: isToken ? { AuthenticationToken: 'player-7' } : frame.payload });
+  }
+};
+
+async function serve(t: TestContext, answer: Answer) {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', path: '/connect' });
+  const paths: (string | undefined)[] = [];
+  server.on('connection', (socket, request) => {
+    paths.push(request.url);
+    assert.equal(socket.protocol, SUBPROTOCOL);
+    socket.on('message', (data, isBinary) => {
+      assert.equal(isBinary, false);
+      const decoded = decodeClientFrame(String(data));
+      assert.ok(decoded.ok);
+      answer(decoded.frame, (frame) => socket.send(encode(frame)), socket);
+    });
+  });
+  await once(server, 'listening');
+  t.after(() => {
+    for (const socket of server.clients) socket.terminate();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server, paths };
+}
+
+function connect(t: TestContext, options: Omit<ClientOptions, 'gameKey'>) {
+  const client = new ResparkClient({ gameKey: 'key', reconnect: { baseMs: 1, capMs: 1 }, ...options });
+  t.after(() => client.close());
+  return client;
+}
+
+function next<T>(listen: (listener: (event: T) => void) => () => void): Promise<T> {
+  return new Promise((resolve) => {
+    const stop = listen((event) => {
+      stop();
+      resolve(event);
+    });
+  });
+}
+
+describe('over a real socket', () => {
+  test('a player connects, asks, is told, and leaves', async (t) => {
+    const { url, paths, server } = await serve(t, (frame, send, socket) => {
+      friendly(frame, send, socket);
+      if (frame.kind === 'event') send({ kind: 'notification', type: `${frame.type}ed`, payload: frame.payload });
+    });
+    const client = connect(t, { url });
+    assert.equal((await client.connect()).playerId, 'guest');
+    assert.deepEqual(await client.request('Echo', { text: 'é 🎮', n: [1, null] }), { text: 'é 🎮', n: [1, null] });
+    const notified = next<unknown>((listener) => client.on('notification', listener));
+    client.event('Shout', { text: 'hey' });
+    assert.deepEqual(await notified, { type: 'Shouted', payload: { text: 'hey' } });
+    const [socket] = server.clients;
+    assert.ok(socket !== undefined);
+    const left = once(socket, 'close');
+    await client.close();
+    assert.equal((await left)[0], 1000);
+    assert.deepEqual(paths, ['/connect']);
+  });
+
+  test('the token brings the same player back to a server that was restarted', async (t) => {
+    const first = await serve(t, friendly);
+    let stored: string | undefined;
+    let tellSaved = () => {};
+    const saved = new Promise<void>((resolve) => {
+      tellSaved = resolve;
+    });
+    const storage = {
+      load: () => stored,
+      save(token: string | undefined) {
+        stored = token;
+        tellSaved();
+      },
+    };
+    const client = connect(t, { url: first.url, storage });
+    await client.connect();
+    await saved;
+    await client.close();
+    const second = await serve(t, friendly);
+    assert.equal((await connect(t, { url: second.url, storage }).connect()).playerId, 'player-7');
+  });
+
+  test('a drained client comes back, and a disconnected one does not', async (t) => {
+    let hellos = 0;
+    const { url } = await serve(t, (frame, send, socket) => {
+      friendly(frame, send, socket);
+      if (frame.kind !== 'hello') return;
+      hellos += 1;
+      if (hellos === 1) socket.close(4000, 'the node is draining; retryAfterMs=1');
+      else socket.close(4500, 'disconnected by the operator; requestId=r-1');
+    });
+    const client = connect(t, { url });
+    const closures: unknown[] = [];
+    const stopped = next<unknown>((listener) =>
+      client.on('disconnect', (event) => {
+        closures.push([event.name, event.reason, event.requestId]);
+        if (event.verdict === 'stop') listener(event);
+      }),
+    );
+    await client.connect();
+    await stopped;
+    assert.deepEqual(closures, [
+      ['draining', 'the node is draining', undefined],
+      ['disconnected', 'disconnected by the operator', 'r-1'],
+    ]);
+    assert.equal(client.state, 'closed');
+    assert.equal(hellos, 2);
+  });
+
+  test('a connection that breaks under a request fails it and comes back', async (t) => {
+    let isBroken = false;
+    const { url } = await serve(t, (frame, send, socket) => {
+      if (frame.kind === 'request' && frame.type === 'Break' && !isBroken) {
+        isBroken = true;
+        socket.terminate();
+      } else friendly(frame, send, socket);
+    });
+    const client = connect(t, { url });
+    await client.connect();
+    await assert.rejects(client.request('Break'), { name: 'ConnectionClosedError', closeCode: 1006 });
+    await client.connect();
+    assert.deepEqual(await client.request('Break', { again: true }), { again: true });
+  });
+
+  test('what the server says instead of an upgrade is the reason', async (t) => {
+    const { url } = await serve(t, friendly);
+    const client = connect(t, { url: `${url}/elsewhere`, reconnect: { maxRetries: 0 }, WebSocket });
+    await assert.rejects(client.connect(), { closeCode: 1006, reason: 'Unexpected server response: 400' });
+  });
+
+  test('nobody there is the reason', async () => {
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    const client = new ResparkClient({
+      url: `ws://127.0.0.1:${port}`,
+      gameKey: 'key',
+      reconnect: { maxRetries: 0 },
+      WebSocket,
+    });
+    await assert.rejects(client.connect(), { reason: `connect ECONNREFUSED 127.0.0.1:${port}` });
+  });
+
+  test('a server that goes silent is left', async (t) => {
+    const { url } = await serve(t, (frame, send) => {
+      if (frame.kind === 'hello') send({ ...WELCOME, heartbeatMs: 20 });
+    });
+    const client = connect(t, { url, reconnect: { maxRetries: 0 } });
+    const ended = next<{ reason: string }>((listener) => client.on('disconnect', listener));
+    await client.connect();
+    assert.equal((await ended).reason, 'nothing received for 40 ms');
+  });
+
+  test('a process ends by itself after close()', async (t) => {
+    const { url } = await serve(t, friendly);
+    const script = `
+      import { ResparkClient } from ${JSON.stringify(new URL('./index.js', import.meta.url).href)};
+      const client = new ResparkClient({ url: '${url}', gameKey: 'key' });
+      await client.connect();
+      await client.close();
+      console.log(process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length);
+    `;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], {
+      cwd: fileURLToPath(new URL('.', import.meta.url)),
+      timeout: 10_000,
+    });
+    assert.equal(stdout, '0\n');
+  });
+});

@@ -1,0 +1,136 @@
+// Writes the documentation that derives from the tables that run, or with --check fails when a committed copy is stale.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { OPERATIONS } from '../server/dist/src/api/operations/index.js';
+import { REFUSALS, WIRE_ERRORS } from '../server/dist/src/api/reply.js';
+import { SETTING_GROUPS } from '../server/dist/src/config.js';
+import { createArns } from '../server/dist/src/domain/arn.js';
+
+// When each error occurs, and its name among the common errors that AWS documents for every service ("-": none of them).
+const WHEN = {
+  validation: ['Members break constraints of the model; the message lists every one of them.', 'ValidationError'],
+  access_denied: ['No policy of the access key allows the call, or one denies it.', 'AccessDeniedException'],
+  not_found: ['The named resource does not exist.', '-'],
+  conflict: ['The name is taken, or another operation on it is in progress.', '-'],
+  quota_exceeded: ['The server has as many as its settings allow.', '-'],
+  throttled: [
+    'Too many calls of one access key, or failed authentications from one address. `Retry-After` says when to try again.',
+    'ThrottlingException',
+  ],
+  internal: ['The server failed; its log has the truth under the request id. Worth another try.', 'InternalFailure'],
+  unknown_operation: ['No operation has this path.', 'InvalidAction'],
+  method_not_allowed: ['The path exists, but not with this method; `Allow` lists those it has.', 'InvalidAction'],
+  malformed_uri: ['The path or the query is not percent-encoded UTF-8.', 'ValidationError'],
+  malformed_body: ['The body is not one JSON object.', 'ValidationError'],
+  body_too_large: ['The body is longer than `RESPARK_MAX_BODY_BYTES`.', '-'],
+  body_incomplete: ['The body did not arrive in time.', '-'],
+  MissingAuthenticationTokenException: ['The call is not signed.', 'MissingAuthenticationToken'],
+  IncompleteSignatureException: ['A part of the signature is missing, or malformed.', 'IncompleteSignature'],
+  UnrecognizedClientException: ['There is no such access key, or it is revoked.', 'InvalidClientTokenId'],
+  InvalidSignatureException: [
+    'The signature is not that of this request and secret, or its time is too far from the server’s.',
+    'RequestExpired, when it is the time',
+  ],
+};
+
+const documents = {
+  'docs/configuration.md': configuration(),
+  'docs/errors.md': errors(),
+  'docs/operations.md': operations(),
+};
+
+const stale = Object.entries(documents).filter(
+  ([path, text]) => !existsSync(path) || readFileSync(path, 'utf8') !== text,
+);
+if (process.argv.includes('--check')) {
+  for (const [path] of stale) console.error(`${path} is not what the code says; run: npm run docs`);
+  if (stale.length > 0) process.exitCode = 1;
+} else {
+  for (const [path, text] of stale) {
+    writeFileSync(path, text);
+    console.log(`wrote ${path}`);
+  }
+}
+
+function configuration() {
+  const sections = SETTING_GROUPS.map(({ title, settings }) => {
+    const rows = settings.map(({ env, flag, rule, default: value, isSecret, help }) => [
+      code(env),
+      flag === undefined ? '-' : code(flag),
+      rule,
+      value === undefined || String(value) === '' ? '-' : code(value),
+      isSecret ? `${help} Secret: never printed.` : help,
+    ]);
+    return `## ${title}\n\n${table(['Variable', 'Flag', 'Value', 'Default', 'Meaning'], rows)}`;
+  });
+  return document(
+    'Configuration',
+    `Every setting is a flag of \`respark serve\` or a variable of the environment; the flag wins. An empty variable counts as
+not set, an unknown \`RESPARK_…\` variable is an error. Secrets are variables only, so that they never show in a process list;
+each can also be the content of a file: \`RESPARK_SECRET_KEY_FILE=/run/secrets/respark\`.
+
+\`respark config print\` shows every value and where it came from; \`respark config check\` only says whether all are right.`,
+    ...sections,
+  );
+}
+
+function errors() {
+  const rows = (errorTable) =>
+    Object.entries(errorTable).map(([key, { name, status }]) => {
+      if (WHEN[key] === undefined) throw new Error(`say in scripts/docs.js when the error ${key} occurs`);
+      const [when, common] = WHEN[key];
+      return [code(name), status, when, common];
+    });
+  const head = ['Name', 'Status', 'When', 'Documented common error'];
+  return document(
+    'Errors',
+    `A failed call answers with the status, the error's name in the header \`x-amzn-errortype\`, \`{"Message": "…"}\` as its
+body, and its id in \`x-amzn-requestid\`. AWS documents a list of errors common to all services, whose names differ from
+those that its services send; the last column is the entry of that list that means the same.`,
+    `## Of the operations\n\n${table(head, rows(WIRE_ERRORS))}`,
+    `## Before an operation is reached\n\n${table(head, rows(REFUSALS))}`,
+  );
+}
+
+function operations() {
+  const placeholder = (name) => `\${${name}}`;
+  const arns = createArns({ region: placeholder('Region'), accountId: placeholder('Account') });
+  const rows = OPERATIONS.map((row) => {
+    const { name, http, errors } = row;
+    const isIdempotent = row.isIdempotent || http.method === 'GET';
+    const input = Object.fromEntries(Object.keys(row.input.members).map((member) => [member, placeholder(member)]));
+    const resources = row.resource(input, arns).map(code).join(' ');
+    return [
+      code(name),
+      code(`${http.method} ${http.path}`),
+      isIdempotent ? 'yes' : 'no',
+      code(`gamesparks:${name}`),
+      resources === '' ? code('*') : resources,
+      errors
+        .map((error) => WIRE_ERRORS[error].status)
+        .sort()
+        .join(', '),
+    ];
+  });
+  return document(
+    'Operations',
+    `What this server speaks of the Amazon GameSparks API, version 2021-08-17. Policies match an operation when they name its
+action and any of its resources. The statuses are explained in [errors.md](errors.md).`,
+    table(['Operation', 'Request', 'Idempotent', 'IAM action', 'Resources', 'Errors'], rows),
+  );
+}
+
+function document(title, ...blocks) {
+  return `${[`<!-- Generated by \`npm run docs\`; do not edit. -->\n\n# ${title}`, ...blocks].join('\n\n')}\n`;
+}
+
+function table(head, rows) {
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.map(escapeCell).join(' | ')} |`).join('\n');
+}
+
+function escapeCell(cell) {
+  return String(cell).replaceAll('|', '\\|').replaceAll('\n', ' ');
+}
+
+function code(text) {
+  return `\`${text}\``;
+}

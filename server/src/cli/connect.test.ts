@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { type ClientFrame, decodeClientFrame, encode, GET_PLAYER_TOKEN, type ServerFrame } from '@respark/protocol';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { createTestWorld, DEMO } from '../../test/support/world.ts';
+
+/** A gateway that welcomes everyone, echoes requests, and says what it saw. */
+async function startGateway(t: TestContext) {
+  const gateway = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: () => 'respark.v1' });
+  await once(gateway, 'listening');
+  t.after(() => {
+    for (const socket of gateway.clients) socket.terminate();
+    gateway.close();
+  });
+  const frames: ClientFrame[] = [];
+  const sockets: WebSocket[] = [];
+  gateway.on('connection', (socket) => {
+    sockets.push(socket);
+    const send = (frame: ServerFrame) => socket.send(encode(frame));
+    socket.on('message', (data: Buffer) => {
+      const { frame } = decodeClientFrame(data.toString()) as { frame: ClientFrame };
+      frames.push(frame);
+      if (frame.kind === 'hello') {
+        const limits = { heartbeatMs: 20_000, maxFrameBytes: 65_536, messagesPerSecond: 50, tokenLifetimeMs: 600_000 };
+        send({
+          kind: 'welcome',
+          playerId: frame.token === undefined ? 'guest-1' : 'demo-player',
+          connectionId: 'c1',
+          ...limits,
+        });
+      } else if (frame.kind === 'request') {
+        const payload = frame.type === GET_PLAYER_TOKEN ? { AuthenticationToken: 'renewed' } : frame.payload;
+        send({ kind: 'response', id: frame.id, payload });
+      }
+    });
+  });
+  const url = `ws://127.0.0.1:${(gateway.address() as AddressInfo).port}/connect`;
+  return { url, frames, sockets, send: (frame: ServerFrame) => sockets.at(-1)?.send(encode(frame)) };
+}
+
+function createLocalWorld(playerUrl: string) {
+  return createTestWorld({ local: { playerUrl, demo: DEMO } });
+}
+
+describe('connect', () => {
+  it('is the demo player of the local server, and says how to disconnect it', async (t) => {
+    const { url, frames } = await startGateway(t);
+    const world = createLocalWorld(url);
+    const exitCode = world.run('connect');
+    await world.printed('to disconnect it');
+    assert.match(world.out(), /^connected as demo-player, connection c1\n/);
+    assert.match(world.out(), /npx respark disconnect --game Demo --stage Dev --player demo-player\n$/);
+    assert.deepEqual(frames[0], { kind: 'hello', gameKey: 'demo-key', token: 'demo-token' });
+    world.signal('SIGINT');
+    assert.equal(await exitCode, 0);
+    assert.match(world.out(), /\nclosed: 1000 normal: .*\n.*\n {2}not reconnecting\n$/);
+    assert.equal(world.handlers(), 0);
+    assert.equal(world.err(), '');
+  });
+
+  it('says why the server closed it and exits with 1 when that is for good', async (t) => {
+    const { url, sockets } = await startGateway(t);
+    const world = createLocalWorld(url);
+    const exitCode = world.run('connect');
+    await world.printed('to disconnect it');
+    sockets[0]?.close(4500, 'misbehaved; requestId=r-1');
+    assert.equal(await exitCode, 1);
+    assert.match(
+      world.out(),
+      /\nclosed: 4500 disconnected: The operator disconnected this player\.\n {2}reason: misbehaved\n {2}by the call with the request id r-1\n {2}not reconnecting\n$/,
+    );
+    assert.equal(world.err(), 'the connection is closed for good: 4500 misbehaved\n');
+  });
+
+  it('reconnects when the close allows it', async (t) => {
+    const { url, sockets } = await startGateway(t);
+    const world = createLocalWorld(url);
+    const exitCode = world.run('connect');
+    await world.printed('to disconnect it');
+    sockets[0]?.close(4000, 'draining');
+    await world.printed('  reconnecting in ');
+    world.signal('SIGTERM');
+    assert.equal(await exitCode, 0);
+  });
+
+  it('leaves at the first close with --once', async (t) => {
+    const { url, sockets } = await startGateway(t);
+    const world = createLocalWorld(url);
+    const exitCode = world.run('connect', '--once');
+    await world.printed('to disconnect it');
+    sockets[0]?.close(4000, 'draining');
+    assert.equal(await exitCode, 1);
+    assert.match(world.out(), / {2}not reconnecting\n$/);
+  });
+
+  it('sends the messages typed on stdin and prints what comes', async (t) => {
+    const { url, frames, send } = await startGateway(t);
+    const world = createLocalWorld(url);
+    const exitCode = world.run('connect');
+    await world.printed('to disconnect it');
+    send({ kind: 'notification', type: 'Custom.Game.Hello', payload: { from: '\u001b[2J' } });
+    await world.printed('notification Custom.Game.Hello {"from":"\\u001b[2J"}\n');
+    world.stdin.write('request Custom.Game.Echo {"n": 1}\n');
+    await world.printed('response Custom.Game.Echo {"n":1}\n');
+    for (const line of ['hello', 'request Custom.Game.Echo {', 'event Custom.Game.Echo []']) {
+      world.stdin.write(`${line}\n`);
+    }
+    await world.printed('error usage: type "request TYPE JSON" or "event TYPE JSON"\n');
+    await world.printed('error usage: the payload must be a JSON object, such as {"n": 1}\n'.repeat(2));
+    world.stdin.end('event Custom.Game.Jumped\n request Custom.Game.Last\n');
+    await world.printed('response Custom.Game.Last {}\n');
+    assert.ok(frames.some((frame) => frame.kind === 'event' && frame.type === 'Custom.Game.Jumped'));
+    world.signal('SIGINT');
+    assert.equal(await exitCode, 0);
+  });
+
+  it('prints one JSON object a line for scripts', async (t) => {
+    const { url, sockets } = await startGateway(t);
+    const world = createLocalWorld(url);
+    const exitCode = world.run('connect', '--json');
+    await world.printed('welcome');
+    sockets[0]?.close(4500, 'gone');
+    await exitCode;
+    const [welcome, disconnect, ...more] = world
+      .out()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(welcome, { event: 'welcome', playerId: 'demo-player', connectionId: 'c1' });
+    assert.deepEqual(disconnect, {
+      event: 'disconnect',
+      closeCode: 4500,
+      name: 'disconnected',
+      reason: 'gone',
+      verdict: 'stop',
+    });
+    assert.deepEqual(more, []);
+  });
+
+  it('is a guest of any stage, kept in a private file when one is named', async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'respark-connect-'));
+    t.after(() => rmSync(directory, { recursive: true }));
+    const path = join(directory, 'player');
+    const { url, frames } = await startGateway(t);
+    for (const [round, token] of [undefined, 'renewed'].entries()) {
+      const world = createTestWorld();
+      const exitCode = world.run('connect', '--url', url, '--game-key', 'other', '--token-file', path);
+      await world.printed('--game GAME --stage STAGE');
+      world.stdin.write('request Custom.Game.Echo\n');
+      await world.printed('response');
+      world.signal('SIGINT');
+      assert.equal(await exitCode, 0);
+      const hellos = frames.filter((frame) => frame.kind === 'hello');
+      assert.deepEqual(hellos[round], { kind: 'hello', gameKey: 'other', ...(token === undefined ? {} : { token }) });
+      assert.ok(existsSync(path));
+    }
+    assert.equal(readFileSync(path, 'utf8'), 'renewed\n');
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+  });
+
+  it('is a guest of the demo game with --guest', async (t) => {
+    const { url, frames } = await startGateway(t);
+    const world = createLocalWorld(url);
+    const exitCode = world.run('connect', '--guest');
+    await world.printed('--player guest-1');
+    assert.deepEqual(frames[0], { kind: 'hello', gameKey: 'demo-key' });
+    world.signal('SIGINT');
+    await exitCode;
+  });
+
+  it('says what to do without a demo game', async () => {
+    const world = createTestWorld();
+    assert.equal(await world.run('connect'), 1);
+    assert.match(world.err(), /^no demo game in the data directory \.\/respark-data; start a server there/);
+  });
+
+  it('refuses an address that is none, with 2', async () => {
+    const world = createTestWorld();
+    assert.equal(await world.run('connect', '--url', 'ftp://x', '--game-key', 'k'), 2);
+    assert.match(world.err(), /url must begin with ws/);
+  });
+});

@@ -1,0 +1,201 @@
+import { readFile, rm } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { type Disconnect, ResparkClient, ResparkError, type TokenStorage } from '@respark/client';
+import { CLOSE_CODES, CONNECT_PATH, type Payload } from '@respark/protocol';
+import { Command } from 'commander';
+import { DEMO_GAME, DEMO_STAGE } from '../demo.ts';
+import { writePrivateFile } from '../private-file.ts';
+import { addSettingOptions, settingsOf } from './options.ts';
+import { quoteForShell } from './shell.ts';
+import { CommandError, type World } from './world.ts';
+
+interface Options {
+  readonly url?: string;
+  readonly gameKey?: string;
+  readonly tokenFile?: string;
+  readonly guest?: true;
+  readonly once?: true;
+  readonly json?: true;
+}
+
+export function connectCommand(world: World): Command {
+  const command = new Command('connect')
+    .description('Be a player: by default the demo player of the local server. Ctrl-C leaves.')
+    .option('--url <url>', "where players connect (default: the local server's address)")
+    .option('--game-key <key>', 'key of the stage (default: that of the demo game)')
+    .option('--token-file <file>', 'keep the player in this file: the same one comes back next time')
+    .option('--guest', 'be a new guest instead of the demo player')
+    .option('--once', 'leave at the first close instead of reconnecting')
+    .option('--json', 'print one JSON object a line')
+    .addHelpText(
+      'after',
+      `
+Example: a second player of the demo game, who sends a request
+  $ respark connect --guest
+  request GameSparks.Identity.GetPlayerToken {}
+
+Lines on stdin are messages: "request TYPE JSON" or "event TYPE JSON".
+
+Exit codes: 0 left by Ctrl-C or SIGTERM; 1 closed for good by the server, or never connected; 2 wrong usage.`,
+    )
+    .action(async () => {
+      const player = await choosePlayer(world, command);
+      await play(world, player, command.opts<Options>());
+    });
+  return addSettingOptions(command, ['dataDir']);
+}
+
+interface Player {
+  readonly url: string;
+  readonly gameKey: string;
+  readonly token?: string;
+  readonly storage?: TokenStorage;
+  /** Options that name the stage to the management API; the game key does not tell them. */
+  readonly stageOptions: string;
+}
+
+async function choosePlayer(world: World, command: Command): Promise<Player> {
+  const { dataDir, sources } = settingsOf(world, command);
+  const { url: givenUrl, gameKey: givenKey, tokenFile, guest } = command.opts<Options>();
+  if (guest && tokenFile !== undefined) {
+    throw new CommandError('--guest and --token-file contradict each other; leave one out', { exitCode: 2 });
+  }
+  const demo = await world.localFiles.demo(dataDir);
+  const gameKey = givenKey ?? demo?.gameKey;
+  if (gameKey === undefined) {
+    throw new CommandError(
+      `no demo game in the data directory ${dataDir}; start a server there ("respark serve --demo"), name another with --data-dir, or give --game-key`,
+    );
+  }
+  const isDemo = gameKey === demo?.gameKey;
+  const url = givenUrl ?? (await world.localFiles.running(dataDir))?.playerUrl ?? `ws://127.0.0.1:8080${CONNECT_PATH}`;
+  const atDataDir = sources.dataDir === 'default' ? '' : ` --data-dir ${quoteForShell(dataDir)}`;
+  return {
+    url,
+    gameKey,
+    stageOptions: `${isDemo ? `--game ${DEMO_GAME} --stage ${DEMO_STAGE}` : '--game GAME --stage STAGE'}${atDataDir}`,
+    ...(tokenFile === undefined ? {} : { storage: storageIn(tokenFile) }),
+    ...(isDemo && demo !== undefined && !guest && tokenFile === undefined ? { token: demo.token } : {}),
+  };
+}
+
+function storageIn(path: string): TokenStorage {
+  return {
+    async load() {
+      try {
+        return (await readFile(path, 'utf8')).trim() || undefined;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+        throw error;
+      }
+    },
+    async save(token) {
+      if (token === undefined) await rm(path, { force: true });
+      else writePrivateFile(path, `${token}\n`);
+    },
+  };
+}
+
+async function play(world: World, player: Player, { once: isOnce, json: isJson }: Options): Promise<void> {
+  const client = createClient(player, isOnce === true);
+  const say = (event: string, facts: object, words: string) => {
+    world.stdout.write(`${isJson ? JSON.stringify({ event, ...facts }) : words}\n`);
+  };
+  client.on('welcome', ({ playerId, connectionId }) => {
+    const command = `npx respark disconnect ${player.stageOptions} --player ${quoteForShell(playerId)}`;
+    say(
+      'welcome',
+      { playerId, connectionId },
+      `connected as ${printable(playerId)}, connection ${printable(connectionId)}`,
+    );
+    if (!isJson) world.stdout.write(`  to disconnect it: ${command}\n`);
+  });
+  client.on('notification', ({ type, payload }) => {
+    say('notification', { type, payload }, `notification ${printable(type)} ${printable(JSON.stringify(payload))}`);
+  });
+  const complain = (error: Error) => {
+    const code = error instanceof ResparkError ? error.code : 'usage';
+    say('error', { code, message: error.message }, `error ${code}: ${printable(error.message)}`);
+  };
+  client.on('error', complain);
+  client.on('disconnect', (end) => {
+    say('disconnect', end, describeEnd(end));
+  });
+
+  const lines = createInterface({ input: world.stdin, terminal: false });
+  lines.on('line', (line) => {
+    send(client, line).then((answered) => {
+      if (answered === undefined) return;
+      const { type, answer: payload } = answered;
+      say('response', { type, payload }, `response ${type} ${printable(JSON.stringify(payload))}`);
+    }, complain);
+  });
+  const leaving = new AbortController();
+  const release = world.onSignal(() => leaving.abort());
+  try {
+    await untilOver(client, leaving.signal);
+  } finally {
+    await client.close();
+    release();
+    lines.close();
+  }
+}
+
+function createClient({ url, gameKey, token, storage }: Player, isOnce: boolean): ResparkClient {
+  try {
+    return new ResparkClient({ url, gameKey, token, storage, reconnect: isOnce ? { maxRetries: 0 } : {} });
+  } catch (error) {
+    throw error instanceof ResparkError ? new CommandError(error.message, { exitCode: 2, cause: error }) : error;
+  }
+}
+
+/** Resolves when the player leaves, rejects when it is over against the player's will. */
+async function untilOver(client: ResparkClient, leaving: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    leaving.addEventListener('abort', () => resolve());
+    client.on('disconnect', ({ closeCode, reason, reconnectInMs }) => {
+      if (reconnectInMs !== undefined) return;
+      reject(new CommandError(`the connection is closed for good: ${closeCode} ${printable(reason)}`));
+    });
+    client.connect().catch((cause: Error) => {
+      reject(new CommandError(`cannot connect: ${printable(cause.message)}`, { cause }));
+    });
+  });
+}
+
+function describeEnd({ closeCode, name, reason, requestId, reconnectInMs }: Disconnect): string {
+  const meaning = name === undefined ? '' : CLOSE_CODES[name].meaning;
+  return [
+    `closed: ${closeCode}${name === undefined ? '' : ` ${name}: ${meaning}`}`,
+    ...(reason === meaning ? [] : [`  reason: ${printable(reason)}`]),
+    ...(requestId === undefined ? [] : [`  by the call with the request id ${requestId}`]),
+    reconnectInMs === undefined ? '  not reconnecting' : `  reconnecting in ${Math.round(reconnectInMs)} ms`,
+  ].join('\n');
+}
+
+/** Sends the message that a line spells; resolves to its answer, if it has one. */
+async function send(client: ResparkClient, line: string): Promise<{ type: string; answer: Payload } | undefined> {
+  if (line.trim() === '') return undefined;
+  const [, kind, type = '', json] = /^\s*(request|event)\s+(\S+)\s*(.*)$/.exec(line) ?? [];
+  if (kind === undefined) throw new CommandError('type "request TYPE JSON" or "event TYPE JSON"');
+  const payload = findPayload(json || '{}');
+  if (payload === undefined) throw new CommandError('the payload must be a JSON object, such as {"n": 1}');
+  if (kind === 'request') return { type, answer: await client.request(type, payload) };
+  client.event(type, payload);
+  return undefined;
+}
+
+function findPayload(json: string): Payload | undefined {
+  try {
+    const payload: unknown = JSON.parse(json);
+    if (typeof payload === 'object' && payload !== null && !Array.isArray(payload)) return payload as Payload;
+  } catch {
+    // Not JSON at all is not an object either.
+  }
+  return undefined;
+}
+
+/** What others wrote must not drive the terminal. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, '?');
+}

@@ -1,0 +1,42 @@
+import type { Command } from 'commander';
+import { listOf, type PlayerName, playerCommand, playerPath } from './player-call.ts';
+import { formatJson } from './table.ts';
+import { CommandError, type World } from './world.ts';
+
+export function disconnectCommand(world: World): Command {
+  return playerCommand('disconnect', world, async (client, player, isJson) => {
+    const reply = await client.call('POST', playerPath(player, 'disconnect'));
+    const closed = listOf<string>(reply, 'DisconnectSuccesses');
+    const open = listOf<string>(reply, 'DisconnectFailures');
+    world.stdout.write(isJson ? formatJson(reply) : describe(player, closed, open));
+    if (open.length === 0) return;
+    throw new CommandError(
+      `${count(open.length)} could not be proven closed in time; ask again: closing is idempotent`,
+    );
+  })
+    .description('Close every connection of a player and say which closed. The player may come back at once.')
+    .addHelpText(
+      'after',
+      `
+Example:
+  $ respark disconnect --game Demo --stage Dev --player demo-player
+  closed 1 of 1 connection of player demo-player
+
+Exit codes: 0 all closed, or none there; 1 some could not be proven closed, or the call failed; 2 wrong usage.`,
+    );
+}
+
+function describe({ player }: PlayerName, closed: readonly string[], open: readonly string[]): string {
+  const total = closed.length + open.length;
+  if (total === 0) return `player ${player} has no connection\n`;
+  const lines = [
+    `closed ${closed.length} of ${count(total)} of player ${player}`,
+    ...closed.map((id) => `  closed  ${id}`),
+    ...open.map((id) => `  failed  ${id}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function count(connections: number): string {
+  return `${connections} ${connections === 1 ? 'connection' : 'connections'}`;
+}

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { createTestWorld, ROOT } from '../../test/support/world.ts';
+import { StartupError } from '../startup-error.ts';
+
+type Main = NonNullable<NonNullable<Parameters<typeof createTestWorld>[0]>['main']>;
+
+function makeDirectory(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'respark-doctor-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  return directory;
+}
+
+/** A directory for PATH with an `aws` that ends with this exit code. */
+function makePath(t: TestContext, exitCode: number): string {
+  const directory = makeDirectory(t);
+  writeFileSync(join(directory, 'aws'), `#!/bin/sh\nexit ${exitCode}\n`, { mode: 0o755 });
+  return directory;
+}
+
+async function serveDate(t: TestContext, skewMs: number): Promise<string> {
+  const service = createServer((_, response) => {
+    response.writeHead(200, { date: new Date(Date.now() + skewMs).toUTCString() }).end();
+  });
+  service.listen(0, '127.0.0.1');
+  await once(service, 'listening');
+  t.after(() => {
+    service.closeAllConnections();
+    service.close();
+  });
+  return `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
+}
+
+async function diagnose({
+  dataDir = '/nowhere/respark-data',
+  env = {},
+  url,
+  root,
+  openAdministration,
+}: {
+  dataDir?: string;
+  env?: Record<string, string>;
+  url?: string;
+  root?: typeof ROOT;
+  openAdministration?: Main['openAdministration'];
+}) {
+  const local = { ...(root === undefined ? {} : { root }), ...(url === undefined ? {} : { url }) };
+  const world = createTestWorld({ env, local, main: openAdministration === undefined ? {} : { openAdministration } });
+  const exitCode = await world.run('doctor', '--json', '--data-dir', dataDir, '--max-connections', '1000');
+  const findings = JSON.parse(world.out()) as { check: string; state: string; detail: string; advice?: string }[];
+  return { exitCode, find: (check: string) => findings.find((finding) => finding.check === check) };
+}
+
+describe('doctor', () => {
+  it('finds nothing that fails before the first start', async () => {
+    const { exitCode, find } = await diagnose({});
+    assert.equal(exitCode, 0);
+    assert.equal(find('Node.js')?.state, 'ok');
+    assert.match(find('data directory')?.detail ?? '', /does not exist yet/);
+    assert.equal(find('server')?.advice, 'respark serve');
+    assert.equal(find('AWS CLI')?.detail, 'there is none');
+  });
+
+  it('fails when others may read the data directory or a file in it', async (t) => {
+    const dataDir = join(makeDirectory(t), 'data');
+    mkdirSync(dataDir, { mode: 0o700 });
+    assert.equal((await diagnose({ dataDir })).find('data directory')?.state, 'ok');
+    writeFileSync(join(dataDir, 'secret-key'), '', { mode: 0o644 });
+    const { exitCode, find } = await diagnose({ dataDir });
+    assert.equal(exitCode, 1);
+    assert.match(find('data directory')?.detail ?? '', /may read secret-key$/);
+    chmodSync(join(dataDir, 'secret-key'), 0o600);
+    chmodSync(dataDir, 0o755);
+    assert.equal((await diagnose({ dataDir })).find('data directory')?.state, 'fail');
+  });
+
+  it('fails when the secret key does not open what is stored', async () => {
+    const openAdministration = async () => {
+      throw new StartupError('the secret key is not the one of this data directory');
+    };
+    const { exitCode, find } = await diagnose({ root: ROOT, openAdministration });
+    assert.equal(exitCode, 1);
+    assert.equal(find('secret key')?.detail, 'the secret key is not the one of this data directory');
+  });
+
+  it('compares the clock with that of the running server', async (t) => {
+    for (const [skewMs, state] of [
+      [0, 'ok'],
+      [-120_000, 'warn'],
+      [600_000, 'fail'],
+    ] as const) {
+      const { find } = await diagnose({ url: await serveDate(t, skewMs) });
+      assert.equal(find('server')?.state, 'ok');
+      assert.equal(find('clock')?.state, state);
+    }
+  });
+
+  it('fails when the server that should run does not answer', async () => {
+    const gone = createServer().listen(0, '127.0.0.1');
+    await once(gone, 'listening');
+    const url = `http://127.0.0.1:${(gone.address() as AddressInfo).port}`;
+    gone.close();
+    await once(gone, 'close');
+    const { exitCode, find } = await diagnose({ url });
+    assert.equal(exitCode, 1);
+    assert.match(find('server')?.detail ?? '', /does not answer: connection refused/);
+  });
+
+  it('looks past an AWS CLI that does not know the service', async (t) => {
+    const without = makePath(t, 252);
+    const known = makePath(t, 0);
+    const base = process.env.PATH ?? '';
+    const first = await diagnose({ env: { PATH: `${known}:${base}` } });
+    assert.deepEqual(first.find('AWS CLI'), {
+      check: 'AWS CLI',
+      state: 'ok',
+      detail: `${join(known, 'aws')} knows gamesparks`,
+    });
+    const second = await diagnose({ env: { PATH: `${without}:${known}` } });
+    assert.equal(second.find('AWS CLI')?.advice, `call ${join(known, 'aws')}`);
+    const none = await diagnose({ env: { PATH: without } });
+    assert.equal(none.find('AWS CLI')?.detail, `${join(without, 'aws')}: without gamesparks`);
+  });
+
+  it('reports faults of the settings and goes on with the rest', async () => {
+    const { exitCode, find } = await diagnose({ env: { RESPARK_PORT: '80a' } });
+    assert.equal(exitCode, 1);
+    assert.equal(find('settings')?.detail, 'RESPARK_PORT must be 0-65535, got "80a" (from the environment)');
+    assert.notEqual(find('AWS CLI'), undefined);
+  });
+
+  it('says in words what to do', async () => {
+    const world = createTestWorld();
+    await world.run('doctor', '--data-dir', '/nowhere/respark-data');
+    assert.match(world.out(), /^warn {2}server: none runs on this data directory\n {6}→ respark serve\n/m);
+  });
+});

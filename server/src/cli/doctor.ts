@@ -1,0 +1,179 @@
+import { execFile } from 'node:child_process';
+import { constants } from 'node:fs';
+import { access, readdir, stat } from 'node:fs/promises';
+import { delimiter, join, resolve } from 'node:path';
+import { Command } from 'commander';
+import { type Settings, SettingsError } from '../config.ts';
+import { createLog } from '../log.ts';
+import { describeCause } from './management-client.ts';
+import { addSettingOptions, settingsOf } from './options.ts';
+import { formatJson } from './table.ts';
+import { CommandError, type World } from './world.ts';
+
+/** ok = nothing to do, warn = something that may matter does not work, fail = the server will not work. */
+interface Finding {
+  readonly check: string;
+  readonly state: 'ok' | 'warn' | 'fail';
+  readonly detail: string;
+  readonly advice?: string;
+}
+
+const REPLY_TIMEOUT_MS = 5_000;
+/** The AWS CLI takes seconds to start on a small machine. */
+const AWS_CLI_TIMEOUT_MS = 30_000;
+/** Open files of a server besides the sockets of players: the store, listeners, management clients. */
+const SPARE_OPEN_FILES = 256;
+
+export function doctorCommand(world: World): Command {
+  const command = new Command('doctor')
+    .description('Check everything a server and its clients need on this machine, and say what to do.')
+    .option('--json', 'print a JSON array of { check, state, detail, advice }')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ respark doctor --data-dir /var/lib/respark\n\nExit codes: 1 when a check fails.',
+    )
+    .action(async () => {
+      const findings = await examine(world, command);
+      world.stdout.write(command.opts().json === true ? formatJson(findings) : findings.map(describe).join(''));
+      const failed = findings.filter(({ state }) => state === 'fail').length;
+      if (failed > 0) throw new CommandError(`${failed} of ${findings.length} checks failed`);
+    });
+  return addSettingOptions(command, ['dataDir', 'maxConnections']);
+}
+
+async function examine(world: World, command: Command): Promise<Finding[]> {
+  const findings = [checkNode(process.versions.node)];
+  try {
+    const settings = settingsOf(world, command);
+    findings.push({ check: 'settings', state: 'ok', detail: 'valid' });
+    findings.push(await checkDataDirectory(settings.dataDir));
+    findings.push(await checkSecretKey(world, settings));
+    findings.push(...(await checkServer(world, settings)));
+    findings.push(await checkOpenFiles(settings));
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    for (const fault of error.faults) findings.push({ check: 'settings', state: 'fail', detail: fault });
+  }
+  findings.push(await checkAwsCli(world.env.PATH ?? ''));
+  return findings;
+}
+
+function checkNode(version: string): Finding {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const isEnough = major > 20 || (major === 20 && minor >= 19);
+  if (isEnough) return { check: 'Node.js', state: 'ok', detail: version };
+  return { check: 'Node.js', state: 'fail', detail: `${version}; 20.19 or later is needed`, advice: 'install it' };
+}
+
+async function checkDataDirectory(dataDir: string): Promise<Finding> {
+  const check = 'data directory';
+  const path = resolve(dataDir);
+  try {
+    const { mode } = await stat(path);
+    await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
+    const entries = await readdir(path);
+    const modes = await Promise.all(entries.map(async (name) => ({ name, mode: (await stat(join(path, name))).mode })));
+    const open = [{ name: '.', mode }, ...modes].filter((entry) => (entry.mode & 0o077) !== 0);
+    if (open.length === 0 || process.platform === 'win32') return { check, state: 'ok', detail: path };
+    const names = open.slice(0, 3).map(({ name }) => name);
+    const detail = `${path}: others of this machine may read ${names.join(', ')}`;
+    return { check, state: 'fail', detail, advice: `chmod -R go= ${path}` };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT')
+      return { check, state: 'ok', detail: `${path} does not exist yet; "respark serve" makes it` };
+    return { check, state: 'fail', detail: `${path}: ${code}`, advice: 'give it to the user that runs the server' };
+  }
+}
+
+async function checkSecretKey(world: World, settings: Settings): Promise<Finding> {
+  const check = 'secret key';
+  // Opening the store would make one.
+  if ((await world.localFiles.rootCredentials(settings.dataDir)) === undefined) {
+    return { check, state: 'ok', detail: 'nothing is encrypted yet' };
+  }
+  try {
+    const log = createLog({ level: 'error', destination: { write: (line) => void world.stderr.write(line) } });
+    const { openAdministration } = await world.loadMain();
+    const administration = await openAdministration({ settings, log });
+    await administration.close();
+    return { check, state: 'ok', detail: 'opens the stored secrets' };
+  } catch (error) {
+    return { check, state: 'fail', detail: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function checkServer(world: World, settings: Settings): Promise<Finding[]> {
+  const check = 'server';
+  const running = await world.localFiles.running(settings.dataDir);
+  if (running === undefined) {
+    return [{ check, state: 'warn', detail: 'none runs on this data directory', advice: 'respark serve' }];
+  }
+  const { url } = running;
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(REPLY_TIMEOUT_MS) });
+    await response.arrayBuffer();
+    return [{ check, state: 'ok', detail: `${url} answers` }, checkClock(settings, response.headers.get('date'))];
+  } catch (error) {
+    const detail = `${url} does not answer: ${describeCause(error)}`;
+    return [{ check, state: 'fail', detail, advice: 'if it crashed, start it again: respark serve' }];
+  }
+}
+
+function checkClock({ maxClockSkewMs }: Settings, date: string | null): Finding {
+  const check = 'clock';
+  const skewMs = Math.abs(Date.now() - Date.parse(date ?? ''));
+  if (Number.isNaN(skewMs)) return { check, state: 'warn', detail: 'the server does not tell its time' };
+  const detail = `${Math.round(skewMs / 1_000)} s from the server's; signatures may be ${maxClockSkewMs / 1_000} s off`;
+  if (skewMs > maxClockSkewMs) return { check, state: 'fail', detail, advice: 'set the clock of one of them' };
+  return { check, state: skewMs > maxClockSkewMs / 5 ? 'warn' : 'ok', detail };
+}
+
+async function checkOpenFiles({ maxConnections }: Settings): Promise<Finding> {
+  const check = 'open files';
+  const { stdout } = await execute('sh', ['-c', 'ulimit -n'], REPLY_TIMEOUT_MS);
+  const limit = stdout.trim() === 'unlimited' ? Number.POSITIVE_INFINITY : Number.parseInt(stdout, 10);
+  const needed = maxConnections + SPARE_OPEN_FILES;
+  if (limit >= needed) return { check, state: 'ok', detail: `${limit} may be open, ${needed} are needed` };
+  const detail = Number.isNaN(limit) ? 'the limit is not known' : `${limit} may be open, ${needed} are needed`;
+  return { check, state: 'warn', detail, advice: `raise it (ulimit -n ${needed}) or lower RESPARK_MAX_CONNECTIONS` };
+}
+
+/** AWS removed the service from its CLI in October 2023, so that the first `aws` on the path may not know it. */
+async function checkAwsCli(path: string): Promise<Finding> {
+  const check = 'AWS CLI';
+  const found: string[] = [];
+  for (const directory of new Set(path.split(delimiter).filter((part) => part !== ''))) {
+    const file = join(directory, 'aws');
+    const isThere = await access(file, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (!isThere) continue;
+    const { exitCode } = await execute(
+      file,
+      ['gamesparks', 'disconnect-player', '--generate-cli-skeleton'],
+      AWS_CLI_TIMEOUT_MS,
+    );
+    if (exitCode === 0 && found.length === 0) return { check, state: 'ok', detail: `${file} knows gamesparks` };
+    if (exitCode === 0) {
+      const detail = `${found[0]} does not know gamesparks, but ${file} does`;
+      return { check, state: 'warn', detail, advice: `call ${file}` };
+    }
+    found.push(file);
+  }
+  const detail = found.length === 0 ? 'there is none' : `${found.join(', ')}: without gamesparks`;
+  return { check, state: 'warn', detail, advice: 'install one from before October 2023, such as awscli of Debian 12' };
+}
+
+async function execute(file: string, args: string[], timeout: number): Promise<{ exitCode: number; stdout: string }> {
+  return await new Promise((settle) => {
+    const child = execFile(file, args, { timeout }, (error, stdout) => {
+      settle({ exitCode: error === null ? 0 : (child.exitCode ?? 1), stdout });
+    });
+  });
+}
+
+function describe({ check, state, detail, advice }: Finding): string {
+  return `${state.padEnd(4)}  ${check}: ${detail}\n${advice === undefined ? '' : `      → ${advice}\n`}`;
+}

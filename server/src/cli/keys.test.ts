@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { createTestWorld, ROOT } from '../../test/support/world.ts';
+import { ServiceError } from '../errors.ts';
+import type { openAdministration } from '../main.ts';
+
+type Access = Awaited<ReturnType<typeof openAdministration>>['access'];
+
+function createKeyWorld(parts: Partial<Access>) {
+  const events: string[] = [];
+  const unexpected = async () => {
+    throw new Error('this test did not expect that call');
+  };
+  const access = {
+    findCredential: unexpected,
+    ensureRoot: unexpected,
+    createKey: unexpected,
+    listKeys: unexpected,
+    revokeKey: unexpected,
+    rotateRoot: unexpected,
+    ...parts,
+  };
+  const world = createTestWorld({
+    main: {
+      openAdministration: async ({ settings }) => {
+        events.push(`open ${settings.dataDir}`);
+        return { access, close: async () => void events.push('close') };
+      },
+    },
+  });
+  return { world, events };
+}
+
+describe('keys', () => {
+  it('creates a key from a policy file and shows its secret once', async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'respark-keys-'));
+    t.after(() => rmSync(directory, { recursive: true }));
+    writeFileSync(join(directory, 'policy.json'), '{"Statement":[]}');
+    const given: unknown[] = [];
+    const { world, events } = createKeyWorld({
+      createKey: async (key) => {
+        given.push(key);
+        return ROOT;
+      },
+    });
+    const path = join(directory, 'policy.json');
+    assert.equal(await world.run('keys', 'create', '--policy', path, '--description', 'mods', '--data-dir', '/d'), 0);
+    assert.deepEqual(given, [{ policy: '{"Statement":[]}', description: 'mods' }]);
+    assert.equal(world.out(), "Access key id      AKIAROOT\nSecret access key  it's/secret+40\n");
+    assert.deepEqual(events, ['open /d', 'close']);
+  });
+
+  it('reads the policy from stdin and prints JSON for scripts', async () => {
+    const { world } = createKeyWorld({ createKey: async () => ROOT });
+    world.stdin.end('{}');
+    await world.run('keys', 'create', '--policy', '-', '--json');
+    assert.deepEqual(JSON.parse(world.out()), ROOT);
+  });
+
+  it('repeats why a policy is refused, exits with 1 and still closes the store', async () => {
+    const { world, events } = createKeyWorld({
+      createKey: async () => {
+        throw new ServiceError('validation', 'Statement[0].Effect must be Allow or Deny');
+      },
+    });
+    world.stdin.end('{}');
+    assert.equal(await world.run('keys', 'create', '--policy', '-'), 1);
+    assert.equal(world.err(), 'Statement[0].Effect must be Allow or Deny\n');
+    assert.deepEqual(events, ['open ./respark-data', 'close']);
+  });
+
+  it('exits with 2 when the policy file cannot be read, before it opens the store', async () => {
+    const { world, events } = createKeyWorld({});
+    assert.equal(await world.run('keys', 'create', '--policy', '/nowhere/policy.json'), 2);
+    assert.equal(world.err(), '--policy must name a file that can be read, got "/nowhere/policy.json" (ENOENT)\n');
+    assert.deepEqual(events, []);
+  });
+
+  it('lists keys without anything secret', async () => {
+    const record = { policy: '{}', isRoot: true, revokedAt: undefined };
+    const { world } = createKeyWorld({
+      listKeys: async () => [
+        { ...record, id: 'AKIAROOT', description: '', createdAt: 0 },
+        { ...record, id: 'AKIAMOD', description: 'mods', isRoot: false, createdAt: 1_000, revokedAt: 2_000 },
+      ],
+    });
+    assert.equal(await world.run('keys', 'list'), 0);
+    assert.equal(
+      world.out(),
+      [
+        'ACCESS KEY  STATE    CREATED                   DESCRIPTION',
+        'AKIAROOT    active   1970-01-01T00:00:00.000Z  root',
+        'AKIAMOD     revoked  1970-01-01T00:00:01.000Z  mods',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('revokes a key', async () => {
+    const revoked: string[] = [];
+    const { world } = createKeyWorld({ revokeKey: async (id) => void revoked.push(id) });
+    assert.equal(await world.run('keys', 'revoke', 'AKIAMOD'), 0);
+    assert.deepEqual(revoked, ['AKIAMOD']);
+    assert.equal(world.out(), 'revoked AKIAMOD\n');
+  });
+
+  it('replaces the root key', async () => {
+    const { world } = createKeyWorld({ rotateRoot: async () => ROOT });
+    assert.equal(await world.run('keys', 'rotate-root', '--json'), 0);
+    assert.deepEqual(JSON.parse(world.out()), ROOT);
+  });
+});

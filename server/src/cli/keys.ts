@@ -1,0 +1,134 @@
+import { readFile } from 'node:fs/promises';
+import { text as readText } from 'node:stream/consumers';
+import { Command } from 'commander';
+import { createLog } from '../log.ts';
+import { addSettingOptions, settingsOf } from './options.ts';
+import { formatJson, formatTable } from './table.ts';
+import { CommandError, type World } from './world.ts';
+
+type Main = Awaited<ReturnType<World['loadMain']>>;
+type Access = Awaited<ReturnType<Main['openAdministration']>>['access'];
+
+export function keysCommand(world: World): Command {
+  return new Command('keys')
+    .description('Make, list and revoke access keys in the data directory; a running server obeys at its next request.')
+    .addCommand(createCommand(world))
+    .addCommand(listCommand(world))
+    .addCommand(revokeCommand(world))
+    .addCommand(rotateRootCommand(world))
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ respark keys create --policy moderator.json --description "moderator of Demo"',
+    );
+}
+
+function createCommand(world: World): Command {
+  const command = new Command('create')
+    .description('Make an access key that may do what an IAM policy document allows.')
+    .requiredOption('--policy <file>', 'the policy document (JSON); - reads stdin')
+    .option('--description <text>', 'what the key is for', '')
+    .option('--json', 'print { accessKeyId, secretAccessKey }')
+    .addHelpText(
+      'after',
+      `
+Example: a moderator who may disconnect the players of one stage, and nothing else
+  $ respark keys create --policy - <<'END'
+  { "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "gamesparks:DisconnectPlayer",
+    "Resource": "arn:aws:gamesparks:us-east-1:000000000000:game/Demo/stage/Dev" }] }
+  END`,
+    )
+    .action(async () => {
+      const { policy: path, description, json } = command.opts<{ policy: string; description: string; json?: true }>();
+      const policy = await readPolicy(world, path);
+      const key = await administer(world, command, (access) => access.createKey({ policy, description }));
+      printSecret(world, key, json);
+    });
+  return addSettingOptions(command, ['dataDir']);
+}
+
+function listCommand(world: World): Command {
+  const command = new Command('list')
+    .description('List the access keys; secrets are never shown.')
+    .option('--json', 'print a JSON array')
+    .addHelpText('after', '\nExample:\n  $ respark keys list --json')
+    .action(async () => {
+      const keys = await administer(world, command, (access) => access.listKeys());
+      const shown = keys.map(({ id, description, isRoot, createdAt, revokedAt }) => ({
+        accessKeyId: id,
+        state: revokedAt === undefined ? 'active' : 'revoked',
+        isRoot,
+        created: new Date(createdAt).toISOString(),
+        description,
+      }));
+      if (command.opts().json === true) {
+        world.stdout.write(formatJson(shown));
+        return;
+      }
+      const rows = shown.map((key) => [key.accessKeyId, key.state, key.created, key.isRoot ? 'root' : key.description]);
+      world.stdout.write(formatTable([['ACCESS KEY', 'STATE', 'CREATED', 'DESCRIPTION'], ...rows]));
+    });
+  return addSettingOptions(command, ['dataDir']);
+}
+
+function revokeCommand(world: World): Command {
+  const command = new Command('revoke')
+    .description('Revoke an access key for good.')
+    .argument('<id>', 'the access key id')
+    .addHelpText('after', '\nExample:\n  $ respark keys revoke AKIAIOSFODNN7EXAMPLE')
+    .action(async (id: string) => {
+      await administer(world, command, (access) => access.revokeKey(id));
+      world.stdout.write(`revoked ${id}\n`);
+    });
+  return addSettingOptions(command, ['dataDir']);
+}
+
+function rotateRootCommand(world: World): Command {
+  const command = new Command('rotate-root')
+    .description('Replace the stored root key; the old one is revoked.')
+    .option('--json', 'print { accessKeyId, secretAccessKey }')
+    .addHelpText('after', '\nExample:\n  $ respark keys rotate-root')
+    .action(async () => {
+      const key = await administer(world, command, (access) => access.rotateRoot());
+      printSecret(world, key, command.opts().json === true);
+    });
+  return addSettingOptions(command, ['dataDir']);
+}
+
+async function administer<T>(world: World, command: Command, work: (access: Access) => Promise<T>): Promise<T> {
+  const settings = settingsOf(world, command);
+  const log = createLog({ level: 'error', destination: { write: (line) => void world.stderr.write(line) } });
+  const { openAdministration } = await world.loadMain();
+  const administration = await openAdministration({ settings, log });
+  try {
+    return await work(administration.access);
+  } finally {
+    await administration.close();
+  }
+}
+
+async function readPolicy(world: World, path: string): Promise<string> {
+  try {
+    return path === '-' ? await readText(world.stdin) : await readFile(path, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+    throw new CommandError(`--policy must name a file that can be read, got "${path}" (${code})`, {
+      exitCode: 2,
+      cause: error,
+    });
+  }
+}
+
+function printSecret(world: World, key: { accessKeyId: string; secretAccessKey: string }, isJson = false): void {
+  const { accessKeyId, secretAccessKey } = key;
+  if (isJson) {
+    world.stdout.write(formatJson({ accessKeyId, secretAccessKey }));
+    return;
+  }
+  world.stdout.write(
+    formatTable([
+      ['Access key id', accessKeyId],
+      ['Secret access key', secretAccessKey],
+    ]),
+  );
+  world.stderr.write('The secret cannot be shown again; keep it now.\n');
+}

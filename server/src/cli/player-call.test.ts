@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, it, type TestContext } from 'node:test';
+import { createTestWorld, ROOT } from '../../test/support/world.ts';
+
+interface Reply {
+  readonly status?: number;
+  readonly headers?: Record<string, string>;
+  readonly body: unknown;
+}
+
+const PLAYER = ['--game', 'Demo', '--stage', 'Dev', '--player', 'p1'];
+
+/** A service that gives one reply, and the world of a data directory whose server it is. */
+async function serveReply(t: TestContext, { status = 200, headers = {}, body }: Reply) {
+  const requests: IncomingMessage[] = [];
+  const service = createServer((request, response) => {
+    requests.push(request);
+    response.writeHead(status, headers).end(typeof body === 'string' ? body : JSON.stringify(body));
+  });
+  service.listen(0, '127.0.0.1');
+  await once(service, 'listening');
+  t.after(() => {
+    service.closeAllConnections();
+    service.close();
+  });
+  const url = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
+  const world = createTestWorld({ local: { root: ROOT, url } });
+  return { url, world, requests };
+}
+
+describe('disconnect', () => {
+  it('signs the call with the local root key and answers in words', async (t) => {
+    const { world, requests } = await serveReply(t, {
+      body: { DisconnectSuccesses: ['c1', 'c2', 'c3'], DisconnectFailures: [] },
+    });
+    assert.equal(await world.run('disconnect', ...PLAYER), 0);
+    assert.equal(world.out(), 'closed 3 of 3 connections of player p1\n  closed  c1\n  closed  c2\n  closed  c3\n');
+    const [request] = requests;
+    assert.equal(`${request?.method} ${request?.url}`, 'POST /runtime/game/Demo/stage/Dev/player/p1/disconnect');
+    assert.match(
+      request?.headers.authorization ?? '',
+      /^AWS4-HMAC-SHA256 Credential=AKIAROOT\/\d{8}\/us-east-1\/gamesparks\/aws4_request, /,
+    );
+  });
+
+  it('exits with 1 when a connection could not be proven closed', async (t) => {
+    const { world } = await serveReply(t, { body: { DisconnectSuccesses: ['c1'], DisconnectFailures: ['c2'] } });
+    assert.equal(await world.run('disconnect', ...PLAYER), 1);
+    assert.equal(world.out(), 'closed 1 of 2 connections of player p1\n  closed  c1\n  failed  c2\n');
+    assert.match(world.err(), /^1 connection could not be proven closed/);
+  });
+
+  it('is done when there is no connection', async (t) => {
+    const { world } = await serveReply(t, { body: { DisconnectSuccesses: [], DisconnectFailures: [] } });
+    assert.equal(await world.run('disconnect', ...PLAYER), 0);
+    assert.equal(world.out(), 'player p1 has no connection\n');
+  });
+
+  it('prints the reply itself as JSON', async (t) => {
+    const body = { DisconnectSuccesses: ['c1'], DisconnectFailures: [] };
+    const { world } = await serveReply(t, { body });
+    await world.run('disconnect', ...PLAYER, '--json');
+    assert.deepEqual(JSON.parse(world.out()), body);
+  });
+
+  it('keeps each name in its own path segment', async (t) => {
+    const { world, requests } = await serveReply(t, { body: { DisconnectSuccesses: [], DisconnectFailures: [] } });
+    await world.run('disconnect', '--game', 'a/b', '--stage', 'c?d', '--player', 'é');
+    assert.equal(requests[0]?.url, '/runtime/game/a%2Fb/stage/c%3Fd/player/%C3%A9/disconnect');
+  });
+
+  it('repeats what the service says when it refuses', async (t) => {
+    const { world } = await serveReply(t, {
+      status: 404,
+      headers: { 'x-amzn-errortype': 'ResourceNotFoundException', 'x-amzn-requestid': 'r-1' },
+      body: { Message: 'there is no stage Dev in game Demo' },
+    });
+    assert.equal(await world.run('disconnect', ...PLAYER), 1);
+    assert.equal(
+      world.err(),
+      'ResourceNotFoundException: there is no stage Dev in game Demo (status 404, request id r-1)\n',
+    );
+    assert.equal(world.out(), '');
+  });
+
+  for (const [what, reply] of [
+    ['another service', { status: 502, body: '<html>Bad Gateway</html>' }],
+    ['a reply without the lists', { body: {} }],
+    ['a reply that is no object', { body: 'null' }],
+  ] as const) {
+    it(`takes ${what} for a failure, never for an empty success`, async (t) => {
+      const { world } = await serveReply(t, reply);
+      assert.equal(await world.run('disconnect', ...PLAYER), 1);
+      assert.equal(world.out(), '');
+      assert.match(world.err(), /Respark server/);
+    });
+  }
+
+  it('says that the server is not running when nobody listens', async () => {
+    const gone = createServer().listen(0, '127.0.0.1');
+    await once(gone, 'listening');
+    const url = `http://127.0.0.1:${(gone.address() as AddressInfo).port}`;
+    gone.close();
+    await once(gone, 'close');
+    const world = createTestWorld({ env: { AWS_ACCESS_KEY_ID: 'A', AWS_SECRET_ACCESS_KEY: 'S' } });
+    assert.equal(await world.run('disconnect', ...PLAYER, '--endpoint-url', url), 1);
+    assert.match(world.err(), /^cannot reach http:\S+: connection refused; is the server running/);
+  });
+
+  it('refuses an endpoint that is no URL, with 2', async () => {
+    const world = createTestWorld({ env: { AWS_ACCESS_KEY_ID: 'A', AWS_SECRET_ACCESS_KEY: 'S' } });
+    assert.equal(await world.run('disconnect', ...PLAYER, '--endpoint-url', 'localhost:8080'), 2);
+    assert.match(world.err(), /must be an http or https URL, got "localhost:8080"/);
+  });
+
+  it('says where credentials could come from when there are none', async () => {
+    const world = createTestWorld();
+    assert.equal(await world.run('disconnect', ...PLAYER), 1);
+    assert.match(world.err(), /no root key in the data directory \.\/respark-data; start a server there/);
+  });
+});
+
+describe('connections', () => {
+  it('lists ids and when each was made', async (t) => {
+    const { world, requests } = await serveReply(t, {
+      body: { Connections: [{ Id: 'c1', Created: '2030-01-02T03:04:05.678Z' }] },
+    });
+    assert.equal(await world.run('connections', ...PLAYER), 0);
+    assert.equal(world.out(), 'ID  CREATED\nc1  2030-01-02T03:04:05.678Z\n');
+    assert.equal(`${requests[0]?.method} ${requests[0]?.url}`, 'GET /runtime/game/Demo/stage/Dev/player/p1/connection');
+  });
+
+  it('says when there is none', async (t) => {
+    const { world } = await serveReply(t, { body: { Connections: [] } });
+    assert.equal(await world.run('connections', ...PLAYER), 0);
+    assert.equal(world.out(), 'player p1 has no connection\n');
+  });
+
+  it('takes the credentials and the endpoint of the environment before the local ones', async (t) => {
+    const { url, requests } = await serveReply(t, { body: { Connections: [] } });
+    const env = { AWS_ACCESS_KEY_ID: 'AKIAOTHER', AWS_SECRET_ACCESS_KEY: 'other', AWS_ENDPOINT_URL: url };
+    const world = createTestWorld({ env });
+    assert.equal(await world.run('connections', ...PLAYER), 0);
+    assert.match(requests[0]?.headers.authorization ?? '', /Credential=AKIAOTHER\//);
+  });
+});

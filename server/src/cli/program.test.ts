@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createTestWorld } from '../../test/support/world.ts';
+import { StartupError } from '../startup-error.ts';
+import { createProgram } from './program.ts';
+
+describe('every command', () => {
+  const commands = createProgram(createTestWorld()).commands.flatMap((command) =>
+    command.commands.length === 0
+      ? [[command.name()]]
+      : [[command.name()], ...command.commands.map((child) => [command.name(), child.name()])],
+  );
+
+  for (const words of commands) {
+    it(`shows help with an example: ${words.join(' ')}`, async () => {
+      const world = createTestWorld();
+      assert.equal(await world.run(...words, '--help'), 0);
+      assert.match(world.out(), /Usage: respark/);
+      assert.match(world.out(), /\nExample/);
+      assert.equal(world.err(), '');
+    });
+  }
+
+  it('has a flag of "serve" for every setting that is no secret', async () => {
+    const world = createTestWorld();
+    await world.run('serve', '--help');
+    assert.match(world.out(), /--max-connections-per-player <number>/);
+    assert.match(world.out(), /\nPlayers:\n/);
+    assert.doesNotMatch(world.out(), /--secret-key|--root-secret/);
+  });
+});
+
+describe('the command line', () => {
+  it('tells its version', async () => {
+    const world = createTestWorld();
+    assert.equal(await world.run('--version'), 0);
+    assert.equal(world.out(), '1.2.3\n');
+  });
+
+  it('suggests the command that was meant, and exits with 2', async () => {
+    const world = createTestWorld();
+    assert.equal(await world.run('conect'), 2);
+    assert.match(world.err(), /unknown command 'conect'\n\(Did you mean connect\?\)/);
+    assert.equal(world.out(), '');
+  });
+
+  for (const args of [
+    [],
+    ['keys'],
+    ['serve', '--port'],
+    ['serve', '--prot', '1'],
+    ['keys', 'create'],
+    ['serve', 'now'],
+  ]) {
+    it(`exits with 2 when it is not understood: respark ${args.join(' ')}`, async () => {
+      const world = createTestWorld();
+      assert.equal(await world.run(...args), 2);
+      assert.notEqual(world.err(), '');
+      assert.equal(world.out(), '');
+    });
+  }
+
+  it('exits with 2 and one line a fault when a setting is wrong', async () => {
+    const world = createTestWorld({ env: { RESPARK_PORT: '80a' } });
+    assert.equal(await world.run('serve', '--log-level', 'loud'), 2);
+    assert.deepEqual(world.err().trim().split('\n'), [
+      'RESPARK_PORT must be 0-65535, got "80a" (from the environment)',
+      '--log-level must be debug, info, warn or error, got "loud" (from the command line)',
+    ]);
+  });
+
+  it('exits with 1 and one line, without a stack, when the server cannot start', async () => {
+    const startServer = async () => {
+      throw new StartupError('port 8080 is taken');
+    };
+    const world = createTestWorld({ main: { startServer } });
+    assert.equal(await world.run('serve'), 1);
+    assert.equal(world.err(), 'port 8080 is taken\n');
+    assert.equal(world.handlers(), 0);
+  });
+
+  it('shows the stack of a bug', async () => {
+    const startServer = async () => {
+      throw new TypeError('x is not a function');
+    };
+    const world = createTestWorld({ main: { startServer } });
+    assert.equal(await world.run('serve'), 1);
+    assert.match(world.err(), /^unexpected failure, please report it: TypeError: x is not a function\n {4}at /);
+  });
+});
+
+describe('config', () => {
+  it('prints every setting and where it came from', async () => {
+    const world = createTestWorld({ env: { RESPARK_SECRET_KEY: `${'ab'.repeat(21)}c=` } });
+    assert.equal(await world.run('config', 'print', '--port', '81'), 0);
+    assert.match(world.out(), /^RESPARK_PORT +81 +the command line$/m);
+    assert.match(world.out(), /^RESPARK_PLAYER_PORT +- +default$/m);
+    assert.match(world.out(), /^RESPARK_SECRET_KEY +set +the environment$/m);
+    assert.doesNotMatch(world.out(), /abab/);
+  });
+
+  it('prints JSON for scripts', async () => {
+    const world = createTestWorld();
+    await world.run('config', 'print', '--json');
+    const [host] = JSON.parse(world.out());
+    assert.deepEqual(host, { key: 'host', env: 'RESPARK_HOST', value: '127.0.0.1', source: 'default' });
+  });
+
+  it('checks without starting anything', async () => {
+    const good = createTestWorld();
+    assert.equal(await good.run('config', 'check'), 0);
+    const bad = createTestWorld({ env: { RESPARK_MAX_GAMES: 'many' } });
+    assert.equal(await bad.run('config', 'check'), 2);
+    assert.equal(bad.out(), '');
+  });
+});

@@ -1,0 +1,78 @@
+import { Command, CommanderError } from 'commander';
+import { SettingsError } from '../config.ts';
+import { ServiceError } from '../errors.ts';
+import { StartupError } from '../startup-error.ts';
+import { configCommand } from './config.ts';
+import { connectCommand } from './connect.ts';
+import { connectionsCommand } from './connections.ts';
+import { disconnectCommand } from './disconnect.ts';
+import { doctorCommand } from './doctor.ts';
+import { envCommand } from './env.ts';
+import { keysCommand } from './keys.ts';
+import { serveCommand } from './serve.ts';
+import { CommandError, type World } from './world.ts';
+
+/**
+ * Runs one command line (without the program's own name) and resolves to the exit code: 0 = done, 1 = what was asked for
+ * failed, 2 = it was asked for in the wrong way. Never rejects: what went wrong is on stderr.
+ */
+export async function run(args: readonly string[], world: World): Promise<number> {
+  try {
+    await createProgram(world).parseAsync([...args], { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    world.stderr.write(`${describe(error)}\n`);
+    if (error instanceof CommandError) return error.exitCode;
+    return error instanceof SettingsError ? 2 : 1;
+  }
+}
+
+export function createProgram(world: World): Command {
+  const program = new Command('respark')
+    .description('A self-hosted game backend runtime that speaks the Amazon GameSparks API.')
+    .version(world.version)
+    .addHelpText(
+      'after',
+      `
+Example: a server with a demo game, and a player of it in another terminal
+  $ respark serve --demo
+  $ respark connect
+
+Exit codes: 0 done; 1 what was asked for failed; 2 the command line or a setting is wrong.
+Settings are flags of "serve" or RESPARK_… variables: respark config print`,
+    );
+  for (const create of [
+    serveCommand,
+    connectCommand,
+    disconnectCommand,
+    connectionsCommand,
+    envCommand,
+    keysCommand,
+    configCommand,
+    doctorCommand,
+  ]) {
+    program.addCommand(create(world));
+  }
+  forEachCommand(program, (command) =>
+    command
+      .exitOverride()
+      .showHelpAfterError('(--help shows what is possible)')
+      .configureOutput({
+        writeOut: (text) => world.stdout.write(text),
+        writeErr: (text) => world.stderr.write(text),
+      }),
+  );
+  return program;
+}
+
+function forEachCommand(command: Command, visit: (command: Command) => void): void {
+  visit(command);
+  for (const child of command.commands) forEachCommand(child, visit);
+}
+
+function describe(error: unknown): string {
+  const isExpected = error instanceof CommandError || error instanceof StartupError || error instanceof ServiceError;
+  if (isExpected) return error.message;
+  return `unexpected failure, please report it: ${error instanceof Error ? error.stack : String(error)}`;
+}

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createTestWorld, ROOT } from '../../test/support/world.ts';
+import type { RunningServer } from '../main.ts';
+
+/** A server that records the order of what happens to it; `drain` stays pending until `drained` is called. */
+function createFakeServer(parts: Partial<RunningServer> = {}) {
+  const events: string[] = [];
+  let drained = () => {};
+  const drain = new Promise<void>((resolve) => {
+    drained = resolve;
+  });
+  const server: RunningServer = {
+    url: 'http://127.0.0.1:8080',
+    playerUrl: 'ws://127.0.0.1:8080/connect',
+    root: { accessKeyId: ROOT.accessKeyId, credentialsFile: '/data/root-key', isNew: false },
+    demo: { gameName: 'Demo', stageName: 'Dev', gameKey: 'k3y', playerId: 'demo-player' },
+    warnings: [],
+    counts: () => ({}),
+    drain: async () => {
+      events.push('drain');
+      await drain;
+    },
+    close: async () => void events.push('close'),
+    ...parts,
+  };
+  return { server, events, drained: () => drained() };
+}
+
+async function start(options: { isTTY?: boolean; server?: Partial<RunningServer> } = {}, ...args: string[]) {
+  const fake = createFakeServer(options.server);
+  const world = createTestWorld({ isTTY: options.isTTY ?? false, main: { startServer: async () => fake.server } });
+  const exitCode = world.run('serve', ...args);
+  await world.printed('Respark is serving');
+  return { ...fake, world, exitCode };
+}
+
+describe('serve', () => {
+  it('passes the settings of the command line on, and --demo', async () => {
+    const { server } = createFakeServer();
+    const seen: unknown[] = [];
+    const world = createTestWorld({
+      main: {
+        startServer: async ({ settings, demo }) => {
+          seen.push(settings.port, settings.maxGames, demo);
+          return server;
+        },
+      },
+    });
+    void world.run('serve', '--demo', '--port', '0', '--max-games', '7');
+    await world.printed('Respark is serving');
+    assert.deepEqual(seen, [0, 7, true]);
+  });
+
+  it('says where it serves and what to type next', async () => {
+    const { world } = await start();
+    assert.match(world.out(), /Management API +http:\/\/127\.0\.0\.1:8080\n/);
+    assert.match(world.out(), /Players +ws:\/\/127\.0\.0\.1:8080\/connect\n/);
+    assert.match(world.out(), /game key k3y\n/);
+    assert.match(world.out(), /^ {2}npx respark connect\n/m);
+    assert.match(world.out(), /^ {2}eval "\$\(npx respark env\)"\n/m);
+    assert.match(
+      world.out(),
+      /^ {2}aws gamesparks disconnect-player --game-name Demo --stage-name Dev --player-id demo-player --endpoint-url http:\/\/127\.0\.0\.1:8080\n/m,
+    );
+  });
+
+  it('names a data directory that is not the default in those commands', async () => {
+    const { world } = await start({}, '--data-dir', "/srv/it's here");
+    assert.match(world.out(), /npx respark connect --data-dir '\/srv\/it'\\''s here'\n/);
+  });
+
+  it('suggests nothing without a demo game', async () => {
+    const { server } = createFakeServer();
+    const { demo: _, ...withoutDemo } = server;
+    const world = createTestWorld({ main: { startServer: async () => withoutDemo } });
+    void world.run('serve');
+    await world.printed('Respark is serving');
+    assert.doesNotMatch(world.out(), /npx/);
+  });
+
+  it('shows the secret of a new root key to a terminal only, and never that of an old one', async () => {
+    const isNew = { ...ROOT, credentialsFile: '/data/root-key', isNew: true };
+    for (const [isTTY, root, isShown] of [
+      [true, isNew, true],
+      [false, isNew, false],
+      [true, { ...isNew, isNew: false }, false],
+    ] as const) {
+      const { world } = await start({ isTTY, server: { root } });
+      assert.equal((world.out() + world.err()).includes(ROOT.secretAccessKey), isShown);
+      assert.ok(world.out().includes('/data/root-key'));
+    }
+  });
+
+  it('has no file to name when the settings brought the root key', async () => {
+    const { world } = await start({ server: { root: { accessKeyId: 'AKIASET', isNew: false } } });
+    assert.match(world.out(), /Root access key +AKIASET\n +Its secret +is that of the settings\n/);
+  });
+
+  it('repeats the warnings of the server', async () => {
+    const { world } = await start({ server: { warnings: ['players are served without TLS'] } });
+    assert.match(world.err(), /Warning: players are served without TLS\n/);
+  });
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    it(`drains on ${signal}, then closes and exits with 0`, async () => {
+      const { world, events, drained, exitCode } = await start();
+      world.signal(signal);
+      await world.printed(`${signal}: draining, at most 10000 ms`);
+      assert.deepEqual(events, ['drain']);
+      drained();
+      assert.equal(await exitCode, 0);
+      assert.deepEqual(events, ['drain', 'close']);
+      assert.deepEqual(world.exits, []);
+      assert.equal(world.handlers(), 0);
+    });
+  }
+
+  it('ends at once on a second signal', async () => {
+    const { world, events } = await start();
+    world.signal('SIGTERM');
+    world.signal('SIGINT');
+    assert.deepEqual(world.exits, [130]);
+    world.signal('SIGTERM');
+    assert.deepEqual(world.exits, [130, 143]);
+    assert.ok(!events.includes('close'));
+  });
+
+  it('stops when a signal came while it was starting', async () => {
+    const { server, events, drained } = createFakeServer();
+    let started = () => {};
+    const starting = new Promise<void>((resolve) => {
+      started = resolve;
+    });
+    const world = createTestWorld({
+      main: {
+        startServer: async () => {
+          world.signal('SIGTERM');
+          await starting;
+          return server;
+        },
+      },
+    });
+    const exitCode = world.run('serve');
+    started();
+    drained();
+    assert.equal(await exitCode, 0);
+    assert.deepEqual(events, ['drain', 'close']);
+  });
+
+  it('logs an error that nobody caught, drains and exits with 1', async () => {
+    const { world, events, drained, exitCode } = await start();
+    world.crash(new Error('boom'));
+    world.crash(new Error('boom again'));
+    await world.printed('boom again');
+    drained();
+    assert.equal(await exitCode, 1);
+    assert.deepEqual(events, ['drain', 'close']);
+    assert.deepEqual(world.exits, []);
+  });
+});

@@ -1,0 +1,130 @@
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import type { Settings } from '../config.ts';
+import { createLog, type Log } from '../log.ts';
+import type { RunningServer } from '../main.ts';
+import { addSettingOptions, settingsOf } from './options.ts';
+import { quoteForShell } from './shell.ts';
+import { formatTable } from './table.ts';
+import { CommandError, type World } from './world.ts';
+
+export function serveCommand(world: World): Command {
+  const command = new Command('serve')
+    .description('Run the server until SIGTERM or Ctrl-C, then drain; a second signal ends it at once.')
+    .option('--demo', 'make a game Demo with a stage Dev, unless it is there, and say what to try')
+    .addHelpText(
+      'after',
+      `
+Example: a server for other machines, behind a proxy that terminates TLS
+  $ respark serve --host 0.0.0.0 --trusted-proxies 10.0.0.0/8 --data-dir /var/lib/respark
+
+Every flag is also a variable, --max-games is RESPARK_MAX_GAMES; secrets are variables only, or files:
+RESPARK_SECRET_KEY, RESPARK_SECRET_KEY_FILE, RESPARK_ROOT_SECRET_ACCESS_KEY, RESPARK_ROOT_SECRET_ACCESS_KEY_FILE.`,
+    )
+    .action(async () => await serve(world, settingsOf(world, command), command.opts().demo === true));
+  return addSettingOptions(command);
+}
+
+async function serve(world: World, settings: Settings, isDemo: boolean): Promise<void> {
+  const log = createLog({ level: settings.logLevel, destination: { write: (line) => void world.stderr.write(line) } });
+  const { startServer } = await world.loadMain();
+  const stop = whenToStop(world, log);
+  try {
+    const server = await startServer({ settings, log, demo: isDemo });
+    world.stdout.write(banner({ server, settings, showSecret: world.stdout.isTTY === true }));
+    for (const warning of server.warnings) world.stderr.write(`\nWarning: ${warning}\n`);
+    const reason = await stop.reason;
+    if (reason !== 'crash') {
+      world.stderr.write(`${reason}: draining, at most ${settings.drainTimeoutMs} ms; again to stop at once\n`);
+    }
+    try {
+      await server.drain();
+    } finally {
+      await server.close();
+    }
+    if (reason === 'crash') throw new CommandError('stopped after an error that nobody caught; see the log');
+  } finally {
+    stop.release();
+  }
+}
+
+type StopReason = 'SIGINT' | 'SIGTERM' | 'crash';
+
+/** The first signal or uncaught error is the reason to stop; any later signal ends the process by itself. */
+function whenToStop(world: World, log: Log): { reason: Promise<StopReason>; release: () => void } {
+  const releases: (() => void)[] = [];
+  const reason = new Promise<StopReason>((settle) => {
+    let isStopping = false;
+    const offSignal = world.onSignal((signal) => {
+      if (isStopping) world.exit(signal === 'SIGINT' ? 130 : 143);
+      isStopping = true;
+      settle(signal);
+    });
+    const offCrash = world.onCrash((error) => {
+      log.error({ err: error }, 'an error that nobody caught: stopping');
+      isStopping = true;
+      settle('crash');
+    });
+    releases.push(offSignal, offCrash);
+  });
+  return {
+    reason,
+    release() {
+      for (const release of releases) release();
+    },
+  };
+}
+
+function banner({
+  server,
+  settings,
+  showSecret,
+}: {
+  server: RunningServer;
+  settings: Settings;
+  showSecret: boolean;
+}): string {
+  const { root, demo } = server;
+  const facts = [
+    ['  Management API', server.url],
+    ['  Players', server.playerUrl],
+    ['  Data directory', resolve(settings.dataDir)],
+    ['  Root access key', root.accessKeyId],
+    ['  Its secret', describeSecret(root, showSecret)],
+    ...(demo === undefined
+      ? []
+      : [['  Demo', `game ${demo.gameName}, stage ${demo.stageName}, game key ${demo.gameKey}`]]),
+  ];
+  return `\nRespark is serving.\n\n${formatTable(facts)}${demo === undefined ? '' : suggestions({ server, settings, demo })}`;
+}
+
+function describeSecret({ secretAccessKey, credentialsFile, isNew }: RunningServer['root'], mayShow: boolean): string {
+  if (credentialsFile === undefined) return 'is that of the settings';
+  return mayShow && isNew ? `${secretAccessKey} (also in ${credentialsFile})` : `in ${credentialsFile}`;
+}
+
+function suggestions({
+  server,
+  settings,
+  demo,
+}: {
+  server: RunningServer;
+  settings: Settings;
+  demo: NonNullable<RunningServer['demo']>;
+}): string {
+  // Other terminals know the default only.
+  const dataDir =
+    settings.sources.dataDir === 'default' ? '' : ` --data-dir ${quoteForShell(resolve(settings.dataDir))}`;
+  const player = `--game-name ${demo.gameName} --stage-name ${demo.stageName} --player-id ${demo.playerId}`;
+  return `
+A player joins, in a second terminal:
+
+  npx respark connect${dataDir}
+
+An AWS client disconnects it, in a third:
+
+  eval "$(npx respark env${dataDir})"
+  aws gamesparks disconnect-player ${player} --endpoint-url ${server.url}
+
+`;
+}

@@ -1,0 +1,252 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { loadSettings, SETTING_GROUPS, SettingsError, settingsForDisplay } from './config.ts';
+
+const SECRET = Buffer.alloc(32, 'respark').toString('base64');
+
+function faultsOf(env: Record<string, string>, flags: Record<string, string> = {}): readonly string[] {
+  try {
+    loadSettings({ env, flags });
+  } catch (error) {
+    assert.ok(error instanceof SettingsError);
+    assert.equal(error.message, error.faults.join('\n'));
+    return error.faults;
+  }
+  return [];
+}
+
+function secretFile(t: TestContext, content: string): string {
+  const directory = mkdtempSync(join(tmpdir(), 'respark-config-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, 'secret');
+  writeFileSync(path, content);
+  return path;
+}
+
+describe('the table of settings', () => {
+  const settings = SETTING_GROUPS.flatMap((group) => group.settings);
+
+  it('gives every setting a variable, a help text that is a sentence, and a flag unless it is a secret', () => {
+    for (const { key, env, flag, help, isSecret } of settings) {
+      assert.match(env, /^RESPARK_[A-Z]+(_[A-Z]+)*$/, key);
+      assert.match(help, /^[A-Z].*\.$/, key);
+      if (isSecret) assert.equal(flag, undefined, key);
+      else assert.match(flag ?? '', /^--[a-z]+(-[a-z]+)*$/, key);
+    }
+  });
+
+  it('has defaults that satisfy their own rules', () => {
+    for (const { key, default: value, parse } of settings) {
+      if (value === undefined) continue;
+      assert.deepEqual(parse(Array.isArray(value) ? value.join(',') : String(value)), value, key);
+    }
+  });
+});
+
+describe('loadSettings', () => {
+  it('starts from defaults that serve this machine only', () => {
+    const settings = loadSettings({ env: {} });
+    assert.equal(settings.host, '127.0.0.1');
+    assert.equal(settings.port, 8080);
+    assert.equal(settings.playerPort, undefined);
+    assert.deepEqual(settings.allowedOrigins, []);
+    assert.equal(settings.sources.port, 'default');
+    assert.ok(
+      Object.isFrozen(settings) && Object.isFrozen(settings.sources) && Object.isFrozen(settings.allowedOrigins),
+    );
+  });
+
+  it('lets flags win over the environment, and the environment over defaults', () => {
+    const settings = loadSettings({ env: { RESPARK_PORT: '81', RESPARK_HOST: '::1' }, flags: { port: '82' } });
+    assert.equal(settings.port, 82);
+    assert.equal(settings.sources.port, 'the command line');
+    assert.equal(settings.host, '::1');
+    assert.equal(settings.sources.host, 'the environment');
+  });
+
+  it('ignores a bad variable that a flag overrides', () => {
+    assert.equal(loadSettings({ env: { RESPARK_PORT: '80a' }, flags: { port: '0' } }).port, 0);
+  });
+
+  it('takes an empty variable as not set', () => {
+    assert.equal(loadSettings({ env: { RESPARK_PORT: '', RESPARK_SECRET_KEY: '' } }).port, 8080);
+  });
+
+  it('says which value is wrong, what it must be and where it came from', () => {
+    assert.deepEqual(faultsOf({ RESPARK_PORT: '80a' }), [
+      'RESPARK_PORT must be 0-65535, got "80a" (from the environment)',
+    ]);
+    assert.deepEqual(faultsOf({}, { logLevel: 'loud' }), [
+      '--log-level must be debug, info, warn or error, got "loud" (from the command line)',
+    ]);
+  });
+
+  it('reports every fault at once, a line each', () => {
+    assert.equal(faultsOf({ RESPARK_PORT: '-1', RESPARK_MAX_GAMES: '0', RESPARK_ACCOUNT_ID: '12' }).length, 3);
+  });
+
+  for (const port of ['65536', '-1', '1.5', '0x50', ' 80', '8e1', '٨٠', '99999999999999999999']) {
+    it(`refuses the port ${JSON.stringify(port)}`, () => assert.equal(faultsOf({ RESPARK_PORT: port }).length, 1));
+  }
+
+  it('shows a bad value on one line, shortened and harmless to a terminal', () => {
+    const [fault] = faultsOf({ RESPARK_REGION: `\u001b[2J\n${'x'.repeat(1_000)}` });
+    assert.match(fault ?? '', /^RESPARK_REGION must be [^\p{Cc}]{1,200}$/u);
+  });
+
+  it('reads lists of proxies and refuses what is neither an address nor a range', () => {
+    const settings = loadSettings({ env: { RESPARK_TRUSTED_PROXIES: '10.0.0.0/8, ::1' } });
+    assert.deepEqual(settings.trustedProxies, ['10.0.0.0/8', '::1']);
+    assert.equal(faultsOf({ RESPARK_TRUSTED_PROXIES: '10.0.0.0/33' }).length, 1);
+    assert.equal(faultsOf({ RESPARK_TRUSTED_PROXIES: '10.0.0.1,,10.0.0.2' }).length, 1);
+  });
+
+  for (const origin of ['https://game.example', 'http://localhost:3000', 'capacitor://localhost', 'null', '*']) {
+    it(`takes the origin ${origin}`, () => {
+      assert.deepEqual(loadSettings({ env: { RESPARK_ALLOWED_ORIGINS: origin } }).allowedOrigins, [origin]);
+    });
+  }
+
+  for (const origin of [
+    'https://Game.example',
+    'https://game.example/',
+    'https://game.example:443',
+    'game.example',
+    'https://*.example',
+  ]) {
+    it(`refuses the origin ${origin}, which no browser sends`, () => {
+      assert.equal(faultsOf({ RESPARK_ALLOWED_ORIGINS: origin }).length, 1);
+    });
+  }
+});
+
+describe('unknown variables', () => {
+  it('are faults that name what was probably meant', () => {
+    assert.deepEqual(faultsOf({ RESPARK_DATADIR: '/data' }), [
+      'RESPARK_DATADIR is not a setting (from the environment); use RESPARK_DATA_DIR',
+    ]);
+    assert.match(faultsOf({ RESPARK_COLOUR_OF_THE_SKY: 'blue' })[0] ?? '', /"respark config print"/);
+  });
+
+  it('are no concern of ours without the prefix', () => {
+    assert.deepEqual(faultsOf({ PATH: '/bin', RESPARKLE: '1' }), []);
+  });
+
+  it('are accepted when Kubernetes puts them there for a Service named respark or respark-…', () => {
+    assert.deepEqual(
+      faultsOf({
+        RESPARK_SERVICE_HOST: '10.0.0.1',
+        RESPARK_SERVICE_PORT: '8080',
+        RESPARK_SERVICE_PORT_HTTP: '8080',
+        RESPARK_PORT_8080_TCP: 'tcp://10.0.0.1:8080',
+        RESPARK_PORT_8080_TCP_PROTO: 'tcp',
+        RESPARK_PORT_8080_TCP_ADDR: '10.0.0.1',
+        RESPARK_REDIS_PORT: 'tcp://10.0.0.2:6379',
+        RESPARK_REDIS_SERVICE_HOST: '10.0.0.2',
+        RESPARK_REDIS_PORT_6379_TCP_PORT: '6379',
+      }),
+      [],
+    );
+    assert.equal(faultsOf({ RESPARK_REDIS_PORT: '6379' }).length, 1);
+    assert.equal(faultsOf({ RESPARK_ENDPOINT: 'tcp://10.0.0.1' }).length, 1);
+  });
+
+  it('of Kubernetes that collide with a setting are explained', () => {
+    const [fault, ...more] = faultsOf({ RESPARK_PORT: 'tcp://10.0.0.1:8080' });
+    assert.deepEqual(more, []);
+    assert.match(
+      fault ?? '',
+      /must be 0-65535, got "tcp:\/\/10\.0\.0\.1:8080".*Kubernetes.*"respark".*enableServiceLinks: false.*--port$/,
+    );
+  });
+});
+
+describe('secrets', () => {
+  it('come from the environment or from a file, whose last newline does not count', (t) => {
+    assert.equal(loadSettings({ env: { RESPARK_SECRET_KEY: SECRET } }).secretKey, SECRET);
+    const settings = loadSettings({ env: { RESPARK_SECRET_KEY_FILE: secretFile(t, `${SECRET}\n`) } });
+    assert.equal(settings.secretKey, SECRET);
+    assert.equal(settings.sources.secretKey, 'a file');
+  });
+
+  it('are never taken from the command line', () => {
+    assert.equal(loadSettings({ env: {}, flags: { secretKey: SECRET } }).secretKey, undefined);
+  });
+
+  it('given twice are a fault', (t) => {
+    assert.deepEqual(faultsOf({ RESPARK_SECRET_KEY: SECRET, RESPARK_SECRET_KEY_FILE: secretFile(t, SECRET) }), [
+      'RESPARK_SECRET_KEY and RESPARK_SECRET_KEY_FILE are both set; set only one of them',
+    ]);
+  });
+
+  it('in a file that cannot be read are a fault that names the file', () => {
+    assert.deepEqual(faultsOf({ RESPARK_SECRET_KEY_FILE: '/nowhere/secret' }), [
+      'RESPARK_SECRET_KEY_FILE must name a file that can be read, got "/nowhere/secret" (ENOENT)',
+    ]);
+  });
+
+  it('never appear in a message or on display', (t) => {
+    const bad = 'hunter2';
+    for (const env of [{ RESPARK_SECRET_KEY: bad }, { RESPARK_SECRET_KEY_FILE: secretFile(t, bad) }]) {
+      const [fault] = faultsOf(env);
+      assert.match(fault ?? '', /^RESPARK_SECRET_KEY/);
+      assert.doesNotMatch(fault ?? '', /hunter2/);
+    }
+    const displayed = settingsForDisplay(loadSettings({ env: { RESPARK_SECRET_KEY: SECRET } }));
+    assert.doesNotMatch(JSON.stringify(displayed), new RegExp(SECRET.slice(0, 20)));
+    assert.deepEqual(
+      displayed.find(({ key }) => key === 'secretKey'),
+      { key: 'secretKey', env: 'RESPARK_SECRET_KEY', value: 'set', source: 'the environment' },
+    );
+    assert.equal(displayed.find(({ key }) => key === 'rootSecretAccessKey')?.value, 'not set');
+  });
+});
+
+describe('settings that must agree', () => {
+  for (const [env, complaint] of [
+    [
+      { RESPARK_ROOT_ACCESS_KEY_ID: 'AKIAROOT' },
+      /RESPARK_ROOT_ACCESS_KEY_ID is set without RESPARK_ROOT_SECRET_ACCESS_KEY/,
+    ],
+    [
+      { RESPARK_ROOT_SECRET_ACCESS_KEY: 'correct-horse' },
+      /^RESPARK_ROOT_SECRET_ACCESS_KEY is set without RESPARK_ROOT_ACCESS_KEY_ID/,
+    ],
+    [{ RESPARK_TLS_CERT_FILE: 'cert.pem' }, /RESPARK_TLS_CERT_FILE is set without RESPARK_TLS_KEY_FILE/],
+    [{ RESPARK_PLAYER_HOST: '0.0.0.0' }, /RESPARK_PLAYER_HOST is set without RESPARK_PLAYER_PORT/],
+    [
+      { RESPARK_PLAYER_TLS_CERT_FILE: 'c', RESPARK_PLAYER_TLS_KEY_FILE: 'k' },
+      /RESPARK_PLAYER_TLS_CERT_FILE is set without RESPARK_PLAYER_PORT/,
+    ],
+    [{ RESPARK_PLAYER_PORT: '8080' }, /RESPARK_PLAYER_PORT \(8080\) must differ from RESPARK_PORT \(8080\)/],
+    [
+      { RESPARK_CLOSE_FLUSH_MS: '5000' },
+      /RESPARK_CLOSE_FLUSH_MS \(5000\) must be at most 1\/2 of RESPARK_DISCONNECT_DEADLINE_MS \(5000\)/,
+    ],
+    [
+      { RESPARK_MAX_OUTBOX_BYTES: '100000' },
+      /RESPARK_MAX_FRAME_BYTES \(65536\) must be at most 1\/2 of RESPARK_MAX_OUTBOX_BYTES/,
+    ],
+    [
+      { RESPARK_MAX_CONNECTIONS: '500' },
+      /RESPARK_MAX_CONNECTIONS_PER_ADDRESS \(1000\) must be at most RESPARK_MAX_CONNECTIONS \(500\)/,
+    ],
+    [
+      { RESPARK_HEADERS_TIMEOUT_MS: '40000' },
+      /RESPARK_HEADERS_TIMEOUT_MS \(40000\) must be at most RESPARK_REQUEST_TIMEOUT_MS/,
+    ],
+  ] as const) {
+    it(`are a fault when they do not: ${Object.keys(env).join(', ')}`, () => {
+      const [fault, ...more] = faultsOf(env);
+      assert.deepEqual(more, []);
+      assert.match(fault ?? '', complaint);
+    });
+  }
+
+  it('may put players on the same port of another address', () => {
+    assert.deepEqual(faultsOf({ RESPARK_PLAYER_PORT: '8080', RESPARK_PLAYER_HOST: '10.0.0.1' }), []);
+  });
+});

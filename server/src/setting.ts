@@ -1,0 +1,96 @@
+/** One setting: the flag, the variable, the documentation and the check all come from this row. */
+export interface Setting<Value> {
+  readonly default: Value;
+  /** Completes "must be …": both the documentation of the value and the complaint about a bad one. */
+  readonly rule: string;
+  /** What stands for the value in a usage line. */
+  readonly placeholder: string;
+  /** Taken from a variable or a file only, so that it never shows in a process list, and never printed. */
+  readonly isSecret: boolean;
+  readonly help: string;
+  /** The value that `text` spells, or undefined when it breaks the rule. */
+  readonly parse: (text: string) => Value | undefined;
+}
+
+type RowOf<Value> = Pick<Setting<Value>, 'default' | 'help'>;
+
+export function text<Default extends string | undefined>({
+  default: value,
+  rule,
+  pattern,
+  help,
+}: RowOf<Default> & { rule: string; pattern: RegExp }): Setting<string | Default> {
+  return {
+    default: value,
+    rule,
+    placeholder: 'text',
+    isSecret: false,
+    help,
+    parse: (given) => (pattern.test(given) ? given : undefined),
+  };
+}
+
+export function file({ help }: { help: string }): Setting<string | undefined> {
+  return { ...text({ default: undefined, rule: 'a path', pattern: /^[^\0]+$/, help }), placeholder: 'file' };
+}
+
+export function secret(row: { rule: string; pattern: RegExp; help: string }): Setting<string | undefined> {
+  return { ...text({ default: undefined, ...row }), isSecret: true };
+}
+
+export function integer<Default extends number | undefined>({
+  default: value,
+  min,
+  max,
+  help,
+}: RowOf<Default> & { min: number; max: number }): Setting<number | Default> {
+  return {
+    default: value,
+    rule: `${min}-${max}`,
+    placeholder: 'number',
+    isSecret: false,
+    help,
+    parse(given) {
+      const number = Number(given);
+      return /^\d{1,15}$/.test(given) && number >= min && number <= max ? number : undefined;
+    },
+  };
+}
+
+export function choice<Choice extends string>({
+  default: value,
+  choices,
+  help,
+}: RowOf<NoInfer<Choice>> & { choices: readonly Choice[] }): Setting<Choice> {
+  return {
+    default: value,
+    rule: choices.join(', ').replace(/, (?=\w+$)/, ' or '),
+    placeholder: 'word',
+    isSecret: false,
+    help,
+    parse: (given) => choices.find((candidate) => candidate === given),
+  };
+}
+
+export function list({
+  rule,
+  isItem,
+  help,
+}: {
+  rule: string;
+  isItem: (item: string) => boolean;
+  help: string;
+}): Setting<readonly string[]> {
+  return {
+    default: Object.freeze([]),
+    rule,
+    placeholder: 'list',
+    isSecret: false,
+    help,
+    parse(given) {
+      const items = given.split(',').map((item) => item.trim());
+      if (given.trim() === '') return Object.freeze([]);
+      return items.every(isItem) ? Object.freeze(items) : undefined;
+    },
+  };
+}

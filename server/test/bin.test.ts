@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const BIN = fileURLToPath(new URL('../../bin/respark.js', import.meta.url));
+
+async function respark(args: string[], { bin = BIN, env = {} } = {}) {
+  return await new Promise<{ exitCode: number | null; stdout: string; stderr: string }>((resolve) => {
+    const options = { env: { PATH: process.env.PATH, ...env } };
+    const child = execFile(process.execPath, [bin, ...args], options, (_, stdout, stderr) => {
+      resolve({ exitCode: child.exitCode, stdout, stderr });
+    });
+  });
+}
+
+describe('the command respark', () => {
+  it('runs, and tells the version of its package', async () => {
+    assert.deepEqual(await respark(['--version']), { exitCode: 0, stdout: '0.1.0\n', stderr: '' });
+  });
+
+  it('writes all of its output to a pipe before it ends', async () => {
+    const { exitCode, stdout } = await respark(['config', 'print', '--json']);
+    assert.equal(exitCode, 0);
+    assert.ok(JSON.parse(stdout).length > 30);
+  });
+
+  it('ends with 2 and a line on stderr when a setting is wrong', async () => {
+    assert.deepEqual(await respark(['config', 'check'], { env: { RESPARK_PORT: 'tcp://10.0.0.1:80' } }), {
+      exitCode: 2,
+      stdout: '',
+      stderr:
+        'RESPARK_PORT must be 0-65535, got "tcp://10.0.0.1:80" (from the environment): Kubernetes sets it for a Service named "respark"; rename the Service, set enableServiceLinks: false in the pod, or give --port\n',
+    });
+  });
+
+  it('says what to run when nothing is built', async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'respark-bin-'));
+    t.after(() => rmSync(directory, { recursive: true }));
+    mkdirSync(join(directory, 'bin'));
+    copyFileSync(BIN, join(directory, 'bin', 'respark.js'));
+    writeFileSync(join(directory, 'package.json'), '{"type":"module"}');
+    assert.deepEqual(await respark(['serve'], { bin: join(directory, 'bin', 'respark.js') }), {
+      exitCode: 1,
+      stdout: '',
+      stderr: 'respark is not built yet; run: npm ci && npm run build\n',
+    });
+  });
+});
