@@ -126,6 +126,10 @@ describe('connect()', () => {
     await rejected;
     assert.equal(sockets.length, 3);
     assert.equal(client.state, 'closed');
+    client.connect().catch(() => {});
+    await settle();
+    newest().closes(1006);
+    assert.equal(client.state, 'waiting', 'asked again, it tries as often again');
   });
 
   test('rejects when the socket cannot even be made', async () => {

@@ -140,7 +140,8 @@ describe('heartbeats', () => {
 
 describe('requests', () => {
   test('get the answer with their id, in any order', async () => {
-    const { connection, socket } = setUpReady();
+    const { connection, socket, clock } = setUpReady();
+    const timers = clock.timers;
     const first = connection.request('A', { x: 1 }, 1_000);
     const second = connection.request('B', {}, 1_000);
     assert.deepEqual(socket.sent, [
@@ -150,6 +151,7 @@ describe('requests', () => {
     socket.receives({ kind: 'error', id: '2', code: 'no_handler', message: 'no handler for "B"' });
     socket.receives({ kind: 'response', id: '1', payload: { y: 2 } });
     assert.deepEqual(await first, { y: 2 });
+    assert.equal(clock.timers, timers);
     await assert.rejects(second, { name: 'RequestError', code: 'no_handler', message: 'no handler for "B"' });
   });
 
