@@ -44,7 +44,8 @@ export async function openHttpServer({
   /** The settings to name when the address cannot be used. */
   settingNames: { readonly host: string; readonly port: string };
 }): Promise<HttpServer> {
-  const { server, stopWatching } = tls === undefined ? { server: createServer(), stopWatching() {} } : openTls(tls, log);
+  const { server, stopWatching } =
+    tls === undefined ? { server: createServer(), stopWatching() {} } : openTls(tls, log);
   attach(server);
   try {
     await listen(server, host, port);
@@ -76,7 +77,9 @@ function openTls(files: TlsFiles, log: Log): { server: Server; stopWatching: () 
     server = createTlsServer({ ...read(), minVersion: 'TLSv1.2' });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new StartupError(`cannot use the TLS files ${files.certFile} and ${files.keyFile}: ${reason}`, { cause: error });
+    throw new StartupError(`cannot use the TLS files ${files.certFile} and ${files.keyFile}: ${reason}`, {
+      cause: error,
+    });
   }
   const reload = () => {
     try {
@@ -84,7 +87,10 @@ function openTls(files: TlsFiles, log: Log): { server: Server; stopWatching: () 
       log.info({ certFile: files.certFile }, 'the TLS certificate was read again');
     } catch (error) {
       // Certificate and key are two files: between their changes they do not fit each other.
-      log.warn({ err: error, certFile: files.certFile }, 'the changed TLS files are not valid; the old ones stay in force');
+      log.warn(
+        { err: error, certFile: files.certFile },
+        'the changed TLS files are not valid; the old ones stay in force',
+      );
     }
   };
   const watched = [files.certFile, files.keyFile];

@@ -24,14 +24,12 @@ import { Limits } from './gateway/limits.ts';
 import { createUpgradeHandler } from './gateway/upgrade.ts';
 import { type HttpServer, openHttpServer, type TlsFiles } from './http-server.ts';
 import { verifyKeyring } from './keyring.ts';
-import { DEMO_FILE, ROOT_CREDENTIALS_FILE, RUNNING_FILE, } from './local-files.ts';
+import { DEMO_FILE, ROOT_CREDENTIALS_FILE, RUNNING_FILE } from './local-files.ts';
 import type { Log } from './log.ts';
 import { type RandomBytes, systemRandom } from './random.ts';
 import { createStore } from './store/sql-store.ts';
 import { openSqlite } from './store/sqlite.ts';
 import type { Store } from './store/store.ts';
-
-export { readLocalFile } from './local-files.ts';
 
 /** Everything a server is made of may be handed in by a test; by default it is this machine's. */
 interface World {

@@ -99,7 +99,7 @@ const RETRY_WHEN_DRAINING_MS = 5_000;
 
 function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
   const { connection, gateway } = playerOf(this);
-  if (isBinary) gateway.close(connection, 'unsupported_data', 'frames are text');
+  if (isBinary) gateway.close(connection, 'protocol_error', 'frames are text');
   else connection.receive(data.toString());
 }
 

@@ -1,0 +1,142 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { GameSparksClient, type GameSparksClientConfig } from '@aws-sdk/client-gamesparks';
+import { decodeServerFrame, encode, type ServerFrame, SUBPROTOCOL } from '@respark/protocol';
+import { type ClientOptions, WebSocket } from 'ws';
+import { loadSettings, type Settings } from '../../src/config.ts';
+import { createLog } from '../../src/log.ts';
+import { type RunningServer, startServer } from '../../src/main.ts';
+
+export const GAME = 'Demo';
+export const STAGE = 'Dev';
+export const ROOT = { accessKeyId: 'ROOTKEY', secretAccessKey: 'root-secret-of-the-tests' };
+
+export interface TestServer extends RunningServer {
+  readonly gameKey: string;
+  readonly dataDir: string;
+  /** Lines that the server has logged at `debug` and above, parsed. */
+  readonly logged: readonly Readonly<Record<string, unknown>>[];
+  /** The unmodified AWS client, with the root key unless told otherwise. */
+  sdk(config?: GameSparksClientConfig): GameSparksClient;
+  /** A player's WebSocket whose hello has been answered. */
+  connect(hello?: { token?: string }, options?: ClientOptions): Promise<TestPlayer>;
+  /** A player's WebSocket, open but without a hello. */
+  open(options?: ClientOptions): Promise<WebSocket>;
+}
+
+export interface TestPlayer {
+  readonly ws: WebSocket;
+  readonly playerId: string;
+  readonly connectionId: string;
+  readonly frames: readonly ServerFrame[];
+  /** Settles when the socket is gone. */
+  readonly closed: Promise<{ code: number; reason: string }>;
+  /** A token for another hello of this player. */
+  token(): Promise<string>;
+  request(id: string, type: string): void;
+  /** The next frame that the test accepts. */
+  next(accept: (frame: ServerFrame) => boolean): Promise<ServerFrame>;
+}
+
+/** A whole server on a free port and a fresh data directory, with the demo stage; the test's end takes it down. */
+export async function startTestServer(
+  t: TestContext,
+  { settings = {}, dataDir = temporaryDirectory(t) }: { settings?: Partial<Settings>; dataDir?: string } = {},
+): Promise<TestServer> {
+  const logged: Record<string, unknown>[] = [];
+  const server = await startServer({
+    settings: {
+      ...loadSettings({ env: {}, flags: { port: '0', dataDir } }),
+      rootAccessKeyId: ROOT.accessKeyId,
+      rootSecretAccessKey: ROOT.secretAccessKey,
+      ...settings,
+    },
+    log: createLog({ level: 'debug', destination: { write: (line) => void logged.push(JSON.parse(line)) } }),
+    demo: true,
+  });
+  t.after(() => server.close());
+  const gameKey = server.demo?.gameKey ?? '';
+
+  async function open(options: ClientOptions = {}): Promise<WebSocket> {
+    const ws = new WebSocket(server.playerUrl, SUBPROTOCOL, { rejectUnauthorized: false, ...options });
+    t.after(() => ws.terminate());
+    await once(ws, 'open');
+    return ws;
+  }
+
+  return {
+    ...server,
+    gameKey,
+    dataDir,
+    logged,
+    open,
+    sdk: (config) => new GameSparksClient({ endpoint: server.url, region: 'eu-west-9', credentials: ROOT, ...config }),
+    connect: async (hello, options) => await sayHello(await open(options), { gameKey, ...hello }),
+  };
+}
+
+async function sayHello(ws: WebSocket, hello: { gameKey: string; token?: string }): Promise<TestPlayer> {
+  const frames: ServerFrame[] = [];
+  const waiting = new Set<(frame: ServerFrame) => void>();
+  ws.on('message', (data) => {
+    const decoded = decodeServerFrame(data.toString());
+    if (!decoded.ok) throw new Error(decoded.fault);
+    frames.push(decoded.frame);
+    for (const look of waiting) look(decoded.frame);
+  });
+  ws.on('error', () => {});
+  const closed = once(ws, 'close').then(([code, reason]) => ({ code: Number(code), reason: String(reason) }));
+  const next = (accept: (frame: ServerFrame) => boolean) =>
+    new Promise<ServerFrame>((resolve, reject) => {
+      const look = (frame: ServerFrame) => {
+        if (!accept(frame)) return;
+        waiting.delete(look);
+        resolve(frame);
+      };
+      waiting.add(look);
+      closed.then(({ code, reason }) => reject(new Error(`closed with ${code} ${reason}`)));
+    });
+
+  const welcomed = next((frame) => frame.kind === 'welcome');
+  ws.send(encode({ kind: 'hello', ...hello }));
+  const welcome = await welcomed;
+  if (welcome.kind !== 'welcome') throw new Error('not a welcome');
+  const { playerId, connectionId } = welcome;
+  return {
+    ws,
+    playerId,
+    connectionId,
+    frames,
+    closed,
+    next,
+    request: (id, type) => ws.send(encode({ kind: 'request', id, type, payload: {} })),
+    async token() {
+      const answered = next((frame) => frame.kind === 'response' && frame.id === 'token');
+      ws.send(encode({ kind: 'request', id: 'token', type: 'GameSparks.Identity.GetPlayerToken', payload: {} }));
+      const answer = await answered;
+      if (answer.kind !== 'response') throw new Error('not a response');
+      return String(answer.payload.AuthenticationToken);
+    },
+  };
+}
+
+export function temporaryDirectory(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'respark-test-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** Waits for what the server does a moment later by itself; fails, with what it saw last, when it never does. */
+export async function until(
+  condition: () => boolean,
+  describe: () => unknown = () => condition.toString(),
+): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`still waiting for: ${JSON.stringify(describe())}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

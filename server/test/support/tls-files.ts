@@ -1,0 +1,9 @@
+import { fileURLToPath } from 'node:url';
+
+/** Certificates for the tests alone, self-signed for 127.0.0.1; their keys protect nothing. */
+export function tlsFiles(name: 'first' | 'second'): { certFile: string; keyFile: string } {
+  // Seen from dist/test/support.
+  const file = (kind: string) =>
+    fileURLToPath(new URL(`../../../test/support/tls/${name}.${kind}.pem`, import.meta.url));
+  return { certFile: file('cert'), keyFile: file('key') };
+}
