@@ -125,7 +125,7 @@ export class Gateway implements ConnectionHost {
     this.#sockets.add(connection);
     this.#limits.entered(addressGroup);
     this.#unwelcomed.add(connection);
-    if (this.#isDraining) this.close(connection, 'draining', undefined, { retryAfterMs: this.#returnHintMs() });
+    if (this.#isDraining) this.close(connection, 'draining', undefined, this.#returnHint());
     return connection;
   }
 
@@ -169,13 +169,12 @@ export class Gateway implements ConnectionHost {
    */
   async drain(timeoutMs: number): Promise<void> {
     this.#isDraining = true;
+    for (const connection of this.#sockets) this.close(connection, 'draining', undefined, this.#returnHint());
     const empty = new Promise<void>((resolve) => {
-      this.#whenEmpty = resolve;
+      if (this.#sockets.size === 0) resolve();
+      else this.#whenEmpty = resolve;
     });
-    const closings = [...this.#sockets].map((connection) =>
-      this.#end(connection, 'draining', undefined, { retryAfterMs: this.#returnHintMs() }),
-    );
-    if (this.#sockets.size > 0) closings.push(empty);
+    const closings = [...this.#closings.values(), empty];
     await withTimeout(Promise.allSettled(closings), timeoutMs, this.clock).catch(() => {
       this.#log.warn({ left: this.#sockets.size }, 'players did not leave in time and were cut off');
     });
@@ -185,7 +184,7 @@ export class Gateway implements ConnectionHost {
 
   async #admit(connection: Connection, hello: HelloFrame): Promise<void> {
     const admission = await this.#players.admit(hello);
-    if (connection.state === 'stopped') return;
+    if (connection.isStopped) return;
     if (!admission.isAdmitted) {
       this.close(connection, admission.reason);
       return;
@@ -321,8 +320,8 @@ export class Gateway implements ConnectionHost {
     else this.#heartbeats.add(connection);
   }
 
-  #returnHintMs(): number {
+  #returnHint(): CloseFacts {
     const [high = 0, low = 0] = this.#random(2);
-    return Math.round(((high * 256 + low) / 65_535) * RETURN_SPREAD_MS);
+    return { retryAfterMs: Math.round(((high * 256 + low) / 65_535) * RETURN_SPREAD_MS) };
   }
 }
