@@ -38,6 +38,18 @@ const listeners = {
   tlsKeyFile: file({ help: 'Private key (PEM) of the certificate.' }),
   playerTlsCertFile: file({ help: "Certificate chain (PEM) of the players' listener; not set, the management API's." }),
   playerTlsKeyFile: file({ help: "Private key (PEM) of the players' certificate." }),
+  metricsHost: text({
+    default: '',
+    rule: 'a host name or address, without a scheme or port',
+    pattern: /^(?!.*:\/\/)[^\s/[\]]*$/,
+    help: 'Address of the listener for /metrics, /healthz and /readyz; empty means the same as host.',
+  }),
+  metricsPort: integer({
+    default: undefined,
+    min: 0,
+    max: 65_535,
+    help: 'Port of a listener for /metrics, /healthz and /readyz alone; not set, the management API serves them, /metrics to this machine only.',
+  }),
   trustedProxies: list({
     rule: 'addresses or CIDR ranges, separated by commas',
     isItem: (item) => ipaddr.isValid(item) || ipaddr.isValidCIDR(item),
@@ -102,6 +114,12 @@ const management = {
     min: 1_024,
     max: 16 * MEBIBYTE,
     help: 'Longest body of a request; a longer one is refused with 413.',
+  }),
+  auditRetentionDays: integer({
+    default: 90,
+    min: 1,
+    max: 36_500,
+    help: 'How long the audit log keeps who changed what.',
   }),
   headersTimeoutMs: integer({
     default: 10_000,

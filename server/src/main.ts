@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CONNECT_PATH } from '@respark/protocol';
-import { type ApiListener, createApiListener } from './api/listener.ts';
+import { type ApiListener, createApiListener, type Pages } from './api/listener.ts';
 import { OPERATIONS } from './api/operations/index.ts';
+import { createManagementPages, createObservationPages, servePages } from './api/pages.ts';
 import { createPipeline } from './api/pipeline.ts';
-import { type ClientAddress, createClientAddress } from './client-address.ts';
+import { createClientAddress } from './client-address.ts';
 import { type Clock, systemClock, withTimeout } from './clock.ts';
 import { Closers } from './closers.ts';
 import { LocalCluster } from './cluster/local.ts';
@@ -12,6 +13,7 @@ import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { DEMO_GAME, DEMO_STAGE, ensureDemo } from './demo.ts';
 import { type Access, type AccessKeyPair, createAccess } from './domain/access.ts';
 import { createArns } from './domain/arn.ts';
+import { createAudit } from './domain/audit.ts';
 import { createDeletions } from './domain/deletions.ts';
 import { createGames } from './domain/games.ts';
 import { createMessages } from './domain/messages.ts';
@@ -26,10 +28,14 @@ import { type HttpServer, openHttpServer, type TlsFiles } from './http-server.ts
 import { verifyKeyring } from './keyring.ts';
 import { DEMO_FILE, ROOT_CREDENTIALS_FILE, RUNNING_FILE } from './local-files.ts';
 import type { Log } from './log.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
 import { type RandomBytes, systemRandom } from './random.ts';
 import { createStore } from './store/sql-store.ts';
 import { openSqlite } from './store/sqlite.ts';
+import { openSqliteAuditLog } from './store/sqlite-audit-log.ts';
 import type { Store } from './store/store.ts';
+
+const AUDIT_FILE = 'audit.sqlite';
 
 /** Everything a server is made of may be handed in by a test; by default it is this machine's. */
 interface World {
@@ -44,6 +50,8 @@ export interface RunningServer {
   readonly url: string;
   /** Where players on this machine connect. */
   readonly playerUrl: string;
+  /** Where metrics are; to this machine only, unless they have a listener of their own. */
+  readonly metricsUrl: string;
   readonly root: {
     readonly accessKeyId: string;
     /** Absent when the settings brought it. */
@@ -111,42 +119,31 @@ async function assemble(parts: Assembly & { hasDemo: boolean }): Promise<Running
   const { directory, store } = await openData({ settings, closers, isShared: false });
   const access = openAccess({ directory, store, settings, clock, random });
   const root = await ensureRoot(access, directory, settings);
-
-  const cluster = new LocalCluster({ clock, random });
-  closers.push('cluster', () => cluster.close());
-  const services = createServices({ ...parts, directory, store, cluster });
-  closers.push('deletions', () => services.deletions.close());
-
-  const limits = new Limits({ settings, clock });
-  const messages = createMessages({ players: services.players });
-  const gateway = new Gateway({ players: services.players, messages, cluster, limits, clock, random, log, settings });
-  const pipeline = createPipeline({
-    operations: OPERATIONS,
-    services,
-    findCredential: (id) => access.findCredential(id),
-    arns: createArns(settings),
-    clock,
-    random,
-    log,
-    settings,
+  const { services, cluster, gateway, limits, api, upgrade, observe } = createNode({
+    ...parts,
+    directory,
+    store,
+    access,
   });
-  const clientAddress = createClientAddress(settings);
-  const api = createApiListener({ pipeline, clientAddress, settings, clock, random, log });
   // Players that an unfinished deletion left behind are closed by it; there can be none before we listen.
   await services.deletions.resume();
 
-  const { management, playerServer } = await listen({ settings, log, closers, api, gateway, limits, clientAddress });
+  const { management, playerServer } = await listen({ settings, log, closers, api, upgrade });
+  // Before the listeners, whose close waits for upgraded sockets too.
+  closers.push('players', () => gateway.drain(0));
   const url = `${management.isTls ? 'https' : 'http'}://${management.authority}`;
   const playerUrl = `${playerServer.isTls ? 'wss' : 'ws'}://${playerServer.authority}${CONNECT_PATH}`;
+  const metricsUrl = (await listenForMetrics({ settings, log, closers, observe })) ?? `${url}/metrics`;
   const demo = hasDemo ? await ensureDemo(services) : undefined;
   if (demo !== undefined) directory.writeSecretFile(DEMO_FILE, JSON.stringify(demo));
   directory.writeSecretFile(RUNNING_FILE, JSON.stringify({ url, playerUrl }));
   closers.push(RUNNING_FILE, () => directory.removeFile(RUNNING_FILE));
-  log.info({ url, playerUrl, node: cluster.node }, 'server started');
+  log.info({ url, playerUrl, metricsUrl, node: cluster.node }, 'server started');
 
   return {
     url,
     playerUrl,
+    metricsUrl,
     root,
     ...(demo === undefined
       ? {}
@@ -162,6 +159,54 @@ async function assemble(parts: Assembly & { hasDemo: boolean }): Promise<Running
     },
     close: () => closers.close({ clock, log }),
   };
+}
+
+/** Everything between the data and the listeners. */
+function createNode(parts: Assembly & { directory: DataDirectory; store: Store; access: Access }) {
+  const { settings, log, clock, random, closers, directory, store, access } = parts;
+  const cluster = new LocalCluster({ clock, random });
+  closers.push('cluster', () => cluster.close());
+  const limits = new Limits({ settings, clock });
+  const metrics = createMetrics({ counts: () => ({ ...gateway.counts, ...limits.counts, directory: cluster.size }) });
+  closers.push('metrics', () => metrics.close());
+  const auditLog = openSqliteAuditLog({ file: directory.file(AUDIT_FILE) });
+  closers.push('audit log', () => auditLog.close());
+  const audit = createAudit({ auditLog, clock, log, metrics, settings });
+  closers.push('audit', () => audit.close());
+  const services = createServices({ ...parts, cluster, metrics });
+  closers.push('deletions', () => services.deletions.close());
+
+  const messages = createMessages({ players: services.players });
+  const { players } = services;
+  const gateway = new Gateway({ players, messages, cluster, limits, clock, random, log, metrics, settings });
+  const pipeline = createPipeline({
+    operations: OPERATIONS,
+    services,
+    findCredential: (id) => access.findCredential(id),
+    arns: createArns(settings),
+    audit,
+    metrics,
+    clock,
+    random,
+    log,
+    settings,
+  });
+  const observe = createObservationPages({
+    metrics,
+    async notReadyCauses() {
+      const isStoreThere = await store.meta.get('').then(
+        () => true,
+        () => false,
+      );
+      const causes = { draining: gateway.isDraining, store: !isStoreThere, 'audit log': !audit.isHealthy };
+      return Object.entries(causes).flatMap(([cause, holds]) => (holds ? [cause] : []));
+    },
+  });
+  const pages = createManagementPages({ observe, hasOwnListener: settings.metricsPort !== undefined });
+  const clientAddress = createClientAddress(settings);
+  const api = createApiListener({ pipeline, pages, clientAddress, settings, clock, random, log });
+  const upgrade = createUpgradeHandler({ gateway, limits, clientAddress, metrics, settings });
+  return { services, cluster, gateway, limits, api, upgrade, observe };
 }
 
 async function openData({
@@ -230,7 +275,8 @@ function createServices({
   log,
   clock,
   random,
-}: Assembly & { directory: DataDirectory; store: Store; cluster: LocalCluster }) {
+  metrics,
+}: Assembly & { directory: DataDirectory; store: Store; cluster: LocalCluster; metrics: Metrics }) {
   const { keyring } = directory;
   const deletions = createDeletions({ store, cluster, clock, log, settings });
   const paginate = createPaginate({ sealer: keyring });
@@ -243,7 +289,7 @@ function createServices({
     deletions,
     games: createGames({ store, deletions, paginate, clock, random, settings }),
     stages: createStages({ store, deletions, paginate, clock, random, settings }),
-    players: createPlayers({ store, cluster, tokens, clock, random, log, settings }),
+    players: createPlayers({ store, cluster, tokens, clock, random, log, metrics, settings }),
   };
 }
 
@@ -253,20 +299,15 @@ async function listen({
   log,
   closers,
   api,
-  gateway,
-  limits,
-  clientAddress,
+  upgrade,
 }: {
   settings: Settings;
   log: Log;
   closers: Closers;
   api: ApiListener;
-  gateway: Gateway;
-  limits: Limits;
-  clientAddress: ClientAddress;
+  upgrade: ReturnType<typeof createUpgradeHandler>;
 }): Promise<{ management: HttpServer; playerServer: HttpServer }> {
   const { host, port, playerPort, tlsCertFile, tlsKeyFile, playerTlsCertFile, playerTlsKeyFile } = settings;
-  const upgrade = createUpgradeHandler({ gateway, limits, clientAddress, settings });
   const tls = tlsFiles(tlsCertFile, tlsKeyFile);
   const isSplit = playerPort !== undefined;
   const management = await openHttpServer({
@@ -281,11 +322,7 @@ async function listen({
     },
   });
   closers.push('management listener', () => management.close());
-  if (!isSplit) {
-    // Before the listener, whose close waits for upgraded sockets too.
-    closers.push('players', () => gateway.drain(0));
-    return { management, playerServer: management };
-  }
+  if (!isSplit) return { management, playerServer: management };
   const playerServer = await openHttpServer({
     host: settings.playerHost === '' ? host : settings.playerHost,
     port: playerPort,
@@ -295,8 +332,33 @@ async function listen({
     attach: (server) => void server.on('upgrade', upgrade).on('request', answerOutsider),
   });
   closers.push('player listener', () => playerServer.close());
-  closers.push('players', () => gateway.drain(0));
   return { management, playerServer };
+}
+
+/** The listener for metrics alone, if the settings ask for one; its URL. */
+async function listenForMetrics({
+  settings,
+  log,
+  closers,
+  observe,
+}: {
+  settings: Settings;
+  log: Log;
+  closers: Closers;
+  observe: Pages;
+}): Promise<string | undefined> {
+  const { host, metricsHost, metricsPort } = settings;
+  if (metricsPort === undefined) return undefined;
+  const server = await openHttpServer({
+    host: metricsHost === '' ? host : metricsHost,
+    port: metricsPort,
+    tls: undefined,
+    log,
+    settingNames: { host: 'RESPARK_METRICS_HOST', port: 'RESPARK_METRICS_PORT' },
+    attach: (http) => void http.on('request', servePages(observe, log)),
+  });
+  closers.push('metrics listener', () => server.close());
+  return `http://${server.authority}/metrics`;
 }
 
 function tlsFiles(certFile: string | undefined, keyFile: string | undefined): TlsFiles | undefined {

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Arns } from '../domain/arn.ts';
 import type { Policy } from '../domain/policy.ts';
 import { ServiceError } from '../errors.ts';
+import type { Metrics } from '../metrics.ts';
 import { createTokenBuckets } from '../token-bucket.ts';
 import { parseAuthorization } from './authorization.ts';
 import type { Principal } from './operation.ts';
@@ -45,6 +46,7 @@ export interface AuthenticationParts {
   readonly findCredential: (accessKeyId: string) => Promise<Credential | undefined>;
   readonly arns: Arns;
   readonly clock: Clock;
+  readonly metrics: Pick<Metrics, 'authFailed'>;
   readonly settings: AuthenticationSettings;
 }
 
@@ -61,7 +63,13 @@ export type Authenticate = (
  * before anything, the Authorization header, its date and its key before the body is read. An address pays for failures
  * only. Throws a Refusal, or a `throttled` ServiceError.
  */
-export function createAuthenticate({ findCredential, arns, clock, settings }: AuthenticationParts): Authenticate {
+export function createAuthenticate({
+  findCredential,
+  arns,
+  clock,
+  metrics,
+  settings,
+}: AuthenticationParts): Authenticate {
   const signingKeys = createSigningKeyCache({ maxEntries: MAX_SIGNING_KEYS });
   const failures = createTokenBuckets({
     ratePerSecond: settings.authFailuresPerMinutePerAddress / 60,
@@ -74,11 +82,13 @@ export function createAuthenticate({ findCredential, arns, clock, settings }: Au
     const address = addressGroup(request.remoteAddress);
     const refuse = ({ name, message }: SignatureRefusal): never => {
       failures.take(address);
+      metrics.authFailed(name);
       throw new Refusal(name, message);
     };
 
     const waitMs = failures.peek(address);
     if (waitMs > 0) {
+      metrics.authFailed('TooManyFailures');
       throw new ServiceError('throttled', `Too many failed authentications from ${address}: check the access key`, {
         retryAfterMs: waitMs,
       });

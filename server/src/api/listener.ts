@@ -8,7 +8,6 @@ import type { Pipeline } from './pipeline.ts';
 import type { ApiReply } from './reply.ts';
 import { isWaitingToSend, readBody } from './request-body.ts';
 import { collectHeaders } from './sigv4.ts';
-import { WELCOME_REPLY } from './welcome-page.ts';
 
 export interface ListenerSettings {
   readonly headersTimeoutMs: number;
@@ -18,6 +17,9 @@ export interface ListenerSettings {
 
 /** How long what a client still sends is read and thrown away, so that it gets to read why nobody wanted it. */
 const LINGER_MS = 1_000;
+
+/** The reply to a GET of this path, or undefined when it is no page. */
+export type Pages = (request: Pick<ApiRequest, 'rawPath' | 'remoteAddress'>) => Promise<ApiReply | undefined>;
 
 export interface ApiListener {
   /** Serves the requests of `server`, upgrades excepted, and sets its time limits. May be called for several servers. */
@@ -29,6 +31,7 @@ export interface ApiListener {
 
 export function createApiListener({
   pipeline,
+  pages,
   clientAddress,
   settings,
   clock,
@@ -36,6 +39,8 @@ export function createApiListener({
   log,
 }: {
   pipeline: Pipeline;
+  /** What is answered to anyone, unsigned. */
+  pages: Pages;
   clientAddress: ClientAddress;
   settings: ListenerSettings;
   clock: Clock;
@@ -63,14 +68,13 @@ export function createApiListener({
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const apiRequest = toApiRequest(request, response);
-    const isPage = apiRequest.rawPath === '/' && (request.method === 'GET' || request.method === 'HEAD');
-    const reply = isPage ? welcome() : await pipeline(apiRequest);
+    const page = isRead(request) ? await pages(apiRequest) : undefined;
+    const reply = page === undefined ? await pipeline(apiRequest) : withRequestId(page);
     await send(reply, request, response);
   }
 
-  function welcome(): ApiReply {
-    const requestId = uuidV7(random, clock.now());
-    return { ...WELCOME_REPLY, headers: { ...WELCOME_REPLY.headers, 'x-amzn-requestid': requestId } };
+  function withRequestId(reply: ApiReply): ApiReply {
+    return { ...reply, headers: { ...reply.headers, 'x-amzn-requestid': uuidV7(random, clock.now()) } };
   }
 
   /** Resolves when the reply has been handed over, or its client is gone. */
@@ -128,6 +132,10 @@ export function createApiListener({
       return inFlight;
     },
   };
+}
+
+function isRead({ method }: IncomingMessage): boolean {
+  return method === 'GET' || method === 'HEAD';
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

@@ -1,5 +1,7 @@
 import type { Arns } from '../domain/arn.ts';
+import type { AuditOutcome } from '../domain/audit.ts';
 import type { Games } from '../domain/games.ts';
+import type { Players } from '../domain/players.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Stages } from '../domain/stages.ts';
 import type { ErrorCode } from '../errors.ts';
@@ -13,24 +15,11 @@ export interface Principal {
   readonly policies: readonly Policy[];
 }
 
-export interface PlayerName {
-  readonly gameName: string;
-  readonly stageName: string;
-  readonly playerId: string;
-}
-
-export interface Players {
-  connections(player: PlayerName): Promise<readonly { readonly connectionId: string; readonly createdAt: number }[]>;
-  disconnect(
-    call: PlayerName & { readonly requestId: string },
-  ): Promise<{ readonly successes: readonly string[]; readonly failures: readonly string[] }>;
-}
-
 /** What handlers may call. */
 export interface Services {
   readonly games: Games;
   readonly stages: Stages;
-  readonly players: Players;
+  readonly players: Pick<Players, 'connections' | 'disconnect'>;
 }
 
 export type Tags = Readonly<Record<string, string>>;
@@ -70,6 +59,10 @@ export interface OperationRow<Input, Output> {
   requestTags?(input: Input): Tags | undefined;
   /** Tags of the resource, if it exists; asked for only when a policy of the caller depends on them. */
   resourceTags?(input: Input, services: Services): Promise<Tags | undefined>;
+  /** What the audit log says that a change was about, where it is not the last of `resource`. */
+  auditResource?(input: Input, arns: Arns): string;
+  /** The connection ids of the output, for the audit log. */
+  auditOutput?(output: Output): Pick<AuditOutcome, 'successes' | 'failures'>;
   handler(call: Call<Input>): Promise<Output>;
 }
 

@@ -1,11 +1,21 @@
+import type { Audit, Recorded } from '../domain/audit.ts';
 import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import { type ApiRequest, type AuthenticationParts, createAuthenticate } from './authenticate.ts';
 import { createAuthorize } from './authorize.ts';
 import { readInput } from './input.ts';
 import type { Call, Operation, Services } from './operation.ts';
-import { type ApiReply, failureReply, internalErrorReply, Refusal, refusalReply, successReply } from './reply.ts';
+import {
+  type ApiReply,
+  failureReply,
+  internalErrorReply,
+  Refusal,
+  refusalReply,
+  successReply,
+  WIRE_ERRORS,
+} from './reply.ts';
 import { createRouter } from './router.ts';
 import { serialize } from './shape.ts';
 import { createThrottle, type ThrottleSettings } from './throttle.ts';
@@ -14,6 +24,8 @@ import { printable } from './validation.ts';
 export interface PipelineParts extends AuthenticationParts {
   readonly operations: readonly Operation[];
   readonly services: Services;
+  readonly audit: Pick<Audit, 'record'>;
+  readonly metrics: Pick<Metrics, 'called' | 'throttled' | 'authFailed'>;
   readonly log: Log;
   readonly random: RandomBytes;
   readonly settings: AuthenticationParts['settings'] & ThrottleSettings & { readonly maxBodyBytes: number };
@@ -24,7 +36,7 @@ export type Pipeline = (request: ApiRequest) => Promise<ApiReply>;
 
 /** THE LIFE OF A REQUEST. Each step may be its last; a request with two faults is answered for the first. */
 export function createPipeline(parts: PipelineParts): Pipeline {
-  const { operations, services, arns, clock, log, random, settings } = parts;
+  const { operations, services, arns, audit, clock, log, metrics, random, settings } = parts;
   const match = createRouter(operations);
   const authenticate = createAuthenticate(parts);
   const throttle = createThrottle(parts);
@@ -43,7 +55,10 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
     // Throttle: 429 with the time to wait.
     const waitMs = throttle(principal.accessKeyId, operation.throttleClass);
-    if (waitMs > 0) throw rateExceeded(operation, waitMs);
+    if (waitMs > 0) {
+      metrics.throttled(operation.throttleClass);
+      throw rateExceeded(operation, waitMs);
+    }
 
     // Validate: 400 that names every fault, or 400 for a body that is no JSON object.
     const input = readInput(operation.input, { labels, rawQuery: request.rawQuery, body });
@@ -51,18 +66,45 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     // Authorize: 403 that names the action and the resource.
     await authorize({ request, operation, principal, input });
 
+    // Record: 500, and nothing is done, when a change cannot be put on record first.
+    const record = isChange(operation)
+      ? await recordIntent(operation, { request, principal, input, requestId })
+      : undefined;
+
     // Handle: one of the errors that the operation models.
-    const output = await handle(operation, { input, services, principal, arns, requestId });
+    const output = await handle(operation, { input, services, principal, arns, requestId }, record);
 
     // Reply: 200.
     return successReply(requestId, serialize(operation.output, output));
+  }
+
+  function recordIntent(
+    operation: Operation,
+    {
+      request,
+      principal,
+      input,
+      requestId,
+    }: Pick<Call<Input>, 'principal' | 'input' | 'requestId'> & { request: ApiRequest },
+  ): Promise<Recorded> {
+    const { PlayerId: playerId } = input;
+    return audit.record({
+      requestId,
+      accessKeyId: principal.accessKeyId,
+      sourceAddress: request.remoteAddress,
+      operation: operation.name,
+      resource: operation.auditResource?.(input, arns) ?? operation.resource(input, arns).at(-1) ?? '',
+      playerId: typeof playerId === 'string' ? playerId : undefined,
+    });
   }
 
   return async function pipeline(request) {
     const startedAt = clock.monotonic();
     const trace: Trace = { requestId: uuidV7(random, clock.now()) };
     const reply = await answer(request, trace).catch((error: unknown) => explain(error, trace, log));
-    log.debug({ ...trace, status: reply.status, elapsedMs: clock.monotonic() - startedAt }, 'request answered');
+    const durationMs = clock.monotonic() - startedAt;
+    metrics.called({ operation: trace.operation, status: reply.status, durationMs });
+    log.debug({ ...trace, status: reply.status, durationMs }, 'request answered');
     return reply;
   };
 }
@@ -73,6 +115,8 @@ interface Trace {
   operation?: string;
   accessKeyId?: string;
 }
+
+type Input = Readonly<Record<string, unknown>>;
 
 type Matched = ReturnType<ReturnType<typeof createRouter<Operation>>>;
 
@@ -96,14 +140,28 @@ function rateExceeded({ throttleClass }: Operation, retryAfterMs: number): Servi
   return new ServiceError('throttled', message, { retryAfterMs });
 }
 
-/** An error outside the model would reach typed clients as an unknown one, so it is a bug and answered as such. */
-async function handle(operation: Operation, call: Call<Readonly<Record<string, unknown>>>): Promise<unknown> {
+function isChange(operation: Operation): boolean {
+  return operation.throttleClass !== 'read';
+}
+
+/** Whatever comes of the call is on record before its caller hears it. */
+async function handle(operation: Operation, call: Call<Input>, record: Recorded | undefined): Promise<unknown> {
   try {
-    return await operation.handler(call);
+    const output = await operation.handler(call);
+    await record?.finish({ status: 200, error: undefined, ...operation.auditOutput?.(output) });
+    return output;
   } catch (error) {
-    if (!(error instanceof ServiceError) || operation.errors.includes(error.code)) throw error;
-    throw new Error(`${operation.name} failed with ${error.code}, which it does not model`, { cause: error });
+    const failure = modelled(operation, error);
+    const { status, name } = WIRE_ERRORS[failure instanceof ServiceError ? failure.code : 'internal'];
+    await record?.finish({ status, error: name });
+    throw failure;
   }
+}
+
+/** An error outside the model would reach typed clients as an unknown one, so it is a bug and answered as such. */
+function modelled(operation: Operation, error: unknown): unknown {
+  if (!(error instanceof ServiceError) || operation.errors.includes(error.code)) return error;
+  return new Error(`${operation.name} failed with ${error.code}, which it does not model`, { cause: error });
 }
 
 function explain(error: unknown, trace: Trace, log: Log): ApiReply {

@@ -1,6 +1,7 @@
 import type { ErrorCode, ServiceError } from '../errors.ts';
 import type { Refusal as SignatureRefusal } from './sigv4.ts';
 
+/** What goes back over HTTP. */
 export interface ApiReply {
   readonly status: number;
   /** Lower-case names. */

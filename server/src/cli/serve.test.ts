@@ -12,6 +12,7 @@ function createFakeServer(parts: Partial<RunningServer> = {}) {
   });
   const server: RunningServer = {
     url: 'http://127.0.0.1:8080',
+    metricsUrl: 'http://127.0.0.1:8080/metrics',
     playerUrl: 'ws://127.0.0.1:8080/connect',
     root: { accessKeyId: ROOT.accessKeyId, credentialsFile: '/data/root-key', isNew: false },
     demo: { gameName: 'Demo', stageName: 'Dev', gameKey: 'k3y', playerId: 'demo-player' },

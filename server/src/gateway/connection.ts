@@ -9,6 +9,7 @@ import {
 import type { Clock } from '../clock.ts';
 import type { PlayerKey } from '../cluster/cluster.ts';
 import type { Outcome } from '../domain/messages.ts';
+import type { StageMetrics } from '../metrics.ts';
 import type { PlayerSocket } from './player-socket.ts';
 
 /**
@@ -35,6 +36,8 @@ export interface ConnectionHost {
   };
   admit(connection: Connection, hello: HelloFrame): void;
   close(connection: Connection, name: CloseName, text?: string): void;
+  /** Bytes that would wait for a player to read. */
+  outbox(bytes: number): void;
   dispatch(connection: Connection, frame: Extract<ClientFrame, { kind: 'request' | 'event' }>): Promise<Outcome>;
 }
 
@@ -51,6 +54,8 @@ export class Connection {
   player: PlayerKey | undefined;
   /** The directory's answer, from `registering` on. */
   registration: Promise<unknown> | undefined;
+  /** Counts this connection with the others of its stage; from `open` on. */
+  stageMetrics: StageMetrics | undefined;
   /** Monotonic time of the last frame. */
   lastFrameAt: number;
   /** Resolves when the end is proven; present from `stopped` on. */
@@ -100,7 +105,9 @@ export class Connection {
   send(frame: ServerFrame): void {
     if (this.isStopped) return;
     const text = encode(frame);
-    if (this.#socket.bufferedBytes + Buffer.byteLength(text) > this.#host.settings.maxOutboxBytes) {
+    const bytes = this.#socket.bufferedBytes + Buffer.byteLength(text);
+    this.#host.outbox(bytes);
+    if (bytes > this.#host.settings.maxOutboxBytes) {
       this.#host.close(this, 'slow_consumer');
       return;
     }

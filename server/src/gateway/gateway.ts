@@ -7,11 +7,12 @@ import {
   type HelloFrame,
 } from '@respark/protocol';
 import { type Clock, withTimeout } from '../clock.ts';
-import type { Cluster, NodeReply, NodeRequest, PlayerKey, RegistrationFault } from '../cluster/cluster.ts';
+import type { Cluster, NodeReply, NodeRequest, RegistrationFault } from '../cluster/cluster.ts';
 import type { Messages, Outcome } from '../domain/messages.ts';
 import type { Admission, Players } from '../domain/players.ts';
 import { assertNever } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
@@ -42,6 +43,8 @@ const CLOSE_BY_FAULT = {
   player_full: 'player_full',
 } as const satisfies Record<RegistrationFault, CloseName>;
 
+type GatewayMetrics = Pick<Metrics, 'ofStage' | 'forgetStage' | 'closed' | 'slowClose' | 'outbox'>;
+
 /** This node's connections: who may connect, what they send, and how they end. It knows sockets only by their contract. */
 export class Gateway implements ConnectionHost {
   readonly clock: Clock;
@@ -52,6 +55,7 @@ export class Gateway implements ConnectionHost {
   readonly #limits: Limits;
   readonly #random: RandomBytes;
   readonly #log: Log;
+  readonly #metrics: GatewayMetrics;
   /** Every connection whose socket is still there. */
   readonly #sockets = new Set<Connection>();
   /** From before the directory may list a connection until after it no longer does. */
@@ -73,6 +77,7 @@ export class Gateway implements ConnectionHost {
     clock,
     random,
     log,
+    metrics,
     settings,
   }: {
     players: Players;
@@ -82,6 +87,7 @@ export class Gateway implements ConnectionHost {
     clock: Clock;
     random: RandomBytes;
     log: Log;
+    metrics: GatewayMetrics;
     settings: GatewaySettings;
   }) {
     this.clock = clock;
@@ -92,6 +98,7 @@ export class Gateway implements ConnectionHost {
     this.#limits = limits;
     this.#random = random;
     this.#log = log;
+    this.#metrics = metrics;
     const deadlines = (delayMs: number, expire: (connection: Connection) => void) =>
       new Deadlines<Connection>({ clock, delayMs, expire });
     this.#unwelcomed = deadlines(settings.authTimeoutMs, (connection) => {
@@ -99,7 +106,10 @@ export class Gateway implements ConnectionHost {
       else this.close(connection, 'try_again_later', 'the server could not welcome you in time');
     });
     this.#heartbeats = deadlines(settings.heartbeatMs, (connection) => this.#checkHeartbeat(connection));
-    this.#flushes = deadlines(settings.closeFlushMs, (connection) => connection.destroy());
+    this.#flushes = deadlines(settings.closeFlushMs, (connection) => {
+      metrics.slowClose();
+      connection.destroy();
+    });
     this.#graces = deadlines(settings.closeGraceMs, (connection) => connection.destroy());
     cluster.onRequest((request) => this.#answer(request));
   }
@@ -129,10 +139,11 @@ export class Gateway implements ConnectionHost {
     return connection;
   }
 
-  /** The socket is gone, for whatever reason. */
-  socketClosed(connection: Connection): void {
+  /** The socket is gone, with the code of the close frame that came first, or 1006 when none did. */
+  socketClosed(connection: Connection, code: number): void {
     this.#sockets.delete(connection);
     this.#graces.delete(connection);
+    this.#metrics.closed(code);
     this.#limits.left(connection.addressGroup, { wasWelcomed: connection.isWelcomed });
     this.close(connection, 'normal');
     if (this.#sockets.size === 0) this.#whenEmpty?.();
@@ -148,6 +159,10 @@ export class Gateway implements ConnectionHost {
       this.#log.error({ err: error, connectionId: connection.id }, 'a player could not be admitted');
       this.close(connection, 'server_error');
     });
+  }
+
+  outbox(bytes: number): void {
+    this.#metrics.outbox(bytes);
   }
 
   async dispatch(
@@ -196,7 +211,7 @@ export class Gateway implements ConnectionHost {
       this.close(connection, CLOSE_BY_FAULT[fault]);
       return;
     }
-    this.#welcome(connection, admission.player);
+    this.#welcome(connection, admission);
   }
 
   async #register(connection: Connection, { player, runtimeId }: Admission): Promise<RegistrationFault | undefined> {
@@ -214,7 +229,7 @@ export class Gateway implements ConnectionHost {
     return await registration;
   }
 
-  #welcome(connection: Connection, player: PlayerKey): void {
+  #welcome(connection: Connection, { player, stage }: Admission): void {
     const { heartbeatMs, maxFrameBytes, messagesPerSecond, playerTokenLifetimeMs } = this.settings;
     connection.state = 'open';
     connection.isWelcomed = true;
@@ -222,6 +237,8 @@ export class Gateway implements ConnectionHost {
     connection.registration = undefined;
     this.#unwelcomed.delete(connection);
     this.#heartbeats.add(connection);
+    connection.stageMetrics = this.#metrics.ofStage(stage);
+    connection.stageMetrics.opened();
     connection.send({
       kind: 'welcome',
       playerId: player.playerId,
@@ -243,6 +260,7 @@ export class Gateway implements ConnectionHost {
           .filter((connection) => connection.player?.stageId === request.stageId)
           .map((connection) => this.#end(connection, 'stage_deleted'));
         await Promise.all(ends);
+        this.#metrics.forgetStage(request.stageId);
         return { closedIds: [] };
       }
       default:
@@ -281,6 +299,7 @@ export class Gateway implements ConnectionHost {
   #stop(connection: Connection, name: CloseName, text?: string, facts?: CloseFacts): Promise<void> {
     const { code, meaning } = CLOSE_CODES[name];
     const ended = connection.stop(code, formatCloseReason(text ?? meaning, facts));
+    connection.stageMetrics?.stopped();
     this.#unwelcomed.delete(connection);
     this.#heartbeats.delete(connection);
     if (this.#sockets.has(connection)) {

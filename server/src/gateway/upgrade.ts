@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { CONNECT_PATH, SUBPROTOCOL } from '@respark/protocol';
 import { type RawData, type ServerOptions, WebSocket, WebSocketServer } from 'ws';
 import { addressGroup, type ClientAddress } from '../client-address.ts';
+import type { Metrics } from '../metrics.ts';
 import type { Connection } from './connection.ts';
 import type { Gateway } from './gateway.ts';
 import type { LimitRefusal, Limits } from './limits.ts';
@@ -42,11 +43,13 @@ export function createUpgradeHandler({
   gateway,
   limits,
   clientAddress,
+  metrics,
   settings,
 }: {
   gateway: Gateway;
   limits: Limits;
   clientAddress: ClientAddress;
+  metrics: Pick<Metrics, 'refused'>;
   settings: UpgradeSettings;
 }): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
   // `ws` knows `closeTimeout`; its type declarations do not yet.
@@ -73,11 +76,18 @@ export function createUpgradeHandler({
   return (request, duplex, head) => {
     const socket = duplex as Socket;
     const fault = upgradeFault(request);
-    if (fault !== undefined) return refuse(socket, fault.status, fault.message);
-    if (gateway.isDraining) return refuse(socket, 503, 'this node is shutting down', RETRY_WHEN_DRAINING_MS);
+    if (fault !== undefined) {
+      metrics.refused(fault.cause);
+      return refuse(socket, fault.status, fault.message);
+    }
+    if (gateway.isDraining) {
+      metrics.refused('draining');
+      return refuse(socket, 503, 'this node is shutting down', RETRY_WHEN_DRAINING_MS);
+    }
     const { address } = clientAddress(socket.remoteAddress, request.headers, 'encrypted' in socket);
     const group = addressGroup(address);
     const refusal = limits.refusal(group);
+    if (refusal !== undefined) metrics.refused(refusal.limit);
     if (refusal !== undefined && refusal.limit !== 'full') {
       return refuse(socket, refusal.isOfAddress ? 429 : 503, describe(refusal), refusal.retryAfterMs);
     }
@@ -90,7 +100,10 @@ export function createUpgradeHandler({
       ws.on('message', onMessage).on('ping', onPing).on('close', onClose).on('error', onError);
       if (refusal !== undefined) {
         gateway.close(connection, 'node_full', describe(refusal), { retryAfterMs: refusal.retryAfterMs });
-      } else if (!isOriginAllowed(origin)) gateway.close(connection, 'origin_refused', 'this origin is not allowed');
+      } else if (!isOriginAllowed(origin)) {
+        metrics.refused('origin');
+        gateway.close(connection, 'origin_refused', 'this origin is not allowed');
+      }
     });
   };
 }
@@ -107,10 +120,10 @@ function onPing(this: WebSocket): void {
   playerOf(this).connection.receivePing();
 }
 
-function onClose(this: WebSocket): void {
+function onClose(this: WebSocket, code: number): void {
   const { connection, gateway, socket } = playerOf(this);
   socket.closed();
-  gateway.socketClosed(connection);
+  gateway.socketClosed(connection, code);
 }
 
 /** `ws` has answered the fault with its own close code by now; the connection only has to end. */
@@ -124,11 +137,12 @@ function playerOf(ws: WebSocket): PlayerOfSocket {
   return ws.player;
 }
 
-function upgradeFault(request: IncomingMessage): { status: number; message: string } | undefined {
+function upgradeFault(request: IncomingMessage): { cause: string; status: number; message: string } | undefined {
   const path = request.url?.split('?', 1)[0];
-  if (path !== CONNECT_PATH) return { status: 404, message: `players connect at ${CONNECT_PATH}` };
+  if (path !== CONNECT_PATH) return { cause: 'path', status: 404, message: `players connect at ${CONNECT_PATH}` };
   const offered = request.headers['sec-websocket-protocol']?.split(',').map((name) => name.trim());
-  if (!offered?.includes(SUBPROTOCOL)) return { status: 400, message: `the subprotocol ${SUBPROTOCOL} is missing` };
+  if (!offered?.includes(SUBPROTOCOL))
+    return { cause: 'subprotocol', status: 400, message: `the subprotocol ${SUBPROTOCOL} is missing` };
   return undefined;
 }
 

@@ -77,13 +77,13 @@ const BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'failures are lost',
-    file: 'domain/players.js',
+    file: 'domain/disconnect.js',
     changes: [['failures: [...unproven]', 'failures: []']],
     caughtAs: /I3|I4/,
   },
   {
     name: 'what nobody proved is called a success',
-    file: 'domain/players.js',
+    file: 'domain/disconnect.js',
     changes: [['if (!listed.has(id))', '']],
     caughtAs: /I1|I2|I3/,
   },
@@ -96,7 +96,7 @@ for (const bug of BUGS) {
     // Inside dist, so that the copy finds the same node_modules.
     const copy = await mkdtemp(join(DIST, 'planted-'));
     try {
-      for (const part of ['src', 'test/simulation']) await cp(join(DIST, part), join(copy, part), { recursive: true });
+      for (const part of ['src', 'test/simulation', 'test/support']) await cp(join(DIST, part), join(copy, part), { recursive: true });
       const file = join(copy, 'src', bug.file);
       let text = await readFile(file, 'utf8');
       for (const [right, wrong] of bug.changes) {

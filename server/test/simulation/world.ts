@@ -12,6 +12,7 @@ import type { PlayerSocket } from '../../src/gateway/player-socket.ts';
 import type { Log } from '../../src/log.ts';
 import type { RandomBytes } from '../../src/random.ts';
 import type { StageRecord } from '../../src/store/store.ts';
+import { NO_METRICS } from '../support/metrics.ts';
 import type { History } from './history.ts';
 
 /** The scheduler decides in which order everything that waits goes on; fast-check replays and shrinks its choices. */
@@ -147,7 +148,7 @@ export class SimulatedSocket implements PlayerSocket {
 
   #closed(): void {
     this.#settled();
-    if (this.connection !== undefined) this.#world.gateway.socketClosed(this.connection);
+    if (this.connection !== undefined) this.#world.gateway.socketClosed(this.connection, 1006);
   }
 
   #write(text: string): void {
@@ -281,6 +282,7 @@ export class World {
       clock: this.clock,
       random: this.#random,
       log: SILENT,
+      metrics: NO_METRICS,
       settings: SETTINGS,
     });
   }
@@ -305,6 +307,7 @@ export class World {
       clock: this.clock,
       random: this.#random,
       log: SILENT,
+      metrics: NO_METRICS,
       settings: { disconnectDeadlineMs: DEADLINE_MS },
     });
   }

@@ -1,13 +1,19 @@
+import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Credential } from '../../src/api/authenticate.ts';
-import type { Operation, Players, Services } from '../../src/api/operation.ts';
+import type { Operation, Services } from '../../src/api/operation.ts';
 import { OPERATIONS } from '../../src/api/operations/index.ts';
 import { createPipeline } from '../../src/api/pipeline.ts';
 import { Refusal } from '../../src/api/reply.ts';
 import { collectHeaders, signRequest } from '../../src/api/sigv4.ts';
+import type { DirectoryEntry } from '../../src/cluster/cluster.ts';
 import { createArns } from '../../src/domain/arn.ts';
+import { createAudit } from '../../src/domain/audit.ts';
 import { ALLOW_ALL, parsePolicy } from '../../src/domain/policy.ts';
+import { openSqliteAuditLog } from '../../src/store/sqlite-audit-log.ts';
+import { temporaryDirectory } from '../../src/store/test-store.ts';
 import { openDomain } from './domain.ts';
+import { NO_METRICS } from './metrics.ts';
 
 export const ADDRESS = '192.0.2.7';
 const HOST = 'localhost:8080';
@@ -65,8 +71,8 @@ export async function openApi(
     });
   addKey('root');
 
-  const connected: { connectionId: string; createdAt: number }[] = [];
-  const players: Players = {
+  const connected: DirectoryEntry[] = [];
+  const players: Services['players'] = {
     async connections({ gameName, stageName }) {
       await domain.stages.get(gameName, stageName);
       return connected;
@@ -77,11 +83,18 @@ export async function openApi(
     },
   };
 
+  const auditLog = openSqliteAuditLog({ file: join(temporaryDirectory(t), 'audit.sqlite') });
+  t.after(() => auditLog.close());
+  const { clock, log } = domain;
+  const audit = createAudit({ auditLog, clock, log, metrics: NO_METRICS, settings: { auditRetentionDays: 90 } });
+
   const pipeline = createPipeline({
     operations,
     services: { games: domain.games, stages: domain.stages, players, ...services },
     findCredential: async (accessKeyId) => credentials.get(accessKeyId),
     arns: createArns({ region: 'us-east-1', accountId: '123456789012' }),
+    audit,
+    metrics: NO_METRICS,
     clock: domain.clock,
     random: domain.random,
     log: domain.log,
@@ -117,7 +130,7 @@ export async function openApi(
     return { status: reply.status, headers: reply.headers, error, message: json.Message, json, isBodyRead };
   }
 
-  return { ...domain, pipeline, call, addKey, credentials, connected };
+  return { ...domain, pipeline, auditLog, audit, call, addKey, credentials, connected };
 }
 
 function bytesOf(body: unknown): Uint8Array {

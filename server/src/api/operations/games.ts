@@ -44,6 +44,7 @@ export const createGame = operation({
   output: structure({ Game: gameDetails }),
   errors: [...COMMON_ERRORS, 'conflict', 'quota_exceeded'],
   resource: () => [],
+  auditResource: ({ GameName }, arns) => arns.game(GameName),
   requestTags: ({ Tags }) => Tags,
   async handler({ input, services, principal, arns }) {
     const game = await services.games.create(

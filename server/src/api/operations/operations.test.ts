@@ -70,7 +70,7 @@ test('a stage goes through its life', async (t) => {
 test('a player is seen and disconnected', async (t) => {
   const { call, connected, clock } = await openWithStage(t);
   assert.deepEqual((await call('GET', `${PLAYER}/connection`)).json, { Connections: [] });
-  connected.push({ connectionId: 'c1', createdAt: clock.now() });
+  connected.push({ connectionId: 'c1', createdAt: clock.now(), node: 'n', runtimeId: 'r' });
   assert.deepEqual((await call('GET', `${PLAYER}/connection`)).json, { Connections: [{ Id: 'c1', Created: CREATED }] });
   const first = await call('POST', `${PLAYER}/disconnect`);
   assert.deepEqual(first.json, { DisconnectSuccesses: ['c1'], DisconnectFailures: [] });

@@ -52,6 +52,10 @@ export const disconnectPlayer = operation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource,
   resourceTags,
+  auditOutput: ({ DisconnectSuccesses: successes = [], DisconnectFailures: failures = [] }) => ({
+    successes,
+    failures,
+  }),
   async handler({ input, services, requestId }) {
     const { successes, failures } = await services.players.disconnect({ ...nameOf(input), requestId });
     return { DisconnectSuccesses: successes, DisconnectFailures: failures };

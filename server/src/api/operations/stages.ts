@@ -69,6 +69,7 @@ export const createStage = operation({
   errors: [...COMMON_ERRORS, 'conflict', 'not_found'],
   resource: gameResource,
   resourceTags: gameTags,
+  auditResource: ({ GameName, StageName }, arns) => arns.stage(GameName, StageName),
   requestTags: ({ Tags }) => Tags,
   async handler({ input, services, principal, arns }) {
     const stage = await services.stages.create(

@@ -1,0 +1,75 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Pages } from './listener.ts';
+import type { ApiReply } from './reply.ts';
+import { WELCOME_REPLY } from './welcome-page.ts';
+
+/** Why this node should get no traffic; empty when it should. */
+export type NotReadyCauses = () => Promise<readonly string[]>;
+
+/** `/healthz`: the process answers. `/readyz`: it should get traffic. `/metrics`: in Prometheus's text format. */
+export function createObservationPages({
+  metrics,
+  notReadyCauses,
+}: {
+  metrics: Pick<Metrics, 'render'>;
+  notReadyCauses: NotReadyCauses;
+}): Pages {
+  return async function observe({ rawPath }) {
+    switch (rawPath) {
+      case '/healthz':
+        return textReply(200, 'ok\n');
+      case '/readyz': {
+        const causes = await notReadyCauses();
+        return causes.length === 0 ? textReply(200, 'ready\n') : textReply(503, `not ready: ${causes.join(', ')}\n`);
+      }
+      case '/metrics': {
+        const { contentType, text } = await metrics.render();
+        return { status: 200, headers: { 'content-type': contentType, 'cache-control': 'no-store' }, body: text };
+      }
+      default:
+        return undefined;
+    }
+  };
+}
+
+/**
+ * The pages of the management listener. Metrics tell names of games and how busy they are: there they are for this
+ * machine only, and not at all when they have a listener of their own.
+ */
+export function createManagementPages({ observe, hasOwnListener }: { observe: Pages; hasOwnListener: boolean }): Pages {
+  return async function managementPages(request) {
+    if (request.rawPath === '/') return WELCOME_REPLY;
+    if (request.rawPath === '/metrics') {
+      if (hasOwnListener) return textReply(404, 'metrics have a listener of their own (RESPARK_METRICS_PORT)\n');
+      if (!isLoopback(request.remoteAddress)) {
+        return textReply(403, 'metrics are for this machine only: set RESPARK_METRICS_PORT to serve them to others\n');
+      }
+    }
+    return await observe(request);
+  };
+}
+
+/** A listener for pages alone; anything else is 404. */
+export function servePages(pages: Pages, log: Log): (request: IncomingMessage, response: ServerResponse) => void {
+  return (request, response) => {
+    const rawPath = request.url?.split('?', 1)[0] ?? '/';
+    pages({ rawPath, remoteAddress: request.socket.remoteAddress ?? '' })
+      .then((page = textReply(404, 'there are /metrics, /healthz and /readyz here\n')) => {
+        response.writeHead(page.status, page.headers).end(page.body);
+      })
+      .catch((error: unknown) => {
+        log.error({ err: error }, 'a page could not be served');
+        response.destroy();
+      });
+  };
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.');
+}
+
+function textReply(status: number, body: string): ApiReply {
+  return { status, headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }, body };
+}

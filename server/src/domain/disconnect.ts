@@ -1,0 +1,99 @@
+import { type Clock, withTimeout } from '../clock.ts';
+import type { Cluster, DirectoryEntry, Listing, PlayerKey } from '../cluster/cluster.ts';
+import { ServiceError } from '../errors.ts';
+import type { Log } from '../log.ts';
+
+/** The share of a disconnect's time kept back for the last look at the directory. */
+const LAST_LOOK_SHARE = 0.1;
+
+export interface DisconnectResult {
+  /** Their owner neither takes nor sends a message on them any more, and the directory no longer lists them. */
+  readonly successes: readonly string[];
+  /** Still listed, and nothing proves their end: ask again. */
+  readonly failures: readonly string[];
+}
+
+/**
+ * Closes every connection of the player and says of each whether its end is proven. Throws `internal` when the directory
+ * cannot say what there is to close: never an empty success. Answers within `timeoutMs` whatever the owners do.
+ */
+export type Disconnect = (call: {
+  readonly player: PlayerKey;
+  readonly requestId: string;
+  readonly timeoutMs: number;
+}) => Promise<DisconnectResult>;
+
+export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; clock: Clock; log: Log }): Disconnect {
+  /** The ids among `entries` that their owners proved closed. */
+  async function closeAtOwners(
+    player: PlayerKey,
+    entries: readonly DirectoryEntry[],
+    requestId: string,
+    timeoutMs: number,
+  ): Promise<Set<string>> {
+    const closed = new Set<string>();
+    const askOwner = async (node: string, connectionIds: readonly string[]) => {
+      try {
+        const request = { kind: 'disconnect', player, connectionIds, requestId } as const;
+        const reply = await cluster.request(node, request, timeoutMs);
+        for (const id of reply.closedIds) closed.add(id);
+      } catch (error) {
+        log.warn({ err: error, node, requestId }, 'a node did not prove that it closed its connections of a player');
+      }
+    };
+    await Promise.all([...idsByOwner(entries)].map(([node, ids]) => askOwner(node, ids)));
+    return closed;
+  }
+
+  return async function disconnect({ player, requestId, timeoutMs }) {
+    const deadline = clock.monotonic() + timeoutMs;
+    const leftMs = () => deadline - clock.monotonic();
+
+    const before = await listConnections({ cluster, clock, player, timeoutMs });
+    const closed = await closeAtOwners(player, before.entries, requestId, leftMs() - timeoutMs * LAST_LOOK_SHARE);
+    const ids = before.entries.map((entry) => entry.connectionId);
+    const unproven = new Set(ids.filter((id) => !closed.has(id)));
+    if (unproven.size > 0) {
+      // An owner unlists before it answers: what the same era no longer lists has ended, only its answer was lost.
+      const after = await listConnections({ cluster, clock, player, timeoutMs: leftMs() }).catch(() => undefined);
+      if (after?.era === before.era) {
+        const listed = new Set(after.entries.map((entry) => entry.connectionId));
+        for (const id of unproven) if (!listed.has(id)) unproven.delete(id);
+      }
+    }
+    return { successes: ids.filter((id) => !unproven.has(id)), failures: [...unproven] };
+  };
+}
+
+export function listConnections({
+  cluster,
+  clock,
+  player,
+  timeoutMs,
+}: {
+  cluster: Cluster;
+  clock: Clock;
+  player: PlayerKey;
+  timeoutMs: number;
+}): Promise<Listing> {
+  return answerInTime('directory of connections', cluster.list(player), timeoutMs, clock);
+}
+
+/** What the store or the directory answers in time; their silence and their faults are ours, and may pass. */
+export async function answerInTime<T>(source: string, answer: Promise<T>, timeoutMs: number, clock: Clock): Promise<T> {
+  try {
+    return await withTimeout(answer, timeoutMs, clock);
+  } catch (error) {
+    throw new ServiceError('internal', `The ${source} is not available. Try again.`, { cause: error });
+  }
+}
+
+function idsByOwner(entries: readonly DirectoryEntry[]): Map<string, string[]> {
+  const byOwner = new Map<string, string[]>();
+  for (const { node, connectionId } of entries) {
+    const ids = byOwner.get(node);
+    if (ids === undefined) byOwner.set(node, [connectionId]);
+    else ids.push(connectionId);
+  }
+  return byOwner;
+}

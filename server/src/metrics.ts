@@ -1,0 +1,259 @@
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { findCloseName } from '@respark/protocol';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Label values come from our own tables and the operator's games: never from players, so their number is bounded. */
+const DEFINITIONS = {
+  connections: {
+    type: Gauge,
+    name: 'respark_connections',
+    help: 'Players’ connections: welcomed and not stopped.',
+    labelNames: ['game', 'stage'],
+  },
+  opened: {
+    type: Counter,
+    name: 'respark_connections_opened_total',
+    help: 'Connections welcomed.',
+    labelNames: ['game', 'stage'],
+  },
+  closed: {
+    type: Counter,
+    name: 'respark_connections_closed_total',
+    help: 'Sockets that are gone, by the close code they ended with; `other` is a code that is not in the table.',
+    labelNames: ['code'],
+  },
+  refused: {
+    type: Counter,
+    name: 'respark_handshakes_refused_total',
+    help: 'Handshakes refused before they became connections, by cause.',
+    labelNames: ['cause'],
+  },
+  sockets: { type: Gauge, name: 'respark_sockets', help: 'Open WebSockets, in whatever state.', labelNames: [] },
+  unauthenticated: {
+    type: Gauge,
+    name: 'respark_sockets_unauthenticated',
+    help: 'Open WebSockets that were not welcomed yet.',
+    labelNames: [],
+  },
+  directory: {
+    type: Gauge,
+    name: 'respark_directory_entries',
+    help: 'Connections in this node’s directory.',
+    labelNames: [],
+  },
+  slowCloses: {
+    type: Counter,
+    name: 'respark_slow_closes_total',
+    help: 'Sockets destroyed because the kernel did not take the close frame within closeFlushMs: the reason was lost.',
+    labelNames: [],
+  },
+  outboxHighWater: {
+    type: Gauge,
+    name: 'respark_outbox_high_water_bytes',
+    help: 'Most bytes that waited for one player to read since the last scrape.',
+    labelNames: [],
+  },
+  disconnectCalls: {
+    type: Counter,
+    name: 'respark_disconnect_calls_total',
+    help: 'DisconnectPlayer calls: `complete` without failures, `partial` with some, `failed` with an error.',
+    labelNames: ['result'],
+  },
+  disconnectDuration: {
+    type: Histogram,
+    name: 'respark_disconnect_duration_seconds',
+    help: 'Duration of DisconnectPlayer calls from the look-up to the proof.',
+    labelNames: [],
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+  },
+  disconnected: {
+    type: Counter,
+    name: 'respark_disconnected_connections_total',
+    help: 'Connections that DisconnectPlayer calls listed as a `success` or a `failure`.',
+    labelNames: ['outcome'],
+  },
+  calls: {
+    type: Counter,
+    name: 'respark_api_requests_total',
+    help: 'Management requests by operation (`none` when none was reached) and HTTP status.',
+    labelNames: ['operation', 'status'],
+  },
+  callDuration: {
+    type: Histogram,
+    name: 'respark_api_request_duration_seconds',
+    help: 'Duration of management requests by operation.',
+    labelNames: ['operation'],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  },
+  throttled: {
+    type: Counter,
+    name: 'respark_api_throttled_total',
+    help: 'Management requests refused because their access key made too many of this class.',
+    labelNames: ['class'],
+  },
+  authFailures: {
+    type: Counter,
+    name: 'respark_api_auth_failures_total',
+    help: 'Management requests that were not authenticated, by cause.',
+    labelNames: ['cause'],
+  },
+  auditFailures: {
+    type: Counter,
+    name: 'respark_audit_failures_total',
+    help: 'Audit records that could not be written: of an intent, whose call was refused, or of an outcome.',
+    labelNames: ['part'],
+  },
+  eventLoopDelay: {
+    type: Gauge,
+    name: 'respark_event_loop_delay_seconds',
+    help: 'How late the event loop ran its timers since the last scrape.',
+    labelNames: ['quantile'],
+  },
+  cpu: {
+    type: Gauge,
+    name: 'process_cpu_seconds_total',
+    help: 'User and system CPU time spent by this process.',
+    labelNames: [],
+  },
+  memory: { type: Gauge, name: 'process_resident_memory_bytes', help: 'Resident memory size.', labelNames: [] },
+  heap: { type: Gauge, name: 'nodejs_heap_size_used_bytes', help: 'Used size of the JavaScript heap.', labelNames: [] },
+} as const;
+
+const EVENT_LOOP_RESOLUTION_MS = 20;
+
+/** What the docs are made of. */
+export const METRIC_ROWS = Object.values(DEFINITIONS).map(({ type, name, help, labelNames }) => ({
+  type: type.name.toLowerCase(),
+  name,
+  help,
+  labels: labelNames,
+}));
+
+/** One stage's connections. */
+export interface StageMetrics {
+  opened(): void;
+  stopped(): void;
+}
+
+/** What this node counts. Every method only adds to a number; the texts are made when somebody asks for them. */
+export interface Metrics {
+  /** The same object for every connection of a stage. */
+  ofStage(stage: { stageId: string; gameName: string; stageName: string }): StageMetrics;
+  /** The stage is gone, and with it its labels. */
+  forgetStage(stageId: string): void;
+  closed(code: number): void;
+  refused(cause: string): void;
+  slowClose(): void;
+  outbox(bytes: number): void;
+  disconnected(call: { durationMs: number; successes: number; failures: number } | 'failed'): void;
+  called(call: { operation: string | undefined; status: number; durationMs: number }): void;
+  throttled(throttleClass: string): void;
+  authFailed(cause: string): void;
+  auditFailed(part: 'intent' | 'outcome'): void;
+  /** The content of `/metrics`. */
+  render(): Promise<{ contentType: string; text: string }>;
+  /** Stops measuring the event loop. */
+  close(): void;
+}
+
+/** `counts` is asked at every scrape for what is held at that moment. */
+export function createMetrics({
+  counts,
+}: {
+  counts: () => { readonly sockets: number; readonly unauthenticated: number; readonly directory: number };
+}): Metrics {
+  const registry = new Registry();
+  const m = define(registry);
+  const eventLoop = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION_MS });
+  eventLoop.enable();
+  const stages = new Map<string, StageMetrics & { forget(): void }>();
+  let outboxHighWater = 0;
+
+  return {
+    ofStage({ stageId, gameName, stageName }) {
+      const known = stages.get(stageId);
+      if (known !== undefined) return known;
+      const labels = { game: gameName, stage: stageName };
+      const connections = m.connections.labels(labels);
+      const opened = m.opened.labels(labels);
+      const stage = {
+        opened() {
+          opened.inc();
+          connections.inc();
+        },
+        stopped: () => connections.dec(),
+        forget() {
+          m.connections.remove(labels);
+          m.opened.remove(labels);
+        },
+      };
+      stages.set(stageId, stage);
+      return stage;
+    },
+    forgetStage(stageId) {
+      stages.get(stageId)?.forget();
+      stages.delete(stageId);
+    },
+    closed(code) {
+      const isKnown = findCloseName(code) !== undefined;
+      m.closed.inc({ code: isKnown ? code : 'other' });
+    },
+    refused: (cause) => m.refused.inc({ cause }),
+    slowClose: () => m.slowCloses.inc(),
+    outbox(bytes) {
+      if (bytes > outboxHighWater) outboxHighWater = bytes;
+    },
+    disconnected(call) {
+      if (call === 'failed') {
+        m.disconnectCalls.inc({ result: 'failed' });
+        return;
+      }
+      m.disconnectCalls.inc({ result: call.failures === 0 ? 'complete' : 'partial' });
+      m.disconnectDuration.observe(call.durationMs / 1000);
+      m.disconnected.inc({ outcome: 'success' }, call.successes);
+      m.disconnected.inc({ outcome: 'failure' }, call.failures);
+    },
+    called({ operation = 'none', status, durationMs }) {
+      m.calls.inc({ operation, status });
+      m.callDuration.observe({ operation }, durationMs / 1000);
+    },
+    throttled: (throttleClass) => m.throttled.inc({ class: throttleClass }),
+    authFailed: (cause) => m.authFailures.inc({ cause }),
+    auditFailed: (part) => m.auditFailures.inc({ part }),
+    async render() {
+      const { sockets, unauthenticated, directory } = counts();
+      m.sockets.set(sockets);
+      m.unauthenticated.set(unauthenticated);
+      m.directory.set(directory);
+      m.outboxHighWater.set(outboxHighWater);
+      outboxHighWater = 0;
+      setEventLoopDelay(m.eventLoopDelay, eventLoop);
+      const { user, system } = process.cpuUsage();
+      m.cpu.set((user + system) / 1e6);
+      const { rss, heapUsed } = process.memoryUsage();
+      m.memory.set(rss);
+      m.heap.set(heapUsed);
+      return { contentType: registry.contentType, text: await registry.metrics() };
+    },
+    close: () => void eventLoop.disable(),
+  };
+}
+
+/** The histogram counts from one scheduled look to the next, so a loop that is never late shows the resolution itself. */
+function setEventLoopDelay(gauge: Gauge, delay: IntervalHistogram): void {
+  const seconds = (nanoseconds: number) => Math.max(0, nanoseconds / 1e9 - EVENT_LOOP_RESOLUTION_MS / 1000);
+  gauge.set({ quantile: '0.5' }, seconds(delay.percentile(50)));
+  gauge.set({ quantile: '0.99' }, seconds(delay.percentile(99)));
+  gauge.set({ quantile: '1' }, seconds(delay.max));
+  delay.reset();
+}
+
+type Defined = { [Key in keyof typeof DEFINITIONS]: InstanceType<(typeof DEFINITIONS)[Key]['type']> };
+
+function define(registry: Registry): Defined {
+  const made = Object.entries(DEFINITIONS).map(([key, { type: Metric, ...options }]) => [
+    key,
+    new Metric({ ...options, labelNames: [...options.labelNames], registers: [registry] } as never),
+  ]);
+  return Object.fromEntries(made) as Defined;
+}

@@ -1,0 +1,163 @@
+import Libsql from 'libsql';
+import { createPrivateFile } from '../private-file.ts';
+import { StartupError } from '../startup-error.ts';
+import type { AuditLog, AuditOutcome, AuditRecord } from './audit-log.ts';
+
+/** Records that may wait to be written; beyond that `begin` rejects, and its call is refused. */
+const MAX_WAITING = 10_000;
+const BUSY_TIMEOUT_MS = 1_000;
+const REMOVED_AT_ONCE = 1_000;
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS audit (
+    request_id TEXT PRIMARY KEY,
+    at INTEGER NOT NULL,
+    access_key_id TEXT NOT NULL,
+    source_address TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    resource TEXT NOT NULL,
+    player_id TEXT,
+    outcome TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS audit_at ON audit (at);
+  CREATE INDEX IF NOT EXISTS audit_player ON audit (player_id, at) WHERE player_id IS NOT NULL;
+`;
+
+interface Row {
+  request_id: string;
+  at: number;
+  access_key_id: string;
+  source_address: string;
+  operation: string;
+  resource: string;
+  player_id: string | null;
+  outcome: string | null;
+}
+
+interface Waiting {
+  readonly write: () => void;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * An SQLite file in WAL mode with `synchronous=NORMAL`: a record is in the operating system's hands when its write
+ * resolves, so it survives a kill -9, though not a loss of power; that costs a fraction of a full synchronisation.
+ */
+export function openSqliteAuditLog({ file }: { file: string }): AuditLog {
+  const database = connect(file);
+  const insert = database.prepare(
+    'INSERT INTO audit (request_id, at, access_key_id, source_address, operation, resource, player_id) VALUES (?, ?, ?, ?, ?, ?, ?)',
+  );
+  const update = database.prepare('UPDATE audit SET outcome = ? WHERE request_id = ?');
+  const begin = database.prepare('BEGIN IMMEDIATE');
+  const commit = database.prepare('COMMIT');
+  const rollback = database.prepare('ROLLBACK');
+  let waiting: Waiting[] = [];
+  let flushing: Promise<void> | undefined;
+
+  /** Joins the batch that is written when this turn of the event loop is over. */
+  function enqueue(write: () => void): Promise<void> {
+    if (waiting.length >= MAX_WAITING) return Promise.reject(new Error(`${MAX_WAITING} audit records wait already`));
+    flushing ??= new Promise((resolve) => {
+      setImmediate(() => {
+        flush();
+        resolve();
+      });
+    });
+    return new Promise((resolve, reject) => void waiting.push({ write, resolve, reject }));
+  }
+
+  function flush(): void {
+    const batch = waiting;
+    waiting = [];
+    flushing = undefined;
+    try {
+      begin.run();
+      try {
+        for (const { write } of batch) write();
+        commit.run();
+      } catch (error) {
+        if (database.inTransaction) rollback.run();
+        throw error;
+      }
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+      return;
+    }
+    for (const { resolve } of batch) resolve();
+  }
+
+  return {
+    begin: ({ requestId, at, accessKeyId, sourceAddress, operation, resource, playerId }) =>
+      enqueue(() =>
+        insert.run(
+          requestId,
+          at,
+          accessKeyId,
+          sourceAddress,
+          operation,
+          resource,
+          playerId === undefined ? null : playerId,
+        ),
+      ),
+
+    finish: (requestId, outcome) =>
+      enqueue(() => {
+        const { changes } = update.run(JSON.stringify(outcome), requestId);
+        if (changes !== 1) throw new Error(`no audit record ${requestId} to complete`);
+      }),
+
+    async find({ playerId, operation, since, limit }) {
+      const rows = database
+        .prepare(
+          `SELECT * FROM audit
+           WHERE (?1 IS NULL OR player_id = ?1) AND (?2 IS NULL OR operation = ?2) AND at >= ?3
+           ORDER BY at DESC, request_id DESC LIMIT ?4`,
+        )
+        .all(playerId ?? null, operation ?? null, since ?? 0, limit) as Row[];
+      return rows.reverse().map(toRecord);
+    },
+
+    async removeBefore(at) {
+      // In steps, so that calls in between are not held up by years of records.
+      const remove = database.prepare(
+        `DELETE FROM audit WHERE request_id IN (SELECT request_id FROM audit WHERE at < ? LIMIT ${REMOVED_AT_ONCE})`,
+      );
+      while (remove.run(at).changes > 0) await new Promise((resolve) => setImmediate(resolve));
+    },
+
+    async close() {
+      await flushing;
+      if (database.open) database.close();
+    },
+  };
+}
+
+function connect(file: string): Libsql.Database {
+  let database: Libsql.Database | undefined;
+  try {
+    createPrivateFile(file);
+    database = new Libsql(file);
+    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`);
+    database.exec(SCHEMA);
+    return database;
+  } catch (error) {
+    database?.close();
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StartupError(`cannot use the audit log ${file}: ${reason}`, { cause: error });
+  }
+}
+
+function toRecord(row: Row): AuditRecord {
+  return {
+    requestId: row.request_id,
+    at: row.at,
+    accessKeyId: row.access_key_id,
+    sourceAddress: row.source_address,
+    operation: row.operation,
+    resource: row.resource,
+    playerId: row.player_id ?? undefined,
+    outcome: row.outcome === null ? undefined : (JSON.parse(row.outcome) as AuditOutcome),
+  };
+}

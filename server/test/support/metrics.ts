@@ -1,0 +1,18 @@
+import type { Metrics } from '../../src/metrics.ts';
+
+/** For tests that count nothing. */
+export const NO_METRICS: Metrics = {
+  ofStage: () => ({ opened() {}, stopped() {} }),
+  forgetStage() {},
+  closed() {},
+  refused() {},
+  slowClose() {},
+  outbox() {},
+  disconnected() {},
+  called() {},
+  throttled() {},
+  authFailed() {},
+  auditFailed() {},
+  render: async () => ({ contentType: 'text/plain', text: '' }),
+  close() {},
+};
