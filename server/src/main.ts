@@ -296,7 +296,11 @@ async function listen({
     tls: tlsFiles(playerTlsCertFile, playerTlsKeyFile) ?? tls,
     log,
     settingNames: { host: 'RESPARK_PLAYER_HOST', port: 'RESPARK_PLAYER_PORT' },
-    attach: (server) => void server.on('upgrade', upgrade).on('request', answerOutsider),
+    attach(server) {
+      // The management listener's is set with its other limits.
+      server.headersTimeout = settings.headersTimeoutMs;
+      server.on('upgrade', upgrade).on('request', answerOutsider);
+    },
   });
   closers.push('player listener', () => playerServer.close());
   closers.push('players', () => gateway.drain(0));
