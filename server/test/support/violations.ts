@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { Operation } from '../../src/api/operation.ts';
 import type { Shape } from '../../src/api/shape.ts';
 import { ROLE } from './domain.ts';
@@ -19,6 +20,27 @@ interface Violation {
   readonly value: unknown;
   readonly at: string;
   readonly constraint: string;
+}
+
+/** Breaks every constraint of every member, one a call, and fails unless each answer is a 400 that names the member. */
+export async function assertConstraintsAreKept(
+  operations: readonly Operation[],
+  call: (
+    method: string,
+    path: string,
+    options: { body?: unknown },
+  ) => Promise<{ status: number; error: string | undefined; message: string | undefined }>,
+): Promise<void> {
+  for (const operation of operations) {
+    for (const { member, value, at, constraint } of violationsOf(operation)) {
+      const what = `${operation.name} ${at}: ${constraint}`;
+      const { method, path, body } = requestOf(operation, member, value);
+      const { status, error, message = '' } = await call(method, path, { body });
+      assert.deepEqual([status, error], [400, 'ValidationException'], what);
+      assert.ok(message.includes(`at '${at}' failed to satisfy constraint: `), `${what}: ${message}`);
+      assert.ok(message.includes(constraint), `${what}: ${message}`);
+    }
+  }
 }
 
 /** Each way to break one constraint of one member of an operation's input. */
