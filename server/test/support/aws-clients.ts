@@ -1,5 +1,5 @@
 import * as sdk from '@aws-sdk/client-gamesparks';
-import { type AwsCliCall, findAwsCli } from './aws-cli.ts';
+import type { AwsCliCall, findAwsCli } from './aws-cli.ts';
 import { ROOT, type TestServer } from './server.ts';
 
 const COMMANDS = {
@@ -41,8 +41,7 @@ export interface AwsClient {
 }
 
 /** The real clients, both of which speak for the same scenario. */
-export async function findAwsClients(): Promise<readonly AwsClient[]> {
-  const aws = await findAwsCli();
+export function awsClients(aws: Awaited<ReturnType<typeof findAwsCli>>): readonly AwsClient[] {
   return [
     { name: 'aws-sdk', skip: false, isSlow: false, open: openSdk },
     {

@@ -14,7 +14,7 @@ import {
 import * as operations from '../../src/api/operations/games.ts';
 import { alterDatabase, createKey } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
-import { findAwsClients } from '../support/aws-clients.ts';
+import { awsClients } from '../support/aws-clients.ts';
 import {
   assertNoErrorIsForgotten,
   COMMON_TRIGGERS,
@@ -84,7 +84,9 @@ test('each constraint of the game operations is kept, whatever clients would let
   await assertConstraintsAreKept(Object.values(operations), (...call) => rawCall(server, ...call));
 });
 
-for (const client of await findAwsClients()) {
+const aws = await findAwsCli();
+
+for (const client of awsClients(aws)) {
   const options = { skip: client.skip, concurrency: 4 };
 
   test(`[${client.name}] each modelled error of the game operations`, options, (t) =>
@@ -129,8 +131,6 @@ for (const client of await findAwsClients()) {
     assert.deepEqual(await call('ListGames', {}), { Games: [demo] });
   });
 }
-
-const aws = await findAwsCli();
 
 test('[aws-cli] follows the pages of a list by itself', { skip: aws === undefined }, async (t) => {
   const server = await startTestServer(t);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as operations from '../../src/api/operations/players.ts';
-import { findAwsClients } from '../support/aws-clients.ts';
+import { findAwsCli } from '../support/aws-cli.ts';
+import { awsClients } from '../support/aws-clients.ts';
 import {
   assertNoErrorIsForgotten,
   COMMON_TRIGGERS,
@@ -41,7 +42,7 @@ test('each constraint of the player operations is kept, whatever clients would l
   await assertConstraintsAreKept(Object.values(operations), (...call) => rawCall(server, ...call));
 });
 
-for (const client of await findAwsClients()) {
+for (const client of awsClients(await findAwsCli())) {
   const options = { skip: client.skip, concurrency: 4 };
 
   test(`[${client.name}] each modelled error of the player operations`, options, (t) =>

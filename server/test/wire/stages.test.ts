@@ -19,7 +19,8 @@ import {
 } from '@aws-sdk/client-gamesparks';
 import { closeCode } from '@respark/protocol';
 import * as operations from '../../src/api/operations/stages.ts';
-import { findAwsClients } from '../support/aws-clients.ts';
+import { findAwsCli } from '../support/aws-cli.ts';
+import { awsClients } from '../support/aws-clients.ts';
 import { ROLE } from '../support/domain.ts';
 import {
   assertNoErrorIsForgotten,
@@ -87,7 +88,7 @@ test('each constraint of the stage operations is kept, whatever clients would le
   await assertConstraintsAreKept(Object.values(operations), (...call) => rawCall(server, ...call));
 });
 
-for (const client of await findAwsClients()) {
+for (const client of awsClients(await findAwsCli())) {
   const options = { skip: client.skip, concurrency: 4 };
 
   test(`[${client.name}] each modelled error of the stage operations`, options, (t) =>
