@@ -22,7 +22,7 @@ export interface TestServer extends RunningServer {
   /** The unmodified AWS client, with the root key unless told otherwise. */
   sdk(config?: GameSparksClientConfig): GameSparksClient;
   /** A player's WebSocket whose hello has been answered. */
-  connect(hello?: { token?: string }, options?: ClientOptions): Promise<TestPlayer>;
+  connect(hello?: { gameKey?: string; token?: string }, options?: ClientOptions): Promise<TestPlayer>;
   /** A player's WebSocket, open but without a hello. */
   open(options?: ClientOptions): Promise<WebSocket>;
 }
