@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { CONNECT_PATH } from '@respark/protocol';
+import { CONNECT_PATH, SUBPROTOCOL } from '@respark/protocol';
 import { type ApiListener, createApiListener } from './api/listener.ts';
 import { OPERATIONS } from './api/operations/index.ts';
 import { createPipeline } from './api/pipeline.ts';
+import type { ApiReply } from './api/reply.ts';
+import { WELCOME_REPLY } from './api/welcome-page.ts';
 import { type ClientAddress, createClientAddress } from './client-address.ts';
 import { type Clock, systemClock, withTimeout } from './clock.ts';
 import { Closers } from './closers.ts';
@@ -131,7 +133,9 @@ async function assemble(parts: Assembly & { hasDemo: boolean }): Promise<Running
     settings,
   });
   const clientAddress = createClientAddress(settings);
-  const api = createApiListener({ pipeline, clientAddress, settings, clock, random, log });
+  const pages = new Map<string, ApiReply>([['/', WELCOME_REPLY]]);
+  if (settings.playerPort === undefined) pages.set(CONNECT_PATH, UPGRADE_REPLY);
+  const api = createApiListener({ pipeline, pages, clientAddress, settings, clock, random, log });
   // Players that an unfinished deletion left behind are closed by it; there can be none before we listen.
   await services.deletions.resume();
 
@@ -292,7 +296,11 @@ async function listen({
     tls: tlsFiles(playerTlsCertFile, playerTlsKeyFile) ?? tls,
     log,
     settingNames: { host: 'RESPARK_PLAYER_HOST', port: 'RESPARK_PLAYER_PORT' },
-    attach: (server) => void server.on('upgrade', upgrade).on('request', answerOutsider),
+    attach(server) {
+      // The management listener's is set with its other limits.
+      server.headersTimeout = settings.headersTimeoutMs;
+      server.on('upgrade', upgrade).on('request', answerOutsider);
+    },
   });
   closers.push('player listener', () => playerServer.close());
   closers.push('players', () => gateway.drain(0));
@@ -303,10 +311,18 @@ function tlsFiles(certFile: string | undefined, keyFile: string | undefined): Tl
   return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
 }
 
+/** What a plain HTTP request is told where players connect. */
+const UPGRADE_REPLY: ApiReply = {
+  status: 426,
+  headers: { 'content-type': 'text/plain; charset=utf-8', upgrade: 'websocket', connection: 'Upgrade, close' },
+  body: `players connect here by WebSocket, with the subprotocol ${SUBPROTOCOL}\n`,
+};
+
 /** The players' own listener speaks WebSocket only. */
-function answerOutsider(_request: IncomingMessage, response: ServerResponse): void {
-  response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' });
-  response.end(`players connect here by WebSocket, at ${CONNECT_PATH}\n`);
+function answerOutsider({ url }: IncomingMessage, response: ServerResponse): void {
+  const isConnect = url?.split('?', 1)[0] === CONNECT_PATH;
+  response.writeHead(isConnect ? UPGRADE_REPLY.status : 404, UPGRADE_REPLY.headers);
+  response.end(isConnect ? UPGRADE_REPLY.body : `players connect by WebSocket, at ${CONNECT_PATH}\n`);
 }
 
 function warningsOf({ settings, playerServer }: { settings: Settings; playerServer: HttpServer }): string[] {

@@ -11,6 +11,7 @@ import type { ApiRequest } from './authenticate.ts';
 import { createApiListener } from './listener.ts';
 import type { Pipeline } from './pipeline.ts';
 import { Refusal, refusalReply, successReply } from './reply.ts';
+import { WELCOME_REPLY } from './welcome-page.ts';
 
 /** A real server in front of a pipeline that answers what it was asked, having read at most ten bytes of body. */
 async function open(t: TestContext, answer?: (request: ApiRequest) => Promise<unknown>) {
@@ -28,7 +29,8 @@ async function open(t: TestContext, answer?: (request: ApiRequest) => Promise<un
   };
   const settings = { headersTimeoutMs: 1_000, requestTimeoutMs: 2_000, keepAliveTimeoutMs: 3_000 };
   const clientAddress = createClientAddress({ trustedProxies: ['127.0.0.1'] });
-  const listener = createApiListener({ pipeline, clientAddress, settings, clock, random: systemRandom, log });
+  const pages = new Map([['/', WELCOME_REPLY]]);
+  const listener = createApiListener({ pipeline, pages, clientAddress, settings, clock, random: systemRandom, log });
   const server = createServer();
   listener.attach(server);
   server.listen(0, '127.0.0.1');

@@ -8,7 +8,6 @@ import type { Pipeline } from './pipeline.ts';
 import type { ApiReply } from './reply.ts';
 import { isWaitingToSend, readBody } from './request-body.ts';
 import { collectHeaders } from './sigv4.ts';
-import { WELCOME_REPLY } from './welcome-page.ts';
 
 export interface ListenerSettings {
   readonly headersTimeoutMs: number;
@@ -29,6 +28,7 @@ export interface ApiListener {
 
 export function createApiListener({
   pipeline,
+  pages,
   clientAddress,
   settings,
   clock,
@@ -36,6 +36,8 @@ export function createApiListener({
   log,
 }: {
   pipeline: Pipeline;
+  /** What GET and HEAD are answered outside of the API, by path. */
+  pages: ReadonlyMap<string, ApiReply>;
   clientAddress: ClientAddress;
   settings: ListenerSettings;
   clock: Clock;
@@ -63,14 +65,13 @@ export function createApiListener({
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const apiRequest = toApiRequest(request, response);
-    const isPage = apiRequest.rawPath === '/' && (request.method === 'GET' || request.method === 'HEAD');
-    const reply = isPage ? welcome() : await pipeline(apiRequest);
-    await send(reply, request, response);
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    const page = isRead ? pages.get(apiRequest.rawPath) : undefined;
+    await send(page === undefined ? await pipeline(apiRequest) : withRequestId(page), request, response);
   }
 
-  function welcome(): ApiReply {
-    const requestId = uuidV7(random, clock.now());
-    return { ...WELCOME_REPLY, headers: { ...WELCOME_REPLY.headers, 'x-amzn-requestid': requestId } };
+  function withRequestId(page: ApiReply): ApiReply {
+    return { ...page, headers: { ...page.headers, 'x-amzn-requestid': uuidV7(random, clock.now()) } };
   }
 
   /** Resolves when the reply has been handed over, or its client is gone. */
