@@ -274,7 +274,7 @@ async function listen({
     port,
     tls,
     log,
-    settingNames: { host: 'RESPARK_HOST', port: 'RESPARK_PORT' },
+    settingPrefix: 'RESPARK_',
     attach(server) {
       api.attach(server);
       if (!isSplit) server.on('upgrade', upgrade);
@@ -291,7 +291,7 @@ async function listen({
     port: playerPort,
     tls: tlsFiles(playerTlsCertFile, playerTlsKeyFile) ?? tls,
     log,
-    settingNames: { host: 'RESPARK_PLAYER_HOST', port: 'RESPARK_PLAYER_PORT' },
+    settingPrefix: 'RESPARK_PLAYER_',
     attach: (server) => void server.on('upgrade', upgrade).on('request', answerOutsider),
   });
   closers.push('player listener', () => playerServer.close());
