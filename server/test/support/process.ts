@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams as Child, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,8 +10,11 @@ import { SUBPROTOCOL } from '@respark/protocol';
 import { type ClientOptions, WebSocket } from 'ws';
 import { sayHello, type TestPlayer } from './server.ts';
 
-/** The committed command, seen from dist/test/support. */
-const BIN = fileURLToPath(new URL('../../../bin/respark.js', import.meta.url));
+/** The committed command as words of a command line; seen from dist/test/support. */
+export const RESPARK: readonly string[] = [
+  process.execPath,
+  fileURLToPath(new URL('../../../bin/respark.js', import.meta.url)),
+];
 
 const MAX_OUTPUT_CHARACTERS = 1_048_576;
 const MAX_WAIT_MS = 30_000;
@@ -25,7 +28,7 @@ export interface Ended {
 }
 
 export interface Running {
-  readonly child: ChildProcess;
+  readonly child: Child;
   out(): string;
   err(): string;
   /** Resolves with the match as soon as stdout or stderr has it; rejects when the process ends before that. */
@@ -52,7 +55,10 @@ export interface RunningServer extends Running {
 interface Options {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** All that is on stdin; by default it is open, and nothing comes until the test writes it. */
   readonly stdin?: string;
+  /** Words of a command line that runs the rest of it as a command. */
+  readonly wrap?: readonly string[];
 }
 
 /** A directory of its own, and the processes that a test starts in it; the test's end ends and removes them all. */
@@ -61,10 +67,10 @@ export interface Workplace {
   /** Runs a command of ours to its end. */
   respark(args: readonly string[], options?: Options): Promise<Ended>;
   /** Starts any program, with nothing in its environment but PATH, HOME and what is given. */
-  start(command: string, args: readonly string[], options?: Options): Running;
+  start(words: readonly string[], options?: Options): Running;
   startRespark(args: readonly string[], options?: Options): Running;
-  /** Starts a server on a free port and resolves when it serves; `wrap` are words to put before the command. */
-  serve(args?: readonly string[], options?: Options & { readonly wrap?: readonly string[] }): Promise<RunningServer>;
+  /** Starts a server on a free port and resolves when it serves. */
+  serve(args?: readonly string[], options?: Options): Promise<RunningServer>;
 }
 
 export function createWorkplace(t: TestContext): Workplace {
@@ -76,31 +82,32 @@ export function createWorkplace(t: TestContext): Workplace {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  function start(command: string, args: readonly string[], options: Options = {}): Running {
-    const { env = {}, cwd = directory, stdin } = options;
+  function start(words: readonly string[], { env = {}, cwd = directory, stdin, wrap = [] }: Options = {}): Running {
+    const [command = '', ...args] = [...wrap, ...words];
     const child = spawn(command, args, {
       cwd,
       // A group of its own, so that what it has started goes with it.
       detached: true,
       env: { PATH: process.env.PATH, HOME: directory, ...env },
-      stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      stdio: 'pipe',
     });
-    child.stdin?.end(stdin);
-    const running = watch(child, [command, ...args].join(' '));
+    // It may end before it has read everything.
+    child.stdin.on('error', () => {});
+    if (stdin !== undefined) child.stdin.end(stdin);
+    const running = watch(child, words.join(' '));
     started.push(running);
     return running;
   }
 
-  const startRespark = (args: readonly string[], options?: Options) => start(process.execPath, [BIN, ...args], options);
+  const startRespark = (args: readonly string[], options?: Options) => start([...RESPARK, ...args], options);
 
   return {
     directory,
     start,
     startRespark,
     respark: (args, options) => startRespark(args, options).ended(),
-    async serve(args = [], { wrap = [], ...options } = {}) {
-      const [command = '', ...words] = [...wrap, process.execPath, BIN, 'serve', '--port', '0', ...args];
-      const running = start(command, words, options);
+    async serve(args = [], options = {}) {
+      const running = startRespark(['serve', '--port', '0', ...args], options);
       const [, dataDir = ''] = await running.printed(/Data directory +(\S+)/);
       const find = (name: string) => JSON.parse(findText(join(dataDir, name)) ?? '{}');
       const { url, playerUrl } = find('running.json');
@@ -125,12 +132,12 @@ export function createWorkplace(t: TestContext): Workplace {
   };
 }
 
-function watch(child: ChildProcess, title: string): Running {
+function watch(child: Child, title: string): Running {
   const output = { stdout: '', stderr: '' };
   const waiting = new Set<() => void>();
   const describe = () => `${title}\nstdout: ${output.stdout}\nstderr: ${output.stderr}`;
   for (const name of ['stdout', 'stderr'] as const) {
-    child[name]?.setEncoding('utf8').on('data', (text: string) => {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
       output[name] += text;
       if (output[name].length > MAX_OUTPUT_CHARACTERS) killGroup(child);
       for (const look of waiting) look();
@@ -178,7 +185,7 @@ function findText(file: string): string | undefined {
   return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
 }
 
-function killGroup({ pid }: ChildProcess): void {
+function killGroup({ pid }: Child): void {
   if (pid === undefined) return;
   try {
     process.kill(-pid, 'SIGKILL');
