@@ -1,8 +1,8 @@
-import { type ChildProcessWithoutNullStreams as Child, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams as Child, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { GameSparksClient, type GameSparksClientConfig } from '@aws-sdk/client-gamesparks';
@@ -130,6 +130,19 @@ export function createWorkplace(t: TestContext): Workplace {
       };
     },
   };
+}
+
+/** A PATH whose first `aws` knows GameSparks, which newer ones do not; undefined when there is no such program. */
+export async function findAwsPath(): Promise<string | undefined> {
+  const { PATH = '' } = process.env;
+  for (const directory of ['/usr/bin', ...PATH.split(delimiter)]) {
+    const args = ['gamesparks', 'disconnect-player', '--generate-cli-skeleton'];
+    const isKnown = await new Promise<boolean>((resolve) => {
+      execFile(join(directory, 'aws'), args, (error) => resolve(error === null));
+    });
+    if (isKnown) return `${directory}${delimiter}${PATH}`;
+  }
+  return undefined;
 }
 
 function watch(child: Child, title: string): Running {
