@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { createWorkplace, RESPARK } from '../support/process.ts';
-import { GAME, STAGE } from '../support/server.ts';
+import { GAME, STAGE, until } from '../support/server.ts';
 
 const DEMO_STAGE = ['--game', GAME, '--stage', STAGE];
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/;
@@ -37,6 +39,7 @@ describe('a player in the terminal', () => {
     const tokenFile = ['--token-file', 'me'];
     const player = place.startRespark(['connect', ...tokenFile]);
     const [, playerId] = await player.printed(/^connected as (\w{27}), /m);
+    await until(() => existsSync(join(place.directory, 'me')));
     first.child.kill('SIGTERM');
     await player.printed(/^closed: 4000 draining: .*\n(?: {2}.*\n)* {2}reconnecting in \d+ ms$/m);
     await first.ended();
