@@ -86,7 +86,8 @@ export async function startTestServer(
   };
 }
 
-async function sayHello(ws: WebSocket, hello: { gameKey: string; token?: string }): Promise<TestPlayer> {
+/** Sends the hello on an open WebSocket; resolves with the player when it is welcomed. */
+export async function sayHello(ws: WebSocket, hello: { gameKey: string; token?: string }): Promise<TestPlayer> {
   const frames: ServerFrame[] = [];
   const waiting = new Set<(frame: ServerFrame) => void>();
   ws.on('message', (data) => {
