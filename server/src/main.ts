@@ -278,7 +278,7 @@ async function listen({
     port,
     tls,
     log,
-    settingNames: { host: 'RESPARK_HOST', port: 'RESPARK_PORT' },
+    settingPrefix: 'RESPARK_',
     attach(server) {
       api.attach(server);
       if (!isSplit) server.on('upgrade', upgrade);
@@ -295,7 +295,7 @@ async function listen({
     port: playerPort,
     tls: tlsFiles(playerTlsCertFile, playerTlsKeyFile) ?? tls,
     log,
-    settingNames: { host: 'RESPARK_PLAYER_HOST', port: 'RESPARK_PLAYER_PORT' },
+    settingPrefix: 'RESPARK_PLAYER_',
     attach(server) {
       // The management listener's is set with its other limits.
       server.headersTimeout = settings.headersTimeoutMs;
@@ -318,21 +318,32 @@ const UPGRADE_REPLY: ApiReply = {
   body: `players connect here by WebSocket, with the subprotocol ${SUBPROTOCOL}\n`,
 };
 
-/** The players' own listener speaks WebSocket only. */
+/** The players' own listener speaks WebSocket only; AWS clients that were sent here show what this says. */
 function answerOutsider({ url }: IncomingMessage, response: ServerResponse): void {
-  const isConnect = url?.split('?', 1)[0] === CONNECT_PATH;
-  response.writeHead(isConnect ? UPGRADE_REPLY.status : 404, UPGRADE_REPLY.headers);
-  response.end(isConnect ? UPGRADE_REPLY.body : `players connect by WebSocket, at ${CONNECT_PATH}\n`);
+  if (url?.split('?', 1)[0] === CONNECT_PATH) {
+    response.writeHead(UPGRADE_REPLY.status, UPGRADE_REPLY.headers).end(UPGRADE_REPLY.body);
+    return;
+  }
+  response.writeHead(404, {
+    'content-type': 'application/json',
+    'x-amzn-errortype': 'UnknownOperationException',
+    connection: 'close',
+  });
+  const Message = `Only players connect here, by WebSocket at ${CONNECT_PATH}; the management API has another port.`;
+  response.end(JSON.stringify({ Message }));
 }
 
 function warningsOf({ settings, playerServer }: { settings: Settings; playerServer: HttpServer }): string[] {
   const host = settings.playerPort === undefined || settings.playerHost === '' ? settings.host : settings.playerHost;
-  if (playerServer.isTls || isLoopback(host) || settings.trustedProxies.length > 0) return [];
+  if (playerServer.isTls || isLoopback(host)) return [];
+  // A proxy of another machine is why the address is public; one of this machine does not need it.
+  if (settings.trustedProxies.some((proxy) => !isLoopback(proxy))) return [];
   return [
-    `players are served without TLS on ${host}: their tokens can be read and used on the way. Set RESPARK_TLS_CERT_FILE and RESPARK_TLS_KEY_FILE, or let a proxy terminate TLS and name it in RESPARK_TRUSTED_PROXIES.`,
+    `players are served without TLS on ${host}: their tokens can be read and used on the way. Set RESPARK_TLS_CERT_FILE and RESPARK_TLS_KEY_FILE, or let a proxy terminate TLS: name it in RESPARK_TRUSTED_PROXIES, or listen on 127.0.0.1 if it runs on this machine.`,
   ];
 }
 
+/** Whether only this machine is meant, by an address, a range of them or a name. */
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+  return /^(?:localhost$|127\.|::1(?:\/|$))/.test(host);
 }

@@ -25,7 +25,7 @@ export interface TestServer extends RunningServer {
   /** The unmodified AWS client, with the root key unless told otherwise. */
   sdk(config?: GameSparksClientConfig): GameSparksClient;
   /** A player's WebSocket whose hello has been answered. */
-  connect(hello?: { token?: string }, options?: ClientOptions): Promise<TestPlayer>;
+  connect(hello?: { gameKey?: string; token?: string }, options?: ClientOptions): Promise<TestPlayer>;
   /** A player's WebSocket, open but without a hello. */
   open(options?: ClientOptions): Promise<WebSocket>;
 }
@@ -86,7 +86,8 @@ export async function startTestServer(
   };
 }
 
-async function sayHello(ws: WebSocket, hello: { gameKey: string; token?: string }): Promise<TestPlayer> {
+/** Sends the hello on an open WebSocket; resolves with the player when it is welcomed. */
+export async function sayHello(ws: WebSocket, hello: { gameKey: string; token?: string }): Promise<TestPlayer> {
   const frames: ServerFrame[] = [];
   const waiting = new Set<(frame: ServerFrame) => void>();
   ws.on('message', (data) => {
