@@ -127,11 +127,11 @@ describe('the log', () => {
 
     const player = await server.connect();
     const token = await player.token();
-    const again = await server.connect(token);
+    const again = await server.connect({ token });
     again.request('1', 'words-of-a-type');
     await again.next((frame) => frame.kind === 'error');
     const refused = 'a.token.made-up';
-    await assert.rejects(server.connect(refused), /closed with 4503/);
+    await assert.rejects(server.connect({ token: refused }), /closed with 4503/);
     const key = JSON.parse(
       (await place.respark(['keys', 'create', '--json', '--policy', '-'], { stdin: POLICY })).stdout,
     );

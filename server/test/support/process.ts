@@ -48,8 +48,8 @@ export interface RunningServer extends Running {
   readonly gameKey: string;
   /** The unmodified AWS client, with the root key unless told otherwise. */
   sdk(config?: GameSparksClientConfig): GameSparksClient;
-  /** A player of the demo stage whose hello has been answered. */
-  connect(token?: string, options?: ClientOptions): Promise<TestPlayer>;
+  /** A player whose hello has been answered, of the demo stage unless told otherwise. */
+  connect(hello?: { gameKey?: string; token?: string }, options?: ClientOptions): Promise<TestPlayer>;
 }
 
 interface Options {
@@ -121,11 +121,11 @@ export function createWorkplace(t: TestContext): Workplace {
         credentials,
         gameKey,
         sdk: (config) => new GameSparksClient({ endpoint: url, region: 'eu-west-9', credentials, ...config }),
-        async connect(token, wsOptions) {
+        async connect(hello, wsOptions) {
           const ws = new WebSocket(playerUrl, SUBPROTOCOL, wsOptions);
           t.after(() => ws.terminate());
           await once(ws, 'open');
-          return await sayHello(ws, { gameKey, ...(token === undefined ? {} : { token }) });
+          return await sayHello(ws, { gameKey, ...hello });
         },
       };
     },
