@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { OPERATIONS } from '../src/api/operations/index.ts';
 import { createProgram } from '../src/cli/program.ts';
 import { SETTING_GROUPS } from '../src/config.ts';
-import { createWorkplace, findAwsPath } from './support/process.ts';
+import { createWorkplace, findAws } from './support/process.ts';
 import { until } from './support/server.ts';
 import { createTestWorld } from './support/world.ts';
 
@@ -49,10 +49,10 @@ async function assertFree(port: number): Promise<void> {
   await once(server.close(), 'close');
 }
 
-const awsPath = await findAwsPath();
+const aws = await findAws();
 
 describe('the README', () => {
-  const skip = awsPath === undefined && 'no AWS CLI that knows gamesparks';
+  const skip = aws === undefined && 'no AWS CLI that knows gamesparks';
   it('[aws-cli] shows the main job with four commands, typed as they stand in three terminals', { skip }, async (t) => {
     await assertFree(8080);
     const [start = ''] = shellBlocks('Start');
@@ -61,7 +61,8 @@ describe('the README', () => {
     const place = createWorkplace(t);
     const cwd = join(place.directory, 'respark');
     copyRepository(cwd);
-    const type = (command: string) => place.start(['sh', '-c', command], { cwd, env: { PATH: awsPath ?? '' } });
+    const env = { PATH: place.pathWith(aws ?? '') };
+    const type = (command: string) => place.start(['sh', '-c', command], { cwd, env });
 
     const server = type('npm start');
     await server.printed(/^Respark is serving\.$/m);
