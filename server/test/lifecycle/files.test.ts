@@ -11,6 +11,8 @@ import { createWorkplace, RESPARK } from '../support/process.ts';
 /** A user whose files are open to everybody unless a program sees to it. */
 const UMASK_0 = ['sh', '-c', 'umask 0; exec "$@"', 'sh'];
 
+/** Of util-linux: runs a command on a terminal of its own. */
+const SCRIPT = 'script';
 const CTRL_C = '\u0003';
 
 /** Mode by name, the directory itself as "."; of files that are gone again, nothing. */
@@ -45,7 +47,7 @@ function watchModes(directory: string): () => Promise<string[]> {
 }
 
 function hasScript(): boolean {
-  return spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') ?? false;
+  return spawnSync(SCRIPT, ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') ?? false;
 }
 
 describe('the data directory', () => {
@@ -81,10 +83,10 @@ describe('the data directory', () => {
 });
 
 describe('the secret of the root key', () => {
-  const skip = hasScript() ? false : 'the program "script" of util-linux makes the terminal, and is not here';
+  const skip = hasScript() ? false : `there is no ${SCRIPT} of util-linux to make the terminal`;
   it('is printed to a terminal when it is new, and only then', { skip }, async (t) => {
     const place = createWorkplace(t);
-    const onTerminal = ['script', '-qefc', ['exec', ...RESPARK, 'serve', '--port', '0'].join(' '), '/dev/null'];
+    const onTerminal = [SCRIPT, '-qefc', ['exec', ...RESPARK, 'serve', '--port', '0'].join(' '), '/dev/null'];
     const first = place.start(onTerminal);
     const [, secret = '', file] = await first.printed(/Its secret +(\w{40}) \(also in (\S+)\)/);
     assert.equal(file, join(place.directory, 'respark-data', 'root-credentials'));
@@ -127,11 +129,11 @@ describe('the log', () => {
 
     const player = await server.connect();
     const token = await player.token();
-    const again = await server.connect(token);
+    const again = await server.connect({ token });
     again.request('1', 'words-of-a-type');
     await again.next((frame) => frame.kind === 'error');
     const refused = 'a.token.made-up';
-    await assert.rejects(server.connect(refused), /closed with 4503/);
+    await assert.rejects(server.connect({ token: refused }), /closed with 4503/);
     const key = JSON.parse(
       (await place.respark(['keys', 'create', '--json', '--policy', '-'], { stdin: POLICY })).stdout,
     );

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { DisconnectPlayerCommand, GetGameCommand, ListGamesCommand } from '@aws-sdk/client-gamesparks';
-import { createWorkplace, findAwsPath, RESPARK } from '../support/process.ts';
+import { createWorkplace, findAws, RESPARK } from '../support/process.ts';
 import { GAME, STAGE } from '../support/server.ts';
 
 describe('access keys', () => {
@@ -74,10 +74,10 @@ describe('access keys', () => {
   });
 });
 
-const awsPath = await findAwsPath();
+const aws = await findAws();
 
 describe('the lines of "respark env"', () => {
-  const skip = awsPath === undefined && 'no AWS CLI that knows gamesparks';
+  const skip = aws === undefined && 'no AWS CLI that knows gamesparks';
   it('[aws-cli] make the AWS CLI of a shell call the local server, whatever it was set to before', {
     skip,
   }, async (t) => {
@@ -89,7 +89,7 @@ describe('the lines of "respark env"', () => {
       aws gamesparks disconnect-player --game-name ${GAME} --stage-name ${STAGE} --player-id ${playerId} \\
         --endpoint-url "$AWS_ENDPOINT_URL_GAMESPARKS" --query 'DisconnectSuccesses' --output text`;
     const env = {
-      PATH: awsPath ?? '',
+      PATH: place.pathWith(aws ?? ''),
       AWS_SESSION_TOKEN: 'of-a-role',
       AWS_PROFILE: 'work',
       AWS_REGION: 'mars-1',

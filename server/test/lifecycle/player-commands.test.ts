@@ -64,7 +64,9 @@ describe('a disconnect by the command', () => {
     const server = await place.serve(['--demo']);
     const first = await server.connect();
     const token = await first.token();
-    const ids = [first, await server.connect(token), await server.connect(token)].map((player) => player.connectionId);
+    const ids = [first, await server.connect({ token }), await server.connect({ token })].map(
+      (player) => player.connectionId,
+    );
     const who = [...DEMO_STAGE, '--player', first.playerId];
 
     const table = await place.respark(['connections', ...who]);
@@ -90,7 +92,7 @@ describe('a disconnect by the command', () => {
       ids.map((id) => `  closed  ${id}`),
     );
 
-    const back = await server.connect(token);
+    const back = await server.connect({ token });
     const answer = await place.respark(['disconnect', ...who, '--json']);
     assert.equal(answer.exitCode, 0);
     assert.deepEqual(JSON.parse(answer.stdout), { DisconnectSuccesses: [back.connectionId], DisconnectFailures: [] });

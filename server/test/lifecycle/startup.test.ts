@@ -35,7 +35,7 @@ describe('a server that cannot start says why in one line', () => {
     });
   });
 
-  it('when the port of the players is taken, and it lets go of the management port', async (t) => {
+  it('when the port of the players is taken', async (t) => {
     const taken = await takePort(t);
     const place = createWorkplace(t);
     const env = { RESPARK_PORT: '0', RESPARK_PLAYER_PORT: String(taken) };

@@ -68,7 +68,7 @@ describe('TLS', () => {
     assert.match(server.url, /^https:\/\/127\.0\.0\.1:\d+$/);
     assert.equal(server.playerUrl, `${server.url.replace('https', 'wss')}${CONNECT_PATH}`);
     assert.equal((await get(server.url, CERTIFICATES.first)).status, 200);
-    assert.match(await (await server.connect(undefined, { ca: CERTIFICATES.first })).token(), /^\S+\.\S+\.\S+$/);
+    assert.match(await (await server.connect({}, { ca: CERTIFICATES.first })).token(), /^\S+\.\S+\.\S+$/);
 
     // Our own commands are told to trust it as any Node.js program is.
     const env = { NODE_EXTRA_CA_CERTS: certFile };
@@ -85,14 +85,14 @@ describe('TLS', () => {
     const place = createWorkplace(t);
     const { certFile, keyFile, use } = placeTlsFiles(place);
     const server = await place.serve(['--demo', '--tls-cert-file', certFile, '--tls-key-file', keyFile]);
-    const early = await server.connect(undefined, { ca: CERTIFICATES.first });
+    const early = await server.connect({}, { ca: CERTIFICATES.first });
     assert.equal(await shownBy(server.url), 'first');
 
     use('second');
     await server.printed(/"the TLS certificate was read again"/);
     assert.equal(await shownBy(server.url), 'second');
     await early.token();
-    const late = await server.connect(undefined, { ca: CERTIFICATES.second });
+    const late = await server.connect({}, { ca: CERTIFICATES.second });
 
     writeFileSync(certFile, 'This is a letter.');
     await server.printed(/"the changed TLS files are not valid; the old ones stay in force"/);
@@ -129,7 +129,7 @@ describe('players with a port of their own', () => {
     const server = await place.serve(['--demo', '--player-port', '0', ...tls]);
     assert.match(server.playerUrl, /^wss:/);
     await server.sdk().send(new ListGamesCommand({}));
-    await (await server.connect(undefined, { ca: CERTIFICATES.first })).token();
+    await (await server.connect({}, { ca: CERTIFICATES.first })).token();
   });
 });
 

@@ -1,8 +1,8 @@
 import { type ChildProcessWithoutNullStreams as Child, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { GameSparksClient, type GameSparksClientConfig } from '@aws-sdk/client-gamesparks';
@@ -48,8 +48,8 @@ export interface RunningServer extends Running {
   readonly gameKey: string;
   /** The unmodified AWS client, with the root key unless told otherwise. */
   sdk(config?: GameSparksClientConfig): GameSparksClient;
-  /** A player of the demo stage whose hello has been answered. */
-  connect(token?: string, options?: ClientOptions): Promise<TestPlayer>;
+  /** A player whose hello has been answered, of the demo stage unless told otherwise. */
+  connect(hello?: { gameKey?: string; token?: string }, options?: ClientOptions): Promise<TestPlayer>;
 }
 
 interface Options {
@@ -71,6 +71,8 @@ export interface Workplace {
   startRespark(args: readonly string[], options?: Options): Running;
   /** Starts a server on a free port and resolves when it serves. */
   serve(args?: readonly string[], options?: Options): Promise<RunningServer>;
+  /** A PATH on which this program, and no other of its name, comes first. */
+  pathWith(program: string): string;
 }
 
 export function createWorkplace(t: TestContext): Workplace {
@@ -121,26 +123,32 @@ export function createWorkplace(t: TestContext): Workplace {
         credentials,
         gameKey,
         sdk: (config) => new GameSparksClient({ endpoint: url, region: 'eu-west-9', credentials, ...config }),
-        async connect(token, wsOptions) {
+        async connect(hello, wsOptions) {
           const ws = new WebSocket(playerUrl, SUBPROTOCOL, wsOptions);
           t.after(() => ws.terminate());
           await once(ws, 'open');
-          return await sayHello(ws, { gameKey, ...(token === undefined ? {} : { token }) });
+          return await sayHello(ws, { gameKey, ...hello });
         },
       };
+    },
+    pathWith(program) {
+      const bin = join(directory, 'bin');
+      mkdirSync(bin);
+      symlinkSync(program, join(bin, basename(program)));
+      return `${bin}${delimiter}${process.env.PATH}`;
     },
   };
 }
 
-/** A PATH whose first `aws` knows GameSparks, which newer ones do not; undefined when there is no such program. */
-export async function findAwsPath(): Promise<string | undefined> {
-  const { PATH = '' } = process.env;
-  for (const directory of ['/usr/bin', ...PATH.split(delimiter)]) {
+/** An `aws` that knows GameSparks, which newer ones do not: Debian's, else one on the PATH. */
+export async function findAws(): Promise<string | undefined> {
+  for (const directory of ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)]) {
+    const aws = join(directory, 'aws');
     const args = ['gamesparks', 'disconnect-player', '--generate-cli-skeleton'];
     const isKnown = await new Promise<boolean>((resolve) => {
-      execFile(join(directory, 'aws'), args, (error) => resolve(error === null));
+      execFile(aws, args, (error) => resolve(error === null));
     });
-    if (isKnown) return `${directory}${delimiter}${PATH}`;
+    if (isKnown) return aws;
   }
   return undefined;
 }
@@ -168,8 +176,7 @@ function watch(child: Child, title: string): Running {
       inTime(
         new Promise((resolve, reject) => {
           const look = () => {
-            // One after the other, as a terminal would show them; a pattern may span both.
-            const match = pattern.exec(`${output.stdout}\n${output.stderr}`);
+            const match = pattern.exec(output.stdout) ?? pattern.exec(output.stderr);
             if (match === null) return;
             waiting.delete(look);
             resolve(match);
