@@ -109,7 +109,8 @@ describe('players with a port of their own', () => {
     await (await server.connect()).token();
 
     const playersOverHttp = server.playerUrl.replace('ws:', 'http:').replace(CONNECT_PATH, '');
-    for (const path of ['/', '/game', CONNECT_PATH]) {
+    assert.equal((await get(`${playersOverHttp}${CONNECT_PATH}`)).status, 426);
+    for (const path of ['/', '/game']) {
       const { status, body } = await get(`${playersOverHttp}${path}`);
       assert.equal(status, 404, path);
       assert.match(body, /Only players connect here, by WebSocket at \/connect/);
