@@ -62,7 +62,12 @@ export function openDataDirectory(options: {
     unlock();
     if (error instanceof StartupError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    throw new StartupError(`cannot use the data directory ${path}: ${reason}`, { cause: error });
+    throw new StartupError(
+      `cannot use the data directory ${path}: ${reason}: set RESPARK_DATA_DIR to one of your own`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -34,24 +34,24 @@ export async function openHttpServer({
   tls,
   log,
   attach,
-  settingNames,
+  settingPrefix,
 }: {
   host: string;
   port: number;
   tls: TlsFiles | undefined;
   log: Log;
   attach: (server: Server) => void;
-  /** The settings to name when the address cannot be used. */
-  settingNames: { readonly host: string; readonly port: string };
+  /** How the names begin of the settings to change when the address or the TLS files cannot be used. */
+  settingPrefix: 'RESPARK_' | 'RESPARK_PLAYER_' | 'RESPARK_METRICS_';
 }): Promise<HttpServer> {
   const { server, stopWatching } =
-    tls === undefined ? { server: createServer(), stopWatching() {} } : openTls(tls, log);
+    tls === undefined ? { server: createServer(), stopWatching() {} } : openTls(tls, log, settingPrefix);
   attach(server);
   try {
     await listen(server, host, port);
   } catch (error) {
     stopWatching();
-    throw new StartupError(listenFault(error, host, port, settingNames), { cause: error });
+    throw new StartupError(listenFault(error, host, port, settingPrefix), { cause: error });
   }
   const { address, family, port: boundPort } = server.address() as AddressInfo;
   return {
@@ -70,16 +70,17 @@ export async function openHttpServer({
   };
 }
 
-function openTls(files: TlsFiles, log: Log): { server: Server; stopWatching: () => void } {
+function openTls(files: TlsFiles, log: Log, settingPrefix: string): { server: Server; stopWatching: () => void } {
   const read = () => ({ cert: readFileSync(files.certFile), key: readFileSync(files.keyFile) });
   let server: ReturnType<typeof createTlsServer>;
   try {
     server = createTlsServer({ ...read(), minVersion: 'TLSv1.2' });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new StartupError(`cannot use the TLS files ${files.certFile} and ${files.keyFile}: ${reason}`, {
-      cause: error,
-    });
+    throw new StartupError(
+      `cannot use the TLS files ${files.certFile} and ${files.keyFile}: ${reason}: set ${settingPrefix}TLS_CERT_FILE and ${settingPrefix}TLS_KEY_FILE to a certificate and its key`,
+      { cause: error },
+    );
   }
   const reload = () => {
     try {
@@ -113,18 +114,18 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
-function listenFault(error: unknown, host: string, port: number, names: { host: string; port: string }): string {
+function listenFault(error: unknown, host: string, port: number, settingPrefix: string): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   const where = `port ${port} of ${host}`;
   switch (code) {
     case 'EADDRINUSE':
-      return `${where} is taken: stop what listens there, or set ${names.port}`;
+      return `${where} is taken: stop what listens there, or set ${settingPrefix}PORT`;
     case 'EACCES':
-      return `${where} needs rights that this user does not have: set ${names.port} to 1024 or more`;
+      return `${where} needs rights that this user does not have: set ${settingPrefix}PORT to 1024 or more`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return `${host} is not an address of this machine: set ${names.host}`;
+      return `${host} is not an address of this machine: set ${settingPrefix}HOST`;
     default:
       return `cannot listen on ${where}: ${error instanceof Error ? error.message : String(error)}`;
   }

@@ -1,8 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CONNECT_PATH } from '@respark/protocol';
 import { type ApiListener, createApiListener, type Pages } from './api/listener.ts';
 import { OPERATIONS } from './api/operations/index.ts';
-import { createManagementPages, createObservationPages, servePages } from './api/pages.ts';
+import { createManagementPages, createObservationPages, playerPages, servePages } from './api/pages.ts';
 import { createPipeline } from './api/pipeline.ts';
 import { createClientAddress } from './client-address.ts';
 import { type Clock, systemClock, withTimeout } from './clock.ts';
@@ -202,7 +201,11 @@ function createNode(parts: Assembly & { directory: DataDirectory; store: Store; 
       return Object.entries(causes).flatMap(([cause, holds]) => (holds ? [cause] : []));
     },
   });
-  const pages = createManagementPages({ observe, hasOwnListener: settings.metricsPort !== undefined });
+  const pages = createManagementPages({
+    observe,
+    hasMetricsElsewhere: settings.metricsPort !== undefined,
+    hasPlayers: settings.playerPort === undefined,
+  });
   const clientAddress = createClientAddress(settings);
   const api = createApiListener({ pipeline, pages, clientAddress, settings, clock, random, log });
   const upgrade = createUpgradeHandler({ gateway, limits, clientAddress, metrics, settings });
@@ -315,7 +318,7 @@ async function listen({
     port,
     tls,
     log,
-    settingNames: { host: 'RESPARK_HOST', port: 'RESPARK_PORT' },
+    settingPrefix: 'RESPARK_',
     attach(server) {
       api.attach(server);
       if (!isSplit) server.on('upgrade', upgrade);
@@ -328,8 +331,12 @@ async function listen({
     port: playerPort,
     tls: tlsFiles(playerTlsCertFile, playerTlsKeyFile) ?? tls,
     log,
-    settingNames: { host: 'RESPARK_PLAYER_HOST', port: 'RESPARK_PLAYER_PORT' },
-    attach: (server) => void server.on('upgrade', upgrade).on('request', answerOutsider),
+    settingPrefix: 'RESPARK_PLAYER_',
+    attach(server) {
+      // The management listener's is set with its other limits.
+      server.headersTimeout = settings.headersTimeoutMs;
+      server.on('upgrade', upgrade).on('request', servePages(playerPages, log));
+    },
   });
   closers.push('player listener', () => playerServer.close());
   return { management, playerServer };
@@ -354,7 +361,7 @@ async function listenForMetrics({
     port: metricsPort,
     tls: undefined,
     log,
-    settingNames: { host: 'RESPARK_METRICS_HOST', port: 'RESPARK_METRICS_PORT' },
+    settingPrefix: 'RESPARK_METRICS_',
     attach: (http) => void http.on('request', servePages(observe, log)),
   });
   closers.push('metrics listener', () => server.close());
@@ -365,20 +372,17 @@ function tlsFiles(certFile: string | undefined, keyFile: string | undefined): Tl
   return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
 }
 
-/** The players' own listener speaks WebSocket only. */
-function answerOutsider(_request: IncomingMessage, response: ServerResponse): void {
-  response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' });
-  response.end(`players connect here by WebSocket, at ${CONNECT_PATH}\n`);
-}
-
 function warningsOf({ settings, playerServer }: { settings: Settings; playerServer: HttpServer }): string[] {
   const host = settings.playerPort === undefined || settings.playerHost === '' ? settings.host : settings.playerHost;
-  if (playerServer.isTls || isLoopback(host) || settings.trustedProxies.length > 0) return [];
+  if (playerServer.isTls || isLoopback(host)) return [];
+  // A proxy of another machine is why the address is public; one of this machine does not need it.
+  if (settings.trustedProxies.some((proxy) => !isLoopback(proxy))) return [];
   return [
-    `players are served without TLS on ${host}: their tokens can be read and used on the way. Set RESPARK_TLS_CERT_FILE and RESPARK_TLS_KEY_FILE, or let a proxy terminate TLS and name it in RESPARK_TRUSTED_PROXIES.`,
+    `players are served without TLS on ${host}: their tokens can be read and used on the way. Set RESPARK_TLS_CERT_FILE and RESPARK_TLS_KEY_FILE, or let a proxy terminate TLS: name it in RESPARK_TRUSTED_PROXIES, or listen on 127.0.0.1 if it runs on this machine.`,
   ];
 }
 
+/** Whether only this machine is meant, by an address, a range of them or a name. */
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+  return /^(?:localhost$|127\.|::1(?:\/|$))/.test(host);
 }

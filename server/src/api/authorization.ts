@@ -71,14 +71,16 @@ function refuseUnsupported({ headers, rawPath, rawQuery }: Omit<RequestLine, 'me
   return refusePath(rawPath) ?? refuseContentHash(headers.get('x-amz-content-sha256')?.[0]);
 }
 
-/** Signers resolve such segments before they sign and routers do not, so one signature would fit two resources. */
+/**
+ * Proxies and signers resolve `.` and `..`, routers do not: a path with them means one resource here and another there.
+ * Signers leave empty segments out as well, but then what they signed is not the path that came, which is verified as it
+ * is; so one signature never fits two paths, and whoever signed an empty label is told so by validation.
+ */
 function refusePath(rawPath: string): Refusal | undefined {
-  const inner = rawPath.replace(/^\/|\/$/g, '').split('/');
-  const isPlain =
-    /^\/[\x21-\x7e]*$/.test(rawPath) && (rawPath === '/' || !inner.some((part) => /^\.{0,2}$/.test(part)));
+  const isPlain = /^\/[\x21-\x7e]*$/.test(rawPath) && !rawPath.split('/').some((part) => /^\.{1,2}$/.test(part));
   if (isPlain) return undefined;
   return invalid(
-    `The path ${shown(rawPath)} cannot be verified. It must begin with '/', be percent-encoded, and have no empty, '.' or '..' segment.`,
+    `The path ${shown(rawPath)} cannot be verified. It must begin with '/', be percent-encoded, and have no '.' or '..' segment.`,
   );
 }
 

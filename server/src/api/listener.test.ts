@@ -5,14 +5,13 @@ import { type AddressInfo, connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { recordedLog } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
-import { NO_METRICS } from '../../test/support/metrics.ts';
 import { createClientAddress } from '../client-address.ts';
 import { systemRandom } from '../random.ts';
 import type { ApiRequest } from './authenticate.ts';
-import { createApiListener } from './listener.ts';
-import { createManagementPages, createObservationPages } from './pages.ts';
+import { createApiListener, type Pages } from './listener.ts';
 import type { Pipeline } from './pipeline.ts';
 import { Refusal, refusalReply, successReply } from './reply.ts';
+import { WELCOME_REPLY } from './welcome-page.ts';
 
 /** A real server in front of a pipeline that answers what it was asked, having read at most ten bytes of body. */
 async function open(t: TestContext, answer?: (request: ApiRequest) => Promise<unknown>) {
@@ -28,10 +27,9 @@ async function open(t: TestContext, answer?: (request: ApiRequest) => Promise<un
       throw error;
     }
   };
-  const observe = createObservationPages({ metrics: NO_METRICS, notReadyCauses: async () => [] });
-  const pages = createManagementPages({ observe, hasOwnListener: false });
   const settings = { headersTimeoutMs: 1_000, requestTimeoutMs: 2_000, keepAliveTimeoutMs: 3_000 };
   const clientAddress = createClientAddress({ trustedProxies: ['127.0.0.1'] });
+  const pages: Pages = async ({ rawPath }) => (rawPath === '/' ? WELCOME_REPLY : undefined);
   const listener = createApiListener({ pipeline, pages, clientAddress, settings, clock, random: systemRandom, log });
   const server = createServer();
   listener.attach(server);

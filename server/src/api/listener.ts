@@ -39,7 +39,7 @@ export function createApiListener({
   log,
 }: {
   pipeline: Pipeline;
-  /** What is answered to anyone, unsigned. */
+  /** What GET and HEAD are answered outside of the API, unsigned. */
   pages: Pages;
   clientAddress: ClientAddress;
   settings: ListenerSettings;
@@ -68,13 +68,13 @@ export function createApiListener({
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const apiRequest = toApiRequest(request, response);
-    const page = isRead(request) ? await pages(apiRequest) : undefined;
-    const reply = page === undefined ? await pipeline(apiRequest) : withRequestId(page);
-    await send(reply, request, response);
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    const page = isRead ? await pages(apiRequest) : undefined;
+    await send(page === undefined ? await pipeline(apiRequest) : withRequestId(page), request, response);
   }
 
-  function withRequestId(reply: ApiReply): ApiReply {
-    return { ...reply, headers: { ...reply.headers, 'x-amzn-requestid': uuidV7(random, clock.now()) } };
+  function withRequestId(page: ApiReply): ApiReply {
+    return { ...page, headers: { ...page.headers, 'x-amzn-requestid': uuidV7(random, clock.now()) } };
   }
 
   /** Resolves when the reply has been handed over, or its client is gone. */
@@ -132,10 +132,6 @@ export function createApiListener({
       return inFlight;
     },
   };
-}
-
-function isRead({ method }: IncomingMessage): boolean {
-  return method === 'GET' || method === 'HEAD';
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

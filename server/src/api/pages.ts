@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { CONNECT_PATH, SUBPROTOCOL } from '@respark/protocol';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Pages } from './listener.ts';
@@ -38,12 +39,23 @@ export function createObservationPages({
  * The pages of the management listener. Metrics tell names of games and how busy they are: there they are for this
  * machine only, and not at all when they have a listener of their own.
  */
-export function createManagementPages({ observe, hasOwnListener }: { observe: Pages; hasOwnListener: boolean }): Pages {
+export function createManagementPages({
+  observe,
+  hasMetricsElsewhere,
+  hasPlayers,
+}: {
+  observe: Pages;
+  hasMetricsElsewhere: boolean;
+  /** Whether players connect to the same listener. */
+  hasPlayers: boolean;
+}): Pages {
   return async function managementPages(request) {
-    if (request.rawPath === '/') return WELCOME_REPLY;
-    if (request.rawPath === '/metrics') {
-      if (hasOwnListener) return textReply(404, 'metrics have a listener of their own (RESPARK_METRICS_PORT)\n');
-      if (!isLoopback(request.remoteAddress)) {
+    const { rawPath, remoteAddress } = request;
+    if (rawPath === '/') return WELCOME_REPLY;
+    if (rawPath === CONNECT_PATH && hasPlayers) return UPGRADE_REPLY;
+    if (rawPath === '/metrics') {
+      if (hasMetricsElsewhere) return textReply(404, 'metrics have a listener of their own (RESPARK_METRICS_PORT)\n');
+      if (!isLoopback(remoteAddress)) {
         return textReply(403, 'metrics are for this machine only: set RESPARK_METRICS_PORT to serve them to others\n');
       }
     }
@@ -51,12 +63,34 @@ export function createManagementPages({ observe, hasOwnListener }: { observe: Pa
   };
 }
 
+/** What the players' own listener answers over plain HTTP. */
+export const playerPages: Pages = async ({ rawPath }) => (rawPath === CONNECT_PATH ? UPGRADE_REPLY : MISPLACED_REPLY);
+
+const UPGRADE_REPLY: ApiReply = {
+  status: 426,
+  headers: { 'content-type': 'text/plain; charset=utf-8', upgrade: 'websocket', connection: 'Upgrade, close' },
+  body: `players connect here by WebSocket, with the subprotocol ${SUBPROTOCOL}\n`,
+};
+
+/** AWS clients that were sent to the players' port show what this says. */
+const MISPLACED_REPLY: ApiReply = {
+  status: 404,
+  headers: {
+    'content-type': 'application/json',
+    'x-amzn-errortype': 'UnknownOperationException',
+    connection: 'close',
+  },
+  body: JSON.stringify({
+    Message: `Only players connect here, by WebSocket at ${CONNECT_PATH}; the management API has another port.`,
+  }),
+};
+
 /** A listener for pages alone; anything else is 404. */
 export function servePages(pages: Pages, log: Log): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
     const rawPath = request.url?.split('?', 1)[0] ?? '/';
     pages({ rawPath, remoteAddress: request.socket.remoteAddress ?? '' })
-      .then((page = textReply(404, 'there are /metrics, /healthz and /readyz here\n')) => {
+      .then((page = textReply(404, 'there is nothing here\n')) => {
         response.writeHead(page.status, page.headers).end(page.body);
       })
       .catch((error: unknown) => {

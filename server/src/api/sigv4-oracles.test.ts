@@ -292,6 +292,16 @@ describe('a signed request that was changed', () => {
     });
   }
 
+  it('is refused with more slashes in its path, which AWS’s own signers leave out', async () => {
+    const wire = await signWithSmithy({ ...EXAMPLE, rawPath: '/game/stage' }, true);
+    for (const rawPath of ['/game//stage', '//game/stage', '/game/stage/', '/game///stage']) {
+      assert.equal(check({ ...wire, rawPath })?.name, 'InvalidSignatureException', rawPath);
+    }
+    const open = await signWithSmithy({ ...EXAMPLE, rawPath: '/game//stage' }, true);
+    assert.equal(check(open)?.name, 'InvalidSignatureException');
+    assert.equal(check({ ...open, rawPath: '/game/stage' }), undefined, 'what was signed is the path without it');
+  });
+
   it('is refused under another secret', async () => {
     assert.equal(
       check(await signWithSmithy(EXAMPLE, true), { secretAccessKey: `${SECRET}x` })?.name,

@@ -40,7 +40,10 @@ describe('the command line', () => {
   it('suggests the command that was meant, and exits with 2', async () => {
     const world = createTestWorld();
     assert.equal(await world.run('conect'), 2);
-    assert.match(world.err(), /unknown command 'conect'\n\(Did you mean connect\?\)/);
+    assert.match(
+      world.err(),
+      /^error: unknown command 'conect' \(Did you mean connect\?\) \(--help shows what is possible\)\n$/,
+    );
     assert.equal(world.out(), '');
   });
 

@@ -55,13 +55,12 @@ Settings are flags of "serve" or RESPARK_… variables: respark config print`,
     program.addCommand(create(world));
   }
   forEachCommand(program, (command) =>
-    command
-      .exitOverride()
-      .showHelpAfterError('(--help shows what is possible)')
-      .configureOutput({
-        writeOut: (text) => world.stdout.write(text),
-        writeErr: (text) => world.stderr.write(text),
-      }),
+    command.exitOverride().configureOutput({
+      writeOut: (text) => world.stdout.write(text),
+      writeErr: (text) => world.stderr.write(text),
+      // On one line with what may have been meant.
+      outputError: (text, write) => write(`${text.trim().replace(/\s+/g, ' ')} (--help shows what is possible)\n`),
+    }),
   );
   return program;
 }

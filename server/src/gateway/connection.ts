@@ -131,8 +131,8 @@ export class Connection {
     this.#socket.destroy();
   }
 
-  /** A ping, which `ws` has answered: it counts like a frame, so that a flood of them ends the same way. */
-  receivePing(): void {
+  /** A ping, which `ws` has answered, or a pong: it counts like a frame, so that a flood of them ends the same way. */
+  receivePingOrPong(): void {
     if (!this.isStopped && !this.#takeMessage()) this.#host.close(this, 'too_many_messages');
   }
 

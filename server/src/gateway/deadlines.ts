@@ -41,15 +41,15 @@ export class Deadlines<T> {
   }
 
   #tick(): void {
-    this.#cancelTimer = undefined;
     const now = this.#clock.monotonic();
     for (const [item, at] of this.#items) {
-      if (at > now) {
-        this.#cancelTimer ??= this.#clock.after(Math.max(1, at - now), () => this.#tick());
-        return;
-      }
+      if (at > now) break;
       this.#items.delete(item);
       this.#expire(item);
     }
+    // An item that was added meanwhile may have set a timer, which is not for the first in the queue.
+    this.#cancelTimer?.();
+    const [next] = this.#items.values();
+    this.#cancelTimer = next === undefined ? undefined : this.#clock.after(Math.max(1, next - now), () => this.#tick());
   }
 }

@@ -97,7 +97,11 @@ export function createUpgradeHandler({
       const playerSocket = new WsPlayerSocket(ws, socket);
       const connection = gateway.accept(playerSocket, group);
       ws.player = { connection, socket: playerSocket, gateway };
-      ws.on('message', onMessage).on('ping', onPing).on('close', onClose).on('error', onError);
+      ws.on('message', onMessage)
+        .on('ping', onPingOrPong)
+        .on('pong', onPingOrPong)
+        .on('close', onClose)
+        .on('error', onError);
       if (refusal !== undefined) {
         gateway.close(connection, 'node_full', describe(refusal), { retryAfterMs: refusal.retryAfterMs });
       } else if (!isOriginAllowed(origin)) {
@@ -116,8 +120,8 @@ function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
   else connection.receive(data.toString());
 }
 
-function onPing(this: WebSocket): void {
-  playerOf(this).connection.receivePing();
+function onPingOrPong(this: WebSocket): void {
+  playerOf(this).connection.receivePingOrPong();
 }
 
 function onClose(this: WebSocket, code: number): void {

@@ -96,7 +96,8 @@ for (const bug of BUGS) {
     // Inside dist, so that the copy finds the same node_modules.
     const copy = await mkdtemp(join(DIST, 'planted-'));
     try {
-      for (const part of ['src', 'test/simulation', 'test/support']) await cp(join(DIST, part), join(copy, part), { recursive: true });
+      for (const part of ['src', 'test/simulation', 'test/support'])
+        await cp(join(DIST, part), join(copy, part), { recursive: true });
       const file = join(copy, 'src', bug.file);
       let text = await readFile(file, 'utf8');
       for (const [right, wrong] of bug.changes) {

@@ -24,7 +24,10 @@ export interface RawPlayer {
   send(frame: ClientFrame): void;
 }
 
-export async function connectRawPlayer(t: TestContext, server: TestServer): Promise<RawPlayer> {
+export async function connectRawPlayer(
+  t: TestContext,
+  server: Pick<TestServer, 'playerUrl' | 'gameKey'>,
+): Promise<RawPlayer> {
   const { hostname, port, protocol } = new URL(server.playerUrl);
   const options = { host: hostname, port: Number(port), allowHalfOpen: true };
   const socket = protocol === 'wss:' ? connectTls({ ...options, rejectUnauthorized: false }) : connectTcp(options);

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,9 +7,11 @@ import type { TestContext } from 'node:test';
 import { GameSparksClient, type GameSparksClientConfig } from '@aws-sdk/client-gamesparks';
 import { decodeServerFrame, encode, type ServerFrame, SUBPROTOCOL } from '@respark/protocol';
 import { type ClientOptions, WebSocket } from 'ws';
+import type { Clock } from '../../src/clock.ts';
 import { loadSettings, type Settings } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { type RunningServer, startServer } from '../../src/main.ts';
+import type { RandomBytes } from '../../src/random.ts';
 
 export const GAME = 'Demo';
 export const STAGE = 'Dev';
@@ -22,7 +25,7 @@ export interface TestServer extends RunningServer {
   /** The unmodified AWS client, with the root key unless told otherwise. */
   sdk(config?: GameSparksClientConfig): GameSparksClient;
   /** A player's WebSocket whose hello has been answered. */
-  connect(hello?: { token?: string }, options?: ClientOptions): Promise<TestPlayer>;
+  connect(hello?: { gameKey?: string; token?: string }, options?: ClientOptions): Promise<TestPlayer>;
   /** A player's WebSocket, open but without a hello. */
   open(options?: ClientOptions): Promise<WebSocket>;
 }
@@ -44,7 +47,11 @@ export interface TestPlayer {
 /** A whole server on a free port and a fresh data directory, with the demo stage; the test's end takes it down. */
 export async function startTestServer(
   t: TestContext,
-  { settings = {}, dataDir = temporaryDirectory(t) }: { settings?: Partial<Settings>; dataDir?: string } = {},
+  {
+    settings = {},
+    dataDir = temporaryDirectory(t),
+    ...world
+  }: { settings?: Partial<Settings>; dataDir?: string; clock?: Clock; random?: RandomBytes } = {},
 ): Promise<TestServer> {
   const logged: Record<string, unknown>[] = [];
   const server = await startServer({
@@ -56,6 +63,7 @@ export async function startTestServer(
     },
     log: createLog({ level: 'debug', destination: { write: (line) => void logged.push(JSON.parse(line)) } }),
     demo: true,
+    ...world,
   });
   t.after(() => server.close());
   const gameKey = server.demo?.gameKey ?? '';
@@ -78,7 +86,8 @@ export async function startTestServer(
   };
 }
 
-async function sayHello(ws: WebSocket, hello: { gameKey: string; token?: string }): Promise<TestPlayer> {
+/** Sends the hello on an open WebSocket; resolves with the player when it is welcomed. */
+export async function sayHello(ws: WebSocket, hello: { gameKey: string; token?: string }): Promise<TestPlayer> {
   const frames: ServerFrame[] = [];
   const waiting = new Set<(frame: ServerFrame) => void>();
   ws.on('message', (data) => {
@@ -139,4 +148,23 @@ export async function until(
     if (performance.now() > deadline) throw new Error(`still waiting for: ${JSON.stringify(describe())}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/** Waits until the last socket is gone, and checks that nothing is held for those who were here. */
+export async function assertNothingLeft(server: TestServer): Promise<void> {
+  await until(
+    () => server.counts().sockets === 0,
+    () => server.counts(),
+  );
+  const { inFlight: _, ...counts } = server.counts();
+  assert.deepEqual(counts, {
+    sockets: 0,
+    listed: 0,
+    closing: 0,
+    deadlines: 0,
+    connections: 0,
+    unauthenticated: 0,
+    addresses: 0,
+    directory: 0,
+  });
 }

@@ -15,18 +15,17 @@ import { parseCloseReason } from '@respark/protocol';
 import { signRequest } from '../../src/api/sigv4.ts';
 import type { Settings } from '../../src/config.ts';
 import { connectRawPlayer } from '../support/raw-player.ts';
-import { GAME, ROOT, STAGE, startTestServer, type TestPlayer, type TestServer, until } from '../support/server.ts';
+import {
+  assertNothingLeft,
+  GAME,
+  ROOT,
+  STAGE,
+  startTestServer,
+  type TestPlayer,
+  type TestServer,
+  until,
+} from '../support/server.ts';
 import { tlsFiles } from '../support/tls-files.ts';
-
-const NOTHING_LEFT = {
-  sockets: 0,
-  listed: 0,
-  closing: 0,
-  deadlines: 0,
-  connections: 0,
-  unauthenticated: 0,
-  addresses: 0,
-};
 
 async function disconnect(sdk: GameSparksClient, playerId: string) {
   const { $metadata, ...answer } = await sdk.send(
@@ -40,16 +39,6 @@ async function statusOf(sdk: GameSparksClient, playerId: string): Promise<string
     new GetPlayerConnectionStatusCommand({ GameName: GAME, StageName: STAGE, PlayerId: playerId }),
   );
   return Connections.map(({ Id }) => String(Id));
-}
-
-async function assertNothingLeft(server: TestServer): Promise<void> {
-  await until(
-    () => server.counts().sockets === 0,
-    () => server.counts(),
-  );
-  const { sockets, listed, closing, deadlines, connections, unauthenticated, addresses, directory } = server.counts();
-  assert.deepEqual({ sockets, listed, closing, deadlines, connections, unauthenticated, addresses }, NOTHING_LEFT);
-  assert.equal(directory, 0);
 }
 
 /** The same player again, on `count` more sockets. */

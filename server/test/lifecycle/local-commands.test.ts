@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { createProgram } from '../../src/cli/program.ts';
+import { createWorkplace, type Workplace } from '../support/process.ts';
+import { createTestWorld } from '../support/world.ts';
+
+describe('"respark doctor"', () => {
+  const findings = async (place: Workplace) => {
+    const { exitCode, stdout } = await place.respark(['doctor', '--json']);
+    const list: { check: string; state: string; detail: string }[] = JSON.parse(stdout);
+    return { exitCode, failed: list.filter(({ state }) => state === 'fail').map(({ check }) => check), list };
+  };
+
+  it('finds nothing wrong with a running server, and says so line by line', async (t) => {
+    const place = createWorkplace(t);
+    const server = await place.serve(['--demo']);
+    const { exitCode, stdout } = await place.respark(['doctor']);
+    assert.equal(exitCode, 0, stdout);
+    for (const line of [`server: ${server.url} answers`, 'secret key: opens the stored secrets', 'settings: valid']) {
+      assert(stdout.includes(`ok    ${line}\n`), stdout);
+    }
+    assert.match(stdout, /^ok {4}clock: \d+ s from the server's/m);
+  });
+
+  it('fails for an open data directory, a server that is gone and a setting that is wrong', async (t) => {
+    const place = createWorkplace(t);
+    assert.deepEqual((await findings(place)).failed, [], 'nothing is there yet');
+    const server = await place.serve();
+    server.child.kill('SIGKILL');
+    await server.ended();
+    chmodSync(join(server.dataDir, 'secret.key'), 0o644);
+    const { exitCode, failed } = await findings(place);
+    assert.deepEqual([exitCode, failed], [1, ['data directory', 'server']]);
+    const wrong = await place.respark(['doctor'], { env: { RESPARK_PORT: '80a' } });
+    assert.equal(wrong.exitCode, 1);
+    assert.match(wrong.stdout, /^fail {2}settings: RESPARK_PORT must be 0-65535, got "80a"/m);
+  });
+});
+
+describe('"respark config"', () => {
+  it('prints what a server would run with and checks it, without making anything', async (t) => {
+    const place = createWorkplace(t);
+    const env = { RESPARK_PORT: '9000', RESPARK_SECRET_KEY: Buffer.alloc(32, 7).toString('base64') };
+    const printed = await place.respark(['config', 'print', '--max-games', '7'], { env });
+    assert.equal(printed.exitCode, 0);
+    assert.match(printed.stdout, /^RESPARK_PORT +9000 +the environment$/m);
+    assert.match(printed.stdout, /^RESPARK_MAX_GAMES +7 +the command line$/m);
+    assert.match(printed.stdout, /^RESPARK_SECRET_KEY +set +the environment$/m);
+    assert(!printed.stdout.includes(env.RESPARK_SECRET_KEY));
+    const checked = await place.respark(['config', 'check'], { env });
+    assert.deepEqual([checked.exitCode, checked.stdout], [0, 'the settings are valid\n']);
+    const bad = await place.respark(['config', 'check', '--max-games', '0'], { env: { RESPARK_PROT: '1' } });
+    assert.deepEqual([bad.exitCode, bad.stdout, bad.stderr.trimEnd().split('\n').length], [2, '', 2]);
+  });
+});
+
+describe('the command line', () => {
+  it('has help for every command, on stdout and with 0', async (t) => {
+    const place = createWorkplace(t);
+    const commands = createProgram(createTestWorld()).commands.flatMap((command) => [
+      [command.name()],
+      ...command.commands.map((child) => [command.name(), child.name()]),
+    ]);
+    assert(commands.length >= 14);
+    for (const words of [[], ...commands]) {
+      const { exitCode, stdout, stderr } = await place.respark([...words, '--help']);
+      assert.deepEqual([exitCode, stderr], [0, ''], words.join(' '));
+      assert(stdout.startsWith(`Usage: ${['respark', ...words].join(' ')} `), stdout);
+    }
+  });
+
+  it('refuses a command that there is not with 2', async (t) => {
+    const { exitCode, stdout, stderr } = await createWorkplace(t).respark(['conect']);
+    assert.deepEqual([exitCode, stdout], [2, '']);
+    assert.match(stderr, /^error: unknown command 'conect' \(Did you mean connect\?\) .*\n$/);
+  });
+});

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { createWorkplace, RESPARK } from '../support/process.ts';
+import { GAME, STAGE, until } from '../support/server.ts';
+
+const DEMO_STAGE = ['--game', GAME, '--stage', STAGE];
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/;
+
+describe('a player in the terminal', () => {
+  it('sees who they are, the command that disconnects them, and after it why they were closed', async (t) => {
+    const place = createWorkplace(t);
+    await place.serve(['--demo']);
+    const player = place.startRespark(['connect']);
+    const [, connectionId = ''] = await player.printed(
+      new RegExp(`^connected as demo-player, connection (${UUID.source})$`, 'm'),
+    );
+    const [, command = ''] = await player.printed(/^ {2}to disconnect it: npx respark (.*)$/m);
+    player.child.stdin.write('request Shop.Buy {"item": 7}\n');
+    await player.printed(/^error no_handler: .*Shop\.Buy/m);
+    player.child.stdin.write('request GameSparks.Identity.GetPlayerToken\n');
+    await player.printed(/^response GameSparks\.Identity\.GetPlayerToken \{"AuthenticationToken":"\S+"\}$/m);
+
+    const answer = await place.start(['sh', '-c', `${RESPARK.join(' ')} ${command}`]).ended();
+    assert.deepEqual([answer.exitCode, answer.stderr], [0, '']);
+    assert.equal(answer.stdout, `closed 1 of 1 connection of player demo-player\n  closed  ${connectionId}\n`);
+    const { exitCode, stdout, stderr } = await player.ended();
+    assert.equal(exitCode, 1);
+    assert.match(stdout, /^closed: 4500 disconnected: The operator disconnected this player\.$/m);
+    assert.match(stdout, new RegExp(`^ {2}by the call with the request id ${UUID.source}$`, 'm'));
+    assert.match(stdout, /^ {2}not reconnecting$/m);
+    assert.equal(stderr, 'the connection is closed for good: 4500 The operator disconnected this player.\n');
+  });
+
+  it('comes back as the same player when the server does, and leaves by Ctrl-C with 0', async (t) => {
+    const place = createWorkplace(t);
+    const first = await place.serve(['--demo']);
+    const tokenFile = ['--token-file', 'me'];
+    const player = place.startRespark(['connect', ...tokenFile]);
+    const [, playerId] = await player.printed(/^connected as (\w{27}), /m);
+    await until(() => existsSync(join(place.directory, 'me')));
+    first.child.kill('SIGTERM');
+    await player.printed(/^closed: 4000 draining: .*\n(?: {2}.*\n)* {2}reconnecting in \d+ ms$/m);
+    await first.ended();
+    player.child.kill('SIGINT');
+    assert.equal((await player.ended()).exitCode, 0);
+
+    await place.serve(['--demo']);
+    const again = place.startRespark(['connect', ...tokenFile]);
+    assert.equal((await again.printed(/^connected as (\w{27}), /m))[1], playerId);
+  });
+
+  it('is told what is missing without a server', async (t) => {
+    const { exitCode, stderr } = await createWorkplace(t).respark(['connect']);
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /^no demo game in the data directory \S+; start a server there .*\n$/);
+  });
+});
+
+describe('a disconnect by the command', () => {
+  it('says in words and in JSON what was closed, after "connections" has listed it', async (t) => {
+    const place = createWorkplace(t);
+    const server = await place.serve(['--demo']);
+    const first = await server.connect();
+    const token = await first.token();
+    const ids = [first, await server.connect({ token }), await server.connect({ token })].map(
+      (player) => player.connectionId,
+    );
+    const who = [...DEMO_STAGE, '--player', first.playerId];
+
+    const table = await place.respark(['connections', ...who]);
+    assert.equal(table.exitCode, 0);
+    const [head = '', ...rows] = table.stdout.trimEnd().split('\n');
+    assert.match(head, /^ID +CREATED$/);
+    assert.deepEqual(
+      rows.map((row) => row.split(/ +/)[0]),
+      ids,
+    );
+    const json = JSON.parse((await place.respark(['connections', ...who, '--json'])).stdout);
+    assert.deepEqual(
+      json.Connections.map(({ Id }: { Id: string }) => Id),
+      ids,
+    );
+
+    const words = await place.respark(['disconnect', ...who]);
+    assert.deepEqual([words.exitCode, words.stderr], [0, '']);
+    const [summary, ...lines] = words.stdout.trimEnd().split('\n');
+    assert.equal(summary, `closed 3 of 3 connections of player ${first.playerId}`);
+    assert.deepEqual(
+      lines.sort(),
+      ids.map((id) => `  closed  ${id}`),
+    );
+
+    const back = await server.connect({ token });
+    const answer = await place.respark(['disconnect', ...who, '--json']);
+    assert.equal(answer.exitCode, 0);
+    assert.deepEqual(JSON.parse(answer.stdout), { DisconnectSuccesses: [back.connectionId], DisconnectFailures: [] });
+    const none = await place.respark(['disconnect', ...who]);
+    assert.deepEqual([none.exitCode, none.stdout], [0, `player ${first.playerId} has no connection\n`]);
+  });
+
+  it('exits with 1 when the call fails, and says why in one line', async (t) => {
+    const place = createWorkplace(t);
+    const server = await place.serve();
+    const call = ['disconnect', ...DEMO_STAGE, '--player', 'p'];
+    const unknown = await place.respark(call);
+    assert.deepEqual([unknown.exitCode, unknown.stdout], [1, '']);
+    assert.match(unknown.stderr, /^ResourceNotFoundException: .* \(status 404, request id \S+\)\n$/);
+
+    const wrongKey = { AWS_ACCESS_KEY_ID: server.credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: 'wrong' };
+    const refused = await place.respark(call, { env: wrongKey });
+    assert.equal(refused.exitCode, 1);
+    assert.match(refused.stderr, /^InvalidSignatureException: .* \(status 403, request id \S+\)\n$/);
+
+    server.child.kill('SIGKILL');
+    await server.ended();
+    const gone = await place.respark(call);
+    assert.equal(gone.exitCode, 1);
+    assert.match(
+      gone.stderr,
+      /^cannot reach http:\S+: connection refused; is the server running \("respark serve"\)\?\n$/,
+    );
+  });
+});

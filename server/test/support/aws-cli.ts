@@ -1,0 +1,86 @@
+import { execFile } from 'node:child_process';
+import { devNull, tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import type { AccessKeyPair } from '../../src/domain/access.ts';
+
+/** What the AWS CLI says of an error that the service answered. */
+export class AwsCliError extends Error {
+  readonly stderr: string;
+
+  constructor(stderr: string) {
+    const [, name = 'unexplained', operation = '', message = ''] =
+      /An error occurred \((\w+)\) when calling the (\w+) operation(?: \([^)]*\))?: (.*)/s.exec(stderr) ?? [];
+    super(name === 'unexplained' ? stderr : `${operation}: ${message.trim()}`);
+    this.name = name;
+    this.stderr = stderr;
+  }
+}
+
+export interface AwsCliCall {
+  readonly endpoint: string;
+  /** As the API names it: `DisconnectPlayer`. */
+  readonly operation: string;
+  /** As the API names its members; what is no text is given as JSON. */
+  readonly input?: Readonly<Record<string, unknown>>;
+  readonly credentials?: AccessKeyPair & { readonly sessionToken?: string };
+  readonly region?: string;
+  /** Flags that are about no member, such as `--page-size=2`. */
+  readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/**
+ * The unmodified AWS CLI that knows GameSparks (newer ones do not): Debian's, else one on the PATH; undefined without.
+ * A failed call is not tried again.
+ */
+export async function findAwsCli(): Promise<((call: AwsCliCall) => Promise<unknown>) | undefined> {
+  for (const directory of ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)]) {
+    const aws = join(directory, 'aws');
+    const { stderr } = await run(aws, ['gamesparks'], {});
+    if (!/arguments are required: operation/.test(stderr)) continue;
+    return async (call) => {
+      const { exitCode, stdout, stderr } = await run(aws, argumentsOf(call), environmentOf(call));
+      if (exitCode !== 0) throw new AwsCliError(stderr);
+      return stdout === '' ? {} : JSON.parse(stdout);
+    };
+  }
+  return undefined;
+}
+
+function argumentsOf({ endpoint, operation, input = {}, flags = [] }: AwsCliCall): string[] {
+  const members = Object.entries(input).map(([name, value]) => {
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    // In one word, since a value may begin with a dash.
+    return `--${kebabCase(name)}=${text}`;
+  });
+  return ['gamesparks', kebabCase(operation), '--endpoint-url', endpoint, ...members, ...flags];
+}
+
+/** Nothing of the user's own configuration. */
+function environmentOf({ credentials, region = 'us-east-1', env = {} }: AwsCliCall): Record<string, string> {
+  return {
+    AWS_REGION: region,
+    AWS_MAX_ATTEMPTS: '1',
+    AWS_PAGER: '',
+    AWS_EC2_METADATA_DISABLED: 'true',
+    ...(credentials === undefined
+      ? {}
+      : { AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey }),
+    ...(credentials?.sessionToken === undefined ? {} : { AWS_SESSION_TOKEN: credentials.sessionToken }),
+    ...env,
+  };
+}
+
+function run(file: string, args: readonly string[], env: Readonly<Record<string, string>>) {
+  const clean = { PATH: process.env.PATH, HOME: join(tmpdir(), 'no-such-home'), LC_ALL: 'C.UTF-8' };
+  const files = { AWS_CONFIG_FILE: devNull, AWS_SHARED_CREDENTIALS_FILE: devNull };
+  return new Promise<{ exitCode: number | string; stdout: string; stderr: string }>((resolve) => {
+    execFile(file, [...args], { env: { ...clean, ...files, ...env } }, (error, stdout, stderr) =>
+      resolve({ exitCode: error?.code ?? 0, stdout, stderr }),
+    );
+  });
+}
+
+function kebabCase(name: string): string {
+  return name.replace(/(?<=.)[A-Z]/g, (letter) => `-${letter}`).toLowerCase();
+}

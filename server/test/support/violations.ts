@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import type { Operation } from '../../src/api/operation.ts';
+import type { Shape } from '../../src/api/shape.ts';
+import { ROLE } from './domain.ts';
+
+/** A valid value of each member that an operation may take. */
+const VALID: Record<string, unknown> = {
+  GameName: 'Demo',
+  StageName: 'Dev',
+  PlayerId: 'p1',
+  Description: 'words',
+  ClientToken: 'c'.repeat(40),
+  Role: ROLE,
+  Tags: { team: 'a' },
+  MaxResults: '10',
+  NextToken: 'token',
+};
+
+interface Violation {
+  readonly value: unknown;
+  readonly at: string;
+  readonly constraint: string;
+}
+
+/** Breaks every constraint of every member, one a call, and fails unless each answer is a 400 that names the member. */
+export async function assertConstraintsAreKept(
+  operations: readonly Operation[],
+  call: (
+    method: string,
+    path: string,
+    options: { body?: unknown },
+  ) => Promise<{ status: number; error: string | undefined; message: string | undefined }>,
+): Promise<void> {
+  for (const operation of operations) {
+    for (const { member, value, at, constraint } of violationsOf(operation)) {
+      const what = `${operation.name} ${at}: ${constraint}`;
+      const { method, path, body } = requestOf(operation, member, value);
+      const { status, error, message = '' } = await call(method, path, { body });
+      assert.deepEqual([status, error], [400, 'ValidationException'], what);
+      assert.ok(message.includes(`at '${at}' failed to satisfy constraint: `), `${what}: ${message}`);
+      assert.ok(message.includes(constraint), `${what}: ${message}`);
+    }
+  }
+}
+
+/** Each way to break one constraint of one member of an operation's input. */
+export function* violationsOf({ input }: Operation): Generator<Violation & { member: string }> {
+  for (const [member, shape] of Object.entries(input.members)) {
+    const at = member.charAt(0).toLowerCase() + member.slice(1);
+    if (input.required.includes(member) && shape.location !== 'uri') {
+      yield { member, value: undefined, at, constraint: 'Member must not be null' };
+      yield { member, value: null, at, constraint: 'Member must not be null' };
+    }
+    if (shape.location === 'querystring') {
+      yield { member, value: ['1', '2'], at, constraint: 'Member must be given only once' };
+    }
+    for (const violation of violationsOfShape(shape, at)) yield { member, ...violation };
+  }
+}
+
+function* violationsOfShape(shape: Shape, at: string): Generator<Violation> {
+  const inBody = shape.location === undefined;
+  switch (shape.type) {
+    case 'string':
+      if (inBody) yield { value: 5, at, constraint: 'Member must be a string' };
+      for (const [value, constraint] of wrongTexts(shape)) yield { value, at, constraint };
+      return;
+    case 'integer':
+      yield { value: 'many', at, constraint: 'Member must be an integer' };
+      yield { value: (shape.max ?? 0) + 1, at, constraint: `value less than or equal to ${shape.max}` };
+      yield { value: (shape.min ?? 0) - 1, at, constraint: `value greater than or equal to ${shape.min}` };
+      return;
+    case 'map': {
+      yield { value: [], at, constraint: 'Member must be a map' };
+      const tooMany = Object.fromEntries(Array.from({ length: (shape.max ?? 0) + 1 }, (_, index) => [`k${index}`, '']));
+      yield { value: tooMany, at, constraint: `length less than or equal to ${shape.max}` };
+      yield { value: {}, at, constraint: `length greater than or equal to ${shape.min}` };
+      for (const [key, constraint] of wrongTexts(shape.key)) yield { value: { [key]: 'v' }, at, constraint };
+      for (const { value, constraint } of violationsOfShape(shape.value, at)) {
+        yield { value: { key: value }, at: `${at}.key.member`, constraint };
+      }
+      yield { value: { key: null }, at: `${at}.key.member`, constraint: 'Member must not be null' };
+      return;
+    }
+    default:
+      throw new Error(`violations of a ${shape.type} are not written yet`);
+  }
+}
+
+function* wrongTexts({ min = 0, max, pattern, enum: values }: Shape & { type: 'string' }): Generator<[string, string]> {
+  if (max !== undefined) yield ['a'.repeat(max + 1), `length less than or equal to ${max}`];
+  if (min > 0) yield ['a'.repeat(min - 1), `length greater than or equal to ${min}`];
+  if (values !== undefined) yield ['UNKNOWN', 'Member must satisfy enum value set'];
+  if (pattern === undefined) return;
+  const filler = 'a'.repeat(Math.max(0, min - 2));
+  for (const wrong of [`${filler}a\u0001`, `${filler} a `, `aws:${filler}`, `${filler}💥💥`, `a\n${filler}b`]) {
+    if (!new RegExp(pattern, 'u').test(wrong)) {
+      yield [wrong, `Member must satisfy regular expression pattern: ${pattern}`];
+    }
+  }
+}
+
+/** A request that is right, but for one member if it is named. */
+export function requestOf({ http, input }: Operation, wrongMember?: string, wrongValue?: unknown) {
+  const given = (name: string) => (name === wrongMember ? wrongValue : VALID[name]);
+  const path = http.path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(given(name))));
+  const query: string[] = [];
+  const body: Record<string, unknown> = {};
+  for (const [name, { location }] of Object.entries(input.members)) {
+    const value = given(name);
+    if (location === 'querystring') {
+      for (const item of [value].flat()) query.push(`${name}=${encodeURIComponent(String(item))}`);
+    }
+    if (location === undefined) body[name] = value;
+  }
+  const suffix = query.length > 0 ? `?${query.join('&')}` : '';
+  return { method: http.method, path: `${path}${suffix}`, body: Object.keys(body).length > 0 ? body : undefined };
+}

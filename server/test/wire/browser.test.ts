@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { type TestContext, test } from 'node:test';
+import { DisconnectPlayerCommand } from '@aws-sdk/client-gamesparks';
+import { findChromium, openInChromium } from '../support/chromium.ts';
+import { assertNothingLeft, GAME, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
+
+const chromium = findChromium();
+const skip = chromium === undefined ? 'there is no Chromium here' : false;
+
+// What is published of each package, seen from dist/test/wire.
+const MODULES = new URL('../../../../', import.meta.url);
+
+type Report = Readonly<Record<string, unknown>>;
+
+interface Page {
+  readonly origin: string;
+  /** Opens the page in a browser, for players of this server. */
+  open(server: TestServer): void;
+  /** What the page reports next, or that it failed. */
+  nextReport(): Promise<Report>;
+}
+
+/** A web page on an origin of its own, which runs the SDK as it was built: ES modules, found by an import map. */
+async function servePage(t: TestContext, script: string): Promise<Page> {
+  const page = `<!doctype html>
+    <script type="importmap">
+      { "imports": { "@respark/client": "/client/dist/src/index.js", "@respark/protocol": "/protocol/dist/src/index.js" } }
+    </script>
+    <script>
+      const report = (value) => fetch('/report', { method: 'POST', body: JSON.stringify(value) });
+      const { url, gameKey } = Object.fromEntries(new URLSearchParams(location.search));
+      addEventListener('error', (event) => report({ failed: event.message ?? event.target.outerHTML }), true);
+      addEventListener('unhandledrejection', (event) => report({ failed: String(event.reason) }));
+    </script>
+    <script type="module">import { ResparkClient } from '@respark/client'; ${script}</script>`;
+
+  const reports: Report[] = [];
+  const server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url ?? '', 'http://page');
+    if (pathname === '/') {
+      response.writeHead(200, { 'content-type': 'text/html' }).end(page);
+    } else if (pathname === '/report') {
+      reports.push(JSON.parse(await text(request)));
+      response.writeHead(204).end();
+    } else if (/^\/(client|protocol)\/dist\/src\/[a-z-]+\.js$/.test(pathname)) {
+      const module = await readFile(new URL(`.${pathname}`, MODULES)).catch(() => undefined);
+      response.writeHead(module ? 200 : 404, { 'content-type': 'text/javascript' }).end(module);
+    } else response.writeHead(404).end();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    origin,
+    open({ playerUrl, gameKey }) {
+      const query = new URLSearchParams({ url: playerUrl, gameKey });
+      const ended = openInChromium(t, chromium ?? '', new URL(`/?${query}`, origin));
+      void ended.then((why) => reports.push({ failed: why }));
+    },
+    async nextReport() {
+      await until(() => reports.length > 0);
+      return reports.shift() ?? {};
+    },
+  };
+}
+
+test('[chromium] a page connects, gets its token, and stays away once it is disconnected', { skip }, async (t) => {
+  const page = await servePage(
+    t,
+    `
+    const client = new ResparkClient({ url, gameKey, reconnect: { baseMs: 0 } });
+    client.on('disconnect', (end) => report({ ...end, reconnectInMs: end.reconnectInMs ?? 'never', state: client.state }));
+    const { playerId, connectionId } = await client.connect();
+    const { AuthenticationToken } = await client.request('GameSparks.Identity.GetPlayerToken');
+    report({ playerId, connectionId, AuthenticationToken });
+    `,
+  );
+  const server = await startTestServer(t, { settings: { allowedOrigins: [page.origin] } });
+  page.open(server);
+  const { AuthenticationToken, ...welcome } = await page.nextReport();
+  const other = await server.connect({ token: String(AuthenticationToken) });
+  assert.deepEqual(welcome, { playerId: other.playerId, connectionId: welcome.connectionId });
+
+  const answer = await server
+    .sdk()
+    .send(new DisconnectPlayerCommand({ GameName: GAME, StageName: STAGE, PlayerId: other.playerId }));
+  assert.deepEqual(answer.DisconnectSuccesses?.sort(), [welcome.connectionId, other.connectionId].sort());
+  assert.deepEqual(answer.DisconnectFailures, []);
+  assert.deepEqual(await page.nextReport(), {
+    closeCode: 4500,
+    name: 'disconnected',
+    reason: 'The operator disconnected this player.',
+    verdict: 'stop',
+    requestId: answer.$metadata.requestId,
+    reconnectInMs: 'never',
+    state: 'closed',
+  });
+  await assertNothingLeft(server);
+  assert.equal(server.logged.filter(({ msg }) => msg === 'player connected').length, 2);
+});
+
+test('[chromium] a page from an origin that is not allowed learns why it is refused', { skip }, async (t) => {
+  const page = await servePage(
+    t,
+    `
+    const client = new ResparkClient({ url, gameKey });
+    const { code, closeCode, verdict, reason } = await client.connect().catch((error) => error);
+    report({ code, closeCode, verdict, reason, state: client.state });
+    `,
+  );
+  const server = await startTestServer(t, { settings: { allowedOrigins: ['https://game.example'] } });
+  page.open(server);
+  assert.deepEqual(await page.nextReport(), {
+    code: 'origin_refused',
+    closeCode: 4508,
+    verdict: 'stop',
+    reason: 'this origin is not allowed',
+    state: 'closed',
+  });
+  await assertNothingLeft(server);
+});
+
+test('[chromium] localStorage keeps the player when the page is loaded again', { skip }, async (t) => {
+  const page = await servePage(
+    t,
+    `
+    const isFirst = localStorage.getItem('player') === null;
+    const client = new ResparkClient({
+      url,
+      gameKey,
+      storage: {
+        load: () => localStorage.getItem('player') ?? undefined,
+        async save(token) {
+          localStorage.setItem('player', token);
+          await report({ isFirst, playerId: client.playerId, connectionId: client.connectionId });
+          if (isFirst) location.reload();
+        },
+      },
+    });
+    await client.connect();
+    `,
+  );
+  const server = await startTestServer(t, { settings: { allowedOrigins: [page.origin] } });
+  page.open(server);
+  const before = await page.nextReport();
+  const after = await page.nextReport();
+  assert.deepEqual([before.isFirst, after.isFirst], [true, false]);
+  assert.equal(typeof before.playerId, 'string');
+  assert.equal(after.playerId, before.playerId);
+  assert.notEqual(after.connectionId, before.connectionId);
+});

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as operations from '../../src/api/operations/players.ts';
+import { findAwsCli } from '../support/aws-cli.ts';
+import { awsClients } from '../support/aws-clients.ts';
+import {
+  assertNoErrorIsForgotten,
+  COMMON_TRIGGERS,
+  causeEveryError,
+  type ErrorTable,
+} from '../support/modelled-errors.ts';
+import { rawCall } from '../support/raw-call.ts';
+import { GAME, STAGE, startTestServer } from '../support/server.ts';
+import { assertConstraintsAreKept } from '../support/violations.ts';
+
+const PLAYER = { GameName: GAME, StageName: STAGE, PlayerId: 'nobody' };
+
+const ERRORS: ErrorTable = {
+  GetPlayerConnectionStatus: {
+    input: PLAYER,
+    errors: {
+      ...COMMON_TRIGGERS,
+      ValidationException: { input: { ...PLAYER, PlayerId: 'no spaces' } },
+      ResourceNotFoundException: { input: { ...PLAYER, StageName: 'Unknown' } },
+    },
+  },
+  DisconnectPlayer: {
+    input: PLAYER,
+    errors: {
+      ...COMMON_TRIGGERS,
+      ValidationException: { input: { ...PLAYER, PlayerId: 'p'.repeat(45) } },
+      ResourceNotFoundException: { input: { ...PLAYER, GameName: 'Unknown' } },
+    },
+  },
+};
+
+test('the table of errors names every error that these operations model', () =>
+  assertNoErrorIsForgotten(ERRORS, Object.values(operations)));
+
+test('each constraint of the player operations is kept, whatever clients would let pass', async (t) => {
+  const server = await startTestServer(t);
+  await assertConstraintsAreKept(Object.values(operations), (...call) => rawCall(server, ...call));
+});
+
+for (const client of awsClients(await findAwsCli())) {
+  const options = { skip: client.skip, concurrency: 4 };
+
+  test(`[${client.name}] each modelled error of the player operations`, options, (t) =>
+    causeEveryError(t, client, ERRORS),
+  );
+
+  test(`[${client.name}] a player's connections are listed with their times, and closed`, options, async (t) => {
+    const server = await startTestServer(t);
+    const call = client.open(server);
+    assert.deepEqual(await call('GetPlayerConnectionStatus', PLAYER), { Connections: [] });
+    assert.deepEqual(await call('DisconnectPlayer', PLAYER), { DisconnectSuccesses: [], DisconnectFailures: [] });
+
+    const earliest = Date.now();
+    const first = await server.connect();
+    const second = await server.connect({ token: await first.token() });
+    const latest = Date.now();
+    const bystander = await server.connect();
+    const player = { ...PLAYER, PlayerId: first.playerId };
+    const { Connections = [] } = await call('GetPlayerConnectionStatus', player);
+    assert.deepEqual(
+      Connections.map(({ Id }) => Id),
+      [first.connectionId, second.connectionId],
+      'oldest first',
+    );
+    for (const connection of Connections) {
+      assert.deepEqual(Object.keys(connection).sort(), ['Created', 'Id']);
+      const { Created } = connection;
+      assert(Created instanceof Date && Created.getTime() >= earliest && Created.getTime() <= latest, `${Created}`);
+    }
+
+    const { DisconnectSuccesses, DisconnectFailures, ...rest } = await call('DisconnectPlayer', player);
+    assert.deepEqual(DisconnectSuccesses?.toSorted(), [first.connectionId, second.connectionId].toSorted());
+    assert.deepEqual([DisconnectFailures, rest], [[], {}]);
+    for (const { closed } of [first, second]) assert.equal((await closed).code, 4500);
+    assert.deepEqual(await call('GetPlayerConnectionStatus', player), { Connections: [] });
+    assert.equal(server.counts().directory, 1, 'the bystander alone');
+    await bystander.token();
+  });
+}
