@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { basename, join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -34,7 +43,7 @@ function linkPackages(from: string, to: string): void {
   for (const name of readdirSync(from)) {
     const [source, target] = [join(from, name), join(to, name)];
     // Links are those of `npm ci` to the workspaces and commands, relative, so that they lead into the copy.
-    if (lstatSync(source).isSymbolicLink()) cpSync(source, target, { verbatimSymlinks: true });
+    if (lstatSync(source).isSymbolicLink()) symlinkSync(readlinkSync(source), target);
     else if (name === '.bin' || name.startsWith('@')) linkPackages(source, target);
     else symlinkSync(source, target);
   }
