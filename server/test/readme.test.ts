@@ -17,7 +17,8 @@ import { fileURLToPath } from 'node:url';
 import { OPERATIONS } from '../src/api/operations/index.ts';
 import { createProgram } from '../src/cli/program.ts';
 import { SETTING_GROUPS } from '../src/config.ts';
-import { createWorkplace, findAws } from './support/process.ts';
+import { findAws } from './support/aws-cli.ts';
+import { createWorkplace } from './support/process.ts';
 import { until } from './support/server.ts';
 import { createTestWorld } from './support/world.ts';
 

@@ -140,19 +140,6 @@ export function createWorkplace(t: TestContext): Workplace {
   };
 }
 
-/** An `aws` that knows GameSparks, which newer ones do not: Debian's, else one on the PATH. */
-export async function findAws(): Promise<string | undefined> {
-  for (const directory of ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)]) {
-    const aws = join(directory, 'aws');
-    const args = ['gamesparks', 'disconnect-player', '--generate-cli-skeleton'];
-    const isKnown = await new Promise<boolean>((resolve) => {
-      execFile(aws, args, (error) => resolve(error === null));
-    });
-    if (isKnown) return aws;
-  }
-  return undefined;
-}
-
 function watch(child: Child, title: string): Running {
   const output = { stdout: '', stderr: '' };
   const waiting = new Set<() => void>();
