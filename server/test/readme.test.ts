@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { basename, join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -8,7 +17,8 @@ import { fileURLToPath } from 'node:url';
 import { OPERATIONS } from '../src/api/operations/index.ts';
 import { createProgram } from '../src/cli/program.ts';
 import { SETTING_GROUPS } from '../src/config.ts';
-import { createWorkplace, findAws } from './support/process.ts';
+import { findAws } from './support/aws-cli.ts';
+import { createWorkplace } from './support/process.ts';
 import { until } from './support/server.ts';
 import { createTestWorld } from './support/world.ts';
 
@@ -34,7 +44,7 @@ function linkPackages(from: string, to: string): void {
   for (const name of readdirSync(from)) {
     const [source, target] = [join(from, name), join(to, name)];
     // Links are those of `npm ci` to the workspaces and commands, relative, so that they lead into the copy.
-    if (lstatSync(source).isSymbolicLink()) cpSync(source, target, { verbatimSymlinks: true });
+    if (lstatSync(source).isSymbolicLink()) symlinkSync(readlinkSync(source), target);
     else if (name === '.bin' || name.startsWith('@')) linkPackages(source, target);
     else symlinkSync(source, target);
   }

@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { DisconnectPlayerCommand, GetGameCommand, ListGamesCommand } from '@aws-sdk/client-gamesparks';
-import { createWorkplace, findAws, RESPARK } from '../support/process.ts';
+import { findAws } from '../support/aws-cli.ts';
+import { createWorkplace, RESPARK } from '../support/process.ts';
 import { GAME, STAGE } from '../support/server.ts';
 
 describe('access keys', () => {

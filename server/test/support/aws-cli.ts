@@ -34,15 +34,21 @@ export interface AwsCliCall {
  * A failed call is not tried again.
  */
 export async function findAwsCli(): Promise<((call: AwsCliCall) => Promise<unknown>) | undefined> {
+  const aws = await findAws();
+  if (aws === undefined) return undefined;
+  return async (call) => {
+    const { exitCode, stdout, stderr } = await run(aws, argumentsOf(call), environmentOf(call));
+    if (exitCode !== 0) throw new AwsCliError(stderr);
+    return stdout === '' ? {} : JSON.parse(stdout);
+  };
+}
+
+/** The path of the program; several may be installed, and the first on the PATH may lack the service. */
+export async function findAws(): Promise<string | undefined> {
   for (const directory of ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)]) {
     const aws = join(directory, 'aws');
     const { stderr } = await run(aws, ['gamesparks'], {});
-    if (!/arguments are required: operation/.test(stderr)) continue;
-    return async (call) => {
-      const { exitCode, stdout, stderr } = await run(aws, argumentsOf(call), environmentOf(call));
-      if (exitCode !== 0) throw new AwsCliError(stderr);
-      return stdout === '' ? {} : JSON.parse(stdout);
-    };
+    if (/arguments are required: operation/.test(stderr)) return aws;
   }
   return undefined;
 }

@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams as Child, execFile, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams as Child, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -138,19 +138,6 @@ export function createWorkplace(t: TestContext): Workplace {
       return `${bin}${delimiter}${process.env.PATH}`;
     },
   };
-}
-
-/** An `aws` that knows GameSparks, which newer ones do not: Debian's, else one on the PATH. */
-export async function findAws(): Promise<string | undefined> {
-  for (const directory of ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)]) {
-    const aws = join(directory, 'aws');
-    const args = ['gamesparks', 'disconnect-player', '--generate-cli-skeleton'];
-    const isKnown = await new Promise<boolean>((resolve) => {
-      execFile(aws, args, (error) => resolve(error === null));
-    });
-    if (isKnown) return aws;
-  }
-  return undefined;
 }
 
 function watch(child: Child, title: string): Running {
