@@ -11,7 +11,7 @@ const PRUNE_PERIOD_MS = 3_600_000;
 /** What a call that is on record does with its outcome. */
 export interface Recorded {
   /** Never rejects: what was done is done, and its caller must hear the truth whether it could be recorded or not. */
-  finish(outcome: Omit<AuditOutcome, 'durationMs'>): Promise<void>;
+  finish(outcome: Omit<AuditOutcome, 'at' | 'durationMs'>): Promise<void>;
 }
 
 /** No change without a record: the intent is written before anything is done, the outcome before the caller hears it. */
@@ -66,7 +66,8 @@ export function createAudit({
       }
       return {
         async finish(result) {
-          const outcome = { ...result, durationMs: Math.round((clock.monotonic() - startedAt) * 1000) / 1000 };
+          const durationMs = Math.round((clock.monotonic() - startedAt) * 1000) / 1000;
+          const outcome = { ...result, at: clock.now(), durationMs };
           log.info({ ...intent, ...outcome }, 'audited call');
           try {
             await auditLog.finish(intent.requestId, outcome);

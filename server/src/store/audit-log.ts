@@ -13,6 +13,7 @@ export interface AuditIntent {
 
 /** What came of it. */
 export interface AuditOutcome {
+  readonly at: number;
   readonly status: number;
   /** The wire name of the error; undefined for a success. */
   readonly error: string | undefined;

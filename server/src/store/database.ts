@@ -25,6 +25,12 @@ export interface Database {
   transaction<T>(work: (query: Query) => Promise<T>): Promise<T>;
 
   /**
+   * Another number after every commit, of this process (once its `transaction` has resolved) or of any other. What was
+   * read at a version stands as long as the version does. Undefined where asking would cost as much as reading.
+   */
+  version(): number | undefined;
+
+  /**
    * Brings the schema up to this program's version; several processes may try at once. Throws a `StartupError` when the
    * database is newer than the program.
    */

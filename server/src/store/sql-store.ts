@@ -21,10 +21,40 @@ interface Scope {
   write<T>(work: (query: Query) => Promise<T>): Promise<T>;
 }
 
+/** Look-ups on the hot path that are remembered: more keys, game keys and stages than are in use at once. */
+const MAX_REMEMBERED = 10_000;
+
 export function createStore(database: Database): Store {
+  const tables = createTables({ read: database.query, write: (work) => database.transaction(work) });
+  const { stages, accessKeys } = tables;
+  const remember = createMemory(database);
   return {
-    ...createTables({ read: database.query, write: (work) => database.transaction(work) }),
+    ...tables,
+    stages: {
+      ...stages,
+      find: (gameName, name) => remember(`stage ${gameName} ${name}`, () => stages.find(gameName, name)),
+      findByGameKey: (gameKey) => remember(`game key ${gameKey}`, () => stages.findByGameKey(gameKey)),
+    },
+    accessKeys: { ...accessKeys, find: (id) => remember(`access key ${id}`, () => accessKeys.find(id)) },
     transaction: (work) => database.transaction((query) => work(storeWithin(query))),
+  };
+}
+
+/** Answers with what was read before for as long as nobody has committed anything since: never with anything stale. */
+function createMemory(database: Database): <T>(key: string, read: () => Promise<T>) => Promise<T> {
+  const remembered = new Map<string, unknown>();
+  let version: number | undefined;
+  return async function remember<T>(key: string, read: () => Promise<T>): Promise<T> {
+    const current = database.version();
+    if (current === undefined) return await read();
+    if (current !== version || remembered.size >= MAX_REMEMBERED) remembered.clear();
+    version = current;
+    const known = remembered.get(key) as T | undefined;
+    if (known !== undefined) return known;
+    const found = await read();
+    // What is absent is not remembered: anyone may ask for names without end.
+    if (version === current && found !== undefined) remembered.set(key, found);
+    return found;
   };
 }
 

@@ -8,19 +8,39 @@ const MAX_WAITING = 10_000;
 const BUSY_TIMEOUT_MS = 1_000;
 const REMOVED_AT_ONCE = 1_000;
 
+/**
+ * Rows are only ever appended, an intent and later its outcome, so that a write touches one page: nothing is indexed but
+ * the order, which is that of time, and whoever reads the log looks back from its end.
+ */
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS audit (
-    request_id TEXT PRIMARY KEY,
+    seq INTEGER PRIMARY KEY,
+    request_id TEXT NOT NULL,
     at INTEGER NOT NULL,
-    access_key_id TEXT NOT NULL,
-    source_address TEXT NOT NULL,
-    operation TEXT NOT NULL,
-    resource TEXT NOT NULL,
+    access_key_id TEXT,
+    source_address TEXT,
+    operation TEXT,
+    resource TEXT,
     player_id TEXT,
     outcome TEXT
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX IF NOT EXISTS audit_at ON audit (at);
-  CREATE INDEX IF NOT EXISTS audit_player ON audit (player_id, at) WHERE player_id IS NOT NULL;
+  ) STRICT
+`;
+
+const INSERT_INTENT = `
+  INSERT INTO audit (request_id, at, access_key_id, source_address, operation, resource, player_id)
+  VALUES (?, ?, ?, ?, ?, ?, ?)
+`;
+
+const FIND = `
+  SELECT intent.*, (
+    SELECT later.outcome FROM audit AS later
+    WHERE later.seq > intent.seq AND later.request_id = intent.request_id AND later.outcome IS NOT NULL
+    ORDER BY later.seq LIMIT 1
+  ) AS found_outcome
+  FROM audit AS intent
+  WHERE intent.seq >= ?1 AND intent.outcome IS NULL
+    AND (?2 IS NULL OR intent.player_id = ?2) AND (?3 IS NULL OR intent.operation = ?3)
+  ORDER BY intent.seq DESC LIMIT ?4
 `;
 
 interface Row {
@@ -31,7 +51,7 @@ interface Row {
   operation: string;
   resource: string;
   player_id: string | null;
-  outcome: string | null;
+  found_outcome: string | null;
 }
 
 interface Waiting {
@@ -46,10 +66,14 @@ interface Waiting {
  */
 export function openSqliteAuditLog({ file }: { file: string }): AuditLog {
   const database = connect(file);
-  const insert = database.prepare(
-    'INSERT INTO audit (request_id, at, access_key_id, source_address, operation, resource, player_id) VALUES (?, ?, ?, ?, ?, ?, ?)',
+  const insertIntent = database.prepare(INSERT_INTENT);
+  const insertOutcome = database.prepare('INSERT INTO audit (request_id, at, outcome) VALUES (?, ?, ?)');
+  const seqRange = database.prepare('SELECT min(seq) AS low, max(seq) AS high FROM audit');
+  const atFrom = database.prepare('SELECT at FROM audit WHERE seq >= ? ORDER BY seq LIMIT 1');
+  const find = database.prepare(FIND);
+  const removeStep = database.prepare(
+    `DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE seq < ? ORDER BY seq LIMIT ${REMOVED_AT_ONCE})`,
   );
-  const update = database.prepare('UPDATE audit SET outcome = ? WHERE request_id = ?');
   const begin = database.prepare('BEGIN IMMEDIATE');
   const commit = database.prepare('COMMIT');
   const rollback = database.prepare('ROLLBACK');
@@ -73,14 +97,7 @@ export function openSqliteAuditLog({ file }: { file: string }): AuditLog {
     waiting = [];
     flushing = undefined;
     try {
-      begin.run();
-      try {
-        for (const { write } of batch) write();
-        commit.run();
-      } catch (error) {
-        if (database.inTransaction) rollback.run();
-        throw error;
-      }
+      writeTogether(batch);
     } catch (error) {
       for (const { reject } of batch) reject(error);
       return;
@@ -88,43 +105,52 @@ export function openSqliteAuditLog({ file }: { file: string }): AuditLog {
     for (const { resolve } of batch) resolve();
   }
 
+  function writeTogether(batch: readonly Waiting[]): void {
+    const [first] = batch;
+    // One statement is a transaction by itself.
+    if (batch.length === 1 && first !== undefined) {
+      first.write();
+      return;
+    }
+    begin.run();
+    try {
+      for (const { write } of batch) write();
+      commit.run();
+    } catch (error) {
+      if (database.inTransaction) rollback.run();
+      throw error;
+    }
+  }
+
+  /** Where the records at or after a time begin: looked for by halves, since the order of rows is that of time. */
+  function firstSeqAt(at: number): number {
+    const { low, high } = seqRange.get() as { low: number | null; high: number | null };
+    let from = low ?? 0;
+    let to = (high ?? 0) + 1;
+    while (from < to) {
+      const middle = Math.floor((from + to) / 2);
+      const row = atFrom.get(middle) as { at: number } | undefined;
+      if (row !== undefined && row.at < at) from = middle + 1;
+      else to = middle;
+    }
+    return from;
+  }
+
   return {
-    begin: ({ requestId, at, accessKeyId, sourceAddress, operation, resource, playerId }) =>
-      enqueue(() =>
-        insert.run(
-          requestId,
-          at,
-          accessKeyId,
-          sourceAddress,
-          operation,
-          resource,
-          playerId === undefined ? null : playerId,
-        ),
-      ),
+    begin: ({ requestId, at, accessKeyId, sourceAddress, operation, resource, playerId = null }) =>
+      enqueue(() => insertIntent.run(requestId, at, accessKeyId, sourceAddress, operation, resource, playerId)),
 
-    finish: (requestId, outcome) =>
-      enqueue(() => {
-        const { changes } = update.run(JSON.stringify(outcome), requestId);
-        if (changes !== 1) throw new Error(`no audit record ${requestId} to complete`);
-      }),
+    finish: (requestId, outcome) => enqueue(() => insertOutcome.run(requestId, outcome.at, JSON.stringify(outcome))),
 
-    async find({ playerId, operation, since, limit }) {
-      const rows = database
-        .prepare(
-          `SELECT * FROM audit
-           WHERE (?1 IS NULL OR player_id = ?1) AND (?2 IS NULL OR operation = ?2) AND at >= ?3
-           ORDER BY at DESC, request_id DESC LIMIT ?4`,
-        )
-        .all(playerId ?? null, operation ?? null, since ?? 0, limit) as Row[];
+    async find({ playerId = null, operation = null, since, limit }) {
+      const rows = find.all(since === undefined ? 0 : firstSeqAt(since), playerId, operation, limit) as Row[];
       return rows.reverse().map(toRecord);
     },
 
     async removeBefore(at) {
+      const end = firstSeqAt(at);
       // In steps, so that calls in between are not held up by years of records.
-      const remove = database.prepare(
-        `DELETE FROM audit WHERE request_id IN (SELECT request_id FROM audit WHERE at < ? LIMIT ${REMOVED_AT_ONCE})`,
-      );
-      while (remove.run(at).changes > 0) await new Promise((resolve) => setImmediate(resolve));
+      while (removeStep.run(end).changes > 0) await new Promise((resolve) => setImmediate(resolve));
     },
 
     async close() {
@@ -158,6 +184,6 @@ function toRecord(row: Row): AuditRecord {
     operation: row.operation,
     resource: row.resource,
     playerId: row.player_id ?? undefined,
-    outcome: row.outcome === null ? undefined : (JSON.parse(row.outcome) as AuditOutcome),
+    outcome: row.found_outcome === null ? undefined : (JSON.parse(row.found_outcome) as AuditOutcome),
   };
 }

@@ -26,6 +26,8 @@ const RETRY_PAUSE_MS = 25;
 const MAX_OPEN_WAIT_MS = 5_000;
 /** Our queries are a few dozen fixed texts; more means that a text is built from values. */
 const MAX_PREPARED_STATEMENTS = 200;
+/** A 32-bit counter. */
+const MAX_DATA_VERSION = 2 ** 32;
 
 /**
  * Opens the SQLite database in `file`, which is made, readable by its owner only, when it is missing. Every commit is on
@@ -35,11 +37,16 @@ const MAX_PREPARED_STATEMENTS = 200;
 export function openSqlite({ file, maxWriteWaitMs = 5_000 }: { file: string; maxWriteWaitMs?: number }): Database {
   const connection = connect(file);
   const query = new Kysely<Schema>({ dialect: createDialect(connection) });
+  // It changes with the commits of other connections only.
+  const dataVersion = connection.prepare<[]>('PRAGMA data_version');
+  let ownCommits = 0;
 
   async function transaction<T>(work: (query: Query) => Promise<T>): Promise<T> {
     for (let waitedMs = 0; waitedMs <= maxWriteWaitMs; waitedMs += BLOCKING_WAIT_MS + RETRY_PAUSE_MS) {
       try {
-        return await query.transaction().execute(work);
+        const result = await query.transaction().execute(work);
+        ownCommits += 1;
+        return result;
       } catch (error) {
         if (!(error instanceof WriterBusy)) throw error;
       }
@@ -53,6 +60,7 @@ export function openSqlite({ file, maxWriteWaitMs = 5_000 }: { file: string; max
     capabilities: { isShared: false },
     query,
     transaction,
+    version: () => ownCommits * MAX_DATA_VERSION + (dataVersion.get() as { data_version: number }).data_version,
     migrate: () => migrate({ transaction }),
     async close() {
       await query.destroy();
