@@ -19,7 +19,8 @@ const CLOSED_STAGE_MEMORY_MS = 10 * 60_000;
 export class LocalCluster implements Cluster {
   readonly node: string;
   readonly #clock: Clock;
-  readonly #entries = new Map<string, Map<string, DirectoryEntry>>();
+  /** Stage → player → entries, of which a player has few. */
+  readonly #stages = new Map<string, Map<string, readonly DirectoryEntry[]>>();
   /** Closed stage → when it may be forgotten; oldest first. */
   readonly #closedStages = new Map<string, number>();
   #handler: NodeRequestHandler | undefined;
@@ -40,24 +41,22 @@ export class LocalCluster implements Cluster {
   ): Promise<RegistrationFault | undefined> {
     if (expected.era !== this.era()) return 'era_changed';
     if (this.#closedStages.has(key.stageId)) return 'stage_closed';
-    const mapKey = directoryKey(key);
-    const entries = this.#entries.get(mapKey) ?? new Map<string, DirectoryEntry>();
-    if (!entries.has(entry.connectionId) && entries.size >= expected.maxConnectionsPerPlayer) return 'player_full';
-    entries.set(entry.connectionId, entry);
-    this.#entries.set(mapKey, entries);
+    const entries = this.#entriesOf(key);
+    if (entries.some(({ connectionId }) => connectionId === entry.connectionId)) return undefined;
+    if (entries.length >= expected.maxConnectionsPerPlayer) return 'player_full';
+    this.#setEntries(key, [...entries, entry]);
     return undefined;
   }
 
   async unregister(key: PlayerKey, connectionIds: readonly string[]): Promise<void> {
-    const mapKey = directoryKey(key);
-    const entries = this.#entries.get(mapKey);
-    if (entries === undefined) return;
-    for (const id of connectionIds) entries.delete(id);
-    if (entries.size === 0) this.#entries.delete(mapKey);
+    this.#setEntries(
+      key,
+      this.#entriesOf(key).filter(({ connectionId }) => !connectionIds.includes(connectionId)),
+    );
   }
 
   async list(key: PlayerKey): Promise<Listing> {
-    return { era: this.era(), entries: [...(this.#entries.get(directoryKey(key))?.values() ?? [])] };
+    return { era: this.era(), entries: this.#entriesOf(key) };
   }
 
   async request(node: string, request: NodeRequest, timeoutMs: number): Promise<NodeReply> {
@@ -88,12 +87,21 @@ export class LocalCluster implements Cluster {
   /** Number of entries, for the check that nothing is left behind. */
   get size(): number {
     let total = 0;
-    for (const entries of this.#entries.values()) total += entries.size;
+    for (const players of this.#stages.values()) for (const entries of players.values()) total += entries.length;
     return total;
+  }
+
+  #entriesOf({ stageId, playerId }: PlayerKey): readonly DirectoryEntry[] {
+    return this.#stages.get(stageId)?.get(playerId) ?? NONE;
+  }
+
+  #setEntries({ stageId, playerId }: PlayerKey, entries: readonly DirectoryEntry[]): void {
+    const players = this.#stages.get(stageId) ?? new Map<string, readonly DirectoryEntry[]>();
+    if (entries.length > 0) players.set(playerId, entries);
+    else players.delete(playerId);
+    if (players.size > 0) this.#stages.set(stageId, players);
+    else this.#stages.delete(stageId);
   }
 }
 
-/** Stage ids have a fixed form without spaces, so the pair cannot be confused with another. */
-function directoryKey(key: PlayerKey): string {
-  return `${key.stageId} ${key.playerId}`;
-}
+const NONE: readonly DirectoryEntry[] = [];
