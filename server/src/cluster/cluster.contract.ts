@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { Cluster, DirectoryEntry, Expectations, NodeRequest } from './cluster.ts';
+
+const ALICE = { stageId: 'stage-1', playerId: 'alice' };
+const BOB = { stageId: 'stage-1', playerId: 'bob' };
+const ALICE_ELSEWHERE = { stageId: 'stage-2', playerId: 'alice' };
+const TIMEOUT_MS = 1_000;
+
+/** What every cluster promises its nodes; `open` gives a cluster on which nothing has happened yet. */
+export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
+  const entry = (cluster: Cluster, connectionId: string): DirectoryEntry => ({
+    connectionId,
+    node: cluster.node,
+    createdAt: 1_700_000_000_000,
+    runtimeId: 'empty',
+  });
+  const expecting = (cluster: Cluster, change: Partial<Expectations> = {}): Expectations => ({
+    era: cluster.era(),
+    maxConnectionsPerPlayer: 3,
+    ...change,
+  });
+  const idsOf = async (cluster: Cluster, key: typeof ALICE) =>
+    (await cluster.list(key)).entries.map(({ connectionId }) => connectionId).sort();
+
+  test('an unknown player has no entries', async (t) => {
+    const cluster = await open(t);
+    assert.deepEqual(await cluster.list(ALICE), { era: cluster.era(), entries: [] });
+  });
+
+  test('a registered connection is listed for its player in its stage, and for nobody else', async (t) => {
+    const cluster = await open(t);
+    assert.equal(await cluster.register(ALICE, entry(cluster, 'a'), expecting(cluster)), undefined);
+    assert.deepEqual((await cluster.list(ALICE)).entries, [entry(cluster, 'a')]);
+    assert.deepEqual(await idsOf(cluster, BOB), []);
+    assert.deepEqual(await idsOf(cluster, ALICE_ELSEWHERE), []);
+  });
+
+  test('registering the same connection again changes nothing', async (t) => {
+    const cluster = await open(t);
+    const expected = expecting(cluster, { maxConnectionsPerPlayer: 1 });
+    for (let time = 0; time < 2; time += 1) {
+      assert.equal(await cluster.register(ALICE, entry(cluster, 'a'), expected), undefined);
+    }
+    assert.deepEqual(await idsOf(cluster, ALICE), ['a']);
+  });
+
+  test('one connection more than the player may have is refused, also when all come at once', async (t) => {
+    const cluster = await open(t);
+    const faults = await Promise.all(
+      ['a', 'b', 'c', 'd', 'e'].map((id) => cluster.register(ALICE, entry(cluster, id), expecting(cluster))),
+    );
+    assert.equal(faults.filter((fault) => fault === undefined).length, 3);
+    assert.equal(faults.filter((fault) => fault === 'player_full').length, 2);
+    assert.equal((await idsOf(cluster, ALICE)).length, 3);
+  });
+
+  test('a registration in another era is refused', async (t) => {
+    const cluster = await open(t);
+    const fault = await cluster.register(ALICE, entry(cluster, 'a'), expecting(cluster, { era: 'another' }));
+    assert.equal(fault, 'era_changed');
+    assert.deepEqual(await idsOf(cluster, ALICE), []);
+  });
+
+  test('exactly the named connections are unregistered, and ids that are not listed are no error', async (t) => {
+    const cluster = await open(t);
+    for (const id of ['a', 'b', 'c']) await cluster.register(ALICE, entry(cluster, id), expecting(cluster));
+    await cluster.unregister(ALICE, ['a', 'c', 'never']);
+    assert.deepEqual(await idsOf(cluster, ALICE), ['b']);
+    await cluster.unregister(BOB, ['b']);
+    assert.deepEqual(await idsOf(cluster, ALICE), ['b']);
+  });
+
+  test('a listing does not change when the directory does', async (t) => {
+    const cluster = await open(t);
+    await cluster.register(ALICE, entry(cluster, 'a'), expecting(cluster));
+    const { entries } = await cluster.list(ALICE);
+    await cluster.unregister(ALICE, ['a']);
+    assert.deepEqual(entries, [entry(cluster, 'a')]);
+  });
+
+  test('a request reaches its node and its answer comes back', async (t) => {
+    const cluster = await open(t);
+    const seen: NodeRequest[] = [];
+    cluster.onRequest(async (request) => {
+      seen.push(request);
+      return { closedIds: ['a'] };
+    });
+    const request = { kind: 'disconnect', player: ALICE, connectionIds: ['a', 'b'], requestId: 'r' } as const;
+    assert.deepEqual(await cluster.request(cluster.node, request, TIMEOUT_MS), { closedIds: ['a'] });
+    assert.deepEqual(seen, [request]);
+  });
+
+  test('a request to a node that is not there, or that fails, or that is silent, is rejected', async (t) => {
+    const cluster = await open(t);
+    const request = { kind: 'close_stage', stageId: 'stage-1' } as const;
+    await assert.rejects(cluster.request(cluster.node, request, TIMEOUT_MS), 'nobody answers yet');
+    let answer: () => Promise<{ closedIds: string[] }> = async () => {
+      throw new Error('the handler failed');
+    };
+    cluster.onRequest(() => answer());
+    await assert.rejects(cluster.request('another node', request, TIMEOUT_MS));
+    await assert.rejects(cluster.request(cluster.node, request, TIMEOUT_MS), /the handler failed/);
+    answer = () => new Promise(() => {});
+    await assert.rejects(cluster.request(cluster.node, request, 10));
+  });
+
+  test('a closed stage takes no further registration, and each node is asked to close its connections', async (t) => {
+    const cluster = await open(t);
+    const seen: NodeRequest[] = [];
+    cluster.onRequest(async (request) => {
+      // From the first moment on, so that a node which looks then finds all there will ever be.
+      assert.equal(await cluster.register(ALICE, entry(cluster, 'b'), expecting(cluster)), 'stage_closed');
+      seen.push(request);
+      return { closedIds: [] };
+    });
+    await cluster.register(ALICE, entry(cluster, 'a'), expecting(cluster));
+    await cluster.closeStage(ALICE.stageId, TIMEOUT_MS);
+    assert.deepEqual(seen, [{ kind: 'close_stage', stageId: ALICE.stageId }]);
+    assert.equal(await cluster.register(ALICE, entry(cluster, 'c'), expecting(cluster)), 'stage_closed');
+    assert.equal(await cluster.register(ALICE_ELSEWHERE, entry(cluster, 'd'), expecting(cluster)), undefined);
+  });
+
+  test('a stage stays closed when a node failed to close its connections, and closing it again is how to go on', async (t) => {
+    const cluster = await open(t);
+    let isBroken = true;
+    cluster.onRequest(async () => {
+      if (isBroken) throw new Error('not now');
+      return { closedIds: [] };
+    });
+    await assert.rejects(cluster.closeStage(ALICE.stageId, TIMEOUT_MS));
+    assert.equal(await cluster.register(ALICE, entry(cluster, 'a'), expecting(cluster)), 'stage_closed');
+    isBroken = false;
+    await cluster.closeStage(ALICE.stageId, TIMEOUT_MS);
+  });
+}
