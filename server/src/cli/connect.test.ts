@@ -74,7 +74,7 @@ describe('connect', () => {
       world.out(),
       /\nclosed: 4500 disconnected: The operator disconnected this player\.\n {2}reason: misbehaved\n {2}by the call with the request id r-1\n {2}not reconnecting\n$/,
     );
-    assert.equal(world.err(), 'the connection is closed for good: 4500 misbehaved\n');
+    assert.equal(world.err(), 'the connection is closed for good (4500)\n');
   });
 
   it('reconnects when the close allows it', async (t) => {

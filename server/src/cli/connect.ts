@@ -153,9 +153,9 @@ function createClient({ url, gameKey, token, storage }: Player, isOnce: boolean)
 async function untilOver(client: ResparkClient, leaving: AbortSignal): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     leaving.addEventListener('abort', () => resolve());
-    client.on('disconnect', ({ closeCode, reason, reconnectInMs }) => {
+    client.on('disconnect', ({ closeCode, reconnectInMs }) => {
       if (reconnectInMs !== undefined) return;
-      reject(new CommandError(`the connection is closed for good: ${closeCode} ${printable(reason)}`));
+      reject(new CommandError(`the connection is closed for good (${closeCode})`));
     });
     client.connect().catch((cause: Error) => {
       reject(new CommandError(`cannot connect: ${printable(cause.message)}`, { cause }));

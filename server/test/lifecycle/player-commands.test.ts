@@ -30,7 +30,7 @@ describe('a player in the terminal', () => {
     assert.match(stdout, /^closed: 4500 disconnected: The operator disconnected this player\.$/m);
     assert.match(stdout, new RegExp(`^ {2}by the call with the request id ${UUID.source}$`, 'm'));
     assert.match(stdout, /^ {2}not reconnecting$/m);
-    assert.equal(stderr, 'the connection is closed for good: 4500 The operator disconnected this player.\n');
+    assert.equal(stderr, 'the connection is closed for good (4500)\n');
   });
 
   it('comes back as the same player when the server does, and leaves by Ctrl-C with 0', async (t) => {
