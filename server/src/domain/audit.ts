@@ -7,6 +7,8 @@ import type { AuditIntent, AuditLog, AuditOutcome } from '../store/audit-log.ts'
 export type { AuditOutcome } from '../store/audit-log.ts';
 
 const PRUNE_PERIOD_MS = 3_600_000;
+/** However often somebody asks whether the log is well again, it is tried this often. */
+const PROBE_PERIOD_MS = 1_000;
 
 /** What a call that is on record does with its outcome. */
 export interface Recorded {
@@ -18,8 +20,11 @@ export interface Recorded {
 export interface Audit {
   /** Throws a retryable `internal`, and the call is not to be made, when the intent cannot be written. */
   record(intent: Omit<AuditIntent, 'at'>): Promise<Recorded>;
-  /** Whether the last record could be written. */
-  readonly isHealthy: boolean;
+  /**
+   * Whether records can be written. After a failure that is tried again here: a node that gets no calls because it is not
+   * ready would never find out by itself.
+   */
+  isHealthy(): Promise<boolean>;
   close(): void;
 }
 
@@ -37,6 +42,7 @@ export function createAudit({
   settings: { readonly auditRetentionDays: number };
 }): Audit {
   let isHealthy = true;
+  let nextProbeAt = Number.NEGATIVE_INFINITY;
   let cancelPruning = () => {};
 
   function prune(): void {
@@ -49,7 +55,6 @@ export function createAudit({
 
   return {
     async record(intent) {
-      const startedAt = clock.monotonic();
       try {
         await auditLog.begin({ ...intent, at: clock.now() });
         isHealthy = true;
@@ -64,6 +69,7 @@ export function createAudit({
           cause: error,
         });
       }
+      const startedAt = clock.monotonic();
       return {
         async finish(result) {
           const outcome = { ...result, durationMs: Math.round((clock.monotonic() - startedAt) * 1000) / 1000 };
@@ -78,7 +84,13 @@ export function createAudit({
         },
       };
     },
-    get isHealthy() {
+    async isHealthy() {
+      if (isHealthy || clock.monotonic() < nextProbeAt) return isHealthy;
+      nextProbeAt = clock.monotonic() + PROBE_PERIOD_MS;
+      isHealthy = await auditLog.probe().then(
+        () => true,
+        () => false,
+      );
       return isHealthy;
     },
     close: () => cancelPruning(),

@@ -46,6 +46,8 @@ export interface AuditLog {
   /** Oldest first; includes what other processes have written. */
   find(query: AuditQuery): Promise<readonly AuditRecord[]>;
   removeBefore(at: number): Promise<void>;
+  /** Writes what changes nothing; rejects while records cannot be written. */
+  probe(): Promise<void>;
   /** Writes what waits, then releases the file. */
   close(): Promise<void>;
 }

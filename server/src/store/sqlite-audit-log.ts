@@ -5,7 +5,8 @@ import type { AuditLog, AuditOutcome, AuditRecord } from './audit-log.ts';
 
 /** Records that may wait to be written; beyond that `begin` rejects, and its call is refused. */
 const MAX_WAITING = 10_000;
-const BUSY_TIMEOUT_MS = 1_000;
+/** Only a foreign tool ever holds the write lock, and SQLite's wait for it blocks the whole process. */
+const BUSY_TIMEOUT_MS = 100;
 const REMOVED_AT_ONCE = 1_000;
 
 const SCHEMA = `
@@ -50,43 +51,7 @@ export function openSqliteAuditLog({ file }: { file: string }): AuditLog {
     'INSERT INTO audit (request_id, at, access_key_id, source_address, operation, resource, player_id) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
   const update = database.prepare('UPDATE audit SET outcome = ? WHERE request_id = ?');
-  const begin = database.prepare('BEGIN IMMEDIATE');
-  const commit = database.prepare('COMMIT');
-  const rollback = database.prepare('ROLLBACK');
-  let waiting: Waiting[] = [];
-  let flushing: Promise<void> | undefined;
-
-  /** Joins the batch that is written when this turn of the event loop is over. */
-  function enqueue(write: () => void): Promise<void> {
-    if (waiting.length >= MAX_WAITING) return Promise.reject(new Error(`${MAX_WAITING} audit records wait already`));
-    flushing ??= new Promise((resolve) => {
-      setImmediate(() => {
-        flush();
-        resolve();
-      });
-    });
-    return new Promise((resolve, reject) => void waiting.push({ write, resolve, reject }));
-  }
-
-  function flush(): void {
-    const batch = waiting;
-    waiting = [];
-    flushing = undefined;
-    try {
-      begin.run();
-      try {
-        for (const { write } of batch) write();
-        commit.run();
-      } catch (error) {
-        if (database.inTransaction) rollback.run();
-        throw error;
-      }
-    } catch (error) {
-      for (const { reject } of batch) reject(error);
-      return;
-    }
-    for (const { resolve } of batch) resolve();
-  }
+  const { enqueue, whenFlushed } = createBatches(database);
 
   return {
     begin: ({ requestId, at, accessKeyId, sourceAddress, operation, resource, playerId }) =>
@@ -109,13 +74,17 @@ export function openSqliteAuditLog({ file }: { file: string }): AuditLog {
       }),
 
     async find({ playerId, operation, since, limit }) {
+      // Only conditions that are asked for: what they leave out of account could not use an index.
+      const conditions = ['at >= ?'];
+      const values: (string | number)[] = [since ?? 0];
+      for (const [column, value] of Object.entries({ player_id: playerId, operation })) {
+        if (value === undefined) continue;
+        conditions.push(`${column} = ?`);
+        values.push(value);
+      }
       const rows = database
-        .prepare(
-          `SELECT * FROM audit
-           WHERE (?1 IS NULL OR player_id = ?1) AND (?2 IS NULL OR operation = ?2) AND at >= ?3
-           ORDER BY at DESC, request_id DESC LIMIT ?4`,
-        )
-        .all(playerId ?? null, operation ?? null, since ?? 0, limit) as Row[];
+        .prepare(`SELECT * FROM audit WHERE ${conditions.join(' AND ')} ORDER BY at DESC, request_id DESC LIMIT ?`)
+        .all(...values, limit) as Row[];
       return rows.reverse().map(toRecord);
     },
 
@@ -124,14 +93,63 @@ export function openSqliteAuditLog({ file }: { file: string }): AuditLog {
       const remove = database.prepare(
         `DELETE FROM audit WHERE request_id IN (SELECT request_id FROM audit WHERE at < ? LIMIT ${REMOVED_AT_ONCE})`,
       );
-      while (remove.run(at).changes > 0) await new Promise((resolve) => setImmediate(resolve));
+      while (database.open && remove.run(at).changes > 0) await new Promise((resolve) => setImmediate(resolve));
     },
 
+    probe: () => enqueue(() => database.exec('PRAGMA user_version = 0')),
+
     async close() {
-      await flushing;
-      if (database.open) database.close();
+      await whenFlushed();
+      if (!database.open) return;
+      // The binding lets go of the file when its statements are collected; until then the file alone is complete.
+      database.exec('PRAGMA wal_checkpoint(PASSIVE)');
+      database.close();
     },
   };
+}
+
+/** Writes that come in the same turn of the event loop are one transaction: all of them or none. */
+function createBatches(database: Libsql.Database) {
+  const begin = database.prepare('BEGIN IMMEDIATE');
+  const commit = database.prepare('COMMIT');
+  const rollback = database.prepare('ROLLBACK');
+  let waiting: Waiting[] = [];
+  let flushing: Promise<void> | undefined;
+
+  function enqueue(write: () => void): Promise<void> {
+    if (waiting.length >= MAX_WAITING) return Promise.reject(new Error(`${MAX_WAITING} audit records wait already`));
+    flushing ??= new Promise((resolve) => {
+      setImmediate(() => {
+        flush();
+        resolve();
+      });
+    });
+    return new Promise((resolve, reject) => void waiting.push({ write, resolve, reject }));
+  }
+
+  function flush(): void {
+    const batch = waiting;
+    waiting = [];
+    flushing = undefined;
+    try {
+      // Its statements would go on working.
+      if (!database.open) throw new Error('the audit log is closed');
+      begin.run();
+      try {
+        for (const { write } of batch) write();
+        commit.run();
+      } catch (error) {
+        if (database.inTransaction) rollback.run();
+        throw error;
+      }
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+      return;
+    }
+    for (const { resolve } of batch) resolve();
+  }
+
+  return { enqueue, whenFlushed: async () => await flushing };
 }
 
 function connect(file: string): Libsql.Database {
