@@ -19,7 +19,7 @@ export interface Recorded {
 /** No change without a record: the intent is written before anything is done, the outcome before the caller hears it. */
 export interface Audit {
   /** Throws a retryable `internal`, and the call is not to be made, when the intent cannot be written. */
-  record(intent: Omit<AuditIntent, 'at'>): Promise<Recorded>;
+  record(call: Omit<AuditIntent, 'at'>): Promise<Recorded>;
   /**
    * Whether records can be written. After a failure that is tried again here: a node that gets no calls because it is not
    * ready would never find out by itself.
@@ -54,9 +54,10 @@ export function createAudit({
   prune();
 
   return {
-    async record(intent) {
+    async record(call) {
+      const intent = { ...call, at: clock.now() };
       try {
-        await auditLog.begin({ ...intent, at: clock.now() });
+        await auditLog.begin(intent);
         isHealthy = true;
       } catch (error) {
         isHealthy = false;
@@ -73,9 +74,9 @@ export function createAudit({
       return {
         async finish(result) {
           const outcome = { ...result, durationMs: Math.round((clock.monotonic() - startedAt) * 1000) / 1000 };
-          log.info({ ...intent, ...outcome }, 'audited call');
+          log.info({ ...call, ...outcome }, 'audited call');
           try {
-            await auditLog.finish(intent.requestId, outcome);
+            await auditLog.finish(intent, outcome);
           } catch (error) {
             isHealthy = false;
             metrics.auditFailed('outcome');

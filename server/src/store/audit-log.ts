@@ -42,7 +42,7 @@ export interface AuditLog {
   /** Resolves when the intent is written; rejects when it is not. */
   begin(intent: AuditIntent): Promise<void>;
   /** Resolves when the outcome stands beside its intent; rejects when it does not. */
-  finish(requestId: string, outcome: AuditOutcome): Promise<void>;
+  finish(intent: Pick<AuditIntent, 'requestId' | 'at'>, outcome: AuditOutcome): Promise<void>;
   /** Oldest first; includes what other processes have written. */
   find(query: AuditQuery): Promise<readonly AuditRecord[]>;
   removeBefore(at: number): Promise<void>;

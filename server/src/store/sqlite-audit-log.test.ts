@@ -25,9 +25,10 @@ function openLog(t: TestContext, file = join(temporaryDirectory(t), 'audit.sqlit
 async function writeUntilKilled(file: string, first: number): Promise<never> {
   const auditLog = openSqliteAuditLog({ file });
   for (let number = first; ; number += 1) {
-    await auditLog.begin(sampleIntent(String(number), { at: number }));
+    const intent = sampleIntent(String(number), { at: number });
+    await auditLog.begin(intent);
     writeSync(1, `intent ${number}\n`);
-    await auditLog.finish(String(number), SAMPLE_OUTCOME);
+    await auditLog.finish(intent, SAMPLE_OUTCOME);
     writeSync(1, `outcome ${number}\n`);
   }
 }
