@@ -4,6 +4,7 @@ import { OPERATIONS } from '../server/dist/src/api/operations/index.js';
 import { REFUSALS, WIRE_ERRORS } from '../server/dist/src/api/reply.js';
 import { SETTING_GROUPS } from '../server/dist/src/config.js';
 import { createArns } from '../server/dist/src/domain/arn.js';
+import { METRIC_ROWS } from '../server/dist/src/metrics.js';
 
 // When each error occurs, and its name among the common errors that AWS documents for every service ("-": none of them).
 const WHEN = {
@@ -35,6 +36,7 @@ const WHEN = {
 const documents = {
   'docs/configuration.md': configuration(),
   'docs/errors.md': errors(),
+  'docs/metrics.md': metrics(),
   'docs/operations.md': operations(),
 };
 
@@ -88,6 +90,29 @@ body, and its id in \`x-amzn-requestid\`. AWS documents a list of errors common 
 those that its services send; the last column is the entry of that list that means the same.`,
     `## Of the operations\n\n${table(head, rows(WIRE_ERRORS))}`,
     `## Before an operation is reached\n\n${table(head, rows(REFUSALS))}`,
+  );
+}
+
+function metrics() {
+  const rows = METRIC_ROWS.map(({ name, type, labels, help }) => [
+    code(name),
+    type,
+    labels.length === 0 ? '-' : labels.map(code).join(', '),
+    help,
+  ]);
+  return document(
+    'Metrics',
+    `\`GET /metrics\` answers in Prometheus's text format, \`GET /healthz\` with 200 while the process answers, \`GET /readyz\`
+with 200 while it should get traffic and otherwise 503 with the causes: \`draining\`, \`store\` (it cannot be read),
+\`audit log\` (it cannot be written). None of them is signed.
+
+They are on the management listener, where metrics are for this machine only: a proxy on this machine that is not among
+\`RESPARK_TRUSTED_PROXIES\` counts as this machine. With \`RESPARK_METRICS_PORT\` they have a listener of their own, which
+answers everybody who reaches it, and metrics are nowhere else.
+
+[grafana-dashboard.json](grafana-dashboard.json) shows all of them. Labels come from tables of the server and from the names
+of games and stages, never from players, so that their number is bounded.`,
+    table(['Name', 'Type', 'Labels', 'Meaning'], rows),
   );
 }
 

@@ -29,6 +29,7 @@ import { DEMO_FILE, ROOT_CREDENTIALS_FILE, RUNNING_FILE } from './local-files.ts
 import type { Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { type RandomBytes, systemRandom } from './random.ts';
+import type { AuditLog } from './store/audit-log.ts';
 import { createStore } from './store/sql-store.ts';
 import { openSqlite } from './store/sqlite.ts';
 import { openSqliteAuditLog } from './store/sqlite-audit-log.ts';
@@ -87,14 +88,22 @@ export async function startServer(options: World & { demo?: boolean }): Promise<
   }
 }
 
-/** The keys' administration for a command, beside a running server or without one. */
-export async function openAdministration(options: World): Promise<{ access: Access; close(): Promise<void> }> {
+/** What a command may do to the data directory, beside a running server or without one. */
+interface Administration {
+  readonly access: Access;
+  readonly auditLog: Pick<AuditLog, 'find'>;
+  close(): Promise<void>;
+}
+
+export async function openAdministration(options: World): Promise<Administration> {
   const { settings, log, clock = systemClock, random = systemRandom } = options;
   const closers = new Closers();
   try {
     const { directory, store } = await openData({ settings, closers, isShared: true });
     const access = openAccess({ directory, store, settings, clock, random });
+    const auditLog = openAuditLog(directory, closers);
     return {
+      auditLog,
       access: {
         ...access,
         async rotateRoot() {
@@ -168,8 +177,7 @@ function createNode(parts: Assembly & { directory: DataDirectory; store: Store; 
   const limits = new Limits({ settings, clock });
   const metrics = createMetrics({ counts: () => ({ ...gateway.counts, ...limits.counts, directory: cluster.size }) });
   closers.push('metrics', () => metrics.close());
-  const auditLog = openSqliteAuditLog({ file: directory.file(AUDIT_FILE) });
-  closers.push('audit log', () => auditLog.close());
+  const auditLog = openAuditLog(directory, closers);
   const audit = createAudit({ auditLog, clock, log, metrics, settings });
   closers.push('audit', () => audit.close());
   const services = createServices({ ...parts, cluster, metrics });
@@ -197,7 +205,7 @@ function createNode(parts: Assembly & { directory: DataDirectory; store: Store; 
         () => true,
         () => false,
       );
-      const causes = { draining: gateway.isDraining, store: !isStoreThere, 'audit log': !audit.isHealthy };
+      const causes = { draining: gateway.isDraining, store: !isStoreThere, 'audit log': !(await audit.isHealthy()) };
       return Object.entries(causes).flatMap(([cause, holds]) => (holds ? [cause] : []));
     },
   });
@@ -230,6 +238,12 @@ async function openData({
   const store = createStore(database);
   await verifyKeyring(store, directory.keyring);
   return { directory, store };
+}
+
+function openAuditLog(directory: DataDirectory, closers: Closers): AuditLog {
+  const auditLog = openSqliteAuditLog({ file: directory.file(AUDIT_FILE) });
+  closers.push('audit log', () => auditLog.close());
+  return auditLog;
 }
 
 function openAccess({
@@ -362,7 +376,10 @@ async function listenForMetrics({
     tls: undefined,
     log,
     settingPrefix: 'RESPARK_METRICS_',
-    attach: (http) => void http.on('request', servePages(observe, log)),
+    attach(http) {
+      http.headersTimeout = settings.headersTimeoutMs;
+      http.on('request', servePages(observe, log));
+    },
   });
   closers.push('metrics listener', () => server.close());
   return `http://${server.authority}/metrics`;

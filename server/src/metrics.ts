@@ -110,7 +110,7 @@ const DEFINITIONS = {
     labelNames: ['quantile'],
   },
   cpu: {
-    type: Gauge,
+    type: Counter,
     name: 'process_cpu_seconds_total',
     help: 'User and system CPU time spent by this process.',
     labelNames: [],
@@ -229,7 +229,8 @@ export function createMetrics({
       outboxHighWater = 0;
       setEventLoopDelay(m.eventLoopDelay, eventLoop);
       const { user, system } = process.cpuUsage();
-      m.cpu.set((user + system) / 1e6);
+      m.cpu.reset();
+      m.cpu.inc((user + system) / 1e6);
       const { rss, heapUsed } = process.memoryUsage();
       m.memory.set(rss);
       m.heap.set(heapUsed);

@@ -50,6 +50,21 @@ function linkPackages(from: string, to: string): void {
   }
 }
 
+/** The command that the README mentions in a sentence, as it stands there. */
+function inlineCommand(start: string): string {
+  const [, command] = new RegExp(`\`npx (${start}[^\`]*)\``).exec(README) ?? [];
+  assert(command !== undefined, `the README mentions no ${start}`);
+  return command;
+}
+
+/** Of the metrics at the address that the README names; undefined when there is none of this name and labels. */
+async function sample(name: string): Promise<number | undefined> {
+  const [url = ''] = /http:\S+\/metrics/.exec(README) ?? [];
+  const text = await (await fetch(url)).text();
+  const line = text.split('\n').find((candidate) => candidate.startsWith(`${name} `));
+  return line === undefined ? undefined : Number(line.slice(name.length + 1));
+}
+
 /** Fails with more than "did not print" when somebody else is served by the README's commands. */
 async function assertFree(port: number): Promise<void> {
   const server = createServer().listen(port, '127.0.0.1');
@@ -79,11 +94,24 @@ describe('the README', () => {
     const player = type(second);
     const [, playerId, connectionId] = await player.printed(/^connected as (\S+), connection (\S+)$/m);
     assert.equal(playerId, 'demo-player');
+    const connections = 'respark_connections{game="Demo",stage="Dev"}';
+    assert.equal(await sample(connections), 1);
     const { exitCode, stdout, stderr } = await type(third).ended();
     assert.equal(exitCode, 0, stderr);
     assert.deepEqual(JSON.parse(stdout), { DisconnectSuccesses: [connectionId], DisconnectFailures: [] });
     await player.printed(/^closed: 4500 disconnected: The operator disconnected this player\.$/m);
     await player.ended();
+
+    assert.equal(await sample(connections), 0);
+    assert.equal(await sample('respark_disconnect_calls_total{result="complete"}'), 1);
+    assert.equal(await sample('respark_disconnected_connections_total{outcome="success"}'), 1);
+    const { accessKeyId } = JSON.parse(readFileSync(join(cwd, 'respark-data', 'root-credentials'), 'utf8'));
+    const audit = await type(`npx ${inlineCommand('respark audit')} --json`).ended();
+    const [record, ...others] = JSON.parse(audit.stdout);
+    assert.deepEqual(
+      [record.operation, record.accessKeyId, record.sourceAddress, record.playerId, record.outcome.successes, others],
+      ['DisconnectPlayer', accessKeyId, '127.0.0.1', 'demo-player', [connectionId], []],
+    );
 
     const running = join(cwd, 'respark-data', 'running.json');
     assert(existsSync(running));

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Answer, openApi } from '../../test/support/api.ts';
+import { ADDRESS, type Answer, openApi } from '../../test/support/api.ts';
 import { ROLE } from '../../test/support/domain.ts';
+import { NO_METRICS } from '../../test/support/metrics.ts';
 import { ServiceError } from '../errors.ts';
-import { COMMON_ERRORS, operation } from './operation.ts';
-import { structure } from './shape.ts';
+import type { Metrics } from '../metrics.ts';
+import { COMMON_ERRORS, type Operation, operation } from './operation.ts';
+import { label, string, structure } from './shape.ts';
 
 const outcome = ({ status, error }: Answer) => `${status} ${error}`;
 
@@ -28,6 +30,20 @@ const failing = (error: unknown) =>
     errors: [...COMMON_ERRORS, 'not_found'],
     resource: () => [],
     handler: () => Promise.reject(error),
+  });
+
+/** A change of one game. */
+const changing = (handler: Operation['handler']) =>
+  operation({
+    name: 'UpdateGame',
+    http: { method: 'POST', path: '/change/{GameName}' },
+    isIdempotent: false,
+    throttleClass: 'write',
+    input: structure({ GameName: label(string()) }, ['GameName']),
+    output: structure({}),
+    errors: [...COMMON_ERRORS, 'conflict'],
+    resource: ({ GameName }, arns) => [arns.game(GameName)],
+    handler: async (call) => (await handler(call)) as object,
   });
 
 test('a signed call is answered in JSON, with a request id of its own', async (t) => {
@@ -86,6 +102,107 @@ test('the policies are asked before the handler looks for anything', async (t) =
   addKey('lister', allow('gamesparks:ListGames'));
   assert.equal(outcome(await call('GET', '/game/Demo', { accessKeyId: 'lister' })), '403 AccessDeniedException');
   assert.equal(outcome(await call('GET', '/game/Demo')), '404 ResourceNotFoundException');
+});
+
+test('a change is on record before its handler runs, and with its outcome before it is answered', async (t) => {
+  const seen: unknown[] = [];
+  const { call, auditLog } = await openApi(t, {
+    operations: [
+      changing(async ({ requestId }) => {
+        const [record, ...others] = await auditLog.find({ limit: 9 });
+        seen.push(requestId === record?.requestId, record?.outcome, others);
+        throw new ServiceError('conflict', 'taken');
+      }),
+    ],
+  });
+  const { headers } = await call('POST', '/change/Demo');
+  assert.deepEqual(seen, [true, undefined, []]);
+  const [record] = await auditLog.find({ limit: 9 });
+  const { at: _, outcome: { durationMs: __, ...result } = {}, ...intent } = record ?? {};
+  assert.deepEqual(intent, {
+    requestId: headers['x-amzn-requestid'],
+    accessKeyId: 'root',
+    sourceAddress: ADDRESS,
+    operation: 'UpdateGame',
+    resource: GAME_ARN,
+    playerId: undefined,
+  });
+  assert.deepEqual(result, { status: 409, error: 'ConflictException' });
+});
+
+test('a change that cannot be put on record is not made', async (t) => {
+  let made = 0;
+  const { call, auditLog } = await openApi(t, { operations: [changing(async () => ({ made: ++made }))] });
+  await auditLog.close();
+  const answer = await call('POST', '/change/Demo');
+  assert.deepEqual([outcome(answer), made], ['500 InternalServerException', 0]);
+  assert.equal(answer.message, 'The audit log is not available, so nothing was done. Try again.');
+});
+
+test('a change whose outcome cannot be put on record is answered with what was done', async (t) => {
+  const { call, auditLog, audit, connected, games, stages } = await openApi(t);
+  await games.create({ name: 'Demo' }, { principal: 'root' });
+  await stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, { principal: 'root' });
+  connected.push({ connectionId: 'c1', node: 'n', createdAt: 0, runtimeId: 'empty' });
+  const { finish } = auditLog;
+  auditLog.finish = () => Promise.reject(new Error('disk'));
+  auditLog.probe = () => Promise.reject(new Error('disk'));
+  const answer = await call('POST', DISCONNECT);
+  assert.deepEqual(answer.json, { DisconnectSuccesses: ['c1'], DisconnectFailures: [] });
+  assert.equal(await audit.isHealthy(), false);
+  auditLog.finish = finish;
+  assert.equal((await call('POST', DISCONNECT)).status, 200);
+  assert.equal(await audit.isHealthy(), true);
+  const outcomes = (await auditLog.find({ limit: 9 })).map(({ outcome: result }) => result?.successes);
+  assert.deepEqual(outcomes, [undefined, []]);
+});
+
+test('neither a read nor a call that is refused leaves a record', async (t) => {
+  const { call, addKey, auditLog } = await openApi(t, { settings: { writeCallsBurst: 3, writeCallsPerSecond: 1 } });
+  addKey('reader', allow('gamesparks:Get*'));
+  const body = { GameName: 'Demo' };
+  const refused = [
+    await call('GET', '/game'),
+    await call('GET', '/game/Demo'),
+    await call('POST', '/game', { body, secretAccessKey: 'guess' }),
+    await call('POST', '/game', { body: {} }),
+    await call('POST', '/game', { body, accessKeyId: 'reader' }),
+    await call('POST', '/game', { body: '{' }),
+    await call('POST', '/game', { body: {} }),
+    await call('POST', '/game', { body }),
+  ];
+  assert.deepEqual(
+    refused.map(({ status }) => status),
+    [200, 404, 403, 400, 403, 400, 400, 429],
+  );
+  assert.deepEqual(await auditLog.find({ limit: 9 }), []);
+});
+
+test('what is refused is counted by what it is about', async (t) => {
+  const counted: unknown[] = [];
+  const metrics: Metrics = {
+    ...NO_METRICS,
+    called: ({ operation: name, status }) => void counted.push([name, status]),
+    throttled: (throttleClass) => void counted.push(throttleClass),
+    authFailed: (cause) => void counted.push(cause),
+  };
+  const settings = { readCallsBurst: 1, readCallsPerSecond: 1, authFailuresPerMinutePerAddress: 1 };
+  const { call } = await openApi(t, { metrics, settings });
+  await call('GET', '/nothing');
+  await call('GET', '/game');
+  await call('GET', '/game');
+  await call('GET', '/game', { secretAccessKey: 'guess' });
+  await call('GET', '/game', { secretAccessKey: 'guess' });
+  assert.deepEqual(counted, [
+    [undefined, 404],
+    ['ListGames', 200],
+    'read',
+    ['ListGames', 429],
+    'InvalidSignatureException',
+    ['ListGames', 403],
+    'TooManyFailures',
+    ['ListGames', 429],
+  ]);
 });
 
 test('what needs no body is refused before the body is read', async (t) => {
@@ -259,11 +376,12 @@ test('a revoked key is refused at the next request', async (t) => {
 test('a request is logged without its signature, its body or its secret', async (t) => {
   const { call, lines } = await openApi(t);
   await call('POST', '/game', { body: { GameName: 'Demo', Description: 'private words' } });
-  const [line] = lines;
-  assert.equal(lines.length, 1);
   assert.deepEqual(
-    [line?.level, line?.msg, line?.operation, line?.accessKeyId, line?.status],
-    [20, 'request answered', 'CreateGame', 'root', 200],
+    lines.map(({ level, msg, operation, accessKeyId, status }) => [level, msg, operation, accessKeyId, status]),
+    [
+      [30, 'audited call', 'CreateGame', 'root', 200],
+      [20, 'request answered', 'CreateGame', 'root', 200],
+    ],
   );
   assert.doesNotMatch(JSON.stringify(lines), /private|Signature|"secret"/);
 });

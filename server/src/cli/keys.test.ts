@@ -27,7 +27,7 @@ function createKeyWorld(parts: Partial<Access>) {
     main: {
       openAdministration: async ({ settings }) => {
         events.push(`open ${settings.dataDir}`);
-        return { access, close: async () => void events.push('close') };
+        return { access, auditLog: { find: unexpected }, close: async () => void events.push('close') };
       },
     },
   });

@@ -1,13 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { text as readText } from 'node:stream/consumers';
 import { Command } from 'commander';
-import { createLog } from '../log.ts';
-import { addSettingOptions, settingsOf } from './options.ts';
+import { administer } from './administer.ts';
+import { addSettingOptions } from './options.ts';
 import { formatJson, formatTable } from './table.ts';
 import { CommandError, type World } from './world.ts';
-
-type Main = Awaited<ReturnType<World['loadMain']>>;
-type Access = Awaited<ReturnType<Main['openAdministration']>>['access'];
 
 export function keysCommand(world: World): Command {
   return new Command('keys')
@@ -40,7 +37,7 @@ Example: a moderator who may disconnect the players of one stage, and nothing el
     .action(async () => {
       const { policy: path, description, json } = command.opts<{ policy: string; description: string; json?: true }>();
       const policy = await readPolicy(world, path);
-      const key = await administer(world, command, (access) => access.createKey({ policy, description }));
+      const key = await administer(world, command, ({ access }) => access.createKey({ policy, description }));
       printSecret(world, key, json);
     });
   return addSettingOptions(command, ['dataDir']);
@@ -52,7 +49,7 @@ function listCommand(world: World): Command {
     .option('--json', 'print a JSON array')
     .addHelpText('after', '\nExample:\n  $ respark keys list --json')
     .action(async () => {
-      const keys = await administer(world, command, (access) => access.listKeys());
+      const keys = await administer(world, command, ({ access }) => access.listKeys());
       const shown = keys.map(({ id, description, isRoot, createdAt, revokedAt }) => ({
         accessKeyId: id,
         state: revokedAt === undefined ? 'active' : 'revoked',
@@ -76,7 +73,7 @@ function revokeCommand(world: World): Command {
     .argument('<id>', 'the access key id')
     .addHelpText('after', '\nExample:\n  $ respark keys revoke AKIAIOSFODNN7EXAMPLE')
     .action(async (id: string) => {
-      await administer(world, command, (access) => access.revokeKey(id));
+      await administer(world, command, ({ access }) => access.revokeKey(id));
       world.stdout.write(`revoked ${id}\n`);
     });
   return addSettingOptions(command, ['dataDir']);
@@ -88,22 +85,10 @@ function rotateRootCommand(world: World): Command {
     .option('--json', 'print { accessKeyId, secretAccessKey }')
     .addHelpText('after', '\nExample:\n  $ respark keys rotate-root')
     .action(async () => {
-      const key = await administer(world, command, (access) => access.rotateRoot());
+      const key = await administer(world, command, ({ access }) => access.rotateRoot());
       printSecret(world, key, command.opts().json === true);
     });
   return addSettingOptions(command, ['dataDir']);
-}
-
-async function administer<T>(world: World, command: Command, work: (access: Access) => Promise<T>): Promise<T> {
-  const settings = settingsOf(world, command);
-  const log = createLog({ level: 'error', destination: { write: (line) => void world.stderr.write(line) } });
-  const { openAdministration } = await world.loadMain();
-  const administration = await openAdministration({ settings, log });
-  try {
-    return await work(administration.access);
-  } finally {
-    await administration.close();
-  }
 }
 
 async function readPolicy(world: World, path: string): Promise<string> {

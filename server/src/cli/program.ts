@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { SettingsError } from '../config.ts';
 import { ServiceError } from '../errors.ts';
 import { StartupError } from '../startup-error.ts';
+import { auditCommand } from './audit.ts';
 import { configCommand } from './config.ts';
 import { connectCommand } from './connect.ts';
 import { connectionsCommand } from './connections.ts';
@@ -49,6 +50,7 @@ Settings are flags of "serve" or RESPARK_… variables: respark config print`,
     connectionsCommand,
     envCommand,
     keysCommand,
+    auditCommand,
     configCommand,
     doctorCommand,
   ]) {

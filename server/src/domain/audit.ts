@@ -7,19 +7,24 @@ import type { AuditIntent, AuditLog, AuditOutcome } from '../store/audit-log.ts'
 export type { AuditOutcome } from '../store/audit-log.ts';
 
 const PRUNE_PERIOD_MS = 3_600_000;
+/** However often somebody asks whether the log is well again, it is tried this often. */
+const PROBE_PERIOD_MS = 1_000;
 
 /** What a call that is on record does with its outcome. */
 export interface Recorded {
   /** Never rejects: what was done is done, and its caller must hear the truth whether it could be recorded or not. */
-  finish(outcome: Omit<AuditOutcome, 'at' | 'durationMs'>): Promise<void>;
+  finish(outcome: Omit<AuditOutcome, 'durationMs'>): Promise<void>;
 }
 
 /** No change without a record: the intent is written before anything is done, the outcome before the caller hears it. */
 export interface Audit {
   /** Throws a retryable `internal`, and the call is not to be made, when the intent cannot be written. */
-  record(intent: Omit<AuditIntent, 'at'>): Promise<Recorded>;
-  /** Whether the last record could be written. */
-  readonly isHealthy: boolean;
+  record(call: Omit<AuditIntent, 'at'>): Promise<Recorded>;
+  /**
+   * Whether records can be written. After a failure that is tried again here: a node that gets no calls because it is not
+   * ready would never find out by itself.
+   */
+  isHealthy(): Promise<boolean>;
   close(): void;
 }
 
@@ -37,6 +42,7 @@ export function createAudit({
   settings: { readonly auditRetentionDays: number };
 }): Audit {
   let isHealthy = true;
+  let nextProbeAt = Number.NEGATIVE_INFINITY;
   let cancelPruning = () => {};
 
   function prune(): void {
@@ -48,10 +54,10 @@ export function createAudit({
   prune();
 
   return {
-    async record(intent) {
-      const startedAt = clock.monotonic();
+    async record(call) {
+      const intent = { ...call, at: clock.now() };
       try {
-        await auditLog.begin({ ...intent, at: clock.now() });
+        await auditLog.begin(intent);
         isHealthy = true;
       } catch (error) {
         isHealthy = false;
@@ -64,13 +70,13 @@ export function createAudit({
           cause: error,
         });
       }
+      const startedAt = clock.monotonic();
       return {
         async finish(result) {
-          const durationMs = Math.round((clock.monotonic() - startedAt) * 1000) / 1000;
-          const outcome = { ...result, at: clock.now(), durationMs };
-          log.info({ ...intent, ...outcome }, 'audited call');
+          const outcome = { ...result, durationMs: Math.round((clock.monotonic() - startedAt) * 1000) / 1000 };
+          log.info({ ...call, ...outcome }, 'audited call');
           try {
-            await auditLog.finish(intent.requestId, outcome);
+            await auditLog.finish(intent, outcome);
           } catch (error) {
             isHealthy = false;
             metrics.auditFailed('outcome');
@@ -79,7 +85,13 @@ export function createAudit({
         },
       };
     },
-    get isHealthy() {
+    async isHealthy() {
+      if (isHealthy || clock.monotonic() < nextProbeAt) return isHealthy;
+      nextProbeAt = clock.monotonic() + PROBE_PERIOD_MS;
+      isHealthy = await auditLog.probe().then(
+        () => true,
+        () => false,
+      );
       return isHealthy;
     },
     close: () => cancelPruning(),

@@ -13,7 +13,6 @@ export interface AuditIntent {
 
 /** What came of it. */
 export interface AuditOutcome {
-  readonly at: number;
   readonly status: number;
   /** The wire name of the error; undefined for a success. */
   readonly error: string | undefined;
@@ -43,10 +42,12 @@ export interface AuditLog {
   /** Resolves when the intent is written; rejects when it is not. */
   begin(intent: AuditIntent): Promise<void>;
   /** Resolves when the outcome stands beside its intent; rejects when it does not. */
-  finish(requestId: string, outcome: AuditOutcome): Promise<void>;
+  finish(intent: Pick<AuditIntent, 'requestId' | 'at'>, outcome: AuditOutcome): Promise<void>;
   /** Oldest first; includes what other processes have written. */
   find(query: AuditQuery): Promise<readonly AuditRecord[]>;
   removeBefore(at: number): Promise<void>;
+  /** Writes what changes nothing; rejects while records cannot be written. */
+  probe(): Promise<void>;
   /** Writes what waits, then releases the file. */
   close(): Promise<void>;
 }

@@ -5,42 +5,25 @@ import type { AuditLog, AuditOutcome, AuditRecord } from './audit-log.ts';
 
 /** Records that may wait to be written; beyond that `begin` rejects, and its call is refused. */
 const MAX_WAITING = 10_000;
-const BUSY_TIMEOUT_MS = 1_000;
+/** Only a foreign tool ever holds the write lock, and SQLite's wait for it blocks the whole process. */
+const BUSY_TIMEOUT_MS = 100;
 const REMOVED_AT_ONCE = 1_000;
+/** Writing the log's pages to their place synchronises the disk, which holds everybody up: rarely, at 40 MB. */
+const CHECKPOINT_PAGES = 10_000;
 
-/**
- * Rows are only ever appended, an intent and later its outcome, so that a write touches one page: nothing is indexed but
- * the order, which is that of time, and whoever reads the log looks back from its end.
- */
+/** In order of time without another index: each write changes the last page only. */
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS audit (
-    seq INTEGER PRIMARY KEY,
-    request_id TEXT NOT NULL,
     at INTEGER NOT NULL,
-    access_key_id TEXT,
-    source_address TEXT,
-    operation TEXT,
-    resource TEXT,
+    request_id TEXT NOT NULL,
+    access_key_id TEXT NOT NULL,
+    source_address TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    resource TEXT NOT NULL,
     player_id TEXT,
-    outcome TEXT
-  ) STRICT
-`;
-
-const INSERT_INTENT = `
-  INSERT INTO audit (request_id, at, access_key_id, source_address, operation, resource, player_id)
-  VALUES (?, ?, ?, ?, ?, ?, ?)
-`;
-
-const FIND = `
-  SELECT intent.*, (
-    SELECT later.outcome FROM audit AS later
-    WHERE later.seq > intent.seq AND later.request_id = intent.request_id AND later.outcome IS NOT NULL
-    ORDER BY later.seq LIMIT 1
-  ) AS found_outcome
-  FROM audit AS intent
-  WHERE intent.seq >= ?1 AND intent.outcome IS NULL
-    AND (?2 IS NULL OR intent.player_id = ?2) AND (?3 IS NULL OR intent.operation = ?3)
-  ORDER BY intent.seq DESC LIMIT ?4
+    outcome TEXT,
+    PRIMARY KEY (at, request_id)
+  ) STRICT, WITHOUT ROWID;
 `;
 
 interface Row {
@@ -51,7 +34,7 @@ interface Row {
   operation: string;
   resource: string;
   player_id: string | null;
-  found_outcome: string | null;
+  outcome: string | null;
 }
 
 interface Waiting {
@@ -66,21 +49,72 @@ interface Waiting {
  */
 export function openSqliteAuditLog({ file }: { file: string }): AuditLog {
   const database = connect(file);
-  const insertIntent = database.prepare(INSERT_INTENT);
-  const insertOutcome = database.prepare('INSERT INTO audit (request_id, at, outcome) VALUES (?, ?, ?)');
-  const seqRange = database.prepare('SELECT min(seq) AS low, max(seq) AS high FROM audit');
-  const atFrom = database.prepare('SELECT at FROM audit WHERE seq >= ? ORDER BY seq LIMIT 1');
-  const find = database.prepare(FIND);
-  const removeStep = database.prepare(
-    `DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE seq < ? ORDER BY seq LIMIT ${REMOVED_AT_ONCE})`,
+  const insert = database.prepare(
+    'INSERT INTO audit (at, request_id, access_key_id, source_address, operation, resource, player_id) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
+  const update = database.prepare('UPDATE audit SET outcome = ? WHERE at = ? AND request_id = ?');
+  const { enqueue, whenFlushed } = createBatches(database);
+
+  return {
+    begin: ({ requestId, at, accessKeyId, sourceAddress, operation, resource, playerId }) =>
+      enqueue(() =>
+        insert.run(
+          at,
+          requestId,
+          accessKeyId,
+          sourceAddress,
+          operation,
+          resource,
+          playerId === undefined ? null : playerId,
+        ),
+      ),
+
+    finish: ({ at, requestId }, outcome) =>
+      enqueue(() => {
+        const { changes } = update.run(JSON.stringify(outcome), at, requestId);
+        if (changes !== 1) throw new Error(`no audit record ${requestId} to complete`);
+      }),
+
+    async find({ playerId, operation, since, limit }) {
+      const rows = database
+        .prepare(
+          `SELECT * FROM audit
+           WHERE at >= ?1 AND (?2 IS NULL OR player_id = ?2) AND (?3 IS NULL OR operation = ?3)
+           ORDER BY at DESC, request_id DESC LIMIT ?4`,
+        )
+        .all(since ?? 0, playerId ?? null, operation ?? null, limit) as Row[];
+      return rows.reverse().map(toRecord);
+    },
+
+    async removeBefore(at) {
+      // In steps, so that calls in between are not held up by years of records.
+      const remove = database.prepare(
+        `DELETE FROM audit WHERE (at, request_id) IN
+           (SELECT at, request_id FROM audit WHERE at < ? ORDER BY at LIMIT ${REMOVED_AT_ONCE})`,
+      );
+      while (database.open && remove.run(at).changes > 0) await new Promise((resolve) => setImmediate(resolve));
+    },
+
+    probe: () => enqueue(() => database.exec('PRAGMA user_version = 0')),
+
+    async close() {
+      await whenFlushed();
+      if (!database.open) return;
+      // The binding lets go of the file when its statements are collected; until then the file alone is complete.
+      database.exec('PRAGMA wal_checkpoint(PASSIVE)');
+      database.close();
+    },
+  };
+}
+
+/** Writes that come in the same turn of the event loop are one transaction: all of them or none. */
+function createBatches(database: Libsql.Database) {
   const begin = database.prepare('BEGIN IMMEDIATE');
   const commit = database.prepare('COMMIT');
   const rollback = database.prepare('ROLLBACK');
   let waiting: Waiting[] = [];
   let flushing: Promise<void> | undefined;
 
-  /** Joins the batch that is written when this turn of the event loop is over. */
   function enqueue(write: () => void): Promise<void> {
     if (waiting.length >= MAX_WAITING) return Promise.reject(new Error(`${MAX_WAITING} audit records wait already`));
     flushing ??= new Promise((resolve) => {
@@ -97,7 +131,9 @@ export function openSqliteAuditLog({ file }: { file: string }): AuditLog {
     waiting = [];
     flushing = undefined;
     try {
-      writeTogether(batch);
+      // Its statements would go on working.
+      if (!database.open) throw new Error('the audit log is closed');
+      write(batch);
     } catch (error) {
       for (const { reject } of batch) reject(error);
       return;
@@ -105,11 +141,11 @@ export function openSqliteAuditLog({ file }: { file: string }): AuditLog {
     for (const { resolve } of batch) resolve();
   }
 
-  function writeTogether(batch: readonly Waiting[]): void {
-    const [first] = batch;
-    // One statement is a transaction by itself.
-    if (batch.length === 1 && first !== undefined) {
-      first.write();
+  function write(batch: readonly Waiting[]): void {
+    // A statement by itself is a transaction, at half of the cost.
+    const [only] = batch;
+    if (only !== undefined && batch.length === 1) {
+      only.write();
       return;
     }
     begin.run();
@@ -122,42 +158,7 @@ export function openSqliteAuditLog({ file }: { file: string }): AuditLog {
     }
   }
 
-  /** Where the records at or after a time begin: looked for by halves, since the order of rows is that of time. */
-  function firstSeqAt(at: number): number {
-    const { low, high } = seqRange.get() as { low: number | null; high: number | null };
-    let from = low ?? 0;
-    let to = (high ?? 0) + 1;
-    while (from < to) {
-      const middle = Math.floor((from + to) / 2);
-      const row = atFrom.get(middle) as { at: number } | undefined;
-      if (row !== undefined && row.at < at) from = middle + 1;
-      else to = middle;
-    }
-    return from;
-  }
-
-  return {
-    begin: ({ requestId, at, accessKeyId, sourceAddress, operation, resource, playerId = null }) =>
-      enqueue(() => insertIntent.run(requestId, at, accessKeyId, sourceAddress, operation, resource, playerId)),
-
-    finish: (requestId, outcome) => enqueue(() => insertOutcome.run(requestId, outcome.at, JSON.stringify(outcome))),
-
-    async find({ playerId = null, operation = null, since, limit }) {
-      const rows = find.all(since === undefined ? 0 : firstSeqAt(since), playerId, operation, limit) as Row[];
-      return rows.reverse().map(toRecord);
-    },
-
-    async removeBefore(at) {
-      const end = firstSeqAt(at);
-      // In steps, so that calls in between are not held up by years of records.
-      while (removeStep.run(end).changes > 0) await new Promise((resolve) => setImmediate(resolve));
-    },
-
-    async close() {
-      await flushing;
-      if (database.open) database.close();
-    },
-  };
+  return { enqueue, whenFlushed: async () => await flushing };
 }
 
 function connect(file: string): Libsql.Database {
@@ -166,7 +167,7 @@ function connect(file: string): Libsql.Database {
     createPrivateFile(file);
     database = new Libsql(file);
     database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`);
-    database.exec(SCHEMA);
+    database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; ${SCHEMA}`);
     return database;
   } catch (error) {
     database?.close();
@@ -184,6 +185,6 @@ function toRecord(row: Row): AuditRecord {
     operation: row.operation,
     resource: row.resource,
     playerId: row.player_id ?? undefined,
-    outcome: row.found_outcome === null ? undefined : (JSON.parse(row.found_outcome) as AuditOutcome),
+    outcome: row.outcome === null ? undefined : (JSON.parse(row.outcome) as AuditOutcome),
   };
 }

@@ -4,18 +4,29 @@ import { loadSettings } from '../../src/config.ts';
 import type { Access, AccessKeyPair } from '../../src/domain/access.ts';
 import { createLog } from '../../src/log.ts';
 import { openAdministration } from '../../src/main.ts';
+import type { AuditQuery, AuditRecord } from '../../src/store/audit-log.ts';
 
 type Place = { readonly dataDir: string };
 
-/** What `respark keys …` does beside a running server. */
-export async function administer<T>({ dataDir }: Place, work: (access: Access) => Promise<T>): Promise<T> {
+type Administration = Awaited<ReturnType<typeof openAdministration>>;
+
+/** What `respark keys …` and `respark audit` do beside a running server. */
+export async function administer<T>(place: Place, work: (access: Access) => Promise<T>): Promise<T> {
+  return await withAdministration(place, ({ access }) => work(access));
+}
+
+export async function readAudit(place: Place, query: Partial<AuditQuery> = {}): Promise<readonly AuditRecord[]> {
+  return await withAdministration(place, ({ auditLog }) => auditLog.find({ limit: 1_000, ...query }));
+}
+
+async function withAdministration<T>({ dataDir }: Place, work: (parts: Administration) => Promise<T>): Promise<T> {
   const settings = loadSettings({ env: {}, flags: { dataDir } });
   const log = createLog({ level: 'error', destination: { write: () => {} } });
-  const { access, close } = await openAdministration({ settings, log });
+  const administration = await openAdministration({ settings, log });
   try {
-    return await work(access);
+    return await work(administration);
   } finally {
-    await close();
+    await administration.close();
   }
 }
 

@@ -10,6 +10,7 @@ import type { DirectoryEntry } from '../../src/cluster/cluster.ts';
 import { createArns } from '../../src/domain/arn.ts';
 import { createAudit } from '../../src/domain/audit.ts';
 import { ALLOW_ALL, parsePolicy } from '../../src/domain/policy.ts';
+import type { Metrics } from '../../src/metrics.ts';
 import { openSqliteAuditLog } from '../../src/store/sqlite-audit-log.ts';
 import { temporaryDirectory } from '../../src/store/test-store.ts';
 import { openDomain } from './domain.ts';
@@ -59,7 +60,13 @@ export async function openApi(
     settings = {},
     operations = OPERATIONS,
     services = {},
-  }: { settings?: Partial<typeof SETTINGS>; operations?: readonly Operation[]; services?: Partial<Services> } = {},
+    metrics = NO_METRICS,
+  }: {
+    settings?: Partial<typeof SETTINGS>;
+    operations?: readonly Operation[];
+    services?: Partial<Services>;
+    metrics?: Metrics;
+  } = {},
 ) {
   const domain = await openDomain(t, { maxGames: 5, maxStages: 3 });
   const credentials = new Map<string, Credential>();
@@ -86,7 +93,7 @@ export async function openApi(
   const auditLog = openSqliteAuditLog({ file: join(temporaryDirectory(t), 'audit.sqlite') });
   t.after(() => auditLog.close());
   const { clock, log } = domain;
-  const audit = createAudit({ auditLog, clock, log, metrics: NO_METRICS, settings: { auditRetentionDays: 90 } });
+  const audit = createAudit({ auditLog, clock, log, metrics, settings: { auditRetentionDays: 90 } });
 
   const pipeline = createPipeline({
     operations,
@@ -94,7 +101,7 @@ export async function openApi(
     findCredential: async (accessKeyId) => credentials.get(accessKeyId),
     arns: createArns({ region: 'us-east-1', accountId: '123456789012' }),
     audit,
-    metrics: NO_METRICS,
+    metrics,
     clock: domain.clock,
     random: domain.random,
     log: domain.log,

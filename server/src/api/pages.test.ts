@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import { recordedLog } from '../../test/support/domain.ts';
+import { createManagementPages, createObservationPages, playerPages, servePages } from './pages.ts';
+
+const LOCAL = '127.0.0.1';
+const REMOTE = '192.0.2.7';
+
+function openPages({ hasMetricsElsewhere = false, hasPlayers = true } = {}) {
+  const causes: string[] = [];
+  const observe = createObservationPages({
+    metrics: { render: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'm 1\n' }) },
+    notReadyCauses: async () => causes,
+  });
+  const manage = createManagementPages({ observe, hasMetricsElsewhere, hasPlayers });
+  return {
+    causes,
+    observe,
+    get: (rawPath: string, remoteAddress = LOCAL) => manage({ rawPath, remoteAddress }),
+  };
+}
+
+test('/healthz answers whenever the process does, /readyz says why it should get no traffic', async () => {
+  const { get, causes } = openPages();
+  const ready = await get('/readyz', REMOTE);
+  assert.deepEqual([ready?.status, ready?.body, ready?.headers['cache-control']], [200, 'ready\n', 'no-store']);
+  causes.push('draining', 'store');
+  const { status, body } = (await get('/readyz', REMOTE)) ?? {};
+  assert.deepEqual([status, body], [503, 'not ready: draining, store\n']);
+  assert.equal((await get('/healthz', REMOTE))?.status, 200);
+});
+
+test('on the management listener metrics are for this machine only', async () => {
+  const { get } = openPages();
+  for (const address of [LOCAL, '127.8.9.1', '::1']) {
+    const { status, body, headers } = (await get('/metrics', address)) ?? {};
+    assert.deepEqual([status, body, headers?.['content-type']], [200, 'm 1\n', 'text/plain; version=0.0.4']);
+  }
+  for (const address of [REMOTE, '2001:db8::1', '10.0.0.1', '1127.0.0.1', '::2', 'unknown', '']) {
+    const { status, body } = (await get('/metrics', address)) ?? {};
+    assert.equal(status, 403, address);
+    assert.match(body ?? '', /RESPARK_METRICS_PORT/);
+  }
+});
+
+test('metrics that have a listener of their own are nowhere else', async () => {
+  const { get, observe } = openPages({ hasMetricsElsewhere: true });
+  assert.equal((await get('/metrics'))?.status, 404);
+  assert.equal((await get('/readyz'))?.status, 200);
+  assert.equal((await observe({ rawPath: '/metrics', remoteAddress: REMOTE }))?.status, 200);
+});
+
+test('paths of the API are no pages, and the players’ is one only where players connect', async () => {
+  for (const path of ['/game', '/metrics/', '/metrics/x', '/Metrics', '//healthz']) {
+    assert.equal(await openPages().get(path), undefined, path);
+  }
+  assert.equal((await openPages().get('/connect'))?.status, 426);
+  assert.equal(await openPages({ hasPlayers: false }).get('/connect'), undefined);
+  assert.equal((await playerPages({ rawPath: '/connect', remoteAddress: REMOTE }))?.status, 426);
+  const misplaced = await playerPages({ rawPath: '/game', remoteAddress: REMOTE });
+  assert.equal(misplaced?.headers['x-amzn-errortype'], 'UnknownOperationException');
+});
+
+test('a listener for pages alone answers anything else with 404, and survives a page that fails', async (t) => {
+  const { log, lines } = recordedLog();
+  const { observe } = openPages();
+  const pages: typeof observe = async (request) => {
+    if (request.rawPath === '/broken') throw new Error('page');
+    return await observe(request);
+  };
+  const server = createServer(servePages(pages, log)).listen(0, LOCAL);
+  t.after(() => server.close());
+  await once(server, 'listening');
+  const url = `http://${LOCAL}:${(server.address() as AddressInfo).port}`;
+  const status = async (path: string) => (await fetch(`${url}${path}`)).status;
+  assert.deepEqual([await status('/healthz?x=1'), await status('/game'), await status('/')], [200, 404, 404]);
+  await assert.rejects(status('/broken'));
+  assert.deepEqual(
+    lines.map(({ level, msg }) => [level, msg]),
+    [[50, 'a page could not be served']],
+  );
+  assert.equal(await status('/readyz'), 200);
+});

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createTestWorld } from '../../test/support/world.ts';
+import type { Administration } from './administer.ts';
+
+type Find = Administration['auditLog']['find'];
+type AuditRecord = Awaited<ReturnType<Find>>[number];
+
+const RECORD: AuditRecord = {
+  requestId: 'r1',
+  at: 1_000,
+  accessKeyId: 'AKIAMOD',
+  sourceAddress: '192.0.2.7',
+  operation: 'DisconnectPlayer',
+  resource: 'arn:aws:gamesparks:us-east-1:123456789012:game/Demo/stage/Dev/player/p1',
+  playerId: 'p1',
+  outcome: { status: 200, error: undefined, durationMs: 1.5, successes: ['c1', 'c2'], failures: ['c3'] },
+};
+
+function createAuditWorld(records: readonly AuditRecord[]) {
+  const events: string[] = [];
+  const queries: Parameters<Find>[0][] = [];
+  const world = createTestWorld({
+    main: {
+      openAdministration: async ({ settings }) => {
+        events.push(`open ${settings.dataDir}`);
+        return {
+          access: {} as Administration['access'],
+          auditLog: {
+            async find(query) {
+              queries.push(query);
+              return records;
+            },
+          },
+          close: async () => void events.push('close'),
+        };
+      },
+    },
+  });
+  return { world, events, queries };
+}
+
+describe('audit', () => {
+  it('shows who did what to whom, from where, and what came of it', async () => {
+    const denied = { status: 404, error: 'ResourceNotFoundException', durationMs: 0.3 };
+    const { world, events } = createAuditWorld([
+      RECORD,
+      { ...RECORD, requestId: 'r2', operation: 'DeleteGame', resource: 'a:b:c:d:e:game/X', outcome: denied },
+      { ...RECORD, requestId: 'r3', resource: '', outcome: undefined },
+    ]);
+    assert.equal(await world.run('audit', '--data-dir', '/d'), 0);
+    const line = (time: string, operation: string, key: string, from: string, resource: string, end: string) =>
+      [time.padEnd(24), operation.padEnd(16), key.padEnd(10), from.padEnd(9), resource.padEnd(29), end].join('  ');
+    const [time, player] = ['1970-01-01T00:00:01.000Z', 'game/Demo/stage/Dev/player/p1'];
+    const who = ['AKIAMOD', '192.0.2.7'] as const;
+    assert.deepEqual(world.out().split('\n'), [
+      line('TIME', 'OPERATION', 'ACCESS KEY', 'FROM', 'RESOURCE', 'REQUEST  OUTCOME'),
+      line(time, 'DisconnectPlayer', ...who, player, 'r1       done, 2 closed, 1 not proven closed (1.5 ms)'),
+      line(time, 'DeleteGame', ...who, 'game/X', 'r2       404 ResourceNotFoundException (0.3 ms)'),
+      line(time, 'DisconnectPlayer', ...who, '-', 'r3       unknown (the server stopped before it was written)'),
+      '',
+    ]);
+    assert.deepEqual(events, ['open /d', 'close']);
+  });
+
+  it('prints JSON for scripts, with null for an outcome that nobody knows', async () => {
+    const { world } = createAuditWorld([RECORD, { ...RECORD, playerId: undefined, outcome: undefined }]);
+    await world.run('audit', '--json');
+    const { at: _, ...intent } = RECORD;
+    const { playerId: __, ...game } = intent;
+    const outcome = { status: 200, durationMs: 1.5, successes: ['c1', 'c2'], failures: ['c3'] };
+    assert.deepEqual(JSON.parse(world.out()), [
+      { time: '1970-01-01T00:00:01.000Z', ...intent, outcome },
+      { time: '1970-01-01T00:00:01.000Z', ...game, outcome: null },
+    ]);
+  });
+
+  it('says so when nothing matches', async () => {
+    const { world } = createAuditWorld([]);
+    assert.equal(await world.run('audit'), 0);
+    assert.equal(world.out(), 'no record matches\n');
+    const scripted = createAuditWorld([]).world;
+    await scripted.run('audit', '--json');
+    assert.equal(scripted.out(), '[]\n');
+  });
+
+  it('asks for what the flags say', async () => {
+    const { world, queries } = createAuditWorld([]);
+    await world.run('audit');
+    await world.run('audit', '--player', 'p1', '--operation', 'CreateGame', '--limit', '5');
+    assert.deepEqual(queries, [
+      { playerId: undefined, operation: undefined, since: undefined, limit: 100 },
+      { playerId: 'p1', operation: 'CreateGame', since: undefined, limit: 5 },
+    ]);
+  });
+
+  it('takes durations and times', async () => {
+    const since = async (text: string) => {
+      const { world, queries } = createAuditWorld([]);
+      assert.equal(await world.run('audit', '--since', text), 0, world.err());
+      return queries[0]?.since ?? Number.NaN;
+    };
+    const UNITS = { '90s': 90_000, '30m': 1_800_000, '1h': 3_600_000, '2d': 172_800_000 };
+    for (const [text, ageMs] of Object.entries(UNITS)) {
+      const [before, at, after] = [Date.now(), await since(text), Date.now()];
+      assert(at >= before - ageMs && at <= after - ageMs, text);
+    }
+    assert.equal(await since('2026-01-31'), Date.UTC(2026, 0, 31));
+    assert.equal(await since('2026-01-31T12:30:00Z'), Date.UTC(2026, 0, 31, 12, 30));
+    assert.equal(await since('2026-01-31T12:30:00.250+02:00'), Date.UTC(2026, 0, 31, 10, 30, 0, 250));
+  });
+
+  it('exits with 2 for what is no time or no number, before it opens the store', async () => {
+    for (const text of ['', '1', 'h', '1w', '-1h', '1.5h', 'yesterday', '2026-13-01', '2026-01-31T', '1h 30m']) {
+      const { world, events } = createAuditWorld([]);
+      assert.equal(await world.run('audit', `--since=${text}`), 2, text);
+      assert.equal(
+        world.err(),
+        `--since must be a duration such as 30m, 1h or 2d, or a time such as 2026-01-31T12:00:00Z, got "${text}"\n`,
+      );
+      assert.deepEqual(events, []);
+    }
+    for (const text of ['0', '-1', '1e3', '100001', 'all', '']) {
+      const { world, events } = createAuditWorld([]);
+      assert.equal(await world.run('audit', `--limit=${text}`), 2, text);
+      assert.equal(world.err(), `--limit must be 1-100000, got "${text}"\n`);
+      assert.deepEqual(events, []);
+    }
+  });
+
+  it('shows an example in its help', async () => {
+    const { world } = createAuditWorld([]);
+    assert.equal(await world.run('audit', '--help'), 0);
+    assert.match(world.out(), /\$ respark audit --player \S+ --operation DisconnectPlayer --since 1h/);
+  });
+});

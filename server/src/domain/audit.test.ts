@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { recordedLog } from '../../test/support/domain.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import { NO_METRICS } from '../../test/support/metrics.ts';
+import { ServiceError } from '../errors.ts';
+import type { AuditIntent, AuditLog, AuditOutcome } from '../store/audit-log.ts';
+import { createAudit } from './audit.ts';
+
+const DAY_MS = 86_400_000;
+
+const CALL = {
+  requestId: 'r1',
+  accessKeyId: 'AKIAEXAMPLE',
+  sourceAddress: '192.0.2.7',
+  operation: 'DisconnectPlayer',
+  resource: 'arn:aws:gamesparks:us-east-1:123456789012:game/Demo/stage/Dev/player/p1',
+  playerId: 'p1',
+};
+
+/** An audit over a log in memory of which a test can break any part. */
+function openAudit() {
+  const clock = new ManualClock();
+  const { log, lines } = recordedLog();
+  const written: { intents: AuditIntent[]; outcomes: AuditOutcome[]; removedBefore: number[] } = {
+    intents: [],
+    outcomes: [],
+    removedBefore: [],
+  };
+  const failed: string[] = [];
+  const broken = new Set<keyof AuditLog>();
+  let probes = 0;
+  const fail = (part: keyof AuditLog) => {
+    if (broken.has(part)) throw new Error('disk');
+  };
+  const auditLog: AuditLog = {
+    async begin(intent) {
+      fail('begin');
+      written.intents.push(intent);
+    },
+    async finish(_, outcome) {
+      fail('finish');
+      written.outcomes.push(outcome);
+    },
+    find: async () => [],
+    async removeBefore(at) {
+      fail('removeBefore');
+      written.removedBefore.push(at);
+    },
+    async probe() {
+      probes += 1;
+      fail('probe');
+    },
+    close: async () => {},
+  };
+  const metrics = { ...NO_METRICS, auditFailed: (part: string) => void failed.push(part) };
+  const audit = createAudit({ auditLog, clock, log, metrics, settings: { auditRetentionDays: 2 } });
+  return { audit, clock, lines, written, failed, broken, probes: () => probes };
+}
+
+test('a call is on record before it is made, and its outcome with its duration after', async () => {
+  const { audit, clock, written, lines } = openAudit();
+  const at = clock.now();
+  const record = await audit.record(CALL);
+  assert.deepEqual(written, { intents: [{ ...CALL, at }], outcomes: [], removedBefore: [at - 2 * DAY_MS] });
+  clock.advance(12);
+  const outcome = { status: 200, error: undefined, successes: ['a'], failures: ['b'] };
+  await record.finish(outcome);
+  assert.deepEqual(written.outcomes, [{ ...outcome, durationMs: 12 }]);
+  assert.deepEqual(
+    lines.map(({ time: _, ...line }) => line),
+    [
+      {
+        ...{ level: 30, msg: 'audited call', ...CALL },
+        ...{ status: 200, durationMs: 12, successes: ['a'], failures: ['b'] },
+      },
+    ],
+  );
+});
+
+test('a call whose intent cannot be written is refused as worth another try, and the node is not ready', async () => {
+  const { audit, broken, failed, lines } = openAudit();
+  broken.add('begin').add('probe');
+  await assert.rejects(audit.record(CALL), (error) => {
+    assert(error instanceof ServiceError);
+    assert.equal(error.code, 'internal');
+    assert.match(error.message, /nothing was done\. Try again\.$/);
+    return true;
+  });
+  assert.deepEqual(failed, ['intent']);
+  assert.equal(await audit.isHealthy(), false);
+  assert.deepEqual(
+    lines.map(({ level, msg, requestId }) => [level, msg, requestId]),
+    [[50, 'a call was refused: its audit record cannot be written', 'r1']],
+  );
+});
+
+test('an outcome that cannot be written is logged, fails nobody, and the node is not ready', async () => {
+  const { audit, broken, failed, lines } = openAudit();
+  broken.add('finish').add('probe');
+  const record = await audit.record(CALL);
+  await record.finish({ status: 200, error: undefined, successes: ['a'], failures: [] });
+  assert.deepEqual(failed, ['outcome']);
+  assert.equal(await audit.isHealthy(), false);
+  const [audited, failure] = lines;
+  assert.deepEqual([audited?.msg, audited?.successes], ['audited call', ['a']]);
+  assert.deepEqual([failure?.level, failure?.requestId], [50, 'r1']);
+});
+
+test('the node is ready again after the next record', async () => {
+  const { audit, broken } = openAudit();
+  broken.add('begin').add('probe');
+  await assert.rejects(audit.record(CALL));
+  broken.delete('begin');
+  await audit.record(CALL);
+  assert.equal(await audit.isHealthy(), true);
+});
+
+test('without any call it finds out by itself, at most once a second', async () => {
+  const { audit, broken, clock, probes } = openAudit();
+  assert.equal(await audit.isHealthy(), true);
+  assert.equal(probes(), 0);
+  broken.add('begin').add('probe');
+  await assert.rejects(audit.record(CALL));
+  for (let asked = 0; asked < 3; asked += 1) assert.equal(await audit.isHealthy(), false);
+  assert.equal(probes(), 1);
+  broken.clear();
+  clock.advance(1_000);
+  assert.equal(await audit.isHealthy(), true);
+  assert.equal(probes(), 2);
+});
+
+test('records beyond the retention are removed every hour, and a failure waits for the next', async () => {
+  const { audit, broken, clock, written, lines } = openAudit();
+  const start = clock.now() - 2 * DAY_MS;
+  broken.add('removeBefore');
+  clock.advance(3_600_000);
+  await Promise.resolve();
+  broken.clear();
+  clock.advance(3_600_000);
+  assert.deepEqual(written.removedBefore, [start, start + 7_200_000]);
+  assert.deepEqual(
+    lines.map(({ level, msg }) => [level, msg]),
+    [[40, 'old audit records could not be removed']],
+  );
+  assert.equal(await audit.isHealthy(), true);
+  audit.close();
+  clock.advance(3_600_000);
+  assert.equal(written.removedBefore.length, 2);
+});

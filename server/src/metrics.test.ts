@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { type TestContext, test } from 'node:test';
+import { CLOSE_CODES } from '@respark/protocol';
+import { createMetrics, METRIC_ROWS, type Metrics } from './metrics.ts';
+
+const DEV = { stageId: 's1', gameName: 'Demo', stageName: 'Dev' };
+const LIVE = { stageId: 's2', gameName: 'Demo', stageName: 'Live' };
+
+function openMetrics(t: TestContext, counts = { sockets: 0, unauthenticated: 0, directory: 0 }): Metrics {
+  const metrics = createMetrics({ counts: () => counts });
+  t.after(() => metrics.close());
+  return metrics;
+}
+
+/** The samples whose name begins so, as name{labels} → value. */
+async function samples(metrics: Metrics, name: string): Promise<Record<string, number>> {
+  const { text } = await metrics.render();
+  const lines = text.split('\n').filter((line) => line.startsWith(name));
+  return Object.fromEntries(lines.map((line) => [line.replace(/ \S+$/, ''), Number(line.split(' ').at(-1))]));
+}
+
+test('connections are counted by game and stage, in all and at the moment', async (t) => {
+  const metrics = openMetrics(t);
+  const dev = metrics.ofStage(DEV);
+  assert.equal(metrics.ofStage({ ...DEV }), dev);
+  for (let opened = 0; opened < 3; opened += 1) dev.opened();
+  dev.stopped();
+  metrics.ofStage(LIVE).opened();
+  assert.deepEqual(await samples(metrics, 'respark_connections'), {
+    'respark_connections{game="Demo",stage="Dev"}': 2,
+    'respark_connections{game="Demo",stage="Live"}': 1,
+    'respark_connections_opened_total{game="Demo",stage="Dev"}': 3,
+    'respark_connections_opened_total{game="Demo",stage="Live"}': 1,
+  });
+});
+
+test('a stage that is gone takes its labels with it, and its name can come back', async (t) => {
+  const metrics = openMetrics(t);
+  const first = metrics.ofStage(DEV);
+  first.opened();
+  first.stopped();
+  metrics.ofStage(LIVE).opened();
+  metrics.forgetStage(DEV.stageId);
+  metrics.forgetStage('never heard of');
+  assert.deepEqual(Object.keys(await samples(metrics, 'respark_connections')), [
+    'respark_connections{game="Demo",stage="Live"}',
+    'respark_connections_opened_total{game="Demo",stage="Live"}',
+  ]);
+  const again = metrics.ofStage({ ...DEV, stageId: 's3' });
+  assert.notEqual(again, first);
+  again.opened();
+  assert.equal((await samples(metrics, 'respark_connections{'))['respark_connections{game="Demo",stage="Dev"}'], 1);
+});
+
+test('close codes that are not in the table share one label, whatever clients send', async (t) => {
+  const metrics = openMetrics(t);
+  for (let code = 3_000; code < 5_000; code += 1) metrics.closed(code);
+  metrics.closed(1006);
+  const closed = await samples(metrics, 'respark_connections_closed_total');
+  const known: number[] = Object.values(CLOSE_CODES).map(({ code }) => code);
+  for (const sample of Object.keys(closed)) {
+    const [, label = ''] = /code="(\w+)"/.exec(sample) ?? [];
+    assert(label === 'other' || known.includes(Number(label)), sample);
+  }
+  const sum = Object.values(closed).reduce((total, count) => total + count, 0);
+  assert.equal(sum, 2_001);
+  assert(Number(closed['respark_connections_closed_total{code="other"}']) > 1_900);
+});
+
+test('the outbox’s high water is that since the last scrape', async (t) => {
+  const metrics = openMetrics(t);
+  const highWater = async () => (await samples(metrics, 'respark_outbox')).respark_outbox_high_water_bytes;
+  for (const bytes of [10, 5_000, 20]) metrics.outbox(bytes);
+  assert.equal(await highWater(), 5_000);
+  assert.equal(await highWater(), 0);
+  metrics.outbox(7);
+  assert.equal(await highWater(), 7);
+});
+
+test('disconnects are counted by their result, with what became of the connections', async (t) => {
+  const metrics = openMetrics(t);
+  metrics.disconnected({ durationMs: 2, successes: 3, failures: 0 });
+  metrics.disconnected({ durationMs: 4_000, successes: 1, failures: 2 });
+  metrics.disconnected({ durationMs: 1, successes: 0, failures: 0 });
+  metrics.disconnected('failed');
+  assert.deepEqual(await samples(metrics, 'respark_disconnect_calls'), {
+    'respark_disconnect_calls_total{result="complete"}': 2,
+    'respark_disconnect_calls_total{result="partial"}': 1,
+    'respark_disconnect_calls_total{result="failed"}': 1,
+  });
+  assert.deepEqual(await samples(metrics, 'respark_disconnected'), {
+    'respark_disconnected_connections_total{outcome="success"}': 4,
+    'respark_disconnected_connections_total{outcome="failure"}': 2,
+  });
+  const duration = await samples(metrics, 'respark_disconnect_duration_seconds');
+  assert.equal(duration['respark_disconnect_duration_seconds_bucket{le="0.0025"}'], 2);
+  assert.equal(duration['respark_disconnect_duration_seconds_bucket{le="2.5"}'], 2);
+  assert.equal(duration.respark_disconnect_duration_seconds_count, 3);
+});
+
+test('management calls are counted by operation and status', async (t) => {
+  const metrics = openMetrics(t);
+  metrics.called({ operation: 'GetGame', status: 404, durationMs: 3 });
+  metrics.called({ operation: undefined, status: 404, durationMs: 1 });
+  metrics.throttled('disconnect');
+  metrics.authFailed('InvalidSignatureException');
+  metrics.auditFailed('intent');
+  assert.deepEqual(await samples(metrics, 'respark_api_requests_total'), {
+    'respark_api_requests_total{operation="GetGame",status="404"}': 1,
+    'respark_api_requests_total{operation="none",status="404"}': 1,
+  });
+  const { text } = await metrics.render();
+  assert.match(text, /^respark_api_throttled_total\{class="disconnect"\} 1$/m);
+  assert.match(text, /^respark_api_auth_failures_total\{cause="InvalidSignatureException"\} 1$/m);
+  assert.match(text, /^respark_audit_failures_total\{part="intent"\} 1$/m);
+  assert.match(text, /^respark_api_request_duration_seconds_count\{operation="GetGame"\} 1$/m);
+});
+
+test('what is held and what the process uses is looked at when somebody asks', async (t) => {
+  const counts = { sockets: 5, unauthenticated: 2, directory: 3 };
+  const metrics = openMetrics(t, counts);
+  const read = async () => {
+    const { text, contentType } = await metrics.render();
+    assert.match(contentType, /^text\/plain; version=0\.0\.4/);
+    return (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+  };
+  const before = await read();
+  const held = ['respark_sockets', 'respark_sockets_unauthenticated', 'respark_directory_entries'];
+  assert.deepEqual(held.map(before), [5, 2, 3]);
+  counts.sockets = 0;
+  const after = await read();
+  assert.equal(after('respark_sockets'), 0);
+  assert(after('process_cpu_seconds_total') >= before('process_cpu_seconds_total'));
+  assert(after('process_resident_memory_bytes') > 1_000_000);
+  assert(after('nodejs_heap_size_used_bytes') > 1_000_000);
+  for (const quantile of ['0.5', '0.99', '1']) {
+    assert(after(`respark_event_loop_delay_seconds\\{quantile="${quantile}"\\}`) >= 0);
+  }
+});
+
+test('two servers in one process count apart', async (t) => {
+  const [one, other] = [openMetrics(t), openMetrics(t)];
+  one.ofStage(DEV).opened();
+  assert.deepEqual(await samples(other, 'respark_connections{'), {});
+});
+
+test('no metric is labelled with players, and each is documented with its type, help and labels', async (t) => {
+  const bounded = new Set([
+    ...['game', 'stage', 'code', 'cause', 'result', 'outcome'],
+    ...['operation', 'status', 'class', 'part', 'quantile'],
+  ]);
+  const { text } = await openMetrics(t).render();
+  for (const { name, type, help, labels } of METRIC_ROWS) {
+    for (const label of labels) assert(bounded.has(label), `${name} has ${label}`);
+    assert(text.includes(`# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`), name);
+    // What Prometheus's conventions make of a name.
+    assert.equal(name.endsWith('_total'), type === 'counter', name);
+  }
+  assert.equal(text.match(/^# TYPE /gm)?.length, METRIC_ROWS.length);
+});
+
+test('the dashboard shows every metric, and no other', () => {
+  const dashboard = readFileSync(new URL('../../../docs/grafana-dashboard.json', import.meta.url), 'utf8');
+  const expressions: string[] = [];
+  JSON.parse(dashboard, (key, value) => {
+    if (key === 'expr') expressions.push(value);
+    return value;
+  });
+  const used = expressions.flatMap((expression) => expression.match(/\b(respark|process|nodejs)_\w+/g) ?? []);
+  const isHistogram = (name: string) => METRIC_ROWS.some((row) => row.name === name && row.type === 'histogram');
+  const names = used.map((name) => {
+    const base = name.replace(/_(bucket|sum|count)$/, '');
+    return isHistogram(base) ? base : name;
+  });
+  assert.deepEqual([...new Set(names)].sort(), METRIC_ROWS.map(({ name }) => name).sort());
+  const labels = new Set(METRIC_ROWS.flatMap((row): string[] => [...row.labels]));
+  for (const expression of expressions) {
+    for (const [, list = ''] of expression.matchAll(/\bby \(([^)]*)\)/g)) {
+      for (const label of list.split(',').map((part) => part.trim())) {
+        assert(label === 'le' || labels.has(label), `${expression} groups by ${label}`);
+      }
+    }
+  }
+});
