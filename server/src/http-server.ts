@@ -9,6 +9,9 @@ import { StartupError } from './startup-error.ts';
 const BACKLOG = 4_096;
 const TLS_FILES_CHECK_MS = 1_000;
 
+/** How late clients that are too slow may be noticed; Node's own 30 s would add to every time limit of the settings. */
+const TIME_LIMITS_CHECK_MS = 1_000;
+
 /**
  * Ignores upgrades to anything but a WebSocket, as RFC 9110 (7.8) allows, so that they are served like any other request:
  * Java's HttpClient offers h2c with its first one. node:http writes `upgrade` when it has read the head of a request, and
@@ -27,7 +30,7 @@ class Request extends IncomingMessage {
   }
 }
 
-const SERVER_OPTIONS = { IncomingMessage: Request };
+const SERVER_OPTIONS = { IncomingMessage: Request, connectionsCheckingInterval: TIME_LIMITS_CHECK_MS };
 
 export interface TlsFiles {
   readonly certFile: string;

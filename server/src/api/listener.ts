@@ -119,7 +119,8 @@ export function createApiListener({
   return {
     attach(server) {
       server.headersTimeout = settings.headersTimeoutMs;
-      server.requestTimeout = settings.requestTimeoutMs;
+      // Behind that of the body, whose answer has a name and an id.
+      server.requestTimeout = settings.headersTimeoutMs + settings.requestTimeoutMs;
       server.keepAliveTimeout = settings.keepAliveTimeoutMs;
       // Asked for one by one, so that a body which would be refused is never sent.
       server.on('request', onRequest).on('checkContinue', onRequest);
