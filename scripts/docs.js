@@ -88,6 +88,12 @@ body, and its id in \`x-amzn-requestid\`. AWS documents a list of errors common 
 those that its services send; the last column is the entry of that list that means the same.`,
     `## Of the operations\n\n${table(head, rows(WIRE_ERRORS))}`,
     `## Before an operation is reached\n\n${table(head, rows(REFUSALS))}`,
+    `## Before a request is read
+
+What is no HTTP/1.1 request is answered without a name, an id or a body, and its connection is closed: 400 when it is
+malformed, 408 when its head does not come in time, 413 when a chunk extension and 431 when its head is longer than 16 KiB,
+417 when it expects anything but \`100-continue\`. A \`CONNECT\` is closed without an answer. An upgrade to anything but a
+WebSocket is ignored, and the request served like any other.`,
   );
 }
 
