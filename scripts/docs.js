@@ -20,7 +20,7 @@ const WHEN = {
   internal: ['The server failed; its log has the truth under the request id. Worth another try.', 'InternalFailure'],
   unknown_operation: ['No operation has this path.', 'InvalidAction'],
   method_not_allowed: ['The path exists, but not with this method; `Allow` lists those it has.', 'InvalidAction'],
-  malformed_uri: ['The path or the query is not percent-encoded UTF-8.', 'ValidationError'],
+  malformed_uri: ['The path is not percent-encoded UTF-8.', 'ValidationError'],
   malformed_body: ['The body is not one JSON object.', 'ValidationError'],
   body_too_large: ['The body is longer than `RESPARK_MAX_BODY_BYTES`.', '-'],
   body_incomplete: ['The body did not arrive in time.', '-'],
@@ -28,7 +28,7 @@ const WHEN = {
   IncompleteSignatureException: ['A part of the signature is missing, or malformed.', 'IncompleteSignature'],
   UnrecognizedClientException: ['There is no such access key, or it is revoked.', 'InvalidClientTokenId'],
   InvalidSignatureException: [
-    'The signature is not that of this request and secret, or its time is too far from the server’s.',
+    'The signature is not that of this request and secret, its time is too far from the server’s, or its path or query cannot be verified: it has a `..`, or is not percent-encoded UTF-8.',
     'RequestExpired, when it is the time',
   ],
 };
@@ -90,6 +90,12 @@ body, and its id in \`x-amzn-requestid\`. AWS documents a list of errors common 
 those that its services send; the last column is the entry of that list that means the same.`,
     `## Of the operations\n\n${table(head, rows(WIRE_ERRORS))}`,
     `## Before an operation is reached\n\n${table(head, rows(REFUSALS))}`,
+    `## Before a request is read
+
+What is no HTTP/1.1 request is answered without a name, an id or a body, and its connection is closed: 400 when it is
+malformed, 408 when its head does not come in time, 413 when a chunk extension and 431 when its head is longer than 16 KiB,
+417 when it expects anything but \`100-continue\`. A \`CONNECT\` is closed without an answer. An upgrade to anything but a
+WebSocket is ignored, and the request served like any other.`,
   );
 }
 

@@ -1,5 +1,5 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer, IncomingMessage, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Log } from './log.ts';
@@ -8,6 +8,29 @@ import { StartupError } from './startup-error.ts';
 /** Connections that the kernel holds until we take them; more than the usual 511, for when all players come back. */
 const BACKLOG = 4_096;
 const TLS_FILES_CHECK_MS = 1_000;
+
+/** How late clients that are too slow may be noticed; Node's own 30 s would add to every time limit of the settings. */
+const TIME_LIMITS_CHECK_MS = 1_000;
+
+/**
+ * Ignores upgrades to anything but a WebSocket, as RFC 9110 (7.8) allows, so that they are served like any other request:
+ * Java's HttpClient offers h2c with its first one. node:http writes `upgrade` when it has read the head of a request, and
+ * reads it to know whether that is an upgrade.
+ */
+class Request extends IncomingMessage {
+  declare isUpgrade: boolean | null;
+
+  set upgrade(isUpgrade: boolean | null) {
+    this.isUpgrade = isUpgrade;
+  }
+
+  get upgrade(): boolean | null {
+    const isIgnored = this.method !== 'CONNECT' && this.headers.upgrade?.toLowerCase() !== 'websocket';
+    return isIgnored ? false : this.isUpgrade;
+  }
+}
+
+const SERVER_OPTIONS = { IncomingMessage: Request, connectionsCheckingInterval: TIME_LIMITS_CHECK_MS };
 
 export interface TlsFiles {
   readonly certFile: string;
@@ -45,7 +68,7 @@ export async function openHttpServer({
   settingPrefix: 'RESPARK_' | 'RESPARK_PLAYER_' | 'RESPARK_METRICS_';
 }): Promise<HttpServer> {
   const { server, stopWatching } =
-    tls === undefined ? { server: createServer(), stopWatching() {} } : openTls(tls, log, settingPrefix);
+    tls === undefined ? { server: createServer(SERVER_OPTIONS), stopWatching() {} } : openTls(tls, log, settingPrefix);
   attach(server);
   try {
     await listen(server, host, port);
@@ -74,7 +97,7 @@ function openTls(files: TlsFiles, log: Log, settingPrefix: string): { server: Se
   const read = () => ({ cert: readFileSync(files.certFile), key: readFileSync(files.keyFile) });
   let server: ReturnType<typeof createTlsServer>;
   try {
-    server = createTlsServer({ ...read(), minVersion: 'TLSv1.2' });
+    server = createTlsServer({ ...SERVER_OPTIONS, ...read(), minVersion: 'TLSv1.2' });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new StartupError(

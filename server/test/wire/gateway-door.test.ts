@@ -66,13 +66,13 @@ testBound('an upgrade that is not for players is refused over HTTP', {}, async (
     assert.deepEqual({ status, says }, { status: 400, says: 'the subprotocol respark.v1 is missing' });
   }
   for (const headers of [
-    { upgrade: 'h2c' },
     { 'sec-websocket-version': '7' },
     { 'sec-websocket-key': 'short' },
     { 'sec-websocket-protocol': `${SUBPROTOCOL}, ,` },
   ]) {
     assert.equal((await refusalOf(server, { headers })).status, 400, JSON.stringify(headers));
   }
+  assert.equal((await refusalOf(server, { headers: { upgrade: 'h2c' } })).status, 426);
   const ws = new WebSocket(server.playerUrl, ['respark.v2', SUBPROTOCOL]);
   await once(ws, 'open');
   assert.equal(ws.protocol, SUBPROTOCOL);
