@@ -18,11 +18,7 @@ type Range = [ipaddr.IPv4 | ipaddr.IPv6, number];
  * is the client's own claim. Throws on an entry that is neither an address nor a range.
  */
 export function createClientAddress({ trustedProxies }: { trustedProxies: readonly string[] }): ClientAddress {
-  const ranges = trustedProxies.map(parseRange);
-  const isTrusted = (address: string): boolean => {
-    const parsed = parseAddress(address);
-    return parsed !== undefined && ranges.some((range) => parsed.kind() === range[0].kind() && parsed.match(range));
-  };
+  const isTrusted = createProxyCheck({ trustedProxies });
 
   return function clientAddress(peerAddress, headers, isTls) {
     const peer = normalized(peerAddress ?? '') ?? 'unknown';
@@ -37,6 +33,19 @@ export function createClientAddress({ trustedProxies }: { trustedProxies: readon
       if (!isTrusted(address)) break;
     }
     return { address, isSecure };
+  };
+}
+
+/** Whether an address is a trusted proxy's. Throws on an entry that is neither an address nor a range. */
+export function createProxyCheck({
+  trustedProxies,
+}: {
+  trustedProxies: readonly string[];
+}): (address: string) => boolean {
+  const ranges = trustedProxies.map(parseRange);
+  return (address) => {
+    const parsed = parseAddress(address);
+    return parsed !== undefined && ranges.some((range) => parsed.kind() === range[0].kind() && parsed.match(range));
   };
 }
 

@@ -121,6 +121,18 @@ const management = {
     max: 36_500,
     help: 'How long the audit log keeps who changed what.',
   }),
+  maxHttpSockets: integer({
+    default: 5_000,
+    min: 1,
+    max: 10_000_000,
+    help: 'Sockets of one listener that are not a WebSocket yet, or never will be; one more is destroyed.',
+  }),
+  maxHttpSocketsPerAddress: integer({
+    default: 500,
+    min: 1,
+    max: 10_000_000,
+    help: 'The same from one address (IPv6: /64), unless it is a trusted proxy.',
+  }),
   headersTimeoutMs: integer({
     default: 10_000,
     min: 100,
@@ -446,6 +458,7 @@ function findFaultsBetween(values: Values): string[] {
     }
   }
   atMost('headersTimeoutMs', 'requestTimeoutMs');
+  atMost('maxHttpSocketsPerAddress', 'maxHttpSockets');
   atMost('maxConnectionsPerAddress', 'maxConnections');
   atMost('maxConnectionsPerPlayer', 'maxConnections');
   atMost('maxUnauthenticatedPerAddress', 'maxUnauthenticated');

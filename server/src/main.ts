@@ -1,9 +1,10 @@
+import type { Server } from 'node:http';
 import { CONNECT_PATH } from '@respark/protocol';
 import { type ApiListener, createApiListener, type Pages } from './api/listener.ts';
 import { OPERATIONS } from './api/operations/index.ts';
 import { createManagementPages, createObservationPages, playerPages, servePages } from './api/pages.ts';
 import { createPipeline } from './api/pipeline.ts';
-import { createClientAddress } from './client-address.ts';
+import { createClientAddress, createProxyCheck } from './client-address.ts';
 import { type Clock, systemClock, withTimeout } from './clock.ts';
 import { Closers } from './closers.ts';
 import { LocalCluster } from './cluster/local.ts';
@@ -29,6 +30,7 @@ import { DEMO_FILE, ROOT_CREDENTIALS_FILE, RUNNING_FILE } from './local-files.ts
 import type { Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { type RandomBytes, systemRandom } from './random.ts';
+import { limitSockets } from './socket-limits.ts';
 import type { AuditLog } from './store/audit-log.ts';
 import { createStore } from './store/sql-store.ts';
 import { openSqlite } from './store/sqlite.ts';
@@ -327,6 +329,7 @@ async function listen({
   const { host, port, playerPort, tlsCertFile, tlsKeyFile, playerTlsCertFile, playerTlsKeyFile } = settings;
   const tls = tlsFiles(tlsCertFile, tlsKeyFile);
   const isSplit = playerPort !== undefined;
+  const limit = (server: Server) => limitSockets(server, { settings, isTrusted: createProxyCheck(settings) });
   const management = await openHttpServer({
     host,
     port,
@@ -336,6 +339,7 @@ async function listen({
     attach(server) {
       api.attach(server);
       if (!isSplit) server.on('upgrade', upgrade);
+      limit(server);
     },
   });
   closers.push('management listener', () => management.close());
@@ -350,6 +354,7 @@ async function listen({
       // The management listener's is set with its other limits.
       server.headersTimeout = settings.headersTimeoutMs;
       server.on('upgrade', upgrade).on('request', servePages(playerPages, log));
+      limit(server);
     },
   });
   closers.push('player listener', () => playerServer.close());
@@ -379,6 +384,7 @@ async function listenForMetrics({
     attach(http) {
       http.headersTimeout = settings.headersTimeoutMs;
       http.on('request', servePages(observe, log));
+      limitSockets(http, { settings, isTrusted: createProxyCheck(settings) });
     },
   });
   closers.push('metrics listener', () => server.close());
