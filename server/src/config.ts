@@ -177,7 +177,7 @@ const management = {
     default: 60,
     min: 1,
     max: 1_000_000,
-    help: 'Failed authentications from one address; further calls from it are refused with 429.',
+    help: 'Failed authentications from one address, and from one address with one key; further ones are refused with 429.',
   }),
 };
 

@@ -8,6 +8,7 @@ import { StartupError } from './startup-error.ts';
 /** Connections that the kernel holds until we take them; more than the usual 511, for when all players come back. */
 const BACKLOG = 4_096;
 const TLS_FILES_CHECK_MS = 1_000;
+const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /** How late clients that are too slow may be noticed; Node's own 30 s would add to every time limit of the settings. */
 const TIME_LIMITS_CHECK_MS = 1_000;
@@ -97,7 +98,12 @@ function openTls(files: TlsFiles, log: Log, settingPrefix: string): { server: Se
   const read = () => ({ cert: readFileSync(files.certFile), key: readFileSync(files.keyFile) });
   let server: ReturnType<typeof createTlsServer>;
   try {
-    server = createTlsServer({ ...SERVER_OPTIONS, ...read(), minVersion: 'TLSv1.2' });
+    server = createTlsServer({
+      ...SERVER_OPTIONS,
+      ...read(),
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS,
+    });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new StartupError(

@@ -50,7 +50,7 @@ export interface AuthenticationParts {
   readonly settings: AuthenticationSettings;
 }
 
-const MAX_REMEMBERED_ADDRESSES = 100_000;
+const MAX_REMEMBERED_CALLERS = 100_000;
 const MAX_SIGNING_KEYS = 1_000;
 
 export type Authenticate = (
@@ -59,52 +59,66 @@ export type Authenticate = (
 ) => Promise<{ readonly principal: Principal; readonly body: Uint8Array }>;
 
 /**
- * Who signed the request, and its body. What costs least is looked at first: an address that failed too often is refused
- * before anything, the Authorization header, its date and its key before the body is read. An address pays for failures
- * only. Throws a Refusal, or a `throttled` ServiceError.
+ * Who signed the request, and its body. What costs least is looked at first: the Authorization header, its date and its
+ * key before the body is read. Failures are paid for by the address; those under a key that exists by the pair of both, so
+ * that a caller who signs rightly is not held up by others behind the same address. Throws a Refusal, or a `throttled`
+ * ServiceError.
  */
-export function createAuthenticate({
-  findCredential,
-  arns,
-  clock,
-  metrics,
-  settings,
-}: AuthenticationParts): Authenticate {
+export function createAuthenticate(parts: AuthenticationParts): Authenticate {
+  const { findCredential, arns, clock, settings } = parts;
   const signingKeys = createSigningKeyCache({ maxEntries: MAX_SIGNING_KEYS });
-  const failures = createTokenBuckets({
-    ratePerSecond: settings.authFailuresPerMinutePerAddress / 60,
-    burst: settings.authFailuresPerMinutePerAddress,
-    maxKeys: MAX_REMEMBERED_ADDRESSES,
-    clock,
-  });
+  const failures = createFailures(parts);
 
   return async function authenticate(request, maxBodyBytes) {
     const address = addressGroup(request.remoteAddress);
-    const refuse = ({ name, message }: SignatureRefusal): never => {
-      failures.take(address);
-      metrics.authFailed(name);
-      throw new Refusal(name, message);
-    };
-
-    const waitMs = failures.peek(address);
-    if (waitMs > 0) {
-      metrics.authFailed('TooManyFailures');
-      throw new ServiceError('throttled', `Too many failed authentications from ${address}: check the access key`, {
-        retryAfterMs: waitMs,
-      });
-    }
     const authorization = parseAuthorization({
       ...request,
       nowMs: clock.now(),
       clockSkewMs: settings.maxClockSkewMs,
     });
-    if ('name' in authorization) return refuse(authorization);
+    if ('name' in authorization) return failures.refuse(address, authorization);
     const credential = await findCredential(authorization.accessKeyId);
-    if (credential === undefined) return refuse(UNRECOGNIZED_CLIENT);
+    if (credential === undefined) return failures.refuse(address, UNRECOGNIZED_CLIENT);
     const { accessKeyId, secretAccessKey, policies } = credential;
-    const body = await request.readBody(maxBodyBytes);
+
+    const caller = `${address} with ${accessKeyId}`;
+    failures.check(caller);
+    const body = await request.readBody(maxBodyBytes).catch((error: unknown) => {
+      failures.count(caller);
+      throw error;
+    });
     const refusal = verifySignature({ ...request, body, authorization, secretAccessKey, signingKeys });
-    if (refusal !== undefined) return refuse(refusal);
+    if (refusal !== undefined) return failures.refuse(caller, refusal);
     return { principal: { accessKeyId, arn: arns.accessKey(accessKeyId), policies }, body };
+  };
+}
+
+/** Counts failures by who is responsible; whoever has too many is told to wait instead of why they failed. */
+function createFailures({ clock, metrics, settings }: Pick<AuthenticationParts, 'clock' | 'metrics' | 'settings'>) {
+  const buckets = createTokenBuckets({
+    ratePerSecond: settings.authFailuresPerMinutePerAddress / 60,
+    burst: settings.authFailuresPerMinutePerAddress,
+    maxKeys: MAX_REMEMBERED_CALLERS,
+    clock,
+  });
+
+  function check(caller: string): void {
+    const waitMs = buckets.peek(caller);
+    if (waitMs === 0) return;
+    metrics.authFailed('TooManyFailures');
+    throw new ServiceError('throttled', `Too many failed authentications from ${caller}: check the access key`, {
+      retryAfterMs: waitMs,
+    });
+  }
+
+  return {
+    check,
+    count: (caller: string) => void buckets.take(caller),
+    refuse(caller: string, { name, message }: SignatureRefusal): never {
+      check(caller);
+      buckets.take(caller);
+      metrics.authFailed(name);
+      throw new Refusal(name, message);
+    },
   };
 }
