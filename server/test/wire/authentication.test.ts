@@ -188,7 +188,7 @@ test('every reply has a request id of its own, and the log knows it', async (t) 
 
 test('nothing that a caller signed with is in the log', async (t) => {
   const server = await startTestServer(t);
-  await rawCall(server, 'POST', '/game', { body: { GameName: 'Secretive' } });
+  await rawCall(server, 'POST', '/game', { body: { GameName: 'Shop', Description: 'Secretive' } });
   await rawCall(server, 'GET', '/game', { credentials: WRONG_SECRET });
   const lines = JSON.stringify(server.logged);
   for (const hidden of [ROOT.secretAccessKey, 'Signature=', 'Secretive']) assert(!lines.includes(hidden), hidden);
