@@ -43,7 +43,7 @@ export interface AuditLog {
   begin(intent: AuditIntent): Promise<void>;
   /** Resolves when the outcome stands beside its intent; rejects when it does not. */
   finish(intent: Pick<AuditIntent, 'requestId' | 'at'>, outcome: AuditOutcome): Promise<void>;
-  /** Oldest first; includes what other processes have written. */
+  /** Oldest first, those of one millisecond in no order of their own; includes what other processes have written. */
   find(query: AuditQuery): Promise<readonly AuditRecord[]>;
   removeBefore(at: number): Promise<void>;
   /** Writes what changes nothing; rejects while records cannot be written. */
