@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type ClientRequest, createServer, type IncomingMessage, type RequestOptions, request } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { recordedLog } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
@@ -157,6 +157,32 @@ test('a client that goes away in the middle leaves nothing behind', async (t) =>
   socket.destroy();
   await listener.drain();
   assert.deepEqual([listener.inFlight, clock.pending, lines], [0, 0, []]);
+});
+
+test('a client that goes away with replies still waiting for their turn leaves nothing behind', async (t) => {
+  let isAsked = () => {};
+  const asked = new Promise<void>((resolve) => {
+    isAsked = resolve;
+  });
+  let answer = () => {};
+  const held = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const { port, server, listener, seen } = await open(t, async ({ rawPath }) => {
+    if (seen.length === 20) isAsked();
+    if (rawPath !== '/early') await held;
+    return 'done';
+  });
+  const socket = connect(port, '127.0.0.1');
+  const get = (path: string) => `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`;
+  socket.write(get('/first') + get('/early').repeat(18) + get('/late'));
+  const [serverSocket] = (await once(server, 'connection')) as [Socket];
+  await asked;
+  socket.destroy();
+  await once(serverSocket, 'close');
+  answer();
+  await listener.drain();
+  assert.equal(listener.inFlight, 0);
 });
 
 test('a connection is kept for the next request', async (t) => {

@@ -79,14 +79,22 @@ export function createApiListener({
 
   /** Resolves when the reply has been handed over, or its client is gone. */
   function send(reply: ApiReply, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (response.destroyed) return Promise.resolve();
+    const { socket } = request;
+    if (response.destroyed || socket.destroyed) return Promise.resolve();
     const body = Buffer.from(reply.body);
     // The rest of a body that was refused is not worth reading for another request on the same connection.
     const isUnread = !request.complete && hasBody(request);
     const headers = { ...reply.headers, 'content-length': body.length };
     response.writeHead(reply.status, isUnread || isDraining ? { ...headers, connection: 'close' } : headers);
     return new Promise((resolve) => {
-      response.once('close', resolve);
+      const done = () => {
+        response.off('close', done);
+        socket.off('close', done);
+        resolve();
+      };
+      response.on('close', done);
+      // A reply that waits for those before it on its connection hears nothing when that ends; clients may pipeline many.
+      socket.setMaxListeners(0).on('close', done);
       if (isUnread && !isWaitingToSend(request)) linger(request, response, body);
       else response.end(body);
     });
