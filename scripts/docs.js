@@ -19,7 +19,7 @@ const WHEN = {
   internal: ['The server failed; its log has the truth under the request id. Worth another try.', 'InternalFailure'],
   unknown_operation: ['No operation has this path.', 'InvalidAction'],
   method_not_allowed: ['The path exists, but not with this method; `Allow` lists those it has.', 'InvalidAction'],
-  malformed_uri: ['The path or the query is not percent-encoded UTF-8.', 'ValidationError'],
+  malformed_uri: ['The path is not percent-encoded UTF-8.', 'ValidationError'],
   malformed_body: ['The body is not one JSON object.', 'ValidationError'],
   body_too_large: ['The body is longer than `RESPARK_MAX_BODY_BYTES`.', '-'],
   body_incomplete: ['The body did not arrive in time.', '-'],
@@ -27,7 +27,7 @@ const WHEN = {
   IncompleteSignatureException: ['A part of the signature is missing, or malformed.', 'IncompleteSignature'],
   UnrecognizedClientException: ['There is no such access key, or it is revoked.', 'InvalidClientTokenId'],
   InvalidSignatureException: [
-    'The signature is not that of this request and secret, or its time is too far from the server’s.',
+    'The signature is not that of this request and secret, its time is too far from the server’s, or its path or query cannot be verified: it has a `..`, or is not percent-encoded UTF-8.',
     'RequestExpired, when it is the time',
   ],
 };
