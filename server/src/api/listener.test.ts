@@ -176,7 +176,8 @@ test('a client that goes away with replies still waiting for their turn leaves n
   const socket = connect(port, '127.0.0.1');
   const get = (path: string) => `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`;
   socket.write(get('/first') + get('/early').repeat(18) + get('/late'));
-  const [[serverSocket]] = (await Promise.all([once(server, 'connection'), asked])) as [[Socket], void];
+  const [serverSocket] = (await once(server, 'connection')) as [Socket];
+  await asked;
   socket.destroy();
   await once(serverSocket, 'close');
   answer();

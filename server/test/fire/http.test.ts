@@ -1,0 +1,553 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { rawCall } from '../support/raw-call.ts';
+import type { TestServer } from '../support/server.ts';
+import { type Bytes, exchange, open, outcomeOf, outcomesOf, requestBytes } from './raw-http.ts';
+import { besiege, type Siege } from './siege.ts';
+
+const CLOSE = ['Connection: close'];
+const DISCONNECT = '/runtime/game/Demo/stage/Dev/player/nobody/disconnect';
+/** The name is taken, so that a call with nothing wrong is a conflict and changes nothing. */
+const TAKEN = '{"GameName":"Demo"}';
+
+/** Bytes and what comes of them: an outcome, or several of which any will do. */
+type Case = readonly [bytes: Bytes, expected: string | readonly string[], options?: Parameters<typeof exchange>[2]];
+
+/** Runs every case, and only then fails with all that went otherwise. */
+async function checkAll(siege: Siege, cases: Readonly<Record<string, Case>>): Promise<void> {
+  const surprises: string[] = [];
+  for (const [what, [bytes, expected, options]] of Object.entries(cases)) {
+    await siege.attempt(what, async () => {
+      const outcome = outcomesOf(await exchange(siege.server, bytes, options));
+      if (![expected].flat().includes(outcome)) surprises.push(`${what}: ${outcome} instead of ${expected}`);
+    });
+  }
+  assert.deepEqual(surprises, []);
+}
+
+const create = (body: Bytes) => requestBytes({ method: 'POST', path: '/game', body, rawHeaders: CLOSE });
+const plain = (options: Parameters<typeof requestBytes>[0]) =>
+  requestBytes({ rawHeaders: CLOSE, isSigned: false, ...options });
+const signed = (path: string) => requestBytes({ path, rawHeaders: CLOSE });
+
+const UNREADABLE: Readonly<Record<string, Case>> = {
+  'a TLS hello': [Buffer.from('16030100c5010000c10303', 'hex'), '400'],
+  'an HTTP/2 preface': ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', '400'],
+  'HTTP/0.9 that ends': ['GET /game\r\n', '400', { isLast: true }],
+  'HTTP/3.0': [plain({ version: 'HTTP/3.0' }), '400'],
+  'another protocol': ['SSH-2.0-OpenSSH_9.2\r\n', '400'],
+  zeros: [Buffer.alloc(100), '400'],
+  'nothing, and the end': ['', 'closed', { isLast: true }],
+  'line feeds alone': ['GET /game HTTP/1.1\nHost: x\n\n', '400'],
+  'no Host': ['GET /game HTTP/1.1\r\n\r\n', '400'],
+  'no path': ['GET  HTTP/1.1\r\nHost: x\r\n\r\n', '400'],
+  'an unknown method': [plain({ method: 'FETCH' }), '400'],
+  'a method in lower case': [plain({ method: 'get' }), '400'],
+  CONNECT: [plain({ method: 'CONNECT', path: 'example.org:443' }), 'closed'],
+  'a NUL in the path': [plain({ path: '/game\0' }), '400'],
+  'UTF-8 in the path': ['GET /game/é HTTP/1.1\r\nHost: x\r\n\r\n', '400'],
+  'a space before a colon': [plain({ rawHeaders: ['X : a'] }), '400'],
+  'a header without a colon': [plain({ rawHeaders: ['nonsense'] }), '400'],
+  'a folded header': [plain({ rawHeaders: ['X: a\r\n b'] }), '400'],
+  'a NUL in a header': [plain({ rawHeaders: ['X: a\0b'] }), '400'],
+  'a header of 20 KB': [plain({ rawHeaders: [`X: ${'a'.repeat(20_000)}`] }), '431'],
+  'a path of 20 KB': [plain({ path: `/${'a'.repeat(20_000)}` }), '431'],
+  'a header name of 20 KB': [plain({ rawHeaders: [`${'X'.repeat(20_000)}: a`] }), '431'],
+  'an expectation nobody meets': [plain({ rawHeaders: [...CLOSE, 'Expect: 200-ok'] }), '417'],
+};
+
+const LENGTHS: Readonly<Record<string, Case>> = Object.fromEntries(
+  Object.entries({
+    'two lengths that differ': ['Content-Length: 2\r\nContent-Length: 19', TAKEN, '400'],
+    'the same length twice': ['Content-Length: 19\r\nContent-Length: 19', TAKEN, '400'],
+    'a list of lengths': ['Content-Length: 19, 19', TAKEN, '400'],
+    'a negative length': ['Content-Length: -1', TAKEN, '400'],
+    'a length with a sign': ['Content-Length: +19', TAKEN, '400'],
+    'a length in hexadecimal': ['Content-Length: 0x13', TAKEN, '400'],
+    'a length beyond 64 bits': ['Content-Length: 99999999999999999999', TAKEN, '400'],
+    'no digits': ['Content-Length: ', TAKEN, '400'],
+    'a length and chunks': ['Content-Length: 19\r\nTransfer-Encoding: chunked', '0\r\n\r\n', '400'],
+    'chunks and a length': ['Transfer-Encoding: chunked\r\nContent-Length: 5', '0\r\n\r\n', '400'],
+    'an unknown coding': ['Transfer-Encoding: gzip', TAKEN, '400'],
+    'chunks that are not last': ['Transfer-Encoding: chunked, gzip', '0\r\n\r\n', '400'],
+    'chunks twice': ['Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked', '0\r\n\r\n', '400'],
+    'chunks with a tab': ['Transfer-Encoding:\tchunked', '0\r\n\r\n', '403 InvalidSignatureException'],
+    'a chunk size in words': ['Transfer-Encoding: chunked', 'ten\r\n', '400'],
+    'a negative chunk size': ['Transfer-Encoding: chunked', '-1\r\n', '400'],
+    'a chunk size beyond 64 bits': ['Transfer-Encoding: chunked', 'FFFFFFFFFFFFFFFFF\r\n', '400'],
+    'a chunk longer than it says': ['Transfer-Encoding: chunked', '1\r\nabc\r\n0\r\n\r\n', '400'],
+    'a chunk extension of 20 KB': ['Transfer-Encoding: chunked', `1;${'a'.repeat(20_000)}\r\na\r\n0\r\n\r\n`, '413'],
+    'a trailer of 20 KB': ['Transfer-Encoding: chunked', `0\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`, '431'],
+    'a body in chunks': [
+      'Transfer-Encoding: chunked',
+      `1\r\n{\r\n12\r\n${TAKEN.slice(1)}\r\n0\r\n\r\n`,
+      '409 ConflictException',
+    ],
+    'a declared body over the limit': ['Content-Length: 65537', '', '413 RequestEntityTooLargeException'],
+    'a declared body of a terabyte': ['Content-Length: 1099511627776', '', '413 RequestEntityTooLargeException'],
+    'chunks over the limit': [
+      'Transfer-Encoding: chunked',
+      `11000\r\n${'a'.repeat(0x11_000)}\r\n`,
+      '413 RequestEntityTooLargeException',
+    ],
+    'a length that is too short': ['Content-Length: 10', TAKEN, '400'],
+  }).map(([what, [framing = '', body = '', expected = '']]) => {
+    const head = requestBytes({ method: 'POST', path: '/game', body: TAKEN, rawHeaders: [...CLOSE, framing] });
+    return [what, [Buffer.concat([head.subarray(0, -TAKEN.length), Buffer.from(body)]), expected]];
+  }),
+);
+
+const PATHS: Readonly<Record<string, Case>> = {
+  'an unknown path': [plain({ path: '/nothing' }), '404 UnknownOperationException'],
+  'an empty segment before': [plain({ path: '//game' }), '404 UnknownOperationException'],
+  'an empty segment behind': [plain({ path: '/game/Demo/' }), '404 UnknownOperationException'],
+  'only slashes': [plain({ path: '/'.repeat(10_000) }), '404 UnknownOperationException'],
+  'a whole URL': [plain({ path: 'http://localhost/game' }), '404 UnknownOperationException'],
+  'an asterisk': [plain({ method: 'OPTIONS', path: '*' }), '404 UnknownOperationException'],
+  'a climb to the root': [plain({ path: '/../../etc/passwd' }), '404 UnknownOperationException'],
+  'a climb inside': [plain({ path: '/game/../game' }), '404 UnknownOperationException'],
+  'an encoded slash instead of one': [plain({ path: '/game%2FDemo' }), '404 UnknownOperationException'],
+  'an encoded letter': [plain({ path: '/g%61me/Demo' }), '404 UnknownOperationException'],
+  'another case': [plain({ path: '/Game/Demo' }), '404 UnknownOperationException'],
+  'a path between operations': [plain({ path: '/runtime/game/Demo' }), '404 UnknownOperationException'],
+  'no hexadecimal digits': [plain({ path: '/game/%zz' }), '400 SerializationException'],
+  'half an escape': [plain({ path: '/game/%4' }), '400 SerializationException'],
+  'a slash in too many bytes': [plain({ path: '/game/%C0%AF' }), '400 SerializationException'],
+  'half a surrogate pair': [plain({ path: '/game/%ED%A0%80' }), '400 SerializationException'],
+  'a byte that UTF-8 never has': [plain({ path: '/game/%FF' }), '400 SerializationException'],
+  'no name, signed': [signed('/game/'), '400 ValidationException'],
+  'two dots for a name, signed': [signed('/game/..'), '403 InvalidSignatureException'],
+  'an encoded slash for a name, signed': [signed('/game/%2F'), '400 ValidationException'],
+  'an encoded NUL, signed': [signed('/game/%00'), '400 ValidationException'],
+  'an encoded line break, signed': [signed('/game/a%0D%0Ab'), '400 ValidationException'],
+  'a name of 10 KB, signed': [signed(`/game/${'a'.repeat(10_000)}`), '400 ValidationException'],
+  'an inherited member for a name': [signed('/game/__proto__'), '404 ResourceNotFoundException'],
+  'a fragment': [signed('/game/Demo#top'), ['403 InvalidSignatureException', '400 ValidationException']],
+  'a broken query, signed': [signed('/game?MaxResults=%zz'), '403 InvalidSignatureException'],
+  'a query of 10 KB, signed': [signed(`/game?${'a=b&'.repeat(2_500)}`), '200'],
+  'a number beyond all, signed': [signed('/game?MaxResults=1e400'), '400 ValidationException'],
+  'a number of 1,000 digits, signed': [signed(`/game?MaxResults=${'9'.repeat(1_000)}`), '400 ValidationException'],
+  'a number twice, signed': [signed('/game?MaxResults=1&MaxResults=2'), '400 ValidationException'],
+  'a made-up token, signed': [signed('/game?NextToken=AAAA'), '400 ValidationException'],
+};
+
+const METHODS: Readonly<Record<string, Case>> = Object.fromEntries(
+  ['PUT', 'DELETE', 'OPTIONS', 'TRACE', 'HEAD', 'PATCH', 'PROPFIND', 'M-SEARCH', 'QUERY'].map((method) => [
+    `${method} of a path that has none`,
+    [plain({ method, path: '/game' }), ['405 UnknownOperationException', '400'], { isHead: method === 'HEAD' }],
+  ]),
+);
+
+const HEADERS: Readonly<Record<string, Case>> = {
+  'no signature': [plain({}), '403 MissingAuthenticationTokenException'],
+  'an empty signature': [
+    plain({ rawHeaders: [...CLOSE, 'Authorization: '] }),
+    '403 MissingAuthenticationTokenException',
+  ],
+  'another scheme': [
+    plain({ rawHeaders: [...CLOSE, 'Authorization: Basic YTpi'] }),
+    '403 IncompleteSignatureException',
+  ],
+  'a scheme and nothing else': [
+    plain({ rawHeaders: [...CLOSE, 'Authorization: AWS4-HMAC-SHA256'] }),
+    '403 IncompleteSignatureException',
+  ],
+  'a signature of commas': [
+    plain({ rawHeaders: [...CLOSE, `Authorization: AWS4-HMAC-SHA256 ${','.repeat(10_000)}`] }),
+    '403 IncompleteSignatureException',
+  ],
+  'two signatures': [
+    requestBytes({ rawHeaders: [...CLOSE, 'Authorization: AWS4-HMAC-SHA256 x'] }),
+    '403 IncompleteSignatureException',
+  ],
+  'two times': [
+    requestBytes({ rawHeaders: [...CLOSE, 'X-Amz-Date: 20200101T000000Z'] }),
+    '403 IncompleteSignatureException',
+  ],
+  'two Hosts': [requestBytes({ rawHeaders: [...CLOSE, 'Host: evil.example'] }), '403 IncompleteSignatureException'],
+  'an X-Amz header that is not signed': [
+    requestBytes({ rawHeaders: [...CLOSE, 'X-Amz-Target: a'] }),
+    '403 InvalidSignatureException',
+  ],
+  '15 KB of other headers': [requestBytes({ rawHeaders: [...CLOSE, `X: ${'a'.repeat(15_000)}`] }), '200'],
+  'thousands of empty headers': [requestBytes({ rawHeaders: [...CLOSE, ...Array(3_000).fill('a:')] }), ['200', '431']],
+  'inherited members for names': [
+    requestBytes({ rawHeaders: [...CLOSE, '__proto__: a', 'constructor: a', 'toString: a'] }),
+    '200',
+  ],
+  'bytes that are no ASCII': [requestBytes({ rawHeaders: [...CLOSE, 'X: \xff\xfe\x80'] }), '200'],
+  'an upgrade to HTTP/2': [
+    requestBytes({
+      rawHeaders: ['Connection: Upgrade, HTTP2-Settings, close', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABk'],
+    }),
+    '200',
+  ],
+  'an upgrade to HTTP/2 with a body': [
+    requestBytes({
+      ...{ method: 'POST', path: '/game', body: TAKEN },
+      rawHeaders: ['Connection: Upgrade, HTTP2-Settings, close', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABk'],
+    }),
+    '409 ConflictException',
+  ],
+  'HTTP/1.0': [requestBytes({ version: 'HTTP/1.0' }), '200'],
+  'HTTP/1.0 without a Host': ['GET /game HTTP/1.0\r\n\r\n', '403 MissingAuthenticationTokenException'],
+  'empty lines first': [Buffer.concat([Buffer.from('\r\n\r\n'), requestBytes({ rawHeaders: CLOSE })]), '200'],
+};
+
+const BODIES: Readonly<Record<string, Case>> = {
+  'no JSON': [create('GameName=Demo'), '400 SerializationException'],
+  'an array': [create('[]'), '400 SerializationException'],
+  null: [create('null'), '400 SerializationException'],
+  'two objects': [create(`${TAKEN}${TAKEN}`), '400 SerializationException'],
+  'half an object': [create(TAKEN.slice(0, -1)), '400 SerializationException'],
+  NaN: [create('{"GameName":NaN}'), '400 SerializationException'],
+  'an array 10,000 levels deep': [create(`${'['.repeat(10_000)}${']'.repeat(10_000)}`), '400 SerializationException'],
+  'brackets without an end': [create('['.repeat(60_000)), '400 SerializationException'],
+  'a name 10,000 levels deep': [
+    create(`{"GameName":${'['.repeat(10_000)}${']'.repeat(10_000)}}`),
+    '400 ValidationException',
+  ],
+  'tags 10,000 levels deep': [
+    create(`{"GameName":"A","Tags":${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}}`),
+    '400 ValidationException',
+  ],
+  'something unknown 10,000 levels deep': [
+    create(`{"GameName":"Demo","X":${'['.repeat(10_000)}${']'.repeat(10_000)}}`),
+    '409 ConflictException',
+  ],
+  'a member twice, the last one wrong': [create('{"GameName":"Fine","GameName":""}'), '400 ValidationException'],
+  'a member twice, the last one taken': [create('{"GameName":"","GameName":"Demo"}'), '409 ConflictException'],
+  'a number beyond all': [create('{"GameName":1e400}'), '400 ValidationException'],
+  'a number of 60,000 digits': [create(`{"GameName":${'9'.repeat(60_000)}}`), '400 ValidationException'],
+  'bytes that are no UTF-8': [
+    create(Buffer.from('7b2247616d654e616d65223a22ff227d', 'hex')),
+    '400 SerializationException',
+  ],
+  'UTF-16': [create(Buffer.from(TAKEN, 'utf16le')), '400 SerializationException'],
+  'a byte order mark': [create(`\uFEFF${TAKEN}`), '409 ConflictException'],
+  'half a surrogate pair': [create('{"GameName":"\\ud800"}'), '400 ValidationException'],
+  'an escaped NUL': [create('{"GameName":"a\\u0000b"}'), '400 ValidationException'],
+  '__proto__ with the name': [create('{"__proto__":{"GameName":"Fine"}}'), '400 ValidationException'],
+  '__proto__ for tags': [create('{"GameName":"Demo","Tags":{"__proto__":5}}'), '400 ValidationException'],
+  'constructor for tags': [
+    create('{"GameName":"Demo","Tags":{"constructor":{"prototype":{}}}}'),
+    '400 ValidationException',
+  ],
+  'thousands of tags': [
+    create(
+      JSON.stringify({
+        GameName: 'A',
+        Tags: Object.fromEntries(Array.from({ length: 4_000 }, (_, i) => [`k${i}`, ''])),
+      }),
+    ),
+    '400 ValidationException',
+  ],
+  'a body for who takes none': [
+    requestBytes({ method: 'POST', path: DISCONNECT, body: '['.repeat(1_000), rawHeaders: CLOSE }),
+    '200',
+  ],
+};
+
+/** What comes back for parts that are sent one by one, each when the one before has left; `pace` waits in between. */
+async function slowly(server: TestServer, parts: readonly Bytes[], pace: () => Promise<unknown>): Promise<string> {
+  const socket = open(server);
+  const ended = once(socket, 'end');
+  let received = '';
+  socket.setEncoding('latin1').on('data', (text: string) => {
+    received += text;
+  });
+  try {
+    for (const part of parts) {
+      if (socket.destroyed || received !== '') break;
+      socket.write(part);
+      await Promise.race([pace(), ended]);
+    }
+    await ended;
+    return received;
+  } finally {
+    socket.destroy();
+  }
+}
+
+const nextTick = () => new Promise((resolve) => setImmediate(resolve));
+
+/** One request after the other in one go; their outcomes. */
+async function pipelined(server: TestServer, ...requests: readonly Buffer[]): Promise<string> {
+  return outcomesOf(await exchange(server, Buffer.concat(requests), { expectReplies: requests.length }));
+}
+
+async function gamesOf(server: TestServer): Promise<string[]> {
+  const { json } = await rawCall(server, 'GET', '/game?MaxResults=50');
+  return (json.Games as { Name: string }[]).map(({ Name }) => Name);
+}
+
+test('bad input by hand gets its documented answer over HTTP', async (t) => {
+  await besiege(t, { minCases: 130 }, async (siege) => {
+    await checkAll(siege, { ...UNREADABLE, ...LENGTHS, ...PATHS, ...METHODS, ...HEADERS, ...BODIES });
+    assert.deepEqual(await gamesOf(siege.server), ['Demo']);
+  });
+});
+
+test('clients that are slow, gone or in a hurry over HTTP harm nobody', async (t) => {
+  await besiege(t, { minCases: 25 }, async (siege) => {
+    const { server } = siege;
+    const call = requestBytes({ method: 'POST', path: DISCONNECT, body: '{}' });
+    const [head, body] = [call.subarray(0, -2), call.subarray(-2)];
+    const late = /^HTTP\/1\.1 408 Request Timeout\r\n/;
+    const lateBody = /^HTTP\/1\.1 408 .*x-amzn-errortype: RequestTimeoutException/is;
+    const bytewise = (bytes: Uint8Array) => [...bytes].map((byte) => Uint8Array.of(byte));
+    const idle = () => new Promise(() => {});
+    await siege.attemptAll({
+      'nothing at all': async () => assert.match(await slowly(server, [], idle), late),
+      'half a request line': async () => assert.match(await slowly(server, ['GET /ga'], idle), late),
+      'HTTP/0.9 that waits': async () => assert.match(await slowly(server, ['GET /game\r\n'], idle), late),
+      'half a head': async () => assert.match(await slowly(server, [head.subarray(0, 100)], idle), late),
+      'a head without an end': async () => {
+        const drip = () => new Promise((resolve) => setTimeout(resolve, 50).unref());
+        const lines = Array.from({ length: 100 }, () => 'X: a\r\n');
+        assert.match(await slowly(server, ['GET /game HTTP/1.1\r\nHost: x\r\n', ...lines], drip), late);
+      },
+      'no body': async () => assert.match(await slowly(server, [head], idle), lateBody),
+      'half a body': async () => assert.match(await slowly(server, [head, body.subarray(0, 1)], idle), lateBody),
+      'a body that drips': async () => {
+        const long = requestBytes({ method: 'POST', path: DISCONNECT, body: 'x'.repeat(1_000) });
+        const drip = () => new Promise((resolve) => setTimeout(resolve, 20).unref());
+        const parts = [long.subarray(0, -1_000), ...bytewise(long.subarray(-1_000))];
+        assert.match(await slowly(server, parts, drip), lateBody);
+      },
+      'chunks without an end': async () => {
+        const chunked = requestBytes({
+          ...{ method: 'POST', path: DISCONNECT },
+          rawHeaders: ['Transfer-Encoding: chunked'],
+        });
+        assert.match(await slowly(server, [chunked, '1\r\na\r\n'], idle), lateBody);
+      },
+      'a body that the server asked for': async () => {
+        const expecting = requestBytes({
+          ...{ method: 'POST', path: DISCONNECT, body: 'body' },
+          rawHeaders: ['Expect: 100-continue'],
+        });
+        const socket = open(server);
+        socket.write(expecting.subarray(0, -4));
+        const [first] = await once(socket, 'data');
+        assert.match(String(first), /^HTTP\/1\.1 100 Continue\r\n\r\n$/);
+        const [second] = await once(socket, 'data');
+        assert.match(String(second), lateBody);
+        socket.destroy();
+      },
+    });
+
+    await siege.attempt('a request byte by byte', async () => {
+      const last = requestBytes({ rawHeaders: CLOSE });
+      assert.match(await slowly(server, bytewise(last), nextTick), /^HTTP\/1\.1 200 /);
+    });
+    await siege.attempt('a body that nobody asked for', async () => {
+      const refused = plain({
+        method: 'POST',
+        path: '/game',
+        body: '{}',
+        rawHeaders: ['Expect: 100-continue', ...CLOSE],
+      });
+      assert.equal(outcomesOf(await exchange(server, refused)), '403 MissingAuthenticationTokenException');
+    });
+    await siege.attempt('requests in one go', async () => {
+      const outcomes = await pipelined(server, ...Array.from({ length: 50 }, () => requestBytes({})));
+      assert.equal(outcomes, Array(50).fill('200').join(', '));
+    });
+    await siege.attempt('requests in one go, each with another fault', async () => {
+      const outcomes = await pipelined(
+        server,
+        plain({ rawHeaders: [] }),
+        requestBytes({ path: '/nothing' }),
+        requestBytes({ method: 'POST', path: '/game', body: 'x' }),
+        requestBytes({ method: 'POST', path: '/game', body: TAKEN }),
+      );
+      const expected = ['403 MissingAuthenticationTokenException', '404 UnknownOperationException'];
+      assert.equal(outcomes, [...expected, '400 SerializationException', '409 ConflictException'].join(', '));
+    });
+    await siege.attempt('garbage behind a request', async () => {
+      const { replies } = await exchange(
+        server,
+        Buffer.concat([requestBytes({}), Buffer.from('\x00\x01\x02\r\n\r\n')]),
+        {
+          expectReplies: 2,
+        },
+      );
+      // Whether the first is still answered is a race that both sides may win.
+      assert(['200, 400', '400', '200'].includes(replies.map(outcomeOf).join(', ')));
+    });
+    await siege.attempt('an upgrade to HTTP/2, and more on the same connection', async () => {
+      const rawHeaders = ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABk'];
+      const socket = open(server);
+      for (const bytes of [requestBytes({ rawHeaders }), requestBytes({ rawHeaders }), requestBytes({})]) {
+        socket.write(bytes);
+        const [reply] = await once(socket, 'data');
+        assert.match(String(reply), /^HTTP\/1\.1 200 /);
+      }
+      socket.destroy();
+    });
+    for (const [what, bytes] of Object.entries({ head, 'half a body': call.subarray(0, -1), call })) {
+      await siege.attempt(`${what}, and the client says that this was all`, async () => {
+        const outcome = outcomesOf(await exchange(server, bytes, { isLast: true }));
+        assert(['200', '400', 'closed'].includes(outcome), outcome);
+      });
+      await siege.attempt(`${what}, and the client is gone`, async () => {
+        const socket = open(server);
+        await new Promise((resolve) => socket.write(bytes, resolve));
+        socket.destroy();
+      });
+      await siege.attempt(`${what}, and a reset`, async () => {
+        const socket = open(server);
+        await new Promise((resolve) => socket.write(bytes, resolve));
+        socket.resetAndDestroy();
+      });
+    }
+    await siege.attempt('a hundred clients that come and go', async () => {
+      for (let client = 0; client < 100; client += 1) open(server).destroy();
+      await nextTick();
+    });
+    await siege.attempt('replies that nobody reads', async () => {
+      const socket = open(server);
+      socket.pause();
+      for (let request = 0; request < 1_000; request += 1) socket.write(requestBytes({ path: '/game?MaxResults=50' }));
+      await new Promise((resolve) => socket.write(requestBytes({}), resolve));
+      socket.destroy();
+    });
+  });
+});
+
+/** Every reply, of whatever status, has the form that is documented for it. */
+async function exchangeDocumented(server: TestServer, bytes: Bytes, options?: Parameters<typeof exchange>[2]) {
+  return outcomesOf(await exchange(server, bytes, options)).split(', ');
+}
+
+const anyText = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 40 }),
+  fc.constantFrom('.', '..', '%', '%2F', '%00', '__proto__'),
+);
+const segment = fc.oneof(
+  anyText.map(encodeURIComponent),
+  fc.constantFrom(
+    'game',
+    'stage',
+    'Demo',
+    'Dev',
+    'runtime',
+    'player',
+    '',
+    '.',
+    '..',
+    '%2f',
+    '%00',
+    '%zz',
+    '%',
+    'a'.repeat(2_000),
+  ),
+);
+const json = fc.oneof(
+  fc.json({ maxDepth: 4 }),
+  fc
+    .dictionary(fc.constantFrom('GameName', 'Description', 'Tags', 'ClientToken', '__proto__'), fc.jsonValue(), {
+      maxKeys: 5,
+    })
+    .map(
+      // Never a new game: its name is taken, or none.
+      (members) =>
+        JSON.stringify({ ...members, ...(typeof members.GameName === 'string' ? { GameName: 'Demo' } : {}) }),
+    ),
+);
+
+test('bad input by generation gets a documented answer over HTTP', async (t) => {
+  await besiege(t, { minCases: 1_000 }, async (siege) => {
+    const { server } = siege;
+    // A failure prints the seed, and the path to its smallest case.
+    const hold = async <T>(
+      what: string,
+      numRuns: number,
+      inputs: fc.Arbitrary<T>,
+      attack: (input: T) => Promise<void>,
+    ) =>
+      await fc.assert(
+        fc.asyncProperty(inputs, async (input) => await siege.attempt(what, async () => await attack(input))),
+        { numRuns },
+      );
+
+    await hold('any bytes', 150, fc.uint8Array({ maxLength: 400 }), async (bytes) => {
+      for (const outcome of await exchangeDocumented(server, bytes, { isLast: true })) {
+        assert(['400', 'closed'].includes(outcome), outcome);
+      }
+    });
+
+    const shape = fc.record({
+      method: fc.constantFrom('GET', 'POST', 'PATCH', 'DELETE', 'PUT', 'OPTIONS'),
+      segments: fc.array(segment, { minLength: 1, maxLength: 9 }),
+      query: fc.oneof(
+        fc.constant(''),
+        fc.webQueryParameters().map((query) => `?${query}`),
+        fc.constant('?MaxResults=-1&%'),
+      ),
+      isSigned: fc.boolean(),
+    });
+    await hold('any path', 250, shape, async ({ method, segments, query, isSigned }) => {
+      const path = `/${segments.join('/')}${query}`;
+      // What exists must still exist for the next case.
+      const isHarmless = method === 'GET' || !/^\/game\/Demo(\/stage\/Dev)?(\?|$)/.test(path);
+      const bytes = requestBytes({ method: isHarmless ? method : 'GET', path, isSigned, rawHeaders: CLOSE });
+      const [outcome = ''] = await exchangeDocumented(server, bytes);
+      if (!isSigned) assert.match(outcome, /^(400|403|404|405)/);
+    });
+
+    await hold('any JSON', 200, json, async (text) => {
+      const outcomes = await exchangeDocumented(server, create(text));
+      assert.match(outcomes.join(), /^(400 (Serialization|Validation)Exception|409 ConflictException)$/);
+    });
+
+    await hold('any body', 150, fc.uint8Array({ maxLength: 2_000 }), async (bytes) => {
+      assert.deepEqual(await exchangeDocumented(server, create(bytes)), [
+        bytes.length === 0 ? '400 ValidationException' : '400 SerializationException',
+      ]);
+    });
+
+    const headers = fc.array(
+      fc.tuple(
+        fc.stringMatching(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,30}$/),
+        fc.stringMatching(/^[\t\x20-\x7e\x80-\xff]{0,60}$/),
+      ),
+      { maxLength: 20 },
+    );
+    await hold('any headers', 150, headers, async (pairs) => {
+      const rawHeaders = pairs.map(([name, value]) => `${name}: ${value}`);
+      await exchangeDocumented(server, requestBytes({ rawHeaders: [...rawHeaders, ...CLOSE] }), { isLast: false });
+    });
+
+    // One byte of a signed call is another: what was signed may happen, or nothing.
+    const original = requestBytes({ method: 'POST', path: '/game', body: '{"GameName":"Signed"}', rawHeaders: CLOSE });
+    const change = fc.record({
+      at: fc.nat({ max: original.length - 1 }),
+      byte: fc.nat({ max: 255 }),
+      isInserted: fc.boolean(),
+    });
+    await hold('a signed call with a byte changed', 250, change, async ({ at, byte, isInserted }) => {
+      const changed = Buffer.concat([
+        original.subarray(0, at),
+        Uint8Array.of(byte),
+        original.subarray(isInserted ? at : at + 1),
+      ]);
+      await exchangeDocumented(server, changed, { isLast: true });
+      const others = (await gamesOf(server)).filter((name) => name !== 'Demo' && name !== 'Signed');
+      assert.deepEqual(others, []);
+    });
+
+    const whole = requestBytes({ method: 'POST', path: '/game', body: '{"GameName":"Half"}', rawHeaders: CLOSE });
+    for (let length = 0; length < whole.length; length += 3) {
+      await siege.attempt(`the first ${length} bytes of a signed call`, async () => {
+        for (const outcome of await exchangeDocumented(server, whole.subarray(0, length), { isLast: true })) {
+          assert(['400', 'closed'].includes(outcome), outcome);
+        }
+      });
+    }
+    assert(!(await gamesOf(server)).includes('Half'));
+  });
+});

@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import type { Settings } from '../../src/config.ts';
+import { rawCall } from '../support/raw-call.ts';
+import { assertNothingLeft, startTestServer, type TestPlayer, type TestServer, until } from '../support/server.ts';
+
+/** How long any attack may last; every time limit of the besieged server is far below it. */
+const BOUND_MS = 10_000;
+
+/** What the heap may have grown by: a case that left a few kilobytes behind would show, in hundreds of cases. */
+const MAX_GROWTH_BYTES = 8 * 1_048_576;
+
+/** Limits that exist against floods are out of the way, and those of time are short. */
+const SETTINGS: Partial<Settings> = {
+  headersTimeoutMs: 300,
+  requestTimeoutMs: 600,
+  closeGraceMs: 300,
+  authFailuresPerMinutePerAddress: 1_000_000,
+  readCallsPerSecond: 1_000_000,
+  readCallsBurst: 1_000_000,
+  writeCallsPerSecond: 1_000_000,
+  writeCallsBurst: 1_000_000,
+  messagesPerSecond: 1_000_000,
+  messagesBurst: 1_000_000,
+  handshakesPerSecond: 1_000_000,
+  handshakesPerSecondPerAddress: 1_000_000,
+};
+
+export interface Siege {
+  readonly server: TestServer;
+  /** Runs one case within the bound; afterwards a signed call is answered and the player of before plays on. */
+  attempt(what: string, attack: () => Promise<void>): Promise<void>;
+  /** Runs cases at the same time, for those that wait for a time limit. */
+  attemptAll(attacks: Readonly<Record<string, () => Promise<void>>>): Promise<void>;
+}
+
+/**
+ * A server for as many cases as `run` makes, at least `minCases`. In the end nothing is held for anybody, the heap, timers
+ * and sockets of the process are back where they were, and nobody was called by a warning for what clients did.
+ */
+export async function besiege(
+  t: TestContext,
+  { settings = {}, minCases }: { settings?: Partial<Settings>; minCases: number },
+  run: (siege: Siege) => Promise<void>,
+): Promise<void> {
+  const server = await startTestServer(t, { settings: { ...SETTINGS, ...settings } });
+  let cases = 0;
+  const player = await server.connect();
+  const checkHealth = async (what: string) => {
+    const { status, json } = await rawCall(server, 'GET', '/game/Demo');
+    assert.deepEqual([status, Object.keys(json)], [200, ['Game']], `a healthy call after: ${what}`);
+    await beat(player);
+  };
+  const attempt = async (what: string, attack: () => Promise<void>) => {
+    cases += 1;
+    await within(BOUND_MS, what, attack());
+  };
+
+  // Whatever is loaded or compiled at first use is not what the attacks leave behind.
+  for (let call = 0; call < 20; call += 1) await checkHealth('nothing');
+  const before = resources();
+  const heapBefore = heapUsed();
+
+  await run({
+    server,
+    async attempt(what, attack) {
+      await attempt(what, attack);
+      await checkHealth(what);
+    },
+    async attemptAll(attacks) {
+      await Promise.all(Object.entries(attacks).map(([what, attack]) => attempt(what, attack)));
+      await checkHealth(Object.keys(attacks).join(', '));
+    },
+  });
+
+  t.diagnostic(`${cases} cases`);
+  assert(cases >= minCases, `only ${cases} cases ran`);
+  assert.deepEqual(
+    server.logged.filter(({ level }) => Number(level) > 30),
+    [],
+  );
+  await until(
+    () => server.counts().inFlight === 0 && !isMore(resources(), before),
+    () => ({ inFlight: server.counts().inFlight, now: resources(), before }),
+  );
+  // Lines that the test itself keeps.
+  const loggedBytes = JSON.stringify(server.logged).length;
+  const growth = heapUsed() - heapBefore - 2 * loggedBytes;
+  t.diagnostic(`the heap grew by ${growth} bytes, beside ${loggedBytes} bytes of log`);
+  assert(growth < MAX_GROWTH_BYTES, `the heap grew by ${growth} bytes`);
+  player.ws.close();
+  await assertNothingLeft(server);
+}
+
+/** Rejects when `work` takes longer than it may. */
+export function within<T>(boundMs: number, what: string, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`still going on after ${boundMs} ms: ${what}`)), boundMs);
+    work
+      .then(resolve, (error: unknown) => reject(new Error(`${what}: ${error}`, { cause: error })))
+      .finally(() => clearTimeout(timer));
+  });
+}
+
+async function beat(player: TestPlayer): Promise<void> {
+  const answered = player.next((frame) => frame.kind === 'error' && frame.id === 'health');
+  player.request('health', 'Any.Type');
+  await answered;
+}
+
+/** Sockets and timers that keep this process alive, the server's and the test's. */
+function resources(): { sockets: number; timers: number } {
+  const active = process.getActiveResourcesInfo();
+  const count = (name: string) => active.filter((each) => each === name).length;
+  return {
+    sockets: count('TCPSocketWrap'),
+    timers: count('Timeout'),
+  };
+}
+
+function isMore(now: ReturnType<typeof resources>, before: ReturnType<typeof resources>): boolean {
+  // The wait that asks has a timer of its own.
+  return now.sockets > before.sockets || now.timers > before.timers + 1;
+}
+
+function heapUsed(): number {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  for (let round = 0; round < 3; round += 1) collect();
+  return process.memoryUsage().heapUsed;
+}
