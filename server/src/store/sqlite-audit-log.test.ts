@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, statSync, writeSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
@@ -24,12 +24,13 @@ function openLog(t: TestContext, file = join(temporaryDirectory(t), 'audit.sqlit
 /** This file is also the process that is killed: it says each number once its intent, and once its outcome, is written. */
 async function writeUntilKilled(file: string, first: number): Promise<never> {
   const auditLog = openSqliteAuditLog({ file });
+  const say = (line: string) => new Promise<void>((resolve) => void process.stdout.write(`${line}\n`, () => resolve()));
   for (let number = first; ; number += 1) {
     const intent = sampleIntent(String(number), { at: number });
     await auditLog.begin(intent);
-    writeSync(1, `intent ${number}\n`);
+    await say(`intent ${number}`);
     await auditLog.finish(intent, SAMPLE_OUTCOME);
-    writeSync(1, `outcome ${number}\n`);
+    await say(`outcome ${number}`);
   }
 }
 
