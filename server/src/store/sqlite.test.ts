@@ -108,6 +108,18 @@ test('a write that waited too long may be tried again, and has not run', async (
   await store.meta.set('fact', 'after');
 });
 
+test('a database that cannot be checkpointed, as on a full disk, is closed all the same', async (t) => {
+  const database = openSqlite({ file: temporaryFile(t) });
+  await database.migrate();
+  const close = t.mock.method(Libsql.prototype, 'close');
+  t.mock.method(Libsql.prototype, 'exec', () => {
+    throw new Error('database or disk is full');
+  });
+  await assert.rejects(database.close(), /disk is full/);
+  assert.equal(close.mock.callCount(), 1);
+  await assert.rejects(database.query.selectFrom('schema_version').selectAll().execute());
+});
+
 test('closing waits for the running transaction, and then everything rejects', async (t) => {
   const file = temporaryFile(t);
   const { database, store } = await open(t, file);

@@ -138,8 +138,11 @@ class ImmediateDriver extends SqliteDriver {
 
   override async destroy(): Promise<void> {
     await this.acquireConnection();
-    await super.destroy();
-    await this.releaseConnection();
+    try {
+      await super.destroy();
+    } finally {
+      await this.releaseConnection();
+    }
   }
 }
 
@@ -157,8 +160,11 @@ function withPreparedStatements(connection: Libsql.Database): SqliteDatabase {
     close() {
       statements.clear();
       // The binding lets go of the file when its statements are collected; until then the file alone is complete.
-      connection.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-      connection.close();
+      try {
+        connection.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      } finally {
+        connection.close();
+      }
     },
   };
 }
