@@ -2,6 +2,7 @@ import type { Clock } from './clock.ts';
 import { withTimeout } from './clock.ts';
 import type { Log } from './log.ts';
 
+/** For all of them together, so that a stopping process ends in time; the setting `drainTimeoutMs` tells it. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
 /** Releases in reverse order of acquisition; push each on the line after what it releases. */
@@ -12,12 +13,16 @@ export class Closers {
     this.#stack.push({ name, release });
   }
 
-  /** Runs every release, each under a time limit, whatever the others do. Calling it again does nothing. */
+  /**
+   * Runs every release, whatever the others do, and waits for each only while the time for all of them lasts. Calling it
+   * again does nothing.
+   */
   async close({ clock, log }: { clock: Clock; log: Log }): Promise<void> {
+    const deadline = clock.monotonic() + CLOSE_TIMEOUT_MS;
     for (let next = this.#stack.pop(); next !== undefined; next = this.#stack.pop()) {
       const { name, release } = next;
       try {
-        await withTimeout(Promise.resolve(release()), CLOSE_TIMEOUT_MS, clock);
+        await withTimeout(Promise.resolve(release()), Math.max(0, deadline - clock.monotonic()), clock);
       } catch (error) {
         log.error({ err: error, resource: name }, 'a resource was not released');
       }

@@ -101,7 +101,7 @@ const identity = {
     default: 10_000,
     min: 0,
     max: 3_600_000,
-    help: 'Longest time a stopping server waits for calls in flight and for players to be closed.',
+    help: 'Longest time a stopping server waits for calls in flight and for players to be closed. Releasing what it holds then takes at most 5000 ms more.',
   }),
 };
 

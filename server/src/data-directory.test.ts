@@ -123,12 +123,12 @@ function testLock(): void {
       `there is no data directory ${path}: start the server, or set RESPARK_DATA_DIR`,
     );
     mkdirSync(path, { mode: 0o700 });
-    assert.equal(
-      refusal({ path, isShared: true }),
-      `there is no secret.key in ${path}: start the server, or set RESPARK_SECRET_KEY`,
-    );
+    const noDatabase = `there is no database in ${path}: start the server, or set RESPARK_DATA_DIR`;
+    assert.equal(refusal({ path, isShared: true }), noDatabase);
+    assert.equal(refusal({ path, isShared: true, secretKey }), noDatabase);
     assert.deepEqual(readdirSync(path), []);
     const server = open(t, path);
+    writeFileSync(server.file('respark.sqlite'), '');
     const command = open(t, path, { isShared: true });
     assert.equal(command.keyring.keyId, server.keyring.keyId);
     command.close();
@@ -160,6 +160,16 @@ function testSecretKey(): void {
       other.keyring.keyId,
     );
     assert.notEqual(other.keyring.keyId, first.keyring.keyId);
+  });
+
+  test('a secret key that a database was made with is not replaced by a new one', (t) => {
+    const path = temporaryDirectory(t);
+    writeFileSync(join(path, 'respark.sqlite'), '');
+    const line = `the database in ${path} was made with a secret key, and there is no secret.key: put it back, or set RESPARK_SECRET_KEY`;
+    assert.equal(refusal({ path }), line);
+    assert.equal(refusal({ path, isShared: true }), line);
+    assert.deepEqual(readdirSync(path).sort(), ['lock', 'respark.sqlite']);
+    open(t, path, { secretKey });
   });
 
   test('a malformed secret key is refused without being shown, and the lock is let go', (t) => {

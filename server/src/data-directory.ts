@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import Libsql from 'libsql';
 import { createKeyring, type Keyring } from './keyring.ts';
 import { createPrivateFile, writePrivateFile } from './private-file.ts';
 import { StartupError } from './startup-error.ts';
 
+/** Named here because the secret key belongs to what is in it. */
+export const DATABASE_FILE = 'respark.sqlite';
 const LOCK_FILE = 'lock';
 const SECRET_KEY_FILE = 'secret.key';
 
@@ -29,8 +31,8 @@ export interface DataDirectory {
 /**
  * Opens the data directory for a server: makes what is missing, and keeps every other server out until `close` or the end
  * of the process, however it ends. With `isShared` it is opened for a command beside a running server: nothing is made and
- * nobody is kept out. `secretKey` is the setting; without it the key is in a file of the directory. Throws a
- * `StartupError` for whatever stands in the way.
+ * nobody is kept out, and there must be a database. `secretKey` is the setting; without it the key is in a file of the
+ * directory, which is made only before the database is. Throws a `StartupError` for whatever stands in the way.
  */
 export function openDataDirectory(options: {
   path: string;
@@ -45,9 +47,13 @@ export function openDataDirectory(options: {
   try {
     takeDirectory(path, isShared);
     if (!isShared) unlock = lock(path);
+    const hasDatabase = existsSync(file(DATABASE_FILE));
+    if (isShared && !hasDatabase) {
+      throw new StartupError(`there is no database in ${path}: start the server, or set RESPARK_DATA_DIR`);
+    }
     const secretKey =
       options.secretKey === undefined
-        ? parseSecretKey(file(SECRET_KEY_FILE), readFile(SECRET_KEY_FILE) ?? makeSecretKey(path, isShared))
+        ? parseSecretKey(file(SECRET_KEY_FILE), readFile(SECRET_KEY_FILE) ?? makeSecretKey(path, hasDatabase))
         : parseSecretKey('RESPARK_SECRET_KEY', options.secretKey);
     return {
       path,
@@ -113,9 +119,11 @@ function lock(path: string): () => void {
   };
 }
 
-function makeSecretKey(path: string, isShared: boolean): string {
-  if (isShared) {
-    throw new StartupError(`there is no ${SECRET_KEY_FILE} in ${path}: start the server, or set RESPARK_SECRET_KEY`);
+function makeSecretKey(path: string, hasDatabase: boolean): string {
+  if (hasDatabase) {
+    throw new StartupError(
+      `the database in ${path} was made with a secret key, and there is no ${SECRET_KEY_FILE}: put it back, or set RESPARK_SECRET_KEY`,
+    );
   }
   const text = randomBytes(32).toString('base64');
   writePrivateFile(join(path, SECRET_KEY_FILE), `${text}\n`);

@@ -9,7 +9,7 @@ import { type Clock, systemClock, withTimeout } from './clock.ts';
 import { Closers } from './closers.ts';
 import { LocalCluster } from './cluster/local.ts';
 import type { Settings } from './config.ts';
-import { type DataDirectory, openDataDirectory } from './data-directory.ts';
+import { DATABASE_FILE, type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { DEMO_GAME, DEMO_STAGE, ensureDemo } from './demo.ts';
 import { type Access, type AccessKeyPair, createAccess } from './domain/access.ts';
 import { createArns } from './domain/arn.ts';
@@ -234,9 +234,10 @@ async function openData({
   const { dataDir, secretKey } = settings;
   const directory = openDataDirectory({ path: dataDir, secretKey, isShared });
   closers.push('data directory', () => directory.close());
-  const database = openSqlite({ file: directory.file('respark.sqlite') });
+  const database = openSqlite({ file: directory.file(DATABASE_FILE) });
   closers.push('database', () => database.close());
-  await database.migrate();
+  // A command of another version must not change the schema under the running server.
+  await (isShared ? database.assertMigrated() : database.migrate());
   const store = createStore(database);
   await verifyKeyring(store, directory.keyring);
   return { directory, store };

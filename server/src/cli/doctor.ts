@@ -88,7 +88,7 @@ async function checkDataDirectory(dataDir: string): Promise<Finding> {
 
 async function checkSecretKey(world: World, settings: Settings): Promise<Finding> {
   const check = 'secret key';
-  // Opening the store would make one.
+  // Before the first start there is no database to open.
   if ((await world.localFiles.rootCredentials(settings.dataDir)) === undefined) {
     return { check, state: 'ok', detail: 'nothing is encrypted yet' };
   }

@@ -3,7 +3,7 @@ export interface DirectoryEntry {
   readonly connectionId: string;
   /** The owner's incarnation: one life of one node. */
   readonly node: string;
-  /** When the connection was welcomed, milliseconds since 1970. */
+  /** When the connection registered, milliseconds since 1970. */
   readonly createdAt: number;
   readonly runtimeId: string;
 }

@@ -44,7 +44,6 @@ export interface ConnectionHost {
 /** One WebSocket of a player, from its upgrade to its end. */
 export class Connection {
   readonly id: string;
-  readonly createdAt: number;
   /** The address its limits count against. */
   readonly addressGroup: string;
   state: ConnectionState = 'hello';
@@ -70,7 +69,6 @@ export class Connection {
     this.#socket = socket;
     this.id = id;
     this.addressGroup = addressGroup;
-    this.createdAt = host.clock.now();
     this.lastFrameAt = host.clock.monotonic();
     this.#messagesLeft = host.settings.messagesBurst;
   }

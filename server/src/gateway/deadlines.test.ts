@@ -66,3 +66,22 @@ test('whatever happens while an item expires, one timer is left, or none', () =>
   deadlines.delete('again');
   assert.deepEqual([deadlines.size, clock.pending], [0, 0]);
 });
+
+test('an item that fails to expire keeps no other from it, in its own turn or later', () => {
+  const { clock, deadlines, expired } = start({
+    onExpire(item) {
+      if (item === 'a') throw new Error('boom');
+    },
+  });
+  deadlines.add('a');
+  deadlines.add('b');
+  clock.advance(30);
+  deadlines.add('c');
+  assert.throws(
+    () => clock.advance(70),
+    ({ errors }: AggregateError) => errors.length === 1 && errors[0].message === 'boom',
+  );
+  clock.advance(100);
+  assert.deepEqual(expired, ['a 100', 'b 100', 'c 130']);
+  assert.deepEqual([deadlines.size, clock.pending], [0, 0]);
+});

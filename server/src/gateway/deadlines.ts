@@ -42,14 +42,21 @@ export class Deadlines<T> {
 
   #tick(): void {
     const now = this.#clock.monotonic();
+    const failures: unknown[] = [];
     for (const [item, at] of this.#items) {
       if (at > now) break;
       this.#items.delete(item);
-      this.#expire(item);
+      try {
+        this.#expire(item);
+      } catch (error) {
+        failures.push(error);
+      }
     }
     // An item that was added meanwhile may have set a timer, which is not for the first in the queue.
     this.#cancelTimer?.();
     const [next] = this.#items.values();
     this.#cancelTimer = next === undefined ? undefined : this.#clock.after(Math.max(1, next - now), () => this.#tick());
+    // Only now: what went wrong with one item is told, and delays no other.
+    if (failures.length > 0) throw new AggregateError(failures, 'what a deadline sets off failed');
   }
 }

@@ -219,10 +219,9 @@ export class Gateway implements ConnectionHost {
     connection.player = player;
     // Found here before it can be listed there: a disconnect that reads its entry must find what to stop.
     this.#listed.set(connection.id, connection);
-    const { id, createdAt } = connection;
     const registration = this.#cluster.register(
       player,
-      { connectionId: id, node: this.#cluster.node, createdAt, runtimeId },
+      { connectionId: connection.id, node: this.#cluster.node, createdAt: this.clock.now(), runtimeId },
       { era: this.#cluster.era(), maxConnectionsPerPlayer: this.settings.maxConnectionsPerPlayer },
     );
     connection.registration = registration;

@@ -36,6 +36,9 @@ export interface Database {
    */
   migrate(): Promise<void>;
 
+  /** Throws a `StartupError` unless the schema is at this program's version, and changes nothing. */
+  assertMigrated(): Promise<void>;
+
   /** Waits for the running transaction, then releases the database. Later calls reject. */
   close(): Promise<void>;
 }

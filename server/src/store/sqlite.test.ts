@@ -68,6 +68,20 @@ test('a database of a newer program is refused and left alone', async (t) => {
   });
 });
 
+test('a database that is not migrated is refused, and not changed, by whoever may not migrate it', async (t) => {
+  const database = openSqlite({ file: temporaryFile(t) });
+  t.after(() => database.close());
+  const refused = { name: 'StartupError', message: /^the database has schema version 0, and this program needs \d+: / };
+  await assert.rejects(database.assertMigrated(), refused);
+  assert.deepEqual(await database.query.introspection.getTables(), []);
+  await database.migrate();
+  await database.assertMigrated();
+  await database.query.deleteFrom('schema_version').execute();
+  await assert.rejects(database.assertMigrated(), refused);
+  await database.query.insertInto('schema_version').values({ version: 99 }).execute();
+  await assert.rejects(database.assertMigrated(), /schema version 99.*start a newer respark/);
+});
+
 test('several processes may migrate an empty database at once', async (t) => {
   const file = temporaryFile(t);
   const [a, b] = await Promise.all([open(t, file), open(t, file), open(t, file)]);
@@ -106,6 +120,18 @@ test('a write that waited too long may be tried again, and has not run', async (
   assert.equal(isRun, false);
   other.exec('COMMIT');
   await store.meta.set('fact', 'after');
+});
+
+test('a database that cannot be checkpointed, as on a full disk, is closed all the same', async (t) => {
+  const database = openSqlite({ file: temporaryFile(t) });
+  await database.migrate();
+  const close = t.mock.method(Libsql.prototype, 'close');
+  t.mock.method(Libsql.prototype, 'exec', () => {
+    throw new Error('database or disk is full');
+  });
+  await assert.rejects(database.close(), /disk is full/);
+  assert.equal(close.mock.callCount(), 1);
+  await assert.rejects(database.query.selectFrom('schema_version').selectAll().execute());
 });
 
 test('closing waits for the running transaction, and then everything rejects', async (t) => {

@@ -16,7 +16,7 @@ import { ServiceError } from '../errors.ts';
 import { createPrivateFile } from '../private-file.ts';
 import { StartupError } from '../startup-error.ts';
 import type { Database, Query } from './database.ts';
-import { migrate } from './migrations/migrate.ts';
+import { assertMigrated, migrate } from './migrations/migrate.ts';
 import type { Schema } from './schema.ts';
 
 /** Another process is most likely done within this; SQLite's own wait blocks the whole process, so it is short. */
@@ -62,6 +62,7 @@ export function openSqlite({ file, maxWriteWaitMs = 5_000 }: { file: string; max
     transaction,
     version: () => ownCommits * MAX_DATA_VERSION + (dataVersion.get() as { data_version: number }).data_version,
     migrate: () => migrate({ transaction }),
+    assertMigrated: () => assertMigrated({ query }),
     async close() {
       await query.destroy();
       // Kysely closes only what it has used.
@@ -138,8 +139,11 @@ class ImmediateDriver extends SqliteDriver {
 
   override async destroy(): Promise<void> {
     await this.acquireConnection();
-    await super.destroy();
-    await this.releaseConnection();
+    try {
+      await super.destroy();
+    } finally {
+      await this.releaseConnection();
+    }
   }
 }
 
@@ -157,8 +161,11 @@ function withPreparedStatements(connection: Libsql.Database): SqliteDatabase {
     close() {
       statements.clear();
       // The binding lets go of the file when its statements are collected; until then the file alone is complete.
-      connection.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-      connection.close();
+      try {
+        connection.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      } finally {
+        connection.close();
+      }
     },
   };
 }

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { DisconnectPlayerCommand, GetGameCommand, ListGamesCommand } from '@aws-sdk/client-gamesparks';
+import { alterDatabase } from '../support/administration.ts';
 import { findAws } from '../support/aws-cli.ts';
 import { createWorkplace, RESPARK } from '../support/process.ts';
 import { GAME, STAGE } from '../support/server.ts';
@@ -61,6 +62,15 @@ describe('access keys', () => {
     assert.match(refused.stderr, /^[^\n]*gamesparks:Fly[^\n]*\n$/);
     assert.equal((await place.respark([...create, 'nowhere.json'])).exitCode, 2);
     assert.equal((await place.respark(['keys', 'create'])).exitCode, 2);
+  });
+
+  it('are left alone in a database of another version', async (t) => {
+    const place = createWorkplace(t);
+    const server = await place.serve();
+    alterDatabase(server, 'DELETE FROM schema_version');
+    const { exitCode, stderr } = await place.respark(['keys', 'list']);
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /^the database has schema version 0, and this program needs \d+: start the server once .*\n$/);
   });
 
   it('of root are replaced by "rotate-root", at once and for the commands too', async (t) => {

@@ -109,7 +109,8 @@ describe('a server that cannot start says why in one line', () => {
     const place = createWorkplace(t);
     mkdirSync(join(place.directory, 'respark-data'), { mode: 0o700 });
     writeFileSync(join(place.directory, 'respark-data', 'respark.sqlite'), 'This is a letter.'.repeat(100));
-    assertRefused(await place.respark(['serve', '--port', '0']), {
+    const env = { RESPARK_SECRET_KEY: randomBytes(32).toString('base64') };
+    assertRefused(await place.respark(['serve', '--port', '0'], { env }), {
       exitCode: 1,
       says: /^cannot use the database \S+\/respark\.sqlite: .*not a database/m,
     });

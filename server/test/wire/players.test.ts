@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { GetPlayerConnectionStatusCommand } from '@aws-sdk/client-gamesparks';
 import * as operations from '../../src/api/operations/players.ts';
+import { systemClock } from '../../src/clock.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
 import { awsClients } from '../support/aws-clients.ts';
 import {
@@ -10,7 +12,7 @@ import {
   type ErrorTable,
 } from '../support/modelled-errors.ts';
 import { rawCall } from '../support/raw-call.ts';
-import { GAME, STAGE, startTestServer } from '../support/server.ts';
+import { GAME, STAGE, sayHello, startTestServer } from '../support/server.ts';
 import { assertConstraintsAreKept } from '../support/violations.ts';
 
 const PLAYER = { GameName: GAME, StageName: STAGE, PlayerId: 'nobody' };
@@ -40,6 +42,18 @@ test('the table of errors names every error that these operations model', () =>
 test('each constraint of the player operations is kept, whatever clients would let pass', async (t) => {
   const server = await startTestServer(t);
   await assertConstraintsAreKept(Object.values(operations), (...call) => rawCall(server, ...call));
+});
+
+test('[ws] a connection is as old as its registration, however long before that its socket opened', async (t) => {
+  let passedMs = 0;
+  const server = await startTestServer(t, { clock: { ...systemClock, now: () => Date.now() + passedMs } });
+  const ws = await server.open();
+  passedMs = 60_000;
+  const earliest = Date.now() + passedMs;
+  const { playerId } = await sayHello(ws, server);
+  const command = new GetPlayerConnectionStatusCommand({ ...PLAYER, PlayerId: playerId });
+  const { Connections = [] } = await server.sdk().send(command);
+  assert((Connections[0]?.Created?.getTime() ?? 0) >= earliest, `${Connections[0]?.Created}`);
 });
 
 for (const client of awsClients(await findAwsCli())) {

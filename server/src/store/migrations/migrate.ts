@@ -9,13 +9,12 @@ const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [createGamesAnd
 export async function migrate({ transaction }: Pick<Database, 'transaction'>): Promise<void> {
   for (const [index, up] of MIGRATIONS.entries()) {
     await transaction(async (query) => {
-      const version = await readVersion(query);
-      if (version > MIGRATIONS.length) {
-        throw new StartupError(
-          `the database has schema version ${version}, and this program knows versions up to ${MIGRATIONS.length}: start a newer respark, or restore a backup`,
-        );
-      }
-      if (version > index) return;
+      await query.schema
+        .createTable('schema_version')
+        .ifNotExists()
+        .addColumn('version', 'integer', (column) => column.primaryKey())
+        .execute();
+      if ((await readVersion(query)) > index) return;
       await up(query);
       await query
         .insertInto('schema_version')
@@ -25,15 +24,25 @@ export async function migrate({ transaction }: Pick<Database, 'transaction'>): P
   }
 }
 
+/** Throws a `StartupError` unless every migration has run, and changes nothing. */
+export async function assertMigrated({ query }: Pick<Database, 'query'>): Promise<void> {
+  const tables = await query.introspection.getTables();
+  const version = tables.some(({ name }) => name === 'schema_version') ? await readVersion(query) : 0;
+  if (version === MIGRATIONS.length) return;
+  throw new StartupError(
+    `the database has schema version ${version}, and this program needs ${MIGRATIONS.length}: start the server once with this version of respark`,
+  );
+}
+
+/** Throws a `StartupError` when the program is too old for it. */
 async function readVersion(query: Query): Promise<number> {
-  await query.schema
-    .createTable('schema_version')
-    .ifNotExists()
-    .addColumn('version', 'integer', (column) => column.primaryKey())
-    .execute();
   const row = await query
     .selectFrom('schema_version')
     .select(({ fn }) => fn.max('version').as('version'))
     .executeTakeFirst();
-  return row?.version ?? 0;
+  const version = row?.version ?? 0;
+  if (version <= MIGRATIONS.length) return version;
+  throw new StartupError(
+    `the database has schema version ${version}, and this program knows versions up to ${MIGRATIONS.length}: start a newer respark, or restore a backup`,
+  );
 }
