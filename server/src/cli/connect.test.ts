@@ -26,7 +26,8 @@ async function startGateway(t: TestContext) {
       const { frame } = decodeClientFrame(data.toString()) as { frame: ClientFrame };
       frames.push(frame);
       if (frame.kind === 'hello') {
-        const limits = { heartbeatMs: 20_000, maxFrameBytes: 65_536, messagesPerSecond: 50, tokenLifetimeMs: 600_000 };
+        const rate = { messagesPerSecond: 50, messagesBurst: 100, maxRequestsInFlight: 64 };
+        const limits = { heartbeatMs: 20_000, maxFrameBytes: 65_536, ...rate, tokenLifetimeMs: 600_000 };
         send({
           kind: 'welcome',
           playerId: frame.token === undefined ? 'guest-1' : 'demo-player',
