@@ -174,6 +174,25 @@ describe('connect', () => {
     await exitCode;
   });
 
+  it('shows the token of the local demo player to no other server', async (t) => {
+    const { url, frames } = await startGateway(t);
+    const elsewhere = createLocalWorld('ws://127.0.0.1:1/connect');
+    assert.equal(await elsewhere.run('connect', '--url', url), 2);
+    assert.match(elsewhere.err(), /^--url names another server than the local one .*--game-key\n$/);
+    for (const [playerUrl, token] of [
+      ['ws://127.0.0.1:1/connect', undefined],
+      [url, 'demo-token'],
+    ] as const) {
+      const world = createLocalWorld(playerUrl);
+      const exitCode = world.run('connect', '--url', url, '--game-key', 'demo-key');
+      await world.printed('to disconnect it');
+      const hello = frames.findLast((frame) => frame.kind === 'hello');
+      assert.deepEqual(hello, { kind: 'hello', gameKey: 'demo-key', ...(token === undefined ? {} : { token }) });
+      world.signal('SIGINT');
+      await exitCode;
+    }
+  });
+
   it('says what to do without a demo game', async () => {
     const world = createTestWorld();
     assert.equal(await world.run('connect'), 1);
