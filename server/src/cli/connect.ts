@@ -4,6 +4,7 @@ import { type Disconnect, ResparkClient, ResparkError, type TokenStorage } from 
 import { CLOSE_CODES, CONNECT_PATH, type Payload } from '@respark/protocol';
 import { Command } from 'commander';
 import { DEMO_GAME, DEMO_STAGE } from '../demo.ts';
+import { printable } from '../printable.ts';
 import { writePrivateFile } from '../private-file.ts';
 import { addSettingOptions, settingsOf } from './options.ts';
 import { quoteForShell } from './shell.ts';
@@ -201,9 +202,4 @@ function findPayload(json: string): Payload | undefined {
     // Not JSON at all is not an object either.
   }
   return undefined;
-}
-
-/** What others wrote must not drive the terminal. */
-function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, '?');
 }
