@@ -279,6 +279,24 @@ describe('the player’s token', () => {
     assert.deepEqual(newest().sent, [{ kind: 'hello', gameKey: 'key', token: 'saved' }]);
   });
 
+  test('is awaited by the next attempt when one is given up while the storage loads', async () => {
+    const saved: unknown[] = [];
+    let finish = (_: string) => {};
+    const load = () => new Promise<string>((resolve) => (finish = resolve));
+    const { client, newest, sockets } = setUp({ storage: { load, save: (token) => void saved.push(token) } });
+    client.connect().catch(() => {});
+    await settle();
+    await client.close();
+    client.connect().catch(() => {});
+    await settle();
+    assert.equal(sockets.length, 0);
+    finish('saved');
+    await settle();
+    newest().opens();
+    assert.deepEqual(newest().sent, [{ kind: 'hello', gameKey: 'key', token: 'saved' }]);
+    assert.deepEqual(saved, []);
+  });
+
   test('is renewed at half of its life', async () => {
     const { newest, clock } = await setUpConnected();
     await answerToken(newest(), 'token-1');

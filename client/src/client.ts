@@ -56,6 +56,8 @@ export interface Welcome {
   readonly heartbeatMs: number;
   readonly maxFrameBytes: number;
   readonly messagesPerSecond: number;
+  readonly messagesBurst: number;
+  readonly maxRequestsInFlight: number;
   readonly tokenLifetimeMs: number;
 }
 
@@ -166,7 +168,8 @@ export class ResparkClient {
 
   /**
    * Rejects with a RequestError, a RequestTimeoutError, or, when there is no connection or it ends before the answer,
-   * a ConnectionClosedError. Nothing is queued for later.
+   * a ConnectionClosedError. Nothing is queued for later: what the server would not take now, because the welcome's
+   * `messagesPerSecond`, `messagesBurst` or `maxRequestsInFlight` is reached, is refused at once with the code `busy`.
    */
   request(type: string, payload: Payload = {}, options: { readonly timeoutMs?: number } = {}): Promise<Payload> {
     const connection = this.#connected();

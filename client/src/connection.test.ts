@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import type { ServerFrame } from '@respark/protocol';
-import { Connection, MAX_BUFFERED_BYTES, MAX_REQUESTS_IN_FLIGHT } from './connection.ts';
+import type { ServerFrame, WelcomeFrame } from '@respark/protocol';
+import { Connection, MAX_BUFFERED_BYTES } from './connection.ts';
 import type { Closure, ResparkError } from './errors.ts';
 import { FakeClock, FakeSocket, settle, WELCOME } from './test/fakes.ts';
 
@@ -35,9 +35,9 @@ function setUp() {
   return { clock, socket, told, closures, faults, connection };
 }
 
-function setUpReady() {
+function setUpReady(limits: Partial<WelcomeFrame> = {}) {
   const all = setUp();
-  all.socket.welcomes();
+  all.socket.welcomes(limits);
   all.socket.sent.length = 0;
   all.told.length = 0;
   return all;
@@ -184,19 +184,64 @@ describe('requests', () => {
     assert.equal(clock.timers, 0);
   });
 
-  test('beyond 256 in flight are refused until one is answered', async () => {
-    const { connection, socket } = setUpReady();
-    const all = Array.from({ length: MAX_REQUESTS_IN_FLIGHT }, () => connection.request('A', {}, 1_000));
+  test('beyond what the server takes in flight are refused until one is answered', async () => {
+    const { connection, socket } = setUpReady({ maxRequestsInFlight: 8 });
+    const all = Array.from({ length: 8 }, () => connection.request('A', {}, 1_000));
     await assert.rejects(connection.request('A', {}, 1_000), { name: 'RequestError', code: 'busy' });
-    assert.equal(socket.sent.length, MAX_REQUESTS_IN_FLIGHT);
+    assert.equal(socket.sent.length, 8);
     socket.receives({ kind: 'response', id: '7', payload: {} });
     assert.deepEqual(await all[6], {});
     const next = connection.request('A', {}, 1_000);
-    socket.receives({ kind: 'response', id: '257', payload: {} });
+    socket.receives({ kind: 'response', id: '9', payload: {} });
     assert.deepEqual(await next, {});
     const ended = Promise.allSettled(all);
     socket.closes(1006);
-    assert.equal((await ended).filter(({ status }) => status === 'rejected').length, 255);
+    assert.equal((await ended).filter(({ status }) => status === 'rejected').length, 7);
+  });
+});
+
+describe('the rate of messages', () => {
+  const limits = { messagesPerSecond: 10, messagesBurst: 21, heartbeatMs: 1_000 };
+  const busy = { name: 'RequestError', code: 'busy', message: 'too many messages at once; 10 a second may go on' };
+
+  /** Events until one is refused. */
+  function flood(connection: Connection): number {
+    for (let sent = 0; ; sent += 1) {
+      try {
+        connection.event('T', {});
+      } catch (error) {
+        assert.equal((error as ResparkError).message, busy.message);
+        return sent;
+      }
+    }
+  }
+
+  test('is held to what the hello, and a quarter in reserve, leave of a burst, and then to the refill', async () => {
+    const { connection, socket, clock } = setUpReady(limits);
+    assert.equal(flood(connection), 15);
+    await assert.rejects(connection.request('T', {}, 1_000), busy);
+    await clock.advance(99);
+    assert.equal(flood(connection), 0);
+    await clock.advance(1);
+    assert.equal(flood(connection), 1);
+    await clock.advance(500);
+    assert.equal(flood(connection), 5);
+    assert.equal(socket.sent.length, 21);
+  });
+
+  test('leaves room for heartbeats, which count too', async () => {
+    const { connection, socket, clock } = setUpReady(limits);
+    flood(connection);
+    await clock.advance(1_000);
+    assert.equal(socket.sent.at(-1)?.kind, 'heartbeat');
+    assert.equal(flood(connection), 9);
+  });
+
+  test('lets a message through even where the burst is one frame', async () => {
+    const { connection, clock } = setUpReady({ ...limits, messagesBurst: 1 });
+    assert.equal(flood(connection), 0);
+    await clock.advance(100);
+    assert.equal(flood(connection), 1);
   });
 });
 

@@ -21,6 +21,7 @@ import {
   RequestTimeoutError,
   ResparkError,
 } from './errors.ts';
+import { FrameAllowance } from './frame-allowance.ts';
 import type { Socket } from './socket.ts';
 
 /*
@@ -38,7 +39,6 @@ import type { Socket } from './socket.ts';
  */
 type State = 'opening' | 'greeting' | 'ready' | 'closing' | 'ended';
 
-export const MAX_REQUESTS_IN_FLIGHT = 256;
 /** What may wait in the socket before messages are refused: a peer that reads nothing must not fill our memory. */
 export const MAX_BUFFERED_BYTES = 1_048_576;
 const CLOSE_TIMEOUT_MS = 1_000;
@@ -67,7 +67,8 @@ export class Connection {
   readonly #observer: ConnectionObserver;
   readonly #pending = new Map<string, PendingRequest>();
   #state: State = 'opening';
-  #welcome: WelcomeFrame | undefined;
+  /** What the server allows, and what is left of it; from `ready` on. */
+  #limits: { readonly welcome: WelcomeFrame; readonly allowance: FrameAllowance } | undefined;
   #requests = 0;
   #receivedAtMs = 0;
   /** Why there is no close frame to read, where the socket said so (`ws` does, browsers do not). */
@@ -102,10 +103,9 @@ export class Connection {
   /** Rejects with a ConnectionClosedError, RequestError or RequestTimeoutError. */
   request(type: string, payload: Payload, timeoutMs: number): Promise<Payload> {
     return new Promise((resolve, reject) => {
-      if (this.#pending.size >= MAX_REQUESTS_IN_FLIGHT) {
-        throw new RequestError(`${MAX_REQUESTS_IN_FLIGHT} requests are in flight; wait for answers first`, {
-          code: 'busy',
-        });
+      const max = this.#limits?.welcome.maxRequestsInFlight ?? 0;
+      if (this.#state === 'ready' && this.#pending.size >= max) {
+        throw new RequestError(`${max} requests are in flight; wait for answers first`, { code: 'busy' });
       }
       this.#requests += 1;
       const id = `${this.#requests}`;
@@ -162,10 +162,11 @@ export class Connection {
 
   #welcomed(welcome: WelcomeFrame): void {
     this.#state = 'ready';
-    this.#welcome = welcome;
+    const allowance = new FrameAllowance(welcome, this.#clock);
+    this.#limits = { welcome, allowance };
     this.#cancelDeadline();
     this.#expectFrames(2 * welcome.heartbeatMs);
-    this.#beat(welcome.heartbeatMs);
+    this.#beat(welcome.heartbeatMs, allowance);
     this.#observer.welcomed(welcome);
   }
 
@@ -206,10 +207,11 @@ export class Connection {
   }
 
   /** Beats whatever else is sent: the answer is what proves that the server is still there. */
-  #beat(heartbeatMs: number): void {
+  #beat(heartbeatMs: number, allowance: FrameAllowance): void {
     this.#cancelHeartbeat = this.#clock.after(heartbeatMs, () => {
+      allowance.take();
       this.#socket.send(encode({ kind: 'heartbeat' }));
-      this.#beat(heartbeatMs);
+      this.#beat(heartbeatMs, allowance);
     });
   }
 
@@ -222,9 +224,9 @@ export class Connection {
     });
   }
 
-  /** Refuses here what the server would refuse by closing the connection. */
+  /** Refuses here what the server would refuse by closing the connection. Nothing waits here for its turn. */
   #sendMessage(frame: RequestFrame | EventFrame): void {
-    if (this.#state !== 'ready' || this.#welcome === undefined) throw new ConnectionClosedError(CLOSED_BY_CLIENT);
+    if (this.#state !== 'ready' || this.#limits === undefined) throw new ConnectionClosedError(CLOSED_BY_CLIENT);
     let text: string;
     try {
       text = encode(frame);
@@ -233,7 +235,7 @@ export class Connection {
     }
     const decoded = decodeClientFrame(text);
     if (!decoded.ok) throw new RequestError(decoded.fault, { code: 'bad_request' });
-    const { maxFrameBytes } = this.#welcome;
+    const { maxFrameBytes, messagesPerSecond } = this.#limits.welcome;
     const bytes = new TextEncoder().encode(text).length;
     if (bytes > maxFrameBytes) {
       throw new RequestError(`a frame must have at most ${maxFrameBytes} bytes, got ${bytes}`, { code: 'bad_request' });
@@ -242,6 +244,9 @@ export class Connection {
       throw new RequestError(`${MAX_BUFFERED_BYTES} bytes wait for the network; send this again later`, {
         code: 'busy',
       });
+    }
+    if (!this.#limits.allowance.tryTake()) {
+      throw new RequestError(`too many messages at once; ${messagesPerSecond} a second may go on`, { code: 'busy' });
     }
     this.#socket.send(text);
   }

@@ -182,4 +182,16 @@ describe('saving', () => {
     assert.deepEqual(storage.saved, [undefined]);
     assert.equal(await playerToken.load(1_000), undefined);
   });
+
+  test('nothing while a load is under way leaves what it brings unused', async () => {
+    const storage = memoryStorage();
+    let finish = (_: string) => {};
+    storage.load = () => new Promise((resolve) => (finish = resolve));
+    const { playerToken } = setUp({ storage });
+    const loaded = playerToken.load(1_000);
+    await settle();
+    await playerToken.forget();
+    finish('saved');
+    assert.deepEqual([await loaded, await playerToken.load(1_000)], [undefined, undefined]);
+  });
 });

@@ -22,7 +22,10 @@ export class PlayerToken {
   readonly #clock: Clock;
   readonly #report: (error: ResparkError) => void;
   #token: string | undefined;
-  #isLoaded: boolean;
+  /** The one load, under way or done: an attempt given up while it runs must not make the next one a guest. */
+  #loading: Promise<void> | undefined;
+  /** What a load still under way brings is then no longer the player. */
+  #isForgotten = false;
   /** A storage that could not be read may hold another player: that one must not be overwritten by a guest. */
   #maySave = true;
   #saving: Promise<void> | undefined;
@@ -39,29 +42,34 @@ export class PlayerToken {
     this.#clock = options.clock;
     this.#report = options.report;
     this.#token = options.token;
-    this.#isLoaded = options.token !== undefined;
+    if (options.token !== undefined) this.#loading = Promise.resolve();
   }
 
-  /** The newest token. The storage gets `timeoutMs` to answer, then it counts as failed. */
+  /** The newest token. The storage gets the `timeoutMs` of the first call to answer, then it counts as failed. */
   async load(timeoutMs: number): Promise<string | undefined> {
-    if (this.#isLoaded || this.#storage === undefined) return this.#token;
-    this.#isLoaded = true;
+    this.#loading ??= this.#loadStored(timeoutMs);
+    await this.#loading;
+    return this.#token;
+  }
+
+  async #loadStored(timeoutMs: number): Promise<void> {
     const storage = this.#storage;
+    if (storage === undefined) return;
     let cancel = () => {};
     try {
       const timeout = new Promise<never>((_, reject) => {
         cancel = this.#clock.after(timeoutMs, () => reject(new Error(`no answer within ${timeoutMs} ms`)));
       });
-      this.#token = await Promise.race([(async () => storage.load())(), timeout]);
+      const stored = await Promise.race([(async () => storage.load())(), timeout]);
+      if (!this.#isForgotten) this.#token = stored;
     } catch (error) {
-      this.#maySave = false;
+      if (!this.#isForgotten) this.#maySave = false;
       this.#report(
         new ResparkError('the stored token could not be loaded; playing as a guest', { code: 'storage', cause: error }),
       );
     } finally {
       cancel();
     }
-    return this.#token;
   }
 
   /** Asks for a token now and again at half of its life, until `stopRenewing`. */
@@ -98,7 +106,8 @@ export class PlayerToken {
   async forget(): Promise<void> {
     this.stopRenewing();
     this.#token = undefined;
-    this.#isLoaded = true;
+    this.#isForgotten = true;
+    this.#loading ??= Promise.resolve();
     this.#maySave = true;
     await this.#save();
   }

@@ -46,6 +46,8 @@ const SERVER_FRAMES: Readers<ServerFrame> = {
     heartbeatMs: members.positiveInteger('heartbeatMs'),
     maxFrameBytes: members.positiveInteger('maxFrameBytes'),
     messagesPerSecond: members.positiveInteger('messagesPerSecond'),
+    messagesBurst: members.positiveInteger('messagesBurst'),
+    maxRequestsInFlight: members.positiveInteger('maxRequestsInFlight'),
     tokenLifetimeMs: members.positiveInteger('tokenLifetimeMs'),
   }),
   response: (members) => ({

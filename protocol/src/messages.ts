@@ -53,6 +53,9 @@ export interface WelcomeFrame {
   readonly heartbeatMs: number;
   readonly maxFrameBytes: number;
   readonly messagesPerSecond: number;
+  /** Frames that may come at once; the hello was the first of them. */
+  readonly messagesBurst: number;
+  readonly maxRequestsInFlight: number;
   readonly tokenLifetimeMs: number;
 }
 

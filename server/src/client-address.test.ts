@@ -23,6 +23,7 @@ test('behind a trusted proxy the right-most address that is none is the client',
     ['10.2.2.2', '10.2.2.2'],
     ['6.6.6.6, unknown, 10.1.1.1', '10.1.1.1'],
     ['0177.0.0.1', '10.0.0.1'],
+    ['fe80::1%a-b', '10.0.0.1'],
     ['', '10.0.0.1'],
   ];
   for (const [forwarded, address] of cases) {

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import ipaddr from 'ipaddr.js';
+import type { IPv6 } from 'ipaddr.js';
+import { type IpRange, parseIpAddress, parseIpRange } from './ip-address.ts';
 
 export interface Client {
   /** The client's IP address, IPv4 in IPv6 as IPv4; 'unknown' when its socket is already gone. */
@@ -9,8 +10,6 @@ export interface Client {
 }
 
 export type ClientAddress = (peerAddress: string | undefined, headers: IncomingHttpHeaders, isTls: boolean) => Client;
-
-type Range = [ipaddr.IPv4 | ipaddr.IPv6, number];
 
 /**
  * Who is at the other end. Forwarding headers count only from `trustedProxies` (addresses or CIDR ranges): then the
@@ -42,39 +41,29 @@ export function createProxyCheck({
 }: {
   trustedProxies: readonly string[];
 }): (address: string) => boolean {
-  const ranges = trustedProxies.map(parseRange);
+  const ranges = trustedProxies.map(getRange);
   return (address) => {
-    const parsed = parseAddress(address);
-    return parsed !== undefined && ranges.some((range) => parsed.kind() === range[0].kind() && parsed.match(range));
+    const parsed = parseIpAddress(address);
+    return parsed !== undefined && ranges.some((range) => range(parsed));
   };
 }
 
 /** What one party can easily have many of counts as one: an IPv6 address stands for its /64. */
 export function addressGroup(address: string): string {
-  const parsed = parseAddress(address);
+  const parsed = parseIpAddress(address);
   if (parsed === undefined || parsed.kind() === 'ipv4') return parsed?.toString() ?? address;
-  const groups = (parsed as ipaddr.IPv6).parts.slice(0, 4).map((part) => part.toString(16));
+  const groups = (parsed as IPv6).parts.slice(0, 4).map((part) => part.toString(16));
   return `${groups.join(':')}::/64`;
 }
 
-function parseRange(text: string): Range {
-  try {
-    if (text.includes('/')) return ipaddr.parseCIDR(text);
-    const address = ipaddr.process(text);
-    return [address, address.kind() === 'ipv4' ? 32 : 128];
-  } catch (error) {
-    throw new Error(`trusted proxies must be IP addresses or CIDR ranges, got "${text}"`, { cause: error });
-  }
-}
-
-/** Only the four-part form of IPv4: the others (`127.1`, octal) are read differently by different programs. */
-function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
-  const isAddress = ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text);
-  return isAddress ? ipaddr.process(text) : undefined;
+function getRange(text: string): IpRange {
+  const range = parseIpRange(text);
+  if (range === undefined) throw new Error(`trusted proxies must be IP addresses or CIDR ranges, got "${text}"`);
+  return range;
 }
 
 function normalized(text: string): string | undefined {
-  return parseAddress(text)?.toString();
+  return parseIpAddress(text)?.toString();
 }
 
 /** `1.2.3.4:80` and `[::1]:80` as some proxies write them. */

@@ -100,7 +100,9 @@ describe('loadSettings', () => {
   it('reads lists of proxies and refuses what is neither an address nor a range', () => {
     const settings = loadSettings({ env: { RESPARK_TRUSTED_PROXIES: '10.0.0.0/8, ::1' } });
     assert.deepEqual(settings.trustedProxies, ['10.0.0.0/8', '::1']);
-    assert.equal(faultsOf({ RESPARK_TRUSTED_PROXIES: '10.0.0.0/33' }).length, 1);
+    for (const proxy of ['10.0.0.0/33', '10', '127.1', '010.0.0.1']) {
+      assert.equal(faultsOf({ RESPARK_TRUSTED_PROXIES: proxy }).length, 1, proxy);
+    }
     assert.equal(faultsOf({ RESPARK_TRUSTED_PROXIES: '10.0.0.1,,10.0.0.2' }).length, 1);
   });
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import ipaddr from 'ipaddr.js';
+import { parseIpRange } from './ip-address.ts';
 import type { LogLevel } from './log.ts';
 import { choice, file, integer, list, type Setting, secret, text } from './setting.ts';
 import { StartupError } from './startup-error.ts';
@@ -52,7 +52,7 @@ const listeners = {
   }),
   trustedProxies: list({
     rule: 'addresses or CIDR ranges, separated by commas',
-    isItem: (item) => ipaddr.isValid(item) || ipaddr.isValidCIDR(item),
+    isItem: (item) => parseIpRange(item) !== undefined,
     help: 'Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.',
   }),
 };

@@ -6,7 +6,8 @@ export const ROOT_CREDENTIALS_FILE = 'root-credentials';
 export const RUNNING_FILE = 'running.json';
 export const DEMO_FILE = 'demo.json';
 
-export interface RunningServer {
+/** Where the server that runs on the data directory is reached. */
+export interface ServerAddresses {
   readonly url: string;
   readonly playerUrl: string;
 }
@@ -22,7 +23,7 @@ export interface DemoPlayer {
 export const readLocalFile = {
   rootCredentials: (dataDir: string) =>
     readStrings(dataDir, ROOT_CREDENTIALS_FILE, ['accessKeyId', 'secretAccessKey'] as const),
-  running: (dataDir: string): Promise<RunningServer | undefined> =>
+  running: (dataDir: string): Promise<ServerAddresses | undefined> =>
     readStrings(dataDir, RUNNING_FILE, ['url', 'playerUrl'] as const),
   demo: (dataDir: string): Promise<DemoPlayer | undefined> =>
     readStrings(dataDir, DEMO_FILE, ['gameKey', 'playerId', 'token'] as const),

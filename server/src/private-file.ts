@@ -1,4 +1,5 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** Readable and writable by its owner only. */
@@ -16,17 +17,26 @@ export function createPrivateFile(path: string): void {
   }
 }
 
-/** Writes the whole file or none of it, private from its first byte, and on disk when it returns. One writer at a time. */
+/**
+ * Writes the whole file or none of it, private from its first byte, and on disk when it returns. Of several writers the
+ * last one wins.
+ */
 export function writePrivateFile(path: string, text: string): void {
-  const temporary = `${path}.new`;
-  const file = openSync(temporary, 'w', PRIVATE_MODE);
+  // A name that nobody can have made before us: what was there would keep its mode, or lead elsewhere.
+  const temporary = `${path}.${randomUUID()}`;
+  const file = openSync(temporary, 'wx', PRIVATE_MODE);
   try {
-    writeFileSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
+    try {
+      writeFileSync(file, text);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
   }
-  renameSync(temporary, path);
   const directory = openSync(dirname(path), 'r');
   try {
     fsyncSync(directory);

@@ -118,6 +118,8 @@ export const WELCOME: WelcomeFrame = {
   heartbeatMs: 20_000,
   maxFrameBytes: 65_536,
   messagesPerSecond: 50,
+  messagesBurst: 100,
+  maxRequestsInFlight: 64,
   tokenLifetimeMs: 3_600_000,
 };
 

@@ -19,7 +19,7 @@ import {
 import { createRouter } from './router.ts';
 import { serialize } from './shape.ts';
 import { createThrottle, type ThrottleSettings } from './throttle.ts';
-import { printable } from './validation.ts';
+import { excerptOf } from './validation.ts';
 
 export interface PipelineParts extends AuthenticationParts {
   readonly operations: readonly Operation[];
@@ -125,13 +125,13 @@ function matched(match: Matched, { method, rawPath }: ApiRequest): Matched & { k
     case 'operation':
       return match;
     case 'unknown_operation':
-      throw new Refusal(match.kind, `No operation is at '${printable(rawPath)}': check the endpoint and the path`);
+      throw new Refusal(match.kind, `No operation is at '${excerptOf(rawPath)}': check the endpoint and the path`);
     case 'method_not_allowed': {
       const allow = match.allowed.join(', ');
-      throw new Refusal(match.kind, `The method here must be ${allow}, got '${printable(method)}'`, { allow });
+      throw new Refusal(match.kind, `The method here must be ${allow}, got '${excerptOf(method)}'`, { allow });
     }
     case 'malformed_uri':
-      throw new Refusal(match.kind, `The path '${printable(rawPath)}' must be percent-encoded UTF-8`);
+      throw new Refusal(match.kind, `The path '${excerptOf(rawPath)}' must be percent-encoded UTF-8`);
   }
 }
 

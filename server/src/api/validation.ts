@@ -1,4 +1,5 @@
 import { ServiceError } from '../errors.ts';
+import { printable } from '../printable.ts';
 import type { IntegerShape, Shape, StringShape } from './shape.ts';
 
 /** A request may be wrong in thousands of places; so many are spelled out, the rest are counted. */
@@ -21,7 +22,7 @@ class Faults {
   add(value: unknown, path: string, constraint: string): void {
     this.#count += 1;
     if (this.#listed.length >= MAX_LISTED_FAULTS) return;
-    const shown = value === undefined || value === null ? 'null' : `'${printable(value)}'`;
+    const shown = value === undefined || value === null ? 'null' : `'${excerptOf(value)}'`;
     this.#listed.push(`Value ${shown} at '${path}' failed to satisfy constraint: ${constraint}`);
   }
 
@@ -93,7 +94,7 @@ function visitMap(shape: Shape & { type: 'map' }, raw: unknown, path: string, fa
     entries.map(([key, value]) => {
       const keyFaults = stringFaults(shape.key, key);
       if (keyFaults.length > 0) faults.add(key, path, `Map keys must satisfy constraint: [${keyFaults.join(', ')}]`);
-      return [key, visitPresent(shape.value, value, join(path, `${printable(key)}.member`), faults)];
+      return [key, visitPresent(shape.value, value, join(path, `${excerptOf(key)}.member`), faults)];
     }),
   );
 }
@@ -159,17 +160,12 @@ const join = (path: string, step: string): string => (path === '' ? step : `${pa
 
 const lowerCamel = (name: string): string => name.charAt(0).toLowerCase() + name.slice(1);
 
-/** A value as a message may carry it: short, on one line, with nothing that a terminal or a log would act on. */
-export function printable(value: unknown): string {
+/** A value as a message may carry it: short and printable. */
+export function excerptOf(value: unknown): string {
   const text = textOf(value);
   const characters = [...text.slice(0, 2 * MAX_SHOWN_CHARACTERS)];
   const isShortened = characters.length > MAX_SHOWN_CHARACTERS || text.length > 2 * MAX_SHOWN_CHARACTERS;
-  const shown = characters.slice(0, MAX_SHOWN_CHARACTERS).join('');
-  return shown.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}]/gu, escaped) + (isShortened ? '…' : '');
-}
-
-function escaped(character: string): string {
-  return `\\u{${(character.codePointAt(0) as number).toString(16)}}`;
+  return printable(characters.slice(0, MAX_SHOWN_CHARACTERS).join('')) + (isShortened ? '…' : '');
 }
 
 /** Lists and maps are only counted: written out, a deeply nested one would exhaust the stack. */

@@ -26,7 +26,8 @@ async function startGateway(t: TestContext) {
       const { frame } = decodeClientFrame(data.toString()) as { frame: ClientFrame };
       frames.push(frame);
       if (frame.kind === 'hello') {
-        const limits = { heartbeatMs: 20_000, maxFrameBytes: 65_536, messagesPerSecond: 50, tokenLifetimeMs: 600_000 };
+        const rate = { messagesPerSecond: 50, messagesBurst: 100, maxRequestsInFlight: 64 };
+        const limits = { heartbeatMs: 20_000, maxFrameBytes: 65_536, ...rate, tokenLifetimeMs: 600_000 };
         send({
           kind: 'welcome',
           playerId: frame.token === undefined ? 'guest-1' : 'demo-player',
@@ -171,6 +172,25 @@ describe('connect', () => {
     assert.deepEqual(frames[0], { kind: 'hello', gameKey: 'demo-key' });
     world.signal('SIGINT');
     await exitCode;
+  });
+
+  it('shows the token of the local demo player to no other server', async (t) => {
+    const { url, frames } = await startGateway(t);
+    const elsewhere = createLocalWorld('ws://127.0.0.1:1/connect');
+    assert.equal(await elsewhere.run('connect', '--url', url), 2);
+    assert.match(elsewhere.err(), /^--url names another server than the local one .*--game-key\n$/);
+    for (const [playerUrl, token] of [
+      ['ws://127.0.0.1:1/connect', undefined],
+      [url, 'demo-token'],
+    ] as const) {
+      const world = createLocalWorld(playerUrl);
+      const exitCode = world.run('connect', '--url', url, '--game-key', 'demo-key');
+      await world.printed('to disconnect it');
+      const hello = frames.findLast((frame) => frame.kind === 'hello');
+      assert.deepEqual(hello, { kind: 'hello', gameKey: 'demo-key', ...(token === undefined ? {} : { token }) });
+      world.signal('SIGINT');
+      await exitCode;
+    }
   });
 
   it('says what to do without a demo game', async () => {

@@ -4,6 +4,7 @@ import { type Disconnect, ResparkClient, ResparkError, type TokenStorage } from 
 import { CLOSE_CODES, CONNECT_PATH, type Payload } from '@respark/protocol';
 import { Command } from 'commander';
 import { DEMO_GAME, DEMO_STAGE } from '../demo.ts';
+import { printable } from '../printable.ts';
 import { writePrivateFile } from '../private-file.ts';
 import { addSettingOptions, settingsOf } from './options.ts';
 import { quoteForShell } from './shell.ts';
@@ -22,7 +23,7 @@ export function connectCommand(world: World): Command {
   const command = new Command('connect')
     .description('Be a player: by default the demo player of the local server. Ctrl-C leaves.')
     .option('--url <url>', "where players connect (default: the local server's address)")
-    .option('--game-key <key>', 'key of the stage (default: that of the demo game)')
+    .option('--game-key <key>', 'key of the stage (default: that of the local demo game)')
     .option('--token-file <file>', 'keep the player in this file: the same one comes back next time')
     .option('--guest', 'be a new guest instead of the demo player')
     .option('--once', 'leave at the first close instead of reconnecting')
@@ -60,15 +61,23 @@ async function choosePlayer(world: World, command: Command): Promise<Player> {
   if (guest && tokenFile !== undefined) {
     throw new CommandError('--guest and --token-file contradict each other; leave one out', { exitCode: 2 });
   }
-  const demo = await world.localFiles.demo(dataDir);
+  const localUrl = (await world.localFiles.running(dataDir))?.playerUrl ?? `ws://127.0.0.1:8080${CONNECT_PATH}`;
+  const url = givenUrl ?? localUrl;
+  // The demo player's token is of this server: another one could be this player with it.
+  const demo = url === localUrl ? await world.localFiles.demo(dataDir) : undefined;
   const gameKey = givenKey ?? demo?.gameKey;
   if (gameKey === undefined) {
+    if (url !== localUrl) {
+      throw new CommandError(
+        `--url names another server than the local one (${localUrl}); give the key of one of its stages with --game-key`,
+        { exitCode: 2 },
+      );
+    }
     throw new CommandError(
       `no demo game in the data directory ${dataDir}; start a server there ("respark serve --demo"), name another with --data-dir, or give --game-key`,
     );
   }
   const isDemo = gameKey === demo?.gameKey;
-  const url = givenUrl ?? (await world.localFiles.running(dataDir))?.playerUrl ?? `ws://127.0.0.1:8080${CONNECT_PATH}`;
   const atDataDir = sources.dataDir === 'default' ? '' : ` --data-dir ${quoteForShell(dataDir)}`;
   return {
     url,
@@ -193,9 +202,4 @@ function findPayload(json: string): Payload | undefined {
     // Not JSON at all is not an object either.
   }
   return undefined;
-}
-
-/** What others wrote must not drive the terminal. */
-function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, '?');
 }

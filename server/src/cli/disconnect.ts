@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { printable } from '../printable.ts';
 import { listOf, type PlayerName, playerCommand, playerPath } from './player-call.ts';
 import { formatJson } from './table.ts';
 import { CommandError, type World } from './world.ts';
@@ -31,8 +32,8 @@ function describe({ player }: PlayerName, closed: readonly string[], open: reado
   if (total === 0) return `player ${player} has no connection\n`;
   const lines = [
     `closed ${closed.length} of ${count(total)} of player ${player}`,
-    ...closed.map((id) => `  closed  ${id}`),
-    ...open.map((id) => `  failed  ${id}`),
+    ...closed.map((id) => printable(`  closed  ${id}`)),
+    ...open.map((id) => printable(`  failed  ${id}`)),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -84,7 +84,7 @@ describe('keys', () => {
     const { world } = createKeyWorld({
       listKeys: async () => [
         { ...record, id: 'AKIAROOT', description: '', createdAt: 0 },
-        { ...record, id: 'AKIAMOD', description: 'mods', isRoot: false, createdAt: 1_000, revokedAt: 2_000 },
+        { ...record, id: 'AKIAMOD', description: 'mods\u202e', isRoot: false, createdAt: 1_000, revokedAt: 2_000 },
       ],
     });
     assert.equal(await world.run('keys', 'list'), 0);
@@ -93,7 +93,7 @@ describe('keys', () => {
       [
         'ACCESS KEY  STATE    CREATED                   DESCRIPTION',
         'AKIAROOT    active   1970-01-01T00:00:00.000Z  root',
-        'AKIAMOD     revoked  1970-01-01T00:00:01.000Z  mods',
+        'AKIAMOD     revoked  1970-01-01T00:00:01.000Z  mods\\u{202e}',
         '',
       ].join('\n'),
     );

@@ -1,5 +1,6 @@
 import { signRequest } from '../api/sigv4.ts';
 import type { Environment, Settings } from '../config.ts';
+import { printable } from '../printable.ts';
 import { CommandError, type World } from './world.ts';
 
 interface Credentials {
@@ -107,7 +108,7 @@ function describeFailure(response: Response, body: unknown, endpoint: string): s
   const requestId = response.headers.get('x-amzn-requestid');
   if (!name) return `${endpoint} does not answer like a Respark server (status ${response.status})`;
   const { Message: message = 'no message' } = (body ?? {}) as { Message?: string };
-  return `${name}: ${message} (status ${response.status}, request id ${requestId ?? 'unknown'})`;
+  return printable(`${name}: ${message} (status ${response.status}, request id ${requestId ?? 'unknown'})`);
 }
 
 function parseJson(text: string): unknown {

@@ -86,6 +86,26 @@ describe('disconnect', () => {
     assert.equal(world.out(), '');
   });
 
+  it('lets no reply drive the terminal', async (t) => {
+    const hostile = '\u001b[2J\u009b\u202e\u2066\n';
+    const shown = '\\u{1b}[2J\\u{9b}\\u{202e}\\u{2066}\\u{a}';
+    const refusal = await serveReply(t, {
+      status: 400,
+      headers: { 'x-amzn-errortype': 'ValidationException\u009b', 'x-amzn-requestid': 'r-1' },
+      body: { Message: hostile },
+    });
+    assert.equal(await refusal.world.run('disconnect', ...PLAYER), 1);
+    assert.equal(refusal.world.err(), `ValidationException\\u{9b}: ${shown} (status 400, request id r-1)\n`);
+
+    const answer = await serveReply(t, {
+      body: { DisconnectSuccesses: [hostile], DisconnectFailures: [], Connections: [{ Id: hostile, Created: 'now' }] },
+    });
+    assert.equal(await answer.world.run('disconnect', ...PLAYER), 0);
+    assert.equal(await answer.world.run('connections', ...PLAYER), 0);
+    assert.equal(answer.world.out().split(shown).length, 3);
+    assert.doesNotMatch(answer.world.out(), /(?!\n)[\p{Cc}\p{Cf}]/u);
+  });
+
   for (const [what, reply] of [
     ['another service', { status: 502, body: '<html>Bad Gateway</html>' }],
     ['a reply without the lists', { body: {} }],

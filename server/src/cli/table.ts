@@ -1,5 +1,8 @@
-/** Columns as wide as their widest cell, two spaces apart; the last one is not padded. */
-export function formatTable(rows: readonly (readonly string[])[]): string {
+import { printable } from '../printable.ts';
+
+/** Columns as wide as their widest cell, two spaces apart; the last one is not padded. Cells may come from others. */
+export function formatTable(cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(printable));
   const widths: number[] = [];
   for (const row of rows) {
     for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);

@@ -1,8 +1,6 @@
+import { GET_PLAYER_TOKEN, type Payload } from '@respark/protocol';
 import type { PlayerKey } from '../cluster/cluster.ts';
 import type { Players } from './players.ts';
-
-/** A message's content: what a script or an SDK sees as a plain object. */
-export type Payload = Readonly<Record<string, unknown>>;
 
 /** What a request came to. `no_handler`: nothing in the stage's runtime answers this message type. */
 export type Outcome =
@@ -21,10 +19,7 @@ type Handler = (player: PlayerKey, payload: Payload) => Promise<Payload>;
 /** Routes messages to what the runtime defines for them. System messages exist in every runtime. */
 export function createMessages({ players }: { players: Players }): Messages {
   const systemRequests: ReadonlyMap<string, Handler> = new Map([
-    [
-      'GameSparks.Identity.GetPlayerToken',
-      async (player: PlayerKey) => ({ AuthenticationToken: await players.issueToken(player) }),
-    ],
+    [GET_PLAYER_TOKEN, async (player: PlayerKey) => ({ AuthenticationToken: await players.issueToken(player) })],
   ]);
   return {
     async request(player, type, payload) {

@@ -1,5 +1,4 @@
-import { isIP } from 'node:net';
-import ipaddr from 'ipaddr.js';
+import { parseIpAddress, parseIpRange } from '../ip-address.ts';
 import { compileWildcard } from './wildcard.ts';
 
 /** What a request tells the conditions of a policy. */
@@ -217,21 +216,10 @@ function parseDate(text: string): number | undefined {
 }
 
 function compileCidr(wanted: string): Test | undefined {
-  const [text = '', bits, ...rest] = wanted.split('/');
-  const range = parseAddress(text);
-  if (range === undefined || rest.length > 0) return undefined;
-  // A mapped range counts its bits in IPv6, and is matched as IPv4.
-  if (range.kind() === 'ipv4' && text.includes(':')) return undefined;
-  const maxBits = range.kind() === 'ipv4' ? 32 : 128;
-  if (bits !== undefined && (!/^(0|[1-9]\d{0,2})$/.test(bits) || Number(bits) > maxBits)) return undefined;
-  const prefix = bits === undefined ? maxBits : Number(bits);
+  const range = parseIpRange(wanted);
+  if (range === undefined) return undefined;
   return (actualText) => {
-    const actual = parseAddress(actualText);
-    return actual !== undefined && actual.kind() === range.kind() && actual.match(range, prefix);
+    const actual = parseIpAddress(actualText);
+    return actual !== undefined && range(actual);
   };
-}
-
-/** IPv4-mapped IPv6 addresses become IPv4. Node's isIP decides what is one: ipaddr.js also reads octal and short forms. */
-function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
-  return isIP(text) === 0 ? undefined : ipaddr.process(text);
 }

@@ -229,7 +229,7 @@ export class Gateway implements ConnectionHost {
   }
 
   #welcome(connection: Connection, { player, stage }: Admission): void {
-    const { heartbeatMs, maxFrameBytes, messagesPerSecond, playerTokenLifetimeMs } = this.settings;
+    const { heartbeatMs, maxFrameBytes, messagesPerSecond, messagesBurst, maxRequestsInFlight } = this.settings;
     connection.state = 'open';
     connection.isWelcomed = true;
     this.#limits.welcomed(connection.addressGroup);
@@ -245,7 +245,9 @@ export class Gateway implements ConnectionHost {
       heartbeatMs,
       maxFrameBytes,
       messagesPerSecond,
-      tokenLifetimeMs: playerTokenLifetimeMs,
+      messagesBurst,
+      maxRequestsInFlight,
+      tokenLifetimeMs: this.settings.playerTokenLifetimeMs,
     });
     this.#log.debug({ connectionId: connection.id, ...player }, 'player connected');
   }

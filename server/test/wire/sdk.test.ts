@@ -324,3 +324,29 @@ test('[ws] the SDK: the token is renewed at half of its life, and the newest one
   await assert.rejects(createClient(t, server, { token: old }).connect(), { code: 'token_refused' });
   assert.equal((await createClient(t, server, { token: newest }).connect()).playerId, playerId);
 });
+
+test('[ws] the SDK: a burst beyond what the server takes costs what is too much of it, never the connection', async (t) => {
+  const server = await startTestServer(t);
+  const client = createClient(t, server);
+  const { connectionId, messagesBurst, maxRequestsInFlight } = await client.connect();
+  const ask = () => client.request('Shop.Buy').then(JSON.stringify, ({ code }) => code);
+  const codes = await Promise.all(Array.from({ length: 150 }, ask));
+  assert.deepEqual(new Set(codes), new Set(['no_handler', 'busy']));
+  // The request for a token is in flight too.
+  assert.equal(codes.indexOf('busy'), maxRequestsInFlight - 1);
+
+  let events = 0;
+  assert.throws(
+    () => {
+      for (; events < messagesBurst; events += 1) client.event('Shop.Left');
+    },
+    { name: 'RequestError', code: 'busy' },
+  );
+  // The next message that it lets through is answered: the server has taken all of them.
+  const later: string[] = [];
+  await until(() => {
+    void ask().then((code) => later.push(code));
+    return later.includes('no_handler');
+  });
+  assert.equal(client.connectionId, connectionId);
+});
