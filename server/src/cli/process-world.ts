@@ -4,10 +4,10 @@ import type { World } from './world.ts';
 
 /** The world of a real process. */
 export function createProcessWorld(process: NodeJS.Process, version: string): World {
-  // Whoever reads our output may stop, as in `respark config print | head -1`. A server drains first.
+  // Whoever reads our output may stop, as in `respark config print | head -1`. Then a command has nothing left to do; a
+  // server, which alone handles its own crashes, serves its players as before.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (process.listenerCount('uncaughtException') > 0) process.emit('uncaughtException', error);
-    else process.exit(error.code === 'EPIPE' ? 0 : 1);
+    if (process.listenerCount('uncaughtException') === 0) process.exit(error.code === 'EPIPE' ? 0 : 1);
   });
   // Nobody is left to tell.
   process.stderr.on('error', () => {});

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { ListGamesCommand } from '@aws-sdk/client-gamesparks';
+import { GameSparksClient, ListGamesCommand } from '@aws-sdk/client-gamesparks';
 import Libsql from 'libsql';
 import { createWorkplace, type Ended } from '../support/process.ts';
+import { until } from '../support/server.ts';
 import { tlsFiles } from '../support/tls-files.ts';
 
 /** One line that says why, nothing else, and the exit code that scripts go by: 1 = could not, 2 = asked in a wrong way. */
@@ -280,4 +281,21 @@ describe('a server starts', () => {
     await server.ended();
     await (await place.serve()).sdk().send(new ListGamesCommand({}));
   });
+});
+
+describe('a server that nobody listens to', () => {
+  for (const broken of [['stdout'], ['stderr'], ['stdout', 'stderr']] as const) {
+    it(`serves on when its ${broken.join(' and ')} cannot be written, and drains with 0`, async (t) => {
+      const place = createWorkplace(t);
+      const running = place.startRespark(['serve', '--port', '0', '--log-level', 'debug']);
+      for (const name of broken) running.child[name].destroy();
+      const read = (name: string) => JSON.parse(readFileSync(join(place.directory, 'respark-data', name), 'utf8'));
+      await until(() => existsSync(join(place.directory, 'respark-data', 'running.json')));
+      const credentials = read('root-credentials');
+      const sdk = new GameSparksClient({ endpoint: read('running.json').url, region: 'eu-west-9', credentials });
+      for (let call = 0; call < 5; call += 1) await sdk.send(new ListGamesCommand({}));
+      running.child.kill('SIGTERM');
+      assert.equal((await running.ended()).exitCode, 0);
+    });
+  }
 });
