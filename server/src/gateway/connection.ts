@@ -129,9 +129,13 @@ export class Connection {
     this.#socket.destroy();
   }
 
-  /** A ping, which `ws` has answered, or a pong: it counts like a frame, so that a flood of them ends the same way. */
+  /** A ping, which `ws` has answered, or a pong: floods of them end like those of frames, read or unread. */
   receivePingOrPong(): void {
-    if (!this.isStopped && !this.#takeMessage()) this.#host.close(this, 'too_many_messages');
+    if (this.isStopped) return;
+    const bytes = this.#socket.bufferedBytes;
+    this.#host.outbox(bytes);
+    if (!this.#takeMessage()) this.#host.close(this, 'too_many_messages');
+    else if (bytes > this.#host.settings.maxOutboxBytes) this.#host.close(this, 'slow_consumer');
   }
 
   /** Counts one frame against the player's rate; false when there is no room for it. */

@@ -52,8 +52,9 @@ export function createUpgradeHandler({
   metrics: Pick<Metrics, 'refused'>;
   settings: UpgradeSettings;
 }): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
-  // `ws` knows `closeTimeout`; its type declarations do not yet.
-  const options: ServerOptions<typeof PlayerWebSocket> & { closeTimeout: number } = {
+  // What `ws` knows and its type declarations do not yet.
+  type NewerOptions = { closeTimeout: number; maxPendingAutoPongs: number };
+  const options: ServerOptions<typeof PlayerWebSocket> & NewerOptions = {
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
@@ -62,6 +63,8 @@ export function createUpgradeHandler({
     maxFragments: MAX_FRAGMENTS,
     maxBufferedChunks: MAX_BUFFERED_CHUNKS,
     closeTimeout: settings.closeGraceMs + BACKSTOP_MS,
+    // Its bound would break the connection without a reason; the connection has its own, for frames and for the outbox.
+    maxPendingAutoPongs: 0,
     handleProtocols: () => SUBPROTOCOL,
   };
   const webSockets = new WebSocketServer(options);

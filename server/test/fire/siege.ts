@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { encode } from '@respark/protocol';
 import type { Settings } from '../../src/config.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { assertNothingLeft, startTestServer, type TestPlayer, type TestServer, until } from '../support/server.ts';
@@ -48,6 +49,8 @@ export async function besiege(
   const server = await startTestServer(t, { settings: { ...SETTINGS, ...settings } });
   let cases = 0;
   const player = await server.connect();
+  const beating = setInterval(() => player.ws.send(encode({ kind: 'heartbeat' })), 100);
+  t.after(() => clearInterval(beating));
   const checkHealth = async (what: string) => {
     const { status, json } = await rawCall(server, 'GET', '/game/Demo');
     assert.deepEqual([status, Object.keys(json)], [200, ['Game']], `a healthy call after: ${what}`);
@@ -90,6 +93,7 @@ export async function besiege(
   const growth = heapUsed() - heapBefore - 2 * loggedBytes;
   t.diagnostic(`the heap grew by ${growth} bytes, beside ${loggedBytes} bytes of log`);
   assert(growth < MAX_GROWTH_BYTES, `the heap grew by ${growth} bytes`);
+  clearInterval(beating);
   player.ws.close();
   await assertNothingLeft(server);
 }
