@@ -1,0 +1,28 @@
+import { arrive, callFigures, disconnect, inArena, playersFor, type Scenario, warmUp } from './scenario.ts';
+
+/** Three ways to load the same call. Whoever was disconnected has come back before the next one begins. */
+const LOADS = [
+  { label: 'one at a time', pacing: { atOnce: 1 } },
+  { label: '32 at once', pacing: { atOnce: 32 } },
+  { label: '200 calls/s', pacing: { perSecond: 200 } },
+] as const;
+
+export const disconnectScenario: Scenario = {
+  title: 'Disconnect a player',
+  description: 'idle connections, three a player; each call closes its player’s three',
+  async run(name, scale) {
+    return await inArena(name, async (arena) => {
+      await warmUp(arena, scale);
+      const seeds = await playersFor(arena, scale.connections);
+      await arrive(arena, seeds);
+      const leaving = seeds.slice(0, scale.calls);
+      await disconnect(arena, leaving.slice(0, scale.calls / 2), { atOnce: 8 });
+      let figures = {};
+      for (const { label, pacing } of LOADS) {
+        await arrive(arena, seeds);
+        figures = { ...figures, ...callFigures(label, await disconnect(arena, leaving, pacing)) };
+      }
+      return figures;
+    });
+  },
+};
