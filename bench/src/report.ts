@@ -3,6 +3,10 @@ import { CONTESTANTS } from './contestants.ts';
 import { CONTESTANT_NAMES, Medians, type Results } from './results.ts';
 import { SCENARIOS } from './scenarios/index.ts';
 
+const NOTES = `CPU is that of the whole server process. Where the generator used more than 0.8 of its core, the rate beside it is the
+generator’s limit and not the server’s: read the CPU. At a rate, the generator spins until each call is due; there what
+counts is how late it was.`;
+
 /** The tables, in Markdown. */
 export function report(results: Results): string {
   const { machine, rounds, commit } = results;
@@ -18,7 +22,7 @@ export function report(results: Results): string {
       const { title, description } = scenario;
       return `## ${title}\n\n${description[0]?.toUpperCase()}${description.slice(1)}.\n\n${tableOf(new Medians(results, name))}`;
     });
-  return [`${facts.join('; ')}.`, ...tables, `## The bar\n\n${barOf(results)}`, ''].join('\n\n');
+  return [`${facts.join('; ')}.`, NOTES, ...tables, `## The bar\n\n${barOf(results)}`, ''].join('\n\n');
 }
 
 function tableOf(medians: Medians): string {

@@ -10,7 +10,7 @@ const HELP = `Measures the server beside its peers and prints the tables. Linux 
 Usage: npm run bench -- [options]
 
   --scenario NAMES  only these, separated by commas: ${Object.keys(SCENARIOS).join(', ')}
-  --rounds NUMBER   how often each contestant has its turn; the tables show medians (default 5)
+  --rounds NUMBER   how often each contestant has its turn; the tables show medians (default 3)
   --quick           small numbers and one round: less than a minute, only to see that it works
   --json FILE       also write everything that was measured
   --help            print this
@@ -18,7 +18,7 @@ Usage: npm run bench -- [options]
 Nothing else should run at the same time. All scenarios take about half an hour.
 `;
 
-const DEFAULT_ROUNDS = 5;
+const DEFAULT_ROUNDS = 3;
 
 function parseRounds(text: string): number {
   const rounds = Number(text);

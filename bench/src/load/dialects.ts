@@ -40,7 +40,7 @@ export const DIALECTS = {
     path: () => CONNECT_PATH,
     opened: (connection) => connection.send(TEXT, connection.player.hello),
     received(connection, payload) {
-      if (isText(payload, '{"kind":"error","id":"1","code":"no_handler"')) return connection.onAnswer?.();
+      if (isText(payload, '{"kind":"error","id":"1","code":"no_handler"')) return connection.answer();
       const { kind, connectionId } = JSON.parse(payload.toString()) as { kind: string; connectionId?: string };
       if (kind === 'welcome') connection.welcome(connectionId);
       else refuse(payload);
@@ -54,7 +54,7 @@ export const DIALECTS = {
     path: () => '/socket.io/?EIO=4&transport=websocket',
     opened: () => {},
     received(connection, payload) {
-      if (isText(payload, '431["')) return connection.onAnswer?.();
+      if (isText(payload, '431["')) return connection.answer();
       const text = payload.toString();
       if (text.startsWith('0{')) connection.send(TEXT, `40{"playerId":"${connection.player.playerId}"}`);
       else if (text.startsWith('40{')) connection.welcome((JSON.parse(text.slice(2)) as { sid: string }).sid);
@@ -78,7 +78,7 @@ export const DIALECTS = {
     },
     opened: () => {},
     received(connection, payload) {
-      if (payload[0] === COLYSEUS_ROOM_DATA && payload.equals(COLYSEUS_ECHO)) return connection.onAnswer?.();
+      if (payload[0] === COLYSEUS_ROOM_DATA && payload.equals(COLYSEUS_ECHO)) return connection.answer();
       if (payload[0] !== COLYSEUS_JOINED) return refuse(payload);
       connection.send(BINARY, Buffer.from([COLYSEUS_JOINED]));
       connection.welcome(new URLSearchParams(connection.path.split('?')[1]).get('sessionId') ?? undefined);
@@ -90,7 +90,7 @@ export const DIALECTS = {
   floor: {
     path: ({ playerId }) => `/?player=${playerId}`,
     opened: (connection) => connection.welcome(undefined),
-    received: (connection, payload) => (isText(payload, MESSAGE) ? connection.onAnswer?.() : refuse(payload)),
+    received: (connection, payload) => (isText(payload, MESSAGE) ? connection.answer() : refuse(payload)),
     request: clientFrame(TEXT, MESSAGE),
     closeCode: closeCode('disconnected'),
   },

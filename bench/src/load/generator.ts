@@ -103,14 +103,11 @@ export class LoadGenerator implements Generator {
     const effort = await measured(() =>
       paced(count, pacing, (index, dueAt) => {
         const connection = connections[index % connections.length] as Connection;
-        if (connection.onAnswer !== undefined) throw new Error('a request is in flight on every connection');
         return new Promise((resolve) => {
-          connection.onAnswer = () => {
-            connection.onAnswer = undefined;
+          connection.request(() => {
             tookMs.push(performance.now() - dueAt);
             resolve();
-          };
-          connection.sendFrame(this.#dialect.request);
+          });
         });
       }),
     );

@@ -30,7 +30,8 @@ export class Connection {
   /** When it closed, on the clock of `performance.now()`. */
   closedAt: number | undefined;
   closeCode: number | undefined;
-  onAnswer: (() => void) | undefined;
+  /** One a request in flight; every contestant answers those of one connection in their order. */
+  readonly #waiting: (() => void)[] = [];
   readonly #dialect: Dialect;
   readonly #socket: Socket;
   #received: Buffer = Buffer.alloc(0);
@@ -84,8 +85,14 @@ export class Connection {
     this.#socket.write(clientFrame(opcode, payload));
   }
 
-  sendFrame(frame: Buffer): void {
-    this.#socket.write(frame);
+  request(onAnswer: () => void): void {
+    this.#waiting.push(onAnswer);
+    this.#socket.write(this.#dialect.request);
+  }
+
+  /** The answer to the oldest request has come. */
+  answer(): void {
+    this.#waiting.shift()?.();
   }
 
   /** The server has made this connection the player's. */
