@@ -12,7 +12,7 @@ import { spec as Spec } from 'node:test/reporters';
 
 const CLIENTS = ['aws-cli', 'aws-sdk', 'ws', 'chromium'];
 
-const sources = ['protocol', 'client', 'server']
+const sources = ['protocol', 'client', 'server', 'bench']
   .flatMap((workspace) => readdirSync(workspace, { recursive: true }).map((file) => `${workspace}/${file}`))
   .filter((file) => file.endsWith('.test.ts') && !file.includes('node_modules') && !file.includes('/dist'));
 const wanted = process.argv.slice(2);

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { runBench } from './bench.ts';
+import { LoadGenerator } from './load/generator.ts';
+import { report } from './report.ts';
+import { CONTESTANT_NAMES } from './results.ts';
+import { QUICK } from './scenarios/scenario.ts';
+import { median, quantile } from './statistics.ts';
+
+test('every contestant closes just the sockets of the player each call names', async () => {
+  const results = await runBench({
+    scenarios: ['disconnect'],
+    scale: { ...QUICK, warmUpConnections: 30, connections: 60, calls: 10 },
+    isQuick: true,
+    rounds: 1,
+    onProgress: () => {},
+  });
+  assert.deepEqual(
+    results.measurements.map(({ contestant }) => contestant),
+    CONTESTANT_NAMES,
+  );
+  for (const { figures } of results.measurements) {
+    assert.equal(Object.keys(figures).length, 24);
+    for (const [figure, value] of Object.entries(figures)) assert(Number.isFinite(value), `${figure} is ${value}`);
+  }
+  assert.match(report(results), /\| 200 calls\/s: call p50, ms \|( [\d.,]+ \|){5}( [\d.]+x \|){2}\n/);
+});
+
+/** Speaks the floor's dialect, and does what the test says when it is asked to disconnect somebody. */
+async function startServer(t: TestContext, disconnect: (asked: WebSocket[], others: WebSocket[]) => string[]) {
+  const sockets: { playerId: string; ws: WebSocket }[] = [];
+  const server = createServer((request, response) => {
+    const isAsked = ({ playerId }: { playerId: string }) => request.url === `/player/${playerId}`;
+    const asked = sockets.filter(isAsked).map(({ ws }) => ws);
+    const others = sockets.filter((socket) => !isAsked(socket)).map(({ ws }) => ws);
+    const body = JSON.stringify({ DisconnectSuccesses: disconnect(asked, others), DisconnectFailures: [] });
+    response.writeHead(200, { 'content-length': body.length }).end(body);
+  });
+  new WebSocketServer({ server }).on('connection', (ws, request) => {
+    sockets.push({ playerId: (request.url ?? '').slice('/?player='.length), ws });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const generator = new LoadGenerator({ port, dialect: 'floor' });
+  t.after(async () => {
+    await generator.leave();
+    server.closeAllConnections();
+    server.close();
+  });
+  const seeds = ['a', 'b'].map((playerId) => ({ playerId, hello: '' }));
+  await generator.connect({ seeds, perPlayer: 2, atOnce: 4 });
+  const request = `POST /player/a HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Length: 0\r\n\r\n`;
+  return () => generator.disconnect({ calls: [{ playerId: 'a', request }], pacing: { atOnce: 1 } });
+}
+
+function closed(sockets: readonly WebSocket[], code = 4500): string[] {
+  for (const ws of sockets) ws.close(code);
+  return sockets.map((_, index) => String(index));
+}
+
+test('an honest server is measured', async (t) => {
+  const call = await startServer(t, (asked) => closed(asked));
+  const { callMs, closedMs } = await call();
+  assert.equal(callMs.length, 1);
+  assert.equal(closedMs.length, 1);
+});
+
+for (const { lie, disconnect, complaint } of [
+  {
+    lie: 'closes fewer sockets than it says',
+    disconnect: (asked: WebSocket[]) => [...closed(asked.slice(1)), 'another'],
+    complaint: /1 sockets of a were not closed/,
+  },
+  {
+    lie: 'names fewer sockets than it closes',
+    disconnect: (asked: WebSocket[]) => closed(asked).slice(1),
+    complaint: /was answered with 200/,
+  },
+  {
+    lie: 'closes somebody else too',
+    disconnect: (asked: WebSocket[], others: WebSocket[]) => {
+      closed(others);
+      return closed(asked);
+    },
+    complaint: /0 sockets are open, but 2 should be/,
+  },
+  {
+    lie: 'closes with another code',
+    disconnect: (asked: WebSocket[]) => closed(asked, 1000),
+    complaint: /closed with 1000, not 4500/,
+  },
+]) {
+  test(`a server that ${lie} is not measured`, async (t) => {
+    const call = await startServer(t, disconnect);
+    await assert.rejects(call, { message: complaint });
+  });
+}
+
+test('a quantile is one of the values, and a median lies in the middle', () => {
+  assert.equal(quantile([5, 1, 4, 2, 3], 0.5), 3);
+  assert.equal(quantile([5, 1, 4, 2, 3], 0.99), 5);
+  assert.equal(median([4, 1, 2, 3]), 2.5);
+  assert.equal(median([3, 1, 2]), 2);
+  assert.throws(() => median([]), RangeError);
+});

@@ -1,0 +1,47 @@
+import { type MachineFacts, machineFacts, measuredCommit } from './machine.ts';
+import { CONTESTANT_NAMES, type Measurement, type Results } from './results.ts';
+import { SCENARIOS, type ScenarioName } from './scenarios/index.ts';
+import type { Scale } from './scenarios/scenario.ts';
+
+/** Open files that a process needs besides its connections. */
+const SPARE_FILES = 500;
+
+/** Runs each scenario in rounds; in a round every contestant has its turn, so that what changes with time meets all. */
+export async function runBench({
+  scenarios,
+  scale,
+  isQuick,
+  rounds,
+  onProgress,
+}: {
+  scenarios: readonly ScenarioName[];
+  scale: Scale;
+  isQuick: boolean;
+  rounds: number;
+  onProgress: (line: string) => void;
+}): Promise<Results> {
+  const machine = machineFacts();
+  assertRoomFor(scale, machine);
+  const results = { commit: measuredCommit(), date: new Date().toISOString().slice(0, 10), machine, isQuick, rounds };
+  const measurements: Measurement[] = [];
+  for (const scenario of scenarios) {
+    for (let round = 1; round <= rounds; round += 1) {
+      for (const contestant of CONTESTANT_NAMES) {
+        onProgress(`${scenario}, round ${round} of ${rounds}: ${contestant}`);
+        const figures = await SCENARIOS[scenario].run(contestant, scale).catch((error: unknown) => {
+          throw new Error(`${contestant} failed in ${scenario}`, { cause: error });
+        });
+        measurements.push({ scenario, contestant, round, figures });
+      }
+    }
+  }
+  return { ...results, measurements };
+}
+
+function assertRoomFor({ connections, idleSizes, growthSizes }: Scale, { maxOpenFiles }: MachineFacts): void {
+  const most = Math.max(connections, ...idleSizes, ...growthSizes);
+  if (most + SPARE_FILES <= maxOpenFiles) return;
+  throw new Error(
+    `${most} connections need ${most + SPARE_FILES} open files, but a process may have ${maxOpenFiles}: raise "ulimit -Hn", or use --quick`,
+  );
+}

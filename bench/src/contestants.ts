@@ -1,0 +1,130 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DialectName } from './load/dialects.ts';
+import type { PlayerSeed } from './load/players.ts';
+import { fromServer, RESPARK_COMMAND, RESPARK_KEYS, RESPARK_SETTINGS } from './respark-build.ts';
+import { type ServerProcess, startServerProcess } from './server-process.ts';
+
+export const CONTESTANTS = {
+  respark: { title: 'Respark', start: startRespark },
+  'respark-bare': { title: 'Respark’s gateway, bare HTTP', start: startResparkBare },
+  'socket.io': { title: 'Socket.IO 4.8', start: () => startPeer('socket-io', 'socket.io') },
+  colyseus: { title: 'Colyseus 0.16', start: () => startPeer('colyseus', 'colyseus') },
+  floor: { title: 'the floor', start: () => startPeer('floor', 'floor') },
+} as const satisfies Record<string, { title: string; start: () => Promise<RunningContestant> }>;
+
+export type ContestantName = keyof typeof CONTESTANTS;
+
+/** A server that was started for one measurement. */
+export interface RunningContestant extends ServerProcess {
+  readonly dialect: DialectName;
+  /** What these players say when they connect. */
+  seeds(playerIds: readonly string[]): Promise<PlayerSeed[]>;
+  /** A whole HTTP request that disconnects the player. Good for some minutes. */
+  disconnectRequest(playerId: string): string;
+}
+
+/** The product as an operator runs it: signatures are checked and every call is on record. */
+async function startRespark(): Promise<RunningContestant> {
+  const directory = temporaryDirectory();
+  const flags = Object.entries(RESPARK_SETTINGS).flatMap(([key, value]) => [`--${toKebabCase(key)}`, value]);
+  const server = await startServerProcess({
+    script: RESPARK_COMMAND,
+    args: ['serve', '--demo', '--data-dir', directory.path, ...flags],
+    env: {
+      RESPARK_ROOT_ACCESS_KEY_ID: RESPARK_KEYS.accessKeyId,
+      RESPARK_ROOT_SECRET_ACCESS_KEY: RESPARK_KEYS.secretAccessKey,
+      RESPARK_SECRET_KEY: RESPARK_KEYS.secretKey,
+    },
+    readyLine: /Management API +http:\/\/127\.0\.0\.1:(?<port>\d+)/,
+    release: directory.remove,
+  });
+  const { readLocalFile } = await fromServer<typeof import('../../server/src/local-files.ts')>('local-files');
+  const { signRequest } = await fromServer<typeof import('../../server/src/api/sigv4.ts')>('api/sigv4');
+  const demo = await readLocalFile.demo(directory.path);
+  if (demo === undefined) throw new Error('Respark has left no demo.json in its data directory');
+  const [, claims = ''] = demo.token.split('.');
+  const { aud: stageId } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as { aud: string };
+  return {
+    ...server,
+    dialect: 'respark',
+    seeds: (playerIds) => resparkSeeds({ stageId, gameKey: demo.gameKey, playerIds }),
+    disconnectRequest(playerId) {
+      const path = `/runtime/game/Demo/stage/Dev/player/${playerId}/disconnect`;
+      const url = new URL(path, `http://127.0.0.1:${server.port}`);
+      const { accessKeyId, secretAccessKey } = RESPARK_KEYS;
+      const signing = { method: 'POST', url, accessKeyId, secretAccessKey, region: 'us-east-1', nowMs: Date.now() };
+      return post({ path, port: server.port, headers: signRequest(signing) });
+    },
+  };
+}
+
+async function startResparkBare(): Promise<RunningContestant> {
+  const directory = temporaryDirectory();
+  const server = await startServerProcess({
+    ...ownServer('respark-bare'),
+    args: [join(directory.path, 'respark.sqlite')],
+    release: directory.remove,
+  });
+  const { gameKey = '', stageId = '' } = server.facts;
+  return {
+    ...server,
+    dialect: 'respark',
+    seeds: (playerIds) => resparkSeeds({ stageId, gameKey, playerIds }),
+    disconnectRequest: (playerId) => post({ path: `/player/${playerId}`, port: server.port }),
+  };
+}
+
+async function startPeer(name: string, dialect: DialectName): Promise<RunningContestant> {
+  const server = await startServerProcess(ownServer(name));
+  return {
+    ...server,
+    dialect,
+    seeds: async (playerIds) => playerIds.map((playerId) => ({ playerId, hello: '' })),
+    disconnectRequest: (playerId) => post({ path: `/player/${playerId}`, port: server.port }),
+  };
+}
+
+function ownServer(name: string) {
+  return { script: new URL(`./servers/${name}.js`, import.meta.url).pathname, readyLine: /^(?<facts>\{.*\})$/m };
+}
+
+/** Hellos with a token each, made with the server's own key: what a returning player says. */
+async function resparkSeeds({
+  stageId,
+  gameKey,
+  playerIds,
+}: {
+  stageId: string;
+  gameKey: string;
+  playerIds: readonly string[];
+}): Promise<PlayerSeed[]> {
+  const { createKeyring } = await fromServer<typeof import('../../server/src/keyring.ts')>('keyring');
+  const { systemClock } = await fromServer<typeof import('../../server/src/clock.ts')>('clock');
+  const { createPlayerTokens } =
+    await fromServer<typeof import('../../server/src/domain/player-tokens.ts')>('domain/player-tokens');
+  const { deriveKey } = createKeyring(Buffer.from(RESPARK_KEYS.secretKey, 'base64'));
+  const tokens = createPlayerTokens({ deriveKey, clock: systemClock, lifetimeMs: 86_400_000 });
+  const seeds: PlayerSeed[] = [];
+  for (const playerId of playerIds) {
+    const token = await tokens.issue(stageId, playerId);
+    seeds.push({ playerId, hello: JSON.stringify({ kind: 'hello', gameKey, token }) });
+  }
+  return seeds;
+}
+
+function post({ path, port, headers = {} }: { path: string; port: number; headers?: Record<string, string> }): string {
+  const all = { host: `127.0.0.1:${port}`, 'content-length': '0', ...headers };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `POST ${path} HTTP/1.1\r\n${lines.join('')}\r\n`;
+}
+
+function temporaryDirectory(): { path: string; remove: () => void } {
+  const path = mkdtempSync(join(tmpdir(), 'respark-bench-'));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+function toKebabCase(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

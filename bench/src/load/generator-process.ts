@@ -1,0 +1,49 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { nodeOnCore } from '../machine.ts';
+import type { DialectName } from './dialects.ts';
+import type { Generator } from './generator.ts';
+
+export type Ask = {
+  readonly [Name in keyof Generator]: { name: Name; load: Parameters<Generator[Name]>[0] };
+}[keyof Generator];
+export type Answer = { readonly result: unknown } | { readonly error: string };
+
+/** A generator in a process of its own, on the other core than the servers'. */
+export interface GeneratorProcess extends Generator {
+  stop(): Promise<void>;
+}
+
+export function startGenerator({ port, dialect }: { port: number; dialect: DialectName }): GeneratorProcess {
+  const node = nodeOnCore(1);
+  const [execPath, ...execArgv] = [node.command, ...node.args];
+  const child = fork(new URL('./main.js', import.meta.url), [String(port), dialect], {
+    execPath,
+    execArgv,
+    env: {},
+    serialization: 'advanced',
+  });
+  const exited = once(child, 'exit');
+
+  /** One at a time. */
+  async function ask(name: keyof Generator, load?: unknown): Promise<unknown> {
+    child.send({ name, load } as Ask);
+    const [answer] = (await Promise.race([
+      once(child, 'message'),
+      exited.then(([code]) => Promise.reject(new Error(`the load generator ended with ${code}`))),
+    ])) as [Answer];
+    if ('error' in answer) throw new Error(answer.error);
+    return answer.result;
+  }
+
+  return {
+    connect: (load) => ask('connect', load) as ReturnType<Generator['connect']>,
+    disconnect: (load) => ask('disconnect', load) as ReturnType<Generator['disconnect']>,
+    roundTrips: (load) => ask('roundTrips', load) as ReturnType<Generator['roundTrips']>,
+    leave: () => ask('leave') as ReturnType<Generator['leave']>,
+    async stop() {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}

@@ -1,0 +1,218 @@
+import { quantile } from '../statistics.ts';
+import { DIALECTS, type Dialect, type DialectName } from './dialects.ts';
+import { HttpConnection } from './http.ts';
+import { type Pacing, paced } from './pacing.ts';
+import { Connection, type Player, type PlayerSeed } from './players.ts';
+
+/** How much of its core the generator itself used, 0-1: a busy one would measure itself. */
+export interface Effort {
+  readonly durationMs: number;
+  readonly cpuShare: number;
+}
+
+export interface DisconnectFigures extends Effort {
+  /** One a call, from the moment it was due to its answer. */
+  readonly callMs: readonly number[];
+  /** One a call, from the moment it was due until the client has seen the last of the player's sockets close. */
+  readonly closedMs: readonly number[];
+  /** The 99th percentile of how late the generator itself made a call. */
+  readonly latenessMs: number;
+}
+
+export interface RoundTripFigures extends Effort {
+  readonly count: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+/** Players of one contestant, and those who call its management side. Every answer is checked: a wrong one throws. */
+export interface Generator {
+  /** Gives each of these players its connections, so many at a time. */
+  connect(load: { seeds: readonly PlayerSeed[]; perPlayer: number; atOnce: number }): Promise<Effort>;
+  disconnect(load: {
+    calls: readonly { readonly playerId: string; readonly request: string }[];
+    pacing: Pacing;
+  }): Promise<DisconnectFigures>;
+  /** Small requests over the connections in turn. */
+  roundTrips(load: { count: number; pacing: Pacing }): Promise<RoundTripFigures>;
+  /** Ends every connection from the player's side. */
+  leave(): Promise<void>;
+}
+
+/** Longer than any contestant takes to end a socket that has answered its close frame. */
+const CLOSE_TIMEOUT_MS = 5_000;
+const MAX_HTTP_CONNECTIONS = 512;
+
+export class LoadGenerator implements Generator {
+  readonly #port: number;
+  readonly #dialect: Dialect;
+  readonly #players = new Map<string, Player>();
+  #serial = 0;
+  #expectedOpen = 0;
+
+  constructor({ port, dialect }: { port: number; dialect: DialectName }) {
+    this.#port = port;
+    this.#dialect = DIALECTS[dialect];
+  }
+
+  async connect({ seeds, perPlayer, atOnce }: Parameters<Generator['connect']>[0]): Promise<Effort> {
+    const missing = seeds.flatMap((seed) => {
+      const player = this.#players.get(seed.playerId) ?? { ...seed, connections: [] };
+      this.#players.set(seed.playerId, player);
+      return Array.from({ length: perPlayer - player.connections.length }, () => player);
+    });
+    const pool = new HttpPool(this.#port);
+    const effort = await measured(() =>
+      paced(missing.length, { atOnce }, (index) => pool.use((http) => this.#open(missing[index] as Player, http))),
+    );
+    pool.close();
+    this.#verifyOthers();
+    return effort;
+  }
+
+  async disconnect({ calls, pacing }: Parameters<Generator['disconnect']>[0]): Promise<DisconnectFigures> {
+    const pool = new HttpPool(this.#port);
+    const callMs: number[] = [];
+    const closedMs: number[] = [];
+    const latenessMs: number[] = [];
+    const verified: Promise<void>[] = [];
+    const effort = await measured(() =>
+      paced(calls.length, pacing, async (index, dueAt) => {
+        const { playerId, request } = calls[index] as (typeof calls)[number];
+        const player = this.#players.get(playerId) as Player;
+        latenessMs.push(performance.now() - dueAt);
+        const { status, body } = await pool.use((http) => http.request(request));
+        callMs.push(performance.now() - dueAt);
+        // The next call does not wait for the sockets of this one.
+        const check = this.#verify(player, status, body).then((closedAt) => void closedMs.push(closedAt - dueAt));
+        check.catch(() => {});
+        verified.push(check);
+      }),
+    );
+    await Promise.all(verified);
+    pool.close();
+    // What has arrived for others is read first.
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#verifyOthers();
+    return { ...effort, callMs, closedMs, latenessMs: quantile(latenessMs, 0.99) };
+  }
+
+  async roundTrips({ count, pacing }: Parameters<Generator['roundTrips']>[0]): Promise<RoundTripFigures> {
+    const connections = this.#connections();
+    const tookMs: number[] = [];
+    const effort = await measured(() =>
+      paced(count, pacing, (index, dueAt) => {
+        const connection = connections[index % connections.length] as Connection;
+        return new Promise((resolve) => {
+          connection.request(() => {
+            tookMs.push(performance.now() - dueAt);
+            resolve();
+          });
+        });
+      }),
+    );
+    this.#verifyOthers();
+    return { ...effort, count, p50Ms: quantile(tookMs, 0.5), p99Ms: quantile(tookMs, 0.99) };
+  }
+
+  async leave(): Promise<void> {
+    const connections = this.#connections();
+    for (const connection of connections) connection.destroy();
+    await Promise.all(connections.map(({ closed }) => closed));
+    this.#players.clear();
+    this.#expectedOpen = 0;
+  }
+
+  #connections(): Connection[] {
+    return [...this.#players.values()].flatMap(({ connections }) => connections);
+  }
+
+  async #open(player: Player, http: HttpConnection): Promise<void> {
+    const path = await this.#dialect.path(player, this.#port, http);
+    this.#serial += 1;
+    const connection = new Connection({ player, dialect: this.#dialect, path, port: this.#port, serial: this.#serial });
+    player.connections.push(connection);
+    await connection.welcomed;
+    this.#expectedOpen += 1;
+  }
+
+  /** What a call must have done: every socket of its player is closed, as the contestant does it, and each is named. */
+  async #verify(player: Player, status: number, body: string): Promise<number> {
+    const { connections } = player;
+    await withinTime(
+      Promise.all(connections.map(({ closed }) => closed)),
+      () => `${connections.filter(({ isOpen }) => isOpen).length} sockets of ${player.playerId} were not closed`,
+    );
+    const answer = JSON.parse(body) as { DisconnectSuccesses?: string[]; DisconnectFailures?: string[] };
+    const { DisconnectSuccesses: successes = [], DisconnectFailures: failures = [] } = answer;
+    const isComplete = successes.length === connections.length && new Set(successes).size === connections.length;
+    const isNamed = connections.every(({ id }) => id === undefined || successes.includes(id));
+    if (status !== 200 || failures.length > 0 || !isComplete || !isNamed) {
+      const ids = connections.map(({ id }) => id ?? 'one without a name').join(', ');
+      throw new Error(`a disconnect of the sockets ${ids} was answered with ${status} ${body.slice(0, 300)}`);
+    }
+    for (const { closeCode } of connections) {
+      if (closeCode === this.#dialect.closeCode) continue;
+      throw new Error(`a socket was closed with ${closeCode}, not ${this.#dialect.closeCode}`);
+    }
+    this.#expectedOpen -= connections.length;
+    player.connections = [];
+    return Math.max(...connections.map(({ closedAt = 0 }) => closedAt));
+  }
+
+  /** Nobody else may have been closed. */
+  #verifyOthers(): void {
+    const openNow = this.#connections().filter(({ isOpen }) => isOpen).length;
+    if (openNow !== this.#expectedOpen) {
+      throw new Error(`${openNow} sockets are open, but ${this.#expectedOpen} should be`);
+    }
+  }
+}
+
+async function measured(work: () => Promise<void>): Promise<Effort> {
+  const startedAt = performance.now();
+  const before = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  const durationMs = performance.now() - startedAt;
+  return { durationMs, cpuShare: (user + system) / 1000 / durationMs };
+}
+
+/** As many HTTP connections as there are requests at once; each is opened by the first request that finds none free. */
+class HttpPool {
+  readonly #port: number;
+  readonly #all: HttpConnection[] = [];
+  readonly #free: HttpConnection[] = [];
+
+  constructor(port: number) {
+    this.#port = port;
+  }
+
+  async use<T>(work: (http: HttpConnection) => Promise<T>): Promise<T> {
+    const http = this.#free.pop() ?? this.#open();
+    const result = await work(http);
+    this.#free.push(http);
+    return result;
+  }
+
+  close(): void {
+    for (const http of this.#all) http.close();
+  }
+
+  #open(): HttpConnection {
+    if (this.#all.length >= MAX_HTTP_CONNECTIONS) {
+      throw new Error(`${MAX_HTTP_CONNECTIONS} requests wait already: the load is too high`);
+    }
+    const http = new HttpConnection(this.#port);
+    this.#all.push(http);
+    return http;
+  }
+}
+
+async function withinTime(work: Promise<unknown>, explain: () => string): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(explain())), CLOSE_TIMEOUT_MS);
+  });
+  await Promise.race([work, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,59 @@
+import { connect, type Socket } from 'node:net';
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** One kept-alive connection that carries one request at a time: an HTTP client with as little of its own as can be. */
+export class HttpConnection {
+  readonly #socket: Socket;
+  #received: Buffer = Buffer.alloc(0);
+  #waiting: { resolve: (answer: HttpAnswer) => void; reject: (error: Error) => void } | undefined;
+
+  constructor(port: number) {
+    this.#socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    this.#socket.on('data', (chunk) => this.#receive(chunk));
+    this.#socket.on('error', (error) => this.#waiting?.reject(error));
+    this.#socket.on('close', () => this.#waiting?.reject(new Error('the server closed an HTTP connection')));
+  }
+
+  request(text: string): Promise<HttpAnswer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      this.#socket.write(text);
+    });
+  }
+
+  close(): void {
+    this.#waiting = undefined;
+    this.#socket.destroy();
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#received = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk]);
+    const answer = findAnswer(this.#received);
+    if (answer === undefined) return;
+    this.#received = Buffer.alloc(0);
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.resolve(answer);
+  }
+}
+
+/** The answer, once all of it has arrived: by its length or, if it has none, up to its last chunk. */
+function findAnswer(received: Buffer): HttpAnswer | undefined {
+  const headEnd = received.indexOf('\r\n\r\n');
+  if (headEnd === -1) return undefined;
+  const head = received.toString('latin1', 0, headEnd);
+  const body = received.subarray(headEnd + 4);
+  const status = Number(head.slice('HTTP/1.1 '.length, 'HTTP/1.1 200'.length));
+  const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
+  if (length !== undefined) {
+    return body.length < Number(length) ? undefined : { status, body: body.toString() };
+  }
+  const text = body.toString();
+  if (!text.endsWith('0\r\n\r\n')) return undefined;
+  // Chunk sizes stand on lines of their own, and these bodies are JSON without line breaks.
+  return { status, body: text.replace(/(^|\r\n)[0-9a-f]+\r\n/gi, '').trim() };
+}

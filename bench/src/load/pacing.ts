@@ -1,0 +1,42 @@
+/** When calls are made: so many at any time, each as soon as one ends, or so many a second whatever the answers do. */
+export type Pacing = { readonly atOnce: number } | { readonly perSecond: number };
+
+/** Before this, a timer is too coarse to be on time, and the event loop is turned instead. */
+const SPIN_MS = 2;
+
+/**
+ * Makes `count` calls, and resolves when all have ended. Each is told when it was due: a call that is late because the
+ * generator or the server was busy has waited already.
+ */
+export async function paced(
+  count: number,
+  pacing: Pacing,
+  call: (index: number, dueAt: number) => Promise<void>,
+): Promise<void> {
+  if ('atOnce' in pacing) {
+    let next = 0;
+    const work = async () => {
+      while (next < count) {
+        const index = next;
+        next += 1;
+        await call(index, performance.now());
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(pacing.atOnce, count) }, work));
+    return;
+  }
+  const startAt = performance.now() + 2 * SPIN_MS;
+  const calls: Promise<void>[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const dueAt = startAt + (index * 1000) / pacing.perSecond;
+    await until(dueAt);
+    calls.push(call(index, dueAt));
+  }
+  await Promise.all(calls);
+}
+
+async function until(time: number): Promise<void> {
+  const leftMs = time - performance.now();
+  if (leftMs > SPIN_MS) await new Promise((resolve) => setTimeout(resolve, leftMs - SPIN_MS));
+  while (performance.now() < time) await new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,144 @@
+import { connect, type Socket } from 'node:net';
+import type { Dialect } from './dialects.ts';
+import { CLOSE, clientFrame, readFrames } from './frames.ts';
+
+/** Who connects, and the first words of a dialect that has some. */
+export interface PlayerSeed {
+  readonly playerId: string;
+  readonly hello: string;
+}
+
+export interface Player extends PlayerSeed {
+  connections: Connection[];
+}
+
+/** Loopback addresses that players come from: Linux searches long for a free port when one address has used up half. */
+const SOURCE_ADDRESSES = 8;
+
+const UPGRADED = 'HTTP/1.1 101';
+
+/** One WebSocket of a player, on a bare socket, so that the generator costs less than what it measures. */
+export class Connection {
+  readonly player: Player;
+  readonly path: string;
+  /** Resolves when the server has made it the player's. */
+  readonly welcomed: Promise<void>;
+  /** Resolves when the close frame, or the end of the socket without one, has arrived. */
+  readonly closed: Promise<void>;
+  /** The server's name for it, where it tells. */
+  id: string | undefined;
+  /** When it closed, on the clock of `performance.now()`. */
+  closedAt: number | undefined;
+  closeCode: number | undefined;
+  /** One a request in flight; every contestant answers those of one connection in their order. */
+  readonly #waiting: (() => void)[] = [];
+  readonly #dialect: Dialect;
+  readonly #socket: Socket;
+  #received: Buffer = Buffer.alloc(0);
+  #isUpgraded = false;
+  #welcome: (() => void) | undefined;
+  #settleClosed: (() => void) | undefined;
+
+  constructor({
+    player,
+    dialect,
+    path,
+    port,
+    serial,
+  }: {
+    player: Player;
+    dialect: Dialect;
+    path: string;
+    port: number;
+    /** Spreads connections over source addresses. */
+    serial: number;
+  }) {
+    this.player = player;
+    this.path = path;
+    this.#dialect = dialect;
+    const localAddress = `127.0.0.${2 + (serial % SOURCE_ADDRESSES)}`;
+    const socket = connect({ port, host: '127.0.0.1', localAddress, noDelay: true });
+    this.#socket = socket;
+    this.welcomed = new Promise((resolve, reject) => {
+      this.#welcome = resolve;
+      socket.once('close', () => reject(new Error(`${player.playerId} was not welcomed: ${this.#state()}`)));
+    });
+    // Whoever connects looks at it; later it only says what `closed` says too.
+    this.welcomed.catch(() => {});
+    this.closed = new Promise((resolve) => {
+      this.#settleClosed = resolve;
+    });
+    socket.on('data', (chunk) => this.#receive(chunk));
+    socket.on('error', () => {});
+    socket.on('close', () => this.#close(undefined));
+    socket.write(
+      `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+        `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n${dialect.headers ?? ''}\r\n`,
+    );
+  }
+
+  get isOpen(): boolean {
+    return this.closedAt === undefined;
+  }
+
+  send(opcode: number, payload: Uint8Array | string): void {
+    this.#socket.write(clientFrame(opcode, payload));
+  }
+
+  request(onAnswer: () => void): void {
+    this.#waiting.push(onAnswer);
+    this.#socket.write(this.#dialect.request);
+  }
+
+  /** The answer to the oldest request has come. */
+  answer(): void {
+    this.#waiting.shift()?.();
+  }
+
+  /** The server has made this connection the player's. */
+  welcome(id: string | undefined): void {
+    this.id = id;
+    this.#welcome?.();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #receive(chunk: Buffer): void {
+    let bytes = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk]);
+    if (!this.#isUpgraded) {
+      const end = bytes.indexOf('\r\n\r\n');
+      this.#received = bytes;
+      if (end === -1) return;
+      if (bytes.toString('latin1', 0, UPGRADED.length) !== UPGRADED) {
+        this.destroy();
+        return;
+      }
+      this.#isUpgraded = true;
+      bytes = bytes.subarray(end + 4);
+      this.#dialect.opened(this);
+    }
+    this.#received = readFrames(bytes, (opcode, payload) => {
+      if (opcode === CLOSE) this.#answerClose(payload);
+      else this.#dialect.received(this, payload);
+    });
+  }
+
+  #answerClose(payload: Buffer): void {
+    this.#close(payload.length >= 2 ? payload.readUInt16BE(0) : undefined);
+    this.send(CLOSE, payload.subarray(0, 2));
+  }
+
+  #close(code: number | undefined): void {
+    if (!this.isOpen) return;
+    this.closedAt = performance.now();
+    this.closeCode = code;
+    this.#settleClosed?.();
+  }
+
+  #state(): string {
+    if (!this.#isUpgraded) return `the server answered ${this.#received.toString().slice(0, 80) || 'nothing'}`;
+    return `closed with ${this.closeCode}`;
+  }
+}

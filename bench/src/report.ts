@@ -1,0 +1,63 @@
+import { checkBar } from './bar.ts';
+import { CONTESTANTS } from './contestants.ts';
+import { CONTESTANT_NAMES, Medians, type Results } from './results.ts';
+import { SCENARIOS } from './scenarios/index.ts';
+
+const NOTES = `CPU is that of the whole server process. Where the generator used more than 0.8 of its core, the rate beside it is the
+generator’s limit and not the server’s: read the CPU. At a rate, the generator spins until each call is due; there what
+counts is how late it was.`;
+
+/** The tables, in Markdown. */
+export function report(results: Results): string {
+  const { machine, rounds, commit } = results;
+  const facts = [
+    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Linux ${machine.kernel}, Node.js ${machine.node}`,
+    `commit ${commit}, medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'}`,
+    machine.isPinned ? 'server and load generator on a core each' : 'server and load generator share their cores',
+    `load before: ${machine.loadAtStart.toFixed(2)}`,
+  ];
+  const tables = Object.entries(SCENARIOS)
+    .filter(([name]) => results.measurements.some(({ scenario }) => scenario === name))
+    .map(([name, scenario]) => {
+      const { title, description } = scenario;
+      return `## ${title}\n\n${description[0]?.toUpperCase()}${description.slice(1)}.\n\n${tableOf(new Medians(results, name))}`;
+    });
+  return [`${facts.join('; ')}.`, NOTES, ...tables, `## The bar\n\n${barOf(results)}`, ''].join('\n\n');
+}
+
+function tableOf(medians: Medians): string {
+  const rows = medians.figures.map((figure) => {
+    const values = CONTESTANT_NAMES.map((name) => medians.of(name, figure));
+    const [ours] = values;
+    const isOfServer = !figure.includes('generator');
+    const ratios = [medians.of('floor', figure), medians.ofBetterPeer(figure)].map((base) =>
+      isOfServer && ours !== undefined && base !== undefined ? `${(ours / base).toFixed(2)}x` : '',
+    );
+    return [figure, ...values.map(shown), ...ratios];
+  });
+  const titles = CONTESTANT_NAMES.map((name) => CONTESTANTS[name].title);
+  return markdownTable(['', ...titles, 'Respark to the floor', 'Respark to the better peer'], rows);
+}
+
+function barOf(results: Results): string {
+  const rows = checkBar(results)
+    .filter(({ value }) => value !== undefined)
+    .map(({ promise, value = Number.NaN, limit }) => [
+      promise,
+      value.toFixed(2),
+      `≤ ${limit}`,
+      value <= limit ? 'met' : 'MISSED',
+    ]);
+  return markdownTable(['', 'measured', 'promised', ''], rows);
+}
+
+function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map((_, index) => (index === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
+}
+
+function shown(value: number | undefined): string {
+  if (value === undefined) return '';
+  if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en');
+  return value.toFixed(Math.abs(value) >= 10 ? 1 : 2);
+}

@@ -1,0 +1,39 @@
+/**
+ * The built server's own modules. Its package exports only what may be built on; a benchmark takes it apart, so it goes
+ * to the build by path. The type argument names the source: `fromServer<typeof import('…/clock.ts')>('clock')`.
+ */
+export async function fromServer<Module>(path: string): Promise<Module> {
+  return (await import(new URL(`../../../server/dist/src/${path}.js`, import.meta.url).href)) as Module;
+}
+
+export const RESPARK_COMMAND = new URL('../../../server/bin/respark.js', import.meta.url).pathname;
+
+const NO_LIMIT = '1000000';
+
+/**
+ * As shipped, but for the limits, which are there to end a load like ours, and the heartbeat: it would fall into some
+ * measured windows and not into others, so no contestant has one.
+ */
+export const RESPARK_SETTINGS = {
+  host: '127.0.0.1',
+  port: '0',
+  logLevel: 'warn',
+  maxConnections: NO_LIMIT,
+  maxConnectionsPerAddress: NO_LIMIT,
+  maxUnauthenticated: NO_LIMIT,
+  maxUnauthenticatedPerAddress: NO_LIMIT,
+  handshakesPerSecond: NO_LIMIT,
+  handshakesPerSecondPerAddress: NO_LIMIT,
+  messagesPerSecond: NO_LIMIT,
+  messagesBurst: NO_LIMIT,
+  disconnectCallsPerSecond: NO_LIMIT,
+  disconnectCallsBurst: NO_LIMIT,
+  heartbeatMs: '3600000',
+} as const;
+
+/** Of a server that lives for one measurement and listens to this machine only. */
+export const RESPARK_KEYS = {
+  accessKeyId: 'BENCHROOTKEY',
+  secretAccessKey: 'a-root-secret-for-the-bench-only',
+  secretKey: Buffer.alloc(32, 'bench').toString('base64'),
+} as const;

@@ -1,0 +1,60 @@
+import { CONTESTANTS, type ContestantName } from './contestants.ts';
+import type { MachineFacts } from './machine.ts';
+import type { Figures } from './scenarios/scenario.ts';
+import { median } from './statistics.ts';
+
+/** What one contestant did in one round of a scenario. */
+export interface Measurement {
+  readonly scenario: string;
+  readonly contestant: ContestantName;
+  readonly round: number;
+  readonly figures: Figures;
+}
+
+/** Everything a run has measured: the form of the files in `bench/results/`. */
+export interface Results {
+  readonly commit: string;
+  readonly date: string;
+  readonly machine: MachineFacts;
+  readonly isQuick: boolean;
+  readonly rounds: number;
+  readonly measurements: readonly Measurement[];
+}
+
+export const CONTESTANT_NAMES = Object.keys(CONTESTANTS) as ContestantName[];
+const PEERS = ['socket.io', 'colyseus'] as const satisfies readonly ContestantName[];
+
+/** The medians of all rounds of one scenario. */
+export class Medians {
+  readonly #measurements: readonly Measurement[];
+
+  constructor({ measurements }: Pick<Results, 'measurements'>, scenario: string) {
+    this.#measurements = measurements.filter((measurement) => measurement.scenario === scenario);
+  }
+
+  /** In the order of measuring. */
+  get figures(): string[] {
+    return [...new Set(this.#measurements.flatMap(({ figures }) => Object.keys(figures)))];
+  }
+
+  /** Undefined when it was not measured. */
+  of(contestant: ContestantName, figure: string): number | undefined {
+    const values = this.#measurements
+      .filter((measurement) => measurement.contestant === contestant)
+      .map(({ figures }) => figures[figure])
+      .filter((value) => value !== undefined);
+    return values.length === 0 ? undefined : median(values);
+  }
+
+  /** The better of the peers: of rates the higher one, of everything else the lower one. */
+  ofBetterPeer(figure: string): number | undefined {
+    const values = PEERS.map((peer) => this.of(peer, figure)).filter((value) => value !== undefined);
+    if (values.length === 0) return undefined;
+    return isRate(figure) ? Math.max(...values) : Math.min(...values);
+  }
+}
+
+/** Of rates, more is better. */
+export function isRate(figure: string): boolean {
+  return figure.endsWith('/s');
+}

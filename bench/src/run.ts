@@ -1,0 +1,65 @@
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { runBench } from './bench.ts';
+import { report } from './report.ts';
+import { SCENARIOS, type ScenarioName } from './scenarios/index.ts';
+import { FULL, QUICK } from './scenarios/scenario.ts';
+
+const HELP = `Measures the server beside its peers and prints the tables. Linux only: it reads /proc.
+
+Usage: npm run bench -- [options]
+
+  --scenario NAMES  only these, separated by commas: ${Object.keys(SCENARIOS).join(', ')}
+  --rounds NUMBER   how often each contestant has its turn; the tables show medians (default 3)
+  --quick           small numbers and one round: less than a minute, only to see that it works
+  --json FILE       also write everything that was measured
+  --help            print this
+
+Nothing else should run at the same time. All scenarios take about half an hour.
+`;
+
+const DEFAULT_ROUNDS = 3;
+
+function parseRounds(text: string): number {
+  const rounds = Number(text);
+  if (!Number.isSafeInteger(rounds) || rounds < 1) throw new Error(`--rounds must be 1 or more, got "${text}"`);
+  return rounds;
+}
+
+function parseScenarios(text: string): ScenarioName[] {
+  return text.split(',').map((name) => {
+    if (Object.hasOwn(SCENARIOS, name)) return name as ScenarioName;
+    throw new Error(`--scenario must be some of ${Object.keys(SCENARIOS).join(', ')}, got "${name}"`);
+  });
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      scenario: { type: 'string', default: Object.keys(SCENARIOS).join(',') },
+      rounds: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      json: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const results = await runBench({
+    scenarios: parseScenarios(values.scenario),
+    scale: values.quick ? QUICK : FULL,
+    isQuick: values.quick,
+    rounds: values.rounds === undefined ? (values.quick ? 1 : DEFAULT_ROUNDS) : parseRounds(values.rounds),
+    onProgress: (line) => void process.stderr.write(`${line}\n`),
+  });
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
+  process.stdout.write(report(results));
+}
+
+main().catch((error: unknown) => {
+  const { message, cause } = error instanceof Error ? error : new Error(String(error));
+  process.stderr.write(`${message}${cause instanceof Error ? `: ${cause.message}` : ''}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,21 @@
+import { arrive, CONNECTIONS_PER_PLAYER, inArena, playersFor, type Scenario, warmUp } from './scenario.ts';
+
+export const connectScenario: Scenario = {
+  title: 'Connect',
+  description:
+    'until the server has made the socket its player’s: Respark with hello, token and welcome; Socket.IO with its namespace; Colyseus with matchmaking; the floor with the upgrade alone. 64 at once',
+  async run(name, scale) {
+    return await inArena(name, async (arena) => {
+      await warmUp(arena, scale);
+      const seeds = await playersFor(arena, scale.handshakes);
+      const before = arena.server.cpuMicros();
+      const { durationMs, cpuShare } = await arrive(arena, seeds);
+      const count = seeds.length * CONNECTIONS_PER_PLAYER;
+      return {
+        'handshakes/s': (count * 1000) / durationMs,
+        'server CPU, µs a handshake': (arena.server.cpuMicros() - before) / count,
+        'generator CPU, share of its core': cpuShare,
+      };
+    });
+  },
+};

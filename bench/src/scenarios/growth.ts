@@ -1,0 +1,34 @@
+import { quantile } from '../statistics.ts';
+import { arrive, disconnect, type Figures, inArena, playersFor, type Scenario, warmUp } from './scenario.ts';
+
+/** Players of one batch: few enough that the size under test stays what it is. */
+const BATCH_PLAYERS = 30;
+
+export const growthScenario: Scenario = {
+  title: 'The call’s cost as connections grow',
+  description: 'calls one at a time, in batches of 30 players who come back in between',
+  async run(name, scale) {
+    return await inArena(name, async (arena) => {
+      await warmUp(arena, scale);
+      const figures: Figures = {};
+      for (const size of scale.growthSizes) {
+        const seeds = await playersFor(arena, size);
+        await arrive(arena, seeds);
+        // The first batch only warms up.
+        let cpuMicros = 0;
+        let callMs: number[] = [];
+        for (let batch = 0; batch <= scale.growthBatches; batch += 1) {
+          const measured = await disconnect(arena, seeds.slice(0, BATCH_PLAYERS), { atOnce: 1 });
+          await arrive(arena, seeds);
+          if (batch === 0) continue;
+          cpuMicros += measured.cpuMicros;
+          callMs = [...callMs, ...measured.callMs];
+        }
+        const label = `${size.toLocaleString('en')} connections`;
+        figures[`${label}: server CPU, µs a call`] = cpuMicros / callMs.length;
+        figures[`${label}: call p50, ms`] = quantile(callMs, 0.5);
+      }
+      return figures;
+    });
+  },
+};

@@ -1,0 +1,20 @@
+import { arrive, type Figures, inArena, playersFor, type Scenario, untilSteady, warmUp } from './scenario.ts';
+
+export const idleScenario: Scenario = {
+  title: 'Memory of idle connections',
+  description: 'resident memory with so many connections, less that of the warm server without any, by connection',
+  async run(name, scale) {
+    return await inArena(name, async (arena) => {
+      const { server } = arena;
+      const settled = () => untilSteady(() => server.rssBytes(), { quietMs: scale.settleMs, tolerance: 0.002 });
+      await warmUp(arena, scale);
+      const empty = await settled();
+      const figures: Figures = { 'without connections: RSS, MiB': empty / 2 ** 20 };
+      for (const size of scale.idleSizes) {
+        await arrive(arena, await playersFor(arena, size));
+        figures[`${size.toLocaleString('en')} connections: RSS, KiB each`] = ((await settled()) - empty) / size / 1024;
+      }
+      return figures;
+    });
+  },
+};

@@ -1,0 +1,150 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { CONTESTANTS, type ContestantName, type RunningContestant } from '../contestants.ts';
+import type { DisconnectFigures } from '../load/generator.ts';
+import { type GeneratorProcess, startGenerator } from '../load/generator-process.ts';
+import type { Pacing } from '../load/pacing.ts';
+import type { PlayerSeed } from '../load/players.ts';
+import { quantile } from '../statistics.ts';
+
+/** How much of everything: the figures of the issue, or just enough to see that it works. */
+export interface Scale {
+  /** Come and go before anything is measured, so that the server's code is compiled. */
+  readonly warmUpConnections: number;
+  readonly connections: number;
+  readonly calls: number;
+  readonly idleSizes: readonly number[];
+  readonly growthSizes: readonly number[];
+  readonly growthBatches: number;
+  readonly handshakes: number;
+  readonly chattingConnections: number;
+  readonly messages: number;
+  /** Memory has settled when it has not changed for this long. */
+  readonly settleMs: number;
+}
+
+export const FULL: Scale = {
+  warmUpConnections: 600,
+  connections: 10_000,
+  calls: 1_000,
+  idleSizes: [1_000, 10_000, 19_000],
+  growthSizes: [100, 1_000, 10_000, 19_000],
+  growthBatches: 20,
+  handshakes: 5_000,
+  chattingConnections: 1_000,
+  messages: 40_000,
+  settleMs: 3_000,
+};
+
+export const QUICK: Scale = {
+  warmUpConnections: 600,
+  connections: 600,
+  calls: 100,
+  idleSizes: [1_000],
+  growthSizes: [100, 1_000],
+  growthBatches: 4,
+  handshakes: 500,
+  chattingConnections: 100,
+  messages: 4_000,
+  settleMs: 500,
+};
+
+/** One measured quantity; the key says what and in which unit, and how it was loaded. */
+export type Figures = Record<string, number>;
+
+export interface Scenario {
+  readonly title: string;
+  /** What was done, for whoever reads the table. */
+  readonly description: string;
+  /** One contestant, once. */
+  run(name: ContestantName, scale: Scale): Promise<Figures>;
+}
+
+export const CONNECTIONS_PER_PLAYER = 3;
+/** Arrivals at once; enough to keep a server busy, few enough that none waits long. */
+const ARRIVALS_AT_ONCE = 64;
+const SETTLE_TIMEOUT_MS = 20_000;
+
+export interface Arena {
+  readonly server: RunningContestant;
+  readonly generator: GeneratorProcess;
+}
+
+/** A fresh server and a fresh generator for one measurement; both are gone when it ends, however it ends. */
+export async function inArena<T>(name: ContestantName, measure: (arena: Arena) => Promise<T>): Promise<T> {
+  const server = await CONTESTANTS[name].start();
+  try {
+    const generator = startGenerator(server);
+    try {
+      return await measure({ server, generator });
+    } finally {
+      await generator.stop();
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Has players come and go before the first figure is taken. */
+export async function warmUp(arena: Arena, { warmUpConnections }: Scale): Promise<void> {
+  const seeds = await playersFor(arena, warmUpConnections, 'early');
+  await arrive(arena, seeds);
+  await arena.generator.leave();
+}
+
+/** Who has so many connections, three each. */
+export function playersFor({ server }: Arena, connections: number, prefix = 'player'): Promise<PlayerSeed[]> {
+  const count = Math.ceil(connections / CONNECTIONS_PER_PLAYER);
+  return server.seeds(Array.from({ length: count }, (_, index) => `${prefix}-${index}`));
+}
+
+/** Gives each of these players the connections they lack. */
+export async function arrive({ generator }: Arena, seeds: readonly PlayerSeed[]) {
+  return await generator.connect({ seeds, perPlayer: CONNECTIONS_PER_PLAYER, atOnce: ARRIVALS_AT_ONCE });
+}
+
+/** Disconnects these players, and says what it cost the server until the last of their sockets was gone. */
+export async function disconnect(
+  { server, generator }: Arena,
+  seeds: readonly PlayerSeed[],
+  pacing: Pacing,
+): Promise<DisconnectFigures & { cpuMicros: number }> {
+  const calls = seeds.map(({ playerId }) => ({ playerId, request: server.disconnectRequest(playerId) }));
+  const before = server.cpuMicros();
+  const figures = await generator.disconnect({ calls, pacing });
+  await untilSteady(() => server.cpuMicros(), { quietMs: 100, tolerance: 0.001 });
+  return { ...figures, cpuMicros: server.cpuMicros() - before };
+}
+
+export function callFigures(
+  label: string,
+  { callMs, closedMs, cpuMicros, durationMs, cpuShare, latenessMs }: Awaited<ReturnType<typeof disconnect>>,
+): Figures {
+  return {
+    [`${label}: call p50, ms`]: quantile(callMs, 0.5),
+    [`${label}: call p99, ms`]: quantile(callMs, 0.99),
+    [`${label}: last socket closed p50, ms`]: quantile(closedMs, 0.5),
+    [`${label}: last socket closed p99, ms`]: quantile(closedMs, 0.99),
+    [`${label}: calls/s`]: (callMs.length * 1000) / durationMs,
+    [`${label}: server CPU, µs a call`]: cpuMicros / callMs.length,
+    [`${label}: generator CPU, share of its core`]: cpuShare,
+    [`${label}: generator late p99, ms`]: latenessMs,
+  };
+}
+
+/** Waits until a value has changed by no more than its share `tolerance` for `quietMs`, or for 20 s; the value then. */
+export async function untilSteady(
+  read: () => number,
+  { quietMs, tolerance }: { quietMs: number; tolerance: number },
+): Promise<number> {
+  const deadline = performance.now() + SETTLE_TIMEOUT_MS;
+  let steady = read();
+  let since = performance.now();
+  while (performance.now() - since < quietMs && performance.now() < deadline) {
+    await wait(quietMs / 10);
+    const value = read();
+    if (Math.abs(value - steady) <= tolerance * steady) continue;
+    steady = value;
+    since = performance.now();
+  }
+  return read();
+}

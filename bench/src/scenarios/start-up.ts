@@ -1,0 +1,12 @@
+import { CONTESTANTS } from '../contestants.ts';
+import type { Scenario } from './scenario.ts';
+
+export const startUpScenario: Scenario = {
+  title: 'Start-up',
+  description: 'from the start of the process until it says that it serves; Respark on an empty data directory',
+  async run(name) {
+    const server = await CONTESTANTS[name].start();
+    await server.stop();
+    return { 'until it serves, ms': server.startedInMs };
+  },
+};

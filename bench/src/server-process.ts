@@ -1,0 +1,83 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpuMicros, nodeOnCore, rssBytes } from './machine.ts';
+
+export interface ServerProcess {
+  readonly port: number;
+  /** From the start of the process until it said that it serves, milliseconds. */
+  readonly startedInMs: number;
+  /** What else it said. */
+  readonly facts: Readonly<Record<string, string>>;
+  cpuMicros(): number;
+  rssBytes(): number;
+  /** Ends the process; resolves when it is gone. */
+  stop(): Promise<void>;
+}
+
+const START_TIMEOUT_MS = 20_000;
+
+/** Starts a server on the servers' core. Its ready line names the port, or is JSON with the port and other facts. */
+export async function startServerProcess({
+  script,
+  args = [],
+  env = {},
+  readyLine,
+  release = () => {},
+}: {
+  script: string;
+  args?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+  readyLine: RegExp;
+  /** Called when the process is gone. */
+  release?: () => void;
+}): Promise<ServerProcess> {
+  const node = nodeOnCore(0);
+  const startedAt = performance.now();
+  const child = spawn(node.command, [...node.args, script, ...args], {
+    // Nothing from the environment of this process, where a setting could hide.
+    env: { NODE_ENV: 'production', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const exited = once(child, 'exit').then(release);
+  const stop = async () => {
+    child.kill('SIGKILL');
+    await exited;
+  };
+  try {
+    const { port, ...facts } = await untilReady(child, readyLine, script);
+    const { pid = 0 } = child;
+    return {
+      port: Number(port),
+      startedInMs: performance.now() - startedAt,
+      facts,
+      cpuMicros: () => cpuMicros(pid),
+      rssBytes: () => rssBytes(pid),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function untilReady(child: ChildProcess, readyLine: RegExp, script: string): Promise<Record<string, string>> {
+  return new Promise((resolve, reject) => {
+    let output = '';
+    let errors = '';
+    const fail = (what: string) =>
+      reject(new Error(`${script} ${what}: ${errors.trim() || output.trim() || 'silent'}`));
+    const timer = setTimeout(() => fail(`did not start within ${START_TIMEOUT_MS} ms`), START_TIMEOUT_MS);
+    child.once('error', (error) => fail(error.message)).once('exit', () => fail('ended'));
+    // Both are read to the end of the process: a full pipe would hold the server up.
+    child.stderr?.on('data', (chunk: Buffer) => {
+      errors = `${errors}${chunk}`.slice(-4_096);
+    });
+    child.stdout?.on('data', (chunk: Buffer) => {
+      output = `${output}${chunk}`.slice(-4_096);
+      const found = readyLine.exec(output)?.groups;
+      if (found === undefined) return;
+      clearTimeout(timer);
+      resolve(found.facts === undefined ? found : (JSON.parse(found.facts) as Record<string, string>));
+    });
+  });
+}

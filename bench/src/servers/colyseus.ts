@@ -1,0 +1,52 @@
+// Colyseus with its own WebSocket transport and matchmaking, in rooms of a hundred without state. It has no notion of a
+// user across rooms, so the room keeps one; the call has every client of the player leave.
+import { createServer } from 'node:http';
+import { type Client, Room, Server } from '@colyseus/core';
+import { WebSocketTransport } from '@colyseus/ws-transport';
+import { reportReady } from './ready.ts';
+
+const CLOSE_CODE = 4000;
+
+const clients = new Map<string, Set<Client>>();
+
+class Lobby extends Room {
+  override maxClients = 100;
+
+  override onCreate(): void {
+    // Without state there are no patches to send.
+    this.setPatchRate(null);
+    this.onMessage('echo', (client, text: string) => client.send('echo', text));
+  }
+
+  override onJoin(client: Client, { playerId }: { playerId: string }): void {
+    client.userData = { playerId };
+    const others = clients.get(playerId) ?? new Set();
+    clients.set(playerId, others.add(client));
+  }
+
+  override onLeave(client: Client): void {
+    const { playerId } = client.userData;
+    const left = clients.get(playerId);
+    left?.delete(client);
+    if (left?.size === 0) clients.delete(playerId);
+  }
+}
+
+const http = createServer((request, response) => {
+  const [, , playerId = ''] = (request.url ?? '').split('/');
+  const leaving = [...(clients.get(playerId) ?? [])];
+  for (const client of leaving) client.leave(CLOSE_CODE);
+  const body = JSON.stringify({
+    DisconnectSuccesses: leaving.map(({ sessionId }) => sessionId),
+    DisconnectFailures: [],
+  });
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
+  response.end(body);
+});
+
+// Heartbeats would fall into some measured windows and not into others: nobody has them.
+const transport = new WebSocketTransport({ server: http, pingInterval: 0 });
+const game = new Server({ transport, greet: false });
+game.define('lobby', Lobby);
+await game.listen(0, '127.0.0.1', 4096);
+reportReady(http);

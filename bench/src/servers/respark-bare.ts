@@ -1,0 +1,72 @@
+// Respark's gateway behind a bare HTTP route: its sockets, directory, player rules, store and metrics, without the
+// management API's pipeline in front (no signature, no policy, no throttle) and without the audit log. No setting of the
+// product can do this; it exists to show what those cost.
+import { createServer } from 'node:http';
+import { fromServer, RESPARK_KEYS, RESPARK_SETTINGS } from '../respark-build.ts';
+import { reportReady } from './ready.ts';
+
+const { createClientAddress } =
+  await fromServer<typeof import('../../../server/src/client-address.ts')>('client-address');
+const { systemClock: clock } = await fromServer<typeof import('../../../server/src/clock.ts')>('clock');
+const { LocalCluster } = await fromServer<typeof import('../../../server/src/cluster/local.ts')>('cluster/local');
+const { loadSettings } = await fromServer<typeof import('../../../server/src/config.ts')>('config');
+const { createMessages } = await fromServer<typeof import('../../../server/src/domain/messages.ts')>('domain/messages');
+const { createPlayerTokens } =
+  await fromServer<typeof import('../../../server/src/domain/player-tokens.ts')>('domain/player-tokens');
+const { createPlayers } = await fromServer<typeof import('../../../server/src/domain/players.ts')>('domain/players');
+const { Gateway } = await fromServer<typeof import('../../../server/src/gateway/gateway.ts')>('gateway/gateway');
+const { Limits } = await fromServer<typeof import('../../../server/src/gateway/limits.ts')>('gateway/limits');
+const { createUpgradeHandler } =
+  await fromServer<typeof import('../../../server/src/gateway/upgrade.ts')>('gateway/upgrade');
+const { createKeyring } = await fromServer<typeof import('../../../server/src/keyring.ts')>('keyring');
+const { createLog } = await fromServer<typeof import('../../../server/src/log.ts')>('log');
+const { createMetrics } = await fromServer<typeof import('../../../server/src/metrics.ts')>('metrics');
+const { systemRandom: random, uuidV7 } = await fromServer<typeof import('../../../server/src/random.ts')>('random');
+const { createStore } = await fromServer<typeof import('../../../server/src/store/sql-store.ts')>('store/sql-store');
+const { openSqlite } = await fromServer<typeof import('../../../server/src/store/sqlite.ts')>('store/sqlite');
+
+const [databaseFile = ''] = process.argv.slice(2);
+const GAME = 'Demo';
+const STAGE = 'Dev';
+const gameKey = 'bench-game-key';
+
+const settings = loadSettings({ env: {}, flags: RESPARK_SETTINGS });
+const log = createLog({ level: settings.logLevel });
+const database = openSqlite({ file: databaseFile });
+await database.migrate();
+const store = createStore(database);
+const now = clock.now();
+const [gameId, stageId] = [uuidV7(random, now), uuidV7(random, now)];
+const record = { description: '', state: 'ACTIVE', tags: {}, createdAt: now, updatedAt: now } as const;
+await store.games.insert({ ...record, id: gameId, name: GAME, isTerminationProtected: false });
+await store.stages.insert({
+  ...record,
+  id: stageId,
+  gameId,
+  name: STAGE,
+  role: '',
+  gameKey,
+  logGroup: '',
+});
+
+const { deriveKey } = createKeyring(Buffer.from(RESPARK_KEYS.secretKey, 'base64'));
+const tokens = createPlayerTokens({ deriveKey, clock, lifetimeMs: settings.playerTokenLifetimeMs });
+const cluster = new LocalCluster({ clock, random });
+const limits = new Limits({ settings, clock });
+const metrics = createMetrics({ counts: () => ({ ...gateway.counts, ...limits.counts, directory: cluster.size }) });
+const players = createPlayers({ store, cluster, tokens, clock, random, log, metrics, settings });
+const messages = createMessages({ players });
+const gateway = new Gateway({ players, messages, cluster, limits, clock, random, log, metrics, settings });
+const clientAddress = createClientAddress(settings);
+
+const server = createServer((request, response) => {
+  const [, , playerId = ''] = (request.url ?? '').split('/');
+  const call = { gameName: GAME, stageName: STAGE, playerId, requestId: uuidV7(random, clock.now()) };
+  void players.disconnect(call).then(({ successes, failures }) => {
+    const body = JSON.stringify({ DisconnectSuccesses: successes, DisconnectFailures: failures });
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
+    response.end(body);
+  });
+});
+server.on('upgrade', createUpgradeHandler({ gateway, limits, clientAddress, metrics, settings }));
+server.listen({ port: 0, host: settings.host, backlog: 4096 }, () => reportReady(server, { gameKey, stageId }));

@@ -1,0 +1,29 @@
+// Socket.IO as its documentation has it for many connections: WebSocket only, and the HTTP request of each dropped
+// (socket.io/docs/v4/performance-tuning, "Memory usage"). A player's sockets share a room; the call disconnects the room.
+import { createServer } from 'node:http';
+import { Server } from 'socket.io';
+import { reportReady } from './ready.ts';
+
+const HOUR_MS = 3_600_000;
+
+const http = createServer((request, response) => {
+  const [, route, playerId = ''] = (request.url ?? '').split('/');
+  if (route !== 'player') return;
+  const room = `player:${playerId}`;
+  const ids = [...(io.of('/').adapter.rooms.get(room) ?? [])];
+  io.in(room).disconnectSockets(true);
+  const body = JSON.stringify({ DisconnectSuccesses: ids, DisconnectFailures: [] });
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
+  response.end(body);
+});
+
+// Heartbeats would fall into some measured windows and not into others: nobody has them.
+const io = new Server(http, { transports: ['websocket'], serveClient: false, pingInterval: HOUR_MS });
+io.engine.on('connection', (socket: { request: unknown }) => {
+  socket.request = null;
+});
+io.on('connection', (socket) => {
+  void socket.join(`player:${socket.handshake.auth.playerId}`);
+  socket.on('echo', (text: string, answer: (text: string) => void) => answer(text));
+});
+http.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => reportReady(http));
