@@ -1,3 +1,4 @@
+import { loadavg } from 'node:os';
 import { type MachineFacts, machineFacts, measuredCommit } from './machine.ts';
 import { CONTESTANT_NAMES, type Measurement, type Results } from './results.ts';
 import { SCENARIOS, type ScenarioName } from './scenarios/index.ts';
@@ -13,17 +14,21 @@ export async function runBench({
   isQuick,
   rounds,
   onProgress,
+  onMeasured = () => {},
 }: {
   scenarios: readonly ScenarioName[];
   scale: Scale;
   isQuick: boolean;
   rounds: number;
   onProgress: (line: string) => void;
+  /** Called after each turn with everything so far: a long run that is interrupted has not been for nothing. */
+  onMeasured?: (results: Results) => void;
 }): Promise<Results> {
   const machine = machineFacts();
   assertRoomFor(scale, machine);
-  const results = { commit: measuredCommit(), date: new Date().toISOString().slice(0, 10), machine, isQuick, rounds };
   const measurements: Measurement[] = [];
+  const date = new Date().toISOString().slice(0, 10);
+  const results: Results = { commit: measuredCommit(), date, machine, isQuick, rounds, measurements };
   for (const scenario of scenarios) {
     for (let round = 1; round <= rounds; round += 1) {
       for (const contestant of CONTESTANT_NAMES) {
@@ -31,11 +36,12 @@ export async function runBench({
         const figures = await SCENARIOS[scenario].run(contestant, scale).catch((error: unknown) => {
           throw new Error(`${contestant} failed in ${scenario}`, { cause: error });
         });
-        measurements.push({ scenario, contestant, round, figures });
+        measurements.push({ scenario, contestant, round, load: loadavg()[0] ?? 0, figures });
+        onMeasured(results);
       }
     }
   }
-  return { ...results, measurements };
+  return results;
 }
 
 function assertRoomFor({ connections, idleSizes, growthSizes }: Scale, { maxOpenFiles }: MachineFacts): void {

@@ -2,6 +2,7 @@ import { checkBar } from './bar.ts';
 import { CONTESTANTS } from './contestants.ts';
 import { CONTESTANT_NAMES, Medians, type Results } from './results.ts';
 import { SCENARIOS } from './scenarios/index.ts';
+import { quantile } from './statistics.ts';
 
 const NOTES = `CPU is that of the whole server process. Where the generator used more than 0.8 of its core, the rate beside it is the
 generator’s limit and not the server’s: read the CPU. At a rate, the generator spins until each call is due; there what
@@ -10,11 +11,12 @@ counts is how late it was.`;
 /** The tables, in Markdown. */
 export function report(results: Results): string {
   const { machine, rounds, commit } = results;
+  const loads = results.measurements.map(({ load }) => load);
   const facts = [
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Linux ${machine.kernel}, Node.js ${machine.node}`,
     `commit ${commit}, medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'}`,
     machine.isPinned ? 'server and load generator on a core each' : 'server and load generator share their cores',
-    `load before: ${machine.loadAtStart.toFixed(2)}`,
+    `load before ${machine.loadAtStart.toFixed(1)}, during ${quantile(loads, 0).toFixed(1)} to ${quantile(loads, 1).toFixed(1)} (an undisturbed run makes 1 to 2)`,
   ];
   const tables = Object.entries(SCENARIOS)
     .filter(([name]) => results.measurements.some(({ scenario }) => scenario === name))

@@ -8,6 +8,8 @@ export interface Measurement {
   readonly scenario: string;
   readonly contestant: ContestantName;
   readonly round: number;
+  /** Processes that wanted to run in the minute before its end; one to two are its own. */
+  readonly load: number;
   readonly figures: Figures;
 }
 

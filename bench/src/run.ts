@@ -53,8 +53,10 @@ async function main(): Promise<void> {
     isQuick: values.quick,
     rounds: values.rounds === undefined ? (values.quick ? 1 : DEFAULT_ROUNDS) : parseRounds(values.rounds),
     onProgress: (line) => void process.stderr.write(`${line}\n`),
+    onMeasured(soFar) {
+      if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(soFar, undefined, 2)}\n`);
+    },
   });
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
   process.stdout.write(report(results));
 }
 

@@ -2,11 +2,15 @@ import { arrive, type Figures, inArena, playersFor, type Scenario, untilSteady, 
 
 export const idleScenario: Scenario = {
   title: 'Memory of idle connections',
-  description: 'resident memory with so many connections, less that of the warm server without any, by connection',
+  description:
+    'resident memory with so many connections, less that of the warm server without any, by connection; each after a garbage collection',
   async run(name, scale) {
     return await inArena(name, async (arena) => {
       const { server } = arena;
-      const settled = () => untilSteady(() => server.rssBytes(), { quietMs: scale.settleMs, tolerance: 0.002 });
+      const settled = async () => {
+        await server.collectGarbage();
+        return await untilSteady(() => server.rssBytes(), { quietMs: scale.settleMs, tolerance: 0.002 });
+      };
       await warmUp(arena, scale);
       const empty = await settled();
       const figures: Figures = { 'without connections: RSS, MiB': empty / 2 ** 20 };

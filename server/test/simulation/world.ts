@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { encode } from '@respark/protocol';
 import type fc from 'fast-check';
-import type { Clock } from '../../src/clock.ts';
+import { type Clock, withTimeout } from '../../src/clock.ts';
 import type { Cluster, NodeRequest, PlayerKey } from '../../src/cluster/cluster.ts';
 import { LocalCluster } from '../../src/cluster/local.ts';
 import { createPlayers, type Players } from '../../src/domain/players.ts';
@@ -178,6 +178,8 @@ export class SimulatedSocket implements PlayerSocket {
 /** What the links between nodes and the directory do wrong, consumed in order; `none` when the list is used up. */
 export type LinkFault = 'none' | 'request lost' | 'reply lost' | 'list fails' | 'unregister fails';
 
+const silence = () => new Promise<never>(() => {});
+
 /** The real single-node cluster behind links on which everything takes its time. */
 class ScheduledCluster implements Cluster {
   readonly inner: LocalCluster;
@@ -217,23 +219,22 @@ class ScheduledCluster implements Cluster {
     return await this.#acrossLink('list', () => this.inner.list(key));
   }
 
-  async request(node: string, request: NodeRequest, timeoutMs: number) {
-    if (this.#takeFault('request lost')) return await this.#silence(timeoutMs);
+  /** The time on both links counts too. */
+  request(node: string, request: NodeRequest, timeoutMs: number) {
+    return withTimeout(this.#exchange(node, request, timeoutMs), timeoutMs, this.#world.clock);
+  }
+
+  async #exchange(node: string, request: NodeRequest, timeoutMs: number) {
+    if (this.#takeFault('request lost')) return await silence();
     const isReplyLost = this.#takeFault('reply lost');
     await this.#world.turn('request');
     const reply = await this.inner.request(node, request, timeoutMs);
-    if (isReplyLost) return await this.#silence(timeoutMs);
+    if (isReplyLost) return await silence();
     await this.#world.turn('reply');
     return reply;
   }
 
   closeStage = (stageId: string, timeoutMs: number) => this.inner.closeStage(stageId, timeoutMs);
-
-  #silence(timeoutMs: number): Promise<never> {
-    return new Promise((_, reject) => {
-      this.#world.clock.after(timeoutMs, () => reject(new Error('no answer')));
-    });
-  }
 
   async #acrossLink<T>(name: string, act: () => Promise<T>): Promise<T> {
     await this.#world.turn(name);

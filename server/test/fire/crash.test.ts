@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import {
+  CreateGameCommand,
+  DisconnectPlayerCommand,
+  type GameSparksClient,
+  GameSparksServiceException,
+  GetGameCommand,
+  GetPlayerConnectionStatusCommand,
+} from '@aws-sdk/client-gamesparks';
+import { ResparkClient } from '@respark/client';
+import type { AuditRecord } from '../../src/store/audit-log.ts';
+import { openSqliteAuditLog } from '../../src/store/sqlite-audit-log.ts';
+import { createWorkplace, type RunningServer } from '../support/process.ts';
+import { GAME, STAGE, until } from '../support/server.ts';
+
+const KILLS = 2;
+const PLAYERS = 100;
+const DISCONNECTED_PLAYERS = 20;
+const WRITERS = 4;
+
+/** Nothing but the kill ends the load. */
+const UNLIMITED = [
+  ...['write-calls', 'disconnect-calls'].flatMap((name) => [
+    `--${name}-per-second`,
+    '100000',
+    `--${name}-burst`,
+    '100000',
+  ]),
+  ...['--max-games', '100000'],
+  ...['--handshakes-per-second', '100000', '--handshakes-per-second-per-address', '100000'],
+];
+
+/** A call that was answered: what its record must say. */
+interface Acknowledged {
+  readonly requestId: string;
+  readonly operation: string;
+  readonly successes?: readonly string[];
+  readonly failures?: readonly string[];
+}
+
+/** A player of the SDK, with nothing but its defaults, whose token is safe. */
+async function enter(t: TestContext, server: RunningServer): Promise<ResparkClient> {
+  let isSaved = false;
+  const client = new ResparkClient({
+    url: server.playerUrl,
+    gameKey: server.gameKey,
+    storage: {
+      load: () => undefined,
+      save() {
+        isSaved = true;
+      },
+    },
+  });
+  t.after(() => client.close());
+  await client.connect();
+  await until(() => isSaved);
+  return client;
+}
+
+interface Load {
+  readonly sdk: GameSparksClient;
+  readonly acknowledged: Acknowledged[];
+  /** Whether the server was killed; after that its address belongs to the next one. */
+  isOver(): boolean;
+}
+
+/** Makes games until the kill. */
+async function writeOn({ sdk, acknowledged, isOver }: Load, prefix: string, games: string[]): Promise<void> {
+  for (let number = 0; !isOver(); number += 1) {
+    const GameName = `${prefix}-${number}`;
+    const { $metadata } = await sdk.send(new CreateGameCommand({ GameName }));
+    games.push(GameName);
+    acknowledged.push({ requestId: String($metadata.requestId), operation: 'CreateGame' });
+  }
+}
+
+/** Disconnects a player, who comes back each time, until the kill. */
+async function disconnectOn({ sdk, acknowledged, isOver }: Load, client: ResparkClient): Promise<void> {
+  while (!isOver()) {
+    const { playerId } = await client.connect();
+    if (isOver()) return;
+    const command = new DisconnectPlayerCommand({ GameName: GAME, StageName: STAGE, PlayerId: playerId });
+    const { $metadata, DisconnectSuccesses = [], DisconnectFailures = [] } = await sdk.send(command);
+    const lists = { successes: DisconnectSuccesses, failures: DisconnectFailures };
+    acknowledged.push({ requestId: String($metadata.requestId), operation: 'DisconnectPlayer', ...lists });
+    await until(() => client.state === 'closed' || isOver());
+  }
+}
+
+async function auditRecords({ dataDir }: RunningServer): Promise<Map<string, AuditRecord>> {
+  const auditLog = openSqliteAuditLog({ file: join(dataDir, 'audit.sqlite') });
+  try {
+    const records = await auditLog.find({ limit: 1_000_000 });
+    return new Map(records.map((record) => [record.requestId, record]));
+  } finally {
+    await auditLog.close();
+  }
+}
+
+test(`${KILLS} times kill -9 in the middle of everything: what was acknowledged is on record, and the players come back`, async (t) => {
+  const place = createWorkplace(t);
+  let server = await place.serve(['--demo', ...UNLIMITED]);
+  const { port } = new URL(server.url);
+  const players = await Promise.all(Array.from({ length: PLAYERS }, () => enter(t, server)));
+  const ids = players.map(({ playerId }) => playerId);
+  const targets = await Promise.all(Array.from({ length: DISCONNECTED_PLAYERS }, () => enter(t, server)));
+  const acknowledged: Acknowledged[] = [];
+  const games: string[] = [];
+
+  for (let kill = 0; kill < KILLS; kill += 1) {
+    let isOver = false;
+    const load: Load = { sdk: server.sdk({ maxAttempts: 1 }), acknowledged, isOver: () => isOver };
+    const count = acknowledged.length;
+    const loops = [
+      ...Array.from({ length: WRITERS }, (_, writer) => writeOn(load, `k${kill}-w${writer}`, games)),
+      ...targets.map((target) => disconnectOn(load, target)),
+    ].map((each) => each.catch((error: Error) => error));
+    const since = (operation: string) => acknowledged.slice(count).filter((each) => each.operation === operation);
+    await until(() => since('CreateGame').length > 100 && since('DisconnectPlayer').length > 200);
+    isOver = true;
+    server.child.kill('SIGKILL');
+    await server.ended();
+    server = await place.serve(['--demo', ...UNLIMITED, '--port', port]);
+
+    for (const ending of await Promise.all(loops)) {
+      assert(!(ending instanceof GameSparksServiceException), `refused instead of killed: ${ending}`);
+    }
+    const records = await auditRecords(server);
+    for (const { requestId, operation, successes, failures } of acknowledged) {
+      const record = records.get(requestId);
+      assert.equal(record?.operation, operation, `the record of ${requestId}`);
+      assert.equal(record.outcome?.status, 200);
+      assert.deepEqual([record.outcome.successes, record.outcome.failures], [successes, failures]);
+    }
+    await Promise.all(games.slice(-100).map((GameName) => server.sdk().send(new GetGameCommand({ GameName }))));
+
+    await until(
+      () => players.every(({ state }) => state === 'connected'),
+      () => players.map(({ state }) => state),
+    );
+    assert.deepEqual(
+      players.map(({ playerId }) => playerId),
+      ids,
+    );
+    for (const { playerId, connectionId } of players.slice(0, 10)) {
+      const named = { GameName: GAME, StageName: STAGE, PlayerId: String(playerId) };
+      const { Connections = [] } = await server.sdk().send(new GetPlayerConnectionStatusCommand(named));
+      assert.deepEqual(
+        Connections.map(({ Id }) => Id),
+        [connectionId],
+      );
+    }
+  }
+  t.diagnostic(`${acknowledged.length} acknowledged calls, ${games.length} of them games`);
+});
