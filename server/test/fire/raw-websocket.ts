@@ -135,7 +135,10 @@ export function openSocket(
 }
 
 /** A socket whose hello has been answered. */
-export async function openPlayer(server: TestServer, options?: Parameters<typeof openSocket>[1]): Promise<RawSocket> {
+export async function openPlayer(
+  server: Pick<TestServer, 'playerUrl' | 'gameKey'>,
+  options?: Parameters<typeof openSocket>[1],
+): Promise<RawSocket> {
   const player = openSocket(server, options);
   player.socket.write(helloFrame(server));
   await player.received(/"kind":"welcome"/);

@@ -1,0 +1,195 @@
+// Plays, disconnects and abuses for minutes against the real server in a process of its own, and then compares what the
+// clients know with what the server says. Ends with 1, and what differed, unless all of it agrees.
+import { setMaxListeners } from 'node:events';
+import { parseArgs } from 'node:util';
+import { rawCall } from '../support/raw-call.ts';
+import { GAME, STAGE } from '../support/server.ts';
+import { abuse } from './abuse.ts';
+import { playRaw, playSdk, Roster, type Stage } from './players.ts';
+import { type ServerProcess, startServerProcess } from './server-process.ts';
+import { inTime, pause, Tally } from './tally.ts';
+
+const HELP = `npm run soak -- [--minutes 3] [--players 2000]
+
+Players on plain WebSockets and of the SDK come, play, leave and vanish while an operator disconnects them and abusers
+send floods, garbage and nothing at all. A quarter of a minute of it warms the server up; the heap after that is what
+the heap at the end is compared with, each time when everyone has left and after a garbage collection. Progress is on
+stderr. The exit code is 0 when the clients' sockets, the gateway and the directory agree, the heap is back, every call
+was answered and nobody was closed with a code that they should not have seen.
+`;
+
+const WARM_UP_MS = 15_000;
+const RAMP_MS = 5_000;
+const CALL_MS = 20_000;
+const OPERATORS = 16;
+/** How much more than at its start the heap may hold. */
+const HEAP_TOLERANCE = 1.1;
+/** How long a socket may outlive the answer that calls it closed. */
+const CLOSE_MS = 5_000;
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '3' },
+    players: { type: 'string', default: '2000' },
+    help: { type: 'boolean', default: false },
+  },
+});
+const say = (text: string) => void process.stderr.write(`${text}\n`);
+
+if (values.help) process.stdout.write(HELP);
+else process.exitCode = await soak(Number(values.minutes), Number(values.players));
+
+async function soak(minutes: number, players: number): Promise<number> {
+  const tally = new Tally();
+  const server = await startServerProcess();
+  say(`warming up with ${players} players`);
+  await play({ server, tally, players, durationMs: WARM_UP_MS });
+  const heapBefore = await server.heapUsed();
+  say(`playing for ${minutes} minutes; the heap is ${mebibytes(heapBefore)}`);
+  await play({ server, tally, players, durationMs: minutes * 60_000 });
+  const heapAfter = await server.heapUsed();
+  if (heapAfter > heapBefore * HEAP_TOLERANCE) tally.fault('the heap is not back');
+
+  const exitCode = await server.stop();
+  if (exitCode !== 0) tally.fault(`the server ended with ${exitCode}`);
+  for (const alarm of server.alarms) tally.fault(`the server says: ${alarm.slice(0, 500)}`);
+  const calls = tally.of('DisconnectPlayer calls');
+  if (calls === 0) tally.fault('nobody was disconnected');
+  say(tally.lines().join('\n'));
+  say(`the heap was ${mebibytes(heapBefore)} and is ${mebibytes(heapAfter)} (${(heapAfter / heapBefore).toFixed(3)})`);
+  for (const fault of tally.faults) say(`FAULT: ${fault}`);
+  say(tally.faultCount === 0 ? 'all agrees' : `${tally.faultCount} faults`);
+  return tally.faultCount === 0 ? 0 : 1;
+}
+
+/** From the first player's coming to the last one's leaving. */
+async function play({
+  server,
+  tally,
+  players,
+  durationMs,
+}: {
+  server: ServerProcess;
+  tally: Tally;
+  players: number;
+  durationMs: number;
+}): Promise<void> {
+  const roster = new Roster();
+  const [settle, leave] = [new AbortController(), new AbortController()];
+  // Each player waits for both.
+  setMaxListeners(0, settle.signal, leave.signal);
+  const stage: Stage = { server, tally, roster, settle: settle.signal, leave: leave.signal };
+  const proven = new Set<string>();
+  const everyone = Array.from({ length: players }, async (_, number) => {
+    await pause((number / players) * RAMP_MS, (number / players) * RAMP_MS, leave.signal);
+    await (number % 4 === 0 ? playSdk(stage, number) : playRaw(stage, number));
+  });
+  const others = [
+    abuse(stage, settle.signal),
+    report(stage),
+    ...Array.from({ length: OPERATORS }, () => operate(stage, proven)),
+  ];
+  await pause(durationMs, durationMs, leave.signal);
+
+  settle.abort();
+  await Promise.all(others);
+  await waitFor(stage, `all ${players} players`, async () => agree(stage, players));
+  await compareStatus(stage);
+  leave.abort();
+  await Promise.all(everyone);
+  await waitFor(stage, 'no player', async () => agree(stage, 0));
+  for (const id of roster.disconnected)
+    if (!proven.has(id)) tally.fault(`${id} was disconnected, and no answer says so`);
+}
+
+/** An operator who disconnects anybody, again and again. */
+async function operate({ server, tally, roster, settle }: Stage, proven: Set<string>): Promise<void> {
+  while (!settle.aborted) {
+    await pause(20, 120, settle);
+    const player = roster.pick();
+    if (player === undefined) continue;
+    const path = `/runtime/game/${GAME}/stage/${STAGE}/player/${player.playerId}`;
+    const { credentials } = server;
+    const answer = await inTime(
+      tally,
+      CALL_MS,
+      'a call',
+      rawCall(server, 'POST', `${path}/disconnect`, { credentials }),
+    );
+    if (answer === undefined) continue;
+    tally.count('DisconnectPlayer calls');
+    const { DisconnectSuccesses: successes, DisconnectFailures: failures } = answer.json as Record<string, string[]>;
+    if (answer.status !== 200 || successes === undefined || failures?.length !== 0) {
+      tally.fault(`DisconnectPlayer answered ${answer.status} ${JSON.stringify(answer.json)}`);
+      continue;
+    }
+    for (const id of successes) {
+      proven.add(id);
+      setTimeout(() => roster.open.has(id) && tally.fault(`${id} is open after it was said to be closed`), CLOSE_MS);
+    }
+    const status = await inTime(
+      tally,
+      CALL_MS,
+      'a call',
+      rawCall(server, 'GET', `${path}/connection`, { credentials }),
+    );
+    if (status === undefined) continue;
+    tally.count('GetPlayerConnectionStatus calls');
+    const listed = ((status.json.Connections ?? []) as { Id: string }[]).filter(({ Id }) => proven.has(Id));
+    if (status.status !== 200 || listed.length > 0) tally.fault(`still listed: ${JSON.stringify(status.json)}`);
+  }
+}
+
+/** What differs between the clients, the gateway and the directory, each of which should have `expected`. */
+async function agree({ server, roster }: Stage, expected: number): Promise<string | undefined> {
+  const metrics = await server.metrics();
+  const counts = {
+    'open clients': roster.open.size,
+    respark_sockets: metrics.get('respark_sockets'),
+    respark_sockets_unauthenticated: (metrics.get('respark_sockets_unauthenticated') ?? 0) + expected,
+    respark_connections: metrics.get('respark_connections'),
+    respark_directory_entries: metrics.get('respark_directory_entries'),
+  };
+  return Object.values(counts).every((count) => count === expected) ? undefined : JSON.stringify(counts);
+}
+
+/** Looks until nothing differs any more, with a bound. */
+async function waitFor(stage: Stage, what: string, differs: () => Promise<string | undefined>): Promise<void> {
+  const deadline = performance.now() + 30_000;
+  for (;;) {
+    const difference = await differs();
+    if (difference === undefined) return;
+    if (performance.now() > deadline) {
+      stage.tally.fault(`waiting for ${what}: ${difference}`);
+      return;
+    }
+    await pause(200, 200, new AbortController().signal);
+  }
+}
+
+/** The API lists the very connections that clients hold. */
+async function compareStatus({ server, tally, roster }: Stage): Promise<void> {
+  for (const [connectionId, playerId] of [...roster.open].slice(0, 100)) {
+    const path = `/runtime/game/${GAME}/stage/${STAGE}/player/${playerId}/connection`;
+    const { json } = await rawCall(server, 'GET', path, { credentials: server.credentials });
+    const ids = ((json.Connections ?? []) as { Id: string }[]).map(({ Id }) => Id);
+    if (ids.length !== 1 || ids[0] !== connectionId) tally.fault(`${playerId} has ${connectionId}, not ${ids}`);
+  }
+}
+
+async function report({ server, tally, roster, settle }: Stage): Promise<void> {
+  const startedAt = performance.now();
+  while (!settle.aborted) {
+    await pause(10_000, 10_000, settle);
+    const metrics = await server.metrics();
+    const seconds = Math.round((performance.now() - startedAt) / 1000);
+    const cpu = metrics.get('process_cpu_seconds_total')?.toFixed(0);
+    say(
+      `${seconds} s: ${roster.open.size} clients, ${metrics.get('respark_sockets')} sockets, ${tally.of('DisconnectPlayer calls')} disconnects, ${cpu} s of CPU, ${tally.faultCount} faults`,
+    );
+  }
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 1_048_576).toFixed(2)} MiB`;
+}
