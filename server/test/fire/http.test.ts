@@ -7,6 +7,9 @@ import type { TestServer } from '../support/server.ts';
 import { type Bytes, exchange, open, outcomeOf, outcomesOf, requestBytes } from './raw-http.ts';
 import { besiege, type Siege } from './siege.ts';
 
+/** CI runs the same cases each time, so that what it says of a change is about the change; runs by hand find new ones. */
+const CI_SEED = 11;
+
 const CLOSE = ['Connection: close'];
 const DISCONNECT = '/runtime/game/Demo/stage/Dev/player/nobody/disconnect';
 /** The name is taken, so that a call with nothing wrong is a conflict and changes nothing. */
@@ -471,7 +474,7 @@ test('bad input by generation gets a documented answer over HTTP', async (t) => 
     ) =>
       await fc.assert(
         fc.asyncProperty(inputs, async (input) => await siege.attempt(what, async () => await attack(input))),
-        { numRuns },
+        { numRuns, ...(process.env.CI === undefined ? {} : { seed: CI_SEED }) },
       );
 
     await hold('any bytes', 150, fc.uint8Array({ maxLength: 400 }), async (bytes) => {
@@ -496,7 +499,9 @@ test('bad input by generation gets a documented answer over HTTP', async (t) => 
       const isHarmless = method === 'GET' || !/^\/game\/Demo(\/stage\/Dev)?(\?|$)/.test(path);
       const bytes = requestBytes({ method: isHarmless ? method : 'GET', path, isSigned, rawHeaders: CLOSE });
       const [outcome = ''] = await exchangeDocumented(server, bytes);
-      if (!isSigned) assert.match(outcome, /^(400|403|404|405)/);
+      // The page that says what this is: the one thing here that anyone may read.
+      const isPage = method === 'GET' && segments.join('/') === '';
+      if (!isSigned && !isPage) assert.match(outcome, /^(400|403|404|405)/);
     });
 
     await hold('any JSON', 200, json, async (text) => {
