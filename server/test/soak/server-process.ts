@@ -19,6 +19,8 @@ const ARGUMENTS = [
   // So that slow readers fill their outbox before they count as flooders.
   ...['--messages-per-second', '1000', '--messages-burst', '12000'],
   ...['--max-requests-in-flight', '10000', '--max-outbox-bytes', '262144'],
+  // Operators call as fast as they are answered.
+  ...['--disconnect-calls-per-second', '100000', '--read-calls-per-second', '100000'],
 ];
 
 export interface ServerProcess {
