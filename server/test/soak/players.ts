@@ -68,8 +68,9 @@ export async function playRaw(stage: Stage, number: number): Promise<void> {
       gone.abort();
     });
     stage.tally.count('connections of players');
-    playerId ??= player.playerId;
-    if (playerId !== player.playerId) stage.tally.fault('a player came back as another one');
+    // Who was disconnected before they had a token is somebody else now.
+    if (token !== undefined && playerId !== player.playerId) stage.tally.fault('a player came back as another one');
+    playerId = player.playerId;
 
     const life = lifeOf(stage, gone.signal);
     token ??= await inTime(stage.tally, ANSWER_MS, 'a token', unlessGone(gone.signal, player.token()));
@@ -100,9 +101,16 @@ async function connectRaw({ server }: Stage, number: number, token: string | und
 /** A player of the SDK, which comes back by itself unless it was disconnected or left. */
 export async function playSdk(stage: Stage, number: number): Promise<void> {
   const { server, tally, roster, leave } = stage;
+  let hasToken = false;
   const client = new ResparkClient({
     url: server.playerUrl,
     gameKey: server.gameKey,
+    storage: {
+      load: () => undefined,
+      save(token) {
+        hasToken = token !== undefined;
+      },
+    },
     WebSocket: class extends WebSocket {
       constructor(url: string, protocols: string[]) {
         super(url, protocols, { headers: addressOf(number) });
@@ -116,8 +124,8 @@ export async function playSdk(stage: Stage, number: number): Promise<void> {
     ({ connectionId } = welcome);
     roster.open.set(connectionId, welcome.playerId);
     tally.count('connections of SDK players');
-    playerId ??= welcome.playerId;
-    if (playerId !== welcome.playerId) tally.fault('an SDK player came back as another one');
+    if (hasToken && playerId !== welcome.playerId) tally.fault('an SDK player came back as another one');
+    playerId = welcome.playerId;
   });
   client.on('disconnect', ({ closeCode: code, reason }) => {
     roster.left(connectionId, code);

@@ -15,7 +15,8 @@ const ARGUMENTS = [
   ...['serve', '--demo', '--port', '0'],
   // Each client gets an address of its own, as behind a proxy.
   ...['--trusted-proxies', '127.0.0.1'],
-  ...['--heartbeat-ms', '5000', '--auth-timeout-ms', '2000'],
+  // Time enough to be welcomed on a busy machine.
+  ...['--heartbeat-ms', '5000', '--auth-timeout-ms', '10000'],
   // So that slow readers fill their outbox before they count as flooders.
   ...['--messages-per-second', '1000', '--messages-burst', '12000'],
   ...['--max-requests-in-flight', '10000', '--max-outbox-bytes', '262144'],
