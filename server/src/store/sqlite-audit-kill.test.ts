@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
@@ -25,34 +24,41 @@ async function writeUntilKilled(directory: string, first: number): Promise<never
   const clock = { ...systemClock, after: (_: number, task: () => void) => systemClock.after(Math.random() * 2, task) };
   const { log } = recordedLog();
   const auditLog = openSqliteAuditLog({ directory, clock, log });
+  const say = (line: string) => new Promise<void>((resolve) => void process.stdout.write(`${line}\n`, () => resolve()));
   for (let number = first; ; number += 1) {
     await auditLog.begin(sampleIntent(String(number), { at: number }));
-    writeSync(1, `intent ${number}\n`);
-    await setImmediate();
+    await say(`intent ${number}`);
     if (number === first) continue;
     await auditLog.finish({ requestId: String(number - 1), at: number - 1 }, SAMPLE_OUTCOME);
-    writeSync(1, `outcome ${number - 1}\n`);
+    await say(`outcome ${number - 1}`);
   }
 }
 
-/** Kills a writer at some moment after its first acknowledgements; resolves with the last ones. */
-async function killWriter(directory: string, first: number): Promise<{ intent: number; outcome: number }> {
+interface Last {
+  intent: number;
+  outcome: number;
+}
+
+/** A writer in a process of its own; `last` is what it has acknowledged, as far as it was heard. */
+function startWriter(directory: string, first: number) {
   const child = spawn(process.execPath, [fileURLToPath(import.meta.url), 'write', directory, String(first)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const closed = once(child, 'close');
-  const killAt = first + Math.floor(Math.random() * 100);
-  const last = { intent: first - 1, outcome: first - 1 };
-  for await (const line of createInterface({ input: child.stdout })) {
+  const last: Last = { intent: first - 1, outcome: first - 1 };
+  const lines = createInterface({ input: child.stdout }).on('line', (line) => {
     const [part = '', number] = line.split(' ');
-    last[part as keyof typeof last] = Number(number);
-    if (last.intent !== killAt || part !== 'intent') continue;
-    await setTimeout(Math.random() * 5);
-    child.kill('SIGKILL');
-  }
-  const [, signal] = await closed;
-  assert.equal(signal, 'SIGKILL');
-  return last;
+    last[part as keyof Last] = Number(number);
+  });
+  return {
+    last,
+    heard: () => once(lines, 'line'),
+    async kill() {
+      child.kill('SIGKILL');
+      const [, signal] = await closed;
+      assert.equal(signal, 'SIGKILL');
+    },
+  };
 }
 
 const [, , mode, target = '', first] = process.argv;
@@ -62,7 +68,7 @@ if (mode === 'write') {
   test(`${KILLS} times kill -9 in a write loop loses no intent and no outcome that was acknowledged, and doubles none`, async (t) => {
     const directory = temporaryDirectory(t);
     let written = 0;
-    const assertComplete = (records: readonly AuditRecord[], last: { intent: number; outcome: number }) => {
+    const assertComplete = (records: readonly AuditRecord[], last: Last) => {
       for (const [index, { requestId, outcome }] of records.entries()) {
         assert.equal(requestId, String(index + 1), 'none is missing in between, and none there twice');
         if (index >= written && index < last.outcome) assert.equal(outcome?.status, 200, `the outcome of ${requestId}`);
@@ -71,7 +77,11 @@ if (mode === 'write') {
       assert(records.length === last.intent || records.length === last.intent + 1, `${records.length}`);
     };
     for (let kill = 0; kill < KILLS; kill += 1) {
-      const last = await killWriter(directory, written + 1);
+      const { last, heard, kill: killWriter } = startWriter(directory, written + 1);
+      const killAt = written + 1 + Math.floor(Math.random() * 100);
+      while (last.intent < killAt) await heard();
+      await setTimeout(Math.random() * 5);
+      await killWriter();
       const reader = openSqliteAuditReader({ directory });
       const left = await reader.find({ limit: 100_000 });
       await reader.close();
@@ -88,5 +98,26 @@ if (mode === 'write') {
       written = left.length;
     }
     assert(written >= KILLS);
+  });
+
+  test('another process finds all that was acknowledged while records are on their way to the database', async (t) => {
+    const directory = temporaryDirectory(t);
+    const { last, heard, kill } = startWriter(directory, 1);
+    // Before the directory is removed.
+    try {
+      while (last.outcome < 1) await heard();
+      const reader = openSqliteAuditReader({ directory });
+      t.after(() => reader.close());
+      for (let look = 0; look < 1_000; look += 1) {
+        const { intent, outcome } = { ...last };
+        const found = await reader.find({ limit: 1_000_000, since: outcome });
+        assert(found.length > intent - outcome, `${found.length} from ${outcome} to ${intent}`);
+        assert.equal(found[0]?.outcome?.status, 200, `the outcome of ${outcome}`);
+        for (const [index, { at }] of found.entries()) assert.equal(at, outcome + index);
+        await setImmediate();
+      }
+    } finally {
+      await kill();
+    }
   });
 }
