@@ -31,13 +31,11 @@ import type { Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { type RandomBytes, systemRandom } from './random.ts';
 import { limitSockets } from './socket-limits.ts';
-import type { AuditLog } from './store/audit-log.ts';
+import type { AuditReader } from './store/audit-log.ts';
 import { createStore } from './store/sql-store.ts';
 import { openSqlite } from './store/sqlite.ts';
-import { openSqliteAuditLog } from './store/sqlite-audit-log.ts';
+import { openSqliteAuditLog, openSqliteAuditReader } from './store/sqlite-audit-log.ts';
 import type { Store } from './store/store.ts';
-
-const AUDIT_FILE = 'audit.sqlite';
 
 /** Everything a server is made of may be handed in by a test; by default it is this machine's. */
 interface World {
@@ -93,7 +91,7 @@ export async function startServer(options: World & { demo?: boolean }): Promise<
 /** What a command may do to the data directory, beside a running server or without one. */
 interface Administration {
   readonly access: Access;
-  readonly auditLog: Pick<AuditLog, 'find'>;
+  readonly auditLog: Pick<AuditReader, 'find'>;
   close(): Promise<void>;
 }
 
@@ -103,7 +101,8 @@ export async function openAdministration(options: World): Promise<Administration
   try {
     const { directory, store } = await openData({ settings, closers, isShared: true });
     const access = openAccess({ directory, store, settings, clock, random });
-    const auditLog = openAuditLog(directory, closers);
+    const auditLog = openSqliteAuditReader({ directory: directory.path });
+    closers.push('audit log', () => auditLog.close());
     return {
       auditLog,
       access: {
@@ -179,7 +178,8 @@ function createNode(parts: Assembly & { directory: DataDirectory; store: Store; 
   const limits = new Limits({ settings, clock });
   const metrics = createMetrics({ counts: () => ({ ...gateway.counts, ...limits.counts, directory: cluster.size }) });
   closers.push('metrics', () => metrics.close());
-  const auditLog = openAuditLog(directory, closers);
+  const auditLog = openSqliteAuditLog({ directory: directory.path, clock, log });
+  closers.push('audit log', () => auditLog.close());
   const audit = createAudit({ auditLog, clock, log, metrics, settings });
   closers.push('audit', () => audit.close());
   const services = createServices({ ...parts, cluster, metrics });
@@ -241,12 +241,6 @@ async function openData({
   const store = createStore(database);
   await verifyKeyring(store, directory.keyring);
   return { directory, store };
-}
-
-function openAuditLog(directory: DataDirectory, closers: Closers): AuditLog {
-  const auditLog = openSqliteAuditLog({ file: directory.file(AUDIT_FILE) });
-  closers.push('audit log', () => auditLog.close());
-  return auditLog;
 }
 
 function openAccess({

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { AuditIntent, AuditLog, AuditQuery } from './audit-log.ts';
+import type { AuditIntent, AuditLog, AuditQuery, AuditReader } from './audit-log.ts';
 
-/** Opens an empty log that the test's end closes; with `beside`, the same records as another process would. */
-export type OpenAuditLog = (t: TestContext, beside?: AuditLog) => Promise<AuditLog>;
+export interface AuditLogs {
+  /** Opens an empty log that the test's end closes. */
+  open(t: TestContext): Promise<AuditLog>;
+  /** Opens the same records as another process would. */
+  openReader(t: TestContext, beside: AuditLog): Promise<AuditReader>;
+}
 
 export function sampleIntent(requestId: string, change: Partial<AuditIntent> = {}): AuditIntent {
   return {
@@ -21,8 +25,8 @@ export function sampleIntent(requestId: string, change: Partial<AuditIntent> = {
 export const SAMPLE_OUTCOME = { status: 200, error: undefined, durationMs: 1.234 };
 
 /** Holds one implementation to every promise of `AuditLog`. */
-export function testAuditLog(open: OpenAuditLog): void {
-  const ids = async (auditLog: AuditLog, query: Partial<AuditQuery> = {}) =>
+export function testAuditLog({ open, openReader }: AuditLogs): void {
+  const ids = async (auditLog: AuditReader, query: Partial<AuditQuery> = {}) =>
     (await auditLog.find({ limit: 100, ...query })).map(({ requestId }) => requestId);
 
   test('an intent is found as it was written, without an outcome until that is written too', async (t) => {
@@ -81,13 +85,15 @@ export function testAuditLog(open: OpenAuditLog): void {
 
   test('another process reads what is being written', async (t) => {
     const writer = await open(t);
-    const reader = await open(t, writer);
+    const reader = await openReader(t, writer);
     for (let number = 1; number <= 50; number += 1) {
       await writer.begin(sampleIntent(String(number), { at: number }));
       assert.equal((await reader.find({ limit: 100 })).length, number);
     }
-    await reader.close();
     await writer.finish(sampleIntent('1', { at: 1 }), SAMPLE_OUTCOME);
+    assert.equal((await reader.find({ limit: 100 }))[0]?.outcome?.status, 200);
+    await reader.close();
+    await writer.finish(sampleIntent('2', { at: 2 }), SAMPLE_OUTCOME);
   });
 
   test('a probe writes no record', async (t) => {
@@ -98,7 +104,7 @@ export function testAuditLog(open: OpenAuditLog): void {
 
   test('what waits is written before the log closes, and nothing after', async (t) => {
     const auditLog = await open(t);
-    const beside = await open(t, auditLog);
+    const beside = await openReader(t, auditLog);
     const written = auditLog.begin(sampleIntent('1'));
     await auditLog.close();
     await written;

@@ -34,20 +34,22 @@ export interface AuditQuery {
   readonly limit: number;
 }
 
-/**
- * Who changed what, in a place of its own: records survive the end of the process, however it ends. Records that are
- * added at about the same time are written together.
- */
-export interface AuditLog {
+export interface AuditReader {
+  /** Oldest first, those of one millisecond in no order of their own; includes what other processes have written. */
+  find(query: AuditQuery): Promise<readonly AuditRecord[]>;
+  /** Releases what is open. */
+  close(): Promise<void>;
+}
+
+/** Who changed what, in a place of its own: records survive the end of the process, however it ends. */
+export interface AuditLog extends AuditReader {
   /** Resolves when the intent is written; rejects when it is not. */
   begin(intent: AuditIntent): Promise<void>;
   /** Resolves when the outcome stands beside its intent; rejects when it does not. */
   finish(intent: Pick<AuditIntent, 'requestId' | 'at'>, outcome: AuditOutcome): Promise<void>;
-  /** Oldest first, those of one millisecond in no order of their own; includes what other processes have written. */
-  find(query: AuditQuery): Promise<readonly AuditRecord[]>;
   removeBefore(at: number): Promise<void>;
   /** Writes what changes nothing; rejects while records cannot be written. */
   probe(): Promise<void>;
-  /** Writes what waits, then releases the file. */
+  /** Afterwards nothing can be written. */
   close(): Promise<void>;
 }

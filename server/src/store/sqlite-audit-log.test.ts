@@ -1,149 +1,326 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import Libsql from 'libsql';
+import { recordedLog } from '../../test/support/domain.ts';
+import { fillDisk } from '../../test/support/full-disk.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
 import { SAMPLE_OUTCOME, sampleIntent, testAuditLog } from './audit-log.contract.ts';
-import type { AuditLog } from './audit-log.ts';
-import { openSqliteAuditLog } from './sqlite-audit-log.ts';
+import type { AuditLog, AuditQuery, AuditReader } from './audit-log.ts';
+import { openSqliteAuditLog, openSqliteAuditReader } from './sqlite-audit-log.ts';
 import { temporaryDirectory } from './test-store.ts';
 
-const KILLS = 5;
-
-function openLog(t: TestContext, file = join(temporaryDirectory(t), 'audit.sqlite')): AuditLog {
-  const auditLog = openSqliteAuditLog({ file });
+/** A log whose records stay in the journal until the test moves them. */
+function openLog(t: TestContext, directory = temporaryDirectory(t)) {
+  const clock = new ManualClock();
+  const { log, lines } = recordedLog();
+  const auditLog = openSqliteAuditLog({ directory, clock, log });
   t.after(() => auditLog.close());
-  return auditLog;
+  const move = async () => {
+    clock.advance(1_000);
+    await setImmediate();
+    await setImmediate();
+  };
+  return { auditLog, directory, journal: join(directory, 'audit.journal'), lines, move };
 }
 
-/** This file is also the process that is killed: it says each number once its intent, and once its outcome, is written. */
-async function writeUntilKilled(file: string, first: number): Promise<never> {
-  const auditLog = openSqliteAuditLog({ file });
-  const say = (line: string) => new Promise<void>((resolve) => void process.stdout.write(`${line}\n`, () => resolve()));
-  for (let number = first; ; number += 1) {
-    const intent = sampleIntent(String(number), { at: number });
-    await auditLog.begin(intent);
-    await say(`intent ${number}`);
-    await auditLog.finish(intent, SAMPLE_OUTCOME);
-    await say(`outcome ${number}`);
+function openReader(t: TestContext, directory: string): AuditReader {
+  const reader = openSqliteAuditReader({ directory });
+  t.after(() => reader.close());
+  return reader;
+}
+
+/** What a tool finds that knows nothing of the journal: request id → outcome. */
+function databaseRows(directory: string): Record<string, string | null> {
+  const database = new Libsql(join(directory, 'audit.sqlite'));
+  try {
+    const rows = database.prepare('SELECT request_id AS id, outcome FROM audit').all();
+    return Object.fromEntries(
+      (rows as { id: string; outcome: string | null }[]).map(({ id, outcome }) => [id, outcome]),
+    );
+  } finally {
+    database.close();
   }
 }
 
-/** Kills a writer at some moment after its first acknowledgements; resolves with the last ones. */
-async function killWriter(file: string, first: number): Promise<{ intent: number; outcome: number }> {
-  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), 'write', file, String(first)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const closed = once(child, 'close');
-  const killAt = first + Math.floor(Math.random() * 40);
-  const last = { intent: first - 1, outcome: first - 1 };
-  for await (const line of createInterface({ input: child.stdout })) {
-    const [part = '', number] = line.split(' ');
-    last[part as keyof typeof last] = Number(number);
-    if (last.intent !== killAt || part !== 'intent') continue;
-    await setTimeout(Math.random() * 3);
-    child.kill('SIGKILL');
-  }
-  const [, signal] = await closed;
-  assert.equal(signal, 'SIGKILL');
-  return last;
+async function idsOf(reader: AuditReader, query: Partial<AuditQuery> = {}): Promise<string[]> {
+  return (await reader.find({ limit: 100, ...query })).map(({ requestId }) => requestId);
 }
 
-const [, , mode, target = '', first] = process.argv;
-if (mode === 'write') {
-  await writeUntilKilled(target, Number(first));
-} else {
-  const files = new WeakMap<AuditLog, string>();
-  testAuditLog(async (t, beside) => {
-    const known = beside === undefined ? undefined : files.get(beside);
-    const file = known ?? join(temporaryDirectory(t), 'audit.sqlite');
-    const auditLog = openLog(t, file);
-    files.set(auditLog, file);
+const directories = new WeakMap<AuditLog, string>();
+testAuditLog({
+  async open(t) {
+    const { auditLog, directory } = openLog(t);
+    directories.set(auditLog, directory);
     return auditLog;
-  });
+  },
+  openReader: async (t, beside) => openReader(t, String(directories.get(beside))),
+});
 
-  test(`${KILLS} times kill -9 in a write loop loses no intent and no outcome that was acknowledged`, async (t) => {
-    const file = join(temporaryDirectory(t), 'audit.sqlite');
-    let written = 0;
-    for (let kill = 0; kill < KILLS; kill += 1) {
-      const last = await killWriter(file, written + 1);
-      const auditLog = openSqliteAuditLog({ file });
-      const records = await auditLog.find({ limit: 100_000 });
-      await auditLog.close();
-      for (const [index, { requestId, outcome }] of records.entries()) {
-        assert.equal(requestId, String(index + 1), 'none is missing in between');
-        if (index > written && index < last.outcome) assert.deepEqual(outcome?.status, 200);
-      }
-      // One more may be there: the kill came before it could be acknowledged.
-      assert(records.length === last.intent || records.length === last.intent + 1, `${records.length}`);
-      written = records.length;
-    }
-    assert(written >= KILLS);
-  });
+test('records go to the database within a second, outcomes that come later too, and the journal is empty then', async (t) => {
+  const { auditLog, directory, journal, move } = openLog(t);
+  await auditLog.begin(sampleIntent('1'));
+  await auditLog.begin(sampleIntent('2'));
+  await auditLog.finish(sampleIntent('1'), SAMPLE_OUTCOME);
+  assert.deepEqual(databaseRows(directory), {});
+  await move();
+  const outcome = JSON.stringify(SAMPLE_OUTCOME);
+  assert.deepEqual(databaseRows(directory), { 1: outcome, 2: null });
+  assert.equal(statSync(journal).size, 0);
 
-  test('the file and those that SQLite puts beside it are for their owner only', async (t) => {
-    const file = join(temporaryDirectory(t), 'audit.sqlite');
-    const auditLog = openLog(t, file);
+  await auditLog.finish(sampleIntent('2'), SAMPLE_OUTCOME);
+  const reader = openReader(t, directory);
+  for (const each of [auditLog, reader]) assert.equal((await each.find({ limit: 9 }))[1]?.outcome?.status, 200);
+  assert.deepEqual(databaseRows(directory), { 1: outcome, 2: null });
+  await move();
+  assert.deepEqual(databaseRows(directory), { 1: outcome, 2: outcome });
+});
+
+test('many records do not wait for the second', async (t) => {
+  const { auditLog, directory } = openLog(t);
+  for (let index = 0; index < 1_000; index += 1) await auditLog.begin(sampleIntent(String(index)));
+  for (let turn = 0; turn < 10; turn += 1) await setImmediate();
+  assert.equal(Object.keys(databaseRows(directory)).length, 1_000);
+});
+
+test('order, filters and limit count across the journal and the database', async (t) => {
+  const { auditLog, directory, move } = openLog(t);
+  await auditLog.begin(sampleIntent('b', { at: 20 }));
+  await auditLog.begin(sampleIntent('d', { at: 40, playerId: 'p2' }));
+  await move();
+  await auditLog.begin(sampleIntent('a', { at: 10 }));
+  await auditLog.begin(sampleIntent('c', { at: 30, operation: 'CreateGame', playerId: undefined }));
+  for (const each of [auditLog, openReader(t, directory)]) {
+    assert.deepEqual(await idsOf(each), ['a', 'b', 'c', 'd']);
+    assert.deepEqual(await idsOf(each, { limit: 3 }), ['b', 'c', 'd']);
+    assert.deepEqual(await idsOf(each, { limit: 0 }), []);
+    assert.deepEqual(await idsOf(each, { since: 30 }), ['c', 'd']);
+    assert.deepEqual(await idsOf(each, { playerId: 'p1' }), ['a', 'b']);
+    assert.deepEqual(await idsOf(each, { playerId: 'p1', limit: 1 }), ['b']);
+    assert.deepEqual(await idsOf(each, { operation: 'CreateGame' }), ['c']);
+  }
+});
+
+test('a reader changes nothing, while the writer runs and after it was killed', async (t) => {
+  const { auditLog, directory, journal } = openLog(t);
+  await auditLog.begin(sampleIntent('1'));
+  const left = temporaryDirectory(t);
+  for (const name of readdirSync(directory)) copyFileSync(join(directory, name), join(left, name));
+  appendFileSync(join(left, 'audit.journal'), '{"requestId":"2"');
+  const before = [readFileSync(journal), readFileSync(join(left, 'audit.journal'))];
+  for (const place of [directory, left]) {
+    const reader = openSqliteAuditReader({ directory: place });
+    assert.deepEqual(await idsOf(reader), ['1']);
+    await reader.close();
+    await reader.close();
+    assert.deepEqual(databaseRows(place), {});
+  }
+  assert.deepEqual([readFileSync(journal), readFileSync(join(left, 'audit.journal'))], before);
+});
+
+test('what a crash tore off is cut off, and what is broken in the middle is left out with a warning', async (t) => {
+  const directory = temporaryDirectory(t);
+  const line = (entry: object) => `${JSON.stringify(entry)}\n`;
+  const { resource: _, ...incomplete } = sampleIntent('incomplete');
+  const text = [
+    line(sampleIntent('1')),
+    ...['\0\0\0\0\n', 'null\n', '7\n', '[]\n', '\n', '{"requestId":"1","at":17000', line(incomplete)],
+    line({ ...sampleIntent('fraction'), at: 0.5 }),
+    line({ requestId: '1', at: sampleIntent('1').at, outcome: SAMPLE_OUTCOME }),
+    line({ requestId: 'unknown', at: 5, outcome: SAMPLE_OUTCOME }),
+    line(sampleIntent('2')),
+    line(sampleIntent('3')).slice(0, -1),
+  ].join('');
+  writeFileSync(join(directory, 'audit.journal'), text, { mode: 0o600 });
+  assert.deepEqual(await idsOf(openReader(t, directory)), ['1', '2']);
+  const { auditLog, lines } = openLog(t, directory);
+  assert.deepEqual(await idsOf(auditLog), ['1', '2']);
+  assert.deepEqual(databaseRows(directory), { 1: JSON.stringify(SAMPLE_OUTCOME), 2: null });
+  assert.deepEqual(
+    lines.map(({ level, msg, brokenLines }) => [level, msg, brokenLines]),
+    [[40, 'broken lines of the audit journal were left out', 6]],
+  );
+  await auditLog.begin(sampleIntent('3'));
+  assert.deepEqual(await idsOf(auditLog), ['1', '2', '3']);
+});
+
+test('a journal that was moved already, but not cleared, changes nothing when it is moved again', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { auditLog, journal, move } = openLog(t, directory);
+  await auditLog.begin(sampleIntent('1'));
+  await auditLog.begin(sampleIntent('2'));
+  const before = readFileSync(journal);
+  await move();
+  await auditLog.finish(sampleIntent('1'), SAMPLE_OUTCOME);
+  await auditLog.close();
+  writeFileSync(journal, before, { mode: 0o600 });
+  const again = openLog(t, directory);
+  assert.deepEqual(
+    (await again.auditLog.find({ limit: 9 })).map(({ requestId, outcome }) => [requestId, outcome?.status]),
+    [
+      ['1', 200],
+      ['2', undefined],
+    ],
+  );
+  assert.deepEqual(databaseRows(directory), { 1: JSON.stringify(SAMPLE_OUTCOME), 2: null });
+});
+
+for (const room of [0, 50]) {
+  test(`on a disk with room for ${room} bytes records are refused, the others stay, and it goes on when there is room`, async (t) => {
+    const { auditLog, directory, journal } = openLog(t);
     await auditLog.begin(sampleIntent('1'));
-    const modes = ['', '-wal', '-shm'].map((suffix) => statSync(`${file}${suffix}`).mode & 0o777);
-    assert.deepEqual(modes, [0o600, 0o600, 0o600]);
-  });
-
-  test('after closing, the file alone has every record', async (t) => {
-    const directory = temporaryDirectory(t);
-    const auditLog = openLog(t, join(directory, 'audit.sqlite'));
-    await auditLog.begin(sampleIntent('1'));
-    await auditLog.close();
-    mkdirSync(join(directory, 'backup'));
-    copyFileSync(join(directory, 'audit.sqlite'), join(directory, 'backup', 'audit.sqlite'));
-    assert.equal((await openLog(t, join(directory, 'backup', 'audit.sqlite')).find({ limit: 9 })).length, 1);
-  });
-
-  test('beyond ten thousand waiting records the next is refused, and none of the others', async (t) => {
-    const auditLog = openLog(t);
-    const waiting = Array.from({ length: 10_000 }, (_, index) => auditLog.begin(sampleIntent(String(index))));
-    await assert.rejects(auditLog.begin(sampleIntent('one too many')), /10000 audit records wait already/);
-    await Promise.all(waiting);
-    await auditLog.begin(sampleIntent('later'));
-    assert.equal((await auditLog.find({ limit: 20_000 })).length, 10_001);
-  });
-
-  test('while another process holds the write lock records are refused, and then no longer', async (t) => {
-    const file = join(temporaryDirectory(t), 'audit.sqlite');
-    const auditLog = openLog(t, file);
-    const other = new Libsql(file);
-    t.after(() => other.close());
-    other.exec('BEGIN IMMEDIATE');
-    await assert.rejects(auditLog.begin(sampleIntent('1')), /locked|busy/i);
-    await assert.rejects(auditLog.probe());
-    other.exec('ROLLBACK');
+    const before = readFileSync(journal);
+    const refused = /ENOSPC|disk is full/;
+    const emptyDisk = fillDisk(t, journal, room);
+    await assert.rejects(auditLog.begin(sampleIntent('2')), refused);
+    await assert.rejects(auditLog.finish(sampleIntent('1'), SAMPLE_OUTCOME), refused);
+    await assert.rejects(auditLog.probe(), refused);
+    assert.deepEqual(readFileSync(journal), before);
+    emptyDisk();
     await auditLog.probe();
-    await auditLog.begin(sampleIntent('2'));
+    assert.deepEqual(readFileSync(journal), before);
+    await auditLog.begin(sampleIntent('3'));
+    await auditLog.finish(sampleIntent('1'), SAMPLE_OUTCOME);
+    const found = await openReader(t, directory).find({ limit: 9 });
     assert.deepEqual(
-      (await auditLog.find({ limit: 9 })).map(({ requestId }) => requestId),
-      ['2'],
+      found.map(({ requestId, outcome }) => [requestId, outcome?.status]),
+      [
+        ['1', 200],
+        ['3', undefined],
+      ],
     );
   });
+}
 
-  test('closing ends a removal that is under way', async (t) => {
-    const auditLog = openLog(t);
-    await Promise.all(Array.from({ length: 5_000 }, (_, index) => auditLog.begin(sampleIntent(String(index)))));
-    const removal = auditLog.removeBefore(Number.MAX_SAFE_INTEGER);
-    await auditLog.close();
-    await removal;
-  });
+test('while another process holds the write lock records stay in the journal, and are moved then', async (t) => {
+  const { auditLog, directory, lines, move } = openLog(t);
+  const other = new Libsql(join(directory, 'audit.sqlite'));
+  t.after(() => other.close());
+  other.exec('BEGIN IMMEDIATE');
+  await auditLog.begin(sampleIntent('1'));
+  await move();
+  await move();
+  await auditLog.finish(sampleIntent('1'), SAMPLE_OUTCOME);
+  await auditLog.probe();
+  await assert.rejects(auditLog.removeBefore(1), /locked|busy/i);
+  assert.deepEqual(await idsOf(openReader(t, directory)), ['1']);
+  assert.deepEqual(
+    lines.map(({ level, msg }) => [level, msg]),
+    [[40, 'audit records wait in the journal for their database']],
+    'said once',
+  );
+  other.exec('ROLLBACK');
+  await move();
+  assert.deepEqual(databaseRows(directory), { 1: JSON.stringify(SAMPLE_OUTCOME) });
+});
 
-  test('a file that is no database is refused with its name, and left alone', async (t) => {
+test('a log that cannot be moved when it opens or closes loses nothing', async (t) => {
+  const { auditLog, directory } = openLog(t);
+  const other = new Libsql(join(directory, 'audit.sqlite'));
+  t.after(() => other.close());
+  other.exec('BEGIN IMMEDIATE');
+  await auditLog.begin(sampleIntent('1'));
+  await auditLog.close();
+  const again = openLog(t, directory);
+  await again.auditLog.begin(sampleIntent('2'));
+  assert.deepEqual(await idsOf(again.auditLog), ['1', '2']);
+  assert.deepEqual(databaseRows(directory), {});
+  other.exec('ROLLBACK');
+  await again.move();
+  assert.deepEqual(databaseRows(directory), { 1: null, 2: null });
+});
+
+test('a journal that cannot be cleared is written on, and cleared when it can be', async (t) => {
+  const { auditLog, directory, journal, lines, move } = openLog(t);
+  mkdirSync(`${journal}.new`);
+  await auditLog.begin(sampleIntent('1'));
+  await move();
+  await auditLog.finish(sampleIntent('1'), SAMPLE_OUTCOME);
+  await auditLog.begin(sampleIntent('2'));
+  await move();
+  assert.deepEqual(await idsOf(auditLog), ['1', '2']);
+  assert.deepEqual(databaseRows(directory), { 1: JSON.stringify(SAMPLE_OUTCOME), 2: null });
+  assert(statSync(journal).size > 0);
+  assert.equal(lines.length, 1);
+  rmdirSync(`${journal}.new`);
+  await move();
+  assert.equal(statSync(journal).size, 0);
+});
+
+test('beyond ten thousand waiting records the next is refused and none of the others, until they can be moved', async (t) => {
+  const { auditLog, directory } = openLog(t);
+  const other = new Libsql(join(directory, 'audit.sqlite'));
+  t.after(() => other.close());
+  other.exec('BEGIN IMMEDIATE');
+  await Promise.all(Array.from({ length: 10_000 }, (_, index) => auditLog.begin(sampleIntent(String(index)))));
+  await assert.rejects(auditLog.begin(sampleIntent('one too many')), /10000 audit records wait already/);
+  await auditLog.finish(sampleIntent('1'), SAMPLE_OUTCOME);
+  await assert.rejects(auditLog.probe(), /locked|busy/i);
+  other.exec('ROLLBACK');
+  await auditLog.probe();
+  await auditLog.begin(sampleIntent('later'));
+  assert.equal((await auditLog.find({ limit: 20_000 })).length, 10_001);
+  assert.equal(Object.keys(databaseRows(directory)).length, 10_000);
+});
+
+test('its files and those that SQLite puts beside them are for their owner only', async (t) => {
+  const { auditLog, directory, move } = openLog(t);
+  const modes = () => readdirSync(directory).map((name) => [name, statSync(join(directory, name)).mode & 0o777]);
+  const names = ['audit.journal', 'audit.sqlite', 'audit.sqlite-shm', 'audit.sqlite-wal'];
+  await auditLog.begin(sampleIntent('1'));
+  assert.deepEqual(
+    modes().sort(),
+    names.map((name) => [name, 0o600]),
+  );
+  await move();
+  assert.deepEqual(
+    modes().sort(),
+    names.map((name) => [name, 0o600]),
+  );
+});
+
+test('after closing, the database alone has every record', async (t) => {
+  const { auditLog, directory, journal } = openLog(t);
+  await auditLog.begin(sampleIntent('1'));
+  await auditLog.close();
+  assert(!existsSync(journal));
+  const backup = temporaryDirectory(t);
+  copyFileSync(join(directory, 'audit.sqlite'), join(backup, 'audit.sqlite'));
+  assert.deepEqual(await idsOf(openLog(t, backup).auditLog), ['1']);
+});
+
+test('closing ends a removal that is under way', async (t) => {
+  const { auditLog } = openLog(t);
+  await Promise.all(Array.from({ length: 5_000 }, (_, index) => auditLog.begin(sampleIntent(String(index)))));
+  const removal = auditLog.removeBefore(Number.MAX_SAFE_INTEGER);
+  await auditLog.close();
+  await removal;
+});
+
+for (const name of ['audit.sqlite', 'audit.journal']) {
+  test(`an ${name} that is something else is refused with its name, and left alone`, (t) => {
     const directory = temporaryDirectory(t);
-    const file = join(directory, 'audit.sqlite');
-    copyFileSync(fileURLToPath(import.meta.url), file);
-    chmodSync(file, 0o600);
-    assert.throws(() => openSqliteAuditLog({ file }), { name: 'StartupError', message: /audit\.sqlite/ });
-    assert(!existsSync(`${file}-wal`));
+    const file = join(directory, name);
+    if (name === 'audit.journal') mkdirSync(file);
+    else copyFileSync(fileURLToPath(import.meta.url), file);
+    chmodSync(file, name === 'audit.journal' ? 0o700 : 0o600);
+    const { log } = recordedLog();
+    const open = () => openSqliteAuditLog({ directory, clock: new ManualClock(), log });
+    assert.throws(open, { name: 'StartupError', message: new RegExp(name.replace('.', '\\.')) });
+    assert.equal(existsSync(`${file}-wal`), false);
   });
 }

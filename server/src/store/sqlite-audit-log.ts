@@ -1,190 +1,243 @@
-import Libsql from 'libsql';
-import { createPrivateFile } from '../private-file.ts';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
 import { StartupError } from '../startup-error.ts';
-import type { AuditLog, AuditOutcome, AuditRecord } from './audit-log.ts';
+import { type AuditDatabase, openAuditDatabase } from './audit-database.ts';
+import { type AuditJournal, type Journaled, openAuditJournal, openRecord, readAuditJournal } from './audit-journal.ts';
+import type { AuditIntent, AuditLog, AuditOutcome, AuditQuery, AuditReader, AuditRecord } from './audit-log.ts';
 
-/** Records that may wait to be written; beyond that `begin` rejects, and its call is refused. */
+const DATABASE_FILE = 'audit.sqlite';
+const JOURNAL_FILE = 'audit.journal';
+/** Records that the journal, and memory, may hold; beyond that `begin` rejects, and its call is refused. */
 const MAX_WAITING = 10_000;
-/** Only a foreign tool ever holds the write lock, and SQLite's wait for it blocks the whole process. */
-const BUSY_TIMEOUT_MS = 100;
-const REMOVED_AT_ONCE = 1_000;
-/** Writing the log's pages to their place synchronises the disk, which holds everybody up: rarely, at 40 MB. */
-const CHECKPOINT_PAGES = 10_000;
+const MOVE_PERIOD_MS = 1_000;
+/** Nothing else runs meanwhile: 2 to 3 milliseconds. */
+const MOVED_AT_ONCE = 256;
 
-/** In order of time without another index: each write changes the last page only. */
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS audit (
-    at INTEGER NOT NULL,
-    request_id TEXT NOT NULL,
-    access_key_id TEXT NOT NULL,
-    source_address TEXT NOT NULL,
-    operation TEXT NOT NULL,
-    resource TEXT NOT NULL,
-    player_id TEXT,
-    outcome TEXT,
-    PRIMARY KEY (at, request_id)
-  ) STRICT, WITHOUT ROWID;
-`;
-
-interface Row {
-  request_id: string;
-  at: number;
-  access_key_id: string;
-  source_address: string;
-  operation: string;
-  resource: string;
-  player_id: string | null;
-  outcome: string | null;
-}
-
-interface Waiting {
-  readonly write: () => void;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
+interface Parts {
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly log: Log;
 }
 
 /**
- * An SQLite file in WAL mode with `synchronous=NORMAL`: a record is in the operating system's hands when its write
- * resolves, so it survives a kill -9, though not a loss of power; that costs a fraction of a full synchronisation.
+ * A journal in front of an SQLite file, both in `directory`. Only one process at a time may open it; others use
+ * `openSqliteAuditReader`. What a process that was killed left in the journal is moved to the database first.
  */
-export function openSqliteAuditLog({ file }: { file: string }): AuditLog {
-  const database = connect(file);
-  const insert = database.prepare(
-    'INSERT INTO audit (at, request_id, access_key_id, source_address, operation, resource, player_id) VALUES (?, ?, ?, ?, ?, ?, ?)',
-  );
-  const update = database.prepare('UPDATE audit SET outcome = ? WHERE at = ? AND request_id = ?');
-  const { enqueue, whenFlushed } = createBatches(database);
-
-  return {
-    begin: ({ requestId, at, accessKeyId, sourceAddress, operation, resource, playerId }) =>
-      enqueue(() =>
-        insert.run(
-          at,
-          requestId,
-          accessKeyId,
-          sourceAddress,
-          operation,
-          resource,
-          playerId === undefined ? null : playerId,
-        ),
-      ),
-
-    finish: ({ at, requestId }, outcome) =>
-      enqueue(() => {
-        const { changes } = update.run(JSON.stringify(outcome), at, requestId);
-        if (changes !== 1) throw new Error(`no audit record ${requestId} to complete`);
-      }),
-
-    async find({ playerId, operation, since, limit }) {
-      const rows = database
-        .prepare(
-          `SELECT * FROM audit
-           WHERE at >= ?1 AND (?2 IS NULL OR player_id = ?2) AND (?3 IS NULL OR operation = ?3)
-           ORDER BY at DESC, request_id DESC LIMIT ?4`,
-        )
-        .all(since ?? 0, playerId ?? null, operation ?? null, limit) as Row[];
-      return rows.reverse().map(toRecord);
-    },
-
-    async removeBefore(at) {
-      // In steps, so that calls in between are not held up by years of records.
-      const remove = database.prepare(
-        `DELETE FROM audit WHERE (at, request_id) IN
-           (SELECT at, request_id FROM audit WHERE at < ? ORDER BY at LIMIT ${REMOVED_AT_ONCE})`,
-      );
-      while (database.open && remove.run(at).changes > 0) await new Promise((resolve) => setImmediate(resolve));
-    },
-
-    probe: () => enqueue(() => database.exec('PRAGMA user_version = 0')),
-
-    async close() {
-      await whenFlushed();
-      if (!database.open) return;
-      // The binding lets go of the file when its statements are collected; until then the file alone is complete.
-      database.exec('PRAGMA wal_checkpoint(PASSIVE)');
-      database.close();
-    },
-  };
-}
-
-/** Writes that come in the same turn of the event loop are one transaction: all of them or none. */
-function createBatches(database: Libsql.Database) {
-  const begin = database.prepare('BEGIN IMMEDIATE');
-  const commit = database.prepare('COMMIT');
-  const rollback = database.prepare('ROLLBACK');
-  let waiting: Waiting[] = [];
-  let flushing: Promise<void> | undefined;
-
-  function enqueue(write: () => void): Promise<void> {
-    if (waiting.length >= MAX_WAITING) return Promise.reject(new Error(`${MAX_WAITING} audit records wait already`));
-    flushing ??= new Promise((resolve) => {
-      setImmediate(() => {
-        flush();
-        resolve();
-      });
-    });
-    return new Promise((resolve, reject) => void waiting.push({ write, resolve, reject }));
-  }
-
-  function flush(): void {
-    const batch = waiting;
-    waiting = [];
-    flushing = undefined;
-    try {
-      // Its statements would go on working.
-      if (!database.open) throw new Error('the audit log is closed');
-      write(batch);
-    } catch (error) {
-      for (const { reject } of batch) reject(error);
-      return;
-    }
-    for (const { resolve } of batch) resolve();
-  }
-
-  function write(batch: readonly Waiting[]): void {
-    // A statement by itself is a transaction, at half of the cost.
-    const [only] = batch;
-    if (only !== undefined && batch.length === 1) {
-      only.write();
-      return;
-    }
-    begin.run();
-    try {
-      for (const { write } of batch) write();
-      commit.run();
-    } catch (error) {
-      if (database.inTransaction) rollback.run();
-      throw error;
-    }
-  }
-
-  return { enqueue, whenFlushed: async () => await flushing };
-}
-
-function connect(file: string): Libsql.Database {
-  let database: Libsql.Database | undefined;
+export function openSqliteAuditLog({ directory, clock, log }: Parts): AuditLog {
+  const database = openAuditDatabase(join(directory, DATABASE_FILE));
+  const file = join(directory, JOURNAL_FILE);
   try {
-    createPrivateFile(file);
-    database = new Libsql(file);
-    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`);
-    database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; ${SCHEMA}`);
-    return database;
+    const { journaled, length, brokenLines } = readAuditJournal(file);
+    if (brokenLines > 0) log.warn({ file, brokenLines }, 'broken lines of the audit journal were left out');
+    const journal = openAuditJournal({ file, length });
+    return new SqliteAuditLog({ database, journal, journaled, clock, log, find: createFind({ file, database }) });
   } catch (error) {
-    database?.close();
+    database.close();
     const reason = error instanceof Error ? error.message : String(error);
     throw new StartupError(`cannot use the audit log ${file}: ${reason}`, { cause: error });
   }
 }
 
-function toRecord(row: Row): AuditRecord {
+/** For a process beside the one that writes, or after it: nothing of what is there changes. */
+export function openSqliteAuditReader({ directory }: Pick<Parts, 'directory'>): AuditReader {
+  const database = openAuditDatabase(join(directory, DATABASE_FILE));
+  const find = createFind({ file: join(directory, JOURNAL_FILE), database });
+  let isClosed = false;
   return {
-    requestId: row.request_id,
-    at: row.at,
-    accessKeyId: row.access_key_id,
-    sourceAddress: row.source_address,
-    operation: row.operation,
-    resource: row.resource,
-    playerId: row.player_id ?? undefined,
-    outcome: row.outcome === null ? undefined : (JSON.parse(row.outcome) as AuditOutcome),
+    find: async (query) => find(query),
+    async close() {
+      if (!isClosed) database.close();
+      isClosed = true;
+    },
   };
+}
+
+type Find = (query: AuditQuery) => readonly AuditRecord[];
+
+/**
+ * A record is on its way like this: appended to the journal and kept in memory, then in the database, then out of memory,
+ * and out of the journal once that holds nothing else. Wherever a kill comes, moving it again changes nothing.
+ */
+class SqliteAuditLog implements AuditLog {
+  readonly #database: AuditDatabase;
+  readonly #journal: AuditJournal;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #find: Find;
+  /** What is in the journal and not known to be in the database. */
+  readonly #waiting: Journaled;
+  /** How many intents are in the journal, whether they wait or not. */
+  #journaled: number;
+  #cancelMoving: (() => void) | undefined;
+  #moving: Promise<void> | undefined;
+  /** Whether the last move failed: then only the clock, or somebody who asks, tries again. */
+  #isFailing = false;
+  #isClosed = false;
+
+  constructor(
+    parts: Omit<Parts, 'directory'> & {
+      database: AuditDatabase;
+      journal: AuditJournal;
+      journaled: Journaled;
+      find: Find;
+    },
+  ) {
+    this.#database = parts.database;
+    this.#journal = parts.journal;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#find = parts.find;
+    this.#waiting = parts.journaled;
+    this.#journaled = parts.journaled.records.size;
+    try {
+      while (this.#move());
+    } catch {
+      this.#planMove();
+    }
+  }
+
+  async begin(intent: AuditIntent): Promise<void> {
+    this.#assertOpen();
+    if (this.#journaled >= MAX_WAITING) throw new Error(`${MAX_WAITING} audit records wait already`);
+    const record = openRecord(intent);
+    this.#journal.append(record);
+    this.#journaled += 1;
+    this.#waiting.records.set(record.requestId, record);
+    this.#planMove();
+  }
+
+  async finish({ requestId, at }: Pick<AuditIntent, 'requestId' | 'at'>, outcome: AuditOutcome): Promise<void> {
+    this.#assertOpen();
+    const record = this.#waiting.records.get(requestId);
+    if (record === undefined && !this.#database.has({ requestId, at })) {
+      throw new Error(`no audit record ${requestId} to complete`);
+    }
+    const late = { requestId, at, outcome };
+    this.#journal.append(late);
+    if (record === undefined) this.#waiting.lateOutcomes.set(requestId, late);
+    else record.outcome = outcome;
+    this.#planMove();
+  }
+
+  async find(query: AuditQuery): Promise<readonly AuditRecord[]> {
+    return this.#find(query);
+  }
+
+  async removeBefore(at: number): Promise<void> {
+    await this.#moveAll();
+    while (!this.#isClosed && this.#database.removeSomeBefore(at)) await setImmediate();
+  }
+
+  async probe(): Promise<void> {
+    this.#assertOpen();
+    if (this.#journaled >= MAX_WAITING) await this.#moveAll();
+    this.#journal.probe();
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#cancelMoving?.();
+    try {
+      while (this.#move());
+    } catch {
+      // The journal keeps it for the next start.
+    }
+    try {
+      this.#journal.close();
+    } finally {
+      this.#database.close();
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw new Error('the audit log is closed');
+  }
+
+  #planMove(): void {
+    this.#cancelMoving ??= this.#clock.after(MOVE_PERIOD_MS, () => this.#moveInBackground());
+    const isDue = this.#waiting.records.size >= MOVED_AT_ONCE && !this.#isFailing;
+    if (isDue && this.#moving === undefined) this.#moveInBackground();
+  }
+
+  #moveInBackground(): void {
+    this.#cancelMoving?.();
+    this.#cancelMoving = undefined;
+    this.#moveAll().catch(() => this.#planMove());
+  }
+
+  /** Rejects when something cannot be moved: it goes on waiting then. */
+  #moveAll(): Promise<void> {
+    this.#moving ??= this.#moveInSteps().finally(() => {
+      this.#moving = undefined;
+    });
+    return this.#moving;
+  }
+
+  async #moveInSteps(): Promise<void> {
+    do await setImmediate();
+    while (!this.#isClosed && this.#move());
+  }
+
+  /** Moves as much as may be moved at once; returns whether more waits. */
+  #move(): boolean {
+    if (this.#journal.isEmpty) return false;
+    const { records, lateOutcomes } = this.#waiting;
+    try {
+      const batch = firstOf(records.values(), MOVED_AT_ONCE);
+      this.#database.write(batch, lateOutcomes.values());
+      for (const { requestId } of batch) records.delete(requestId);
+      lateOutcomes.clear();
+      if (records.size === 0) {
+        this.#journal.clear();
+        this.#journaled = 0;
+      }
+    } catch (error) {
+      if (!this.#isFailing) this.#log.warn({ err: error }, 'audit records wait in the journal for their database');
+      this.#isFailing = true;
+      throw error;
+    }
+    this.#isFailing = false;
+    return records.size > 0;
+  }
+}
+
+function firstOf<T>(values: Iterable<T>, count: number): T[] {
+  const first: T[] = [];
+  for (const value of values) {
+    if (first.length === count) break;
+    first.push(value);
+  }
+  return first;
+}
+
+/** What is in the journal `file` or the database; of what is in both, whichever knows the outcome. */
+function createFind({ file, database }: { file: string; database: AuditDatabase }): Find {
+  return (query) => {
+    // The journal first: what has left it by then is in the database.
+    const { records, lateOutcomes } = readAuditJournal(file).journaled;
+    const found = new Map(database.find(query).map((record) => [record.requestId, record]));
+    for (const record of records.values()) {
+      if (matches(record, query) && found.get(record.requestId)?.outcome === undefined) {
+        found.set(record.requestId, record);
+      }
+    }
+    for (const { requestId, outcome } of lateOutcomes.values()) {
+      const record = found.get(requestId);
+      if (record !== undefined) found.set(requestId, { ...record, outcome });
+    }
+    const inOrder = [...found.values()].sort(byTime);
+    return inOrder.slice(Math.max(0, inOrder.length - query.limit));
+  };
+}
+
+function matches(record: AuditRecord, { playerId, operation, since = 0 }: AuditQuery): boolean {
+  const isOfPlayer = playerId === undefined || record.playerId === playerId;
+  return record.at >= since && isOfPlayer && (operation === undefined || record.operation === operation);
+}
+
+function byTime(a: AuditRecord, b: AuditRecord): number {
+  return a.at - b.at || (a.requestId < b.requestId ? -1 : 1);
 }

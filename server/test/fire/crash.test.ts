@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import {
   CreateGameCommand,
@@ -11,7 +10,7 @@ import {
 } from '@aws-sdk/client-gamesparks';
 import { ResparkClient } from '@respark/client';
 import type { AuditRecord } from '../../src/store/audit-log.ts';
-import { openSqliteAuditLog } from '../../src/store/sqlite-audit-log.ts';
+import { openSqliteAuditReader } from '../../src/store/sqlite-audit-log.ts';
 import { createWorkplace, type RunningServer } from '../support/process.ts';
 import { GAME, STAGE, until } from '../support/server.ts';
 
@@ -90,7 +89,7 @@ async function disconnectOn({ sdk, acknowledged, isOver }: Load, client: Respark
 }
 
 async function auditRecords({ dataDir }: RunningServer): Promise<Map<string, AuditRecord>> {
-  const auditLog = openSqliteAuditLog({ file: join(dataDir, 'audit.sqlite') });
+  const auditLog = openSqliteAuditReader({ directory: dataDir });
   try {
     const records = await auditLog.find({ limit: 1_000_000 });
     return new Map(records.map((record) => [record.requestId, record]));

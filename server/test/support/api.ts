@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Credential } from '../../src/api/authenticate.ts';
 import type { Operation, Services } from '../../src/api/operation.ts';
@@ -90,9 +89,9 @@ export async function openApi(
     },
   };
 
-  const auditLog = openSqliteAuditLog({ file: join(temporaryDirectory(t), 'audit.sqlite') });
-  t.after(() => auditLog.close());
   const { clock, log } = domain;
+  const auditLog = openSqliteAuditLog({ directory: temporaryDirectory(t), clock, log });
+  t.after(() => auditLog.close());
   const audit = createAudit({ auditLog, clock, log, metrics, settings: { auditRetentionDays: 90 } });
 
   const pipeline = createPipeline({

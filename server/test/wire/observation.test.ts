@@ -3,8 +3,8 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { CreateGameCommand, DisconnectPlayerCommand, ListGamesCommand } from '@aws-sdk/client-gamesparks';
-import Libsql from 'libsql';
 import { alterDatabase } from '../support/administration.ts';
+import { fillDisk } from '../support/full-disk.ts';
 import { GAME, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
 
 const READY = [200, 'ready\n'];
@@ -26,9 +26,7 @@ async function sample({ metricsUrl }: TestServer, name: string): Promise<number 
 test('[aws-sdk] a node whose audit log cannot be written changes nothing, and is not ready until it can', async (t) => {
   const server = await startTestServer(t);
   assert.deepEqual(await readiness(server), READY);
-  const other = new Libsql(join(server.dataDir, 'audit.sqlite'));
-  t.after(() => other.close());
-  other.exec('BEGIN IMMEDIATE');
+  const emptyDisk = fillDisk(t, join(server.dataDir, 'audit.journal'));
   const player = await server.connect();
   const sdk = server.sdk({ maxAttempts: 1 });
   const disconnect = () =>
@@ -40,7 +38,7 @@ test('[aws-sdk] a node whose audit log cannot be written changes nothing, and is
   assert.equal(await sample(server, 'respark_audit_failures_total{part="intent"}'), 1);
   assert.equal(await sample(server, 'respark_disconnect_calls_total{result="failed"}'), undefined);
 
-  other.exec('ROLLBACK');
+  emptyDisk();
   const { DisconnectSuccesses } = await disconnect();
   assert.deepEqual(DisconnectSuccesses, [player.connectionId]);
   assert.deepEqual(await readiness(server), READY);
@@ -48,13 +46,11 @@ test('[aws-sdk] a node whose audit log cannot be written changes nothing, and is
 
 test('a node without calls becomes ready by itself when its audit log can be written again', async (t) => {
   const server = await startTestServer(t);
-  const other = new Libsql(join(server.dataDir, 'audit.sqlite'));
-  t.after(() => other.close());
-  other.exec('BEGIN IMMEDIATE');
+  const emptyDisk = fillDisk(t, join(server.dataDir, 'audit.journal'));
   const sdk = server.sdk({ maxAttempts: 1 });
   await assert.rejects(sdk.send(new CreateGameCommand({ GameName: 'Other' })), { name: 'InternalServerException' });
   assert.equal((await readiness(server))[0], 503);
-  other.exec('ROLLBACK');
+  emptyDisk();
   let status = 503;
   const ask = async () => {
     while (status !== 200) [status] = await readiness(server);
