@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { isIPv4 } from 'node:net';
 import type { IPv6 } from 'ipaddr.js';
 import { type IpRange, parseIpAddress, parseIpRange } from './ip-address.ts';
 
@@ -43,6 +44,7 @@ export function createProxyCheck({
 }): (address: string) => boolean {
   const ranges = trustedProxies.map(getRange);
   return (address) => {
+    if (ranges.length === 0) return false;
     const parsed = parseIpAddress(address);
     return parsed !== undefined && ranges.some((range) => range(parsed));
   };
@@ -50,6 +52,7 @@ export function createProxyCheck({
 
 /** What one party can easily have many of counts as one: an IPv6 address stands for its /64. */
 export function addressGroup(address: string): string {
+  if (isIPv4(address)) return address;
   const parsed = parseIpAddress(address);
   if (parsed === undefined || parsed.kind() === 'ipv4') return parsed?.toString() ?? address;
   const groups = (parsed as IPv6).parts.slice(0, 4).map((part) => part.toString(16));
@@ -63,7 +66,7 @@ function getRange(text: string): IpRange {
 }
 
 function normalized(text: string): string | undefined {
-  return parseIpAddress(text)?.toString();
+  return isIPv4(text) ? text : parseIpAddress(text)?.toString();
 }
 
 /** `1.2.3.4:80` and `[::1]:80` as some proxies write them. */

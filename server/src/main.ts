@@ -29,7 +29,7 @@ import { verifyKeyring } from './keyring.ts';
 import { DEMO_FILE, ROOT_CREDENTIALS_FILE, RUNNING_FILE } from './local-files.ts';
 import type { Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { type RandomBytes, systemRandom } from './random.ts';
+import { createSystemRandom, type RandomBytes } from './random.ts';
 import { limitSockets } from './socket-limits.ts';
 import type { AuditReader } from './store/audit-log.ts';
 import { createStore } from './store/sql-store.ts';
@@ -78,7 +78,7 @@ export interface RunningServer {
 
 /** Starts a server; what was acquired is released again when it cannot. Throws a StartupError for the operator. */
 export async function startServer(options: World & { demo?: boolean }): Promise<RunningServer> {
-  const { settings, log, clock = systemClock, random = systemRandom } = options;
+  const { settings, log, clock = systemClock, random = createSystemRandom() } = options;
   const closers = new Closers();
   try {
     return await assemble({ settings, log, clock, random, closers, hasDemo: options.demo ?? false });
@@ -96,7 +96,7 @@ interface Administration {
 }
 
 export async function openAdministration(options: World): Promise<Administration> {
-  const { settings, log, clock = systemClock, random = systemRandom } = options;
+  const { settings, log, clock = systemClock, random = createSystemRandom() } = options;
   const closers = new Closers();
   try {
     const { directory, store } = await openData({ settings, closers, isShared: true });

@@ -1,9 +1,31 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomFillSync } from 'node:crypto';
 
 /** A source of `count` unguessable bytes; tests pass a seeded one. */
 export type RandomBytes = (count: number) => Uint8Array;
 
-export const systemRandom: RandomBytes = (count) => randomBytes(count);
+/** A draw of ten bytes costs as much as one of hundreds. */
+const BLOCK_BYTES = 1_024;
+const MAX_BYTES_FROM_BLOCK = 16;
+
+/**
+ * The operating system's source. The few bytes of an id come from a block that is drawn at once, each byte handed out once
+ * and then wiped; longer draws, which secrets are made of, are made when they are asked for.
+ */
+export function createSystemRandom(): RandomBytes {
+  const block = Buffer.alloc(BLOCK_BYTES);
+  let used = BLOCK_BYTES;
+  return (count) => {
+    if (count > MAX_BYTES_FROM_BLOCK) return randomBytes(count);
+    if (used + count > BLOCK_BYTES) {
+      randomFillSync(block);
+      used = 0;
+    }
+    const bytes = new Uint8Array(block.subarray(used, used + count));
+    block.fill(0, used, used + count);
+    used += count;
+    return bytes;
+  };
+}
 
 const ALPHANUMERIC = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 

@@ -21,11 +21,12 @@ const { createUpgradeHandler } =
 const { createKeyring } = await fromServer<typeof import('../../../server/src/keyring.ts')>('keyring');
 const { createLog } = await fromServer<typeof import('../../../server/src/log.ts')>('log');
 const { createMetrics } = await fromServer<typeof import('../../../server/src/metrics.ts')>('metrics');
-const { systemRandom: random, uuidV7 } = await fromServer<typeof import('../../../server/src/random.ts')>('random');
+const { createSystemRandom, uuidV7 } = await fromServer<typeof import('../../../server/src/random.ts')>('random');
 const { createStore } = await fromServer<typeof import('../../../server/src/store/sql-store.ts')>('store/sql-store');
 const { openSqlite } = await fromServer<typeof import('../../../server/src/store/sqlite.ts')>('store/sqlite');
 
 const [databaseFile = ''] = process.argv.slice(2);
+const random = createSystemRandom();
 const GAME = 'Demo';
 const STAGE = 'Dev';
 const gameKey = 'bench-game-key';

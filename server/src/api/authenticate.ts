@@ -70,10 +70,14 @@ export function createAuthenticate(parts: AuthenticationParts): Authenticate {
   const failures = createFailures(parts);
 
   return async function authenticate(request, maxBodyBytes) {
+    const { method, rawPath, rawQuery, headers } = request;
     const address = addressGroup(request.remoteAddress);
+    const nowMs = clock.now();
     const authorization = parseAuthorization({
-      ...request,
-      nowMs: clock.now(),
+      rawPath,
+      rawQuery,
+      headers,
+      nowMs,
       clockSkewMs: settings.maxClockSkewMs,
     });
     if ('name' in authorization) return failures.refuse(address, authorization);
@@ -87,7 +91,16 @@ export function createAuthenticate(parts: AuthenticationParts): Authenticate {
       failures.count(caller);
       throw error;
     });
-    const refusal = verifySignature({ ...request, body, authorization, secretAccessKey, signingKeys });
+    const refusal = verifySignature({
+      method,
+      rawPath,
+      rawQuery,
+      headers,
+      body,
+      authorization,
+      secretAccessKey,
+      signingKeys,
+    });
     if (refusal !== undefined) return failures.refuse(caller, refusal);
     return { principal: { accessKeyId, arn: arns.accessKey(accessKeyId), policies }, body };
   };

@@ -32,13 +32,16 @@ export function parseAuthorization(
   if ('name' in parameters) return parameters;
   const scope = parseCredential(parameters.credential);
   if ('name' in scope) return scope;
+  const { accessKeyId, date, region } = scope;
   const timestamp = parseTimestamp(request.headers);
   if (typeof timestamp !== 'string') return timestamp;
   const signedHeaders = parameters.signedHeaders.split(';');
   return (
-    refuseDate({ timestamp, date: scope.date, nowMs: request.nowMs, clockSkewMs: request.clockSkewMs }) ??
+    refuseDate({ timestamp, date, nowMs: request.nowMs, clockSkewMs: request.clockSkewMs }) ??
     refuseSignedHeaders(request.headers, signedHeaders) ?? {
-      ...scope,
+      accessKeyId,
+      date,
+      region,
       timestamp,
       signedHeaders,
       signature: parameters.signature,
@@ -77,7 +80,7 @@ function refuseUnsupported({ headers, rawPath, rawQuery }: Omit<RequestLine, 'me
  * is; so one signature never fits two paths, and whoever signed an empty label is told so by validation.
  */
 function refusePath(rawPath: string): Refusal | undefined {
-  const isPlain = /^\/[\x21-\x7e]*$/.test(rawPath) && !rawPath.split('/').some((part) => /^\.{1,2}$/.test(part));
+  const isPlain = /^\/[\x21-\x7e]*$/.test(rawPath) && !/\/\.{1,2}(\/|$)/.test(rawPath);
   if (isPlain) return undefined;
   return invalid(
     `The path ${shown(rawPath)} cannot be verified. It must begin with '/', be percent-encoded, and have no '.' or '..' segment.`,
@@ -237,7 +240,8 @@ function incomplete(message: string): Refusal {
   return { name: 'IncompleteSignatureException', message };
 }
 
-/** NaN when `text` has not the form YYYYMMDDTHHMMSSZ or is no moment. */
+/** NaN when `text` has not the form YYYYMMDDTHHMMSSZ; a day or an hour too many is one of the next month or day. */
 function fromBasicIso(text: string): number {
-  return Date.parse(text.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'));
+  const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text) ?? [];
+  return Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
 }

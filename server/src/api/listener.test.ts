@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { recordedLog } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { createClientAddress } from '../client-address.ts';
-import { systemRandom } from '../random.ts';
+import { createSystemRandom } from '../random.ts';
 import type { ApiRequest } from './authenticate.ts';
 import { createApiListener, type Pages } from './listener.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -30,7 +30,15 @@ async function open(t: TestContext, answer?: (request: ApiRequest) => Promise<un
   const settings = { headersTimeoutMs: 1_000, requestTimeoutMs: 2_000, keepAliveTimeoutMs: 3_000 };
   const clientAddress = createClientAddress({ trustedProxies: ['127.0.0.1'] });
   const pages: Pages = async ({ rawPath }) => (rawPath === '/' ? WELCOME_REPLY : undefined);
-  const listener = createApiListener({ pipeline, pages, clientAddress, settings, clock, random: systemRandom, log });
+  const listener = createApiListener({
+    pipeline,
+    pages,
+    clientAddress,
+    settings,
+    clock,
+    random: createSystemRandom(),
+    log,
+  });
   const server = createServer();
   listener.attach(server);
   server.listen(0, '127.0.0.1');

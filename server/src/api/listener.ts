@@ -6,7 +6,7 @@ import { type RandomBytes, uuidV7 } from '../random.ts';
 import type { ApiRequest } from './authenticate.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { ApiReply } from './reply.ts';
-import { isWaitingToSend, readBody } from './request-body.ts';
+import { hasBody, isWaitingToSend, readBody } from './request-body.ts';
 import { collectHeaders } from './sigv4.ts';
 
 export interface ListenerSettings {
@@ -81,11 +81,11 @@ export function createApiListener({
   function send(reply: ApiReply, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { socket } = request;
     if (response.destroyed || socket.destroyed) return Promise.resolve();
-    const body = Buffer.from(reply.body);
+    const { status, body } = reply;
     // The rest of a body that was refused is not worth reading for another request on the same connection.
     const isUnread = !request.complete && hasBody(request);
-    const headers = { ...reply.headers, 'content-length': body.length };
-    response.writeHead(reply.status, isUnread || isDraining ? { ...headers, connection: 'close' } : headers);
+    const headers = { ...reply.headers, 'content-length': Buffer.byteLength(body) };
+    response.writeHead(status, isUnread || isDraining ? { ...headers, connection: 'close' } : headers);
     return new Promise((resolve) => {
       const done = () => {
         response.off('close', done);
@@ -94,14 +94,14 @@ export function createApiListener({
       };
       response.on('close', done);
       // A reply that waits for those before it on its connection hears nothing when that ends; clients may pipeline many.
-      socket.setMaxListeners(0).on('close', done);
+      if (response.socket === null) socket.setMaxListeners(0).on('close', done);
       if (isUnread && !isWaitingToSend(request)) linger(request, response, body);
       else response.end(body);
     });
   }
 
   /** Closing with unread input would reset the connection, which can cost the client the reply. */
-  function linger(request: IncomingMessage, response: ServerResponse, body: Uint8Array): void {
+  function linger(request: IncomingMessage, response: ServerResponse, body: string): void {
     response.write(body);
     const end = () => {
       cancel();
@@ -141,8 +141,4 @@ export function createApiListener({
       return inFlight;
     },
   };
-}
-
-function hasBody({ headers }: IncomingMessage): boolean {
-  return 'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) > 0;
 }

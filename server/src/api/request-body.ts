@@ -23,6 +23,7 @@ export function readBody({
   const incomplete = () => new Refusal('body_incomplete', `The whole body must arrive within ${timeoutMs} ms`);
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) return Promise.reject(tooLarge());
   if (isWaitingToSend(request)) response.writeContinue();
+  if (!hasBody(request)) return Promise.resolve(EMPTY);
 
   return new Promise<Uint8Array>((resolve, reject) => {
     const chunks: Uint8Array[] = [];
@@ -43,6 +44,12 @@ export function readBody({
     if (request.destroyed) return onClose();
     request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
   });
+}
+
+const EMPTY = new Uint8Array();
+
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return 'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) > 0;
 }
 
 /** Needs the server's `checkContinue` event: without a listener for it Node has asked for the body already. */

@@ -99,20 +99,21 @@ export function verifySignature(
     signingKeys: SigningKeyCache;
   },
 ): Refusal | undefined {
-  const { authorization, secretAccessKey, signingKeys } = request;
+  const { method, rawPath, rawQuery, headers, authorization, secretAccessKey, signingKeys } = request;
+  const { signedHeaders } = authorization;
   const payloadHash = hash('sha256', request.body, 'hex');
-  const claimedHash = request.headers.get('x-amz-content-sha256')?.[0];
+  const claimedHash = headers.get('x-amz-content-sha256')?.[0];
   if (claimedHash !== undefined && claimedHash !== payloadHash) {
     return invalid(
       `The header x-amz-content-sha256 is ${shown(claimedHash)}, but the SHA-256 of the body received is '${payloadHash}'. Check that nothing between the client and the server changes the body.`,
     );
   }
   const key = signingKeys.find(authorization, secretAccessKey) ?? signingKey(authorization, secretAccessKey);
-  const canonical = canonicalRequest({ ...request, payloadHash, signedHeaders: authorization.signedHeaders });
+  const canonical = canonicalRequest({ method, rawPath, rawQuery, headers, signedHeaders, payloadHash });
   const expected = createHmac('sha256', key).update(stringToSign(authorization, canonical)).digest();
   if (!timingSafeEqual(expected, Buffer.from(authorization.signature, 'hex'))) {
     return invalid(
-      `The request signature we calculated does not match the signature you provided. Check the secret access key of ${shown(authorization.accessKeyId)}, and that nothing between the client and the server changes the method, path, query, body or a signed header (${authorization.signedHeaders.join(';')}).`,
+      `The request signature we calculated does not match the signature you provided. Check the secret access key of ${shown(authorization.accessKeyId)}, and that nothing between the client and the server changes the method, path, query, body or a signed header (${signedHeaders.join(';')}).`,
     );
   }
   signingKeys.remember(authorization, secretAccessKey, key);
@@ -201,7 +202,7 @@ function canonicalRequest(request: RequestLine & { signedHeaders: readonly strin
 
 /** Every service but S3 encodes the encoded path again, so a `%3A` on the wire is signed as `%253A`. */
 function canonicalPath(rawPath: string): string {
-  return rawPath.split('/').map(encode).join('/');
+  return encode(rawPath).replaceAll('%2F', '/');
 }
 
 function canonicalQuery(rawQuery: string): string {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { systemClock } from '../clock.ts';
-import { systemRandom } from '../random.ts';
+import { createSystemRandom } from '../random.ts';
 import { testCluster } from './cluster.contract.ts';
 import { LocalCluster } from './local.ts';
 
@@ -12,14 +12,14 @@ testCluster(async (t) => {
     const timer = setTimeout(task, delayMs);
     return () => clearTimeout(timer);
   };
-  const cluster = new LocalCluster({ clock: { ...systemClock, after }, random: systemRandom });
+  const cluster = new LocalCluster({ clock: { ...systemClock, after }, random: createSystemRandom() });
   t.after(() => cluster.close());
   return cluster;
 });
 
 test('a closed stage is forgotten only long after any handshake that knew it can be under way', async () => {
   const clock = new ManualClock();
-  const cluster = new LocalCluster({ clock, random: systemRandom });
+  const cluster = new LocalCluster({ clock, random: createSystemRandom() });
   cluster.onRequest(async () => ({ closedIds: [] }));
   const register = (stageId: string) =>
     cluster.register(

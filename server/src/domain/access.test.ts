@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { ServiceError } from '../errors.ts';
 import { createKeyring } from '../keyring.ts';
-import { systemRandom } from '../random.ts';
+import { createSystemRandom } from '../random.ts';
 import type { Store } from '../store/store.ts';
 import { openTestStore, temporaryDirectory } from '../store/test-store.ts';
 import { type AccessKeyPair, createAccess } from './access.ts';
@@ -18,7 +18,7 @@ const keyring = createKeyring(Buffer.alloc(32, 7));
 
 function accessTo(store: Store, options: { rootOverride?: AccessKeyPair; maxAccessKeys?: number; now?: number } = {}) {
   const clock = { now: () => options.now ?? 1_700_000_000_000 };
-  return createAccess({ store, keyring, clock, random: systemRandom, ...options });
+  return createAccess({ store, keyring, clock, random: createSystemRandom(), ...options });
 }
 
 async function open(t: TestContext, options: Parameters<typeof accessTo>[1] = {}) {

@@ -292,7 +292,7 @@ export class Gateway implements ConnectionHost {
     const isFirst = connection.state !== 'stopped';
     if (!isFirst && !this.#listed.has(connection.id)) return Promise.resolve();
     const ended = isFirst ? this.#stop(connection, name, text, facts) : connection.ended;
-    const closing = this.#unlist(connection, ended).finally(() => this.#closings.delete(connection));
+    const closing = this.#unlist(connection, ended);
     this.#closings.set(connection, closing);
     return closing;
   }
@@ -317,21 +317,23 @@ export class Gateway implements ConnectionHost {
 
   /** After the end is proven, has the directory let go of the connection. */
   async #unlist(connection: Connection, ended: Promise<void> | undefined): Promise<void> {
-    await ended;
-    const { player } = connection;
-    if (player === undefined) return;
-    // A registration still on its way would list the connection again behind our back.
-    await connection.registration?.catch(() => {});
     try {
+      await ended;
+      const { player } = connection;
+      if (player === undefined) return;
+      // A registration still on its way would list the connection again behind our back.
+      await connection.registration?.catch(() => {});
       await this.#cluster.unregister(player, [connection.id]);
+      this.#listed.delete(connection.id);
     } catch (error) {
       this.#log.warn(
         { err: error, connectionId: connection.id },
         'the directory did not let go of a closed connection',
       );
       throw error;
+    } finally {
+      this.#closings.delete(connection);
     }
-    this.#listed.delete(connection.id);
   }
 
   #checkHeartbeat(connection: Connection): void {

@@ -72,6 +72,15 @@ export class WsPlayerSocket implements PlayerSocket {
     this.closed();
   }
 
+  /**
+   * With both close frames exchanged `ws` has ended its side and would wait for the peer's end. Nothing is lost by not
+   * waiting, since there is nothing left to send or to read; TLS has still to say goodbye in its own words.
+   */
+  closeFrameReceived(): void {
+    const socket = this.#socket;
+    if (socket.writableEnded && socket.writableLength === 0 && !isTls(socket)) socket.destroy();
+  }
+
   /** The WebSocket's `close` event: the socket is gone. */
   closed(): void {
     const settle = this.#settle;

@@ -27,6 +27,12 @@ const BACKSTOP_MS = 1_000;
 /** Carries its connection, so that all sockets share their handlers: no closure a socket. */
 class PlayerWebSocket extends WebSocket {
   player: PlayerOfSocket | undefined;
+
+  /** `ws` calls it too, and alone gives a Buffer: the reason in the peer's close frame, which nothing may follow. */
+  override close(code?: number, reason?: string | Buffer): void {
+    super.close(code, reason);
+    if (typeof reason === 'object') this.player?.socket.closeFrameReceived();
+  }
 }
 
 interface PlayerOfSocket {

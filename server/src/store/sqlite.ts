@@ -38,7 +38,7 @@ export function openSqlite({ file, maxWriteWaitMs = 5_000 }: { file: string; max
   const connection = connect(file);
   const query = new Kysely<Schema>({ dialect: createDialect(connection) });
   // It changes with the commits of other connections only.
-  const dataVersion = connection.prepare<[]>('PRAGMA data_version');
+  const dataVersion = connection.prepare<[]>('PRAGMA data_version').raw();
   let ownCommits = 0;
 
   async function transaction<T>(work: (query: Query) => Promise<T>): Promise<T> {
@@ -60,7 +60,10 @@ export function openSqlite({ file, maxWriteWaitMs = 5_000 }: { file: string; max
     capabilities: { isShared: false },
     query,
     transaction,
-    version: () => ownCommits * MAX_DATA_VERSION + (dataVersion.get() as { data_version: number }).data_version,
+    version() {
+      const [otherCommits] = dataVersion.get() as [number];
+      return ownCommits * MAX_DATA_VERSION + otherCommits;
+    },
     migrate: () => migrate({ transaction }),
     assertMigrated: () => assertMigrated({ query }),
     async close() {

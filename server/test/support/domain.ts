@@ -6,7 +6,7 @@ import { createPaginate } from '../../src/domain/pagination.ts';
 import { createStages } from '../../src/domain/stages.ts';
 import { createKeyring } from '../../src/keyring.ts';
 import { createLog } from '../../src/log.ts';
-import { systemRandom } from '../../src/random.ts';
+import { createSystemRandom } from '../../src/random.ts';
 import type { Store } from '../../src/store/store.ts';
 import { openTestStore } from '../../src/store/test-store.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -26,7 +26,7 @@ export async function openDomain(
   { store, maxGames = 100, maxStages = 20 }: { store?: Store; maxGames?: number; maxStages?: number } = {},
 ) {
   const clock = new ManualClock();
-  const random = systemRandom;
+  const random = createSystemRandom();
   const { log, lines } = recordedLog();
   const opened = store ?? (await openTestStore(t));
   const cluster = new LocalCluster({ clock, random });
