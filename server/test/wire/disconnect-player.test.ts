@@ -27,6 +27,9 @@ import {
 } from '../support/server.ts';
 import { tlsFiles } from '../support/tls-files.ts';
 
+/** A client's frame (RFC 6455, 5.2), masked with zeros. */
+const CLOSE_4500 = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 4500 >> 8, 4500 & 0xff]);
+
 async function disconnect(sdk: GameSparksClient, playerId: string) {
   const { $metadata, ...answer } = await sdk.send(
     new DisconnectPlayerCommand({ GameName: GAME, StageName: STAGE, PlayerId: playerId }),
@@ -117,6 +120,22 @@ for (const transport of ['TCP', 'TLS'] as const) {
     await assertNothingLeft(server);
   });
 }
+
+test('[ws] a player who has answered the close frame is gone, whether it ends its side or not', async (t) => {
+  const server = await startTestServer(t, { settings: { closeGraceMs: 60_000 } });
+  const player = await connectRawPlayer(t, server);
+  let fault: Error | undefined;
+  player.socket.on('error', (error) => {
+    fault = error;
+  });
+  await disconnect(server.sdk(), player.playerId);
+  await until(() => player.frames.at(-1) === undefined);
+  player.socket.write(CLOSE_4500);
+  await player.gone;
+  assert.equal(fault, undefined, 'an end in order, not a reset');
+  // Its socket is still half open here.
+  await assertNothingLeft(server);
+});
 
 test('[ws] two calls at once both report the success', async (t) => {
   const server = await startTestServer(t);
