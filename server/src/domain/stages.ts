@@ -79,7 +79,7 @@ export function createStages({ store, deletions, paginate, clock, random, settin
       updatedAt: now,
     } as const;
     await store.stages.insert(stage);
-    return { ...stage, gameName, gameState: 'ACTIVE' };
+    return { ...stage, gameName, gameState: 'ACTIVE', runtimeId: undefined };
   }
 
   return {
