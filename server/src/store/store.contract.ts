@@ -136,7 +136,7 @@ function testStages(open: OpenStore): void {
     const stage = sampleStage(game, 'Dev', { tags: { x: 'y' } });
     await games.insert(game);
     await stages.insert(stage);
-    const expected = { ...stage, gameName: 'Zoo', gameState: 'ACTIVE' };
+    const expected = { ...stage, gameName: 'Zoo', gameState: 'ACTIVE', runtimeId: undefined };
     assert.deepEqual(await stages.find('Zoo', 'Dev'), expected);
     assert.deepEqual(await stages.findById(stage.id), expected);
     assert.deepEqual(await stages.findByGameKey(stage.gameKey), expected);
