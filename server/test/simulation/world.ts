@@ -251,6 +251,7 @@ export class World {
   readonly gateway: Gateway;
   readonly cluster: ScheduledCluster;
   readonly limits: Limits;
+  readonly runtimes = createRuntimes({ log: SILENT });
   readonly sockets: SimulatedSocket[] = [];
   readonly #scheduler: Scheduler;
   readonly #random: RandomBytes;
@@ -278,6 +279,7 @@ export class World {
         },
         event: async () => ({ isHandled: true, payload: {} }),
       },
+      runtimes: this.runtimes,
       cluster: this.cluster,
       limits: this.limits,
       clock: this.clock,
