@@ -130,7 +130,7 @@ const management = {
   }),
   allowedRoles: list({
     rule: 'ARNs of IAM roles, with * and ? as wildcards, separated by commas',
-    isItem: (item) => /^arn:[^\s]+$/.test(item),
+    isItem: (item) => /^arn:\S+:\S+$/.test(item),
     help: 'Roles that a stage may have when something is deployed to it, or the deployment fails; empty allows any.',
   }),
   maxAccessKeys: integer({ default: 1_000, min: 1, max: 100_000, help: 'Access keys that are not revoked.' }),

@@ -1,4 +1,3 @@
-import type { Server } from 'node:http';
 import { CONNECT_PATH } from '@respark/protocol';
 import { type ApiListener, createApiListener, type Pages } from './api/listener.ts';
 import { OPERATIONS } from './api/operations/index.ts';
@@ -168,7 +167,7 @@ async function assemble(parts: Assembly & { hasDemo: boolean }): Promise<Running
     ...(demo === undefined
       ? {}
       : { demo: { gameName: DEMO_GAME, stageName: DEMO_STAGE, gameKey: demo.gameKey, playerId: demo.playerId } }),
-    warnings: warningsOf({ settings, playerServer }),
+    warnings: warningsOf({ settings, playerServer, url }),
     counts: () => ({ ...node.counts(), inFlight: api.inFlight }),
     async drain() {
       for (const server of new Set([management, playerServer])) server.stopListening();
@@ -432,14 +431,22 @@ function tlsFiles(certFile: string | undefined, keyFile: string | undefined): Tl
   return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
 }
 
-function warningsOf({ settings, playerServer }: { settings: Settings; playerServer: HttpServer }): string[] {
+function warningsOf(parts: { settings: Settings; playerServer: HttpServer; url: string }): string[] {
+  return [warningOfPlainPlayers(parts), warningOfLocalUrls(parts)].filter((warning) => warning !== undefined);
+}
+
+function warningOfPlainPlayers({ settings, playerServer }: { settings: Settings; playerServer: HttpServer }) {
   const host = settings.playerPort === undefined || settings.playerHost === '' ? settings.host : settings.playerHost;
-  if (playerServer.isTls || isLoopback(host)) return [];
+  if (playerServer.isTls || isLoopback(host)) return undefined;
   // A proxy of another machine is why the address is public; one of this machine does not need it.
-  if (settings.trustedProxies.some((proxy) => !isLoopback(proxy))) return [];
-  return [
-    `players are served without TLS on ${host}: their tokens can be read and used on the way. Set RESPARK_TLS_CERT_FILE and RESPARK_TLS_KEY_FILE, or let a proxy terminate TLS: name it in RESPARK_TRUSTED_PROXIES, or listen on 127.0.0.1 if it runs on this machine.`,
-  ];
+  if (settings.trustedProxies.some((proxy) => !isLoopback(proxy))) return undefined;
+  return `players are served without TLS on ${host}: their tokens can be read and used on the way. Set RESPARK_TLS_CERT_FILE and RESPARK_TLS_KEY_FILE, or let a proxy terminate TLS: name it in RESPARK_TRUSTED_PROXIES, or listen on 127.0.0.1 if it runs on this machine.`;
+}
+
+function warningOfLocalUrls({ settings: { host, trustedProxies, publicUrl }, url }: { settings: Settings; url: string }) {
+  const isReachedElsewhere = host === '0.0.0.0' || host === '::' || trustedProxies.length > 0;
+  if (publicUrl !== undefined || !isReachedElsewhere) return undefined;
+  return `the URLs of downloads begin with ${url}, where clients may not reach this server: set RESPARK_PUBLIC_URL to where they do.`;
 }
 
 /** Whether only this machine is meant, by an address, a range of them or a name. */

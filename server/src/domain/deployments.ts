@@ -5,6 +5,7 @@ import { type RandomBytes, uuidV7After } from '../random.ts';
 import type { DeploymentRecord, DeploymentState, Store, Page as StorePage } from '../store/store.ts';
 import { createBackground } from './background.ts';
 import { createOnce } from './client-tokens.ts';
+import { type ConfigurationFault, describeFault } from './configuration/faults.ts';
 import { readSections, type Sections } from './configurations.ts';
 import type { Page, PageRequest, Paginate } from './pagination.ts';
 import type { Runtimes } from './runtimes.ts';
@@ -42,13 +43,12 @@ export interface Deployments {
 /** Each has a snapshot in memory, which may be a megabyte. */
 const MAX_AT_ONCE = 2;
 
-/** Room for about a hundred faults: who has more mends those first. */
-const MAX_MESSAGE_LENGTH = 10_000;
+/** Characters: room for a hundred faults. */
+const MAX_MESSAGE_LENGTH = 20_000;
 
 export interface DeploymentsParts {
   readonly store: Store;
-  /** What keeps sections from being deployed, a sentence each. */
-  readonly findFaults: (sections: Sections) => readonly string[];
+  readonly findFaults: (sections: Sections) => readonly ConfigurationFault[];
   readonly runtimes: Pick<Runtimes, 'deployed'>;
   readonly paginate: Paginate;
   readonly clock: Clock;
@@ -192,18 +192,15 @@ export function isUnfinished(state: DeploymentState): boolean {
   return state === 'PENDING' || state === 'IN_PROGRESS';
 }
 
-/** As many faults as there is room for, a line each, and how many there are. */
-function listFaults(faults: readonly string[]): string {
-  const count = `${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}`;
-  const lines = [`the snapshot has ${count}:`];
+/** A line each, as many as there is room for. */
+function listFaults(faults: readonly ConfigurationFault[]): string {
+  const lines = ['the snapshot cannot be deployed:'];
   let length = 0;
-  for (const [index, fault] of faults.entries()) {
-    length += fault.length + 1;
-    if (length > MAX_MESSAGE_LENGTH) {
-      lines.push(`and ${faults.length - index} more`);
-      break;
-    }
-    lines.push(fault);
+  for (const fault of faults) {
+    const line = describeFault(fault);
+    length += line.length;
+    if (length > MAX_MESSAGE_LENGTH) return [...lines, 'and more: mend these first'].join('\n');
+    lines.push(line);
   }
   return lines.join('\n');
 }

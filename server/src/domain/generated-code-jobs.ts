@@ -4,6 +4,7 @@ import type { Log } from '../log.ts';
 import { type RandomBytes, uuidV7After } from '../random.ts';
 import type { GeneratedCodeJobRecord, Store, Page as StorePage } from '../store/store.ts';
 import { createBackground } from './background.ts';
+import { type ConfigurationFault, describeFault } from './configuration/faults.ts';
 import { readModel } from './configuration/model.ts';
 import { readSections, type Sections } from './configurations.ts';
 import { isUnfinished } from './deployments.ts';
@@ -55,7 +56,7 @@ type Asked = Record<'gameName' | 'targetPlatform' | 'language' | 'gameSdkVersion
 
 export interface GeneratedCodeJobsParts {
   readonly store: Store;
-  readonly findFaults: (sections: Sections) => readonly string[];
+  readonly findFaults: (sections: Sections) => readonly ConfigurationFault[];
   readonly downloads: Pick<Downloads, 'urlOf'>;
   readonly paginate: Paginate;
   readonly clock: Clock;
@@ -120,7 +121,6 @@ export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): Generate
 
     async get(gameName, snapshotId, id) {
       const game = await getGame(store, gameName);
-      await getSnapshot(store, game, snapshotId);
       const job = await store.generatedCodeJobs.find(game.id, snapshotId, id);
       if (job !== undefined) return withDownload(gameName, job);
       throw new ServiceError(
@@ -131,10 +131,11 @@ export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): Generate
 
     async list(gameName, snapshotId, request) {
       const game = await getGame(store, gameName);
-      await getSnapshot(store, game, snapshotId);
       const list = (page: StorePage) => store.generatedCodeJobs.list(game.id, snapshotId, page);
       const scope = `ListGeneratedCodeJobs ${game.id} ${snapshotId}`;
       const { items, nextToken } = await paginate(scope, request, list, ({ id }) => id);
+      // Reading it takes a while, and jobs do not outlive it.
+      if (items.length === 0) await getSnapshot(store, game, snapshotId);
       return { items: items.map((job) => withDownload(gameName, job)), nextToken };
     },
 
@@ -166,7 +167,7 @@ function createGenerate({ store, findFaults, clock, log }: GeneratedCodeJobsPart
     try {
       const sections = readSections(text);
       const [fault] = findFaults(sections);
-      if (fault !== undefined) return { fault: describe(fault) };
+      if (fault !== undefined) return { fault: toDescription(describeFault(fault)) };
       const { gameName, ...generator } = JSON.parse(job.generator) as Asked;
       const model = readModel(sections);
       return { archive: generateCode({ gameName, model, generator: chooseGenerator(generator) }) };
@@ -194,7 +195,7 @@ function createGenerate({ store, findFaults, clock, log }: GeneratedCodeJobsPart
 }
 
 /** A fault within what a description may be: one line that neither begins nor ends with white space. */
-function describe(fault: string): string {
+function toDescription(fault: string): string {
   const line = fault.replace(/\s+/g, ' ').trim();
   return line.length <= MAX_DESCRIPTION_LENGTH ? line : `${line.slice(0, MAX_DESCRIPTION_LENGTH - 1)}…`;
 }

@@ -39,7 +39,7 @@ export function createPaginate({ sealer }: { sealer: Sealer }): Paginate {
     { maxResults = MAX_PAGE, nextToken }: PageRequest,
     list: List<T>,
     // The types let it be left out only where records have a name.
-    positionOf = ({ name }: T & { name?: string }): string => name as string,
+    positionOf = (record: T): string => (record as T & { name: string }).name,
   ): Promise<Page<T>> {
     const associated = `NextToken of ${scope}`;
     const start = nextToken === undefined ? {} : { after: open(nextToken, associated) };

@@ -5,6 +5,7 @@ import { type Clock, withTimeout } from '../../src/clock.ts';
 import type { Cluster, NodeRequest, PlayerKey } from '../../src/cluster/cluster.ts';
 import { LocalCluster } from '../../src/cluster/local.ts';
 import { createPlayers, type Players } from '../../src/domain/players.ts';
+import { createRuntimes } from '../../src/domain/runtimes.ts';
 import type { Connection } from '../../src/gateway/connection.ts';
 import { Gateway, type GatewaySettings } from '../../src/gateway/gateway.ts';
 import { Limits } from '../../src/gateway/limits.ts';
