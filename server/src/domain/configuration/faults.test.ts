@@ -119,14 +119,14 @@ for (const [what, section, path, value, expected] of [
     'GameSparks.Core.Requests',
     '/Fish/ResponseShape',
     'String',
-    /must be a Structure, and "String" is built in/,
+    /must be a Structure, and "String" is a built-in shape/,
   ],
   [
     'a message has an enum for a shape',
     'GameSparks.Core.Notifications',
     '/LeaderboardChanged/NotificationShape',
     'Rod',
-    /must be a Structure, and "Rod" is of kind Enum/,
+    /must be a Structure, and "Rod" is an Enum/,
   ],
   [
     'a handler has no message',
@@ -188,7 +188,7 @@ test('a list or map may contain itself by way of a structure only', () => {
   const model = (entries: Readonly<Record<string, Json>>) => describe({ [MODEL]: entries });
   assert.match(
     model({ L: { List: { Shape: 'L' } } }).join(),
-    /^GameSparks.Core.Model at "\/L" contains itself without end/,
+    /^GameSparks.Core.Model at "\/L" contains itself with only lists and maps in between/,
   );
   const faults = model({ In: { List: { Shape: 'A' } }, A: { Map: { Shape: 'B' } }, B: { List: { Shape: 'A' } } });
   assert.equal(faults.length, 1);
@@ -213,7 +213,7 @@ test('all faults are found at once, one of form hiding none of meaning', () => {
       'RequestHandlers at "/R/Code" lacks "ScriptLanguage"',
       'Model at "/A/Structure/Fields/x/Shape" there is no shape "Nope"',
       'Model at "/B/Enum/Values/1" repeats "C"',
-      'Requests at "/R/ResponseShape" must be a Structure, and "B" is of kind Enum',
+      'Requests at "/R/ResponseShape" must be a Structure, and "B" is an Enum',
       'Notifications at "/R" has the name of the request "R"',
       'Notifications at "/R/NotificationShape" there is no shape "Gone"',
       'RequestHandlers at "/R/Code/Script" does not parse, line 1, column 2',

@@ -63,10 +63,10 @@ test('a message is short, and has nothing that a terminal acts on', () => {
 test('a large script costs time linear in its length, whatever is in it', () => {
   const blocks = '{'.repeat(60);
   const scripts = {
-    names: `let ${names(60_000).join(',')};`,
+    names: `let ${names(130_000).join(',')};`,
     'names in blocks': `${blocks}var a${',a'.repeat(150_000)};${'}'.repeat(60)}`,
-    'names of both kinds': `var ${names(30_000).join(',')}; let ${names(30_000).join('_,')}_;`,
-    'named groups': `/${'(?<a>)|'.repeat(40_000)}/`,
+    'names of both kinds': `var ${names(60_000).join(',')}; let ${names(60_000).join('_,')}_;`,
+    'named groups': `/${'(?<a>)|'.repeat(80_000)}/`,
     statements: 'a=1;'.repeat(75_000),
   };
   for (const [what, script] of Object.entries(scripts)) {
