@@ -169,6 +169,7 @@ export interface Stages {
   remove(id: string): Promise<void>;
 }
 
+/** A `runtimeId` that is there and undefined takes the runtime away. */
 export type StageChange = Partial<Pick<StageRecord, 'description' | 'role' | 'state' | 'tags' | 'runtimeId'>> &
   Pick<StageRecord, 'updatedAt'>;
 

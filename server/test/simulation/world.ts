@@ -371,6 +371,7 @@ const STAGE_RECORD: StageRecord = {
   logGroup: '/aws/gamesparks/Demo/Dev',
   state: 'ACTIVE',
   gameState: 'ACTIVE',
+  runtimeId: undefined,
   tags: {},
   createdAt: 0,
   updatedAt: 0,
