@@ -66,7 +66,9 @@ const ScriptParser = Parser.extend((AcornParser) => {
     override enterScope(flags: number): void {
       super.enterScope(flags);
       // The first scope is that of the script itself.
-      if (this.scopeStack.length > MAX_BLOCKS + 1) this.raise(this.start, `More than ${MAX_BLOCKS} blocks in each other`);
+      if (this.scopeStack.length > MAX_BLOCKS + 1) {
+        this.raise(this.start, `More than ${MAX_BLOCKS} blocks in each other`);
+      }
       const names = { var: new Names(), lexical: new Names(), functions: new Names() };
       Object.assign(this.scopeStack.at(-1) as object, names);
     }
