@@ -51,8 +51,7 @@ export function documentSizeOf(sections: Sections): number {
 
 /** Why a value may not stand where `depth` more levels of nesting are allowed; undefined when it may. */
 export function faultOfValue(value: Json, depth: number): string | undefined {
-  if (typeof value === 'number' && !Number.isFinite(value))
-    return 'holds a number beyond ±1.8e308: write it as a string';
+  if (typeof value === 'number' && !Number.isFinite(value)) return 'holds a number beyond ±1.8e308: make it a string';
   if (typeof value !== 'object' || value === null) return undefined;
   if (depth === 0) return `nests deeper than ${MAX_DEPTH} levels: flatten it`;
   for (const member of Object.values(value)) {
@@ -81,12 +80,12 @@ function parseJson(file: Uint8Array): Json {
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(file);
   } catch (error) {
-    throw invalid(['it is not UTF-8: save it in that encoding'], error);
+    throw invalid(['it is not UTF-8: save it in that encoding'], { cause: error });
   }
   try {
     return JSON.parse(text) as Json;
   } catch (error) {
-    throw invalid([`it is not JSON: ${excerpt((error as SyntaxError).message, 200)}`], error);
+    throw invalid([`it is not JSON: ${excerpt((error as SyntaxError).message, 200)}`], { cause: error });
   }
 }
 
@@ -96,8 +95,8 @@ function faultOfSection(name: string, attributes: Json): string | undefined {
   return faultOfValue(attributes, MAX_DEPTH);
 }
 
-function invalid(faults: readonly string[], cause?: unknown): ServiceError {
+function invalid(faults: readonly string[], options: { cause?: unknown } = {}): ServiceError {
   const listed = faults.slice(0, MAX_LISTED_FAULTS).join('; ');
   const more = faults.length > MAX_LISTED_FAULTS ? `; and ${faults.length - MAX_LISTED_FAULTS} more` : '';
-  return new ServiceError('validation', `the file cannot be imported: ${listed}${more}`, { cause });
+  return new ServiceError('validation', `the file cannot be imported: ${listed}${more}`, options);
 }

@@ -40,14 +40,11 @@ const KNOWN_SECTIONS: readonly string[] = [MODEL, ...[...MESSAGES, ...HANDLERS].
  */
 export function findFaults(sections: Sections): readonly ConfigurationFault[] {
   const unreadable = unreadableFaults(sections);
-  const faults = unreadable.length > 0 ? [unreadable] : [formFaults, shapeFaults, messageFaults, handlerFaults];
   const listed: ConfigurationFault[] = [];
   let count = 0;
-  for (const found of faults) {
-    for (const fault of typeof found === 'function' ? found(sections) : found) {
-      count += 1;
-      if (count <= MAX_LISTED_FAULTS) listed.push(fault);
-    }
+  for (const fault of unreadable.length > 0 ? unreadable : readableFaults(sections)) {
+    count += 1;
+    if (count <= MAX_LISTED_FAULTS) listed.push(fault);
   }
   const more = { section: '', pointer: '', message: `and ${count - MAX_LISTED_FAULTS} more` };
   return count > MAX_LISTED_FAULTS ? [...listed, more] : listed;
@@ -78,6 +75,13 @@ function faultOfKeys(value: Json): string | undefined {
     if (fault !== undefined) return fault;
   }
   return undefined;
+}
+
+function* readableFaults(sections: Sections): Faults {
+  yield* formFaults(sections);
+  yield* shapeFaults(sections);
+  yield* messageFaults(sections);
+  yield* handlerFaults(sections);
 }
 
 function* formFaults(sections: Sections): Faults {
@@ -162,8 +166,7 @@ function* endlessCollections(shapes: Shapes): Faults {
       name = shapes.get(name)?.item;
     }
     if (name === undefined || !path.has(name)) continue;
-    const message = `contains itself without end, by way of ${shapes.get(name)?.kind} after ${shapes.get(name)?.kind}`;
-    yield faultAt(MODEL, [name], `${message}: put a Structure in between`);
+    yield faultAt(MODEL, [name], 'contains itself with only lists and maps in between: put a Structure among them');
   }
 }
 
@@ -219,12 +222,12 @@ function faultOfReference(
 ): string | undefined {
   // The schema has said so.
   if (typeof reference !== 'string') return undefined;
-  const kind = isBuiltin(reference) ? 'built in' : shapes.get(reference)?.kind;
+  const kind = isBuiltin(reference) ? 'built-in shape' : shapes.get(reference)?.kind;
   if (kind === undefined && !shapes.has(reference)) {
     return `there is no shape "${excerpt(reference)}": add it to ${MODEL}, or use ${listOf(BUILTIN_NAMES)}`;
   }
   return isOfMessage && kind !== undefined && kind !== 'Structure'
-    ? `must be a Structure, and "${reference}" is ${kind === 'built in' ? kind : `of kind ${kind}`}`
+    ? `must be a Structure, and "${excerpt(reference)}" is ${withArticle(kind)}`
     : undefined;
 }
 
@@ -241,6 +244,10 @@ function shown(value: unknown): string {
   if (typeof value === 'string') return `"${excerpt(value)}"`;
   if (typeof value !== 'object' || value === null) return String(value);
   return Array.isArray(value) ? 'an array' : 'an object';
+}
+
+function withArticle(noun: string): string {
+  return `${noun.startsWith('E') ? 'an' : 'a'} ${noun}`;
 }
 
 function listOf(words: readonly string[]): string {

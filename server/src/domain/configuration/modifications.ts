@@ -71,13 +71,13 @@ function createWorkingCopy(original: Sections): WorkingCopy {
       for (const [depth, key] of keys.slice(0, -1).entries()) {
         const place = placeOf(container, key);
         const child = place === undefined ? undefined : get(container, place);
-        if (typeof child !== 'object' || child === null) {
+        if (place === undefined || typeof child !== 'object' || child === null) {
           const parent = excerpt(pointerOf(keys.slice(0, depth + 1)));
           return child === undefined
             ? `there is nothing at "${parent}": ADD that first`
             : `what is at "${parent}" has no members: REPLACE that first`;
         }
-        container = enter(container, place as string | number);
+        container = enter(container, place);
       }
       return change(container, keys.at(-1) as string, operation, value as Json);
     },
@@ -90,7 +90,6 @@ function change(
   operation: Modification['operation'],
   value: Json,
 ): string | undefined {
-  const place = placeOf(container, key);
   if (operation === 'ADD' && Array.isArray(container)) {
     const index = key === '-' ? container.length : indexOf(key);
     if (index === undefined || index > container.length) {
@@ -103,6 +102,7 @@ function change(
     set(container, key, value);
     return undefined;
   }
+  const place = placeOf(container, key);
   if (place === undefined) return 'there is nothing there: ADD it, or correct the path';
   if (operation === 'REPLACE') set(container, place, value);
   else if (Array.isArray(container)) container.splice(place as number, 1);

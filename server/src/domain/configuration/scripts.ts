@@ -1,8 +1,8 @@
 import { Parser } from 'acorn';
 import { excerpt } from './document.ts';
 
-/** Blocks and functions within each other: acorn walks all of them for every variable. */
-const MAX_SCOPES = 64;
+/** Blocks and functions in each other: acorn walks all of them for every variable. */
+const MAX_BLOCKS = 64;
 
 export interface ScriptFault {
   /** Both counted from 1. */
@@ -62,14 +62,16 @@ type ScopingParser = new (
 };
 
 const ScriptParser = Parser.extend((AcornParser) => {
-  class ScriptParser extends (AcornParser as unknown as ScopingParser) {
+  class LinearParser extends (AcornParser as unknown as ScopingParser) {
     override enterScope(flags: number): void {
       super.enterScope(flags);
-      if (this.scopeStack.length > MAX_SCOPES)
-        this.raise(this.start, `More than ${MAX_SCOPES} blocks within each other`);
+      // The first scope is that of the script itself.
+      if (this.scopeStack.length > MAX_BLOCKS + 1) {
+        this.raise(this.start, `More than ${MAX_BLOCKS} blocks in each other`);
+      }
       const names = { var: new Names(), lexical: new Names(), functions: new Names() };
       Object.assign(this.scopeStack.at(-1) as object, names);
     }
   }
-  return ScriptParser as unknown as typeof Parser;
+  return LinearParser as unknown as typeof Parser;
 });
