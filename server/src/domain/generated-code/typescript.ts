@@ -9,7 +9,7 @@ import type {
   Structure,
   TypeReference,
 } from '../configuration/model.ts';
-import type { Operations, SourceFile } from './operations.ts';
+import { type Operations, type SourceFile, typesIn } from './operations.ts';
 import { descriptionLines, fileText, identifiers, indent, type Lines, paragraphs, quoted } from './source-code.ts';
 
 const BUILTINS: Readonly<Record<BuiltinName, string>> = {
@@ -27,7 +27,7 @@ const JSON_TYPE: Lines = [
 ];
 
 const TYPED: Lines = [
-  '/** The backend checks every message against the model that this file comes from. */',
+  '/** The one place where a payload is taken to be what the model says that it is. */',
   'function typed<T>(payload: object): T {',
   '  return payload as T;',
   '}',
@@ -152,8 +152,9 @@ function eventFunction(message: EventMessage, { names, wireType }: Context): Lin
   ];
 }
 
+/** Need not be given where every field is optional; `{}` will not do for a field such as `constructor`, which it has. */
 function payloadParameter(structure: Structure, names: Names): string {
-  const isNeeded = structure.fields.some((field) => field.isRequired);
+  const isNeeded = structure.fields.some((field) => field.isRequired || field.name in Object.prototype);
   return `payload: ${typeOfShape(structure, names)}${isNeeded ? '' : ' = {}'},`;
 }
 
@@ -216,19 +217,7 @@ function enumeration(shape: Enumeration, names: Names): Lines {
 }
 
 function usesDocument(shape: Shape): boolean {
-  const isDocument = (type: TypeReference) => type.kind === 'builtin' && type.name === 'Document';
-  switch (shape.kind) {
-    case 'structure':
-      return shape.fields.some(({ type }) => isDocument(type));
-    case 'enum':
-      return false;
-    case 'list':
-      return isDocument(shape.item);
-    case 'map':
-      return isDocument(shape.value);
-    default:
-      return assertNever(shape);
-  }
+  return typesIn(shape).some((type) => type.kind === 'builtin' && type.name === 'Document');
 }
 
 /** A comment that a description can neither end nor, by an `@` as in `@ts-expect-error`, give a meaning to the compiler. */
