@@ -32,6 +32,9 @@ const MEMBERS_IN_USE: ReadonlySet<string> = new Set([
   'nameof',
 ]);
 
+/** Every property reserves two names of its class by a prefix. */
+const ACCESSOR = /^[gs]et_/;
+
 /** The name as it is written where a keyword would mean something else. */
 export function written(identifier: string): string {
   return KEYWORDS.has(identifier) ? `@${identifier}` : identifier;
@@ -41,7 +44,7 @@ export function methodName(message: { readonly name: string }, kind: 'Request' |
   return kind === 'Notification' ? `SubscribeTo${message.name}Notification` : `Enqueue${message.name}${kind}`;
 }
 
-/** The nested type of each shape that becomes one. A member cannot be named as its class, nor as another member. */
+/** The nested type of each shape that becomes one. No member is named as its class, an accessor included, or as another. */
 export function typeIdentifiers({ name, requests, events, notifications, shapes }: Operations) {
   const taken = new Set([
     name,
@@ -49,14 +52,17 @@ export function typeIdentifiers({ name, requests, events, notifications, shapes 
     ...events.map((message) => methodName(message, 'Event')),
     ...notifications.map((message) => methodName(message, 'Notification')),
   ]);
-  return identifiers([...shapes.keys()], (identifier) => TYPES_IN_USE.has(identifier) || taken.has(identifier));
+  return identifiers(
+    [...shapes.keys()],
+    (identifier) => TYPES_IN_USE.has(identifier) || ACCESSOR.test(identifier) || taken.has(identifier),
+  );
 }
 
-/** The property of each field. Every property reserves `get_` and `set_` with its name. */
+/** The property of each field. */
 export function propertyIdentifiers({ fields }: Structure, className: string): ReadonlyMap<string, string> {
   return identifiers(
     fields.map(({ name }) => name),
-    (identifier) => identifier === className || MEMBERS_IN_USE.has(identifier) || /^[gs]et_/.test(identifier),
+    (identifier) => identifier === className || MEMBERS_IN_USE.has(identifier) || ACCESSOR.test(identifier),
   );
 }
 

@@ -1,3 +1,4 @@
+import { assertNever } from '../../errors.ts';
 import type {
   EventMessage,
   GameModel,
@@ -103,7 +104,8 @@ export function getShape(shapes: ReadonlyMap<string, Shape>, name: string): Shap
   return shape;
 }
 
-function typesIn(shape: Shape): readonly TypeReference[] {
+/** What a shape refers to. */
+export function typesIn(shape: Shape): readonly TypeReference[] {
   switch (shape.kind) {
     case 'structure':
       return shape.fields.map(({ type }) => type);
@@ -113,6 +115,8 @@ function typesIn(shape: Shape): readonly TypeReference[] {
       return [shape.item];
     case 'map':
       return [shape.value];
+    default:
+      return assertNever(shape);
   }
 }
 
