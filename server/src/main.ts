@@ -13,7 +13,6 @@ import { DEMO_GAME, DEMO_STAGE, ensureDemo } from './demo.ts';
 import { type Access, type AccessKeyPair, createAccess } from './domain/access.ts';
 import { type Arns, createArns } from './domain/arn.ts';
 import { createAudit } from './domain/audit.ts';
-import { findFaults } from './domain/configuration/faults.ts';
 import { createConfigurations } from './domain/configurations.ts';
 import { createDeletions } from './domain/deletions.ts';
 import { createDeployments } from './domain/deployments.ts';
@@ -29,6 +28,7 @@ import { createRuntimes, type Runtimes } from './domain/runtimes.ts';
 import { createSnapshots } from './domain/snapshots.ts';
 import { createStages } from './domain/stages.ts';
 import { createResourceTags } from './domain/tags.ts';
+import { createExaminer } from './examiner.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { Limits } from './gateway/limits.ts';
 import { createUpgradeHandler } from './gateway/upgrade.ts';
@@ -333,8 +333,9 @@ function createServices({
     clock,
     lifetimeMs: settings.playerTokenLifetimeMs,
   });
+  const examine = createExaminer({ clock });
   const downloads = createDownloads({ store, sealer: keyring, clock, publicUrl });
-  const parts = { store, deletions, downloads, paginate, findFaults, runtimes, clock, random, log, settings };
+  const parts = { store, deletions, downloads, paginate, examine, runtimes, clock, random, log, settings };
   return {
     deletions,
     downloads,
@@ -443,7 +444,13 @@ function warningOfPlainPlayers({ settings, playerServer }: { settings: Settings;
   return `players are served without TLS on ${host}: their tokens can be read and used on the way. Set RESPARK_TLS_CERT_FILE and RESPARK_TLS_KEY_FILE, or let a proxy terminate TLS: name it in RESPARK_TRUSTED_PROXIES, or listen on 127.0.0.1 if it runs on this machine.`;
 }
 
-function warningOfLocalUrls({ settings: { host, trustedProxies, publicUrl }, url }: { settings: Settings; url: string }) {
+function warningOfLocalUrls({
+  settings: { host, trustedProxies, publicUrl },
+  url,
+}: {
+  settings: Settings;
+  url: string;
+}) {
   const isReachedElsewhere = host === '0.0.0.0' || host === '::' || trustedProxies.length > 0;
   if (publicUrl !== undefined || !isReachedElsewhere) return undefined;
   return `the URLs of downloads begin with ${url}, where clients may not reach this server: set RESPARK_PUBLIC_URL to where they do.`;

@@ -4,9 +4,10 @@ import { crashingStore } from '../../test/support/crashing-store.ts';
 import { type DomainOptions, openDomain, ROLE } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import type { ErrorCode } from '../errors.ts';
-import type { ConfigurationFault } from './configuration/faults.ts';
 import type { Store } from '../store/store.ts';
 import { openTestStore } from '../store/test-store.ts';
+import type { ConfigurationFault } from './configuration/faults.ts';
+import { examineHere } from './examination.ts';
 
 const CALLER = { principal: 'AKIDEXAMPLE' };
 const TOKEN = { ...CALLER, clientToken: 'a'.repeat(33) };
@@ -26,7 +27,8 @@ async function openWithStage(t: TestContext, options: DomainOptions = {}) {
   }
   const { id: snapshotId } = await domain.snapshots.create('Demo');
   const asked = { gameName: 'Demo', stageName: 'Dev', snapshotId };
-  const start = (caller: { principal: string; clientToken?: string } = CALLER) => domain.deployments.start(asked, caller);
+  const start = (caller: { principal: string; clientToken?: string } = CALLER) =>
+    domain.deployments.start(asked, caller);
   const deploy = async () => {
     const { id } = await start();
     await domain.deployments.settled();
@@ -53,7 +55,14 @@ test('a deployment is pending, and then completed with a runtime of its own', as
   const now = clock.now();
   const { id, stageId, ...rest } = started;
   assert.match(id, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
-  const expected = { snapshotId, action: 'DEPLOY', state: 'PENDING', result: undefined, createdAt: now, updatedAt: now };
+  const expected = {
+    snapshotId,
+    action: 'DEPLOY',
+    state: 'PENDING',
+    result: undefined,
+    createdAt: now,
+    updatedAt: now,
+  };
   assert.deepEqual(rest, expected);
   assert.equal(await runtimeId(), undefined);
   clock.advance(1_000);
@@ -65,22 +74,26 @@ test('a deployment is pending, and then completed with a runtime of its own', as
     updatedAt: now + 1_000,
   });
   assert.equal(await runtimeId(), id);
-  assert.deepEqual(lines.map(({ msg, deploymentId, resultCode }) => [msg, deploymentId, resultCode]), [
-    ['deployment ended', id, 'SUCCESS'],
-  ]);
+  assert.deepEqual(
+    lines.map(({ msg, deploymentId, resultCode }) => [msg, deploymentId, resultCode]),
+    [['deployment ended', id, 'SUCCESS']],
+  );
   assert.ok(stageId);
 });
 
 test('while it is examined it is in progress', async (t) => {
   const unfinished: ReturnType<Store['deployments']['listUnfinished']>[] = [];
   const domain = await openWithStage(t, {
-    findFaults: () => {
+    async examine(asked) {
       unfinished.push(domain.store.deployments.listUnfinished());
-      return [];
+      return examineHere(asked);
     },
   });
   await domain.deploy();
-  assert.deepEqual((await unfinished[0])?.map(({ state }) => state), ['IN_PROGRESS']);
+  assert.deepEqual(
+    (await unfinished[0])?.map(({ state }) => state),
+    ['IN_PROGRESS'],
+  );
 });
 
 test('a completed deployment makes the runtimes before it old', async (t) => {
@@ -92,13 +105,16 @@ test('a completed deployment makes the runtimes before it old', async (t) => {
   runtimes.leave(first.stageId, first.id);
   runtimes.leave(second.stageId, second.id);
   const ended = lines.filter(({ msg }) => msg.startsWith('old runtime ended'));
-  assert.deepEqual(ended.map(({ runtimeId }) => runtimeId), [first.id]);
+  assert.deepEqual(
+    ended.map(({ runtimeId }) => runtimeId),
+    [first.id],
+  );
   assert.equal(runtimes.size, 0);
 });
 
 test('every fault of the snapshot is in the result, and the runtime stays', async (t) => {
   let faults: ConfigurationFault[] = [];
-  const { deploy, runtimeId } = await openWithStage(t, { findFaults: () => faults });
+  const { deploy, runtimeId } = await openWithStage(t, { examine: async () => ({ faults, archive: undefined }) });
   const good = await deploy();
   faults = [fault('no shape "X"'), { section: 'A', pointer: '/b', message: 'is unknown' }];
   const { state, result } = await deploy();
@@ -109,9 +125,8 @@ test('every fault of the snapshot is in the result, and the runtime stays', asyn
 });
 
 test('a message has room for a hundred faults, and has an end', async (t) => {
-  const { deploy } = await openWithStage(t, {
-    findFaults: () => Array.from({ length: 5_000 }, (_, index) => fault(`fault ${index} ${'x'.repeat(100)}`)),
-  });
+  const faults = Array.from({ length: 5_000 }, (_, index) => fault(`fault ${index} ${'x'.repeat(100)}`));
+  const { deploy } = await openWithStage(t, { examine: async () => ({ faults, archive: undefined }) });
   const lines = (await deploy()).result?.message.split('\n') ?? [];
   assert.ok(lines.length > 100 && lines.join('\n').length < 21_000, `${lines.length} lines`);
   assert.equal(lines.at(-1), 'and more: mend these first');
@@ -132,7 +147,7 @@ test('a role that is not allowed fails the deployment', async (t) => {
 
 test('a bug ends as a failure that points to the log', async (t) => {
   const { deploy, runtimeId, lines } = await openWithStage(t, {
-    findFaults: () => {
+    async examine() {
       throw new TypeError('undefined is not a function');
     },
   });
@@ -225,7 +240,10 @@ test('the history is newest first, also when the clock stands still or was set b
 
 test('what is not there is not found', async (t) => {
   const { deployments, stages, asked, deploy, store } = await openWithStage(t);
-  await assert.rejects(deployments.get('Demo', 'Dev'), failsWith('not_found', /nothing was ever started on stage "Dev"/));
+  await assert.rejects(
+    deployments.get('Demo', 'Dev'),
+    failsWith('not_found', /nothing was ever started on stage "Dev"/),
+  );
   assert.deepEqual((await deployments.list('Demo', 'Dev', {})).items, []);
   const { id, stageId } = await deploy();
   await stages.create({ gameName: 'Demo', name: 'Live', role: ROLE }, CALLER);
@@ -249,16 +267,20 @@ for (const target of ['stage', 'game'] as const) {
   test(`a ${target} that is deleted meanwhile ends its deployment quietly`, async (t) => {
     let deletion: Promise<void> | undefined;
     const domain = await openWithStage(t, {
-      findFaults: () => {
+      async examine(asked) {
         deletion = target === 'stage' ? domain.stages.delete('Demo', 'Dev') : domain.games.delete('Demo');
-        return [];
+        await deletion;
+        return examineHere(asked);
       },
     });
     const { stageId, id } = await domain.start();
     await domain.deployments.settled();
-    await deletion;
+    assert.ok(deletion !== undefined);
     assert.equal(await domain.store.deployments.find(stageId, id), undefined);
-    assert.deepEqual(domain.lines.filter(({ level }) => level > 30), []);
+    assert.deepEqual(
+      domain.lines.filter(({ level }) => level > 30),
+      [],
+    );
     assert.equal(domain.clock.pending, 0);
   });
 }

@@ -6,7 +6,7 @@ import type { DeploymentRecord, DeploymentState, Store, Page as StorePage } from
 import { createBackground } from './background.ts';
 import { createOnce } from './client-tokens.ts';
 import { type ConfigurationFault, describeFault } from './configuration/faults.ts';
-import { readSections, type Sections } from './configurations.ts';
+import type { Examine } from './examination.ts';
 import type { Page, PageRequest, Paginate } from './pagination.ts';
 import type { Runtimes } from './runtimes.ts';
 import { getSnapshot } from './snapshots.ts';
@@ -48,7 +48,7 @@ const MAX_MESSAGE_LENGTH = 20_000;
 
 export interface DeploymentsParts {
   readonly store: Store;
-  readonly findFaults: (sections: Sections) => readonly ConfigurationFault[];
+  readonly examine: Examine;
   readonly runtimes: Pick<Runtimes, 'deployed'>;
   readonly paginate: Paginate;
   readonly clock: Clock;
@@ -131,7 +131,7 @@ export function createDeployments(parts: DeploymentsParts): Deployments {
  * One attempt at a deployment, which repeats what an earlier one has begun and resolves when it has ended. It rejects only
  * with failures of the store, which may pass.
  */
-function createDeploy({ store, findFaults, runtimes, clock, log, settings }: DeploymentsParts) {
+function createDeploy({ store, examine, runtimes, clock, log, settings }: DeploymentsParts) {
   const { allowedRoles } = settings;
   const allowed = allowedRoles.map(compileWildcard);
 
@@ -144,13 +144,13 @@ function createDeploy({ store, findFaults, runtimes, clock, log, settings }: Dep
     return { stage, snapshot: await store.snapshots.find(stage.gameId, deployment.snapshotId) };
   }
 
-  function examine(id: string, role: string, sections: string): Result {
+  async function resultOf(id: string, role: string, sections: string): Promise<Result> {
     if (allowed.length > 0 && !allowed.some((isMatch) => isMatch(role))) {
       const message = `role ${role} of the stage is none of those that this server allows: ${allowedRoles.join(', ')}`;
       return { code: 'INVALID_ROLE_FAILURE', message };
     }
     try {
-      const faults = findFaults(readSections(sections));
+      const { faults } = await examine({ sections });
       if (faults.length > 0) return { code: 'UNSPECIFIED_FAILURE', message: listFaults(faults) };
       return { code: 'SUCCESS', message: '' };
     } catch (error) {
@@ -176,7 +176,7 @@ function createDeploy({ store, findFaults, runtimes, clock, log, settings }: Dep
     const begun = await store.transaction((store) => begin(store, stageId, id));
     if (begun === undefined) return true;
     const { stage, snapshot } = begun;
-    const examined = examine(id, stage.role, snapshot?.sections ?? '');
+    const examined = await resultOf(id, stage.role, snapshot?.sections ?? '');
     const result = await store.transaction((store) => end(store, stageId, id, examined));
     if (result === undefined) return true;
     if (result.code === 'SUCCESS') runtimes.deployed(stageId, id);

@@ -6,6 +6,7 @@ import { type DomainOptions, openDomain } from '../../test/support/domain.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { openTestStore } from '../store/test-store.ts';
+import { examineHere } from './examination.ts';
 
 const CALLER = { principal: 'AKIDEXAMPLE' };
 
@@ -46,9 +47,9 @@ async function openWithSnapshot(t: TestContext, options: DomainOptions = {}) {
 test('a job is in progress, and then completed with a zip to be had for an hour', async (t) => {
   const unfinished: ReturnType<Store['generatedCodeJobs']['listUnfinished']>[] = [];
   const domain = await openWithSnapshot(t, {
-    findFaults: () => {
+    async examine(asked) {
       unfinished.push(domain.store.generatedCodeJobs.listUnfinished());
-      return [];
+      return examineHere(asked);
     },
   });
   const { jobs, snapshotId, generate, clock, open } = domain;
@@ -60,7 +61,10 @@ test('a job is in progress, and then completed with a zip to be had for an hour'
   const file = await open(download?.url ?? '');
   assert.deepEqual([file?.fileName, file?.contentType], ['Demo-Unity-CSharp.zip', 'application/zip']);
   const files = unzipSync(file?.body ?? Buffer.of());
-  assert.ok(strFromU8(files['DemoOperations.cs'] ?? Buffer.of()).includes('EnqueuePingRequest'), Object.keys(files).join());
+  assert.ok(
+    strFromU8(files['DemoOperations.cs'] ?? Buffer.of()).includes('EnqueuePingRequest'),
+    Object.keys(files).join(),
+  );
   clock.advance(3_600_000);
   assert.equal(await open(download?.url ?? ''), undefined);
   assert.ok(await open((await jobs.get('Demo', snapshotId, id)).download?.url ?? ''), 'asking again renews the URL');
@@ -81,7 +85,7 @@ test('what is asked for is kept, and what there is not is refused with what ther
 
 test('a snapshot with faults fails the job with the first one, as a description may be', async (t) => {
   let faults = [fault('no shape "X"'), fault('another')];
-  const { generate } = await openWithSnapshot(t, { findFaults: () => faults });
+  const { generate } = await openWithSnapshot(t, { examine: async () => ({ faults, archive: undefined }) });
   const { state, description, download } = await generate();
   assert.deepEqual([state, description, download], ['FAILED', 'no shape "X"', undefined]);
   faults = [fault(` two\nlines ${'x'.repeat(300)} `)];
@@ -92,14 +96,17 @@ test('a snapshot with faults fails the job with the first one, as a description 
 
 test('a bug ends as a failure that points to the log', async (t) => {
   const { generate, lines } = await openWithSnapshot(t, {
-    findFaults: () => {
+    async examine() {
       throw new TypeError('undefined is not a function');
     },
   });
   const { id, state, description } = await generate();
   assert.equal(state, 'FAILED');
   assert.match(description, /its log says why/);
-  assert.deepEqual(lines.filter(({ level }) => level === 50).map(({ generatedCodeJobId }) => generatedCodeJobId), [id]);
+  assert.deepEqual(
+    lines.filter(({ level }) => level === 50).map(({ generatedCodeJobId }) => generatedCodeJobId),
+    [id],
+  );
 });
 
 test('the oldest jobs that have ended are forgotten, with their zips', async (t) => {
@@ -107,7 +114,13 @@ test('the oldest jobs that have ended are forgotten, with their zips', async (t)
   const made = [];
   for (let count = 0; count < 5; count += 1) made.push(await generate());
   const { items } = await jobs.list('Demo', snapshotId, {});
-  assert.deepEqual(items.map(({ id }) => id), made.slice(2).map(({ id }) => id).reverse());
+  assert.deepEqual(
+    items.map(({ id }) => id),
+    made
+      .slice(2)
+      .map(({ id }) => id)
+      .reverse(),
+  );
   assert.equal(await open(made[1]?.download?.url ?? ''), undefined);
   assert.ok(await open(made[2]?.download?.url ?? ''));
   await assert.rejects(jobs.get('Demo', snapshotId, made[0]?.id ?? ''), failsWith('not_found', /no job/));
@@ -124,7 +137,10 @@ test('of fifty calls at once only as many start jobs as are kept', async (t) => 
   assert.ok((await store.generatedCodeJobs.list(game.id, snapshotId, { limit: 100 })).length <= 5);
   await jobs.settled();
   const { items } = await jobs.list('Demo', snapshotId, {});
-  assert.deepEqual(items.map(({ state }) => state), Array(5).fill('COMPLETED'));
+  assert.deepEqual(
+    items.map(({ state }) => state),
+    Array(5).fill('COMPLETED'),
+  );
   await start();
   await jobs.settled();
 });
@@ -163,19 +179,20 @@ test('jobs need their game and their snapshot', async (t) => {
 });
 
 test('a game that is deleted meanwhile ends its jobs quietly', async (t) => {
-  let deletion: Promise<void> | undefined;
   const domain = await openWithSnapshot(t, {
-    findFaults: () => {
-      deletion = domain.games.delete('Demo');
-      return [];
+    async examine(asked) {
+      await domain.games.delete('Demo');
+      return examineHere(asked);
     },
   });
   const id = await domain.start();
   await domain.jobs.settled();
-  await deletion;
   assert.equal(await domain.store.games.find('Demo'), undefined);
   assert.equal(await domain.store.generatedCodeJobs.find(domain.game.id, domain.snapshotId, id), undefined);
-  assert.deepEqual(domain.lines.filter(({ level }) => level > 30), []);
+  assert.deepEqual(
+    domain.lines.filter(({ level }) => level > 30),
+    [],
+  );
 });
 
 for (const phase of ['before', 'after'] as const) {
@@ -198,7 +215,11 @@ for (const phase of ['before', 'after'] as const) {
       await jobs.resume();
       await jobs.settled();
       const { items } = await jobs.list('Demo', snapshotId, {});
-      assert.deepEqual(items.map(({ state }) => state), left.map(() => 'COMPLETED'), `step ${step}`);
+      assert.deepEqual(
+        items.map(({ state }) => state),
+        left.map(() => 'COMPLETED'),
+        `step ${step}`,
+      );
       if (crash.stepsLeft > 0) {
         assert.ok(step > 8, 'a job is made of several steps');
         return;

@@ -4,15 +4,13 @@ import type { Log } from '../log.ts';
 import { type RandomBytes, uuidV7After } from '../random.ts';
 import type { GeneratedCodeJobRecord, Store, Page as StorePage } from '../store/store.ts';
 import { createBackground } from './background.ts';
-import { type ConfigurationFault, describeFault } from './configuration/faults.ts';
-import { readModel } from './configuration/model.ts';
-import { readSections, type Sections } from './configurations.ts';
+import { describeFault } from './configuration/faults.ts';
 import { isUnfinished } from './deployments.ts';
 import type { Downloads } from './downloads.ts';
+import type { CodeAsked, Examine } from './examination.ts';
 import { type Game, getActiveGame, getGame } from './games.ts';
-import type { Page, PageRequest, Paginate } from './pagination.ts';
-import { generateCode } from './generated-code/generate-code.ts';
 import { chooseGenerator } from './generated-code/generators.ts';
+import type { Page, PageRequest, Paginate } from './pagination.ts';
 import { getSnapshot } from './snapshots.ts';
 
 /** Which code is asked for; what is absent has a default. */
@@ -51,12 +49,9 @@ const MAX_DESCRIPTION_LENGTH = 250;
 const DOWNLOAD_LIFETIME_MS = 3_600_000;
 const RETRY_AFTER_MS = 1_000;
 
-/** What a record's `generator` has: everything that the code depends on, beside the snapshot. */
-type Asked = Record<'gameName' | 'targetPlatform' | 'language' | 'gameSdkVersion', string>;
-
 export interface GeneratedCodeJobsParts {
   readonly store: Store;
-  readonly findFaults: (sections: Sections) => readonly ConfigurationFault[];
+  readonly examine: Examine;
   readonly downloads: Pick<Downloads, 'urlOf'>;
   readonly paginate: Paginate;
   readonly clock: Clock;
@@ -72,7 +67,12 @@ export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): Generate
   const generate = createGenerate(parts);
   const run = (job: GeneratedCodeJobRecord) => background.run(job.id, () => generate(job));
 
-  async function insert(store: Store, game: Game, snapshotId: string, generator: string): Promise<GeneratedCodeJobRecord> {
+  async function insert(
+    store: Store,
+    game: Game,
+    snapshotId: string,
+    generator: string,
+  ): Promise<GeneratedCodeJobRecord> {
     await getSnapshot(store, game, snapshotId);
     const { maxGeneratedCodeJobs: max } = settings;
     const newest = await store.generatedCodeJobs.list(game.id, snapshotId, { limit: max });
@@ -102,7 +102,7 @@ export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): Generate
 
   function withDownload(gameName: string, job: GeneratedCodeJobRecord): GeneratedCodeJob {
     if (job.state !== 'COMPLETED') return { ...job, download: undefined };
-    const { targetPlatform, language } = JSON.parse(job.generator) as Asked;
+    const { targetPlatform, language } = JSON.parse(job.generator) as CodeAsked;
     const fileName = `${gameName}-${targetPlatform}-${language}.zip`;
     const download = downloads.urlOf({ kind: 'generated_code', jobId: job.id }, fileName, DOWNLOAD_LIFETIME_MS);
     return { ...job, download };
@@ -111,7 +111,7 @@ export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): Generate
   return {
     async start(gameName, snapshotId, asked) {
       const { targetPlatform, language, gameSdkVersion } = chooseGenerator(asked);
-      const generator = JSON.stringify({ gameName, targetPlatform, language, gameSdkVersion } satisfies Asked);
+      const generator = JSON.stringify({ gameName, targetPlatform, language, gameSdkVersion } satisfies CodeAsked);
       const job = await store.transaction(async (store) =>
         insert(store, await getActiveGame(store, gameName), snapshotId, generator),
       );
@@ -147,13 +147,17 @@ export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): Generate
   };
 }
 
-type Generated = { readonly archive: Uint8Array } | { readonly fault: string };
+/** Without an archive the job has failed, on what the description says. */
+interface Generated {
+  readonly archive: Uint8Array | undefined;
+  readonly description: string;
+}
 
 /**
  * One attempt at a job, which repeats what an earlier one has begun and resolves when it has ended. It rejects only with
  * failures of the store, which may pass.
  */
-function createGenerate({ store, findFaults, clock, log }: GeneratedCodeJobsParts) {
+function createGenerate({ store, examine, clock, log }: GeneratedCodeJobsParts) {
   /** The sections to work on while there is something left to do. */
   async function begin(store: Store, { gameId, snapshotId, id }: GeneratedCodeJobRecord): Promise<string | undefined> {
     const job = await store.generatedCodeJobs.find(gameId, snapshotId, id);
@@ -163,32 +167,31 @@ function createGenerate({ store, findFaults, clock, log }: GeneratedCodeJobsPart
     return snapshot?.sections;
   }
 
-  function generate(job: GeneratedCodeJobRecord, text: string): Generated {
+  async function generate({ id, generator }: GeneratedCodeJobRecord, sections: string): Promise<Generated> {
     try {
-      const sections = readSections(text);
-      const [fault] = findFaults(sections);
-      if (fault !== undefined) return { fault: toDescription(describeFault(fault)) };
-      const { gameName, ...generator } = JSON.parse(job.generator) as Asked;
-      const model = readModel(sections);
-      return { archive: generateCode({ gameName, model, generator: chooseGenerator(generator) }) };
+      const code = JSON.parse(generator) as CodeAsked;
+      const { faults, archive } = await examine({ sections, code });
+      const [fault] = faults;
+      return { archive, description: fault === undefined ? '' : toDescription(describeFault(fault)) };
     } catch (error) {
-      log.error({ err: error, generatedCodeJobId: job.id }, 'code could not be generated');
-      return { fault: 'the server failed to generate this code; its log says why' };
+      log.error({ err: error, generatedCodeJobId: id }, 'code could not be generated');
+      return { archive: undefined, description: 'the server failed to generate this code; its log says why' };
     }
   }
 
-  async function end(store: Store, { gameId, snapshotId, id }: GeneratedCodeJobRecord, generated: Generated) {
+  async function end(store: Store, job: GeneratedCodeJobRecord, { archive, description }: Generated): Promise<void> {
+    const { gameId, snapshotId, id } = job;
     // It may have gone with its game.
     if ((await store.generatedCodeJobs.find(gameId, snapshotId, id)) === undefined) return;
-    const [state, description] = 'fault' in generated ? (['FAILED', generated.fault] as const) : (['COMPLETED', ''] as const);
+    const state = archive === undefined ? 'FAILED' : 'COMPLETED';
     await store.generatedCodeJobs.update(id, { state, description, updatedAt: clock.now() });
-    if ('archive' in generated) await store.generatedCodeJobs.setArchive(id, generated.archive);
+    if (archive !== undefined) await store.generatedCodeJobs.setArchive(id, archive);
   }
 
   return async function attempt(job: GeneratedCodeJobRecord): Promise<boolean> {
     const sections = await store.transaction((store) => begin(store, job));
     if (sections === undefined) return true;
-    const generated = generate(job, sections);
+    const generated = await generate(job, sections);
     await store.transaction((store) => end(store, job, generated));
     return true;
   };

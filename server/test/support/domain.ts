@@ -1,10 +1,10 @@
 import type { TestContext } from 'node:test';
 import { LocalCluster } from '../../src/cluster/local.ts';
-import { type ConfigurationFault, findFaults as findRealFaults } from '../../src/domain/configuration/faults.ts';
-import { createConfigurations, type Sections } from '../../src/domain/configurations.ts';
+import { createConfigurations } from '../../src/domain/configurations.ts';
 import { createDeletions } from '../../src/domain/deletions.ts';
 import { createDeployments } from '../../src/domain/deployments.ts';
 import { createDownloads } from '../../src/domain/downloads.ts';
+import { type Examine, examineHere } from '../../src/domain/examination.ts';
 import { createGames } from '../../src/domain/games.ts';
 import { createGeneratedCodeJobs } from '../../src/domain/generated-code-jobs.ts';
 import { createPaginate } from '../../src/domain/pagination.ts';
@@ -40,13 +40,17 @@ const SETTINGS = {
 export interface DomainOptions extends Partial<typeof SETTINGS> {
   readonly store?: Store;
   readonly clock?: ManualClock;
-  /** In place of the real check of configurations. */
-  readonly findFaults?: (sections: Sections) => readonly ConfigurationFault[];
+  readonly examine?: Examine;
 }
 
 /** The rules over a store on disk and the cluster of one node, whose connections `onCloseStage` ends. */
 export async function openDomain(t: TestContext, options: DomainOptions = {}) {
-  const { store = await openTestStore(t), clock = new ManualClock(), findFaults = findRealFaults, ...changed } = options;
+  const {
+    store = await openTestStore(t),
+    clock = new ManualClock(),
+    examine = async (asked) => examineHere(asked),
+    ...changed
+  } = options;
   const random = systemRandom;
   const { log, lines } = recordedLog();
   const cluster = new LocalCluster({ clock, random });
@@ -62,7 +66,7 @@ export async function openDomain(t: TestContext, options: DomainOptions = {}) {
   const paginate = createPaginate({ sealer });
   const runtimes = createRuntimes({ log });
   const downloads = createDownloads({ store, sealer, clock, publicUrl: () => 'https://respark.example' });
-  const parts = { store, deletions, downloads, runtimes, paginate, findFaults, clock, random, log, settings };
+  const parts = { store, deletions, downloads, runtimes, paginate, examine, clock, random, log, settings };
   return {
     ...{ store, clock, random, log, lines, cluster, nodes, closedStages, deletions, downloads, runtimes, paginate },
     games: createGames(parts),
