@@ -10,6 +10,7 @@ import {
   StartGeneratedCodeJobCommand,
   StartStageDeploymentCommand,
 } from '@aws-sdk/client-gamesparks';
+import type { Settings } from '../../src/config.ts';
 import { assertNothingLeft, GAME, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
 
 const ON_STAGE = { GameName: GAME, StageName: STAGE };
@@ -55,7 +56,10 @@ test('[ws] players stay on the runtime that they opened on, and an old one goes 
   assert.deepEqual(ended(), []);
   for (const { ws } of early) ws.close();
   await until(() => server.counts().runtimes === 1);
-  assert.deepEqual(ended().map((line) => line.runtimeId), ['empty']);
+  assert.deepEqual(
+    ended().map((line) => line.runtimeId),
+    ['empty'],
+  );
   for (const { ws } of late) ws.close();
   await assertNothingLeft(server);
   assert.ok(runtimeId !== '' && ended().length === 1, 'the newest runtime is only empty');
@@ -104,6 +108,17 @@ test('[aws-sdk] downloads begin with the public URL of the settings', async (t) 
   assert.ok(S3Url.startsWith('https://respark.example/base/download/'), S3Url);
   const local = await fetch(S3Url.replace('https://respark.example/base', server.url));
   assert.equal(local.status, 200);
+});
+
+test('who listens for others is told that downloads need a public URL', async (t) => {
+  const warningsWith = async (settings: Partial<Settings>) => {
+    const { warnings } = await startTestServer(t, { settings });
+    return warnings.filter((warning) => warning.includes('RESPARK_PUBLIC_URL')).length;
+  };
+  assert.equal(await warningsWith({}), 0);
+  assert.equal(await warningsWith({ host: '0.0.0.0' }), 1);
+  assert.equal(await warningsWith({ trustedProxies: ['127.0.0.1'] }), 1);
+  assert.equal(await warningsWith({ host: '0.0.0.0', publicUrl: 'https://respark.example' }), 0);
 });
 
 test('[aws-sdk] a deployment that a stop has interrupted is ended by the next start', async (t) => {
