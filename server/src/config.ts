@@ -114,7 +114,12 @@ const identity = {
 const management = {
   maxGames: integer({ default: 100, min: 1, max: 100_000, help: 'Games; one more is refused with 402.' }),
   maxStages: integer({ default: 20, min: 1, max: 10_000, help: 'Stages of a game; one more is refused with 409.' }),
-  maxSnapshots: integer({ default: 1_000, min: 1, max: 100_000, help: 'Snapshots of a game; one more is refused with 409.' }),
+  maxSnapshots: integer({
+    default: 1_000,
+    min: 1,
+    max: 100_000,
+    help: 'Snapshots of a game; one more is refused with 409.',
+  }),
   maxConfigurationBytes: integer({
     default: 1_024_000,
     min: 1_024,

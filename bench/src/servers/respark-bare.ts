@@ -14,8 +14,7 @@ const { createMessages } = await fromServer<typeof import('../../../server/src/d
 const { createPlayerTokens } =
   await fromServer<typeof import('../../../server/src/domain/player-tokens.ts')>('domain/player-tokens');
 const { createPlayers } = await fromServer<typeof import('../../../server/src/domain/players.ts')>('domain/players');
-const { createRuntimes } =
-  await fromServer<typeof import('../../../server/src/domain/runtimes.ts')>('domain/runtimes');
+const { createRuntimes } = await fromServer<typeof import('../../../server/src/domain/runtimes.ts')>('domain/runtimes');
 const { Gateway } = await fromServer<typeof import('../../../server/src/gateway/gateway.ts')>('gateway/gateway');
 const { Limits } = await fromServer<typeof import('../../../server/src/gateway/limits.ts')>('gateway/limits');
 const { createUpgradeHandler } =

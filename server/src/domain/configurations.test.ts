@@ -33,12 +33,18 @@ test('a new game has an empty configuration as old as itself', async (t) => {
 test('an update changes what it names, and the time of the last one', async (t) => {
   const { configurations, game, clock } = await openWithGame(t);
   clock.advance(1_000);
-  const first = await configurations.update('Demo', [add('A', '/x', 1), add('A', '/y', [1, 2]), add('B.C', '/z', null)]);
+  const first = await configurations.update('Demo', [
+    add('A', '/x', 1),
+    add('A', '/y', [1, 2]),
+    add('B.C', '/z', null),
+  ]);
   const sections = { A: { x: 1, y: [1, 2] }, 'B.C': { z: null } };
   assert.deepEqual(first, { createdAt: game.createdAt, updatedAt: game.createdAt + 1_000, sections });
   assert.deepEqual(await configurations.get('Demo'), first);
   clock.advance(1_000);
-  const second = await configurations.update('Demo', [{ section: 'A', operation: 'REMOVE', path: '/y', value: undefined }]);
+  const second = await configurations.update('Demo', [
+    { section: 'A', operation: 'REMOVE', path: '/y', value: undefined },
+  ]);
   assert.equal(second.updatedAt, first.updatedAt + 1_000);
   assert.deepEqual((await configurations.get('Demo')).sections, { A: { x: 1 }, 'B.C': { z: null } });
 });
@@ -47,8 +53,15 @@ test('an update is made as a whole or not at all', async (t) => {
   const { configurations, clock } = await openWithGame(t);
   const before = await configurations.update('Demo', [add('A', '/x', 1)]);
   clock.advance(1_000);
-  const modifications = [add('A', '/y', 2), { ...add('A', '/missing', 3), operation: 'REPLACE' as const }, add('A', '/z', 4)];
-  await assert.rejects(configurations.update('Demo', modifications), failsWith('validation', /modifications\.2\.member/));
+  const modifications = [
+    add('A', '/y', 2),
+    { ...add('A', '/missing', 3), operation: 'REPLACE' as const },
+    add('A', '/z', 4),
+  ];
+  await assert.rejects(
+    configurations.update('Demo', modifications),
+    failsWith('validation', /modifications\.2\.member/),
+  );
   assert.deepEqual(await configurations.get('Demo'), before);
 });
 

@@ -16,7 +16,10 @@ async function openWithGame(t: TestContext, options: DomainOptions = {}) {
   const domain = await openDomain(t, options);
   const game = await domain.games.create({ name: 'Demo' }, CALLER);
   const set = (sections: unknown) =>
-    domain.configurations.import('Demo', Buffer.from(JSON.stringify({ Document: { Type: 'Game', Sections: sections } })));
+    domain.configurations.import(
+      'Demo',
+      Buffer.from(JSON.stringify({ Document: { Type: 'Game', Sections: sections } })),
+    );
   return { ...domain, game, set };
 }
 
@@ -63,7 +66,13 @@ test('fifty snapshots at once are fifty, with ids of their own', async (t) => {
   const made = await Promise.all(Array.from({ length: 50 }, () => snapshots.create('Demo')));
   assert.equal(new Set(made.map(({ id }) => id)).size, 50);
   const { items } = await snapshots.list('Demo', {});
-  assert.deepEqual(items.map(({ id }) => id), made.map(({ id }) => id).sort().reverse());
+  assert.deepEqual(
+    items.map(({ id }) => id),
+    made
+      .map(({ id }) => id)
+      .sort()
+      .reverse(),
+  );
   assert.equal(Object.hasOwn(items[0] ?? {}, 'sections'), false);
 });
 
@@ -83,10 +92,13 @@ test('following the tokens gives each snapshot that was there exactly once, what
     return made.map(({ id }) => id);
   };
   let gameNumber = 0;
-  const pages = fc.array(fc.record({ maxResults: fc.integer({ min: 1, max: 9 }), created: fc.integer({ min: 0, max: 3 }) }), {
-    minLength: 1,
-    maxLength: 5,
-  });
+  const pages = fc.array(
+    fc.record({ maxResults: fc.integer({ min: 1, max: 9 }), created: fc.integer({ min: 0, max: 3 }) }),
+    {
+      minLength: 1,
+      maxLength: 5,
+    },
+  );
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 0, max: 25 }), pages, async (count, steps) => {
       gameNumber += 1;
@@ -105,7 +117,10 @@ test('following the tokens gives each snapshot that was there exactly once, what
       }
       assert.deepEqual(seen, [...seen].sort().reverse());
       assert.equal(new Set(seen).size, seen.length);
-      assert.deepEqual(before.filter((id) => !seen.includes(id)), []);
+      assert.deepEqual(
+        before.filter((id) => !seen.includes(id)),
+        [],
+      );
     }),
     { numRuns: 30 },
   );
