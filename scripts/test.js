@@ -10,7 +10,7 @@ import { pipeline } from 'node:stream/promises';
 import { run } from 'node:test';
 import { spec as Spec } from 'node:test/reporters';
 
-const CLIENTS = ['aws-cli', 'aws-sdk', 'ws', 'chromium'];
+const CLIENTS = ['aws-cli', 'aws-sdk', 'ws', 'chromium', 'mcs'];
 
 const sources = ['protocol', 'client', 'server', 'bench']
   .flatMap((workspace) => readdirSync(workspace, { recursive: true }).map((file) => `${workspace}/${file}`))

@@ -1,6 +1,6 @@
-import type { LifeState } from './store.ts';
+import type { DeploymentRecord, DeploymentResultCode, DeploymentState, LifeState } from './store.ts';
 
-/** The tables, in types that SQLite and PostgreSQL share: times and flags are integers, sealed bytes are base64 text. */
+/** The tables, in types that SQLite and PostgreSQL share: times and flags are integers, bytes are base64 text. */
 export interface Schema {
   schema_version: { version: number };
   games: {
@@ -26,6 +26,38 @@ export interface Schema {
     tags: string;
     created_at: number;
     updated_at: number;
+    runtime_id: string | null;
+  };
+  configurations: { game_id: string; updated_at: number; sections: string };
+  snapshots: {
+    id: string;
+    game_id: string;
+    description: string;
+    created_at: number;
+    updated_at: number;
+    sections: string;
+  };
+  deployments: {
+    id: string;
+    stage_id: string;
+    snapshot_id: string;
+    action: DeploymentRecord['action'];
+    state: DeploymentState;
+    result_code: DeploymentResultCode | null;
+    result_message: string | null;
+    created_at: number;
+    updated_at: number;
+  };
+  generated_code_jobs: {
+    id: string;
+    game_id: string;
+    snapshot_id: string;
+    state: DeploymentState;
+    description: string;
+    generator: string;
+    created_at: number;
+    updated_at: number;
+    archive: string | null;
   };
   access_keys: {
     id: string;

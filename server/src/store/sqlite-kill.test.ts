@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { sql } from 'kysely';
 import { createStore } from './sql-store.ts';
 import { openSqlite } from './sqlite.ts';
-import { sampleGame, sampleStage } from './store.contract.ts';
+import { sampleGame, sampleStage } from './store-samples.ts';
 import { temporaryDirectory } from './test-store.ts';
 
 const KILLS = 20;

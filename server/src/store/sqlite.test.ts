@@ -6,9 +6,11 @@ import { sql } from 'kysely';
 import Libsql from 'libsql';
 import { ServiceError } from '../errors.ts';
 import { StartupError } from '../startup-error.ts';
+import { createGamesAndKeys } from './migrations/0001-games-and-keys.ts';
 import { createStore } from './sql-store.ts';
 import { openSqlite } from './sqlite.ts';
-import { sampleGame, testStore } from './store.contract.ts';
+import { testStore } from './store.contract.ts';
+import { sampleDeployment, sampleGame, sampleSnapshot, sampleStage } from './store-samples.ts';
 import { openTestStore, temporaryDirectory } from './test-store.ts';
 
 const temporaryFile = (t: TestContext) => join(temporaryDirectory(t), 'respark.db');
@@ -87,6 +89,79 @@ test('several processes may migrate an empty database at once', async (t) => {
   const [a, b] = await Promise.all([open(t, file), open(t, file), open(t, file)]);
   await a.store.games.insert(sampleGame('Zoo'));
   assert.equal((await b.store.games.find('Zoo'))?.name, 'Zoo');
+});
+
+test('a database of the first version is brought up to this one, with everything in it', async (t) => {
+  const database = openSqlite({ file: temporaryFile(t) });
+  t.after(() => database.close());
+  const game = sampleGame('Zoo', { tags: { a: 'b' } });
+  const stage = sampleStage(game, 'Dev', { tags: { c: 'd' } });
+  await database.transaction(async (query) => {
+    await createGamesAndKeys(query);
+    await sql`create table schema_version (version integer primary key)`.execute(query);
+    await sql`insert into schema_version values (1)`.execute(query);
+    await sql`insert into games values (${game.id}, 'Zoo', 'a game', 'ACTIVE', 0, '{"a":"b"}',
+      ${game.createdAt}, ${game.updatedAt})`.execute(query);
+    await sql`insert into stages values (${stage.id}, ${game.id}, 'Dev', 'a stage', ${stage.role}, ${stage.gameKey},
+      ${stage.logGroup}, 'ACTIVE', '{"c":"d"}', ${stage.createdAt}, ${stage.updatedAt})`.execute(query);
+    await sql`insert into meta values ('fact', 'kept')`.execute(query);
+  });
+  await assert.rejects(database.assertMigrated(), /schema version 1, and this program needs 2: start the server once/);
+
+  await database.migrate();
+  await database.assertMigrated();
+  const store = createStore(database);
+  const migrated = { ...stage, gameName: 'Zoo', gameState: 'ACTIVE', runtimeId: undefined };
+  assert.deepEqual(await store.games.find('Zoo'), game);
+  assert.deepEqual(await store.stages.find('Zoo', 'Dev'), migrated);
+  assert.equal(await store.meta.get('fact'), 'kept');
+  await store.snapshots.insert(sampleSnapshot(game, 'S1'));
+  await store.deployments.insert(sampleDeployment(stage, 'D1'));
+  await store.stages.update(stage.id, { runtimeId: 'D1', updatedAt: 7 });
+  await database.migrate();
+  assert.deepEqual(await store.stages.find('Zoo', 'Dev'), { ...migrated, runtimeId: 'D1', updatedAt: 7 });
+  await store.games.remove(game.id);
+  assert.deepEqual(await store.deployments.listUnfinished(), []);
+});
+
+test('a runtime that another process puts on a stage is seen at the next look-up', async (t) => {
+  const file = temporaryFile(t);
+  const [{ store: a }, { store: b }] = await Promise.all([open(t, file), open(t, file)]);
+  const game = sampleGame('Zoo');
+  const stage = sampleStage(game, 'Dev');
+  await a.games.insert(game);
+  await a.stages.insert(stage);
+  for (const runtimeId of ['first', 'second']) {
+    await a.stages.update(stage.id, { runtimeId, updatedAt: 7 });
+    assert.equal((await b.stages.find('Zoo', 'Dev'))?.runtimeId, runtimeId);
+    assert.equal((await b.stages.findByGameKey(stage.gameKey))?.runtimeId, runtimeId);
+  }
+});
+
+test('lists and counts find their rows by an index, in its order, and read no large text', async (t) => {
+  const { database, store } = await open(t, temporaryFile(t));
+  const prepare = t.mock.method(Libsql.prototype, 'prepare');
+  const page = { after: 'x', limit: 10 };
+  await store.games.list(page);
+  await store.stages.list('game', page);
+  await store.stages.count('game');
+  for (const { after, limit } of [page, { ...page, after: undefined }]) {
+    const first = after === undefined ? { limit } : { after, limit };
+    await store.snapshots.list('game', first);
+    await store.deployments.list('stage', first);
+    await store.generatedCodeJobs.list('game', 'snapshot', first);
+  }
+  await store.snapshots.count('game');
+  await store.generatedCodeJobs.prune('game', 'snapshot', 10);
+  const texts = prepare.mock.calls.map(({ arguments: [text] }) => String(text)).filter((text) => / from "/.test(text));
+  assert.equal(texts.length, 11);
+  for (const text of texts) {
+    assert.doesNotMatch(text, /"sections"|"archive"|\* from "(snapshots|generated_code_jobs)"/);
+    const plan = await sql<{ detail: string }>`${sql.raw(`explain query plan ${text.replaceAll('?', "''")}`)}`.execute(
+      database.query,
+    );
+    for (const { detail } of plan.rows) assert.doesNotMatch(detail, /^SCAN|TEMP B-TREE/, `${text}: ${detail}`);
+  }
 });
 
 test('a write waits for another process, while reads go on', async (t) => {

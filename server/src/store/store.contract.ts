@@ -1,65 +1,16 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
-import { ServiceError } from '../errors.ts';
-import type { AccessKeyRecord, GameRecord, NewStage, Store } from './store.ts';
-
-export type OpenStore = (t: TestContext) => Promise<Store>;
+import { test } from 'node:test';
+import { testSnapshots } from './snapshots.contract.ts';
+import { isConflict, type OpenStore, sampleGame, sampleKey, sampleStage } from './store-samples.ts';
 
 /** Holds one implementation to every promise of `Store`; `open` gives an empty one that the test's end closes. */
 export function testStore(open: OpenStore): void {
   testGames(open);
   testStages(open);
+  testSnapshots(open);
   testAccessKeys(open);
   testClientTokensAndMeta(open);
   testTransactions(open);
-}
-
-export function sampleGame(name: string, change: Partial<GameRecord> = {}): GameRecord {
-  return {
-    id: `id of ${name}`,
-    name,
-    description: 'a game',
-    state: 'ACTIVE',
-    isTerminationProtected: false,
-    tags: {},
-    createdAt: 1_700_000_000_001,
-    updatedAt: 1_700_000_000_002,
-    ...change,
-  };
-}
-
-export function sampleStage(game: GameRecord, name: string, change: Partial<NewStage> = {}): NewStage {
-  return {
-    id: `id of ${game.name}/${name}`,
-    gameId: game.id,
-    name,
-    description: 'a stage',
-    role: 'arn:aws:iam::123456789012:role/Example',
-    gameKey: `key of ${game.name}/${name}`,
-    logGroup: `/respark/${game.name}/${name}`,
-    state: 'ACTIVE',
-    tags: {},
-    createdAt: 1_700_000_000_003,
-    updatedAt: 1_700_000_000_004,
-    ...change,
-  };
-}
-
-function sampleKey(id: string, change: Partial<AccessKeyRecord> = {}): AccessKeyRecord {
-  return {
-    id,
-    description: 'a key',
-    sealedSecret: Buffer.from([0, 1, 2, 0xff]),
-    policy: '{"Version":"2012-10-17"}',
-    isRoot: false,
-    createdAt: 1_700_000_000_005,
-    revokedAt: undefined,
-    ...change,
-  };
-}
-
-function isConflict(error: unknown): boolean {
-  return error instanceof ServiceError && error.code === 'conflict';
 }
 
 function testGames(open: OpenStore): void {
@@ -107,7 +58,12 @@ function testGames(open: OpenStore): void {
     assert.deepEqual(await games.find('Zoo'), { ...game, description: '', updatedAt: 7 });
     await games.update(game.id, { state: 'DELETING', updatedAt: 8 });
     assert.deepEqual(await games.find('Zoo'), { ...game, description: '', state: 'DELETING', updatedAt: 8 });
-    await games.update('unknown', { description: 'x', updatedAt: 9 });
+    await games.update(game.id, { tags: { c: '"d"' }, updatedAt: 9 });
+    const changed = { ...game, description: '', state: 'DELETING', tags: { c: '"d"' }, updatedAt: 9 };
+    assert.deepEqual(await games.find('Zoo'), changed);
+    await games.update(game.id, { tags: {}, updatedAt: 10 });
+    assert.deepEqual(await games.find('Zoo'), { ...changed, tags: {}, updatedAt: 10 });
+    await games.update('unknown', { description: 'x', updatedAt: 11 });
     assert.deepEqual(await games.find('Other'), other);
   });
 
@@ -136,7 +92,7 @@ function testStages(open: OpenStore): void {
     const stage = sampleStage(game, 'Dev', { tags: { x: 'y' } });
     await games.insert(game);
     await stages.insert(stage);
-    const expected = { ...stage, gameName: 'Zoo', gameState: 'ACTIVE' };
+    const expected = { ...stage, gameName: 'Zoo', gameState: 'ACTIVE', runtimeId: undefined };
     assert.deepEqual(await stages.find('Zoo', 'Dev'), expected);
     assert.deepEqual(await stages.findById(stage.id), expected);
     assert.deepEqual(await stages.findByGameKey(stage.gameKey), expected);
@@ -195,6 +151,37 @@ function testStages(open: OpenStore): void {
     await stages.remove(stage.id);
     await stages.remove(stage.id);
     assert.equal(await stages.findById(stage.id), undefined);
+  });
+
+  test("a stage's tags and runtime are seen by every look-up as soon as they are changed", async (t) => {
+    const { games, stages, transaction } = await open(t);
+    const game = sampleGame('Zoo');
+    await games.insert(game);
+    const stage = sampleStage(game, 'Dev', { tags: { a: 'b' } });
+    await stages.insert(stage);
+    const expected = { ...stage, gameName: 'Zoo', gameState: 'ACTIVE', runtimeId: undefined };
+    const assertFound = async (change: object) => {
+      assert.deepEqual(await stages.find('Zoo', 'Dev'), { ...expected, ...change });
+      assert.deepEqual(await stages.findByGameKey(stage.gameKey), { ...expected, ...change });
+      assert.deepEqual(await stages.findById(stage.id), { ...expected, ...change });
+      assert.deepEqual(await stages.list(game.id, { limit: 10 }), [{ ...expected, ...change }]);
+    };
+    await assertFound({});
+    await stages.update(stage.id, { runtimeId: 'first', updatedAt: 7 });
+    await assertFound({ runtimeId: 'first', updatedAt: 7 });
+    await transaction((within) => within.stages.update(stage.id, { runtimeId: 'second', updatedAt: 8 }));
+    await assertFound({ runtimeId: 'second', updatedAt: 8 });
+    const rejected = transaction(async (within) => {
+      await within.stages.update(stage.id, { runtimeId: 'third', updatedAt: 9 });
+      assert.equal((await within.stages.find('Zoo', 'Dev'))?.runtimeId, 'third');
+      throw new Error('on purpose');
+    });
+    await assert.rejects(rejected, /on purpose/);
+    await assertFound({ runtimeId: 'second', updatedAt: 8 });
+    await stages.update(stage.id, { tags: { c: 'd' }, updatedAt: 10 });
+    await assertFound({ runtimeId: 'second', tags: { c: 'd' }, updatedAt: 10 });
+    await stages.update(stage.id, { runtimeId: undefined, updatedAt: 11 });
+    await assertFound({ tags: { c: 'd' }, updatedAt: 11 });
   });
 
   test('the stages being deleted are listed, by themselves or with their game', async (t) => {

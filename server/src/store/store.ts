@@ -26,13 +26,66 @@ export interface StageRecord {
   readonly logGroup: string;
   readonly state: LifeState;
   readonly gameState: LifeState;
+  /** The runtime on which players open their connections; undefined until something has been deployed. */
+  readonly runtimeId: string | undefined;
   readonly tags: Tags;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
 
-/** What is stored of a stage itself; its game's name and state are read with it. */
-export type NewStage = Omit<StageRecord, 'gameName' | 'gameState'>;
+/** What is stored of a stage itself when it is made; its game's name and state are read with it. */
+export type NewStage = Omit<StageRecord, 'gameName' | 'gameState' | 'runtimeId'>;
+
+/** A game's working copy; a game has none until something is written to it. */
+export interface ConfigurationRecord {
+  readonly gameId: string;
+  /** JSON text of an object: section name → attributes. */
+  readonly sections: string;
+  readonly updatedAt: number;
+}
+
+export interface SnapshotRecord {
+  /** Unique in its game; ids in order are snapshots in order of time. */
+  readonly id: string;
+  readonly gameId: string;
+  readonly description: string;
+  /** As in the configuration that it copies. */
+  readonly sections: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+export type SnapshotSummary = Omit<SnapshotRecord, 'sections'>;
+
+export type DeploymentState = 'PENDING' | 'IN_PROGRESS' | 'COMPLETED' | 'FAILED';
+export type DeploymentResultCode = 'SUCCESS' | 'INVALID_ROLE_FAILURE' | 'UNSPECIFIED_FAILURE';
+
+/** The id is a UUIDv7 and the id of the runtime that the deployment makes. */
+export interface DeploymentRecord {
+  readonly id: string;
+  readonly stageId: string;
+  readonly snapshotId: string;
+  readonly action: 'DEPLOY' | 'UNDEPLOY';
+  readonly state: DeploymentState;
+  /** Of a deployment that has ended. */
+  readonly result: { readonly code: DeploymentResultCode; readonly message: string } | undefined;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+export interface GeneratedCodeJobRecord {
+  /** UUIDv7. */
+  readonly id: string;
+  readonly gameId: string;
+  readonly snapshotId: string;
+  readonly state: DeploymentState;
+  /** What a failed job failed on; at most 250 characters. */
+  readonly description: string;
+  /** JSON text of what was asked for. */
+  readonly generator: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
 
 export interface AccessKeyRecord {
   /** The access key id, as clients send it. */
@@ -74,12 +127,16 @@ export interface Store {
   transaction<T>(work: (store: Store) => Promise<T>): Promise<T>;
   readonly games: Games;
   readonly stages: Stages;
+  readonly configurations: Configurations;
+  readonly snapshots: Snapshots;
+  readonly deployments: Deployments;
+  readonly generatedCodeJobs: GeneratedCodeJobs;
   readonly accessKeys: AccessKeys;
   readonly clientTokens: ClientTokens;
   readonly meta: Meta;
 }
 
-/** A page: at most `limit` records, in order of name, those after `after` if given. */
+/** A page: at most `limit` records, in order of name where the list does not say otherwise, those after `after` if given. */
 export interface Page {
   readonly after?: string;
   readonly limit: number;
@@ -92,11 +149,11 @@ export interface Games {
   /** Names are unique, those still being deleted included. */
   insert(record: GameRecord): Promise<void>;
   update(id: string, change: GameChange): Promise<void>;
-  /** Removes the game's stages with it. */
+  /** Removes the game's stages, configuration and snapshots, and what hangs on those, with it. */
   remove(id: string): Promise<void>;
 }
 
-export type GameChange = Partial<Pick<GameRecord, 'description' | 'state'>> & Pick<GameRecord, 'updatedAt'>;
+export type GameChange = Partial<Pick<GameRecord, 'description' | 'state' | 'tags'>> & Pick<GameRecord, 'updatedAt'>;
 
 export interface Stages {
   find(gameName: string, stageName: string): Promise<StageRecord | undefined>;
@@ -112,7 +169,47 @@ export interface Stages {
   remove(id: string): Promise<void>;
 }
 
-export type StageChange = Partial<Pick<StageRecord, 'description' | 'role' | 'state'>> & Pick<StageRecord, 'updatedAt'>;
+/** A `runtimeId` that is there and undefined takes the runtime away. */
+export type StageChange = Partial<Pick<StageRecord, 'description' | 'role' | 'state' | 'tags' | 'runtimeId'>> &
+  Pick<StageRecord, 'updatedAt'>;
+
+export interface Configurations {
+  find(gameId: string): Promise<ConfigurationRecord | undefined>;
+  /** In place of what there was. */
+  set(record: ConfigurationRecord): Promise<void>;
+}
+
+/** Pages of these lists are newest first: ids in descending order, those before `after` if given. */
+export interface Snapshots {
+  find(gameId: string, id: string): Promise<SnapshotRecord | undefined>;
+  list(gameId: string, page: Page): Promise<SnapshotSummary[]>;
+  count(gameId: string): Promise<number>;
+  insert(record: SnapshotRecord): Promise<void>;
+  update(gameId: string, id: string, change: Pick<SnapshotRecord, 'description' | 'updatedAt'>): Promise<void>;
+}
+
+export interface Deployments {
+  find(stageId: string, id: string): Promise<DeploymentRecord | undefined>;
+  list(stageId: string, page: Page): Promise<DeploymentRecord[]>;
+  /** Everything that is PENDING or IN_PROGRESS: what a restart has to go on with. */
+  listUnfinished(): Promise<DeploymentRecord[]>;
+  insert(record: DeploymentRecord): Promise<void>;
+  update(id: string, change: Pick<DeploymentRecord, 'state' | 'result' | 'updatedAt'>): Promise<void>;
+}
+
+export interface GeneratedCodeJobs {
+  find(gameId: string, snapshotId: string, id: string): Promise<GeneratedCodeJobRecord | undefined>;
+  list(gameId: string, snapshotId: string, page: Page): Promise<GeneratedCodeJobRecord[]>;
+  /** Everything that is PENDING or IN_PROGRESS. */
+  listUnfinished(): Promise<GeneratedCodeJobRecord[]>;
+  insert(record: GeneratedCodeJobRecord): Promise<void>;
+  update(id: string, change: Pick<GeneratedCodeJobRecord, 'state' | 'description' | 'updatedAt'>): Promise<void>;
+  /** The zip that a completed job has made. */
+  archive(id: string): Promise<Uint8Array | undefined>;
+  setArchive(id: string, archive: Uint8Array): Promise<void>;
+  /** Forgets all but the newest `keep` of the snapshot that have ended. */
+  prune(gameId: string, snapshotId: string, keep: number): Promise<void>;
+}
 
 export interface AccessKeys {
   find(id: string): Promise<AccessKeyRecord | undefined>;

@@ -76,6 +76,17 @@ const BUGS: readonly PlantedBug[] = [
     caughtAs: /I2|I8/,
   },
   {
+    name: 'a runtime counts a connection that was stopped while it registered',
+    file: 'gateway/gateway.js',
+    changes: [
+      [
+        'this.#runtimes.leave(player.stageId, runtimeId);',
+        'if (connection.isWelcomed) this.#runtimes.leave(player.stageId, runtimeId);',
+      ],
+    ],
+    caughtAs: /I8: runtimes/,
+  },
+  {
     name: 'failures are lost',
     file: 'domain/disconnect.js',
     changes: [['failures: [...unproven]', 'failures: []']],

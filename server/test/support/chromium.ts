@@ -55,7 +55,7 @@ export function openInChromium(t: TestContext, program: string, url: URL): Promi
   return ended;
 }
 
-function isExecutable(file: string): boolean {
+export function isExecutable(file: string): boolean {
   try {
     accessSync(file, constants.X_OK);
     return true;

@@ -1,6 +1,7 @@
 import type { Arns } from '../../domain/arn.ts';
-import { COMMON_ERRORS, operation, type Services } from '../operation.ts';
+import { COMMON_ERRORS, operation } from '../operation.ts';
 import { label, structure } from '../shape.ts';
+import { stageTags } from './resources.ts';
 import { connectionIds, connections, gameName, playerId, stageName } from './shapes.ts';
 
 const playerInput = structure({ GameName: label(gameName), PlayerId: label(playerId), StageName: label(stageName) }, [
@@ -23,9 +24,6 @@ const resource = ({ GameName, StageName, PlayerId }: PlayerInput, arns: Arns) =>
   arns.player(GameName, StageName, PlayerId),
 ];
 
-const resourceTags = async ({ GameName, StageName }: PlayerInput, { stages }: Services) =>
-  (await stages.find(GameName, StageName))?.tags;
-
 export const getPlayerConnectionStatus = operation({
   name: 'GetPlayerConnectionStatus',
   http: { method: 'GET', path: '/runtime/game/{GameName}/stage/{StageName}/player/{PlayerId}/connection' },
@@ -35,7 +33,12 @@ export const getPlayerConnectionStatus = operation({
   output: structure({ Connections: connections }),
   errors: [...COMMON_ERRORS, 'not_found'],
   resource,
-  resourceTags,
+  resourceTags: stageTags,
+  decisions: [
+    'Lists the connections on all runtimes of the stage; there are at most `RESPARK_MAX_CONNECTIONS_PER_PLAYER`.',
+    'A player who is not connected, or never was, has an empty list; only an unknown game or stage is a `ResourceNotFoundException`.',
+    'Policies may name the stage or the player, whose ARN is one of this server’s own.',
+  ],
   async handler({ input, services }) {
     const entries = await services.players.connections(nameOf(input));
     return { Connections: entries.map((entry) => ({ Id: entry.connectionId, Created: entry.createdAt })) };
@@ -51,11 +54,17 @@ export const disconnectPlayer = operation({
   output: structure({ DisconnectFailures: connectionIds, DisconnectSuccesses: connectionIds }),
   errors: [...COMMON_ERRORS, 'not_found'],
   resource,
-  resourceTags,
+  resourceTags: stageTags,
   auditOutput: ({ DisconnectSuccesses: successes = [], DisconnectFailures: failures = [] }) => ({
     successes,
     failures,
   }),
+  decisions: [
+    'Closes the connections on all runtimes of the stage with 4500, which tells clients not to come back by themselves. It is no ban: the player may connect again at once.',
+    'A success is a connection whose end is proven: the kernel has accepted its close frame, or its socket is destroyed. What is not proven after `RESPARK_DISCONNECT_DEADLINE_MS` is a failure, worth another call.',
+    'Both lists are always there; for a player who is not connected both are empty.',
+    'Has a rate of its own, which neither reads nor writes use up. Policies are as in GetPlayerConnectionStatus.',
+  ],
   async handler({ input, services, requestId }) {
     const { successes, failures } = await services.players.disconnect({ ...nameOf(input), requestId });
     return { DisconnectSuccesses: successes, DisconnectFailures: failures };

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { gameSections } from '../../../test/support/game-document.ts';
+import { readModel } from './model.ts';
+
+test('messages have the structures that they name, in the order of the document', () => {
+  const { requests, events, notifications, shapes } = readModel(gameSections());
+  assert.deepEqual(
+    requests.map(({ name, description, isFromPlayers }) => ({ name, description, isFromPlayers })),
+    [
+      { name: 'Fish', description: 'Cast a line and see what bites.', isFromPlayers: true },
+      { name: 'SellCatch', description: '', isFromPlayers: true },
+      { name: 'RestockPond', description: 'Only for cloud code.', isFromPlayers: false },
+    ],
+  );
+  assert.equal(requests[0]?.request, shapes.get('FishRequest'));
+  assert.equal(requests[0]?.response, shapes.get('FishResponse'));
+  assert.deepEqual(events, [
+    { name: 'ThrowStone', description: 'Scares the fish.', isFromPlayers: true, event: shapes.get('Ripple') },
+  ]);
+  assert.deepEqual(notifications, [
+    { name: 'LeaderboardChanged', description: '', notification: shapes.get('Leaderboard') },
+  ]);
+});
+
+test('shapes of every kind are read, fields in their order', () => {
+  const { shapes } = readModel(gameSections());
+  assert.deepEqual([...shapes.keys()].slice(0, 4), ['Nothing', 'Rod', 'FishRequest', 'Trout']);
+  assert.deepEqual(shapes.get('Nothing'), { kind: 'structure', name: 'Nothing', description: '', fields: [] });
+  assert.deepEqual(shapes.get('FishRequest'), {
+    kind: 'structure',
+    name: 'FishRequest',
+    description: '',
+    fields: [
+      { name: 'Rod', type: { kind: 'shape', name: 'Rod' }, isRequired: false, description: 'Bare hands without one.' },
+    ],
+  });
+  assert.deepEqual(shapes.get('Ripple'), {
+    kind: 'structure',
+    name: 'Ripple',
+    description: '',
+    fields: [
+      { name: 'At', type: { kind: 'builtin', name: 'Timestamp' }, isRequired: true, description: '' },
+      { name: 'Note', type: { kind: 'builtin', name: 'Document' }, isRequired: false, description: '' },
+    ],
+  });
+  assert.deepEqual(shapes.get('Rod'), {
+    kind: 'enum',
+    name: 'Rod',
+    description: 'What the line hangs on.',
+    values: ['HANDS', 'STICK', 'CARBON'],
+  });
+  assert.deepEqual(shapes.get('Trouts'), {
+    kind: 'list',
+    name: 'Trouts',
+    description: '',
+    item: { kind: 'shape', name: 'Trout' },
+  });
+  assert.deepEqual(shapes.get('Weights'), {
+    kind: 'map',
+    name: 'Weights',
+    description: 'Kilogrammes by player.',
+    value: { kind: 'builtin', name: 'Decimal' },
+  });
+});
+
+test('a game without sections has an empty model', () => {
+  assert.deepEqual(readModel({}), { requests: [], events: [], notifications: [], shapes: new Map() });
+});

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { findScriptFault } from './scripts.ts';
+
+const names = (count: number) => Array.from({ length: count }, (_, index) => `a${index.toString(36)}`);
+
+test('a script is the body of a function', () => {
+  for (const script of [
+    '',
+    'return 1;',
+    'const { a = 1, ...rest } = message; return { ...rest, a };',
+    'var a; var a; function f() {} function f() {}',
+    'try {} catch (e) { var e; }',
+    'for (const [key, value] of Object.entries(message)) { let key1 = key ?? value?.b; }',
+    '"use strict"; return /(?<year>\\d{4})/u.exec(message.a);',
+  ]) {
+    assert.equal(findScriptFault(script), undefined, script);
+  }
+});
+
+test('a fault has its line and column, both from 1', () => {
+  assert.deepEqual(findScriptFault('let x = ;'), { line: 1, column: 9, message: 'Unexpected token' });
+  assert.deepEqual(findScriptFault('let a;\r\nlet b;\n  return (;'), {
+    line: 3,
+    column: 11,
+    message: 'Unexpected token',
+  });
+  assert.deepEqual(findScriptFault('let a;\nlet a;'), {
+    line: 2,
+    column: 5,
+    message: "Identifier 'a' has already been declared",
+  });
+});
+
+test('what is no body of a function is refused, also what would be one half of two', () => {
+  for (const script of [
+    '}); (function(){',
+    '} function f() {',
+    '*/',
+    'await 1;',
+    'import a from "a";',
+    'export {};',
+    'super.a;',
+    '#!/bin/sh',
+    'break;',
+    'var a; let a;',
+    'let a; { var a; }',
+    'function f() {} let f;',
+    'return "',
+    '/(/',
+    '`${',
+  ]) {
+    assert.notEqual(findScriptFault(script), undefined, script);
+  }
+});
+
+test('a message is short, and has nothing that a terminal acts on', () => {
+  const { message } = findScriptFault(`/${'\u001b('.repeat(100_000)}/`) ?? {};
+  assert.match(message ?? '', /^[ -~…]{1,300}$/);
+});
+
+// Each of these keeps a parser busy for minutes if it does any work once for each pair of names, blocks or characters.
+test('a large script costs time linear in its length, whatever is in it', () => {
+  const blocks = '{'.repeat(60);
+  const scripts = {
+    names: `let ${names(130_000).join(',')};`,
+    'names in blocks': `${blocks}var a${',a'.repeat(150_000)};${'}'.repeat(60)}`,
+    'names of both kinds': `var ${names(60_000).join(',')}; let ${names(60_000).join('_,')}_;`,
+    'named groups': `/${'(?<a>)|'.repeat(80_000)}/`,
+    statements: 'a=1;'.repeat(75_000),
+  };
+  for (const [what, script] of Object.entries(scripts)) {
+    const before = process.cpuUsage();
+    findScriptFault(script);
+    const { user, system } = process.cpuUsage(before);
+    assert.ok(user + system < 5_000_000, `${what}: ${(user + system) / 1e6} s`);
+  }
+});
+
+test('a script that nests beyond what the stack holds is refused', () => {
+  for (const piece of ['{', '(', '[', '!', 'if(1)', 'for(;;)', 'a=>', '`${', '<!--\n', '1+']) {
+    assert.notEqual(findScriptFault(`${piece.repeat(100_000)}`), undefined, piece);
+  }
+  assert.notEqual(findScriptFault(`/${'('.repeat(100_000)}${')'.repeat(100_000)}/`), undefined);
+  assert.equal(findScriptFault('{'.repeat(64) + '}'.repeat(64)), undefined);
+  assert.equal(findScriptFault('{'.repeat(65) + '}'.repeat(65))?.message, 'More than 64 blocks in each other');
+});

@@ -1,0 +1,36 @@
+import { type ConfigurationFault, findFaults } from './configuration/faults.ts';
+import { readModel } from './configuration/model.ts';
+import { readSections } from './configurations.ts';
+import { generateCode } from './generated-code/generate-code.ts';
+import { chooseGenerator } from './generated-code/generators.ts';
+
+/** Everything that generated code depends on, beside the snapshot. */
+export type CodeAsked = Readonly<Record<'gameName' | 'targetPlatform' | 'language' | 'gameSdkVersion', string>>;
+
+export interface Examination {
+  /** Stored sections. */
+  readonly sections: string;
+  /** The code to make of them, unless they have faults. */
+  readonly code?: CodeAsked;
+}
+
+export interface Findings {
+  readonly faults: readonly ConfigurationFault[];
+  /** A zip of the code that was asked for. */
+  readonly archive: Uint8Array | undefined;
+}
+
+/** Looks for faults, and makes code. Whatever it rejects with is a fault of ours. */
+export type Examine = (examination: Examination) => Promise<Findings>;
+
+/** Does it at once: it takes up to a second for a megabyte. */
+export function examineHere({ sections: text, code }: Examination): Findings {
+  const sections = readSections(text);
+  const faults = findFaults(sections);
+  if (code === undefined || faults.length > 0) return { faults, archive: undefined };
+  const { gameName, ...generator } = code;
+  return {
+    faults,
+    archive: generateCode({ gameName, model: readModel(sections), generator: chooseGenerator(generator) }),
+  };
+}

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { sampleModel } from '../../../test/support/generated-code.ts';
+import { readModel } from '../configuration/model.ts';
+import type { Sections } from '../configurations.ts';
+import { csharpFile } from './csharp.ts';
+import { gameOperations, identityOperations } from './operations.ts';
+
+const identity = csharpFile(identityOperations());
+const sample = csharpFile(gameOperations('Sample', sampleModel)).text;
+
+/** As they stand in the file, but for its indentation. */
+function assertLines(text: string, expected: string): void {
+  const flat = (code: string) => code.replace(/^ +/gm, '').trim();
+  assert(flat(text).includes(flat(expected)), `not in it:\n${expected}\n\n${text}`);
+}
+
+/** The C# of one structure, which a notification has. */
+function structure(name: string, fields: Readonly<Record<string, { Shape: string; Cardinality: string }>>): string {
+  const sections: Sections = {
+    'GameSparks.Core.Model': { [name]: { Structure: { Fields: fields } } },
+    'GameSparks.Core.Notifications': { News: { NotificationShape: name } },
+  };
+  return csharpFile(gameOperations('Sample', readModel(sections))).text;
+}
+
+describe('generated C#', () => {
+  it('is a static class in a file of its name', () => {
+    assert.equal(identity.name, 'IdentityOperations.cs');
+    assertLines(
+      identity.text,
+      `using System;
+      using Amazon.GameSparks.Unity.DotNet;
+      using Amazon.GameSparks.Unity.EngineIntegration;
+      using Newtonsoft.Json;
+
+      namespace Amazon.GameSparks.Unity.Generated
+      {
+      public static class IdentityOperations
+      {
+      public sealed class GetPlayerTokenRequest`,
+    );
+  });
+
+  it('makes each request an extension method of a connection, after its payload classes', () => {
+    const members = [...identity.text.matchAll(/^ {8}public (?:sealed class|static void) (\w+)/gm)].map(
+      ([, name]) => name,
+    );
+    assert.deepEqual(members, ['GetPlayerTokenRequest', 'GetPlayerTokenResponse', 'EnqueueGetPlayerTokenRequest']);
+    assertLines(
+      identity.text,
+      'public static void EnqueueGetPlayerTokenRequest(this Connection connection, GetPlayerTokenRequest payload, ' +
+        'Action<Message<GetPlayerTokenResponse>> handleResponse, Action<Message<DefaultError>> handleError, ' +
+        'Action handleTimeout, TimeSpan timeout)\n{\n' +
+        'connection.SendRequest(new Message<GetPlayerTokenRequest>("GameSparks.Identity.GetPlayerToken", payload), ' +
+        'timeout, handleResponse, handleError, handleTimeout);\n}',
+    );
+  });
+
+  it('makes payloads immutable, with a constructor of all fields and a text of all values', () => {
+    assertLines(
+      structure('News', {
+        b: { Shape: 'Integer', Cardinality: 'Required' },
+        a: { Shape: 'String', Cardinality: 'Required' },
+      }),
+      `public sealed class News
+      {
+      [JsonProperty]
+      public string a { get; }
+
+      [JsonProperty]
+      public int b { get; }
+
+      public News(string a, int b)
+      {
+      this.a = a;
+      this.b = b;
+      }
+
+      public override string ToString()
+      {
+      return string.Concat(
+      $"{nameof(a)}: { a }", Environment.NewLine,
+      $"{nameof(b)}: { b }"
+      );
+      }
+      }`,
+    );
+    assertLines(identity.text, 'public GetPlayerTokenRequest()\n{\n}');
+    assertLines(identity.text, 'return string.Concat("");');
+  });
+
+  it('gives optional fields a default and leaves them out of the JSON', () => {
+    assertLines(sample, 'public FindMatchRequest(Mode Mode, int? Level = null)');
+    assertLines(sample, '[JsonProperty(NullValueHandling = NullValueHandling.Ignore)]\npublic int? Level { get; }');
+    assertLines(sample, 'public Opponent(string Name, DateTimeOffset Since, Decimal? Rating = null)');
+  });
+
+  it('has a type for each shape', () => {
+    assertLines(
+      sample,
+      'public FindMatchResponse(IReadOnlyList<Opponent> Opponents, IReadOnlyDictionary<string, long> Scores, ' +
+        'Newtonsoft.Json.Linq.JToken Extra = null)',
+    );
+    assertLines(sample, 'using System.Collections.Generic;');
+    assertLines(sample, 'public MovedEvent(string @class, int x, bool? isFinal = null)');
+  });
+
+  it('sends an enum by the names that the model has', () => {
+    assertLines(
+      sample,
+      `[JsonConverter(typeof(Newtonsoft.Json.Converters.StringEnumConverter))]
+      public enum Mode
+      {
+      duel,
+      [System.Runtime.Serialization.EnumMember(Value = "free-for-all")]
+      _free_for_all,
+      [System.Runtime.Serialization.EnumMember(Value = "2v2")]
+      _2v2,
+      @class,
+      }`,
+    );
+  });
+
+  it('sends events and subscribes to notifications', () => {
+    assertLines(
+      sample,
+      `public static void EnqueueMovedEvent(this Connection connection, MovedEvent payload)
+      {
+      connection.SendEvent(new Message<MovedEvent>("Custom.Game.Moved", payload));`,
+    );
+    assertLines(
+      sample,
+      `public static void SubscribeToChatNotification(this Connection connection, Action<Message<_Message>> handleNotification)
+      {
+      connection.SubscribeToNotification<_Message>("Custom.Game.Chat", handleNotification);`,
+    );
+  });
+
+  it('has nothing of what only the backend may send', () => {
+    assert.doesNotMatch(sample, /Settle|secret/);
+  });
+
+  it('renames what C# cannot call so, and keeps its name in the JSON and in the constructor', () => {
+    const score = structure('Score', {
+      Score: { Shape: 'Long', Cardinality: 'Required' },
+      ToString: { Shape: 'String', Cardinality: 'Optional' },
+    });
+    assertLines(score, '[JsonProperty("Score")]\npublic long _Score { get; }');
+    assertLines(score, 'public Score(long Score, string ToString = null)\n{\nthis._Score = Score;');
+    assertLines(score, '[JsonProperty("ToString", NullValueHandling = NullValueHandling.Ignore)]');
+  });
+
+  it('makes a list that contains itself a document', () => {
+    const sections: Sections = {
+      'GameSparks.Core.Model': {
+        Tree: { List: { Shape: 'Tree' } },
+        News: { Structure: { Fields: { tree: { Shape: 'Tree', Cardinality: 'Required' } } } },
+      },
+      'GameSparks.Core.Notifications': { News: { NotificationShape: 'News' } },
+    };
+    const { text } = csharpFile(gameOperations('Sample', readModel(sections)));
+    assert.match(text, /public News\((IReadOnlyList<){8}Newtonsoft\.Json\.Linq\.JToken>{8} tree\)/);
+  });
+
+  it('makes descriptions comments, whatever they say', () => {
+    assertLines(sample, '/// <summary>Looks for opponents.</summary>\npublic static void EnqueueFindMatchRequest');
+    assertLines(sample, '/// <summary>As shown &amp; told.</summary>\n[JsonProperty]\npublic string Name { get; }');
+    assertLines(
+      sample,
+      `/// <summary>
+      /// One of the others.
+      /// */ &lt;/summary&gt; @ts-expect-error "
+      /// injected
+      /// </summary>
+      public sealed class Opponent`,
+    );
+  });
+});

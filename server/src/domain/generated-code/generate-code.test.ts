@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { strFromU8, unzipSync } from 'fflate';
+import { sampleModel } from '../../../test/support/generated-code.ts';
+import { readModel } from '../configuration/model.ts';
+import { generateCode } from './generate-code.ts';
+import { chooseGenerator } from './generators.ts';
+
+const unity = chooseGenerator({});
+const web = chooseGenerator({ targetPlatform: 'Web' });
+
+function namesIn(gameName: string, generator = unity): string[] {
+  return Object.keys(unzipSync(generateCode({ gameName, model: sampleModel, generator })));
+}
+
+describe('a zip of generated code', () => {
+  it("has the game's messages, those of every game, and how to use them", () => {
+    assert.deepEqual(namesIn('Sample'), ['IdentityOperations.cs', 'README.txt', 'SampleOperations.cs']);
+    assert.deepEqual(namesIn('Sample', web), ['IdentityOperations.ts', 'README.txt', 'SampleOperations.ts']);
+    for (const generator of [unity, web]) {
+      const files = unzipSync(generateCode({ gameName: 'Sample', model: sampleModel, generator }));
+      assert.match(strFromU8(files['README.txt'] ?? new Uint8Array()), /Copy SampleOperations\.(cs|ts) and Identity/);
+    }
+  });
+
+  it('names a file by the identifier that the name of the game becomes, beside that of the identity', () => {
+    assert.deepEqual(namesIn('3-in-a-row'), ['IdentityOperations.cs', 'README.txt', '_3_in_a_rowOperations.cs']);
+    assert.deepEqual(namesIn('identity'), ['IdentityOperations.cs', 'README.txt', 'identityGameOperations.cs']);
+  });
+
+  it('has the same bytes for the same model in all time zones', (t) => {
+    const before = process.env.TZ;
+    t.after(() => {
+      if (before === undefined) delete process.env.TZ;
+      else process.env.TZ = before;
+    });
+    const archives = ['Pacific/Auckland', 'America/Los_Angeles'].map((zone) => {
+      process.env.TZ = zone;
+      return generateCode({ gameName: 'Sample', model: sampleModel, generator: unity });
+    });
+    assert.deepEqual(archives[0], archives[1]);
+  });
+
+  it('can be made of a game without messages', () => {
+    const files = unzipSync(generateCode({ gameName: 'Empty', model: readModel({}), generator: unity }));
+    assert.match(strFromU8(files['EmptyOperations.cs'] ?? new Uint8Array()), /class EmptyOperations\n {4}\{\n {4}\}/);
+  });
+});

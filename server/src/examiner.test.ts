@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ManualClock } from '../test/support/manual-clock.ts';
+import { systemClock } from './clock.ts';
+import { examineHere } from './domain/examination.ts';
+import { createExaminer } from './examiner.ts';
+
+const MEGABYTE = 1_000_000;
+
+const CODE = { gameName: 'Demo', targetPlatform: 'Unity', language: 'CSharp', gameSdkVersion: '1.0.0' };
+
+/** Stored sections of about this length, with requests that share one shape. */
+function sectionsOf({ length, Shape = 'String' }: { length: number; Shape?: string }): string {
+  const request = { AllowedSources: ['Player'], RequestShape: 'Ping', ResponseShape: 'Ping' };
+  const count = Math.ceil(length / JSON.stringify({ R00000: request }).length);
+  const requests = Array.from({ length: count }, (_, index) => [`R${String(index).padStart(5, '0')}`, request]);
+  return JSON.stringify({
+    'GameSparks.Core.Model': { Ping: { Structure: { Fields: { text: { Shape, Cardinality: 'Required' } } } } },
+    'GameSparks.Core.Requests': Object.fromEntries(requests),
+  });
+}
+
+for (const length of [100, MEGABYTE]) {
+  test(`sections of ${length} bytes are examined as they would be here`, async () => {
+    const examine = createExaminer({ clock: systemClock });
+    const sections = sectionsOf({ length });
+    assert.deepEqual(await examine({ sections }), { faults: [], archive: undefined });
+    const { faults, archive } = await examine({ sections, code: CODE });
+    assert.deepEqual(faults, []);
+    assert.deepEqual(archive && Buffer.from(archive), Buffer.from(examineHere({ sections, code: CODE }).archive ?? []));
+    const faulty = { sections: sectionsOf({ length, Shape: 'Unknown' }), code: CODE };
+    assert.deepEqual(await examine(faulty), examineHere(faulty));
+    assert.equal((await examine(faulty)).faults.length, 1);
+  });
+}
+
+test('everything else goes on while a megabyte is examined', async () => {
+  const examine = createExaminer({ clock: systemClock });
+  const sections = sectionsOf({ length: MEGABYTE });
+  let isDone = false;
+  const examination = examine({ sections, code: CODE }).finally(() => {
+    isDone = true;
+  });
+  let turns = 0;
+  for (; !isDone; turns += 1) await new Promise(setImmediate);
+  assert.equal((await examination).faults.length, 0);
+  assert.ok(turns > 100, `${turns} turns of the event loop`);
+});
+
+test('what goes wrong in the thread is passed on', async () => {
+  const examine = createExaminer({ clock: systemClock });
+  await assert.rejects(examine({ sections: 'not JSON' }), SyntaxError);
+  await assert.rejects(examine({ sections: 'not JSON'.repeat(10_000) }), { name: 'SyntaxError' });
+  const code = { ...CODE, language: 'COBOL' };
+  await assert.rejects(examine({ sections: sectionsOf({ length: MEGABYTE }), code }), /COBOL/);
+});
+
+test('an examination that does not end is given up', async () => {
+  const clock = new ManualClock();
+  const examination = createExaminer({ clock })({ sections: sectionsOf({ length: MEGABYTE }) });
+  clock.advance(60_000);
+  await assert.rejects(examination, /no answer within 60000 ms/);
+  assert.equal(clock.pending, 0);
+});

@@ -1,0 +1,57 @@
+import type { Schema } from '../schema.ts';
+import type { AccessKeyRecord, AccessKeys } from '../store.ts';
+import { insertUnique, type Scope } from './scope.ts';
+
+export function createAccessKeys(scope: Scope): AccessKeys {
+  const { read, write } = scope;
+  return {
+    async find(id) {
+      const row = await read.selectFrom('access_keys').selectAll().where('id', '=', id).executeTakeFirst();
+      return row && toAccessKey(row);
+    },
+    async list() {
+      return (await read.selectFrom('access_keys').selectAll().orderBy('id').execute()).map(toAccessKey);
+    },
+    async insert(key) {
+      const row = {
+        id: key.id,
+        description: key.description,
+        sealed_secret: Buffer.from(key.sealedSecret).toString('base64'),
+        policy: key.policy,
+        is_root: Number(key.isRoot),
+        created_at: key.createdAt,
+        revoked_at: key.revokedAt ?? null,
+      };
+      const message = key.isRoot
+        ? 'there is a root access key already: revoke it first'
+        : `there is an access key ${key.id} already`;
+      await insertUnique(scope, 'access_keys', row, message);
+    },
+    async revoke(id, revokedAt) {
+      const result = await write((query) =>
+        query
+          .updateTable('access_keys')
+          .set({ revoked_at: revokedAt })
+          .where('id', '=', id)
+          .where('revoked_at', 'is', null)
+          .executeTakeFirst(),
+      );
+      return result.numUpdatedRows > 0n;
+    },
+    async removeRevokedBefore(revokedAt) {
+      await write((query) => query.deleteFrom('access_keys').where('revoked_at', '<', revokedAt).execute());
+    },
+  };
+}
+
+function toAccessKey(row: Schema['access_keys']): AccessKeyRecord {
+  return {
+    id: row.id,
+    description: row.description,
+    sealedSecret: Buffer.from(row.sealed_secret, 'base64'),
+    policy: row.policy,
+    isRoot: row.is_root === 1,
+    createdAt: row.created_at,
+    revokedAt: row.revoked_at ?? undefined,
+  };
+}

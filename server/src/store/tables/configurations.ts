@@ -1,0 +1,21 @@
+import type { Configurations } from '../store.ts';
+import type { Scope } from './scope.ts';
+
+export function createConfigurations({ read, write }: Scope): Configurations {
+  return {
+    async find(gameId) {
+      const row = await read.selectFrom('configurations').selectAll().where('game_id', '=', gameId).executeTakeFirst();
+      return row && { gameId, sections: row.sections, updatedAt: row.updated_at };
+    },
+    async set({ gameId, sections, updatedAt }) {
+      const change = { sections, updated_at: updatedAt };
+      await write((query) =>
+        query
+          .insertInto('configurations')
+          .values({ game_id: gameId, ...change })
+          .onConflict((conflict) => conflict.column('game_id').doUpdateSet(change))
+          .execute(),
+      );
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import type { InsertObject } from 'kysely';
+import { ServiceError } from '../../errors.ts';
+import type { Query } from '../database.ts';
+import type { Schema } from '../schema.ts';
+
+/** Where a table's queries run: a write outside a transaction is a transaction of its own. */
+export interface Scope {
+  readonly read: Query;
+  write<T>(work: (query: Query) => Promise<T>): Promise<T>;
+}
+
+/**
+ * Throws `conflict` where the row would break a uniqueness. The statement itself does nothing then: an error would end
+ * the transaction in PostgreSQL.
+ */
+export async function insertUnique<T extends keyof Schema>(
+  { write }: Scope,
+  table: T,
+  row: InsertObject<Schema, T>,
+  conflictMessage: string,
+): Promise<void> {
+  const { numInsertedOrUpdatedRows } = await write((query) =>
+    query
+      .insertInto(table)
+      .values(row)
+      .onConflict((conflict) => conflict.doNothing())
+      .executeTakeFirstOrThrow(),
+  );
+  if (numInsertedOrUpdatedRows === 0n) throw new ServiceError('conflict', conflictMessage);
+}

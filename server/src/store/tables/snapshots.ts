@@ -1,0 +1,66 @@
+import type { Schema } from '../schema.ts';
+import type { SnapshotSummary, Snapshots } from '../store.ts';
+import { insertUnique, type Scope } from './scope.ts';
+
+/** All but the sections: a megabyte each, which a list would read in vain. */
+const SUMMARY = ['id', 'game_id', 'description', 'created_at', 'updated_at'] as const;
+
+export function createSnapshots(scope: Scope): Snapshots {
+  const { read, write } = scope;
+  return {
+    async find(gameId, id) {
+      const row = await read
+        .selectFrom('snapshots')
+        .selectAll()
+        .where('game_id', '=', gameId)
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return row && { ...toSummary(row), sections: row.sections };
+    },
+    async list(gameId, { after, limit }) {
+      const snapshots = read.selectFrom('snapshots').select(SUMMARY).where('game_id', '=', gameId);
+      const page = after === undefined ? snapshots : snapshots.where('id', '<', after);
+      return (await page.orderBy('id', 'desc').limit(limit).execute()).map(toSummary);
+    },
+    async count(gameId) {
+      const rows = read.selectFrom('snapshots').select(({ fn }) => fn.countAll<number>().as('count'));
+      return (await rows.where('game_id', '=', gameId).executeTakeFirstOrThrow()).count;
+    },
+    async insert(snapshot) {
+      const row = {
+        id: snapshot.id,
+        game_id: snapshot.gameId,
+        description: snapshot.description,
+        created_at: snapshot.createdAt,
+        updated_at: snapshot.updatedAt,
+        sections: snapshot.sections,
+      };
+      await insertUnique(
+        scope,
+        'snapshots',
+        row,
+        `there is a snapshot "${snapshot.id}" in this game already: try again`,
+      );
+    },
+    async update(gameId, id, { description, updatedAt }) {
+      await write((query) =>
+        query
+          .updateTable('snapshots')
+          .set({ description, updated_at: updatedAt })
+          .where('game_id', '=', gameId)
+          .where('id', '=', id)
+          .execute(),
+      );
+    },
+  };
+}
+
+function toSummary(row: Pick<Schema['snapshots'], (typeof SUMMARY)[number]>): SnapshotSummary {
+  return {
+    id: row.id,
+    gameId: row.game_id,
+    description: row.description,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}

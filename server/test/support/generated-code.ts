@@ -1,0 +1,194 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { BUILTIN_NAMES, isBuiltin, readModel } from '../../src/domain/configuration/model.ts';
+import type { Sections } from '../../src/domain/configurations.ts';
+import type { SourceFile } from '../../src/domain/generated-code/operations.ts';
+import { isExecutable } from './chromium.ts';
+import { temporaryDirectory } from './server.ts';
+
+// Seen from server/dist/test/support.
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
+const STAND_INS = join(ROOT, 'server', 'test', 'support', 'csharp');
+
+const required = (Shape: string, Description = '') => ({ Shape, Cardinality: 'Required', Description });
+const optional = (Shape: string) => ({ Shape, Cardinality: 'Optional' });
+
+/** A game whose messages use everything that a model can have, with names that are awkward in one language or another. */
+export const SAMPLE: Sections = {
+  'GameSparks.Core.Requests': {
+    FindMatch: {
+      AllowedSources: ['Player'],
+      RequestShape: 'FindMatchRequest',
+      ResponseShape: 'FindMatchResponse',
+      Description: 'Looks for opponents.',
+    },
+    Settle: { AllowedSources: [], RequestShape: 'SettleRequest', ResponseShape: 'Opponent' },
+  },
+  'GameSparks.Core.Events': { Moved: { AllowedSources: ['Player'], EventShape: 'MovedEvent' } },
+  'GameSparks.Core.Notifications': { Chat: { NotificationShape: 'Message' } },
+  'GameSparks.Core.Model': {
+    FindMatchRequest: { Structure: { Fields: { Level: optional('Integer'), Mode: required('Mode') } } },
+    FindMatchResponse: {
+      Structure: {
+        Fields: { Opponents: required('Opponents'), Scores: required('Scores'), Extra: optional('Document') },
+      },
+    },
+    SettleRequest: { Structure: { Fields: { secret: required('String') } } },
+    MovedEvent: {
+      Structure: { Fields: { class: required('String'), x: required('Integer'), isFinal: optional('Boolean') } },
+    },
+    Message: {
+      Structure: { Fields: { Message: required('String'), Environment: optional('String'), get_x: optional('Long') } },
+    },
+    Opponent: {
+      Structure: {
+        Description: 'One of the others.\n*/ </summary> @ts-expect-error "\u2028injected\u202e',
+        Fields: {
+          Name: required('String', 'As shown & told.'),
+          Since: required('Timestamp'),
+          Rating: optional('Decimal'),
+        },
+      },
+    },
+    Opponents: { List: { Shape: 'Opponent' } },
+    Scores: { Map: { Shape: 'Long', Description: 'By season.' } },
+    Mode: { Enum: { Values: ['duel', 'free-for-all', '2v2', 'class'] } },
+  },
+};
+
+export const sampleModel = readModel(SAMPLE);
+
+const NAMES = `a A _a b Message _Message Connection Action System Newtonsoft Environment NullValueHandling JsonProperty
+  JsonPropertyAttribute Decimal DateTimeOffset IReadOnlyList nameof get_a set_A get_Message value__ ToString Equals Finalize
+  class enum string int record var dynamic required partial async await yield __arglist __proto__ constructor prototype
+  Promise ResparkClient Json Readonly Record Array Object Response typed client payload options listener type any unknown
+  never undefined symbol readonly keyof unique infer asserts intrinsic let static interface requestA AValues requestAValues
+  sendA onA EnqueueaRequest EnqueueMessageEvent SubscribeToaNotification GameOperations DemoOperations`.split(/\s+/);
+
+const name = fc
+  .oneof({ weight: 4, arbitrary: fc.constantFrom(...NAMES) }, fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/))
+  .filter((text) => !isBuiltin(text));
+const description = fc.oneof(
+  fc.constant(''),
+  fc.string({ unit: 'binary' }),
+  fc.constantFrom('*/ }', '@ts-expect-error', '</summary>\n}', 'a\u2028}', 'a\u0085}', '\ud800', '///', '*', '/', '\\'),
+);
+
+function entries<T>(key: fc.Arbitrary<string>, value: fc.Arbitrary<T>, maxLength = 6) {
+  return fc
+    .uniqueArray(fc.tuple(key, value), { selector: ([text]) => text, maxLength })
+    .map((pairs) => Object.fromEntries(pairs));
+}
+
+/** Sections of random games, as far as code is generated from them. */
+export const randomSections: fc.Arbitrary<Sections> = fc
+  .uniqueArray(name, { minLength: 1, maxLength: 12 })
+  .chain((shapes) => {
+    const structures = shapes.slice(0, Math.ceil(shapes.length / 2));
+    const shape = fc.constantFrom(...BUILTIN_NAMES, ...shapes);
+    const structure = fc.constantFrom(...structures);
+    const sources = fc.constantFrom(['Player'], []);
+    const cardinality = fc.constantFrom('Required', 'Optional');
+    const field = fc.record({ Shape: shape, Cardinality: cardinality, Description: description });
+    const value = fc.oneof(name, fc.string());
+    const structureEntry = fc.record({
+      Structure: fc.record({ Description: description, Fields: entries(name, field) }),
+    });
+    const otherEntry = fc.oneof(
+      fc.record({ Enum: fc.record({ Values: fc.uniqueArray(value), Description: description }) }),
+      fc.record({ List: fc.record({ Shape: shape }) }),
+      fc.record({ Map: fc.record({ Shape: shape }) }),
+    );
+    const model = fc
+      .tuple(...shapes.map((key) => (structures.includes(key) ? structureEntry : otherEntry)))
+      .map((values) => Object.fromEntries(values.map((entry, place) => [shapes[place], entry])));
+    const message = { AllowedSources: sources, Description: description };
+    return fc.record({
+      'GameSparks.Core.Model': model,
+      'GameSparks.Core.Requests': entries(
+        name,
+        fc.record({ ...message, RequestShape: structure, ResponseShape: structure }),
+      ),
+      'GameSparks.Core.Events': entries(name, fc.record({ ...message, EventShape: structure })),
+      'GameSparks.Core.Notifications': entries(
+        name,
+        fc.record({ NotificationShape: structure, Description: description }),
+      ),
+    }) as fc.Arbitrary<Sections>;
+  });
+
+/**
+ * Compiles modules by the strictest of our own rules in a directory that has our packages; `compiled` is the URL of
+ * what became of them, and `said` is empty where the compiler finds nothing wrong.
+ */
+export async function compileTypeScript(
+  t: TestContext,
+  files: readonly SourceFile[],
+): Promise<{ readonly said: string; readonly compiled: (name: string) => string }> {
+  const directory = temporaryDirectory(t);
+  symlinkSync(join(ROOT, 'node_modules'), join(directory, 'node_modules'));
+  const config = {
+    extends: join(ROOT, 'tsconfig.base.json'),
+    compilerOptions: { rootDir: '.', outDir: 'dist', composite: false, isolatedDeclarations: true },
+    include: ['**/*.ts'],
+  };
+  write(directory, [
+    ...files,
+    { name: 'package.json', text: '{ "type": "module" }' },
+    { name: 'tsconfig.json', text: JSON.stringify(config) },
+  ]);
+  const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  const { stdout, stderr } = await run(process.execPath, [compiler, '--project', directory, '--pretty', 'false']);
+  return { said: stdout + stderr, compiled: (file) => new URL(`file://${join(directory, 'dist', file)}`).href };
+}
+
+/** Mono's C# compiler and what runs its programs, where the search path has them. */
+export function findMono(): { readonly mcs: string; readonly mono: string } | undefined {
+  const directories = (process.env.PATH ?? '').split(delimiter);
+  const find = (program: string) => directories.map((directory) => join(directory, program)).find(isExecutable);
+  const [mcs, mono] = [find('mcs'), find('mono')];
+  return mcs === undefined || mono === undefined ? undefined : { mcs, mono };
+}
+
+/** Compiles files with stand-ins for the packages that they need; `said` is empty where the compiler finds nothing wrong. */
+export async function compileCSharp(
+  t: TestContext,
+  mcs: string,
+  { files, withGame = false }: { files: readonly SourceFile[]; withGame?: boolean },
+): Promise<{ readonly said: string; readonly program: string }> {
+  const directory = temporaryDirectory(t);
+  write(directory, files);
+  const standIns = readdirSync(STAND_INS)
+    .filter((file) => withGame || file !== 'Game.cs')
+    .map((file) => join(STAND_INS, file));
+  const program = join(directory, withGame ? 'game.exe' : 'game.dll');
+  const { stdout, stderr } = await run(mcs, [
+    '-langversion:7',
+    `-target:${withGame ? 'exe' : 'library'}`,
+    `-out:${program}`,
+    ...standIns,
+    ...files.map(({ name }) => join(directory, name)),
+  ]);
+  return { said: stdout + stderr, program };
+}
+
+export function run(file: string, args: readonly string[]): Promise<{ stdout: string; stderr: string }> {
+  const env = { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', TZ: 'UTC' };
+  return new Promise((resolve) => {
+    execFile(file, [...args], { env, maxBuffer: 2 ** 26 }, (error, stdout, stderr) =>
+      resolve({ stdout, stderr: error !== null && stdout + stderr === '' ? error.message : stderr }),
+    );
+  });
+}
+
+function write(directory: string, files: readonly SourceFile[]): void {
+  for (const { name, text } of files) {
+    const file = join(directory, name);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+  }
+}
