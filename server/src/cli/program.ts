@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { SettingsError } from '../config.ts';
 import { ServiceError } from '../errors.ts';
 import { StartupError } from '../startup-error.ts';
+import { apiCommand } from './api.ts';
 import { auditCommand } from './audit.ts';
 import { configCommand } from './config.ts';
 import { connectCommand } from './connect.ts';
@@ -48,6 +49,7 @@ Settings are flags of "serve" or RESPARK_… variables: respark config print`,
     connectCommand,
     disconnectCommand,
     connectionsCommand,
+    apiCommand,
     envCommand,
     keysCommand,
     auditCommand,

@@ -18,7 +18,13 @@ export function formatTable(cells: readonly (readonly string[])[]): string {
     .join('');
 }
 
-/** What JSON output ends with too: scripts read lines. */
+/** JSON for people and scripts, which read lines; what a terminal would act upon is escaped in JSON's own way. */
 export function formatJson(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
+  const escaped = JSON.stringify(value, null, 2).replace(/[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+    character
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
+  return `${escaped}\n`;
 }
