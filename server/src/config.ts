@@ -113,7 +113,13 @@ const management = {
     default: 65_536,
     min: 1_024,
     max: 16 * MEBIBYTE,
-    help: 'Longest body of a request; a longer one is refused with 413.',
+    help: 'Longest body of a request; a longer one is refused with 413. Imports and updates of configurations have limits of their own.',
+  }),
+  longBodyMemoryBytes: integer({
+    default: 64 * MEBIBYTE,
+    min: 2 * MEBIBYTE,
+    max: 16_384 * MEBIBYTE,
+    help: 'Memory for what bodies that may be longer have beyond RESPARK_MAX_BODY_BYTES, together; without room for its body a call is told to try again (429).',
   }),
   auditRetentionDays: integer({
     default: 90,

@@ -84,7 +84,7 @@ export function createAuthenticate(parts: AuthenticationParts): Authenticate {
     const caller = `${address} with ${accessKeyId}`;
     failures.check(caller);
     const body = await request.readBody(maxBodyBytes).catch((error: unknown) => {
-      failures.count(caller);
+      if (error instanceof Refusal) failures.count(caller);
       throw error;
     });
     const refusal = verifySignature({ ...request, body, authorization, secretAccessKey, signingKeys });

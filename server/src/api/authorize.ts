@@ -40,7 +40,7 @@ export function createAuthorize({
         currentTimeMs: clock.now(),
         requestTags,
         resourceTags: resourceTags ?? {},
-        tagKeys: Object.keys(requestTags),
+        tagKeys: operation.tagKeys?.(input) ?? Object.keys(requestTags),
       },
     });
     if (!decision.isAllowed) {

@@ -6,11 +6,12 @@ import { type TestContext, test } from 'node:test';
 import { recordedLog } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { createClientAddress } from '../client-address.ts';
+import { ServiceError } from '../errors.ts';
 import { systemRandom } from '../random.ts';
 import type { ApiRequest } from './authenticate.ts';
 import { createApiListener, type Pages } from './listener.ts';
 import type { Pipeline } from './pipeline.ts';
-import { Refusal, refusalReply, successReply } from './reply.ts';
+import { failureReply, Refusal, refusalReply, successReply } from './reply.ts';
 import { WELCOME_REPLY } from './welcome-page.ts';
 
 /** A real server in front of a pipeline that answers what it was asked, having read at most ten bytes of body. */
@@ -24,10 +25,17 @@ async function open(t: TestContext, answer?: (request: ApiRequest) => Promise<un
       return successReply('id', answer ? await answer(apiRequest) : (await apiRequest.readBody(10)).toString());
     } catch (error) {
       if (error instanceof Refusal) return refusalReply('id', error);
+      if (error instanceof ServiceError) return failureReply('id', error);
       throw error;
     }
   };
-  const settings = { headersTimeoutMs: 1_000, requestTimeoutMs: 2_000, keepAliveTimeoutMs: 3_000 };
+  const settings = {
+    headersTimeoutMs: 1_000,
+    requestTimeoutMs: 2_000,
+    keepAliveTimeoutMs: 3_000,
+    maxBodyBytes: 4,
+    longBodyMemoryBytes: 6,
+  };
   const clientAddress = createClientAddress({ trustedProxies: ['127.0.0.1'] });
   const pages: Pages = async ({ rawPath }) => (rawPath === '/' ? WELCOME_REPLY : undefined);
   const listener = createApiListener({ pipeline, pages, clientAddress, settings, clock, random: systemRandom, log });
@@ -102,6 +110,27 @@ test('a body over the limit is refused as soon as that is known, and the client 
   chunked.on('error', () => {});
   chunked.write('x'.repeat(11));
   assert.equal((await answerTo(chunked)).response.statusCode, 413);
+});
+
+test('a long body that finds no memory is told to try again, and short ones are not touched', async (t) => {
+  let answerLong = (_: unknown): void => {};
+  const { send, seen } = await open(t, async ({ rawPath, readBody }) => {
+    await readBody(10);
+    return rawPath === '/long' ? await new Promise((resolve) => (answerLong = resolve)) : {};
+  });
+  const statusOf = async (path: string, body: string) => {
+    const sent = send({ method: 'POST', path });
+    sent.end(body);
+    const { response } = await answerTo(sent);
+    return [response.statusCode, response.headers['retry-after']];
+  };
+  const long = statusOf('/long', 'x'.repeat(10));
+  while (seen.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(await statusOf('/x', 'x'.repeat(4)), [200, undefined]);
+  assert.deepEqual(await statusOf('/x', 'x'.repeat(5)), [429, '1']);
+  answerLong({});
+  assert.deepEqual(await long, [200, undefined]);
+  assert.deepEqual(await statusOf('/x', 'x'.repeat(10)), [200, undefined]);
 });
 
 test('what a refused client still sends is read for a second at most', async (t) => {

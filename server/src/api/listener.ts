@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import type { ApiRequest } from './authenticate.ts';
+import { createBodyMemory, type HeldMemory } from './body-memory.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { ApiReply } from './reply.ts';
 import { isWaitingToSend, readBody } from './request-body.ts';
@@ -13,6 +14,8 @@ export interface ListenerSettings {
   readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
+  readonly maxBodyBytes: number;
+  readonly longBodyMemoryBytes: number;
 }
 
 /** How long what a client still sends is read and thrown away, so that it gets to read why nobody wanted it. */
@@ -50,8 +53,9 @@ export function createApiListener({
   let inFlight = 0;
   let isDraining = false;
   const waitingForNone = new Set<() => void>();
+  const holdMemory = createBodyMemory({ ownBytes: settings.maxBodyBytes, sharedBytes: settings.longBodyMemoryBytes });
 
-  function toApiRequest(request: IncomingMessage, response: ServerResponse): ApiRequest {
+  function toApiRequest(request: IncomingMessage, response: ServerResponse, memory: HeldMemory): ApiRequest {
     const { method = '', url = '', socket } = request;
     const client = clientAddress(socket.remoteAddress, request.headers, 'encrypted' in socket);
     const question = url.indexOf('?');
@@ -62,15 +66,18 @@ export function createApiListener({
       headers: collectHeaders(request.rawHeaders),
       remoteAddress: client.address,
       isSecure: client.isSecure,
-      readBody: (maxBytes) => readBody({ request, response, maxBytes, timeoutMs: settings.requestTimeoutMs, clock }),
+      readBody: (maxBytes) =>
+        readBody({ request, response, maxBytes, timeoutMs: settings.requestTimeoutMs, memory, clock }),
     };
   }
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const apiRequest = toApiRequest(request, response);
+    const memory = holdMemory();
+    const apiRequest = toApiRequest(request, response, memory);
     const isRead = request.method === 'GET' || request.method === 'HEAD';
     const page = isRead ? await pages(apiRequest) : undefined;
-    await send(page === undefined ? await pipeline(apiRequest) : withRequestId(page), request, response);
+    const reply = page === undefined ? await pipeline(apiRequest).finally(memory.release) : withRequestId(page);
+    await send(reply, request, response);
   }
 
   function withRequestId(page: ApiReply): ApiReply {
@@ -81,7 +88,7 @@ export function createApiListener({
   function send(reply: ApiReply, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { socket } = request;
     if (response.destroyed || socket.destroyed) return Promise.resolve();
-    const body = Buffer.from(reply.body);
+    const body = typeof reply.body === 'string' ? Buffer.from(reply.body) : reply.body;
     // The rest of a body that was refused is not worth reading for another request on the same connection.
     const isUnread = !request.complete && hasBody(request);
     const headers = { ...reply.headers, 'content-length': body.length };

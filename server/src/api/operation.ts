@@ -1,9 +1,15 @@
 import type { Arns } from '../domain/arn.ts';
 import type { AuditOutcome } from '../domain/audit.ts';
+import type { Configurations } from '../domain/configurations.ts';
+import type { Deployments } from '../domain/deployments.ts';
+import type { Extensions } from '../domain/extensions.ts';
 import type { Games } from '../domain/games.ts';
+import type { GeneratedCodeJobs } from '../domain/generated-code-jobs.ts';
 import type { Players } from '../domain/players.ts';
 import type { Policy } from '../domain/policy.ts';
+import type { Snapshots } from '../domain/snapshots.ts';
 import type { Stages } from '../domain/stages.ts';
+import type { ResourceTags } from '../domain/tags.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Members, StructureShape, Value } from './shape.ts';
 import type { ThrottleClass } from './throttle.ts';
@@ -20,6 +26,12 @@ export interface Services {
   readonly games: Games;
   readonly stages: Stages;
   readonly players: Pick<Players, 'connections' | 'disconnect'>;
+  readonly configurations: Configurations;
+  readonly snapshots: Snapshots;
+  readonly deployments: Pick<Deployments, 'start' | 'get' | 'list'>;
+  readonly generatedCodeJobs: Pick<GeneratedCodeJobs, 'start' | 'get' | 'list'>;
+  readonly extensions: Extensions;
+  readonly resourceTags: ResourceTags;
 }
 
 export type Tags = Readonly<Record<string, string>>;
@@ -57,12 +69,16 @@ export interface OperationRow<Input, Output> {
   resource(input: Input, arns: Arns): readonly string[];
   /** Tags that the call would give to something. */
   requestTags?(input: Input): Tags | undefined;
+  /** Keys of tags that the call is about, where they are not those of `requestTags`. */
+  tagKeys?(input: Input): readonly string[];
   /** Tags of the resource, if it exists; asked for only when a policy of the caller depends on them. */
   resourceTags?(input: Input, services: Services): Promise<Tags | undefined>;
   /** What the audit log says that a change was about, where it is not the last of `resource`. */
   auditResource?(input: Input, arns: Arns): string;
   /** The connection ids of the output, for the audit log. */
   auditOutput?(output: Output): Pick<AuditOutcome, 'successes' | 'failures'>;
+  /** What was decided where neither the model nor the service's documentation says it: one sentence or more each. */
+  readonly decisions?: readonly string[];
   handler(call: Call<Input>): Promise<Output>;
 }
 

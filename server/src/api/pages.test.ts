@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { recordedLog } from '../../test/support/domain.ts';
 import { createManagementPages, createObservationPages, playerPages, servePages } from './pages.ts';
 
+const EXPORT = { fileName: 'Demo-Snapshot_1:2"\r\n.json', contentType: 'application/json', body: Buffer.from('{}') };
 const LOCAL = '127.0.0.1';
 const REMOTE = '192.0.2.7';
 
@@ -15,7 +16,8 @@ function openPages({ hasMetricsElsewhere = false, hasPlayers = true } = {}) {
     metrics: { render: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'm 1\n' }) },
     notReadyCauses: async () => causes,
   });
-  const manage = createManagementPages({ observe, hasMetricsElsewhere, hasPlayers });
+  const downloads = { open: async (rawPath: string) => (rawPath === '/download/t/f.json' ? EXPORT : undefined) };
+  const manage = createManagementPages({ observe, downloads, hasMetricsElsewhere, hasPlayers });
   return {
     causes,
     observe,
@@ -42,7 +44,7 @@ test('on the management listener metrics are for this machine only', async () =>
   for (const address of [REMOTE, '2001:db8::1', '10.0.0.1', '1127.0.0.1', '::2', 'unknown', '']) {
     const { status, body } = (await get('/metrics', address)) ?? {};
     assert.equal(status, 403, address);
-    assert.match(body ?? '', /RESPARK_METRICS_PORT/);
+    assert.match(String(body), /RESPARK_METRICS_PORT/);
   }
 });
 
@@ -62,6 +64,29 @@ test('paths of the API are no pages, and the players’ is one only where player
   assert.equal((await playerPages({ rawPath: '/connect', remoteAddress: REMOTE }))?.status, 426);
   const misplaced = await playerPages({ rawPath: '/game', remoteAddress: REMOTE });
   assert.equal(misplaced?.headers['x-amzn-errortype'], 'UnknownOperationException');
+});
+
+test('a file of a signed URL is for whoever has the URL, and for no cache', async () => {
+  const { get } = openPages();
+  const { status, headers, body } = (await get('/download/t/f.json', REMOTE)) ?? {};
+  assert.deepEqual([status, body], [200, EXPORT.body]);
+  assert.deepEqual(headers, {
+    'content-type': 'application/json',
+    'content-disposition': 'attachment; filename="Demo-Snapshot_1_2___.json"',
+    'cache-control': 'private, no-store',
+    'x-content-type-options': 'nosniff',
+  });
+});
+
+test('a URL that is forged or has expired is a 404 that says where to get another', async () => {
+  const { get } = openPages();
+  for (const path of ['/download/', '/download/x', '/download/t/f.json/', '/download/t/%']) {
+    const { status, body, headers } = (await get(path)) ?? {};
+    assert.equal(status, 404, path);
+    assert.match(String(body), /expired: ExportSnapshot and GetGeneratedCodeJob give a new one/);
+    assert.equal(headers?.['cache-control'], 'no-store');
+  }
+  assert.equal(await get('/download'), undefined);
 });
 
 test('a listener for pages alone answers anything else with 404, and survives a page that fails', async (t) => {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CONNECT_PATH, SUBPROTOCOL } from '@respark/protocol';
+import type { Downloads } from '../domain/downloads.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Pages } from './listener.ts';
@@ -41,10 +42,12 @@ export function createObservationPages({
  */
 export function createManagementPages({
   observe,
+  downloads,
   hasMetricsElsewhere,
   hasPlayers,
 }: {
   observe: Pages;
+  downloads: Pick<Downloads, 'open'>;
   hasMetricsElsewhere: boolean;
   /** Whether players connect to the same listener. */
   hasPlayers: boolean;
@@ -52,6 +55,7 @@ export function createManagementPages({
   return async function managementPages(request) {
     const { rawPath, remoteAddress } = request;
     if (rawPath === '/') return WELCOME_REPLY;
+    if (rawPath.startsWith('/download/')) return await download(rawPath, downloads);
     if (rawPath === CONNECT_PATH && hasPlayers) return UPGRADE_REPLY;
     if (rawPath === '/metrics') {
       if (hasMetricsElsewhere) return textReply(404, 'metrics have a listener of their own (RESPARK_METRICS_PORT)\n');
@@ -60,6 +64,27 @@ export function createManagementPages({
       }
     }
     return await observe(request);
+  };
+}
+
+/** The file of a signed URL. Whoever knows the URL may have it, and nobody on the way may keep it. */
+async function download(rawPath: string, downloads: Pick<Downloads, 'open'>): Promise<ApiReply> {
+  const file = await downloads.open(rawPath);
+  if (file === undefined) {
+    return textReply(
+      404,
+      'there is no such file, or its URL has expired: ExportSnapshot and GetGeneratedCodeJob give a new one\n',
+    );
+  }
+  return {
+    status: 200,
+    headers: {
+      'content-type': file.contentType,
+      'content-disposition': `attachment; filename="${file.fileName.replace(/[^\w.-]/g, '_')}"`,
+      'cache-control': 'private, no-store',
+      'x-content-type-options': 'nosniff',
+    },
+    body: file.body,
   };
 }
 

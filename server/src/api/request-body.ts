@@ -1,26 +1,39 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../clock.ts';
+import { ServiceError } from '../errors.ts';
+import type { HeldMemory } from './body-memory.ts';
 import { Refusal } from './reply.ts';
+
+/** When to try again who found no memory for a long body. */
+const RETRY_AFTER_MS = 1_000;
 
 /**
  * The whole body of a request, after telling a client that asked (`Expect: 100-continue`) to send it. Rejects with a
- * Refusal, having kept at most `maxBytes`, when it is longer, ends early or takes longer than `timeoutMs`.
+ * Refusal, having kept at most `maxBytes`, when it is longer, ends early or takes longer than `timeoutMs`, and with a
+ * `throttled` ServiceError when other bodies have the memory that it needs.
  */
 export function readBody({
   request,
   response,
   maxBytes,
   timeoutMs,
+  memory,
   clock,
 }: {
   request: IncomingMessage;
   response: ServerResponse;
   maxBytes: number;
   timeoutMs: number;
+  /** Released by whoever is done with the body. */
+  memory: HeldMemory;
   clock: Clock;
 }): Promise<Uint8Array> {
   const tooLarge = () => new Refusal('body_too_large', `The body must be at most ${maxBytes} bytes`);
   const incomplete = () => new Refusal('body_incomplete', `The whole body must arrive within ${timeoutMs} ms`);
+  const noMemory = () =>
+    new ServiceError('throttled', 'The server is reading as many long bodies as it may: try again in a second', {
+      retryAfterMs: RETRY_AFTER_MS,
+    });
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) return Promise.reject(tooLarge());
   if (isWaitingToSend(request)) response.writeContinue();
 
@@ -36,6 +49,7 @@ export function readBody({
     const onData = (chunk: Uint8Array): void => {
       size += chunk.length;
       if (size > maxBytes) settle(() => reject(tooLarge()));
+      else if (!memory.grow(size)) settle(() => reject(noMemory()));
       else chunks.push(chunk);
     };
     const onEnd = (): void => settle(() => resolve(Buffer.concat(chunks)));

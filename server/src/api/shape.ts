@@ -1,3 +1,5 @@
+import type { Json } from '../domain/configurations.ts';
+
 /** Where a member of an operation's input travels; members without one are in the JSON body. */
 export type Location = 'uri' | 'querystring';
 
@@ -29,6 +31,18 @@ export interface TimestampShape extends Bound {
   readonly type: 'timestamp';
 }
 
+/** Bytes in the program, base64 on the wire; lengths count bytes. */
+export interface BlobShape extends Bound {
+  readonly type: 'blob';
+  readonly min?: number;
+  readonly max?: number;
+}
+
+/** Any JSON, null included, passed on as it came: its author's data, of which nothing is known here. */
+export interface DocumentShape extends Bound {
+  readonly type: 'document';
+}
+
 export interface ListShape<M extends Shape = Shape> extends Bound {
   readonly type: 'list';
   readonly member: M;
@@ -53,7 +67,16 @@ export interface StructureShape<M extends Members = Members, R extends string = 
 }
 
 /** The form of one value on the wire, as data: parsing, validation, docs and the TypeScript type derive from it. */
-export type Shape = StringShape | IntegerShape | BooleanShape | TimestampShape | ListShape | MapShape | StructureShape;
+export type Shape =
+  | StringShape
+  | IntegerShape
+  | BooleanShape
+  | TimestampShape
+  | BlobShape
+  | DocumentShape
+  | ListShape
+  | MapShape
+  | StructureShape;
 
 /** The TypeScript type of a shape's values. */
 export type Value<S> = S extends { readonly type: 'string' }
@@ -62,15 +85,23 @@ export type Value<S> = S extends { readonly type: 'string' }
     ? number
     : S extends { readonly type: 'boolean' }
       ? boolean
-      : S extends { readonly type: 'list'; readonly member: infer M }
-        ? readonly Value<M>[]
-        : S extends { readonly type: 'map'; readonly value: infer V }
-          ? { readonly [key: string]: Value<V> }
-          : S extends { readonly type: 'structure'; readonly members: infer M; readonly required: readonly (infer R)[] }
-            ? { readonly [K in keyof M & R]: Value<M[K]> } & {
-                readonly [K in Exclude<keyof M, R>]?: Value<M[K]> | undefined;
-              }
-            : never;
+      : S extends { readonly type: 'blob' }
+        ? Uint8Array
+        : S extends { readonly type: 'document' }
+          ? Json
+          : S extends { readonly type: 'list'; readonly member: infer M }
+            ? readonly Value<M>[]
+            : S extends { readonly type: 'map'; readonly value: infer V }
+              ? { readonly [key: string]: Value<V> }
+              : S extends {
+                    readonly type: 'structure';
+                    readonly members: infer M;
+                    readonly required: readonly (infer R)[];
+                  }
+                ? { readonly [K in keyof M & R]: Value<M[K]> } & {
+                    readonly [K in Exclude<keyof M, R>]?: Value<M[K]> | undefined;
+                  }
+                : never;
 
 type Limits = { readonly min?: number; readonly max?: number };
 
@@ -84,6 +115,10 @@ export const integer = (limits: Limits = {}): IntegerShape => ({ type: 'integer'
 export const boolean = (): BooleanShape => ({ type: 'boolean' });
 
 export const timestamp = (): TimestampShape => ({ type: 'timestamp' });
+
+export const blob = (limits: Limits = {}): BlobShape => ({ type: 'blob', ...limits });
+
+export const document = (): DocumentShape => ({ type: 'document' });
 
 export const list = <M extends Shape>(member: M, limits: Limits = {}): ListShape<M> => ({
   type: 'list',
@@ -117,11 +152,13 @@ export const query = <S extends Shape>(shape: S): S & { readonly location: 'quer
   location: 'querystring',
 });
 
-/** The wire's JSON value of what a handler answered: times as text, absent members left out. */
+/** The wire's JSON value of what a handler answered: times and bytes as text, absent members left out. */
 export function serialize(shape: Shape, value: unknown): unknown {
   switch (shape.type) {
     case 'timestamp':
       return new Date(value as number).toISOString();
+    case 'blob':
+      return Buffer.from(value as Uint8Array).toString('base64');
     case 'list':
       return (value as readonly unknown[]).map((item) => serialize(shape.member, item));
     case 'map':

@@ -1,6 +1,6 @@
 import { ServiceError } from '../errors.ts';
 import { printable } from '../printable.ts';
-import type { IntegerShape, Shape, StringShape } from './shape.ts';
+import type { BlobShape, IntegerShape, Shape, StringShape } from './shape.ts';
 
 /** A request may be wrong in thousands of places; so many are spelled out, the rest are counted. */
 const MAX_LISTED_FAULTS = 20;
@@ -64,6 +64,10 @@ function visit(shape: Shape, raw: unknown, path: string, faults: Faults): unknow
       return typeof raw === 'boolean' ? raw : faults.add(raw, path, 'Member must be true or false');
     case 'timestamp':
       return visitTimestamp(raw, path, faults);
+    case 'blob':
+      return visitBlob(shape, raw, path, faults);
+    case 'document':
+      return raw;
     case 'list':
       return visitList(shape, raw, path, faults);
     case 'map':
@@ -78,6 +82,15 @@ function visitTimestamp(raw: unknown, path: string, faults: Faults): unknown {
     typeof raw === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/.test(raw);
   const unixMs = isIso8601 ? Date.parse(raw) : Number.NaN;
   return Number.isNaN(unixMs) ? faults.add(raw, path, 'Member must be an ISO 8601 date and time') : unixMs;
+}
+
+function visitBlob(shape: BlobShape, raw: unknown, path: string, faults: Faults): unknown {
+  if (typeof raw !== 'string') return faults.add(raw, path, 'Member must be base64 text');
+  const bytes = Buffer.from(raw, 'base64');
+  // Decoding skips what is not base64, so the one true spelling is compared.
+  if (bytes.toString('base64') !== raw) return faults.add(raw, path, 'Member must be base64 text');
+  for (const constraint of lengthFaults(shape, bytes.length)) faults.add(raw, path, constraint);
+  return bytes;
 }
 
 function visitList(shape: Shape & { type: 'list' }, raw: unknown, path: string, faults: Faults): unknown {
@@ -105,7 +118,7 @@ function visitStructure(shape: Shape & { type: 'structure' }, raw: unknown, path
   for (const [name, member] of Object.entries(shape.members)) {
     const value = Object.hasOwn(raw, name) ? raw[name] : undefined;
     const memberPath = join(path, lowerCamel(name));
-    if (value !== undefined && value !== null) members.push([name, visit(member, value, memberPath, faults)]);
+    if (isGiven(member, value)) members.push([name, visit(member, value, memberPath, faults)]);
     else if (shape.required.includes(name)) faults.add(value, memberPath, NOT_NULL);
   }
   return Object.fromEntries(members);
@@ -114,7 +127,12 @@ function visitStructure(shape: Shape & { type: 'structure' }, raw: unknown, path
 const NOT_NULL = 'Member must not be null';
 
 function visitPresent(shape: Shape, raw: unknown, path: string, faults: Faults): unknown {
-  return raw === null ? faults.add(raw, path, NOT_NULL) : visit(shape, raw, path, faults);
+  return isGiven(shape, raw) ? visit(shape, raw, path, faults) : faults.add(raw, path, NOT_NULL);
+}
+
+/** Null stands for an absent member, as AWS services have it, except where any JSON may be: there it is a value. */
+function isGiven(shape: Shape, raw: unknown): boolean {
+  return raw !== undefined && (raw !== null || shape.type === 'document');
 }
 
 function stringFaults(shape: StringShape, text: string): string[] {

@@ -5,6 +5,10 @@ export interface Arns {
   /** Not an Amazon GameSparks resource: ours, so that a policy can be held to some players. */
   player(gameName: string, stageName: string, playerId: string): string;
   accessKey(accessKeyId: string): string;
+  /** Ours too, for the audit log. */
+  snapshot(gameName: string, snapshotId: string): string;
+  /** The game or the stage that `arn` is the name of; undefined when it is none of this server's. */
+  parse(arn: string): { readonly gameName: string; readonly stageName: string | undefined } | undefined;
 }
 
 export function createArns({ region, accountId }: { region: string; accountId: string }): Arns {
@@ -15,5 +19,12 @@ export function createArns({ region, accountId }: { region: string; accountId: s
     stage,
     player: (gameName, stageName, playerId) => `${stage(gameName, stageName)}/player/${playerId}`,
     accessKey: (accessKeyId) => `arn:aws:iam::${accountId}:access-key/${accessKeyId}`,
+    snapshot: (gameName, snapshotId) => `${game(gameName)}/snapshot/${snapshotId}`,
+    parse(arn) {
+      const prefix = game('');
+      const path = arn.startsWith(prefix) ? arn.slice(prefix.length) : '';
+      const [, gameName, stageName] = /^([\w-]+)(?:\/stage\/([\w-]+))?$/.exec(path) ?? [];
+      return gameName === undefined ? undefined : { gameName, stageName };
+    },
   };
 }

@@ -10,6 +10,7 @@ import type { DirectoryEntry } from '../../src/cluster/cluster.ts';
 import { createArns } from '../../src/domain/arn.ts';
 import { createAudit } from '../../src/domain/audit.ts';
 import { ALLOW_ALL, parsePolicy } from '../../src/domain/policy.ts';
+import { createResourceTags } from '../../src/domain/tags.ts';
 import type { Metrics } from '../../src/metrics.ts';
 import { openSqliteAuditLog } from '../../src/store/sqlite-audit-log.ts';
 import { temporaryDirectory } from '../../src/store/test-store.ts';
@@ -53,6 +54,22 @@ export interface Answer {
   readonly isBodyRead: boolean;
 }
 
+/** What a test must bring itself if it calls it. */
+const UNAVAILABLE = {
+  configurations: unavailable(),
+  snapshots: unavailable(),
+  deployments: unavailable(),
+  generatedCodeJobs: unavailable(),
+  extensions: unavailable(),
+} as const satisfies Partial<Services>;
+
+function unavailable(): never {
+  const get = (_: object, name: string | symbol) => () => {
+    throw new Error(`nothing here has ${String(name)}`);
+  };
+  return new Proxy({}, { get }) as never;
+}
+
 /** The pipeline over a real store, without sockets. The key `root` may do everything; `secret` is every key's secret. */
 export async function openApi(
   t: TestContext,
@@ -90,6 +107,9 @@ export async function openApi(
     },
   };
 
+  const arns = createArns({ region: 'us-east-1', accountId: '123456789012' });
+  const resourceTags = createResourceTags({ store: domain.store, arns, clock: domain.clock });
+
   const auditLog = openSqliteAuditLog({ file: join(temporaryDirectory(t), 'audit.sqlite') });
   t.after(() => auditLog.close());
   const { clock, log } = domain;
@@ -97,9 +117,9 @@ export async function openApi(
 
   const pipeline = createPipeline({
     operations,
-    services: { games: domain.games, stages: domain.stages, players, ...services },
+    services: { ...UNAVAILABLE, games: domain.games, stages: domain.stages, players, resourceTags, ...services },
     findCredential: async (accessKeyId) => credentials.get(accessKeyId),
-    arns: createArns({ region: 'us-east-1', accountId: '123456789012' }),
+    arns,
     audit,
     metrics,
     clock: domain.clock,
@@ -132,7 +152,7 @@ export async function openApi(
         return body;
       },
     });
-    const json = JSON.parse(reply.body);
+    const json = JSON.parse(String(reply.body));
     const error = reply.headers['x-amzn-errortype'];
     return { status: reply.status, headers: reply.headers, error, message: json.Message, json, isBodyRead };
   }

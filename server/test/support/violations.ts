@@ -3,7 +3,7 @@ import type { Operation } from '../../src/api/operation.ts';
 import type { Shape } from '../../src/api/shape.ts';
 import { ROLE } from './domain.ts';
 
-/** A valid value of each member that an operation may take. */
+/** A valid value of each member that an operation may take, whatever holds it. */
 const VALID: Record<string, unknown> = {
   GameName: 'Demo',
   StageName: 'Dev',
@@ -14,6 +14,19 @@ const VALID: Record<string, unknown> = {
   Tags: { team: 'a' },
   MaxResults: '10',
   NextToken: 'token',
+  Sections: ['GameSparks.Core.Model'],
+  Modifications: [{ Section: 'GameSparks.Core.Model', Operation: 'REMOVE', Path: '/Shape' }],
+  ImportSource: { File: Buffer.from('{"Document":{"Type":"Game","Sections":{}}}').toString('base64') },
+  SnapshotId: 'Snapshot_2026-01-02T03:04:05.000000Z',
+  DeploymentId: 'deployment',
+  Generator: {},
+  JobId: '01234567-89ab-cdef-0123-456789abcdef',
+  Namespace: 'GameSparks',
+  Name: 'Core',
+  ExtensionVersion: '1.0.0',
+  ResourceArn: 'arn:aws:gamesparks:us-east-1:123456789012:game/Demo',
+  tags: { team: 'a' },
+  tagKeys: ['team'],
 };
 
 interface Violation {
@@ -51,16 +64,43 @@ export function* violationsOf({ input }: Operation): Generator<Violation & { mem
       yield { member, value: undefined, at, constraint: 'Member must not be null' };
       yield { member, value: null, at, constraint: 'Member must not be null' };
     }
-    if (shape.location === 'querystring') {
+    if (shape.location === 'querystring' && shape.type !== 'list') {
       yield { member, value: ['1', '2'], at, constraint: 'Member must be given only once' };
     }
-    for (const violation of violationsOfShape(shape, at)) yield { member, ...violation };
+    for (const violation of violationsOfShape(shape, at, VALID[member])) yield { member, ...violation };
   }
 }
 
-function* violationsOfShape(shape: Shape, at: string): Generator<Violation> {
+/** `valid` is a value that breaks nothing, to break one thing in. */
+function* violationsOfShape(shape: Shape, at: string, valid: unknown): Generator<Violation> {
   const inBody = shape.location === undefined;
   switch (shape.type) {
+    case 'document':
+      return;
+    case 'blob':
+      yield { value: 5, at, constraint: 'Member must be base64 text' };
+      yield { value: `${valid}=`, at, constraint: 'Member must be base64 text' };
+      for (const [value, constraint] of wrongLengths(shape, (length) => Buffer.alloc(length).toString('base64'))) {
+        yield { value, at, constraint };
+      }
+      return;
+    case 'list': {
+      // In the query a single value is a list of one.
+      if (inBody) yield { value: {}, at, constraint: 'Member must be a list' };
+      const [item] = valid as readonly unknown[];
+      for (const [value, constraint] of wrongLengths(shape, (length) => Array.from({ length }, () => item))) {
+        if (inBody || value.length > 0) yield { value, at, constraint };
+      }
+      for (const inner of violationsOfShape(shape.member, `${at}.1.member`, item)) {
+        if (inBody || typeof inner.value === 'string') yield { ...inner, value: [inner.value] };
+      }
+      if (inBody) yield { value: [null], at: `${at}.1.member`, constraint: 'Member must not be null' };
+      return;
+    }
+    case 'structure':
+      yield { value: [], at, constraint: 'Member must be a structure' };
+      yield* violationsOfStructure(shape, at, valid as object);
+      return;
     case 'string':
       if (inBody) yield { value: 5, at, constraint: 'Member must be a string' };
       for (const [value, constraint] of wrongTexts(shape)) yield { value, at, constraint };
@@ -76,7 +116,7 @@ function* violationsOfShape(shape: Shape, at: string): Generator<Violation> {
       yield { value: tooMany, at, constraint: `length less than or equal to ${shape.max}` };
       yield { value: {}, at, constraint: `length greater than or equal to ${shape.min}` };
       for (const [key, constraint] of wrongTexts(shape.key)) yield { value: { [key]: 'v' }, at, constraint };
-      for (const { value, constraint } of violationsOfShape(shape.value, at)) {
+      for (const { value, constraint } of violationsOfShape(shape.value, at, 'v')) {
         yield { value: { key: value }, at: `${at}.key.member`, constraint };
       }
       yield { value: { key: null }, at: `${at}.key.member`, constraint: 'Member must not be null' };
@@ -85,6 +125,31 @@ function* violationsOfShape(shape: Shape, at: string): Generator<Violation> {
     default:
       throw new Error(`violations of a ${shape.type} are not written yet`);
   }
+}
+
+function* violationsOfStructure(
+  { members, required }: Shape & { type: 'structure' },
+  at: string,
+  valid: object,
+): Generator<Violation> {
+  for (const [name, member] of Object.entries(members)) {
+    const memberAt = `${at}.${name.charAt(0).toLowerCase()}${name.slice(1)}`;
+    const validMember = Object.entries(valid).find(([key]) => key === name)?.[1];
+    for (const inner of violationsOfShape(member, memberAt, validMember)) {
+      yield { ...inner, value: { ...valid, [name]: inner.value } };
+    }
+    if (required.includes(name)) {
+      yield { value: { ...valid, [name]: null }, at: memberAt, constraint: 'Member must not be null' };
+    }
+  }
+}
+
+function* wrongLengths<T>(
+  { min = 0, max }: { min?: number; max?: number },
+  ofLength: (length: number) => T,
+): Generator<[T, string]> {
+  if (max !== undefined) yield [ofLength(max + 1), `length less than or equal to ${max}`];
+  if (min > 0) yield [ofLength(min - 1), `length greater than or equal to ${min}`];
 }
 
 function* wrongTexts({ min = 0, max, pattern, enum: values }: Shape & { type: 'string' }): Generator<[string, string]> {

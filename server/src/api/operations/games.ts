@@ -1,7 +1,8 @@
 import type { Arns } from '../../domain/arn.ts';
 import type { Game } from '../../domain/games.ts';
-import { COMMON_ERRORS, operation, type Services } from '../operation.ts';
+import { COMMON_ERRORS, operation } from '../operation.ts';
 import { boolean, label, list, query, structure } from '../shape.ts';
+import { gameResource, gameTags } from './resources.ts';
 import {
   arn,
   clientToken,
@@ -27,11 +28,6 @@ const gameDetails = structure({
 });
 
 const gameSummary = structure({ Description: description, Name: gameName, State: lifeState, Tags: tagMap });
-
-type GameInput = { readonly GameName: string };
-
-const resource = ({ GameName }: GameInput, arns: Arns) => [arns.game(GameName)];
-const resourceTags = async ({ GameName }: GameInput, { games }: Services) => (await games.find(GameName))?.tags;
 
 export const createGame = operation({
   name: 'CreateGame',
@@ -63,8 +59,8 @@ export const getGame = operation({
   input: structure({ GameName: label(gameName) }, ['GameName']),
   output: structure({ Game: gameDetails }),
   errors: [...COMMON_ERRORS, 'not_found'],
-  resource,
-  resourceTags,
+  resource: gameResource,
+  resourceTags: gameTags,
   async handler({ input, services, arns }) {
     return { Game: toDetails(await services.games.get(input.GameName), arns) };
   },
@@ -93,8 +89,8 @@ export const updateGame = operation({
   input: structure({ Description: description, GameName: label(gameName) }, ['GameName']),
   output: structure({ Game: gameDetails }),
   errors: [...COMMON_ERRORS, 'not_found'],
-  resource,
-  resourceTags,
+  resource: gameResource,
+  resourceTags: gameTags,
   async handler({ input, services, arns }) {
     const game = await services.games.update(input.GameName, { description: input.Description });
     return { Game: toDetails(game, arns) };
@@ -109,8 +105,8 @@ export const deleteGame = operation({
   input: structure({ GameName: label(gameName) }, ['GameName']),
   output: structure({}),
   errors: [...COMMON_ERRORS, 'conflict'],
-  resource,
-  resourceTags,
+  resource: gameResource,
+  resourceTags: gameTags,
   async handler({ input, services }) {
     await services.games.delete(input.GameName);
     return {};

@@ -1,6 +1,7 @@
 import type { Arns } from '../../domain/arn.ts';
-import { COMMON_ERRORS, operation, type Services } from '../operation.ts';
+import { COMMON_ERRORS, operation } from '../operation.ts';
 import { label, structure } from '../shape.ts';
+import { stageTags } from './resources.ts';
 import { connectionIds, connections, gameName, playerId, stageName } from './shapes.ts';
 
 const playerInput = structure({ GameName: label(gameName), PlayerId: label(playerId), StageName: label(stageName) }, [
@@ -23,9 +24,6 @@ const resource = ({ GameName, StageName, PlayerId }: PlayerInput, arns: Arns) =>
   arns.player(GameName, StageName, PlayerId),
 ];
 
-const resourceTags = async ({ GameName, StageName }: PlayerInput, { stages }: Services) =>
-  (await stages.find(GameName, StageName))?.tags;
-
 export const getPlayerConnectionStatus = operation({
   name: 'GetPlayerConnectionStatus',
   http: { method: 'GET', path: '/runtime/game/{GameName}/stage/{StageName}/player/{PlayerId}/connection' },
@@ -35,7 +33,7 @@ export const getPlayerConnectionStatus = operation({
   output: structure({ Connections: connections }),
   errors: [...COMMON_ERRORS, 'not_found'],
   resource,
-  resourceTags,
+  resourceTags: stageTags,
   async handler({ input, services }) {
     const entries = await services.players.connections(nameOf(input));
     return { Connections: entries.map((entry) => ({ Id: entry.connectionId, Created: entry.createdAt })) };
@@ -51,7 +49,7 @@ export const disconnectPlayer = operation({
   output: structure({ DisconnectFailures: connectionIds, DisconnectSuccesses: connectionIds }),
   errors: [...COMMON_ERRORS, 'not_found'],
   resource,
-  resourceTags,
+  resourceTags: stageTags,
   auditOutput: ({ DisconnectSuccesses: successes = [], DisconnectFailures: failures = [] }) => ({
     successes,
     failures,

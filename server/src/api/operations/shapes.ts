@@ -1,8 +1,9 @@
+import type { Sections } from '../../domain/configurations.ts';
 import type { Tags } from '../operation.ts';
-import { integer, list, map, string, structure, timestamp } from '../shape.ts';
+import { document, integer, list, map, string, structure, timestamp } from '../shape.ts';
 
-const NAME_PATTERN = '^[a-zA-Z0-9_-]+$';
-const TRIMMED_PATTERN = '^\\S(.*\\S)?$';
+export const NAME_PATTERN = '^[a-zA-Z0-9_-]+$';
+export const TRIMMED_PATTERN = '^\\S(.*\\S)?$';
 
 export const gameName = string({ min: 1, max: 36, pattern: NAME_PATTERN });
 export const stageName = string({ min: 1, max: 36, pattern: NAME_PATTERN });
@@ -18,11 +19,8 @@ export const connectionId = string({ min: 1, max: 36 });
 export const dateTime = timestamp();
 
 // In both patterns `+-=` is a range of characters, digits among them.
-export const tagMap = map(
-  string({ min: 1, max: 128, pattern: '^(?!aws:)[a-zA-Z+-=._:/]+$' }),
-  string({ min: 0, max: 256, pattern: '^[\\s\\w+-=\\.:/@]*$' }),
-  { min: 1, max: 50 },
-);
+export const tagKey = string({ min: 1, max: 128, pattern: '^(?!aws:)[a-zA-Z+-=._:/]+$' });
+export const tagMap = map(tagKey, string({ min: 0, max: 256, pattern: '^[\\s\\w+-=\\.:/@]*$' }), { min: 1, max: 50 });
 
 export const maxResults = integer({ min: 1, max: 100 });
 export const nextToken = string({ min: 1, max: 1024, pattern: TRIMMED_PATTERN });
@@ -30,7 +28,33 @@ export const nextToken = string({ min: 1, max: 1024, pattern: TRIMMED_PATTERN })
 export const connectionIds = list(connectionId);
 export const connections = list(structure({ Created: dateTime, Id: connectionId }));
 
+export const sectionName = string({ min: 1, max: 36, pattern: '^[a-zA-Z0-9.]+$' });
+export const sectionNames = list(sectionName, { min: 1, max: 100 });
+export const sections = map(
+  sectionName,
+  structure({ Attributes: document(), Name: sectionName, Size: integer({ min: 0 }) }),
+);
+
+export const snapshotId = string({
+  min: 33,
+  max: 36,
+  pattern: '^Snapshot_\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3,6}Z$',
+});
+
+/** The one exception from the model, whose pattern takes nothing but Amazon S3: these are URLs of this server. */
+export const downloadUrl = string({ min: 10, max: 2048, pattern: '^https?:\\/\\/(.*)$' });
+
 /** A TagMap has at least one entry, so what has no tags has no such member. */
 export function presentTags(tags: Tags): Tags | undefined {
   return Object.keys(tags).length === 0 ? undefined : tags;
+}
+
+/** Sizes are those of the attributes as compact JSON in UTF-8. */
+export function sectionDetails(byName: Sections) {
+  return Object.fromEntries(
+    Object.entries(byName).map(([Name, Attributes]) => [
+      Name,
+      { Name, Size: Buffer.byteLength(JSON.stringify(Attributes)), Attributes },
+    ]),
+  );
 }

@@ -1,7 +1,8 @@
 import type { Arns } from '../../domain/arn.ts';
 import type { Stage } from '../../domain/stages.ts';
-import { COMMON_ERRORS, operation, type Services } from '../operation.ts';
+import { COMMON_ERRORS, operation } from '../operation.ts';
 import { label, list, query, structure } from '../shape.ts';
+import { gameResource, gameTags, stageResource, stageTags } from './resources.ts';
 import {
   arn,
   clientToken,
@@ -39,15 +40,6 @@ const stageSummary = structure({
   State: lifeState,
   Tags: tagMap,
 });
-
-type GameInput = { readonly GameName: string };
-type StageInput = GameInput & { readonly StageName: string };
-
-const gameResource = ({ GameName }: GameInput, arns: Arns) => [arns.game(GameName)];
-const gameTags = async ({ GameName }: GameInput, { games }: Services) => (await games.find(GameName))?.tags;
-const stageResource = ({ GameName, StageName }: StageInput, arns: Arns) => [arns.stage(GameName, StageName)];
-const stageTags = async ({ GameName, StageName }: StageInput, { stages }: Services) =>
-  (await stages.find(GameName, StageName))?.tags;
 
 export const createStage = operation({
   name: 'CreateStage',

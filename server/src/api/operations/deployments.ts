@@ -1,0 +1,126 @@
+import type { Deployment } from '../../domain/deployments.ts';
+import { COMMON_ERRORS, operation } from '../operation.ts';
+import { label, list, query, string, structure } from '../shape.ts';
+import { stageResource, stageTags } from './resources.ts';
+import {
+  clientToken,
+  dateTime,
+  gameName,
+  maxResults,
+  nextToken,
+  snapshotId,
+  stageName,
+  TRIMMED_PATTERN,
+} from './shapes.ts';
+
+const deploymentId = string({ min: 1, max: 128, pattern: TRIMMED_PATTERN });
+
+const summary = {
+  DeploymentAction: string({ enum: ['DEPLOY', 'UNDEPLOY'] }),
+  DeploymentId: deploymentId,
+  DeploymentResult: structure({
+    Message: string(),
+    ResultCode: string({ enum: ['SUCCESS', 'INVALID_ROLE_FAILURE', 'UNSPECIFIED_FAILURE'] }),
+  }),
+  DeploymentState: string({ enum: ['PENDING', 'IN_PROGRESS', 'COMPLETED', 'FAILED'] }),
+  LastUpdated: dateTime,
+  SnapshotId: snapshotId,
+};
+
+const deploymentSummary = structure(summary);
+const deploymentDetails = structure({ Created: dateTime, ...summary });
+
+export const startStageDeployment = operation({
+  name: 'StartStageDeployment',
+  http: { method: 'POST', path: '/game/{GameName}/stage/{StageName}/deployment' },
+  isIdempotent: true,
+  throttleClass: 'write',
+  input: structure(
+    { ClientToken: clientToken, GameName: label(gameName), SnapshotId: snapshotId, StageName: label(stageName) },
+    ['GameName', 'SnapshotId', 'StageName'],
+  ),
+  output: structure({ StageDeployment: deploymentDetails }),
+  errors: [...COMMON_ERRORS, 'conflict', 'not_found'],
+  resource: stageResource,
+  resourceTags: stageTags,
+  decisions: [
+    'One deployment of a stage at a time: a second one while one is `PENDING` or `IN_PROGRESS` is a `ConflictException`. Stages of a game deploy side by side.',
+    'A `ClientToken` counts for 24 hours, for one access key; with other parameters it is a `ConflictException`.',
+    'The configuration is checked now: a fault makes the deployment `FAILED` with `UNSPECIFIED_FAILURE`, and every fault is listed in the message of its result.',
+    'A stage’s role that `RESPARK_ALLOWED_ROLES` does not name makes it `FAILED` with `INVALID_ROLE_FAILURE`; by default any role will do.',
+    'A completed deployment makes a new runtime. Existing connections stay on theirs, new ones open on the newest, and an old one goes with its last connection. Deploying the same snapshot again makes a new runtime too.',
+    'A restart of the server in the middle runs it again. Nothing starts an `UNDEPLOY`.',
+  ],
+  async handler({ input, services, principal }) {
+    const { GameName: gameName, StageName: stageName, SnapshotId: snapshotId } = input;
+    const deployment = await services.deployments.start(
+      { gameName, stageName, snapshotId },
+      { principal: principal.accessKeyId, clientToken: input.ClientToken },
+    );
+    return { StageDeployment: toDetails(deployment) };
+  },
+});
+
+export const getStageDeployment = operation({
+  name: 'GetStageDeployment',
+  http: { method: 'GET', path: '/game/{GameName}/stage/{StageName}/deployment' },
+  isIdempotent: false,
+  throttleClass: 'read',
+  input: structure({ DeploymentId: query(deploymentId), GameName: label(gameName), StageName: label(stageName) }, [
+    'GameName',
+    'StageName',
+  ]),
+  output: structure({ StageDeployment: deploymentDetails }),
+  errors: [...COMMON_ERRORS, 'not_found'],
+  resource: stageResource,
+  resourceTags: stageTags,
+  decisions: [
+    'Without a `DeploymentId` it is the latest one, whatever its state; a stage without deployments is a `ResourceNotFoundException`.',
+    'There is no `DeploymentResult` before the deployment has ended.',
+  ],
+  async handler({ input, services }) {
+    const deployment = await services.deployments.get(input.GameName, input.StageName, input.DeploymentId);
+    return { StageDeployment: toDetails(deployment) };
+  },
+});
+
+export const listStageDeployments = operation({
+  name: 'ListStageDeployments',
+  http: { method: 'GET', path: '/game/{GameName}/stage/{StageName}/deployments' },
+  isIdempotent: false,
+  throttleClass: 'read',
+  input: structure(
+    {
+      GameName: label(gameName),
+      MaxResults: query(maxResults),
+      NextToken: query(nextToken),
+      StageName: label(stageName),
+    },
+    ['GameName', 'StageName'],
+  ),
+  output: structure({ NextToken: nextToken, StageDeployments: list(deploymentSummary) }),
+  errors: [...COMMON_ERRORS, 'not_found'],
+  resource: stageResource,
+  resourceTags: stageTags,
+  decisions: ['Newest first. The history is kept as long as the stage.'],
+  async handler({ input, services }) {
+    const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
+    const page = await services.deployments.list(input.GameName, input.StageName, request);
+    return { StageDeployments: page.items.map(toSummary), NextToken: page.nextToken };
+  },
+});
+
+function toSummary({ id, action, state, result, snapshotId, updatedAt }: Deployment) {
+  return {
+    DeploymentAction: action,
+    DeploymentId: id,
+    DeploymentResult: result === undefined ? undefined : { Message: result.message, ResultCode: result.code },
+    DeploymentState: state,
+    LastUpdated: updatedAt,
+    SnapshotId: snapshotId,
+  };
+}
+
+function toDetails(deployment: Deployment) {
+  return { ...toSummary(deployment), Created: deployment.createdAt };
+}

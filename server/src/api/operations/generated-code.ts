@@ -1,0 +1,115 @@
+import type { GeneratedCodeJob } from '../../domain/generated-code-jobs.ts';
+import { COMMON_ERRORS, operation } from '../operation.ts';
+import { label, list, query, string, structure } from '../shape.ts';
+import { gameResource, gameTags, snapshotAudited } from './resources.ts';
+import { dateTime, description, downloadUrl, gameName, maxResults, nextToken, snapshotId } from './shapes.ts';
+
+const jobId = string({ pattern: '^[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}$' });
+
+const jobDetails = structure({
+  Description: description,
+  ExpirationTime: dateTime,
+  GeneratedCodeJobId: jobId,
+  S3Url: downloadUrl,
+  Status: string({ enum: ['IN_PROGRESS', 'COMPLETED', 'FAILED', 'PENDING'] }),
+});
+
+const generator = structure({
+  GameSdkVersion: string({
+    min: 5,
+    max: 10,
+    pattern: '^((\\d|[1-9]\\d*)\\.(\\d|[0-9]\\d*)\\.(\\d|[0-9]\\d*)|LATEST)$',
+  }),
+  Language: string({ min: 1, max: 16, pattern: '^[a-zA-Z_]+$' }),
+  TargetPlatform: string({ min: 1, max: 16, pattern: '^[a-zA-Z]+$' }),
+});
+
+export const startGeneratedCodeJob = operation({
+  name: 'StartGeneratedCodeJob',
+  http: { method: 'POST', path: '/game/{GameName}/snapshot/{SnapshotId}/generated-sdk-code-job' },
+  isIdempotent: false,
+  throttleClass: 'write',
+  input: structure({ GameName: label(gameName), Generator: generator, SnapshotId: label(snapshotId) }, [
+    'GameName',
+    'Generator',
+    'SnapshotId',
+  ]),
+  output: structure({ GeneratedCodeJobId: jobId }),
+  errors: [...COMMON_ERRORS, 'not_found'],
+  resource: gameResource,
+  resourceTags: gameTags,
+  auditResource: snapshotAudited,
+  decisions: [
+    '`TargetPlatform` and `Language` are `Unity` with `CSharp` or `Web` with `TypeScript`, in upper or lower case; without a platform it is `Unity`, without a language that of the platform. Anything else is a `ValidationException` that lists what there is.',
+    '`GameSdkVersion` is `LATEST`, the default, or `1.0.0`.',
+    'A snapshot with faults makes the job `FAILED`, with the first fault in its description.',
+    'A snapshot keeps `RESPARK_MAX_GENERATED_CODE_JOBS` jobs: the oldest that have ended are forgotten, and when as many are under way one more is a `ThrottlingException`.',
+    'A restart of the server in the middle runs the job again.',
+  ],
+  async handler({ input, services }) {
+    const { TargetPlatform: targetPlatform, Language: language, GameSdkVersion: gameSdkVersion } = input.Generator;
+    const generator = { targetPlatform, language, gameSdkVersion };
+    const id = await services.generatedCodeJobs.start(input.GameName, input.SnapshotId, generator);
+    return { GeneratedCodeJobId: id };
+  },
+});
+
+export const getGeneratedCodeJob = operation({
+  name: 'GetGeneratedCodeJob',
+  http: { method: 'GET', path: '/game/{GameName}/snapshot/{SnapshotId}/generated-sdk-code-job/{JobId}' },
+  isIdempotent: false,
+  throttleClass: 'read',
+  input: structure({ GameName: label(gameName), JobId: label(jobId), SnapshotId: label(snapshotId) }, [
+    'GameName',
+    'JobId',
+    'SnapshotId',
+  ]),
+  output: structure({ GeneratedCodeJob: jobDetails }),
+  errors: [...COMMON_ERRORS, 'not_found'],
+  resource: gameResource,
+  resourceTags: gameTags,
+  decisions: [
+    'A completed job has an `S3Url`, of this server as in ExportSnapshot, where its zip is for an hour, without a signature. Each call gives a new URL, and `ExpirationTime` says how long that one works.',
+    '`Description` is empty but for a failed job.',
+  ],
+  async handler({ input, services }) {
+    const job = await services.generatedCodeJobs.get(input.GameName, input.SnapshotId, input.JobId);
+    return { GeneratedCodeJob: toDetails(job) };
+  },
+});
+
+export const listGeneratedCodeJobs = operation({
+  name: 'ListGeneratedCodeJobs',
+  http: { method: 'GET', path: '/game/{GameName}/snapshot/{SnapshotId}/generated-sdk-code-jobs' },
+  isIdempotent: false,
+  throttleClass: 'read',
+  input: structure(
+    {
+      GameName: label(gameName),
+      MaxResults: query(maxResults),
+      NextToken: query(nextToken),
+      SnapshotId: label(snapshotId),
+    },
+    ['GameName', 'SnapshotId'],
+  ),
+  output: structure({ GeneratedCodeJobs: list(jobDetails), NextToken: nextToken }),
+  errors: [...COMMON_ERRORS, 'not_found'],
+  resource: gameResource,
+  resourceTags: gameTags,
+  decisions: ['Newest first.'],
+  async handler({ input, services }) {
+    const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
+    const page = await services.generatedCodeJobs.list(input.GameName, input.SnapshotId, request);
+    return { GeneratedCodeJobs: page.items.map(toDetails), NextToken: page.nextToken };
+  },
+});
+
+function toDetails({ id, state, description, download }: GeneratedCodeJob) {
+  return {
+    Description: description,
+    ExpirationTime: download?.expiresAt,
+    GeneratedCodeJobId: id,
+    S3Url: download?.url,
+    Status: state,
+  };
+}

@@ -1,0 +1,36 @@
+import type { Arns } from '../../domain/arn.ts';
+import type { Services, Tags } from '../operation.ts';
+
+/** What rows about a game or a stage say of their resource. */
+interface GameInput {
+  readonly GameName: string;
+}
+
+interface StageInput extends GameInput {
+  readonly StageName: string;
+}
+
+interface SnapshotInput extends GameInput {
+  readonly SnapshotId: string;
+}
+
+export function gameResource({ GameName }: GameInput, arns: Arns): readonly string[] {
+  return [arns.game(GameName)];
+}
+
+export async function gameTags({ GameName }: GameInput, { games }: Services): Promise<Tags | undefined> {
+  return (await games.find(GameName))?.tags;
+}
+
+export function stageResource({ GameName, StageName }: StageInput, arns: Arns): readonly string[] {
+  return [arns.stage(GameName, StageName)];
+}
+
+export async function stageTags({ GameName, StageName }: StageInput, { stages }: Services): Promise<Tags | undefined> {
+  return (await stages.find(GameName, StageName))?.tags;
+}
+
+/** Policies know of the game only; the audit log says which of its snapshots it was. */
+export function snapshotAudited({ GameName, SnapshotId }: SnapshotInput, arns: Arns): string {
+  return arns.snapshot(GameName, SnapshotId);
+}
