@@ -1,15 +1,16 @@
 import type { Command } from 'commander';
 import { disconnectPlayer } from '../api/operations/players.ts';
 import { printable } from '../printable.ts';
-import { listOf, type PlayerInput, playerCommand } from './player-call.ts';
+import { type PlayerInput, playerCommand } from './player-call.ts';
+import { listAt } from './reply.ts';
 import { formatJson } from './table.ts';
 import { CommandError, type World } from './world.ts';
 
 export function disconnectCommand(world: World): Command {
   return playerCommand('disconnect', world, async (client, player, isJson) => {
     const reply = await client.call(disconnectPlayer, player);
-    const closed = listOf<string>(reply, 'DisconnectSuccesses');
-    const open = listOf<string>(reply, 'DisconnectFailures');
+    const closed = listAt<string>(reply, 'DisconnectSuccesses');
+    const open = listAt<string>(reply, 'DisconnectFailures');
     world.stdout.write(isJson ? formatJson(reply) : describe(player, closed, open));
     if (open.length === 0) return;
     throw new CommandError(

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { addClientOptions, createClient, type ManagementClient } from './management-client.ts';
-import { CommandError, type World } from './world.ts';
+import type { World } from './world.ts';
 
 /** A player as the management API names it. */
 export type PlayerInput = Readonly<Record<'GameName' | 'StageName' | 'PlayerId', string>>;
@@ -24,11 +24,4 @@ export function playerCommand(
       await action(await createClient(world, command), input, json === true);
     });
   return addClientOptions(command);
-}
-
-/** The list of this name in a reply; an absent one is no empty one, it means that this was not our service. */
-export function listOf<Item>(reply: unknown, name: string): readonly Item[] {
-  const list: unknown = Object(reply)[name];
-  if (Array.isArray(list)) return list;
-  throw new CommandError(`the reply has no list ${name}; is the endpoint a Respark server?`);
 }

@@ -4,12 +4,16 @@ import { ServiceError } from '../errors.ts';
 import { StartupError } from '../startup-error.ts';
 import { apiCommand } from './api.ts';
 import { auditCommand } from './audit.ts';
+import { awsModelCommand } from './aws-model.ts';
 import { configCommand } from './config.ts';
 import { connectCommand } from './connect.ts';
 import { connectionsCommand } from './connections.ts';
+import { deployCommand } from './deploy.ts';
 import { disconnectCommand } from './disconnect.ts';
 import { doctorCommand } from './doctor.ts';
 import { envCommand } from './env.ts';
+import { exportCommand } from './export.ts';
+import { generateCommand } from './generate.ts';
 import { keysCommand } from './keys.ts';
 import { serveCommand } from './serve.ts';
 import { CommandError, type World } from './world.ts';
@@ -49,8 +53,12 @@ Settings are flags of "serve" or RESPARK_… variables: respark config print`,
     connectCommand,
     disconnectCommand,
     connectionsCommand,
+    deployCommand,
+    exportCommand,
+    generateCommand,
     apiCommand,
     envCommand,
+    awsModelCommand,
     keysCommand,
     auditCommand,
     configCommand,

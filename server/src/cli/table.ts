@@ -18,13 +18,17 @@ export function formatTable(cells: readonly (readonly string[])[]): string {
     .join('');
 }
 
-/** JSON for people and scripts, which read lines; what a terminal would act upon is escaped in JSON's own way. */
+/** JSON for people, and for scripts, which read lines. */
 export function formatJson(value: unknown): string {
-  const escaped = JSON.stringify(value, null, 2).replace(/[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+  return `${escapeJson(JSON.stringify(value, null, 2))}\n`;
+}
+
+/** The same JSON with all that a terminal would act upon, or that hides what is shown, escaped in JSON's own way. */
+export function escapeJson(json: string): string {
+  return json.replace(/[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
     character
       .split('')
       .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
       .join(''),
   );
-  return `${escaped}\n`;
 }
