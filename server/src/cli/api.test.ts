@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { refusal, startFakeService } from '../../test/support/fake-service.ts';
+import { temporaryDirectory } from '../../test/support/server.ts';
 import { createTestWorld } from '../../test/support/world.ts';
 import { OPERATIONS } from '../api/operations/index.ts';
 
@@ -39,10 +39,9 @@ describe('api', () => {
 
   it('reads the input from a file or from stdin', async (t) => {
     const { world, requests } = await startFakeService(t, () => ({ body: {} }));
-    const directory = mkdtempSync(join(tmpdir(), 'respark-test-'));
-    t.after(() => rmSync(directory, { recursive: true }));
-    writeFileSync(join(directory, 'in.json'), DEV);
-    assert.equal(await world.run('api', 'GetStage', '--json', `@${join(directory, 'in.json')}`), 0, world.err());
+    const file = join(temporaryDirectory(t), 'input.json');
+    writeFileSync(file, DEV);
+    assert.equal(await world.run('api', 'GetStage', '--json', `@${file}`), 0, world.err());
     world.stdin.end(DEV);
     assert.equal(await world.run('api', 'GetStage', '--json', '-'), 0, world.err());
     assert.deepEqual([...new Set(requests.map(({ url }) => url))], ['/game/Demo/stage/Dev']);

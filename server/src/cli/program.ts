@@ -14,6 +14,7 @@ import { doctorCommand } from './doctor.ts';
 import { envCommand } from './env.ts';
 import { exportCommand } from './export.ts';
 import { generateCommand } from './generate.ts';
+import { importCommand } from './import.ts';
 import { keysCommand } from './keys.ts';
 import { serveCommand } from './serve.ts';
 import { CommandError, type World } from './world.ts';
@@ -53,6 +54,7 @@ Settings are flags of "serve" or RESPARK_… variables: respark config print`,
     connectCommand,
     disconnectCommand,
     connectionsCommand,
+    importCommand,
     deployCommand,
     exportCommand,
     generateCommand,
