@@ -8,13 +8,19 @@ import { METRIC_ROWS } from '../server/dist/src/metrics.js';
 
 // When each error occurs, and its name among the common errors that AWS documents for every service ("-": none of them).
 const WHEN = {
-  validation: ['Members break constraints of the model; the message lists every one of them.', 'ValidationError'],
+  validation: [
+    'Members break constraints of the model; the message lists every one of them. Or what they ask for cannot be done.',
+    'ValidationError',
+  ],
   access_denied: ['No policy of the access key allows the call, or one denies it.', 'AccessDeniedException'],
   not_found: ['The named resource does not exist.', '-'],
-  conflict: ['The name is taken, or another operation on it is in progress.', '-'],
-  quota_exceeded: ['The server has as many as its settings allow.', '-'],
+  conflict: [
+    'The name is taken, another operation on it is in progress, or there are as many as the settings allow of what models no quota.',
+    '-',
+  ],
+  quota_exceeded: ['The server has as many, or the configuration is as large, as its settings allow.', '-'],
   throttled: [
-    'Too many calls of one access key, or failed authentications from one address. `Retry-After` says when to try again.',
+    'Too many calls of one access key, failed authentications from one address, long bodies at once, or jobs under way. `Retry-After` says when to try again.',
     'ThrottlingException',
   ],
   internal: ['The server failed; its log has the truth under the request id. Worth another try.', 'InternalFailure'],
@@ -22,7 +28,7 @@ const WHEN = {
   method_not_allowed: ['The path exists, but not with this method; `Allow` lists those it has.', 'InvalidAction'],
   malformed_uri: ['The path is not percent-encoded UTF-8.', 'ValidationError'],
   malformed_body: ['The body is not one JSON object.', 'ValidationError'],
-  body_too_large: ['The body is longer than `RESPARK_MAX_BODY_BYTES`.', '-'],
+  body_too_large: [`The body is longer than \`RESPARK_MAX_BODY_BYTES\`, or than ${ownBodyLimits()}.`, '-'],
   body_incomplete: ['The body did not arrive in time.', '-'],
   MissingAuthenticationTokenException: ['The call is not signed.', 'MissingAuthenticationToken'],
   IncompleteSignatureException: ['A part of the signature is missing, or malformed.', 'IncompleteSignature'],
@@ -147,7 +153,15 @@ function operations() {
     `What this server speaks of the Amazon GameSparks API, version 2021-08-17. Policies match an operation when they name its
 action and any of its resources. The statuses are explained in [errors.md](errors.md).`,
     table(['Operation', 'Request', 'Idempotent', 'IAM action', 'Resources', 'Errors'], rows),
+    `What follows was decided where neither the service's model nor its documentation says it.`,
+    ...OPERATIONS.map(({ name, decisions = [] }) => `## ${name}\n\n${decisions.map((text) => `- ${text}`).join('\n')}`),
   );
+}
+
+function ownBodyLimits() {
+  return OPERATIONS.filter(({ maxBodyBytes }) => maxBodyBytes !== undefined)
+    .map(({ name, maxBodyBytes }) => `${maxBodyBytes.toLocaleString('en')} bytes for ${code(name)}`)
+    .join(' and ');
 }
 
 function document(title, ...blocks) {

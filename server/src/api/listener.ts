@@ -102,20 +102,9 @@ export function createApiListener({
       response.on('close', done);
       // A reply that waits for those before it on its connection hears nothing when that ends; clients may pipeline many.
       socket.setMaxListeners(0).on('close', done);
-      if (isUnread && !isWaitingToSend(request)) linger(request, response, body);
+      if (isUnread && !isWaitingToSend(request)) linger(request, response, body, clock);
       else response.end(body);
     });
-  }
-
-  /** Closing with unread input would reset the connection, which can cost the client the reply. */
-  function linger(request: IncomingMessage, response: ServerResponse, body: Uint8Array): void {
-    response.write(body);
-    const end = () => {
-      cancel();
-      response.end();
-    };
-    const cancel = clock.after(LINGER_MS, end);
-    request.once('close', cancel).once('end', end).resume();
   }
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
@@ -148,6 +137,17 @@ export function createApiListener({
       return inFlight;
     },
   };
+}
+
+/** Closing with unread input would reset the connection, which can cost the client the reply. */
+function linger(request: IncomingMessage, response: ServerResponse, body: Uint8Array, clock: Clock): void {
+  response.write(body);
+  const end = () => {
+    cancel();
+    response.end();
+  };
+  const cancel = clock.after(LINGER_MS, end);
+  request.once('close', cancel).once('end', end).resume();
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

@@ -1,7 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServiceError } from '../errors.ts';
-import { boolean, integer, list, map, query, type Shape, serialize, string, structure, timestamp } from './shape.ts';
+import {
+  blob,
+  boolean,
+  document,
+  integer,
+  list,
+  map,
+  query,
+  type Shape,
+  serialize,
+  string,
+  structure,
+  timestamp,
+} from './shape.ts';
 import { parse, RepeatedValue } from './validation.ts';
 
 const shape = structure(
@@ -170,6 +183,57 @@ test('of very many faults twenty are spelled out', () => {
 test('a value nested deeper than the stack is a fault like any other', () => {
   const deep = JSON.parse(`${'['.repeat(30_000)}${']'.repeat(30_000)}`);
   assert.match(faultsOf({ GameName: deep }), /Value '\[1 items\]' at 'gameName'/);
+});
+
+test('bytes travel as base64 in its one true spelling, and their length is that of the bytes', () => {
+  const file = blob({ min: 1, max: 4 });
+  for (const bytes of [[0], [255, 254], [1, 2, 3], [251, 255, 191, 0]]) {
+    const text = Buffer.from(bytes).toString('base64');
+    assert.deepEqual(parse(file, text), Buffer.from(bytes));
+    assert.equal(serialize(file, Uint8Array.from(bytes)), text);
+  }
+  for (const text of [
+    'AA',
+    'AA=',
+    'AA===',
+    'AB==',
+    'A',
+    '=',
+    ' AA==',
+    'AA==\n',
+    '-_8=',
+    'AAA*',
+    'AA==AA==',
+    5,
+    {},
+    true,
+  ]) {
+    assert.match(faultsOf(text, file), /: Member must be base64 text$/, String(text));
+  }
+  assert.match(faultsOf('', file), /Value '' at '' .*length greater than or equal to 1$/);
+  assert.match(faultsOf('AAAAAAA=', file), /length less than or equal to 4$/);
+  const long = faultsOf('A'.repeat(2_000_000), file);
+  assert.ok(long.endsWith('less than or equal to 4') && long.length < 300);
+});
+
+test('a document is any JSON as it came, and null is a value of it', () => {
+  const given = structure({ Value: document(), Other: string() }, ['Value']);
+  for (const text of ['null', '0', '""', '[null]', '{"__proto__":{"a":[1e3]},"constructor":null}']) {
+    const Value = JSON.parse(text);
+    const parsed = parse(given, { Value, Other: null });
+    assert.deepEqual(parsed, { Value });
+    assert.equal(JSON.stringify(serialize(given, parsed)), `{"Value":${JSON.stringify(Value)}}`);
+  }
+  assert.match(faultsOf({}, given), /Value null at 'value' .*must not be null$/);
+  assert.deepEqual(parse(list(document()), [null, 1]), [null, 1]);
+  assert.match(faultsOf([null], list(string())), /'1.member' .*must not be null$/);
+});
+
+test('a document nested deeper than the stack costs no stack', () => {
+  const deep = JSON.parse(`${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}`);
+  assert.deepEqual(Object.keys(parse(structure({ Value: document() }), { Value: deep }) as object), ['Value']);
+  const beside = structure({ Value: document(), Name: string() }, ['Name']);
+  assert.match(faultsOf({ Value: deep }, beside), /^1 validation error detected: Value null at 'name'/);
 });
 
 test('answers are written with ISO 8601 times and without absent members', () => {

@@ -174,7 +174,8 @@ export function requestOf({ http, input }: Operation, wrongMember?: string, wron
   for (const [name, { location }] of Object.entries(input.members)) {
     const value = given(name);
     if (location === 'querystring') {
-      for (const item of [value].flat()) query.push(`${name}=${encodeURIComponent(String(item))}`);
+      // An absent value is an absent key: no item of no list.
+      for (const item of [value ?? []].flat()) query.push(`${name}=${encodeURIComponent(String(item))}`);
     }
     if (location === undefined) body[name] = value;
   }

@@ -63,7 +63,7 @@ export const updateGameConfiguration = operation({
     'Faults of meaning, such as an unknown shape, are kept as work in progress; a deployment fails on them. Attributes that nest deeper than 64 levels are refused.',
     'Unknown sections are kept as they are. Numbers have the precision of a double, and keys such as `__proto__` are data.',
     'A configuration that would be larger than `RESPARK_MAX_CONFIGURATION_BYTES`, as exported and compact, is a `ServiceQuotaExceededException`.',
-    `A body may have ${MAX_UPDATE_BODY_BYTES} bytes.`,
+    `A body may have ${MAX_UPDATE_BODY_BYTES.toLocaleString('en')} bytes.`,
   ],
   async handler({ input, services }) {
     const modifications = input.Modifications.map((modification) => ({
@@ -97,7 +97,7 @@ export const importGameConfiguration = operation({
     'The file is UTF-8 JSON of the form `{"Document":{"Type":"Game","Sections":{NAME: ATTRIBUTES}}}`, as an export has it; attributes are objects. It replaces the whole configuration.',
     'Faults of meaning do not refuse an import; a deployment fails on them. Attributes that nest deeper than 64 levels are refused.',
     'A configuration larger than `RESPARK_MAX_CONFIGURATION_BYTES`, as exported and compact, is a `ServiceQuotaExceededException`.',
-    `The base64 text must be padded and have nothing else in it; a body may have ${MAX_IMPORT_BODY_BYTES} bytes.`,
+    `The base64 text must be padded and have nothing else in it; a body may have ${MAX_IMPORT_BODY_BYTES.toLocaleString('en')} bytes.`,
   ],
   async handler({ input, services }) {
     return {

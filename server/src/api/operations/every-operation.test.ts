@@ -8,7 +8,14 @@ test('every constraint of every member of every operation is a 400 that names th
   const { call } = await openApi(t);
   await assertConstraintsAreKept(OPERATIONS, call);
   const checked = OPERATIONS.flatMap((operation) => [...violationsOf(operation)]).length;
-  assert.ok(checked > 100, `${checked} constraints`);
+  assert.ok(checked > 500, `${checked} constraints`);
+});
+
+test('every operation says in sentences what was decided about it', () => {
+  for (const { name, decisions = [] } of OPERATIONS) {
+    assert.ok(decisions.length > 0, name);
+    for (const decision of decisions) assert.match(decision, /^[A-Z`].*\.$/, name);
+  }
 });
 
 test('the values beside each limit are accepted', async (t) => {
@@ -44,7 +51,8 @@ test('a fault below any operation is a 500 with a fixed message', async (t) => {
       throw new Error('out of disk');
     },
   });
-  const { call, lines } = await openApi(t, { services: { games: broken, stages: broken, players: broken } });
+  const services = { games: broken, stages: broken, players: broken, resourceTags: broken };
+  const { call, lines } = await openApi(t, { services });
   for (const operation of OPERATIONS) {
     const { method, path, body } = requestOf(operation);
     const { status, error, json } = await call(method, path, { body });

@@ -42,6 +42,13 @@ export const createGame = operation({
   resource: () => [],
   auditResource: ({ GameName }, arns) => arns.game(GameName),
   requestTags: ({ Tags }) => Tags,
+  decisions: [
+    'A game begins with an empty configuration and without a stage.',
+    'A `ClientToken` counts for 24 hours, for one access key: the same call again answers with what the first one made, as it is by then, and another call under the token is a `ConflictException`.',
+    'A name is taken, a `ConflictException`, as long as a game of that name is being deleted.',
+    'One game more than `RESPARK_MAX_GAMES` is a `ServiceQuotaExceededException`.',
+    '`EnableTerminationProtection` is false; the API has no operation that sets it.',
+  ],
   async handler({ input, services, principal, arns }) {
     const game = await services.games.create(
       { name: input.GameName, description: input.Description, tags: input.Tags },
@@ -61,6 +68,7 @@ export const getGame = operation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: gameResource,
   resourceTags: gameTags,
+  decisions: ['A game that is being deleted is answered, as `DELETING`, until its last player is closed.'],
   async handler({ input, services, arns }) {
     return { Game: toDetails(await services.games.get(input.GameName), arns) };
   },
@@ -75,6 +83,10 @@ export const listGames = operation({
   output: structure({ Games: list(gameSummary), NextToken: nextToken }),
   errors: COMMON_ERRORS,
   resource: () => [],
+  decisions: [
+    'In order of name, 100 a page without `MaxResults`. What is there all along is on exactly one page, whatever is made or deleted meanwhile.',
+    'A `NextToken` is sealed by the master key and goes on with the list that gave it; for any other list it is a `ValidationException`. This holds for all lists.',
+  ],
   async handler({ input, services }) {
     const page = await services.games.list({ maxResults: input.MaxResults, nextToken: input.NextToken });
     return { Games: page.items.map(toSummary), NextToken: page.nextToken };
@@ -91,6 +103,9 @@ export const updateGame = operation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: gameResource,
   resourceTags: gameTags,
+  decisions: [
+    'A call without a description changes nothing, `LastUpdated` included. What is being deleted is not found by whatever would change it; this holds for stages too.',
+  ],
   async handler({ input, services, arns }) {
     const game = await services.games.update(input.GameName, { description: input.Description });
     return { Game: toDetails(game, arns) };
@@ -107,6 +122,11 @@ export const deleteGame = operation({
   errors: [...COMMON_ERRORS, 'conflict'],
   resource: gameResource,
   resourceTags: gameTags,
+  decisions: [
+    'Deletes the game with its stages, configuration and snapshots, and closes their players for good (4507).',
+    'Answers when all is gone, at the latest after `RESPARK_DISCONNECT_DEADLINE_MS`; the rest then goes on in the background, and after a restart.',
+    'A game that there is not is deleted already: success. A protected one is a `ConflictException`.',
+  ],
   async handler({ input, services }) {
     await services.games.delete(input.GameName);
     return {};

@@ -34,6 +34,11 @@ export const getPlayerConnectionStatus = operation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource,
   resourceTags: stageTags,
+  decisions: [
+    'Lists the connections on all runtimes of the stage; there are at most `RESPARK_MAX_CONNECTIONS_PER_PLAYER`.',
+    'A player who is not connected, or never was, has an empty list; only an unknown game or stage is a `ResourceNotFoundException`.',
+    'Policies may name the stage or the player, whose ARN is one of this server’s own.',
+  ],
   async handler({ input, services }) {
     const entries = await services.players.connections(nameOf(input));
     return { Connections: entries.map((entry) => ({ Id: entry.connectionId, Created: entry.createdAt })) };
@@ -54,6 +59,12 @@ export const disconnectPlayer = operation({
     successes,
     failures,
   }),
+  decisions: [
+    'Closes the connections on all runtimes of the stage with 4500, which tells clients not to come back by themselves. It is no ban: the player may connect again at once.',
+    'A success is a connection whose end is proven: the kernel has accepted its close frame, or its socket is destroyed. What is not proven after `RESPARK_DISCONNECT_DEADLINE_MS` is a failure, worth another call.',
+    'Both lists are always there; for a player who is not connected both are empty.',
+    'Has a rate of its own, which neither reads nor writes use up. Policies are as in GetPlayerConnectionStatus.',
+  ],
   async handler({ input, services, requestId }) {
     const { successes, failures } = await services.players.disconnect({ ...nameOf(input), requestId });
     return { DisconnectSuccesses: successes, DisconnectFailures: failures };

@@ -63,6 +63,11 @@ export const createStage = operation({
   resourceTags: gameTags,
   auditResource: ({ GameName, StageName }, arns) => arns.stage(GameName, StageName),
   requestTags: ({ Tags }) => Tags,
+  decisions: [
+    'The game key is 32 random letters and digits, the log group `/aws/gamesparks/GAME/STAGE`. No operation changes them.',
+    'Of the role only the form is looked at, until something is deployed.',
+    '`ClientToken` and names in use are as in CreateGame. One stage more than `RESPARK_MAX_STAGES`, and a game that is being deleted, are a `ConflictException`, because this operation models no quota.',
+  ],
   async handler({ input, services, principal, arns }) {
     const stage = await services.stages.create(
       {
@@ -88,6 +93,7 @@ export const getStage = operation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: stageResource,
   resourceTags: stageTags,
+  decisions: ['A stage that is being deleted is answered, as `DELETING`, until its last player is closed.'],
   async handler({ input, services, arns }) {
     return { Stage: toDetails(await services.stages.get(input.GameName, input.StageName), arns) };
   },
@@ -105,6 +111,7 @@ export const listStages = operation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: gameResource,
   resourceTags: gameTags,
+  decisions: ['In order of name.'],
   async handler({ input, services }) {
     const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
     const page = await services.stages.list(input.GameName, request);
@@ -125,6 +132,9 @@ export const updateStage = operation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: stageResource,
   resourceTags: stageTags,
+  decisions: [
+    'A new role counts from the next deployment on. A call with neither member changes nothing, `LastUpdated` included.',
+  ],
   async handler({ input, services, arns }) {
     const change = { description: input.Description, role: input.Role };
     return { Stage: toDetails(await services.stages.update(input.GameName, input.StageName, change), arns) };
@@ -141,6 +151,9 @@ export const deleteStage = operation({
   errors: [...COMMON_ERRORS, 'conflict', 'not_found'],
   resource: stageResource,
   resourceTags: stageTags,
+  decisions: [
+    'Closes the stage’s players for good (4507) on all of its runtimes, and answers as DeleteGame does. A stage that there is not is a `ResourceNotFoundException`.',
+  ],
   async handler({ input, services }) {
     await services.stages.delete(input.GameName, input.StageName);
     return {};
