@@ -47,6 +47,21 @@ describe('api', () => {
     assert.deepEqual([...new Set(requests.map(({ url }) => url))], ['/game/Demo/stage/Dev']);
   });
 
+  it('follows the pages of a list when told to', async (t) => {
+    const { world, requests } = await startFakeService(t, ({ url }) => {
+      const isFirst = !url.includes('NextToken');
+      return { body: isFirst ? { Games: [{ Name: 'A' }], NextToken: 't' } : { Games: [{ Name: 'B' }] } };
+    });
+    assert.equal(await world.run('api', 'ListGames', '--all', '--json', '{"MaxResults": 1}'), 0, world.err());
+    assert.deepEqual(JSON.parse(world.out()), { Games: [{ Name: 'A' }, { Name: 'B' }] });
+    assert.deepEqual(
+      requests.map(({ url }) => url),
+      ['/game?MaxResults=1', '/game?MaxResults=1&NextToken=t'],
+    );
+    assert.equal(await world.run('api', 'GetStage', '--all', '--json', DEV), 2);
+    assert.equal(world.err(), 'GetStage has no pages; leave out --all\n');
+  });
+
   it('lists every fault of an input with 2, and calls nobody', async (t) => {
     const { world, requests } = await startFakeService(t, () => ({ body: {} }));
     const input = '{"GameName": "no spaces", "stagename": "Dev"}';

@@ -3,8 +3,9 @@ import type { Operation } from '../api/operation.ts';
 import { OPERATIONS } from '../api/operations/index.ts';
 import type { Shape, StructureShape } from '../api/shape.ts';
 import { readInputFile } from './files.ts';
-import { addClientOptions, createClient } from './management-client.ts';
+import { addClientOptions, createClient, type ManagementClient } from './management-client.ts';
 import type { Input } from './operation-request.ts';
+import { listAt, valueAt } from './reply.ts';
 import { formatJson, formatTable } from './table.ts';
 import { CommandError, type World } from './world.ts';
 
@@ -13,10 +14,11 @@ export function apiCommand(world: World): Command {
     .description('Call any operation of the management API and print its reply.')
     .argument('[operation]', 'its name, as in GetGame or get-game; without one, all are listed')
     .option('--json <input>', 'the input: a JSON object, @ and the name of a file with one, or - for stdin', '{}')
+    .option('--all', 'follow NextToken, and print the items of all pages')
     .option('--list', 'list the operations')
     .addHelpText('after', ({ command: { args } }) => helpOf(args.find((word) => !word.startsWith('-'))))
     .action(async (name?: string) => {
-      const { json, list } = command.opts<{ json: string; list?: true }>();
+      const { json, all, list } = command.opts<{ json: string; all?: true; list?: true }>();
       if (name === undefined || list === true) {
         const rows = OPERATIONS.map(({ name, http }) => [name, http.method, http.path]);
         world.stdout.write(formatTable([['OPERATION', 'METHOD', 'PATH'], ...rows]));
@@ -25,7 +27,8 @@ export function apiCommand(world: World): Command {
       const operation = getOperation(name);
       const input = parseInput(await readInput(world, json));
       const client = await createClient(world, command);
-      world.stdout.write(formatJson(await client.call(operation, input)));
+      const reply = all === true ? await callForAll(client, operation, input) : await client.call(operation, input);
+      world.stdout.write(formatJson(reply));
     });
   return addClientOptions(command);
 }
@@ -58,6 +61,22 @@ function parseInput(text: string): Input {
   if (typeof input === 'object' && input !== null && !Array.isArray(input)) return input as Input;
   const why = cause instanceof Error ? ` (${cause.message})` : '';
   throw new CommandError(`--json must be a JSON object, @ and the name of a file, or -${why}`, { exitCode: 2, cause });
+}
+
+/** One reply with the items of every page. */
+async function callForAll(client: ManagementClient, operation: Operation, input: Input): Promise<unknown> {
+  const { members } = operation.output;
+  const name = Object.keys(members).find((member) => members[member]?.type === 'list');
+  if (name === undefined || !Object.hasOwn(members, 'NextToken')) {
+    throw new CommandError(`${operation.name} has no pages; leave out --all`, { exitCode: 2 });
+  }
+  const items: unknown[] = [];
+  for (let next = input.NextToken; ; ) {
+    const page = await client.call(operation, { ...input, NextToken: next });
+    items.push(...listAt(page, name));
+    next = valueAt(page, ['NextToken']);
+    if (next === undefined) return { [name]: items };
+  }
 }
 
 const EXAMPLES = `
