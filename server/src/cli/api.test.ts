@@ -129,17 +129,25 @@ GameName    path   yes       string, length 1-36, ^[a-zA-Z0-9_-]+$
 MaxResults  query  no        integer, 1-100
 NextToken   query  no        string, length 1-1024, ^\\S(.*\\S)?$
 
-Example:
+Example, with what it needs to be filled in:
   $ respark api ListStages --json '{"GameName":"…"}'
 `,
     );
+  });
+
+  it('shows inner members too, and lists of them in the example', async () => {
+    const world = createTestWorld();
+    assert.equal(await world.run('api', 'UpdateGameConfiguration', '--help'), 0);
+    assert.match(world.out(), /^Modifications\[\]\.Operation +body +yes +string, one of ADD, REMOVE, REPLACE$/m);
+    const modification = '{"Operation":"…","Path":"…","Section":"…"}';
+    assert.ok(world.out().includes(`--json '{"GameName":"…","Modifications":[${modification}]}'\n`));
   });
 
   for (const { name, input } of OPERATIONS) {
     it(`shows every member of ${name} in its help`, async () => {
       const world = createTestWorld();
       assert.equal(await world.run('api', name, '--help'), 0);
-      assert.match(world.out(), /\nExample:\n/);
+      assert.match(world.out(), /\nExample.*:\n {2}\$ respark api /);
       for (const member of Object.keys(input.members)) {
         assert.match(world.out(), new RegExp(`^${member} +(path|query|body) +(yes|no) +\\w`, 'm'));
       }

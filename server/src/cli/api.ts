@@ -90,12 +90,26 @@ function helpOf(name: string | undefined): string {
   if (operation === undefined) return EXAMPLES;
   const { http, input } = operation;
   const members = [...rowsOf(input, '')];
-  const example = Object.fromEntries(input.required.map((member) => [member, '…']));
+  const json = input.required.length === 0 ? '' : ` --json '${JSON.stringify(skeletonOf(input))}'`;
   return `
 ${operation.name}: ${http.method} ${http.path}
 ${members.length === 0 ? 'It takes no input.' : formatTable([['MEMBER', 'IN', 'REQUIRED', 'FORM'], ...members])}
-Example:
-  $ respark api ${operation.name}${input.required.length === 0 ? '' : ` --json '${JSON.stringify(example)}'`}`;
+Example${json === '' ? '' : ', with what it needs to be filled in'}:
+  $ respark api ${operation.name}${json}`;
+}
+
+/** A value with everything that the shape requires. */
+function skeletonOf(shape: Shape): unknown {
+  switch (shape.type) {
+    case 'structure':
+      return Object.fromEntries(shape.required.map((name) => [name, skeletonOf(shape.members[name] as Shape)]));
+    case 'list':
+      return [skeletonOf(shape.member)];
+    case 'map':
+      return { '…': skeletonOf(shape.value) };
+    default:
+      return '…';
+  }
 }
 
 const PLACES = { uri: 'path', querystring: 'query', body: 'body' } as const;

@@ -12,9 +12,10 @@ export function awsModelCommand(world: World): Command {
     .addHelpText(
       'after',
       `
-Example: any AWS CLI, once and for all of its user's shells
+Example: any AWS CLI; it keeps the model in ~/.aws/models
   $ respark aws-model --output gamesparks.json
   $ aws configure add-model --service-name gamesparks --service-model file://gamesparks.json
+  $ eval "$(respark env)"
   $ aws gamesparks list-games --endpoint-url http://127.0.0.1:8080`,
     )
     .action(async () => {

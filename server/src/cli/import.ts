@@ -12,7 +12,7 @@ import type { World } from './world.ts';
 
 export function importCommand(world: World): Command {
   const command = new Command('import')
-    .description("Replace all of a game's configuration by an exported document. Nothing brings the old one back.")
+    .description("Replace all of a game's configuration by an exported document. Only a snapshot keeps the old one.")
     .argument('<file>', 'the document; - reads stdin')
     .requiredOption('--game <name>', 'name of the game')
     .option('--create', 'make the game if there is none')
