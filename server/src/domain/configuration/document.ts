@@ -1,0 +1,103 @@
+import { ServiceError } from '../../errors.ts';
+import { printable } from '../../printable.ts';
+import type { Json, Sections } from '../configurations.ts';
+
+/** Attributes of a section nest at most so deep, themselves counted: every later walk of them may use the stack. */
+export const MAX_DEPTH = 64;
+
+/** Of the API's model: a larger file cannot be imported. */
+const MAX_FILE_BYTES = 1_024_000;
+
+const SECTION_NAME = /^[a-zA-Z0-9.]{1,36}$/;
+
+const MAX_LISTED_FAULTS = 20;
+
+const FORM = '{"Document":{"Type":"Game","Sections":{…}}}';
+
+/**
+ * The sections of an exported file. Of a key that an object has twice, the last one counts, as everywhere in JavaScript;
+ * numbers are doubles; a byte order mark is skipped. Throws `validation` that names every fault.
+ */
+export function parseDocument(file: Uint8Array): Sections {
+  const document = memberOf(parseJson(file), 'Document');
+  const sections = memberOf(document, 'Sections');
+  if (memberOf(document, 'Type') !== 'Game' || !isObject(sections)) {
+    throw invalid([`it does not have the form ${FORM}: give a file that ExportSnapshot has made, or one of that form`]);
+  }
+  const faults = Object.entries(sections).flatMap(([name, attributes]) => {
+    const fault = faultOfSection(name, attributes);
+    return fault === undefined ? [] : [`section "${excerpt(name)}" ${fault}`];
+  });
+  if (faults.length > 0) throw invalid(faults);
+  return sections;
+}
+
+/** The file that `parseDocument` reads: indented for people, unless that would make it too large to be imported. */
+export function writeDocument(sections: Sections): Uint8Array {
+  const document = { Document: { Type: 'Game', Sections: sections } };
+  const readable = Buffer.from(`${JSON.stringify(document, undefined, 2)}\n`);
+  return readable.length <= MAX_FILE_BYTES ? readable : Buffer.from(JSON.stringify(document));
+}
+
+/** The `Size` of a section: bytes of its attributes as compact JSON. */
+export function sizeOf(attributes: Json): number {
+  return Buffer.byteLength(JSON.stringify(attributes));
+}
+
+/** Bytes of the whole document as compact JSON. */
+export function documentSizeOf(sections: Sections): number {
+  return sizeOf({ Document: { Type: 'Game', Sections: sections } });
+}
+
+/** Why a value may not stand where `depth` more levels of nesting are allowed; undefined when it may. */
+export function faultOfValue(value: Json, depth: number): string | undefined {
+  if (typeof value === 'number' && !Number.isFinite(value))
+    return 'holds a number beyond ±1.8e308: write it as a string';
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (depth === 0) return `nests deeper than ${MAX_DEPTH} levels: flatten it`;
+  for (const member of Object.values(value)) {
+    const fault = faultOfValue(member, depth - 1);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+/** Text that others wrote, short enough to stand in a message. */
+export function excerpt(text: string, maxCharacters = 80): string {
+  return printable(text.length <= maxCharacters ? text : `${text.slice(0, maxCharacters)}…`);
+}
+
+export function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The own member of an object; undefined of anything else. */
+export function memberOf(value: Json | undefined, key: string): Json | undefined {
+  return isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+}
+
+function parseJson(file: Uint8Array): Json {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(file);
+  } catch (error) {
+    throw invalid(['it is not UTF-8: save it in that encoding'], error);
+  }
+  try {
+    return JSON.parse(text) as Json;
+  } catch (error) {
+    throw invalid([`it is not JSON: ${excerpt((error as SyntaxError).message, 200)}`], error);
+  }
+}
+
+function faultOfSection(name: string, attributes: Json): string | undefined {
+  if (!SECTION_NAME.test(name)) return 'has a name that is not 1 to 36 letters, digits and dots: rename it';
+  if (!isObject(attributes)) return 'is not an object: give its attributes as one';
+  return faultOfValue(attributes, MAX_DEPTH);
+}
+
+function invalid(faults: readonly string[], cause?: unknown): ServiceError {
+  const listed = faults.slice(0, MAX_LISTED_FAULTS).join('; ');
+  const more = faults.length > MAX_LISTED_FAULTS ? `; and ${faults.length - MAX_LISTED_FAULTS} more` : '';
+  return new ServiceError('validation', `the file cannot be imported: ${listed}${more}`, { cause });
+}

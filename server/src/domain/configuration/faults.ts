@@ -1,0 +1,249 @@
+import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
+import type { Json, Sections } from '../configurations.ts';
+import { excerpt, faultOfValue, isObject, MAX_DEPTH, memberOf } from './document.ts';
+import { BUILTIN_NAMES, isBuiltin } from './model.ts';
+import { keysOf, pointerOf } from './pointer.ts';
+import { CORE_SCHEMA } from './schemas.ts';
+import { findScriptFault } from './scripts.ts';
+
+export interface ConfigurationFault {
+  readonly section: string;
+  /** A JSON Pointer into the section's attributes; empty for the whole section. */
+  readonly pointer: string;
+  readonly message: string;
+}
+
+const MAX_LISTED_FAULTS = 100;
+const MAX_KEY_CHARACTERS = 256;
+
+const MODEL = 'GameSparks.Core.Model';
+
+const SHAPE_KINDS = ['Structure', 'Enum', 'List', 'Map'] as const;
+
+const MESSAGES = [
+  { kind: 'request', section: 'GameSparks.Core.Requests', shapes: ['RequestShape', 'ResponseShape'] },
+  { kind: 'event', section: 'GameSparks.Core.Events', shapes: ['EventShape'] },
+  { kind: 'notification', section: 'GameSparks.Core.Notifications', shapes: ['NotificationShape'] },
+] as const;
+
+const HANDLERS = [
+  { section: 'GameSparks.Core.RequestHandlers', messages: 'GameSparks.Core.Requests' },
+  { section: 'GameSparks.Core.EventHandlers', messages: 'GameSparks.Core.Events' },
+] as const;
+
+const KNOWN_SECTIONS: readonly string[] = [MODEL, ...[...MESSAGES, ...HANDLERS].map(({ section }) => section)];
+
+/**
+ * Why the known sections cannot be deployed, those faults of form first: the first 100, and then one more that counts the
+ * rest. Without any, `readModel` reads the sections. Sections that are not known are not looked at. Costs time linear in
+ * the size of the sections.
+ */
+export function findFaults(sections: Sections): readonly ConfigurationFault[] {
+  const unreadable = unreadableFaults(sections);
+  const faults = unreadable.length > 0 ? [unreadable] : [formFaults, shapeFaults, messageFaults, handlerFaults];
+  const listed: ConfigurationFault[] = [];
+  let count = 0;
+  for (const found of faults) {
+    for (const fault of typeof found === 'function' ? found(sections) : found) {
+      count += 1;
+      if (count <= MAX_LISTED_FAULTS) listed.push(fault);
+    }
+  }
+  const more = { section: '', pointer: '', message: `and ${count - MAX_LISTED_FAULTS} more` };
+  return count > MAX_LISTED_FAULTS ? [...listed, more] : listed;
+}
+
+/** A fault on one line. */
+export function describeFault({ section, pointer, message }: ConfigurationFault): string {
+  return section === '' ? message : `${section}${pointer === '' ? '' : ` at "${excerpt(pointer, 300)}"`} ${message}`;
+}
+
+type Faults = Iterable<ConfigurationFault>;
+
+/** What would make the rest slow: attributes that nest deeply, and long keys, which all faults beneath have to spell. */
+function unreadableFaults(sections: Sections): ConfigurationFault[] {
+  return KNOWN_SECTIONS.flatMap((section) => {
+    const attributes = memberOf(sections, section) ?? null;
+    const message = faultOfValue(attributes, MAX_DEPTH) ?? faultOfKeys(attributes);
+    return message === undefined ? [] : [faultAt(section, [], message)];
+  });
+}
+
+function faultOfKeys(value: Json): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const long = isObject(value) ? Object.keys(value).find((key) => key.length > MAX_KEY_CHARACTERS) : undefined;
+  if (long !== undefined) return `has the key "${excerpt(long)}" of ${long.length} characters: names have at most 64`;
+  for (const member of Object.values(value)) {
+    const fault = faultOfKeys(member);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+function* formFaults(sections: Sections): Faults {
+  // Compiled anew, in some 20 ms: deployments are rare, and a validator that is kept would belong to nobody.
+  const ajv = new Ajv2020({ allErrors: true, verbose: true, strictTypes: false, validateSchema: false, meta: false });
+  const isValid = ajv.compile(JSON.parse(CORE_SCHEMA));
+  isValid(sections);
+  for (const error of isValid.errors ?? []) {
+    // It repeats what the error of the name itself has said.
+    if (error.keyword === 'propertyNames') continue;
+    const [section = '', ...keys] = keysOf(error.instancePath) ?? [];
+    yield faultAt(section, error.propertyName === undefined ? keys : [...keys, error.propertyName], wordsOf(error));
+  }
+}
+
+function wordsOf({ keyword, params, message, data }: ErrorObject): string {
+  switch (keyword) {
+    case 'type':
+      return `must be ${TYPES[params.type as string]}, is ${shown(data)}`;
+    case 'required':
+      return `lacks "${params.missingProperty}"`;
+    case 'pattern':
+      return `${shown(data)} is not a name: use letters, digits and underscores, at most 64, and no digit first`;
+    case 'enum':
+      return `must be ${listOf(params.allowedValues)}, is ${shown(data)}`;
+    case 'additionalProperties':
+      return `has "${excerpt(params.additionalProperty)}": a shape has one of ${SHAPE_KINDS.join(', ')}`;
+    case 'minProperties':
+    case 'maxProperties':
+      return `must have exactly one of ${SHAPE_KINDS.join(', ')}`;
+    case 'minItems':
+      return 'is empty: an enum has at least one value';
+    default:
+      return message ?? keyword;
+  }
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  object: 'an object',
+  array: 'an array',
+  string: 'a string',
+  boolean: 'true or false',
+};
+
+function* shapeFaults(sections: Sections): Faults {
+  const shapes = shapesOf(sections);
+  for (const [name, entry] of entriesOf(sections, MODEL)) {
+    if (isBuiltin(name)) yield faultAt(MODEL, [name], 'has the name of a built-in shape: rename it');
+    const fields = memberOf(memberOf(entry, 'Structure'), 'Fields');
+    for (const [field, value] of isObject(fields) ? Object.entries(fields) : []) {
+      const fault = faultOfReference(memberOf(value, 'Shape'), shapes);
+      if (fault !== undefined) yield faultAt(MODEL, [name, 'Structure', 'Fields', field, 'Shape'], fault);
+    }
+    for (const kind of ['List', 'Map']) {
+      const fault = faultOfReference(memberOf(memberOf(entry, kind), 'Shape'), shapes);
+      if (fault !== undefined) yield faultAt(MODEL, [name, kind, 'Shape'], fault);
+    }
+    yield* repeatedValues(name, memberOf(memberOf(entry, 'Enum'), 'Values'));
+  }
+  yield* endlessCollections(shapes);
+}
+
+function* repeatedValues(name: string, values: Json | undefined): Faults {
+  const seen = new Set<Json>();
+  for (const [index, value] of Array.isArray(values) ? values.entries() : []) {
+    if (typeof value === 'string' && seen.has(value)) {
+      yield faultAt(MODEL, [name, 'Enum', 'Values', `${index}`], `repeats "${excerpt(value)}": remove it`);
+    }
+    seen.add(value);
+  }
+}
+
+/** Lists and maps that lead back to themselves without a structure in between: no code could declare such a type. */
+function* endlessCollections(shapes: Shapes): Faults {
+  const visited = new Set<string>();
+  for (const start of shapes.keys()) {
+    const path = new Set<string>();
+    let name: string | undefined = start;
+    while (name !== undefined && !visited.has(name)) {
+      visited.add(name);
+      path.add(name);
+      name = shapes.get(name)?.item;
+    }
+    if (name === undefined || !path.has(name)) continue;
+    const message = `contains itself without end, by way of ${shapes.get(name)?.kind} after ${shapes.get(name)?.kind}`;
+    yield faultAt(MODEL, [name], `${message}: put a Structure in between`);
+  }
+}
+
+function* messageFaults(sections: Sections): Faults {
+  const shapes = shapesOf(sections);
+  const kinds = new Map<string, string>();
+  for (const { kind, section, shapes: members } of MESSAGES) {
+    for (const [name, entry] of entriesOf(sections, section)) {
+      const other = kinds.get(name);
+      if (other === undefined) kinds.set(name, kind);
+      else yield faultAt(section, [name], `has the name of the ${other} "${excerpt(name)}": rename one of them`);
+      for (const member of members) {
+        const fault = faultOfReference(memberOf(entry, member), shapes, { isOfMessage: true });
+        if (fault !== undefined) yield faultAt(section, [name, member], fault);
+      }
+    }
+  }
+}
+
+function* handlerFaults(sections: Sections): Faults {
+  for (const { section, messages } of HANDLERS) {
+    const known = new Set(entriesOf(sections, messages).map(([name]) => name));
+    for (const [name, entry] of entriesOf(sections, section)) {
+      if (!known.has(name)) {
+        yield faultAt(section, [name], `handles nothing: add "${excerpt(name)}" to ${messages}, or remove the handler`);
+      }
+      const script = memberOf(memberOf(entry, 'Code'), 'Script');
+      const fault = typeof script === 'string' ? findScriptFault(script) : undefined;
+      if (fault === undefined) continue;
+      const { line, column, message } = fault;
+      yield faultAt(section, [name, 'Code', 'Script'], `does not parse, line ${line}, column ${column}: ${message}`);
+    }
+  }
+}
+
+/** What each shape of the Model is, as far as it is in form, and the shape of a list's or map's items. */
+type Shapes = ReadonlyMap<string, { readonly kind: string | undefined; readonly item: string | undefined }>;
+
+function shapesOf(sections: Sections): Shapes {
+  return new Map(
+    entriesOf(sections, MODEL).map(([name, entry]) => {
+      const kind = SHAPE_KINDS.find((kind) => memberOf(entry, kind) !== undefined);
+      const item = kind === 'List' || kind === 'Map' ? memberOf(memberOf(entry, kind), 'Shape') : undefined;
+      return [name, { kind, item: typeof item === 'string' ? item : undefined }];
+    }),
+  );
+}
+
+function faultOfReference(
+  reference: Json | undefined,
+  shapes: Shapes,
+  { isOfMessage = false } = {},
+): string | undefined {
+  // The schema has said so.
+  if (typeof reference !== 'string') return undefined;
+  const kind = isBuiltin(reference) ? 'built in' : shapes.get(reference)?.kind;
+  if (kind === undefined && !shapes.has(reference)) {
+    return `there is no shape "${excerpt(reference)}": add it to ${MODEL}, or use ${listOf(BUILTIN_NAMES)}`;
+  }
+  return isOfMessage && kind !== undefined && kind !== 'Structure'
+    ? `must be a Structure, and "${reference}" is ${kind === 'built in' ? kind : `of kind ${kind}`}`
+    : undefined;
+}
+
+function entriesOf(sections: Sections, section: string): [string, Json][] {
+  const attributes = memberOf(sections, section);
+  return isObject(attributes) ? Object.entries(attributes) : [];
+}
+
+function faultAt(section: string, keys: readonly string[], message: string): ConfigurationFault {
+  return { section, pointer: pointerOf(keys), message };
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return `"${excerpt(value)}"`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  return Array.isArray(value) ? 'an array' : 'an object';
+}
+
+function listOf(words: readonly string[]): string {
+  const quoted = words.map((word) => `"${word}"`);
+  return quoted.length < 2 ? quoted.join('') : `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`;
+}

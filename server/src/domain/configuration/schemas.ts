@@ -1,0 +1,91 @@
+type Schema = Readonly<Record<string, unknown>>;
+
+const text = { type: 'string' };
+
+/** Of shapes, fields, messages and values of enums: an identifier in every language that code is generated for. */
+const name = { type: 'string', pattern: '^[A-Za-z_][A-Za-z0-9_]{0,63}$' };
+
+/**
+ * A member has the same form wherever it stands, so that the whole stays within its 2,048 characters. These two refer to
+ * nothing: ajv inlines such definitions, and needs time that is quadratic in the number of faults with others.
+ */
+const leaves = {
+  Named: { type: 'object', propertyNames: name },
+  Entry: {
+    type: 'object',
+    properties: {
+      Description: text,
+      AllowedSources: { type: 'array', items: { enum: ['Player'] } },
+      Cardinality: { enum: ['Required', 'Optional'] },
+      Values: { type: 'array', items: name, minItems: 1 },
+      Enabled: { type: 'boolean' },
+      Script: text,
+      ScriptLanguage: { enum: ['Javascript_ES5_1'] },
+    },
+    patternProperties: { Shape$: text },
+  },
+};
+
+/** An object whose keys are names. */
+function named(value: Schema): Schema {
+  return { $ref: '#/$defs/Named', additionalProperties: value };
+}
+
+/** An object with these members and those of form `properties`; others are nobody's, and do no harm. */
+function entry(required: readonly string[], properties?: Readonly<Record<string, Schema>>): Schema {
+  return { $ref: '#/$defs/Entry', required, ...(properties && { properties }) };
+}
+
+const shape = {
+  type: 'object',
+  minProperties: 1,
+  maxProperties: 1,
+  properties: {
+    Structure: entry(['Fields'], { Fields: named(entry(['Shape', 'Cardinality'])) }),
+    Enum: entry(['Values']),
+    List: entry(['Shape']),
+    Map: entry(['Shape']),
+  },
+  additionalProperties: false,
+};
+
+const handlers = { $ref: '#/$defs/Handlers' };
+
+const $defs = {
+  ...leaves,
+  Handlers: named(entry(['Enabled', 'Code'], { Code: entry(['Script', 'ScriptLanguage']) })),
+};
+
+/**
+ * The sections that `GameSparks/Core` owns, as JSON Schema: what configurations are checked with, and what
+ * GetExtensionVersion returns.
+ */
+export const CORE_SCHEMA = JSON.stringify({
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  description: 'A Shape is of the Model, or String, Integer, Long, Decimal, Boolean, Timestamp or Document.',
+  type: 'object',
+  properties: {
+    'GameSparks.Core.Model': named(shape),
+    'GameSparks.Core.Requests': named(entry(['AllowedSources', 'RequestShape', 'ResponseShape'])),
+    'GameSparks.Core.RequestHandlers': handlers,
+    'GameSparks.Core.Events': named(entry(['AllowedSources', 'EventShape'])),
+    'GameSparks.Core.EventHandlers': handlers,
+    'GameSparks.Core.Notifications': named(entry(['NotificationShape'])),
+  },
+  $defs,
+});
+
+/** `GameSparks/Identity` owns no section: it brings a request that every game has. */
+export const IDENTITY_SCHEMA = JSON.stringify({
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  description:
+    'Owns no section. The request GameSparks.Identity.GetPlayerToken gives a player the token to come back with.',
+  $defs: {
+    GetPlayerTokenRequest: { type: 'object' },
+    GetPlayerTokenResponse: {
+      type: 'object',
+      required: ['AuthenticationToken'],
+      properties: { AuthenticationToken: text },
+    },
+  },
+});
