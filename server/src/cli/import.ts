@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { importGameConfiguration } from '../api/operations/configuration.ts';
 import { createGame } from '../api/operations/games.ts';
 import { parseDocument } from '../domain/configuration/document.ts';
-import { describeFault, findFaults } from '../domain/configuration/faults.ts';
+import type { Sections } from '../domain/configurations.ts';
 import { printable } from '../printable.ts';
 import { readInputFile } from './files.ts';
 import { addClientOptions, createClient, type ManagementClient, ServiceRefusal } from './management-client.ts';
@@ -27,9 +27,7 @@ Faults in what the document says are told here, and refused by a deployment only
     .action(async (path: string) => {
       const { game, create } = command.opts<{ game: string; create?: true }>();
       const file = await readInputFile(world, path, 'the argument');
-      for (const fault of findFaults(parseDocument(file))) {
-        world.stderr.write(`${printable(`warning: ${describeFault(fault)}`)}\n`);
-      }
+      await warnOfFaults(world, parseDocument(file));
       const client = await createClient(world, command);
       const input = { GameName: game, ImportSource: { File: file.toString('base64') } };
       const reply = await importInto(client, input, create === true);
@@ -38,6 +36,12 @@ Faults in what the document says are told here, and refused by a deployment only
       world.stdout.write(formatTable([['SECTION', 'BYTES'], ...rows]));
     });
   return addClientOptions(command);
+}
+
+async function warnOfFaults(world: World, sections: Sections): Promise<void> {
+  // Loaded when it is needed: it brings schemas and a parser with it, and commands should start quickly.
+  const { describeFault, findFaults } = await import('../domain/configuration/faults.ts');
+  for (const fault of findFaults(sections)) world.stderr.write(`${printable(`warning: ${describeFault(fault)}`)}\n`);
 }
 
 type ImportInput = Readonly<{ GameName: string; ImportSource: { readonly File: string } }>;
