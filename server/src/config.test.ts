@@ -106,6 +106,33 @@ describe('loadSettings', () => {
     assert.equal(faultsOf({ RESPARK_TRUSTED_PROXIES: '10.0.0.1,,10.0.0.2' }).length, 1);
   });
 
+  for (const url of ['https://respark.example', 'http://10.0.0.5:8080', 'https://game.example/respark']) {
+    it(`takes the public URL ${url}`, () => {
+      assert.equal(loadSettings({ env: { RESPARK_PUBLIC_URL: url } }).publicUrl, url);
+    });
+  }
+
+  for (const url of [
+    'https://respark.example/',
+    'https://game.example/respark/',
+    'respark.example',
+    'ftp://respark.example',
+    'https://',
+    'https://user:pass@respark.example',
+    'https://respark.example?a=b',
+    'https://respark.example#a',
+  ]) {
+    it(`refuses the public URL ${url}`, () => assert.equal(faultsOf({ RESPARK_PUBLIC_URL: url }).length, 1));
+  }
+
+  it('reads lists of roles, with wildcards, and refuses what is no ARN', () => {
+    const env = { RESPARK_ALLOWED_ROLES: 'arn:aws:iam::*:role/GameDeployment*, arn:aws:iam::123456789012:role/Live' };
+    assert.equal(loadSettings({ env }).allowedRoles.length, 2);
+    for (const role of ['*', 'Live', 'arn:', 'arn:aws:iam::1:role/a b']) {
+      assert.equal(faultsOf({ RESPARK_ALLOWED_ROLES: role }).length, 1, role);
+    }
+  });
+
   for (const origin of ['https://game.example', 'http://localhost:3000', 'capacitor://localhost', 'null', '*']) {
     it(`takes the origin ${origin}`, () => {
       assert.deepEqual(loadSettings({ env: { RESPARK_ALLOWED_ORIGINS: origin } }).allowedOrigins, [origin]);

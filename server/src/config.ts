@@ -50,6 +50,12 @@ const listeners = {
     max: 65_535,
     help: 'Port of a listener for /metrics, /healthz and /readyz alone; not set, the management API serves them, /metrics to this machine only.',
   }),
+  publicUrl: text({
+    default: undefined,
+    rule: 'an http or https URL without credentials or a query, not ending in /',
+    pattern: /^https?:\/\/[^\s/?#@]+(?:\/[^\s?#]*[^\s?#/])?$/,
+    help: 'Where clients reach the management API, for the URLs of downloads; not set, the address that it listens on.',
+  }),
   trustedProxies: list({
     rule: 'addresses or CIDR ranges, separated by commas',
     isItem: (item) => parseIpRange(item) !== undefined,
@@ -108,6 +114,25 @@ const identity = {
 const management = {
   maxGames: integer({ default: 100, min: 1, max: 100_000, help: 'Games; one more is refused with 402.' }),
   maxStages: integer({ default: 20, min: 1, max: 10_000, help: 'Stages of a game; one more is refused with 409.' }),
+  maxSnapshots: integer({ default: 1_000, min: 1, max: 100_000, help: 'Snapshots of a game; one more is refused with 409.' }),
+  maxConfigurationBytes: integer({
+    default: 1_024_000,
+    min: 1_024,
+    // What is exported must fit an import.
+    max: 1_024_000,
+    help: "Size of a game's configuration as it is exported; a larger one is refused with 402.",
+  }),
+  maxGeneratedCodeJobs: integer({
+    default: 20,
+    min: 1,
+    max: 100,
+    help: 'Generated code jobs kept for a snapshot: the oldest that have ended are forgotten, and when none has, one more is refused with 429.',
+  }),
+  allowedRoles: list({
+    rule: 'ARNs of IAM roles, with * and ? as wildcards, separated by commas',
+    isItem: (item) => /^arn:\S+:\S+$/.test(item),
+    help: 'Roles that a stage may have when something is deployed to it, or the deployment fails; empty allows any.',
+  }),
   maxAccessKeys: integer({ default: 1_000, min: 1, max: 100_000, help: 'Access keys that are not revoked.' }),
   maxBodyBytes: integer({
     default: 65_536,

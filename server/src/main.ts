@@ -1,4 +1,3 @@
-import type { Server } from 'node:http';
 import { CONNECT_PATH } from '@respark/protocol';
 import { type ApiListener, createApiListener, type Pages } from './api/listener.ts';
 import { OPERATIONS } from './api/operations/index.ts';
@@ -12,15 +11,24 @@ import type { Settings } from './config.ts';
 import { DATABASE_FILE, type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { DEMO_GAME, DEMO_STAGE, ensureDemo } from './demo.ts';
 import { type Access, type AccessKeyPair, createAccess } from './domain/access.ts';
-import { createArns } from './domain/arn.ts';
+import { type Arns, createArns } from './domain/arn.ts';
 import { createAudit } from './domain/audit.ts';
+import { findFaults } from './domain/configuration/faults.ts';
+import { createConfigurations } from './domain/configurations.ts';
 import { createDeletions } from './domain/deletions.ts';
+import { createDeployments } from './domain/deployments.ts';
+import { createDownloads } from './domain/downloads.ts';
+import { createExtensions } from './domain/extensions.ts';
 import { createGames } from './domain/games.ts';
+import { createGeneratedCodeJobs } from './domain/generated-code-jobs.ts';
 import { createMessages } from './domain/messages.ts';
 import { createPaginate } from './domain/pagination.ts';
 import { createPlayerTokens } from './domain/player-tokens.ts';
 import { createPlayers } from './domain/players.ts';
+import { createRuntimes, type Runtimes } from './domain/runtimes.ts';
+import { createSnapshots } from './domain/snapshots.ts';
 import { createStages } from './domain/stages.ts';
+import { createResourceTags } from './domain/tags.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { Limits } from './gateway/limits.ts';
 import { createUpgradeHandler } from './gateway/upgrade.ts';
@@ -129,19 +137,20 @@ async function assemble(parts: Assembly & { hasDemo: boolean }): Promise<Running
   const { directory, store } = await openData({ settings, closers, isShared: false });
   const access = openAccess({ directory, store, settings, clock, random });
   const root = await ensureRoot(access, directory, settings);
-  const { services, cluster, gateway, limits, api, upgrade, observe } = createNode({
-    ...parts,
-    directory,
-    store,
-    access,
-  });
+  let url = '';
+  const publicUrl = () => settings.publicUrl ?? url;
+  const node = createNode({ ...parts, directory, store, access, publicUrl });
+  const { services, cluster, gateway, api, upgrade, observe } = node;
   // Players that an unfinished deletion left behind are closed by it; there can be none before we listen.
   await services.deletions.resume();
+  await services.deployments.resume();
+  await services.generatedCodeJobs.resume();
 
-  const { management, playerServer } = await listen({ settings, log, closers, api, upgrade });
+  const management = await listen({ settings, log, closers, upgrade, api });
+  url = `${management.isTls ? 'https' : 'http'}://${management.authority}`;
+  const playerServer = (await listenForPlayers({ settings, log, closers, upgrade })) ?? management;
   // Before the listeners, whose close waits for upgraded sockets too.
   closers.push('players', () => gateway.drain(0));
-  const url = `${management.isTls ? 'https' : 'http'}://${management.authority}`;
   const playerUrl = `${playerServer.isTls ? 'wss' : 'ws'}://${playerServer.authority}${CONNECT_PATH}`;
   const metricsUrl = (await listenForMetrics({ settings, log, closers, observe })) ?? `${url}/metrics`;
   const demo = hasDemo ? await ensureDemo(services) : undefined;
@@ -158,8 +167,8 @@ async function assemble(parts: Assembly & { hasDemo: boolean }): Promise<Running
     ...(demo === undefined
       ? {}
       : { demo: { gameName: DEMO_GAME, stageName: DEMO_STAGE, gameKey: demo.gameKey, playerId: demo.playerId } }),
-    warnings: warningsOf({ settings, playerServer }),
-    counts: () => ({ ...gateway.counts, ...limits.counts, directory: cluster.size, inFlight: api.inFlight }),
+    warnings: warningsOf({ settings, playerServer, url }),
+    counts: () => ({ ...node.counts(), inFlight: api.inFlight }),
     async drain() {
       for (const server of new Set([management, playerServer])) server.stopListening();
       const done = Promise.all([gateway.drain(settings.drainTimeoutMs), api.drain()]);
@@ -172,27 +181,34 @@ async function assemble(parts: Assembly & { hasDemo: boolean }): Promise<Running
 }
 
 /** Everything between the data and the listeners. */
-function createNode(parts: Assembly & { directory: DataDirectory; store: Store; access: Access }) {
+function createNode(
+  parts: Assembly & { directory: DataDirectory; store: Store; access: Access; publicUrl: () => string },
+) {
   const { settings, log, clock, random, closers, directory, store, access } = parts;
   const cluster = new LocalCluster({ clock, random });
   closers.push('cluster', () => cluster.close());
   const limits = new Limits({ settings, clock });
-  const metrics = createMetrics({ counts: () => ({ ...gateway.counts, ...limits.counts, directory: cluster.size }) });
+  const runtimes = createRuntimes({ log });
+  const counts = () => ({ ...gateway.counts, ...limits.counts, directory: cluster.size, runtimes: runtimes.size });
+  const metrics = createMetrics({ counts });
   closers.push('metrics', () => metrics.close());
   const auditLog = openAuditLog(directory, closers);
   const audit = createAudit({ auditLog, clock, log, metrics, settings });
   closers.push('audit', () => audit.close());
-  const services = createServices({ ...parts, cluster, metrics });
+  const arns = createArns(settings);
+  const services = createServices({ ...parts, cluster, metrics, runtimes, arns });
   closers.push('deletions', () => services.deletions.close());
+  closers.push('deployments', () => services.deployments.close());
+  closers.push('generated code jobs', () => services.generatedCodeJobs.close());
 
   const messages = createMessages({ players: services.players });
-  const { players } = services;
-  const gateway = new Gateway({ players, messages, cluster, limits, clock, random, log, metrics, settings });
+  const { players, downloads } = services;
+  const gateway = new Gateway({ players, messages, runtimes, cluster, limits, clock, random, log, metrics, settings });
   const pipeline = createPipeline({
     operations: OPERATIONS,
     services,
     findCredential: (id) => access.findCredential(id),
-    arns: createArns(settings),
+    arns,
     audit,
     metrics,
     clock,
@@ -213,13 +229,14 @@ function createNode(parts: Assembly & { directory: DataDirectory; store: Store; 
   });
   const pages = createManagementPages({
     observe,
+    downloads,
     hasMetricsElsewhere: settings.metricsPort !== undefined,
     hasPlayers: settings.playerPort === undefined,
   });
   const clientAddress = createClientAddress(settings);
   const api = createApiListener({ pipeline, pages, clientAddress, settings, clock, random, log });
   const upgrade = createUpgradeHandler({ gateway, limits, clientAddress, metrics, settings });
-  return { services, cluster, gateway, limits, api, upgrade, observe };
+  return { services, cluster, gateway, counts, api, upgrade, observe };
 }
 
 async function openData({
@@ -296,7 +313,18 @@ function createServices({
   clock,
   random,
   metrics,
-}: Assembly & { directory: DataDirectory; store: Store; cluster: LocalCluster; metrics: Metrics }) {
+  runtimes,
+  arns,
+  publicUrl,
+}: Assembly & {
+  directory: DataDirectory;
+  store: Store;
+  cluster: LocalCluster;
+  metrics: Metrics;
+  runtimes: Runtimes;
+  arns: Arns;
+  publicUrl: () => string;
+}) {
   const { keyring } = directory;
   const deletions = createDeletions({ store, cluster, clock, log, settings });
   const paginate = createPaginate({ sealer: keyring });
@@ -305,61 +333,68 @@ function createServices({
     clock,
     lifetimeMs: settings.playerTokenLifetimeMs,
   });
+  const downloads = createDownloads({ store, sealer: keyring, clock, publicUrl });
+  const parts = { store, deletions, downloads, paginate, findFaults, runtimes, clock, random, log, settings };
   return {
     deletions,
-    games: createGames({ store, deletions, paginate, clock, random, settings }),
-    stages: createStages({ store, deletions, paginate, clock, random, settings }),
+    downloads,
+    games: createGames(parts),
+    stages: createStages(parts),
+    configurations: createConfigurations(parts),
+    snapshots: createSnapshots(parts),
+    deployments: createDeployments(parts),
+    generatedCodeJobs: createGeneratedCodeJobs(parts),
+    extensions: createExtensions({ paginate }),
+    resourceTags: createResourceTags({ store, arns, clock }),
     players: createPlayers({ store, cluster, tokens, clock, random, log, metrics, settings }),
   };
 }
 
-/** One listener for both, unless the settings give players an address or a port of their own. */
-async function listen({
-  settings,
-  log,
-  closers,
-  api,
-  upgrade,
-}: {
-  settings: Settings;
-  log: Log;
-  closers: Closers;
-  api: ApiListener;
-  upgrade: ReturnType<typeof createUpgradeHandler>;
-}): Promise<{ management: HttpServer; playerServer: HttpServer }> {
-  const { host, port, playerPort, tlsCertFile, tlsKeyFile, playerTlsCertFile, playerTlsKeyFile } = settings;
-  const tls = tlsFiles(tlsCertFile, tlsKeyFile);
-  const isSplit = playerPort !== undefined;
-  const limit = (server: Server) => limitSockets(server, { settings, isTrusted: createProxyCheck(settings) });
+interface ListenerParts {
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly closers: Closers;
+  readonly upgrade: ReturnType<typeof createUpgradeHandler>;
+}
+
+/** The listener of the management API, and of the players unless the settings give them a port of their own. */
+async function listen({ settings, log, closers, upgrade, api }: ListenerParts & { api: ApiListener }) {
+  const { host, port, tlsCertFile, tlsKeyFile } = settings;
   const management = await openHttpServer({
     host,
     port,
-    tls,
+    tls: tlsFiles(tlsCertFile, tlsKeyFile),
     log,
     settingPrefix: 'RESPARK_',
     attach(server) {
       api.attach(server);
-      if (!isSplit) server.on('upgrade', upgrade);
-      limit(server);
+      if (settings.playerPort === undefined) server.on('upgrade', upgrade);
+      limitSockets(server, { settings, isTrusted: createProxyCheck(settings) });
     },
   });
   closers.push('management listener', () => management.close());
-  if (!isSplit) return { management, playerServer: management };
+  return management;
+}
+
+/** The players' own listener, if the settings ask for one. */
+async function listenForPlayers({ settings, log, closers, upgrade }: ListenerParts): Promise<HttpServer | undefined> {
+  const { host, playerHost, playerPort, tlsCertFile, tlsKeyFile, playerTlsCertFile, playerTlsKeyFile } = settings;
+  if (playerPort === undefined) return undefined;
   const playerServer = await openHttpServer({
-    host: settings.playerHost === '' ? host : settings.playerHost,
+    host: playerHost === '' ? host : playerHost,
     port: playerPort,
-    tls: tlsFiles(playerTlsCertFile, playerTlsKeyFile) ?? tls,
+    tls: tlsFiles(playerTlsCertFile, playerTlsKeyFile) ?? tlsFiles(tlsCertFile, tlsKeyFile),
     log,
     settingPrefix: 'RESPARK_PLAYER_',
     attach(server) {
       // The management listener's is set with its other limits.
       server.headersTimeout = settings.headersTimeoutMs;
       server.on('upgrade', upgrade).on('request', servePages(playerPages, log));
-      limit(server);
+      limitSockets(server, { settings, isTrusted: createProxyCheck(settings) });
     },
   });
   closers.push('player listener', () => playerServer.close());
-  return { management, playerServer };
+  return playerServer;
 }
 
 /** The listener for metrics alone, if the settings ask for one; its URL. */
@@ -396,14 +431,22 @@ function tlsFiles(certFile: string | undefined, keyFile: string | undefined): Tl
   return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
 }
 
-function warningsOf({ settings, playerServer }: { settings: Settings; playerServer: HttpServer }): string[] {
+function warningsOf(parts: { settings: Settings; playerServer: HttpServer; url: string }): string[] {
+  return [warningOfPlainPlayers(parts), warningOfLocalUrls(parts)].filter((warning) => warning !== undefined);
+}
+
+function warningOfPlainPlayers({ settings, playerServer }: { settings: Settings; playerServer: HttpServer }) {
   const host = settings.playerPort === undefined || settings.playerHost === '' ? settings.host : settings.playerHost;
-  if (playerServer.isTls || isLoopback(host)) return [];
+  if (playerServer.isTls || isLoopback(host)) return undefined;
   // A proxy of another machine is why the address is public; one of this machine does not need it.
-  if (settings.trustedProxies.some((proxy) => !isLoopback(proxy))) return [];
-  return [
-    `players are served without TLS on ${host}: their tokens can be read and used on the way. Set RESPARK_TLS_CERT_FILE and RESPARK_TLS_KEY_FILE, or let a proxy terminate TLS: name it in RESPARK_TRUSTED_PROXIES, or listen on 127.0.0.1 if it runs on this machine.`,
-  ];
+  if (settings.trustedProxies.some((proxy) => !isLoopback(proxy))) return undefined;
+  return `players are served without TLS on ${host}: their tokens can be read and used on the way. Set RESPARK_TLS_CERT_FILE and RESPARK_TLS_KEY_FILE, or let a proxy terminate TLS: name it in RESPARK_TRUSTED_PROXIES, or listen on 127.0.0.1 if it runs on this machine.`;
+}
+
+function warningOfLocalUrls({ settings: { host, trustedProxies, publicUrl }, url }: { settings: Settings; url: string }) {
+  const isReachedElsewhere = host === '0.0.0.0' || host === '::' || trustedProxies.length > 0;
+  if (publicUrl !== undefined || !isReachedElsewhere) return undefined;
+  return `the URLs of downloads begin with ${url}, where clients may not reach this server: set RESPARK_PUBLIC_URL to where they do.`;
 }
 
 /** Whether only this machine is meant, by an address, a range of them or a name. */

@@ -7,7 +7,7 @@ import { createMetrics, METRIC_ROWS, type Metrics } from './metrics.ts';
 const DEV = { stageId: 's1', gameName: 'Demo', stageName: 'Dev' };
 const LIVE = { stageId: 's2', gameName: 'Demo', stageName: 'Live' };
 
-function openMetrics(t: TestContext, counts = { sockets: 0, unauthenticated: 0, directory: 0 }): Metrics {
+function openMetrics(t: TestContext, counts = { sockets: 0, unauthenticated: 0, directory: 0, runtimes: 0 }): Metrics {
   const metrics = createMetrics({ counts: () => counts });
   t.after(() => metrics.close());
   return metrics;
@@ -118,7 +118,7 @@ test('management calls are counted by operation and status', async (t) => {
 });
 
 test('what is held and what the process uses is looked at when somebody asks', async (t) => {
-  const counts = { sockets: 5, unauthenticated: 2, directory: 3 };
+  const counts = { sockets: 5, unauthenticated: 2, directory: 3, runtimes: 4 };
   const metrics = openMetrics(t, counts);
   const read = async () => {
     const { text, contentType } = await metrics.render();
@@ -126,8 +126,8 @@ test('what is held and what the process uses is looked at when somebody asks', a
     return (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
   };
   const before = await read();
-  const held = ['respark_sockets', 'respark_sockets_unauthenticated', 'respark_directory_entries'];
-  assert.deepEqual(held.map(before), [5, 2, 3]);
+  const held = ['respark_sockets', 'respark_sockets_unauthenticated', 'respark_directory_entries', 'respark_runtimes'];
+  assert.deepEqual(held.map(before), [5, 2, 3, 4]);
   counts.sockets = 0;
   const after = await read();
   assert.equal(after('respark_sockets'), 0);

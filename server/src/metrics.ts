@@ -41,6 +41,12 @@ const DEFINITIONS = {
     help: 'Connections in this node’s directory.',
     labelNames: [],
   },
+  runtimes: {
+    type: Gauge,
+    name: 'respark_runtimes',
+    help: 'Runtimes that players of this node are connected to; more than one of a stage until those of an older one have left.',
+    labelNames: [],
+  },
   slowCloses: {
     type: Counter,
     name: 'respark_slow_closes_total',
@@ -160,7 +166,7 @@ export interface Metrics {
 export function createMetrics({
   counts,
 }: {
-  counts: () => { readonly sockets: number; readonly unauthenticated: number; readonly directory: number };
+  counts: () => Readonly<Record<'sockets' | 'unauthenticated' | 'directory' | 'runtimes', number>>;
 }): Metrics {
   const registry = new Registry();
   const m = define(registry);
@@ -221,10 +227,11 @@ export function createMetrics({
     authFailed: (cause) => m.authFailures.inc({ cause }),
     auditFailed: (part) => m.auditFailures.inc({ part }),
     async render() {
-      const { sockets, unauthenticated, directory } = counts();
+      const { sockets, unauthenticated, directory, runtimes } = counts();
       m.sockets.set(sockets);
       m.unauthenticated.set(unauthenticated);
       m.directory.set(directory);
+      m.runtimes.set(runtimes);
       m.outboxHighWater.set(outboxHighWater);
       outboxHighWater = 0;
       setEventLoopDelay(m.eventLoopDelay, eventLoop);

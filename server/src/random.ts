@@ -22,6 +22,12 @@ export function randomAlphanumeric(random: RandomBytes, length: number): string 
   return text;
 }
 
+/** A UUID of version 7 that sorts after `previous`, even when the clock has not moved since or was set back. */
+export function uuidV7After(previous: string | undefined, random: RandomBytes, unixMs: number): string {
+  const previousMs = previous === undefined ? 0 : Number.parseInt(previous.replace('-', '').slice(0, 12), 16);
+  return uuidV7(random, Math.max(unixMs, previousMs + 1));
+}
+
 /**
  * A UUID of version 7 (RFC 9562, section 5.7), 36 characters: 48 bits of Unix milliseconds, then 74 random bits, so ids
  * sort roughly by creation and are never reused.

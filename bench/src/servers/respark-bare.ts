@@ -14,6 +14,8 @@ const { createMessages } = await fromServer<typeof import('../../../server/src/d
 const { createPlayerTokens } =
   await fromServer<typeof import('../../../server/src/domain/player-tokens.ts')>('domain/player-tokens');
 const { createPlayers } = await fromServer<typeof import('../../../server/src/domain/players.ts')>('domain/players');
+const { createRuntimes } =
+  await fromServer<typeof import('../../../server/src/domain/runtimes.ts')>('domain/runtimes');
 const { Gateway } = await fromServer<typeof import('../../../server/src/gateway/gateway.ts')>('gateway/gateway');
 const { Limits } = await fromServer<typeof import('../../../server/src/gateway/limits.ts')>('gateway/limits');
 const { createUpgradeHandler } =
@@ -53,10 +55,12 @@ const { deriveKey } = createKeyring(Buffer.from(RESPARK_KEYS.secretKey, 'base64'
 const tokens = createPlayerTokens({ deriveKey, clock, lifetimeMs: settings.playerTokenLifetimeMs });
 const cluster = new LocalCluster({ clock, random });
 const limits = new Limits({ settings, clock });
-const metrics = createMetrics({ counts: () => ({ ...gateway.counts, ...limits.counts, directory: cluster.size }) });
+const runtimes = createRuntimes({ log });
+const counts = () => ({ ...gateway.counts, ...limits.counts, directory: cluster.size, runtimes: runtimes.size });
+const metrics = createMetrics({ counts });
 const players = createPlayers({ store, cluster, tokens, clock, random, log, metrics, settings });
 const messages = createMessages({ players });
-const gateway = new Gateway({ players, messages, cluster, limits, clock, random, log, metrics, settings });
+const gateway = new Gateway({ players, messages, runtimes, cluster, limits, clock, random, log, metrics, settings });
 const clientAddress = createClientAddress(settings);
 
 const server = createServer((request, response) => {

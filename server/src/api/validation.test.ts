@@ -180,6 +180,11 @@ test('of very many faults twenty are spelled out', () => {
   assert.ok(message.length < 4_000);
 });
 
+test('items over the limit of a list are not looked at', () => {
+  const few = list(string(), { max: 2 });
+  assert.match(faultsOf(['a', 5, 6, 7], few), /^2 validation errors detected: .*equal to 2; Value '5' at '2.member'/);
+});
+
 test('a value nested deeper than the stack is a fault like any other', () => {
   const deep = JSON.parse(`${'['.repeat(30_000)}${']'.repeat(30_000)}`);
   assert.match(faultsOf({ GameName: deep }), /Value '\[1 items\]' at 'gameName'/);

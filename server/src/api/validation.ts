@@ -96,7 +96,9 @@ function visitBlob(shape: BlobShape, raw: unknown, path: string, faults: Faults)
 function visitList(shape: Shape & { type: 'list' }, raw: unknown, path: string, faults: Faults): unknown {
   if (!Array.isArray(raw)) return faults.add(raw, path, 'Member must be a list');
   for (const constraint of lengthFaults(shape, raw.length)) faults.add(raw, path, constraint);
-  return raw.map((item, index) => visitPresent(shape.member, item, join(path, `${index + 1}.member`), faults));
+  // Items over the limit are one fault however many and wrong they are: a long body holds very many.
+  const items = raw.slice(0, shape.max);
+  return items.map((item, index) => visitPresent(shape.member, item, join(path, `${index + 1}.member`), faults));
 }
 
 function visitMap(shape: Shape & { type: 'map' }, raw: unknown, path: string, faults: Faults): unknown {

@@ -1,3 +1,10 @@
+import type { Clock } from '../clock.ts';
+import { ServiceError } from '../errors.ts';
+import type { ConfigurationRecord, Store } from '../store/store.ts';
+import { documentSizeOf, parseDocument } from './configuration/document.ts';
+import { applyModifications } from './configuration/modifications.ts';
+import { type Game, getActiveGame, getGame } from './games.ts';
+
 /** Attributes of one section: any JSON. Keys such as `__proto__` are data: copy by entries, never by assignment. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
@@ -31,4 +38,61 @@ export interface Configurations {
   update(gameName: string, modifications: readonly Modification[]): Promise<Configuration>;
   /** Replaces everything by an exported document. Throws `validation` and `quota_exceeded`. */
   import(gameName: string, file: Uint8Array): Promise<Configuration>;
+}
+
+export interface ConfigurationsParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly settings: { readonly maxConfigurationBytes: number };
+}
+
+export function createConfigurations({ store, clock, settings }: ConfigurationsParts): Configurations {
+  async function set(store: Store, game: Game, sections: Sections): Promise<Configuration> {
+    const bytes = documentSizeOf(sections);
+    if (bytes > settings.maxConfigurationBytes) {
+      throw new ServiceError(
+        'quota_exceeded',
+        `the configuration would be ${bytes} bytes as it is exported, this server allows ${settings.maxConfigurationBytes}: make it smaller, or raise maxConfigurationBytes`,
+      );
+    }
+    const updatedAt = clock.now();
+    await store.configurations.set({ gameId: game.id, sections: JSON.stringify(sections), updatedAt });
+    return { createdAt: game.createdAt, updatedAt, sections };
+  }
+
+  return {
+    async get(gameName, names) {
+      const game = await getGame(store, gameName);
+      const { sections, updatedAt } = await findOrEmpty(store, game);
+      return { createdAt: game.createdAt, updatedAt, sections: readSections(sections, names) };
+    },
+
+    update: (gameName, modifications) =>
+      store.transaction(async (store) => {
+        const game = await getActiveGame(store, gameName);
+        const { sections } = await findOrEmpty(store, game);
+        return await set(store, game, applyModifications(readSections(sections), modifications));
+      }),
+
+    async import(gameName, file) {
+      const sections = parseDocument(file);
+      return await store.transaction(async (store) => set(store, await getActiveGame(store, gameName), sections));
+    },
+  };
+}
+
+/** The game's configuration, which is empty until something has been written to it. */
+export async function findOrEmpty(
+  store: Pick<Store, 'configurations'>,
+  game: Game,
+): Promise<Pick<ConfigurationRecord, 'sections' | 'updatedAt'>> {
+  return (await store.configurations.find(game.id)) ?? { sections: '{}', updatedAt: game.createdAt };
+}
+
+/** Stored sections: all of them, or those that are named. */
+export function readSections(text: string, names?: readonly string[]): Sections {
+  const sections = JSON.parse(text) as Sections;
+  if (names === undefined || names.length === 0) return sections;
+  const wanted = new Set(names);
+  return Object.fromEntries(Object.entries(sections).filter(([name]) => wanted.has(name)));
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { crashingStore } from '../../test/support/crashing-store.ts';
 import { openDomain, ROLE } from '../../test/support/domain.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Store } from '../store/store.ts';
@@ -203,29 +204,4 @@ async function rowsOf(store: Store): Promise<string[]> {
     for (const stage of await store.stages.list(game.id, { limit: 10 })) rows.push(`${stage.name} ${stage.state}`);
   }
   return rows;
-}
-
-/** A store whose process dies at one of its steps: that one and all later ones fail, with their effect or without. */
-function crashingStore(store: Store, crash: { phase: 'before' | 'after'; stepsLeft: number }): Store {
-  const died = () => new Error('the process has died');
-  const step = async (run: () => unknown): Promise<unknown> => {
-    crash.stepsLeft -= 1;
-    if (crash.stepsLeft < 0 || (crash.stepsLeft === 0 && crash.phase === 'before')) throw died();
-    const result = await run();
-    if (crash.stepsLeft === 0) throw died();
-    return result;
-  };
-  const wrap = <T extends object>(target: T): T =>
-    new Proxy(target, {
-      get(object, name) {
-        const value = Reflect.get(object, name) as unknown;
-        if (name === 'transaction') {
-          return (work: (store: Store) => Promise<unknown>) =>
-            step(() => (object as unknown as Store).transaction((inner) => work(wrap(inner))));
-        }
-        if (typeof value === 'function') return (...rest: unknown[]) => step(() => value.apply(object, rest));
-        return typeof value === 'object' && value !== null ? wrap(value) : value;
-      },
-    });
-  return wrap(store);
 }

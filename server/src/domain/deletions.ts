@@ -2,9 +2,8 @@ import type { Clock } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Log } from '../log.ts';
 import type { Store } from '../store/store.ts';
+import { createBackground } from './background.ts';
 
-const FIRST_PAUSE_MS = 200;
-const MAX_PAUSE_MS = 30_000;
 const STAGES_AT_ONCE = 100;
 
 /**
@@ -38,12 +37,10 @@ export interface DeletionsParts {
 type Deletion = Promise<boolean>;
 
 export function createDeletions({ store, cluster, clock, log, settings }: DeletionsParts): Deletions {
-  const underWay = new Map<string, Deletion>();
-  const pauses = new Set<() => void>();
-  let isClosing = false;
+  const background = createBackground({ clock, log, failure: 'deletion failed and will be tried again' });
 
   function stageDeletion(stageId: string): Deletion {
-    return join(stageId, async () => {
+    return background.run(stageId, async () => {
       await cluster.closeStage(stageId, settings.disconnectDeadlineMs);
       await store.stages.remove(stageId);
       return true;
@@ -51,7 +48,7 @@ export function createDeletions({ store, cluster, clock, log, settings }: Deleti
   }
 
   function gameDeletion(gameId: string): Deletion {
-    return join(gameId, async () => {
+    return background.run(gameId, async () => {
       for (;;) {
         const stages = await store.stages.list(gameId, { limit: STAGES_AT_ONCE });
         if (stages.length === 0) break;
@@ -63,39 +60,6 @@ export function createDeletions({ store, cluster, clock, log, settings }: Deleti
     });
   }
 
-  function join(id: string, attempt: () => Deletion): Deletion {
-    const running = underWay.get(id);
-    if (running !== undefined) return running;
-    const deletion = persevere(id, attempt).finally(() => underWay.delete(id));
-    underWay.set(id, deletion);
-    return deletion;
-  }
-
-  async function persevere(id: string, attempt: () => Deletion): Deletion {
-    for (let pauseMs = FIRST_PAUSE_MS; !isClosing; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
-      try {
-        return await attempt();
-      } catch (error) {
-        log.warn({ err: error, resourceId: id, retryAfterMs: pauseMs }, 'deletion failed and will be tried again');
-      }
-      await pause(pauseMs);
-    }
-    return false;
-  }
-
-  function pause(delayMs: number): Promise<void> {
-    if (isClosing) return Promise.resolve();
-    return new Promise((resolve) => {
-      const wake = () => {
-        cancel();
-        pauses.delete(wake);
-        resolve();
-      };
-      const cancel = clock.after(delayMs, wake);
-      pauses.add(wake);
-    });
-  }
-
   async function untilDeadline(deletion: Deletion): Promise<void> {
     let cancel = () => {};
     const deadline = new Promise<void>((resolve) => {
@@ -103,10 +67,6 @@ export function createDeletions({ store, cluster, clock, log, settings }: Deleti
     });
     await Promise.race([deletion, deadline]);
     cancel();
-  }
-
-  async function settled(): Promise<void> {
-    while (underWay.size > 0) await Promise.all(underWay.values());
   }
 
   return {
@@ -120,11 +80,7 @@ export function createDeletions({ store, cluster, clock, log, settings }: Deleti
         page = await store.games.list({ after: (page.at(-1) as { name: string }).name, limit: STAGES_AT_ONCE });
       }
     },
-    settled,
-    async close() {
-      isClosing = true;
-      for (const wake of pauses) wake();
-      await settled();
-    },
+    settled: background.settled,
+    close: background.close,
   };
 }

@@ -1,7 +1,21 @@
-import type { DeploymentRecord } from '../store/store.ts';
-import type { Page, PageRequest } from './pagination.ts';
+import type { Clock } from '../clock.ts';
+import { ServiceError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { type RandomBytes, uuidV7After } from '../random.ts';
+import type { DeploymentRecord, DeploymentState, Store, Page as StorePage } from '../store/store.ts';
+import { createBackground } from './background.ts';
+import { createOnce } from './client-tokens.ts';
+import { type ConfigurationFault, describeFault } from './configuration/faults.ts';
+import { readSections, type Sections } from './configurations.ts';
+import type { Page, PageRequest, Paginate } from './pagination.ts';
+import type { Runtimes } from './runtimes.ts';
+import { getSnapshot } from './snapshots.ts';
+import { getStage, isBeingDeleted, type Stage, stageNotFound } from './stages.ts';
+import { compileWildcard } from './wildcard.ts';
 
 export type Deployment = DeploymentRecord;
+
+type Result = NonNullable<Deployment['result']>;
 
 /**
  * The rules of deployments: a snapshot put on a stage, in the background, one at a time a stage. A completed one makes a
@@ -20,6 +34,181 @@ export interface Deployments {
   list(gameName: string, stageName: string, request: PageRequest): Promise<Page<Deployment>>;
   /** Goes on, in the background, with what a stop of the process has interrupted. */
   resume(): Promise<void>;
+  /** Resolves when nothing is under way. */
+  settled(): Promise<void>;
   /** Starts nothing more and resolves when what is under way has stopped; `resume` of the next process goes on with it. */
   close(): Promise<void>;
+}
+
+/** Each has a snapshot in memory, which may be a megabyte. */
+const MAX_AT_ONCE = 2;
+
+/** Characters: room for a hundred faults. */
+const MAX_MESSAGE_LENGTH = 20_000;
+
+export interface DeploymentsParts {
+  readonly store: Store;
+  readonly findFaults: (sections: Sections) => readonly ConfigurationFault[];
+  readonly runtimes: Pick<Runtimes, 'deployed'>;
+  readonly paginate: Paginate;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Log;
+  readonly settings: { readonly allowedRoles: readonly string[] };
+}
+
+export function createDeployments(parts: DeploymentsParts): Deployments {
+  const { store, paginate, clock, random, log } = parts;
+  const failure = 'deployment was interrupted and will be tried again';
+  const background = createBackground({ clock, log, failure, maxAtOnce: MAX_AT_ONCE });
+  const deploy = createDeploy(parts);
+  const run = ({ stageId, id }: Deployment) => background.run(id, () => deploy(stageId, id));
+
+  async function insert(store: Store, stage: Stage, snapshotId: string): Promise<Deployment> {
+    const snapshot = await getSnapshot(store, { id: stage.gameId, name: stage.gameName }, snapshotId);
+    const [latest] = await store.deployments.list(stage.id, { limit: 1 });
+    if (latest !== undefined && isUnfinished(latest.state)) {
+      throw new ServiceError(
+        'conflict',
+        `deployment ${latest.id} of stage "${stage.name}" is still under way: wait until GetStageDeployment says that it has ended`,
+      );
+    }
+    const now = clock.now();
+    const deployment: Deployment = {
+      // The latest must have the greatest id.
+      id: uuidV7After(latest?.id, random, now),
+      stageId: stage.id,
+      snapshotId: snapshot.id,
+      action: 'DEPLOY',
+      state: 'PENDING',
+      result: undefined,
+      createdAt: now,
+      updatedAt: now,
+    };
+    await store.deployments.insert(deployment);
+    return deployment;
+  }
+
+  return {
+    async start({ gameName, stageName, snapshotId }, { principal, clientToken }) {
+      const parameters = { gameName, stageName, snapshotId };
+      const call = { principal, operation: 'StartStageDeployment', clientToken, parameters };
+      const deployment = await store.transaction(async (store) => {
+        const stage = await getStage(store, gameName, stageName);
+        if (isBeingDeleted(stage)) return stageNotFound(gameName, stageName);
+        return await createOnce(store, clock.now(), call, {
+          create: () => insert(store, stage, snapshotId),
+          idOf: ({ id }) => id,
+          find: (id) => store.deployments.find(stage.id, id),
+        });
+      });
+      if (isUnfinished(deployment.state)) void run(deployment);
+      return deployment;
+    },
+
+    async get(gameName, stageName, id) {
+      const stage = await getStage(store, gameName, stageName);
+      if (id !== undefined) return (await store.deployments.find(stage.id, id)) ?? deploymentNotFound(stage, id);
+      const [latest] = await store.deployments.list(stage.id, { limit: 1 });
+      return latest ?? deploymentNotFound(stage);
+    },
+
+    async list(gameName, stageName, request) {
+      const stage = await getStage(store, gameName, stageName);
+      const list = (page: StorePage) => store.deployments.list(stage.id, page);
+      return await paginate(`ListStageDeployments ${stage.id}`, request, list, ({ id }) => id);
+    },
+
+    async resume() {
+      for (const deployment of await store.deployments.listUnfinished()) void run(deployment);
+    },
+    settled: background.settled,
+    close: background.close,
+  };
+}
+
+/**
+ * One attempt at a deployment, which repeats what an earlier one has begun and resolves when it has ended. It rejects only
+ * with failures of the store, which may pass.
+ */
+function createDeploy({ store, findFaults, runtimes, clock, log, settings }: DeploymentsParts) {
+  const { allowedRoles } = settings;
+  const allowed = allowedRoles.map(compileWildcard);
+
+  /** The deployment and its stage while there is something left to do. */
+  async function begin(store: Store, stageId: string, id: string) {
+    const deployment = await store.deployments.find(stageId, id);
+    const stage = await store.stages.findById(stageId);
+    if (deployment === undefined || stage === undefined || !isUnfinished(deployment.state)) return undefined;
+    await store.deployments.update(id, { state: 'IN_PROGRESS', result: undefined, updatedAt: clock.now() });
+    return { stage, snapshot: await store.snapshots.find(stage.gameId, deployment.snapshotId) };
+  }
+
+  function examine(id: string, role: string, sections: string): Result {
+    if (allowed.length > 0 && !allowed.some((isMatch) => isMatch(role))) {
+      const message = `role ${role} of the stage is none of those that this server allows: ${allowedRoles.join(', ')}`;
+      return { code: 'INVALID_ROLE_FAILURE', message };
+    }
+    try {
+      const faults = findFaults(readSections(sections));
+      if (faults.length > 0) return { code: 'UNSPECIFIED_FAILURE', message: listFaults(faults) };
+      return { code: 'SUCCESS', message: '' };
+    } catch (error) {
+      log.error({ err: error, deploymentId: id }, 'a snapshot could not be checked');
+      return { code: 'UNSPECIFIED_FAILURE', message: 'the server failed to check the snapshot; its log says why' };
+    }
+  }
+
+  /** The result that counts, or undefined when there is no stage any more. */
+  async function end(store: Store, stageId: string, id: string, examined: Result): Promise<Result | undefined> {
+    const stage = await store.stages.findById(stageId);
+    if (stage === undefined) return undefined;
+    const isGone = isBeingDeleted(stage);
+    const result = isGone ? ({ code: 'UNSPECIFIED_FAILURE', message: 'the stage was deleted' } as const) : examined;
+    const state = result.code === 'SUCCESS' ? 'COMPLETED' : 'FAILED';
+    const updatedAt = clock.now();
+    await store.deployments.update(id, { state, result, updatedAt });
+    if (state === 'COMPLETED') await store.stages.update(stageId, { runtimeId: id, updatedAt });
+    return result;
+  }
+
+  return async function deploy(stageId: string, id: string): Promise<boolean> {
+    const begun = await store.transaction((store) => begin(store, stageId, id));
+    if (begun === undefined) return true;
+    const { stage, snapshot } = begun;
+    const examined = examine(id, stage.role, snapshot?.sections ?? '');
+    const result = await store.transaction((store) => end(store, stageId, id, examined));
+    if (result === undefined) return true;
+    if (result.code === 'SUCCESS') runtimes.deployed(stageId, id);
+    const { gameName, name: stageName } = stage;
+    const facts = { gameName, stageName, snapshotId: snapshot?.id, deploymentId: id, resultCode: result.code };
+    log.info(facts, 'deployment ended');
+    return true;
+  };
+}
+
+/** Whether it is still to be done, after a restart too. Also of generated code jobs. */
+export function isUnfinished(state: DeploymentState): boolean {
+  return state === 'PENDING' || state === 'IN_PROGRESS';
+}
+
+/** A line each, as many as there is room for. */
+function listFaults(faults: readonly ConfigurationFault[]): string {
+  const lines = ['the snapshot cannot be deployed:'];
+  let length = 0;
+  for (const fault of faults) {
+    const line = describeFault(fault);
+    length += line.length;
+    if (length > MAX_MESSAGE_LENGTH) return [...lines, 'and more: mend these first'].join('\n');
+    lines.push(line);
+  }
+  return lines.join('\n');
+}
+
+function deploymentNotFound({ name, gameName }: Stage, id?: string): never {
+  const missing = id === undefined ? 'nothing was' : `no deployment "${id}" was`;
+  throw new ServiceError(
+    'not_found',
+    `${missing} ever started on stage "${name}" of game "${gameName}": ListStageDeployments shows what was`,
+  );
 }

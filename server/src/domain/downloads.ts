@@ -1,3 +1,10 @@
+import type { Clock } from '../clock.ts';
+import { assertNever } from '../errors.ts';
+import type { Store } from '../store/store.ts';
+import { writeDocument } from './configuration/document.ts';
+import { readSections } from './configurations.ts';
+import type { Sealer } from './pagination.ts';
+
 /** A file that whoever knows its URL may have until the URL expires. */
 export type Download =
   | { readonly kind: 'snapshot'; readonly gameId: string; readonly snapshotId: string }
@@ -14,4 +21,59 @@ export interface Downloads {
   urlOf(download: Download, fileName: string, lifetimeMs: number): { readonly url: string; readonly expiresAt: number };
   /** The file behind the path of a URL; undefined when it is not one of ours, has expired, or its file is gone. */
   open(rawPath: string): Promise<DownloadedFile | undefined>;
+}
+
+interface Payload {
+  readonly download: Download;
+  readonly expiresAt: number;
+}
+
+const PATH = /^\/download\/(?<token>[A-Za-z0-9_-]+)\/(?<fileName>[A-Za-z0-9_.-]+)$/;
+
+export function createDownloads({
+  store,
+  sealer,
+  clock,
+  publicUrl,
+}: {
+  store: Pick<Store, 'snapshots' | 'generatedCodeJobs'>;
+  sealer: Sealer;
+  clock: Clock;
+  /** Where this server is reached, without a slash at the end; asked whenever a URL is made. */
+  publicUrl: () => string;
+}): Downloads {
+  return {
+    urlOf(download, fileName, lifetimeMs) {
+      const expiresAt = clock.now() + lifetimeMs;
+      const payload: Payload = { download, expiresAt };
+      const sealed = sealer.seal(Buffer.from(JSON.stringify(payload)), associated(fileName));
+      return { url: `${publicUrl()}/download/${Buffer.from(sealed).toString('base64url')}/${fileName}`, expiresAt };
+    },
+
+    async open(rawPath) {
+      const { token = '', fileName = '' } = PATH.exec(rawPath)?.groups ?? {};
+      const opened = sealer.open(Buffer.from(token, 'base64url'), associated(fileName));
+      if (opened === undefined) return undefined;
+      const { download, expiresAt } = JSON.parse(Buffer.from(opened).toString()) as Payload;
+      if (clock.now() >= expiresAt) return undefined;
+      switch (download.kind) {
+        case 'snapshot': {
+          const snapshot = await store.snapshots.find(download.gameId, download.snapshotId);
+          if (snapshot === undefined) return undefined;
+          return { fileName, contentType: 'application/json', body: writeDocument(readSections(snapshot.sections)) };
+        }
+        case 'generated_code': {
+          const body = await store.generatedCodeJobs.archive(download.jobId);
+          return body && { fileName, contentType: 'application/zip', body };
+        }
+        default:
+          return assertNever(download);
+      }
+    },
+  };
+}
+
+/** The name is sealed in too: nobody has this server offer a file under a name of their choice. */
+function associated(fileName: string): string {
+  return `download ${fileName}`;
 }

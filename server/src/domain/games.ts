@@ -84,16 +84,13 @@ export function createGames({ store, deletions, paginate, clock, random, setting
 
     find: (name) => store.games.find(name),
 
-    async get(name) {
-      return (await store.games.find(name)) ?? gameNotFound(name);
-    },
+    get: (name) => getGame(store, name),
 
     list: (request) => paginate('ListGames', request, (page) => store.games.list(page)),
 
     update(name, { description }) {
       return store.transaction(async (store) => {
-        const game = await store.games.find(name);
-        if (game?.state !== 'ACTIVE') return gameNotFound(name);
+        const game = await getActiveGame(store, name);
         if (description === undefined) return game;
         const change = { description, updatedAt: clock.now() };
         await store.games.update(game.id, change);
@@ -128,7 +125,18 @@ async function markGame(store: Store, name: string, updatedAt: number): Promise<
   return game;
 }
 
-export function gameNotFound(name: string): never {
+/** The game, being deleted or not. Throws `not_found`. */
+export async function getGame(store: Pick<Store, 'games'>, name: string): Promise<Game> {
+  return (await store.games.find(name)) ?? gameNotFound(name);
+}
+
+/** The game, for those who would change what is in it. Throws `not_found`, also while it is being deleted. */
+export async function getActiveGame(store: Pick<Store, 'games'>, name: string): Promise<Game> {
+  const game = await store.games.find(name);
+  return game?.state === 'ACTIVE' ? game : gameNotFound(name);
+}
+
+function gameNotFound(name: string): never {
   throw new ServiceError('not_found', `there is no game "${name}": ListGames shows the names there are`);
 }
 

@@ -1,5 +1,19 @@
-import type { GeneratedCodeJobRecord } from '../store/store.ts';
-import type { Page, PageRequest } from './pagination.ts';
+import type { Clock } from '../clock.ts';
+import { ServiceError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { type RandomBytes, uuidV7After } from '../random.ts';
+import type { GeneratedCodeJobRecord, Store, Page as StorePage } from '../store/store.ts';
+import { createBackground } from './background.ts';
+import { type ConfigurationFault, describeFault } from './configuration/faults.ts';
+import { readModel } from './configuration/model.ts';
+import { readSections, type Sections } from './configurations.ts';
+import { isUnfinished } from './deployments.ts';
+import type { Downloads } from './downloads.ts';
+import { type Game, getActiveGame, getGame } from './games.ts';
+import type { Page, PageRequest, Paginate } from './pagination.ts';
+import { generateCode } from './generated-code/generate-code.ts';
+import { chooseGenerator } from './generated-code/generators.ts';
+import { getSnapshot } from './snapshots.ts';
 
 /** Which code is asked for; what is absent has a default. */
 export interface Generator {
@@ -15,12 +29,173 @@ export type GeneratedCodeJob = GeneratedCodeJobRecord & {
 
 /** Jobs that generate a snapshot's code. Every method throws `not_found` without the game or the snapshot. */
 export interface GeneratedCodeJobs {
-  /** The job's id. Throws `validation`, with what there is, for a platform, language or version that there is not. */
+  /**
+   * The job's id. Throws `validation`, with what there is, for a platform, language or version that there is not, and
+   * `throttled` when as many jobs as are kept are under way for the snapshot.
+   */
   start(gameName: string, snapshotId: string, generator: Generator): Promise<string>;
   /** Throws `not_found`. */
   get(gameName: string, snapshotId: string, id: string): Promise<GeneratedCodeJob>;
   /** Newest first. */
   list(gameName: string, snapshotId: string, request: PageRequest): Promise<Page<GeneratedCodeJob>>;
+  /** Goes on, in the background, with what a stop of the process has interrupted. */
   resume(): Promise<void>;
+  /** Resolves when nothing is under way. */
+  settled(): Promise<void>;
+  /** Starts nothing more and resolves when what is under way has stopped. */
   close(): Promise<void>;
+}
+
+const MAX_AT_ONCE = 2;
+const MAX_DESCRIPTION_LENGTH = 250;
+const DOWNLOAD_LIFETIME_MS = 3_600_000;
+const RETRY_AFTER_MS = 1_000;
+
+/** What a record's `generator` has: everything that the code depends on, beside the snapshot. */
+type Asked = Record<'gameName' | 'targetPlatform' | 'language' | 'gameSdkVersion', string>;
+
+export interface GeneratedCodeJobsParts {
+  readonly store: Store;
+  readonly findFaults: (sections: Sections) => readonly ConfigurationFault[];
+  readonly downloads: Pick<Downloads, 'urlOf'>;
+  readonly paginate: Paginate;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Log;
+  readonly settings: { readonly maxGeneratedCodeJobs: number };
+}
+
+export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): GeneratedCodeJobs {
+  const { store, downloads, paginate, clock, random, log, settings } = parts;
+  const failure = 'generation of code was interrupted and will be tried again';
+  const background = createBackground({ clock, log, failure, maxAtOnce: MAX_AT_ONCE });
+  const generate = createGenerate(parts);
+  const run = (job: GeneratedCodeJobRecord) => background.run(job.id, () => generate(job));
+
+  async function insert(store: Store, game: Game, snapshotId: string, generator: string): Promise<GeneratedCodeJobRecord> {
+    await getSnapshot(store, game, snapshotId);
+    const { maxGeneratedCodeJobs: max } = settings;
+    const newest = await store.generatedCodeJobs.list(game.id, snapshotId, { limit: max });
+    const unfinished = newest.filter(({ state }) => isUnfinished(state)).length;
+    if (unfinished >= max) {
+      throw new ServiceError(
+        'throttled',
+        `${unfinished} jobs are generating code of snapshot "${snapshotId}", as many as this server allows: wait until one has ended`,
+        { retryAfterMs: RETRY_AFTER_MS },
+      );
+    }
+    await store.generatedCodeJobs.prune(game.id, snapshotId, max - unfinished - 1);
+    const now = clock.now();
+    const job: GeneratedCodeJobRecord = {
+      id: uuidV7After(newest[0]?.id, random, now),
+      gameId: game.id,
+      snapshotId,
+      state: 'PENDING',
+      description: '',
+      generator,
+      createdAt: now,
+      updatedAt: now,
+    };
+    await store.generatedCodeJobs.insert(job);
+    return job;
+  }
+
+  function withDownload(gameName: string, job: GeneratedCodeJobRecord): GeneratedCodeJob {
+    if (job.state !== 'COMPLETED') return { ...job, download: undefined };
+    const { targetPlatform, language } = JSON.parse(job.generator) as Asked;
+    const fileName = `${gameName}-${targetPlatform}-${language}.zip`;
+    const download = downloads.urlOf({ kind: 'generated_code', jobId: job.id }, fileName, DOWNLOAD_LIFETIME_MS);
+    return { ...job, download };
+  }
+
+  return {
+    async start(gameName, snapshotId, asked) {
+      const { targetPlatform, language, gameSdkVersion } = chooseGenerator(asked);
+      const generator = JSON.stringify({ gameName, targetPlatform, language, gameSdkVersion } satisfies Asked);
+      const job = await store.transaction(async (store) =>
+        insert(store, await getActiveGame(store, gameName), snapshotId, generator),
+      );
+      void run(job);
+      return job.id;
+    },
+
+    async get(gameName, snapshotId, id) {
+      const game = await getGame(store, gameName);
+      const job = await store.generatedCodeJobs.find(game.id, snapshotId, id);
+      if (job !== undefined) return withDownload(gameName, job);
+      throw new ServiceError(
+        'not_found',
+        `there is no job "${id}" of snapshot "${snapshotId}": ListGeneratedCodeJobs shows those that are kept`,
+      );
+    },
+
+    async list(gameName, snapshotId, request) {
+      const game = await getGame(store, gameName);
+      const list = (page: StorePage) => store.generatedCodeJobs.list(game.id, snapshotId, page);
+      const scope = `ListGeneratedCodeJobs ${game.id} ${snapshotId}`;
+      const { items, nextToken } = await paginate(scope, request, list, ({ id }) => id);
+      // Reading it takes a while, and jobs do not outlive it.
+      if (items.length === 0) await getSnapshot(store, game, snapshotId);
+      return { items: items.map((job) => withDownload(gameName, job)), nextToken };
+    },
+
+    async resume() {
+      for (const job of await store.generatedCodeJobs.listUnfinished()) void run(job);
+    },
+    settled: background.settled,
+    close: background.close,
+  };
+}
+
+type Generated = { readonly archive: Uint8Array } | { readonly fault: string };
+
+/**
+ * One attempt at a job, which repeats what an earlier one has begun and resolves when it has ended. It rejects only with
+ * failures of the store, which may pass.
+ */
+function createGenerate({ store, findFaults, clock, log }: GeneratedCodeJobsParts) {
+  /** The sections to work on while there is something left to do. */
+  async function begin(store: Store, { gameId, snapshotId, id }: GeneratedCodeJobRecord): Promise<string | undefined> {
+    const job = await store.generatedCodeJobs.find(gameId, snapshotId, id);
+    const snapshot = await store.snapshots.find(gameId, snapshotId);
+    if (job === undefined || !isUnfinished(job.state)) return undefined;
+    await store.generatedCodeJobs.update(id, { state: 'IN_PROGRESS', description: '', updatedAt: clock.now() });
+    return snapshot?.sections;
+  }
+
+  function generate(job: GeneratedCodeJobRecord, text: string): Generated {
+    try {
+      const sections = readSections(text);
+      const [fault] = findFaults(sections);
+      if (fault !== undefined) return { fault: toDescription(describeFault(fault)) };
+      const { gameName, ...generator } = JSON.parse(job.generator) as Asked;
+      const model = readModel(sections);
+      return { archive: generateCode({ gameName, model, generator: chooseGenerator(generator) }) };
+    } catch (error) {
+      log.error({ err: error, generatedCodeJobId: job.id }, 'code could not be generated');
+      return { fault: 'the server failed to generate this code; its log says why' };
+    }
+  }
+
+  async function end(store: Store, { gameId, snapshotId, id }: GeneratedCodeJobRecord, generated: Generated) {
+    // It may have gone with its game.
+    if ((await store.generatedCodeJobs.find(gameId, snapshotId, id)) === undefined) return;
+    const [state, description] = 'fault' in generated ? (['FAILED', generated.fault] as const) : (['COMPLETED', ''] as const);
+    await store.generatedCodeJobs.update(id, { state, description, updatedAt: clock.now() });
+    if ('archive' in generated) await store.generatedCodeJobs.setArchive(id, generated.archive);
+  }
+
+  return async function attempt(job: GeneratedCodeJobRecord): Promise<boolean> {
+    const sections = await store.transaction((store) => begin(store, job));
+    if (sections === undefined) return true;
+    const generated = generate(job, sections);
+    await store.transaction((store) => end(store, job, generated));
+    return true;
+  };
+}
+
+/** A fault within what a description may be: one line that neither begins nor ends with white space. */
+function toDescription(fault: string): string {
+  const line = fault.replace(/\s+/g, ' ').trim();
+  return line.length <= MAX_DESCRIPTION_LENGTH ? line : `${line.slice(0, MAX_DESCRIPTION_LENGTH - 1)}…`;
 }

@@ -49,3 +49,22 @@ test('what the list did not give is refused', async () => {
     await assert.rejects(list({ nextToken: token }), { code: 'validation', message: /NextToken/ }, token);
   }
 });
+
+test('a list may have another order than that of names', async () => {
+  const records = names.map(({ name }) => ({ id: name })).reverse();
+  const list = (request: PageRequest) =>
+    paginate(
+      'ListSnapshots',
+      request,
+      async ({ after = '~', limit }) => records.filter(({ id }) => id < after).slice(0, limit),
+      ({ id }) => id,
+    );
+  const seen: unknown[] = [];
+  let nextToken: string | undefined;
+  do {
+    const page = await list({ maxResults: 60, nextToken });
+    seen.push(...page.items);
+    nextToken = page.nextToken;
+  } while (nextToken !== undefined);
+  assert.deepEqual(seen, records);
+});

@@ -4,12 +4,11 @@ import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, randomAlphanumeric } from '../random.ts';
-import type { StageRecord, Store } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import { answerInTime, createDisconnect, type DisconnectResult, listConnections } from './disconnect.ts';
 import type { PlayerTokens } from './player-tokens.ts';
-
-/** The runtime of a stage to which nothing has been deployed: it has no handlers of its own. */
-const EMPTY_RUNTIME_ID = 'empty';
+import { EMPTY_RUNTIME_ID } from './runtimes.ts';
+import { isBeingDeleted } from './stages.ts';
 
 /** 27 letters and digits hold 160 random bits: nobody guesses a guest. */
 const GUEST_ID_LENGTH = 27;
@@ -93,7 +92,7 @@ export function createPlayers({
         isAdmitted: true,
         player: { stageId, playerId },
         stage: { stageId, gameName, stageName },
-        runtimeId: EMPTY_RUNTIME_ID,
+        runtimeId: stage.runtimeId ?? EMPTY_RUNTIME_ID,
       };
     },
 
@@ -121,8 +120,4 @@ export function createPlayers({
       }
     },
   };
-}
-
-function isBeingDeleted(stage: StageRecord): boolean {
-  return stage.state === 'DELETING' || stage.gameState === 'DELETING';
 }

@@ -1,6 +1,10 @@
-import type { SnapshotSummary } from '../store/store.ts';
-import type { Sections } from './configurations.ts';
-import type { Page, PageRequest } from './pagination.ts';
+import type { Clock } from '../clock.ts';
+import { ServiceError } from '../errors.ts';
+import type { SnapshotRecord, SnapshotSummary, Store, Page as StorePage } from '../store/store.ts';
+import { findOrEmpty, readSections, type Sections } from './configurations.ts';
+import type { Downloads } from './downloads.ts';
+import { type Game, getActiveGame, getGame } from './games.ts';
+import type { Page, PageRequest, Paginate } from './pagination.ts';
 
 export interface Snapshot extends SnapshotSummary {
   readonly sections: Sections;
@@ -17,4 +21,94 @@ export interface Snapshots {
   update(gameName: string, id: string, change: { readonly description?: string | undefined }): Promise<Snapshot>;
   /** A URL of this server where the snapshot can be had as a document to import, for ten minutes, by whoever knows it. */
   exportUrl(gameName: string, id: string): Promise<string>;
+}
+
+/** As long as AWS said that such a URL is valid. */
+const EXPORT_LIFETIME_MS = 600_000;
+
+export interface SnapshotsParts {
+  readonly store: Store;
+  readonly downloads: Pick<Downloads, 'urlOf'>;
+  readonly paginate: Paginate;
+  readonly clock: Clock;
+  readonly settings: { readonly maxSnapshots: number };
+}
+
+export function createSnapshots({ store, downloads, paginate, clock, settings }: SnapshotsParts): Snapshots {
+  return {
+    create: (gameName, description = '') =>
+      store.transaction(async (store) => {
+        const game = await getActiveGame(store, gameName);
+        if ((await store.snapshots.count(game.id)) >= settings.maxSnapshots) {
+          throw new ServiceError(
+            'conflict',
+            `game "${gameName}" has ${settings.maxSnapshots} snapshots, as many as this server allows: raise maxSnapshots`,
+          );
+        }
+        const { sections } = await findOrEmpty(store, game);
+        const [newest] = await store.snapshots.list(game.id, { limit: 1 });
+        const now = clock.now();
+        const id = snapshotIdAfter(newest?.id, now);
+        const snapshot = { id, gameId: game.id, description, createdAt: now, updatedAt: now };
+        await store.snapshots.insert({ ...snapshot, sections });
+        return { ...snapshot, sections: readSections(sections) };
+      }),
+
+    async get(gameName, id, names) {
+      const { sections, ...snapshot } = await getSnapshot(store, await getGame(store, gameName), id);
+      return { ...snapshot, sections: readSections(sections, names) };
+    },
+
+    async list(gameName, request) {
+      const game = await getGame(store, gameName);
+      const list = (page: StorePage) => store.snapshots.list(game.id, page);
+      return await paginate(`ListSnapshots ${game.id}`, request, list, ({ id }) => id);
+    },
+
+    update: (gameName, id, { description }) =>
+      store.transaction(async (store) => {
+        const game = await getActiveGame(store, gameName);
+        const { sections, ...snapshot } = await getSnapshot(store, game, id);
+        const change = description === undefined ? {} : { description, updatedAt: clock.now() };
+        const updated = { ...snapshot, ...change };
+        if (description !== undefined) await store.snapshots.update(game.id, id, updated);
+        return { ...updated, sections: readSections(sections) };
+      }),
+
+    async exportUrl(gameName, id) {
+      const { gameId } = await getSnapshot(store, await getGame(store, gameName), id);
+      // Not every file system takes a colon.
+      const fileName = `${gameName}-${id.replaceAll(':', '-')}.json`;
+      return downloads.urlOf({ kind: 'snapshot', gameId, snapshotId: id }, fileName, EXPORT_LIFETIME_MS).url;
+    },
+  };
+}
+
+/** The game's snapshot. Throws `not_found`. */
+export async function getSnapshot(
+  store: Pick<Store, 'snapshots'>,
+  game: Pick<Game, 'id' | 'name'>,
+  id: string,
+): Promise<SnapshotRecord> {
+  const snapshot = await store.snapshots.find(game.id, id);
+  if (snapshot !== undefined) return snapshot;
+  throw new ServiceError(
+    'not_found',
+    `there is no snapshot "${id}" of game "${game.name}": ListSnapshots shows those there are`,
+  );
+}
+
+/**
+ * `Snapshot_` and a time with six digits of a second, later than that of `newest`: snapshots of one millisecond, or of a
+ * clock that was set back, are told apart and kept in order by the digits.
+ */
+function snapshotIdAfter(newest: string | undefined, unixMs: number): string {
+  const micros = Math.max(unixMs * 1_000, newest === undefined ? 0 : microsOf(newest) + 1);
+  const toMillisecond = new Date(Math.floor(micros / 1_000)).toISOString().slice(0, -1);
+  return `Snapshot_${toMillisecond}${String(micros % 1_000).padStart(3, '0')}Z`;
+}
+
+function microsOf(id: string): number {
+  const [, toMillisecond = '', micros = ''] = /^Snapshot_(.*)(\d{3})Z$/.exec(id) ?? [];
+  return Date.parse(`${toMillisecond}Z`) * 1_000 + Number(micros);
 }

@@ -30,6 +30,7 @@ test('a created stage has a game key and a log group of its own', async (t) => {
     logGroup: '/aws/gamesparks/Demo/Dev',
     state: 'ACTIVE',
     gameState: 'ACTIVE',
+    runtimeId: undefined,
     tags: { a: '1' },
     createdAt: clock.now(),
     updatedAt: clock.now(),

@@ -4,7 +4,7 @@ import { type RandomBytes, randomAlphanumeric, uuidV7 } from '../random.ts';
 import type { StageRecord, Store, Tags } from '../store/store.ts';
 import { createOnce } from './client-tokens.ts';
 import type { Deletions } from './deletions.ts';
-import { gameNotFound, nameTaken } from './games.ts';
+import { getGame, nameTaken } from './games.ts';
 import type { Page, PageRequest, Paginate } from './pagination.ts';
 
 export type Stage = StageRecord;
@@ -57,7 +57,7 @@ export function createStages({ store, deletions, paginate, clock, random, settin
     { gameName, ...asked }: Pick<Stage, 'gameName' | 'name' | 'role' | 'description' | 'tags'>,
   ): Promise<Stage> {
     const { name } = asked;
-    const game = (await store.games.find(gameName)) ?? gameNotFound(gameName);
+    const game = await getGame(store, gameName);
     if (game.state === 'DELETING') throw nameTaken('game', gameName, 'DELETING');
     const existing = await store.stages.find(gameName, name);
     if (existing !== undefined) throw nameTaken('stage', name, existing.state);
@@ -97,12 +97,10 @@ export function createStages({ store, deletions, paginate, clock, random, settin
 
     find: (gameName, name) => store.stages.find(gameName, name),
 
-    async get(gameName, name) {
-      return (await store.stages.find(gameName, name)) ?? stageNotFound(gameName, name);
-    },
+    get: (gameName, name) => getStage(store, gameName, name),
 
     async list(gameName, request) {
-      const game = (await store.games.find(gameName)) ?? gameNotFound(gameName);
+      const game = await getGame(store, gameName);
       // By id, so that a token is of no use in a later game of the same name.
       return await paginate(`ListStages ${game.id}`, request, (page) => store.stages.list(game.id, page));
     },
@@ -124,7 +122,7 @@ export function createStages({ store, deletions, paginate, clock, random, settin
 
     async delete(gameName, name) {
       const stage = await store.transaction(async (store) => {
-        const found = (await store.stages.find(gameName, name)) ?? stageNotFound(gameName, name);
+        const found = await getStage(store, gameName, name);
         const change = { state: 'DELETING', updatedAt: clock.now() } as const;
         if (found.state === 'ACTIVE') await store.stages.update(found.id, change);
         return found;
@@ -134,7 +132,17 @@ export function createStages({ store, deletions, paginate, clock, random, settin
   };
 }
 
-function stageNotFound(gameName: string, name: string): never {
+/** The stage, being deleted or not. Throws `not_found`. */
+export async function getStage(store: Pick<Store, 'stages'>, gameName: string, name: string): Promise<Stage> {
+  return (await store.stages.find(gameName, name)) ?? stageNotFound(gameName, name);
+}
+
+/** Whether it goes, by itself or with its game. */
+export function isBeingDeleted(stage: Pick<Stage, 'state' | 'gameState'>): boolean {
+  return stage.state === 'DELETING' || stage.gameState === 'DELETING';
+}
+
+export function stageNotFound(gameName: string, name: string): never {
   throw new ServiceError(
     'not_found',
     `there is no stage "${name}" in game "${gameName}": ListGames and ListStages show the names there are`,

@@ -51,6 +51,8 @@ export class Connection {
   isWelcomed = false;
   /** Who it belongs to; known from `registering` on. */
   player: PlayerKey | undefined;
+  /** The runtime of its stage that it opened on; known from `registering` on, and never another. */
+  runtimeId: string | undefined;
   /** The directory's answer, from `registering` on. */
   registration: Promise<unknown> | undefined;
   /** Counts this connection with the others of its stage; from `open` on. */

@@ -10,6 +10,7 @@ import { type Clock, withTimeout } from '../clock.ts';
 import type { Cluster, NodeReply, NodeRequest, RegistrationFault } from '../cluster/cluster.ts';
 import type { Messages, Outcome } from '../domain/messages.ts';
 import type { Admission, Players } from '../domain/players.ts';
+import type { Runtimes } from '../domain/runtimes.ts';
 import { assertNever } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -51,6 +52,7 @@ export class Gateway implements ConnectionHost {
   readonly settings: GatewaySettings;
   readonly #players: Players;
   readonly #messages: Messages;
+  readonly #runtimes: Pick<Runtimes, 'enter' | 'leave'>;
   readonly #cluster: Cluster;
   readonly #limits: Limits;
   readonly #random: RandomBytes;
@@ -72,6 +74,7 @@ export class Gateway implements ConnectionHost {
   constructor({
     players,
     messages,
+    runtimes,
     cluster,
     limits,
     clock,
@@ -82,6 +85,7 @@ export class Gateway implements ConnectionHost {
   }: {
     players: Players;
     messages: Messages;
+    runtimes: Pick<Runtimes, 'enter' | 'leave'>;
     cluster: Cluster;
     limits: Limits;
     clock: Clock;
@@ -94,6 +98,7 @@ export class Gateway implements ConnectionHost {
     this.settings = settings;
     this.#players = players;
     this.#messages = messages;
+    this.#runtimes = runtimes;
     this.#cluster = cluster;
     this.#limits = limits;
     this.#random = random;
@@ -217,8 +222,10 @@ export class Gateway implements ConnectionHost {
   async #register(connection: Connection, { player, runtimeId }: Admission): Promise<RegistrationFault | undefined> {
     connection.state = 'registering';
     connection.player = player;
+    connection.runtimeId = runtimeId;
     // Found here before it can be listed there: a disconnect that reads its entry must find what to stop.
     this.#listed.set(connection.id, connection);
+    this.#runtimes.enter(player.stageId, runtimeId);
     const registration = this.#cluster.register(
       player,
       { connectionId: connection.id, node: this.#cluster.node, createdAt: this.clock.now(), runtimeId },
@@ -318,8 +325,8 @@ export class Gateway implements ConnectionHost {
   /** After the end is proven, has the directory let go of the connection. */
   async #unlist(connection: Connection, ended: Promise<void> | undefined): Promise<void> {
     await ended;
-    const { player } = connection;
-    if (player === undefined) return;
+    const { player, runtimeId } = connection;
+    if (player === undefined || runtimeId === undefined) return;
     // A registration still on its way would list the connection again behind our back.
     await connection.registration?.catch(() => {});
     try {
@@ -332,6 +339,7 @@ export class Gateway implements ConnectionHost {
       throw error;
     }
     this.#listed.delete(connection.id);
+    this.#runtimes.leave(player.stageId, runtimeId);
   }
 
   #checkHeartbeat(connection: Connection): void {

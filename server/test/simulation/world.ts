@@ -5,6 +5,7 @@ import { type Clock, withTimeout } from '../../src/clock.ts';
 import type { Cluster, NodeRequest, PlayerKey } from '../../src/cluster/cluster.ts';
 import { LocalCluster } from '../../src/cluster/local.ts';
 import { createPlayers, type Players } from '../../src/domain/players.ts';
+import { createRuntimes } from '../../src/domain/runtimes.ts';
 import type { Connection } from '../../src/gateway/connection.ts';
 import { Gateway, type GatewaySettings } from '../../src/gateway/gateway.ts';
 import { Limits } from '../../src/gateway/limits.ts';
@@ -251,6 +252,7 @@ export class World {
   readonly gateway: Gateway;
   readonly cluster: ScheduledCluster;
   readonly limits: Limits;
+  readonly runtimes = createRuntimes({ log: SILENT });
   readonly sockets: SimulatedSocket[] = [];
   readonly #scheduler: Scheduler;
   readonly #random: RandomBytes;
@@ -278,6 +280,7 @@ export class World {
         },
         event: async () => ({ isHandled: true, payload: {} }),
       },
+      runtimes: this.runtimes,
       cluster: this.cluster,
       limits: this.limits,
       clock: this.clock,

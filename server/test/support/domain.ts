@@ -1,8 +1,15 @@
 import type { TestContext } from 'node:test';
 import { LocalCluster } from '../../src/cluster/local.ts';
+import { type ConfigurationFault, findFaults as findRealFaults } from '../../src/domain/configuration/faults.ts';
+import { createConfigurations, type Sections } from '../../src/domain/configurations.ts';
 import { createDeletions } from '../../src/domain/deletions.ts';
+import { createDeployments } from '../../src/domain/deployments.ts';
+import { createDownloads } from '../../src/domain/downloads.ts';
 import { createGames } from '../../src/domain/games.ts';
+import { createGeneratedCodeJobs } from '../../src/domain/generated-code-jobs.ts';
 import { createPaginate } from '../../src/domain/pagination.ts';
+import { createRuntimes } from '../../src/domain/runtimes.ts';
+import { createSnapshots } from '../../src/domain/snapshots.ts';
 import { createStages } from '../../src/domain/stages.ts';
 import { createKeyring } from '../../src/keyring.ts';
 import { createLog } from '../../src/log.ts';
@@ -20,15 +27,28 @@ export function recordedLog() {
   return { log, lines };
 }
 
-/** Games and stages over a store on disk and the cluster of one node, whose connections `onCloseStage` ends. */
-export async function openDomain(
-  t: TestContext,
-  { store, maxGames = 100, maxStages = 20 }: { store?: Store; maxGames?: number; maxStages?: number } = {},
-) {
-  const clock = new ManualClock();
+const SETTINGS = {
+  maxGames: 100,
+  maxStages: 20,
+  maxSnapshots: 1_000,
+  maxConfigurationBytes: 1_024_000,
+  maxGeneratedCodeJobs: 20,
+  allowedRoles: [] as readonly string[],
+  disconnectDeadlineMs: 5_000,
+};
+
+export interface DomainOptions extends Partial<typeof SETTINGS> {
+  readonly store?: Store;
+  readonly clock?: ManualClock;
+  /** In place of the real check of configurations. */
+  readonly findFaults?: (sections: Sections) => readonly ConfigurationFault[];
+}
+
+/** The rules over a store on disk and the cluster of one node, whose connections `onCloseStage` ends. */
+export async function openDomain(t: TestContext, options: DomainOptions = {}) {
+  const { store = await openTestStore(t), clock = new ManualClock(), findFaults = findRealFaults, ...changed } = options;
   const random = systemRandom;
   const { log, lines } = recordedLog();
-  const opened = store ?? (await openTestStore(t));
   const cluster = new LocalCluster({ clock, random });
   const closedStages: string[] = [];
   const nodes = { closeStage: async (stageId: string): Promise<void> => void closedStages.push(stageId) };
@@ -36,11 +56,20 @@ export async function openDomain(
     if (request.kind === 'close_stage') await nodes.closeStage(request.stageId);
     return { closedIds: [] };
   });
-  const settings = { maxGames, maxStages, disconnectDeadlineMs: 5_000 };
-  const deletions = createDeletions({ store: opened, cluster, clock, log, settings });
-  const paginate = createPaginate({ sealer: createKeyring(new Uint8Array(32).fill(7)) });
-  const parts = { store: opened, deletions, paginate, clock, random, settings };
-  const games = createGames(parts);
-  const stages = createStages(parts);
-  return { store: opened, clock, random, log, lines, cluster, nodes, closedStages, deletions, paginate, games, stages };
+  const settings = { ...SETTINGS, ...changed };
+  const deletions = createDeletions({ store, cluster, clock, log, settings });
+  const sealer = createKeyring(new Uint8Array(32).fill(7));
+  const paginate = createPaginate({ sealer });
+  const runtimes = createRuntimes({ log });
+  const downloads = createDownloads({ store, sealer, clock, publicUrl: () => 'https://respark.example' });
+  const parts = { store, deletions, downloads, runtimes, paginate, findFaults, clock, random, log, settings };
+  return {
+    ...{ store, clock, random, log, lines, cluster, nodes, closedStages, deletions, downloads, runtimes, paginate },
+    games: createGames(parts),
+    stages: createStages(parts),
+    configurations: createConfigurations(parts),
+    snapshots: createSnapshots(parts),
+    deployments: createDeployments(parts),
+    generatedCodeJobs: createGeneratedCodeJobs(parts),
+  };
 }

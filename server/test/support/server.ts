@@ -166,5 +166,6 @@ export async function assertNothingLeft(server: TestServer): Promise<void> {
     unauthenticated: 0,
     addresses: 0,
     directory: 0,
+    runtimes: 0,
   });
 }

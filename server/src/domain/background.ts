@@ -1,0 +1,99 @@
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+
+const FIRST_PAUSE_MS = 200;
+const MAX_PAUSE_MS = 30_000;
+
+/**
+ * Work that goes on after the call that asked for it. The store says what there is to do, so that a restart can go on
+ * with it: here is only what is under way, each piece once.
+ */
+export interface Background {
+  /**
+   * Does the work of this id, unless that is under way already: tries again, after pauses that grow, while `attempt`
+   * rejects. Never rejects; resolves with what an attempt resolved with, which is whether the work is done. False only
+   * when closing: the rest is left to the next start.
+   */
+  run(id: string, attempt: () => Promise<boolean>): Promise<boolean>;
+  /** Resolves when nothing is under way. */
+  settled(): Promise<void>;
+  /** Starts no further attempt and resolves when those under way have ended. */
+  close(): Promise<void>;
+}
+
+/** At most `maxAtOnce` attempts run at the same time; `failure` is the message that is logged when one rejects. */
+export function createBackground({
+  clock,
+  log,
+  failure,
+  maxAtOnce = Number.POSITIVE_INFINITY,
+}: {
+  clock: Clock;
+  log: Log;
+  failure: string;
+  maxAtOnce?: number;
+}): Background {
+  const underWay = new Map<string, Promise<boolean>>();
+  const pauses = new Set<() => void>();
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  let isClosing = false;
+
+  async function persevere(id: string, attempt: () => Promise<boolean>): Promise<boolean> {
+    for (let pauseMs = FIRST_PAUSE_MS; !isClosing; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
+      try {
+        return await inTurn(attempt);
+      } catch (error) {
+        log.warn({ err: error, resourceId: id, retryAfterMs: pauseMs }, failure);
+      }
+      await pause(pauseMs);
+    }
+    return false;
+  }
+
+  async function inTurn(attempt: () => Promise<boolean>): Promise<boolean> {
+    if (running < maxAtOnce) running += 1;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    try {
+      return isClosing ? false : await attempt();
+    } finally {
+      // The place goes to the one who waits longest, if anyone does.
+      const next = waiting.shift();
+      if (next === undefined) running -= 1;
+      else next();
+    }
+  }
+
+  function pause(delayMs: number): Promise<void> {
+    if (isClosing) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = () => {
+        cancel();
+        pauses.delete(wake);
+        resolve();
+      };
+      const cancel = clock.after(delayMs, wake);
+      pauses.add(wake);
+    });
+  }
+
+  async function settled(): Promise<void> {
+    while (underWay.size > 0) await Promise.all(underWay.values());
+  }
+
+  return {
+    run(id, attempt) {
+      const known = underWay.get(id);
+      if (known !== undefined) return known;
+      const work = persevere(id, attempt).finally(() => underWay.delete(id));
+      underWay.set(id, work);
+      return work;
+    },
+    settled,
+    async close() {
+      isClosing = true;
+      for (const wake of pauses) wake();
+      await settled();
+    },
+  };
+}

@@ -1,0 +1,321 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { crashingStore } from '../../test/support/crashing-store.ts';
+import { type DomainOptions, openDomain, ROLE } from '../../test/support/domain.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { ConfigurationFault } from './configuration/faults.ts';
+import type { Store } from '../store/store.ts';
+import { openTestStore } from '../store/test-store.ts';
+
+const CALLER = { principal: 'AKIDEXAMPLE' };
+const TOKEN = { ...CALLER, clientToken: 'a'.repeat(33) };
+
+const failsWith = (code: ErrorCode, message = /./) => ({ name: 'ServiceError', code, message });
+
+const fault = (message: string): ConfigurationFault => ({ section: '', pointer: '', message });
+
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** A game with a stage and a snapshot; `start` deploys the one to the other. */
+async function openWithStage(t: TestContext, options: DomainOptions = {}) {
+  const domain = await openDomain(t, options);
+  if ((await domain.games.find('Demo')) === undefined) {
+    await domain.games.create({ name: 'Demo' }, CALLER);
+    await domain.stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CALLER);
+  }
+  const { id: snapshotId } = await domain.snapshots.create('Demo');
+  const asked = { gameName: 'Demo', stageName: 'Dev', snapshotId };
+  const start = (caller: { principal: string; clientToken?: string } = CALLER) => domain.deployments.start(asked, caller);
+  const deploy = async () => {
+    const { id } = await start();
+    await domain.deployments.settled();
+    return await domain.deployments.get('Demo', 'Dev', id);
+  };
+  const runtimeId = async () => (await domain.stages.get('Demo', 'Dev')).runtimeId;
+  return { ...domain, snapshotId, asked, start, deploy, runtimeId };
+}
+
+/** A store whose transactions fail while `isAway` says so. */
+function failingStore(store: Store, isAway: () => boolean): Store {
+  return {
+    ...store,
+    async transaction(work) {
+      if (isAway()) throw new Error('the disk is full');
+      return await store.transaction(work);
+    },
+  };
+}
+
+test('a deployment is pending, and then completed with a runtime of its own', async (t) => {
+  const { deployments, start, runtimeId, clock, lines, snapshotId } = await openWithStage(t);
+  const started = await start();
+  const now = clock.now();
+  const { id, stageId, ...rest } = started;
+  assert.match(id, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+  const expected = { snapshotId, action: 'DEPLOY', state: 'PENDING', result: undefined, createdAt: now, updatedAt: now };
+  assert.deepEqual(rest, expected);
+  assert.equal(await runtimeId(), undefined);
+  clock.advance(1_000);
+  await deployments.settled();
+  assert.deepEqual(await deployments.get('Demo', 'Dev', id), {
+    ...started,
+    state: 'COMPLETED',
+    result: { code: 'SUCCESS', message: '' },
+    updatedAt: now + 1_000,
+  });
+  assert.equal(await runtimeId(), id);
+  assert.deepEqual(lines.map(({ msg, deploymentId, resultCode }) => [msg, deploymentId, resultCode]), [
+    ['deployment ended', id, 'SUCCESS'],
+  ]);
+  assert.ok(stageId);
+});
+
+test('while it is examined it is in progress', async (t) => {
+  const unfinished: ReturnType<Store['deployments']['listUnfinished']>[] = [];
+  const domain = await openWithStage(t, {
+    findFaults: () => {
+      unfinished.push(domain.store.deployments.listUnfinished());
+      return [];
+    },
+  });
+  await domain.deploy();
+  assert.deepEqual((await unfinished[0])?.map(({ state }) => state), ['IN_PROGRESS']);
+});
+
+test('a completed deployment makes the runtimes before it old', async (t) => {
+  const { deploy, runtimes, lines } = await openWithStage(t);
+  const first = await deploy();
+  runtimes.enter(first.stageId, first.id);
+  const second = await deploy();
+  runtimes.enter(second.stageId, second.id);
+  runtimes.leave(first.stageId, first.id);
+  runtimes.leave(second.stageId, second.id);
+  const ended = lines.filter(({ msg }) => msg.startsWith('old runtime ended'));
+  assert.deepEqual(ended.map(({ runtimeId }) => runtimeId), [first.id]);
+  assert.equal(runtimes.size, 0);
+});
+
+test('every fault of the snapshot is in the result, and the runtime stays', async (t) => {
+  let faults: ConfigurationFault[] = [];
+  const { deploy, runtimeId } = await openWithStage(t, { findFaults: () => faults });
+  const good = await deploy();
+  faults = [fault('no shape "X"'), { section: 'A', pointer: '/b', message: 'is unknown' }];
+  const { state, result } = await deploy();
+  assert.equal(state, 'FAILED');
+  const message = 'the snapshot cannot be deployed:\nno shape "X"\nA at "/b" is unknown';
+  assert.deepEqual(result, { code: 'UNSPECIFIED_FAILURE', message });
+  assert.equal(await runtimeId(), good.id);
+});
+
+test('a message has room for a hundred faults, and has an end', async (t) => {
+  const { deploy } = await openWithStage(t, {
+    findFaults: () => Array.from({ length: 5_000 }, (_, index) => fault(`fault ${index} ${'x'.repeat(100)}`)),
+  });
+  const lines = (await deploy()).result?.message.split('\n') ?? [];
+  assert.ok(lines.length > 100 && lines.join('\n').length < 21_000, `${lines.length} lines`);
+  assert.equal(lines.at(-1), 'and more: mend these first');
+});
+
+test('a role that is not allowed fails the deployment', async (t) => {
+  const allowedRoles = ['arn:aws:iam::*:role/GameDeployment-*', 'arn:aws:iam::123456789012:role/Live'];
+  const { deploy, stages, runtimeId } = await openWithStage(t, { allowedRoles });
+  const { state, result } = await deploy();
+  assert.deepEqual([state, result?.code], ['FAILED', 'INVALID_ROLE_FAILURE']);
+  for (const text of [ROLE, ...allowedRoles]) assert.ok(result?.message.includes(text), result?.message);
+  assert.equal(await runtimeId(), undefined);
+  for (const role of ['arn:aws:iam::1:role/GameDeployment-Demo', 'arn:aws:iam::123456789012:role/Live']) {
+    await stages.update('Demo', 'Dev', { role });
+    assert.equal((await deploy()).state, 'COMPLETED', role);
+  }
+});
+
+test('a bug ends as a failure that points to the log', async (t) => {
+  const { deploy, runtimeId, lines } = await openWithStage(t, {
+    findFaults: () => {
+      throw new TypeError('undefined is not a function');
+    },
+  });
+  const { id, state, result } = await deploy();
+  assert.deepEqual([state, result?.code], ['FAILED', 'UNSPECIFIED_FAILURE']);
+  assert.match(result?.message ?? '', /its log says why/);
+  assert.equal(await runtimeId(), undefined);
+  const [error] = lines.filter(({ level }) => level === 50);
+  assert.deepEqual([error?.deploymentId, error?.msg], [id, 'a snapshot could not be checked']);
+});
+
+test('a store that is away delays a deployment and does not end it', async (t) => {
+  const real = await openTestStore(t);
+  let isAway = false;
+  const domain = await openWithStage(t, { store: failingStore(real, () => isAway) });
+  const { deployments, start, clock, lines } = domain;
+  const { id } = await start();
+  isAway = true;
+  for (let turn = 0; turn < 100 && lines.length === 0; turn += 1) await nextTurn();
+  assert.equal(lines[0]?.msg, 'deployment was interrupted and will be tried again');
+  for (let pause = 0; pause < 3; pause += 1) {
+    clock.advance(30_000);
+    for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+  }
+  assert.notEqual((await deployments.get('Demo', 'Dev', id)).state, 'FAILED');
+  isAway = false;
+  clock.advance(30_000);
+  await deployments.settled();
+  assert.equal((await deployments.get('Demo', 'Dev', id)).state, 'COMPLETED');
+  assert.equal(clock.pending, 0);
+});
+
+test('of fifty calls at once one starts a deployment, and the others are told which', async (t) => {
+  const { deployments, start } = await openWithStage(t);
+  const calls = await Promise.allSettled(Array.from({ length: 50 }, () => start()));
+  const [started, ...more] = calls.flatMap((call) => (call.status === 'fulfilled' ? [call.value] : []));
+  const refusals = calls.flatMap((call) => (call.status === 'rejected' ? [call.reason] : []));
+  assert.deepEqual([more.length, refusals.length], [0, 49]);
+  for (const { code, message } of refusals) {
+    assert.equal(code, 'conflict');
+    assert.ok(message.includes(`deployment ${started?.id} of stage "Dev" is still under way`), message);
+  }
+  await deployments.settled();
+  assert.equal((await start()).state, 'PENDING');
+  await deployments.settled();
+  assert.equal((await deployments.list('Demo', 'Dev', {})).items.length, 2);
+});
+
+test('stages deploy at the same time', async (t) => {
+  const { deployments, stages, asked, start } = await openWithStage(t);
+  await stages.create({ gameName: 'Demo', name: 'Live', role: ROLE }, CALLER);
+  const made = await Promise.all([start(), deployments.start({ ...asked, stageName: 'Live' }, CALLER)]);
+  await deployments.settled();
+  assert.equal((await stages.get('Demo', 'Dev')).runtimeId, made[0].id);
+  assert.equal((await stages.get('Demo', 'Live')).runtimeId, made[1].id);
+});
+
+test('a call repeated with its token finds the deployment, whatever its state', async (t) => {
+  const { deployments, asked, start, snapshots, stages } = await openWithStage(t);
+  const calls = await Promise.all(Array.from({ length: 50 }, () => start(TOKEN)));
+  assert.equal(new Set(calls.map(({ id }) => id)).size, 1);
+  await deployments.settled();
+  const repeated = await start(TOKEN);
+  assert.deepEqual([repeated.id, repeated.state], [calls[0]?.id, 'COMPLETED']);
+  const { id: snapshotId } = await snapshots.create('Demo');
+  await assert.rejects(deployments.start({ ...asked, snapshotId }, TOKEN), failsWith('conflict', /ClientToken/));
+  assert.equal((await deployments.list('Demo', 'Dev', {})).items.length, 1);
+  await stages.delete('Demo', 'Dev');
+  await assert.rejects(start(TOKEN), failsWith('not_found'));
+  await stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CALLER);
+  assert.notEqual((await start(TOKEN)).id, calls[0]?.id);
+  await deployments.settled();
+});
+
+test('the history is newest first, also when the clock stands still or was set back', async (t) => {
+  const { deployments, deploy, store } = await openWithStage(t);
+  const ids = [(await deploy()).id, (await deploy()).id, (await deploy()).id];
+  const earlier = await openWithStage(t, { store, clock: new ManualClock(Date.UTC(2025, 0, 1)) });
+  ids.push((await earlier.deploy()).id);
+  assert.equal((await deployments.get('Demo', 'Dev')).id, ids[3]);
+  const seen: string[] = [];
+  let nextToken: string | undefined;
+  do {
+    const page = await deployments.list('Demo', 'Dev', { maxResults: 1, nextToken });
+    seen.push(...page.items.map(({ id }) => id));
+    nextToken = page.nextToken;
+  } while (nextToken !== undefined);
+  assert.deepEqual(seen, ids.toReversed());
+});
+
+test('what is not there is not found', async (t) => {
+  const { deployments, stages, asked, deploy, store } = await openWithStage(t);
+  await assert.rejects(deployments.get('Demo', 'Dev'), failsWith('not_found', /nothing was ever started on stage "Dev"/));
+  assert.deepEqual((await deployments.list('Demo', 'Dev', {})).items, []);
+  const { id, stageId } = await deploy();
+  await stages.create({ gameName: 'Demo', name: 'Live', role: ROLE }, CALLER);
+  await assert.rejects(deployments.get('Demo', 'Live', id), failsWith('not_found', /no deployment/));
+  for (const [gameName, stageName] of [
+    ['Other', 'Dev'],
+    ['Demo', 'Other'],
+  ] as const) {
+    await assert.rejects(deployments.start({ ...asked, gameName, stageName }, CALLER), failsWith('not_found', /stage/));
+    await assert.rejects(deployments.get(gameName, stageName), failsWith('not_found', /stage/));
+    await assert.rejects(deployments.list(gameName, stageName, {}), failsWith('not_found', /stage/));
+  }
+  const snapshotId = asked.snapshotId.replace('000Z', '009Z');
+  await assert.rejects(deployments.start({ ...asked, snapshotId }, CALLER), failsWith('not_found', /snapshot/));
+  await store.stages.update(stageId, { state: 'DELETING', updatedAt: 0 });
+  await assert.rejects(deployments.start(asked, CALLER), failsWith('not_found', /stage/));
+  assert.equal((await deployments.get('Demo', 'Dev')).id, id);
+});
+
+for (const target of ['stage', 'game'] as const) {
+  test(`a ${target} that is deleted meanwhile ends its deployment quietly`, async (t) => {
+    let deletion: Promise<void> | undefined;
+    const domain = await openWithStage(t, {
+      findFaults: () => {
+        deletion = target === 'stage' ? domain.stages.delete('Demo', 'Dev') : domain.games.delete('Demo');
+        return [];
+      },
+    });
+    const { stageId, id } = await domain.start();
+    await domain.deployments.settled();
+    await deletion;
+    assert.equal(await domain.store.deployments.find(stageId, id), undefined);
+    assert.deepEqual(domain.lines.filter(({ level }) => level > 30), []);
+    assert.equal(domain.clock.pending, 0);
+  });
+}
+
+test('a stage whose deletion is stuck does not keep its deployment hanging', async (t) => {
+  const { deployments, start, store, runtimeId } = await openWithStage(t);
+  const { stageId } = await start();
+  await store.stages.update(stageId, { state: 'DELETING', updatedAt: 0 });
+  await deployments.settled();
+  const { state, result } = await deployments.get('Demo', 'Dev');
+  assert.deepEqual([state, result?.code, result?.message], ['FAILED', 'UNSPECIFIED_FAILURE', 'the stage was deleted']);
+  assert.equal(await runtimeId(), undefined);
+});
+
+test('closing leaves the rest to the next start', async (t) => {
+  const { deployments, start, store, clock } = await openWithStage(t);
+  await deployments.close();
+  const { id } = await start();
+  assert.equal((await deployments.get('Demo', 'Dev', id)).state, 'PENDING');
+  assert.equal(clock.pending, 0);
+  const restarted = await openDomain(t, { store });
+  await restarted.deployments.resume();
+  await restarted.deployments.settled();
+  assert.equal((await deployments.get('Demo', 'Dev', id)).state, 'COMPLETED');
+});
+
+for (const phase of ['before', 'after'] as const) {
+  test(`a crash ${phase} any step of a deployment leaves what a restart ends`, async (t) => {
+    for (let step = 1; ; step += 1) {
+      const store = await openTestStore(t);
+      const { asked, stages } = await openWithStage(t, { store });
+      const crash = { phase, stepsLeft: step };
+      const crashing = await openDomain(t, { store: crashingStore(store, crash) });
+      const acknowledged = await crashing.deployments.start(asked, TOKEN).catch(() => undefined);
+      for (let turn = 0; turn < 10; turn += 1) await nextTurn();
+      await crashing.deployments.close();
+
+      const { id: stageId, runtimeId } = await stages.get('Demo', 'Dev');
+      const [left, ...more] = await store.deployments.list(stageId, { limit: 10 });
+      assert.deepEqual(more, []);
+      assert.equal(runtimeId, left?.state === 'COMPLETED' ? left.id : undefined, `step ${step}: half completed`);
+      if (acknowledged !== undefined) assert.equal(left?.id, acknowledged.id, `step ${step}: acknowledged and lost`);
+
+      const { deployments } = await openDomain(t, { store });
+      await deployments.resume();
+      // The client that got no answer asks again.
+      const { id } = await deployments.start(asked, TOKEN);
+      await deployments.settled();
+      assert.equal(id, left?.id ?? id);
+      assert.equal((await deployments.get('Demo', 'Dev')).state, 'COMPLETED', `step ${step}`);
+      assert.equal((await stages.get('Demo', 'Dev')).runtimeId, id);
+      assert.equal((await deployments.start(asked, CALLER)).state, 'PENDING');
+      await deployments.settled();
+      if (crash.stepsLeft > 0) {
+        assert.ok(step > 8, 'a deployment is made of several steps');
+        return;
+      }
+    }
+  });
+}

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { openDomain } from '../../test/support/domain.ts';
+import { createKeyring } from '../keyring.ts';
+import { createDownloads } from './downloads.ts';
+
+const CALLER = { principal: 'AKIDEXAMPLE' };
+const PUBLIC_URL = 'https://respark.example';
+
+async function openWithSnapshot(t: TestContext) {
+  const domain = await openDomain(t);
+  const { id: gameId } = await domain.games.create({ name: 'Demo' }, CALLER);
+  const { id: snapshotId } = await domain.snapshots.create('Demo');
+  const snapshot = { kind: 'snapshot', gameId, snapshotId } as const;
+  const pathOf = (url: string) => url.slice(PUBLIC_URL.length);
+  return { ...domain, snapshot, pathOf };
+}
+
+test('a URL is good until it expires', async (t) => {
+  const { downloads, snapshot, pathOf, clock } = await openWithSnapshot(t);
+  const { url, expiresAt } = downloads.urlOf(snapshot, 'a.json', 10_000);
+  assert.equal(expiresAt, clock.now() + 10_000);
+  assert.ok(url.startsWith(`${PUBLIC_URL}/download/`) && url.endsWith('/a.json') && url.length < 2_048, url);
+  clock.advance(9_999);
+  const file = await downloads.open(pathOf(url));
+  assert.deepEqual([file?.fileName, file?.contentType], ['a.json', 'application/json']);
+  assert.deepEqual(JSON.parse(String(Buffer.from(file?.body ?? []))), { Document: { Type: 'Game', Sections: {} } });
+  clock.advance(1);
+  assert.equal(await downloads.open(pathOf(url)), undefined);
+});
+
+test('a URL tells nothing of what it is for, and no part of it can be changed', async (t) => {
+  const { downloads, snapshot, pathOf, store, clock } = await openWithSnapshot(t);
+  const { url } = downloads.urlOf(snapshot, 'a.json', 10_000);
+  const path = pathOf(url);
+  const token = path.split('/')[2] ?? '';
+  assert.ok(!Buffer.from(token, 'base64url').includes(snapshot.gameId));
+  const sealer = createKeyring(new Uint8Array(32).fill(8));
+  const foreign = createDownloads({ store, sealer, clock, publicUrl: () => PUBLIC_URL });
+  for (const changed of [
+    pathOf(foreign.urlOf(snapshot, 'a.json', 10_000).url),
+    path.replace('a.json', 'b.json'),
+    path.replace('/a.json', ''),
+    `${path}/`,
+    `/x${path}`,
+    path.replace(token, token.slice(0, -2)),
+    path.replace(token, `${token}AAAA`),
+    path.replace(token, token.replace(/^./, (first) => (first === 'A' ? 'B' : 'A'))),
+    path.replace(token, ''),
+    '/download/',
+    '/download//',
+    '/download/../../a.json',
+  ]) {
+    assert.equal(await downloads.open(changed), undefined, changed);
+  }
+  assert.ok(await downloads.open(path));
+});
+
+test('what is gone cannot be had any more', async (t) => {
+  const { downloads, snapshot, pathOf, games } = await openWithSnapshot(t);
+  const { url } = downloads.urlOf(snapshot, 'a.json', 10_000);
+  const job = downloads.urlOf({ kind: 'generated_code', jobId: 'gone' }, 'a.zip', 10_000);
+  assert.equal(await downloads.open(pathOf(job.url)), undefined);
+  await games.delete('Demo');
+  await games.create({ name: 'Demo' }, CALLER);
+  assert.equal(await downloads.open(pathOf(url)), undefined);
+});

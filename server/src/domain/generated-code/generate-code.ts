@@ -1,0 +1,24 @@
+import type { GameModel } from '../configuration/model.ts';
+import { zipOf } from './archive.ts';
+import type { CodeGenerator } from './generators.ts';
+import { gameOperations, identityOperations, type SourceFile } from './operations.ts';
+
+export interface CodeRequest {
+  readonly gameName: string;
+  readonly model: GameModel;
+  readonly generator: CodeGenerator;
+}
+
+/** The zip of a game's generated code; the same request makes the same bytes. */
+export function generateCode(request: CodeRequest): Uint8Array {
+  return zipOf(generateFiles(request));
+}
+
+export function generateFiles({ gameName, model, generator }: CodeRequest): readonly SourceFile[] {
+  const game = gameOperations(gameName, model);
+  return [
+    generator.file(game),
+    generator.file(identityOperations()),
+    { name: 'README.txt', text: generator.readme(game) },
+  ];
+}

@@ -1,0 +1,57 @@
+import { ServiceError } from '../../errors.ts';
+import type { Generator } from '../generated-code-jobs.ts';
+import { csharpFile, csharpReadme } from './csharp.ts';
+import type { Operations, SourceFile } from './operations.ts';
+import { typescriptFile, typescriptReadme } from './typescript.ts';
+
+export interface CodeGenerator {
+  readonly targetPlatform: string;
+  readonly language: string;
+  readonly gameSdkVersion: string;
+  readonly file: (operations: Operations) => SourceFile;
+  /** How to use the files; the last line ends. */
+  readonly readme: (operations: Operations) => string;
+}
+
+/** The first one of a platform has its default language, the first one of all the default platform; newest versions first. */
+const GENERATORS: readonly CodeGenerator[] = [
+  { targetPlatform: 'Unity', language: 'CSharp', gameSdkVersion: '1.0.0', file: csharpFile, readme: csharpReadme },
+  {
+    targetPlatform: 'Web',
+    language: 'TypeScript',
+    gameSdkVersion: '1.0.0',
+    file: typescriptFile,
+    readme: typescriptReadme,
+  },
+];
+
+/** Letters' case does not count. Throws `validation`, with what there is. */
+export function chooseGenerator({
+  targetPlatform = GENERATORS[0]?.targetPlatform,
+  language,
+  gameSdkVersion = 'LATEST',
+}: Generator): CodeGenerator {
+  const chosen = GENERATORS.find(
+    (generator) =>
+      isSame(generator.targetPlatform, targetPlatform) &&
+      (language === undefined || isSame(generator.language, language)) &&
+      (isSame('LATEST', gameSdkVersion) || generator.gameSdkVersion === gameSdkVersion),
+  );
+  if (chosen !== undefined) return chosen;
+  const asked = [targetPlatform, language, gameSdkVersion].filter((part) => part !== undefined).join(', ');
+  const there = GENERATORS.map(
+    (generator) => `${generator.targetPlatform}, ${generator.language}, ${versions(generator)}`,
+  );
+  throw new ServiceError(
+    'validation',
+    `no code is generated for ${asked}; there is (TargetPlatform, Language, GameSdkVersion): ${there.join('; ')}`,
+  );
+}
+
+function versions({ gameSdkVersion }: CodeGenerator): string {
+  return `LATEST or ${gameSdkVersion}`;
+}
+
+function isSame(a: string, b: string | undefined): boolean {
+  return a.toLowerCase() === b?.toLowerCase();
+}

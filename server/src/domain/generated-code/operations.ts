@@ -1,0 +1,122 @@
+import type {
+  EventMessage,
+  GameModel,
+  NotificationMessage,
+  RequestMessage,
+  Shape,
+  Structure,
+  TypeReference,
+} from '../configuration/model.ts';
+
+/** What one generated file is about: the messages of one extension that players can use, in order of their names. */
+export interface Operations {
+  /** An identifier in every language, and with an ending the name of the file: `DemoOperations`. */
+  readonly name: string;
+  /** For people: `the game "Demo"`. */
+  readonly origin: string;
+  /** A message's type on the wire is this, a dot and its name. */
+  readonly namespace: string;
+  readonly requests: readonly RequestMessage[];
+  readonly events: readonly EventMessage[];
+  readonly notifications: readonly NotificationMessage[];
+  /** By name, in order: what the messages are made of, and nothing that only the backend uses. */
+  readonly shapes: ReadonlyMap<string, Shape>;
+}
+
+export interface SourceFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+export function gameOperations(gameName: string, model: GameModel): Operations {
+  const origin = `the game "${gameName}"`;
+  return { name: operationsName(gameName), origin, namespace: 'Custom.Game', ...playersPart(model) };
+}
+
+/** The messages that are there in every game. */
+export function identityOperations(): Operations {
+  const request = structure('GetPlayerTokenRequest', []);
+  const response = structure('GetPlayerTokenResponse', ['AuthenticationToken']);
+  const model: GameModel = {
+    requests: [
+      {
+        name: 'GetPlayerToken',
+        description: 'A token with which the player can connect again, from another device too.',
+        isFromPlayers: true,
+        request,
+        response,
+      },
+    ],
+    events: [],
+    notifications: [],
+    shapes: new Map([request, response].map((shape) => [shape.name, shape])),
+  };
+  const origin = 'the extension GameSparks/Identity';
+  return { name: 'IdentityOperations', origin, namespace: 'GameSparks.Identity', ...playersPart(model) };
+}
+
+function structure(name: string, requiredTexts: readonly string[]): Structure {
+  const fields = requiredTexts.map((field) => ({
+    name: field,
+    type: { kind: 'builtin', name: 'String' } as const,
+    isRequired: true,
+    description: '',
+  }));
+  return { kind: 'structure', name, description: '', fields };
+}
+
+/** Never that of the identity's file, not even where names of files are compared without regard to case. */
+function operationsName(gameName: string): string {
+  const name = gameName.replaceAll('-', '_').replace(/^(?=\d)/, '_');
+  return name.toLowerCase() === 'identity' ? `${name}GameOperations` : `${name}Operations`;
+}
+
+type PlayersPart = Pick<Operations, 'requests' | 'events' | 'notifications' | 'shapes'>;
+
+function playersPart(model: GameModel): PlayersPart {
+  const requests = model.requests.filter((message) => message.isFromPlayers).sort(byName);
+  const events = model.events.filter((message) => message.isFromPlayers).sort(byName);
+  const notifications = [...model.notifications].sort(byName);
+  const roots = [
+    ...requests.flatMap(({ request, response }) => [request, response]),
+    ...events.map(({ event }) => event),
+    ...notifications.map(({ notification }) => notification),
+  ];
+  return { requests, events, notifications, shapes: reachable(roots, model.shapes) };
+}
+
+function reachable(roots: readonly Shape[], shapes: ReadonlyMap<string, Shape>): ReadonlyMap<string, Shape> {
+  const found = new Map<string, Shape>();
+  const left = [...roots];
+  for (let shape = left.pop(); shape !== undefined; shape = left.pop()) {
+    if (found.has(shape.name)) continue;
+    found.set(shape.name, shape);
+    for (const type of typesIn(shape)) if (type.kind === 'shape') left.push(getShape(shapes, type.name));
+  }
+  return new Map([...found.values()].sort(byName).map((shape) => [shape.name, shape]));
+}
+
+/** Throws when there is none, which a model without faults rules out. */
+export function getShape(shapes: ReadonlyMap<string, Shape>, name: string): Shape {
+  const shape = shapes.get(name);
+  if (shape === undefined) throw new Error(`there is no shape ${JSON.stringify(name)}`);
+  return shape;
+}
+
+function typesIn(shape: Shape): readonly TypeReference[] {
+  switch (shape.kind) {
+    case 'structure':
+      return shape.fields.map(({ type }) => type);
+    case 'enum':
+      return [];
+    case 'list':
+      return [shape.item];
+    case 'map':
+      return [shape.value];
+  }
+}
+
+/** By code units: the same everywhere, and whatever order a document had them in. */
+export function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}
