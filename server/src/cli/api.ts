@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { Operation } from '../api/operation.ts';
 import { OPERATIONS } from '../api/operations/index.ts';
 import type { Shape, StructureShape } from '../api/shape.ts';
+import { printable } from '../printable.ts';
 import { readInputFile } from './files.ts';
 import { addClientOptions, createClient, type ManagementClient } from './management-client.ts';
 import type { Input } from './operation-request.ts';
@@ -59,7 +60,7 @@ function parseInput(text: string): Input {
     cause = error;
   }
   if (typeof input === 'object' && input !== null && !Array.isArray(input)) return input as Input;
-  const why = cause instanceof Error ? ` (${cause.message})` : '';
+  const why = cause instanceof Error ? ` (${printable(cause.message)})` : '';
   throw new CommandError(`--json must be a JSON object, @ and the name of a file, or -${why}`, { exitCode: 2, cause });
 }
 
