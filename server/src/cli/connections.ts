@@ -1,14 +1,16 @@
 import type { Command } from 'commander';
-import { listOf, playerCommand, playerPath } from './player-call.ts';
+import { getPlayerConnectionStatus } from '../api/operations/players.ts';
+import { playerCommand } from './player-call.ts';
+import { listAt } from './reply.ts';
 import { formatJson, formatTable } from './table.ts';
 import type { World } from './world.ts';
 
 export function connectionsCommand(world: World): Command {
   return playerCommand('connections', world, async (client, player, isJson) => {
-    const reply = await client.call('GET', playerPath(player, 'connection'));
-    const connections = listOf<{ Id: string; Created: string }>(reply, 'Connections');
+    const reply = await client.call(getPlayerConnectionStatus, player);
+    const connections = listAt<{ Id: string; Created: string }>(reply, 'Connections');
     if (isJson) world.stdout.write(formatJson(reply));
-    else if (connections.length === 0) world.stdout.write(`player ${player.player} has no connection\n`);
+    else if (connections.length === 0) world.stdout.write(`player ${player.PlayerId} has no connection\n`);
     else world.stdout.write(formatTable([['ID', 'CREATED'], ...connections.map(({ Id, Created }) => [Id, Created])]));
   })
     .description('List the connections that a player has now.')

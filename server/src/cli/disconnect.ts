@@ -1,14 +1,16 @@
 import type { Command } from 'commander';
+import { disconnectPlayer } from '../api/operations/players.ts';
 import { printable } from '../printable.ts';
-import { listOf, type PlayerName, playerCommand, playerPath } from './player-call.ts';
+import { type PlayerInput, playerCommand } from './player-call.ts';
+import { listAt } from './reply.ts';
 import { formatJson } from './table.ts';
 import { CommandError, type World } from './world.ts';
 
 export function disconnectCommand(world: World): Command {
   return playerCommand('disconnect', world, async (client, player, isJson) => {
-    const reply = await client.call('POST', playerPath(player, 'disconnect'));
-    const closed = listOf<string>(reply, 'DisconnectSuccesses');
-    const open = listOf<string>(reply, 'DisconnectFailures');
+    const reply = await client.call(disconnectPlayer, player);
+    const closed = listAt<string>(reply, 'DisconnectSuccesses');
+    const open = listAt<string>(reply, 'DisconnectFailures');
     world.stdout.write(isJson ? formatJson(reply) : describe(player, closed, open));
     if (open.length === 0) return;
     throw new CommandError(
@@ -27,7 +29,7 @@ Exit codes: 0 all closed, or none there; 1 some could not be proven closed, or t
     );
 }
 
-function describe({ player }: PlayerName, closed: readonly string[], open: readonly string[]): string {
+function describe({ PlayerId: player }: PlayerInput, closed: readonly string[], open: readonly string[]): string {
   const total = closed.length + open.length;
   if (total === 0) return `player ${player} has no connection\n`;
   const lines = [

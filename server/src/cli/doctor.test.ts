@@ -125,7 +125,12 @@ describe('doctor', () => {
     const second = await diagnose({ env: { PATH: `${without}:${known}` } });
     assert.equal(second.find('AWS CLI')?.advice, `call ${join(known, 'aws')}`);
     const none = await diagnose({ env: { PATH: without } });
-    assert.equal(none.find('AWS CLI')?.detail, `${join(without, 'aws')}: without gamesparks`);
+    assert.deepEqual(none.find('AWS CLI'), {
+      check: 'AWS CLI',
+      state: 'warn',
+      detail: `${join(without, 'aws')}: without gamesparks`,
+      advice: 'teach it: respark aws-model --help',
+    });
   });
 
   it('reports faults of the settings and goes on with the rest', async () => {

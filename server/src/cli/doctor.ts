@@ -162,8 +162,11 @@ async function checkAwsCli(path: string): Promise<Finding> {
     }
     found.push(file);
   }
-  const detail = found.length === 0 ? 'there is none' : `${found.join(', ')}: without gamesparks`;
-  return { check, state: 'warn', detail, advice: 'install one from before October 2023, such as awscli of Debian 12' };
+  if (found.length === 0) {
+    return { check, state: 'warn', detail: 'there is none', advice: 'install one, such as awscli of Debian 12' };
+  }
+  const detail = `${found.join(', ')}: without gamesparks`;
+  return { check, state: 'warn', detail, advice: 'teach it: respark aws-model --help' };
 }
 
 async function execute(file: string, args: string[], timeout: number): Promise<{ exitCode: number; stdout: string }> {

@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises';
-import { text as readText } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { administer } from './administer.ts';
+import { readInputFile } from './files.ts';
 import { addSettingOptions } from './options.ts';
 import { formatJson, formatTable } from './table.ts';
-import { CommandError, type World } from './world.ts';
+import type { World } from './world.ts';
 
 export function keysCommand(world: World): Command {
   return new Command('keys')
@@ -36,7 +35,7 @@ Example: a moderator who may disconnect the players of one stage, and nothing el
     )
     .action(async () => {
       const { policy: path, description, json } = command.opts<{ policy: string; description: string; json?: true }>();
-      const policy = await readPolicy(world, path);
+      const policy = (await readInputFile(world, path, '--policy')).toString('utf8');
       const key = await administer(world, command, ({ access }) => access.createKey({ policy, description }));
       printSecret(world, key, json);
     });
@@ -89,18 +88,6 @@ function rotateRootCommand(world: World): Command {
       printSecret(world, key, command.opts().json === true);
     });
   return addSettingOptions(command, ['dataDir']);
-}
-
-async function readPolicy(world: World, path: string): Promise<string> {
-  try {
-    return path === '-' ? await readText(world.stdin) : await readFile(path, 'utf8');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw new CommandError(`--policy must name a file that can be read, got "${path}" (${code})`, {
-      exitCode: 2,
-      cause: error,
-    });
-  }
 }
 
 function printSecret(world: World, key: { accessKeyId: string; secretAccessKey: string }, isJson = false): void {

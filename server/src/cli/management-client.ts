@@ -1,6 +1,10 @@
+import type { Command } from 'commander';
+import type { Operation } from '../api/operation.ts';
 import { signRequest } from '../api/sigv4.ts';
 import type { Environment, Settings } from '../config.ts';
 import { printable } from '../printable.ts';
+import { type Input, requestOf } from './operation-request.ts';
+import { addSettingOptions, settingsOf } from './options.ts';
 import { CommandError, type World } from './world.ts';
 
 interface Credentials {
@@ -48,6 +52,35 @@ export async function findEndpoint({
   return given || (await localFiles.running(settings.dataDir))?.url || 'http://127.0.0.1:8080';
 }
 
+/** The options that `createClient` reads. */
+export function addClientOptions(command: Command): Command {
+  command.option('--endpoint-url <url>', 'the management API (default: AWS_ENDPOINT_URL, else the local server)');
+  return addSettingOptions(command, ['dataDir', 'region']);
+}
+
+/** A client for what this command line and environment name. Throws a CommandError. */
+export async function createClient(world: World, command: Command): Promise<ManagementClient> {
+  const settings = settingsOf(world, command);
+  const { env, localFiles } = world;
+  const { endpointUrl } = command.opts<{ endpointUrl?: string }>();
+  return new ManagementClient({
+    endpoint: endpointUrl || (await findEndpoint({ localFiles, settings, env })),
+    credentials: await getCredentials({ localFiles, settings, env }),
+    region: settings.region,
+  });
+}
+
+/** What the service answered instead of a result. */
+export class ServiceRefusal extends CommandError {
+  /** As clients know it: `ResourceNotFoundException`. */
+  readonly errorName: string;
+
+  constructor(errorName: string, message: string) {
+    super(message);
+    this.errorName = errorName;
+  }
+}
+
 /** Signs calls to the management API like any AWS client. */
 export class ManagementClient {
   readonly #endpoint: string;
@@ -71,25 +104,45 @@ export class ManagementClient {
     this.#region = region;
   }
 
-  /** The reply's JSON. Throws a CommandError with the service's own words when the call is refused or fails. */
-  async call(method: 'GET' | 'POST', path: `/${string}`): Promise<unknown> {
+  /**
+   * The reply's JSON. Throws a CommandError (2) for an input that the operation would refuse, a ServiceRefusal with the
+   * service's own words, and a CommandError when there is no service.
+   */
+  async call(operation: Operation, input: Input): Promise<unknown> {
+    const { method } = operation.http;
+    const { path, body } = requestOf(operation, input);
     const url = new URL(`${this.#endpoint}${path}`);
+    const content = body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body };
     const nowMs = Date.now();
-    const headers = signRequest({ method, url, ...this.#credentials, region: this.#region, nowMs });
-    const { response, text } = await this.#fetch(url, { method, headers });
-    const body = parseJson(text);
-    if (response.ok && body !== undefined) return body;
-    throw new CommandError(describeFailure(response, body, this.#endpoint));
+    const signature = signRequest({ method, url, ...content, ...this.#credentials, region: this.#region, nowMs });
+    const headers = { ...content.headers, ...signature };
+    const { response, bytes } = await fetchWhole(url, { ...content, method, headers }, this.#endpoint);
+    const json = parseJson(bytes);
+    if (response.ok && json !== undefined) return json;
+    throw failureOf(response, json, this.#endpoint);
   }
 
-  async #fetch(url: URL, init: RequestInit): Promise<{ response: Response; text: string }> {
-    try {
-      const signal = AbortSignal.timeout(CALL_TIMEOUT_MS);
-      const response = await fetch(url, { ...init, signal, redirect: 'error' });
-      return { response, text: await response.text() };
-    } catch (error) {
-      throw new CommandError(`cannot reach ${this.#endpoint}: ${describeCause(error)}`, { cause: error });
-    }
+  /** The file behind a URL that the service has given. Its path is a secret: messages show the host only. */
+  async download(url: string): Promise<Uint8Array> {
+    if (!URL.canParse(url)) throw new CommandError('the reply names no URL to download from');
+    const { origin } = new URL(url);
+    const { response, bytes } = await fetchWhole(new URL(url), {}, origin);
+    if (response.ok) return bytes;
+    throw new CommandError(`${origin} does not give the file (status ${response.status}); its URL may have expired`);
+  }
+}
+
+async function fetchWhole(
+  url: URL,
+  init: RequestInit,
+  shownAs: string,
+): Promise<{ response: Response; bytes: Uint8Array }> {
+  try {
+    const signal = AbortSignal.timeout(CALL_TIMEOUT_MS);
+    const response = await fetch(url, { ...init, signal, redirect: 'error' });
+    return { response, bytes: new Uint8Array(await response.arrayBuffer()) };
+  } catch (error) {
+    throw new CommandError(`cannot reach ${shownAs}: ${describeCause(error)}`, { cause: error });
   }
 }
 
@@ -103,17 +156,19 @@ export function describeCause(error: unknown): string {
   return cause.message || code || error.message;
 }
 
-function describeFailure(response: Response, body: unknown, endpoint: string): string {
+function failureOf(response: Response, body: unknown, endpoint: string): CommandError {
   const name = response.headers.get('x-amzn-errortype')?.split(':')[0];
   const requestId = response.headers.get('x-amzn-requestid');
-  if (!name) return `${endpoint} does not answer like a Respark server (status ${response.status})`;
+  if (!name) return new CommandError(`${endpoint} does not answer like a Respark server (status ${response.status})`);
   const { Message: message = 'no message' } = (body ?? {}) as { Message?: string };
-  return printable(`${name}: ${message} (status ${response.status}, request id ${requestId ?? 'unknown'})`);
+  const { status } = response;
+  const text = printable(`${name}: ${message} (status ${status}, request id ${requestId ?? 'unknown'})`);
+  return new ServiceRefusal(name, text);
 }
 
-function parseJson(text: string): unknown {
+function parseJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(new TextDecoder().decode(bytes));
   } catch {
     return undefined;
   }

@@ -1,35 +1,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
-import { createTestWorld, ROOT } from '../../test/support/world.ts';
-
-interface Reply {
-  readonly status?: number;
-  readonly headers?: Record<string, string>;
-  readonly body: unknown;
-}
+import { type FakeReply, startFakeService } from '../../test/support/fake-service.ts';
+import { createTestWorld } from '../../test/support/world.ts';
 
 const PLAYER = ['--game', 'Demo', '--stage', 'Dev', '--player', 'p1'];
 
-/** A service that gives one reply, and the world of a data directory whose server it is. */
-async function serveReply(t: TestContext, { status = 200, headers = {}, body }: Reply) {
-  const requests: IncomingMessage[] = [];
-  const service = createServer((request, response) => {
-    requests.push(request);
-    response.writeHead(status, headers).end(typeof body === 'string' ? body : JSON.stringify(body));
-  });
-  service.listen(0, '127.0.0.1');
-  await once(service, 'listening');
-  t.after(() => {
-    service.closeAllConnections();
-    service.close();
-  });
-  const url = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
-  const world = createTestWorld({ local: { root: ROOT, url } });
-  return { url, world, requests };
-}
+const serveReply = (t: TestContext, reply: FakeReply) => startFakeService(t, () => reply);
 
 describe('disconnect', () => {
   it('signs the call with the local root key and answers in words', async (t) => {
@@ -66,10 +45,13 @@ describe('disconnect', () => {
     assert.deepEqual(JSON.parse(world.out()), body);
   });
 
-  it('keeps each name in its own path segment', async (t) => {
-    const { world, requests } = await serveReply(t, { body: { DisconnectSuccesses: [], DisconnectFailures: [] } });
-    await world.run('disconnect', '--game', 'a/b', '--stage', 'c?d', '--player', 'é');
-    assert.equal(requests[0]?.url, '/runtime/game/a%2Fb/stage/c%3Fd/player/%C3%A9/disconnect');
+  it('refuses names that there cannot be, with 2, before it calls', async (t) => {
+    const { world, requests } = await serveReply(t, { body: {} });
+    assert.equal(await world.run('disconnect', '--game', 'a/b', '--stage', 'Dev', '--player', '..'), 2);
+    const [heading, ...faults] = world.err().split('\n');
+    assert.match(heading ?? '', /^DisconnectPlayer cannot be called with this input/);
+    assert.match(faults.join(), /'a\/b' at 'gameName' failed to satisfy constraint: .*'\.\.' at 'playerId'/);
+    assert.deepEqual(requests, []);
   });
 
   it('repeats what the service says when it refuses', async (t) => {

@@ -2,13 +2,19 @@ import { Command, CommanderError } from 'commander';
 import { SettingsError } from '../config.ts';
 import { ServiceError } from '../errors.ts';
 import { StartupError } from '../startup-error.ts';
+import { apiCommand } from './api.ts';
 import { auditCommand } from './audit.ts';
+import { awsModelCommand } from './aws-model.ts';
 import { configCommand } from './config.ts';
 import { connectCommand } from './connect.ts';
 import { connectionsCommand } from './connections.ts';
+import { deployCommand } from './deploy.ts';
 import { disconnectCommand } from './disconnect.ts';
 import { doctorCommand } from './doctor.ts';
 import { envCommand } from './env.ts';
+import { exportCommand } from './export.ts';
+import { generateCommand } from './generate.ts';
+import { importCommand } from './import.ts';
 import { keysCommand } from './keys.ts';
 import { serveCommand } from './serve.ts';
 import { CommandError, type World } from './world.ts';
@@ -48,7 +54,13 @@ Settings are flags of "serve" or RESPARK_… variables: respark config print`,
     connectCommand,
     disconnectCommand,
     connectionsCommand,
+    importCommand,
+    deployCommand,
+    exportCommand,
+    generateCommand,
+    apiCommand,
     envCommand,
+    awsModelCommand,
     keysCommand,
     auditCommand,
     configCommand,

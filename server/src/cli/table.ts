@@ -18,7 +18,17 @@ export function formatTable(cells: readonly (readonly string[])[]): string {
     .join('');
 }
 
-/** What JSON output ends with too: scripts read lines. */
+/** JSON for people, and for scripts, which read lines. */
 export function formatJson(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
+  return `${escapeJson(JSON.stringify(value, null, 2))}\n`;
+}
+
+/** The same JSON with all that a terminal would act upon, or that hides what is shown, escaped in JSON's own way. */
+export function escapeJson(json: string): string {
+  return json.replace(/[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+    character
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
 }

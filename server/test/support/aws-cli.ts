@@ -33,9 +33,12 @@ export interface AwsCliCall {
  * The unmodified AWS CLI that knows GameSparks (newer ones do not): Debian's, else one on the PATH; undefined without.
  * A failed call is not tried again.
  */
-export async function findAwsCli(): Promise<((call: AwsCliCall) => Promise<unknown>) | undefined> {
+export async function findAwsCli(): Promise<ReturnType<typeof createAwsCli> | undefined> {
   const aws = await findAws();
-  if (aws === undefined) return undefined;
+  return aws === undefined ? undefined : createAwsCli(aws);
+}
+
+export function createAwsCli(aws: string): (call: AwsCliCall) => Promise<unknown> {
   return async (call) => {
     const { exitCode, stdout, stderr } = await run(aws, argumentsOf(call), environmentOf(call));
     if (exitCode !== 0) throw new AwsCliError(stderr);
@@ -44,13 +47,21 @@ export async function findAwsCli(): Promise<((call: AwsCliCall) => Promise<unkno
 }
 
 /** The path of the program; several may be installed, and the first on the PATH may lack the service. */
-export async function findAws(): Promise<string | undefined> {
+export async function findAws({ knowsGameSparks = true } = {}): Promise<string | undefined> {
+  const answer = knowsGameSparks ? /arguments are required: operation/ : /invalid choice/i;
   for (const directory of ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)]) {
     const aws = join(directory, 'aws');
     const { stderr } = await run(aws, ['gamesparks'], {});
-    if (/arguments are required: operation/.test(stderr)) return aws;
+    if (answer.test(stderr)) return aws;
   }
   return undefined;
+}
+
+/** Makes the AWS CLI know the service that the file describes, as the user whose home directory this is. */
+export async function addAwsModel(aws: string, file: string, home: string): Promise<void> {
+  const words = ['configure', 'add-model', '--service-name', 'gamesparks', '--service-model', `file://${file}`];
+  const { exitCode, stderr } = await run(aws, words, { HOME: home });
+  if (exitCode !== 0) throw new Error(stderr);
 }
 
 function argumentsOf({ endpoint, operation, input = {}, flags = [] }: AwsCliCall): string[] {
@@ -66,6 +77,8 @@ function argumentsOf({ endpoint, operation, input = {}, flags = [] }: AwsCliCall
 function environmentOf({ credentials, region = 'us-east-1', env = {} }: AwsCliCall): Record<string, string> {
   return {
     AWS_REGION: region,
+    // What version 1 reads.
+    AWS_DEFAULT_REGION: region,
     AWS_MAX_ATTEMPTS: '1',
     AWS_PAGER: '',
     AWS_EC2_METADATA_DISABLED: 'true',

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { refusal, startFakeService } from '../../test/support/fake-service.ts';
+import { temporaryDirectory } from '../../test/support/server.ts';
+import { createTestWorld } from '../../test/support/world.ts';
+import { OPERATIONS } from '../api/operations/index.ts';
+
+const DEV = '{"GameName": "Demo", "StageName": "Dev"}';
+
+describe('api', () => {
+  for (const name of ['GetStage', 'get-stage', 'getstage', 'GETSTAGE']) {
+    it(`calls an operation by the name ${name} and prints its reply`, async (t) => {
+      const { world, requests } = await startFakeService(t, () => ({ body: { Stage: { Name: 'Dev' } } }));
+      assert.equal(await world.run('api', name, '--json', DEV), 0, world.err());
+      assert.equal(world.out(), '{\n  "Stage": {\n    "Name": "Dev"\n  }\n}\n');
+      const [{ method, url, headers, body } = assert.fail()] = requests;
+      assert.deepEqual([method, url, body], ['GET', '/game/Demo/stage/Dev', '']);
+      assert.match(headers.authorization ?? '', /^AWS4-HMAC-SHA256 Credential=AKIAROOT\//);
+      assert.equal(headers['content-type'], undefined);
+    });
+  }
+
+  it('sends members in the path, the query and the body, as the operation has them', async (t) => {
+    const { world, requests } = await startFakeService(t, () => ({ body: {} }));
+    const list = { GameName: 'Demo', MaxResults: 5, NextToken: 'a&b=c d+é' };
+    assert.equal(await world.run('api', 'ListStages', '--json', JSON.stringify(list)), 0, world.err());
+    const text = '{"GameName":"Demo","Tags":{"__proto__":"1","team":"a"},"Description":null}';
+    assert.equal(await world.run('api', 'CreateGame', '--json', text), 0, world.err());
+    assert.deepEqual(
+      requests.map(({ method, url, headers, body }) => [method, url, headers['content-type'], body]),
+      [
+        ['GET', '/game/Demo/stage?MaxResults=5&NextToken=a%26b%3Dc%20d%2B%C3%A9', undefined, ''],
+        ['POST', '/game', 'application/json', '{"GameName":"Demo","Tags":{"__proto__":"1","team":"a"}}'],
+      ],
+    );
+  });
+
+  it('reads the input from a file or from stdin', async (t) => {
+    const { world, requests } = await startFakeService(t, () => ({ body: {} }));
+    const file = join(temporaryDirectory(t), 'input.json');
+    writeFileSync(file, DEV);
+    assert.equal(await world.run('api', 'GetStage', '--json', `@${file}`), 0, world.err());
+    world.stdin.end(DEV);
+    assert.equal(await world.run('api', 'GetStage', '--json', '-'), 0, world.err());
+    assert.deepEqual([...new Set(requests.map(({ url }) => url))], ['/game/Demo/stage/Dev']);
+  });
+
+  it('follows the pages of a list when told to', async (t) => {
+    const { world, requests } = await startFakeService(t, ({ url }) => {
+      const isFirst = !url.includes('NextToken');
+      return { body: isFirst ? { Games: [{ Name: 'A' }], NextToken: 't' } : { Games: [{ Name: 'B' }] } };
+    });
+    assert.equal(await world.run('api', 'ListGames', '--all', '--json', '{"MaxResults": 1}'), 0, world.err());
+    assert.deepEqual(JSON.parse(world.out()), { Games: [{ Name: 'A' }, { Name: 'B' }] });
+    assert.deepEqual(
+      requests.map(({ url }) => url),
+      ['/game?MaxResults=1', '/game?MaxResults=1&NextToken=t'],
+    );
+    assert.equal(await world.run('api', 'GetStage', '--all', '--json', DEV), 2);
+    assert.equal(world.err(), 'GetStage has no pages; leave out --all\n');
+  });
+
+  it('lists every fault of an input with 2, and calls nobody', async (t) => {
+    const { world, requests } = await startFakeService(t, () => ({ body: {} }));
+    const input = '{"GameName": "no spaces", "stagename": "Dev"}';
+    assert.equal(await world.run('api', 'GetStage', '--json', input), 2);
+    assert.equal(world.out(), '');
+    const [heading, ...faults] = world.err().split('\n');
+    assert.equal(heading, 'GetStage cannot be called with this input (respark api GetStage --help):');
+    assert.deepEqual(faults, [
+      '  there is no member stagename',
+      "  2 validation errors detected: Value 'no spaces' at 'gameName' failed to satisfy constraint: Member must satisfy regular expression pattern: ^[a-zA-Z0-9_-]+$; Value null at 'stageName' failed to satisfy constraint: Member must not be null",
+      '',
+    ]);
+    assert.deepEqual(requests, []);
+  });
+
+  for (const [what, args, message] of [
+    ['an unknown operation', ['Reboot'], /^there is no operation "Reboot"; "respark api --list" shows all\n$/],
+    ['text that is no JSON', ['ListGames', '--json', 'x'], /^--json must be a JSON object, .* \(.*JSON.*\)\n$/],
+    ['JSON that is no object', ['ListGames', '--json', '[]'], /^--json must be a JSON object, .* or -\n$/],
+    ['a missing file', ['ListGames', '--json', '@/no/such'], /^--json must name a file .*"\/no\/such" \(ENOENT\)\n$/],
+  ] as const) {
+    it(`refuses ${what} with 2`, async () => {
+      const world = createTestWorld();
+      assert.equal(await world.run('api', ...args), 2);
+      assert.match(world.err(), message);
+    });
+  }
+
+  it('exits with 1 and the service’s words when it refuses', async (t) => {
+    const { world } = await startFakeService(t, () => refusal('ResourceNotFoundException', 'no stage', 404));
+    assert.equal(await world.run('api', 'GetStage', '--json', DEV), 1);
+    assert.equal(world.err(), 'ResourceNotFoundException: no stage (status 404, request id r-1)\n');
+  });
+
+  it('prints nothing that a terminal would act upon, and still the same JSON', async (t) => {
+    const Name = '\u001b[2J\u009b\u202e\u2066\u{e0001}\u2028"\\é';
+    const { world } = await startFakeService(t, () => ({ body: { Stage: { Name } } }));
+    await world.run('api', 'GetStage', '--json', DEV);
+    assert.doesNotMatch(world.out(), /(?!\n)[\p{Cc}\p{Cf}\p{Zl}]/u);
+    assert.deepEqual(JSON.parse(world.out()), { Stage: { Name } });
+  });
+
+  for (const args of [[], ['--list'], ['GetGame', '--list']]) {
+    it(`lists all operations: ${['api', ...args].join(' ')}`, async () => {
+      const world = createTestWorld();
+      assert.equal(await world.run('api', ...args), 0);
+      const [head = '', ...rows] = world.out().trimEnd().split('\n');
+      assert.match(head, /^OPERATION +METHOD +PATH$/);
+      assert.deepEqual(
+        rows.map((row) => row.split(/ +/)),
+        OPERATIONS.map(({ name, http }) => [name, http.method, http.path]),
+      );
+    });
+  }
+
+  it('shows in its help what an operation takes, with limits and an example', async () => {
+    const world = createTestWorld();
+    assert.equal(await world.run('api', 'list-stages', '--help'), 0);
+    const [, help = ''] = world.out().split(/\n(?=ListStages)/);
+    assert.equal(
+      help,
+      `ListStages: GET /game/{GameName}/stage
+MEMBER      IN     REQUIRED  FORM
+GameName    path   yes       string, length 1-36, ^[a-zA-Z0-9_-]+$
+MaxResults  query  no        integer, 1-100
+NextToken   query  no        string, length 1-1024, ^\\S(.*\\S)?$
+
+Example, with what it needs to be filled in:
+  $ respark api ListStages --json '{"GameName":"…"}'
+`,
+    );
+  });
+
+  it('shows inner members too, and lists of them in the example', async () => {
+    const world = createTestWorld();
+    assert.equal(await world.run('api', 'UpdateGameConfiguration', '--help'), 0);
+    assert.match(world.out(), /^Modifications\[\]\.Operation +body +yes +string, one of ADD, REMOVE, REPLACE$/m);
+    const modification = '{"Operation":"…","Path":"…","Section":"…"}';
+    assert.ok(world.out().includes(`--json '{"GameName":"…","Modifications":[${modification}]}'\n`));
+  });
+
+  for (const { name, input } of OPERATIONS) {
+    it(`shows every member of ${name} in its help`, async () => {
+      const world = createTestWorld();
+      assert.equal(await world.run('api', name, '--help'), 0);
+      assert.match(world.out(), /\nExample.*:\n {2}\$ respark api /);
+      for (const member of Object.keys(input.members)) {
+        assert.match(world.out(), new RegExp(`^${member} +(path|query|body) +(yes|no) +\\w`, 'm'));
+      }
+    });
+  }
+});

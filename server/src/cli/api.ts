@@ -1,0 +1,146 @@
+import { Command } from 'commander';
+import type { Operation } from '../api/operation.ts';
+import { OPERATIONS } from '../api/operations/index.ts';
+import type { Shape, StructureShape } from '../api/shape.ts';
+import { printable } from '../printable.ts';
+import { readInputFile } from './files.ts';
+import { addClientOptions, createClient, type ManagementClient } from './management-client.ts';
+import type { Input } from './operation-request.ts';
+import { listAt, valueAt } from './reply.ts';
+import { formatJson, formatTable } from './table.ts';
+import { CommandError, type World } from './world.ts';
+
+export function apiCommand(world: World): Command {
+  const command = new Command('api')
+    .description('Call any operation of the management API and print its reply.')
+    .argument('[operation]', 'its name, as in GetGame or get-game; without one, all are listed')
+    .option('--json <input>', 'the input: a JSON object, @ and the name of a file with one, or - for stdin', '{}')
+    .option('--all', 'follow NextToken, and print the items of all pages')
+    .option('--list', 'list the operations')
+    .addHelpText('after', ({ command: { args } }) => helpOf(args.find((word) => !word.startsWith('-'))))
+    .action(async (name?: string) => {
+      const { json, all, list } = command.opts<{ json: string; all?: true; list?: true }>();
+      if (name === undefined || list === true) {
+        const rows = OPERATIONS.map(({ name, http }) => [name, http.method, http.path]);
+        world.stdout.write(formatTable([['OPERATION', 'METHOD', 'PATH'], ...rows]));
+        return;
+      }
+      const operation = getOperation(name);
+      const input = parseInput(await readInput(world, json));
+      const client = await createClient(world, command);
+      const reply = all === true ? await callForAll(client, operation, input) : await client.call(operation, input);
+      world.stdout.write(formatJson(reply));
+    });
+  return addClientOptions(command);
+}
+
+function findOperation(name: string): Operation | undefined {
+  const plain = (text: string) => text.replaceAll('-', '').toLowerCase();
+  return OPERATIONS.find((operation) => plain(operation.name) === plain(name));
+}
+
+function getOperation(name: string): Operation {
+  const operation = findOperation(name);
+  if (operation !== undefined) return operation;
+  throw new CommandError(`there is no operation "${name}"; "respark api --list" shows all`, { exitCode: 2 });
+}
+
+async function readInput(world: World, given: string): Promise<string> {
+  if (given !== '-' && !given.startsWith('@')) return given;
+  const bytes = await readInputFile(world, given.replace(/^@/, ''), '--json');
+  return bytes.toString('utf8');
+}
+
+function parseInput(text: string): Input {
+  let input: unknown;
+  let cause: unknown;
+  try {
+    input = JSON.parse(text);
+  } catch (error) {
+    cause = error;
+  }
+  if (typeof input === 'object' && input !== null && !Array.isArray(input)) return input as Input;
+  const why = cause instanceof Error ? ` (${printable(cause.message)})` : '';
+  throw new CommandError(`--json must be a JSON object, @ and the name of a file, or -${why}`, { exitCode: 2, cause });
+}
+
+/** One reply with the items of every page. */
+async function callForAll(client: ManagementClient, operation: Operation, input: Input): Promise<unknown> {
+  const { members } = operation.output;
+  const name = Object.keys(members).find((member) => members[member]?.type === 'list');
+  if (name === undefined || !Object.hasOwn(members, 'NextToken')) {
+    throw new CommandError(`${operation.name} has no pages; leave out --all`, { exitCode: 2 });
+  }
+  const items: unknown[] = [];
+  for (let next = input.NextToken; ; ) {
+    const page = await client.call(operation, { ...input, NextToken: next });
+    items.push(...listAt(page, name));
+    next = valueAt(page, ['NextToken']);
+    if (next === undefined) return { [name]: items };
+  }
+}
+
+const EXAMPLES = `
+Examples: all operations; the input of one; a call of it
+  $ respark api --list
+  $ respark api get-stage --help
+  $ respark api get-stage --json '{"GameName": "Demo", "StageName": "Dev"}'`;
+
+function helpOf(name: string | undefined): string {
+  const operation = name === undefined ? undefined : findOperation(name);
+  if (operation === undefined) return EXAMPLES;
+  const { http, input } = operation;
+  const members = [...rowsOf(input, '')];
+  const json = input.required.length === 0 ? '' : ` --json '${JSON.stringify(skeletonOf(input))}'`;
+  return `
+${operation.name}: ${http.method} ${http.path}
+${members.length === 0 ? 'It takes no input.' : formatTable([['MEMBER', 'IN', 'REQUIRED', 'FORM'], ...members])}
+Example${json === '' ? '' : ', with what it needs to be filled in'}:
+  $ respark api ${operation.name}${json}`;
+}
+
+/** A value with everything that the shape requires. */
+function skeletonOf(shape: Shape): unknown {
+  switch (shape.type) {
+    case 'structure':
+      return Object.fromEntries(shape.required.map((name) => [name, skeletonOf(shape.members[name] as Shape)]));
+    case 'list':
+      return [skeletonOf(shape.member)];
+    case 'map':
+      return { '…': skeletonOf(shape.value) };
+    default:
+      return '…';
+  }
+}
+
+const PLACES = { uri: 'path', querystring: 'query', body: 'body' } as const;
+
+/** One row a member, those of inner structures under the path that leads to them. */
+function* rowsOf(shape: StructureShape, path: string, place?: string): Generator<string[]> {
+  for (const [name, member] of Object.entries(shape.members)) {
+    const memberPath = `${path}${name}`;
+    const at = place ?? PLACES[member.location ?? 'body'];
+    yield [memberPath, at, shape.required.includes(name) ? 'yes' : 'no', formOf(member)];
+    if (member.type === 'structure') yield* rowsOf(member, `${memberPath}.`, at);
+    if (member.type === 'list' && member.member.type === 'structure')
+      yield* rowsOf(member.member, `${memberPath}[].`, at);
+  }
+}
+
+/** The type and its limits, in words: `string, length 1-36, ^[a-z]+$`. */
+function formOf(shape: Shape): string {
+  const facts: string[] = [nameOf(shape)];
+  if ('min' in shape || 'max' in shape) {
+    const { min = 0, max } = shape as { min?: number; max?: number };
+    facts.push(`${shape.type === 'integer' ? '' : 'length '}${min}-${max ?? ''}`);
+  }
+  if (shape.type === 'string' && shape.enum !== undefined) facts.push(`one of ${shape.enum.join(', ')}`);
+  if (shape.type === 'string' && shape.pattern !== undefined) facts.push(shape.pattern);
+  return facts.join(', ');
+}
+
+function nameOf(shape: Shape): string {
+  if (shape.type === 'list') return shape.member.type === 'structure' ? 'list' : `list of (${formOf(shape.member)})`;
+  if (shape.type === 'map') return `map of (${formOf(shape.key)}) to (${formOf(shape.value)})`;
+  return shape.type;
+}

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { type FakeReply, refusal, startFakeService } from '../../test/support/fake-service.ts';
+
+const SNAPSHOT = 'Snapshot_2030-01-02T03:04:05.000001Z';
+const STAGE = '/game/Demo/stage/Dev';
+const ON_DEV = ['--game', 'Demo', '--stage', 'Dev'];
+
+/** A service with a stage, on which deployments go through these states, one a look. */
+function serveDeployments(
+  t: TestContext,
+  { states, result = {} }: { states: readonly string[]; result?: Readonly<Record<string, string>> },
+) {
+  let looks = 0;
+  return startFakeService(t, ({ method, url }): FakeReply => {
+    const reply = (DeploymentState: string | undefined) => ({
+      body: { StageDeployment: { DeploymentId: 'd1', DeploymentState, DeploymentResult: result } },
+    });
+    switch (`${method} ${url}`) {
+      case `GET ${STAGE}`:
+        return { body: { Stage: {} } };
+      case 'POST /game/Demo/snapshot':
+        return { body: { Snapshot: { Id: SNAPSHOT } } };
+      case `POST ${STAGE}/deployment`:
+        return reply('PENDING');
+      case `GET ${STAGE}/deployment?DeploymentId=d1`:
+        looks += 1;
+        return reply(states[looks - 1]);
+      default:
+        return refusal('ResourceNotFoundException', 'there is no such thing', 404);
+    }
+  });
+}
+
+describe('deploy', () => {
+  it('makes a snapshot, starts its deployment and tells each state until it has ended', async (t) => {
+    const { world, requests } = await serveDeployments(t, {
+      states: ['PENDING', 'PENDING', 'IN_PROGRESS', 'COMPLETED'],
+    });
+    assert.equal(await world.run('deploy', ...ON_DEV, '--description', 'first'), 0, world.err());
+    assert.equal(world.out(), `deployed ${SNAPSHOT} to stage Dev of game Demo (deployment d1)\n`);
+    assert.deepEqual(world.err().split('\n'), [
+      `made ${SNAPSHOT}`,
+      'deployment d1: PENDING',
+      'deployment d1: IN_PROGRESS',
+      'deployment d1: COMPLETED',
+      '',
+    ]);
+    const [, snapshot, start, ...looks] = requests;
+    assert.equal(snapshot?.body, '{"Description":"first"}');
+    assert.equal(start?.body, JSON.stringify({ SnapshotId: SNAPSHOT }));
+    assert.equal(looks.length, 4);
+  });
+
+  it('deploys a snapshot that is named, without waiting when told so', async (t) => {
+    const { world, requests } = await serveDeployments(t, { states: [] });
+    assert.equal(await world.run('deploy', ...ON_DEV, '--snapshot', SNAPSHOT, '--no-wait'), 0, world.err());
+    assert.equal(world.out(), `started to deploy ${SNAPSHOT} to stage Dev of game Demo (deployment d1)\n`);
+    assert.equal(world.err(), '');
+    assert.deepEqual(
+      requests.map(({ method, url }) => `${method} ${url}`),
+      [`POST ${STAGE}/deployment`],
+    );
+  });
+
+  it('exits with 1 and every fault when it fails, shown harmlessly', async (t) => {
+    const Message = 'the snapshot has 2 faults:\nfirst \u001b[2J\nsecond';
+    const result = { ResultCode: 'UNSPECIFIED_FAILURE', Message };
+    const { world } = await serveDeployments(t, { states: ['FAILED'], result });
+    assert.equal(await world.run('deploy', ...ON_DEV), 1);
+    assert.equal(world.out(), '');
+    assert.deepEqual(world.err().split('\n').slice(2), [
+      `cannot deploy ${SNAPSHOT} to stage Dev of game Demo (deployment d1): UNSPECIFIED_FAILURE`,
+      '  the snapshot has 2 faults:',
+      '  first \\u{1b}[2J',
+      '  second',
+      '',
+    ]);
+  });
+
+  it('prints the last reply as JSON, of a failure too', async (t) => {
+    const result = { ResultCode: 'UNSPECIFIED_FAILURE', Message: 'no' };
+    const { world } = await serveDeployments(t, { states: ['FAILED'], result });
+    assert.equal(await world.run('deploy', ...ON_DEV, '--json'), 1);
+    const StageDeployment = { DeploymentId: 'd1', DeploymentState: 'FAILED', DeploymentResult: result };
+    assert.deepEqual(JSON.parse(world.out()), { StageDeployment });
+  });
+
+  it('gives up with 1 after the time it was given', async (t) => {
+    const { world } = await serveDeployments(t, { states: ['IN_PROGRESS'] });
+    assert.equal(await world.run('deploy', ...ON_DEV, '--timeout', '0'), 1);
+    assert.match(world.err(), /^deployment d1: no end within 0 s; the server goes on with it$/m);
+    assert.equal(world.out(), '');
+  });
+
+  it('makes no snapshot for a stage that there is not', async (t) => {
+    const { world, requests } = await serveDeployments(t, { states: [] });
+    assert.equal(await world.run('deploy', '--game', 'Demo', '--stage', 'Live'), 1);
+    assert.match(world.err(), /^ResourceNotFoundException: /);
+    assert.deepEqual(
+      requests.map(({ method }) => method),
+      ['GET'],
+    );
+  });
+
+  for (const args of [
+    ['--game', 'Demo'],
+    [...ON_DEV, '--snapshot', SNAPSHOT, '--description', 'x'],
+    [...ON_DEV, '--timeout', '1e3'],
+    [...ON_DEV, '--timeout', '99999'],
+    [...ON_DEV, '--snapshot', 'newest'],
+  ]) {
+    it(`exits with 2 when it is not understood: respark deploy ${args.join(' ')}`, async (t) => {
+      const { world, requests } = await serveDeployments(t, { states: [] });
+      assert.equal(await world.run('deploy', ...args), 2);
+      assert.notEqual(world.err(), '');
+      assert.deepEqual(requests, []);
+    });
+  }
+});

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { type FakeReply, refusal, startFakeService } from '../../test/support/fake-service.ts';
+import { temporaryDirectory } from '../../test/support/server.ts';
+
+const SNAPSHOT = 'Snapshot_2030-01-02T03:04:05.000001Z';
+const DOCUMENT = { Document: { Type: 'Game', Sections: { A: { ['__proto__']: 1, text: '\u009b' } } } };
+const FILE = JSON.stringify(DOCUMENT);
+
+async function serveSnapshots(t: TestContext, { snapshots = [SNAPSHOT], fileStatus = 200 } = {}) {
+  const service = await startFakeService(t, ({ method, url, headers }): FakeReply => {
+    switch (`${method} ${url}`) {
+      case 'GET /game/Demo/snapshot?MaxResults=1':
+        return { body: { Snapshots: snapshots.map((Id) => ({ Id })) } };
+      case `GET /game/Demo/snapshot/${encodeURIComponent(SNAPSHOT)}/export`:
+        return { body: { S3Url: `http://${headers.host}/download/sealed/demo.json` } };
+      case 'GET /download/sealed/demo.json':
+        return { status: fileStatus, body: FILE };
+      case 'GET /game/Demo/configuration': {
+        const Section = { Name: 'A', Size: 1, Attributes: DOCUMENT.Document.Sections.A };
+        return { body: { GameConfiguration: { Sections: { A: Section } } } };
+      }
+      default:
+        return refusal('ResourceNotFoundException', 'there is no such thing', 404);
+    }
+  });
+  return { ...service, file: join(temporaryDirectory(t), 'demo.json') };
+}
+
+describe('export', () => {
+  it('writes the newest snapshot as the server gives it, fetched without a signature', async (t) => {
+    const { world, requests, file } = await serveSnapshots(t);
+    assert.equal(await world.run('export', '--game', 'Demo', '--output', file), 0, world.err());
+    assert.equal(readFileSync(file, 'utf8'), FILE);
+    assert.equal(world.out(), '');
+    assert.equal(world.err(), `exported ${SNAPSHOT} of game Demo\n`);
+    assert.equal(requests.at(-1)?.headers.authorization, undefined);
+  });
+
+  it('writes the snapshot that is named to stdout, with nothing that a terminal would act upon', async (t) => {
+    const { world, requests } = await serveSnapshots(t);
+    assert.equal(await world.run('export', '--game', 'Demo', '--snapshot', SNAPSHOT), 0, world.err());
+    assert.doesNotMatch(world.out(), /\u009b/);
+    assert.deepEqual(JSON.parse(world.out()), JSON.parse(FILE));
+    assert.equal(requests.length, 2);
+  });
+
+  it('writes the working copy in the form of an exported document', async (t) => {
+    const { world, file } = await serveSnapshots(t);
+    assert.equal(await world.run('export', '--game', 'Demo', '--working-copy', '--output', file), 0, world.err());
+    assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), JSON.parse(FILE));
+    assert.equal(world.err(), 'exported the working copy of game Demo\n');
+  });
+
+  it('says what to do when there is no snapshot', async (t) => {
+    const { world } = await serveSnapshots(t, { snapshots: [] });
+    assert.equal(await world.run('export', '--game', 'Demo'), 1);
+    assert.equal(
+      world.err(),
+      `game Demo has no snapshot; make one: respark api create-snapshot --json '{"GameName":"Demo"}'\n`,
+    );
+  });
+
+  it('never shows the URL of the file, which is a secret, when that is gone', async (t) => {
+    const { url, world } = await serveSnapshots(t, { fileStatus: 404 });
+    assert.equal(await world.run('export', '--game', 'Demo'), 1);
+    assert.equal(world.err(), `${url} does not give the file (status 404); its URL may have expired\n`);
+    assert.equal(world.out(), '');
+  });
+
+  it('says when the file cannot be written', async (t) => {
+    const { world } = await serveSnapshots(t);
+    assert.equal(await world.run('export', '--game', 'Demo', '--output', '/no/such/file'), 1);
+    assert.equal(world.err(), 'cannot write "/no/such/file" (ENOENT)\n');
+  });
+
+  it('exits with 2 when both a snapshot and the working copy are asked for', async (t) => {
+    const { world, requests } = await serveSnapshots(t);
+    assert.equal(await world.run('export', '--game', 'Demo', '--snapshot', SNAPSHOT, '--working-copy'), 2);
+    assert.deepEqual(requests, []);
+  });
+});

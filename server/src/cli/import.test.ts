@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { type FakeReply, refusal, startFakeService } from '../../test/support/fake-service.ts';
+import { temporaryDirectory } from '../../test/support/server.ts';
+
+const REQUEST = { AllowedSources: ['Player'], RequestShape: 'No', ResponseShape: 'No', Description: '' };
+
+async function serveImports(t: TestContext, { games = ['Demo'] } = {}) {
+  const present = new Set(games);
+  const service = await startFakeService(t, ({ method, url, body }): FakeReply => {
+    if (`${method} ${url}` === 'POST /game') {
+      present.add(JSON.parse(body).GameName);
+      return { body: { Game: {} } };
+    }
+    const [, game = ''] = /^\/game\/(\w+)\/configuration$/.exec(url) ?? [];
+    if (!present.has(game)) return refusal('ResourceNotFoundException', `there is no game ${game}`, 404);
+    return { body: { GameConfiguration: { Sections: { A: { Name: 'A', Size: 2 }, 'B\u001b': { Size: 1234 } } } } };
+  });
+  const directory = temporaryDirectory(t);
+  return {
+    ...service,
+    write(text: string) {
+      writeFileSync(join(directory, 'document.json'), text);
+      return join(directory, 'document.json');
+    },
+  };
+}
+
+const documentOf = (Sections: object) => JSON.stringify({ Document: { Type: 'Game', Sections } });
+
+describe('import', () => {
+  it('sends the file as it is and tells the sections and their sizes', async (t) => {
+    const { world, requests, write } = await serveImports(t);
+    const text = `${documentOf({ A: {} })} \r\n`;
+    assert.equal(await world.run('import', write(text), '--game', 'Demo'), 0, world.err());
+    assert.equal(world.out(), 'SECTION  BYTES\nA        2\nB\\u{1b}  1234\n');
+    assert.equal(world.err(), '');
+    const [{ method, url, body } = assert.fail(), ...more] = requests;
+    assert.deepEqual([method, url, more], ['PUT', '/game/Demo/configuration', []]);
+    assert.equal(Buffer.from(JSON.parse(body).ImportSource.File, 'base64').toString(), text);
+  });
+
+  it('warns of every fault that would make a deployment fail, and imports even so', async (t) => {
+    const { world, requests } = await serveImports(t);
+    world.stdin.end(documentOf({ 'GameSparks.Core.Requests': { Buy: REQUEST } }));
+    assert.equal(await world.run('import', '-', '--game', 'Demo'), 0);
+    const warnings = world.err().trimEnd().split('\n');
+    assert.ok(warnings.length > 0);
+    for (const warning of warnings) assert.match(warning, /^warning: .*Buy/);
+    assert.equal(requests.length, 1);
+  });
+
+  it('makes a game that is missing only when told to', async (t) => {
+    const { world, requests, write } = await serveImports(t, { games: [] });
+    const file = write(documentOf({}));
+    assert.equal(await world.run('import', file, '--game', 'New'), 1);
+    assert.match(world.err(), /^ResourceNotFoundException: there is no game New /);
+    assert.equal(await world.run('import', file, '--game', 'New', '--create'), 0, world.err());
+    assert.equal(await world.run('import', file, '--game', 'New', '--create'), 0, world.err());
+    assert.deepEqual(
+      requests.map(({ method, url }) => `${method} ${url}`),
+      [
+        'PUT /game/New/configuration',
+        'PUT /game/New/configuration',
+        'POST /game',
+        'PUT /game/New/configuration',
+        'PUT /game/New/configuration',
+      ],
+    );
+  });
+
+  for (const [what, text] of [
+    ['no JSON', '{'],
+    ['no exported document', '{"Sections": {}}'],
+  ] as const) {
+    it(`refuses a file that is ${what} with 1, and calls nobody`, async (t) => {
+      const { world, requests, write } = await serveImports(t);
+      assert.equal(await world.run('import', write(text), '--game', 'Demo'), 1);
+      assert.match(world.err(), /^the file cannot be imported: .*\n$/);
+      assert.deepEqual(requests, []);
+    });
+  }
+
+  it('refuses a file that cannot be read with 2', async (t) => {
+    const { world } = await serveImports(t);
+    assert.equal(await world.run('import', '/no/such', '--game', 'Demo'), 2);
+    assert.equal(world.err(), 'the argument must name a file that can be read, got "/no/such" (ENOENT)\n');
+  });
+});

@@ -1,0 +1,58 @@
+import { Command } from 'commander';
+import { importGameConfiguration } from '../api/operations/configuration.ts';
+import { createGame } from '../api/operations/games.ts';
+import { parseDocument } from '../domain/configuration/document.ts';
+import type { Sections } from '../domain/configurations.ts';
+import { printable } from '../printable.ts';
+import { readInputFile } from './files.ts';
+import { addClientOptions, createClient, type ManagementClient, ServiceRefusal } from './management-client.ts';
+import { entriesAt } from './reply.ts';
+import { formatTable } from './table.ts';
+import type { World } from './world.ts';
+
+export function importCommand(world: World): Command {
+  const command = new Command('import')
+    .description("Replace all of a game's configuration by an exported document. Only a snapshot keeps the old one.")
+    .argument('<file>', 'the document; - reads stdin')
+    .requiredOption('--game <name>', 'name of the game')
+    .option('--create', 'make the game if there is none')
+    .addHelpText(
+      'after',
+      `
+Example: a game from a file, and onto its stage
+  $ respark import demo.json --game Demo --create
+  $ respark deploy --game Demo --stage Dev
+Faults in what the document says are told here, and refused by a deployment only.`,
+    )
+    .action(async (path: string) => {
+      const { game, create } = command.opts<{ game: string; create?: true }>();
+      const file = await readInputFile(world, path, 'the argument');
+      await warnOfFaults(world, parseDocument(file));
+      const client = await createClient(world, command);
+      const input = { GameName: game, ImportSource: { File: file.toString('base64') } };
+      const reply = await importInto(client, input, create === true);
+      const sections = entriesAt<{ Size: number }>(reply, 'GameConfiguration', 'Sections');
+      const rows = sections.map(([name, { Size }]) => [name, String(Size)]);
+      world.stdout.write(formatTable([['SECTION', 'BYTES'], ...rows]));
+    });
+  return addClientOptions(command);
+}
+
+async function warnOfFaults(world: World, sections: Sections): Promise<void> {
+  // Loaded when it is needed: it brings schemas and a parser with it, and commands should start quickly.
+  const { describeFault, findFaults } = await import('../domain/configuration/faults.ts');
+  for (const fault of findFaults(sections)) world.stderr.write(`${printable(`warning: ${describeFault(fault)}`)}\n`);
+}
+
+type ImportInput = Readonly<{ GameName: string; ImportSource: { readonly File: string } }>;
+
+async function importInto(client: ManagementClient, input: ImportInput, mayCreate: boolean): Promise<unknown> {
+  try {
+    return await client.call(importGameConfiguration, input);
+  } catch (error) {
+    const isMissing = error instanceof ServiceRefusal && error.errorName === 'ResourceNotFoundException';
+    if (!mayCreate || !isMissing) throw error;
+  }
+  await client.call(createGame, { GameName: input.GameName });
+  return await client.call(importGameConfiguration, input);
+}

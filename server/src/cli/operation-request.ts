@@ -1,0 +1,74 @@
+import type { Operation } from '../api/operation.ts';
+import type { Shape } from '../api/shape.ts';
+import { excerptOf, parse } from '../api/validation.ts';
+import { ServiceError } from '../errors.ts';
+import { CommandError } from './world.ts';
+
+/** An operation's members as they are on the wire: a blob is base64, a time is ISO 8601. */
+export type Input = Readonly<Record<string, unknown>>;
+
+/**
+ * Where a call goes and what it carries: the API's `readInput` the other way round. Throws a CommandError (2) that lists
+ * what the operation would refuse, and members that it does not have: the service ignores those, their author means them.
+ */
+export function requestOf(
+  operation: Pick<Operation, 'name' | 'http' | 'input'>,
+  input: Input,
+): { readonly path: `/${string}`; readonly body: Uint8Array | undefined } {
+  checkInput(operation, input);
+  const members = Object.entries(operation.input.members);
+  const given = members.flatMap(([name, { location }]) => {
+    const value = Object.hasOwn(input, name) ? input[name] : undefined;
+    return value === undefined || value === null ? [] : [{ name, location, value }];
+  });
+  const at = (place: Shape['location']) => given.filter(({ location }) => location === place);
+  const labels = new Map(at('uri').map(({ name, value }) => [name, encodeURIComponent(String(value))]));
+  const path = operation.http.path.replace(/\{(\w+)\}/g, (_, name: string) => labels.get(name) ?? '');
+  const query = at('querystring')
+    .flatMap(({ name, value }) => [value].flat().map((item) => `${name}=${encodeURIComponent(String(item))}`))
+    .join('&');
+  const hasBody = members.some(([, { location }]) => location === undefined);
+  const body = Object.fromEntries(at(undefined).map(({ name, value }) => [name, value]));
+  return {
+    path: `${path as `/${string}`}${query === '' ? '' : '?'}${query}`,
+    body: hasBody ? Buffer.from(JSON.stringify(body)) : undefined,
+  };
+}
+
+function checkInput({ name, input: shape }: Pick<Operation, 'name' | 'input'>, input: Input): void {
+  const faults = [
+    ...unknownMembers(shape, input, '').map((path) => `there is no member ${path}`),
+    // Every URL parser takes them for steps in the path, however they are encoded.
+    ...Object.entries(input)
+      .filter(([member, value]) => shape.members[member]?.location === 'uri' && /^\.\.?$/.test(String(value)))
+      .map(([member, value]) => `${member} must not be '${value}'`),
+  ];
+  try {
+    parse(shape, input);
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    faults.push(error.message);
+  }
+  if (faults.length === 0) return;
+  throw new CommandError(
+    [`${name} cannot be called with this input (respark api ${name} --help):`, ...faults].join('\n  '),
+    { exitCode: 2 },
+  );
+}
+
+/** Paths of the members that no shape knows. */
+function unknownMembers(shape: Shape, value: unknown, path: string): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  switch (shape.type) {
+    case 'structure':
+      return Object.entries(value).flatMap(([name, item]) => {
+        const memberPath = path === '' ? name : `${path}.${name}`;
+        const member = Object.hasOwn(shape.members, name) ? shape.members[name] : undefined;
+        return member === undefined ? [excerptOf(memberPath)] : unknownMembers(member, item, memberPath);
+      });
+    case 'list':
+      return [value].flat().flatMap((item, index) => unknownMembers(shape.member, item, `${path}[${index}]`));
+    default:
+      return [];
+  }
+}

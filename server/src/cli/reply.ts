@@ -1,0 +1,28 @@
+import { CommandError } from './world.ts';
+
+// What is not in a reply where it must be means that this was not our service; it never counts as empty.
+
+/** The list at the path in a reply. Throws a CommandError. */
+export function listAt<Item>(reply: unknown, ...path: readonly string[]): readonly Item[] {
+  const list = valueAt(reply, path);
+  if (Array.isArray(list)) return list;
+  throw new CommandError(`the reply has no list ${path.join('.')}; is the endpoint a Respark server?`);
+}
+
+/** The text at the path in a reply. Throws a CommandError. */
+export function textAt(reply: unknown, ...path: readonly string[]): string {
+  const text = valueAt(reply, path);
+  if (typeof text === 'string') return text;
+  throw new CommandError(`the reply has no text ${path.join('.')}; is the endpoint a Respark server?`);
+}
+
+/** The entries of the map at the path in a reply. Throws a CommandError. */
+export function entriesAt<Item>(reply: unknown, ...path: readonly string[]): [name: string, item: Item][] {
+  const map = valueAt(reply, path);
+  if (typeof map === 'object' && map !== null && !Array.isArray(map)) return Object.entries<Item>({ ...map });
+  throw new CommandError(`the reply has no map ${path.join('.')}; is the endpoint a Respark server?`);
+}
+
+export function valueAt(reply: unknown, path: readonly string[]): unknown {
+  return path.reduce((value, name) => (Object.hasOwn(Object(value), name) ? Object(value)[name] : undefined), reply);
+}

@@ -1,0 +1,45 @@
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import type { TestContext } from 'node:test';
+import { createTestWorld, ROOT } from './world.ts';
+
+export interface FakeReply {
+  readonly status?: number;
+  readonly headers?: Record<string, string>;
+  /** Sent as JSON unless it is text. */
+  readonly body: unknown;
+}
+
+export interface FakeRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** A management API that answers as the test says, and the world of a data directory whose server it is. */
+export async function startFakeService(t: TestContext, answer: (request: FakeRequest) => FakeReply) {
+  const requests: FakeRequest[] = [];
+  const service = createServer(async (incoming, response) => {
+    const { method = '', url = '', headers } = incoming;
+    const request = { method, url, headers, body: await text(incoming) };
+    requests.push(request);
+    const { status = 200, headers: replyHeaders = {}, body } = answer(request);
+    response.writeHead(status, replyHeaders).end(typeof body === 'string' ? body : JSON.stringify(body));
+  });
+  service.listen(0, '127.0.0.1');
+  await once(service, 'listening');
+  t.after(() => {
+    service.closeAllConnections();
+    service.close();
+  });
+  const url = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
+  return { url, world: createTestWorld({ local: { root: ROOT, url } }), requests };
+}
+
+/** What the service answers instead of a result. */
+export function refusal(name: string, message: string, status = 400): FakeReply {
+  return { status, headers: { 'x-amzn-errortype': name, 'x-amzn-requestid': 'r-1' }, body: { Message: message } };
+}
