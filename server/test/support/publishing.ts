@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import {
   CreateSnapshotCommand,
-  type DeploymentState,
   type GameSparksClient,
   type GeneratedCodeJobDetails,
-  type GeneratedCodeJobState,
   GetGeneratedCodeJobCommand,
   GetStageDeploymentCommand,
   ImportGameConfigurationCommand,
@@ -81,10 +79,7 @@ export async function endOfJob(place: Place, SnapshotId: string, JobId: string):
 }
 
 /** Reads again and again, with a bound, until what is read has ended. */
-export async function whenEnded<T>(
-  read: () => Promise<T>,
-  stateOf: (read: T) => DeploymentState | GeneratedCodeJobState | string | undefined,
-): Promise<T> {
+export async function whenEnded<T>(read: () => Promise<T>, stateOf: (read: T) => string | undefined): Promise<T> {
   const deadline = performance.now() + 20_000;
   for (;;) {
     const seen = await read();

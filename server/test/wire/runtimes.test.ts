@@ -156,12 +156,3 @@ test('who listens for others is told that downloads need a public URL', async (t
   assert.equal(await warningsWith({ trustedProxies: ['127.0.0.1'] }), 1);
   assert.equal(await warningsWith({ host: '0.0.0.0', publicUrl: 'https://respark.example' }), 0);
 });
-
-test('[aws-sdk] a deployment that a stop has interrupted is ended by the next start', async (t) => {
-  const server = await startTestServer(t);
-  const { DeploymentId } = await startDeployment(server, { SnapshotId: await createSnapshot(server) });
-  await server.close();
-  const restarted = await startTestServer(t, { dataDir: server.dataDir });
-  const ended = await endOfDeployment(restarted);
-  assert.deepEqual([ended?.DeploymentId, ended?.DeploymentState], [DeploymentId, 'COMPLETED']);
-});
