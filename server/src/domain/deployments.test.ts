@@ -213,7 +213,10 @@ test('a call repeated with its token finds the deployment, whatever its state', 
   const repeated = await start(TOKEN);
   assert.deepEqual([repeated.id, repeated.state], [calls[0]?.id, 'COMPLETED']);
   const { id: snapshotId } = await snapshots.create('Demo');
-  await assert.rejects(deployments.start({ ...asked, snapshotId }, TOKEN), failsWith('conflict', /ClientToken/));
+  await stages.create({ gameName: 'Demo', name: 'Live', role: ROLE }, CALLER);
+  for (const other of [{ snapshotId }, { stageName: 'Live' }]) {
+    await assert.rejects(deployments.start({ ...asked, ...other }, TOKEN), failsWith('conflict', /ClientToken/));
+  }
   assert.equal((await deployments.list('Demo', 'Dev', {})).items.length, 1);
   await stages.delete('Demo', 'Dev');
   await assert.rejects(start(TOKEN), failsWith('not_found'));

@@ -98,8 +98,12 @@ export function createDeployments(parts: DeploymentsParts): Deployments {
         if (isBeingDeleted(stage)) return stageNotFound(gameName, stageName);
         return await createOnce(store, clock.now(), call, {
           create: () => insert(store, stage, snapshotId),
-          idOf: ({ id }) => id,
-          find: (id) => store.deployments.find(stage.id, id),
+          // It may have been made on another stage, and then the token is taken all the same.
+          idOf: (made) => `${made.stageId}/${made.id}`,
+          find(resourceId) {
+            const [stageId = '', id = ''] = resourceId.split('/');
+            return store.deployments.find(stageId, id);
+          },
         });
       });
       if (isUnfinished(deployment.state)) void run(deployment);

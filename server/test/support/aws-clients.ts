@@ -13,6 +13,12 @@ const COMMANDS = {
   ListStages: sdk.ListStagesCommand,
   UpdateStage: sdk.UpdateStageCommand,
   DeleteStage: sdk.DeleteStageCommand,
+  StartStageDeployment: sdk.StartStageDeploymentCommand,
+  GetStageDeployment: sdk.GetStageDeploymentCommand,
+  ListStageDeployments: sdk.ListStageDeploymentsCommand,
+  StartGeneratedCodeJob: sdk.StartGeneratedCodeJobCommand,
+  GetGeneratedCodeJob: sdk.GetGeneratedCodeJobCommand,
+  ListGeneratedCodeJobs: sdk.ListGeneratedCodeJobsCommand,
   GetPlayerConnectionStatus: sdk.GetPlayerConnectionStatusCommand,
   DisconnectPlayer: sdk.DisconnectPlayerCommand,
 } as const;
@@ -70,7 +76,7 @@ const openSdk: AwsClient['open'] = ({ url }, { credentials = ROOT, region = 'eu-
 function withDates(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withDates);
   if (typeof value !== 'object' || value === null) return value;
-  const isTime = (name: string) => name === 'Created' || name === 'LastUpdated';
+  const isTime = (name: string) => ['Created', 'LastUpdated', 'ExpirationTime'].includes(name);
   return Object.fromEntries(
     Object.entries(value).map(([name, inner]) => [name, isTime(name) ? new Date(inner) : withDates(inner)]),
   );

@@ -1,68 +1,115 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  CreateSnapshotCommand,
-  DisconnectPlayerCommand,
-  ExportSnapshotCommand,
-  GetGeneratedCodeJobCommand,
-  GetStageDeploymentCommand,
-  ImportGameConfigurationCommand,
-  StartGeneratedCodeJobCommand,
-  StartStageDeploymentCommand,
-} from '@aws-sdk/client-gamesparks';
+import { DisconnectPlayerCommand, ExportSnapshotCommand, GetStageDeploymentCommand } from '@aws-sdk/client-gamesparks';
+import { closeCode } from '@respark/protocol';
 import type { Settings } from '../../src/config.ts';
-import { assertNothingLeft, GAME, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
+import {
+  createSnapshot,
+  deploy,
+  documentOf,
+  endOfDeployment,
+  endOfJob,
+  largeDocument,
+  ON_STAGE,
+  startDeployment,
+  startJob,
+} from '../support/publishing.ts';
+import {
+  assertNothingLeft,
+  GAME,
+  startTestServer,
+  type TestPlayer,
+  type TestServer,
+  until,
+} from '../support/server.ts';
 
-const ON_STAGE = { GameName: GAME, StageName: STAGE };
+const PLAYERS = 200;
 
-async function createSnapshot(server: TestServer): Promise<string> {
-  const { Snapshot } = await server.sdk().send(new CreateSnapshotCommand({ GameName: GAME }));
-  return Snapshot?.Id ?? '';
+async function connectMany(server: TestServer, count: number): Promise<TestPlayer[]> {
+  return await Promise.all(Array.from({ length: count }, () => server.connect()));
 }
 
-/** Deploys a new snapshot and resolves with the id of the deployment when it is completed. */
-async function deploy(server: TestServer): Promise<string> {
-  const sdk = server.sdk();
-  const SnapshotId = await createSnapshot(server);
-  const { StageDeployment: started } = await sdk.send(new StartStageDeploymentCommand({ ...ON_STAGE, SnapshotId }));
-  for (;;) {
-    const { StageDeployment: now } = await sdk.send(new GetStageDeploymentCommand(ON_STAGE));
-    assert.equal(now?.DeploymentId, started?.DeploymentId);
-    if (now?.DeploymentState === 'COMPLETED') return now?.DeploymentId ?? '';
-    assert.notEqual(now?.DeploymentState, 'FAILED', now?.DeploymentResult?.Message);
-  }
+function endedRuntimes(server: TestServer): unknown[] {
+  const ended = server.logged.filter(({ msg }) => msg === 'old runtime ended with its last connection');
+  return ended.map(({ runtimeId }) => runtimeId);
 }
 
-test('[ws] players stay on the runtime that they opened on, and an old one goes with its last player', async (t) => {
-  const server = await startTestServer(t);
-  const early = await Promise.all(Array.from({ length: 20 }, () => server.connect()));
+async function closeAll(players: readonly TestPlayer[]): Promise<void> {
+  for (const { ws } of players) ws.close();
+  await Promise.all(players.map(({ closed }) => closed));
+}
+
+test(`[ws] ${PLAYERS} players play through a deployment, and the old runtime goes with the last of them`, async (t) => {
+  const server = await startTestServer(t, { settings: { handshakesPerSecondPerAddress: 10_000 } });
+  const SnapshotId = await createSnapshot(server, largeDocument(500));
+  const early = await connectMany(server, PLAYERS);
   assert.equal(server.counts().runtimes, 1);
-  await deploy(server);
-  const runtimeId = await deploy(server);
-  const [first] = early;
-  const token = await first?.token();
-  const again = await server.connect({ token: token ?? '' });
-  const late = await Promise.all(Array.from({ length: 5 }, () => server.connect()));
+  const [first, last, ...others] = early;
+  assert(first !== undefined && last !== undefined);
+  const token = await first.token();
+
+  const { DeploymentId = '' } = await startDeployment(server, { SnapshotId });
+  // Players come and play while it is under way, and are on the one runtime or on the other.
+  const meanwhile: TestPlayer[] = [];
+  const isUnderWay = async () =>
+    (await server.sdk().send(new GetStageDeploymentCommand(ON_STAGE))).StageDeployment?.DeploymentResult === undefined;
+  do {
+    meanwhile.push(await server.connect());
+    await Promise.all(early.map((player) => player.token()));
+  } while (await isUnderWay());
+  assert.equal((await endOfDeployment(server, DeploymentId))?.DeploymentState, 'COMPLETED');
+
+  const late = await connectMany(server, 20);
+  const again = await server.connect({ token });
+  await Promise.all([...early, ...meanwhile, ...late].map((player) => player.token()));
+  assert.equal(server.counts().sockets, PLAYERS + meanwhile.length + late.length + 1, 'nobody was dropped');
   assert.equal(server.counts().runtimes, 2);
-  assert.equal(server.counts().sockets, 26, 'nobody was dropped');
-  const metrics = await (await fetch(server.metricsUrl)).text();
-  assert.match(metrics, /^respark_runtimes 2$/m);
+  assert.match(await (await fetch(server.metricsUrl)).text(), /^respark_runtimes 2$/m);
 
-  const player = { ...ON_STAGE, PlayerId: again.playerId };
-  const { DisconnectSuccesses } = await server.sdk().send(new DisconnectPlayerCommand(player));
-  assert.deepEqual(DisconnectSuccesses?.sort(), [first?.connectionId, again.connectionId].sort());
+  const { DisconnectSuccesses, DisconnectFailures } = await server
+    .sdk()
+    .send(new DisconnectPlayerCommand({ ...ON_STAGE, PlayerId: first.playerId }));
+  assert.deepEqual(DisconnectSuccesses?.sort(), [first.connectionId, again.connectionId].sort());
+  assert.deepEqual(DisconnectFailures, []);
+  for (const { closed } of [first, again]) assert.equal((await closed).code, closeCode('disconnected'));
 
-  const ended = () => server.logged.filter(({ msg }) => msg === 'old runtime ended with its last connection');
-  assert.deepEqual(ended(), []);
-  for (const { ws } of early) ws.close();
+  await closeAll([...others, ...meanwhile]);
+  await until(() => server.counts().sockets === late.length + 1);
+  assert.deepEqual([server.counts().runtimes, endedRuntimes(server)], [2, []], 'the old one has a player left');
+  await last.token();
+  await closeAll([last]);
   await until(() => server.counts().runtimes === 1);
-  assert.deepEqual(
-    ended().map((line) => line.runtimeId),
-    ['empty'],
-  );
-  for (const { ws } of late) ws.close();
+  assert.deepEqual(endedRuntimes(server), ['empty']);
+  await Promise.all(late.map((player) => player.token()));
+  await closeAll(late);
   await assertNothingLeft(server);
-  assert.ok(runtimeId !== '' && ended().length === 1, 'the newest runtime is only empty');
+  assert.equal(endedRuntimes(server).length, 1, 'the newest runtime is only empty');
+});
+
+test('[ws] each deployment makes a runtime, and each old one goes with its own last player', async (t) => {
+  const server = await startTestServer(t);
+  const SnapshotId = await createSnapshot(server);
+  const players = [await server.connect()];
+  const runtimes = ['empty'];
+  for (let count = 0; count < 3; count += 1) {
+    runtimes.push(await deploy(server, SnapshotId));
+    players.push(await server.connect());
+  }
+  assert.equal(server.counts().runtimes, 4);
+  const [empty, one, two] = runtimes;
+  for (const [index, gone] of [
+    [1, [one]],
+    [0, [one, empty]],
+    [3, [one, empty]],
+    [2, [one, empty, two]],
+  ] as const) {
+    players[index]?.ws.close();
+    await until(
+      () => server.counts().sockets === server.counts().runtimes && endedRuntimes(server).length === gone.length,
+    );
+    assert.deepEqual(endedRuntimes(server), gone);
+  }
+  await assertNothingLeft(server);
 });
 
 test('[ws] connections that never get to be listed leave no runtime behind', async (t) => {
@@ -79,26 +126,15 @@ test('[ws] connections that never get to be listed leave no runtime behind', asy
 
 test('[aws-sdk] what is exported or generated is had under the URL of the listener', async (t) => {
   const server = await startTestServer(t);
-  const sdk = server.sdk();
-  const document = { Document: { Type: 'Game', Sections: { 'My.Section': { a: [1, null] } } } };
-  const File = Buffer.from(JSON.stringify(document));
-  await sdk.send(new ImportGameConfigurationCommand({ GameName: GAME, ImportSource: { File } }));
-  const ofSnapshot = { GameName: GAME, SnapshotId: await createSnapshot(server) };
-  const { S3Url: exported = '' } = await sdk.send(new ExportSnapshotCommand(ofSnapshot));
-  assert.ok(exported.startsWith(`${server.url}/download/`), exported);
-  assert.deepEqual(await (await fetch(exported)).json(), document);
+  const document = documentOf({ 'My.Section': { a: [1, null] } });
+  const SnapshotId = await createSnapshot(server, document);
+  const { S3Url = '' } = await server.sdk().send(new ExportSnapshotCommand({ GameName: GAME, SnapshotId }));
+  assert.ok(S3Url.startsWith(`${server.url}/download/`), S3Url);
+  assert.deepEqual(await (await fetch(S3Url)).json(), JSON.parse(String(document)));
 
-  const command = new StartGeneratedCodeJobCommand({ ...ofSnapshot, Generator: {} });
-  const { GeneratedCodeJobId: JobId } = await sdk.send(command);
-  let url: string | undefined;
-  while (url === undefined) {
-    const { GeneratedCodeJob: job } = await sdk.send(new GetGeneratedCodeJobCommand({ ...ofSnapshot, JobId }));
-    assert.notEqual(job?.Status, 'FAILED', job?.Description);
-    url = job?.S3Url;
-  }
-  const zip = await fetch(url);
-  assert.equal(zip.headers.get('content-type'), 'application/zip');
-  assert.equal(Buffer.from(await zip.arrayBuffer()).toString('latin1', 0, 2), 'PK');
+  const { S3Url: zipUrl = '' } = await endOfJob(server, SnapshotId, await startJob(server, SnapshotId));
+  assert.ok(zipUrl.startsWith(`${server.url}/download/`), zipUrl);
+  assert.equal((await fetch(zipUrl)).headers.get('content-type'), 'application/zip');
 });
 
 test('[aws-sdk] downloads begin with the public URL of the settings', async (t) => {
@@ -119,19 +155,4 @@ test('who listens for others is told that downloads need a public URL', async (t
   assert.equal(await warningsWith({ host: '0.0.0.0' }), 1);
   assert.equal(await warningsWith({ trustedProxies: ['127.0.0.1'] }), 1);
   assert.equal(await warningsWith({ host: '0.0.0.0', publicUrl: 'https://respark.example' }), 0);
-});
-
-test('[aws-sdk] a deployment that a stop has interrupted is ended by the next start', async (t) => {
-  const server = await startTestServer(t);
-  const SnapshotId = await createSnapshot(server);
-  const sent = server.sdk().send(new StartStageDeploymentCommand({ ...ON_STAGE, SnapshotId }));
-  const { StageDeployment: started } = await sent;
-  await server.close();
-  const restarted = await startTestServer(t, { dataDir: server.dataDir });
-  for (;;) {
-    const { StageDeployment: now } = await restarted.sdk().send(new GetStageDeploymentCommand(ON_STAGE));
-    assert.equal(now?.DeploymentId, started?.DeploymentId);
-    if (now?.DeploymentState === 'COMPLETED') return;
-    assert.notEqual(now?.DeploymentState, 'FAILED');
-  }
 });
