@@ -37,6 +37,8 @@ import { assertConstraintsAreKept } from '../support/violations.ts';
 
 const ARN = `arn:aws:gamesparks:us-east-1:000000000000:game/${GAME}`;
 const SNAPSHOT = { GameName: GAME, SnapshotId: 'Snapshot_2026-01-02T03:04:05.000000Z' };
+const MAX_FILE_BYTES = 1_024_000;
+const MANY = Array.from({ length: 1_000 }, (_, index) => index);
 const ID = /^Snapshot_\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 
 const ERRORS: ErrorTable = {
@@ -269,6 +271,16 @@ test('[aws-sdk] whoever knows the URL of an export has the file, without a signa
   const { GameConfiguration } = await client.send(new GetGameConfigurationCommand({ GameName: 'Other' }));
   const ofSnapshot = await client.send(new GetSnapshotCommand(snapshot));
   assert.deepEqual(GameConfiguration?.Sections, ofSnapshot.Snapshot?.Sections);
+});
+
+test('[aws-sdk] the largest configuration is exported as the largest file, and imports again', async (t) => {
+  const filler = 'x'.repeat(MAX_FILE_BYTES - fileOf({ Big: { many: MANY, filler: '' } }).length);
+  const sections = { Big: { many: MANY, filler } };
+  const { exportUrl, importFile } = await start(t, { sections });
+  const file = new Uint8Array(await (await fetch(await exportUrl())).arrayBuffer());
+  assert.equal(file.length, MAX_FILE_BYTES, 'not indented: that would be too long');
+  const { GameConfiguration } = await importFile(file);
+  assert.deepEqual(attributesOf(GameConfiguration?.Sections), sections);
 });
 
 test('[aws-sdk] the URL of an export expires after ten minutes', async (t) => {
