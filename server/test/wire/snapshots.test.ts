@@ -32,7 +32,7 @@ import {
   type ErrorTable,
 } from '../support/modelled-errors.ts';
 import { rawCall } from '../support/raw-call.ts';
-import { GAME, startTestServer } from '../support/server.ts';
+import { GAME, ROOT, startTestServer } from '../support/server.ts';
 import { assertConstraintsAreKept } from '../support/violations.ts';
 
 const ARN = `arn:aws:gamesparks:us-east-1:000000000000:game/${GAME}`;
@@ -99,7 +99,9 @@ test('each constraint of the snapshot operations is kept, whatever clients would
   await assertConstraintsAreKept(Object.values(operations), (...call) => rawCall(server, ...call));
 });
 
-for (const client of awsClients(await findAwsCli())) {
+const aws = await findAwsCli();
+
+for (const client of awsClients(aws)) {
   const options = { skip: client.skip, concurrency: 4 };
 
   test(`[${client.name}] each modelled error of the snapshot operations`, options, (t) =>
@@ -178,6 +180,14 @@ test('[aws-sdk] its paginator gives every snapshot once, newest first, but none 
     [2, 2, 1],
   );
   assert.deepEqual(pages.flat(), made.toReversed());
+});
+
+test('[aws-cli] follows the pages of the snapshots by itself', { skip: aws === undefined }, async (t) => {
+  const { url, create, snapshot } = await start(t);
+  const made = [snapshot.SnapshotId, (await create()).SnapshotId, (await create()).SnapshotId];
+  const call = { endpoint: url, operation: 'ListSnapshots', input: { GameName: GAME }, credentials: ROOT };
+  const ids = await aws?.({ ...call, flags: ['--page-size=2', '--query=Snapshots[].Id'] });
+  assert.deepEqual(ids, made.toReversed());
 });
 
 test('[aws-sdk] a token is taken only for the list of the game that gave it', async (t) => {
