@@ -8,7 +8,7 @@ const LOADS = [
 ] as const;
 
 /** V8 takes some thousand calls until the last of the server's code is compiled; the first cost several times more. */
-const WARM_UP_PASSES = 3;
+const WARM_UP_PASSES = 8;
 
 export const disconnectScenario: Scenario = {
   title: 'Disconnect a player',

@@ -174,9 +174,11 @@ function parseTimestamp(headers: RequestHeaders): string | Refusal {
     return incomplete("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.");
   }
   const httpMs = headers.has('x-amz-date') ? Number.NaN : Date.parse(value);
-  if (!Number.isNaN(httpMs) && new Date(httpMs).toUTCString() === value) return toBasicIso(httpMs);
-  const ms = fromBasicIso(value);
-  if (!Number.isNaN(ms) && toBasicIso(ms) === value) return value;
+  const isHttpDate = !Number.isNaN(httpMs) && new Date(httpMs).toUTCString() === value;
+  const timestamp = isHttpDate ? toBasicIso(httpMs) : value;
+  // An HTTP date may be of a year that has no basic form.
+  const ms = fromBasicIso(timestamp);
+  if (!Number.isNaN(ms) && toBasicIso(ms) === timestamp) return timestamp;
   return incomplete(`Date must be in ISO-8601 'basic format', YYYYMMDDTHHMMSSZ. Got ${shown(value)}.`);
 }
 

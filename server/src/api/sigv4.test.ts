@@ -172,6 +172,12 @@ describe('the Authorization header', () => {
       /each once/,
     ],
     [
+      'is dated in a year of five digits',
+      withHeader(withHeader(wire, 'x-amz-date', undefined), 'date', 'Sat, 01 Jan 10000 00:00:00 GMT'),
+      'IncompleteSignatureException',
+      /^Date must be in ISO-8601 'basic format'/,
+    ],
+    [
       'has a short signature',
       editAuthorization(wire, (value) => value.slice(0, -1)),
       'IncompleteSignatureException',

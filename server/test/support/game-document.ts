@@ -5,10 +5,8 @@ import type { Section } from '@aws-sdk/client-gamesparks';
 import { parseDocument } from '../../src/domain/configuration/document.ts';
 import type { Json, Sections } from '../../src/domain/configurations.ts';
 
-/** An exported game that uses everything a model can say. */
-export const GAME_DOCUMENT: Uint8Array = readFileSync(
-  new URL('../../../test/support/game-document.json', import.meta.url),
-);
+/** The example: an exported game that uses everything a model can say. */
+export const GAME_DOCUMENT: Uint8Array = readFileSync(new URL('../../../../examples/game.json', import.meta.url));
 
 export function gameSections(): Sections {
   return parseDocument(GAME_DOCUMENT);
