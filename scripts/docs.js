@@ -153,7 +153,9 @@ function operations() {
     `What this server speaks of the Amazon GameSparks API, version 2021-08-17. Policies match an operation when they name its
 action and any of its resources. The statuses are explained in [errors.md](errors.md).`,
     table(['Operation', 'Request', 'Idempotent', 'IAM action', 'Resources', 'Errors'], rows),
-    `What follows was decided where neither the service's model nor its documentation says it.`,
+    `What follows was decided where neither the service's model nor its documentation says it. Of all operations: texts
+are well-formed Unicode without U+0000, and a call with any other is a \`ValidationException\`; in the JSON of a configuration
+U+0000 may stand.`,
     ...OPERATIONS.map(({ name, decisions = [] }) => `## ${name}\n\n${decisions.map((text) => `- ${text}`).join('\n')}`),
   );
 }

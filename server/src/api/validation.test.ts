@@ -152,8 +152,16 @@ test('lengths count code points', () => {
   assert.match(faultsOf('🎮🎮', three), /greater than or equal to 3/);
 });
 
-test('a lone surrogate is refused, since the store could not give it back', () => {
-  assert.match(faultsOf('\ud83c', string()), /well-formed Unicode/);
+test('what the store could not give back is refused: a lone surrogate, and U+0000', () => {
+  const message = (path: string) => new RegExp(`at '${path}' .*Member must be well-formed Unicode without U\\+0000`);
+  for (const wrong of ['\ud83c', '\0', 'a\0b', '💥\0']) {
+    assert.match(faultsOf(wrong, string()), message(''));
+    assert.match(faultsOf([wrong], list(string())), message('1.member'));
+    assert.match(faultsOf({ key: wrong }, map(string(), string())), message('key.member'));
+    assert.match(faultsOf({ [wrong]: '' }, map(string(), string())), /keys must satisfy constraint: \[.*U\+0000\]/);
+  }
+  assert.equal(parse(string(), '\u0001💥'), '\u0001💥');
+  assert.deepEqual(parse(document(), { a: '\0' }), { a: '\0' }, 'JSON escapes it');
 });
 
 test('__proto__ is a key like any other', () => {

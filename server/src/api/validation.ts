@@ -127,6 +127,7 @@ function visitStructure(shape: Shape & { type: 'structure' }, raw: unknown, path
 }
 
 const NOT_NULL = 'Member must not be null';
+const WELL_FORMED = 'Member must be well-formed Unicode without U+0000';
 
 function visitPresent(shape: Shape, raw: unknown, path: string, faults: Faults): unknown {
   return isGiven(shape, raw) ? visit(shape, raw, path, faults) : faults.add(raw, path, NOT_NULL);
@@ -138,8 +139,8 @@ function isGiven(shape: Shape, raw: unknown): boolean {
 }
 
 function stringFaults(shape: StringShape, text: string): string[] {
-  // A lone surrogate has no UTF-8 form: it would come back from the store as something else.
-  const faults = /\p{Surrogate}/u.test(text) ? ['Member must be well-formed Unicode'] : [];
+  // A lone surrogate has no UTF-8 form, and stores end a text at U+0000: both would come back as something else.
+  const faults = /[\p{Surrogate}\0]/u.test(text) ? [WELL_FORMED] : [];
   if (shape.pattern !== undefined && !new RegExp(shape.pattern, 'u').test(text)) {
     faults.push(`Member must satisfy regular expression pattern: ${shape.pattern}`);
   }

@@ -20,7 +20,7 @@ export interface AwsCliCall {
   readonly endpoint: string;
   /** As the API names it: `DisconnectPlayer`. */
   readonly operation: string;
-  /** As the API names its members; what is no text is given as JSON. */
+  /** As the API names its members; what is no text is given as JSON, with bytes as base64. */
   readonly input?: Readonly<Record<string, unknown>>;
   readonly credentials?: AccessKeyPair & { readonly sessionToken?: string };
   readonly region?: string;
@@ -66,11 +66,17 @@ export async function addAwsModel(aws: string, file: string, home: string): Prom
 
 function argumentsOf({ endpoint, operation, input = {}, flags = [] }: AwsCliCall): string[] {
   const members = Object.entries(input).map(([name, value]) => {
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    const text = typeof value === 'string' ? value : JSON.stringify(withBase64(value));
     // In one word, since a value may begin with a dash.
     return `--${kebabCase(name)}=${text}`;
   });
   return ['gamesparks', kebabCase(operation), '--endpoint-url', endpoint, ...members, ...flags];
+}
+
+function withBase64(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withBase64(inner)]));
 }
 
 /** Nothing of the user's own configuration. */

@@ -8,6 +8,14 @@ const COMMANDS = {
   ListGames: sdk.ListGamesCommand,
   UpdateGame: sdk.UpdateGameCommand,
   DeleteGame: sdk.DeleteGameCommand,
+  GetGameConfiguration: sdk.GetGameConfigurationCommand,
+  UpdateGameConfiguration: sdk.UpdateGameConfigurationCommand,
+  ImportGameConfiguration: sdk.ImportGameConfigurationCommand,
+  CreateSnapshot: sdk.CreateSnapshotCommand,
+  GetSnapshot: sdk.GetSnapshotCommand,
+  ListSnapshots: sdk.ListSnapshotsCommand,
+  UpdateSnapshot: sdk.UpdateSnapshotCommand,
+  ExportSnapshot: sdk.ExportSnapshotCommand,
   CreateStage: sdk.CreateStageCommand,
   GetStage: sdk.GetStageCommand,
   ListStages: sdk.ListStagesCommand,
@@ -21,6 +29,13 @@ const COMMANDS = {
   ListGeneratedCodeJobs: sdk.ListGeneratedCodeJobsCommand,
   GetPlayerConnectionStatus: sdk.GetPlayerConnectionStatusCommand,
   DisconnectPlayer: sdk.DisconnectPlayerCommand,
+  ListExtensions: sdk.ListExtensionsCommand,
+  GetExtension: sdk.GetExtensionCommand,
+  ListExtensionVersions: sdk.ListExtensionVersionsCommand,
+  GetExtensionVersion: sdk.GetExtensionVersionCommand,
+  TagResource: sdk.TagResourceCommand,
+  UntagResource: sdk.UntagResourceCommand,
+  ListTagsForResource: sdk.ListTagsForResourceCommand,
 } as const;
 
 export type OperationName = keyof typeof COMMANDS;

@@ -1,7 +1,9 @@
+import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { Section } from '@aws-sdk/client-gamesparks';
 import { parseDocument } from '../../src/domain/configuration/document.ts';
-import type { Sections } from '../../src/domain/configurations.ts';
+import type { Json, Sections } from '../../src/domain/configurations.ts';
 
 /** The example: an exported game that uses everything a model can say. */
 export const GAME_DOCUMENT: Uint8Array = readFileSync(new URL('../../../../examples/game.json', import.meta.url));
@@ -14,4 +16,19 @@ export function gameSections(): Sections {
 export function realGameDocument(): Uint8Array | undefined {
   const reference = new URL('../../../../../shared/reference/megafrograce-configuration.json', import.meta.url);
   return existsSync(fileURLToPath(reference)) ? readFileSync(reference) : undefined;
+}
+
+/** What ImportGameConfiguration takes. */
+export function fileOf(sections: Sections): Uint8Array {
+  return Buffer.from(JSON.stringify({ Document: { Type: 'Game', Sections: sections } }));
+}
+
+/** What an answer says that the sections hold; fails when what it says about them is not true. */
+export function attributesOf(sections: Record<string, Section> = {}): Sections {
+  return Object.fromEntries(
+    Object.entries(sections).map(([name, { Name, Size, Attributes }]) => {
+      assert.deepEqual([Name, Size], [name, Buffer.byteLength(JSON.stringify(Attributes))]);
+      return [name, Attributes as Json];
+    }),
+  );
 }

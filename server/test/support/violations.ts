@@ -156,6 +156,7 @@ function* wrongTexts({ min = 0, max, pattern, enum: values }: Shape & { type: 's
   if (max !== undefined) yield ['a'.repeat(max + 1), `length less than or equal to ${max}`];
   if (min > 0) yield ['a'.repeat(min - 1), `length greater than or equal to ${min}`];
   if (values !== undefined) yield ['UNKNOWN', 'Member must satisfy enum value set'];
+  yield ['a\0b', 'Member must be well-formed Unicode without U+0000'];
   if (pattern === undefined) return;
   const filler = 'a'.repeat(Math.max(0, min - 2));
   for (const wrong of [`${filler}a\u0001`, `${filler} a `, `aws:${filler}`, `${filler}💥💥`, `a\n${filler}b`]) {

@@ -2,17 +2,29 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   CreateGameCommand,
+  CreateSnapshotCommand,
   CreateStageCommand,
   DeleteGameCommand,
   DeleteStageCommand,
   DisconnectPlayerCommand,
-  type GameSparksClient,
+  ExportSnapshotCommand,
   GetGameCommand,
+  GetGameConfigurationCommand,
   GetPlayerConnectionStatusCommand,
   GetStageCommand,
+  ImportGameConfigurationCommand,
+  ListExtensionsCommand,
   ListGamesCommand,
+  ListSnapshotsCommand,
   ListStagesCommand,
+  ListTagsForResourceCommand,
+  StartGeneratedCodeJobCommand,
+  StartStageDeploymentCommand,
+  TagResourceCommand,
+  UntagResourceCommand,
   UpdateGameCommand,
+  UpdateGameConfigurationCommand,
+  UpdateSnapshotCommand,
   UpdateStageCommand,
 } from '@aws-sdk/client-gamesparks';
 import { parseCloseReason } from '@respark/protocol';
@@ -21,11 +33,12 @@ import type { AuditRecord } from '../../src/store/audit-log.ts';
 import { createKey, readAudit } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
 import { ROLE } from '../support/domain.ts';
+import { fileOf } from '../support/game-document.ts';
 import { GAME, ROOT, STAGE, startTestServer, type TestServer } from '../support/server.ts';
 
 const ARN = 'arn:aws:gamesparks:us-east-1:000000000000:game';
 
-type Answer = Promise<{ $metadata: { requestId?: string | undefined } }>;
+type Answer = { readonly $metadata: { readonly requestId?: string | undefined } };
 type Line = TestServer['logged'][number];
 
 const audited = ({ logged }: TestServer): Line[] => logged.filter(({ msg }) => msg === 'audited call');
@@ -38,33 +51,62 @@ function assertSameInLog(line: Line | undefined, record: AuditRecord): void {
   assert.deepEqual(facts, JSON.parse(JSON.stringify({ ...intent, ...outcome })));
 }
 
+/** Calls every operation that changes something; what they are to be on record as, and what is not to be on record. */
+async function makeEveryChange(server: TestServer) {
+  const sdk = server.sdk({ maxAttempts: 1 });
+  const made: { readonly requestId: string | undefined; readonly operation: string; readonly resource: string }[] = [];
+  async function note<Output extends Answer>(operation: string, resource: string, call: Promise<Output>) {
+    const output = await call;
+    made.push({ requestId: output.$metadata.requestId, operation, resource });
+    return output;
+  }
+
+  const [game, stage] = [{ GameName: 'Shop' }, { GameName: 'Shop', StageName: 'Live' }];
+  const [shop, live] = [`${ARN}/Shop`, `${ARN}/Shop/stage/Live`];
+  await note('CreateGame', shop, sdk.send(new CreateGameCommand(game)));
+  await note('UpdateGame', shop, sdk.send(new UpdateGameCommand({ ...game, Description: 'words' })));
+  await note('CreateStage', live, sdk.send(new CreateStageCommand({ ...stage, Role: ROLE })));
+  await note('UpdateStage', live, sdk.send(new UpdateStageCommand({ ...stage, Role: ROLE })));
+  const tagged = { ResourceArn: live, tags: { team: 'words' } };
+  await note('TagResource', live, sdk.send(new TagResourceCommand(tagged)));
+  const untagged = { ResourceArn: shop, tagKeys: ['team'] };
+  await note('UntagResource', shop, sdk.send(new UntagResourceCommand(untagged)));
+
+  const source = { ...game, ImportSource: { File: fileOf({ 'My.Section': {} }) } };
+  await note('ImportGameConfiguration', shop, sdk.send(new ImportGameConfigurationCommand(source)));
+  const Modifications = [{ Section: 'My.Section', Operation: 'ADD', Path: '/a', Value: 'words' } as const];
+  const update = new UpdateGameConfigurationCommand({ ...game, Modifications });
+  await note('UpdateGameConfiguration', shop, sdk.send(update));
+
+  const { Snapshot } = await note('CreateSnapshot', shop, sdk.send(new CreateSnapshotCommand(game)));
+  const snapshot = { ...game, SnapshotId: Snapshot?.Id };
+  const copy = `${shop}/snapshot/${Snapshot?.Id}`;
+  const described = { ...snapshot, Description: 'words' };
+  await note('UpdateSnapshot', copy, sdk.send(new UpdateSnapshotCommand(described)));
+  const { S3Url = '' } = await note('ExportSnapshot', copy, sdk.send(new ExportSnapshotCommand(snapshot)));
+  assert.equal((await fetch(S3Url)).status, 200);
+  const generate = new StartGeneratedCodeJobCommand({ ...snapshot, Generator: {} });
+  await note('StartGeneratedCodeJob', copy, sdk.send(generate));
+  const deploy = new StartStageDeploymentCommand({ ...stage, ...snapshot });
+  await note('StartStageDeployment', live, sdk.send(deploy));
+
+  const disconnect = new DisconnectPlayerCommand({ ...stage, PlayerId: 'p-1' });
+  await note('DisconnectPlayer', `${live}/player/p-1`, sdk.send(disconnect));
+  await note('DeleteStage', live, sdk.send(new DeleteStageCommand(stage)));
+  await note('DeleteGame', shop, sdk.send(new DeleteGameCommand(game)));
+  return { made, secrets: ['words', new URL(S3Url).pathname.split('/')[2] ?? ''] };
+}
+
 test('[aws-sdk] every operation that changes something leaves a record in the store and in the log', async (t) => {
   const server = await startTestServer(t);
-  const sdk = server.sdk({ maxAttempts: 1 });
-  const [game, stage] = [{ GameName: 'Shop' }, { GameName: 'Shop', StageName: 'Live' }];
-  const calls: [name: string, resource: string, call: (client: GameSparksClient) => Answer][] = [
-    ['CreateGame', `${ARN}/Shop`, (c) => c.send(new CreateGameCommand(game))],
-    ['UpdateGame', `${ARN}/Shop`, (c) => c.send(new UpdateGameCommand({ ...game, Description: 'words' }))],
-    ['CreateStage', `${ARN}/Shop/stage/Live`, (c) => c.send(new CreateStageCommand({ ...stage, Role: ROLE }))],
-    ['UpdateStage', `${ARN}/Shop/stage/Live`, (c) => c.send(new UpdateStageCommand({ ...stage, Role: ROLE }))],
-    [
-      'DisconnectPlayer',
-      `${ARN}/Shop/stage/Live/player/p-1`,
-      (c) => c.send(new DisconnectPlayerCommand({ ...stage, PlayerId: 'p-1' })),
-    ],
-    ['DeleteStage', `${ARN}/Shop/stage/Live`, (c) => c.send(new DeleteStageCommand(stage))],
-    ['DeleteGame', `${ARN}/Shop`, (c) => c.send(new DeleteGameCommand(game))],
-  ];
-  const ids: unknown[] = [];
-  for (const [, , call] of calls) ids.push((await call(sdk)).$metadata.requestId);
-
+  const { made, secrets } = await makeEveryChange(server);
   const found = await readAudit(server);
   // Those of the same millisecond are in no order.
-  const records = ids.flatMap((id) => found.filter(({ requestId }) => requestId === id));
+  const records = made.flatMap(({ requestId: id }) => found.filter(({ requestId }) => requestId === id));
   assert.equal(records.length, found.length);
   assert.deepEqual(
     records.map(({ operation, resource }) => [operation, resource]),
-    calls.map(([name, resource]) => [name, resource]),
+    made.map(({ operation, resource }) => [operation, resource]),
   );
   for (const { accessKeyId, sourceAddress, playerId, operation, outcome } of records) {
     assert.deepEqual([accessKeyId, sourceAddress], [ROOT.accessKeyId, '127.0.0.1']);
@@ -72,13 +114,13 @@ test('[aws-sdk] every operation that changes something leaves a record in the st
     assert.equal(outcome?.status, 200, operation);
   }
   const changes = OPERATIONS.filter(({ throttleClass }) => throttleClass !== 'read').map(({ name }) => name);
-  assert.deepEqual(calls.map(([name]) => name).sort(), changes.sort(), 'none is missing here');
+  assert.deepEqual(made.map(({ operation }) => operation).sort(), changes.sort(), 'none is missing here');
 
   const lines = audited(server);
   assert.equal(lines.length, records.length);
   for (const [index, record] of records.entries()) assertSameInLog(lines[index], record);
   const everything = JSON.stringify([server.logged, records]);
-  for (const secret of [ROOT.secretAccessKey, 'Signature=', 'AWS4-HMAC', server.gameKey, 'words']) {
+  for (const secret of [ROOT.secretAccessKey, 'Signature=', 'AWS4-HMAC', server.gameKey, ...secrets]) {
     assert(!everything.includes(secret), secret);
   }
 });
@@ -105,6 +147,10 @@ test('[aws-sdk] neither reads nor calls that were refused leave a record', async
   await sdk.send(new GetGameCommand(game));
   await sdk.send(new ListStagesCommand(game));
   await sdk.send(new GetStageCommand(stage));
+  await sdk.send(new GetGameConfigurationCommand(game));
+  await sdk.send(new ListSnapshotsCommand(game));
+  await sdk.send(new ListExtensionsCommand({}));
+  await sdk.send(new ListTagsForResourceCommand({ ResourceArn: `${ARN}/${GAME}` }));
   await sdk.send(new GetPlayerConnectionStatusCommand({ ...stage, PlayerId: 'p' }));
   const reader = await createKey(server, [{ Effect: 'Allow', Action: 'gamesparks:Get*', Resource: '*' }]);
   const forbidden = server.sdk({ credentials: reader, maxAttempts: 1 });

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import {
   GameSparksServiceException,
   GetGameCommand,
+  ImportGameConfigurationCommand,
   ListGamesCommand,
   ThrottlingException,
 } from '@aws-sdk/client-gamesparks';
@@ -162,6 +163,26 @@ test('[aws-sdk] sees the 429 of an address as its own ThrottlingException', asyn
     failureOf(server.sdk({ maxAttempts: 1, credentials }).send(new ListGamesCommand({})));
   assert.equal((await send(WRONG_SECRET)).name, 'InvalidSignatureException');
   assert((await send(ROOT)) instanceof ThrottlingException);
+});
+
+test('[aws-sdk] a long body that finds no memory is told so, and counts as no failed authentication', async (t) => {
+  const server = await startTestServer(t, { settings: { longBodyMemoryBytes: 0, authFailuresPerMinutePerAddress: 1 } });
+  const client = server.sdk({ maxAttempts: 1 });
+  const importFile = (bytes: number) => {
+    const File = Buffer.from('{"Document":{"Type":"Game","Sections":{}}}'.padEnd(bytes));
+    return client.send(new ImportGameConfigurationCommand({ GameName: GAME, ImportSource: { File } }));
+  };
+  for (let call = 0; call < 3; call += 1) {
+    const error = await failureOf(importFile(100_000));
+    assert(error instanceof ThrottlingException);
+    assert.match(error.message, /reading as many long bodies as it may: try again in a second/);
+    assert.equal(error.$response?.headers['retry-after'], '1');
+  }
+  await importFile(40_000);
+  await client.send(new GetGameCommand({ GameName: GAME }));
+  const wrong = server.sdk({ maxAttempts: 1, credentials: WRONG_SECRET });
+  assert.equal((await failureOf(wrong.send(new ListGamesCommand({})))).name, 'InvalidSignatureException');
+  assert.match((await failureOf(importFile(40_000))).message, /Too many failed authentications/, 'that one counts');
 });
 
 test('every reply has a request id of its own, and the log knows it', async (t) => {

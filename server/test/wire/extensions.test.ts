@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import {
+  AccessDeniedException,
+  GetExtensionCommand,
+  GetExtensionVersionCommand,
+  ListExtensionsCommand,
+  ListExtensionVersionsCommand,
+  paginateListExtensions,
+  paginateListExtensionVersions,
+  ResourceNotFoundException,
+  ValidationException,
+} from '@aws-sdk/client-gamesparks';
+import * as operations from '../../src/api/operations/extensions.ts';
+import { alterDatabase, createKey } from '../support/administration.ts';
+import { findAwsCli } from '../support/aws-cli.ts';
+import { awsClients } from '../support/aws-clients.ts';
+import {
+  assertNoErrorIsForgotten,
+  COMMON_TRIGGERS,
+  causeEveryError,
+  type ErrorTable,
+} from '../support/modelled-errors.ts';
+import { rawCall } from '../support/raw-call.ts';
+import { GAME, startTestServer } from '../support/server.ts';
+import { assertConstraintsAreKept } from '../support/violations.ts';
+
+const CORE = { Namespace: 'GameSparks', Name: 'Core' };
+const IDENTITY = { Namespace: 'GameSparks', Name: 'Identity' };
+const UNKNOWN = { Namespace: 'Custom', Name: 'Game' };
+const ANY_TRIGGERS = { ...COMMON_TRIGGERS, InternalServerException: { circumstance: withKeysOutOfReach } };
+
+const ERRORS: ErrorTable = {
+  ListExtensions: {
+    input: {},
+    errors: { ...ANY_TRIGGERS, ValidationException: { input: { NextToken: 'forged' } } },
+  },
+  GetExtension: {
+    input: CORE,
+    errors: {
+      ...ANY_TRIGGERS,
+      ValidationException: { input: { ...CORE, Name: 'no spaces' } },
+      ResourceNotFoundException: { input: UNKNOWN },
+    },
+  },
+  ListExtensionVersions: {
+    input: CORE,
+    errors: {
+      ...ANY_TRIGGERS,
+      ValidationException: { input: { ...CORE, NextToken: 'forged' } },
+      ResourceNotFoundException: { input: UNKNOWN },
+    },
+  },
+  GetExtensionVersion: {
+    input: { ...CORE, ExtensionVersion: '1.0.0' },
+    errors: {
+      ...ANY_TRIGGERS,
+      ValidationException: { input: { ...CORE, ExtensionVersion: '1'.repeat(21) } },
+      ResourceNotFoundException: { input: { ...CORE, ExtensionVersion: '1.0' } },
+    },
+  },
+};
+
+/** These operations need nothing of the store, but whoever calls them is looked up there. */
+async function withKeysOutOfReach(t: TestContext) {
+  const server = await startTestServer(t);
+  const credentials = await createKey(server, [{ Effect: 'Allow', Action: '*', Resource: '*' }]);
+  alterDatabase(server, 'ALTER TABLE access_keys RENAME TO access_keys_out_of_reach');
+  return { server, credentials };
+}
+
+test('the table of errors names every error that these operations model', () =>
+  assertNoErrorIsForgotten(ERRORS, Object.values(operations)));
+
+test('each constraint of the extension operations is kept, whatever clients would let pass', async (t) => {
+  const server = await startTestServer(t, { settings: { readCallsBurst: 1_000 } });
+  await assertConstraintsAreKept(Object.values(operations), (...call) => rawCall(server, ...call));
+});
+
+for (const client of awsClients(await findAwsCli())) {
+  const options = { skip: client.skip, concurrency: 4 };
+
+  test(`[${client.name}] each modelled error of the extension operations`, options, (t) =>
+    causeEveryError(t, client, ERRORS),
+  );
+
+  test(`[${client.name}] extensions are listed and read, down to the schema of a version`, options, async (t) => {
+    const call = client.open(await startTestServer(t));
+    const { Extensions = [], ...rest } = await call('ListExtensions', {});
+    assert.deepEqual(rest, {}, 'no token');
+    const [core, identity, ...others] = Extensions;
+    const { Description: ofCore = '', ...named } = core ?? {};
+    assert.deepEqual([named, others], [CORE, []]);
+    assert.match(ofCore, /^\S.*\.$/);
+    assert.deepEqual(await call('GetExtension', CORE), { Extension: core });
+    assert.deepEqual(await call('GetExtension', IDENTITY), { Extension: identity });
+
+    const { ExtensionVersions: [version, ...older] = [] } = await call('ListExtensionVersions', CORE);
+    const { Schema = '', ...rest2 } = version ?? {};
+    assert.deepEqual([rest2, older], [{ ...CORE, Version: '1.0.0' }, []]);
+    assert.ok(Schema.length <= 2_048);
+    assert.equal(typeof JSON.parse(Schema), 'object');
+    const one = await call('GetExtensionVersion', { ...CORE, ExtensionVersion: '1.0.0' });
+    assert.deepEqual(one, { ExtensionVersion: version });
+  });
+}
+
+test('[aws-sdk] its paginators give every extension and every version once', async (t) => {
+  const server = await startTestServer(t);
+  const client = server.sdk();
+  const names: (string | undefined)[][] = [];
+  for await (const { Extensions = [] } of paginateListExtensions({ client, pageSize: 1 }, {})) {
+    names.push(Extensions.map(({ Name }) => Name));
+  }
+  assert.deepEqual(names, [['Core'], ['Identity']]);
+  const versions: (string | undefined)[][] = [];
+  for await (const page of paginateListExtensionVersions({ client, pageSize: 1 }, IDENTITY)) {
+    versions.push(page.ExtensionVersions?.map(({ Version }) => Version) ?? []);
+  }
+  assert.deepEqual(versions, [['1.0.0']]);
+});
+
+test('[aws-sdk] a token is taken only for the list that gave it', async (t) => {
+  const sdk = (await startTestServer(t)).sdk();
+  const { NextToken } = await sdk.send(new ListExtensionsCommand({ MaxResults: 1 }));
+  assert.ok(NextToken !== undefined);
+  const elsewhere = sdk.send(new ListExtensionVersionsCommand({ ...CORE, NextToken }));
+  await assert.rejects(elsewhere, ValidationException);
+  const { Extensions } = await sdk.send(new ListExtensionsCommand({ NextToken }));
+  assert.deepEqual(
+    Extensions?.map(({ Name }) => Name),
+    ['Identity'],
+  );
+});
+
+test('[aws-sdk] names and versions are compared as they are written', async (t) => {
+  const server = await startTestServer(t);
+  const sdk = server.sdk();
+  for (const name of [
+    { ...CORE, Name: 'core' },
+    { ...CORE, Namespace: 'gamesparks' },
+    { Namespace: 'Core', Name: 'GameSparks' },
+    { Namespace: '__proto__', Name: 'constructor' },
+  ]) {
+    await assert.rejects(sdk.send(new GetExtensionCommand(name)), (error) => {
+      assert(error instanceof ResourceNotFoundException);
+      assert.match(error.message, /there are GameSparks\/Core, GameSparks\/Identity/);
+      return true;
+    });
+  }
+  for (const ExtensionVersion of ['1.0.0 ', '1', 'LATEST', '__proto__', 'constructor', 'é/💥']) {
+    const get = sdk.send(new GetExtensionVersionCommand({ ...CORE, ExtensionVersion }));
+    await assert.rejects(get, /there is no version ".*" of GameSparks\/Core: there is 1\.0\.0/);
+  }
+  const empty = await rawCall(server, 'GET', '/extension/GameSparks/Core/version/');
+  assert.deepEqual([empty.status, empty.error], [404, 'ResourceNotFoundException']);
+});
+
+test('[aws-sdk] extensions are no resources: "*" alone allows to read them', async (t) => {
+  const server = await startTestServer(t);
+  const keyFor = (Resource: string) =>
+    createKey(server, [{ Effect: 'Allow', Action: 'gamesparks:GetExtension*', Resource }]);
+  const narrow = server.sdk({ credentials: await keyFor(`arn:aws:gamesparks:us-east-1:000000000000:game/${GAME}`) });
+  await assert.rejects(narrow.send(new GetExtensionCommand(CORE)), AccessDeniedException);
+  const wide = server.sdk({ credentials: await keyFor('*') });
+  await wide.send(new GetExtensionCommand(CORE));
+  await wide.send(new GetExtensionVersionCommand({ ...CORE, ExtensionVersion: '1.0.0' }));
+  await assert.rejects(wide.send(new ListExtensionsCommand({})), /gamesparks:ListExtensions on resource: \*/);
+});
