@@ -10,7 +10,7 @@ import {
   StartGeneratedCodeJobCommand,
   StartStageDeploymentCommand,
 } from '@aws-sdk/client-gamesparks';
-import type { Sections } from '../../src/domain/configurations.ts';
+import { fileOf } from './game-document.ts';
 import { GAME, STAGE } from './server.ts';
 
 /** What these take: a test's server, or a server process. */
@@ -25,10 +25,6 @@ interface StageName {
 
 /** Frozen, because the SDK's paginators write into their input. */
 export const ON_STAGE: StageName = Object.freeze({ GameName: GAME, StageName: STAGE });
-
-export function documentOf(sections: Sections): Uint8Array {
-  return Buffer.from(JSON.stringify({ Document: { Type: 'Game', Sections: sections } }));
-}
 
 export async function importDocument(place: Place, File: Uint8Array, GameName = GAME): Promise<void> {
   await place.sdk().send(new ImportGameConfigurationCommand({ GameName, ImportSource: { File } }));
@@ -100,7 +96,7 @@ export function largeDocument(requests = 1_750): Uint8Array {
   const handler = { Enabled: true, Code: { Script, ScriptLanguage: 'Javascript_ES5_1' } };
   const ofEach = <T>(value: T) =>
     Object.fromEntries(Array.from({ length: requests }, (_, index) => [`R${index}`, value]));
-  return documentOf({
+  return fileOf({
     'GameSparks.Core.Model': { Ping: { Structure: { Fields: {} } } },
     'GameSparks.Core.Requests': ofEach(request),
     'GameSparks.Core.RequestHandlers': ofEach(handler),

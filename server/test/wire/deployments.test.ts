@@ -20,7 +20,7 @@ import { alterDatabase, createKey } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
 import { awsClients } from '../support/aws-clients.ts';
 import { ROLE } from '../support/domain.ts';
-import { GAME_DOCUMENT } from '../support/game-document.ts';
+import { fileOf, GAME_DOCUMENT } from '../support/game-document.ts';
 import {
   assertNoErrorIsForgotten,
   COMMON_TRIGGERS,
@@ -30,7 +30,6 @@ import {
 import {
   createSnapshot,
   deploy,
-  documentOf,
   endOfDeployment,
   largeDocument,
   ON_STAGE,
@@ -182,7 +181,7 @@ test('[aws-sdk] a failed deployment lists every fault, and the runtime stays wha
   const working = await deploy(server, await createSnapshot(server, GAME_DOCUMENT));
   const player = await server.connect();
   // A work in progress may be kept and copied.
-  const SnapshotId = await createSnapshot(server, documentOf(FAULTY));
+  const SnapshotId = await createSnapshot(server, fileOf(FAULTY));
   const { DeploymentId = '' } = await startDeployment(server, { SnapshotId });
   const failed = await endOfDeployment(server, DeploymentId);
   assert.equal(failed?.DeploymentState, 'FAILED');
@@ -213,7 +212,7 @@ test('[aws-sdk] a failed deployment lists every fault, and the runtime stays wha
 test('[aws-sdk] a hundred faults are listed, and how many more there are', async (t) => {
   const server = await startTestServer(t);
   const shapes = Array.from({ length: 150 }, (_, index) => [`S${index}`, { List: { Shape: `Unknown${index}` } }]);
-  const SnapshotId = await createSnapshot(server, documentOf({ 'GameSparks.Core.Model': Object.fromEntries(shapes) }));
+  const SnapshotId = await createSnapshot(server, fileOf({ 'GameSparks.Core.Model': Object.fromEntries(shapes) }));
   await startDeployment(server, { SnapshotId });
   const failed = await endOfDeployment(server);
   const lines = failed?.DeploymentResult?.Message?.split('\n') ?? [];

@@ -18,7 +18,7 @@ import { generateFiles } from '../../src/domain/generated-code/generate-code.ts'
 import { chooseGenerator } from '../../src/domain/generated-code/generators.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
 import { awsClients } from '../support/aws-clients.ts';
-import { GAME_DOCUMENT, gameSections } from '../support/game-document.ts';
+import { fileOf, GAME_DOCUMENT, gameSections } from '../support/game-document.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import {
   assertNoErrorIsForgotten,
@@ -26,7 +26,7 @@ import {
   causeEveryError,
   type ErrorTable,
 } from '../support/modelled-errors.ts';
-import { createSnapshot, documentOf, endOfJob, largeDocument, startJob, whenEnded } from '../support/publishing.ts';
+import { createSnapshot, endOfJob, largeDocument, startJob, whenEnded } from '../support/publishing.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, startTestServer } from '../support/server.ts';
 import { assertConstraintsAreKept } from '../support/violations.ts';
@@ -156,7 +156,7 @@ test('[aws-sdk] a job that has not ended, or has failed, has no URL', async (t) 
   assert.deepEqual(underWay, { Description: '', GeneratedCodeJobId: JobId, Status: underWay?.Status });
   assert.equal((await endOfJob(server, large, JobId)).Status, 'COMPLETED');
 
-  const faulty = documentOf({
+  const faulty = fileOf({
     'GameSparks.Core.Model': { First: { List: { Shape: 'Nowhere' } }, Second: { List: { Shape: 'Neither' } } },
   });
   const SnapshotId = await createSnapshot(server, faulty);

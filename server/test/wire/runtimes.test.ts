@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import { DisconnectPlayerCommand, ExportSnapshotCommand, GetStageDeploymentCommand } from '@aws-sdk/client-gamesparks';
 import { closeCode } from '@respark/protocol';
 import type { Settings } from '../../src/config.ts';
+import { fileOf } from '../support/game-document.ts';
 import {
   createSnapshot,
   deploy,
-  documentOf,
   endOfDeployment,
   endOfJob,
   largeDocument,
@@ -126,7 +126,7 @@ test('[ws] connections that never get to be listed leave no runtime behind', asy
 
 test('[aws-sdk] what is exported or generated is had under the URL of the listener', async (t) => {
   const server = await startTestServer(t);
-  const document = documentOf({ 'My.Section': { a: [1, null] } });
+  const document = fileOf({ 'My.Section': { a: [1, null] } });
   const SnapshotId = await createSnapshot(server, document);
   const { S3Url = '' } = await server.sdk().send(new ExportSnapshotCommand({ GameName: GAME, SnapshotId }));
   assert.ok(S3Url.startsWith(`${server.url}/download/`), S3Url);
