@@ -122,6 +122,12 @@ test(`${KILLS} times kill -9 under concurrent writes loses nothing that was ackn
   assert.deepEqual(database.prepare('PRAGMA integrity_check').all(), [{ integrity_check: 'ok' }]);
 });
 
+/** Most bytes that one player had not read when this was last asked. */
+async function waitingBytes({ url }: RunningServer): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return Number(/^respark_outbox_high_water_bytes (\d+)$/m.exec(text)?.[1]);
+}
+
 test('a deletion that kill -9 cut in half is finished by the next server', async (t) => {
   const place = createWorkplace(t);
   // A player who does not read holds up the deletion of the stage.
@@ -143,6 +149,7 @@ test('a deletion that kill -9 cut in half is finished by the next server', async
   player.ws.pause();
   // Each is answered with its type escaped twice: more than the kernel's buffers hold.
   for (let sent = 0; sent < 12_000; sent += 1) player.request(String(sent), '\u0001'.repeat(128));
+  while (!((await waitingBytes(first)) > 1_000_000));
 
   const deleting = assert.rejects(sdk.send(new DeleteStageCommand(stage)));
   const stateOf = async () => (await sdk.send(new GetStageCommand(stage))).Stage?.State;
