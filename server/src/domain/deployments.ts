@@ -40,7 +40,7 @@ export interface Deployments {
   close(): Promise<void>;
 }
 
-/** Each has a snapshot in memory, which may be a megabyte. */
+/** Each has a snapshot in memory, which may be a megabyte, and a thread. */
 const MAX_AT_ONCE = 2;
 
 /** Characters: room for a hundred faults. */

@@ -85,7 +85,7 @@ function* readableFaults(sections: Sections): Faults {
 }
 
 function* formFaults(sections: Sections): Faults {
-  // Compiled anew, in some 20 ms: deployments are rare, and a validator that is kept would belong to nobody.
+  // Compiled anew: deployments are rare, and a validator that is kept would belong to nobody.
   const ajv = new Ajv2020({ allErrors: true, verbose: true, strictTypes: false, validateSchema: false, meta: false });
   const isValid = ajv.compile(JSON.parse(CORE_SCHEMA));
   isValid(sections);
