@@ -1,4 +1,5 @@
-import { type ConfigurationFault, findFaults } from './configuration/faults.ts';
+import type { ConfigurationFault } from './configuration/fault.ts';
+import { findFaults } from './configuration/faults.ts';
 import { readModel } from './configuration/model.ts';
 import { readSections } from './configurations.ts';
 import { generateCode } from './generated-code/generate-code.ts';

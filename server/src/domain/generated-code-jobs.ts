@@ -4,7 +4,7 @@ import type { Log } from '../log.ts';
 import { type RandomBytes, uuidV7After } from '../random.ts';
 import type { GeneratedCodeJobRecord, Store, Page as StorePage } from '../store/store.ts';
 import { createBackground } from './background.ts';
-import { describeFault } from './configuration/faults.ts';
+import { describeFault } from './configuration/fault.ts';
 import { isUnfinished } from './deployments.ts';
 import type { Downloads } from './downloads.ts';
 import type { CodeAsked, Examine } from './examination.ts';

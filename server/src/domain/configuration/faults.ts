@@ -1,17 +1,11 @@
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import type { Json, Sections } from '../configurations.ts';
 import { excerpt, faultOfValue, isObject, MAX_DEPTH, memberOf } from './document.ts';
+import type { ConfigurationFault } from './fault.ts';
 import { BUILTIN_NAMES, isBuiltin } from './model.ts';
 import { keysOf, pointerOf } from './pointer.ts';
 import { CORE_SCHEMA } from './schemas.ts';
 import { findScriptFault } from './scripts.ts';
-
-export interface ConfigurationFault {
-  readonly section: string;
-  /** A JSON Pointer into the section's attributes; empty for the whole section. */
-  readonly pointer: string;
-  readonly message: string;
-}
 
 const MAX_LISTED_FAULTS = 100;
 const MAX_KEY_CHARACTERS = 256;
@@ -48,11 +42,6 @@ export function findFaults(sections: Sections): readonly ConfigurationFault[] {
   }
   const more = { section: '', pointer: '', message: `and ${count - MAX_LISTED_FAULTS} more` };
   return count > MAX_LISTED_FAULTS ? [...listed, more] : listed;
-}
-
-/** A fault on one line. */
-export function describeFault({ section, pointer, message }: ConfigurationFault): string {
-  return section === '' ? message : `${section}${pointer === '' ? '' : ` at "${excerpt(pointer, 300)}"`} ${message}`;
 }
 
 type Faults = Iterable<ConfigurationFault>;
