@@ -49,7 +49,7 @@ export const startStageDeployment = operation({
     'The configuration is checked now: a fault makes the deployment `FAILED` with `UNSPECIFIED_FAILURE`, and the message of its result lists them, a hundred at most.',
     'A script must parse as the body of a function, in the syntax of ECMAScript 2024, although its `ScriptLanguage` is called `Javascript_ES5_1`.',
     'A stage’s role that `RESPARK_ALLOWED_ROLES` does not name makes it `FAILED` with `INVALID_ROLE_FAILURE`; by default any role will do.',
-    'A completed deployment makes a new runtime. Existing connections stay on theirs, new ones open on the newest, and an old one goes with its last connection. Deploying the same snapshot again makes a new runtime too.',
+    'A completed deployment makes a new runtime, and moves `LastUpdated` of the stage. Existing connections stay on theirs, new ones open on the newest, and an old one goes with its last connection. Deploying the same snapshot again makes a new runtime too.',
     'A restart of the server in the middle runs it again. Nothing starts an `UNDEPLOY`.',
   ],
   async handler({ input, services, principal }) {
