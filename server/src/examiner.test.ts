@@ -34,23 +34,24 @@ for (const length of [100, MEGABYTE]) {
   });
 }
 
-test('everything else goes on while a megabyte is examined', async () => {
-  const examine = createExaminer({ clock: systemClock });
-  const sections = sectionsOf({ length: MEGABYTE });
-  let isDone = false;
-  const examination = examine({ sections, code: CODE }).finally(() => {
-    isDone = true;
+for (const length of [100, MEGABYTE]) {
+  test(`everything else goes on while ${length} bytes are examined`, async () => {
+    const examine = createExaminer({ clock: systemClock });
+    const sections = sectionsOf({ length });
+    let isDone = false;
+    const examination = examine({ sections, code: CODE }).finally(() => {
+      isDone = true;
+    });
+    let turns = 0;
+    for (; !isDone; turns += 1) await new Promise(setImmediate);
+    assert.equal((await examination).faults.length, 0);
+    assert.ok(turns > 100, `${turns} turns of the event loop`);
   });
-  let turns = 0;
-  for (; !isDone; turns += 1) await new Promise(setImmediate);
-  assert.equal((await examination).faults.length, 0);
-  assert.ok(turns > 100, `${turns} turns of the event loop`);
-});
+}
 
 test('what goes wrong in the thread is passed on', async () => {
   const examine = createExaminer({ clock: systemClock });
-  await assert.rejects(examine({ sections: 'not JSON' }), SyntaxError);
-  await assert.rejects(examine({ sections: 'not JSON'.repeat(10_000) }), { name: 'SyntaxError' });
+  await assert.rejects(examine({ sections: 'not JSON' }), { name: 'SyntaxError' });
   const code = { ...CODE, language: 'COBOL' };
   await assert.rejects(examine({ sections: sectionsOf({ length: MEGABYTE }), code }), /COBOL/);
 });

@@ -1,9 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { type Clock, withTimeout } from './clock.ts';
-import { type Examine, examineHere, type Findings } from './domain/examination.ts';
-
-/** Up to this length it takes less time than the start of a thread. */
-const MAX_LENGTH_HERE = 32_768;
+import type { Examine, Findings } from './domain/examination.ts';
 
 /** A hundred times what the largest snapshot takes. */
 const TIMEOUT_MS = 60_000;
@@ -11,10 +8,9 @@ const TIMEOUT_MS = 60_000;
 /** Enough for the largest snapshot several times over. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 512 };
 
-/** Examines large snapshots in a thread of their own, so that they hold up neither players nor calls. */
+/** Examines each snapshot in a thread of its own, so that it holds up neither players nor calls. */
 export function createExaminer({ clock }: { clock: Clock }): Examine {
   return async function examine(examination) {
-    if (examination.sections.length <= MAX_LENGTH_HERE) return examineHere(examination);
     const worker = new Worker(new URL('./examiner-thread.js', import.meta.url), {
       workerData: examination,
       resourceLimits: RESOURCE_LIMITS,

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { importGameConfiguration } from '../api/operations/configuration.ts';
 import { createGame } from '../api/operations/games.ts';
 import { parseDocument } from '../domain/configuration/document.ts';
+import { describeFault } from '../domain/configuration/fault.ts';
 import type { Sections } from '../domain/configurations.ts';
 import { printable } from '../printable.ts';
 import { readInputFile } from './files.ts';
@@ -40,7 +41,7 @@ Faults in what the document says are told here, and refused by a deployment only
 
 async function warnOfFaults(world: World, sections: Sections): Promise<void> {
   // Loaded when it is needed: it brings schemas and a parser with it, and commands should start quickly.
-  const { describeFault, findFaults } = await import('../domain/configuration/faults.ts');
+  const { findFaults } = await import('../domain/configuration/faults.ts');
   for (const fault of findFaults(sections)) world.stderr.write(`${printable(`warning: ${describeFault(fault)}`)}\n`);
 }
 

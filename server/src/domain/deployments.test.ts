@@ -6,7 +6,7 @@ import { ManualClock } from '../../test/support/manual-clock.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { openTestStore } from '../store/test-store.ts';
-import type { ConfigurationFault } from './configuration/faults.ts';
+import type { ConfigurationFault } from './configuration/fault.ts';
 import { examineHere } from './examination.ts';
 
 const CALLER = { principal: 'AKIDEXAMPLE' };

@@ -5,7 +5,7 @@ import { type RandomBytes, uuidV7After } from '../random.ts';
 import type { DeploymentRecord, DeploymentState, Store, Page as StorePage } from '../store/store.ts';
 import { createBackground } from './background.ts';
 import { createOnce } from './client-tokens.ts';
-import { type ConfigurationFault, describeFault } from './configuration/faults.ts';
+import { type ConfigurationFault, describeFault } from './configuration/fault.ts';
 import type { Examine } from './examination.ts';
 import type { Page, PageRequest, Paginate } from './pagination.ts';
 import type { Runtimes } from './runtimes.ts';
@@ -40,7 +40,7 @@ export interface Deployments {
   close(): Promise<void>;
 }
 
-/** Each has a snapshot in memory, which may be a megabyte. */
+/** Each has a snapshot in memory, which may be a megabyte, and a thread. */
 const MAX_AT_ONCE = 2;
 
 /** Characters: room for a hundred faults. */

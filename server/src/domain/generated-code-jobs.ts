@@ -4,21 +4,14 @@ import type { Log } from '../log.ts';
 import { type RandomBytes, uuidV7After } from '../random.ts';
 import type { GeneratedCodeJobRecord, Store, Page as StorePage } from '../store/store.ts';
 import { createBackground } from './background.ts';
-import { describeFault } from './configuration/faults.ts';
+import { describeFault } from './configuration/fault.ts';
 import { isUnfinished } from './deployments.ts';
 import type { Downloads } from './downloads.ts';
 import type { CodeAsked, Examine } from './examination.ts';
 import { type Game, getActiveGame, getGame } from './games.ts';
-import { chooseGenerator } from './generated-code/generators.ts';
+import { chooseGenerator, type Generator } from './generated-code/generators.ts';
 import type { Page, PageRequest, Paginate } from './pagination.ts';
 import { getSnapshot } from './snapshots.ts';
-
-/** Which code is asked for; what is absent has a default. */
-export interface Generator {
-  readonly targetPlatform?: string | undefined;
-  readonly language?: string | undefined;
-  readonly gameSdkVersion?: string | undefined;
-}
 
 export type GeneratedCodeJob = GeneratedCodeJobRecord & {
   /** Of a completed job: where its zip is, for this long at least. */

@@ -45,6 +45,8 @@ async function enter(t: TestContext, server: RunningServer): Promise<ResparkClie
   const client = new ResparkClient({
     url: server.playerUrl,
     gameKey: server.gameKey,
+    // By default the waits grow to half a minute, which is longer than `until` waits.
+    reconnect: { capMs: 2_000 },
     storage: {
       load: () => undefined,
       save() {

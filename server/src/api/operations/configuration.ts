@@ -94,7 +94,7 @@ export const importGameConfiguration = operation({
   resource: gameResource,
   resourceTags: gameTags,
   decisions: [
-    'The file is UTF-8 JSON of the form `{"Document":{"Type":"Game","Sections":{NAME: ATTRIBUTES}}}`, as an export has it; attributes are objects. It replaces the whole configuration.',
+    'The file is UTF-8 JSON of the form `{"Document":{"Type":"Game","Sections":{NAME: ATTRIBUTES}}}`, as an export has it; attributes are objects. It replaces the whole configuration. Of a key that an object has twice, the last one counts.',
     'Faults of meaning do not refuse an import; a deployment fails on them. Attributes that nest deeper than 64 levels are refused.',
     'A configuration larger than `RESPARK_MAX_CONFIGURATION_BYTES`, as exported and compact, is a `ServiceQuotaExceededException`.',
     `The base64 text must be padded and have nothing else in it; a body may have ${MAX_IMPORT_BODY_BYTES.toLocaleString('en')} bytes.`,

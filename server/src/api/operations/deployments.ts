@@ -46,9 +46,10 @@ export const startStageDeployment = operation({
   decisions: [
     'One deployment of a stage at a time: a second one while one is `PENDING` or `IN_PROGRESS` is a `ConflictException`. Stages of a game deploy side by side.',
     'A `ClientToken` counts for 24 hours, for one access key; with other parameters it is a `ConflictException`.',
-    'The configuration is checked now: a fault makes the deployment `FAILED` with `UNSPECIFIED_FAILURE`, and every fault is listed in the message of its result.',
+    'The configuration is checked now: a fault makes the deployment `FAILED` with `UNSPECIFIED_FAILURE`, and the message of its result lists them, a hundred at most.',
+    'A script must parse as the body of a function, in the syntax of ECMAScript 2024, although its `ScriptLanguage` is called `Javascript_ES5_1`.',
     'A stage’s role that `RESPARK_ALLOWED_ROLES` does not name makes it `FAILED` with `INVALID_ROLE_FAILURE`; by default any role will do.',
-    'A completed deployment makes a new runtime. Existing connections stay on theirs, new ones open on the newest, and an old one goes with its last connection. Deploying the same snapshot again makes a new runtime too.',
+    'A completed deployment makes a new runtime, and moves `LastUpdated` of the stage. Existing connections stay on theirs, new ones open on the newest, and an old one goes with its last connection. Deploying the same snapshot again makes a new runtime too.',
     'A restart of the server in the middle runs it again. Nothing starts an `UNDEPLOY`.',
   ],
   async handler({ input, services, principal }) {

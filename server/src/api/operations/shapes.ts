@@ -1,3 +1,4 @@
+import { sizeOf } from '../../domain/configuration/document.ts';
 import type { Sections } from '../../domain/configurations.ts';
 import type { Tags } from '../operation.ts';
 import { document, integer, list, map, string, structure, timestamp } from '../shape.ts';
@@ -49,12 +50,8 @@ export function presentTags(tags: Tags): Tags | undefined {
   return Object.keys(tags).length === 0 ? undefined : tags;
 }
 
-/** Sizes are those of the attributes as compact JSON in UTF-8. */
 export function sectionDetails(byName: Sections) {
   return Object.fromEntries(
-    Object.entries(byName).map(([Name, Attributes]) => [
-      Name,
-      { Name, Size: Buffer.byteLength(JSON.stringify(Attributes)), Attributes },
-    ]),
+    Object.entries(byName).map(([Name, Attributes]) => [Name, { Name, Size: sizeOf(Attributes), Attributes }]),
   );
 }

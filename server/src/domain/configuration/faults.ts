@@ -1,17 +1,11 @@
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import type { Json, Sections } from '../configurations.ts';
 import { excerpt, faultOfValue, isObject, MAX_DEPTH, memberOf } from './document.ts';
+import type { ConfigurationFault } from './fault.ts';
 import { BUILTIN_NAMES, isBuiltin } from './model.ts';
 import { keysOf, pointerOf } from './pointer.ts';
 import { CORE_SCHEMA } from './schemas.ts';
 import { findScriptFault } from './scripts.ts';
-
-export interface ConfigurationFault {
-  readonly section: string;
-  /** A JSON Pointer into the section's attributes; empty for the whole section. */
-  readonly pointer: string;
-  readonly message: string;
-}
 
 const MAX_LISTED_FAULTS = 100;
 const MAX_KEY_CHARACTERS = 256;
@@ -50,11 +44,6 @@ export function findFaults(sections: Sections): readonly ConfigurationFault[] {
   return count > MAX_LISTED_FAULTS ? [...listed, more] : listed;
 }
 
-/** A fault on one line. */
-export function describeFault({ section, pointer, message }: ConfigurationFault): string {
-  return section === '' ? message : `${section}${pointer === '' ? '' : ` at "${excerpt(pointer, 300)}"`} ${message}`;
-}
-
 type Faults = Iterable<ConfigurationFault>;
 
 /** What would make the rest slow: attributes that nest deeply, and long keys, which all faults beneath have to spell. */
@@ -85,7 +74,7 @@ function* readableFaults(sections: Sections): Faults {
 }
 
 function* formFaults(sections: Sections): Faults {
-  // Compiled anew, in some 20 ms: deployments are rare, and a validator that is kept would belong to nobody.
+  // Compiled anew: deployments are rare, and a validator that is kept would belong to nobody.
   const ajv = new Ajv2020({ allErrors: true, verbose: true, strictTypes: false, validateSchema: false, meta: false });
   const isValid = ajv.compile(JSON.parse(CORE_SCHEMA));
   isValid(sections);

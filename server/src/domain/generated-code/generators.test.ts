@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ServiceError } from '../../errors.ts';
-import type { Generator } from '../generated-code-jobs.ts';
-import { chooseGenerator } from './generators.ts';
+import { chooseGenerator, type Generator } from './generators.ts';
 
 function chosen(generator: Generator): string {
   const { targetPlatform, language, gameSdkVersion } = chooseGenerator(generator);

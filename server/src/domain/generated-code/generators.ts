@@ -1,8 +1,14 @@
 import { ServiceError } from '../../errors.ts';
-import type { Generator } from '../generated-code-jobs.ts';
 import { csharpFile, csharpReadme } from './csharp.ts';
 import type { Operations, SourceFile } from './operations.ts';
 import { typescriptFile, typescriptReadme } from './typescript.ts';
+
+/** Which code is asked for; what is absent has a default. */
+export interface Generator {
+  readonly targetPlatform?: string | undefined;
+  readonly language?: string | undefined;
+  readonly gameSdkVersion?: string | undefined;
+}
 
 export interface CodeGenerator {
   readonly targetPlatform: string;

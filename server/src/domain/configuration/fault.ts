@@ -1,0 +1,15 @@
+import { excerpt } from './document.ts';
+
+// Apart from `faults.ts`, which brings a validator and a parser with it: a server loads those in its examining threads only.
+
+export interface ConfigurationFault {
+  readonly section: string;
+  /** A JSON Pointer into the section's attributes; empty for the whole section. */
+  readonly pointer: string;
+  readonly message: string;
+}
+
+/** A fault on one line. */
+export function describeFault({ section, pointer, message }: ConfigurationFault): string {
+  return section === '' ? message : `${section}${pointer === '' ? '' : ` at "${excerpt(pointer, 300)}"`} ${message}`;
+}
