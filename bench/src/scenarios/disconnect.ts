@@ -1,4 +1,13 @@
-import { arrive, callFigures, disconnect, inArena, playersFor, type Scenario, warmUp } from './scenario.ts';
+import {
+  arrive,
+  callFigures,
+  disconnect,
+  inArena,
+  playersFor,
+  type Scenario,
+  warmUp,
+  warmUpCalls,
+} from './scenario.ts';
 
 /** Three ways to load the same call. Whoever was disconnected has come back before the next one begins. */
 const LOADS = [
@@ -6,9 +15,6 @@ const LOADS = [
   { label: '32 at once', pacing: { atOnce: 32 } },
   { label: '200 calls/s', pacing: { perSecond: 200 } },
 ] as const;
-
-/** V8 takes some thousand calls until the last of the server's code is compiled; the first cost several times more. */
-const WARM_UP_PASSES = 8;
 
 export const disconnectScenario: Scenario = {
   title: 'Disconnect a player',
@@ -19,10 +25,7 @@ export const disconnectScenario: Scenario = {
       const seeds = await playersFor(arena, scale.connections);
       await arrive(arena, seeds);
       const leaving = seeds.slice(0, scale.calls);
-      for (let pass = 0; pass < WARM_UP_PASSES; pass += 1) {
-        await disconnect(arena, leaving, { atOnce: 32 });
-        await arrive(arena, seeds);
-      }
+      await warmUpCalls(arena, leaving);
       let figures = {};
       for (const { label, pacing } of LOADS) {
         await arrive(arena, seeds);

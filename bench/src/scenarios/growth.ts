@@ -1,5 +1,15 @@
 import { quantile } from '../statistics.ts';
-import { arrive, disconnect, type Figures, inArena, playersFor, type Scenario, warmUp } from './scenario.ts';
+import {
+  arrive,
+  CONNECTIONS_PER_PLAYER,
+  disconnect,
+  type Figures,
+  inArena,
+  playersFor,
+  type Scenario,
+  warmUp,
+  warmUpCalls,
+} from './scenario.ts';
 
 /** Players of one batch: few enough that the size under test stays what it is. */
 const BATCH_PLAYERS = 30;
@@ -10,6 +20,10 @@ export const growthScenario: Scenario = {
   async run(name, scale) {
     return await inArena(name, async (arena) => {
       await warmUp(arena, scale);
+      const early = await playersFor(arena, CONNECTIONS_PER_PLAYER * scale.calls, 'early');
+      await arrive(arena, early);
+      await warmUpCalls(arena, early);
+      await arena.generator.leave();
       const figures: Figures = {};
       for (const size of scale.growthSizes) {
         const seeds = await playersFor(arena, size);
