@@ -127,6 +127,12 @@ const management = {
     max: 1_024_000,
     help: "Size of a game's configuration as it is exported; a larger one is refused with 402.",
   }),
+  maxDeployments: integer({
+    default: 1_000,
+    min: 1,
+    max: 100_000,
+    help: "Deployments kept in a stage's history; of more the oldest are forgotten.",
+  }),
   maxGeneratedCodeJobs: integer({
     default: 20,
     min: 1,

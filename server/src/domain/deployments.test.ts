@@ -241,6 +241,14 @@ test('the history is newest first, also when the clock stands still or was set b
   assert.deepEqual(seen, ids.toReversed());
 });
 
+test('the history keeps the newest, as many as the settings say', async (t) => {
+  const { deployments, deploy, runtimeId } = await openWithStage(t, { maxDeployments: 2 });
+  const [oldest, older, newest] = [await deploy(), await deploy(), await deploy()];
+  assert.deepEqual((await deployments.list('Demo', 'Dev', {})).items, [newest, older]);
+  await assert.rejects(deployments.get('Demo', 'Dev', oldest.id), { code: 'not_found' });
+  assert.equal(await runtimeId(), newest.id);
+});
+
 test('what is not there is not found', async (t) => {
   const { deployments, stages, asked, deploy, store } = await openWithStage(t);
   await assert.rejects(

@@ -54,11 +54,11 @@ export interface DeploymentsParts {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Log;
-  readonly settings: { readonly allowedRoles: readonly string[] };
+  readonly settings: { readonly allowedRoles: readonly string[]; readonly maxDeployments: number };
 }
 
 export function createDeployments(parts: DeploymentsParts): Deployments {
-  const { store, paginate, clock, random, log } = parts;
+  const { store, paginate, clock, random, log, settings } = parts;
   const failure = 'deployment was interrupted and will be tried again';
   const background = createBackground({ clock, log, failure, maxAtOnce: MAX_AT_ONCE });
   const deploy = createDeploy(parts);
@@ -85,6 +85,7 @@ export function createDeployments(parts: DeploymentsParts): Deployments {
       createdAt: now,
       updatedAt: now,
     };
+    await store.deployments.prune(stage.id, settings.maxDeployments - 1);
     await store.deployments.insert(deployment);
     return deployment;
   }

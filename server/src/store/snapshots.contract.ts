@@ -155,6 +155,18 @@ function testDeployments(open: OpenStore): void {
     assert.deepEqual(await deployments.list('unknown', { limit: 10 }), []);
   });
 
+  test('pruning forgets the oldest deployments of one stage', async (t) => {
+    const { deployments } = await openZoo(open, t);
+    for (const id of ['D2', 'D4', 'D1', 'D3']) await deployments.insert(sampleDeployment(DEV, id));
+    await deployments.insert(sampleDeployment(LIVE, 'D0'));
+    await deployments.prune(DEV.id, 4);
+    await deployments.prune(DEV.id, 2);
+    assert.deepEqual(await idsOf(deployments.list(DEV.id, { limit: 10 })), ['D4', 'D3']);
+    await deployments.prune(DEV.id, 0);
+    assert.deepEqual(await deployments.list(DEV.id, { limit: 10 }), []);
+    assert.deepEqual(await idsOf(deployments.list(LIVE.id, { limit: 10 })), ['D0']);
+  });
+
   test('a deployment is unfinished until it has completed or failed', async (t) => {
     const { deployments } = await openZoo(open, t);
     const unfinished = async () => (await idsOf(deployments.listUnfinished())).sort();

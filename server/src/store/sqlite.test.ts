@@ -153,8 +153,9 @@ test('lists and counts find their rows by an index, in its order, and read no la
   }
   await store.snapshots.count('game');
   await store.generatedCodeJobs.prune('game', 'snapshot', 10);
+  await store.deployments.prune('stage', 10);
   const texts = prepare.mock.calls.map(({ arguments: [text] }) => String(text)).filter((text) => / from "/.test(text));
-  assert.equal(texts.length, 11);
+  assert.equal(texts.length, 12);
   for (const text of texts) {
     assert.doesNotMatch(text, /"sections"|"archive"|\* from "(snapshots|generated_code_jobs)"/);
     const plan = await sql<{ detail: string }>`${sql.raw(`explain query plan ${text.replaceAll('?', "''")}`)}`.execute(

@@ -195,6 +195,8 @@ export interface Deployments {
   listUnfinished(): Promise<DeploymentRecord[]>;
   insert(record: DeploymentRecord): Promise<void>;
   update(id: string, change: Pick<DeploymentRecord, 'state' | 'result' | 'updatedAt'>): Promise<void>;
+  /** Forgets all but the newest `keep` of the stage. */
+  prune(stageId: string, keep: number): Promise<void>;
 }
 
 export interface GeneratedCodeJobs {

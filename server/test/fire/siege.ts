@@ -13,10 +13,10 @@ const BOUND_MS = 10_000;
 /** What the heap may have grown by: a case that left a few kilobytes behind would show, in hundreds of cases. */
 const MAX_GROWTH_BYTES = 8 * 1_048_576;
 
-/** Limits that exist against floods are out of the way, and those of time are short. */
+/** Limits that exist against floods are out of the way, and those of time are short, though not for a busy machine. */
 const SETTINGS: Partial<Settings> = {
-  headersTimeoutMs: 300,
-  requestTimeoutMs: 600,
+  headersTimeoutMs: 1_000,
+  requestTimeoutMs: 1_500,
   closeGraceMs: 300,
   authFailuresPerMinutePerAddress: 1_000_000,
   readCallsPerSecond: 1_000_000,

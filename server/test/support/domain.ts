@@ -31,6 +31,7 @@ const SETTINGS = {
   maxGames: 100,
   maxStages: 20,
   maxSnapshots: 1_000,
+  maxDeployments: 1_000,
   maxConfigurationBytes: 1_024_000,
   maxGeneratedCodeJobs: 20,
   allowedRoles: [] as readonly string[],

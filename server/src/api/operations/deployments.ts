@@ -103,7 +103,7 @@ export const listStageDeployments = operation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: stageResource,
   resourceTags: stageTags,
-  decisions: ['Newest first. The history is kept as long as the stage.'],
+  decisions: ['Newest first. The history has the newest `RESPARK_MAX_DEPLOYMENTS` of the stage.'],
   async handler({ input, services }) {
     const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
     const page = await services.deployments.list(input.GameName, input.StageName, request);

@@ -33,6 +33,13 @@ export function createDeployments(scope: Scope): Deployments {
     async update(id, change) {
       await write((query) => query.updateTable('deployments').set(outcomeOf(change)).where('id', '=', id).execute());
     },
+    async prune(stageId, keep) {
+      await write((query) => {
+        const ids = query.selectFrom('deployments').select('id').where('stage_id', '=', stageId);
+        const kept = ids.orderBy('id', 'desc').limit(keep);
+        return query.deleteFrom('deployments').where('stage_id', '=', stageId).where('id', 'not in', kept).execute();
+      });
+    },
   };
 }
 
