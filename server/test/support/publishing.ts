@@ -50,7 +50,8 @@ export async function startDeployment(
 /** The deployment, or the latest one, when it has ended. */
 export async function endOfDeployment(place: Place, DeploymentId?: string, on = ON_STAGE) {
   const input = { ...on, ...(DeploymentId === undefined ? {} : { DeploymentId }) };
-  const read = async () => (await place.sdk().send(new GetStageDeploymentCommand(input))).StageDeployment;
+  const sdk = place.sdk();
+  const read = async () => (await sdk.send(new GetStageDeploymentCommand(input))).StageDeployment;
   return await whenEnded(read, (deployment) => deployment?.DeploymentState);
 }
 
@@ -70,13 +71,14 @@ export async function startJob(place: Place, SnapshotId: string, Generator = {})
 
 export async function endOfJob(place: Place, SnapshotId: string, JobId: string): Promise<GeneratedCodeJobDetails> {
   const command = new GetGeneratedCodeJobCommand({ GameName: GAME, SnapshotId, JobId });
-  const read = async () => (await place.sdk().send(command)).GeneratedCodeJob ?? {};
+  const sdk = place.sdk();
+  const read = async () => (await sdk.send(command)).GeneratedCodeJob ?? {};
   return await whenEnded(read, ({ Status }) => Status);
 }
 
 /** Reads again and again, with a bound, until what is read has ended. */
 export async function whenEnded<T>(read: () => Promise<T>, stateOf: (read: T) => string | undefined): Promise<T> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 60_000;
   for (;;) {
     const seen = await read();
     const state = stateOf(seen);

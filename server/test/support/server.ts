@@ -143,7 +143,8 @@ export async function until(
   condition: () => boolean,
   describe: () => unknown = () => condition.toString(),
 ): Promise<void> {
-  const deadline = performance.now() + 20_000;
+  // Long enough for the first start of a browser on a busy machine.
+  const deadline = performance.now() + 60_000;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`still waiting for: ${JSON.stringify(describe())}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
