@@ -10,7 +10,8 @@ export interface SocketLimitSettings {
 /**
  * Bounds a server's sockets that are not a player's WebSocket: those that say nothing, are still in their TLS handshake,
  * or wait between requests. One more than an address or the server may have is destroyed at once. Players' sockets have
- * bounds of their own from their upgrade on. Called when the server's other listeners are there. Addresses of trusted proxies stand for many and share the server's bound.
+ * bounds of their own from their upgrade on. Called when the server's other listeners are there. Addresses of trusted
+ * proxies stand for many and share the server's bound.
  */
 export function limitSockets(
   server: Server,

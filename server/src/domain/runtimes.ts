@@ -4,8 +4,8 @@ import type { Log } from '../log.ts';
 export const EMPTY_RUNTIME_ID = 'empty';
 
 /**
- * The runtimes that connections of this node are on. One is there from its first connection to its last; when it is an old
- * one, on which no connection opens any more, it has then ended for good.
+ * The runtimes that connections of this node are on. One is there from its first connection to its last. An old one has
+ * then ended, but for a connection whose hello was looked up before the newest was deployed and that is still on its way.
  */
 export interface Runtimes {
   /** A connection is on the runtime, until its `leave`. */
