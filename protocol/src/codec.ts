@@ -1,3 +1,4 @@
+import { parseJson } from './json.ts';
 import {
   type ClientFrame,
   MAX_CODE_LENGTH,
@@ -87,7 +88,7 @@ export function encode(frame: ClientFrame | ServerFrame): string {
 function decode<Frame extends { readonly kind: string }>(text: string, readers: Readers<Frame>): Decoded<Frame> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch {
     return { ok: false, fault: `a frame must be JSON, got ${shown(text)}` };
   }

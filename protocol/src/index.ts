@@ -13,6 +13,7 @@ export {
   verdictOf,
 } from './close-codes.ts';
 export { type Decoded, decodeClientFrame, decodeServerFrame, encode } from './codec.ts';
+export { parseJson } from './json.ts';
 export {
   type ClientFrame,
   CONNECT_PATH,

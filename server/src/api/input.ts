@@ -1,3 +1,4 @@
+import { parseJson } from '@respark/protocol';
 import { Refusal } from './reply.ts';
 import type { Shape, StructureShape } from './shape.ts';
 import { parseQuery } from './sigv4.ts';
@@ -43,7 +44,7 @@ function parseBody(body: Uint8Array): Record {
   if (body.length === 0) return {};
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    json = parseJson(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch {
     json = undefined; // The parser's own message quotes the body.
   }

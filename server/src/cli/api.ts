@@ -1,3 +1,4 @@
+import { parseJson } from '@respark/protocol';
 import { Command } from 'commander';
 import type { Operation } from '../api/operation.ts';
 import { OPERATIONS } from '../api/operations/index.ts';
@@ -55,7 +56,7 @@ function parseInput(text: string): Input {
   let input: unknown;
   let cause: unknown;
   try {
-    input = JSON.parse(text);
+    input = parseJson(text);
   } catch (error) {
     cause = error;
   }

@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { type Disconnect, ResparkClient, ResparkError, type TokenStorage } from '@respark/client';
-import { CLOSE_CODES, CONNECT_PATH, type Payload } from '@respark/protocol';
+import { CLOSE_CODES, CONNECT_PATH, type Payload, parseJson } from '@respark/protocol';
 import { Command } from 'commander';
 import { DEMO_GAME, DEMO_STAGE } from '../demo.ts';
 import { printable } from '../printable.ts';
@@ -196,7 +196,7 @@ async function send(client: ResparkClient, line: string): Promise<{ type: string
 
 function findPayload(json: string): Payload | undefined {
   try {
-    const payload: unknown = JSON.parse(json);
+    const payload: unknown = parseJson(json);
     if (typeof payload === 'object' && payload !== null && !Array.isArray(payload)) return payload as Payload;
   } catch {
     // Not JSON at all is not an object either.

@@ -1,3 +1,4 @@
+import { parseJson } from '@respark/protocol';
 import type { Command } from 'commander';
 import type { Operation } from '../api/operation.ts';
 import { signRequest } from '../api/sigv4.ts';
@@ -117,7 +118,7 @@ export class ManagementClient {
     const signature = signRequest({ method, url, ...content, ...this.#credentials, region: this.#region, nowMs });
     const headers = { ...content.headers, ...signature };
     const { response, bytes } = await fetchWhole(url, { ...content, method, headers }, this.#endpoint);
-    const json = parseJson(bytes);
+    const json = findJson(bytes);
     if (response.ok && json !== undefined) return json;
     throw failureOf(response, json, this.#endpoint);
   }
@@ -166,9 +167,9 @@ function failureOf(response: Response, body: unknown, endpoint: string): Command
   return new ServiceRefusal(name, text);
 }
 
-function parseJson(bytes: Uint8Array): unknown {
+function findJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder().decode(bytes));
+    return parseJson(new TextDecoder().decode(bytes));
   } catch {
     return undefined;
   }

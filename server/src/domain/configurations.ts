@@ -1,3 +1,4 @@
+import { parseJson } from '@respark/protocol';
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import type { ConfigurationRecord, Store } from '../store/store.ts';
@@ -91,7 +92,7 @@ export async function findOrEmpty(
 
 /** Stored sections: all of them, or those that are named. */
 export function readSections(text: string, names?: readonly string[]): Sections {
-  const sections = JSON.parse(text) as Sections;
+  const sections = parseJson(text) as Sections;
   if (names === undefined || names.length === 0) return sections;
   const wanted = new Set(names);
   return Object.fromEntries(Object.entries(sections).filter(([name]) => wanted.has(name)));

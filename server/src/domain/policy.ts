@@ -1,3 +1,4 @@
+import { parseJson } from '@respark/protocol';
 import { ServiceError } from '../errors.ts';
 import { type Condition, type ConditionContext, ConditionFault, compileCondition } from './policy-conditions.ts';
 import { compileWildcard } from './wildcard.ts';
@@ -81,7 +82,7 @@ export function parsePolicy(text: string): Policy {
   if (text.length > MAX_POLICY_CHARACTERS) {
     fail('The document', `has ${text.length} characters, white space included; ${MAX_POLICY_CHARACTERS} are allowed`);
   }
-  const document = getObject('The document', parseJson(text), ['Version', 'Statement']);
+  const document = getObject('The document', readJson(text), ['Version', 'Statement']);
   if (document.Version !== '2012-10-17') {
     fail('Version', `must be "2012-10-17", got ${shown(document.Version)}`);
   }
@@ -231,10 +232,10 @@ function parseConditions(path: string, value: unknown): Condition[] {
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
-function parseJson(text: string): unknown {
+function readJson(text: string): unknown {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (cause) {
     fail('The document', `is not JSON: ${(cause as Error).message}`, cause);
   }

@@ -1,3 +1,4 @@
+import { parseJson } from '@respark/protocol';
 import { ServiceError } from '../../errors.ts';
 import { printable } from '../../printable.ts';
 import type { Json, Sections } from '../configurations.ts';
@@ -19,7 +20,7 @@ const FORM = '{"Document":{"Type":"Game","Sections":{…}}}';
  * numbers are doubles; a byte order mark is skipped. Throws `validation` that names every fault.
  */
 export function parseDocument(file: Uint8Array): Sections {
-  const document = memberOf(parseJson(file), 'Document');
+  const document = memberOf(readJson(file), 'Document');
   const sections = memberOf(document, 'Sections');
   if (memberOf(document, 'Type') !== 'Game' || !isObject(sections)) {
     throw invalid([`it does not have the form ${FORM}: give a file that ExportSnapshot has made, or one of that form`]);
@@ -75,7 +76,7 @@ export function memberOf(value: Json | undefined, key: string): Json | undefined
   return isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 }
 
-function parseJson(file: Uint8Array): Json {
+function readJson(file: Uint8Array): Json {
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(file);
@@ -83,7 +84,7 @@ function parseJson(file: Uint8Array): Json {
     throw invalid(['it is not UTF-8: save it in that encoding'], { cause: error });
   }
   try {
-    return JSON.parse(text) as Json;
+    return parseJson(text) as Json;
   } catch (error) {
     throw invalid([`it is not JSON: ${excerpt((error as SyntaxError).message, 200)}`], { cause: error });
   }
