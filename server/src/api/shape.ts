@@ -1,4 +1,4 @@
-import type { Json } from '../domain/configurations.ts';
+import type { Json } from '../domain/configuration/document.ts';
 
 /** Where a member of an operation's input travels; members without one are in the JSON body. */
 export type Location = 'uri' | 'querystring';

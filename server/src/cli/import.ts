@@ -1,9 +1,8 @@
 import { Command } from 'commander';
 import { importGameConfiguration } from '../api/operations/configuration.ts';
 import { createGame } from '../api/operations/games.ts';
-import { parseDocument } from '../domain/configuration/document.ts';
+import { parseDocument, type Sections } from '../domain/configuration/document.ts';
 import { describeFault } from '../domain/configuration/fault.ts';
-import type { Sections } from '../domain/configurations.ts';
 import { printable } from '../printable.ts';
 import { readInputFile } from './files.ts';
 import { addClientOptions, createClient, type ManagementClient, ServiceRefusal } from './management-client.ts';

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type DomainOptions, openDomain } from '../../test/support/domain.ts';
 import type { ErrorCode } from '../errors.ts';
-import type { Json, Modification } from './configurations.ts';
+import type { Json } from './configuration/document.ts';
+import type { Modification } from './configuration/modifications.ts';
 
 const CALLER = { principal: 'AKIDEXAMPLE' };
 

@@ -2,30 +2,15 @@ import { parseJson } from '@respark/protocol';
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import type { ConfigurationRecord, Store } from '../store/store.ts';
-import { documentSizeOf, parseDocument } from './configuration/document.ts';
-import { applyModifications } from './configuration/modifications.ts';
+import { documentSizeOf, parseDocument, type Sections } from './configuration/document.ts';
+import { applyModifications, type Modification } from './configuration/modifications.ts';
 import { type Game, getActiveGame, getGame } from './games.ts';
-
-/** Attributes of one section: any JSON. Keys such as `__proto__` are data: copy by entries, never by assignment. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
-
-/** Section name → attributes. */
-export type Sections = { readonly [name: string]: Json };
 
 export interface Configuration {
   /** When the game was created. */
   readonly createdAt: number;
   readonly updatedAt: number;
   readonly sections: Sections;
-}
-
-export interface Modification {
-  readonly section: string;
-  readonly operation: 'ADD' | 'REMOVE' | 'REPLACE';
-  /** A JSON Pointer (RFC 6901) into the section's attributes. */
-  readonly path: string;
-  /** Undefined when the caller gave none. */
-  readonly value: Json | undefined;
 }
 
 /** The rules of games' configurations. Every method throws `not_found` without the game. */

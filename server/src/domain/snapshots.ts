@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import type { SnapshotRecord, SnapshotSummary, Store, Page as StorePage } from '../store/store.ts';
-import { findOrEmpty, readSections, type Sections } from './configurations.ts';
+import type { Sections } from './configuration/document.ts';
+import { findOrEmpty, readSections } from './configurations.ts';
 import type { Downloads } from './downloads.ts';
 import { type Game, getActiveGame, getGame } from './games.ts';
 import type { Page, PageRequest, Paginate } from './pagination.ts';

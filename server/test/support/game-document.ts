@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Section } from '@aws-sdk/client-gamesparks';
-import { parseDocument } from '../../src/domain/configuration/document.ts';
-import type { Json, Sections } from '../../src/domain/configurations.ts';
+import { type Json, parseDocument, type Sections } from '../../src/domain/configuration/document.ts';
 
 /** The example: an exported game that uses everything a model can say. */
 export const GAME_DOCUMENT: Uint8Array = readFileSync(new URL('../../../../examples/game.json', import.meta.url));

@@ -16,8 +16,7 @@ import {
 } from '@aws-sdk/client-gamesparks';
 import * as operations from '../../src/api/operations/configuration.ts';
 import type { Settings } from '../../src/config.ts';
-import { documentSizeOf } from '../../src/domain/configuration/document.ts';
-import type { Sections } from '../../src/domain/configurations.ts';
+import { documentSizeOf, type Sections } from '../../src/domain/configuration/document.ts';
 import { createKey } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
 import { awsClients } from '../support/aws-clients.ts';

@@ -15,7 +15,7 @@ import {
   ValidationException,
 } from '@aws-sdk/client-gamesparks';
 import * as operations from '../../src/api/operations/deployments.ts';
-import type { Sections } from '../../src/domain/configurations.ts';
+import type { Sections } from '../../src/domain/configuration/document.ts';
 import { alterDatabase, createKey } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
 import { awsClients } from '../support/aws-clients.ts';

@@ -19,7 +19,7 @@ import {
 } from '@aws-sdk/client-gamesparks';
 import * as operations from '../../src/api/operations/snapshots.ts';
 import type { Clock } from '../../src/clock.ts';
-import type { Sections } from '../../src/domain/configurations.ts';
+import type { Sections } from '../../src/domain/configuration/document.ts';
 import { createKey } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
 import { awsClients } from '../support/aws-clients.ts';

@@ -1,5 +1,4 @@
-import { sizeOf } from '../../domain/configuration/document.ts';
-import type { Sections } from '../../domain/configurations.ts';
+import { type Sections, sizeOf } from '../../domain/configuration/document.ts';
 import type { Tags } from '../operation.ts';
 import { document, integer, list, map, string, structure, timestamp } from '../shape.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openApi } from '../../../test/support/api.ts';
-import type { Json } from '../../domain/configurations.ts';
+import type { Json } from '../../domain/configuration/document.ts';
 import type { Deployment } from '../../domain/deployments.ts';
 import type { GeneratedCodeJob } from '../../domain/generated-code-jobs.ts';
 import { ServiceError } from '../../errors.ts';

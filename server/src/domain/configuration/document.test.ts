@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { GAME_DOCUMENT, gameSections, realGameDocument } from '../../../test/support/game-document.ts';
-import type { Json, Sections } from '../configurations.ts';
-import { documentSizeOf, parseDocument, sizeOf, writeDocument } from './document.ts';
+import { documentSizeOf, type Json, parseDocument, type Sections, sizeOf, writeDocument } from './document.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const document = (sections: string) => bytes(`{"Document":{"Type":"Game","Sections":${sections}}}`);

@@ -1,7 +1,12 @@
 import { parseJson } from '@respark/protocol';
 import { ServiceError } from '../../errors.ts';
 import { printable } from '../../printable.ts';
-import type { Json, Sections } from '../configurations.ts';
+
+/** Attributes of one section: any JSON. Keys such as `__proto__` are data: copy by entries, never by assignment. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** Section name → attributes. */
+export type Sections = { readonly [name: string]: Json };
 
 /** Attributes of a section nest at most so deep, themselves counted: every later walk of them may use the stack. */
 export const MAX_DEPTH = 64;

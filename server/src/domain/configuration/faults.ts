@@ -1,6 +1,5 @@
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
-import type { Json, Sections } from '../configurations.ts';
-import { excerpt, faultOfValue, isObject, MAX_DEPTH, memberOf } from './document.ts';
+import { excerpt, faultOfValue, isObject, type Json, MAX_DEPTH, memberOf, type Sections } from './document.ts';
 import type { ConfigurationFault } from './fault.ts';
 import { BUILTIN_NAMES, isBuiltin } from './model.ts';
 import { keysOf, pointerOf } from './pointer.ts';

@@ -1,4 +1,4 @@
-import type { Sections } from '../configurations.ts';
+import type { Sections } from './document.ts';
 
 /** What a game's sections mean: its messages and the shapes that they are made of, each in the order of the document. */
 export interface GameModel {

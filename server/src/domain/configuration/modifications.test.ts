@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { Json, Modification, Sections } from '../configurations.ts';
-import { applyModifications } from './modifications.ts';
+import type { Json, Sections } from './document.ts';
+import { applyModifications, type Modification } from './modifications.ts';
 import { pointerOf } from './pointer.ts';
 
 const add = (path: string, value?: Json, section = 'S'): Modification => ({ section, operation: 'ADD', path, value });

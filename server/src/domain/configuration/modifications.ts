@@ -1,7 +1,15 @@
 import { ServiceError } from '../../errors.ts';
-import type { Json, Modification, Sections } from '../configurations.ts';
-import { excerpt, faultOfValue, MAX_DEPTH } from './document.ts';
+import { excerpt, faultOfValue, type Json, MAX_DEPTH, type Sections } from './document.ts';
 import { keysOf, pointerOf } from './pointer.ts';
+
+export interface Modification {
+  readonly section: string;
+  readonly operation: 'ADD' | 'REMOVE' | 'REPLACE';
+  /** A JSON Pointer (RFC 6901) into the section's attributes. */
+  readonly path: string;
+  /** Undefined when the caller gave none. */
+  readonly value: Json | undefined;
+}
 
 /**
  * The sections after all of the modifications, in order; those given stay as they are. Paths and operations are those of

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { sampleModel } from '../../../test/support/generated-code.ts';
+import type { Sections } from '../configuration/document.ts';
 import { readModel } from '../configuration/model.ts';
-import type { Sections } from '../configurations.ts';
 import { csharpFile } from './csharp.ts';
 import { gameOperations, identityOperations } from './operations.ts';
 
