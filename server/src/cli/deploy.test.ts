@@ -1,21 +1,25 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { type FakeReply, refusal, startFakeService } from '../../test/support/fake-service.ts';
+import { type FakeReply, HANG_UP, refusal, startFakeService } from '../../test/support/fake-service.ts';
 
 const SNAPSHOT = 'Snapshot_2030-01-02T03:04:05.000001Z';
 const STAGE = '/game/Demo/stage/Dev';
 const ON_DEV = ['--game', 'Demo', '--stage', 'Dev'];
 
-/** A service with a stage, on which deployments go through these states, one a look. */
+/** A service with a stage, on which deployments go through these states, one a look; or a look meets something else. */
 function serveDeployments(
   t: TestContext,
-  { states, result = {} }: { states: readonly string[]; result?: Readonly<Record<string, string>> },
+  {
+    states,
+    result = {},
+  }: { states: readonly (string | FakeReply | typeof HANG_UP)[]; result?: Readonly<Record<string, string>> },
 ) {
   let looks = 0;
-  return startFakeService(t, ({ method, url }): FakeReply => {
-    const reply = (DeploymentState: string | undefined) => ({
+  return startFakeService(t, ({ method, url }): FakeReply | typeof HANG_UP => {
+    const reply = (DeploymentState: string) => ({
       body: { StageDeployment: { DeploymentId: 'd1', DeploymentState, DeploymentResult: result } },
     });
+    const answerOf = (state: string | FakeReply | typeof HANG_UP) => (typeof state === 'string' ? reply(state) : state);
     switch (`${method} ${url}`) {
       case `GET ${STAGE}`:
         return { body: { Stage: {} } };
@@ -25,7 +29,7 @@ function serveDeployments(
         return reply('PENDING');
       case `GET ${STAGE}/deployment?DeploymentId=d1`:
         looks += 1;
-        return reply(states[looks - 1]);
+        return answerOf(states[looks - 1] ?? HANG_UP);
       default:
         return refusal('ResourceNotFoundException', 'there is no such thing', 404);
     }
@@ -84,6 +88,33 @@ describe('deploy', () => {
     assert.equal(await world.run('deploy', ...ON_DEV, '--json'), 1);
     const StageDeployment = { DeploymentId: 'd1', DeploymentState: 'FAILED', DeploymentResult: result };
     assert.deepEqual(JSON.parse(world.out()), { StageDeployment });
+  });
+
+  it('looks again when a look is throttled, fails or breaks off, and says so once', async (t) => {
+    const throttled = refusal('ThrottlingException', 'slow down', 429);
+    const failed = refusal('InternalServerException', 'sorry', 500);
+    const { world, requests } = await serveDeployments(t, {
+      states: ['PENDING', throttled, failed, HANG_UP, 'IN_PROGRESS', HANG_UP, 'COMPLETED'],
+    });
+    assert.equal(await world.run('deploy', ...ON_DEV, '--snapshot', SNAPSHOT), 0, world.err());
+    const [pending, refused, inProgress, brokenOff, completed, ...rest] = world.err().split('\n');
+    assert.equal(pending, 'deployment d1: PENDING');
+    assert.equal(refused, 'deployment d1: ThrottlingException: slow down (status 429, request id r-1); trying again');
+    assert.equal(inProgress, 'deployment d1: IN_PROGRESS');
+    assert.match(brokenOff ?? '', /^deployment d1: cannot reach http:\/\/127\.0\.0\.1:\d+: .+; trying again$/);
+    assert.equal(completed, 'deployment d1: COMPLETED');
+    assert.deepEqual(rest, ['']);
+    assert.equal(requests.length, 1 + 7);
+  });
+
+  it('does not look again when it may not look, and not for longer than the time it was given', async (t) => {
+    const refused = await serveDeployments(t, { states: [refusal('AccessDeniedException', 'no', 403), 'COMPLETED'] });
+    assert.equal(await refused.world.run('deploy', ...ON_DEV, '--snapshot', SNAPSHOT), 1);
+    assert.match(refused.world.err(), /^AccessDeniedException: no /);
+    assert.equal(refused.requests.length, 1 + 1);
+    const broken = await serveDeployments(t, { states: [] });
+    assert.equal(await broken.world.run('deploy', ...ON_DEV, '--snapshot', SNAPSHOT, '--timeout', '0'), 1);
+    assert.match(broken.world.err(), /; trying again\ndeployment d1: no end within 0 s; the server goes on with it\n$/);
   });
 
   it('gives up with 1 after the time it was given', async (t) => {

@@ -82,6 +82,17 @@ export class ServiceRefusal extends CommandError {
   }
 }
 
+/** Nobody has answered, or not in time. */
+class Unreachable extends CommandError {}
+
+/** Whether the same call may succeed a little later. */
+export function mayPass(error: unknown): boolean {
+  if (error instanceof Unreachable) return true;
+  return (
+    error instanceof ServiceRefusal && ['ThrottlingException', 'InternalServerException'].includes(error.errorName)
+  );
+}
+
 /** Signs calls to the management API like any AWS client. */
 export class ManagementClient {
   readonly #endpoint: string;
@@ -143,7 +154,7 @@ async function fetchWhole(
     const response = await fetch(url, { ...init, signal, redirect: 'error' });
     return { response, bytes: new Uint8Array(await response.arrayBuffer()) };
   } catch (error) {
-    throw new CommandError(`cannot reach ${shownAs}: ${describeCause(error)}`, { cause: error });
+    throw new Unreachable(`cannot reach ${shownAs}: ${describeCause(error)}`, { cause: error });
   }
 }
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '../clock.ts';
 import { printable } from '../printable.ts';
+import { mayPass } from './management-client.ts';
 import { CommandError, type World } from './world.ts';
 
 const DEFAULT_TIMEOUT_S = 300;
@@ -25,7 +26,8 @@ export function addTimeoutOption(command: Command): Command {
 
 /**
  * Looks at what the service does in the background until it has ended, and tells each new state on stderr. The last reply.
- * Throws a CommandError when that takes longer than `timeout` seconds; the service goes on even so.
+ * A look that fails is tried again where that may help. Throws a CommandError when all that takes longer than `timeout`
+ * seconds; the service goes on even so.
  */
 export async function waitForEnd({
   world,
@@ -42,14 +44,26 @@ export async function waitForEnd({
 }): Promise<unknown> {
   const deadlineMs = systemClock.monotonic() + timeout * 1_000;
   let shown: string | undefined;
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
-    const reply = await look();
-    const state = stateOf(reply);
-    if (state !== shown) world.stderr.write(`${printable(`${title}: ${state}`)}\n`);
+  const show = (state: string, text = state) => {
+    if (state !== shown) world.stderr.write(`${printable(`${title}: ${text}`)}\n`);
     shown = state;
-    if (!['PENDING', 'IN_PROGRESS'].includes(state)) return reply;
+  };
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
+    let failure: unknown;
+    try {
+      const reply = await look();
+      const state = stateOf(reply);
+      show(state);
+      if (!['PENDING', 'IN_PROGRESS'].includes(state)) return reply;
+    } catch (error) {
+      if (!mayPass(error)) throw error;
+      // Once, though each failure may have an id of its own.
+      show('failure', `${(error as Error).message}; trying again`);
+      failure = error;
+    }
     if (systemClock.monotonic() + pauseMs > deadlineMs) {
-      throw new CommandError(printable(`${title}: no end within ${timeout} s; the server goes on with it`));
+      const text = printable(`${title}: no end within ${timeout} s; the server goes on with it`);
+      throw new CommandError(text, { cause: failure });
     }
     await sleep(pauseMs);
   }

@@ -14,7 +14,7 @@ import type { Page, PageRequest, Paginate } from './pagination.ts';
 import { getSnapshot } from './snapshots.ts';
 
 export type GeneratedCodeJob = GeneratedCodeJobRecord & {
-  /** Of a completed job: where its zip is, for this long at least. */
+  /** Of a completed job: where its zip is, until then or until newer jobs have pushed the job out. */
   readonly download: { readonly url: string; readonly expiresAt: number } | undefined;
 };
 

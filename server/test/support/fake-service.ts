@@ -12,6 +12,9 @@ export interface FakeReply {
   readonly body: unknown;
 }
 
+/** No reply: the connection breaks. */
+export const HANG_UP = Symbol('hang up');
+
 export interface FakeRequest {
   readonly method: string;
   readonly url: string;
@@ -20,13 +23,15 @@ export interface FakeRequest {
 }
 
 /** A management API that answers as the test says, and the world of a data directory whose server it is. */
-export async function startFakeService(t: TestContext, answer: (request: FakeRequest) => FakeReply) {
+export async function startFakeService(t: TestContext, answer: (request: FakeRequest) => FakeReply | typeof HANG_UP) {
   const requests: FakeRequest[] = [];
   const service = createServer(async (incoming, response) => {
     const { method = '', url = '', headers } = incoming;
     const request = { method, url, headers, body: await text(incoming) };
     requests.push(request);
-    const { status = 200, headers: replyHeaders = {}, body } = answer(request);
+    const reply = answer(request);
+    if (reply === HANG_UP) return void incoming.destroy();
+    const { status = 200, headers: replyHeaders = {}, body } = reply;
     response.writeHead(status, replyHeaders).end(typeof body === 'string' ? body : JSON.stringify(body));
   });
   service.listen(0, '127.0.0.1');

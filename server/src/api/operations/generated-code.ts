@@ -43,7 +43,7 @@ export const startGeneratedCodeJob = operation({
     '`TargetPlatform` and `Language` are `Unity` with `CSharp` or `Web` with `TypeScript`, in upper or lower case; without a platform it is `Unity`, without a language that of the platform. Anything else is a `ValidationException` that lists what there is.',
     '`GameSdkVersion` is `LATEST`, the default, or `1.0.0`.',
     'A snapshot with faults makes the job `FAILED`, with the first fault in its description.',
-    'A snapshot keeps `RESPARK_MAX_GENERATED_CODE_JOBS` jobs: the oldest that have ended are forgotten, and when as many are under way one more is a `ThrottlingException`.',
+    'A snapshot keeps `RESPARK_MAX_GENERATED_CODE_JOBS` jobs: the oldest that have ended are forgotten, with their zips, and when as many are under way one more is a `ThrottlingException`.',
     'A restart of the server in the middle runs the job again.',
   ],
   async handler({ input, services }) {
