@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { recordedLog } from '../../test/support/domain.ts';
+import { ServiceError } from '../errors.ts';
 import { createManagementPages, createObservationPages, playerPages, servePages } from './pages.ts';
 
 const EXPORT = { fileName: 'Demo-Snapshot_1:2"\r\n.json', contentType: 'application/json', body: Buffer.from('{}') };
@@ -16,7 +17,14 @@ function openPages({ hasMetricsElsewhere = false, hasPlayers = true } = {}) {
     metrics: { render: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'm 1\n' }) },
     notReadyCauses: async () => causes,
   });
-  const downloads = { open: async (rawPath: string) => (rawPath === '/download/t/f.json' ? EXPORT : undefined) };
+  const downloads = {
+    async open(rawPath: string) {
+      if (rawPath === '/download/t/busy.json')
+        throw new ServiceError('throttled', 'too often', { retryAfterMs: 1_001 });
+      if (rawPath === '/download/t/broken.json') throw new ServiceError('internal', 'the store is away');
+      return rawPath === '/download/t/f.json' ? EXPORT : undefined;
+    },
+  };
   const manage = createManagementPages({ observe, downloads, hasMetricsElsewhere, hasPlayers });
   return {
     causes,
@@ -87,6 +95,13 @@ test('a URL that is forged or has expired is a 404 that says where to get anothe
     assert.equal(headers?.['cache-control'], 'no-store');
   }
   assert.equal(await get('/download'), undefined);
+});
+
+test('a file that is downloaded too often is a 429 that says when to come again', async () => {
+  const { get } = openPages();
+  const { status, body, headers } = (await get('/download/t/busy.json', REMOTE)) ?? {};
+  assert.deepEqual([status, body, headers?.['retry-after']], [429, 'too often\n', '2']);
+  await assert.rejects(get('/download/t/broken.json', REMOTE), { code: 'internal' });
 });
 
 test('a listener for pages alone answers anything else with 404, and survives a page that fails', async (t) => {

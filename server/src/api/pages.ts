@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CONNECT_PATH, SUBPROTOCOL } from '@respark/protocol';
-import type { Downloads } from '../domain/downloads.ts';
+import type { DownloadedFile, Downloads } from '../domain/downloads.ts';
+import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Pages } from './listener.ts';
@@ -69,22 +70,32 @@ export function createManagementPages({
 
 /** The file of a signed URL. Whoever knows the URL may have it, and nobody on the way may keep it. */
 async function download(rawPath: string, downloads: Pick<Downloads, 'open'>): Promise<ApiReply> {
-  const file = await downloads.open(rawPath);
-  if (file === undefined) {
-    return textReply(
-      404,
-      'there is no such file, or its URL has expired: ExportSnapshot and GetGeneratedCodeJob give a new one\n',
-    );
+  try {
+    const file = await downloads.open(rawPath);
+    return file === undefined ? NO_FILE_REPLY : fileReply(file);
+  } catch (error) {
+    if (!(error instanceof ServiceError) || error.code !== 'throttled') throw error;
+    const { headers, body } = textReply(429, `${error.message}\n`);
+    const seconds = Math.ceil((error.retryAfterMs ?? 0) / 1000);
+    return { status: 429, headers: { ...headers, 'retry-after': `${seconds}` }, body };
   }
+}
+
+const NO_FILE_REPLY = textReply(
+  404,
+  'there is no such file, or its URL has expired: ExportSnapshot and GetGeneratedCodeJob give a new one\n',
+);
+
+function fileReply({ fileName, contentType, body }: DownloadedFile): ApiReply {
   return {
     status: 200,
     headers: {
-      'content-type': file.contentType,
-      'content-disposition': `attachment; filename="${file.fileName.replace(/[^\w.-]/g, '_')}"`,
+      'content-type': contentType,
+      'content-disposition': `attachment; filename="${fileName.replace(/[^\w.-]/g, '_')}"`,
       'cache-control': 'private, no-store',
       'x-content-type-options': 'nosniff',
     },
-    body: file.body,
+    body,
   };
 }
 

@@ -70,6 +70,12 @@ describe('export', () => {
     assert.equal(world.out(), '');
   });
 
+  it('says so when the file was asked for too often', async (t) => {
+    const { url, world } = await serveSnapshots(t, { fileStatus: 429 });
+    assert.equal(await world.run('export', '--game', 'Demo'), 1);
+    assert.equal(world.err(), `${url} does not give the file (status 429); try again in a second\n`);
+  });
+
   it('says when the file cannot be written', async (t) => {
     const { world } = await serveSnapshots(t);
     assert.equal(await world.run('export', '--game', 'Demo', '--output', '/no/such/file'), 1);

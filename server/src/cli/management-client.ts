@@ -140,7 +140,9 @@ export class ManagementClient {
     const { origin } = new URL(url);
     const { response, bytes } = await fetchWhole(new URL(url), {}, origin);
     if (response.ok) return bytes;
-    throw new CommandError(`${origin} does not give the file (status ${response.status}); its URL may have expired`);
+    const { status } = response;
+    const hint = status === 429 ? 'try again in a second' : 'its URL may have expired';
+    throw new CommandError(`${origin} does not give the file (status ${status}); ${hint}`);
   }
 }
 

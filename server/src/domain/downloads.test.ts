@@ -68,3 +68,20 @@ test('what is gone cannot be had any more', async (t) => {
   await games.create({ name: 'Demo' }, CALLER);
   assert.equal(await downloads.open(pathOf(url)), undefined);
 });
+
+test('one file is made twenty times at once and then twice a second, whoever knows how many of its URLs', async (t) => {
+  const { downloads, snapshots, snapshot, pathOf, clock } = await openWithSnapshot(t);
+  const openFirst = () => downloads.open(pathOf(downloads.urlOf(snapshot, 'a.json', 60_000).url));
+  for (let i = 0; i < 20; i += 1) assert.ok(await openFirst());
+  await assert.rejects(openFirst, {
+    name: 'ServiceError',
+    code: 'throttled',
+    retryAfterMs: 500,
+    message: 'this file is downloaded more than 2 times a second: try again in 500 ms',
+  });
+  const { id: snapshotId } = await snapshots.create('Demo');
+  assert.ok(await downloads.open(pathOf(downloads.urlOf({ ...snapshot, snapshotId }, 'b.json', 60_000).url)));
+  clock.advance(500);
+  assert.ok(await openFirst());
+  await assert.rejects(openFirst, { code: 'throttled' });
+});

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
-import { assertNever } from '../errors.ts';
+import { assertNever, ServiceError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
+import { createTokenBuckets } from '../token-bucket.ts';
 import { writeDocument } from './configuration/document.ts';
 import { readSections } from './configurations.ts';
 import type { Sealer } from './pagination.ts';
@@ -19,7 +20,10 @@ export interface DownloadedFile {
 /** Signed URLs: the path carries what it is for and until when, sealed, so that nobody makes one up or reads ids from it. */
 export interface Downloads {
   urlOf(download: Download, fileName: string, lifetimeMs: number): { readonly url: string; readonly expiresAt: number };
-  /** The file behind the path of a URL; undefined when it is not one of ours, has expired, or its file is gone. */
+  /**
+   * The file behind the path of a URL; undefined when it is not one of ours, has expired, or its file is gone. Throws
+   * `throttled` when the file is asked for too often.
+   */
   open(rawPath: string): Promise<DownloadedFile | undefined>;
 }
 
@@ -27,6 +31,11 @@ interface Payload {
   readonly download: Download;
   readonly expiresAt: number;
 }
+
+/** A file takes milliseconds to make, and nobody signs for it: what one URL may cost is little, however many know it. */
+const DOWNLOADS_PER_SECOND = 2;
+const DOWNLOADS_BURST = 20;
+const MAX_REMEMBERED_FILES = 10_000;
 
 const PATH = /^\/download\/(?<token>[A-Za-z0-9_-]+)\/(?<fileName>[A-Za-z0-9_.-]+)$/;
 
@@ -42,6 +51,20 @@ export function createDownloads({
   /** Where this server is reached, without a slash at the end; asked whenever a URL is made. */
   publicUrl: () => string;
 }): Downloads {
+  const buckets = createTokenBuckets({
+    ratePerSecond: DOWNLOADS_PER_SECOND,
+    burst: DOWNLOADS_BURST,
+    maxKeys: MAX_REMEMBERED_FILES,
+    clock,
+  });
+
+  function throttle(download: Download): void {
+    const waitMs = buckets.take(JSON.stringify(download));
+    if (waitMs === 0) return;
+    const message = `this file is downloaded more than ${DOWNLOADS_PER_SECOND} times a second: try again in ${waitMs} ms`;
+    throw new ServiceError('throttled', message, { retryAfterMs: waitMs });
+  }
+
   return {
     urlOf(download, fileName, lifetimeMs) {
       const expiresAt = clock.now() + lifetimeMs;
@@ -56,6 +79,7 @@ export function createDownloads({
       if (opened === undefined) return undefined;
       const { download, expiresAt } = JSON.parse(Buffer.from(opened).toString()) as Payload;
       if (clock.now() >= expiresAt) return undefined;
+      throttle(download);
       switch (download.kind) {
         case 'snapshot': {
           const snapshot = await store.snapshots.find(download.gameId, download.snapshotId);

@@ -127,6 +127,7 @@ export const exportSnapshot = operation({
   decisions: [
     '`S3Url` is a URL of this server, below `RESPARK_PUBLIC_URL`: the one thing in which it differs from the model, whose pattern takes Amazon S3 only.',
     'Whoever knows the URL may have the file for ten minutes, without a signature; then it is a 404 that says so. It is sealed by the master key, so that nobody makes one up.',
+    'A file, of generated code too, is given 20 times at once and then twice a second; more is a 429 with `Retry-After`.',
     'Although a GET it counts as a write, as in IAM: it uses the rate of writes, and the audit log has it.',
   ],
   async handler({ input, services }) {
