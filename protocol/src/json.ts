@@ -1,11 +1,3 @@
-type Container = unknown[] | { [key: string]: unknown };
-
-/** Of valid JSON: a key with its colon, a string, or what is neither. White space lies between. */
-const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"(?:\s*:)?|[{}[\],]|[^\s"{}[\],]+/g;
-
-/** A key or a string with an escape in it. */
-const ESCAPED = /"[^"\\]*(?:\\.[^"\\]*)+"(?:\s*:)?/g;
-
 /**
  * `JSON.parse` as ECMAScript defines it, errors included. V8 12.8 and later, that is Node.js 24 and Chromium, reads a key
  * that is written with an escape as another key, when an object like it once had that key with a backslash in it
@@ -16,33 +8,100 @@ export function parseJson(text: string): unknown {
   return text.includes('\\') && hasEscapedKey(text) ? read(text) : value;
 }
 
+// From here on `text` is known to be valid JSON.
+
 function hasEscapedKey(text: string): boolean {
-  for (const [string] of text.matchAll(ESCAPED)) if (string.endsWith(':')) return true;
+  const colon = /\s*:/y;
+  for (let start = text.indexOf('"'); start !== -1; ) {
+    const end = endOfString(text, start);
+    colon.lastIndex = end + 1;
+    if (colon.test(text) && text.slice(start, end).includes('\\')) return true;
+    start = text.indexOf('"', end + 1);
+  }
   return false;
 }
 
-/** What `text`, which is valid JSON, says; without recursion, so that it may nest as deep as JSON.parse lets it. */
+/** Where the quote is that ends the string which begins at `start`. */
+function endOfString(text: string, start: number): number {
+  for (let end = start + 1; ; end += 1) {
+    end = text.indexOf('"', end);
+    let backslashes = 0;
+    while (text[end - 1 - backslashes] === '\\') backslashes += 1;
+    if (backslashes % 2 === 0) return end;
+  }
+}
+
+/** Without recursion, so that it may nest as deep as JSON.parse lets it. */
 function read(text: string): unknown {
+  type Container = unknown[] | { [key: string]: unknown };
   const whole: unknown[] = [];
   const around: Container[] = [];
   let container: Container = whole;
-  let key = '';
-  const put = (value: unknown) => {
-    if (Array.isArray(container)) container.push(value);
-    else Object.defineProperty(container, key, { value, configurable: true, enumerable: true, writable: true });
-  };
-  for (const [token] of text.matchAll(TOKEN)) {
-    if (token === '{' || token === '[') {
-      const inner: Container = token === '{' ? {} : [];
-      put(inner);
-      around.push(container);
-      container = inner;
-    } else if (token === '}' || token === ']') {
-      container = around.pop() ?? whole;
-    } else if (token.endsWith(':')) {
-      key = JSON.parse(token.slice(0, -1)) as string;
-    } else if (token !== ',') {
-      put(JSON.parse(token));
+  /** Of the member whose value comes next. */
+  let key: string | undefined;
+  const number = /[-+.\deE]+/y;
+
+  function put(value: unknown): void {
+    if (Array.isArray(container)) {
+      container.push(value);
+      return;
+    }
+    // An assignment to `__proto__` would make no member.
+    Object.defineProperty(container, key ?? '', { value, configurable: true, enumerable: true, writable: true });
+    key = undefined;
+  }
+
+  function enter(inner: Container): void {
+    put(inner);
+    around.push(container);
+    container = inner;
+  }
+
+  for (let at = 0; at < text.length; at += 1) {
+    switch (text[at]) {
+      case '{':
+        enter({});
+        break;
+      case '[':
+        enter([]);
+        break;
+      case '}':
+      case ']':
+        container = around.pop() ?? whole;
+        break;
+      case '"': {
+        const end = endOfString(text, at);
+        const string = JSON.parse(text.slice(at, end + 1)) as string;
+        if (key === undefined && !Array.isArray(container)) key = string;
+        else put(string);
+        at = end;
+        break;
+      }
+      case 't':
+        put(true);
+        at += 'rue'.length;
+        break;
+      case 'f':
+        put(false);
+        at += 'alse'.length;
+        break;
+      case 'n':
+        put(null);
+        at += 'ull'.length;
+        break;
+      case ' ':
+      case '\t':
+      case '\n':
+      case '\r':
+      case ',':
+      case ':':
+        break;
+      default: {
+        number.lastIndex = at;
+        const [digits] = number.exec(text) as RegExpExecArray;
+        put(Number(digits));
+        at += digits.length - 1;
+      }
     }
   }
   return whole[0];
