@@ -183,3 +183,19 @@ test('the dashboard shows every metric, and no other', () => {
     }
   }
 });
+
+test('disconnects and failures of the audit log are there from the start, at zero', async (t) => {
+  const metrics = openMetrics(t);
+  assert.deepEqual(await samples(metrics, 'respark_disconnect'), {
+    'respark_disconnect_calls_total{result="complete"}': 0,
+    'respark_disconnect_calls_total{result="partial"}': 0,
+    'respark_disconnect_calls_total{result="failed"}': 0,
+    ...(await samples(metrics, 'respark_disconnect_duration_seconds')),
+    'respark_disconnected_connections_total{outcome="success"}': 0,
+    'respark_disconnected_connections_total{outcome="failure"}': 0,
+  });
+  assert.deepEqual(await samples(metrics, 'respark_audit_failures_total'), {
+    'respark_audit_failures_total{part="intent"}': 0,
+    'respark_audit_failures_total{part="outcome"}': 0,
+  });
+});

@@ -172,6 +172,10 @@ export function createMetrics({
   const m = define(registry);
   const eventLoop = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION_MS });
   eventLoop.enable();
+  // A counter that begins with its first event hides that event from Prometheus: what it counts are differences.
+  for (const result of ['complete', 'partial', 'failed']) m.disconnectCalls.inc({ result }, 0);
+  for (const outcome of ['success', 'failure']) m.disconnected.inc({ outcome }, 0);
+  for (const part of ['intent', 'outcome']) m.auditFailures.inc({ part }, 0);
   const stages = new Map<string, StageMetrics & { forget(): void }>();
   let outboxHighWater = 0;
 
