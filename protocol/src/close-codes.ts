@@ -13,8 +13,8 @@ export const CLOSE_CODES = {
   going_away: { code: 1001, verdict: 'reconnect', meaning: 'The other side is going away.' },
   protocol_fault: { code: 1002, verdict: 'stop', meaning: 'A violation of the WebSocket protocol itself.' },
   unsupported_data: { code: 1003, verdict: 'stop', meaning: 'A kind of data the other side does not take.' },
-  no_status: { code: 1005, verdict: 'reconnect', meaning: 'A close frame without a code; never sent.' },
-  abnormal: { code: 1006, verdict: 'reconnect', meaning: 'The connection broke without a close frame; never sent.' },
+  no_status: { code: 1005, verdict: 'reconnect', meaning: 'The close frame had no code.' },
+  abnormal: { code: 1006, verdict: 'reconnect', meaning: 'The connection broke without a close frame.' },
   invalid_text: { code: 1007, verdict: 'stop', meaning: 'A text message that is not UTF-8.' },
   policy_violation: { code: 1008, verdict: 'stop', meaning: 'Refused by a policy, usually of something in between.' },
   message_too_big: { code: 1009, verdict: 'stop', meaning: 'A message longer than maxFrameBytes.' },
@@ -23,9 +23,9 @@ export const CLOSE_CODES = {
   service_restart: { code: 1012, verdict: 'reconnect', meaning: 'The service restarts.' },
   try_again_later: { code: 1013, verdict: 'reconnect', meaning: 'The service is overloaded.' },
   bad_gateway: { code: 1014, verdict: 'reconnect', meaning: 'Something in between got no good answer.' },
-  tls_failure: { code: 1015, verdict: 'reconnect', meaning: 'The TLS handshake failed; never sent.' },
+  tls_failure: { code: 1015, verdict: 'reconnect', meaning: 'The TLS handshake failed.' },
 
-  draining: { code: 4000, verdict: 'reconnect', meaning: 'The node is shutting down; another one will serve you.' },
+  draining: { code: 4000, verdict: 'reconnect', meaning: 'The node is shutting down; connect again.' },
   slow_consumer: { code: 4001, verdict: 'reconnect', meaning: 'The client reads too slowly: its outbox is full.' },
   heartbeat_missed: {
     code: 4002,

@@ -64,6 +64,18 @@ describe('connect', () => {
     assert.equal(world.err(), '');
   });
 
+  it('says that nobody is there, not that something was closed, and exits with 1', async (t) => {
+    const { url } = await startGateway(t);
+    const gone = url.replace(/\d+\/connect$/, '1/connect');
+    const world = createLocalWorld(gone);
+    assert.equal(await world.run('connect', '--once'), 1);
+    assert.match(
+      world.out(),
+      /^cannot reach ws:\/\/127\.0\.0\.1:1\/connect: .*ECONNREFUSED.*; is the server running .*\n {2}not reconnecting\n$/,
+    );
+    assert.equal(world.err(), 'the connection is closed for good (1006)\n');
+  });
+
   it('says why the server closed it and exits with 1 when that is for good', async (t) => {
     const { url, sockets } = await startGateway(t);
     const world = createLocalWorld(url);

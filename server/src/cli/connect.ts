@@ -110,7 +110,9 @@ async function play(world: World, player: Player, { once: isOnce, json: isJson }
   const say = (event: string, facts: object, words: string) => {
     world.stdout.write(`${isJson ? JSON.stringify({ event, ...facts }) : words}\n`);
   };
+  let isConnected = false;
   client.on('welcome', ({ playerId, connectionId }) => {
+    isConnected = true;
     const command = `npx respark disconnect ${player.stageOptions} --player ${quoteForShell(playerId)}`;
     say(
       'welcome',
@@ -128,7 +130,9 @@ async function play(world: World, player: Player, { once: isOnce, json: isJson }
   };
   client.on('error', complain);
   client.on('disconnect', (end) => {
-    say('disconnect', end, describeEnd(end));
+    const isUnreachable = !isConnected && end.closeCode === CLOSE_CODES.abnormal.code;
+    say('disconnect', end, isUnreachable ? describeFailure(player.url, end) : describeEnd(end));
+    isConnected = false;
   });
 
   const lines = createInterface({ input: world.stdin, terminal: false });
@@ -172,13 +176,24 @@ async function untilOver(client: ResparkClient, leaving: AbortSignal): Promise<v
   });
 }
 
+/** A connection that never was. */
+function describeFailure(url: string, { reason, reconnectInMs }: Disconnect): string {
+  const hint = 'is the server running ("respark serve")?';
+  return `cannot reach ${printable(url)}: ${printable(reason)}; ${hint}\n${describeRetry(reconnectInMs)}`;
+}
+
+function describeRetry(reconnectInMs: number | undefined): string {
+  if (reconnectInMs === undefined) return '  not reconnecting';
+  return `  reconnecting in ${Math.round(reconnectInMs)} ms`;
+}
+
 function describeEnd({ closeCode, name, reason, requestId, reconnectInMs }: Disconnect): string {
   const meaning = name === undefined ? '' : CLOSE_CODES[name].meaning;
   return [
     `closed: ${closeCode}${name === undefined ? '' : ` ${name}: ${meaning}`}`,
     ...(reason === meaning ? [] : [`  reason: ${printable(reason)}`]),
     ...(requestId === undefined ? [] : [`  by the call with the request id ${requestId}`]),
-    reconnectInMs === undefined ? '  not reconnecting' : `  reconnecting in ${Math.round(reconnectInMs)} ms`,
+    describeRetry(reconnectInMs),
   ].join('\n');
 }
 
