@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { type FakeReply, refusal, startFakeService } from '../../test/support/fake-service.ts';
 import { createTestWorld, ROOT } from '../../test/support/world.ts';
 import { StartupError } from '../startup-error.ts';
 
@@ -110,6 +111,29 @@ describe('doctor', () => {
     const { exitCode, find } = await diagnose({ url });
     assert.equal(exitCode, 1);
     assert.match(find('server')?.detail ?? '', /does not answer: connection refused/);
+  });
+
+  it('says whether the server accepts the credentials of the shell', async (t) => {
+    const replies: Record<string, FakeReply> = {
+      AKGOOD: { body: { Games: [] } },
+      AKNARROW: refusal('AccessDeniedException', 'not allowed', 403),
+      AKWRONG: refusal('InvalidSignatureException', 'check the secret access key', 403),
+    };
+    const { url } = await startFakeService(t, ({ headers }) => {
+      const [, id = ''] = /Credential=(\w+)/.exec(headers.authorization ?? '') ?? [];
+      return replies[id] ?? { body: '' };
+    });
+    const findingFor = async (env: Record<string, string>) => (await diagnose({ url, env })).find('credentials');
+    const AWS_SECRET_ACCESS_KEY = 'secret';
+    assert.equal(await findingFor({}), undefined);
+    for (const AWS_ACCESS_KEY_ID of ['AKGOOD', 'AKNARROW']) {
+      assert.equal((await findingFor({ AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY }))?.state, 'ok');
+    }
+    const wrong = await findingFor({ AWS_ACCESS_KEY_ID: 'AKWRONG', AWS_SECRET_ACCESS_KEY });
+    assert.equal(wrong?.state, 'warn');
+    assert.match(wrong.detail, /^InvalidSignatureException: check the secret access key /);
+    assert.equal(wrong.advice, 'eval "$(respark env)"');
+    assert.equal((await findingFor({ AWS_ACCESS_KEY_ID: 'AKGOOD' }))?.state, 'warn');
   });
 
   it('looks past an AWS CLI that does not know the service', async (t) => {

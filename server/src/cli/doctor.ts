@@ -3,9 +3,10 @@ import { constants } from 'node:fs';
 import { access, readdir, stat } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
 import { Command } from 'commander';
+import { listGames } from '../api/operations/games.ts';
 import { type Settings, SettingsError } from '../config.ts';
 import { createLog } from '../log.ts';
-import { describeCause } from './management-client.ts';
+import { describeCause, findEndpoint, getCredentials, ManagementClient, ServiceRefusal } from './management-client.ts';
 import { addSettingOptions, settingsOf } from './options.ts';
 import { formatJson } from './table.ts';
 import { CommandError, type World } from './world.ts';
@@ -49,6 +50,7 @@ async function examine(world: World, command: Command): Promise<Finding[]> {
     findings.push(await checkDataDirectory(settings.dataDir));
     findings.push(await checkSecretKey(world, settings));
     findings.push(...(await checkServer(world, settings)));
+    findings.push(...(await checkCredentials(world, settings)));
     findings.push(await checkOpenFiles(settings));
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
@@ -118,6 +120,28 @@ async function checkServer(world: World, settings: Settings): Promise<Finding[]>
     const detail = `${url} does not answer: ${describeCause(error)}`;
     return [{ check, state: 'fail', detail, advice: 'if it crashed, start it again: respark serve' }];
   }
+}
+
+/** Of this shell, where it has some: AWS clients take them before any other. */
+async function checkCredentials({ env, localFiles }: World, settings: Settings): Promise<Finding[]> {
+  if (!env.AWS_ACCESS_KEY_ID) return [];
+  const check = 'credentials';
+  const advice = 'eval "$(respark env)"';
+  if (!env.AWS_SECRET_ACCESS_KEY) {
+    const detail = 'AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not';
+    return [{ check, state: 'warn', detail, advice }];
+  }
+  const sources = { localFiles, settings, env };
+  try {
+    const [endpoint, credentials] = await Promise.all([findEndpoint(sources), getCredentials(sources)]);
+    await new ManagementClient({ endpoint, credentials, region: settings.region }).call(listGames, { MaxResults: 1 });
+  } catch (error) {
+    // Who may not list games has signed rightly.
+    if (!(error instanceof ServiceRefusal && error.errorName === 'AccessDeniedException')) {
+      return [{ check, state: 'warn', detail: error instanceof Error ? error.message : String(error), advice }];
+    }
+  }
+  return [{ check, state: 'ok', detail: 'the server accepts what AWS_ACCESS_KEY_ID signs' }];
 }
 
 function checkClock({ maxClockSkewMs }: Settings, date: string | null): Finding {
