@@ -1,6 +1,5 @@
 import type { Clock } from '../clock.ts';
 import type { Cluster, DirectoryEntry, PlayerKey } from '../cluster/cluster.ts';
-import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, randomAlphanumeric } from '../random.ts';
@@ -8,7 +7,7 @@ import type { Store } from '../store/store.ts';
 import { answerInTime, createDisconnect, type DisconnectResult, listConnections } from './disconnect.ts';
 import type { PlayerTokens } from './player-tokens.ts';
 import { EMPTY_RUNTIME_ID } from './runtimes.ts';
-import { isBeingDeleted } from './stages.ts';
+import { isBeingDeleted, stageNotFound } from './stages.ts';
 
 /** 27 letters and digits hold 160 random bits: nobody guesses a guest. */
 const GUEST_ID_LENGTH = 27;
@@ -71,9 +70,7 @@ export function createPlayers({
 }): Players {
   async function getKey({ gameName, stageName, playerId }: NamedPlayer, timeoutMs: number): Promise<PlayerKey> {
     const stage = await answerInTime('store', store.stages.find(gameName, stageName), timeoutMs, clock);
-    if (stage === undefined || isBeingDeleted(stage)) {
-      throw new ServiceError('not_found', `Stage ${stageName} of game ${gameName} does not exist.`);
-    }
+    if (stage === undefined || isBeingDeleted(stage)) return stageNotFound(gameName, stageName);
     return { stageId: stage.id, playerId };
   }
 
