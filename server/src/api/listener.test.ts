@@ -262,6 +262,48 @@ test('draining waits for the requests in flight and closes their connections', a
   assert.equal(listener.inFlight, 0);
 });
 
+/** Sends the requests at once and reads nothing; `read` then tells how many bytes come until the end. */
+async function askAndWait(t: TestContext, port: number, requests: string) {
+  const socket = connect({ port, host: '127.0.0.1' });
+  t.after(() => socket.destroy());
+  socket.on('error', () => {}).pause();
+  const closed = once(socket, 'close');
+  await once(socket, 'connect');
+  socket.write(requests);
+  const read = async () => {
+    let bytes = 0;
+    socket.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+    });
+    socket.resume();
+    await closed;
+    return bytes;
+  };
+  return { read };
+}
+
+const LONG = 'x'.repeat(16_000_000);
+
+test('a stop waits until a long reply has left, however slowly it is read', async (t) => {
+  const { port, server, listener, seen } = await open(t, async () => LONG);
+  const client = await askAndWait(t, port, 'GET /x HTTP/1.1\r\nhost: x\r\n\r\n');
+  while (seen.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  const drained = listener.drain();
+  server.closeIdleConnections();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(listener.inFlight, 1);
+  assert.ok((await client.read()) > LONG.length);
+  await drained;
+});
+
+test('replies that nobody reads are dropped when nothing of them was taken for long enough', async (t) => {
+  const { port, listener } = await open(t, async () => LONG);
+  const client = await askAndWait(t, port, 'GET /x HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(5));
+  while (listener.inFlight < 5) await new Promise((resolve) => setImmediate(resolve));
+  while (listener.inFlight > 0) await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.ok((await client.read()) < 5 * LONG.length);
+});
+
 test('a pipeline that fails costs its client the connection and nobody else anything', async (t) => {
   const { send, lines, listener } = await open(t, async () => {
     throw new Error('impossible');

@@ -18,6 +18,9 @@ export interface ListenerSettings {
   readonly longBodyMemoryBytes: number;
 }
 
+/** Longer ones may have to wait for their client to read. */
+const MAX_SHORT_BODY_BYTES = 16_384;
+
 /** How long what a client still sends is read and thrown away, so that it gets to read why nobody wanted it. */
 const LINGER_MS = 1_000;
 
@@ -91,7 +94,8 @@ export function createApiListener({
     const { status, body } = reply;
     // The rest of a body that was refused is not worth reading for another request on the same connection.
     const isUnread = !request.complete && hasBody(request);
-    const headers = { ...reply.headers, 'content-length': Buffer.byteLength(body) };
+    const bytes = Buffer.byteLength(body);
+    const headers = { ...reply.headers, 'content-length': bytes };
     response.writeHead(status, isUnread || isDraining ? { ...headers, connection: 'close' } : headers);
     return new Promise((resolve) => {
       const done = () => {
@@ -102,8 +106,12 @@ export function createApiListener({
       response.on('close', done);
       // A reply that waits for those before it on its connection hears nothing when that ends; clients may pipeline many.
       if (response.socket === null) socket.setMaxListeners(0).on('close', done);
+      // A client that takes nothing for so long is gone, and what waits for it is freed. A next request starts afresh.
+      socket.setTimeout(settings.requestTimeoutMs);
       if (isUnread && !isWaitingToSend(request)) linger(request, response, body, clock);
-      else response.end(body);
+      else if (bytes <= MAX_SHORT_BODY_BYTES) response.end(body);
+      // Node.js counts a connection as idle, and a stop ends it, from the `end` on, with bytes still to send or without.
+      else response.write(body, () => response.end());
     });
   }
 
