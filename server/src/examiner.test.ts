@@ -22,7 +22,7 @@ function sectionsOf({ length, Shape = 'String' }: { length: number; Shape?: stri
 
 for (const length of [100, MEGABYTE]) {
   test(`sections of ${length} bytes are examined as they would be here`, async () => {
-    const examine = createExaminer({ clock: systemClock });
+    const { examine } = createExaminer({ clock: systemClock });
     const sections = sectionsOf({ length });
     assert.deepEqual(await examine({ sections }), { faults: [], archive: undefined });
     const { faults, archive } = await examine({ sections, code: CODE });
@@ -36,7 +36,7 @@ for (const length of [100, MEGABYTE]) {
 
 for (const length of [100, MEGABYTE]) {
   test(`everything else goes on while ${length} bytes are examined`, async () => {
-    const examine = createExaminer({ clock: systemClock });
+    const { examine } = createExaminer({ clock: systemClock });
     const sections = sectionsOf({ length });
     let isDone = false;
     const examination = examine({ sections, code: CODE }).finally(() => {
@@ -50,7 +50,7 @@ for (const length of [100, MEGABYTE]) {
 }
 
 test('what goes wrong in the thread is passed on', async () => {
-  const examine = createExaminer({ clock: systemClock });
+  const { examine } = createExaminer({ clock: systemClock });
   await assert.rejects(examine({ sections: 'not JSON' }), { name: 'SyntaxError' });
   const code = { ...CODE, language: 'COBOL' };
   await assert.rejects(examine({ sections: sectionsOf({ length: MEGABYTE }), code }), /COBOL/);
@@ -58,8 +58,17 @@ test('what goes wrong in the thread is passed on', async () => {
 
 test('an examination that does not end is given up', async () => {
   const clock = new ManualClock();
-  const examination = createExaminer({ clock })({ sections: sectionsOf({ length: MEGABYTE }) });
+  const examination = createExaminer({ clock }).examine({ sections: sectionsOf({ length: MEGABYTE }) });
   clock.advance(60_000);
   await assert.rejects(examination, /no answer within 60000 ms/);
   assert.equal(clock.pending, 0);
+});
+
+test('closing interrupts what is examined, and whatever comes later', async () => {
+  const { examine, close } = createExaminer({ clock: systemClock });
+  const examinations = [1, 2].map(() => examine({ sections: sectionsOf({ length: MEGABYTE }) }));
+  const refusals = Promise.all(examinations.map((one) => assert.rejects(one, { name: 'Interrupted' })));
+  await close();
+  await refusals;
+  await assert.rejects(examine({ sections: '{}' }), { name: 'Interrupted' });
 });

@@ -1,27 +1,46 @@
 import { Worker } from 'node:worker_threads';
 import { type Clock, withTimeout } from './clock.ts';
+import { Interrupted } from './domain/background.ts';
 import type { Examine, Findings } from './domain/examination.ts';
 
-/** A hundred times what the largest snapshot takes. */
+/** Many times what the largest snapshot takes, with as many at once as there may be. */
 const TIMEOUT_MS = 60_000;
 
-/** Enough for the largest snapshot several times over. */
+/** More than the worst snapshot of a megabyte takes. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 512 };
 
-/** Examines each snapshot in a thread of its own, so that it holds up neither players nor calls. */
-export function createExaminer({ clock }: { clock: Clock }): Examine {
-  return async function examine(examination) {
-    const worker = new Worker(new URL('./examiner-thread.js', import.meta.url), {
-      workerData: examination,
-      resourceLimits: RESOURCE_LIMITS,
-    });
-    // What is left undone when the process ends, the next start does again.
-    worker.unref();
-    try {
-      return await withTimeout(findingsOf(worker), TIMEOUT_MS, clock);
-    } finally {
-      await worker.terminate();
-    }
+export interface Examiner {
+  /** Examines each snapshot in a thread of its own, so that it holds up neither players nor calls. */
+  readonly examine: Examine;
+  /** Ends all threads: what waits for them, and whatever asks afterwards, is `Interrupted`. */
+  close(): Promise<void>;
+}
+
+export function createExaminer({ clock }: { clock: Clock }): Examiner {
+  const threads = new Set<Worker>();
+  let isClosed = false;
+
+  return {
+    async examine(examination) {
+      if (isClosed) throw new Interrupted();
+      const worker = new Worker(new URL('./examiner-thread.js', import.meta.url), {
+        workerData: examination,
+        resourceLimits: RESOURCE_LIMITS,
+      });
+      threads.add(worker);
+      try {
+        return await withTimeout(findingsOf(worker), TIMEOUT_MS, clock);
+      } catch (error) {
+        throw isClosed ? new Interrupted({ cause: error }) : error;
+      } finally {
+        threads.delete(worker);
+        await worker.terminate();
+      }
+    },
+    async close() {
+      isClosed = true;
+      await Promise.all([...threads].map((worker) => worker.terminate()));
+    },
   };
 }
 

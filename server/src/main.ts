@@ -17,6 +17,7 @@ import { createConfigurations } from './domain/configurations.ts';
 import { createDeletions } from './domain/deletions.ts';
 import { createDeployments } from './domain/deployments.ts';
 import { createDownloads } from './domain/downloads.ts';
+import type { Examine } from './domain/examination.ts';
 import { createExtensions } from './domain/extensions.ts';
 import { createGames } from './domain/games.ts';
 import { createGeneratedCodeJobs } from './domain/generated-code-jobs.ts';
@@ -196,10 +197,13 @@ function createNode(
   const audit = createAudit({ auditLog, clock, log, metrics, settings });
   closers.push('audit', () => audit.close());
   const arns = createArns(settings);
-  const services = createServices({ ...parts, cluster, metrics, runtimes, arns });
+  const examiner = createExaminer({ clock });
+  const services = createServices({ ...parts, cluster, metrics, runtimes, examine: examiner.examine, arns });
   closers.push('deletions', () => services.deletions.close());
   closers.push('deployments', () => services.deployments.close());
   closers.push('generated code jobs', () => services.generatedCodeJobs.close());
+  // Before those who wait for it: an examination may take longer than a stop.
+  closers.push('examiner', () => examiner.close());
 
   const messages = createMessages({ players: services.players });
   const { players, downloads } = services;
@@ -308,6 +312,7 @@ function createServices({
   random,
   metrics,
   runtimes,
+  examine,
   arns,
   publicUrl,
 }: Assembly & {
@@ -316,6 +321,7 @@ function createServices({
   cluster: LocalCluster;
   metrics: Metrics;
   runtimes: Runtimes;
+  examine: Examine;
   arns: Arns;
   publicUrl: () => string;
 }) {
@@ -327,7 +333,6 @@ function createServices({
     clock,
     lifetimeMs: settings.playerTokenLifetimeMs,
   });
-  const examine = createExaminer({ clock });
   const downloads = createDownloads({ store, sealer: keyring, clock, publicUrl });
   const parts = { store, deletions, downloads, paginate, examine, runtimes, clock, random, log, settings };
   return {

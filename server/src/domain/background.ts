@@ -4,6 +4,15 @@ import type { Log } from '../log.ts';
 const FIRST_PAUSE_MS = 200;
 const MAX_PAUSE_MS = 30_000;
 
+/** The process is stopping: what was begun is left to the next start. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+
+  constructor(options: { cause?: unknown } = {}) {
+    super('interrupted by the stop of the server', options);
+  }
+}
+
 /**
  * Work that goes on after the call that asked for it. The store says what there is to do, so that a restart can go on
  * with it: here is only what is under way, each piece once.

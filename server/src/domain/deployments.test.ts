@@ -6,6 +6,7 @@ import { ManualClock } from '../../test/support/manual-clock.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { openTestStore } from '../store/test-store.ts';
+import { Interrupted } from './background.ts';
 import type { ConfigurationFault } from './configuration/fault.ts';
 import { examineHere } from './examination.ts';
 
@@ -225,6 +226,16 @@ test('a call repeated with its token finds the deployment, whatever its state', 
   await deployments.settled();
 });
 
+test('a call repeated after its deployment has left the history does not deploy again', async (t) => {
+  const { deployments, start, runtimeId } = await openWithStage(t, { maxDeployments: 1 });
+  const first = await start(TOKEN);
+  await deployments.settled();
+  const second = await start();
+  await deployments.settled();
+  await assert.rejects(start(TOKEN), failsWith('conflict', new RegExp(`${first.id}", which has left the history`)));
+  assert.equal(await runtimeId(), second.id);
+});
+
 test('the history is newest first, also when the clock stands still or was set back', async (t) => {
   const { deployments, deploy, store } = await openWithStage(t);
   const ids = [(await deploy()).id, (await deploy()).id, (await deploy()).id];
@@ -251,10 +262,7 @@ test('the history keeps the newest, as many as the settings say', async (t) => {
 
 test('what is not there is not found', async (t) => {
   const { deployments, stages, asked, deploy, store } = await openWithStage(t);
-  await assert.rejects(
-    deployments.get('Demo', 'Dev'),
-    failsWith('not_found', /nothing was ever started on stage "Dev"/),
-  );
+  await assert.rejects(deployments.get('Demo', 'Dev'), failsWith('not_found', /there is no deployment of stage "Dev"/));
   assert.deepEqual((await deployments.list('Demo', 'Dev', {})).items, []);
   const { id, stageId } = await deploy();
   await stages.create({ gameName: 'Demo', name: 'Live', role: ROLE }, CALLER);
@@ -304,6 +312,21 @@ test('a stage whose deletion is stuck does not keep its deployment hanging', asy
   const { state, result } = await deployments.get('Demo', 'Dev');
   assert.deepEqual([state, result?.code, result?.message], ['FAILED', 'UNSPECIFIED_FAILURE', 'the stage was deleted']);
   assert.equal(await runtimeId(), undefined);
+});
+
+test('an examination that the stop interrupts leaves its deployment to the next start', async (t) => {
+  const store = await openTestStore(t);
+  const examine = async () => {
+    throw new Interrupted();
+  };
+  const { deployments, start } = await openWithStage(t, { store, examine });
+  const { id } = await start();
+  await deployments.close();
+  assert.equal((await deployments.get('Demo', 'Dev', id)).state, 'IN_PROGRESS');
+  const restarted = await openDomain(t, { store });
+  await restarted.deployments.resume();
+  await restarted.deployments.settled();
+  assert.equal((await restarted.deployments.get('Demo', 'Dev', id)).state, 'COMPLETED');
 });
 
 test('closing leaves the rest to the next start', async (t) => {

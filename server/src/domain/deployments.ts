@@ -3,7 +3,7 @@ import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type RandomBytes, uuidV7After } from '../random.ts';
 import type { DeploymentRecord, DeploymentState, Store, Page as StorePage } from '../store/store.ts';
-import { createBackground } from './background.ts';
+import { createBackground, Interrupted } from './background.ts';
 import { createOnce } from './client-tokens.ts';
 import { type ConfigurationFault, describeFault } from './configuration/fault.ts';
 import type { Examine } from './examination.ts';
@@ -101,9 +101,12 @@ export function createDeployments(parts: DeploymentsParts): Deployments {
           create: () => insert(store, stage, snapshotId),
           // It may have been made on another stage, and then the token is taken all the same.
           idOf: (made) => `${made.stageId}/${made.id}`,
-          find(resourceId) {
+          async find(resourceId) {
             const [stageId = '', id = ''] = resourceId.split('/');
-            return store.deployments.find(stageId, id);
+            const made = await store.deployments.find(stageId, id);
+            // Made once more it would undo what was deployed since.
+            if (made === undefined && (await store.stages.findById(stageId)) !== undefined) deploymentForgotten(id);
+            return made;
           },
         });
       });
@@ -134,7 +137,7 @@ export function createDeployments(parts: DeploymentsParts): Deployments {
 
 /**
  * One attempt at a deployment, which repeats what an earlier one has begun and resolves when it has ended. It rejects only
- * with failures of the store, which may pass.
+ * with failures of the store, which may pass, and with `Interrupted`.
  */
 function createDeploy({ store, examine, runtimes, clock, log, settings }: DeploymentsParts) {
   const { allowedRoles } = settings;
@@ -159,6 +162,7 @@ function createDeploy({ store, examine, runtimes, clock, log, settings }: Deploy
       if (faults.length > 0) return { code: 'UNSPECIFIED_FAILURE', message: listFaults(faults) };
       return { code: 'SUCCESS', message: '' };
     } catch (error) {
+      if (error instanceof Interrupted) throw error;
       log.error({ err: error, deploymentId: id }, 'a snapshot could not be checked');
       return { code: 'UNSPECIFIED_FAILURE', message: 'the server failed to check the snapshot; its log says why' };
     }
@@ -210,10 +214,17 @@ function listFaults(faults: readonly ConfigurationFault[]): string {
   return lines.join('\n');
 }
 
+function deploymentForgotten(id: string): never {
+  throw new ServiceError(
+    'conflict',
+    `the ClientToken was used for deployment "${id}", which has left the history since: send a new token to deploy again`,
+  );
+}
+
 function deploymentNotFound({ name, gameName }: Stage, id?: string): never {
-  const missing = id === undefined ? 'nothing was' : `no deployment "${id}" was`;
+  const missing = id === undefined ? 'no deployment' : `no deployment "${id}"`;
   throw new ServiceError(
     'not_found',
-    `${missing} ever started on stage "${name}" of game "${gameName}": ListStageDeployments shows what was`,
+    `there is ${missing} of stage "${name}" in game "${gameName}": ListStageDeployments shows those that are kept`,
   );
 }

@@ -21,7 +21,7 @@ export interface Findings {
   readonly archive: Uint8Array | undefined;
 }
 
-/** Looks for faults, and makes code. Whatever it rejects with is a fault of ours. */
+/** Looks for faults, and makes code. Rejects with `Interrupted`; anything else that it rejects with is a fault of ours. */
 export type Examine = (examination: Examination) => Promise<Findings>;
 
 /** Does it at once: a tenth of a second at least, and seconds for a megabyte of faults. */

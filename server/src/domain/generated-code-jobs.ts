@@ -3,7 +3,7 @@ import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type RandomBytes, uuidV7After } from '../random.ts';
 import type { GeneratedCodeJobRecord, Store, Page as StorePage } from '../store/store.ts';
-import { createBackground } from './background.ts';
+import { createBackground, Interrupted } from './background.ts';
 import { describeFault } from './configuration/fault.ts';
 import { isUnfinished } from './deployments.ts';
 import type { Downloads } from './downloads.ts';
@@ -148,7 +148,7 @@ interface Generated {
 
 /**
  * One attempt at a job, which repeats what an earlier one has begun and resolves when it has ended. It rejects only with
- * failures of the store, which may pass.
+ * failures of the store, which may pass, and with `Interrupted`.
  */
 function createGenerate({ store, examine, clock, log }: GeneratedCodeJobsParts) {
   /** The sections to work on while there is something left to do. */
@@ -167,6 +167,7 @@ function createGenerate({ store, examine, clock, log }: GeneratedCodeJobsParts) 
       const [fault] = faults;
       return { archive, description: fault === undefined ? '' : toDescription(describeFault(fault)) };
     } catch (error) {
+      if (error instanceof Interrupted) throw error;
       log.error({ err: error, generatedCodeJobId: id }, 'code could not be generated');
       return { archive: undefined, description: 'the server failed to generate this code; its log says why' };
     }
@@ -193,5 +194,7 @@ function createGenerate({ store, examine, clock, log }: GeneratedCodeJobsParts) 
 /** A fault within what a description may be: one line that neither begins nor ends with white space. */
 function toDescription(fault: string): string {
   const line = fault.replace(/\s+/g, ' ').trim();
-  return line.length <= MAX_DESCRIPTION_LENGTH ? line : `${line.slice(0, MAX_DESCRIPTION_LENGTH - 1)}…`;
+  const characters = [...line];
+  if (characters.length <= MAX_DESCRIPTION_LENGTH) return line;
+  return `${characters.slice(0, MAX_DESCRIPTION_LENGTH - 1).join('')}…`;
 }

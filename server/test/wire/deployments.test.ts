@@ -287,7 +287,7 @@ test('[aws-sdk] what is another’s is not found: a game’s snapshot, a stage�
   await assert.rejects(startDeployment(server, { SnapshotId: Snapshot?.Id ?? '' }), ResourceNotFoundException);
   const DeploymentId = await deploy(server);
   const elsewhere = client.send(new GetStageDeploymentCommand({ ...other, DeploymentId }));
-  await assert.rejects(elsewhere, new RegExp(`no deployment "${DeploymentId}" was ever started`));
+  await assert.rejects(elsewhere, new RegExp(`there is no deployment "${DeploymentId}" of stage`));
 });
 
 test('[aws-sdk] a stage of the name of one deleted in the middle of a deployment knows nothing of it', async (t) => {

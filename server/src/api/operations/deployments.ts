@@ -45,7 +45,7 @@ export const startStageDeployment = operation({
   resourceTags: stageTags,
   decisions: [
     'One deployment of a stage at a time: a second one while one is `PENDING` or `IN_PROGRESS` is a `ConflictException`. Stages of a game deploy side by side.',
-    'A `ClientToken` counts for 24 hours, for one access key; with other parameters it is a `ConflictException`.',
+    'A `ClientToken` counts for 24 hours, for one access key; with other parameters, or when its deployment has left the history, it is a `ConflictException`.',
     'The configuration is checked now: a fault makes the deployment `FAILED` with `UNSPECIFIED_FAILURE`, and the message of its result lists them, a hundred at most.',
     'A script must parse as the body of a function, in the syntax of ECMAScript 2024, although its `ScriptLanguage` is called `Javascript_ES5_1`.',
     'A stage’s role that `RESPARK_ALLOWED_ROLES` does not name makes it `FAILED` with `INVALID_ROLE_FAILURE`; by default any role will do.',
