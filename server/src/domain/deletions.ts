@@ -55,6 +55,7 @@ export function createDeletions({ store, cluster, clock, log, settings }: Deleti
         const areGone = await Promise.all(stages.map((stage) => stageDeletion(stage.id)));
         if (areGone.includes(false)) return false;
       }
+      await store.snapshots.removeAll(gameId);
       await store.games.remove(gameId);
       return true;
     });

@@ -93,6 +93,25 @@ function testSnapshotRecords(open: OpenStore): void {
     assert.equal(await snapshots.count(OTHER.id), 1);
   });
 
+  test('all snapshots of a game are removed, with their jobs and with turns for others in between', async (t) => {
+    const { snapshots, generatedCodeJobs } = await openZoo(open, t);
+    for (let index = 0; index < 41; index += 1) await snapshots.insert(sampleSnapshot(OTHER, `S${index}`));
+    const job = sampleJob(sampleSnapshot(OTHER, 'S1'), 'job');
+    await generatedCodeJobs.insert(job);
+    let turns = 0;
+    let isDone = false;
+    const removal = snapshots.removeAll(OTHER.id).finally(() => {
+      isDone = true;
+    });
+    for (; !isDone; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+    await removal;
+    assert.ok(turns >= 3, `${turns} turns`);
+    assert.equal(await snapshots.count(OTHER.id), 0);
+    assert.equal(await generatedCodeJobs.find(OTHER.id, 'S1', job.id), undefined);
+    assert.equal(await snapshots.count(ZOO.id), 2);
+    await snapshots.removeAll(OTHER.id);
+  });
+
   test("a game's snapshots are listed in pages, newest first, without their sections", async (t) => {
     const { snapshots } = await openZoo(open, t);
     assert.deepEqual(await snapshots.list(OTHER.id, { limit: 10 }), []);

@@ -186,6 +186,8 @@ export interface Snapshots {
   count(gameId: string): Promise<number>;
   insert(record: SnapshotRecord): Promise<void>;
   update(gameId: string, id: string, change: Pick<SnapshotRecord, 'description' | 'updatedAt'>): Promise<void>;
+  /** Removes all of a game, with what hangs on them: some at a time, so that calls in between are not held up. */
+  removeAll(gameId: string): Promise<void>;
 }
 
 export interface Deployments {

@@ -1,9 +1,13 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Schema } from '../schema.ts';
 import type { SnapshotSummary, Snapshots } from '../store.ts';
 import { insertUnique, type Scope } from './scope.ts';
 
 /** All but the sections: a megabyte each, which a list would read in vain. */
 const SUMMARY = ['id', 'game_id', 'description', 'created_at', 'updated_at'] as const;
+
+/** A megabyte each, and the zips of their code: everything else waits for some milliseconds. */
+const REMOVED_AT_ONCE = 20;
 
 export function createSnapshots(scope: Scope): Snapshots {
   const { read, write } = scope;
@@ -51,6 +55,16 @@ export function createSnapshots(scope: Scope): Snapshots {
           .where('id', '=', id)
           .execute(),
       );
+    },
+    async removeAll(gameId) {
+      for (;;) {
+        const { numDeletedRows } = await write((query) => {
+          const some = query.selectFrom('snapshots').select('id').where('game_id', '=', gameId).limit(REMOVED_AT_ONCE);
+          return query.deleteFrom('snapshots').where('game_id', '=', gameId).where('id', 'in', some).executeTakeFirst();
+        });
+        if (numDeletedRows === 0n) return;
+        await setImmediate();
+      }
     },
   };
 }
