@@ -22,7 +22,7 @@ const FORM = '{"Document":{"Type":"Game","Sections":{…}}}';
 
 /**
  * The sections of an exported file. Of a key that an object has twice, the last one counts, as everywhere in JavaScript;
- * numbers are doubles; a byte order mark is skipped. Throws `validation` that names every fault.
+ * numbers are doubles; a byte order mark is skipped. Throws `validation` that names the faults.
  */
 export function parseDocument(file: Uint8Array): Sections {
   const document = memberOf(readJson(file), 'Document');

@@ -7,7 +7,7 @@ import { CORE_SCHEMA } from './schemas.ts';
 import { findScriptFault } from './scripts.ts';
 
 const MAX_LISTED_FAULTS = 100;
-const MAX_KEY_CHARACTERS = 256;
+const MAX_KEY_CHARACTERS = 64;
 
 const MODEL = 'GameSparks.Core.Model';
 
@@ -57,7 +57,8 @@ function unreadableFaults(sections: Sections): ConfigurationFault[] {
 function faultOfKeys(value: Json): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const long = isObject(value) ? Object.keys(value).find((key) => key.length > MAX_KEY_CHARACTERS) : undefined;
-  if (long !== undefined) return `has the key "${excerpt(long)}" of ${long.length} characters: names have at most 64`;
+  if (long !== undefined)
+    return `has the key "${excerpt(long)}" of ${long.length} characters: names have at most ${MAX_KEY_CHARACTERS}`;
   for (const member of Object.values(value)) {
     const fault = faultOfKeys(member);
     if (fault !== undefined) return fault;

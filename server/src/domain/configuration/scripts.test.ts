@@ -68,6 +68,7 @@ test('a large script costs time linear in its length, whatever is in it', () => 
     'names of both kinds': `var ${names(60_000).join(',')}; let ${names(60_000).join('_,')}_;`,
     'named groups': `/${'(?<a>)|'.repeat(80_000)}/`,
     statements: 'a=1;'.repeat(75_000),
+    'private names in classes': `${'class{['.repeat(60)}${'a.#b;'.repeat(60_000)}`,
   };
   for (const [what, script] of Object.entries(scripts)) {
     const before = process.cpuUsage();
@@ -84,4 +85,7 @@ test('a script that nests beyond what the stack holds is refused', () => {
   assert.notEqual(findScriptFault(`/${'('.repeat(100_000)}${')'.repeat(100_000)}/`), undefined);
   assert.equal(findScriptFault('{'.repeat(64) + '}'.repeat(64)), undefined);
   assert.equal(findScriptFault('{'.repeat(65) + '}'.repeat(65))?.message, 'More than 64 blocks in each other');
+  const classes = (depth: number) => `(${'class{['.repeat(depth)}1${']}'.repeat(depth)})`;
+  assert.equal(findScriptFault(classes(64)), undefined);
+  assert.equal(findScriptFault(classes(65))?.message, 'More than 64 classes in each other');
 });

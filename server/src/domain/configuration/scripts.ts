@@ -1,7 +1,7 @@
 import { Parser } from 'acorn';
 import { excerpt } from './document.ts';
 
-/** Blocks and functions in each other: acorn walks all of them for every variable. */
+/** Blocks, functions and classes in each other: acorn walks all of them for every variable or private name. */
 const MAX_BLOCKS = 64;
 
 export interface ScriptFault {
@@ -57,7 +57,9 @@ type ScopingParser = new (
 ) => {
   readonly scopeStack: object[];
   readonly start: number;
+  readonly privateNameStack: object[];
   enterScope(flags: number): void;
+  enterClassBody(): object;
   raise(position: number, message: string): never;
 };
 
@@ -71,6 +73,14 @@ const ScriptParser = Parser.extend((AcornParser) => {
       }
       const names = { var: new Names(), lexical: new Names(), functions: new Names() };
       Object.assign(this.scopeStack.at(-1) as object, names);
+    }
+
+    override enterClassBody(): object {
+      const declared = super.enterClassBody();
+      if (this.privateNameStack.length > MAX_BLOCKS) {
+        this.raise(this.start, `More than ${MAX_BLOCKS} classes in each other`);
+      }
+      return declared;
     }
   }
   return LinearParser as unknown as typeof Parser;
