@@ -9,7 +9,7 @@ import { METRIC_ROWS } from '../server/dist/src/metrics.js';
 // When each error occurs, and its name among the common errors that AWS documents for every service ("-": none of them).
 const WHEN = {
   validation: [
-    'Members break constraints of the model; the message lists every one of them. Or what they ask for cannot be done.',
+    'Members break constraints of the model; the message lists the first twenty and counts the rest. Or what they ask for cannot be done.',
     'ValidationError',
   ],
   access_denied: ['No policy of the access key allows the call, or one denies it.', 'AccessDeniedException'],

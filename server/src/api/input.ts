@@ -15,7 +15,7 @@ type Record = Readonly<{ [name: string]: unknown }>;
 
 /**
  * The validated input of an operation. Unknown query keys and body members are ignored, as AWS services do, and so is
- * the body of an operation that takes none. Throws a `validation` ServiceError that names every fault, or a Refusal for
+ * the body of an operation that takes none. Throws a `validation` ServiceError that names the faults, or a Refusal for
  * a body that is not a JSON object.
  */
 export function readInput(shape: StructureShape, { labels, rawQuery, body }: InputSources): Record {

@@ -37,7 +37,7 @@ class Faults {
 
 /**
  * The value of `raw`, parsed JSON, as `shape` describes it, without members that the shape does not know. Throws one
- * `validation` ServiceError that names every fault in the words that AWS services use. Costs time linear in the size
+ * `validation` ServiceError that names the first twenty faults in the words that AWS services use. Costs time linear in the size
  * of `raw`.
  */
 export function parse(shape: Shape, raw: unknown): unknown {
