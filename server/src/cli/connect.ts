@@ -178,8 +178,9 @@ async function untilOver(client: ResparkClient, leaving: AbortSignal): Promise<v
 
 /** A connection that never was. */
 function describeFailure(url: string, { reason, reconnectInMs }: Disconnect): string {
-  const hint = 'is the server running ("respark serve")?';
-  return `cannot reach ${printable(url)}: ${printable(reason)}; ${hint}\n${describeRetry(reconnectInMs)}`;
+  // Not every platform's WebSocket tells why.
+  const why = reason === '' ? '' : `: ${printable(reason)}`;
+  return `cannot reach ${printable(url)}${why}; is the server running ("respark serve")?\n${describeRetry(reconnectInMs)}`;
 }
 
 function describeRetry(reconnectInMs: number | undefined): string {
