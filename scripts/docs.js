@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { OPERATIONS } from '../server/dist/src/api/operations/index.js';
 import { REFUSALS, WIRE_ERRORS } from '../server/dist/src/api/reply.js';
-import { SETTING_GROUPS } from '../server/dist/src/config.js';
+import { SETTING_GROUPS } from '../server/dist/src/config/config.js';
 import { createArns } from '../server/dist/src/domain/arn.js';
 import { METRIC_ROWS } from '../server/dist/src/metrics.js';
 

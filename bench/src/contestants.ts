@@ -40,7 +40,8 @@ async function startRespark(): Promise<RunningContestant> {
     readyLine: /Management API +http:\/\/127\.0\.0\.1:(?<port>\d+)/,
     release: directory.remove,
   });
-  const { readLocalFile } = await fromServer<typeof import('../../server/src/local-files.ts')>('local-files');
+  const { readLocalFile } =
+    await fromServer<typeof import('../../server/src/data-directory/local-files.ts')>('data-directory/local-files');
   const { signRequest } = await fromServer<typeof import('../../server/src/api/sigv4.ts')>('api/sigv4');
   const demo = await readLocalFile.demo(directory.path);
   if (demo === undefined) throw new Error('Respark has left no demo.json in its data directory');

@@ -16,7 +16,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { OPERATIONS } from '../src/api/operations/index.ts';
 import { createProgram } from '../src/cli/program.ts';
-import { SETTING_GROUPS } from '../src/config.ts';
+import { SETTING_GROUPS } from '../src/config/config.ts';
 import { findAws } from './support/aws-cli.ts';
 import { createWorkplace } from './support/process.ts';
 import { until } from './support/server.ts';

@@ -9,7 +9,7 @@ const { createClientAddress } =
   await fromServer<typeof import('../../../server/src/client-address.ts')>('client-address');
 const { systemClock: clock } = await fromServer<typeof import('../../../server/src/clock.ts')>('clock');
 const { LocalCluster } = await fromServer<typeof import('../../../server/src/cluster/local.ts')>('cluster/local');
-const { loadSettings } = await fromServer<typeof import('../../../server/src/config.ts')>('config');
+const { loadSettings } = await fromServer<typeof import('../../../server/src/config/config.ts')>('config/config');
 const { createMessages } = await fromServer<typeof import('../../../server/src/domain/messages.ts')>('domain/messages');
 const { createPlayerTokens } =
   await fromServer<typeof import('../../../server/src/domain/player-tokens.ts')>('domain/player-tokens');

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { settingsForDisplay } from '../config.ts';
+import { settingsForDisplay } from '../config/config.ts';
 import { addSettingOptions, settingsOf } from './options.ts';
 import { formatJson, formatTable } from './table.ts';
 import type { World } from './world.ts';

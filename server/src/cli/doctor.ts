@@ -4,7 +4,7 @@ import { access, readdir, stat } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { listGames } from '../api/operations/games.ts';
-import { type Settings, SettingsError } from '../config.ts';
+import { type Settings, SettingsError } from '../config/config.ts';
 import { createLog } from '../log.ts';
 import { describeCause, findEndpoint, getCredentials, ManagementClient, ServiceRefusal } from './management-client.ts';
 import { addSettingOptions, settingsOf } from './options.ts';

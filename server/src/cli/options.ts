@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { loadSettings, SETTING_GROUPS, type SettingFlags, type SettingKey, type Settings } from '../config.ts';
+import { loadSettings, SETTING_GROUPS, type SettingFlags, type SettingKey, type Settings } from '../config/config.ts';
 import type { World } from './world.ts';
 
 /** Adds the flags of these settings, or of every setting that has one, to a command. */

@@ -1,5 +1,5 @@
-import { processEnvironment } from '../config.ts';
-import { readLocalFile } from '../local-files.ts';
+import { processEnvironment } from '../config/config.ts';
+import { readLocalFile } from '../data-directory/local-files.ts';
 import type { World } from './world.ts';
 
 /** The world of a real process. */

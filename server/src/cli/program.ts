@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { SettingsError } from '../config.ts';
+import { SettingsError } from '../config/config.ts';
 import { ServiceError } from '../errors.ts';
 import { StartupError } from '../startup-error.ts';
 import { apiCommand } from './api.ts';

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import type { Settings } from '../config.ts';
+import type { Settings } from '../config/config.ts';
 import { createLog, type Log } from '../log.ts';
 import type { RunningServer } from '../main.ts';
 import { addSettingOptions, settingsOf } from './options.ts';

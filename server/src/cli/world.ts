@@ -1,5 +1,5 @@
-import type { Environment } from '../config.ts';
-import type { readLocalFile } from '../local-files.ts';
+import type { Environment } from '../config/config.ts';
+import type { readLocalFile } from '../data-directory/local-files.ts';
 import type * as Main from '../main.ts';
 
 /** The part of an output stream that commands use. */

@@ -1,5 +1,5 @@
 import Libsql from 'libsql';
-import { createPrivateFile } from '../private-file.ts';
+import { createPrivateFile } from '../data-directory/private-file.ts';
 import { StartupError } from '../startup-error.ts';
 import type { LateOutcome } from './audit-journal.ts';
 import type { AuditIntent, AuditOutcome, AuditQuery, AuditRecord } from './audit-log.ts';

@@ -12,8 +12,8 @@ import {
   type SqliteStatement,
 } from 'kysely';
 import Libsql from 'libsql';
+import { createPrivateFile } from '../data-directory/private-file.ts';
 import { ServiceError } from '../errors.ts';
-import { createPrivateFile } from '../private-file.ts';
 import { StartupError } from '../startup-error.ts';
 import type { Database, Query } from './database.ts';
 import { assertMigrated, migrate } from './migrations/migrate.ts';

@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { encode } from '@respark/protocol';
-import type { Settings } from '../../src/config.ts';
+import type { Settings } from '../../src/config/config.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { assertNothingLeft, startTestServer, type TestPlayer, type TestServer, until } from '../support/server.ts';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import Libsql from 'libsql';
-import { loadSettings } from '../../src/config.ts';
+import { loadSettings } from '../../src/config/config.ts';
 import type { Access, AccessKeyPair } from '../../src/domain/access.ts';
 import { createLog } from '../../src/log.ts';
 import { openAdministration } from '../../src/main.ts';

@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test';
 import { encode } from '@respark/protocol';
 import { WebSocket } from 'ws';
 import { type Clock, systemClock } from '../../src/clock.ts';
-import type { Settings } from '../../src/config.ts';
+import type { Settings } from '../../src/config/config.ts';
 import { ManualClock } from './manual-clock.ts';
 import { assertNothingLeft, startTestServer, type TestPlayer, type TestServer } from './server.ts';
 

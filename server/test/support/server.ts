@@ -8,7 +8,7 @@ import { GameSparksClient, type GameSparksClientConfig } from '@aws-sdk/client-g
 import { decodeServerFrame, encode, type ServerFrame, SUBPROTOCOL } from '@respark/protocol';
 import { type ClientOptions, WebSocket } from 'ws';
 import type { Clock } from '../../src/clock.ts';
-import { loadSettings, type Settings } from '../../src/config.ts';
+import { loadSettings, type Settings } from '../../src/config/config.ts';
 import { createLog } from '../../src/log.ts';
 import { type RunningServer, startServer } from '../../src/main.ts';
 import type { RandomBytes } from '../../src/random.ts';

@@ -15,7 +15,7 @@ import {
   ValidationException,
 } from '@aws-sdk/client-gamesparks';
 import * as operations from '../../src/api/operations/configuration.ts';
-import type { Settings } from '../../src/config.ts';
+import type { Settings } from '../../src/config/config.ts';
 import { documentSizeOf, type Sections } from '../../src/domain/configuration/document.ts';
 import { createKey } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';

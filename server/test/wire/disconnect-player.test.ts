@@ -13,7 +13,7 @@ import {
 } from '@aws-sdk/client-gamesparks';
 import { parseCloseReason } from '@respark/protocol';
 import { signRequest } from '../../src/api/sigv4.ts';
-import type { Settings } from '../../src/config.ts';
+import type { Settings } from '../../src/config/config.ts';
 import { connectRawPlayer } from '../support/raw-player.ts';
 import {
   assertNothingLeft,

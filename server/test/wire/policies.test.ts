@@ -14,7 +14,7 @@ import {
   ListGamesCommand,
   ListStagesCommand,
 } from '@aws-sdk/client-gamesparks';
-import type { Settings } from '../../src/config.ts';
+import type { Settings } from '../../src/config/config.ts';
 import { administer, createKey } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
 import { ROLE } from '../support/domain.ts';

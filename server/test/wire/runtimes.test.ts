@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DisconnectPlayerCommand, ExportSnapshotCommand, GetStageDeploymentCommand } from '@aws-sdk/client-gamesparks';
 import { closeCode } from '@respark/protocol';
-import type { Settings } from '../../src/config.ts';
+import type { Settings } from '../../src/config/config.ts';
 import { fileOf } from '../support/game-document.ts';
 import {
   createSnapshot,

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { parseIpRange } from './ip-address.ts';
-import type { LogLevel } from './log.ts';
+import { parseIpRange } from '../ip-address.ts';
+import type { LogLevel } from '../log.ts';
+import { StartupError } from '../startup-error.ts';
 import { choice, file, integer, list, type Setting, secret, text } from './setting.ts';
-import { StartupError } from './startup-error.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

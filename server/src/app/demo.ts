@@ -1,7 +1,7 @@
-import type { Games } from './domain/games.ts';
-import type { Players } from './domain/players.ts';
-import type { Stages } from './domain/stages.ts';
-import type { DemoPlayer } from './local-files.ts';
+import type { DemoPlayer } from '../data-directory/local-files.ts';
+import type { Games } from '../domain/games.ts';
+import type { Players } from '../domain/players.ts';
+import type { Stages } from '../domain/stages.ts';
 
 export const DEMO_GAME = 'Demo';
 export const DEMO_STAGE = 'Dev';

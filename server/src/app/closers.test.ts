@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ManualClock } from '../test/support/manual-clock.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import { createLog } from '../log.ts';
 import { Closers } from './closers.ts';
-import { createLog } from './log.ts';
 
 function start() {
   const clock = new ManualClock();

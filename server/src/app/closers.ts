@@ -1,6 +1,6 @@
-import type { Clock } from './clock.ts';
-import { withTimeout } from './clock.ts';
-import type { Log } from './log.ts';
+import type { Clock } from '../clock.ts';
+import { withTimeout } from '../clock.ts';
+import type { Log } from '../log.ts';
 
 /** For all of them together, so that a stopping process ends in time; the setting `drainTimeoutMs` tells it. */
 const CLOSE_TIMEOUT_MS = 5_000;

@@ -5,8 +5,8 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSyn
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { temporaryDirectory } from '../store/test-store.ts';
 import { openDataDirectory } from './data-directory.ts';
-import { temporaryDirectory } from './store/test-store.ts';
 
 const secretKey = Buffer.alloc(32, 7).toString('base64');
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);

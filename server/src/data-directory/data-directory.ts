@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import Libsql from 'libsql';
-import { createKeyring, type Keyring } from './keyring.ts';
+import { createKeyring, type Keyring } from '../keyring.ts';
+import { StartupError } from '../startup-error.ts';
 import { createPrivateFile, writePrivateFile } from './private-file.ts';
-import { StartupError } from './startup-error.ts';
 
 /** Named here because the secret key belongs to what is in it. */
 export const DATABASE_FILE = 'respark.sqlite';
