@@ -42,7 +42,8 @@ async function startRespark(): Promise<RunningContestant> {
   });
   const { readLocalFile } =
     await fromServer<typeof import('../../server/src/data-directory/local-files.ts')>('data-directory/local-files');
-  const { signRequest } = await fromServer<typeof import('../../server/src/api/sigv4.ts')>('api/sigv4');
+  const { signRequest } =
+    await fromServer<typeof import('../../server/src/api/signature/sigv4.ts')>('api/signature/sigv4');
   const demo = await readLocalFile.demo(directory.path);
   if (demo === undefined) throw new Error('Respark has left no demo.json in its data directory');
   const [, claims = ''] = demo.token.split('.');

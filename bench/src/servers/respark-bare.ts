@@ -6,7 +6,7 @@ import { fromServer, RESPARK_KEYS, RESPARK_SETTINGS } from '../respark-build.ts'
 import { reportReady } from './ready.ts';
 
 const { createClientAddress } =
-  await fromServer<typeof import('../../../server/src/client-address.ts')>('client-address');
+  await fromServer<typeof import('../../../server/src/http/client-address.ts')>('http/client-address');
 const { systemClock: clock } = await fromServer<typeof import('../../../server/src/clock.ts')>('clock');
 const { LocalCluster } = await fromServer<typeof import('../../../server/src/cluster/local.ts')>('cluster/local');
 const { loadSettings } = await fromServer<typeof import('../../../server/src/config/config.ts')>('config/config');

@@ -1,7 +1,7 @@
 import { parseJson } from '@respark/protocol';
 import { Refusal } from './reply.ts';
 import type { Shape, StructureShape } from './shape.ts';
-import { parseQuery } from './sigv4.ts';
+import { parseQuery } from './signature/sigv4.ts';
 import { parse, RepeatedValue } from './validation.ts';
 
 /** Where the members of an operation's input come from. */

@@ -2,9 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CONNECT_PATH, SUBPROTOCOL } from '@respark/protocol';
 import type { DownloadedFile, Downloads } from '../domain/downloads.ts';
 import { ServiceError } from '../errors.ts';
+import type { Pages } from '../http/listener.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Pages } from './listener.ts';
 import type { ApiReply } from './reply.ts';
 import { WELCOME_REPLY } from './welcome-page.ts';
 

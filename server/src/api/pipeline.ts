@@ -3,7 +3,6 @@ import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
-import { type ApiRequest, type AuthenticationParts, createAuthenticate } from './authenticate.ts';
 import { createAuthorize } from './authorize.ts';
 import { readInput } from './input.ts';
 import type { Call, Operation, Services } from './operation.ts';
@@ -18,6 +17,7 @@ import {
 } from './reply.ts';
 import { createRouter } from './router.ts';
 import { serialize } from './shape.ts';
+import { type ApiRequest, type AuthenticationParts, createAuthenticate } from './signature/authenticate.ts';
 import { createThrottle, type ThrottleSettings } from './throttle.ts';
 import { excerptOf } from './validation.ts';
 

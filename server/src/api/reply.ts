@@ -1,5 +1,5 @@
 import type { ErrorCode, ServiceError } from '../errors.ts';
-import type { Refusal as SignatureRefusal } from './sigv4.ts';
+import type { Refusal as SignatureRefusal } from './signature/sigv4.ts';
 
 /** What goes back over HTTP. */
 export interface ApiReply {

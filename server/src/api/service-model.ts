@@ -1,7 +1,7 @@
 import type { Operation } from './operation.ts';
 import { WIRE_ERRORS } from './reply.ts';
 import type { Shape } from './shape.ts';
-import { SERVICE } from './sigv4.ts';
+import { SERVICE } from './signature/sigv4.ts';
 
 interface Reference {
   readonly shape: string;

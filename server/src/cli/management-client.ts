@@ -1,7 +1,7 @@
 import { parseJson } from '@respark/protocol';
 import type { Command } from 'commander';
 import type { Operation } from '../api/operation.ts';
-import { signRequest } from '../api/sigv4.ts';
+import { signRequest } from '../api/signature/sigv4.ts';
 import type { Environment, Settings } from '../config/config.ts';
 import { printable } from '../printable.ts';
 import { type Input, requestOf } from './operation-request.ts';

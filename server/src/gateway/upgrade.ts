@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CONNECT_PATH, SUBPROTOCOL } from '@respark/protocol';
 import { type RawData, type ServerOptions, WebSocket, WebSocketServer } from 'ws';
-import { addressGroup, type ClientAddress } from '../client-address.ts';
+import { addressGroup, type ClientAddress } from '../http/client-address.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Connection } from './connection.ts';
 import type { Gateway } from './gateway.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { REFUSALS, WIRE_ERRORS } from '../../src/api/reply.ts';
-import { signRequest } from '../../src/api/sigv4.ts';
+import { signRequest } from '../../src/api/signature/sigv4.ts';
 import { ROOT } from '../support/server.ts';
 
 /** Statuses that Node.js gives, without a name or a body, to what it cannot read as a request. */

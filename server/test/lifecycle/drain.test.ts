@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import { ListGamesCommand } from '@aws-sdk/client-gamesparks';
 import { CLOSE_CODES, CONNECT_PATH, parseCloseReason } from '@respark/protocol';
-import { signRequest } from '../../src/api/sigv4.ts';
+import { signRequest } from '../../src/api/signature/sigv4.ts';
 import { createWorkplace, type RunningServer } from '../support/process.ts';
 import { connectRawPlayer } from '../support/raw-player.ts';
 

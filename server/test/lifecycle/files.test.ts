@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { CreateGameCommand } from '@aws-sdk/client-gamesparks';
-import { signRequest } from '../../src/api/sigv4.ts';
+import { signRequest } from '../../src/api/signature/sigv4.ts';
 import { createWorkplace, RESPARK } from '../support/process.ts';
 
 /** A user whose files are open to everybody unless a program sees to it. */

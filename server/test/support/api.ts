@@ -1,10 +1,10 @@
 import type { TestContext } from 'node:test';
-import type { Credential } from '../../src/api/authenticate.ts';
 import type { Operation, Services } from '../../src/api/operation.ts';
 import { OPERATIONS } from '../../src/api/operations/index.ts';
 import { createPipeline } from '../../src/api/pipeline.ts';
 import { Refusal } from '../../src/api/reply.ts';
-import { collectHeaders, signRequest } from '../../src/api/sigv4.ts';
+import type { Credential } from '../../src/api/signature/authenticate.ts';
+import { collectHeaders, signRequest } from '../../src/api/signature/sigv4.ts';
 import type { DirectoryEntry } from '../../src/cluster/cluster.ts';
 import { createArns } from '../../src/domain/arn.ts';
 import { createAudit } from '../../src/domain/audit.ts';

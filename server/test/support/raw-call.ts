@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { text } from 'node:stream/consumers';
-import { signRequest } from '../../src/api/sigv4.ts';
+import { signRequest } from '../../src/api/signature/sigv4.ts';
 import type { AccessKeyPair } from '../../src/domain/access.ts';
 import { ROOT } from './server.ts';
 

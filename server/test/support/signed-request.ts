@@ -1,5 +1,5 @@
-import { parseAuthorization } from '../../src/api/authorization.ts';
-import { collectHeaders, createSigningKeyCache, signRequest, verifySignature } from '../../src/api/sigv4.ts';
+import { parseAuthorization } from '../../src/api/signature/authorization-header.ts';
+import { collectHeaders, createSigningKeyCache, signRequest, verifySignature } from '../../src/api/signature/sigv4.ts';
 
 export const ACCESS_KEY_ID = 'AKIDEXAMPLE';
 export const SECRET = 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY';

@@ -12,7 +12,7 @@ import {
   GetPlayerConnectionStatusCommand,
 } from '@aws-sdk/client-gamesparks';
 import { parseCloseReason } from '@respark/protocol';
-import { signRequest } from '../../src/api/sigv4.ts';
+import { signRequest } from '../../src/api/signature/sigv4.ts';
 import type { Settings } from '../../src/config/config.ts';
 import { connectRawPlayer } from '../support/raw-player.ts';
 import {

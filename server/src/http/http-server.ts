@@ -2,8 +2,8 @@ import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { createServer, IncomingMessage, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { Log } from './log.ts';
-import { StartupError } from './startup-error.ts';
+import type { Log } from '../log.ts';
+import { StartupError } from '../startup-error.ts';
 
 /** Connections that the kernel holds until we take them; more than the usual 511, for when all players come back. */
 const BACKLOG = 4_096;

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIPv4 } from 'node:net';
 import type { IPv6 } from 'ipaddr.js';
-import { type IpRange, parseIpAddress, parseIpRange } from './ip-address.ts';
+import { type IpRange, parseIpAddress, parseIpRange } from '../ip-address.ts';
 
 export interface Client {
   /** The client's IP address, IPv4 in IPv6 as IPv4; 'unknown' when its socket is already gone. */

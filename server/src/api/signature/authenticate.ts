@@ -1,13 +1,13 @@
-import { addressGroup } from '../client-address.ts';
-import type { Clock } from '../clock.ts';
-import type { Arns } from '../domain/arn.ts';
-import type { Policy } from '../domain/policy.ts';
-import { ServiceError } from '../errors.ts';
-import type { Metrics } from '../metrics.ts';
-import { createTokenBuckets } from '../token-bucket.ts';
-import { parseAuthorization } from './authorization.ts';
-import type { Principal } from './operation.ts';
-import { Refusal } from './reply.ts';
+import type { Clock } from '../../clock.ts';
+import type { Arns } from '../../domain/arn.ts';
+import type { Policy } from '../../domain/policy.ts';
+import { ServiceError } from '../../errors.ts';
+import { addressGroup } from '../../http/client-address.ts';
+import type { Metrics } from '../../metrics.ts';
+import { createTokenBuckets } from '../../token-bucket.ts';
+import type { Principal } from '../operation.ts';
+import { Refusal } from '../reply.ts';
+import { parseAuthorization } from './authorization-header.ts';
 import {
   createSigningKeyCache,
   type RequestHeaders,

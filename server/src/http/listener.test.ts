@@ -5,14 +5,14 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { recordedLog } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
-import { createClientAddress } from '../client-address.ts';
+import type { Pipeline } from '../api/pipeline.ts';
+import { failureReply, Refusal, refusalReply, successReply } from '../api/reply.ts';
+import type { ApiRequest } from '../api/signature/authenticate.ts';
+import { WELCOME_REPLY } from '../api/welcome-page.ts';
 import { ServiceError } from '../errors.ts';
 import { createSystemRandom } from '../random.ts';
-import type { ApiRequest } from './authenticate.ts';
+import { createClientAddress } from './client-address.ts';
 import { createApiListener, type Pages } from './listener.ts';
-import type { Pipeline } from './pipeline.ts';
-import { failureReply, Refusal, refusalReply, successReply } from './reply.ts';
-import { WELCOME_REPLY } from './welcome-page.ts';
 
 /** A real server in front of a pipeline that answers what it was asked, having read at most ten bytes of body. */
 async function open(t: TestContext, answer?: (request: ApiRequest) => Promise<unknown>) {

@@ -1,14 +1,14 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { ClientAddress } from '../client-address.ts';
+import type { Pipeline } from '../api/pipeline.ts';
+import type { ApiReply } from '../api/reply.ts';
+import type { ApiRequest } from '../api/signature/authenticate.ts';
+import { collectHeaders } from '../api/signature/sigv4.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
-import type { ApiRequest } from './authenticate.ts';
 import { createBodyMemory, type HeldMemory } from './body-memory.ts';
-import type { Pipeline } from './pipeline.ts';
-import type { ApiReply } from './reply.ts';
+import type { ClientAddress } from './client-address.ts';
 import { hasBody, isWaitingToSend, readBody } from './request-body.ts';
-import { collectHeaders } from './sigv4.ts';
 
 export interface ListenerSettings {
   readonly headersTimeoutMs: number;

@@ -14,8 +14,8 @@ import {
   TIMESTAMP,
   type Wire,
   withHeader,
-} from '../../test/support/signed-request.ts';
-import { parseAuthorization } from './authorization.ts';
+} from '../../../test/support/signed-request.ts';
+import { parseAuthorization } from './authorization-header.ts';
 import { collectHeaders, createSigningKeyCache, type ParsedAuthorization, parseQuery, type Refusal } from './sigv4.ts';
 
 const EMPTY_HASH = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';

@@ -19,7 +19,7 @@ import {
   TIMESTAMP,
   type Wire,
   withHeader,
-} from '../../test/support/signed-request.ts';
+} from '../../../test/support/signed-request.ts';
 import { signRequest } from './sigv4.ts';
 
 const aws4 = createRequire(import.meta.url)('aws4') as {

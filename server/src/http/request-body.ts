@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Refusal } from '../api/reply.ts';
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import type { HeldMemory } from './body-memory.ts';
-import { Refusal } from './reply.ts';
 
 /** When to try again who found no memory for a long body. */
 const RETRY_AFTER_MS = 1_000;
