@@ -105,7 +105,7 @@ async function resparkSeeds({
   const { createKeyring } = await fromServer<typeof import('../../server/src/keyring.ts')>('keyring');
   const { systemClock } = await fromServer<typeof import('../../server/src/clock.ts')>('clock');
   const { createPlayerTokens } =
-    await fromServer<typeof import('../../server/src/domain/player-tokens.ts')>('domain/player-tokens');
+    await fromServer<typeof import('../../server/src/domain/players/player-tokens.ts')>('domain/players/player-tokens');
   const { deriveKey } = createKeyring(Buffer.from(RESPARK_KEYS.secretKey, 'base64'));
   const tokens = createPlayerTokens({ deriveKey, clock: systemClock, lifetimeMs: 86_400_000 });
   const seeds: PlayerSeed[] = [];

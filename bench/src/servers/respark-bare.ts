@@ -10,11 +10,16 @@ const { createClientAddress } =
 const { systemClock: clock } = await fromServer<typeof import('../../../server/src/clock.ts')>('clock');
 const { LocalCluster } = await fromServer<typeof import('../../../server/src/cluster/local.ts')>('cluster/local');
 const { loadSettings } = await fromServer<typeof import('../../../server/src/config/config.ts')>('config/config');
-const { createMessages } = await fromServer<typeof import('../../../server/src/domain/messages.ts')>('domain/messages');
+const { createMessages } =
+  await fromServer<typeof import('../../../server/src/domain/runtime/messages.ts')>('domain/runtime/messages');
 const { createPlayerTokens } =
-  await fromServer<typeof import('../../../server/src/domain/player-tokens.ts')>('domain/player-tokens');
-const { createPlayers } = await fromServer<typeof import('../../../server/src/domain/players.ts')>('domain/players');
-const { createRuntimes } = await fromServer<typeof import('../../../server/src/domain/runtimes.ts')>('domain/runtimes');
+  await fromServer<typeof import('../../../server/src/domain/players/player-tokens.ts')>(
+    'domain/players/player-tokens',
+  );
+const { createPlayers } =
+  await fromServer<typeof import('../../../server/src/domain/players/players.ts')>('domain/players/players');
+const { createRuntimes } =
+  await fromServer<typeof import('../../../server/src/domain/runtime/runtimes.ts')>('domain/runtime/runtimes');
 const { Gateway } = await fromServer<typeof import('../../../server/src/gateway/gateway.ts')>('gateway/gateway');
 const { Limits } = await fromServer<typeof import('../../../server/src/gateway/limits.ts')>('gateway/limits');
 const { createUpgradeHandler } =

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
+import { type Decision, evaluate, usesResourceTags } from '../domain/access/policy.ts';
 import type { Arns } from '../domain/arn.ts';
-import { type Decision, evaluate, usesResourceTags } from '../domain/policy.ts';
 import { ServiceError } from '../errors.ts';
 import type { Operation, Principal, Services } from './operation.ts';
 import type { ApiRequest } from './signature/authenticate.ts';

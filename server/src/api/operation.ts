@@ -1,3 +1,4 @@
+import type { Policy } from '../domain/access/policy.ts';
 import type { Arns } from '../domain/arn.ts';
 import type { AuditOutcome } from '../domain/audit.ts';
 import type { Configurations } from '../domain/configurations.ts';
@@ -5,8 +6,7 @@ import type { Deployments } from '../domain/deployments.ts';
 import type { Extensions } from '../domain/extensions.ts';
 import type { Games } from '../domain/games.ts';
 import type { GeneratedCodeJobs } from '../domain/generated-code-jobs.ts';
-import type { Players } from '../domain/players.ts';
-import type { Policy } from '../domain/policy.ts';
+import type { Players } from '../domain/players/players.ts';
 import type { Snapshots } from '../domain/snapshots.ts';
 import type { Stages } from '../domain/stages.ts';
 import type { ResourceTags } from '../domain/tags.ts';

@@ -1,6 +1,6 @@
 import type { DemoPlayer } from '../data-directory/local-files.ts';
 import type { Games } from '../domain/games.ts';
-import type { Players } from '../domain/players.ts';
+import type { Players } from '../domain/players/players.ts';
 import type { Stages } from '../domain/stages.ts';
 
 export const DEMO_GAME = 'Demo';

@@ -8,7 +8,7 @@ import { createOnce } from './client-tokens.ts';
 import { type ConfigurationFault, describeFault } from './configuration/fault.ts';
 import type { Examine } from './examination.ts';
 import type { Page, PageRequest, Paginate } from './pagination.ts';
-import type { Runtimes } from './runtimes.ts';
+import type { Runtimes } from './runtime/runtimes.ts';
 import { getSnapshot } from './snapshots.ts';
 import { getStage, isBeingDeleted, type Stage, stageNotFound } from './stages.ts';
 import { compileWildcard } from './wildcard.ts';

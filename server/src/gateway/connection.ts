@@ -8,7 +8,7 @@ import {
 } from '@respark/protocol';
 import type { Clock } from '../clock.ts';
 import type { PlayerKey } from '../cluster/cluster.ts';
-import type { Outcome } from '../domain/messages.ts';
+import type { Outcome } from '../domain/runtime/messages.ts';
 import type { StageMetrics } from '../metrics.ts';
 import type { PlayerSocket } from './player-socket.ts';
 

@@ -8,9 +8,9 @@ import {
 } from '@respark/protocol';
 import { type Clock, withTimeout } from '../clock.ts';
 import type { Cluster, NodeReply, NodeRequest, RegistrationFault } from '../cluster/cluster.ts';
-import type { Messages, Outcome } from '../domain/messages.ts';
-import type { Admission, Players } from '../domain/players.ts';
-import type { Runtimes } from '../domain/runtimes.ts';
+import type { Admission, Players } from '../domain/players/players.ts';
+import type { Messages, Outcome } from '../domain/runtime/messages.ts';
+import type { Runtimes } from '../domain/runtime/runtimes.ts';
 import { assertNever } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';

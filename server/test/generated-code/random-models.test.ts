@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { readModel } from '../../src/domain/configuration/model.ts';
+import { gameOperations, type SourceFile } from '../../src/domain/generated-code/game-messages.ts';
 import { generateFiles } from '../../src/domain/generated-code/generate-code.ts';
 import { chooseGenerator } from '../../src/domain/generated-code/generators.ts';
-import { gameOperations, type SourceFile } from '../../src/domain/generated-code/operations.ts';
 import { compileCSharp, compileTypeScript, findMono, randomSections } from '../support/generated-code.ts';
 
 const mono = findMono();

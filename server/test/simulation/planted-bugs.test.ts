@@ -88,13 +88,13 @@ const BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'failures are lost',
-    file: 'domain/disconnect.js',
+    file: 'domain/players/disconnect.js',
     changes: [['failures: [...unproven]', 'failures: []']],
     caughtAs: /I3|I4/,
   },
   {
     name: 'what nobody proved is called a success',
-    file: 'domain/disconnect.js',
+    file: 'domain/players/disconnect.js',
     changes: [['if (!listed.has(id))', '']],
     caughtAs: /I1|I2|I3/,
   },

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { WebSocket } from 'ws';
-import type { AccessKeyPair } from '../../src/domain/access.ts';
+import type { AccessKeyPair } from '../../src/domain/access/access.ts';
 
 // Seen from dist/test/soak.
 const BIN = fileURLToPath(new URL('../../../bin/respark.js', import.meta.url));

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import Libsql from 'libsql';
 import { loadSettings } from '../../src/config/config.ts';
-import type { Access, AccessKeyPair } from '../../src/domain/access.ts';
+import type { Access, AccessKeyPair } from '../../src/domain/access/access.ts';
 import { createLog } from '../../src/log.ts';
 import { openAdministration } from '../../src/main.ts';
 import type { AuditQuery, AuditRecord } from '../../src/store/audit-log.ts';

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { devNull, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import type { AccessKeyPair } from '../../src/domain/access.ts';
+import type { AccessKeyPair } from '../../src/domain/access/access.ts';
 
 /** What the AWS CLI says of an error that the service answered. */
 export class AwsCliError extends Error {

@@ -8,7 +8,7 @@ import { type Examine, examineHere } from '../../src/domain/examination.ts';
 import { createGames } from '../../src/domain/games.ts';
 import { createGeneratedCodeJobs } from '../../src/domain/generated-code-jobs.ts';
 import { createPaginate } from '../../src/domain/pagination.ts';
-import { createRuntimes } from '../../src/domain/runtimes.ts';
+import { createRuntimes } from '../../src/domain/runtime/runtimes.ts';
 import { createSnapshots } from '../../src/domain/snapshots.ts';
 import { createStages } from '../../src/domain/stages.ts';
 import { createKeyring } from '../../src/keyring.ts';

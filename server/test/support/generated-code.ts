@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import type { Sections } from '../../src/domain/configuration/document.ts';
 import { BUILTIN_NAMES, isBuiltin, readModel } from '../../src/domain/configuration/model.ts';
-import type { SourceFile } from '../../src/domain/generated-code/operations.ts';
+import type { SourceFile } from '../../src/domain/generated-code/game-messages.ts';
 import { isExecutable } from './chromium.ts';
 import { temporaryDirectory } from './server.ts';
 

@@ -14,7 +14,7 @@ import {
 } from '@aws-sdk/client-gamesparks';
 import type { Operation } from '../../src/api/operation.ts';
 import { WIRE_ERRORS } from '../../src/api/reply.ts';
-import type { AccessKeyPair } from '../../src/domain/access.ts';
+import type { AccessKeyPair } from '../../src/domain/access/access.ts';
 import { alterDatabase, createKey } from './administration.ts';
 import { AwsCliError } from './aws-cli.ts';
 import type { AwsClient, OperationName } from './aws-clients.ts';

@@ -3,7 +3,7 @@ import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp 
 import { request as requestHttps } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { signRequest } from '../../src/api/signature/sigv4.ts';
-import type { AccessKeyPair } from '../../src/domain/access.ts';
+import type { AccessKeyPair } from '../../src/domain/access/access.ts';
 import { ROOT } from './server.ts';
 
 export interface RawAnswer {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts';
+import type { Policy } from '../../domain/access/policy.ts';
 import type { Arns } from '../../domain/arn.ts';
-import type { Policy } from '../../domain/policy.ts';
 import { ServiceError } from '../../errors.ts';
 import { addressGroup } from '../../http/client-address.ts';
 import type { Metrics } from '../../metrics.ts';

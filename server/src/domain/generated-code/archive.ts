@@ -1,5 +1,5 @@
 import { strToU8, zipSync } from 'fflate';
-import { byName, type SourceFile } from './operations.ts';
+import { byName, type SourceFile } from './game-messages.ts';
 
 /** A zip of the files; the same files make the same bytes. */
 export function zipOf(files: readonly SourceFile[]): Uint8Array {

@@ -1,5 +1,5 @@
 import type { Enumeration, Structure } from '../configuration/model.ts';
-import type { Operations } from './operations.ts';
+import type { Operations } from './game-messages.ts';
 import { identifiers } from './source-code.ts';
 
 /** Also words that are keywords in some places only: the `@` in front of an identifier never hurts. */

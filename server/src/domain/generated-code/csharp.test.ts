@@ -4,7 +4,7 @@ import { sampleModel } from '../../../test/support/generated-code.ts';
 import type { Sections } from '../configuration/document.ts';
 import { readModel } from '../configuration/model.ts';
 import { csharpFile } from './csharp.ts';
-import { gameOperations, identityOperations } from './operations.ts';
+import { gameOperations, identityOperations } from './game-messages.ts';
 
 const identity = csharpFile(identityOperations());
 const sample = csharpFile(gameOperations('Sample', sampleModel)).text;

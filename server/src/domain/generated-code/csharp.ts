@@ -11,7 +11,7 @@ import type {
   TypeReference,
 } from '../configuration/model.ts';
 import { memberIdentifiers, methodName, propertyIdentifiers, typeIdentifiers, written } from './csharp-names.ts';
-import { byName, getShape, type Operations, type SourceFile } from './operations.ts';
+import { byName, getShape, type Operations, type SourceFile } from './game-messages.ts';
 import { descriptionLines, fileText, indent, type Lines, paragraphs, quoted } from './source-code.ts';
 
 const BUILTINS: Readonly<Record<BuiltinName, { readonly name: string; readonly isValue: boolean }>> = {

@@ -1,7 +1,7 @@
 import type { GameModel } from '../configuration/model.ts';
 import { zipOf } from './archive.ts';
+import { gameOperations, identityOperations, type SourceFile } from './game-messages.ts';
 import type { CodeGenerator } from './generators.ts';
-import { gameOperations, identityOperations, type SourceFile } from './operations.ts';
 
 export interface CodeRequest {
   readonly gameName: string;

@@ -1,6 +1,6 @@
 import { ServiceError } from '../../errors.ts';
 import { csharpFile, csharpReadme } from './csharp.ts';
-import type { Operations, SourceFile } from './operations.ts';
+import type { Operations, SourceFile } from './game-messages.ts';
 import { typescriptFile, typescriptReadme } from './typescript.ts';
 
 /** Which code is asked for; what is absent has a default. */

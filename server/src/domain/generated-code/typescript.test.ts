@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { sampleModel } from '../../../test/support/generated-code.ts';
 import { readModel } from '../configuration/model.ts';
-import { gameOperations, identityOperations } from './operations.ts';
+import { gameOperations, identityOperations } from './game-messages.ts';
 import { typescriptFile } from './typescript.ts';
 
 const identity = typescriptFile(identityOperations());

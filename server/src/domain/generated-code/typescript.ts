@@ -9,7 +9,7 @@ import type {
   Structure,
   TypeReference,
 } from '../configuration/model.ts';
-import { type Operations, type SourceFile, typesIn } from './operations.ts';
+import { type Operations, type SourceFile, typesIn } from './game-messages.ts';
 import { descriptionLines, fileText, identifiers, indent, type Lines, paragraphs, quoted } from './source-code.ts';
 
 const BUILTINS: Readonly<Record<BuiltinName, string>> = {

@@ -1,7 +1,7 @@
-import { type Clock, withTimeout } from '../clock.ts';
-import type { Cluster, DirectoryEntry, Listing, PlayerKey } from '../cluster/cluster.ts';
-import { ServiceError } from '../errors.ts';
-import type { Log } from '../log.ts';
+import { type Clock, withTimeout } from '../../clock.ts';
+import type { Cluster, DirectoryEntry, Listing, PlayerKey } from '../../cluster/cluster.ts';
+import { ServiceError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
 
 /** The share of a disconnect's time kept back for the last look at the directory. */
 const LAST_LOOK_SHARE = 0.1;

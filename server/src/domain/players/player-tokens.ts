@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto';
 import { errors, jwtVerify, SignJWT } from 'jose';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../clock.ts';
 
 const ALGORITHM = 'HS256';
 const ISSUER = 'respark';

@@ -1,6 +1,6 @@
 import { GET_PLAYER_TOKEN, type Payload } from '@respark/protocol';
-import type { PlayerKey } from '../cluster/cluster.ts';
-import type { Players } from './players.ts';
+import type { PlayerKey } from '../../cluster/cluster.ts';
+import type { Players } from '../players/players.ts';
 
 /** What a request came to. `no_handler`: nothing in the stage's runtime answers this message type. */
 export type Outcome =

@@ -1,8 +1,8 @@
-import type { Clock } from '../clock.ts';
-import { ServiceError } from '../errors.ts';
-import type { Keyring } from '../keyring.ts';
-import { type RandomBytes, randomAlphanumeric } from '../random.ts';
-import type { AccessKeyRecord, AccessKeys, Store } from '../store/store.ts';
+import type { Clock } from '../../clock.ts';
+import { ServiceError } from '../../errors.ts';
+import type { Keyring } from '../../keyring.ts';
+import { type RandomBytes, randomAlphanumeric } from '../../random.ts';
+import type { AccessKeyRecord, AccessKeys, Store } from '../../store/store.ts';
 import { ALLOW_ALL, type Policy, parsePolicy } from './policy.ts';
 
 /** What a caller signs with. */

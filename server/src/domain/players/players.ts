@@ -1,13 +1,13 @@
-import type { Clock } from '../clock.ts';
-import type { Cluster, DirectoryEntry, PlayerKey } from '../cluster/cluster.ts';
-import type { Log } from '../log.ts';
-import type { Metrics } from '../metrics.ts';
-import { type RandomBytes, randomAlphanumeric } from '../random.ts';
-import type { Store } from '../store/store.ts';
+import type { Clock } from '../../clock.ts';
+import type { Cluster, DirectoryEntry, PlayerKey } from '../../cluster/cluster.ts';
+import type { Log } from '../../log.ts';
+import type { Metrics } from '../../metrics.ts';
+import { type RandomBytes, randomAlphanumeric } from '../../random.ts';
+import type { Store } from '../../store/store.ts';
+import { EMPTY_RUNTIME_ID } from '../runtime/runtimes.ts';
+import { isBeingDeleted, stageNotFound } from '../stages.ts';
 import { answerInTime, createDisconnect, type DisconnectResult, listConnections } from './disconnect.ts';
 import type { PlayerTokens } from './player-tokens.ts';
-import { EMPTY_RUNTIME_ID } from './runtimes.ts';
-import { isBeingDeleted, stageNotFound } from './stages.ts';
 
 /** 27 letters and digits hold 160 random bits: nobody guesses a guest. */
 const GUEST_ID_LENGTH = 27;

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { ServiceError } from '../errors.ts';
-import { createKeyring } from '../keyring.ts';
-import { createSystemRandom } from '../random.ts';
-import type { Store } from '../store/store.ts';
-import { openTestStore, temporaryDirectory } from '../store/test-store.ts';
+import { ServiceError } from '../../errors.ts';
+import { createKeyring } from '../../keyring.ts';
+import { createSystemRandom } from '../../random.ts';
+import type { Store } from '../../store/store.ts';
+import { openTestStore, temporaryDirectory } from '../../store/test-store.ts';
 import { type AccessKeyPair, createAccess } from './access.ts';
 import { ALLOW_ALL } from './policy.ts';
 

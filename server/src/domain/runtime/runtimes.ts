@@ -1,4 +1,4 @@
-import type { Log } from '../log.ts';
+import type { Log } from '../../log.ts';
 
 /** The runtime of a stage to which nothing has been deployed: it has no handlers of its own. */
 export const EMPTY_RUNTIME_ID = 'empty';

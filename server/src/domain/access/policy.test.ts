@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { ServiceError } from '../errors.ts';
-import { createArns } from './arn.ts';
+import { ServiceError } from '../../errors.ts';
+import { createArns } from '../arn.ts';
 import { ALLOW_ALL, evaluate, type PolicyRequest, parsePolicy, usesResourceTags } from './policy.ts';
 
 const arns = createArns({ region: 'eu-central-1', accountId: '123456789012' });

@@ -1,7 +1,7 @@
 import { parseJson } from '@respark/protocol';
-import { ServiceError } from '../errors.ts';
+import { ServiceError } from '../../errors.ts';
+import { compileWildcard } from '../wildcard.ts';
 import { type Condition, type ConditionContext, ConditionFault, compileCondition } from './policy-conditions.ts';
-import { compileWildcard } from './wildcard.ts';
 
 /** IAM's limit for managed policies; IAM does not count white space, we do. */
 const MAX_POLICY_CHARACTERS = 6144;

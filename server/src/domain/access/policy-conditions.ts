@@ -1,5 +1,5 @@
-import { parseIpAddress, parseIpRange } from '../ip-address.ts';
-import { compileWildcard } from './wildcard.ts';
+import { parseIpAddress, parseIpRange } from '../../ip-address.ts';
+import { compileWildcard } from '../wildcard.ts';
 
 /** What a request tells the conditions of a policy. */
 export interface ConditionContext {
