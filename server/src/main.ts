@@ -28,7 +28,7 @@ import { createRuntimes, type Runtimes } from './domain/runtime/runtimes.ts';
 import { createSnapshots } from './domain/snapshots.ts';
 import { createStages } from './domain/stages.ts';
 import { createResourceTags } from './domain/tags.ts';
-import { createExaminer } from './examiner.ts';
+import { createExaminer } from './examiner/examiner.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { Limits } from './gateway/limits.ts';
 import { createUpgradeHandler } from './gateway/upgrade.ts';
@@ -40,10 +40,10 @@ import { verifyKeyring } from './keyring.ts';
 import type { Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createSystemRandom, type RandomBytes } from './random.ts';
-import type { AuditReader } from './store/audit-log.ts';
+import type { AuditReader } from './store/audit/audit-log.ts';
+import { openSqliteAuditLog, openSqliteAuditReader } from './store/audit/sqlite.ts';
 import { createStore } from './store/sql-store.ts';
 import { openSqlite } from './store/sqlite.ts';
-import { openSqliteAuditLog, openSqliteAuditReader } from './store/sqlite-audit-log.ts';
 import type { Store } from './store/store.ts';
 
 /** Everything a server is made of may be handed in by a test; by default it is this machine's. */

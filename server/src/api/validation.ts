@@ -1,5 +1,5 @@
 import { ServiceError } from '../errors.ts';
-import { printable } from '../printable.ts';
+import { printable } from '../text.ts';
 import type { BlobShape, IntegerShape, Shape, StringShape } from './shape.ts';
 
 /** A request may be wrong in thousands of places; so many are spelled out, the rest are counted. */

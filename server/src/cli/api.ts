@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import type { Operation } from '../api/operation.ts';
 import { OPERATIONS } from '../api/operations/index.ts';
 import type { Shape, StructureShape } from '../api/shape.ts';
-import { printable } from '../printable.ts';
+import { printable } from '../text.ts';
 import { readInputFile } from './files.ts';
 import { addClientOptions, createClient, type ManagementClient } from './management-client.ts';
 import type { Input } from './operation-request.ts';

@@ -5,7 +5,7 @@ import { CLOSE_CODES, CONNECT_PATH, type Payload, parseJson } from '@respark/pro
 import { Command } from 'commander';
 import { DEMO_GAME, DEMO_STAGE } from '../app/demo.ts';
 import { writePrivateFile } from '../data-directory/private-file.ts';
-import { printable } from '../printable.ts';
+import { printable } from '../text.ts';
 import { addSettingOptions, settingsOf } from './options.ts';
 import { quoteForShell } from './shell.ts';
 import { CommandError, type World } from './world.ts';

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { getStageDeployment, startStageDeployment } from '../api/operations/deployments.ts';
 import { createSnapshot } from '../api/operations/snapshots.ts';
 import { getStage } from '../api/operations/stages.ts';
-import { printable } from '../printable.ts';
+import { printable } from '../text.ts';
 import { addClientOptions, createClient, type ManagementClient } from './management-client.ts';
 import { textAt, valueAt } from './reply.ts';
 import { formatJson } from './table.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { disconnectPlayer } from '../api/operations/players.ts';
-import { printable } from '../printable.ts';
+import { printable } from '../text.ts';
 import { type PlayerInput, playerCommand } from './player-call.ts';
 import { listAt } from './reply.ts';
 import { formatJson } from './table.ts';

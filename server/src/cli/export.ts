@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { getGameConfiguration } from '../api/operations/configuration.ts';
 import { exportSnapshot } from '../api/operations/snapshots.ts';
 import { type Json, writeDocument } from '../domain/configuration/document.ts';
-import { printable } from '../printable.ts';
+import { printable } from '../text.ts';
 import { writeOutputFile } from './files.ts';
 import { addClientOptions, createClient, type ManagementClient } from './management-client.ts';
 import { entriesAt, textAt } from './reply.ts';

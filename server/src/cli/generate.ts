@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { getGeneratedCodeJob, startGeneratedCodeJob } from '../api/operations/generated-code.ts';
-import { printable } from '../printable.ts';
+import { printable } from '../text.ts';
 import { writeOutputFile } from './files.ts';
 import { addClientOptions, createClient, type ManagementClient } from './management-client.ts';
 import { textAt, valueAt } from './reply.ts';

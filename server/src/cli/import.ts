@@ -3,7 +3,7 @@ import { importGameConfiguration } from '../api/operations/configuration.ts';
 import { createGame } from '../api/operations/games.ts';
 import { parseDocument, type Sections } from '../domain/configuration/document.ts';
 import { describeFault } from '../domain/configuration/fault.ts';
-import { printable } from '../printable.ts';
+import { printable } from '../text.ts';
 import { readInputFile } from './files.ts';
 import { addClientOptions, createClient, type ManagementClient, ServiceRefusal } from './management-client.ts';
 import { entriesAt } from './reply.ts';

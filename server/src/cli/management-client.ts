@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Operation } from '../api/operation.ts';
 import { signRequest } from '../api/signature/sigv4.ts';
 import type { Environment, Settings } from '../config/config.ts';
-import { printable } from '../printable.ts';
+import { printable } from '../text.ts';
 import { type Input, requestOf } from './operation-request.ts';
 import { addSettingOptions, settingsOf } from './options.ts';
 import { CommandError, type World } from './world.ts';

@@ -1,4 +1,4 @@
-import { printable } from '../printable.ts';
+import { printable } from '../text.ts';
 
 /** Columns as wide as their widest cell, two spaces apart; the last one is not padded. Cells may come from others. */
 export function formatTable(cells: readonly (readonly string[])[]): string {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '../clock.ts';
-import { printable } from '../printable.ts';
+import { printable } from '../text.ts';
 import { mayPass } from './management-client.ts';
 import { CommandError, type World } from './world.ts';
 

@@ -4,7 +4,7 @@ import { recordedLog } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { NO_METRICS } from '../../test/support/metrics.ts';
 import { ServiceError } from '../errors.ts';
-import type { AuditIntent, AuditLog, AuditOutcome } from '../store/audit-log.ts';
+import type { AuditIntent, AuditLog, AuditOutcome } from '../store/audit/audit-log.ts';
 import { createAudit } from './audit.ts';
 
 const DAY_MS = 86_400_000;

@@ -2,9 +2,9 @@ import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import type { AuditIntent, AuditLog, AuditOutcome } from '../store/audit-log.ts';
+import type { AuditIntent, AuditLog, AuditOutcome } from '../store/audit/audit-log.ts';
 
-export type { AuditOutcome } from '../store/audit-log.ts';
+export type { AuditOutcome } from '../store/audit/audit-log.ts';
 
 const PRUNE_PERIOD_MS = 3_600_000;
 /** However often somebody asks whether the log is well again, it is tried this often. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
-import { printable } from '../printable.ts';
 import type { GameRecord, StageRecord, Store, Tags } from '../store/store.ts';
+import { printable } from '../text.ts';
 import type { Arns } from './arn.ts';
 
 const MAX_TAGS = 50;

@@ -9,8 +9,8 @@ import {
   GetPlayerConnectionStatusCommand,
 } from '@aws-sdk/client-gamesparks';
 import { ResparkClient } from '@respark/client';
-import type { AuditRecord } from '../../src/store/audit-log.ts';
-import { openSqliteAuditReader } from '../../src/store/sqlite-audit-log.ts';
+import type { AuditRecord } from '../../src/store/audit/audit-log.ts';
+import { openSqliteAuditReader } from '../../src/store/audit/sqlite.ts';
 import { createWorkplace, type RunningServer } from '../support/process.ts';
 import { GAME, STAGE, until } from '../support/server.ts';
 

@@ -4,7 +4,7 @@ import { loadSettings } from '../../src/config/config.ts';
 import type { Access, AccessKeyPair } from '../../src/domain/access/access.ts';
 import { createLog } from '../../src/log.ts';
 import { openAdministration } from '../../src/main.ts';
-import type { AuditQuery, AuditRecord } from '../../src/store/audit-log.ts';
+import type { AuditQuery, AuditRecord } from '../../src/store/audit/audit-log.ts';
 
 type Place = { readonly dataDir: string };
 

@@ -11,7 +11,7 @@ import { createArns } from '../../src/domain/arn.ts';
 import { createAudit } from '../../src/domain/audit.ts';
 import { createResourceTags } from '../../src/domain/tags.ts';
 import type { Metrics } from '../../src/metrics.ts';
-import { openSqliteAuditLog } from '../../src/store/sqlite-audit-log.ts';
+import { openSqliteAuditLog } from '../../src/store/audit/sqlite.ts';
 import { temporaryDirectory } from '../../src/store/test-store.ts';
 import { openDomain } from './domain.ts';
 import { NO_METRICS } from './metrics.ts';

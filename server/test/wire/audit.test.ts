@@ -29,7 +29,7 @@ import {
 } from '@aws-sdk/client-gamesparks';
 import { parseCloseReason } from '@respark/protocol';
 import { OPERATIONS } from '../../src/api/operations/index.ts';
-import type { AuditRecord } from '../../src/store/audit-log.ts';
+import type { AuditRecord } from '../../src/store/audit/audit-log.ts';
 import { createKey, readAudit } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
 import { ROLE } from '../support/domain.ts';

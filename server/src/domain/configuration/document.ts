@@ -1,6 +1,6 @@
 import { parseJson } from '@respark/protocol';
 import { ServiceError } from '../../errors.ts';
-import { printable } from '../../printable.ts';
+import { printable } from '../../text.ts';
 
 /** Attributes of one section: any JSON. Keys such as `__proto__` are data: copy by entries, never by assignment. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };

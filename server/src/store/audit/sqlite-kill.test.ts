@@ -7,12 +7,12 @@ import { test } from 'node:test';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import Libsql from 'libsql';
-import { recordedLog } from '../../test/support/domain.ts';
-import { systemClock } from '../clock.ts';
+import { recordedLog } from '../../../test/support/domain.ts';
+import { systemClock } from '../../clock.ts';
+import { temporaryDirectory } from '../test-store.ts';
 import { SAMPLE_OUTCOME, sampleIntent } from './audit-log.contract.ts';
 import type { AuditRecord } from './audit-log.ts';
-import { openSqliteAuditLog, openSqliteAuditReader } from './sqlite-audit-log.ts';
-import { temporaryDirectory } from './test-store.ts';
+import { openSqliteAuditLog, openSqliteAuditReader } from './sqlite.ts';
 
 const KILLS = 15;
 

@@ -1,8 +1,8 @@
 import Libsql from 'libsql';
-import { createPrivateFile } from '../data-directory/private-file.ts';
-import { StartupError } from '../startup-error.ts';
-import type { LateOutcome } from './audit-journal.ts';
+import { createPrivateFile } from '../../data-directory/private-file.ts';
+import { StartupError } from '../../startup-error.ts';
 import type { AuditIntent, AuditOutcome, AuditQuery, AuditRecord } from './audit-log.ts';
+import type { LateOutcome } from './journal.ts';
 
 /** Only a foreign tool ever holds the write lock, and SQLite's wait for it blocks the whole process. */
 const BUSY_TIMEOUT_MS = 100;

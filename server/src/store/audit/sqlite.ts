@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import type { Clock } from '../clock.ts';
-import type { Log } from '../log.ts';
-import { StartupError } from '../startup-error.ts';
-import { type AuditDatabase, openAuditDatabase } from './audit-database.ts';
-import { type AuditJournal, type Journaled, openAuditJournal, openRecord, readAuditJournal } from './audit-journal.ts';
+import type { Clock } from '../../clock.ts';
+import type { Log } from '../../log.ts';
+import { StartupError } from '../../startup-error.ts';
 import type { AuditIntent, AuditLog, AuditOutcome, AuditQuery, AuditReader, AuditRecord } from './audit-log.ts';
+import { type AuditDatabase, openAuditDatabase } from './database.ts';
+import { type AuditJournal, type Journaled, openAuditJournal, openRecord, readAuditJournal } from './journal.ts';
 
 const DATABASE_FILE = 'audit.sqlite';
 const JOURNAL_FILE = 'audit.journal';

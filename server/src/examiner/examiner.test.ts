@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ManualClock } from '../test/support/manual-clock.ts';
-import { systemClock } from './clock.ts';
-import { examineHere } from './domain/examination.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import { systemClock } from '../clock.ts';
+import { examineHere } from '../domain/examination.ts';
 import { createExaminer } from './examiner.ts';
 
 const MEGABYTE = 1_000_000;

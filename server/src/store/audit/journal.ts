@@ -1,5 +1,5 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { createPrivateFile } from '../data-directory/private-file.ts';
+import { createPrivateFile } from '../../data-directory/private-file.ts';
 import type { AuditIntent, AuditOutcome } from './audit-log.ts';
 
 /** More than any record has: a disk with room for less is full. */

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
-import { type Clock, withTimeout } from './clock.ts';
-import { Interrupted } from './domain/background.ts';
-import type { Examine, Findings } from './domain/examination.ts';
+import { type Clock, withTimeout } from '../clock.ts';
+import { Interrupted } from '../domain/background.ts';
+import type { Examine, Findings } from '../domain/examination.ts';
 
 /** Many times what the largest snapshot takes, with as many at once as there may be. */
 const TIMEOUT_MS = 60_000;
@@ -23,7 +23,7 @@ export function createExaminer({ clock }: { clock: Clock }): Examiner {
   return {
     async examine(examination) {
       if (isClosed) throw new Interrupted();
-      const worker = new Worker(new URL('./examiner-thread.js', import.meta.url), {
+      const worker = new Worker(new URL('./thread.js', import.meta.url), {
         workerData: examination,
         resourceLimits: RESOURCE_LIMITS,
       });

@@ -16,13 +16,13 @@ import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import Libsql from 'libsql';
-import { recordedLog } from '../../test/support/domain.ts';
-import { fillDisk } from '../../test/support/full-disk.ts';
-import { ManualClock } from '../../test/support/manual-clock.ts';
+import { recordedLog } from '../../../test/support/domain.ts';
+import { fillDisk } from '../../../test/support/full-disk.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { temporaryDirectory } from '../test-store.ts';
 import { SAMPLE_OUTCOME, sampleIntent, testAuditLog } from './audit-log.contract.ts';
 import type { AuditLog, AuditQuery, AuditReader } from './audit-log.ts';
-import { openSqliteAuditLog, openSqliteAuditReader } from './sqlite-audit-log.ts';
-import { temporaryDirectory } from './test-store.ts';
+import { openSqliteAuditLog, openSqliteAuditReader } from './sqlite.ts';
 
 /** A log whose records stay in the journal until the test moves them. */
 function openLog(t: TestContext, directory = temporaryDirectory(t)) {
