@@ -7,15 +7,17 @@ import { createMetrics, METRIC_ROWS, type Metrics } from './metrics.ts';
 const DEV = { stageId: 's1', gameName: 'Demo', stageName: 'Dev' };
 const LIVE = { stageId: 's2', gameName: 'Demo', stageName: 'Live' };
 
-function openMetrics(t: TestContext, counts = { sockets: 0, unauthenticated: 0, directory: 0, runtimes: 0 }): Metrics {
-  const metrics = createMetrics({ counts: () => counts });
+const NOTHING_HELD = { sockets: 0, unauthenticated: 0, directory: 0, runtimes: 0 };
+
+function openMetrics(t: TestContext): Metrics {
+  const metrics = createMetrics();
   t.after(() => metrics.close());
   return metrics;
 }
 
 /** The samples whose name begins so, as name{labels} → value. */
 async function samples(metrics: Metrics, name: string): Promise<Record<string, number>> {
-  const { text } = await metrics.render();
+  const { text } = await metrics.render(NOTHING_HELD);
   const lines = text.split('\n').filter((line) => line.startsWith(name));
   return Object.fromEntries(lines.map((line) => [line.replace(/ \S+$/, ''), Number(line.split(' ').at(-1))]));
 }
@@ -110,7 +112,7 @@ test('management calls are counted by operation and status', async (t) => {
     'respark_api_requests_total{operation="GetGame",status="404"}': 1,
     'respark_api_requests_total{operation="none",status="404"}': 1,
   });
-  const { text } = await metrics.render();
+  const { text } = await metrics.render(NOTHING_HELD);
   assert.match(text, /^respark_api_throttled_total\{class="disconnect"\} 1$/m);
   assert.match(text, /^respark_api_auth_failures_total\{cause="InvalidSignatureException"\} 1$/m);
   assert.match(text, /^respark_audit_failures_total\{part="intent"\} 1$/m);
@@ -119,9 +121,9 @@ test('management calls are counted by operation and status', async (t) => {
 
 test('what is held and what the process uses is looked at when somebody asks', async (t) => {
   const counts = { sockets: 5, unauthenticated: 2, directory: 3, runtimes: 4 };
-  const metrics = openMetrics(t, counts);
+  const metrics = openMetrics(t);
   const read = async () => {
-    const { text, contentType } = await metrics.render();
+    const { text, contentType } = await metrics.render(counts);
     assert.match(contentType, /^text\/plain; version=0\.0\.4/);
     return (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
   };
@@ -150,7 +152,7 @@ test('no metric is labelled with players, and each is documented with its type, 
     ...['game', 'stage', 'code', 'cause', 'result', 'outcome'],
     ...['operation', 'status', 'class', 'part', 'quantile'],
   ]);
-  const { text } = await openMetrics(t).render();
+  const { text } = await openMetrics(t).render(NOTHING_HELD);
   for (const { name, type, help, labels } of METRIC_ROWS) {
     for (const label of labels) assert(bounded.has(label), `${name} has ${label}`);
     assert(text.includes(`# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`), name);

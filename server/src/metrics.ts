@@ -125,6 +125,11 @@ const DEFINITIONS = {
   heap: { type: Gauge, name: 'nodejs_heap_size_used_bytes', help: 'Used size of the JavaScript heap.', labelNames: [] },
 } as const;
 
+/** Gauges whose value the node tells at every scrape. */
+const HELD = ['sockets', 'unauthenticated', 'directory', 'runtimes'] as const satisfies (keyof typeof DEFINITIONS)[];
+
+export type HeldCounts = Readonly<Record<(typeof HELD)[number], number>>;
+
 const EVENT_LOOP_RESOLUTION_MS = 20;
 
 /** What the docs are made of. */
@@ -156,18 +161,13 @@ export interface Metrics {
   throttled(throttleClass: string): void;
   authFailed(cause: string): void;
   auditFailed(part: 'intent' | 'outcome'): void;
-  /** The content of `/metrics`. */
-  render(): Promise<{ contentType: string; text: string }>;
+  /** The content of `/metrics`; `held` is what the node holds at this moment. */
+  render(held: HeldCounts): Promise<{ contentType: string; text: string }>;
   /** Stops measuring the event loop. */
   close(): void;
 }
 
-/** `counts` is asked at every scrape for what is held at that moment. */
-export function createMetrics({
-  counts,
-}: {
-  counts: () => Readonly<Record<'sockets' | 'unauthenticated' | 'directory' | 'runtimes', number>>;
-}): Metrics {
+export function createMetrics(): Metrics {
   const registry = new Registry();
   const m = define(registry);
   const eventLoop = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION_MS });
@@ -230,12 +230,8 @@ export function createMetrics({
     throttled: (throttleClass) => m.throttled.inc({ class: throttleClass }),
     authFailed: (cause) => m.authFailures.inc({ cause }),
     auditFailed: (part) => m.auditFailures.inc({ part }),
-    async render() {
-      const { sockets, unauthenticated, directory, runtimes } = counts();
-      m.sockets.set(sockets);
-      m.unauthenticated.set(unauthenticated);
-      m.directory.set(directory);
-      m.runtimes.set(runtimes);
+    async render(held) {
+      for (const key of HELD) m[key].set(held[key]);
       m.outboxHighWater.set(outboxHighWater);
       outboxHighWater = 0;
       setEventLoopDelay(m.eventLoopDelay, eventLoop);

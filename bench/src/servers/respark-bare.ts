@@ -61,8 +61,7 @@ const tokens = createPlayerTokens({ deriveKey, clock, lifetimeMs: settings.playe
 const cluster = new LocalCluster({ clock, random });
 const limits = new Limits({ settings, clock });
 const runtimes = createRuntimes({ log });
-const counts = () => ({ ...gateway.counts, ...limits.counts, directory: cluster.size, runtimes: runtimes.size });
-const metrics = createMetrics({ counts });
+const metrics = createMetrics();
 const players = createPlayers({ store, cluster, tokens, clock, random, log, metrics, settings });
 const messages = createMessages({ players });
 const gateway = new Gateway({ players, messages, runtimes, cluster, limits, clock, random, log, metrics, settings });

@@ -14,7 +14,7 @@ const REMOTE = '192.0.2.7';
 function openPages({ hasMetricsElsewhere = false, hasPlayers = true } = {}) {
   const causes: string[] = [];
   const observe = createObservationPages({
-    metrics: { render: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'm 1\n' }) },
+    renderMetrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'm 1\n' }),
     notReadyCauses: async () => causes,
   });
   const downloads = {

@@ -13,10 +13,10 @@ export type NotReadyCauses = () => Promise<readonly string[]>;
 
 /** `/healthz`: the process answers. `/readyz`: it should get traffic. `/metrics`: in Prometheus's text format. */
 export function createObservationPages({
-  metrics,
+  renderMetrics,
   notReadyCauses,
 }: {
-  metrics: Pick<Metrics, 'render'>;
+  renderMetrics: () => ReturnType<Metrics['render']>;
   notReadyCauses: NotReadyCauses;
 }): Pages {
   return async function observe({ rawPath }) {
@@ -28,7 +28,7 @@ export function createObservationPages({
         return causes.length === 0 ? textReply(200, 'ready\n') : textReply(503, `not ready: ${causes.join(', ')}\n`);
       }
       case '/metrics': {
-        const { contentType, text } = await metrics.render();
+        const { contentType, text } = await renderMetrics();
         return { status: 200, headers: { 'content-type': contentType, 'cache-control': 'no-store' }, body: text };
       }
       default:

@@ -1,0 +1,76 @@
+import type { Clock } from '../clock.ts';
+import { LocalCluster } from '../cluster/local.ts';
+import type { Settings } from '../config/config.ts';
+import { DATABASE_FILE, type DataDirectory, openDataDirectory } from '../data-directory/data-directory.ts';
+import { verifyKeyring } from '../keyring.ts';
+import type { Log } from '../log.ts';
+import type { RandomBytes } from '../random.ts';
+import type { AuditLog, AuditReader } from '../store/audit/audit-log.ts';
+import { openSqliteAuditLog, openSqliteAuditReader } from '../store/audit/sqlite.ts';
+import { createStore } from '../store/sql-store.ts';
+import { openSqlite } from '../store/sqlite.ts';
+import type { Store } from '../store/store.ts';
+import type { Closers } from './closers.ts';
+
+/** What a server keeps and shares, by contract. This file alone names the implementations. */
+export interface Backends {
+  readonly directory: DataDirectory;
+  readonly store: Store;
+  readonly auditLog: AuditLog;
+  readonly cluster: LocalCluster;
+}
+
+export async function openBackends({
+  settings,
+  log,
+  clock,
+  random,
+  closers,
+}: {
+  settings: Settings;
+  log: Log;
+  clock: Clock;
+  random: RandomBytes;
+  closers: Closers;
+}): Promise<Backends> {
+  const { directory, store } = await openData({ settings, closers, isShared: false });
+  const auditLog = openSqliteAuditLog({ directory: directory.path, clock, log });
+  closers.push('audit log', () => auditLog.close());
+  const cluster = new LocalCluster({ clock, random });
+  closers.push('cluster', () => cluster.close());
+  return { directory, store, auditLog, cluster };
+}
+
+/** What a command needs of them, beside a running server or without one: nothing is made, and only keys are changed. */
+export async function openBackendsBeside({
+  settings,
+  closers,
+}: {
+  settings: Settings;
+  closers: Closers;
+}): Promise<Pick<Backends, 'directory' | 'store'> & { readonly auditLog: AuditReader }> {
+  const { directory, store } = await openData({ settings, closers, isShared: true });
+  const auditLog = openSqliteAuditReader({ directory: directory.path });
+  closers.push('audit log', () => auditLog.close());
+  return { directory, store, auditLog };
+}
+
+async function openData({
+  settings: { dataDir, secretKey },
+  closers,
+  isShared,
+}: {
+  settings: Settings;
+  closers: Closers;
+  isShared: boolean;
+}): Promise<Pick<Backends, 'directory' | 'store'>> {
+  const directory = openDataDirectory({ path: dataDir, secretKey, isShared });
+  closers.push('data directory', () => directory.close());
+  const database = openSqlite({ file: directory.file(DATABASE_FILE) });
+  closers.push('database', () => database.close());
+  // A command of another version must not change the schema under the running server.
+  await (isShared ? database.assertMigrated() : database.migrate());
+  const store = createStore(database);
+  await verifyKeyring(store, directory.keyring);
+  return { directory, store };
+}

@@ -1,0 +1,95 @@
+import { playerPages, servePages } from '../api/pages.ts';
+import type { Settings } from '../config/config.ts';
+import type { createUpgradeHandler } from '../gateway/upgrade.ts';
+import { createProxyCheck } from '../http/client-address.ts';
+import { type HttpServer, openHttpServer, type TlsFiles } from '../http/http-server.ts';
+import type { ApiListener, Pages } from '../http/listener.ts';
+import { limitSockets } from '../http/socket-limits.ts';
+import type { Log } from '../log.ts';
+import type { Closers } from './closers.ts';
+
+interface ListenerParts {
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly closers: Closers;
+  readonly upgrade: ReturnType<typeof createUpgradeHandler>;
+}
+
+/** The listener of the management API, and of the players unless the settings give them a port of their own. */
+export async function listen({ settings, log, closers, upgrade, api }: ListenerParts & { api: ApiListener }) {
+  const { host, port, tlsCertFile, tlsKeyFile } = settings;
+  const management = await openHttpServer({
+    host,
+    port,
+    tls: tlsFiles(tlsCertFile, tlsKeyFile),
+    log,
+    settingPrefix: 'RESPARK_',
+    attach(server) {
+      api.attach(server);
+      if (settings.playerPort === undefined) server.on('upgrade', upgrade);
+      limitSockets(server, { settings, isTrusted: createProxyCheck(settings) });
+    },
+  });
+  closers.push('management listener', () => management.close());
+  return management;
+}
+
+/** The players' own listener, if the settings ask for one. */
+export async function listenForPlayers({
+  settings,
+  log,
+  closers,
+  upgrade,
+}: ListenerParts): Promise<HttpServer | undefined> {
+  const { host, playerHost, playerPort, tlsCertFile, tlsKeyFile, playerTlsCertFile, playerTlsKeyFile } = settings;
+  if (playerPort === undefined) return undefined;
+  const playerServer = await openHttpServer({
+    host: playerHost === '' ? host : playerHost,
+    port: playerPort,
+    tls: tlsFiles(playerTlsCertFile, playerTlsKeyFile) ?? tlsFiles(tlsCertFile, tlsKeyFile),
+    log,
+    settingPrefix: 'RESPARK_PLAYER_',
+    attach(server) {
+      // The management listener's is set with its other limits.
+      server.headersTimeout = settings.headersTimeoutMs;
+      server.on('upgrade', upgrade).on('request', servePages(playerPages, log));
+      limitSockets(server, { settings, isTrusted: createProxyCheck(settings) });
+    },
+  });
+  closers.push('player listener', () => playerServer.close());
+  return playerServer;
+}
+
+/** The listener for metrics alone, if the settings ask for one; its URL. */
+export async function listenForMetrics({
+  settings,
+  log,
+  closers,
+  observe,
+}: {
+  settings: Settings;
+  log: Log;
+  closers: Closers;
+  observe: Pages;
+}): Promise<string | undefined> {
+  const { host, metricsHost, metricsPort } = settings;
+  if (metricsPort === undefined) return undefined;
+  const server = await openHttpServer({
+    host: metricsHost === '' ? host : metricsHost,
+    port: metricsPort,
+    tls: undefined,
+    log,
+    settingPrefix: 'RESPARK_METRICS_',
+    attach(http) {
+      http.headersTimeout = settings.headersTimeoutMs;
+      http.on('request', servePages(observe, log));
+      limitSockets(http, { settings, isTrusted: createProxyCheck(settings) });
+    },
+  });
+  closers.push('metrics listener', () => server.close());
+  return `http://${server.authority}/metrics`;
+}
+
+function tlsFiles(certFile: string | undefined, keyFile: string | undefined): TlsFiles | undefined {
+  return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
+}

@@ -1,0 +1,76 @@
+import { OPERATIONS } from '../api/operations/index.ts';
+import { createManagementPages, createObservationPages } from '../api/pages.ts';
+import { createPipeline } from '../api/pipeline.ts';
+import type { Clock } from '../clock.ts';
+import type { Settings } from '../config/config.ts';
+import type { Access } from '../domain/access/access.ts';
+import type { Arns } from '../domain/arn.ts';
+import type { Audit } from '../domain/audit.ts';
+import { createMessages } from '../domain/runtime/messages.ts';
+import type { Runtimes } from '../domain/runtime/runtimes.ts';
+import { Gateway } from '../gateway/gateway.ts';
+import { Limits } from '../gateway/limits.ts';
+import { createUpgradeHandler } from '../gateway/upgrade.ts';
+import { createClientAddress } from '../http/client-address.ts';
+import { createApiListener } from '../http/listener.ts';
+import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { RandomBytes } from '../random.ts';
+import type { Backends } from './backends.ts';
+import type { Services } from './services.ts';
+
+/** What players and callers meet: everything between the rules and the listeners. */
+export function createNode(parts: {
+  settings: Settings;
+  log: Log;
+  clock: Clock;
+  random: RandomBytes;
+  backends: Backends;
+  access: Access;
+  audit: Audit;
+  metrics: Metrics;
+  arns: Arns;
+  runtimes: Runtimes;
+  services: Services;
+}) {
+  const { settings, log, clock, random, backends, access, audit, metrics, arns, runtimes, services } = parts;
+  const { store, cluster } = backends;
+  const { players, downloads } = services;
+  const limits = new Limits({ settings, clock });
+  const messages = createMessages({ players });
+  const gateway = new Gateway({ players, messages, runtimes, cluster, limits, clock, random, log, metrics, settings });
+  const counts = () => ({ ...gateway.counts, ...limits.counts, directory: cluster.size, runtimes: runtimes.size });
+  const pipeline = createPipeline({
+    operations: OPERATIONS,
+    services,
+    findCredential: (id) => access.findCredential(id),
+    arns,
+    audit,
+    metrics,
+    clock,
+    random,
+    log,
+    settings,
+  });
+  const observe = createObservationPages({
+    renderMetrics: () => metrics.render(counts()),
+    async notReadyCauses() {
+      const isStoreThere = await store.meta.get('').then(
+        () => true,
+        () => false,
+      );
+      const causes = { draining: gateway.isDraining, store: !isStoreThere, 'audit log': !(await audit.isHealthy()) };
+      return Object.entries(causes).flatMap(([cause, holds]) => (holds ? [cause] : []));
+    },
+  });
+  const pages = createManagementPages({
+    observe,
+    downloads,
+    hasMetricsElsewhere: settings.metricsPort !== undefined,
+    hasPlayers: settings.playerPort === undefined,
+  });
+  const clientAddress = createClientAddress(settings);
+  const api = createApiListener({ pipeline, pages, clientAddress, settings, clock, random, log });
+  const upgrade = createUpgradeHandler({ gateway, limits, clientAddress, metrics, settings });
+  return { gateway, counts, api, upgrade, observe };
+}

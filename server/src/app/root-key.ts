@@ -1,0 +1,50 @@
+import type { Clock } from '../clock.ts';
+import type { Settings } from '../config/config.ts';
+import type { DataDirectory } from '../data-directory/data-directory.ts';
+import { ROOT_CREDENTIALS_FILE } from '../data-directory/local-files.ts';
+import { type Access, type AccessKeyPair, createAccess } from '../domain/access/access.ts';
+import type { RandomBytes } from '../random.ts';
+import type { Store } from '../store/store.ts';
+
+export interface RootKey {
+  readonly accessKeyId: string;
+  /** Absent when the settings brought it. */
+  readonly secretAccessKey?: string;
+  /** Absent when the settings brought the key. */
+  readonly credentialsFile?: string;
+  readonly isNew: boolean;
+}
+
+export function openAccess({
+  directory,
+  store,
+  settings,
+  clock,
+  random,
+}: {
+  directory: DataDirectory;
+  store: Store;
+  settings: Settings;
+  clock: Clock;
+  random: RandomBytes;
+}): Access {
+  const { rootAccessKeyId, rootSecretAccessKey, maxAccessKeys } = settings;
+  const rootOverride =
+    rootAccessKeyId === undefined || rootSecretAccessKey === undefined
+      ? undefined
+      : { accessKeyId: rootAccessKeyId, secretAccessKey: rootSecretAccessKey };
+  return createAccess({ store, keyring: directory.keyring, clock, random, rootOverride, maxAccessKeys });
+}
+
+export async function ensureRoot(access: Access, directory: DataDirectory, settings: Settings): Promise<RootKey> {
+  const root = await access.ensureRoot();
+  // Secrets that the operator keeps elsewhere are not copied.
+  if (settings.rootAccessKeyId !== undefined) return { accessKeyId: root.accessKeyId, isNew: false };
+  writeRootCredentials(directory, root);
+  return { ...root, credentialsFile: directory.file(ROOT_CREDENTIALS_FILE) };
+}
+
+/** Leaves the root key where commands on this machine can sign with it; the store has its secret only sealed. */
+export function writeRootCredentials(directory: DataDirectory, { accessKeyId, secretAccessKey }: AccessKeyPair): void {
+  directory.writeSecretFile(ROOT_CREDENTIALS_FILE, JSON.stringify({ accessKeyId, secretAccessKey }));
+}

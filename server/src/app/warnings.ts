@@ -1,0 +1,32 @@
+import type { Settings } from '../config/config.ts';
+import type { HttpServer } from '../http/http-server.ts';
+
+/** What the operator should know about settings that are valid and may not be meant. */
+export function warningsOf(parts: { settings: Settings; playerServer: HttpServer; url: string }): string[] {
+  return [warningOfPlainPlayers(parts), warningOfLocalUrls(parts)].filter((warning) => warning !== undefined);
+}
+
+function warningOfPlainPlayers({ settings, playerServer }: { settings: Settings; playerServer: HttpServer }) {
+  const host = settings.playerPort === undefined || settings.playerHost === '' ? settings.host : settings.playerHost;
+  if (playerServer.isTls || isLoopback(host)) return undefined;
+  // A proxy of another machine is why the address is public; one of this machine does not need it.
+  if (settings.trustedProxies.some((proxy) => !isLoopback(proxy))) return undefined;
+  return `players are served without TLS on ${host}: their tokens can be read and used on the way. Set RESPARK_TLS_CERT_FILE and RESPARK_TLS_KEY_FILE, or let a proxy terminate TLS: name it in RESPARK_TRUSTED_PROXIES, or listen on 127.0.0.1 if it runs on this machine.`;
+}
+
+function warningOfLocalUrls({
+  settings: { host, trustedProxies, publicUrl },
+  url,
+}: {
+  settings: Settings;
+  url: string;
+}) {
+  const isReachedElsewhere = host === '0.0.0.0' || host === '::' || trustedProxies.length > 0;
+  if (publicUrl !== undefined || !isReachedElsewhere) return undefined;
+  return `the URLs of downloads begin with ${url}, where clients may not reach this server: set RESPARK_PUBLIC_URL to where they do.`;
+}
+
+/** Whether only this machine is meant, by an address, a range of them or a name. */
+function isLoopback(host: string): boolean {
+  return /^(?:localhost$|127\.|::1(?:\/|$))/.test(host);
+}
