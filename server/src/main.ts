@@ -13,7 +13,6 @@ import { DEMO_FILE, RUNNING_FILE } from './data-directory/local-files.ts';
 import type { Access } from './domain/access/access.ts';
 import { createArns } from './domain/arn.ts';
 import { createAudit } from './domain/audit.ts';
-import { createRuntimes } from './domain/runtime/runtimes.ts';
 import { createExaminer } from './examiner/examiner.ts';
 import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
@@ -79,13 +78,12 @@ async function start(
   const audit = createAudit({ auditLog, clock, log, metrics, settings });
   closers.push('audit', () => audit.close());
   const arns = createArns(settings);
-  const runtimes = createRuntimes({ log });
   const examiner = createExaminer({ clock });
   // Known once the listener is open, and read only by calls, which come through it.
   let url = '';
   const services = createServices({
     ...parts,
-    ...{ directory, store, cluster, metrics, runtimes, arns },
+    ...{ directory, store, cluster, metrics, arns },
     examine: examiner.examine,
     publicUrl: () => settings.publicUrl ?? url,
   });
@@ -95,7 +93,7 @@ async function start(
   // Before those who wait for it: an examination may take longer than a stop.
   closers.push('examiner', () => examiner.close());
 
-  const node = createNode({ ...parts, backends, access, audit, metrics, arns, runtimes, services });
+  const node = createNode({ ...parts, backends, access, audit, metrics, arns, services });
   const { gateway, api, upgrade, observe } = node;
   // Players that an unfinished deletion left behind are closed by it; there can be none before we listen.
   await services.deletions.resume();

@@ -10,8 +10,6 @@ const { createClientAddress } =
 const { systemClock: clock } = await fromServer<typeof import('../../../server/src/clock.ts')>('clock');
 const { LocalCluster } = await fromServer<typeof import('../../../server/src/cluster/local.ts')>('cluster/local');
 const { loadSettings } = await fromServer<typeof import('../../../server/src/config/config.ts')>('config/config');
-const { createMessages } =
-  await fromServer<typeof import('../../../server/src/domain/runtime/messages.ts')>('domain/runtime/messages');
 const { createPlayerTokens } =
   await fromServer<typeof import('../../../server/src/domain/players/player-tokens.ts')>(
     'domain/players/player-tokens',
@@ -60,11 +58,10 @@ const { deriveKey } = createKeyring(Buffer.from(RESPARK_KEYS.secretKey, 'base64'
 const tokens = createPlayerTokens({ deriveKey, clock, lifetimeMs: settings.playerTokenLifetimeMs });
 const cluster = new LocalCluster({ clock, random });
 const limits = new Limits({ settings, clock });
-const runtimes = createRuntimes({ log });
+const runtimes = createRuntimes({ tokens, log });
 const metrics = createMetrics();
 const players = createPlayers({ store, cluster, tokens, clock, random, log, metrics, settings });
-const messages = createMessages({ players });
-const gateway = new Gateway({ players, messages, runtimes, cluster, limits, clock, random, log, metrics, settings });
+const gateway = new Gateway({ players, runtimes, cluster, limits, clock, random, log, metrics, settings });
 const clientAddress = createClientAddress(settings);
 
 const server = createServer((request, response) => {

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import { LocalCluster } from '../cluster/local.ts';
 import type { Settings } from '../config/config.ts';
 import { DATABASE_FILE, type DataDirectory, openDataDirectory } from '../data-directory/data-directory.ts';
@@ -17,7 +18,7 @@ export interface Backends {
   readonly directory: DataDirectory;
   readonly store: Store;
   readonly auditLog: AuditLog;
-  readonly cluster: LocalCluster;
+  readonly cluster: Cluster;
 }
 
 export async function openBackends({

@@ -6,8 +6,6 @@ import type { Settings } from '../config/config.ts';
 import type { Access } from '../domain/access/access.ts';
 import type { Arns } from '../domain/arn.ts';
 import type { Audit } from '../domain/audit.ts';
-import { createMessages } from '../domain/runtime/messages.ts';
-import type { Runtimes } from '../domain/runtime/runtimes.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import { Limits } from '../gateway/limits.ts';
 import { createUpgradeHandler } from '../gateway/upgrade.ts';
@@ -30,15 +28,13 @@ export function createNode(parts: {
   audit: Audit;
   metrics: Metrics;
   arns: Arns;
-  runtimes: Runtimes;
   services: Services;
 }) {
-  const { settings, log, clock, random, backends, access, audit, metrics, arns, runtimes, services } = parts;
+  const { settings, log, clock, random, backends, access, audit, metrics, arns, services } = parts;
   const { store, cluster } = backends;
-  const { players, downloads } = services;
+  const { players, downloads, runtimes } = services;
   const limits = new Limits({ settings, clock });
-  const messages = createMessages({ players });
-  const gateway = new Gateway({ players, messages, runtimes, cluster, limits, clock, random, log, metrics, settings });
+  const gateway = new Gateway({ players, runtimes, cluster, limits, clock, random, log, metrics, settings });
   const counts = () => ({ ...gateway.counts, ...limits.counts, directory: cluster.size, runtimes: runtimes.size });
   const pipeline = createPipeline({
     operations: OPERATIONS,

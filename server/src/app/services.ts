@@ -14,7 +14,7 @@ import { createGeneratedCodeJobs } from '../domain/generated-code-jobs.ts';
 import { createPaginate } from '../domain/pagination.ts';
 import { createPlayerTokens } from '../domain/players/player-tokens.ts';
 import { createPlayers } from '../domain/players/players.ts';
-import type { Runtimes } from '../domain/runtime/runtimes.ts';
+import { createRuntimes } from '../domain/runtime/runtimes.ts';
 import { createSnapshots } from '../domain/snapshots.ts';
 import { createStages } from '../domain/stages.ts';
 import { createResourceTags } from '../domain/tags.ts';
@@ -32,7 +32,6 @@ export function createServices({
   clock,
   random,
   metrics,
-  runtimes,
   examine,
   arns,
   publicUrl,
@@ -45,7 +44,6 @@ export function createServices({
   clock: Clock;
   random: RandomBytes;
   metrics: Metrics;
-  runtimes: Runtimes;
   examine: Examine;
   arns: Arns;
   publicUrl: () => string;
@@ -58,11 +56,13 @@ export function createServices({
     clock,
     lifetimeMs: settings.playerTokenLifetimeMs,
   });
+  const runtimes = createRuntimes({ tokens, log });
   const downloads = createDownloads({ store, sealer: keyring, clock, publicUrl });
   const parts = { store, deletions, downloads, paginate, examine, runtimes, clock, random, log, settings };
   return {
     deletions,
     downloads,
+    runtimes,
     games: createGames(parts),
     stages: createStages(parts),
     configurations: createConfigurations(parts),

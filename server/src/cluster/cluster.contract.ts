@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { Cluster, DirectoryEntry, Expectations, NodeRequest } from './cluster.ts';
+import type { Cluster, DirectoryEntry, Expectations } from './cluster.ts';
 
 const ALICE = { stageId: 'stage-1', playerId: 'alice' };
 const BOB = { stageId: 'stage-1', playerId: 'bob' };
@@ -81,42 +81,69 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
 
   test('a request reaches its node and its answer comes back', async (t) => {
     const cluster = await open(t);
-    const seen: NodeRequest[] = [];
-    cluster.onRequest(async (request) => {
+    const seen: unknown[] = [];
+    cluster.answer('disconnect', async (request) => {
       seen.push(request);
       return { closedIds: ['a'] };
     });
-    const request = { kind: 'disconnect', player: ALICE, connectionIds: ['a', 'b'], requestId: 'r' } as const;
-    assert.deepEqual(await cluster.request(cluster.node, request, TIMEOUT_MS), { closedIds: ['a'] });
+    const request = { player: ALICE, connectionIds: ['a', 'b'], requestId: 'r' };
+    assert.deepEqual(await cluster.request(cluster.node, 'disconnect', request, TIMEOUT_MS), { closedIds: ['a'] });
     assert.deepEqual(seen, [request]);
+  });
+
+  test('each kind of request has an answer of its own, which is set once', async (t) => {
+    const cluster = await open(t);
+    const closed: string[] = [];
+    cluster.answer('disconnect', async ({ connectionIds }) => ({ closedIds: connectionIds }));
+    await assert.rejects(cluster.request(cluster.node, 'close_stage', { stageId: 's' }, TIMEOUT_MS), /close_stage/);
+    cluster.answer('close_stage', async ({ stageId }) => {
+      closed.push(stageId);
+      return {};
+    });
+    assert.deepEqual(await cluster.request(cluster.node, 'close_stage', { stageId: 's' }, TIMEOUT_MS), {});
+    assert.deepEqual(closed, ['s']);
+    const request = { player: ALICE, connectionIds: ['a'], requestId: 'r' };
+    assert.deepEqual(await cluster.request(cluster.node, 'disconnect', request, TIMEOUT_MS), { closedIds: ['a'] });
+    assert.throws(() => cluster.answer('close_stage', async () => ({})), /already/);
+  });
+
+  test('a node is alive to itself, and its entries are counted until they are removed', async (t) => {
+    const cluster = await open(t);
+    assert.equal(await cluster.isAlive(cluster.node), true);
+    assert.equal(cluster.size, 0);
+    for (const id of ['a', 'b']) await cluster.register(ALICE, entry(cluster, id), expecting(cluster));
+    await cluster.register(BOB, entry(cluster, 'c'), expecting(cluster));
+    assert.equal(cluster.size, 3);
+    await cluster.unregister(ALICE, ['a', 'b']);
+    assert.equal(cluster.size, 1);
   });
 
   test('a request to a node that is not there, or that fails, or that is silent, is rejected', async (t) => {
     const cluster = await open(t);
-    const request = { kind: 'close_stage', stageId: 'stage-1' } as const;
-    await assert.rejects(cluster.request(cluster.node, request, TIMEOUT_MS), 'nobody answers yet');
-    let answer: () => Promise<{ closedIds: string[] }> = async () => {
+    const request = { stageId: 'stage-1' };
+    await assert.rejects(cluster.request(cluster.node, 'close_stage', request, TIMEOUT_MS), /close_stage/);
+    let answer: () => Promise<Record<string, never>> = async () => {
       throw new Error('the handler failed');
     };
-    cluster.onRequest(() => answer());
-    await assert.rejects(cluster.request('another node', request, TIMEOUT_MS));
-    await assert.rejects(cluster.request(cluster.node, request, TIMEOUT_MS), /the handler failed/);
+    cluster.answer('close_stage', () => answer());
+    await assert.rejects(cluster.request('another node', 'close_stage', request, TIMEOUT_MS));
+    await assert.rejects(cluster.request(cluster.node, 'close_stage', request, TIMEOUT_MS), /the handler failed/);
     answer = () => new Promise(() => {});
-    await assert.rejects(cluster.request(cluster.node, request, 10));
+    await assert.rejects(cluster.request(cluster.node, 'close_stage', request, 10));
   });
 
   test('a closed stage takes no further registration, and each node is asked to close its connections', async (t) => {
     const cluster = await open(t);
-    const seen: NodeRequest[] = [];
-    cluster.onRequest(async (request) => {
+    const seen: unknown[] = [];
+    cluster.answer('close_stage', async (request) => {
       // From the first moment on, so that a node which looks then finds all there will ever be.
       assert.equal(await cluster.register(ALICE, entry(cluster, 'b'), expecting(cluster)), 'stage_closed');
       seen.push(request);
-      return { closedIds: [] };
+      return {};
     });
     await cluster.register(ALICE, entry(cluster, 'a'), expecting(cluster));
     await cluster.closeStage(ALICE.stageId, TIMEOUT_MS);
-    assert.deepEqual(seen, [{ kind: 'close_stage', stageId: ALICE.stageId }]);
+    assert.deepEqual(seen, [{ stageId: ALICE.stageId }]);
     assert.equal(await cluster.register(ALICE, entry(cluster, 'c'), expecting(cluster)), 'stage_closed');
     assert.equal(await cluster.register(ALICE_ELSEWHERE, entry(cluster, 'd'), expecting(cluster)), undefined);
   });
@@ -124,9 +151,9 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
   test('a stage stays closed when a node failed to close its connections, and closing it again is how to go on', async (t) => {
     const cluster = await open(t);
     let isBroken = true;
-    cluster.onRequest(async () => {
+    cluster.answer('close_stage', async () => {
       if (isBroken) throw new Error('not now');
-      return { closedIds: [] };
+      return {};
     });
     await assert.rejects(cluster.closeStage(ALICE.stageId, TIMEOUT_MS));
     assert.equal(await cluster.register(ALICE, entry(cluster, 'a'), expecting(cluster)), 'stage_closed');

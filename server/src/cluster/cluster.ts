@@ -1,3 +1,5 @@
+import type { AnswerNodeCall, NodeCallKind, NodeReply, NodeRequest } from './node-calls.ts';
+
 /** One entry of the directory: a registered connection and the life of the node that owns its socket. */
 export interface DirectoryEntry {
   readonly connectionId: string;
@@ -30,24 +32,6 @@ export interface Expectations {
 /** The one expectation that did not hold; `player_full` counts the entry that would have been made. */
 export type RegistrationFault = 'era_changed' | 'stage_closed' | 'player_full';
 
-/** What one node asks another to do. Every reply comes after the directory has answered for the closed connections. */
-export type NodeRequest =
-  | {
-      readonly kind: 'disconnect';
-      readonly player: PlayerKey;
-      readonly connectionIds: readonly string[];
-      /** The id of the management call, for the players' close reason. */
-      readonly requestId: string;
-    }
-  | { readonly kind: 'close_stage'; readonly stageId: string };
-
-export interface NodeReply {
-  /** The asked connections that have ended and that the directory no longer lists. Empty for `close_stage`. */
-  readonly closedIds: readonly string[];
-}
-
-export type NodeRequestHandler = (request: NodeRequest) => Promise<NodeReply>;
-
 /**
  * What the nodes must agree on: the directory (who is connected where) and the links between nodes.
  *
@@ -76,19 +60,36 @@ export interface Cluster {
   list(key: PlayerKey): Promise<Listing>;
 
   /**
-   * Asks one node and gives its reply. Rejects when nobody answers within `timeoutMs` or the node is not there: that
+   * Asks one node and gives its reply. Rejects when no reply comes within `timeoutMs` or the node is not there: that
    * never proves that the request was not carried out.
    */
-  request(node: string, request: NodeRequest, timeoutMs: number): Promise<NodeReply>;
+  request<Kind extends NodeCallKind>(
+    node: string,
+    kind: Kind,
+    request: NodeRequest<Kind>,
+    timeoutMs: number,
+  ): Promise<NodeReply<Kind>>;
 
-  /** Sets what answers this node's requests, its own included. Called once, before the first `register`. */
-  onRequest(handler: NodeRequestHandler): void;
+  /**
+   * Sets what answers this kind of request to this node, its own requests included. Each kind is set once, before the
+   * first `register`; throws for a kind that is set already.
+   */
+  answer<Kind extends NodeCallKind>(kind: Kind, handler: AnswerNodeCall<Kind>): void;
+
+  /**
+   * Whether this life of a node may still go on: false only when it is proven over. Work that a node has claimed is left
+   * to it for as long as this is true.
+   */
+  isAlive(node: string): Promise<boolean>;
 
   /**
    * Refuses every later registration in the stage, then asks each node to close its connections there. Resolves when all
    * have, rejects after `timeoutMs` with the refusal still in force. Calling it again is how to go on.
    */
   closeStage(stageId: string, timeoutMs: number): Promise<void>;
+
+  /** How many entries this node has made and not removed: 0 when every player is gone. */
+  readonly size: number;
 
   /** Releases timers and links. Nothing may be called afterwards. */
   close(): Promise<void>;

@@ -20,7 +20,7 @@ testCluster(async (t) => {
 test('a closed stage is forgotten only long after any handshake that knew it can be under way', async () => {
   const clock = new ManualClock();
   const cluster = new LocalCluster({ clock, random: createSystemRandom() });
-  cluster.onRequest(async () => ({ closedIds: [] }));
+  cluster.answer('close_stage', async () => ({}));
   const register = (stageId: string) =>
     cluster.register(
       { stageId, playerId: 'alice' },

@@ -1,16 +1,7 @@
 import { type Clock, withTimeout } from '../clock.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
-import type {
-  Cluster,
-  DirectoryEntry,
-  Expectations,
-  Listing,
-  NodeReply,
-  NodeRequest,
-  NodeRequestHandler,
-  PlayerKey,
-  RegistrationFault,
-} from './cluster.ts';
+import type { Cluster, DirectoryEntry, Expectations, Listing, PlayerKey, RegistrationFault } from './cluster.ts';
+import type { AnswerNodeCall, NodeCallKind, NodeReply, NodeRequest } from './node-calls.ts';
 
 /** How long a closed stage is remembered: far longer than any handshake that looked it up before may still take. */
 const CLOSED_STAGE_MEMORY_MS = 10 * 60_000;
@@ -23,7 +14,7 @@ export class LocalCluster implements Cluster {
   readonly #stages = new Map<string, Map<string, readonly DirectoryEntry[]>>();
   /** Closed stage → when it may be forgotten; oldest first. */
   readonly #closedStages = new Map<string, number>();
-  #handler: NodeRequestHandler | undefined;
+  #answers: { [Kind in NodeCallKind]?: AnswerNodeCall<Kind> } = {};
 
   constructor({ clock, random }: { clock: Clock; random: RandomBytes }) {
     this.#clock = clock;
@@ -59,14 +50,26 @@ export class LocalCluster implements Cluster {
     return { era: this.era(), entries: this.#entriesOf(key) };
   }
 
-  async request(node: string, request: NodeRequest, timeoutMs: number): Promise<NodeReply> {
+  async request<Kind extends NodeCallKind>(
+    node: string,
+    kind: Kind,
+    request: NodeRequest<Kind>,
+    timeoutMs: number,
+  ): Promise<NodeReply<Kind>> {
     if (node !== this.node) throw new Error(`no node ${node} in a cluster of one`);
-    if (this.#handler === undefined) throw new Error('this node does not answer requests yet');
-    return await withTimeout(this.#handler(request), timeoutMs, this.#clock);
+    const answer: AnswerNodeCall<Kind> | undefined = this.#answers[kind];
+    if (answer === undefined) throw new Error(`this node does not answer ${kind} requests yet`);
+    return await withTimeout(answer(request), timeoutMs, this.#clock);
   }
 
-  onRequest(handler: NodeRequestHandler): void {
-    this.#handler = handler;
+  answer<Kind extends NodeCallKind>(kind: Kind, handler: AnswerNodeCall<Kind>): void {
+    if (this.#answers[kind] !== undefined) throw new Error(`${kind} requests are answered already`);
+    this.#answers = { ...this.#answers, [kind]: handler };
+  }
+
+  /** The data directory has one server at a time, so any other life is over. */
+  async isAlive(node: string): Promise<boolean> {
+    return node === this.node;
   }
 
   async closeStage(stageId: string, timeoutMs: number): Promise<void> {
@@ -77,14 +80,13 @@ export class LocalCluster implements Cluster {
     }
     this.#closedStages.delete(stageId);
     this.#closedStages.set(stageId, now + CLOSED_STAGE_MEMORY_MS);
-    await this.request(this.node, { kind: 'close_stage', stageId }, timeoutMs);
+    await this.request(this.node, 'close_stage', { stageId }, timeoutMs);
   }
 
   async close(): Promise<void> {
-    this.#handler = undefined;
+    this.#answers = {};
   }
 
-  /** Number of entries, for the check that nothing is left behind. */
   get size(): number {
     let total = 0;
     for (const players of this.#stages.values()) for (const entries of players.values()) total += entries.length;

@@ -100,11 +100,13 @@ test('while it is examined it is in progress', async (t) => {
 test('a completed deployment makes the runtimes before it old', async (t) => {
   const { deploy, runtimes, lines } = await openWithStage(t);
   const first = await deploy();
-  runtimes.enter(first.stageId, first.id);
+  const enter = ({ id, stageId }: { id: string; stageId: string }) =>
+    runtimes.enter({ id, stage: { stageId, gameName: 'Zoo', stageName: 'Dev' } });
+  const old = enter(first);
   const second = await deploy();
-  runtimes.enter(second.stageId, second.id);
-  runtimes.leave(first.stageId, first.id);
-  runtimes.leave(second.stageId, second.id);
+  const newest = enter(second);
+  old.leave();
+  newest.leave();
   const ended = lines.filter(({ msg }) => msg.startsWith('old runtime ended'));
   assert.deepEqual(
     ended.map(({ runtimeId }) => runtimeId),

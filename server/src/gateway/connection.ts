@@ -2,32 +2,39 @@ import {
   type ClientFrame,
   type CloseName,
   decodeClientFrame,
+  type EventFrame,
   encode,
   type HelloFrame,
+  type RequestFrame,
   type ServerFrame,
+  type WelcomeFrame,
 } from '@respark/protocol';
 import type { Clock } from '../clock.ts';
 import type { PlayerKey } from '../cluster/cluster.ts';
-import type { Outcome } from '../domain/runtime/messages.ts';
-import type { StageMetrics } from '../metrics.ts';
+import type { Outcome, Runtime } from '../domain/runtime/runtimes.ts';
+import type { Log } from '../log.ts';
+import type { Metrics, StageMetrics } from '../metrics.ts';
 import type { PlayerSocket } from './player-socket.ts';
 
 /**
  * The states of a connection, and what leaves each:
  *
- * - `hello`        the socket is open and nobody knows who it is; a hello frame → `admitting`
+ * - `hello`        the socket is open and its player is not known; a hello frame → `admitting`
  * - `admitting`    the game key and the token are being checked; a known player → `registering`
  * - `registering`  the gateway finds it by its id, and the directory is being asked to list it; listed → `open`
  * - `open`         welcomed: messages flow
  * - `stopped`      input and output are detached and the close frame is written, all in one turn; nothing leaves it
  *
  * Every state may go to `stopped`. Its end is proven when the kernel has accepted the close frame or the socket is gone.
+ * Only the methods below move a connection from one state to the next.
  */
-export type ConnectionState = 'hello' | 'admitting' | 'registering' | 'open' | 'stopped';
+type ConnectionState = 'hello' | 'admitting' | 'registering' | 'open' | 'stopped';
 
 /** What a connection needs of its gateway. */
 export interface ConnectionHost {
   readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, 'outbox'>;
   readonly settings: {
     readonly maxOutboxBytes: number;
     readonly maxRequestsInFlight: number;
@@ -36,9 +43,6 @@ export interface ConnectionHost {
   };
   admit(connection: Connection, hello: HelloFrame): void;
   close(connection: Connection, name: CloseName, text?: string): void;
-  /** Bytes that would wait for a player to read. */
-  outbox(bytes: number): void;
-  dispatch(connection: Connection, frame: Extract<ClientFrame, { kind: 'request' | 'event' }>): Promise<Outcome>;
 }
 
 /** One WebSocket of a player, from its upgrade to its end. */
@@ -46,23 +50,14 @@ export class Connection {
   readonly id: string;
   /** The address its limits count against. */
   readonly addressGroup: string;
-  state: ConnectionState = 'hello';
-  /** Whether it was ever `open`. */
-  isWelcomed = false;
-  /** Who it belongs to; known from `registering` on. */
-  player: PlayerKey | undefined;
-  /** The runtime of its stage that it opened on; known from `registering` on, and never another. */
-  runtimeId: string | undefined;
-  /** The directory's answer, from `registering` on. */
-  registration: Promise<unknown> | undefined;
-  /** Counts this connection with the others of its stage; from `open` on. */
-  stageMetrics: StageMetrics | undefined;
-  /** Monotonic time of the last frame. */
-  lastFrameAt: number;
-  /** Resolves when the end is proven; present from `stopped` on. */
-  ended: Promise<void> | undefined;
   readonly #socket: PlayerSocket;
   readonly #host: ConnectionHost;
+  #state: ConnectionState = 'hello';
+  #player: PlayerKey | undefined;
+  #runtime: Runtime | undefined;
+  #stageMetrics: StageMetrics | undefined;
+  #ended: Promise<void> | undefined;
+  #lastFrameAt: number;
   #messagesLeft: number;
   #requestsInFlight = 0;
 
@@ -71,12 +66,41 @@ export class Connection {
     this.#socket = socket;
     this.id = id;
     this.addressGroup = addressGroup;
-    this.lastFrameAt = host.clock.monotonic();
+    this.#lastFrameAt = host.clock.monotonic();
     this.#messagesLeft = host.settings.messagesBurst;
   }
 
+  get isAwaitingHello(): boolean {
+    return this.#state === 'hello';
+  }
+
   get isStopped(): boolean {
-    return this.state === 'stopped';
+    return this.#state === 'stopped';
+  }
+
+  /** Whether it was ever `open`. */
+  get isWelcomed(): boolean {
+    return this.#stageMetrics !== undefined;
+  }
+
+  /** Who it belongs to; known from `registering` on. */
+  get player(): PlayerKey | undefined {
+    return this.#player;
+  }
+
+  /** The runtime that it opened on, and never another; known from `registering` on. */
+  get runtime(): Runtime | undefined {
+    return this.#runtime;
+  }
+
+  /** Monotonic time of the last frame. */
+  get lastFrameAt(): number {
+    return this.#lastFrameAt;
+  }
+
+  /** Resolves when the end is proven; present from `stopped` on. */
+  get ended(): Promise<void> | undefined {
+    return this.#ended;
   }
 
   /** Takes one text frame from the player. Once the connection is stopped this does nothing: its input is detached. */
@@ -87,9 +111,9 @@ export class Connection {
       return;
     }
     const decoded = decodeClientFrame(text);
-    if (this.state === 'hello') {
+    if (this.#state === 'hello') {
       if (decoded.ok && decoded.frame.kind === 'hello') {
-        this.state = 'admitting';
+        this.#state = 'admitting';
         this.#host.admit(this, decoded.frame);
       } else {
         this.#host.close(this, 'bad_hello', decoded.ok ? 'the first frame must be a hello' : decoded.fault);
@@ -97,8 +121,25 @@ export class Connection {
       return;
     }
     if (!decoded.ok) this.#host.close(this, 'protocol_error', decoded.fault);
-    else if (this.state !== 'open') this.#host.close(this, 'protocol_error', 'wait for the welcome');
+    else if (this.#state !== 'open') this.#host.close(this, 'protocol_error', 'wait for the welcome');
     else this.#receiveOpen(decoded.frame);
+  }
+
+  /** `admitting` → `registering`: from here on it belongs to a player and is on a runtime. */
+  register(player: PlayerKey, runtime: Runtime): void {
+    if (this.#state !== 'admitting') throw new Error(`connection ${this.id} cannot register while ${this.#state}`);
+    this.#state = 'registering';
+    this.#player = player;
+    this.#runtime = runtime;
+  }
+
+  /** `registering` → `open`: counts it with the others of its stage and sends the welcome. */
+  open(welcome: WelcomeFrame, stageMetrics: StageMetrics): void {
+    if (this.#state !== 'registering') throw new Error(`connection ${this.id} cannot open while ${this.#state}`);
+    this.#state = 'open';
+    this.#stageMetrics = stageMetrics;
+    stageMetrics.opened();
+    this.send(welcome);
   }
 
   /** Sends a frame, unless the connection is stopped; a player who reads too slowly for it is closed instead. */
@@ -106,7 +147,7 @@ export class Connection {
     if (this.isStopped) return;
     const text = encode(frame);
     const bytes = this.#socket.bufferedBytes + Buffer.byteLength(text);
-    this.#host.outbox(bytes);
+    this.#host.metrics.outbox(bytes);
     if (bytes > this.#host.settings.maxOutboxBytes) {
       this.#host.close(this, 'slow_consumer');
       return;
@@ -119,11 +160,12 @@ export class Connection {
    * proven; a second call changes nothing.
    */
   stop(code: number, reason: string): Promise<void> {
-    if (this.ended === undefined) {
-      this.state = 'stopped';
-      this.ended = new Promise((settle) => this.#socket.close(code, reason, settle));
+    if (this.#ended === undefined) {
+      this.#state = 'stopped';
+      this.#ended = new Promise((settle) => this.#socket.close(code, reason, settle));
+      this.#stageMetrics?.stopped();
     }
-    return this.ended;
+    return this.#ended;
   }
 
   /** Ends the socket now: its peer did not take the close frame in time. */
@@ -135,7 +177,7 @@ export class Connection {
   receivePingOrPong(): void {
     if (this.isStopped) return;
     const bytes = this.#socket.bufferedBytes;
-    this.#host.outbox(bytes);
+    this.#host.metrics.outbox(bytes);
     if (!this.#takeMessage()) this.#host.close(this, 'too_many_messages');
     else if (bytes > this.#host.settings.maxOutboxBytes) this.#host.close(this, 'slow_consumer');
   }
@@ -144,9 +186,9 @@ export class Connection {
   #takeMessage(): boolean {
     const { messagesPerSecond, messagesBurst } = this.#host.settings;
     const now = this.#host.clock.monotonic();
-    const refill = ((now - this.lastFrameAt) / 1000) * messagesPerSecond;
+    const refill = ((now - this.#lastFrameAt) / 1000) * messagesPerSecond;
     this.#messagesLeft = Math.min(messagesBurst, this.#messagesLeft + refill) - 1;
-    this.lastFrameAt = now;
+    this.#lastFrameAt = now;
     return this.#messagesLeft >= 0;
   }
 
@@ -164,22 +206,29 @@ export class Connection {
     }
   }
 
-  async #dispatch(frame: Extract<ClientFrame, { kind: 'request' | 'event' }>): Promise<void> {
+  async #dispatch(frame: RequestFrame | EventFrame): Promise<void> {
     const id = frame.kind === 'request' ? { id: frame.id } : {};
     if (this.#requestsInFlight >= this.#host.settings.maxRequestsInFlight) {
-      this.send({ kind: 'error', ...id, code: 'busy', message: 'too many messages of yours are still being handled' });
+      this.send({ kind: 'error', ...id, code: 'busy', message: 'too many of your messages are still being handled' });
       return;
     }
     this.#requestsInFlight += 1;
     try {
-      const outcome = await this.#host.dispatch(this, frame);
+      const outcome = await this.#handle(frame);
       if (!outcome.isHandled) this.send({ kind: 'error', ...id, code: outcome.code, message: outcome.message });
       else if (frame.kind === 'request') this.send({ kind: 'response', id: frame.id, payload: outcome.payload });
-    } catch {
-      // The gateway has logged the truth; players learn only that it was our fault.
+    } catch (error) {
+      this.#host.log.error({ err: error, connectionId: this.id, type: frame.type }, 'a message handler failed');
+      // The log has the truth; players learn only that the fault is the server's.
       this.send({ kind: 'error', ...id, code: 'internal', message: 'the server failed to handle this message' });
     } finally {
       this.#requestsInFlight -= 1;
     }
+  }
+
+  #handle({ kind, type, payload }: RequestFrame | EventFrame): Promise<Outcome> {
+    const [player, runtime] = [this.#player, this.#runtime];
+    if (player === undefined || runtime === undefined) throw new Error(`connection ${this.id} has no player`);
+    return runtime[kind]({ player, connectionId: this.id, type, payload });
   }
 }

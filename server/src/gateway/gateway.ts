@@ -1,23 +1,16 @@
-import {
-  CLOSE_CODES,
-  type ClientFrame,
-  type CloseFacts,
-  type CloseName,
-  formatCloseReason,
-  type HelloFrame,
-} from '@respark/protocol';
+import { CLOSE_CODES, type CloseFacts, type CloseName, formatCloseReason, type HelloFrame } from '@respark/protocol';
 import { type Clock, withTimeout } from '../clock.ts';
-import type { Cluster, NodeReply, NodeRequest, RegistrationFault } from '../cluster/cluster.ts';
+import type { Cluster, RegistrationFault } from '../cluster/cluster.ts';
 import type { Admission, Players } from '../domain/players/players.ts';
-import type { Messages, Outcome } from '../domain/runtime/messages.ts';
 import type { Runtimes } from '../domain/runtime/runtimes.ts';
-import { assertNever } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Limits } from './limits.ts';
+import { Membership } from './membership.ts';
+import { answerNodeRequests } from './node-requests.ts';
 import type { PlayerSocket } from './player-socket.ts';
 
 export interface GatewaySettings {
@@ -49,19 +42,15 @@ type GatewayMetrics = Pick<Metrics, 'ofStage' | 'forgetStage' | 'closed' | 'slow
 /** This node's connections: who may connect, what they send, and how they end. It knows sockets only by their contract. */
 export class Gateway implements ConnectionHost {
   readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: GatewayMetrics;
   readonly settings: GatewaySettings;
-  readonly #players: Players;
-  readonly #messages: Messages;
-  readonly #runtimes: Pick<Runtimes, 'enter' | 'leave'>;
-  readonly #cluster: Cluster;
+  readonly #players: Pick<Players, 'admit'>;
+  readonly #membership: Membership;
   readonly #limits: Limits;
   readonly #random: RandomBytes;
-  readonly #log: Log;
-  readonly #metrics: GatewayMetrics;
   /** Every connection whose socket is still there. */
   readonly #sockets = new Set<Connection>();
-  /** From before the directory may list a connection until after it no longer does. */
-  readonly #listed = new Map<string, Connection>();
   /** Connections on their way out → resolves when the end is proven and the directory has let go of them. */
   readonly #closings = new Map<Connection, Promise<void>>();
   readonly #unwelcomed: Deadlines<Connection>;
@@ -73,7 +62,6 @@ export class Gateway implements ConnectionHost {
 
   constructor({
     players,
-    messages,
     runtimes,
     cluster,
     limits,
@@ -83,9 +71,8 @@ export class Gateway implements ConnectionHost {
     metrics,
     settings,
   }: {
-    players: Players;
-    messages: Messages;
-    runtimes: Pick<Runtimes, 'enter' | 'leave'>;
+    players: Pick<Players, 'admit'>;
+    runtimes: Pick<Runtimes, 'enter'>;
     cluster: Cluster;
     limits: Limits;
     clock: Clock;
@@ -95,19 +82,17 @@ export class Gateway implements ConnectionHost {
     settings: GatewaySettings;
   }) {
     this.clock = clock;
+    this.log = log;
+    this.metrics = metrics;
     this.settings = settings;
     this.#players = players;
-    this.#messages = messages;
-    this.#runtimes = runtimes;
-    this.#cluster = cluster;
+    this.#membership = new Membership({ cluster, runtimes, clock, settings });
     this.#limits = limits;
     this.#random = random;
-    this.#log = log;
-    this.#metrics = metrics;
     const deadlines = (delayMs: number, expire: (connection: Connection) => void) =>
       new Deadlines<Connection>({ clock, delayMs, expire });
     this.#unwelcomed = deadlines(settings.authTimeoutMs, (connection) => {
-      if (connection.state === 'hello') this.close(connection, 'heartbeat_missed', 'no hello in time');
+      if (connection.isAwaitingHello) this.close(connection, 'heartbeat_missed', 'no hello in time');
       else this.close(connection, 'try_again_later', 'the server could not welcome you in time');
     });
     this.#heartbeats = deadlines(settings.heartbeatMs, (connection) => this.#checkHeartbeat(connection));
@@ -116,7 +101,12 @@ export class Gateway implements ConnectionHost {
       connection.destroy();
     });
     this.#graces = deadlines(settings.closeGraceMs, (connection) => connection.destroy());
-    cluster.onRequest((request) => this.#answer(request));
+    answerNodeRequests({
+      cluster,
+      membership: this.#membership,
+      end: (connection, name, facts) => this.#end(connection, name, undefined, facts),
+      metrics,
+    });
   }
 
   get isDraining(): boolean {
@@ -127,7 +117,7 @@ export class Gateway implements ConnectionHost {
   get counts(): { sockets: number; listed: number; closing: number; deadlines: number } {
     return {
       sockets: this.#sockets.size,
-      listed: this.#listed.size,
+      listed: this.#membership.size,
       closing: this.#closings.size,
       deadlines: this.#unwelcomed.size + this.#heartbeats.size + this.#flushes.size + this.#graces.size,
     };
@@ -148,7 +138,7 @@ export class Gateway implements ConnectionHost {
   socketClosed(connection: Connection, code: number): void {
     this.#sockets.delete(connection);
     this.#graces.delete(connection);
-    this.#metrics.closed(code);
+    this.metrics.closed(code);
     this.#limits.left(connection.addressGroup, { wasWelcomed: connection.isWelcomed });
     this.close(connection, 'normal');
     if (this.#sockets.size === 0) this.#whenEmpty?.();
@@ -161,26 +151,9 @@ export class Gateway implements ConnectionHost {
 
   admit(connection: Connection, hello: HelloFrame): void {
     this.#admit(connection, hello).catch((error: unknown) => {
-      this.#log.error({ err: error, connectionId: connection.id }, 'a player could not be admitted');
+      this.log.error({ err: error, connectionId: connection.id }, 'a player could not be admitted');
       this.close(connection, 'server_error');
     });
-  }
-
-  outbox(bytes: number): void {
-    this.#metrics.outbox(bytes);
-  }
-
-  async dispatch(
-    { id, player }: Connection,
-    frame: Extract<ClientFrame, { kind: 'request' | 'event' }>,
-  ): Promise<Outcome> {
-    if (player === undefined) throw new Error(`connection ${id} has no player`);
-    try {
-      return await this.#messages[frame.kind](player, frame.type, frame.payload);
-    } catch (error) {
-      this.#log.error({ err: error, connectionId: id, type: frame.type }, 'a message handler failed');
-      throw error;
-    }
   }
 
   /**
@@ -196,7 +169,7 @@ export class Gateway implements ConnectionHost {
     });
     const closings = [...this.#closings.values(), empty];
     await withTimeout(Promise.allSettled(closings), timeoutMs, this.clock).catch(() => {
-      this.#log.warn({ left: this.#sockets.size }, 'players did not leave in time and were cut off');
+      this.log.warn({ left: this.#sockets.size }, 'players did not leave in time and were cut off');
     });
     for (const connection of this.#sockets) connection.destroy();
     for (const deadlines of [this.#unwelcomed, this.#heartbeats, this.#flushes, this.#graces]) deadlines.close();
@@ -209,7 +182,7 @@ export class Gateway implements ConnectionHost {
       this.close(connection, admission.reason);
       return;
     }
-    const fault = await this.#register(connection, admission);
+    const fault = await this.#membership.register(connection, admission);
     // It may have been stopped while the directory was asked; whoever stopped it sees to its entry.
     if (connection.isStopped) return;
     if (fault !== undefined) {
@@ -219,33 +192,12 @@ export class Gateway implements ConnectionHost {
     this.#welcome(connection, admission);
   }
 
-  async #register(connection: Connection, { player, runtimeId }: Admission): Promise<RegistrationFault | undefined> {
-    connection.state = 'registering';
-    connection.player = player;
-    connection.runtimeId = runtimeId;
-    // Found here before it can be listed there: a disconnect that reads its entry must find what to stop.
-    this.#listed.set(connection.id, connection);
-    this.#runtimes.enter(player.stageId, runtimeId);
-    const registration = this.#cluster.register(
-      player,
-      { connectionId: connection.id, node: this.#cluster.node, createdAt: this.clock.now(), runtimeId },
-      { era: this.#cluster.era(), maxConnectionsPerPlayer: this.settings.maxConnectionsPerPlayer },
-    );
-    connection.registration = registration;
-    return await registration;
-  }
-
-  #welcome(connection: Connection, { player, stage }: Admission): void {
+  #welcome(connection: Connection, { player, runtime }: Admission): void {
     const { heartbeatMs, maxFrameBytes, messagesPerSecond, messagesBurst, maxRequestsInFlight } = this.settings;
-    connection.state = 'open';
-    connection.isWelcomed = true;
     this.#limits.welcomed(connection.addressGroup);
-    connection.registration = undefined;
     this.#unwelcomed.delete(connection);
     this.#heartbeats.add(connection);
-    connection.stageMetrics = this.#metrics.ofStage(stage);
-    connection.stageMetrics.opened();
-    connection.send({
+    const welcome = {
       kind: 'welcome',
       playerId: player.playerId,
       connectionId: connection.id,
@@ -255,38 +207,9 @@ export class Gateway implements ConnectionHost {
       messagesBurst,
       maxRequestsInFlight,
       tokenLifetimeMs: this.settings.playerTokenLifetimeMs,
-    });
-    this.#log.debug({ connectionId: connection.id, ...player }, 'player connected');
-  }
-
-  async #answer(request: NodeRequest): Promise<NodeReply> {
-    switch (request.kind) {
-      case 'disconnect':
-        return { closedIds: await this.#disconnect(request) };
-      case 'close_stage': {
-        const ends = [...this.#listed.values()]
-          .filter((connection) => connection.player?.stageId === request.stageId)
-          .map((connection) => this.#end(connection, 'stage_deleted'));
-        await Promise.all(ends);
-        this.#metrics.forgetStage(request.stageId);
-        return { closedIds: [] };
-      }
-      default:
-        return assertNever(request);
-    }
-  }
-
-  /** The ids whose end is proven; of the others nothing is known. */
-  async #disconnect({ player, connectionIds, requestId }: NodeRequest & { kind: 'disconnect' }): Promise<string[]> {
-    // All of them stop in this turn, before anyone is waited for.
-    const ends = connectionIds.map((id) => {
-      const connection = this.#listed.get(id);
-      if (connection !== undefined) return this.#end(connection, 'disconnected', undefined, { requestId });
-      // Gone before we looked; the directory may not have heard of it yet.
-      return this.#cluster.unregister(player, [id]);
-    });
-    const outcomes = await Promise.allSettled(ends);
-    return connectionIds.filter((_, index) => outcomes[index]?.status === 'fulfilled');
+    } as const;
+    connection.open(welcome, this.metrics.ofStage(runtime.stage));
+    this.log.debug({ connectionId: connection.id, ...player }, 'player connected');
   }
 
   /**
@@ -296,8 +219,8 @@ export class Gateway implements ConnectionHost {
   #end(connection: Connection, name: CloseName, text?: string, facts?: CloseFacts): Promise<void> {
     const underway = this.#closings.get(connection);
     if (underway !== undefined) return underway;
-    const isFirst = connection.state !== 'stopped';
-    if (!isFirst && !this.#listed.has(connection.id)) return Promise.resolve();
+    const isFirst = !connection.isStopped;
+    if (!isFirst && this.#membership.find(connection.id) === undefined) return Promise.resolve();
     const ended = isFirst ? this.#stop(connection, name, text, facts) : connection.ended;
     const closing = this.#unlist(connection, ended);
     this.#closings.set(connection, closing);
@@ -307,7 +230,6 @@ export class Gateway implements ConnectionHost {
   #stop(connection: Connection, name: CloseName, text?: string, facts?: CloseFacts): Promise<void> {
     const { code, meaning } = CLOSE_CODES[name];
     const ended = connection.stop(code, formatCloseReason(text ?? meaning, facts));
-    connection.stageMetrics?.stopped();
     this.#unwelcomed.delete(connection);
     this.#heartbeats.delete(connection);
     if (this.#sockets.has(connection)) {
@@ -315,29 +237,20 @@ export class Gateway implements ConnectionHost {
       this.#flushes.add(connection);
       void ended.then(() => this.#flushes.delete(connection));
     }
-    this.#log.debug(
+    this.log.debug(
       { connectionId: connection.id, ...connection.player, close: name, text, ...facts },
       'connection stopped',
     );
     return ended;
   }
 
-  /** After the end is proven, has the directory let go of the connection. */
+  /** Waits for the proof of the end, then has the directory let go of the connection. */
   async #unlist(connection: Connection, ended: Promise<void> | undefined): Promise<void> {
     try {
       await ended;
-      const { player, runtimeId } = connection;
-      if (player === undefined || runtimeId === undefined) return;
-      // A registration still on its way would list the connection again behind our back.
-      await connection.registration?.catch(() => {});
-      await this.#cluster.unregister(player, [connection.id]);
-      this.#listed.delete(connection.id);
-      this.#runtimes.leave(player.stageId, runtimeId);
+      await this.#membership.unlist(connection);
     } catch (error) {
-      this.#log.warn(
-        { err: error, connectionId: connection.id },
-        'the directory did not let go of a closed connection',
-      );
+      this.log.warn({ err: error, connectionId: connection.id }, 'the directory did not let go of a closed connection');
       throw error;
     } finally {
       this.#closings.delete(connection);

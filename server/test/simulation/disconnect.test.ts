@@ -4,7 +4,16 @@ import fc from 'fast-check';
 import type { Cluster } from '../../src/cluster/cluster.ts';
 import { ServiceError } from '../../src/errors.ts';
 import { type DisconnectCall, History } from './history.ts';
-import { DEADLINE_MS, GAME, type LinkFault, requestFrame, STAGE, STAGE_ID, World } from './world.ts';
+import {
+  DEADLINE_MS,
+  GAME,
+  type LinkFault,
+  requestFrame,
+  type SimulatedSocket,
+  STAGE,
+  STAGE_ID,
+  World,
+} from './world.ts';
 
 type Action =
   | { readonly do: 'connect'; readonly player: string }
@@ -138,9 +147,9 @@ async function disconnect(world: World, playerId: string): Promise<void> {
     const players = world.players(
       watchFirstListing(world.cluster, (ids) => {
         call.listed = ids;
-        if (
-          world.sockets.some(({ connection }) => connection?.state === 'registering' && ids.includes(connection.id))
-        ) {
+        const isRegistering = ({ connection }: SimulatedSocket) =>
+          connection?.player !== undefined && !connection.isWelcomed && ids.includes(connection.id);
+        if (world.sockets.some(isRegistering)) {
           history.coverage.add('a success of a connection not welcomed yet');
         }
       }),
@@ -191,7 +200,9 @@ function watchFirstListing(cluster: Cluster, seen: (ids: readonly string[]) => v
     register: (...parameters) => cluster.register(...parameters),
     unregister: (...parameters) => cluster.unregister(...parameters),
     request: (...parameters) => cluster.request(...parameters),
-    onRequest: (handler) => cluster.onRequest(handler),
+    answer: (kind, handler) => cluster.answer(kind, handler),
+    isAlive: (node) => cluster.isAlive(node),
+    size: cluster.size,
     closeStage: (...parameters) => cluster.closeStage(...parameters),
     close: () => cluster.close(),
     async list(key) {

@@ -11,6 +11,8 @@ interface PlantedBug {
   readonly file: string;
   /** Pairs of what stands in the file and what stands there with the bug. */
   readonly changes: readonly (readonly [string, string])[];
+  /** What else would have stopped the bug. */
+  readonly alsoIn?: Pick<PlantedBug, 'file' | 'changes'>;
   readonly caughtAs: RegExp;
 }
 
@@ -20,7 +22,7 @@ const BUGS: readonly PlantedBug[] = [
     file: 'gateway/connection.js',
     changes: [
       ['receive(text) {\n        if (this.isStopped)\n            return;', 'receive(text) {'],
-      ["this.state !== 'open'", 'false'],
+      ["this.#state !== 'open'", 'false'],
     ],
     caughtAs: /I1/,
   },
@@ -29,15 +31,15 @@ const BUGS: readonly PlantedBug[] = [
     file: 'gateway/connection.js',
     changes: [
       [
-        'this.ended = new Promise((settle) => this.#socket.close(code, reason, settle));',
-        'this.ended = Promise.resolve(); this.#socket.close(code, reason, () => {});',
+        'this.#ended = new Promise((settle) => this.#socket.close(code, reason, settle));',
+        'this.#ended = Promise.resolve(); this.#socket.close(code, reason, () => {});',
       ],
     ],
     caughtAs: /I1/,
   },
   {
     name: 'the directory is asked before the gateway knows the connection',
-    file: 'gateway/gateway.js',
+    file: 'gateway/membership.js',
     changes: [
       ['this.#listed.set(connection.id, connection);', ''],
       [
@@ -56,11 +58,12 @@ const BUGS: readonly PlantedBug[] = [
         'if (fault !== undefined) {',
       ],
     ],
+    alsoIn: { file: 'gateway/connection.js', changes: [["if (this.#state !== 'registering')", 'if (false)']] },
     caughtAs: /I1|I3|I8/,
   },
   {
     name: 'a success is answered before the directory has let go',
-    file: 'gateway/gateway.js',
+    file: 'gateway/membership.js',
     changes: [
       [
         'await this.#cluster.unregister(player, [connection.id]);',
@@ -71,19 +74,14 @@ const BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'an entry is removed while its registration is still on its way',
-    file: 'gateway/gateway.js',
-    changes: [['await connection.registration?.catch(() => { });', '']],
+    file: 'gateway/membership.js',
+    changes: [['await this.#registrations.get(connection)?.catch(() => { });', '']],
     caughtAs: /I2|I8/,
   },
   {
     name: 'a runtime counts a connection that was stopped while it registered',
-    file: 'gateway/gateway.js',
-    changes: [
-      [
-        'this.#runtimes.leave(player.stageId, runtimeId);',
-        'if (connection.isWelcomed) this.#runtimes.leave(player.stageId, runtimeId);',
-      ],
-    ],
+    file: 'gateway/membership.js',
+    changes: [['runtime.leave();', 'if (connection.isWelcomed) runtime.leave();']],
     caughtAs: /I8: runtimes/,
   },
   {
@@ -109,13 +107,8 @@ for (const bug of BUGS) {
     try {
       for (const part of ['src', 'test/simulation', 'test/support'])
         await cp(join(DIST, part), join(copy, part), { recursive: true });
-      const file = join(copy, 'src', bug.file);
-      let text = await readFile(file, 'utf8');
-      for (const [right, wrong] of bug.changes) {
-        assert(text.includes(right), `${bug.file} no longer contains ${right}`);
-        text = text.replace(right, wrong);
-      }
-      await writeFile(file, text);
+      await plant(bug, copy);
+      if (bug.alsoIn !== undefined) await plant(bug.alsoIn, copy);
       const { code, output } = await run(join(copy, 'test/simulation/disconnect.test.js'));
       assert.notEqual(code, 0, 'the histories passed with the bug in place');
       assert.match(output, bug.caughtAs);
@@ -123,6 +116,16 @@ for (const bug of BUGS) {
       await rm(copy, { recursive: true, force: true });
     }
   });
+}
+
+async function plant({ file, changes }: Pick<PlantedBug, 'file' | 'changes'>, copy: string): Promise<void> {
+  const path = join(copy, 'src', file);
+  let text = await readFile(path, 'utf8');
+  for (const [right, wrong] of changes) {
+    assert(text.includes(right), `${file} no longer contains ${right}`);
+    text = text.replace(right, wrong);
+  }
+  await writeFile(path, text);
 }
 
 function run(file: string): Promise<{ code: number | null; output: string }> {

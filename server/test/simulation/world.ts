@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { encode } from '@respark/protocol';
 import type fc from 'fast-check';
 import { type Clock, withTimeout } from '../../src/clock.ts';
-import type { Cluster, NodeRequest, PlayerKey } from '../../src/cluster/cluster.ts';
+import type { Cluster, PlayerKey } from '../../src/cluster/cluster.ts';
 import { LocalCluster } from '../../src/cluster/local.ts';
+import type { NodeCallKind, NodeRequest } from '../../src/cluster/node-calls.ts';
 import { createPlayers, type Players } from '../../src/domain/players/players.ts';
 import { createRuntimes } from '../../src/domain/runtime/runtimes.ts';
 import type { Connection } from '../../src/gateway/connection.ts';
@@ -203,7 +204,8 @@ class ScheduledCluster implements Cluster {
   }
 
   era = () => this.inner.era();
-  onRequest: Cluster['onRequest'] = (handler) => this.inner.onRequest(handler);
+  answer: Cluster['answer'] = (kind, handler) => this.inner.answer(kind, handler);
+  isAlive = (node: string) => this.inner.isAlive(node);
   close = () => this.inner.close();
 
   async register(...parameters: Parameters<Cluster['register']>) {
@@ -221,18 +223,22 @@ class ScheduledCluster implements Cluster {
   }
 
   /** The time on both links counts too. */
-  request(node: string, request: NodeRequest, timeoutMs: number) {
-    return withTimeout(this.#exchange(node, request, timeoutMs), timeoutMs, this.#world.clock);
+  request<Kind extends NodeCallKind>(node: string, kind: Kind, request: NodeRequest<Kind>, timeoutMs: number) {
+    return withTimeout(this.#exchange(node, kind, request, timeoutMs), timeoutMs, this.#world.clock);
   }
 
-  async #exchange(node: string, request: NodeRequest, timeoutMs: number) {
+  async #exchange<Kind extends NodeCallKind>(node: string, kind: Kind, request: NodeRequest<Kind>, timeoutMs: number) {
     if (this.#takeFault('request lost')) return await silence();
     const isReplyLost = this.#takeFault('reply lost');
     await this.#world.turn('request');
-    const reply = await this.inner.request(node, request, timeoutMs);
+    const reply = await this.inner.request(node, kind, request, timeoutMs);
     if (isReplyLost) return await silence();
     await this.#world.turn('reply');
     return reply;
+  }
+
+  get size() {
+    return this.inner.size;
   }
 
   closeStage = (stageId: string, timeoutMs: number) => this.inner.closeStage(stageId, timeoutMs);
@@ -252,7 +258,7 @@ export class World {
   readonly gateway: Gateway;
   readonly cluster: ScheduledCluster;
   readonly limits: Limits;
-  readonly runtimes = createRuntimes({ log: SILENT });
+  readonly runtimes = createRuntimes({ tokens: { issue: async () => '' }, log: SILENT });
   readonly sockets: SimulatedSocket[] = [];
   readonly #scheduler: Scheduler;
   readonly #random: RandomBytes;
@@ -271,16 +277,17 @@ export class World {
     this.limits = new Limits({ settings: UNLIMITED, clock: this.clock });
     this.gateway = new Gateway({
       players: this.players(this.cluster),
-      messages: {
-        request: async (_player, type) => {
-          const id = type;
-          history.record({ kind: 'dispatched', id });
-          await this.turn('handler');
-          return { isHandled: true, payload: {} };
-        },
-        event: async () => ({ isHandled: true, payload: {} }),
+      runtimes: {
+        enter: (name) => ({
+          ...this.runtimes.enter(name),
+          request: async ({ type: id }) => {
+            history.record({ kind: 'dispatched', id });
+            await this.turn('handler');
+            return { isHandled: true, payload: {} };
+          },
+          event: async () => ({ isHandled: true, payload: {} }),
+        }),
       },
-      runtimes: this.runtimes,
       cluster: this.cluster,
       limits: this.limits,
       clock: this.clock,

@@ -57,15 +57,15 @@ export async function openDomain(t: TestContext, options: DomainOptions = {}) {
   const cluster = new LocalCluster({ clock, random });
   const closedStages: string[] = [];
   const nodes = { closeStage: async (stageId: string): Promise<void> => void closedStages.push(stageId) };
-  cluster.onRequest(async (request) => {
-    if (request.kind === 'close_stage') await nodes.closeStage(request.stageId);
-    return { closedIds: [] };
+  cluster.answer('close_stage', async ({ stageId }) => {
+    await nodes.closeStage(stageId);
+    return {};
   });
   const settings = { ...SETTINGS, ...changed };
   const deletions = createDeletions({ store, cluster, clock, log, settings });
   const sealer = createKeyring(new Uint8Array(32).fill(7));
   const paginate = createPaginate({ sealer });
-  const runtimes = createRuntimes({ log });
+  const runtimes = createRuntimes({ tokens: { issue: async () => 'token' }, log });
   const downloads = createDownloads({ store, sealer, clock, publicUrl: () => 'https://respark.example' });
   const parts = { store, deletions, downloads, runtimes, paginate, examine, clock, random, log, settings };
   return {

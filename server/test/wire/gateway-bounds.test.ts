@@ -250,7 +250,7 @@ testBound(
     );
     sendAtOnce(requests);
     await until(() => answers.length === 5);
-    const message = 'too many messages of yours are still being handled';
+    const message = 'too many of your messages are still being handled';
     assert.deepEqual(answers.slice(1, 3), [
       { kind: 'error', id: 'c', code: 'busy', message },
       { kind: 'error', id: 'd', code: 'busy', message },

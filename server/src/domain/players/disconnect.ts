@@ -34,8 +34,8 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
     const closed = new Set<string>();
     const askOwner = async (node: string, connectionIds: readonly string[]) => {
       try {
-        const request = { kind: 'disconnect', player, connectionIds, requestId } as const;
-        const reply = await cluster.request(node, request, timeoutMs);
+        const request = { player, connectionIds, requestId };
+        const reply = await cluster.request(node, 'disconnect', request, timeoutMs);
         for (const id of reply.closedIds) closed.add(id);
       } catch (error) {
         log.warn({ err: error, node, requestId }, 'a node did not prove that it closed its connections of a player');

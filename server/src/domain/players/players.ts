@@ -4,7 +4,7 @@ import type { Log } from '../../log.ts';
 import type { Metrics } from '../../metrics.ts';
 import { type RandomBytes, randomAlphanumeric } from '../../random.ts';
 import type { Store } from '../../store/store.ts';
-import { EMPTY_RUNTIME_ID } from '../runtime/runtimes.ts';
+import { EMPTY_RUNTIME_ID, type RuntimeName } from '../runtime/runtimes.ts';
 import { isBeingDeleted, stageNotFound } from '../stages.ts';
 import { answerInTime, createDisconnect, type DisconnectResult, listConnections } from './disconnect.ts';
 import type { PlayerTokens } from './player-tokens.ts';
@@ -12,15 +12,14 @@ import type { PlayerTokens } from './player-tokens.ts';
 /** 27 letters and digits hold 160 random bits: nobody guesses a guest. */
 const GUEST_ID_LENGTH = 27;
 
-/** A player who may connect, and where. */
+/** A player who may connect, and the runtime that their connection opens on. */
 export interface Admission {
   readonly isAdmitted: true;
   readonly player: PlayerKey;
-  readonly stage: { readonly stageId: string; readonly gameName: string; readonly stageName: string };
-  readonly runtimeId: string;
+  readonly runtime: RuntimeName;
 }
 
-export interface Refusal {
+export interface NotAdmitted {
   readonly isAdmitted: false;
   readonly reason: 'unknown_game_key' | 'token_refused' | 'stage_deleted';
 }
@@ -33,7 +32,7 @@ interface NamedPlayer {
 
 export interface Players {
   /** Says who a hello is from: the token's player, or a new guest when there is none. Nothing is stored for a guest. */
-  admit(hello: { gameKey: string; token?: string | undefined }): Promise<Admission | Refusal>;
+  admit(hello: { gameKey: string; token?: string | undefined }): Promise<Admission | NotAdmitted>;
 
   /** A token for a later hello of this player. */
   issueToken(player: PlayerKey): Promise<string>;
@@ -88,8 +87,7 @@ export function createPlayers({
       return {
         isAdmitted: true,
         player: { stageId, playerId },
-        stage: { stageId, gameName, stageName },
-        runtimeId: stage.runtimeId ?? EMPTY_RUNTIME_ID,
+        runtime: { id: stage.runtimeId ?? EMPTY_RUNTIME_ID, stage: { stageId, gameName, stageName } },
       };
     },
 

@@ -11,65 +11,82 @@ const [FIRST, SECOND, THIRD] = ['01', '02', '03'].map((start) => `${start}9b7d9a
 
 function open() {
   const { log, lines } = recordedLog();
-  const ended = () => lines.map(({ stageId, runtimeId }) => `${stageId} ${runtimeId}`);
-  return { runtimes: createRuntimes({ log }), ended };
+  const runtimes = createRuntimes({ tokens: { issue: async (...player) => `token of ${player.join('/')}` }, log });
+  return {
+    runtimes,
+    enter: (stageId: string, id: string) =>
+      runtimes.enter({ id, stage: { stageId, gameName: 'Demo', stageName: stageId } }),
+    ended: () => lines.map(({ stageId, runtimeId }) => `${stageId} ${runtimeId}`),
+  };
 }
 
-test('a runtime is there while it has connections', () => {
-  const { runtimes } = open();
-  runtimes.enter('s1', EMPTY_RUNTIME_ID);
-  runtimes.enter('s1', EMPTY_RUNTIME_ID);
-  runtimes.enter('s2', EMPTY_RUNTIME_ID);
+test('connections on one runtime hold one object, which is there while it has connections', () => {
+  const { runtimes, enter } = open();
+  const [first, second] = [enter('s1', EMPTY_RUNTIME_ID), enter('s1', EMPTY_RUNTIME_ID)];
+  const elsewhere = enter('s2', EMPTY_RUNTIME_ID);
+  assert.equal(first, second);
+  assert.notEqual(first, elsewhere);
   assert.equal(runtimes.size, 2);
-  runtimes.leave('s1', EMPTY_RUNTIME_ID);
+  assert.equal(runtimes.isInUse('s1', EMPTY_RUNTIME_ID), true);
+  first.leave();
   assert.equal(runtimes.size, 2);
-  runtimes.leave('s1', EMPTY_RUNTIME_ID);
-  runtimes.leave('s2', EMPTY_RUNTIME_ID);
+  assert.equal(runtimes.isInUse('s1', EMPTY_RUNTIME_ID), true);
+  second.leave();
+  assert.equal(runtimes.isInUse('s1', EMPTY_RUNTIME_ID), false);
+  elsewhere.leave();
   assert.equal(runtimes.size, 0);
 });
 
 test('an old runtime ends with its last connection, and the newest one is only empty', () => {
-  const { runtimes, ended } = open();
-  runtimes.enter('s1', EMPTY_RUNTIME_ID);
-  runtimes.enter('s1', EMPTY_RUNTIME_ID);
+  const { runtimes, enter, ended } = open();
+  const old = enter('s1', EMPTY_RUNTIME_ID);
+  enter('s1', EMPTY_RUNTIME_ID);
   runtimes.deployed('s1', FIRST);
-  runtimes.enter('s1', FIRST);
+  const newest = enter('s1', FIRST);
   assert.equal(runtimes.size, 2);
-  runtimes.leave('s1', EMPTY_RUNTIME_ID);
+  old.leave();
   assert.deepEqual(ended(), []);
-  runtimes.leave('s1', EMPTY_RUNTIME_ID);
+  old.leave();
   assert.deepEqual(ended(), [`s1 ${EMPTY_RUNTIME_ID}`]);
-  runtimes.leave('s1', FIRST);
+  newest.leave();
   assert.equal(ended().length, 1);
   assert.equal(runtimes.size, 0);
 });
 
-test('a runtime is old as soon as a newer one is deployed, before anyone opens on that', () => {
-  const { runtimes, ended } = open();
-  runtimes.enter('s1', FIRST);
+test('a runtime is old as soon as a newer one is deployed, before any connection opens on that', () => {
+  const { runtimes, enter, ended } = open();
+  const old = enter('s1', FIRST);
   runtimes.deployed('s1', SECOND);
-  runtimes.leave('s1', FIRST);
+  old.leave();
   assert.deepEqual(ended(), [`s1 ${FIRST}`]);
 });
 
 test('a connection that was admitted before a deployment does not make the old runtime the newest again', () => {
-  const { runtimes, ended } = open();
-  runtimes.enter('s1', THIRD);
-  runtimes.enter('s1', SECOND);
-  runtimes.enter('s1', EMPTY_RUNTIME_ID);
-  runtimes.leave('s1', SECOND);
-  runtimes.leave('s1', EMPTY_RUNTIME_ID);
+  const { enter, ended } = open();
+  const newest = enter('s1', THIRD);
+  for (const id of [SECOND, EMPTY_RUNTIME_ID]) enter('s1', id).leave();
   assert.deepEqual(ended(), [`s1 ${SECOND}`, `s1 ${EMPTY_RUNTIME_ID}`]);
-  runtimes.leave('s1', THIRD);
+  newest.leave();
   assert.equal(ended().length, 2);
 });
 
-test('who leaves without having entered is a bug that shows', () => {
-  const { runtimes } = open();
-  assert.throws(() => runtimes.leave('s1', FIRST), /no connection/);
-  runtimes.enter('s1', FIRST);
-  assert.throws(() => runtimes.leave('s1', SECOND), /no connection/);
-  runtimes.leave('s1', FIRST);
-  assert.throws(() => runtimes.leave('s1', FIRST), /no connection/);
+test('leaving more often than entering is a bug that shows', () => {
+  const { runtimes, enter } = open();
+  const runtime = enter('s1', FIRST);
+  runtime.leave();
+  assert.throws(() => runtime.leave(), /no connection/);
   assert.equal(runtimes.size, 0);
+});
+
+test('every runtime answers the request for a player token, and says of other messages that nothing handles them', async () => {
+  const runtime = open().enter('s1', EMPTY_RUNTIME_ID);
+  const message = { player: { stageId: 's1', playerId: 'p1' }, connectionId: 'c1', payload: {} };
+  assert.deepEqual(await runtime.request({ ...message, type: 'GameSparks.Identity.GetPlayerToken' }), {
+    isHandled: true,
+    payload: { AuthenticationToken: 'token of s1/p1' },
+  });
+  for (const kind of ['request', 'event'] as const) {
+    const outcome = await runtime[kind]({ ...message, type: 'Custom.Game.Nothing' });
+    assert.equal(outcome.isHandled === false && outcome.code, 'no_handler');
+  }
 });

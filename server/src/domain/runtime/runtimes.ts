@@ -1,65 +1,136 @@
+import { GET_PLAYER_TOKEN, type Payload, type RequestErrorCode } from '@respark/protocol';
+import type { PlayerKey } from '../../cluster/cluster.ts';
 import type { Log } from '../../log.ts';
+import type { PlayerTokens } from '../players/player-tokens.ts';
 
 /** The runtime of a stage to which nothing has been deployed: it has no handlers of its own. */
 export const EMPTY_RUNTIME_ID = 'empty';
 
+export interface RuntimeName {
+  readonly id: string;
+  /** The stage, and the names that it goes by in metrics and logs. */
+  readonly stage: { readonly stageId: string; readonly gameName: string; readonly stageName: string };
+}
+
+/** A player's message on its way to the runtime of the connection that it came on. */
+export interface Message {
+  readonly player: PlayerKey;
+  readonly connectionId: string;
+  readonly type: string;
+  readonly payload: Payload;
+}
+
+/** What came of a message; a code of the protocol says why it was not handled. */
+export type Outcome =
+  | { readonly isHandled: true; readonly payload: Payload }
+  | { readonly isHandled: false; readonly code: RequestErrorCode; readonly message: string };
+
 /**
- * The runtimes that connections of this node are on. One is there from its first connection to its last. An old one has
- * then ended, but for a connection whose hello was looked up before the newest was deployed and that is still on its way.
+ * What answers the messages of a stage, as one deployment made it. A connection holds the runtime that it opened on, for
+ * good; the connections on one runtime hold the same object.
+ */
+export interface Runtime extends RuntimeName {
+  /** Answers a request. A rejection is a fault of the server, never of the player. */
+  request(message: Message): Promise<Outcome>;
+  /** Takes an event; an event that was handled has no answer. */
+  event(message: Message): Promise<Outcome>;
+  /** Ends what one `enter` began. */
+  leave(): void;
+}
+
+/**
+ * The runtimes that connections of this node are on. A runtime is there from its first connection to its last. An old one
+ * has then ended, except for a connection whose hello was looked up before the newest was deployed and is still on its way.
  */
 export interface Runtimes {
-  /** A connection is on the runtime, until its `leave`. */
-  enter(stageId: string, runtimeId: string): void;
-  leave(stageId: string, runtimeId: string): void;
+  /** Puts one connection on a runtime, until the runtime's `leave`. */
+  enter(name: RuntimeName): Runtime;
   /** The stage's connections open on this runtime from now on. */
   deployed(stageId: string, runtimeId: string): void;
-  /** How many there are: none when every player is gone. */
+  /** Whether a connection of this node is on the runtime. */
+  isInUse(stageId: string, runtimeId: string): boolean;
+  /** How many runtimes there are: none when every player is gone. */
   readonly size: number;
 }
 
 interface StageRuntimes {
   newestId: string;
-  /** Runtime id → how many connections are on it, at least one. */
-  readonly connections: Map<string, number>;
+  /** Runtime id → the runtime and how many connections are on it, at least one. */
+  readonly byId: Map<string, { readonly runtime: Runtime; connections: number }>;
 }
 
-export function createRuntimes({ log }: { log: Log }): Runtimes {
+export function createRuntimes({ tokens, log }: { tokens: Pick<PlayerTokens, 'issue'>; log: Log }): Runtimes {
   /** Only stages that have connections. */
   const stages = new Map<string, StageRuntimes>();
+  const answer = createSystemMessages({ tokens });
   let size = 0;
 
-  function deployed(stageId: string, runtimeId: string): void {
+  function create({ id, stage }: RuntimeName): Runtime {
+    return { id, stage, ...answer, leave: () => leave(stage.stageId, id) };
+  }
+
+  function leave(stageId: string, id: string): void {
     const stage = stages.get(stageId);
-    if (stage !== undefined && isNewer(runtimeId, stage.newestId)) stage.newestId = runtimeId;
+    const entry = stage?.byId.get(id);
+    if (stage === undefined || entry === undefined) throw new Error(`no connection is on runtime ${id}`);
+    entry.connections -= 1;
+    if (entry.connections > 0) return;
+    stage.byId.delete(id);
+    size -= 1;
+    if (stage.byId.size === 0) stages.delete(stageId);
+    if (id !== stage.newestId) log.info({ stageId, runtimeId: id }, 'old runtime ended with its last connection');
+  }
+
+  function deployed(stageId: string, id: string): void {
+    const stage = stages.get(stageId);
+    if (stage !== undefined && isNewer(id, stage.newestId)) stage.newestId = id;
   }
 
   return {
-    enter(stageId, runtimeId) {
-      const stage = stages.get(stageId) ?? { newestId: runtimeId, connections: new Map<string, number>() };
+    enter(name) {
+      const { stageId } = name.stage;
+      const stage = stages.get(stageId) ?? { newestId: name.id, byId: new Map() };
       stages.set(stageId, stage);
-      const count = stage.connections.get(runtimeId) ?? 0;
-      stage.connections.set(runtimeId, count + 1);
-      if (count === 0) size += 1;
-      deployed(stageId, runtimeId);
-    },
-    leave(stageId, runtimeId) {
-      const stage = stages.get(stageId);
-      const count = stage?.connections.get(runtimeId);
-      if (stage === undefined || count === undefined) throw new Error(`no connection is on runtime ${runtimeId}`);
-      if (count > 1) {
-        stage.connections.set(runtimeId, count - 1);
-        return;
+      const entry = stage.byId.get(name.id) ?? { runtime: create(name), connections: 0 };
+      if (entry.connections === 0) {
+        stage.byId.set(name.id, entry);
+        size += 1;
+        deployed(stageId, name.id);
       }
-      stage.connections.delete(runtimeId);
-      size -= 1;
-      if (stage.connections.size === 0) stages.delete(stageId);
-      if (runtimeId !== stage.newestId) log.info({ stageId, runtimeId }, 'old runtime ended with its last connection');
+      entry.connections += 1;
+      return entry.runtime;
     },
     deployed,
+    isInUse: (stageId, id) => stages.get(stageId)?.byId.has(id) ?? false,
     get size() {
       return size;
     },
   };
+}
+
+/** What every runtime answers: the system's own messages. Nothing handles the others yet. */
+function createSystemMessages({ tokens }: { tokens: Pick<PlayerTokens, 'issue'> }): Pick<Runtime, 'request' | 'event'> {
+  type Answer = (message: Message) => Promise<Payload>;
+  const requests: ReadonlyMap<string, Answer> = new Map([
+    [
+      GET_PLAYER_TOKEN,
+      async ({ player }: Message) => ({ AuthenticationToken: await tokens.issue(player.stageId, player.playerId) }),
+    ],
+  ]);
+  return {
+    async request(message) {
+      const respond = requests.get(message.type);
+      if (respond === undefined) return noHandler('request', message.type);
+      return { isHandled: true, payload: await respond(message) };
+    },
+    async event({ type }) {
+      return noHandler('event', type);
+    },
+  };
+}
+
+function noHandler(kind: 'request' | 'event', type: string): Outcome {
+  return { isHandled: false, code: 'no_handler', message: `no handler for ${kind} ${JSON.stringify(type)}` };
 }
 
 /** Ids of runtimes are those of their deployments, in order of time; the empty one was there before any. */

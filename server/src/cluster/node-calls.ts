@@ -1,0 +1,29 @@
+import type { PlayerKey } from './cluster.ts';
+
+/**
+ * What one node may ask another, a row a kind: its request and its reply. The room that owns what a kind is about
+ * answers it (`Cluster.answer`). Both are plain data, since they may cross a network.
+ */
+export interface NodeCalls {
+  /** Ends these connections of the player. */
+  readonly disconnect: {
+    readonly request: {
+      readonly player: PlayerKey;
+      readonly connectionIds: readonly string[];
+      /** The id of the management call, which the players are told in the close reason. */
+      readonly requestId: string;
+    };
+    /** The asked connections that have ended and that the directory no longer lists. */
+    readonly reply: { readonly closedIds: readonly string[] };
+  };
+  /** Ends every connection in the stage; the reply comes when the directory no longer lists any of this node's. */
+  readonly close_stage: {
+    readonly request: { readonly stageId: string };
+    readonly reply: Readonly<Record<string, never>>;
+  };
+}
+
+export type NodeCallKind = keyof NodeCalls;
+export type NodeRequest<Kind extends NodeCallKind> = NodeCalls[Kind]['request'];
+export type NodeReply<Kind extends NodeCallKind> = NodeCalls[Kind]['reply'];
+export type AnswerNodeCall<Kind extends NodeCallKind> = (request: NodeRequest<Kind>) => Promise<NodeReply<Kind>>;
