@@ -83,22 +83,19 @@ async function start(
   let url = '';
   const services = createServices({
     ...parts,
-    ...{ directory, store, cluster, metrics, arns },
+    ...{ store, cluster, metrics, arns },
+    keyring: directory.keyring,
     examine: examiner.examine,
     publicUrl: () => settings.publicUrl ?? url,
   });
-  closers.push('deletions', () => services.deletions.close());
-  closers.push('deployments', () => services.deployments.close());
-  closers.push('generated code jobs', () => services.generatedCodeJobs.close());
+  for (const work of services.background) closers.push(work.name, () => work.close());
   // Before those who wait for it: an examination may take longer than a stop.
   closers.push('examiner', () => examiner.close());
 
   const node = createNode({ ...parts, backends, access, audit, metrics, arns, services });
   const { gateway, api, upgrade, observe } = node;
   // Players that an unfinished deletion left behind are closed by it; there can be none before we listen.
-  await services.deletions.resume();
-  await services.deployments.resume();
-  await services.generatedCodeJobs.resume();
+  for (const work of services.background) await work.resume();
 
   const management = await listen({ settings, log, closers, upgrade, api });
   url = `${management.isTls ? 'https' : 'http'}://${management.authority}`;

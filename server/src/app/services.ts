@@ -1,32 +1,41 @@
 import type { Clock } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import type { Settings } from '../config/config.ts';
-import type { DataDirectory } from '../data-directory/data-directory.ts';
 import type { Arns } from '../domain/arn.ts';
-import { createConfigurations } from '../domain/configurations.ts';
-import { createDeletions } from '../domain/deletions.ts';
-import { createDeployments } from '../domain/deployments.ts';
+import type { BackgroundWork } from '../domain/background.ts';
+import { type ConfigurationsParts, createConfigurations } from '../domain/configurations.ts';
+import { createDeletions, type DeletionsParts } from '../domain/deletions.ts';
+import { createDeployments, type DeploymentsParts } from '../domain/deployments.ts';
 import { createDownloads } from '../domain/downloads.ts';
 import type { Examine } from '../domain/examination.ts';
 import { createExtensions } from '../domain/extensions.ts';
-import { createGames } from '../domain/games.ts';
-import { createGeneratedCodeJobs } from '../domain/generated-code-jobs.ts';
+import { createGames, type GamesParts } from '../domain/games.ts';
+import { createGeneratedCodeJobs, type GeneratedCodeJobsParts } from '../domain/generated-code-jobs.ts';
 import { createPaginate } from '../domain/pagination.ts';
 import { createPlayerTokens } from '../domain/players/player-tokens.ts';
 import { createPlayers } from '../domain/players/players.ts';
 import { createRuntimes } from '../domain/runtime/runtimes.ts';
-import { createSnapshots } from '../domain/snapshots.ts';
-import { createStages } from '../domain/stages.ts';
+import { createSnapshots, type SnapshotsParts } from '../domain/snapshots.ts';
+import { createStages, type StagesParts } from '../domain/stages.ts';
 import { createResourceTags } from '../domain/tags.ts';
+import type { Keyring } from '../keyring.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { RandomBytes } from '../random.ts';
 import type { Store } from '../store/store.ts';
 
+type ServicesSettings = ConfigurationsParts['settings'] &
+  DeletionsParts['settings'] &
+  DeploymentsParts['settings'] &
+  GamesParts['settings'] &
+  GeneratedCodeJobsParts['settings'] &
+  SnapshotsParts['settings'] &
+  StagesParts['settings'] & { readonly playerTokenLifetimeMs: number };
+
+/** The rules over their contracts: the one composition of them, which the tests and the bench use too. */
 export function createServices({
-  directory,
   store,
   cluster,
+  keyring,
   settings,
   log,
   clock,
@@ -36,19 +45,18 @@ export function createServices({
   arns,
   publicUrl,
 }: {
-  directory: Pick<DataDirectory, 'keyring'>;
   store: Store;
   cluster: Cluster;
-  settings: Settings;
+  keyring: Keyring;
+  settings: ServicesSettings;
   log: Log;
   clock: Clock;
   random: RandomBytes;
-  metrics: Metrics;
+  metrics: Pick<Metrics, 'disconnected'>;
   examine: Examine;
   arns: Arns;
   publicUrl: () => string;
 }) {
-  const { keyring } = directory;
   const deletions = createDeletions({ store, cluster, clock, log, settings });
   const paginate = createPaginate({ sealer: keyring });
   const tokens = createPlayerTokens({
@@ -58,20 +66,23 @@ export function createServices({
   });
   const runtimes = createRuntimes({ tokens, log });
   const downloads = createDownloads({ store, sealer: keyring, clock, publicUrl });
-  const parts = { store, deletions, downloads, paginate, examine, runtimes, clock, random, log, settings };
+  const parts = { store, cluster, deletions, downloads, paginate, examine, runtimes, clock, random, log, settings };
+  const deployments = createDeployments(parts);
+  const generatedCodeJobs = createGeneratedCodeJobs(parts);
   return {
-    deletions,
     downloads,
     runtimes,
+    deployments,
+    generatedCodeJobs,
     games: createGames(parts),
     stages: createStages(parts),
     configurations: createConfigurations(parts),
     snapshots: createSnapshots(parts),
-    deployments: createDeployments(parts),
-    generatedCodeJobs: createGeneratedCodeJobs(parts),
     extensions: createExtensions({ paginate }),
     resourceTags: createResourceTags({ store, arns, clock }),
     players: createPlayers({ store, cluster, tokens, clock, random, log, metrics, settings }),
+    /** What goes on after a start, and stops before the backends do; deletions first, since they close players. */
+    background: [deletions, deployments, generatedCodeJobs] as readonly BackgroundWork[],
   };
 }
 

@@ -13,21 +13,26 @@ export class Interrupted extends Error {
   }
 }
 
-/**
- * Work that goes on after the call that asked for it. The store says what there is to do, so that a restart can go on
- * with it: here is only what is under way, each piece once.
- */
-export interface Background {
+/** A kind of work that outlives the request that started it. The store records what must be done. */
+export interface BackgroundWork {
+  /** For the log, and for the list of what a stop releases. */
+  readonly name: string;
+  /** Goes on, in the background, with everything that is unfinished. Rejects when the store cannot be read. */
+  resume(): Promise<void>;
+  /** Resolves when nothing is under way. */
+  settled(): Promise<void>;
+  /** Starts no further attempt and resolves when those under way have ended; the next start goes on with the rest. */
+  close(): Promise<void>;
+}
+
+/** What is running now, at most once per id; the store, not this object, knows what must be done. */
+export interface Background extends Pick<BackgroundWork, 'settled' | 'close'> {
   /**
    * Does the work of this id, unless that is under way already: tries again, after pauses that grow, while `attempt`
    * rejects. Never rejects; resolves with what an attempt resolved with, which is whether the work is done. False only
    * when closing: the rest is left to the next start.
    */
   run(id: string, attempt: () => Promise<boolean>): Promise<boolean>;
-  /** Resolves when nothing is under way. */
-  settled(): Promise<void>;
-  /** Starts no further attempt and resolves when those under way have ended. */
-  close(): Promise<void>;
 }
 
 /** At most `maxAtOnce` attempts run at the same time; `failure` is the message that is logged when one rejects. */
@@ -66,7 +71,7 @@ export function createBackground({
     try {
       return isClosing ? false : await attempt();
     } finally {
-      // The place goes to the one who waits longest, if anyone does.
+      // The place goes to the attempt that has waited longest, if there is one.
       const next = waiting.shift();
       if (next === undefined) running -= 1;
       else next();

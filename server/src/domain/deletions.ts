@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Log } from '../log.ts';
 import type { Store } from '../store/store.ts';
-import { createBackground } from './background.ts';
+import { type BackgroundWork, createBackground } from './background.ts';
 
 const STAGES_AT_ONCE = 100;
 
@@ -12,17 +12,11 @@ const STAGES_AT_ONCE = 100;
  *
  * There are at most as many deletions under way as rows marked, and one for each.
  */
-export interface Deletions {
+export interface Deletions extends BackgroundWork {
   /** Resolves when the stage is gone, or after `disconnectDeadlineMs`; then it goes on in the background. */
   deleteStage(stageId: string): Promise<void>;
   /** The same for a game, all of whose stages are marked too. */
   deleteGame(gameId: string): Promise<void>;
-  /** Goes on, in the background, with everything that is marked. Rejects when the store cannot be read. */
-  resume(): Promise<void>;
-  /** Resolves when nothing is under way. */
-  settled(): Promise<void>;
-  /** Starts no further attempt and resolves when those under way have ended. */
-  close(): Promise<void>;
 }
 
 export interface DeletionsParts {
@@ -71,6 +65,7 @@ export function createDeletions({ store, cluster, clock, log, settings }: Deleti
   }
 
   return {
+    name: 'deletions',
     deleteStage: (stageId) => untilDeadline(stageDeletion(stageId)),
     deleteGame: (gameId) => untilDeadline(gameDeletion(gameId)),
     async resume() {

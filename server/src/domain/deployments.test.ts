@@ -1,43 +1,17 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
-import { crashingStore } from '../../test/support/crashing-store.ts';
-import { type DomainOptions, openDomain, ROLE } from '../../test/support/domain.ts';
+import { test } from 'node:test';
+import { ROLE } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
+import { CALLER, nextTurn, openWithStage, TOKEN } from '../../test/support/stage.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { openTestStore } from '../store/test-store.ts';
-import { Interrupted } from './background.ts';
 import type { ConfigurationFault } from './configuration/fault.ts';
 import { examineHere } from './examination.ts';
-
-const CALLER = { principal: 'AKIDEXAMPLE' };
-const TOKEN = { ...CALLER, clientToken: 'a'.repeat(33) };
 
 const failsWith = (code: ErrorCode, message = /./) => ({ name: 'ServiceError', code, message });
 
 const fault = (message: string): ConfigurationFault => ({ section: '', pointer: '', message });
-
-const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
-
-/** A game with a stage and a snapshot; `start` deploys the one to the other. */
-async function openWithStage(t: TestContext, options: DomainOptions = {}) {
-  const domain = await openDomain(t, options);
-  if ((await domain.games.find('Demo')) === undefined) {
-    await domain.games.create({ name: 'Demo' }, CALLER);
-    await domain.stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CALLER);
-  }
-  const { id: snapshotId } = await domain.snapshots.create('Demo');
-  const asked = { gameName: 'Demo', stageName: 'Dev', snapshotId };
-  const start = (caller: { principal: string; clientToken?: string } = CALLER) =>
-    domain.deployments.start(asked, caller);
-  const deploy = async () => {
-    const { id } = await start();
-    await domain.deployments.settled();
-    return await domain.deployments.get('Demo', 'Dev', id);
-  };
-  const runtimeId = async () => (await domain.stages.get('Demo', 'Dev')).runtimeId;
-  return { ...domain, snapshotId, asked, start, deploy, runtimeId };
-}
 
 /** A store whose transactions fail while `isAway` says so. */
 function failingStore(store: Store, isAway: () => boolean): Store {
@@ -51,7 +25,7 @@ function failingStore(store: Store, isAway: () => boolean): Store {
 }
 
 test('a deployment is pending, and then completed with a runtime of its own', async (t) => {
-  const { deployments, start, runtimeId, clock, lines, snapshotId } = await openWithStage(t);
+  const { deployments, start, runtimeId, clock, lines, snapshotId, cluster } = await openWithStage(t);
   const started = await start();
   const now = clock.now();
   const { id, stageId, ...rest } = started;
@@ -63,6 +37,7 @@ test('a deployment is pending, and then completed with a runtime of its own', as
     result: undefined,
     createdAt: now,
     updatedAt: now,
+    claimedBy: undefined,
   };
   assert.deepEqual(rest, expected);
   assert.equal(await runtimeId(), undefined);
@@ -73,6 +48,7 @@ test('a deployment is pending, and then completed with a runtime of its own', as
     state: 'COMPLETED',
     result: { code: 'SUCCESS', message: '' },
     updatedAt: now + 1_000,
+    claimedBy: cluster.node,
   });
   assert.equal(await runtimeId(), id);
   assert.deepEqual(
@@ -132,7 +108,7 @@ test('a message has room for a hundred faults, and has an end', async (t) => {
   const { deploy } = await openWithStage(t, { examine: async () => ({ faults, archive: undefined }) });
   const lines = (await deploy()).result?.message.split('\n') ?? [];
   assert.ok(lines.length > 100 && lines.join('\n').length < 21_000, `${lines.length} lines`);
-  assert.equal(lines.at(-1), 'and more: mend these first');
+  assert.equal(lines.at(-1), 'and more; fix these first');
 });
 
 test('a role that is not allowed fails the deployment', async (t) => {
@@ -283,97 +259,3 @@ test('what is not there is not found', async (t) => {
   await assert.rejects(deployments.start(asked, CALLER), failsWith('not_found', /stage/));
   assert.equal((await deployments.get('Demo', 'Dev')).id, id);
 });
-
-for (const target of ['stage', 'game'] as const) {
-  test(`a ${target} that is deleted meanwhile ends its deployment quietly`, async (t) => {
-    let deletion: Promise<void> | undefined;
-    const domain = await openWithStage(t, {
-      async examine(asked) {
-        deletion = target === 'stage' ? domain.stages.delete('Demo', 'Dev') : domain.games.delete('Demo');
-        await deletion;
-        return examineHere(asked);
-      },
-    });
-    const { stageId, id } = await domain.start();
-    await domain.deployments.settled();
-    assert.ok(deletion !== undefined);
-    assert.equal(await domain.store.deployments.find(stageId, id), undefined);
-    assert.deepEqual(
-      domain.lines.filter(({ level }) => level > 30),
-      [],
-    );
-    assert.equal(domain.clock.pending, 0);
-  });
-}
-
-test('a stage whose deletion is stuck does not keep its deployment hanging', async (t) => {
-  const { deployments, start, store, runtimeId } = await openWithStage(t);
-  const { stageId } = await start();
-  await store.stages.update(stageId, { state: 'DELETING', updatedAt: 0 });
-  await deployments.settled();
-  const { state, result } = await deployments.get('Demo', 'Dev');
-  assert.deepEqual([state, result?.code, result?.message], ['FAILED', 'UNSPECIFIED_FAILURE', 'the stage was deleted']);
-  assert.equal(await runtimeId(), undefined);
-});
-
-test('an examination that the stop interrupts leaves its deployment to the next start', async (t) => {
-  const store = await openTestStore(t);
-  const examine = async () => {
-    throw new Interrupted();
-  };
-  const { deployments, start } = await openWithStage(t, { store, examine });
-  const { id } = await start();
-  await deployments.close();
-  assert.equal((await deployments.get('Demo', 'Dev', id)).state, 'IN_PROGRESS');
-  const restarted = await openDomain(t, { store });
-  await restarted.deployments.resume();
-  await restarted.deployments.settled();
-  assert.equal((await restarted.deployments.get('Demo', 'Dev', id)).state, 'COMPLETED');
-});
-
-test('closing leaves the rest to the next start', async (t) => {
-  const { deployments, start, store, clock } = await openWithStage(t);
-  await deployments.close();
-  const { id } = await start();
-  assert.equal((await deployments.get('Demo', 'Dev', id)).state, 'PENDING');
-  assert.equal(clock.pending, 0);
-  const restarted = await openDomain(t, { store });
-  await restarted.deployments.resume();
-  await restarted.deployments.settled();
-  assert.equal((await deployments.get('Demo', 'Dev', id)).state, 'COMPLETED');
-});
-
-for (const phase of ['before', 'after'] as const) {
-  test(`a crash ${phase} any step of a deployment leaves what a restart ends`, async (t) => {
-    for (let step = 1; ; step += 1) {
-      const store = await openTestStore(t);
-      const { asked, stages } = await openWithStage(t, { store });
-      const crash = { phase, stepsLeft: step };
-      const crashing = await openDomain(t, { store: crashingStore(store, crash) });
-      const acknowledged = await crashing.deployments.start(asked, TOKEN).catch(() => undefined);
-      for (let turn = 0; turn < 10; turn += 1) await nextTurn();
-      await crashing.deployments.close();
-
-      const { id: stageId, runtimeId } = await stages.get('Demo', 'Dev');
-      const [left, ...more] = await store.deployments.list(stageId, { limit: 10 });
-      assert.deepEqual(more, []);
-      assert.equal(runtimeId, left?.state === 'COMPLETED' ? left.id : undefined, `step ${step}: half completed`);
-      if (acknowledged !== undefined) assert.equal(left?.id, acknowledged.id, `step ${step}: acknowledged and lost`);
-
-      const { deployments } = await openDomain(t, { store });
-      await deployments.resume();
-      // The client that got no answer asks again.
-      const { id } = await deployments.start(asked, TOKEN);
-      await deployments.settled();
-      assert.equal(id, left?.id ?? id);
-      assert.equal((await deployments.get('Demo', 'Dev')).state, 'COMPLETED', `step ${step}`);
-      assert.equal((await stages.get('Demo', 'Dev')).runtimeId, id);
-      assert.equal((await deployments.start(asked, CALLER)).state, 'PENDING');
-      await deployments.settled();
-      if (crash.stepsLeft > 0) {
-        assert.ok(step > 8, 'a deployment is made of several steps');
-        return;
-      }
-    }
-  });
-}

@@ -1,13 +1,16 @@
 import type { Clock } from '../clock.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type RandomBytes, uuidV7After } from '../random.ts';
-import type { DeploymentRecord, DeploymentState, Store, Page as StorePage } from '../store/store.ts';
-import { createBackground, Interrupted } from './background.ts';
+import type { DeploymentRecord, SnapshotRecord, Store, Page as StorePage } from '../store/store.ts';
+import { type BackgroundWork, Interrupted } from './background.ts';
+import { createClaimedWork, isUnfinished, type WorkKind } from './claimed-work.ts';
 import { createOnce } from './client-tokens.ts';
 import { type ConfigurationFault, describeFault } from './configuration/fault.ts';
 import type { Examine } from './examination.ts';
 import type { Page, PageRequest, Paginate } from './pagination.ts';
+import { forgetOldRuntimes } from './runtime/old-runtimes.ts';
 import type { Runtimes } from './runtime/runtimes.ts';
 import { getSnapshot } from './snapshots.ts';
 import { getStage, isBeingDeleted, type Stage, stageNotFound } from './stages.ts';
@@ -22,7 +25,7 @@ type Result = NonNullable<Deployment['result']>;
  * new runtime: existing connections stay on theirs, new ones open on the newest. Every method throws `not_found` without
  * the stage.
  */
-export interface Deployments {
+export interface Deployments extends BackgroundWork {
   /** Throws `not_found` without the snapshot and `conflict` while another one is under way. */
   start(
     asked: { readonly gameName: string; readonly stageName: string; readonly snapshotId: string },
@@ -32,12 +35,6 @@ export interface Deployments {
   get(gameName: string, stageName: string, id?: string): Promise<Deployment>;
   /** Newest first. */
   list(gameName: string, stageName: string, request: PageRequest): Promise<Page<Deployment>>;
-  /** Goes on, in the background, with what a stop of the process has interrupted. */
-  resume(): Promise<void>;
-  /** Resolves when nothing is under way. */
-  settled(): Promise<void>;
-  /** Starts nothing more and resolves when what is under way has stopped; `resume` of the next process goes on with it. */
-  close(): Promise<void>;
 }
 
 /** Each has a snapshot in memory, which may be a megabyte, and a thread. */
@@ -49,25 +46,28 @@ const MAX_MESSAGE_LENGTH = 20_000;
 export interface DeploymentsParts {
   readonly store: Store;
   readonly examine: Examine;
-  readonly runtimes: Pick<Runtimes, 'deployed'>;
+  readonly cluster: Pick<Cluster, 'node' | 'isAlive'>;
+  readonly runtimes: Pick<Runtimes, 'deployed' | 'isInUse'>;
   readonly paginate: Paginate;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Log;
-  readonly settings: { readonly allowedRoles: readonly string[]; readonly maxDeployments: number };
+  readonly settings: {
+    readonly allowedRoles: readonly string[];
+    readonly maxDeployments: number;
+    /** Milliseconds within which a connection that was looked up before a deployment has entered its runtime, or never will. */
+    readonly authTimeoutMs: number;
+  };
 }
 
 export function createDeployments(parts: DeploymentsParts): Deployments {
-  const { store, paginate, clock, random, log, settings } = parts;
-  const failure = 'deployment was interrupted and will be tried again';
-  const background = createBackground({ clock, log, failure, maxAtOnce: MAX_AT_ONCE });
-  const deploy = createDeploy(parts);
-  const run = ({ stageId, id }: Deployment) => background.run(id, () => deploy(stageId, id));
+  const { store, paginate, clock, random, settings } = parts;
+  const work = createClaimedWork({ ...parts, kind: createDeploymentWork(parts) });
 
   async function insert(store: Store, stage: Stage, snapshotId: string): Promise<Deployment> {
     const snapshot = await getSnapshot(store, { id: stage.gameId, name: stage.gameName }, snapshotId);
     const [latest] = await store.deployments.list(stage.id, { limit: 1 });
-    if (latest !== undefined && isUnfinished(latest.state)) {
+    if (latest !== undefined && isUnfinished(latest)) {
       throw new ServiceError(
         'conflict',
         `deployment ${latest.id} of stage "${stage.name}" is still under way: wait until GetStageDeployment says that it has ended`,
@@ -84,6 +84,7 @@ export function createDeployments(parts: DeploymentsParts): Deployments {
       result: undefined,
       createdAt: now,
       updatedAt: now,
+      claimedBy: undefined,
     };
     await store.deployments.prune(stage.id, settings.maxDeployments - 1);
     await store.deployments.insert(deployment);
@@ -91,6 +92,8 @@ export function createDeployments(parts: DeploymentsParts): Deployments {
   }
 
   return {
+    ...work,
+
     async start({ gameName, stageName, snapshotId }, { principal, clientToken }) {
       const parameters = { gameName, stageName, snapshotId };
       const call = { principal, operation: 'StartStageDeployment', clientToken, parameters };
@@ -110,7 +113,7 @@ export function createDeployments(parts: DeploymentsParts): Deployments {
           },
         });
       });
-      if (isUnfinished(deployment.state)) void run(deployment);
+      if (isUnfinished(deployment)) work.start(deployment);
       return deployment;
     },
 
@@ -126,79 +129,73 @@ export function createDeployments(parts: DeploymentsParts): Deployments {
       const list = (page: StorePage) => store.deployments.list(stage.id, page);
       return await paginate(`ListStageDeployments ${stage.id}`, request, list, ({ id }) => id);
     },
-
-    async resume() {
-      for (const deployment of await store.deployments.listUnfinished()) void run(deployment);
-    },
-    settled: background.settled,
-    close: background.close,
   };
 }
 
-/**
- * One attempt at a deployment, which repeats what an earlier one has begun and resolves when it has ended. It rejects only
- * with failures of the store, which may pass, and with `Interrupted`.
- */
-function createDeploy({ store, examine, runtimes, clock, log, settings }: DeploymentsParts) {
+interface Begun {
+  readonly stage: Stage;
+  readonly deployment: Deployment;
+  readonly snapshot: SnapshotRecord | undefined;
+}
+
+/** What a deployment does. It fails, instead of being tried again, on whatever is not a failure of the store. */
+function createDeploymentWork(parts: DeploymentsParts): WorkKind<Deployment, Begun, Result, Result> {
+  const { store, examine, runtimes, clock, log, settings } = parts;
   const { allowedRoles } = settings;
   const allowed = allowedRoles.map(compileWildcard);
 
-  /** The deployment and its stage while there is something left to do. */
-  async function begin(store: Store, stageId: string, id: string) {
-    const deployment = await store.deployments.find(stageId, id);
-    const stage = await store.stages.findById(stageId);
-    if (deployment === undefined || stage === undefined || !isUnfinished(deployment.state)) return undefined;
-    await store.deployments.update(id, { state: 'IN_PROGRESS', result: undefined, updatedAt: clock.now() });
-    return { stage, snapshot: await store.snapshots.find(stage.gameId, deployment.snapshotId) };
-  }
+  return {
+    name: 'deployments',
+    failure: 'deployment was interrupted and will be tried again',
+    maxAtOnce: MAX_AT_ONCE,
+    listUnfinished: () => store.deployments.listUnfinished(),
+    find: (store, { stageId, id }) => store.deployments.find(stageId, id),
+    claim: (store, { id }, owner) => store.deployments.claim(id, owner, clock.now()),
 
-  async function resultOf(id: string, role: string, sections: string): Promise<Result> {
-    if (allowed.length > 0 && !allowed.some((isMatch) => isMatch(role))) {
-      const message = `role ${role} of the stage is none of those that this server allows: ${allowedRoles.join(', ')}`;
-      return { code: 'INVALID_ROLE_FAILURE', message };
-    }
-    try {
-      const { faults } = await examine({ sections });
-      if (faults.length > 0) return { code: 'UNSPECIFIED_FAILURE', message: listFaults(faults) };
-      return { code: 'SUCCESS', message: '' };
-    } catch (error) {
-      if (error instanceof Interrupted) throw error;
-      log.error({ err: error, deploymentId: id }, 'a snapshot could not be checked');
-      return { code: 'UNSPECIFIED_FAILURE', message: 'the server failed to check the snapshot; its log says why' };
-    }
-  }
+    async begin(store, deployment) {
+      const stage = await store.stages.findById(deployment.stageId);
+      if (stage === undefined) return undefined;
+      return { stage, deployment, snapshot: await store.snapshots.find(stage.gameId, deployment.snapshotId) };
+    },
 
-  /** The result that counts, or undefined when there is no stage any more. */
-  async function end(store: Store, stageId: string, id: string, examined: Result): Promise<Result | undefined> {
-    const stage = await store.stages.findById(stageId);
-    if (stage === undefined) return undefined;
-    const isGone = isBeingDeleted(stage);
-    const result = isGone ? ({ code: 'UNSPECIFIED_FAILURE', message: 'the stage was deleted' } as const) : examined;
-    const state = result.code === 'SUCCESS' ? 'COMPLETED' : 'FAILED';
-    const updatedAt = clock.now();
-    await store.deployments.update(id, { state, result, updatedAt });
-    if (state === 'COMPLETED') await store.stages.update(stageId, { runtimeId: id, updatedAt });
-    return result;
-  }
+    async perform({ stage: { role }, deployment, snapshot }) {
+      if (allowed.length > 0 && !allowed.some((isMatch) => isMatch(role))) {
+        const message = `role ${role} of the stage is none of those that this server allows: ${allowedRoles.join(', ')}`;
+        return { code: 'INVALID_ROLE_FAILURE', message };
+      }
+      try {
+        const { faults } = await examine({ sections: snapshot?.sections ?? '' });
+        if (faults.length > 0) return { code: 'UNSPECIFIED_FAILURE', message: listFaults(faults) };
+        return { code: 'SUCCESS', message: '' };
+      } catch (error) {
+        if (error instanceof Interrupted) throw error;
+        log.error({ err: error, deploymentId: deployment.id }, 'a snapshot could not be checked');
+        return { code: 'UNSPECIFIED_FAILURE', message: 'the server failed to check the snapshot; its log says why' };
+      }
+    },
 
-  return async function deploy(stageId: string, id: string): Promise<boolean> {
-    const begun = await store.transaction((store) => begin(store, stageId, id));
-    if (begun === undefined) return true;
-    const { stage, snapshot } = begun;
-    const examined = await resultOf(id, stage.role, snapshot?.sections ?? '');
-    const result = await store.transaction((store) => end(store, stageId, id, examined));
-    if (result === undefined) return true;
-    if (result.code === 'SUCCESS') runtimes.deployed(stageId, id);
-    const { gameName, name: stageName } = stage;
-    const facts = { gameName, stageName, snapshotId: snapshot?.id, deploymentId: id, resultCode: result.code };
-    log.info(facts, 'deployment ended');
-    return true;
+    async end(store, { deployment: { id, stageId, snapshotId } }, examined, owner) {
+      const stage = await store.stages.findById(stageId);
+      if (stage === undefined) return undefined;
+      const isGone = isBeingDeleted(stage);
+      const result = isGone ? ({ code: 'UNSPECIFIED_FAILURE', message: 'the stage was deleted' } as const) : examined;
+      const state = result.code === 'SUCCESS' ? 'COMPLETED' : 'FAILED';
+      const updatedAt = clock.now();
+      if (!(await store.deployments.end(id, owner, { state, result, updatedAt }))) return undefined;
+      if (state === 'COMPLETED') {
+        await store.runtimes.insert({ id, stageId, snapshotId, createdAt: updatedAt });
+        await store.stages.update(stageId, { runtimeId: id, updatedAt });
+        await forgetOldRuntimes({ store, runtimes, stageId, nowMs: updatedAt, graceMs: settings.authTimeoutMs });
+      }
+      return result;
+    },
+
+    ended({ stage, deployment: { id, stageId, snapshotId } }, { code }) {
+      if (code === 'SUCCESS') runtimes.deployed(stageId, id);
+      const { gameName, name: stageName } = stage;
+      log.info({ gameName, stageName, snapshotId, deploymentId: id, resultCode: code }, 'deployment ended');
+    },
   };
-}
-
-/** Whether it is still to be done, after a restart too. Also of generated code jobs. */
-export function isUnfinished(state: DeploymentState): boolean {
-  return state === 'PENDING' || state === 'IN_PROGRESS';
 }
 
 /** A line each, as many as there is room for. */
@@ -208,7 +205,7 @@ function listFaults(faults: readonly ConfigurationFault[]): string {
   for (const fault of faults) {
     const line = describeFault(fault);
     length += line.length;
-    if (length > MAX_MESSAGE_LENGTH) return [...lines, 'and more: mend these first'].join('\n');
+    if (length > MAX_MESSAGE_LENGTH) return [...lines, 'and more; fix these first'].join('\n');
     lines.push(line);
   }
   return lines.join('\n');

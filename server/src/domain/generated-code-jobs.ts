@@ -1,11 +1,12 @@
 import type { Clock } from '../clock.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type RandomBytes, uuidV7After } from '../random.ts';
 import type { GeneratedCodeJobRecord, Store, Page as StorePage } from '../store/store.ts';
-import { createBackground, Interrupted } from './background.ts';
+import { type BackgroundWork, Interrupted } from './background.ts';
+import { createClaimedWork, isUnfinished, type WorkKind } from './claimed-work.ts';
 import { describeFault } from './configuration/fault.ts';
-import { isUnfinished } from './deployments.ts';
 import type { Downloads } from './downloads.ts';
 import type { CodeAsked, Examine } from './examination.ts';
 import { type Game, getActiveGame, getGame } from './games.ts';
@@ -19,7 +20,7 @@ export type GeneratedCodeJob = GeneratedCodeJobRecord & {
 };
 
 /** Jobs that generate a snapshot's code. Every method throws `not_found` without the game or the snapshot. */
-export interface GeneratedCodeJobs {
+export interface GeneratedCodeJobs extends BackgroundWork {
   /**
    * The job's id. Throws `validation`, with what there is, for a platform, language or version that there is not, and
    * `throttled` when as many jobs as are kept are under way for the snapshot.
@@ -29,12 +30,6 @@ export interface GeneratedCodeJobs {
   get(gameName: string, snapshotId: string, id: string): Promise<GeneratedCodeJob>;
   /** Newest first. */
   list(gameName: string, snapshotId: string, request: PageRequest): Promise<Page<GeneratedCodeJob>>;
-  /** Goes on, in the background, with what a stop of the process has interrupted. */
-  resume(): Promise<void>;
-  /** Resolves when nothing is under way. */
-  settled(): Promise<void>;
-  /** Starts nothing more and resolves when what is under way has stopped. */
-  close(): Promise<void>;
 }
 
 const MAX_AT_ONCE = 2;
@@ -44,6 +39,7 @@ const RETRY_AFTER_MS = 1_000;
 
 export interface GeneratedCodeJobsParts {
   readonly store: Store;
+  readonly cluster: Pick<Cluster, 'node' | 'isAlive'>;
   readonly examine: Examine;
   readonly downloads: Pick<Downloads, 'urlOf'>;
   readonly paginate: Paginate;
@@ -54,11 +50,8 @@ export interface GeneratedCodeJobsParts {
 }
 
 export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): GeneratedCodeJobs {
-  const { store, downloads, paginate, clock, random, log, settings } = parts;
-  const failure = 'generation of code was interrupted and will be tried again';
-  const background = createBackground({ clock, log, failure, maxAtOnce: MAX_AT_ONCE });
-  const generate = createGenerate(parts);
-  const run = (job: GeneratedCodeJobRecord) => background.run(job.id, () => generate(job));
+  const { store, downloads, paginate, clock, random, settings } = parts;
+  const work = createClaimedWork({ ...parts, kind: createGenerationWork(parts) });
 
   async function insert(
     store: Store,
@@ -69,7 +62,7 @@ export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): Generate
     await getSnapshot(store, game, snapshotId);
     const { maxGeneratedCodeJobs: max } = settings;
     const newest = await store.generatedCodeJobs.list(game.id, snapshotId, { limit: max });
-    const unfinished = newest.filter(({ state }) => isUnfinished(state)).length;
+    const unfinished = newest.filter(isUnfinished).length;
     if (unfinished >= max) {
       throw new ServiceError(
         'throttled',
@@ -88,6 +81,7 @@ export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): Generate
       generator,
       createdAt: now,
       updatedAt: now,
+      claimedBy: undefined,
     };
     await store.generatedCodeJobs.insert(job);
     return job;
@@ -102,13 +96,15 @@ export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): Generate
   }
 
   return {
+    ...work,
+
     async start(gameName, snapshotId, asked) {
       const { targetPlatform, language, gameSdkVersion } = chooseGenerator(asked);
       const generator = JSON.stringify({ gameName, targetPlatform, language, gameSdkVersion } satisfies CodeAsked);
       const job = await store.transaction(async (store) =>
         insert(store, await getActiveGame(store, gameName), snapshotId, generator),
       );
-      void run(job);
+      work.start(job);
       return job.id;
     },
 
@@ -131,13 +127,12 @@ export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): Generate
       if (items.length === 0) await getSnapshot(store, game, snapshotId);
       return { items: items.map((job) => withDownload(gameName, job)), nextToken };
     },
-
-    async resume() {
-      for (const job of await store.generatedCodeJobs.listUnfinished()) void run(job);
-    },
-    settled: background.settled,
-    close: background.close,
   };
+}
+
+interface Begun {
+  readonly job: GeneratedCodeJobRecord;
+  readonly sections: string;
 }
 
 /** Without an archive the job has failed, on what the description says. */
@@ -146,48 +141,45 @@ interface Generated {
   readonly description: string;
 }
 
-/**
- * One attempt at a job, which repeats what an earlier one has begun and resolves when it has ended. It rejects only with
- * failures of the store, which may pass, and with `Interrupted`.
- */
-function createGenerate({ store, examine, clock, log }: GeneratedCodeJobsParts) {
-  /** The sections to work on while there is something left to do. */
-  async function begin(store: Store, { gameId, snapshotId, id }: GeneratedCodeJobRecord): Promise<string | undefined> {
-    const job = await store.generatedCodeJobs.find(gameId, snapshotId, id);
-    const snapshot = await store.snapshots.find(gameId, snapshotId);
-    if (job === undefined || !isUnfinished(job.state)) return undefined;
-    await store.generatedCodeJobs.update(id, { state: 'IN_PROGRESS', description: '', updatedAt: clock.now() });
-    return snapshot?.sections;
-  }
+/** What a job does. It fails, instead of being tried again, on whatever is not a failure of the store. */
+function createGenerationWork(
+  parts: GeneratedCodeJobsParts,
+): WorkKind<GeneratedCodeJobRecord, Begun, Generated, Generated> {
+  const { store, examine, clock, log } = parts;
+  return {
+    name: 'generated code jobs',
+    failure: 'generation of code was interrupted and will be tried again',
+    maxAtOnce: MAX_AT_ONCE,
+    listUnfinished: () => store.generatedCodeJobs.listUnfinished(),
+    find: (store, { gameId, snapshotId, id }) => store.generatedCodeJobs.find(gameId, snapshotId, id),
+    claim: (store, { id }, owner) => store.generatedCodeJobs.claim(id, owner, clock.now()),
 
-  async function generate({ id, generator }: GeneratedCodeJobRecord, sections: string): Promise<Generated> {
-    try {
-      const code = JSON.parse(generator) as CodeAsked;
-      const { faults, archive } = await examine({ sections, code });
-      const [fault] = faults;
-      return { archive, description: fault === undefined ? '' : toDescription(describeFault(fault)) };
-    } catch (error) {
-      if (error instanceof Interrupted) throw error;
-      log.error({ err: error, generatedCodeJobId: id }, 'code could not be generated');
-      return { archive: undefined, description: 'the server failed to generate this code; its log says why' };
-    }
-  }
+    async begin(store, job) {
+      const snapshot = await store.snapshots.find(job.gameId, job.snapshotId);
+      return snapshot && { job, sections: snapshot.sections };
+    },
 
-  async function end(store: Store, job: GeneratedCodeJobRecord, { archive, description }: Generated): Promise<void> {
-    const { gameId, snapshotId, id } = job;
-    // It may have gone with its game.
-    if ((await store.generatedCodeJobs.find(gameId, snapshotId, id)) === undefined) return;
-    const state = archive === undefined ? 'FAILED' : 'COMPLETED';
-    await store.generatedCodeJobs.update(id, { state, description, updatedAt: clock.now() });
-    if (archive !== undefined) await store.generatedCodeJobs.setArchive(id, archive);
-  }
+    async perform({ job: { id, generator }, sections }) {
+      try {
+        const code = JSON.parse(generator) as CodeAsked;
+        const { faults, archive } = await examine({ sections, code });
+        const [fault] = faults;
+        return { archive, description: fault === undefined ? '' : toDescription(describeFault(fault)) };
+      } catch (error) {
+        if (error instanceof Interrupted) throw error;
+        log.error({ err: error, generatedCodeJobId: id }, 'code could not be generated');
+        return { archive: undefined, description: 'the server failed to generate this code; its log says why' };
+      }
+    },
 
-  return async function attempt(job: GeneratedCodeJobRecord): Promise<boolean> {
-    const sections = await store.transaction((store) => begin(store, job));
-    if (sections === undefined) return true;
-    const generated = await generate(job, sections);
-    await store.transaction((store) => end(store, job, generated));
-    return true;
+    async end(store, { job: { id } }, generated, owner) {
+      const { archive, description } = generated;
+      const state = archive === undefined ? 'FAILED' : 'COMPLETED';
+      const outcome = { state, description, updatedAt: clock.now() } as const;
+      if (!(await store.generatedCodeJobs.end(id, owner, outcome))) return undefined;
+      if (archive !== undefined) await store.generatedCodeJobs.setArchive(id, archive);
+      return generated;
+    },
   };
 }
 

@@ -45,9 +45,11 @@ export interface Schema {
     state: DeploymentState;
     result_code: DeploymentResultCode | null;
     result_message: string | null;
+    claimed_by: string | null;
     created_at: number;
     updated_at: number;
   };
+  runtimes: { id: string; stage_id: string; snapshot_id: string; created_at: number };
   generated_code_jobs: {
     id: string;
     game_id: string;
@@ -55,6 +57,7 @@ export interface Schema {
     state: DeploymentState;
     description: string;
     generator: string;
+    claimed_by: string | null;
     created_at: number;
     updated_at: number;
     archive: string | null;

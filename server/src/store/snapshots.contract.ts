@@ -193,25 +193,70 @@ function testDeployments(open: OpenStore): void {
     await deployments.insert(sampleDeployment(LIVE, 'on another stage'));
     assert.deepEqual(await unfinished(), ['IN_PROGRESS', 'PENDING', 'on another stage']);
 
-    const inProgress = { state: 'IN_PROGRESS', result: undefined, updatedAt: 7 } as const;
-    await deployments.update('PENDING', inProgress);
+    assert.equal(await deployments.claim('PENDING', 'node 1', 7), true);
+    const inProgress = { state: 'IN_PROGRESS', claimedBy: 'node 1', updatedAt: 7 } as const;
     assert.deepEqual(await deployments.find(DEV.id, 'PENDING'), { ...sampleDeployment(DEV, 'PENDING'), ...inProgress });
     const result = { code: 'UNSPECIFIED_FAILURE', message: 'ünï "quoted"' } as const;
     const failed = { state: 'FAILED', result, updatedAt: 8 } as const;
-    await deployments.update('PENDING', failed);
-    assert.deepEqual(await deployments.find(DEV.id, 'PENDING'), { ...sampleDeployment(DEV, 'PENDING'), ...failed });
-    await deployments.update('unknown', failed);
+    assert.equal(await deployments.end('PENDING', 'node 1', failed), true);
+    const expected = { ...sampleDeployment(DEV, 'PENDING'), ...inProgress, ...failed };
+    assert.deepEqual(await deployments.find(DEV.id, 'PENDING'), expected);
     assert.deepEqual(await unfinished(), ['IN_PROGRESS', 'on another stage']);
     assert.deepEqual(await deployments.find(LIVE.id, 'on another stage'), sampleDeployment(LIVE, 'on another stage'));
   });
 
+  test('only the last claimant ends a deployment, once, and what has ended is not claimed again', async (t) => {
+    const { deployments } = await openZoo(open, t);
+    await deployments.insert(sampleDeployment(DEV, 'D1'));
+    const success = { state: 'COMPLETED', result: { code: 'SUCCESS', message: '' }, updatedAt: 8 } as const;
+    const failure = { ...success, state: 'FAILED', updatedAt: 9 } as const;
+    assert.equal(await deployments.end('D1', 'node 1', success), false, 'it was never claimed');
+    assert.equal(await deployments.claim('D1', 'node 1', 6), true);
+    assert.equal(await deployments.claim('D1', 'node 2', 7), true);
+    assert.equal(await deployments.end('D1', 'node 1', failure), false, 'another node has taken it over');
+    assert.equal((await deployments.find(DEV.id, 'D1'))?.state, 'IN_PROGRESS');
+    assert.equal(await deployments.end('D1', 'node 2', success), true);
+    assert.equal(await deployments.end('D1', 'node 2', failure), false, 'it has ended');
+    assert.equal(await deployments.claim('D1', 'node 1', 10), false, 'it has ended');
+    const ended = { ...sampleDeployment(DEV, 'D1'), ...success, claimedBy: 'node 2' };
+    assert.deepEqual(await deployments.find(DEV.id, 'D1'), ended);
+    assert.equal(await deployments.claim('unknown', 'node 1', 6), false);
+    assert.equal(await deployments.end('unknown', 'node 1', success), false);
+  });
+
+  test("a stage's runtimes are listed oldest first, outlive their deployments, and go with their stage", async (t) => {
+    const { deployments, runtimes, stages } = await openZoo(open, t);
+    const runtime = (id: string, stage = DEV) => ({ id, stageId: stage.id, snapshotId: SNAPSHOT.id, createdAt: 7 });
+    assert.deepEqual(await runtimes.list(DEV.id), []);
+    for (const id of ['R2', 'R1', 'R3']) {
+      await deployments.insert(sampleDeployment(DEV, id));
+      await runtimes.insert(runtime(id));
+    }
+    await runtimes.insert(runtime('R4', LIVE));
+    await assert.rejects(runtimes.insert(runtime('R4')), isConflict);
+    await assert.rejects(runtimes.insert({ ...runtime('R5'), stageId: 'unknown' }), FOREIGN_KEY_FAILURE);
+    await deployments.prune(DEV.id, 0);
+    assert.deepEqual(
+      await runtimes.list(DEV.id),
+      ['R1', 'R2', 'R3'].map((id) => runtime(id)),
+    );
+    await runtimes.remove('R2');
+    await runtimes.remove('R2');
+    assert.deepEqual(await idsOf(runtimes.list(DEV.id)), ['R1', 'R3']);
+    assert.equal(await runtimes.find('R2'), undefined);
+    assert.deepEqual(await runtimes.find('R3'), runtime('R3'));
+    await stages.remove(DEV.id);
+    assert.equal(await runtimes.find('R3'), undefined);
+    assert.deepEqual(await idsOf(runtimes.list(LIVE.id)), ['R4']);
+  });
+
   test('a deployment completes together with its stage getting the runtime, or neither happens', async (t) => {
     const store = await openZoo(open, t);
-    await store.deployments.insert(sampleDeployment(DEV, 'D1', { state: 'IN_PROGRESS' }));
+    await store.deployments.insert(sampleDeployment(DEV, 'D1', { state: 'IN_PROGRESS', claimedBy: 'node' }));
     const complete = (isDying: boolean) =>
       store.transaction(async ({ deployments, stages }) => {
         const result = { code: 'SUCCESS', message: '' } as const;
-        await deployments.update('D1', { state: 'COMPLETED', result, updatedAt: 7 });
+        await deployments.end('D1', 'node', { state: 'COMPLETED', result, updatedAt: 7 });
         await stages.update(DEV.id, { runtimeId: 'D1', updatedAt: 7 });
         if (isDying) throw new Error('on purpose');
       });
@@ -259,12 +304,32 @@ function testGeneratedCodeJobs(open: OpenStore): void {
     for (const state of STATES) await generatedCodeJobs.insert(sampleJob(SNAPSHOT, state, { state }));
     await generatedCodeJobs.insert(sampleJob(SECOND_SNAPSHOT, 'of another snapshot'));
     assert.deepEqual(await unfinished(), ['IN_PROGRESS', 'PENDING', 'of another snapshot']);
+    assert.equal(await generatedCodeJobs.claim('PENDING', 'node 1', 6), true);
+    const claimed = await generatedCodeJobs.find(ZOO.id, SNAPSHOT.id, 'PENDING');
+    const inProgress = { state: 'IN_PROGRESS', claimedBy: 'node 1', updatedAt: 6 } as const;
+    assert.deepEqual(claimed, { ...sampleJob(SNAPSHOT, 'PENDING'), ...inProgress });
     const failed = { state: 'FAILED', description: 'a fault', updatedAt: 7 } as const;
-    await generatedCodeJobs.update('PENDING', failed);
-    await generatedCodeJobs.update('unknown', failed);
-    const updated = await generatedCodeJobs.find(ZOO.id, SNAPSHOT.id, 'PENDING');
-    assert.deepEqual(updated, { ...sampleJob(SNAPSHOT, 'PENDING'), ...failed });
+    assert.equal(await generatedCodeJobs.end('PENDING', 'node 1', failed), true);
+    const ended = await generatedCodeJobs.find(ZOO.id, SNAPSHOT.id, 'PENDING');
+    assert.deepEqual(ended, { ...sampleJob(SNAPSHOT, 'PENDING'), ...inProgress, ...failed });
     assert.deepEqual(await unfinished(), ['IN_PROGRESS', 'of another snapshot']);
+  });
+
+  test('only the last claimant ends a job, once, and what has ended is not claimed again', async (t) => {
+    const { generatedCodeJobs } = await openZoo(open, t);
+    await generatedCodeJobs.insert(sampleJob(SNAPSHOT, 'J1'));
+    const success = { state: 'COMPLETED', description: '', updatedAt: 8 } as const;
+    const failure = { state: 'FAILED', description: 'late', updatedAt: 9 } as const;
+    assert.equal(await generatedCodeJobs.end('J1', 'node 1', success), false, 'it was never claimed');
+    for (const node of ['node 1', 'node 2']) assert.equal(await generatedCodeJobs.claim('J1', node, 7), true);
+    assert.equal(await generatedCodeJobs.end('J1', 'node 1', failure), false, 'another node has taken it over');
+    assert.equal(await generatedCodeJobs.end('J1', 'node 2', success), true);
+    assert.equal(await generatedCodeJobs.end('J1', 'node 2', failure), false, 'it has ended');
+    assert.equal(await generatedCodeJobs.claim('J1', 'node 1', 10), false, 'it has ended');
+    const ended = { ...sampleJob(SNAPSHOT, 'J1'), ...success, claimedBy: 'node 2' };
+    assert.deepEqual(await generatedCodeJobs.find(ZOO.id, SNAPSHOT.id, 'J1'), ended);
+    assert.equal(await generatedCodeJobs.claim('unknown', 'node 1', 6), false);
+    assert.equal(await generatedCodeJobs.end('unknown', 'node 1', success), false);
   });
 }
 
@@ -279,7 +344,8 @@ function testArchives(open: OpenStore): void {
     await generatedCodeJobs.setArchive('J2', bytes.subarray(1, 3));
     await generatedCodeJobs.setArchive('unknown', bytes);
     assert.deepEqual(await generatedCodeJobs.find(ZOO.id, SNAPSHOT.id, 'J1'), sampleJob(SNAPSHOT, 'J1'));
-    await generatedCodeJobs.update('J1', { state: 'COMPLETED', description: '', updatedAt: 7 });
+    await generatedCodeJobs.claim('J1', 'node', 6);
+    await generatedCodeJobs.end('J1', 'node', { state: 'COMPLETED', description: '', updatedAt: 7 });
     assert.ok(Buffer.from(bytes).equals((await generatedCodeJobs.archive('J1')) ?? Buffer.of()));
     assert.deepEqual(await generatedCodeJobs.archive('J2'), Buffer.of(7, 14));
     await generatedCodeJobs.setArchive('J2', Buffer.of());

@@ -8,6 +8,7 @@ import { createDeployments } from './tables/deployments.ts';
 import { createGames } from './tables/games.ts';
 import { createGeneratedCodeJobs } from './tables/generated-code-jobs.ts';
 import { createMeta } from './tables/meta.ts';
+import { createRuntimes } from './tables/runtimes.ts';
 import type { Scope } from './tables/scope.ts';
 import { createSnapshots } from './tables/snapshots.ts';
 import { createStages } from './tables/stages.ts';
@@ -74,6 +75,7 @@ function createTables(scope: Scope): Omit<Store, 'transaction'> {
     configurations: createConfigurations(scope),
     snapshots: createSnapshots(scope),
     deployments: createDeployments(scope),
+    runtimes: createRuntimes(scope),
     generatedCodeJobs: createGeneratedCodeJobs(scope),
     accessKeys: createAccessKeys(scope),
     clientTokens: createClientTokens(scope),

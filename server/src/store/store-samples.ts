@@ -83,6 +83,7 @@ export function sampleDeployment(
     result: undefined,
     createdAt: 1_700_000_000_008,
     updatedAt: 1_700_000_000_009,
+    claimedBy: undefined,
     ...change,
   };
 }
@@ -101,6 +102,7 @@ export function sampleJob(
     generator: '{"targetPlatform":"Unity"}',
     createdAt: 1_700_000_000_010,
     updatedAt: 1_700_000_000_011,
+    claimedBy: undefined,
     ...change,
   };
 }

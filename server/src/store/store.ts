@@ -60,8 +60,13 @@ export type SnapshotSummary = Omit<SnapshotRecord, 'sections'>;
 export type DeploymentState = 'PENDING' | 'IN_PROGRESS' | 'COMPLETED' | 'FAILED';
 export type DeploymentResultCode = 'SUCCESS' | 'INVALID_ROLE_FAILURE' | 'UNSPECIFIED_FAILURE';
 
+/** The incarnation of the node that works on an unfinished record; undefined while no node has begun. */
+interface Claimable {
+  readonly claimedBy: string | undefined;
+}
+
 /** The id is a UUIDv7 and the id of the runtime that the deployment makes. */
-export interface DeploymentRecord {
+export interface DeploymentRecord extends Claimable {
   readonly id: string;
   readonly stageId: string;
   readonly snapshotId: string;
@@ -73,7 +78,16 @@ export interface DeploymentRecord {
   readonly updatedAt: number;
 }
 
-export interface GeneratedCodeJobRecord {
+/** What a completed deployment has put on its stage; it outlives the deployment's own record. */
+export interface RuntimeRecord {
+  /** The deployment's id, so ids of a stage's runtimes are in order of time. */
+  readonly id: string;
+  readonly stageId: string;
+  readonly snapshotId: string;
+  readonly createdAt: number;
+}
+
+export interface GeneratedCodeJobRecord extends Claimable {
   /** UUIDv7. */
   readonly id: string;
   readonly gameId: string;
@@ -130,6 +144,7 @@ export interface Store {
   readonly configurations: Configurations;
   readonly snapshots: Snapshots;
   readonly deployments: Deployments;
+  readonly runtimes: Runtimes;
   readonly generatedCodeJobs: GeneratedCodeJobs;
   readonly accessKeys: AccessKeys;
   readonly clientTokens: ClientTokens;
@@ -196,10 +211,34 @@ export interface Deployments {
   /** Everything that is PENDING or IN_PROGRESS: what a restart has to go on with. */
   listUnfinished(): Promise<DeploymentRecord[]>;
   insert(record: DeploymentRecord): Promise<void>;
-  update(id: string, change: Pick<DeploymentRecord, 'state' | 'result' | 'updatedAt'>): Promise<void>;
+  /** Makes an unfinished deployment IN_PROGRESS for `owner`, even if another node had it; false when it has ended or is gone. */
+  claim(id: string, owner: string, updatedAt: number): Promise<boolean>;
+  /**
+   * Ends an unfinished deployment that `owner` has claimed. False, and nothing changes, when it has ended already, has
+   * another owner by now, or is gone.
+   */
+  end(id: string, owner: string, outcome: DeploymentOutcome): Promise<boolean>;
   /** Forgets all but the newest `keep` of the stage. */
   prune(stageId: string, keep: number): Promise<void>;
 }
+
+/** What has become of a deployment. */
+export type DeploymentOutcome = Pick<DeploymentRecord, 'result' | 'updatedAt'> & {
+  readonly state: 'COMPLETED' | 'FAILED';
+};
+
+export interface Runtimes {
+  find(id: string): Promise<RuntimeRecord | undefined>;
+  /** All of the stage, oldest first. */
+  list(stageId: string): Promise<RuntimeRecord[]>;
+  /** Ids are unique. */
+  insert(record: RuntimeRecord): Promise<void>;
+  remove(id: string): Promise<void>;
+}
+
+export type JobOutcome = Pick<GeneratedCodeJobRecord, 'description' | 'updatedAt'> & {
+  readonly state: 'COMPLETED' | 'FAILED';
+};
 
 export interface GeneratedCodeJobs {
   find(gameId: string, snapshotId: string, id: string): Promise<GeneratedCodeJobRecord | undefined>;
@@ -207,7 +246,10 @@ export interface GeneratedCodeJobs {
   /** Everything that is PENDING or IN_PROGRESS. */
   listUnfinished(): Promise<GeneratedCodeJobRecord[]>;
   insert(record: GeneratedCodeJobRecord): Promise<void>;
-  update(id: string, change: Pick<GeneratedCodeJobRecord, 'state' | 'description' | 'updatedAt'>): Promise<void>;
+  /** As of a deployment. */
+  claim(id: string, owner: string, updatedAt: number): Promise<boolean>;
+  /** As of a deployment. */
+  end(id: string, owner: string, outcome: JobOutcome): Promise<boolean>;
   /** The zip that a completed job has made. */
   archive(id: string): Promise<Uint8Array | undefined>;
   setArchive(id: string, archive: Uint8Array): Promise<void>;

@@ -1,22 +1,16 @@
 import type { TestContext } from 'node:test';
+import { createServices } from '../../src/app/services.ts';
 import { LocalCluster } from '../../src/cluster/local.ts';
-import { createConfigurations } from '../../src/domain/configurations.ts';
-import { createDeletions } from '../../src/domain/deletions.ts';
-import { createDeployments } from '../../src/domain/deployments.ts';
-import { createDownloads } from '../../src/domain/downloads.ts';
+import { createArns } from '../../src/domain/arn.ts';
+import type { BackgroundWork } from '../../src/domain/background.ts';
 import { type Examine, examineHere } from '../../src/domain/examination.ts';
-import { createGames } from '../../src/domain/games.ts';
-import { createGeneratedCodeJobs } from '../../src/domain/generated-code-jobs.ts';
-import { createPaginate } from '../../src/domain/pagination.ts';
-import { createRuntimes } from '../../src/domain/runtime/runtimes.ts';
-import { createSnapshots } from '../../src/domain/snapshots.ts';
-import { createStages } from '../../src/domain/stages.ts';
 import { createKeyring } from '../../src/keyring.ts';
 import { createLog } from '../../src/log.ts';
 import { createSystemRandom } from '../../src/random.ts';
 import type { Store } from '../../src/store/store.ts';
 import { openTestStore } from '../../src/store/test-store.ts';
 import { ManualClock } from './manual-clock.ts';
+import { NO_METRICS } from './metrics.ts';
 
 export const ROLE = 'arn:aws:iam::123456789012:role/Example';
 
@@ -36,6 +30,8 @@ const SETTINGS = {
   maxGeneratedCodeJobs: 20,
   allowedRoles: [] as readonly string[],
   disconnectDeadlineMs: 5_000,
+  authTimeoutMs: 5_000,
+  playerTokenLifetimeMs: 60_000,
 };
 
 export interface DomainOptions extends Partial<typeof SETTINGS> {
@@ -61,20 +57,14 @@ export async function openDomain(t: TestContext, options: DomainOptions = {}) {
     await nodes.closeStage(stageId);
     return {};
   });
-  const settings = { ...SETTINGS, ...changed };
-  const deletions = createDeletions({ store, cluster, clock, log, settings });
-  const sealer = createKeyring(new Uint8Array(32).fill(7));
-  const paginate = createPaginate({ sealer });
-  const runtimes = createRuntimes({ tokens: { issue: async () => 'token' }, log });
-  const downloads = createDownloads({ store, sealer, clock, publicUrl: () => 'https://respark.example' });
-  const parts = { store, deletions, downloads, runtimes, paginate, examine, clock, random, log, settings };
-  return {
-    ...{ store, clock, random, log, lines, cluster, nodes, closedStages, deletions, downloads, runtimes, paginate },
-    games: createGames(parts),
-    stages: createStages(parts),
-    configurations: createConfigurations(parts),
-    snapshots: createSnapshots(parts),
-    deployments: createDeployments(parts),
-    generatedCodeJobs: createGeneratedCodeJobs(parts),
-  };
+  const services = createServices({
+    ...{ store, cluster, clock, random, log, examine },
+    keyring: createKeyring(new Uint8Array(32).fill(7)),
+    settings: { ...SETTINGS, ...changed },
+    metrics: NO_METRICS,
+    arns: createArns({ region: 'us-east-1', accountId: '123456789012' }),
+    publicUrl: () => 'https://respark.example',
+  });
+  const [deletions] = services.background as [BackgroundWork];
+  return { ...{ store, clock, random, log, lines, cluster, nodes, closedStages, deletions }, ...services };
 }

@@ -149,7 +149,15 @@ test('snapshots are made, read, listed, described and exported', async (t) => {
 test('a deployment is started by its caller, and has a result when it has ended', async (t) => {
   const asked: unknown[] = [];
   const pending: Deployment = {
-    ...{ id: 'd1', stageId: 's', snapshotId: SNAPSHOT, action: 'DEPLOY', state: 'PENDING', result: undefined },
+    ...{
+      id: 'd1',
+      stageId: 's',
+      snapshotId: SNAPSHOT,
+      action: 'DEPLOY',
+      state: 'PENDING',
+      claimedBy: undefined,
+      result: undefined,
+    },
     ...TIMES,
   };
   const failed: Deployment = {
@@ -194,7 +202,15 @@ test('a deployment is started by its caller, and has a result when it has ended'
 test('a job of generated code has a URL and a time when it is completed', async (t) => {
   const asked: unknown[] = [];
   const pending: GeneratedCodeJob = {
-    ...{ id: JOB, gameId: 'g', snapshotId: SNAPSHOT, state: 'PENDING', description: '', generator: '{}' },
+    ...{
+      id: JOB,
+      gameId: 'g',
+      snapshotId: SNAPSHOT,
+      state: 'PENDING',
+      claimedBy: undefined,
+      description: '',
+      generator: '{}',
+    },
     ...TIMES,
     download: undefined,
   };

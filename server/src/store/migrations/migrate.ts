@@ -2,9 +2,14 @@ import { StartupError } from '../../startup-error.ts';
 import type { Database, Query } from '../database.ts';
 import { createGamesAndKeys } from './0001-games-and-keys.ts';
 import { createSnapshotsAndDeployments } from './0002-snapshots-and-deployments.ts';
+import { createRuntimesAndClaims } from './0003-runtimes-and-claims.ts';
 
 /** In order; each one's place in the list is the version it leads to. Only ever appended to. */
-const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [createGamesAndKeys, createSnapshotsAndDeployments];
+const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
+  createGamesAndKeys,
+  createSnapshotsAndDeployments,
+  createRuntimesAndClaims,
+];
 
 /** Runs what is missing, each migration with the record of its version in one transaction. */
 export async function migrate({ transaction }: Pick<Database, 'transaction'>): Promise<void> {

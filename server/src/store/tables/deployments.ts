@@ -1,6 +1,6 @@
 import type { Schema } from '../schema.ts';
 import type { DeploymentRecord, Deployments } from '../store.ts';
-import { insertUnique, type Scope } from './scope.ts';
+import { insertUnique, type Scope, UNFINISHED } from './scope.ts';
 
 export function createDeployments(scope: Scope): Deployments {
   const { read, write } = scope;
@@ -16,7 +16,7 @@ export function createDeployments(scope: Scope): Deployments {
       return (await page.orderBy('id', 'desc').limit(limit).execute()).map(toDeployment);
     },
     async listUnfinished() {
-      const unfinished = deployments.where('state', 'in', ['PENDING', 'IN_PROGRESS']);
+      const unfinished = deployments.where('state', 'in', UNFINISHED);
       return (await unfinished.orderBy('id').execute()).map(toDeployment);
     },
     async insert(deployment) {
@@ -25,13 +25,37 @@ export function createDeployments(scope: Scope): Deployments {
         stage_id: deployment.stageId,
         snapshot_id: deployment.snapshotId,
         action: deployment.action,
-        ...outcomeOf(deployment),
+        state: deployment.state,
+        ...resultOf(deployment),
         created_at: deployment.createdAt,
+        claimed_by: deployment.claimedBy ?? null,
       };
       await insertUnique(scope, 'deployments', row, `there is a deployment ${deployment.id} already: try again`);
     },
-    async update(id, change) {
-      await write((query) => query.updateTable('deployments').set(outcomeOf(change)).where('id', '=', id).execute());
+    async claim(id, owner, updatedAt) {
+      const row = { state: 'IN_PROGRESS', claimed_by: owner, updated_at: updatedAt } as const;
+      const { numUpdatedRows } = await write((query) =>
+        query
+          .updateTable('deployments')
+          .set(row)
+          .where('id', '=', id)
+          .where('state', 'in', UNFINISHED)
+          .executeTakeFirst(),
+      );
+      return numUpdatedRows > 0n;
+    },
+    async end(id, owner, outcome) {
+      const row = { state: outcome.state, ...resultOf(outcome) };
+      const { numUpdatedRows } = await write((query) =>
+        query
+          .updateTable('deployments')
+          .set(row)
+          .where('id', '=', id)
+          .where('claimed_by', '=', owner)
+          .where('state', 'in', UNFINISHED)
+          .executeTakeFirst(),
+      );
+      return numUpdatedRows > 0n;
     },
     async prune(stageId, keep) {
       await write((query) => {
@@ -43,13 +67,8 @@ export function createDeployments(scope: Scope): Deployments {
   };
 }
 
-function outcomeOf({ state, result, updatedAt }: Pick<DeploymentRecord, 'state' | 'result' | 'updatedAt'>) {
-  return {
-    state,
-    result_code: result?.code ?? null,
-    result_message: result?.message ?? null,
-    updated_at: updatedAt,
-  };
+function resultOf({ result, updatedAt }: Pick<DeploymentRecord, 'result' | 'updatedAt'>) {
+  return { result_code: result?.code ?? null, result_message: result?.message ?? null, updated_at: updatedAt };
 }
 
 function toDeployment(row: Schema['deployments']): DeploymentRecord {
@@ -62,5 +81,6 @@ function toDeployment(row: Schema['deployments']): DeploymentRecord {
     result: row.result_code === null ? undefined : { code: row.result_code, message: row.result_message ?? '' },
     createdAt: row.created_at,
     updatedAt: row.updated_at,
+    claimedBy: row.claimed_by ?? undefined,
   };
 }

@@ -1,6 +1,6 @@
 import type { Schema } from '../schema.ts';
 import type { GeneratedCodeJobRecord, GeneratedCodeJobs } from '../store.ts';
-import { insertUnique, type Scope } from './scope.ts';
+import { insertUnique, type Scope, UNFINISHED } from './scope.ts';
 
 /** All but the archive. */
 const RECORD = [
@@ -12,6 +12,7 @@ const RECORD = [
   'generator',
   'created_at',
   'updated_at',
+  'claimed_by',
 ] as const;
 
 export function createGeneratedCodeJobs(scope: Scope): GeneratedCodeJobs {
@@ -30,7 +31,7 @@ export function createGeneratedCodeJobs(scope: Scope): GeneratedCodeJobs {
       return (await page.orderBy('id', 'desc').limit(limit).execute()).map(toJob);
     },
     async listUnfinished() {
-      const unfinished = jobs.where('state', 'in', ['PENDING', 'IN_PROGRESS']);
+      const unfinished = jobs.where('state', 'in', UNFINISHED);
       return (await unfinished.orderBy('id').execute()).map(toJob);
     },
     async insert(job) {
@@ -44,12 +45,33 @@ export function createGeneratedCodeJobs(scope: Scope): GeneratedCodeJobs {
         created_at: job.createdAt,
         updated_at: job.updatedAt,
         archive: null,
+        claimed_by: job.claimedBy ?? null,
       };
       await insertUnique(scope, 'generated_code_jobs', row, `there is a job ${job.id} already: try again`);
     },
-    async update(id, { state, description, updatedAt }) {
-      const row = { state, description, updated_at: updatedAt };
-      await write((query) => query.updateTable('generated_code_jobs').set(row).where('id', '=', id).execute());
+    async claim(id, owner, updatedAt) {
+      const row = { state: 'IN_PROGRESS', claimed_by: owner, updated_at: updatedAt } as const;
+      const { numUpdatedRows } = await write((query) =>
+        query
+          .updateTable('generated_code_jobs')
+          .set(row)
+          .where('id', '=', id)
+          .where('state', 'in', UNFINISHED)
+          .executeTakeFirst(),
+      );
+      return numUpdatedRows > 0n;
+    },
+    async end(id, owner, { state, description, updatedAt }) {
+      const { numUpdatedRows } = await write((query) =>
+        query
+          .updateTable('generated_code_jobs')
+          .set({ state, description, updated_at: updatedAt })
+          .where('id', '=', id)
+          .where('claimed_by', '=', owner)
+          .where('state', 'in', UNFINISHED)
+          .executeTakeFirst(),
+      );
+      return numUpdatedRows > 0n;
     },
     async archive(id) {
       const rows = read.selectFrom('generated_code_jobs').select('archive').where('id', '=', id);
@@ -92,5 +114,6 @@ function toJob(row: Pick<Schema['generated_code_jobs'], (typeof RECORD)[number]>
     generator: row.generator,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
+    claimedBy: row.claimed_by ?? undefined,
   };
 }

@@ -3,6 +3,9 @@ import { ServiceError } from '../../errors.ts';
 import type { Query } from '../database.ts';
 import type { Schema } from '../schema.ts';
 
+/** The states of work that is still to be done. */
+export const UNFINISHED = ['PENDING', 'IN_PROGRESS'] as const;
+
 /** Where a table's queries run: a write outside a transaction is a transaction of its own. */
 export interface Scope {
   readonly read: Query;

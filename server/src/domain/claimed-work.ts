@@ -1,0 +1,93 @@
+import type { Clock } from '../clock.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import type { Log } from '../log.ts';
+import type { DeploymentState, Store } from '../store/store.ts';
+import { type BackgroundWork, createBackground } from './background.ts';
+
+/** Of a piece of work the store keeps a record: PENDING, IN_PROGRESS once a node has claimed it, then ended. */
+interface WorkRecord {
+  readonly id: string;
+  readonly state: DeploymentState;
+  readonly claimedBy: string | undefined;
+}
+
+/** One kind of work that a node claims, does outside of any transaction, and ends only while the claim is still its own. */
+export interface WorkKind<Work extends WorkRecord, Begun, Result, Ended> {
+  readonly name: string;
+  /** What is logged when an attempt fails and will be made again. */
+  readonly failure: string;
+  readonly maxAtOnce: number;
+  listUnfinished(): Promise<readonly Work[]>;
+  /** The record as it is now. */
+  find(store: Store, work: Work): Promise<Work | undefined>;
+  /** As the table's `claim`. */
+  claim(store: Store, work: Work, owner: string): Promise<boolean>;
+  /** What the work needs; undefined when it has become pointless. In the transaction of the claim. */
+  begin(store: Store, work: Work): Promise<Begun | undefined>;
+  /** Does it. A rejection repeats the whole attempt later: only `Interrupted`, and failures that may pass. */
+  perform(begun: Begun): Promise<Result>;
+  /** Writes what came of it, through the table's `end`; undefined when that changed nothing. In a transaction of its own. */
+  end(store: Store, begun: Begun, result: Result, owner: string): Promise<Ended | undefined>;
+  /** Called once the end is on disk. */
+  ended?(begun: Begun, outcome: Ended): void;
+}
+
+/** Whether it is still to be done, after a restart too. */
+export function isUnfinished({ state }: Pick<WorkRecord, 'state'>): boolean {
+  return state === 'PENDING' || state === 'IN_PROGRESS';
+}
+
+/**
+ * Work that several nodes may see and one does. What another living node has claimed is left to it. A node that loses its
+ * claim (it was taken for dead) finds out at the end, and its result is dropped: a late end changes nothing.
+ */
+export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended>({
+  kind,
+  store,
+  cluster,
+  clock,
+  log,
+}: {
+  kind: WorkKind<Work, Begun, Result, Ended>;
+  store: Store;
+  cluster: Pick<Cluster, 'node' | 'isAlive'>;
+  clock: Clock;
+  log: Log;
+}): BackgroundWork & { start(work: Work): void } {
+  const { name, failure, maxAtOnce } = kind;
+  const background = createBackground({ clock, log, failure, maxAtOnce });
+
+  async function isTaken({ claimedBy }: Work, owner: string): Promise<boolean> {
+    return claimedBy !== undefined && claimedBy !== owner && (await cluster.isAlive(claimedBy));
+  }
+
+  async function take(store: Store, work: Work, owner: string): Promise<Begun | undefined> {
+    const found = await kind.find(store, work);
+    if (found === undefined || !isUnfinished(found) || (await isTaken(found, owner))) return undefined;
+    return (await kind.claim(store, found, owner)) ? await kind.begin(store, found) : undefined;
+  }
+
+  /** Repeats what an earlier attempt has begun, this node's or a dead one's. */
+  async function attempt(work: Work): Promise<boolean> {
+    // One incarnation for the whole attempt: a node that gets another meanwhile has lost its claims.
+    const owner = cluster.node;
+    const begun = await store.transaction((store) => take(store, work, owner));
+    if (begun === undefined) return true;
+    const result = await kind.perform(begun);
+    const outcome = await store.transaction((store) => kind.end(store, begun, result, owner));
+    if (outcome !== undefined) kind.ended?.(begun, outcome);
+    return true;
+  }
+
+  const start = (work: Work): void => void background.run(work.id, () => attempt(work));
+
+  return {
+    name,
+    start,
+    async resume() {
+      for (const work of await kind.listUnfinished()) start(work);
+    },
+    settled: background.settled,
+    close: background.close,
+  };
+}

@@ -1,0 +1,31 @@
+import type { Store } from '../../store/store.ts';
+import type { Runtimes } from './runtimes.ts';
+
+/** Clocks are read to the millisecond and timers run late: what is added to the time that a hello may take. */
+const MARGIN_MS = 60_000;
+
+/**
+ * Removes the records of a stage's runtimes that no connection can be on any more: not the newest, none of this node's
+ * connections on it, and replaced so long ago that no hello which was looked up before is still on its way.
+ */
+export async function forgetOldRuntimes({
+  store,
+  runtimes,
+  stageId,
+  nowMs,
+  graceMs,
+}: {
+  store: Pick<Store, 'runtimes'>;
+  runtimes: Pick<Runtimes, 'isInUse'>;
+  stageId: string;
+  nowMs: number;
+  /** How long a hello may take. */
+  graceMs: number;
+}): Promise<void> {
+  const records = await store.runtimes.list(stageId);
+  for (const [index, { id }] of records.entries()) {
+    const successor = records[index + 1];
+    if (successor === undefined || runtimes.isInUse(stageId, id)) continue;
+    if (nowMs - successor.createdAt > graceMs + MARGIN_MS) await store.runtimes.remove(id);
+  }
+}

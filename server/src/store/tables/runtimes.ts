@@ -1,0 +1,28 @@
+import type { Schema } from '../schema.ts';
+import type { RuntimeRecord, Runtimes } from '../store.ts';
+import { insertUnique, type Scope } from './scope.ts';
+
+export function createRuntimes(scope: Scope): Runtimes {
+  const { read, write } = scope;
+  const runtimes = read.selectFrom('runtimes').selectAll();
+  return {
+    async find(id) {
+      const row = await runtimes.where('id', '=', id).executeTakeFirst();
+      return row && toRuntime(row);
+    },
+    async list(stageId) {
+      return (await runtimes.where('stage_id', '=', stageId).orderBy('id').execute()).map(toRuntime);
+    },
+    async insert({ id, stageId, snapshotId, createdAt }) {
+      const row = { id, stage_id: stageId, snapshot_id: snapshotId, created_at: createdAt };
+      await insertUnique(scope, 'runtimes', row, `there is a runtime ${id} already: try again`);
+    },
+    async remove(id) {
+      await write((query) => query.deleteFrom('runtimes').where('id', '=', id).execute());
+    },
+  };
+}
+
+function toRuntime(row: Schema['runtimes']): RuntimeRecord {
+  return { id: row.id, stageId: row.stage_id, snapshotId: row.snapshot_id, createdAt: row.created_at };
+}

@@ -1,0 +1,27 @@
+import type { TestContext } from 'node:test';
+import { type DomainOptions, openDomain, ROLE } from './domain.ts';
+
+export const CALLER = { principal: 'AKIDEXAMPLE' };
+export const TOKEN = { ...CALLER, clientToken: 'a'.repeat(33) };
+
+export const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** A game with a stage and a snapshot; `start` deploys the one to the other. */
+export async function openWithStage(t: TestContext, options: DomainOptions = {}) {
+  const domain = await openDomain(t, options);
+  if ((await domain.games.find('Demo')) === undefined) {
+    await domain.games.create({ name: 'Demo' }, CALLER);
+    await domain.stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CALLER);
+  }
+  const { id: snapshotId } = await domain.snapshots.create('Demo');
+  const asked = { gameName: 'Demo', stageName: 'Dev', snapshotId };
+  const start = (caller: { principal: string; clientToken?: string } = CALLER) =>
+    domain.deployments.start(asked, caller);
+  const deploy = async () => {
+    const { id } = await start();
+    await domain.deployments.settled();
+    return await domain.deployments.get('Demo', 'Dev', id);
+  };
+  const runtimeId = async () => (await domain.stages.get('Demo', 'Dev')).runtimeId;
+  return { ...domain, snapshotId, asked, start, deploy, runtimeId };
+}
