@@ -38,6 +38,11 @@ describe('the table of settings', () => {
     }
   });
 
+  it('names every setting once, whichever group it is in', () => {
+    const keys = settings.map(({ key }) => key);
+    assert.deepEqual([...new Set(keys)], keys);
+  });
+
   it('has defaults that satisfy their own rules', () => {
     for (const { key, default: value, parse } of settings) {
       if (value === undefined) continue;
@@ -267,6 +272,26 @@ describe('settings that must agree', () => {
       { RESPARK_HEADERS_TIMEOUT_MS: '40000' },
       /RESPARK_HEADERS_TIMEOUT_MS \(40000\) must be at most RESPARK_REQUEST_TIMEOUT_MS/,
     ],
+    [
+      { RESPARK_MAX_HTTP_SOCKETS: '400' },
+      /RESPARK_MAX_HTTP_SOCKETS_PER_ADDRESS \(500\) must be at most RESPARK_MAX_HTTP_SOCKETS \(400\)/,
+    ],
+    [
+      { RESPARK_MAX_CONNECTIONS: '9', RESPARK_MAX_CONNECTIONS_PER_ADDRESS: '9' },
+      /RESPARK_MAX_CONNECTIONS_PER_PLAYER \(10\) must be at most RESPARK_MAX_CONNECTIONS \(9\)/,
+    ],
+    [
+      { RESPARK_MAX_UNAUTHENTICATED: '99' },
+      /RESPARK_MAX_UNAUTHENTICATED_PER_ADDRESS \(100\) must be at most RESPARK_MAX_UNAUTHENTICATED \(99\)/,
+    ],
+    [
+      { RESPARK_HANDSHAKES_PER_SECOND: '99' },
+      /RESPARK_HANDSHAKES_PER_SECOND_PER_ADDRESS \(100\) must be at most RESPARK_HANDSHAKES_PER_SECOND \(99\)/,
+    ],
+    [
+      { RESPARK_PLAYER_TLS_KEY_FILE: 'k', RESPARK_PLAYER_PORT: '8081' },
+      /RESPARK_PLAYER_TLS_KEY_FILE is set without RESPARK_PLAYER_TLS_CERT_FILE/,
+    ],
   ] as const) {
     it(`are a fault when they do not: ${Object.keys(env).join(', ')}`, () => {
       const [fault, ...more] = faultsOf(env);
@@ -274,6 +299,23 @@ describe('settings that must agree', () => {
       assert.match(fault ?? '', complaint);
     });
   }
+
+  it('are all reported, in the order of the documentation', () => {
+    const faults = faultsOf({
+      RESPARK_ROOT_ACCESS_KEY_ID: 'AKIAROOT',
+      RESPARK_TLS_CERT_FILE: 'c',
+      RESPARK_MAX_CONNECTIONS: '9',
+    });
+    assert.deepEqual(
+      faults.map((fault) => fault.split(' ')[0]),
+      [
+        'RESPARK_TLS_CERT_FILE',
+        'RESPARK_ROOT_ACCESS_KEY_ID',
+        'RESPARK_MAX_CONNECTIONS_PER_ADDRESS',
+        'RESPARK_MAX_CONNECTIONS_PER_PLAYER',
+      ],
+    );
+  });
 
   it('may put players on the same port of another address', () => {
     assert.deepEqual(faultsOf({ RESPARK_PLAYER_PORT: '8080', RESPARK_PLAYER_HOST: '10.0.0.1' }), []);

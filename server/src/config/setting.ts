@@ -1,3 +1,6 @@
+export const DAY_MS = 86_400_000;
+export const MEBIBYTE = 1_048_576;
+
 /** One setting: the flag, the variable, the documentation and the check all come from this row. */
 export interface Setting<Value> {
   readonly default: Value;
@@ -11,6 +14,11 @@ export interface Setting<Value> {
   /** The value that `text` spells, or undefined when it breaks the rule. */
   readonly parse: (text: string) => Value | undefined;
 }
+
+/** The values of rows, each parsed. */
+export type ValuesOf<Rows> = {
+  readonly [Key in keyof Rows]: Rows[Key] extends Setting<infer Value> ? Value : never;
+};
 
 type RowOf<Value> = Pick<Setting<Value>, 'default' | 'help'>;
 
@@ -93,4 +101,26 @@ export function list({
       return items.every(isItem) ? Object.freeze(items) : undefined;
     },
   };
+}
+
+/** A setting under the names that people use for it. */
+export interface NamedSetting<Key extends string = string> extends Setting<unknown> {
+  readonly key: Key;
+  /** The variable; a secret may also be in the file that the variable with `_FILE` at its end names. */
+  readonly env: string;
+  /** The flag, such as `--max-games`; secrets have none. */
+  readonly flag: string | undefined;
+}
+
+export function named<Key extends string>(key: Key, row: Setting<unknown>): NamedSetting<Key> {
+  return { ...row, key, env: variableOf(key), flag: row.isSecret ? undefined : `--${toKebabCase(key)}` };
+}
+
+/** `RESPARK_MAX_GAMES` of `maxGames`. */
+export function variableOf(key: string): string {
+  return `RESPARK_${toKebabCase(key).replaceAll('-', '_').toUpperCase()}`;
+}
+
+function toKebabCase(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

@@ -1,0 +1,46 @@
+import { variableOf } from './setting.ts';
+
+/**
+ * What must hold between settings that are right by themselves: the fault, or undefined when it holds. The settings may be
+ * of any group, since `config.ts` gives every check the values of all of them.
+ */
+export type Check<Values> = (values: Values) => string | undefined;
+
+type Each<Keys extends string, Value> = Readonly<Record<Keys, Value>>;
+
+/** Both are set, or neither is. */
+export function pair<One extends string, Other extends string>(
+  one: One,
+  other: Other,
+): Check<Each<One | Other, unknown>> {
+  return (values) => {
+    if ((values[one] === undefined) === (values[other] === undefined)) return undefined;
+    const [set, missing] = values[one] === undefined ? [other, one] : [one, other];
+    return `${variableOf(set)} is set without ${variableOf(missing)}; set both or neither`;
+  };
+}
+
+/** The first setting means something only beside the second; `otherwise` says what happens without that one. */
+export function needs<Key extends string, Needed extends string>(
+  key: Key,
+  needed: Needed,
+  otherwise: string,
+): Check<Each<Key | Needed, unknown>> {
+  return (values) => {
+    if (!values[key] || values[needed] !== undefined) return undefined;
+    return `${variableOf(key)} is set without ${variableOf(needed)}; set that too, or ${otherwise}`;
+  };
+}
+
+/** The small number, so many times over, is at most the large one. */
+export function atMost<Small extends string, Large extends string>(
+  small: Small,
+  large: Large,
+  { times = 1 }: { readonly times?: number } = {},
+): Check<Each<Small | Large, number>> {
+  return (values) => {
+    if (values[small] * times <= values[large]) return undefined;
+    const [less, more] = [small, large].map((key) => `${variableOf(key)} (${values[key as Small | Large]})`);
+    return `${less} must be at most ${times === 1 ? '' : `1/${times} of `}${more}; change either`;
+  };
+}

@@ -1,0 +1,135 @@
+import { atMost } from '../checks.ts';
+import { DAY_MS, integer, list, MEBIBYTE } from '../setting.ts';
+
+const rows = {
+  allowedOrigins: list({
+    rule: 'origins such as https://game.example, null or *, separated by commas',
+    isItem: isOrigin,
+    help: 'Web pages whose players may connect; empty closes the server to browsers. null must be listed by name.',
+  }),
+  maxConnections: integer({
+    default: 15_000,
+    min: 1,
+    max: 10_000_000,
+    help: 'Connections of this node; one more is closed with 4004.',
+  }),
+  maxConnectionsPerAddress: integer({
+    default: 1_000,
+    min: 1,
+    max: 10_000_000,
+    help: 'Connections from one address (IPv6: /64); one more is closed with 4004.',
+  }),
+  maxConnectionsPerPlayer: integer({
+    default: 10,
+    min: 1,
+    max: 10_000,
+    help: 'Connections of one player; one more is closed with 4506.',
+  }),
+  maxUnauthenticated: integer({
+    default: 1_000,
+    min: 1,
+    max: 10_000_000,
+    help: 'Sockets that have not been welcomed yet; one more is refused with 503.',
+  }),
+  maxUnauthenticatedPerAddress: integer({
+    default: 100,
+    min: 1,
+    max: 10_000_000,
+    help: 'The same from one address (IPv6: /64).',
+  }),
+  handshakesPerSecond: integer({
+    default: 1_000,
+    min: 1,
+    max: 1_000_000,
+    help: 'New sockets of this node; one more is refused with 503.',
+  }),
+  handshakesPerSecondPerAddress: integer({
+    default: 100,
+    min: 1,
+    max: 1_000_000,
+    help: 'The same from one address (IPv6: /64).',
+  }),
+  authTimeoutMs: integer({
+    default: 5_000,
+    min: 100,
+    max: DAY_MS,
+    help: 'Time a player has from connecting to a valid hello; then the socket is closed with 4002.',
+  }),
+  playerTokenLifetimeMs: integer({
+    default: 30 * DAY_MS,
+    min: 60_000,
+    max: 3_650 * DAY_MS,
+    help: 'How long the token of a player is good for.',
+  }),
+  heartbeatMs: integer({
+    default: 20_000,
+    min: 100,
+    max: 3_600_000,
+    help: 'Period of the heartbeat; a player silent for two periods is closed with 4002.',
+  }),
+  maxFrameBytes: integer({
+    default: 65_536,
+    min: 1_024,
+    max: 16 * MEBIBYTE,
+    help: 'Longest frame that a player may send; a longer one closes the connection with 1009.',
+  }),
+  maxOutboxBytes: integer({
+    default: MEBIBYTE,
+    min: 2_048,
+    max: 1_024 * MEBIBYTE,
+    help: 'Bytes that may wait for one player to read; more closes the connection with 4001.',
+  }),
+  messagesPerSecond: integer({
+    default: 50,
+    min: 1,
+    max: 1_000_000,
+    help: 'Messages of one connection; more closes it with 4005.',
+  }),
+  messagesBurst: integer({ default: 100, min: 1, max: 1_000_000, help: 'Messages of one connection at once.' }),
+  maxRequestsInFlight: integer({
+    default: 64,
+    min: 1,
+    max: 10_000,
+    help: 'Requests of one connection that wait for their answers; one more is answered with an error.',
+  }),
+  disconnectDeadlineMs: integer({
+    default: 5_000,
+    min: 100,
+    max: 60_000,
+    help: 'When DisconnectPlayer answers at the latest; connections not proven closed by then are failures.',
+  }),
+  closeFlushMs: integer({
+    default: 250,
+    min: 10,
+    max: 30_000,
+    help: 'Time a close frame has to leave this node; then the socket is destroyed and the reason lost.',
+  }),
+  closeGraceMs: integer({
+    default: 2_000,
+    min: 10,
+    max: 60_000,
+    help: 'Time a closed player has to close its own side; then the socket is destroyed.',
+  }),
+};
+
+export const players = {
+  title: 'Players',
+  rows,
+  checks: [
+    atMost('maxConnectionsPerAddress', 'maxConnections'),
+    atMost('maxConnectionsPerPlayer', 'maxConnections'),
+    atMost('maxUnauthenticatedPerAddress', 'maxUnauthenticated'),
+    atMost('handshakesPerSecondPerAddress', 'handshakesPerSecond'),
+    atMost('maxFrameBytes', 'maxOutboxBytes', { times: 2 }),
+    // The close of the last connection still has to be reported before the deadline.
+    atMost('closeFlushMs', 'disconnectDeadlineMs', { times: 2 }),
+  ],
+};
+
+/** What a browser can send as `Origin`: for the web's own schemes exactly as it spells them, or it would never match. */
+function isOrigin(item: string): boolean {
+  if (item === '*' || item === 'null') return true;
+  if (item.includes('*')) return false;
+  if (/^https?:/i.test(item)) return URL.canParse(item) && new URL(item).origin === item;
+  return /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]+$/.test(item);
+}

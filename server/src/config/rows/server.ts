@@ -1,0 +1,57 @@
+import type { LogLevel } from '../../log.ts';
+import { pair } from '../checks.ts';
+import { choice, integer, secret, text } from '../setting.ts';
+
+const rows = {
+  dataDir: text({
+    default: './respark-data',
+    rule: 'a path',
+    pattern: /^[^\0]+$/,
+    help: 'Directory of everything that survives a restart. One server at a time.',
+  }),
+  region: text({
+    default: 'us-east-1',
+    rule: 'lower-case letters, digits and hyphens',
+    pattern: /^[a-z0-9-]{1,64}$/,
+    help: 'Region in the ARNs of games and stages. Calls signed for any region are accepted.',
+  }),
+  accountId: text({
+    default: '000000000000',
+    rule: '12 digits',
+    pattern: /^\d{12}$/,
+    help: 'Account in the ARNs of games and stages.',
+  }),
+  rootAccessKeyId: text({
+    default: undefined,
+    rule: '3-128 letters, digits or underscores',
+    pattern: /^\w{3,128}$/,
+    help: 'Access key id of the root key; with the root secret it wins over the stored root key.',
+  }),
+  rootSecretAccessKey: secret({
+    rule: '8-128 printable ASCII characters without spaces',
+    pattern: /^[!-~]{8,128}$/,
+    help: 'Secret of the root key.',
+  }),
+  secretKey: secret({
+    rule: '32 random bytes in base64, as "openssl rand -base64 32" prints them',
+    pattern: /^[A-Za-z0-9+/_-]{43}=?$/,
+    help: 'Key that stored secrets are encrypted with; not set, one is made in the data directory.',
+  }),
+  logLevel: choice({
+    default: 'info' satisfies LogLevel,
+    choices: ['debug', 'info', 'warn', 'error'] satisfies LogLevel[],
+    help: 'The least important lines that are logged.',
+  }),
+  drainTimeoutMs: integer({
+    default: 10_000,
+    min: 0,
+    max: 3_600_000,
+    help: 'Longest time a stopping server waits for calls in flight and for players to be closed. Releasing what it holds then takes at most 5000 ms more.',
+  }),
+};
+
+export const server = {
+  title: 'The server',
+  rows,
+  checks: [pair('rootAccessKeyId', 'rootSecretAccessKey')],
+};
