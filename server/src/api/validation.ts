@@ -1,10 +1,9 @@
 import { ServiceError } from '../errors.ts';
-import { printable } from '../text.ts';
+import { excerpt } from '../text.ts';
 import type { BlobShape, IntegerShape, Shape, StringShape } from './shape.ts';
 
 /** A request may be wrong in thousands of places; so many are spelled out, the rest are counted. */
 const MAX_LISTED_FAULTS = 20;
-const MAX_SHOWN_CHARACTERS = 128;
 
 /** What the query or path gave for a member that takes one value: kept apart from a JSON array of a body. */
 export class RepeatedValue {
@@ -183,10 +182,7 @@ const lowerCamel = (name: string): string => name.charAt(0).toLowerCase() + name
 
 /** A value as a message may carry it: short and printable. */
 export function excerptOf(value: unknown): string {
-  const text = textOf(value);
-  const characters = [...text.slice(0, 2 * MAX_SHOWN_CHARACTERS)];
-  const isShortened = characters.length > MAX_SHOWN_CHARACTERS || text.length > 2 * MAX_SHOWN_CHARACTERS;
-  return printable(characters.slice(0, MAX_SHOWN_CHARACTERS).join('')) + (isShortened ? '…' : '');
+  return excerpt(textOf(value));
 }
 
 /** Lists and maps are only counted: written out, a deeply nested one would exhaust the stack. */

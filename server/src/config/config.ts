@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { StartupError } from '../startup-error.ts';
+import { shown } from '../text.ts';
 import { listeners } from './rows/listeners.ts';
 import { management } from './rows/management.ts';
 import { players } from './rows/players.ts';
@@ -116,13 +117,13 @@ function readSecretFile(name: string, path: string, faults: string[]): Given | u
     return { name, text: readFileSync(path, 'utf8').replace(/\r?\n$/, ''), source: 'a file' };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    faults.push(`${name} must name a file that can be read, got ${quote(path)} (${code})`);
+    faults.push(`${name} must name a file that can be read, got ${shown(path)} (${code})`);
     return undefined;
   }
 }
 
 function describeFault(setting: NamedSetting, { name, text, source }: Given): string {
-  const got = setting.isSecret ? 'got something else (not shown)' : `got ${quote(text)}`;
+  const got = setting.isSecret ? 'got something else (not shown)' : `got ${shown(text)}`;
   const fault = `${name} must be ${setting.rule}, ${got} (from ${source})`;
   const advice = findKubernetesAdvice(setting, text);
   return advice === undefined ? fault : `${fault}: ${advice}`;
@@ -137,9 +138,4 @@ function findFaultsBetween(values: Values): string[] {
     }
   }
   return faults;
-}
-
-/** A given text as a message shows it: on one line, harmless to a terminal, and not too long. */
-function quote(given: string): string {
-  return JSON.stringify(given.length > 100 ? `${given.slice(0, 100)}…` : given).replace(/[\u007f-\u009f]/g, '?');
 }

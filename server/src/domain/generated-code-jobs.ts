@@ -6,6 +6,7 @@ import { type RandomBytes, uuidV7After } from '../random.ts';
 import type { GeneratedCodeJobRecord, Store, Page as StorePage } from '../store/store.ts';
 import { type BackgroundWork, Interrupted } from './background.ts';
 import { createClaimedWork, isUnfinished, type WorkKind } from './claimed-work.ts';
+import { excerpt } from '../text.ts';
 import { describeFault } from './configuration/fault.ts';
 import type { Downloads } from './downloads.ts';
 import type { CodeAsked, Examine } from './examination.ts';
@@ -185,8 +186,5 @@ function createGenerationWork(
 
 /** A fault within what a description may be: one line that neither begins nor ends with white space. */
 function toDescription(fault: string): string {
-  const line = fault.replace(/\s+/g, ' ').trim();
-  const characters = [...line];
-  if (characters.length <= MAX_DESCRIPTION_LENGTH) return line;
-  return `${characters.slice(0, MAX_DESCRIPTION_LENGTH - 1).join('')}…`;
+  return excerpt(fault.replace(/\s+/g, ' ').trim(), MAX_DESCRIPTION_LENGTH);
 }

@@ -1,3 +1,4 @@
+import { excerpt } from '../../text.ts';
 import {
   ALGORITHM,
   invalid,
@@ -8,7 +9,6 @@ import {
   type RequestHeaders,
   type RequestLine,
   SERVICE,
-  shown,
   TERMINATOR,
   toBasicIso,
 } from './sigv4.ts';
@@ -83,14 +83,14 @@ function refusePath(rawPath: string): Refusal | undefined {
   const isPlain = /^\/[\x21-\x7e]*$/.test(rawPath) && !/\/\.{1,2}(\/|$)/.test(rawPath);
   if (isPlain) return undefined;
   return invalid(
-    `The path ${shown(rawPath)} cannot be verified. It must begin with '/', be percent-encoded, and have no '.' or '..' segment.`,
+    `The path '${excerpt(rawPath)}' cannot be verified. It must begin with '/', be percent-encoded, and have no '.' or '..' segment.`,
   );
 }
 
 function refuseContentHash(value: string | undefined): Refusal | undefined {
   if (value === undefined || /^[0-9a-f]{64}$/.test(value)) return undefined;
   return invalid(
-    `The header x-amz-content-sha256 is ${shown(value)}, but unsigned and streamed payloads are not supported. Send the SHA-256 of the body as 64 lower-case hexadecimal digits, or leave the header out.`,
+    `The header x-amz-content-sha256 is '${excerpt(value)}', but unsigned and streamed payloads are not supported. Send the SHA-256 of the body as 64 lower-case hexadecimal digits, or leave the header out.`,
   );
 }
 
@@ -156,13 +156,15 @@ function parseCredential(credential: string): KeyScope | Refusal {
     );
   }
   if (!/^[a-z0-9-]{1,64}$/.test(region)) {
-    return invalid(`Credential should be scoped to a valid Region, got ${shown(region)}. Set AWS_REGION.`);
+    return invalid(`Credential should be scoped to a valid Region, got '${excerpt(region)}'. Set AWS_REGION.`);
   }
   if (service !== SERVICE) {
-    return invalid(`Credential should be scoped to correct service: '${SERVICE}', got ${shown(service)}.`);
+    return invalid(`Credential should be scoped to correct service: '${SERVICE}', got '${excerpt(service)}'.`);
   }
   if (terminator !== TERMINATOR) {
-    return invalid(`Credential should be scoped with a valid terminator: '${TERMINATOR}', got ${shown(terminator)}.`);
+    return invalid(
+      `Credential should be scoped with a valid terminator: '${TERMINATOR}', got '${excerpt(terminator)}'.`,
+    );
   }
   return { accessKeyId, date, region };
 }
@@ -179,7 +181,7 @@ function parseTimestamp(headers: RequestHeaders): string | Refusal {
   // An HTTP date may be of a year that has no basic form.
   const ms = fromBasicIso(timestamp);
   if (!Number.isNaN(ms) && toBasicIso(ms) === timestamp) return timestamp;
-  return incomplete(`Date must be in ISO-8601 'basic format', YYYYMMDDTHHMMSSZ. Got ${shown(value)}.`);
+  return incomplete(`Date must be in ISO-8601 'basic format', YYYYMMDDTHHMMSSZ. Got '${excerpt(value)}'.`);
 }
 
 function refuseDate({
@@ -195,7 +197,7 @@ function refuseDate({
 }): Refusal | undefined {
   if (date !== timestamp.slice(0, 8)) {
     return invalid(
-      `Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: ${shown(date)} != '${timestamp.slice(0, 8)}', from '${timestamp}'.`,
+      `Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '${excerpt(date)}' != '${timestamp.slice(0, 8)}', from '${timestamp}'.`,
     );
   }
   const signedMs = fromBasicIso(timestamp);
@@ -220,13 +222,13 @@ function refuseSignedHeaders(headers: RequestHeaders, signedHeaders: readonly st
   );
   if (!isCanonical) {
     return incomplete(
-      `SignedHeaders must be lower-case header names, each once, sorted and separated by ';', got ${shown(signedHeaders.join(';'))}.`,
+      `SignedHeaders must be lower-case header names, each once, sorted and separated by ';', got '${excerpt(signedHeaders.join(';'))}'.`,
     );
   }
   const absent = signedHeaders.filter((name) => !headers.has(name));
   if (absent.length > 0) {
     return invalid(
-      `SignedHeaders has ${shown(absent.join(';'))}, but the request does not. Check that no proxy removes headers.`,
+      `SignedHeaders has '${excerpt(absent.join(';'))}', but the request does not. Check that no proxy removes headers.`,
     );
   }
   const isSigned = new Set(signedHeaders);
@@ -234,7 +236,7 @@ function refuseSignedHeaders(headers: RequestHeaders, signedHeaders: readonly st
   const unsigned = ['host', ...headers.keys()].filter((name) => mustBeSigned(name) && !isSigned.has(name));
   if (unsigned.length === 0) return undefined;
   return invalid(
-    `There were headers present in the request which were not signed: ${shown([...new Set(unsigned)].join(';'))}. 'host' and every 'x-amz-…' header must be in SignedHeaders.`,
+    `There were headers present in the request which were not signed: '${excerpt([...new Set(unsigned)].join(';'))}'. 'host' and every 'x-amz-…' header must be in SignedHeaders.`,
   );
 }
 

@@ -1,4 +1,5 @@
 import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { excerpt } from '../../text.ts';
 
 export const ALGORITHM = 'AWS4-HMAC-SHA256';
 export const SERVICE = 'gamesparks';
@@ -105,7 +106,7 @@ export function verifySignature(
   const claimedHash = headers.get('x-amz-content-sha256')?.[0];
   if (claimedHash !== undefined && claimedHash !== payloadHash) {
     return invalid(
-      `The header x-amz-content-sha256 is ${shown(claimedHash)}, but the SHA-256 of the body received is '${payloadHash}'. Check that nothing between the client and the server changes the body.`,
+      `The header x-amz-content-sha256 is '${excerpt(claimedHash)}', but the SHA-256 of the body received is '${payloadHash}'. Check that nothing between the client and the server changes the body.`,
     );
   }
   const key = signingKeys.find(authorization, secretAccessKey) ?? signingKey(authorization, secretAccessKey);
@@ -113,7 +114,7 @@ export function verifySignature(
   const expected = createHmac('sha256', key).update(stringToSign(authorization, canonical)).digest();
   if (!timingSafeEqual(expected, Buffer.from(authorization.signature, 'hex'))) {
     return invalid(
-      `The request signature we calculated does not match the signature you provided. Check the secret access key of ${shown(authorization.accessKeyId)}, and that nothing between the client and the server changes the method, path, query, body or a signed header (${signedHeaders.join(';')}).`,
+      `The request signature we calculated does not match the signature you provided. Check the secret access key of '${excerpt(authorization.accessKeyId)}', and that nothing between the client and the server changes the method, path, query, body or a signed header (${signedHeaders.join(';')}).`,
     );
   }
   signingKeys.remember(authorization, secretAccessKey, key);
@@ -250,10 +251,4 @@ export function toBasicIso(ms: number): string {
 
 export function invalid(message: string): Refusal {
   return { name: 'InvalidSignatureException', message };
-}
-
-/** A caller's value in quotes, shortened, without what could confuse a terminal or a log. */
-export function shown(value: string): string {
-  const text = value.replace(/[^\x20-\x7e]/g, '?');
-  return text.length > 100 ? `'${text.slice(0, 100)}…'` : `'${text}'`;
 }

@@ -190,6 +190,12 @@ describe('a policy document', () => {
       doc([ok], { Id: 'x' }),
       'The document: has the unsupported element "Id"; use Version, Statement.',
     ],
+    [
+      'a version that is not printable',
+      doc([ok], { Version: '\u202e\u0085' }),
+      'Version: must be "2012-10-17", got "\\u{202e}\\u{85}".',
+    ],
+    ['controls instead of JSON', '\u009b[2J', "The document: is not JSON: Unexpected token '\\u{9b}', "],
     ['no statement', { Version: '2012-10-17' }, 'Statement[0]: must be an object, got nothing.'],
     ['an empty list of statements', doc([]), 'Statement: must have at least one statement.'],
     ['a statement that is a text', doc(['x']), 'Statement[0]: must be an object, got "x".'],
@@ -239,7 +245,7 @@ describe('a policy document', () => {
     [
       'an action in a list of lists',
       doc({ ...ok, Action: [['*']] }),
-      'Statement[0].Action: must be a string or a list of them, got ["*"].',
+      'Statement[0].Action: must be a string or a list of them, got an array.',
     ],
     [
       'an unknown action',

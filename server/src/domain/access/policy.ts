@@ -1,5 +1,6 @@
 import { parseJson } from '@respark/protocol';
 import { ServiceError } from '../../errors.ts';
+import { excerpt, MAX_SENTENCE_CHARACTERS, shown } from '../../text.ts';
 import { compileWildcard } from '../wildcard.ts';
 import { type Condition, type ConditionContext, ConditionFault, compileCondition } from './policy-conditions.ts';
 
@@ -237,7 +238,7 @@ function readJson(text: string): unknown {
   try {
     value = parseJson(text);
   } catch (cause) {
-    fail('The document', `is not JSON: ${(cause as Error).message}`, cause);
+    fail('The document', `is not JSON: ${excerpt((cause as Error).message, MAX_SENTENCE_CHARACTERS)}`, cause);
   }
   const repeated = findRepeatedName(text);
   if (repeated !== undefined)
@@ -294,11 +295,6 @@ function getTexts(path: string, value: unknown, types: readonly string[] = ['str
   const wrong = values.find((one) => !types.includes(typeof one));
   if (wrong !== undefined) fail(path, `must be a ${types.join(' or ')} or a list of them, got ${shown(wrong)}`);
   return values.map(String);
-}
-
-function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
 function fail(path: string, problem: string, cause?: unknown): never {

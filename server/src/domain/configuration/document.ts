@@ -1,6 +1,6 @@
 import { parseJson } from '@respark/protocol';
 import { ServiceError } from '../../errors.ts';
-import { printable } from '../../text.ts';
+import { excerpt, MAX_SENTENCE_CHARACTERS, shown } from '../../text.ts';
 
 /** Attributes of one section: any JSON. Keys such as `__proto__` are data: copy by entries, never by assignment. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -32,7 +32,7 @@ export function parseDocument(file: Uint8Array): Sections {
   }
   const faults = Object.entries(sections).flatMap(([name, attributes]) => {
     const fault = faultOfSection(name, attributes);
-    return fault === undefined ? [] : [`section "${excerpt(name)}" ${fault}`];
+    return fault === undefined ? [] : [`section ${shown(name)} ${fault}`];
   });
   if (faults.length > 0) throw invalid(faults);
   return sections;
@@ -67,11 +67,6 @@ export function faultOfValue(value: Json, depth: number): string | undefined {
   return undefined;
 }
 
-/** Text that others wrote, short enough to stand in a message. */
-export function excerpt(text: string, maxCharacters = 80): string {
-  return printable(text.length <= maxCharacters ? text : `${text.slice(0, maxCharacters)}…`);
-}
-
 export function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -91,7 +86,9 @@ function readJson(file: Uint8Array): Json {
   try {
     return parseJson(text) as Json;
   } catch (error) {
-    throw invalid([`it is not JSON: ${excerpt((error as SyntaxError).message, 200)}`], { cause: error });
+    throw invalid([`it is not JSON: ${excerpt((error as SyntaxError).message, MAX_SENTENCE_CHARACTERS)}`], {
+      cause: error,
+    });
   }
 }
 

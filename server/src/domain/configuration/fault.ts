@@ -1,4 +1,4 @@
-import { excerpt } from './document.ts';
+import { MAX_SENTENCE_CHARACTERS, shown } from '../../text.ts';
 
 // Apart from `faults.ts`, which brings a validator and a parser with it: a server loads those in its examining threads only.
 
@@ -11,5 +11,6 @@ export interface ConfigurationFault {
 
 /** A fault on one line. */
 export function describeFault({ section, pointer, message }: ConfigurationFault): string {
-  return section === '' ? message : `${section}${pointer === '' ? '' : ` at "${excerpt(pointer, 300)}"`} ${message}`;
+  const place = pointer === '' ? section : `${section} at ${shown(pointer, MAX_SENTENCE_CHARACTERS)}`;
+  return section === '' ? message : `${place} ${message}`;
 }

@@ -1,5 +1,6 @@
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
-import { excerpt, faultOfValue, isObject, type Json, MAX_DEPTH, memberOf, type Sections } from './document.ts';
+import { shown } from '../../text.ts';
+import { faultOfValue, isObject, type Json, MAX_DEPTH, memberOf, type Sections } from './document.ts';
 import type { ConfigurationFault } from './fault.ts';
 import { BUILTIN_NAMES, isBuiltin } from './model.ts';
 import { keysOf, pointerOf } from './pointer.ts';
@@ -58,7 +59,7 @@ function faultOfKeys(value: Json): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const long = isObject(value) ? Object.keys(value).find((key) => key.length > MAX_KEY_CHARACTERS) : undefined;
   if (long !== undefined)
-    return `has the key "${excerpt(long)}" of ${long.length} characters: names have at most ${MAX_KEY_CHARACTERS}`;
+    return `has the key ${shown(long)} of ${long.length} characters: names have at most ${MAX_KEY_CHARACTERS}`;
   for (const member of Object.values(value)) {
     const fault = faultOfKeys(member);
     if (fault !== undefined) return fault;
@@ -97,7 +98,7 @@ function wordsOf({ keyword, params, message, data }: ErrorObject): string {
     case 'enum':
       return `must be ${listOf(params.allowedValues)}, is ${shown(data)}`;
     case 'additionalProperties':
-      return `has "${excerpt(params.additionalProperty)}": a shape has one of ${SHAPE_KINDS.join(', ')}`;
+      return `has ${shown(params.additionalProperty)}: a shape has one of ${SHAPE_KINDS.join(', ')}`;
     case 'minProperties':
     case 'maxProperties':
       return `must have exactly one of ${SHAPE_KINDS.join(', ')}`;
@@ -137,7 +138,7 @@ function* repeatedValues(name: string, values: Json | undefined): Faults {
   const seen = new Set<Json>();
   for (const [index, value] of Array.isArray(values) ? values.entries() : []) {
     if (typeof value === 'string' && seen.has(value)) {
-      yield faultAt(MODEL, [name, 'Enum', 'Values', `${index}`], `repeats "${excerpt(value)}": remove it`);
+      yield faultAt(MODEL, [name, 'Enum', 'Values', `${index}`], `repeats ${shown(value)}: remove it`);
     }
     seen.add(value);
   }
@@ -166,7 +167,7 @@ function* messageFaults(sections: Sections): Faults {
     for (const [name, entry] of entriesOf(sections, section)) {
       const other = kinds.get(name);
       if (other === undefined) kinds.set(name, kind);
-      else yield faultAt(section, [name], `has the name of the ${other} "${excerpt(name)}": rename one of them`);
+      else yield faultAt(section, [name], `has the name of the ${other} ${shown(name)}: rename one of them`);
       for (const member of members) {
         const fault = faultOfReference(memberOf(entry, member), shapes, { isOfMessage: true });
         if (fault !== undefined) yield faultAt(section, [name, member], fault);
@@ -180,7 +181,7 @@ function* handlerFaults(sections: Sections): Faults {
     const known = new Set(entriesOf(sections, messages).map(([name]) => name));
     for (const [name, entry] of entriesOf(sections, section)) {
       if (!known.has(name)) {
-        yield faultAt(section, [name], `handles nothing: add "${excerpt(name)}" to ${messages}, or remove the handler`);
+        yield faultAt(section, [name], `handles nothing: add ${shown(name)} to ${messages}, or remove the handler`);
       }
       const script = memberOf(memberOf(entry, 'Code'), 'Script');
       const fault = typeof script === 'string' ? findScriptFault(script) : undefined;
@@ -213,10 +214,10 @@ function faultOfReference(
   if (typeof reference !== 'string') return undefined;
   const kind = isBuiltin(reference) ? 'built-in shape' : shapes.get(reference)?.kind;
   if (kind === undefined && !shapes.has(reference)) {
-    return `there is no shape "${excerpt(reference)}": add it to ${MODEL}, or use ${listOf(BUILTIN_NAMES)}`;
+    return `there is no shape ${shown(reference)}: add it to ${MODEL}, or use ${listOf(BUILTIN_NAMES)}`;
   }
   return isOfMessage && kind !== undefined && kind !== 'Structure'
-    ? `must be a Structure, and "${excerpt(reference)}" is ${withArticle(kind)}`
+    ? `must be a Structure, and ${shown(reference)} is ${withArticle(kind)}`
     : undefined;
 }
 
@@ -227,12 +228,6 @@ function entriesOf(sections: Sections, section: string): [string, Json][] {
 
 function faultAt(section: string, keys: readonly string[], message: string): ConfigurationFault {
   return { section, pointer: pointerOf(keys), message };
-}
-
-function shown(value: unknown): string {
-  if (typeof value === 'string') return `"${excerpt(value)}"`;
-  if (typeof value !== 'object' || value === null) return String(value);
-  return Array.isArray(value) ? 'an array' : 'an object';
 }
 
 function withArticle(noun: string): string {

@@ -1,5 +1,6 @@
 import { ServiceError } from '../../errors.ts';
-import { excerpt, faultOfValue, type Json, MAX_DEPTH, type Sections } from './document.ts';
+import { shown } from '../../text.ts';
+import { faultOfValue, type Json, MAX_DEPTH, type Sections } from './document.ts';
 import { keysOf, pointerOf } from './pointer.ts';
 
 export interface Modification {
@@ -27,7 +28,7 @@ export function applyModifications(sections: Sections, modifications: readonly M
     const { operation, path, section } = modification;
     throw new ServiceError(
       'validation',
-      `modifications.${index + 1}.member: cannot ${operation} "${excerpt(path)}" in section "${excerpt(section)}": ${fault}`,
+      `modifications.${index + 1}.member: cannot ${operation} ${shown(path)} in section ${shown(section)}: ${fault}`,
     );
   }
   return workingCopy.sections;
@@ -80,10 +81,10 @@ function createWorkingCopy(original: Sections): WorkingCopy {
         const place = placeOf(container, key);
         const child = place === undefined ? undefined : get(container, place);
         if (place === undefined || typeof child !== 'object' || child === null) {
-          const parent = excerpt(pointerOf(keys.slice(0, depth + 1)));
+          const parent = shown(pointerOf(keys.slice(0, depth + 1)));
           return child === undefined
-            ? `there is nothing at "${parent}": ADD that first`
-            : `what is at "${parent}" has no members: REPLACE that first`;
+            ? `there is nothing at ${parent}: ADD that first`
+            : `what is at ${parent} has no members: REPLACE that first`;
         }
         container = enter(container, place);
       }

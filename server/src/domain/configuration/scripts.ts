@@ -1,5 +1,5 @@
 import { Parser } from 'acorn';
-import { excerpt } from './document.ts';
+import { excerpt, MAX_SENTENCE_CHARACTERS } from '../../text.ts';
 
 /** Blocks, functions and classes in each other: acorn walks all of them for every variable or private name. */
 const MAX_BLOCKS = 64;
@@ -20,7 +20,8 @@ export function findScriptFault(script: string): ScriptFault | undefined {
   } catch (error) {
     if (isPositioned(error)) {
       const { line, column } = error.loc;
-      return { line, column: column + 1, message: excerpt(error.message.replace(/ \(\d+:\d+\)$/, ''), 200) };
+      const message = error.message.replace(/ \(\d+:\d+\)$/, '');
+      return { line, column: column + 1, message: excerpt(message, MAX_SENTENCE_CHARACTERS) };
     }
     // Regular expressions are read by functions that call each other, for as long as the stack lasts.
     if (error instanceof RangeError) return { line: 1, column: 1, message: 'The script nests too deeply' };
