@@ -6,26 +6,25 @@ import { BUILTIN_NAMES, isBuiltin } from './model.ts';
 import { keysOf, pointerOf } from './pointer.ts';
 import { CORE_SCHEMA } from './schemas.ts';
 import { findScriptFault } from './scripts.ts';
+import { SECTIONS } from './sections.ts';
 
 const MAX_LISTED_FAULTS = 100;
 const MAX_KEY_CHARACTERS = 64;
 
-const MODEL = 'GameSparks.Core.Model';
+const MODEL = SECTIONS.model;
 
 const SHAPE_KINDS = ['Structure', 'Enum', 'List', 'Map'] as const;
 
 const MESSAGES = [
-  { kind: 'request', section: 'GameSparks.Core.Requests', shapes: ['RequestShape', 'ResponseShape'] },
-  { kind: 'event', section: 'GameSparks.Core.Events', shapes: ['EventShape'] },
-  { kind: 'notification', section: 'GameSparks.Core.Notifications', shapes: ['NotificationShape'] },
+  { kind: 'request', section: SECTIONS.requests, shapes: ['RequestShape', 'ResponseShape'] },
+  { kind: 'event', section: SECTIONS.events, shapes: ['EventShape'] },
+  { kind: 'notification', section: SECTIONS.notifications, shapes: ['NotificationShape'] },
 ] as const;
 
 const HANDLERS = [
-  { section: 'GameSparks.Core.RequestHandlers', messages: 'GameSparks.Core.Requests' },
-  { section: 'GameSparks.Core.EventHandlers', messages: 'GameSparks.Core.Events' },
+  { section: SECTIONS.requestHandlers, messages: SECTIONS.requests },
+  { section: SECTIONS.eventHandlers, messages: SECTIONS.events },
 ] as const;
-
-const KNOWN_SECTIONS: readonly string[] = [MODEL, ...[...MESSAGES, ...HANDLERS].map(({ section }) => section)];
 
 /**
  * Why the known sections cannot be deployed, those faults of form first: the first 100, and then one more that counts the
@@ -48,7 +47,7 @@ type Faults = Iterable<ConfigurationFault>;
 
 /** What would make the rest slow: attributes that nest deeply, and long keys, which all faults beneath have to spell. */
 function unreadableFaults(sections: Sections): ConfigurationFault[] {
-  return KNOWN_SECTIONS.flatMap((section) => {
+  return Object.values(SECTIONS).flatMap((section) => {
     const attributes = memberOf(sections, section) ?? null;
     const message = faultOfValue(attributes, MAX_DEPTH) ?? faultOfKeys(attributes);
     return message === undefined ? [] : [faultAt(section, [], message)];

@@ -64,6 +64,42 @@ test('shapes of every kind are read, fields in their order', () => {
   });
 });
 
+test('handlers are read by the name of their message, those that are switched off too', () => {
+  const { requestHandlers, eventHandlers } = readModel(gameSections());
+  assert.deepEqual(
+    [...requestHandlers].map(([name, { isEnabled }]) => [name, isEnabled]),
+    [
+      ['Fish', true],
+      ['SellCatch', true],
+    ],
+  );
+  assert.match(requestHandlers.get('Fish')?.script ?? '', /^let rod = message\.Rod;$/m);
+  assert.deepEqual(
+    eventHandlers,
+    new Map([['ThrowStone', { isEnabled: false, script: 'GameSparks().Logging().Debug("splash at " + message.At);' }]]),
+  );
+});
+
+test('a message with the name of a built-in member has its handler, and a built-in member is none', () => {
+  const shapes = { Nothing: { Structure: { Fields: {} } } };
+  const message = { AllowedSources: [], RequestShape: 'Nothing', ResponseShape: 'Nothing' };
+  const handler = { Enabled: true, Code: { Script: 'return 1;', ScriptLanguage: 'Javascript_ES5_1' } };
+  const { requestHandlers } = readModel({
+    'GameSparks.Core.Model': shapes,
+    'GameSparks.Core.Requests': JSON.parse(`{ "__proto__": ${JSON.stringify(message)} }`),
+    'GameSparks.Core.RequestHandlers': JSON.parse(`{ "__proto__": ${JSON.stringify(handler)} }`),
+  });
+  assert.deepEqual([...requestHandlers], [['__proto__', { isEnabled: true, script: 'return 1;' }]]);
+  assert.equal(requestHandlers.get('constructor'), undefined);
+});
+
 test('a game without sections has an empty model', () => {
-  assert.deepEqual(readModel({}), { requests: [], events: [], notifications: [], shapes: new Map() });
+  assert.deepEqual(readModel({}), {
+    requests: [],
+    events: [],
+    notifications: [],
+    shapes: new Map(),
+    requestHandlers: new Map(),
+    eventHandlers: new Map(),
+  });
 });

@@ -1,12 +1,20 @@
 import type { Sections } from './document.ts';
+import { SECTIONS } from './sections.ts';
 
-/** What a game's sections mean: its messages and the shapes that they are made of, each in the order of the document. */
+/**
+ * What a game's sections mean: its messages, the shapes that they are made of and the scripts that handle them, each in the
+ * order of the document.
+ */
 export interface GameModel {
   readonly requests: readonly RequestMessage[];
   readonly events: readonly EventMessage[];
   readonly notifications: readonly NotificationMessage[];
   /** By name; those of the messages too. */
   readonly shapes: ReadonlyMap<string, Shape>;
+  /** By the name of their request. */
+  readonly requestHandlers: ReadonlyMap<string, MessageHandler>;
+  /** By the name of their event. */
+  readonly eventHandlers: ReadonlyMap<string, MessageHandler>;
 }
 
 /** From a client to the backend, with a response. */
@@ -32,6 +40,13 @@ export interface NotificationMessage {
   readonly name: string;
   readonly description: string;
   readonly notification: Structure;
+}
+
+/** What the backend does when a message comes, unless the handler is switched off. */
+export interface MessageHandler {
+  readonly isEnabled: boolean;
+  /** The body of a function, in JavaScript. */
+  readonly script: string;
 }
 
 export type Shape = Structure | Enumeration | List | Dictionary;
@@ -86,15 +101,18 @@ export type BuiltinName = (typeof BUILTIN_NAMES)[number];
 
 /** The known sections, as a document without faults has them: what the schemas say, in TypeScript. */
 interface KnownSections {
-  readonly 'GameSparks.Core.Model'?: Entries<ShapeEntry>;
-  readonly 'GameSparks.Core.Requests'?: Entries<MessageEntry & { RequestShape: string; ResponseShape: string }>;
-  readonly 'GameSparks.Core.Events'?: Entries<MessageEntry & { EventShape: string }>;
-  readonly 'GameSparks.Core.Notifications'?: Entries<Described & { NotificationShape: string }>;
+  readonly [SECTIONS.model]?: Entries<ShapeEntry>;
+  readonly [SECTIONS.requests]?: Entries<MessageEntry & { RequestShape: string; ResponseShape: string }>;
+  readonly [SECTIONS.events]?: Entries<MessageEntry & { EventShape: string }>;
+  readonly [SECTIONS.notifications]?: Entries<Described & { NotificationShape: string }>;
+  readonly [SECTIONS.requestHandlers]?: Entries<HandlerEntry>;
+  readonly [SECTIONS.eventHandlers]?: Entries<HandlerEntry>;
 }
 
 type Entries<T> = Readonly<Record<string, T>>;
 type Described = { Description?: string };
 type MessageEntry = Described & { AllowedSources: readonly 'Player'[] };
+type HandlerEntry = { Enabled: boolean; Code: { Script: string } };
 type FieldEntry = Described & { Shape: string; Cardinality: 'Required' | 'Optional' };
 type ShapeEntry =
   | { Structure: Described & { Fields: Entries<FieldEntry> } }
@@ -106,7 +124,7 @@ type ShapeEntry =
 export function readModel(sections: Sections): GameModel {
   const known = sections as KnownSections;
   const shapes = new Map(
-    Object.entries(known['GameSparks.Core.Model'] ?? {}).map(([name, entry]) => [name, readShape(name, entry)]),
+    Object.entries(known[SECTIONS.model] ?? {}).map(([name, entry]) => [name, readShape(name, entry)]),
   );
   const structure = (name: string) => shapes.get(name) as Structure;
   const message = (name: string, { AllowedSources, Description = '' }: MessageEntry) => ({
@@ -115,22 +133,30 @@ export function readModel(sections: Sections): GameModel {
     isFromPlayers: AllowedSources.includes('Player'),
   });
   return {
-    requests: Object.entries(known['GameSparks.Core.Requests'] ?? {}).map(([name, entry]) => ({
+    requests: Object.entries(known[SECTIONS.requests] ?? {}).map(([name, entry]) => ({
       ...message(name, entry),
       request: structure(entry.RequestShape),
       response: structure(entry.ResponseShape),
     })),
-    events: Object.entries(known['GameSparks.Core.Events'] ?? {}).map(([name, entry]) => ({
+    events: Object.entries(known[SECTIONS.events] ?? {}).map(([name, entry]) => ({
       ...message(name, entry),
       event: structure(entry.EventShape),
     })),
-    notifications: Object.entries(known['GameSparks.Core.Notifications'] ?? {}).map(([name, entry]) => ({
+    notifications: Object.entries(known[SECTIONS.notifications] ?? {}).map(([name, entry]) => ({
       name,
       description: entry.Description ?? '',
       notification: structure(entry.NotificationShape),
     })),
     shapes,
+    requestHandlers: readHandlers(known[SECTIONS.requestHandlers]),
+    eventHandlers: readHandlers(known[SECTIONS.eventHandlers]),
   };
+}
+
+function readHandlers(entries: Entries<HandlerEntry> = {}): ReadonlyMap<string, MessageHandler> {
+  return new Map(
+    Object.entries(entries).map(([name, { Enabled, Code }]) => [name, { isEnabled: Enabled, script: Code.Script }]),
+  );
 }
 
 function readShape(name: string, entry: ShapeEntry): Shape {

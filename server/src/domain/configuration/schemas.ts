@@ -1,3 +1,5 @@
+import { SECTIONS } from './sections.ts';
+
 type Schema = Readonly<Record<string, unknown>>;
 
 const text = { type: 'string' };
@@ -31,7 +33,7 @@ function named(value: Schema): Schema {
   return { $ref: '#/$defs/Named', additionalProperties: value };
 }
 
-/** An object with these members and those of form `properties`; others are nobody's, and do no harm. */
+/** An object with the required members, and with `properties` in this form; other members are ignored. */
 function entry(required: readonly string[], properties?: Readonly<Record<string, Schema>>): Schema {
   return { $ref: '#/$defs/Entry', required, ...(properties && { properties }) };
 }
@@ -65,12 +67,12 @@ export const CORE_SCHEMA = JSON.stringify({
   description: 'A Shape is of the Model, or String, Integer, Long, Decimal, Boolean, Timestamp or Document.',
   type: 'object',
   properties: {
-    'GameSparks.Core.Model': named(shape),
-    'GameSparks.Core.Requests': named(entry(['AllowedSources', 'RequestShape', 'ResponseShape'])),
-    'GameSparks.Core.RequestHandlers': handlers,
-    'GameSparks.Core.Events': named(entry(['AllowedSources', 'EventShape'])),
-    'GameSparks.Core.EventHandlers': handlers,
-    'GameSparks.Core.Notifications': named(entry(['NotificationShape'])),
+    [SECTIONS.model]: named(shape),
+    [SECTIONS.requests]: named(entry(['AllowedSources', 'RequestShape', 'ResponseShape'])),
+    [SECTIONS.requestHandlers]: handlers,
+    [SECTIONS.events]: named(entry(['AllowedSources', 'EventShape'])),
+    [SECTIONS.eventHandlers]: handlers,
+    [SECTIONS.notifications]: named(entry(['NotificationShape'])),
   },
   $defs,
 });

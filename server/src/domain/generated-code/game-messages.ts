@@ -38,7 +38,7 @@ export function gameOperations(gameName: string, model: GameModel): Operations {
 export function identityOperations(): Operations {
   const request = structure('GetPlayerTokenRequest', []);
   const response = structure('GetPlayerTokenResponse', ['AuthenticationToken']);
-  const model: GameModel = {
+  const model: PlayersPart = {
     requests: [
       {
         name: 'GetPlayerToken',
@@ -74,7 +74,7 @@ function operationsName(gameName: string): string {
 
 type PlayersPart = Pick<Operations, 'requests' | 'events' | 'notifications' | 'shapes'>;
 
-function playersPart(model: GameModel): PlayersPart {
+function playersPart(model: PlayersPart): PlayersPart {
   const requests = model.requests.filter((message) => message.isFromPlayers).sort(byName);
   const events = model.events.filter((message) => message.isFromPlayers).sort(byName);
   const notifications = [...model.notifications].sort(byName);
