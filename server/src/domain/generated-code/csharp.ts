@@ -106,7 +106,7 @@ function members(operations: Operations, types: Types): Lines[] {
     });
   const context = {
     types,
-    wireType: ({ name }: { readonly name: string }) => quoted(`${operations.namespace}.${name}`),
+    wireType: ({ name }: { readonly name: string }) => quoted(`${operations.typePrefix}${name}`),
   };
 
   return [

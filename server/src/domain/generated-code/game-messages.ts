@@ -8,6 +8,7 @@ import type {
   Structure,
   TypeReference,
 } from '../configuration/model.ts';
+import { GAME_PREFIX, SYSTEM_PREFIX } from '../runtime/message-types.ts';
 
 /** What one generated file is about: the messages of one extension that players can use, in order of their names. */
 export interface Operations {
@@ -15,8 +16,8 @@ export interface Operations {
   readonly name: string;
   /** For people: `the game "Demo"`. */
   readonly origin: string;
-  /** A message's type on the wire is this, a dot and its name. */
-  readonly namespace: string;
+  /** A message's type on the wire is this and its name. */
+  readonly typePrefix: string;
   readonly requests: readonly RequestMessage[];
   readonly events: readonly EventMessage[];
   readonly notifications: readonly NotificationMessage[];
@@ -31,7 +32,7 @@ export interface SourceFile {
 
 export function gameOperations(gameName: string, model: GameModel): Operations {
   const origin = `the game "${gameName}"`;
-  return { name: operationsName(gameName), origin, namespace: 'Custom.Game', ...playersPart(model) };
+  return { name: operationsName(gameName), origin, typePrefix: GAME_PREFIX, ...playersPart(model) };
 }
 
 /** The messages that are there in every game. */
@@ -53,7 +54,7 @@ export function identityOperations(): Operations {
     shapes: new Map([request, response].map((shape) => [shape.name, shape])),
   };
   const origin = 'the extension GameSparks/Identity';
-  return { name: 'IdentityOperations', origin, namespace: 'GameSparks.Identity', ...playersPart(model) };
+  return { name: 'IdentityOperations', origin, typePrefix: `${SYSTEM_PREFIX}Identity.`, ...playersPart(model) };
 }
 
 function structure(name: string, requiredTexts: readonly string[]): Structure {
