@@ -5,7 +5,7 @@ import { openDomain } from '../../test/support/domain.ts';
 import { CALLER, nextTurn, openWithStage, TOKEN } from '../../test/support/stage.ts';
 import { openTestStore } from '../store/test-store.ts';
 import { Interrupted } from './background.ts';
-import { type Examine, examineHere } from './examination.ts';
+import { type Examine, examineInThisThread } from './examination.ts';
 
 for (const target of ['stage', 'game'] as const) {
   test(`a ${target} that is deleted meanwhile ends its deployment quietly`, async (t) => {
@@ -14,7 +14,7 @@ for (const target of ['stage', 'game'] as const) {
       async examine(asked) {
         deletion = target === 'stage' ? domain.stages.delete('Demo', 'Dev') : domain.games.delete('Demo');
         await deletion;
-        return examineHere(asked);
+        return examineInThisThread(asked);
       },
     });
     const { stageId, id } = await domain.start();
@@ -74,7 +74,7 @@ function gate() {
   });
   const examine: Examine = async (asked) => {
     await isOpen;
-    return examineHere(asked);
+    return examineInThisThread(asked);
   };
   return { examine, release: () => release() };
 }
@@ -113,7 +113,7 @@ test('work that another living node has claimed is left to it', async (t) => {
     store,
     async examine(asked) {
       examinations += 1;
-      return examineHere(asked);
+      return examineInThisThread(asked);
     },
   });
   second.cluster.isAlive = async () => true;

@@ -7,7 +7,7 @@ import type { ErrorCode } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { openTestStore } from '../store/test-store.ts';
 import type { ConfigurationFault } from './configuration/fault.ts';
-import { examineHere } from './examination.ts';
+import { examineInThisThread } from './examination.ts';
 
 const failsWith = (code: ErrorCode, message = /./) => ({ name: 'ServiceError', code, message });
 
@@ -63,7 +63,7 @@ test('while it is examined it is in progress', async (t) => {
   const domain = await openWithStage(t, {
     async examine(asked) {
       unfinished.push(domain.store.deployments.listUnfinished());
-      return examineHere(asked);
+      return examineInThisThread(asked);
     },
   });
   await domain.deploy();

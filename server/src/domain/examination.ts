@@ -6,13 +6,13 @@ import { generateCode } from './generated-code/generate-code.ts';
 import { chooseGenerator } from './generated-code/generators.ts';
 
 /** Everything that generated code depends on, beside the snapshot. */
-export type CodeAsked = Readonly<Record<'gameName' | 'targetPlatform' | 'language' | 'gameSdkVersion', string>>;
+export type GeneratorInput = Readonly<Record<'gameName' | 'targetPlatform' | 'language' | 'gameSdkVersion', string>>;
 
 export interface Examination {
   /** Stored sections. */
   readonly sections: string;
   /** The code to make of them, unless they have faults. */
-  readonly code?: CodeAsked;
+  readonly code?: GeneratorInput;
 }
 
 export interface Findings {
@@ -24,8 +24,8 @@ export interface Findings {
 /** Looks for faults, and makes code. Rejects with `Interrupted`; anything else that it rejects with is a fault of ours. */
 export type Examine = (examination: Examination) => Promise<Findings>;
 
-/** Does it at once: a tenth of a second at least, and seconds for a megabyte of faults. */
-export function examineHere({ sections: text, code }: Examination): Findings {
+/** The examination itself. It blocks its thread for a tenth of a second at least, and for seconds on a megabyte of faults. */
+export function examineInThisThread({ sections: text, code }: Examination): Findings {
   const sections = readSections(text);
   const faults = findFaults(sections);
   if (code === undefined || faults.length > 0) return { faults, archive: undefined };

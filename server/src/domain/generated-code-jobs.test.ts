@@ -6,7 +6,7 @@ import { type DomainOptions, openDomain } from '../../test/support/domain.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { openTestStore } from '../store/test-store.ts';
-import { examineHere } from './examination.ts';
+import { examineInThisThread } from './examination.ts';
 
 const CALLER = { principal: 'AKIDEXAMPLE' };
 
@@ -49,7 +49,7 @@ test('a job is in progress, and then completed with a zip to be had for an hour'
   const domain = await openWithSnapshot(t, {
     async examine(asked) {
       unfinished.push(domain.store.generatedCodeJobs.listUnfinished());
-      return examineHere(asked);
+      return examineInThisThread(asked);
     },
   });
   const { jobs, snapshotId, generate, clock, open } = domain;
@@ -182,7 +182,7 @@ test('a game that is deleted meanwhile ends its jobs quietly', async (t) => {
   const domain = await openWithSnapshot(t, {
     async examine(asked) {
       await domain.games.delete('Demo');
-      return examineHere(asked);
+      return examineInThisThread(asked);
     },
   });
   const id = await domain.start();

@@ -4,12 +4,12 @@ import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type RandomBytes, uuidV7After } from '../random.ts';
 import type { GeneratedCodeJobRecord, Store, Page as StorePage } from '../store/store.ts';
+import { excerpt } from '../text.ts';
 import { type BackgroundWork, Interrupted } from './background.ts';
 import { createClaimedWork, isUnfinished, type WorkKind } from './claimed-work.ts';
-import { excerpt } from '../text.ts';
 import { describeFault } from './configuration/fault.ts';
 import type { Downloads } from './downloads.ts';
-import type { CodeAsked, Examine } from './examination.ts';
+import type { Examine, GeneratorInput } from './examination.ts';
 import { type Game, getActiveGame, getGame } from './games.ts';
 import { chooseGenerator, type Generator } from './generated-code/generators.ts';
 import type { Page, PageRequest, Paginate } from './pagination.ts';
@@ -90,7 +90,7 @@ export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): Generate
 
   function withDownload(gameName: string, job: GeneratedCodeJobRecord): GeneratedCodeJob {
     if (job.state !== 'COMPLETED') return { ...job, download: undefined };
-    const { targetPlatform, language } = JSON.parse(job.generator) as CodeAsked;
+    const { targetPlatform, language } = JSON.parse(job.generator) as GeneratorInput;
     const fileName = `${gameName}-${targetPlatform}-${language}.zip`;
     const download = downloads.urlOf({ kind: 'generated_code', jobId: job.id }, fileName, DOWNLOAD_LIFETIME_MS);
     return { ...job, download };
@@ -101,7 +101,7 @@ export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): Generate
 
     async start(gameName, snapshotId, asked) {
       const { targetPlatform, language, gameSdkVersion } = chooseGenerator(asked);
-      const generator = JSON.stringify({ gameName, targetPlatform, language, gameSdkVersion } satisfies CodeAsked);
+      const generator = JSON.stringify({ gameName, targetPlatform, language, gameSdkVersion } satisfies GeneratorInput);
       const job = await store.transaction(async (store) =>
         insert(store, await getActiveGame(store, gameName), snapshotId, generator),
       );
@@ -162,7 +162,7 @@ function createGenerationWork(
 
     async perform({ job: { id, generator }, sections }) {
       try {
-        const code = JSON.parse(generator) as CodeAsked;
+        const code = JSON.parse(generator) as GeneratorInput;
         const { faults, archive } = await examine({ sections, code });
         const [fault] = faults;
         return { archive, description: fault === undefined ? '' : toDescription(describeFault(fault)) };

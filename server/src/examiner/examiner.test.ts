@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { systemClock } from '../clock.ts';
-import { examineHere } from '../domain/examination.ts';
+import { examineInThisThread } from '../domain/examination.ts';
 import { createExaminer } from './examiner.ts';
 
 const MEGABYTE = 1_000_000;
@@ -27,9 +27,12 @@ for (const length of [100, MEGABYTE]) {
     assert.deepEqual(await examine({ sections }), { faults: [], archive: undefined });
     const { faults, archive } = await examine({ sections, code: CODE });
     assert.deepEqual(faults, []);
-    assert.deepEqual(archive && Buffer.from(archive), Buffer.from(examineHere({ sections, code: CODE }).archive ?? []));
+    assert.deepEqual(
+      archive && Buffer.from(archive),
+      Buffer.from(examineInThisThread({ sections, code: CODE }).archive ?? []),
+    );
     const faulty = { sections: sectionsOf({ length, Shape: 'Unknown' }), code: CODE };
-    assert.deepEqual(await examine(faulty), examineHere(faulty));
+    assert.deepEqual(await examine(faulty), examineInThisThread(faulty));
     assert.equal((await examine(faulty)).faults.length, 1);
   });
 }

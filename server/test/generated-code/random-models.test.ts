@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { readModel } from '../../src/domain/configuration/model.ts';
-import { gameOperations, type SourceFile } from '../../src/domain/generated-code/game-messages.ts';
+import { gameMessages, type SourceFile } from '../../src/domain/generated-code/game-messages.ts';
 import { generateFiles } from '../../src/domain/generated-code/generate-code.ts';
 import { chooseGenerator } from '../../src/domain/generated-code/generators.ts';
 import { compileCSharp, compileTypeScript, findMono, randomSections } from '../support/generated-code.ts';
@@ -36,7 +36,7 @@ test('[mcs] C# for games of any names and descriptions compiles', { skip }, asyn
 });
 
 test('the random games use what a model can have', () => {
-  const operations = GAMES.map(({ gameName, model }) => gameOperations(gameName, model));
+  const operations = GAMES.map(({ gameName, model }) => gameMessages(gameName, model));
   const kinds = new Set(operations.flatMap(({ shapes }) => [...shapes.values()].map(({ kind }) => kind)));
   assert.deepEqual([...kinds].sort(), ['enum', 'list', 'map', 'structure']);
   for (const kind of ['requests', 'events', 'notifications'] as const)

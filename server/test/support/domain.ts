@@ -3,7 +3,7 @@ import { createServices } from '../../src/app/services.ts';
 import { LocalCluster } from '../../src/cluster/local.ts';
 import { createArns } from '../../src/domain/arn.ts';
 import type { BackgroundWork } from '../../src/domain/background.ts';
-import { type Examine, examineHere } from '../../src/domain/examination.ts';
+import { type Examine, examineInThisThread } from '../../src/domain/examination.ts';
 import { createKeyring } from '../../src/keyring.ts';
 import { createLog } from '../../src/log.ts';
 import { createSystemRandom } from '../../src/random.ts';
@@ -45,7 +45,7 @@ export async function openDomain(t: TestContext, options: DomainOptions = {}) {
   const {
     store = await openTestStore(t),
     clock = new ManualClock(),
-    examine = async (asked) => examineHere(asked),
+    examine = async (asked) => examineInThisThread(asked),
     ...changed
   } = options;
   const random = createSystemRandom();

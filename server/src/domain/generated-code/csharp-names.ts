@@ -1,5 +1,5 @@
 import type { Enumeration, Structure } from '../configuration/model.ts';
-import type { Operations } from './game-messages.ts';
+import type { GameMessages } from './game-messages.ts';
 import { identifiers } from './source-code.ts';
 
 /** Also words that are keywords in some places only: the `@` in front of an identifier never hurts. */
@@ -45,7 +45,7 @@ export function methodName(message: { readonly name: string }, kind: 'Request' |
 }
 
 /** The nested type of each shape that becomes one. No member is named as its class, an accessor included, or as another. */
-export function typeIdentifiers({ name, requests, events, notifications, shapes }: Operations) {
+export function typeIdentifiers({ name, requests, events, notifications, shapes }: GameMessages) {
   const taken = new Set([
     name,
     ...requests.map((message) => methodName(message, 'Request')),

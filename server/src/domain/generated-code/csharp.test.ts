@@ -4,10 +4,10 @@ import { sampleModel } from '../../../test/support/generated-code.ts';
 import type { Sections } from '../configuration/document.ts';
 import { readModel } from '../configuration/model.ts';
 import { csharpFile } from './csharp.ts';
-import { gameOperations, identityOperations } from './game-messages.ts';
+import { gameMessages, identityMessages } from './game-messages.ts';
 
-const identity = csharpFile(identityOperations());
-const sample = csharpFile(gameOperations('Sample', sampleModel)).text;
+const identity = csharpFile(identityMessages());
+const sample = csharpFile(gameMessages('Sample', sampleModel)).text;
 
 /** As they stand in the file, but for its indentation. */
 function assertLines(text: string, expected: string): void {
@@ -21,7 +21,7 @@ function structure(name: string, fields: Readonly<Record<string, { Shape: string
     'GameSparks.Core.Model': { [name]: { Structure: { Fields: fields } } },
     'GameSparks.Core.Notifications': { News: { NotificationShape: name } },
   };
-  return csharpFile(gameOperations('Sample', readModel(sections))).text;
+  return csharpFile(gameMessages('Sample', readModel(sections))).text;
 }
 
 describe('generated C#', () => {
@@ -159,7 +159,7 @@ describe('generated C#', () => {
       },
       'GameSparks.Core.Notifications': { News: { NotificationShape: 'News' } },
     };
-    const { text } = csharpFile(gameOperations('Sample', readModel(sections)));
+    const { text } = csharpFile(gameMessages('Sample', readModel(sections)));
     assert.match(text, /public News\((IReadOnlyList<){8}Newtonsoft\.Json\.Linq\.JToken>{8} tree\)/);
   });
 

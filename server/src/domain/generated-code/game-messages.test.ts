@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GET_PLAYER_TOKEN } from '@respark/protocol';
 import { readModel } from '../configuration/model.ts';
-import { gameOperations, identityOperations } from './game-messages.ts';
+import { gameMessages, identityMessages } from './game-messages.ts';
 
 test('the identity’s request is the one that every runtime answers', () => {
-  const { typePrefix, requests } = identityOperations();
+  const { typePrefix, requests } = identityMessages();
   assert.deepEqual(
     requests.map(({ name }) => `${typePrefix}${name}`),
     [GET_PLAYER_TOKEN],
@@ -21,7 +21,7 @@ test('a game’s messages are those that players can use, and what only the back
     'GameSparks.Core.Model': { Fish: empty, Pond: empty },
     'GameSparks.Core.Requests': { Restock: request('Pond'), Catch: request('Fish', 'Player') },
   });
-  const { typePrefix, requests, shapes } = gameOperations('Demo', model);
+  const { typePrefix, requests, shapes } = gameMessages('Demo', model);
   assert.deepEqual(
     requests.map(({ name }) => `${typePrefix}${name}`),
     ['Custom.Game.Catch'],

@@ -11,7 +11,7 @@ import type {
 import { GAME_PREFIX, SYSTEM_PREFIX } from '../runtime/message-types.ts';
 
 /** What one generated file is about: the messages of one extension that players can use, in order of their names. */
-export interface Operations {
+export interface GameMessages {
   /** An identifier in every language, and with an ending the name of the file: `DemoOperations`. */
   readonly name: string;
   /** For people: `the game "Demo"`. */
@@ -30,13 +30,13 @@ export interface SourceFile {
   readonly text: string;
 }
 
-export function gameOperations(gameName: string, model: GameModel): Operations {
+export function gameMessages(gameName: string, model: GameModel): GameMessages {
   const origin = `the game "${gameName}"`;
   return { name: operationsName(gameName), origin, typePrefix: GAME_PREFIX, ...playersPart(model) };
 }
 
 /** The messages that are there in every game. */
-export function identityOperations(): Operations {
+export function identityMessages(): GameMessages {
   const request = structure('GetPlayerTokenRequest', []);
   const response = structure('GetPlayerTokenResponse', ['AuthenticationToken']);
   const model: PlayersPart = {
@@ -73,7 +73,7 @@ function operationsName(gameName: string): string {
   return name.toLowerCase() === 'identity' ? `${name}GameOperations` : `${name}Operations`;
 }
 
-type PlayersPart = Pick<Operations, 'requests' | 'events' | 'notifications' | 'shapes'>;
+type PlayersPart = Pick<GameMessages, 'requests' | 'events' | 'notifications' | 'shapes'>;
 
 function playersPart(model: PlayersPart): PlayersPart {
   const requests = model.requests.filter((message) => message.isFromPlayers).sort(byName);

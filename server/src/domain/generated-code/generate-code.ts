@@ -1,6 +1,6 @@
 import type { GameModel } from '../configuration/model.ts';
 import { zipOf } from './archive.ts';
-import { gameOperations, identityOperations, type SourceFile } from './game-messages.ts';
+import { gameMessages, identityMessages, type SourceFile } from './game-messages.ts';
 import type { CodeGenerator } from './generators.ts';
 
 export interface CodeRequest {
@@ -15,10 +15,10 @@ export function generateCode(request: CodeRequest): Uint8Array {
 }
 
 export function generateFiles({ gameName, model, generator }: CodeRequest): readonly SourceFile[] {
-  const game = gameOperations(gameName, model);
+  const game = gameMessages(gameName, model);
   return [
     generator.file(game),
-    generator.file(identityOperations()),
+    generator.file(identityMessages()),
     { name: 'README.txt', text: generator.readme(game) },
   ];
 }

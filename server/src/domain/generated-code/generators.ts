@@ -1,6 +1,6 @@
 import { ServiceError } from '../../errors.ts';
 import { csharpFile, csharpReadme } from './csharp.ts';
-import type { Operations, SourceFile } from './game-messages.ts';
+import type { GameMessages, SourceFile } from './game-messages.ts';
 import { typescriptFile, typescriptReadme } from './typescript.ts';
 
 /** Which code is asked for; what is absent has a default. */
@@ -14,9 +14,9 @@ export interface CodeGenerator {
   readonly targetPlatform: string;
   readonly language: string;
   readonly gameSdkVersion: string;
-  readonly file: (operations: Operations) => SourceFile;
+  readonly file: (messages: GameMessages) => SourceFile;
   /** How to use the files; the last line ends. */
-  readonly readme: (operations: Operations) => string;
+  readonly readme: (messages: GameMessages) => string;
 }
 
 /** The first one of a platform has its default language, the first one of all the default platform; newest versions first. */
