@@ -1,22 +1,6 @@
 import { CONNECT_PATH, closeCode, SUBPROTOCOL } from '@respark/protocol';
 import { BINARY, clientFrame, TEXT } from './frames.ts';
-import type { HttpConnection } from './http.ts';
-import type { Connection, PlayerSeed } from './players.ts';
-
-/** What a client of one contestant says on its WebSocket, and no more than that. */
-export interface Dialect {
-  /** Further lines of the upgrade request. */
-  readonly headers?: string;
-  /** Where the player connects; `http` asks first, where the contestant has players ask. */
-  path(seed: PlayerSeed, port: number, http: HttpConnection): string | Promise<string>;
-  /** The upgrade is done. */
-  opened(connection: Connection): void;
-  received(connection: Connection, payload: Buffer): void;
-  /** A small request, as a whole frame. */
-  readonly request: Buffer;
-  /** With what a disconnected player's sockets are closed; undefined for a close frame without a code. */
-  readonly closeCode: number | undefined;
-}
+import type { Dialect } from './players.ts';
 
 /** 64 characters: the size of a small command. */
 const MESSAGE = 'move to 12,34 and then wait for the others at the northern gate.';

@@ -1,8 +1,8 @@
 import { quantile } from '../statistics.ts';
-import { DIALECTS, type Dialect, type DialectName } from './dialects.ts';
+import { DIALECTS, type DialectName } from './dialects.ts';
 import { HttpConnection } from './http.ts';
 import { type Pacing, paced } from './pacing.ts';
-import { Connection, type Player, type PlayerSeed } from './players.ts';
+import { Connection, type Dialect, type Player, type PlayerSeed } from './players.ts';
 
 /** How much of its core the generator itself used, 0-1: a busy one would measure itself. */
 export interface Effort {

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
-import type { Dialect } from './dialects.ts';
 import { CLOSE, clientFrame, readFrames } from './frames.ts';
+import type { HttpConnection } from './http.ts';
 
 /** Who connects, and the first words of a dialect that has some. */
 export interface PlayerSeed {
@@ -10,6 +10,21 @@ export interface PlayerSeed {
 
 export interface Player extends PlayerSeed {
   connections: Connection[];
+}
+
+/** What a client of one contestant says on its WebSocket, and no more than that. */
+export interface Dialect {
+  /** Further lines of the upgrade request. */
+  readonly headers?: string;
+  /** Where the player connects; `http` asks first, where the contestant has players ask. */
+  path(seed: PlayerSeed, port: number, http: HttpConnection): string | Promise<string>;
+  /** The upgrade is done. */
+  opened(connection: Connection): void;
+  received(connection: Connection, payload: Buffer): void;
+  /** A small request, as a whole frame. */
+  readonly request: Buffer;
+  /** With what a disconnected player's sockets are closed; undefined for a close frame without a code. */
+  readonly closeCode: number | undefined;
 }
 
 /** Loopback addresses that players come from: Linux searches long for a free port when one address has used up half. */
