@@ -1,42 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
-import { type ClientOptions, ResparkClient } from './client.ts';
-import { FakeClock, type FakeSocket, fakeNetwork, seededRandom, settle, WELCOME } from './test/fakes.ts';
-
-function setUp(options: Partial<ClientOptions> = {}) {
-  const clock = new FakeClock();
-  const { sockets, WebSocket } = fakeNetwork();
-  const client = new ResparkClient({
-    url: 'ws://test:1',
-    gameKey: 'key',
-    clock,
-    WebSocket,
-    random: () => 0.5,
-    ...options,
-  });
-  const told: string[] = [];
-  client.on('state', (state) => told.push(state));
-  client.on('welcome', (welcome) => told.push(`welcome ${welcome.playerId}`));
-  client.on('disconnect', (event) => told.push(`disconnect ${event.closeCode} ${event.reconnectInMs}`));
-  client.on('error', (error) => told.push(`error ${error.message}`));
-  const newest = (): FakeSocket => {
-    const socket = sockets.at(-1);
-    assert.ok(socket !== undefined, 'no socket was made');
-    return socket;
-  };
-  return { clock, sockets, client, told, newest };
-}
-
-async function setUpConnected(options: Partial<ClientOptions> = {}) {
-  const all = setUp(options);
-  const connected = all.client.connect();
-  await settle();
-  all.newest().welcomes();
-  await connected;
-  all.told.length = 0;
-  return all;
-}
+import { setUp, setUpConnected } from './test/client-under-test.ts';
+import { type FakeSocket, settle, WELCOME } from './test/fakes.ts';
 
 /** The id of the latest request on the socket. */
 function requestOn(socket: FakeSocket): string {
@@ -252,94 +217,6 @@ test('requests, events and notifications go through', async () => {
   await Promise.all([byDefault, byOption]);
 });
 
-describe('the player’s token', () => {
-  const answerToken = async (socket: FakeSocket, token: string) => {
-    const request = socket.sent.findLast((frame) => frame.type === 'GameSparks.Identity.GetPlayerToken');
-    socket.receives({ kind: 'response', id: String(request?.id), payload: { AuthenticationToken: token } });
-    await settle();
-  };
-
-  test('is asked for after the welcome, saved, and used to come back', async () => {
-    const saved: unknown[] = [];
-    const storage = { load: () => undefined, save: (token: unknown) => void saved.push(token) };
-    const { newest, clock } = await setUpConnected({ storage });
-    await answerToken(newest(), 'token-1');
-    assert.deepEqual(saved, ['token-1']);
-    newest().closes(1006);
-    await clock.advance(500);
-    newest().opens();
-    assert.deepEqual(newest().sent, [{ kind: 'hello', gameKey: 'key', token: 'token-1' }]);
-  });
-
-  test('is loaded before the first hello', async () => {
-    const { client, newest } = setUp({ storage: { load: async () => 'saved', save() {} } });
-    client.connect().catch(() => {});
-    await settle();
-    newest().opens();
-    assert.deepEqual(newest().sent, [{ kind: 'hello', gameKey: 'key', token: 'saved' }]);
-  });
-
-  test('is awaited by the next attempt when one is given up while the storage loads', async () => {
-    const saved: unknown[] = [];
-    let finish = (_: string) => {};
-    const load = () => new Promise<string>((resolve) => (finish = resolve));
-    const { client, newest, sockets } = setUp({ storage: { load, save: (token) => void saved.push(token) } });
-    client.connect().catch(() => {});
-    await settle();
-    await client.close();
-    client.connect().catch(() => {});
-    await settle();
-    assert.equal(sockets.length, 0);
-    finish('saved');
-    await settle();
-    newest().opens();
-    assert.deepEqual(newest().sent, [{ kind: 'hello', gameKey: 'key', token: 'saved' }]);
-    assert.deepEqual(saved, []);
-  });
-
-  test('is renewed at half of its life', async () => {
-    const { newest, clock } = await setUpConnected();
-    await answerToken(newest(), 'token-1');
-    for (let passedMs = 0; passedMs < 1_800_000; passedMs += 20_000) {
-      await clock.advance(20_000);
-      newest().receives({ kind: 'heartbeat' });
-    }
-    assert.equal(newest().sent.filter((frame) => frame.kind === 'request').length, 2);
-  });
-
-  test('that is refused is kept, until forgetPlayer() makes way for a new guest', async () => {
-    const saved: unknown[] = [];
-    const storage = { load: () => 'expired', save: (token: unknown) => void saved.push(token) };
-    const { client, newest } = setUp({ storage });
-    for (let attempt = 0; attempt < 2; attempt += 1) {
-      const rejected = assert.rejects(client.connect(), { code: 'token_refused' });
-      await settle();
-      newest().opens();
-      assert.equal(newest().sent[0]?.token, 'expired');
-      newest().closes(4503, 'the token is expired');
-      await rejected;
-    }
-    assert.deepEqual(saved, []);
-    await client.forgetPlayer();
-    assert.deepEqual(saved, [undefined]);
-    client.connect().catch(() => {});
-    await settle();
-    newest().opens();
-    assert.deepEqual(newest().sent, [{ kind: 'hello', gameKey: 'key' }]);
-  });
-
-  test('whose storage fails costs an error event, not the connection', async () => {
-    const fail = () => Promise.reject(new Error('disk'));
-    const { client, newest, told } = setUp({ storage: { load: fail, save: fail } });
-    const connected = client.connect();
-    await settle();
-    newest().welcomes();
-    await connected;
-    assert.equal(told[1], 'error the stored token could not be loaded; playing as a guest');
-    assert.equal(client.state, 'connected');
-  });
-});
-
 describe('close()', () => {
   test('says goodbye, tells so once, and leaves no timer', async () => {
     const { newest, client, clock, told } = await setUpConnected();
@@ -393,49 +270,4 @@ describe('close()', () => {
     await closed;
     assert.deepEqual([told, client.connectionId], [[], 'connection-2']);
   });
-});
-
-/** One step of the world around a client; `seed` picks details. */
-type Step = { readonly kind: string; readonly seed: number };
-
-async function take({ kind, seed }: Step, { client, newest, clock, sockets }: ReturnType<typeof setUp>) {
-  const socket = sockets.length > 0 && !newest().isGone ? newest() : undefined;
-  if (kind === 'connect') client.connect().catch(() => {});
-  else if (kind === 'close') void client.close();
-  else if (kind === 'request') client.request('T').catch(() => {});
-  else if (kind === 'advance') await clock.advance(seed % 60_000);
-  else if (kind === 'open') socket?.opens();
-  else if (kind === 'welcome') socket?.welcomes();
-  else if (kind === 'frame') socket?.receives({ kind: 'heartbeat' });
-  else if (kind === 'garbage') socket?.receives('{');
-  else if (kind === 'reconnect') socket?.closes([1006, 1012, 4000, 4004][seed % 4] ?? 0, 'r; retryAfterMs=5');
-  else socket?.closes([1000, 1002, 4500, 4507][seed % 4] ?? 0);
-  await settle();
-}
-
-test('whatever happens, one connection at most is open, what was stopped stays so, and close() leaves nothing', async () => {
-  const kinds = 'connect close request advance open welcome frame garbage reconnect stop'.split(' ');
-  const step = fc.record({ kind: fc.constantFrom(...kinds), seed: fc.nat() });
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.nat(), async (steps, seed) => {
-      const world = setUp({ random: seededRandom(seed) });
-      const { client, sockets, clock, newest } = world;
-      for (const step of steps) {
-        const before = { made: sockets.length, state: client.state };
-        await take(step, world);
-        const open = sockets.filter((socket) => !socket.isGone && socket.closedWith === undefined);
-        assert.ok(open.length <= 1, 'one connection');
-        assert.equal(client.state === 'connected' || client.state === 'connecting', open.length === 1, 'state');
-        if (before.state === 'closed' && step.kind !== 'connect') assert.equal(sockets.length, before.made, 'stopped');
-        const closing = sockets.filter((socket) => !socket.isGone && socket.closedWith !== undefined);
-        if (client.state === 'waiting') assert.equal(clock.timers, 1 + closing.length, 'the back-off and goodbyes');
-      }
-      const closed = client.close();
-      await clock.advance(1_000);
-      await closed;
-      assert.equal(clock.timers, 0, 'no timer');
-      assert.ok(sockets.length === 0 || newest().isGone || newest().closedWith !== undefined);
-    }),
-    { numRuns: 300 },
-  );
 });

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { setUp, setUpConnected } from './test/client-under-test.ts';
+import { type FakeSocket, settle } from './test/fakes.ts';
+
+describe('the player’s token', () => {
+  const answerToken = async (socket: FakeSocket, token: string) => {
+    const request = socket.sent.findLast((frame) => frame.type === 'GameSparks.Identity.GetPlayerToken');
+    socket.receives({ kind: 'response', id: String(request?.id), payload: { AuthenticationToken: token } });
+    await settle();
+  };
+
+  test('is asked for after the welcome, saved, and used to come back', async () => {
+    const saved: unknown[] = [];
+    const storage = { load: () => undefined, save: (token: unknown) => void saved.push(token) };
+    const { newest, clock } = await setUpConnected({ storage });
+    await answerToken(newest(), 'token-1');
+    assert.deepEqual(saved, ['token-1']);
+    newest().closes(1006);
+    await clock.advance(500);
+    newest().opens();
+    assert.deepEqual(newest().sent, [{ kind: 'hello', gameKey: 'key', token: 'token-1' }]);
+  });
+
+  test('is loaded before the first hello', async () => {
+    const { client, newest } = setUp({ storage: { load: async () => 'saved', save() {} } });
+    client.connect().catch(() => {});
+    await settle();
+    newest().opens();
+    assert.deepEqual(newest().sent, [{ kind: 'hello', gameKey: 'key', token: 'saved' }]);
+  });
+
+  test('is awaited by the next attempt when one is given up while the storage loads', async () => {
+    const saved: unknown[] = [];
+    let finish = (_: string) => {};
+    const load = () => new Promise<string>((resolve) => (finish = resolve));
+    const { client, newest, sockets } = setUp({ storage: { load, save: (token) => void saved.push(token) } });
+    client.connect().catch(() => {});
+    await settle();
+    await client.close();
+    client.connect().catch(() => {});
+    await settle();
+    assert.equal(sockets.length, 0);
+    finish('saved');
+    await settle();
+    newest().opens();
+    assert.deepEqual(newest().sent, [{ kind: 'hello', gameKey: 'key', token: 'saved' }]);
+    assert.deepEqual(saved, []);
+  });
+
+  test('is renewed at half of its life', async () => {
+    const { newest, clock } = await setUpConnected();
+    await answerToken(newest(), 'token-1');
+    for (let passedMs = 0; passedMs < 1_800_000; passedMs += 20_000) {
+      await clock.advance(20_000);
+      newest().receives({ kind: 'heartbeat' });
+    }
+    assert.equal(newest().sent.filter((frame) => frame.kind === 'request').length, 2);
+  });
+
+  test('that is refused is kept, until forgetPlayer() makes way for a new guest', async () => {
+    const saved: unknown[] = [];
+    const storage = { load: () => 'expired', save: (token: unknown) => void saved.push(token) };
+    const { client, newest } = setUp({ storage });
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      const rejected = assert.rejects(client.connect(), { code: 'token_refused' });
+      await settle();
+      newest().opens();
+      assert.equal(newest().sent[0]?.token, 'expired');
+      newest().closes(4503, 'the token is expired');
+      await rejected;
+    }
+    assert.deepEqual(saved, []);
+    await client.forgetPlayer();
+    assert.deepEqual(saved, [undefined]);
+    client.connect().catch(() => {});
+    await settle();
+    newest().opens();
+    assert.deepEqual(newest().sent, [{ kind: 'hello', gameKey: 'key' }]);
+  });
+
+  test('whose storage fails costs an error event, not the connection', async () => {
+    const fail = () => Promise.reject(new Error('disk'));
+    const { client, newest, told } = setUp({ storage: { load: fail, save: fail } });
+    const connected = client.connect();
+    await settle();
+    newest().welcomes();
+    await connected;
+    assert.equal(told[1], 'error the stored token could not be loaded; playing as a guest');
+    assert.equal(client.state, 'connected');
+  });
+});

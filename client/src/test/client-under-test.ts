@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { type ClientOptions, ResparkClient } from '../client.ts';
+import { FakeClock, type FakeSocket, fakeNetwork, settle } from './fakes.ts';
+
+/** A client on a fake network and clock; `told` is what its listeners heard, in order. */
+export function setUp(options: Partial<ClientOptions> = {}) {
+  const clock = new FakeClock();
+  const { sockets, WebSocket } = fakeNetwork();
+  const client = new ResparkClient({
+    url: 'ws://test:1',
+    gameKey: 'key',
+    clock,
+    WebSocket,
+    random: () => 0.5,
+    ...options,
+  });
+  const told: string[] = [];
+  client.on('state', (state) => told.push(state));
+  client.on('welcome', (welcome) => told.push(`welcome ${welcome.playerId}`));
+  client.on('disconnect', (event) => told.push(`disconnect ${event.closeCode} ${event.reconnectInMs}`));
+  client.on('error', (error) => told.push(`error ${error.message}`));
+  const newest = (): FakeSocket => {
+    const socket = sockets.at(-1);
+    assert.ok(socket !== undefined, 'no socket was made');
+    return socket;
+  };
+  return { clock, sockets, client, told, newest };
+}
+
+/** The same after its welcome, with nothing told yet. */
+export async function setUpConnected(options: Partial<ClientOptions> = {}) {
+  const all = setUp(options);
+  const connected = all.client.connect();
+  await settle();
+  all.newest().welcomes();
+  await connected;
+  all.told.length = 0;
+  return all;
+}
