@@ -11,7 +11,7 @@ export type Sections = { readonly [name: string]: Json };
 /** Attributes of a section nest at most so deep, themselves counted: every later walk of them may use the stack. */
 export const MAX_DEPTH = 64;
 
-/** Of the API's model: a larger file cannot be imported. */
+/** The API's model sets it: a larger file cannot be imported. */
 const MAX_FILE_BYTES = 1_024_000;
 
 const SECTION_NAME = /^[a-zA-Z0-9.]{1,36}$/;
@@ -21,7 +21,7 @@ const MAX_LISTED_FAULTS = 20;
 const FORM = '{"Document":{"Type":"Game","Sections":{…}}}';
 
 /**
- * The sections of an exported file. Of a key that an object has twice, the last one counts, as everywhere in JavaScript;
+ * The sections of an exported file. When an object has a key twice the last one counts, as everywhere in JavaScript;
  * numbers are doubles; a byte order mark is skipped. Throws `validation` that names the faults.
  */
 export function parseDocument(file: Uint8Array): Sections {

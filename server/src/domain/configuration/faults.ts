@@ -74,7 +74,7 @@ function* readableFaults(sections: Sections): Faults {
 }
 
 function* formFaults(sections: Sections): Faults {
-  // Compiled anew: deployments are rare, and a validator that is kept would belong to nobody.
+  // The validator is compiled anew each time: deployments are rare, and a kept one would need an owner.
   const ajv = new Ajv2020({ allErrors: true, verbose: true, strictTypes: false, validateSchema: false, meta: false });
   const isValid = ajv.compile(JSON.parse(CORE_SCHEMA));
   isValid(sections);

@@ -4,7 +4,7 @@ type Schema = Readonly<Record<string, unknown>>;
 
 const text = { type: 'string' };
 
-/** Of shapes, fields, messages and values of enums: an identifier in every language that code is generated for. */
+/** Names of shapes, fields, messages and enum values are identifiers in every language that code is generated for. */
 const name = { type: 'string', pattern: '^[A-Za-z_][A-Za-z0-9_]{0,63}$' };
 
 /**

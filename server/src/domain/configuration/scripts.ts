@@ -14,7 +14,7 @@ export interface ScriptFault {
 /** Why a script is not the body of a function; undefined when it is. Costs time linear in its length. */
 export function findScriptFault(script: string): ScriptFault | undefined {
   try {
-    // Of this year, since the oldest Node.js that runs scripts knows no later syntax.
+    // The oldest Node.js that runs scripts knows no later syntax.
     ScriptParser.parse(script, { ecmaVersion: 2024, allowReturnOutsideFunction: true, allowHashBang: false });
     return undefined;
   } catch (error) {
