@@ -2,13 +2,13 @@ import type { Clock } from '../clock.ts';
 import { type Decision, evaluate, usesResourceTags } from '../domain/access/policy.ts';
 import type { Arns } from '../domain/arn.ts';
 import { ServiceError } from '../errors.ts';
+import type { HttpRequest } from '../http/exchange.ts';
 import type { Operation, Principal, Services } from './operation.ts';
-import type { ApiRequest } from './signature/authenticate.ts';
 
 type Input = Readonly<Record<string, unknown>>;
 
 export type Authorize = (call: {
-  readonly request: Pick<ApiRequest, 'remoteAddress' | 'isSecure'>;
+  readonly request: Pick<HttpRequest, 'remoteAddress' | 'isSecure'>;
   readonly operation: Operation;
   readonly principal: Principal;
   readonly input: Input;

@@ -2,10 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CONNECT_PATH, SUBPROTOCOL } from '@respark/protocol';
 import type { DownloadedFile, Downloads } from '../domain/downloads.ts';
 import { ServiceError } from '../errors.ts';
+import type { HttpReply } from '../http/exchange.ts';
 import type { Pages } from '../http/listener.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import type { ApiReply } from './reply.ts';
 import { WELCOME_REPLY } from './welcome-page.ts';
 
 /** Why this node should get no traffic; empty when it should. */
@@ -69,7 +69,7 @@ export function createManagementPages({
 }
 
 /** The file of a signed URL. Whoever knows the URL may have it, and nobody on the way may keep it. */
-async function download(rawPath: string, downloads: Pick<Downloads, 'open'>): Promise<ApiReply> {
+async function download(rawPath: string, downloads: Pick<Downloads, 'open'>): Promise<HttpReply> {
   try {
     const file = await downloads.open(rawPath);
     return file === undefined ? NO_FILE_REPLY : fileReply(file);
@@ -86,7 +86,7 @@ const NO_FILE_REPLY = textReply(
   'there is no such file, or its URL has expired: ExportSnapshot and GetGeneratedCodeJob give a new one\n',
 );
 
-function fileReply({ fileName, contentType, body }: DownloadedFile): ApiReply {
+function fileReply({ fileName, contentType, body }: DownloadedFile): HttpReply {
   return {
     status: 200,
     headers: {
@@ -102,14 +102,14 @@ function fileReply({ fileName, contentType, body }: DownloadedFile): ApiReply {
 /** What the players' own listener answers over plain HTTP. */
 export const playerPages: Pages = async ({ rawPath }) => (rawPath === CONNECT_PATH ? UPGRADE_REPLY : MISPLACED_REPLY);
 
-const UPGRADE_REPLY: ApiReply = {
+const UPGRADE_REPLY: HttpReply = {
   status: 426,
   headers: { 'content-type': 'text/plain; charset=utf-8', upgrade: 'websocket', connection: 'Upgrade, close' },
   body: `players connect here by WebSocket, with the subprotocol ${SUBPROTOCOL}\n`,
 };
 
 /** AWS clients that were sent to the players' port show what this says. */
-const MISPLACED_REPLY: ApiReply = {
+const MISPLACED_REPLY: HttpReply = {
   status: 404,
   headers: {
     'content-type': 'application/json',
@@ -140,6 +140,6 @@ function isLoopback(address: string): boolean {
   return address === '::1' || address.startsWith('127.');
 }
 
-function textReply(status: number, body: string): ApiReply {
+function textReply(status: number, body: string): HttpReply {
   return { status, headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }, body };
 }

@@ -1,23 +1,16 @@
 import type { Audit, Recorded } from '../domain/audit.ts';
 import { ServiceError } from '../errors.ts';
+import type { HttpReply, HttpRequest } from '../http/exchange.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import { createAuthorize } from './authorize.ts';
 import { readInput } from './input.ts';
 import type { Call, Operation, Services } from './operation.ts';
-import {
-  type ApiReply,
-  failureReply,
-  internalErrorReply,
-  Refusal,
-  refusalReply,
-  successReply,
-  WIRE_ERRORS,
-} from './reply.ts';
+import { failureReply, internalErrorReply, Refusal, refusalReply, successReply, WIRE_ERRORS } from './reply.ts';
 import { createRouter } from './router.ts';
 import { serialize } from './shape.ts';
-import { type ApiRequest, type AuthenticationParts, createAuthenticate } from './signature/authenticate.ts';
+import { type AuthenticationParts, createAuthenticate } from './signature/authenticate.ts';
 import { createThrottle, type ThrottleSettings } from './throttle.ts';
 import { excerptOf } from './validation.ts';
 
@@ -32,7 +25,7 @@ export interface PipelineParts extends AuthenticationParts {
 }
 
 /** Always resolves: a failure of whatever kind is a reply too. */
-export type Pipeline = (request: ApiRequest) => Promise<ApiReply>;
+export type Pipeline = (request: HttpRequest) => Promise<HttpReply>;
 
 /** THE LIFE OF A REQUEST. Each step may be its last; a request with two faults is answered for the first. */
 export function createPipeline(parts: PipelineParts): Pipeline {
@@ -42,7 +35,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   const throttle = createThrottle(parts);
   const authorize = createAuthorize(parts);
 
-  async function answer(request: ApiRequest, trace: Trace): Promise<ApiReply> {
+  async function answer(request: HttpRequest, trace: Trace): Promise<HttpReply> {
     const { requestId } = trace;
 
     // Match: 404 for a path, 405 for a method that no operation has, 400 for a malformed one.
@@ -85,7 +78,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       principal,
       input,
       requestId,
-    }: Pick<Call<Input>, 'principal' | 'input' | 'requestId'> & { request: ApiRequest },
+    }: Pick<Call<Input>, 'principal' | 'input' | 'requestId'> & { request: HttpRequest },
   ): Promise<Recorded> {
     const { PlayerId: playerId } = input;
     return audit.record({
@@ -120,7 +113,7 @@ type Input = Readonly<Record<string, unknown>>;
 
 type Matched = ReturnType<ReturnType<typeof createRouter<Operation>>>;
 
-function matched(match: Matched, { method, rawPath }: ApiRequest): Matched & { kind: 'operation' } {
+function matched(match: Matched, { method, rawPath }: HttpRequest): Matched & { kind: 'operation' } {
   switch (match.kind) {
     case 'operation':
       return match;
@@ -164,7 +157,7 @@ function modelled(operation: Operation, error: unknown): unknown {
   return new Error(`${operation.name} failed with ${error.code}, which it does not model`, { cause: error });
 }
 
-function explain(error: unknown, trace: Trace, log: Log): ApiReply {
+function explain(error: unknown, trace: Trace, log: Log): HttpReply {
   if (error instanceof Refusal) return refusalReply(trace.requestId, error);
   if (error instanceof ServiceError) {
     if (error.code === 'internal') log.warn({ ...trace, err: error }, 'request failed and may be tried again');

@@ -1,13 +1,6 @@
 import type { ErrorCode, ServiceError } from '../errors.ts';
+import type { HttpReply } from '../http/exchange.ts';
 import type { Refusal as SignatureRefusal } from './signature/sigv4.ts';
-
-/** What goes back over HTTP. */
-export interface ApiReply {
-  readonly status: number;
-  /** Lower-case names. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array;
-}
 
 interface WireError {
   /** What clients know the error by. */
@@ -62,15 +55,15 @@ export class Refusal extends Error {
   }
 }
 
-export function successReply(requestId: string, output: unknown): ApiReply {
+export function successReply(requestId: string, output: unknown): HttpReply {
   return reply({ status: 200, requestId, headers: {}, body: output });
 }
 
-export function refusalReply(requestId: string, { kind, message, headers }: Refusal): ApiReply {
+export function refusalReply(requestId: string, { kind, message, headers }: Refusal): HttpReply {
   return errorReply(requestId, REFUSALS[kind], message, headers);
 }
 
-export function failureReply(requestId: string, { code, message, retryAfterMs }: ServiceError): ApiReply {
+export function failureReply(requestId: string, { code, message, retryAfterMs }: ServiceError): HttpReply {
   const seconds = retryAfterMs === undefined ? undefined : Math.max(1, Math.ceil(retryAfterMs / 1000));
   return errorReply(
     requestId,
@@ -81,7 +74,7 @@ export function failureReply(requestId: string, { code, message, retryAfterMs }:
 }
 
 /** The answer to a bug: nothing of it leaves the server but the id that finds it in the log. */
-export function internalErrorReply(requestId: string): ApiReply {
+export function internalErrorReply(requestId: string): HttpReply {
   return errorReply(requestId, WIRE_ERRORS.internal, 'The service encountered an internal error.', {});
 }
 
@@ -90,7 +83,7 @@ function errorReply(
   { name, status }: WireError,
   message: string,
   headers: Readonly<Record<string, string>>,
-): ApiReply {
+): HttpReply {
   return reply({ status, requestId, headers: { 'x-amzn-errortype': name, ...headers }, body: { Message: message } });
 }
 
@@ -104,7 +97,7 @@ function reply({
   requestId: string;
   headers: Readonly<Record<string, string>>;
   body: unknown;
-}): ApiReply {
+}): HttpReply {
   return {
     status,
     headers: { 'content-type': 'application/json', 'x-amzn-requestid': requestId, ...headers },

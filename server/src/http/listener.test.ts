@@ -7,22 +7,22 @@ import { recordedLog } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import type { Pipeline } from '../api/pipeline.ts';
 import { failureReply, Refusal, refusalReply, successReply } from '../api/reply.ts';
-import type { ApiRequest } from '../api/signature/authenticate.ts';
 import { WELCOME_REPLY } from '../api/welcome-page.ts';
 import { ServiceError } from '../errors.ts';
 import { createSystemRandom } from '../random.ts';
 import { createClientAddress } from './client-address.ts';
+import type { HttpRequest } from './exchange.ts';
 import { createApiListener, type Pages } from './listener.ts';
 
 /** A real server in front of a pipeline that answers what it was asked, having read at most ten bytes of body. */
-async function open(t: TestContext, answer?: (request: ApiRequest) => Promise<unknown>) {
+async function open(t: TestContext, answer?: (request: HttpRequest) => Promise<unknown>) {
   const clock = new ManualClock();
   const { log, lines } = recordedLog();
-  const seen: ApiRequest[] = [];
-  const pipeline: Pipeline = async (apiRequest) => {
-    seen.push(apiRequest);
+  const seen: HttpRequest[] = [];
+  const pipeline: Pipeline = async (httpRequest) => {
+    seen.push(httpRequest);
     try {
-      return successReply('id', answer ? await answer(apiRequest) : (await apiRequest.readBody(10)).toString());
+      return successReply('id', answer ? await answer(httpRequest) : (await httpRequest.readBody(10)).toString());
     } catch (error) {
       if (error instanceof Refusal) return refusalReply('id', error);
       if (error instanceof ServiceError) return failureReply('id', error);
@@ -84,7 +84,7 @@ test('a request reaches the pipeline as it came over the wire', async (t) => {
   const { response, text } = await answerTo(sent);
   assert.deepEqual([response.statusCode, text], [200, '"hello"']);
   assert.equal(response.headers['x-amzn-requestid'], 'id');
-  const [{ method, rawPath, rawQuery, remoteAddress, isSecure, headers: received } = {} as ApiRequest] = seen;
+  const [{ method, rawPath, rawQuery, remoteAddress, isSecure, headers: received } = {} as HttpRequest] = seen;
   assert.deepEqual([method, rawPath, rawQuery], ['POST', '/game/%2F//x', 'a=%20+&a=b?c']);
   assert.deepEqual([remoteAddress, isSecure], ['198.51.100.9', true]);
   assert.deepEqual(received.get('x-test'), ['a', 'b']);
@@ -165,8 +165,8 @@ test('a client that waits to be asked for its body is asked only when it is want
 });
 
 test('a body that does not come in time is refused', async (t) => {
-  const { port, clock, seen } = await open(t, async (apiRequest) => {
-    const body = apiRequest.readBody(10);
+  const { port, clock, seen } = await open(t, async (httpRequest) => {
+    const body = httpRequest.readBody(10);
     clock.advance(2_000);
     return (await body).length;
   });
@@ -183,8 +183,8 @@ test('a client that goes away in the middle leaves nothing behind', async (t) =>
   const reading = new Promise<void>((resolve) => {
     isReading = resolve;
   });
-  const { port, clock, listener, lines } = await open(t, async (apiRequest) => {
-    const body = apiRequest.readBody(10);
+  const { port, clock, listener, lines } = await open(t, async (httpRequest) => {
+    const body = httpRequest.readBody(10);
     isReading();
     return (await body).length;
   });

@@ -1,13 +1,11 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Pipeline } from '../api/pipeline.ts';
-import type { ApiReply } from '../api/reply.ts';
-import type { ApiRequest } from '../api/signature/authenticate.ts';
-import { collectHeaders } from '../api/signature/sigv4.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import { createBodyMemory, type HeldMemory } from './body-memory.ts';
 import type { ClientAddress } from './client-address.ts';
+import { collectHeaders, type HttpReply, type HttpRequest } from './exchange.ts';
 import { hasBody, isWaitingToSend, readBody } from './request-body.ts';
 
 export interface ListenerSettings {
@@ -25,7 +23,7 @@ const MAX_SHORT_BODY_BYTES = 16_384;
 const LINGER_MS = 1_000;
 
 /** The reply to a GET of this path, or undefined when it is no page. */
-export type Pages = (request: Pick<ApiRequest, 'rawPath' | 'remoteAddress'>) => Promise<ApiReply | undefined>;
+export type Pages = (request: Pick<HttpRequest, 'rawPath' | 'remoteAddress'>) => Promise<HttpReply | undefined>;
 
 export interface ApiListener {
   /** Serves the requests of `server`, upgrades excepted, and sets its time limits. May be called for several servers. */
@@ -58,7 +56,7 @@ export function createApiListener({
   const waitingForNone = new Set<() => void>();
   const holdMemory = createBodyMemory({ ownBytes: settings.maxBodyBytes, sharedBytes: settings.longBodyMemoryBytes });
 
-  function toApiRequest(request: IncomingMessage, response: ServerResponse, memory: HeldMemory): ApiRequest {
+  function toHttpRequest(request: IncomingMessage, response: ServerResponse, memory: HeldMemory): HttpRequest {
     const { method = '', url = '', socket } = request;
     const client = clientAddress(socket.remoteAddress, request.headers, 'encrypted' in socket);
     const question = url.indexOf('?');
@@ -76,19 +74,19 @@ export function createApiListener({
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const memory = holdMemory();
-    const apiRequest = toApiRequest(request, response, memory);
+    const httpRequest = toHttpRequest(request, response, memory);
     const isRead = request.method === 'GET' || request.method === 'HEAD';
-    const page = isRead ? await pages(apiRequest) : undefined;
-    const reply = page === undefined ? await pipeline(apiRequest).finally(memory.release) : withRequestId(page);
+    const page = isRead ? await pages(httpRequest) : undefined;
+    const reply = page === undefined ? await pipeline(httpRequest).finally(memory.release) : withRequestId(page);
     await send(reply, request, response);
   }
 
-  function withRequestId(page: ApiReply): ApiReply {
+  function withRequestId(page: HttpReply): HttpReply {
     return { ...page, headers: { ...page.headers, 'x-amzn-requestid': uuidV7(random, clock.now()) } };
   }
 
   /** Resolves when the reply has been handed over, or its client is gone. */
-  function send(reply: ApiReply, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  function send(reply: HttpReply, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { socket } = request;
     if (response.destroyed || socket.destroyed) return Promise.resolve();
     const { status, body } = reply;
@@ -148,7 +146,7 @@ export function createApiListener({
 }
 
 /** Closing with unread input would reset the connection, which can cost the client the reply. */
-function linger(request: IncomingMessage, response: ServerResponse, body: ApiReply['body'], clock: Clock): void {
+function linger(request: IncomingMessage, response: ServerResponse, body: HttpReply['body'], clock: Clock): void {
   response.write(body);
   const end = () => {
     cancel();

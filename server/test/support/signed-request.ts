@@ -1,5 +1,6 @@
 import { parseAuthorization } from '../../src/api/signature/authorization-header.ts';
-import { collectHeaders, createSigningKeyCache, signRequest, verifySignature } from '../../src/api/signature/sigv4.ts';
+import { createSigningKeyCache, signRequest, verifySignature } from '../../src/api/signature/sigv4.ts';
+import { collectHeaders } from '../../src/http/exchange.ts';
 
 export const ACCESS_KEY_ID = 'AKIDEXAMPLE';
 export const SECRET = 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY';

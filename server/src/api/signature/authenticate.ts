@@ -3,6 +3,7 @@ import type { Policy } from '../../domain/access/policy.ts';
 import type { Arns } from '../../domain/arn.ts';
 import { ServiceError } from '../../errors.ts';
 import { addressGroup } from '../../http/client-address.ts';
+import type { HttpRequest } from '../../http/exchange.ts';
 import type { Metrics } from '../../metrics.ts';
 import { createTokenBuckets } from '../../token-bucket.ts';
 import type { Principal } from '../operation.ts';
@@ -10,25 +11,10 @@ import { Refusal } from '../reply.ts';
 import { parseAuthorization } from './authorization-header.ts';
 import {
   createSigningKeyCache,
-  type RequestHeaders,
   type Refusal as SignatureRefusal,
   UNRECOGNIZED_CLIENT,
   verifySignature,
 } from './sigv4.ts';
-
-/** A management request as it came, before anything is believed. */
-export interface ApiRequest {
-  readonly method: string;
-  /** Still percent-encoded, without the query. */
-  readonly rawPath: string;
-  /** Still percent-encoded, without its `?`. */
-  readonly rawQuery: string;
-  readonly headers: RequestHeaders;
-  readonly remoteAddress: string;
-  readonly isSecure: boolean;
-  /** The whole body; rejects with a Refusal when it is longer than `maxBytes` or does not come in time. Called once. */
-  readBody(maxBytes: number): Promise<Uint8Array>;
-}
 
 export interface Credential {
   readonly accessKeyId: string;
@@ -54,7 +40,7 @@ const MAX_REMEMBERED_CALLERS = 100_000;
 const MAX_SIGNING_KEYS = 1_000;
 
 export type Authenticate = (
-  request: ApiRequest,
+  request: HttpRequest,
   maxBodyBytes: number,
 ) => Promise<{ readonly principal: Principal; readonly body: Uint8Array }>;
 

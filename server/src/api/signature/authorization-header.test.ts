@@ -14,8 +14,9 @@ import {
   type Wire,
   withHeader,
 } from '../../../test/support/signed-request.ts';
+import { collectHeaders } from '../../http/exchange.ts';
 import { parseAuthorization } from './authorization-header.ts';
-import { collectHeaders, type ParsedAuthorization, type Refusal } from './sigv4.ts';
+import type { ParsedAuthorization, Refusal } from './sigv4.ts';
 
 describe('the Authorization header', () => {
   const wire = signExample();

@@ -1,3 +1,4 @@
+import type { RequestHeaders } from '../../http/exchange.ts';
 import { excerpt } from '../../text.ts';
 import {
   ALGORITHM,
@@ -6,7 +7,6 @@ import {
   type ParsedAuthorization,
   parseQuery,
   type Refusal,
-  type RequestHeaders,
   type RequestLine,
   SERVICE,
   TERMINATOR,

@@ -1,12 +1,10 @@
 import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { collectHeaders, type HttpRequest } from '../../http/exchange.ts';
 import { excerpt } from '../../text.ts';
 
 export const ALGORITHM = 'AWS4-HMAC-SHA256';
 export const SERVICE = 'gamesparks';
 export const TERMINATOR = 'aws4_request';
-
-/** Lower-case name → values in the order received. */
-export type RequestHeaders = ReadonlyMap<string, readonly string[]>;
 
 /** Why a caller is not known; AWS services answer all of these with status 403 in the REST-JSON protocol. */
 export interface Refusal {
@@ -33,29 +31,8 @@ export interface ParsedAuthorization {
   readonly signature: string;
 }
 
-export interface RequestLine {
-  readonly method: string;
-  /** The path as it came over the wire, still percent-encoded, without the query. */
-  readonly rawPath: string;
-  /** The query as it came over the wire, without its `?`; '' when there is none. */
-  readonly rawQuery: string;
-  readonly headers: RequestHeaders;
-}
-
-/**
- * Groups Node's `rawHeaders` (name, value, name, …). Not `headersDistinct`: on some supported Node versions that getter
- * throws for a header called `__proto__`.
- */
-export function collectHeaders(rawHeaders: readonly string[]): RequestHeaders {
-  const headers = new Map<string, string[]>();
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const name = (rawHeaders[i] as string).toLowerCase();
-    const values = headers.get(name);
-    if (values === undefined) headers.set(name, [rawHeaders[i + 1] as string]);
-    else values.push(rawHeaders[i + 1] as string);
-  }
-  return headers;
-}
+/** What a signature covers, besides the body. */
+export type RequestLine = Pick<HttpRequest, 'method' | 'rawPath' | 'rawQuery' | 'headers'>;
 
 /**
  * The decoded names and values of a query in their order, `+` read as a space, or undefined when it is not

@@ -1,0 +1,39 @@
+/** Lower-case name → values in the order received. */
+export type RequestHeaders = ReadonlyMap<string, readonly string[]>;
+
+/** A request as it came, before anything is believed. */
+export interface HttpRequest {
+  readonly method: string;
+  /** Still percent-encoded, without the query. */
+  readonly rawPath: string;
+  /** Still percent-encoded, without its `?`; '' when there is none. */
+  readonly rawQuery: string;
+  readonly headers: RequestHeaders;
+  readonly remoteAddress: string;
+  readonly isSecure: boolean;
+  /** The whole body; rejects with a Refusal when it is longer than `maxBytes` or does not come in time. Called once. */
+  readBody(maxBytes: number): Promise<Uint8Array>;
+}
+
+/** What goes back over HTTP. */
+export interface HttpReply {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array;
+}
+
+/**
+ * Groups Node's `rawHeaders` (name, value, name, …). Not `headersDistinct`: on some supported Node versions that getter
+ * throws for a header called `__proto__`.
+ */
+export function collectHeaders(rawHeaders: readonly string[]): RequestHeaders {
+  const headers = new Map<string, string[]>();
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] as string).toLowerCase();
+    const values = headers.get(name);
+    if (values === undefined) headers.set(name, [rawHeaders[i + 1] as string]);
+    else values.push(rawHeaders[i + 1] as string);
+  }
+  return headers;
+}
