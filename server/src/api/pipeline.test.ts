@@ -4,6 +4,7 @@ import { ADDRESS, type Answer, openApi } from '../../test/support/api.ts';
 import { ROLE } from '../../test/support/domain.ts';
 import { NO_METRICS } from '../../test/support/metrics.ts';
 import { ServiceError } from '../errors.ts';
+import { BodyError } from '../http/exchange.ts';
 import type { Metrics } from '../metrics.ts';
 import { COMMON_ERRORS, type Operation, operation } from './operation.ts';
 import { label, string, structure } from './shape.ts';
@@ -228,6 +229,21 @@ test('a body over the limit is refused, the limit of the operation coming before
   const { call } = await openApi(t, { operations: [small], settings: { maxBodyBytes: 10 } });
   assert.equal(outcome(await call('GET', '/fail', { body: 'abcd' })), '413 RequestEntityTooLargeException');
   assert.equal(outcome(await call('GET', '/fail', { body: 'abc' })), '404 ResourceNotFoundException');
+});
+
+test('a body that cannot be read counts as a failed authentication, unless only its memory is missing', async (t) => {
+  const { call } = await openApi(t, { settings: { authFailuresPerMinutePerAddress: 2 } });
+  const create = (bodyFailure: Error) => call('POST', '/game', { bodyFailure });
+  for (let turn = 0; turn < 3; turn += 1) {
+    const answer = await create(new ServiceError('throttled', 'no memory'));
+    assert.deepEqual([outcome(answer), answer.message], ['429 ThrottlingException', 'no memory']);
+  }
+  const tooLarge = await create(new BodyError('too_large', 'more than a page'));
+  assert.deepEqual([outcome(tooLarge), tooLarge.message], ['413 RequestEntityTooLargeException', 'more than a page']);
+  const incomplete = await create(new BodyError('incomplete', 'half a page'));
+  assert.deepEqual([outcome(incomplete), incomplete.message], ['408 RequestTimeoutException', 'half a page']);
+  const refused = await create(new BodyError('incomplete', 'half a page'));
+  assert.deepEqual([outcome(refused), refused.isBodyRead], ['429 ThrottlingException', false]);
 });
 
 test('an address that fails too often is refused before anything is computed', async (t) => {

@@ -1,5 +1,5 @@
 import type { ErrorCode, ServiceError } from '../errors.ts';
-import type { HttpReply } from '../http/exchange.ts';
+import type { BodyError, HttpReply } from '../http/exchange.ts';
 import type { Refusal as SignatureRefusal } from './signature/sigv4.ts';
 
 interface WireError {
@@ -53,6 +53,16 @@ export class Refusal extends Error {
     this.kind = kind;
     this.headers = headers;
   }
+}
+
+const BODY_REFUSALS = {
+  too_large: 'body_too_large',
+  incomplete: 'body_incomplete',
+} as const satisfies Record<BodyError['kind'], RefusalKind>;
+
+/** The refusal of a request whose body could not be read. */
+export function bodyRefusal({ kind, message }: BodyError): Refusal {
+  return new Refusal(BODY_REFUSALS[kind], message);
 }
 
 export function successReply(requestId: string, output: unknown): HttpReply {

@@ -11,7 +11,10 @@ export interface HttpRequest {
   readonly headers: RequestHeaders;
   readonly remoteAddress: string;
   readonly isSecure: boolean;
-  /** The whole body; rejects with a Refusal when it is longer than `maxBytes` or does not come in time. Called once. */
+  /**
+   * The whole body, empty when there is none. Rejects with a BodyError when it is longer than `maxBytes` or does not come
+   * whole in time, and with a `throttled` ServiceError when other bodies have the memory that it needs. Called once.
+   */
   readBody(maxBytes: number): Promise<Uint8Array>;
 }
 
@@ -21,6 +24,17 @@ export interface HttpReply {
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array;
+}
+
+/** A body that was not read to its end. The message may be shown to the client. */
+export class BodyError extends Error {
+  override readonly name = 'BodyError';
+  readonly kind: 'too_large' | 'incomplete';
+
+  constructor(kind: BodyError['kind'], message: string) {
+    super(message);
+    this.kind = kind;
+  }
 }
 
 /**

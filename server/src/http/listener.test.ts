@@ -6,12 +6,12 @@ import { type TestContext, test } from 'node:test';
 import { recordedLog } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import type { Pipeline } from '../api/pipeline.ts';
-import { failureReply, Refusal, refusalReply, successReply } from '../api/reply.ts';
+import { bodyRefusal, failureReply, refusalReply, successReply } from '../api/reply.ts';
 import { WELCOME_REPLY } from '../api/welcome-page.ts';
 import { ServiceError } from '../errors.ts';
 import { createSystemRandom } from '../random.ts';
 import { createClientAddress } from './client-address.ts';
-import type { HttpRequest } from './exchange.ts';
+import { BodyError, type HttpRequest } from './exchange.ts';
 import { createApiListener, type Pages } from './listener.ts';
 
 /** A real server in front of a pipeline that answers what it was asked, having read at most ten bytes of body. */
@@ -24,7 +24,7 @@ async function open(t: TestContext, answer?: (request: HttpRequest) => Promise<u
     try {
       return successReply('id', answer ? await answer(httpRequest) : (await httpRequest.readBody(10)).toString());
     } catch (error) {
-      if (error instanceof Refusal) return refusalReply('id', error);
+      if (error instanceof BodyError) return refusalReply('id', bodyRefusal(error));
       if (error instanceof ServiceError) return failureReply('id', error);
       throw error;
     }

@@ -1,15 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Refusal } from '../api/reply.ts';
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import type { HeldMemory } from './body-memory.ts';
+import { BodyError } from './exchange.ts';
 
 /** When to try again who found no memory for a long body. */
 const RETRY_AFTER_MS = 1_000;
 
 /**
  * The whole body of a request, after telling a client that asked (`Expect: 100-continue`) to send it. Rejects with a
- * Refusal, having kept at most `maxBytes`, when it is longer, ends early or takes longer than `timeoutMs`, and with a
+ * BodyError, having kept at most `maxBytes`, when it is longer, ends early or takes longer than `timeoutMs`, and with a
  * `throttled` ServiceError when other bodies have the memory that it needs.
  */
 export function readBody({
@@ -28,8 +28,8 @@ export function readBody({
   memory: HeldMemory;
   clock: Clock;
 }): Promise<Uint8Array> {
-  const tooLarge = () => new Refusal('body_too_large', `The body must be at most ${maxBytes} bytes`);
-  const incomplete = () => new Refusal('body_incomplete', `The whole body must arrive within ${timeoutMs} ms`);
+  const tooLarge = () => new BodyError('too_large', `The body must be at most ${maxBytes} bytes`);
+  const incomplete = () => new BodyError('incomplete', `The whole body must arrive within ${timeoutMs} ms`);
   const noMemory = () =>
     new ServiceError('throttled', 'The server is reading as many long bodies as it may: try again in a second', {
       retryAfterMs: RETRY_AFTER_MS,

@@ -2,7 +2,6 @@ import type { TestContext } from 'node:test';
 import type { Operation, Services } from '../../src/api/operation.ts';
 import { OPERATIONS } from '../../src/api/operations/index.ts';
 import { createPipeline } from '../../src/api/pipeline.ts';
-import { Refusal } from '../../src/api/reply.ts';
 import type { Credential } from '../../src/api/signature/authenticate.ts';
 import { signRequest } from '../../src/api/signature/sigv4.ts';
 import type { DirectoryEntry } from '../../src/cluster/cluster.ts';
@@ -10,7 +9,7 @@ import { ALLOW_ALL, parsePolicy } from '../../src/domain/access/policy.ts';
 import { createArns } from '../../src/domain/arn.ts';
 import { createAudit } from '../../src/domain/audit.ts';
 import { createResourceTags } from '../../src/domain/tags.ts';
-import { collectHeaders } from '../../src/http/exchange.ts';
+import { BodyError, collectHeaders } from '../../src/http/exchange.ts';
 import type { Metrics } from '../../src/metrics.ts';
 import { openSqliteAuditLog } from '../../src/store/audit/sqlite.ts';
 import { temporaryDirectory } from '../../src/store/test-store.ts';
@@ -37,6 +36,8 @@ export interface CallOptions {
   readonly secretAccessKey?: string;
   /** Sent as it is when it is text or bytes, otherwise as JSON. */
   readonly body?: unknown;
+  /** What the reading of the body fails with. */
+  readonly bodyFailure?: Error;
   readonly address?: string;
   readonly isSecure?: boolean;
   readonly signedAtMs?: number;
@@ -147,7 +148,8 @@ export async function openApi(
       isSecure: options.isSecure ?? false,
       async readBody(maxBytes) {
         isBodyRead = true;
-        if (body.length > maxBytes) throw new Refusal('body_too_large', `at most ${maxBytes} bytes`);
+        if (options.bodyFailure !== undefined) throw options.bodyFailure;
+        if (body.length > maxBytes) throw new BodyError('too_large', `at most ${maxBytes} bytes`);
         return body;
       },
     });

@@ -3,11 +3,11 @@ import type { Policy } from '../../domain/access/policy.ts';
 import type { Arns } from '../../domain/arn.ts';
 import { ServiceError } from '../../errors.ts';
 import { addressGroup } from '../../http/client-address.ts';
-import type { HttpRequest } from '../../http/exchange.ts';
+import { BodyError, type HttpRequest } from '../../http/exchange.ts';
 import type { Metrics } from '../../metrics.ts';
 import { createTokenBuckets } from '../../token-bucket.ts';
 import type { Principal } from '../operation.ts';
-import { Refusal } from '../reply.ts';
+import { bodyRefusal, Refusal } from '../reply.ts';
 import { parseAuthorization } from './authorization-header.ts';
 import {
   createSigningKeyCache,
@@ -74,8 +74,9 @@ export function createAuthenticate(parts: AuthenticationParts): Authenticate {
     const caller = `${address} with ${accessKeyId}`;
     failures.check(caller);
     const body = await request.readBody(maxBodyBytes).catch((error: unknown) => {
-      if (error instanceof Refusal) failures.count(caller);
-      throw error;
+      if (!(error instanceof BodyError)) throw error;
+      failures.count(caller);
+      throw bodyRefusal(error);
     });
     const refusal = verifySignature({
       method,
