@@ -93,17 +93,17 @@ async function start(
   closers.push('examiner', () => examiner.close());
 
   const node = createNode({ ...parts, backends, access, audit, metrics, arns, services });
-  const { gateway, api, upgrade, observe } = node;
+  const { gateway, upgrade, listeners, requests } = node;
   // Players that an unfinished deletion left behind are closed by it; there can be none before we listen.
   for (const work of services.background) await work.resume();
 
-  const management = await listen({ settings, log, closers, upgrade, api });
+  const management = await listen({ settings, log, closers, upgrade, listeners });
   url = `${management.isTls ? 'https' : 'http'}://${management.authority}`;
-  const playerServer = (await listenForPlayers({ settings, log, closers, upgrade })) ?? management;
+  const playerServer = (await listenForPlayers({ settings, log, closers, upgrade, listeners })) ?? management;
   // Before the listeners, whose close waits for upgraded sockets too.
   closers.push('players', () => gateway.drain(0));
   const playerUrl = `${playerServer.isTls ? 'wss' : 'ws'}://${playerServer.authority}${CONNECT_PATH}`;
-  const metricsUrl = (await listenForMetrics({ settings, log, closers, observe })) ?? `${url}/metrics`;
+  const metricsUrl = (await listenForMetrics({ settings, log, closers, listeners })) ?? `${url}/metrics`;
   const demo = hasDemo ? await ensureDemo(services) : undefined;
   if (demo !== undefined) directory.writeSecretFile(DEMO_FILE, JSON.stringify(demo));
   directory.writeSecretFile(RUNNING_FILE, JSON.stringify({ url, playerUrl }));
@@ -116,12 +116,12 @@ async function start(
       ? {}
       : { demo: { gameName: DEMO_GAME, stageName: DEMO_STAGE, gameKey: demo.gameKey, playerId: demo.playerId } }),
     warnings: warningsOf({ settings, playerServer, url }),
-    counts: () => ({ ...node.counts(), inFlight: api.inFlight }),
+    counts: () => ({ ...node.counts(), inFlight: requests.inFlight }),
     async drain() {
       for (const server of new Set([management, playerServer])) server.stopListening();
-      const done = Promise.all([gateway.drain(settings.drainTimeoutMs), api.drain()]);
+      const done = Promise.all([gateway.drain(settings.drainTimeoutMs), requests.drain()]);
       await withTimeout(done, settings.drainTimeoutMs, clock).catch(() => {
-        log.warn({ inFlight: api.inFlight }, 'calls in flight were cut off when the time to drain was over');
+        log.warn({ inFlight: requests.inFlight }, 'calls in flight were cut off when the time to drain was over');
       });
     },
     close: () => closers.close({ clock, log }),

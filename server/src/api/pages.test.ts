@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { recordedLog } from '../../test/support/domain.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
 import { ServiceError } from '../errors.ts';
-import { createManagementPages, createObservationPages, playerPages, servePages } from './pages.ts';
+import type { HttpRequest } from '../http/exchange.ts';
+import { createSystemRandom } from '../random.ts';
+import { createManagementPages, createObservationPages, playerPages } from './pages.ts';
 
 const EXPORT = { fileName: 'Demo-Snapshot_1:2"\r\n.json', contentType: 'application/json', body: Buffer.from('{}') };
 const LOCAL = '127.0.0.1';
 const REMOTE = '192.0.2.7';
+
+function requestFor(rawPath: string, { method = 'GET', remoteAddress = LOCAL } = {}): HttpRequest {
+  const readBody = () => Promise.reject(new Error('a page reads no body'));
+  return { method, rawPath, rawQuery: '', headers: new Map(), remoteAddress, isSecure: false, readBody };
+}
 
 function openPages({ hasMetricsElsewhere = false, hasPlayers = true } = {}) {
   const causes: string[] = [];
@@ -25,11 +29,16 @@ function openPages({ hasMetricsElsewhere = false, hasPlayers = true } = {}) {
       return rawPath === '/download/t/f.json' ? EXPORT : undefined;
     },
   };
-  const manage = createManagementPages({ observe, downloads, hasMetricsElsewhere, hasPlayers });
+  const manage = createManagementPages({
+    ...{ observe, downloads, hasMetricsElsewhere, hasPlayers },
+    clock: new ManualClock(),
+    random: createSystemRandom(),
+  });
   return {
     causes,
     observe,
-    get: (rawPath: string, remoteAddress = LOCAL) => manage({ rawPath, remoteAddress }),
+    manage,
+    get: (rawPath: string, remoteAddress = LOCAL) => manage(requestFor(rawPath, { remoteAddress })),
   };
 }
 
@@ -60,7 +69,7 @@ test('metrics that have a listener of their own are nowhere else', async () => {
   const { get, observe } = openPages({ hasMetricsElsewhere: true });
   assert.equal((await get('/metrics'))?.status, 404);
   assert.equal((await get('/readyz'))?.status, 200);
-  assert.equal((await observe({ rawPath: '/metrics', remoteAddress: REMOTE }))?.status, 200);
+  assert.equal((await observe(requestFor('/metrics', { remoteAddress: REMOTE })))?.status, 200);
 });
 
 test('paths of the API are no pages, and the players’ is one only where players connect', async () => {
@@ -69,14 +78,59 @@ test('paths of the API are no pages, and the players’ is one only where player
   }
   assert.equal((await openPages().get('/connect'))?.status, 426);
   assert.equal(await openPages({ hasPlayers: false }).get('/connect'), undefined);
-  assert.equal((await playerPages({ rawPath: '/connect', remoteAddress: REMOTE }))?.status, 426);
-  const misplaced = await playerPages({ rawPath: '/game', remoteAddress: REMOTE });
-  assert.equal(misplaced?.headers['x-amzn-errortype'], 'UnknownOperationException');
+});
+
+test('the management listener has pages for GET and HEAD alone, and gives each reply an id of its own', async () => {
+  const { manage } = openPages();
+  const pages = ['/', '/healthz', '/readyz', '/metrics', '/connect', '/download/t/f.json', '/download/t/busy.json'];
+  const ids = new Set<string>();
+  for (const path of pages) {
+    for (const method of ['GET', 'HEAD']) {
+      const id = (await manage(requestFor(path, { method })))?.headers['x-amzn-requestid'];
+      assert.match(id ?? '', /^[0-9a-f-]{36}$/, `${method} ${path}`);
+      ids.add(id ?? '');
+    }
+    for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'get', '']) {
+      assert.equal(await manage(requestFor(path, { method })), undefined, `${method} ${path}`);
+    }
+  }
+  assert.equal(ids.size, 2 * pages.length);
+});
+
+test('a probe may use any method where only observation is served', async () => {
+  const { observe } = openPages();
+  for (const method of ['GET', 'HEAD', 'OPTIONS', 'POST']) {
+    assert.equal((await observe(requestFor('/healthz', { method })))?.status, 200, method);
+    assert.equal(await observe(requestFor('/game', { method })), undefined, method);
+  }
+});
+
+test('the players’ own listener tells clients of the API, whatever they call, that they are at the wrong port', async () => {
+  for (const method of ['GET', 'HEAD', 'POST', 'DELETE']) {
+    const upgrade = await playerPages(requestFor('/connect', { method }));
+    assert.deepEqual([upgrade?.status, upgrade?.headers.connection], [426, 'Upgrade, close'], method);
+    const misplaced = await playerPages(requestFor('/game', { method }));
+    assert.deepEqual([misplaced?.status, misplaced?.headers.connection], [404, 'close'], method);
+    assert.equal(misplaced?.headers['x-amzn-errortype'], 'UnknownOperationException', method);
+  }
+});
+
+test('the root is a page for people that loads nothing from anywhere', async () => {
+  const { status, headers, body } = (await openPages().get('/', REMOTE)) ?? {};
+  assert.equal(status, 200);
+  assert.match(String(body), /Respark is running/);
+  assert.doesNotMatch(String(body), /https?:|<script|<link|<img/);
+  assert.match(headers?.['content-security-policy'] ?? '', /^default-src 'none'/);
+  assert.equal(headers?.['x-content-type-options'], 'nosniff');
 });
 
 test('a file of a signed URL is for whoever has the URL, and for no cache', async () => {
   const { get } = openPages();
-  const { status, headers, body } = (await get('/download/t/f.json', REMOTE)) ?? {};
+  const {
+    status,
+    headers: { 'x-amzn-requestid': _, ...headers } = {},
+    body,
+  } = (await get('/download/t/f.json', REMOTE)) ?? {};
   assert.deepEqual([status, body], [200, EXPORT.body]);
   assert.deepEqual(headers, {
     'content-type': 'application/json',
@@ -102,25 +156,4 @@ test('a file that is downloaded too often is a 429 that says when to come again'
   const { status, body, headers } = (await get('/download/t/busy.json', REMOTE)) ?? {};
   assert.deepEqual([status, body, headers?.['retry-after']], [429, 'too often\n', '2']);
   await assert.rejects(get('/download/t/broken.json', REMOTE), { code: 'internal' });
-});
-
-test('a listener for pages alone answers anything else with 404, and survives a page that fails', async (t) => {
-  const { log, lines } = recordedLog();
-  const { observe } = openPages();
-  const pages: typeof observe = async (request) => {
-    if (request.rawPath === '/broken') throw new Error('page');
-    return await observe(request);
-  };
-  const server = createServer(servePages(pages, log)).listen(0, LOCAL);
-  t.after(() => server.close());
-  await once(server, 'listening');
-  const url = `http://${LOCAL}:${(server.address() as AddressInfo).port}`;
-  const status = async (path: string) => (await fetch(`${url}${path}`)).status;
-  assert.deepEqual([await status('/healthz?x=1'), await status('/game'), await status('/')], [200, 404, 404]);
-  await assert.rejects(status('/broken'));
-  assert.deepEqual(
-    lines.map(({ level, msg }) => [level, msg]),
-    [[50, 'a page could not be served']],
-  );
-  assert.equal(await status('/readyz'), 200);
 });

@@ -1,24 +1,26 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CONNECT_PATH, SUBPROTOCOL } from '@respark/protocol';
+import type { Clock } from '../clock.ts';
 import type { DownloadedFile, Downloads } from '../domain/downloads.ts';
 import { ServiceError } from '../errors.ts';
-import type { HttpReply } from '../http/exchange.ts';
-import type { Pages } from '../http/listener.ts';
-import type { Log } from '../log.ts';
+import { type HttpReply, type HttpRequest, type Site, textReply } from '../http/exchange.ts';
 import type { Metrics } from '../metrics.ts';
+import { type RandomBytes, uuidV7 } from '../random.ts';
 import { WELCOME_REPLY } from './welcome-page.ts';
 
 /** Why this node should get no traffic; empty when it should. */
 export type NotReadyCauses = () => Promise<readonly string[]>;
 
-/** `/healthz`: the process answers. `/readyz`: it should get traffic. `/metrics`: in Prometheus's text format. */
+/**
+ * `/healthz`: the process answers. `/readyz`: it should get traffic. `/metrics`: in Prometheus's text format. Any method
+ * is answered, since not every probe uses GET.
+ */
 export function createObservationPages({
   renderMetrics,
   notReadyCauses,
 }: {
   renderMetrics: () => ReturnType<Metrics['render']>;
   notReadyCauses: NotReadyCauses;
-}): Pages {
+}): Site {
   return async function observe({ rawPath }) {
     switch (rawPath) {
       case '/healthz':
@@ -38,22 +40,27 @@ export function createObservationPages({
 }
 
 /**
- * The pages of the management listener. Metrics tell names of games and how busy they are: there they are for this
- * machine only, and not at all when they have a listener of their own.
+ * What the management listener answers unsigned, to GET and HEAD; every other method is the API's. Metrics tell names of
+ * games and how busy they are: there they are for this machine only, and not at all when they have a listener of their
+ * own. Each page has a request id, as the replies of the API have.
  */
 export function createManagementPages({
   observe,
   downloads,
   hasMetricsElsewhere,
   hasPlayers,
+  clock,
+  random,
 }: {
-  observe: Pages;
+  observe: Site;
   downloads: Pick<Downloads, 'open'>;
   hasMetricsElsewhere: boolean;
   /** Whether players connect to the same listener. */
   hasPlayers: boolean;
-}): Pages {
-  return async function managementPages(request) {
+  clock: Clock;
+  random: RandomBytes;
+}): Site {
+  async function find(request: HttpRequest): Promise<HttpReply | undefined> {
     const { rawPath, remoteAddress } = request;
     if (rawPath === '/') return WELCOME_REPLY;
     if (rawPath.startsWith('/download/')) return await download(rawPath, downloads);
@@ -65,6 +72,13 @@ export function createManagementPages({
       }
     }
     return await observe(request);
+  }
+
+  return async function managementPages(request) {
+    if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
+    const page = await find(request);
+    if (page === undefined) return undefined;
+    return { ...page, headers: { ...page.headers, 'x-amzn-requestid': uuidV7(random, clock.now()) } };
   };
 }
 
@@ -99,8 +113,8 @@ function fileReply({ fileName, contentType, body }: DownloadedFile): HttpReply {
   };
 }
 
-/** What the players' own listener answers over plain HTTP. */
-export const playerPages: Pages = async ({ rawPath }) => (rawPath === CONNECT_PATH ? UPGRADE_REPLY : MISPLACED_REPLY);
+/** What the players' own listener answers over plain HTTP, whatever the method. */
+export const playerPages: Site = async ({ rawPath }) => (rawPath === CONNECT_PATH ? UPGRADE_REPLY : MISPLACED_REPLY);
 
 const UPGRADE_REPLY: HttpReply = {
   status: 426,
@@ -121,25 +135,6 @@ const MISPLACED_REPLY: HttpReply = {
   }),
 };
 
-/** A listener for pages alone; anything else is 404. */
-export function servePages(pages: Pages, log: Log): (request: IncomingMessage, response: ServerResponse) => void {
-  return (request, response) => {
-    const rawPath = request.url?.split('?', 1)[0] ?? '/';
-    pages({ rawPath, remoteAddress: request.socket.remoteAddress ?? '' })
-      .then((page = textReply(404, 'there is nothing here\n')) => {
-        response.writeHead(page.status, page.headers).end(page.body);
-      })
-      .catch((error: unknown) => {
-        log.error({ err: error }, 'a page could not be served');
-        response.destroy();
-      });
-  };
-}
-
 function isLoopback(address: string): boolean {
   return address === '::1' || address.startsWith('127.');
-}
-
-function textReply(status: number, body: string): HttpReply {
-  return { status, headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }, body };
 }

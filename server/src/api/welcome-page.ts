@@ -1,3 +1,5 @@
+import type { HttpReply } from '../http/exchange.ts';
+
 /** What a person sees who opens the server's address in a browser. */
 const PAGE = `<!doctype html>
 <html lang="en">
@@ -16,7 +18,7 @@ Calls are signed with an access key of this server; <code>respark env</code> on 
 </html>
 `;
 
-export const WELCOME_REPLY = {
+export const WELCOME_REPLY: HttpReply = {
   status: 200,
   headers: {
     'content-type': 'text/html; charset=utf-8',
@@ -27,4 +29,4 @@ export const WELCOME_REPLY = {
     'cache-control': 'no-cache',
   },
   body: PAGE,
-} as const;
+};

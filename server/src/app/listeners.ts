@@ -1,9 +1,8 @@
-import { playerPages, servePages } from '../api/pages.ts';
 import type { Settings } from '../config/config.ts';
 import type { createUpgradeHandler } from '../gateway/upgrade.ts';
 import { createProxyCheck } from '../http/client-address.ts';
 import { type HttpServer, openHttpServer, type TlsFiles } from '../http/http-server.ts';
-import type { ApiListener, Pages } from '../http/listener.ts';
+import type { HttpListener } from '../http/listener.ts';
 import { limitSockets } from '../http/socket-limits.ts';
 import type { Log } from '../log.ts';
 import type { Closers } from './closers.ts';
@@ -13,10 +12,11 @@ interface ListenerParts {
   readonly log: Log;
   readonly closers: Closers;
   readonly upgrade: ReturnType<typeof createUpgradeHandler>;
+  readonly listeners: Readonly<Record<'management' | 'players' | 'metrics', HttpListener>>;
 }
 
 /** The listener of the management API, and of the players unless the settings give them a port of their own. */
-export async function listen({ settings, log, closers, upgrade, api }: ListenerParts & { api: ApiListener }) {
+export async function listen({ settings, log, closers, upgrade, listeners }: ListenerParts): Promise<HttpServer> {
   const { host, port, tlsCertFile, tlsKeyFile } = settings;
   const management = await openHttpServer({
     host,
@@ -25,7 +25,7 @@ export async function listen({ settings, log, closers, upgrade, api }: ListenerP
     log,
     settingPrefix: 'RESPARK_',
     attach(server) {
-      api.attach(server);
+      listeners.management.attach(server);
       if (settings.playerPort === undefined) server.on('upgrade', upgrade);
       limitSockets(server, { settings, isTrusted: createProxyCheck(settings) });
     },
@@ -40,6 +40,7 @@ export async function listenForPlayers({
   log,
   closers,
   upgrade,
+  listeners,
 }: ListenerParts): Promise<HttpServer | undefined> {
   const { host, playerHost, playerPort, tlsCertFile, tlsKeyFile, playerTlsCertFile, playerTlsKeyFile } = settings;
   if (playerPort === undefined) return undefined;
@@ -50,9 +51,8 @@ export async function listenForPlayers({
     log,
     settingPrefix: 'RESPARK_PLAYER_',
     attach(server) {
-      // The management listener's is set with its other limits.
-      server.headersTimeout = settings.headersTimeoutMs;
-      server.on('upgrade', upgrade).on('request', servePages(playerPages, log));
+      listeners.players.attach(server);
+      server.on('upgrade', upgrade);
       limitSockets(server, { settings, isTrusted: createProxyCheck(settings) });
     },
   });
@@ -65,13 +65,8 @@ export async function listenForMetrics({
   settings,
   log,
   closers,
-  observe,
-}: {
-  settings: Settings;
-  log: Log;
-  closers: Closers;
-  observe: Pages;
-}): Promise<string | undefined> {
+  listeners,
+}: Omit<ListenerParts, 'upgrade'>): Promise<string | undefined> {
   const { host, metricsHost, metricsPort } = settings;
   if (metricsPort === undefined) return undefined;
   const server = await openHttpServer({
@@ -81,8 +76,7 @@ export async function listenForMetrics({
     log,
     settingPrefix: 'RESPARK_METRICS_',
     attach(http) {
-      http.headersTimeout = settings.headersTimeoutMs;
-      http.on('request', servePages(observe, log));
+      listeners.metrics.attach(http);
       limitSockets(http, { settings, isTrusted: createProxyCheck(settings) });
     },
   });

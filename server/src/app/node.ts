@@ -1,5 +1,5 @@
 import { OPERATIONS } from '../api/operations/index.ts';
-import { createManagementPages, createObservationPages } from '../api/pages.ts';
+import { createManagementPages, createObservationPages, playerPages } from '../api/pages.ts';
 import { createPipeline } from '../api/pipeline.ts';
 import type { Clock } from '../clock.ts';
 import type { Settings } from '../config/config.ts';
@@ -10,7 +10,8 @@ import { Gateway } from '../gateway/gateway.ts';
 import { Limits } from '../gateway/limits.ts';
 import { createUpgradeHandler } from '../gateway/upgrade.ts';
 import { createClientAddress } from '../http/client-address.ts';
-import { createApiListener } from '../http/listener.ts';
+import type { Site } from '../http/exchange.ts';
+import { createHttpListener, type HttpListener } from '../http/listener.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { RandomBytes } from '../random.ts';
@@ -64,9 +65,29 @@ export function createNode(parts: {
     downloads,
     hasMetricsElsewhere: settings.metricsPort !== undefined,
     hasPlayers: settings.playerPort === undefined,
+    clock,
+    random,
   });
   const clientAddress = createClientAddress(settings);
-  const api = createApiListener({ pipeline, pages, clientAddress, settings, clock, random, log });
+  const listenerFor = (...sites: Site[]) => createHttpListener({ sites, clientAddress, settings, clock, log });
+  const listeners = {
+    // The API answers every request that it is asked, so it comes last.
+    management: listenerFor(pages, pipeline),
+    players: listenerFor(playerPages),
+    metrics: listenerFor(observe),
+  };
   const upgrade = createUpgradeHandler({ gateway, limits, clientAddress, metrics, settings });
-  return { gateway, counts, api, upgrade, observe };
+  return { gateway, counts, upgrade, listeners, requests: allRequests(Object.values(listeners)) };
+}
+
+/** The requests of several listeners as one. */
+function allRequests(listeners: readonly HttpListener[]): Pick<HttpListener, 'drain' | 'inFlight'> {
+  return {
+    async drain() {
+      await Promise.all(listeners.map((listener) => listener.drain()));
+    },
+    get inFlight() {
+      return listeners.reduce((sum, { inFlight }) => sum + inFlight, 0);
+    },
+  };
 }

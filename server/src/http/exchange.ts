@@ -18,12 +18,24 @@ export interface HttpRequest {
   readBody(maxBytes: number): Promise<Uint8Array>;
 }
 
-/** What goes back over HTTP. */
+/** What goes back over HTTP. A reply to HEAD has the body that GET would get; only the body's length is sent then. */
 export interface HttpReply {
   readonly status: number;
-  /** Lower-case names. */
+  /** Lower-case names. The listener adds `content-length`, and `connection: close` where the connection must end. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array;
+}
+
+/**
+ * A part of what a listener serves, which gets every request that no site before it has answered, of any method and path.
+ * Undefined means that the request is none of this site's; the site has left its body alone, for the next one to read. A
+ * rejection is a bug: it is logged, and the client loses its connection.
+ */
+export type Site = (request: HttpRequest) => Promise<HttpReply | undefined>;
+
+/** A reply that a person reads, and that no cache keeps. `text` ends with a line break. */
+export function textReply(status: number, text: string): HttpReply {
+  return { status, headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }, body: text };
 }
 
 /** A body that was not read to its end. The message may be shown to the client. */

@@ -5,30 +5,15 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { recordedLog } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
-import type { Pipeline } from '../api/pipeline.ts';
-import { bodyRefusal, failureReply, refusalReply, successReply } from '../api/reply.ts';
-import { WELCOME_REPLY } from '../api/welcome-page.ts';
 import { ServiceError } from '../errors.ts';
-import { createSystemRandom } from '../random.ts';
 import { createClientAddress } from './client-address.ts';
-import { BodyError, type HttpRequest } from './exchange.ts';
-import { createApiListener, type Pages } from './listener.ts';
+import { BodyError, type HttpReply, type HttpRequest, type Site, textReply } from './exchange.ts';
+import { createHttpListener } from './listener.ts';
 
-/** A real server in front of a pipeline that answers what it was asked, having read at most ten bytes of body. */
-async function open(t: TestContext, answer?: (request: HttpRequest) => Promise<unknown>) {
+/** A real server in front of these sites. */
+async function serve(t: TestContext, sites: readonly Site[]) {
   const clock = new ManualClock();
   const { log, lines } = recordedLog();
-  const seen: HttpRequest[] = [];
-  const pipeline: Pipeline = async (httpRequest) => {
-    seen.push(httpRequest);
-    try {
-      return successReply('id', answer ? await answer(httpRequest) : (await httpRequest.readBody(10)).toString());
-    } catch (error) {
-      if (error instanceof BodyError) return refusalReply('id', bodyRefusal(error));
-      if (error instanceof ServiceError) return failureReply('id', error);
-      throw error;
-    }
-  };
   const settings = {
     headersTimeoutMs: 1_000,
     requestTimeoutMs: 2_000,
@@ -37,16 +22,7 @@ async function open(t: TestContext, answer?: (request: HttpRequest) => Promise<u
     longBodyMemoryBytes: 6,
   };
   const clientAddress = createClientAddress({ trustedProxies: ['127.0.0.1'] });
-  const pages: Pages = async ({ rawPath }) => (rawPath === '/' ? WELCOME_REPLY : undefined);
-  const listener = createApiListener({
-    pipeline,
-    pages,
-    clientAddress,
-    settings,
-    clock,
-    random: createSystemRandom(),
-    log,
-  });
+  const listener = createHttpListener({ sites, clientAddress, settings, clock, log });
   const server = createServer();
   listener.attach(server);
   server.listen(0, '127.0.0.1');
@@ -57,7 +33,29 @@ async function open(t: TestContext, answer?: (request: HttpRequest) => Promise<u
   });
   const { port } = server.address() as AddressInfo;
   const send = (options: RequestOptions): ClientRequest => request({ host: '127.0.0.1', port, ...options });
-  return { server, port, send, listener, clock, lines, seen };
+  return { server, port, send, listener, clock, lines };
+}
+
+const echo = async ({ readBody }: HttpRequest): Promise<string> => (await readBody(10)).toString();
+
+/** A real server in front of one site, which answers everything: by default with the body, of which it reads ten bytes. */
+async function open(t: TestContext, answer = echo) {
+  const seen: HttpRequest[] = [];
+  const site: Site = async (httpRequest) => {
+    seen.push(httpRequest);
+    try {
+      return { status: 200, headers: { 'x-site': 'the only one' }, body: await answer(httpRequest) };
+    } catch (error) {
+      return explain(error);
+    }
+  };
+  return { ...(await serve(t, [site])), seen };
+}
+
+function explain(error: unknown): HttpReply {
+  if (error instanceof BodyError) return textReply({ too_large: 413, incomplete: 408 }[error.kind], error.message);
+  if (!(error instanceof ServiceError)) throw error;
+  return { status: 429, headers: { 'retry-after': `${(error.retryAfterMs ?? 0) / 1_000}` }, body: error.code };
 }
 
 async function answerTo(sent: ClientRequest): Promise<{ response: IncomingMessage; text: string }> {
@@ -76,35 +74,48 @@ async function exchange(port: number, ...parts: string[]): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-test('a request reaches the pipeline as it came over the wire', async (t) => {
+test('a request reaches its site as it came over the wire', async (t) => {
   const { send, seen } = await open(t);
   const headers = { 'X-Test': ['a', 'b'], 'x-forwarded-for': '198.51.100.9', 'x-forwarded-proto': 'https' };
   const sent = send({ method: 'POST', path: '/game/%2F//x?a=%20+&a=b?c', headers });
   sent.end('hello');
   const { response, text } = await answerTo(sent);
-  assert.deepEqual([response.statusCode, text], [200, '"hello"']);
-  assert.equal(response.headers['x-amzn-requestid'], 'id');
+  assert.deepEqual([response.statusCode, text], [200, 'hello']);
+  assert.equal(response.headers['x-site'], 'the only one');
   const [{ method, rawPath, rawQuery, remoteAddress, isSecure, headers: received } = {} as HttpRequest] = seen;
   assert.deepEqual([method, rawPath, rawQuery], ['POST', '/game/%2F//x', 'a=%20+&a=b?c']);
   assert.deepEqual([remoteAddress, isSecure], ['198.51.100.9', true]);
   assert.deepEqual(received.get('x-test'), ['a', 'b']);
 });
 
-test('the root is a page for people that loads nothing from anywhere', async (t) => {
-  const { send, seen } = await open(t);
-  const sent = send({ path: '/' });
-  sent.end();
-  const { response, text } = await answerTo(sent);
-  assert.equal(response.statusCode, 200);
-  assert.match(text, /Respark is running/);
-  assert.doesNotMatch(text, /https?:|<script|<link|<img/);
-  assert.match(String(response.headers['content-security-policy']), /^default-src 'none'/);
-  assert.equal(response.headers['x-content-type-options'], 'nosniff');
-  assert.match(String(response.headers['x-amzn-requestid']), /^[0-9a-f-]{36}$/);
-  const head = send({ path: '/', method: 'HEAD' });
-  head.end();
-  assert.equal((await answerTo(head)).text, '');
-  assert.equal(seen.length, 0);
+test('a HEAD is answered with the length of the body and without it', async (t) => {
+  const { send } = await open(t, async () => 'hello');
+  const { response, text } = await answerTo(send({ path: '/x', method: 'HEAD' }).end());
+  assert.deepEqual([response.statusCode, response.headers['content-length'], text], [200, '5', '']);
+});
+
+test('sites are asked in order with the whole request, and the first that answers is the last that is asked', async (t) => {
+  const asked: unknown[] = [];
+  const stranger: Site = async ({ method, rawPath }) => void asked.push([method, rawPath]);
+  const console: Site = async ({ rawPath, headers, readBody }) => {
+    if (rawPath !== '/console') return undefined;
+    const [cookie] = headers.get('cookie') ?? [];
+    return { status: 303, headers: { 'set-cookie': `${cookie}2` }, body: `${await readBody(10)}!` };
+  };
+  const api: Site = async (httpRequest) => textReply(200, await echo(httpRequest));
+  const { send } = await serve(t, [stranger, console, api, stranger]);
+  const ask = (method: string, path: string) =>
+    answerTo(send({ method, path, headers: { cookie: 'a=1' } }).end('hello'));
+  const login = await ask('POST', '/console');
+  assert.deepEqual(
+    [login.response.statusCode, login.response.headers['set-cookie'], login.text],
+    [303, ['a=12'], 'hello!'],
+  );
+  assert.equal((await ask('PUT', '/game')).text, 'hello');
+  assert.deepEqual(asked, [
+    ['POST', '/console'],
+    ['PUT', '/game'],
+  ]);
 });
 
 test('a body over the limit is refused as soon as that is known, and the client reads why', async (t) => {
@@ -121,10 +132,10 @@ test('a body over the limit is refused as soon as that is known, and the client 
 });
 
 test('a long body that finds no memory is told to try again, and short ones are not touched', async (t) => {
-  let answerLong = (_: unknown): void => {};
+  let answerLong = (_: string): void => {};
   const { send, seen } = await open(t, async ({ rawPath, readBody }) => {
     await readBody(10);
-    return rawPath === '/long' ? await new Promise((resolve) => (answerLong = resolve)) : {};
+    return rawPath === '/long' ? await new Promise((resolve) => (answerLong = resolve)) : 'read';
   });
   const statusOf = async (path: string, body: string) => {
     const sent = send({ method: 'POST', path });
@@ -136,9 +147,24 @@ test('a long body that finds no memory is told to try again, and short ones are 
   while (seen.length === 0) await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(await statusOf('/x', 'x'.repeat(4)), [200, undefined]);
   assert.deepEqual(await statusOf('/x', 'x'.repeat(5)), [429, '1']);
-  answerLong({});
+  answerLong('read');
   assert.deepEqual(await long, [200, undefined]);
   assert.deepEqual(await statusOf('/x', 'x'.repeat(10)), [200, undefined]);
+});
+
+test('the memory of a long body is free again however its site ends', async (t) => {
+  const site: Site = async ({ rawPath, readBody }) => {
+    await readBody(10);
+    if (rawPath === '/fail') throw new Error('impossible');
+    return rawPath === '/pass' ? undefined : textReply(200, 'read');
+  };
+  const { send } = await serve(t, [site]);
+  const post = (path: string) => answerTo(send({ method: 'POST', path }).end('x'.repeat(10)));
+  for (let turn = 0; turn < 2; turn += 1) {
+    await assert.rejects(post('/fail'), /socket hang up/);
+    assert.equal((await post('/pass')).response.statusCode, 404);
+    assert.equal((await post('/answer')).response.statusCode, 200);
+  }
 });
 
 test('what a refused client still sends is read for a second at most', async (t) => {
@@ -168,13 +194,13 @@ test('a body that does not come in time is refused', async (t) => {
   const { port, clock, seen } = await open(t, async (httpRequest) => {
     const body = httpRequest.readBody(10);
     clock.advance(2_000);
-    return (await body).length;
+    return String((await body).length);
   });
   const socket = connect(port, '127.0.0.1');
   t.after(() => socket.destroy());
   socket.write('POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhe');
   const [reply] = await once(socket, 'data');
-  assert.match(String(reply), /^HTTP\/1\.1 408 .*x-amzn-errortype: RequestTimeoutException/is);
+  assert.match(String(reply), /^HTTP\/1\.1 408 .*The whole body must arrive within 2000 ms$/s);
   assert.equal(seen.length, 1);
 });
 
@@ -186,7 +212,7 @@ test('a client that goes away in the middle leaves nothing behind', async (t) =>
   const { port, clock, listener, lines } = await open(t, async (httpRequest) => {
     const body = httpRequest.readBody(10);
     isReading();
-    return (await body).length;
+    return String((await body).length);
   });
   const socket = connect(port, '127.0.0.1');
   socket.write('POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhe');
@@ -257,7 +283,7 @@ test('draining waits for the requests in flight and closes their connections', a
   assert.equal(isDrained, false);
   finish();
   const { response, text } = await answerTo(sent);
-  assert.deepEqual([text, response.headers.connection], ['"done"', 'close']);
+  assert.deepEqual([text, response.headers.connection], ['done', 'close']);
   await drained;
   assert.equal(listener.inFlight, 0);
 });
@@ -304,7 +330,7 @@ test('replies that nobody reads are dropped when nothing of them was taken for l
   assert.ok((await client.read()) < 5 * LONG.length);
 });
 
-test('a pipeline that fails costs its client the connection and nobody else anything', async (t) => {
+test('a site that fails costs its client the connection and nobody else anything', async (t) => {
   const { send, lines, listener } = await open(t, async () => {
     throw new Error('impossible');
   });
@@ -316,6 +342,16 @@ test('a pipeline that fails costs its client the connection and nobody else anyt
     lines.map(({ level, msg }) => [level, msg]),
     [[50, 'request could not be answered']],
   );
+});
+
+test('what no site answers is not found, whatever was asked and whether it has a body', async (t) => {
+  const { port, listener } = await serve(t, [async () => undefined]);
+  const head = 'HTTP/1.1\r\nhost: x\r\nconnection: close\r\n';
+  for (const asked of [`GET /game ${head}\r\n`, `POST / ${head}content-length: 5\r\n\r\nhello`]) {
+    const answer = await exchange(port, asked);
+    assert.match(answer, /^HTTP\/1\.1 404 Not Found\r\n.*content-type: text\/plain.*\r\n\r\nthere is nothing here\n$/s);
+  }
+  assert.equal(listener.inFlight, 0);
 });
 
 test('the time limits of the settings are those of the server', async (t) => {

@@ -1,11 +1,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { Pipeline } from '../api/pipeline.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
-import { type RandomBytes, uuidV7 } from '../random.ts';
 import { createBodyMemory, type HeldMemory } from './body-memory.ts';
 import type { ClientAddress } from './client-address.ts';
-import { collectHeaders, type HttpReply, type HttpRequest } from './exchange.ts';
+import { collectHeaders, type HttpReply, type HttpRequest, type Site, textReply } from './exchange.ts';
 import { hasBody, isWaitingToSend, readBody } from './request-body.ts';
 
 export interface ListenerSettings {
@@ -22,10 +20,9 @@ const MAX_SHORT_BODY_BYTES = 16_384;
 /** How long what a client still sends is read and thrown away, so that it gets to read why nobody wanted it. */
 const LINGER_MS = 1_000;
 
-/** The reply to a GET of this path, or undefined when it is no page. */
-export type Pages = (request: Pick<HttpRequest, 'rawPath' | 'remoteAddress'>) => Promise<HttpReply | undefined>;
+const NOTHING_HERE = textReply(404, 'there is nothing here\n');
 
-export interface ApiListener {
+export interface HttpListener {
   /** Serves the requests of `server`, upgrades excepted, and sets its time limits. May be called for several servers. */
   attach(server: Server): void;
   /** Resolves when no request is in flight. From the call on, each reply also closes its connection. */
@@ -33,24 +30,20 @@ export interface ApiListener {
   readonly inFlight: number;
 }
 
-export function createApiListener({
-  pipeline,
-  pages,
+export function createHttpListener({
+  sites,
   clientAddress,
   settings,
   clock,
-  random,
   log,
 }: {
-  pipeline: Pipeline;
-  /** What GET and HEAD are answered outside of the API, unsigned. */
-  pages: Pages;
+  /** Asked one after the other, in this order, until one answers; a request that none answers is a 404. */
+  sites: readonly Site[];
   clientAddress: ClientAddress;
   settings: ListenerSettings;
   clock: Clock;
-  random: RandomBytes;
   log: Log;
-}): ApiListener {
+}): HttpListener {
   let inFlight = 0;
   let isDraining = false;
   const waitingForNone = new Set<() => void>();
@@ -74,15 +67,16 @@ export function createApiListener({
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const memory = holdMemory();
-    const httpRequest = toHttpRequest(request, response, memory);
-    const isRead = request.method === 'GET' || request.method === 'HEAD';
-    const page = isRead ? await pages(httpRequest) : undefined;
-    const reply = page === undefined ? await pipeline(httpRequest).finally(memory.release) : withRequestId(page);
+    const reply = await answer(toHttpRequest(request, response, memory)).finally(memory.release);
     await send(reply, request, response);
   }
 
-  function withRequestId(page: HttpReply): HttpReply {
-    return { ...page, headers: { ...page.headers, 'x-amzn-requestid': uuidV7(random, clock.now()) } };
+  async function answer(request: HttpRequest): Promise<HttpReply> {
+    for (const site of sites) {
+      const reply = await site(request);
+      if (reply !== undefined) return reply;
+    }
+    return NOTHING_HERE;
   }
 
   /** Resolves when the reply has been handed over, or its client is gone. */
