@@ -2,6 +2,7 @@ import { CONNECT_PATH, SUBPROTOCOL } from '@respark/protocol';
 import type { Clock } from '../clock.ts';
 import type { DownloadedFile, Downloads } from '../domain/downloads.ts';
 import { ServiceError } from '../errors.ts';
+import { isLoopback } from '../http/client-address.ts';
 import { type HttpReply, type HttpRequest, type Site, textReply } from '../http/exchange.ts';
 import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
@@ -134,7 +135,3 @@ const MISPLACED_REPLY: HttpReply = {
     Message: `Only players connect here, by WebSocket at ${CONNECT_PATH}; the management API has another port.`,
   }),
 };
-
-function isLoopback(address: string): boolean {
-  return address === '::1' || address.startsWith('127.');
-}

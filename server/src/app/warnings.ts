@@ -1,4 +1,5 @@
 import type { Settings } from '../config/config.ts';
+import { isLoopback } from '../http/client-address.ts';
 import type { HttpServer } from '../http/http-server.ts';
 
 /** What the operator should know about settings that are valid and may not be meant. */
@@ -8,9 +9,9 @@ export function warningsOf(parts: { settings: Settings; playerServer: HttpServer
 
 function warningOfPlainPlayers({ settings, playerServer }: { settings: Settings; playerServer: HttpServer }) {
   const host = settings.playerPort === undefined || settings.playerHost === '' ? settings.host : settings.playerHost;
-  if (playerServer.isTls || isLoopback(host)) return undefined;
+  if (playerServer.isTls || meansThisMachine(host)) return undefined;
   // A proxy of another machine is why the address is public; one of this machine does not need it.
-  if (settings.trustedProxies.some((proxy) => !isLoopback(proxy))) return undefined;
+  if (settings.trustedProxies.some((proxy) => !meansThisMachine(proxy))) return undefined;
   return `players are served without TLS on ${host}: their tokens can be read and used on the way. Set RESPARK_TLS_CERT_FILE and RESPARK_TLS_KEY_FILE, or let a proxy terminate TLS: name it in RESPARK_TRUSTED_PROXIES, or listen on 127.0.0.1 if it runs on this machine.`;
 }
 
@@ -26,7 +27,8 @@ function warningOfLocalUrls({
   return `the URLs of downloads begin with ${url}, where clients may not reach this server: set RESPARK_PUBLIC_URL to where they do.`;
 }
 
-/** Whether only this machine is meant, by an address, a range of them or a name. */
-function isLoopback(host: string): boolean {
-  return /^(?:localhost$|127\.|::1(?:\/|$))/.test(host);
+/** Whether the host or the range of a setting means this machine alone. */
+function meansThisMachine(hostOrRange: string): boolean {
+  const [address = ''] = hostOrRange.split('/', 1);
+  return hostOrRange === 'localhost' || isLoopback(address);
 }

@@ -50,6 +50,11 @@ export function createProxyCheck({
   };
 }
 
+/** Whether a Client's address is this machine's own. */
+export function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.');
+}
+
 /** What one party can easily have many of counts as one: an IPv6 address stands for its /64. */
 export function addressGroup(address: string): string {
   if (isIPv4(address)) return address;
