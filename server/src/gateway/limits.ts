@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { GroupCounter } from '../http/group-counter.ts';
 import { createTokenBuckets, type TokenBuckets } from '../token-bucket.ts';
 
 export interface LimitSettings {
@@ -29,8 +30,8 @@ export class Limits {
   readonly #settings: LimitSettings;
   readonly #handshakesByAddress: TokenBuckets;
   readonly #handshakes: TokenBuckets;
-  readonly #unauthenticated = new Counter();
-  readonly #connections = new Counter();
+  readonly #unauthenticated = new GroupCounter();
+  readonly #connections = new GroupCounter();
 
   constructor({ settings, clock }: { settings: LimitSettings; clock: Clock }) {
     this.#settings = settings;
@@ -82,30 +83,4 @@ export class Limits {
 
 function full(limit: 'unauthenticated' | 'full', isOfAddress: boolean): LimitRefusal {
   return { limit, isOfAddress, retryAfterMs: RETRY_WHEN_FULL_MS };
-}
-
-/** Counts by group; a group at zero takes no memory. */
-class Counter {
-  readonly #byGroup = new Map<string, number>();
-  total = 0;
-
-  get groups(): number {
-    return this.#byGroup.size;
-  }
-
-  of(group: string): number {
-    return this.#byGroup.get(group) ?? 0;
-  }
-
-  add(group: string): void {
-    this.total += 1;
-    this.#byGroup.set(group, this.of(group) + 1);
-  }
-
-  remove(group: string): void {
-    this.total -= 1;
-    const left = this.of(group) - 1;
-    if (left > 0) this.#byGroup.set(group, left);
-    else this.#byGroup.delete(group);
-  }
 }

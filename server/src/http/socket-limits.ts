@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { addressGroup } from './client-address.ts';
+import { GroupCounter } from './group-counter.ts';
 
 export interface SocketLimitSettings {
   readonly maxHttpSockets: number;
@@ -19,30 +20,27 @@ export function limitSockets(
 ): void {
   /** Peer's address and port → its group. TLS wraps a socket in another, but both have the same peer. */
   const open = new Map<string, string>();
-  const byGroup = new Map<string, number>();
+  const sockets = new GroupCounter();
 
   function release(peer: string): void {
     const group = open.get(peer);
     if (group === undefined) return;
     open.delete(peer);
-    const left = (byGroup.get(group) ?? 0) - 1;
-    if (left > 0) byGroup.set(group, left);
-    else byGroup.delete(group);
+    sockets.remove(group);
   }
 
   server.on('connection', (socket: Socket) => {
     const { remoteAddress: address } = socket;
     if (address === undefined) return;
     const group = addressGroup(address);
-    const count = byGroup.get(group) ?? 0;
     const isFull = open.size >= settings.maxHttpSockets;
-    if (isFull || (count >= settings.maxHttpSocketsPerAddress && !isTrusted(address))) {
+    if (isFull || (sockets.of(group) >= settings.maxHttpSocketsPerAddress && !isTrusted(address))) {
       socket.destroy();
       return;
     }
     const peer = peerOf(socket);
     open.set(peer, group);
-    byGroup.set(group, count + 1);
+    sockets.add(group);
     socket.once('close', () => release(peer));
   });
   // With a listener of its own, a server that serves no players would take their upgrades and never answer them.

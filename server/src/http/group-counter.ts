@@ -1,0 +1,25 @@
+/** How many there are of something, by address group and in all. A group at zero takes no memory. */
+export class GroupCounter {
+  readonly #byGroup = new Map<string, number>();
+  total = 0;
+
+  get groups(): number {
+    return this.#byGroup.size;
+  }
+
+  of(group: string): number {
+    return this.#byGroup.get(group) ?? 0;
+  }
+
+  add(group: string): void {
+    this.total += 1;
+    this.#byGroup.set(group, this.of(group) + 1);
+  }
+
+  remove(group: string): void {
+    this.total -= 1;
+    const left = this.of(group) - 1;
+    if (left > 0) this.#byGroup.set(group, left);
+    else this.#byGroup.delete(group);
+  }
+}
