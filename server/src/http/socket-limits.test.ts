@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
@@ -11,6 +11,8 @@ async function serve(t: TestContext, { isTrusted = false } = {}) {
   const webSockets = new WebSocketServer({ noServer: true });
   server.on('upgrade', (request, socket, head) => webSockets.handleUpgrade(request, socket, head, () => {}));
   limitSockets(server, { settings: { maxHttpSockets: 5, maxHttpSocketsPerAddress: 2 }, isTrusted: () => isTrusted });
+  const closed: Promise<unknown>[] = [];
+  server.on('connection', (socket) => closed.push(new Promise((resolve) => socket.once('close', resolve))));
   server.listen(0, '0.0.0.0');
   await once(server, 'listening');
   t.after(() => {
@@ -18,13 +20,13 @@ async function serve(t: TestContext, { isTrusted = false } = {}) {
     server.close();
   });
   const { port } = server.address() as AddressInfo;
-  const open = (localAddress: string): Socket => {
-    const socket = connect({ port, host: '127.0.0.1', localAddress });
+  const open = (localAddress: string, { host = '127.0.0.1', localPort = 0 } = {}): Socket => {
+    const socket = connect({ port, host, localAddress, localPort });
     socket.on('error', () => {});
     t.after(() => socket.destroy());
     return socket;
   };
-  return { port, open };
+  return { port, open, allClosed: () => Promise.all(closed) };
 }
 
 /** A socket that the server lets be answers a request; one that it does not is closed. */
@@ -56,6 +58,41 @@ test('a socket that ends, or becomes a WebSocket, makes room', async (t) => {
   await once(first, 'close');
   // The server hears of it a moment later.
   for (let isRoom = false; !isRoom; ) isRoom = await isServed(open('127.0.0.1'));
+});
+
+test('sockets from one port to two addresses of the server are two, and both make room when they end', async (t) => {
+  const { open, allClosed } = await serve(t);
+  const first = open('127.0.0.1');
+  assert(await isServed(first));
+  const second = open('127.0.0.1', { host: '127.0.0.2', localPort: first.localPort ?? 0 });
+  assert(await isServed(second));
+  assert.equal(second.localPort, first.localPort);
+  first.destroy();
+  second.destroy();
+  await allClosed();
+  assert.deepEqual([await isServed(open('127.0.0.1')), await isServed(open('127.0.0.1'))], [true, true]);
+});
+
+test('a socket counts for itself while the end of another with the same ends is still to be told', () => {
+  const server = createServer().removeAllListeners('connection');
+  limitSockets(server, { settings: { maxHttpSockets: 2, maxHttpSocketsPerAddress: 2 }, isTrusted: () => false });
+  const arrive = (remotePort: number) => {
+    const ends = { remoteAddress: '192.0.2.7', remotePort, localAddress: '192.0.2.1' };
+    const socket = Object.assign(new EventEmitter(), { ...ends, isRefused: false, destroy() {} });
+    socket.destroy = () => {
+      socket.isRefused = true;
+    };
+    server.emit('connection', socket);
+    return socket;
+  };
+  const [old, successor] = [arrive(1), arrive(1)];
+  assert(arrive(2).isRefused);
+  old.emit('close');
+  assert.equal(arrive(3).isRefused, false);
+  assert(arrive(4).isRefused);
+  successor.emit('close');
+  assert.equal(arrive(5).isRefused, false);
+  assert(arrive(6).isRefused);
 });
 
 test('a trusted proxy stands for many addresses', async (t) => {

@@ -18,37 +18,39 @@ export function limitSockets(
   server: Server,
   { settings, isTrusted }: { settings: SocketLimitSettings; isTrusted: (address: string) => boolean },
 ): void {
-  /** Peer's address and port → its group. TLS wraps a socket in another, but both have the same peer. */
-  const open = new Map<string, string>();
   const sockets = new GroupCounter();
-
-  function release(peer: string): void {
-    const group = open.get(peer);
-    if (group === undefined) return;
-    open.delete(peer);
-    sockets.remove(group);
-  }
+  /** Both ends of a socket → what gives its place back. TLS wraps a socket in another, but both have the same ends. */
+  const releases = new Map<string, () => void>();
 
   server.on('connection', (socket: Socket) => {
     const { remoteAddress: address } = socket;
     if (address === undefined) return;
     const group = addressGroup(address);
-    const isFull = open.size >= settings.maxHttpSockets;
+    const isFull = sockets.total >= settings.maxHttpSockets;
     if (isFull || (sockets.of(group) >= settings.maxHttpSocketsPerAddress && !isTrusted(address))) {
       socket.destroy();
       return;
     }
-    const peer = peerOf(socket);
-    open.set(peer, group);
+    const ends = endsOf(socket);
+    let isCounted = true;
+    const release = () => {
+      if (!isCounted) return;
+      isCounted = false;
+      sockets.remove(group);
+      // Its successor may be here already: the kernel tells of a new socket before Node.js tells of the old one's end.
+      if (releases.get(ends) === release) releases.delete(ends);
+    };
     sockets.add(group);
-    socket.once('close', () => release(peer));
+    releases.set(ends, release);
+    socket.once('close', release);
   });
   // With a listener of its own, a server that serves no players would take their upgrades and never answer them.
   if (server.listenerCount('upgrade') > 0) {
-    server.on('upgrade', (_request, socket) => release(peerOf(socket as Socket)));
+    server.on('upgrade', (_request, socket) => releases.get(endsOf(socket as Socket))?.());
   }
 }
 
-function peerOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`;
+/** A peer may use one port for a socket to each of this machine's addresses. */
+function endsOf({ remoteAddress, remotePort, localAddress }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress}`;
 }
