@@ -8,14 +8,18 @@ const TAG_BYTES = 16;
 /** The first byte of everything sealed: the form of the rest, which is nonce, ciphertext, tag. */
 const VERSION = 1;
 
-/** Everything that is derived from the server's one secret key. The keys themselves cannot be read from it. */
-export interface Keyring {
-  /** Names the secret key without telling anything about it; two servers with the same one share it. */
-  readonly keyId: string;
+/** Authenticated encryption, bound to a text that is not itself encrypted. */
+export interface Sealer {
   /** Encrypts, so that only `open` of a keyring with the same secret key and the same `associated` text gives it back. */
   seal(plaintext: Uint8Array, associated: string): Uint8Array;
   /** Undefined for whatever was not sealed by this secret key with this `associated` text. Never throws. */
   open(sealed: Uint8Array, associated: string): Uint8Array | undefined;
+}
+
+/** Everything that is derived from the server's one secret key. The keys themselves cannot be read from it. */
+export interface Keyring extends Sealer {
+  /** Names the secret key without telling anything about it; two servers with the same one share it. */
+  readonly keyId: string;
   /** 32 bytes, always the same for one purpose, and independent of those for any other. */
   deriveKey(purpose: string): Uint8Array;
 }

@@ -16,7 +16,7 @@ import { createAudit } from './domain/audit.ts';
 import { createExaminer } from './examiner/examiner.ts';
 import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
-import { createSystemRandom, type RandomBytes } from './random.ts';
+import { createSystemRandom, type RandomBytes, uuidV7 } from './random.ts';
 import type { AuditReader } from './store/audit/audit-log.ts';
 
 /** Everything a server is made of may be handed in by a test; by default it is this machine's. */
@@ -83,7 +83,7 @@ async function start(
   let url = '';
   const services = createServices({
     ...parts,
-    ...{ store, cluster, metrics, arns },
+    ...{ store, audit, auditLog, cluster, metrics, arns },
     keyring: directory.keyring,
     examine: examiner.examine,
     publicUrl: () => settings.publicUrl ?? url,
@@ -104,7 +104,7 @@ async function start(
   closers.push('players', () => gateway.drain(0));
   const playerUrl = `${playerServer.isTls ? 'wss' : 'ws'}://${playerServer.authority}${CONNECT_PATH}`;
   const metricsUrl = (await listenForMetrics({ settings, log, closers, listeners })) ?? `${url}/metrics`;
-  const demo = hasDemo ? await ensureDemo(services) : undefined;
+  const demo = hasDemo ? await ensureDemo({ ...services, arns, requestId: uuidV7(random, clock.now()) }) : undefined;
   if (demo !== undefined) directory.writeSecretFile(DEMO_FILE, JSON.stringify(demo));
   directory.writeSecretFile(RUNNING_FILE, JSON.stringify({ url, playerUrl }));
   closers.push(RUNNING_FILE, () => directory.removeFile(RUNNING_FILE));

@@ -7,17 +7,11 @@ import { reportReady } from './ready.ts';
 
 const { createClientAddress } =
   await fromServer<typeof import('../../../server/src/http/client-address.ts')>('http/client-address');
+const { createServices } = await fromServer<typeof import('../../../server/src/app/services.ts')>('app/services');
 const { systemClock: clock } = await fromServer<typeof import('../../../server/src/clock.ts')>('clock');
 const { LocalCluster } = await fromServer<typeof import('../../../server/src/cluster/local.ts')>('cluster/local');
 const { loadSettings } = await fromServer<typeof import('../../../server/src/config/config.ts')>('config/config');
-const { createPlayerTokens } =
-  await fromServer<typeof import('../../../server/src/domain/players/player-tokens.ts')>(
-    'domain/players/player-tokens',
-  );
-const { createPlayers } =
-  await fromServer<typeof import('../../../server/src/domain/players/players.ts')>('domain/players/players');
-const { createRuntimes } =
-  await fromServer<typeof import('../../../server/src/domain/runtime/runtimes.ts')>('domain/runtime/runtimes');
+const { createArns } = await fromServer<typeof import('../../../server/src/domain/arn.ts')>('domain/arn');
 const { Gateway } = await fromServer<typeof import('../../../server/src/gateway/gateway.ts')>('gateway/gateway');
 const { Limits } = await fromServer<typeof import('../../../server/src/gateway/limits.ts')>('gateway/limits');
 const { createUpgradeHandler } =
@@ -54,20 +48,27 @@ await store.stages.insert({
   logGroup: '',
 });
 
-const { deriveKey } = createKeyring(Buffer.from(RESPARK_KEYS.secretKey, 'base64'));
-const tokens = createPlayerTokens({ deriveKey, clock, lifetimeMs: settings.playerTokenLifetimeMs });
 const cluster = new LocalCluster({ clock, random });
 const limits = new Limits({ settings, clock });
-const runtimes = createRuntimes({ tokens, log });
 const metrics = createMetrics();
-const players = createPlayers({ store, cluster, tokens, clock, random, log, metrics, settings });
+const { players, runtimes } = createServices({
+  ...{ store, cluster, clock, random, log, metrics, settings },
+  keyring: createKeyring(Buffer.from(RESPARK_KEYS.secretKey, 'base64')),
+  audit: { around: (_, rule) => rule() },
+  auditLog: { find: async () => ({ records: [], next: undefined }) },
+  examine: () => Promise.reject(new Error('nothing is deployed here')),
+  arns: createArns(settings),
+  publicUrl: () => '',
+});
 const gateway = new Gateway({ players, runtimes, cluster, limits, clock, random, log, metrics, settings });
 const clientAddress = createClientAddress(settings);
 
 const server = createServer((request, response) => {
   const [, , playerId = ''] = (request.url ?? '').split('/');
-  const call = { gameName: GAME, stageName: STAGE, playerId, requestId: uuidV7(random, clock.now()) };
-  void players.disconnect(call).then(({ successes, failures }) => {
+  const requestId = uuidV7(random, clock.now());
+  const origin = { cause: 'operator', actor: '', sourceAddress: '' } as const;
+  const change = { requestId, ...origin, operation: 'DisconnectPlayer', resource: '' };
+  void players.disconnect({ gameName: GAME, stageName: STAGE, playerId }, change).then(({ successes, failures }) => {
     const body = JSON.stringify({ DisconnectSuccesses: successes, DisconnectFailures: failures });
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
     response.end(body);

@@ -1,9 +1,9 @@
 import type { Clock } from '../clock.ts';
 import { type Decision, evaluate, usesResourceTags } from '../domain/access/policy.ts';
-import type { Arns } from '../domain/arn.ts';
+import type { Principal } from '../domain/access/principal.ts';
 import { ServiceError } from '../errors.ts';
 import type { HttpRequest } from '../http/exchange.ts';
-import type { Operation, Principal, Services } from './operation.ts';
+import type { Operation, Services } from './operation.ts';
 
 type Input = Readonly<Record<string, unknown>>;
 
@@ -12,21 +12,14 @@ export type Authorize = (call: {
   readonly operation: Operation;
   readonly principal: Principal;
   readonly input: Input;
+  /** What `operation.resource` says of the input. */
+  readonly resources: readonly string[];
 }) => Promise<void>;
 
 /** Throws `access_denied` unless the principal's policies allow the call. */
-export function createAuthorize({
-  services,
-  arns,
-  clock,
-}: {
-  services: Services;
-  arns: Arns;
-  clock: Clock;
-}): Authorize {
-  return async function authorize({ request, operation, principal, input }) {
-    const action = `gamesparks:${operation.name}`;
-    const resources = operation.resource(input, arns);
+export function createAuthorize({ services, clock }: { services: Services; clock: Clock }): Authorize {
+  return async function authorize({ request, operation, principal, input, resources }) {
+    const { action } = operation;
     const requestTags = operation.requestTags?.(input) ?? {};
     // Reading them costs a look at the store, which most policies do not need.
     const readsTags = usesResourceTags(principal.policies);

@@ -1,25 +1,19 @@
-import type { Policy } from '../domain/access/policy.ts';
 import type { Arns } from '../domain/arn.ts';
-import type { AuditOutcome } from '../domain/audit.ts';
+import type { Change } from '../domain/audit.ts';
+import type { AuditRecords } from '../domain/audit-records.ts';
 import type { Configurations } from '../domain/configurations.ts';
 import type { Deployments } from '../domain/deployments.ts';
 import type { Extensions } from '../domain/extensions.ts';
 import type { Games } from '../domain/games.ts';
 import type { GeneratedCodeJobs } from '../domain/generated-code-jobs.ts';
 import type { Players } from '../domain/players/players.ts';
+import type { ServerInfo } from '../domain/server-info.ts';
 import type { Snapshots } from '../domain/snapshots.ts';
 import type { Stages } from '../domain/stages.ts';
 import type { ResourceTags } from '../domain/tags.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Members, StructureShape, Value } from './shape.ts';
 import type { ThrottleClass } from './throttle.ts';
-
-/** Who signed the request. */
-export interface Principal {
-  readonly accessKeyId: string;
-  readonly arn: string;
-  readonly policies: readonly Policy[];
-}
 
 /** What handlers may call. */
 export interface Services {
@@ -32,6 +26,8 @@ export interface Services {
   readonly generatedCodeJobs: Pick<GeneratedCodeJobs, 'start' | 'get' | 'list'>;
   readonly extensions: Extensions;
   readonly resourceTags: ResourceTags;
+  readonly auditRecords: AuditRecords;
+  readonly serverInfo: () => ServerInfo;
 }
 
 export type Tags = Readonly<Record<string, string>>;
@@ -39,9 +35,9 @@ export type Tags = Readonly<Record<string, string>>;
 export interface Call<Input> {
   readonly input: Input;
   readonly services: Services;
-  readonly principal: Principal;
   readonly arns: Arns;
-  readonly requestId: string;
+  /** What a rule that changes something puts on record, its caller and the request's id among it. */
+  readonly change: Change;
 }
 
 /** What every operation may answer, whatever it does. */
@@ -52,7 +48,7 @@ export const COMMON_ERRORS = ['validation', 'access_denied', 'throttled', 'inter
  * types, docs and the tests that run over all operations derive from this row.
  */
 export interface OperationRow<Input, Output> {
-  /** With `gamesparks:` before it, the IAM action. */
+  /** With the service before it, the IAM action. */
   readonly name: string;
   /** Success is always 200. */
   readonly http: { readonly method: string; readonly path: string };
@@ -75,15 +71,16 @@ export interface OperationRow<Input, Output> {
   resourceTags?(input: Input, services: Services): Promise<Tags | undefined>;
   /** What the audit log says that a change was about, where it is not the last of `resource`. */
   auditResource?(input: Input, arns: Arns): string;
-  /** The connection ids of the output, for the audit log. */
-  auditOutput?(output: Output): Pick<AuditOutcome, 'successes' | 'failures'>;
   /** What was decided where neither the model nor the service's documentation says it: one sentence or more each. */
   readonly decisions?: readonly string[];
   handler(call: Call<Input>): Promise<Output>;
 }
 
 /** A row whose types have done their work. */
-export type Operation = OperationRow<Readonly<Record<string, unknown>>, unknown>;
+export type Operation = OperationRow<Readonly<Record<string, unknown>>, unknown> & {
+  /** As policies name it: `gamesparks:DisconnectPlayer`. */
+  readonly action: string;
+};
 
 export function operation<
   const I extends Members,
@@ -96,5 +93,9 @@ export function operation<
     readonly output: StructureShape<O, RO>;
   },
 ): Operation {
-  return row;
+  return withAction('gamesparks', row);
+}
+
+export function withAction<Input, Output>(service: string, row: OperationRow<Input, Output>): Operation {
+  return { ...(row as OperationRow<never, unknown>), action: `${service}:${row.name}` };
 }

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ADDRESS, type Answer, openApi } from '../../test/support/api.ts';
-import { ROLE } from '../../test/support/domain.ts';
+import { CHANGE, ROLE } from '../../test/support/domain.ts';
 import { NO_METRICS } from '../../test/support/metrics.ts';
 import { ServiceError } from '../errors.ts';
 import { BodyError } from '../http/exchange.ts';
 import type { Metrics } from '../metrics.ts';
+import { findRecords } from '../store/audit/audit-log.contract.ts';
 import { COMMON_ERRORS, type Operation, operation } from './operation.ts';
 import { label, string, structure } from './shape.ts';
 
@@ -107,33 +108,38 @@ test('the policies are asked before the handler looks for anything', async (t) =
 
 test('a change is on record before its handler runs, and with its outcome before it is answered', async (t) => {
   const seen: unknown[] = [];
-  const { call, auditLog } = await openApi(t, {
+  const { call, auditLog, audit } = await openApi(t, {
     operations: [
-      changing(async ({ requestId }) => {
-        const [record, ...others] = await auditLog.find({ limit: 9 });
-        seen.push(requestId === record?.requestId, record?.outcome, others);
-        throw new ServiceError('conflict', 'taken');
-      }),
+      changing(({ change }) =>
+        audit.around(change, async () => {
+          const [record, ...others] = await findRecords(auditLog);
+          seen.push(change.requestId === record?.requestId, record?.outcome, others);
+          throw new ServiceError('conflict', 'taken');
+        }),
+      ),
     ],
   });
   const { headers } = await call('POST', '/change/Demo');
   assert.deepEqual(seen, [true, undefined, []]);
-  const [record] = await auditLog.find({ limit: 9 });
+  const [record] = await findRecords(auditLog);
   const { at: _, outcome: { durationMs: __, ...result } = {}, ...intent } = record ?? {};
   assert.deepEqual(intent, {
     requestId: headers['x-amzn-requestid'],
-    accessKeyId: 'root',
+    cause: 'operator',
+    actor: 'root',
     sourceAddress: ADDRESS,
     operation: 'UpdateGame',
     resource: GAME_ARN,
     playerId: undefined,
   });
-  assert.deepEqual(result, { status: 409, error: 'ConflictException' });
+  assert.deepEqual(result, { error: 'conflict' });
 });
 
 test('a change that cannot be put on record is not made', async (t) => {
   let made = 0;
-  const { call, auditLog } = await openApi(t, { operations: [changing(async () => ({ made: ++made }))] });
+  const { call, auditLog, audit } = await openApi(t, {
+    operations: [changing(({ change }) => audit.around(change, async () => ({ made: ++made })))],
+  });
   await auditLog.close();
   const answer = await call('POST', '/change/Demo');
   assert.deepEqual([outcome(answer), made], ['500 InternalServerException', 0]);
@@ -142,8 +148,8 @@ test('a change that cannot be put on record is not made', async (t) => {
 
 test('a change whose outcome cannot be put on record is answered with what was done', async (t) => {
   const { call, auditLog, audit, connected, clock, games, stages } = await openApi(t);
-  await games.create({ name: 'Demo' }, { principal: 'root' });
-  await stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, { principal: 'root' });
+  await games.create({ name: 'Demo' }, CHANGE);
+  await stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CHANGE);
   connected.push({ connectionId: 'c1', node: 'n', createdAt: 0, runtimeId: 'empty' });
   const { finish } = auditLog;
   auditLog.finish = () => Promise.reject(new Error('disk'));
@@ -155,7 +161,9 @@ test('a change whose outcome cannot be put on record is answered with what was d
   clock.advance(1);
   assert.equal((await call('POST', DISCONNECT)).status, 200);
   assert.equal(await audit.isHealthy(), true);
-  const outcomes = (await auditLog.find({ limit: 9 })).map(({ outcome: result }) => result?.successes);
+  const outcomes = (await findRecords(auditLog, { operation: 'DisconnectPlayer' })).map(
+    ({ outcome: result }) => result?.successes,
+  );
   assert.deepEqual(outcomes, [undefined, []]);
 });
 
@@ -177,7 +185,7 @@ test('neither a read nor a call that is refused leaves a record', async (t) => {
     refused.map(({ status }) => status),
     [200, 404, 403, 400, 403, 400, 400, 429],
   );
-  assert.deepEqual(await auditLog.find({ limit: 9 }), []);
+  assert.deepEqual(await findRecords(auditLog), []);
 });
 
 test('what is refused is counted by what it is about', async (t) => {
@@ -308,12 +316,12 @@ test('a denial says who may not do what to which resource, and why', async (t) =
 
 test('a policy can hold a key to one stage, to some players, and to tags of the resource or the request', async (t) => {
   const { call, addKey, games, stages } = await openApi(t);
-  await games.create({ name: 'Demo' }, { principal: 'root' });
+  await games.create({ name: 'Demo' }, CHANGE);
   for (const [name, tags] of [
     ['Dev', { team: 'a' }],
     ['Live', { team: 'b' }],
   ] as const) {
-    await stages.create({ gameName: 'Demo', name, role: ROLE, tags }, { principal: 'root' });
+    await stages.create({ gameName: 'Demo', name, role: ROLE, tags }, CHANGE);
   }
   addKey('stage', allow('gamesparks:DisconnectPlayer', `${GAME_ARN}/stage/Dev`));
   addKey('player', allow('gamesparks:DisconnectPlayer', `${GAME_ARN}/stage/*/player/p*`));
@@ -394,9 +402,15 @@ test('a request is logged without its signature, its body or its secret', async 
   const { call, lines } = await openApi(t);
   await call('POST', '/game', { body: { GameName: 'Demo', Description: 'private words' } });
   assert.deepEqual(
-    lines.map(({ level, msg, operation, accessKeyId, status }) => [level, msg, operation, accessKeyId, status]),
+    lines.map(({ level, msg, operation, actor, principal, status }) => [
+      level,
+      msg,
+      operation,
+      actor ?? principal,
+      status,
+    ]),
     [
-      [30, 'audited call', 'CreateGame', 'root', 200],
+      [30, 'audited call', 'CreateGame', 'root', undefined],
       [20, 'request answered', 'CreateGame', 'root', 200],
     ],
   );

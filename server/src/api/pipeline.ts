@@ -1,4 +1,7 @@
-import type { Audit, Recorded } from '../domain/audit.ts';
+import type { Clock } from '../clock.ts';
+import type { Principal } from '../domain/access/principal.ts';
+import type { Arns } from '../domain/arn.ts';
+import type { Change } from '../domain/audit.ts';
 import { ServiceError } from '../errors.ts';
 import type { HttpReply, HttpRequest } from '../http/exchange.ts';
 import type { Log } from '../log.ts';
@@ -7,21 +10,31 @@ import { type RandomBytes, uuidV7 } from '../random.ts';
 import { createAuthorize } from './authorize.ts';
 import { readInput } from './input.ts';
 import type { Call, Operation, Services } from './operation.ts';
-import { failureReply, internalErrorReply, Refusal, refusalReply, successReply, WIRE_ERRORS } from './reply.ts';
+import { failureReply, internalErrorReply, Refusal, refusalReply, successReply } from './reply.ts';
 import { createRouter } from './router.ts';
 import { serialize } from './shape.ts';
-import { type AuthenticationParts, createAuthenticate } from './signature/authenticate.ts';
 import { createThrottle, type ThrottleSettings } from './throttle.ts';
 import { excerptOf } from './validation.ts';
 
-export interface PipelineParts extends AuthenticationParts {
+/**
+ * Says who calls, and gives the body of the request: the one part of the pipeline that depends on how callers sign in.
+ * Throws a Refusal, or a `throttled` ServiceError.
+ */
+export type Authenticate = (
+  request: HttpRequest,
+  maxBodyBytes: number,
+) => Promise<{ readonly principal: Principal; readonly body: Uint8Array }>;
+
+export interface PipelineParts {
   readonly operations: readonly Operation[];
   readonly services: Services;
-  readonly audit: Pick<Audit, 'record'>;
-  readonly metrics: Pick<Metrics, 'called' | 'throttled' | 'authFailed'>;
+  readonly authenticate: Authenticate;
+  readonly arns: Arns;
+  readonly metrics: Pick<Metrics, 'called' | 'throttled'>;
+  readonly clock: Clock;
   readonly log: Log;
   readonly random: RandomBytes;
-  readonly settings: AuthenticationParts['settings'] & ThrottleSettings & { readonly maxBodyBytes: number };
+  readonly settings: ThrottleSettings & { readonly maxBodyBytes: number };
 }
 
 /** Always resolves: a failure of whatever kind is a reply too. */
@@ -29,9 +42,8 @@ export type Pipeline = (request: HttpRequest) => Promise<HttpReply>;
 
 /** THE LIFE OF A REQUEST. Each step may be its last; a request with two faults is answered for the first. */
 export function createPipeline(parts: PipelineParts): Pipeline {
-  const { operations, services, arns, audit, clock, log, metrics, random, settings } = parts;
+  const { operations, services, authenticate, arns, clock, log, metrics, random, settings } = parts;
   const match = createRouter(operations);
-  const authenticate = createAuthenticate(parts);
   const throttle = createThrottle(parts);
   const authorize = createAuthorize(parts);
 
@@ -44,10 +56,10 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
     // Authenticate: 403 under the name of what is wrong with the signature, 413 or 408 for the body, 429 after too many.
     const { principal, body } = await authenticate(request, operation.maxBodyBytes ?? settings.maxBodyBytes);
-    trace.accessKeyId = principal.accessKeyId;
+    trace.principal = principal.id;
 
     // Throttle: 429 with the time to wait.
-    const waitMs = throttle(principal.accessKeyId, operation.throttleClass);
+    const waitMs = throttle(principal.id, operation.throttleClass);
     if (waitMs > 0) {
       metrics.throttled(operation.throttleClass);
       throw rateExceeded(operation, waitMs);
@@ -57,38 +69,23 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     const input = readInput(operation.input, { labels, rawQuery: request.rawQuery, body });
 
     // Authorize: 403 that names the action and the resource.
-    await authorize({ request, operation, principal, input });
+    const resources = operation.resource(input, arns);
+    await authorize({ request, operation, principal, input, resources });
 
-    // Record: 500, and nothing is done, when a change cannot be put on record first.
-    const record = isChange(operation)
-      ? await recordIntent(operation, { request, principal, input, requestId })
-      : undefined;
-
-    // Handle: one of the errors that the operation models.
-    const output = await handle(operation, { input, services, principal, arns, requestId }, record);
+    // Handle: one of the errors that the operation models. A rule that changes something puts that on record first: 500,
+    // and nothing is done, when it cannot.
+    const change: Change = {
+      requestId,
+      cause: 'operator',
+      actor: principal.id,
+      sourceAddress: request.remoteAddress,
+      operation: operation.name,
+      resource: operation.auditResource?.(input, arns) ?? resources.at(-1) ?? '',
+    };
+    const output = await handle(operation, { input, services, arns, change });
 
     // Reply: 200.
     return successReply(requestId, serialize(operation.output, output));
-  }
-
-  function recordIntent(
-    operation: Operation,
-    {
-      request,
-      principal,
-      input,
-      requestId,
-    }: Pick<Call<Input>, 'principal' | 'input' | 'requestId'> & { request: HttpRequest },
-  ): Promise<Recorded> {
-    const { PlayerId: playerId } = input;
-    return audit.record({
-      requestId,
-      accessKeyId: principal.accessKeyId,
-      sourceAddress: request.remoteAddress,
-      operation: operation.name,
-      resource: operation.auditResource?.(input, arns) ?? operation.resource(input, arns).at(-1) ?? '',
-      playerId: typeof playerId === 'string' ? playerId : undefined,
-    });
   }
 
   return async function pipeline(request) {
@@ -106,7 +103,8 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 interface Trace {
   readonly requestId: string;
   operation?: string;
-  accessKeyId?: string;
+  /** The id of the principal. */
+  principal?: string;
 }
 
 type Input = Readonly<Record<string, unknown>>;
@@ -133,21 +131,11 @@ function rateExceeded({ throttleClass }: Operation, retryAfterMs: number): Servi
   return new ServiceError('throttled', message, { retryAfterMs });
 }
 
-function isChange(operation: Operation): boolean {
-  return operation.throttleClass !== 'read';
-}
-
-/** Whatever comes of the call is on record before its caller hears it. */
-async function handle(operation: Operation, call: Call<Input>, record: Recorded | undefined): Promise<unknown> {
+async function handle(operation: Operation, call: Call<Input>): Promise<unknown> {
   try {
-    const output = await operation.handler(call);
-    await record?.finish({ status: 200, error: undefined, ...operation.auditOutput?.(output) });
-    return output;
+    return await operation.handler(call);
   } catch (error) {
-    const failure = modelled(operation, error);
-    const { status, name } = WIRE_ERRORS[failure instanceof ServiceError ? failure.code : 'internal'];
-    await record?.finish({ status, error: name });
-    throw failure;
+    throw modelled(operation, error);
   }
 }
 

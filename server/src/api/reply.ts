@@ -19,6 +19,13 @@ export const WIRE_ERRORS = {
   internal: { name: 'InternalServerException', status: 500 },
 } as const satisfies Record<ErrorCode, WireError>;
 
+/** The error that a record names, by its code or, in older records, by its name on the wire. */
+export function wireErrorOf(error: string): WireError {
+  const code = Object.hasOwn(WIRE_ERRORS, error) ? (error as ErrorCode) : undefined;
+  if (code !== undefined) return WIRE_ERRORS[code];
+  return Object.values(WIRE_ERRORS).find(({ name }) => name === error) ?? { name: error, status: 500 };
+}
+
 export type RefusalKind =
   | 'unknown_operation'
   | 'method_not_allowed'

@@ -59,7 +59,7 @@ export function createServiceModel(operations: readonly Operation[]): ServiceMod
   };
 }
 
-const API_VERSION = '2021-08-17';
+export const API_VERSION = '2021-08-17';
 
 /**
  * Gives every shape a name, which the table of operations does not need: that of the member which has it, with its

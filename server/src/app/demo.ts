@@ -1,4 +1,5 @@
 import type { DemoPlayer } from '../data-directory/local-files.ts';
+import type { Arns } from '../domain/arn.ts';
 import type { Games } from '../domain/games.ts';
 import type { Players } from '../domain/players/players.ts';
 import type { Stages } from '../domain/stages.ts';
@@ -15,18 +16,27 @@ export async function ensureDemo({
   games,
   stages,
   players,
+  arns,
+  requestId,
 }: {
   games: Games;
   stages: Stages;
   players: Players;
+  arns: Arns;
+  /** Under which the audit log has what is made here. */
+  requestId: string;
 }): Promise<DemoPlayer> {
-  const caller = { principal: 'demo' };
+  const change = { requestId, cause: 'server', actor: 'serve --demo', sourceAddress: '' } as const;
   if ((await games.find(DEMO_GAME)) === undefined) {
-    await games.create({ name: DEMO_GAME, description: 'Made by serve --demo' }, caller);
+    const game = { name: DEMO_GAME, description: 'Made by serve --demo' };
+    await games.create(game, { ...change, operation: 'CreateGame', resource: arns.game(DEMO_GAME) });
   }
   const stage =
     (await stages.find(DEMO_GAME, DEMO_STAGE)) ??
-    (await stages.create({ gameName: DEMO_GAME, name: DEMO_STAGE, role: DEMO_ROLE }, caller));
+    (await stages.create(
+      { gameName: DEMO_GAME, name: DEMO_STAGE, role: DEMO_ROLE },
+      { ...change, operation: 'CreateStage', resource: arns.stage(DEMO_GAME, DEMO_STAGE) },
+    ));
   const player = { stageId: stage.id, playerId: DEMO_PLAYER };
   return { gameKey: stage.gameKey, playerId: DEMO_PLAYER, token: await players.issueToken(player) };
 }

@@ -1,11 +1,12 @@
-import { OPERATIONS } from '../api/operations/index.ts';
+import { EVERY_OPERATION } from '../api/every-operation.ts';
 import { createManagementPages, createObservationPages, playerPages } from '../api/pages.ts';
 import { createPipeline } from '../api/pipeline.ts';
+import { createSignatureAuthentication } from '../api/signature/authenticate.ts';
 import type { Clock } from '../clock.ts';
 import type { Settings } from '../config/config.ts';
 import type { Access } from '../domain/access/access.ts';
 import type { Arns } from '../domain/arn.ts';
-import type { Audit } from '../domain/audit.ts';
+import type { AuditHealth } from '../domain/audit.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import { Limits } from '../gateway/limits.ts';
 import { createUpgradeHandler } from '../gateway/upgrade.ts';
@@ -16,6 +17,7 @@ import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { RandomBytes } from '../random.ts';
 import type { Backends } from './backends.ts';
+import { createServerInfo } from './server-info.ts';
 import type { Services } from './services.ts';
 
 /** What players and callers meet: everything between the rules and the listeners. */
@@ -26,7 +28,7 @@ export function createNode(parts: {
   random: RandomBytes;
   backends: Backends;
   access: Access;
-  audit: Audit;
+  audit: Pick<AuditHealth, 'isHealthy'>;
   metrics: Metrics;
   arns: Arns;
   services: Services;
@@ -38,11 +40,13 @@ export function createNode(parts: {
   const gateway = new Gateway({ players, runtimes, cluster, limits, clock, random, log, metrics, settings });
   const counts = () => ({ ...gateway.counts, ...limits.counts, directory: cluster.size, runtimes: runtimes.size });
   const pipeline = createPipeline({
-    operations: OPERATIONS,
-    services,
-    findCredential: (id) => access.findCredential(id),
+    operations: EVERY_OPERATION,
+    services: { ...services, serverInfo: createServerInfo({ settings, cluster }) },
+    authenticate: createSignatureAuthentication({
+      findCredential: (id) => access.findCredential(id),
+      ...{ arns, clock, metrics, settings },
+    }),
     arns,
-    audit,
     metrics,
     clock,
     random,

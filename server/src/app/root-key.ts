@@ -1,3 +1,4 @@
+import { ACTIONS } from '../api/every-operation.ts';
 import type { Clock } from '../clock.ts';
 import type { Settings } from '../config/config.ts';
 import type { DataDirectory } from '../data-directory/data-directory.ts';
@@ -33,7 +34,15 @@ export function openAccess({
     rootAccessKeyId === undefined || rootSecretAccessKey === undefined
       ? undefined
       : { accessKeyId: rootAccessKeyId, secretAccessKey: rootSecretAccessKey };
-  return createAccess({ store, keyring: directory.keyring, clock, random, rootOverride, maxAccessKeys });
+  return createAccess({
+    store,
+    keyring: directory.keyring,
+    clock,
+    random,
+    rootOverride,
+    maxAccessKeys,
+    actions: ACTIONS,
+  });
 }
 
 export async function ensureRoot(access: Access, directory: DataDirectory, settings: Settings): Promise<RootKey> {

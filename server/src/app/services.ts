@@ -1,6 +1,8 @@
 import type { Clock } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Arns } from '../domain/arn.ts';
+import type { Audit } from '../domain/audit.ts';
+import { createAuditRecords } from '../domain/audit-records.ts';
 import type { BackgroundWork } from '../domain/background.ts';
 import { type ConfigurationsParts, createConfigurations } from '../domain/configurations.ts';
 import { createDeletions, type DeletionsParts } from '../domain/deletions.ts';
@@ -10,7 +12,7 @@ import type { Examine } from '../domain/examination.ts';
 import { createExtensions } from '../domain/extensions.ts';
 import { createGames, type GamesParts } from '../domain/games.ts';
 import { createGeneratedCodeJobs, type GeneratedCodeJobsParts } from '../domain/generated-code-jobs.ts';
-import { createPaginate } from '../domain/pagination.ts';
+import { createPageTokens, createPaginate } from '../domain/pagination.ts';
 import { createPlayerTokens } from '../domain/players/player-tokens.ts';
 import { createPlayers } from '../domain/players/players.ts';
 import { createRuntimes } from '../domain/runtime/runtimes.ts';
@@ -21,6 +23,7 @@ import type { Keyring } from '../keyring.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { RandomBytes } from '../random.ts';
+import type { AuditReader } from '../store/audit/audit-log.ts';
 import type { Store } from '../store/store.ts';
 
 type ServicesSettings = ConfigurationsParts['settings'] &
@@ -34,6 +37,8 @@ type ServicesSettings = ConfigurationsParts['settings'] &
 /** The rules over their contracts: the one composition of them, which the tests and the bench use too. */
 export function createServices({
   store,
+  audit,
+  auditLog,
   cluster,
   keyring,
   settings,
@@ -46,6 +51,8 @@ export function createServices({
   publicUrl,
 }: {
   store: Store;
+  audit: Audit;
+  auditLog: Pick<AuditReader, 'find'>;
   cluster: Cluster;
   keyring: Keyring;
   settings: ServicesSettings;
@@ -58,7 +65,8 @@ export function createServices({
   publicUrl: () => string;
 }) {
   const deletions = createDeletions({ store, cluster, clock, log, settings });
-  const paginate = createPaginate({ sealer: keyring });
+  const pageTokens = createPageTokens({ sealer: keyring });
+  const paginate = createPaginate({ pageTokens });
   const tokens = createPlayerTokens({
     deriveKey: (purpose) => keyring.deriveKey(purpose),
     clock,
@@ -66,7 +74,20 @@ export function createServices({
   });
   const runtimes = createRuntimes({ tokens, log });
   const downloads = createDownloads({ store, sealer: keyring, clock, publicUrl });
-  const parts = { store, cluster, deletions, downloads, paginate, examine, runtimes, clock, random, log, settings };
+  const parts = {
+    store,
+    audit,
+    cluster,
+    deletions,
+    downloads,
+    paginate,
+    examine,
+    runtimes,
+    clock,
+    random,
+    log,
+    settings,
+  };
   const deployments = createDeployments(parts);
   const generatedCodeJobs = createGeneratedCodeJobs(parts);
   return {
@@ -79,8 +100,9 @@ export function createServices({
     configurations: createConfigurations(parts),
     snapshots: createSnapshots(parts),
     extensions: createExtensions({ paginate }),
-    resourceTags: createResourceTags({ store, arns, clock }),
-    players: createPlayers({ store, cluster, tokens, clock, random, log, metrics, settings }),
+    auditRecords: createAuditRecords({ auditLog, pageTokens }),
+    resourceTags: createResourceTags({ store, audit, arns, clock }),
+    players: createPlayers({ store, audit, cluster, tokens, clock, random, log, metrics, settings }),
     /** What goes on after a start, and stops before the backends do; deletions first, since they close players. */
     background: [deletions, deployments, generatedCodeJobs] as readonly BackgroundWork[],
   };

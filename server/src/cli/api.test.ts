@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { refusal, startFakeService } from '../../test/support/fake-service.ts';
 import { temporaryDirectory } from '../../test/support/server.ts';
 import { createTestWorld } from '../../test/support/world.ts';
-import { OPERATIONS } from '../api/operations/index.ts';
+import { EVERY_OPERATION } from '../api/every-operation.ts';
 
 const DEV = '{"GameName": "Demo", "StageName": "Dev"}';
 
@@ -112,7 +112,7 @@ describe('api', () => {
       assert.match(head, /^OPERATION +METHOD +PATH$/);
       assert.deepEqual(
         rows.map((row) => row.split(/ +/)),
-        OPERATIONS.map(({ name, http }) => [name, http.method, http.path]),
+        EVERY_OPERATION.map(({ name, http }) => [name, http.method, http.path]),
       );
     });
   }
@@ -143,7 +143,7 @@ Example, with what it needs to be filled in:
     assert.ok(world.out().includes(`--json '{"GameName":"…","Modifications":[${modification}]}'\n`));
   });
 
-  for (const { name, input } of OPERATIONS) {
+  for (const { name, input } of EVERY_OPERATION) {
     it(`shows every member of ${name} in its help`, async () => {
       const world = createTestWorld();
       assert.equal(await world.run('api', name, '--help'), 0);

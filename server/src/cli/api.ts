@@ -1,7 +1,7 @@
 import { parseJson } from '@respark/protocol';
 import { Command } from 'commander';
+import { EVERY_OPERATION } from '../api/every-operation.ts';
 import type { Operation } from '../api/operation.ts';
-import { OPERATIONS } from '../api/operations/index.ts';
 import type { Shape, StructureShape } from '../api/shape.ts';
 import { printable } from '../text.ts';
 import { readInputFile } from './files.ts';
@@ -22,7 +22,7 @@ export function apiCommand(world: World): Command {
     .action(async (name?: string) => {
       const { json, all, list } = command.opts<{ json: string; all?: true; list?: true }>();
       if (name === undefined || list === true) {
-        const rows = OPERATIONS.map(({ name, http }) => [name, http.method, http.path]);
+        const rows = EVERY_OPERATION.map(({ name, http }) => [name, http.method, http.path]);
         world.stdout.write(formatTable([['OPERATION', 'METHOD', 'PATH'], ...rows]));
         return;
       }
@@ -37,7 +37,7 @@ export function apiCommand(world: World): Command {
 
 function findOperation(name: string): Operation | undefined {
   const plain = (text: string) => text.replaceAll('-', '').toLowerCase();
-  return OPERATIONS.find((operation) => plain(operation.name) === plain(name));
+  return EVERY_OPERATION.find((operation) => plain(operation.name) === plain(name));
 }
 
 function getOperation(name: string): Operation {

@@ -4,17 +4,18 @@ import { createTestWorld } from '../../test/support/world.ts';
 import type { Administration } from './administer.ts';
 
 type Find = Administration['auditLog']['find'];
-type AuditRecord = Awaited<ReturnType<Find>>[number];
+type AuditRecord = Awaited<ReturnType<Find>>['records'][number];
 
 const RECORD: AuditRecord = {
   requestId: 'r1',
   at: 1_000,
-  accessKeyId: 'AKIAMOD',
+  cause: 'operator',
+  actor: 'AKIAMOD',
   sourceAddress: '192.0.2.7',
   operation: 'DisconnectPlayer',
   resource: 'arn:aws:gamesparks:us-east-1:123456789012:game/Demo/stage/Dev/player/p1',
   playerId: 'p1',
-  outcome: { status: 200, error: undefined, durationMs: 1.5, successes: ['c1', 'c2'], failures: ['c3'] },
+  outcome: { error: undefined, durationMs: 1.5, successes: ['c1', 'c2'], failures: ['c3'] },
 };
 
 function createAuditWorld(records: readonly AuditRecord[]) {
@@ -29,7 +30,7 @@ function createAuditWorld(records: readonly AuditRecord[]) {
           auditLog: {
             async find(query) {
               queries.push(query);
-              return records;
+              return { records: records.slice().reverse(), next: undefined };
             },
           },
           close: async () => void events.push('close'),
@@ -42,22 +43,31 @@ function createAuditWorld(records: readonly AuditRecord[]) {
 
 describe('audit', () => {
   it('shows who did what to whom, from where, and what came of it', async () => {
-    const denied = { status: 404, error: 'ResourceNotFoundException', durationMs: 0.3 };
+    const denied = { error: 'not_found', durationMs: 0.3 };
+    const old = { error: 'ConflictException', durationMs: 0.5 };
     const { world, events } = createAuditWorld([
       RECORD,
       { ...RECORD, requestId: 'r2', operation: 'DeleteGame', resource: 'a:b:c:d:e:game/X', outcome: denied },
       { ...RECORD, requestId: 'r3', resource: '', outcome: undefined },
+      { ...RECORD, requestId: 'r4', cause: 'server', actor: 'demo', sourceAddress: '', operation: 'A', outcome: old },
     ]);
     assert.equal(await world.run('audit', '--data-dir', '/d'), 0);
     const line = (time: string, operation: string, key: string, from: string, resource: string, end: string) =>
-      [time.padEnd(24), operation.padEnd(16), key.padEnd(10), from.padEnd(9), resource.padEnd(29), end].join('  ');
+      [time.padEnd(24), operation.padEnd(16), key.padEnd(7), from.padEnd(9), resource.padEnd(29), end].join('  ');
     const [time, player] = ['1970-01-01T00:00:01.000Z', 'game/Demo/stage/Dev/player/p1'];
     const who = ['AKIAMOD', '192.0.2.7'] as const;
     assert.deepEqual(world.out().split('\n'), [
-      line('TIME', 'OPERATION', 'ACCESS KEY', 'FROM', 'RESOURCE', 'REQUEST  OUTCOME'),
+      line('TIME', 'OPERATION', 'ACTOR', 'FROM', 'RESOURCE', 'REQUEST  OUTCOME'),
       line(time, 'DisconnectPlayer', ...who, player, 'r1       done, 2 closed, 1 not proven closed (1.5 ms)'),
       line(time, 'DeleteGame', ...who, 'game/X', 'r2       404 ResourceNotFoundException (0.3 ms)'),
-      line(time, 'DisconnectPlayer', ...who, '-', 'r3       unknown (the server stopped before it was written)'),
+      line(
+        time,
+        'DisconnectPlayer',
+        ...who,
+        '-',
+        'r3       unknown (still under way, or the server stopped before it was written)',
+      ),
+      line(time, 'A', 'demo', 'server', player, 'r4       409 ConflictException (0.5 ms)'),
       '',
     ]);
     assert.deepEqual(events, ['open /d', 'close']);
@@ -66,8 +76,9 @@ describe('audit', () => {
   it('prints JSON for scripts, with null for an outcome that nobody knows', async () => {
     const { world } = createAuditWorld([RECORD, { ...RECORD, playerId: undefined, outcome: undefined }]);
     await world.run('audit', '--json');
-    const { at: _, ...intent } = RECORD;
-    const { playerId: __, ...game } = intent;
+    const { at: _, cause: __, ...rest } = RECORD;
+    const intent = { ...rest, cause: 'OPERATOR' };
+    const { playerId: ___, ...game } = intent;
     const outcome = { status: 200, durationMs: 1.5, successes: ['c1', 'c2'], failures: ['c3'] };
     assert.deepEqual(JSON.parse(world.out()), [
       { time: '1970-01-01T00:00:01.000Z', ...intent, outcome },
@@ -88,9 +99,10 @@ describe('audit', () => {
     const { world, queries } = createAuditWorld([]);
     await world.run('audit');
     await world.run('audit', '--player', 'p1', '--operation', 'CreateGame', '--limit', '5');
+    const newest = { order: 'newest_first', after: undefined };
     assert.deepEqual(queries, [
-      { playerId: undefined, operation: undefined, since: undefined, limit: 100 },
-      { playerId: 'p1', operation: 'CreateGame', since: undefined, limit: 5 },
+      { playerId: undefined, operation: undefined, since: undefined, limit: 100, ...newest },
+      { playerId: 'p1', operation: 'CreateGame', since: undefined, limit: 5, ...newest },
     ]);
   });
 

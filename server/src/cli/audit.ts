@@ -1,14 +1,17 @@
 import { Command } from 'commander';
+import { auditRecordOnWire, listAuditRecords } from '../api/own-operations/audit.ts';
+import { serialize } from '../api/shape.ts';
 import { systemClock } from '../clock.ts';
-import { type Administration, administer } from './administer.ts';
-import { addSettingOptions } from './options.ts';
+import { administer } from './administer.ts';
+import { addClientOptions, createClient, hasOwnEndpoint } from './management-client.ts';
+import { settingsOf } from './options.ts';
+import { listAt, valueAt } from './reply.ts';
 import { formatJson, formatTable } from './table.ts';
 import { CommandError, type World } from './world.ts';
 
-type AuditRecord = Awaited<ReturnType<Administration['auditLog']['find']>>[number];
-
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 100_000;
+const MAX_PAGE = 100;
 
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -34,18 +37,88 @@ Example: who disconnected a player within the last hour
         limit: string;
         json?: true;
       }>();
-      const query = {
+      const asked = {
         playerId: player,
         operation,
         since: since === undefined ? undefined : parseSince(since, systemClock.now()),
         limit: parseLimit(limit),
       };
-      const records = await administer(world, command, ({ auditLog }) => auditLog.find(query));
+      const records = await readRecords(world, command, asked);
       if (json === true) world.stdout.write(formatJson(records.map(forScripts)));
       else if (records.length === 0) world.stdout.write('no record matches\n');
       else world.stdout.write(formatTable([HEAD, ...records.map(forPeople)]));
     });
-  return addSettingOptions(command, ['dataDir']);
+  return addClientOptions(command);
+}
+
+interface Asked {
+  readonly playerId: string | undefined;
+  readonly operation: string | undefined;
+  readonly since: number | undefined;
+  readonly limit: number;
+}
+
+/** As ListAuditRecords gives it. */
+interface AuditRecord {
+  readonly Time: string;
+  readonly RequestId: string;
+  readonly Cause: string;
+  readonly Actor: string;
+  readonly SourceAddress: string;
+  readonly Operation: string;
+  readonly Resource: string;
+  readonly PlayerId?: string;
+  readonly Outcome?: {
+    readonly Status: number;
+    readonly Error?: string;
+    readonly DurationMicroseconds: number;
+    readonly ConnectionsClosed?: readonly string[];
+    readonly ConnectionsNotProvenClosed?: readonly string[];
+  };
+}
+
+/**
+ * The newest records, oldest first: of the server that is named, else of the one that runs on the data directory. What that
+ * one does not give, or did not live to give, its files do.
+ */
+async function readRecords(world: World, command: Command, asked: Asked): Promise<AuditRecord[]> {
+  if (hasOwnEndpoint(world, command)) return await askServer(world, command, asked);
+  const { dataDir } = settingsOf(world, command);
+  if ((await world.localFiles.running(dataDir)) === undefined) return await readFiles(world, command, asked);
+  return await askServer(world, command, asked).catch((error: unknown) => {
+    if (error instanceof CommandError) return readFiles(world, command, asked);
+    throw error;
+  });
+}
+
+async function askServer(world: World, command: Command, asked: Asked): Promise<AuditRecord[]> {
+  const client = await createClient(world, command);
+  const { playerId: PlayerId, operation: Operation, since, limit } = asked;
+  const Since = since === undefined ? undefined : new Date(since).toISOString();
+  const records: AuditRecord[] = [];
+  for (let next: unknown; records.length < limit; ) {
+    const MaxResults = Math.min(MAX_PAGE, limit - records.length);
+    const page = await client.call(listAuditRecords, { PlayerId, Operation, Since, MaxResults, NextToken: next });
+    records.push(...listAt<AuditRecord>(page, 'AuditRecords'));
+    next = valueAt(page, ['NextToken']);
+    if (next === undefined) break;
+  }
+  return records.reverse();
+}
+
+async function readFiles(world: World, command: Command, { limit, ...filter }: Asked): Promise<AuditRecord[]> {
+  return await administer(world, command, async ({ auditLog }) => {
+    type Query = Parameters<typeof auditLog.find>[0];
+    const records: AuditRecord[] = [];
+    for (let after: Query['after']; records.length < limit; ) {
+      const page = await auditLog.find({ ...filter, order: 'newest_first', limit: limit - records.length, after });
+      const { shape, toDetails } = auditRecordOnWire;
+      records.push(...page.records.map((record) => serialize(shape, toDetails(record)) as AuditRecord));
+      after = page.next;
+      if (after === undefined) break;
+    }
+    return records.reverse();
+  });
 }
 
 function parseSince(text: string, nowMs: number): number {
@@ -65,23 +138,45 @@ function parseLimit(text: string): number {
   throw new CommandError(`--limit must be 1-${MAX_LIMIT}, got "${text}"`, { exitCode: 2 });
 }
 
-function forScripts({ at, outcome, ...intent }: AuditRecord): object {
-  return { time: new Date(at).toISOString(), ...intent, outcome: outcome ?? null };
+function forScripts(record: AuditRecord): object {
+  const { Outcome: outcome } = record;
+  return {
+    time: record.Time,
+    requestId: record.RequestId,
+    cause: record.Cause,
+    actor: record.Actor,
+    sourceAddress: record.SourceAddress,
+    operation: record.Operation,
+    resource: record.Resource,
+    playerId: record.PlayerId,
+    outcome:
+      outcome === undefined
+        ? null
+        : {
+            status: outcome.Status,
+            error: outcome.Error,
+            durationMs: outcome.DurationMicroseconds / 1_000,
+            successes: outcome.ConnectionsClosed,
+            failures: outcome.ConnectionsNotProvenClosed,
+          },
+  };
 }
 
-const HEAD = ['TIME', 'OPERATION', 'ACCESS KEY', 'FROM', 'RESOURCE', 'REQUEST', 'OUTCOME'];
+const HEAD = ['TIME', 'OPERATION', 'ACTOR', 'FROM', 'RESOURCE', 'REQUEST', 'OUTCOME'];
 
-function forPeople({ at, operation, accessKeyId, sourceAddress, resource, requestId, outcome }: AuditRecord): string[] {
+function forPeople(record: AuditRecord): string[] {
   // Everything before its sixth part is the same in every ARN of a server.
-  const name = resource.split(':').slice(5).join(':');
-  const time = new Date(at).toISOString();
-  return [time, operation, accessKeyId, sourceAddress, name || '-', requestId, describe(outcome)];
+  const name = record.Resource.split(':').slice(5).join(':');
+  const from = record.SourceAddress || record.Cause.toLowerCase();
+  return [record.Time, record.Operation, record.Actor, from, name || '-', record.RequestId, describe(record.Outcome)];
 }
 
-function describe(outcome: AuditRecord['outcome']): string {
-  if (outcome === undefined) return 'unknown (the server stopped before it was written)';
-  const { status, error, durationMs, successes, failures } = outcome;
-  const facts = [error === undefined ? 'done' : `${status} ${error}`];
-  if (successes !== undefined) facts.push(`${successes.length} closed`, `${failures?.length ?? 0} not proven closed`);
-  return `${facts.join(', ')} (${durationMs} ms)`;
+function describe(outcome: AuditRecord['Outcome']): string {
+  if (outcome === undefined) return 'unknown (still under way, or the server stopped before it was written)';
+  const { Status, Error: error, DurationMicroseconds, ConnectionsClosed, ConnectionsNotProvenClosed = [] } = outcome;
+  const facts = [error === undefined ? 'done' : `${Status} ${error}`];
+  if (ConnectionsClosed !== undefined) {
+    facts.push(`${ConnectionsClosed.length} closed`, `${ConnectionsNotProvenClosed.length} not proven closed`);
+  }
+  return `${facts.join(', ')} (${DurationMicroseconds / 1_000} ms)`;
 }

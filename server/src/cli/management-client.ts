@@ -53,6 +53,12 @@ export async function findEndpoint({
   return given || (await localFiles.running(settings.dataDir))?.url || 'http://127.0.0.1:8080';
 }
 
+/** Whether the command line or the environment names a management API, be it this machine's or another's. */
+export function hasOwnEndpoint({ env }: Pick<World, 'env'>, command: Command): boolean {
+  const { endpointUrl } = command.opts<{ endpointUrl?: string }>();
+  return Boolean(endpointUrl || env.AWS_ENDPOINT_URL_GAMESPARKS || env.AWS_ENDPOINT_URL);
+}
+
 /** The options that `createClient` reads. */
 export function addClientOptions(command: Command): Command {
   command.option('--endpoint-url <url>', 'the management API (default: AWS_ENDPOINT_URL, else the local server)');
@@ -82,7 +88,7 @@ export class ServiceRefusal extends CommandError {
   }
 }
 
-/** Nobody has answered, or not in time. */
+/** The service has not answered, or not in time. */
 class Unreachable extends CommandError {}
 
 /** Whether the same call may succeed a little later. */

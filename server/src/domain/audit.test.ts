@@ -5,18 +5,21 @@ import { ManualClock } from '../../test/support/manual-clock.ts';
 import { NO_METRICS } from '../../test/support/metrics.ts';
 import { ServiceError } from '../errors.ts';
 import type { AuditIntent, AuditLog, AuditOutcome } from '../store/audit/audit-log.ts';
-import { createAudit } from './audit.ts';
+import { type Change, createAudit } from './audit.ts';
 
 const DAY_MS = 86_400_000;
 
-const CALL = {
+const CHANGE: Change = {
   requestId: 'r1',
-  accessKeyId: 'AKIAEXAMPLE',
+  cause: 'operator',
+  actor: 'AKIAEXAMPLE',
   sourceAddress: '192.0.2.7',
   operation: 'DisconnectPlayer',
   resource: 'arn:aws:gamesparks:us-east-1:123456789012:game/Demo/stage/Dev/player/p1',
   playerId: 'p1',
 };
+
+const make = async () => 'made';
 
 /** An audit over a log in memory of which a test can break any part. */
 function openAudit() {
@@ -42,7 +45,7 @@ function openAudit() {
       fail('finish');
       written.outcomes.push(outcome);
     },
-    find: async () => [],
+    find: async () => ({ records: [], next: undefined }),
     async removeBefore(at) {
       fail('removeBefore');
       written.removedBefore.push(at);
@@ -61,27 +64,48 @@ function openAudit() {
 test('a call is on record before it is made, and its outcome with its duration after', async () => {
   const { audit, clock, written, lines } = openAudit();
   const at = clock.now();
-  const record = await audit.record(CALL);
-  assert.deepEqual(written, { intents: [{ ...CALL, at }], outcomes: [], removedBefore: [at - 2 * DAY_MS] });
-  clock.advance(12);
-  const outcome = { status: 200, error: undefined, successes: ['a'], failures: ['b'] };
-  await record.finish(outcome);
-  assert.deepEqual(written.outcomes, [{ ...outcome, durationMs: 12 }]);
+  const made = await audit.around(
+    CHANGE,
+    async () => {
+      assert.deepEqual(written, { intents: [{ ...CHANGE, at }], outcomes: [], removedBefore: [at - 2 * DAY_MS] });
+      clock.advance(12);
+      return { closed: ['a'], left: ['b'] };
+    },
+    ({ closed, left }) => ({ successes: closed, failures: left }),
+  );
+  assert.deepEqual(made, { closed: ['a'], left: ['b'] });
+  assert.deepEqual(written.outcomes, [{ error: undefined, durationMs: 12, successes: ['a'], failures: ['b'] }]);
   assert.deepEqual(
     lines.map(({ time: _, ...line }) => line),
     [
       {
-        ...{ level: 30, msg: 'audited call', ...CALL },
-        ...{ status: 200, durationMs: 12, successes: ['a'], failures: ['b'] },
+        ...{ level: 30, msg: 'audited call', ...CHANGE },
+        ...{ durationMs: 12, successes: ['a'], failures: ['b'] },
       },
     ],
+  );
+});
+
+test('a failure is on record by its code, a bug as internal, and both reach the caller as they are', async () => {
+  const { audit, written } = openAudit();
+  const failures = [new ServiceError('conflict', 'taken'), new TypeError('a bug')];
+  for (const failure of failures) {
+    await assert.rejects(
+      audit.around(CHANGE, () => Promise.reject(failure)),
+      (error) => error === failure,
+    );
+  }
+  assert.deepEqual(
+    written.outcomes.map(({ error }) => error),
+    ['conflict', 'internal'],
   );
 });
 
 test('a call whose intent cannot be written is refused as worth another try, and the node is not ready', async () => {
   const { audit, broken, failed, lines } = openAudit();
   broken.add('begin').add('probe');
-  await assert.rejects(audit.record(CALL), (error) => {
+  const notCalled = () => assert.fail('the change was made');
+  await assert.rejects(audit.around(CHANGE, notCalled), (error) => {
     assert(error instanceof ServiceError);
     assert.equal(error.code, 'internal');
     assert.match(error.message, /nothing was done\. Try again\.$/);
@@ -98,8 +122,8 @@ test('a call whose intent cannot be written is refused as worth another try, and
 test('an outcome that cannot be written is logged, fails nobody, and the node is not ready', async () => {
   const { audit, broken, failed, lines } = openAudit();
   broken.add('finish').add('probe');
-  const record = await audit.record(CALL);
-  await record.finish({ status: 200, error: undefined, successes: ['a'], failures: [] });
+  const made = await audit.around(CHANGE, make, () => ({ successes: ['a'], failures: [] }));
+  assert.equal(made, 'made');
   assert.deepEqual(failed, ['outcome']);
   assert.equal(await audit.isHealthy(), false);
   const [audited, failure] = lines;
@@ -110,9 +134,9 @@ test('an outcome that cannot be written is logged, fails nobody, and the node is
 test('the node is ready again after the next record', async () => {
   const { audit, broken } = openAudit();
   broken.add('begin').add('probe');
-  await assert.rejects(audit.record(CALL));
+  await assert.rejects(audit.around(CHANGE, make));
   broken.delete('begin');
-  await audit.record(CALL);
+  await audit.around(CHANGE, make);
   assert.equal(await audit.isHealthy(), true);
 });
 
@@ -121,7 +145,7 @@ test('without any call it finds out by itself, at most once a second', async () 
   assert.equal(await audit.isHealthy(), true);
   assert.equal(probes(), 0);
   broken.add('begin').add('probe');
-  await assert.rejects(audit.record(CALL));
+  await assert.rejects(audit.around(CHANGE, make));
   for (let asked = 0; asked < 3; asked += 1) assert.equal(await audit.isHealthy(), false);
   assert.equal(probes(), 1);
   broken.clear();

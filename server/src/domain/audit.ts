@@ -1,27 +1,32 @@
 import type { Clock } from '../clock.ts';
-import { ServiceError } from '../errors.ts';
+import { type ErrorCode, ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { AuditIntent, AuditLog, AuditOutcome } from '../store/audit/audit-log.ts';
 
-export type { AuditOutcome } from '../store/audit/audit-log.ts';
-
 const PRUNE_PERIOD_MS = 3_600_000;
-/** However often somebody asks whether the log is well again, it is tried this often. */
+/** However often the health of the log is asked for, it is tried this often. */
 const PROBE_PERIOD_MS = 1_000;
 
-/** What a call that is on record does with its outcome. */
-export interface Recorded {
-  /** Never rejects: what was done is done, and its caller must hear the truth whether it could be recorded or not. */
-  finish(outcome: Omit<AuditOutcome, 'durationMs'>): Promise<void>;
-}
+/** A change that a rule is about to make, and what set it off: how it will stand on record. */
+export type Change = Omit<AuditIntent, 'at'>;
+
+/** What a rule's result tells the record, beside that it came. */
+type Details = Pick<AuditOutcome, 'successes' | 'failures'>;
 
 /** No change without a record: the intent is written before anything is done, the outcome before the caller hears it. */
 export interface Audit {
-  /** Throws a retryable `internal`, and the call is not to be made, when the intent cannot be written. */
-  record(call: Omit<AuditIntent, 'at'>): Promise<Recorded>;
   /**
-   * Whether records can be written. After a failure that is tried again here: a node that gets no calls because it is not
+   * Makes a change with its record around it; settles as `rule` does. Throws a retryable `internal`, without calling
+   * `rule`, when the intent cannot be written. An outcome that cannot be written changes nothing for the caller, who must
+   * hear the truth.
+   */
+  around<T>(change: Change, rule: () => Promise<T>, detailsOf?: (result: T) => Details): Promise<T>;
+}
+
+export interface AuditHealth {
+  /**
+   * Whether records can be written. After a failure it is tried again here: a node that gets no calls because it is not
    * ready would never find out by itself.
    */
   isHealthy(): Promise<boolean>;
@@ -40,7 +45,7 @@ export function createAudit({
   log: Log;
   metrics: Pick<Metrics, 'auditFailed'>;
   settings: { readonly auditRetentionDays: number };
-}): Audit {
+}): Audit & AuditHealth {
   let isHealthy = true;
   let nextProbeAt = Number.NEGATIVE_INFINITY;
   let cancelPruning = () => {};
@@ -53,37 +58,49 @@ export function createAudit({
   }
   prune();
 
+  async function begin(intent: AuditIntent): Promise<void> {
+    try {
+      await auditLog.begin(intent);
+      isHealthy = true;
+    } catch (error) {
+      isHealthy = false;
+      metrics.auditFailed('intent');
+      log.error({ err: error, requestId: intent.requestId }, 'a call was refused: its audit record cannot be written');
+      throw new ServiceError('internal', 'The audit log is not available, so nothing was done. Try again.', {
+        cause: error,
+      });
+    }
+  }
+
+  /** Never rejects. */
+  async function finish(intent: AuditIntent, outcome: AuditOutcome): Promise<void> {
+    const { at: _, ...change } = intent;
+    log.info({ ...change, ...outcome }, 'audited call');
+    try {
+      await auditLog.finish(intent, outcome);
+    } catch (error) {
+      isHealthy = false;
+      metrics.auditFailed('outcome');
+      log.error({ err: error, requestId: intent.requestId }, 'the outcome of a call could not be recorded');
+    }
+  }
+
   return {
-    async record(call) {
-      const intent = { ...call, at: clock.now() };
-      try {
-        await auditLog.begin(intent);
-        isHealthy = true;
-      } catch (error) {
-        isHealthy = false;
-        metrics.auditFailed('intent');
-        log.error(
-          { err: error, requestId: intent.requestId },
-          'a call was refused: its audit record cannot be written',
-        );
-        throw new ServiceError('internal', 'The audit log is not available, so nothing was done. Try again.', {
-          cause: error,
-        });
-      }
+    async around(change, rule, detailsOf) {
+      const intent = { ...change, at: clock.now() };
+      await begin(intent);
       const startedAt = clock.monotonic();
-      return {
-        async finish(result) {
-          const outcome = { ...result, durationMs: Math.round((clock.monotonic() - startedAt) * 1000) / 1000 };
-          log.info({ ...call, ...outcome }, 'audited call');
-          try {
-            await auditLog.finish(intent, outcome);
-          } catch (error) {
-            isHealthy = false;
-            metrics.auditFailed('outcome');
-            log.error({ err: error, requestId: intent.requestId }, 'the outcome of a call could not be recorded');
-          }
-        },
-      };
+      const end = (error: ErrorCode | undefined, details?: Details) =>
+        finish(intent, { error, durationMs: Math.round((clock.monotonic() - startedAt) * 1000) / 1000, ...details });
+      let result: Awaited<ReturnType<typeof rule>>;
+      try {
+        result = await rule();
+      } catch (error) {
+        await end(error instanceof ServiceError ? error.code : 'internal');
+        throw error;
+      }
+      await end(undefined, detailsOf?.(result));
+      return result;
     },
     async isHealthy() {
       if (isHealthy || clock.monotonic() < nextProbeAt) return isHealthy;

@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { type DomainOptions, openDomain } from '../../test/support/domain.ts';
+import { CHANGE, type DomainOptions, openDomain } from '../../test/support/domain.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Json } from './configuration/document.ts';
 import type { Modification } from './configuration/modifications.ts';
-
-const CALLER = { principal: 'AKIDEXAMPLE' };
 
 const failsWith = (code: ErrorCode, message = /./) => ({ name: 'ServiceError', code, message });
 
 async function openWithGame(t: TestContext, options: DomainOptions = {}) {
   const domain = await openDomain(t, options);
-  const game = await domain.games.create({ name: 'Demo' }, CALLER);
+  const game = await domain.games.create({ name: 'Demo' }, CHANGE);
   return { ...domain, game };
 }
 
@@ -34,25 +32,27 @@ test('a new game has an empty configuration as old as itself', async (t) => {
 test('an update changes what it names, and the time of the last one', async (t) => {
   const { configurations, game, clock } = await openWithGame(t);
   clock.advance(1_000);
-  const first = await configurations.update('Demo', [
-    add('A', '/x', 1),
-    add('A', '/y', [1, 2]),
-    add('B.C', '/z', null),
-  ]);
+  const first = await configurations.update(
+    'Demo',
+    [add('A', '/x', 1), add('A', '/y', [1, 2]), add('B.C', '/z', null)],
+    CHANGE,
+  );
   const sections = { A: { x: 1, y: [1, 2] }, 'B.C': { z: null } };
   assert.deepEqual(first, { createdAt: game.createdAt, updatedAt: game.createdAt + 1_000, sections });
   assert.deepEqual(await configurations.get('Demo'), first);
   clock.advance(1_000);
-  const second = await configurations.update('Demo', [
-    { section: 'A', operation: 'REMOVE', path: '/y', value: undefined },
-  ]);
+  const second = await configurations.update(
+    'Demo',
+    [{ section: 'A', operation: 'REMOVE', path: '/y', value: undefined }],
+    CHANGE,
+  );
   assert.equal(second.updatedAt, first.updatedAt + 1_000);
   assert.deepEqual((await configurations.get('Demo')).sections, { A: { x: 1 }, 'B.C': { z: null } });
 });
 
 test('an update is made as a whole or not at all', async (t) => {
   const { configurations, clock } = await openWithGame(t);
-  const before = await configurations.update('Demo', [add('A', '/x', 1)]);
+  const before = await configurations.update('Demo', [add('A', '/x', 1)], CHANGE);
   clock.advance(1_000);
   const modifications = [
     add('A', '/y', 2),
@@ -60,7 +60,7 @@ test('an update is made as a whole or not at all', async (t) => {
     add('A', '/z', 4),
   ];
   await assert.rejects(
-    configurations.update('Demo', modifications),
+    configurations.update('Demo', modifications, CHANGE),
     failsWith('validation', /modifications\.2\.member/),
   );
   assert.deepEqual(await configurations.get('Demo'), before);
@@ -68,7 +68,7 @@ test('an update is made as a whole or not at all', async (t) => {
 
 test('of the sections only those are given that are named and there', async (t) => {
   const { configurations } = await openWithGame(t);
-  await configurations.import('Demo', documentOf({ A: { x: 1 }, B: {}, C: { y: 2 } }));
+  await configurations.import('Demo', documentOf({ A: { x: 1 }, B: {}, C: { y: 2 } }), CHANGE);
   const get = async (...names: string[]) => (await configurations.get('Demo', names)).sections;
   assert.deepEqual(await get('C', 'A', 'C'), { A: { x: 1 }, C: { y: 2 } });
   assert.deepEqual(await get('D', 'toString', '__proto__'), {});
@@ -77,17 +77,21 @@ test('of the sections only those are given that are named and there', async (t) 
 
 test('an import replaces everything', async (t) => {
   const { configurations } = await openWithGame(t);
-  await configurations.update('Demo', [add('Old', '/x', 1)]);
+  await configurations.update('Demo', [add('Old', '/x', 1)], CHANGE);
   const sections = { New: { y: [{}] } };
-  assert.deepEqual((await configurations.import('Demo', documentOf(sections))).sections, sections);
+  assert.deepEqual((await configurations.import('Demo', documentOf(sections), CHANGE)).sections, sections);
   assert.deepEqual((await configurations.get('Demo')).sections, sections);
 });
 
 test('keys that mean something to JavaScript are data like any other', async (t) => {
   const { configurations } = await openWithGame(t);
   const attributes = '{"__proto__":{"isAdmin":true},"constructor":{"prototype":1},"toString":2}';
-  await configurations.import('Demo', Buffer.from(`{"Document":{"Type":"Game","Sections":{"A":${attributes}}}}`));
-  await configurations.update('Demo', [add('A', '/__proto__/x', 1), add('A', '/b', JSON.parse(attributes))]);
+  await configurations.import(
+    'Demo',
+    Buffer.from(`{"Document":{"Type":"Game","Sections":{"A":${attributes}}}}`),
+    CHANGE,
+  );
+  await configurations.update('Demo', [add('A', '/__proto__/x', 1), add('A', '/b', JSON.parse(attributes))], CHANGE);
   const { sections } = await configurations.get('Demo', ['A']);
   assert.equal(
     JSON.stringify(sections.A),
@@ -100,33 +104,36 @@ test('a configuration may be as large as maxConfigurationBytes, and what would b
   const { configurations } = await openWithGame(t, { maxConfigurationBytes: 1_024 });
   const frame = documentOf({ A: { x: '' } }).length;
   const fitting = 'é'.repeat((1_024 - frame) >> 1).padEnd((1_024 - frame + 1) >> 1, 'x');
-  const full = await configurations.update('Demo', [add('A', '/x', fitting)]);
+  const full = await configurations.update('Demo', [add('A', '/x', fitting)], CHANGE);
   assert.equal(documentOf(full.sections).length, 1_024);
   const tooLarge = failsWith('quota_exceeded', /1025 bytes.*1024.*maxConfigurationBytes/);
-  await assert.rejects(configurations.update('Demo', [add('A', '/x', `${fitting}x`)]), tooLarge);
-  await assert.rejects(configurations.import('Demo', documentOf({ A: { x: `${fitting}x` } })), tooLarge);
+  await assert.rejects(configurations.update('Demo', [add('A', '/x', `${fitting}x`)], CHANGE), tooLarge);
+  await assert.rejects(configurations.import('Demo', documentOf({ A: { x: `${fitting}x` } }), CHANGE), tooLarge);
   assert.deepEqual(await configurations.get('Demo'), full);
-  assert.deepEqual((await configurations.import('Demo', documentOf(full.sections))).sections, full.sections);
+  assert.deepEqual((await configurations.import('Demo', documentOf(full.sections), CHANGE)).sections, full.sections);
 });
 
 test('a configuration needs its game, and that of one being deleted can only be seen', async (t) => {
   const { configurations, game, store } = await openWithGame(t);
   await assert.rejects(configurations.get('Other'), failsWith('not_found', /game "Other"/));
-  await assert.rejects(configurations.update('Other', [add('A', '/x', 1)]), failsWith('not_found', /game "Other"/));
-  await assert.rejects(configurations.import('Other', documentOf({})), failsWith('not_found', /game "Other"/));
+  await assert.rejects(
+    configurations.update('Other', [add('A', '/x', 1)], CHANGE),
+    failsWith('not_found', /game "Other"/),
+  );
+  await assert.rejects(configurations.import('Other', documentOf({}), CHANGE), failsWith('not_found', /game "Other"/));
 
-  const before = await configurations.update('Demo', [add('A', '/x', 1)]);
+  const before = await configurations.update('Demo', [add('A', '/x', 1)], CHANGE);
   await store.games.update(game.id, { state: 'DELETING', updatedAt: 0 });
   assert.deepEqual(await configurations.get('Demo'), before);
-  await assert.rejects(configurations.update('Demo', [add('A', '/x', 2)]), failsWith('not_found'));
-  await assert.rejects(configurations.import('Demo', documentOf({})), failsWith('not_found'));
+  await assert.rejects(configurations.update('Demo', [add('A', '/x', 2)], CHANGE), failsWith('not_found'));
+  await assert.rejects(configurations.import('Demo', documentOf({}), CHANGE), failsWith('not_found'));
   assert.deepEqual(await configurations.get('Demo'), before);
 });
 
 test('of fifty updates at once none is lost', async (t) => {
   const { configurations } = await openWithGame(t);
   const keys = Array.from({ length: 50 }, (_, index) => `k${index}`);
-  await Promise.all(keys.map((key) => configurations.update('Demo', [add('A', `/${key}`, key)])));
+  await Promise.all(keys.map((key) => configurations.update('Demo', [add('A', `/${key}`, key)], CHANGE)));
   const { sections } = await configurations.get('Demo');
   assert.deepEqual(sections, { A: Object.fromEntries(keys.map((key) => [key, key])) });
 });

@@ -2,6 +2,7 @@ import { parseJson } from '@respark/protocol';
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import type { ConfigurationRecord, Store } from '../store/store.ts';
+import type { Audit, Change } from './audit.ts';
 import { documentSizeOf, parseDocument, type Sections } from './configuration/document.ts';
 import { applyModifications, type Modification } from './configuration/modifications.ts';
 import { type Game, getActiveGame, getGame } from './games.ts';
@@ -21,18 +22,19 @@ export interface Configurations {
    * Makes all of the modifications, in order, or none. Throws `validation` that names the one which cannot be made by its
    * place in the list, counted from 1, and `quota_exceeded` when the whole would be larger than `maxConfigurationBytes`.
    */
-  update(gameName: string, modifications: readonly Modification[]): Promise<Configuration>;
+  update(gameName: string, modifications: readonly Modification[], change: Change): Promise<Configuration>;
   /** Replaces everything by an exported document. Throws `validation` and `quota_exceeded`. */
-  import(gameName: string, file: Uint8Array): Promise<Configuration>;
+  import(gameName: string, file: Uint8Array, change: Change): Promise<Configuration>;
 }
 
 export interface ConfigurationsParts {
   readonly store: Store;
+  readonly audit: Audit;
   readonly clock: Clock;
   readonly settings: { readonly maxConfigurationBytes: number };
 }
 
-export function createConfigurations({ store, clock, settings }: ConfigurationsParts): Configurations {
+export function createConfigurations({ store, audit, clock, settings }: ConfigurationsParts): Configurations {
   async function set(store: Store, game: Game, sections: Sections): Promise<Configuration> {
     const bytes = documentSizeOf(sections);
     if (bytes > settings.maxConfigurationBytes) {
@@ -53,17 +55,20 @@ export function createConfigurations({ store, clock, settings }: ConfigurationsP
       return { createdAt: game.createdAt, updatedAt, sections: readSections(sections, names) };
     },
 
-    update: (gameName, modifications) =>
-      store.transaction(async (store) => {
-        const game = await getActiveGame(store, gameName);
-        const { sections } = await findOrEmpty(store, game);
-        return await set(store, game, applyModifications(readSections(sections), modifications));
-      }),
+    update: (gameName, modifications, change) =>
+      audit.around(change, () =>
+        store.transaction(async (store) => {
+          const game = await getActiveGame(store, gameName);
+          const { sections } = await findOrEmpty(store, game);
+          return await set(store, game, applyModifications(readSections(sections), modifications));
+        }),
+      ),
 
-    async import(gameName, file) {
-      const sections = parseDocument(file);
-      return await store.transaction(async (store) => set(store, await getActiveGame(store, gameName), sections));
-    },
+    import: (gameName, file, change) =>
+      audit.around(change, async () => {
+        const sections = parseDocument(file);
+        return await store.transaction(async (store) => set(store, await getActiveGame(store, gameName), sections));
+      }),
   };
 }
 

@@ -1,19 +1,17 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { crashingStore } from '../../test/support/crashing-store.ts';
-import { openDomain, ROLE } from '../../test/support/domain.ts';
+import { CHANGE, openDomain, ROLE } from '../../test/support/domain.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { openTestStore } from '../store/test-store.ts';
-
-const CALLER = { principal: 'AKIDEXAMPLE' };
 
 const failsWith = (code: ErrorCode, message = /./) => ({ name: 'ServiceError', code, message });
 
 async function openWithStages(t: TestContext, names = ['Dev']) {
   const domain = await openDomain(t);
-  await domain.games.create({ name: 'Demo' }, CALLER);
-  for (const name of names) await domain.stages.create({ gameName: 'Demo', name, role: ROLE }, CALLER);
+  await domain.games.create({ name: 'Demo' }, CHANGE);
+  for (const name of names) await domain.stages.create({ gameName: 'Demo', name, role: ROLE }, CHANGE);
   return domain;
 }
 
@@ -37,14 +35,14 @@ function holdClosing(nodes: { closeStage(stageId: string): Promise<void> }) {
 test('while a stage is being deleted it can be seen and deleted again, and nothing else', async (t) => {
   const { stages, nodes } = await openWithStages(t);
   const { asked, release } = holdClosing(nodes);
-  const deletion = stages.delete('Demo', 'Dev');
+  const deletion = stages.delete('Demo', 'Dev', CHANGE);
   await asked;
   assert.equal((await stages.get('Demo', 'Dev')).state, 'DELETING');
   assert.equal((await stages.list('Demo', {})).items[0]?.state, 'DELETING');
-  await assert.rejects(stages.update('Demo', 'Dev', { description: 'x' }), failsWith('not_found'));
+  await assert.rejects(stages.update('Demo', 'Dev', { description: 'x' }, CHANGE), failsWith('not_found'));
   const again = { gameName: 'Demo', name: 'Dev', role: ROLE };
-  await assert.rejects(stages.create(again, CALLER), failsWith('conflict', /still being deleted/));
-  const second = stages.delete('Demo', 'Dev');
+  await assert.rejects(stages.create(again, CHANGE), failsWith('conflict', /still being deleted/));
+  const second = stages.delete('Demo', 'Dev', CHANGE);
   release();
   await Promise.all([deletion, second]);
   assert.equal(await stages.find('Demo', 'Dev'), undefined);
@@ -53,17 +51,17 @@ test('while a stage is being deleted it can be seen and deleted again, and nothi
 test('while a game is being deleted it can be seen and deleted again, and nothing else', async (t) => {
   const { games, stages, nodes } = await openWithStages(t);
   const { asked, release } = holdClosing(nodes);
-  const deletion = games.delete('Demo');
+  const deletion = games.delete('Demo', CHANGE);
   await asked;
   assert.equal((await games.get('Demo')).state, 'DELETING');
   assert.equal((await games.list({})).items[0]?.state, 'DELETING');
   assert.equal((await stages.get('Demo', 'Dev')).state, 'DELETING');
-  await assert.rejects(games.update('Demo', { description: 'x' }), failsWith('not_found'));
-  await assert.rejects(games.create({ name: 'Demo' }, CALLER), failsWith('conflict', /still being deleted/));
+  await assert.rejects(games.update('Demo', { description: 'x' }, CHANGE), failsWith('not_found'));
+  await assert.rejects(games.create({ name: 'Demo' }, CHANGE), failsWith('conflict', /still being deleted/));
   const live = { gameName: 'Demo', name: 'Live', role: ROLE };
-  await assert.rejects(stages.create(live, CALLER), failsWith('conflict', /game "Demo" is still being deleted/));
-  const second = games.delete('Demo');
-  const ofStage = stages.delete('Demo', 'Dev');
+  await assert.rejects(stages.create(live, CHANGE), failsWith('conflict', /game "Demo" is still being deleted/));
+  const second = games.delete('Demo', CHANGE);
+  const ofStage = stages.delete('Demo', 'Dev', CHANGE);
   release();
   await Promise.all([deletion, second, ofStage]);
   assert.equal(await games.find('Demo'), undefined);
@@ -72,7 +70,7 @@ test('while a game is being deleted it can be seen and deleted again, and nothin
 test('a deletion that takes too long is answered at the deadline and goes on', async (t) => {
   const { stages, nodes, clock, deletions, lines } = await openWithStages(t);
   const { asked } = holdClosing(nodes);
-  const deletion = stages.delete('Demo', 'Dev');
+  const deletion = stages.delete('Demo', 'Dev', CHANGE);
   await asked;
   clock.advance(5_000);
   await deletion;
@@ -96,7 +94,7 @@ test('failures are tried again after pauses that grow to half a minute', async (
     attempts += 1;
     if (attempts < 12) throw new Error('the link is down');
   };
-  const deletion = stages.delete('Demo', 'Dev');
+  const deletion = stages.delete('Demo', 'Dev', CHANGE);
   const pauses: number[] = [];
   while (attempts < 12) {
     const before = attempts;
@@ -119,7 +117,7 @@ test('closing ends the pauses, starts nothing and leaves the rest to the next st
   nodes.closeStage = async () => {
     throw new Error('the link is down');
   };
-  const deletion = stages.delete('Demo', 'Dev');
+  const deletion = stages.delete('Demo', 'Dev', CHANGE);
   await nextTurn();
   await deletions.close();
   await deletion;
@@ -150,7 +148,7 @@ test('a game with more stages than fit one look is deleted whole', async (t) => 
       updatedAt: 0,
     });
   }
-  await games.delete('Demo');
+  await games.delete('Demo', CHANGE);
   assert.equal(await store.games.count(), 0);
   assert.equal(await store.stages.count(game.id), 0);
 });
@@ -161,14 +159,15 @@ for (const phase of ['before', 'after'] as const) {
       for (let step = 1; ; step += 1) {
         const store = await openTestStore(t);
         const healthy = await openDomain(t, { store });
-        await healthy.games.create({ name: 'Demo' }, CALLER);
+        await healthy.games.create({ name: 'Demo' }, CHANGE);
         for (const name of ['Dev', 'Live']) {
-          await healthy.stages.create({ gameName: 'Demo', name, role: ROLE }, CALLER);
+          await healthy.stages.create({ gameName: 'Demo', name, role: ROLE }, CHANGE);
         }
 
         const crash = { phase, stepsLeft: step };
         const crashing = await openDomain(t, { store: crashingStore(store, crash) });
-        const call = target === 'stage' ? crashing.stages.delete('Demo', 'Dev') : crashing.games.delete('Demo');
+        const call =
+          target === 'stage' ? crashing.stages.delete('Demo', 'Dev', CHANGE) : crashing.games.delete('Demo', CHANGE);
         const isAcknowledged = call.then(
           () => true,
           () => false,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { crashingStore } from '../../test/support/crashing-store.ts';
-import { openDomain } from '../../test/support/domain.ts';
-import { CALLER, nextTurn, openWithStage, TOKEN } from '../../test/support/stage.ts';
+import { CHANGE, openDomain } from '../../test/support/domain.ts';
+import { nextTurn, openWithStage, TOKEN } from '../../test/support/stage.ts';
 import { openTestStore } from '../store/test-store.ts';
 import { Interrupted } from './background.ts';
 import { type Examine, examineInThisThread } from './examination.ts';
@@ -12,7 +12,8 @@ for (const target of ['stage', 'game'] as const) {
     let deletion: Promise<void> | undefined;
     const domain = await openWithStage(t, {
       async examine(asked) {
-        deletion = target === 'stage' ? domain.stages.delete('Demo', 'Dev') : domain.games.delete('Demo');
+        deletion =
+          target === 'stage' ? domain.stages.delete('Demo', 'Dev', CHANGE) : domain.games.delete('Demo', CHANGE);
         await deletion;
         return examineInThisThread(asked);
       },
@@ -88,7 +89,7 @@ test('a late end of a deployment that another node took over does not put the st
   const second = await openDomain(t, { store });
   await second.deployments.resume();
   await second.deployments.settled();
-  const { id: newest } = await second.deployments.start(first.asked, CALLER);
+  const { id: newest } = await second.deployments.start(first.asked, CHANGE);
   await second.deployments.settled();
   assert.equal(await first.runtimeId(), newest);
 
@@ -171,7 +172,7 @@ for (const phase of ['before', 'after'] as const) {
       const { asked, stages } = await openWithStage(t, { store });
       const crash = { phase, stepsLeft: step };
       const crashing = await openDomain(t, { store: crashingStore(store, crash) });
-      const acknowledged = await crashing.deployments.start(asked, TOKEN).catch(() => undefined);
+      const acknowledged = await crashing.deployments.start({ ...asked, ...TOKEN }, CHANGE).catch(() => undefined);
       for (let turn = 0; turn < 10; turn += 1) await nextTurn();
       await crashing.deployments.close();
 
@@ -184,12 +185,12 @@ for (const phase of ['before', 'after'] as const) {
       const { deployments } = await openDomain(t, { store });
       await deployments.resume();
       // The client that got no answer asks again.
-      const { id } = await deployments.start(asked, TOKEN);
+      const { id } = await deployments.start({ ...asked, ...TOKEN }, CHANGE);
       await deployments.settled();
       assert.equal(id, left?.id ?? id);
       assert.equal((await deployments.get('Demo', 'Dev')).state, 'COMPLETED', `step ${step}`);
       assert.equal((await stages.get('Demo', 'Dev')).runtimeId, id);
-      assert.equal((await deployments.start(asked, CALLER)).state, 'PENDING');
+      assert.equal((await deployments.start(asked, CHANGE)).state, 'PENDING');
       await deployments.settled();
       if (crash.stepsLeft > 0) {
         assert.ok(step > 8, 'a deployment is made of several steps');

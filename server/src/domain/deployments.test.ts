@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ROLE } from '../../test/support/domain.ts';
+import { CHANGE, ROLE } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
-import { CALLER, nextTurn, openWithStage, TOKEN } from '../../test/support/stage.ts';
+import { nextTurn, openWithStage, TOKEN } from '../../test/support/stage.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { openTestStore } from '../store/test-store.ts';
@@ -119,7 +119,7 @@ test('a role that is not allowed fails the deployment', async (t) => {
   for (const text of [ROLE, ...allowedRoles]) assert.ok(result?.message.includes(text), result?.message);
   assert.equal(await runtimeId(), undefined);
   for (const role of ['arn:aws:iam::1:role/GameDeployment-Demo', 'arn:aws:iam::123456789012:role/Live']) {
-    await stages.update('Demo', 'Dev', { role });
+    await stages.update('Demo', 'Dev', { role }, CHANGE);
     assert.equal((await deploy()).state, 'COMPLETED', role);
   }
 });
@@ -177,8 +177,8 @@ test('of fifty calls at once one starts a deployment, and the others are told wh
 
 test('stages deploy at the same time', async (t) => {
   const { deployments, stages, asked, start } = await openWithStage(t);
-  await stages.create({ gameName: 'Demo', name: 'Live', role: ROLE }, CALLER);
-  const made = await Promise.all([start(), deployments.start({ ...asked, stageName: 'Live' }, CALLER)]);
+  await stages.create({ gameName: 'Demo', name: 'Live', role: ROLE }, CHANGE);
+  const made = await Promise.all([start(), deployments.start({ ...asked, stageName: 'Live' }, CHANGE)]);
   await deployments.settled();
   assert.equal((await stages.get('Demo', 'Dev')).runtimeId, made[0].id);
   assert.equal((await stages.get('Demo', 'Live')).runtimeId, made[1].id);
@@ -191,15 +191,18 @@ test('a call repeated with its token finds the deployment, whatever its state', 
   await deployments.settled();
   const repeated = await start(TOKEN);
   assert.deepEqual([repeated.id, repeated.state], [calls[0]?.id, 'COMPLETED']);
-  const { id: snapshotId } = await snapshots.create('Demo');
-  await stages.create({ gameName: 'Demo', name: 'Live', role: ROLE }, CALLER);
+  const { id: snapshotId } = await snapshots.create('Demo', undefined, CHANGE);
+  await stages.create({ gameName: 'Demo', name: 'Live', role: ROLE }, CHANGE);
   for (const other of [{ snapshotId }, { stageName: 'Live' }]) {
-    await assert.rejects(deployments.start({ ...asked, ...other }, TOKEN), failsWith('conflict', /ClientToken/));
+    await assert.rejects(
+      deployments.start({ ...asked, ...other, ...TOKEN }, CHANGE),
+      failsWith('conflict', /ClientToken/),
+    );
   }
   assert.equal((await deployments.list('Demo', 'Dev', {})).items.length, 1);
-  await stages.delete('Demo', 'Dev');
+  await stages.delete('Demo', 'Dev', CHANGE);
   await assert.rejects(start(TOKEN), failsWith('not_found'));
-  await stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CALLER);
+  await stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CHANGE);
   assert.notEqual((await start(TOKEN)).id, calls[0]?.id);
   await deployments.settled();
 });
@@ -243,19 +246,19 @@ test('what is not there is not found', async (t) => {
   await assert.rejects(deployments.get('Demo', 'Dev'), failsWith('not_found', /there is no deployment of stage "Dev"/));
   assert.deepEqual((await deployments.list('Demo', 'Dev', {})).items, []);
   const { id, stageId } = await deploy();
-  await stages.create({ gameName: 'Demo', name: 'Live', role: ROLE }, CALLER);
+  await stages.create({ gameName: 'Demo', name: 'Live', role: ROLE }, CHANGE);
   await assert.rejects(deployments.get('Demo', 'Live', id), failsWith('not_found', /no deployment/));
   for (const [gameName, stageName] of [
     ['Other', 'Dev'],
     ['Demo', 'Other'],
   ] as const) {
-    await assert.rejects(deployments.start({ ...asked, gameName, stageName }, CALLER), failsWith('not_found', /stage/));
+    await assert.rejects(deployments.start({ ...asked, gameName, stageName }, CHANGE), failsWith('not_found', /stage/));
     await assert.rejects(deployments.get(gameName, stageName), failsWith('not_found', /stage/));
     await assert.rejects(deployments.list(gameName, stageName, {}), failsWith('not_found', /stage/));
   }
   const snapshotId = asked.snapshotId.replace('000Z', '009Z');
-  await assert.rejects(deployments.start({ ...asked, snapshotId }, CALLER), failsWith('not_found', /snapshot/));
+  await assert.rejects(deployments.start({ ...asked, snapshotId }, CHANGE), failsWith('not_found', /snapshot/));
   await store.stages.update(stageId, { state: 'DELETING', updatedAt: 0 });
-  await assert.rejects(deployments.start(asked, CALLER), failsWith('not_found', /stage/));
+  await assert.rejects(deployments.start(asked, CHANGE), failsWith('not_found', /stage/));
   assert.equal((await deployments.get('Demo', 'Dev')).id, id);
 });

@@ -4,6 +4,7 @@ import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type RandomBytes, uuidV7After } from '../random.ts';
 import type { DeploymentRecord, SnapshotRecord, Store, Page as StorePage } from '../store/store.ts';
+import type { Audit, Change } from './audit.ts';
 import { type BackgroundWork, Interrupted } from './background.ts';
 import { createClaimedWork, isUnfinished, type WorkKind } from './claimed-work.ts';
 import { createOnce } from './client-tokens.ts';
@@ -28,8 +29,14 @@ type Result = NonNullable<Deployment['result']>;
 export interface Deployments extends BackgroundWork {
   /** Throws `not_found` without the snapshot and `conflict` while another one is under way. */
   start(
-    asked: { readonly gameName: string; readonly stageName: string; readonly snapshotId: string },
-    caller: { principal: string; clientToken?: string | undefined },
+    asked: {
+      readonly gameName: string;
+      readonly stageName: string;
+      readonly snapshotId: string;
+      /** Makes the call repeatable: see `createOnce`. */
+      readonly clientToken?: string | undefined;
+    },
+    change: Change,
   ): Promise<Deployment>;
   /** Without an id the latest. Throws `not_found` when there is none. */
   get(gameName: string, stageName: string, id?: string): Promise<Deployment>;
@@ -45,6 +52,7 @@ const MAX_MESSAGE_LENGTH = 20_000;
 
 export interface DeploymentsParts {
   readonly store: Store;
+  readonly audit: Audit;
   readonly examine: Examine;
   readonly cluster: Pick<Cluster, 'node' | 'isAlive'>;
   readonly runtimes: Pick<Runtimes, 'deployed' | 'isInUse'>;
@@ -61,7 +69,7 @@ export interface DeploymentsParts {
 }
 
 export function createDeployments(parts: DeploymentsParts): Deployments {
-  const { store, paginate, clock, random, settings } = parts;
+  const { store, audit, paginate, clock, random, settings } = parts;
   const work = createClaimedWork({ ...parts, kind: createDeploymentWork(parts) });
 
   async function insert(store: Store, stage: Stage, snapshotId: string): Promise<Deployment> {
@@ -94,27 +102,29 @@ export function createDeployments(parts: DeploymentsParts): Deployments {
   return {
     ...work,
 
-    async start({ gameName, stageName, snapshotId }, { principal, clientToken }) {
+    start({ gameName, stageName, snapshotId, clientToken }, change) {
       const parameters = { gameName, stageName, snapshotId };
-      const call = { principal, operation: 'StartStageDeployment', clientToken, parameters };
-      const deployment = await store.transaction(async (store) => {
-        const stage = await getStage(store, gameName, stageName);
-        if (isBeingDeleted(stage)) return stageNotFound(gameName, stageName);
-        return await createOnce(store, clock.now(), call, {
-          create: () => insert(store, stage, snapshotId),
-          // It may have been made on another stage, and then the token is taken all the same.
-          idOf: (made) => `${made.stageId}/${made.id}`,
-          async find(resourceId) {
-            const [stageId = '', id = ''] = resourceId.split('/');
-            const made = await store.deployments.find(stageId, id);
-            // Made once more it would undo what was deployed since.
-            if (made === undefined && (await store.stages.findById(stageId)) !== undefined) deploymentForgotten(id);
-            return made;
-          },
+      const call = { principal: change.actor, operation: 'StartStageDeployment', clientToken, parameters };
+      return audit.around(change, async () => {
+        const deployment = await store.transaction(async (store) => {
+          const stage = await getStage(store, gameName, stageName);
+          if (isBeingDeleted(stage)) return stageNotFound(gameName, stageName);
+          return await createOnce(store, clock.now(), call, {
+            create: () => insert(store, stage, snapshotId),
+            // It may have been made on another stage, and then the token is taken all the same.
+            idOf: (made) => `${made.stageId}/${made.id}`,
+            async find(resourceId) {
+              const [stageId = '', id = ''] = resourceId.split('/');
+              const made = await store.deployments.find(stageId, id);
+              // Made once more it would undo what was deployed since.
+              if (made === undefined && (await store.stages.findById(stageId)) !== undefined) deploymentForgotten(id);
+              return made;
+            },
+          });
         });
+        if (isUnfinished(deployment)) work.start(deployment);
+        return deployment;
       });
-      if (isUnfinished(deployment)) work.start(deployment);
-      return deployment;
     },
 
     async get(gameName, stageName, id) {

@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { openDomain } from '../../test/support/domain.ts';
+import { CHANGE, openDomain } from '../../test/support/domain.ts';
 import { createKeyring } from '../keyring.ts';
 import { createDownloads } from './downloads.ts';
 
-const CALLER = { principal: 'AKIDEXAMPLE' };
 const PUBLIC_URL = 'https://respark.example';
 
 async function openWithSnapshot(t: TestContext) {
   const domain = await openDomain(t);
-  const { id: gameId } = await domain.games.create({ name: 'Demo' }, CALLER);
-  const { id: snapshotId } = await domain.snapshots.create('Demo');
+  const { id: gameId } = await domain.games.create({ name: 'Demo' }, CHANGE);
+  const { id: snapshotId } = await domain.snapshots.create('Demo', undefined, CHANGE);
   const snapshot = { kind: 'snapshot', gameId, snapshotId } as const;
   const pathOf = (url: string) => url.slice(PUBLIC_URL.length);
   return { ...domain, snapshot, pathOf };
@@ -64,8 +63,8 @@ test('what is gone cannot be had any more', async (t) => {
   const { url } = downloads.urlOf(snapshot, 'a.json', 10_000);
   const job = downloads.urlOf({ kind: 'generated_code', jobId: 'gone' }, 'a.zip', 10_000);
   assert.equal(await downloads.open(pathOf(job.url)), undefined);
-  await games.delete('Demo');
-  await games.create({ name: 'Demo' }, CALLER);
+  await games.delete('Demo', CHANGE);
+  await games.create({ name: 'Demo' }, CHANGE);
   assert.equal(await downloads.open(pathOf(url)), undefined);
 });
 
@@ -79,7 +78,7 @@ test('one file is made twenty times at once and then twice a second, whoever kno
     retryAfterMs: 500,
     message: 'this file is downloaded more than 2 times a second: try again in 500 ms',
   });
-  const { id: snapshotId } = await snapshots.create('Demo');
+  const { id: snapshotId } = await snapshots.create('Demo', undefined, CHANGE);
   assert.ok(await downloads.open(pathOf(downloads.urlOf({ ...snapshot, snapshotId }, 'b.json', 60_000).url)));
   clock.advance(500);
   assert.ok(await openFirst());

@@ -1,10 +1,10 @@
 import type { Clock } from '../clock.ts';
 import { assertNever, ServiceError } from '../errors.ts';
+import type { Sealer } from '../keyring.ts';
 import type { Store } from '../store/store.ts';
 import { createTokenBuckets } from '../token-bucket.ts';
 import { writeDocument } from './configuration/document.ts';
 import { readSections } from './configurations.ts';
-import type { Sealer } from './pagination.ts';
 
 /** A file that whoever knows its URL may have until the URL expires. */
 export type Download =
@@ -97,7 +97,7 @@ export function createDownloads({
   };
 }
 
-/** The name is sealed in too: nobody has this server offer a file under a name of their choice. */
+/** The file name is part of the seal, so no client can make this server offer a file under a name of its choice. */
 function associated(fileName: string): string {
   return `download ${fileName}`;
 }

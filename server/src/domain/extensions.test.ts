@@ -4,10 +4,10 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { gameSections } from '../../test/support/game-document.ts';
 import { createKeyring } from '../keyring.ts';
 import { createExtensions } from './extensions.ts';
-import { createPaginate } from './pagination.ts';
+import { createPageTokens, createPaginate } from './pagination.ts';
 
 const extensions = createExtensions({
-  paginate: createPaginate({ sealer: createKeyring(new Uint8Array(32).fill(1)) }),
+  paginate: createPaginate({ pageTokens: createPageTokens({ sealer: createKeyring(new Uint8Array(32).fill(1)) }) }),
 });
 
 test('the extensions are listed, page by page too', async () => {

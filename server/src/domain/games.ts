@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import type { GameRecord, Store, Tags } from '../store/store.ts';
+import type { Audit, Change } from './audit.ts';
 import { createOnce } from './client-tokens.ts';
 import type { Deletions } from './deletions.ts';
 import type { Page, PageRequest, Paginate } from './pagination.ts';
@@ -12,27 +13,30 @@ export interface NewGame {
   readonly name: string;
   readonly description?: string | undefined;
   readonly tags?: Tags | undefined;
+  /** Makes the call repeatable: see `createOnce`. */
+  readonly clientToken?: string | undefined;
 }
 
 /** The rules of games. A game being deleted can still be seen and deleted again; for all else it is not there. */
 export interface Games {
   /** Throws `conflict` for a name in use, even by a game being deleted, and `quota_exceeded`. */
-  create(game: NewGame, caller: { principal: string; clientToken?: string | undefined }): Promise<Game>;
+  create(game: NewGame, change: Change): Promise<Game>;
   find(name: string): Promise<Game | undefined>;
   /** Throws `not_found`. */
   get(name: string): Promise<Game>;
   list(request: PageRequest): Promise<Page<Game>>;
   /** Throws `not_found`. */
-  update(name: string, change: { readonly description?: string | undefined }): Promise<Game>;
+  update(name: string, update: { readonly description?: string | undefined }, change: Change): Promise<Game>;
   /**
    * Deletes the game with its stages, and closes their players. Resolves when it is gone, at the latest after
    * `disconnectDeadlineMs` with the rest going on. An unknown game is gone already. Throws `conflict` for a protected one.
    */
-  delete(name: string): Promise<void>;
+  delete(name: string, change: Change): Promise<void>;
 }
 
 export interface GamesParts {
   readonly store: Store;
+  readonly audit: Audit;
   readonly deletions: Pick<Deletions, 'deleteGame'>;
   readonly paginate: Paginate;
   readonly clock: Clock;
@@ -40,7 +44,7 @@ export interface GamesParts {
   readonly settings: { readonly maxGames: number };
 }
 
-export function createGames({ store, deletions, paginate, clock, random, settings }: GamesParts): Games {
+export function createGames({ store, audit, deletions, paginate, clock, random, settings }: GamesParts): Games {
   async function insert(store: Store, asked: Pick<Game, 'name' | 'description' | 'tags'>): Promise<Game> {
     const { name } = asked;
     const existing = await store.games.find(name);
@@ -65,20 +69,22 @@ export function createGames({ store, deletions, paginate, clock, random, setting
   }
 
   return {
-    create({ name, description = '', tags = {} }, { principal, clientToken }) {
+    create({ name, description = '', tags = {}, clientToken }, change) {
       const game = { name, description, tags };
-      const call = { principal, operation: 'CreateGame', clientToken, parameters: game };
-      return store.transaction((store) =>
-        createOnce(store, clock.now(), call, {
-          create: () => insert(store, game),
-          // The name finds the game, the id tells it from a later one of the same name.
-          idOf: (made) => `${made.name}/${made.id}`,
-          async find(resourceId) {
-            const [madeName = '', id] = resourceId.split('/');
-            const made = await store.games.find(madeName);
-            return made?.id === id ? made : undefined;
-          },
-        }),
+      const call = { principal: change.actor, operation: 'CreateGame', clientToken, parameters: game };
+      return audit.around(change, () =>
+        store.transaction((store) =>
+          createOnce(store, clock.now(), call, {
+            create: () => insert(store, game),
+            // The name finds the game, the id tells it from a later one of the same name.
+            idOf: (made) => `${made.name}/${made.id}`,
+            async find(resourceId) {
+              const [madeName = '', id] = resourceId.split('/');
+              const made = await store.games.find(madeName);
+              return made?.id === id ? made : undefined;
+            },
+          }),
+        ),
       );
     },
 
@@ -88,20 +94,22 @@ export function createGames({ store, deletions, paginate, clock, random, setting
 
     list: (request) => paginate('ListGames', request, (page) => store.games.list(page)),
 
-    update(name, { description }) {
-      return store.transaction(async (store) => {
-        const game = await getActiveGame(store, name);
-        if (description === undefined) return game;
-        const change = { description, updatedAt: clock.now() };
-        await store.games.update(game.id, change);
-        return { ...game, ...change };
-      });
-    },
+    update: (name, { description }, change) =>
+      audit.around(change, () =>
+        store.transaction(async (store) => {
+          const game = await getActiveGame(store, name);
+          if (description === undefined) return game;
+          const update = { description, updatedAt: clock.now() };
+          await store.games.update(game.id, update);
+          return { ...game, ...update };
+        }),
+      ),
 
-    async delete(name) {
-      const game = await store.transaction((store) => markGame(store, name, clock.now()));
-      if (game !== undefined) await deletions.deleteGame(game.id);
-    },
+    delete: (name, change) =>
+      audit.around(change, async () => {
+        const game = await store.transaction((store) => markGame(store, name, clock.now()));
+        if (game !== undefined) await deletions.deleteGame(game.id);
+      }),
   };
 }
 

@@ -2,13 +2,11 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { strFromU8, unzipSync } from 'fflate';
 import { crashingStore } from '../../test/support/crashing-store.ts';
-import { type DomainOptions, openDomain } from '../../test/support/domain.ts';
+import { CHANGE, type DomainOptions, openDomain } from '../../test/support/domain.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { openTestStore } from '../store/test-store.ts';
 import { examineInThisThread } from './examination.ts';
-
-const CALLER = { principal: 'AKIDEXAMPLE' };
 
 const SECTIONS = {
   'GameSparks.Core.Model': {
@@ -30,11 +28,11 @@ const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 async function openWithSnapshot(t: TestContext, options: DomainOptions = {}) {
   const domain = await openDomain(t, options);
   const { generatedCodeJobs: jobs } = domain;
-  const game = await domain.games.create({ name: 'Demo' }, CALLER);
+  const game = await domain.games.create({ name: 'Demo' }, CHANGE);
   const file = Buffer.from(JSON.stringify({ Document: { Type: 'Game', Sections: SECTIONS } }));
-  await domain.configurations.import('Demo', file);
-  const { id: snapshotId } = await domain.snapshots.create('Demo');
-  const start = (generator = {}) => jobs.start('Demo', snapshotId, generator);
+  await domain.configurations.import('Demo', file, CHANGE);
+  const { id: snapshotId } = await domain.snapshots.create('Demo', undefined, CHANGE);
+  const start = (generator = {}) => jobs.start('Demo', snapshotId, generator, CHANGE);
   const generate = async (generator = {}) => {
     const id = await start(generator);
     await jobs.settled();
@@ -162,14 +160,14 @@ test('jobs are listed page by page, newest first', async (t) => {
 test('jobs need their game and their snapshot', async (t) => {
   const { jobs, snapshotId, snapshots, generate, start, store, game } = await openWithSnapshot(t);
   const { id } = await generate();
-  const other = await snapshots.create('Demo');
+  const other = await snapshots.create('Demo', undefined, CHANGE);
   const missing = snapshotId.replace('000Z', '999Z');
   await assert.rejects(jobs.get('Demo', other.id, id), failsWith('not_found', /no job/));
   for (const [gameName, snapshot, message] of [
     ['Other', snapshotId, /game "Other"/],
     ['Demo', missing, /snapshot "/],
   ] as const) {
-    await assert.rejects(jobs.start(gameName, snapshot, {}), failsWith('not_found', message));
+    await assert.rejects(jobs.start(gameName, snapshot, {}, CHANGE), failsWith('not_found', message));
     await assert.rejects(jobs.get(gameName, snapshot, id), failsWith('not_found', /game "Other"|no job/));
     await assert.rejects(jobs.list(gameName, snapshot, {}), failsWith('not_found', message));
   }
@@ -181,7 +179,7 @@ test('jobs need their game and their snapshot', async (t) => {
 test('a game that is deleted meanwhile ends its jobs quietly', async (t) => {
   const domain = await openWithSnapshot(t, {
     async examine(asked) {
-      await domain.games.delete('Demo');
+      await domain.games.delete('Demo', CHANGE);
       return examineInThisThread(asked);
     },
   });
@@ -202,7 +200,9 @@ for (const phase of ['before', 'after'] as const) {
       const { snapshotId, game } = await openWithSnapshot(t, { store });
       const crash = { phase, stepsLeft: step };
       const crashing = await openDomain(t, { store: crashingStore(store, crash) });
-      const acknowledged = await crashing.generatedCodeJobs.start('Demo', snapshotId, {}).catch(() => undefined);
+      const acknowledged = await crashing.generatedCodeJobs
+        .start('Demo', snapshotId, {}, CHANGE)
+        .catch(() => undefined);
       for (let turn = 0; turn < 10; turn += 1) await nextTurn();
       await crashing.generatedCodeJobs.close();
       const left = await store.generatedCodeJobs.list(game.id, snapshotId, { limit: 10 });

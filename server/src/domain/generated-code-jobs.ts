@@ -5,6 +5,7 @@ import type { Log } from '../log.ts';
 import { type RandomBytes, uuidV7After } from '../random.ts';
 import type { GeneratedCodeJobRecord, Store, Page as StorePage } from '../store/store.ts';
 import { excerpt } from '../text.ts';
+import type { Audit, Change } from './audit.ts';
 import { type BackgroundWork, Interrupted } from './background.ts';
 import { createClaimedWork, isUnfinished, type WorkKind } from './claimed-work.ts';
 import { describeFault } from './configuration/fault.ts';
@@ -26,7 +27,7 @@ export interface GeneratedCodeJobs extends BackgroundWork {
    * The job's id. Throws `validation`, with what there is, for a platform, language or version that there is not, and
    * `throttled` when as many jobs as are kept are under way for the snapshot.
    */
-  start(gameName: string, snapshotId: string, generator: Generator): Promise<string>;
+  start(gameName: string, snapshotId: string, generator: Generator, change: Change): Promise<string>;
   /** Throws `not_found`. */
   get(gameName: string, snapshotId: string, id: string): Promise<GeneratedCodeJob>;
   /** Newest first. */
@@ -40,6 +41,7 @@ const RETRY_AFTER_MS = 1_000;
 
 export interface GeneratedCodeJobsParts {
   readonly store: Store;
+  readonly audit: Audit;
   readonly cluster: Pick<Cluster, 'node' | 'isAlive'>;
   readonly examine: Examine;
   readonly downloads: Pick<Downloads, 'urlOf'>;
@@ -51,7 +53,7 @@ export interface GeneratedCodeJobsParts {
 }
 
 export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): GeneratedCodeJobs {
-  const { store, downloads, paginate, clock, random, settings } = parts;
+  const { store, audit, downloads, paginate, clock, random, settings } = parts;
   const work = createClaimedWork({ ...parts, kind: createGenerationWork(parts) });
 
   async function insert(
@@ -99,15 +101,21 @@ export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): Generate
   return {
     ...work,
 
-    async start(gameName, snapshotId, asked) {
-      const { targetPlatform, language, gameSdkVersion } = chooseGenerator(asked);
-      const generator = JSON.stringify({ gameName, targetPlatform, language, gameSdkVersion } satisfies GeneratorInput);
-      const job = await store.transaction(async (store) =>
-        insert(store, await getActiveGame(store, gameName), snapshotId, generator),
-      );
-      work.start(job);
-      return job.id;
-    },
+    start: (gameName, snapshotId, asked, change) =>
+      audit.around(change, async () => {
+        const { targetPlatform, language, gameSdkVersion } = chooseGenerator(asked);
+        const generator = JSON.stringify({
+          gameName,
+          targetPlatform,
+          language,
+          gameSdkVersion,
+        } satisfies GeneratorInput);
+        const job = await store.transaction(async (store) =>
+          insert(store, await getActiveGame(store, gameName), snapshotId, generator),
+        );
+        work.start(job);
+        return job.id;
+      }),
 
     async get(gameName, snapshotId, id) {
       const game = await getGame(store, gameName);

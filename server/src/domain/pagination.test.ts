@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createKeyring } from '../keyring.ts';
-import { createPaginate, type PageRequest } from './pagination.ts';
+import { createPageTokens, createPaginate, type PageRequest } from './pagination.ts';
 
-const paginate = createPaginate({ sealer: createKeyring(new Uint8Array(32).fill(1)) });
+const paginate = createPaginate({
+  pageTokens: createPageTokens({ sealer: createKeyring(new Uint8Array(32).fill(1)) }),
+});
 const names = Array.from({ length: 250 }, (_, index) => ({ name: `G${String(index).padStart(35, '0')}` }));
 
 const list = (request: PageRequest, records = names) =>
@@ -43,7 +45,9 @@ test('an item removed or added between pages moves no other', async () => {
 test('what the list did not give is refused', async () => {
   const { nextToken = '' } = await list({ maxResults: 2 });
   const flipped = nextToken.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
-  const foreign = createPaginate({ sealer: createKeyring(new Uint8Array(32).fill(2)) });
+  const foreign = createPaginate({
+    pageTokens: createPageTokens({ sealer: createKeyring(new Uint8Array(32).fill(2)) }),
+  });
   const { nextToken: foreignToken = '' } = await foreign('ListGames', { maxResults: 1 }, async () => names.slice(0, 2));
   for (const token of ['x', 'G5', flipped, `${nextToken}=`, `${nextToken} `, nextToken.slice(1), foreignToken]) {
     await assert.rejects(list({ nextToken: token }), { code: 'validation', message: /NextToken/ }, token);

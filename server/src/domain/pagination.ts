@@ -1,10 +1,5 @@
 import { ServiceError } from '../errors.ts';
-
-/** What is needed of the keyring: authenticated encryption bound to an associated text. */
-export interface Sealer {
-  seal(plaintext: Uint8Array, associated: string): Uint8Array;
-  open(sealed: Uint8Array, associated: string): Uint8Array | undefined;
-}
+import type { Sealer } from '../keyring.ts';
 
 export interface PageRequest {
   readonly maxResults?: number | undefined;
@@ -32,8 +27,14 @@ export interface Paginate {
 
 const MAX_PAGE = 100;
 
-/** A token is sealed, so that nobody builds positions of their own or learns what another list holds. */
-export function createPaginate({ sealer }: { sealer: Sealer }): Paginate {
+/** Tokens that a list gives out and takes back: sealed, so that no client can make one up or read another list's positions. */
+export interface PageTokens {
+  seal(position: string, scope: string): string;
+  /** Throws `validation` for a token that the same list did not give. */
+  open(token: string, scope: string): string;
+}
+
+export function createPaginate({ pageTokens }: { pageTokens: PageTokens }): Paginate {
   async function paginate<T>(
     scope: string,
     { maxResults = MAX_PAGE, nextToken }: PageRequest,
@@ -41,29 +42,30 @@ export function createPaginate({ sealer }: { sealer: Sealer }): Paginate {
     // The types let it be left out only where records have a name.
     positionOf = (record: T): string => (record as T & { name: string }).name,
   ): Promise<Page<T>> {
-    const associated = `NextToken of ${scope}`;
-    const start = nextToken === undefined ? {} : { after: open(nextToken, associated) };
+    const start = nextToken === undefined ? {} : { after: pageTokens.open(nextToken, scope) };
     const records = await list({ ...start, limit: maxResults + 1 });
     const items = records.slice(0, maxResults);
     const last = items.at(-1);
     const isLastPage = records.length <= maxResults || last === undefined;
-    return { items, nextToken: isLastPage ? undefined : seal(positionOf(last), associated) };
+    return { items, nextToken: isLastPage ? undefined : pageTokens.seal(positionOf(last), scope) };
   }
 
   return paginate;
+}
 
-  function seal(position: string, associated: string): string {
-    return Buffer.from(sealer.seal(Buffer.from(position), associated)).toString('base64url');
-  }
-
-  function open(token: string, associated: string): string {
-    const sealed = Buffer.from(token, 'base64url');
-    // Decoding skips what is not base64url, so the one true spelling is compared.
-    const position = sealed.toString('base64url') === token ? sealer.open(sealed, associated) : undefined;
-    if (position !== undefined) return Buffer.from(position).toString();
-    throw new ServiceError(
-      'validation',
-      'NextToken must be one that the same list returned: send it as it was given, or leave it out to start again',
-    );
-  }
+export function createPageTokens({ sealer }: { sealer: Sealer }): PageTokens {
+  const associate = (scope: string) => `NextToken of ${scope}`;
+  return {
+    seal: (position, scope) => Buffer.from(sealer.seal(Buffer.from(position), associate(scope))).toString('base64url'),
+    open(token, scope) {
+      const sealed = Buffer.from(token, 'base64url');
+      // Decoding skips what is not base64url, so the one true spelling is compared.
+      const position = sealed.toString('base64url') === token ? sealer.open(sealed, associate(scope)) : undefined;
+      if (position !== undefined) return Buffer.from(position).toString();
+      throw new ServiceError(
+        'validation',
+        'NextToken must be one that the same list returned: send it as it was given, or leave it out to start again',
+      );
+    },
+  };
 }

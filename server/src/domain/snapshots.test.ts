@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
-import { type DomainOptions, openDomain } from '../../test/support/domain.ts';
+import { CHANGE, type DomainOptions, openDomain } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import type { ErrorCode } from '../errors.ts';
-
-const CALLER = { principal: 'AKIDEXAMPLE' };
 
 /** Of the API's model. */
 const SNAPSHOT_ID = /^Snapshot_\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3,6}Z$/;
@@ -14,23 +12,24 @@ const failsWith = (code: ErrorCode, message = /./) => ({ name: 'ServiceError', c
 
 async function openWithGame(t: TestContext, options: DomainOptions = {}) {
   const domain = await openDomain(t, options);
-  const game = await domain.games.create({ name: 'Demo' }, CALLER);
+  const game = await domain.games.create({ name: 'Demo' }, CHANGE);
   const set = (sections: unknown) =>
     domain.configurations.import(
       'Demo',
       Buffer.from(JSON.stringify({ Document: { Type: 'Game', Sections: sections } })),
+      CHANGE,
     );
   return { ...domain, game, set };
 }
 
 test('a snapshot keeps the configuration as it was', async (t) => {
   const { snapshots, set, game, clock } = await openWithGame(t);
-  const empty = await snapshots.create('Demo');
+  const empty = await snapshots.create('Demo', undefined, CHANGE);
   assert.deepEqual(empty.sections, {});
   const sections = { A: { x: 1 }, B: JSON.parse('{"__proto__":1}') };
   await set(sections);
   const now = clock.now();
-  const made = await snapshots.create('Demo', 'the first');
+  const made = await snapshots.create('Demo', 'the first', CHANGE);
   const { id, ...rest } = made;
   assert.match(id, SNAPSHOT_ID);
   assert.deepEqual(rest, { gameId: game.id, description: 'the first', createdAt: now, updatedAt: now, sections });
@@ -43,27 +42,30 @@ test('a snapshot keeps the configuration as it was', async (t) => {
 test('the id tells the time, and goes on when the clock stands still or was set back', async (t) => {
   const start = Date.UTC(2026, 0, 2, 3, 4, 5, 6);
   const { snapshots, store } = await openWithGame(t, { clock: new ManualClock(start) });
-  const ids = [await snapshots.create('Demo'), await snapshots.create('Demo')].map(({ id }) => id);
+  const ids = [
+    await snapshots.create('Demo', undefined, CHANGE),
+    await snapshots.create('Demo', undefined, CHANGE),
+  ].map(({ id }) => id);
   assert.deepEqual(ids, ['Snapshot_2026-01-02T03:04:05.006000Z', 'Snapshot_2026-01-02T03:04:05.006001Z']);
   const earlier = await openDomain(t, { store, clock: new ManualClock(start - 60_000) });
-  assert.equal((await earlier.snapshots.create('Demo')).id, 'Snapshot_2026-01-02T03:04:05.006002Z');
+  assert.equal((await earlier.snapshots.create('Demo', undefined, CHANGE)).id, 'Snapshot_2026-01-02T03:04:05.006002Z');
   const later = await openDomain(t, { store, clock: new ManualClock(start + 1) });
-  assert.equal((await later.snapshots.create('Demo')).id, 'Snapshot_2026-01-02T03:04:05.007000Z');
+  assert.equal((await later.snapshots.create('Demo', undefined, CHANGE)).id, 'Snapshot_2026-01-02T03:04:05.007000Z');
 });
 
 test('more than a thousand snapshots of one millisecond run over into the next', async (t) => {
   const { snapshots, store, game, clock } = await openWithGame(t, { maxSnapshots: 2_000 });
-  const { id, ...record } = await snapshots.create('Demo');
+  const { id, ...record } = await snapshots.create('Demo', undefined, CHANGE);
   const last = id.replace(/000Z$/, '999Z');
   await store.snapshots.insert({ ...record, id: last, sections: '{}' });
   const next = new Date(clock.now() + 1).toISOString().replace('Z', '000Z');
-  assert.equal((await snapshots.create('Demo')).id, `Snapshot_${next}`);
+  assert.equal((await snapshots.create('Demo', undefined, CHANGE)).id, `Snapshot_${next}`);
   assert.equal(await store.snapshots.count(game.id), 3);
 });
 
 test('fifty snapshots at once are fifty, with ids of their own', async (t) => {
   const { snapshots } = await openWithGame(t);
-  const made = await Promise.all(Array.from({ length: 50 }, () => snapshots.create('Demo')));
+  const made = await Promise.all(Array.from({ length: 50 }, () => snapshots.create('Demo', undefined, CHANGE)));
   assert.equal(new Set(made.map(({ id }) => id)).size, 50);
   const { items } = await snapshots.list('Demo', {});
   assert.deepEqual(
@@ -78,7 +80,7 @@ test('fifty snapshots at once are fifty, with ids of their own', async (t) => {
 
 test('of fifty at once only as many are made as maxSnapshots allows', async (t) => {
   const { snapshots, store, game } = await openWithGame(t, { maxSnapshots: 20 });
-  const calls = await Promise.allSettled(Array.from({ length: 50 }, () => snapshots.create('Demo')));
+  const calls = await Promise.allSettled(Array.from({ length: 50 }, () => snapshots.create('Demo', undefined, CHANGE)));
   const refusals = calls.flatMap((call) => (call.status === 'rejected' ? [call.reason] : []));
   assert.equal(refusals.length, 30);
   for (const { code, message } of refusals) assert.deepEqual([code, /maxSnapshots/.test(message)], ['conflict', true]);
@@ -88,7 +90,7 @@ test('of fifty at once only as many are made as maxSnapshots allows', async (t) 
 test('following the tokens gives each snapshot that was there exactly once, whatever is created meanwhile', async (t) => {
   const { games, snapshots } = await openWithGame(t, { maxGames: 1_000 });
   const ids = async (gameName: string, count: number) => {
-    const made = await Promise.all(Array.from({ length: count }, () => snapshots.create(gameName)));
+    const made = await Promise.all(Array.from({ length: count }, () => snapshots.create(gameName, undefined, CHANGE)));
     return made.map(({ id }) => id);
   };
   let gameNumber = 0;
@@ -103,7 +105,7 @@ test('following the tokens gives each snapshot that was there exactly once, what
     fc.asyncProperty(fc.integer({ min: 0, max: 25 }), pages, async (count, steps) => {
       gameNumber += 1;
       const gameName = `G${gameNumber}`;
-      await games.create({ name: gameName }, CALLER);
+      await games.create({ name: gameName }, CHANGE);
       const before = await ids(gameName, count);
       const seen: string[] = [];
       let nextToken: string | undefined;
@@ -128,10 +130,10 @@ test('following the tokens gives each snapshot that was there exactly once, what
 
 test('only the description can be changed', async (t) => {
   const { snapshots, clock } = await openWithGame(t);
-  const made = await snapshots.create('Demo', 'old');
+  const made = await snapshots.create('Demo', 'old', CHANGE);
   clock.advance(1_000);
-  assert.deepEqual(await snapshots.update('Demo', made.id, {}), made);
-  const changed = await snapshots.update('Demo', made.id, { description: '' });
+  assert.deepEqual(await snapshots.update('Demo', made.id, {}, CHANGE), made);
+  const changed = await snapshots.update('Demo', made.id, { description: '' }, CHANGE);
   assert.deepEqual(changed, { ...made, description: '', updatedAt: made.updatedAt + 1_000 });
   assert.deepEqual(await snapshots.get('Demo', made.id), changed);
 });
@@ -140,33 +142,37 @@ test('what is exported can be imported elsewhere, and is the same', async (t) =>
   const { snapshots, set, games, configurations, downloads } = await openWithGame(t);
   const sections = { A: { x: ['é', { y: null }] }, B: JSON.parse('{"__proto__":1}') };
   await set(sections);
-  const { id } = await snapshots.create('Demo');
-  const url = new URL(await snapshots.exportUrl('Demo', id));
+  const { id } = await snapshots.create('Demo', undefined, CHANGE);
+  const url = new URL(await snapshots.exportUrl('Demo', id, CHANGE));
   assert.match(url.pathname, /^\/download\/[\w-]+\/Demo-Snapshot_2026-01-02T03-04-05\.000000Z\.json$/);
   const file = await downloads.open(url.pathname);
   assert.equal(file?.contentType, 'application/json');
-  await games.create({ name: 'Other' }, CALLER);
-  await configurations.import('Other', file?.body ?? Buffer.of());
+  await games.create({ name: 'Other' }, CHANGE);
+  await configurations.import('Other', file?.body ?? Buffer.of(), CHANGE);
   assert.deepEqual((await configurations.get('Other')).sections, sections);
 });
 
 test('unknown games and snapshots are not found, and a game being deleted is only seen', async (t) => {
   const { snapshots, store, game } = await openWithGame(t);
-  const { id } = await snapshots.create('Demo');
+  const { id } = await snapshots.create('Demo', undefined, CHANGE);
   const other = id.replace('000Z', '009Z');
-  for (const call of [snapshots.create('Other'), snapshots.list('Other', {}), snapshots.get('Other', id)]) {
+  for (const call of [
+    snapshots.create('Other', undefined, CHANGE),
+    snapshots.list('Other', {}),
+    snapshots.get('Other', id),
+  ]) {
     await assert.rejects(call, failsWith('not_found', /game "Other"/));
   }
   for (const call of [
     snapshots.get('Demo', other),
-    snapshots.update('Demo', other, { description: 'x' }),
-    snapshots.exportUrl('Demo', other),
+    snapshots.update('Demo', other, { description: 'x' }, CHANGE),
+    snapshots.exportUrl('Demo', other, CHANGE),
   ]) {
     await assert.rejects(call, failsWith('not_found', /snapshot "Snapshot_/));
   }
   await store.games.update(game.id, { state: 'DELETING', updatedAt: 0 });
   assert.equal((await snapshots.get('Demo', id)).id, id);
   assert.equal((await snapshots.list('Demo', {})).items.length, 1);
-  await assert.rejects(snapshots.create('Demo'), failsWith('not_found'));
-  await assert.rejects(snapshots.update('Demo', id, { description: 'x' }), failsWith('not_found'));
+  await assert.rejects(snapshots.create('Demo', undefined, CHANGE), failsWith('not_found'));
+  await assert.rejects(snapshots.update('Demo', id, { description: 'x' }, CHANGE), failsWith('not_found'));
 });

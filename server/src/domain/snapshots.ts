@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import type { SnapshotRecord, SnapshotSummary, Store, Page as StorePage } from '../store/store.ts';
+import type { Audit, Change } from './audit.ts';
 import type { Sections } from './configuration/document.ts';
 import { findOrEmpty, readSections } from './configurations.ts';
 import type { Downloads } from './downloads.ts';
@@ -14,14 +15,22 @@ export interface Snapshot extends SnapshotSummary {
 /** The rules of snapshots: immutable copies of a game's configuration. Every method throws `not_found` without the game. */
 export interface Snapshots {
   /** Throws `conflict` beyond `maxSnapshots`: nothing removes a snapshot but the deletion of its game. */
-  create(gameName: string, description?: string): Promise<Snapshot>;
+  create(gameName: string, description: string | undefined, change: Change): Promise<Snapshot>;
   /** Throws `not_found` without the snapshot, as do the following. Sections as in a configuration's `get`. */
   get(gameName: string, id: string, sections?: readonly string[]): Promise<Snapshot>;
   /** Newest first. */
   list(gameName: string, request: PageRequest): Promise<Page<SnapshotSummary>>;
-  update(gameName: string, id: string, change: { readonly description?: string | undefined }): Promise<Snapshot>;
-  /** A URL of this server where the snapshot can be had as a document to import, for ten minutes, by whoever knows it. */
-  exportUrl(gameName: string, id: string): Promise<string>;
+  update(
+    gameName: string,
+    id: string,
+    update: { readonly description?: string | undefined },
+    change: Change,
+  ): Promise<Snapshot>;
+  /**
+   * A URL of this server where every client that knows it gets the snapshot, as a document to import, for ten minutes. What
+   * the URL gives out needs no signature, so handing it out is on record like a change.
+   */
+  exportUrl(gameName: string, id: string, change: Change): Promise<string>;
 }
 
 /** As long as AWS said that such a URL is valid. */
@@ -29,31 +38,34 @@ const EXPORT_LIFETIME_MS = 600_000;
 
 export interface SnapshotsParts {
   readonly store: Store;
+  readonly audit: Audit;
   readonly downloads: Pick<Downloads, 'urlOf'>;
   readonly paginate: Paginate;
   readonly clock: Clock;
   readonly settings: { readonly maxSnapshots: number };
 }
 
-export function createSnapshots({ store, downloads, paginate, clock, settings }: SnapshotsParts): Snapshots {
+export function createSnapshots({ store, audit, downloads, paginate, clock, settings }: SnapshotsParts): Snapshots {
+  async function insert(store: Store, gameName: string, description: string): Promise<Snapshot> {
+    const game = await getActiveGame(store, gameName);
+    if ((await store.snapshots.count(game.id)) >= settings.maxSnapshots) {
+      throw new ServiceError(
+        'conflict',
+        `game "${gameName}" has ${settings.maxSnapshots} snapshots, as many as this server allows: raise maxSnapshots`,
+      );
+    }
+    const { sections } = await findOrEmpty(store, game);
+    const [newest] = await store.snapshots.list(game.id, { limit: 1 });
+    const now = clock.now();
+    const id = snapshotIdAfter(newest?.id, now);
+    const snapshot = { id, gameId: game.id, description, createdAt: now, updatedAt: now };
+    await store.snapshots.insert({ ...snapshot, sections });
+    return { ...snapshot, sections: readSections(sections) };
+  }
+
   return {
-    create: (gameName, description = '') =>
-      store.transaction(async (store) => {
-        const game = await getActiveGame(store, gameName);
-        if ((await store.snapshots.count(game.id)) >= settings.maxSnapshots) {
-          throw new ServiceError(
-            'conflict',
-            `game "${gameName}" has ${settings.maxSnapshots} snapshots, as many as this server allows: raise maxSnapshots`,
-          );
-        }
-        const { sections } = await findOrEmpty(store, game);
-        const [newest] = await store.snapshots.list(game.id, { limit: 1 });
-        const now = clock.now();
-        const id = snapshotIdAfter(newest?.id, now);
-        const snapshot = { id, gameId: game.id, description, createdAt: now, updatedAt: now };
-        await store.snapshots.insert({ ...snapshot, sections });
-        return { ...snapshot, sections: readSections(sections) };
-      }),
+    create: (gameName, description = '', change) =>
+      audit.around(change, () => store.transaction((store) => insert(store, gameName, description))),
 
     async get(gameName, id, names) {
       const { sections, ...snapshot } = await getSnapshot(store, await getGame(store, gameName), id);
@@ -66,22 +78,25 @@ export function createSnapshots({ store, downloads, paginate, clock, settings }:
       return await paginate(`ListSnapshots ${game.id}`, request, list, ({ id }) => id);
     },
 
-    update: (gameName, id, { description }) =>
-      store.transaction(async (store) => {
-        const game = await getActiveGame(store, gameName);
-        const { sections, ...snapshot } = await getSnapshot(store, game, id);
-        const change = description === undefined ? {} : { description, updatedAt: clock.now() };
-        const updated = { ...snapshot, ...change };
-        if (description !== undefined) await store.snapshots.update(game.id, id, updated);
-        return { ...updated, sections: readSections(sections) };
-      }),
+    update: (gameName, id, { description }, change) =>
+      audit.around(change, () =>
+        store.transaction(async (store) => {
+          const game = await getActiveGame(store, gameName);
+          const { sections, ...snapshot } = await getSnapshot(store, game, id);
+          const update = description === undefined ? {} : { description, updatedAt: clock.now() };
+          const updated = { ...snapshot, ...update };
+          if (description !== undefined) await store.snapshots.update(game.id, id, updated);
+          return { ...updated, sections: readSections(sections) };
+        }),
+      ),
 
-    async exportUrl(gameName, id) {
-      const { gameId } = await getSnapshot(store, await getGame(store, gameName), id);
-      // Not every file system takes a colon.
-      const fileName = `${gameName}-${id.replaceAll(':', '-')}.json`;
-      return downloads.urlOf({ kind: 'snapshot', gameId, snapshotId: id }, fileName, EXPORT_LIFETIME_MS).url;
-    },
+    exportUrl: (gameName, id, change) =>
+      audit.around(change, async () => {
+        const { gameId } = await getSnapshot(store, await getGame(store, gameName), id);
+        // Not every file system takes a colon.
+        const fileName = `${gameName}-${id.replaceAll(':', '-')}.json`;
+        return downloads.urlOf({ kind: 'snapshot', gameId, snapshotId: id }, fileName, EXPORT_LIFETIME_MS).url;
+      }),
   };
 }
 

@@ -1,23 +1,22 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { openDomain, ROLE } from '../../test/support/domain.ts';
+import { CHANGE, openDomain, ROLE } from '../../test/support/domain.ts';
 import type { ErrorCode } from '../errors.ts';
 
-const CALLER = { principal: 'AKIDEXAMPLE' };
-const TOKEN = { ...CALLER, clientToken: 'a'.repeat(33) };
+const TOKEN = 'a'.repeat(33);
 const DEV = { gameName: 'Demo', name: 'Dev', role: ROLE };
 
 const failsWith = (code: ErrorCode, message = /./) => ({ name: 'ServiceError', code, message });
 
 async function openWithGame(t: TestContext, options: { maxStages?: number } = {}) {
   const domain = await openDomain(t, options);
-  const game = await domain.games.create({ name: 'Demo' }, CALLER);
+  const game = await domain.games.create({ name: 'Demo' }, CHANGE);
   return { ...domain, game };
 }
 
 test('a created stage has a game key and a log group of its own', async (t) => {
   const { stages, game, clock } = await openWithGame(t);
-  const made = await stages.create({ ...DEV, tags: { a: '1' } }, CALLER);
+  const made = await stages.create({ ...DEV, tags: { a: '1' } }, CHANGE);
   const { id, gameKey, ...rest } = made;
   assert.match(id, /^[0-9a-f-]{36}$/);
   assert.match(gameKey, /^[0-9A-Za-z]{32}$/);
@@ -36,49 +35,49 @@ test('a created stage has a game key and a log group of its own', async (t) => {
     updatedAt: clock.now(),
   });
   assert.deepEqual(await stages.get('Demo', 'Dev'), made);
-  assert.notEqual((await stages.create({ ...DEV, name: 'Live' }, CALLER)).gameKey, gameKey);
+  assert.notEqual((await stages.create({ ...DEV, name: 'Live' }, CHANGE)).gameKey, gameKey);
 });
 
 test('names of stages are unique in their game only', async (t) => {
   const { games, stages } = await openWithGame(t);
-  await games.create({ name: 'Other' }, CALLER);
-  await stages.create(DEV, CALLER);
-  await stages.create({ ...DEV, gameName: 'Other' }, CALLER);
-  await assert.rejects(stages.create(DEV, CALLER), failsWith('conflict', /"Dev" exists already/));
+  await games.create({ name: 'Other' }, CHANGE);
+  await stages.create(DEV, CHANGE);
+  await stages.create({ ...DEV, gameName: 'Other' }, CHANGE);
+  await assert.rejects(stages.create(DEV, CHANGE), failsWith('conflict', /"Dev" exists already/));
 });
 
 test('one stage more than maxStages is a conflict that says so', async (t) => {
   const { stages } = await openWithGame(t, { maxStages: 1 });
-  await stages.create(DEV, CALLER);
-  await assert.rejects(stages.create({ ...DEV, name: 'Live' }, CALLER), failsWith('conflict', /maxStages/));
+  await stages.create(DEV, CHANGE);
+  await assert.rejects(stages.create({ ...DEV, name: 'Live' }, CHANGE), failsWith('conflict', /maxStages/));
 });
 
 test('a stage needs its game', async (t) => {
   const { stages } = await openDomain(t);
-  await assert.rejects(stages.create(DEV, CALLER), failsWith('not_found', /game "Demo"/));
+  await assert.rejects(stages.create(DEV, CHANGE), failsWith('not_found', /game "Demo"/));
   await assert.rejects(stages.list('Demo', {}), failsWith('not_found', /game "Demo"/));
 });
 
 test('an update changes what it names', async (t) => {
   const { stages, clock } = await openWithGame(t);
-  const made = await stages.create(DEV, CALLER);
+  const made = await stages.create(DEV, CHANGE);
   clock.advance(1_000);
-  const described = await stages.update('Demo', 'Dev', { description: 'new' });
+  const described = await stages.update('Demo', 'Dev', { description: 'new' }, CHANGE);
   assert.deepEqual(described, { ...made, description: 'new', updatedAt: made.updatedAt + 1_000 });
-  const moved = await stages.update('Demo', 'Dev', { role: `${ROLE}2` });
+  const moved = await stages.update('Demo', 'Dev', { role: `${ROLE}2` }, CHANGE);
   assert.deepEqual([moved.role, moved.description], [`${ROLE}2`, 'new']);
   assert.deepEqual(await stages.get('Demo', 'Dev'), moved);
   clock.advance(1_000);
-  assert.deepEqual(await stages.update('Demo', 'Dev', {}), moved);
+  assert.deepEqual(await stages.update('Demo', 'Dev', {}, CHANGE), moved);
 });
 
 test('an unknown stage is not found', async (t) => {
   const { stages } = await openWithGame(t);
   for (const call of [
     stages.get('Demo', 'Dev'),
-    stages.update('Demo', 'Dev', { description: 'x' }),
-    stages.delete('Demo', 'Dev'),
-    stages.delete('Unknown', 'Dev'),
+    stages.update('Demo', 'Dev', { description: 'x' }, CHANGE),
+    stages.delete('Demo', 'Dev', CHANGE),
+    stages.delete('Unknown', 'Dev', CHANGE),
   ]) {
     await assert.rejects(call, failsWith('not_found', /stage "Dev"/));
   }
@@ -86,32 +85,32 @@ test('an unknown stage is not found', async (t) => {
 
 test('a deleted stage is gone, and its name is free', async (t) => {
   const { stages, closedStages } = await openWithGame(t);
-  const first = await stages.create(DEV, CALLER);
-  await stages.delete('Demo', 'Dev');
+  const first = await stages.create(DEV, CHANGE);
+  await stages.delete('Demo', 'Dev', CHANGE);
   assert.deepEqual(closedStages, [first.id]);
   await assert.rejects(stages.get('Demo', 'Dev'), failsWith('not_found'));
-  const second = await stages.create(DEV, CALLER);
+  const second = await stages.create(DEV, CHANGE);
   assert.notEqual(second.id, first.id);
 });
 
 test('a call repeated with its token finds the stage, with other parameters it is a conflict', async (t) => {
   const { stages } = await openWithGame(t);
-  const made = await stages.create(DEV, TOKEN);
-  assert.deepEqual(await stages.create(DEV, TOKEN), made);
+  const made = await stages.create({ ...DEV, clientToken: TOKEN }, CHANGE);
+  assert.deepEqual(await stages.create({ ...DEV, clientToken: TOKEN }, CHANGE), made);
   for (const other of [
     { ...DEV, role: `${ROLE}2` },
     { ...DEV, name: 'Live' },
   ]) {
-    await assert.rejects(stages.create(other, TOKEN), failsWith('conflict', /ClientToken/));
+    await assert.rejects(stages.create({ ...other, clientToken: TOKEN }, CHANGE), failsWith('conflict', /ClientToken/));
   }
-  await stages.delete('Demo', 'Dev');
-  assert.equal((await stages.create({ ...DEV, name: 'Live' }, TOKEN)).name, 'Live');
+  await stages.delete('Demo', 'Dev', CHANGE);
+  assert.equal((await stages.create({ ...DEV, name: 'Live', clientToken: TOKEN }, CHANGE)).name, 'Live');
 });
 
 test('stages are listed page by page, each once', async (t) => {
   const { stages } = await openWithGame(t);
   const names = ['E', 'B', 'D', 'A', 'C'];
-  for (const name of names) await stages.create({ ...DEV, name }, CALLER);
+  for (const name of names) await stages.create({ ...DEV, name }, CHANGE);
   const seen: string[] = [];
   let nextToken: string | undefined;
   do {
@@ -125,12 +124,12 @@ test('stages are listed page by page, each once', async (t) => {
 
 test('a token of one list opens no other', async (t) => {
   const { games, stages } = await openWithGame(t);
-  for (const name of ['A', 'B']) await stages.create({ ...DEV, name }, CALLER);
-  await games.create({ name: 'Other' }, CALLER);
+  for (const name of ['A', 'B']) await stages.create({ ...DEV, name }, CHANGE);
+  await games.create({ name: 'Other' }, CHANGE);
   const { nextToken } = await stages.list('Demo', { maxResults: 1 });
   await assert.rejects(stages.list('Other', { nextToken }), failsWith('validation', /NextToken/));
   await assert.rejects(games.list({ nextToken }), failsWith('validation', /NextToken/));
-  await games.delete('Demo');
-  await games.create({ name: 'Demo' }, CALLER);
+  await games.delete('Demo', CHANGE);
+  await games.create({ name: 'Demo' }, CHANGE);
   await assert.rejects(stages.list('Demo', { nextToken }), failsWith('validation', /NextToken/));
 });

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import { type RandomBytes, randomAlphanumeric, uuidV7 } from '../random.ts';
 import type { StageRecord, Store, Tags } from '../store/store.ts';
+import type { Audit, Change } from './audit.ts';
 import { createOnce } from './client-tokens.ts';
 import type { Deletions } from './deletions.ts';
 import { getGame, nameTaken } from './games.ts';
@@ -15,6 +16,8 @@ export interface NewStage {
   readonly role: string;
   readonly description?: string | undefined;
   readonly tags?: Tags | undefined;
+  /** Makes the call repeatable: see `createOnce`. */
+  readonly clientToken?: string | undefined;
 }
 
 /** 190 bits: who guesses one could join the game. */
@@ -23,7 +26,7 @@ const GAME_KEY_CHARACTERS = 32;
 /** The rules of stages. A stage being deleted can still be seen and deleted again; for all else it is not there. */
 export interface Stages {
   /** Throws `not_found` without the game, `conflict` for a name in use, a game being deleted or one stage too many. */
-  create(stage: NewStage, caller: { principal: string; clientToken?: string | undefined }): Promise<Stage>;
+  create(stage: NewStage, change: Change): Promise<Stage>;
   find(gameName: string, name: string): Promise<Stage | undefined>;
   /** Throws `not_found`. */
   get(gameName: string, name: string): Promise<Stage>;
@@ -33,17 +36,19 @@ export interface Stages {
   update(
     gameName: string,
     name: string,
-    change: { readonly description?: string | undefined; readonly role?: string | undefined },
+    update: { readonly description?: string | undefined; readonly role?: string | undefined },
+    change: Change,
   ): Promise<Stage>;
   /**
    * Deletes the stage and closes its players. Resolves when it is gone, at the latest after `disconnectDeadlineMs` with
    * the rest going on. Throws `not_found`.
    */
-  delete(gameName: string, name: string): Promise<void>;
+  delete(gameName: string, name: string, change: Change): Promise<void>;
 }
 
 export interface StagesParts {
   readonly store: Store;
+  readonly audit: Audit;
   readonly deletions: Pick<Deletions, 'deleteStage'>;
   readonly paginate: Paginate;
   readonly clock: Clock;
@@ -51,7 +56,7 @@ export interface StagesParts {
   readonly settings: { readonly maxStages: number };
 }
 
-export function createStages({ store, deletions, paginate, clock, random, settings }: StagesParts): Stages {
+export function createStages({ store, audit, deletions, paginate, clock, random, settings }: StagesParts): Stages {
   async function insert(
     store: Store,
     { gameName, ...asked }: Pick<Stage, 'gameName' | 'name' | 'role' | 'description' | 'tags'>,
@@ -83,15 +88,17 @@ export function createStages({ store, deletions, paginate, clock, random, settin
   }
 
   return {
-    create({ gameName, name, role, description = '', tags = {} }, { principal, clientToken }) {
+    create({ gameName, name, role, description = '', tags = {}, clientToken }, change) {
       const stage = { gameName, name, role, description, tags };
-      const call = { principal, operation: 'CreateStage', clientToken, parameters: stage };
-      return store.transaction((store) =>
-        createOnce(store, clock.now(), call, {
-          create: () => insert(store, stage),
-          idOf: (made) => made.id,
-          find: (id) => store.stages.findById(id),
-        }),
+      const call = { principal: change.actor, operation: 'CreateStage', clientToken, parameters: stage };
+      return audit.around(change, () =>
+        store.transaction((store) =>
+          createOnce(store, clock.now(), call, {
+            create: () => insert(store, stage),
+            idOf: (made) => made.id,
+            find: (id) => store.stages.findById(id),
+          }),
+        ),
       );
     },
 
@@ -105,30 +112,32 @@ export function createStages({ store, deletions, paginate, clock, random, settin
       return await paginate(`ListStages ${game.id}`, request, (page) => store.stages.list(game.id, page));
     },
 
-    update(gameName, name, { description, role }) {
-      return store.transaction(async (store) => {
-        const stage = await store.stages.find(gameName, name);
-        if (stage?.state !== 'ACTIVE') return stageNotFound(gameName, name);
-        if (description === undefined && role === undefined) return stage;
-        const change = {
-          ...(description === undefined ? {} : { description }),
-          ...(role === undefined ? {} : { role }),
-          updatedAt: clock.now(),
-        };
-        await store.stages.update(stage.id, change);
-        return { ...stage, ...change };
-      });
-    },
+    update: (gameName, name, { description, role }, change) =>
+      audit.around(change, () =>
+        store.transaction(async (store) => {
+          const stage = await store.stages.find(gameName, name);
+          if (stage?.state !== 'ACTIVE') return stageNotFound(gameName, name);
+          if (description === undefined && role === undefined) return stage;
+          const update = {
+            ...(description === undefined ? {} : { description }),
+            ...(role === undefined ? {} : { role }),
+            updatedAt: clock.now(),
+          };
+          await store.stages.update(stage.id, update);
+          return { ...stage, ...update };
+        }),
+      ),
 
-    async delete(gameName, name) {
-      const stage = await store.transaction(async (store) => {
-        const found = await getStage(store, gameName, name);
-        const change = { state: 'DELETING', updatedAt: clock.now() } as const;
-        if (found.state === 'ACTIVE') await store.stages.update(found.id, change);
-        return found;
-      });
-      await deletions.deleteStage(stage.id);
-    },
+    delete: (gameName, name, change) =>
+      audit.around(change, async () => {
+        const stage = await store.transaction(async (store) => {
+          const found = await getStage(store, gameName, name);
+          const update = { state: 'DELETING', updatedAt: clock.now() } as const;
+          if (found.state === 'ACTIVE') await store.stages.update(found.id, update);
+          return found;
+        });
+        await deletions.deleteStage(stage.id);
+      }),
   };
 }
 

@@ -1,24 +1,22 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { openDomain, ROLE } from '../../test/support/domain.ts';
+import { CHANGE, openDomain, ROLE, UNRECORDED } from '../../test/support/domain.ts';
 import { createArns } from './arn.ts';
 import { createResourceTags } from './tags.ts';
-
-const CALLER = { principal: 'root' };
 
 async function openTags(t: TestContext) {
   const domain = await openDomain(t);
   const { store, games, stages, clock } = domain;
-  await games.create({ name: 'Demo', tags: { team: 'a' } }, CALLER);
-  await stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CALLER);
+  await games.create({ name: 'Demo', tags: { team: 'a' } }, CHANGE);
+  await stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CHANGE);
   const arns = createArns({ region: 'us-east-1', accountId: '123456789012' });
-  const tags = createResourceTags({ store, arns, clock });
+  const tags = createResourceTags({ store, audit: UNRECORDED, arns, clock });
   return { ...domain, arns, tags, game: arns.game('Demo'), stage: arns.stage('Demo', 'Dev') };
 }
 
 test('tags of a game and of its stage are their own', async (t) => {
   const { tags, game, stage, games, stages } = await openTags(t);
-  await tags.add(stage, { team: 'b', cost: '1' });
+  await tags.add(stage, { team: 'b', cost: '1' }, CHANGE);
   assert.deepEqual([await tags.get(game), await tags.get(stage)], [{ team: 'a' }, { team: 'b', cost: '1' }]);
   assert.deepEqual([await tags.find(game), await tags.find(stage)], [{ team: 'a' }, { team: 'b', cost: '1' }]);
   assert.deepEqual((await games.get('Demo')).tags, { team: 'a' });
@@ -28,16 +26,16 @@ test('tags of a game and of its stage are their own', async (t) => {
 test('adding merges, removing forgets, and each moves the time of the last update', async (t) => {
   const { tags, game, stage, games, stages, clock } = await openTags(t);
   clock.advance(1_000);
-  await tags.add(game, { team: 'c', env: '' });
+  await tags.add(game, { team: 'c', env: '' }, CHANGE);
   assert.deepEqual(await tags.get(game), { team: 'c', env: '' });
   assert.equal((await games.get('Demo')).updatedAt, clock.now());
   clock.advance(1_000);
-  await tags.remove(game, ['team', 'never']);
+  await tags.remove(game, ['team', 'never'], CHANGE);
   assert.deepEqual(await tags.get(game), { env: '' });
   assert.equal((await games.get('Demo')).updatedAt, clock.now());
-  await tags.add(stage, { a: 'b' });
+  await tags.add(stage, { a: 'b' }, CHANGE);
   assert.equal((await stages.get('Demo', 'Dev')).updatedAt, clock.now());
-  await tags.remove(stage, ['a']);
+  await tags.remove(stage, ['a'], CHANGE);
   assert.deepEqual(await tags.get(stage), {});
 });
 
@@ -45,27 +43,31 @@ test('the fiftieth tag is the last, and one too many changes nothing', async (t)
   const { tags, stage } = await openTags(t);
   const many = (from: number, to: number) =>
     Object.fromEntries(Array.from({ length: to - from }, (_, index) => [`k${from + index}`, '']));
-  await tags.add(stage, many(0, 49));
-  await tags.add(stage, many(40, 50));
+  await tags.add(stage, many(0, 49), CHANGE);
+  await tags.add(stage, many(40, 50), CHANGE);
   const tooMany = {
     code: 'validation',
     message: /would have 51 tags, and may have 50: remove some with UntagResource/,
   };
-  await assert.rejects(tags.add(stage, { k0: 'changed', more: '' }), tooMany);
+  await assert.rejects(tags.add(stage, { k0: 'changed', more: '' }, CHANGE), tooMany);
   assert.deepEqual(await tags.get(stage), many(0, 50));
 });
 
 test('a key such as __proto__ is a tag like any other', async (t) => {
   const { tags, game } = await openTags(t);
-  await tags.add(game, JSON.parse('{"__proto__":"x","constructor":"y"}'));
+  await tags.add(game, JSON.parse('{"__proto__":"x","constructor":"y"}'), CHANGE);
   assert.equal(JSON.stringify(await tags.get(game)), '{"team":"a","__proto__":"x","constructor":"y"}');
-  await tags.remove(game, ['__proto__', 'toString']);
+  await tags.remove(game, ['__proto__', 'toString'], CHANGE);
   assert.equal(JSON.stringify(await tags.get(game)), '{"team":"a","constructor":"y"}');
 });
 
 test('what is not there, or being deleted, is not found; other ARNs are no names of games or stages', async (t) => {
   const { tags, arns, game, stage, store } = await openTags(t);
-  const calls = (arn: string) => [() => tags.get(arn), () => tags.add(arn, { a: 'b' }), () => tags.remove(arn, ['a'])];
+  const calls = (arn: string) => [
+    () => tags.get(arn),
+    () => tags.add(arn, { a: 'b' }, CHANGE),
+    () => tags.remove(arn, ['a'], CHANGE),
+  ];
   for (const arn of [arns.game('Other'), arns.stage('Demo', 'Live'), arns.stage('Other', 'Dev')]) {
     for (const call of calls(arn)) await assert.rejects(call(), { code: 'not_found', message: new RegExp(`"${arn}"`) });
     assert.equal(await tags.find(arn), undefined);

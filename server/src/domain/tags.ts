@@ -3,6 +3,7 @@ import { ServiceError } from '../errors.ts';
 import type { GameRecord, StageRecord, Store, Tags } from '../store/store.ts';
 import { printable } from '../text.ts';
 import type { Arns } from './arn.ts';
+import type { Audit, Change } from './audit.ts';
 
 const MAX_TAGS = 50;
 
@@ -13,17 +14,19 @@ export interface ResourceTags {
   /** Throws `validation` for the ARN of anything but a game or a stage of this server, and `not_found`, as do the following. */
   get(arn: string): Promise<Tags>;
   /** Keys that are there get the new value. Throws `validation` when the resource would have more than 50. */
-  add(arn: string, tags: Tags): Promise<void>;
-  /** Keys that are not there are none the less gone. */
-  remove(arn: string, keys: readonly string[]): Promise<void>;
+  add(arn: string, tags: Tags, change: Change): Promise<void>;
+  /** Removing a key that does not exist is not an error. */
+  remove(arn: string, keys: readonly string[], change: Change): Promise<void>;
 }
 
 export function createResourceTags({
   store,
+  audit,
   arns,
   clock,
 }: {
   store: Store;
+  audit: Audit;
   arns: Pick<Arns, 'game' | 'parse'>;
   clock: Clock;
 }): ResourceTags {
@@ -55,18 +58,20 @@ export function createResourceTags({
     );
   }
 
-  function change(arn: string, changed: (tags: Tags) => Tags): Promise<void> {
-    return store.transaction(async (store) => {
-      const { kind, record } = await getResource(store, arn);
-      await store[kind].update(record.id, { tags: changed(record.tags), updatedAt: clock.now() });
-    });
+  function update(arn: string, change: Change, changed: (tags: Tags) => Tags): Promise<void> {
+    return audit.around(change, () =>
+      store.transaction(async (store) => {
+        const { kind, record } = await getResource(store, arn);
+        await store[kind].update(record.id, { tags: changed(record.tags), updatedAt: clock.now() });
+      }),
+    );
   }
 
   return {
     find: async (arn) => (await findResource(store, arn))?.record.tags,
     get: async (arn) => (await getResource(store, arn)).record.tags,
-    add: (arn, tags) =>
-      change(arn, (existing) => {
+    add: (arn, tags, change) =>
+      update(arn, change, (existing) => {
         const merged = { ...existing, ...tags };
         const count = Object.keys(merged).length;
         if (count <= MAX_TAGS) return merged;
@@ -75,7 +80,9 @@ export function createResourceTags({
           `"${arn}" would have ${count} tags, and may have ${MAX_TAGS}: remove some with UntagResource first`,
         );
       }),
-    remove: (arn, keys) =>
-      change(arn, (existing) => Object.fromEntries(Object.entries(existing).filter(([key]) => !keys.includes(key)))),
+    remove: (arn, keys, change) =>
+      update(arn, change, (existing) =>
+        Object.fromEntries(Object.entries(existing).filter(([key]) => !keys.includes(key))),
+      ),
   };
 }

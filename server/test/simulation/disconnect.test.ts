@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Cluster } from '../../src/cluster/cluster.ts';
 import { ServiceError } from '../../src/errors.ts';
+import { CHANGE } from '../support/domain.ts';
 import { type DisconnectCall, History } from './history.ts';
 import {
   DEADLINE_MS,
@@ -154,12 +155,14 @@ async function disconnect(world: World, playerId: string): Promise<void> {
         }
       }),
     );
-    const { successes, failures } = await players.disconnect({
-      gameName: GAME,
-      stageName: STAGE,
-      playerId,
-      requestId: 'r',
-    });
+    const { successes, failures } = await players.disconnect(
+      {
+        gameName: GAME,
+        stageName: STAGE,
+        playerId,
+      },
+      CHANGE,
+    );
     call.successes = successes;
     call.failures = failures;
     const { entries } = await world.cluster.inner.list({ stageId: STAGE_ID, playerId });

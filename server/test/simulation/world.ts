@@ -14,6 +14,7 @@ import type { PlayerSocket } from '../../src/gateway/player-socket.ts';
 import type { Log } from '../../src/log.ts';
 import type { RandomBytes } from '../../src/random.ts';
 import type { StageRecord } from '../../src/store/store.ts';
+import { UNRECORDED } from '../support/domain.ts';
 import { NO_METRICS } from '../support/metrics.ts';
 import type { History } from './history.ts';
 
@@ -307,6 +308,7 @@ export class World {
     return createPlayers({
       store: { stages: { find, findByGameKey: find } },
       cluster,
+      audit: UNRECORDED,
       // The token names the player: signatures are not what is tested here.
       tokens: {
         issue: async (_stageId, playerId) => playerId,

@@ -4,7 +4,8 @@ import { loadSettings } from '../../src/config/config.ts';
 import type { Access, AccessKeyPair } from '../../src/domain/access/access.ts';
 import { createLog } from '../../src/log.ts';
 import { openAdministration } from '../../src/main.ts';
-import type { AuditQuery, AuditRecord } from '../../src/store/audit/audit-log.ts';
+import { findRecords } from '../../src/store/audit/audit-log.contract.ts';
+import type { AuditQuery, AuditReader, AuditRecord } from '../../src/store/audit/audit-log.ts';
 
 type Place = { readonly dataDir: string };
 
@@ -15,8 +16,15 @@ export async function administer<T>(place: Place, work: (access: Access) => Prom
   return await withAdministration(place, ({ access }) => work(access));
 }
 
-export async function readAudit(place: Place, query: Partial<AuditQuery> = {}): Promise<readonly AuditRecord[]> {
-  return await withAdministration(place, ({ auditLog }) => auditLog.find({ limit: 1_000, ...query }));
+/** What operators have changed; what the server has made by itself is left out unless it is asked for. */
+export async function readAudit(
+  place: Place,
+  { cause = 'operator', ...query }: Partial<AuditQuery> & Partial<Pick<AuditRecord, 'cause'>> = {},
+): Promise<readonly AuditRecord[]> {
+  const all = await withAdministration(place, ({ auditLog }) =>
+    findRecords(auditLog as AuditReader, { limit: 1_000, ...query }),
+  );
+  return all.filter((record) => record.cause === cause);
 }
 
 async function withAdministration<T>({ dataDir }: Place, work: (parts: Administration) => Promise<T>): Promise<T> {

@@ -1,19 +1,19 @@
 import type { TestContext } from 'node:test';
+import { ACTIONS, EVERY_OPERATION } from '../../src/api/every-operation.ts';
 import type { Operation, Services } from '../../src/api/operation.ts';
-import { OPERATIONS } from '../../src/api/operations/index.ts';
 import { createPipeline } from '../../src/api/pipeline.ts';
-import type { Credential } from '../../src/api/signature/authenticate.ts';
+import { type Credential, createSignatureAuthentication } from '../../src/api/signature/authenticate.ts';
 import { signRequest } from '../../src/api/signature/sigv4.ts';
 import type { DirectoryEntry } from '../../src/cluster/cluster.ts';
 import { ALLOW_ALL, parsePolicy } from '../../src/domain/access/policy.ts';
 import { createArns } from '../../src/domain/arn.ts';
 import { createAudit } from '../../src/domain/audit.ts';
-import { createResourceTags } from '../../src/domain/tags.ts';
 import { BodyError, collectHeaders } from '../../src/http/exchange.ts';
 import type { Metrics } from '../../src/metrics.ts';
 import { openSqliteAuditLog } from '../../src/store/audit/sqlite.ts';
 import { temporaryDirectory } from '../../src/store/test-store.ts';
-import { openDomain } from './domain.ts';
+import { openDomain, recordedLog } from './domain.ts';
+import { ManualClock } from './manual-clock.ts';
 import { NO_METRICS } from './metrics.ts';
 
 export const ADDRESS = '192.0.2.7';
@@ -30,6 +30,8 @@ const SETTINGS = {
   disconnectCallsPerSecond: 500,
   disconnectCallsBurst: 10_000,
 };
+
+const INFO = { version: '0.1.0', apiVersion: '2021-08-17', node: 'the-node', features: ['audit-records'] };
 
 export interface CallOptions {
   readonly accessKeyId?: string;
@@ -76,7 +78,7 @@ export async function openApi(
   t: TestContext,
   {
     settings = {},
-    operations = OPERATIONS,
+    operations = EVERY_OPERATION,
     services = {},
     metrics = NO_METRICS,
   }: {
@@ -86,13 +88,19 @@ export async function openApi(
     metrics?: Metrics;
   } = {},
 ) {
-  const domain = await openDomain(t, { maxGames: 5, maxStages: 3 });
+  const clock = new ManualClock();
+  const recorded = recordedLog();
+  const { log } = recorded;
+  const auditLog = openSqliteAuditLog({ directory: temporaryDirectory(t), clock, log });
+  t.after(() => auditLog.close());
+  const audit = createAudit({ auditLog, clock, log, metrics, settings: { auditRetentionDays: 90 } });
+  const domain = await openDomain(t, { maxGames: 5, maxStages: 3, audit, auditLog, clock, recorded });
   const credentials = new Map<string, Credential>();
   const addKey = (accessKeyId: string, policy?: object) =>
     credentials.set(accessKeyId, {
       accessKeyId,
       secretAccessKey: 'secret',
-      policies: [policy === undefined ? ALLOW_ALL : parsePolicy(JSON.stringify(policy))],
+      policies: [policy === undefined ? ALLOW_ALL : parsePolicy(JSON.stringify(policy), ACTIONS)],
     });
   addKey('root');
 
@@ -102,29 +110,41 @@ export async function openApi(
       await domain.stages.get(gameName, stageName);
       return connected;
     },
-    async disconnect({ gameName, stageName }) {
-      await domain.stages.get(gameName, stageName);
-      return { successes: connected.splice(0).map(({ connectionId }) => connectionId), failures: [] };
-    },
+    disconnect: ({ gameName, stageName, playerId }, change) =>
+      audit.around(
+        { ...change, playerId },
+        async () => {
+          await domain.stages.get(gameName, stageName);
+          return { successes: connected.splice(0).map(({ connectionId }) => connectionId), failures: [] };
+        },
+        (result) => result,
+      ),
   };
 
   const arns = createArns({ region: 'us-east-1', accountId: '123456789012' });
-  const resourceTags = createResourceTags({ store: domain.store, arns, clock: domain.clock });
-  const { clock, log } = domain;
-  const auditLog = openSqliteAuditLog({ directory: temporaryDirectory(t), clock, log });
-  t.after(() => auditLog.close());
-  const audit = createAudit({ auditLog, clock, log, metrics, settings: { auditRetentionDays: 90 } });
+  const { games, stages, resourceTags, auditRecords } = domain;
 
   const pipeline = createPipeline({
     operations,
-    services: { ...UNAVAILABLE, games: domain.games, stages: domain.stages, players, resourceTags, ...services },
-    findCredential: async (accessKeyId) => credentials.get(accessKeyId),
+    services: {
+      ...UNAVAILABLE,
+      games,
+      stages,
+      players,
+      resourceTags,
+      auditRecords,
+      serverInfo: () => INFO,
+      ...services,
+    },
+    authenticate: createSignatureAuthentication({
+      findCredential: async (accessKeyId) => credentials.get(accessKeyId),
+      ...{ arns, clock, metrics, settings: { ...SETTINGS, ...settings } },
+    }),
     arns,
-    audit,
     metrics,
     clock: domain.clock,
     random: domain.random,
-    log: domain.log,
+    log,
     settings: { ...SETTINGS, ...settings },
   });
 

@@ -2,15 +2,27 @@ import type { TestContext } from 'node:test';
 import { createServices } from '../../src/app/services.ts';
 import { LocalCluster } from '../../src/cluster/local.ts';
 import { createArns } from '../../src/domain/arn.ts';
+import type { Audit, Change } from '../../src/domain/audit.ts';
 import type { BackgroundWork } from '../../src/domain/background.ts';
 import { type Examine, examineInThisThread } from '../../src/domain/examination.ts';
 import { createKeyring } from '../../src/keyring.ts';
 import { createLog } from '../../src/log.ts';
 import { createSystemRandom } from '../../src/random.ts';
+import type { AuditReader } from '../../src/store/audit/audit-log.ts';
 import type { Store } from '../../src/store/store.ts';
 import { openTestStore } from '../../src/store/test-store.ts';
 import { ManualClock } from './manual-clock.ts';
 import { NO_METRICS } from './metrics.ts';
+
+/** A change as an operator's call makes it. */
+export const CHANGE: Change = {
+  requestId: 'a-request',
+  cause: 'operator',
+  actor: 'AKIDEXAMPLE',
+  sourceAddress: '192.0.2.7',
+  operation: 'OfTheTest',
+  resource: 'arn:of:the:test',
+};
 
 export const ROLE = 'arn:aws:iam::123456789012:role/Example';
 
@@ -34,10 +46,17 @@ const SETTINGS = {
   playerTokenLifetimeMs: 60_000,
 };
 
+/** Makes changes without a record. */
+export const UNRECORDED: Audit = { around: (_, rule) => rule() };
+
 export interface DomainOptions extends Partial<typeof SETTINGS> {
   readonly store?: Store;
   readonly clock?: ManualClock;
   readonly examine?: Examine;
+  /** A log of the test's own. */
+  readonly recorded?: ReturnType<typeof recordedLog>;
+  readonly audit?: Audit;
+  readonly auditLog?: Pick<AuditReader, 'find'>;
 }
 
 /** The rules over a store on disk and the cluster of one node, whose connections `onCloseStage` ends. */
@@ -46,10 +65,12 @@ export async function openDomain(t: TestContext, options: DomainOptions = {}) {
     store = await openTestStore(t),
     clock = new ManualClock(),
     examine = async (asked) => examineInThisThread(asked),
+    recorded: { log, lines } = recordedLog(),
+    audit = UNRECORDED,
+    auditLog = { find: async () => ({ records: [], next: undefined }) },
     ...changed
   } = options;
   const random = createSystemRandom();
-  const { log, lines } = recordedLog();
   const cluster = new LocalCluster({ clock, random });
   const closedStages: string[] = [];
   const nodes = { closeStage: async (stageId: string): Promise<void> => void closedStages.push(stageId) };
@@ -58,7 +79,7 @@ export async function openDomain(t: TestContext, options: DomainOptions = {}) {
     return {};
   });
   const services = createServices({
-    ...{ store, cluster, clock, random, log, examine },
+    ...{ store, audit, auditLog, cluster, clock, random, log, examine },
     keyring: createKeyring(new Uint8Array(32).fill(7)),
     settings: { ...SETTINGS, ...changed },
     metrics: NO_METRICS,

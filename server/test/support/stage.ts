@@ -1,8 +1,7 @@
 import type { TestContext } from 'node:test';
-import { type DomainOptions, openDomain, ROLE } from './domain.ts';
+import { CHANGE, type DomainOptions, openDomain, ROLE } from './domain.ts';
 
-export const CALLER = { principal: 'AKIDEXAMPLE' };
-export const TOKEN = { ...CALLER, clientToken: 'a'.repeat(33) };
+export const TOKEN = { clientToken: 'a'.repeat(33) };
 
 export const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -10,13 +9,13 @@ export const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolv
 export async function openWithStage(t: TestContext, options: DomainOptions = {}) {
   const domain = await openDomain(t, options);
   if ((await domain.games.find('Demo')) === undefined) {
-    await domain.games.create({ name: 'Demo' }, CALLER);
-    await domain.stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CALLER);
+    await domain.games.create({ name: 'Demo' }, CHANGE);
+    await domain.stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CHANGE);
   }
-  const { id: snapshotId } = await domain.snapshots.create('Demo');
+  const { id: snapshotId } = await domain.snapshots.create('Demo', undefined, CHANGE);
   const asked = { gameName: 'Demo', stageName: 'Dev', snapshotId };
-  const start = (caller: { principal: string; clientToken?: string } = CALLER) =>
-    domain.deployments.start(asked, caller);
+  const start = (token: { readonly clientToken?: string } = {}) =>
+    domain.deployments.start({ ...asked, ...token }, CHANGE);
   const deploy = async () => {
     const { id } = await start();
     await domain.deployments.settled();

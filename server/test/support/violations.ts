@@ -27,6 +27,11 @@ const VALID: Record<string, unknown> = {
   ResourceArn: 'arn:aws:gamesparks:us-east-1:123456789012:game/Demo',
   tags: { team: 'a' },
   tagKeys: ['team'],
+  Actor: 'root',
+  Operation: 'CreateGame',
+  Order: 'NEWEST_FIRST',
+  Since: '2026-01-02T03:04:05Z',
+  Until: '2026-01-02T03:04:06Z',
 };
 
 interface Violation {
@@ -104,6 +109,11 @@ function* violationsOfShape(shape: Shape, at: string, valid: unknown): Generator
     case 'string':
       if (inBody) yield { value: 5, at, constraint: 'Member must be a string' };
       for (const [value, constraint] of wrongTexts(shape)) yield { value, at, constraint };
+      return;
+    case 'timestamp':
+      for (const value of ['yesterday', '2026-01-31', '2026-13-01T00:00:00Z', '1769860800']) {
+        yield { value, at, constraint: 'Member must be an ISO 8601 date and time' };
+      }
       return;
     case 'integer':
       yield { value: 'many', at, constraint: 'Member must be an integer' };

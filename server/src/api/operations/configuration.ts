@@ -65,14 +65,16 @@ export const updateGameConfiguration = operation({
     'A configuration that would be larger than `RESPARK_MAX_CONFIGURATION_BYTES`, as exported and compact, is a `ServiceQuotaExceededException`.',
     `A body may have ${MAX_UPDATE_BODY_BYTES.toLocaleString('en')} bytes.`,
   ],
-  async handler({ input, services }) {
+  async handler({ input, services, change }) {
     const modifications = input.Modifications.map((modification) => ({
       section: modification.Section,
       operation: modification.Operation as 'ADD' | 'REMOVE' | 'REPLACE',
       path: modification.Path,
       value: modification.Value,
     }));
-    return { GameConfiguration: toDetails(await services.configurations.update(input.GameName, modifications)) };
+    return {
+      GameConfiguration: toDetails(await services.configurations.update(input.GameName, modifications, change)),
+    };
   },
 });
 
@@ -99,10 +101,9 @@ export const importGameConfiguration = operation({
     'A configuration larger than `RESPARK_MAX_CONFIGURATION_BYTES`, as exported and compact, is a `ServiceQuotaExceededException`.',
     `The base64 text must be padded and have nothing else in it; a body may have ${MAX_IMPORT_BODY_BYTES.toLocaleString('en')} bytes.`,
   ],
-  async handler({ input, services }) {
-    return {
-      GameConfiguration: toDetails(await services.configurations.import(input.GameName, input.ImportSource.File)),
-    };
+  async handler({ input, services, change }) {
+    const { GameName, ImportSource } = input;
+    return { GameConfiguration: toDetails(await services.configurations.import(GameName, ImportSource.File, change)) };
   },
 });
 

@@ -52,13 +52,10 @@ export const startStageDeployment = operation({
     'A completed deployment makes a new runtime, and moves `LastUpdated` of the stage. Existing connections stay on theirs, new ones open on the newest, and an old one goes with its last connection. Deploying the same snapshot again makes a new runtime too.',
     'A restart of the server in the middle runs it again. Nothing starts an `UNDEPLOY`.',
   ],
-  async handler({ input, services, principal }) {
-    const { GameName: gameName, StageName: stageName, SnapshotId: snapshotId } = input;
-    const deployment = await services.deployments.start(
-      { gameName, stageName, snapshotId },
-      { principal: principal.accessKeyId, clientToken: input.ClientToken },
-    );
-    return { StageDeployment: toDetails(deployment) };
+  async handler({ input, services, change }) {
+    const { GameName: gameName, StageName: stageName, SnapshotId: snapshotId, ClientToken: clientToken } = input;
+    const asked = { gameName, stageName, snapshotId, clientToken };
+    return { StageDeployment: toDetails(await services.deployments.start(asked, change)) };
   },
 });
 

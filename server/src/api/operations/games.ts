@@ -49,11 +49,9 @@ export const createGame = operation({
     'One game more than `RESPARK_MAX_GAMES` is a `ServiceQuotaExceededException`.',
     '`EnableTerminationProtection` is false; the API has no operation that sets it.',
   ],
-  async handler({ input, services, principal, arns }) {
-    const game = await services.games.create(
-      { name: input.GameName, description: input.Description, tags: input.Tags },
-      { principal: principal.accessKeyId, clientToken: input.ClientToken },
-    );
+  async handler({ input, services, arns, change }) {
+    const { GameName: name, Description: description, Tags: tags, ClientToken: clientToken } = input;
+    const game = await services.games.create({ name, description, tags, clientToken }, change);
     return { Game: toDetails(game, arns) };
   },
 });
@@ -106,8 +104,8 @@ export const updateGame = operation({
   decisions: [
     'A call without a description changes nothing, `LastUpdated` included. What is being deleted is not found by whatever would change it; this holds for stages too.',
   ],
-  async handler({ input, services, arns }) {
-    const game = await services.games.update(input.GameName, { description: input.Description });
+  async handler({ input, services, arns, change }) {
+    const game = await services.games.update(input.GameName, { description: input.Description }, change);
     return { Game: toDetails(game, arns) };
   },
 });
@@ -125,10 +123,10 @@ export const deleteGame = operation({
   decisions: [
     'Deletes the game with its stages, configuration and snapshots, and closes their players for good (4507).',
     'Answers when all is gone, at the latest after `RESPARK_DISCONNECT_DEADLINE_MS`; the rest then goes on in the background, and after a restart.',
-    'A game that there is not is deleted already: success. A protected one is a `ConflictException`.',
+    'Deleting a game that does not exist succeeds. A protected one is a `ConflictException`.',
   ],
-  async handler({ input, services }) {
-    await services.games.delete(input.GameName);
+  async handler({ input, services, change }) {
+    await services.games.delete(input.GameName, change);
     return {};
   },
 });

@@ -46,10 +46,10 @@ export const startGeneratedCodeJob = operation({
     'A snapshot keeps `RESPARK_MAX_GENERATED_CODE_JOBS` jobs: the oldest that have ended are forgotten, with their zips, and when as many are under way one more is a `ThrottlingException`.',
     'A restart of the server in the middle runs the job again.',
   ],
-  async handler({ input, services }) {
+  async handler({ input, services, change }) {
     const { TargetPlatform: targetPlatform, Language: language, GameSdkVersion: gameSdkVersion } = input.Generator;
     const generator = { targetPlatform, language, gameSdkVersion };
-    const id = await services.generatedCodeJobs.start(input.GameName, input.SnapshotId, generator);
+    const id = await services.generatedCodeJobs.start(input.GameName, input.SnapshotId, generator, change);
     return { GeneratedCodeJobId: id };
   },
 });

@@ -55,18 +55,14 @@ export const disconnectPlayer = operation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource,
   resourceTags: stageTags,
-  auditOutput: ({ DisconnectSuccesses: successes = [], DisconnectFailures: failures = [] }) => ({
-    successes,
-    failures,
-  }),
   decisions: [
     'Closes the connections on all runtimes of the stage with 4500, which tells clients not to come back by themselves. It is no ban: the player may connect again at once.',
     'A success is a connection whose end is proven: the kernel has accepted its close frame, or its socket is destroyed. What is not proven after `RESPARK_DISCONNECT_DEADLINE_MS` is a failure, worth another call.',
     'Both lists are always there; for a player who is not connected both are empty.',
     'Has a rate of its own, which neither reads nor writes use up. Policies are as in GetPlayerConnectionStatus.',
   ],
-  async handler({ input, services, requestId }) {
-    const { successes, failures } = await services.players.disconnect({ ...nameOf(input), requestId });
+  async handler({ input, services, change }) {
+    const { successes, failures } = await services.players.disconnect(nameOf(input), change);
     return { DisconnectSuccesses: successes, DisconnectFailures: failures };
   },
 });

@@ -46,8 +46,8 @@ export const createSnapshot = operation({
     'The answer has the sections with their attributes.',
     'A game keeps `RESPARK_MAX_SNAPSHOTS`; one more is a `ConflictException`, because this operation models no quota. Only the deletion of the game removes them.',
   ],
-  async handler({ input, services }) {
-    return { Snapshot: toDetails(await services.snapshots.create(input.GameName, input.Description)) };
+  async handler({ input, services, change }) {
+    return { Snapshot: toDetails(await services.snapshots.create(input.GameName, input.Description, change)) };
   },
 });
 
@@ -106,9 +106,9 @@ export const updateSnapshot = operation({
   resourceTags: gameTags,
   auditResource: snapshotAudited,
   decisions: ['A call without a description changes nothing, `LastUpdated` included. The sections never change.'],
-  async handler({ input, services }) {
-    const change = { description: input.Description };
-    return { Snapshot: toDetails(await services.snapshots.update(input.GameName, input.SnapshotId, change)) };
+  async handler({ input, services, change }) {
+    const { GameName, SnapshotId, Description: description } = input;
+    return { Snapshot: toDetails(await services.snapshots.update(GameName, SnapshotId, { description }, change)) };
   },
 });
 
@@ -130,8 +130,8 @@ export const exportSnapshot = operation({
     'A file, of generated code too, is given 20 times at once and then twice a second; more is a 429 with `Retry-After`.',
     'Although a GET it counts as a write, as in IAM: it uses the rate of writes, and the audit log has it.',
   ],
-  async handler({ input, services }) {
-    return { S3Url: await services.snapshots.exportUrl(input.GameName, input.SnapshotId) };
+  async handler({ input, services, change }) {
+    return { S3Url: await services.snapshots.exportUrl(input.GameName, input.SnapshotId, change) };
   },
 });
 

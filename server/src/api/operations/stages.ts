@@ -68,17 +68,10 @@ export const createStage = operation({
     'Of the role only the form is looked at, until something is deployed.',
     '`ClientToken` and names in use are as in CreateGame. One stage more than `RESPARK_MAX_STAGES`, and a game that is being deleted, are a `ConflictException`, because this operation models no quota.',
   ],
-  async handler({ input, services, principal, arns }) {
-    const stage = await services.stages.create(
-      {
-        gameName: input.GameName,
-        name: input.StageName,
-        role: input.Role,
-        description: input.Description,
-        tags: input.Tags,
-      },
-      { principal: principal.accessKeyId, clientToken: input.ClientToken },
-    );
+  async handler({ input, services, arns, change }) {
+    const { GameName: gameName, StageName: name, Role: role, Description: description, Tags: tags } = input;
+    const asked = { gameName, name, role, description, tags, clientToken: input.ClientToken };
+    const stage = await services.stages.create(asked, change);
     return { Stage: toDetails(stage, arns) };
   },
 });
@@ -135,9 +128,10 @@ export const updateStage = operation({
   decisions: [
     'A new role counts from the next deployment on. A call with neither member changes nothing, `LastUpdated` included.',
   ],
-  async handler({ input, services, arns }) {
-    const change = { description: input.Description, role: input.Role };
-    return { Stage: toDetails(await services.stages.update(input.GameName, input.StageName, change), arns) };
+  async handler({ input, services, arns, change }) {
+    const update = { description: input.Description, role: input.Role };
+    const stage = await services.stages.update(input.GameName, input.StageName, update, change);
+    return { Stage: toDetails(stage, arns) };
   },
 });
 
@@ -154,8 +148,8 @@ export const deleteStage = operation({
   decisions: [
     'Closes the stage’s players for good (4507) on all of its runtimes, and answers as DeleteGame does. A stage that there is not is a `ResourceNotFoundException`.',
   ],
-  async handler({ input, services }) {
-    await services.stages.delete(input.GameName, input.StageName);
+  async handler({ input, services, change }) {
+    await services.stages.delete(input.GameName, input.StageName, change);
     return {};
   },
 });

@@ -34,8 +34,8 @@ export const tagResource = operation({
     'The ARN of anything but a game or a stage of this server, its region and account included, is a `ValidationException`.',
     'A call that no policy allows is answered 403 and one too many 429, as in all operations, although the model of the tag operations leaves both out.',
   ],
-  async handler({ input, services }) {
-    await services.resourceTags.add(input.ResourceArn, input.tags);
+  async handler({ input, services, change }) {
+    await services.resourceTags.add(input.ResourceArn, input.tags, change);
     return {};
   },
 });
@@ -58,8 +58,8 @@ export const untagResource = operation({
     'Keys that are not there are no error. `LastUpdated`, ARNs and errors are as in TagResource.',
     'Policies see the keys as `aws:TagKeys`.',
   ],
-  async handler({ input, services }) {
-    await services.resourceTags.remove(input.ResourceArn, input.tagKeys);
+  async handler({ input, services, change }) {
+    await services.resourceTags.remove(input.ResourceArn, input.tagKeys, change);
     return {};
   },
 });

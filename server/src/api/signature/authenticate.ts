@@ -3,10 +3,10 @@ import type { Policy } from '../../domain/access/policy.ts';
 import type { Arns } from '../../domain/arn.ts';
 import { ServiceError } from '../../errors.ts';
 import { addressGroup } from '../../http/client-address.ts';
-import { BodyError, type HttpRequest } from '../../http/exchange.ts';
+import { BodyError } from '../../http/exchange.ts';
 import type { Metrics } from '../../metrics.ts';
 import { createTokenBuckets } from '../../token-bucket.ts';
-import type { Principal } from '../operation.ts';
+import type { Authenticate } from '../pipeline.ts';
 import { bodyRefusal, Refusal } from '../reply.ts';
 import { parseAuthorization } from './authorization-header.ts';
 import {
@@ -39,18 +39,13 @@ export interface AuthenticationParts {
 const MAX_REMEMBERED_CALLERS = 100_000;
 const MAX_SIGNING_KEYS = 1_000;
 
-export type Authenticate = (
-  request: HttpRequest,
-  maxBodyBytes: number,
-) => Promise<{ readonly principal: Principal; readonly body: Uint8Array }>;
-
 /**
  * Who signed the request, and its body. What costs least is looked at first: the Authorization header, its date and its
  * key before the body is read. Failures are paid for by the address; those under a key that exists by the pair of both, so
  * that a caller who signs rightly is not held up by others behind the same address. Throws a Refusal, or a `throttled`
  * ServiceError.
  */
-export function createAuthenticate(parts: AuthenticationParts): Authenticate {
+export function createSignatureAuthentication(parts: AuthenticationParts): Authenticate {
   const { findCredential, arns, clock, settings } = parts;
   const signingKeys = createSigningKeyCache({ maxEntries: MAX_SIGNING_KEYS });
   const failures = createFailures(parts);
@@ -89,7 +84,10 @@ export function createAuthenticate(parts: AuthenticationParts): Authenticate {
       signingKeys,
     });
     if (refusal !== undefined) return failures.refuse(caller, refusal);
-    return { principal: { accessKeyId, arn: arns.accessKey(accessKeyId), policies }, body };
+    return {
+      principal: { id: accessKeyId, arn: arns.accessKey(accessKeyId), policies, signedInWith: 'access_key' },
+      body,
+    };
   };
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { ACTIONS } from '../../api/every-operation.ts';
 import { ServiceError } from '../../errors.ts';
 import { createKeyring } from '../../keyring.ts';
 import { createSystemRandom } from '../../random.ts';
@@ -18,7 +19,7 @@ const keyring = createKeyring(Buffer.alloc(32, 7));
 
 function accessTo(store: Store, options: { rootOverride?: AccessKeyPair; maxAccessKeys?: number; now?: number } = {}) {
   const clock = { now: () => options.now ?? 1_700_000_000_000 };
-  return createAccess({ store, keyring, clock, random: createSystemRandom(), ...options });
+  return createAccess({ actions: ACTIONS, store, keyring, clock, random: createSystemRandom(), ...options });
 }
 
 async function open(t: TestContext, options: Parameters<typeof accessTo>[1] = {}) {

@@ -48,9 +48,11 @@ export function createAccess(options: {
   /** The root key of the settings: while it is set, every stored root key is refused. */
   rootOverride?: AccessKeyPair | undefined;
   maxAccessKeys?: number;
+  /** Every action that a policy may name. */
+  actions: readonly string[];
 }): Access {
-  const { store, keyring, clock, random, rootOverride, maxAccessKeys = 1_000 } = options;
-  const openCredential = createCredentialCache(keyring);
+  const { store, keyring, clock, random, rootOverride, maxAccessKeys = 1_000, actions } = options;
+  const openCredential = createCredentialCache(keyring, actions);
 
   async function addKey(
     accessKeys: AccessKeys,
@@ -85,7 +87,7 @@ export function createAccess(options: {
     },
 
     async createKey({ policy, description }) {
-      parsePolicy(policy);
+      parsePolicy(policy, actions);
       const length = [...description].length;
       if (length > MAX_DESCRIPTION_CHARACTERS) {
         const message = `a description has at most ${MAX_DESCRIPTION_CHARACTERS} characters, got ${length}: shorten it`;
@@ -147,12 +149,12 @@ function newAccessKeyId(random: RandomBytes): string {
 }
 
 /** Opens the secret and parses the policy of a key once, as long as both are what they were. */
-function createCredentialCache(keyring: Keyring): (record: AccessKeyRecord) => Credential {
+function createCredentialCache(keyring: Keyring, actions: readonly string[]): (record: AccessKeyRecord) => Credential {
   const cache = new Map<string, { record: AccessKeyRecord; credential: Credential }>();
   return (record) => {
     const cached = cache.get(record.id);
     if (cached !== undefined && isSameKey(cached.record, record)) return cached.credential;
-    const credential = openCredential(keyring, record);
+    const credential = openCredential(keyring, actions, record);
     if (cache.size >= MAX_CACHED_CREDENTIALS) cache.clear();
     cache.set(record.id, { record, credential });
     return credential;
@@ -163,21 +165,25 @@ function isSameKey(a: AccessKeyRecord, b: AccessKeyRecord): boolean {
   return a.policy === b.policy && a.isRoot === b.isRoot && Buffer.compare(a.sealedSecret, b.sealedSecret) === 0;
 }
 
-function openCredential(keyring: Keyring, { id, sealedSecret, policy, isRoot }: AccessKeyRecord): Credential {
+function openCredential(
+  keyring: Keyring,
+  actions: readonly string[],
+  { id, sealedSecret, policy, isRoot }: AccessKeyRecord,
+): Credential {
   const secret = keyring.open(sealedSecret, id);
   if (secret === undefined)
     throw new Error(`the stored secret of access key ${id} was not sealed with this secret key`);
   return {
     accessKeyId: id,
     secretAccessKey: Buffer.from(secret).toString(),
-    policies: [isRoot ? ALLOW_ALL : parseStoredPolicy(id, policy)],
+    policies: [isRoot ? ALLOW_ALL : parseStoredPolicy(id, policy, actions)],
   };
 }
 
 /** A stored policy was accepted once, so its failure is ours and not the caller's. */
-function parseStoredPolicy(id: string, policy: string): Policy {
+function parseStoredPolicy(id: string, policy: string, actions: readonly string[]): Policy {
   try {
-    return parsePolicy(policy);
+    return parsePolicy(policy, actions);
   } catch (error) {
     throw new Error(`the stored policy of access key ${id} is no longer understood`, { cause: error });
   }

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { ACTIONS } from '../../api/every-operation.ts';
 import { ServiceError } from '../../errors.ts';
 import { createArns } from '../arn.ts';
-import { ALLOW_ALL, evaluate, type PolicyRequest, parsePolicy, usesResourceTags } from './policy.ts';
+import { ALLOW_ALL, evaluate, type PolicyRequest, parsePolicy as parse, usesResourceTags } from './policy.ts';
 
 const arns = createArns({ region: 'eu-central-1', accountId: '123456789012' });
+const parsePolicy = (text: string) => parse(text, ACTIONS);
 const PLAYER = [arns.stage('Demo', 'Live'), arns.player('Demo', 'Live', 'P1')];
 
 function request(
@@ -250,7 +252,7 @@ describe('a policy document', () => {
     [
       'an unknown action',
       doc({ ...ok, Action: 'gamesparks:KickPlayer' }),
-      'Statement[0].Action: "gamesparks:KickPlayer" matches no action of this service; write "gamesparks:"',
+      'Statement[0].Action: "gamesparks:KickPlayer" matches no action of this service; write one of its actions',
     ],
     [
       'a pattern without an action',

@@ -7,44 +7,6 @@ import { type Condition, type ConditionContext, ConditionFault, compileCondition
 /** IAM's limit for managed policies; IAM does not count white space, we do. */
 const MAX_POLICY_CHARACTERS = 6144;
 
-/** "Actions, resources, and condition keys for Amazon GameSparks", Service Authorization Reference. */
-const ACTIONS = [
-  'CreateGame',
-  'CreateSnapshot',
-  'CreateStage',
-  'DeleteGame',
-  'DeleteStage',
-  'DisconnectPlayer',
-  'ExportSnapshot',
-  'GetExtension',
-  'GetExtensionVersion',
-  'GetGame',
-  'GetGameConfiguration',
-  'GetGeneratedCodeJob',
-  'GetPlayerConnectionStatus',
-  'GetSnapshot',
-  'GetStage',
-  'GetStageDeployment',
-  'ImportGameConfiguration',
-  'InvokeBackend',
-  'ListExtensionVersions',
-  'ListExtensions',
-  'ListGames',
-  'ListGeneratedCodeJobs',
-  'ListSnapshots',
-  'ListStageDeployments',
-  'ListStages',
-  'ListTagsForResource',
-  'StartGeneratedCodeJob',
-  'StartStageDeployment',
-  'TagResource',
-  'UntagResource',
-  'UpdateGame',
-  'UpdateGameConfiguration',
-  'UpdateSnapshot',
-  'UpdateStage',
-].map((name) => `gamesparks:${name}`);
-
 /** A policy document, compiled. */
 export interface Policy {
   readonly statements: readonly Statement[];
@@ -53,7 +15,7 @@ export interface Policy {
 interface Statement {
   readonly effect: 'Allow' | 'Deny';
   /** The actions meant, NotAction resolved. */
-  readonly actions: ReadonlySet<string>;
+  readonly actions: Pick<ReadonlySet<string>, 'has'>;
   coversResources(resources: readonly string[]): boolean;
   readonly conditions: readonly Condition[];
 }
@@ -70,16 +32,17 @@ export type Decision = { isAllowed: true } | { isAllowed: false; reason: 'explic
 
 /** What the root key may do: everything. */
 export const ALLOW_ALL: Policy = {
-  statements: [{ effect: 'Allow', actions: new Set(ACTIONS), coversResources: () => true, conditions: [] }],
+  statements: [{ effect: 'Allow', actions: { has: () => true }, coversResources: () => true, conditions: [] }],
 };
 
 /**
  * Compiles an IAM policy document: Version 2012-10-17 (never left out, since IAM would then read the older language) and
  * statements of Sid, Effect, Action or NotAction, Resource or NotResource, and Condition. What is unknown or could never
- * work is refused here, so that no part of a stored policy is ever ignored.
+ * work is refused here, so that no part of a stored policy is ever ignored. `actions` are all that there are, such as
+ * `gamesparks:DisconnectPlayer`.
  * @throws ServiceError `validation`, naming the place, the value and what is accepted.
  */
-export function parsePolicy(text: string): Policy {
+export function parsePolicy(text: string, actions: readonly string[]): Policy {
   if (text.length > MAX_POLICY_CHARACTERS) {
     fail('The document', `has ${text.length} characters, white space included; ${MAX_POLICY_CHARACTERS} are allowed`);
   }
@@ -87,7 +50,7 @@ export function parsePolicy(text: string): Policy {
   if (document.Version !== '2012-10-17') {
     fail('Version', `must be "2012-10-17", got ${shown(document.Version)}`);
   }
-  const statements = [document.Statement].flat().map((value, i) => parseStatement(`Statement[${i}]`, value));
+  const statements = [document.Statement].flat().map((value, i) => parseStatement(`Statement[${i}]`, value, actions));
   if (statements.length === 0) fail('Statement', 'must have at least one statement');
   const sids = statements.map(({ sid }) => sid).filter((sid) => sid !== '');
   const repeated = sids.find((sid, i) => sids.indexOf(sid) !== i);
@@ -111,7 +74,7 @@ export function evaluate(policies: readonly Policy[], request: PolicyRequest): D
   return isAllowed ? { isAllowed } : { isAllowed, reason: 'no_allow' };
 }
 
-/** Whether evaluation may read `resourceTags`; if not, nobody need fetch them. */
+/** Whether evaluation may read `resourceTags`; if not, they need not be fetched. */
 export function usesResourceTags(policies: readonly Policy[]): boolean {
   return policies.some(({ statements }) =>
     statements.some(({ conditions }) => conditions.some((condition) => condition.usesResourceTags)),
@@ -126,7 +89,7 @@ function applies(statement: Statement, { action, resources, context }: PolicyReq
   );
 }
 
-function parseStatement(path: string, value: unknown): Statement & { sid: string } {
+function parseStatement(path: string, value: unknown, known: readonly string[]): Statement & { sid: string } {
   const elements = ['Sid', 'Effect', 'Action', 'NotAction', 'Resource', 'NotResource', 'Condition'];
   const statement = getObject(path, value, elements);
   const { Sid: sid = '', Effect: effect } = statement;
@@ -140,34 +103,34 @@ function parseStatement(path: string, value: unknown): Statement & { sid: string
   return {
     sid,
     effect,
-    actions: parseActions(path, statement),
+    actions: parseActions(path, statement, known),
     coversResources: parseResources(path, statement),
     conditions,
   };
 }
 
-function parseActions(path: string, statement: JsonObject): ReadonlySet<string> {
+function parseActions(path: string, statement: JsonObject, known: readonly string[]): ReadonlySet<string> {
   const name = getOneOf(path, statement, 'Action', 'NotAction');
   const named = new Set<string>();
   for (const pattern of getTexts(`${path}.${name}`, statement[name])) {
-    const matching = pattern === '*' ? ACTIONS : findActions(pattern);
+    const matching = pattern === '*' ? known : findActions(pattern, known);
     if (matching.length === 0) {
       fail(
         `${path}.${name}`,
-        `${shown(pattern)} matches no action of this service; write "gamesparks:" and one of its actions, such as "gamesparks:DisconnectPlayer" or "gamesparks:Get*", or "*"`,
+        `${shown(pattern)} matches no action of this service; write one of its actions, such as "gamesparks:DisconnectPlayer", "gamesparks:Get*" or "respark:ListAuditRecords", or "*"`,
       );
     }
     for (const action of matching) named.add(action);
   }
-  return name === 'Action' ? named : new Set(ACTIONS.filter((action) => !named.has(action)));
+  return name === 'Action' ? named : new Set(known.filter((action) => !named.has(action)));
 }
 
 /** Case does not count. Like IAM, it takes no wildcard in the service's name. */
-function findActions(pattern: string): readonly string[] {
+function findActions(pattern: string, known: readonly string[]): readonly string[] {
   const lower = pattern.toLowerCase();
-  if (!lower.startsWith('gamesparks:')) return [];
+  if (/[*?]/.test(lower.split(':', 1)[0] ?? '')) return [];
   const matches = compileWildcard(lower);
-  return ACTIONS.filter((action) => matches(action.toLowerCase()));
+  return known.filter((action) => matches(action.toLowerCase()));
 }
 
 function parseResources(path: string, statement: JsonObject): Statement['coversResources'] {

@@ -4,6 +4,7 @@ import type { Log } from '../../log.ts';
 import type { Metrics } from '../../metrics.ts';
 import { type RandomBytes, randomAlphanumeric } from '../../random.ts';
 import type { Store } from '../../store/store.ts';
+import type { Audit, Change } from '../audit.ts';
 import { EMPTY_RUNTIME_ID, type RuntimeName } from '../runtime/runtimes.ts';
 import { isBeingDeleted, stageNotFound } from '../stages.ts';
 import { answerInTime, createDisconnect, type DisconnectResult, listConnections } from './disconnect.ts';
@@ -45,11 +46,12 @@ export interface Players {
    * is unknown or being deleted, and `internal` when the directory cannot say what there is to close: never an empty
    * success. Answers within `disconnectDeadlineMs` whatever the owners do.
    */
-  disconnect(player: NamedPlayer & { requestId: string }): Promise<DisconnectResult>;
+  disconnect(player: NamedPlayer, change: Change): Promise<DisconnectResult>;
 }
 
 export function createPlayers({
   store,
+  audit,
   cluster,
   tokens,
   clock,
@@ -59,6 +61,7 @@ export function createPlayers({
   settings,
 }: {
   store: { readonly stages: Pick<Store['stages'], 'find' | 'findByGameKey'> };
+  audit: Audit;
   cluster: Cluster;
   tokens: PlayerTokens;
   clock: Clock;
@@ -74,6 +77,21 @@ export function createPlayers({
   }
 
   const disconnect = createDisconnect({ cluster, clock, log });
+
+  async function end(named: NamedPlayer, requestId: string): Promise<DisconnectResult> {
+    const startedAt = clock.monotonic();
+    const spentMs = () => clock.monotonic() - startedAt;
+    try {
+      const player = await getKey(named, settings.disconnectDeadlineMs);
+      const timeoutMs = settings.disconnectDeadlineMs - spentMs();
+      const { successes, failures } = await disconnect({ player, requestId, timeoutMs });
+      metrics.disconnected({ durationMs: spentMs(), successes: successes.length, failures: failures.length });
+      return { successes, failures };
+    } catch (error) {
+      metrics.disconnected('failed');
+      throw error;
+    }
+  }
 
   return {
     async admit({ gameKey, token }) {
@@ -100,19 +118,11 @@ export function createPlayers({
       return [...entries].sort((a, b) => a.createdAt - b.createdAt);
     },
 
-    async disconnect({ requestId, ...named }) {
-      const startedAt = clock.monotonic();
-      const spentMs = () => clock.monotonic() - startedAt;
-      try {
-        const player = await getKey(named, settings.disconnectDeadlineMs);
-        const timeoutMs = settings.disconnectDeadlineMs - spentMs();
-        const { successes, failures } = await disconnect({ player, requestId, timeoutMs });
-        metrics.disconnected({ durationMs: spentMs(), successes: successes.length, failures: failures.length });
-        return { successes, failures };
-      } catch (error) {
-        metrics.disconnected('failed');
-        throw error;
-      }
-    },
+    disconnect: (named, change) =>
+      audit.around(
+        { ...change, playerId: named.playerId },
+        () => end(named, change.requestId),
+        (result) => result,
+      ),
   };
 }

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { AuditIntent, AuditLog, AuditQuery, AuditReader } from './audit-log.ts';
+import { setImmediate } from 'node:timers/promises';
+import type {
+  AuditIntent,
+  AuditLog,
+  AuditOrder,
+  AuditOutcome,
+  AuditPosition,
+  AuditQuery,
+  AuditReader,
+  AuditRecord,
+} from './audit-log.ts';
 
 export interface AuditLogs {
   /** Opens an empty log that the test's end closes. */
@@ -13,7 +23,8 @@ export function sampleIntent(requestId: string, change: Partial<AuditIntent> = {
   return {
     requestId,
     at: 1_700_000_000_001,
-    accessKeyId: 'AKIAEXAMPLE',
+    cause: 'operator',
+    actor: 'AKIAEXAMPLE',
     sourceAddress: '2001:db8::1',
     operation: 'DisconnectPlayer',
     resource: 'arn:aws:gamesparks:us-east-1:123456789012:game/Demo/stage/Dev/player/p1',
@@ -22,51 +33,101 @@ export function sampleIntent(requestId: string, change: Partial<AuditIntent> = {
   };
 }
 
-export const SAMPLE_OUTCOME = { status: 200, error: undefined, durationMs: 1.234 };
+export const SAMPLE_OUTCOME: AuditOutcome = { error: undefined, durationMs: 1.234 };
+
+/** The records of all pages up to `limit`, oldest first unless the query says otherwise. */
+export async function findRecords(reader: AuditReader, query: Partial<AuditQuery> = {}): Promise<AuditRecord[]> {
+  const { limit = 100 } = query;
+  const found: AuditRecord[] = [];
+  let after = query.after;
+  do {
+    const page = await reader.find({ order: 'oldest_first', ...query, after, limit: limit - found.length });
+    found.push(...page.records);
+    after = page.next;
+  } while (after !== undefined && found.length < limit);
+  return found;
+}
 
 /** Holds one implementation to every promise of `AuditLog`. */
 export function testAuditLog({ open, openReader }: AuditLogs): void {
   const ids = async (auditLog: AuditReader, query: Partial<AuditQuery> = {}) =>
-    (await auditLog.find({ limit: 100, ...query })).map(({ requestId }) => requestId);
+    (await findRecords(auditLog, query)).map(({ requestId }) => requestId);
 
   test('an intent is found as it was written, without an outcome until that is written too', async (t) => {
     const auditLog = await open(t);
     const [player, game] = [sampleIntent('1'), sampleIntent('2', { operation: 'CreateGame', playerId: undefined })];
     await auditLog.begin(player);
     await auditLog.begin(game);
-    assert.deepEqual(await auditLog.find({ limit: 9 }), [
+    assert.deepEqual(await findRecords(auditLog), [
       { ...player, outcome: undefined },
       { ...game, outcome: undefined },
     ]);
-    await auditLog.finish(game, { status: 409, error: 'ConflictException', durationMs: 0.5 });
+    await auditLog.finish(game, { error: 'conflict', durationMs: 0.5 });
     await auditLog.finish(player, { ...SAMPLE_OUTCOME, successes: ['a', 'b'], failures: [] });
-    const outcomes = (await auditLog.find({ limit: 9 })).map(({ outcome }) => outcome);
+    const outcomes = (await findRecords(auditLog)).map(({ outcome }) => outcome);
     assert.deepEqual(JSON.parse(JSON.stringify(outcomes)), [
-      { status: 200, durationMs: 1.234, successes: ['a', 'b'], failures: [] },
-      { status: 409, error: 'ConflictException', durationMs: 0.5 },
+      { durationMs: 1.234, successes: ['a', 'b'], failures: [] },
+      { error: 'conflict', durationMs: 0.5 },
     ]);
     assert.equal(outcomes[0]?.error, undefined);
   });
 
-  test('records are found by player, operation and time, the newest ones oldest first', async (t) => {
+  test('records are found by player, operation, actor and time, in either order', async (t) => {
     const auditLog = await open(t);
     const records = [
       sampleIntent('d', { at: 40, playerId: 'p2' }),
-      sampleIntent('a', { at: 10 }),
+      sampleIntent('a', { at: 10, actor: 'ANOTHER' }),
       sampleIntent('c', { at: 20, operation: 'CreateGame', playerId: undefined }),
       sampleIntent('b', { at: 20 }),
     ];
     await Promise.all(records.map((record) => auditLog.begin(record)));
     assert.deepEqual(await ids(auditLog), ['a', 'b', 'c', 'd']);
-    assert.deepEqual(await ids(auditLog, { limit: 2 }), ['c', 'd']);
+    assert.deepEqual(await ids(auditLog, { order: 'newest_first' }), ['d', 'c', 'b', 'a']);
+    assert.deepEqual(await ids(auditLog, { order: 'newest_first', limit: 2 }), ['d', 'c']);
+    assert.deepEqual(await ids(auditLog, { limit: 2 }), ['a', 'b']);
     assert.deepEqual(await ids(auditLog, { since: 20 }), ['b', 'c', 'd']);
+    assert.deepEqual(await ids(auditLog, { until: 20 }), ['a']);
+    assert.deepEqual(await ids(auditLog, { since: 20, until: 40 }), ['b', 'c']);
     assert.deepEqual(await ids(auditLog, { playerId: 'p1' }), ['a', 'b']);
     assert.deepEqual(await ids(auditLog, { playerId: 'p1', since: 11 }), ['b']);
-    assert.deepEqual(await ids(auditLog, { playerId: 'p1', limit: 1 }), ['b']);
+    assert.deepEqual(await ids(auditLog, { playerId: 'p1', limit: 1 }), ['a']);
+    assert.deepEqual(await ids(auditLog, { actor: 'ANOTHER' }), ['a']);
     assert.deepEqual(await ids(auditLog, { operation: 'CreateGame' }), ['c']);
     assert.deepEqual(await ids(auditLog, { operation: 'CreateGame', playerId: 'p1' }), []);
     assert.deepEqual(await ids(auditLog, { playerId: "' OR 1 --" }), []);
   });
+
+  for (const order of ['oldest_first', 'newest_first'] satisfies AuditOrder[]) {
+    test(`pages ${order.replace('_', ' ')} have every record once, whatever is written meanwhile and however many are passed over`, async (t) => {
+      const auditLog = await open(t);
+      const count = 12_000;
+      const isWanted = (index: number) => index % 1_000 === 7;
+      for (let index = 0; index < count; index += 1) {
+        // Several in each millisecond.
+        const at = 1_000 + Math.floor(index / 3);
+        const playerId = isWanted(index) ? 'wanted' : 'other';
+        await auditLog.begin(sampleIntent(String(index).padStart(5, '0'), { at, playerId }));
+        // Turns in which the log may put records in their place.
+        if (index % 50 === 0) await setImmediate();
+      }
+      const found: string[] = [];
+      let pages = 0;
+      for (let after: AuditPosition | undefined; ; pages += 1) {
+        const page = await auditLog.find({ order, playerId: 'wanted', limit: 3, ...(after && { after }) });
+        assert.ok(page.records.length <= 3);
+        found.push(...page.records.map(({ requestId }) => requestId));
+        if (page.next === undefined) break;
+        after = page.next;
+        // At the end where this order does not go.
+        const at = order === 'newest_first' ? 9_000 : 1;
+        await auditLog.begin(sampleIntent(`late ${pages}`, { at, playerId: 'wanted' }));
+      }
+      const wanted = Array.from({ length: count }, (_, index) => index).filter(isWanted);
+      const expected = wanted.map((index) => String(index).padStart(5, '0'));
+      assert.deepEqual(found, order === 'oldest_first' ? expected : expected.reverse());
+      assert.ok(pages < 20, `${pages} pages`);
+    });
+  }
 
   test('an outcome without its intent is refused', async (t) => {
     const auditLog = await open(t);
@@ -88,10 +149,10 @@ export function testAuditLog({ open, openReader }: AuditLogs): void {
     const reader = await openReader(t, writer);
     for (let number = 1; number <= 50; number += 1) {
       await writer.begin(sampleIntent(String(number), { at: number }));
-      assert.equal((await reader.find({ limit: 100 })).length, number);
+      assert.equal((await findRecords(reader)).length, number);
     }
     await writer.finish(sampleIntent('1', { at: 1 }), SAMPLE_OUTCOME);
-    assert.equal((await reader.find({ limit: 100 }))[0]?.outcome?.status, 200);
+    assert.equal((await findRecords(reader))[0]?.outcome?.durationMs, SAMPLE_OUTCOME.durationMs);
     await reader.close();
     await writer.finish(sampleIntent('2', { at: 2 }), SAMPLE_OUTCOME);
   });

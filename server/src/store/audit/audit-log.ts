@@ -1,42 +1,74 @@
-/** What is about to be done, by whom. Times are milliseconds since 1970. */
+/** What set a change off: an operator's call, a player's own script, or the server itself. */
+export type AuditCause = 'operator' | 'script' | 'server';
+
+/** What is about to be done, and by whom. Times are milliseconds since 1970. */
 export interface AuditIntent {
   readonly requestId: string;
   readonly at: number;
-  readonly accessKeyId: string;
+  readonly cause: AuditCause;
+  /** The id of the principal who called, such as an access key id; of a script or the server, its name. */
+  readonly actor: string;
+  /** Where the call came from; empty when it did not come over a network. */
   readonly sourceAddress: string;
   readonly operation: string;
-  /** The most specific ARN that the call is about; empty for an operation without a resource. */
+  /** The most specific ARN that the change is about; empty for an operation without a resource. */
   readonly resource: string;
-  /** Of player operations. */
-  readonly playerId: string | undefined;
+  /** The player, where the operation is about one. */
+  readonly playerId?: string | undefined;
 }
 
 /** What came of it. */
 export interface AuditOutcome {
-  readonly status: number;
-  /** The wire name of the error; undefined for a success. */
+  /**
+   * The code of the error, as in `errors.ts`; undefined for a success. Records from before there was a `cause` have the
+   * name that the error has on the wire.
+   */
   readonly error: string | undefined;
   readonly durationMs: number;
   /** The connection ids that a disconnect listed. */
-  readonly successes?: readonly string[];
-  readonly failures?: readonly string[];
+  readonly successes?: readonly string[] | undefined;
+  readonly failures?: readonly string[] | undefined;
 }
 
-/** An outcome is missing when the server stopped, or could not write, between the intent and it: nobody knows then. */
+/** An outcome is missing when the server stopped, or could not write, between the intent and it: it is not known then. */
 export type AuditRecord = AuditIntent & { readonly outcome: AuditOutcome | undefined };
 
-export interface AuditQuery {
+/** The place of a record among all: records are in order of time, those of one millisecond in order of their ids. */
+export type AuditPosition = Pick<AuditRecord, 'at' | 'requestId'>;
+
+export type AuditOrder = 'oldest_first' | 'newest_first';
+
+export interface AuditFilter {
   readonly playerId?: string | undefined;
   readonly operation?: string | undefined;
+  readonly actor?: string | undefined;
   /** Only records at or after this time. */
   readonly since?: number | undefined;
-  /** At most this many, the newest ones. */
+  /** Only records before this time. */
+  readonly until?: number | undefined;
+}
+
+export interface AuditQuery extends AuditFilter {
+  readonly order: AuditOrder;
+  /** Only records that follow this place in the order asked for. */
+  readonly after?: AuditPosition | undefined;
+  /** At most this many. */
   readonly limit: number;
 }
 
+export interface AuditPage {
+  /** Those that match, in the order asked for. */
+  readonly records: readonly AuditRecord[];
+  /**
+   * Where to go on; undefined when there is nothing more. A page may have fewer records than the limit, even none, and
+   * still name a place: one query looks at a bounded number of records, so that it holds nothing else up.
+   */
+  readonly next: AuditPosition | undefined;
+}
+
 export interface AuditReader {
-  /** Oldest first, those of one millisecond in no order of their own; includes what other processes have written. */
-  find(query: AuditQuery): Promise<readonly AuditRecord[]>;
+  /** Includes what other processes have written. */
+  find(query: AuditQuery): Promise<AuditPage>;
   /** Releases what is open. */
   close(): Promise<void>;
 }
@@ -46,7 +78,7 @@ export interface AuditLog extends AuditReader {
   /** Resolves when the intent is written; rejects when it is not. */
   begin(intent: AuditIntent): Promise<void>;
   /** Resolves when the outcome stands beside its intent; rejects when it does not. */
-  finish(intent: Pick<AuditIntent, 'requestId' | 'at'>, outcome: AuditOutcome): Promise<void>;
+  finish(intent: AuditPosition, outcome: AuditOutcome): Promise<void>;
   removeBefore(at: number): Promise<void>;
   /** Writes what changes nothing; rejects while records cannot be written. */
   probe(): Promise<void>;

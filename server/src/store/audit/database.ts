@@ -1,59 +1,73 @@
 import Libsql from 'libsql';
 import { createPrivateFile } from '../../data-directory/private-file.ts';
 import { StartupError } from '../../startup-error.ts';
-import type { AuditIntent, AuditOutcome, AuditQuery, AuditRecord } from './audit-log.ts';
-import type { LateOutcome } from './journal.ts';
+import type { AuditCause, AuditOutcome, AuditPosition, AuditQuery, AuditRecord } from './audit-log.ts';
+import { type LateOutcome, toOutcome } from './journal.ts';
 
 /** Only a foreign tool ever holds the write lock, and SQLite's wait for it blocks the whole process. */
 const BUSY_TIMEOUT_MS = 100;
 const REMOVED_AT_ONCE = 1_000;
-/** Writing the log's pages to their place synchronises the disk, which holds everybody up: rarely, at 40 MB. */
+/** Records that one query looks at: some milliseconds, in which the process does nothing else. */
+const LOOKED_AT_ONCE = 5_000;
+/** Writing the log's pages to their place synchronises the disk, which holds everything else up: rarely, at 40 MB. */
 const CHECKPOINT_PAGES = 10_000;
 
-/** In order of time without another index: each write changes the last page only. */
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS audit (
-    at INTEGER NOT NULL,
-    request_id TEXT NOT NULL,
-    access_key_id TEXT NOT NULL,
-    source_address TEXT NOT NULL,
-    operation TEXT NOT NULL,
-    resource TEXT NOT NULL,
-    player_id TEXT,
-    outcome TEXT,
-    PRIMARY KEY (at, request_id)
-  ) STRICT, WITHOUT ROWID;
-`;
+/**
+ * What leads from one version of the schema (`user_version`) to the next; only ever appended to. Records are in order of
+ * time without another index: each write changes the last page only.
+ */
+const MIGRATIONS = [
+  `CREATE TABLE IF NOT EXISTS audit (
+     at INTEGER NOT NULL,
+     request_id TEXT NOT NULL,
+     access_key_id TEXT NOT NULL,
+     source_address TEXT NOT NULL,
+     operation TEXT NOT NULL,
+     resource TEXT NOT NULL,
+     player_id TEXT,
+     outcome TEXT,
+     PRIMARY KEY (at, request_id)
+   ) STRICT, WITHOUT ROWID`,
+  `ALTER TABLE audit RENAME COLUMN access_key_id TO actor;
+   ALTER TABLE audit ADD COLUMN cause TEXT NOT NULL DEFAULT 'operator'`,
+];
 
 interface Row {
   request_id: string;
   at: number;
-  access_key_id: string;
+  actor: string;
   source_address: string;
   operation: string;
   resource: string;
   player_id: string | null;
   outcome: string | null;
+  cause: AuditCause;
 }
 
 export interface AuditDatabase {
   /** All of them or none. What is there already stays, but for an outcome that was missing. */
   write(records: Iterable<AuditRecord>, lateOutcomes: Iterable<LateOutcome>): void;
-  has(intent: Pick<AuditIntent, 'requestId' | 'at'>): boolean;
-  /** Oldest first. */
-  find(query: AuditQuery): AuditRecord[];
+  has(position: AuditPosition): boolean;
+  /**
+   * What matches, at most one more than the limit, in the order asked for. `lookedTo` is the last place that was looked at
+   * when there are more behind it.
+   */
+  find(query: AuditQuery): { readonly records: AuditRecord[]; readonly lookedTo: AuditPosition | undefined };
   /** Removes some of the records before this time; returns whether there were any. */
   removeSomeBefore(at: number): boolean;
   /** Leaves everything in the file itself. */
   close(): void;
 }
 
-/** An SQLite file in WAL mode with `synchronous=NORMAL`: it survives a kill -9, though not a loss of power. */
-export function openAuditDatabase(file: string): AuditDatabase {
-  const database = connect(file);
+/**
+ * An SQLite file in WAL mode with `synchronous=NORMAL`: it survives a kill -9, though not a loss of power. With `isShared`
+ * it is opened beside its server, and a schema of another version is a `StartupError`.
+ */
+export function openAuditDatabase({ file, isShared }: { file: string; isShared: boolean }): AuditDatabase {
+  const database = connect(file, isShared);
   const insert = database.prepare(
-    `INSERT INTO audit (at, request_id, access_key_id, source_address, operation, resource, player_id, outcome)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO audit (at, request_id, cause, actor, source_address, operation, resource, player_id, outcome)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (at, request_id) DO UPDATE SET outcome = coalesce(excluded.outcome, outcome)`,
   );
   const update = database.prepare('UPDATE audit SET outcome = ? WHERE at = ? AND request_id = ?');
@@ -71,10 +85,7 @@ export function openAuditDatabase(file: string): AuditDatabase {
     write(records, lateOutcomes) {
       begin.run();
       try {
-        for (const { at, requestId, accessKeyId, sourceAddress, operation, resource, playerId, outcome } of records) {
-          const nullable = [playerId ?? null, outcome === undefined ? null : JSON.stringify(outcome)];
-          insert.run(at, requestId, accessKeyId, sourceAddress, operation, resource, ...nullable);
-        }
+        for (const record of records) insert.run(...valuesOf(record));
         for (const { at, requestId, outcome } of lateOutcomes) update.run(JSON.stringify(outcome), at, requestId);
         commit.run();
       } catch (error) {
@@ -83,16 +94,7 @@ export function openAuditDatabase(file: string): AuditDatabase {
       }
     },
     has: ({ at, requestId }) => select.all(at, requestId).length > 0,
-    find({ playerId, operation, since, limit }) {
-      const rows = database
-        .prepare(
-          `SELECT * FROM audit
-           WHERE at >= ?1 AND (?2 IS NULL OR player_id = ?2) AND (?3 IS NULL OR operation = ?3)
-           ORDER BY at DESC, request_id DESC LIMIT ?4`,
-        )
-        .all(since ?? 0, playerId ?? null, operation ?? null, limit) as Row[];
-      return rows.reverse().map(toRecord);
-    },
+    find: (query) => find(database, query),
     removeSomeBefore: (at) => remove.run(at).changes > 0,
     close() {
       // The binding lets go of the file when its statements are collected; until then the file alone is complete.
@@ -105,13 +107,35 @@ export function openAuditDatabase(file: string): AuditDatabase {
   };
 }
 
-function connect(file: string): Libsql.Database {
+/** Both row values and `ORDER BY` follow the primary key, so neither query sorts or scans beyond what it looks at. */
+function find(database: Libsql.Database, query: AuditQuery): ReturnType<AuditDatabase['find']> {
+  const { playerId = null, operation = null, actor = null, since = 0, until = Number.MAX_SAFE_INTEGER } = query;
+  const { order, after, limit } = query;
+  const [direction, follows, upTo] = order === 'oldest_first' ? ['ASC', '>', '<='] : ['DESC', '<', '>='];
+  const range = `at >= ?1 AND at < ?2 AND (?3 IS NULL OR (at, request_id) ${follows} (?3, ?4))`;
+  const inOrder = `ORDER BY at ${direction}, request_id ${direction}`;
+  const start = [since, until, after?.at ?? null, after?.requestId ?? null];
+  const [end] = database
+    .prepare(`SELECT at, request_id FROM audit WHERE ${range} ${inOrder} LIMIT 1 OFFSET ${LOOKED_AT_ONCE - 1}`)
+    .all(...start) as Pick<Row, 'at' | 'request_id'>[];
+  const rows = database
+    .prepare(
+      `SELECT * FROM audit WHERE ${range} AND (?5 IS NULL OR (at, request_id) ${upTo} (?5, ?6))
+         AND (?7 IS NULL OR player_id = ?7) AND (?8 IS NULL OR operation = ?8) AND (?9 IS NULL OR actor = ?9)
+       ${inOrder} LIMIT ?10`,
+    )
+    .all(...start, end?.at ?? null, end?.request_id ?? null, playerId, operation, actor, limit + 1) as Row[];
+  return { records: rows.map(toRecord), lookedTo: end && { at: end.at, requestId: end.request_id } };
+}
+
+function connect(file: string, isShared: boolean): Libsql.Database {
   let database: Libsql.Database | undefined;
   try {
     createPrivateFile(file);
     database = new Libsql(file);
     database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`);
-    database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; ${SCHEMA}`);
+    database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    migrate(database, isShared);
     return database;
   } catch (error) {
     database?.close();
@@ -120,15 +144,46 @@ function connect(file: string): Libsql.Database {
   }
 }
 
+function migrate(database: Libsql.Database, isShared: boolean): void {
+  const [{ version }] = database.prepare('SELECT user_version AS version FROM pragma_user_version').all() as [
+    { version: number },
+  ];
+  if (version > MIGRATIONS.length) {
+    throw new Error(
+      `it has version ${version}, and this program knows up to ${MIGRATIONS.length}: use a newer respark`,
+    );
+  }
+  if (version < MIGRATIONS.length && isShared && hasTable(database)) {
+    throw new Error(
+      `it has version ${version}, and this program needs ${MIGRATIONS.length}: start the server once first`,
+    );
+  }
+  for (const [index, statements] of MIGRATIONS.entries()) {
+    if (index >= version) database.exec(`BEGIN IMMEDIATE; ${statements}; PRAGMA user_version = ${index + 1}; COMMIT`);
+  }
+}
+
+/** An empty file may be made ready by any process. */
+function hasTable(database: Libsql.Database): boolean {
+  return database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'audit'").all().length > 0;
+}
+
+function valuesOf(record: AuditRecord): (string | number | null)[] {
+  const { at, requestId, cause, actor, sourceAddress, operation, resource, playerId, outcome } = record;
+  const nullable = [playerId ?? null, outcome === undefined ? null : JSON.stringify(outcome)];
+  return [at, requestId, cause, actor, sourceAddress, operation, resource, ...nullable];
+}
+
 function toRecord(row: Row): AuditRecord {
   return {
     requestId: row.request_id,
     at: row.at,
-    accessKeyId: row.access_key_id,
+    cause: row.cause,
+    actor: row.actor,
     sourceAddress: row.source_address,
     operation: row.operation,
     resource: row.resource,
     playerId: row.player_id ?? undefined,
-    outcome: row.outcome === null ? undefined : (JSON.parse(row.outcome) as AuditOutcome),
+    outcome: row.outcome === null ? undefined : toOutcome(JSON.parse(row.outcome) as AuditOutcome),
   };
 }

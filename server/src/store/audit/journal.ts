@@ -1,6 +1,6 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { createPrivateFile } from '../../data-directory/private-file.ts';
-import type { AuditIntent, AuditOutcome } from './audit-log.ts';
+import type { AuditIntent, AuditOutcome, AuditPosition } from './audit-log.ts';
 
 /** More than any record has: a disk with room for less is full. */
 const PROBE = '\n'.repeat(16_384);
@@ -10,12 +10,17 @@ const LINE_END = 10;
 export type OpenRecord = AuditIntent & { outcome: AuditOutcome | undefined };
 
 export function openRecord(intent: AuditIntent): OpenRecord {
-  const { requestId, at, accessKeyId, sourceAddress, operation, resource, playerId } = intent;
-  return { requestId, at, accessKeyId, sourceAddress, operation, resource, playerId, outcome: undefined };
+  const { requestId, at, cause, actor, sourceAddress, operation, resource, playerId } = intent;
+  return { requestId, at, cause, actor, sourceAddress, operation, resource, playerId, outcome: undefined };
 }
 
 /** The outcome of an intent that has left the journal. */
-export type LateOutcome = Pick<AuditIntent, 'requestId' | 'at'> & { readonly outcome: AuditOutcome };
+export type LateOutcome = AuditPosition & { readonly outcome: AuditOutcome };
+
+/** Older records have the status of the reply beside the name of the error; that follows from the name. */
+export function toOutcome({ error, durationMs, successes, failures }: AuditOutcome): AuditOutcome {
+  return { error, durationMs, ...(successes && { successes }), ...(failures && { failures }) };
+}
 
 /** By request id. */
 export interface Journaled {
@@ -31,7 +36,7 @@ export interface AuditJournal {
   probe(): void;
   /** Whether nothing was appended since it was opened empty, or cleared. */
   readonly isEmpty: boolean;
-  /** An empty file takes its place at once; who reads the old one may go on. When it throws, all is as it was before. */
+  /** An empty file takes its place at once; a reader of the old one may go on. When it throws, all is as it was before. */
   clear(): void;
   /** Leaves no file behind when it is empty. */
   close(): void;
@@ -121,24 +126,27 @@ function take(line: string, { records, lateOutcomes }: Journaled): boolean {
   }
   if (!isOutcome(entry)) return false;
   const record = records.get(entry.requestId);
-  if (record === undefined) lateOutcomes.set(entry.requestId, entry);
-  else record.outcome = entry.outcome;
+  const outcome = toOutcome(entry.outcome);
+  if (record === undefined) lateOutcomes.set(entry.requestId, { ...entry, outcome });
+  else record.outcome = outcome;
   return true;
 }
 
-type Unchecked = { readonly [Key in keyof OpenRecord]?: unknown };
+type Unchecked = { readonly [Key in keyof OpenRecord | 'accessKeyId']?: unknown };
 
+/** A line of an older version, which a kill may have left, names the access key where there is an actor now. */
 function parse(line: string): Unchecked {
   try {
-    return Object(JSON.parse(line));
+    const entry: Unchecked = Object(JSON.parse(line));
+    return entry.accessKeyId === undefined ? entry : { cause: 'operator', actor: entry.accessKeyId, ...entry };
   } catch {
     return {};
   }
 }
 
 function isIntent(entry: Unchecked): entry is AuditIntent {
-  const { playerId, accessKeyId, sourceAddress, operation, resource } = entry;
-  const texts = [accessKeyId, sourceAddress, operation, resource, playerId ?? ''];
+  const { playerId, cause, actor, sourceAddress, operation, resource } = entry;
+  const texts = [cause, actor, sourceAddress, operation, resource, playerId ?? ''];
   return isNamed(entry) && texts.every((text) => typeof text === 'string');
 }
 

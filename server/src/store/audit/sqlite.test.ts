@@ -20,7 +20,7 @@ import { recordedLog } from '../../../test/support/domain.ts';
 import { fillDisk } from '../../../test/support/full-disk.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { temporaryDirectory } from '../test-store.ts';
-import { SAMPLE_OUTCOME, sampleIntent, testAuditLog } from './audit-log.contract.ts';
+import { findRecords, SAMPLE_OUTCOME, sampleIntent, testAuditLog } from './audit-log.contract.ts';
 import type { AuditLog, AuditQuery, AuditReader } from './audit-log.ts';
 import { openSqliteAuditLog, openSqliteAuditReader } from './sqlite.ts';
 
@@ -58,7 +58,7 @@ function databaseRows(directory: string): Record<string, string | null> {
 }
 
 async function idsOf(reader: AuditReader, query: Partial<AuditQuery> = {}): Promise<string[]> {
-  return (await reader.find({ limit: 100, ...query })).map(({ requestId }) => requestId);
+  return (await findRecords(reader, query)).map(({ requestId }) => requestId);
 }
 
 const directories = new WeakMap<AuditLog, string>();
@@ -84,7 +84,7 @@ test('records go to the database within a second, outcomes that come later too, 
 
   await auditLog.finish(sampleIntent('2'), SAMPLE_OUTCOME);
   const reader = openReader(t, directory);
-  for (const each of [auditLog, reader]) assert.equal((await each.find({ limit: 9 }))[1]?.outcome?.status, 200);
+  for (const each of [auditLog, reader]) assert.deepEqual((await findRecords(each))[1]?.outcome, SAMPLE_OUTCOME);
   assert.deepEqual(databaseRows(directory), { 1: outcome, 2: null });
   await move();
   assert.deepEqual(databaseRows(directory), { 1: outcome, 2: outcome });
@@ -106,12 +106,53 @@ test('order, filters and limit count across the journal and the database', async
   await auditLog.begin(sampleIntent('c', { at: 30, operation: 'CreateGame', playerId: undefined }));
   for (const each of [auditLog, openReader(t, directory)]) {
     assert.deepEqual(await idsOf(each), ['a', 'b', 'c', 'd']);
-    assert.deepEqual(await idsOf(each, { limit: 3 }), ['b', 'c', 'd']);
+    assert.deepEqual(await idsOf(each, { limit: 3 }), ['a', 'b', 'c']);
+    assert.deepEqual(await idsOf(each, { limit: 3, order: 'newest_first' }), ['d', 'c', 'b']);
+    assert.deepEqual(await idsOf(each, { after: { at: 20, requestId: 'b' } }), ['c', 'd']);
+    assert.deepEqual(await idsOf(each, { after: { at: 20, requestId: 'b' }, order: 'newest_first' }), ['a']);
     assert.deepEqual(await idsOf(each, { limit: 0 }), []);
     assert.deepEqual(await idsOf(each, { since: 30 }), ['c', 'd']);
     assert.deepEqual(await idsOf(each, { playerId: 'p1' }), ['a', 'b']);
-    assert.deepEqual(await idsOf(each, { playerId: 'p1', limit: 1 }), ['b']);
+    assert.deepEqual(await idsOf(each, { playerId: 'p1', limit: 1 }), ['a']);
     assert.deepEqual(await idsOf(each, { operation: 'CreateGame' }), ['c']);
+  }
+});
+
+test('what a server wrote before there were causes and actors is found as the operator’s, from the database and the journal', async (t) => {
+  const directory = temporaryDirectory(t);
+  const old = {
+    requestId: '1',
+    at: 10,
+    accessKeyId: 'OLDKEY',
+    sourceAddress: '::1',
+    operation: 'DeleteGame',
+    resource: 'r',
+  };
+  const database = new Libsql(join(directory, 'audit.sqlite'));
+  database.exec(`CREATE TABLE audit (at INTEGER NOT NULL, request_id TEXT NOT NULL, access_key_id TEXT NOT NULL,
+    source_address TEXT NOT NULL, operation TEXT NOT NULL, resource TEXT NOT NULL, player_id TEXT, outcome TEXT,
+    PRIMARY KEY (at, request_id)) STRICT, WITHOUT ROWID`);
+  const outcome = { status: 404, error: 'ResourceNotFoundException', durationMs: 2 };
+  database
+    .prepare("INSERT INTO audit VALUES (10, '1', 'OLDKEY', '::1', 'DeleteGame', 'r', NULL, ?)")
+    .run(JSON.stringify(outcome));
+  database.close();
+  const lines = [
+    { ...old, requestId: '2', at: 20 },
+    { requestId: '2', at: 20, outcome },
+  ];
+  writeFileSync(join(directory, 'audit.journal'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  assert.throws(() => openReader(t, directory), /version 0, and this program needs 2: start the server once first/);
+
+  const { auditLog } = openLog(t, directory);
+  const { accessKeyId, ...rest } = old;
+  const expected = { ...rest, cause: 'operator', actor: accessKeyId, playerId: undefined };
+  const kept = { error: 'ResourceNotFoundException', durationMs: 2 };
+  for (const each of [auditLog, openReader(t, directory)]) {
+    assert.deepEqual(await findRecords(each), [
+      { ...expected, outcome: kept },
+      { ...expected, requestId: '2', at: 20, outcome: kept },
+    ]);
   }
 });
 
@@ -170,9 +211,9 @@ test('a journal that was moved already, but not cleared, changes nothing when it
   writeFileSync(journal, before, { mode: 0o600 });
   const again = openLog(t, directory);
   assert.deepEqual(
-    (await again.auditLog.find({ limit: 9 })).map(({ requestId, outcome }) => [requestId, outcome?.status]),
+    (await findRecords(again.auditLog)).map(({ requestId, outcome }) => [requestId, outcome?.durationMs]),
     [
-      ['1', 200],
+      ['1', SAMPLE_OUTCOME.durationMs],
       ['2', undefined],
     ],
   );
@@ -195,11 +236,11 @@ for (const room of [0, 50]) {
     assert.deepEqual(readFileSync(journal), before);
     await auditLog.begin(sampleIntent('3'));
     await auditLog.finish(sampleIntent('1'), SAMPLE_OUTCOME);
-    const found = await openReader(t, directory).find({ limit: 9 });
+    const found = await findRecords(openReader(t, directory));
     assert.deepEqual(
-      found.map(({ requestId, outcome }) => [requestId, outcome?.status]),
+      found.map(({ requestId, outcome }) => [requestId, outcome?.durationMs]),
       [
-        ['1', 200],
+        ['1', SAMPLE_OUTCOME.durationMs],
         ['3', undefined],
       ],
     );
@@ -273,7 +314,7 @@ test('beyond ten thousand waiting records the next is refused and none of the ot
   other.exec('ROLLBACK');
   await auditLog.probe();
   await auditLog.begin(sampleIntent('later'));
-  assert.equal((await auditLog.find({ limit: 20_000 })).length, 10_001);
+  assert.equal((await findRecords(auditLog, { limit: 20_000 })).length, 10_001);
   assert.equal(Object.keys(databaseRows(directory)).length, 10_000);
 });
 

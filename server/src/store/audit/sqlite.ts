@@ -3,7 +3,17 @@ import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import { StartupError } from '../../startup-error.ts';
-import type { AuditIntent, AuditLog, AuditOutcome, AuditQuery, AuditReader, AuditRecord } from './audit-log.ts';
+import type {
+  AuditIntent,
+  AuditLog,
+  AuditOrder,
+  AuditOutcome,
+  AuditPage,
+  AuditPosition,
+  AuditQuery,
+  AuditReader,
+  AuditRecord,
+} from './audit-log.ts';
 import { type AuditDatabase, openAuditDatabase } from './database.ts';
 import { type AuditJournal, type Journaled, openAuditJournal, openRecord, readAuditJournal } from './journal.ts';
 
@@ -26,13 +36,13 @@ interface Parts {
  * `openSqliteAuditReader`. What a process that was killed left in the journal is moved to the database first.
  */
 export function openSqliteAuditLog({ directory, clock, log }: Parts): AuditLog {
-  const database = openAuditDatabase(join(directory, DATABASE_FILE));
+  const database = openAuditDatabase({ file: join(directory, DATABASE_FILE), isShared: false });
   const file = join(directory, JOURNAL_FILE);
   try {
     const { journaled, length, brokenLines } = readAuditJournal(file);
     if (brokenLines > 0) log.warn({ file, brokenLines }, 'broken lines of the audit journal were left out');
     const journal = openAuditJournal({ file, length });
-    return new SqliteAuditLog({ database, journal, journaled, clock, log, find: createFind({ file, database }) });
+    return new SqliteAuditLog({ database, journal, journaled, clock, log });
   } catch (error) {
     database.close();
     const reason = error instanceof Error ? error.message : String(error);
@@ -42,19 +52,18 @@ export function openSqliteAuditLog({ directory, clock, log }: Parts): AuditLog {
 
 /** For a process beside the one that writes, or after it: nothing of what is there changes. */
 export function openSqliteAuditReader({ directory }: Pick<Parts, 'directory'>): AuditReader {
-  const database = openAuditDatabase(join(directory, DATABASE_FILE));
-  const find = createFind({ file: join(directory, JOURNAL_FILE), database });
+  const database = openAuditDatabase({ file: join(directory, DATABASE_FILE), isShared: true });
+  const file = join(directory, JOURNAL_FILE);
   let isClosed = false;
   return {
-    find: async (query) => find(query),
+    // The journal first: what has left it by then is in the database.
+    find: async (query) => find(query, readAuditJournal(file).journaled, database),
     async close() {
       if (!isClosed) database.close();
       isClosed = true;
     },
   };
 }
-
-type Find = (query: AuditQuery) => readonly AuditRecord[];
 
 /**
  * A record is on its way like this: appended to the journal and kept in memory, then in the database, then out of memory,
@@ -65,14 +74,13 @@ class SqliteAuditLog implements AuditLog {
   readonly #journal: AuditJournal;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #find: Find;
   /** What is in the journal and not known to be in the database. */
   readonly #waiting: Journaled;
   /** How many intents are in the journal, whether they wait or not. */
   #journaled: number;
   #cancelMoving: (() => void) | undefined;
   #moving: Promise<void> | undefined;
-  /** Whether the last move failed: then only the clock, or somebody who asks, tries again. */
+  /** Whether the last move failed: then only the clock, or a probe, tries again. */
   #isFailing = false;
   #isClosed = false;
 
@@ -81,14 +89,12 @@ class SqliteAuditLog implements AuditLog {
       database: AuditDatabase;
       journal: AuditJournal;
       journaled: Journaled;
-      find: Find;
     },
   ) {
     this.#database = parts.database;
     this.#journal = parts.journal;
     this.#clock = parts.clock;
     this.#log = parts.log;
-    this.#find = parts.find;
     this.#waiting = parts.journaled;
     this.#journaled = parts.journaled.records.size;
     try {
@@ -108,7 +114,7 @@ class SqliteAuditLog implements AuditLog {
     this.#planMove();
   }
 
-  async finish({ requestId, at }: Pick<AuditIntent, 'requestId' | 'at'>, outcome: AuditOutcome): Promise<void> {
+  async finish({ requestId, at }: AuditPosition, outcome: AuditOutcome): Promise<void> {
     this.#assertOpen();
     const record = this.#waiting.records.get(requestId);
     if (record === undefined && !this.#database.has({ requestId, at })) {
@@ -121,8 +127,8 @@ class SqliteAuditLog implements AuditLog {
     this.#planMove();
   }
 
-  async find(query: AuditQuery): Promise<readonly AuditRecord[]> {
-    return this.#find(query);
+  async find(query: AuditQuery): Promise<AuditPage> {
+    return find(query, this.#waiting, this.#database);
   }
 
   async removeBefore(at: number): Promise<void> {
@@ -213,31 +219,47 @@ function firstOf<T>(values: Iterable<T>, count: number): T[] {
   return first;
 }
 
-/** What is in the journal `file` or the database; of what is in both, whichever knows the outcome. */
-function createFind({ file, database }: { file: string; database: AuditDatabase }): Find {
-  return (query) => {
-    // The journal first: what has left it by then is in the database.
-    const { records, lateOutcomes } = readAuditJournal(file).journaled;
-    const found = new Map(database.find(query).map((record) => [record.requestId, record]));
-    for (const record of records.values()) {
-      if (matches(record, query) && found.get(record.requestId)?.outcome === undefined) {
-        found.set(record.requestId, record);
-      }
-    }
-    for (const { requestId, outcome } of lateOutcomes.values()) {
-      const record = found.get(requestId);
-      if (record !== undefined) found.set(requestId, { ...record, outcome });
-    }
-    const inOrder = [...found.values()].sort(byTime);
-    return inOrder.slice(Math.max(0, inOrder.length - query.limit));
-  };
+/** What has not reached the database, or is in it; of what is in both, the one that knows the outcome. */
+function find(query: AuditQuery, { records, lateOutcomes }: Journaled, database: AuditDatabase): AuditPage {
+  const { order, after, limit } = query;
+  const stored = database.find(query);
+  const compare = comparisons[order];
+  // What waits beyond the last record that was looked at comes with a later page, in its place among the others.
+  const isLookedAt = (record: AuditRecord) => stored.lookedTo === undefined || compare(record, stored.lookedTo) <= 0;
+  const found = new Map(stored.records.map((record) => [record.requestId, record]));
+  for (const record of records.values()) {
+    const isOnPage =
+      matches(record, query) && (after === undefined || compare(record, after) > 0) && isLookedAt(record);
+    if (isOnPage && found.get(record.requestId)?.outcome === undefined) found.set(record.requestId, { ...record });
+  }
+  for (const { requestId, outcome } of lateOutcomes.values()) {
+    const record = found.get(requestId);
+    if (record !== undefined) found.set(requestId, { ...record, outcome });
+  }
+  const inOrder = [...found.values()].sort(compare);
+  const page = inOrder.slice(0, limit);
+  const last = page.at(-1);
+  const isCut = inOrder.length > limit;
+  return { records: page, next: isCut ? last && { at: last.at, requestId: last.requestId } : stored.lookedTo };
 }
 
-function matches(record: AuditRecord, { playerId, operation, since = 0 }: AuditQuery): boolean {
-  const isOfPlayer = playerId === undefined || record.playerId === playerId;
-  return record.at >= since && isOfPlayer && (operation === undefined || record.operation === operation);
+function matches(record: AuditRecord, { playerId, operation, actor, since = 0, until }: AuditQuery): boolean {
+  return (
+    record.at >= since &&
+    (until === undefined || record.at < until) &&
+    (playerId === undefined || record.playerId === playerId) &&
+    (operation === undefined || record.operation === operation) &&
+    (actor === undefined || record.actor === actor)
+  );
 }
 
-function byTime(a: AuditRecord, b: AuditRecord): number {
-  return a.at - b.at || (a.requestId < b.requestId ? -1 : 1);
+function byTime(a: AuditPosition, b: AuditPosition): number {
+  if (a.at !== b.at) return a.at - b.at;
+  if (a.requestId === b.requestId) return 0;
+  return a.requestId < b.requestId ? -1 : 1;
 }
+
+const comparisons = {
+  oldest_first: byTime,
+  newest_first: (a, b) => byTime(b, a),
+} satisfies Record<AuditOrder, (a: AuditPosition, b: AuditPosition) => number>;

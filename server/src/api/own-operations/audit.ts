@@ -1,0 +1,112 @@
+import type { AuditRecord } from '../../domain/audit-records.ts';
+import { COMMON_ERRORS } from '../operation.ts';
+import { maxResults, NAME_PATTERN, nextToken, playerId } from '../operations/shapes.ts';
+import { wireErrorOf } from '../reply.ts';
+import { integer, list, query, string, structure, timestamp } from '../shape.ts';
+import { ownOperation } from './own-operation.ts';
+
+const text = string({ min: 0, max: 2_048 });
+const connectionIds = list(string({ min: 1, max: 36 }));
+const dateTime = timestamp();
+
+const outcome = structure({
+  ConnectionsClosed: connectionIds,
+  ConnectionsNotProvenClosed: connectionIds,
+  DurationMicroseconds: integer({ min: 0 }),
+  Error: text,
+  Status: integer({ min: 100, max: 599 }),
+});
+
+const record = structure({
+  Actor: text,
+  Cause: string({ enum: ['OPERATOR', 'SCRIPT', 'SERVER'] }),
+  Operation: text,
+  Outcome: outcome,
+  PlayerId: playerId,
+  RequestId: text,
+  Resource: text,
+  SourceAddress: text,
+  Time: dateTime,
+});
+
+export const listAuditRecords = ownOperation({
+  name: 'ListAuditRecords',
+  http: { method: 'GET', path: '/respark/audit-record' },
+  isIdempotent: true,
+  throttleClass: 'read',
+  input: structure({
+    Actor: query(string({ min: 1, max: 128 })),
+    MaxResults: query(maxResults),
+    NextToken: query(nextToken),
+    Operation: query(string({ min: 1, max: 64, pattern: NAME_PATTERN })),
+    Order: query(string({ enum: ['NEWEST_FIRST', 'OLDEST_FIRST'] })),
+    PlayerId: query(playerId),
+    Since: query(dateTime),
+    Until: query(dateTime),
+  }),
+  output: structure({ AuditRecords: list(record), NextToken: nextToken }),
+  errors: COMMON_ERRORS,
+  resource: () => [],
+  decisions: [
+    'Lists what was changed, by which principal (`Actor`, such as an access key id), from where and with what outcome. Newest first unless `Order` says otherwise; `Since` is included, `Until` is not.',
+    'A record without an `Outcome` is of a change whose outcome is not known: it is still under way, or the server stopped first.',
+    'One call looks at 5,000 records at most, so a page may have few records, or none, and still a `NextToken`.',
+    'The list holds calls on every game: its only resource is `*`.',
+  ],
+  async handler({ input, services }) {
+    const order = input.Order === 'OLDEST_FIRST' ? 'oldest_first' : 'newest_first';
+    const filter = {
+      actor: input.Actor,
+      operation: input.Operation,
+      playerId: input.PlayerId,
+      since: input.Since,
+      until: input.Until,
+    };
+    const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
+    const page = await services.auditRecords.list({ ...filter, order }, request);
+    return { AuditRecords: page.items.map(toDetails), NextToken: page.nextToken };
+  },
+});
+
+const CAUSES = { operator: 'OPERATOR', script: 'SCRIPT', server: 'SERVER' } as const satisfies Record<
+  AuditRecord['cause'],
+  string
+>;
+
+function toDetails({
+  at,
+  requestId,
+  cause,
+  actor,
+  sourceAddress,
+  operation,
+  resource,
+  playerId,
+  outcome,
+}: AuditRecord) {
+  return {
+    Actor: actor,
+    Cause: CAUSES[cause],
+    Operation: operation,
+    Outcome: outcome && toOutcome(outcome),
+    PlayerId: playerId,
+    RequestId: requestId,
+    Resource: resource,
+    SourceAddress: sourceAddress,
+    Time: at,
+  };
+}
+
+function toOutcome({ error, durationMs, successes, failures }: NonNullable<AuditRecord['outcome']>) {
+  const { status, name } = error === undefined ? { status: 200, name: undefined } : wireErrorOf(error);
+  return {
+    ConnectionsClosed: successes,
+    ConnectionsNotProvenClosed: failures,
+    DurationMicroseconds: Math.round(durationMs * 1_000),
+    Error: name,
+    Status: status,
+  };
+}
+
+/** A record in the words of the wire, for a reader of the log that has no server to ask. */
+export const auditRecordOnWire = { shape: record, toDetails };

@@ -1,0 +1,21 @@
+import { type Operation, type OperationRow, withAction } from '../operation.ts';
+import type { Members, StructureShape, Value } from '../shape.ts';
+
+/**
+ * An operation of this server's own, which Amazon's API does not have: its path is under `/respark/`, its IAM action is
+ * `respark:NAME`. Everything else is as in `operation`.
+ */
+export function ownOperation<
+  const I extends Members,
+  const RI extends keyof I & string,
+  const O extends Members,
+  const RO extends keyof O & string,
+>(
+  row: OperationRow<Value<StructureShape<I, RI>>, Value<StructureShape<O, RO>>> & {
+    readonly http: { readonly path: `/respark/${string}` };
+    readonly input: StructureShape<I, RI>;
+    readonly output: StructureShape<O, RO>;
+  },
+): Operation {
+  return withAction('respark', row);
+}

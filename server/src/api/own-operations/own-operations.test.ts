@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openApi } from '../../../test/support/api.ts';
+import { CHANGE, ROLE } from '../../../test/support/domain.ts';
+import { assertConstraintsAreKept } from '../../../test/support/violations.ts';
+import { ACTIONS } from '../every-operation.ts';
+import { OPERATIONS } from '../operations/index.ts';
+import { OWN_OPERATIONS } from './index.ts';
+
+const AUDIT = '/respark/audit-record';
+
+type Listed = { readonly [member: string]: unknown };
+
+test('what is ours has paths, names and actions of its own', () => {
+  const names = OPERATIONS.map(({ name }) => name);
+  for (const { name, http, action } of OWN_OPERATIONS) {
+    assert.match(http.path, /^\/respark\//, name);
+    assert.equal(action, `respark:${name}`);
+    assert.ok(!names.includes(name), name);
+    assert.ok(ACTIONS.includes(action), name);
+  }
+  for (const { name, action, http } of OPERATIONS) {
+    assert.equal(action, `gamesparks:${name}`);
+    assert.doesNotMatch(http.path, /^\/respark/);
+  }
+});
+
+test('every constraint of every member is a 400 that names the member, and every decision is a sentence', async (t) => {
+  const { call } = await openApi(t);
+  await assertConstraintsAreKept(OWN_OPERATIONS, call);
+  for (const { name, decisions = [] } of OWN_OPERATIONS) {
+    assert.ok(decisions.length > 0, name);
+    for (const decision of decisions) assert.match(decision, /^[A-Z`].*\.$/, name);
+  }
+});
+
+test('a key needs a policy that names the action; those of Amazon’s operations do not', async (t) => {
+  const { call, addKey } = await openApi(t);
+  const allow = (Action: string) => ({
+    Version: '2012-10-17',
+    Statement: [{ Effect: 'Allow', Action, Resource: '*' }],
+  });
+  addKey('gamesparks', allow('gamesparks:*'));
+  addKey('respark', allow('respark:*'));
+  addKey('all', allow('*'));
+  for (const operation of OWN_OPERATIONS) {
+    const { method, path } = operation.http;
+    const statusOf = async (accessKeyId: string) => (await call(method, path, { accessKeyId })).status;
+    assert.equal(await statusOf('gamesparks'), 403, operation.name);
+    assert.equal(await statusOf('respark'), 200, operation.name);
+    assert.equal(await statusOf('all'), 200, operation.name);
+  }
+  const { status, message } = await call('GET', '/game', { accessKeyId: 'respark' });
+  assert.equal(status, 403);
+  assert.match(message ?? '', /gamesparks:ListGames/);
+});
+
+test('GetServerInfo tells the version, the node and the features', async (t) => {
+  const { call } = await openApi(t);
+  assert.deepEqual((await call('GET', '/respark/server')).json, {
+    ApiVersion: '2021-08-17',
+    Features: ['audit-records'],
+    Node: 'the-node',
+    Version: '0.1.0',
+  });
+});
+
+test('ListAuditRecords tells who changed what, and what came of it', async (t) => {
+  const { call, connected, clock, games, stages } = await openApi(t);
+  await games.create(
+    { name: 'Demo' },
+    { ...CHANGE, cause: 'server', actor: 'demo', sourceAddress: '', requestId: 'r1' },
+  );
+  await stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, { ...CHANGE, requestId: 'r2' });
+  clock.advance(1_000);
+  connected.push({ connectionId: 'c1', node: 'n', createdAt: 0, runtimeId: 'empty' });
+  const disconnected = await call('POST', '/runtime/game/Demo/stage/Dev/player/p1/disconnect');
+  clock.advance(1_000);
+  const refused = await call('POST', '/game', { body: { GameName: 'Demo' } });
+
+  const { json } = await call('GET', AUDIT);
+  const [newest, disconnect, ...older] = json.AuditRecords as Listed[];
+  const arn = 'arn:aws:gamesparks:us-east-1:123456789012:game/Demo';
+  assert.deepEqual(newest, {
+    Actor: 'root',
+    Cause: 'OPERATOR',
+    Operation: 'CreateGame',
+    Outcome: { DurationMicroseconds: 0, Error: 'ConflictException', Status: 409 },
+    RequestId: refused.headers['x-amzn-requestid'],
+    Resource: arn,
+    SourceAddress: '192.0.2.7',
+    Time: new Date(clock.now()).toISOString(),
+  });
+  assert.deepEqual(
+    { ...disconnect, Time: undefined },
+    {
+      Actor: 'root',
+      Cause: 'OPERATOR',
+      Operation: 'DisconnectPlayer',
+      Outcome: { ConnectionsClosed: ['c1'], ConnectionsNotProvenClosed: [], DurationMicroseconds: 0, Status: 200 },
+      PlayerId: 'p1',
+      RequestId: disconnected.headers['x-amzn-requestid'],
+      Resource: `${arn}/stage/Dev/player/p1`,
+      SourceAddress: '192.0.2.7',
+      Time: undefined,
+    },
+  );
+  assert.deepEqual(
+    older.map(({ RequestId, Cause, Actor }) => [RequestId, Cause, Actor]),
+    [
+      ['r2', 'OPERATOR', CHANGE.actor],
+      ['r1', 'SERVER', 'demo'],
+    ],
+  );
+});
+
+test('ListAuditRecords filters, pages in either order, and takes a token back for the same list only', async (t) => {
+  const { call, clock } = await openApi(t);
+  const times: string[] = [];
+  for (const GameName of ['A', 'B', 'A', 'C', 'A']) {
+    clock.advance(1_000);
+    times.push(new Date(clock.now()).toISOString());
+    await call('POST', '/game', { body: { GameName } });
+  }
+  await call('PATCH', '/game/A', { body: { Description: 'new' } });
+  const list = async (query: Readonly<Record<string, string>>) => {
+    const { status, json, message } = await call('GET', `${AUDIT}?${new URLSearchParams(query)}`);
+    assert.equal(status, 200, message);
+    const records = json.AuditRecords as Listed[];
+    return { names: records.map(({ Resource }) => String(Resource).split('/').at(-1)), token: json.NextToken };
+  };
+  assert.deepEqual((await list({})).names, ['A', 'A', 'C', 'A', 'B', 'A']);
+  assert.deepEqual((await list({ Order: 'OLDEST_FIRST' })).names, ['A', 'B', 'A', 'C', 'A', 'A']);
+  assert.deepEqual((await list({ Operation: 'UpdateGame' })).names, ['A']);
+  assert.deepEqual((await list({ Actor: 'nobody' })).names, []);
+  assert.deepEqual((await list({ PlayerId: 'p1' })).names, []);
+  assert.deepEqual((await list({ Since: String(times[1]), Until: String(times[3]) })).names, ['A', 'B']);
+
+  for (const Order of ['OLDEST_FIRST', 'NEWEST_FIRST']) {
+    const paged: unknown[] = [];
+    let NextToken: string | undefined;
+    do {
+      const page = await list({ Order, MaxResults: '4', Operation: 'CreateGame', ...(NextToken && { NextToken }) });
+      paged.push(...page.names);
+      NextToken = page.token as string | undefined;
+    } while (NextToken !== undefined);
+    const expected = ['A', 'B', 'A', 'C', 'A'];
+    assert.deepEqual(paged, Order === 'OLDEST_FIRST' ? expected : expected.reverse());
+  }
+  const { token } = await list({ MaxResults: '1' });
+  const elsewhere = await call('GET', `${AUDIT}?${new URLSearchParams({ NextToken: String(token), Actor: 'root' })}`);
+  assert.equal(elsewhere.error, 'ValidationException');
+});

@@ -1,0 +1,29 @@
+import { COMMON_ERRORS } from '../operation.ts';
+import { list, string, structure } from '../shape.ts';
+import { ownOperation } from './own-operation.ts';
+
+const text = string({ min: 1, max: 128 });
+
+export const getServerInfo = ownOperation({
+  name: 'GetServerInfo',
+  http: { method: 'GET', path: '/respark/server' },
+  isIdempotent: true,
+  throttleClass: 'read',
+  input: structure({}),
+  output: structure({ ApiVersion: text, Features: list(text), Node: text, Version: text }, [
+    'ApiVersion',
+    'Features',
+    'Node',
+    'Version',
+  ]),
+  errors: COMMON_ERRORS,
+  resource: () => [],
+  decisions: [
+    '`Version` is that of Respark, `ApiVersion` that of the Amazon GameSparks API, `Node` the life of the process that answers: another one after each start.',
+    '`Features` names what this server does beyond that API, so that a client need not guess it from the version; a name, once given, keeps its meaning.',
+  ],
+  async handler({ services }) {
+    const { version, apiVersion, node, features } = services.serverInfo();
+    return { ApiVersion: apiVersion, Features: features, Node: node, Version: version };
+  },
+});
