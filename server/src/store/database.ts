@@ -25,10 +25,12 @@ export interface Database {
   transaction<T>(work: (query: Query) => Promise<T>): Promise<T>;
 
   /**
-   * Another number after every commit, of this process (once its `transaction` has resolved) or of any other. What was
-   * read at a version stands as long as the version does. Undefined where asking would cost as much as reading.
+   * A number that changes when another process, or another object over the same database, commits: from the moment at
+   * which a query here could see that commit. Commits of this object's `transaction` leave it as it is. What was read by a
+   * query that began after one call still stands when a later call gives the same number, unless this object has
+   * committed in between. Undefined where asking would cost as much as reading.
    */
-  version(): number | undefined;
+  foreignVersion(): number | undefined;
 
   /**
    * Brings the schema up to this program's version; several processes may try at once. Throws a `StartupError` when the

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Database, Query } from './database.ts';
-import type { Store } from './store.ts';
+import { type Changed, createMemory } from './remembered.ts';
+import type { StageRecord, Store } from './store.ts';
 import { createAccessKeys } from './tables/access-keys.ts';
 import { createClientTokens } from './tables/client-tokens.ts';
 import { createConfigurations } from './tables/configurations.ts';
@@ -13,46 +14,35 @@ import type { Scope } from './tables/scope.ts';
 import { createSnapshots } from './tables/snapshots.ts';
 import { createStages } from './tables/stages.ts';
 
-/** Look-ups on the hot path that are remembered: more keys, game keys and stages than are in use at once. */
-const MAX_REMEMBERED = 10_000;
-
+/** The one store over `database` in this process, because it remembers what it has looked up. */
 export function createStore(database: Database): Store {
-  const tables = createTables({ read: database.query, write: (work) => database.transaction(work) });
+  const memory = createMemory(database);
+  const tables = createTables({ read: database.query, write: memory.transaction });
   const { stages, accessKeys } = tables;
-  const remember = createMemory(database);
+  const idsOfStage = ({ id, gameId }: StageRecord) => [id, gameId];
   return {
     ...tables,
     stages: {
       ...stages,
-      find: (gameName, name) => remember(`stage ${gameName} ${name}`, () => stages.find(gameName, name)),
-      findByGameKey: (gameKey) => remember(`game key ${gameKey}`, () => stages.findByGameKey(gameKey)),
+      find: (gameName, name) => memory.find(`stage ${gameName} ${name}`, () => stages.find(gameName, name), idsOfStage),
+      findByGameKey: (gameKey) => memory.find(`game key ${gameKey}`, () => stages.findByGameKey(gameKey), idsOfStage),
     },
-    accessKeys: { ...accessKeys, find: (id) => remember(`access key ${id}`, () => accessKeys.find(id)) },
-    transaction: (work) => database.transaction((query) => work(storeWithin(query))),
+    accessKeys: {
+      ...accessKeys,
+      find: (id) =>
+        memory.find(
+          `access key ${id}`,
+          () => accessKeys.find(id),
+          () => [id],
+        ),
+    },
+    transaction: (work) => memory.transaction((query, changed) => work(storeWithin(query, changed))),
   };
 }
 
-/** Answers with what was read before for as long as nobody has committed anything since: never with anything stale. */
-function createMemory(database: Database): <T>(key: string, read: () => Promise<T>) => Promise<T> {
-  const remembered = new Map<string, unknown>();
-  let version: number | undefined;
-  return async function remember<T>(key: string, read: () => Promise<T>): Promise<T> {
-    const current = database.version();
-    if (current === undefined) return await read();
-    if (current !== version || remembered.size >= MAX_REMEMBERED) remembered.clear();
-    version = current;
-    const known = remembered.get(key) as T | undefined;
-    if (known !== undefined) return known;
-    const found = await read();
-    // What is absent is not remembered: anyone may ask for names without end.
-    if (version === current && found !== undefined) remembered.set(key, found);
-    return found;
-  };
-}
-
-function storeWithin(query: Query): Store {
+function storeWithin(query: Query, changed: Changed): Store {
   const store: Store = {
-    ...createTables({ read: query, write: (work) => work(query) }),
+    ...createTables({ read: query, write: (work) => work(query, changed) }),
     async transaction(work) {
       await sql`savepoint inner_transaction`.execute(query);
       try {

@@ -10,7 +10,7 @@ import { createGamesAndKeys } from './migrations/0001-games-and-keys.ts';
 import { createStore } from './sql-store.ts';
 import { openSqlite } from './sqlite.ts';
 import { testStore } from './store.contract.ts';
-import { sampleDeployment, sampleGame, sampleSnapshot, sampleStage } from './store-samples.ts';
+import { sampleDeployment, sampleGame, sampleJob, sampleKey, sampleSnapshot, sampleStage } from './store-samples.ts';
 import { openTestStore, temporaryDirectory } from './test-store.ts';
 
 const temporaryFile = (t: TestContext) => join(temporaryDirectory(t), 'respark.db');
@@ -136,6 +136,103 @@ test('a runtime that another process puts on a stage is seen at the next look-up
     assert.equal((await b.stages.find('Zoo', 'Dev'))?.runtimeId, runtimeId);
     assert.equal((await b.stages.findByGameKey(stage.gameKey))?.runtimeId, runtimeId);
   }
+});
+
+/** Two games, one of which has two stages, and two access keys; each look-up of them by a name of its own. */
+async function openRemembered(t: TestContext, file: string) {
+  const { store } = await open(t, file);
+  const [zoo, other] = [sampleGame('Zoo'), sampleGame('Other')];
+  const stages = [sampleStage(zoo, 'Dev'), sampleStage(zoo, 'Live'), sampleStage(other, 'Dev')] as const;
+  await store.transaction(async (within) => {
+    for (const game of [zoo, other]) await within.games.insert(game);
+    for (const stage of stages) await within.stages.insert(stage);
+    for (const id of ['A', 'B']) await within.accessKeys.insert(sampleKey(id));
+  });
+  const lookUps = {
+    'Zoo/Dev': () => store.stages.find('Zoo', 'Dev'),
+    'Zoo/Live': () => store.stages.find('Zoo', 'Live'),
+    'Other/Dev': () => store.stages.find('Other', 'Dev'),
+    'key of Zoo/Dev': () => store.stages.findByGameKey(stages[0].gameKey),
+    'key of Other/Dev': () => store.stages.findByGameKey(stages[2].gameKey),
+    A: () => store.accessKeys.find('A'),
+    B: () => store.accessKeys.find('B'),
+  };
+  /** The look-ups that no longer answer with the very record that they answered with before `write`. */
+  async function forgottenBy(write: () => Promise<unknown>): Promise<string[]> {
+    const before = new Map<string, unknown>();
+    for (const [name, lookUp] of Object.entries(lookUps)) before.set(name, await lookUp());
+    await write();
+    const forgotten: string[] = [];
+    for (const [name, lookUp] of Object.entries(lookUps)) {
+      const now: unknown = await lookUp();
+      if (now !== before.get(name)) forgotten.push(name);
+    }
+    return forgotten;
+  }
+  return { store, zoo, other, dev: stages[0], live: stages[1], forgottenBy };
+}
+
+test('a commit that changes no stage, game or access key forgets no look-up of them', async (t) => {
+  const { store, zoo, dev, forgottenBy } = await openRemembered(t, temporaryFile(t));
+  const snapshot = sampleSnapshot(zoo, 'S1');
+  const elsewhere = [
+    () => store.configurations.set({ gameId: zoo.id, sections: '{}', updatedAt: 1 }),
+    () => store.snapshots.insert(snapshot),
+    () => store.snapshots.update(zoo.id, 'S1', { description: 'x', updatedAt: 2 }),
+    () => store.deployments.insert(sampleDeployment(dev, 'D1')),
+    () => store.generatedCodeJobs.insert(sampleJob(snapshot, 'J1')),
+    () => store.snapshots.removeAll(zoo.id),
+    () => store.clientTokens.removeOlderThan(1),
+    () => store.meta.set('fact', 'one'),
+    () => store.transaction(({ meta }) => meta.set('fact', 'two')),
+    () => store.games.insert(sampleGame('New')),
+    () => store.stages.insert(sampleStage(sampleGame('New'), 'Dev')),
+    () => store.accessKeys.insert(sampleKey('C')),
+    () => store.stages.update('unknown', { description: 'x', updatedAt: 2 }),
+    () => store.games.remove('unknown'),
+    () => store.accessKeys.revoke('unknown', 1),
+    () => store.accessKeys.removeRevokedBefore(1),
+  ];
+  for (const write of elsewhere) assert.deepEqual(await forgottenBy(write), [], String(write));
+});
+
+test('a commit forgets the look-ups of what it changes, and no others', async (t) => {
+  const { store, zoo, other, dev, live, forgottenBy } = await openRemembered(t, temporaryFile(t));
+  const ofZoo = ['Zoo/Dev', 'Zoo/Live', 'key of Zoo/Dev'];
+  const change = { description: 'changed', updatedAt: 2 };
+  assert.deepEqual(await forgottenBy(() => store.stages.update(dev.id, change)), ['Zoo/Dev', 'key of Zoo/Dev']);
+  assert.deepEqual(await forgottenBy(() => store.games.update(zoo.id, change)), ofZoo);
+  const revoked = await forgottenBy(() => store.accessKeys.revoke('A', 1));
+  assert.deepEqual(revoked, ['A']);
+  assert.deepEqual(await forgottenBy(() => store.accessKeys.removeRevokedBefore(2)), ['A']);
+
+  const nested = await forgottenBy(() =>
+    store.transaction(async (outer) => {
+      await outer.meta.set('fact', 'one');
+      await outer.transaction(({ stages }) => stages.update(live.id, change));
+    }),
+  );
+  assert.deepEqual(nested, ['Zoo/Live']);
+  assert.deepEqual(await forgottenBy(() => store.stages.remove(live.id)), ['Zoo/Live']);
+  assert.deepEqual(await forgottenBy(() => store.games.remove(other.id)), ['Other/Dev', 'key of Other/Dev']);
+});
+
+test('a transaction that is undone forgets nothing', async (t) => {
+  const { store, dev, forgottenBy } = await openRemembered(t, temporaryFile(t));
+  const undone = () =>
+    store.transaction(async ({ stages }) => {
+      await stages.update(dev.id, { description: 'changed', updatedAt: 2 });
+      throw new Error('on purpose');
+    });
+  assert.deepEqual(await forgottenBy(() => assert.rejects(undone(), /on purpose/)), []);
+});
+
+test('a commit of another process forgets every look-up', async (t) => {
+  const file = temporaryFile(t);
+  const { forgottenBy } = await openRemembered(t, file);
+  const { store: other } = await open(t, file);
+  assert.equal((await forgottenBy(() => other.meta.set('fact', 'one'))).length, 7);
+  assert.deepEqual(await forgottenBy(() => other.meta.get('fact')), []);
 });
 
 test('lists and counts find their rows by an index, in its order, and read no large text', async (t) => {

@@ -26,8 +26,6 @@ const RETRY_PAUSE_MS = 25;
 const MAX_OPEN_WAIT_MS = 5_000;
 /** Our queries are a few dozen fixed texts; more means that a text is built from values. */
 const MAX_PREPARED_STATEMENTS = 200;
-/** A 32-bit counter. */
-const MAX_DATA_VERSION = 2 ** 32;
 
 /**
  * Opens the SQLite database in `file`, which is made, readable by its owner only, when it is missing. Every commit is on
@@ -39,14 +37,11 @@ export function openSqlite({ file, maxWriteWaitMs = 5_000 }: { file: string; max
   const query = new Kysely<Schema>({ dialect: createDialect(connection) });
   // It changes with the commits of other connections only.
   const dataVersion = connection.prepare<[]>('PRAGMA data_version').raw();
-  let ownCommits = 0;
 
   async function transaction<T>(work: (query: Query) => Promise<T>): Promise<T> {
     for (let waitedMs = 0; waitedMs <= maxWriteWaitMs; waitedMs += BLOCKING_WAIT_MS + RETRY_PAUSE_MS) {
       try {
-        const result = await query.transaction().execute(work);
-        ownCommits += 1;
-        return result;
+        return await query.transaction().execute(work);
       } catch (error) {
         if (!(error instanceof WriterBusy)) throw error;
       }
@@ -60,9 +55,9 @@ export function openSqlite({ file, maxWriteWaitMs = 5_000 }: { file: string; max
     capabilities: { isShared: false },
     query,
     transaction,
-    version() {
-      const [otherCommits] = dataVersion.get() as [number];
-      return ownCommits * MAX_DATA_VERSION + otherCommits;
+    foreignVersion() {
+      const [version] = dataVersion.get() as [number];
+      return version;
     },
     migrate: () => migrate({ transaction }),
     assertMigrated: () => assertMigrated({ query }),

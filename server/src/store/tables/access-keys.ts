@@ -28,18 +28,22 @@ export function createAccessKeys(scope: Scope): AccessKeys {
       await insertUnique(scope, 'access_keys', row, message);
     },
     async revoke(id, revokedAt) {
-      const result = await write((query) =>
-        query
+      const result = await write((query, changed) => {
+        changed(id);
+        return query
           .updateTable('access_keys')
           .set({ revoked_at: revokedAt })
           .where('id', '=', id)
           .where('revoked_at', 'is', null)
-          .executeTakeFirst(),
-      );
+          .executeTakeFirst();
+      });
       return result.numUpdatedRows > 0n;
     },
     async removeRevokedBefore(revokedAt) {
-      await write((query) => query.deleteFrom('access_keys').where('revoked_at', '<', revokedAt).execute());
+      await write(async (query, changed) => {
+        const removed = query.deleteFrom('access_keys').where('revoked_at', '<', revokedAt).returning('id');
+        for (const { id } of await removed.execute()) changed(id);
+      });
     },
   };
 }

@@ -32,10 +32,16 @@ export function createGames(scope: Scope): Games {
     },
     async update(id, { updatedAt, tags, ...change }) {
       const row = { ...change, ...(tags && { tags: JSON.stringify(tags) }), updated_at: updatedAt };
-      await write((query) => query.updateTable('games').set(row).where('id', '=', id).execute());
+      await write((query, changed) => {
+        changed(id);
+        return query.updateTable('games').set(row).where('id', '=', id).execute();
+      });
     },
     async remove(id) {
-      await write((query) => query.deleteFrom('games').where('id', '=', id).execute());
+      await write((query, changed) => {
+        changed(id);
+        return query.deleteFrom('games').where('id', '=', id).execute();
+      });
     },
   };
 }

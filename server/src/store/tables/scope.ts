@@ -1,15 +1,20 @@
 import type { InsertObject } from 'kysely';
 import { ServiceError } from '../../errors.ts';
 import type { Query } from '../database.ts';
+import type { Changed } from '../remembered.ts';
 import type { Schema } from '../schema.ts';
 
 /** The states of work that is still to be done. */
 export const UNFINISHED = ['PENDING', 'IN_PROGRESS'] as const;
 
-/** Where a table's queries run: a write outside a transaction is a transaction of its own. */
+/**
+ * Where a table's queries run: a write outside a transaction is a transaction of its own. One that changes or removes
+ * games, stages or access keys, directly or by a cascade, passes the id of each to `changed`, because look-ups of these
+ * are remembered.
+ */
 export interface Scope {
   readonly read: Query;
-  write<T>(work: (query: Query) => Promise<T>): Promise<T>;
+  write<T>(work: (query: Query, changed: Changed) => Promise<T>): Promise<T>;
 }
 
 /**

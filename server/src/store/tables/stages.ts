@@ -63,10 +63,16 @@ export function createStages(scope: Scope): Stages {
         ...('runtimeId' in change && { runtime_id: runtimeId ?? null }),
         updated_at: updatedAt,
       };
-      await write((query) => query.updateTable('stages').set(row).where('id', '=', id).execute());
+      await write((query, changed) => {
+        changed(id);
+        return query.updateTable('stages').set(row).where('id', '=', id).execute();
+      });
     },
     async remove(id) {
-      await write((query) => query.deleteFrom('stages').where('id', '=', id).execute());
+      await write((query, changed) => {
+        changed(id);
+        return query.deleteFrom('stages').where('id', '=', id).execute();
+      });
     },
   };
 }

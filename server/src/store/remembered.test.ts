@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Query } from './database.ts';
+import { createMemory, type Memory } from './remembered.ts';
+
+interface Sample {
+  readonly id: string;
+  readonly ownerId: string;
+}
+
+/** A database of which the test decides when a commit takes effect and resolves. */
+class FakeDatabase {
+  version: number | undefined = 1;
+  /** What a transaction waits for after its work, as for its COMMIT. */
+  commit: () => Promise<void> = async () => {};
+
+  foreignVersion(): number | undefined {
+    return this.version;
+  }
+
+  async transaction<T>(work: (query: Query) => Promise<T>): Promise<T> {
+    const result = await work(undefined as unknown as Query);
+    await this.commit();
+    return result;
+  }
+}
+
+function deferred<T>() {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
+
+function openMemory({ maxRecords = 10 } = {}) {
+  const database = new FakeDatabase();
+  const memory = createMemory(database, maxRecords);
+  const reads: string[] = [];
+  /** Looks up a sample that belongs to the owner "o"; each read finds another object. */
+  const lookUp = (id: string, read?: () => Promise<Sample | undefined>) =>
+    memory.find<Sample>(
+      id,
+      async () => {
+        reads.push(id);
+        return read === undefined ? { id, ownerId: 'o' } : await read();
+      },
+      (found) => [found.id, found.ownerId],
+    );
+  /** The ids, of those given, that are looked up without a read. */
+  async function remembered(...ids: string[]): Promise<string[]> {
+    const known: string[] = [];
+    for (const id of ids) {
+      const readsBefore = reads.length;
+      await lookUp(id, async () => undefined);
+      if (reads.length === readsBefore) known.push(id);
+    }
+    return known;
+  }
+  return { database, memory, lookUp, remembered };
+}
+
+const change = (memory: Memory, ...ids: string[]) =>
+  memory.transaction(async (_query, changed) => {
+    for (const id of ids) changed(id);
+  });
+
+test('a record is read once, and the same one is answered until it is forgotten', async () => {
+  const { memory, lookUp } = openMemory();
+  const found = await lookUp('a');
+  assert.equal(await lookUp('a'), found);
+  await change(memory, 'a');
+  const again = await lookUp('a');
+  assert.notEqual(again, found);
+  assert.equal(await lookUp('a'), again);
+});
+
+test('a commit forgets the records that have one of its ids, and no others', async () => {
+  const { memory, lookUp, remembered } = openMemory();
+  await lookUp('a');
+  await lookUp('b');
+  await lookUp('c', async () => ({ id: 'c', ownerId: 'another' }));
+  await change(memory);
+  await change(memory, 'unknown');
+  assert.deepEqual(await remembered('a', 'b', 'c'), ['a', 'b', 'c']);
+  await change(memory, 'a');
+  assert.deepEqual(await remembered('a', 'b', 'c'), ['b', 'c']);
+  await lookUp('a');
+  await change(memory, 'o', 'unknown');
+  assert.deepEqual(await remembered('a', 'b', 'c'), ['c']);
+});
+
+test('an absent record is not remembered', async () => {
+  const { lookUp, remembered } = openMemory();
+  assert.equal(await lookUp('a', async () => undefined), undefined);
+  assert.deepEqual(await remembered('a'), []);
+  assert.notEqual(await lookUp('a'), undefined);
+});
+
+test('a read that fails rejects and leaves nothing behind', async () => {
+  const { lookUp, remembered } = openMemory();
+  const failure = new Error('on purpose');
+  await assert.rejects(
+    lookUp('a', () => Promise.reject(failure)),
+    failure,
+  );
+  assert.deepEqual(await remembered('a'), []);
+});
+
+test('what began to be read before a commit and ends after it is answered, but not remembered', async () => {
+  const { memory, lookUp, remembered } = openMemory();
+  const { promise: read, resolve: endRead } = deferred<Sample>();
+  const stale = { id: 'a', ownerId: 'o' };
+  const looked = lookUp('a', () => read);
+  await change(memory, 'a');
+  endRead(stale);
+  assert.equal(await looked, stale);
+  assert.deepEqual(await remembered('a'), []);
+});
+
+test('what is read while nothing remembered is changed is remembered, whatever else is committed', async () => {
+  const { memory, lookUp, remembered } = openMemory();
+  const { promise: read, resolve: endRead } = deferred<Sample>();
+  const looked = lookUp('a', () => read);
+  await change(memory);
+  endRead({ id: 'a', ownerId: 'o' });
+  await looked;
+  assert.deepEqual(await remembered('a'), ['a']);
+});
+
+test('between the start of a COMMIT and its end what it changes is neither answered from memory nor remembered', async () => {
+  const { database, memory, lookUp, remembered } = openMemory();
+  await lookUp('a');
+  await lookUp('b', async () => ({ id: 'b', ownerId: 'another' }));
+  const { promise: commit, resolve: endCommit } = deferred<void>();
+  const { promise: begun, resolve: beginCommit } = deferred<void>();
+  database.commit = () => {
+    beginCommit();
+    return commit;
+  };
+  const changing = change(memory, 'a');
+  await begun;
+  // This read may come before the commit takes effect, or after it.
+  await lookUp('a');
+  assert.deepEqual(await remembered('a', 'b'), ['b']);
+  const { promise: read, resolve: endRead } = deferred<Sample>();
+  const looked = lookUp('a', () => read);
+  endCommit();
+  await changing;
+  endRead({ id: 'a', ownerId: 'o' });
+  await looked;
+  assert.deepEqual(await remembered('a'), []);
+  await lookUp('a');
+  assert.deepEqual(await remembered('a'), ['a']);
+});
+
+test('a transaction that is undone, or still under way, has changed nothing', async () => {
+  const { memory, lookUp, remembered } = openMemory();
+  await lookUp('a');
+  const undone = memory.transaction(async (_query, changed) => {
+    changed('a');
+    assert.deepEqual(await remembered('a'), ['a']);
+    throw new Error('on purpose');
+  });
+  await assert.rejects(undone, /on purpose/);
+  assert.deepEqual(await remembered('a'), ['a']);
+});
+
+test('after a COMMIT that failed, records are read anew and remembered again', async () => {
+  const { database, memory, lookUp, remembered } = openMemory();
+  await lookUp('a');
+  database.commit = () => Promise.reject(new Error('disk is full'));
+  await assert.rejects(change(memory, 'a'), /disk is full/);
+  assert.deepEqual(await remembered('a'), []);
+  await lookUp('a');
+  assert.deepEqual(await remembered('a'), ['a']);
+});
+
+test('a commit of another process forgets everything, and what was being read meanwhile', async () => {
+  const { database, lookUp, remembered } = openMemory();
+  await lookUp('a');
+  const { promise: read, resolve: endRead } = deferred<Sample>();
+  const looked = lookUp('b', () => read);
+  database.version = 2;
+  assert.deepEqual(await remembered('a'), []);
+  endRead({ id: 'b', ownerId: 'o' });
+  await looked;
+  assert.deepEqual(await remembered('b'), []);
+});
+
+test('nothing is remembered where the commits of others cannot be seen', async () => {
+  const { database, lookUp, remembered } = openMemory();
+  database.version = undefined;
+  await lookUp('a');
+  assert.deepEqual(await remembered('a'), []);
+});
+
+test('at most so many records are remembered', async () => {
+  const { lookUp, remembered } = openMemory({ maxRecords: 2 });
+  await lookUp('a');
+  await lookUp('b');
+  assert.deepEqual(await remembered('a', 'b'), ['a', 'b']);
+  await lookUp('c');
+  assert.deepEqual(await remembered('a', 'b', 'c'), ['c']);
+});

@@ -1,0 +1,86 @@
+import type { Database, Query } from './database.ts';
+
+/** More keys, game keys and stages than are in use at once. */
+const MAX_RECORDS = 10_000;
+
+/** Takes the id of a record that the running transaction changes or removes, a cascade's included. */
+export type Changed = (id: string) => void;
+
+export interface Memory {
+  /**
+   * Answers with the record that was found for `lookUp` before, or with what `read` finds. `idsOf` names the ids that a
+   * transaction reports as changed when the record no longer stands. A record that is absent is not remembered: clients
+   * may ask for names without end.
+   */
+  find<T>(
+    lookUp: string,
+    read: () => Promise<T | undefined>,
+    idsOf: (found: T) => readonly string[],
+  ): Promise<T | undefined>;
+
+  /** A transaction of the database (see there) that reports what it changes. */
+  transaction<T>(work: (query: Query, changed: Changed) => Promise<T>): Promise<T>;
+}
+
+/**
+ * Remembers records so that looking them up again needs no query, and never answers with a stale one. A record is
+ *
+ * - being read: then it is remembered, unless meanwhile this process committed a change of any such record, or another
+ *   process was seen to have committed anything. Which of the two came first, the read or the commit, cannot be told.
+ * - remembered: it answers look-ups.
+ * - forgotten: right before the COMMIT of a transaction that changed one of its ids, when another process is seen to have
+ *   committed anything, and when there are too many records. After the COMMIT would be too late, because other reads may
+ *   see what it wrote before it resolves. A transaction that is undone before its COMMIT forgets nothing.
+ *
+ * Every write goes through this memory's transactions: it does not notice those of another memory over the same
+ * `Database`.
+ */
+export function createMemory(
+  database: Pick<Database, 'foreignVersion' | 'transaction'>,
+  maxRecords = MAX_RECORDS,
+): Memory {
+  const records = new Map<string, { readonly found: unknown; readonly ids: readonly string[] }>();
+  let foreignVersion: number | undefined;
+  let commitsBegun = 0;
+  let commitsEnded = 0;
+
+  function forget(changedIds: ReadonlySet<string>): void {
+    for (const [lookUp, { ids }] of records) if (ids.some((id) => changedIds.has(id))) records.delete(lookUp);
+  }
+
+  return {
+    async find<T>(lookUp: string, read: () => Promise<T | undefined>, idsOf: (found: T) => readonly string[]) {
+      const current = database.foreignVersion();
+      if (current === undefined) return await read();
+      if (current !== foreignVersion) records.clear();
+      foreignVersion = current;
+      const known = records.get(lookUp);
+      if (known !== undefined) return known.found as T;
+
+      const commitsEndedBefore = commitsEnded;
+      const found = await read();
+      const isCurrent = commitsBegun === commitsEndedBefore && foreignVersion === current;
+      if (found === undefined || !isCurrent) return found;
+      if (records.size >= maxRecords) records.clear();
+      records.set(lookUp, { found, ids: idsOf(found) });
+      return found;
+    },
+
+    async transaction(work) {
+      const changedIds = new Set<string>();
+      let isCommitting = false;
+      try {
+        return await database.transaction(async (query) => {
+          const result = await work(query, (id) => changedIds.add(id));
+          if (changedIds.size === 0) return result;
+          isCommitting = true;
+          commitsBegun += 1;
+          forget(changedIds);
+          return result;
+        });
+      } finally {
+        if (isCommitting) commitsEnded += 1;
+      }
+    },
+  };
+}
