@@ -6,11 +6,6 @@ export type Query = Kysely<Schema>;
 
 /** What the queries run on. One typed code path; a driver differs only in what it promises here. */
 export interface Database {
-  readonly capabilities: {
-    /** Whether nodes on several machines may use this database at once. */
-    readonly isShared: boolean;
-  };
-
   /**
    * Reads outside a transaction; they see every write that was committed before, by this process or another. Not to be
    * used by the work of a transaction: the wait for each other would never end.

@@ -52,7 +52,6 @@ export function openSqlite({ file, maxWriteWaitMs = 5_000 }: { file: string; max
   }
 
   return {
-    capabilities: { isShared: false },
     query,
     transaction,
     foreignVersion() {
