@@ -3,7 +3,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type RandomBytes, uuidV7After } from '../random.ts';
-import type { DeploymentRecord, SnapshotRecord, Store, Page as StorePage } from '../store/store.ts';
+import type { DeploymentRecord, PageQuery, SnapshotRecord, Store } from '../store/store.ts';
 import type { Audit, Change } from './audit.ts';
 import { type BackgroundWork, Interrupted } from './background.ts';
 import { createClaimedWork, isUnfinished, type WorkKind } from './claimed-work.ts';
@@ -136,7 +136,7 @@ export function createDeployments(parts: DeploymentsParts): Deployments {
 
     async list(gameName, stageName, request) {
       const stage = await getStage(store, gameName, stageName);
-      const list = (page: StorePage) => store.deployments.list(stage.id, page);
+      const list = (page: PageQuery) => store.deployments.list(stage.id, page);
       return await paginate(`ListStageDeployments ${stage.id}`, request, list, ({ id }) => id);
     },
   };

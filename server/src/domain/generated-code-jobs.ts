@@ -3,7 +3,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type RandomBytes, uuidV7After } from '../random.ts';
-import type { GeneratedCodeJobRecord, Store, Page as StorePage } from '../store/store.ts';
+import type { GeneratedCodeJobRecord, PageQuery, Store } from '../store/store.ts';
 import { excerpt } from '../text.ts';
 import type { Audit, Change } from './audit.ts';
 import { type BackgroundWork, Interrupted } from './background.ts';
@@ -129,7 +129,7 @@ export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): Generate
 
     async list(gameName, snapshotId, request) {
       const game = await getGame(store, gameName);
-      const list = (page: StorePage) => store.generatedCodeJobs.list(game.id, snapshotId, page);
+      const list = (page: PageQuery) => store.generatedCodeJobs.list(game.id, snapshotId, page);
       const scope = `ListGeneratedCodeJobs ${game.id} ${snapshotId}`;
       const { items, nextToken } = await paginate(scope, request, list, ({ id }) => id);
       // Reading it takes a while, and jobs do not outlive it.

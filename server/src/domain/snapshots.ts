@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
-import type { SnapshotRecord, SnapshotSummary, Store, Page as StorePage } from '../store/store.ts';
+import type { PageQuery, SnapshotRecord, SnapshotSummary, Store } from '../store/store.ts';
 import type { Audit, Change } from './audit.ts';
 import type { Sections } from './configuration/document.ts';
 import { findOrEmpty, readSections } from './configurations.ts';
@@ -74,7 +74,7 @@ export function createSnapshots({ store, audit, downloads, paginate, clock, sett
 
     async list(gameName, request) {
       const game = await getGame(store, gameName);
-      const list = (page: StorePage) => store.snapshots.list(game.id, page);
+      const list = (page: PageQuery) => store.snapshots.list(game.id, page);
       return await paginate(`ListSnapshots ${game.id}`, request, list, ({ id }) => id);
     },
 

@@ -2,17 +2,17 @@ import { sql } from 'kysely';
 import type { Database, Query } from './database.ts';
 import { type Changed, createMemory } from './remembered.ts';
 import type { StageRecord, Store } from './store.ts';
-import { createAccessKeys } from './tables/access-keys.ts';
-import { createClientTokens } from './tables/client-tokens.ts';
-import { createConfigurations } from './tables/configurations.ts';
-import { createDeployments } from './tables/deployments.ts';
-import { createGames } from './tables/games.ts';
-import { createGeneratedCodeJobs } from './tables/generated-code-jobs.ts';
-import { createMeta } from './tables/meta.ts';
-import { createRuntimes } from './tables/runtimes.ts';
+import { accessKeyTable } from './tables/access-keys.ts';
+import { clientTokenTable } from './tables/client-tokens.ts';
+import { configurationTable } from './tables/configurations.ts';
+import { deploymentTable } from './tables/deployments.ts';
+import { gameTable } from './tables/games.ts';
+import { generatedCodeJobTable } from './tables/generated-code-jobs.ts';
+import { metaTable } from './tables/meta.ts';
+import { runtimeTable } from './tables/runtimes.ts';
 import type { Scope } from './tables/scope.ts';
-import { createSnapshots } from './tables/snapshots.ts';
-import { createStages } from './tables/stages.ts';
+import { snapshotTable } from './tables/snapshots.ts';
+import { stageTable } from './tables/stages.ts';
 
 /** The one store over `database` in this process, because it remembers what it has looked up. */
 export function createStore(database: Database): Store {
@@ -60,15 +60,15 @@ function storeWithin(query: Query, changed: Changed): Store {
 
 function createTables(scope: Scope): Omit<Store, 'transaction'> {
   return {
-    games: createGames(scope),
-    stages: createStages(scope),
-    configurations: createConfigurations(scope),
-    snapshots: createSnapshots(scope),
-    deployments: createDeployments(scope),
-    runtimes: createRuntimes(scope),
-    generatedCodeJobs: createGeneratedCodeJobs(scope),
-    accessKeys: createAccessKeys(scope),
-    clientTokens: createClientTokens(scope),
-    meta: createMeta(scope),
+    games: gameTable(scope),
+    stages: stageTable(scope),
+    configurations: configurationTable(scope),
+    snapshots: snapshotTable(scope),
+    deployments: deploymentTable(scope),
+    runtimes: runtimeTable(scope),
+    generatedCodeJobs: generatedCodeJobTable(scope),
+    accessKeys: accessKeyTable(scope),
+    clientTokens: clientTokenTable(scope),
+    meta: metaTable(scope),
   };
 }

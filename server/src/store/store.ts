@@ -139,27 +139,27 @@ export interface Store {
    * by itself, and part of the outer one.
    */
   transaction<T>(work: (store: Store) => Promise<T>): Promise<T>;
-  readonly games: Games;
-  readonly stages: Stages;
-  readonly configurations: Configurations;
-  readonly snapshots: Snapshots;
-  readonly deployments: Deployments;
-  readonly runtimes: Runtimes;
-  readonly generatedCodeJobs: GeneratedCodeJobs;
-  readonly accessKeys: AccessKeys;
-  readonly clientTokens: ClientTokens;
-  readonly meta: Meta;
+  readonly games: GameTable;
+  readonly stages: StageTable;
+  readonly configurations: ConfigurationTable;
+  readonly snapshots: SnapshotTable;
+  readonly deployments: DeploymentTable;
+  readonly runtimes: RuntimeTable;
+  readonly generatedCodeJobs: GeneratedCodeJobTable;
+  readonly accessKeys: AccessKeyTable;
+  readonly clientTokens: ClientTokenTable;
+  readonly meta: MetaTable;
 }
 
-/** A page: at most `limit` records, in order of name where the list does not say otherwise, those after `after` if given. */
-export interface Page {
+/** Asks for a page: at most `limit` records, in order of name where the list does not say otherwise, those after `after` if given. */
+export interface PageQuery {
   readonly after?: string;
   readonly limit: number;
 }
 
-export interface Games {
+export interface GameTable {
   find(name: string): Promise<GameRecord | undefined>;
-  list(page: Page): Promise<GameRecord[]>;
+  list(page: PageQuery): Promise<GameRecord[]>;
   count(): Promise<number>;
   /** Names are unique, those still being deleted included. */
   insert(record: GameRecord): Promise<void>;
@@ -170,11 +170,11 @@ export interface Games {
 
 export type GameChange = Partial<Pick<GameRecord, 'description' | 'state' | 'tags'>> & Pick<GameRecord, 'updatedAt'>;
 
-export interface Stages {
+export interface StageTable {
   find(gameName: string, stageName: string): Promise<StageRecord | undefined>;
   findById(id: string): Promise<StageRecord | undefined>;
   findByGameKey(gameKey: string): Promise<StageRecord | undefined>;
-  list(gameId: string, page: Page): Promise<StageRecord[]>;
+  list(gameId: string, page: PageQuery): Promise<StageRecord[]>;
   count(gameId: string): Promise<number>;
   /** Every stage that is being deleted, by itself or with its game: what a restart has to go on with. */
   listDeleting(): Promise<StageRecord[]>;
@@ -188,16 +188,16 @@ export interface Stages {
 export type StageChange = Partial<Pick<StageRecord, 'description' | 'role' | 'state' | 'tags' | 'runtimeId'>> &
   Pick<StageRecord, 'updatedAt'>;
 
-export interface Configurations {
+export interface ConfigurationTable {
   find(gameId: string): Promise<ConfigurationRecord | undefined>;
   /** In place of what there was. */
   set(record: ConfigurationRecord): Promise<void>;
 }
 
 /** Pages of these lists are newest first: ids in descending order, those before `after` if given. */
-export interface Snapshots {
+export interface SnapshotTable {
   find(gameId: string, id: string): Promise<SnapshotRecord | undefined>;
-  list(gameId: string, page: Page): Promise<SnapshotSummary[]>;
+  list(gameId: string, page: PageQuery): Promise<SnapshotSummary[]>;
   count(gameId: string): Promise<number>;
   insert(record: SnapshotRecord): Promise<void>;
   update(gameId: string, id: string, change: Pick<SnapshotRecord, 'description' | 'updatedAt'>): Promise<void>;
@@ -205,9 +205,9 @@ export interface Snapshots {
   removeAll(gameId: string): Promise<void>;
 }
 
-export interface Deployments {
+export interface DeploymentTable {
   find(stageId: string, id: string): Promise<DeploymentRecord | undefined>;
-  list(stageId: string, page: Page): Promise<DeploymentRecord[]>;
+  list(stageId: string, page: PageQuery): Promise<DeploymentRecord[]>;
   /** Everything that is PENDING or IN_PROGRESS: what a restart has to go on with. */
   listUnfinished(): Promise<DeploymentRecord[]>;
   insert(record: DeploymentRecord): Promise<void>;
@@ -227,7 +227,7 @@ export type DeploymentOutcome = Pick<DeploymentRecord, 'result' | 'updatedAt'> &
   readonly state: 'COMPLETED' | 'FAILED';
 };
 
-export interface Runtimes {
+export interface RuntimeTable {
   find(id: string): Promise<RuntimeRecord | undefined>;
   /** All of the stage, oldest first. */
   list(stageId: string): Promise<RuntimeRecord[]>;
@@ -240,9 +240,9 @@ export type JobOutcome = Pick<GeneratedCodeJobRecord, 'description' | 'updatedAt
   readonly state: 'COMPLETED' | 'FAILED';
 };
 
-export interface GeneratedCodeJobs {
+export interface GeneratedCodeJobTable {
   find(gameId: string, snapshotId: string, id: string): Promise<GeneratedCodeJobRecord | undefined>;
-  list(gameId: string, snapshotId: string, page: Page): Promise<GeneratedCodeJobRecord[]>;
+  list(gameId: string, snapshotId: string, page: PageQuery): Promise<GeneratedCodeJobRecord[]>;
   /** Everything that is PENDING or IN_PROGRESS. */
   listUnfinished(): Promise<GeneratedCodeJobRecord[]>;
   insert(record: GeneratedCodeJobRecord): Promise<void>;
@@ -257,7 +257,7 @@ export interface GeneratedCodeJobs {
   prune(gameId: string, snapshotId: string, keep: number): Promise<void>;
 }
 
-export interface AccessKeys {
+export interface AccessKeyTable {
   find(id: string): Promise<AccessKeyRecord | undefined>;
   /** All of them, the revoked ones too, in order of id. */
   list(): Promise<AccessKeyRecord[]>;
@@ -269,7 +269,7 @@ export interface AccessKeys {
   removeRevokedBefore(revokedAt: number): Promise<void>;
 }
 
-export interface ClientTokens {
+export interface ClientTokenTable {
   find(principal: string, operation: string, token: string): Promise<ClientTokenRecord | undefined>;
   insert(record: ClientTokenRecord): Promise<void>;
   remove(principal: string, operation: string, token: string): Promise<void>;
@@ -278,7 +278,7 @@ export interface ClientTokens {
 }
 
 /** Small facts about the database itself, one text a key. */
-export interface Meta {
+export interface MetaTable {
   get(key: string): Promise<string | undefined>;
   set(key: string, value: string): Promise<void>;
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts';
 import { ServiceError } from '../../errors.ts';
 import type { Keyring } from '../../keyring.ts';
 import { type RandomBytes, randomAlphanumeric } from '../../random.ts';
-import type { AccessKeyRecord, AccessKeys, Store } from '../../store/store.ts';
+import type { AccessKeyRecord, AccessKeyTable, Store } from '../../store/store.ts';
 import { ALLOW_ALL, type Policy, parsePolicy } from './policy.ts';
 
 /** What a caller signs with. */
@@ -55,7 +55,7 @@ export function createAccess(options: {
   const openCredential = createCredentialCache(keyring, actions);
 
   async function addKey(
-    accessKeys: AccessKeys,
+    accessKeys: AccessKeyTable,
     key: Pick<AccessKeyRecord, 'description' | 'policy' | 'isRoot'>,
   ): Promise<AccessKeyPair> {
     const pair = { accessKeyId: newAccessKeyId(random), secretAccessKey: randomAlphanumeric(random, 40) };
@@ -66,7 +66,7 @@ export function createAccess(options: {
     return pair;
   }
 
-  const addRoot = (accessKeys: AccessKeys) => addKey(accessKeys, { description: 'root', policy: '', isRoot: true });
+  const addRoot = (accessKeys: AccessKeyTable) => addKey(accessKeys, { description: 'root', policy: '', isRoot: true });
 
   return {
     async findCredential(accessKeyId) {
@@ -138,7 +138,7 @@ function isLive({ revokedAt }: AccessKeyRecord): boolean {
   return revokedAt === undefined;
 }
 
-async function findRoot(accessKeys: AccessKeys): Promise<AccessKeyRecord | undefined> {
+async function findRoot(accessKeys: AccessKeyTable): Promise<AccessKeyRecord | undefined> {
   return (await accessKeys.list()).find((key) => key.isRoot && isLive(key));
 }
 

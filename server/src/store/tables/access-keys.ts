@@ -1,8 +1,8 @@
 import type { Schema } from '../schema.ts';
-import type { AccessKeyRecord, AccessKeys } from '../store.ts';
+import type { AccessKeyRecord, AccessKeyTable } from '../store.ts';
 import { insertUnique, type Scope } from './scope.ts';
 
-export function createAccessKeys(scope: Scope): AccessKeys {
+export function accessKeyTable(scope: Scope): AccessKeyTable {
   const { read, write } = scope;
   return {
     async find(id) {

@@ -1,7 +1,7 @@
-import type { ClientTokens } from '../store.ts';
+import type { ClientTokenTable } from '../store.ts';
 import { insertUnique, type Scope } from './scope.ts';
 
-export function createClientTokens(scope: Scope): ClientTokens {
+export function clientTokenTable(scope: Scope): ClientTokenTable {
   const { read, write } = scope;
   return {
     async find(principal, operation, token) {

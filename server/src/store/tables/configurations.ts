@@ -1,7 +1,7 @@
-import type { Configurations } from '../store.ts';
+import type { ConfigurationTable } from '../store.ts';
 import type { Scope } from './scope.ts';
 
-export function createConfigurations({ read, write }: Scope): Configurations {
+export function configurationTable({ read, write }: Scope): ConfigurationTable {
   return {
     async find(gameId) {
       const row = await read.selectFrom('configurations').selectAll().where('game_id', '=', gameId).executeTakeFirst();

@@ -1,8 +1,8 @@
 import type { Schema } from '../schema.ts';
-import type { DeploymentRecord, Deployments } from '../store.ts';
+import type { DeploymentRecord, DeploymentTable } from '../store.ts';
 import { insertUnique, type Scope, UNFINISHED } from './scope.ts';
 
-export function createDeployments(scope: Scope): Deployments {
+export function deploymentTable(scope: Scope): DeploymentTable {
   const { read, write } = scope;
   const deployments = read.selectFrom('deployments').selectAll();
   return {

@@ -1,8 +1,8 @@
 import type { Schema } from '../schema.ts';
-import type { GameRecord, Games, Tags } from '../store.ts';
+import type { GameRecord, GameTable, Tags } from '../store.ts';
 import { insertUnique, type Scope } from './scope.ts';
 
-export function createGames(scope: Scope): Games {
+export function gameTable(scope: Scope): GameTable {
   const { read, write } = scope;
   return {
     async find(name) {

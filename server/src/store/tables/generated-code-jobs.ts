@@ -1,5 +1,5 @@
 import type { Schema } from '../schema.ts';
-import type { GeneratedCodeJobRecord, GeneratedCodeJobs } from '../store.ts';
+import type { GeneratedCodeJobRecord, GeneratedCodeJobTable } from '../store.ts';
 import { insertUnique, type Scope, UNFINISHED } from './scope.ts';
 
 /** All but the archive. */
@@ -15,7 +15,7 @@ const RECORD = [
   'claimed_by',
 ] as const;
 
-export function createGeneratedCodeJobs(scope: Scope): GeneratedCodeJobs {
+export function generatedCodeJobTable(scope: Scope): GeneratedCodeJobTable {
   const { read, write } = scope;
   const jobs = read.selectFrom('generated_code_jobs').select(RECORD);
   const ofSnapshot = (gameId: string, snapshotId: string) =>

@@ -1,7 +1,7 @@
-import type { Meta } from '../store.ts';
+import type { MetaTable } from '../store.ts';
 import type { Scope } from './scope.ts';
 
-export function createMeta({ read, write }: Scope): Meta {
+export function metaTable({ read, write }: Scope): MetaTable {
   return {
     async get(key) {
       return (await read.selectFrom('meta').select('value').where('key', '=', key).executeTakeFirst())?.value;

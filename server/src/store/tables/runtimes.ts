@@ -1,8 +1,8 @@
 import type { Schema } from '../schema.ts';
-import type { RuntimeRecord, Runtimes } from '../store.ts';
+import type { RuntimeRecord, RuntimeTable } from '../store.ts';
 import { insertUnique, type Scope } from './scope.ts';
 
-export function createRuntimes(scope: Scope): Runtimes {
+export function runtimeTable(scope: Scope): RuntimeTable {
   const { read, write } = scope;
   const runtimes = read.selectFrom('runtimes').selectAll();
   return {

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Schema } from '../schema.ts';
-import type { SnapshotSummary, Snapshots } from '../store.ts';
+import type { SnapshotSummary, SnapshotTable } from '../store.ts';
 import { insertUnique, type Scope } from './scope.ts';
 
 /** All but the sections: a megabyte each, which a list would read in vain. */
@@ -9,7 +9,7 @@ const SUMMARY = ['id', 'game_id', 'description', 'created_at', 'updated_at'] as 
 /** A megabyte each, and the zips of their code: everything else waits for some milliseconds. */
 const REMOVED_AT_ONCE = 20;
 
-export function createSnapshots(scope: Scope): Snapshots {
+export function snapshotTable(scope: Scope): SnapshotTable {
   const { read, write } = scope;
   return {
     async find(gameId, id) {

@@ -1,8 +1,8 @@
 import type { Schema } from '../schema.ts';
-import type { LifeState, StageRecord, Stages, Tags } from '../store.ts';
+import type { LifeState, StageRecord, StageTable, Tags } from '../store.ts';
 import { insertUnique, type Scope } from './scope.ts';
 
-export function createStages(scope: Scope): Stages {
+export function stageTable(scope: Scope): StageTable {
   const { read, write } = scope;
   const stages = read
     .selectFrom('stages')
