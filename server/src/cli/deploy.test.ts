@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { type FakeReply, HANG_UP, refusal, startFakeService } from '../../test/support/fake-service.ts';
+import {
+  type FakeAnswer,
+  type FakeReply,
+  HANG_UP,
+  refusal,
+  SILENCE,
+  startFakeService,
+} from '../../test/support/fake-service.ts';
 
 const SNAPSHOT = 'Snapshot_2030-01-02T03:04:05.000001Z';
 const STAGE = '/game/Demo/stage/Dev';
@@ -12,14 +19,19 @@ function serveDeployments(
   {
     states,
     result = {},
-  }: { states: readonly (string | FakeReply | typeof HANG_UP)[]; result?: Readonly<Record<string, string>> },
+    onLook = () => {},
+  }: {
+    states: readonly (string | FakeAnswer)[];
+    result?: Readonly<Record<string, string>>;
+    onLook?: () => void;
+  },
 ) {
   let looks = 0;
-  return startFakeService(t, ({ method, url }): FakeReply | typeof HANG_UP => {
-    const reply = (DeploymentState: string) => ({
+  return startFakeService(t, ({ method, url }): FakeAnswer => {
+    const reply = (DeploymentState: string): FakeReply => ({
       body: { StageDeployment: { DeploymentId: 'd1', DeploymentState, DeploymentResult: result } },
     });
-    const answerOf = (state: string | FakeReply | typeof HANG_UP) => (typeof state === 'string' ? reply(state) : state);
+    const answerOf = (state: string | FakeAnswer) => (typeof state === 'string' ? reply(state) : state);
     switch (`${method} ${url}`) {
       case `GET ${STAGE}`:
         return { body: { Stage: {} } };
@@ -29,6 +41,7 @@ function serveDeployments(
         return reply('PENDING');
       case `GET ${STAGE}/deployment?DeploymentId=d1`:
         looks += 1;
+        onLook();
         return answerOf(states[looks - 1] ?? HANG_UP);
       default:
         return refusal('ResourceNotFoundException', 'there is no such thing', 404);
@@ -101,27 +114,48 @@ describe('deploy', () => {
     assert.equal(pending, 'deployment d1: PENDING');
     assert.equal(refused, 'deployment d1: ThrottlingException: slow down (status 429, request id r-1); trying again');
     assert.equal(inProgress, 'deployment d1: IN_PROGRESS');
-    assert.match(brokenOff ?? '', /^deployment d1: cannot reach http:\/\/127\.0\.0\.1:\d+: .+; trying again$/);
+    assert.match(
+      brokenOff ?? '',
+      /^deployment d1: cannot reach http:\/\/127\.0\.0\.1:\d+: other side closed; trying again$/,
+    );
     assert.equal(completed, 'deployment d1: COMPLETED');
     assert.deepEqual(rest, ['']);
     assert.equal(requests.length, 1 + 7);
   });
 
-  it('does not look again when it may not look, and not for longer than the time it was given', async (t) => {
-    const refused = await serveDeployments(t, { states: [refusal('AccessDeniedException', 'no', 403), 'COMPLETED'] });
-    assert.equal(await refused.world.run('deploy', ...ON_DEV, '--snapshot', SNAPSHOT), 1);
-    assert.match(refused.world.err(), /^AccessDeniedException: no /);
-    assert.equal(refused.requests.length, 1 + 1);
-    const broken = await serveDeployments(t, { states: [] });
-    assert.equal(await broken.world.run('deploy', ...ON_DEV, '--snapshot', SNAPSHOT, '--timeout', '0'), 1);
-    assert.match(broken.world.err(), /; trying again\ndeployment d1: no end within 0 s; the server goes on with it\n$/);
+  it('looks again when a look is not answered within 30 seconds', async (t) => {
+    const limits: number[] = [];
+    const late = new AbortController();
+    const { timeout } = AbortSignal;
+    // The second call is the first look.
+    t.mock.method(AbortSignal, 'timeout', (ms: number) => (limits.push(ms) === 2 ? late.signal : timeout(ms)));
+    const { world } = await serveDeployments(t, {
+      states: [SILENCE, 'COMPLETED'],
+      onLook: () => late.abort(new DOMException('too late', 'TimeoutError')),
+    });
+    assert.equal(await world.run('deploy', ...ON_DEV, '--snapshot', SNAPSHOT), 0, world.err());
+    const [unanswered, completed] = world.err().split('\n');
+    assert.match(unanswered ?? '', /^deployment d1: cannot reach http:\S+: no answer in time; trying again$/);
+    assert.equal(completed, 'deployment d1: COMPLETED');
+    assert.deepEqual(limits, [30_000, 30_000, 30_000]);
   });
 
-  it('gives up with 1 after the time it was given', async (t) => {
-    const { world } = await serveDeployments(t, { states: ['IN_PROGRESS'] });
-    assert.equal(await world.run('deploy', ...ON_DEV, '--timeout', '0'), 1);
-    assert.match(world.err(), /^deployment d1: no end within 0 s; the server goes on with it$/m);
-    assert.equal(world.out(), '');
+  it('exits with 1 without another look when it may not look', async (t) => {
+    const { world, requests } = await serveDeployments(t, {
+      states: [refusal('AccessDeniedException', 'no', 403), 'COMPLETED'],
+    });
+    assert.equal(await world.run('deploy', ...ON_DEV, '--snapshot', SNAPSHOT), 1);
+    assert.match(world.err(), /^AccessDeniedException: no /);
+    assert.equal(requests.length, 1 + 1);
+  });
+
+  it('gives up with 1 after the time it was given, whatever the looks say', async (t) => {
+    for (const look of ['IN_PROGRESS', HANG_UP] as const) {
+      const { world } = await serveDeployments(t, { states: Array.from({ length: 9 }, () => look) });
+      assert.equal(await world.run('deploy', ...ON_DEV, '--timeout', '0'), 1);
+      assert.match(world.err(), /\ndeployment d1: no end within 0 s; the server goes on with it\n$/);
+      assert.equal(world.out(), '');
+    }
   });
 
   it('makes no snapshot for a stage that there is not', async (t) => {

@@ -12,8 +12,11 @@ export interface FakeReply {
   readonly body: unknown;
 }
 
-/** No reply: the connection breaks. */
+/** Instead of a reply: the connection breaks, or stays open and silent. */
 export const HANG_UP = Symbol('hang up');
+export const SILENCE = Symbol('silence');
+
+export type FakeAnswer = FakeReply | typeof HANG_UP | typeof SILENCE;
 
 export interface FakeRequest {
   readonly method: string;
@@ -23,14 +26,16 @@ export interface FakeRequest {
 }
 
 /** A management API that answers as the test says, and the world of a data directory whose server it is. */
-export async function startFakeService(t: TestContext, answer: (request: FakeRequest) => FakeReply | typeof HANG_UP) {
+export async function startFakeService(t: TestContext, answer: (request: FakeRequest) => FakeAnswer) {
   const requests: FakeRequest[] = [];
   const service = createServer(async (incoming, response) => {
     const { method = '', url = '', headers } = incoming;
     const request = { method, url, headers, body: await text(incoming) };
     requests.push(request);
     const reply = answer(request);
-    if (reply === HANG_UP) return void incoming.destroy();
+    // The request alone would not do: once its body is read, destroying it leaves the socket open.
+    if (reply === HANG_UP) return void incoming.socket.destroy();
+    if (reply === SILENCE) return;
     const { status = 200, headers: replyHeaders = {}, body } = reply;
     response.writeHead(status, replyHeaders).end(typeof body === 'string' ? body : JSON.stringify(body));
   });
