@@ -10,7 +10,7 @@ import { inTime, pause, type Tally } from './tally.ts';
 const ANSWER_MS = 20_000;
 
 const OWN_CLOSE = 1000;
-const DISCONNECTED = 4500;
+export const DISCONNECTED = 4500;
 /** What players see who leave by themselves or are disconnected; 1006 is their own breaking off. */
 const EXPECTED = [OWN_CLOSE, 1006, DISCONNECTED];
 
@@ -92,7 +92,7 @@ export async function playRaw(stage: Stage, number: number): Promise<void> {
   }
 }
 
-async function connectRaw({ server }: Stage, number: number, token: string | undefined) {
+export async function connectRaw({ server }: Pick<Stage, 'server'>, number: number, token?: string) {
   const ws = new WebSocket(server.playerUrl, SUBPROTOCOL, { headers: addressOf(number) });
   await once(ws, 'open');
   return await sayHello(ws, { gameKey: server.gameKey, ...(token === undefined ? {} : { token }) });

@@ -5,16 +5,18 @@ import { parseArgs } from 'node:util';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, STAGE } from '../support/server.ts';
 import { abuse } from './abuse.ts';
+import { disconnectInARow } from './in-a-row.ts';
 import { playRaw, playSdk, Roster, type Stage } from './players.ts';
 import { type ServerProcess, startServerProcess } from './server-process.ts';
 import { inTime, pause, Tally } from './tally.ts';
 
-const HELP = `npm run soak -- [--minutes 3] [--players 2000]
+const HELP = `npm run soak -- [--minutes 3] [--players 2000] [--in-a-row 10000]
 
 Players on plain WebSockets and of the SDK come, play, leave and vanish while an operator disconnects them and abusers
 send floods, garbage and nothing at all. A quarter of a minute of it warms the server up; the heap after that is what
-the heap at the end is compared with, each time when everyone has left and after a garbage collection. Progress is on
-stderr. The exit code is 0 when the clients' sockets, the gateway and the directory agree, the heap is back, every call
+the heap at the end is compared with, each time when everyone has left and after a garbage collection. Between the two
+10,000 players are also disconnected one after the other, each as soon as they have come. Progress is on stderr. The
+exit code is 0 when the clients' sockets, the gateway and the directory agree, the heap is back, every call
 was answered and nobody was closed with a code that they should not have seen.
 `;
 
@@ -31,21 +33,26 @@ const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '3' },
     players: { type: 'string', default: '2000' },
+    'in-a-row': { type: 'string', default: '10000' },
     help: { type: 'boolean', default: false },
   },
 });
 const say = (text: string) => void process.stderr.write(`${text}\n`);
 
 if (values.help) process.stdout.write(HELP);
-else process.exitCode = await soak(Number(values.minutes), Number(values.players));
+else process.exitCode = await soak(Number(values.minutes), Number(values.players), Number(values['in-a-row']));
 
-async function soak(minutes: number, players: number): Promise<number> {
+async function soak(minutes: number, players: number, inARow: number): Promise<number> {
   const tally = new Tally();
   const server = await startServerProcess();
   say(`warming up with ${players} players`);
   await play({ server, tally, players, durationMs: WARM_UP_MS });
   const heapBefore = await server.heapUsed();
-  say(`playing for ${minutes} minutes; the heap is ${mebibytes(heapBefore)}`);
+  const roster = new Roster();
+  say(`disconnecting ${inARow} players in a row; the heap is ${mebibytes(heapBefore)}`);
+  await disconnectInARow({ server, tally, roster, times: inARow, say });
+  await waitFor(tally, 'no player after them', async () => agree({ server, roster }, 0));
+  say(`playing for ${minutes} minutes`);
   await play({ server, tally, players, durationMs: minutes * 60_000 });
   const heapAfter = await server.heapUsed();
   if (heapAfter > heapBefore * HEAP_TOLERANCE) tally.fault('the heap is not back');
@@ -93,11 +100,11 @@ async function play({
 
   settle.abort();
   await Promise.all(others);
-  await waitFor(stage, `all ${players} players`, async () => agree(stage, players));
+  await waitFor(tally, `all ${players} players`, async () => agree(stage, players));
   await compareStatus(stage);
   leave.abort();
   await Promise.all(everyone);
-  await waitFor(stage, 'no player', async () => agree(stage, 0));
+  await waitFor(tally, 'no player', async () => agree(stage, 0));
   for (const id of roster.disconnected)
     if (!proven.has(id)) tally.fault(`${id} was disconnected, and no answer says so`);
 }
@@ -141,7 +148,10 @@ async function operate({ server, tally, roster, settle }: Stage, proven: Set<str
 }
 
 /** What differs between the clients, the gateway and the directory, each of which should have `expected`. */
-async function agree({ server, roster }: Stage, expected: number): Promise<string | undefined> {
+async function agree(
+  { server, roster }: Pick<Stage, 'server' | 'roster'>,
+  expected: number,
+): Promise<string | undefined> {
   const metrics = await server.metrics();
   const counts = {
     'open clients': roster.open.size,
@@ -154,13 +164,13 @@ async function agree({ server, roster }: Stage, expected: number): Promise<strin
 }
 
 /** Looks until nothing differs any more, with a bound. */
-async function waitFor(stage: Stage, what: string, differs: () => Promise<string | undefined>): Promise<void> {
+async function waitFor(tally: Tally, what: string, differs: () => Promise<string | undefined>): Promise<void> {
   const deadline = performance.now() + 30_000;
   for (;;) {
     const difference = await differs();
     if (difference === undefined) return;
     if (performance.now() > deadline) {
-      stage.tally.fault(`waiting for ${what}: ${difference}`);
+      tally.fault(`waiting for ${what}: ${difference}`);
       return;
     }
     await pause(200, 200, new AbortController().signal);

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http';
+import { type Agent, type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { signRequest } from '../../src/api/signature/sigv4.ts';
@@ -15,7 +15,7 @@ export interface RawAnswer {
   readonly json: { readonly [member: string]: unknown };
 }
 
-/** One request over a connection of its own: for what AWS clients refuse to send, or could not be told to send. */
+/** One request, over a connection of its own unless told otherwise: for what AWS clients refuse to send, or could not be told to send. */
 export async function rawCall(
   server: { readonly url: string },
   method: string,
@@ -28,16 +28,18 @@ export async function rawCall(
     readonly isSigned?: boolean;
     /** Added without being signed. */
     readonly headers?: Readonly<Record<string, string>>;
+    /** Whose connections to use, and to leave open. */
+    readonly agent?: Agent;
   } = {},
 ): Promise<RawAnswer> {
-  const { credentials = ROOT, isSigned = true, headers = {} } = options;
+  const { credentials = ROOT, isSigned = true, headers = {}, agent = false } = options;
   const body = typeof options.body === 'string' ? options.body : (JSON.stringify(options.body) ?? '');
   const url = new URL(path, server.url);
   const signature = isSigned
     ? signRequest({ method, url, body: Buffer.from(body), ...credentials, region: 'us-east-1', nowMs: Date.now() })
     : {};
   const send = url.protocol === 'https:' ? requestHttps : requestHttp;
-  const sent = send(url, { method, headers: { ...signature, ...headers }, agent: false, rejectUnauthorized: false });
+  const sent = send(url, { method, headers: { ...signature, ...headers }, agent, rejectUnauthorized: false });
   sent.end(body);
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
   const json = JSON.parse(await text(response));

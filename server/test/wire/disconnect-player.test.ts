@@ -256,7 +256,7 @@ test('[ws] thousands of disconnects in a row, with players coming back all the t
   t.after(() => agent.destroy());
   let closed = 0;
   const playOn = async () => {
-    for (let round = 0; round < 1_250; round += 1) {
+    for (let round = 0; round < 250; round += 1) {
       const player = await server.connect();
       const path = `/runtime/game/${GAME}/stage/${STAGE}/player/${player.playerId}/disconnect`;
       const call = request(new URL(path, server.url), { method: 'POST', agent, headers: signed(server, path, '') });
@@ -269,6 +269,6 @@ test('[ws] thousands of disconnects in a row, with players coming back all the t
     }
   };
   await Promise.all(Array.from({ length: 8 }, playOn));
-  assert.equal(closed, 10_000);
+  assert.equal(closed, 2_000);
   await assertNothingLeft(server);
 });
