@@ -102,7 +102,7 @@ export function assertNoErrorIsForgotten(table: ErrorTable, operations: readonly
 
 /**
  * Has `client` meet every error of the table that has a trigger, each in a test of its own; a slow client meets each error
- * once, in turn from different operations.
+ * once.
  */
 export async function causeEveryError(t: TestContext, client: AwsClient, table: ErrorTable): Promise<void> {
   const circumstances = new Map<Open, Promise<Circumstance>>();
@@ -139,15 +139,18 @@ function casesOf(table: ErrorTable): Case[] {
   );
 }
 
+/** From operations that are spread over the table. */
 function eachErrorOnce(cases: readonly Case[]): Case[] {
-  return [...new Set(cases.map(({ error }) => error))].map((wanted, turn) => {
+  const errors = [...new Set(cases.map(({ error }) => error))];
+  return errors.map((wanted, turn) => {
     const possible = cases.filter(({ error }) => error === wanted);
-    return possible[turn % possible.length] as Case;
+    return possible[Math.floor((turn * possible.length) / errors.length)] as Case;
   });
 }
 
+/** Its rates have room for the calls of a whole table at once. */
 async function openOrdinary(t: TestContext): Promise<Circumstance> {
-  return { server: await startTestServer(t) };
+  return { server: await startTestServer(t, { settings: { readCallsBurst: 1_000, writeCallsBurst: 1_000 } }) };
 }
 
 function isTheError(thrown: unknown, operation: string, name: ErrorName): true {

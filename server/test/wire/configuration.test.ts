@@ -21,12 +21,6 @@ import { createKey } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
 import { awsClients } from '../support/aws-clients.ts';
 import { attributesOf, fileOf, GAME_DOCUMENT, gameSections, realGameDocument } from '../support/game-document.ts';
-import {
-  assertNoErrorIsForgotten,
-  COMMON_TRIGGERS,
-  causeEveryError,
-  type ErrorTable,
-} from '../support/modelled-errors.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, ROOT, startTestServer } from '../support/server.ts';
 import { assertConstraintsAreKept } from '../support/violations.ts';
@@ -51,42 +45,6 @@ const remove = (Path: string, Section = 'My.Section'): SectionModification => ({
 const UPDATE = { GameName: GAME, Modifications: [add('/a', 'x')] };
 const IMPORT = { GameName: GAME, ImportSource: { File: GAME_DOCUMENT } };
 
-const ERRORS: ErrorTable = {
-  GetGameConfiguration: {
-    input: { GameName: GAME },
-    errors: {
-      ...COMMON_TRIGGERS,
-      ValidationException: { input: { GameName: GAME, Sections: ['no spaces'] } },
-      ResourceNotFoundException: { input: { GameName: 'Unknown' } },
-    },
-  },
-  UpdateGameConfiguration: {
-    input: UPDATE,
-    errors: {
-      ...COMMON_TRIGGERS,
-      ValidationException: { input: { GameName: GAME, Modifications: [remove('/nothing')] } },
-      ResourceNotFoundException: { input: { ...UPDATE, GameName: 'Unknown' } },
-      ServiceQuotaExceededException: { circumstance: withNoRoom },
-    },
-  },
-  ImportGameConfiguration: {
-    input: IMPORT,
-    errors: {
-      ...COMMON_TRIGGERS,
-      ValidationException: { input: { GameName: GAME, ImportSource: { File: Buffer.from('no document') } } },
-      ResourceNotFoundException: { input: { ...IMPORT, GameName: 'Unknown' } },
-      ServiceQuotaExceededException: { circumstance: withNoRoom },
-    },
-  },
-};
-
-async function withNoRoom(t: TestContext) {
-  return { server: await startTestServer(t, { settings: { maxConfigurationBytes: 50 } }) };
-}
-
-test('the table of errors names every error that these operations model', () =>
-  assertNoErrorIsForgotten(ERRORS, Object.values(operations)));
-
 test('each constraint of the configuration operations is kept, whatever clients would let pass', async (t) => {
   const server = await startTestServer(t, { settings: { readCallsBurst: 1_000, writeCallsBurst: 1_000 } });
   await assertConstraintsAreKept(Object.values(operations), (...call) => rawCall(server, ...call));
@@ -96,10 +54,6 @@ const aws = await findAwsCli();
 
 for (const client of awsClients(aws)) {
   const options = { skip: client.skip, concurrency: 4 };
-
-  test(`[${client.name}] each modelled error of the configuration operations`, options, (t) =>
-    causeEveryError(t, client, ERRORS),
-  );
 
   test(`[${client.name}] a configuration is imported, read and changed`, options, async (t) => {
     const server = await startTestServer(t);

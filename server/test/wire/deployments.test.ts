@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import {
   ConflictException,
   CreateGameCommand,
@@ -16,17 +16,11 @@ import {
 } from '@aws-sdk/client-gamesparks';
 import * as operations from '../../src/api/operations/deployments.ts';
 import type { Sections } from '../../src/domain/configuration/document.ts';
-import { alterDatabase, createKey } from '../support/administration.ts';
+import { createKey } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
 import { awsClients } from '../support/aws-clients.ts';
 import { ROLE } from '../support/domain.ts';
 import { fileOf, GAME_DOCUMENT } from '../support/game-document.ts';
-import {
-  assertNoErrorIsForgotten,
-  COMMON_TRIGGERS,
-  causeEveryError,
-  type ErrorTable,
-} from '../support/modelled-errors.ts';
 import {
   createSnapshot,
   deploy,
@@ -42,52 +36,11 @@ import { assertConstraintsAreKept } from '../support/violations.ts';
 
 /** Of the right form; no game has it. */
 const NO_SNAPSHOT = 'Snapshot_2026-01-02T03:04:05.000000Z';
-const START = { ...ON_STAGE, SnapshotId: NO_SNAPSHOT };
-
-const ERRORS: ErrorTable = {
-  StartStageDeployment: {
-    input: START,
-    errors: {
-      ...COMMON_TRIGGERS,
-      ValidationException: { input: { ...START, SnapshotId: NO_SNAPSHOT.replace('Z', 'z') } },
-      ResourceNotFoundException: { input: START },
-      ConflictException: { circumstance: withADeploymentUnderWay },
-    },
-  },
-  GetStageDeployment: {
-    input: ON_STAGE,
-    errors: {
-      ...COMMON_TRIGGERS,
-      ValidationException: { input: { ...ON_STAGE, DeploymentId: ' not trimmed' } },
-      ResourceNotFoundException: { input: ON_STAGE },
-    },
-  },
-  ListStageDeployments: {
-    input: ON_STAGE,
-    errors: {
-      ...COMMON_TRIGGERS,
-      ValidationException: { input: { ...ON_STAGE, NextToken: 'forged' } },
-      ResourceNotFoundException: { input: { ...ON_STAGE, StageName: 'Unknown' } },
-    },
-  },
-};
-
-/** It does not end within the test. */
-async function withADeploymentUnderWay(t: TestContext) {
-  const server = await startTestServer(t);
-  const SnapshotId = await createSnapshot(server);
-  await deploy(server, SnapshotId);
-  alterDatabase(server, "UPDATE deployments SET state = 'IN_PROGRESS'");
-  return { server, input: { ...ON_STAGE, SnapshotId } };
-}
 
 async function createStage(server: TestServer, StageName: string, GameName = GAME) {
   const { Stage } = await server.sdk().send(new CreateStageCommand({ GameName, StageName, Role: ROLE }));
   return { GameName, StageName, gameKey: Stage?.GameKey ?? '' };
 }
-
-test('the table of errors names every error that these operations model', () =>
-  assertNoErrorIsForgotten(ERRORS, Object.values(operations)));
 
 test('each constraint of the deployment operations is kept, whatever clients would let pass', async (t) => {
   const server = await startTestServer(t, { settings: { readCallsBurst: 1_000, writeCallsBurst: 1_000 } });
@@ -96,10 +49,6 @@ test('each constraint of the deployment operations is kept, whatever clients wou
 
 for (const client of awsClients(await findAwsCli())) {
   const options = { skip: client.skip, concurrency: 4 };
-
-  test(`[${client.name}] each modelled error of the deployment operations`, options, (t) =>
-    causeEveryError(t, client, ERRORS),
-  );
 
   test(`[${client.name}] a snapshot is deployed, and its deployment read and listed`, options, async (t) => {
     const server = await startTestServer(t);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import {
   AccessDeniedException,
   GetExtensionCommand,
@@ -12,65 +12,15 @@ import {
   ValidationException,
 } from '@aws-sdk/client-gamesparks';
 import * as operations from '../../src/api/operations/extensions.ts';
-import { alterDatabase, createKey } from '../support/administration.ts';
+import { createKey } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
 import { awsClients } from '../support/aws-clients.ts';
-import {
-  assertNoErrorIsForgotten,
-  COMMON_TRIGGERS,
-  causeEveryError,
-  type ErrorTable,
-} from '../support/modelled-errors.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, startTestServer } from '../support/server.ts';
 import { assertConstraintsAreKept } from '../support/violations.ts';
 
 const CORE = { Namespace: 'GameSparks', Name: 'Core' };
 const IDENTITY = { Namespace: 'GameSparks', Name: 'Identity' };
-const UNKNOWN = { Namespace: 'Custom', Name: 'Game' };
-const ANY_TRIGGERS = { ...COMMON_TRIGGERS, InternalServerException: { circumstance: withKeysOutOfReach } };
-
-const ERRORS: ErrorTable = {
-  ListExtensions: {
-    input: {},
-    errors: { ...ANY_TRIGGERS, ValidationException: { input: { NextToken: 'forged' } } },
-  },
-  GetExtension: {
-    input: CORE,
-    errors: {
-      ...ANY_TRIGGERS,
-      ValidationException: { input: { ...CORE, Name: 'no spaces' } },
-      ResourceNotFoundException: { input: UNKNOWN },
-    },
-  },
-  ListExtensionVersions: {
-    input: CORE,
-    errors: {
-      ...ANY_TRIGGERS,
-      ValidationException: { input: { ...CORE, NextToken: 'forged' } },
-      ResourceNotFoundException: { input: UNKNOWN },
-    },
-  },
-  GetExtensionVersion: {
-    input: { ...CORE, ExtensionVersion: '1.0.0' },
-    errors: {
-      ...ANY_TRIGGERS,
-      ValidationException: { input: { ...CORE, ExtensionVersion: '1'.repeat(21) } },
-      ResourceNotFoundException: { input: { ...CORE, ExtensionVersion: '1.0' } },
-    },
-  },
-};
-
-/** These operations need nothing of the store, but whoever calls them is looked up there. */
-async function withKeysOutOfReach(t: TestContext) {
-  const server = await startTestServer(t);
-  const credentials = await createKey(server, [{ Effect: 'Allow', Action: '*', Resource: '*' }]);
-  alterDatabase(server, 'ALTER TABLE access_keys RENAME TO access_keys_out_of_reach');
-  return { server, credentials };
-}
-
-test('the table of errors names every error that these operations model', () =>
-  assertNoErrorIsForgotten(ERRORS, Object.values(operations)));
 
 test('each constraint of the extension operations is kept, whatever clients would let pass', async (t) => {
   const server = await startTestServer(t, { settings: { readCallsBurst: 1_000 } });
@@ -79,10 +29,6 @@ test('each constraint of the extension operations is kept, whatever clients woul
 
 for (const client of awsClients(await findAwsCli())) {
   const options = { skip: client.skip, concurrency: 4 };
-
-  test(`[${client.name}] each modelled error of the extension operations`, options, (t) =>
-    causeEveryError(t, client, ERRORS),
-  );
 
   test(`[${client.name}] extensions are listed and read, down to the schema of a version`, options, async (t) => {
     const call = client.open(await startTestServer(t));

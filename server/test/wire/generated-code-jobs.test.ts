@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import {
   CreateGameCommand,
   CreateSnapshotCommand,
@@ -20,58 +20,12 @@ import { findAwsCli } from '../support/aws-cli.ts';
 import { awsClients } from '../support/aws-clients.ts';
 import { fileOf, GAME_DOCUMENT, gameSections } from '../support/game-document.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import {
-  assertNoErrorIsForgotten,
-  COMMON_TRIGGERS,
-  causeEveryError,
-  type ErrorTable,
-} from '../support/modelled-errors.ts';
 import { createSnapshot, endOfJob, largeDocument, startJob, whenEnded } from '../support/publishing.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, startTestServer } from '../support/server.ts';
 import { assertConstraintsAreKept } from '../support/violations.ts';
 
 const HOUR_MS = 3_600_000;
-
-/** Of the right form; nothing has them. */
-const OF_NOTHING = { GameName: GAME, SnapshotId: 'Snapshot_2026-01-02T03:04:05.000000Z' };
-const NO_JOB = { ...OF_NOTHING, JobId: '01234567-89ab-cdef-0123-456789abcdef' };
-const START = { ...OF_NOTHING, Generator: { TargetPlatform: 'Unity' } };
-
-const ERRORS: ErrorTable = {
-  StartGeneratedCodeJob: {
-    input: START,
-    errors: {
-      ...COMMON_TRIGGERS,
-      ValidationException: { input: { ...START, Generator: { TargetPlatform: 'Unreal' } } },
-      ResourceNotFoundException: { input: START },
-    },
-  },
-  GetGeneratedCodeJob: {
-    input: NO_JOB,
-    errors: {
-      ...COMMON_TRIGGERS,
-      ValidationException: { input: { ...NO_JOB, JobId: NO_JOB.JobId.toUpperCase() } },
-      ResourceNotFoundException: { circumstance: withASnapshotWithoutJobs },
-    },
-  },
-  ListGeneratedCodeJobs: {
-    input: OF_NOTHING,
-    errors: {
-      ...COMMON_TRIGGERS,
-      ValidationException: { input: { ...OF_NOTHING, NextToken: 'forged' } },
-      ResourceNotFoundException: { input: OF_NOTHING },
-    },
-  },
-};
-
-async function withASnapshotWithoutJobs(t: TestContext) {
-  const server = await startTestServer(t);
-  return { server, input: { ...NO_JOB, SnapshotId: await createSnapshot(server) } };
-}
-
-test('the table of errors names every error that these operations model', () =>
-  assertNoErrorIsForgotten(ERRORS, Object.values(operations)));
 
 test('each constraint of the operations of generated code is kept, whatever clients would let pass', async (t) => {
   const server = await startTestServer(t, { settings: { readCallsBurst: 1_000, writeCallsBurst: 1_000 } });
@@ -100,10 +54,6 @@ async function statusOf(url: string | undefined): Promise<number> {
 
 for (const client of awsClients(await findAwsCli())) {
   const options = { skip: client.skip, concurrency: 4 };
-
-  test(`[${client.name}] each modelled error of the operations of generated code`, options, (t) =>
-    causeEveryError(t, client, ERRORS),
-  );
 
   test(`[${client.name}] code is generated, its job read and listed, and its zip downloaded`, options, async (t) => {
     const server = await startTestServer(t);

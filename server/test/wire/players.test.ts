@@ -5,39 +5,11 @@ import * as operations from '../../src/api/operations/players.ts';
 import { systemClock } from '../../src/clock.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
 import { awsClients } from '../support/aws-clients.ts';
-import {
-  assertNoErrorIsForgotten,
-  COMMON_TRIGGERS,
-  causeEveryError,
-  type ErrorTable,
-} from '../support/modelled-errors.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, STAGE, sayHello, startTestServer } from '../support/server.ts';
 import { assertConstraintsAreKept } from '../support/violations.ts';
 
 const PLAYER = { GameName: GAME, StageName: STAGE, PlayerId: 'nobody' };
-
-const ERRORS: ErrorTable = {
-  GetPlayerConnectionStatus: {
-    input: PLAYER,
-    errors: {
-      ...COMMON_TRIGGERS,
-      ValidationException: { input: { ...PLAYER, PlayerId: 'no spaces' } },
-      ResourceNotFoundException: { input: { ...PLAYER, StageName: 'Unknown' } },
-    },
-  },
-  DisconnectPlayer: {
-    input: PLAYER,
-    errors: {
-      ...COMMON_TRIGGERS,
-      ValidationException: { input: { ...PLAYER, PlayerId: 'p'.repeat(45) } },
-      ResourceNotFoundException: { input: { ...PLAYER, GameName: 'Unknown' } },
-    },
-  },
-};
-
-test('the table of errors names every error that these operations model', () =>
-  assertNoErrorIsForgotten(ERRORS, Object.values(operations)));
 
 test('each constraint of the player operations is kept, whatever clients would let pass', async (t) => {
   const server = await startTestServer(t);
@@ -58,10 +30,6 @@ test('[ws] a connection is as old as its registration, however long before that 
 
 for (const client of awsClients(await findAwsCli())) {
   const options = { skip: client.skip, concurrency: 4 };
-
-  test(`[${client.name}] each modelled error of the player operations`, options, (t) =>
-    causeEveryError(t, client, ERRORS),
-  );
 
   test(`[${client.name}] a player's connections are listed with their times, and closed`, options, async (t) => {
     const server = await startTestServer(t);

@@ -22,66 +22,12 @@ import * as operations from '../../src/api/operations/stages.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
 import { awsClients } from '../support/aws-clients.ts';
 import { ROLE } from '../support/domain.ts';
-import {
-  assertNoErrorIsForgotten,
-  COMMON_TRIGGERS,
-  causeEveryError,
-  type ErrorTable,
-} from '../support/modelled-errors.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
 import { assertConstraintsAreKept } from '../support/violations.ts';
 
 const DEV = { GameName: GAME, StageName: STAGE };
 const NEW = { GameName: GAME, StageName: 'Live', Role: ROLE };
-
-const ERRORS: ErrorTable = {
-  CreateStage: {
-    input: NEW,
-    errors: {
-      ...COMMON_TRIGGERS,
-      ValidationException: { input: { ...NEW, Role: 'arn:aws:iam::123456789012:user/NoRole' } },
-      ResourceNotFoundException: { input: { ...NEW, GameName: 'Unknown' } },
-      ConflictException: { input: { ...NEW, StageName: STAGE } },
-    },
-  },
-  GetStage: {
-    input: DEV,
-    errors: {
-      ...COMMON_TRIGGERS,
-      ValidationException: { input: { ...DEV, StageName: 'no spaces' } },
-      ResourceNotFoundException: { input: { ...DEV, StageName: 'Unknown' } },
-    },
-  },
-  ListStages: {
-    input: { GameName: GAME },
-    errors: {
-      ...COMMON_TRIGGERS,
-      ValidationException: { input: { GameName: GAME, NextToken: 'forged' } },
-      ResourceNotFoundException: { input: { GameName: 'Unknown' } },
-    },
-  },
-  UpdateStage: {
-    input: { ...DEV, Description: 'New' },
-    errors: {
-      ...COMMON_TRIGGERS,
-      ValidationException: { input: { ...DEV, Description: ' not trimmed' } },
-      ResourceNotFoundException: { input: { ...DEV, GameName: 'Unknown' } },
-    },
-  },
-  DeleteStage: {
-    input: DEV,
-    errors: {
-      ...COMMON_TRIGGERS,
-      ValidationException: { input: { ...DEV, StageName: 'S'.repeat(37) } },
-      ResourceNotFoundException: { input: { ...DEV, StageName: 'Unknown' } },
-      ConflictException: { none: 'a stage may be deleted whatever its state: again, and while its game is deleted' },
-    },
-  },
-};
-
-test('the table of errors names every error that these operations model', () =>
-  assertNoErrorIsForgotten(ERRORS, Object.values(operations)));
 
 test('each constraint of the stage operations is kept, whatever clients would let pass', async (t) => {
   const server = await startTestServer(t, { settings: { readCallsBurst: 1_000, writeCallsBurst: 1_000 } });
@@ -90,10 +36,6 @@ test('each constraint of the stage operations is kept, whatever clients would le
 
 for (const client of awsClients(await findAwsCli())) {
   const options = { skip: client.skip, concurrency: 4 };
-
-  test(`[${client.name}] each modelled error of the stage operations`, options, (t) =>
-    causeEveryError(t, client, ERRORS),
-  );
 
   test(`[${client.name}] a stage is made, read, listed, changed and deleted`, options, async (t) => {
     const server = await startTestServer(t, { settings: { region: 'eu-north-1', accountId: '123456789012' } });

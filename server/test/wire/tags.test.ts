@@ -19,12 +19,7 @@ import { createKey } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
 import { awsClients } from '../support/aws-clients.ts';
 import { ROLE } from '../support/domain.ts';
-import {
-  assertNoErrorIsForgotten,
-  COMMON_TRIGGERS,
-  causeEveryError,
-  type ErrorTable,
-} from '../support/modelled-errors.ts';
+import { COMMON_TRIGGERS } from '../support/modelled-errors.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
 import { assertConstraintsAreKept } from '../support/violations.ts';
@@ -32,41 +27,6 @@ import { assertConstraintsAreKept } from '../support/violations.ts';
 const GAME_ARN = `arn:aws:gamesparks:us-east-1:000000000000:game/${GAME}`;
 const STAGE_ARN = `${GAME_ARN}/stage/${STAGE}`;
 const DEV = { GameName: GAME, StageName: STAGE };
-
-const wrongArn = { ResourceArn: `${STAGE_ARN}/player/p1` };
-const unknown = { ResourceArn: `${GAME_ARN}/stage/Unknown` };
-const { InternalServerException } = COMMON_TRIGGERS;
-
-/** The model of these operations leaves out 403 and 429; a test of their own shows that they occur all the same. */
-const ERRORS: ErrorTable = {
-  TagResource: {
-    input: { ResourceArn: GAME_ARN, tags: { team: 'red' } },
-    errors: {
-      InternalServerException,
-      ValidationException: { input: { ResourceArn: GAME_ARN, tags: { 'aws:team': 'red' } } },
-      ResourceNotFoundException: { input: { ...unknown, tags: { team: 'red' } } },
-    },
-  },
-  UntagResource: {
-    input: { ResourceArn: GAME_ARN, tagKeys: ['team'] },
-    errors: {
-      InternalServerException,
-      ValidationException: { input: { ...wrongArn, tagKeys: ['team'] } },
-      ResourceNotFoundException: { input: { ...unknown, tagKeys: ['team'] } },
-    },
-  },
-  ListTagsForResource: {
-    input: { ResourceArn: GAME_ARN },
-    errors: {
-      InternalServerException,
-      ValidationException: { input: wrongArn },
-      ResourceNotFoundException: { input: unknown },
-    },
-  },
-};
-
-test('the table of errors names every error that these operations model', () =>
-  assertNoErrorIsForgotten(ERRORS, Object.values(operations)));
 
 test('each constraint of the tag operations is kept, whatever clients would let pass', async (t) => {
   const server = await startTestServer(t, { settings: { readCallsBurst: 1_000, writeCallsBurst: 1_000 } });
@@ -77,10 +37,6 @@ const aws = await findAwsCli();
 
 for (const client of awsClients(aws)) {
   const options = { skip: client.skip, concurrency: 4 };
-
-  test(`[${client.name}] each modelled error of the tag operations`, options, (t) =>
-    causeEveryError(t, client, ERRORS),
-  );
 
   test(
     `[${client.name}] a call that nothing allows, or one too many, has its name, modelled or not`,
