@@ -27,6 +27,10 @@ if (files.length === 0) {
 
 // Each file runs in a process of its own, which gets this from its environment.
 process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --enable-source-maps`;
+if (files.filter((file) => file.startsWith('server/dist/test/')).length > 1) {
+  const { findAws } = await import('../server/dist/test/support/aws-cli.js');
+  process.env.TEST_AWS_CLI ??= (await findAws()) ?? '';
+}
 const counts = { passed: 0, failed: 0, skipped: [], ofClient: new Map(CLIENTS.map((client) => [client, 0])) };
 const events = run({ files: files.map((file) => `${process.cwd()}/${file}`), concurrency: availableParallelism() });
 await pipeline(Readable.from(counted(events)), new Spec(), process.stdout, { end: false });
