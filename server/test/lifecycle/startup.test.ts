@@ -8,9 +8,11 @@ import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { GameSparksClient, ListGamesCommand } from '@aws-sdk/client-gamesparks';
 import Libsql from 'libsql';
+import * as main from '../../src/main.ts';
 import { createWorkplace, type Ended } from '../support/process.ts';
-import { until } from '../support/server.ts';
+import { temporaryDirectory, until } from '../support/server.ts';
 import { tlsFiles } from '../support/tls-files.ts';
+import { createTestWorld } from '../support/world.ts';
 
 /** One line that says why, nothing else, and the exit code that scripts go by: 1 = could not, 2 = asked in a wrong way. */
 function assertRefused({ exitCode, signal, stdout, stderr }: Ended, expected: { exitCode: 1 | 2; says: RegExp }): void {
@@ -27,6 +29,22 @@ async function takePort(t: TestContext): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+type Environment = Readonly<Record<string, string>>;
+
+/** What `respark serve` does in the directory, without a process of its own; as soon as it serves it gets a SIGTERM. */
+async function serveHere(directory: string, args: readonly string[], env: Environment = {}): Promise<Ended> {
+  const world = createTestWorld({ env, main });
+  void world.printed('Respark is serving').then(() => world.signal('SIGTERM'));
+  const before = process.cwd();
+  process.chdir(directory);
+  try {
+    const exitCode = await world.run('serve', ...args);
+    return { exitCode, signal: null, stdout: world.out(), stderr: world.err() };
+  } finally {
+    process.chdir(before);
+  }
+}
+
 describe('a server that cannot start says why in one line', () => {
   it('when its port is taken', async (t) => {
     const port = await takePort(t);
@@ -38,16 +56,15 @@ describe('a server that cannot start says why in one line', () => {
 
   it('when the port of the players is taken', async (t) => {
     const taken = await takePort(t);
-    const place = createWorkplace(t);
     const env = { RESPARK_PORT: '0', RESPARK_PLAYER_PORT: String(taken) };
-    assertRefused(await place.respark(['serve'], { env }), {
+    assertRefused(await serveHere(temporaryDirectory(t), [], env), {
       exitCode: 1,
       says: new RegExp(`^port ${taken} of 127\\.0\\.0\\.1 is taken: .*set RESPARK_PLAYER_PORT$`, 'm'),
     });
   });
 
   it('when the address is not one of this machine', async (t) => {
-    assertRefused(await createWorkplace(t).respark(['serve', '--port', '0', '--host', '192.0.2.1']), {
+    assertRefused(await serveHere(temporaryDirectory(t), ['--port', '0', '--host', '192.0.2.1']), {
       exitCode: 1,
       says: /^192\.0\.2\.1 is not an address of this machine: set RESPARK_HOST$/m,
     });
@@ -56,7 +73,7 @@ describe('a server that cannot start says why in one line', () => {
   it('when another server has the data directory, and that one serves on', async (t) => {
     const place = createWorkplace(t);
     const first = await place.serve(['--demo']);
-    assertRefused(await place.respark(['serve', '--port', '0']), {
+    assertRefused(await serveHere(place.directory, ['--port', '0']), {
       exitCode: 1,
       says: /^another server runs on the data directory \S+: stop it, or set RESPARK_DATA_DIR$/m,
     });
@@ -73,13 +90,13 @@ describe('a server that cannot start says why in one line', () => {
   });
 
   it('when the data directory is a file, or below one', async (t) => {
-    const place = createWorkplace(t);
-    writeFileSync(join(place.directory, 'file'), 'mine');
-    assertRefused(await place.respark(['serve', '--data-dir', 'file']), {
+    const directory = temporaryDirectory(t);
+    writeFileSync(join(directory, 'file'), 'mine');
+    assertRefused(await serveHere(directory, ['--data-dir', 'file']), {
       exitCode: 1,
       says: /^the data directory \S+\/file is not a directory: set RESPARK_DATA_DIR$/m,
     });
-    assertRefused(await place.respark(['serve', '--data-dir', 'file/below']), {
+    assertRefused(await serveHere(directory, ['--data-dir', 'file/below']), {
       exitCode: 1,
       says: /^cannot use the data directory \S+\/file\/below: .*ENOTDIR.*: set RESPARK_DATA_DIR/m,
     });
@@ -87,64 +104,60 @@ describe('a server that cannot start says why in one line', () => {
 
   const isRoot = process.getuid?.() === 0;
   it('when the data directory may not be entered (skipped for root, who may)', { skip: isRoot }, async (t) => {
-    const place = createWorkplace(t);
-    mkdirSync(join(place.directory, 'closed'), { mode: 0o000 });
-    assertRefused(await place.respark(['serve', '--port', '0', '--data-dir', 'closed/inside']), {
+    const directory = temporaryDirectory(t);
+    mkdirSync(join(directory, 'closed'), { mode: 0o000 });
+    assertRefused(await serveHere(directory, ['--port', '0', '--data-dir', 'closed/inside']), {
       exitCode: 1,
       says: /^cannot use the data directory \S+\/closed\/inside: .*EACCES.*: set RESPARK_DATA_DIR/m,
     });
   });
 
   it('when others keep files in the data directory, and it leaves them as they are', async (t) => {
-    const place = createWorkplace(t);
-    mkdirSync(join(place.directory, 'home'), { mode: 0o755 });
-    writeFileSync(join(place.directory, 'home', 'letter'), 'mine');
-    assertRefused(await place.respark(['serve', '--data-dir', 'home']), {
+    const directory = temporaryDirectory(t);
+    mkdirSync(join(directory, 'home'), { mode: 0o755 });
+    writeFileSync(join(directory, 'home', 'letter'), 'mine');
+    assertRefused(await serveHere(directory, ['--data-dir', 'home']), {
       exitCode: 1,
       says: /^the data directory \S+\/home holds other files .*chmod 700/m,
     });
-    assert.deepEqual(readdirSync(join(place.directory, 'home')), ['letter']);
+    assert.deepEqual(readdirSync(join(directory, 'home')), ['letter']);
   });
 
   it('when the database is no database', async (t) => {
-    const place = createWorkplace(t);
-    mkdirSync(join(place.directory, 'respark-data'), { mode: 0o700 });
-    writeFileSync(join(place.directory, 'respark-data', 'respark.sqlite'), 'This is a letter.'.repeat(100));
+    const directory = temporaryDirectory(t);
+    mkdirSync(join(directory, 'respark-data'), { mode: 0o700 });
+    writeFileSync(join(directory, 'respark-data', 'respark.sqlite'), 'This is a letter.'.repeat(100));
     const env = { RESPARK_SECRET_KEY: randomBytes(32).toString('base64') };
-    assertRefused(await place.respark(['serve', '--port', '0'], { env }), {
+    assertRefused(await serveHere(directory, ['--port', '0'], env), {
       exitCode: 1,
       says: /^cannot use the database \S+\/respark\.sqlite: .*not a database/m,
     });
   });
 
   it('when a newer program made the database', async (t) => {
-    const place = createWorkplace(t);
-    const first = await place.serve();
-    first.child.kill('SIGTERM');
-    await first.ended();
-    const database = new Libsql(join(first.dataDir, 'respark.sqlite'));
+    const directory = temporaryDirectory(t);
+    assert.equal((await serveHere(directory, ['--port', '0'])).exitCode, 0);
+    const database = new Libsql(join(directory, 'respark-data', 'respark.sqlite'));
     database.exec('INSERT INTO schema_version VALUES (99)');
     database.close();
-    assertRefused(await place.respark(['serve', '--port', '0']), {
+    assertRefused(await serveHere(directory, ['--port', '0']), {
       exitCode: 1,
       says: /^the database has schema version 99, and this program knows versions up to \d+: start a newer respark/m,
     });
   });
 
   it('when the secret key is not the one of the database, without telling either', async (t) => {
-    const place = createWorkplace(t);
-    const first = await place.serve();
-    first.child.kill('SIGTERM');
-    await first.ended();
+    const directory = temporaryDirectory(t);
+    assert.equal((await serveHere(directory, ['--port', '0'])).exitCode, 0);
     const RESPARK_SECRET_KEY = randomBytes(32).toString('base64');
-    const refused = await place.respark(['serve', '--port', '0'], { env: { RESPARK_SECRET_KEY } });
+    const refused = await serveHere(directory, ['--port', '0'], { RESPARK_SECRET_KEY });
     assertRefused(refused, {
       exitCode: 1,
       says: /^the secret key is not the one this database was made with: set RESPARK_SECRET_KEY to that one/m,
     });
     assert(!refused.stderr.includes(RESPARK_SECRET_KEY));
     // It was right before, and is again.
-    await place.serve();
+    assert.equal((await serveHere(directory, ['--port', '0'])).exitCode, 0);
   });
 
   const [first, second] = [tlsFiles('first'), tlsFiles('second')];
@@ -156,21 +169,24 @@ describe('a server that cannot start says why in one line', () => {
   ] as const) {
     it(`when the TLS key ${fault}`, async (t) => {
       const env = { RESPARK_PORT: '0', RESPARK_TLS_CERT_FILE: certFile, RESPARK_TLS_KEY_FILE: keyFile };
-      const refused = await createWorkplace(t).respark(['serve'], { env });
+      const refused = await serveHere(temporaryDirectory(t), [], env);
       assertRefused(refused, { exitCode: 1, says });
       assert(refused.stderr.startsWith(`cannot use the TLS files ${certFile} and ${keyFile}: `));
       assert.match(refused.stderr, /: set RESPARK_TLS_CERT_FILE and RESPARK_TLS_KEY_FILE/);
     });
   }
 
+  it('when a setting is bad', async (t) => {
+    const place = createWorkplace(t);
+    assertRefused(await place.respark(['serve'], { env: { RESPARK_PORT: '80a' } }), {
+      exitCode: 2,
+      says: /^RESPARK_PORT must be 0-65535, got "80a" \(from the environment\)$/m,
+    });
+    assert.deepEqual(readdirSync(place.directory), [], 'nothing was made');
+  });
+
   for (const [title, args, env, says] of [
     ['a setting is unknown', [], { RESPARK_PROT: '8081' }, /^RESPARK_PROT is not a setting .*; use RESPARK_PORT$/m],
-    [
-      'a setting is bad',
-      [],
-      { RESPARK_PORT: '80a' },
-      /^RESPARK_PORT must be 0-65535, got "80a" \(from the environment\)$/m,
-    ],
     ['a flag is bad', ['--max-games', '-1'], {}, /^--max-games must be 1-100000, got "-1" \(from the command line\)$/m],
     ['a flag is unknown', ['--prot', '1'], {}, /unknown option '--prot'.*--port.*--help/],
     ['an argument is too many', ['now'], {}, /too many arguments.*--help/],
@@ -218,11 +234,11 @@ describe('a server that cannot start says why in one line', () => {
     ],
   ] as const) {
     it(`when ${title}`, async (t) => {
-      const place = createWorkplace(t);
-      const refused = await place.respark(['serve', ...args], { env });
+      const directory = temporaryDirectory(t);
+      const refused = await serveHere(directory, args, env);
       assertRefused(refused, { exitCode: 2, says });
       assert.doesNotMatch(refused.stderr, /not-to-be-shown|AAAA/);
-      assert.deepEqual(readdirSync(place.directory), [], 'nothing was made');
+      assert.deepEqual(readdirSync(directory), [], 'nothing was made');
     });
   }
 });
