@@ -59,6 +59,7 @@ export async function openHttpServer({
   log,
   attach,
   settingPrefix,
+  tlsHandshakeTimeoutMs = TLS_HANDSHAKE_TIMEOUT_MS,
 }: {
   host: string;
   port: number;
@@ -67,9 +68,13 @@ export async function openHttpServer({
   attach: (server: Server) => void;
   /** How the names begin of the settings to change when the address or the TLS files cannot be used. */
   settingPrefix: 'RESPARK_' | 'RESPARK_PLAYER_' | 'RESPARK_METRICS_';
+  /** When a client has not ended its handshake by then, its socket is closed. */
+  tlsHandshakeTimeoutMs?: number;
 }): Promise<HttpServer> {
   const { server, stopWatching } =
-    tls === undefined ? { server: createServer(SERVER_OPTIONS), stopWatching() {} } : openTls(tls, log, settingPrefix);
+    tls === undefined
+      ? { server: createServer(SERVER_OPTIONS), stopWatching() {} }
+      : openTls(tls, { log, settingPrefix, handshakeTimeout: tlsHandshakeTimeoutMs });
   attach(server);
   try {
     await listen(server, host, port);
@@ -94,16 +99,14 @@ export async function openHttpServer({
   };
 }
 
-function openTls(files: TlsFiles, log: Log, settingPrefix: string): { server: Server; stopWatching: () => void } {
+function openTls(
+  files: TlsFiles,
+  { log, settingPrefix, handshakeTimeout }: { log: Log; settingPrefix: string; handshakeTimeout: number },
+): { server: Server; stopWatching: () => void } {
   const read = () => ({ cert: readFileSync(files.certFile), key: readFileSync(files.keyFile) });
   let server: ReturnType<typeof createTlsServer>;
   try {
-    server = createTlsServer({
-      ...SERVER_OPTIONS,
-      ...read(),
-      minVersion: 'TLSv1.2',
-      handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS,
-    });
+    server = createTlsServer({ ...SERVER_OPTIONS, ...read(), minVersion: 'TLSv1.2', handshakeTimeout });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new StartupError(

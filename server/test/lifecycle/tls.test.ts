@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
@@ -99,26 +98,6 @@ describe('TLS', () => {
     await server.printed(/"the changed TLS files are not valid; the old ones stay in force"/);
     assert.equal(await shownBy(server.url), 'second');
     await Promise.all([early.token(), late.token()]);
-  });
-
-  it('waits ten seconds for the end of a handshake, and serves others meanwhile', async (t) => {
-    const place = createWorkplace(t);
-    const { certFile, keyFile } = placeTlsFiles(place);
-    const server = await place.serve(['--demo', '--tls-cert-file', certFile, '--tls-key-file', keyFile]);
-    const startOfClientHello = Buffer.from('16030100c8010000c40303', 'hex');
-    const startedAt = performance.now();
-    const silent = [Buffer.alloc(0), startOfClientHello].map((bytes) => {
-      const socket = createConnection({ port: Number(new URL(server.url).port), host: '127.0.0.1' });
-      t.after(() => socket.destroy());
-      socket.on('error', () => {}).write(bytes);
-      return once(socket, 'close');
-    });
-    assert.equal((await get(server.url, CERTIFICATES.first)).status, 200);
-    await Promise.all(silent);
-    const tookMs = performance.now() - startedAt;
-    // Node.js alone would wait for two minutes.
-    assert.ok(tookMs > 9_500 && tookMs < 60_000, `${tookMs} ms`);
-    assert.equal((await get(server.url, CERTIFICATES.first)).status, 200);
   });
 });
 
