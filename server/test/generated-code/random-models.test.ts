@@ -5,7 +5,8 @@ import { readModel } from '../../src/domain/configuration/model.ts';
 import { gameMessages, type SourceFile } from '../../src/domain/generated-code/game-messages.ts';
 import { generateFiles } from '../../src/domain/generated-code/generate-code.ts';
 import { chooseGenerator } from '../../src/domain/generated-code/generators.ts';
-import { compileCSharp, compileTypeScript, findMono, randomSections } from '../support/generated-code.ts';
+import { compileCSharp, compileTypeScript, findMono } from '../support/generated-code.ts';
+import { randomSections } from '../support/random-models.ts';
 
 const mono = findMono();
 const skip = mono === undefined ? 'there is no Mono here (apt-get install mono-mcs)' : false;

@@ -4,7 +4,7 @@ import { LocalCluster } from '../../src/cluster/local.ts';
 import { createArns } from '../../src/domain/arn.ts';
 import type { Audit, Change } from '../../src/domain/audit.ts';
 import type { BackgroundWork } from '../../src/domain/background.ts';
-import { type Examine, examineInThisThread } from '../../src/domain/examination.ts';
+import type { Examine } from '../../src/domain/examination.ts';
 import { createKeyring } from '../../src/keyring.ts';
 import { createLog } from '../../src/log.ts';
 import { createSystemRandom } from '../../src/random.ts';
@@ -49,6 +49,12 @@ const SETTINGS = {
 /** Makes changes without a record. */
 export const UNRECORDED: Audit = { around: (_, rule) => rule() };
 
+/** Its schemas and parsers take as long to load as all the rest, and most tests examine nothing. */
+const examineWhenAsked: Examine = async (asked) => {
+  const { examineInThisThread } = await import('../../src/domain/examination.ts');
+  return examineInThisThread(asked);
+};
+
 export interface DomainOptions extends Partial<typeof SETTINGS> {
   readonly store?: Store;
   readonly clock?: ManualClock;
@@ -64,7 +70,7 @@ export async function openDomain(t: TestContext, options: DomainOptions = {}) {
   const {
     store = await openTestStore(t),
     clock = new ManualClock(),
-    examine = async (asked) => examineInThisThread(asked),
+    examine = examineWhenAsked,
     recorded: { log, lines } = recordedLog(),
     audit = UNRECORDED,
     auditLog = { find: async () => ({ records: [], next: undefined }) },

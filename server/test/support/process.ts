@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { GameSparksClient, type GameSparksClientConfig } from '@aws-sdk/client-gamesparks';
+import type { GameSparksClient, GameSparksClientConfig } from '@aws-sdk/client-gamesparks';
 import { SUBPROTOCOL } from '@respark/protocol';
 import { type ClientOptions, WebSocket } from 'ws';
+import { openSdk } from './aws-sdk.ts';
 import { sayHello, type TestPlayer } from './server.ts';
 
 /** The committed command as words of a command line; seen from dist/test/support. */
@@ -122,7 +123,7 @@ export function createWorkplace(t: TestContext): Workplace {
         playerUrl,
         credentials,
         gameKey,
-        sdk: (config) => new GameSparksClient({ endpoint: url, region: 'eu-west-9', credentials, ...config }),
+        sdk: (config) => openSdk({ endpoint: url, credentials, ...config }),
         async connect(hello, wsOptions) {
           const ws = new WebSocket(playerUrl, SUBPROTOCOL, wsOptions);
           t.after(() => ws.terminate());

@@ -4,14 +4,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { GameSparksClient, type GameSparksClientConfig } from '@aws-sdk/client-gamesparks';
+import type { GameSparksClient, GameSparksClientConfig } from '@aws-sdk/client-gamesparks';
 import { decodeServerFrame, encode, type ServerFrame, SUBPROTOCOL } from '@respark/protocol';
 import { type ClientOptions, WebSocket } from 'ws';
 import type { Clock } from '../../src/clock.ts';
-import { loadSettings, type Settings } from '../../src/config/config.ts';
-import { createLog } from '../../src/log.ts';
-import { type RunningServer, startServer } from '../../src/main.ts';
+import type { Settings } from '../../src/config/config.ts';
+import type { RunningServer } from '../../src/main.ts';
 import type { RandomBytes } from '../../src/random.ts';
+import { openSdk } from './aws-sdk.ts';
 
 export const GAME = 'Demo';
 export const STAGE = 'Dev';
@@ -53,6 +53,7 @@ export async function startTestServer(
     ...world
   }: { settings?: Partial<Settings>; dataDir?: string; clock?: Clock; random?: RandomBytes } = {},
 ): Promise<TestServer> {
+  const { startServer, loadSettings, createLog } = await loadProgram();
   const logged: Record<string, unknown>[] = [];
   const server = await startServer({
     settings: {
@@ -81,9 +82,19 @@ export async function startTestServer(
     dataDir,
     logged,
     open,
-    sdk: (config) => new GameSparksClient({ endpoint: server.url, region: 'eu-west-9', credentials: ROOT, ...config }),
+    sdk: (config) => openSdk({ endpoint: server.url, credentials: ROOT, ...config }),
     connect: async (hello, options) => await sayHello(await open(options), { gameKey, ...hello }),
   };
+}
+
+/** The parts of the server that tests of a server process do without: they take half a second to load. */
+async function loadProgram() {
+  const [main, config, log] = await Promise.all([
+    import('../../src/main.ts'),
+    import('../../src/config/config.ts'),
+    import('../../src/log.ts'),
+  ]);
+  return { ...main, ...config, ...log };
 }
 
 /** Sends the hello on an open WebSocket; resolves with the player when it is welcomed. */
