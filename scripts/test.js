@@ -1,5 +1,6 @@
 // Runs the built tests of every workspace, or those whose path contains one of the arguments:
-//   node scripts/test.js [part of a path …]
+//   node scripts/test.js [--quick] [part of a path …]
+// With --quick only the unit tests of the product, and what shows that each real client still gets through.
 // Ends with how many tests of each real client passed. A test belongs to a client by a title that begins with its name,
 // its own or that of a suite around it: "[aws-cli] lists games". With CI=true a client without a test, or with a skipped
 // one, fails the run.
@@ -9,29 +10,41 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { run } from 'node:test';
 import { spec as Spec } from 'node:test/reporters';
+import { parseArgs } from 'node:util';
 
 const CLIENTS = ['aws-cli', 'aws-sdk', 'ws', 'chromium', 'mcs'];
 
 // Folders whose files take longest begin, so that none of those is left alone with one processor at the end.
 const FIRST = ['bench/', 'server/test/simulation/', 'server/test/fire/', 'server/test/lifecycle/', 'server/test/'];
+const QUICK = [
+  ...['protocol/src/', 'client/src/', 'server/src/'],
+  // Of the AWS CLI, the AWS SDK and ws; of Chromium; of Mono.
+  ...['server/test/wire/players.test.ts', 'server/test/wire/browser.test.ts'],
+  'server/test/generated-code/csharp-game.test.ts',
+];
 
 const sources = ['protocol', 'client', 'server', 'bench']
   .flatMap((workspace) => readdirSync(workspace, { recursive: true }).map((file) => `${workspace}/${file}`))
   .filter((file) => file.endsWith('.test.ts') && !file.includes('node_modules') && !file.includes('/dist'));
-for (const start of FIRST)
+for (const start of [...FIRST, ...QUICK])
   if (!sources.some((file) => file.startsWith(start))) throw new Error(`there is no ${start} any more: mend this list`);
 
-const wanted = process.argv.slice(2);
+const { values: options, positionals: parts } = parseArgs({
+  options: { quick: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const isWhole = !options.quick && parts.length === 0;
 const rankOf = (file) => {
   const rank = FIRST.findIndex((start) => file.startsWith(start));
   return rank === -1 ? FIRST.length : rank;
 };
 const files = sources
-  .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
+  .filter((file) => !options.quick || QUICK.some((start) => file.startsWith(start)))
+  .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
   .sort((a, b) => rankOf(a) - rankOf(b) || (a < b ? -1 : 1))
   .map((file) => file.replace(/^(\w+)\//, '$1/dist/').replace(/\.ts$/, '.js'));
 if (files.length === 0) {
-  console.error(`no test file matches ${wanted.join(' ')}`);
+  console.error(`no test file matches ${process.argv.slice(2).join(' ')}`);
   process.exit(1);
 }
 
@@ -47,7 +60,7 @@ await pipeline(Readable.from(counted(events)), new Spec(), process.stdout, { end
 
 console.log();
 for (const [client, count] of counts.ofClient) console.log(`real client ${client}: ${count} passed`);
-if (process.env.CI === 'true' && wanted.length === 0) {
+if (process.env.CI === 'true' && isWhole) {
   for (const [client, count] of counts.ofClient) if (count === 0) refuse(`no test of ${client} ran`);
   for (const title of counts.skipped) refuse(`skipped ${title}`);
 }
