@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { REFUSALS, WIRE_ERRORS } from '../../src/api/reply.ts';
 import { signRequest } from '../../src/api/signature/sigv4.ts';
-import { ROOT } from '../support/server.ts';
+import { rawCall } from '../support/raw-call.ts';
+import { ROOT, type TestServer } from '../support/server.ts';
+
+export const CLOSE = ['Connection: close'];
+export const DISCONNECT = '/runtime/game/Demo/stage/Dev/player/nobody/disconnect';
+/** The name is taken, so that a call with nothing wrong is a conflict and changes nothing. */
+export const TAKEN = '{"GameName":"Demo"}';
 
 /** Statuses that Node.js gives, without a name or a body, to what it cannot read as a request. */
 const BARE_STATUSES = [400, 408, 413, 417, 431];
@@ -71,6 +77,10 @@ export function requestBytes({
   return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), bytes]);
 }
 
+export const create = (body: Bytes) => requestBytes({ method: 'POST', path: '/game', body, rawHeaders: CLOSE });
+export const plain = (options: Parameters<typeof requestBytes>[0]) =>
+  requestBytes({ rawHeaders: CLOSE, isSigned: false, ...options });
+
 export function open(server: { readonly url: string }): Socket {
   const { hostname, port } = new URL(server.url);
   const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
@@ -134,6 +144,11 @@ export function outcomesOf({ replies, isClosed }: Exchange): string {
   if (replies.length > 0) return replies.map(outcomeOf).join(', ');
   assert(isClosed);
   return 'closed';
+}
+
+export async function gamesOf(server: TestServer): Promise<string[]> {
+  const { json } = await rawCall(server, 'GET', '/game?MaxResults=50');
+  return (json.Games as { Name: string }[]).map(({ Name }) => Name);
 }
 
 function parseReplies(bytes: Buffer, isHead: boolean): Reply[] {

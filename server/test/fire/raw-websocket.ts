@@ -44,6 +44,13 @@ export const HEARTBEAT = text(encode({ kind: 'heartbeat' }));
 export const closeFrame = (code: number, reason: string | Uint8Array = '') =>
   frame({ opcode: CLOSE, payload: Buffer.concat([Buffer.from([code >> 8, code & 0xff]), Buffer.from(reason)]) });
 
+export const times = (count: number, bytes: Uint8Array) => Buffer.concat(Array.from({ length: count }, () => bytes));
+export const piece = (payload: string | Uint8Array, isFinal = false) => frame({ opcode: 0, payload, isFinal });
+export const firstPiece = (payload: string | Uint8Array) => frame({ opcode: TEXT, payload, isFinal: false });
+export const join = (...frames: readonly Uint8Array[]) => Buffer.concat(frames);
+export const requestText = (payload: string) => text(`{"kind":"request","id":"1","type":"T","payload":${payload}}`);
+export const EVENT = encode({ kind: 'event', type: 'T', payload: { word: 'grüße 🎮' } });
+
 export function helloFrame(server: Pick<TestServer, 'gameKey'>): Buffer {
   return text(encode({ kind: 'hello', gameKey: server.gameKey }));
 }
@@ -143,6 +150,19 @@ export async function openPlayer(
   player.socket.write(helloFrame(server));
   await player.received(/"kind":"welcome"/);
   return player;
+}
+
+/** How a welcomed player ends who sends this: a close code, or `open` when a heartbeat behind it is answered. */
+export async function endOf(server: TestServer, bytes: Uint8Array): Promise<string> {
+  const player = await openPlayer(server);
+  player.socket.write(Buffer.concat([bytes, HEARTBEAT]));
+  const answered = player.received(/"kind":"heartbeat"/).then(
+    () => 'open',
+    () => new Promise<never>(() => {}),
+  );
+  const end = await Promise.race([answered, player.ending.then(({ end }) => end)]);
+  player.socket.destroy();
+  return end;
 }
 
 function createParser({

@@ -3,9 +3,13 @@ import type { TestContext } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { encode } from '@respark/protocol';
+import fc from 'fast-check';
 import type { Settings } from '../../src/config/config.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { assertNothingLeft, startTestServer, type TestPlayer, type TestServer, until } from '../support/server.ts';
+
+/** CI runs the same cases each time, so that what it says of a change is about the change; runs by hand find new ones. */
+const CI_SEED = 11;
 
 /** How long any attack may last; every time limit of the besieged server is far below it. */
 const BOUND_MS = 10_000;
@@ -35,6 +39,8 @@ export interface Siege {
   attempt(what: string, attack: () => Promise<void>): Promise<void>;
   /** Runs cases at the same time, for those that wait for a time limit. */
   attemptAll(attacks: Readonly<Record<string, () => Promise<void>>>): Promise<void>;
+  /** Runs generated cases; a failure prints the seed, and the path to its smallest case. */
+  hold<T>(what: string, numRuns: number, inputs: fc.Arbitrary<T>, attack: (input: T) => Promise<void>): Promise<void>;
 }
 
 /**
@@ -66,15 +72,22 @@ export async function besiege(
   const before = resources();
   const heapBefore = heapUsed();
 
+  const attemptOne: Siege['attempt'] = async (what, attack) => {
+    await attempt(what, attack);
+    await checkHealth(what);
+  };
   await run({
     server,
-    async attempt(what, attack) {
-      await attempt(what, attack);
-      await checkHealth(what);
-    },
+    attempt: attemptOne,
     async attemptAll(attacks) {
       await Promise.all(Object.entries(attacks).map(([what, attack]) => attempt(what, attack)));
       await checkHealth(Object.keys(attacks).join(', '));
+    },
+    async hold(what, numRuns, inputs, attack) {
+      await fc.assert(
+        fc.asyncProperty(inputs, (input) => attemptOne(what, () => attack(input))),
+        { numRuns, ...(process.env.CI === undefined ? {} : { seed: CI_SEED }) },
+      );
     },
   });
 

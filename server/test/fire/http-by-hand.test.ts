@@ -1,19 +1,18 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { test } from 'node:test';
-import fc from 'fast-check';
-import { rawCall } from '../support/raw-call.ts';
-import type { TestServer } from '../support/server.ts';
-import { type Bytes, exchange, open, outcomeOf, outcomesOf, requestBytes } from './raw-http.ts';
+import {
+  type Bytes,
+  CLOSE,
+  create,
+  DISCONNECT,
+  exchange,
+  gamesOf,
+  outcomesOf,
+  plain,
+  requestBytes,
+  TAKEN,
+} from './raw-http.ts';
 import { besiege, type Siege } from './siege.ts';
-
-/** CI runs the same cases each time, so that what it says of a change is about the change; runs by hand find new ones. */
-const CI_SEED = 11;
-
-const CLOSE = ['Connection: close'];
-const DISCONNECT = '/runtime/game/Demo/stage/Dev/player/nobody/disconnect';
-/** The name is taken, so that a call with nothing wrong is a conflict and changes nothing. */
-const TAKEN = '{"GameName":"Demo"}';
 
 /** Bytes and what comes of them: an outcome, or several of which any will do. */
 type Case = readonly [bytes: Bytes, expected: string | readonly string[], options?: Parameters<typeof exchange>[2]];
@@ -30,9 +29,6 @@ async function checkAll(siege: Siege, cases: Readonly<Record<string, Case>>): Pr
   assert.deepEqual(surprises, []);
 }
 
-const create = (body: Bytes) => requestBytes({ method: 'POST', path: '/game', body, rawHeaders: CLOSE });
-const plain = (options: Parameters<typeof requestBytes>[0]) =>
-  requestBytes({ rawHeaders: CLOSE, isSigned: false, ...options });
 const signed = (path: string) => requestBytes({ path, rawHeaders: CLOSE });
 
 const UNREADABLE: Readonly<Record<string, Case>> = {
@@ -253,306 +249,9 @@ const BODIES: Readonly<Record<string, Case>> = {
   ],
 };
 
-/** What comes back for parts that are sent one by one, each when the one before has left; `pace` waits in between. */
-async function slowly(server: TestServer, parts: readonly Bytes[], pace: () => Promise<unknown>): Promise<string> {
-  const socket = open(server);
-  const ended = once(socket, 'end');
-  let received = '';
-  socket.setEncoding('latin1').on('data', (text: string) => {
-    received += text;
-  });
-  try {
-    for (const part of parts) {
-      if (socket.destroyed || received !== '') break;
-      socket.write(part);
-      await Promise.race([pace(), ended]);
-    }
-    await ended;
-    return received;
-  } finally {
-    socket.destroy();
-  }
-}
-
-const nextTick = () => new Promise((resolve) => setImmediate(resolve));
-
-/** One request after the other in one go; their outcomes. */
-async function pipelined(server: TestServer, ...requests: readonly Buffer[]): Promise<string> {
-  return outcomesOf(await exchange(server, Buffer.concat(requests), { expectReplies: requests.length }));
-}
-
-async function gamesOf(server: TestServer): Promise<string[]> {
-  const { json } = await rawCall(server, 'GET', '/game?MaxResults=50');
-  return (json.Games as { Name: string }[]).map(({ Name }) => Name);
-}
-
 test('bad input by hand gets its documented answer over HTTP', async (t) => {
   await besiege(t, { minCases: 130 }, async (siege) => {
     await checkAll(siege, { ...UNREADABLE, ...LENGTHS, ...PATHS, ...METHODS, ...HEADERS, ...BODIES });
     assert.deepEqual(await gamesOf(siege.server), ['Demo']);
-  });
-});
-
-test('clients that are slow, gone or in a hurry over HTTP harm nobody', async (t) => {
-  await besiege(t, { minCases: 25 }, async (siege) => {
-    const { server } = siege;
-    const call = requestBytes({ method: 'POST', path: DISCONNECT, body: '{}' });
-    const [head, body] = [call.subarray(0, -2), call.subarray(-2)];
-    const late = /^HTTP\/1\.1 408 Request Timeout\r\n/;
-    const lateBody = /^HTTP\/1\.1 408 .*x-amzn-errortype: RequestTimeoutException/is;
-    const bytewise = (bytes: Uint8Array) => [...bytes].map((byte) => Uint8Array.of(byte));
-    const idle = () => new Promise(() => {});
-    await siege.attemptAll({
-      'nothing at all': async () => assert.match(await slowly(server, [], idle), late),
-      'half a request line': async () => assert.match(await slowly(server, ['GET /ga'], idle), late),
-      'HTTP/0.9 that waits': async () => assert.match(await slowly(server, ['GET /game\r\n'], idle), late),
-      'half a head': async () => assert.match(await slowly(server, [head.subarray(0, 100)], idle), late),
-      'a head without an end': async () => {
-        const drip = () => new Promise((resolve) => setTimeout(resolve, 50).unref());
-        const lines = Array.from({ length: 100 }, () => 'X: a\r\n');
-        assert.match(await slowly(server, ['GET /game HTTP/1.1\r\nHost: x\r\n', ...lines], drip), late);
-      },
-      'no body': async () => assert.match(await slowly(server, [head], idle), lateBody),
-      'half a body': async () => assert.match(await slowly(server, [head, body.subarray(0, 1)], idle), lateBody),
-      'a body that drips': async () => {
-        const long = requestBytes({ method: 'POST', path: DISCONNECT, body: 'x'.repeat(1_000) });
-        const drip = () => new Promise((resolve) => setTimeout(resolve, 20).unref());
-        const parts = [long.subarray(0, -1_000), ...bytewise(long.subarray(-1_000))];
-        assert.match(await slowly(server, parts, drip), lateBody);
-      },
-      'chunks without an end': async () => {
-        const chunked = requestBytes({
-          ...{ method: 'POST', path: DISCONNECT },
-          rawHeaders: ['Transfer-Encoding: chunked'],
-        });
-        assert.match(await slowly(server, [chunked, '1\r\na\r\n'], idle), lateBody);
-      },
-      'a body that the server asked for': async () => {
-        const expecting = requestBytes({
-          ...{ method: 'POST', path: DISCONNECT, body: 'body' },
-          rawHeaders: ['Expect: 100-continue'],
-        });
-        const socket = open(server);
-        socket.write(expecting.subarray(0, -4));
-        const [first] = await once(socket, 'data');
-        assert.match(String(first), /^HTTP\/1\.1 100 Continue\r\n\r\n$/);
-        const [second] = await once(socket, 'data');
-        assert.match(String(second), lateBody);
-        socket.destroy();
-      },
-    });
-
-    await siege.attempt('a request byte by byte', async () => {
-      const last = requestBytes({ rawHeaders: CLOSE });
-      assert.match(await slowly(server, bytewise(last), nextTick), /^HTTP\/1\.1 200 /);
-    });
-    await siege.attempt('a body that nobody asked for', async () => {
-      const refused = plain({
-        method: 'POST',
-        path: '/game',
-        body: '{}',
-        rawHeaders: ['Expect: 100-continue', ...CLOSE],
-      });
-      assert.equal(outcomesOf(await exchange(server, refused)), '403 MissingAuthenticationTokenException');
-    });
-    await siege.attempt('requests in one go', async () => {
-      const outcomes = await pipelined(server, ...Array.from({ length: 50 }, () => requestBytes({})));
-      assert.equal(outcomes, Array(50).fill('200').join(', '));
-    });
-    await siege.attempt('requests in one go, each with another fault', async () => {
-      const outcomes = await pipelined(
-        server,
-        plain({ rawHeaders: [] }),
-        requestBytes({ path: '/nothing' }),
-        requestBytes({ method: 'POST', path: '/game', body: 'x' }),
-        requestBytes({ method: 'POST', path: '/game', body: TAKEN }),
-      );
-      const expected = ['403 MissingAuthenticationTokenException', '404 UnknownOperationException'];
-      assert.equal(outcomes, [...expected, '400 SerializationException', '409 ConflictException'].join(', '));
-    });
-    await siege.attempt('garbage behind a request', async () => {
-      const { replies } = await exchange(
-        server,
-        Buffer.concat([requestBytes({}), Buffer.from('\x00\x01\x02\r\n\r\n')]),
-        {
-          expectReplies: 2,
-        },
-      );
-      // Whether the first is still answered is a race that both sides may win.
-      assert(['200, 400', '400', '200'].includes(replies.map(outcomeOf).join(', ')));
-    });
-    await siege.attempt('an upgrade to HTTP/2, and more on the same connection', async () => {
-      const rawHeaders = ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABk'];
-      const socket = open(server);
-      for (const bytes of [requestBytes({ rawHeaders }), requestBytes({ rawHeaders }), requestBytes({})]) {
-        socket.write(bytes);
-        const [reply] = await once(socket, 'data');
-        assert.match(String(reply), /^HTTP\/1\.1 200 /);
-      }
-      socket.destroy();
-    });
-    for (const [what, bytes] of Object.entries({ head, 'half a body': call.subarray(0, -1), call })) {
-      await siege.attempt(`${what}, and the client says that this was all`, async () => {
-        const outcome = outcomesOf(await exchange(server, bytes, { isLast: true }));
-        assert(['200', '400', 'closed'].includes(outcome), outcome);
-      });
-      await siege.attempt(`${what}, and the client is gone`, async () => {
-        const socket = open(server);
-        await new Promise((resolve) => socket.write(bytes, resolve));
-        socket.destroy();
-      });
-      await siege.attempt(`${what}, and a reset`, async () => {
-        const socket = open(server);
-        await new Promise((resolve) => socket.write(bytes, resolve));
-        socket.resetAndDestroy();
-      });
-    }
-    await siege.attempt('a hundred clients that come and go', async () => {
-      for (let client = 0; client < 100; client += 1) open(server).destroy();
-      await nextTick();
-    });
-    await siege.attempt('replies that nobody reads', async () => {
-      const socket = open(server);
-      socket.pause();
-      for (let request = 0; request < 1_000; request += 1) socket.write(requestBytes({ path: '/game?MaxResults=50' }));
-      await new Promise((resolve) => socket.write(requestBytes({}), resolve));
-      socket.destroy();
-    });
-  });
-});
-
-/** Every reply, of whatever status, has the form that is documented for it. */
-async function exchangeDocumented(server: TestServer, bytes: Bytes, options?: Parameters<typeof exchange>[2]) {
-  return outcomesOf(await exchange(server, bytes, options)).split(', ');
-}
-
-const anyText = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 40 }),
-  fc.constantFrom('.', '..', '%', '%2F', '%00', '__proto__'),
-);
-const segment = fc.oneof(
-  anyText.map(encodeURIComponent),
-  fc.constantFrom(
-    'game',
-    'stage',
-    'Demo',
-    'Dev',
-    'runtime',
-    'player',
-    '',
-    '.',
-    '..',
-    '%2f',
-    '%00',
-    '%zz',
-    '%',
-    'a'.repeat(2_000),
-  ),
-);
-const json = fc.oneof(
-  fc.json({ maxDepth: 4 }),
-  fc
-    .dictionary(fc.constantFrom('GameName', 'Description', 'Tags', 'ClientToken', '__proto__'), fc.jsonValue(), {
-      maxKeys: 5,
-    })
-    .map(
-      // Never a new game: its name is taken, or none.
-      (members) =>
-        JSON.stringify({ ...members, ...(typeof members.GameName === 'string' ? { GameName: 'Demo' } : {}) }),
-    ),
-);
-
-test('bad input by generation gets a documented answer over HTTP', async (t) => {
-  await besiege(t, { minCases: 1_000 }, async (siege) => {
-    const { server } = siege;
-    // A failure prints the seed, and the path to its smallest case.
-    const hold = async <T>(
-      what: string,
-      numRuns: number,
-      inputs: fc.Arbitrary<T>,
-      attack: (input: T) => Promise<void>,
-    ) =>
-      await fc.assert(
-        fc.asyncProperty(inputs, async (input) => await siege.attempt(what, async () => await attack(input))),
-        { numRuns, ...(process.env.CI === undefined ? {} : { seed: CI_SEED }) },
-      );
-
-    await hold('any bytes', 150, fc.uint8Array({ maxLength: 400 }), async (bytes) => {
-      for (const outcome of await exchangeDocumented(server, bytes, { isLast: true })) {
-        assert(['400', 'closed'].includes(outcome), outcome);
-      }
-    });
-
-    const shape = fc.record({
-      method: fc.constantFrom('GET', 'POST', 'PATCH', 'DELETE', 'PUT', 'OPTIONS'),
-      segments: fc.array(segment, { minLength: 1, maxLength: 9 }),
-      query: fc.oneof(
-        fc.constant(''),
-        fc.webQueryParameters().map((query) => `?${query}`),
-        fc.constant('?MaxResults=-1&%'),
-      ),
-      isSigned: fc.boolean(),
-    });
-    await hold('any path', 250, shape, async ({ method, segments, query, isSigned }) => {
-      const path = `/${segments.join('/')}${query}`;
-      // What exists must still exist for the next case.
-      const isHarmless = method === 'GET' || !/^\/game\/Demo(\/stage\/Dev)?(\?|$)/.test(path);
-      const bytes = requestBytes({ method: isHarmless ? method : 'GET', path, isSigned, rawHeaders: CLOSE });
-      const [outcome = ''] = await exchangeDocumented(server, bytes);
-      // The page that says what this is: the one thing here that anyone may read.
-      const isPage = method === 'GET' && segments.join('/') === '';
-      if (!isSigned && !isPage) assert.match(outcome, /^(400|403|404|405)/);
-    });
-
-    await hold('any JSON', 200, json, async (text) => {
-      const outcomes = await exchangeDocumented(server, create(text));
-      assert.match(outcomes.join(), /^(400 (Serialization|Validation)Exception|409 ConflictException)$/);
-    });
-
-    await hold('any body', 150, fc.uint8Array({ maxLength: 2_000 }), async (bytes) => {
-      assert.deepEqual(await exchangeDocumented(server, create(bytes)), [
-        bytes.length === 0 ? '400 ValidationException' : '400 SerializationException',
-      ]);
-    });
-
-    const headers = fc.array(
-      fc.tuple(
-        fc.stringMatching(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,30}$/),
-        fc.stringMatching(/^[\t\x20-\x7e\x80-\xff]{0,60}$/),
-      ),
-      { maxLength: 20 },
-    );
-    await hold('any headers', 150, headers, async (pairs) => {
-      const rawHeaders = pairs.map(([name, value]) => `${name}: ${value}`);
-      await exchangeDocumented(server, requestBytes({ rawHeaders: [...rawHeaders, ...CLOSE] }), { isLast: false });
-    });
-
-    // One byte of a signed call is another: what was signed may happen, or nothing.
-    const original = requestBytes({ method: 'POST', path: '/game', body: '{"GameName":"Signed"}', rawHeaders: CLOSE });
-    const change = fc.record({
-      at: fc.nat({ max: original.length - 1 }),
-      byte: fc.nat({ max: 255 }),
-      isInserted: fc.boolean(),
-    });
-    await hold('a signed call with a byte changed', 250, change, async ({ at, byte, isInserted }) => {
-      const changed = Buffer.concat([
-        original.subarray(0, at),
-        Uint8Array.of(byte),
-        original.subarray(isInserted ? at : at + 1),
-      ]);
-      await exchangeDocumented(server, changed, { isLast: true });
-      const others = (await gamesOf(server)).filter((name) => name !== 'Demo' && name !== 'Signed');
-      assert.deepEqual(others, []);
-    });
-
-    const whole = requestBytes({ method: 'POST', path: '/game', body: '{"GameName":"Half"}', rawHeaders: CLOSE });
-    for (let length = 0; length < whole.length; length += 3) {
-      await siege.attempt(`the first ${length} bytes of a signed call`, async () => {
-        for (const outcome of await exchangeDocumented(server, whole.subarray(0, length), { isLast: true })) {
-          assert(['400', 'closed'].includes(outcome), outcome);
-        }
-      });
-    }
-    assert(!(await gamesOf(server)).includes('Half'));
   });
 });
