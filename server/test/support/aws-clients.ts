@@ -1,3 +1,4 @@
+import { type TestContext, test } from 'node:test';
 import * as sdk from '@aws-sdk/client-gamesparks';
 import type { AwsCliCall, findAwsCli } from './aws-cli.ts';
 import { ROOT, type TestServer } from './server.ts';
@@ -61,8 +62,18 @@ export interface AwsClient {
   open(server: Pick<TestServer, 'url'>, options?: Pick<AwsCliCall, 'credentials' | 'region'>): AwsCall;
 }
 
-/** The real clients, both of which speak for the same scenario. */
-export function awsClients(aws: Awaited<ReturnType<typeof findAwsCli>>): readonly AwsClient[] {
+/** The same scenario as a test of each real client; what the scenario has in subtests runs four at a time. */
+export function testEachClient(
+  aws: Awaited<ReturnType<typeof findAwsCli>>,
+  title: string,
+  scenario: (t: TestContext, client: AwsClient) => Promise<void>,
+): void {
+  for (const client of awsClients(aws)) {
+    test(`[${client.name}] ${title}`, { skip: client.skip, concurrency: 4 }, (t) => scenario(t, client));
+  }
+}
+
+function awsClients(aws: Awaited<ReturnType<typeof findAwsCli>>): readonly AwsClient[] {
   return [
     { name: 'aws-sdk', skip: false, isSlow: false, open: openSdk },
     {

@@ -14,16 +14,14 @@ import {
   UpdateGameConfigurationCommand,
   ValidationException,
 } from '@aws-sdk/client-gamesparks';
-import * as operations from '../../src/api/operations/configuration.ts';
 import type { Settings } from '../../src/config/config.ts';
 import { documentSizeOf, type Sections } from '../../src/domain/configuration/document.ts';
 import { createKey } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
-import { awsClients } from '../support/aws-clients.ts';
+import { testEachClient } from '../support/aws-clients.ts';
 import { attributesOf, fileOf, GAME_DOCUMENT, gameSections, realGameDocument } from '../support/game-document.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, ROOT, startTestServer } from '../support/server.ts';
-import { assertConstraintsAreKept } from '../support/violations.ts';
 
 const CONFIGURATION = `/game/${GAME}/configuration`;
 const MAX_FILE_BYTES = 1_024_000;
@@ -45,56 +43,47 @@ const remove = (Path: string, Section = 'My.Section'): SectionModification => ({
 const UPDATE = { GameName: GAME, Modifications: [add('/a', 'x')] };
 const IMPORT = { GameName: GAME, ImportSource: { File: GAME_DOCUMENT } };
 
-test('each constraint of the configuration operations is kept, whatever clients would let pass', async (t) => {
-  const server = await startTestServer(t, { settings: { readCallsBurst: 1_000, writeCallsBurst: 1_000 } });
-  await assertConstraintsAreKept(Object.values(operations), (...call) => rawCall(server, ...call));
-});
-
 const aws = await findAwsCli();
 
-for (const client of awsClients(aws)) {
-  const options = { skip: client.skip, concurrency: 4 };
+testEachClient(aws, 'a configuration is imported, read and changed', async (t, client) => {
+  const server = await startTestServer(t);
+  const call = client.open(server);
+  const { Game } = await server.sdk().send(new GetGameCommand({ GameName: GAME }));
+  const { Created } = Game ?? {};
+  const empty = await call('GetGameConfiguration', { GameName: GAME });
+  assert.deepEqual(empty, { GameConfiguration: { Created, LastUpdated: Created, Sections: {} } });
 
-  test(`[${client.name}] a configuration is imported, read and changed`, options, async (t) => {
-    const server = await startTestServer(t);
-    const call = client.open(server);
-    const { Game } = await server.sdk().send(new GetGameCommand({ GameName: GAME }));
-    const { Created } = Game ?? {};
-    const empty = await call('GetGameConfiguration', { GameName: GAME });
-    assert.deepEqual(empty, { GameConfiguration: { Created, LastUpdated: Created, Sections: {} } });
+  const imported = await call('ImportGameConfiguration', IMPORT);
+  const { LastUpdated, Sections, ...rest } = imported.GameConfiguration ?? {};
+  assert.deepEqual(rest, { Created });
+  assert(LastUpdated instanceof Date && Created instanceof Date && LastUpdated >= Created);
+  assert.deepEqual(attributesOf(Sections), gameSections());
+  assert.deepEqual(await call('GetGameConfiguration', { GameName: GAME }), imported);
 
-    const imported = await call('ImportGameConfiguration', IMPORT);
-    const { LastUpdated, Sections, ...rest } = imported.GameConfiguration ?? {};
-    assert.deepEqual(rest, { Created });
-    assert(LastUpdated instanceof Date && Created instanceof Date && LastUpdated >= Created);
-    assert.deepEqual(attributesOf(Sections), gameSections());
-    assert.deepEqual(await call('GetGameConfiguration', { GameName: GAME }), imported);
+  const names = ['Studio.Notes', 'GameSparks.Core.Events', 'Not.There'];
+  const filtered = (await call('GetGameConfiguration', { GameName: GAME, Sections: names })).GameConfiguration;
+  assert.deepEqual(Object.keys(filtered?.Sections ?? {}).sort(), ['GameSparks.Core.Events', 'Studio.Notes']);
+  assert.deepEqual(filtered?.Sections?.['Studio.Notes'], Sections?.['Studio.Notes']);
 
-    const names = ['Studio.Notes', 'GameSparks.Core.Events', 'Not.There'];
-    const filtered = (await call('GetGameConfiguration', { GameName: GAME, Sections: names })).GameConfiguration;
-    assert.deepEqual(Object.keys(filtered?.Sections ?? {}).sort(), ['GameSparks.Core.Events', 'Studio.Notes']);
-    assert.deepEqual(filtered?.Sections?.['Studio.Notes'], Sections?.['Studio.Notes']);
-
-    const updated = await call('UpdateGameConfiguration', {
-      GameName: GAME,
-      Modifications: [
-        replace('/author', { name: 'né 💥', '': [] }, 'Studio.Notes'),
-        add('/~0~1keys//1', 'inserted', 'Studio.Notes'),
-        add('/~0~1keys//-', false, 'Studio.Notes'),
-        remove('/~0~1keys//2/a~1b', 'Studio.Notes'),
-        add('/first', 0.5),
-        remove('/ThrowStone', 'GameSparks.Core.Events'),
-      ],
-    });
-    assert.deepEqual(attributesOf(updated.GameConfiguration?.Sections), {
-      ...gameSections(),
-      'GameSparks.Core.Events': {},
-      'Studio.Notes': { author: { name: 'né 💥', '': [] }, '~/keys': { '': [1, 'inserted', {}, false] } },
-      'My.Section': { first: 0.5 },
-    });
-    assert.deepEqual(await call('GetGameConfiguration', { GameName: GAME }), updated);
+  const updated = await call('UpdateGameConfiguration', {
+    GameName: GAME,
+    Modifications: [
+      replace('/author', { name: 'né 💥', '': [] }, 'Studio.Notes'),
+      add('/~0~1keys//1', 'inserted', 'Studio.Notes'),
+      add('/~0~1keys//-', false, 'Studio.Notes'),
+      remove('/~0~1keys//2/a~1b', 'Studio.Notes'),
+      add('/first', 0.5),
+      remove('/ThrowStone', 'GameSparks.Core.Events'),
+    ],
   });
-}
+  assert.deepEqual(attributesOf(updated.GameConfiguration?.Sections), {
+    ...gameSections(),
+    'GameSparks.Core.Events': {},
+    'Studio.Notes': { author: { name: 'né 💥', '': [] }, '~/keys': { '': [1, 'inserted', {}, false] } },
+    'My.Section': { first: 0.5 },
+  });
+  assert.deepEqual(await call('GetGameConfiguration', { GameName: GAME }), updated);
+});
 
 /** A server with a configuration, and its operations by the AWS SDK. */
 async function start(

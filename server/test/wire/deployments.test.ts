@@ -14,11 +14,10 @@ import {
   UpdateStageCommand,
   ValidationException,
 } from '@aws-sdk/client-gamesparks';
-import * as operations from '../../src/api/operations/deployments.ts';
 import type { Sections } from '../../src/domain/configuration/document.ts';
 import { createKey } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
-import { awsClients } from '../support/aws-clients.ts';
+import { testEachClient } from '../support/aws-clients.ts';
 import { ROLE } from '../support/domain.ts';
 import { fileOf, GAME_DOCUMENT } from '../support/game-document.ts';
 import {
@@ -30,9 +29,7 @@ import {
   startDeployment,
   whenEnded,
 } from '../support/publishing.ts';
-import { rawCall } from '../support/raw-call.ts';
 import { GAME, startTestServer, type TestServer } from '../support/server.ts';
-import { assertConstraintsAreKept } from '../support/violations.ts';
 
 /** Of the right form; no game has it. */
 const NO_SNAPSHOT = 'Snapshot_2026-01-02T03:04:05.000000Z';
@@ -42,45 +39,38 @@ async function createStage(server: TestServer, StageName: string, GameName = GAM
   return { GameName, StageName, gameKey: Stage?.GameKey ?? '' };
 }
 
-test('each constraint of the deployment operations is kept, whatever clients would let pass', async (t) => {
-  const server = await startTestServer(t, { settings: { readCallsBurst: 1_000, writeCallsBurst: 1_000 } });
-  await assertConstraintsAreKept(Object.values(operations), (...call) => rawCall(server, ...call));
+const aws = await findAwsCli();
+
+testEachClient(aws, 'a snapshot is deployed, and its deployment read and listed', async (t, client) => {
+  const server = await startTestServer(t);
+  const SnapshotId = await createSnapshot(server, GAME_DOCUMENT);
+  const earlier = await deploy(server, SnapshotId);
+  const call = client.open(server);
+  const earliest = Date.now();
+  const { StageDeployment: started, ...rest } = await call('StartStageDeployment', { ...ON_STAGE, SnapshotId });
+  assert.deepEqual(rest, {});
+  const { Created, DeploymentId = '' } = started ?? {};
+  assert(Created instanceof Date && Created.getTime() >= earliest && Created.getTime() <= Date.now());
+  assert.notEqual(DeploymentId, earlier);
+  const begun = { DeploymentAction: 'DEPLOY', DeploymentId, DeploymentState: 'PENDING', SnapshotId };
+  assert.deepEqual(started, { ...begun, Created, LastUpdated: Created });
+
+  const ended = await whenEnded(
+    () => call('GetStageDeployment', ON_STAGE),
+    ({ StageDeployment }) => StageDeployment?.DeploymentState,
+  );
+  const LastUpdated = ended.StageDeployment?.LastUpdated;
+  assert(LastUpdated instanceof Date && LastUpdated >= Created && LastUpdated.getTime() <= Date.now());
+  const DeploymentResult = { Message: '', ResultCode: 'SUCCESS' };
+  const summary = { ...begun, DeploymentState: 'COMPLETED', DeploymentResult, LastUpdated };
+  assert.deepEqual(ended, { StageDeployment: { ...summary, Created } });
+  assert.deepEqual(await call('GetStageDeployment', { ...ON_STAGE, DeploymentId }), ended);
+
+  const first = await call('GetStageDeployment', { ...ON_STAGE, DeploymentId: earlier });
+  const { Created: _, ...firstSummary } = first.StageDeployment ?? {};
+  assert.deepEqual(firstSummary, { ...summary, DeploymentId: earlier, LastUpdated: firstSummary.LastUpdated });
+  assert.deepEqual(await call('ListStageDeployments', ON_STAGE), { StageDeployments: [summary, firstSummary] });
 });
-
-for (const client of awsClients(await findAwsCli())) {
-  const options = { skip: client.skip, concurrency: 4 };
-
-  test(`[${client.name}] a snapshot is deployed, and its deployment read and listed`, options, async (t) => {
-    const server = await startTestServer(t);
-    const SnapshotId = await createSnapshot(server, GAME_DOCUMENT);
-    const earlier = await deploy(server, SnapshotId);
-    const call = client.open(server);
-    const earliest = Date.now();
-    const { StageDeployment: started, ...rest } = await call('StartStageDeployment', { ...ON_STAGE, SnapshotId });
-    assert.deepEqual(rest, {});
-    const { Created, DeploymentId = '' } = started ?? {};
-    assert(Created instanceof Date && Created.getTime() >= earliest && Created.getTime() <= Date.now());
-    assert.notEqual(DeploymentId, earlier);
-    const begun = { DeploymentAction: 'DEPLOY', DeploymentId, DeploymentState: 'PENDING', SnapshotId };
-    assert.deepEqual(started, { ...begun, Created, LastUpdated: Created });
-
-    const ended = await whenEnded(
-      () => call('GetStageDeployment', ON_STAGE),
-      ({ StageDeployment }) => StageDeployment?.DeploymentState,
-    );
-    const LastUpdated = ended.StageDeployment?.LastUpdated;
-    assert(LastUpdated instanceof Date && LastUpdated >= Created && LastUpdated.getTime() <= Date.now());
-    const DeploymentResult = { Message: '', ResultCode: 'SUCCESS' };
-    const summary = { ...begun, DeploymentState: 'COMPLETED', DeploymentResult, LastUpdated };
-    assert.deepEqual(ended, { StageDeployment: { ...summary, Created } });
-    assert.deepEqual(await call('GetStageDeployment', { ...ON_STAGE, DeploymentId }), ended);
-
-    const first = await call('GetStageDeployment', { ...ON_STAGE, DeploymentId: earlier });
-    const { Created: _, ...firstSummary } = first.StageDeployment ?? {};
-    assert.deepEqual(firstSummary, { ...summary, DeploymentId: earlier, LastUpdated: firstSummary.LastUpdated });
-    assert.deepEqual(await call('ListStageDeployments', ON_STAGE), { StageDeployments: [summary, firstSummary] });
-  });
-}
 
 test('[aws-sdk] its paginator gives every deployment of one stage once, the newest first', async (t) => {
   const server = await startTestServer(t);

@@ -12,25 +12,17 @@ import {
   ValidationException,
 } from '@aws-sdk/client-gamesparks';
 import { strFromU8, unzipSync } from 'fflate';
-import * as operations from '../../src/api/operations/generated-code.ts';
 import { readModel } from '../../src/domain/configuration/model.ts';
 import { generateFiles } from '../../src/domain/generated-code/generate-code.ts';
 import { chooseGenerator } from '../../src/domain/generated-code/generators.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
-import { awsClients } from '../support/aws-clients.ts';
+import { testEachClient } from '../support/aws-clients.ts';
 import { fileOf, GAME_DOCUMENT, gameSections } from '../support/game-document.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { createSnapshot, endOfJob, largeDocument, startJob, whenEnded } from '../support/publishing.ts';
-import { rawCall } from '../support/raw-call.ts';
 import { GAME, startTestServer } from '../support/server.ts';
-import { assertConstraintsAreKept } from '../support/violations.ts';
 
 const HOUR_MS = 3_600_000;
-
-test('each constraint of the operations of generated code is kept, whatever clients would let pass', async (t) => {
-  const server = await startTestServer(t, { settings: { readCallsBurst: 1_000, writeCallsBurst: 1_000 } });
-  await assertConstraintsAreKept(Object.values(operations), (...call) => rawCall(server, ...call));
-});
 
 /** The files of a zip by their names, as whoever has the URL gets it. */
 async function download(url: string): Promise<Record<string, string>> {
@@ -52,49 +44,47 @@ async function statusOf(url: string | undefined): Promise<number> {
   return (await fetch(url ?? '')).status;
 }
 
-for (const client of awsClients(await findAwsCli())) {
-  const options = { skip: client.skip, concurrency: 4 };
+const aws = await findAwsCli();
 
-  test(`[${client.name}] code is generated, its job read and listed, and its zip downloaded`, options, async (t) => {
-    const server = await startTestServer(t);
-    const SnapshotId = await createSnapshot(server, GAME_DOCUMENT);
-    const earlier = await startJob(server, SnapshotId);
-    await endOfJob(server, SnapshotId, earlier);
-    const call = client.open(server);
-    const ofSnapshot = { GameName: GAME, SnapshotId };
-    const Generator = { TargetPlatform: 'Web', Language: 'TypeScript', GameSdkVersion: 'LATEST' };
-    const { GeneratedCodeJobId: JobId = '', ...rest } = await call('StartGeneratedCodeJob', {
-      ...ofSnapshot,
-      Generator,
-    });
-    assert.deepEqual(rest, {});
-    assert.match(JobId, /^[a-f0-9]{8}(-[a-f0-9]{4}){3}-[a-f0-9]{12}$/);
-
-    const earliest = Date.now();
-    const { GeneratedCodeJob: job } = await whenEnded(
-      () => call('GetGeneratedCodeJob', { ...ofSnapshot, JobId }),
-      ({ GeneratedCodeJob }) => GeneratedCodeJob?.Status,
-    );
-    const { S3Url = '', ExpirationTime } = job ?? {};
-    assert.deepEqual(job, { Description: '', ExpirationTime, GeneratedCodeJobId: JobId, S3Url, Status: 'COMPLETED' });
-    assert(ExpirationTime instanceof Date);
-    const lifetimeMs = ExpirationTime.getTime() - earliest;
-    assert(lifetimeMs >= HOUR_MS && lifetimeMs <= HOUR_MS + Date.now() - earliest, ExpirationTime.toISOString());
-    assert.match(S3Url, new RegExp(`^${server.url}/download/[\\w-]+/${GAME}-Web-TypeScript\\.zip$`));
-    assert.deepEqual(await download(S3Url), expectedFiles('Web'));
-
-    const { GeneratedCodeJobs: jobs = [], ...noToken } = await call('ListGeneratedCodeJobs', ofSnapshot);
-    assert.deepEqual(noToken, {});
-    assert.deepEqual(
-      jobs.map(({ GeneratedCodeJobId, Status }) => [GeneratedCodeJobId, Status]),
-      [
-        [JobId, 'COMPLETED'],
-        [earlier, 'COMPLETED'],
-      ],
-    );
-    assert.deepEqual(await download(jobs[1]?.S3Url ?? ''), expectedFiles('Unity'));
+testEachClient(aws, 'code is generated, its job read and listed, and its zip downloaded', async (t, client) => {
+  const server = await startTestServer(t);
+  const SnapshotId = await createSnapshot(server, GAME_DOCUMENT);
+  const earlier = await startJob(server, SnapshotId);
+  await endOfJob(server, SnapshotId, earlier);
+  const call = client.open(server);
+  const ofSnapshot = { GameName: GAME, SnapshotId };
+  const Generator = { TargetPlatform: 'Web', Language: 'TypeScript', GameSdkVersion: 'LATEST' };
+  const { GeneratedCodeJobId: JobId = '', ...rest } = await call('StartGeneratedCodeJob', {
+    ...ofSnapshot,
+    Generator,
   });
-}
+  assert.deepEqual(rest, {});
+  assert.match(JobId, /^[a-f0-9]{8}(-[a-f0-9]{4}){3}-[a-f0-9]{12}$/);
+
+  const earliest = Date.now();
+  const { GeneratedCodeJob: job } = await whenEnded(
+    () => call('GetGeneratedCodeJob', { ...ofSnapshot, JobId }),
+    ({ GeneratedCodeJob }) => GeneratedCodeJob?.Status,
+  );
+  const { S3Url = '', ExpirationTime } = job ?? {};
+  assert.deepEqual(job, { Description: '', ExpirationTime, GeneratedCodeJobId: JobId, S3Url, Status: 'COMPLETED' });
+  assert(ExpirationTime instanceof Date);
+  const lifetimeMs = ExpirationTime.getTime() - earliest;
+  assert(lifetimeMs >= HOUR_MS && lifetimeMs <= HOUR_MS + Date.now() - earliest, ExpirationTime.toISOString());
+  assert.match(S3Url, new RegExp(`^${server.url}/download/[\\w-]+/${GAME}-Web-TypeScript\\.zip$`));
+  assert.deepEqual(await download(S3Url), expectedFiles('Web'));
+
+  const { GeneratedCodeJobs: jobs = [], ...noToken } = await call('ListGeneratedCodeJobs', ofSnapshot);
+  assert.deepEqual(noToken, {});
+  assert.deepEqual(
+    jobs.map(({ GeneratedCodeJobId, Status }) => [GeneratedCodeJobId, Status]),
+    [
+      [JobId, 'COMPLETED'],
+      [earlier, 'COMPLETED'],
+    ],
+  );
+  assert.deepEqual(await download(jobs[1]?.S3Url ?? ''), expectedFiles('Unity'));
+});
 
 test('[aws-sdk] a job that has not ended, or has failed, has no URL', async (t) => {
   const server = await startTestServer(t);

@@ -17,67 +17,51 @@ import {
   UpdateSnapshotCommand,
   ValidationException,
 } from '@aws-sdk/client-gamesparks';
-import * as operations from '../../src/api/operations/snapshots.ts';
 import type { Clock } from '../../src/clock.ts';
 import type { Sections } from '../../src/domain/configuration/document.ts';
 import { createKey } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
-import { awsClients } from '../support/aws-clients.ts';
+import { testEachClient } from '../support/aws-clients.ts';
 import { attributesOf, fileOf, GAME_DOCUMENT, gameSections } from '../support/game-document.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { rawCall } from '../support/raw-call.ts';
 import { GAME, ROOT, startTestServer } from '../support/server.ts';
-import { assertConstraintsAreKept } from '../support/violations.ts';
 
 const ARN = `arn:aws:gamesparks:us-east-1:000000000000:game/${GAME}`;
 const MAX_FILE_BYTES = 1_024_000;
 const MANY = Array.from({ length: 1_000 }, (_, index) => index);
 const ID = /^Snapshot_\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 
-test('each constraint of the snapshot operations is kept, whatever clients would let pass', async (t) => {
-  const server = await startTestServer(t, { settings: { readCallsBurst: 1_000, writeCallsBurst: 1_000 } });
-  await assertConstraintsAreKept(Object.values(operations), (...call) => rawCall(server, ...call));
-});
-
 const aws = await findAwsCli();
 
-for (const client of awsClients(aws)) {
-  const options = { skip: client.skip, concurrency: 4 };
+testEachClient(aws, 'a snapshot is made, read, listed, described, exported and imported again', async (t, client) => {
+  const server = await startTestServer(t);
+  const call = client.open(server);
+  await call('ImportGameConfiguration', { GameName: GAME, ImportSource: { File: GAME_DOCUMENT } });
+  const earliest = Date.now();
+  const created = await call('CreateSnapshot', { GameName: GAME, Description: 'First 💥' });
+  const { Id = '', Created, Sections, ...rest } = created.Snapshot ?? {};
+  assert.match(Id, ID);
+  assert(Created instanceof Date && Created.getTime() >= earliest && Created.getTime() <= Date.now());
+  assert.equal(Id.slice('Snapshot_'.length, -4), Created.toISOString().slice(0, -1));
+  assert.deepEqual(rest, { Description: 'First 💥', LastUpdated: Created });
+  assert.deepEqual(attributesOf(Sections), gameSections());
+  const named = { GameName: GAME, SnapshotId: Id };
+  assert.deepEqual(await call('GetSnapshot', named), created);
 
-  test(
-    `[${client.name}] a snapshot is made, read, listed, described, exported and imported again`,
-    options,
-    async (t) => {
-      const server = await startTestServer(t);
-      const call = client.open(server);
-      await call('ImportGameConfiguration', { GameName: GAME, ImportSource: { File: GAME_DOCUMENT } });
-      const earliest = Date.now();
-      const created = await call('CreateSnapshot', { GameName: GAME, Description: 'First 💥' });
-      const { Id = '', Created, Sections, ...rest } = created.Snapshot ?? {};
-      assert.match(Id, ID);
-      assert(Created instanceof Date && Created.getTime() >= earliest && Created.getTime() <= Date.now());
-      assert.equal(Id.slice('Snapshot_'.length, -4), Created.toISOString().slice(0, -1));
-      assert.deepEqual(rest, { Description: 'First 💥', LastUpdated: Created });
-      assert.deepEqual(attributesOf(Sections), gameSections());
-      const named = { GameName: GAME, SnapshotId: Id };
-      assert.deepEqual(await call('GetSnapshot', named), created);
+  const updated = await call('UpdateSnapshot', { ...named, Description: 'Renamed' });
+  const LastUpdated = updated.Snapshot?.LastUpdated;
+  assert(LastUpdated instanceof Date && LastUpdated >= Created);
+  assert.deepEqual(updated, { Snapshot: { ...created.Snapshot, Description: 'Renamed', LastUpdated } });
+  const summary = { Id, Created, LastUpdated, Description: 'Renamed' };
+  assert.deepEqual(await call('ListSnapshots', { GameName: GAME }), { Snapshots: [summary] });
 
-      const updated = await call('UpdateSnapshot', { ...named, Description: 'Renamed' });
-      const LastUpdated = updated.Snapshot?.LastUpdated;
-      assert(LastUpdated instanceof Date && LastUpdated >= Created);
-      assert.deepEqual(updated, { Snapshot: { ...created.Snapshot, Description: 'Renamed', LastUpdated } });
-      const summary = { Id, Created, LastUpdated, Description: 'Renamed' };
-      assert.deepEqual(await call('ListSnapshots', { GameName: GAME }), { Snapshots: [summary] });
-
-      const { S3Url = '', ...others } = await call('ExportSnapshot', named);
-      assert.deepEqual(others, {});
-      const file = new Uint8Array(await (await fetch(S3Url)).arrayBuffer());
-      await server.sdk().send(new CreateGameCommand({ GameName: 'Other' }));
-      const imported = await call('ImportGameConfiguration', { GameName: 'Other', ImportSource: { File: file } });
-      assert.deepEqual(imported.GameConfiguration?.Sections, Sections);
-    },
-  );
-}
+  const { S3Url = '', ...others } = await call('ExportSnapshot', named);
+  assert.deepEqual(others, {});
+  const file = new Uint8Array(await (await fetch(S3Url)).arrayBuffer());
+  await server.sdk().send(new CreateGameCommand({ GameName: 'Other' }));
+  const imported = await call('ImportGameConfiguration', { GameName: 'Other', ImportSource: { File: file } });
+  assert.deepEqual(imported.GameConfiguration?.Sections, Sections);
+});
 
 /** A server with one snapshot of the sections, and the operations of its game by the AWS SDK. */
 async function start(

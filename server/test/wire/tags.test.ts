@@ -14,65 +14,49 @@ import {
   UntagResourceCommand,
   ValidationException,
 } from '@aws-sdk/client-gamesparks';
-import * as operations from '../../src/api/operations/tags.ts';
 import { createKey } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
-import { awsClients } from '../support/aws-clients.ts';
+import { testEachClient } from '../support/aws-clients.ts';
 import { ROLE } from '../support/domain.ts';
 import { COMMON_TRIGGERS } from '../support/modelled-errors.ts';
-import { rawCall } from '../support/raw-call.ts';
 import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
-import { assertConstraintsAreKept } from '../support/violations.ts';
 
 const GAME_ARN = `arn:aws:gamesparks:us-east-1:000000000000:game/${GAME}`;
 const STAGE_ARN = `${GAME_ARN}/stage/${STAGE}`;
 const DEV = { GameName: GAME, StageName: STAGE };
 
-test('each constraint of the tag operations is kept, whatever clients would let pass', async (t) => {
-  const server = await startTestServer(t, { settings: { readCallsBurst: 1_000, writeCallsBurst: 1_000 } });
-  await assertConstraintsAreKept(Object.values(operations), (...call) => rawCall(server, ...call));
-});
-
 const aws = await findAwsCli();
 
-for (const client of awsClients(aws)) {
-  const options = { skip: client.skip, concurrency: 4 };
+testEachClient(aws, 'a call that nothing allows, or one too many, has its name, modelled or not', async (t, client) => {
+  for (const name of ['AccessDeniedException', 'ThrottlingException'] as const) {
+    const { server, credentials = ROOT } = await COMMON_TRIGGERS[name].circumstance(t);
+    const call = client.open(server, { credentials });
+    const calls = [
+      () => call('TagResource', { ResourceArn: GAME_ARN, tags: { team: 'red' } }),
+      () => call('UntagResource', { ResourceArn: GAME_ARN, tagKeys: ['team'] }),
+      () => call('ListTagsForResource', { ResourceArn: GAME_ARN }),
+    ];
+    for (const refused of client.isSlow ? calls.slice(0, 1) : calls) await assert.rejects(refused(), { name });
+  }
+});
 
-  test(
-    `[${client.name}] a call that nothing allows, or one too many, has its name, modelled or not`,
-    options,
-    async (t) => {
-      for (const name of ['AccessDeniedException', 'ThrottlingException'] as const) {
-        const { server, credentials = ROOT } = await COMMON_TRIGGERS[name].circumstance(t);
-        const call = client.open(server, { credentials });
-        const calls = [
-          () => call('TagResource', { ResourceArn: GAME_ARN, tags: { team: 'red' } }),
-          () => call('UntagResource', { ResourceArn: GAME_ARN, tagKeys: ['team'] }),
-          () => call('ListTagsForResource', { ResourceArn: GAME_ARN }),
-        ];
-        for (const refused of client.isSlow ? calls.slice(0, 1) : calls) await assert.rejects(refused(), { name });
-      }
-    },
-  );
+testEachClient(aws, 'games and stages are tagged, listed and untagged', async (t, client) => {
+  const server = await startTestServer(t);
+  const call = client.open(server);
+  const [ofGame, ofStage] = [{ ResourceArn: GAME_ARN }, { ResourceArn: STAGE_ARN }];
+  assert.deepEqual(await call('ListTagsForResource', ofGame), {}, 'no empty map');
+  const tags = { 'cost-centre': '4711', 'a/b.c:d+e=f_g': ' spaces @ the ends ', team: '' };
+  assert.deepEqual(await call('TagResource', { ...ofGame, tags }), {});
+  assert.deepEqual(await call('TagResource', { ...ofStage, tags: { tier: 'dev' } }), {});
+  assert.deepEqual(await call('ListTagsForResource', ofGame), { tags });
+  assert.deepEqual(await call('ListTagsForResource', ofStage), { tags: { tier: 'dev' } });
 
-  test(`[${client.name}] games and stages are tagged, listed and untagged`, options, async (t) => {
-    const server = await startTestServer(t);
-    const call = client.open(server);
-    const [ofGame, ofStage] = [{ ResourceArn: GAME_ARN }, { ResourceArn: STAGE_ARN }];
-    assert.deepEqual(await call('ListTagsForResource', ofGame), {}, 'no empty map');
-    const tags = { 'cost-centre': '4711', 'a/b.c:d+e=f_g': ' spaces @ the ends ', team: '' };
-    assert.deepEqual(await call('TagResource', { ...ofGame, tags }), {});
-    assert.deepEqual(await call('TagResource', { ...ofStage, tags: { tier: 'dev' } }), {});
-    assert.deepEqual(await call('ListTagsForResource', ofGame), { tags });
-    assert.deepEqual(await call('ListTagsForResource', ofStage), { tags: { tier: 'dev' } });
-
-    assert.deepEqual(await call('TagResource', { ...ofGame, tags: { team: 'red', new: '1' } }), {});
-    const tagKeys = ['a/b.c:d+e=f_g', 'new', 'never-there'];
-    assert.deepEqual(await call('UntagResource', { ...ofGame, tagKeys }), {});
-    const { tags: left } = await call('ListTagsForResource', ofGame);
-    assert.deepEqual(left, { 'cost-centre': '4711', team: 'red' });
-  });
-}
+  assert.deepEqual(await call('TagResource', { ...ofGame, tags: { team: 'red', new: '1' } }), {});
+  const tagKeys = ['a/b.c:d+e=f_g', 'new', 'never-there'];
+  assert.deepEqual(await call('UntagResource', { ...ofGame, tagKeys }), {});
+  const { tags: left } = await call('ListTagsForResource', ofGame);
+  assert.deepEqual(left, { 'cost-centre': '4711', team: 'red' });
+});
 
 async function start(t: TestContext) {
   const server = await startTestServer(t);
