@@ -8,11 +8,10 @@ import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { GameSparksClient, ListGamesCommand } from '@aws-sdk/client-gamesparks';
 import Libsql from 'libsql';
-import * as main from '../../src/main.ts';
 import { createWorkplace, type Ended } from '../support/process.ts';
+import { serveHere } from '../support/serve-here.ts';
 import { temporaryDirectory, until } from '../support/server.ts';
 import { tlsFiles } from '../support/tls-files.ts';
-import { createTestWorld } from '../support/world.ts';
 
 /** One line that says why, nothing else, and the exit code that scripts go by: 1 = could not, 2 = asked in a wrong way. */
 function assertRefused({ exitCode, signal, stdout, stderr }: Ended, expected: { exitCode: 1 | 2; says: RegExp }): void {
@@ -27,22 +26,6 @@ async function takePort(t: TestContext): Promise<number> {
   t.after(() => server.close());
   await once(server, 'listening');
   return (server.address() as AddressInfo).port;
-}
-
-type Environment = Readonly<Record<string, string>>;
-
-/** What `respark serve` does in the directory, without a process of its own; as soon as it serves it gets a SIGTERM. */
-async function serveHere(directory: string, args: readonly string[], env: Environment = {}): Promise<Ended> {
-  const world = createTestWorld({ env, main });
-  void world.printed('Respark is serving').then(() => world.signal('SIGTERM'));
-  const before = process.cwd();
-  process.chdir(directory);
-  try {
-    const exitCode = await world.run('serve', ...args);
-    return { exitCode, signal: null, stdout: world.out(), stderr: world.err() };
-  } finally {
-    process.chdir(before);
-  }
 }
 
 describe('a server that cannot start says why in one line', () => {

@@ -12,6 +12,8 @@ import { ListGamesCommand } from '@aws-sdk/client-gamesparks';
 import { CONNECT_PATH, SUBPROTOCOL } from '@respark/protocol';
 import { WebSocket } from 'ws';
 import { createWorkplace, type Workplace } from '../support/process.ts';
+import { serveHere } from '../support/serve-here.ts';
+import { temporaryDirectory } from '../support/server.ts';
 import { tlsFiles } from '../support/tls-files.ts';
 
 /** Copies that the test may replace. */
@@ -154,10 +156,8 @@ describe('players on a public address without TLS', () => {
     ['are none behind a trusted proxy', ['--host', '0.0.0.0', '--trusted-proxies', '127.0.0.1,10.0.0.0/8'], undefined],
   ] as const) {
     it(title, async (t) => {
-      const server = await createWorkplace(t).serve(args);
-      // The warning, if any, is written behind the banner.
-      server.child.kill('SIGTERM');
-      const { stderr } = await server.ended();
+      const { exitCode, stderr } = await serveHere(temporaryDirectory(t), ['--port', '0', ...args]);
+      assert.equal(exitCode, 0, stderr);
       assert.equal(warning.exec(stderr)?.[1], expected);
     });
   }
