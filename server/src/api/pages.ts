@@ -61,10 +61,10 @@ export function createManagementPages({
   clock: Clock;
   random: RandomBytes;
 }): Site {
-  async function find(request: HttpRequest): Promise<HttpReply | undefined> {
+  function find(request: HttpRequest): HttpReply | undefined | Promise<HttpReply | undefined> {
     const { rawPath, remoteAddress } = request;
     if (rawPath === '/') return WELCOME_REPLY;
-    if (rawPath.startsWith('/download/')) return await download(rawPath, downloads);
+    if (rawPath.startsWith('/download/')) return download(rawPath, downloads);
     if (rawPath === CONNECT_PATH && hasPlayers) return UPGRADE_REPLY;
     if (rawPath === '/metrics') {
       if (hasMetricsElsewhere) return textReply(404, 'metrics have a listener of their own (RESPARK_METRICS_PORT)\n');
@@ -72,7 +72,7 @@ export function createManagementPages({
         return textReply(403, 'metrics are for this machine only: set RESPARK_METRICS_PORT to serve them to others\n');
       }
     }
-    return await observe(request);
+    return observe(request);
   }
 
   return async function managementPages(request) {

@@ -67,16 +67,17 @@ export function createHttpListener({
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const memory = holdMemory();
-    const reply = await answer(toHttpRequest(request, response, memory)).finally(memory.release);
-    await send(reply, request, response);
-  }
-
-  async function answer(request: HttpRequest): Promise<HttpReply> {
-    for (const site of sites) {
-      const reply = await site(request);
-      if (reply !== undefined) return reply;
+    const httpRequest = toHttpRequest(request, response, memory);
+    let reply: HttpReply | undefined;
+    try {
+      for (const site of sites) {
+        reply = await site(httpRequest);
+        if (reply !== undefined) break;
+      }
+    } finally {
+      memory.release();
     }
-    return NOTHING_HERE;
+    await send(reply ?? NOTHING_HERE, request, response);
   }
 
   /** Resolves when the reply has been handed over, or its client is gone. */
