@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -8,8 +8,30 @@ import { temporaryDirectory } from './support/server.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** File → what it may import, and what it may not. */
-const RULE: Readonly<Record<string, { allowed: readonly string[]; forbidden: readonly string[] }>> = {
+/** Room of server/src → the rooms of which it may import everything; all of them, before their first file exists too. */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  api: ['domain'],
+  app: ['api', 'config', 'console', 'data-directory', 'domain', 'examiner', 'gateway', 'http'],
+  cli: ['api', 'config', 'data-directory', 'domain'],
+  cluster: [],
+  config: [],
+  console: ['api', 'domain'],
+  'data-directory': [],
+  domain: [],
+  examiner: [],
+  gateway: ['domain'],
+  http: [],
+  sandbox: [],
+  store: [],
+};
+
+interface Names {
+  readonly allowed: readonly string[];
+  readonly forbidden: readonly string[];
+}
+
+/** File → what it may import, and what it may not, beside what its room says. */
+const RULE: Readonly<Record<string, Names>> = {
   'protocol/src/planted.ts': {
     allowed: ['./codec.ts'],
     forbidden: ['node:buffer', 'ws', '@respark/client', '../../server/src/errors.ts'],
@@ -19,83 +41,208 @@ const RULE: Readonly<Record<string, { allowed: readonly string[]; forbidden: rea
     forbidden: ['node:fs', 'node:fs/promises', '../../server/src/errors.ts', '../../protocol/src/codec.ts', 'pino'],
   },
   'server/src/planted.ts': {
-    allowed: ['node:fs', 'libsql', './store/store.ts', './cluster/cluster.ts', './domain/games.ts', './errors.ts'],
+    allowed: ['node:fs', 'pino', '@respark/protocol', './store/store.ts', './errors.ts'],
     forbidden: [
-      './store/sql-store.ts',
-      './store/sqlite.ts',
-      './store/sqlite-audit-log.ts',
-      './cluster/local.ts',
-      './gateway/connection.ts',
-      './api/pipeline.ts',
-      './cli/world.ts',
+      ...Object.keys(ROOMS).map((room) => `./${room}/any.ts`),
+      './store/audit/audit-log.ts',
       './main.ts',
       'kysely',
+      'libsql',
+      'ws',
     ],
   },
-  'server/src/main.ts': { allowed: ['./store/sqlite.ts', './cluster/local.ts', './gateway/gateway.ts'], forbidden: [] },
-  'server/src/domain/planted.ts': {
-    allowed: ['./games.ts', '../store/store.ts', '../cluster/cluster.ts', '../errors.ts', 'node:crypto', 'node:net'],
+  'server/src/main.ts': {
+    allowed: ['./app/backends.ts', './gateway/gateway.ts', './store/audit/audit-log.ts', './sandbox/sandbox.ts'],
     forbidden: [
-      '../store/sqlite.ts',
-      '../cluster/local.ts',
-      '../api/reply.ts',
-      '../gateway/gateway.ts',
-      '../http-server.ts',
-      '../data-directory.ts',
-      '../private-file.ts',
-      '../local-files.ts',
-      '../main.ts',
-      '../config.ts',
-      'node:fs',
-      'node:fs/promises',
-      'node:http',
+      './store/sqlite.ts',
+      './store/sql-store.ts',
+      './store/audit/sqlite.ts',
+      './cluster/local.ts',
+      './sandbox/pool.ts',
+      './cli/world.ts',
+      'kysely',
       'libsql',
     ],
   },
-  'server/src/api/planted.ts': {
-    allowed: ['./reply.ts', '../domain/games.ts', '../client-address.ts', 'node:crypto', 'node:http'],
+  'server/src/app/planted.ts': {
+    allowed: ['../store/store.ts', '../store/audit/audit-log.ts', '../cluster/cluster.ts', '../sandbox/sandbox.ts'],
     forbidden: [
-      '../store/store.ts',
-      '../cluster/cluster.ts',
-      '../gateway/gateway.ts',
-      '../http-server.ts',
-      '../data-directory.ts',
-      '../private-file.ts',
-      '../local-files.ts',
+      '../store/sqlite.ts',
+      '../store/sql-store.ts',
+      '../store/audit/sqlite.ts',
+      '../cluster/local.ts',
+      '../sandbox/pool.ts',
       '../main.ts',
-      '../config.ts',
+      'kysely',
+      'libsql',
+    ],
+  },
+  'server/src/app/backends.ts': {
+    allowed: ['../store/sqlite.ts', '../store/audit/sqlite.ts', '../cluster/local.ts', '../sandbox/pool.ts'],
+    forbidden: [],
+  },
+  'server/src/config/planted.ts': {
+    allowed: ['./setting.ts', '../startup-error.ts', '../ip-address.ts', 'node:fs'],
+    forbidden: ['../main.ts', 'kysely', 'libsql', 'ws'],
+  },
+  'server/src/data-directory/planted.ts': {
+    allowed: ['./private-file.ts', '../keyring.ts', 'node:fs', 'libsql'],
+    forbidden: ['../main.ts', 'kysely', 'ws'],
+  },
+  'server/src/examiner/planted.ts': {
+    allowed: [
+      './thread.ts',
+      '../domain/examination.ts',
+      '../domain/background.ts',
+      '../clock.ts',
+      'node:worker_threads',
+    ],
+    forbidden: ['../main.ts', '../domain/games.ts', '../domain/configuration/document.ts', 'kysely', 'libsql', 'ws'],
+  },
+  'server/src/http/planted.ts': {
+    allowed: [
+      ...['./listener.ts', 'node:http', 'node:fs', 'ipaddr.js'],
+      ...['clock', 'errors', 'ip-address', 'log', 'metrics', 'random', 'startup-error', 'text', 'token-bucket'].map(
+        (name) => `../${name}.ts`,
+      ),
+    ],
+    forbidden: ['../api/operations/index.ts', '../keyring.ts', '../main.ts', 'ws', 'kysely', 'libsql'],
+  },
+  'server/src/domain/planted.ts': {
+    allowed: [
+      './games.ts',
+      './configuration/document.ts',
+      '../store/store.ts',
+      '../store/audit/audit-log.ts',
+      '../cluster/cluster.ts',
+      '../sandbox/sandbox.ts',
+      '../errors.ts',
+      '../keyring.ts',
+      'node:crypto',
+      'node:net',
+    ],
+    forbidden: [
+      '../store/sqlite.ts',
+      '../store/audit/sqlite.ts',
+      '../cluster/local.ts',
+      '../cluster/node-calls.ts',
+      '../sandbox/pool.ts',
+      '../main.ts',
       'node:fs',
       'node:fs/promises',
+      'node:http',
+      'node:worker_threads',
+      'kysely',
+      'libsql',
+      'ws',
+    ],
+  },
+  'server/src/domain/players/planted.ts': {
+    allowed: ['../games.ts', '../access/policy.ts', '../../sandbox/sandbox.ts', '../../cluster/cluster.ts'],
+    forbidden: ['../../sandbox/guest.ts', '../../cluster/redis/redis.ts', '../../http/exchange.ts'],
+  },
+  'server/src/api/planted.ts': {
+    allowed: ['./reply.ts', '../http/exchange.ts', '../http/client-address.ts', '../text.ts', 'node:crypto'],
+    forbidden: [
+      '../http/http-server.ts',
+      '../http/listener.ts',
+      '../store/store.ts',
+      '../cluster/cluster.ts',
+      '../sandbox/sandbox.ts',
+      '../main.ts',
+      'node:fs',
+      'node:fs/promises',
+      'node:http',
+      'kysely',
+      'libsql',
       'ws',
     ],
   },
   'server/src/api/operations/planted.ts': {
-    allowed: ['../shape.ts', '../../domain/games.ts'],
-    forbidden: ['../../store/store.ts', '../../http-server.ts', 'node:fs'],
+    allowed: ['../shape.ts', '../signature/sigv4.ts', '../../domain/games.ts', '../../http/exchange.ts'],
+    forbidden: ['../../store/store.ts', '../../http/http-server.ts', 'node:fs'],
+  },
+  'server/src/console/planted.ts': {
+    allowed: [
+      './session.ts',
+      '../api/pipeline.ts',
+      '../http/exchange.ts',
+      '../http/client-address.ts',
+      '../random.ts',
+      'node:crypto',
+    ],
+    forbidden: [
+      '../http/http-server.ts',
+      '../store/store.ts',
+      '../cluster/cluster.ts',
+      '../sandbox/sandbox.ts',
+      '../main.ts',
+      'node:fs',
+      'node:fs/promises',
+      'node:http',
+      'kysely',
+      'libsql',
+      'ws',
+    ],
   },
   'server/src/gateway/planted.ts': {
-    allowed: ['./limits.ts', '../domain/players.ts', '../cluster/cluster.ts', 'node:http', 'node:stream', 'ws'],
+    allowed: [
+      './limits.ts',
+      '../domain/players/players.ts',
+      '../cluster/cluster.ts',
+      '../http/client-address.ts',
+      '../http/group-counter.ts',
+      'node:http',
+      'node:net',
+      'node:stream',
+      'ws',
+    ],
     forbidden: [
+      '../http/exchange.ts',
       '../cluster/local.ts',
+      '../sandbox/sandbox.ts',
       '../store/store.ts',
-      '../api/reply.ts',
-      '../data-directory.ts',
+      '../main.ts',
+      'node:fs',
       'node:fs/promises',
+      'kysely',
+      'libsql',
     ],
   },
   'server/src/store/planted.ts': {
-    allowed: ['./database.ts', '../private-file.ts', 'kysely', 'libsql'],
-    forbidden: ['../domain/games.ts', '../api/reply.ts', '../main.ts'],
+    allowed: [
+      './database.ts',
+      './audit/journal.ts',
+      '../data-directory/private-file.ts',
+      'kysely',
+      'libsql',
+      'node:fs',
+    ],
+    forbidden: ['../data-directory/data-directory.ts', '../main.ts', 'ws'],
   },
   'server/src/cluster/planted.ts': {
     allowed: ['./cluster.ts', '../clock.ts'],
-    forbidden: ['../domain/players.ts', '../gateway/gateway.ts', '../config.ts'],
+    forbidden: ['../main.ts', 'kysely', 'libsql'],
+  },
+  'server/src/sandbox/planted.ts': {
+    allowed: ['./sandbox.ts', './pool.ts', '../clock.ts', '../errors.ts', 'node:worker_threads'],
+    forbidden: ['../store/store.ts', '../domain/runtime/runtimes.ts', '../main.ts', 'kysely', 'libsql', 'ws'],
   },
   'server/src/cli/planted.ts': {
-    allowed: ['../main.ts', '../domain/games.ts', '@respark/client', 'node:fs/promises'],
-    forbidden: ['../store/store.ts', '../cluster/local.ts', '../gateway/gateway.ts', 'libsql'],
+    allowed: ['../main.ts', '../app/demo.ts', '@respark/client', 'node:fs/promises'],
+    forbidden: ['../app/backends.ts', '../store/store.ts', '../cluster/cluster.ts', 'kysely', 'libsql', 'ws'],
   },
 };
+
+/** What a file of a room may import of the other rooms, if it lies `path` below server/src. */
+function edgesOf(room: string, path: string): [file: string, names: Names] {
+  const up = '../'.repeat(path.split('/').length - 1);
+  const names = (isAllowed: boolean) =>
+    Object.keys(ROOMS)
+      .filter((other) => other !== room && ROOMS[room]?.includes(other) === isAllowed)
+      .map((other) => `${up}${other}/any.ts`);
+  return [`server/src/${path}`, { allowed: names(true), forbidden: names(false) }];
+}
 
 /** Lints a tree with our configuration; "FILE:LINE" of every import that is refused. */
 function refusedImports(t: TestContext, files: Iterable<readonly [file: string, lines: readonly string[]]>): string[] {
@@ -117,10 +264,8 @@ function refusedImports(t: TestContext, files: Iterable<readonly [file: string, 
   );
 }
 
-test('the import rule refuses what is forbidden, and nothing else', (t) => {
-  const planted = Object.entries(RULE).map(
-    ([file, { allowed, forbidden }]) => [file, [...allowed, ...forbidden]] as const,
-  );
+function checkRule(t: TestContext, rule: readonly (readonly [file: string, names: Names])[]): void {
+  const planted = rule.map(([file, { allowed, forbidden }]) => [file, [...allowed, ...forbidden]] as const);
   const sources = planted.map(([file, names]) => [file, names.map((name) => `import '${name}';`)] as const);
   const refused = new Set(refusedImports(t, sources));
   const actual = planted.map(([file, names]) => [
@@ -129,7 +274,27 @@ test('the import rule refuses what is forbidden, and nothing else', (t) => {
   ]);
   assert.deepEqual(
     Object.fromEntries(actual),
-    Object.fromEntries(Object.entries(RULE).map(([file, { forbidden }]) => [file, forbidden])),
+    Object.fromEntries(rule.map(([file, { forbidden }]) => [file, forbidden])),
+  );
+}
+
+test('the import rule refuses what is forbidden, and nothing else', (t) => {
+  checkRule(t, Object.entries(RULE));
+});
+
+test('a room imports the rooms below it, from any of its folders, and no others', (t) => {
+  const rooms = Object.keys(ROOMS);
+  checkRule(t, [
+    ...rooms.map((room) => edgesOf(room, `${room}/edges.ts`)),
+    ...rooms.map((room) => edgesOf(room, `${room}/folder/edges.ts`)),
+  ]);
+});
+
+test('the import rule knows every room there is', () => {
+  const folders = readdirSync(join(ROOT, 'server/src'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  assert.deepEqual(
+    folders.map(({ name }) => name).filter((name) => ROOMS[name] === undefined),
+    [],
   );
 });
 
@@ -137,9 +302,9 @@ test('the import rule holds for types, dynamic imports and what is exported agai
   const file = 'server/src/domain/planted.ts';
   const lines = [
     "import type { Stats } from 'node:fs';",
-    "export type { Settings } from '../config.ts';",
+    "export type { Settings } from '../config/config.ts';",
     "export * from '../store/sqlite.ts';",
-    "export const load = () => import('../http-server.ts');",
+    "export const load = () => import('../http/http-server.ts');",
   ];
   assert.deepEqual(
     refusedImports(t, [[file, lines]]).sort(),
