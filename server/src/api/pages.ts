@@ -83,7 +83,7 @@ export function createManagementPages({
   };
 }
 
-/** The file of a signed URL. Whoever knows the URL may have it, and nobody on the way may keep it. */
+/** The file of a signed URL. Every client that knows the URL may have it, and no cache on the way may keep it. */
 async function download(rawPath: string, downloads: Pick<Downloads, 'open'>): Promise<HttpReply> {
   try {
     const file = await downloads.open(rawPath);

@@ -13,7 +13,7 @@ export interface Client {
 export type ClientAddress = (peerAddress: string | undefined, headers: IncomingHttpHeaders, isTls: boolean) => Client;
 
 /**
- * Who is at the other end. Forwarding headers count only from `trustedProxies` (addresses or CIDR ranges): then the
+ * The client at the other end. Forwarding headers count only from `trustedProxies` (addresses or CIDR ranges): then the
  * client is the right-most address in `X-Forwarded-For` that is not a trusted proxy itself, since everything left of it
  * is the client's own claim. Throws on an entry that is neither an address nor a range.
  */
@@ -55,7 +55,7 @@ export function isLoopback(address: string): boolean {
   return address === '::1' || address.startsWith('127.');
 }
 
-/** What one party can easily have many of counts as one: an IPv6 address stands for its /64. */
+/** Addresses that one client can get in bulk count as one: an IPv6 address stands for its /64. */
 export function addressGroup(address: string): string {
   if (isIPv4(address)) return address;
   const parsed = parseIpAddress(address);

@@ -9,11 +9,14 @@ export interface HttpRequest {
   /** Still percent-encoded, without its `?`; '' when there is none. */
   readonly rawQuery: string;
   readonly headers: RequestHeaders;
+  /** The client's IP address, behind trusted proxies too; 'unknown' when its socket is already gone. */
   readonly remoteAddress: string;
+  /** Whether the client reached the server, or the trusted proxy in front of it, over TLS. */
   readonly isSecure: boolean;
   /**
    * The whole body, empty when there is none. Rejects with a BodyError when it is longer than `maxBytes` or does not come
-   * whole in time, and with a `throttled` ServiceError when other bodies have the memory that it needs. Called once.
+   * whole in time, and with a `throttled` ServiceError when other bodies have the memory that it needs. May be called once,
+   * by the site that answers; a client that waits to be asked for its body is asked only then.
    */
   readBody(maxBytes: number): Promise<Uint8Array>;
 }
@@ -29,7 +32,8 @@ export interface HttpReply {
 /**
  * A part of what a listener serves, which gets every request that no site before it has answered, of any method and path.
  * Undefined means that the request is none of this site's; the site has left its body alone, for the next one to read. A
- * rejection is a bug: it is logged, and the client loses its connection.
+ * rejection is a bug: it is logged, and the client loses its connection. The memory of the body is given to others again
+ * when the promise settles, so a site keeps nothing of it.
  */
 export type Site = (request: HttpRequest) => Promise<HttpReply | undefined>;
 

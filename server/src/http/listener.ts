@@ -17,7 +17,7 @@ export interface ListenerSettings {
 /** Longer ones may have to wait for their client to read. */
 const MAX_SHORT_BODY_BYTES = 16_384;
 
-/** How long what a client still sends is read and thrown away, so that it gets to read why nobody wanted it. */
+/** How long the rest of a refused body is read and thrown away, so that its client can still receive the reply. */
 const LINGER_MS = 1_000;
 
 const NOTHING_HERE = textReply(404, 'there is nothing here\n');

@@ -4,7 +4,7 @@ import { ServiceError } from '../errors.ts';
 import type { HeldMemory } from './body-memory.ts';
 import { BodyError } from './exchange.ts';
 
-/** When to try again who found no memory for a long body. */
+/** When a client may try again whose long body found no memory. */
 const RETRY_AFTER_MS = 1_000;
 
 /**
@@ -24,7 +24,7 @@ export function readBody({
   response: ServerResponse;
   maxBytes: number;
   timeoutMs: number;
-  /** Released by whoever is done with the body. */
+  /** The caller releases it when it is done with the body. */
   memory: HeldMemory;
   clock: Clock;
 }): Promise<Uint8Array> {

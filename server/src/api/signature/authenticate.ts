@@ -41,9 +41,9 @@ const MAX_SIGNING_KEYS = 1_000;
 
 /**
  * Who signed the request, and its body. What costs least is looked at first: the Authorization header, its date and its
- * key before the body is read. Failures are paid for by the address; those under a key that exists by the pair of both, so
- * that a caller who signs rightly is not held up by others behind the same address. Throws a Refusal, or a `throttled`
- * ServiceError.
+ * key before the body is read. A failure counts against the caller's address; if the access key exists it counts against
+ * the pair of both instead, so that a caller who signs rightly is not held up by others behind the same address. Throws a
+ * Refusal, or a `throttled` ServiceError.
  */
 export function createSignatureAuthentication(parts: AuthenticationParts): Authenticate {
   const { findCredential, arns, clock, settings } = parts;
@@ -91,7 +91,7 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
   };
 }
 
-/** Counts failures by who is responsible; whoever has too many is told to wait instead of why they failed. */
+/** Counts failures by caller; a caller with too many is told to wait instead of why it failed. */
 function createFailures({ clock, metrics, settings }: Pick<AuthenticationParts, 'clock' | 'metrics' | 'settings'>) {
   const buckets = createTokenBuckets({
     ratePerSecond: settings.authFailuresPerMinutePerAddress / 60,
