@@ -104,7 +104,9 @@ async function start(
   closers.push('players', () => gateway.drain(0));
   const playerUrl = `${playerServer.isTls ? 'wss' : 'ws'}://${playerServer.authority}${CONNECT_PATH}`;
   const metricsUrl = (await listenForMetrics({ settings, log, closers, listeners })) ?? `${url}/metrics`;
-  const demo = hasDemo ? await ensureDemo({ ...services, arns, requestId: uuidV7(random, clock.now()) }) : undefined;
+  const demo = hasDemo
+    ? await ensureDemo({ ...services, arns, newRequestId: () => uuidV7(random, clock.now()) })
+    : undefined;
   if (demo !== undefined) directory.writeSecretFile(DEMO_FILE, JSON.stringify(demo));
   directory.writeSecretFile(RUNNING_FILE, JSON.stringify({ url, playerUrl }));
   closers.push(RUNNING_FILE, () => directory.removeFile(RUNNING_FILE));

@@ -111,7 +111,7 @@ describe('the README', () => {
     const audit = await type(`npx ${inlineCommand('respark audit')} --json`).ended();
     const [record, ...others] = JSON.parse(audit.stdout);
     assert.deepEqual(
-      [record.operation, record.accessKeyId, record.sourceAddress, record.playerId, record.outcome.successes, others],
+      [record.operation, record.actor, record.sourceAddress, record.playerId, record.outcome.successes, others],
       ['DisconnectPlayer', accessKeyId, '127.0.0.1', 'demo-player', [connectionId], []],
     );
 

@@ -17,25 +17,26 @@ export async function ensureDemo({
   stages,
   players,
   arns,
-  requestId,
+  newRequestId,
 }: {
   games: Games;
   stages: Stages;
   players: Players;
   arns: Arns;
-  /** Under which the audit log has what is made here. */
-  requestId: string;
+  /** The audit log has each change under an id of its own. */
+  newRequestId: () => string;
 }): Promise<DemoPlayer> {
-  const change = { requestId, cause: 'server', actor: 'serve --demo', sourceAddress: '' } as const;
+  const change = () =>
+    ({ requestId: newRequestId(), cause: 'server', actor: 'serve --demo', sourceAddress: '' }) as const;
   if ((await games.find(DEMO_GAME)) === undefined) {
     const game = { name: DEMO_GAME, description: 'Made by serve --demo' };
-    await games.create(game, { ...change, operation: 'CreateGame', resource: arns.game(DEMO_GAME) });
+    await games.create(game, { ...change(), operation: 'CreateGame', resource: arns.game(DEMO_GAME) });
   }
   const stage =
     (await stages.find(DEMO_GAME, DEMO_STAGE)) ??
     (await stages.create(
       { gameName: DEMO_GAME, name: DEMO_STAGE, role: DEMO_ROLE },
-      { ...change, operation: 'CreateStage', resource: arns.stage(DEMO_GAME, DEMO_STAGE) },
+      { ...change(), operation: 'CreateStage', resource: arns.stage(DEMO_GAME, DEMO_STAGE) },
     ));
   const player = { stageId: stage.id, playerId: DEMO_PLAYER };
   return { gameKey: stage.gameKey, playerId: DEMO_PLAYER, token: await players.issueToken(player) };

@@ -184,7 +184,8 @@ test('[aws-sdk] a disconnect has one request id for its caller, the log, the rec
   const { at, outcome, ...intent } = record;
   assert.deepEqual(intent, {
     requestId,
-    accessKeyId: moderator.accessKeyId,
+    cause: 'operator',
+    actor: moderator.accessKeyId,
     sourceAddress: '127.0.0.1',
     operation: 'DisconnectPlayer',
     resource: `${ARN}/${GAME}/stage/${STAGE}/player/${first.playerId}`,

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { createHash, createHmac } from 'node:crypto';
 import { test } from 'node:test';
 import {
   GameSparksServiceException,
@@ -10,6 +9,7 @@ import {
 } from '@aws-sdk/client-gamesparks';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { findAwsCli } from '../support/aws-cli.ts';
+import { NodeSha256 } from '../support/node-sha256.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, ROOT, startTestServer } from '../support/server.ts';
 import { tlsFiles } from '../support/tls-files.ts';
@@ -97,21 +97,12 @@ test('[aws-cli] over TLS, with the certificate that it is told to trust', cli, a
   await assert.rejects(async () => await aws?.(call), /certificate verify failed/i);
 });
 
-class Sha256 {
-  readonly #hash;
-  constructor(secret?: unknown) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', secret as Uint8Array);
-  }
-  update(data: Uint8Array): void {
-    this.#hash.update(data);
-  }
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest();
-  }
-  reset(): void {}
-}
-
-const awsSigner = new SignatureV4({ service: 'gamesparks', region: 'us-east-1', credentials: ROOT, sha256: Sha256 });
+const awsSigner = new SignatureV4({
+  service: 'gamesparks',
+  region: 'us-east-1',
+  credentials: ROOT,
+  sha256: NodeSha256,
+});
 
 function listGamesRequest(url: string, headers: Record<string, string> = {}) {
   const { hostname, host } = new URL(url);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { describe, it } from 'node:test';
 import {
@@ -10,6 +10,7 @@ import {
 } from '@aws-sdk/client-gamesparks';
 import { SignatureV4 } from '@smithy/signature-v4';
 import fc from 'fast-check';
+import { NodeSha256 } from '../../../test/support/node-sha256.ts';
 import {
   ACCESS_KEY_ID,
   check,
@@ -35,27 +36,6 @@ const aws4 = createRequire(import.meta.url)('aws4') as {
     credentials: { accessKeyId: string; secretAccessKey: string },
   ): { path: string; headers: Record<string, string | number> };
 };
-
-class NodeSha256 {
-  #hash: Hash | Hmac;
-  readonly #secret: string | NodeJS.ArrayBufferView | undefined;
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#secret = secret instanceof ArrayBuffer ? new Uint8Array(secret) : (secret as string | Uint8Array | undefined);
-    this.#hash = this.#start();
-  }
-  #start(): Hash | Hmac {
-    return this.#secret === undefined ? createHash('sha256') : createHmac('sha256', this.#secret);
-  }
-  update(data: Uint8Array): void {
-    this.#hash.update(data);
-  }
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest();
-  }
-  reset(): void {
-    this.#hash = this.#start();
-  }
-}
 
 function smithySigner({ applyChecksum = true, region = 'eu-central-1' } = {}): SignatureV4 {
   return new SignatureV4({

@@ -129,6 +129,16 @@ export function testAuditLog({ open, openReader }: AuditLogs): void {
     });
   }
 
+  test('a second change under the same request id is refused, and the first one stays', async (t) => {
+    const auditLog = await open(t);
+    await auditLog.begin(sampleIntent('1'));
+    await assert.rejects(auditLog.begin(sampleIntent('1', { operation: 'DeleteGame' })), /1 already/);
+    assert.deepEqual(
+      (await findRecords(auditLog)).map(({ operation }) => operation),
+      ['DisconnectPlayer'],
+    );
+  });
+
   test('an outcome without its intent is refused', async (t) => {
     const auditLog = await open(t);
     await assert.rejects(auditLog.finish(sampleIntent('unknown'), SAMPLE_OUTCOME), /unknown/);

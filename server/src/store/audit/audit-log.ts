@@ -3,6 +3,7 @@ export type AuditCause = 'operator' | 'script' | 'server';
 
 /** What is about to be done, and by whom. Times are milliseconds since 1970. */
 export interface AuditIntent {
+  /** Of this change alone: the id of the call that made it, unless that made several. */
   readonly requestId: string;
   readonly at: number;
   readonly cause: AuditCause;
@@ -75,7 +76,7 @@ export interface AuditReader {
 
 /** Who changed what, in a place of its own: records survive the end of the process, however it ends. */
 export interface AuditLog extends AuditReader {
-  /** Resolves when the intent is written; rejects when it is not. */
+  /** Resolves when the intent is written; rejects when it is not, and for a request id that another change has. */
   begin(intent: AuditIntent): Promise<void>;
   /** Resolves when the outcome stands beside its intent; rejects when it does not. */
   finish(intent: AuditPosition, outcome: AuditOutcome): Promise<void>;

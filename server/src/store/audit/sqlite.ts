@@ -108,6 +108,9 @@ class SqliteAuditLog implements AuditLog {
     this.#assertOpen();
     if (this.#journaled >= MAX_WAITING) throw new Error(`${MAX_WAITING} audit records wait already`);
     const record = openRecord(intent);
+    if (this.#waiting.records.has(record.requestId)) {
+      throw new Error(`there is an audit record ${record.requestId} already`);
+    }
     this.#journal.append(record);
     this.#journaled += 1;
     this.#waiting.records.set(record.requestId, record);
