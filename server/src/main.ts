@@ -20,7 +20,7 @@ import { createSystemRandom, type RandomBytes, uuidV7 } from './random.ts';
 import type { AuditReader } from './store/audit/audit-log.ts';
 
 /** Everything a server is made of may be handed in by a test; by default it is this machine's. */
-interface World {
+interface Surroundings {
   readonly settings: Settings;
   readonly log: Log;
   readonly clock?: Clock;
@@ -52,7 +52,7 @@ export interface RunningServer {
 }
 
 /** Starts a server; what was acquired is released again when it cannot. Throws a StartupError for the operator. */
-export async function startServer(options: World & { demo?: boolean }): Promise<RunningServer> {
+export async function startServer(options: Surroundings & { demo?: boolean }): Promise<RunningServer> {
   const { settings, log, clock = systemClock, random = createSystemRandom(), demo: hasDemo = false } = options;
   const closers = new Closers();
   try {
@@ -65,7 +65,7 @@ export async function startServer(options: World & { demo?: boolean }): Promise<
 
 /** The start, told in order. */
 async function start(
-  parts: Required<World> & { readonly closers: Closers; readonly hasDemo: boolean },
+  parts: Required<Surroundings> & { readonly closers: Closers; readonly hasDemo: boolean },
 ): Promise<RunningServer> {
   const { settings, log, clock, random, closers, hasDemo } = parts;
   const backends = await openBackends(parts);
@@ -137,7 +137,7 @@ interface Administration {
   close(): Promise<void>;
 }
 
-export async function openAdministration(options: World): Promise<Administration> {
+export async function openAdministration(options: Surroundings): Promise<Administration> {
   const { settings, log, clock = systemClock, random = createSystemRandom() } = options;
   const closers = new Closers();
   try {

@@ -10,7 +10,7 @@ import type { Players } from '../domain/players/players.ts';
 import type { ServerInfo } from '../domain/server-info.ts';
 import type { Snapshots } from '../domain/snapshots.ts';
 import type { Stages } from '../domain/stages.ts';
-import type { ResourceTags } from '../domain/tags.ts';
+import type { ResourceTags, Tags } from '../domain/tags.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Members, StructureShape, Value } from './shape.ts';
 import type { ThrottleClass } from './throttle.ts';
@@ -29,8 +29,6 @@ export interface Services {
   readonly auditRecords: AuditRecords;
   readonly serverInfo: () => ServerInfo;
 }
-
-export type Tags = Readonly<Record<string, string>>;
 
 export interface Call<Input> {
   readonly input: Input;

@@ -149,7 +149,7 @@ test('a change that cannot be put on record is not made', async (t) => {
 test('a change whose outcome cannot be put on record is answered with what was done', async (t) => {
   const { call, auditLog, audit, connected, clock, games, stages } = await openApi(t);
   await games.create({ name: 'Demo' }, CHANGE);
-  await stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CHANGE);
+  await stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, { ...CHANGE, requestId: 'another' });
   connected.push({ connectionId: 'c1', node: 'n', createdAt: 0, runtimeId: 'empty' });
   const { finish } = auditLog;
   auditLog.finish = () => Promise.reject(new Error('disk'));
@@ -321,7 +321,7 @@ test('a policy can hold a key to one stage, to some players, and to tags of the 
     ['Dev', { team: 'a' }],
     ['Live', { team: 'b' }],
   ] as const) {
-    await stages.create({ gameName: 'Demo', name, role: ROLE, tags }, CHANGE);
+    await stages.create({ gameName: 'Demo', name, role: ROLE, tags }, { ...CHANGE, requestId: name });
   }
   addKey('stage', allow('gamesparks:DisconnectPlayer', `${GAME_ARN}/stage/Dev`));
   addKey('player', allow('gamesparks:DisconnectPlayer', `${GAME_ARN}/stage/*/player/p*`));

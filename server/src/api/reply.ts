@@ -1,6 +1,6 @@
 import type { ErrorCode, ServiceError } from '../errors.ts';
 import type { BodyError, HttpReply } from '../http/exchange.ts';
-import type { Refusal as SignatureRefusal } from './signature/sigv4.ts';
+import type { SignatureRefusal } from './signature/sigv4.ts';
 
 interface WireError {
   /** What clients know the error by. */

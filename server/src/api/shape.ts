@@ -103,30 +103,30 @@ export type Value<S> = S extends { readonly type: 'string' }
                   }
                 : never;
 
-type Limits = { readonly min?: number; readonly max?: number };
+type Range = { readonly min?: number; readonly max?: number };
 
 export const string = (limits: Omit<StringShape, 'type' | 'location'> = {}): StringShape => ({
   type: 'string',
   ...limits,
 });
 
-export const integer = (limits: Limits = {}): IntegerShape => ({ type: 'integer', ...limits });
+export const integer = (limits: Range = {}): IntegerShape => ({ type: 'integer', ...limits });
 
 export const boolean = (): BooleanShape => ({ type: 'boolean' });
 
 export const timestamp = (): TimestampShape => ({ type: 'timestamp' });
 
-export const blob = (limits: Limits = {}): BlobShape => ({ type: 'blob', ...limits });
+export const blob = (limits: Range = {}): BlobShape => ({ type: 'blob', ...limits });
 
 export const document = (): DocumentShape => ({ type: 'document' });
 
-export const list = <M extends Shape>(member: M, limits: Limits = {}): ListShape<M> => ({
+export const list = <M extends Shape>(member: M, limits: Range = {}): ListShape<M> => ({
   type: 'list',
   member,
   ...limits,
 });
 
-export const map = <V extends Shape>(key: StringShape, value: V, limits: Limits = {}): MapShape<V> => ({
+export const map = <V extends Shape>(key: StringShape, value: V, limits: Range = {}): MapShape<V> => ({
   type: 'map',
   key,
   value,

@@ -1,10 +1,11 @@
 import { parseJson } from '@respark/protocol';
 import type { Command } from 'commander';
 import type { Operation } from '../api/operation.ts';
+import { type Input, requestOf } from '../api/operation-request.ts';
 import { signRequest } from '../api/signature/sigv4.ts';
 import type { Environment, Settings } from '../config/config.ts';
+import { ServiceError } from '../errors.ts';
 import { printable } from '../text.ts';
-import { type Input, requestOf } from './operation-request.ts';
 import { addSettingOptions, settingsOf } from './options.ts';
 import { CommandError, type World } from './world.ts';
 
@@ -128,7 +129,8 @@ export class ManagementClient {
    */
   async call(operation: Operation, input: Input): Promise<unknown> {
     const { method } = operation.http;
-    const { path, body } = requestOf(operation, input);
+    const { path, body: text } = toRequest(operation, input);
+    const body = text === undefined ? undefined : Buffer.from(text);
     const url = new URL(`${this.#endpoint}${path}`);
     const content = body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body };
     const nowMs = Date.now();
@@ -149,6 +151,17 @@ export class ManagementClient {
     const { status } = response;
     const hint = status === 429 ? 'try again in a second' : 'its URL may have expired';
     throw new CommandError(`${origin} does not give the file (status ${status}); ${hint}`);
+  }
+}
+
+function toRequest(operation: Operation, input: Input): ReturnType<typeof requestOf> {
+  try {
+    return requestOf(operation, input);
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    const [first = '', ...faults] = error.message.split('\n');
+    const message = [first.replace(/:$/, ` (respark api ${operation.name} --help):`), ...faults].join('\n');
+    throw new CommandError(message, { exitCode: 2, cause: error });
   }
 }
 

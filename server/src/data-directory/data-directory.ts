@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import Libsql from 'libsql';
 import { createKeyring, type Keyring } from '../keyring.ts';
 import { StartupError } from '../startup-error.ts';
-import { createPrivateFile, writePrivateFile } from './private-file.ts';
+import { createPrivateFile, readIfPresent, writePrivateFile } from './private-file.ts';
 
 /** Named here because the secret key belongs to what is in it. */
 export const DATABASE_FILE = 'respark.sqlite';
@@ -42,7 +42,7 @@ export function openDataDirectory(options: {
   const path = resolve(options.path);
   const isShared = options.isShared ?? false;
   const file = (name: string) => join(path, name);
-  const readFile = (name: string) => readIfPresent(file(name));
+  const readFile = (name: string) => readIfPresent(file(name))?.toString();
   let unlock = () => {};
   try {
     takeDirectory(path, isShared);
@@ -139,13 +139,4 @@ function parseSecretKey(source: string, value: string): Uint8Array {
     );
   }
   return Buffer.from(text, 'base64');
-}
-
-function readIfPresent(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

@@ -5,6 +5,8 @@ import { printable } from '../text.ts';
 import type { Arns } from './arn.ts';
 import type { Audit, Change } from './audit.ts';
 
+export type { Tags } from '../store/store.ts';
+
 const MAX_TAGS = 50;
 
 /** Tags of games and stages, by ARN; those being deleted are not there. */

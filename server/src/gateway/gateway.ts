@@ -128,7 +128,7 @@ export class Gateway implements ConnectionHost {
     const id = uuidV7(this.#random, this.clock.now());
     const connection = new Connection(this, socket, { id, addressGroup });
     this.#sockets.add(connection);
-    this.#limits.entered(addressGroup);
+    this.#limits.opened(addressGroup);
     this.#unwelcomed.add(connection);
     if (this.#isDraining) this.close(connection, 'draining', undefined, this.#returnHint());
     return connection;
@@ -139,7 +139,7 @@ export class Gateway implements ConnectionHost {
     this.#sockets.delete(connection);
     this.#graces.delete(connection);
     this.metrics.closed(code);
-    this.#limits.left(connection.addressGroup, { wasWelcomed: connection.isWelcomed });
+    this.#limits.closed(connection.addressGroup, { wasWelcomed: connection.isWelcomed });
     this.close(connection, 'normal');
     if (this.#sockets.size === 0) this.#whenEmpty?.();
   }

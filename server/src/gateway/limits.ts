@@ -66,7 +66,7 @@ export class Limits {
     return undefined;
   }
 
-  entered(group: string): void {
+  opened(group: string): void {
     this.#connections.add(group);
     this.#unauthenticated.add(group);
   }
@@ -75,7 +75,7 @@ export class Limits {
     this.#unauthenticated.remove(group);
   }
 
-  left(group: string, { wasWelcomed }: { wasWelcomed: boolean }): void {
+  closed(group: string, { wasWelcomed }: { wasWelcomed: boolean }): void {
     this.#connections.remove(group);
     if (!wasWelcomed) this.#unauthenticated.remove(group);
   }

@@ -1,5 +1,6 @@
 import type { Arns } from '../../domain/arn.ts';
-import type { Services, Tags } from '../operation.ts';
+import type { Tags } from '../../domain/tags.ts';
+import type { Services } from '../operation.ts';
 
 /** What rows about a game or a stage say of their resource. */
 interface GameInput {

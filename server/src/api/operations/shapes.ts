@@ -1,5 +1,5 @@
 import { type Sections, sizeOf } from '../../domain/configuration/document.ts';
-import type { Tags } from '../operation.ts';
+import type { Tags } from '../../domain/tags.ts';
 import { document, integer, list, map, string, structure, timestamp } from '../shape.ts';
 
 export const NAME_PATTERN = '^[a-zA-Z0-9_-]+$';

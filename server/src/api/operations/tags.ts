@@ -1,4 +1,5 @@
-import { operation, type Services, type Tags } from '../operation.ts';
+import type { Tags } from '../../domain/tags.ts';
+import { operation, type Services } from '../operation.ts';
 import { label, list, query, string, structure } from '../shape.ts';
 import { presentTags, tagKey, tagMap } from './shapes.ts';
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts';
-import type { Policy } from '../../domain/access/policy.ts';
+import type { Credential } from '../../domain/access/access.ts';
 import type { Arns } from '../../domain/arn.ts';
 import { ServiceError } from '../../errors.ts';
 import { addressGroup } from '../../http/client-address.ts';
@@ -9,18 +9,7 @@ import { createTokenBuckets } from '../../token-bucket.ts';
 import type { Authenticate } from '../pipeline.ts';
 import { bodyRefusal, Refusal } from '../reply.ts';
 import { parseAuthorization } from './authorization-header.ts';
-import {
-  createSigningKeyCache,
-  type Refusal as SignatureRefusal,
-  UNRECOGNIZED_CLIENT,
-  verifySignature,
-} from './sigv4.ts';
-
-export interface Credential {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly policies: readonly Policy[];
-}
+import { createSigningKeyCache, type SignatureRefusal, UNRECOGNIZED_CLIENT, verifySignature } from './sigv4.ts';
 
 export interface AuthenticationSettings {
   readonly maxClockSkewMs: number;

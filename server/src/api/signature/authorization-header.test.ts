@@ -16,7 +16,7 @@ import {
 } from '../../../test/support/signed-request.ts';
 import { collectHeaders } from '../../http/exchange.ts';
 import { parseAuthorization } from './authorization-header.ts';
-import type { ParsedAuthorization, Refusal } from './sigv4.ts';
+import type { ParsedAuthorization, SignatureRefusal } from './sigv4.ts';
 
 describe('the Authorization header', () => {
   const wire = signExample();
@@ -59,7 +59,7 @@ describe('the Authorization header', () => {
     assert.equal(check(wire, { nowMs: NOW_MS - CLOCK_SKEW_MS }), undefined);
   });
 
-  const refusals: [title: string, wire: Wire, name: Refusal['name'], message: RegExp][] = [
+  const refusals: [title: string, wire: Wire, name: SignatureRefusal['name'], message: RegExp][] = [
     [
       'is missing',
       withHeader(wire, 'authorization', undefined),

@@ -6,9 +6,9 @@ import {
   type KeyScope,
   type ParsedAuthorization,
   parseQuery,
-  type Refusal,
   type RequestLine,
   SERVICE,
+  type SignatureRefusal,
   TERMINATOR,
   toBasicIso,
 } from './sigv4.ts';
@@ -25,7 +25,7 @@ const PRESIGNED_PARAMETERS = ['x-amz-algorithm', 'x-amz-credential', 'x-amz-sign
  */
 export function parseAuthorization(
   request: Omit<RequestLine, 'method'> & { nowMs: number; clockSkewMs: number },
-): ParsedAuthorization | Refusal {
+): ParsedAuthorization | SignatureRefusal {
   const refusal = refuseUnsupported(request);
   if (refusal !== undefined) return refusal;
   const parameters = parseParameters(request.headers);
@@ -49,7 +49,7 @@ export function parseAuthorization(
   );
 }
 
-function refuseUnsupported({ headers, rawPath, rawQuery }: Omit<RequestLine, 'method'>): Refusal | undefined {
+function refuseUnsupported({ headers, rawPath, rawQuery }: Omit<RequestLine, 'method'>): SignatureRefusal | undefined {
   const repeated = SINGLE_HEADERS.find((name) => (headers.get(name)?.length ?? 0) > 1);
   if (repeated !== undefined) return incomplete(`The header ${repeated} is there more than once. Send it once.`);
   const query = parseQuery(rawQuery);
@@ -79,7 +79,7 @@ function refuseUnsupported({ headers, rawPath, rawQuery }: Omit<RequestLine, 'me
  * Signers leave empty segments out as well, but then what they signed is not the path that came, which is verified as it
  * is; so one signature never fits two paths, and whoever signed an empty label is told so by validation.
  */
-function refusePath(rawPath: string): Refusal | undefined {
+function refusePath(rawPath: string): SignatureRefusal | undefined {
   const isPlain = /^\/[\x21-\x7e]*$/.test(rawPath) && !/\/\.{1,2}(\/|$)/.test(rawPath);
   if (isPlain) return undefined;
   return invalid(
@@ -87,7 +87,7 @@ function refusePath(rawPath: string): Refusal | undefined {
   );
 }
 
-function refuseContentHash(value: string | undefined): Refusal | undefined {
+function refuseContentHash(value: string | undefined): SignatureRefusal | undefined {
   if (value === undefined || /^[0-9a-f]{64}$/.test(value)) return undefined;
   return invalid(
     `The header x-amz-content-sha256 is '${excerpt(value)}', but unsigned and streamed payloads are not supported. Send the SHA-256 of the body as 64 lower-case hexadecimal digits, or leave the header out.`,
@@ -101,7 +101,7 @@ interface Parameters {
 }
 
 /** Reads `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…`, the three in any order. */
-function parseParameters(headers: RequestHeaders): Parameters | Refusal {
+function parseParameters(headers: RequestHeaders): Parameters | SignatureRefusal {
   const header = headers.get('authorization')?.[0]?.trim();
   if (header === undefined || header === '') {
     return {
@@ -128,7 +128,7 @@ function parseParameters(headers: RequestHeaders): Parameters | Refusal {
   return requireParameters(found);
 }
 
-function requireParameters(found: ReadonlyMap<string, string>): Parameters | Refusal {
+function requireParameters(found: ReadonlyMap<string, string>): Parameters | SignatureRefusal {
   const missing = ['Credential', 'Signature', 'SignedHeaders'].filter((name) => !found.has(name));
   if (missing.length > 0) {
     const sentences = missing.map((name) => `Authorization header requires '${name}' parameter.`);
@@ -147,7 +147,7 @@ function requireParameters(found: ReadonlyMap<string, string>): Parameters | Ref
   };
 }
 
-function parseCredential(credential: string): KeyScope | Refusal {
+function parseCredential(credential: string): KeyScope | SignatureRefusal {
   const parts = credential.split('/');
   const [accessKeyId = '', date = '', region = '', service = '', terminator = ''] = parts;
   if (parts.length !== 5 || !/^[\w-]{1,128}$/.test(accessKeyId)) {
@@ -170,7 +170,7 @@ function parseCredential(credential: string): KeyScope | Refusal {
 }
 
 /** X-Amz-Date wins over Date, as in every AWS service; Date may also have HTTP's own form. */
-function parseTimestamp(headers: RequestHeaders): string | Refusal {
+function parseTimestamp(headers: RequestHeaders): string | SignatureRefusal {
   const value = headers.get('x-amz-date')?.[0] ?? headers.get('date')?.[0];
   if (value === undefined) {
     return incomplete("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.");
@@ -194,7 +194,7 @@ function refuseDate({
   date: string;
   nowMs: number;
   clockSkewMs: number;
-}): Refusal | undefined {
+}): SignatureRefusal | undefined {
   if (date !== timestamp.slice(0, 8)) {
     return invalid(
       `Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '${excerpt(date)}' != '${timestamp.slice(0, 8)}', from '${timestamp}'.`,
@@ -216,7 +216,7 @@ function refuseDate({
 }
 
 /** `x-amz-*` headers carry meaning for AWS protocols, so one that was added on the way must not count. */
-function refuseSignedHeaders(headers: RequestHeaders, signedHeaders: readonly string[]): Refusal | undefined {
+function refuseSignedHeaders(headers: RequestHeaders, signedHeaders: readonly string[]): SignatureRefusal | undefined {
   const isCanonical = signedHeaders.every(
     (name, i) => /^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name) && (i === 0 || (signedHeaders[i - 1] as string) < name),
   );
@@ -240,7 +240,7 @@ function refuseSignedHeaders(headers: RequestHeaders, signedHeaders: readonly st
   );
 }
 
-function incomplete(message: string): Refusal {
+function incomplete(message: string): SignatureRefusal {
   return { name: 'IncompleteSignatureException', message };
 }
 

@@ -7,7 +7,7 @@ export const SERVICE = 'gamesparks';
 export const TERMINATOR = 'aws4_request';
 
 /** Why a caller is not known; AWS services answer all of these with status 403 in the REST-JSON protocol. */
-export interface Refusal {
+export interface SignatureRefusal {
   readonly name:
     | 'MissingAuthenticationTokenException'
     | 'IncompleteSignatureException'
@@ -59,7 +59,7 @@ function decode(text: string): string {
 }
 
 /** For an access key that does not exist or was revoked; does not repeat the id, which may be a secret in its place. */
-export const UNRECOGNIZED_CLIENT: Refusal = {
+export const UNRECOGNIZED_CLIENT: SignatureRefusal = {
   name: 'UnrecognizedClientException',
   message:
     'The security token included in the request is invalid: this server has no active access key of that id. Check AWS_ACCESS_KEY_ID or the profile in use.',
@@ -76,7 +76,7 @@ export function verifySignature(
     secretAccessKey: string;
     signingKeys: SigningKeyCache;
   },
-): Refusal | undefined {
+): SignatureRefusal | undefined {
   const { method, rawPath, rawQuery, headers, authorization, secretAccessKey, signingKeys } = request;
   const { signedHeaders } = authorization;
   const payloadHash = hash('sha256', request.body, 'hex');
@@ -226,6 +226,6 @@ export function toBasicIso(ms: number): string {
   return new Date(ms).toISOString().replace(/[-:]|\.\d{3}/g, '');
 }
 
-export function invalid(message: string): Refusal {
+export function invalid(message: string): SignatureRefusal {
   return { name: 'InvalidSignatureException', message };
 }

@@ -1,7 +1,7 @@
-import { type Clock, withTimeout } from '../../clock.ts';
-import type { Cluster, DirectoryEntry, Listing, PlayerKey } from '../../cluster/cluster.ts';
-import { ServiceError } from '../../errors.ts';
+import type { Clock } from '../../clock.ts';
+import type { Cluster, DirectoryEntry, PlayerKey } from '../../cluster/cluster.ts';
 import type { Log } from '../../log.ts';
+import { listConnections } from './directory-look-up.ts';
 
 /** The share of a disconnect's time kept back for the last look at the directory. */
 const LAST_LOOK_SHARE = 0.1;
@@ -63,29 +63,6 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
     }
     return { successes: ids.filter((id) => !unproven.has(id)), failures: [...unproven] };
   };
-}
-
-export function listConnections({
-  cluster,
-  clock,
-  player,
-  timeoutMs,
-}: {
-  cluster: Cluster;
-  clock: Clock;
-  player: PlayerKey;
-  timeoutMs: number;
-}): Promise<Listing> {
-  return answerInTime('directory of connections', cluster.list(player), timeoutMs, clock);
-}
-
-/** What the store or the directory answers in time; their silence and their faults are ours, and may pass. */
-export async function answerInTime<T>(source: string, answer: Promise<T>, timeoutMs: number, clock: Clock): Promise<T> {
-  try {
-    return await withTimeout(answer, timeoutMs, clock);
-  } catch (error) {
-    throw new ServiceError('internal', `The ${source} is not available. Try again.`, { cause: error });
-  }
 }
 
 function idsByOwner(entries: readonly DirectoryEntry[]): Map<string, string[]> {

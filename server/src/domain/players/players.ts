@@ -7,7 +7,8 @@ import type { Store } from '../../store/store.ts';
 import type { Audit, Change } from '../audit.ts';
 import { EMPTY_RUNTIME_ID, type RuntimeName } from '../runtime/runtimes.ts';
 import { isBeingDeleted, stageNotFound } from '../stages.ts';
-import { answerInTime, createDisconnect, type DisconnectResult, listConnections } from './disconnect.ts';
+import { listConnections, orUnavailable } from './directory-look-up.ts';
+import { createDisconnect, type DisconnectResult } from './disconnect.ts';
 import type { PlayerTokens } from './player-tokens.ts';
 
 /** 27 letters and digits hold 160 random bits: nobody guesses a guest. */
@@ -71,7 +72,7 @@ export function createPlayers({
   settings: { readonly disconnectDeadlineMs: number };
 }): Players {
   async function getKey({ gameName, stageName, playerId }: NamedPlayer, timeoutMs: number): Promise<PlayerKey> {
-    const stage = await answerInTime('store', store.stages.find(gameName, stageName), timeoutMs, clock);
+    const stage = await orUnavailable('store', store.stages.find(gameName, stageName), timeoutMs, clock);
     if (stage === undefined || isBeingDeleted(stage)) return stageNotFound(gameName, stageName);
     return { stageId: stage.id, playerId };
   }

@@ -1,5 +1,5 @@
-import { closeSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { createPrivateFile } from '../../data-directory/private-file.ts';
+import { closeSync, ftruncateSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { createPrivateFile, readIfPresent } from '../../data-directory/private-file.ts';
 import type { AuditIntent, AuditOutcome, AuditPosition } from './audit-log.ts';
 
 /** More than any record has: a disk with room for less is full. */
@@ -107,7 +107,7 @@ export function openAuditJournal({ file, length }: { file: string; length: numbe
  * missing file is an empty journal. `length` is that of all whole lines, `brokenLines` how many of them say nothing.
  */
 export function readAuditJournal(file: string): { journaled: Journaled; length: number; brokenLines: number } {
-  const bytes = readIfPresent(file);
+  const bytes = readIfPresent(file) ?? Buffer.alloc(0);
   const length = bytes.lastIndexOf(LINE_END) + 1;
   const journaled: Journaled = { records: new Map(), lateOutcomes: new Map() };
   let brokenLines = 0;
@@ -156,13 +156,4 @@ function isOutcome(entry: Unchecked): entry is LateOutcome {
 
 function isNamed({ requestId, at }: Unchecked): boolean {
   return typeof requestId === 'string' && Number.isSafeInteger(at);
-}
-
-function readIfPresent(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return Buffer.alloc(0);
-    throw error;
-  }
 }

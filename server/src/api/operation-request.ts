@@ -1,20 +1,20 @@
-import type { Operation } from '../api/operation.ts';
-import type { Shape } from '../api/shape.ts';
-import { excerptOf, parse } from '../api/validation.ts';
 import { ServiceError } from '../errors.ts';
-import { CommandError } from './world.ts';
+import type { Operation } from './operation.ts';
+import type { Shape } from './shape.ts';
+import { excerptOf, parse } from './validation.ts';
 
 /** An operation's members as they are on the wire: a blob is base64, a time is ISO 8601. */
 export type Input = Readonly<Record<string, unknown>>;
 
 /**
- * Where a call goes and what it carries: the API's `readInput` the other way round. Throws a CommandError (2) that lists
- * what the operation would refuse, and members that it does not have: the service ignores those, their author means them.
+ * Where a call goes and what it carries: the API's `readInput` the other way round, for every client of ours, a browser
+ * included. Throws a `validation` ServiceError that lists what the operation would refuse, and members that it does not
+ * have: the service ignores those, their author means them.
  */
 export function requestOf(
   operation: Pick<Operation, 'name' | 'http' | 'input'>,
   input: Input,
-): { readonly path: `/${string}`; readonly body: Uint8Array | undefined } {
+): { readonly path: `/${string}`; readonly body: string | undefined } {
   checkInput(operation, input);
   const members = Object.entries(operation.input.members);
   const given = members.flatMap(([name, { location }]) => {
@@ -31,7 +31,7 @@ export function requestOf(
   const body = Object.fromEntries(at(undefined).map(({ name, value }) => [name, value]));
   return {
     path: `${path as `/${string}`}${query === '' ? '' : '?'}${query}`,
-    body: hasBody ? Buffer.from(JSON.stringify(body)) : undefined,
+    body: hasBody ? JSON.stringify(body) : undefined,
   };
 }
 
@@ -50,10 +50,7 @@ function checkInput({ name, input: shape }: Pick<Operation, 'name' | 'input'>, i
     faults.push(error.message);
   }
   if (faults.length === 0) return;
-  throw new CommandError(
-    [`${name} cannot be called with this input (respark api ${name} --help):`, ...faults].join('\n  '),
-    { exitCode: 2 },
-  );
+  throw new ServiceError('validation', [`${name} cannot be called with this input:`, ...faults].join('\n  '));
 }
 
 /** Paths of the members that no shape knows. */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { readInput } from '../api/input.ts';
-import { OPERATIONS } from '../api/operations/index.ts';
-import { createRouter } from '../api/router.ts';
-import { parse } from '../api/validation.ts';
+import { ServiceError } from '../errors.ts';
+import { readInput } from './input.ts';
 import { type Input, requestOf } from './operation-request.ts';
-import { CommandError } from './world.ts';
+import { OPERATIONS } from './operations/index.ts';
+import { createRouter } from './router.ts';
+import { parse } from './validation.ts';
 
 const SnapshotId = 'Snapshot_2030-01-02T03:04:05.000001Z';
 const ResourceArn = 'arn:aws:gamesparks:us-east-1:123456789012:game/Demo/stage/Dev';
@@ -39,7 +39,8 @@ describe('the request of a call', () => {
   for (const [name, input] of inputs) {
     it(`is read by the API as what was given: ${name} ${JSON.stringify(input)}`, () => {
       const operation = getOperation(name);
-      const { path, body = new Uint8Array() } = requestOf(operation, input);
+      const { path, body: text = '' } = requestOf(operation, input);
+      const body = Buffer.from(text);
       const { pathname, search } = new URL(`http://service${path}`);
       const found = match(operation.http.method, pathname);
       assert(found.kind === 'operation');
@@ -68,8 +69,8 @@ describe('the request of a call', () => {
       assert.throws(
         () => requestOf(getOperation(name), input),
         (error) => {
-          assert(error instanceof CommandError);
-          assert.equal(error.exitCode, 2);
+          assert(error instanceof ServiceError);
+          assert.equal(error.code, 'validation');
           assert.deepEqual(
             error.message.split('\n').slice(1),
             faults.map((member) => `  there is no member ${member}`),

@@ -1,0 +1,32 @@
+import { type Clock, withTimeout } from '../../clock.ts';
+import type { Cluster, Listing, PlayerKey } from '../../cluster/cluster.ts';
+import { ServiceError } from '../../errors.ts';
+
+/** Every connection of the player, or an `internal` that may be tried again when the directory does not say. */
+export function listConnections({
+  cluster,
+  clock,
+  player,
+  timeoutMs,
+}: {
+  cluster: Cluster;
+  clock: Clock;
+  player: PlayerKey;
+  timeoutMs: number;
+}): Promise<Listing> {
+  return orUnavailable('directory of connections', cluster.list(player), timeoutMs, clock);
+}
+
+/** What the store or the directory answers in time. Their silence and their faults are the server's, and may pass. */
+export async function orUnavailable<T>(
+  source: string,
+  answer: Promise<T>,
+  timeoutMs: number,
+  clock: Clock,
+): Promise<T> {
+  try {
+    return await withTimeout(answer, timeoutMs, clock);
+  } catch (error) {
+    throw new ServiceError('internal', `The ${source} is not available. Try again.`, { cause: error });
+  }
+}
