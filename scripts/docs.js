@@ -1,6 +1,8 @@
 // Writes the documentation that derives from the tables that run, or with --check fails when a committed copy is stale.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { EVERY_OPERATION } from '../server/dist/src/api/every-operation.js';
 import { OPERATIONS } from '../server/dist/src/api/operations/index.js';
+import { OWN_OPERATIONS } from '../server/dist/src/api/own-operations/index.js';
 import { REFUSALS, WIRE_ERRORS } from '../server/dist/src/api/reply.js';
 import { SETTING_GROUPS } from '../server/dist/src/config/config.js';
 import { createArns } from '../server/dist/src/domain/arn.js';
@@ -131,8 +133,9 @@ of games and stages, never from players, so that their number is bounded.`,
 function operations() {
   const placeholder = (name) => `\${${name}}`;
   const arns = createArns({ region: placeholder('Region'), accountId: placeholder('Account') });
-  const rows = OPERATIONS.map((row) => {
-    const { name, http, errors } = row;
+  const head = ['Operation', 'Request', 'Idempotent', 'IAM action', 'Resources', 'Errors'];
+  const toRow = (row) => {
+    const { name, http, errors, action } = row;
     const isIdempotent = row.isIdempotent || http.method === 'GET';
     const input = Object.fromEntries(Object.keys(row.input.members).map((member) => [member, placeholder(member)]));
     const resources = row.resource(input, arns).map(code).join(' ');
@@ -140,28 +143,33 @@ function operations() {
       code(name),
       code(`${http.method} ${http.path}`),
       isIdempotent ? 'yes' : 'no',
-      code(`gamesparks:${name}`),
+      code(action),
       resources === '' ? code('*') : resources,
       errors
         .map((error) => WIRE_ERRORS[error].status)
         .sort()
         .join(', '),
     ];
-  });
+  };
   return document(
     'Operations',
     `What this server speaks of the Amazon GameSparks API, version 2021-08-17. Policies match an operation when they name its
 action and any of its resources. The statuses are explained in [errors.md](errors.md).`,
-    table(['Operation', 'Request', 'Idempotent', 'IAM action', 'Resources', 'Errors'], rows),
+    table(head, OPERATIONS.map(toRow)),
+    `The following operations are this server's own. AWS clients do not know them; \`respark api\` calls them, and any client that
+signs for the service \`gamesparks\` can.`,
+    table(head, OWN_OPERATIONS.map(toRow)),
     `What follows was decided where neither the service's model nor its documentation says it. Of all operations: texts
 are well-formed Unicode without U+0000, and a call with any other is a \`ValidationException\`; in the JSON of a configuration
 U+0000 may stand.`,
-    ...OPERATIONS.map(({ name, decisions = [] }) => `## ${name}\n\n${decisions.map((text) => `- ${text}`).join('\n')}`),
+    ...EVERY_OPERATION.map(
+      ({ name, decisions = [] }) => `## ${name}\n\n${decisions.map((text) => `- ${text}`).join('\n')}`,
+    ),
   );
 }
 
 function ownBodyLimits() {
-  return OPERATIONS.filter(({ maxBodyBytes }) => maxBodyBytes !== undefined)
+  return EVERY_OPERATION.filter(({ maxBodyBytes }) => maxBodyBytes !== undefined)
     .map(({ name, maxBodyBytes }) => `${maxBodyBytes.toLocaleString('en')} bytes for ${code(name)}`)
     .join(' and ');
 }
