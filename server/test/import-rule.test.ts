@@ -65,7 +65,14 @@ const RULE: Readonly<Record<string, Names>> = {
     ],
   },
   'server/src/app/planted.ts': {
-    allowed: ['../store/store.ts', '../store/audit/audit-log.ts', '../cluster/cluster.ts', '../sandbox/sandbox.ts'],
+    allowed: [
+      '../store/store.ts',
+      '../store/audit/audit-log.ts',
+      '../store/player-data/player-data.ts',
+      '../store/stage-logs/stage-logs.ts',
+      '../cluster/cluster.ts',
+      '../sandbox/sandbox.ts',
+    ],
     forbidden: [
       '../store/sqlite.ts',
       '../store/sql-store.ts',
@@ -114,6 +121,8 @@ const RULE: Readonly<Record<string, Names>> = {
       './configuration/document.ts',
       '../store/store.ts',
       '../store/audit/audit-log.ts',
+      '../store/player-data/player-data.ts',
+      '../store/stage-logs/stage-logs.ts',
       '../cluster/cluster.ts',
       '../sandbox/sandbox.ts',
       '../errors.ts',
