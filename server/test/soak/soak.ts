@@ -15,9 +15,9 @@ const HELP = `npm run soak -- [--minutes 3] [--players 2000] [--in-a-row 10000]
 Players on plain WebSockets and of the SDK come, play, leave and vanish while an operator disconnects them and abusers
 send floods, garbage and nothing at all. A quarter of a minute of it warms the server up; the heap after that is what
 the heap at the end is compared with, each time when everyone has left and after a garbage collection. Between the two
-10,000 players are also disconnected one after the other, each as soon as they have come. Progress is on stderr. The
-exit code is 0 when the clients' sockets, the gateway and the directory agree, the heap is back, every call
-was answered and nobody was closed with a code that they should not have seen.
+10,000 players are disconnected in a row, eight at a time and each as soon as they have come. Progress is on stderr.
+The exit code is 0 when the clients' sockets, the gateway and the directory agree, the heap is back, every call was
+answered and nobody was closed with a code that they should not have seen.
 `;
 
 const WARM_UP_MS = 15_000;

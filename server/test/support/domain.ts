@@ -49,7 +49,7 @@ const SETTINGS = {
 /** Makes changes without a record. */
 export const UNRECORDED: Audit = { around: (_, rule) => rule() };
 
-/** Its schemas and parsers take as long to load as all the rest, and most tests examine nothing. */
+/** The schemas and parsers of an examination take as long to load as all the rest, and most tests examine nothing. */
 const examineWhenAsked: Examine = async (asked) => {
   const { examineInThisThread } = await import('../../src/domain/examination.ts');
   return examineInThisThread(asked);

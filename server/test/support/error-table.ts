@@ -10,7 +10,7 @@ import { GAME, STAGE, startTestServer } from './server.ts';
 const MODIFICATION = { Section: 'My.Section', Operation: 'ADD', Path: '/a', Value: 'x' };
 const UPDATE = { GameName: GAME, Modifications: [MODIFICATION] };
 const IMPORT = { GameName: GAME, ImportSource: { File: GAME_DOCUMENT } };
-/** Of the right form; no game has it. */
+/** It has the right form, and no game has it. */
 const SNAPSHOT = { GameName: GAME, SnapshotId: 'Snapshot_2026-01-02T03:04:05.000000Z' };
 const LIVE = { GameName: GAME, StageName: 'Live', Role: ROLE };
 const DEPLOY = { ...ON_STAGE, SnapshotId: SNAPSHOT.SnapshotId };

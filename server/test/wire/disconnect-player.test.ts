@@ -243,7 +243,7 @@ function signed(server: TestServer, path: string, body: string): Record<string, 
   return { ...signature, 'content-length': String(body.length) };
 }
 
-test('[ws] thousands of disconnects in a row, with players coming back all the time, leave nothing behind', async (t) => {
+test('[ws] two thousand disconnects in a row, with players coming back all the time, leave nothing behind', async (t) => {
   const server = await startTestServer(t, {
     settings: {
       disconnectCallsPerSecond: 100_000,
