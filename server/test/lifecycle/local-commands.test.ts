@@ -64,8 +64,17 @@ describe('the command line', () => {
       ...command.commands.map((child) => [command.name(), child.name()]),
     ]);
     assert(commands.length >= 14);
-    for (const words of [[], ...commands]) {
-      const { exitCode, stdout, stderr } = await place.respark([...words, '--help']);
+    const inAProcess = async (words: readonly string[]) => await place.respark([...words, '--help']);
+    const here = async (words: readonly string[]) => {
+      const world = createTestWorld();
+      return { exitCode: await world.run(...words, '--help'), stdout: world.out(), stderr: world.err() };
+    };
+    for (const [words, help] of [
+      [[], inAProcess],
+      [['keys', 'create'], inAProcess],
+      ...commands.map((words) => [words, here] as const),
+    ] as const) {
+      const { exitCode, stdout, stderr } = await help(words);
       assert.deepEqual([exitCode, stderr], [0, ''], words.join(' '));
       assert(stdout.startsWith(`Usage: ${['respark', ...words].join(' ')} `), stdout);
     }
