@@ -1,4 +1,7 @@
 import type { AnswerNodeCall, NodeCallKind, NodeReply, NodeRequest } from './node-calls.ts';
+import type { PlayerKey } from './player-key.ts';
+
+export type { PlayerKey } from './player-key.ts';
 
 /** One entry of the directory: a registered connection and the life of the node that owns its socket. */
 export interface DirectoryEntry {
@@ -8,12 +11,6 @@ export interface DirectoryEntry {
   /** When the connection registered, milliseconds since 1970. */
   readonly createdAt: number;
   readonly runtimeId: string;
-}
-
-/** Whose entries: the internal id of the stage (a re-created stage of the same name is another one) and the player. */
-export interface PlayerKey {
-  readonly stageId: string;
-  readonly playerId: string;
 }
 
 export interface Listing {
