@@ -86,6 +86,20 @@ test('a call is on record before it is made, and its outcome with its duration a
   );
 });
 
+test('what an operator changes is in the log of the node’s life, other changes only for a closer look', async () => {
+  const { audit, lines, written } = openAudit();
+  for (const cause of ['operator', 'script', 'server'] as const) await audit.around({ ...CHANGE, cause }, make);
+  assert.deepEqual(
+    lines.map(({ cause, level }) => [cause, level]),
+    [
+      ['operator', 30],
+      ['script', 20],
+      ['server', 20],
+    ],
+  );
+  assert.equal(written.outcomes.length, 3);
+});
+
 test('a failure is on record by its code, a bug as internal, and both reach the caller as they are', async () => {
   const { audit, written } = openAudit();
   const failures = [new ServiceError('conflict', 'taken'), new TypeError('a bug')];

@@ -75,7 +75,8 @@ export function createAudit({
   /** Never rejects. */
   async function finish(intent: AuditIntent, outcome: AuditOutcome): Promise<void> {
     const { at: _, ...change } = intent;
-    log.info({ ...change, ...outcome }, 'audited call');
+    // Scripts may change much and the server by itself little of interest: the record has both.
+    log[change.cause === 'operator' ? 'info' : 'debug']({ ...change, ...outcome }, 'audited call');
     try {
       await auditLog.finish(intent, outcome);
     } catch (error) {
