@@ -107,25 +107,38 @@ export function openAuditDatabase({ file, isShared }: { file: string; isShared: 
   };
 }
 
-/** Both row values and `ORDER BY` follow the primary key, so neither query sorts or scans beyond what it looks at. */
+/**
+ * Looks from one place in the primary key to another, neither sorting nor scanning beyond that. SQLite makes a range of one
+ * lower and one upper bound only: an `OR`, or a second bound, would have it read everything before or behind, page by page.
+ */
 function find(database: Libsql.Database, query: AuditQuery): ReturnType<AuditDatabase['find']> {
   const { playerId = null, operation = null, actor = null, since = 0, until = Number.MAX_SAFE_INTEGER } = query;
   const { order, after, limit } = query;
-  const [direction, follows, upTo] = order === 'oldest_first' ? ['ASC', '>', '<='] : ['DESC', '<', '>='];
-  const range = `at >= ?1 AND at < ?2 AND (?3 IS NULL OR (at, request_id) ${follows} (?3, ?4))`;
-  const inOrder = `ORDER BY at ${direction}, request_id ${direction}`;
-  const start = [since, until, after?.at ?? null, after?.requestId ?? null];
+  const isAscending = order === 'oldest_first';
+  const inOrder = isAscending ? 'ORDER BY at, request_id' : 'ORDER BY at DESC, request_id DESC';
+  // No request id sorts before the empty one.
+  let lower = { than: '>=', at: since, requestId: '' };
+  let upper = { than: '<', at: until, requestId: '' };
+  if (after !== undefined && isAscending) lower = { than: '>', ...after };
+  else if (after !== undefined) upper = { than: '<', ...after };
+  const range = () => `(at, request_id) ${lower.than} (?1, ?2) AND (at, request_id) ${upper.than} (?3, ?4)`;
+  const bounds = () => [lower.at, lower.requestId, upper.at, upper.requestId];
+
   const [end] = database
-    .prepare(`SELECT at, request_id FROM audit WHERE ${range} ${inOrder} LIMIT 1 OFFSET ${LOOKED_AT_ONCE - 1}`)
-    .all(...start) as Pick<Row, 'at' | 'request_id'>[];
+    .prepare(`SELECT at, request_id FROM audit WHERE ${range()} ${inOrder} LIMIT 1 OFFSET ${LOOKED_AT_ONCE - 1}`)
+    .all(...bounds()) as Pick<Row, 'at' | 'request_id'>[];
+  const lookedTo = end && { at: end.at, requestId: end.request_id };
+  if (lookedTo !== undefined && isAscending) upper = { than: '<=', ...lookedTo };
+  else if (lookedTo !== undefined) lower = { than: '>=', ...lookedTo };
   const rows = database
     .prepare(
-      `SELECT * FROM audit WHERE ${range} AND (?5 IS NULL OR (at, request_id) ${upTo} (?5, ?6))
-         AND (?7 IS NULL OR player_id = ?7) AND (?8 IS NULL OR operation = ?8) AND (?9 IS NULL OR actor = ?9)
-       ${inOrder} LIMIT ?10`,
+      `SELECT * FROM audit
+       WHERE ${range()}
+         AND (?5 IS NULL OR player_id = ?5) AND (?6 IS NULL OR operation = ?6) AND (?7 IS NULL OR actor = ?7)
+       ${inOrder} LIMIT ?8`,
     )
-    .all(...start, end?.at ?? null, end?.request_id ?? null, playerId, operation, actor, limit + 1) as Row[];
-  return { records: rows.map(toRecord), lookedTo: end && { at: end.at, requestId: end.request_id } };
+    .all(...bounds(), playerId, operation, actor, limit + 1) as Row[];
+  return { records: rows.map(toRecord), lookedTo };
 }
 
 function connect(file: string, isShared: boolean): Libsql.Database {
