@@ -1,7 +1,5 @@
+import type { PlayerKey } from '../player-key.ts';
 import type { AnswerNodeCall, NodeCallKind, NodeReply, NodeRequest } from './node-calls.ts';
-import type { PlayerKey } from './player-key.ts';
-
-export type { PlayerKey } from './player-key.ts';
 
 /** One entry of the directory: a registered connection and the life of the node that owns its socket. */
 export interface DirectoryEntry {

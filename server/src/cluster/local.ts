@@ -1,6 +1,7 @@
 import { type Clock, withTimeout } from '../clock.ts';
+import type { PlayerKey } from '../player-key.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
-import type { Cluster, DirectoryEntry, Expectations, Listing, PlayerKey, RegistrationFault } from './cluster.ts';
+import type { Cluster, DirectoryEntry, Expectations, Listing, RegistrationFault } from './cluster.ts';
 import type { AnswerNodeCall, NodeCallKind, NodeReply, NodeRequest } from './node-calls.ts';
 
 /** How long a closed stage is remembered: far longer than any handshake that looked it up before may still take. */

@@ -1,4 +1,4 @@
-import type { PlayerKey } from './player-key.ts';
+import type { PlayerKey } from '../player-key.ts';
 
 /**
  * What one node may ask another, a row a kind: its request and its reply. The room that owns what a kind is about

@@ -10,10 +10,10 @@ import {
   type WelcomeFrame,
 } from '@respark/protocol';
 import type { Clock } from '../clock.ts';
-import type { PlayerKey } from '../cluster/cluster.ts';
 import type { Outcome, Runtime } from '../domain/runtime/runtimes.ts';
 import type { Log } from '../log.ts';
 import type { Metrics, StageMetrics } from '../metrics.ts';
+import type { PlayerKey } from '../player-key.ts';
 import type { PlayerSocket } from './player-socket.ts';
 
 /**

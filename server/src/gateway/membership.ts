@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
-import type { Cluster, PlayerKey, RegistrationFault } from '../cluster/cluster.ts';
+import type { Cluster, RegistrationFault } from '../cluster/cluster.ts';
 import type { RuntimeName, Runtimes } from '../domain/runtime/runtimes.ts';
+import type { PlayerKey } from '../player-key.ts';
 import type { Connection } from './connection.ts';
 
 /** This node's connections that the directory may list: the node's side of what it has told the directory. */

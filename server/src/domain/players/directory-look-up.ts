@@ -1,6 +1,7 @@
 import { type Clock, withTimeout } from '../../clock.ts';
-import type { Cluster, Listing, PlayerKey } from '../../cluster/cluster.ts';
+import type { Cluster, Listing } from '../../cluster/cluster.ts';
 import { ServiceError } from '../../errors.ts';
+import type { PlayerKey } from '../../player-key.ts';
 
 /** Every connection of the player, or an `internal` that may be tried again when the directory does not say. */
 export function listConnections({

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
-import type { Cluster, DirectoryEntry, PlayerKey } from '../../cluster/cluster.ts';
+import type { Cluster, DirectoryEntry } from '../../cluster/cluster.ts';
 import type { Log } from '../../log.ts';
+import type { PlayerKey } from '../../player-key.ts';
 import { listConnections } from './directory-look-up.ts';
 
 /** The share of a disconnect's time kept back for the last look at the directory. */

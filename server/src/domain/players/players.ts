@@ -1,7 +1,8 @@
 import type { Clock } from '../../clock.ts';
-import type { Cluster, DirectoryEntry, PlayerKey } from '../../cluster/cluster.ts';
+import type { Cluster, DirectoryEntry } from '../../cluster/cluster.ts';
 import type { Log } from '../../log.ts';
 import type { Metrics } from '../../metrics.ts';
+import type { PlayerKey } from '../../player-key.ts';
 import { type RandomBytes, randomAlphanumeric } from '../../random.ts';
 import type { Store } from '../../store/store.ts';
 import type { Audit, Change } from '../audit.ts';

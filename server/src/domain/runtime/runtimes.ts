@@ -1,6 +1,6 @@
 import { GET_PLAYER_TOKEN, type Payload, type RequestErrorCode } from '@respark/protocol';
-import type { PlayerKey } from '../../cluster/cluster.ts';
 import type { Log } from '../../log.ts';
+import type { PlayerKey } from '../../player-key.ts';
 import type { PlayerTokens } from '../players/player-tokens.ts';
 
 /** The runtime of a stage to which nothing has been deployed: it has no handlers of its own. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { ServiceError } from '../../errors.ts';
+import type { PlayerKey } from '../../player-key.ts';
 import type { Register } from '../suite.ts';
-import type { PlayerData, PlayerDataLimits, PlayerKey } from './player-data.ts';
+import type { PlayerData, PlayerDataLimits } from './player-data.ts';
 
 export interface PlayerDataStores {
   /** Opens an empty store that the test's end closes. */

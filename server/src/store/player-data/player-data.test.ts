@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { ServiceError } from '../../errors.ts';
+import type { PlayerKey } from '../../player-key.ts';
 import { failuresOf } from '../suite.ts';
 import { type PlayerDataStores, testPlayerData } from './player-data.contract.ts';
-import type { PlayerData, PlayerDataLimits, PlayerKey, PlayerValues } from './player-data.ts';
+import type { PlayerData, PlayerDataLimits, PlayerValues } from './player-data.ts';
 
 interface Player {
   readonly key: PlayerKey;

@@ -1,8 +1,4 @@
-/** Whose data: the internal id of the stage (a stage made again under the same name is another one) and the player. */
-export interface PlayerKey {
-  readonly stageId: string;
-  readonly playerId: string;
-}
+import type { PlayerKey } from '../../player-key.ts';
 
 /** How much one player may have. */
 export interface PlayerDataLimits {
