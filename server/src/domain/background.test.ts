@@ -76,6 +76,18 @@ test('an attempt that fails makes room while it pauses, and says so in the log',
   assert.equal(clock.pending, 0);
 });
 
+test('an attempt that leaves something to do is made again after a pause, without a word in the log', async () => {
+  const { background, clock, lines } = open();
+  const ends = [false, false, true];
+  const work = background.run('a', async () => ends.shift() as boolean);
+  for (const pauseMs of [200, 400]) {
+    await nextTurn();
+    clock.advance(pauseMs);
+  }
+  assert.equal(await work, true);
+  assert.deepEqual([ends, lines, clock.pending], [[], [], 0]);
+});
+
 test('closing waits for what runs, and starts nothing that waits, pauses or comes later', async () => {
   const { background, clock } = open({ maxAtOnce: 1 });
   const pausing = background.run('pausing', async () => {

@@ -28,9 +28,9 @@ export interface BackgroundWork {
 /** What is running now, at most once per id; the store, not this object, knows what must be done. */
 export interface Background extends Pick<BackgroundWork, 'settled' | 'close'> {
   /**
-   * Does the work of this id, unless that is under way already: tries again, after pauses that grow, while `attempt`
-   * rejects. Never rejects; resolves with what an attempt resolved with, which is whether the work is done. False only
-   * when closing: the rest is left to the next start.
+   * Does the work of this id, unless that is under way already: tries again, after pauses that grow, until `attempt`
+   * resolves with true, which says that nothing is left to do. A rejection is logged, false is not. Never rejects; resolves
+   * with false only when closing: the rest is left to the next start.
    */
   run(id: string, attempt: () => Promise<boolean>): Promise<boolean>;
 }
@@ -56,7 +56,7 @@ export function createBackground({
   async function persevere(id: string, attempt: () => Promise<boolean>): Promise<boolean> {
     for (let pauseMs = FIRST_PAUSE_MS; !isClosing; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
       try {
-        return await inTurn(attempt);
+        if (await inTurn(attempt)) return true;
       } catch (error) {
         log.warn({ err: error, resourceId: id, retryAfterMs: pauseMs }, failure);
       }

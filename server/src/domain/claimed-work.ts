@@ -38,8 +38,9 @@ export function isUnfinished({ state }: Pick<WorkRecord, 'state'>): boolean {
 }
 
 /**
- * Work that several nodes may see and one does. What another living node has claimed is left to it. A node that loses its
- * claim (it was taken for dead) finds out at the end, and its result is dropped: a late end changes nothing.
+ * Work that several nodes may see and one does. What another living node has claimed is left to it, and looked at again
+ * until it has ended or that node is dead. A node that loses its claim (it was taken for dead) finds out at the end, and
+ * its result is dropped: a late end changes nothing.
  */
 export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended>({
   kind,
@@ -61,9 +62,10 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended>
     return claimedBy !== undefined && claimedBy !== owner && (await cluster.isAlive(claimedBy));
   }
 
-  async function take(store: Store, work: Work, owner: string): Promise<Begun | undefined> {
+  async function take(store: Store, work: Work, owner: string): Promise<Begun | 'taken' | undefined> {
     const found = await kind.find(store, work);
-    if (found === undefined || !isUnfinished(found) || (await isTaken(found, owner))) return undefined;
+    if (found === undefined || !isUnfinished(found)) return undefined;
+    if (await isTaken(found, owner)) return 'taken';
     return (await kind.claim(store, found, owner)) ? await kind.begin(store, found) : undefined;
   }
 
@@ -72,6 +74,7 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended>
     // One incarnation for the whole attempt: a node that gets another meanwhile has lost its claims.
     const owner = cluster.node;
     const begun = await store.transaction((store) => take(store, work, owner));
+    if (begun === 'taken') return false;
     if (begun === undefined) return true;
     const result = await kind.perform(begun);
     const outcome = await store.transaction((store) => kind.end(store, begun, result, owner));

@@ -103,7 +103,7 @@ test('a late end of a deployment that another node took over does not put the st
   );
 });
 
-test('work that another living node has claimed is left to it', async (t) => {
+test('work that another living node has claimed is left to it, and taken over once that node is dead', async (t) => {
   const store = await openTestStore(t);
   const slow = gate();
   const first = await openWithStage(t, { store, examine: slow.examine });
@@ -117,14 +117,22 @@ test('work that another living node has claimed is left to it', async (t) => {
       return examineInThisThread(asked);
     },
   });
-  second.cluster.isAlive = async () => true;
+  let isFirstAlive = true;
+  second.cluster.isAlive = async () => isFirstAlive;
   await second.deployments.resume();
-  await second.deployments.settled();
+  for (const pauseMs of [200, 400]) {
+    await nextTurn();
+    second.clock.advance(pauseMs);
+  }
+  await nextTurn();
   assert.equal(examinations, 0);
+  isFirstAlive = false;
+  second.clock.advance(800);
+  await second.deployments.settled();
+  const { state, claimedBy } = await second.deployments.get('Demo', 'Dev', id);
+  assert.deepEqual([state, claimedBy, examinations], ['COMPLETED', second.cluster.node, 1]);
   slow.release();
   await first.deployments.settled();
-  const { state, claimedBy } = await first.deployments.get('Demo', 'Dev', id);
-  assert.deepEqual([state, claimedBy], ['COMPLETED', first.cluster.node]);
 });
 
 test('the history may forget the deployment that the stage runs, and its runtime still knows its snapshot', async (t) => {
