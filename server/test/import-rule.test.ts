@@ -109,11 +109,24 @@ const RULE: Readonly<Record<string, Names>> = {
   'server/src/http/planted.ts': {
     allowed: [
       ...['./listener.ts', 'node:http', 'node:fs', 'ipaddr.js'],
-      ...['clock', 'errors', 'ip-address', 'log', 'metrics', 'random', 'startup-error', 'text', 'token-bucket'].map(
-        (name) => `../${name}.ts`,
-      ),
+      ...[
+        'clock',
+        'errors',
+        'ip-address',
+        'keyring',
+        'log',
+        'metrics',
+        'random',
+        'startup-error',
+        'text',
+        'token-bucket',
+      ].map((name) => `../${name}.ts`),
     ],
-    forbidden: ['../api/operations/index.ts', '../keyring.ts', '../main.ts', 'ws', 'kysely', 'libsql'],
+    forbidden: ['../api/operations/index.ts', '../main.ts', 'ws', 'kysely', 'libsql', 'undici'],
+  },
+  'server/src/http/folder/planted.ts': {
+    allowed: ['../listener.ts', '../../clock.ts', '../../keyring.ts'],
+    forbidden: ['../../store/store.ts'],
   },
   'server/src/domain/planted.ts': {
     allowed: [
@@ -129,6 +142,7 @@ const RULE: Readonly<Record<string, Names>> = {
       '../keyring.ts',
       'node:crypto',
       'node:net',
+      ...['@respark/protocol', 'acorn', 'ajv/dist/2020.js', 'fflate', 'jose'],
     ],
     forbidden: [
       '../store/sqlite.ts',
@@ -141,9 +155,7 @@ const RULE: Readonly<Record<string, Names>> = {
       'node:fs/promises',
       'node:http',
       'node:worker_threads',
-      'kysely',
-      'libsql',
-      'ws',
+      ...['commander', 'ioredis', 'kysely', 'libsql', 'undici', 'ws'],
     ],
   },
   'server/src/domain/players/planted.ts': {
@@ -241,6 +253,10 @@ const RULE: Readonly<Record<string, Names>> = {
     allowed: ['../main.ts', '../app/demo.ts', '@respark/client', 'node:fs/promises'],
     forbidden: ['../app/backends.ts', '../store/store.ts', '../cluster/cluster.ts', 'kysely', 'libsql', 'ws'],
   },
+  'console/src/planted.ts': {
+    allowed: ['./page.ts', '../page.ts', 'some-library'],
+    forbidden: ['node:fs', 'node:fs/promises', '../../server/src/errors.ts', '../../client/src/client.ts', 'ws'],
+  },
 };
 
 /** What a file of a room may import of the other rooms, if it lies `path` below server/src. */
@@ -253,8 +269,12 @@ function edgesOf(room: string, path: string): [file: string, names: Names] {
   return [`server/src/${path}`, { allowed: names(true), forbidden: names(false) }];
 }
 
-/** Lints a tree with our configuration; "FILE:LINE" of every import that is refused. */
-function refusedImports(t: TestContext, files: Iterable<readonly [file: string, lines: readonly string[]]>): string[] {
+/** Lints a tree with one rule of our configuration; "FILE:LINE" of every import that is refused. */
+function refusedImports(
+  t: TestContext,
+  files: Iterable<readonly [file: string, lines: readonly string[]]>,
+  rule = 'style/noRestrictedImports',
+): string[] {
   const directory = temporaryDirectory(t);
   copyFileSync(join(ROOT, 'biome.json'), join(directory, 'biome.json'));
   for (const [file, lines] of files) {
@@ -262,14 +282,14 @@ function refusedImports(t: TestContext, files: Iterable<readonly [file: string, 
     writeFileSync(join(directory, file), lines.join('\n'));
   }
   const biome = join(ROOT, 'node_modules/@biomejs/biome/bin/biome');
-  const options = ['--only=style/noRestrictedImports', '--vcs-enabled=false', '--max-diagnostics=none'];
+  const options = [`--only=${rule}`, '--vcs-enabled=false', '--max-diagnostics=none'];
   const { stdout, stderr } = spawnSync(process.execPath, [biome, 'lint', '--reporter=github', ...options], {
     cwd: directory,
     encoding: 'utf8',
   });
-  assert.match(stderr + stdout, /noRestrictedImports/, `the linter did not run: ${stderr}`);
-  return [...stdout.matchAll(/noRestrictedImports,file=([^,]+),line=(\d+)/g)].map(
-    ([, file, line]) => `${file}:${line}`,
+  assert.ok((stderr + stdout).includes(rule), `the linter did not run: ${stderr}`);
+  return [...stdout.matchAll(/title=lint\/([^,]+),file=([^,]+),line=(\d+)/g)].flatMap(([, broken, file, line]) =>
+    broken === rule ? [`${file}:${line}`] : [],
   );
 }
 
@@ -318,5 +338,26 @@ test('the import rule holds for types, dynamic imports and what is exported agai
   assert.deepEqual(
     refusedImports(t, [[file, lines]]).sort(),
     [1, 2, 3, 4].map((line) => `${file}:${line}`),
+  );
+});
+
+test('the linter refuses cycles of imports, of types too', (t) => {
+  const files = (['', 'type '] as const).flatMap((kind, index) =>
+    (
+      [
+        ['a', 'b'],
+        ['b', 'a'],
+      ] as const
+    ).map(
+      ([from, to]) =>
+        [
+          `server/src/domain/${from}${index}.ts`,
+          [`import ${kind}{ ${to} } from './${to}${index}.ts';`, `export const ${from} = 1;`, `console.log(${to});`],
+        ] as const,
+    ),
+  );
+  assert.deepEqual(
+    refusedImports(t, files, 'suspicious/noImportCycles').sort(),
+    files.map(([file]) => `${file}:1`).sort(),
   );
 });
