@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ADDRESS, type Answer, openApi } from '../../test/support/api.ts';
+import { type Answer, openApi } from '../../test/support/api.ts';
 import { CHANGE, ROLE } from '../../test/support/domain.ts';
 import { NO_METRICS } from '../../test/support/metrics.ts';
 import { ServiceError } from '../errors.ts';
 import { BodyError } from '../http/exchange.ts';
 import type { Metrics } from '../metrics.ts';
-import { findRecords } from '../store/audit/audit-log.contract.ts';
-import { COMMON_ERRORS, type Operation, operation } from './operation.ts';
-import { label, string, structure } from './shape.ts';
+import { COMMON_ERRORS, operation } from './operation.ts';
+import { structure } from './shape.ts';
 
 const outcome = ({ status, error }: Answer) => `${status} ${error}`;
 
@@ -32,20 +31,6 @@ const failing = (error: unknown) =>
     errors: [...COMMON_ERRORS, 'not_found'],
     resource: () => [],
     handler: () => Promise.reject(error),
-  });
-
-/** A change of one game. */
-const changing = (handler: Operation['handler']) =>
-  operation({
-    name: 'UpdateGame',
-    http: { method: 'POST', path: '/change/{GameName}' },
-    isIdempotent: false,
-    throttleClass: 'write',
-    input: structure({ GameName: label(string()) }, ['GameName']),
-    output: structure({}),
-    errors: [...COMMON_ERRORS, 'conflict'],
-    resource: ({ GameName }, arns) => [arns.game(GameName)],
-    handler: async (call) => (await handler(call)) as object,
   });
 
 test('a signed call is answered in JSON, with a request id of its own', async (t) => {
@@ -104,88 +89,6 @@ test('the policies are asked before the handler looks for anything', async (t) =
   addKey('lister', allow('gamesparks:ListGames'));
   assert.equal(outcome(await call('GET', '/game/Demo', { accessKeyId: 'lister' })), '403 AccessDeniedException');
   assert.equal(outcome(await call('GET', '/game/Demo')), '404 ResourceNotFoundException');
-});
-
-test('a change is on record before its handler runs, and with its outcome before it is answered', async (t) => {
-  const seen: unknown[] = [];
-  const { call, auditLog, audit } = await openApi(t, {
-    operations: [
-      changing(({ change }) =>
-        audit.around(change, async () => {
-          const [record, ...others] = await findRecords(auditLog);
-          seen.push(change.requestId === record?.requestId, record?.outcome, others);
-          throw new ServiceError('conflict', 'taken');
-        }),
-      ),
-    ],
-  });
-  const { headers } = await call('POST', '/change/Demo');
-  assert.deepEqual(seen, [true, undefined, []]);
-  const [record] = await findRecords(auditLog);
-  const { at: _, outcome: { durationMs: __, ...result } = {}, ...intent } = record ?? {};
-  assert.deepEqual(intent, {
-    requestId: headers['x-amzn-requestid'],
-    cause: 'operator',
-    actor: 'root',
-    sourceAddress: ADDRESS,
-    operation: 'UpdateGame',
-    resource: GAME_ARN,
-    playerId: undefined,
-  });
-  assert.deepEqual(result, { error: 'conflict' });
-});
-
-test('a change that cannot be put on record is not made', async (t) => {
-  let made = 0;
-  const { call, auditLog, audit } = await openApi(t, {
-    operations: [changing(({ change }) => audit.around(change, async () => ({ made: ++made })))],
-  });
-  await auditLog.close();
-  const answer = await call('POST', '/change/Demo');
-  assert.deepEqual([outcome(answer), made], ['500 InternalServerException', 0]);
-  assert.equal(answer.message, 'The audit log is not available, so nothing was done. Try again.');
-});
-
-test('a change whose outcome cannot be put on record is answered with what was done', async (t) => {
-  const { call, auditLog, audit, connected, clock, games, stages } = await openApi(t);
-  await games.create({ name: 'Demo' }, CHANGE);
-  await stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, { ...CHANGE, requestId: 'another' });
-  connected.push({ connectionId: 'c1', node: 'n', createdAt: 0, runtimeId: 'empty' });
-  const { finish } = auditLog;
-  auditLog.finish = () => Promise.reject(new Error('disk'));
-  auditLog.probe = () => Promise.reject(new Error('disk'));
-  const answer = await call('POST', DISCONNECT);
-  assert.deepEqual(answer.json, { DisconnectSuccesses: ['c1'], DisconnectFailures: [] });
-  assert.equal(await audit.isHealthy(), false);
-  auditLog.finish = finish;
-  clock.advance(1);
-  assert.equal((await call('POST', DISCONNECT)).status, 200);
-  assert.equal(await audit.isHealthy(), true);
-  const outcomes = (await findRecords(auditLog, { operation: 'DisconnectPlayer' })).map(
-    ({ outcome: result }) => result?.successes,
-  );
-  assert.deepEqual(outcomes, [undefined, []]);
-});
-
-test('neither a read nor a call that is refused leaves a record', async (t) => {
-  const { call, addKey, auditLog } = await openApi(t, { settings: { writeCallsBurst: 3, writeCallsPerSecond: 1 } });
-  addKey('reader', allow('gamesparks:Get*'));
-  const body = { GameName: 'Demo' };
-  const refused = [
-    await call('GET', '/game'),
-    await call('GET', '/game/Demo'),
-    await call('POST', '/game', { body, secretAccessKey: 'guess' }),
-    await call('POST', '/game', { body: {} }),
-    await call('POST', '/game', { body, accessKeyId: 'reader' }),
-    await call('POST', '/game', { body: '{' }),
-    await call('POST', '/game', { body: {} }),
-    await call('POST', '/game', { body }),
-  ];
-  assert.deepEqual(
-    refused.map(({ status }) => status),
-    [200, 404, 403, 400, 403, 400, 400, 429],
-  );
-  assert.deepEqual(await findRecords(auditLog), []);
 });
 
 test('what is refused is counted by what it is about', async (t) => {
