@@ -5,16 +5,8 @@ import type { Cluster } from '../../src/cluster/cluster.ts';
 import { ServiceError } from '../../src/errors.ts';
 import { CHANGE } from '../support/domain.ts';
 import { type DisconnectCall, History } from './history.ts';
-import {
-  DEADLINE_MS,
-  GAME,
-  type LinkFault,
-  requestFrame,
-  type SimulatedSocket,
-  STAGE,
-  STAGE_ID,
-  World,
-} from './world.ts';
+import type { SimulatedSocket } from './simulated-socket.ts';
+import { DEADLINE_MS, GAME, type LinkFault, requestFrame, STAGE, STAGE_ID, World } from './world.ts';
 
 type Action =
   | { readonly do: 'connect'; readonly player: string }

@@ -7,10 +7,8 @@ import { LocalCluster } from '../../src/cluster/local.ts';
 import type { NodeCallKind, NodeRequest } from '../../src/cluster/node-calls.ts';
 import { createPlayers, type Players } from '../../src/domain/players/players.ts';
 import { createRuntimes } from '../../src/domain/runtime/runtimes.ts';
-import type { Connection } from '../../src/gateway/connection.ts';
 import { Gateway, type GatewaySettings } from '../../src/gateway/gateway.ts';
 import { Limits } from '../../src/gateway/limits.ts';
-import type { PlayerSocket } from '../../src/gateway/player-socket.ts';
 import type { Log } from '../../src/log.ts';
 import type { PlayerKey } from '../../src/player-key.ts';
 import type { RandomBytes } from '../../src/random.ts';
@@ -18,6 +16,8 @@ import type { StageRecord } from '../../src/store/store.ts';
 import { UNRECORDED } from '../support/domain.ts';
 import { NO_METRICS } from '../support/metrics.ts';
 import type { History } from './history.ts';
+import { SimulatedClock } from './simulated-clock.ts';
+import { SimulatedSocket } from './simulated-socket.ts';
 
 /** The scheduler decides in which order everything that waits goes on; fast-check replays and shrinks its choices. */
 export type Scheduler = fc.Scheduler;
@@ -40,144 +40,6 @@ const SETTINGS: GatewaySettings = {
   messagesBurst: 1_000,
   playerTokenLifetimeMs: 60_000,
 };
-
-/** A clock that stands still until it is moved. */
-export class SimulatedClock implements Clock {
-  #nowMs = 0;
-  #timers: { at: number; task: () => void }[] = [];
-
-  now(): number {
-    return 1_700_000_000_000 + this.#nowMs;
-  }
-
-  monotonic(): number {
-    return this.#nowMs;
-  }
-
-  after(delayMs: number, task: () => void): () => void {
-    const timer = { at: this.#nowMs + delayMs, task };
-    this.#timers.push(timer);
-    return () => {
-      this.#timers = this.#timers.filter((other) => other !== timer);
-    };
-  }
-
-  get nextAt(): number | undefined {
-    return this.#timers.reduce<number | undefined>((next, { at }) => Math.min(next ?? at, at), undefined);
-  }
-
-  /** Moves the time, stopping wherever something becomes due to let what it wakes go as far as it can. */
-  async passTo(atMs: number): Promise<void> {
-    for (let due = this.nextAt; due !== undefined && due <= atMs; due = this.nextAt) {
-      this.#nowMs = Math.max(this.#nowMs, due);
-      const timer = this.#timers.find(({ at }) => at === due);
-      this.#timers = this.#timers.filter((other) => other !== timer);
-      timer?.task();
-      for (let turn = 0; turn < MICROTASK_TURNS; turn += 1) await null;
-    }
-    this.#nowMs = Math.max(this.#nowMs, atMs);
-  }
-}
-
-/** More than any chain of awaits in the code under test is long. */
-const MICROTASK_TURNS = 30;
-
-/**
- * A player's WebSocket seen from the server, with a peer that may stop reading: then what is written stays in user space.
- * Like `ws`, it goes on delivering the peer's frames after the server has closed.
- */
-export class SimulatedSocket implements PlayerSocket {
-  readonly #world: World;
-  #unaccepted: string[] = [];
-  #settle: (() => void) | undefined;
-  #isClosing = false;
-  isReading = true;
-  isGone = false;
-  connection: Connection | undefined;
-
-  constructor(world: World) {
-    this.#world = world;
-  }
-
-  get bufferedBytes(): number {
-    return this.#unaccepted.reduce((bytes, text) => bytes + text.length, 0);
-  }
-
-  send(text: string): void {
-    if (!this.#isClosing && !this.isGone) this.#write(text);
-  }
-
-  close(code: number, reason: string, settle: () => void): void {
-    if (this.isGone) {
-      settle();
-      return;
-    }
-    this.#settle = settle;
-    if (!this.#isClosing) this.#write(`close ${code} ${reason}`);
-    this.#isClosing = true;
-    this.#accept();
-  }
-
-  destroy(): void {
-    if (this.isGone) return;
-    this.isGone = true;
-    this.#unaccepted = [];
-    this.#settled();
-    this.#world.later('socket closed', () => this.#closed());
-  }
-
-  /** The peer sends a frame; it arrives some time later, whatever has happened to the connection since. */
-  peerSends(text: string): void {
-    this.#world.later('frame arrives', () => {
-      if (!this.isGone) this.connection?.receive(text);
-    });
-  }
-
-  peerReads(isReading: boolean): void {
-    this.isReading = isReading;
-    this.#accept();
-  }
-
-  /** The peer closes: `ws` answers by itself and reports the end of the socket some time later. */
-  peerCloses(): void {
-    if (this.isGone || this.#isClosing) return;
-    this.#isClosing = true;
-    this.#world.later('peer close', () => {
-      if (this.isGone) return;
-      this.isGone = true;
-      this.#unaccepted = [];
-      this.#closed();
-    });
-  }
-
-  #closed(): void {
-    this.#settled();
-    if (this.connection !== undefined) this.#world.gateway.socketClosed(this.connection, 1006);
-  }
-
-  #write(text: string): void {
-    this.#unaccepted.push(text);
-    this.#accept();
-  }
-
-  #accept(): void {
-    if (!this.isReading || this.isGone) return;
-    for (const text of this.#unaccepted) {
-      if (!text.startsWith('close '))
-        this.#world.history.record({ kind: 'handed to kernel', id: this.connection?.id ?? '', text });
-    }
-    this.#unaccepted = [];
-    this.#settled();
-    // A peer that reads answers the close frame in the end.
-    if (this.#isClosing) this.#world.later('close answered', () => this.destroy());
-  }
-
-  #settled(): void {
-    const settle = this.#settle;
-    this.#settle = undefined;
-    settle?.();
-  }
-}
 
 /** What the links between nodes and the directory do wrong, consumed in order; `none` when the list is used up. */
 export type LinkFault = 'none' | 'request lost' | 'reply lost' | 'list fails' | 'unregister fails';

@@ -1,0 +1,42 @@
+import type { Clock } from '../../src/clock.ts';
+
+/** A clock that stands still until it is moved. */
+export class SimulatedClock implements Clock {
+  #nowMs = 0;
+  #timers: { at: number; task: () => void }[] = [];
+
+  now(): number {
+    return 1_700_000_000_000 + this.#nowMs;
+  }
+
+  monotonic(): number {
+    return this.#nowMs;
+  }
+
+  after(delayMs: number, task: () => void): () => void {
+    const timer = { at: this.#nowMs + delayMs, task };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((other) => other !== timer);
+    };
+  }
+
+  get nextAt(): number | undefined {
+    return this.#timers.reduce<number | undefined>((next, { at }) => Math.min(next ?? at, at), undefined);
+  }
+
+  /** Moves the time, stopping wherever something becomes due to let what it wakes go as far as it can. */
+  async passTo(atMs: number): Promise<void> {
+    for (let due = this.nextAt; due !== undefined && due <= atMs; due = this.nextAt) {
+      this.#nowMs = Math.max(this.#nowMs, due);
+      const timer = this.#timers.find(({ at }) => at === due);
+      this.#timers = this.#timers.filter((other) => other !== timer);
+      timer?.task();
+      for (let turn = 0; turn < MICROTASK_TURNS; turn += 1) await null;
+    }
+    this.#nowMs = Math.max(this.#nowMs, atMs);
+  }
+}
+
+/** More than any chain of awaits in the code under test is long. */
+const MICROTASK_TURNS = 30;

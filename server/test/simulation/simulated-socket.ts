@@ -1,0 +1,108 @@
+import type { Connection } from '../../src/gateway/connection.ts';
+import type { Gateway } from '../../src/gateway/gateway.ts';
+import type { PlayerSocket } from '../../src/gateway/player-socket.ts';
+import type { History } from './history.ts';
+
+/** What a socket needs of the world around it. */
+interface SocketWorld {
+  readonly history: History;
+  readonly gateway: Pick<Gateway, 'socketClosed'>;
+  later(label: string, task: () => void): void;
+}
+
+/**
+ * A player's WebSocket seen from the server, with a peer that may stop reading: then what is written stays in user space.
+ * Like `ws`, it goes on delivering the peer's frames after the server has closed.
+ */
+export class SimulatedSocket implements PlayerSocket {
+  readonly #world: SocketWorld;
+  #unaccepted: string[] = [];
+  #settle: (() => void) | undefined;
+  #isClosing = false;
+  isReading = true;
+  isGone = false;
+  connection: Connection | undefined;
+
+  constructor(world: SocketWorld) {
+    this.#world = world;
+  }
+
+  get bufferedBytes(): number {
+    return this.#unaccepted.reduce((bytes, text) => bytes + text.length, 0);
+  }
+
+  send(text: string): void {
+    if (!this.#isClosing && !this.isGone) this.#write(text);
+  }
+
+  close(code: number, reason: string, settle: () => void): void {
+    if (this.isGone) {
+      settle();
+      return;
+    }
+    this.#settle = settle;
+    if (!this.#isClosing) this.#write(`close ${code} ${reason}`);
+    this.#isClosing = true;
+    this.#accept();
+  }
+
+  destroy(): void {
+    if (this.isGone) return;
+    this.isGone = true;
+    this.#unaccepted = [];
+    this.#settled();
+    this.#world.later('socket closed', () => this.#closed());
+  }
+
+  /** The peer sends a frame; it arrives some time later, whatever has happened to the connection since. */
+  peerSends(text: string): void {
+    this.#world.later('frame arrives', () => {
+      if (!this.isGone) this.connection?.receive(text);
+    });
+  }
+
+  peerReads(isReading: boolean): void {
+    this.isReading = isReading;
+    this.#accept();
+  }
+
+  /** The peer closes: `ws` answers by itself and reports the end of the socket some time later. */
+  peerCloses(): void {
+    if (this.isGone || this.#isClosing) return;
+    this.#isClosing = true;
+    this.#world.later('peer close', () => {
+      if (this.isGone) return;
+      this.isGone = true;
+      this.#unaccepted = [];
+      this.#closed();
+    });
+  }
+
+  #closed(): void {
+    this.#settled();
+    if (this.connection !== undefined) this.#world.gateway.socketClosed(this.connection, 1006);
+  }
+
+  #write(text: string): void {
+    this.#unaccepted.push(text);
+    this.#accept();
+  }
+
+  #accept(): void {
+    if (!this.isReading || this.isGone) return;
+    for (const text of this.#unaccepted) {
+      if (!text.startsWith('close '))
+        this.#world.history.record({ kind: 'handed to kernel', id: this.connection?.id ?? '', text });
+    }
+    this.#unaccepted = [];
+    this.#settled();
+    // A peer that reads answers the close frame in the end.
+    if (this.#isClosing) this.#world.later('close answered', () => this.destroy());
+  }
+
+  #settled(): void {
+    const settle = this.#settle;
+    this.#settle = undefined;
+    settle?.();
+  }
+}
