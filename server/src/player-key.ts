@@ -1,4 +1,4 @@
-/** A player: the internal id of the stage (a re-created stage of the same name is another one) and the player. */
+/** A player, within the stage of this internal id. A stage that is deleted and made again has another id. */
 export interface PlayerKey {
   readonly stageId: string;
   readonly playerId: string;

@@ -7,7 +7,7 @@ const BOB = { stageId: 'stage-1', playerId: 'bob' };
 const ALICE_ELSEWHERE = { stageId: 'stage-2', playerId: 'alice' };
 const TIMEOUT_MS = 1_000;
 
-/** What every cluster promises its nodes; `open` gives a cluster on which nothing has happened yet. */
+/** What every cluster promises its nodes. `open` must return a fresh cluster, without entries or handlers. */
 export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
   const entry = (cluster: Cluster, connectionId: string): DirectoryEntry => ({
     connectionId,
@@ -28,7 +28,7 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
     assert.deepEqual(await cluster.list(ALICE), { era: cluster.era(), entries: [] });
   });
 
-  test('a registered connection is listed for its player in its stage, and for nobody else', async (t) => {
+  test('a registered connection is listed for its player in its stage, and for no other player or stage', async (t) => {
     const cluster = await open(t);
     assert.equal(await cluster.register(ALICE, entry(cluster, 'a'), expecting(cluster)), undefined);
     assert.deepEqual((await cluster.list(ALICE)).entries, [entry(cluster, 'a')]);
@@ -45,7 +45,7 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
     assert.deepEqual(await idsOf(cluster, ALICE), ['a']);
   });
 
-  test('one connection more than the player may have is refused, also when all come at once', async (t) => {
+  test('connections beyond the limit of a player are refused, even when all of them register at once', async (t) => {
     const cluster = await open(t);
     const faults = await Promise.all(
       ['a', 'b', 'c', 'd', 'e'].map((id) => cluster.register(ALICE, entry(cluster, id), expecting(cluster))),
@@ -62,7 +62,7 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
     assert.deepEqual(await idsOf(cluster, ALICE), []);
   });
 
-  test('exactly the named connections are unregistered, and ids that are not listed are no error', async (t) => {
+  test('only the named connections are unregistered, and an id that is not listed is not an error', async (t) => {
     const cluster = await open(t);
     for (const id of ['a', 'b', 'c']) await cluster.register(ALICE, entry(cluster, id), expecting(cluster));
     await cluster.unregister(ALICE, ['a', 'c', 'never']);
@@ -71,7 +71,7 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
     assert.deepEqual(await idsOf(cluster, ALICE), ['b']);
   });
 
-  test('a listing does not change when the directory does', async (t) => {
+  test('a listing stays as it is when the directory changes afterwards', async (t) => {
     const cluster = await open(t);
     await cluster.register(ALICE, entry(cluster, 'a'), expecting(cluster));
     const { entries } = await cluster.list(ALICE);
@@ -79,7 +79,7 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
     assert.deepEqual(entries, [entry(cluster, 'a')]);
   });
 
-  test('a request reaches its node and its answer comes back', async (t) => {
+  test('a request reaches its node, and the reply comes back', async (t) => {
     const cluster = await open(t);
     const seen: unknown[] = [];
     cluster.answer('disconnect', async (request) => {
@@ -91,7 +91,7 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
     assert.deepEqual(seen, [request]);
   });
 
-  test('each kind of request has an answer of its own, which is set once', async (t) => {
+  test('each kind of request has a handler of its own, which can be set only once', async (t) => {
     const cluster = await open(t);
     const closed: string[] = [];
     cluster.answer('disconnect', async ({ connectionIds }) => ({ closedIds: connectionIds }));
@@ -107,7 +107,7 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
     assert.throws(() => cluster.answer('close_stage', async () => ({})), /already/);
   });
 
-  test('a node is alive to itself, and its entries are counted until they are removed', async (t) => {
+  test('a node knows itself to be alive, and its entries are counted until they are removed', async (t) => {
     const cluster = await open(t);
     assert.equal(await cluster.isAlive(cluster.node), true);
     assert.equal(cluster.size, 0);
@@ -118,7 +118,7 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
     assert.equal(cluster.size, 1);
   });
 
-  test('a request to a node that is not there, or that fails, or that is silent, is rejected', async (t) => {
+  test('a request is rejected when its node does not exist, fails or stays silent', async (t) => {
     const cluster = await open(t);
     const request = { stageId: 'stage-1' };
     await assert.rejects(cluster.request(cluster.node, 'close_stage', request, TIMEOUT_MS), /close_stage/);
@@ -132,11 +132,11 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
     await assert.rejects(cluster.request(cluster.node, 'close_stage', request, 10));
   });
 
-  test('a closed stage takes no further registration, and each node is asked to close its connections', async (t) => {
+  test('a closed stage refuses further registrations, and each node is asked to close its connections', async (t) => {
     const cluster = await open(t);
     const seen: unknown[] = [];
     cluster.answer('close_stage', async (request) => {
-      // From the first moment on, so that a node which looks then finds all there will ever be.
+      // The refusal is already in force, so a node that looks now finds all the connections there will ever be.
       assert.equal(await cluster.register(ALICE, entry(cluster, 'b'), expecting(cluster)), 'stage_closed');
       seen.push(request);
       return {};
@@ -148,7 +148,7 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
     assert.equal(await cluster.register(ALICE_ELSEWHERE, entry(cluster, 'd'), expecting(cluster)), undefined);
   });
 
-  test('a stage stays closed when a node failed to close its connections, and closing it again is how to go on', async (t) => {
+  test('a stage stays closed when a node fails to close its connections, and can be closed again', async (t) => {
     const cluster = await open(t);
     let isBroken = true;
     cluster.answer('close_stage', async () => {

@@ -7,7 +7,7 @@ import { testCluster } from './cluster.contract.ts';
 import { LocalCluster } from './local.ts';
 
 testCluster(async (t) => {
-  // Nothing but the cluster's own time limit keeps the test alive.
+  // Unlike the system clock's, these timers keep the process alive until the cluster's time limit has passed.
   const after = (delayMs: number, task: () => void) => {
     const timer = setTimeout(task, delayMs);
     return () => clearTimeout(timer);
@@ -17,7 +17,7 @@ testCluster(async (t) => {
   return cluster;
 });
 
-test('a closed stage is forgotten only long after any handshake that knew it can be under way', async () => {
+test('a closed stage is forgotten only when no handshake that found it open can still be under way', async () => {
   const clock = new ManualClock();
   const cluster = new LocalCluster({ clock, random: createSystemRandom() });
   cluster.answer('close_stage', async () => ({}));

@@ -4,16 +4,16 @@ import { type RandomBytes, uuidV7 } from '../random.ts';
 import type { Cluster, DirectoryEntry, Expectations, Listing, RegistrationFault } from './cluster.ts';
 import type { AnswerNodeCall, NodeCallKind, NodeReply, NodeRequest } from './node-calls.ts';
 
-/** How long a closed stage is remembered: far longer than any handshake that looked it up before may still take. */
+/** How long a closed stage is remembered: far longer than a handshake that found it still open can take. */
 const CLOSED_STAGE_MEMORY_MS = 10 * 60_000;
 
-/** The directory of a single node, in memory: it lives and dies with the sockets it lists, so its era never changes. */
+/** The cluster of a single node. Its directory, in memory, ends with the sockets it lists, so its era never changes. */
 export class LocalCluster implements Cluster {
   readonly node: string;
   readonly #clock: Clock;
-  /** Stage → player → entries, of which a player has few. */
+  /** Stage → player → entries. A player has few, so each change copies them. */
   readonly #stages = new Map<string, Map<string, readonly DirectoryEntry[]>>();
-  /** Closed stage → when it may be forgotten; oldest first. */
+  /** Closed stage → monotonic time when it may be forgotten; the oldest comes first. */
   readonly #closedStages = new Map<string, number>();
   #answers: { [Kind in NodeCallKind]?: AnswerNodeCall<Kind> } = {};
 
@@ -57,18 +57,18 @@ export class LocalCluster implements Cluster {
     request: NodeRequest<Kind>,
     timeoutMs: number,
   ): Promise<NodeReply<Kind>> {
-    if (node !== this.node) throw new Error(`no node ${node} in a cluster of one`);
+    if (node !== this.node) throw new Error(`there is no node ${node}: this cluster has a single node`);
     const answer: AnswerNodeCall<Kind> | undefined = this.#answers[kind];
     if (answer === undefined) throw new Error(`this node does not answer ${kind} requests yet`);
     return await withTimeout(answer(request), timeoutMs, this.#clock);
   }
 
   answer<Kind extends NodeCallKind>(kind: Kind, handler: AnswerNodeCall<Kind>): void {
-    if (this.#answers[kind] !== undefined) throw new Error(`${kind} requests are answered already`);
+    if (this.#answers[kind] !== undefined) throw new Error(`${kind} requests already have a handler`);
     this.#answers = { ...this.#answers, [kind]: handler };
   }
 
-  /** The data directory has one server at a time, so any other life is over. */
+  /** A data directory has only one server at a time, so every other life has ended. */
   async isAlive(node: string): Promise<boolean> {
     return node === this.node;
   }

@@ -1,8 +1,8 @@
 import type { PlayerKey } from '../player-key.ts';
 
 /**
- * What one node may ask another, a row a kind: its request and its reply. The room that owns what a kind is about
- * answers it (`Cluster.answer`). Both are plain data, since they may cross a network.
+ * What one node may ask another: one row per kind, with its request and its reply. The folder that owns the subject
+ * answers it (`Cluster.answer`). Both are plain data, because they may cross a network.
  */
 export interface NodeCalls {
   /** Ends these connections of the player. */
@@ -10,13 +10,13 @@ export interface NodeCalls {
     readonly request: {
       readonly player: PlayerKey;
       readonly connectionIds: readonly string[];
-      /** The id of the management call, which the players are told in the close reason. */
+      /** The id of the management call, which the close frame tells the player. */
       readonly requestId: string;
     };
-    /** The asked connections that have ended and that the directory no longer lists. */
+    /** Those of `connectionIds` that have ended and that the directory no longer lists. */
     readonly reply: { readonly closedIds: readonly string[] };
   };
-  /** Ends every connection in the stage; the reply comes when the directory no longer lists any of this node's. */
+  /** Ends every connection in the stage. The reply comes when the directory no longer lists any of this node's. */
   readonly close_stage: {
     readonly request: { readonly stageId: string };
     readonly reply: Readonly<Record<string, never>>;
