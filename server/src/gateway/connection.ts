@@ -19,18 +19,18 @@ import type { PlayerSocket } from './player-socket.ts';
 /**
  * The states of a connection, and what leaves each:
  *
- * - `hello`        the socket is open and its player is not known; a hello frame → `admitting`
- * - `admitting`    the game key and the token are being checked; a known player → `registering`
- * - `registering`  the gateway finds it by its id, and the directory is being asked to list it; listed → `open`
- * - `open`         welcomed: messages flow
- * - `stopped`      input and output are detached and the close frame is written, all in one turn; nothing leaves it
+ * - `hello`        the socket is open, and its player is not known yet; a hello frame → `admitting`
+ * - `admitting`    the game key and the token are being checked; a player who may connect → `registering`
+ * - `registering`  the gateway finds the connection by its id, and asks the directory to list it; listed → `open`
+ * - `open`         the player has been welcomed, and messages flow
+ * - `stopped`      input and output are detached and the close frame is written, all in one turn; this state is final
  *
- * Every state may go to `stopped`. Its end is proven when the kernel has accepted the close frame or the socket is gone.
- * Only the methods below move a connection from one state to the next.
+ * Every state may lead to `stopped`. The end is proven when the kernel has accepted the close frame or the socket is
+ * gone. Only the methods below move a connection from one state to the next.
  */
 type ConnectionState = 'hello' | 'admitting' | 'registering' | 'open' | 'stopped';
 
-/** What a connection needs of its gateway. */
+/** What a connection needs from its gateway. */
 export interface ConnectionHost {
   readonly clock: Clock;
   readonly log: Log;
@@ -41,14 +41,16 @@ export interface ConnectionHost {
     readonly messagesPerSecond: number;
     readonly messagesBurst: number;
   };
+  /** Checks the hello and, in the end, opens or closes the connection. */
   admit(connection: Connection, hello: HelloFrame): void;
+  /** Stops the connection before it returns. */
   close(connection: Connection, name: CloseName, text?: string): void;
 }
 
 /** One WebSocket of a player, from its upgrade to its end. */
 export class Connection {
   readonly id: string;
-  /** The address its limits count against. */
+  /** The address group that the connection counts against. */
   readonly addressGroup: string;
   readonly #socket: PlayerSocket;
   readonly #host: ConnectionHost;
@@ -78,32 +80,32 @@ export class Connection {
     return this.#state === 'stopped';
   }
 
-  /** Whether it was ever `open`. */
+  /** Whether the connection is `open`, or was before it stopped. */
   get isWelcomed(): boolean {
     return this.#stageMetrics !== undefined;
   }
 
-  /** Who it belongs to; known from `registering` on. */
+  /** The player that the connection belongs to; known from `registering` on. */
   get player(): PlayerKey | undefined {
     return this.#player;
   }
 
-  /** The runtime that it opened on, and never another; known from `registering` on. */
+  /** The runtime that answers the connection's messages. Known from `registering` on, it never changes. */
   get runtime(): Runtime | undefined {
     return this.#runtime;
   }
 
-  /** Monotonic time of the last frame. */
+  /** Monotonic time of the last frame, ping or pong from the player; before the first one, of the upgrade. */
   get lastFrameAt(): number {
     return this.#lastFrameAt;
   }
 
-  /** Resolves when the end is proven; present from `stopped` on. */
+  /** Resolves when the end is proven; undefined before `stopped`. */
   get ended(): Promise<void> | undefined {
     return this.#ended;
   }
 
-  /** Takes one text frame from the player. Once the connection is stopped this does nothing: its input is detached. */
+  /** Takes one text frame from the player. Does nothing once the connection has stopped: its input is detached. */
   receive(text: string): void {
     if (this.isStopped) return;
     if (!this.#takeMessage()) {
@@ -125,7 +127,7 @@ export class Connection {
     else this.#receiveOpen(decoded.frame);
   }
 
-  /** `admitting` → `registering`: from here on it belongs to a player and is on a runtime. */
+  /** `admitting` → `registering`: from now on the connection belongs to a player and is on a runtime. */
   register(player: PlayerKey, runtime: Runtime): void {
     if (this.#state !== 'admitting') throw new Error(`connection ${this.id} cannot register while ${this.#state}`);
     this.#state = 'registering';
@@ -133,7 +135,7 @@ export class Connection {
     this.#runtime = runtime;
   }
 
-  /** `registering` → `open`: counts it with the others of its stage and sends the welcome. */
+  /** `registering` → `open`: counts the connection in the metrics of its stage, and sends the welcome. */
   open(welcome: WelcomeFrame, stageMetrics: StageMetrics): void {
     if (this.#state !== 'registering') throw new Error(`connection ${this.id} cannot open while ${this.#state}`);
     this.#state = 'open';
@@ -142,7 +144,9 @@ export class Connection {
     this.send(welcome);
   }
 
-  /** Sends a frame, unless the connection is stopped; a player who reads too slowly for it is closed instead. */
+  /**
+   * Sends a frame unless the connection has stopped. Closes it instead when the player reads too slowly for its outbox.
+   */
   send(frame: ServerFrame): void {
     if (this.isStopped) return;
     const text = encode(frame);
@@ -156,8 +160,8 @@ export class Connection {
   }
 
   /**
-   * Detaches input and output and writes the close frame, before anything else can run. `ended` then says when the end is
-   * proven; a second call changes nothing.
+   * Detaches input and output and writes the close frame before anything else can run. Resolves when the end is proven,
+   * like `ended`; a second call changes nothing and resolves at the same time.
    */
   stop(code: number, reason: string): Promise<void> {
     if (this.#ended === undefined) {
@@ -168,12 +172,15 @@ export class Connection {
     return this.#ended;
   }
 
-  /** Ends the socket now: its peer did not take the close frame in time. */
+  /** Ends the socket now, because its peer did not take the close frame in time. */
   destroy(): void {
     this.#socket.destroy();
   }
 
-  /** A ping, which `ws` has answered, or a pong: floods of them end like those of frames, read or unread. */
+  /**
+   * Takes a ping, which `ws` has already answered, or a pong. Both count against the player's rate, and the answers to
+   * pings against the outbox, so that a flood of them is closed like a flood of frames.
+   */
   receivePingOrPong(): void {
     if (this.isStopped) return;
     const bytes = this.#socket.bufferedBytes;
@@ -182,7 +189,7 @@ export class Connection {
     else if (bytes > this.#host.settings.maxOutboxBytes) this.#host.close(this, 'slow_consumer');
   }
 
-  /** Counts one frame against the player's rate; false when there is no room for it. */
+  /** Counts one frame against the player's rate; false when the player has sent too many. */
   #takeMessage(): boolean {
     const { messagesPerSecond, messagesBurst } = this.#host.settings;
     const now = this.#host.clock.monotonic();
@@ -219,7 +226,7 @@ export class Connection {
       else if (frame.kind === 'request') this.send({ kind: 'response', id: frame.id, payload: outcome.payload });
     } catch (error) {
       this.#host.log.error({ err: error, connectionId: this.id, type: frame.type }, 'a message handler failed');
-      // The log has the truth; players learn only that the fault is the server's.
+      // The log gets the error itself; the player learns only that the server is at fault.
       this.send({ kind: 'error', ...id, code: 'internal', message: 'the server failed to handle this message' });
     } finally {
       this.#requestsInFlight -= 1;

@@ -32,7 +32,7 @@ test('each item expires at its own time, on one timer', () => {
   assert.equal(clock.pending, 0);
 });
 
-test('an item that is added again starts again, one that is deleted never expires', () => {
+test('an item that is added again starts over, and a deleted item never expires', () => {
   const { clock, deadlines, expired } = start();
   for (const item of ['a', 'b', 'c']) deadlines.add(item);
   clock.advance(50);
@@ -42,7 +42,7 @@ test('an item that is added again starts again, one that is deleted never expire
   assert.deepEqual(expired, ['c 100', 'a 150']);
 });
 
-test('an item that is added again while it expires delays no other', () => {
+test('an item that is added again while it expires does not delay the others', () => {
   const { clock, deadlines, expired } = start({ onExpire: (item, all) => item === 'a' && all.add(item) });
   deadlines.add('a');
   clock.advance(30);
@@ -52,7 +52,7 @@ test('an item that is added again while it expires delays no other', () => {
   assert.equal(clock.pending, 1);
 });
 
-test('whatever happens while an item expires, one timer is left, or none', () => {
+test('whatever happens while an item expires, at most one timer is left', () => {
   const { clock, deadlines } = start({
     onExpire(_, all) {
       all.close();
@@ -67,7 +67,7 @@ test('whatever happens while an item expires, one timer is left, or none', () =>
   assert.deepEqual([deadlines.size, clock.pending], [0, 0]);
 });
 
-test('an item that fails to expire keeps no other from it, in its own turn or later', () => {
+test('an item that fails to expire does not keep others from expiring, in the same turn or later', () => {
   const { clock, deadlines, expired } = start({
     onExpire(item) {
       if (item === 'a') throw new Error('boom');

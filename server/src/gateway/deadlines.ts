@@ -1,14 +1,14 @@
 import type { Clock } from '../clock.ts';
 
 /**
- * Deadlines that all lie the same time ahead, so that one queue and one timer serve any number of items: adding,
- * removing and expiring cost the same however many there are.
+ * Deadlines that all have the same delay, so that one queue and one timer serve any number of items. Adding, removing
+ * and expiring an item cost the same however many there are.
  */
 export class Deadlines<T> {
   readonly #clock: Clock;
   readonly #delayMs: number;
   readonly #expire: (item: T) => void;
-  /** Item → when it expires; insertion order is expiry order. */
+  /** Item → monotonic time when it expires. The order of insertion is the order of expiry. */
   readonly #items = new Map<T, number>();
   #cancelTimer: (() => void) | undefined;
 
@@ -22,7 +22,7 @@ export class Deadlines<T> {
     return this.#items.size;
   }
 
-  /** Starts, or starts again, the item's time. */
+  /** Starts the item's delay, or starts it over. */
   add(item: T): void {
     this.#items.delete(item);
     this.#items.set(item, this.#clock.monotonic() + this.#delayMs);
@@ -33,7 +33,7 @@ export class Deadlines<T> {
     if (this.#items.delete(item) && this.#items.size === 0) this.close();
   }
 
-  /** Forgets every item and stops the timer. */
+  /** Drops every item without expiring it, and stops the timer. */
   close(): void {
     this.#items.clear();
     this.#cancelTimer?.();
@@ -52,11 +52,11 @@ export class Deadlines<T> {
         failures.push(error);
       }
     }
-    // An item that was added meanwhile may have set a timer, which is not for the first in the queue.
+    // An item that was added meanwhile may have set a timer, but not for the item that now comes first.
     this.#cancelTimer?.();
     const [next] = this.#items.values();
     this.#cancelTimer = next === undefined ? undefined : this.#clock.after(Math.max(1, next - now), () => this.#tick());
-    // Only now: what went wrong with one item is told, and delays no other.
-    if (failures.length > 0) throw new AggregateError(failures, 'what a deadline sets off failed');
+    // Failures are thrown only now, so that one item's failure delays no other item.
+    if (failures.length > 0) throw new AggregateError(failures, 'the work of an expired deadline failed');
   }
 }

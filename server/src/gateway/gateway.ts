@@ -27,10 +27,10 @@ export interface GatewaySettings {
   readonly playerTokenLifetimeMs: number;
 }
 
-/** Hints spread the return of players over this time, so that the node that takes them is not met by all at once. */
+/** Hints spread the players' reconnects over this time, so that they do not all reach the next node at once. */
 const RETURN_SPREAD_MS = 5_000;
 
-/** Why the directory refused a registration → why the connection is closed. */
+/** Why the directory refused a registration → the name of the close code that the player gets. */
 const CLOSE_BY_FAULT = {
   era_changed: 'try_again_later',
   stage_closed: 'stage_deleted',
@@ -39,7 +39,10 @@ const CLOSE_BY_FAULT = {
 
 type GatewayMetrics = Pick<Metrics, 'ofStage' | 'forgetStage' | 'closed' | 'slowClose' | 'outbox'>;
 
-/** This node's connections: who may connect, what they send, and how they end. It knows sockets only by their contract. */
+/**
+ * This node's connections, from the upgrade until the directory has let go of them. Every connection ends through
+ * `#end`, whatever the reason. The gateway knows sockets only by their contract.
+ */
 export class Gateway implements ConnectionHost {
   readonly clock: Clock;
   readonly log: Log;
@@ -49,9 +52,9 @@ export class Gateway implements ConnectionHost {
   readonly #membership: Membership;
   readonly #limits: Limits;
   readonly #random: RandomBytes;
-  /** Every connection whose socket is still there. */
+  /** Every connection whose socket is not closed yet. */
   readonly #sockets = new Set<Connection>();
-  /** Connections on their way out → resolves when the end is proven and the directory has let go of them. */
+  /** Connection that is being closed → settles when its end is proven and the directory has let go of it. */
   readonly #closings = new Map<Connection, Promise<void>>();
   readonly #unwelcomed: Deadlines<Connection>;
   readonly #heartbeats: Deadlines<Connection>;
@@ -113,7 +116,7 @@ export class Gateway implements ConnectionHost {
     return this.#isDraining;
   }
 
-  /** What is held at the moment; all zero when every player is gone. */
+  /** What the gateway holds at the moment; all zero when every player is gone. */
   get counts(): { sockets: number; listed: number; closing: number; deadlines: number } {
     return {
       sockets: this.#sockets.size,
@@ -123,7 +126,10 @@ export class Gateway implements ConnectionHost {
     };
   }
 
-  /** Takes over a socket whose upgrade is done. Its owner reports to the returned connection, and to `socketClosed`. */
+  /**
+   * Takes over a socket after its upgrade. The caller passes what the peer sends to the returned connection, and
+   * reports the socket's end to `socketClosed`.
+   */
   accept(socket: PlayerSocket, addressGroup: string): Connection {
     const id = uuidV7(this.#random, this.clock.now());
     const connection = new Connection(this, socket, { id, addressGroup });
@@ -134,7 +140,7 @@ export class Gateway implements ConnectionHost {
     return connection;
   }
 
-  /** The socket is gone, with the code of the close frame that came first, or 1006 when none did. */
+  /** Must be called when the socket is gone, with the code of the peer's close frame, or 1006 when none came. */
   socketClosed(connection: Connection, code: number): void {
     this.#sockets.delete(connection);
     this.#graces.delete(connection);
@@ -145,7 +151,7 @@ export class Gateway implements ConnectionHost {
   }
 
   close(connection: Connection, name: CloseName, text?: string, facts: CloseFacts = {}): void {
-    // What goes wrong on the way out is logged there; the connection stays listed for the next one who asks.
+    // `#unlist` has logged the failure. The connection stays listed, and the next attempt to end it tries again.
     this.#end(connection, name, text, facts).catch(() => {});
   }
 
@@ -157,8 +163,9 @@ export class Gateway implements ConnectionHost {
   }
 
   /**
-   * Refuses new players and closes the present ones with the hint to come back after a random while. Resolves when the
-   * directory lists none of them and every socket is gone, or when the time is over and what is left was destroyed.
+   * Refuses new players, and closes those who are connected with a hint to come back after a random time. Resolves when
+   * the directory lists none of them and every socket is gone, or after `timeoutMs`; the remaining sockets are then
+   * destroyed.
    */
   async drain(timeoutMs: number): Promise<void> {
     this.#isDraining = true;
@@ -183,7 +190,7 @@ export class Gateway implements ConnectionHost {
       return;
     }
     const fault = await this.#membership.register(connection, admission);
-    // It may have been stopped while the directory was asked; whoever stopped it sees to its entry.
+    // A connection that was stopped while the directory answered has its entry removed by the code that stopped it.
     if (connection.isStopped) return;
     if (fault !== undefined) {
       this.close(connection, CLOSE_BY_FAULT[fault]);
@@ -213,8 +220,9 @@ export class Gateway implements ConnectionHost {
   }
 
   /**
-   * The one way out, whoever asks: stops the connection in this turn and resolves when its end is proven and the directory
-   * no longer lists it. Asking again waits for the same end; after a failure of the directory it tries that again.
+   * The one way to end a connection: stops it in this turn, and resolves when the end is proven and the directory no
+   * longer lists it. A second call waits for the same end. Rejects when the directory fails; the next call asks the
+   * directory again.
    */
   #end(connection: Connection, name: CloseName, text?: string, facts?: CloseFacts): Promise<void> {
     const underway = this.#closings.get(connection);
@@ -244,13 +252,16 @@ export class Gateway implements ConnectionHost {
     return ended;
   }
 
-  /** Waits for the proof of the end, then has the directory let go of the connection. */
+  /** Waits until the end is proven, then has the directory let go of the connection. */
   async #unlist(connection: Connection, ended: Promise<void> | undefined): Promise<void> {
     try {
       await ended;
       await this.#membership.unlist(connection);
     } catch (error) {
-      this.log.warn({ err: error, connectionId: connection.id }, 'the directory did not let go of a closed connection');
+      this.log.warn(
+        { err: error, connectionId: connection.id },
+        'a closed connection could not be removed from the directory',
+      );
       throw error;
     } finally {
       this.#closings.delete(connection);
@@ -263,6 +274,7 @@ export class Gateway implements ConnectionHost {
     else this.#heartbeats.add(connection);
   }
 
+  /** When a player should come back: at a random time within RETURN_SPREAD_MS. */
   #returnHint(): CloseFacts {
     const [high = 0, low = 0] = this.#random(2);
     return { retryAfterMs: Math.round(((high * 256 + low) / 65_535) * RETURN_SPREAD_MS) };

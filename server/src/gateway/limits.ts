@@ -11,21 +11,21 @@ export interface LimitSettings {
   readonly maxConnectionsPerAddress: number;
 }
 
-/** Why a handshake is not let in. `rate` and `unauthenticated` are refused before the upgrade, `full` after it. */
+/** Why a handshake is refused. `rate` and `unauthenticated` are refused before the upgrade, `full` after it. */
 export interface LimitRefusal {
   readonly limit: 'rate' | 'unauthenticated' | 'full';
-  /** The address alone is at its limit, not the node. */
+  /** Whether the limit is that of the address; otherwise it is the node's. */
   readonly isOfAddress: boolean;
   readonly retryAfterMs: number;
 }
 
-/** Addresses whose handshakes are counted at once; a flood from more of them meets the node's own rate. */
+/** How many addresses have their handshakes counted at once. A flood from more of them meets the node's own rate. */
 const MAX_COUNTED_ADDRESSES = 50_000;
 
-/** When to come back if only another socket's end makes room. */
+/** When a player should try again if there is room only after another socket has ended. */
 const RETRY_WHEN_FULL_MS = 5_000;
 
-/** One node's sockets, counted by address group and in all, so that one address can never use up the node. */
+/** One node's sockets, counted per address group and in total, so that one address can never use up the node. */
 export class Limits {
   readonly #settings: LimitSettings;
   readonly #handshakesByAddress: TokenBuckets;
@@ -41,7 +41,7 @@ export class Limits {
     this.#handshakes = buckets(settings.handshakesPerSecond, 1);
   }
 
-  /** What is counted at the moment; all zero when every socket is gone. */
+  /** The current counts; all zero when every socket is gone. */
   get counts(): { connections: number; unauthenticated: number; addresses: number } {
     return {
       connections: this.#connections.total,
@@ -50,7 +50,10 @@ export class Limits {
     };
   }
 
-  /** Whether one more handshake from this address may go on; the address is asked before the node. */
+  /**
+   * Why one more handshake from this address must be refused; undefined when it may go on. Each call counts as a
+   * handshake. The limits of the address are checked before those of the node.
+   */
   refusal(group: string): LimitRefusal | undefined {
     const s = this.#settings;
     const addressWaitMs = this.#handshakesByAddress.take(group);
@@ -66,11 +69,13 @@ export class Limits {
     return undefined;
   }
 
+  /** Counts a socket from its upgrade on. `closed` must follow, once for each call. */
   opened(group: string): void {
     this.#connections.add(group);
     this.#unauthenticated.add(group);
   }
 
+  /** The socket no longer counts as unauthenticated. */
   welcomed(group: string): void {
     this.#unauthenticated.remove(group);
   }

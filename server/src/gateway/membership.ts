@@ -4,15 +4,15 @@ import type { RuntimeName, Runtimes } from '../domain/runtime/runtimes.ts';
 import type { PlayerKey } from '../player-key.ts';
 import type { Connection } from './connection.ts';
 
-/** This node's connections that the directory may list: the node's side of what it has told the directory. */
+/** This node's connections that the directory may list, by id: the node's own account of what it told the directory. */
 export class Membership {
   readonly #cluster: Cluster;
   readonly #runtimes: Pick<Runtimes, 'enter'>;
   readonly #clock: Clock;
   readonly #maxConnectionsPerPlayer: number;
-  /** From before the directory may list a connection until after it no longer does. */
+  /** Connection id → connection, from before the directory may list it until after it no longer does. */
   readonly #listed = new Map<string, Connection>();
-  /** What the directory has not answered yet. */
+  /** Registrations that the directory has not answered yet. */
   readonly #registrations = new Map<Connection, Promise<unknown>>();
 
   constructor({
@@ -44,13 +44,17 @@ export class Membership {
     return [...this.#listed.values()].filter(({ player }) => player?.stageId === stageId);
   }
 
-  /** Puts the connection on its runtime and has the directory list it; returns the fault when the directory refuses. */
+  /**
+   * Puts the connection on its runtime, then has the directory list it; returns the fault when the directory refuses.
+   * Whatever the outcome, even a rejection, the connection must be unlisted when it ends.
+   */
   async register(
     connection: Connection,
     { player, runtime }: { readonly player: PlayerKey; readonly runtime: RuntimeName },
   ): Promise<RegistrationFault | undefined> {
     connection.register(player, this.#runtimes.enter(runtime));
-    // Found here before it can be listed there: a disconnect that reads its entry must find what to stop.
+    // The node must know the connection before the directory lists it: a disconnect that reads the entry looks for it
+    // here.
     this.#listed.set(connection.id, connection);
     const entry = {
       connectionId: connection.id,
@@ -69,13 +73,13 @@ export class Membership {
   }
 
   /**
-   * Has the directory let go of a connection whose end is proven, and takes it off its runtime; a connection that never
-   * registered is nothing to do. Rejects when the directory fails: the connection stays listed then, for the next try.
+   * Has the directory let go of a connection whose end is proven, and takes it off its runtime. Does nothing for a
+   * connection that never registered. Rejects when the directory fails; the connection stays listed for the next try.
    */
   async unlist(connection: Connection): Promise<void> {
     const { player, runtime } = connection;
     if (player === undefined || runtime === undefined) return;
-    // A registration still on its way would list the connection again afterwards.
+    // A registration that is still on its way would list the connection again afterwards.
     await this.#registrations.get(connection)?.catch(() => {});
     await this.#cluster.unregister(player, [connection.id]);
     this.#listed.delete(connection.id);

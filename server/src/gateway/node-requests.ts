@@ -4,10 +4,10 @@ import type { Metrics } from '../metrics.ts';
 import type { Connection } from './connection.ts';
 import type { Membership } from './membership.ts';
 
-/** Stops a connection in this turn; resolves when its end is proven and the directory no longer lists it. */
+/** Stops a connection in this turn. Resolves when its end is proven and the directory no longer lists it. */
 type End = (connection: Connection, name: CloseName, facts?: CloseFacts) => Promise<void>;
 
-/** Answers what other nodes, and this one, ask about this node's connections. */
+/** Answers the requests of other nodes, and of this one, about this node's connections. */
 export function answerNodeRequests({
   cluster,
   membership,
@@ -20,11 +20,11 @@ export function answerNodeRequests({
   metrics: Pick<Metrics, 'forgetStage'>;
 }): void {
   cluster.answer('disconnect', async ({ player, connectionIds, requestId }) => {
-    // All of them stop in this turn, before anything is waited for.
+    // All of them are stopped in this turn, before the code waits for anything.
     const ends = connectionIds.map((id) => {
       const connection = membership.find(id);
       if (connection !== undefined) return end(connection, 'disconnected', { requestId });
-      // Gone before this node looked; the directory may not have heard of it yet.
+      // The connection has already ended here; the directory may not know that yet.
       return cluster.unregister(player, [id]);
     });
     const outcomes = await Promise.allSettled(ends);

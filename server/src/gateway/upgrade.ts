@@ -11,24 +11,27 @@ import type { LimitRefusal, Limits } from './limits.ts';
 import { WsPlayerSocket } from './player-socket.ts';
 
 export interface UpgradeSettings {
-  /** Origins whose pages may connect; `*` stands for every one but `null`. Empty: no browser may. */
+  /** Origins whose pages may connect; `*` stands for every origin except `null`. If empty, no browser may connect. */
   readonly allowedOrigins: readonly string[];
   readonly maxFrameBytes: number;
   readonly closeGraceMs: number;
 }
 
-/** Frames of one message, and unread pieces of one frame: far more than a frame of the allowed size needs. */
+/** Frames per message, and unread pieces per frame, at most: far more than a message of the allowed size needs. */
 const MAX_FRAGMENTS = 64;
 const MAX_BUFFERED_CHUNKS = 1024;
 
-/** `ws` destroys a socket whose peer never answers the close frame; the gateway is to be first, with its own grace. */
+/** How much longer `ws` waits than the gateway before it destroys a socket whose peer never answers the close frame. */
 const BACKSTOP_MS = 1_000;
 
-/** Carries its connection, so that all sockets share their handlers: no closure a socket. */
+/** A WebSocket that carries its connection, so that all of them share their event handlers and none needs closures. */
 class PlayerWebSocket extends WebSocket {
   player: PlayerOfSocket | undefined;
 
-  /** `ws` calls it too, and alone gives a Buffer: the reason in the peer's close frame, which nothing may follow. */
+  /**
+   * `ws` calls this too when the peer's close frame has come, which is the last that the peer may send. Only `ws`
+   * passes a Buffer: the reason from that frame.
+   */
   override close(code?: number, reason?: string | Buffer): void {
     super.close(code, reason);
     if (typeof reason === 'object') this.player?.socket.closeFrameReceived();
@@ -42,8 +45,9 @@ interface PlayerOfSocket {
 }
 
 /**
- * What node:http calls for `Upgrade` requests: refuses over HTTP what need not become a socket, and hands the rest to the
- * gateway. Refusals that a browser must be able to tell apart are given as close codes, which HTTP statuses cannot be.
+ * The handler of node:http's `upgrade` event. It refuses over HTTP what need not become a WebSocket, and hands the rest
+ * to the gateway. A refusal that a browser must be able to recognize is a close code, because browsers hide HTTP
+ * statuses.
  */
 export function createUpgradeHandler({
   gateway,
@@ -58,7 +62,7 @@ export function createUpgradeHandler({
   metrics: Pick<Metrics, 'refused'>;
   settings: UpgradeSettings;
 }): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
-  // What `ws` knows and its type declarations do not yet.
+  // Options that `ws` has and its type declarations lack.
   type NewerOptions = { closeTimeout: number; maxPendingAutoPongs: number };
   const options: ServerOptions<typeof PlayerWebSocket> & NewerOptions = {
     noServer: true,
@@ -69,7 +73,8 @@ export function createUpgradeHandler({
     maxFragments: MAX_FRAGMENTS,
     maxBufferedChunks: MAX_BUFFERED_CHUNKS,
     closeTimeout: settings.closeGraceMs + BACKSTOP_MS,
-    // Its bound would break the connection without a reason; the connection has its own, for frames and for the outbox.
+    // This bound of `ws` would break the connection without a reason. The connection has bounds for frames and the
+    // outbox.
     maxPendingAutoPongs: 0,
     handleProtocols: () => SUBPROTOCOL,
   };
@@ -77,7 +82,8 @@ export function createUpgradeHandler({
   const allowedOrigins = new Set(settings.allowedOrigins.map((origin) => origin.toLowerCase()));
 
   function isOriginAllowed(origin: string | undefined): boolean {
-    // Only browsers send one; what is not a browser could send any.
+    // Only browsers send an origin. A client that is not a browser could send any, so there is no point in asking for
+    // one.
     if (origin === undefined) return true;
     return allowedOrigins.has(origin.toLowerCase()) || (allowedOrigins.has('*') && origin !== 'null');
   }
@@ -139,7 +145,7 @@ function onClose(this: WebSocket, code: number): void {
   gateway.socketClosed(connection, code);
 }
 
-/** `ws` has answered the fault with its own close code by now; the connection only has to end. */
+/** `ws` has already answered the fault with a close code of its own; the connection only has to end. */
 function onError(this: WebSocket): void {
   const { connection, gateway } = playerOf(this);
   gateway.close(connection, 'protocol_error');
@@ -163,8 +169,8 @@ function describe({ limit, isOfAddress }: LimitRefusal): string {
   const who = isOfAddress ? 'this address' : 'this node';
   const what = {
     rate: 'has too many handshakes at once',
-    unauthenticated: 'has too many sockets that are not welcomed yet',
-    full: 'has all the connections it may have',
+    unauthenticated: 'has too many sockets that have not been welcomed yet',
+    full: 'has reached its connection limit',
   };
   return `${who} ${what[limit]}`;
 }

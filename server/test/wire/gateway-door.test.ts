@@ -136,7 +136,7 @@ testBound(
     assert(first && second);
     const { code, reason } = await closeOf(await server.open(address));
     assert.equal(code, 4004);
-    const text = 'this address has all the connections it may have';
+    const text = 'this address has reached its connection limit';
     assert.deepEqual(parseCloseReason(reason), { text, retryAfterMs: 5_000 });
     const elsewhere = await server.connect({}, from('198.51.100.2'));
     await leave(second);
@@ -150,7 +150,7 @@ testBound('a node with all its connections takes no other until one ends', { max
   const players = [await server.connect(), await server.connect()];
   const { code, reason } = await closeOf(await server.open(from('198.51.100.2')));
   assert.equal(code, 4004);
-  const text = 'this node has all the connections it may have';
+  const text = 'this node has reached its connection limit';
   assert.deepEqual(parseCloseReason(reason), { text, retryAfterMs: 5_000 });
   await leave(...players);
   await assertLeaves(server, 1);
@@ -166,14 +166,14 @@ testBound(
     const second = await server.open(greedy);
     for (let more = 0; more < 10; more += 1) {
       const refusal = await refusalOf(server, greedy);
-      const says = 'this address has too many sockets that are not welcomed yet';
+      const says = 'this address has too many sockets that have not been welcomed yet';
       assert.deepEqual(refusal, { status: 429, retryAfter: '5', says });
     }
     // Everybody else gets in.
     const other = await server.connect({}, from('198.51.100.2'));
     const waiting = await server.open(from('198.51.100.3'));
     const refusal = await refusalOf(server, from('198.51.100.4'));
-    const says = 'this node has too many sockets that are not welcomed yet';
+    const says = 'this node has too many sockets that have not been welcomed yet';
     assert.deepEqual(refusal, { status: 503, retryAfter: '5', says });
 
     const welcomed = once(first, 'message');
