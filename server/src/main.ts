@@ -19,7 +19,7 @@ import { createMetrics } from './metrics.ts';
 import { createSystemRandom, type RandomBytes, uuidV7 } from './random.ts';
 import type { AuditReader } from './store/audit/audit-log.ts';
 
-/** Everything a server is made of may be handed in by a test; by default it is this machine's. */
+/** What a server takes from outside. Tests may pass their own clock and randomness; the default is this machine's. */
 interface Surroundings {
   readonly settings: Settings;
   readonly log: Log;
@@ -28,13 +28,14 @@ interface Surroundings {
 }
 
 export interface RunningServer {
-  /** Base URL of the management API, as clients on this machine reach it. */
+  /** Base URL of the management API, for clients on this machine. */
   readonly url: string;
-  /** Where players on this machine connect. */
+  /** Where players on this machine connect, path included. */
   readonly playerUrl: string;
-  /** Where metrics are; to this machine only, unless they have a listener of their own. */
+  /** Where the metrics are. Only this machine may read them unless they have a listener of their own. */
   readonly metricsUrl: string;
   readonly root: RootKey;
+  /** Present when the server was started with the demo game. */
   readonly demo?: {
     readonly gameName: string;
     readonly stageName: string;
@@ -43,15 +44,18 @@ export interface RunningServer {
   };
   /** What the operator should know about these settings. */
   readonly warnings: readonly string[];
-  /** What is held at the moment, for checks that nothing is left behind. */
+  /** What the server holds at the moment, so that a test can check that nothing is left behind. */
   counts(): Readonly<Record<string, number>>;
-  /** No new players or calls; closes the players, lets calls in flight finish. Resolves by `drainTimeoutMs`. */
+  /**
+   * Takes no new players or calls, closes the connected players and lets calls in flight finish. Resolves after
+   * `drainTimeoutMs` at the latest.
+   */
   drain(): Promise<void>;
   /** Releases everything, in reverse order of acquisition. */
   close(): Promise<void>;
 }
 
-/** Starts a server; what was acquired is released again when it cannot. Throws a StartupError for the operator. */
+/** Starts a server. If it cannot, it releases everything and throws; what an operator can fix is a StartupError. */
 export async function startServer(options: Surroundings & { demo?: boolean }): Promise<RunningServer> {
   const { settings, log, clock = systemClock, random = createSystemRandom(), demo: hasDemo = false } = options;
   const closers = new Closers();
@@ -63,7 +67,7 @@ export async function startServer(options: Surroundings & { demo?: boolean }): P
   }
 }
 
-/** The start, told in order. */
+/** The start, step by step, in order. */
 async function start(
   parts: Required<Surroundings> & { readonly closers: Closers; readonly hasDemo: boolean },
 ): Promise<RunningServer> {
@@ -79,7 +83,7 @@ async function start(
   closers.push('audit', () => audit.close());
   const arns = createArns(settings);
   const examiner = createExaminer({ clock });
-  // Known once the listener is open, and read only by calls, which come through it.
+  // Set when the listener is open. Only calls read it, and they come through the listener.
   let url = '';
   const services = createServices({
     ...parts,
@@ -89,18 +93,19 @@ async function start(
     publicUrl: () => settings.publicUrl ?? url,
   });
   for (const work of services.background) closers.push(work.name, () => work.close());
-  // Before those who wait for it: an examination may take longer than a stop.
+  // Pushed last, so that it closes before the background work, which waits for examinations that may outlast a stop.
   closers.push('examiner', () => examiner.close());
 
   const node = createNode({ ...parts, backends, access, audit, metrics, arns, services });
   const { gateway, upgrade, listeners, requests } = node;
-  // Players that an unfinished deletion left behind are closed by it; there can be none before we listen.
+  // The gateway must be there first: an unfinished deletion closes the stage's players. Before the server listens it
+  // has none.
   for (const work of services.background) await work.resume();
 
   const management = await listen({ settings, log, closers, upgrade, listeners });
   url = `${management.isTls ? 'https' : 'http'}://${management.authority}`;
   const playerServer = (await listenForPlayers({ settings, log, closers, upgrade, listeners })) ?? management;
-  // Before the listeners, whose close waits for upgraded sockets too.
+  // The players are closed before the listeners, whose close waits for upgraded sockets too.
   closers.push('players', () => gateway.drain(0));
   const playerUrl = `${playerServer.isTls ? 'wss' : 'ws'}://${playerServer.authority}${CONNECT_PATH}`;
   const metricsUrl = (await listenForMetrics({ settings, log, closers, listeners })) ?? `${url}/metrics`;
@@ -123,20 +128,21 @@ async function start(
       for (const server of new Set([management, playerServer])) server.stopListening();
       const done = Promise.all([gateway.drain(settings.drainTimeoutMs), requests.drain()]);
       await withTimeout(done, settings.drainTimeoutMs, clock).catch(() => {
-        log.warn({ inFlight: requests.inFlight }, 'calls in flight were cut off when the time to drain was over');
+        log.warn({ inFlight: requests.inFlight }, 'calls in flight were cut off because the drain time was over');
       });
     },
     close: () => closers.close({ clock, log }),
   };
 }
 
-/** What a command may do to the data directory, beside a running server or without one. */
+/** What a command may do in the data directory, whether or not a server is running on it. */
 interface Administration {
   readonly access: Access;
   readonly auditLog: Pick<AuditReader, 'find'>;
   close(): Promise<void>;
 }
 
+/** Opens a data directory for a command. Never creates one. The caller must close what it gets. */
 export async function openAdministration(options: Surroundings): Promise<Administration> {
   const { settings, log, clock = systemClock, random = createSystemRandom() } = options;
   const closers = new Closers();

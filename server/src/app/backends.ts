@@ -13,7 +13,7 @@ import { openSqlite } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
 import type { Closers } from './closers.ts';
 
-/** What a server keeps and shares, by contract. This file alone names the implementations. */
+/** What a server stores and shares, as contracts. Only this file names their implementations. */
 export interface Backends {
   readonly directory: DataDirectory;
   readonly store: Store;
@@ -21,6 +21,7 @@ export interface Backends {
   readonly cluster: Cluster;
 }
 
+/** Opens everything for a server, on a data directory that no other server may use meanwhile. Migrates the database. */
 export async function openBackends({
   settings,
   log,
@@ -42,7 +43,7 @@ export async function openBackends({
   return { directory, store, auditLog, cluster };
 }
 
-/** What a command needs of them, beside a running server or without one: nothing is made, and only keys are changed. */
+/** Opens what a command needs, whether or not a server is running. Creates nothing, and commands change only keys. */
 export async function openBackendsBeside({
   settings,
   closers,
@@ -69,7 +70,7 @@ async function openData({
   closers.push('data directory', () => directory.close());
   const database = openSqlite({ file: directory.file(DATABASE_FILE) });
   closers.push('database', () => database.close());
-  // A command of another version must not change the schema under the running server.
+  // A command of another version must not change the schema under a running server.
   await (isShared ? database.assertMigrated() : database.migrate());
   const store = createStore(database);
   await verifyKeyring(store, directory.keyring);

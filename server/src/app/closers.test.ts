@@ -17,7 +17,7 @@ function start() {
   return { clock, closers, events, close: () => closers.close({ clock, log }) };
 }
 
-test('everything is released, last acquired first, whatever fails', async () => {
+test('everything is released, the last acquired first, even when a release fails', async () => {
   const { closers, events, close } = start();
   closers.push('a', () => void events.push('a'));
   closers.push('b', async () => {
@@ -32,7 +32,7 @@ test('everything is released, last acquired first, whatever fails', async () => 
   assert.deepEqual(events, ['d', 'c not released', 'b not released', 'a']);
 });
 
-test('releases that hang take no more than five seconds together, and keep nothing from being released', async () => {
+test('releases that hang take no more than five seconds together, and do not stop the others', async () => {
   const { clock, closers, events, close } = start();
   const hangs = () => new Promise(() => {});
   closers.push('a', async () => void events.push('a'));

@@ -2,10 +2,10 @@ import type { Clock } from '../clock.ts';
 import { withTimeout } from '../clock.ts';
 import type { Log } from '../log.ts';
 
-/** For all of them together, so that a stopping process ends in time; the setting `drainTimeoutMs` tells it. */
+/** For all releases together, so that a stopping process ends in time. The help text of `drainTimeoutMs` names it. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
-/** Releases in reverse order of acquisition; push each on the line after what it releases. */
+/** Releases in reverse order of acquisition. Code that acquires something pushes its release on the next line. */
 export class Closers {
   readonly #stack: { name: string; release: () => unknown }[] = [];
 
@@ -14,8 +14,8 @@ export class Closers {
   }
 
   /**
-   * Runs every release, whatever the others do, and waits for each only while the time for all of them lasts. Calling it
-   * again does nothing.
+   * Runs every release, even when others fail or hang, and waits for each at most until the common limit. A second call
+   * does nothing.
    */
   async close({ clock, log }: { clock: Clock; log: Log }): Promise<void> {
     const deadline = clock.monotonic() + CLOSE_TIMEOUT_MS;

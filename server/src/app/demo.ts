@@ -8,10 +8,10 @@ export const DEMO_GAME = 'Demo';
 export const DEMO_STAGE = 'Dev';
 const DEMO_PLAYER = 'demo-player';
 
-/** Nothing here assumes a role; the API only wants one that looks like one. */
+/** The API requires an ARN that looks like a role's. The server never assumes that role. */
 const DEMO_ROLE = 'arn:aws:iam::000000000000:role/respark-demo';
 
-/** Makes the demo game and its stage unless they are there, and a player who may connect to it. */
+/** Creates the demo game and its stage unless they exist, and issues a token for a player of that stage. */
 export async function ensureDemo({
   games,
   stages,
@@ -23,7 +23,7 @@ export async function ensureDemo({
   stages: Stages;
   players: Players;
   arns: Arns;
-  /** The audit log has each change under an id of its own. */
+  /** Called for each change, because the audit log keeps each under an id of its own. */
   newRequestId: () => string;
 }): Promise<DemoPlayer> {
   const change = () =>

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { startTestServer } from '../../test/support/server.ts';
 
-/** Sends what makes the listener at `url` refuse the body, and leaves the body out; the socket, and its first answer. */
+/** Sends a request that is refused without its body, and leaves the body out. Returns the socket and the answer. */
 async function leaveBodyOut(t: TestContext, url: string) {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -17,7 +17,7 @@ async function leaveBodyOut(t: TestContext, url: string) {
 }
 
 for (const listener of ['players', 'metrics'] as const) {
-  test(`a stop lets the listener for ${listener} finish what it is answering`, async (t) => {
+  test(`a stop lets the listener for ${listener} finish the request that it is answering`, async (t) => {
     const server = await startTestServer(t, { settings: { playerPort: 0, metricsPort: 0 }, clock: new ManualClock() });
     const url = { players: server.playerUrl, metrics: server.metricsUrl }[listener];
     const { socket, answer } = await leaveBodyOut(t, url);

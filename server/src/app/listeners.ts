@@ -15,7 +15,7 @@ interface ListenerParts {
   readonly listeners: Readonly<Record<'management' | 'players' | 'metrics', HttpListener>>;
 }
 
-/** The listener of the management API, and of the players unless the settings give them a port of their own. */
+/** Opens the listener of the management API, which also serves the players unless they have a port of their own. */
 export async function listen({ settings, log, closers, upgrade, listeners }: ListenerParts): Promise<HttpServer> {
   const { host, port, tlsCertFile, tlsKeyFile } = settings;
   const management = await openHttpServer({
@@ -34,7 +34,7 @@ export async function listen({ settings, log, closers, upgrade, listeners }: Lis
   return management;
 }
 
-/** The players' own listener, if the settings ask for one. */
+/** Opens the players' own listener, if the settings ask for one. */
 export async function listenForPlayers({
   settings,
   log,
@@ -60,7 +60,7 @@ export async function listenForPlayers({
   return playerServer;
 }
 
-/** The listener for metrics alone, if the settings ask for one; its URL. */
+/** Opens a listener for metrics alone, if the settings ask for one, and returns the URL of the metrics. */
 export async function listenForMetrics({
   settings,
   log,

@@ -20,7 +20,7 @@ import type { Backends } from './backends.ts';
 import { createServerInfo } from './server-info.ts';
 import type { Services } from './services.ts';
 
-/** What players and callers meet: everything between the rules and the listeners. */
+/** Everything between the rules and the listeners: the gateway for players, the sites for HTTP callers. */
 export function createNode(parts: {
   settings: Settings;
   log: Log;
@@ -75,7 +75,7 @@ export function createNode(parts: {
   const clientAddress = createClientAddress(settings);
   const listenerFor = (...sites: Site[]) => createHttpListener({ sites, clientAddress, settings, clock, log });
   const listeners = {
-    // The API answers every request that it is asked, so it comes last.
+    // The API answers every request that reaches it, so it comes last.
     management: listenerFor(pages, pipeline),
     players: listenerFor(playerPages),
     metrics: listenerFor(observe),
@@ -84,7 +84,7 @@ export function createNode(parts: {
   return { gateway, counts, upgrade, listeners, requests: allRequests(Object.values(listeners)) };
 }
 
-/** The requests of several listeners as one. */
+/** Drains and counts the requests of several listeners together. */
 function allRequests(listeners: readonly HttpListener[]): Pick<HttpListener, 'drain' | 'inFlight'> {
   return {
     async drain() {

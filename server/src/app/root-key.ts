@@ -7,11 +7,12 @@ import { type Access, type AccessKeyPair, createAccess } from '../domain/access/
 import type { RandomBytes } from '../random.ts';
 import type { Store } from '../store/store.ts';
 
+/** The root access key, as `serve` reports it. */
 export interface RootKey {
   readonly accessKeyId: string;
-  /** Absent when the settings brought it. */
+  /** Absent when the settings contain the key. */
   readonly secretAccessKey?: string;
-  /** Absent when the settings brought the key. */
+  /** Where commands on this machine find the key; absent when the settings contain it. */
   readonly credentialsFile?: string;
   readonly isNew: boolean;
 }
@@ -45,15 +46,16 @@ export function openAccess({
   });
 }
 
+/** Makes sure that there is a root key, and writes it for commands on this machine unless the settings contain it. */
 export async function ensureRoot(access: Access, directory: DataDirectory, settings: Settings): Promise<RootKey> {
   const root = await access.ensureRoot();
-  // Secrets that the operator keeps elsewhere are not copied.
+  // The operator keeps this secret elsewhere, so the server does not copy it.
   if (settings.rootAccessKeyId !== undefined) return { accessKeyId: root.accessKeyId, isNew: false };
   writeRootCredentials(directory, root);
   return { ...root, credentialsFile: directory.file(ROOT_CREDENTIALS_FILE) };
 }
 
-/** Leaves the root key where commands on this machine can sign with it; the store has its secret only sealed. */
+/** Writes the root key where commands on this machine can read it to sign: the store has its secret only sealed. */
 export function writeRootCredentials(directory: DataDirectory, { accessKeyId, secretAccessKey }: AccessKeyPair): void {
   directory.writeSecretFile(ROOT_CREDENTIALS_FILE, JSON.stringify({ accessKeyId, secretAccessKey }));
 }

@@ -3,7 +3,7 @@ import { API_VERSION } from '../api/service-model.ts';
 import type { Settings } from '../config/config.ts';
 import type { ServerInfo } from '../domain/server-info.ts';
 
-/** Feature → whether this server has it. A capability adds a row; a name, once given, keeps its meaning. */
+/** Feature → whether this server has it. Each new capability adds a row; a published name never changes its meaning. */
 function featuresOf(settings: Settings): Readonly<Record<string, boolean>> {
   return {
     'audit-records': true,

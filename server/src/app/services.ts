@@ -34,7 +34,7 @@ type ServicesSettings = ConfigurationsParts['settings'] &
   SnapshotsParts['settings'] &
   StagesParts['settings'] & { readonly playerTokenLifetimeMs: number };
 
-/** The rules over their contracts: the one composition of them, which the tests and the bench use too. */
+/** Composes the rules over their contracts. This is the only composition: the tests and the bench use it too. */
 export function createServices({
   store,
   audit,
@@ -62,6 +62,7 @@ export function createServices({
   metrics: Pick<Metrics, 'disconnected'>;
   examine: Examine;
   arns: Arns;
+  /** Where clients reach the server. Asked whenever a URL is made, so the listener may open later. */
   publicUrl: () => string;
 }) {
   const deletions = createDeletions({ store, cluster, clock, log, settings });
@@ -103,7 +104,7 @@ export function createServices({
     auditRecords: createAuditRecords({ auditLog, pageTokens }),
     resourceTags: createResourceTags({ store, audit, arns, clock }),
     players: createPlayers({ store, audit, cluster, tokens, clock, random, log, metrics, settings }),
-    /** What goes on after a start, and stops before the backends do; deletions first, since they close players. */
+    /** Resumed at a start, and stopped before the backends. Deletions come first, because they close players. */
     background: [deletions, deployments, generatedCodeJobs] as readonly BackgroundWork[],
   };
 }

@@ -9,7 +9,7 @@ function warningFor(flags: Readonly<Record<string, string>>): string | undefined
   return warningsOf({ settings, playerServer, url: 'http://x:1' }).find((warning) => warning.includes('without TLS'));
 }
 
-test('players without TLS are warned about unless the listener is for this machine alone', () => {
+test('players without TLS cause a warning unless the listener is for this machine alone', () => {
   for (const host of ['127.0.0.1', '127.8.9.1', '::1', 'localhost'])
     assert.equal(warningFor({ host }), undefined, host);
   for (const host of ['0.0.0.0', '::', '::2', '10.127.0.1', '192.0.2.7', 'localhost.example']) {

@@ -2,7 +2,7 @@ import type { Settings } from '../config/config.ts';
 import { isLoopback } from '../http/client-address.ts';
 import type { HttpServer } from '../http/http-server.ts';
 
-/** What the operator should know about settings that are valid and may not be meant. */
+/** Warnings for the operator about settings that are valid but perhaps not intended. */
 export function warningsOf(parts: { settings: Settings; playerServer: HttpServer; url: string }): string[] {
   return [warningOfPlainPlayers(parts), warningOfLocalUrls(parts)].filter((warning) => warning !== undefined);
 }
@@ -10,9 +10,9 @@ export function warningsOf(parts: { settings: Settings; playerServer: HttpServer
 function warningOfPlainPlayers({ settings, playerServer }: { settings: Settings; playerServer: HttpServer }) {
   const host = settings.playerPort === undefined || settings.playerHost === '' ? settings.host : settings.playerHost;
   if (playerServer.isTls || meansThisMachine(host)) return undefined;
-  // A proxy of another machine is why the address is public; one of this machine does not need it.
+  // A proxy on another machine explains a public address; one on this machine does not need it.
   if (settings.trustedProxies.some((proxy) => !meansThisMachine(proxy))) return undefined;
-  return `players are served without TLS on ${host}: their tokens can be read and used on the way. Set RESPARK_TLS_CERT_FILE and RESPARK_TLS_KEY_FILE, or let a proxy terminate TLS: name it in RESPARK_TRUSTED_PROXIES, or listen on 127.0.0.1 if it runs on this machine.`;
+  return `players are served without TLS on ${host}: their tokens can be read and misused on the way. Set RESPARK_TLS_CERT_FILE and RESPARK_TLS_KEY_FILE, or let a proxy terminate TLS: name it in RESPARK_TRUSTED_PROXIES, or listen on 127.0.0.1 if it runs on this machine.`;
 }
 
 function warningOfLocalUrls({
@@ -24,10 +24,10 @@ function warningOfLocalUrls({
 }) {
   const isReachedElsewhere = host === '0.0.0.0' || host === '::' || trustedProxies.length > 0;
   if (publicUrl !== undefined || !isReachedElsewhere) return undefined;
-  return `the URLs of downloads begin with ${url}, where clients may not reach this server: set RESPARK_PUBLIC_URL to where they do.`;
+  return `download URLs begin with ${url}, where other machines may not reach this server: set RESPARK_PUBLIC_URL to the URL that clients use.`;
 }
 
-/** Whether the host or the range of a setting means this machine alone. */
+/** Whether a host or an address range from the settings stands for this machine alone. */
 function meansThisMachine(hostOrRange: string): boolean {
   const [address = ''] = hostOrRange.split('/', 1);
   return hostOrRange === 'localhost' || isLoopback(address);
