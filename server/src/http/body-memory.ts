@@ -1,13 +1,14 @@
-/** What one request holds of the shared memory. */
+/** One request's part of the memory for bodies. */
 export interface HeldMemory {
-  /** Makes room for a body that has `size` bytes by now; false when there is none. */
+  /** Makes room for a body that has grown to `size` bytes. False, with nothing taken, when the memory is used up. */
   grow(size: number): boolean;
+  /** Gives back what is held. A second call does nothing. */
   release(): void;
 }
 
 /**
- * The memory of long bodies. Each body may have `ownBytes` for itself; what it has beyond them comes out of `sharedBytes`,
- * so that many who send long bodies, and have not proven yet who they are, do not use up the machine's.
+ * The memory for long bodies. Each body may use `ownBytes` of its own; whatever it needs beyond them comes out of
+ * `sharedBytes`. Clients that send long bodies before they are authenticated therefore cannot use up the machine.
  */
 export function createBodyMemory({ ownBytes, sharedBytes }: { ownBytes: number; sharedBytes: number }) {
   let freeBytes = sharedBytes;

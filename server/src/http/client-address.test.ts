@@ -5,14 +5,14 @@ import { addressGroup, createClientAddress } from './client-address.ts';
 const direct = createClientAddress({ trustedProxies: [] });
 const proxied = createClientAddress({ trustedProxies: ['10.0.0.0/8', 'fd00::/8', '::1'] });
 
-test('without trusted proxies the socket is believed and headers are not', () => {
+test('without trusted proxies only the socket counts, and headers do not', () => {
   const headers = { 'x-forwarded-for': '9.9.9.9', 'x-forwarded-proto': 'https' };
   assert.deepEqual(direct('1.2.3.4', headers, false), { address: '1.2.3.4', isSecure: false });
   assert.deepEqual(direct('::ffff:1.2.3.4', {}, true), { address: '1.2.3.4', isSecure: true });
   assert.deepEqual(direct(undefined, headers, false), { address: 'unknown', isSecure: false });
 });
 
-test('behind a trusted proxy the right-most address that is none is the client', () => {
+test('behind a trusted proxy the client is the right-most address that is not a trusted proxy', () => {
   const cases: [string | string[], string][] = [
     ['6.6.6.6, 1.2.3.4', '1.2.3.4'],
     ['6.6.6.6,1.2.3.4, 10.1.1.1', '1.2.3.4'],
@@ -32,7 +32,7 @@ test('behind a trusted proxy the right-most address that is none is the client',
   }
 });
 
-test('a proxy may be named by any form of its address', () => {
+test('a proxy is recognized by any form of its address', () => {
   for (const peer of ['10.0.0.1', '::ffff:10.0.0.1', 'fd00::5', '::1']) {
     assert.equal(proxied(peer, { 'x-forwarded-for': '1.2.3.4' }, false).address, '1.2.3.4', peer);
   }
@@ -45,7 +45,7 @@ test('a trusted proxy says whether the client came over TLS', () => {
   assert.equal(proxied('10.0.0.1', {}, true).isSecure, false);
 });
 
-test('what is neither an address nor a range is refused by name', () => {
+test('an entry that is neither an address nor a range is refused, and the message names it', () => {
   assert.throws(() => createClientAddress({ trustedProxies: ['proxy.example'] }), /got "proxy\.example"/);
   assert.throws(() => createClientAddress({ trustedProxies: ['10.0.0.0/33'] }), /got "10\.0\.0\.0\/33"/);
 });

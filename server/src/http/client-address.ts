@@ -4,18 +4,19 @@ import type { IPv6 } from 'ipaddr.js';
 import { type IpRange, parseIpAddress, parseIpRange } from '../ip-address.ts';
 
 export interface Client {
-  /** The client's IP address, IPv4 in IPv6 as IPv4; 'unknown' when its socket is already gone. */
+  /** The client's IP address, with IPv4 in IPv6 written as IPv4; 'unknown' when its socket is already gone. */
   readonly address: string;
-  /** Whether the client reached us, or the trusted proxy in front of us, over TLS. */
+  /** Whether the client reached the server, or the trusted proxy in front of it, over TLS. */
   readonly isSecure: boolean;
 }
 
 export type ClientAddress = (peerAddress: string | undefined, headers: IncomingHttpHeaders, isTls: boolean) => Client;
 
 /**
- * The client at the other end. Forwarding headers count only from `trustedProxies` (addresses or CIDR ranges): then the
- * client is the right-most address in `X-Forwarded-For` that is not a trusted proxy itself, since everything left of it
- * is the client's own claim. Throws on an entry that is neither an address nor a range.
+ * Finds the client behind a socket. Forwarding headers count only when they come from `trustedProxies` (addresses or
+ * CIDR ranges). The client is then the right-most address in `X-Forwarded-For` that is not a trusted proxy itself,
+ * because everything to the left of it is only the client's own claim. Throws for an entry that is neither an address
+ * nor a range.
  */
 export function createClientAddress({ trustedProxies }: { trustedProxies: readonly string[] }): ClientAddress {
   const isTrusted = createProxyCheck({ trustedProxies });
@@ -27,7 +28,7 @@ export function createClientAddress({ trustedProxies }: { trustedProxies: readon
     let address = peer;
     for (const hop of listOf(headers['x-forwarded-for']).reverse()) {
       const forwarded = normalized(withoutPort(hop));
-      // A proxy that forwards what is no address leaves the last one we believe.
+      // The proxy forwarded something that is not an address, so the last trusted hop counts as the client.
       if (forwarded === undefined) break;
       address = forwarded;
       if (!isTrusted(address)) break;
@@ -36,7 +37,7 @@ export function createClientAddress({ trustedProxies }: { trustedProxies: readon
   };
 }
 
-/** Whether an address is a trusted proxy's. Throws on an entry that is neither an address nor a range. */
+/** Makes a check for addresses of trusted proxies. Throws for an entry that is neither an address nor a range. */
 export function createProxyCheck({
   trustedProxies,
 }: {
@@ -50,12 +51,12 @@ export function createProxyCheck({
   };
 }
 
-/** Whether a Client's address is this machine's own. */
+/** Whether a client's address is a loopback address of this machine. */
 export function isLoopback(address: string): boolean {
   return address === '::1' || address.startsWith('127.');
 }
 
-/** Addresses that one client can get in bulk count as one: an IPv6 address stands for its /64. */
+/** Groups addresses that one client can get in bulk: IPv6 addresses by /64; an IPv4 address is a group of its own. */
 export function addressGroup(address: string): string {
   if (isIPv4(address)) return address;
   const parsed = parseIpAddress(address);
@@ -74,7 +75,7 @@ function normalized(text: string): string | undefined {
   return isIPv4(text) ? text : parseIpAddress(text)?.toString();
 }
 
-/** `1.2.3.4:80` and `[::1]:80` as some proxies write them. */
+/** Some proxies write a port behind the address: `1.2.3.4:80`, `[::1]:80`. */
 function withoutPort(hop: string): string {
   const bracketed = /^\[([^\]]*)\](?::\d+)?$/.exec(hop);
   return bracketed?.[1] ?? (/^[\d.]+:\d+$/.test(hop) ? hop.slice(0, hop.indexOf(':')) : hop);

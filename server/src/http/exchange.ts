@@ -1,12 +1,12 @@
 /** Lower-case name → values in the order received. */
 export type RequestHeaders = ReadonlyMap<string, readonly string[]>;
 
-/** A request as it came, before anything is believed. */
+/** A request as it came, before anything in it is trusted. */
 export interface HttpRequest {
   readonly method: string;
   /** Still percent-encoded, without the query. */
   readonly rawPath: string;
-  /** Still percent-encoded, without its `?`; '' when there is none. */
+  /** Still percent-encoded, without its `?`; '' when the request has no query. */
   readonly rawQuery: string;
   readonly headers: RequestHeaders;
   /** The client's IP address, behind trusted proxies too; 'unknown' when its socket is already gone. */
@@ -14,35 +14,35 @@ export interface HttpRequest {
   /** Whether the client reached the server, or the trusted proxy in front of it, over TLS. */
   readonly isSecure: boolean;
   /**
-   * The whole body, empty when there is none. Rejects with a BodyError when it is longer than `maxBytes` or does not come
-   * whole in time, and with a `throttled` ServiceError when other bodies have the memory that it needs. May be called once,
-   * by the site that answers; a client that waits to be asked for its body is asked only then.
+   * Reads the whole body; empty when there is none. Rejects with a BodyError when the body is longer than `maxBytes` or
+   * does not arrive whole in time, and with a `throttled` ServiceError when other bodies use the memory that it needs.
+   * May be called once, by the site that answers; a client that waits to be asked for its body is asked only then.
    */
   readBody(maxBytes: number): Promise<Uint8Array>;
 }
 
-/** What goes back over HTTP. A reply to HEAD has the body that GET would get; only the body's length is sent then. */
+/** A reply to send over HTTP. A reply to HEAD has the body that GET would get, but only its length is sent. */
 export interface HttpReply {
   readonly status: number;
-  /** Lower-case names. The listener adds `content-length`, and `connection: close` where the connection must end. */
+  /** By lower-case name. The listener adds `content-length`, and `connection: close` where the connection must end. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array;
 }
 
 /**
- * A part of what a listener serves, which gets every request that no site before it has answered, of any method and path.
- * Undefined means that the request is none of this site's; the site has left its body alone, for the next one to read. A
- * rejection is a bug: it is logged, and the client loses its connection. The memory of the body is given to others again
- * when the promise settles, so a site keeps nothing of it.
+ * One part of what a listener serves. It gets every request, of any method and path, that no site before it has
+ * answered. Undefined means that the request is not for this site; the site must then have left the body unread for the
+ * next one. A rejection is a bug: it is logged, and the client loses its connection. The body's memory is given to
+ * other requests when the promise settles, so a site must not keep the body.
  */
 export type Site = (request: HttpRequest) => Promise<HttpReply | undefined>;
 
-/** A reply that a person reads, and that no cache keeps. `text` ends with a line break. */
+/** A reply for people to read, which no cache may keep. `text` should end with a line break. */
 export function textReply(status: number, text: string): HttpReply {
   return { status, headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }, body: text };
 }
 
-/** A body that was not read to its end. The message may be shown to the client. */
+/** Why a body was not read to its end. The message may be shown to the client. */
 export class BodyError extends Error {
   override readonly name = 'BodyError';
   readonly kind: 'too_large' | 'incomplete';
@@ -54,8 +54,8 @@ export class BodyError extends Error {
 }
 
 /**
- * Groups Node's `rawHeaders` (name, value, name, …). Not `headersDistinct`: on some supported Node versions that getter
- * throws for a header called `__proto__`.
+ * Groups Node's `rawHeaders` (name, value, name, …) by name. `headersDistinct` does not serve, because on some
+ * supported versions of Node.js that getter throws for a header called `__proto__`.
  */
 export function collectHeaders(rawHeaders: readonly string[]): RequestHeaders {
   const headers = new Map<string, string[]>();

@@ -1,8 +1,9 @@
-/** How many there are of something, by address group and in all. A group at zero takes no memory. */
+/** Counts something by address group and in total. A group at zero takes no memory. */
 export class GroupCounter {
   readonly #byGroup = new Map<string, number>();
   total = 0;
 
+  /** The number of groups that are not at zero. */
   get groups(): number {
     return this.#byGroup.size;
   }

@@ -31,7 +31,7 @@ async function open(t: TestContext, tlsHandshakeTimeoutMs?: number) {
   };
 }
 
-test('a handshake that does not end in time is cut off, and others are served meanwhile', async (t) => {
+test('a handshake that does not finish in time is cut off, and other clients are served meanwhile', async (t) => {
   const timeoutMs = 500;
   const { port, status } = await open(t, timeoutMs);
   const startOfClientHello = Buffer.from('16030100c8010000c40303', 'hex');

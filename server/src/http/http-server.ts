@@ -5,18 +5,22 @@ import type { AddressInfo } from 'node:net';
 import type { Log } from '../log.ts';
 import { StartupError } from '../startup-error.ts';
 
-/** Connections that the kernel holds until we take them; more than the usual 511, for when all players come back. */
+/**
+ * Connections that the kernel holds until the server takes them: more than the usual 511, for when all players return.
+ */
 const BACKLOG = 4_096;
 const TLS_FILES_CHECK_MS = 1_000;
 const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
 
-/** How late clients that are too slow may be noticed; Node's own 30 s would add to every time limit of the settings. */
+/**
+ * How often Node.js looks for clients that are too slow. Its default, 30 s, would add to every limit of the settings.
+ */
 const TIME_LIMITS_CHECK_MS = 1_000;
 
 /**
- * Ignores upgrades to anything but a WebSocket, as RFC 9110 (7.8) allows, so that they are served like any other request:
- * Java's HttpClient offers h2c with its first one. node:http writes `upgrade` when it has read the head of a request, and
- * reads it to know whether that is an upgrade.
+ * A request that ignores an upgrade to anything but a WebSocket, as RFC 9110 (7.8) allows, so that it is served like
+ * any other: Java's HttpClient offers h2c with its first request. node:http sets `upgrade` after it has read the head
+ * of a request, and reads it to decide whether the request is an upgrade.
  */
 class Request extends IncomingMessage {
   declare isUpgrade: boolean | null;
@@ -39,18 +43,19 @@ export interface TlsFiles {
 }
 
 export interface HttpServer {
-  /** `host:port` as a client on this machine reaches it. */
+  /** `host:port`, for clients on this machine. */
   readonly authority: string;
   readonly isTls: boolean;
-  /** Takes no further connection. */
+  /** Takes no further connections, and closes those that are idle. */
   stopListening(): void;
-  /** Ends every connection that was not upgraded. */
+  /** Ends every connection that was not upgraded, and waits for those that were. */
   close(): Promise<void>;
 }
 
 /**
- * Listens; `attach` gets the server before that, to hang its handlers on. TLS files are read again when they change, and
- * the old ones stay in force while the new ones are not valid. Throws a StartupError that names the address.
+ * Opens a listener. `attach` gets the server first, to add its event handlers. TLS files are loaded again when they
+ * change; while the new ones are not valid, the old ones stay in force. Throws a StartupError that names the address or
+ * the files.
  */
 export async function openHttpServer({
   host,
@@ -66,9 +71,9 @@ export async function openHttpServer({
   tls: TlsFiles | undefined;
   log: Log;
   attach: (server: Server) => void;
-  /** How the names begin of the settings to change when the address or the TLS files cannot be used. */
+  /** How the settings begin that an error should name when the address or the TLS files cannot be used. */
   settingPrefix: 'RESPARK_' | 'RESPARK_PLAYER_' | 'RESPARK_METRICS_';
-  /** When a client has not ended its handshake by then, its socket is closed. */
+  /** A client that has not finished its handshake by then loses its socket. */
   tlsHandshakeTimeoutMs?: number;
 }): Promise<HttpServer> {
   const { server, stopWatching } =
@@ -117,9 +122,9 @@ function openTls(
   const reload = () => {
     try {
       server.setSecureContext({ ...read(), minVersion: 'TLSv1.2' });
-      log.info({ certFile: files.certFile }, 'the TLS certificate was read again');
+      log.info({ certFile: files.certFile }, 'the TLS certificate was reloaded');
     } catch (error) {
-      // Certificate and key are two files: between their changes they do not fit each other.
+      // Certificate and key are two files. Between their changes they do not match.
       log.warn(
         { err: error, certFile: files.certFile },
         'the changed TLS files are not valid; the old ones stay in force',
@@ -153,7 +158,7 @@ function listenFault(error: unknown, host: string, port: number, settingPrefix: 
     case 'EADDRINUSE':
       return `${where} is taken: stop what listens there, or set ${settingPrefix}PORT`;
     case 'EACCES':
-      return `${where} needs rights that this user does not have: set ${settingPrefix}PORT to 1024 or more`;
+      return `${where} needs privileges that this user does not have: set ${settingPrefix}PORT to 1024 or more`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
@@ -163,7 +168,7 @@ function listenFault(error: unknown, host: string, port: number, settingPrefix: 
   }
 }
 
-/** An address that stands for all of them is reached at the loopback one. */
+/** A server that listens on all addresses is reached at the loopback address. */
 function reachable(address: string, family: string): string {
   if (family === 'IPv6') return address === '::' ? '[::1]' : `[${address}]`;
   return address === '0.0.0.0' ? '127.0.0.1' : address;

@@ -38,7 +38,9 @@ async function serve(t: TestContext, sites: readonly Site[]) {
 
 const echo = async ({ readBody }: HttpRequest): Promise<string> => (await readBody(10)).toString();
 
-/** A real server in front of one site, which answers everything: by default with the body, of which it reads ten bytes. */
+/**
+ * A real server in front of one site, which answers everything. By default it echoes the body, of at most ten bytes.
+ */
 async function open(t: TestContext, answer = echo) {
   const seen: HttpRequest[] = [];
   const site: Site = async (httpRequest) => {
@@ -65,7 +67,7 @@ async function answerTo(sent: ClientRequest): Promise<{ response: IncomingMessag
   return { response, text: Buffer.concat(chunks).toString() };
 }
 
-/** Lets a bit of text travel both ways over one connection. */
+/** Sends the parts over one connection, and returns everything that comes back. */
 async function exchange(port: number, ...parts: string[]): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   for (const part of parts) socket.write(part);
@@ -88,13 +90,13 @@ test('a request reaches its site as it came over the wire', async (t) => {
   assert.deepEqual(received.get('x-test'), ['a', 'b']);
 });
 
-test('a HEAD is answered with the length of the body and without it', async (t) => {
+test('a HEAD is answered with the length of the body, but not with the body', async (t) => {
   const { send } = await open(t, async () => 'hello');
   const { response, text } = await answerTo(send({ path: '/x', method: 'HEAD' }).end());
   assert.deepEqual([response.statusCode, response.headers['content-length'], text], [200, '5', '']);
 });
 
-test('sites are asked in order with the whole request, and the first that answers is the last that is asked', async (t) => {
+test('sites are asked in order, with the whole request, until one of them answers', async (t) => {
   const asked: unknown[] = [];
   const stranger: Site = async ({ method, rawPath }) => void asked.push([method, rawPath]);
   const console: Site = async ({ rawPath, headers, readBody }) => {
@@ -118,7 +120,7 @@ test('sites are asked in order with the whole request, and the first that answer
   ]);
 });
 
-test('a body over the limit is refused as soon as that is known, and the client reads why', async (t) => {
+test('a body over the limit is refused as soon as that is known, and the client receives the reason', async (t) => {
   const { send } = await open(t);
   const declared = send({ method: 'POST', path: '/x', headers: { 'content-length': 4_000_000 } });
   declared.on('error', () => {});
@@ -131,7 +133,7 @@ test('a body over the limit is refused as soon as that is known, and the client 
   assert.equal((await answerTo(chunked)).response.statusCode, 413);
 });
 
-test('a long body that finds no memory is told to try again, and short ones are not touched', async (t) => {
+test('a long body for which there is no memory may be tried again, and short bodies still get in', async (t) => {
   let answerLong = (_: string): void => {};
   const { send, seen } = await open(t, async ({ rawPath, readBody }) => {
     await readBody(10);
@@ -167,7 +169,7 @@ test('the memory of a long body is free again however its site ends', async (t) 
   }
 });
 
-test('what a refused client still sends is read for a second at most', async (t) => {
+test('the rest of a refused body is read for at most a second', async (t) => {
   const { port, clock, listener } = await open(t);
   const socket = connect(port, '127.0.0.1');
   t.after(() => socket.destroy());
@@ -181,7 +183,7 @@ test('what a refused client still sends is read for a second at most', async (t)
   assert.equal(clock.pending, 0);
 });
 
-test('a client that waits to be asked for its body is asked only when it is wanted', async (t) => {
+test('a client that waits to be asked for its body is asked only when a site wants it', async (t) => {
   const { port } = await open(t);
   const head = 'POST /x HTTP/1.1\r\nhost: x\r\nconnection: close\r\nexpect: 100-continue\r\n';
   const wanted = await exchange(port, `${head}content-length: 5\r\n\r\n`, 'hello');
@@ -222,7 +224,7 @@ test('a client that goes away in the middle leaves nothing behind', async (t) =>
   assert.deepEqual([listener.inFlight, clock.pending, lines], [0, 0, []]);
 });
 
-test('a client that goes away with replies still waiting for their turn leaves nothing behind', async (t) => {
+test('a client that goes away while replies wait for their turn leaves nothing behind', async (t) => {
   let isAsked = () => {};
   const asked = new Promise<void>((resolve) => {
     isAsked = resolve;
@@ -288,7 +290,7 @@ test('draining waits for the requests in flight and closes their connections', a
   assert.equal(listener.inFlight, 0);
 });
 
-/** Sends the requests at once and reads nothing; `read` then tells how many bytes come until the end. */
+/** Sends the requests at once and reads nothing. `read` then reads to the end, and returns the number of bytes. */
 async function askAndWait(t: TestContext, port: number, requests: string) {
   const socket = connect({ port, host: '127.0.0.1' });
   t.after(() => socket.destroy());
@@ -322,7 +324,7 @@ test('a stop waits until a long reply has left, however slowly it is read', asyn
   await drained;
 });
 
-test('replies that nobody reads are dropped when nothing of them was taken for long enough', async (t) => {
+test('replies that the client does not read are dropped after a while', async (t) => {
   const { port, listener } = await open(t, async () => LONG);
   const client = await askAndWait(t, port, 'GET /x HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(5));
   while (listener.inFlight < 5) await new Promise((resolve) => setImmediate(resolve));
@@ -330,7 +332,7 @@ test('replies that nobody reads are dropped when nothing of them was taken for l
   assert.ok((await client.read()) < 5 * LONG.length);
 });
 
-test('a site that fails costs its client the connection and nobody else anything', async (t) => {
+test('a site that fails costs its own client the connection, and no other client anything', async (t) => {
   const { send, lines, listener } = await open(t, async () => {
     throw new Error('impossible');
   });
@@ -344,7 +346,7 @@ test('a site that fails costs its client the connection and nobody else anything
   );
 });
 
-test('what no site answers is not found, whatever was asked and whether it has a body', async (t) => {
+test('a request that no site answers is not found, whatever it asks and whether or not it has a body', async (t) => {
   const { port, listener } = await serve(t, [async () => undefined]);
   const head = 'HTTP/1.1\r\nhost: x\r\nconnection: close\r\n';
   for (const asked of [`GET /game ${head}\r\n`, `POST / ${head}content-length: 5\r\n\r\nhello`]) {
@@ -354,7 +356,7 @@ test('what no site answers is not found, whatever was asked and whether it has a
   assert.equal(listener.inFlight, 0);
 });
 
-test('the time limits of the settings are those of the server', async (t) => {
+test('the server has the time limits of the settings', async (t) => {
   const { server } = await open(t);
   assert.deepEqual([server.headersTimeout, server.requestTimeout, server.keepAliveTimeout], [1_000, 3_000, 3_000]);
 });

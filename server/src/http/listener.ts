@@ -14,19 +14,20 @@ export interface ListenerSettings {
   readonly longBodyMemoryBytes: number;
 }
 
-/** Longer ones may have to wait for their client to read. */
+/** A longer body may have to wait until its client reads. */
 const MAX_SHORT_BODY_BYTES = 16_384;
 
-/** How long the rest of a refused body is read and thrown away, so that its client can still receive the reply. */
+/** How long the rest of a refused body is read and discarded, so that the client can still receive the reply. */
 const LINGER_MS = 1_000;
 
 const NOTHING_HERE = textReply(404, 'there is nothing here\n');
 
 export interface HttpListener {
-  /** Serves the requests of `server`, upgrades excepted, and sets its time limits. May be called for several servers. */
+  /** Serves the requests of `server`, except upgrades, and sets its time limits. May be called for several servers. */
   attach(server: Server): void;
-  /** Resolves when no request is in flight. From the call on, each reply also closes its connection. */
+  /** Resolves when no request is in flight. From this call on, each reply also closes its connection. */
   drain(): Promise<void>;
+  /** Requests whose reply has not been handed over completely. */
   readonly inFlight: number;
 }
 
@@ -37,7 +38,7 @@ export function createHttpListener({
   clock,
   log,
 }: {
-  /** Asked one after the other, in this order, until one answers; a request that none answers is a 404. */
+  /** Asked one after the other, in this order, until one answers. A request that no site answers is a 404. */
   sites: readonly Site[];
   clientAddress: ClientAddress;
   settings: ListenerSettings;
@@ -85,7 +86,7 @@ export function createHttpListener({
     const { socket } = request;
     if (response.destroyed || socket.destroyed) return Promise.resolve();
     const { status, body } = reply;
-    // The rest of a body that was refused is not worth reading for another request on the same connection.
+    // Reading the rest of a refused body to keep the connection for another request is not worth it.
     const isUnread = !request.complete && hasBody(request);
     const bytes = Buffer.byteLength(body);
     const headers = { ...reply.headers, 'content-length': bytes };
@@ -97,13 +98,13 @@ export function createHttpListener({
         resolve();
       };
       response.on('close', done);
-      // A reply that waits for those before it on its connection hears nothing when that ends; clients may pipeline many.
+      // A reply that waits behind earlier ones is not told when the connection ends; clients may pipeline many.
       if (response.socket === null) socket.setMaxListeners(0).on('close', done);
-      // A client that takes nothing for so long is gone, and what waits for it is freed. A next request starts afresh.
+      // A client that takes nothing for this long counts as gone, and frees what it held. A new request starts over.
       socket.setTimeout(settings.requestTimeoutMs);
       if (isUnread && !isWaitingToSend(request)) linger(request, response, body, clock);
       else if (bytes <= MAX_SHORT_BODY_BYTES) response.end(body);
-      // Node.js counts a connection as idle, and a stop ends it, from the `end` on, with bytes still to send or without.
+      // From `end` on, Node.js counts a connection as idle even with bytes still to send, and a stop would cut it off.
       else response.write(body, () => response.end());
     });
   }
@@ -124,10 +125,10 @@ export function createHttpListener({
   return {
     attach(server) {
       server.headersTimeout = settings.headersTimeoutMs;
-      // Behind that of the body, whose answer has a name and an id.
+      // Later than the limit of the body, so that the site answers first, with the name of an error and a request id.
       server.requestTimeout = settings.headersTimeoutMs + settings.requestTimeoutMs;
       server.keepAliveTimeout = settings.keepAliveTimeoutMs;
-      // Asked for one by one, so that a body which would be refused is never sent.
+      // With a handler for `checkContinue`, the server asks for each body, and never for one that it would refuse.
       server.on('request', onRequest).on('checkContinue', onRequest);
     },
     async drain() {
@@ -140,7 +141,7 @@ export function createHttpListener({
   };
 }
 
-/** Closing with unread input would reset the connection, which can cost the client the reply. */
+/** Reads on for a while after the reply: closing with unread input resets the connection, which may cost the reply. */
 function linger(request: IncomingMessage, response: ServerResponse, body: HttpReply['body'], clock: Clock): void {
   response.write(body);
   const end = () => {

@@ -4,13 +4,13 @@ import { ServiceError } from '../errors.ts';
 import type { HeldMemory } from './body-memory.ts';
 import { BodyError } from './exchange.ts';
 
-/** When a client may try again whose long body found no memory. */
+/** When a client may try again after there was no memory for its long body. */
 const RETRY_AFTER_MS = 1_000;
 
 /**
- * The whole body of a request, after telling a client that asked (`Expect: 100-continue`) to send it. Rejects with a
- * BodyError, having kept at most `maxBytes`, when it is longer, ends early or takes longer than `timeoutMs`, and with a
- * `throttled` ServiceError when other bodies have the memory that it needs.
+ * Reads the whole body of a request. A client that asked first (`Expect: 100-continue`) is told to send it. Rejects
+ * with a BodyError when the body is longer than `maxBytes`, ends early or takes longer than `timeoutMs`, and with a
+ * `throttled` ServiceError when other bodies use the memory that it needs. Never keeps more than `maxBytes`.
  */
 export function readBody({
   request,
@@ -24,14 +24,14 @@ export function readBody({
   response: ServerResponse;
   maxBytes: number;
   timeoutMs: number;
-  /** The caller releases it when it is done with the body. */
+  /** Grows with the body. The caller must release it when it is done with the body. */
   memory: HeldMemory;
   clock: Clock;
 }): Promise<Uint8Array> {
   const tooLarge = () => new BodyError('too_large', `The body must be at most ${maxBytes} bytes`);
   const incomplete = () => new BodyError('incomplete', `The whole body must arrive within ${timeoutMs} ms`);
   const noMemory = () =>
-    new ServiceError('throttled', 'The server is reading as many long bodies as it may: try again in a second', {
+    new ServiceError('throttled', 'The server is reading as many long bodies as it can: try again in a second', {
       retryAfterMs: RETRY_AFTER_MS,
     });
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) return Promise.reject(tooLarge());
@@ -66,7 +66,10 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return 'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) > 0;
 }
 
-/** Needs the server's `checkContinue` event: without a listener for it Node has asked for the body already. */
+/**
+ * Whether the client waits to be asked for its body. The server must have a listener for `checkContinue`; without one
+ * Node.js has already asked.
+ */
 export function isWaitingToSend(request: IncomingMessage): boolean {
   return request.headers.expect?.toLowerCase() === '100-continue';
 }

@@ -29,13 +29,13 @@ async function serve(t: TestContext, { isTrusted = false } = {}) {
   return { port, open, allClosed: () => Promise.all(closed) };
 }
 
-/** A socket that the server lets be answers a request; one that it does not is closed. */
+/** True when the server answers on the socket, false when it closes the socket. */
 async function isServed(socket: Socket): Promise<boolean> {
   socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
   return await Promise.race([once(socket, 'data').then(() => true), once(socket, 'close').then(() => false)]);
 }
 
-test('one address may have its share of silent sockets, others may have theirs, and all together the bound', async (t) => {
+test('each address may have its share of silent sockets, and all together no more than the bound', async (t) => {
   const { open } = await serve(t);
   const served = [];
   for (const address of ['127.0.0.1', '127.0.0.1', '127.0.0.1', '127.0.0.2', '127.0.0.2', '127.0.0.3', '127.0.0.4']) {
@@ -44,7 +44,7 @@ test('one address may have its share of silent sockets, others may have theirs, 
   assert.deepEqual(served, [true, true, false, true, true, true, false]);
 });
 
-test('a socket that ends, or becomes a WebSocket, makes room', async (t) => {
+test('a socket makes room when it ends or becomes a WebSocket', async (t) => {
   const { open, port } = await serve(t);
   const first = open('127.0.0.1');
   assert(await isServed(first));
@@ -56,11 +56,11 @@ test('a socket that ends, or becomes a WebSocket, makes room', async (t) => {
   assert(await isServed(open('127.0.0.1')));
   first.destroy();
   await once(first, 'close');
-  // The server hears of it a moment later.
+  // The server learns of the end a moment later.
   for (let isRoom = false; !isRoom; ) isRoom = await isServed(open('127.0.0.1'));
 });
 
-test('sockets from one port to two addresses of the server are two, and both make room when they end', async (t) => {
+test('sockets from one port to two of the server’s addresses count as two, and both make room at their end', async (t) => {
   const { open, allClosed } = await serve(t);
   const first = open('127.0.0.1');
   assert(await isServed(first));
@@ -73,7 +73,7 @@ test('sockets from one port to two addresses of the server are two, and both mak
   assert.deepEqual([await isServed(open('127.0.0.1')), await isServed(open('127.0.0.1'))], [true, true]);
 });
 
-test('a socket counts for itself while the end of another with the same ends is still to be told', () => {
+test('a socket is counted even before the end of an older one with the same ends is reported', () => {
   const server = createServer().removeAllListeners('connection');
   limitSockets(server, { settings: { maxHttpSockets: 2, maxHttpSocketsPerAddress: 2 }, isTrusted: () => false });
   const arrive = (remotePort: number) => {
@@ -95,7 +95,7 @@ test('a socket counts for itself while the end of another with the same ends is 
   assert(arrive(6).isRefused);
 });
 
-test('a trusted proxy stands for many addresses', async (t) => {
+test('a trusted proxy may have more sockets than one address', async (t) => {
   const { open } = await serve(t, { isTrusted: true });
   const served = [];
   for (let socket = 0; socket < 6; socket += 1) served.push(await isServed(open('127.0.0.1')));

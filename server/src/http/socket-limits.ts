@@ -9,17 +9,17 @@ export interface SocketLimitSettings {
 }
 
 /**
- * Bounds a server's sockets that are not a player's WebSocket: those that say nothing, are still in their TLS handshake,
- * or wait between requests. One more than an address or the server may have is destroyed at once. Players' sockets have
- * bounds of their own from their upgrade on. Called when the server's other listeners are there. Addresses of trusted
- * proxies stand for many and share the server's bound.
+ * Bounds a server's sockets that are not players' WebSockets: those that send nothing, are still in their TLS
+ * handshake, or wait between requests. A socket beyond the bound of its address or of the server is destroyed at once.
+ * From the upgrade on, players' sockets have bounds of their own. A trusted proxy stands for many clients, so its
+ * address has no bound of its own. Must be called after the server's other event handlers have been added.
  */
 export function limitSockets(
   server: Server,
   { settings, isTrusted }: { settings: SocketLimitSettings; isTrusted: (address: string) => boolean },
 ): void {
   const sockets = new GroupCounter();
-  /** Both ends of a socket → what gives its place back. TLS wraps a socket in another, but both have the same ends. */
+  /** Both ends of a socket → its release. TLS wraps one socket in another, but both have the same ends. */
   const releases = new Map<string, () => void>();
 
   server.on('connection', (socket: Socket) => {
@@ -37,20 +37,20 @@ export function limitSockets(
       if (!isCounted) return;
       isCounted = false;
       sockets.remove(group);
-      // Its successor may be here already: the kernel tells of a new socket before Node.js tells of the old one's end.
+      // A new socket with the same ends may be here already: Node.js may report it before the end of the old one.
       if (releases.get(ends) === release) releases.delete(ends);
     };
     sockets.add(group);
     releases.set(ends, release);
     socket.once('close', release);
   });
-  // With a listener of its own, a server that serves no players would take their upgrades and never answer them.
+  // A handler on a server that serves no players would make Node.js accept their upgrades, which get no answer then.
   if (server.listenerCount('upgrade') > 0) {
     server.on('upgrade', (_request, socket) => releases.get(endsOf(socket as Socket))?.());
   }
 }
 
-/** A peer may use one port for a socket to each of this machine's addresses. */
+/** The local address is part of it: a peer may use one port for sockets to several of this machine's addresses. */
 function endsOf({ remoteAddress, remotePort, localAddress }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress}`;
 }

@@ -91,7 +91,7 @@ describe('TLS', () => {
     assert.equal(await shownBy(server.url), 'first');
 
     use('second');
-    await server.printed(/"the TLS certificate was read again"/);
+    await server.printed(/"the TLS certificate was reloaded"/);
     assert.equal(await shownBy(server.url), 'second');
     await early.token();
     const late = await server.connect({}, { ca: CERTIFICATES.second });

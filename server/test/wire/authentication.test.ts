@@ -166,7 +166,7 @@ test('[aws-sdk] a long body that finds no memory is told so, and counts as no fa
   for (let call = 0; call < 3; call += 1) {
     const error = await failureOf(importFile(100_000));
     assert(error instanceof ThrottlingException);
-    assert.match(error.message, /reading as many long bodies as it may: try again in a second/);
+    assert.match(error.message, /reading as many long bodies as it can: try again in a second/);
     assert.equal(error.$response?.headers['retry-after'], '1');
   }
   await importFile(40_000);
