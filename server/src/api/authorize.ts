@@ -12,16 +12,16 @@ export type Authorize = (call: {
   readonly operation: Operation;
   readonly principal: Principal;
   readonly input: Input;
-  /** What `operation.resource` says of the input. */
+  /** The ARNs that `operation.resource` gives for the input. */
   readonly resources: readonly string[];
 }) => Promise<void>;
 
-/** Throws `access_denied` unless the principal's policies allow the call. */
+/** The returned function throws `access_denied` unless the principal's policies allow the call. */
 export function createAuthorize({ services, clock }: { services: Services; clock: Clock }): Authorize {
   return async function authorize({ request, operation, principal, input, resources }) {
     const { action } = operation;
     const requestTags = operation.requestTags?.(input) ?? {};
-    // Reading them costs a look at the store, which most policies do not need.
+    // Reading the resource's tags costs a look at the store, which most policies do not need.
     const readsTags = usesResourceTags(principal.policies);
     const resourceTags = readsTags ? await operation.resourceTags?.(input, services) : undefined;
     const decision = evaluate(principal.policies, {
@@ -43,7 +43,7 @@ export function createAuthorize({ services, clock }: { services: Services; clock
   };
 }
 
-/** In the words of AWS services, which scripts look for. */
+/** The words are those of AWS services, because scripts look for them. */
 function reasonOf(decision: Decision & { isAllowed: false }, action: string): string {
   switch (decision.reason) {
     case 'explicit_deny':

@@ -2,10 +2,10 @@ import type { Operation } from './operation.ts';
 import { OPERATIONS } from './operations/index.ts';
 import { OWN_OPERATIONS } from './own-operations/index.ts';
 
-/** What the pipeline serves: Amazon's operations, then this server's own. */
+/** Every operation that the pipeline serves: Amazon's, then this server's own. */
 export const EVERY_OPERATION: readonly Operation[] = [...OPERATIONS, ...OWN_OPERATIONS];
 
-/** Of the Service Authorization Reference: players had it, and no operation of the management API does. */
+/** From the Service Authorization Reference: an action of players, which no operation of the management API has. */
 const INVOKE_BACKEND = 'gamesparks:InvokeBackend';
 
 /** Every IAM action that a policy may name. */

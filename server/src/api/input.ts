@@ -4,7 +4,7 @@ import type { Shape, StructureShape } from './shape.ts';
 import { parseQuery } from './signature/sigv4.ts';
 import { parse, RepeatedValue } from './validation.ts';
 
-/** Where the members of an operation's input come from. */
+/** The parts of a request that the members of an operation's input come from. */
 export interface InputSources {
   readonly labels: ReadonlyMap<string, string>;
   readonly rawQuery: string;
@@ -14,9 +14,9 @@ export interface InputSources {
 type Record = Readonly<{ [name: string]: unknown }>;
 
 /**
- * The validated input of an operation. Unknown query keys and body members are ignored, as AWS services do, and so is
- * the body of an operation that takes none. Throws a `validation` ServiceError that names the faults, or a Refusal for
- * a body that is not a JSON object.
+ * Returns the validated input of an operation. Unknown query keys and body members are ignored, as in AWS services, and
+ * so is the body of an operation that takes none. Throws a `validation` ServiceError that names the faults, or a
+ * Refusal when the body is not a JSON object.
  */
 export function readInput(shape: StructureShape, { labels, rawQuery, body }: InputSources): Record {
   const queryValues = parseQuery(rawQuery) ?? [];

@@ -37,7 +37,7 @@ describe('the request of a call', () => {
   ];
   const match = createRouter(OPERATIONS);
   for (const [name, input] of inputs) {
-    it(`is read by the API as what was given: ${name} ${JSON.stringify(input)}`, () => {
+    it(`is read back by the API as the same input: ${name} ${JSON.stringify(input)}`, () => {
       const operation = getOperation(name);
       const { path, body: text = '' } = requestOf(operation, input);
       const body = Buffer.from(text);
@@ -65,7 +65,7 @@ describe('the request of a call', () => {
     ['ListGames', PROTO, ['__proto__']],
     ['ListGames', { '\u001b': 1, constructor: 2 }, ['\\u{1b}', 'constructor']],
   ] as const) {
-    it(`is none when a member is unknown: ${faults.join(', ')}`, () => {
+    it(`is not made when a member is unknown: ${faults.join(', ')}`, () => {
       assert.throws(
         () => requestOf(getOperation(name), input),
         (error) => {
@@ -82,7 +82,7 @@ describe('the request of a call', () => {
   }
 
   for (const dots of ['.', '..']) {
-    it(`is none when a part of the path would be lost: ${dots}`, () => {
+    it(`is not made when a part of the path would be lost: ${dots}`, () => {
       const input = { Namespace: 'N', Name: 'M', ExtensionVersion: dots };
       assert.throws(() => requestOf(getOperation('GetExtensionVersion'), input), {
         message: new RegExp(`ExtensionVersion must not be '${dots.replaceAll('.', '\\.')}'`),

@@ -3,13 +3,13 @@ import type { Operation } from './operation.ts';
 import type { Shape } from './shape.ts';
 import { excerptOf, parse } from './validation.ts';
 
-/** An operation's members as they are on the wire: a blob is base64, a time is ISO 8601. */
+/** An operation's input as it is on the wire: a blob is base64, a time is ISO 8601. */
 export type Input = Readonly<Record<string, unknown>>;
 
 /**
- * Where a call goes and what it carries: the API's `readInput` the other way round, for every client of ours, a browser
- * included. Throws a `validation` ServiceError that lists what the operation would refuse, and members that it does not
- * have: the service ignores those, their author means them.
+ * Returns where a call goes and what it carries: the reverse of `readInput`, for every client of ours, browsers
+ * included. Throws a `validation` ServiceError that lists what the operation would refuse, and the members that it does
+ * not have. The API ignores such members, but their author must have meant something by them.
  */
 export function requestOf(
   operation: Pick<Operation, 'name' | 'http' | 'input'>,
@@ -38,7 +38,7 @@ export function requestOf(
 function checkInput({ name, input: shape }: Pick<Operation, 'name' | 'input'>, input: Input): void {
   const faults = [
     ...unknownMembers(shape, input, '').map((path) => `there is no member ${path}`),
-    // Every URL parser takes them for steps in the path, however they are encoded.
+    // Every URL parser takes these for steps in the path, even when they are percent-encoded.
     ...Object.entries(input)
       .filter(([member, value]) => shape.members[member]?.location === 'uri' && /^\.\.?$/.test(String(value)))
       .map(([member, value]) => `${member} must not be '${value}'`),
@@ -53,7 +53,7 @@ function checkInput({ name, input: shape }: Pick<Operation, 'name' | 'input'>, i
   throw new ServiceError('validation', [`${name} cannot be called with this input:`, ...faults].join('\n  '));
 }
 
-/** Paths of the members that no shape knows. */
+/** Paths of the members that the shape does not have. */
 function unknownMembers(shape: Shape, value: unknown, path: string): string[] {
   if (typeof value !== 'object' || value === null) return [];
   switch (shape.type) {

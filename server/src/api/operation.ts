@@ -30,56 +30,58 @@ export interface Services {
   readonly serverInfo: () => ServerInfo;
 }
 
+/** One call of an operation, as its handler gets it. */
 export interface Call<Input> {
   readonly input: Input;
   readonly services: Services;
   readonly arns: Arns;
-  /** What a rule that changes something puts on record, its caller and the request's id among it. */
+  /** What a rule that changes something puts on record, with the caller and the request id. */
   readonly change: Change;
 }
 
-/** What every operation may answer, whatever it does. */
+/** The errors that every operation may answer. */
 export const COMMON_ERRORS = ['validation', 'access_denied', 'throttled', 'internal'] as const satisfies ErrorCode[];
 
 /**
- * One operation of the API, whole: routing, authentication's limits, throttling, validation, authorization, the handler's
- * types, docs and the tests that run over all operations derive from this row.
+ * Everything about one operation of the API. Routing, the limit of the body, throttling, validation, authorization, the
+ * handler's types, the documentation and the tests over all operations derive from this row.
  */
 export interface OperationRow<Input, Output> {
-  /** With the service before it, the IAM action. */
+  /** Also the IAM action, behind the prefix of the service. */
   readonly name: string;
-  /** Success is always 200. */
+  /** The status of a success is always 200. */
   readonly http: { readonly method: string; readonly path: string };
   /** Whether repeating the call has the effect of making it once. */
   readonly isIdempotent: boolean;
   readonly throttleClass: ThrottleClass;
-  /** Where the server's own limit does not fit. */
+  /** Replaces the server's general limit for this operation. */
   readonly maxBodyBytes?: number;
   readonly input: StructureShape;
   readonly output: StructureShape;
-  /** What the handler may throw; anything else is a bug and answered as one. */
+  /** What the handler may throw. Anything else is a bug, and is answered as one. */
   readonly errors: readonly ErrorCode[];
-  /** The ARNs that policies are matched against; none for an operation that is about no resource in particular. */
+  /** The ARNs that policies are matched against; none for an operation without a particular resource. */
   resource(input: Input, arns: Arns): readonly string[];
-  /** Tags that the call would give to something. */
+  /** Tags that the call would add. */
   requestTags?(input: Input): Tags | undefined;
-  /** Keys of tags that the call is about, where they are not those of `requestTags`. */
+  /** The tag keys of the call, where they are not those of `requestTags`. */
   tagKeys?(input: Input): readonly string[];
-  /** Tags of the resource, if it exists; asked for only when a policy of the caller depends on them. */
+  /** Tags of the resource, if it exists. Called only when a policy of the caller depends on them. */
   resourceTags?(input: Input, services: Services): Promise<Tags | undefined>;
-  /** What the audit log says that a change was about, where it is not the last of `resource`. */
+  /** The resource that the audit log names for a change, where it is not the last one of `resource`. */
   auditResource?(input: Input, arns: Arns): string;
-  /** What was decided where neither the model nor the service's documentation says it: one sentence or more each. */
+  /** What this server does where neither the model nor the service's documentation says: each in whole sentences. */
   readonly decisions?: readonly string[];
   handler(call: Call<Input>): Promise<Output>;
 }
 
-/** A row whose types have done their work. */
+/** A row without the types of its input and output, so that all rows fit in one list. */
 export type Operation = OperationRow<Readonly<Record<string, unknown>>, unknown> & {
-  /** As policies name it: `gamesparks:DisconnectPlayer`. */
+  /** The name that policies use, such as `gamesparks:DisconnectPlayer`. */
   readonly action: string;
 };
 
+/** Makes a row of Amazon's service, with the types of its handler checked against its shapes. */
 export function operation<
   const I extends Members,
   const RI extends keyof I & string,

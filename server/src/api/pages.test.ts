@@ -42,7 +42,7 @@ function openPages({ hasMetricsElsewhere = false, hasPlayers = true } = {}) {
   };
 }
 
-test('/healthz answers whenever the process does, /readyz says why it should get no traffic', async () => {
+test('/healthz answers as long as the process does, and /readyz says why it should get no traffic', async () => {
   const { get, causes } = openPages();
   const ready = await get('/readyz', REMOTE);
   assert.deepEqual([ready?.status, ready?.body, ready?.headers['cache-control']], [200, 'ready\n', 'no-store']);
@@ -52,7 +52,7 @@ test('/healthz answers whenever the process does, /readyz says why it should get
   assert.equal((await get('/healthz', REMOTE))?.status, 200);
 });
 
-test('on the management listener metrics are for this machine only', async () => {
+test('the management listener gives metrics to this machine only', async () => {
   const { get } = openPages();
   for (const address of [LOCAL, '127.8.9.1', '::1']) {
     const { status, body, headers } = (await get('/metrics', address)) ?? {};
@@ -65,14 +65,14 @@ test('on the management listener metrics are for this machine only', async () =>
   }
 });
 
-test('metrics that have a listener of their own are nowhere else', async () => {
+test('metrics that have a listener of their own are served nowhere else', async () => {
   const { get, observe } = openPages({ hasMetricsElsewhere: true });
   assert.equal((await get('/metrics'))?.status, 404);
   assert.equal((await get('/readyz'))?.status, 200);
   assert.equal((await observe(requestFor('/metrics', { remoteAddress: REMOTE })))?.status, 200);
 });
 
-test('paths of the API are no pages, and the players’ is one only where players connect', async () => {
+test('paths of the API are not pages, and the players’ path is one only where players connect', async () => {
   for (const path of ['/game', '/metrics/', '/metrics/x', '/Metrics', '//healthz']) {
     assert.equal(await openPages().get(path), undefined, path);
   }
@@ -80,7 +80,7 @@ test('paths of the API are no pages, and the players’ is one only where player
   assert.equal(await openPages({ hasPlayers: false }).get('/connect'), undefined);
 });
 
-test('the management listener has pages for GET and HEAD alone, and gives each reply an id of its own', async () => {
+test('the management listener has pages for GET and HEAD only, and gives each reply an id of its own', async () => {
   const { manage } = openPages();
   const pages = ['/', '/healthz', '/readyz', '/metrics', '/connect', '/download/t/f.json', '/download/t/busy.json'];
   const ids = new Set<string>();
@@ -105,7 +105,7 @@ test('a probe may use any method where only observation is served', async () => 
   }
 });
 
-test('the players’ own listener tells clients of the API, whatever they call, that they are at the wrong port', async () => {
+test('the players’ own listener tells clients of the API, whatever they call, that the port is wrong', async () => {
   for (const method of ['GET', 'HEAD', 'POST', 'DELETE']) {
     const upgrade = await playerPages(requestFor('/connect', { method }));
     assert.deepEqual([upgrade?.status, upgrade?.headers.connection], [426, 'Upgrade, close'], method);
@@ -124,7 +124,7 @@ test('the root is a page for people that loads nothing from anywhere', async () 
   assert.equal(headers?.['x-content-type-options'], 'nosniff');
 });
 
-test('a file of a signed URL is for whoever has the URL, and for no cache', async () => {
+test('a signed URL gives its file to every client, and lets no cache keep it', async () => {
   const { get } = openPages();
   const {
     status,
@@ -140,7 +140,7 @@ test('a file of a signed URL is for whoever has the URL, and for no cache', asyn
   });
 });
 
-test('a URL that is forged or has expired is a 404 that says where to get another', async () => {
+test('a URL that is forged or has expired is answered with a 404 that says where to get another', async () => {
   const { get } = openPages();
   for (const path of ['/download/', '/download/x', '/download/t/f.json/', '/download/t/%']) {
     const { status, body, headers } = (await get(path)) ?? {};
@@ -151,7 +151,7 @@ test('a URL that is forged or has expired is a 404 that says where to get anothe
   assert.equal(await get('/download'), undefined);
 });
 
-test('a file that is downloaded too often is a 429 that says when to come again', async () => {
+test('a file that is downloaded too often is answered with a 429 that says when to try again', async () => {
   const { get } = openPages();
   const { status, body, headers } = (await get('/download/t/busy.json', REMOTE)) ?? {};
   assert.deepEqual([status, body, headers?.['retry-after']], [429, 'too often\n', '2']);

@@ -8,12 +8,12 @@ import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import { WELCOME_REPLY } from './welcome-page.ts';
 
-/** Why this node should get no traffic; empty when it should. */
+/** Why this node should get no traffic; empty when it is ready for traffic. */
 export type NotReadyCauses = () => Promise<readonly string[]>;
 
 /**
- * `/healthz`: the process answers. `/readyz`: it should get traffic. `/metrics`: in Prometheus's text format. Any method
- * is answered, since not every probe uses GET.
+ * `/healthz` says that the process answers, `/readyz` whether it should get traffic, and `/metrics` gives the metrics
+ * in Prometheus's text format. The site answers any method, because not every probe uses GET.
  */
 export function createObservationPages({
   renderMetrics,
@@ -41,9 +41,9 @@ export function createObservationPages({
 }
 
 /**
- * What the management listener answers unsigned, to GET and HEAD; every other method is the API's. Metrics tell names of
- * games and how busy they are: there they are for this machine only, and not at all when they have a listener of their
- * own. Each page has a request id, as the replies of the API have.
+ * What the management listener answers without a signature. The site takes only GET and HEAD; every other method is the
+ * API's. Metrics reveal the names of games and how busy they are, so only this machine gets them here, and not even
+ * this machine when they have a listener of their own. Each page has a request id, like the replies of the API.
  */
 export function createManagementPages({
   observe,
@@ -67,7 +67,7 @@ export function createManagementPages({
     if (rawPath.startsWith('/download/')) return download(rawPath, downloads);
     if (rawPath === CONNECT_PATH && hasPlayers) return UPGRADE_REPLY;
     if (rawPath === '/metrics') {
-      if (hasMetricsElsewhere) return textReply(404, 'metrics have a listener of their own (RESPARK_METRICS_PORT)\n');
+      if (hasMetricsElsewhere) return textReply(404, 'metrics are on a port of their own (RESPARK_METRICS_PORT)\n');
       if (!isLoopback(remoteAddress)) {
         return textReply(403, 'metrics are for this machine only: set RESPARK_METRICS_PORT to serve them to others\n');
       }
@@ -83,7 +83,7 @@ export function createManagementPages({
   };
 }
 
-/** The file of a signed URL. Every client that knows the URL may have it, and no cache on the way may keep it. */
+/** The file behind a signed URL. Every client that knows the URL may have it, and no cache on the way may keep it. */
 async function download(rawPath: string, downloads: Pick<Downloads, 'open'>): Promise<HttpReply> {
   try {
     const file = await downloads.open(rawPath);
@@ -114,7 +114,7 @@ function fileReply({ fileName, contentType, body }: DownloadedFile): HttpReply {
   };
 }
 
-/** What the players' own listener answers over plain HTTP, whatever the method. */
+/** What the players' own listener answers over plain HTTP, to any method. */
 export const playerPages: Site = async ({ rawPath }) => (rawPath === CONNECT_PATH ? UPGRADE_REPLY : MISPLACED_REPLY);
 
 const UPGRADE_REPLY: HttpReply = {
@@ -123,7 +123,7 @@ const UPGRADE_REPLY: HttpReply = {
   body: `players connect here by WebSocket, with the subprotocol ${SUBPROTOCOL}\n`,
 };
 
-/** AWS clients that were sent to the players' port show what this says. */
+/** An error in the form of the API, so that AWS clients that were sent to the players' port show its message. */
 const MISPLACED_REPLY: HttpReply = {
   status: 404,
   headers: {

@@ -31,7 +31,7 @@ const changing = (handler: Operation['handler']) =>
     handler: async (call) => (await handler(call)) as object,
   });
 
-test('a change is on record before its handler runs, and with its outcome before it is answered', async (t) => {
+test('a change is on record before its rule runs, and its outcome before the caller gets an answer', async (t) => {
   const seen: unknown[] = [];
   const { call, auditLog, audit } = await openApi(t, {
     operations: [
@@ -92,7 +92,7 @@ test('a change whose outcome cannot be put on record is answered with what was d
   assert.deepEqual(outcomes, [undefined, []]);
 });
 
-test('neither a read nor a call that is refused leaves a record', async (t) => {
+test('reads and refused calls leave no record', async (t) => {
   const { call, addKey, auditLog } = await openApi(t, { settings: { writeCallsBurst: 3, writeCallsPerSecond: 1 } });
   addKey('reader', allow('gamesparks:Get*'));
   const body = { GameName: 'Demo' };

@@ -19,7 +19,7 @@ const allow = (Action: string | string[], Resource: string | string[] = '*', mor
 const GAME_ARN = 'arn:aws:gamesparks:us-east-1:123456789012:game/Demo';
 const DISCONNECT = '/runtime/game/Demo/stage/Dev/player/p1/disconnect';
 
-/** An operation that throws what it is given. */
+/** An operation whose handler fails with the given error. */
 const failing = (error: unknown) =>
   operation({
     name: 'GetGame',
@@ -50,7 +50,7 @@ test('an error has its name in a header and its message in the body', async (t) 
   assert.match(headers['x-amzn-requestid'] ?? '', /./);
 });
 
-test('a route that no operation has is refused before the signature is looked at', async (t) => {
+test('a route that no operation has is refused before the signature is checked', async (t) => {
   const { call } = await openApi(t);
   const unsigned = { headers: { authorization: undefined } };
   assert.equal(outcome(await call('GET', '/nothing', unsigned)), '404 UnknownOperationException');
@@ -62,7 +62,7 @@ test('a route that no operation has is refused before the signature is looked at
   }
 });
 
-test('a bad signature is refused before the rate is looked at', async (t) => {
+test('a bad signature is refused before the rate is checked', async (t) => {
   const { call } = await openApi(t, { settings: { readCallsBurst: 1, readCallsPerSecond: 1 } });
   await call('GET', '/game');
   assert.equal(outcome(await call('GET', '/game')), '429 ThrottlingException');
@@ -70,13 +70,13 @@ test('a bad signature is refused before the rate is looked at', async (t) => {
   assert.equal(outcome(forged), '403 InvalidSignatureException');
 });
 
-test('a call too many is refused before its input is looked at', async (t) => {
+test('a call beyond the rate is refused before its input is checked', async (t) => {
   const { call } = await openApi(t, { settings: { writeCallsBurst: 1, writeCallsPerSecond: 1 } });
   assert.equal(outcome(await call('POST', '/game', { body: {} })), '400 ValidationException');
   assert.equal(outcome(await call('POST', '/game', { body: {} })), '429 ThrottlingException');
 });
 
-test('invalid input is refused before the policies are asked', async (t) => {
+test('invalid input is refused before the policies are evaluated', async (t) => {
   const { call, addKey } = await openApi(t);
   addKey('reader', allow('gamesparks:Get*'));
   const create = (body: object) => call('POST', '/game', { accessKeyId: 'reader', body });
@@ -84,14 +84,14 @@ test('invalid input is refused before the policies are asked', async (t) => {
   assert.equal(outcome(await create({ GameName: 'Demo' })), '403 AccessDeniedException');
 });
 
-test('the policies are asked before the handler looks for anything', async (t) => {
+test('the policies are evaluated before the handler looks for anything', async (t) => {
   const { call, addKey } = await openApi(t);
   addKey('lister', allow('gamesparks:ListGames'));
   assert.equal(outcome(await call('GET', '/game/Demo', { accessKeyId: 'lister' })), '403 AccessDeniedException');
   assert.equal(outcome(await call('GET', '/game/Demo')), '404 ResourceNotFoundException');
 });
 
-test('what is refused is counted by what it is about', async (t) => {
+test('refusals are counted by operation, throttle class and cause', async (t) => {
   const counted: unknown[] = [];
   const metrics: Metrics = {
     ...NO_METRICS,
@@ -118,7 +118,7 @@ test('what is refused is counted by what it is about', async (t) => {
   ]);
 });
 
-test('what needs no body is refused before the body is read', async (t) => {
+test('whatever can be refused without the body is refused before the body is read', async (t) => {
   const { call } = await openApi(t);
   const body = { GameName: 'Demo' };
   const cases: [object, string][] = [
@@ -135,7 +135,7 @@ test('what needs no body is refused before the body is read', async (t) => {
   assert.deepEqual([outcome(forged), forged.isBodyRead], ['403 InvalidSignatureException', true]);
 });
 
-test('a body over the limit is refused, the limit of the operation coming before the general one', async (t) => {
+test('a body over the limit is refused, and the limit of an operation replaces the general one', async (t) => {
   const small = { ...failing(new ServiceError('not_found', 'x')), maxBodyBytes: 3 };
   const { call } = await openApi(t, { operations: [small], settings: { maxBodyBytes: 10 } });
   assert.equal(outcome(await call('GET', '/fail', { body: 'abcd' })), '413 RequestEntityTooLargeException');
@@ -170,7 +170,7 @@ test('an address that fails too often is refused before anything is computed', a
   assert.equal((await call('GET', '/game', { address: '2001:db8::1' })).status, 200);
 });
 
-test('calls that are signed well never count as failures', async (t) => {
+test('calls with a valid signature never count as failures', async (t) => {
   const { call } = await openApi(t, { settings: { authFailuresPerMinutePerAddress: 1 } });
   for (let turn = 0; turn < 5; turn += 1) {
     assert.equal((await call('GET', '/game')).status, 200);
@@ -193,7 +193,7 @@ test('the rate counts for each key and each class of operations', async (t) => {
   assert.equal((await call('GET', '/game')).status, 200);
 });
 
-test('a denial says who may not do what to which resource, and why', async (t) => {
+test('a denial names the caller, the action, the resource and the reason', async (t) => {
   const { call, addKey } = await openApi(t);
   addKey('nobody', allow('gamesparks:GetGame'));
   addKey('denied', {
@@ -217,7 +217,7 @@ test('a denial says who may not do what to which resource, and why', async (t) =
   );
 });
 
-test('a policy can hold a key to one stage, to some players, and to tags of the resource or the request', async (t) => {
+test('a policy can limit a key to one stage, to some players, or to tags of the resource or the request', async (t) => {
   const { call, addKey, games, stages } = await openApi(t);
   await games.create({ name: 'Demo' }, CHANGE);
   for (const [name, tags] of [
@@ -256,7 +256,7 @@ test('a policy can hold a key to one stage, to some players, and to tags of the 
   assert.equal((await call('GET', '/game', { accessKeyId: 'near', address: '198.51.100.1' })).status, 403);
 });
 
-test('a bug is answered with a fixed message, and its truth is in the log under the request id', async (t) => {
+test('a bug is answered with a fixed message, and the log has the error under the request id', async (t) => {
   const { call, lines } = await openApi(t, { operations: [failing(new TypeError('secret detail'))] });
   const { status, error, json, headers } = await call('GET', '/fail');
   assert.deepEqual([status, error], [500, 'InternalServerException']);
@@ -272,7 +272,7 @@ test('an error that the operation does not model is a bug', async (t) => {
   assert.match(JSON.stringify(lines), /GetGame failed with conflict, which it does not model.*taken/);
 });
 
-test('a failure that may be tried again says so, and when', async (t) => {
+test('a failure that may be tried again says so, and says when', async (t) => {
   const away = new ServiceError('internal', 'the directory is away: try again', { retryAfterMs: 1_500 });
   const { call, lines } = await openApi(t, { operations: [failing(away)] });
   const answer = await call('GET', '/fail');
@@ -320,7 +320,7 @@ test('a request is logged without its signature, its body or its secret', async 
   assert.doesNotMatch(JSON.stringify(lines), /private|Signature|"secret"/);
 });
 
-test('a body that is no JSON object in UTF-8 is malformed, where a body is read at all', async (t) => {
+test('a body that is not a JSON object in UTF-8 is malformed, if the operation reads a body', async (t) => {
   const { call } = await openApi(t);
   for (const body of ['{', '[]', 'null', '"x"', '1', Uint8Array.of(0x7b, 0xff, 0x7d), '{}x', '[['.repeat(10_000)]) {
     assert.equal(outcome(await call('POST', '/game', { body })), '400 SerializationException');

@@ -17,8 +17,8 @@ import { createThrottle, type ThrottleSettings } from './throttle.ts';
 import { excerptOf } from './validation.ts';
 
 /**
- * Says who calls, and gives the body of the request: the one part of the pipeline that depends on how callers sign in.
- * Throws a Refusal, or a `throttled` ServiceError.
+ * Identifies the caller, and reads the body of the request: the only step of the pipeline that depends on how callers
+ * sign in. Throws a Refusal, or a `throttled` ServiceError.
  */
 export type Authenticate = (
   request: HttpRequest,
@@ -37,10 +37,10 @@ export interface PipelineParts {
   readonly settings: ThrottleSettings & { readonly maxBodyBytes: number };
 }
 
-/** Always resolves: a failure of whatever kind is a reply too. */
+/** Always resolves: a failure of any kind is a reply too. */
 export type Pipeline = (request: HttpRequest) => Promise<HttpReply>;
 
-/** THE LIFE OF A REQUEST. Each step may be its last; a request with two faults is answered for the first. */
+/** THE LIFE OF A REQUEST. Any step may end it, and a request with two faults is answered for the first. */
 export function createPipeline(parts: PipelineParts): Pipeline {
   const { operations, services, authenticate, arns, clock, log, metrics, random, settings } = parts;
   const match = createRouter(operations);
@@ -50,11 +50,11 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   async function answer(request: HttpRequest, trace: Trace): Promise<HttpReply> {
     const { requestId } = trace;
 
-    // Match: 404 for a path, 405 for a method that no operation has, 400 for a malformed one.
+    // Match: 404 for a path that no operation has, 405 for a method that none has there, 400 for a malformed path.
     const { operation, labels } = matched(match(request.method, request.rawPath), request);
     trace.operation = operation.name;
 
-    // Authenticate: 403 under the name of what is wrong with the signature, 413 or 408 for the body, 429 after too many.
+    // Authenticate: 403 that names the fault of the signature, 413 or 408 for the body, 429 after too many failures.
     const { principal, body } = await authenticate(request, operation.maxBodyBytes ?? settings.maxBodyBytes);
     trace.principal = principal.id;
 
@@ -65,15 +65,15 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       throw rateExceeded(operation, waitMs);
     }
 
-    // Validate: 400 that names every fault, or 400 for a body that is no JSON object.
+    // Validate: 400 that names the faults, or 400 for a body that is not a JSON object.
     const input = readInput(operation.input, { labels, rawQuery: request.rawQuery, body });
 
     // Authorize: 403 that names the action and the resource.
     const resources = operation.resource(input, arns);
     await authorize({ request, operation, principal, input, resources });
 
-    // Handle: one of the errors that the operation models. A rule that changes something puts that on record first: 500,
-    // and nothing is done, when it cannot.
+    // Handle: one of the errors that the operation models. A rule that changes something puts the change on record
+    // first. When it cannot, nothing is done: 500.
     const change: Change = {
       requestId,
       cause: 'operator',
@@ -99,7 +99,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   };
 }
 
-/** What is known of a request so far, for the log. */
+/** What is known about a request so far, for the log. */
 interface Trace {
   readonly requestId: string;
   operation?: string;
@@ -116,7 +116,10 @@ function matched(match: Matched, { method, rawPath }: HttpRequest): Matched & { 
     case 'operation':
       return match;
     case 'unknown_operation':
-      throw new Refusal(match.kind, `No operation is at '${excerptOf(rawPath)}': check the endpoint and the path`);
+      throw new Refusal(
+        match.kind,
+        `There is no operation at '${excerptOf(rawPath)}': check the endpoint and the path`,
+      );
     case 'method_not_allowed': {
       const allow = match.allowed.join(', ');
       throw new Refusal(match.kind, `The method here must be ${allow}, got '${excerptOf(method)}'`, { allow });
@@ -139,7 +142,7 @@ async function handle(operation: Operation, call: Call<Input>): Promise<unknown>
   }
 }
 
-/** An error outside the model would reach typed clients as an unknown one, so it is a bug and answered as such. */
+/** Typed clients would not know an error that the operation does not model, so it is a bug, and answered as one. */
 function modelled(operation: Operation, error: unknown): unknown {
   if (!(error instanceof ServiceError) || operation.errors.includes(error.code)) return error;
   return new Error(`${operation.name} failed with ${error.code}, which it does not model`, { cause: error });
@@ -151,6 +154,6 @@ function explain(error: unknown, trace: Trace, log: Log): HttpReply {
     if (error.code === 'internal') log.warn({ ...trace, err: error }, 'request failed and may be tried again');
     return failureReply(trace.requestId, error);
   }
-  log.error({ ...trace, err: error }, 'request failed on a bug');
+  log.error({ ...trace, err: error }, 'request failed because of a bug');
   return internalErrorReply(trace.requestId);
 }

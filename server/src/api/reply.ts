@@ -3,12 +3,12 @@ import type { BodyError, HttpReply } from '../http/exchange.ts';
 import type { SignatureRefusal } from './signature/sigv4.ts';
 
 interface WireError {
-  /** What clients know the error by. */
+  /** The name by which clients know the error. */
   readonly name: string;
   readonly status: number;
 }
 
-/** The errors of the API's model. */
+/** The errors in the API's model. */
 export const WIRE_ERRORS = {
   validation: { name: 'ValidationException', status: 400 },
   access_denied: { name: 'AccessDeniedException', status: 403 },
@@ -19,7 +19,7 @@ export const WIRE_ERRORS = {
   internal: { name: 'InternalServerException', status: 500 },
 } as const satisfies Record<ErrorCode, WireError>;
 
-/** The error that a record names, by its code or, in older records, by its name on the wire. */
+/** The error in an audit record, which names it by its code or, in older records, by its name on the wire. */
 export function wireErrorOf(error: string): WireError {
   const code = Object.hasOwn(WIRE_ERRORS, error) ? (error as ErrorCode) : undefined;
   if (code !== undefined) return WIRE_ERRORS[code];
@@ -35,7 +35,7 @@ export type RefusalKind =
   | 'body_incomplete'
   | SignatureRefusal['name'];
 
-/** What is refused before an operation is reached, under the names that AWS services use for it. */
+/** Refusals that come before an operation is reached, under the names that AWS services use for them. */
 export const REFUSALS = {
   unknown_operation: { name: 'UnknownOperationException', status: 404 },
   method_not_allowed: { name: 'UnknownOperationException', status: 405 },
@@ -49,7 +49,7 @@ export const REFUSALS = {
   InvalidSignatureException: { name: 'InvalidSignatureException', status: 403 },
 } as const satisfies Record<RefusalKind, WireError>;
 
-/** A request that no operation got to see. Its message may be shown to the caller. */
+/** Thrown for a request that must not reach an operation. The message may be shown to the caller. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly kind: RefusalKind;
@@ -67,7 +67,7 @@ const BODY_REFUSALS = {
   incomplete: 'body_incomplete',
 } as const satisfies Record<BodyError['kind'], RefusalKind>;
 
-/** The refusal of a request whose body could not be read. */
+/** The refusal for a body that could not be read. */
 export function bodyRefusal({ kind, message }: BodyError): Refusal {
   return new Refusal(BODY_REFUSALS[kind], message);
 }
@@ -90,7 +90,7 @@ export function failureReply(requestId: string, { code, message, retryAfterMs }:
   );
 }
 
-/** The answer to a bug: nothing of it leaves the server but the id that finds it in the log. */
+/** The reply to a bug. It says nothing about the bug; the request id finds the error in the log. */
 export function internalErrorReply(requestId: string): HttpReply {
   return errorReply(requestId, WIRE_ERRORS.internal, 'The service encountered an internal error.', {});
 }

@@ -42,7 +42,7 @@ test('an empty segment is an empty label', () => {
   assert.deepEqual(found('GET', '/game/'), ['/game/{GameName}', { GameName: '' }]);
 });
 
-test('only an operation is found', () => {
+test('a path at which no operation ends is not found', () => {
   for (const path of ['', '/', '*', '//game', '/Game', '/game/G/stage/S/', '/game/G/stage/S/x', 'http://host/game']) {
     assert.equal(found('GET', path), 'unknown_operation', path);
   }
@@ -51,18 +51,18 @@ test('only an operation is found', () => {
   assert.deepEqual(found('get', '/game'), ['method_not_allowed', 'GET', 'POST']);
 });
 
-test('names that every object has are no routes', () => {
+test('names that every object inherits are not routes', () => {
   assert.equal(found('GET', '/constructor'), 'unknown_operation');
   assert.deepEqual(found('__proto__', '/game'), ['method_not_allowed', 'GET', 'POST']);
   assert.deepEqual(found('GET', '/game/__proto__'), ['/game/{GameName}', { GameName: '__proto__' }]);
 });
 
-test('escapes that are malformed or no UTF-8 are refused', () => {
+test('escapes that are malformed or not UTF-8 are refused', () => {
   for (const label of ['%', '%2', '%zz', '%ff', '%c3%28']) {
     assert.equal(found('GET', `/game/${label}`), 'malformed_uri', label);
   }
 });
 
-test('two operations at one route are refused', () => {
+test('two operations with the same route are refused', () => {
   assert.throws(() => createRouter([route('GET', '/a/{X}'), route('GET', '/a/{Y}')]), /GET \/a\/\{Y\}/);
 });

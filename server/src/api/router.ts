@@ -1,4 +1,4 @@
-/** What a router needs to know of an operation. */
+/** What a router needs to know about an operation. */
 export interface Route {
   readonly http: { readonly method: string; readonly path: string };
 }
@@ -18,9 +18,9 @@ interface PathNode<R> {
 const pathNode = <R>(): PathNode<R> => ({ literals: new Map(), label: undefined, byMethod: new Map() });
 
 /**
- * Finds the operation of a method and a raw path. The path is split before it is decoded, so that `%2F` stays inside its
- * label, and an empty segment is an empty label: validation then says what is wrong with it. Throws when two operations
- * have the same route.
+ * Makes a function that finds the operation for a method and a raw path. A path is split before it is decoded, so that
+ * `%2F` stays inside its label. An empty segment is an empty label, so that validation says what is wrong with it.
+ * Throws when two operations have the same route.
  */
 export function createRouter<R extends Route>(operations: readonly R[]): (method: string, rawPath: string) => Match<R> {
   const root = pathNode<R>();
@@ -57,13 +57,13 @@ function insert<R extends Route>(root: PathNode<R>, operation: R): void {
       node = next;
     }
   }
-  if (node.byMethod.has(method)) throw new Error(`two operations are routed at ${method} ${path}`);
+  if (node.byMethod.has(method)) throw new Error(`two operations have the route ${method} ${path}`);
   node.byMethod.set(method, { operation, labelNames });
 }
 
 /**
- * Literals win over labels, without going back: no path of the API needs it, and the cost stays linear. Inner nodes that
- * no operation ends at are not found.
+ * Walks down the tree, where a literal wins over a label. The walk never goes back: no path of the API needs that, and
+ * the cost stays linear. Undefined when no operation ends at the node that is reached.
  */
 function follow<R>(
   root: PathNode<R>,

@@ -17,7 +17,7 @@ const [ROW = assert.fail()] = OPERATIONS;
 
 describe('the service model', () => {
   for (const { name, http, isIdempotent, errors, input, output, decisions } of OPERATIONS) {
-    it(`says of ${name} what its row says`, () => {
+    it(`has the facts of the row of ${name}`, () => {
       const operation = MODEL.operations[name] ?? assert.fail();
       assert.deepEqual(operation.http, { method: http.method, requestUri: http.path, responseCode: 200 });
       assert.equal(operation.idempotent ?? false, isIdempotent);
@@ -39,7 +39,7 @@ describe('the service model', () => {
     }
   });
 
-  it('gives two shapes two names, and what is the same everywhere one', () => {
+  it('gives different shapes different names, and equal shapes one name', () => {
     const name = string({ max: 1 });
     const input = structure({ Name: label(name), Names: list(name), Inner: structure({ Name: string({ max: 2 }) }) });
     const output = structure({ name, Names: map(name, string({ max: 3 })) });
@@ -62,14 +62,14 @@ describe('the service model', () => {
     ]);
   });
 
-  it('keeps what is special in a decision out of the HTML', () => {
+  it('escapes a decision in the HTML', () => {
     const decisions = ['`a<b>` & "c".', 'd'];
     const { operations } = createServiceModel([{ ...ROW, decisions }]) as unknown as Model;
     assert.equal(operations[ROW.name]?.documentation, '<p><code>a&lt;b&gt;</code> &amp; "c".</p><p>d</p>');
   });
 });
 
-/** The shape that a reference of the model stands for, as the table has it. */
+/** The shape behind a reference of the model, in the form of the table of operations. */
 function expand(model: Model, { shape, location, locationName, ...rest }: Reference, name?: string): unknown {
   assert.deepEqual(rest, {});
   assert.equal(locationName, location && name);

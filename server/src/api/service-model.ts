@@ -9,7 +9,7 @@ interface Reference {
 
 type Definition = { readonly type: string; readonly [fact: string]: unknown };
 
-/** The form in which botocore, and so the AWS CLI, is told of a service; the wire of every call follows from it. */
+/** A service in the form that botocore, and so the AWS CLI, reads. The bytes of every call follow from it. */
 interface ServiceModel {
   readonly version: '2.0';
   readonly metadata: Readonly<Record<string, string>>;
@@ -62,8 +62,8 @@ export function createServiceModel(operations: readonly Operation[]): ServiceMod
 export const API_VERSION = '2021-08-17';
 
 /**
- * Gives every shape a name, which the table of operations does not need: that of the member which has it, with its
- * owner's before it where another shape has the name already. What is the same in everything is one shape.
+ * Gives every shape a name, which the model needs and the table of operations lacks. The name is that of the member,
+ * after the name of its owner where a different shape already has the name. Shapes that are equal become one.
  */
 function createShapeTable() {
   const texts = new Map<string, string>();
@@ -112,7 +112,7 @@ function createShapeTable() {
   };
 }
 
-/** HTML, as botocore has it; what is between backticks is code. */
+/** HTML, as in botocore's models. Text between backticks becomes code. */
 function documentationOf(decisions: readonly string[]): string {
   const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
   const html = (text: string) => escaped(text).replace(/`([^`]*)`/g, '<code>$1</code>');

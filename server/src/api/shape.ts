@@ -1,6 +1,6 @@
 import type { Json } from '../domain/configuration/document.ts';
 
-/** Where a member of an operation's input travels; members without one are in the JSON body. */
+/** Where a member of an operation's input travels. Members without a location are in the JSON body. */
 export type Location = 'uri' | 'querystring';
 
 interface Bound {
@@ -38,7 +38,7 @@ export interface BlobShape extends Bound {
   readonly max?: number;
 }
 
-/** Any JSON, null included, passed on as it came: its author's data, of which nothing is known here. */
+/** Any JSON, null included, passed on as it came. The API knows nothing about its content. */
 export interface DocumentShape extends Bound {
   readonly type: 'document';
 }
@@ -66,7 +66,7 @@ export interface StructureShape<M extends Members = Members, R extends string = 
   readonly required: readonly R[];
 }
 
-/** The form of one value on the wire, as data: parsing, validation, docs and the TypeScript type derive from it. */
+/** The form of a value on the wire, as data. Parsing, validation, the docs and the TypeScript type derive from it. */
 export type Shape =
   | StringShape
   | IntegerShape
@@ -133,7 +133,7 @@ export const map = <V extends Shape>(key: StringShape, value: V, limits: Range =
   ...limits,
 });
 
-// Two forms, because otherwise the caller's expected type would decide what is required when nothing says it.
+// Two overloads, because otherwise the type that the caller expects would decide which members are required by default.
 export function structure<const M extends Members>(members: M): StructureShape<M, never>;
 export function structure<const M extends Members, const R extends keyof M & string>(
   members: M,
@@ -143,16 +143,16 @@ export function structure(members: Members, required: readonly string[] = []): S
   return { type: 'structure', members, required };
 }
 
-/** A member that is a label of the path. */
+/** Puts a member into the path, as a label. */
 export const label = <S extends Shape>(shape: S): S & { readonly location: 'uri' } => ({ ...shape, location: 'uri' });
 
-/** A member that is a key of the query. */
+/** Puts a member into the query, as a key. */
 export const query = <S extends Shape>(shape: S): S & { readonly location: 'querystring' } => ({
   ...shape,
   location: 'querystring',
 });
 
-/** The wire's JSON value of what a handler answered: times and bytes as text, absent members left out. */
+/** Turns a handler's output into JSON for the wire: times and bytes as text, absent members left out. */
 export function serialize(shape: Shape, value: unknown): unknown {
   switch (shape.type) {
     case 'timestamp':
@@ -162,7 +162,7 @@ export function serialize(shape: Shape, value: unknown): unknown {
     case 'list':
       return (value as readonly unknown[]).map((item) => serialize(shape.member, item));
     case 'map':
-      // `fromEntries` makes an own property even of `__proto__`, which here is a key like any other.
+      // `fromEntries` makes even `__proto__` an own property. Here it is a key like any other.
       return Object.fromEntries(
         Object.entries(value as object).map(([key, item]) => [key, serialize(shape.value, item)]),
       );

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { createTokenBuckets, type TokenBuckets } from '../token-bucket.ts';
 
-/** Operations that share a bucket: one kind of work cannot use up the calls of another. */
+/** Operations of one class share a bucket, so that one kind of work cannot use up the calls of another. */
 export type ThrottleClass = 'read' | 'write' | 'disconnect';
 
 export interface ThrottleSettings {
@@ -13,10 +13,10 @@ export interface ThrottleSettings {
   readonly disconnectCallsBurst: number;
 }
 
-/** Principals are access keys that signed correctly, so an operator's own keys are all that fills this. */
+/** Principals have signed in, so only the keys that an operator has made can fill this. */
 const MAX_PRINCIPALS = 10_000;
 
-/** 0 when the principal may make the call now, otherwise the milliseconds until it may. */
+/** Counts a call. Returns 0 when the principal may make it now, otherwise the milliseconds until it may. */
 export type Throttle = (principal: string, throttleClass: ThrottleClass) => number;
 
 export function createThrottle({ settings, clock }: { settings: ThrottleSettings; clock: Clock }): Throttle {

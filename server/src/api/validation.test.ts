@@ -42,7 +42,7 @@ function faultsOf(raw: unknown, of: Shape = shape): string {
   return '';
 }
 
-test('a value that fits comes back as its members', () => {
+test('a valid value is returned with the members of its shape, and no others', () => {
   const raw = {
     GameName: 'demo',
     State: 'ACTIVE',
@@ -58,7 +58,7 @@ test('a value that fits comes back as its members', () => {
   assert.deepEqual(parse(shape, raw), expected);
 });
 
-test('absent and null members are the same', () => {
+test('null means that a member is absent', () => {
   assert.deepEqual(parse(shape, { GameName: 'demo', Size: null, Tags: undefined }), { GameName: 'demo' });
   const missing =
     "1 validation error detected: Value null at 'gameName' failed to satisfy constraint: Member must not be null";
@@ -137,7 +137,7 @@ test('a member of the wrong JSON type is a fault of that member', () => {
   }
 });
 
-test('the query gives integers as text, and once', () => {
+test('an integer in the query is text, and given only once', () => {
   const listed = structure({ MaxResults: query(integer({ min: 1, max: 100 })) });
   assert.deepEqual(parse(listed, { MaxResults: '7' }), { MaxResults: 7 });
   for (const text of ['', 'x', '1.5', '0x7', '1e2', ' 7', '99999999999999999999']) {
@@ -152,7 +152,7 @@ test('lengths count code points', () => {
   assert.match(faultsOf('🎮🎮', three), /greater than or equal to 3/);
 });
 
-test('what the store could not give back is refused: a lone surrogate, and U+0000', () => {
+test('text that the store could not give back is refused: a lone surrogate, and U+0000', () => {
   const message = (path: string) => new RegExp(`at '${path}' .*Member must be well-formed Unicode without U\\+0000`);
   for (const wrong of ['\ud83c', '\0', 'a\0b', '💥\0']) {
     assert.match(faultsOf(wrong, string()), message(''));
@@ -172,14 +172,14 @@ test('__proto__ is a key like any other', () => {
   assert.equal(faultsOf(JSON.parse('{"__proto__": {"GameName": "demo"}}')).includes("null at 'gameName'"), true);
 });
 
-test('values are shown short, on one line and without what a terminal would obey', () => {
+test('values are shown short, on one line and without characters that a terminal would obey', () => {
   const shown = (value: string) => /Value '(.*)' at/.exec(faultsOf(value, string({ max: 0 })))?.[1];
   assert.equal(shown('a\r\n\u001b[31m\u202e\u2028b'), 'a\\u{d}\\u{a}\\u{1b}[31m\\u{202e}\\u{2028}b');
   assert.equal(shown('x'.repeat(1_000)), `${'x'.repeat(127)}…`);
   assert.equal(shown('🎮'.repeat(128)), '🎮'.repeat(128));
 });
 
-test('of very many faults twenty are spelled out', () => {
+test('twenty faults are listed, and the rest are counted', () => {
   const message = faultsOf(
     Array.from({ length: 5_000 }, () => 'long'),
     list(string({ max: 3 })),
@@ -188,7 +188,7 @@ test('of very many faults twenty are spelled out', () => {
   assert.ok(message.length < 4_000);
 });
 
-test('items over the limit of a list are not looked at', () => {
+test('items beyond the limit of a list are not checked', () => {
   const few = list(string(), { max: 2 });
   assert.match(faultsOf(['a', 5, 6, 7], few), /^2 validation errors detected: .*equal to 2; Value '5' at '2.member'/);
 });
@@ -198,7 +198,7 @@ test('a value nested deeper than the stack is a fault like any other', () => {
   assert.match(faultsOf({ GameName: deep }), /Value '\[1 items\]' at 'gameName'/);
 });
 
-test('bytes travel as base64 in its one true spelling, and their length is that of the bytes', () => {
+test('bytes travel as base64 in its only correct spelling, and their limits count bytes', () => {
   const file = blob({ min: 1, max: 4 });
   for (const bytes of [[0], [255, 254], [1, 2, 3], [251, 255, 191, 0]]) {
     const text = Buffer.from(bytes).toString('base64');
@@ -229,7 +229,7 @@ test('bytes travel as base64 in its one true spelling, and their length is that 
   assert.ok(long.endsWith('less than or equal to 4') && long.length < 300);
 });
 
-test('a document is any JSON as it came, and null is a value of it', () => {
+test('a document is any JSON as it came, and may be null', () => {
   const given = structure({ Value: document(), Other: string() }, ['Value']);
   for (const text of ['null', '0', '""', '[null]', '{"__proto__":{"a":[1e3]},"constructor":null}']) {
     const Value = JSON.parse(text);
@@ -249,7 +249,7 @@ test('a document nested deeper than the stack costs no stack', () => {
   assert.match(faultsOf({ Value: deep }, beside), /^1 validation error detected: Value null at 'name'/);
 });
 
-test('answers are written with ISO 8601 times and without absent members', () => {
+test('output is written with ISO 8601 times and without absent members', () => {
   const output = structure({
     Created: timestamp(),
     Name: string(),

@@ -2,10 +2,10 @@ import { ServiceError } from '../errors.ts';
 import { excerpt } from '../text.ts';
 import type { BlobShape, IntegerShape, Shape, StringShape } from './shape.ts';
 
-/** A request may be wrong in thousands of places; so many are spelled out, the rest are counted. */
+/** A request may be wrong in thousands of places. Only this many faults are listed; the rest are counted. */
 const MAX_LISTED_FAULTS = 20;
 
-/** What the query or path gave for a member that takes one value: kept apart from a JSON array of a body. */
+/** Several values in the query for a member that takes one. It is a class, so that no JSON in a body looks like it. */
 export class RepeatedValue {
   readonly values: readonly string[];
   constructor(values: readonly string[]) {
@@ -13,7 +13,7 @@ export class RepeatedValue {
   }
 }
 
-/** Collects the faults of one request, so that its author sees them all at once. */
+/** Collects the faults of one request, so that the caller sees them all at once. */
 class Faults {
   #count = 0;
   readonly #listed: string[] = [];
@@ -35,9 +35,9 @@ class Faults {
 }
 
 /**
- * The value of `raw`, parsed JSON, as `shape` describes it, without members that the shape does not know. Throws one
- * `validation` ServiceError that names the first twenty faults in the words that AWS services use. Costs time linear in the size
- * of `raw`.
+ * Returns the value of `raw`, which is parsed JSON, in the form that `shape` describes, without members that the shape
+ * does not have. Throws one `validation` ServiceError that names the first twenty faults in the words of AWS services.
+ * Takes time linear in the size of `raw`.
  */
 export function parse(shape: Shape, raw: unknown): unknown {
   const faults = new Faults();
@@ -86,7 +86,7 @@ function visitTimestamp(raw: unknown, path: string, faults: Faults): unknown {
 function visitBlob(shape: BlobShape, raw: unknown, path: string, faults: Faults): unknown {
   if (typeof raw !== 'string') return faults.add(raw, path, 'Member must be base64 text');
   const bytes = Buffer.from(raw, 'base64');
-  // Decoding skips what is not base64, so the one true spelling is compared.
+  // Decoding skips whatever is not base64, so the text is compared with the only correct spelling.
   if (bytes.toString('base64') !== raw) return faults.add(raw, path, 'Member must be base64 text');
   for (const constraint of lengthFaults(shape, bytes.length)) faults.add(raw, path, constraint);
   return bytes;
@@ -95,7 +95,7 @@ function visitBlob(shape: BlobShape, raw: unknown, path: string, faults: Faults)
 function visitList(shape: Shape & { type: 'list' }, raw: unknown, path: string, faults: Faults): unknown {
   if (!Array.isArray(raw)) return faults.add(raw, path, 'Member must be a list');
   for (const constraint of lengthFaults(shape, raw.length)) faults.add(raw, path, constraint);
-  // Items over the limit are one fault however many and wrong they are: a long body holds very many.
+  // Items beyond the limit are one fault, however many they are, and are not checked: a long body can hold very many.
   const items = raw.slice(0, shape.max);
   return items.map((item, index) => visitPresent(shape.member, item, join(path, `${index + 1}.member`), faults));
 }
@@ -132,13 +132,13 @@ function visitPresent(shape: Shape, raw: unknown, path: string, faults: Faults):
   return isGiven(shape, raw) ? visit(shape, raw, path, faults) : faults.add(raw, path, NOT_NULL);
 }
 
-/** Null stands for an absent member, as AWS services have it, except where any JSON may be: there it is a value. */
+/** Null means that a member is absent, as in AWS services, except in a document, where null is a value. */
 function isGiven(shape: Shape, raw: unknown): boolean {
   return raw !== undefined && (raw !== null || shape.type === 'document');
 }
 
 function stringFaults(shape: StringShape, text: string): string[] {
-  // A lone surrogate has no UTF-8 form, and stores end a text at U+0000: both would come back as something else.
+  // A lone surrogate has no UTF-8 form, and stores end a text at U+0000. Both would be read back as something else.
   const faults = /[\p{Surrogate}\0]/u.test(text) ? [WELL_FORMED] : [];
   if (shape.pattern !== undefined && !new RegExp(shape.pattern, 'u').test(text)) {
     faults.push(`Member must satisfy regular expression pattern: ${shape.pattern}`);
@@ -180,12 +180,12 @@ const join = (path: string, step: string): string => (path === '' ? step : `${pa
 
 const lowerCamel = (name: string): string => name.charAt(0).toLowerCase() + name.slice(1);
 
-/** A value as a message may carry it: short and printable. */
+/** A value in a form fit for a message: short and printable. */
 export function excerptOf(value: unknown): string {
   return excerpt(textOf(value));
 }
 
-/** Lists and maps are only counted: written out, a deeply nested one would exhaust the stack. */
+/** Lists and maps are only counted, because writing out a deeply nested one would exhaust the stack. */
 function textOf(value: unknown): string {
   if (Array.isArray(value)) return `[${value.length} items]`;
   if (typeof value === 'object' && value !== null) return `{${Object.keys(value).length} items}`;

@@ -1,6 +1,6 @@
 import type { HttpReply } from '../http/exchange.ts';
 
-/** What a person sees who opens the server's address in a browser. */
+/** The page at the server's address, for a person who opens it in a browser. */
 const PAGE = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -11,9 +11,10 @@ const PAGE = `<!doctype html>
 <ul>
 <li>The management API is at this address, for any AWS client:
 <code>aws gamesparks list-games --endpoint-url <i>this address</i></code>.
-Calls are signed with an access key of this server; <code>respark env</code> on its machine prints what to set.</li>
+Calls are signed with an access key of this server;
+<code>respark env</code>, run on its machine, prints the variables to set.</li>
 <li>Players connect by WebSocket, subprotocol <code>respark.v1</code>, at the path <code>/connect</code>.</li>
-<li>More: <code>respark --help</code>, <code>respark doctor</code>, and the README beside the program.</li>
+<li>For more, see <code>respark --help</code>, <code>respark doctor</code>, and the README beside the program.</li>
 </ul>
 </html>
 `;

@@ -44,7 +44,7 @@ test('[aws-sdk] a caller who is not known is told what is wrong', async (t) => {
   const minute = 60_000;
   const refusals: [object, string, RegExp][] = [
     [{ credentials: WRONG_SECRET }, 'InvalidSignatureException', /Check the secret access key of 'ROOTKEY'/],
-    [{ credentials: UNKNOWN_KEY }, 'UnrecognizedClientException', /no active access key of that id/],
+    [{ credentials: UNKNOWN_KEY }, 'UnrecognizedClientException', /no active access key with that id/],
     [{ credentials: { ...ROOT, sessionToken: 'x' } }, 'UnrecognizedClientException', /Unset AWS_SESSION_TOKEN/],
     [{ systemClockOffset: -6 * minute }, 'InvalidSignatureException', /Signature expired: .* Check the client's clock/],
     [{ systemClockOffset: 6 * minute }, 'InvalidSignatureException', /Signature not yet current/],

@@ -25,14 +25,15 @@ export interface AuthenticationParts {
   readonly settings: AuthenticationSettings;
 }
 
+/** Callers whose failures are remembered; beyond that, the one that failed longest ago is forgotten. */
 const MAX_REMEMBERED_CALLERS = 100_000;
 const MAX_SIGNING_KEYS = 1_000;
 
 /**
- * Who signed the request, and its body. What costs least is looked at first: the Authorization header, its date and its
- * key before the body is read. A failure counts against the caller's address; if the access key exists it counts against
- * the pair of both instead, so that a caller who signs rightly is not held up by others behind the same address. Throws a
- * Refusal, or a `throttled` ServiceError.
+ * Finds out which access key signed the request, and reads the body. The cheapest checks come first: the Authorization
+ * header, its date and its key are checked before the body is read. A failure counts against the caller's address. If
+ * the access key exists, the failure counts against the pair of address and key instead, so that others behind the same
+ * address cannot hold up a caller with a valid signature. Throws a Refusal, or a `throttled` ServiceError.
  */
 export function createSignatureAuthentication(parts: AuthenticationParts): Authenticate {
   const { findCredential, arns, clock, settings } = parts;
@@ -80,7 +81,7 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
   };
 }
 
-/** Counts failures by caller; a caller with too many is told to wait instead of why it failed. */
+/** Counts failures by caller. After too many, a caller is told to wait, and no longer why a call failed. */
 function createFailures({ clock, metrics, settings }: Pick<AuthenticationParts, 'clock' | 'metrics' | 'settings'>) {
   const buckets = createTokenBuckets({
     ratePerSecond: settings.authFailuresPerMinutePerAddress / 60,

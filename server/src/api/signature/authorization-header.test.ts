@@ -34,7 +34,7 @@ describe('the Authorization header', () => {
     }
   });
 
-  it('says whose signature it is', () => {
+  it('names the key that signed, and what it signed', () => {
     const parsed = parseAuthorization({
       ...wire,
       headers: collectHeaders(wire.rawHeaders),
@@ -54,7 +54,7 @@ describe('the Authorization header', () => {
     );
   });
 
-  it('counts within the clock skew, its ends included', () => {
+  it('is accepted within the clock skew, both ends included', () => {
     assert.equal(check(wire, { nowMs: NOW_MS + CLOCK_SKEW_MS }), undefined);
     assert.equal(check(wire, { nowMs: NOW_MS - CLOCK_SKEW_MS }), undefined);
   });
@@ -97,7 +97,7 @@ describe('the Authorization header', () => {
       /each once/,
     ],
     [
-      'is dated in a year of five digits',
+      'is dated in a year with five digits',
       withHeader(withHeader(wire, 'x-amz-date', undefined), 'date', 'Sat, 01 Jan 10000 00:00:00 GMT'),
       'IncompleteSignatureException',
       /^Date must be in ISO-8601 'basic format'/,
@@ -145,7 +145,7 @@ describe('the Authorization header', () => {
       /either a 'X-Amz-Date' or a 'Date' header/,
     ],
     [
-      'comes with a date that is none',
+      'comes with a date that does not exist',
       withHeader(wire, 'x-amz-date', '20260230T030405Z'),
       'IncompleteSignatureException',
       /Got '20260230T030405Z'/,
@@ -172,7 +172,7 @@ describe('the Authorization header', () => {
       'signs a header that is not there',
       editAuthorization(wire, (value) => value.replace('host;', 'constructor;host;')),
       'InvalidSignatureException',
-      /has 'constructor', but the request does not/,
+      /names 'constructor', but the request does not have it/,
     ],
     [
       'lists headers unsorted',
@@ -238,19 +238,19 @@ describe('the Authorization header', () => {
       'comes with two dates',
       { ...wire, rawHeaders: [...wire.rawHeaders, 'X-AMZ-DATE', TIMESTAMP] },
       'IncompleteSignatureException',
-      /x-amz-date is there more than once/,
+      /x-amz-date appears more than once/,
     ],
     [
       'comes twice',
       { ...wire, rawHeaders: [...wire.rawHeaders, 'authorization', 'x'] },
       'IncompleteSignatureException',
-      /authorization is there more than once/,
+      /authorization appears more than once/,
     ],
     [
       'comes with two hosts',
       { ...wire, rawHeaders: [...wire.rawHeaders, 'host', 'x'] },
       'IncompleteSignatureException',
-      /host is there more than once/,
+      /host appears more than once/,
     ],
     [
       'comes with a broken query',
@@ -293,11 +293,11 @@ describe('the Authorization header', () => {
     });
   }
 
-  it('is verified with an empty segment that was signed', () => {
+  it('is verified with an empty path segment that was signed', () => {
     assert.equal(check(signExample({ path: '/game//stage' })), undefined);
   });
 
-  it('is refused outside of the clock skew, with both times', () => {
+  it('is refused outside the clock skew, with both times in the message', () => {
     assert.equal(
       check(wire, { nowMs: NOW_MS + CLOCK_SKEW_MS + 1000 })?.message,
       "Signature expired: 20260102T030405Z is now earlier than 20260102T030406Z (20260102T030906Z - 5 min.). Check the client's clock.",
@@ -308,7 +308,7 @@ describe('the Authorization header', () => {
     );
   });
 
-  it('is refused, never thrown at, whatever it says', () => {
+  it('is refused without an exception, whatever it contains', () => {
     const texts = fc.oneof(
       fc.string(),
       fc.string({ unit: 'binary' }),

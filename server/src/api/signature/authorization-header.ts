@@ -13,15 +13,16 @@ import {
   toBasicIso,
 } from './sigv4.ts';
 
-/** Headers that a request may carry once only, because two readers could pick different ones. */
+/** Headers that a request may carry only once, because two readers could pick different ones. */
 const SINGLE_HEADERS = ['authorization', 'host', 'x-amz-date', 'date', 'x-amz-content-sha256'];
 
 /** Query parameters of presigned URLs, in lower case. */
 const PRESIGNED_PARAMETERS = ['x-amz-algorithm', 'x-amz-credential', 'x-amz-signature'];
 
 /**
- * Everything that can be refused without the body and without knowing the caller. Accepts the Authorization header
- * only, for any region, no further than `clockSkewMs` from `nowMs` (milliseconds since 1970).
+ * Reads the Authorization header, and refuses everything that can be refused without the body and without knowing the
+ * caller. Accepts a signature in that header only, for any region, with a date at most `clockSkewMs` from `nowMs`
+ * (milliseconds since 1970).
  */
 export function parseAuthorization(
   request: Omit<RequestLine, 'method'> & { nowMs: number; clockSkewMs: number },
@@ -51,10 +52,10 @@ export function parseAuthorization(
 
 function refuseUnsupported({ headers, rawPath, rawQuery }: Omit<RequestLine, 'method'>): SignatureRefusal | undefined {
   const repeated = SINGLE_HEADERS.find((name) => (headers.get(name)?.length ?? 0) > 1);
-  if (repeated !== undefined) return incomplete(`The header ${repeated} is there more than once. Send it once.`);
+  if (repeated !== undefined) return incomplete(`The header ${repeated} appears more than once. Send it once.`);
   const query = parseQuery(rawQuery);
   if (query === undefined) {
-    // Not echoed: it may hold a token or a signature.
+    // The message does not repeat the query, which may hold a token or a signature.
     return invalid('The query is not percent-encoded UTF-8, so it cannot be verified. Encode it.');
   }
   const names = query.map(([name]) => name.toLowerCase());
@@ -75,9 +76,9 @@ function refuseUnsupported({ headers, rawPath, rawQuery }: Omit<RequestLine, 'me
 }
 
 /**
- * Proxies and signers resolve `.` and `..`, routers do not: a path with them means one resource here and another there.
- * Signers leave empty segments out as well, but then what they signed is not the path that came, which is verified as it
- * is; so one signature never fits two paths, and whoever signed an empty label is told so by validation.
+ * Proxies and signers resolve `.` and `..`, and routers do not, so a path with them could mean two different resources.
+ * Some signers also leave out empty segments. That is safe, because the server verifies the path exactly as it came:
+ * one signature never fits two paths, and a signed path with an empty label gets its answer from validation.
  */
 function refusePath(rawPath: string): SignatureRefusal | undefined {
   const isPlain = /^\/[\x21-\x7e]*$/.test(rawPath) && !/\/\.{1,2}(\/|$)/.test(rawPath);
@@ -111,7 +112,7 @@ function parseParameters(headers: RequestHeaders): Parameters | SignatureRefusal
   }
   const [, scheme = '', rest = ''] = /^(\S*)\s*(.*)$/s.exec(header) ?? [];
   if (scheme !== ALGORITHM) {
-    // Only the names of known schemes are echoed: in a malformed header the first word may be the credential itself.
+    // The message repeats only a known scheme: in a malformed header the first word may be the credential itself.
     const got = scheme === 'AWS4-ECDSA-P256-SHA256' ? `${scheme} (SigV4A)` : 'another scheme';
     return incomplete(`Authorization header requires the algorithm ${ALGORITHM}, got ${got}.`);
   }
@@ -169,7 +170,7 @@ function parseCredential(credential: string): KeyScope | SignatureRefusal {
   return { accessKeyId, date, region };
 }
 
-/** X-Amz-Date wins over Date, as in every AWS service; Date may also have HTTP's own form. */
+/** X-Amz-Date takes precedence over Date, as in every AWS service. Date may also have HTTP's own form. */
 function parseTimestamp(headers: RequestHeaders): string | SignatureRefusal {
   const value = headers.get('x-amz-date')?.[0] ?? headers.get('date')?.[0];
   if (value === undefined) {
@@ -178,7 +179,7 @@ function parseTimestamp(headers: RequestHeaders): string | SignatureRefusal {
   const httpMs = headers.has('x-amz-date') ? Number.NaN : Date.parse(value);
   const isHttpDate = !Number.isNaN(httpMs) && new Date(httpMs).toUTCString() === value;
   const timestamp = isHttpDate ? toBasicIso(httpMs) : value;
-  // An HTTP date may be of a year that has no basic form.
+  // An HTTP date may lie in a year that the basic form cannot express.
   const ms = fromBasicIso(timestamp);
   if (!Number.isNaN(ms) && toBasicIso(ms) === timestamp) return timestamp;
   return incomplete(`Date must be in ISO-8601 'basic format', YYYYMMDDTHHMMSSZ. Got '${excerpt(value)}'.`);
@@ -215,7 +216,7 @@ function refuseDate({
   return undefined;
 }
 
-/** `x-amz-*` headers carry meaning for AWS protocols, so one that was added on the way must not count. */
+/** `x-amz-*` headers have a meaning in AWS protocols, so every one must be signed: none may be added on the way. */
 function refuseSignedHeaders(headers: RequestHeaders, signedHeaders: readonly string[]): SignatureRefusal | undefined {
   const isCanonical = signedHeaders.every(
     (name, i) => /^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name) && (i === 0 || (signedHeaders[i - 1] as string) < name),
@@ -228,7 +229,7 @@ function refuseSignedHeaders(headers: RequestHeaders, signedHeaders: readonly st
   const absent = signedHeaders.filter((name) => !headers.has(name));
   if (absent.length > 0) {
     return invalid(
-      `SignedHeaders has '${excerpt(absent.join(';'))}', but the request does not. Check that no proxy removes headers.`,
+      `SignedHeaders names '${excerpt(absent.join(';'))}', but the request does not have it. Check that no proxy removes headers.`,
     );
   }
   const isSigned = new Set(signedHeaders);
@@ -244,7 +245,7 @@ function incomplete(message: string): SignatureRefusal {
   return { name: 'IncompleteSignatureException', message };
 }
 
-/** NaN when `text` has not the form YYYYMMDDTHHMMSSZ; a day or an hour too many is one of the next month or day. */
+/** NaN unless `text` has the form YYYYMMDDTHHMMSSZ. A day or hour that is too high carries over, as in `Date.UTC`. */
 function fromBasicIso(text: string): number {
   const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text) ?? [];
   return Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));

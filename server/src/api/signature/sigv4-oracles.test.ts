@@ -68,7 +68,8 @@ interface Plan {
   region: string;
 }
 
-// Names as object keys in the oracles, so "__proto__" and integers (which objects reorder) are of no interest here.
+// The oracles keep these names as object keys, where "__proto__" is special. Objects reorder integers, which does no harm:
+// the signature sorts the query.
 const name = fc.string({ minLength: 1, maxLength: 8, unit: 'grapheme' }).filter((text) => text !== '__proto__');
 const segment = fc
   .string({ minLength: 1, maxLength: 12, unit: 'grapheme' })
@@ -157,7 +158,7 @@ describe('a request signed by AWS’s own signers', () => {
     );
   });
 
-  it('is verified as the AWS SDK sends it', async () => {
+  it('is verified when the AWS SDK sends it', async () => {
     const captured: Wire[] = [];
     const client = new GameSparksClient({
       region: 'eu-central-1',
@@ -199,7 +200,7 @@ describe('a request signed by AWS’s own signers', () => {
     assert.match(captured[2]?.rawPath ?? '', /%3A/);
   });
 
-  it('has the same signature as ours', async () => {
+  it('gets the same signature from our signer', async () => {
     await fc.assert(
       fc.asyncProperty(plans, async (plan) => {
         const url = new URL(`${plan.rawPath}?${queryText(plan.query)}`, 'http://localhost:8080');
@@ -272,14 +273,18 @@ describe('a signed request that was changed', () => {
     });
   }
 
-  it('is refused with more slashes in its path, which AWS’s own signers leave out', async () => {
+  it('is refused with extra slashes in its path, which AWS’s own signers leave out', async () => {
     const wire = await signWithSmithy({ ...EXAMPLE, rawPath: '/game/stage' }, true);
     for (const rawPath of ['/game//stage', '//game/stage', '/game/stage/', '/game///stage']) {
       assert.equal(check({ ...wire, rawPath })?.name, 'InvalidSignatureException', rawPath);
     }
     const open = await signWithSmithy({ ...EXAMPLE, rawPath: '/game//stage' }, true);
     assert.equal(check(open)?.name, 'InvalidSignatureException');
-    assert.equal(check({ ...open, rawPath: '/game/stage' }), undefined, 'what was signed is the path without it');
+    assert.equal(
+      check({ ...open, rawPath: '/game/stage' }),
+      undefined,
+      'the path without the empty segment is what was signed',
+    );
   });
 
   it('is refused under another secret', async () => {

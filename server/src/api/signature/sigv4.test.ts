@@ -77,7 +77,7 @@ describe('the canonical request', () => {
     });
   }
 
-  it('has the header Date where there is no X-Amz-Date', () => {
+  it('has the header Date when there is no X-Amz-Date', () => {
     for (const date of ['Fri, 02 Jan 2026 03:04:05 GMT', TIMESTAMP]) {
       const authorization = signCanonical(`GET\n/\n\ndate:${date}\nhost:h\n\ndate;host\n${EMPTY_HASH}`, 'date;host');
       const rawHeaders = ['Host', 'h', 'Date', date, 'Authorization', authorization];
@@ -89,14 +89,14 @@ describe('the canonical request', () => {
 describe('the cache of signing keys', () => {
   const wire = signExample();
 
-  it('never lets a rotated secret meet the key of its predecessor', () => {
+  it('never returns the key of an old secret for a new one', () => {
     const signingKeys = createSigningKeyCache({ maxEntries: 10 });
     assert.equal(check(wire, { signingKeys }), undefined);
     assert.equal(check(wire, { signingKeys, secretAccessKey: 'rotated' })?.name, 'InvalidSignatureException');
     assert.equal(check(wire, { signingKeys }), undefined);
   });
 
-  it('keeps only keys that were proved, and forgets the one used longest ago', () => {
+  it('keeps only keys of proved secrets, and forgets the one used longest ago', () => {
     const scope = (region: string) => ({ accessKeyId: ACCESS_KEY_ID, date: '20260102', region });
     const signingKeys = createSigningKeyCache({ maxEntries: 2 });
     check(
@@ -128,7 +128,7 @@ describe('parseQuery', () => {
     assert.deepEqual(parseQuery(''), []);
   });
 
-  it('has no answer for what is not percent-encoded UTF-8', () => {
+  it('returns undefined for a query that is not percent-encoded UTF-8', () => {
     for (const query of ['%', '%zz', '%ff', 'é', 'a b', '%ED%A0%80']) assert.equal(parseQuery(query), undefined);
   });
 });

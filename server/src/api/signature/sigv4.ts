@@ -6,7 +6,7 @@ export const ALGORITHM = 'AWS4-HMAC-SHA256';
 export const SERVICE = 'gamesparks';
 export const TERMINATOR = 'aws4_request';
 
-/** Why a caller is not known; AWS services answer all of these with status 403 in the REST-JSON protocol. */
+/** Why a request is not authenticated. AWS services answer all of these with status 403 in the REST-JSON protocol. */
 export interface SignatureRefusal {
   readonly name:
     | 'MissingAuthenticationTokenException'
@@ -17,7 +17,7 @@ export interface SignatureRefusal {
   readonly message: string;
 }
 
-/** An Authorization header whose form, scope and date are right; its signature is not yet verified. */
+/** An Authorization header whose form, scope and date are right. Its signature has not been verified yet. */
 export interface ParsedAuthorization {
   readonly accessKeyId: string;
   /** `YYYYMMDD`. */
@@ -25,7 +25,7 @@ export interface ParsedAuthorization {
   readonly region: string;
   /** `YYYYMMDDTHHMMSSZ`. */
   readonly timestamp: string;
-  /** Lower case, sorted, present in the request, with `host` and every `x-amz-*` header among them. */
+  /** In lower case, sorted, and all in the request; `host` and every `x-amz-*` header are among them. */
   readonly signedHeaders: readonly string[];
   /** 64 lower-case hexadecimal digits. */
   readonly signature: string;
@@ -35,8 +35,8 @@ export interface ParsedAuthorization {
 export type RequestLine = Pick<HttpRequest, 'method' | 'rawPath' | 'rawQuery' | 'headers'>;
 
 /**
- * The decoded names and values of a query in their order, `+` read as a space, or undefined when it is not
- * percent-encoded UTF-8. The handlers must read the query with this same function: what is signed is what is obeyed.
+ * Returns the decoded names and values of a query in order, with `+` as a space; undefined when the query is not
+ * percent-encoded UTF-8. Input must be read with this same function, so that the server obeys exactly what was signed.
  */
 export function parseQuery(rawQuery: string): readonly (readonly [name: string, value: string])[] | undefined {
   if (!/^[\x21-\x7e]*$/.test(rawQuery)) return undefined;
@@ -50,7 +50,7 @@ export function parseQuery(rawQuery: string): readonly (readonly [name: string, 
         return [decode(pair.slice(0, end)), decode(pair.slice(end + 1))] as const;
       });
   } catch {
-    return undefined; // decodeURIComponent's URIError says nothing more
+    return undefined; // The URIError of decodeURIComponent says nothing more.
   }
 }
 
@@ -58,16 +58,17 @@ function decode(text: string): string {
   return decodeURIComponent(text.replaceAll('+', ' '));
 }
 
-/** For an access key that does not exist or was revoked; does not repeat the id, which may be a secret in its place. */
+/** For an access key that does not exist or was revoked. It does not repeat the id, which may be a misplaced secret. */
 export const UNRECOGNIZED_CLIENT: SignatureRefusal = {
   name: 'UnrecognizedClientException',
   message:
-    'The security token included in the request is invalid: this server has no active access key of that id. Check AWS_ACCESS_KEY_ID or the profile in use.',
+    'The security token included in the request is invalid: this server has no active access key with that id. Check AWS_ACCESS_KEY_ID or the profile in use.',
 };
 
 /**
- * Proves that the holder of `secretAccessKey` signed this very request: its method, path, query, signed headers and
- * body. `authorization` must come from `parseAuthorization` on the same request.
+ * Verifies that the holder of `secretAccessKey` signed exactly this request: its method, path, query, signed headers
+ * and body. Returns undefined when that is so. `authorization` must come from `parseAuthorization` for the same
+ * request.
  */
 export function verifySignature(
   request: RequestLine & {
@@ -99,8 +100,8 @@ export function verifySignature(
 }
 
 /**
- * The headers to add to a request so that verifySignature accepts it. It signs `headers` and the Host header that Node's
- * HTTP clients send by themselves for `url`; `nowMs` is milliseconds since 1970.
+ * Returns the headers to add to a request so that `verifySignature` accepts it. Signs `headers`, and the Host header
+ * that Node's HTTP clients send for `url`; `nowMs` is milliseconds since 1970.
  */
 export function signRequest(request: {
   method: string;
@@ -137,11 +138,11 @@ export function signRequest(request: {
   };
 }
 
-/** Signing keys of callers that have proved their secret, so that one who has not cannot push others out. */
+/** Signing keys of callers that have proved their secret, so that other callers cannot push those keys out. */
 export interface SigningKeyCache {
-  /** Undefined also when the key was derived from another secret: a rotated secret never meets its predecessor's key. */
+  /** Undefined also when the key derives from another secret, so a new secret never gets the old secret's key. */
   find(scope: KeyScope, secretAccessKey: string): KeyObject | undefined;
-  /** Forgets the one used longest ago when full. */
+  /** When the cache is full, forgets the key that was used longest ago. */
   remember(scope: KeyScope, secretAccessKey: string, key: KeyObject): void;
 }
 
@@ -157,14 +158,15 @@ export function createSigningKeyCache({ maxEntries }: { maxEntries: number }): S
     },
     remember(scope, secretAccessKey, key) {
       const name = nameOf(scope);
-      entries.delete(name); // a Map keeps insertion order: the first entry is the one used longest ago
+      // A Map keeps insertion order, so the first entry is the one that was used longest ago.
+      entries.delete(name);
       entries.set(name, { secretAccessKey, key });
       if (entries.size > maxEntries) entries.delete(entries.keys().next().value as string);
     },
   };
 }
 
-// The steps of the specification: canonical request → string to sign → signing key.
+// The functions below follow the steps of the specification: canonical request → string to sign → signing key.
 
 function canonicalRequest(request: RequestLine & { signedHeaders: readonly string[]; payloadHash: string }): string {
   return [
@@ -178,7 +180,7 @@ function canonicalRequest(request: RequestLine & { signedHeaders: readonly strin
   ].join('\n');
 }
 
-/** Every service but S3 encodes the encoded path again, so a `%3A` on the wire is signed as `%253A`. */
+/** Every service except S3 encodes the encoded path again, so a `%3A` on the wire is signed as `%253A`. */
 function canonicalPath(rawPath: string): string {
   return encode(rawPath).replaceAll('%2F', '/');
 }
@@ -203,7 +205,7 @@ function credentialScope({ date, region }: { date: string; region: string }): st
   return `${date}/${region}/${SERVICE}/${TERMINATOR}`;
 }
 
-/** A KeyObject, because Node 24 is ten times slower with the same key as plain bytes. */
+/** Returns a KeyObject, because Node.js 24 is ten times slower with the same key as plain bytes. */
 function signingKey({ date, region }: { date: string; region: string }, secretAccessKey: string): KeyObject {
   let key = createSecretKey(`AWS4${secretAccessKey}`, 'utf8');
   for (const part of [date, region, SERVICE, TERMINATOR]) {
@@ -212,7 +214,7 @@ function signingKey({ date, region }: { date: string; region: string }, secretAc
   return key;
 }
 
-/** Percent-encodes all but the unreserved characters of RFC 3986. */
+/** Percent-encodes everything except the unreserved characters of RFC 3986. */
 function encode(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 }
