@@ -61,9 +61,9 @@ test('every interleaving of connects, messages, closes, disconnects, deletion an
     ),
     {
       numRuns: 2_000,
-      // CI runs the same histories each time, so that what it says of a change is about the change.
+      // CI runs the same histories each time, so that a failure is due to the change.
       ...(process.env.CI === undefined ? {} : { seed: 11 }),
-      // Planted bugs are looked for along fixed histories, so that finding them is no matter of luck.
+      // The planted bugs run on fixed histories, so that finding them does not depend on luck.
       ...(process.env.TEST_SEED === undefined ? {} : { seed: Number(process.env.TEST_SEED), endOnFailure: true }),
       includeErrorInReport: true,
     },
@@ -170,7 +170,7 @@ async function disconnect(world: World, playerId: string): Promise<void> {
   call.stillRunning = call.welcomedBefore.filter((id) => stillRunning.has(id));
   call.returnedAt = history.tick();
   call.returnedMs = clock.monotonic();
-  // A player who has not noticed goes on sending.
+  // The players have not noticed yet, and go on sending.
   for (const { connection, isGone } of world.sockets) {
     if (connection !== undefined && !isGone && call.successes?.includes(connection.id)) {
       connection.receive(requestFrame(connection.id));
@@ -209,7 +209,7 @@ function watchFirstListing(cluster: Cluster, seen: (ids: readonly string[]) => v
   };
 }
 
-/** I8: when all is quiet, the directory, the node's tables and the sockets agree; here, that nothing is left. */
+/** I8: when all is quiet, the directory, the node's tables and the sockets agree, here that nothing is left. */
 function checkNothingIsLeft(world: World): void {
   assert.equal(world.sockets.filter(({ isGone }) => !isGone).length, 0, 'I8: sockets');
   assert.equal(world.cluster.inner.size, 0, 'I8: directory entries');

@@ -4,24 +4,24 @@ type Event =
   | { readonly kind: 'dispatched'; readonly id: string }
   | { readonly kind: 'handed to kernel'; readonly id: string; readonly text: string };
 
-/** One DisconnectPlayer call as its caller saw it; `at` counts events, `ms` simulated time. */
+/** One DisconnectPlayer call as its caller saw it. `…At` counts events; `…Ms` is simulated time. */
 export interface DisconnectCall {
   readonly playerId: string;
   readonly calledAt: number;
   readonly calledMs: number;
-  /** Ids that the call's first look at the directory returned. */
+  /** The ids that the call's first look at the directory returned. */
   listed: readonly string[];
-  /** Connections of the player that were welcomed and not stopped when it was called. */
+  /** The player's connections that were welcomed and not stopped at the time of the call. */
   readonly welcomedBefore: readonly string[];
   returnedAt?: number;
   returnedMs?: number;
   successes?: readonly string[];
   failures?: readonly string[];
-  /** Successes that the directory listed when it returned. */
+  /** Successes that the directory still listed when the call returned. */
   listedAfter?: readonly string[];
-  /** Successes whose socket was there when it returned, with bytes the kernel had not accepted. */
+  /** Successes whose socket still had bytes that the kernel had not accepted when the call returned. */
   unaccepted?: readonly string[];
-  /** Ids of `welcomedBefore` that had not stopped when it returned. */
+  /** Those of `welcomedBefore` that had not stopped when the call returned. */
   stillRunning?: readonly string[];
 }
 
@@ -30,12 +30,12 @@ export interface StatusCall {
   readonly ids: readonly string[];
 }
 
-/** What happened, in order, and the invariants that every history must keep. */
+/** Everything that happened, in order, and the invariants that every history must keep. */
 export class History {
   readonly events: (Event & { at: number })[] = [];
   readonly disconnects: DisconnectCall[] = [];
   readonly statuses: StatusCall[] = [];
-  /** Which faults and races really happened: tests of a fault that never strikes prove nothing. */
+  /** The faults and races that really happened. A test of a fault that never occurs would prove nothing. */
   readonly coverage: Set<string>;
   #at = 0;
 

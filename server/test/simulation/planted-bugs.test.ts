@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-/** A fault put into a copy of the built server, and what its discovery must say. */
+/** A bug to put into a copy of the built server, and the invariant that must fail because of it. */
 interface PlantedBug {
   readonly name: string;
   readonly file: string;
-  /** Pairs of what stands in the file and what stands there with the bug. */
+  /** Pairs of the text in the file and the text that replaces it. */
   readonly changes: readonly (readonly [string, string])[];
-  /** What else would have stopped the bug. */
+  /** A second check that would otherwise stop the bug. */
   readonly alsoIn?: Pick<PlantedBug, 'file' | 'changes'>;
   readonly caughtAs: RegExp;
 }
@@ -50,7 +50,7 @@ const BUGS: readonly PlantedBug[] = [
     caughtAs: /I1|I3/,
   },
   {
-    name: 'a player is welcomed without looking whether they were stopped meanwhile',
+    name: 'a player is welcomed without a check of whether the connection was stopped meanwhile',
     file: 'gateway/gateway.js',
     changes: [
       [
@@ -91,7 +91,7 @@ const BUGS: readonly PlantedBug[] = [
     caughtAs: /I3|I4/,
   },
   {
-    name: 'what nobody proved is called a success',
+    name: 'an unproven end is called a success',
     file: 'domain/players/disconnect.js',
     changes: [['if (!listed.has(id))', '']],
     caughtAs: /I1|I2|I3/,

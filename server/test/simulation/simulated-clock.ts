@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/clock.ts';
 
-/** A clock that stands still until it is moved. */
+/** A clock that stands still until the world moves it. */
 export class SimulatedClock implements Clock {
   #nowMs = 0;
   #timers: { at: number; task: () => void }[] = [];
@@ -21,11 +21,12 @@ export class SimulatedClock implements Clock {
     };
   }
 
+  /** Monotonic time of the next timer; undefined when none is set. */
   get nextAt(): number | undefined {
     return this.#timers.reduce<number | undefined>((next, { at }) => Math.min(next ?? at, at), undefined);
   }
 
-  /** Moves the time, stopping wherever something becomes due to let what it wakes go as far as it can. */
+  /** Moves the time. Stops whenever a timer is due, and lets the code that it wakes run as far as it can. */
   async passTo(atMs: number): Promise<void> {
     for (let due = this.nextAt; due !== undefined && due <= atMs; due = this.nextAt) {
       this.#nowMs = Math.max(this.#nowMs, due);
@@ -38,5 +39,5 @@ export class SimulatedClock implements Clock {
   }
 }
 
-/** More than any chain of awaits in the code under test is long. */
+/** More turns than the longest chain of awaits in the code under test needs. */
 const MICROTASK_TURNS = 30;

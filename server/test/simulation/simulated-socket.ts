@@ -3,7 +3,7 @@ import type { Gateway } from '../../src/gateway/gateway.ts';
 import type { PlayerSocket } from '../../src/gateway/player-socket.ts';
 import type { History } from './history.ts';
 
-/** What a socket needs of the world around it. */
+/** What a socket needs from the world around it. */
 interface SocketWorld {
   readonly history: History;
   readonly gateway: Pick<Gateway, 'socketClosed'>;
@@ -11,8 +11,8 @@ interface SocketWorld {
 }
 
 /**
- * A player's WebSocket seen from the server, with a peer that may stop reading: then what is written stays in user space.
- * Like `ws`, it goes on delivering the peer's frames after the server has closed.
+ * A player's WebSocket as the server sees it. Its peer may stop reading; what the server writes then stays in user
+ * space. Like `ws`, it still delivers the peer's frames after the server has closed it.
  */
 export class SimulatedSocket implements PlayerSocket {
   readonly #world: SocketWorld;
@@ -54,7 +54,7 @@ export class SimulatedSocket implements PlayerSocket {
     this.#world.later('socket closed', () => this.#closed());
   }
 
-  /** The peer sends a frame; it arrives some time later, whatever has happened to the connection since. */
+  /** The peer sends a frame. It arrives some time later, whatever has happened to the connection meanwhile. */
   peerSends(text: string): void {
     this.#world.later('frame arrives', () => {
       if (!this.isGone) this.connection?.receive(text);
@@ -66,7 +66,7 @@ export class SimulatedSocket implements PlayerSocket {
     this.#accept();
   }
 
-  /** The peer closes: `ws` answers by itself and reports the end of the socket some time later. */
+  /** The peer closes. `ws` answers by itself, and reports the end of the socket some time later. */
   peerCloses(): void {
     if (this.isGone || this.#isClosing) return;
     this.#isClosing = true;
@@ -96,7 +96,7 @@ export class SimulatedSocket implements PlayerSocket {
     }
     this.#unaccepted = [];
     this.#settled();
-    // A peer that reads answers the close frame in the end.
+    // A peer that reads will answer the close frame at some time.
     if (this.#isClosing) this.#world.later('close answered', () => this.destroy());
   }
 

@@ -19,7 +19,7 @@ import type { History } from './history.ts';
 import { SimulatedClock } from './simulated-clock.ts';
 import { SimulatedSocket } from './simulated-socket.ts';
 
-/** The scheduler decides in which order everything that waits goes on; fast-check replays and shrinks its choices. */
+/** Decides the order in which everything that waits goes on. fast-check replays and shrinks its choices. */
 export type Scheduler = fc.Scheduler;
 
 export const GAME = 'Demo';
@@ -41,12 +41,12 @@ const SETTINGS: GatewaySettings = {
   playerTokenLifetimeMs: 60_000,
 };
 
-/** What the links between nodes and the directory do wrong, consumed in order; `none` when the list is used up. */
+/** A failure of a link between nodes, or of the directory. A world uses up its faults in order. */
 export type LinkFault = 'none' | 'request lost' | 'reply lost' | 'list fails' | 'unregister fails';
 
 const silence = () => new Promise<never>(() => {});
 
-/** The real single-node cluster behind links on which everything takes its time. */
+/** The real single-node cluster, behind links on which every message waits for the scheduler. */
 class ScheduledCluster implements Cluster {
   readonly inner: LocalCluster;
   readonly #world: World;
@@ -86,7 +86,7 @@ class ScheduledCluster implements Cluster {
     return await this.#acrossLink('list', () => this.inner.list(key));
   }
 
-  /** The time on both links counts too. */
+  /** The time limit includes the time on both links. */
   request<Kind extends NodeCallKind>(node: string, kind: Kind, request: NodeRequest<Kind>, timeoutMs: number) {
     return withTimeout(this.#exchange(node, kind, request, timeoutMs), timeoutMs, this.#world.clock);
   }
@@ -115,7 +115,7 @@ class ScheduledCluster implements Cluster {
   }
 }
 
-/** One node: the real gateway, players' rules and directory, on simulated time, links and sockets. */
+/** One node: the real gateway, player rules and directory, with simulated time, links and sockets. */
 export class World {
   readonly clock = new SimulatedClock();
   readonly history: History;
@@ -162,7 +162,9 @@ export class World {
     });
   }
 
-  /** The rules of players over a cluster of the caller's choice, so that a call's own look-ups can be watched. */
+  /**
+   * The player rules over the given cluster, so that a test may pass one that watches the look-ups of a single call.
+   */
   players(cluster: Cluster): Players {
     const find = async () => {
       await this.turn('store');
@@ -172,7 +174,7 @@ export class World {
       store: { stages: { find, findByGameKey: find } },
       cluster,
       audit: UNRECORDED,
-      // The token names the player: signatures are not what is tested here.
+      // The token is simply the player's id, because this does not test signatures.
       tokens: {
         issue: async (_stageId, playerId) => playerId,
         verify: async (_stageId, token) => {
@@ -193,6 +195,7 @@ export class World {
     await this.#scheduler.schedule(Promise.resolve(), label);
   }
 
+  /** Runs the task when the scheduler chooses. */
   later(label: string, task: () => void): void {
     void this.turn(label).then(task);
   }
@@ -210,7 +213,7 @@ export class World {
     await this.cluster.closeStage(STAGE_ID, DEADLINE_MS).catch(() => {});
   }
 
-  /** Lets everything that waits go on, and the time run, until nothing is left to happen. */
+  /** Lets everything that waits go on, and time pass, until nothing more can happen. */
   async settle(): Promise<void> {
     for (;;) {
       await this.#scheduler.waitIdle();
@@ -221,7 +224,7 @@ export class World {
   }
 }
 
-/** A request frame whose type is its connection's id, so that its dispatch can be told from others. */
+/** A request frame whose type is the id of its connection, so that the history knows which one it came on. */
 export function requestFrame(connectionId: string): string {
   return encode({ kind: 'request', id: '1', type: connectionId, payload: {} });
 }
