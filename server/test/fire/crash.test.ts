@@ -20,7 +20,7 @@ const PLAYERS = 100;
 const DISCONNECTED_PLAYERS = 20;
 const WRITERS = 4;
 
-/** Nothing but the kill ends the load. */
+/** Only the kill may end the load. */
 const UNLIMITED = [
   ...['write-calls', 'disconnect-calls'].flatMap((name) => [
     `--${name}-per-second`,
@@ -32,7 +32,7 @@ const UNLIMITED = [
   ...['--handshakes-per-second', '100000', '--handshakes-per-second-per-address', '100000'],
 ];
 
-/** A call that was answered: what its record must say. */
+/** What the record of an answered call must say. */
 interface Acknowledged {
   readonly requestId: string;
   readonly operation: string;
@@ -40,13 +40,13 @@ interface Acknowledged {
   readonly failures?: readonly string[];
 }
 
-/** A player of the SDK, with nothing but its defaults, whose token is safe. */
+/** Connects a player of the SDK, with its defaults except for shorter waits, and waits until it has saved its token. */
 async function enter(t: TestContext, server: RunningServer): Promise<ResparkClient> {
   let isSaved = false;
   const client = new ResparkClient({
     url: server.playerUrl,
     gameKey: server.gameKey,
-    // By default the waits grow to half a minute, which is longer than `until` waits.
+    // By default the pauses between attempts grow to half a minute, longer than `until` waits.
     reconnect: { capMs: 2_000 },
     storage: {
       load: () => undefined,
@@ -64,11 +64,11 @@ async function enter(t: TestContext, server: RunningServer): Promise<ResparkClie
 interface Load {
   readonly sdk: GameSparksClient;
   readonly acknowledged: Acknowledged[];
-  /** Whether the server was killed; after that its address belongs to the next one. */
+  /** Whether the server has been killed. From then on, its address belongs to the next server. */
   isOver(): boolean;
 }
 
-/** Makes games until the kill. */
+/** Creates games until the kill. */
 async function writeOn({ sdk, acknowledged, isOver }: Load, prefix: string, games: string[]): Promise<void> {
   for (let number = 0; !isOver(); number += 1) {
     const GameName = `${prefix}-${number}`;
@@ -78,7 +78,7 @@ async function writeOn({ sdk, acknowledged, isOver }: Load, prefix: string, game
   }
 }
 
-/** Disconnects a player, who comes back each time, until the kill. */
+/** Disconnects a player again and again, until the kill. The player reconnects each time. */
 async function disconnectOn({ sdk, acknowledged, isOver }: Load, client: ResparkClient): Promise<void> {
   while (!isOver()) {
     const { playerId } = await client.connect();
@@ -101,7 +101,7 @@ async function auditRecords({ dataDir }: RunningServer): Promise<Map<string, Aud
   }
 }
 
-test(`${KILLS} times kill -9 in the middle of everything: what was acknowledged is on record, and the players come back`, async (t) => {
+test(`${KILLS} times kill -9 under load: what was acknowledged is on record, and the players come back`, async (t) => {
   const place = createWorkplace(t);
   let server = await place.serve(['--demo', ...UNLIMITED]);
   const { port } = new URL(server.url);

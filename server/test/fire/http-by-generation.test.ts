@@ -5,7 +5,7 @@ import type { TestServer } from '../support/server.ts';
 import { type Bytes, CLOSE, create, exchange, gamesOf, outcomesOf, requestBytes } from './raw-http.ts';
 import { besiege } from './siege.ts';
 
-/** Every reply, of whatever status, has the form that is documented for it. */
+/** Sends the bytes, and returns the outcomes. Fails unless every reply, whatever its status, has a documented form. */
 async function exchangeDocumented(server: TestServer, bytes: Bytes, options?: Parameters<typeof exchange>[2]) {
   return outcomesOf(await exchange(server, bytes, options)).split(', ');
 }
@@ -40,7 +40,7 @@ const json = fc.oneof(
       maxKeys: 5,
     })
     .map(
-      // Never a new game: its name is taken, or none.
+      // Never creates a game: the name is taken or missing.
       (members) =>
         JSON.stringify({ ...members, ...(typeof members.GameName === 'string' ? { GameName: 'Demo' } : {}) }),
     ),
@@ -68,11 +68,11 @@ test('bad input by generation gets a documented answer over HTTP', async (t) => 
     });
     await siege.hold('any path', 250, shape, async ({ method, segments, query, isSigned }) => {
       const path = `/${segments.join('/')}${query}`;
-      // What exists must still exist for the next case.
+      // The game and the stage must still exist for the next case.
       const isHarmless = method === 'GET' || !/^\/game\/Demo(\/stage\/Dev)?(\?|$)/.test(path);
       const bytes = requestBytes({ method: isHarmless ? method : 'GET', path, isSigned, rawHeaders: CLOSE });
       const [outcome = ''] = await exchangeDocumented(server, bytes);
-      // The page that says what this is: the one thing here that anyone may read.
+      // The welcome page is the only one of these that anyone may read unsigned.
       const isPage = method === 'GET' && segments.join('/') === '';
       if (!isSigned && !isPage) assert.match(outcome, /^(400|403|404|405)/);
     });
@@ -100,7 +100,7 @@ test('bad input by generation gets a documented answer over HTTP', async (t) => 
       await exchangeDocumented(server, requestBytes({ rawHeaders: [...rawHeaders, ...CLOSE] }), { isLast: false });
     });
 
-    // One byte of a signed call is another: what was signed may happen, or nothing.
+    // With one byte of a signed call changed, either what was signed happens, or nothing.
     const original = requestBytes({ method: 'POST', path: '/game', body: '{"GameName":"Signed"}', rawHeaders: CLOSE });
     const change = fc.record({
       at: fc.nat({ max: original.length - 1 }),

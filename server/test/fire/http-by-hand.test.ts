@@ -14,10 +14,10 @@ import {
 } from './raw-http.ts';
 import { besiege, type Siege } from './siege.ts';
 
-/** Bytes and what comes of them: an outcome, or several of which any will do. */
+/** Bytes to send, and the expected outcome, or several of which any will do. */
 type Case = readonly [bytes: Bytes, expected: string | readonly string[], options?: Parameters<typeof exchange>[2]];
 
-/** Runs every case, and only then fails with all that went otherwise. */
+/** Runs every case before it fails, so that the failure lists every unexpected outcome. */
 async function checkAll(siege: Siege, cases: Readonly<Record<string, Case>>): Promise<void> {
   const surprises: string[] = [];
   for (const [what, [bytes, expected, options]] of Object.entries(cases)) {
@@ -54,7 +54,7 @@ const UNREADABLE: Readonly<Record<string, Case>> = {
   'a header of 20 KB': [plain({ rawHeaders: [`X: ${'a'.repeat(20_000)}`] }), '431'],
   'a path of 20 KB': [plain({ path: `/${'a'.repeat(20_000)}` }), '431'],
   'a header name of 20 KB': [plain({ rawHeaders: [`${'X'.repeat(20_000)}: a`] }), '431'],
-  'an expectation nobody meets': [plain({ rawHeaders: [...CLOSE, 'Expect: 200-ok'] }), '417'],
+  'an unknown expectation': [plain({ rawHeaders: [...CLOSE, 'Expect: 200-ok'] }), '417'],
 };
 
 const LENGTHS: Readonly<Record<string, Case>> = Object.fromEntries(
@@ -243,13 +243,13 @@ const BODIES: Readonly<Record<string, Case>> = {
     ),
     '400 ValidationException',
   ],
-  'a body for who takes none': [
+  'a body where none is taken': [
     requestBytes({ method: 'POST', path: DISCONNECT, body: '['.repeat(1_000), rawHeaders: CLOSE }),
     '200',
   ],
 };
 
-test('bad input by hand gets its documented answer over HTTP', async (t) => {
+test('handwritten bad input gets its documented answer over HTTP', async (t) => {
   await besiege(t, { minCases: 130 }, async (siege) => {
     await checkAll(siege, { ...UNREADABLE, ...LENGTHS, ...PATHS, ...METHODS, ...HEADERS, ...BODIES });
     assert.deepEqual(await gamesOf(siege.server), ['Demo']);

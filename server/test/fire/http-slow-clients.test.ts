@@ -16,7 +16,7 @@ import {
 } from './raw-http.ts';
 import { besiege } from './siege.ts';
 
-/** What comes back for parts that are sent one by one, each when the one before has left; `pace` waits in between. */
+/** Sends the parts one by one, with the wait `pace` after each, and returns what comes back. */
 async function slowly(server: TestServer, parts: readonly Bytes[], pace: () => Promise<unknown>): Promise<string> {
   const socket = open(server);
   const ended = once(socket, 'end');
@@ -39,12 +39,12 @@ async function slowly(server: TestServer, parts: readonly Bytes[], pace: () => P
 
 const nextTick = () => new Promise((resolve) => setImmediate(resolve));
 
-/** One request after the other in one go; their outcomes. */
+/** Sends the requests in one go, and returns their outcomes. */
 async function pipelined(server: TestServer, ...requests: readonly Buffer[]): Promise<string> {
   return outcomesOf(await exchange(server, Buffer.concat(requests), { expectReplies: requests.length }));
 }
 
-test('clients that are slow, gone or in a hurry over HTTP harm nobody', async (t) => {
+test('HTTP clients that are slow, gone or in a hurry harm no other client', async (t) => {
   await besiege(t, { minCases: 25 }, async (siege) => {
     const { server } = siege;
     const call = requestBytes({ method: 'POST', path: DISCONNECT, body: '{}' });
@@ -97,7 +97,7 @@ test('clients that are slow, gone or in a hurry over HTTP harm nobody', async (t
       const last = requestBytes({ rawHeaders: CLOSE });
       assert.match(await slowly(server, bytewise(last), nextTick), /^HTTP\/1\.1 200 /);
     });
-    await siege.attempt('a body that nobody asked for', async () => {
+    await siege.attempt('a body that the server did not ask for', async () => {
       const refused = plain({
         method: 'POST',
         path: '/game',
@@ -129,7 +129,7 @@ test('clients that are slow, gone or in a hurry over HTTP harm nobody', async (t
           expectReplies: 2,
         },
       );
-      // Whether the first is still answered is a race that both sides may win.
+      // The garbage may arrive before or after the first request is answered.
       assert(['200, 400', '400', '200'].includes(replies.map(outcomeOf).join(', ')));
     });
     await siege.attempt('an upgrade to HTTP/2, and more on the same connection', async () => {
@@ -162,7 +162,7 @@ test('clients that are slow, gone or in a hurry over HTTP harm nobody', async (t
       for (let client = 0; client < 100; client += 1) open(server).destroy();
       await nextTick();
     });
-    await siege.attempt('replies that nobody reads', async () => {
+    await siege.attempt('replies that the client does not read', async () => {
       const socket = open(server);
       socket.pause();
       for (let request = 0; request < 1_000; request += 1) socket.write(requestBytes({ path: '/game?MaxResults=50' }));

@@ -7,13 +7,13 @@ import { ROOT, type TestServer } from '../support/server.ts';
 
 export const CLOSE = ['Connection: close'];
 export const DISCONNECT = '/runtime/game/Demo/stage/Dev/player/nobody/disconnect';
-/** The name is taken, so that a call with nothing wrong is a conflict and changes nothing. */
+/** The name is taken, so a call with no other fault is a conflict and changes nothing. */
 export const TAKEN = '{"GameName":"Demo"}';
 
-/** Statuses that Node.js gives, without a name or a body, to what it cannot read as a request. */
+/** Statuses with which Node.js answers, without a name or a body, what it cannot read as a request. */
 const BARE_STATUSES = [400, 408, 413, 417, 431];
 
-/** `status name` of every documented error but that of a bug. */
+/** `status name` of every documented error except that of a bug. */
 const DOCUMENTED = new Set(
   [...Object.values(REFUSALS), ...Object.values(WIRE_ERRORS)]
     .map(({ status, name }) => `${status} ${name}`)
@@ -26,7 +26,7 @@ export interface Reply {
   readonly body: string;
 }
 
-/** What came back until the server closed the connection, or the first reply when that kept it. */
+/** What came back until the server closed the connection, or had sent the expected replies and kept it open. */
 export interface Exchange {
   readonly replies: readonly Reply[];
   /** Whether the server closed the connection, in order or by a reset. */
@@ -35,7 +35,7 @@ export interface Exchange {
 
 export type Bytes = string | Uint8Array;
 
-/** The bytes of a request with a Host header and, unless told otherwise, the root key's signature. */
+/** The bytes of a request, with a Host header and, unless told otherwise, a signature with the root key. */
 export function requestBytes({
   method = 'GET',
   path = '/game/Demo',
@@ -47,9 +47,9 @@ export function requestBytes({
 }: {
   method?: string;
   path?: string;
-  /** Signed, and sent. */
+  /** Signed and sent. */
   headers?: Readonly<Record<string, string>>;
-  /** Sent only, as they are. */
+  /** Sent as they are, without being signed. */
   rawHeaders?: readonly string[];
   body?: Bytes;
   isSigned?: boolean;
@@ -57,7 +57,7 @@ export function requestBytes({
 }): Buffer {
   const bytes = Buffer.from(body);
   const question = path.indexOf('?');
-  // Not a real URL, which would tidy the path up before it is signed.
+  // A real URL object would tidy the path up before it is signed.
   const url = {
     host: 'localhost',
     pathname: question === -1 ? path : path.slice(0, question),
@@ -88,7 +88,7 @@ export function open(server: { readonly url: string }): Socket {
   return socket;
 }
 
-/** Sends and reads. With `isLast` the client ends its side behind the bytes, as one does who has nothing more to say. */
+/** Sends the bytes, and returns what comes back. With `isLast`, the client ends its side after the last byte. */
 export async function exchange(
   server: { readonly url: string },
   bytes: Bytes,
@@ -120,7 +120,7 @@ export async function exchange(
   }
 }
 
-/** Fails unless a reply is one of those that the documentation knows, in its form; says which one. */
+/** Returns the outcome of a reply. Fails unless the reply is documented, and has its documented form. */
 export function outcomeOf({ status, headers, body }: Reply): string {
   const name = headers.get('x-amzn-errortype');
   if (name === undefined) {
@@ -164,7 +164,7 @@ function parseReplies(bytes: Buffer, isHead: boolean): Reply[] {
     assert(status >= 100, `no reply: ${first}`);
     const length = isHead ? 0 : Number(headers.get('content-length') ?? 0);
     const start = end + 4;
-    // Only Node's own answers are chunked here, and they are empty.
+    // Here only the answers of Node.js itself are chunked, and their bodies are empty.
     const stop = headers.has('transfer-encoding') ? start + '0\r\n\r\n'.length : start + length;
     if (rest.length < stop) return replies;
     replies.push({ status, headers, body: headers.has('transfer-encoding') ? '' : rest.toString('utf8', start, stop) });

@@ -9,17 +9,17 @@ export const CLOSE = 8;
 export const PING = 9;
 export const PONG = 10;
 
-/** One frame of RFC 6455, section 5.2, with whatever is wrong with it. */
+/** One frame of RFC 6455, section 5.2, in which anything may be wrong. */
 export interface RawFrame {
   readonly opcode?: number;
   readonly isFinal?: boolean;
-  /** The three reserved bits, 0-7; 4 is the one that compression uses. */
+  /** The three reserved bits, 0-7. Compression uses 4. */
   readonly reserved?: number;
   readonly isMasked?: boolean;
   readonly payload?: string | Uint8Array;
-  /** Bits of the length; by default as few as it takes. */
+  /** Bits of the length; by default as few as possible. */
   readonly lengthBits?: 7 | 16 | 64;
-  /** The length to claim; by default that of the payload. */
+  /** The length that the frame claims; by default that of the payload. */
   readonly length?: bigint;
 }
 
@@ -55,7 +55,7 @@ export function helloFrame(server: Pick<TestServer, 'gameKey'>): Buffer {
   return text(encode({ kind: 'hello', gameKey: server.gameKey }));
 }
 
-/** The bytes of a right upgrade, with some headers replaced, or left out when undefined. */
+/** The bytes of a correct upgrade, with some headers replaced, or left out when undefined. */
 export function upgradeBytes({
   method = 'GET',
   path = CONNECT_PATH,
@@ -80,16 +80,16 @@ export function upgradeBytes({
   return `${[`${method} ${path} ${version}`, ...lines].join('\r\n')}\r\n\r\n`;
 }
 
-/** A client of bare bytes. Whatever it says, it answers nothing by itself. */
+/** A client that sends bare bytes, and answers nothing by itself. */
 export interface RawSocket {
   readonly socket: Socket;
-  /** The texts of the messages that have come. */
+  /** The texts of the messages received so far. */
   readonly texts: readonly string[];
-  /** Resolves when `text` has come in a message; rejects when the socket ends before. */
+  /** Resolves when a message that matches `text` has come; rejects when the socket ends before that. */
   received(text: RegExp): Promise<void>;
   /**
-   * How it ends: `HTTP` and the status that came instead of an upgrade, the code and reason of the close frame, or `ended`
-   * without one. The close frame is not answered: the socket is gone as soon as it came.
+   * How the socket ends: `HTTP` and the status that came instead of an upgrade, the code and reason of the close frame,
+   * or `ended` when none came. The client does not answer the close frame, but destroys the socket.
    */
   readonly ending: Promise<{ readonly end: string; readonly reason: string }>;
 }
@@ -141,7 +141,7 @@ export function openSocket(
   };
 }
 
-/** A socket whose hello has been answered. */
+/** Opens a socket, sends a hello and waits for the welcome. */
 export async function openPlayer(
   server: Pick<TestServer, 'playerUrl' | 'gameKey'>,
   options?: Parameters<typeof openSocket>[1],
@@ -152,7 +152,10 @@ export async function openPlayer(
   return player;
 }
 
-/** How a welcomed player ends who sends this: a close code, or `open` when a heartbeat behind it is answered. */
+/**
+ * How the connection of a welcomed player ends after the bytes: a close code, or `open` if a heartbeat is answered
+ * next.
+ */
 export async function endOf(server: TestServer, bytes: Uint8Array): Promise<string> {
   const player = await openPlayer(server);
   player.socket.write(Buffer.concat([bytes, HEARTBEAT]));

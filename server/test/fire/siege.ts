@@ -8,16 +8,16 @@ import type { Settings } from '../../src/config/config.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { assertNothingLeft, startTestServer, type TestPlayer, type TestServer, until } from '../support/server.ts';
 
-/** CI runs the same cases each time, so that what it says of a change is about the change; runs by hand find new ones. */
+/** CI runs the same cases each time, so that a failure is due to the change. Runs by hand find new cases. */
 const CI_SEED = 11;
 
-/** How long any attack may last; every time limit of the besieged server is far below it. */
+/** How long an attack may last. Every time limit of the besieged server is far shorter. */
 const BOUND_MS = 10_000;
 
-/** What the heap may have grown by: a case that left a few kilobytes behind would show, in hundreds of cases. */
+/** How much the heap may grow. A few kilobytes left behind by each of hundreds of cases would exceed it. */
 const MAX_GROWTH_BYTES = 8 * 1_048_576;
 
-/** Limits that exist against floods are out of the way, and those of time are short, though not for a busy machine. */
+/** Limits on rates are out of the way. Time limits are short, but long enough for a busy machine. */
 const SETTINGS: Partial<Settings> = {
   headersTimeoutMs: 1_000,
   requestTimeoutMs: 1_500,
@@ -35,17 +35,18 @@ const SETTINGS: Partial<Settings> = {
 
 export interface Siege {
   readonly server: TestServer;
-  /** Runs one case within the bound; afterwards a signed call is answered and the player of before plays on. */
+  /** Runs one case within the bound, then checks that a signed call is answered and that an earlier player plays on. */
   attempt(what: string, attack: () => Promise<void>): Promise<void>;
-  /** Runs cases at the same time, for those that wait for a time limit. */
+  /** Runs cases at the same time: for cases that wait for a time limit. */
   attemptAll(attacks: Readonly<Record<string, () => Promise<void>>>): Promise<void>;
-  /** Runs generated cases; a failure prints the seed, and the path to its smallest case. */
+  /** Runs generated cases. A failure prints the seed, and the path to its smallest case. */
   hold<T>(what: string, numRuns: number, inputs: fc.Arbitrary<T>, attack: (input: T) => Promise<void>): Promise<void>;
 }
 
 /**
- * A server for as many cases as `run` makes, at least `minCases`. In the end nothing is held for anybody, the heap, timers
- * and sockets of the process are back where they were, and nobody was called by a warning for what clients did.
+ * Starts a server for the cases of `run`, of which there must be at least `minCases`. In the end, the server must hold
+ * nothing for any client, the heap, timers and sockets of the process must be back where they were, and the log must
+ * have no warning, because clients are no reason to call an operator.
  */
 export async function besiege(
   t: TestContext,
@@ -67,7 +68,7 @@ export async function besiege(
     await within(BOUND_MS, what, attack());
   };
 
-  // Whatever is loaded or compiled at first use is not what the attacks leave behind.
+  // The first calls load and compile code, which must not count as left behind by the attacks.
   for (let call = 0; call < 20; call += 1) await checkHealth('nothing');
   const before = resources();
   const heapBefore = heapUsed();
@@ -101,7 +102,7 @@ export async function besiege(
     () => server.counts().inFlight === 0 && !isMore(resources(), before),
     () => ({ inFlight: server.counts().inFlight, now: resources(), before }),
   );
-  // Lines that the test itself keeps.
+  // The test itself keeps the lines of the log.
   const loggedBytes = JSON.stringify(server.logged).length;
   const growth = heapUsed() - heapBefore - 2 * loggedBytes;
   t.diagnostic(`the heap grew by ${growth} bytes, beside ${loggedBytes} bytes of log`);
@@ -111,7 +112,7 @@ export async function besiege(
   await assertNothingLeft(server);
 }
 
-/** Rejects when `work` takes longer than it may. */
+/** Settles as `work` does, or rejects after `boundMs`. */
 export function within<T>(boundMs: number, what: string, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`still going on after ${boundMs} ms: ${what}`)), boundMs);
@@ -138,7 +139,7 @@ function resources(): { sockets: number; timers: number } {
 }
 
 function isMore(now: ReturnType<typeof resources>, before: ReturnType<typeof resources>): boolean {
-  // The wait that asks has a timer of its own.
+  // `until`, which calls this, has a timer of its own.
   return now.sockets > before.sockets || now.timers > before.timers + 1;
 }
 

@@ -22,7 +22,7 @@ import {
 } from './raw-websocket.ts';
 import { besiege } from './siege.ts';
 
-/** How RFC 6455 and our specification end a connection whose player sends this frame and then a heartbeat. */
+/** How RFC 6455 and our specification end a connection after this frame and a heartbeat. */
 function expectedEnd({ opcode = TEXT, isFinal = true, reserved = 0, isMasked = true, ...rest }: RawFrame): string {
   const payload = Buffer.from(rest.payload ?? '');
   const isControl = opcode >= CLOSE;
@@ -31,7 +31,7 @@ function expectedEnd({ opcode = TEXT, isFinal = true, reserved = 0, isMasked = t
   if (!isMasked || reserved !== 0 || !isKnown || (isControl && (!isFinal || isLong))) return '1002';
   if (opcode === PING || opcode === PONG) return 'open';
   if (opcode === CLOSE) return expectedClose(payload);
-  // The heartbeat comes inside of a message that has not ended.
+  // The heartbeat begins inside a message that has not ended.
   if (!isFinal) return '1002';
   if (opcode === BINARY) return '4504';
   if (!isUtf8(payload)) return '1007';
@@ -53,7 +53,7 @@ function expectedClose(payload: Buffer): string {
   return isUtf8(payload.subarray(2)) ? String(code) : '1007';
 }
 
-/** Any frame, of which about half have nothing wrong with their head. */
+/** Any frame. About half of them have a correct head. */
 const anyFrame: fc.Arbitrary<RawFrame> = fc.record({
   opcode: fc.oneof(fc.constantFrom(TEXT, BINARY, CLOSE, PING, PONG), fc.nat({ max: 15 })),
   isFinal: fc.oneof(fc.constant(true), fc.boolean()),

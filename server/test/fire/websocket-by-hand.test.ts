@@ -22,10 +22,10 @@ import {
 } from './raw-websocket.ts';
 import { besiege, type Siege } from './siege.ts';
 
-/** What a welcomed player sends, and how that ends: a close code, or `open` when a heartbeat behind it is answered. */
+/** What a welcomed player sends, and how that ends: a close code, or `open` if the heartbeat after it is answered. */
 type Case = readonly [bytes: Uint8Array, expected: string];
 
-/** Runs every case, and only then fails with all that went otherwise. */
+/** Runs every case before it fails, so that the failure lists every unexpected end. */
 async function checkAll(siege: Siege, cases: Readonly<Record<string, Case>>): Promise<void> {
   const surprises: string[] = [];
   for (const [what, [bytes, expected]] of Object.entries(cases)) {
@@ -194,19 +194,19 @@ const HANDSHAKES: Readonly<Record<string, readonly [Parameters<typeof upgradeByt
 
 const ORIGINS = { allowedOrigins: ['https://game.example'] };
 
-test('bad frames by hand end as the specification says', async (t) => {
+test('handwritten bad frames end as the specification says', async (t) => {
   await besiege(t, { minCases: 100 }, async (siege) => {
     await checkAll(siege, { ...HEADERS, ...PIECES, ...LENGTHS, ...TEXTS, ...CLOSES });
   });
 });
 
-test('bad handshakes and bad hellos by hand end as the specification says', async (t) => {
+test('handwritten bad handshakes and hellos end as the specification says', async (t) => {
   await besiege(t, { settings: ORIGINS, minCases: 50 }, async (siege) => {
     const { server } = siege;
     const surprises: string[] = [];
     const check = async (what: string, upgrade: string, bytes: Uint8Array, expected: string) =>
       await siege.attempt(what, async () => {
-        // What is let in says no hello, so that something comes of that too.
+        // A connection that is let in gets no valid hello, so that it ends too.
         const { socket, ending } = openSocket(server, { upgrade });
         socket.write(bytes);
         const { end } = await ending;
@@ -217,7 +217,7 @@ test('bad handshakes and bad hellos by hand end as the specification says', asyn
     }
     for (const [what, [bytes, expected]] of Object.entries({ ...HEADERS, ...PIECES, ...LENGTHS, ...TEXTS })) {
       if (expected === 'open' || what === 'another hello') continue;
-      // A valid frame that is no hello is refused like one that is none.
+      // A valid frame that is not a hello is refused like an invalid one.
       await check(
         `${what}, first`,
         upgradeBytes(),

@@ -19,7 +19,7 @@ import {
 } from './raw-websocket.ts';
 import { besiege } from './siege.ts';
 
-test('sockets that say nothing, too little or too much harm nobody', async (t) => {
+test('sockets that send nothing, too little or too much harm no other player', async (t) => {
   const settings = { authTimeoutMs: 1_000, heartbeatMs: 1_000, messagesPerSecond: 500, messagesBurst: 1_000 };
   await besiege(t, { settings, minCases: 15 }, async (siege) => {
     const { server } = siege;
@@ -67,7 +67,7 @@ test('sockets that say nothing, too little or too much harm nobody', async (t) =
         player.socket.end();
         assert.equal((await player.ending).end, 'ended');
       },
-      'a player who is gone without a word': async () => {
+      'a player who vanishes without a word': async () => {
         const player = await openPlayer(server);
         player.socket.resetAndDestroy();
         await player.ending;
@@ -88,11 +88,11 @@ test('sockets that say nothing, too little or too much harm nobody', async (t) =
   });
 });
 
-test('players who do not read what they asked for are cut off', async (t) => {
+test('players who do not read the answers to their requests are cut off', async (t) => {
   const settings = { maxOutboxBytes: 262_144, maxRequestsInFlight: 10_000, closeFlushMs: 2_000, closeGraceMs: 2_000 };
   await besiege(t, { settings, minCases: 4 }, async (siege) => {
     const { server } = siege;
-    // Each is answered with its type escaped twice: soon more than the kernel's buffers hold.
+    // The answers repeat the type, escaped twice, and soon exceed the kernel's buffers.
     const asked = text(`{"kind":"request","id":"1","type":"${'\\u0001'.repeat(128)}"}`);
     const ping = frame({ opcode: PING, payload: 'x'.repeat(125) });
     for (const [what, bytes] of Object.entries({ answers: times(10_000, asked), pongs: times(80_000, ping) })) {
@@ -115,7 +115,7 @@ test('players who do not read what they asked for are cut off', async (t) => {
   });
 });
 
-test('a thousand sockets that never say hello cost nobody else anything', async (t) => {
+test('a thousand sockets that never send a hello do not affect other players', async (t) => {
   const settings = {
     trustedProxies: ['127.0.0.1'],
     authTimeoutMs: 3_000,
@@ -137,7 +137,7 @@ test('a thousand sockets that never say hello cost nobody else anything', async 
     );
     await siege.attemptAll({
       ...mute,
-      // While all of them wait, one more is told to come back.
+      // While all of them wait, one more is told to come back later.
       'one more': async () => {
         await until(isFull);
         assert.equal((await open('203.0.113.1').ending).end, 'HTTP 503');
