@@ -15,7 +15,7 @@ import { addressOf, type Stage } from './players.ts';
 import { inTime, pause } from './tally.ts';
 
 const END_MS = 30_000;
-/** Addresses of abusers begin above those of players. */
+/** The addresses of abusers begin above those of the players. */
 const FIRST_ADDRESS = 1 << 20;
 
 const GARBAGE = [
@@ -33,7 +33,7 @@ const GARBAGE = [
   closeFrame(1005),
 ];
 
-/** Each kind of abuse, as one client of it; how often it happens is said in `abuse`. */
+/** What one client of each kind of abuse does. PER_SECOND says how often each kind comes. */
 const KINDS: Readonly<Record<string, (stage: Stage, number: number) => Promise<void>>> = {
   async garbage(stage, number) {
     const player = await open(stage, number);
@@ -52,10 +52,10 @@ const KINDS: Readonly<Record<string, (stage: Stage, number: number) => Promise<v
   async slowReader(stage, number) {
     const player = await open(stage, number);
     player.socket.pause();
-    // Each is answered with its type escaped twice: more than the kernel's buffers hold.
+    // The answers repeat the type, escaped twice, and exceed the kernel's buffers.
     const asked = text(`{"kind":"request","id":"1","type":"${'\\u0001'.repeat(128)}"}`);
     player.socket.write(Buffer.concat(Array.from({ length: 9_000 }, () => asked)));
-    // Who reads on in time learns the reason, or has caught up and is silent from then on.
+    // A client that reads on in time learns the reason. It may also have caught up, and is silent from then on.
     await pause(100, 2_000, stage.leave);
     player.socket.resume();
     await ends(stage, player, 'slow reader', ['4001', 'ended', '4002']);
@@ -82,7 +82,7 @@ const KINDS: Readonly<Record<string, (stage: Stage, number: number) => Promise<v
   },
 };
 
-/** How many of each kind come a second. */
+/** How many clients of each kind come per second. */
 const PER_SECOND: Readonly<Record<string, number>> = {
   garbage: 10,
   flood: 0.5,
@@ -92,7 +92,7 @@ const PER_SECOND: Readonly<Record<string, number>> = {
   badHttp: 20,
 };
 
-/** Clients of every kind, until `over`; resolves when the last of them is gone. */
+/** Sends clients of every kind until `over`. Resolves when the last of them is gone. */
 export async function abuse(stage: Stage, over: AbortSignal): Promise<void> {
   let number = FIRST_ADDRESS;
   const keepComing = async (kind: string, attack: (stage: Stage, number: number) => Promise<void>) => {

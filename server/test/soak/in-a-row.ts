@@ -6,11 +6,13 @@ import { connectRaw, DISCONNECTED, type Roster } from './players.ts';
 import type { ServerProcess } from './server-process.ts';
 import { inTime, type Tally } from './tally.ts';
 
-/** How many players are there at once. */
+/** How many players are connected at once. */
 const LANES = 8;
-/** The addresses of these players begin above those of abusers. */
+/** The addresses of these players begin above those of the abusers. */
 const FIRST_ADDRESS = 1 << 21;
+/** How long one player may take, from the connect to the close. */
 const ONE_MS = 20_000;
+/** How long all of them together may take. */
 const ALL_MS = 240_000;
 const PROGRESS_EVERY = 1_000;
 
@@ -23,8 +25,8 @@ interface InARow {
 }
 
 /**
- * Disconnects a player as soon as they are welcomed, `times` in all, with another one coming at once. A fault unless
- * each answer names the one connection, each player learns the reason, and all of it is done within a bound.
+ * Disconnects `times` players, each as soon as it is welcomed, and lets the next one come at once. It is a fault unless
+ * each answer names that one connection, each player learns the reason, and all of this is done within a bound.
  */
 export async function disconnectInARow({ times, say, ...stage }: InARow): Promise<void> {
   const { tally } = stage;
@@ -35,7 +37,7 @@ export async function disconnectInARow({ times, say, ...stage }: InARow): Promis
     while (begun < times && !tooLate.aborted) {
       begun += 1;
       const number = FIRST_ADDRESS + begun;
-      // The first fault ends its lane, since what follows would only fail alike.
+      // The first fault ends its lane, because what follows would only fail in the same way.
       if (!(await inTime(tally, ONE_MS, 'a disconnect in a row', disconnectNewPlayer(stage, number, agent)))) return;
       tally.count('disconnects in a row');
       done += 1;
@@ -47,7 +49,7 @@ export async function disconnectInARow({ times, say, ...stage }: InARow): Promis
   if (done < times) tally.fault(`only ${done} of ${times} disconnects in a row went well within ${ALL_MS / 1000} s`);
 }
 
-/** Resolves when the player is gone; rejects when anything about it is not as promised. */
+/** Resolves when the player is gone. Rejects when the answer or the close is not as promised. */
 async function disconnectNewPlayer(
   { server, roster }: Omit<InARow, 'times' | 'say'>,
   number: number,

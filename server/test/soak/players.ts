@@ -6,19 +6,19 @@ import { sayHello } from '../support/server.ts';
 import type { ServerProcess } from './server-process.ts';
 import { inTime, pause, type Tally } from './tally.ts';
 
-/** How long anything that a player waits for may take, on a busy machine. */
+/** How long a player waits for anything, on a busy machine. */
 const ANSWER_MS = 20_000;
 
 const OWN_CLOSE = 1000;
 export const DISCONNECTED = 4500;
-/** What players see who leave by themselves or are disconnected; 1006 is their own breaking off. */
+/** The codes that players expect when they leave or are disconnected. They get 1006 when they break off themselves. */
 const EXPECTED = [OWN_CLOSE, 1006, DISCONNECTED];
 
-/** What clients know of connections, to be compared with what the server says. */
+/** What the clients know about their connections, to be compared with what the server says. */
 export class Roster {
-  /** Connection id → player id, of everyone who is welcomed and not closed. */
+  /** Connection id → player id, for every player that was welcomed and has not been closed. */
   readonly open = new Map<string, string>();
-  /** Connections that a close frame called disconnected. */
+  /** Ids of connections whose close frame said that the operator disconnected them. */
   readonly disconnected = new Set<string>();
 
   left(connectionId: string, code: number): void {
@@ -26,7 +26,7 @@ export class Roster {
     if (code === DISCONNECTED) this.disconnected.add(connectionId);
   }
 
-  /** Any open connection. */
+  /** Returns a random open connection; undefined when there is none. */
   pick(): { connectionId: string; playerId: string } | undefined {
     const index = Math.floor(Math.random() * this.open.size);
     let at = 0;
@@ -42,18 +42,18 @@ export interface Stage {
   readonly server: ServerProcess;
   readonly tally: Tally;
   readonly roster: Roster;
-  /** Aborted when players shall stop coming and going, and stay. */
+  /** Aborted when players should stop coming and going, and stay connected. */
   readonly settle: AbortSignal;
-  /** Aborted when everyone shall leave. */
+  /** Aborted when all players should leave. */
   readonly leave: AbortSignal;
 }
 
-/** Every client has an address of its own. */
+/** A header that gives each client an address of its own. */
 export function addressOf(number: number): { 'X-Forwarded-For': string } {
   return { 'X-Forwarded-For': `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}` };
 }
 
-/** A player on a plain WebSocket who comes and goes, in order or not, always as the same one. */
+/** Plays on plain WebSockets, always as the same player, who comes and goes, with a close or without. */
 export async function playRaw(stage: Stage, number: number): Promise<void> {
   let token: string | undefined;
   let playerId: string | undefined;
@@ -68,7 +68,7 @@ export async function playRaw(stage: Stage, number: number): Promise<void> {
       gone.abort();
     });
     stage.tally.count('connections of players');
-    // Who was disconnected before they had a token is somebody else now.
+    // Only a player that was disconnected before it had a token may come back as another one.
     if (token !== undefined && playerId !== player.playerId) stage.tally.fault('a player came back as another one');
     playerId = player.playerId;
 
@@ -98,7 +98,7 @@ export async function connectRaw({ server }: Pick<Stage, 'server'>, number: numb
   return await sayHello(ws, { gameKey: server.gameKey, ...(token === undefined ? {} : { token }) });
 }
 
-/** A player of the SDK, which comes back by itself unless it was disconnected or left. */
+/** Plays with the SDK, which reconnects by itself unless its player was disconnected or left. */
 export async function playSdk(stage: Stage, number: number): Promise<void> {
   const { server, tally, roster, leave } = stage;
   let hasToken = false;
@@ -149,7 +149,10 @@ export async function playSdk(stage: Stage, number: number): Promise<void> {
   }
 }
 
-/** Aborted when the connection is gone, when everyone leaves, or, while players come and go, at a random time. */
+/**
+ * Returns a signal that aborts when the connection is gone or all leave and, while players come and go, at a random
+ * time.
+ */
 function lifeOf({ settle, leave }: Stage, gone: AbortSignal): AbortSignal {
   const life = new AbortController();
   const end = () => life.abort();
@@ -162,7 +165,7 @@ function lifeOf({ settle, leave }: Stage, gone: AbortSignal): AbortSignal {
   return life.signal;
 }
 
-/** What `work` says, or undefined when the connection has gone before. */
+/** Settles as `work` does, or resolves with undefined as soon as the connection is gone. */
 function unlessGone<T>(gone: AbortSignal, work: Promise<T>): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const end = () => resolve(undefined);

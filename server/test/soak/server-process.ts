@@ -8,19 +8,19 @@ import { fileURLToPath } from 'node:url';
 import { WebSocket } from 'ws';
 import type { AccessKeyPair } from '../../src/domain/access/access.ts';
 
-// Seen from dist/test/soak.
+// Relative to dist/test/soak, where the built file is.
 const BIN = fileURLToPath(new URL('../../../bin/respark.js', import.meta.url));
 
 const ARGUMENTS = [
   ...['serve', '--demo', '--port', '0'],
-  // Each client gets an address of its own, as behind a proxy.
+  // The server believes the address that each client claims, as if behind a proxy.
   ...['--trusted-proxies', '127.0.0.1'],
-  // Time enough to be welcomed on a busy machine.
+  // A busy machine needs more time to welcome a player.
   ...['--heartbeat-ms', '5000', '--auth-timeout-ms', '10000'],
-  // So that slow readers fill their outbox before they count as flooders.
+  // A slow reader must be able to fill its outbox before it counts as a flooder.
   ...['--messages-per-second', '1000', '--messages-burst', '12000'],
   ...['--max-requests-in-flight', '10000', '--max-outbox-bytes', '262144'],
-  // Operators call as fast as they are answered.
+  // The operators call again as soon as they are answered.
   ...['--disconnect-calls-per-second', '100000', '--read-calls-per-second', '100000'],
 ];
 
@@ -29,17 +29,17 @@ export interface ServerProcess {
   readonly playerUrl: string;
   readonly gameKey: string;
   readonly credentials: AccessKeyPair;
-  /** Lines of warnings and errors that it has logged. */
+  /** The lines of warnings and errors that the server has logged. */
   readonly alarms: readonly string[];
-  /** The sum over all labels of each metric. */
+  /** Metric → the sum of its values over all labels. */
   metrics(): Promise<ReadonlyMap<string, number>>;
-  /** Bytes that are in use after a full garbage collection, asked for through the inspector. */
+  /** Bytes of heap in use after a full garbage collection, which the inspector is asked for. */
   heapUsed(): Promise<number>;
-  /** Ends it as an operator does; resolves with its exit code. */
+  /** Ends the server as an operator does, with SIGTERM. Resolves with its exit code. */
   stop(): Promise<number | null>;
 }
 
-/** The real command in a process of its own, on a fresh data directory that goes with it. */
+/** Starts the real command in a process of its own, on a new data directory that is removed at the end. */
 export async function startServerProcess(): Promise<ServerProcess> {
   const dataDir = mkdtempSync(join(tmpdir(), 'respark-soak-'));
   const child = spawn(process.execPath, ['--inspect=127.0.0.1:0', BIN, ...ARGUMENTS, '--data-dir', dataDir], {
@@ -81,7 +81,7 @@ export async function startServerProcess(): Promise<ServerProcess> {
   };
 }
 
-/** Sorts out what the server and its runtime say on stderr; resolves with the inspector's address. */
+/** Collects the alarms that the server and Node.js write to stderr. Resolves with the inspector's address. */
 function watchLog(child: ChildProcess, alarms: string[]): Promise<string> {
   return new Promise((resolve) => {
     if (child.stderr === null) throw new Error('stderr is a pipe');
@@ -103,7 +103,7 @@ async function collectGarbage(inspectorUrl: string): Promise<number> {
     const [answer] = await once(ws, 'message');
     return JSON.parse(String(answer)).result;
   };
-  // What a first round finalizes, a later one frees.
+  // What one round finalizes, a later one frees.
   for (let round = 0; round < 3; round += 1) await ask('HeapProfiler.collectGarbage');
   const { usedSize } = await ask('Runtime.getHeapUsage');
   ws.close();

@@ -1,5 +1,5 @@
-// Plays, disconnects and abuses for minutes against the real server in a process of its own, and then compares what the
-// clients know with what the server says. Ends with 1, and what differed, unless all of it agrees.
+// Lets players, operators and abusers loose for minutes on the real server, in a process of its own, then compares what
+// the clients know with what the server says. Prints every difference, and exits with 1 if there is one.
 import { setMaxListeners } from 'node:events';
 import { parseArgs } from 'node:util';
 import { rawCall } from '../support/raw-call.ts';
@@ -12,21 +12,22 @@ import { inTime, pause, Tally } from './tally.ts';
 
 const HELP = `npm run soak -- [--minutes 3] [--players 2000] [--in-a-row 10000]
 
-Players on plain WebSockets and of the SDK come, play, leave and vanish while an operator disconnects them and abusers
-send floods, garbage and nothing at all. A quarter of a minute of it warms the server up; the heap after that is what
-the heap at the end is compared with, each time when everyone has left and after a garbage collection. Between the two
-10,000 players are disconnected in a row, eight at a time and each as soon as they have come. Progress is on stderr.
-The exit code is 0 when the clients' sockets, the gateway and the directory agree, the heap is back, every call was
-answered and nobody was closed with a code that they should not have seen.
+Players on plain WebSockets and players of the SDK come, play, leave and vanish, while operators disconnect them and
+abusers send floods, garbage or nothing at all. A quarter of a minute of this warms the server up. Then --in-a-row
+players are disconnected in a row, eight at a time, each as soon as it is welcomed. Then the same goes on for --minutes.
+
+The heap after the warm-up is compared with the heap at the end, both after all players have left and after a garbage
+collection. Progress is on stderr. The exit code is 0 when the clients' sockets, the gateway and the directory agree,
+the heap is back to its size, every call was answered, and no player was closed with an unexpected code.
 `;
 
 const WARM_UP_MS = 15_000;
 const RAMP_MS = 5_000;
 const CALL_MS = 20_000;
 const OPERATORS = 16;
-/** How much more than at its start the heap may hold. */
+/** The largest allowed ratio of the heap at the end to the heap after the warm-up. */
 const HEAP_TOLERANCE = 1.1;
-/** How long a socket may outlive the answer that calls it closed. */
+/** How long a client's socket may stay open after the answer that calls it closed. */
 const CLOSE_MS = 5_000;
 
 const { values } = parseArgs({
@@ -55,13 +56,13 @@ async function soak(minutes: number, players: number, inARow: number): Promise<n
   say(`playing for ${minutes} minutes`);
   await play({ server, tally, players, durationMs: minutes * 60_000 });
   const heapAfter = await server.heapUsed();
-  if (heapAfter > heapBefore * HEAP_TOLERANCE) tally.fault('the heap is not back');
+  if (heapAfter > heapBefore * HEAP_TOLERANCE) tally.fault('the heap is not back to its size');
 
   const exitCode = await server.stop();
   if (exitCode !== 0) tally.fault(`the server ended with ${exitCode}`);
   for (const alarm of server.alarms) tally.fault(`the server says: ${alarm.slice(0, 500)}`);
   const calls = tally.of('DisconnectPlayer calls');
-  if (calls === 0) tally.fault('nobody was disconnected');
+  if (calls === 0) tally.fault('no player was disconnected');
   say(tally.lines().join('\n'));
   say(`the heap was ${mebibytes(heapBefore)} and is ${mebibytes(heapAfter)} (${(heapAfter / heapBefore).toFixed(3)})`);
   for (const fault of tally.faults) say(`FAULT: ${fault}`);
@@ -69,7 +70,7 @@ async function soak(minutes: number, players: number, inARow: number): Promise<n
   return tally.faultCount === 0 ? 0 : 1;
 }
 
-/** From the first player's coming to the last one's leaving. */
+/** Runs one round, from the arrival of the first player until the last has left. */
 async function play({
   server,
   tally,
@@ -83,7 +84,7 @@ async function play({
 }): Promise<void> {
   const roster = new Roster();
   const [settle, leave] = [new AbortController(), new AbortController()];
-  // Each player waits for both.
+  // Every player listens to both.
   setMaxListeners(0, settle.signal, leave.signal);
   const stage: Stage = { server, tally, roster, settle: settle.signal, leave: leave.signal };
   const proven = new Set<string>();
@@ -109,7 +110,7 @@ async function play({
     if (!proven.has(id)) tally.fault(`${id} was disconnected, and no answer says so`);
 }
 
-/** An operator who disconnects anybody, again and again. */
+/** Disconnects random players, again and again, as one operator. */
 async function operate({ server, tally, roster, settle }: Stage, proven: Set<string>): Promise<void> {
   while (!settle.aborted) {
     await pause(20, 120, settle);
@@ -132,7 +133,7 @@ async function operate({ server, tally, roster, settle }: Stage, proven: Set<str
     }
     for (const id of successes) {
       proven.add(id);
-      setTimeout(() => roster.open.has(id) && tally.fault(`${id} is open after it was said to be closed`), CLOSE_MS);
+      setTimeout(() => roster.open.has(id) && tally.fault(`${id} is open after an answer called it closed`), CLOSE_MS);
     }
     const status = await inTime(
       tally,
@@ -147,7 +148,7 @@ async function operate({ server, tally, roster, settle }: Stage, proven: Set<str
   }
 }
 
-/** What differs between the clients, the gateway and the directory, each of which should have `expected`. */
+/** The counts of the clients, the gateway and the directory, unless each of them is `expected`. */
 async function agree(
   { server, roster }: Pick<Stage, 'server' | 'roster'>,
   expected: number,
@@ -163,7 +164,7 @@ async function agree(
   return Object.values(counts).every((count) => count === expected) ? undefined : JSON.stringify(counts);
 }
 
-/** Looks until nothing differs any more, with a bound. */
+/** Checks again and again until nothing differs. After half a minute, the difference is a fault. */
 async function waitFor(tally: Tally, what: string, differs: () => Promise<string | undefined>): Promise<void> {
   const deadline = performance.now() + 30_000;
   for (;;) {
@@ -177,7 +178,7 @@ async function waitFor(tally: Tally, what: string, differs: () => Promise<string
   }
 }
 
-/** The API lists the very connections that clients hold. */
+/** Checks, for up to 100 connections, that the API lists exactly the connection that the client holds. */
 async function compareStatus({ server, tally, roster }: Stage): Promise<void> {
   for (const [connectionId, playerId] of [...roster.open].slice(0, 100)) {
     const path = `/runtime/game/${GAME}/stage/${STAGE}/player/${playerId}/connection`;

@@ -1,6 +1,6 @@
 const MAX_FAULTS = 20;
 
-/** What the soak has seen: figures to print, and faults, any of which fails it. */
+/** What the soak has counted, and its faults. A single fault fails the soak. */
 export class Tally {
   readonly faults: string[] = [];
   faultCount = 0;
@@ -30,7 +30,7 @@ export class Tally {
   }
 }
 
-/** Resolves with what `work` does, or counts as a fault and resolves with undefined when it fails or takes too long. */
+/** Resolves as `work` does. When that fails or takes too long, counts a fault and resolves with undefined. */
 export async function inTime<T>(tally: Tally, boundMs: number, what: string, work: Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -46,7 +46,7 @@ export async function inTime<T>(tally: Tally, boundMs: number, what: string, wor
   }
 }
 
-/** A time between the two, in milliseconds; resolves earlier when `signal` says that it is over. */
+/** Resolves after a random time between the two, or as soon as `signal` aborts. */
 export function pause(minMs: number, maxMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
