@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { encode } from '@respark/protocol';
 import type fc from 'fast-check';
-import { type Clock, withTimeout } from '../../src/clock.ts';
+import { withTimeout } from '../../src/clock.ts';
 import type { Cluster } from '../../src/cluster/cluster.ts';
 import { LocalCluster } from '../../src/cluster/local.ts';
 import type { NodeCallKind, NodeRequest } from '../../src/cluster/node-calls.ts';
