@@ -3,6 +3,7 @@ import { ServiceError } from '../errors.ts';
 import type {
   AccessKeyRecord,
   DeploymentRecord,
+  DeploymentState,
   GameRecord,
   GeneratedCodeJobRecord,
   NewStage,
@@ -110,3 +111,28 @@ export function sampleJob(
 export function isConflict(error: unknown): boolean {
   return error instanceof ServiceError && error.code === 'conflict';
 }
+
+export const ZOO = sampleGame('Zoo');
+export const OTHER = sampleGame('Other');
+export const DEV = sampleStage(ZOO, 'Dev');
+export const LIVE = sampleStage(ZOO, 'Live');
+export const SNAPSHOT = sampleSnapshot(ZOO, 'a snapshot');
+export const SECOND_SNAPSHOT = sampleSnapshot(ZOO, 'another snapshot');
+
+export const STATES: readonly DeploymentState[] = ['PENDING', 'IN_PROGRESS', 'COMPLETED', 'FAILED'];
+
+/** Two games, of which one has two stages and two snapshots. */
+export async function openZoo(open: OpenStore, t: TestContext) {
+  const store = await open(t);
+  await store.transaction(async ({ games, stages, snapshots }) => {
+    for (const game of [ZOO, OTHER]) await games.insert(game);
+    for (const stage of [DEV, LIVE]) await stages.insert(stage);
+    for (const snapshot of [SNAPSHOT, SECOND_SNAPSHOT]) await snapshots.insert(snapshot);
+  });
+  return store;
+}
+
+export const idsOf = async (records: Promise<readonly { readonly id: string }[]>) =>
+  (await records).map(({ id }) => id);
+
+export const FOREIGN_KEY_FAILURE = /foreign key/i;

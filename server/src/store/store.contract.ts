@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { testDeployments } from './deployments.contract.ts';
+import { testGeneratedCodeJobs } from './generated-code-jobs.contract.ts';
 import { testSnapshots } from './snapshots.contract.ts';
 import { isConflict, type OpenStore, sampleGame, sampleKey, sampleStage } from './store-samples.ts';
 
@@ -8,6 +10,8 @@ export function testStore(open: OpenStore): void {
   testGames(open);
   testStages(open);
   testSnapshots(open);
+  testDeployments(open);
+  testGeneratedCodeJobs(open);
   testAccessKeys(open);
   testClientTokensAndMeta(open);
   testTransactions(open);
