@@ -1,14 +1,14 @@
 import { variableOf } from './setting.ts';
 
 /**
- * What must hold between settings that are right by themselves: the fault, or undefined when it holds. The settings may be
- * of any group, since `config.ts` gives every check the values of all of them.
+ * Checks what must hold between settings that are each valid: gives the fault, or undefined when there is none. The settings
+ * may be of any group, since `config.ts` gives every check the values of all of them.
  */
 export type Check<Values> = (values: Values) => string | undefined;
 
 type Each<Keys extends string, Value> = Readonly<Record<Keys, Value>>;
 
-/** Both are set, or neither is. */
+/** Either both settings are set, or neither is. */
 export function pair<One extends string, Other extends string>(
   one: One,
   other: Other,
@@ -20,7 +20,7 @@ export function pair<One extends string, Other extends string>(
   };
 }
 
-/** The first setting means something only beside the second; `otherwise` says what happens without that one. */
+/** The first setting has no effect without the second; `otherwise` says what happens when the second is not set. */
 export function needs<Key extends string, Needed extends string>(
   key: Key,
   needed: Needed,
@@ -28,11 +28,11 @@ export function needs<Key extends string, Needed extends string>(
 ): Check<Each<Key | Needed, unknown>> {
   return (values) => {
     if (!values[key] || values[needed] !== undefined) return undefined;
-    return `${variableOf(key)} is set without ${variableOf(needed)}; set that too, or ${otherwise}`;
+    return `${variableOf(key)} is set without ${variableOf(needed)}, so ${otherwise}; set both or neither`;
   };
 }
 
-/** The small number, so many times over, is at most the large one. */
+/** The small number, multiplied by `times`, is at most the large one. */
 export function atMost<Small extends string, Large extends string>(
   small: Small,
   large: Large,

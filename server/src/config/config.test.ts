@@ -76,7 +76,7 @@ describe('loadSettings', () => {
     assert.equal(loadSettings({ env: { RESPARK_PORT: '80a' }, flags: { port: '0' } }).port, 0);
   });
 
-  it('takes an empty variable as not set', () => {
+  it('treats an empty variable as not set', () => {
     assert.equal(loadSettings({ env: { RESPARK_PORT: '', RESPARK_SECRET_KEY: '' } }).port, 8080);
   });
 
@@ -89,7 +89,7 @@ describe('loadSettings', () => {
     ]);
   });
 
-  it('reports every fault at once, a line each', () => {
+  it('reports every fault at once, each on a line of its own', () => {
     assert.equal(faultsOf({ RESPARK_PORT: '-1', RESPARK_MAX_GAMES: '0', RESPARK_ACCOUNT_ID: '12' }).length, 3);
   });
 
@@ -130,7 +130,7 @@ describe('loadSettings', () => {
     it(`refuses the public URL ${url}`, () => assert.equal(faultsOf({ RESPARK_PUBLIC_URL: url }).length, 1));
   }
 
-  it('reads lists of roles, with wildcards, and refuses what is no ARN', () => {
+  it('reads lists of roles, with wildcards, and refuses what is not an ARN', () => {
     const env = { RESPARK_ALLOWED_ROLES: 'arn:aws:iam::*:role/GameDeployment*, arn:aws:iam::123456789012:role/Live' };
     assert.equal(loadSettings({ env }).allowedRoles.length, 2);
     for (const role of ['*', 'Live', 'arn:', 'arn:aws:iam::1:role/a b']) {
@@ -165,7 +165,7 @@ describe('unknown variables', () => {
     assert.match(faultsOf({ RESPARK_COLOUR_OF_THE_SKY: 'blue' })[0] ?? '', /"respark config print"/);
   });
 
-  it('are no concern of ours without the prefix', () => {
+  it('are ignored without the prefix', () => {
     assert.deepEqual(faultsOf({ PATH: '/bin', RESPARKLE: '1' }), []);
   });
 
@@ -188,7 +188,7 @@ describe('unknown variables', () => {
     assert.equal(faultsOf({ RESPARK_ENDPOINT: 'tcp://10.0.0.1' }).length, 1);
   });
 
-  it('of Kubernetes that collide with a setting are explained', () => {
+  it('are explained when Kubernetes sets the variable of a setting', () => {
     const [fault, ...more] = faultsOf({ RESPARK_PORT: 'tcp://10.0.0.1:8080' });
     assert.deepEqual(more, []);
     assert.match(

@@ -9,14 +9,14 @@ import { type NamedSetting, named, type ValuesOf } from './setting.ts';
 import { findKubernetesAdvice, findUnknownVariables } from './unknown-variables.ts';
 
 /**
- * Every setting, in the order of the documentation, and what must hold between them. A capability that brings settings
- * adds a file of rows, and its name here.
+ * Every setting, in the order of the documentation, and what must hold between them. A capability that needs settings adds
+ * a file of rows, and names it here.
  */
 const GROUPS = [listeners, server, management, players] as const;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The environment of this process, for the program's first lines; everything else is handed one. */
+/** The environment of this process. Only the program's first lines read it; all other code is passed an environment. */
 export function processEnvironment(): Environment {
   return process.env;
 }
@@ -35,7 +35,7 @@ export type SettingSource = 'default' | 'the environment' | 'a file' | 'the comm
 /** Settings given on the command line, as they were typed. */
 export type SettingFlags = Readonly<Partial<Record<SettingKey, string>>>;
 
-/** Every setting with its value, and where each came from. Frozen. */
+/** The value of every setting, and where each value came from. Frozen. */
 export type Settings = Values & { readonly sources: Readonly<Record<SettingKey, SettingSource>> };
 
 /** The table, in the order of the documentation. */
@@ -49,7 +49,7 @@ export const SETTING_GROUPS: readonly {
 
 const SETTINGS = SETTING_GROUPS.flatMap(({ settings }) => settings);
 
-/** What is wrong with the settings: one line a fault, none with the value of a secret. */
+/** What is wrong with the settings: one line for each fault. No line shows the value of a secret. */
 export class SettingsError extends StartupError {
   readonly faults: readonly string[];
 
@@ -80,7 +80,7 @@ export function loadSettings({ env = process.env, flags = {} }: { env?: Environm
   return Object.freeze({ ...(values as Values), sources: Object.freeze(sources as Settings['sources']) });
 }
 
-/** Every setting as it may be printed: of a secret, only whether it is set. */
+/** Every setting in a form that may be printed: a secret only says whether it is set. */
 export function settingsForDisplay(
   settings: Settings,
 ): { key: SettingKey; env: string; value: unknown; source: SettingSource }[] {
@@ -96,7 +96,7 @@ interface Given {
   readonly source: SettingSource;
 }
 
-/** What the winning source says about a setting, or undefined when none does; adds to `faults` when they contradict. */
+/** What the winning source says about a setting, or undefined when no source sets it. Adds a fault when sources conflict. */
 function findGiven(
   { key, env: variable, flag, isSecret }: NamedSetting<SettingKey>,
   { env, flags }: { env: Environment; flags: SettingFlags },

@@ -4,18 +4,18 @@ export const MEBIBYTE = 1_048_576;
 /** One setting: the flag, the variable, the documentation and the check all come from this row. */
 export interface Setting<Value> {
   readonly default: Value;
-  /** Completes "must be …": both the documentation of the value and the complaint about a bad one. */
+  /** Completes "must be …", in the documentation of the value as well as in the message about a bad one. */
   readonly rule: string;
-  /** What stands for the value in a usage line. */
+  /** The word that stands for the value in a usage line. */
   readonly placeholder: string;
-  /** Taken from a variable or a file only, so that it never shows in a process list, and never printed. */
+  /** A secret comes only from a variable or a file, so that it never shows in a process list, and it is never printed. */
   readonly isSecret: boolean;
   readonly help: string;
-  /** The value that `text` spells, or undefined when it breaks the rule. */
+  /** Reads the value from `text`; undefined when `text` breaks the rule. */
   readonly parse: (text: string) => Value | undefined;
 }
 
-/** The values of rows, each parsed. */
+/** The parsed values of rows. */
 export type ValuesOf<Rows> = {
   readonly [Key in keyof Rows]: Rows[Key] extends Setting<infer Value> ? Value : never;
 };
@@ -103,10 +103,10 @@ export function list({
   };
 }
 
-/** A setting under the names that people use for it. */
+/** A setting with the names by which operators set it. */
 export interface NamedSetting<Key extends string = string> extends Setting<unknown> {
   readonly key: Key;
-  /** The variable; a secret may also be in the file that the variable with `_FILE` at its end names. */
+  /** The variable. A secret may also be in a file, whose path is in the same variable with `_FILE` appended. */
   readonly env: string;
   /** The flag, such as `--max-games`; secrets have none. */
   readonly flag: string | undefined;
@@ -116,7 +116,7 @@ export function named<Key extends string>(key: Key, row: Setting<unknown>): Name
   return { ...row, key, env: variableOf(key), flag: row.isSecret ? undefined : `--${toKebabCase(key)}` };
 }
 
-/** `RESPARK_MAX_GAMES` of `maxGames`. */
+/** The variable of a setting: `RESPARK_MAX_GAMES` for `maxGames`. */
 export function variableOf(key: string): string {
   return `RESPARK_${toKebabCase(key).replaceAll('-', '_').toUpperCase()}`;
 }

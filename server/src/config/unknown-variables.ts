@@ -16,7 +16,7 @@ export function findUnknownVariables(
     });
 }
 
-/** What to do about a bad value that Kubernetes gave the setting's own variable; undefined of any other value. */
+/** What to do when a bad value was put into the setting's own variable by Kubernetes; undefined for any other value. */
 export function findKubernetesAdvice(
   { env, flag }: Pick<NamedSetting, 'env' | 'flag'>,
   text: string,
@@ -26,13 +26,13 @@ export function findKubernetesAdvice(
   return `Kubernetes sets it for a Service named "${service}"; rename the Service, set enableServiceLinks: false in the pod, or give ${flag}`;
 }
 
-/** Whether Kubernetes puts this into the environment of a pod for a Service whose name begins with "respark". */
+/** Whether Kubernetes sets this variable in the environment of a pod for a Service whose name begins with "respark". */
 function isKubernetesVariable(name: string, value: string | undefined): boolean {
   if (/^RESPARK_(?:\w+_)?PORT$/.test(name) && /^\w+:\/\//.test(value ?? '')) return true;
   return /^RESPARK_(?:\w+_)?(?:SERVICE_(?:HOST|PORT(?:_\w+)?)|PORT_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?)$/.test(name);
 }
 
-/** The candidate that takes the fewest edits, if it is near enough to be what was meant. */
+/** The candidate that takes the fewest edits; undefined when it takes more than three and was probably not meant. */
 function findNearest(wrong: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
     .map((candidate) => ({ candidate, edits: countEdits(wrong, candidate) }))

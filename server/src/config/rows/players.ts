@@ -5,61 +5,61 @@ const rows = {
   allowedOrigins: list({
     rule: 'origins such as https://game.example, null or *, separated by commas',
     isItem: isOrigin,
-    help: 'Web pages whose players may connect; empty closes the server to browsers. null must be listed by name.',
+    help: 'Origins of the web pages whose players may connect; if empty, no browser can. * does not include null, which must be listed by name.',
   }),
   maxConnections: integer({
     default: 15_000,
     min: 1,
     max: 10_000_000,
-    help: 'Connections of this node; one more is closed with 4004.',
+    help: 'Maximum number of connections of this node; one more is closed with 4004.',
   }),
   maxConnectionsPerAddress: integer({
     default: 1_000,
     min: 1,
     max: 10_000_000,
-    help: 'Connections from one address (IPv6: /64); one more is closed with 4004.',
+    help: 'Maximum number of connections from one address (IPv6: /64); one more is closed with 4004.',
   }),
   maxConnectionsPerPlayer: integer({
     default: 10,
     min: 1,
     max: 10_000,
-    help: 'Connections of one player; one more is closed with 4506.',
+    help: 'Maximum number of connections of one player; one more is closed with 4506.',
   }),
   maxUnauthenticated: integer({
     default: 1_000,
     min: 1,
     max: 10_000_000,
-    help: 'Sockets that have not been welcomed yet; one more is refused with 503.',
+    help: 'Maximum number of sockets that have not been welcomed yet; one more is refused with 503.',
   }),
   maxUnauthenticatedPerAddress: integer({
     default: 100,
     min: 1,
     max: 10_000_000,
-    help: 'The same from one address (IPv6: /64).',
+    help: 'The same for one address (IPv6: /64).',
   }),
   handshakesPerSecond: integer({
     default: 1_000,
     min: 1,
     max: 1_000_000,
-    help: 'New sockets of this node; one more is refused with 503.',
+    help: 'New sockets per second on this node; more are refused with 503.',
   }),
   handshakesPerSecondPerAddress: integer({
     default: 100,
     min: 1,
     max: 1_000_000,
-    help: 'The same from one address (IPv6: /64).',
+    help: 'The same for one address (IPv6: /64).',
   }),
   authTimeoutMs: integer({
     default: 5_000,
     min: 100,
     max: DAY_MS,
-    help: 'Time a player has from connecting to a valid hello; then the socket is closed with 4002.',
+    help: 'Time a player has from connecting to a valid hello; after that the socket is closed with 4002.',
   }),
   playerTokenLifetimeMs: integer({
     default: 30 * DAY_MS,
     min: 60_000,
     max: 3_650 * DAY_MS,
-    help: 'How long the token of a player is good for.',
+    help: 'How long a player token is valid.',
   }),
   heartbeatMs: integer({
     default: 20_000,
@@ -77,38 +77,43 @@ const rows = {
     default: MEBIBYTE,
     min: 2_048,
     max: 1_024 * MEBIBYTE,
-    help: 'Bytes that may wait for one player to read; more closes the connection with 4001.',
+    help: 'Maximum number of bytes that may wait for one player to read them; more close the connection with 4001.',
   }),
   messagesPerSecond: integer({
     default: 50,
     min: 1,
     max: 1_000_000,
-    help: 'Messages of one connection; more closes it with 4005.',
+    help: 'Messages per second on one connection; more close it with 4005.',
   }),
-  messagesBurst: integer({ default: 100, min: 1, max: 1_000_000, help: 'Messages of one connection at once.' }),
+  messagesBurst: integer({
+    default: 100,
+    min: 1,
+    max: 1_000_000,
+    help: 'Messages that one connection may send at once.',
+  }),
   maxRequestsInFlight: integer({
     default: 64,
     min: 1,
     max: 10_000,
-    help: 'Requests of one connection that wait for their answers; one more is answered with an error.',
+    help: 'Maximum number of requests of one connection that may wait for their answers; one more is answered with an error.',
   }),
   disconnectDeadlineMs: integer({
     default: 5_000,
     min: 100,
     max: 60_000,
-    help: 'When DisconnectPlayer answers at the latest; connections not proven closed by then are failures.',
+    help: 'Longest time DisconnectPlayer takes to answer; connections not proven closed by then are listed as failures.',
   }),
   closeFlushMs: integer({
     default: 250,
     min: 10,
     max: 30_000,
-    help: 'Time a close frame has to leave this node; then the socket is destroyed and the reason lost.',
+    help: 'Time a close frame has to leave this node; after that the socket is destroyed and the player does not learn the reason.',
   }),
   closeGraceMs: integer({
     default: 2_000,
     min: 10,
     max: 60_000,
-    help: 'Time a closed player has to close its own side; then the socket is destroyed.',
+    help: 'Time a closed player has to close its own side; after that the socket is destroyed.',
   }),
 };
 
@@ -126,7 +131,7 @@ export const players = {
   ],
 };
 
-/** What a browser can send as `Origin`: for the web's own schemes exactly as it spells them, or it would never match. */
+/** Whether a browser can send this as `Origin`. An http or https origin must be spelled as browsers do, or never matches. */
 function isOrigin(item: string): boolean {
   if (item === '*' || item === 'null') return true;
   if (item.includes('*')) return false;

@@ -7,7 +7,7 @@ const rows = {
     default: './respark-data',
     rule: 'a path',
     pattern: /^[^\0]+$/,
-    help: 'Directory of everything that survives a restart. One server at a time.',
+    help: 'Directory that holds everything that survives a restart. Only one server at a time may use it.',
   }),
   region: text({
     default: 'us-east-1',
@@ -25,7 +25,7 @@ const rows = {
     default: undefined,
     rule: '3-128 letters, digits or underscores',
     pattern: /^\w{3,128}$/,
-    help: 'Access key id of the root key; with the root secret it wins over the stored root key.',
+    help: 'Access key id of the root key. While it and the root secret are set, the stored root key is refused.',
   }),
   rootSecretAccessKey: secret({
     rule: '8-128 printable ASCII characters without spaces',
@@ -35,18 +35,18 @@ const rows = {
   secretKey: secret({
     rule: '32 random bytes in base64, as "openssl rand -base64 32" prints them',
     pattern: /^[A-Za-z0-9+/_-]{43}=?$/,
-    help: 'Key that stored secrets are encrypted with; not set, one is made in the data directory.',
+    help: 'Key that stored secrets are encrypted with; if not set, the server makes one in the data directory.',
   }),
   logLevel: choice({
     default: 'info' satisfies LogLevel,
     choices: ['debug', 'info', 'warn', 'error'] satisfies LogLevel[],
-    help: 'The least important lines that are logged.',
+    help: 'Least severe level that is logged.',
   }),
   drainTimeoutMs: integer({
     default: 10_000,
     min: 0,
     max: 3_600_000,
-    help: 'Longest time a stopping server waits for calls in flight and for players to be closed. Releasing what it holds then takes at most 5000 ms more.',
+    help: "Longest time a stopping server waits for calls in flight and for players' connections to close. Releasing what it holds then takes at most 5000 ms more.",
   }),
 };
 
