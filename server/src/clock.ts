@@ -1,4 +1,4 @@
-/** Time as the rest of the server sees it; tests pass one that they move themselves. */
+/** Time as the rest of the server sees it; tests pass a clock that they move themselves. */
 export interface Clock {
   /** Wall-clock time, milliseconds since 1970. Only for what people and tokens read. */
   now(): number;
@@ -18,7 +18,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** Settles as `work` does, or rejects after `timeoutMs`: `work` goes on, but nobody waits for it any more. */
+/** Settles as `work` does, or rejects after `timeoutMs`. `work` itself then goes on, but its result is ignored. */
 export function withTimeout<T>(work: Promise<T>, timeoutMs: number, clock: Clock): Promise<T> {
   return new Promise((resolve, reject) => {
     const cancel = clock.after(timeoutMs, () => reject(new Error(`no answer within ${Math.round(timeoutMs)} ms`)));

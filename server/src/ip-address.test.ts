@@ -13,7 +13,7 @@ test('an address is read in the forms that mean the same everywhere, IPv4 in IPv
   }
 });
 
-test('what programs read differently, or not at all, is no address and no range', () => {
+test('a text that programs read differently, or not at all, is neither an address nor a range', () => {
   for (const text of [
     '',
     '10',

@@ -5,22 +5,22 @@ import type { Store } from './store/store.ts';
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
-/** The first byte of everything sealed: the form of the rest, which is nonce, ciphertext, tag. */
+/** The first byte of everything sealed. It names the form of the rest: nonce, ciphertext, tag. */
 const VERSION = 1;
 
 /** Authenticated encryption, bound to a text that is not itself encrypted. */
 export interface Sealer {
-  /** Encrypts, so that only `open` of a keyring with the same secret key and the same `associated` text gives it back. */
+  /** Encrypts. Only a keyring with the same secret key can `open` the result, given the same `associated` text. */
   seal(plaintext: Uint8Array, associated: string): Uint8Array;
-  /** Undefined for whatever was not sealed by this secret key with this `associated` text. Never throws. */
+  /** Decrypts; undefined for anything not sealed with this secret key and this `associated` text. Never throws. */
   open(sealed: Uint8Array, associated: string): Uint8Array | undefined;
 }
 
-/** Everything that is derived from the server's one secret key. The keys themselves cannot be read from it. */
+/** Everything that is derived from the server's one secret key, which itself cannot be read from a keyring. */
 export interface Keyring extends Sealer {
-  /** Names the secret key without telling anything about it; two servers with the same one share it. */
+  /** Names the secret key without revealing anything about it; servers with the same secret key have the same id. */
   readonly keyId: string;
-  /** 32 bytes, always the same for one purpose, and independent of those for any other. */
+  /** Gives 32 bytes, which are always the same for one purpose and independent of those for any other purpose. */
   deriveKey(purpose: string): Uint8Array;
 }
 
@@ -32,12 +32,12 @@ export function createKeyring(secretKey: Uint8Array): Keyring {
   const derive = (info: string) => Buffer.from(hkdfSync('sha256', secretKey, '', info, KEY_BYTES));
   const keyId = derive('respark key id').toString('hex', 0, 8);
   const sealingKey = createSecretKey(derive('respark sealing'));
-  // The key id has a fixed length, so no two pairs of it and a text are written the same.
+  // The key id has a fixed length, so no two pairs of a key id and a text give the same bytes.
   const associate = (associated: string) => Buffer.from(`${keyId} ${associated}`);
 
   return {
     keyId,
-    // A nonce that comes twice under one key gives its plaintexts away, so this randomness is not passed in.
+    // A nonce that is used twice with one key gives both plaintexts away, so this randomness is not passed in.
     seal(plaintext, associated) {
       const nonce = randomBytes(NONCE_BYTES);
       const cipher = createCipheriv('aes-256-gcm', sealingKey, nonce, { authTagLength: TAG_BYTES });
@@ -63,8 +63,8 @@ export function createKeyring(secretKey: Uint8Array): Keyring {
 }
 
 /**
- * Throws a `StartupError` when the store was made with another secret key, whose secrets this one could not open. The
- * first keyring that a store sees is the one it was made with.
+ * Throws a `StartupError` when the store was made with another secret key, because this keyring could not open its
+ * secrets. A store counts as made with the first keyring that it sees.
  */
 export async function verifyKeyring(store: Store, keyring: Keyring): Promise<void> {
   const name = 'secret_key_check';

@@ -3,13 +3,13 @@ import { type DestinationStream, pino } from 'pino';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /**
- * One line an event: a constant message, facts as fields. error = someone must act, warn = may need acting on, info = the
- * node's life and what operators changed, debug = one request's or connection's. A client's mistake is never an error;
- * secrets, signatures, tokens and bodies are never logged.
+ * One line for each event: a constant message, with the facts as fields. `error`: an operator must act. `warn`: an
+ * operator may have to act. `info`: the node's life, and what operators changed. `debug`: one request or connection. A
+ * client's mistake is never an error; secrets, signatures, tokens and bodies are never logged.
  */
 export type Log = Readonly<Record<LogLevel, (facts: object, message: string) => void>>;
 
-/** Nothing of this name is handed to the log on purpose; what gets there by mistake, or inside an error, ends here. */
+/** No code logs a fact by one of these names on purpose; what gets here by mistake, or inside an error, is redacted. */
 const SECRET_NAME = /secret|token|authorization|signature|password/i;
 const MAX_DEPTH = 4;
 
@@ -24,7 +24,7 @@ export function createLog({ level, destination }: { level: LogLevel; destination
   return destination === undefined ? pino(options) : pino(options, destination);
 }
 
-/** pino's own redaction costs ten times as much as the line for names at any depth. */
+/** For names at any depth, pino's own redaction costs ten times as much as writing the line. */
 function redact(facts: object, depth: number): Record<string, unknown> {
   const redacted: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(facts)) {

@@ -15,14 +15,14 @@ function openMetrics(t: TestContext): Metrics {
   return metrics;
 }
 
-/** The samples whose name begins so, as name{labels} → value. */
+/** The samples whose name begins with this, as name{labels} → value. */
 async function samples(metrics: Metrics, name: string): Promise<Record<string, number>> {
   const { text } = await metrics.render(NOTHING_HELD);
   const lines = text.split('\n').filter((line) => line.startsWith(name));
   return Object.fromEntries(lines.map((line) => [line.replace(/ \S+$/, ''), Number(line.split(' ').at(-1))]));
 }
 
-test('connections are counted by game and stage, in all and at the moment', async (t) => {
+test('connections are counted by game and stage, in total and at the moment', async (t) => {
   const metrics = openMetrics(t);
   const dev = metrics.ofStage(DEV);
   assert.equal(metrics.ofStage({ ...DEV }), dev);
@@ -119,7 +119,7 @@ test('management calls are counted by operation and status', async (t) => {
   assert.match(text, /^respark_api_request_duration_seconds_count\{operation="GetGame"\} 1$/m);
 });
 
-test('what is held and what the process uses is looked at when somebody asks', async (t) => {
+test('what the node holds and what the process uses is read at each scrape', async (t) => {
   const counts = { sockets: 5, unauthenticated: 2, directory: 3, runtimes: 4 };
   const metrics = openMetrics(t);
   const read = async () => {
@@ -156,7 +156,7 @@ test('no metric is labelled with players, and each is documented with its type, 
   for (const { name, type, help, labels } of METRIC_ROWS) {
     for (const label of labels) assert(bounded.has(label), `${name} has ${label}`);
     assert(text.includes(`# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`), name);
-    // What Prometheus's conventions make of a name.
+    // By Prometheus's conventions, counters and nothing else end in _total.
     assert.equal(name.endsWith('_total'), type === 'counter', name);
   }
   assert.equal(text.match(/^# TYPE /gm)?.length, METRIC_ROWS.length);

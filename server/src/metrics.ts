@@ -2,24 +2,26 @@ import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { findCloseName } from '@respark/protocol';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-/** Label values come from our own tables and the operator's games: never from players, so their number is bounded. */
+/**
+ * Label values come from our own tables and from the operator's games, never from players, so their number is bounded.
+ */
 const DEFINITIONS = {
   connections: {
     type: Gauge,
     name: 'respark_connections',
-    help: 'Players’ connections: welcomed and not stopped.',
+    help: 'Connections that have been welcomed and not stopped.',
     labelNames: ['game', 'stage'],
   },
   opened: {
     type: Counter,
     name: 'respark_connections_opened_total',
-    help: 'Connections welcomed.',
+    help: 'Connections that have been welcomed.',
     labelNames: ['game', 'stage'],
   },
   closed: {
     type: Counter,
     name: 'respark_connections_closed_total',
-    help: 'Sockets that are gone, by the close code they ended with; `other` is a code that is not in the table.',
+    help: 'Sockets that have closed, by close code; `other` stands for codes that the protocol does not list.',
     labelNames: ['code'],
   },
   refused: {
@@ -28,11 +30,11 @@ const DEFINITIONS = {
     help: 'Handshakes refused before they became connections, by cause.',
     labelNames: ['cause'],
   },
-  sockets: { type: Gauge, name: 'respark_sockets', help: 'Open WebSockets, in whatever state.', labelNames: [] },
+  sockets: { type: Gauge, name: 'respark_sockets', help: 'Open WebSockets in any state.', labelNames: [] },
   unauthenticated: {
     type: Gauge,
     name: 'respark_sockets_unauthenticated',
-    help: 'Open WebSockets that were not welcomed yet.',
+    help: 'Open WebSockets that have not been welcomed yet.',
     labelNames: [],
   },
   directory: {
@@ -44,19 +46,19 @@ const DEFINITIONS = {
   runtimes: {
     type: Gauge,
     name: 'respark_runtimes',
-    help: 'Runtimes that players of this node are connected to; more than one of a stage until those of an older one have left.',
+    help: 'Runtimes with connections on this node; a stage has more than one until the last connection leaves its older ones.',
     labelNames: [],
   },
   slowCloses: {
     type: Counter,
     name: 'respark_slow_closes_total',
-    help: 'Sockets destroyed because the kernel did not take the close frame within closeFlushMs: the reason was lost.',
+    help: 'Sockets destroyed because the kernel did not accept the close frame within `RESPARK_CLOSE_FLUSH_MS`; their players did not learn the reason.',
     labelNames: [],
   },
   outboxHighWater: {
     type: Gauge,
     name: 'respark_outbox_high_water_bytes',
-    help: 'Most bytes that waited for one player to read since the last scrape.',
+    help: 'Highest number of bytes that waited for one player to read them since the last scrape.',
     labelNames: [],
   },
   disconnectCalls: {
@@ -81,7 +83,7 @@ const DEFINITIONS = {
   calls: {
     type: Counter,
     name: 'respark_api_requests_total',
-    help: 'Management requests by operation (`none` when none was reached) and HTTP status.',
+    help: 'Management requests by operation (`none` for requests that reached no operation) and HTTP status.',
     labelNames: ['operation', 'status'],
   },
   callDuration: {
@@ -94,25 +96,25 @@ const DEFINITIONS = {
   throttled: {
     type: Counter,
     name: 'respark_api_throttled_total',
-    help: 'Management requests refused because their access key made too many of this class.',
+    help: 'Management requests refused because their access key had made too many requests of this class.',
     labelNames: ['class'],
   },
   authFailures: {
     type: Counter,
     name: 'respark_api_auth_failures_total',
-    help: 'Management requests that were not authenticated, by cause.',
+    help: 'Management requests that failed authentication, by cause.',
     labelNames: ['cause'],
   },
   auditFailures: {
     type: Counter,
     name: 'respark_audit_failures_total',
-    help: 'Audit records that could not be written: of an intent, whose call was refused, or of an outcome.',
+    help: 'Audit records that could not be written, by part: an `intent`, whose call was refused, or an `outcome`.',
     labelNames: ['part'],
   },
   eventLoopDelay: {
     type: Gauge,
     name: 'respark_event_loop_delay_seconds',
-    help: 'How late the event loop ran its timers since the last scrape.',
+    help: 'How late the event loop has run its timers since the last scrape.',
     labelNames: ['quantile'],
   },
   cpu: {
@@ -125,14 +127,14 @@ const DEFINITIONS = {
   heap: { type: Gauge, name: 'nodejs_heap_size_used_bytes', help: 'Used size of the JavaScript heap.', labelNames: [] },
 } as const;
 
-/** Gauges whose value the node tells at every scrape. */
+/** Gauges whose values the node supplies at every scrape. */
 const HELD = ['sockets', 'unauthenticated', 'directory', 'runtimes'] as const satisfies (keyof typeof DEFINITIONS)[];
 
 export type HeldCounts = Readonly<Record<(typeof HELD)[number], number>>;
 
 const EVENT_LOOP_RESOLUTION_MS = 20;
 
-/** What the docs are made of. */
+/** The rows from which the documentation derives. */
 export const METRIC_ROWS = Object.values(DEFINITIONS).map(({ type, name, help, labelNames }) => ({
   type: type.name.toLowerCase(),
   name,
@@ -140,17 +142,17 @@ export const METRIC_ROWS = Object.values(DEFINITIONS).map(({ type, name, help, l
   labels: labelNames,
 }));
 
-/** One stage's connections. */
+/** Counts one stage's connections. */
 export interface StageMetrics {
   opened(): void;
   stopped(): void;
 }
 
-/** What this node counts. Every method only adds to a number; the texts are made when somebody asks for them. */
+/** What this node counts. Every method only adds to a number; the text is made at each scrape. */
 export interface Metrics {
-  /** The same object for every connection of a stage. */
+  /** Gives the same object for every connection of a stage. */
   ofStage(stage: { stageId: string; gameName: string; stageName: string }): StageMetrics;
-  /** The stage is gone, and with it its labels. */
+  /** Removes the labels of a stage that is gone. */
   forgetStage(stageId: string): void;
   closed(code: number): void;
   refused(cause: string): void;
@@ -172,7 +174,7 @@ export function createMetrics(): Metrics {
   const m = define(registry);
   const eventLoop = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION_MS });
   eventLoop.enable();
-  // A counter that begins with its first event hides that event from Prometheus: what it counts are differences.
+  // Prometheus works with differences, so a counter that is absent until its first event would hide that event.
   for (const result of ['complete', 'partial', 'failed']) m.disconnectCalls.inc({ result }, 0);
   for (const outcome of ['success', 'failure']) m.disconnected.inc({ outcome }, 0);
   for (const part of ['intent', 'outcome']) m.auditFailures.inc({ part }, 0);
@@ -247,7 +249,9 @@ export function createMetrics(): Metrics {
   };
 }
 
-/** The histogram counts from one scheduled look to the next, so a loop that is never late shows the resolution itself. */
+/**
+ * The histogram measures the time between two samples, so for a loop that is never late it shows the resolution itself.
+ */
 function setEventLoopDelay(gauge: Gauge, delay: IntervalHistogram): void {
   const seconds = (nanoseconds: number) => Math.max(0, nanoseconds / 1e9 - EVENT_LOOP_RESOLUTION_MS / 1000);
   gauge.set({ quantile: '0.5' }, seconds(delay.percentile(50)));

@@ -15,7 +15,7 @@ test('a UUID after another sorts after it, whatever the clock says', () => {
   }
 });
 
-test('a UUID after another tells the time when that has gone on', () => {
+test('a UUID after another tells the time once the clock has moved on', () => {
   const millisecondsOf = (id: string) => Number.parseInt(id.replace('-', '').slice(0, 12), 16);
   const first = uuidV7After(undefined, random, 1_000);
   assert.deepEqual([millisecondsOf(first), millisecondsOf(uuidV7After(first, random, 2_000))], [1_000, 2_000]);

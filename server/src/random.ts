@@ -1,15 +1,15 @@
 import { randomBytes, randomFillSync } from 'node:crypto';
 
-/** A source of `count` unguessable bytes; tests pass a seeded one. */
+/** Gives `count` unguessable bytes; tests pass a seeded source. */
 export type RandomBytes = (count: number) => Uint8Array;
 
-/** A draw of ten bytes costs as much as one of hundreds. */
+/** To draw ten bytes costs as much as to draw hundreds. */
 const BLOCK_BYTES = 1_024;
 const MAX_BYTES_FROM_BLOCK = 16;
 
 /**
- * The operating system's source. The few bytes of an id come from a block that is drawn at once, each byte handed out once
- * and then wiped; longer draws, which secrets are made of, are made when they are asked for.
+ * The operating system's source. Short draws, as for ids, are served from a block that is drawn in one go; each byte is
+ * handed out once and then wiped. Longer draws, as for secrets, go to the operating system every time.
  */
 export function createSystemRandom(): RandomBytes {
   const block = Buffer.alloc(BLOCK_BYTES);

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { excerpt, printable, shown } from './text.ts';
 
-/** What a terminal or a log reader would act on, or what would hide or reorder the rest. */
+/** Characters that a terminal or a log reader would act on, or that would hide or reorder the rest. */
 const HARMFUL = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}]/u;
 
 /** Texts of any UTF-16 units, most of them harmful. */
@@ -72,7 +72,7 @@ describe('shown', () => {
     );
   });
 
-  it('tells of arrays and objects only the kind, so that a secret in one stays there', () => {
+  it('shows only the kind of an array or object, so that a secret in it stays there', () => {
     assert.deepEqual(
       [[], ['hunter2'], {}, { secret: 'hunter2' }].map((value) => shown(value)),
       ['[]', 'an array', '{}', 'an object'],

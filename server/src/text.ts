@@ -1,12 +1,13 @@
-/** So much of a value is shown: a SHA-256, an ARN and every name fit. */
+/** How much of a value is shown: a SHA-256, an ARN and every name fit. */
 const MAX_VALUE_CHARACTERS = 128;
 
-/** So much is shown of a sentence, such as a parser's message, or of a path. */
+/** How much is shown of a sentence, such as a parser's message, or of a path. */
 export const MAX_SENTENCE_CHARACTERS = 256;
 
 /**
- * Text that others wrote, on one line and with nothing that a terminal or a log reader would act on: controls, separators,
- * halves of surrogate pairs, and the format characters that hide or reorder what is shown are spelled out.
+ * Makes text from outside safe to show: it stays on one line and has nothing that a terminal or a log reader would act
+ * on. Controls, separators, halves of surrogate pairs, and the format characters that hide or reorder text are spelled
+ * out.
  */
 export function printable(text: string): string {
   return text.replace(
@@ -16,11 +17,11 @@ export function printable(text: string): string {
 }
 
 /**
- * Text that others wrote, for a message: printable and within the limit, which counts what is spelled out and the ellipsis
- * of a text that was cut. Costs no more for a longer text.
+ * Makes text from outside fit for a message: printable and within the limit, which includes what is spelled out and the
+ * ellipsis of a text that was cut. A longer text costs no more.
  */
 export function excerpt(text: string, maxCharacters = MAX_VALUE_CHARACTERS): string {
-  // A character has one or two UTF-16 units, so this start is the whole text or has too many characters.
+  // A character has one or two UTF-16 units, so this start either is the whole text or has too many characters.
   const start = text.slice(0, 2 * maxCharacters + 1);
   const characters = [...printable(start)];
   if (characters.length <= maxCharacters) return characters.join('');
@@ -28,8 +29,8 @@ export function excerpt(text: string, maxCharacters = MAX_VALUE_CHARACTERS): str
 }
 
 /**
- * A value that others wrote, for a message: an excerpt of a text, in quotes that it cannot end, and of an array or object
- * only that it is one, since what it holds may be long, nested deeply or secret.
+ * Shows a value from outside in a message. Text becomes an excerpt, in quotes that it cannot end. Arrays and objects
+ * are only named as such, since what they hold may be long, deeply nested or secret.
  */
 export function shown(value: unknown, maxCharacters = MAX_VALUE_CHARACTERS): string {
   if (value === undefined) return 'nothing';

@@ -8,7 +8,7 @@ function setUp({ ratePerSecond = 2, burst = 3, maxKeys = 100 } = {}) {
   return { clock, buckets: createTokenBuckets({ ratePerSecond, burst, maxKeys, clock }) };
 }
 
-test('a key has its burst at once and then what flows in', () => {
+test('a key gets its burst at once, and then what flows in', () => {
   const { clock, buckets } = setUp();
   assert.deepEqual(
     [1, 2, 3, 4].map(() => buckets.take('a')),
@@ -28,7 +28,7 @@ test('a refused take leaves the bucket as it was', () => {
   assert.equal(buckets.take('a', 1), 0);
 });
 
-test('more than the burst never comes', () => {
+test('more than the burst is never granted', () => {
   assert.equal(setUp().buckets.take('a', 4), Number.POSITIVE_INFINITY);
 });
 

@@ -4,36 +4,38 @@ export interface TokenBucketLimits {
   readonly ratePerSecond: number;
   readonly burst: number;
   /**
-   * How many keys are remembered. One more makes the key used longest ago forgotten: it starts full again. Nobody is
-   * refused because others are many.
+   * How many keys are remembered. To make room for one more, the key used longest ago is forgotten and starts full
+   * again, so no key is ever refused because there are many others.
    */
   readonly maxKeys: number;
 }
 
 export interface TokenBuckets {
-  /** Takes `count` tokens of the key: 0 when they were there, otherwise nothing is taken and the milliseconds until they will be. */
+  /**
+   * Takes `count` tokens of the key and returns 0, or takes none and returns the milliseconds until there are enough.
+   */
   take(key: string, count?: number): number;
-  /** What `take` would answer now. */
+  /** What `take` would return now. */
   peek(key: string, count?: number): number;
   /** Keys that are remembered; 0 once every bucket is full again. */
   readonly size: number;
 }
 
-/** Rounding in the sums of fractions of a millisecond, which must not cost anyone a whole one. */
+/** The rounding error in sums of fractions of a millisecond must not make a wait a whole millisecond longer. */
 const ROUNDING_MS = 1e-6;
 
-/** A token bucket for each key; a key that was never seen has a full one. More than `burst` at once never comes: Infinity. */
+/** A token bucket for each key; an unknown key has a full one. The wait for more than `burst` at once is Infinity. */
 export function createTokenBuckets({
   ratePerSecond,
   burst,
   maxKeys,
   clock,
 }: TokenBucketLimits & { clock: Clock }): TokenBuckets {
-  /** When each bucket will be full: all there is to know of it. The key used longest ago comes first. */
+  /** When each bucket will be full, which is its whole state. The key used longest ago comes first. */
   const fullAt = new Map<string, number>();
   const tokenMs = 1000 / ratePerSecond;
 
-  /** Stops at the first that is not full: it costs no more than was put in, and that one is full within a fill time. */
+  /** Stops at the first bucket that is not full, so each key is removed once. That one is full within a fill time. */
   function forgetFull(now: number): void {
     for (const [key, at] of fullAt) {
       if (at > now) break;

@@ -17,7 +17,7 @@ function open(t: TestContext, path: string, options: { secretKey?: string; isSha
   return directory;
 }
 
-/** What starting fails with: one line. */
+/** The one line that opening the directory fails with. */
 function refusal(options: { path: string; secretKey?: string; isShared?: boolean }): string {
   try {
     openDataDirectory(options).close();
@@ -28,7 +28,9 @@ function refusal(options: { path: string; secretKey?: string; isShared?: boolean
   return assert.fail('it was not refused');
 }
 
-/** This file is also the server that is killed: it says when it has the directory, and lives as long as its parent. */
+/**
+ * This file is also the server that a test kills: it says when it has the directory, and lives as long as its parent.
+ */
 async function holdDirectory(path: string): Promise<void> {
   const directory = openDataDirectory({ path });
   process.stdout.write('open\n');
@@ -60,13 +62,13 @@ function testDirectory(): void {
     assert.equal(modeOf(path), '700');
   });
 
-  test('a directory of other files that others may enter is refused and left as it is', (t) => {
+  test('a directory with other files that other users may enter is refused and left as it is', (t) => {
     const path = temporaryDirectory(t);
     writeFileSync(join(path, 'holiday.jpg'), '');
     chmodSync(path, 0o755);
     assert.equal(
       refusal({ path }),
-      `the data directory ${path} holds other files and others may enter it (mode 755): set RESPARK_DATA_DIR to a new directory, or run "chmod 700 ${path}"`,
+      `the data directory ${path} contains files that are not Respark's, and other users may enter it (mode 755): set RESPARK_DATA_DIR to a new directory, or run "chmod 700 ${path}"`,
     );
     assert.equal(modeOf(path), '755');
     assert.deepEqual(readdirSync(path), ['holiday.jpg']);
@@ -94,10 +96,10 @@ function testDirectory(): void {
 }
 
 function testLock(): void {
-  test('a second server on the directory is refused until the first lets go, in one process too', (t) => {
+  test('a second server on the directory is refused until the first closes it, even in the same process', (t) => {
     const path = temporaryDirectory(t);
     const first = open(t, path);
-    const line = `another server runs on the data directory ${path}: stop it, or set RESPARK_DATA_DIR`;
+    const line = `another server is using the data directory ${path}: stop it, or set RESPARK_DATA_DIR`;
     assert.equal(refusal({ path }), line);
     assert.equal(refusal({ path }), line);
     first.close();
@@ -110,7 +112,7 @@ function testLock(): void {
     const server = spawn(process.execPath, [fileURLToPath(import.meta.url), 'hold', path]);
     t.after(() => server.kill('SIGKILL'));
     await once(server.stdout, 'data');
-    assert.match(refusal({ path }), /^another server runs/);
+    assert.match(refusal({ path }), /^another server is using/);
     server.kill('SIGKILL');
     assert.deepEqual(await once(server, 'exit'), [null, 'SIGKILL']);
     open(t, path);
@@ -132,7 +134,7 @@ function testLock(): void {
     const command = open(t, path, { isShared: true });
     assert.equal(command.keyring.keyId, server.keyring.keyId);
     command.close();
-    assert.match(refusal({ path }), /^another server runs/);
+    assert.match(refusal({ path }), /^another server is using/);
   });
 }
 
@@ -165,14 +167,14 @@ function testSecretKey(): void {
   test('a secret key that a database was made with is not replaced by a new one', (t) => {
     const path = temporaryDirectory(t);
     writeFileSync(join(path, 'respark.sqlite'), '');
-    const line = `the database in ${path} was made with a secret key, and there is no secret.key: put it back, or set RESPARK_SECRET_KEY`;
+    const line = `the database in ${path} was made with a secret key, but secret.key is missing: put it back, or set RESPARK_SECRET_KEY`;
     assert.equal(refusal({ path }), line);
     assert.equal(refusal({ path, isShared: true }), line);
     assert.deepEqual(readdirSync(path).sort(), ['lock', 'respark.sqlite']);
     open(t, path, { secretKey });
   });
 
-  test('a malformed secret key is refused without being shown, and the lock is let go', (t) => {
+  test('a malformed secret key is refused without being shown, and the lock is released', (t) => {
     const path = temporaryDirectory(t);
     const advice = 'must be 32 random bytes in base64, as "openssl rand -base64 32" prints them; got';
     assert.equal(refusal({ path, secretKey: 'open sesame' }), `RESPARK_SECRET_KEY ${advice} 11 characters`);

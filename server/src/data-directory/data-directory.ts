@@ -6,33 +6,36 @@ import { createKeyring, type Keyring } from '../keyring.ts';
 import { StartupError } from '../startup-error.ts';
 import { createPrivateFile, readIfPresent, writePrivateFile } from './private-file.ts';
 
-/** Named here because the secret key belongs to what is in it. */
+/** Named here because a secret key is made only while there is no database. */
 export const DATABASE_FILE = 'respark.sqlite';
 const LOCK_FILE = 'lock';
 const SECRET_KEY_FILE = 'secret.key';
 
-/** The one directory that holds all a server keeps: its owner's alone (0700), every file in it 0600. */
+/**
+ * The one directory that holds everything a server keeps. Only its owner may enter it (0700), and every file is 0600.
+ */
 export interface DataDirectory {
-  /** Absolute. */
+  /** The absolute path of the directory. */
   readonly path: string;
   readonly keyring: Keyring;
-  /** The absolute path of a file in it. */
+  /** The absolute path of a file in the directory. */
   file(name: string): string;
   /** Undefined when there is no such file. */
   readFile(name: string): string | undefined;
-  /** Writes all of it or nothing; it is on disk when this returns. */
+  /** Writes the whole file or nothing; the file is on disk when this returns. */
   writeSecretFile(name: string, text: string): void;
   /** Does nothing when there is no such file. */
   removeFile(name: string): void;
-  /** Lets the next server have the directory. */
+  /** Lets the next server open the directory. */
   close(): void;
 }
 
 /**
- * Opens the data directory for a server: makes what is missing, and keeps every other server out until `close` or the end
- * of the process, however it ends. With `isShared` it is opened for a command beside a running server: nothing is made and
- * nobody is kept out, and there must be a database. `secretKey` is the setting; without it the key is in a file of the
- * directory, which is made only before the database is. Throws a `StartupError` for whatever stands in the way.
+ * Opens the data directory for a server: makes what is missing, and keeps every other server out until `close` or the
+ * end of the process, however it ends. With `isShared` the directory is opened for a command beside a running server:
+ * the command makes nothing, keeps no server out, and needs a database. `secretKey` is the setting; without it the key
+ * is in a file in the directory, which is made only while there is no database. Throws a `StartupError` when anything
+ * fails.
  */
 export function openDataDirectory(options: {
   path: string;
@@ -69,7 +72,7 @@ export function openDataDirectory(options: {
     if (error instanceof StartupError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new StartupError(
-      `cannot use the data directory ${path}: ${reason}: set RESPARK_DATA_DIR to one of your own`,
+      `cannot use the data directory ${path}: ${reason}: set RESPARK_DATA_DIR to a directory of your own`,
       {
         cause: error,
       },
@@ -89,18 +92,19 @@ function takeDirectory(path: string, isShared: boolean): void {
     throw new StartupError(`the data directory ${path} is not a directory: set RESPARK_DATA_DIR`);
   const isOpenToOthers = process.platform !== 'win32' && (found.mode & 0o077) !== 0;
   if (!isOpenToOthers) return;
-  // Volumes come open, and some are opened again at each mount; but a home directory named by mistake must stay as it is.
+  // A new volume is often open to other users, and some become so at each mount: that is corrected. But a home
+  // directory that was named by mistake must stay as it is.
   const names = readdirSync(path);
   if (names.length > 0 && !names.includes(LOCK_FILE)) {
     const mode = (found.mode & 0o777).toString(8);
     throw new StartupError(
-      `the data directory ${path} holds other files and others may enter it (mode ${mode}): set RESPARK_DATA_DIR to a new directory, or run "chmod 700 ${path}"`,
+      `the data directory ${path} contains files that are not Respark's, and other users may enter it (mode ${mode}): set RESPARK_DATA_DIR to a new directory, or run "chmod 700 ${path}"`,
     );
   }
   chmodSync(path, 0o700);
 }
 
-/** A lock of SQLite's on an empty database: the system releases it when the process ends, even by kill -9. */
+/** Locks an empty SQLite database: the operating system releases that lock when the process ends, even by kill -9. */
 function lock(path: string): () => void {
   const file = join(path, LOCK_FILE);
   createPrivateFile(file);
@@ -110,7 +114,7 @@ function lock(path: string): () => void {
   } catch (error) {
     connection.close();
     if (!(error instanceof Libsql.SqliteError && error.code === 'SQLITE_BUSY')) throw error;
-    throw new StartupError(`another server runs on the data directory ${path}: stop it, or set RESPARK_DATA_DIR`, {
+    throw new StartupError(`another server is using the data directory ${path}: stop it, or set RESPARK_DATA_DIR`, {
       cause: error,
     });
   }
@@ -122,7 +126,7 @@ function lock(path: string): () => void {
 function makeSecretKey(path: string, hasDatabase: boolean): string {
   if (hasDatabase) {
     throw new StartupError(
-      `the database in ${path} was made with a secret key, and there is no ${SECRET_KEY_FILE}: put it back, or set RESPARK_SECRET_KEY`,
+      `the database in ${path} was made with a secret key, but ${SECRET_KEY_FILE} is missing: put it back, or set RESPARK_SECRET_KEY`,
     );
   }
   const text = randomBytes(32).toString('base64');
@@ -130,7 +134,7 @@ function makeSecretKey(path: string, hasDatabase: boolean): string {
   return text;
 }
 
-/** The message tells the length only: the value is a secret. */
+/** The value is a secret, so a message only tells its length. */
 function parseSecretKey(source: string, value: string): Uint8Array {
   const text = value.trim();
   if (!/^[A-Za-z0-9+/_-]{43}=?$/.test(text)) {

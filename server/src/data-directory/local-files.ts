@@ -6,7 +6,7 @@ export const ROOT_CREDENTIALS_FILE = 'root-credentials';
 export const RUNNING_FILE = 'running.json';
 export const DEMO_FILE = 'demo.json';
 
-/** Where the server that runs on the data directory is reached. */
+/** The URLs of the server that runs on the data directory. */
 export interface ServerAddresses {
   readonly url: string;
   readonly playerUrl: string;
@@ -19,7 +19,7 @@ export interface DemoPlayer {
   readonly token: string;
 }
 
-/** Reads what a server has left in its data directory; undefined when it has not, or it is not readable. */
+/** Reads what a server has left in its data directory; undefined when the file is missing or cannot be read. */
 export const readLocalFile = {
   rootCredentials: (dataDir: string) =>
     readStrings(dataDir, ROOT_CREDENTIALS_FILE, ['accessKeyId', 'secretAccessKey'] as const),

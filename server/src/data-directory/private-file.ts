@@ -18,11 +18,11 @@ export function createPrivateFile(path: string): void {
 }
 
 /**
- * Writes the whole file or none of it, private from its first byte, and on disk when it returns. Of several writers the
- * last one wins.
+ * Writes the whole file or nothing. The file is private from its first byte, and on disk when this returns. When
+ * several write at once, the last one wins.
  */
 export function writePrivateFile(path: string, text: string): void {
-  // A name that nobody can have made before us: what was there would keep its mode, or lead elsewhere.
+  // No other process can have made a file of this name before: it would keep its mode, and a link would lead elsewhere.
   const temporary = `${path}.${randomUUID()}`;
   const file = openSync(temporary, 'wx', PRIVATE_MODE);
   try {

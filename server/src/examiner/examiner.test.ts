@@ -9,7 +9,7 @@ const MEGABYTE = 1_000_000;
 
 const CODE = { gameName: 'Demo', targetPlatform: 'Unity', language: 'CSharp', gameSdkVersion: '1.0.0' };
 
-/** Stored sections of about this length, with requests that share one shape. */
+/** Stored sections of about this length, whose requests share one shape. */
 function sectionsOf({ length, Shape = 'String' }: { length: number; Shape?: string }): string {
   const request = { AllowedSources: ['Player'], RequestShape: 'Ping', ResponseShape: 'Ping' };
   const count = Math.ceil(length / JSON.stringify({ R00000: request }).length);
@@ -21,7 +21,7 @@ function sectionsOf({ length, Shape = 'String' }: { length: number; Shape?: stri
 }
 
 for (const length of [100, MEGABYTE]) {
-  test(`sections of ${length} bytes are examined as they would be here`, async () => {
+  test(`sections of ${length} bytes are examined as they would be in this thread`, async () => {
     const { examine } = createExaminer({ clock: systemClock });
     const sections = sectionsOf({ length });
     assert.deepEqual(await examine({ sections }), { faults: [], archive: undefined });
@@ -52,7 +52,7 @@ for (const length of [100, MEGABYTE]) {
   });
 }
 
-test('what goes wrong in the thread is passed on', async () => {
+test('a failure in the thread is passed on', async () => {
   const { examine } = createExaminer({ clock: systemClock });
   await assert.rejects(examine({ sections: 'not JSON' }), { name: 'SyntaxError' });
   const code = { ...CODE, language: 'COBOL' };
@@ -67,7 +67,7 @@ test('an examination that does not end is given up', async () => {
   assert.equal(clock.pending, 0);
 });
 
-test('closing interrupts what is examined, and whatever comes later', async () => {
+test('closing interrupts the examinations under way, and all later ones', async () => {
   const { examine, close } = createExaminer({ clock: systemClock });
   const examinations = [1, 2].map(() => examine({ sections: sectionsOf({ length: MEGABYTE }) }));
   const refusals = Promise.all(examinations.map((one) => assert.rejects(one, { name: 'Interrupted' })));

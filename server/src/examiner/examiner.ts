@@ -3,16 +3,16 @@ import { type Clock, withTimeout } from '../clock.ts';
 import { Interrupted } from '../domain/background.ts';
 import type { Examine, Findings } from '../domain/examination.ts';
 
-/** Many times what the largest snapshot takes, with as many at once as there may be. */
+/** Many times what the largest snapshot takes, even beside as many others as there may be at once. */
 const TIMEOUT_MS = 60_000;
 
-/** More than the worst snapshot of a megabyte takes. */
+/** More memory than the worst snapshot of a megabyte takes. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 512 };
 
 export interface Examiner {
   /** Examines each snapshot in a thread of its own, so that it holds up neither players nor calls. */
   readonly examine: Examine;
-  /** Ends all threads: what waits for them, and whatever asks afterwards, is `Interrupted`. */
+  /** Ends all threads. Examinations under way, and all later ones, reject with `Interrupted`. */
   close(): Promise<void>;
 }
 
@@ -48,6 +48,8 @@ function findingsOf(worker: Worker): Promise<Findings> {
   return new Promise((resolve, reject) => {
     worker.once('message', resolve);
     worker.once('error', reject);
-    worker.once('exit', (code) => reject(new Error(`the examining thread ended with ${code} and no findings`)));
+    worker.once('exit', (code) =>
+      reject(new Error(`the examining thread ended with code ${code} and without findings`)),
+    );
   });
 }

@@ -13,7 +13,9 @@ import { serveHere } from '../support/serve-here.ts';
 import { temporaryDirectory, until } from '../support/server.ts';
 import { tlsFiles } from '../support/tls-files.ts';
 
-/** One line that says why, nothing else, and the exit code that scripts go by: 1 = could not, 2 = asked in a wrong way. */
+/**
+ * One line that says why, nothing else, and the exit code that scripts go by: 1 = could not, 2 = asked in a wrong way.
+ */
 function assertRefused({ exitCode, signal, stdout, stderr }: Ended, expected: { exitCode: 1 | 2; says: RegExp }): void {
   assert.deepEqual({ exitCode, signal, stdout }, { exitCode: expected.exitCode, signal: null, stdout: '' }, stderr);
   assert.match(stderr, expected.says);
@@ -58,7 +60,7 @@ describe('a server that cannot start says why in one line', () => {
     const first = await place.serve(['--demo']);
     assertRefused(await serveHere(place.directory, ['--port', '0']), {
       exitCode: 1,
-      says: /^another server runs on the data directory \S+: stop it, or set RESPARK_DATA_DIR$/m,
+      says: /^another server is using the data directory \S+: stop it, or set RESPARK_DATA_DIR$/m,
     });
     assert.equal((await first.sdk().send(new ListGamesCommand({}))).Games?.length, 1);
     assert((await place.respark(['env'])).stdout.includes(first.url), 'its running.json is still there');
@@ -101,7 +103,7 @@ describe('a server that cannot start says why in one line', () => {
     writeFileSync(join(directory, 'home', 'letter'), 'mine');
     assertRefused(await serveHere(directory, ['--data-dir', 'home']), {
       exitCode: 1,
-      says: /^the data directory \S+\/home holds other files .*chmod 700/m,
+      says: /^the data directory \S+\/home contains files that are not Respark's.*chmod 700/m,
     });
     assert.deepEqual(readdirSync(join(directory, 'home')), ['letter']);
   });
