@@ -4,26 +4,26 @@ import type { Schema } from './schema.ts';
 /** Typed queries, either each on its own or all within one transaction. */
 export type Query = Kysely<Schema>;
 
-/** What the queries run on. One typed code path; a driver differs only in what it promises here. */
+/** What the queries run on. All databases share one typed code path; a driver only has to keep these promises. */
 export interface Database {
   /**
-   * Reads outside a transaction; they see every write that was committed before, by this process or another. Not to be
-   * used by the work of a transaction: the wait for each other would never end.
+   * For reads outside a transaction; they see every write that was committed before, by this process or another. The
+   * work of a transaction must not use it: the two would wait for each other for ever.
    */
   readonly query: Query;
 
   /**
-   * Runs `work` once, alone among all writers. Resolves with its result when everything it wrote is on disk; rejects with
-   * its rejection, and nothing written. Rejects with a retryable `ServiceError('internal')`, without calling `work`, when
-   * another process does not let go of the database in time.
+   * Runs `work` once, while no other writer runs. Resolves with its result when everything it wrote is on disk. When
+   * `work` rejects, writes nothing and rejects with the same reason. Rejects with a retryable
+   * `ServiceError('internal')`, without calling `work`, when another process does not release the database in time.
    */
   transaction<T>(work: (query: Query) => Promise<T>): Promise<T>;
 
   /**
    * A number that changes when another process, or another object over the same database, commits: from the moment at
-   * which a query here could see that commit. Commits of this object's `transaction` leave it as it is. What was read by a
-   * query that began after one call still stands when a later call gives the same number, unless this object has
-   * committed in between. Undefined where asking would cost as much as reading.
+   * which a query here could see that commit. Commits of this object's `transaction` leave it as it is. What was read
+   * by a query that began after one call still stands when a later call gives the same number, unless this object has
+   * committed in between. Undefined where finding out would cost as much as reading.
    */
   foreignVersion(): number | undefined;
 
@@ -33,7 +33,7 @@ export interface Database {
    */
   migrate(): Promise<void>;
 
-  /** Throws a `StartupError` unless the schema is at this program's version, and changes nothing. */
+  /** Throws a `StartupError` unless the schema is at this program's version. Changes nothing. */
   assertMigrated(): Promise<void>;
 
   /** Waits for the running transaction, then releases the database. Later calls reject. */

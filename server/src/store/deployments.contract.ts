@@ -13,7 +13,7 @@ import {
   sampleDeployment,
 } from './store-samples.ts';
 
-/** Holds one implementation to what is promised of deployments and the runtimes that they make. */
+/** Holds one implementation to the promises about deployments and the runtimes that they make. */
 export function testDeployments(open: OpenStore): void {
   test('a deployment is found on its stage as it was inserted, and its id is unique', async (t) => {
     const { deployments } = await openZoo(open, t);

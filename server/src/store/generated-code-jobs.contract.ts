@@ -16,7 +16,7 @@ import {
   ZOO,
 } from './store-samples.ts';
 
-/** Holds one implementation to what is promised of generated code jobs and their archives. */
+/** Holds one implementation to the promises about generated code jobs and their archives. */
 export function testGeneratedCodeJobs(open: OpenStore): void {
   testJobs(open);
   testArchives(open);
@@ -91,7 +91,7 @@ function testArchives(open: OpenStore): void {
     for (const id of ['J1', 'J2', 'J3']) await generatedCodeJobs.insert(sampleJob(SNAPSHOT, id));
     assert.equal(await generatedCodeJobs.archive('J1'), undefined);
     await generatedCodeJobs.setArchive('J1', bytes);
-    // A view of a part of a larger buffer.
+    // The archive may be a view of a part of a larger buffer.
     await generatedCodeJobs.setArchive('J2', bytes.subarray(1, 3));
     await generatedCodeJobs.setArchive('unknown', bytes);
     assert.deepEqual(await generatedCodeJobs.find(ZOO.id, SNAPSHOT.id, 'J1'), sampleJob(SNAPSHOT, 'J1'));

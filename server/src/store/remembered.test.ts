@@ -8,10 +8,10 @@ interface Sample {
   readonly ownerId: string;
 }
 
-/** A database of which the test decides when a commit takes effect and resolves. */
+/** A database that lets the test decide when a commit takes effect and resolves. */
 class FakeDatabase {
   version: number | undefined = 1;
-  /** What a transaction waits for after its work, as for its COMMIT. */
+  /** A transaction waits for this after its work, as it would for its COMMIT. */
   commit: () => Promise<void> = async () => {};
 
   foreignVersion(): number | undefined {
@@ -47,7 +47,7 @@ function openMemory({ maxRecords = 10 } = {}) {
       },
       (found) => [found.id, found.ownerId],
     );
-  /** The ids, of those given, that are looked up without a read. */
+  /** Those of the given ids that are looked up without a read. */
   async function remembered(...ids: string[]): Promise<string[]> {
     const known: string[] = [];
     for (const id of ids) {
@@ -107,7 +107,7 @@ test('a read that fails rejects and leaves nothing behind', async () => {
   assert.deepEqual(await remembered('a'), []);
 });
 
-test('what began to be read before a commit and ends after it is answered, but not remembered', async () => {
+test('a read that begins before a commit and ends after it is answered, but not remembered', async () => {
   const { memory, lookUp, remembered } = openMemory();
   const { promise: read, resolve: endRead } = deferred<Sample>();
   const stale = { id: 'a', ownerId: 'o' };
@@ -128,7 +128,7 @@ test('what is read while nothing remembered is changed is remembered, whatever e
   assert.deepEqual(await remembered('a'), ['a']);
 });
 
-test('between the start of a COMMIT and its end what it changes is neither answered from memory nor remembered', async () => {
+test('between the start and the end of a COMMIT, what it changes is neither answered from memory nor remembered', async () => {
   const { database, memory, lookUp, remembered } = openMemory();
   await lookUp('a');
   await lookUp('b', async () => ({ id: 'b', ownerId: 'another' }));
@@ -176,7 +176,7 @@ test('after a COMMIT that failed, records are read anew and remembered again', a
   assert.deepEqual(await remembered('a'), ['a']);
 });
 
-test('a commit of another process forgets everything, and what was being read meanwhile', async () => {
+test('a commit of another process makes the memory forget everything, and what was being read meanwhile', async () => {
   const { database, lookUp, remembered } = openMemory();
   await lookUp('a');
   const { promise: read, resolve: endRead } = deferred<Sample>();
@@ -195,7 +195,7 @@ test('nothing is remembered where the commits of others cannot be seen', async (
   assert.deepEqual(await remembered('a'), []);
 });
 
-test('at most so many records are remembered', async () => {
+test('no more records are remembered than the limit', async () => {
   const { lookUp, remembered } = openMemory({ maxRecords: 2 });
   await lookUp('a');
   await lookUp('b');

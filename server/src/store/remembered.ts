@@ -1,16 +1,16 @@
 import type { Database, Query } from './database.ts';
 
-/** More keys, game keys and stages than are in use at once. */
+/** More than the access keys, game keys and stages that are in use at once. */
 const MAX_RECORDS = 10_000;
 
-/** Takes the id of a record that the running transaction changes or removes, a cascade's included. */
+/** Takes the id of each record that the running transaction changes or removes, also by a cascade. */
 export type Changed = (id: string) => void;
 
 export interface Memory {
   /**
-   * Answers with the record that was found for `lookUp` before, or with what `read` finds. `idsOf` names the ids that a
-   * transaction reports as changed when the record no longer stands. A record that is absent is not remembered: clients
-   * may ask for names without end.
+   * Answers with the record that was found for `lookUp` before, or with what `read` finds. `idsOf` gives the ids that
+   * make the record outdated once a transaction reports one of them as changed. An absent record is not remembered,
+   * since clients may ask for names without end.
    */
   find<T>(
     lookUp: string,
@@ -18,21 +18,21 @@ export interface Memory {
     idsOf: (found: T) => readonly string[],
   ): Promise<T | undefined>;
 
-  /** A transaction of the database (see there) that reports what it changes. */
+  /** Runs a transaction of the database, with the same promises; `work` must report what it changes. */
   transaction<T>(work: (query: Query, changed: Changed) => Promise<T>): Promise<T>;
 }
 
 /**
  * Remembers records so that looking them up again needs no query, and never answers with a stale one. A record is
  *
- * - being read: then it is remembered, unless meanwhile this process committed a change of any such record, or another
- *   process was seen to have committed anything. Which of the two came first, the read or the commit, cannot be told.
+ * - being read: afterwards it is remembered, unless meanwhile this process committed a reported change, or another
+ *   process was seen to have committed anything. Whether the read or the commit came first cannot be told.
  * - remembered: it answers look-ups.
- * - forgotten: right before the COMMIT of a transaction that changed one of its ids, when another process is seen to have
- *   committed anything, and when there are too many records. After the COMMIT would be too late, because other reads may
- *   see what it wrote before it resolves. A transaction that is undone before its COMMIT forgets nothing.
+ * - forgotten: right before the COMMIT of a transaction that changed one of its ids, when another process is seen to
+ *   have committed anything, and when there are too many records. After the COMMIT would be too late, because other
+ *   reads may see what it wrote before it resolves. A transaction that is undone before its COMMIT forgets nothing.
  *
- * Every write goes through this memory's transactions: it does not notice those of another memory over the same
+ * Every write must go through this memory's transactions: it does not notice those of another memory over the same
  * `Database`.
  */
 export function createMemory(

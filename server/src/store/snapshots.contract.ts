@@ -18,18 +18,18 @@ import {
   ZOO,
 } from './store-samples.ts';
 
-/** Holds one implementation to what is promised of configurations, snapshots and what hangs on them. */
+/** Holds one implementation to the promises about configurations, snapshots and everything that belongs to them. */
 export function testSnapshots(open: OpenStore): void {
   testConfigurations(open);
   testSnapshotRecords(open);
   testCascades(open);
 }
 
-/** As large as a configuration may be, with what JSON escapes and what it does not. */
+/** As large as a configuration may be, with characters that JSON escapes and others. */
 const LARGE_SECTIONS = JSON.stringify({ 'Example.Section': { ['__proto__']: '\0\ud800é💥'.repeat(50_000) } });
 
 function testConfigurations(open: OpenStore): void {
-  test('a configuration is absent until it is set, and set again', async (t) => {
+  test('a configuration is absent until it is set, and can be set again', async (t) => {
     const { configurations } = await openZoo(open, t);
     assert.equal(await configurations.find(ZOO.id), undefined);
     const first = { gameId: ZOO.id, sections: LARGE_SECTIONS, updatedAt: 1_700_000_000_000 };
@@ -73,7 +73,7 @@ function testSnapshotRecords(open: OpenStore): void {
     assert.equal(await snapshots.count(OTHER.id), 1);
   });
 
-  test('all snapshots of a game are removed, with their jobs and with turns for others in between', async (t) => {
+  test('all snapshots of a game are removed, with their jobs, and other calls get their turn in between', async (t) => {
     const { snapshots, generatedCodeJobs } = await openZoo(open, t);
     for (let index = 0; index < 41; index += 1) await snapshots.insert(sampleSnapshot(OTHER, `S${index}`));
     const job = sampleJob(sampleSnapshot(OTHER, 'S1'), 'job');
@@ -151,7 +151,7 @@ function testCascades(open: OpenStore): void {
     assert.deepEqual(await snapshots.find(OTHER.id, kept.id), kept);
     assert.notEqual(await configurations.find(OTHER.id), undefined);
 
-    // Even under the same id nothing of it comes back.
+    // Nothing of the game comes back, even under the same id.
     await games.insert(ZOO);
     await stages.insert(DEV);
     assert.equal(await configurations.find(ZOO.id), undefined);

@@ -14,7 +14,7 @@ import type { Scope } from './tables/scope.ts';
 import { snapshotTable } from './tables/snapshots.ts';
 import { stageTable } from './tables/stages.ts';
 
-/** The one store over `database` in this process, because it remembers what it has looked up. */
+/** A store remembers what it has looked up, so a process must have only one over the same `database`. */
 export function createStore(database: Database): Store {
   const memory = createMemory(database);
   const tables = createTables({ read: database.query, write: memory.transaction });
@@ -40,6 +40,7 @@ export function createStore(database: Database): Store {
   };
 }
 
+/** The store that the work of a transaction uses; a transaction within it is a savepoint. */
 function storeWithin(query: Query, changed: Changed): Store {
   const store: Store = {
     ...createTables({ read: query, write: (work) => work(query, changed) }),

@@ -15,7 +15,7 @@ import { temporaryDirectory } from './test-store.ts';
 
 const KILLS = 20;
 
-/** This file is also the process that is killed: it says each number on stdout once its game and stage are on disk. */
+/** This file is also the process that is killed: it prints each number once its game and stage are on disk. */
 async function writeUntilKilled(file: string, first: number): Promise<never> {
   const database = openSqlite({ file });
   await database.migrate();

@@ -11,7 +11,7 @@ import type { LifeState, Store } from './store.ts';
 import { sampleGame, sampleKey, sampleStage } from './store-samples.ts';
 import { openTestStore, temporaryDirectory } from './test-store.ts';
 
-/** What a process is asked to do with its store, as data, because the process may be another one. */
+/** What a process must do with its store. It is data, because the process may be another one. */
 type Command =
   | { readonly do: 'update stage'; readonly id: string; readonly text: string; readonly how: How }
   | { readonly do: 'update game'; readonly id: string; readonly state: LifeState }
@@ -98,10 +98,10 @@ async function updateStage(store: Store, { id, text, how }: Command & { do: 'upd
   else await store.transaction((outer) => assert.rejects(outer.transaction(updateAndUndo), isUndone));
 }
 
-/** What a record has been; its writes run one after the other, its look-ups beside them. */
+/** The values that a record has had. Its writes run one after the other, its look-ups beside them. */
 class History {
   readonly #values: string[];
-  /** The oldest of the values that a look-up which begins now may answer. */
+  /** The oldest value that a look-up which begins now may answer with. */
   #current = 0;
   #lastWrite: Promise<unknown> = Promise.resolve();
 
@@ -124,12 +124,12 @@ class History {
     const value = await run();
     const index = this.#values.indexOf(value, oldest);
     assert.notEqual(index, -1, `"${value}" was answered, although it had been "${this.#values[oldest]}" already`);
-    // Nothing that begins from now on may be answered with what came before.
+    // No look-up that begins from now on may be answered with an earlier value.
     this.#current = Math.max(this.#current, index);
   }
 }
 
-/** A game with one stage, and what becomes of the two. */
+/** A game with one stage, and the history of both. */
 class GameUnderTest {
   readonly #game: string;
   #ids: Ids;
@@ -279,7 +279,7 @@ async function testInTwoProcesses(t: TestContext): Promise<void> {
   await fc.assert(property, { ...RUNS, numRuns: 5 });
 }
 
-/** This file is also the other process: it answers commands until its parent lets go of it. */
+/** This file is also the other process: it answers commands until its parent disconnects. */
 async function startOtherProcess(t: TestContext, file: string): Promise<Process> {
   const child = fork(fileURLToPath(import.meta.url), ['answer', file]);
   const ended = once(child, 'exit').then(([code]) => {
@@ -313,6 +313,6 @@ const [, , mode, file = ''] = process.argv;
 if (mode === 'answer') {
   await answerCommands(file);
 } else {
-  test('no look-up answers with what was there before a write that had ended', testInOneProcess);
-  test('no look-up answers with what was there before a write of another process that had ended', testInTwoProcesses);
+  test('no look-up answers with what was there before a write that has ended', testInOneProcess);
+  test('no look-up answers with what was there before a write of another process that has ended', testInTwoProcesses);
 }

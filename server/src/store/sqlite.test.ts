@@ -47,7 +47,7 @@ test('commits are synchronised in full, in WAL mode', async (t) => {
   assert.deepEqual(pragmas.rows, [{ journal_mode: 'wal', synchronous: 2 }]);
 });
 
-test('a database that cannot keep its promises, or is none, is refused with one line', (t) => {
+test('a file that cannot keep the promises, or is not a database, is refused with one line', (t) => {
   assert.throws(() => openSqlite({ file: '/dev/null/respark.db' }), StartupError);
   const file = temporaryFile(t);
   writeFileSync(file, 'this is no database '.repeat(100));
@@ -65,15 +65,18 @@ test('a database of a newer program is refused and left alone', async (t) => {
   t.after(() => again.close());
   await assert.rejects(again.migrate(), (error: Error) => {
     assert.ok(error instanceof StartupError);
-    assert.match(error.message, /^the database has schema version 99, and this program knows versions up to \d+: /);
+    assert.match(
+      error.message,
+      /^the database has schema version 99, but this program only knows versions up to \d+: /,
+    );
     return true;
   });
 });
 
-test('a database that is not migrated is refused, and not changed, by whoever may not migrate it', async (t) => {
+test('a database that is not migrated is refused, and not changed, by a process that may not migrate it', async (t) => {
   const database = openSqlite({ file: temporaryFile(t) });
   t.after(() => database.close());
-  const refused = { name: 'StartupError', message: /^the database has schema version 0, and this program needs \d+: / };
+  const refused = { name: 'StartupError', message: /^the database has schema version 0, but this program needs \d+: / };
   await assert.rejects(database.assertMigrated(), refused);
   assert.deepEqual(await database.query.introspection.getTables(), []);
   await database.migrate();
@@ -106,7 +109,7 @@ test('a database of the first version is brought up to this one, with everything
       ${stage.logGroup}, 'ACTIVE', '{"c":"d"}', ${stage.createdAt}, ${stage.updatedAt})`.execute(query);
     await sql`insert into meta values ('fact', 'kept')`.execute(query);
   });
-  await assert.rejects(database.assertMigrated(), /schema version 1, and this program needs 3: start the server once/);
+  await assert.rejects(database.assertMigrated(), /schema version 1, but this program needs 3: start the server once/);
 
   await database.migrate();
   await database.assertMigrated();
@@ -138,7 +141,7 @@ test('a runtime that another process puts on a stage is seen at the next look-up
   }
 });
 
-/** Two games, one of which has two stages, and two access keys; each look-up of them by a name of its own. */
+/** Two games, one of which has two stages, and two access keys; each look-up of them has a name. */
 async function openRemembered(t: TestContext, file: string) {
   const { store } = await open(t, file);
   const [zoo, other] = [sampleGame('Zoo'), sampleGame('Other')];

@@ -19,23 +19,23 @@ import type { Database, Query } from './database.ts';
 import { assertMigrated, migrate } from './migrations/migrate.ts';
 import type { Schema } from './schema.ts';
 
-/** Another process is most likely done within this; SQLite's own wait blocks the whole process, so it is short. */
+/** Another process is most likely done within this. SQLite's own wait blocks the whole process, so it is short. */
 const BLOCKING_WAIT_MS = 20;
-/** Then reads and everything else go on for this long before the next try. */
+/** After each wait, reads and everything else go on for this long before the next try. */
 const RETRY_PAUSE_MS = 25;
 const MAX_OPEN_WAIT_MS = 5_000;
 /** Our queries are a few dozen fixed texts; more means that a text is built from values. */
 const MAX_PREPARED_STATEMENTS = 200;
 
 /**
- * Opens the SQLite database in `file`, which is made, readable by its owner only, when it is missing. Every commit is on
- * disk when it resolves (WAL with full synchronisation). Other processes may use the same file on the same machine; a
- * transaction waits for theirs at most about `maxWriteWaitMs`.
+ * Opens the SQLite database in `file`; a missing file is made, readable by its owner only. Every commit is on disk when
+ * it resolves (WAL with full synchronisation). Other processes on the same machine may use the same file; a transaction
+ * waits for theirs at most about `maxWriteWaitMs`.
  */
 export function openSqlite({ file, maxWriteWaitMs = 5_000 }: { file: string; maxWriteWaitMs?: number }): Database {
   const connection = connect(file);
   const query = new Kysely<Schema>({ dialect: createDialect(connection) });
-  // It changes with the commits of other connections only.
+  // This number changes only when another connection commits.
   const dataVersion = connection.prepare<[]>('PRAGMA data_version').raw();
 
   async function transaction<T>(work: (query: Query) => Promise<T>): Promise<T> {
@@ -62,7 +62,7 @@ export function openSqlite({ file, maxWriteWaitMs = 5_000 }: { file: string; max
     assertMigrated: () => assertMigrated({ query }),
     async close() {
       await query.destroy();
-      // Kysely closes only what it has used.
+      // Kysely closes the connection only if it has used it.
       if (connection.open) connection.close();
     },
   };
@@ -94,7 +94,7 @@ function assertPragma(connection: Libsql.Database, name: string, expected: unkno
   if (actual.value !== expected) throw new Error(`PRAGMA ${name} must be ${expected}, got ${actual.value}`);
 }
 
-/** The write lock is another process's. */
+/** Another process holds the write lock. */
 class WriterBusy extends Error {
   override readonly name = 'WriterBusy';
 }
@@ -108,7 +108,7 @@ function createDialect(connection: Libsql.Database): Dialect {
   };
 }
 
-/** One connection, which one query or one transaction has at a time; the others wait. */
+/** One connection, which one query or one transaction uses at a time while the others wait. */
 class ImmediateDriver extends SqliteDriver {
   readonly #connection: Libsql.Database;
 
@@ -117,7 +117,7 @@ class ImmediateDriver extends SqliteDriver {
     this.#connection = connection;
   }
 
-  /** Takes the write lock first: a transaction that read before it could not wait for another writer, only fail. */
+  /** Takes the write lock first: a transaction that read before it cannot wait for another writer, it can only fail. */
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     try {
       await connection.executeQuery(CompiledQuery.raw('begin immediate'));
@@ -129,7 +129,7 @@ class ImmediateDriver extends SqliteDriver {
     }
   }
 
-  /** A full disk or a failed write has ended the transaction already; saying so again would hide the reason. */
+  /** A full disk or a failed write has ended the transaction already; the error of another rollback would hide why. */
   override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
     if (this.#connection.inTransaction) await super.rollbackTransaction(connection);
   }
@@ -144,6 +144,7 @@ class ImmediateDriver extends SqliteDriver {
   }
 }
 
+/** Prepares each query text only once. */
 function withPreparedStatements(connection: Libsql.Database): SqliteDatabase {
   const statements = new Map<string, SqliteStatement>();
   return {
@@ -157,7 +158,7 @@ function withPreparedStatements(connection: Libsql.Database): SqliteDatabase {
     },
     close() {
       statements.clear();
-      // The binding lets go of the file when its statements are collected; until then the file alone is complete.
+      // The binding keeps the file open until its statements are collected; it is complete without its WAL until then.
       try {
         connection.exec('PRAGMA wal_checkpoint(TRUNCATE)');
       } finally {

@@ -216,7 +216,7 @@ function testAccessKeys(open: OpenStore): void {
     await assert.rejects(accessKeys.insert(a), isConflict);
   });
 
-  test('a key is revoked once, and the first time stays', async (t) => {
+  test('a key is revoked once, and the time of the first revocation stays', async (t) => {
     const { accessKeys } = await open(t);
     await accessKeys.insert(sampleKey('A'));
     assert.equal(await accessKeys.revoke('A', 10), true);
@@ -257,7 +257,7 @@ function testClientTokensAndMeta(open: OpenStore): void {
     createdAt: 1_700_000_000_000,
   };
 
-  test('a client token is one principal’s and one operation’s', async (t) => {
+  test('a client token belongs to one principal and one operation', async (t) => {
     const { clientTokens } = await open(t);
     await clientTokens.insert(record);
     assert.deepEqual(await clientTokens.find('KEY', 'CreateGame', 'token'), record);
@@ -280,7 +280,7 @@ function testClientTokensAndMeta(open: OpenStore): void {
     assert.notEqual(await clientTokens.find('KEY', 'CreateGame', 'young'), undefined);
   });
 
-  test('a fact is absent until it is set, and set again', async (t) => {
+  test('a fact is absent until it is set, and can be set again', async (t) => {
     const { meta } = await open(t);
     assert.equal(await meta.get('fact'), undefined);
     await meta.set('fact', 'one');

@@ -1,9 +1,12 @@
-/** `DELETING` names still exist for those who would create them, and no longer for those who would use them. */
+/**
+ * While a game or stage is `DELETING` its name is still taken, and it can be read and deleted again; every other call
+ * treats it as missing.
+ */
 export type LifeState = 'ACTIVE' | 'DELETING';
 
 export type Tags = Readonly<Record<string, string>>;
 
-/** Times are milliseconds since 1970. `id` is internal, a UUIDv7: a game made again under the same name is another one. */
+/** Times are milliseconds since 1970. `id` is internal, a UUIDv7: another game of the same name has another id. */
 export interface GameRecord {
   readonly id: string;
   readonly name: string;
@@ -33,7 +36,7 @@ export interface StageRecord {
   readonly updatedAt: number;
 }
 
-/** What is stored of a stage itself when it is made; its game's name and state are read with it. */
+/** What is stored for a new stage. The name and state of its game are not stored again, but read with the stage. */
 export type NewStage = Omit<StageRecord, 'gameName' | 'gameState' | 'runtimeId'>;
 
 /** A game's working copy; a game has none until something is written to it. */
@@ -45,7 +48,7 @@ export interface ConfigurationRecord {
 }
 
 export interface SnapshotRecord {
-  /** Unique in its game; ids in order are snapshots in order of time. */
+  /** Unique in its game. Ids sort in order of time. */
   readonly id: string;
   readonly gameId: string;
   readonly description: string;
@@ -72,7 +75,7 @@ export interface DeploymentRecord extends Claimable {
   readonly snapshotId: string;
   readonly action: 'DEPLOY' | 'UNDEPLOY';
   readonly state: DeploymentState;
-  /** Of a deployment that has ended. */
+  /** Undefined until the deployment has ended. */
   readonly result: { readonly code: DeploymentResultCode; readonly message: string } | undefined;
   readonly createdAt: number;
   readonly updatedAt: number;
@@ -80,7 +83,7 @@ export interface DeploymentRecord extends Claimable {
 
 /** What a completed deployment has put on its stage; it outlives the deployment's own record. */
 export interface RuntimeRecord {
-  /** The deployment's id, so ids of a stage's runtimes are in order of time. */
+  /** The deployment's id, so the ids of a stage's runtimes sort in order of time. */
   readonly id: string;
   readonly stageId: string;
   readonly snapshotId: string;
@@ -93,7 +96,7 @@ export interface GeneratedCodeJobRecord extends Claimable {
   readonly gameId: string;
   readonly snapshotId: string;
   readonly state: DeploymentState;
-  /** What a failed job failed on; at most 250 characters. */
+  /** Why a failed job failed; at most 250 characters. */
   readonly description: string;
   /** JSON text of what was asked for. */
   readonly generator: string;
@@ -114,7 +117,7 @@ export interface AccessKeyRecord {
   readonly revokedAt: number | undefined;
 }
 
-/** What a create call under a ClientToken asked for and made. */
+/** What a create call with a ClientToken asked for, and what it made. */
 export interface ClientTokenRecord {
   readonly principal: string;
   readonly operation: string;
@@ -125,18 +128,18 @@ export interface ClientTokenRecord {
 }
 
 /**
- * What survives a restart. A promise that resolves means the write is on disk, outside a transaction at once and inside
- * one when it ends. Reads see every write that finished before, by this process or another.
+ * What survives a restart. A write is on disk when its promise resolves or, within a transaction, when the promise of
+ * the transaction does. Reads see every write that finished before, by this process or another.
  *
- * `find…` resolve to undefined when there is none. An `insert` that breaks a uniqueness rejects with a
- * `ServiceError('conflict')` and changes nothing. `update` and `remove` of what is gone change nothing. A write
- * rejects with a `ServiceError('internal')` that may be tried again when another process keeps the database busy.
+ * `find…` resolves with undefined when there is no such record. An `insert` that would break a uniqueness rejects with
+ * a `ServiceError('conflict')` and changes nothing. `update` and `remove` change nothing when the record is gone. A
+ * write rejects with a `ServiceError('internal')` that may be tried again when another process keeps the database busy.
  */
 export interface Store {
   /**
-   * Runs `work` alone among all writers of all processes; it must use only the store it is given. All it wrote is kept
-   * when it resolves, and nothing when it rejects; the rejection is passed on. A transaction within is all or nothing
-   * by itself, and part of the outer one.
+   * Runs `work` while no other writer of any process runs; `work` must use only the store that it is given. All that it
+   * wrote is kept when it resolves, and nothing when it rejects; the rejection is passed on. A transaction within
+   * another is all or nothing by itself, and part of the outer one.
    */
   transaction<T>(work: (store: Store) => Promise<T>): Promise<T>;
   readonly games: GameTable;
@@ -151,7 +154,10 @@ export interface Store {
   readonly meta: MetaTable;
 }
 
-/** Asks for a page: at most `limit` records, in order of name where the list does not say otherwise, those after `after` if given. */
+/**
+ * Asks for a page: at most `limit` records, and only those after `after` if it is given. Records are in order of name
+ * unless the list says otherwise.
+ */
 export interface PageQuery {
   readonly after?: string;
   readonly limit: number;
@@ -161,10 +167,10 @@ export interface GameTable {
   find(name: string): Promise<GameRecord | undefined>;
   list(page: PageQuery): Promise<GameRecord[]>;
   count(): Promise<number>;
-  /** Names are unique, those still being deleted included. */
+  /** Names are unique, also among games that are being deleted. */
   insert(record: GameRecord): Promise<void>;
   update(id: string, change: GameChange): Promise<void>;
-  /** Removes the game's stages, configuration and snapshots, and what hangs on those, with it. */
+  /** Removes the game with its stages, configuration and snapshots, and everything that belongs to those. */
   remove(id: string): Promise<void>;
 }
 
@@ -176,7 +182,7 @@ export interface StageTable {
   findByGameKey(gameKey: string): Promise<StageRecord | undefined>;
   list(gameId: string, page: PageQuery): Promise<StageRecord[]>;
   count(gameId: string): Promise<number>;
-  /** Every stage that is being deleted, by itself or with its game: what a restart has to go on with. */
+  /** Every stage that is being deleted, by itself or with its game. A restart goes on with these deletions. */
   listDeleting(): Promise<StageRecord[]>;
   /** Names are unique in a game, game keys everywhere. */
   insert(record: NewStage): Promise<void>;
@@ -184,52 +190,55 @@ export interface StageTable {
   remove(id: string): Promise<void>;
 }
 
-/** A `runtimeId` that is there and undefined takes the runtime away. */
+/** A `runtimeId` that is present but undefined takes the runtime off the stage. */
 export type StageChange = Partial<Pick<StageRecord, 'description' | 'role' | 'state' | 'tags' | 'runtimeId'>> &
   Pick<StageRecord, 'updatedAt'>;
 
 export interface ConfigurationTable {
   find(gameId: string): Promise<ConfigurationRecord | undefined>;
-  /** In place of what there was. */
+  /** Replaces the game's configuration, if it has one. */
   set(record: ConfigurationRecord): Promise<void>;
 }
 
-/** Pages of these lists are newest first: ids in descending order, those before `after` if given. */
+/** Snapshots, deployments and jobs are listed newest first: ids in descending order, those below `after` if given. */
 export interface SnapshotTable {
   find(gameId: string, id: string): Promise<SnapshotRecord | undefined>;
   list(gameId: string, page: PageQuery): Promise<SnapshotSummary[]>;
   count(gameId: string): Promise<number>;
   insert(record: SnapshotRecord): Promise<void>;
   update(gameId: string, id: string, change: Pick<SnapshotRecord, 'description' | 'updatedAt'>): Promise<void>;
-  /** Removes all of a game, with what hangs on them: some at a time, so that calls in between are not held up. */
+  /** Removes a game's snapshots and all that belongs to them, some at a time, so that other calls get their turn. */
   removeAll(gameId: string): Promise<void>;
 }
 
 export interface DeploymentTable {
   find(stageId: string, id: string): Promise<DeploymentRecord | undefined>;
   list(stageId: string, page: PageQuery): Promise<DeploymentRecord[]>;
-  /** Everything that is PENDING or IN_PROGRESS: what a restart has to go on with. */
+  /** Everything that is PENDING or IN_PROGRESS. A restart goes on with these deployments. */
   listUnfinished(): Promise<DeploymentRecord[]>;
   insert(record: DeploymentRecord): Promise<void>;
-  /** Makes an unfinished deployment IN_PROGRESS for `owner`, even if another node had it; false when it has ended or is gone. */
+  /**
+   * Makes an unfinished deployment IN_PROGRESS for `owner`, even if another node has claimed it. Resolves with false
+   * when it has ended or is gone.
+   */
   claim(id: string, owner: string, updatedAt: number): Promise<boolean>;
   /**
-   * Ends an unfinished deployment that `owner` has claimed. False, and nothing changes, when it has ended already, has
-   * another owner by now, or is gone.
+   * Ends an unfinished deployment that `owner` has claimed. Resolves with false, and changes nothing, when the
+   * deployment has ended, has another owner by now, or is gone.
    */
   end(id: string, owner: string, outcome: DeploymentOutcome): Promise<boolean>;
   /** Forgets all but the newest `keep` of the stage. */
   prune(stageId: string, keep: number): Promise<void>;
 }
 
-/** What has become of a deployment. */
+/** How a deployment has ended. */
 export type DeploymentOutcome = Pick<DeploymentRecord, 'result' | 'updatedAt'> & {
   readonly state: 'COMPLETED' | 'FAILED';
 };
 
 export interface RuntimeTable {
   find(id: string): Promise<RuntimeRecord | undefined>;
-  /** All of the stage, oldest first. */
+  /** All runtimes of the stage, oldest first. */
   list(stageId: string): Promise<RuntimeRecord[]>;
   /** Ids are unique. */
   insert(record: RuntimeRecord): Promise<void>;
@@ -243,27 +252,27 @@ export type JobOutcome = Pick<GeneratedCodeJobRecord, 'description' | 'updatedAt
 export interface GeneratedCodeJobTable {
   find(gameId: string, snapshotId: string, id: string): Promise<GeneratedCodeJobRecord | undefined>;
   list(gameId: string, snapshotId: string, page: PageQuery): Promise<GeneratedCodeJobRecord[]>;
-  /** Everything that is PENDING or IN_PROGRESS. */
+  /** Everything that is PENDING or IN_PROGRESS. A restart goes on with these jobs. */
   listUnfinished(): Promise<GeneratedCodeJobRecord[]>;
   insert(record: GeneratedCodeJobRecord): Promise<void>;
-  /** As of a deployment. */
+  /** As for a deployment. */
   claim(id: string, owner: string, updatedAt: number): Promise<boolean>;
-  /** As of a deployment. */
+  /** As for a deployment. */
   end(id: string, owner: string, outcome: JobOutcome): Promise<boolean>;
   /** The zip that a completed job has made. */
   archive(id: string): Promise<Uint8Array | undefined>;
   setArchive(id: string, archive: Uint8Array): Promise<void>;
-  /** Forgets all but the newest `keep` of the snapshot that have ended. */
+  /** Forgets the snapshot's jobs that have ended, all but the newest `keep` of them. */
   prune(gameId: string, snapshotId: string, keep: number): Promise<void>;
 }
 
 export interface AccessKeyTable {
   find(id: string): Promise<AccessKeyRecord | undefined>;
-  /** All of them, the revoked ones too, in order of id. */
+  /** All access keys, including revoked ones, in order of id. */
   list(): Promise<AccessKeyRecord[]>;
   /** Ids are unique, and there is at most one root key that is not revoked. */
   insert(record: AccessKeyRecord): Promise<void>;
-  /** Whether the key was live until now. */
+  /** Revokes the key; resolves with whether it was live until now. */
   revoke(id: string, revokedAt: number): Promise<boolean>;
   /** Forgets the keys that were revoked before `revokedAt`. */
   removeRevokedBefore(revokedAt: number): Promise<void>;
@@ -277,7 +286,7 @@ export interface ClientTokenTable {
   removeOlderThan(createdAt: number): Promise<void>;
 }
 
-/** Small facts about the database itself, one text a key. */
+/** Small facts about the database itself, one text for each key. */
 export interface MetaTable {
   get(key: string): Promise<string | undefined>;
   set(key: string, value: string): Promise<void>;

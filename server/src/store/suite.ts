@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test';
 
-/** Takes one promise of a contract, as a sentence, with the check that it is kept: `test` of node:test is one. */
+/** Takes one promise of a contract, as a sentence, and the check that it is kept. `test` of node:test will do. */
 export type Register = (title: string, check: (t: TestContext) => Promise<void>) => void;
 
 /** Runs a suite without reporting its tests, and gives the titles of those that fail. */

@@ -70,7 +70,7 @@ describe('access keys', () => {
     alterDatabase(server, 'DELETE FROM schema_version');
     const { exitCode, stderr } = await place.respark(['keys', 'list']);
     assert.equal(exitCode, 1);
-    assert.match(stderr, /^the database has schema version 0, and this program needs \d+: start the server once .*\n$/);
+    assert.match(stderr, /^the database has schema version 0, but this program needs \d+: start the server once .*\n$/);
   });
 
   it('of root are replaced by "rotate-root", at once and for the commands too', async (t) => {

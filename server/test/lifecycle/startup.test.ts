@@ -127,7 +127,7 @@ describe('a server that cannot start says why in one line', () => {
     database.close();
     assertRefused(await serveHere(directory, ['--port', '0']), {
       exitCode: 1,
-      says: /^the database has schema version 99, and this program knows versions up to \d+: start a newer respark/m,
+      says: /^the database has schema version 99, but this program only knows versions up to \d+: start a newer respark/m,
     });
   });
 

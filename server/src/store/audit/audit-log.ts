@@ -3,26 +3,26 @@ export type AuditCause = 'operator' | 'script' | 'server';
 
 /** What is about to be done, and by whom. Times are milliseconds since 1970. */
 export interface AuditIntent {
-  /** Of this change alone: the id of the call that made it, unless that made several. */
+  /** Names this change alone. It is the id of the call that made the change, unless that call made several. */
   readonly requestId: string;
   readonly at: number;
   readonly cause: AuditCause;
-  /** The id of the principal who called, such as an access key id; of a script or the server, its name. */
+  /** The id of the principal that called, such as an access key id; for a script or the server, its name. */
   readonly actor: string;
   /** Where the call came from; empty when it did not come over a network. */
   readonly sourceAddress: string;
   readonly operation: string;
   /** The most specific ARN that the change is about; empty for an operation without a resource. */
   readonly resource: string;
-  /** The player, where the operation is about one. */
+  /** The player that the operation is about, if it is about one. */
   readonly playerId?: string | undefined;
 }
 
-/** What came of it. */
+/** What came of a change. */
 export interface AuditOutcome {
   /**
-   * The code of the error, as in `errors.ts`; undefined for a success. Records from before there was a `cause` have the
-   * name that the error has on the wire.
+   * The code of the error, as in `errors.ts`; undefined for a success. In records from before there was a `cause` it is
+   * the error's name on the wire.
    */
   readonly error: string | undefined;
   readonly durationMs: number;
@@ -31,10 +31,10 @@ export interface AuditOutcome {
   readonly failures?: readonly string[] | undefined;
 }
 
-/** An outcome is missing when the server stopped, or could not write, between the intent and it: it is not known then. */
+/** The outcome is missing, and not known, when the server stopped or could not write after the intent. */
 export type AuditRecord = AuditIntent & { readonly outcome: AuditOutcome | undefined };
 
-/** The place of a record among all: records are in order of time, those of one millisecond in order of their ids. */
+/** The place of a record among all. Records are in order of time, those of one millisecond in order of their ids. */
 export type AuditPosition = Pick<AuditRecord, 'at' | 'requestId'>;
 
 export type AuditOrder = 'oldest_first' | 'newest_first';
@@ -58,11 +58,12 @@ export interface AuditQuery extends AuditFilter {
 }
 
 export interface AuditPage {
-  /** Those that match, in the order asked for. */
+  /** The records that match, in the order asked for. */
   readonly records: readonly AuditRecord[];
   /**
-   * Where to go on; undefined when there is nothing more. A page may have fewer records than the limit, even none, and
-   * still name a place: one query looks at a bounded number of records, so that it holds nothing else up.
+   * The place after which the next page begins; undefined when there is nothing more. A page may have fewer records
+   * than the limit, even none, and still not be the last: one query looks at a bounded number of records, so that it
+   * holds nothing else up.
    */
   readonly next: AuditPosition | undefined;
 }
@@ -74,15 +75,16 @@ export interface AuditReader {
   close(): Promise<void>;
 }
 
-/** Who changed what, in a place of its own: records survive the end of the process, however it ends. */
+/** A record of every change and its author, in a place of its own. Records survive the process, however it ends. */
 export interface AuditLog extends AuditReader {
-  /** Resolves when the intent is written; rejects when it is not, and for a request id that another change has. */
+  /** Resolves when the intent is written. Rejects when it is not, or when another change has the same request id. */
   begin(intent: AuditIntent): Promise<void>;
-  /** Resolves when the outcome stands beside its intent; rejects when it does not. */
+  /** Resolves when the outcome is written beside its intent. Rejects when it is not, or when there is no intent. */
   finish(intent: AuditPosition, outcome: AuditOutcome): Promise<void>;
+  /** Removes all records from before this time, some at a time, so that other calls get their turn. */
   removeBefore(at: number): Promise<void>;
-  /** Writes what changes nothing; rejects while records cannot be written. */
+  /** Tries whether records can be written, and rejects while they cannot. Changes nothing. */
   probe(): Promise<void>;
-  /** Afterwards nothing can be written. */
+  /** Closes the log; afterwards nothing can be written. */
   close(): Promise<void>;
 }

@@ -4,17 +4,17 @@ import { StartupError } from '../../startup-error.ts';
 import type { AuditCause, AuditOutcome, AuditPosition, AuditQuery, AuditRecord } from './audit-log.ts';
 import { type LateOutcome, toOutcome } from './journal.ts';
 
-/** Only a foreign tool ever holds the write lock, and SQLite's wait for it blocks the whole process. */
+/** Only a foreign tool can hold the write lock, and SQLite's wait for it blocks the whole process. */
 const BUSY_TIMEOUT_MS = 100;
 const REMOVED_AT_ONCE = 1_000;
-/** Records that one query looks at: some milliseconds, in which the process does nothing else. */
+/** How many records one query looks at, which takes some milliseconds. The process does nothing else meanwhile. */
 const LOOKED_AT_ONCE = 5_000;
-/** Writing the log's pages to their place synchronises the disk, which holds everything else up: rarely, at 40 MB. */
+/** A checkpoint synchronises the disk, which holds everything else up, so it comes rarely: when the WAL has 40 MB. */
 const CHECKPOINT_PAGES = 10_000;
 
 /**
- * What leads from one version of the schema (`user_version`) to the next; only ever appended to. Records are in order of
- * time without another index: each write changes the last page only.
+ * Each entry leads from one version of the schema (`user_version`) to the next; only ever append to this list. The
+ * primary key keeps records in order of time without another index, so each write changes only the last page.
  */
 const MIGRATIONS = [
   `CREATE TABLE IF NOT EXISTS audit (
@@ -45,23 +45,23 @@ interface Row {
 }
 
 export interface AuditDatabase {
-  /** All of them or none. What is there already stays, but for an outcome that was missing. */
+  /** Writes all of them or none. A record that is there already stays as it is, but gets an outcome that it lacks. */
   write(records: Iterable<AuditRecord>, lateOutcomes: Iterable<LateOutcome>): void;
   has(position: AuditPosition): boolean;
   /**
-   * What matches, at most one more than the limit, in the order asked for. `lookedTo` is the last place that was looked at
-   * when there are more behind it.
+   * The records that match, at most one more than the limit, in the order asked for. `lookedTo` is the last place that
+   * the query looked at, unless it looked at everything.
    */
   find(query: AuditQuery): { readonly records: AuditRecord[]; readonly lookedTo: AuditPosition | undefined };
   /** Removes some of the records before this time; returns whether there were any. */
   removeSomeBefore(at: number): boolean;
-  /** Leaves everything in the file itself. */
+  /** Closes the file, with everything in the file itself. */
   close(): void;
 }
 
 /**
- * An SQLite file in WAL mode with `synchronous=NORMAL`: it survives a kill -9, though not a loss of power. With `isShared`
- * it is opened beside its server, and a schema of another version is a `StartupError`.
+ * Opens an SQLite file in WAL mode with `synchronous=NORMAL`: what is written survives kill -9, but perhaps not a loss
+ * of power. With `isShared` the file is opened beside its server, and a schema of another version is a `StartupError`.
  */
 export function openAuditDatabase({ file, isShared }: { file: string; isShared: boolean }): AuditDatabase {
   const database = connect(file, isShared);
@@ -97,7 +97,7 @@ export function openAuditDatabase({ file, isShared }: { file: string; isShared: 
     find: (query) => find(database, query),
     removeSomeBefore: (at) => remove.run(at).changes > 0,
     close() {
-      // The binding lets go of the file when its statements are collected; until then the file alone is complete.
+      // The binding keeps the file open until its statements are collected; it is complete without its WAL until then.
       try {
         database.exec('PRAGMA wal_checkpoint(PASSIVE)');
       } finally {
@@ -163,12 +163,12 @@ function migrate(database: Libsql.Database, isShared: boolean): void {
   ];
   if (version > MIGRATIONS.length) {
     throw new Error(
-      `it has version ${version}, and this program knows up to ${MIGRATIONS.length}: use a newer respark`,
+      `it has version ${version}, but this program only knows versions up to ${MIGRATIONS.length}: use a newer respark`,
     );
   }
   if (version < MIGRATIONS.length && isShared && hasTable(database)) {
     throw new Error(
-      `it has version ${version}, and this program needs ${MIGRATIONS.length}: start the server once first`,
+      `it has version ${version}, but this program needs ${MIGRATIONS.length}: start the server once first`,
     );
   }
   for (const [index, statements] of MIGRATIONS.entries()) {
@@ -176,7 +176,7 @@ function migrate(database: Libsql.Database, isShared: boolean): void {
   }
 }
 
-/** An empty file may be made ready by any process. */
+/** A file without the table is empty, and any process may create its schema. */
 function hasTable(database: Libsql.Database): boolean {
   return database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'audit'").all().length > 0;
 }

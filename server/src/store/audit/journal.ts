@@ -2,7 +2,7 @@ import { closeSync, ftruncateSync, openSync, renameSync, rmSync, writeSync } fro
 import { createPrivateFile, readIfPresent } from '../../data-directory/private-file.ts';
 import type { AuditIntent, AuditOutcome, AuditPosition } from './audit-log.ts';
 
-/** More than any record has: a disk with room for less is full. */
+/** Longer than any record: a disk without room for this counts as full. */
 const PROBE = '\n'.repeat(16_384);
 const LINE_END = 10;
 
@@ -17,37 +17,37 @@ export function openRecord(intent: AuditIntent): OpenRecord {
 /** The outcome of an intent that has left the journal. */
 export type LateOutcome = AuditPosition & { readonly outcome: AuditOutcome };
 
-/** Older records have the status of the reply beside the name of the error; that follows from the name. */
+/** Leaves out the status of the reply, which older records have beside the error's name and which follows from it. */
 export function toOutcome({ error, durationMs, successes, failures }: AuditOutcome): AuditOutcome {
   return { error, durationMs, ...(successes && { successes }), ...(failures && { failures }) };
 }
 
-/** By request id. */
+/** What is in a journal, by request id. */
 export interface Journaled {
   readonly records: Map<string, OpenRecord>;
   readonly lateOutcomes: Map<string, LateOutcome>;
 }
 
-/** A file of one JSON line for each intent and each outcome, in the order of their writing. */
+/** A file of one JSON line for each intent and each outcome, in the order in which they were written. */
 export interface AuditJournal {
-  /** The line is in the operating system's hands when this returns; when it throws, the journal is as it was before. */
+  /** When this returns, the operating system has the line; when it throws, the journal is as it was before. */
   append(entry: OpenRecord | LateOutcome): void;
-  /** Throws while nothing can be appended; changes nothing. */
+  /** Throws while nothing can be appended. Changes nothing. */
   probe(): void;
-  /** Whether nothing was appended since it was opened empty, or cleared. */
+  /** True when nothing has been appended since the journal was opened empty or cleared. */
   readonly isEmpty: boolean;
-  /** An empty file takes its place at once; a reader of the old one may go on. When it throws, all is as it was before. */
+  /** Replaces the file by an empty one in one step; a reader of the old one may go on. A throw leaves all as it was. */
   clear(): void;
-  /** Leaves no file behind when it is empty. */
+  /** Closes the journal; an empty one leaves no file behind. */
   close(): void;
 }
 
-/** Appends behind the first `length` bytes of `file`; what follows them is cut off. One process at a time may. */
+/** Appends after the first `length` bytes of `file` and cuts off what follows. Only one process at a time may do so. */
 export function openAuditJournal({ file, length }: { file: string; length: number }): AuditJournal {
   createPrivateFile(file);
   let descriptor = openSync(file, 'a');
   let end = length;
-  /** Whether something may stand behind `end`. */
+  /** Whether there may be bytes after `end`, as a failed write leaves them. */
   let isTorn = true;
 
   function cutOff(): void {
@@ -103,8 +103,9 @@ export function openAuditJournal({ file, length }: { file: string; length: numbe
 }
 
 /**
- * What is in the journal now, also while another process writes it: a last line without its end was not acknowledged. A
- * missing file is an empty journal. `length` is that of all whole lines, `brokenLines` how many of them say nothing.
+ * Reads what is in the journal now, also while another process writes to it: a last line without its line end was not
+ * acknowledged, and does not count. A missing file is an empty journal. `length` is the length of all whole lines in
+ * bytes, and `brokenLines` is how many of them are neither an intent nor an outcome.
  */
 export function readAuditJournal(file: string): { journaled: Journaled; length: number; brokenLines: number } {
   const bytes = readIfPresent(file) ?? Buffer.alloc(0);
@@ -117,7 +118,7 @@ export function readAuditJournal(file: string): { journaled: Journaled; length: 
   return { journaled, length, brokenLines };
 }
 
-/** Whether the line was one of ours. */
+/** Takes what a line says; false when it is neither an intent nor an outcome. */
 function take(line: string, { records, lateOutcomes }: Journaled): boolean {
   const entry = parse(line);
   if (isIntent(entry)) {
@@ -134,7 +135,7 @@ function take(line: string, { records, lateOutcomes }: Journaled): boolean {
 
 type Unchecked = { readonly [Key in keyof OpenRecord | 'accessKeyId']?: unknown };
 
-/** A line of an older version, which a kill may have left, names the access key where there is an actor now. */
+/** A killed server of an older version may have left lines, which name an access key where there is an actor now. */
 function parse(line: string): Unchecked {
   try {
     const entry: Unchecked = Object(JSON.parse(line));

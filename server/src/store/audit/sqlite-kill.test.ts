@@ -17,8 +17,9 @@ import { openSqliteAuditLog, openSqliteAuditReader } from './sqlite.ts';
 const KILLS = 15;
 
 /**
- * This file is also the process that is killed: it says each number once its intent, and once its outcome, is written.
- * Outcomes come after the next intent, and records are moved all the time, so that every order of the three is met.
+ * This file is also the process that is killed: it prints each number once its intent, and once its outcome, is
+ * written. Outcomes come after the next intent, and records are moved all the time, so that every order of the three is
+ * met.
  */
 async function writeUntilKilled(directory: string, first: number): Promise<never> {
   const clock = { ...systemClock, after: (_: number, task: () => void) => systemClock.after(Math.random() * 2, task) };
@@ -39,7 +40,7 @@ interface Last {
   outcome: number;
 }
 
-/** A writer in a process of its own; `last` is what it has acknowledged, as far as it was heard. */
+/** A writer in a process of its own; `last` is what it has acknowledged, as far as the test has read it. */
 function startWriter(directory: string, first: number) {
   const child = spawn(process.execPath, [fileURLToPath(import.meta.url), 'write', directory, String(first)], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -104,7 +105,7 @@ if (mode === 'write') {
   test('another process finds all that was acknowledged while records are on their way to the database', async (t) => {
     const directory = temporaryDirectory(t);
     const { last, heard, kill } = startWriter(directory, 1);
-    // Before the directory is removed.
+    // The writer must be killed before the directory is removed.
     try {
       while (last.outcome < 1) await heard();
       const reader = openSqliteAuditReader({ directory });

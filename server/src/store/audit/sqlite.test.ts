@@ -44,7 +44,7 @@ function openReader(t: TestContext, directory: string): AuditReader {
   return reader;
 }
 
-/** What a tool finds that knows nothing of the journal: request id → outcome. */
+/** What a tool that knows nothing of the journal finds: request id → outcome. */
 function databaseRows(directory: string): Record<string, string | null> {
   const database = new Libsql(join(directory, 'audit.sqlite'));
   try {
@@ -71,7 +71,7 @@ testAuditLog({
   openReader: async (t, beside) => openReader(t, String(directories.get(beside))),
 });
 
-test('records go to the database within a second, outcomes that come later too, and the journal is empty then', async (t) => {
+test('records are moved to the database within a second, and so are later outcomes, which leaves the journal empty', async (t) => {
   const { auditLog, directory, journal, move } = openLog(t);
   await auditLog.begin(sampleIntent('1'));
   await auditLog.begin(sampleIntent('2'));
@@ -118,7 +118,7 @@ test('order, filters and limit count across the journal and the database', async
   }
 });
 
-test('what a server wrote before there were causes and actors is found as the operator’s, from the database and the journal', async (t) => {
+test('records from before there were causes and actors are found as the operator’s, in the database and the journal', async (t) => {
   const directory = temporaryDirectory(t);
   const old = {
     requestId: '1',
@@ -142,7 +142,7 @@ test('what a server wrote before there were causes and actors is found as the op
     { requestId: '2', at: 20, outcome },
   ];
   writeFileSync(join(directory, 'audit.journal'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-  assert.throws(() => openReader(t, directory), /version 0, and this program needs 2: start the server once first/);
+  assert.throws(() => openReader(t, directory), /version 0, but this program needs 2: start the server once first/);
 
   const { auditLog } = openLog(t, directory);
   const { accessKeyId, ...rest } = old;
@@ -173,7 +173,7 @@ test('a reader changes nothing, while the writer runs and after it was killed', 
   assert.deepEqual([readFileSync(journal), readFileSync(join(left, 'audit.journal'))], before);
 });
 
-test('what a crash tore off is cut off, and what is broken in the middle is left out with a warning', async (t) => {
+test('a line that a crash tore off is cut off, and broken lines in the middle are left out with a warning', async (t) => {
   const directory = temporaryDirectory(t);
   const line = (entry: object) => `${JSON.stringify(entry)}\n`;
   const { resource: _, ...incomplete } = sampleIntent('incomplete');
@@ -199,7 +199,7 @@ test('what a crash tore off is cut off, and what is broken in the middle is left
   assert.deepEqual(await idsOf(auditLog), ['1', '2', '3']);
 });
 
-test('a journal that was moved already, but not cleared, changes nothing when it is moved again', async (t) => {
+test('a journal that was moved, but not cleared, changes nothing when it is moved again', async (t) => {
   const directory = temporaryDirectory(t);
   const { auditLog, journal, move } = openLog(t, directory);
   await auditLog.begin(sampleIntent('1'));
@@ -221,7 +221,7 @@ test('a journal that was moved already, but not cleared, changes nothing when it
 });
 
 for (const room of [0, 50]) {
-  test(`on a disk with room for ${room} bytes records are refused, the others stay, and it goes on when there is room`, async (t) => {
+  test(`on a disk with room for ${room} bytes new records are refused, the others stay, and all goes on once there is room`, async (t) => {
     const { auditLog, directory, journal } = openLog(t);
     await auditLog.begin(sampleIntent('1'));
     const before = readFileSync(journal);
@@ -247,7 +247,7 @@ for (const room of [0, 50]) {
   });
 }
 
-test('while another process holds the write lock records stay in the journal, and are moved then', async (t) => {
+test('records stay in the journal while another process holds the write lock, and are moved afterwards', async (t) => {
   const { auditLog, directory, lines, move } = openLog(t);
   const other = new Libsql(join(directory, 'audit.sqlite'));
   t.after(() => other.close());
@@ -285,7 +285,7 @@ test('a log that cannot be moved when it opens or closes loses nothing', async (
   assert.deepEqual(databaseRows(directory), { 1: null, 2: null });
 });
 
-test('a journal that cannot be cleared is written on, and cleared when it can be', async (t) => {
+test('a journal that cannot be cleared takes further records, and is cleared when that is possible', async (t) => {
   const { auditLog, directory, journal, lines, move } = openLog(t);
   mkdirSync(`${journal}.new`);
   await auditLog.begin(sampleIntent('1'));
@@ -302,13 +302,13 @@ test('a journal that cannot be cleared is written on, and cleared when it can be
   assert.equal(statSync(journal).size, 0);
 });
 
-test('beyond ten thousand waiting records the next is refused and none of the others, until they can be moved', async (t) => {
+test('while ten thousand records wait the next one is refused, and none of them is lost, until they can be moved', async (t) => {
   const { auditLog, directory } = openLog(t);
   const other = new Libsql(join(directory, 'audit.sqlite'));
   t.after(() => other.close());
   other.exec('BEGIN IMMEDIATE');
   await Promise.all(Array.from({ length: 10_000 }, (_, index) => auditLog.begin(sampleIntent(String(index)))));
-  await assert.rejects(auditLog.begin(sampleIntent('one too many')), /10000 audit records wait already/);
+  await assert.rejects(auditLog.begin(sampleIntent('one too many')), /10000 audit records are already waiting/);
   await auditLog.finish(sampleIntent('1'), SAMPLE_OUTCOME);
   await assert.rejects(auditLog.probe(), /locked|busy/i);
   other.exec('ROLLBACK');
@@ -318,7 +318,7 @@ test('beyond ten thousand waiting records the next is refused and none of the ot
   assert.equal(Object.keys(databaseRows(directory)).length, 10_000);
 });
 
-test('its files and those that SQLite puts beside them are for their owner only', async (t) => {
+test('the files of the log, and those that SQLite puts beside them, are for their owner only', async (t) => {
   const { auditLog, directory, move } = openLog(t);
   const modes = () => readdirSync(directory).map((name) => [name, statSync(join(directory, name)).mode & 0o777]);
   const names = ['audit.journal', 'audit.sqlite', 'audit.sqlite-shm', 'audit.sqlite-wal'];
@@ -353,7 +353,7 @@ test('closing ends a removal that is under way', async (t) => {
 });
 
 for (const name of ['audit.sqlite', 'audit.journal']) {
-  test(`an ${name} that is something else is refused with its name, and left alone`, (t) => {
+  test(`an ${name} that is another kind of file is refused with its name in the message, and left alone`, (t) => {
     const directory = temporaryDirectory(t);
     const file = join(directory, name);
     if (name === 'audit.journal') mkdirSync(file);

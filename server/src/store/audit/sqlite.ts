@@ -19,10 +19,10 @@ import { type AuditJournal, type Journaled, openAuditJournal, openRecord, readAu
 
 const DATABASE_FILE = 'audit.sqlite';
 const JOURNAL_FILE = 'audit.journal';
-/** Records that the journal, and memory, may hold; beyond that `begin` rejects, and its call is refused. */
+/** How many records the journal, and memory, may hold. Beyond that `begin` rejects, and its call is refused. */
 const MAX_WAITING = 10_000;
 const MOVE_PERIOD_MS = 1_000;
-/** Nothing else runs meanwhile: 2 to 3 milliseconds. */
+/** Moving this many takes 2 to 3 milliseconds, in which nothing else runs. */
 const MOVED_AT_ONCE = 256;
 
 interface Parts {
@@ -32,8 +32,8 @@ interface Parts {
 }
 
 /**
- * A journal in front of an SQLite file, both in `directory`. Only one process at a time may open it; others use
- * `openSqliteAuditReader`. What a process that was killed left in the journal is moved to the database first.
+ * Opens a journal in front of an SQLite file, both in `directory`. Only one process at a time may do so; others use
+ * `openSqliteAuditReader`. What a killed process has left in the journal is moved to the database first.
  */
 export function openSqliteAuditLog({ directory, clock, log }: Parts): AuditLog {
   const database = openAuditDatabase({ file: join(directory, DATABASE_FILE), isShared: false });
@@ -50,13 +50,13 @@ export function openSqliteAuditLog({ directory, clock, log }: Parts): AuditLog {
   }
 }
 
-/** For a process beside the one that writes, or after it: nothing of what is there changes. */
+/** For a process beside the one that writes, or after it. A reader changes nothing. */
 export function openSqliteAuditReader({ directory }: Pick<Parts, 'directory'>): AuditReader {
   const database = openAuditDatabase({ file: join(directory, DATABASE_FILE), isShared: true });
   const file = join(directory, JOURNAL_FILE);
   let isClosed = false;
   return {
-    // The journal first: what has left it by then is in the database.
+    // The journal is read first: what has left it by then is in the database.
     find: async (query) => find(query, readAuditJournal(file).journaled, database),
     async close() {
       if (!isClosed) database.close();
@@ -66,8 +66,9 @@ export function openSqliteAuditReader({ directory }: Pick<Parts, 'directory'>): 
 }
 
 /**
- * A record is on its way like this: appended to the journal and kept in memory, then in the database, then out of memory,
- * and out of the journal once that holds nothing else. Wherever a kill comes, moving it again changes nothing.
+ * The way of a record: it is appended to the journal and kept in memory, then written to the database, then dropped
+ * from memory, and it leaves the journal once that holds nothing that still waits. A kill may come at any step, because
+ * moving a record again changes nothing.
  */
 class SqliteAuditLog implements AuditLog {
   readonly #database: AuditDatabase;
@@ -76,11 +77,11 @@ class SqliteAuditLog implements AuditLog {
   readonly #log: Log;
   /** What is in the journal and not known to be in the database. */
   readonly #waiting: Journaled;
-  /** How many intents are in the journal, whether they wait or not. */
+  /** How many intents are in the journal, including those that the database has already. */
   #journaled: number;
   #cancelMoving: (() => void) | undefined;
   #moving: Promise<void> | undefined;
-  /** Whether the last move failed: then only the clock, or a probe, tries again. */
+  /** Whether the last move failed. While it is true, only the clock or a probe tries again. */
   #isFailing = false;
   #isClosed = false;
 
@@ -106,10 +107,10 @@ class SqliteAuditLog implements AuditLog {
 
   async begin(intent: AuditIntent): Promise<void> {
     this.#assertOpen();
-    if (this.#journaled >= MAX_WAITING) throw new Error(`${MAX_WAITING} audit records wait already`);
+    if (this.#journaled >= MAX_WAITING) throw new Error(`${MAX_WAITING} audit records are already waiting`);
     const record = openRecord(intent);
     if (this.#waiting.records.has(record.requestId)) {
-      throw new Error(`there is an audit record ${record.requestId} already`);
+      throw new Error(`there is already an audit record ${record.requestId}`);
     }
     this.#journal.append(record);
     this.#journaled += 1;
@@ -121,7 +122,7 @@ class SqliteAuditLog implements AuditLog {
     this.#assertOpen();
     const record = this.#waiting.records.get(requestId);
     if (record === undefined && !this.#database.has({ requestId, at })) {
-      throw new Error(`no audit record ${requestId} to complete`);
+      throw new Error(`there is no audit record ${requestId} to complete`);
     }
     const late = { requestId, at, outcome };
     this.#journal.append(late);
@@ -152,7 +153,7 @@ class SqliteAuditLog implements AuditLog {
     try {
       while (this.#move());
     } catch {
-      // The journal keeps it for the next start.
+      // The journal keeps the records for the next start.
     }
     try {
       this.#journal.close();
@@ -177,7 +178,7 @@ class SqliteAuditLog implements AuditLog {
     this.#moveAll().catch(() => this.#planMove());
   }
 
-  /** Rejects when something cannot be moved: it goes on waiting then. */
+  /** Rejects when something cannot be moved, which then goes on waiting. */
   #moveAll(): Promise<void> {
     this.#moving ??= this.#moveInSteps().finally(() => {
       this.#moving = undefined;
@@ -222,12 +223,12 @@ function firstOf<T>(values: Iterable<T>, count: number): T[] {
   return first;
 }
 
-/** What has not reached the database, or is in it; of what is in both, the one that knows the outcome. */
+/** Finds records that wait and records in the database. When a record is in both, the one with the outcome counts. */
 function find(query: AuditQuery, { records, lateOutcomes }: Journaled, database: AuditDatabase): AuditPage {
   const { order, after, limit } = query;
   const stored = database.find(query);
   const compare = comparisons[order];
-  // What waits beyond the last record that was looked at comes with a later page, in its place among the others.
+  // A record that waits beyond the last place looked at comes with a later page, in its place among the others.
   const isLookedAt = (record: AuditRecord) => stored.lookedTo === undefined || compare(record, stored.lookedTo) <= 0;
   const found = new Map(stored.records.map((record) => [record.requestId, record]));
   for (const record of records.values()) {

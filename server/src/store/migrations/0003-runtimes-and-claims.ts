@@ -2,9 +2,10 @@ import { sql } from 'kysely';
 import type { Query } from '../database.ts';
 
 /**
- * Runtimes with records of their own, so that a deployment may leave the history while its runtime is in use; and who works
- * on what is unfinished. A stage whose deployment was forgotten before this cannot say what it runs: it goes back to the
- * empty runtime, which is also what its players have met, since nothing ran handlers yet.
+ * Gives runtimes records of their own, so that a deployment may leave the history while its runtime is in use, and
+ * records which node works on an unfinished deployment or job. A stage whose deployment has already left the history
+ * cannot say what it runs, so it goes back to the empty runtime. Its players see no difference, since no runtime ran
+ * handlers yet.
  */
 export async function createRuntimesAndClaims(query: Query): Promise<void> {
   const { schema } = query;

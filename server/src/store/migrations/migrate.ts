@@ -4,14 +4,14 @@ import { createGamesAndKeys } from './0001-games-and-keys.ts';
 import { createSnapshotsAndDeployments } from './0002-snapshots-and-deployments.ts';
 import { createRuntimesAndClaims } from './0003-runtimes-and-claims.ts';
 
-/** In order; each one's place in the list is the version it leads to. Only ever appended to. */
+/** In order. A migration's place in the list, from 1, is the version that it leads to; only ever append to the list. */
 const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
   createGamesAndKeys,
   createSnapshotsAndDeployments,
   createRuntimesAndClaims,
 ];
 
-/** Runs what is missing, each migration with the record of its version in one transaction. */
+/** Runs the missing migrations, each in one transaction with the record of its version. */
 export async function migrate({ transaction }: Pick<Database, 'transaction'>): Promise<void> {
   for (const [index, up] of MIGRATIONS.entries()) {
     await transaction(async (query) => {
@@ -30,17 +30,17 @@ export async function migrate({ transaction }: Pick<Database, 'transaction'>): P
   }
 }
 
-/** Throws a `StartupError` unless every migration has run, and changes nothing. */
+/** Throws a `StartupError` unless every migration has run. Changes nothing. */
 export async function assertMigrated({ query }: Pick<Database, 'query'>): Promise<void> {
   const tables = await query.introspection.getTables();
   const version = tables.some(({ name }) => name === 'schema_version') ? await readVersion(query) : 0;
   if (version === MIGRATIONS.length) return;
   throw new StartupError(
-    `the database has schema version ${version}, and this program needs ${MIGRATIONS.length}: start the server once with this version of respark`,
+    `the database has schema version ${version}, but this program needs ${MIGRATIONS.length}: start the server once with this version of respark`,
   );
 }
 
-/** Throws a `StartupError` when the program is too old for it. */
+/** Throws a `StartupError` when the database is newer than the program. */
 async function readVersion(query: Query): Promise<number> {
   const row = await query
     .selectFrom('schema_version')
@@ -49,6 +49,6 @@ async function readVersion(query: Query): Promise<number> {
   const version = row?.version ?? 0;
   if (version <= MIGRATIONS.length) return version;
   throw new StartupError(
-    `the database has schema version ${version}, and this program knows versions up to ${MIGRATIONS.length}: start a newer respark, or restore a backup`,
+    `the database has schema version ${version}, but this program only knows versions up to ${MIGRATIONS.length}: start a newer respark, or restore a backup`,
   );
 }

@@ -71,7 +71,7 @@ function testValues({ open }: PlayerDataStores, register: Register): void {
     assert.deepEqual((await data.get(ANNA)).values, entries({ a: '1', b: 'null', d: '4' }));
   });
 
-  register('data is that of one player in one stage', async (t) => {
+  register('data belongs to one player in one stage', async (t) => {
     const data = await open(t, LIMITS);
     const players = [
       ANNA,
@@ -129,7 +129,7 @@ function testVersions({ open }: PlayerDataStores, register: Register): void {
     }
   });
 
-  register('a player whose last key was removed is one without data', async (t) => {
+  register('a player whose last key was removed has no data', async (t) => {
     const data = await open(t, LIMITS);
     await data.set(ANNA, entries({ a: '1', b: '2' }));
     assert.equal(await data.set(ANNA, entries({ a: undefined, b: undefined })), 0);
@@ -156,7 +156,7 @@ function testVersions({ open }: PlayerDataStores, register: Register): void {
 }
 
 function testWritesAtOnce({ open, openBeside }: PlayerDataStores, register: Register): void {
-  register('of many writes at once that expect one version, one is made', async (t) => {
+  register('when many writes at once expect one version, one is made', async (t) => {
     const data = await open(t, LIMITS);
     const beside = await openBeside(t, data, LIMITS);
     for (let round = 0; round < 10; round += 1) {
@@ -174,7 +174,7 @@ function testWritesAtOnce({ open, openBeside }: PlayerDataStores, register: Regi
     }
   });
 
-  register('of many writes at once that expect nothing, each is made', async (t) => {
+  register('when many writes at once expect nothing, each is made', async (t) => {
     const data = await open(t, LIMITS);
     const beside = await openBeside(t, data, LIMITS);
     const keys = Array.from({ length: 50 }, (_, index) => `key ${index}`);
@@ -206,7 +206,7 @@ function testWritesAtOnce({ open, openBeside }: PlayerDataStores, register: Regi
 function testLimits({ open, openBeside }: PlayerDataStores, register: Register): void {
   const isOverQuota = failsWith('quota_exceeded');
 
-  register('a player has at most so many keys, and a write beyond that changes nothing', async (t) => {
+  register('a player has no more keys than the limit, and a write beyond it changes nothing', async (t) => {
     const data = await open(t, { ...LIMITS, maxKeysPerPlayer: 3 });
     await data.set(ANNA, entries({ a: '1', b: '1', c: '1' }));
     await data.set(BERT, entries({ a: '1' }));
@@ -218,7 +218,7 @@ function testLimits({ open, openBeside }: PlayerDataStores, register: Register):
     assert.deepEqual((await data.get(ANNA)).values, entries({ a: '2', b: '1', d: '2' }));
   });
 
-  register('the keys and values of a player have at most so many bytes of UTF-8', async (t) => {
+  register('the keys and values of a player have no more bytes of UTF-8 than the limit', async (t) => {
     const data = await open(t, { ...LIMITS, maxBytesPerPlayer: 20 });
     await assert.rejects(data.set(ANNA, entries({ key: '"💥"', k2: '"12345678"' })), isOverQuota);
     await data.set(ANNA, entries({ key: '"💥"', k2: '"1234567"' }));
@@ -230,7 +230,7 @@ function testLimits({ open, openBeside }: PlayerDataStores, register: Register):
     await assert.rejects(data.set(BERT, entries({ k: '01234567890123456789' })), isOverQuota);
   });
 
-  register('a player that has more than is allowed by now can still remove and read it', async (t) => {
+  register('a player with more data than the limit now allows can still remove and read it', async (t) => {
     const data = await open(t, LIMITS);
     const values = entries({ a: '"1234567890"', b: '"1234567890"', c: '1' });
     await data.set(ANNA, values);

@@ -14,7 +14,7 @@ interface Player {
 
 type Changes = ReadonlyMap<string, string | undefined>;
 
-/** What processes share. */
+/** What all processes share. */
 interface Disk {
   lastVersion: number;
   readonly players: Map<string, Player>;
@@ -22,7 +22,9 @@ interface Disk {
 
 const CANNOT_BE_KEPT = /\0|\p{Surrogate}/u;
 
-/** The smallest thing that keeps every promise, in memory; each step by itself, so that a variant can get one wrong. */
+/**
+ * The smallest code that keeps every promise, in memory. Each step is a method, so that a variant can get one wrong.
+ */
 class Model implements PlayerData {
   readonly disk: Disk;
   protected readonly limits: PlayerDataLimits;
@@ -127,7 +129,7 @@ function storesOf(Variant: ModelClass): PlayerDataStores {
 
 describe('a model of player data', () => testPlayerData(storesOf(Model)));
 
-/** What the suite must notice, and the promise that it must find broken. */
+/** The mistakes that the suite must notice, and the promise that each must break. */
 const BROKEN: Readonly<Record<string, { Variant: ModelClass; promise: RegExp }>> = {
   'a write puts its keys in place of all others': {
     promise: /leaves all others/,
@@ -162,7 +164,7 @@ const BROKEN: Readonly<Record<string, { Variant: ModelClass; promise: RegExp }>>
       protected override assertCanBeKept() {}
     },
   },
-  'versions are counted by player and begin anew': {
+  'versions are counted for each player and begin anew': {
     promise: /does not come back/,
     Variant: class extends Model {
       protected override nextVersion(key: PlayerKey) {
@@ -237,7 +239,7 @@ const BROKEN: Readonly<Record<string, { Variant: ModelClass; promise: RegExp }>>
     },
   },
   'keys are not counted': {
-    promise: /at most so many keys/,
+    promise: /no more keys than the limit/,
     Variant: class extends Model {
       protected override assertWithinLimits(values: ReadonlyMap<string, string>) {
         if (values.size <= this.limits.maxKeysPerPlayer) super.assertWithinLimits(values);
@@ -253,7 +255,7 @@ const BROKEN: Readonly<Record<string, { Variant: ModelClass; promise: RegExp }>>
       }
     },
   },
-  'a stage takes those with it whose ids begin alike': {
+  'a stage takes others with it whose ids begin with its own': {
     promise: /no other stage's/,
     Variant: class extends Model {
       protected override isOfStage(key: PlayerKey, stageId: string) {
@@ -261,7 +263,7 @@ const BROKEN: Readonly<Record<string, { Variant: ModelClass; promise: RegExp }>>
       }
     },
   },
-  'a stage is removed as far as one step goes': {
+  'the removal of a stage ends after one step': {
     promise: /however many players/,
     Variant: class extends Model {
       protected override isOfStage(key: PlayerKey, stageId: string) {
@@ -284,7 +286,7 @@ const BROKEN: Readonly<Record<string, { Variant: ModelClass; promise: RegExp }>>
       }
     },
   },
-  'what is closed still writes': {
+  'closed player data still writes': {
     promise: /nothing after/,
     Variant: class extends Model {
       override async close() {}

@@ -5,7 +5,7 @@ import type { Register } from '../suite.ts';
 import type { LogLine, LogPage, LogQuery, NewLogLine, StageLogs, StageLogsLimits } from './stage-logs.ts';
 
 export interface StageLogsStores {
-  /** Opens logs without a line that the test's end closes. */
+  /** Opens logs without a line, which the test's end closes. */
   open(t: TestContext, limits: StageLogsLimits): Promise<StageLogs>;
   /** Opens the same logs as another process would. */
   openBeside(t: TestContext, first: StageLogs, limits: StageLogsLimits): Promise<StageLogs>;
@@ -29,7 +29,7 @@ const positionsOf = (page: LogPage) => page.lines.map(({ position }) => position
 
 const isOverQuota = (error: unknown) => error instanceof ServiceError && error.code === 'quota_exceeded';
 
-/** All lines of a query, of which there are fewer than 1,000, read in pages of `limit` up to the end. */
+/** All lines of a query, fewer than 1,000, read in pages of `limit` up to the end. */
 async function readInPages(logs: StageLogs, query: LogQuery): Promise<LogLine[]> {
   const found: LogLine[] = [];
   let page = await logs.read('dev', query);
@@ -91,7 +91,7 @@ function testLines({ open }: StageLogsStores, register: Register): void {
     assert.deepEqual(found, { ...line(good), playerId: good, handler: good, requestId: good, position: 1 });
   });
 
-  register('a log is that of one stage, with positions of its own', async (t) => {
+  register('a log belongs to one stage, with positions of its own', async (t) => {
     const logs = await open(t, LIMITS);
     for (const stageId of ['dev', 'dev2', 'Dev', 'd%', '']) {
       await logs.append(stageId, lines(`first of "${stageId}"`));
@@ -129,7 +129,7 @@ function testPages({ open }: StageLogsStores, register: Register): void {
     }
   });
 
-  register('lines that are appended between two pages change nothing of those before', async (t) => {
+  register('lines that are appended between two pages change nothing on the pages before them', async (t) => {
     const logs = await open(t, LIMITS);
     await logs.append('dev', numbered(4));
     const newest = await logs.read('dev', { ...NEWEST_FIRST, limit: 2 });
@@ -153,7 +153,7 @@ function testFilters({ open }: StageLogsStores, register: Register): void {
     }
   });
 
-  register('lines are found from a time on and before another', async (t) => {
+  register('lines are found from one time on and before another', async (t) => {
     const logs = await open(t, LIMITS);
     await logs.append(
       'dev',
@@ -277,7 +277,7 @@ function testLimits({ open, openBeside }: StageLogsStores, register: Register): 
     assert.deepEqual([textsOf(page), page.cursor], [['kept'], 1]);
   });
 
-  register('an append drops what is too much by now', async (t) => {
+  register('an append drops all lines that are now too many', async (t) => {
     const logs = await open(t, LIMITS);
     await logs.append('dev', numbered(3_000));
     const smaller = await openBeside(t, logs, { ...LIMITS, maxLinesPerStage: 2 });
@@ -287,7 +287,7 @@ function testLimits({ open, openBeside }: StageLogsStores, register: Register): 
 }
 
 function testAppendsAtOnce({ open, openBeside }: StageLogsStores, register: Register): void {
-  register('of appends at once each stays together, and none is lost', async (t) => {
+  register('when many append at once, each append stays together and none is lost', async (t) => {
     const logs = await open(t, LIMITS);
     const beside = await openBeside(t, logs, LIMITS);
     const appends = Array.from({ length: 40 }, (_, index) =>

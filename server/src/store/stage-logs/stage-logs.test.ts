@@ -19,12 +19,14 @@ interface Log {
   lastPosition: number;
 }
 
-/** What processes share. */
+/** What all processes share. */
 type Disk = Map<string, Log>;
 
 const CANNOT_BE_KEPT = /\0|\p{Surrogate}/gu;
 
-/** The smallest thing that keeps every promise, in memory; each step by itself, so that a variant can get one wrong. */
+/**
+ * The smallest code that keeps every promise, in memory. Each step is a method, so that a variant can get one wrong.
+ */
 class Model implements StageLogs {
   readonly disk: Disk;
   protected limits: StageLogsLimits;
@@ -129,7 +131,7 @@ function storesOf(Variant: ModelClass): StageLogsStores {
 
 describe('a model of stage logs', () => testStageLogs(storesOf(Model)));
 
-/** What the suite must notice, and the promise that it must find broken. */
+/** The mistakes that the suite must notice, and the promise that each must break. */
 const BROKEN: Readonly<Record<string, { Variant: ModelClass; promise: RegExp }>> = {
   'lines are in order of time': {
     promise: /whatever their times/,
@@ -149,7 +151,7 @@ const BROKEN: Readonly<Record<string, { Variant: ModelClass; promise: RegExp }>>
     },
   },
   'all stages have one log': {
-    promise: /that of one stage/,
+    promise: /belongs to one stage/,
     Variant: class extends Model {
       protected override logOf() {
         return super.logOf('');
@@ -186,7 +188,7 @@ const BROKEN: Readonly<Record<string, { Variant: ModelClass; promise: RegExp }>>
       }
     },
   },
-  'a level finds itself only': {
+  'a level finds only itself': {
     promise: /more severe/,
     Variant: class extends Model {
       protected override isWanted(line: LogLine, query: LogQuery) {
@@ -220,7 +222,7 @@ const BROKEN: Readonly<Record<string, { Variant: ModelClass; promise: RegExp }>>
       }
     },
   },
-  'what was missed is not told': {
+  'a reader is not told what it has missed': {
     promise: /told how many/,
     Variant: class extends Model {
       protected override missedBy() {
@@ -269,7 +271,7 @@ const BROKEN: Readonly<Record<string, { Variant: ModelClass; promise: RegExp }>>
     },
   },
   'an append drops as many lines as it adds': {
-    promise: /too much by now/,
+    promise: /now too many/,
     Variant: class extends Model {
       override async append(stageId: string, lines: readonly NewLogLine[]) {
         const { length } = this.logOf(stageId).lines;
@@ -279,7 +281,7 @@ const BROKEN: Readonly<Record<string, { Variant: ModelClass; promise: RegExp }>>
     },
   },
   'the lines of an append are written one by one': {
-    promise: /each stays together/,
+    promise: /each append stays together/,
     Variant: class extends Model {
       override async append(stageId: string, lines: readonly NewLogLine[]) {
         for (const line of lines) await super.append(stageId, [line]);
@@ -301,7 +303,7 @@ const BROKEN: Readonly<Record<string, { Variant: ModelClass; promise: RegExp }>>
       }
     },
   },
-  'a stage is removed as far as one step goes': {
+  'the removal of a log ends after one step': {
     promise: /however long/,
     Variant: class extends Model {
       override async remove(stageId: string) {
@@ -321,7 +323,7 @@ const BROKEN: Readonly<Record<string, { Variant: ModelClass; promise: RegExp }>>
       }
     },
   },
-  'what is closed still appends': {
+  'closed logs still append': {
     promise: /nothing after/,
     Variant: class extends Model {
       override async close() {}

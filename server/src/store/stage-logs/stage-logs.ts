@@ -10,20 +10,20 @@ export interface StageLogsLimits {
   readonly maxBytesPerStage: number;
 }
 
-/** A line that cloud code wrote, or that is about it. */
+/** A line that cloud code wrote, or that the server wrote about it. */
 export interface NewLogLine {
   /** Milliseconds since 1970. */
   readonly at: number;
   readonly level: LogLevel;
   readonly text: string;
-  /** The facts: whose message it was, what answered it, and the message's own id. Undefined where there is none. */
+  /** The facts: the player whose message it was, the handler that answered it, and the message's own id, if any. */
   readonly playerId: string | undefined;
   readonly handler: string | undefined;
   readonly requestId: string | undefined;
 }
 
 export interface LogLine extends NewLogLine {
-  /** 1 for the first line of the stage, and one more for each that follows it; a dropped line's is not used again. */
+  /** 1 for the first line of the stage, and one more for each line after it. No position is ever used again. */
   readonly position: number;
 }
 
@@ -45,43 +45,43 @@ export interface LogQuery {
 export interface LogPage {
   readonly lines: readonly LogLine[];
   /**
-   * The `after` with which the same query goes on. When the oldest come first it can be used at the end too, to follow:
-   * it is beyond all lines that there were, those that the query leaves out included.
+   * The `after` with which the same query goes on. With `oldest_first` it can be used at the end too, to follow the
+   * log: it is beyond all lines that there were, including those that the query leaves out.
    */
   readonly cursor: number;
-  /** Whether there was no further line for the query. */
+  /** True when there was no further line for the query. */
   readonly isEnd: boolean;
   /**
-   * When the oldest come first: how many lines after `after` had been dropped before this read, whether or not the query
-   * asked for them. 0 otherwise, and without `after`.
+   * With `oldest_first` and an `after`: how many lines beyond `after` had been dropped before this read, whether or not
+   * the query asked for them. Otherwise 0.
    */
   readonly missed: number;
 }
 
 /**
- * The log of each stage's cloud code: its newest lines, as many of them in a row as both limits allow; each append drops
- * the oldest ones that are too many.
+ * The log of each stage's cloud code. It keeps the newest lines, as many in a row as both limits allow; each append
+ * drops the oldest lines that are too many.
  *
- * A line that was appended survives the end of the process, but perhaps not that of the machine's power. Reads see every
- * append that finished before, by this process or another. A line can be read only when all of the stage with a lower
- * position can, or have been dropped: a reader that follows misses none unnoticed.
+ * A line that was appended survives the end of the process, but perhaps not a loss of power. Reads see every append
+ * that finished before, by this process or another. A line can be read only when every line of the stage with a lower
+ * position can be read or has been dropped, so a reader that follows the log misses no line without being told.
  *
- * Every method rejects with a `ServiceError('internal')`, and may be tried again, when the logs cannot be reached.
+ * Every method rejects with a `ServiceError('internal')` that may be tried again when the logs cannot be reached.
  */
 export interface StageLogs {
   /**
-   * Appends all of the lines, one right after another, or none. Appends under way at once follow each other in any
-   * order. U+0000 and lone surrogates, which databases cannot keep, become U+FFFD. Rejects with a
+   * Appends all of the lines, one right after another, or none. Appends under way at the same time follow each other in
+   * any order. U+0000 and lone surrogates, which databases cannot keep, become U+FFFD. Rejects with a
    * `ServiceError('quota_exceeded')` when one line alone is longer than a stage's limit.
    */
   append(stageId: string, lines: readonly NewLogLine[]): Promise<void>;
 
-  /** A page of the stage's log; a stage that has none gives an empty one. */
+  /** Reads a page of the stage's log; the page of a stage without a log is empty. */
   read(stageId: string, query: LogQuery): Promise<LogPage>;
 
   /**
-   * Removes the stage's log: some lines at a time, so that calls in between are not held up. What is appended meanwhile
-   * may stay; after a rejection some are gone, and calling it again is how to go on.
+   * Removes the stage's log, some lines at a time, so that other calls get their turn. What is appended meanwhile may
+   * stay. After a rejection some lines are gone, and another call goes on with the rest.
    */
   remove(stageId: string): Promise<void>;
 

@@ -23,8 +23,8 @@ export function accessKeyTable(scope: Scope): AccessKeyTable {
         revoked_at: key.revokedAt ?? null,
       };
       const message = key.isRoot
-        ? 'there is a root access key already: revoke it first'
-        : `there is an access key ${key.id} already`;
+        ? 'there is already a root access key: revoke it first'
+        : `there is already an access key ${key.id}: try again`;
       await insertUnique(scope, 'access_keys', row, message);
     },
     async revoke(id, revokedAt) {

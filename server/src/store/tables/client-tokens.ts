@@ -25,7 +25,7 @@ export function clientTokenTable(scope: Scope): ClientTokenTable {
         resource_id: record.resourceId,
         created_at: record.createdAt,
       };
-      const message = `the client token "${record.token}" was used for ${record.operation} already: choose another token`;
+      const message = `the client token "${record.token}" was already used for ${record.operation}: choose another token`;
       await insertUnique(scope, 'client_tokens', row, message);
     },
     async remove(principal, operation, token) {

@@ -30,7 +30,7 @@ export function deploymentTable(scope: Scope): DeploymentTable {
         created_at: deployment.createdAt,
         claimed_by: deployment.claimedBy ?? null,
       };
-      await insertUnique(scope, 'deployments', row, `there is a deployment ${deployment.id} already: try again`);
+      await insertUnique(scope, 'deployments', row, `there is already a deployment ${deployment.id}: try again`);
     },
     async claim(id, owner, updatedAt) {
       const row = { state: 'IN_PROGRESS', claimed_by: owner, updated_at: updatedAt } as const;

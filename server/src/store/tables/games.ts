@@ -28,7 +28,7 @@ export function gameTable(scope: Scope): GameTable {
         created_at: game.createdAt,
         updated_at: game.updatedAt,
       };
-      await insertUnique(scope, 'games', row, `there is a game "${game.name}" already: choose another name`);
+      await insertUnique(scope, 'games', row, `there is already a game "${game.name}": choose another name`);
     },
     async update(id, { updatedAt, tags, ...change }) {
       const row = { ...change, ...(tags && { tags: JSON.stringify(tags) }), updated_at: updatedAt };

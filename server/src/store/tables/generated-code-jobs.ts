@@ -2,7 +2,7 @@ import type { Schema } from '../schema.ts';
 import type { GeneratedCodeJobRecord, GeneratedCodeJobTable } from '../store.ts';
 import { insertUnique, type Scope, UNFINISHED } from './scope.ts';
 
-/** All but the archive. */
+/** All columns but the archive. */
 const RECORD = [
   'id',
   'game_id',
@@ -47,7 +47,7 @@ export function generatedCodeJobTable(scope: Scope): GeneratedCodeJobTable {
         archive: null,
         claimed_by: job.claimedBy ?? null,
       };
-      await insertUnique(scope, 'generated_code_jobs', row, `there is a job ${job.id} already: try again`);
+      await insertUnique(scope, 'generated_code_jobs', row, `there is already a job ${job.id}: try again`);
     },
     async claim(id, owner, updatedAt) {
       const row = { state: 'IN_PROGRESS', claimed_by: owner, updated_at: updatedAt } as const;

@@ -15,7 +15,7 @@ export function runtimeTable(scope: Scope): RuntimeTable {
     },
     async insert({ id, stageId, snapshotId, createdAt }) {
       const row = { id, stage_id: stageId, snapshot_id: snapshotId, created_at: createdAt };
-      await insertUnique(scope, 'runtimes', row, `there is a runtime ${id} already: try again`);
+      await insertUnique(scope, 'runtimes', row, `there is already a runtime ${id}: try again`);
     },
     async remove(id) {
       await write((query) => query.deleteFrom('runtimes').where('id', '=', id).execute());

@@ -8,9 +8,9 @@ import type { Schema } from '../schema.ts';
 export const UNFINISHED = ['PENDING', 'IN_PROGRESS'] as const;
 
 /**
- * Where a table's queries run: a write outside a transaction is a transaction of its own. One that changes or removes
- * games, stages or access keys, directly or by a cascade, passes the id of each to `changed`, because look-ups of these
- * are remembered.
+ * Where a table's queries run: a write outside a transaction is a transaction of its own. A write that changes or
+ * removes games, stages or access keys, directly or by a cascade, passes the id of each to `changed`, because look-ups
+ * of these are remembered.
  */
 export interface Scope {
   readonly read: Query;
@@ -18,8 +18,8 @@ export interface Scope {
 }
 
 /**
- * Throws `conflict` where the row would break a uniqueness. The statement itself does nothing then: an error would end
- * the transaction in PostgreSQL.
+ * Inserts the row, or throws `conflict` when it would break a uniqueness. The statement itself then does nothing rather
+ * than fail, because in PostgreSQL an error would end the transaction.
  */
 export async function insertUnique<T extends keyof Schema>(
   { write }: Scope,

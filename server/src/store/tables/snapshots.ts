@@ -3,10 +3,10 @@ import type { Schema } from '../schema.ts';
 import type { SnapshotSummary, SnapshotTable } from '../store.ts';
 import { insertUnique, type Scope } from './scope.ts';
 
-/** All but the sections: a megabyte each, which a list would read in vain. */
+/** All columns but the sections, which can be a megabyte for each snapshot and which no list shows. */
 const SUMMARY = ['id', 'game_id', 'description', 'created_at', 'updated_at'] as const;
 
-/** A megabyte each, and the zips of their code: everything else waits for some milliseconds. */
+/** To remove this many, of a megabyte each and with the zips of their code, holds all else up for some milliseconds. */
 const REMOVED_AT_ONCE = 20;
 
 export function snapshotTable(scope: Scope): SnapshotTable {
@@ -43,7 +43,7 @@ export function snapshotTable(scope: Scope): SnapshotTable {
         scope,
         'snapshots',
         row,
-        `there is a snapshot "${snapshot.id}" in this game already: try again`,
+        `there is already a snapshot "${snapshot.id}" in this game: try again`,
       );
     },
     async update(gameId, id, { description, updatedAt }) {

@@ -52,7 +52,7 @@ export function stageTable(scope: Scope): StageTable {
         updated_at: stage.updatedAt,
         runtime_id: null,
       };
-      const message = `there is a stage "${stage.name}" in this game already: choose another name`;
+      const message = `there is already a stage "${stage.name}" in this game: choose another name`;
       await insertUnique(scope, 'stages', row, message);
     },
     async update(id, change) {
