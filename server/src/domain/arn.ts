@@ -2,12 +2,12 @@
 export interface Arns {
   game(gameName: string): string;
   stage(gameName: string, stageName: string): string;
-  /** Not an Amazon GameSparks resource: ours, so that a policy can be held to some players. */
+  /** Not a resource of Amazon GameSparks but one of ours, so that a policy can be limited to some players. */
   player(gameName: string, stageName: string, playerId: string): string;
   accessKey(accessKeyId: string): string;
-  /** Ours too, for the audit log. */
+  /** Also one of ours, for the audit log. */
   snapshot(gameName: string, snapshotId: string): string;
-  /** The game or the stage that `arn` is the name of; undefined when it is none of this server's. */
+  /** The game or stage that `arn` names, whether or not it exists; undefined for an ARN of any other kind or server. */
   parse(arn: string): { readonly gameName: string; readonly stageName: string | undefined } | undefined;
 }
 

@@ -3,12 +3,12 @@ import type { Page, PageRequest, PageTokens } from './pagination.ts';
 
 export type { AuditRecord } from '../store/audit/audit-log.ts';
 
-/** What was changed, and by whom. */
+/** The record of what was changed, and by whom. */
 export interface AuditRecords {
   /**
-   * Records that match, in pages. A page may have fewer records than were asked for, even none, and still a token: one call
-   * looks at a bounded number of records. Following the tokens gives every record that is there all along exactly once.
-   * Throws `validation` for a token of another list.
+   * The records that match, in pages. A page may have fewer records than were asked for, even none, and still have a
+   * token, because one call looks at a bounded number of records. Following the tokens gives every record that exists
+   * throughout exactly once. Throws `validation` for a token of another list.
    */
   list(asked: AuditFilter & { readonly order: AuditOrder }, request: PageRequest): Promise<Page<AuditRecord>>;
 }

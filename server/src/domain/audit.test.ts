@@ -21,7 +21,7 @@ const CHANGE: Change = {
 
 const make = async () => 'made';
 
-/** An audit over a log in memory of which a test can break any part. */
+/** An audit over a log in memory; a test can break any part of the log. */
 function openAudit() {
   const clock = new ManualClock();
   const { log, lines } = recordedLog();
@@ -100,7 +100,7 @@ test('what an operator changes is in the log of the node’s life, other changes
   assert.equal(written.outcomes.length, 3);
 });
 
-test('a failure is on record by its code, a bug as internal, and both reach the caller as they are', async () => {
+test('a failure is recorded by its code, a bug as internal, and both reach the caller as they are', async () => {
   const { audit, written } = openAudit();
   const failures = [new ServiceError('conflict', 'taken'), new TypeError('a bug')];
   for (const failure of failures) {
@@ -115,7 +115,7 @@ test('a failure is on record by its code, a bug as internal, and both reach the 
   );
 });
 
-test('a call whose intent cannot be written is refused as worth another try, and the node is not ready', async () => {
+test('a call whose intent cannot be written is refused and may be tried again, and the node is not ready', async () => {
   const { audit, broken, failed, lines } = openAudit();
   broken.add('begin').add('probe');
   const notCalled = () => assert.fail('the change was made');
@@ -133,7 +133,7 @@ test('a call whose intent cannot be written is refused as worth another try, and
   );
 });
 
-test('an outcome that cannot be written is logged, fails nobody, and the node is not ready', async () => {
+test('an outcome that cannot be written is logged and fails no call, but the node is not ready', async () => {
   const { audit, broken, failed, lines } = openAudit();
   broken.add('finish').add('probe');
   const made = await audit.around(CHANGE, make, () => ({ successes: ['a'], failures: [] }));
@@ -154,7 +154,7 @@ test('the node is ready again after the next record', async () => {
   assert.equal(await audit.isHealthy(), true);
 });
 
-test('without any call it finds out by itself, at most once a second', async () => {
+test('a node without calls finds out by itself that it is ready again, trying at most once a second', async () => {
   const { audit, broken, clock, probes } = openAudit();
   assert.equal(await audit.isHealthy(), true);
   assert.equal(probes(), 0);

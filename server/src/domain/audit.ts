@@ -5,29 +5,31 @@ import type { Metrics } from '../metrics.ts';
 import type { AuditIntent, AuditLog, AuditOutcome } from '../store/audit/audit-log.ts';
 
 const PRUNE_PERIOD_MS = 3_600_000;
-/** However often the health of the log is asked for, it is tried this often. */
+/** How often an unhealthy log is tried again, however often its health is asked for. */
 const PROBE_PERIOD_MS = 1_000;
 
-/** A change that a rule is about to make, and what set it off: how it will stand on record. */
+/** A change that a rule is about to make, and what set it off, as it will stand on record. */
 export type Change = Omit<AuditIntent, 'at'>;
 
-/** What a rule's result tells the record, beside that it came. */
+/** What the record keeps of a rule's result, beside the success itself. */
 type Details = Pick<AuditOutcome, 'successes' | 'failures'>;
 
-/** No change without a record: the intent is written before anything is done, the outcome before the caller hears it. */
+/**
+ * There is no change without a record: the intent is written before anything is done, the outcome before the answer.
+ */
 export interface Audit {
   /**
-   * Makes a change with its record around it; settles as `rule` does. Throws a retryable `internal`, without calling
-   * `rule`, when the intent cannot be written. An outcome that cannot be written changes nothing for the caller, who must
-   * hear the truth.
+   * Calls `rule`, which makes the change, with a record before and after; settles as `rule` does. Throws a retryable
+   * `internal`, without calling `rule`, when the intent cannot be written. When the outcome cannot be written, the
+   * caller still gets the true result.
    */
   around<T>(change: Change, rule: () => Promise<T>, detailsOf?: (result: T) => Details): Promise<T>;
 }
 
 export interface AuditHealth {
   /**
-   * Whether records can be written. After a failure it is tried again here: a node that gets no calls because it is not
-   * ready would never find out by itself.
+   * Whether records can be written. After a failure this call tries it, because a node that gets no calls while it is
+   * not ready would otherwise never find out.
    */
   isHealthy(): Promise<boolean>;
   close(): void;

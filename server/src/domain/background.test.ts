@@ -12,7 +12,7 @@ function open(options: { maxAtOnce?: number } = {}) {
 
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** An attempt that waits until it is let go. */
+/** An attempt that waits until the test lets it end. */
 function held() {
   let release = (_isDone: boolean) => {};
   const done = new Promise<boolean>((resolve) => {
@@ -43,7 +43,7 @@ test('work under way is not done twice, and work that has ended can be done agai
   await background.settled();
 });
 
-test('no more attempts run at once than may, and each gets its turn', async () => {
+test('no more attempts run at once than allowed, and each gets its turn', async () => {
   const { background } = open({ maxAtOnce: 2 });
   const works = Array.from({ length: 5 }, held);
   for (const [index, work] of works.entries()) void background.run(`${index}`, work.attempt);

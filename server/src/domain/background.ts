@@ -17,7 +17,7 @@ export class Interrupted extends Error {
 export interface BackgroundWork {
   /** For the log, and for the list of what a stop releases. */
   readonly name: string;
-  /** Goes on, in the background, with everything that is unfinished. Rejects when the store cannot be read. */
+  /** Goes on with everything that is unfinished, in the background. Rejects when the store cannot be read. */
   resume(): Promise<void>;
   /** Resolves when nothing is under way. */
   settled(): Promise<void>;
@@ -28,9 +28,9 @@ export interface BackgroundWork {
 /** What is running now, at most once per id; the store, not this object, knows what must be done. */
 export interface Background extends Pick<BackgroundWork, 'settled' | 'close'> {
   /**
-   * Does the work of this id, unless that is under way already: tries again, after pauses that grow, until `attempt`
-   * resolves with true, which says that nothing is left to do. A rejection is logged, false is not. Never rejects; resolves
-   * with false only when closing: the rest is left to the next start.
+   * Does the work of this id, unless it is under way already. `attempt` is called again, after pauses that grow, until
+   * it resolves with true, which says that nothing is left to do; a rejection is logged as well. Never rejects; resolves
+   * with false only when closing, which leaves the rest to the next start.
    */
   run(id: string, attempt: () => Promise<boolean>): Promise<boolean>;
 }

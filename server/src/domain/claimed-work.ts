@@ -4,7 +4,7 @@ import type { Log } from '../log.ts';
 import type { DeploymentState, Store } from '../store/store.ts';
 import { type BackgroundWork, createBackground } from './background.ts';
 
-/** Of a piece of work the store keeps a record: PENDING, IN_PROGRESS once a node has claimed it, then ended. */
+/** The store's record of a piece of work: PENDING, then IN_PROGRESS once a node has claimed it, then ended. */
 interface WorkRecord {
   readonly id: string;
   readonly state: DeploymentState;
@@ -20,27 +20,29 @@ export interface WorkKind<Work extends WorkRecord, Begun, Result, Ended> {
   listUnfinished(): Promise<readonly Work[]>;
   /** The record as it is now. */
   find(store: Store, work: Work): Promise<Work | undefined>;
-  /** As the table's `claim`. */
+  /** Calls the table's `claim`. */
   claim(store: Store, work: Work, owner: string): Promise<boolean>;
-  /** What the work needs; undefined when it has become pointless. In the transaction of the claim. */
+  /** Reads what the work needs, in the transaction of the claim; undefined when the work has become pointless. */
   begin(store: Store, work: Work): Promise<Begun | undefined>;
-  /** Does it. A rejection repeats the whole attempt later: only `Interrupted`, and failures that may pass. */
+  /**
+   * Does the work. Rejects only with `Interrupted` and for failures that may pass: the whole attempt is then repeated.
+   */
   perform(begun: Begun): Promise<Result>;
-  /** Writes what came of it, through the table's `end`; undefined when that changed nothing. In a transaction of its own. */
+  /** Writes the result with the table's `end`, in a transaction of its own; undefined when that changed nothing. */
   end(store: Store, begun: Begun, result: Result, owner: string): Promise<Ended | undefined>;
   /** Called once the end is on disk. */
   ended?(begun: Begun, outcome: Ended): void;
 }
 
-/** Whether it is still to be done, after a restart too. */
+/** Whether the work is still to be done, also after a restart. */
 export function isUnfinished({ state }: Pick<WorkRecord, 'state'>): boolean {
   return state === 'PENDING' || state === 'IN_PROGRESS';
 }
 
 /**
- * Work that several nodes may see and one does. What another living node has claimed is left to it, and looked at again
- * until it has ended or that node is dead. A node that loses its claim (it was taken for dead) finds out at the end, and
- * its result is dropped: a late end changes nothing.
+ * Work that several nodes may see and only one does. Work that another living node has claimed is left to that node, and
+ * looked at again until it has ended or that node is dead. A node that has lost its claim, because it was taken for
+ * dead, finds out at the end: a late end changes nothing, and its result is dropped.
  */
 export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended>({
   kind,
@@ -69,7 +71,7 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended>
     return (await kind.claim(store, found, owner)) ? await kind.begin(store, found) : undefined;
   }
 
-  /** Repeats what an earlier attempt has begun, this node's or a dead one's. */
+  /** Begins anew what an earlier attempt has left unfinished, whether it was this node's or that of a dead node. */
   async function attempt(work: Work): Promise<boolean> {
     // One incarnation for the whole attempt: a node that gets another meanwhile has lost its claims.
     const owner = cluster.node;

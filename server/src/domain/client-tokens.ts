@@ -9,14 +9,14 @@ export interface RepeatableCall {
   readonly principal: string;
   readonly operation: string;
   readonly clientToken: string | undefined;
-  /** Everything else that was asked for, defaults filled in. */
+  /** Everything else that was asked for, with defaults filled in. */
   readonly parameters: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
 }
 
 /**
  * Calls `create`, or finds what an earlier call with the same token and parameters made, as it is now. Throws a
- * `conflict` when the earlier call's parameters were others. A token counts for 24 hours, and no longer than what it
- * made. Must run in a transaction: `store` is the transaction's.
+ * `conflict` when the earlier call had other parameters. A token counts for 24 hours, but not longer than what it made
+ * exists. `store` must be the store of a transaction.
  */
 export async function createOnce<T>(
   store: Store,
@@ -35,7 +35,7 @@ export async function createOnce<T>(
     if (made !== undefined) {
       throw new ServiceError(
         'conflict',
-        `ClientToken "${token}" was used for ${operation} with other parameters: repeat them, or send a new token`,
+        `ClientToken "${token}" was used for ${operation} with other parameters: repeat those, or send a new token`,
       );
     }
     await store.clientTokens.remove(principal, operation, token);
@@ -46,7 +46,7 @@ export async function createOnce<T>(
   return made;
 }
 
-/** The same for the same parameters in any order. */
+/** Gives the same digest for the same parameters in any order. */
 function digest(parameters: RepeatableCall['parameters']): string {
   return hash('sha256', JSON.stringify(sorted(parameters)), 'hex');
 }

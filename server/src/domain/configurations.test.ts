@@ -29,7 +29,7 @@ test('a new game has an empty configuration as old as itself', async (t) => {
   assert.deepEqual(await configurations.get('Demo'), { createdAt, updatedAt, sections: {} });
 });
 
-test('an update changes what it names, and the time of the last one', async (t) => {
+test('an update changes what it names, and the time of the last update', async (t) => {
   const { configurations, game, clock } = await openWithGame(t);
   clock.advance(1_000);
   const first = await configurations.update(
@@ -66,7 +66,7 @@ test('an update is made as a whole or not at all', async (t) => {
   assert.deepEqual(await configurations.get('Demo'), before);
 });
 
-test('of the sections only those are given that are named and there', async (t) => {
+test('only the sections that are named and exist are given', async (t) => {
   const { configurations } = await openWithGame(t);
   await configurations.import('Demo', documentOf({ A: { x: 1 }, B: {}, C: { y: 2 } }), CHANGE);
   const get = async (...names: string[]) => (await configurations.get('Demo', names)).sections;
@@ -106,14 +106,14 @@ test('a configuration may be as large as maxConfigurationBytes, and what would b
   const fitting = 'é'.repeat((1_024 - frame) >> 1).padEnd((1_024 - frame + 1) >> 1, 'x');
   const full = await configurations.update('Demo', [add('A', '/x', fitting)], CHANGE);
   assert.equal(documentOf(full.sections).length, 1_024);
-  const tooLarge = failsWith('quota_exceeded', /1025 bytes.*1024.*maxConfigurationBytes/);
+  const tooLarge = failsWith('quota_exceeded', /1025 bytes.*1024.*RESPARK_MAX_CONFIGURATION_BYTES/);
   await assert.rejects(configurations.update('Demo', [add('A', '/x', `${fitting}x`)], CHANGE), tooLarge);
   await assert.rejects(configurations.import('Demo', documentOf({ A: { x: `${fitting}x` } }), CHANGE), tooLarge);
   assert.deepEqual(await configurations.get('Demo'), full);
   assert.deepEqual((await configurations.import('Demo', documentOf(full.sections), CHANGE)).sections, full.sections);
 });
 
-test('a configuration needs its game, and that of one being deleted can only be seen', async (t) => {
+test('a configuration needs its game, and can only be read while the game is being deleted', async (t) => {
   const { configurations, game, store } = await openWithGame(t);
   await assert.rejects(configurations.get('Other'), failsWith('not_found', /game "Other"/));
   await assert.rejects(
@@ -130,7 +130,7 @@ test('a configuration needs its game, and that of one being deleted can only be 
   assert.deepEqual(await configurations.get('Demo'), before);
 });
 
-test('of fifty updates at once none is lost', async (t) => {
+test('when fifty updates come at once, none is lost', async (t) => {
   const { configurations } = await openWithGame(t);
   const keys = Array.from({ length: 50 }, (_, index) => `k${index}`);
   await Promise.all(keys.map((key) => configurations.update('Demo', [add('A', `/${key}`, key)], CHANGE)));

@@ -14,16 +14,17 @@ export interface Configuration {
   readonly sections: Sections;
 }
 
-/** The rules of games' configurations. Every method throws `not_found` without the game. */
+/** The rules of games' configurations. Every method throws `not_found` when the game does not exist. */
 export interface Configurations {
-  /** Only the named sections, if any are named; a name that there is not is left out. */
+  /** Gives only the named sections, if any are named; names without a section are ignored. */
   get(gameName: string, sections?: readonly string[]): Promise<Configuration>;
   /**
-   * Makes all of the modifications, in order, or none. Throws `validation` that names the one which cannot be made by its
-   * place in the list, counted from 1, and `quota_exceeded` when the whole would be larger than `maxConfigurationBytes`.
+   * Makes all of the modifications, in order, or none. Throws `validation`, naming the one that cannot be made by its
+   * place in the list, counted from 1, and `quota_exceeded` when the whole would be larger than
+   * `maxConfigurationBytes`.
    */
   update(gameName: string, modifications: readonly Modification[], change: Change): Promise<Configuration>;
-  /** Replaces everything by an exported document. Throws `validation` and `quota_exceeded`. */
+  /** Replaces the whole configuration by an exported document. Throws `validation` and `quota_exceeded`. */
   import(gameName: string, file: Uint8Array, change: Change): Promise<Configuration>;
 }
 
@@ -40,7 +41,7 @@ export function createConfigurations({ store, audit, clock, settings }: Configur
     if (bytes > settings.maxConfigurationBytes) {
       throw new ServiceError(
         'quota_exceeded',
-        `the configuration would be ${bytes} bytes as it is exported, this server allows ${settings.maxConfigurationBytes}: make it smaller, or raise maxConfigurationBytes`,
+        `the configuration would have ${bytes} bytes when exported, and this server allows ${settings.maxConfigurationBytes}: make it smaller, or raise RESPARK_MAX_CONFIGURATION_BYTES`,
       );
     }
     const updatedAt = clock.now();
@@ -80,7 +81,7 @@ export async function findOrEmpty(
   return (await store.configurations.find(game.id)) ?? { sections: '{}', updatedAt: game.createdAt };
 }
 
-/** Stored sections: all of them, or those that are named. */
+/** Reads stored sections: all of them, or only those that are named. */
 export function readSections(text: string, names?: readonly string[]): Sections {
   const sections = parseJson(text) as Sections;
   if (names === undefined || names.length === 0) return sections;

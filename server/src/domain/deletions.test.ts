@@ -32,7 +32,7 @@ function holdClosing(nodes: { closeStage(stageId: string): Promise<void> }) {
   return { asked, release };
 }
 
-test('while a stage is being deleted it can be seen and deleted again, and nothing else', async (t) => {
+test('while a stage is being deleted it can be read and deleted again, but nothing else', async (t) => {
   const { stages, nodes } = await openWithStages(t);
   const { asked, release } = holdClosing(nodes);
   const deletion = stages.delete('Demo', 'Dev', CHANGE);
@@ -48,7 +48,7 @@ test('while a stage is being deleted it can be seen and deleted again, and nothi
   assert.equal(await stages.find('Demo', 'Dev'), undefined);
 });
 
-test('while a game is being deleted it can be seen and deleted again, and nothing else', async (t) => {
+test('while a game is being deleted it can be read and deleted again, but nothing else', async (t) => {
   const { games, stages, nodes } = await openWithStages(t);
   const { asked, release } = holdClosing(nodes);
   const deletion = games.delete('Demo', CHANGE);
@@ -130,7 +130,7 @@ test('closing ends the pauses, starts nothing and leaves the rest to the next st
   assert.equal(await restarted.stages.find('Demo', 'Dev'), undefined);
 });
 
-test('a game with more stages than fit one look is deleted whole', async (t) => {
+test('a game with more stages than one page has is deleted as a whole', async (t) => {
   const { games, store } = await openWithStages(t, []);
   const game = await games.get('Demo');
   for (let index = 0; index < 250; index += 1) {
@@ -155,7 +155,7 @@ test('a game with more stages than fit one look is deleted whole', async (t) => 
 
 for (const phase of ['before', 'after'] as const) {
   for (const target of ['stage', 'game'] as const) {
-    test(`a crash ${phase} any step of deleting a ${target} leaves what a restart ends`, async (t) => {
+    test(`when the process dies ${phase} any step of deleting a ${target}, a restart ends the deletion`, async (t) => {
       for (let step = 1; ; step += 1) {
         const store = await openTestStore(t);
         const healthy = await openDomain(t, { store });

@@ -7,15 +7,15 @@ import { type BackgroundWork, createBackground } from './background.ts';
 const STAGES_AT_ONCE = 100;
 
 /**
- * Takes what the store marks as DELETING out of the world: players' connections first, the row last. A row that is
- * marked stays so until it is gone: after a failure, or a crash at any point, doing everything again is how to go on.
+ * Removes what the store marks as DELETING: the players' connections first, the row last. A marked row stays marked
+ * until it is gone, so after a failure, or a crash at any point, the whole deletion is simply done again.
  *
- * There are at most as many deletions under way as rows marked, and one for each.
+ * At most one deletion is under way for each marked row.
  */
 export interface Deletions extends BackgroundWork {
-  /** Resolves when the stage is gone, or after `disconnectDeadlineMs`; then it goes on in the background. */
+  /** Resolves when the stage is gone, or after `disconnectDeadlineMs`: the deletion then goes on in the background. */
   deleteStage(stageId: string): Promise<void>;
-  /** The same for a game, all of whose stages are marked too. */
+  /** The same for a game, whose stages must all be marked too. */
   deleteGame(gameId: string): Promise<void>;
 }
 

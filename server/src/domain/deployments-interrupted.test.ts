@@ -67,7 +67,7 @@ test('closing leaves the rest to the next start', async (t) => {
   assert.equal((await deployments.get('Demo', 'Dev', id)).state, 'COMPLETED');
 });
 
-/** What an examination waits for: `release` lets all of them go, those that wait and those to come. */
+/** A gate at which examinations wait; `release` lets through those that wait and all that come later. */
 function gate() {
   let release = () => {};
   const isOpen = new Promise<void>((resolve) => {
@@ -80,7 +80,7 @@ function gate() {
   return { examine, release: () => release() };
 }
 
-test('a late end of a deployment that another node took over does not put the stage back on it', async (t) => {
+test('a node that ends a deployment late, after another took it over, does not put the stage back on it', async (t) => {
   const store = await openTestStore(t);
   const slow = gate();
   const first = await openWithStage(t, { store, examine: slow.examine });
@@ -135,7 +135,7 @@ test('work that another living node has claimed is left to it, and taken over on
   await first.deployments.settled();
 });
 
-test('the history may forget the deployment that the stage runs, and its runtime still knows its snapshot', async (t) => {
+test('the history may forget the deployment that the stage runs, but its runtime still knows the snapshot', async (t) => {
   let isFaulty = false;
   const { deployments, store, deploy, start, runtimeId, snapshotId } = await openWithStage(t, {
     maxDeployments: 2,
@@ -174,7 +174,7 @@ test('a runtime keeps its record while a connection may be on it, and no longer 
 });
 
 for (const phase of ['before', 'after'] as const) {
-  test(`a crash ${phase} any step of a deployment leaves what a restart ends`, async (t) => {
+  test(`when the process dies ${phase} any step of a deployment, a restart ends it`, async (t) => {
     for (let step = 1; ; step += 1) {
       const store = await openTestStore(t);
       const { asked, stages } = await openWithStage(t, { store });

@@ -103,7 +103,7 @@ test('every fault of the snapshot is in the result, and the runtime stays', asyn
   assert.equal(await runtimeId(), good.id);
 });
 
-test('a message has room for a hundred faults, and has an end', async (t) => {
+test('a message has room for a hundred faults, but no more', async (t) => {
   const faults = Array.from({ length: 5_000 }, (_, index) => fault(`fault ${index} ${'x'.repeat(100)}`));
   const { deploy } = await openWithStage(t, { examine: async () => ({ faults, archive: undefined }) });
   const lines = (await deploy()).result?.message.split('\n') ?? [];
@@ -138,7 +138,7 @@ test('a bug ends as a failure that points to the log', async (t) => {
   assert.deepEqual([error?.deploymentId, error?.msg], [id, 'a snapshot could not be checked']);
 });
 
-test('a store that is away delays a deployment and does not end it', async (t) => {
+test('a store that fails for a while delays a deployment and does not end it', async (t) => {
   const real = await openTestStore(t);
   let isAway = false;
   const domain = await openWithStage(t, { store: failingStore(real, () => isAway) });
@@ -159,7 +159,7 @@ test('a store that is away delays a deployment and does not end it', async (t) =
   assert.equal(clock.pending, 0);
 });
 
-test('of fifty calls at once one starts a deployment, and the others are told which', async (t) => {
+test('when fifty calls come at once, one starts a deployment, and the others are told which', async (t) => {
   const { deployments, start } = await openWithStage(t);
   const calls = await Promise.allSettled(Array.from({ length: 50 }, () => start()));
   const [started, ...more] = calls.flatMap((call) => (call.status === 'fulfilled' ? [call.value] : []));
@@ -213,11 +213,14 @@ test('a call repeated after its deployment has left the history does not deploy 
   await deployments.settled();
   const second = await start();
   await deployments.settled();
-  await assert.rejects(start(TOKEN), failsWith('conflict', new RegExp(`${first.id}", which has left the history`)));
+  await assert.rejects(
+    start(TOKEN),
+    failsWith('conflict', new RegExp(`${first.id}", which has since left the history`)),
+  );
   assert.equal(await runtimeId(), second.id);
 });
 
-test('the history is newest first, also when the clock stands still or was set back', async (t) => {
+test('the history is newest first, even when the clock stands still or was set back', async (t) => {
   const { deployments, deploy, store } = await openWithStage(t);
   const ids = [(await deploy()).id, (await deploy()).id, (await deploy()).id];
   const earlier = await openWithStage(t, { store, clock: new ManualClock(Date.UTC(2025, 0, 1)) });

@@ -22,12 +22,12 @@ export type Deployment = DeploymentRecord;
 type Result = NonNullable<Deployment['result']>;
 
 /**
- * The rules of deployments: a snapshot put on a stage, in the background, one at a time a stage. A completed one makes a
- * new runtime: existing connections stay on theirs, new ones open on the newest. Every method throws `not_found` without
- * the stage.
+ * The rules of deployments. A deployment puts a snapshot on a stage, in the background, one at a time for each stage.
+ * When it completes it makes a new runtime: existing connections stay on the runtime that they have, new ones open on
+ * the newest. Every method throws `not_found` when the stage does not exist.
  */
 export interface Deployments extends BackgroundWork {
-  /** Throws `not_found` without the snapshot and `conflict` while another one is under way. */
+  /** Throws `not_found` when the snapshot does not exist, and `conflict` while another deployment is under way. */
   start(
     asked: {
       readonly gameName: string;
@@ -38,16 +38,16 @@ export interface Deployments extends BackgroundWork {
     },
     change: Change,
   ): Promise<Deployment>;
-  /** Without an id the latest. Throws `not_found` when there is none. */
+  /** The deployment with this id, or the latest one without an id. Throws `not_found` when there is none. */
   get(gameName: string, stageName: string, id?: string): Promise<Deployment>;
   /** Newest first. */
   list(gameName: string, stageName: string, request: PageRequest): Promise<Page<Deployment>>;
 }
 
-/** Each has a snapshot in memory, which may be a megabyte, and a thread. */
+/** Each holds a thread, and in memory a snapshot that may be a megabyte. */
 const MAX_AT_ONCE = 2;
 
-/** Characters: room for a hundred faults. */
+/** In characters, with room for a hundred faults. */
 const MAX_MESSAGE_LENGTH = 20_000;
 
 export interface DeploymentsParts {
@@ -63,7 +63,7 @@ export interface DeploymentsParts {
   readonly settings: {
     readonly allowedRoles: readonly string[];
     readonly maxDeployments: number;
-    /** Milliseconds within which a connection that was looked up before a deployment has entered its runtime, or never will. */
+    /** Within this time a connection that was looked up before a deployment has entered its runtime, or never will. */
     readonly authTimeoutMs: number;
   };
 }
@@ -111,12 +111,12 @@ export function createDeployments(parts: DeploymentsParts): Deployments {
           if (isBeingDeleted(stage)) return stageNotFound(gameName, stageName);
           return await createOnce(store, clock.now(), call, {
             create: () => insert(store, stage, snapshotId),
-            // It may have been made on another stage, and then the token is taken all the same.
+            // The deployment may have been made on another stage; the token is taken all the same.
             idOf: (made) => `${made.stageId}/${made.id}`,
             async find(resourceId) {
               const [stageId = '', id = ''] = resourceId.split('/');
               const made = await store.deployments.find(stageId, id);
-              // Made once more it would undo what was deployed since.
+              // To deploy it once more would undo what was deployed since.
               if (made === undefined && (await store.stages.findById(stageId)) !== undefined) deploymentForgotten(id);
               return made;
             },
@@ -148,7 +148,9 @@ interface Begun {
   readonly snapshot: SnapshotRecord | undefined;
 }
 
-/** What a deployment does. It fails, instead of being tried again, on whatever is not a failure of the store. */
+/**
+ * What a deployment does. A failure of the store makes it try again; anything else that goes wrong ends it as failed.
+ */
 function createDeploymentWork(parts: DeploymentsParts): WorkKind<Deployment, Begun, Result, Result> {
   const { store, examine, runtimes, clock, log, settings } = parts;
   const { allowedRoles } = settings;
@@ -170,7 +172,7 @@ function createDeploymentWork(parts: DeploymentsParts): WorkKind<Deployment, Beg
 
     async perform({ stage: { role }, deployment, snapshot }) {
       if (allowed.length > 0 && !allowed.some((isMatch) => isMatch(role))) {
-        const message = `role ${role} of the stage is none of those that this server allows: ${allowedRoles.join(', ')}`;
+        const message = `this server does not allow the role ${role} of the stage: use one that matches ${allowedRoles.join(' or ')}`;
         return { code: 'INVALID_ROLE_FAILURE', message };
       }
       try {
@@ -208,7 +210,7 @@ function createDeploymentWork(parts: DeploymentsParts): WorkKind<Deployment, Beg
   };
 }
 
-/** A line each, as many as there is room for. */
+/** One line for each fault, as many as there is room for. */
 function listFaults(faults: readonly ConfigurationFault[]): string {
   const lines = ['the snapshot cannot be deployed:'];
   let length = 0;
@@ -224,7 +226,7 @@ function listFaults(faults: readonly ConfigurationFault[]): string {
 function deploymentForgotten(id: string): never {
   throw new ServiceError(
     'conflict',
-    `the ClientToken was used for deployment "${id}", which has left the history since: send a new token to deploy again`,
+    `the ClientToken was used for deployment "${id}", which has since left the history: send a new token to deploy again`,
   );
 }
 

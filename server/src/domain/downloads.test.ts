@@ -15,7 +15,7 @@ async function openWithSnapshot(t: TestContext) {
   return { ...domain, snapshot, pathOf };
 }
 
-test('a URL is good until it expires', async (t) => {
+test('a URL is valid until it expires', async (t) => {
   const { downloads, snapshot, pathOf, clock } = await openWithSnapshot(t);
   const { url, expiresAt } = downloads.urlOf(snapshot, 'a.json', 10_000);
   assert.equal(expiresAt, clock.now() + 10_000);
@@ -58,7 +58,7 @@ test('a URL tells nothing of what it is for, and no part of it can be changed', 
   assert.ok(await downloads.open(path));
 });
 
-test('what is gone cannot be had any more', async (t) => {
+test('a file that is gone cannot be downloaded any more', async (t) => {
   const { downloads, snapshot, pathOf, games } = await openWithSnapshot(t);
   const { url } = downloads.urlOf(snapshot, 'a.json', 10_000);
   const job = downloads.urlOf({ kind: 'generated_code', jobId: 'gone' }, 'a.zip', 10_000);
@@ -68,7 +68,7 @@ test('what is gone cannot be had any more', async (t) => {
   assert.equal(await downloads.open(pathOf(url)), undefined);
 });
 
-test('one file is made twenty times at once and then twice a second, whoever knows how many of its URLs', async (t) => {
+test('one file is made twenty times at once and then twice a second, however many URLs it has', async (t) => {
   const { downloads, snapshots, snapshot, pathOf, clock } = await openWithSnapshot(t);
   const openFirst = () => downloads.open(pathOf(downloads.urlOf(snapshot, 'a.json', 60_000).url));
   for (let i = 0; i < 20; i += 1) assert.ok(await openFirst());

@@ -6,7 +6,7 @@ import { createTokenBuckets } from '../token-bucket.ts';
 import { writeDocument } from './configuration/document.ts';
 import { readSections } from './configurations.ts';
 
-/** A file that whoever knows its URL may have until the URL expires. */
+/** A file that every client that knows its URL may download, until the URL expires. */
 export type Download =
   | { readonly kind: 'snapshot'; readonly gameId: string; readonly snapshotId: string }
   | { readonly kind: 'generated_code'; readonly jobId: string };
@@ -17,12 +17,14 @@ export interface DownloadedFile {
   readonly body: Uint8Array;
 }
 
-/** Signed URLs: the path carries what it is for and until when, sealed, so that nobody makes one up or reads ids from it. */
+/**
+ * Signed URLs: the sealed path says what it is for and until when, so no client can make one up or read ids from it.
+ */
 export interface Downloads {
   urlOf(download: Download, fileName: string, lifetimeMs: number): { readonly url: string; readonly expiresAt: number };
   /**
-   * The file behind the path of a URL; undefined when it is not one of ours, has expired, or its file is gone. Throws
-   * `throttled` when the file is asked for too often.
+   * The file behind the path of a URL; undefined when the URL is not one of ours, has expired, or its file is gone.
+   * Throws `throttled` when the file is asked for too often.
    */
   open(rawPath: string): Promise<DownloadedFile | undefined>;
 }
@@ -32,7 +34,7 @@ interface Payload {
   readonly expiresAt: number;
 }
 
-/** A file takes milliseconds to make, and nobody signs for it: what one URL may cost is little, however many know it. */
+/** A file takes milliseconds to make for callers that sign nothing, so its rate is limited, however many know a URL. */
 const DOWNLOADS_PER_SECOND = 2;
 const DOWNLOADS_BURST = 20;
 const MAX_REMEMBERED_FILES = 10_000;
@@ -48,7 +50,7 @@ export function createDownloads({
   store: Pick<Store, 'snapshots' | 'generatedCodeJobs'>;
   sealer: Sealer;
   clock: Clock;
-  /** Where this server is reached, without a slash at the end; asked whenever a URL is made. */
+  /** The URL at which clients reach this server, without a slash at its end; called whenever a download URL is made. */
   publicUrl: () => string;
 }): Downloads {
   const buckets = createTokenBuckets({

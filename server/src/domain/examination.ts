@@ -5,13 +5,13 @@ import { readSections } from './configurations.ts';
 import { generateCode } from './generated-code/generate-code.ts';
 import { chooseGenerator } from './generated-code/generators.ts';
 
-/** Everything that generated code depends on, beside the snapshot. */
+/** Everything but the snapshot that generated code depends on. */
 export type GeneratorInput = Readonly<Record<'gameName' | 'targetPlatform' | 'language' | 'gameSdkVersion', string>>;
 
 export interface Examination {
   /** Stored sections. */
   readonly sections: string;
-  /** The code to make of them, unless they have faults. */
+  /** The code to generate from the sections, unless they have faults. */
   readonly code?: GeneratorInput;
 }
 
@@ -21,7 +21,7 @@ export interface Findings {
   readonly archive: Uint8Array | undefined;
 }
 
-/** Looks for faults, and makes code. Rejects with `Interrupted`; anything else that it rejects with is a fault of ours. */
+/** Looks for faults and generates code. Rejects with `Interrupted`; any other rejection is a fault of the server. */
 export type Examine = (examination: Examination) => Promise<Findings>;
 
 /** The examination itself. It blocks its thread for a tenth of a second at least, and for seconds on a megabyte of faults. */

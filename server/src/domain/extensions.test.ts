@@ -10,7 +10,7 @@ const extensions = createExtensions({
   paginate: createPaginate({ pageTokens: createPageTokens({ sealer: createKeyring(new Uint8Array(32).fill(1)) }) }),
 });
 
-test('the extensions are listed, page by page too', async () => {
+test('the extensions are listed, also page by page', async () => {
   const { items, nextToken } = await extensions.list({});
   assert.deepEqual(
     items.map(({ namespace, name }) => `${namespace}/${name}`),
@@ -51,18 +51,18 @@ test('the schema of Identity describes the request that every game has', () => {
   assert.match(schema, /GameSparks\.Identity\.GetPlayerToken.*AuthenticationToken/);
 });
 
-test('what there is not is not found, with what there is', async () => {
+test('an extension or version that does not exist is not found, and the message lists those that do', async () => {
   const missing = (message: RegExp) => ({ name: 'ServiceError', code: 'not_found', message });
   for (const [namespace, name] of [
     ['Custom', 'Game'],
     ['GameSparks', 'core'],
     ['GameSparks', 'toString'],
   ] as const) {
-    assert.throws(() => extensions.get(namespace, name), missing(/there are GameSparks\/Core, GameSparks\/Identity/));
+    assert.throws(() => extensions.get(namespace, name), missing(/use GameSparks\/Core or GameSparks\/Identity/));
     assert.throws(() => extensions.version(namespace, name, '1.0.0'), missing(/there is no extension/));
     await assert.rejects(extensions.versions(namespace, name, {}), missing(/there is no extension/));
   }
   for (const version of ['', '1.0', '2.0.0', '__proto__', 'toString']) {
-    assert.throws(() => extensions.version('GameSparks', 'Core', version), missing(/there is 1\.0\.0/));
+    assert.throws(() => extensions.version('GameSparks', 'Core', version), missing(/use 1\.0\.0/));
   }
 });

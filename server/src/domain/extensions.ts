@@ -12,11 +12,11 @@ export interface ExtensionVersion {
   readonly namespace: string;
   readonly name: string;
   readonly version: string;
-  /** JSON Schema of the sections that the extension owns, at most 2,048 characters: what configurations are checked with. */
+  /** JSON Schema with which the extension's sections are checked, at most 2,048 characters. */
   readonly schema: string;
 }
 
-/** What this server offers to cloud code. */
+/** The extensions that this server offers. */
 export interface Extensions {
   list(request: PageRequest): Promise<Page<Extension>>;
   /** Throws `not_found`, as do the following. */
@@ -40,7 +40,7 @@ const EXTENSIONS: readonly Offered[] = [
   {
     namespace: 'GameSparks',
     name: 'Identity',
-    description: 'Who a player is: the token that brings the same player back on another connection.',
+    description: 'Identity of players: the token with which a player comes back on another connection.',
     schemas: { '1.0.0': IDENTITY_SCHEMA },
   },
 ];
@@ -78,7 +78,7 @@ export function createExtensions({ paginate }: { readonly paginate: Paginate }):
       if (Object.hasOwn(schemas, version)) return { namespace, name, version, schema: schemas[version] as string };
       throw new ServiceError(
         'not_found',
-        `there is no version "${version}" of ${namespace}/${name}: there is ${Object.keys(schemas).join(', ')}`,
+        `there is no version "${version}" of ${namespace}/${name}: use ${Object.keys(schemas).join(' or ')}`,
       );
     },
   };
@@ -91,6 +91,6 @@ function withoutSchemas({ namespace, name, description }: Offered): Extension {
 function getOffered(namespace: string, name: string): Offered {
   const offered = EXTENSIONS.find((extension) => extension.namespace === namespace && extension.name === name);
   if (offered !== undefined) return offered;
-  const names = EXTENSIONS.map((extension) => `${extension.namespace}/${extension.name}`).join(', ');
-  throw new ServiceError('not_found', `there is no extension "${namespace}/${name}": there are ${names}`);
+  const names = EXTENSIONS.map((extension) => `${extension.namespace}/${extension.name}`).join(' or ');
+  throw new ServiceError('not_found', `there is no extension "${namespace}/${name}": use ${names}`);
 }

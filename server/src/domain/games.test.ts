@@ -29,13 +29,13 @@ test('a created game is active, without a description or tags unless given', asy
 test('names of games are unique', async (t) => {
   const { games } = await openDomain(t);
   await games.create({ name: 'Demo' }, CHANGE);
-  await assert.rejects(games.create({ name: 'Demo' }, CHANGE), failsWith('conflict', /"Demo" exists already/));
+  await assert.rejects(games.create({ name: 'Demo' }, CHANGE), failsWith('conflict', /"Demo" already exists/));
 });
 
-test('one game more than maxGames is over the quota', async (t) => {
+test('one game more than maxGames exceeds the quota', async (t) => {
   const { games } = await openDomain(t, { maxGames: 1 });
   await games.create({ name: 'A' }, CHANGE);
-  await assert.rejects(games.create({ name: 'B' }, CHANGE), failsWith('quota_exceeded', /maxGames/));
+  await assert.rejects(games.create({ name: 'B' }, CHANGE), failsWith('quota_exceeded', /RESPARK_MAX_GAMES/));
   await games.delete('A', CHANGE);
   await games.create({ name: 'B' }, CHANGE);
 });
@@ -127,24 +127,24 @@ test('a token ends with what it made', async (t) => {
   assert.deepEqual(await games.create({ name: 'Demo', description: 'another', clientToken: TOKEN }, CHANGE), second);
 });
 
-test('a token ends with what it made, also when another of the same name was made since', async (t) => {
+test('a token ends with what it made, even when another of the same name was made since', async (t) => {
   const { games } = await openDomain(t);
   await games.create({ name: 'Demo', clientToken: TOKEN }, CHANGE);
   await games.delete('Demo', CHANGE);
   await games.create({ name: 'Demo' }, CHANGE);
   await assert.rejects(
     games.create({ name: 'Demo', clientToken: TOKEN }, CHANGE),
-    failsWith('conflict', /exists already/),
+    failsWith('conflict', /already exists/),
   );
 });
 
-test('a token ends after a day, and is forgotten then', async (t) => {
+test('a token ends after a day and is then forgotten', async (t) => {
   const { games, store, clock } = await openDomain(t);
   await games.create({ name: 'Demo', clientToken: TOKEN }, CHANGE);
   clock.advance(24 * 3_600_000 + 1);
   await assert.rejects(
     games.create({ name: 'Demo', clientToken: TOKEN }, CHANGE),
-    failsWith('conflict', /exists already/),
+    failsWith('conflict', /already exists/),
   );
   await games.create({ name: 'Other', clientToken: 'b'.repeat(33) }, CHANGE);
   assert.equal(await store.clientTokens.find(CHANGE.actor, 'CreateGame', TOKEN), undefined);
@@ -158,7 +158,7 @@ test('a call that fails uses no token', async (t) => {
   assert.equal((await games.create({ name: 'C', clientToken: TOKEN }, CHANGE)).name, 'C');
 });
 
-test('of two equal calls at once one makes the game', async (t) => {
+test('when two equal calls come at once, one makes the game', async (t) => {
   const { games, store } = await openDomain(t);
   const [a, b] = await Promise.all([
     games.create({ name: 'Demo', clientToken: TOKEN }, CHANGE),

@@ -17,7 +17,9 @@ export interface NewGame {
   readonly clientToken?: string | undefined;
 }
 
-/** The rules of games. A game being deleted can still be seen and deleted again; for all else it is not there. */
+/**
+ * The rules of games. A game that is being deleted can still be read, and deleted again; all else treats it as missing.
+ */
 export interface Games {
   /** Throws `conflict` for a name in use, even by a game being deleted, and `quota_exceeded`. */
   create(game: NewGame, change: Change): Promise<Game>;
@@ -28,8 +30,9 @@ export interface Games {
   /** Throws `not_found`. */
   update(name: string, update: { readonly description?: string | undefined }, change: Change): Promise<Game>;
   /**
-   * Deletes the game with its stages, and closes their players. Resolves when it is gone, at the latest after
-   * `disconnectDeadlineMs` with the rest going on. An unknown game is gone already. Throws `conflict` for a protected one.
+   * Deletes the game with its stages, and closes their players' connections. Resolves when the game is gone, or after
+   * `disconnectDeadlineMs`: the deletion then goes on in the background. Deleting an unknown game is not an error.
+   * Throws `conflict` for a protected game.
    */
   delete(name: string, change: Change): Promise<void>;
 }
@@ -52,7 +55,7 @@ export function createGames({ store, audit, deletions, paginate, clock, random, 
     if ((await store.games.count()) >= settings.maxGames) {
       throw new ServiceError(
         'quota_exceeded',
-        `there are ${settings.maxGames} games, as many as this server allows: delete one, or raise maxGames`,
+        `there are ${settings.maxGames} games, as many as this server allows: delete one, or raise RESPARK_MAX_GAMES`,
       );
     }
     const now = clock.now();
@@ -76,7 +79,7 @@ export function createGames({ store, audit, deletions, paginate, clock, random, 
         store.transaction((store) =>
           createOnce(store, clock.now(), call, {
             create: () => insert(store, game),
-            // The name finds the game, the id tells it from a later one of the same name.
+            // The name finds the game, and the id tells it from a later game of the same name.
             idOf: (made) => `${made.name}/${made.id}`,
             async find(resourceId) {
               const [madeName = '', id] = resourceId.split('/');
@@ -133,22 +136,22 @@ async function markGame(store: Store, name: string, updatedAt: number): Promise<
   return game;
 }
 
-/** The game, being deleted or not. Throws `not_found`. */
+/** The game, even while it is being deleted. Throws `not_found`. */
 export async function getGame(store: Pick<Store, 'games'>, name: string): Promise<Game> {
   return (await store.games.find(name)) ?? gameNotFound(name);
 }
 
-/** The game, for those who would change what is in it. Throws `not_found`, also while it is being deleted. */
+/** The game, for a rule that changes what is in it. Throws `not_found`, also while the game is being deleted. */
 export async function getActiveGame(store: Pick<Store, 'games'>, name: string): Promise<Game> {
   const game = await store.games.find(name);
   return game?.state === 'ACTIVE' ? game : gameNotFound(name);
 }
 
 function gameNotFound(name: string): never {
-  throw new ServiceError('not_found', `there is no game "${name}": ListGames shows the names there are`);
+  throw new ServiceError('not_found', `there is no game "${name}": ListGames shows those that exist`);
 }
 
 export function nameTaken(kind: 'game' | 'stage', name: string, state: 'ACTIVE' | 'DELETING'): ServiceError {
-  const reason = state === 'ACTIVE' ? 'exists already: choose another name' : 'is still being deleted: try again later';
+  const reason = state === 'ACTIVE' ? 'already exists: choose another name' : 'is still being deleted: try again later';
   return new ServiceError('conflict', `${kind} "${name}" ${reason}`);
 }

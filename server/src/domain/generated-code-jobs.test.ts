@@ -42,7 +42,7 @@ async function openWithSnapshot(t: TestContext, options: DomainOptions = {}) {
   return { ...domain, jobs, game, snapshotId, start, generate, open };
 }
 
-test('a job is in progress, and then completed with a zip to be had for an hour', async (t) => {
+test('a job is in progress, and then completed with a zip that can be downloaded for an hour', async (t) => {
   const unfinished: ReturnType<Store['generatedCodeJobs']['listUnfinished']>[] = [];
   const domain = await openWithSnapshot(t, {
     async examine(asked) {
@@ -68,7 +68,7 @@ test('a job is in progress, and then completed with a zip to be had for an hour'
   assert.ok(await open((await jobs.get('Demo', snapshotId, id)).download?.url ?? ''), 'asking again renews the URL');
 });
 
-test('what is asked for is kept, and what there is not is refused with what there is', async (t) => {
+test('the job keeps what was asked for, and an unknown generator is refused with a list of those there are', async (t) => {
   const { generate, start, open } = await openWithSnapshot(t);
   const { generator, download } = await generate({ targetPlatform: 'web' });
   assert.deepEqual(JSON.parse(generator), {
@@ -81,7 +81,7 @@ test('what is asked for is kept, and what there is not is refused with what ther
   await assert.rejects(start({ targetPlatform: 'Unreal' }), failsWith('validation', /Unreal.*Unity.*CSharp/));
 });
 
-test('a snapshot with faults fails the job with the first one, as a description may be', async (t) => {
+test('a snapshot with faults fails the job, and the description has the first fault', async (t) => {
   let faults = [fault('no shape "X"'), fault('another')];
   const { generate } = await openWithSnapshot(t, { examine: async () => ({ faults, archive: undefined }) });
   const { state, description, download } = await generate();
@@ -124,7 +124,7 @@ test('the oldest jobs that have ended are forgotten, with their zips', async (t)
   await assert.rejects(jobs.get('Demo', snapshotId, made[0]?.id ?? ''), failsWith('not_found', /no job/));
 });
 
-test('of fifty calls at once only as many start jobs as are kept', async (t) => {
+test('when fifty calls come at once, only as many start jobs as are kept', async (t) => {
   const { jobs, snapshotId, start, store, game } = await openWithSnapshot(t, { maxGeneratedCodeJobs: 5 });
   await Promise.all([start(), start()]);
   await jobs.settled();
@@ -176,7 +176,7 @@ test('jobs need their game and their snapshot', async (t) => {
   assert.equal((await jobs.get('Demo', snapshotId, id)).state, 'COMPLETED');
 });
 
-test('a game that is deleted meanwhile ends its jobs quietly', async (t) => {
+test('jobs end quietly when their game is deleted meanwhile', async (t) => {
   const domain = await openWithSnapshot(t, {
     async examine(asked) {
       await domain.games.delete('Demo', CHANGE);
@@ -194,7 +194,7 @@ test('a game that is deleted meanwhile ends its jobs quietly', async (t) => {
 });
 
 for (const phase of ['before', 'after'] as const) {
-  test(`a crash ${phase} any step of a job leaves what a restart ends`, async (t) => {
+  test(`when the process dies ${phase} any step of a job, a restart ends it`, async (t) => {
     for (let step = 1; ; step += 1) {
       const store = await openTestStore(t);
       const { snapshotId, game } = await openWithSnapshot(t, { store });

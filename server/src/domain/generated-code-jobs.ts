@@ -17,15 +17,15 @@ import type { Page, PageRequest, Paginate } from './pagination.ts';
 import { getSnapshot } from './snapshots.ts';
 
 export type GeneratedCodeJob = GeneratedCodeJobRecord & {
-  /** Of a completed job: where its zip is, until then or until newer jobs have pushed the job out. */
+  /** Where the zip of a completed job is, until the URL expires or newer jobs have pushed the job out. */
   readonly download: { readonly url: string; readonly expiresAt: number } | undefined;
 };
 
-/** Jobs that generate a snapshot's code. Every method throws `not_found` without the game or the snapshot. */
+/** Jobs that generate a snapshot's code. Every method throws `not_found` when the game or snapshot does not exist. */
 export interface GeneratedCodeJobs extends BackgroundWork {
   /**
-   * The job's id. Throws `validation`, with what there is, for a platform, language or version that there is not, and
-   * `throttled` when as many jobs as are kept are under way for the snapshot.
+   * Starts a job and gives its id. Throws `validation`, which lists the choices, for an unknown platform, language or
+   * version, and `throttled` when as many jobs as are kept are under way for the snapshot.
    */
   start(gameName: string, snapshotId: string, generator: Generator, change: Change): Promise<string>;
   /** Throws `not_found`. */
@@ -69,7 +69,7 @@ export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): Generate
     if (unfinished >= max) {
       throw new ServiceError(
         'throttled',
-        `${unfinished} jobs are generating code of snapshot "${snapshotId}", as many as this server allows: wait until one has ended`,
+        `${unfinished} jobs are generating code for snapshot "${snapshotId}", as many as this server allows: wait until one has ended`,
         { retryAfterMs: RETRY_AFTER_MS },
       );
     }
@@ -132,7 +132,7 @@ export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): Generate
       const list = (page: PageQuery) => store.generatedCodeJobs.list(game.id, snapshotId, page);
       const scope = `ListGeneratedCodeJobs ${game.id} ${snapshotId}`;
       const { items, nextToken } = await paginate(scope, request, list, ({ id }) => id);
-      // Reading it takes a while, and jobs do not outlive it.
+      // Reading the snapshot takes a while, and where there are jobs it exists, since jobs do not outlive it.
       if (items.length === 0) await getSnapshot(store, game, snapshotId);
       return { items: items.map((job) => withDownload(gameName, job)), nextToken };
     },
@@ -144,13 +144,13 @@ interface Begun {
   readonly sections: string;
 }
 
-/** Without an archive the job has failed, on what the description says. */
+/** Without an archive the job has failed, for the reason in the description. */
 interface Generated {
   readonly archive: Uint8Array | undefined;
   readonly description: string;
 }
 
-/** What a job does. It fails, instead of being tried again, on whatever is not a failure of the store. */
+/** What a job does. A failure of the store makes it try again; anything else that goes wrong ends it as failed. */
 function createGenerationWork(
   parts: GeneratedCodeJobsParts,
 ): WorkKind<GeneratedCodeJobRecord, Begun, Generated, Generated> {
@@ -192,7 +192,7 @@ function createGenerationWork(
   };
 }
 
-/** A fault within what a description may be: one line that neither begins nor ends with white space. */
+/** Makes a fault fit for a description: one line that neither begins nor ends with white space. */
 function toDescription(fault: string): string {
   return excerpt(fault.replace(/\s+/g, ' ').trim(), MAX_DESCRIPTION_LENGTH);
 }

@@ -15,10 +15,10 @@ export interface Page<T> {
 type List<T> = (page: { readonly after?: string; readonly limit: number }) => Promise<readonly T[]>;
 
 /**
- * One page of the list that `scope` names (the operation and everything that selects what it lists). `list` gives records
- * in order of their positions, which are their names unless `positionOf` says otherwise, those after `after`. Following
- * the tokens gives every record that is there all along exactly once. Throws a `validation` ServiceError for a token that
- * the same list did not give.
+ * One page of the list that `scope` names (the operation and everything that selects what it lists). `list` gives the
+ * records after `after`, in order of their positions, which are their names unless `positionOf` says otherwise.
+ * Following the tokens gives every record that exists throughout exactly once. Throws a `validation` ServiceError for a
+ * token that the same list did not give.
  */
 export interface Paginate {
   <T extends { readonly name: string }>(scope: string, request: PageRequest, list: List<T>): Promise<Page<T>>;
@@ -59,12 +59,12 @@ export function createPageTokens({ sealer }: { sealer: Sealer }): PageTokens {
     seal: (position, scope) => Buffer.from(sealer.seal(Buffer.from(position), associate(scope))).toString('base64url'),
     open(token, scope) {
       const sealed = Buffer.from(token, 'base64url');
-      // Decoding skips what is not base64url, so the one true spelling is compared.
+      // Decoding skips what is not base64url, so the token must be spelled as encoding spells it.
       const position = sealed.toString('base64url') === token ? sealer.open(sealed, associate(scope)) : undefined;
       if (position !== undefined) return Buffer.from(position).toString();
       throw new ServiceError(
         'validation',
-        'NextToken must be one that the same list returned: send it as it was given, or leave it out to start again',
+        'NextToken must be one that the same list returned: send it unchanged, or leave it out to start again',
       );
     },
   };

@@ -1,8 +1,8 @@
-/** What a client may want to know of the server before it relies on something. */
+/** What a client may want to know about the server before it relies on a feature. */
 export interface ServerInfo {
-  /** Of Respark. */
+  /** The version of Respark. */
   readonly version: string;
-  /** Of the Amazon GameSparks API. */
+  /** The version of the Amazon GameSparks API. */
   readonly apiVersion: string;
   /** The incarnation of the node that answers. */
   readonly node: string;

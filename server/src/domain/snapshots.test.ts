@@ -5,7 +5,7 @@ import { CHANGE, type DomainOptions, openDomain } from '../../test/support/domai
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import type { ErrorCode } from '../errors.ts';
 
-/** Of the API's model. */
+/** The pattern in the API's model. */
 const SNAPSHOT_ID = /^Snapshot_\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3,6}Z$/;
 
 const failsWith = (code: ErrorCode, message = /./) => ({ name: 'ServiceError', code, message });
@@ -39,7 +39,7 @@ test('a snapshot keeps the configuration as it was', async (t) => {
   assert.deepEqual((await snapshots.get('Demo', id, ['B', 'C'])).sections, { B: sections.B });
 });
 
-test('the id tells the time, and goes on when the clock stands still or was set back', async (t) => {
+test('the id tells the time, and keeps growing when the clock stands still or was set back', async (t) => {
   const start = Date.UTC(2026, 0, 2, 3, 4, 5, 6);
   const { snapshots, store } = await openWithGame(t, { clock: new ManualClock(start) });
   const ids = [
@@ -78,12 +78,13 @@ test('fifty snapshots at once are fifty, with ids of their own', async (t) => {
   assert.equal(Object.hasOwn(items[0] ?? {}, 'sections'), false);
 });
 
-test('of fifty at once only as many are made as maxSnapshots allows', async (t) => {
+test('when fifty are asked for at once, only as many are made as maxSnapshots allows', async (t) => {
   const { snapshots, store, game } = await openWithGame(t, { maxSnapshots: 20 });
   const calls = await Promise.allSettled(Array.from({ length: 50 }, () => snapshots.create('Demo', undefined, CHANGE)));
   const refusals = calls.flatMap((call) => (call.status === 'rejected' ? [call.reason] : []));
   assert.equal(refusals.length, 30);
-  for (const { code, message } of refusals) assert.deepEqual([code, /maxSnapshots/.test(message)], ['conflict', true]);
+  for (const { code, message } of refusals)
+    assert.deepEqual([code, /RESPARK_MAX_SNAPSHOTS/.test(message)], ['conflict', true]);
   assert.equal(await store.snapshots.count(game.id), 20);
 });
 
@@ -152,7 +153,7 @@ test('what is exported can be imported elsewhere, and is the same', async (t) =>
   assert.deepEqual((await configurations.get('Other')).sections, sections);
 });
 
-test('unknown games and snapshots are not found, and a game being deleted is only seen', async (t) => {
+test('unknown games and snapshots are not found, and a game being deleted can only be read', async (t) => {
   const { snapshots, store, game } = await openWithGame(t);
   const { id } = await snapshots.create('Demo', undefined, CHANGE);
   const other = id.replace('000Z', '009Z');

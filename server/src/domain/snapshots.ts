@@ -12,11 +12,14 @@ export interface Snapshot extends SnapshotSummary {
   readonly sections: Sections;
 }
 
-/** The rules of snapshots: immutable copies of a game's configuration. Every method throws `not_found` without the game. */
+/**
+ * The rules of snapshots: immutable copies of a game's configuration. Every method throws `not_found` when the game
+ * does not exist.
+ */
 export interface Snapshots {
   /** Throws `conflict` beyond `maxSnapshots`: nothing removes a snapshot but the deletion of its game. */
   create(gameName: string, description: string | undefined, change: Change): Promise<Snapshot>;
-  /** Throws `not_found` without the snapshot, as do the following. Sections as in a configuration's `get`. */
+  /** Throws `not_found` without the snapshot, as do the methods below. Sections are as in a configuration's `get`. */
   get(gameName: string, id: string, sections?: readonly string[]): Promise<Snapshot>;
   /** Newest first. */
   list(gameName: string, request: PageRequest): Promise<Page<SnapshotSummary>>;
@@ -27,13 +30,13 @@ export interface Snapshots {
     change: Change,
   ): Promise<Snapshot>;
   /**
-   * A URL of this server where every client that knows it gets the snapshot, as a document to import, for ten minutes. What
-   * the URL gives out needs no signature, so handing it out is on record like a change.
+   * A URL of this server that gives the snapshot to every client that knows it, as a document to import, for ten
+   * minutes. The download needs no signature, so handing out the URL is on record like a change.
    */
   exportUrl(gameName: string, id: string, change: Change): Promise<string>;
 }
 
-/** As long as AWS said that such a URL is valid. */
+/** The time for which AWS said that the URL is valid. */
 const EXPORT_LIFETIME_MS = 600_000;
 
 export interface SnapshotsParts {
@@ -51,7 +54,7 @@ export function createSnapshots({ store, audit, downloads, paginate, clock, sett
     if ((await store.snapshots.count(game.id)) >= settings.maxSnapshots) {
       throw new ServiceError(
         'conflict',
-        `game "${gameName}" has ${settings.maxSnapshots} snapshots, as many as this server allows: raise maxSnapshots`,
+        `game "${gameName}" has ${settings.maxSnapshots} snapshots, as many as this server allows: raise RESPARK_MAX_SNAPSHOTS`,
       );
     }
     const { sections } = await findOrEmpty(store, game);
@@ -93,7 +96,7 @@ export function createSnapshots({ store, audit, downloads, paginate, clock, sett
     exportUrl: (gameName, id, change) =>
       audit.around(change, async () => {
         const { gameId } = await getSnapshot(store, await getGame(store, gameName), id);
-        // Not every file system takes a colon.
+        // Not every file system allows a colon in a name.
         const fileName = `${gameName}-${id.replaceAll(':', '-')}.json`;
         return downloads.urlOf({ kind: 'snapshot', gameId, snapshotId: id }, fileName, EXPORT_LIFETIME_MS).url;
       }),
@@ -110,13 +113,13 @@ export async function getSnapshot(
   if (snapshot !== undefined) return snapshot;
   throw new ServiceError(
     'not_found',
-    `there is no snapshot "${id}" of game "${game.name}": ListSnapshots shows those there are`,
+    `there is no snapshot "${id}" of game "${game.name}": ListSnapshots shows those that exist`,
   );
 }
 
 /**
- * `Snapshot_` and a time with six digits of a second, later than that of `newest`: snapshots of one millisecond, or of a
- * clock that was set back, are told apart and kept in order by the digits.
+ * `Snapshot_` and a time with microseconds, later than that of `newest`. The microseconds tell apart, and keep in
+ * order, the snapshots of one millisecond and those of a clock that was set back.
  */
 function snapshotIdAfter(newest: string | undefined, unixMs: number): string {
   const micros = Math.max(unixMs * 1_000, newest === undefined ? 0 : microsOf(newest) + 1);

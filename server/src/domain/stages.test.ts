@@ -43,13 +43,13 @@ test('names of stages are unique in their game only', async (t) => {
   await games.create({ name: 'Other' }, CHANGE);
   await stages.create(DEV, CHANGE);
   await stages.create({ ...DEV, gameName: 'Other' }, CHANGE);
-  await assert.rejects(stages.create(DEV, CHANGE), failsWith('conflict', /"Dev" exists already/));
+  await assert.rejects(stages.create(DEV, CHANGE), failsWith('conflict', /"Dev" already exists/));
 });
 
 test('one stage more than maxStages is a conflict that says so', async (t) => {
   const { stages } = await openWithGame(t, { maxStages: 1 });
   await stages.create(DEV, CHANGE);
-  await assert.rejects(stages.create({ ...DEV, name: 'Live' }, CHANGE), failsWith('conflict', /maxStages/));
+  await assert.rejects(stages.create({ ...DEV, name: 'Live' }, CHANGE), failsWith('conflict', /RESPARK_MAX_STAGES/));
 });
 
 test('a stage needs its game', async (t) => {
@@ -93,7 +93,7 @@ test('a deleted stage is gone, and its name is free', async (t) => {
   assert.notEqual(second.id, first.id);
 });
 
-test('a call repeated with its token finds the stage, with other parameters it is a conflict', async (t) => {
+test('a call repeated with its token finds the stage, but is a conflict with other parameters', async (t) => {
   const { stages } = await openWithGame(t);
   const made = await stages.create({ ...DEV, clientToken: TOKEN }, CHANGE);
   assert.deepEqual(await stages.create({ ...DEV, clientToken: TOKEN }, CHANGE), made);

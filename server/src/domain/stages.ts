@@ -20,12 +20,17 @@ export interface NewStage {
   readonly clientToken?: string | undefined;
 }
 
-/** 190 bits: who guesses one could join the game. */
+/** 190 random bits: a client that guessed a game key could join the game. */
 const GAME_KEY_CHARACTERS = 32;
 
-/** The rules of stages. A stage being deleted can still be seen and deleted again; for all else it is not there. */
+/**
+ * The rules of stages. A stage that is being deleted can still be read, and deleted again; all else treats it as
+ * missing.
+ */
 export interface Stages {
-  /** Throws `not_found` without the game, `conflict` for a name in use, a game being deleted or one stage too many. */
+  /**
+   * Throws `not_found` without the game, and `conflict` for a name in use, a game being deleted or a stage too many.
+   */
   create(stage: NewStage, change: Change): Promise<Stage>;
   find(gameName: string, name: string): Promise<Stage | undefined>;
   /** Throws `not_found`. */
@@ -40,8 +45,8 @@ export interface Stages {
     change: Change,
   ): Promise<Stage>;
   /**
-   * Deletes the stage and closes its players. Resolves when it is gone, at the latest after `disconnectDeadlineMs` with
-   * the rest going on. Throws `not_found`.
+   * Deletes the stage and closes its players' connections. Resolves when the stage is gone, or after
+   * `disconnectDeadlineMs`: the deletion then goes on in the background. Throws `not_found`.
    */
   delete(gameName: string, name: string, change: Change): Promise<void>;
 }
@@ -69,7 +74,7 @@ export function createStages({ store, audit, deletions, paginate, clock, random,
     if ((await store.stages.count(game.id)) >= settings.maxStages) {
       throw new ServiceError(
         'conflict',
-        `game "${gameName}" has ${settings.maxStages} stages, as many as this server allows: delete one, or raise maxStages`,
+        `game "${gameName}" has ${settings.maxStages} stages, as many as this server allows: delete one, or raise RESPARK_MAX_STAGES`,
       );
     }
     const now = clock.now();
@@ -108,7 +113,7 @@ export function createStages({ store, audit, deletions, paginate, clock, random,
 
     async list(gameName, request) {
       const game = await getGame(store, gameName);
-      // By id, so that a token is of no use in a later game of the same name.
+      // The list is named by id, so that a token is of no use in a later game of the same name.
       return await paginate(`ListStages ${game.id}`, request, (page) => store.stages.list(game.id, page));
     },
 
@@ -141,12 +146,12 @@ export function createStages({ store, audit, deletions, paginate, clock, random,
   };
 }
 
-/** The stage, being deleted or not. Throws `not_found`. */
+/** The stage, even while it is being deleted. Throws `not_found`. */
 export async function getStage(store: Pick<Store, 'stages'>, gameName: string, name: string): Promise<Stage> {
   return (await store.stages.find(gameName, name)) ?? stageNotFound(gameName, name);
 }
 
-/** Whether it goes, by itself or with its game. */
+/** Whether the stage is being deleted, by itself or with its game. */
 export function isBeingDeleted(stage: Pick<Stage, 'state' | 'gameState'>): boolean {
   return stage.state === 'DELETING' || stage.gameState === 'DELETING';
 }
@@ -154,6 +159,6 @@ export function isBeingDeleted(stage: Pick<Stage, 'state' | 'gameState'>): boole
 export function stageNotFound(gameName: string, name: string): never {
   throw new ServiceError(
     'not_found',
-    `there is no stage "${name}" in game "${gameName}": ListGames and ListStages show the names there are`,
+    `there is no stage "${name}" in game "${gameName}": ListGames and ListStages show those that exist`,
   );
 }

@@ -47,7 +47,7 @@ test('the fiftieth tag is the last, and one too many changes nothing', async (t)
   await tags.add(stage, many(40, 50), CHANGE);
   const tooMany = {
     code: 'validation',
-    message: /would have 51 tags, and may have 50: remove some with UntagResource/,
+    message: /would have 51 tags, but may have only 50: remove some with UntagResource/,
   };
   await assert.rejects(tags.add(stage, { k0: 'changed', more: '' }, CHANGE), tooMany);
   assert.deepEqual(await tags.get(stage), many(0, 50));
@@ -61,7 +61,7 @@ test('a key such as __proto__ is a tag like any other', async (t) => {
   assert.equal(JSON.stringify(await tags.get(game)), '{"team":"a","constructor":"y"}');
 });
 
-test('what is not there, or being deleted, is not found; other ARNs are no names of games or stages', async (t) => {
+test('what does not exist or is being deleted is not found; other ARNs do not name a game or a stage', async (t) => {
   const { tags, arns, game, stage, store } = await openTags(t);
   const calls = (arn: string) => [
     () => tags.get(arn),

@@ -9,13 +9,16 @@ export type { Tags } from '../store/store.ts';
 
 const MAX_TAGS = 50;
 
-/** Tags of games and stages, by ARN; those being deleted are not there. */
+/** Tags of games and stages, by ARN. A game or stage that is being deleted counts as missing. */
 export interface ResourceTags {
-  /** Undefined also for an ARN that names nothing here. */
+  /** Undefined when the ARN names no game or stage of this server. */
   find(arn: string): Promise<Tags | undefined>;
-  /** Throws `validation` for the ARN of anything but a game or a stage of this server, and `not_found`, as do the following. */
+  /**
+   * Throws `validation` for the ARN of anything but a game or a stage of this server, and `not_found`, as do the
+   * methods below.
+   */
   get(arn: string): Promise<Tags>;
-  /** Keys that are there get the new value. Throws `validation` when the resource would have more than 50. */
+  /** Existing keys get the new value. Throws `validation` when the resource would have more than 50 tags. */
   add(arn: string, tags: Tags, change: Change): Promise<void>;
   /** Removing a key that does not exist is not an error. */
   remove(arn: string, keys: readonly string[], change: Change): Promise<void>;
@@ -52,7 +55,7 @@ export function createResourceTags({
     if (found !== undefined) return found;
     const shown = `"${printable(arn)}"`;
     if (arns.parse(arn) !== undefined) {
-      throw new ServiceError('not_found', `there is no ${shown}: GetGame and GetStage show the Arn of what there is`);
+      throw new ServiceError('not_found', `there is no ${shown}: GetGame and GetStage show the Arn of a game or stage`);
     }
     throw new ServiceError(
       'validation',
@@ -79,7 +82,7 @@ export function createResourceTags({
         if (count <= MAX_TAGS) return merged;
         throw new ServiceError(
           'validation',
-          `"${arn}" would have ${count} tags, and may have ${MAX_TAGS}: remove some with UntagResource first`,
+          `"${arn}" would have ${count} tags, but may have only ${MAX_TAGS}: remove some with UntagResource first`,
         );
       }),
     remove: (arn, keys, change) =>

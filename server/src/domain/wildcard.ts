@@ -1,6 +1,7 @@
 /**
- * Tells whether a whole text matches: `*` any run of characters, also none, and `?` any one. Time is bounded by the
- * product of both lengths, whatever the pattern: only the last `*` is ever tried again.
+ * Compiles a pattern that a whole text must match: `*` stands for any run of characters, also none, and `?` for any
+ * one. Whatever the pattern, time is bounded by the product of both lengths, because only the last `*` is ever tried
+ * again.
  */
 export function compileWildcard(pattern: string): (text: string) => boolean {
   if (!/[*?]/.test(pattern)) return (text) => text === pattern;

@@ -49,7 +49,10 @@ describe('access keys', () => {
     assert.match((await place.respark(['keys', 'list'])).stdout, new RegExp(`^${key.accessKeyId} +revoked `, 'm'));
 
     const again = await place.respark(['keys', 'revoke', 'AKIANOBODY']);
-    assert.deepEqual([again.exitCode, again.stderr], [1, 'there is no access key "AKIANOBODY"\n']);
+    assert.deepEqual(
+      [again.exitCode, again.stderr],
+      [1, 'there is no access key "AKIANOBODY": "respark keys list" shows those that exist\n'],
+    );
   });
 
   it('are refused with a policy that could not be honoured', async (t) => {

@@ -13,9 +13,7 @@ import { serveHere } from '../support/serve-here.ts';
 import { temporaryDirectory, until } from '../support/server.ts';
 import { tlsFiles } from '../support/tls-files.ts';
 
-/**
- * One line that says why, nothing else, and the exit code that scripts go by: 1 = could not, 2 = asked in a wrong way.
- */
+/** One line that says why, nothing else, and the exit code that scripts go by: 1 = could not, 2 = asked in a wrong way. */
 function assertRefused({ exitCode, signal, stdout, stderr }: Ended, expected: { exitCode: 1 | 2; says: RegExp }): void {
   assert.deepEqual({ exitCode, signal, stdout }, { exitCode: expected.exitCode, signal: null, stdout: '' }, stderr);
   assert.match(stderr, expected.says);

@@ -73,7 +73,7 @@ test(`[aws-sdk] of ${CALLS} snapshots at once as many are made as there is room 
 
 test(`[aws-sdk] of ${CALLS} stages of one name at once one is made`, async (t) => {
   const server = await startTestServer(t, { settings: SETTINGS });
-  const { made } = await callAtOnce(() => stageIn(server, 'Live'), /"Live" exists already/);
+  const { made } = await callAtOnce(() => stageIn(server, 'Live'), /"Live" already exists/);
   assert.equal(made.length, 1);
   const { Stages } = await server.sdk().send(new ListStagesCommand({ GameName: GAME }));
   assert.deepEqual(

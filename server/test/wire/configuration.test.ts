@@ -182,7 +182,7 @@ test('[aws-sdk] a configuration may be as large as maxConfigurationBytes, howeve
     assert.equal(error.$metadata.httpStatusCode, 402);
     assert.match(
       error.message,
-      /would be 2001 bytes as it is exported, this server allows 2000: .*maxConfigurationBytes/,
+      /would have 2001 bytes when exported, and this server allows 2000: .*RESPARK_MAX_CONFIGURATION_BYTES/,
     );
     return true;
   };

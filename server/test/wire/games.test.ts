@@ -148,7 +148,7 @@ test('[aws-sdk] a ClientToken makes one game, however often it comes', async (t)
   // The token is another principal's own; what it names is taken all the same.
   const credentials = await createKey(server, [{ Effect: 'Allow', Action: '*', Resource: '*' }]);
   const someone = server.sdk({ credentials });
-  await assert.rejects(someone.send(new CreateGameCommand(game)), /"Chess" exists already/);
+  await assert.rejects(someone.send(new CreateGameCommand(game)), /"Chess" already exists/);
   const go = await someone.send(new CreateGameCommand({ GameName: 'Go', ClientToken }));
   assert.equal(go.Game?.Name, 'Go');
 

@@ -197,7 +197,7 @@ test('[aws-sdk] more jobs under way than are kept are throttled', async (t) => {
   const JobId = await startJob(once, SnapshotId);
   await assert.rejects(startJob(once, SnapshotId), (error) => {
     assert(error instanceof ThrottlingException);
-    assert.match(error.message, /1 jobs are generating code of snapshot/);
+    assert.match(error.message, /1 jobs are generating code for snapshot/);
     assert.match(error.$response?.headers['retry-after'] ?? '', /^\d+$/);
     return true;
   });

@@ -167,7 +167,7 @@ test('[aws-sdk] one snapshot more than maxSnapshots is a conflict that says so',
   await create();
   await assert.rejects(create(), (error) => {
     assert(error instanceof ConflictException);
-    assert.match(error.message, /has 1 snapshots, as many as this server allows: raise maxSnapshots/);
+    assert.match(error.message, /has 1 snapshots, as many as this server allows: raise RESPARK_MAX_SNAPSHOTS/);
     return true;
   });
 });

@@ -105,7 +105,7 @@ test('[aws-sdk] the fiftieth tag is the last, in one call or in several', async 
   await tag(many(0, 50));
   await assert.rejects(tag({ k0: 'changed', k50: '' }), (error) => {
     assert(error instanceof ValidationException);
-    assert.match(error.message, /would have 51 tags, and may have 50: remove some with UntagResource first/);
+    assert.match(error.message, /would have 51 tags, but may have only 50: remove some with UntagResource first/);
     return true;
   });
   assert.deepEqual(await list(), many(0, 50));

@@ -11,7 +11,7 @@ export interface AccessKeyPair {
   readonly secretAccessKey: string;
 }
 
-/** A key that may sign, and what it may do. */
+/** A key that may sign, and the policies that say what it may do. */
 export interface Credential extends AccessKeyPair {
   readonly policies: readonly Policy[];
 }
@@ -19,13 +19,16 @@ export interface Credential extends AccessKeyPair {
 /** A key without its secret. Times are milliseconds since 1970. */
 export type AccessKeySummary = Omit<AccessKeyRecord, 'sealedSecret'>;
 
-/** Who may sign management requests. Every call asks the store: what another process revoked counts at once. */
+/** The keys that may sign management requests. Every call asks the store, so a revocation elsewhere counts at once. */
 export interface Access {
   /** Undefined for a key that is unknown, revoked, or a stored root key while the settings name another. */
   findCredential(accessKeyId: string): Promise<Credential | undefined>;
-  /** The root key: the settings' one, else the stored one, which is made if there is none. */
+  /** The root key: the one from the settings, otherwise the stored one, which is made if there is none. */
   ensureRoot(): Promise<AccessKeyPair & { readonly isNew: boolean }>;
-  /** The secret is told only here. Throws `validation` for a policy we could not honour, `quota_exceeded`. */
+  /**
+   * Makes a key; its secret is told only here. Throws `validation` for a policy that the server could not honour and
+   * for a description that is too long, and `quota_exceeded`.
+   */
   createKey(key: { policy: string; description: string }): Promise<AccessKeyPair>;
   /** In order of id; revoked keys are listed for at least 90 days. */
   listKeys(): Promise<AccessKeySummary[]>;
@@ -37,7 +40,7 @@ export interface Access {
 
 const MAX_DESCRIPTION_CHARACTERS = 250;
 const REVOKED_KEY_MEMORY_MS = 90 * 24 * 3_600_000;
-/** What is opened and parsed again when more keys than this sign in turns. */
+/** Beyond this many keys in use, secrets are opened and policies parsed again. */
 const MAX_CACHED_CREDENTIALS = 1_000;
 
 export function createAccess(options: {
@@ -45,7 +48,7 @@ export function createAccess(options: {
   keyring: Keyring;
   clock: Pick<Clock, 'now'>;
   random: RandomBytes;
-  /** The root key of the settings: while it is set, every stored root key is refused. */
+  /** The root key from the settings. While it is set, every stored root key is refused. */
   rootOverride?: AccessKeyPair | undefined;
   maxAccessKeys?: number;
   /** Every action that a policy may name. */
@@ -96,7 +99,8 @@ export function createAccess(options: {
       return await store.transaction(async ({ accessKeys }) => {
         const count = (await accessKeys.list()).filter((key) => isLive(key) && !key.isRoot).length;
         if (count >= maxAccessKeys) {
-          throw new ServiceError('quota_exceeded', `there are ${count} access keys already: revoke one first`);
+          const message = `there are already ${count} access keys: revoke one first, or raise RESPARK_MAX_ACCESS_KEYS`;
+          throw new ServiceError('quota_exceeded', message);
         }
         return await addKey(accessKeys, { description, policy, isRoot: false });
       });
@@ -110,7 +114,8 @@ export function createAccess(options: {
       await store.transaction(async ({ accessKeys }) => {
         const record = await accessKeys.find(accessKeyId);
         if (record === undefined) {
-          throw new ServiceError('not_found', `there is no access key ${JSON.stringify(accessKeyId)}`);
+          const message = `there is no access key ${JSON.stringify(accessKeyId)}: "respark keys list" shows those that exist`;
+          throw new ServiceError('not_found', message);
         }
         if (record.isRoot && isLive(record)) {
           const message = `${accessKeyId} is the root access key, which can only be replaced: run "respark keys rotate-root"`;
@@ -142,13 +147,13 @@ async function findRoot(accessKeys: AccessKeyTable): Promise<AccessKeyRecord | u
   return (await accessKeys.list()).find((key) => key.isRoot && isLive(key));
 }
 
-/** Letters and digits that are hard to confuse, 80 bits of them. */
+/** 80 random bits, in letters and digits that are hard to confuse. */
 function newAccessKeyId(random: RandomBytes): string {
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
   return `RSPK${Array.from(random(16), (byte) => alphabet[byte % 32]).join('')}`;
 }
 
-/** Opens the secret and parses the policy of a key once, as long as both are what they were. */
+/** Opens the secret and parses the policy of a key only once, until one of them changes. */
 function createCredentialCache(keyring: Keyring, actions: readonly string[]): (record: AccessKeyRecord) => Credential {
   const cache = new Map<string, { record: AccessKeyRecord; credential: Credential }>();
   return (record) => {

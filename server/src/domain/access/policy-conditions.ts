@@ -13,7 +13,7 @@ export interface ConditionContext {
   requestTags: Readonly<Record<string, string>>;
   /** Tags that the resource already has. */
   resourceTags: Readonly<Record<string, string>>;
-  /** Keys of all tags that the request names, be it to set or to remove. */
+  /** Keys of all tags that the request names, whether to set or to remove them. */
   tagKeys: readonly string[];
 }
 
@@ -27,12 +27,12 @@ export class ConditionFault extends Error {}
 
 type Test = (actual: string) => boolean;
 
-/** What an operator compares; what a key holds. */
+/** The kind of value that an operator compares and that a key holds. */
 type Kind = 'string' | 'number' | 'date' | 'boolean' | 'address';
 
 interface Operator {
   kind: Kind;
-  /** True for …Not… operators, which are met when none of the policy's values matches, also by a key that is absent. */
+  /** True for …Not… operators, which are met when none of the policy's values matches, and also by an absent key. */
   isNegated?: boolean;
   /** Undefined when a policy's value is malformed. A request's value that is malformed matches nothing. */
   compile(wanted: string): Test | undefined;
@@ -147,7 +147,7 @@ function getKey(keyName: string): Key {
   };
 }
 
-/** The key of a tag is part of a condition key's name, so its case does not count; its own spelling is preferred. */
+/** The key of a tag is part of a condition key's name, so its case does not count; an exact match is preferred. */
 function findTag(tags: Readonly<Record<string, string>>, tagKey: string): readonly string[] {
   const exact = Object.hasOwn(tags, tagKey) ? tags[tagKey] : undefined;
   if (exact !== undefined) return [exact];

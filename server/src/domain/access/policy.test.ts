@@ -139,7 +139,7 @@ describe('Resource', () => {
     assert.equal(allows({ Action: '*', NotResource: `${prefix}/Demo` }, list), true);
   });
 
-  it('holds a moderator to one stage, and a deny keeps one player from them', () => {
+  it('limits a moderator to one stage, and a deny protects one player there', () => {
     const moderator = policy(
       { Action: 'gamesparks:*Player*', Resource: `${prefix}/Demo/stage/Live` },
       { Effect: 'Deny', Action: '*', Resource: `${prefix}/Demo/stage/Live/player/Boss` },

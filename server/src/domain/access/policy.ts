@@ -4,7 +4,7 @@ import { excerpt, MAX_SENTENCE_CHARACTERS, shown } from '../../text.ts';
 import { compileWildcard } from '../wildcard.ts';
 import { type Condition, type ConditionContext, ConditionFault, compileCondition } from './policy-conditions.ts';
 
-/** IAM's limit for managed policies; IAM does not count white space, we do. */
+/** IAM's limit for managed policies. Unlike IAM, the server counts white space. */
 const MAX_POLICY_CHARACTERS = 6144;
 
 /** A policy document, compiled. */
@@ -14,7 +14,7 @@ export interface Policy {
 
 interface Statement {
   readonly effect: 'Allow' | 'Deny';
-  /** The actions meant, NotAction resolved. */
+  /** The actions that the statement is about, with NotAction resolved. */
   readonly actions: Pick<ReadonlySet<string>, 'has'>;
   coversResources(resources: readonly string[]): boolean;
   readonly conditions: readonly Condition[];
@@ -36,10 +36,10 @@ export const ALLOW_ALL: Policy = {
 };
 
 /**
- * Compiles an IAM policy document: Version 2012-10-17 (never left out, since IAM would then read the older language) and
- * statements of Sid, Effect, Action or NotAction, Resource or NotResource, and Condition. What is unknown or could never
- * work is refused here, so that no part of a stored policy is ever ignored. `actions` are all that there are, such as
- * `gamesparks:DisconnectPlayer`.
+ * Compiles an IAM policy document: Version 2012-10-17 (never left out, since IAM would then read the older language)
+ * and statements of Sid, Effect, Action or NotAction, Resource or NotResource, and Condition. Anything that is unknown
+ * or could never work is refused here, so that no part of a stored policy is ever ignored. `actions` lists every
+ * action, such as `gamesparks:DisconnectPlayer`.
  * @throws ServiceError `validation`, naming the place, the value and what is accepted.
  */
 export function parsePolicy(text: string, actions: readonly string[]): Policy {
@@ -125,7 +125,7 @@ function parseActions(path: string, statement: JsonObject, known: readonly strin
   return name === 'Action' ? named : new Set(known.filter((action) => !named.has(action)));
 }
 
-/** Case does not count. Like IAM, it takes no wildcard in the service's name. */
+/** The known actions that match, whatever their case. Like IAM, this accepts no wildcard in the service's name. */
 function findActions(pattern: string, known: readonly string[]): readonly string[] {
   const lower = pattern.toLowerCase();
   if (/[*?]/.test(lower.split(':', 1)[0] ?? '')) return [];
@@ -168,7 +168,9 @@ function checkResource(path: string, pattern: string): void {
   }
 }
 
-/** Reads up to the first `*`, which may stand for anything that follows. */
+/**
+ * Whether the pattern may match a resource. It counts up to its first `*`, which may stand for anything that follows.
+ */
 function isResourcePath(path: string): boolean {
   if (!/^[\w/*?-]+$/.test(path)) return false;
   const parts = path.split('/');

@@ -1,10 +1,10 @@
 import type { Policy } from './policy.ts';
 
-/** Who calls the management API, however they signed in. */
+/** The caller of a management request, however it signed in. */
 export interface Principal {
   /** Names the caller in limits, client tokens and the audit log; for an access key, the key's id. */
   readonly id: string;
-  /** As messages name the caller. */
+  /** The name of the caller in messages. */
   readonly arn: string;
   readonly policies: readonly Policy[];
   readonly signedInWith: 'access_key';

@@ -21,7 +21,7 @@ test('what is written is read again as it was', () => {
     fc.property(anySections, (sections) => {
       const read = parseDocument(writeDocument(sections));
       assert.deepEqual(read, sections);
-      // Keys that deepEqual might overlook count too, and their order.
+      // The order of keys counts too, and keys that deepEqual might overlook.
       assert.equal(JSON.stringify(read), JSON.stringify(sections));
     }),
   );
@@ -44,7 +44,7 @@ test('an export of the original service is read and written again, where one is 
   );
 });
 
-test('a file is indented for people, unless it could not be imported then', () => {
+test('a file is indented for people, unless it could then not be imported', () => {
   assert.match(Buffer.from(writeDocument({ A: { b: 1 } })).toString(), /^\{\n {2}"Document": \{\n {4}"Type": "Game"/);
   const sections = { A: { list: Array.from({ length: 200_000 }, () => 1) } };
   const file = writeDocument(sections);
@@ -65,13 +65,13 @@ test('keys that mean something to JavaScript are data', () => {
   assert.equal(({} as { polluted?: number }).polluted, undefined);
 });
 
-test('a byte order mark is skipped, and of a repeated key the last one counts', () => {
+test('a byte order mark is skipped, and when a key is repeated the last one counts', () => {
   assert.deepEqual(parseDocument(bytes('\uFEFF{"Document":{"Type":"Game","Sections":{"A":{"k":1,"k":2}}}}')), {
     A: { k: 2 },
   });
 });
 
-test('a file that is no document is refused with what it should be', () => {
+test('a file that is not a document is refused with the form that it should have', () => {
   for (const [file, message] of [
     [new Uint8Array([0x22, 0xff, 0x22]), /it is not UTF-8: save it in that encoding/],
     [bytes('{"Document":'), /it is not JSON: /],

@@ -8,10 +8,10 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 /** Section name → attributes. */
 export type Sections = { readonly [name: string]: Json };
 
-/** Attributes of a section nest at most so deep, themselves counted: every later walk of them may use the stack. */
+/** How deep the attributes of a section may nest, counting themselves, so that every later walk may use the stack. */
 export const MAX_DEPTH = 64;
 
-/** The API's model sets it: a larger file cannot be imported. */
+/** The limit of the API's model: a larger file cannot be imported. */
 const MAX_FILE_BYTES = 1_024_000;
 
 const SECTION_NAME = /^[a-zA-Z0-9.]{1,36}$/;
@@ -21,14 +21,16 @@ const MAX_LISTED_FAULTS = 20;
 const FORM = '{"Document":{"Type":"Game","Sections":{…}}}';
 
 /**
- * The sections of an exported file. When an object has a key twice the last one counts, as everywhere in JavaScript;
- * numbers are doubles; a byte order mark is skipped. Throws `validation` that names the faults.
+ * Reads the sections of an exported file. When an object has a key twice the last one counts, as everywhere in
+ * JavaScript; numbers are doubles; a byte order mark is skipped. Throws `validation`, naming the faults.
  */
 export function parseDocument(file: Uint8Array): Sections {
   const document = memberOf(readJson(file), 'Document');
   const sections = memberOf(document, 'Sections');
   if (memberOf(document, 'Type') !== 'Game' || !isObject(sections)) {
-    throw invalid([`it does not have the form ${FORM}: give a file that ExportSnapshot has made, or one of that form`]);
+    throw invalid([
+      `it does not have the form ${FORM}: import a file that ExportSnapshot has made, or one of that form`,
+    ]);
   }
   const faults = Object.entries(sections).flatMap(([name, attributes]) => {
     const fault = faultOfSection(name, attributes);
@@ -71,7 +73,7 @@ export function isObject(value: Json | undefined): value is { readonly [key: str
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The own member of an object; undefined of anything else. */
+/** The own member of an object; undefined for anything else. */
 export function memberOf(value: Json | undefined, key: string): Json | undefined {
   return isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 }
@@ -94,7 +96,7 @@ function readJson(file: Uint8Array): Json {
 
 function faultOfSection(name: string, attributes: Json): string | undefined {
   if (!SECTION_NAME.test(name)) return 'has a name that is not 1 to 36 letters, digits and dots: rename it';
-  if (!isObject(attributes)) return 'is not an object: give its attributes as one';
+  if (!isObject(attributes)) return 'is not an object: make it an object of attributes';
   return faultOfValue(attributes, MAX_DEPTH);
 }
 

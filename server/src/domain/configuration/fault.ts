@@ -1,6 +1,7 @@
 import { MAX_SENTENCE_CHARACTERS, shown } from '../../text.ts';
 
-// Apart from `faults.ts`, which brings a validator and a parser with it: a server loads those in its examining threads only.
+// This file is apart from `faults.ts`, which needs a validator and a parser: a server loads those only in its examining
+// threads.
 
 export interface ConfigurationFault {
   readonly section: string;

@@ -37,7 +37,7 @@ function faultsAfter(section: string, path: string, value: Json | undefined): re
   return describe(applyModifications(gameSections(), [{ section, operation, path, value }]));
 }
 
-test('a game in which all is well has no fault', () => {
+test('a game without mistakes has no fault', () => {
   assert.deepEqual(findFaults(gameSections()), []);
   assert.deepEqual(findFaults({}), []);
 });
@@ -48,15 +48,15 @@ test('an export of the original service has no fault, where one is at hand', (t)
   assert.deepEqual(findFaults(parseDocument(real)), []);
 });
 
-test('sections that are not known are not looked at', () => {
+test('unknown sections are ignored', () => {
   assert.deepEqual(findFaults({ 'GameSparks.Core.Models': { 'a b': 1 }, 'Custom.Game': [], Model: null }), []);
 });
 
-test('a fault has its section, its place there, and words to mend it by', () => {
+test('a fault has its section, its place there, and says how to fix it', () => {
   const sections = applyModifications(gameSections(), [
     { section: MODEL, operation: 'ADD', path: '/FishRequest/Structure/Fields/a~1~0', value: field('Rod') },
   ]);
-  const message = '"a/~" is not a name: use letters, digits and underscores, at most 64, and no digit first';
+  const message = '"a/~" is not a name: use at most 64 letters, digits and underscores, and no digit first';
   assert.deepEqual(findFaults(sections), [{ section: MODEL, pointer: '/FishRequest/Structure/Fields/a~1~0', message }]);
 });
 
@@ -196,7 +196,7 @@ test('a list or map may contain itself by way of a structure only', () => {
   assert.deepEqual(model({ L: { List: { Shape: 'S' } }, S: structure({ l: field('L'), s: field('S') }) }), []);
 });
 
-test('all faults are found at once, one of form hiding none of meaning', () => {
+test('all faults are found at once, and a fault of form hides none of meaning', () => {
   const faults = describe({
     [MODEL]: { A: structure({ x: { Shape: 'Nope' } }), B: { Enum: { Values: ['C', 'C', 'd e'] } } },
     'GameSparks.Core.Requests': { R: { RequestShape: 'A', ResponseShape: 'B' } },
@@ -266,7 +266,7 @@ test('attributes that would make the check itself fail are a fault', () => {
   assert.match(fault, /^GameSparks.Core.Model has the key "\\u\{1b\}x{121}…" of 500001 characters/);
 });
 
-// A megabyte each. Whatever compares every two of something, or carries all errors along at each, takes minutes here.
+// Each of these has a megabyte. Code that compares all pairs of something, or copies all errors at each, takes minutes.
 test('large sections cost time linear in their size', () => {
   const hostile: Readonly<Record<string, Sections>> = {
     'fields of one structure': { [MODEL]: { A: structure(many(60_000, () => 1)) } },

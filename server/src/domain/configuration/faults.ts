@@ -27,9 +27,9 @@ const HANDLERS = [
 ] as const;
 
 /**
- * Why the known sections cannot be deployed, those faults of form first: the first 100, and then one more that counts the
- * rest. Without any, `readModel` reads the sections. Sections that are not known are not looked at. Costs time linear in
- * the size of the sections.
+ * Why the known sections cannot be deployed: the first 100 faults, those of form before others, and then one more that
+ * counts the rest. When there is no fault, `readModel` can read the sections. Unknown sections are ignored. Takes time
+ * linear in the size of the sections.
  */
 export function findFaults(sections: Sections): readonly ConfigurationFault[] {
   const unreadable = unreadableFaults(sections);
@@ -45,7 +45,9 @@ export function findFaults(sections: Sections): readonly ConfigurationFault[] {
 
 type Faults = Iterable<ConfigurationFault>;
 
-/** What would make the rest slow: attributes that nest deeply, and long keys, which all faults beneath have to spell. */
+/**
+ * Faults that would make all else slow: attributes that nest deeply, and long keys, which every fault beneath repeats.
+ */
 function unreadableFaults(sections: Sections): ConfigurationFault[] {
   return Object.values(SECTIONS).flatMap((section) => {
     const attributes = memberOf(sections, section) ?? null;
@@ -79,7 +81,7 @@ function* formFaults(sections: Sections): Faults {
   const isValid = ajv.compile(JSON.parse(CORE_SCHEMA));
   isValid(sections);
   for (const error of isValid.errors ?? []) {
-    // It repeats what the error of the name itself has said.
+    // This error repeats what the error of the name itself says.
     if (error.keyword === 'propertyNames') continue;
     const [section = '', ...keys] = keysOf(error.instancePath) ?? [];
     yield faultAt(section, error.propertyName === undefined ? keys : [...keys, error.propertyName], wordsOf(error));
@@ -93,7 +95,7 @@ function wordsOf({ keyword, params, message, data }: ErrorObject): string {
     case 'required':
       return `lacks "${params.missingProperty}"`;
     case 'pattern':
-      return `${shown(data)} is not a name: use letters, digits and underscores, at most 64, and no digit first`;
+      return `${shown(data)} is not a name: use at most 64 letters, digits and underscores, and no digit first`;
     case 'enum':
       return `must be ${listOf(params.allowedValues)}, is ${shown(data)}`;
     case 'additionalProperties':
@@ -155,7 +157,7 @@ function* endlessCollections(shapes: Shapes): Faults {
       name = shapes.get(name)?.item;
     }
     if (name === undefined || !path.has(name)) continue;
-    yield faultAt(MODEL, [name], 'contains itself with only lists and maps in between: put a Structure among them');
+    yield faultAt(MODEL, [name], 'contains itself with only lists and maps in between: put a Structure between them');
   }
 }
 
@@ -191,7 +193,7 @@ function* handlerFaults(sections: Sections): Faults {
   }
 }
 
-/** What each shape of the Model is, as far as it is in form, and the shape of a list's or map's items. */
+/** The kind of each shape in the Model, if it is well-formed, and the shape of a list's or map's items. */
 type Shapes = ReadonlyMap<string, { readonly kind: string | undefined; readonly item: string | undefined }>;
 
 function shapesOf(sections: Sections): Shapes {
@@ -209,7 +211,7 @@ function faultOfReference(
   shapes: Shapes,
   { isOfMessage = false } = {},
 ): string | undefined {
-  // The schema has said so.
+  // The schema has reported this fault already.
   if (typeof reference !== 'string') return undefined;
   const kind = isBuiltin(reference) ? 'built-in shape' : shapes.get(reference)?.kind;
   if (kind === undefined && !shapes.has(reference)) {

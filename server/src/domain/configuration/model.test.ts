@@ -64,7 +64,7 @@ test('shapes of every kind are read, fields in their order', () => {
   });
 });
 
-test('handlers are read by the name of their message, those that are switched off too', () => {
+test('handlers are read by the name of their message, including those that are switched off', () => {
   const { requestHandlers, eventHandlers } = readModel(gameSections());
   assert.deepEqual(
     [...requestHandlers].map(([name, { isEnabled }]) => [name, isEnabled]),
@@ -80,7 +80,7 @@ test('handlers are read by the name of their message, those that are switched of
   );
 });
 
-test('a message with the name of a built-in member has its handler, and a built-in member is none', () => {
+test('a message with the name of a built-in member has its handler, and a built-in member is not a handler', () => {
   const shapes = { Nothing: { Structure: { Fields: {} } } };
   const message = { AllowedSources: [], RequestShape: 'Nothing', ResponseShape: 'Nothing' };
   const handler = { Enabled: true, Code: { Script: 'return 1;', ScriptLanguage: 'Javascript_ES5_1' } };

@@ -9,7 +9,7 @@ export interface GameModel {
   readonly requests: readonly RequestMessage[];
   readonly events: readonly EventMessage[];
   readonly notifications: readonly NotificationMessage[];
-  /** By name; those of the messages too. */
+  /** By name, including the shapes of the messages. */
   readonly shapes: ReadonlyMap<string, Shape>;
   /** By the name of their request. */
   readonly requestHandlers: ReadonlyMap<string, MessageHandler>;
@@ -42,7 +42,7 @@ export interface NotificationMessage {
   readonly notification: Structure;
 }
 
-/** What the backend does when a message comes, unless the handler is switched off. */
+/** What the backend does when a message arrives, unless the handler is switched off. */
 export interface MessageHandler {
   readonly isEnabled: boolean;
   /** The body of a function, in JavaScript. */
@@ -120,7 +120,7 @@ type ShapeEntry =
   | { List: Described & { Shape: string } }
   | { Map: Described & { Shape: string } };
 
-/** The model of sections in which `findFaults` finds nothing; of others it may be wrong or throw. */
+/** Reads the model of sections in which `findFaults` finds nothing; for others it may be wrong or throw. */
 export function readModel(sections: Sections): GameModel {
   const known = sections as KnownSections;
   const shapes = new Map(

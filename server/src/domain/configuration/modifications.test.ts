@@ -15,7 +15,7 @@ const remove = (path: string, value?: Json, section = 'S'): Modification => ({
   operation: 'REMOVE',
 });
 
-/** As text, which shows every key and the order of arrays. */
+/** The sections as text, which shows every key and the order of arrays. */
 function changed(attributes: string, ...modifications: Modification[]): string {
   const { S } = applyModifications({ S: JSON.parse(attributes) }, modifications);
   return JSON.stringify(S);
@@ -54,7 +54,7 @@ test('keys are what the path says, unescaped, whatever they mean elsewhere', () 
   assert.equal(({} as { polluted?: number }).polluted, undefined);
 });
 
-test('nothing that is only inherited is there', () => {
+test('inherited members do not count as being there', () => {
   for (const path of ['/__proto__/x', '/constructor/x', '/a/length/x', '/a/map/x'])
     refused('{"a":[]}', /there is nothing at/, add(path, 1));
   for (const path of ['/__proto__', '/toString', '/a/length', '/a/0']) {
@@ -70,7 +70,7 @@ test('a section is made by the first ADD to it, and by nothing else', () => {
   assert.throws(() => applyModifications({}, [add('/a/b', 1)]), /there is nothing at "\/a": ADD that first/);
 });
 
-test('what cannot be done is named by its place, from 1, with what to do', () => {
+test('a modification that cannot be made is named by its place, from 1, with what to do', () => {
   const first = add('/ok', 1);
   refused(
     '{}',
@@ -100,7 +100,7 @@ test('attributes nest at most 64 levels', () => {
   refused(attributes, /its Value nests deeper/, replace(deepest, {}));
 });
 
-test('what was given stays as it was, values too', () => {
+test('the given sections and values stay as they were', () => {
   const sections = { S: { a: { b: [1] }, c: { d: 1 } }, T: {} };
   const value = { x: [] };
   const before = JSON.stringify([sections, value]);
@@ -124,7 +124,7 @@ test('a hundred modifications of a large document copy it once', (t) => {
   assert.equal(JSON.stringify(S), JSON.stringify({ wide }));
 });
 
-/** The same rules once more, on trees of Maps and arrays, without care for speed: undefined when one cannot be made. */
+/** The same rules on trees of Maps and arrays, without care for speed; undefined when a modification cannot be made. */
 type Tree = Map<string, Tree> | Tree[] | Exclude<Json, object> | null;
 
 function treeOf(json: Json): Tree {
@@ -219,7 +219,7 @@ test('any sequence of modifications makes what a plain model of the document say
         }
         assert.deepEqual(treeOf(sections), tree);
       }
-      // One call with all of them is the same as one call for each; with one that is impossible it is refused.
+      // One call with all of them does the same as a call for each, but is refused if any of them is impossible.
       const all = applyModifications({ S: attributes }, accepted);
       assert.deepEqual(treeOf(all), tree);
       made += accepted.length;

@@ -13,12 +13,12 @@ export interface Modification {
 }
 
 /**
- * The sections after all of the modifications, in order; those given stay as they are. Paths and operations are those of
- * JSON Patch (RFC 6902), except that an ADD to a section that there is not makes the section first. Throws `validation`
- * that names the first modification which cannot be made.
+ * The sections after all of the modifications, in order; the given sections stay as they are. Paths and operations are
+ * those of JSON Patch (RFC 6902), except that an ADD to a section that does not exist makes the section first. Throws
+ * `validation`, naming the first modification that cannot be made.
  *
- * What lies on a path is copied when it is first changed, and changed in place from then on: however many the
- * modifications are, nothing of the document is copied twice.
+ * What lies on a path is copied when it is first changed, and changed in place from then on, so no part of the document
+ * is copied twice, however many modifications there are.
  */
 export function applyModifications(sections: Sections, modifications: readonly Modification[]): Sections {
   const workingCopy = createWorkingCopy(sections);
@@ -45,7 +45,7 @@ interface WorkingCopy {
 }
 
 function createWorkingCopy(original: Sections): WorkingCopy {
-  /** What this copy has made itself, and may therefore change. */
+  /** The containers that this copy has made itself, and may therefore change. */
   const owned = new WeakSet<object>();
 
   function copyOf<T extends Container>(container: T): T {
@@ -130,7 +130,7 @@ function faultOfOperand(
   return fault && `its Value ${fault}`;
 }
 
-/** Where `key` leads to in the container: undefined when there is nothing. */
+/** The place in the container that `key` leads to; undefined when there is nothing. */
 function placeOf(container: Container, key: string): string | number | undefined {
   if (!Array.isArray(container)) return Object.hasOwn(container, key) ? key : undefined;
   const index = indexOf(key);
@@ -145,7 +145,7 @@ function get(container: Container, place: string | number): Json {
   return (container as Record<string, Json>)[place] as Json;
 }
 
-/** Defined, not assigned: `__proto__` is a key like any other. */
+/** The member is defined, not assigned, because `__proto__` is a key like any other. */
 function set(container: Container, place: string | number, value: Json): void {
   Object.defineProperty(container, place, { value, enumerable: true, writable: true, configurable: true });
 }

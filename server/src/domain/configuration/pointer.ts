@@ -1,4 +1,4 @@
-/** The keys of a JSON Pointer (RFC 6901); undefined of what is none. */
+/** The keys of a JSON Pointer (RFC 6901); undefined for text that is not one. */
 export function keysOf(pointer: string): string[] | undefined {
   if ((pointer !== '' && !pointer.startsWith('/')) || /~(?![01])/.test(pointer)) return undefined;
   return pointer

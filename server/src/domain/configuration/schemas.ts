@@ -8,8 +8,9 @@ const text = { type: 'string' };
 const name = { type: 'string', pattern: '^[A-Za-z_][A-Za-z0-9_]{0,63}$' };
 
 /**
- * A member has the same form wherever it stands, so that the whole stays within its 2,048 characters. These two refer to
- * nothing: ajv inlines such definitions, and needs time that is quadratic in the number of faults with others.
+ * A member has the same form wherever it stands, so that the whole schema stays within 2,048 characters. These two
+ * refer to no other definition, so ajv inlines them; with others it needs time that is quadratic in the number of
+ * faults.
  */
 const leaves = {
   Named: { type: 'object', propertyNames: name },
@@ -59,8 +60,8 @@ const $defs = {
 };
 
 /**
- * The sections that `GameSparks/Core` owns, as JSON Schema: what configurations are checked with, and what
- * GetExtensionVersion returns.
+ * The sections that `GameSparks/Core` owns, as JSON Schema. Configurations are checked with it, and GetExtensionVersion
+ * returns it.
  */
 export const CORE_SCHEMA = JSON.stringify({
   $schema: 'https://json-schema.org/draft/2020-12/schema',

@@ -32,7 +32,7 @@ test('a fault has its line and column, both from 1', () => {
   });
 });
 
-test('what is no body of a function is refused, also what would be one half of two', () => {
+test('what is not the body of a function is refused, even if it would end one function and begin another', () => {
   for (const script of [
     '}); (function(){',
     '} function f() {',
@@ -54,12 +54,12 @@ test('what is no body of a function is refused, also what would be one half of t
   }
 });
 
-test('a message is short, and has nothing that a terminal acts on', () => {
+test('a message is short and has nothing that a terminal would act on', () => {
   const { message } = findScriptFault(`/${'\u001b('.repeat(100_000)}/`) ?? {};
   assert.match(message ?? '', /^[ -~…]{1,300}$/);
 });
 
-// Each of these keeps a parser busy for minutes if it does any work once for each pair of names, blocks or characters.
+// Each of these keeps a parser busy for minutes if it does any work for each pair of names, blocks or characters.
 test('a large script costs time linear in its length, whatever is in it', () => {
   const blocks = '{'.repeat(60);
   const scripts = {
@@ -84,8 +84,8 @@ test('a script that nests beyond what the stack holds is refused', () => {
   }
   assert.notEqual(findScriptFault(`/${'('.repeat(100_000)}${')'.repeat(100_000)}/`), undefined);
   assert.equal(findScriptFault('{'.repeat(64) + '}'.repeat(64)), undefined);
-  assert.equal(findScriptFault('{'.repeat(65) + '}'.repeat(65))?.message, 'More than 64 blocks in each other');
+  assert.equal(findScriptFault('{'.repeat(65) + '}'.repeat(65))?.message, 'More than 64 nested blocks');
   const classes = (depth: number) => `(${'class{['.repeat(depth)}1${']}'.repeat(depth)})`;
   assert.equal(findScriptFault(classes(64)), undefined);
-  assert.equal(findScriptFault(classes(65))?.message, 'More than 64 classes in each other');
+  assert.equal(findScriptFault(classes(65))?.message, 'More than 64 nested classes');
 });

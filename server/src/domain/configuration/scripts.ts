@@ -1,7 +1,7 @@
 import { Parser } from 'acorn';
 import { excerpt, MAX_SENTENCE_CHARACTERS } from '../../text.ts';
 
-/** Blocks, functions and classes in each other: acorn walks all of them for every variable or private name. */
+/** How many blocks, functions and classes may nest: acorn walks all of them for every variable or private name. */
 const MAX_BLOCKS = 64;
 
 export interface ScriptFault {
@@ -11,7 +11,7 @@ export interface ScriptFault {
   readonly message: string;
 }
 
-/** Why a script is not the body of a function; undefined when it is. Costs time linear in its length. */
+/** Why a script is not the body of a function; undefined when it is one. Takes time linear in its length. */
 export function findScriptFault(script: string): ScriptFault | undefined {
   try {
     // The oldest Node.js that runs scripts knows no later syntax.
@@ -23,7 +23,7 @@ export function findScriptFault(script: string): ScriptFault | undefined {
       const message = error.message.replace(/ \(\d+:\d+\)$/, '');
       return { line, column: column + 1, message: excerpt(message, MAX_SENTENCE_CHARACTERS) };
     }
-    // Regular expressions are read by functions that call each other, for as long as the stack lasts.
+    // acorn reads regular expressions by recursion, until the stack is used up.
     if (error instanceof RangeError) return { line: 1, column: 1, message: 'The script nests too deeply' };
     throw error;
   }
@@ -34,12 +34,12 @@ function isPositioned(error: unknown): error is SyntaxError & { loc: { line: num
 }
 
 /**
- * What acorn uses of an array to hold the names of a scope, with a lookup that does not become slower with their number:
- * without it 100 kB of declarations keep acorn busy for a minute.
+ * Stands in for the array in which acorn holds the names of a scope, with a look-up that does not become slower with
+ * their number. Without it, 100 kB of declarations keep acorn busy for a minute.
  */
 class Names {
   readonly #names = new Set<string>();
-  /** The first name: of a catch clause it may be declared again. */
+  /** The first name, which acorn reads because that of a catch clause may be declared again. */
   0: string | undefined;
 
   push(name: string): void {
@@ -52,7 +52,7 @@ class Names {
   }
 }
 
-/** The inside of acorn's parser, as far as it is overridden here; the tests would notice if it changed. */
+/** The inner parts of acorn's parser that are overridden here; the tests would notice if they changed. */
 type ScopingParser = new (
   ...parts: never[]
 ) => {
@@ -70,7 +70,7 @@ const ScriptParser = Parser.extend((AcornParser) => {
       super.enterScope(flags);
       // The first scope is that of the script itself.
       if (this.scopeStack.length > MAX_BLOCKS + 1) {
-        this.raise(this.start, `More than ${MAX_BLOCKS} blocks in each other`);
+        this.raise(this.start, `More than ${MAX_BLOCKS} nested blocks`);
       }
       const names = { var: new Names(), lexical: new Names(), functions: new Names() };
       Object.assign(this.scopeStack.at(-1) as object, names);
@@ -79,7 +79,7 @@ const ScriptParser = Parser.extend((AcornParser) => {
     override enterClassBody(): object {
       const declared = super.enterClassBody();
       if (this.privateNameStack.length > MAX_BLOCKS) {
-        this.raise(this.start, `More than ${MAX_BLOCKS} classes in each other`);
+        this.raise(this.start, `More than ${MAX_BLOCKS} nested classes`);
       }
       return declared;
     }

@@ -4,6 +4,7 @@ import { byName, type SourceFile } from './game-messages.ts';
 /** A zip of the files; the same files make the same bytes. */
 export function zipOf(files: readonly SourceFile[]): Uint8Array {
   const entries = [...files].sort(byName).map(({ name, text }) => [name, strToU8(text)]);
-  // An archive tells the time in no zone, and fflate writes this process's: thus it is the same time everywhere.
+  // A zip has local times without a zone, and fflate writes them in this process's zone. A date that is local as well
+  // gives the same bytes everywhere.
   return zipSync(Object.fromEntries(entries), { mtime: new Date(2000, 0, 1) });
 }

@@ -2,7 +2,7 @@ import type { Enumeration, Structure } from '../configuration/model.ts';
 import type { GameMessages } from './game-messages.ts';
 import { identifiers } from './source-code.ts';
 
-/** Also words that are keywords in some places only: the `@` in front of an identifier never hurts. */
+/** Includes words that are keywords only in some places, since an `@` in front of an identifier never hurts. */
 const KEYWORDS: ReadonlySet<string> = new Set(
   `abstract as base bool break byte case catch char checked class const continue decimal default delegate do double else
   enum event explicit extern false finally fixed float for foreach goto if implicit in int interface internal is lock long
@@ -16,7 +16,7 @@ const KEYWORDS: ReadonlySet<string> = new Set(
 
 const MEMBERS_OF_OBJECT = 'Equals Finalize GetHashCode GetType MemberwiseClone ReferenceEquals ToString'.split(' ');
 
-/** What the generated code calls by these names, a nested type must not be called. */
+/** Names that a nested type must not have, because the generated code uses them for something else. */
 const TYPES_IN_USE: ReadonlySet<string> = new Set([
   ...MEMBERS_OF_OBJECT,
   ...'Action Connection DateTimeOffset Decimal DefaultError Environment IReadOnlyDictionary IReadOnlyList'.split(' '),
@@ -24,7 +24,7 @@ const TYPES_IN_USE: ReadonlySet<string> = new Set([
   ...'NullValueHandling System TimeSpan'.split(' '),
 ]);
 
-/** The same of a property. */
+/** Names that a property must not have, for the same reason. */
 const MEMBERS_IN_USE: ReadonlySet<string> = new Set([
   ...MEMBERS_OF_OBJECT,
   'Environment',
@@ -32,10 +32,10 @@ const MEMBERS_IN_USE: ReadonlySet<string> = new Set([
   'nameof',
 ]);
 
-/** Every property reserves two names of its class by a prefix. */
+/** With these prefixes, every property reserves two more names in its class. */
 const ACCESSOR = /^[gs]et_/;
 
-/** The name as it is written where a keyword would mean something else. */
+/** The identifier as code must write it, so that it is not taken for a keyword. */
 export function written(identifier: string): string {
   return KEYWORDS.has(identifier) ? `@${identifier}` : identifier;
 }
@@ -44,7 +44,10 @@ export function methodName(message: { readonly name: string }, kind: 'Request' |
   return kind === 'Notification' ? `SubscribeTo${message.name}Notification` : `Enqueue${message.name}${kind}`;
 }
 
-/** The nested type of each shape that becomes one. No member is named as its class, an accessor included, or as another. */
+/**
+ * The name of the nested type for each shape. In C#, no member of a class may have the name of the class, of an
+ * accessor or of another member.
+ */
 export function typeIdentifiers({ name, requests, events, notifications, shapes }: GameMessages) {
   const taken = new Set([
     name,
@@ -58,7 +61,7 @@ export function typeIdentifiers({ name, requests, events, notifications, shapes 
   );
 }
 
-/** The property of each field. */
+/** The name of the property for each field. */
 export function propertyIdentifiers({ fields }: Structure, className: string): ReadonlyMap<string, string> {
   return identifiers(
     fields.map(({ name }) => name),

@@ -9,13 +9,13 @@ import { gameMessages, identityMessages } from './game-messages.ts';
 const identity = csharpFile(identityMessages());
 const sample = csharpFile(gameMessages('Sample', sampleModel)).text;
 
-/** As they stand in the file, but for its indentation. */
+/** The lines as they stand in the file, but without its indentation. */
 function assertLines(text: string, expected: string): void {
   const flat = (code: string) => code.replace(/^ +/gm, '').trim();
   assert(flat(text).includes(flat(expected)), `not in it:\n${expected}\n\n${text}`);
 }
 
-/** The C# of one structure, which a notification has. */
+/** The C# for one structure, which a notification uses. */
 function structure(name: string, fields: Readonly<Record<string, { Shape: string; Cardinality: string }>>): string {
   const sections: Sections = {
     'GameSparks.Core.Model': { [name]: { Structure: { Fields: fields } } },
@@ -106,7 +106,7 @@ describe('generated C#', () => {
     assertLines(sample, 'public MovedEvent(string @class, int x, bool? isFinal = null)');
   });
 
-  it('sends an enum by the names that the model has', () => {
+  it('sends enum values by their names in the model', () => {
     assertLines(
       sample,
       `[JsonConverter(typeof(Newtonsoft.Json.Converters.StringEnumConverter))]
@@ -137,11 +137,11 @@ describe('generated C#', () => {
     );
   });
 
-  it('has nothing of what only the backend may send', () => {
+  it('leaves out what only the backend may send', () => {
     assert.doesNotMatch(sample, /Settle|secret/);
   });
 
-  it('renames what C# cannot call so, and keeps its name in the JSON and in the constructor', () => {
+  it('renames what C# does not allow, and keeps the name in the JSON and in the constructor', () => {
     const score = structure('Score', {
       Score: { Shape: 'Long', Cardinality: 'Required' },
       ToString: { Shape: 'String', Cardinality: 'Optional' },
@@ -151,7 +151,7 @@ describe('generated C#', () => {
     assertLines(score, '[JsonProperty("ToString", NullValueHandling = NullValueHandling.Ignore)]');
   });
 
-  it('makes a list that contains itself a document', () => {
+  it('makes a list that contains itself a Document', () => {
     const sections: Sections = {
       'GameSparks.Core.Model': {
         Tree: { List: { Shape: 'Tree' } },
@@ -163,7 +163,7 @@ describe('generated C#', () => {
     assert.match(text, /public News\((IReadOnlyList<){8}Newtonsoft\.Json\.Linq\.JToken>{8} tree\)/);
   });
 
-  it('makes descriptions comments, whatever they say', () => {
+  it('turns descriptions into comments, whatever they say', () => {
     assertLines(sample, '/// <summary>Looks for opponents.</summary>\npublic static void EnqueueFindMatchRequest');
     assertLines(sample, '/// <summary>As shown &amp; told.</summary>\n[JsonProperty]\npublic string Name { get; }');
     assertLines(

@@ -24,12 +24,14 @@ const BUILTINS: Readonly<Record<BuiltinName, { readonly name: string; readonly i
   Document: { name: 'Newtonsoft.Json.Linq.JToken', isValue: false },
 };
 
-/** C# has no name for a list or a map of its own; one that nests deeper, or contains itself, is a Document. */
+/**
+ * Lists and maps get no type of their own in C#; one that nests deeper than this, or contains itself, is a Document.
+ */
 const MAX_NESTED_COLLECTIONS = 8;
 
 const ENUM_CONVERTER = '[JsonConverter(typeof(Newtonsoft.Json.Converters.StringEnumConverter))]';
 
-/** The form that Amazon's own generator gave a request; events and notifications are by analogy. */
+/** Requests have the form that Amazon's own generator gave them; events and notifications follow by analogy. */
 export function csharpFile(messages: GameMessages): SourceFile {
   const types = new Types(messages);
   const usesCollections = [...messages.shapes.values()].some(({ kind }) => kind === 'list' || kind === 'map');
@@ -95,7 +97,7 @@ class Types {
   }
 }
 
-/** Each message after its payload classes, then what those are made of. */
+/** Each message after its payload classes, then the types that those are made of. */
 function members(messages: GameMessages, types: Types): Lines[] {
   const declared = new Set<string>();
   const declarations = (...shapes: readonly Shape[]) =>
@@ -191,11 +193,11 @@ function enumeration(shape: Enumeration, types: Types): Lines {
 
 interface Property extends Field {
   readonly property: string;
-  /** Named as the field whatever the property is called: Newtonsoft finds the value of a parameter by its name. */
+  /** Has the field's name whatever the property is called, because Newtonsoft finds a parameter's value by its name. */
   readonly parameter: string;
 }
 
-/** Immutable. Required fields come first, since the parameters of optional ones have a default. */
+/** An immutable class. Required fields come first, since the parameters of optional ones have a default. */
 function payloadClass(structure: Structure, types: Types): Lines {
   const identifiers = propertyIdentifiers(structure, types.identifier(structure));
   const fields = [...structure.fields].sort(byName).map((field) => ({

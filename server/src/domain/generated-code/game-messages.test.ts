@@ -4,7 +4,7 @@ import { GET_PLAYER_TOKEN } from '@respark/protocol';
 import { readModel } from '../configuration/model.ts';
 import { gameMessages, identityMessages } from './game-messages.ts';
 
-test('the identity’s request is the one that every runtime answers', () => {
+test('the request of the identity extension is the one that every runtime answers', () => {
   const { typePrefix, requests } = identityMessages();
   assert.deepEqual(
     requests.map(({ name }) => `${typePrefix}${name}`),

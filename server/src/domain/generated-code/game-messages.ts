@@ -21,7 +21,7 @@ export interface GameMessages {
   readonly requests: readonly RequestMessage[];
   readonly events: readonly EventMessage[];
   readonly notifications: readonly NotificationMessage[];
-  /** By name, in order: what the messages are made of, and nothing that only the backend uses. */
+  /** The shapes that the messages are made of, by name and in order, without those that only the backend uses. */
   readonly shapes: ReadonlyMap<string, Shape>;
 }
 
@@ -35,7 +35,7 @@ export function gameMessages(gameName: string, model: GameModel): GameMessages {
   return { name: operationsName(gameName), origin, typePrefix: GAME_PREFIX, ...playersPart(model) };
 }
 
-/** The messages that are there in every game. */
+/** The messages that every game has. */
 export function identityMessages(): GameMessages {
   const request = structure('GetPlayerTokenRequest', []);
   const response = structure('GetPlayerTokenResponse', ['AuthenticationToken']);
@@ -67,7 +67,7 @@ function structure(name: string, requiredTexts: readonly string[]): Structure {
   return { kind: 'structure', name, description: '', fields };
 }
 
-/** Never that of the identity's file, not even where names of files are compared without regard to case. */
+/** Never the name of the identity's file, not even on a file system that ignores case. */
 function operationsName(gameName: string): string {
   const name = gameName.replaceAll('-', '_').replace(/^(?=\d)/, '_');
   return name.toLowerCase() === 'identity' ? `${name}GameOperations` : `${name}Operations`;
@@ -105,7 +105,7 @@ export function getShape(shapes: ReadonlyMap<string, Shape>, name: string): Shap
   return shape;
 }
 
-/** What a shape refers to. */
+/** The types that a shape refers to. */
 export function typesIn(shape: Shape): readonly TypeReference[] {
   switch (shape.kind) {
     case 'structure':
@@ -121,7 +121,7 @@ export function typesIn(shape: Shape): readonly TypeReference[] {
   }
 }
 
-/** By code units: the same everywhere, and whatever order a document had them in. */
+/** Compares code units, which gives the same order everywhere, whatever the order in the document. */
 export function byName(a: { readonly name: string }, b: { readonly name: string }): number {
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }

@@ -23,7 +23,7 @@ describe('a zip of generated code', () => {
     }
   });
 
-  it('names a file by the identifier that the name of the game becomes, beside that of the identity', () => {
+  it('names the file of a game by an identifier made from its name, never like that of the identity', () => {
     assert.deepEqual(namesIn('3-in-a-row'), ['IdentityOperations.cs', 'README.txt', '_3_in_a_rowOperations.cs']);
     assert.deepEqual(namesIn('identity'), ['IdentityOperations.cs', 'README.txt', 'identityGameOperations.cs']);
   });
@@ -41,7 +41,7 @@ describe('a zip of generated code', () => {
     assert.deepEqual(archives[0], archives[1]);
   });
 
-  it('can be made of a game without messages', () => {
+  it('can be made for a game without messages', () => {
     const files = unzipSync(generateCode({ gameName: 'Empty', model: readModel({}), generator: unity }));
     assert.match(strFromU8(files['EmptyOperations.cs'] ?? new Uint8Array()), /class EmptyOperations\n {4}\{\n {4}\}/);
   });

@@ -23,7 +23,7 @@ describe('the choice of a generator', () => {
     );
   });
 
-  it('refuses what there is not, and says what there is', () => {
+  it('refuses an unknown choice, and lists those there are', () => {
     for (const generator of [
       { targetPlatform: 'Unreal' },
       { language: 'TypeScript' },

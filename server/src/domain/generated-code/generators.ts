@@ -3,7 +3,7 @@ import { csharpFile, csharpReadme } from './csharp.ts';
 import type { GameMessages, SourceFile } from './game-messages.ts';
 import { typescriptFile, typescriptReadme } from './typescript.ts';
 
-/** Which code is asked for; what is absent has a default. */
+/** The code that a caller asks for; absent members have a default. */
 export interface Generator {
   readonly targetPlatform?: string | undefined;
   readonly language?: string | undefined;
@@ -15,11 +15,13 @@ export interface CodeGenerator {
   readonly language: string;
   readonly gameSdkVersion: string;
   readonly file: (messages: GameMessages) => SourceFile;
-  /** How to use the files; the last line ends. */
+  /** How to use the files, as text whose last line ends with a newline. */
   readonly readme: (messages: GameMessages) => string;
 }
 
-/** The first one of a platform has its default language, the first one of all the default platform; newest versions first. */
+/**
+ * The first one for a platform has its default language; the first of all has the default platform. Newest come first.
+ */
 const GENERATORS: readonly CodeGenerator[] = [
   { targetPlatform: 'Unity', language: 'CSharp', gameSdkVersion: '1.0.0', file: csharpFile, readme: csharpReadme },
   {
@@ -31,7 +33,7 @@ const GENERATORS: readonly CodeGenerator[] = [
   },
 ];
 
-/** Letters' case does not count. Throws `validation`, with what there is. */
+/** Ignores the case of letters. Throws `validation`, which lists the choices. */
 export function chooseGenerator({
   targetPlatform = GENERATORS[0]?.targetPlatform,
   language,
@@ -50,7 +52,7 @@ export function chooseGenerator({
   );
   throw new ServiceError(
     'validation',
-    `no code is generated for ${asked}; there is (TargetPlatform, Language, GameSdkVersion): ${there.join('; ')}`,
+    `no code can be generated for ${asked}; use (TargetPlatform, Language, GameSdkVersion): ${there.join('; ')}`,
   );
 }
 

@@ -14,18 +14,18 @@ export function fileText(lines: Lines): string {
   return `${lines.join('\n')}\n`;
 }
 
-// What ends a line in any of the languages, and so would end a comment of one line.
+// These end a line in one of the languages, and so would end a comment of one line.
 const LINE_END = /\r\n|[\n\v\f\r\u0085\u2028\u2029]/;
-// What no text file can carry, and what makes code look like other code than it is.
+// Characters that no text file can hold, and those that make code look like other code.
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Bidi_Control}]/gu;
 
-/** A description for a comment of several lines, each of them printable; none when it says nothing. */
+/** The printable lines of a description, for a comment; no lines when the description says nothing. */
 export function descriptionLines(description: string): string[] {
   const lines = description.split(LINE_END).map((line) => line.replace(UNPRINTABLE, ' ').trimEnd());
   return lines.every((line) => line === '') ? [] : lines;
 }
 
-/** A string literal, in ASCII, as C#, JavaScript and JSON have it alike. */
+/** A string literal in ASCII, which is the same in C#, JavaScript and JSON. */
 export function quoted(text: string): string {
   return JSON.stringify(text).replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
@@ -33,8 +33,8 @@ export function quoted(text: string): string {
 const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /**
- * An identifier for each name, no two the same: the name itself, or, where that is none or is reserved, one made of it by
- * underscores in front.
+ * An identifier for each name, no two the same: the name itself or, when that is not an identifier or is reserved, the
+ * name with underscores in front and in place of other characters.
  */
 export function identifiers(
   names: readonly string[],

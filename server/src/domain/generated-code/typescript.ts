@@ -27,7 +27,7 @@ const JSON_TYPE: Lines = [
 ];
 
 const TYPED: Lines = [
-  '/** The one place where a payload is taken to be what the model says that it is. */',
+  '/** The one place where a payload is assumed to be what the model says. */',
   'function typed<T>(payload: object): T {',
   '  return payload as T;',
   '}',
@@ -71,7 +71,7 @@ export function typescriptReadme({ name, origin }: GameMessages): string {
     '',
     `Copy ${name}.ts and IdentityOperations.ts into the sources of a project that has the package @respark/client.`,
     'A request NAME is the function requestNAME(client, payload, options), an event sendNAME(client, payload), a notification',
-    'onNAME(client, listener), which returns the function that ends it:',
+    'onNAME(client, listener), which returns a function that ends the subscription:',
     '  import { requestGetPlayerToken } from "./IdentityOperations.ts";',
     '  const { AuthenticationToken } = await requestGetPlayerToken(client);',
     'A Timestamp is text in ISO 8601; a Long is a number, which is exact up to 2^53.',
@@ -96,7 +96,7 @@ function functionName(kind: Kind, { name }: { readonly name: string }): string {
   return `${kind}${name}`;
 }
 
-/** Types and values may have one name in TypeScript, but no two types and no two values. */
+/** In TypeScript a type and a value may have the same name, but two types or two values may not. */
 function namesOf({ requests, events, notifications, shapes }: GameMessages): Names {
   const functions = new Set([
     ...requests.map((message) => functionName('request', message)),
@@ -152,7 +152,9 @@ function eventFunction(message: EventMessage, { names, wireType }: Context): Lin
   ];
 }
 
-/** Need not be given where every field is optional; `{}` will not do for a field such as `constructor`, which it has. */
+/**
+ * Has a default when every field is optional, unless a field has a name such as `constructor`, which `{}` has already.
+ */
 function payloadParameter(structure: Structure, names: Names): string {
   const isNeeded = structure.fields.some((field) => field.isRequired || field.name in Object.prototype);
   return `payload: ${typeOfShape(structure, names)}${isNeeded ? '' : ' = {}'},`;
@@ -160,7 +162,7 @@ function payloadParameter(structure: Structure, names: Names): string {
 
 function notificationFunction(message: NotificationMessage, { names, wireType }: Context): Lines {
   return [
-    ...documentation(message.description, 'The returned function ends it.'),
+    ...documentation(message.description, 'The returned function ends the subscription.'),
     `export function ${functionName('on', message)}(`,
     ...indent(
       ['client: ResparkClient,', `listener: (payload: ${typeOfShape(message.notification, names)}) => void,`],
@@ -194,7 +196,7 @@ function declaredType(shape: Shape, names: Names): Lines {
   }
 }
 
-/** One that no member can be given is how an empty interface is written, which otherwise takes anything. */
+/** An interface without fields gets an index that accepts no member, because an empty interface accepts anything. */
 function members({ fields }: Structure, names: Names): Lines {
   if (fields.length === 0) return ['readonly [name: string]: never;'];
   return fields.flatMap(({ name, type, isRequired, description }) => [
@@ -220,7 +222,7 @@ function usesDocument(shape: Shape): boolean {
   return typesIn(shape).some((type) => type.kind === 'builtin' && type.name === 'Document');
 }
 
-/** A comment that a description can neither end nor, by an `@` as in `@ts-expect-error`, give a meaning to the compiler. */
+/** A comment that the description cannot end, nor use to direct the compiler, as `@ts-expect-error` would. */
 function documentation(description: string, promise?: string): Lines {
   const lines = [...descriptionLines(description), ...(promise === undefined ? [] : [promise])].map((line) =>
     line.replaceAll('*/', '*\\/').replace(/(?<!\w)@/g, '\\@'),

@@ -3,7 +3,7 @@ import type { Cluster, Listing } from '../../cluster/cluster.ts';
 import { ServiceError } from '../../errors.ts';
 import type { PlayerKey } from '../../player-key.ts';
 
-/** Every connection of the player, or an `internal` that may be tried again when the directory does not say. */
+/** Every connection of the player. Throws an `internal` that may be tried again when the directory does not say. */
 export function listConnections({
   cluster,
   clock,
@@ -18,7 +18,7 @@ export function listConnections({
   return orUnavailable('directory of connections', cluster.list(player), timeoutMs, clock);
 }
 
-/** What the store or the directory answers in time. Their silence and their faults are the server's, and may pass. */
+/** The answer of the store or the directory. Throws an `internal` that may be tried again when it fails or is late. */
 export async function orUnavailable<T>(
   source: string,
   answer: Promise<T>,

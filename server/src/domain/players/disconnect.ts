@@ -39,7 +39,7 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
         const reply = await cluster.request(node, 'disconnect', request, timeoutMs);
         for (const id of reply.closedIds) closed.add(id);
       } catch (error) {
-        log.warn({ err: error, node, requestId }, 'a node did not prove that it closed its connections of a player');
+        log.warn({ err: error, node, requestId }, 'a node did not prove that it closed its connections to a player');
       }
     };
     await Promise.all([...idsByOwner(entries)].map(([node, ids]) => askOwner(node, ids)));
@@ -55,7 +55,8 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
     const ids = before.entries.map((entry) => entry.connectionId);
     const unproven = new Set(ids.filter((id) => !closed.has(id)));
     if (unproven.size > 0) {
-      // An owner unlists before it answers: what the same era no longer lists has ended, only its answer was lost.
+      // An owner unlists a connection before it answers: what the same era no longer lists has ended, and only the
+      // answer was lost.
       const after = await listConnections({ cluster, clock, player, timeoutMs: leftMs() }).catch(() => undefined);
       if (after?.era === before.era) {
         const listed = new Set(after.entries.map((entry) => entry.connectionId));

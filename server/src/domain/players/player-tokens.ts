@@ -13,8 +13,8 @@ export interface PlayerTokens {
 }
 
 /**
- * Player tokens: JWTs (RFC 7519) signed with HMAC-SHA256 under a key of the stage's own, with the stage as audience. Both
- * use the stage's internal id, so a stage made again under the same name accepts none of its forerunner's tokens.
+ * Player tokens: JWTs (RFC 7519) signed with HMAC-SHA256 under a key of the stage's own, with the stage as audience.
+ * Both use the stage's internal id, so a stage made again under the same name accepts none of its predecessor's tokens.
  */
 export function createPlayerTokens({
   deriveKey,

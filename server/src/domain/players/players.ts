@@ -12,7 +12,7 @@ import { listConnections, orUnavailable } from './directory-look-up.ts';
 import { createDisconnect, type DisconnectResult } from './disconnect.ts';
 import type { PlayerTokens } from './player-tokens.ts';
 
-/** 27 letters and digits hold 160 random bits: nobody guesses a guest. */
+/** 27 letters and digits hold 160 random bits, too many to guess. */
 const GUEST_ID_LENGTH = 27;
 
 /** A player who may connect, and the runtime that their connection opens on. */
@@ -34,13 +34,16 @@ interface NamedPlayer {
 }
 
 export interface Players {
-  /** Says who a hello is from: the token's player, or a new guest when there is none. Nothing is stored for a guest. */
+  /** Finds the player of a hello: the token's player, or without a token a new guest. Nothing is stored for a guest. */
   admit(hello: { gameKey: string; token?: string | undefined }): Promise<Admission | NotAdmitted>;
 
   /** A token for a later hello of this player. */
   issueToken(player: PlayerKey): Promise<string>;
 
-  /** The player's connections on every node, oldest first. Throws `not_found`, or `internal` when the directory is away. */
+  /**
+   * The player's connections on every node, oldest first. Throws `not_found`, or `internal` when the directory does not
+   * say.
+   */
   connections(player: NamedPlayer): Promise<readonly DirectoryEntry[]>;
 
   /**

@@ -1,12 +1,13 @@
 import type { Store } from '../../store/store.ts';
 import type { Runtimes } from './runtimes.ts';
 
-/** Clocks are read to the millisecond and timers run late: what is added to the time that a hello may take. */
+/** Added to the time that a hello may take, because clocks are read to the millisecond and timers run late. */
 const MARGIN_MS = 60_000;
 
 /**
- * Removes the records of a stage's runtimes that no connection can be on any more: not the newest, none of this node's
- * connections on it, and replaced so long ago that no hello which was looked up before is still on its way.
+ * Removes the records of a stage's runtimes that no connection can be on any more: those that are not the newest, have
+ * no connection on this node, and were replaced so long ago that no hello that was looked up before is still on its
+ * way.
  */
 export async function forgetOldRuntimes({
   store,

@@ -37,7 +37,7 @@ test('connections on one runtime hold one object, which is there while it has co
   assert.equal(runtimes.size, 0);
 });
 
-test('an old runtime ends with its last connection, and the newest one is only empty', () => {
+test('an old runtime ends with its last connection, while the newest one is merely empty', () => {
   const { runtimes, enter, ended } = open();
   const old = enter('s1', EMPTY_RUNTIME_ID);
   enter('s1', EMPTY_RUNTIME_ID);

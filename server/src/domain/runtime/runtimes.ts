@@ -39,13 +39,13 @@ export interface Runtime extends RuntimeName {
 }
 
 /**
- * The runtimes that connections of this node are on. A runtime is there from its first connection to its last. An old one
- * has then ended, except for a connection whose hello was looked up before the newest was deployed and is still on its way.
+ * The runtimes that connections of this node are on. A runtime exists here from its first connection to its last. An
+ * old one has then ended, unless a hello that was looked up before the newest was deployed is still on its way.
  */
 export interface Runtimes {
   /** Puts one connection on a runtime, until the runtime's `leave`. */
   enter(name: RuntimeName): Runtime;
-  /** The stage's connections open on this runtime from now on. */
+  /** From now on the stage's connections open on this runtime. */
   deployed(stageId: string, runtimeId: string): void;
   /** Whether a connection of this node is on the runtime. */
   isInUse(stageId: string, runtimeId: string): boolean;
