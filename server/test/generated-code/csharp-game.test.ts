@@ -7,7 +7,7 @@ import { compileCSharp, findMono, run, sampleModel } from '../support/generated-
 const mono = findMono();
 const skip = mono === undefined ? 'there is no Mono here (apt-get install mono-mcs)' : false;
 
-test('[mcs] a game in C# sends and gets its messages through the generated code', { skip }, async (t) => {
+test('[mcs] a game in C# sends and receives its messages through the generated code', { skip }, async (t) => {
   const files = generateFiles({ gameName: 'Sample', model: sampleModel, generator: chooseGenerator({}) }).filter(
     ({ name }) => name.endsWith('.cs'),
   );

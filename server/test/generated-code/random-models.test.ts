@@ -11,7 +11,7 @@ import { randomSections } from '../support/random-models.ts';
 const mono = findMono();
 const skip = mono === undefined ? 'there is no Mono here (apt-get install mono-mcs)' : false;
 
-// Compilers are slow to start, and quick with many files: all games at once.
+// Compilers are slow to start but quick with many files, so all games are compiled at once.
 const GAMES = fc
   .sample(fc.tuple(fc.stringMatching(/^[A-Za-z0-9_-]{1,30}$/), randomSections), { seed: 20_260_102, numRuns: 150 })
   .map(([name, sections], place) => ({ gameName: `${name}-${place}`, model: readModel(sections) }));
@@ -36,7 +36,7 @@ test('[mcs] C# for games of any names and descriptions compiles', { skip }, asyn
   assert.equal(said, '');
 });
 
-test('the random games use what a model can have', () => {
+test('the random games use everything that a model can have', () => {
   const operations = GAMES.map(({ gameName, model }) => gameMessages(gameName, model));
   const kinds = new Set(operations.flatMap(({ shapes }) => [...shapes.values()].map(({ kind }) => kind)));
   assert.deepEqual([...kinds].sort(), ['enum', 'list', 'map', 'structure']);

@@ -11,12 +11,12 @@ type Place = { readonly dataDir: string };
 
 type Administration = Awaited<ReturnType<typeof openAdministration>>;
 
-/** What `respark keys …` and `respark audit` do beside a running server. */
+/** Does what `respark keys …` does beside a running server. */
 export async function administer<T>(place: Place, work: (access: Access) => Promise<T>): Promise<T> {
   return await withAdministration(place, ({ access }) => work(access));
 }
 
-/** What operators have changed; what the server has made by itself is left out unless it is asked for. */
+/** The records of operators' changes. Those of the server's own are left out, unless `cause` asks for them. */
 export async function readAudit(
   place: Place,
   { cause = 'operator', ...query }: Partial<AuditQuery> & Partial<Pick<AuditRecord, 'cause'>> = {},

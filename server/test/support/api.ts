@@ -39,26 +39,26 @@ export interface CallOptions {
   readonly secretAccessKey?: string;
   /** Sent as it is when it is text or bytes, otherwise as JSON. */
   readonly body?: unknown;
-  /** What the reading of the body fails with. */
+  /** The error with which reading the body fails. */
   readonly bodyFailure?: Error;
   readonly address?: string;
   readonly isSecure?: boolean;
   readonly signedAtMs?: number;
-  /** Added after signing; undefined takes one away. */
+  /** Added after signing; undefined removes a header. */
   readonly headers?: Readonly<Record<string, string | undefined>>;
 }
 
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** Of an error, as a client reads it. */
+  /** The name of an error, as a client reads it. */
   readonly error: string | undefined;
   readonly message: string | undefined;
   readonly json: { readonly [member: string]: unknown };
   readonly isBodyRead: boolean;
 }
 
-/** What a test must bring itself if it calls it. */
+/** Services that a test must bring itself if it calls them. */
 const UNAVAILABLE = {
   configurations: unavailable(),
   snapshots: unavailable(),

@@ -3,7 +3,7 @@ import { devNull, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { AccessKeyPair } from '../../src/domain/access/access.ts';
 
-/** What the AWS CLI says of an error that the service answered. */
+/** An error that the service answered, as the AWS CLI reports it. */
 export class AwsCliError extends Error {
   readonly stderr: string;
 
@@ -20,18 +20,18 @@ export interface AwsCliCall {
   readonly endpoint: string;
   /** As the API names it: `DisconnectPlayer`. */
   readonly operation: string;
-  /** As the API names its members; what is no text is given as JSON, with bytes as base64. */
+  /** Members by their names in the API. A value that is not text is given as JSON, with bytes as base64. */
   readonly input?: Readonly<Record<string, unknown>>;
   readonly credentials?: AccessKeyPair & { readonly sessionToken?: string };
   readonly region?: string;
-  /** Flags that are about no member, such as `--page-size=2`. */
+  /** Flags that do not stand for a member, such as `--page-size=2`. */
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
 /**
- * The unmodified AWS CLI that knows GameSparks (newer ones do not): Debian's, else one on the PATH; undefined without.
- * A failed call is not tried again.
+ * The unmodified AWS CLI that knows GameSparks (newer ones do not): Debian's, or else one on the PATH; undefined when
+ * there is none. A failed call is not tried again.
  */
 export async function findAwsCli(): Promise<ReturnType<typeof createAwsCli> | undefined> {
   const aws = await findAws();
@@ -47,8 +47,9 @@ export function createAwsCli(aws: string): (call: AwsCliCall) => Promise<unknown
 }
 
 /**
- * The path of the program; several may be installed, and the first on the PATH may lack the service. Asking one takes a
- * second, so `scripts/test.js` asks once for all files, and says in TEST_AWS_CLI which it is; empty is none.
+ * The path of the program. Several may be installed, and the first on the PATH may lack the service. Asking one takes a
+ * second, so `scripts/test.js` asks once for all files and passes the path in TEST_AWS_CLI, which is empty when there
+ * is none.
  */
 export async function findAws({ knowsGameSparks = true } = {}): Promise<string | undefined> {
   const { TEST_AWS_CLI: found } = process.env;
@@ -62,7 +63,7 @@ export async function findAws({ knowsGameSparks = true } = {}): Promise<string |
   return undefined;
 }
 
-/** Makes the AWS CLI know the service that the file describes, as the user whose home directory this is. */
+/** Makes the AWS CLI know the service that the file describes, for the user with this home directory. */
 export async function addAwsModel(aws: string, file: string, home: string): Promise<void> {
   const words = ['configure', 'add-model', '--service-name', 'gamesparks', '--service-model', `file://${file}`];
   const { exitCode, stderr } = await run(aws, words, { HOME: home });
@@ -72,7 +73,7 @@ export async function addAwsModel(aws: string, file: string, home: string): Prom
 function argumentsOf({ endpoint, operation, input = {}, flags = [] }: AwsCliCall): string[] {
   const members = Object.entries(input).map(([name, value]) => {
     const text = typeof value === 'string' ? value : JSON.stringify(withBase64(value));
-    // In one word, since a value may begin with a dash.
+    // Flag and value are one word, since a value may begin with a dash.
     return `--${kebabCase(name)}=${text}`;
   });
   return ['gamesparks', kebabCase(operation), '--endpoint-url', endpoint, ...members, ...flags];
@@ -84,11 +85,11 @@ function withBase64(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withBase64(inner)]));
 }
 
-/** Nothing of the user's own configuration. */
+/** An environment without the user's own configuration. */
 function environmentOf({ credentials, region = 'us-east-1', env = {} }: AwsCliCall): Record<string, string> {
   return {
     AWS_REGION: region,
-    // What version 1 reads.
+    // Version 1 reads this variable.
     AWS_DEFAULT_REGION: region,
     AWS_MAX_ATTEMPTS: '1',
     AWS_PAGER: '',

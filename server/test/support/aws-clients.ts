@@ -58,11 +58,11 @@ export interface AwsClient {
   readonly skip: string | false;
   /** Whether each call starts a process, which takes most of a second. */
   readonly isSlow: boolean;
-  /** With the root key unless told otherwise. */
+  /** Calls with the root key unless told otherwise. */
   open(server: Pick<TestServer, 'url'>, options?: Pick<AwsCliCall, 'credentials' | 'region'>): AwsCall;
 }
 
-/** The same scenario as a test of each real client; what the scenario has in subtests runs four at a time. */
+/** Makes one scenario a test of each real client; the scenario's subtests run four at a time. */
 export function testEachClient(
   aws: Awaited<ReturnType<typeof findAwsCli>>,
   title: string,
@@ -98,7 +98,7 @@ const openSdk: AwsClient['open'] = ({ url }, { credentials = ROOT, region = 'eu-
   };
 };
 
-/** The CLI prints times as text, the SDK has read them already. */
+/** The CLI prints times as text; the SDK has already made them dates. */
 function withDates(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withDates);
   if (typeof value !== 'object' || value === null) return value;

@@ -28,8 +28,8 @@ export function testBoundInTime(
 }
 
 /**
- * Whatever becomes of others, a player from an address of their own plays on, nothing is left of anybody afterwards, and
- * nobody is called by a warning for what clients did.
+ * Checks that a player from another address plays on, whatever becomes of the other clients, that nothing is left of
+ * any client afterwards, and that the server logs no warning for what clients did.
  */
 async function hold({
   t,
@@ -62,7 +62,7 @@ export function helloOf(server: TestServer): string {
   return encode({ kind: 'hello', gameKey: server.gameKey });
 }
 
-/** How the server closes this socket. */
+/** Resolves with how the server closes this socket. */
 export async function closeOf(ws: WebSocket): Promise<{ code: number; reason: string }> {
   const [code, reason] = await once(ws, 'close');
   return { code, reason: String(reason) };

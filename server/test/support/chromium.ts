@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 
 const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
-/** No window, no sandbox (a container has none to give), and no business of its own on the network. */
+/** No window, no sandbox (a container has none to give), and no network traffic of the browser's own. */
 const FLAGS = [
   '--headless',
   '--no-sandbox',
@@ -26,15 +26,15 @@ export function findChromium(): string | undefined {
 }
 
 /**
- * Opens a page in a browser with a profile of its own; the test's end takes it down. The returned promise resolves when
- * the browser has ended, with why.
+ * Opens a page in a browser with a profile of its own; the browser is killed when the test ends. The returned promise
+ * resolves when the browser has ended, with the reason.
  */
 export function openInChromium(t: TestContext, program: string, url: URL): Promise<string> {
   const profile = mkdtempSync(join(tmpdir(), 'respark-chromium-'));
-  // In a process group of its own, so that its many processes end together.
+  // The browser gets a process group of its own, so that its many processes end together.
   const browser = spawn(program, [...FLAGS, `--user-data-dir=${profile}`, url.href], {
     detached: true,
-    // What it leaves behind goes with the profile.
+    // The files that it leaves behind are removed with the profile.
     env: { ...process.env, TMPDIR: profile },
     stdio: ['ignore', 'ignore', 'pipe'],
   });

@@ -1,6 +1,6 @@
 import type { Store } from '../../src/store/store.ts';
 
-/** A store whose process dies at one of its steps: that one and all later ones fail, with their effect or without. */
+/** A store whose process dies before or after the effect of one step. That step fails, and so do all later ones. */
 export function crashingStore(store: Store, crash: { phase: 'before' | 'after'; stepsLeft: number }): Store {
   const died = () => new Error('the process has died');
   const step = async (run: () => unknown): Promise<unknown> => {

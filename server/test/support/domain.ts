@@ -26,7 +26,7 @@ export const CHANGE: Change = {
 
 export const ROLE = 'arn:aws:iam::123456789012:role/Example';
 
-/** The lines that were logged, and the log that keeps them. */
+/** A log, and the lines that were logged. */
 export function recordedLog() {
   const lines: { level: number; msg: string; [field: string]: unknown }[] = [];
   const log = createLog({ level: 'debug', destination: { write: (line: string) => lines.push(JSON.parse(line)) } });
@@ -49,7 +49,7 @@ const SETTINGS = {
 /** Makes changes without a record. */
 export const UNRECORDED: Audit = { around: (_, rule) => rule() };
 
-/** The schemas and parsers of an examination take as long to load as all the rest, and most tests examine nothing. */
+/** The examination's schemas and parsers take as long to load as all the rest, and most tests examine nothing. */
 const examineWhenAsked: Examine = async (asked) => {
   const { examineInThisThread } = await import('../../src/domain/examination.ts');
   return examineInThisThread(asked);
@@ -65,7 +65,7 @@ export interface DomainOptions extends Partial<typeof SETTINGS> {
   readonly auditLog?: Pick<AuditReader, 'find'>;
 }
 
-/** The rules over a store on disk and the cluster of one node, whose connections `onCloseStage` ends. */
+/** The rules over a store on disk and the cluster of one node, whose connections `nodes.closeStage` ends. */
 export async function openDomain(t: TestContext, options: DomainOptions = {}) {
   const {
     store = await openTestStore(t),

@@ -10,7 +10,7 @@ import { GAME, STAGE, startTestServer } from './server.ts';
 const MODIFICATION = { Section: 'My.Section', Operation: 'ADD', Path: '/a', Value: 'x' };
 const UPDATE = { GameName: GAME, Modifications: [MODIFICATION] };
 const IMPORT = { GameName: GAME, ImportSource: { File: GAME_DOCUMENT } };
-/** It has the right form, and no game has it. */
+/** An id of the right form, which no game has. */
 const SNAPSHOT = { GameName: GAME, SnapshotId: 'Snapshot_2026-01-02T03:04:05.000000Z' };
 const LIVE = { GameName: GAME, StageName: 'Live', Role: ROLE };
 const DEPLOY = { ...ON_STAGE, SnapshotId: SNAPSHOT.SnapshotId };
@@ -23,7 +23,9 @@ const GAME_ARN = `arn:aws:gamesparks:us-east-1:000000000000:game/${GAME}`;
 const UNKNOWN_STAGE = { ResourceArn: `${GAME_ARN}/stage/Unknown` };
 const NO_RESOURCE = { ResourceArn: `${GAME_ARN}/stage/${STAGE}/player/p1` };
 const PLAYER = { ...ON_STAGE, PlayerId: 'nobody' };
-/** The model of the operations of tags leaves out 403 and 429; a test in tags.test.ts shows that they occur all the same. */
+/**
+ * The model of the tag operations leaves out 403 and 429; a test in tags.test.ts shows that they occur all the same.
+ */
 const { InternalServerException } = COMMON_TRIGGERS;
 
 /** Every operation, and what causes each error that it models. */
@@ -297,7 +299,7 @@ async function withNoRoomForAGame(t: TestContext) {
   return { server: await startTestServer(t, { settings: { maxGames: 1 } }) };
 }
 
-/** No operation of the API protects a game. */
+/** No operation of the API protects a game, so the database is changed. */
 async function withAProtectedGame(t: TestContext) {
   const server = await startTestServer(t);
   alterDatabase(server, 'UPDATE games SET is_termination_protected = 1');
@@ -314,7 +316,7 @@ async function withNoRoomForASnapshot(t: TestContext) {
   return { server };
 }
 
-/** It does not end within the test. */
+/** The deployment does not end within the test. */
 async function withADeploymentUnderWay(t: TestContext) {
   const server = await startTestServer(t);
   const SnapshotId = await createSnapshot(server);
@@ -328,7 +330,7 @@ async function withASnapshotWithoutJobs(t: TestContext) {
   return { server, input: { ...NO_JOB, SnapshotId: await createSnapshot(server) } };
 }
 
-/** The operations of extensions need nothing of the store, but each caller is looked up there. */
+/** The operations of extensions need nothing from the store, but each caller is looked up there. */
 async function withKeysOutOfReach(t: TestContext) {
   const server = await startTestServer(t);
   const credentials = await createKey(server, [{ Effect: 'Allow', Action: '*', Resource: '*' }]);

@@ -25,7 +25,7 @@ export interface FakeRequest {
   readonly body: string;
 }
 
-/** A management API that answers as the test says, and the world of a data directory whose server it is. */
+/** A management API that answers as the test says, and a world in which it is the server of the data directory. */
 export async function startFakeService(t: TestContext, answer: (request: FakeRequest) => FakeAnswer) {
   const requests: FakeRequest[] = [];
   const service = createServer(async (incoming, response) => {
@@ -33,7 +33,7 @@ export async function startFakeService(t: TestContext, answer: (request: FakeReq
     const request = { method, url, headers, body: await text(incoming) };
     requests.push(request);
     const reply = answer(request);
-    // The request alone would not do: once its body is read, destroying it leaves the socket open.
+    // To destroy the request would not do: once its body is read, that leaves the socket open.
     if (reply === HANG_UP) return void incoming.socket.destroy();
     if (reply === SILENCE) return;
     const { status = 200, headers: replyHeaders = {}, body } = reply;
@@ -49,7 +49,7 @@ export async function startFakeService(t: TestContext, answer: (request: FakeReq
   return { url, world: createTestWorld({ local: { root: ROOT, url } }), requests };
 }
 
-/** What the service answers instead of a result. */
+/** An error, which the service answers instead of a result. */
 export function refusal(name: string, message: string, status = 400): FakeReply {
   return { status, headers: { 'x-amzn-errortype': name, 'x-amzn-requestid': 'r-1' }, body: { Message: message } };
 }

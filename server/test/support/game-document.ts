@@ -11,18 +11,18 @@ export function gameSections(): Sections {
   return parseDocument(GAME_DOCUMENT);
 }
 
-/** An export that the original service has made; undefined where it is not at hand. */
+/** An export from the original service; undefined where it is not at hand. */
 export function realGameDocument(): Uint8Array | undefined {
   const reference = new URL('../../../../../shared/reference/megafrograce-configuration.json', import.meta.url);
   return existsSync(fileURLToPath(reference)) ? readFileSync(reference) : undefined;
 }
 
-/** What ImportGameConfiguration takes. */
+/** The file that ImportGameConfiguration takes. */
 export function fileOf(sections: Sections): Uint8Array {
   return Buffer.from(JSON.stringify({ Document: { Type: 'Game', Sections: sections } }));
 }
 
-/** What an answer says that the sections hold; fails when what it says about them is not true. */
+/** The attributes of the sections in an answer; fails when the name or size that it gives for one is wrong. */
 export function attributesOf(sections: Record<string, Section> = {}): Sections {
   return Object.fromEntries(
     Object.entries(sections).map(([name, { Name, Size, Attributes }]) => {

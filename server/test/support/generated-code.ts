@@ -62,8 +62,8 @@ export const SAMPLE: Sections = {
 export const sampleModel = readModel(SAMPLE);
 
 /**
- * Compiles modules by the strictest of our own rules in a directory that has our packages; `compiled` is the URL of
- * what became of them, and `said` is empty where the compiler finds nothing wrong.
+ * Compiles modules under the strictest of our own rules, in a directory that has our packages. `compiled` gives the URL
+ * of a compiled module, and `said` is empty when the compiler finds nothing wrong.
  */
 export async function compileTypeScript(
   t: TestContext,
@@ -86,7 +86,7 @@ export async function compileTypeScript(
   return { said: stdout + stderr, compiled: (file) => new URL(`file://${join(directory, 'dist', file)}`).href };
 }
 
-/** Mono's C# compiler and what runs its programs, where the search path has them. */
+/** Mono's C# compiler and the program that runs its output, if the search path has both. */
 export function findMono(): { readonly mcs: string; readonly mono: string } | undefined {
   const directories = (process.env.PATH ?? '').split(delimiter);
   const find = (program: string) => directories.map((directory) => join(directory, program)).find(isExecutable);
@@ -94,7 +94,9 @@ export function findMono(): { readonly mcs: string; readonly mono: string } | un
   return mcs === undefined || mono === undefined ? undefined : { mcs, mono };
 }
 
-/** Compiles files with stand-ins for the packages that they need; `said` is empty where the compiler finds nothing wrong. */
+/**
+ * Compiles files with stand-ins for the packages that they need; `said` is empty when the compiler finds nothing wrong.
+ */
 export async function compileCSharp(
   t: TestContext,
   mcs: string,

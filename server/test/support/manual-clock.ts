@@ -24,7 +24,7 @@ export class ManualClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
-  /** Lets time pass and runs, in their order, the tasks that became due. */
+  /** Lets time pass, and runs the tasks that become due in their order. */
   advance(ms: number): void {
     const end = this.#elapsedMs + ms;
     for (;;) {
@@ -37,7 +37,7 @@ export class ManualClock implements Clock {
     this.#goTo(end);
   }
 
-  /** Timers that are set. */
+  /** How many timers are set. */
   get pending(): number {
     return this.#timers.size;
   }

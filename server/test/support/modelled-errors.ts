@@ -33,23 +33,23 @@ const SDK_ERRORS = {
   ValidationException,
 } as const satisfies Record<ErrorName, unknown>;
 
-/** A server on which a call that is right by itself fails, and what to call it with. */
+/** A server on which a correct call fails, and what to call it with. */
 interface Circumstance {
   readonly server: TestServer;
   readonly credentials?: AccessKeyPair;
-  /** Instead of that of the table, which cannot know what is only there on this server. */
+  /** Replaces the input in the table, which cannot know what exists only on this server. */
   readonly input?: object;
 }
 
 type Open = (t: TestContext) => Promise<Circumstance>;
 
-/** What causes an error: another input, a circumstance, or nothing, and then why. */
+/** What causes an error: another input, a circumstance, or nothing, with the reason why nothing does. */
 type Trigger =
   | { readonly input: object; readonly circumstance?: never }
   | { readonly circumstance: Open; readonly input?: never }
   | { readonly none: string };
 
-/** Operation → an input that is right, and for each error that the operation models what causes it. */
+/** Operation → a correct input, and what causes each error that the operation models. */
 export type ErrorTable = {
   readonly [Name in OperationName]?: {
     readonly input: object;
@@ -70,7 +70,7 @@ async function withAKeyForNothing(t: TestContext): Promise<Circumstance> {
   return { server, credentials: await createKey(server, [statement]) };
 }
 
-/** No call comes back within the test. */
+/** The rates are so low that no further call is allowed within the test. */
 async function withASpentRate(t: TestContext): Promise<Circumstance> {
   const perSecond = 0.001;
   const server = await startTestServer(t, {
@@ -93,7 +93,7 @@ async function withABrokenStore(t: TestContext): Promise<Circumstance> {
   return { server };
 }
 
-/** Fails unless `table` says of every error of every operation what causes it, or why nothing does. */
+/** Fails unless `table` says what causes each error of each operation, or why nothing does. */
 export function assertNoErrorIsForgotten(table: ErrorTable, operations: readonly Operation[]): void {
   const modelled = operations.map(({ name, errors }) => [name, errors.map((code) => WIRE_ERRORS[code].name).sort()]);
   const inTable = Object.entries(table).map(([name, { errors }]) => [name, Object.keys(errors).sort()]);
@@ -101,8 +101,8 @@ export function assertNoErrorIsForgotten(table: ErrorTable, operations: readonly
 }
 
 /**
- * Has `client` meet every error of the table that has a trigger, each in a test of its own; a slow client meets each error
- * once.
+ * Has `client` cause every error of the table that has a trigger, each in a test of its own. A slow client causes each
+ * error with one operation only.
  */
 export async function causeEveryError(t: TestContext, client: AwsClient, table: ErrorTable): Promise<void> {
   const circumstances = new Map<Open, Promise<Circumstance>>();
@@ -139,7 +139,7 @@ function casesOf(table: ErrorTable): Case[] {
   );
 }
 
-/** From operations that are spread over the table. */
+/** One case for each error, from operations that are spread over the table. */
 function eachErrorOnce(cases: readonly Case[]): Case[] {
   const errors = [...new Set(cases.map(({ error }) => error))];
   return errors.map((wanted, turn) => {
@@ -148,7 +148,7 @@ function eachErrorOnce(cases: readonly Case[]): Case[] {
   });
 }
 
-/** Its rates have room for the calls of a whole table at once. */
+/** The rates have room for the calls of a whole table at once. */
 async function openOrdinary(t: TestContext): Promise<Circumstance> {
   return { server: await startTestServer(t, { settings: { readCallsBurst: 1_000, writeCallsBurst: 1_000 } }) };
 }

@@ -1,6 +1,6 @@
 import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
 
-/** The hash that AWS’s own signer wants. */
+/** The hash in the form that AWS’s own signer needs. */
 export class NodeSha256 {
   #hash: Hash | Hmac;
   readonly #secret: string | NodeJS.ArrayBufferView | undefined;

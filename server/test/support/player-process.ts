@@ -1,4 +1,4 @@
-// A player in a process of its own, which a test can stop: connects with URL, GAME_KEY and TOKEN, and says "welcome".
+// A player in a process of its own, which a test can stop: connects with URL, GAME_KEY and TOKEN, and prints "welcome".
 import { encode, SUBPROTOCOL } from '@respark/protocol';
 import { WebSocket } from 'ws';
 

@@ -39,13 +39,13 @@ export interface Running {
 }
 
 export interface RunningServer extends Running {
-  /** Absolute. */
+  /** The absolute path. */
   readonly dataDir: string;
   readonly url: string;
   readonly playerUrl: string;
-  /** The root key in the data directory, where the settings have brought none. */
+  /** The root key in the data directory, unless the settings have brought one. */
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
-  /** That of the demo stage; empty without one. */
+  /** The game key of the demo stage; empty without one. */
   readonly gameKey: string;
   /** The unmodified AWS client, with the root key unless told otherwise. */
   sdk(config?: GameSparksClientConfig): GameSparksClient;
@@ -56,13 +56,13 @@ export interface RunningServer extends Running {
 interface Options {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** All that is on stdin; by default it is open, and nothing comes until the test writes it. */
+  /** Everything that is on stdin. By default stdin stays open, and has what the test writes. */
   readonly stdin?: string;
   /** Words of a command line that runs the rest of it as a command. */
   readonly wrap?: readonly string[];
 }
 
-/** A directory of its own, and the processes that a test starts in it; the test's end ends and removes them all. */
+/** A directory for one test, and the processes that it starts there; when the test ends, all of them are removed. */
 export interface Workplace {
   readonly directory: string;
   /** Runs a command of ours to its end. */
@@ -72,7 +72,7 @@ export interface Workplace {
   startRespark(args: readonly string[], options?: Options): Running;
   /** Starts a server on a free port and resolves when it serves. */
   serve(args?: readonly string[], options?: Options): Promise<RunningServer>;
-  /** A PATH on which this program, and no other of its name, comes first. */
+  /** A PATH that finds this program before any other of its name. */
   pathWith(program: string): string;
 }
 
@@ -89,12 +89,12 @@ export function createWorkplace(t: TestContext): Workplace {
     const [command = '', ...args] = [...wrap, ...words];
     const child = spawn(command, args, {
       cwd,
-      // A group of its own, so that what it has started goes with it.
+      // The child gets a process group of its own, so that what it starts ends with it.
       detached: true,
       env: { PATH: process.env.PATH, HOME: directory, ...env },
       stdio: 'pipe',
     });
-    // It may end before it has read everything.
+    // The child may end before it has read everything.
     child.stdin.on('error', () => {});
     if (stdin !== undefined) child.stdin.end(stdin);
     const running = watch(child, words.join(' '));
@@ -153,7 +153,7 @@ function watch(child: Child, title: string): Running {
     });
   }
   const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
-  // Whoever waits for it is told; nobody may.
+  // A test that waits for this gets the rejection; without such a test it must not count as unhandled.
   closed.catch(() => {});
 
   return {
@@ -198,6 +198,6 @@ function killGroup({ pid }: Child): void {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {
-    // All of the group has ended.
+    // The whole group has ended already.
   }
 }

@@ -13,7 +13,7 @@ import {
 import { fileOf } from './game-document.ts';
 import { GAME, STAGE } from './server.ts';
 
-/** What these take: a test's server, or a server process. */
+/** A server in the test's process, or a process of its own. */
 export interface Place {
   sdk(): GameSparksClient;
 }
@@ -30,14 +30,14 @@ export async function importDocument(place: Place, File: Uint8Array, GameName = 
   await place.sdk().send(new ImportGameConfigurationCommand({ GameName, ImportSource: { File } }));
 }
 
-/** The id of a snapshot of the document, or of what is configured. */
+/** Creates a snapshot of the document, or else of what is configured, and gives its id. */
 export async function createSnapshot(place: Place, document?: Uint8Array): Promise<string> {
   if (document !== undefined) await importDocument(place, document);
   const { Snapshot } = await place.sdk().send(new CreateSnapshotCommand({ GameName: GAME }));
   return Snapshot?.Id ?? '';
 }
 
-/** The deployment that was started. */
+/** Starts a deployment. */
 export async function startDeployment(
   place: Place,
   { on = ON_STAGE, ...input }: { SnapshotId: string; ClientToken?: string; on?: StageName },
@@ -47,7 +47,7 @@ export async function startDeployment(
   return StageDeployment;
 }
 
-/** The deployment, or the latest one, when it has ended. */
+/** Waits until the deployment has ended, or without an id the latest one. */
 export async function endOfDeployment(place: Place, DeploymentId?: string, on = ON_STAGE) {
   const input = { ...on, ...(DeploymentId === undefined ? {} : { DeploymentId }) };
   const sdk = place.sdk();
@@ -63,7 +63,7 @@ export async function deploy(place: Place, SnapshotId?: string): Promise<string>
   return DeploymentId ?? '';
 }
 
-/** The id of the job that was started. */
+/** Starts a job and gives its id. */
 export async function startJob(place: Place, SnapshotId: string, Generator = {}): Promise<string> {
   const command = new StartGeneratedCodeJobCommand({ GameName: GAME, SnapshotId, Generator });
   return (await place.sdk().send(command)).GeneratedCodeJobId ?? '';
@@ -89,8 +89,8 @@ export async function whenEnded<T>(read: () => Promise<T>, stateOf: (read: T) =>
 }
 
 /**
- * A document whose examination finds nothing and takes longer than a few calls: as many requests, each with a handler; the
- * default is about a megabyte of them.
+ * A document whose examination finds nothing and takes longer than a few calls. It has this many requests, each with a
+ * handler; by default they are about a megabyte.
  */
 export function largeDocument(requests = 1_750): Uint8Array {
   const request = { AllowedSources: ['Player'], RequestShape: 'Ping', ResponseShape: 'Ping' };

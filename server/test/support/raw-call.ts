@@ -9,13 +9,16 @@ import { ROOT } from './server.ts';
 export interface RawAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** Of an error, as clients read it. */
+  /** The name of an error, as clients read it. */
   readonly error: string | undefined;
   readonly message: string | undefined;
   readonly json: { readonly [member: string]: unknown };
 }
 
-/** One request, over a connection of its own unless told otherwise: for what AWS clients refuse to send, or could not be told to send. */
+/**
+ * One request, over a connection of its own unless told otherwise. It is for requests that AWS clients refuse to send,
+ * or cannot be told to send.
+ */
 export async function rawCall(
   server: { readonly url: string },
   method: string,
@@ -28,7 +31,7 @@ export async function rawCall(
     readonly isSigned?: boolean;
     /** Added without being signed. */
     readonly headers?: Readonly<Record<string, string>>;
-    /** Whose connections to use, and to leave open. */
+    /** The agent whose connections are used and stay open. */
     readonly agent?: Agent;
   } = {},
 ): Promise<RawAnswer> {

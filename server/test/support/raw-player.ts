@@ -12,14 +12,14 @@ import {
 } from '@respark/protocol';
 import type { TestServer } from './server.ts';
 
-/** A player on a bare socket, who does just what the test tells: it answers no close frame and ends no socket. */
+/** A player on a bare socket, which does only what the test says: it answers no close frame and ends no socket. */
 export interface RawPlayer {
   readonly socket: Socket;
   readonly playerId: string;
   readonly connectionId: string;
   /** Frames that have arrived so far, the close frame as `undefined`. */
   readonly frames: readonly (ServerFrame | undefined)[];
-  /** Resolves when the server has ended the socket, in order or by a reset. */
+  /** Resolves when the server has ended the socket, cleanly or by a reset. */
   readonly gone: Promise<void>;
   send(frame: ClientFrame): void;
 }
@@ -70,7 +70,7 @@ function textFrame(text: string): Buffer {
   return Buffer.concat([head, Buffer.alloc(4), payload]);
 }
 
-/** Takes the bytes of an upgrade answer and of the unmasked frames behind it. */
+/** Reads the bytes of an upgrade answer and of the unmasked frames after it. */
 function createFrameParser(onFrame: (frame: ServerFrame | undefined) => void): (chunk: Buffer) => void {
   let bytes: Buffer = Buffer.alloc(0);
   let isUpgraded = false;

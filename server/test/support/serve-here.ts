@@ -2,7 +2,7 @@ import * as main from '../../src/main.ts';
 import type { Ended } from './process.ts';
 import { createTestWorld } from './world.ts';
 
-/** What `respark serve` does in the directory, without a process of its own; as soon as it serves it gets a SIGTERM. */
+/** Does what `respark serve` does in the directory, but in this process; as soon as it serves, it gets a SIGTERM. */
 export async function serveHere(
   directory: string,
   args: readonly string[],

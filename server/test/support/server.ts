@@ -44,7 +44,7 @@ export interface TestPlayer {
   next(accept: (frame: ServerFrame) => boolean): Promise<ServerFrame>;
 }
 
-/** A whole server on a free port and a fresh data directory, with the demo stage; the test's end takes it down. */
+/** A whole server on a free port and a fresh data directory, with the demo stage; it is closed when the test ends. */
 export async function startTestServer(
   t: TestContext,
   {
@@ -87,7 +87,7 @@ export async function startTestServer(
   };
 }
 
-/** The parts of the server that tests of a server process do without: they take half a second to load. */
+/** The server, which tests of a server process do without, because it takes half a second to load. */
 async function loadProgram() {
   const [main, config, log] = await Promise.all([
     import('../../src/main.ts'),
@@ -149,7 +149,7 @@ export function temporaryDirectory(t: TestContext): string {
   return directory;
 }
 
-/** Waits for what the server does a moment later by itself; fails, with what it saw last, when it never does. */
+/** Waits for what the server does by itself a moment later; fails, with what it saw last, when that does not come. */
 export async function until(
   condition: () => boolean,
   describe: () => unknown = () => condition.toString(),
@@ -162,7 +162,7 @@ export async function until(
   }
 }
 
-/** Waits until the last socket is gone, and checks that nothing is held for those who were here. */
+/** Waits until the last socket is gone, and checks that the server holds nothing for the players that were here. */
 export async function assertNothingLeft(server: TestServer): Promise<void> {
   await until(
     () => server.counts().sockets === 0,

@@ -5,7 +5,7 @@ export const TOKEN = { clientToken: 'a'.repeat(33) };
 
 export const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** A game with a stage and a snapshot; `start` deploys the one to the other. */
+/** A game with a stage and a snapshot; `start` deploys the snapshot to the stage. */
 export async function openWithStage(t: TestContext, options: DomainOptions = {}) {
   const domain = await openDomain(t, options);
   if ((await domain.games.find('Demo')) === undefined) {

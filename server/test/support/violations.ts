@@ -3,7 +3,7 @@ import type { Operation } from '../../src/api/operation.ts';
 import type { Shape } from '../../src/api/shape.ts';
 import { ROLE } from './domain.ts';
 
-/** A valid value of each member that an operation may take, whatever holds it. */
+/** A valid value for each member that an operation may take, wherever it is. */
 const VALID: Record<string, unknown> = {
   GameName: 'Demo',
   StageName: 'Dev',
@@ -40,7 +40,9 @@ interface Violation {
   readonly constraint: string;
 }
 
-/** Breaks every constraint of every member, one a call, and fails unless each answer is a 400 that names the member. */
+/**
+ * Breaks each constraint of each member in a call of its own; fails unless the answer is a 400 that names the member.
+ */
 export async function assertConstraintsAreKept(
   operations: readonly Operation[],
   call: (
@@ -76,7 +78,7 @@ export function* violationsOf({ input }: Operation): Generator<Violation & { mem
   }
 }
 
-/** `valid` is a value that breaks nothing, to break one thing in. */
+/** Each violation breaks one thing in `valid`, a value that breaks nothing. */
 function* violationsOfShape(shape: Shape, at: string, valid: unknown): Generator<Violation> {
   const inBody = shape.location === undefined;
   switch (shape.type) {
@@ -176,7 +178,7 @@ function* wrongTexts({ min = 0, max, pattern, enum: values }: Shape & { type: 's
   }
 }
 
-/** A request that is right, but for one member if it is named. */
+/** A correct request, except for one member if it is named. */
 export function requestOf({ http, input }: Operation, wrongMember?: string, wrongValue?: unknown) {
   const given = (name: string) => (name === wrongMember ? wrongValue : VALID[name]);
   const path = http.path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(given(name))));
@@ -185,7 +187,7 @@ export function requestOf({ http, input }: Operation, wrongMember?: string, wron
   for (const [name, { location }] of Object.entries(input.members)) {
     const value = given(name);
     if (location === 'querystring') {
-      // An absent value is an absent key: no item of no list.
+      // For an absent value the key is left out.
       for (const item of [value ?? []].flat()) query.push(`${name}=${encodeURIComponent(String(item))}`);
     }
     if (location === undefined) body[name] = value;

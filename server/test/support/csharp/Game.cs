@@ -1,4 +1,4 @@
-// A game that uses the code which is generated for the sample game.
+// A game that uses the code generated for the sample game.
 using System;
 using System.Collections.Generic;
 using Amazon.GameSparks.Unity.DotNet;

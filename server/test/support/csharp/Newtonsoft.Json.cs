@@ -1,4 +1,4 @@
-// Stands in for Newtonsoft.Json, and for System.Runtime.Serialization: the attributes that generated code bears.
+// Stands in for Newtonsoft.Json, and for System.Runtime.Serialization: the attributes that generated code uses.
 using System;
 
 namespace Newtonsoft.Json
