@@ -65,7 +65,7 @@ describe('shown', () => {
     assert.equal(shown('x'.repeat(300), 256), `"${'x'.repeat(255)}…"`);
   });
 
-  it('spells numbers, true, false and null as JSON does, and says when there is nothing', () => {
+  it('spells numbers, true, false and null as JSON does, and undefined as "nothing"', () => {
     assert.deepEqual(
       [1.5, true, false, null, undefined].map((value) => shown(value)),
       ['1.5', 'true', 'false', 'null', 'nothing'],

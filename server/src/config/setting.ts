@@ -38,6 +38,7 @@ export function text<Default extends string | undefined>({
   };
 }
 
+/** The path of a file. Whether the file can be read is found out where it is used. */
 export function file({ help }: { help: string }): Setting<string | undefined> {
   return { ...text({ default: undefined, rule: 'a path', pattern: /^[^\0]+$/, help }), placeholder: 'file' };
 }
@@ -46,6 +47,7 @@ export function secret(row: { rule: string; pattern: RegExp; help: string }): Se
   return { ...text({ default: undefined, ...row }), isSecret: true };
 }
 
+/** A whole number from `min` to `max`, in decimal digits and without a sign. */
 export function integer<Default extends number | undefined>({
   default: value,
   min,
@@ -80,6 +82,7 @@ export function choice<Choice extends string>({
   };
 }
 
+/** Items separated by commas. White space around an item does not count, and there may be no item. */
 export function list({
   rule,
   isItem,

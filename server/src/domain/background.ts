@@ -15,7 +15,7 @@ export class Interrupted extends Error {
 
 /** A kind of work that outlives the request that started it. The store records what must be done. */
 export interface BackgroundWork {
-  /** For the log, and for the list of what a stop releases. */
+  /** Names the work in the log, and in the list of what a stop releases. */
   readonly name: string;
   /** Goes on with everything that is unfinished, in the background. Rejects when the store cannot be read. */
   resume(): Promise<void>;

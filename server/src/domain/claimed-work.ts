@@ -60,6 +60,7 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended>
   const { name, failure, maxAtOnce } = kind;
   const background = createBackground({ clock, log, failure, maxAtOnce });
 
+  /** The claim of a dead node does not count, nor does an earlier claim of this one. */
   async function isTaken({ claimedBy }: Work, owner: string): Promise<boolean> {
     return claimedBy !== undefined && claimedBy !== owner && (await cluster.isAlive(claimedBy));
   }

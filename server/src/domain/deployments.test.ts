@@ -244,7 +244,7 @@ test('the history keeps the newest, as many as the settings say', async (t) => {
   assert.equal(await runtimeId(), newest.id);
 });
 
-test('what is not there is not found', async (t) => {
+test('unknown deployments, stages, games and snapshots are not found', async (t) => {
   const { deployments, stages, asked, deploy, store } = await openWithStage(t);
   await assert.rejects(deployments.get('Demo', 'Dev'), failsWith('not_found', /there is no deployment of stage "Dev"/));
   assert.deepEqual((await deployments.list('Demo', 'Dev', {})).items, []);

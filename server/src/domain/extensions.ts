@@ -19,7 +19,7 @@ export interface ExtensionVersion {
 /** The extensions that this server offers. */
 export interface Extensions {
   list(request: PageRequest): Promise<Page<Extension>>;
-  /** Throws `not_found`, as do the following. */
+  /** Throws `not_found`, as do the methods below. */
   get(namespace: string, name: string): Extension;
   versions(namespace: string, name: string, request: PageRequest): Promise<Page<ExtensionVersion>>;
   version(namespace: string, name: string, version: string): ExtensionVersion;

@@ -39,7 +39,7 @@ export function createPaginate({ pageTokens }: { pageTokens: PageTokens }): Pagi
     scope: string,
     { maxResults = MAX_PAGE, nextToken }: PageRequest,
     list: List<T>,
-    // The types let it be left out only where records have a name.
+    // The types let a caller leave this out only for records that have a name.
     positionOf = (record: T): string => (record as T & { name: string }).name,
   ): Promise<Page<T>> {
     const start = nextToken === undefined ? {} : { after: pageTokens.open(nextToken, scope) };

@@ -35,7 +35,7 @@ export interface Stages {
   find(gameName: string, name: string): Promise<Stage | undefined>;
   /** Throws `not_found`. */
   get(gameName: string, name: string): Promise<Stage>;
-  /** Throws `not_found` without the game. */
+  /** Throws `not_found` when the game does not exist. */
   list(gameName: string, request: PageRequest): Promise<Page<Stage>>;
   /** Throws `not_found`. */
   update(

@@ -91,7 +91,7 @@ export interface RuntimeRecord {
 }
 
 export interface GeneratedCodeJobRecord extends Claimable {
-  /** UUIDv7. */
+  /** A UUIDv7. */
   readonly id: string;
   readonly gameId: string;
   readonly snapshotId: string;

@@ -87,11 +87,12 @@ const KEY_NAMES =
   'aws:SourceIp, aws:SecureTransport, aws:CurrentTime, aws:TagKeys, aws:RequestTag/KEY and aws:ResourceTag/KEY';
 
 /**
- * One line of a Condition block: `{ operatorName: { keyName: wanted } }`, `wanted` being at least one value. Follows
- * IAM's rules ("IAM JSON policy elements: Condition operators", "Multivalued context keys"): the values of a line are
- * alternatives; an absent key meets negated operators and …IfExists only; ForAllValues: is met by an absent key,
- * ForAnyValue: is not. Stricter than IAM where IAM stores what cannot work: a key takes the operators of its own type
- * (tags, being free text, take all; text of the wrong form matches nothing), and aws:TagKeys needs a set operator.
+ * Compiles one line of a Condition block: `{ operatorName: { keyName: wanted } }`, where `wanted` has at least one
+ * value. The rules are IAM's ("IAM JSON policy elements: Condition operators", "Multivalued context keys"): the values
+ * of a line are alternatives; an absent key meets only negated operators and …IfExists; it meets ForAllValues:, but not
+ * ForAnyValue:. The server is stricter where IAM would store what cannot work: a key takes only the operators of its
+ * own type (tags, being free text, take all; text of the wrong form matches nothing), and aws:TagKeys needs a set
+ * operator.
  * @throws ConditionFault
  */
 export function compileCondition(operatorName: string, keyName: string, wanted: readonly string[]): Condition {

@@ -163,6 +163,7 @@ function* endlessCollections(shapes: Shapes): Faults {
 
 function* messageFaults(sections: Sections): Faults {
   const shapes = shapesOf(sections);
+  // Messages of all kinds share one set of names, because the type on the wire does not tell the kind.
   const kinds = new Map<string, string>();
   for (const { kind, section, shapes: members } of MESSAGES) {
     for (const [name, entry] of entriesOf(sections, section)) {
@@ -222,6 +223,7 @@ function faultOfReference(
     : undefined;
 }
 
+/** The entries of a section; none when it is absent or not an object, which is a fault of form. */
 function entriesOf(sections: Sections, section: string): [string, Json][] {
   const attributes = memberOf(sections, section);
   return isObject(attributes) ? Object.entries(attributes) : [];

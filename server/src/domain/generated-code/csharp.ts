@@ -90,6 +90,7 @@ class Types {
       : `IReadOnlyDictionary<string, ${this.of(shape.value, nested + 1)}>`;
   }
 
+  /** An optional field of a value type must be nullable; every other type can be null by itself. */
   ofField({ type, isRequired }: Field): string {
     const isValue =
       type.kind === 'builtin' ? BUILTINS[type.name].isValue : getShape(this.#shapes, type.name).kind === 'enum';

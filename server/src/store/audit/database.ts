@@ -47,6 +47,7 @@ interface Row {
 export interface AuditDatabase {
   /** Writes all of them or none. A record that is there already stays as it is, but gets an outcome that it lacks. */
   write(records: Iterable<AuditRecord>, lateOutcomes: Iterable<LateOutcome>): void;
+  /** Whether there is a record at this place. */
   has(position: AuditPosition): boolean;
   /**
    * The records that match, at most one more than the limit, in the order asked for. `lookedTo` is the last place that
@@ -72,7 +73,7 @@ export function openAuditDatabase({ file, isShared }: { file: string; isShared: 
   );
   const update = database.prepare('UPDATE audit SET outcome = ? WHERE at = ? AND request_id = ?');
   const select = database.prepare('SELECT 1 FROM audit WHERE at = ? AND request_id = ?');
-  // In steps, so that calls in between are not held up by years of records.
+  // Records are removed in steps, so that years of them do not hold up the calls in between.
   const remove = database.prepare(
     `DELETE FROM audit WHERE (at, request_id) IN
        (SELECT at, request_id FROM audit WHERE at < ? ORDER BY at LIMIT ${REMOVED_AT_ONCE})`,
