@@ -23,7 +23,7 @@ export function accessKeyTable(scope: Scope): AccessKeyTable {
         revoked_at: key.revokedAt ?? null,
       };
       const message = key.isRoot
-        ? 'there is already a root access key: revoke it first'
+        ? 'there is already a root access key, which can only be replaced'
         : `there is already an access key ${key.id}: try again`;
       await insertUnique(scope, 'access_keys', row, message);
     },
