@@ -8,36 +8,42 @@ import { SETTING_GROUPS } from '../server/dist/src/config/config.js';
 import { createArns } from '../server/dist/src/domain/arn.js';
 import { METRIC_ROWS } from '../server/dist/src/metrics.js';
 
-// When each error occurs, and its name among the common errors that AWS documents for every service ("-": none of them).
+// When each error occurs, and the error that means the same in AWS's list of errors common to all services ("-" if none does).
 const WHEN = {
   validation: [
-    'Members break constraints of the model; the message lists the first twenty and counts the rest. Or what they ask for cannot be done.',
+    'The input breaks constraints of the model (the message lists the first twenty and counts the rest), or asks for something that cannot be done.',
     'ValidationError',
   ],
-  access_denied: ['No policy of the access key allows the call, or one denies it.', 'AccessDeniedException'],
+  access_denied: ['No policy of the access key allows the call, or a policy denies it.', 'AccessDeniedException'],
   not_found: ['The named resource does not exist.', '-'],
   conflict: [
-    'The name is taken, another operation on it is in progress, or there are as many as the settings allow of what models no quota.',
+    'The name is taken, another operation on the resource is in progress, or a limit of the settings is reached and the model gives the operation no quota error.',
     '-',
   ],
-  quota_exceeded: ['The server has as many, or the configuration is as large, as its settings allow.', '-'],
+  quota_exceeded: [
+    'The call would exceed the number of games or the size of a configuration that the settings allow.',
+    '-',
+  ],
   throttled: [
-    'Too many calls of one access key, failed authentications from one address, long bodies at once, or jobs under way. `Retry-After` says when to try again.',
+    'There are too many calls with one access key, failed authentications from one address, long bodies at once, or jobs under way. `Retry-After` says when to try again.',
     'ThrottlingException',
   ],
-  internal: ['The server failed; its log has the truth under the request id. Worth another try.', 'InternalFailure'],
+  internal: [
+    'The server failed. Its log has the cause under the request id. Trying again may help.',
+    'InternalFailure',
+  ],
   unknown_operation: ['No operation has this path.', 'InvalidAction'],
-  method_not_allowed: ['The path exists, but not with this method; `Allow` lists those it has.', 'InvalidAction'],
+  method_not_allowed: ['The path exists, but not with this method; `Allow` lists the methods it has.', 'InvalidAction'],
   malformed_uri: ['The path is not percent-encoded UTF-8.', 'ValidationError'],
   malformed_body: ['The body is not one JSON object.', 'ValidationError'],
   body_too_large: [`The body is longer than \`RESPARK_MAX_BODY_BYTES\`, or than ${ownBodyLimits()}.`, '-'],
   body_incomplete: ['The body did not arrive in time.', '-'],
   MissingAuthenticationTokenException: ['The call is not signed.', 'MissingAuthenticationToken'],
-  IncompleteSignatureException: ['A part of the signature is missing, or malformed.', 'IncompleteSignature'],
-  UnrecognizedClientException: ['There is no such access key, or it is revoked.', 'InvalidClientTokenId'],
+  IncompleteSignatureException: ['A part of the signature is missing or malformed.', 'IncompleteSignature'],
+  UnrecognizedClientException: ['The access key does not exist or has been revoked.', 'InvalidClientTokenId'],
   InvalidSignatureException: [
-    'The signature is not that of this request and secret, its time is too far from the server’s, or its path or query cannot be verified: it has a `..`, or is not percent-encoded UTF-8.',
-    'RequestExpired, when it is the time',
+    'The signature does not match the request and the key’s secret, its time is too far from the server’s, or the path or query cannot be verified because it contains `..` or is not percent-encoded UTF-8.',
+    'RequestExpired, if it is the time',
   ],
 };
 
@@ -52,7 +58,7 @@ const stale = Object.entries(documents).filter(
   ([path, text]) => !existsSync(path) || readFileSync(path, 'utf8') !== text,
 );
 if (process.argv.includes('--check')) {
-  for (const [path] of stale) console.error(`${path} is not what the code says; run: npm run docs`);
+  for (const [path] of stale) console.error(`${path} does not match the code; run: npm run docs`);
   if (stale.length > 0) process.exitCode = 1;
 } else {
   for (const [path, text] of stale) {
@@ -74,11 +80,12 @@ function configuration() {
   });
   return document(
     'Configuration',
-    `Every setting is a flag of \`respark serve\` or a variable of the environment; the flag wins. An empty variable counts as
-not set, an unknown \`RESPARK_…\` variable is an error. Secrets are variables only, so that they never show in a process list;
-each can also be the content of a file: \`RESPARK_SECRET_KEY_FILE=/run/secrets/respark\`.
+    `Every setting can be given as an environment variable, and all but secrets also as a flag of \`respark serve\`; if both are
+given, the flag wins. An empty variable counts as not set, and an unknown \`RESPARK_…\` variable is an error. Secrets have no
+flag, so that they never appear in a list of processes. A secret can also be read from a file, which a second variable names:
+\`RESPARK_SECRET_KEY_FILE=/run/secrets/respark\`.
 
-\`respark config print\` shows every value and where it came from; \`respark config check\` only says whether all are right.`,
+\`respark config print\` shows every value and where it comes from; \`respark config check\` only checks that all values are valid.`,
     ...sections,
   );
 }
@@ -86,24 +93,25 @@ each can also be the content of a file: \`RESPARK_SECRET_KEY_FILE=/run/secrets/r
 function errors() {
   const rows = (errorTable) =>
     Object.entries(errorTable).map(([key, { name, status }]) => {
-      if (WHEN[key] === undefined) throw new Error(`say in scripts/docs.js when the error ${key} occurs`);
+      if (WHEN[key] === undefined)
+        throw new Error(`scripts/docs.js must say when the error ${key} occurs: add it to WHEN`);
       const [when, common] = WHEN[key];
       return [code(name), status, when, common];
     });
   const head = ['Name', 'Status', 'When', 'Documented common error'];
   return document(
     'Errors',
-    `A failed call answers with the status, the error's name in the header \`x-amzn-errortype\`, \`{"Message": "…"}\` as its
-body, and its id in \`x-amzn-requestid\`. AWS documents a list of errors common to all services, whose names differ from
-those that its services send; the last column is the entry of that list that means the same.`,
-    `## Of the operations\n\n${table(head, rows(WIRE_ERRORS))}`,
-    `## Before an operation is reached\n\n${table(head, rows(REFUSALS))}`,
-    `## Before a request is read
+    `The reply to a failed call has the status below, the error's name in the header \`x-amzn-errortype\`, the request id in
+\`x-amzn-requestid\`, and \`{"Message": "…"}\` as its body. AWS documents a list of errors common to all services, under other
+names than its services send; the last column is the entry of that list that means the same.`,
+    `## Errors of operations\n\n${table(head, rows(WIRE_ERRORS))}`,
+    `## Errors before an operation is reached\n\n${table(head, rows(REFUSALS))}`,
+    `## Errors before a request is read
 
-What is no HTTP/1.1 request is answered without a name, an id or a body, and its connection is closed: 400 when it is
-malformed, 408 when its head does not come in time, 413 when a chunk extension and 431 when its head is longer than 16 KiB,
-417 when it expects anything but \`100-continue\`. A \`CONNECT\` is closed without an answer. An upgrade to anything but a
-WebSocket is ignored, and the request served like any other.`,
+A request that is not proper HTTP/1.1 is answered with a bare status, without an error name, a request id or a body, and
+its connection is closed: 400 if it is malformed, 408 if its head does not arrive in time, 413 if a chunk extension and 431
+if the head is longer than 16 KiB, and 417 if it expects anything but \`100-continue\`. The connection of a \`CONNECT\` is closed
+without an answer. An upgrade to anything but a WebSocket is ignored, and the request is served like any other.`,
   );
 }
 
@@ -116,16 +124,16 @@ function metrics() {
   ]);
   return document(
     'Metrics',
-    `\`GET /metrics\` answers in Prometheus's text format, \`GET /healthz\` with 200 while the process answers, \`GET /readyz\`
-with 200 while it should get traffic and otherwise 503 with the causes: \`draining\`, \`store\` (it cannot be read),
-\`audit log\` (it cannot be written). None of them is signed.
+    `\`GET /metrics\` answers in Prometheus's text format. \`GET /healthz\` answers with 200 as long as the process responds.
+\`GET /readyz\` answers with 200 while the server should get traffic, and otherwise with 503 and the causes: \`draining\`,
+\`store\` (it cannot be read), \`audit log\` (it cannot be written). None of these requests needs a signature.
 
-They are on the management listener, where metrics are for this machine only: a proxy on this machine that is not among
-\`RESPARK_TRUSTED_PROXIES\` counts as this machine. With \`RESPARK_METRICS_PORT\` they have a listener of their own, which
-answers everybody who reaches it, and metrics are nowhere else.
+The management listener serves all three, but \`/metrics\` only to this machine; a proxy on this machine counts as this
+machine unless \`RESPARK_TRUSTED_PROXIES\` lists it. With \`RESPARK_METRICS_PORT\` they have a listener of their own, which
+answers every client that can reach it; \`/metrics\` is then no longer on the management listener.
 
-[grafana-dashboard.json](grafana-dashboard.json) shows all of them. Labels come from tables of the server and from the names
-of games and stages, never from players, so that their number is bounded.`,
+The dashboard [grafana-dashboard.json](grafana-dashboard.json) shows all metrics. Labels come from the server's own tables and
+from the names of games and stages, never from players, so the number of series is bounded.`,
     table(['Name', 'Type', 'Labels', 'Meaning'], rows),
   );
 }
@@ -153,15 +161,15 @@ function operations() {
   };
   return document(
     'Operations',
-    `What this server speaks of the Amazon GameSparks API, version 2021-08-17. Policies match an operation when they name its
-action and any of its resources. The statuses are explained in [errors.md](errors.md).`,
+    `These are the operations of the Amazon GameSparks API, version 2021-08-17. A policy matches a call if it names the operation's
+action and any of its resources. [errors.md](errors.md) explains the statuses.`,
     table(head, OPERATIONS.map(toRow)),
-    `The following operations are this server's own. AWS clients do not know them; \`respark api\` calls them, and any client that
-signs for the service \`gamesparks\` can.`,
+    `The following operations are this server's own. AWS clients do not know them; call them with \`respark api\`, or with any
+client that signs for the service \`gamesparks\`.`,
     table(head, OWN_OPERATIONS.map(toRow)),
-    `What follows was decided where neither the service's model nor its documentation says it. Of all operations: texts
-are well-formed Unicode without U+0000, and a call with any other is a \`ValidationException\`; in the JSON of a configuration
-U+0000 may stand.`,
+    `The rest of this page is what was decided where neither the service's model nor its documentation says what to do. For all
+operations: a text must be well-formed Unicode without U+0000, or the call is a \`ValidationException\`; only the JSON of a
+configuration may contain U+0000.`,
     ...EVERY_OPERATION.map(
       ({ name, decisions = [] }) => `## ${name}\n\n${decisions.map((text) => `- ${text}`).join('\n')}`,
     ),

@@ -4,7 +4,7 @@ import { blob, document, label, list, query, string, structure } from '../shape.
 import { gameResource, gameTags } from './resources.ts';
 import { dateTime, gameName, sectionDetails, sectionName, sectionNames, sections } from './shapes.ts';
 
-/** 1,024,000 bytes as base64, with room for escaped slashes and for what is around it. */
+/** Fits 1,024,000 bytes in base64, with room for escaped slashes and the JSON around them. */
 const MAX_IMPORT_BODY_BYTES = 1_500_000;
 const MAX_UPDATE_BODY_BYTES = 2_000_000;
 
@@ -31,9 +31,9 @@ export const getGameConfiguration = operation({
   resource: gameResource,
   resourceTags: gameTags,
   decisions: [
-    'A game to which nothing was written has an empty configuration, last updated when the game was created.',
-    '`Sections` that name nothing are left out of the answer; without `Sections` it has all of them, with their attributes.',
-    '`Size` counts the bytes of the attributes as compact JSON in UTF-8.',
+    'Until it is first written, a game’s configuration is empty and was last updated when the game was created.',
+    'Names in `Sections` that do not exist are left out of the reply; without `Sections` it contains all sections, with their attributes.',
+    '`Size` is the size of the attributes in bytes, as compact JSON in UTF-8.',
   ],
   async handler({ input, services }) {
     return { GameConfiguration: toDetails(await services.configurations.get(input.GameName, input.Sections)) };
@@ -55,15 +55,15 @@ export const updateGameConfiguration = operation({
   resource: gameResource,
   resourceTags: gameTags,
   decisions: [
-    'The modifications are made in order, all or none; an error names the first that cannot be made, counted from 1: `modifications.3.member`.',
-    '`Path` is a JSON Pointer (RFC 6901) into the attributes of the section: `~0` stands for `~` and `~1` for `/`, any other `~` is an error.',
-    '`ADD` sets a member of an object whether it is there or not, or inserts into an array (`-` appends); what is to hold it must be there. `REPLACE` and `REMOVE` need what they name (RFC 6902).',
-    '`ADD` to a section that there is not makes it first, as an empty object.',
-    '`ADD` and `REPLACE` need a `Value`, `REMOVE` must have none. A JSON null is a value; the AWS SDK for JavaScript does not send it, so import a file to set one.',
-    'Faults of meaning, such as an unknown shape, are kept as work in progress; a deployment fails on them. Attributes that nest deeper than 64 levels are refused.',
-    'Unknown sections are kept as they are. Numbers have the precision of a double, and keys such as `__proto__` are data.',
-    'A configuration that would be larger than `RESPARK_MAX_CONFIGURATION_BYTES`, as exported and compact, is a `ServiceQuotaExceededException`.',
-    `A body may have ${MAX_UPDATE_BODY_BYTES.toLocaleString('en')} bytes.`,
+    'The modifications are applied in order, all of them or none. An error names the first that cannot be applied, counting from 1: `modifications.3.member`.',
+    '`Path` is a JSON Pointer (RFC 6901) into the attributes of the section: `~0` stands for `~` and `~1` for `/`; any other `~` is an error.',
+    '`ADD` sets a member of an object, whether it exists or not, or inserts an item into an array (`-` appends); the object or array itself must exist. What `REPLACE` and `REMOVE` name must exist (RFC 6902).',
+    '`ADD` to a section that does not exist creates the section first, as an empty object.',
+    '`ADD` and `REPLACE` need a `Value`; `REMOVE` must have none. A JSON null is a value, but the AWS SDK for JavaScript does not send it; import a file to set one.',
+    'Faults in what the configuration means, such as an unknown shape, are accepted as work in progress; a deployment fails because of them. Attributes nested more than 64 levels deep are refused.',
+    'Unknown sections are kept unchanged. Numbers have the precision of a double, and keys such as `__proto__` are ordinary data.',
+    'If the configuration, exported as compact JSON, would be larger than `RESPARK_MAX_CONFIGURATION_BYTES`, the call is a `ServiceQuotaExceededException`.',
+    `The request body may be up to ${MAX_UPDATE_BODY_BYTES.toLocaleString('en')} bytes long.`,
   ],
   async handler({ input, services, change }) {
     const modifications = input.Modifications.map((modification) => ({
@@ -96,10 +96,10 @@ export const importGameConfiguration = operation({
   resource: gameResource,
   resourceTags: gameTags,
   decisions: [
-    'The file is UTF-8 JSON of the form `{"Document":{"Type":"Game","Sections":{NAME: ATTRIBUTES}}}`, as an export has it; attributes are objects. It replaces the whole configuration. Of a key that an object has twice, the last one counts.',
-    'Faults of meaning do not refuse an import; a deployment fails on them. Attributes that nest deeper than 64 levels are refused.',
-    'A configuration larger than `RESPARK_MAX_CONFIGURATION_BYTES`, as exported and compact, is a `ServiceQuotaExceededException`.',
-    `The base64 text must be padded and have nothing else in it; a body may have ${MAX_IMPORT_BODY_BYTES.toLocaleString('en')} bytes.`,
+    'The file is UTF-8 JSON in the form that an export has, `{"Document":{"Type":"Game","Sections":{NAME: ATTRIBUTES}}}`, where attributes are objects. It replaces the whole configuration. If an object has a key twice, the last value counts.',
+    'Faults in what the configuration means do not prevent an import; a deployment fails because of them. Attributes nested more than 64 levels deep are refused.',
+    'If the configuration, exported as compact JSON, is larger than `RESPARK_MAX_CONFIGURATION_BYTES`, the call is a `ServiceQuotaExceededException`.',
+    `The base64 text must be padded and contain no other characters. The request body may be up to ${MAX_IMPORT_BODY_BYTES.toLocaleString('en')} bytes long.`,
   ],
   async handler({ input, services, change }) {
     const { GameName, ImportSource } = input;

@@ -44,13 +44,13 @@ export const startStageDeployment = operation({
   resource: stageResource,
   resourceTags: stageTags,
   decisions: [
-    'One deployment of a stage at a time: a second one while one is `PENDING` or `IN_PROGRESS` is a `ConflictException`. Stages of a game deploy side by side.',
-    'A `ClientToken` counts for 24 hours, for one access key; with other parameters, or when its deployment has left the history, it is a `ConflictException`.',
-    'The configuration is checked now: a fault makes the deployment `FAILED` with `UNSPECIFIED_FAILURE`, and the message of its result lists them, a hundred at most.',
-    'A script must parse as the body of a function, in the syntax of ECMAScript 2024, although its `ScriptLanguage` is called `Javascript_ES5_1`.',
-    'A stage’s role that `RESPARK_ALLOWED_ROLES` does not name makes it `FAILED` with `INVALID_ROLE_FAILURE`; by default any role will do.',
-    'A completed deployment makes a new runtime, and moves `LastUpdated` of the stage. Existing connections stay on theirs, new ones open on the newest, and an old one goes with its last connection. Deploying the same snapshot again makes a new runtime too.',
-    'A restart of the server in the middle runs it again. Nothing starts an `UNDEPLOY`.',
+    'A stage has one deployment at a time: starting another while one is `PENDING` or `IN_PROGRESS` is a `ConflictException`. Different stages of a game can deploy at the same time.',
+    'A `ClientToken` is valid for 24 hours and belongs to one access key. Using it with other parameters, or after its deployment has left the history, is a `ConflictException`.',
+    'A deployment checks the configuration: a fault makes it `FAILED` with `UNSPECIFIED_FAILURE`, and the message of its result lists the faults, at most a hundred.',
+    'A script must parse as the body of a function in the syntax of ECMAScript 2024, although its `ScriptLanguage` is called `Javascript_ES5_1`.',
+    'If the stage’s role does not match `RESPARK_ALLOWED_ROLES`, the deployment is `FAILED` with `INVALID_ROLE_FAILURE`; by default any role is allowed.',
+    'A completed deployment creates a new runtime and updates the stage’s `LastUpdated`. Existing connections stay on their runtime, new ones open on the newest, and an old runtime goes away with its last connection. Deploying the same snapshot again also creates a new runtime.',
+    'If the server restarts during a deployment, it runs the deployment again. No operation starts an `UNDEPLOY`.',
   ],
   async handler({ input, services, change }) {
     const { GameName: gameName, StageName: stageName, SnapshotId: snapshotId, ClientToken: clientToken } = input;
@@ -73,8 +73,8 @@ export const getStageDeployment = operation({
   resource: stageResource,
   resourceTags: stageTags,
   decisions: [
-    'Without a `DeploymentId` it is the latest one, whatever its state; a stage without deployments is a `ResourceNotFoundException`.',
-    'There is no `DeploymentResult` before the deployment has ended.',
+    'Without a `DeploymentId` the call returns the latest deployment, whatever its state; if the stage has none, it is a `ResourceNotFoundException`.',
+    'A deployment has no `DeploymentResult` until it has ended.',
   ],
   async handler({ input, services }) {
     const deployment = await services.deployments.get(input.GameName, input.StageName, input.DeploymentId);
@@ -100,7 +100,9 @@ export const listStageDeployments = operation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: stageResource,
   resourceTags: stageTags,
-  decisions: ['Newest first. The history has the newest `RESPARK_MAX_DEPLOYMENTS` of the stage.'],
+  decisions: [
+    'Deployments are listed newest first. The history keeps the newest `RESPARK_MAX_DEPLOYMENTS` of the stage.',
+  ],
   async handler({ input, services }) {
     const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
     const page = await services.deployments.list(input.GameName, input.StageName, request);

@@ -18,7 +18,7 @@ test('every operation says in sentences what was decided about it', () => {
   }
 });
 
-test('the values beside each limit are accepted', async (t) => {
+test('values just inside each limit are accepted', async (t) => {
   const { call } = await openApi(t);
   const create = async (body: object) => (await call('POST', '/game', { body })).message ?? '';
   for (const Description of ['', 'x', 'x'.repeat(250), '🎮'.repeat(250)]) {
@@ -33,7 +33,7 @@ test('the values beside each limit are accepted', async (t) => {
   for (const size of [1, 100]) assert.equal((await call('GET', `/game?MaxResults=${size}`)).status, 200);
 });
 
-test('no pattern takes long, whatever it is given', async (t) => {
+test('no pattern takes long to match, whatever the input', async (t) => {
   const { call } = await openApi(t);
   const startedAt = process.cpuUsage().user;
   for (const character of [' ', 'a', '\n', ':', 'x ']) {

@@ -25,7 +25,7 @@ export const listExtensions = operation({
   errors: COMMON_ERRORS,
   resource: () => [],
   decisions: [
-    'There are `GameSparks/Core` and `GameSparks/Identity`. `Custom/Game`, by whose name clients call the messages of a game, is none: what it offers differs from game to game.',
+    'The extensions are `GameSparks/Core` and `GameSparks/Identity`. `Custom/Game`, the name under which clients send the messages of a game, is not listed, because its content differs from game to game.',
   ],
   async handler({ input, services }) {
     const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
@@ -43,7 +43,7 @@ export const getExtension = operation({
   output: structure({ Extension: extensionDetails }),
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: () => [],
-  decisions: ['Names are compared as they are written, upper and lower case.'],
+  decisions: ['Names are case-sensitive.'],
   async handler({ input, services }) {
     return { Extension: toDetails(services.extensions.get(input.Namespace, input.Name)) };
   },
@@ -66,7 +66,7 @@ export const listExtensionVersions = operation({
   output: structure({ ExtensionVersions: list(versionDetails), NextToken: nextToken }),
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: () => [],
-  decisions: ['Each extension has one version so far, `1.0.0`.'],
+  decisions: ['Each extension has one version so far: `1.0.0`.'],
   async handler({ input, services }) {
     const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
     const page = await services.extensions.versions(input.Namespace, input.Name, request);
@@ -88,7 +88,7 @@ export const getExtensionVersion = operation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: () => [],
   decisions: [
-    '`Schema` is the JSON Schema, of at most 2,048 characters, by which the sections that the extension owns are checked when they are deployed.',
+    '`Schema` is the JSON Schema, at most 2,048 characters long, against which a deployment checks the sections that the extension owns.',
   ],
   async handler({ input, services }) {
     const { Namespace, Name, ExtensionVersion } = input;

@@ -43,11 +43,11 @@ export const createGame = operation({
   auditResource: ({ GameName }, arns) => arns.game(GameName),
   requestTags: ({ Tags }) => Tags,
   decisions: [
-    'A game begins with an empty configuration and without a stage.',
-    'A `ClientToken` counts for 24 hours, for one access key: the same call again answers with what the first one made, as it is by then, and another call under the token is a `ConflictException`.',
-    'A name is taken, a `ConflictException`, as long as a game of that name is being deleted.',
-    'One game more than `RESPARK_MAX_GAMES` is a `ServiceQuotaExceededException`.',
-    '`EnableTerminationProtection` is false; the API has no operation that sets it.',
+    'A new game has an empty configuration and no stages.',
+    'A `ClientToken` is valid for 24 hours and belongs to one access key. Repeating the call with it returns the game that the first call made, in its current state; a call with the same token and other parameters is a `ConflictException`. A token is free again once its game is gone.',
+    'The name of a game that is being deleted is still taken: a `ConflictException`.',
+    'Creating more than `RESPARK_MAX_GAMES` games is a `ServiceQuotaExceededException`.',
+    '`EnableTerminationProtection` is always false, because the API has no operation that sets it.',
   ],
   async handler({ input, services, arns, change }) {
     const { GameName: name, Description: description, Tags: tags, ClientToken: clientToken } = input;
@@ -66,7 +66,9 @@ export const getGame = operation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: gameResource,
   resourceTags: gameTags,
-  decisions: ['A game that is being deleted is answered, as `DELETING`, until its last player is closed.'],
+  decisions: [
+    'A game that is being deleted is still returned, in the state `DELETING`, until its last player has been disconnected.',
+  ],
   async handler({ input, services, arns }) {
     return { Game: toDetails(await services.games.get(input.GameName), arns) };
   },
@@ -82,8 +84,8 @@ export const listGames = operation({
   errors: COMMON_ERRORS,
   resource: () => [],
   decisions: [
-    'In order of name, 100 a page without `MaxResults`. What is there all along is on exactly one page, whatever is made or deleted meanwhile.',
-    'A `NextToken` is sealed by the master key and goes on with the list that gave it; for any other list it is a `ValidationException`. This holds for all lists.',
+    'Games are sorted by name, 100 to a page unless `MaxResults` says otherwise. A game that exists the whole time is on exactly one page, whatever is created or deleted in the meantime.',
+    'A `NextToken` is encrypted with the secret key and continues the list that returned it; using it for any other list is a `ValidationException`. This applies to every list operation.',
   ],
   async handler({ input, services }) {
     const page = await services.games.list({ maxResults: input.MaxResults, nextToken: input.NextToken });
@@ -102,7 +104,7 @@ export const updateGame = operation({
   resource: gameResource,
   resourceTags: gameTags,
   decisions: [
-    'A call without a description changes nothing, `LastUpdated` included. What is being deleted is not found by whatever would change it; this holds for stages too.',
+    'A call without a description changes nothing, not even `LastUpdated`. To a call that would change it, a game that is being deleted does not exist; this applies to stages too.',
   ],
   async handler({ input, services, arns, change }) {
     const game = await services.games.update(input.GameName, { description: input.Description }, change);
@@ -121,9 +123,9 @@ export const deleteGame = operation({
   resource: gameResource,
   resourceTags: gameTags,
   decisions: [
-    'Deletes the game with its stages, configuration and snapshots, and closes their players for good (4507).',
-    'Answers when all is gone, at the latest after `RESPARK_DISCONNECT_DEADLINE_MS`; the rest then goes on in the background, and after a restart.',
-    'Deleting a game that does not exist succeeds. A protected one is a `ConflictException`.',
+    'Deletes the game with its stages, configuration and snapshots, and closes the connections of its players for good (4507).',
+    'The call answers when everything is gone, or after `RESPARK_DISCONNECT_DEADLINE_MS` at the latest; the deletion then continues in the background, and after a restart if need be.',
+    'Deleting a game that does not exist succeeds. Deleting a game with termination protection is a `ConflictException`.',
   ],
   async handler({ input, services, change }) {
     await services.games.delete(input.GameName, change);

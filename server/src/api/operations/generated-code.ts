@@ -40,11 +40,11 @@ export const startGeneratedCodeJob = operation({
   resourceTags: gameTags,
   auditResource: snapshotAudited,
   decisions: [
-    '`TargetPlatform` and `Language` are `Unity` with `CSharp` or `Web` with `TypeScript`, in upper or lower case; without a platform it is `Unity`, without a language that of the platform. Anything else is a `ValidationException` that lists what there is.',
-    '`GameSdkVersion` is `LATEST`, the default, or `1.0.0`.',
-    'A snapshot with faults makes the job `FAILED`, with the first fault in its description.',
-    'A snapshot keeps `RESPARK_MAX_GENERATED_CODE_JOBS` jobs: the oldest that have ended are forgotten, with their zips, and when as many are under way one more is a `ThrottlingException`.',
-    'A restart of the server in the middle runs the job again.',
+    '`TargetPlatform` and `Language` are `Unity` with `CSharp`, or `Web` with `TypeScript`, in upper or lower case. The default platform is `Unity`, the default language that of the platform. Anything else is a `ValidationException` that lists the choices.',
+    '`GameSdkVersion` is `LATEST`, which is the default, or `1.0.0`.',
+    'If the snapshot has faults, the job is `FAILED`, and its description names the first fault.',
+    'A snapshot keeps `RESPARK_MAX_GENERATED_CODE_JOBS` jobs: the oldest that have ended are forgotten together with their zips. If that many are still under way, starting another is a `ThrottlingException`.',
+    'If the server restarts during a job, it runs the job again.',
   ],
   async handler({ input, services, change }) {
     const { TargetPlatform: targetPlatform, Language: language, GameSdkVersion: gameSdkVersion } = input.Generator;
@@ -69,8 +69,8 @@ export const getGeneratedCodeJob = operation({
   resource: gameResource,
   resourceTags: gameTags,
   decisions: [
-    'A completed job has an `S3Url`, of this server as in ExportSnapshot, where its zip is for an hour, without a signature. Each call gives a new URL, and `ExpirationTime` says how long that one works.',
-    '`Description` is empty but for a failed job.',
+    'A completed job has an `S3Url`, which as in ExportSnapshot is a URL of this server: its zip can be downloaded there for an hour without a signature. Each call returns a new URL, and `ExpirationTime` says how long that URL works.',
+    '`Description` is empty unless the job has failed.',
   ],
   async handler({ input, services }) {
     const job = await services.generatedCodeJobs.get(input.GameName, input.SnapshotId, input.JobId);
@@ -96,7 +96,7 @@ export const listGeneratedCodeJobs = operation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: gameResource,
   resourceTags: gameTags,
-  decisions: ['Newest first.'],
+  decisions: ['Jobs are listed newest first.'],
   async handler({ input, services }) {
     const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
     const page = await services.generatedCodeJobs.list(input.GameName, input.SnapshotId, request);

@@ -9,7 +9,7 @@ import { createSnapshot, exportSnapshot, getSnapshot, listSnapshots, updateSnaps
 import { createStage, deleteStage, getStage, listStages, updateStage } from './stages.ts';
 import { listTagsForResource, tagResource, untagResource } from './tags.ts';
 
-/** Every operation that this server speaks: all 33 of the API. */
+/** All 33 operations of the Amazon GameSparks API. */
 export const OPERATIONS: readonly Operation[] = [
   createGame,
   getGame,

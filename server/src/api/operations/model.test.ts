@@ -38,19 +38,19 @@ type Row = Pick<(typeof OPERATIONS)[number], 'name' | 'http' | 'isIdempotent' | 
 const readJson = (url: URL) => JSON.parse(readFileSync(url, 'utf8'));
 const MODEL: Model = readJson(new URL('../../../../test/support/model.json', import.meta.url));
 
-/** The one exception: the URLs that this server gives out are its own, not those of Amazon S3. */
+/** The only departure from the model: the URLs that this server returns are its own, not those of Amazon S3. */
 const EXCEPTIONS: Record<string, Partial<ModelShape>> = { S3PresignedUrl: { pattern: '^https?:\\/\\/(.*)$' } };
 
-test('there is a row for every operation of the model, and none besides', () => {
+test('there is a row for every operation of the model, and no other', () => {
   assert.deepEqual(OPERATIONS.map(({ name }) => name).sort(), Object.keys(MODEL.operations).sort());
   assert.equal(OPERATIONS.length, 33);
 });
 
-test('every fact of every operation is the fact of the published model', () => {
+test('every fact of every operation is that of the published model', () => {
   for (const row of OPERATIONS) assert.deepEqual(factsOfRow(row), factsOfModel(row.name), row.name);
 });
 
-test('the one exception from the model is a pattern of URLs, which takes those of Amazon S3 too', () => {
+test('the only departure from the model is a pattern of URLs, which also accepts those of Amazon S3', () => {
   assert.deepEqual(Object.keys(EXCEPTIONS), ['S3PresignedUrl']);
   const accepts = (pattern: unknown, url: string) => new RegExp(String(pattern), 'u').test(url);
   const theirs = MODEL.shapes.S3PresignedUrl?.pattern;
@@ -79,7 +79,7 @@ test('a row with any single fact changed differs from the model', () => {
   assert.ok(changes > 2_500, `${changes} changes`);
 });
 
-test('the facts kept here are those of the reference, where it is at hand', (t) => {
+test('the copy of the model kept here agrees with the reference, if that is at hand', (t) => {
   const reference = new URL('../../../../../../shared/reference/gamesparks-2021-08-17.json', import.meta.url);
   if (!existsSync(fileURLToPath(reference))) return t.skip('there is no reference beside the repository');
   assert.deepEqual(factsOfReference(readJson(reference)), MODEL);
@@ -111,7 +111,7 @@ function factsOfShape(shape: Shape): unknown {
   return { ...facts, ...nested };
 }
 
-/** Our members travel under their own names. */
+/** In this API every member travels under its own name. */
 function bound(name: string, member: Shape): unknown {
   const { location } = member;
   return { location, locationName: location && name, shape: factsOfShape(member) };
@@ -154,7 +154,7 @@ function factsOfModelShape(name: string): unknown {
   };
 }
 
-/** Copies of a value, each with one thing in it changed, taken away or added. */
+/** Yields copies of a value, each with one thing in it changed, removed or added. */
 function* perturbations(value: unknown, path = ''): Generator<[string, unknown]> {
   if (typeof value === 'number') yield [`${path} + 1`, value + 1];
   if (typeof value === 'string') yield [`${path} + x`, `${value}x`];

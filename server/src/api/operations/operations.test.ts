@@ -15,7 +15,7 @@ async function openWithStage(t: TestContext) {
   return { ...api, stage: json.Stage as { GameKey: string } };
 }
 
-test('a game goes through its life', async (t) => {
+test('a game is created, read, updated, listed and deleted', async (t) => {
   const { call, clock } = await openApi(t);
   const body = { GameName: 'Demo', Description: 'A game', Tags: { team: 'a' } };
   const created = await call('POST', '/game', { body });
@@ -43,7 +43,7 @@ test('a game goes through its life', async (t) => {
   assert.equal((await call('DELETE', '/game/Demo')).status, 200);
 });
 
-test('a stage goes through its life', async (t) => {
+test('a stage is created, read, updated, listed and deleted', async (t) => {
   const { call, stage } = await openWithStage(t);
   const { GameKey } = stage;
   assert.deepEqual(stage, {
@@ -67,7 +67,7 @@ test('a stage goes through its life', async (t) => {
   assert.equal((await call('DELETE', '/game/Demo/stage/Dev')).status, 404);
 });
 
-test('a player is seen and disconnected', async (t) => {
+test('a player’s connection is listed and closed', async (t) => {
   const { call, connected, clock } = await openWithStage(t);
   assert.deepEqual((await call('GET', `${PLAYER}/connection`)).json, { Connections: [] });
   connected.push({ connectionId: 'c1', createdAt: clock.now(), node: 'n', runtimeId: 'r' });
@@ -94,7 +94,7 @@ test('lists are followed page by page', async (t) => {
   assert.deepEqual([forged.status, forged.error], [400, 'ValidationException']);
 });
 
-test('each modelled error that a caller can cause has its trigger', async (t) => {
+test('each modelled error that a caller can cause is answered when it should be', async (t) => {
   const { call } = await openWithStage(t);
   const unknown = '/game/Unknown';
   const triggers: [string, string, object | undefined, string][] = [
@@ -124,7 +124,7 @@ test('each modelled error that a caller can cause has its trigger', async (t) =>
   }
 });
 
-test('a protected game is a conflict to delete', async (t) => {
+test('deleting a protected game is a conflict', async (t) => {
   const { call, store } = await openApi(t);
   await store.games.insert({
     id: 'id',

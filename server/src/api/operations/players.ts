@@ -18,7 +18,7 @@ const nameOf = ({ GameName, StageName, PlayerId }: PlayerInput) => ({
   playerId: PlayerId,
 });
 
-/** Two ARNs, so that a key can be held to one stage or to some players. */
+/** Both ARNs, so that a policy can restrict a key to a stage or to certain players. */
 const resource = ({ GameName, StageName, PlayerId }: PlayerInput, arns: Arns) => [
   arns.stage(GameName, StageName),
   arns.player(GameName, StageName, PlayerId),
@@ -35,9 +35,9 @@ export const getPlayerConnectionStatus = operation({
   resource,
   resourceTags: stageTags,
   decisions: [
-    'Lists the connections on all runtimes of the stage; there are at most `RESPARK_MAX_CONNECTIONS_PER_PLAYER`.',
-    'A player who is not connected, or never was, has an empty list; only an unknown game or stage is a `ResourceNotFoundException`.',
-    'Policies may name the stage or the player, whose ARN is one of this server’s own.',
+    'The list covers all runtimes of the stage and has at most `RESPARK_MAX_CONNECTIONS_PER_PLAYER` connections.',
+    'For a player who is not connected, or never was, the list is empty; only an unknown game or stage is a `ResourceNotFoundException`.',
+    'Policies may name the stage or the player. The form of a player’s ARN is this server’s own.',
   ],
   async handler({ input, services }) {
     const entries = await services.players.connections(nameOf(input));
@@ -56,10 +56,10 @@ export const disconnectPlayer = operation({
   resource,
   resourceTags: stageTags,
   decisions: [
-    'Closes the connections on all runtimes of the stage with 4500, which tells clients not to come back by themselves. It is no ban: the player may connect again at once.',
-    'A success is a connection whose end is proven: the kernel has accepted its close frame, or its socket is destroyed. What is not proven after `RESPARK_DISCONNECT_DEADLINE_MS` is a failure, worth another call.',
-    'Both lists are always there; for a player who is not connected both are empty.',
-    'Has a rate of its own, which neither reads nor writes use up. Policies are as in GetPlayerConnectionStatus.',
+    'The call closes the player’s connections on all runtimes of the stage with 4500, which tells clients not to reconnect by themselves. It is not a ban: the player may connect again at once.',
+    'A success is a connection that is proven to have ended: the kernel has accepted its close frame, or its socket is destroyed. A connection without that proof after `RESPARK_DISCONNECT_DEADLINE_MS` is a failure; call again.',
+    'The reply always has both lists; for a player who is not connected, both are empty.',
+    'Its calls have a rate limit of their own, which reads and writes do not use up. Policies are as in GetPlayerConnectionStatus.',
   ],
   async handler({ input, services, change }) {
     const { successes, failures } = await services.players.disconnect(nameOf(input), change);

@@ -2,7 +2,6 @@ import type { Arns } from '../../domain/arn.ts';
 import type { Tags } from '../../domain/tags.ts';
 import type { Services } from '../operation.ts';
 
-/** What rows about a game or a stage say of their resource. */
 interface GameInput {
   readonly GameName: string;
 }
@@ -31,7 +30,7 @@ export async function stageTags({ GameName, StageName }: StageInput, { stages }:
   return (await stages.find(GameName, StageName))?.tags;
 }
 
-/** Policies know of the game only; the audit log says which of its snapshots it was. */
+/** Policies cannot name a snapshot, only its game; the audit log names the snapshot. */
 export function snapshotAudited({ GameName, SnapshotId }: SnapshotInput, arns: Arns): string {
   return arns.snapshot(GameName, SnapshotId);
 }

@@ -18,7 +18,7 @@ export const lifeState = string({ enum: ['ACTIVE', 'DELETING'] });
 export const connectionId = string({ min: 1, max: 36 });
 export const dateTime = timestamp();
 
-// In both patterns `+-=` is a range of characters, digits among them.
+// In both patterns, which are Amazon's, `+-=` is a range of characters that includes the digits.
 export const tagKey = string({ min: 1, max: 128, pattern: '^(?!aws:)[a-zA-Z+-=._:/]+$' });
 export const tagMap = map(tagKey, string({ min: 0, max: 256, pattern: '^[\\s\\w+-=\\.:/@]*$' }), { min: 1, max: 50 });
 
@@ -41,10 +41,10 @@ export const snapshotId = string({
   pattern: '^Snapshot_\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3,6}Z$',
 });
 
-/** The one exception from the model, whose pattern takes nothing but Amazon S3: these are URLs of this server. */
+/** The one departure from the model, whose pattern accepts only Amazon S3: these URLs are this server's own. */
 export const downloadUrl = string({ min: 10, max: 2048, pattern: '^https?:\\/\\/(.*)$' });
 
-/** A TagMap has at least one entry, so what has no tags has no such member. */
+/** The tags of a reply. The model wants at least one entry in a TagMap, so without tags the member is left out. */
 export function presentTags(tags: Tags): Tags | undefined {
   return Object.keys(tags).length === 0 ? undefined : tags;
 }

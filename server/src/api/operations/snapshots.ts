@@ -41,10 +41,10 @@ export const createSnapshot = operation({
   resource: gameResource,
   resourceTags: gameTags,
   decisions: [
-    'The id is the time of the snapshot with six digits after the second. No two of a game are the same and a later one is always greater, however many calls there are at once.',
-    'An empty configuration, or one with faults, can be copied too: only a deployment looks at what it means.',
-    'The answer has the sections with their attributes.',
-    'A game keeps `RESPARK_MAX_SNAPSHOTS`; one more is a `ConflictException`, because this operation models no quota. Only the deletion of the game removes them.',
+    'The id is the time of the snapshot to six digits after the second. Within a game every id is unique and greater than all earlier ones, even if many calls arrive at once.',
+    'A snapshot can be made of an empty configuration, or of one with faults: only a deployment checks what it means.',
+    'The reply contains the sections with their attributes.',
+    'A game can have `RESPARK_MAX_SNAPSHOTS` snapshots; one more is a `ConflictException`, because the model gives this operation no quota error. Snapshots are removed only together with their game.',
   ],
   async handler({ input, services, change }) {
     return { Snapshot: toDetails(await services.snapshots.create(input.GameName, input.Description, change)) };
@@ -64,7 +64,7 @@ export const getSnapshot = operation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: gameResource,
   resourceTags: gameTags,
-  decisions: ['`Sections` and `Size` are those of GetGameConfiguration.'],
+  decisions: ['`Sections` and `Size` are as in GetGameConfiguration.'],
   async handler({ input, services }) {
     const snapshot = await services.snapshots.get(input.GameName, input.SnapshotId, input.Sections);
     return { Snapshot: toDetails(snapshot) };
@@ -83,7 +83,9 @@ export const listSnapshots = operation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: gameResource,
   resourceTags: gameTags,
-  decisions: ['Newest first. Snapshots made while the pages are followed are not on the pages that follow.'],
+  decisions: [
+    'Snapshots are listed newest first. Snapshots made while a client follows the pages do not appear on later pages.',
+  ],
   async handler({ input, services }) {
     const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
     const page = await services.snapshots.list(input.GameName, request);
@@ -105,7 +107,7 @@ export const updateSnapshot = operation({
   resource: gameResource,
   resourceTags: gameTags,
   auditResource: snapshotAudited,
-  decisions: ['A call without a description changes nothing, `LastUpdated` included. The sections never change.'],
+  decisions: ['A call without a description changes nothing, not even `LastUpdated`. The sections never change.'],
   async handler({ input, services, change }) {
     const { GameName, SnapshotId, Description: description } = input;
     return { Snapshot: toDetails(await services.snapshots.update(GameName, SnapshotId, { description }, change)) };
@@ -116,7 +118,8 @@ export const exportSnapshot = operation({
   name: 'ExportSnapshot',
   http: { method: 'GET', path: '/game/{GameName}/snapshot/{SnapshotId}/export' },
   isIdempotent: false,
-  // It changes nothing, but what it hands out works without a signature: counted and put on record like a change.
+  // The call changes nothing, but the URL that it returns works without a signature, so it is throttled and recorded like a
+  // change.
   throttleClass: 'write',
   input: structure({ GameName: label(gameName), SnapshotId: label(snapshotId) }, ['GameName', 'SnapshotId']),
   output: structure({ S3Url: downloadUrl }),
@@ -125,10 +128,10 @@ export const exportSnapshot = operation({
   resourceTags: gameTags,
   auditResource: snapshotAudited,
   decisions: [
-    '`S3Url` is a URL of this server, below `RESPARK_PUBLIC_URL`: the one thing in which it differs from the model, whose pattern takes Amazon S3 only.',
-    'Whoever knows the URL may have the file for ten minutes, without a signature; then it is a 404 that says so. It is sealed by the master key, so that nobody makes one up.',
-    'A file, of generated code too, is given 20 times at once and then twice a second; more is a 429 with `Retry-After`.',
-    'Although a GET it counts as a write, as in IAM: it uses the rate of writes, and the audit log has it.',
+    '`S3Url` is a URL of this server, below `RESPARK_PUBLIC_URL`. This is the only departure from the model, whose pattern accepts only URLs of Amazon S3.',
+    'The URL gives the file for ten minutes without a signature; after that the answer is a 404 that says so. What the URL stands for is encrypted with the secret key, so URLs cannot be forged.',
+    'A file, including one of generated code, can be downloaded twice a second, with bursts of up to 20; more is a 429 with `Retry-After`.',
+    'Although it is a GET, the call counts as a write, as it does in IAM: it uses up the rate limit of writes and is recorded in the audit log.',
   ],
   async handler({ input, services, change }) {
     return { S3Url: await services.snapshots.exportUrl(input.GameName, input.SnapshotId, change) };

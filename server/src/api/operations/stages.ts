@@ -64,9 +64,9 @@ export const createStage = operation({
   auditResource: ({ GameName, StageName }, arns) => arns.stage(GameName, StageName),
   requestTags: ({ Tags }) => Tags,
   decisions: [
-    'The game key is 32 random letters and digits, the log group `/aws/gamesparks/GAME/STAGE`. No operation changes them.',
-    'Of the role only the form is looked at, until something is deployed.',
-    '`ClientToken` and names in use are as in CreateGame. One stage more than `RESPARK_MAX_STAGES`, and a game that is being deleted, are a `ConflictException`, because this operation models no quota.',
+    'The game key is 32 random letters and digits; the log group is `/aws/gamesparks/GAME/STAGE`. No operation changes them.',
+    'Only the form of the role’s ARN is checked; whether the role is allowed is decided when something is deployed.',
+    '`ClientToken` and taken names are as in CreateGame. Creating more than `RESPARK_MAX_STAGES` stages is a `ConflictException`, because the model gives this operation no quota error; so is creating a stage in a game that is being deleted.',
   ],
   async handler({ input, services, arns, change }) {
     const { GameName: gameName, StageName: name, Role: role, Description: description, Tags: tags } = input;
@@ -86,7 +86,9 @@ export const getStage = operation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: stageResource,
   resourceTags: stageTags,
-  decisions: ['A stage that is being deleted is answered, as `DELETING`, until its last player is closed.'],
+  decisions: [
+    'A stage that is being deleted is still returned, in the state `DELETING`, until its last player has been disconnected.',
+  ],
   async handler({ input, services, arns }) {
     return { Stage: toDetails(await services.stages.get(input.GameName, input.StageName), arns) };
   },
@@ -104,7 +106,7 @@ export const listStages = operation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: gameResource,
   resourceTags: gameTags,
-  decisions: ['In order of name.'],
+  decisions: ['Stages are sorted by name.'],
   async handler({ input, services }) {
     const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
     const page = await services.stages.list(input.GameName, request);
@@ -126,7 +128,7 @@ export const updateStage = operation({
   resource: stageResource,
   resourceTags: stageTags,
   decisions: [
-    'A new role counts from the next deployment on. A call with neither member changes nothing, `LastUpdated` included.',
+    'A new role takes effect with the next deployment. A call with neither a description nor a role changes nothing, not even `LastUpdated`.',
   ],
   async handler({ input, services, arns, change }) {
     const update = { description: input.Description, role: input.Role };
@@ -146,7 +148,7 @@ export const deleteStage = operation({
   resource: stageResource,
   resourceTags: stageTags,
   decisions: [
-    'Closes the stage’s players for good (4507) on all of its runtimes, and answers as DeleteGame does. A stage that there is not is a `ResourceNotFoundException`.',
+    'Closes the connections of the stage’s players for good (4507), on all of its runtimes, and answers as DeleteGame does. Deleting a stage that does not exist is a `ResourceNotFoundException`.',
   ],
   async handler({ input, services, change }) {
     await services.stages.delete(input.GameName, input.StageName, change);

@@ -26,7 +26,7 @@ test('games and stages are tagged, untagged and listed by their ARN', async (t) 
   assert.deepEqual((await call('GET', pathOf(STAGE))).json, {});
 });
 
-test('tags of AWS and ARNs of others are refused, what there is not is not found', async (t) => {
+test('AWS’s own tags and foreign ARNs are refused, and a resource that does not exist is not found', async (t) => {
   const { call } = await openTagged(t);
   const invalid: [string, string, object?][] = [
     ['POST', pathOf(GAME), { tags: { 'aws:x': '' } }],
@@ -81,7 +81,7 @@ test('policies see the ARN, its tags, and the tags and keys of the call', async 
   assert.deepEqual((await call('GET', pathOf(GAME))).json, { tags: { team: 'a' } });
 });
 
-test('tagging is on record under the ARN', async (t) => {
+test('tagging is recorded under the ARN', async (t) => {
   const { call, auditLog } = await openTagged(t);
   await call('POST', pathOf(STAGE), { body: { tags: { a: 'b' } } });
   const records = await findRecords(auditLog, { operation: 'TagResource' });

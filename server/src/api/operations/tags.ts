@@ -3,7 +3,7 @@ import { operation, type Services } from '../operation.ts';
 import { label, list, query, string, structure } from '../shape.ts';
 import { presentTags, tagKey, tagMap } from './shapes.ts';
 
-/** The model of these operations leaves out the two errors that every other one has; they can occur all the same. */
+/** The model of these operations lacks two errors that all other operations have; this server answers with them anyway. */
 const ERRORS = ['validation', 'not_found', 'internal'] as const;
 
 const resourceArn = label(string({ min: 20, max: 2048, pattern: '^arn:aws:gamesparks:' }));
@@ -30,10 +30,10 @@ export const tagResource = operation({
   resourceTags: resourceTagsOf,
   requestTags: ({ tags }) => tags,
   decisions: [
-    'Keys that are there get the new value. A resource has at most 50 tags; more is a `ValidationException`, and nothing is changed.',
-    '`LastUpdated` of the game or stage moves. What is being deleted is not found.',
-    'The ARN of anything but a game or a stage of this server, its region and account included, is a `ValidationException`.',
-    'A call that no policy allows is answered 403 and one too many 429, as in all operations, although the model of the tag operations leaves both out.',
+    'A key that exists gets the new value. A resource has at most 50 tags; a call that would exceed that is a `ValidationException` and changes nothing.',
+    'The call updates `LastUpdated` of the game or stage. A game or stage that is being deleted is a `ResourceNotFoundException`.',
+    'The ARN must be that of a game or stage of this server, with its region and account; any other is a `ValidationException`.',
+    'A call that no policy allows is answered with 403, and a throttled one with 429, as in all operations, although the model of the tag operations has neither.',
   ],
   async handler({ input, services, change }) {
     await services.resourceTags.add(input.ResourceArn, input.tags, change);
@@ -56,7 +56,7 @@ export const untagResource = operation({
   resourceTags: resourceTagsOf,
   tagKeys: ({ tagKeys }) => tagKeys,
   decisions: [
-    'Keys that are not there are no error. `LastUpdated`, ARNs and errors are as in TagResource.',
+    'Removing a key that does not exist is not an error. `LastUpdated`, ARNs and errors are as in TagResource.',
     'Policies see the keys as `aws:TagKeys`.',
   ],
   async handler({ input, services, change }) {
@@ -76,7 +76,7 @@ export const listTagsForResource = operation({
   resource,
   resourceTags: resourceTagsOf,
   decisions: [
-    'What has no tags has no `tags` in the answer, since the model wants at least one in a map of tags.',
+    'If the resource has no tags, the reply has no `tags`, because the model does not allow an empty map of tags.',
     'ARNs and errors are as in TagResource.',
   ],
   async handler({ input, services }) {

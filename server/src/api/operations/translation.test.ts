@@ -20,7 +20,7 @@ const TOKEN = 'c'.repeat(40);
 
 const isChange = (value: unknown): value is Change => Object.hasOwn(Object(value), 'requestId');
 
-/** A service whose methods write down what they were asked, the change apart, and answer with `answers`. */
+/** A service whose methods note their parameters, except for the change, and answer with `answers`. */
 function recorder(asked: unknown[], answers: Readonly<Record<string, unknown>>, changes: Change[] = []): never {
   const methods = Object.entries(answers).map(([name, answer]) => [
     name,
@@ -41,7 +41,7 @@ const WIRE_SECTIONS = {
   B: { Name: 'B', Size: 2, Attributes: {} },
 };
 
-test('a configuration is read and written as the domain has it', async (t) => {
+test('a configuration crosses the API in both directions unchanged', async (t) => {
   const asked: unknown[] = [];
   const configuration = { ...TIMES, sections: SECTIONS };
   const configurations: Services['configurations'] = recorder(asked, {
@@ -79,7 +79,7 @@ test('a configuration is read and written as the domain has it', async (t) => {
   ]);
 });
 
-test('keys such as __proto__ go through a configuration in both directions as what they are', async (t) => {
+test('keys such as __proto__ cross the API in both directions unchanged', async (t) => {
   const asked: [string, string, { value: Json }[]][] = [];
   const text = '{"__proto__":{"polluted":true},"constructor":1}';
   const configuration = { ...TIMES, sections: { A: JSON.parse(text) } };
@@ -91,7 +91,7 @@ test('keys such as __proto__ go through a configuration in both directions as wh
   assert.equal(JSON.stringify(asked[0]?.[2][0]?.value), text);
 });
 
-test('the largest file fits, a longer body does not, and other operations take no more than before', async (t) => {
+test('the largest file fits, a longer body does not, and other operations keep the usual limit', async (t) => {
   const asked: unknown[] = [];
   const configurations: Services['configurations'] = recorder(asked, { import: { ...TIMES, sections: {} } });
   const { call } = await openApi(t, { services: { configurations } });
@@ -155,7 +155,7 @@ test('snapshots are made, read, listed, described and exported', async (t) => {
   ]);
 });
 
-test('a deployment is started by its caller, and has a result when it has ended', async (t) => {
+test('a deployment is started in its caller’s name, and has a result once it has ended', async (t) => {
   const asked: unknown[] = [];
   const pending: Deployment = {
     ...{
@@ -208,7 +208,7 @@ test('a deployment is started by its caller, and has a result when it has ended'
   ]);
 });
 
-test('a job of generated code has a URL and a time when it is completed', async (t) => {
+test('a generated code job has a URL and an expiration time once it is completed', async (t) => {
   const asked: unknown[] = [];
   const pending: GeneratedCodeJob = {
     ...{
@@ -279,7 +279,7 @@ test('extensions and their versions are found by namespace and name', async (t) 
   ]);
 });
 
-test('an error of the domain that the operation models reaches the caller as it is', async (t) => {
+test('an error that the operation models reaches the caller unchanged', async (t) => {
   const failing = (code: 'conflict' | 'quota_exceeded' | 'throttled' | 'not_found') =>
     recorder([], {
       ...{ create: new ServiceError(code, code), update: new ServiceError(code, code) },

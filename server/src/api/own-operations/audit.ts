@@ -48,10 +48,10 @@ export const listAuditRecords = ownOperation({
   errors: COMMON_ERRORS,
   resource: () => [],
   decisions: [
-    'Lists what was changed, by which principal (`Actor`, such as an access key id), from where and with what outcome. Newest first unless `Order` says otherwise; `Since` is included, `Until` is not.',
-    'A record without an `Outcome` is of a change whose outcome is not known: it is still under way, or the server stopped first.',
-    'One call looks at 5,000 records at most, so a page may have few records, or none, and still a `NextToken`.',
-    'The list holds calls on every game: its only resource is `*`.',
+    'Lists what was changed, by which principal (`Actor`, such as an access key id), from where and with what outcome. Records are listed newest first unless `Order` says otherwise; `Since` is inclusive, `Until` is exclusive.',
+    'If a record has no `Outcome`, the outcome of the change is unknown: it is still under way, or the server stopped before recording it.',
+    'One call examines at most 5,000 records, so a page may have few records, or none, and still have a `NextToken`.',
+    'The log covers all games, so policies cannot restrict the call to one: its only resource is `*`.',
   ],
   async handler({ input, services }) {
     const order = input.Order === 'OLDEST_FIRST' ? 'oldest_first' : 'newest_first';
@@ -108,5 +108,5 @@ function toOutcome({ error, durationMs, successes, failures }: NonNullable<Audit
   };
 }
 
-/** A record in the words of the wire, for a reader of the log that has no server to ask. */
+/** What makes a record look as it does in a reply, for a reader of the log that has no server to ask. */
 export const auditRecordOnWire = { shape: record, toDetails };

@@ -2,5 +2,5 @@ import type { Operation } from '../operation.ts';
 import { listAuditRecords } from './audit.ts';
 import { getServerInfo } from './server.ts';
 
-/** Every operation that is ours and not Amazon's. */
+/** Every operation of this server's own, which Amazon's API does not have. */
 export const OWN_OPERATIONS: readonly Operation[] = [getServerInfo, listAuditRecords];

@@ -2,8 +2,8 @@ import { type Operation, type OperationRow, withAction } from '../operation.ts';
 import type { Members, StructureShape, Value } from '../shape.ts';
 
 /**
- * An operation of this server's own, which Amazon's API does not have: its path is under `/respark/`, its IAM action is
- * `respark:NAME`. Everything else is as in `operation`.
+ * The row of an operation of this server's own, which Amazon's API does not have: its path is under `/respark/`, and its
+ * IAM action is `respark:NAME`. Everything else is as in `operation`.
  */
 export function ownOperation<
   const I extends Members,

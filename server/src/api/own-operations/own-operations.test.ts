@@ -11,7 +11,7 @@ const AUDIT = '/respark/audit-record';
 
 type Listed = { readonly [member: string]: unknown };
 
-test('what is ours has paths, names and actions of its own', () => {
+test('this server’s own operations have their own paths, names and actions', () => {
   const names = OPERATIONS.map(({ name }) => name);
   for (const { name, http, action } of OWN_OPERATIONS) {
     assert.match(http.path, /^\/respark\//, name);
@@ -34,7 +34,7 @@ test('every constraint of every member is a 400 that names the member, and every
   }
 });
 
-test('a key needs a policy that names the action; those of Amazon’s operations do not', async (t) => {
+test('a key needs a policy that names the action; a policy for Amazon’s operations is not enough', async (t) => {
   const { call, addKey } = await openApi(t);
   const allow = (Action: string) => ({
     Version: '2012-10-17',
@@ -55,7 +55,7 @@ test('a key needs a policy that names the action; those of Amazon’s operations
   assert.match(message ?? '', /gamesparks:ListGames/);
 });
 
-test('GetServerInfo tells the version, the node and the features', async (t) => {
+test('GetServerInfo returns the versions, the node and the features', async (t) => {
   const { call } = await openApi(t);
   assert.deepEqual((await call('GET', '/respark/server')).json, {
     ApiVersion: '2021-08-17',
@@ -65,7 +65,7 @@ test('GetServerInfo tells the version, the node and the features', async (t) => 
   });
 });
 
-test('ListAuditRecords tells who changed what, and what came of it', async (t) => {
+test('ListAuditRecords returns which actor changed what, and with what outcome', async (t) => {
   const { call, connected, clock, games, stages } = await openApi(t);
   await games.create(
     { name: 'Demo' },
@@ -114,7 +114,7 @@ test('ListAuditRecords tells who changed what, and what came of it', async (t) =
   );
 });
 
-test('ListAuditRecords filters, pages in either order, and takes a token back for the same list only', async (t) => {
+test('ListAuditRecords filters, pages in either order, and accepts a token only for the same list', async (t) => {
   const { call, clock } = await openApi(t);
   const times: string[] = [];
   for (const GameName of ['A', 'B', 'A', 'C', 'A']) {

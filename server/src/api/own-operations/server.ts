@@ -19,8 +19,8 @@ export const getServerInfo = ownOperation({
   errors: COMMON_ERRORS,
   resource: () => [],
   decisions: [
-    '`Version` is that of Respark, `ApiVersion` that of the Amazon GameSparks API, `Node` the life of the process that answers: another one after each start.',
-    '`Features` names what this server does beyond that API, so that a client need not guess it from the version; a name, once given, keeps its meaning.',
+    '`Version` is the version of Respark and `ApiVersion` that of the Amazon GameSparks API. `Node` identifies the process that answers, and is different after each start.',
+    '`Features` names what this server can do beyond that API, so that a client need not guess it from the version. A name keeps its meaning in later versions.',
   ],
   async handler({ services }) {
     const { version, apiVersion, node, features } = services.serverInfo();
