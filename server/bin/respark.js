@@ -1,12 +1,12 @@
 #!/usr/bin/env node
-// Plain JavaScript, committed, so that `npm ci` can link the command before anything is built.
+// This file is plain JavaScript, so that `npm ci` can link the command before anything is built.
 import { existsSync, readFileSync } from 'node:fs';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 const program = new URL('../dist/src/cli/program.js', import.meta.url);
 
 if (major < 20 || (major === 20 && minor < 19)) {
-  fail(`respark needs Node.js 20.19 or later, this is ${process.versions.node}`);
+  fail(`respark needs Node.js 20.19 or later, but this is ${process.versions.node}`);
 } else if (!existsSync(program)) {
   fail('respark is not built yet; run: npm ci && npm run build');
 } else {
@@ -14,7 +14,7 @@ if (major < 20 || (major === 20 && minor < 19)) {
   const { run } = await import(program.href);
   const { createProcessWorld } = await import(new URL('process-world.js', program).href);
   const code = await run(process.argv.slice(2), createProcessWorld(process, version));
-  // What was written to a pipe may still be on its way.
+  // Output to a pipe may still be buffered: the process ends only after it is written.
   await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write('', done))));
   process.exit(code);
 }

@@ -7,7 +7,9 @@ type Main = Awaited<ReturnType<World['loadMain']>>;
 
 export type Administration = Awaited<ReturnType<Main['openAdministration']>>;
 
-/** Does `work` with the data directory that the command's settings name, and lets go of it whatever comes of that. */
+/**
+ * Runs `work` on the data directory that the command's settings name, and releases the directory however `work` ends.
+ */
 export async function administer<T>(
   world: World,
   command: Command,

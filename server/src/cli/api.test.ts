@@ -22,7 +22,7 @@ describe('api', () => {
     });
   }
 
-  it('sends members in the path, the query and the body, as the operation has them', async (t) => {
+  it('sends each member in the path, the query or the body, as the operation says', async (t) => {
     const { world, requests } = await startFakeService(t, () => ({ body: {} }));
     const list = { GameName: 'Demo', MaxResults: 5, NextToken: 'a&b=c d+é' };
     assert.equal(await world.run('api', 'ListStages', '--json', JSON.stringify(list)), 0, world.err());
@@ -62,7 +62,7 @@ describe('api', () => {
     assert.equal(world.err(), 'GetStage has no pages; leave out --all\n');
   });
 
-  it('lists every fault of an input with 2, and calls nobody', async (t) => {
+  it('lists every fault of an input with 2, and makes no call', async (t) => {
     const { world, requests } = await startFakeService(t, () => ({ body: {} }));
     const input = '{"GameName": "no spaces", "stagename": "Dev"}';
     assert.equal(await world.run('api', 'GetStage', '--json', input), 2);
@@ -78,9 +78,13 @@ describe('api', () => {
   });
 
   for (const [what, args, message] of [
-    ['an unknown operation', ['Reboot'], /^there is no operation "Reboot"; "respark api --list" shows all\n$/],
-    ['text that is no JSON', ['ListGames', '--json', 'x'], /^--json must be a JSON object, .* \(.*JSON.*\)\n$/],
-    ['JSON that is no object', ['ListGames', '--json', '[]'], /^--json must be a JSON object, .* or -\n$/],
+    ['an unknown operation', ['Reboot'], /^there is no operation "Reboot"; "respark api --list" shows them all\n$/],
+    ['text that is not JSON', ['ListGames', '--json', 'x'], /^--json must be a JSON object, .* \(.*JSON.*\)\n$/],
+    [
+      'JSON that is not an object',
+      ['ListGames', '--json', '[]'],
+      /^--json must be a JSON object, .* or - for stdin\n$/,
+    ],
     ['a missing file', ['ListGames', '--json', '@/no/such'], /^--json must name a file .*"\/no\/such" \(ENOENT\)\n$/],
   ] as const) {
     it(`refuses ${what} with 2`, async () => {
@@ -90,13 +94,13 @@ describe('api', () => {
     });
   }
 
-  it('exits with 1 and the service’s words when it refuses', async (t) => {
+  it('exits with 1 and the server’s message when it refuses', async (t) => {
     const { world } = await startFakeService(t, () => refusal('ResourceNotFoundException', 'no stage', 404));
     assert.equal(await world.run('api', 'GetStage', '--json', DEV), 1);
     assert.equal(world.err(), 'ResourceNotFoundException: no stage (status 404, request id r-1)\n');
   });
 
-  it('prints nothing that a terminal would act upon, and still the same JSON', async (t) => {
+  it('prints nothing that a terminal would act on, and still the same JSON', async (t) => {
     const Name = '\u001b[2J\u009b\u202e\u2066\u{e0001}\u2028"\\é';
     const { world } = await startFakeService(t, () => ({ body: { Stage: { Name } } }));
     await world.run('api', 'GetStage', '--json', DEV);
@@ -129,7 +133,7 @@ GameName    path   yes       string, length 1-36, ^[a-zA-Z0-9_-]+$
 MaxResults  query  no        integer, 1-100
 NextToken   query  no        string, length 1-1024, ^\\S(.*\\S)?$
 
-Example, with what it needs to be filled in:
+Example, with the required members to fill in:
   $ respark api ListStages --json '{"GameName":"…"}'
 `,
     );

@@ -14,9 +14,12 @@ import { CommandError, type World } from './world.ts';
 export function apiCommand(world: World): Command {
   const command = new Command('api')
     .description('Call any operation of the management API and print its reply.')
-    .argument('[operation]', 'its name, as in GetGame or get-game; without one, all are listed')
-    .option('--json <input>', 'the input: a JSON object, @ and the name of a file with one, or - for stdin', '{}')
-    .option('--all', 'follow NextToken, and print the items of all pages')
+    .argument(
+      '[operation]',
+      'name of the operation, such as GetGame or get-game; without it, all operations are listed',
+    )
+    .option('--json <input>', 'the input: a JSON object, @FILE for a file with one, or - for stdin', '{}')
+    .option('--all', 'follow NextToken and print the items of all pages')
     .option('--list', 'list the operations')
     .addHelpText('after', ({ command: { args } }) => helpOf(args.find((word) => !word.startsWith('-'))))
     .action(async (name?: string) => {
@@ -43,7 +46,7 @@ function findOperation(name: string): Operation | undefined {
 function getOperation(name: string): Operation {
   const operation = findOperation(name);
   if (operation !== undefined) return operation;
-  throw new CommandError(`there is no operation "${name}"; "respark api --list" shows all`, { exitCode: 2 });
+  throw new CommandError(`there is no operation "${name}"; "respark api --list" shows them all`, { exitCode: 2 });
 }
 
 async function readInput(world: World, given: string): Promise<string> {
@@ -62,10 +65,13 @@ function parseInput(text: string): Input {
   }
   if (typeof input === 'object' && input !== null && !Array.isArray(input)) return input as Input;
   const why = cause instanceof Error ? ` (${printable(cause.message)})` : '';
-  throw new CommandError(`--json must be a JSON object, @ and the name of a file, or -${why}`, { exitCode: 2, cause });
+  throw new CommandError(`--json must be a JSON object, @FILE for a file with one, or - for stdin${why}`, {
+    exitCode: 2,
+    cause,
+  });
 }
 
-/** One reply with the items of every page. */
+/** The items of every page, as one reply. */
 async function callForAll(client: ManagementClient, operation: Operation, input: Input): Promise<unknown> {
   const { members } = operation.output;
   const name = Object.keys(members).find((member) => members[member]?.type === 'list');
@@ -82,7 +88,7 @@ async function callForAll(client: ManagementClient, operation: Operation, input:
 }
 
 const EXAMPLES = `
-Examples: all operations; the input of one; a call of it
+Examples: list all operations; show the input of one; call it
   $ respark api --list
   $ respark api get-stage --help
   $ respark api get-stage --json '{"GameName": "Demo", "StageName": "Dev"}'`;
@@ -96,11 +102,11 @@ function helpOf(name: string | undefined): string {
   return `
 ${operation.name}: ${http.method} ${http.path}
 ${members.length === 0 ? 'It takes no input.' : formatTable([['MEMBER', 'IN', 'REQUIRED', 'FORM'], ...members])}
-Example${json === '' ? '' : ', with what it needs to be filled in'}:
+Example${json === '' ? '' : ', with the required members to fill in'}:
   $ respark api ${operation.name}${json}`;
 }
 
-/** A value with everything that the shape requires. */
+/** An example of the shape with its required members, and … wherever the user has to fill in a value. */
 function skeletonOf(shape: Shape): unknown {
   switch (shape.type) {
     case 'structure':
@@ -116,7 +122,9 @@ function skeletonOf(shape: Shape): unknown {
 
 const PLACES = { uri: 'path', querystring: 'query', body: 'body' } as const;
 
-/** One row a member, those of inner structures under the path that leads to them. */
+/**
+ * Yields a row for each member; a member of an inner structure is named by its path, such as `Modifications[].Path`.
+ */
 function* rowsOf(shape: StructureShape, path: string, place?: string): Generator<string[]> {
   for (const [name, member] of Object.entries(shape.members)) {
     const memberPath = `${path}${name}`;
@@ -128,7 +136,7 @@ function* rowsOf(shape: StructureShape, path: string, place?: string): Generator
   }
 }
 
-/** The type and its limits, in words: `string, length 1-36, ^[a-z]+$`. */
+/** The type and its limits as help shows them: `string, length 1-36, ^[a-z]+$`. */
 function formOf(shape: Shape): string {
   const facts: string[] = [nameOf(shape)];
   if ('min' in shape || 'max' in shape) {

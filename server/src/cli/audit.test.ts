@@ -42,7 +42,7 @@ function createAuditWorld(records: readonly AuditRecord[]) {
 }
 
 describe('audit', () => {
-  it('shows who did what to whom, from where, and what came of it', async () => {
+  it('shows which actor did what, to which player, from where and with what outcome', async () => {
     const denied = { error: 'not_found', durationMs: 0.3 };
     const old = { error: 'ConflictException', durationMs: 0.5 };
     const { world, events } = createAuditWorld([
@@ -73,7 +73,7 @@ describe('audit', () => {
     assert.deepEqual(events, ['open /d', 'close']);
   });
 
-  it('prints JSON for scripts, with null for an outcome that nobody knows', async () => {
+  it('prints JSON for scripts, with null for an unknown outcome', async () => {
     const { world } = createAuditWorld([RECORD, { ...RECORD, playerId: undefined, outcome: undefined }]);
     await world.run('audit', '--json');
     const { at: _, cause: __, ...rest } = RECORD;
@@ -89,7 +89,7 @@ describe('audit', () => {
   it('says so when nothing matches', async () => {
     const { world } = createAuditWorld([]);
     assert.equal(await world.run('audit'), 0);
-    assert.equal(world.out(), 'no record matches\n');
+    assert.equal(world.out(), 'no records match\n');
     const scripted = createAuditWorld([]).world;
     await scripted.run('audit', '--json');
     assert.equal(scripted.out(), '[]\n');
@@ -122,7 +122,7 @@ describe('audit', () => {
     assert.equal(await since('2026-01-31T12:30:00.250+02:00'), Date.UTC(2026, 0, 31, 10, 30, 0, 250));
   });
 
-  it('exits with 2 for what is no time or no number, before it opens the store', async () => {
+  it('exits with 2 for an invalid time or number, before it opens the store', async () => {
     for (const text of ['', '1', 'h', '1w', '-1h', '1.5h', 'yesterday', '2026-13-01', '2026-01-31T', '1h 30m']) {
       const { world, events } = createAuditWorld([]);
       assert.equal(await world.run('audit', `--since=${text}`), 2, text);

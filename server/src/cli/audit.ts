@@ -17,16 +17,16 @@ const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 export function auditCommand(world: World): Command {
   const command = new Command('audit')
-    .description('Show who changed what, oldest first: every call that changes something leaves a record.')
-    .option('--player <id>', 'only what was done to this player')
-    .option('--operation <name>', 'only calls of this operation')
-    .option('--since <time>', 'only calls since then: a duration such as 30m, 1h or 2d, or an ISO 8601 time')
-    .option('--limit <number>', `at most this many, the newest (1-${MAX_LIMIT})`, String(DEFAULT_LIMIT))
-    .option('--json', 'print a JSON array; a record without outcome has null there')
+    .description('Show who changed what, from where and with what outcome, oldest first. Every change leaves a record.')
+    .option('--player <id>', 'only changes to this player')
+    .option('--operation <name>', 'only changes by this operation')
+    .option('--since <time>', 'only changes since then: a duration such as 30m, 1h or 2d, or an ISO 8601 time')
+    .option('--limit <number>', `show at most this many of the newest records (1-${MAX_LIMIT})`, String(DEFAULT_LIMIT))
+    .option('--json', 'print a JSON array, in which an unknown outcome is null')
     .addHelpText(
       'after',
       `
-Example: who disconnected a player within the last hour
+Example: see who disconnected a player within the last hour
   $ respark audit --player demo-player --operation DisconnectPlayer --since 1h`,
     )
     .action(async () => {
@@ -45,7 +45,7 @@ Example: who disconnected a player within the last hour
       };
       const records = await readRecords(world, command, asked);
       if (json === true) world.stdout.write(formatJson(records.map(forScripts)));
-      else if (records.length === 0) world.stdout.write('no record matches\n');
+      else if (records.length === 0) world.stdout.write('no records match\n');
       else world.stdout.write(formatTable([HEAD, ...records.map(forPeople)]));
     });
   return addClientOptions(command);
@@ -58,7 +58,7 @@ interface Asked {
   readonly limit: number;
 }
 
-/** As ListAuditRecords gives it. */
+/** A record as ListAuditRecords returns it. */
 interface AuditRecord {
   readonly Time: string;
   readonly RequestId: string;
@@ -78,8 +78,9 @@ interface AuditRecord {
 }
 
 /**
- * The newest records, oldest first: of the server that is named, else of the one that runs on the data directory. What that
- * one does not give, or did not live to give, its files do.
+ * The newest records, oldest first. They come from the server that the command line or the environment names, otherwise
+ * from the server that runs on the data directory. If that one does not answer or refuses, or none runs, the command
+ * reads the files of the data directory instead.
  */
 async function readRecords(world: World, command: Command, asked: Asked): Promise<AuditRecord[]> {
   if (hasOwnEndpoint(world, command)) return await askServer(world, command, asked);
@@ -165,7 +166,7 @@ function forScripts(record: AuditRecord): object {
 const HEAD = ['TIME', 'OPERATION', 'ACTOR', 'FROM', 'RESOURCE', 'REQUEST', 'OUTCOME'];
 
 function forPeople(record: AuditRecord): string[] {
-  // Everything before its sixth part is the same in every ARN of a server.
+  // The first five parts are the same in every ARN of a server.
   const name = record.Resource.split(':').slice(5).join(':');
   const from = record.SourceAddress || record.Cause.toLowerCase();
   return [record.Time, record.Operation, record.Actor, from, name || '-', record.RequestId, describe(record.Outcome)];

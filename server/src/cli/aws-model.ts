@@ -7,12 +7,14 @@ import type { World } from './world.ts';
 
 export function awsModelCommand(world: World): Command {
   const command = new Command('aws-model')
-    .description('Write the service model that teaches an AWS CLI this API: newer ones no longer know GameSparks.')
-    .option('--output <file>', 'where to (default: stdout)')
+    .description(
+      'Write the service model that teaches this API to an AWS CLI; newer versions no longer include GameSparks.',
+    )
+    .option('--output <file>', 'the file to write (default: stdout)')
     .addHelpText(
       'after',
       `
-Example: any AWS CLI; it keeps the model in ~/.aws/models
+Example: add the model to an AWS CLI, which keeps it in ~/.aws/models
   $ respark aws-model --output gamesparks.json
   $ aws configure add-model --service-name gamesparks --service-model file://gamesparks.json
   $ eval "$(respark env)"

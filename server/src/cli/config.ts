@@ -6,20 +6,22 @@ import type { World } from './world.ts';
 
 export function configCommand(world: World): Command {
   return new Command('config')
-    .description('Show or check the settings that "serve" would run with.')
+    .description('Show or check the settings that "serve" would use.')
     .addCommand(printCommand(world))
     .addCommand(checkCommand(world))
     .addHelpText(
       'after',
       `
-Example: which port would be taken, and why
+Example: see which ports the server would use, and why
   $ respark config print | grep PORT`,
     );
 }
 
 function printCommand(world: World): Command {
   const command = new Command('print')
-    .description('Print every setting, its value and where that came from; secrets only as set or not set.')
+    .description(
+      'Print every setting, its value and where the value comes from. Secrets are shown only as set or not set.',
+    )
     .option('--json', 'print a JSON array of { key, env, value, source }')
     .action(() => {
       const settings = settingsForDisplay(settingsOf(world, command));
@@ -36,7 +38,7 @@ function printCommand(world: World): Command {
 
 function checkCommand(world: World): Command {
   const command = new Command('check')
-    .description('Check the settings without starting anything: exit 0, or 2 with one line a fault.')
+    .description('Check the settings without starting anything. Exits with 0, or with 2 and one line for each fault.')
     .action(() => {
       settingsOf(world, command);
       world.stdout.write('the settings are valid\n');

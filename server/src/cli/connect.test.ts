@@ -49,7 +49,7 @@ function createLocalWorld(playerUrl: string) {
 }
 
 describe('connect', () => {
-  it('is the demo player of the local server, and says how to disconnect it', async (t) => {
+  it('connects as the demo player of the local server, and says how to disconnect it', async (t) => {
     const { url, frames } = await startGateway(t);
     const world = createLocalWorld(url);
     const exitCode = world.run('connect');
@@ -64,7 +64,7 @@ describe('connect', () => {
     assert.equal(world.err(), '');
   });
 
-  it('says that nobody is there, not that something was closed, and exits with 1', async (t) => {
+  it('says that the server cannot be reached, not that a connection was closed, and exits with 1', async (t) => {
     const { url } = await startGateway(t);
     const gone = url.replace(/\d+\/connect$/, '1/connect');
     const world = createLocalWorld(gone);
@@ -73,10 +73,10 @@ describe('connect', () => {
       world.out(),
       /^cannot reach ws:\/\/127\.0\.0\.1:1\/connect(: .+)?; is the server running .*\n {2}not reconnecting\n$/,
     );
-    assert.equal(world.err(), 'the connection is closed for good (1006)\n');
+    assert.equal(world.err(), 'the connection was closed for good (1006)\n');
   });
 
-  it('says why the server closed it and exits with 1 when that is for good', async (t) => {
+  it('says why the server closed the connection, and exits with 1 when that is for good', async (t) => {
     const { url, sockets } = await startGateway(t);
     const world = createLocalWorld(url);
     const exitCode = world.run('connect');
@@ -87,7 +87,7 @@ describe('connect', () => {
       world.out(),
       /\nclosed: 4500 disconnected: The operator disconnected this player\.\n {2}reason: misbehaved\n {2}by the call with the request id r-1\n {2}not reconnecting\n$/,
     );
-    assert.equal(world.err(), 'the connection is closed for good (4500)\n');
+    assert.equal(world.err(), 'the connection was closed for good (4500)\n');
   });
 
   it('reconnects when the close allows it', async (t) => {
@@ -101,7 +101,7 @@ describe('connect', () => {
     assert.equal(await exitCode, 0);
   });
 
-  it('leaves at the first close with --once', async (t) => {
+  it('exits at the first close with --once', async (t) => {
     const { url, sockets } = await startGateway(t);
     const world = createLocalWorld(url);
     const exitCode = world.run('connect', '--once');
@@ -111,7 +111,7 @@ describe('connect', () => {
     assert.match(world.out(), / {2}not reconnecting\n$/);
   });
 
-  it('sends the messages typed on stdin and prints what comes', async (t) => {
+  it('sends the messages typed on stdin and prints those that arrive', async (t) => {
     const { url, frames, send } = await startGateway(t);
     const world = createLocalWorld(url);
     const exitCode = world.run('connect');
@@ -123,7 +123,7 @@ describe('connect', () => {
     for (const line of ['hello', 'request Custom.Game.Echo {', 'event Custom.Game.Echo []']) {
       world.stdin.write(`${line}\n`);
     }
-    await world.printed('error usage: type "request TYPE JSON" or "event TYPE JSON"\n');
+    await world.printed('error usage: a line must be "request TYPE JSON" or "event TYPE JSON"\n');
     await world.printed('error usage: the payload must be a JSON object, such as {"n": 1}\n'.repeat(2));
     world.stdin.end('event Custom.Game.Jumped\n request Custom.Game.Last\n');
     await world.printed('response Custom.Game.Last {}\n');
@@ -132,7 +132,7 @@ describe('connect', () => {
     assert.equal(await exitCode, 0);
   });
 
-  it('prints one JSON object a line for scripts', async (t) => {
+  it('prints one JSON object per line for scripts', async (t) => {
     const { url, sockets } = await startGateway(t);
     const world = createLocalWorld(url);
     const exitCode = world.run('connect', '--json');
@@ -155,7 +155,7 @@ describe('connect', () => {
     assert.deepEqual(more, []);
   });
 
-  it('is a guest of any stage, kept in a private file when one is named', async (t) => {
+  it('connects a guest to any stage, and keeps the token in a private file when one is named', async (t) => {
     const directory = mkdtempSync(join(tmpdir(), 'respark-connect-'));
     t.after(() => rmSync(directory, { recursive: true }));
     const path = join(directory, 'player');
@@ -176,7 +176,7 @@ describe('connect', () => {
     assert.equal(statSync(path).mode & 0o777, 0o600);
   });
 
-  it('is a guest of the demo game with --guest', async (t) => {
+  it('connects a guest to the demo game with --guest', async (t) => {
     const { url, frames } = await startGateway(t);
     const world = createLocalWorld(url);
     const exitCode = world.run('connect', '--guest');
@@ -190,7 +190,7 @@ describe('connect', () => {
     const { url, frames } = await startGateway(t);
     const elsewhere = createLocalWorld('ws://127.0.0.1:1/connect');
     assert.equal(await elsewhere.run('connect', '--url', url), 2);
-    assert.match(elsewhere.err(), /^--url names another server than the local one .*--game-key\n$/);
+    assert.match(elsewhere.err(), /^--url names a server other than the local one .*--game-key\n$/);
     for (const [playerUrl, token] of [
       ['ws://127.0.0.1:1/connect', undefined],
       [url, 'demo-token'],
@@ -208,10 +208,10 @@ describe('connect', () => {
   it('says what to do without a demo game', async () => {
     const world = createTestWorld();
     assert.equal(await world.run('connect'), 1);
-    assert.match(world.err(), /^no demo game in the data directory \.\/respark-data; start a server there/);
+    assert.match(world.err(), /^there is no demo game in the data directory \.\/respark-data; start a server there/);
   });
 
-  it('refuses an address that is none, with 2', async () => {
+  it('refuses an address that is not a URL of a WebSocket, with 2', async () => {
     const world = createTestWorld();
     assert.equal(await world.run('connect', '--url', 'ftp://x', '--game-key', 'k'), 2);
     assert.match(world.err(), /url must begin with ws/);

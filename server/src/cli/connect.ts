@@ -21,23 +21,23 @@ interface Options {
 
 export function connectCommand(world: World): Command {
   const command = new Command('connect')
-    .description('Be a player: by default the demo player of the local server. Ctrl-C leaves.')
+    .description('Connect as a player, by default as the demo player of the local server. Ctrl-C disconnects.')
     .option('--url <url>', "where players connect (default: the local server's address)")
-    .option('--game-key <key>', 'key of the stage (default: that of the local demo game)')
-    .option('--token-file <file>', 'keep the player in this file: the same one comes back next time')
-    .option('--guest', 'be a new guest instead of the demo player')
-    .option('--once', 'leave at the first close instead of reconnecting')
-    .option('--json', 'print one JSON object a line')
+    .option('--game-key <key>', 'game key of the stage (default: that of the local demo game)')
+    .option('--token-file <file>', "keep the player's token in this file, to come back as the same player next time")
+    .option('--guest', 'connect as a new guest instead of the demo player')
+    .option('--once', 'exit when the connection closes instead of reconnecting')
+    .option('--json', 'print one JSON object per line')
     .addHelpText(
       'after',
       `
-Example: a second player of the demo game, who sends a request
+Example: connect a second player to the demo game, and send a request
   $ respark connect --guest
   request GameSparks.Identity.GetPlayerToken {}
 
-Lines on stdin are messages: "request TYPE JSON" or "event TYPE JSON".
+Each line on stdin is sent as a message: "request TYPE JSON" or "event TYPE JSON".
 
-Exit codes: 0 left by Ctrl-C or SIGTERM; 1 closed for good by the server, or never connected; 2 wrong usage.`,
+Exit codes: 0 ended by Ctrl-C or SIGTERM; 1 closed for good, or never connected; 2 wrong usage.`,
     )
     .action(async () => {
       const player = await choosePlayer(world, command);
@@ -51,7 +51,7 @@ interface Player {
   readonly gameKey: string;
   readonly token?: string;
   readonly storage?: TokenStorage;
-  /** Options that name the stage to the management API; the game key does not tell them. */
+  /** The options by which `respark disconnect` finds the stage; a game key does not contain its name. */
   readonly stageOptions: string;
 }
 
@@ -63,18 +63,18 @@ async function choosePlayer(world: World, command: Command): Promise<Player> {
   }
   const localUrl = (await world.localFiles.running(dataDir))?.playerUrl ?? `ws://127.0.0.1:8080${CONNECT_PATH}`;
   const url = givenUrl ?? localUrl;
-  // The demo player's token is of this server: another one could be this player with it.
+  // The demo player's token is only for this server: another server that saw it could use it to connect as this player.
   const demo = url === localUrl ? await world.localFiles.demo(dataDir) : undefined;
   const gameKey = givenKey ?? demo?.gameKey;
   if (gameKey === undefined) {
     if (url !== localUrl) {
       throw new CommandError(
-        `--url names another server than the local one (${localUrl}); give the key of one of its stages with --game-key`,
+        `--url names a server other than the local one (${localUrl}); give the game key of one of its stages with --game-key`,
         { exitCode: 2 },
       );
     }
     throw new CommandError(
-      `no demo game in the data directory ${dataDir}; start a server there ("respark serve --demo"), name another with --data-dir, or give --game-key`,
+      `there is no demo game in the data directory ${dataDir}; start a server there ("respark serve --demo"), name another directory with --data-dir, or give a game key with --game-key`,
     );
   }
   const isDemo = gameKey === demo?.gameKey;
@@ -162,13 +162,15 @@ function createClient({ url, gameKey, token, storage }: Player, isOnce: boolean)
   }
 }
 
-/** Resolves when the player leaves, rejects when it is over against the player's will. */
+/**
+ * Resolves when `leaving` is aborted; rejects when the connection cannot be opened or is closed for good before that.
+ */
 async function untilOver(client: ResparkClient, leaving: AbortSignal): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     leaving.addEventListener('abort', () => resolve());
     client.on('disconnect', ({ closeCode, reconnectInMs }) => {
       if (reconnectInMs !== undefined) return;
-      reject(new CommandError(`the connection is closed for good (${closeCode})`));
+      reject(new CommandError(`the connection was closed for good (${closeCode})`));
     });
     client.connect().catch((cause: Error) => {
       reject(new CommandError(`cannot connect: ${printable(cause.message)}`, { cause }));
@@ -176,9 +178,9 @@ async function untilOver(client: ResparkClient, leaving: AbortSignal): Promise<v
   });
 }
 
-/** A connection that never was. */
+/** Describes an attempt that never became a connection. */
 function describeFailure(url: string, { reason, reconnectInMs }: Disconnect): string {
-  // Not every platform's WebSocket tells why.
+  // The WebSocket of some platforms gives no reason.
   const why = reason === '' ? '' : `: ${printable(reason)}`;
   return `cannot reach ${printable(url)}${why}; is the server running ("respark serve")?\n${describeRetry(reconnectInMs)}`;
 }
@@ -198,11 +200,11 @@ function describeEnd({ closeCode, name, reason, requestId, reconnectInMs }: Disc
   ].join('\n');
 }
 
-/** Sends the message that a line spells; resolves to its answer, if it has one. */
+/** Sends the message that the line spells out. Resolves to its answer if it is a request. */
 async function send(client: ResparkClient, line: string): Promise<{ type: string; answer: Payload } | undefined> {
   if (line.trim() === '') return undefined;
   const [, kind, type = '', json] = /^\s*(request|event)\s+(\S+)\s*(.*)$/.exec(line) ?? [];
-  if (kind === undefined) throw new CommandError('type "request TYPE JSON" or "event TYPE JSON"');
+  if (kind === undefined) throw new CommandError('a line must be "request TYPE JSON" or "event TYPE JSON"');
   const payload = findPayload(json || '{}');
   if (payload === undefined) throw new CommandError('the payload must be a JSON object, such as {"n": 1}');
   if (kind === 'request') return { type, answer: await client.request(type, payload) };
@@ -215,7 +217,7 @@ function findPayload(json: string): Payload | undefined {
     const payload: unknown = parseJson(json);
     if (typeof payload === 'object' && payload !== null && !Array.isArray(payload)) return payload as Payload;
   } catch {
-    // Not JSON at all is not an object either.
+    // Text that is not JSON is treated like JSON that is not an object.
   }
   return undefined;
 }

@@ -10,10 +10,10 @@ export function connectionsCommand(world: World): Command {
     const reply = await client.call(getPlayerConnectionStatus, player);
     const connections = listAt<{ Id: string; Created: string }>(reply, 'Connections');
     if (isJson) world.stdout.write(formatJson(reply));
-    else if (connections.length === 0) world.stdout.write(`player ${player.PlayerId} has no connection\n`);
+    else if (connections.length === 0) world.stdout.write(`player ${player.PlayerId} has no connections\n`);
     else world.stdout.write(formatTable([['ID', 'CREATED'], ...connections.map(({ Id, Created }) => [Id, Created])]));
   })
-    .description('List the connections that a player has now.')
+    .description("List a player's current connections.")
     .addHelpText(
       'after',
       `

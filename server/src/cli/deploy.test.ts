@@ -57,7 +57,7 @@ describe('deploy', () => {
     assert.equal(await world.run('deploy', ...ON_DEV, '--description', 'first'), 0, world.err());
     assert.equal(world.out(), `deployed ${SNAPSHOT} to stage Dev of game Demo (deployment d1)\n`);
     assert.deepEqual(world.err().split('\n'), [
-      `made ${SNAPSHOT}`,
+      `created ${SNAPSHOT}`,
       'deployment d1: PENDING',
       'deployment d1: IN_PROGRESS',
       'deployment d1: COMPLETED',
@@ -72,7 +72,7 @@ describe('deploy', () => {
   it('deploys a snapshot that is named, without waiting when told so', async (t) => {
     const { world, requests } = await serveDeployments(t, { states: [] });
     assert.equal(await world.run('deploy', ...ON_DEV, '--snapshot', SNAPSHOT, '--no-wait'), 0, world.err());
-    assert.equal(world.out(), `started to deploy ${SNAPSHOT} to stage Dev of game Demo (deployment d1)\n`);
+    assert.equal(world.out(), `started deploying ${SNAPSHOT} to stage Dev of game Demo (deployment d1)\n`);
     assert.equal(world.err(), '');
     assert.deepEqual(
       requests.map(({ method, url }) => `${method} ${url}`),
@@ -80,7 +80,7 @@ describe('deploy', () => {
     );
   });
 
-  it('exits with 1 and every fault when it fails, shown harmlessly', async (t) => {
+  it('exits with 1 and every fault when it fails, made printable', async (t) => {
     const Message = 'the snapshot has 2 faults:\nfirst \u001b[2J\nsecond';
     const result = { ResultCode: 'UNSPECIFIED_FAILURE', Message };
     const { world } = await serveDeployments(t, { states: ['FAILED'], result });
@@ -95,7 +95,7 @@ describe('deploy', () => {
     ]);
   });
 
-  it('prints the last reply as JSON, of a failure too', async (t) => {
+  it('prints the last reply as JSON, even that of a failure', async (t) => {
     const result = { ResultCode: 'UNSPECIFIED_FAILURE', Message: 'no' };
     const { world } = await serveDeployments(t, { states: ['FAILED'], result });
     assert.equal(await world.run('deploy', ...ON_DEV, '--json'), 1);
@@ -103,7 +103,7 @@ describe('deploy', () => {
     assert.deepEqual(JSON.parse(world.out()), { StageDeployment });
   });
 
-  it('looks again when a look is throttled, fails or breaks off, and says so once', async (t) => {
+  it('polls again when a poll is throttled, fails or breaks off, and says so once', async (t) => {
     const throttled = refusal('ThrottlingException', 'slow down', 429);
     const failed = refusal('InternalServerException', 'sorry', 500);
     const { world, requests } = await serveDeployments(t, {
@@ -123,7 +123,7 @@ describe('deploy', () => {
     assert.equal(requests.length, 1 + 7);
   });
 
-  it('looks again when a look is not answered within 30 seconds', async (t) => {
+  it('polls again when a poll is not answered within 30 seconds', async (t) => {
     const limits: number[] = [];
     const late = new AbortController();
     const { timeout } = AbortSignal;
@@ -140,7 +140,7 @@ describe('deploy', () => {
     assert.deepEqual(limits, [30_000, 30_000, 30_000]);
   });
 
-  it('exits with 1 without another look when it may not look', async (t) => {
+  it('exits with 1 without another poll when a poll is denied', async (t) => {
     const { world, requests } = await serveDeployments(t, {
       states: [refusal('AccessDeniedException', 'no', 403), 'COMPLETED'],
     });
@@ -149,16 +149,16 @@ describe('deploy', () => {
     assert.equal(requests.length, 1 + 1);
   });
 
-  it('gives up with 1 after the time it was given, whatever the looks say', async (t) => {
+  it('gives up with 1 after the timeout, whatever the polls say', async (t) => {
     for (const look of ['IN_PROGRESS', HANG_UP] as const) {
       const { world } = await serveDeployments(t, { states: Array.from({ length: 9 }, () => look) });
       assert.equal(await world.run('deploy', ...ON_DEV, '--timeout', '0'), 1);
-      assert.match(world.err(), /\ndeployment d1: no end within 0 s; the server goes on with it\n$/);
+      assert.match(world.err(), /\ndeployment d1: not ended within 0 s; the server continues with it\n$/);
       assert.equal(world.out(), '');
     }
   });
 
-  it('makes no snapshot for a stage that there is not', async (t) => {
+  it('creates no snapshot for a stage that does not exist', async (t) => {
     const { world, requests } = await serveDeployments(t, { states: [] });
     assert.equal(await world.run('deploy', '--game', 'Demo', '--stage', 'Live'), 1);
     assert.match(world.err(), /^ResourceNotFoundException: /);

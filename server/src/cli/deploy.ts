@@ -21,17 +21,17 @@ interface Options {
 
 export function deployCommand(world: World): Command {
   const command = new Command('deploy')
-    .description('Make a snapshot of a game and put it on a stage. Connected players stay on what they have.')
+    .description('Create a snapshot of a game and deploy it to a stage. Connected players stay on their runtime.')
     .requiredOption('--game <name>', 'name of the game')
     .requiredOption('--stage <name>', 'name of the stage')
-    .option('--snapshot <id>', 'put this snapshot there instead of a new one')
-    .addOption(new Option('--description <text>', 'what the new snapshot is').conflicts('snapshot'))
-    .option('--no-wait', 'do not wait for the end of the deployment')
-    .option('--json', "print the service's last reply")
+    .option('--snapshot <id>', 'deploy this snapshot instead of creating one')
+    .addOption(new Option('--description <text>', 'description of the new snapshot').conflicts('snapshot'))
+    .option('--no-wait', 'do not wait until the deployment has ended')
+    .option('--json', "print the server's last reply")
     .addHelpText(
       'after',
       `
-Example: what the configuration of the game is now, to its stage Dev
+Example: deploy the current configuration of a game to its stage Dev
   $ respark deploy --game Demo --stage Dev --description "first level"
 Exit codes: 0 deployed (with --no-wait: started); 1 the deployment or a call failed; 2 wrong usage.`,
     )
@@ -49,7 +49,7 @@ async function deploy(world: World, client: ManagementClient, options: Options):
   const id = textAt(started, 'StageDeployment', 'DeploymentId');
   const what = `${snapshot} to stage ${options.stage} of game ${options.game} (deployment ${id})`;
   if (!options.wait) {
-    world.stdout.write(options.json ? formatJson(started) : `${printable(`started to deploy ${what}`)}\n`);
+    world.stdout.write(options.json ? formatJson(started) : `${printable(`started deploying ${what}`)}\n`);
     return;
   }
   const ended = await waitForEnd({
@@ -64,11 +64,11 @@ async function deploy(world: World, client: ManagementClient, options: Options):
   if (!options.json) world.stdout.write(`${printable(`deployed ${what}`)}\n`);
 }
 
-/** Nothing removes a snapshot, so none is made for a stage that there is not. */
+/** Makes sure that the stage exists before it creates a snapshot, because a snapshot cannot be deleted. */
 async function makeSnapshot(world: World, client: ManagementClient, { game, stage, description }: Options) {
   await client.call(getStage, { GameName: game, StageName: stage });
   const id = textAt(await client.call(createSnapshot, { GameName: game, Description: description }), 'Snapshot', 'Id');
-  world.stderr.write(`${printable(`made ${id}`)}\n`);
+  world.stderr.write(`${printable(`created ${id}`)}\n`);
   return id;
 }
 

@@ -14,10 +14,10 @@ export function disconnectCommand(world: World): Command {
     world.stdout.write(isJson ? formatJson(reply) : describe(player, closed, open));
     if (open.length === 0) return;
     throw new CommandError(
-      `${count(open.length)} could not be proven closed in time; ask again: closing is idempotent`,
+      `${count(open.length)} could not be proven closed in time; run the command again, which is safe`,
     );
   })
-    .description('Close every connection of a player and say which closed. The player may come back at once.')
+    .description('Close every connection of a player and report which ones closed. The player may reconnect at once.')
     .addHelpText(
       'after',
       `
@@ -25,13 +25,13 @@ Example:
   $ respark disconnect --game Demo --stage Dev --player demo-player
   closed 1 of 1 connection of player demo-player
 
-Exit codes: 0 all closed, or none there; 1 some could not be proven closed, or the call failed; 2 wrong usage.`,
+Exit codes: 0 all closed, or there were none; 1 some could not be proven closed, or the call failed; 2 wrong usage.`,
     );
 }
 
 function describe({ PlayerId: player }: PlayerInput, closed: readonly string[], open: readonly string[]): string {
   const total = closed.length + open.length;
-  if (total === 0) return `player ${player} has no connection\n`;
+  if (total === 0) return `player ${player} has no connections\n`;
   const lines = [
     `closed ${closed.length} of ${count(total)} of player ${player}`,
     ...closed.map((id) => printable(`  closed  ${id}`)),

@@ -65,23 +65,23 @@ describe('doctor', () => {
     assert.equal(find('Node.js')?.state, 'ok');
     assert.match(find('data directory')?.detail ?? '', /does not exist yet/);
     assert.equal(find('server')?.advice, 'respark serve');
-    assert.equal(find('AWS CLI')?.detail, 'there is none');
+    assert.equal(find('AWS CLI')?.detail, 'there is none on the PATH');
   });
 
-  it('fails when others may read the data directory or a file in it', async (t) => {
+  it('fails when other users can access the data directory or a file in it', async (t) => {
     const dataDir = join(makeDirectory(t), 'data');
     mkdirSync(dataDir, { mode: 0o700 });
     assert.equal((await diagnose({ dataDir })).find('data directory')?.state, 'ok');
     writeFileSync(join(dataDir, 'secret-key'), '', { mode: 0o644 });
     const { exitCode, find } = await diagnose({ dataDir });
     assert.equal(exitCode, 1);
-    assert.match(find('data directory')?.detail ?? '', /may read secret-key$/);
+    assert.match(find('data directory')?.detail ?? '', /can access secret-key$/);
     chmodSync(join(dataDir, 'secret-key'), 0o600);
     chmodSync(dataDir, 0o755);
     assert.equal((await diagnose({ dataDir })).find('data directory')?.state, 'fail');
   });
 
-  it('fails when the secret key does not open what is stored', async () => {
+  it('fails when the secret key does not decrypt the stored secrets', async () => {
     const openAdministration = async () => {
       throw new StartupError('the secret key is not the one of this data directory');
     };
@@ -102,7 +102,7 @@ describe('doctor', () => {
     }
   });
 
-  it('fails when the server that should run does not answer', async () => {
+  it('fails when the server that should be running does not answer', async () => {
     const gone = createServer().listen(0, '127.0.0.1');
     await once(gone, 'listening');
     const url = `http://127.0.0.1:${(gone.address() as AddressInfo).port}`;
@@ -136,7 +136,7 @@ describe('doctor', () => {
     assert.equal((await findingFor({ AWS_ACCESS_KEY_ID: 'AKGOOD' }))?.state, 'warn');
   });
 
-  it('looks past an AWS CLI that does not know the service', async (t) => {
+  it('looks beyond an AWS CLI that does not know the service', async (t) => {
     const without = makePath(t, 252);
     const known = makePath(t, 0);
     const base = process.env.PATH ?? '';
@@ -152,8 +152,8 @@ describe('doctor', () => {
     assert.deepEqual(none.find('AWS CLI'), {
       check: 'AWS CLI',
       state: 'warn',
-      detail: `${join(without, 'aws')}: without gamesparks`,
-      advice: 'teach it: respark aws-model --help',
+      detail: `${join(without, 'aws')}: no support for gamesparks`,
+      advice: 'add the service to it: respark aws-model --help',
     });
   });
 
@@ -167,6 +167,6 @@ describe('doctor', () => {
   it('says in words what to do', async () => {
     const world = createTestWorld();
     await world.run('doctor', '--data-dir', '/nowhere/respark-data');
-    assert.match(world.out(), /^warn {2}server: none runs on this data directory\n {6}→ respark serve\n/m);
+    assert.match(world.out(), /^warn {2}server: none is running on this data directory\n {6}→ respark serve\n/m);
   });
 });

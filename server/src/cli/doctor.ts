@@ -11,7 +11,7 @@ import { addSettingOptions, settingsOf } from './options.ts';
 import { formatJson } from './table.ts';
 import { CommandError, type World } from './world.ts';
 
-/** ok = nothing to do, warn = something that may matter does not work, fail = the server will not work. */
+/** ok = nothing to do, warn = something does not work that may matter, fail = the server will not work. */
 interface Finding {
   readonly check: string;
   readonly state: 'ok' | 'warn' | 'fail';
@@ -27,11 +27,11 @@ const SPARE_OPEN_FILES = 256;
 
 export function doctorCommand(world: World): Command {
   const command = new Command('doctor')
-    .description('Check everything a server and its clients need on this machine, and say what to do.')
+    .description('Check everything that a server and its clients need on this machine, and say what to fix.')
     .option('--json', 'print a JSON array of { check, state, detail, advice }')
     .addHelpText(
       'after',
-      '\nExample:\n  $ respark doctor --data-dir /var/lib/respark\n\nExit codes: 1 when a check fails.',
+      '\nExample:\n  $ respark doctor --data-dir /var/lib/respark\n\nExit codes: 0 no check failed; 1 a check failed; 2 wrong usage.',
     )
     .action(async () => {
       const findings = await examine(world, command);
@@ -64,7 +64,12 @@ function checkNode(version: string): Finding {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const isEnough = major > 20 || (major === 20 && minor >= 19);
   if (isEnough) return { check: 'Node.js', state: 'ok', detail: version };
-  return { check: 'Node.js', state: 'fail', detail: `${version}; 20.19 or later is needed`, advice: 'install it' };
+  return {
+    check: 'Node.js',
+    state: 'fail',
+    detail: `${version}; 20.19 or later is needed`,
+    advice: 'install a newer Node.js',
+  };
 }
 
 async function checkDataDirectory(dataDir: string): Promise<Finding> {
@@ -78,13 +83,13 @@ async function checkDataDirectory(dataDir: string): Promise<Finding> {
     const open = [{ name: '.', mode }, ...modes].filter((entry) => (entry.mode & 0o077) !== 0);
     if (open.length === 0 || process.platform === 'win32') return { check, state: 'ok', detail: path };
     const names = open.slice(0, 3).map(({ name }) => name);
-    const detail = `${path}: others of this machine may read ${names.join(', ')}`;
+    const detail = `${path}: other users of this machine can access ${names.join(', ')}`;
     return { check, state: 'fail', detail, advice: `chmod -R go= ${path}` };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT')
-      return { check, state: 'ok', detail: `${path} does not exist yet; "respark serve" makes it` };
-    return { check, state: 'fail', detail: `${path}: ${code}`, advice: 'give it to the user that runs the server' };
+      return { check, state: 'ok', detail: `${path} does not exist yet; "respark serve" creates it` };
+    return { check, state: 'fail', detail: `${path}: ${code}`, advice: 'make the user that runs the server its owner' };
   }
 }
 
@@ -99,7 +104,7 @@ async function checkSecretKey(world: World, settings: Settings): Promise<Finding
     const { openAdministration } = await world.loadMain();
     const administration = await openAdministration({ settings, log });
     await administration.close();
-    return { check, state: 'ok', detail: 'opens the stored secrets' };
+    return { check, state: 'ok', detail: 'decrypts the stored secrets' };
   } catch (error) {
     return { check, state: 'fail', detail: error instanceof Error ? error.message : String(error) };
   }
@@ -109,7 +114,7 @@ async function checkServer(world: World, settings: Settings): Promise<Finding[]>
   const check = 'server';
   const running = await world.localFiles.running(settings.dataDir);
   if (running === undefined) {
-    return [{ check, state: 'warn', detail: 'none runs on this data directory', advice: 'respark serve' }];
+    return [{ check, state: 'warn', detail: 'none is running on this data directory', advice: 'respark serve' }];
   }
   const { url } = running;
   try {
@@ -122,13 +127,13 @@ async function checkServer(world: World, settings: Settings): Promise<Finding[]>
   }
 }
 
-/** Of this shell, where it has some: AWS clients take them before any other. */
+/** Checks the credentials in the shell's environment, if there are any: AWS clients prefer them to all others. */
 async function checkCredentials({ env, localFiles }: World, settings: Settings): Promise<Finding[]> {
   if (!env.AWS_ACCESS_KEY_ID) return [];
   const check = 'credentials';
   const advice = 'eval "$(respark env)"';
   if (!env.AWS_SECRET_ACCESS_KEY) {
-    const detail = 'AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not';
+    const detail = 'AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not';
     return [{ check, state: 'warn', detail, advice }];
   }
   const sources = { localFiles, settings, env };
@@ -136,20 +141,21 @@ async function checkCredentials({ env, localFiles }: World, settings: Settings):
     const [endpoint, credentials] = await Promise.all([findEndpoint(sources), getCredentials(sources)]);
     await new ManagementClient({ endpoint, credentials, region: settings.region }).call(listGames, { MaxResults: 1 });
   } catch (error) {
-    // Who may not list games has signed rightly.
+    // A call that is refused only for lack of permission was signed correctly.
     if (!(error instanceof ServiceRefusal && error.errorName === 'AccessDeniedException')) {
       return [{ check, state: 'warn', detail: error instanceof Error ? error.message : String(error), advice }];
     }
   }
-  return [{ check, state: 'ok', detail: 'the server accepts what AWS_ACCESS_KEY_ID signs' }];
+  return [{ check, state: 'ok', detail: 'the server accepts calls signed with AWS_ACCESS_KEY_ID' }];
 }
 
 function checkClock({ maxClockSkewMs }: Settings, date: string | null): Finding {
   const check = 'clock';
   const skewMs = Math.abs(Date.now() - Date.parse(date ?? ''));
-  if (Number.isNaN(skewMs)) return { check, state: 'warn', detail: 'the server does not tell its time' };
-  const detail = `${Math.round(skewMs / 1_000)} s from the server's; signatures may be ${maxClockSkewMs / 1_000} s off`;
-  if (skewMs > maxClockSkewMs) return { check, state: 'fail', detail, advice: 'set the clock of one of them' };
+  if (Number.isNaN(skewMs)) return { check, state: 'warn', detail: 'the server does not send its time' };
+  const detail = `${Math.round(skewMs / 1_000)} s off the server's; signatures may be at most ${maxClockSkewMs / 1_000} s off`;
+  if (skewMs > maxClockSkewMs)
+    return { check, state: 'fail', detail, advice: 'correct the clock of this machine or the server' };
   return { check, state: skewMs > maxClockSkewMs / 5 ? 'warn' : 'ok', detail };
 }
 
@@ -158,12 +164,12 @@ async function checkOpenFiles({ maxConnections }: Settings): Promise<Finding> {
   const { stdout } = await execute('sh', ['-c', 'ulimit -n'], REPLY_TIMEOUT_MS);
   const limit = stdout.trim() === 'unlimited' ? Number.POSITIVE_INFINITY : Number.parseInt(stdout, 10);
   const needed = maxConnections + SPARE_OPEN_FILES;
-  if (limit >= needed) return { check, state: 'ok', detail: `${limit} may be open, ${needed} are needed` };
-  const detail = Number.isNaN(limit) ? 'the limit is not known' : `${limit} may be open, ${needed} are needed`;
+  if (limit >= needed) return { check, state: 'ok', detail: `the limit is ${limit}, the server needs ${needed}` };
+  const detail = Number.isNaN(limit) ? 'the limit is unknown' : `the limit is ${limit}, the server needs ${needed}`;
   return { check, state: 'warn', detail, advice: `raise it (ulimit -n ${needed}) or lower RESPARK_MAX_CONNECTIONS` };
 }
 
-/** AWS removed the service from its CLI in October 2023, so that the first `aws` on the path may not know it. */
+/** AWS removed the service from its CLI in October 2023, so the first `aws` on the PATH may not know it. */
 async function checkAwsCli(path: string): Promise<Finding> {
   const check = 'AWS CLI';
   const found: string[] = [];
@@ -187,10 +193,15 @@ async function checkAwsCli(path: string): Promise<Finding> {
     found.push(file);
   }
   if (found.length === 0) {
-    return { check, state: 'warn', detail: 'there is none', advice: 'install one, such as awscli of Debian 12' };
+    return {
+      check,
+      state: 'warn',
+      detail: 'there is none on the PATH',
+      advice: 'install one, such as awscli of Debian 12',
+    };
   }
-  const detail = `${found.join(', ')}: without gamesparks`;
-  return { check, state: 'warn', detail, advice: 'teach it: respark aws-model --help' };
+  const detail = `${found.join(', ')}: no support for gamesparks`;
+  return { check, state: 'warn', detail, advice: 'add the service to it: respark aws-model --help' };
 }
 
 async function execute(file: string, args: string[], timeout: number): Promise<{ exitCode: number; stdout: string }> {

@@ -21,13 +21,13 @@ const SHELLS = {
 
 type Shell = keyof typeof SHELLS;
 
-/** What would win over the variables set here, or contradict them. */
+/** Variables that would override those set here, or contradict them. */
 const UNSET = ['AWS_SESSION_TOKEN', 'AWS_SECURITY_TOKEN', 'AWS_PROFILE', 'AWS_DEFAULT_PROFILE'];
 
 export function envCommand(world: World): Command {
   const command = new Command('env')
-    .description('Print shell lines that make AWS clients of this shell call the local server with its root key.')
-    .addOption(new Option('--shell <shell>', 'for which shell').choices(Object.keys(SHELLS)).default('sh'))
+    .description('Print shell commands that make AWS clients call the local server with its root key.')
+    .addOption(new Option('--shell <shell>', 'the shell to print them for').choices(Object.keys(SHELLS)).default('sh'))
     .addHelpText(
       'after',
       `

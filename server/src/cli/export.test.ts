@@ -30,7 +30,7 @@ async function serveSnapshots(t: TestContext, { snapshots = [SNAPSHOT], fileStat
 }
 
 describe('export', () => {
-  it('writes the newest snapshot as the server gives it, fetched without a signature', async (t) => {
+  it('writes the newest snapshot unchanged, fetched without a signature', async (t) => {
     const { world, requests, file } = await serveSnapshots(t);
     assert.equal(await world.run('export', '--game', 'Demo', '--output', file), 0, world.err());
     assert.equal(readFileSync(file, 'utf8'), FILE);
@@ -39,7 +39,7 @@ describe('export', () => {
     assert.equal(requests.at(-1)?.headers.authorization, undefined);
   });
 
-  it('writes the snapshot that is named to stdout, with nothing that a terminal would act upon', async (t) => {
+  it('writes the named snapshot to stdout, with nothing that a terminal would act on', async (t) => {
     const { world, requests } = await serveSnapshots(t);
     assert.equal(await world.run('export', '--game', 'Demo', '--snapshot', SNAPSHOT), 0, world.err());
     assert.doesNotMatch(world.out(), /\u009b/);
@@ -63,17 +63,17 @@ describe('export', () => {
     );
   });
 
-  it('never shows the URL of the file, which is a secret, when that is gone', async (t) => {
+  it('never shows the URL of a file, which is a secret, when the file is gone', async (t) => {
     const { url, world } = await serveSnapshots(t, { fileStatus: 404 });
     assert.equal(await world.run('export', '--game', 'Demo'), 1);
-    assert.equal(world.err(), `${url} does not give the file (status 404); its URL may have expired\n`);
+    assert.equal(world.err(), `cannot download the file from ${url} (status 404); its URL may have expired\n`);
     assert.equal(world.out(), '');
   });
 
-  it('says so when the file was asked for too often', async (t) => {
+  it('says so when the file was downloaded too often', async (t) => {
     const { url, world } = await serveSnapshots(t, { fileStatus: 429 });
     assert.equal(await world.run('export', '--game', 'Demo'), 1);
-    assert.equal(world.err(), `${url} does not give the file (status 429); try again in a second\n`);
+    assert.equal(world.err(), `cannot download the file from ${url} (status 429); try again in a second\n`);
   });
 
   it('says when the file cannot be written', async (t) => {

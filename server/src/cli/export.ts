@@ -12,17 +12,17 @@ import type { World } from './world.ts';
 
 export function exportCommand(world: World): Command {
   const command = new Command('export')
-    .description('Write a snapshot of a game as a document to import or to keep under version control.')
+    .description('Write a snapshot of a game as a document that can be imported, or kept under version control.')
     .requiredOption('--game <name>', 'name of the game')
     .option('--snapshot <id>', 'which snapshot (default: the newest)')
     .addOption(
-      new Option('--working-copy', 'what the configuration is now, instead of a snapshot').conflicts('snapshot'),
+      new Option('--working-copy', 'write the current configuration instead of a snapshot').conflicts('snapshot'),
     )
-    .option('--output <file>', 'where to (default: stdout)')
+    .option('--output <file>', 'the file to write (default: stdout)')
     .addHelpText(
       'after',
       `
-Example: what the configuration is now, into another game
+Example: copy the current configuration of a game into another game
   $ respark export --game Demo --working-copy --output demo.json
   $ respark import demo.json --game Other --create`,
     )

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { CommandError, type World } from './world.ts';
 
-/** The whole file, or stdin for `-`. Throws a CommandError (2) that begins with `what`, such as the flag that named it. */
+/** The whole file, or stdin for `-`. Throws a CommandError (exit code 2) that begins with `what`, such as a flag. */
 export async function readInputFile(world: World, path: string, what: string): Promise<Buffer> {
   try {
     return path === '-' ? await buffer(world.stdin) : await readFile(path);
@@ -14,7 +14,7 @@ export async function readInputFile(world: World, path: string, what: string): P
   }
 }
 
-/** Replaces the file. Throws a CommandError. */
+/** Creates or replaces the file. Throws a CommandError. */
 export async function writeOutputFile(path: string, content: string | Uint8Array): Promise<void> {
   try {
     await writeFile(path, content);

@@ -32,7 +32,7 @@ async function serveJob(t: TestContext, states: readonly string[], Description =
 }
 
 describe('generate', () => {
-  it('writes the zip of the newest snapshot when its job has ended', async (t) => {
+  it('writes the zip of the newest snapshot once its job has ended', async (t) => {
     const { world, requests, file } = await serveJob(t, ['PENDING', 'IN_PROGRESS', 'COMPLETED']);
     assert.equal(await world.run('generate', '--game', 'Demo', '--platform', 'Web', '--output', file), 0, world.err());
     assert.equal(readFileSync(file, 'utf8'), 'zip');

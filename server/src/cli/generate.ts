@@ -19,12 +19,12 @@ interface Options {
 
 export function generateCommand(world: World): Command {
   const command = new Command('generate')
-    .description("Write a zip of code with which a game client speaks the messages of a game's snapshot.")
+    .description("Generate client code for the messages of a game's snapshot, and write it to a zip file.")
     .requiredOption('--game <name>', 'name of the game')
     .option('--snapshot <id>', 'which snapshot (default: the newest)')
-    .option('--platform <name>', 'for which game client: Unity or Web', 'Unity')
+    .option('--platform <name>', 'platform of the game client: Unity or Web', 'Unity')
     .option('--language <name>', "CSharp or TypeScript (default: the platform's own)")
-    .requiredOption('--output <file>', 'where to')
+    .requiredOption('--output <file>', 'the zip file to write')
     .addHelpText('after', '\nExample:\n  $ respark generate --game Demo --platform Web --output demo.zip')
     .action(async () => {
       const options = command.opts<Options>();

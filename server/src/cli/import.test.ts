@@ -31,7 +31,7 @@ async function serveImports(t: TestContext, { games = ['Demo'] } = {}) {
 const documentOf = (Sections: object) => JSON.stringify({ Document: { Type: 'Game', Sections } });
 
 describe('import', () => {
-  it('sends the file as it is and tells the sections and their sizes', async (t) => {
+  it('sends the file unchanged and prints the sections and their sizes', async (t) => {
     const { world, requests, write } = await serveImports(t);
     const text = `${documentOf({ A: {} })} \r\n`;
     assert.equal(await world.run('import', write(text), '--game', 'Demo'), 0, world.err());
@@ -42,7 +42,7 @@ describe('import', () => {
     assert.equal(Buffer.from(JSON.parse(body).ImportSource.File, 'base64').toString(), text);
   });
 
-  it('warns of every fault that would make a deployment fail, and imports even so', async (t) => {
+  it('warns of every fault that would make a deployment fail, but still imports', async (t) => {
     const { world, requests } = await serveImports(t);
     world.stdin.end(documentOf({ 'GameSparks.Core.Requests': { Buy: REQUEST } }));
     assert.equal(await world.run('import', '-', '--game', 'Demo'), 0);
@@ -52,7 +52,7 @@ describe('import', () => {
     assert.equal(requests.length, 1);
   });
 
-  it('makes a game that is missing only when told to', async (t) => {
+  it('creates a missing game only when told to', async (t) => {
     const { world, requests, write } = await serveImports(t, { games: [] });
     const file = write(documentOf({}));
     assert.equal(await world.run('import', file, '--game', 'New'), 1);
@@ -72,10 +72,10 @@ describe('import', () => {
   });
 
   for (const [what, text] of [
-    ['no JSON', '{'],
-    ['no exported document', '{"Sections": {}}'],
+    ['not JSON', '{'],
+    ['not an exported document', '{"Sections": {}}'],
   ] as const) {
-    it(`refuses a file that is ${what} with 1, and calls nobody`, async (t) => {
+    it(`refuses a file that is ${what} with 1, and makes no call`, async (t) => {
       const { world, requests, write } = await serveImports(t);
       assert.equal(await world.run('import', write(text), '--game', 'Demo'), 1);
       assert.match(world.err(), /^the file cannot be imported: .*\n$/);
@@ -86,6 +86,6 @@ describe('import', () => {
   it('refuses a file that cannot be read with 2', async (t) => {
     const { world } = await serveImports(t);
     assert.equal(await world.run('import', '/no/such', '--game', 'Demo'), 2);
-    assert.equal(world.err(), 'the argument must name a file that can be read, got "/no/such" (ENOENT)\n');
+    assert.equal(world.err(), '<file> must name a file that can be read, got "/no/such" (ENOENT)\n');
   });
 });

@@ -12,21 +12,21 @@ import type { World } from './world.ts';
 
 export function importCommand(world: World): Command {
   const command = new Command('import')
-    .description("Replace all of a game's configuration by an exported document. Only a snapshot keeps the old one.")
-    .argument('<file>', 'the document; - reads stdin')
+    .description("Replace a game's whole configuration with an exported document. Only snapshots keep the old one.")
+    .argument('<file>', 'the document, or - for stdin')
     .requiredOption('--game <name>', 'name of the game')
-    .option('--create', 'make the game if there is none')
+    .option('--create', 'create the game if it does not exist')
     .addHelpText(
       'after',
       `
-Example: a game from a file, and onto its stage
+Example: import a document into a game, then deploy it to a stage
   $ respark import demo.json --game Demo --create
   $ respark deploy --game Demo --stage Dev
-Faults in what the document says are told here, and refused by a deployment only.`,
+Faults in the configuration are warnings here, but make a deployment fail.`,
     )
     .action(async (path: string) => {
       const { game, create } = command.opts<{ game: string; create?: true }>();
-      const file = await readInputFile(world, path, 'the argument');
+      const file = await readInputFile(world, path, '<file>');
       await warnOfFaults(world, parseDocument(file));
       const client = await createClient(world, command);
       const input = { GameName: game, ImportSource: { File: file.toString('base64') } };
@@ -39,7 +39,7 @@ Faults in what the document says are told here, and refused by a deployment only
 }
 
 async function warnOfFaults(world: World, sections: Sections): Promise<void> {
-  // Loaded when it is needed: it brings schemas and a parser with it, and commands should start quickly.
+  // The check is loaded only here, because it brings schemas and a parser with it, and commands should start quickly.
   const { findFaults } = await import('../domain/configuration/faults.ts');
   for (const fault of findFaults(sections)) world.stderr.write(`${printable(`warning: ${describeFault(fault)}`)}\n`);
 }

@@ -7,7 +7,9 @@ import type { World } from './world.ts';
 
 export function keysCommand(world: World): Command {
   return new Command('keys')
-    .description('Make, list and revoke access keys in the data directory; a running server obeys at its next request.')
+    .description(
+      'Create, list and revoke access keys in the data directory. A running server follows from its next request on.',
+    )
     .addCommand(createCommand(world))
     .addCommand(listCommand(world))
     .addCommand(revokeCommand(world))
@@ -20,14 +22,14 @@ export function keysCommand(world: World): Command {
 
 function createCommand(world: World): Command {
   const command = new Command('create')
-    .description('Make an access key that may do what an IAM policy document allows.')
-    .requiredOption('--policy <file>', 'the policy document (JSON); - reads stdin')
+    .description('Create an access key with the permissions of an IAM policy document.')
+    .requiredOption('--policy <file>', 'the policy document (JSON), or - for stdin')
     .option('--description <text>', 'what the key is for', '')
     .option('--json', 'print { accessKeyId, secretAccessKey }')
     .addHelpText(
       'after',
       `
-Example: a moderator who may disconnect the players of one stage, and nothing else
+Example: create a key that may disconnect the players of one stage, and nothing else
   $ respark keys create --policy - <<'END'
   { "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "gamesparks:DisconnectPlayer",
     "Resource": "arn:aws:gamesparks:us-east-1:000000000000:game/Demo/stage/Dev" }] }
@@ -68,7 +70,7 @@ function listCommand(world: World): Command {
 
 function revokeCommand(world: World): Command {
   const command = new Command('revoke')
-    .description('Revoke an access key for good.')
+    .description('Revoke an access key permanently.')
     .argument('<id>', 'the access key id')
     .addHelpText('after', '\nExample:\n  $ respark keys revoke AKIAIOSFODNN7EXAMPLE')
     .action(async (id: string) => {
@@ -102,5 +104,5 @@ function printSecret(world: World, key: { accessKeyId: string; secretAccessKey: 
       ['Secret access key', secretAccessKey],
     ]),
   );
-  world.stderr.write('The secret cannot be shown again; keep it now.\n');
+  world.stderr.write('Save the secret now; it cannot be shown again.\n');
 }

@@ -14,10 +14,12 @@ interface Credentials {
   readonly secretAccessKey: string;
 }
 
-/** Longer than a DisconnectPlayer call may take by default, so that its honest answer is heard. */
+/** Longer than a DisconnectPlayer call takes at most by default, so that the command gets the server's own answer. */
 const CALL_TIMEOUT_MS = 30_000;
 
-/** The variables' credentials, else the configured root key, else the data directory's. Throws a CommandError. */
+/**
+ * The credentials of the environment, else the configured root key, else the data directory's. Throws a CommandError.
+ */
 export async function getCredentials({
   localFiles,
   settings,
@@ -36,11 +38,13 @@ export async function getCredentials({
   const stored = await localFiles.rootCredentials(settings.dataDir);
   if (stored !== undefined) return stored;
   throw new CommandError(
-    `no root key in the data directory ${settings.dataDir}; start a server there ("respark serve"), name another with --data-dir, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
+    `there is no root key in the data directory ${settings.dataDir}; start a server there ("respark serve"), name another directory with --data-dir, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
   );
 }
 
-/** Where the management API is: what AWS clients would take, else the server running on the data directory. */
+/**
+ * URL of the management API: the one that AWS clients would use, else that of the server running on the data directory.
+ */
 export async function findEndpoint({
   localFiles,
   settings,
@@ -54,7 +58,7 @@ export async function findEndpoint({
   return given || (await localFiles.running(settings.dataDir))?.url || 'http://127.0.0.1:8080';
 }
 
-/** Whether the command line or the environment names a management API, be it this machine's or another's. */
+/** Whether the command line or the environment names a management API, on this machine or another. */
 export function hasOwnEndpoint({ env }: Pick<World, 'env'>, command: Command): boolean {
   const { endpointUrl } = command.opts<{ endpointUrl?: string }>();
   return Boolean(endpointUrl || env.AWS_ENDPOINT_URL_GAMESPARKS || env.AWS_ENDPOINT_URL);
@@ -62,11 +66,14 @@ export function hasOwnEndpoint({ env }: Pick<World, 'env'>, command: Command): b
 
 /** The options that `createClient` reads. */
 export function addClientOptions(command: Command): Command {
-  command.option('--endpoint-url <url>', 'the management API (default: AWS_ENDPOINT_URL, else the local server)');
+  command.option(
+    '--endpoint-url <url>',
+    'URL of the management API (default: AWS_ENDPOINT_URL, else the local server)',
+  );
   return addSettingOptions(command, ['dataDir', 'region']);
 }
 
-/** A client for what this command line and environment name. Throws a CommandError. */
+/** A client for the server that the command line and environment name. Throws a CommandError. */
 export async function createClient(world: World, command: Command): Promise<ManagementClient> {
   const settings = settingsOf(world, command);
   const { env, localFiles } = world;
@@ -78,9 +85,9 @@ export async function createClient(world: World, command: Command): Promise<Mana
   });
 }
 
-/** What the service answered instead of a result. */
+/** An error that the server answered with. */
 export class ServiceRefusal extends CommandError {
-  /** As clients know it: `ResourceNotFoundException`. */
+  /** The name that AWS clients know, such as `ResourceNotFoundException`. */
   readonly errorName: string;
 
   constructor(errorName: string, message: string) {
@@ -89,10 +96,10 @@ export class ServiceRefusal extends CommandError {
   }
 }
 
-/** The service has not answered, or not in time. */
+/** A call that got no answer, or none in time; the server may have carried it out all the same. */
 class Unreachable extends CommandError {}
 
-/** Whether the same call may succeed a little later. */
+/** Whether the same call may succeed if it is made again a little later. */
 export function mayPass(error: unknown): boolean {
   if (error instanceof Unreachable) return true;
   return (
@@ -124,8 +131,8 @@ export class ManagementClient {
   }
 
   /**
-   * The reply's JSON. Throws a CommandError (2) for an input that the operation would refuse, a ServiceRefusal with the
-   * service's own words, and a CommandError when there is no service.
+   * Resolves to the reply's JSON. Throws a CommandError (exit code 2) for an input that the operation would refuse, a
+   * ServiceRefusal with the server's own message, and a CommandError if no Respark server answers.
    */
   async call(operation: Operation, input: Input): Promise<unknown> {
     const { method } = operation.http;
@@ -142,7 +149,7 @@ export class ManagementClient {
     throw failureOf(response, json, this.#endpoint);
   }
 
-  /** The file behind a URL that the service has given. Its path is a secret: messages show the host only. */
+  /** The file behind a URL that the server has returned. Its path is a secret, so messages show only the host. */
   async download(url: string): Promise<Uint8Array> {
     if (!URL.canParse(url)) throw new CommandError('the reply names no URL to download from');
     const { origin } = new URL(url);
@@ -150,7 +157,7 @@ export class ManagementClient {
     if (response.ok) return bytes;
     const { status } = response;
     const hint = status === 429 ? 'try again in a second' : 'its URL may have expired';
-    throw new CommandError(`${origin} does not give the file (status ${status}); ${hint}`);
+    throw new CommandError(`cannot download the file from ${origin} (status ${status}); ${hint}`);
   }
 }
 
@@ -179,7 +186,7 @@ async function fetchWhole(
   }
 }
 
-/** What a failed fetch came down to; fetch itself only says that it failed. */
+/** The cause of a failed fetch; the message of fetch's own error only says that it failed. */
 export function describeCause(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.name === 'TimeoutError') return 'no answer in time';

@@ -32,10 +32,10 @@ describe('disconnect', () => {
     assert.match(world.err(), /^1 connection could not be proven closed/);
   });
 
-  it('is done when there is no connection', async (t) => {
+  it('exits with 0 when there is no connection', async (t) => {
     const { world } = await serveReply(t, { body: { DisconnectSuccesses: [], DisconnectFailures: [] } });
     assert.equal(await world.run('disconnect', ...PLAYER), 0);
-    assert.equal(world.out(), 'player p1 has no connection\n');
+    assert.equal(world.out(), 'player p1 has no connections\n');
   });
 
   it('prints the reply itself as JSON', async (t) => {
@@ -45,7 +45,7 @@ describe('disconnect', () => {
     assert.deepEqual(JSON.parse(world.out()), body);
   });
 
-  it('refuses names that there cannot be, with 2, before it calls', async (t) => {
+  it('refuses impossible names with 2, before it calls', async (t) => {
     const { world, requests } = await serveReply(t, { body: {} });
     assert.equal(await world.run('disconnect', '--game', 'a/b', '--stage', 'Dev', '--player', '..'), 2);
     const [heading, ...faults] = world.err().split('\n');
@@ -54,7 +54,7 @@ describe('disconnect', () => {
     assert.deepEqual(requests, []);
   });
 
-  it('repeats what the service says when it refuses', async (t) => {
+  it('repeats the server’s message when it refuses', async (t) => {
     const { world } = await serveReply(t, {
       status: 404,
       headers: { 'x-amzn-errortype': 'ResourceNotFoundException', 'x-amzn-requestid': 'r-1' },
@@ -68,7 +68,7 @@ describe('disconnect', () => {
     assert.equal(world.out(), '');
   });
 
-  it('lets no reply drive the terminal', async (t) => {
+  it('lets no reply control the terminal', async (t) => {
     const hostile = '\u001b[2J\u009b\u202e\u2066\n';
     const shown = '\\u{1b}[2J\\u{9b}\\u{202e}\\u{2066}\\u{a}';
     const refusal = await serveReply(t, {
@@ -91,9 +91,9 @@ describe('disconnect', () => {
   for (const [what, reply] of [
     ['another service', { status: 502, body: '<html>Bad Gateway</html>' }],
     ['a reply without the lists', { body: {} }],
-    ['a reply that is no object', { body: 'null' }],
+    ['a reply that is not an object', { body: 'null' }],
   ] as const) {
-    it(`takes ${what} for a failure, never for an empty success`, async (t) => {
+    it(`treats ${what} as a failure, never as an empty success`, async (t) => {
       const { world } = await serveReply(t, reply);
       assert.equal(await world.run('disconnect', ...PLAYER), 1);
       assert.equal(world.out(), '');
@@ -101,7 +101,7 @@ describe('disconnect', () => {
     });
   }
 
-  it('says that the server is not running when nobody listens', async () => {
+  it('says that the server may not be running when the connection is refused', async () => {
     const gone = createServer().listen(0, '127.0.0.1');
     await once(gone, 'listening');
     const url = `http://127.0.0.1:${(gone.address() as AddressInfo).port}`;
@@ -112,7 +112,7 @@ describe('disconnect', () => {
     assert.match(world.err(), /^cannot reach http:\S+: connection refused; is the server running/);
   });
 
-  it('refuses an endpoint that is no URL, with 2', async () => {
+  it('refuses an endpoint that is not a URL, with 2', async () => {
     const world = createTestWorld({ env: { AWS_ACCESS_KEY_ID: 'A', AWS_SECRET_ACCESS_KEY: 'S' } });
     assert.equal(await world.run('disconnect', ...PLAYER, '--endpoint-url', 'localhost:8080'), 2);
     assert.match(world.err(), /must be an http or https URL, got "localhost:8080"/);
@@ -126,7 +126,7 @@ describe('disconnect', () => {
 });
 
 describe('connections', () => {
-  it('lists ids and when each was made', async (t) => {
+  it('lists ids and when each connection was created', async (t) => {
     const { world, requests } = await serveReply(t, {
       body: { Connections: [{ Id: 'c1', Created: '2030-01-02T03:04:05.678Z' }] },
     });
@@ -138,10 +138,10 @@ describe('connections', () => {
   it('says when there is none', async (t) => {
     const { world } = await serveReply(t, { body: { Connections: [] } });
     assert.equal(await world.run('connections', ...PLAYER), 0);
-    assert.equal(world.out(), 'player p1 has no connection\n');
+    assert.equal(world.out(), 'player p1 has no connections\n');
   });
 
-  it('takes the credentials and the endpoint of the environment before the local ones', async (t) => {
+  it('prefers the credentials and the endpoint of the environment to the local ones', async (t) => {
     const { url, requests } = await serveReply(t, { body: { Connections: [] } });
     const env = { AWS_ACCESS_KEY_ID: 'AKIAOTHER', AWS_SECRET_ACCESS_KEY: 'other', AWS_ENDPOINT_URL: url };
     const world = createTestWorld({ env });

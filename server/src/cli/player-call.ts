@@ -15,7 +15,7 @@ export function playerCommand(
     .requiredOption('--game <name>', 'name of the game')
     .requiredOption('--stage <name>', 'name of the stage')
     .requiredOption('--player <id>', 'id of the player')
-    .option('--json', "print the service's reply")
+    .option('--json', "print the server's reply")
     .action(async () => {
       const { game, stage, player, json } = command.opts<
         Record<'game' | 'stage' | 'player', string> & { json?: true }

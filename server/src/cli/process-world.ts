@@ -4,12 +4,12 @@ import type { World } from './world.ts';
 
 /** The world of a real process. */
 export function createProcessWorld(process: NodeJS.Process, version: string): World {
-  // Whoever reads our output may stop, as in `respark config print | head -1`. Then a command has nothing left to do; a
-  // server, which alone handles its own crashes, serves its players as before.
+  // The reader of stdout may stop early, as in `respark config print | head -1`. A command then has nothing left to do,
+  // but a server, which is the only command that handles uncaught exceptions, keeps serving its players.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (process.listenerCount('uncaughtException') === 0) process.exit(error.code === 'EPIPE' ? 0 : 1);
   });
-  // Nobody is left to tell.
+  // If stderr fails, there is no place left to report it.
   process.stderr.on('error', () => {});
   return {
     version,
@@ -22,7 +22,7 @@ export function createProcessWorld(process: NodeJS.Process, version: string): Wo
       return () => void process.off('SIGINT', handler).off('SIGTERM', handler);
     },
     onCrash(handler) {
-      // Rejections that nobody handles arrive here too.
+      // Unhandled rejections arrive here too.
       process.on('uncaughtException', handler);
       return () => void process.off('uncaughtException', handler);
     },

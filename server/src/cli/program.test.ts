@@ -21,7 +21,7 @@ describe('every command', () => {
     });
   }
 
-  it('has a flag of "serve" for every setting that is no secret', async () => {
+  it('has a flag of "serve" for every setting that is not a secret', async () => {
     const world = createTestWorld();
     await world.run('serve', '--help');
     assert.match(world.out(), /--max-connections-per-player <number>/);
@@ -31,7 +31,7 @@ describe('every command', () => {
 });
 
 describe('the command line', () => {
-  it('tells its version', async () => {
+  it('prints its version', async () => {
     const world = createTestWorld();
     assert.equal(await world.run('--version'), 0);
     assert.equal(world.out(), '1.2.3\n');
@@ -42,7 +42,7 @@ describe('the command line', () => {
     assert.equal(await world.run('conect'), 2);
     assert.match(
       world.err(),
-      /^error: unknown command 'conect' \(Did you mean connect\?\) \(--help shows what is possible\)\n$/,
+      /^error: unknown command 'conect' \(Did you mean connect\?\) \(--help shows the usage\)\n$/,
     );
     assert.equal(world.out(), '');
   });
@@ -63,7 +63,7 @@ describe('the command line', () => {
     });
   }
 
-  it('exits with 2 and one line a fault when a setting is wrong', async () => {
+  it('exits with 2 and one line for each fault when a setting is wrong', async () => {
     const world = createTestWorld({ env: { RESPARK_PORT: '80a' } });
     assert.equal(await world.run('serve', '--log-level', 'loud'), 2);
     assert.deepEqual(world.err().trim().split('\n'), [
@@ -93,7 +93,7 @@ describe('the command line', () => {
 });
 
 describe('config', () => {
-  it('prints every setting and where it came from', async () => {
+  it('prints every setting and where its value comes from', async () => {
     const world = createTestWorld({ env: { RESPARK_SECRET_KEY: `${'ab'.repeat(21)}c=` } });
     assert.equal(await world.run('config', 'print', '--port', '81'), 0);
     assert.match(world.out(), /^RESPARK_PORT +81 +the command line$/m);

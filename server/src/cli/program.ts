@@ -20,8 +20,8 @@ import { serveCommand } from './serve.ts';
 import { CommandError, type World } from './world.ts';
 
 /**
- * Runs one command line (without the program's own name) and resolves to the exit code: 0 = done, 1 = what was asked for
- * failed, 2 = it was asked for in the wrong way. Never rejects: what went wrong is on stderr.
+ * Runs one command line (without the program's own name) and resolves to the exit code: 0 = success, 1 = the command
+ * failed, 2 = the command line or a setting is wrong. Never rejects: errors are on stderr.
  */
 export async function run(args: readonly string[], world: World): Promise<number> {
   try {
@@ -42,12 +42,12 @@ export function createProgram(world: World): Command {
     .addHelpText(
       'after',
       `
-Example: a server with a demo game, and a player of it in another terminal
+Example: start a server with a demo game, and connect a player to it in another terminal
   $ respark serve --demo
   $ respark connect
 
-Exit codes: 0 done; 1 what was asked for failed; 2 the command line or a setting is wrong.
-Settings are flags of "serve" or RESPARK_… variables: respark config print`,
+Exit codes: 0 success; 1 the command failed; 2 the command line or a setting is wrong.
+Settings are flags of "serve" or RESPARK_… variables; "respark config print" shows them all.`,
     );
   for (const create of [
     serveCommand,
@@ -72,8 +72,8 @@ Settings are flags of "serve" or RESPARK_… variables: respark config print`,
     command.exitOverride().configureOutput({
       writeOut: (text) => world.stdout.write(text),
       writeErr: (text) => world.stderr.write(text),
-      // On one line with what may have been meant.
-      outputError: (text, write) => write(`${text.trim().replace(/\s+/g, ' ')} (--help shows what is possible)\n`),
+      // An error and commander's suggestion of what was meant are put on one line.
+      outputError: (text, write) => write(`${text.trim().replace(/\s+/g, ' ')} (--help shows the usage)\n`),
     }),
   );
   return program;

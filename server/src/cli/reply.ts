@@ -1,6 +1,6 @@
 import { CommandError } from './world.ts';
 
-// What is not in a reply where it must be means that this was not our service; it never counts as empty.
+// A reply that lacks what it must have did not come from a Respark server: that is an error, and never counts as empty.
 
 /** The list at the path in a reply. Throws a CommandError. */
 export function listAt<Item>(reply: unknown, ...path: readonly string[]): readonly Item[] {

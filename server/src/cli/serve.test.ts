@@ -37,7 +37,7 @@ async function start(options: { isTTY?: boolean; server?: Partial<RunningServer>
 }
 
 describe('serve', () => {
-  it('passes the settings of the command line on, and --demo', async () => {
+  it('passes on the settings of the command line, and --demo', async () => {
     const { server } = createFakeServer();
     const seen: unknown[] = [];
     const world = createTestWorld({
@@ -93,9 +93,9 @@ describe('serve', () => {
     }
   });
 
-  it('has no file to name when the settings brought the root key', async () => {
+  it('names no file when the root key comes from the settings', async () => {
     const { world } = await start({ server: { root: { accessKeyId: 'AKIASET', isNew: false } } });
-    assert.match(world.out(), /Root access key +AKIASET\n +Its secret +is that of the settings\n/);
+    assert.match(world.out(), /Root access key +AKIASET\n +Its secret +as given in the settings\n/);
   });
 
   it('repeats the warnings of the server', async () => {
@@ -127,7 +127,7 @@ describe('serve', () => {
     assert.ok(!events.includes('close'));
   });
 
-  it('stops when a signal came while it was starting', async () => {
+  it('stops when a signal arrives while it is starting', async () => {
     const { server, events, drained } = createFakeServer();
     let started = () => {};
     const starting = new Promise<void>((resolve) => {
@@ -149,7 +149,7 @@ describe('serve', () => {
     assert.deepEqual(events, ['drain', 'close']);
   });
 
-  it('logs an error that nobody caught, drains and exits with 1', async () => {
+  it('logs an uncaught error, drains and exits with 1', async () => {
     const { world, events, drained, exitCode } = await start();
     world.crash(new Error('boom'));
     world.crash(new Error('boom again'));

@@ -11,14 +11,14 @@ import { CommandError, type World } from './world.ts';
 export function serveCommand(world: World): Command {
   const command = new Command('serve')
     .description('Run the server until SIGTERM or Ctrl-C, then drain; a second signal ends it at once.')
-    .option('--demo', 'make a game Demo with a stage Dev, unless it is there, and say what to try')
+    .option('--demo', 'create a game Demo with a stage Dev if they do not exist, and print what to try')
     .addHelpText(
       'after',
       `
-Example: a server for other machines, behind a proxy that terminates TLS
+Example: serve other machines from behind a proxy that terminates TLS
   $ respark serve --host 0.0.0.0 --trusted-proxies 10.0.0.0/8 --data-dir /var/lib/respark
 
-Every flag is also a variable, --max-games is RESPARK_MAX_GAMES; secrets are variables only, or files:
+Every flag can also be given as a variable: --max-games is RESPARK_MAX_GAMES. Secrets have no flags, only variables, or files that a variable names:
 RESPARK_SECRET_KEY, RESPARK_SECRET_KEY_FILE, RESPARK_ROOT_SECRET_ACCESS_KEY, RESPARK_ROOT_SECRET_ACCESS_KEY_FILE.`,
     )
     .action(async () => await serve(world, settingsOf(world, command), command.opts().demo === true));
@@ -35,14 +35,14 @@ async function serve(world: World, settings: Settings, isDemo: boolean): Promise
     for (const warning of server.warnings) world.stderr.write(`\nWarning: ${warning}\n`);
     const reason = await stop.reason;
     if (reason !== 'crash') {
-      world.stderr.write(`${reason}: draining, at most ${settings.drainTimeoutMs} ms; again to stop at once\n`);
+      world.stderr.write(`${reason}: draining, at most ${settings.drainTimeoutMs} ms; a second signal stops at once\n`);
     }
     try {
       await server.drain();
     } finally {
       await server.close();
     }
-    if (reason === 'crash') throw new CommandError('stopped after an error that nobody caught; see the log');
+    if (reason === 'crash') throw new CommandError('stopped after an uncaught error; see the log');
   } finally {
     stop.release();
   }
@@ -61,7 +61,7 @@ function whenToStop(world: World, log: Log): { reason: Promise<StopReason>; rele
       settle(signal);
     });
     const offCrash = world.onCrash((error) => {
-      log.error({ err: error }, 'an error that nobody caught: stopping');
+      log.error({ err: error }, 'uncaught error, stopping');
       isStopping = true;
       settle('crash');
     });
@@ -99,7 +99,7 @@ function banner({
 }
 
 function describeSecret({ secretAccessKey, credentialsFile, isNew }: RunningServer['root'], mayShow: boolean): string {
-  if (credentialsFile === undefined) return 'is that of the settings';
+  if (credentialsFile === undefined) return 'as given in the settings';
   return mayShow && isNew ? `${secretAccessKey} (also in ${credentialsFile})` : `in ${credentialsFile}`;
 }
 
@@ -112,16 +112,16 @@ function suggestions({
   settings: Settings;
   demo: NonNullable<RunningServer['demo']>;
 }): string {
-  // Other terminals know the default only.
+  // A command in another terminal knows the data directory only if it is the default.
   const dataDir =
     settings.sources.dataDir === 'default' ? '' : ` --data-dir ${quoteForShell(resolve(settings.dataDir))}`;
   const player = `--game-name ${demo.gameName} --stage-name ${demo.stageName} --player-id ${demo.playerId}`;
   return `
-A player joins, in a second terminal:
+Connect a player, in a second terminal:
 
   npx respark connect${dataDir}
 
-An AWS client disconnects it, in a third:
+Disconnect that player with an AWS client, in a third:
 
   eval "$(npx respark env${dataDir})"
   aws gamesparks disconnect-player ${player} --endpoint-url ${server.url}

@@ -1,4 +1,4 @@
-/** A word as a POSIX shell reads it back, left bare when nothing in it needs quoting. */
+/** Quotes a word so that a POSIX shell reads it back unchanged; a word that needs no quotes gets none. */
 export function quoteForShell(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

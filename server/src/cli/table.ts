@@ -1,6 +1,6 @@
 import { printable } from '../text.ts';
 
-/** Columns as wide as their widest cell, two spaces apart; the last one is not padded. Cells may come from others. */
+/** Columns as wide as their widest cell, two spaces apart; the last one is not padded. Cells are made printable. */
 export function formatTable(cells: readonly (readonly string[])[]): string {
   const rows = cells.map((row) => row.map(printable));
   const widths: number[] = [];
@@ -18,12 +18,12 @@ export function formatTable(cells: readonly (readonly string[])[]): string {
     .join('');
 }
 
-/** JSON for people, and for scripts, which read lines. */
+/** Indented JSON and a line feed, for people and for scripts; printable as `escapeJson` promises. */
 export function formatJson(value: unknown): string {
   return `${escapeJson(JSON.stringify(value, null, 2))}\n`;
 }
 
-/** The same JSON with all that a terminal would act upon, or that hides what is shown, escaped in JSON's own way. */
+/** The same JSON, with all characters that a terminal would act on, or that hide or reorder text, as JSON escapes. */
 export function escapeJson(json: string): string {
   return json.replace(/[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
     character

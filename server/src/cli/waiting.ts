@@ -14,7 +14,7 @@ const MAX_PAUSE_MS = 1_000;
 export function addTimeoutOption(command: Command): Command {
   return command.option(
     '--timeout <seconds>',
-    `how long to wait for the end (0-${MAX_TIMEOUT_S})`,
+    `how long to wait until it has ended (0-${MAX_TIMEOUT_S})`,
     (text) => {
       const seconds = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
       if (seconds <= MAX_TIMEOUT_S) return seconds;
@@ -25,9 +25,9 @@ export function addTimeoutOption(command: Command): Command {
 }
 
 /**
- * Looks at what the service does in the background until it has ended, and tells each new state on stderr. The last reply.
- * A look that fails is tried again where that may help. Throws a CommandError when all that takes longer than `timeout`
- * seconds; the service goes on even so.
+ * Polls work that the server does in the background until it has ended, and reports each new state on stderr. Resolves
+ * to the last reply. A poll that fails is repeated if that may help. Throws a CommandError after `timeout` seconds; the
+ * server continues the work all the same.
  */
 export async function waitForEnd({
   world,
@@ -57,12 +57,12 @@ export async function waitForEnd({
       if (!['PENDING', 'IN_PROGRESS'].includes(state)) return reply;
     } catch (error) {
       if (!mayPass(error)) throw error;
-      // Once, though each failure may have an id of its own.
+      // Failures in a row are shown once, although each may have a request id of its own.
       show('failure', `${(error as Error).message}; trying again`);
       failure = error;
     }
     if (systemClock.monotonic() + pauseMs > deadlineMs) {
-      const text = printable(`${title}: no end within ${timeout} s; the server goes on with it`);
+      const text = printable(`${title}: not ended within ${timeout} s; the server continues with it`);
       throw new CommandError(text, { cause: failure });
     }
     await sleep(pauseMs);

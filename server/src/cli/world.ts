@@ -5,29 +5,29 @@ import type * as Main from '../main.ts';
 /** The part of an output stream that commands use. */
 export interface Output {
   write(text: string): unknown;
-  /** True for a terminal: only there a fresh secret is shown. */
+  /** True for a terminal; a new secret is shown nowhere else. */
   readonly isTTY?: boolean;
 }
 
-/** Everything outside a command that it can see or touch, so that tests run commands inside their own process. */
+/** Everything outside a command that it can see or touch, so that tests can run commands in their own process. */
 export interface World {
   readonly version: string;
   readonly env: Environment;
   readonly stdin: NodeJS.ReadableStream;
   readonly stdout: Output;
   readonly stderr: Output;
-  /** Calls `handler` for every SIGINT and SIGTERM, which then no longer end the process; returns what undoes it. */
+  /** Calls `handler` for every SIGINT and SIGTERM, which then no longer end the process. Returns what undoes this. */
   onSignal(handler: (signal: 'SIGINT' | 'SIGTERM') => void): () => void;
-  /** Calls `handler` for errors that nobody caught; returns what undoes it. */
+  /** Calls `handler` for uncaught errors and unhandled rejections. Returns what undoes this. */
   onCrash(handler: (error: unknown) => void): () => void;
   /** Ends the process at once. */
   exit(code: number): void;
   readonly localFiles: typeof readLocalFile;
-  /** Loaded when a command needs it: it brings the store with it. */
+  /** Loads the server, and the store with it, only when a command needs it: commands should start quickly. */
   loadMain(): Promise<Pick<typeof Main, 'startServer' | 'openAdministration'>>;
 }
 
-/** Ends a command: 1 = what was asked for failed, 2 = it was asked for in the wrong way. */
+/** Ends a command with its message on stderr and an exit code: 1 = the command failed, 2 = wrong command line. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
   readonly exitCode: 1 | 2;

@@ -37,7 +37,7 @@ describe('"respark audit"', () => {
     await killed;
     const [record, ...others] = JSON.parse((await show('--since', '1h', '--json')).stdout);
     assert.deepEqual([record.requestId, record.outcome.successes, others], [$metadata.requestId, [connectionId], []]);
-    assert.equal((await show('--since', '2100-01-01')).stdout, 'no record matches\n');
-    assert.equal((await show('--operation', 'DeleteGame')).stdout, 'no record matches\n');
+    assert.equal((await show('--since', '2100-01-01')).stdout, 'no records match\n');
+    assert.equal((await show('--operation', 'DeleteGame')).stdout, 'no records match\n');
   });
 });

@@ -59,7 +59,7 @@ describe('a server that gets SIGTERM', () => {
     const call = await startCall(t, server);
     const began = performance.now();
     server.child.kill('SIGTERM');
-    await server.printed(/^SIGTERM: draining, at most 10000 ms; again to stop at once$/m);
+    await server.printed(/^SIGTERM: draining, at most 10000 ms; a second signal stops at once$/m);
 
     for (const { code, reason } of await Promise.all(players.map(({ closed }) => closed))) {
       assert.equal(code, CLOSE_CODES.draining.code);

@@ -18,10 +18,14 @@ describe('"respark doctor"', () => {
     const server = await place.serve(['--demo']);
     const { exitCode, stdout } = await place.respark(['doctor']);
     assert.equal(exitCode, 0, stdout);
-    for (const line of [`server: ${server.url} answers`, 'secret key: opens the stored secrets', 'settings: valid']) {
+    for (const line of [
+      `server: ${server.url} answers`,
+      'secret key: decrypts the stored secrets',
+      'settings: valid',
+    ]) {
       assert(stdout.includes(`ok    ${line}\n`), stdout);
     }
-    assert.match(stdout, /^ok {4}clock: \d+ s from the server's/m);
+    assert.match(stdout, /^ok {4}clock: \d+ s off the server's/m);
   });
 
   it('fails for an open data directory, a server that is gone and a setting that is wrong', async (t) => {

@@ -30,7 +30,7 @@ describe('a player in the terminal', () => {
     assert.match(stdout, /^closed: 4500 disconnected: The operator disconnected this player\.$/m);
     assert.match(stdout, new RegExp(`^ {2}by the call with the request id ${UUID.source}$`, 'm'));
     assert.match(stdout, /^ {2}not reconnecting$/m);
-    assert.equal(stderr, 'the connection is closed for good (4500)\n');
+    assert.equal(stderr, 'the connection was closed for good (4500)\n');
   });
 
   it('comes back as the same player when the server does, and leaves by Ctrl-C with 0', async (t) => {
@@ -54,7 +54,7 @@ describe('a player in the terminal', () => {
   it('is told what is missing without a server', async (t) => {
     const { exitCode, stderr } = await createWorkplace(t).respark(['connect']);
     assert.equal(exitCode, 1);
-    assert.match(stderr, /^no demo game in the data directory \S+; start a server there .*\n$/);
+    assert.match(stderr, /^there is no demo game in the data directory \S+; start a server there .*\n$/);
   });
 });
 
@@ -97,7 +97,7 @@ describe('a disconnect by the command', () => {
     assert.equal(answer.exitCode, 0);
     assert.deepEqual(JSON.parse(answer.stdout), { DisconnectSuccesses: [back.connectionId], DisconnectFailures: [] });
     const none = await place.respark(['disconnect', ...who]);
-    assert.deepEqual([none.exitCode, none.stdout], [0, `player ${first.playerId} has no connection\n`]);
+    assert.deepEqual([none.exitCode, none.stdout], [0, `player ${first.playerId} has no connections\n`]);
   });
 
   it('exits with 1 when the call fails, and says why in one line', async (t) => {

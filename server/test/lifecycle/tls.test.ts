@@ -76,7 +76,7 @@ describe('TLS', () => {
     const env = { NODE_EXTRA_CA_CERTS: certFile };
     const player = ['--game', 'Demo', '--stage', 'Dev', '--player', 'nobody'];
     const answer = await place.respark(['disconnect', ...player], { env });
-    assert.deepEqual([answer.exitCode, answer.stdout], [0, 'player nobody has no connection\n']);
+    assert.deepEqual([answer.exitCode, answer.stdout], [0, 'player nobody has no connections\n']);
     const distrustful = await place.respark(['disconnect', ...player]);
     assert.equal(distrustful.exitCode, 1);
     assert.match(distrustful.stderr, /^cannot reach https:\S+: self-signed certificate/);
