@@ -23,12 +23,12 @@ const vectors: ReasonVectors = JSON.parse(
 );
 
 describe('close codes', () => {
-  test('have one row a number', () => {
+  test('have one row for each number', () => {
     const codes = Object.values(CLOSE_CODES).map((row) => row.code);
     assert.equal(new Set(codes).size, codes.length);
   });
 
-  test('of our own carry the verdict of their range', () => {
+  test('of Respark’s own have the verdict of their range', () => {
     const own = Object.values(CLOSE_CODES).filter((row) => row.code >= 4000);
     assert.ok(own.length > 10);
     for (const { code, verdict } of own) assert.equal(verdict, code < 4500 ? 'reconnect' : 'stop', `${code}`);
@@ -41,7 +41,7 @@ describe('close codes', () => {
     assert.equal(findCloseName(0), undefined);
   });
 
-  test('that nobody listed go by their range', () => {
+  test('that are not in the table have the verdict of their range', () => {
     const expected = { 0: 'reconnect', 1004: 'reconnect', 2999: 'reconnect', 3000: 'reconnect', 4099: 'reconnect' };
     for (const [code, verdict] of Object.entries(expected)) assert.equal(verdictOf(Number(code)), verdict, code);
     for (const code of [4505, 4599, 4999]) assert.equal(verdictOf(code), 'stop');
@@ -81,7 +81,7 @@ describe('close reasons', () => {
     assert.deepEqual(Object.keys(parseCloseReason(';a='.repeat(1_000_000))), ['text']);
   });
 
-  test('leave a wait that is no number out', () => {
+  test('leave out a wait that is not a number', () => {
     assert.equal(formatCloseReason('again', { retryAfterMs: Number.NaN }), 'again');
     assert.equal(formatCloseReason('again', { retryAfterMs: Number.POSITIVE_INFINITY }), 'again; retryAfterMs=3600000');
   });

@@ -1,4 +1,4 @@
-/** What a client does by itself after a close: try again with back-off, or leave it to the player. */
+/** What a client does by itself after a close: reconnect with back-off, or stop and leave it to the player. */
 export type Verdict = 'reconnect' | 'stop';
 
 interface CloseCode {
@@ -7,7 +7,7 @@ interface CloseCode {
   readonly meaning: string;
 }
 
-/** Own codes: 4000-4499 reconnect, 4500-4999 stop. 4505 is free. A code keeps its number and verdict for ever. */
+/** Respark's own codes: 4000-4499 reconnect, 4500-4999 stop; 4505 is free. A code never changes number or verdict. */
 export const CLOSE_CODES = {
   normal: { code: 1000, verdict: 'stop', meaning: 'The side that closed was done.' },
   going_away: { code: 1001, verdict: 'reconnect', meaning: 'The other side is going away.' },
@@ -52,15 +52,15 @@ export function closeCode(name: CloseName): number {
   return CLOSE_CODES[name].code;
 }
 
-/** The name of a code in the table. */
+/** The name of a code, if the table has it. */
 export function findCloseName(code: number): CloseName | undefined {
   const names = Object.keys(CLOSE_CODES) as CloseName[];
   return names.find((name) => CLOSE_CODES[name].code === code);
 }
 
 /**
- * What to do after any code. One that is not in the table goes by its range; outside of ours it means reconnect, since
- * something in between may close with anything, and a client that gives up for good is worse than one that backs off.
+ * What to do after any code. A code that is not in the table has the verdict of its range. Outside of Respark's ranges
+ * that is reconnect: a proxy may close with any code, and backing off is better than giving up for good.
  */
 export function verdictOf(code: number): Verdict {
   const name = findCloseName(code);
@@ -68,12 +68,12 @@ export function verdictOf(code: number): Verdict {
   return code >= 4500 && code <= 4999 ? 'stop' : 'reconnect';
 }
 
-/** What a close frame has room for, in UTF-8 (RFC 6455, section 5.5: 125 bytes less the code). */
+/** The room for a reason in a close frame, in UTF-8 (RFC 6455, section 5.5: 125 bytes less the code). */
 export const MAX_CLOSE_REASON_BYTES = 123;
 export const MAX_RETRY_AFTER_MS = 3_600_000;
 
 export interface CloseFacts {
-  /** The earliest moment to reconnect, from now. */
+  /** How long to wait at least before reconnecting, in milliseconds from the close. */
   readonly retryAfterMs?: number;
   /** The id of the management call that closed the connection. */
   readonly requestId?: string;
@@ -96,11 +96,11 @@ export function formatCloseReason(text: string, facts: CloseFacts = {}): string 
     tail += `; retryAfterMs=${Math.round(Math.min(facts.retryAfterMs, MAX_RETRY_AFTER_MS))}`;
   }
   if (facts.requestId !== undefined && REQUEST_ID.test(facts.requestId)) tail += `; requestId=${facts.requestId}`;
-  // The facts are ASCII: one byte a character.
+  // The facts are ASCII, so each character is one byte.
   return cutToBytes(text.replaceAll(';', ','), MAX_CLOSE_REASON_BYTES - tail.length) + tail;
 }
 
-/** Reads any peer's reason. Unknown or malformed facts are ignored; a long wait counts as `MAX_RETRY_AFTER_MS`. */
+/** Reads the reason of any peer. Unknown or malformed facts are ignored; a longer wait becomes `MAX_RETRY_AFTER_MS`. */
 export function parseCloseReason(reason: string): CloseReason {
   const [text = '', ...segments] = reason.slice(0, MAX_CLOSE_REASON_BYTES).split(/; ?(?=[a-zA-Z]+=)/);
   const facts = new Map(

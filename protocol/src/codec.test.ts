@@ -66,14 +66,14 @@ describe('a fault', () => {
     assert.equal(faultOf('a'.repeat(32)), `a frame must be JSON, got "${'a'.repeat(32)}"`);
   });
 
-  test('escapes what a terminal or a log reader would obey', () => {
+  test('escapes what a terminal or a log reader would act on', () => {
     assert.equal(
       faultOf('\u001b[2J\n\u009b\u202e\u2028'),
       'a frame must be JSON, got "\\u001b[2J\\n\\u{9b}\\u{202e}\\u{2028}"',
     );
   });
 
-  test('never is an exception, and never long, whatever the text', () => {
+  test('is never an exception and never long, whatever the text', () => {
     const near = fc.constantFrom(
       '{"kind":"',
       'hello',
@@ -102,7 +102,7 @@ describe('a fault', () => {
     );
   });
 
-  test('meets a payload nested as deep as a frame can be', () => {
+  test('is found in a payload nested as deep as a frame can be', () => {
     assert.equal(
       faultOf(`{"kind":"event","type":"T","payload":{"a":${'['.repeat(32_000)}${']'.repeat(32_000)}}}`),
       'payload must nest at most 32 levels',
@@ -110,7 +110,7 @@ describe('a fault', () => {
   });
 });
 
-test('any payload that JSON can hold comes back as it was', () => {
+test('any payload that JSON can hold comes back unchanged', () => {
   const member = fc.jsonValue({ maxDepth: 6 }).map((value) => JSON.parse(JSON.stringify(value)));
   fc.assert(
     fc.property(fc.dictionary(fc.string(), member), (payload) => {
@@ -120,7 +120,7 @@ test('any payload that JSON can hold comes back as it was', () => {
   );
 });
 
-test('a __proto__ member stays a member: it gives no object a prototype', () => {
+test('a __proto__ member stays a member and gives no object a prototype', () => {
   const decoded = decodeClientFrame('{"kind":"event","type":"T","payload":{"__proto__":{"isAdmin":true}}}');
   assert.ok(decoded.ok && decoded.frame.kind === 'event');
   assert.equal(decoded.frame.payload.isAdmin, undefined);

@@ -14,7 +14,7 @@ import {
   type ServerFrame,
 } from './messages.ts';
 
-/** A fault says which member is wrong, what it must be and what it was: short, on one line, safe to log and to send. */
+/** A fault is one short line, safe to log and send: which member is wrong, what it must be and what it was. */
 export type Decoded<Frame> =
   | { readonly ok: true; readonly frame: Frame }
   | { readonly ok: false; readonly fault: string };
@@ -102,7 +102,7 @@ function decode<Frame extends { readonly kind: string }>(text: string, readers: 
   return members.fault === undefined ? { ok: true, frame } : { ok: false, fault: members.fault };
 }
 
-/** Reads members one by one and keeps the first fault; what it returns after a fault is never used. */
+/** Reads members one by one and keeps the first fault. What its methods return after a fault is never used. */
 class Members {
   fault: string | undefined;
   readonly #values: Payload;
@@ -151,7 +151,7 @@ class Members {
   }
 }
 
-/** A number beyond a double would silently become `null` when written again, so it is a fault here. */
+/** The first fault in a payload. A number beyond a double is one: written again, it would silently become `null`. */
 function faultInside(value: object, depth: number): string | undefined {
   if (depth > MAX_PAYLOAD_DEPTH) return `payload must nest at most ${MAX_PAYLOAD_DEPTH} levels`;
   for (const child of Object.values(value)) {
@@ -174,7 +174,7 @@ function isAtMost(maxLength: number, text: string): boolean {
   return text.length <= 2 * maxLength && [...text].length <= maxLength;
 }
 
-/** Half a surrogate pair is no character: most languages could neither hold it nor send it back. */
+/** Half a surrogate pair is not a character: most languages could neither store it nor send it back. */
 function isWellFormed(text: string): boolean {
   return !/\p{Surrogate}/u.test(text);
 }
@@ -189,7 +189,7 @@ function shown(value: unknown): string {
   return escapeUnprintable(JSON.stringify(start.length < value.length ? `${start}…` : value));
 }
 
-/** Escapes what JSON leaves alone yet a terminal or a log reader would obey: C1 controls, separators, bidi marks. */
+/** Escapes what JSON leaves alone but a terminal or log reader would act on: C1 controls, separators, bidi marks. */
 function escapeUnprintable(text: string): string {
   return text.replace(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,

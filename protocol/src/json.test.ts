@@ -50,7 +50,7 @@ test('keys written with an escape are read as they are written, whatever was rea
   }
 });
 
-test('what JSON.stringify writes is read as it was', () => {
+test('what JSON.stringify writes is read back unchanged', () => {
   fc.assert(
     fc.property(anyValue, fc.constantFrom(undefined, 2, '\t'), (value, indent) => {
       const text = JSON.stringify(value, undefined, indent);
@@ -62,7 +62,7 @@ test('what JSON.stringify writes is read as it was', () => {
   );
 });
 
-test('of a key that an object has twice the last value counts, however it is written', () => {
+test('if an object has a key twice the last value counts, however the key is written', () => {
   assert.equal(JSON.stringify(parseJson('{"a":1,"b":2,"\\u0061":{"\\n":3},"a":4}')), '{"a":4,"b":2}');
   assert.equal(JSON.stringify(parseJson('{"a":1,"b":2,"\\u0061":3}')), '{"a":3,"b":2}');
 });

@@ -1,14 +1,14 @@
 /**
- * `JSON.parse` as ECMAScript defines it, errors included. V8 12.8 and later, that is Node.js 24 and Chromium, reads a key
- * that is written with an escape as another key, when an object like it once had that key with a backslash in it
- * (nodejs/node#63785): text with such keys is read here instead.
+ * `JSON.parse` as ECMAScript defines it, errors included. V8 12.8 and later (Node.js 24, Chromium) can read a key that
+ * is written with an escape as a different key, namely when it has read a similar object whose key contained a
+ * backslash (nodejs/node#63785). Text with escaped keys is therefore read by this file's own parser.
  */
 export function parseJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
   return text.includes('\\') && hasEscapedKey(text) ? read(text) : value;
 }
 
-// From here on `text` is known to be valid JSON.
+// The functions below are only given text that is valid JSON.
 
 function hasEscapedKey(text: string): boolean {
   const colon = /\s*:/y;
@@ -21,7 +21,7 @@ function hasEscapedKey(text: string): boolean {
   return false;
 }
 
-/** Where the quote is that ends the string which begins at `start`. */
+/** The position of the quote that ends the string which begins at `start`. */
 function endOfString(text: string, start: number): number {
   for (let end = start + 1; ; end += 1) {
     end = text.indexOf('"', end);
@@ -31,13 +31,13 @@ function endOfString(text: string, start: number): number {
   }
 }
 
-/** Without recursion, so that it may nest as deep as JSON.parse lets it. */
+/** Reads without recursion, so that text may nest as deep as JSON.parse allows. */
 function read(text: string): unknown {
   type Container = unknown[] | { [key: string]: unknown };
   const whole: unknown[] = [];
   const around: Container[] = [];
   let container: Container = whole;
-  /** Of the member whose value comes next. */
+  /** The key of the member whose value comes next. */
   let key: string | undefined;
   const number = /[-+.\deE]+/y;
 
@@ -46,7 +46,7 @@ function read(text: string): unknown {
       container.push(value);
       return;
     }
-    // An assignment to `__proto__` would make no member.
+    // An assignment to `__proto__` would not create a member.
     Object.defineProperty(container, key ?? '', { value, configurable: true, enumerable: true, writable: true });
     key = undefined;
   }

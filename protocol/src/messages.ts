@@ -1,11 +1,11 @@
-/** Offered by every client and echoed by the server; another protocol version will be another name. */
+/** Every client offers it and the server echoes it; another version of the protocol will have another name. */
 export const SUBPROTOCOL = 'respark.v1';
 export const CONNECT_PATH = '/connect';
 
-/** The request every client may send after its welcome; it answers `{ AuthenticationToken }`. */
+/** The request that any client may send after its welcome; the answer is `{ AuthenticationToken }`. */
 export const GET_PLAYER_TOKEN = 'GameSparks.Identity.GetPlayerToken';
 
-// Lengths count Unicode code points, so that every language counts alike.
+// Lengths are in Unicode code points, so that all languages count alike.
 export const MAX_GAME_KEY_LENGTH = 44;
 export const MAX_TOKEN_LENGTH = 4096;
 export const MAX_PLAYER_ID_LENGTH = 44;
@@ -14,16 +14,16 @@ export const MAX_ID_LENGTH = 64;
 export const MAX_TYPE_LENGTH = 128;
 export const MAX_CODE_LENGTH = 64;
 export const MAX_MESSAGE_LENGTH = 1024;
-/** The payload itself is level 1; each object or array inside another is one level more. */
+/** The payload itself is level 1; each object or array inside another adds a level. */
 export const MAX_PAYLOAD_DEPTH = 32;
 
-/** A JSON object. Its members are data: nothing in here treats any name, `__proto__` included, in a special way. */
+/** A JSON object. Its members are data: no name, not even `__proto__`, is treated in a special way. */
 export type Payload = Readonly<Record<string, unknown>>;
 
 export interface HelloFrame {
   readonly kind: 'hello';
   readonly gameKey: string;
-  /** Names the player; without one the server makes a guest. */
+  /** Names the player; without a token the server creates a guest. */
   readonly token?: string;
 }
 
@@ -35,7 +35,7 @@ export interface RequestFrame {
   readonly payload: Payload;
 }
 
-/** A message that nobody answers. */
+/** A message that gets no answer. */
 export interface EventFrame {
   readonly kind: 'event';
   readonly type: string;
@@ -53,7 +53,7 @@ export interface WelcomeFrame {
   readonly heartbeatMs: number;
   readonly maxFrameBytes: number;
   readonly messagesPerSecond: number;
-  /** Frames that may come at once; the hello was the first of them. */
+  /** How many frames may come at once; the hello was the first of them. */
   readonly messagesBurst: number;
   readonly maxRequestsInFlight: number;
   readonly tokenLifetimeMs: number;
@@ -65,7 +65,7 @@ export interface ResponseFrame {
   readonly payload: Payload;
 }
 
-/** Answers the request `id`; without `id` it says that something unanswerable, an event, could not be served. */
+/** Answers the request `id`. Without `id` it says that an event, which gets no answer, could not be handled. */
 export interface ErrorFrame {
   readonly kind: 'error';
   readonly id?: string;
