@@ -11,7 +11,7 @@ test('the bound doubles from the base to the cap', () => {
   assert.deepEqual(waits, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
 });
 
-test('the bound stays the cap however often it failed', () => {
+test('the bound stays at the cap however many attempts fail', () => {
   const backoff = new Backoff(OPTIONS, () => 1);
   for (let attempt = 0; attempt < 5_000; attempt += 1) backoff.next();
   assert.equal(backoff.next(), 30_000);
@@ -26,20 +26,20 @@ test('waits are uniform from 0 to the bound', () => {
   }
 });
 
-test('a hint of the server is a lower bound, and jitter is added to it', () => {
+test('a hint from the server is a lower bound, to which jitter is added', () => {
   const backoff = new Backoff(OPTIONS, seededRandom(1));
   const waits = Array.from({ length: 20 }, () => backoff.next(60_000) ?? 0);
   assert.ok(waits.every((wait) => wait >= 60_000 && wait <= 90_000));
   assert.equal(new Set(waits).size, waits.length);
 });
 
-test('retries run out, and a reset gives them back', () => {
+test('retries run out, and a reset restores them', () => {
   const backoff = new Backoff({ ...OPTIONS, maxRetries: 2 }, () => 0);
   assert.deepEqual([backoff.next(), backoff.next(), backoff.next()], [0, 0, undefined]);
   backoff.reset();
   assert.equal(backoff.next(), 0);
 });
 
-test('no retries means none', () => {
+test('with no retries there is no second attempt', () => {
   assert.equal(new Backoff({ ...OPTIONS, maxRetries: 0 }, () => 0).next(), undefined);
 });

@@ -1,15 +1,15 @@
 export interface BackoffOptions {
-  /** The bound of the first wait, milliseconds; it doubles with each attempt. */
+  /** The upper bound of the first wait, in milliseconds; it doubles with each attempt. */
   readonly baseMs: number;
-  /** The bound of every wait, milliseconds. */
+  /** The upper bound of every wait, in milliseconds. */
   readonly capMs: number;
-  /** Reconnection attempts in a row without a lasting connection; 0 never reconnects. */
+  /** How many reconnection attempts in a row may fail to get a lasting connection; 0 never reconnects. */
   readonly maxRetries: number;
 }
 
 /**
- * Exponential back-off with full jitter: each wait is uniform between 0 and a bound that doubles. A server's hint is
- * waited for first, and the jitter added, so that clients with the same hint still come apart.
+ * Exponential back-off with full jitter: each wait is uniform between 0 and a bound that doubles. If the server gave a
+ * hint, the jitter is added to it, so that clients with the same hint still spread out.
  */
 export class Backoff {
   readonly #options: BackoffOptions;
@@ -21,7 +21,7 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** How long to wait before the next attempt, in milliseconds; undefined when there shall be none. */
+  /** How long to wait before the next attempt, in milliseconds; undefined if there is to be none. */
   next(retryAfterMs = 0): number | undefined {
     const { baseMs, capMs, maxRetries } = this.#options;
     if (this.#attempts >= maxRetries) return undefined;

@@ -22,7 +22,7 @@ async function take({ kind, seed }: Step, { client, newest, clock, sockets }: Re
   await settle();
 }
 
-test('whatever happens, one connection at most is open, what was stopped stays so, and close() leaves nothing', async () => {
+test('whatever happens, at most one connection is open, a client that stopped stays stopped, and close() leaves nothing', async () => {
   const kinds = 'connect close request advance open welcome frame garbage reconnect stop'.split(' ');
   const step = fc.record({ kind: fc.constantFrom(...kinds), seed: fc.nat() });
   await fc.assert(

@@ -30,7 +30,7 @@ describe('the player’s token', () => {
     assert.deepEqual(newest().sent, [{ kind: 'hello', gameKey: 'key', token: 'saved' }]);
   });
 
-  test('is awaited by the next attempt when one is given up while the storage loads', async () => {
+  test('is awaited by the next attempt if one is given up while the storage loads', async () => {
     const saved: unknown[] = [];
     let finish = (_: string) => {};
     const load = () => new Promise<string>((resolve) => (finish = resolve));
@@ -48,7 +48,7 @@ describe('the player’s token', () => {
     assert.deepEqual(saved, []);
   });
 
-  test('is renewed at half of its life', async () => {
+  test('is renewed at half of its lifetime', async () => {
     const { newest, clock } = await setUpConnected();
     await answerToken(newest(), 'token-1');
     for (let passedMs = 0; passedMs < 1_800_000; passedMs += 20_000) {
@@ -58,7 +58,7 @@ describe('the player’s token', () => {
     assert.equal(newest().sent.filter((frame) => frame.kind === 'request').length, 2);
   });
 
-  test('that is refused is kept, until forgetPlayer() makes way for a new guest', async () => {
+  test('is kept when it is refused, until forgetPlayer() makes way for a new guest', async () => {
     const saved: unknown[] = [];
     const storage = { load: () => 'expired', save: (token: unknown) => void saved.push(token) };
     const { client, newest } = setUp({ storage });
@@ -79,14 +79,14 @@ describe('the player’s token', () => {
     assert.deepEqual(newest().sent, [{ kind: 'hello', gameKey: 'key' }]);
   });
 
-  test('whose storage fails costs an error event, not the connection', async () => {
+  test('causes an error event, but does not end the connection, if its storage fails', async () => {
     const fail = () => Promise.reject(new Error('disk'));
     const { client, newest, told } = setUp({ storage: { load: fail, save: fail } });
     const connected = client.connect();
     await settle();
     newest().welcomes();
     await connected;
-    assert.equal(told[1], 'error the stored token could not be loaded; playing as a guest');
+    assert.equal(told[1], 'error the stored token could not be loaded; connecting as a guest');
     assert.equal(client.state, 'connected');
   });
 });

@@ -9,7 +9,7 @@ function requestOn(socket: FakeSocket): string {
 }
 
 describe('connect()', () => {
-  test('resolves at the welcome and tells who the player is', async () => {
+  test('resolves at the welcome, with the player and the connection', async () => {
     const { client, newest, told } = setUp();
     assert.equal(client.state, 'closed');
     const connected = client.connect();
@@ -34,7 +34,7 @@ describe('connect()', () => {
     assert.equal(sockets.length, 1);
   });
 
-  test('outlasts failed attempts', async () => {
+  test('waits through failed attempts', async () => {
     const { client, newest, told, clock } = setUp();
     const connected = client.connect();
     await settle();
@@ -57,7 +57,7 @@ describe('connect()', () => {
     ]);
   });
 
-  test('rejects at a verdict to stop, and may be called again', async () => {
+  test('rejects at the verdict to stop, and may be called again', async () => {
     const { client, newest, told, clock, sockets } = setUp();
     const connected = client.connect();
     const rejected = assert.rejects(connected, {
@@ -97,7 +97,7 @@ describe('connect()', () => {
     assert.equal(client.state, 'waiting', 'asked again, it tries as often again');
   });
 
-  test('rejects when the socket cannot even be made', async () => {
+  test('rejects when the socket cannot even be created', async () => {
     class Throwing {
       constructor() {
         throw new SyntaxError('mixed content');
@@ -139,7 +139,7 @@ describe('the url', () => {
     });
   }
 
-  test('that is none is refused at once', () => {
+  test('is refused at once if it is not valid', () => {
     assert.throws(() => setUp({ url: 'localhost' }), { code: 'bad_option', message: /got "localhost"$/ });
     assert.throws(() => setUp({ url: 'ftp://host' }), { code: 'bad_option', message: /got "ftp:\/\/host"$/ });
   });
@@ -159,7 +159,7 @@ describe('a lost connection', () => {
     assert.equal(client.connectionId, 'connection-2');
   });
 
-  test('starts the back-off afresh only if it lasted', async () => {
+  test('restarts the back-off only if it lasted', async () => {
     const { newest, clock, told } = await setUpConnected();
     const waits = async (upMs: number) => {
       newest().welcomes();
@@ -186,7 +186,7 @@ describe('a lost connection', () => {
     });
   }
 
-  test('refuses messages at once with the reason it was lost for', async () => {
+  test('refuses messages at once, with the reason why it was lost', async () => {
     const { newest, client } = await setUpConnected();
     newest().closes(4001, 'too slow');
     await assert.rejects(client.request('T'), { name: 'ConnectionClosedError', code: 'slow_consumer' });
@@ -218,7 +218,7 @@ test('requests, events and notifications go through', async () => {
 });
 
 describe('close()', () => {
-  test('says goodbye, tells so once, and leaves no timer', async () => {
+  test('sends a close frame, reports the end once, and leaves no timer', async () => {
     const { newest, client, clock, told } = await setUpConnected();
     const inFlight = assert.rejects(client.request('T'), { code: 'normal', reason: 'closed by this client' });
     const closed = client.close();
@@ -258,7 +258,7 @@ describe('close()', () => {
     assert.deepEqual([client.state, clock.timers], ['closed', 0]);
   });
 
-  test('and connect() at once open another connection, deaf to the old one', async () => {
+  test('followed at once by connect() opens a new connection, and ignores the old one', async () => {
     const { newest, client, sockets, told } = await setUpConnected();
     const closed = client.close();
     const connected = client.connect();

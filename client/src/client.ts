@@ -15,14 +15,14 @@ import { PlayerToken, type TokenStorage } from './player-token.ts';
 import { findSocketConstructor, type SocketConstructor } from './socket.ts';
 
 /*
- * A succession of connections that is one player.
+ * One connection after another, all of the same player.
  *
  *   closed ──connect()──► connecting ──welcome──► connected
  *                          ▲      │                   │
  *                          │      └──── it ended ─────┤
  *                          └──waited── waiting ◄──────┴── verdict "reconnect" and attempts left
  *
- *   closed      nothing runs; also after a "stop" verdict, the last attempt, and from everywhere by close()
+ *   closed      nothing runs; entered after a "stop" verdict, after the last attempt, and from any state by close()
  *   connecting  a connection before its welcome
  *   connected   a connection after its welcome
  *   waiting     the back-off before the next attempt
@@ -30,26 +30,26 @@ import { findSocketConstructor, type SocketConstructor } from './socket.ts';
 export type ClientState = 'closed' | 'connecting' | 'connected' | 'waiting';
 
 export interface ClientOptions {
-  /** `ws(s)://HOST:PORT`, or `http(s)`, which means the same; the path `/connect` is added where there is none. */
+  /** `ws(s)://HOST:PORT`, or the same with `http(s)`; the path `/connect` is added if there is none. */
   readonly url: string;
   readonly gameKey: string;
-  /** Names the player; wins over the storage. Without either, the server makes a guest. */
+  /** Names the player, and takes precedence over the storage. Without either, the server creates a guest. */
   readonly token?: string | undefined;
   readonly storage?: TokenStorage | undefined;
-  /** The platform's by default, else that of the package `ws`. */
+  /** By default the platform's, or that of the package `ws` if the platform has none. */
   readonly WebSocket?: SocketConstructor | undefined;
-  /** How long an answer may take; 10,000 by default. */
+  /** How long an answer may take, in milliseconds; 10,000 by default. */
   readonly requestTimeoutMs?: number | undefined;
-  /** How long an attempt may take until its welcome; 10,000 by default. */
+  /** How long an attempt may take until its welcome, in milliseconds; 10,000 by default. */
   readonly connectTimeoutMs?: number | undefined;
-  /** By default baseMs 500, capMs 30,000 and no end to the retries. */
+  /** By default baseMs is 500, capMs 30,000, and the number of retries unlimited. */
   readonly reconnect?: Partial<BackoffOptions> | undefined;
-  /** Numbers from 0 to below 1, for the jitter. */
+  /** Returns numbers from 0 up to but not including 1, for the jitter. */
   readonly random?: (() => number) | undefined;
   readonly clock?: Clock | undefined;
 }
 
-/** Who the player is on this connection, and what the server allows on it. */
+/** The player and the id of a connection, and what the server allows on it. */
 export interface Welcome {
   readonly playerId: string;
   readonly connectionId: string;
@@ -66,9 +66,9 @@ export interface Notification {
   readonly payload: Payload;
 }
 
-/** A connection, or an attempt at one, ended. */
+/** How a connection, or an attempt to open one, ended, and what the client does next. */
 export interface Disconnect extends Closure {
-  /** When the next attempt starts, in milliseconds from now; undefined when there is none. */
+  /** When the next attempt starts, in milliseconds from now; undefined if there is none. */
   readonly reconnectInMs: number | undefined;
 }
 
@@ -77,11 +77,11 @@ export interface ClientEvents {
   welcome: Welcome;
   notification: Notification;
   disconnect: Disconnect;
-  /** What went wrong outside of any call: a storage or a renewal that failed, an event that nobody handles. */
+  /** A failure outside of any call: of the storage, of a renewal, or of an event that the server could not handle. */
   error: Error;
 }
 
-/** A connection that lasted this long after its welcome was a good one: the back-off starts afresh. */
+/** A connection that lasts this long after its welcome counts as good: the back-off starts again from its base. */
 const LASTING_MS = 10_000;
 const NOT_CONNECTED = closureOf(closeCode('abnormal'), 'not connected');
 
@@ -102,7 +102,7 @@ export class ResparkClient {
   readonly #events = new Events<ClientEvents>();
   readonly #token: PlayerToken;
   #state: ClientState = 'closed';
-  /** Counts attempts; what an older one still has to say is not heard. */
+  /** Counts attempts; whatever an older attempt still reports is ignored. */
   #attempt = 0;
   #connection: Connection | undefined;
   #welcome: Welcome | undefined;
@@ -136,7 +136,7 @@ export class ResparkClient {
     return this.#state;
   }
 
-  /** The player of the last welcome. */
+  /** The player of the latest welcome, also while there is no connection; undefined before the first welcome. */
   get playerId(): string | undefined {
     return this.#welcome?.playerId;
   }
@@ -146,14 +146,15 @@ export class ResparkClient {
     return this.#state === 'connected' ? this.#welcome?.connectionId : undefined;
   }
 
-  /** Calls `listener` at each such event; the returned function stops that. */
+  /** Calls `listener` at each event of this name, until the returned function is called. */
   on<Name extends keyof ClientEvents>(name: Name, listener: (event: ClientEvents[Name]) => void): () => void {
     return this.#events.on(name, listener);
   }
 
   /**
-   * Resolves at the next welcome; at once when connected. It outlasts failed attempts, and rejects with a
-   * ConnectionClosedError when one ends with the verdict "stop", when no attempts are left, and at close().
+   * Resolves at the next welcome, or at once if the client is connected. It waits through failed attempts, and rejects
+   * with a ConnectionClosedError when an attempt ends with the verdict "stop", when no attempts are left, and at
+   * close().
    */
   connect(): Promise<Welcome> {
     if (this.#state === 'connected' && this.#welcome !== undefined) return Promise.resolve(this.#welcome);
@@ -167,9 +168,10 @@ export class ResparkClient {
   }
 
   /**
-   * Rejects with a RequestError, a RequestTimeoutError, or, when there is no connection or it ends before the answer,
-   * a ConnectionClosedError. Nothing is queued for later: what the server would not take now, because the welcome's
-   * `messagesPerSecond`, `messagesBurst` or `maxRequestsInFlight` is reached, is refused at once with the code `busy`.
+   * Resolves to the payload of the answer. Rejects with a RequestError, with a RequestTimeoutError, or, if there is no
+   * connection or it ends before the answer, with a ConnectionClosedError. Nothing is queued for later: a request that
+   * the server would not accept now, because `messagesPerSecond`, `messagesBurst` or `maxRequestsInFlight` of the
+   * welcome is reached, is refused at once with the code `busy`.
    */
   request(type: string, payload: Payload = {}, options: { readonly timeoutMs?: number } = {}): Promise<Payload> {
     const connection = this.#connected();
@@ -177,7 +179,7 @@ export class ResparkClient {
     return connection.request(type, payload, options.timeoutMs ?? this.#requestTimeoutMs);
   }
 
-  /** Sends what nobody answers. Throws a RequestError or a ConnectionClosedError when it was not sent. */
+  /** Sends a message that gets no answer. Throws a RequestError or a ConnectionClosedError if it was not sent. */
   event(type: string, payload: Payload = {}): void {
     const connection = this.#connected();
     if (connection === undefined) throw new ConnectionClosedError(this.#lastClosure);
@@ -185,8 +187,8 @@ export class ResparkClient {
   }
 
   /**
-   * Ends the connection and every attempt. Resolves when the socket is gone, within about a second; nothing of this
-   * client then keeps a process alive. connect() may be called again, as the same player.
+   * Ends the connection and all attempts. Resolves when the socket is gone, within about a second; after that the
+   * client does not keep a process alive. connect() may be called again, and connects as the same player.
    */
   close(): Promise<void> {
     const connection = this.#connection;
@@ -195,7 +197,7 @@ export class ResparkClient {
     return this.#closing;
   }
 
-  /** Closes and forgets the token, in the storage too: the next connect() makes a new guest. */
+  /** Closes, and forgets the token, also in the storage: the next connect() makes a new guest. */
   async forgetPlayer(): Promise<void> {
     await this.close();
     await this.#token.forget();
@@ -242,7 +244,7 @@ export class ResparkClient {
     this.#welcomedAtMs = this.#clock.monotonic();
     const pending = this.#pendingConnect;
     this.#pendingConnect = undefined;
-    // Before any listener, which may close this connection and with it the renewal.
+    // Renewing starts before any listener is called, because a listener may close this connection, which stops it.
     const ask = () => connection.request(GET_PLAYER_TOKEN, {}, this.#requestTimeoutMs);
     this.#token.startRenewing(ask, welcome.tokenLifetimeMs);
     pending?.resolve(welcome);
@@ -250,7 +252,7 @@ export class ResparkClient {
     this.#events.emit('welcome', welcome);
   }
 
-  /** Leaves the current attempt behind, whatever its state, and decides what comes next. */
+  /** Ends the current attempt, whatever its state, and decides whether there is another one. */
   #ended(closure: Closure): void {
     const lastedMs = this.#welcomedAtMs === undefined ? 0 : this.#clock.monotonic() - this.#welcomedAtMs;
     if (lastedMs >= LASTING_MS) this.#backoff.reset();

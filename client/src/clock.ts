@@ -1,8 +1,8 @@
-/** Time as the SDK sees it; tests pass one that they move themselves. */
+/** The SDK's only source of time; tests pass one that they move themselves. */
 export interface Clock {
   /** Milliseconds that never jump or run backwards. */
   monotonic(): number;
-  /** Runs `task` once, after `delayMs` or, where that is more than 24 days, sooner; the returned function cancels it. */
+  /** Runs `task` once after `delayMs`, or after 24 days if that is less. The returned function cancels it. */
   after(delayMs: number, task: () => void): () => void;
 }
 

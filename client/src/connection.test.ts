@@ -69,7 +69,7 @@ describe('before the welcome', () => {
     assert.equal(clock.timers, 0);
   });
 
-  test('a welcome that does not come in time ends it, other frames notwithstanding', async () => {
+  test('a welcome that does not come in time ends the connection, whatever other frames come', async () => {
     const { socket, clock, told } = setUp();
     socket.opens();
     await clock.advance(9_000);
@@ -80,7 +80,7 @@ describe('before the welcome', () => {
     assert.equal(told.length, 2);
   });
 
-  test('a close tells why, with the hints of its reason', () => {
+  test('a close says why, with the hints in its reason', () => {
     const { socket, told, closures, clock } = setUp();
     socket.opens();
     socket.closes(4000, 'the node is draining; retryAfterMs=1500; requestId=r-1');
@@ -96,14 +96,14 @@ describe('before the welcome', () => {
     assert.equal(clock.timers, 0);
   });
 
-  test('a socket that fails tells what it said of the failure', () => {
+  test('a socket that fails passes on what it says about the failure', () => {
     const { socket, closures } = setUp();
     socket.fails('connect ECONNREFUSED 127.0.0.1:9');
     assert.equal(closures[0]?.reason, 'connect ECONNREFUSED 127.0.0.1:9');
     assert.equal(closures[0]?.closeCode, 1006);
   });
 
-  test('a server that does not echo the subprotocol is left for good', () => {
+  test('the client gives up for good on a server that does not echo the subprotocol', () => {
     const { socket, told } = setUp();
     socket.opens('');
     assert.deepEqual(told, ['ended 4504 stop']);
@@ -155,7 +155,7 @@ describe('requests', () => {
     await assert.rejects(second, { name: 'RequestError', code: 'no_handler', message: 'no handler for "B"' });
   });
 
-  test('that nobody answers time out, and the late answer is ignored', async () => {
+  test('that get no answer time out, and a late answer is ignored', async () => {
     const { connection, socket, clock, told } = setUpReady();
     const rejected = assert.rejects(connection.request('A', {}, 1_000), {
       name: 'RequestTimeoutError',
@@ -184,7 +184,7 @@ describe('requests', () => {
     assert.equal(clock.timers, 0);
   });
 
-  test('beyond what the server takes in flight are refused until one is answered', async () => {
+  test('beyond the server’s limit of those in flight are refused until one is answered', async () => {
     const { connection, socket } = setUpReady({ maxRequestsInFlight: 8 });
     const all = Array.from({ length: 8 }, () => connection.request('A', {}, 1_000));
     await assert.rejects(connection.request('A', {}, 1_000), { name: 'RequestError', code: 'busy' });
@@ -202,7 +202,7 @@ describe('requests', () => {
 
 describe('the rate of messages', () => {
   const limits = { messagesPerSecond: 10, messagesBurst: 21, heartbeatMs: 1_000 };
-  const busy = { name: 'RequestError', code: 'busy', message: 'too many messages at once; 10 a second may go on' };
+  const busy = { name: 'RequestError', code: 'busy', message: 'too many messages at once; send at most 10 a second' };
 
   /** Events until one is refused. */
   function flood(connection: Connection): number {
@@ -216,7 +216,7 @@ describe('the rate of messages', () => {
     }
   }
 
-  test('is held to what the hello, and a quarter in reserve, leave of a burst, and then to the refill', async () => {
+  test('is limited to a burst less the hello and a reserved quarter, and then to the refill', async () => {
     const { connection, socket, clock } = setUpReady(limits);
     assert.equal(flood(connection), 15);
     await assert.rejects(connection.request('T', {}, 1_000), busy);
@@ -300,7 +300,7 @@ describe('frames from the server', () => {
     });
   }
 
-  test('that are binary, or a second welcome, are reported and end nothing', () => {
+  test('that are binary, or a second welcome, are reported and do not end the connection', () => {
     const { socket, faults, closures } = setUpReady();
     socket.receives(new Uint8Array([123, 125]));
     socket.receives(WELCOME);
@@ -316,7 +316,7 @@ describe('frames from the server', () => {
 });
 
 describe('close()', () => {
-  test('says goodbye, fails what is in flight, drops input and waits for the server', async () => {
+  test('sends a close frame, fails requests in flight, ignores input and waits for the server', async () => {
     const { connection, socket, clock, told } = setUpReady();
     const rejected = assert.rejects(connection.request('A', {}, 5_000), {
       name: 'ConnectionClosedError',

@@ -25,31 +25,31 @@ import { FrameAllowance } from './frame-allowance.ts';
 import type { Socket } from './socket.ts';
 
 /*
- * One WebSocket, from its opening to its end. A connection never comes back: the client makes a new one.
+ * One WebSocket, from its opening to its end. A connection that has ended is not reused: the client makes a new one.
  *
  *   opening ──open──► greeting ──welcome──► ready ──close()──► closing ──close event, time-out──► ended
  *
  *   opening   the socket is being opened                  one deadline for both: connectTimeoutMs
- *   greeting  the hello is sent, the welcome awaited
- *   ready     messages flow, heartbeats too               deadline: two heartbeat periods without a frame
- *   closing   our close frame is sent, input is dropped   deadline: CLOSE_TIMEOUT_MS
- *   ended     the observer has been told why, once; no timer runs, no request waits, nothing is sent or heard
+ *   greeting  the hello has been sent; waiting for the welcome
+ *   ready     messages and heartbeats are exchanged       deadline: two heartbeat periods without a frame
+ *   closing   our close frame is sent, input is ignored   deadline: CLOSE_TIMEOUT_MS
+ *   ended     the observer has been told why, once; no timer runs, no request waits, nothing is sent or received
  *
  * A close event, a deadline and close() leave every state before `closing`; the first two go straight to `ended`.
  */
 type State = 'opening' | 'greeting' | 'ready' | 'closing' | 'ended';
 
-/** What may wait in the socket before messages are refused: a peer that reads nothing must not fill our memory. */
+/** How much may wait in the socket before messages are refused: a server that does not read must not fill memory. */
 export const MAX_BUFFERED_BYTES = 1_048_576;
 const CLOSE_TIMEOUT_MS = 1_000;
 
 export const CLOSED_BY_CLIENT = closureOf(closeCode('normal'), 'closed by this client');
 
-/** Told in the order in which things happened; `ended` once, and nothing after it. */
+/** Hears of everything in the order in which it happened; `ended` comes once, and nothing comes after it. */
 export interface ConnectionObserver {
   welcomed(welcome: WelcomeFrame): void;
   notified(notification: NotificationFrame): void;
-  /** Something that the application should know of and that ends nothing. */
+  /** A fault that the application should know about and that does not end the connection. */
   faulted(error: ResparkError): void;
   ended(closure: Closure): void;
 }
@@ -67,11 +67,11 @@ export class Connection {
   readonly #observer: ConnectionObserver;
   readonly #pending = new Map<string, PendingRequest>();
   #state: State = 'opening';
-  /** What the server allows, and what is left of it; from `ready` on. */
+  /** What the server allows, and how much of it is left; set from `ready` on. */
   #limits: { readonly welcome: WelcomeFrame; readonly allowance: FrameAllowance } | undefined;
   #requests = 0;
   #receivedAtMs = 0;
-  /** Why there is no close frame to read, where the socket said so (`ws` does, browsers do not). */
+  /** Why the socket failed, if it said so: `ws` does, browsers do not. It stands in for the reason of a close frame. */
   #failure: string | undefined;
   #cancelDeadline: () => void;
   #cancelHeartbeat: () => void = () => {};
@@ -118,12 +118,12 @@ export class Connection {
     });
   }
 
-  /** Throws a ConnectionClosedError or RequestError. That it did not throw does not mean that it arrived. */
+  /** Throws a ConnectionClosedError or RequestError. An event that was sent without an error may still not arrive. */
   event(type: string, payload: Payload): void {
     this.#sendMessage({ kind: 'event', type, payload });
   }
 
-  /** Says goodbye. Resolves when the socket is closed, or dropped because the server did not answer in time. */
+  /** Sends a close frame. Resolves when the socket is closed, or dropped because the server did not answer in time. */
   close(): Promise<void> {
     return new Promise((resolve) => {
       this.#resolveClosed = resolve;
@@ -194,7 +194,7 @@ export class Connection {
     }
   }
 
-  /** An id that nobody waits for is an answer after its time-out. */
+  /** An id without a pending request belongs to an answer that came after its time-out. */
   #takePending(id: string): PendingRequest | undefined {
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
@@ -206,7 +206,7 @@ export class Connection {
     this.#observer.faulted(new ResparkError(`the server sent a bad frame: ${fault}`, { code: 'bad_frame' }));
   }
 
-  /** Beats whatever else is sent: the answer is what proves that the server is still there. */
+  /** Sends heartbeats whatever else is sent, because their answers prove that the server is still there. */
   #beat(heartbeatMs: number, allowance: FrameAllowance): void {
     this.#cancelHeartbeat = this.#clock.after(heartbeatMs, () => {
       allowance.take();
@@ -215,7 +215,7 @@ export class Connection {
     });
   }
 
-  /** One timer for any number of frames: it looks at the latest one when it fires. */
+  /** One timer serves any number of frames: when it fires, it checks when the latest frame arrived. */
   #expectFrames(silenceMs: number): void {
     const leftMs = this.#receivedAtMs + silenceMs - this.#clock.monotonic();
     this.#cancelDeadline = this.#clock.after(leftMs, () => {
@@ -224,7 +224,7 @@ export class Connection {
     });
   }
 
-  /** Refuses here what the server would refuse by closing the connection. Nothing waits here for its turn. */
+  /** Refuses what the server would answer by closing the connection. Nothing is queued to be sent later. */
   #sendMessage(frame: RequestFrame | EventFrame): void {
     if (this.#state !== 'ready' || this.#limits === undefined) throw new ConnectionClosedError(CLOSED_BY_CLIENT);
     let text: string;
@@ -241,17 +241,17 @@ export class Connection {
       throw new RequestError(`a frame must have at most ${maxFrameBytes} bytes, got ${bytes}`, { code: 'bad_request' });
     }
     if (this.#socket.bufferedAmount + bytes > MAX_BUFFERED_BYTES) {
-      throw new RequestError(`${MAX_BUFFERED_BYTES} bytes wait for the network; send this again later`, {
+      throw new RequestError(`${MAX_BUFFERED_BYTES} bytes are waiting for the network; send this again later`, {
         code: 'busy',
       });
     }
     if (!this.#limits.allowance.tryTake()) {
-      throw new RequestError(`too many messages at once; ${messagesPerSecond} a second may go on`, { code: 'busy' });
+      throw new RequestError(`too many messages at once; send at most ${messagesPerSecond} a second`, { code: 'busy' });
     }
     this.#socket.send(text);
   }
 
-  /** Gives the socket up without hearing from the server. */
+  /** Gives up the socket without waiting for the server. */
   #drop(reason: string): void {
     const isClosing = this.#state === 'closing';
     this.#end(isClosing ? CLOSED_BY_CLIENT : closureOf(closeCode('abnormal'), reason));

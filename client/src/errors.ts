@@ -1,6 +1,6 @@
 import { type CloseName, findCloseName, parseCloseReason, type Verdict, verdictOf } from '@respark/protocol';
 
-/** What every failure of this SDK is. `code` is for programs, the message for people. */
+/** Every failure of this SDK is one. `code` is for programs, the message for people. */
 export class ResparkError extends Error {
   override readonly name: string = 'ResparkError';
   readonly code: string;
@@ -12,14 +12,14 @@ export class ResparkError extends Error {
 }
 
 /**
- * The request was refused: by the server, or, with the codes `bad_request` and `busy`, by this SDK before it was sent,
- * where the server would have refused it or closed the connection.
+ * The request was refused by the server, or, with the codes `bad_request` and `busy`, by this SDK before it was sent,
+ * because the server would have refused it or closed the connection.
  */
 export class RequestError extends ResparkError {
   override readonly name = 'RequestError';
 }
 
-/** No answer came in time. The request may or may not have taken effect. */
+/** No answer arrived in time. The request may or may not have taken effect. */
 export class RequestTimeoutError extends ResparkError {
   override readonly name = 'RequestTimeoutError';
 
@@ -28,21 +28,21 @@ export class RequestTimeoutError extends ResparkError {
   }
 }
 
-/** How a connection, or an attempt at one, ended. */
+/** How a connection, or an attempt to open one, ended. */
 export interface Closure {
-  /** The close code; 1006 where there was no close frame. */
+  /** The close code; 1006 if there was no close frame. */
   readonly closeCode: number;
-  /** The code's name in the protocol's table. */
+  /** The code's name, if the protocol's table has it. */
   readonly name: CloseName | undefined;
   readonly reason: string;
   readonly verdict: Verdict;
-  /** Not to reconnect earlier than this, from the moment of the close. */
+  /** How long to wait at least before reconnecting, in milliseconds from the close. */
   readonly retryAfterMs?: number;
-  /** The management call that closed the connection. */
+  /** The request id of the management call that closed the connection. */
   readonly requestId?: string;
 }
 
-/** There is no connection. Of a request that was in flight: it may or may not have taken effect. */
+/** There is no connection. A request that was in flight may or may not have taken effect. */
 export class ConnectionClosedError extends ResparkError {
   override readonly name = 'ConnectionClosedError';
   readonly closure: Closure;
@@ -65,7 +65,7 @@ export class ConnectionClosedError extends ResparkError {
   }
 }
 
-/** Reads what a close event brought; `ifEmpty` stands in for a reason that says nothing. */
+/** Reads the code and reason of a close event; `ifEmpty` stands in for an empty reason. */
 export function closureOf(code: number, reason: string, ifEmpty = 'no reason given'): Closure {
   const { text, ...facts } = parseCloseReason(reason);
   return {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Events } from './events.ts';
 
-test('listeners hear what happens until they stop listening', () => {
+test('listeners are called until they are removed', () => {
   const events = new Events<{ score: number }>();
   const heard: number[] = [];
   const stop = events.on('score', (score) => heard.push(score));
@@ -13,7 +13,7 @@ test('listeners hear what happens until they stop listening', () => {
   assert.deepEqual(heard, [1]);
 });
 
-test('a listener that listens or stops during an event changes the next one', () => {
+test('adding or removing a listener during an event takes effect from the next event on', () => {
   const events = new Events<{ score: number }>();
   const heard: string[] = [];
   const stop = events.on('score', () => {
@@ -27,7 +27,7 @@ test('a listener that listens or stops during an event changes the next one', ()
   assert.deepEqual(heard, ['first', 'second']);
 });
 
-test('a listener that throws neither stops the others nor is swallowed', (t) => {
+test('a listener that throws does not stop the others, and its error is not swallowed', (t) => {
   const later = t.mock.method(globalThis, 'queueMicrotask', () => {});
   const events = new Events<{ score: number }>();
   const heard: number[] = [];

@@ -1,8 +1,8 @@
-/** Typed listeners. One that throws is the application's bug: it is thrown outside, after everyone else was told. */
+/** Typed listeners. If a listener throws, its error surfaces as an uncaught one after all others have been called. */
 export class Events<Map extends object> {
   readonly #listeners: { [Name in keyof Map]?: Set<(event: Map[Name]) => void> } = {};
 
-  /** Listening twice with one function counts once. The returned function stops it. */
+  /** Adding the same function twice has no effect. The returned function removes it. */
   on<Name extends keyof Map>(name: Name, listener: (event: Map[Name]) => void): () => void {
     const listeners = this.#listeners[name] ?? new Set();
     this.#listeners[name] = listeners;

@@ -1,10 +1,10 @@
 import type { WelcomeFrame } from '@respark/protocol';
 import type { Clock } from './clock.ts';
 
-/** Of a burst, what messages leave to heartbeats, and to a network that delivers at once what was sent over a while. */
+/** The share of a burst that messages leave unused: for heartbeats, and for a network that delivers frames at once. */
 const RESERVED_SHARE = 1 / 4;
 
-/** This side's copy of the count that the server keeps of our frames, and closes the connection by. */
+/** The client's copy of the server's count of its frames. The server closes a connection that sends too many. */
 export class FrameAllowance {
   readonly #clock: Clock;
   readonly #ratePerMs: number;
@@ -13,24 +13,24 @@ export class FrameAllowance {
   #left: number;
   #countedAtMs: number;
 
-  /** To be made at the welcome: by then the hello has been sent, and nothing else. */
+  /** Must be created at the welcome, when the client has sent its hello and nothing else. */
   constructor(limits: Pick<WelcomeFrame, 'messagesPerSecond' | 'messagesBurst'>, clock: Clock) {
     this.#clock = clock;
     this.#ratePerMs = limits.messagesPerSecond / 1_000;
     this.#burst = limits.messagesBurst;
-    // Of the smallest burst nothing: it would leave no message.
+    // In a burst of one frame nothing is reserved, or no message could ever be sent.
     this.#reserved = Math.ceil((limits.messagesBurst - 1) * RESERVED_SHARE);
     this.#left = limits.messagesBurst - 1;
     this.#countedAtMs = clock.monotonic();
   }
 
-  /** Counts a frame that is sent whatever is left. */
+  /** Counts a frame that is sent no matter how much is left. */
   take(): void {
     this.#refill();
     this.#left -= 1;
   }
 
-  /** Counts a message; false, and nothing counted, when it would use what is reserved. */
+  /** Counts a message and returns true; returns false and counts nothing if the message would use the reserved part. */
   tryTake(): boolean {
     this.#refill();
     if (this.#left - 1 < this.#reserved) return false;

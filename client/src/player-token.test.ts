@@ -32,7 +32,7 @@ function tokens(): () => Promise<Payload> {
 }
 
 describe('loading', () => {
-  test('takes what was saved, once', async () => {
+  test('reads the saved token once', async () => {
     let loads = 0;
     const { playerToken, clock } = setUp({
       storage: {
@@ -48,12 +48,12 @@ describe('loading', () => {
     assert.equal(clock.timers, 0);
   });
 
-  test('asks no storage when a token was given', async () => {
+  test('does not ask the storage when a token was given', async () => {
     const storage = { load: () => assert.fail('not needed'), save() {} };
     assert.equal(await setUp({ token: 'given', storage }).playerToken.load(1_000), 'given');
   });
 
-  test('from a storage that throws is reported, and what it holds is never overwritten by a guest', async () => {
+  test('from a storage that throws is reported, and a guest never overwrites what the storage holds', async () => {
     const storage = memoryStorage();
     storage.load = () => {
       throw new Error('locked');
@@ -68,7 +68,7 @@ describe('loading', () => {
     playerToken.stopRenewing();
   });
 
-  test('from a storage that hangs goes on after the time-out', async () => {
+  test('from a storage that hangs gives up after the time-out', async () => {
     const storage = memoryStorage();
     storage.load = () => new Promise(() => {});
     const { playerToken, reports, clock } = setUp({ storage });
@@ -80,7 +80,7 @@ describe('loading', () => {
 });
 
 describe('renewing', () => {
-  test('asks at once and at half of each life, and saves each token', async () => {
+  test('asks at once and at half of each lifetime, and saves each token', async () => {
     const storage = memoryStorage();
     const { playerToken, clock } = setUp({ storage });
     await playerToken.load(1_000);
@@ -128,7 +128,7 @@ describe('renewing', () => {
     });
   }
 
-  test('never asks more than once a second, however short the lives', async () => {
+  test('never asks more than once a second, however short the lifetimes', async () => {
     const { playerToken, clock } = setUp();
     let asked = 0;
     playerToken.startRenewing(async () => {
@@ -174,7 +174,7 @@ describe('saving', () => {
     playerToken.stopRenewing();
   });
 
-  test('nothing is how a player is forgotten', async () => {
+  test('undefined is how a player is forgotten', async () => {
     const storage = memoryStorage('saved');
     const { playerToken } = setUp({ storage });
     await playerToken.load(1_000);
@@ -183,7 +183,7 @@ describe('saving', () => {
     assert.equal(await playerToken.load(1_000), undefined);
   });
 
-  test('nothing while a load is under way leaves what it brings unused', async () => {
+  test('undefined during a load leaves the loaded token unused', async () => {
     const storage = memoryStorage();
     let finish = (_: string) => {};
     storage.load = () => new Promise((resolve) => (finish = resolve));

@@ -2,31 +2,31 @@ import { MAX_TOKEN_LENGTH, type Payload } from '@respark/protocol';
 import type { Clock } from './clock.ts';
 import { ResparkError } from './errors.ts';
 
-/** Where a player's token survives a restart. Keep it as safe as a password: who has it is the player. */
+/** Where a player's token survives a restart. Protect it like a password: any client with it can be the player. */
 export interface TokenStorage {
   load(): Promise<string | undefined> | string | undefined;
-  /** `undefined` forgets what was saved. Never called again before it has settled. */
+  /** `undefined` deletes what was saved. The SDK never calls it again before the last call has settled. */
   save(token: string | undefined): Promise<void> | void;
 }
 
 const RENEWAL_RETRY_MS = 60_000;
-/** However short-lived the tokens, asking for them must not become the client's main occupation. */
+/** However short-lived the tokens are, the client asks for them no more often than this. */
 const MIN_RENEWAL_MS = 1_000;
 
 /**
- * The token that makes the same player come back: loaded once, kept fresh while connected, saved at each change. Nothing
- * in here rejects or throws; failures are reported.
+ * The token with which the client comes back as the same player. It is loaded once, renewed while connected, and saved
+ * at each change. No method rejects or throws; failures are reported.
  */
 export class PlayerToken {
   readonly #storage: TokenStorage | undefined;
   readonly #clock: Clock;
   readonly #report: (error: ResparkError) => void;
   #token: string | undefined;
-  /** The one load, under way or done: an attempt given up while it runs must not make the next one a guest. */
+  /** The only load, running or done. All attempts wait for it, so that none becomes a guest after another gave up. */
   #loading: Promise<void> | undefined;
-  /** What a load still under way brings is then no longer the player. */
+  /** Whether the player was forgotten: the result of a load that is still running is then ignored. */
   #isForgotten = false;
-  /** A storage that could not be read may hold another player: that one must not be overwritten by a guest. */
+  /** False if the storage could not be read: it may hold another player, whom a guest must not overwrite. */
   #maySave = true;
   #saving: Promise<void> | undefined;
   /** Ends the renewal on the current connection. */
@@ -45,7 +45,7 @@ export class PlayerToken {
     if (options.token !== undefined) this.#loading = Promise.resolve();
   }
 
-  /** The newest token. The storage gets the `timeoutMs` of the first call to answer, then it counts as failed. */
+  /** The newest token. If the storage does not answer within the `timeoutMs` of the first call, it counts as failed. */
   async load(timeoutMs: number): Promise<string | undefined> {
     this.#loading ??= this.#loadStored(timeoutMs);
     await this.#loading;
@@ -65,14 +65,17 @@ export class PlayerToken {
     } catch (error) {
       if (!this.#isForgotten) this.#maySave = false;
       this.#report(
-        new ResparkError('the stored token could not be loaded; playing as a guest', { code: 'storage', cause: error }),
+        new ResparkError('the stored token could not be loaded; connecting as a guest', {
+          code: 'storage',
+          cause: error,
+        }),
       );
     } finally {
       cancel();
     }
   }
 
-  /** Asks for a token now and again at half of its life, until `stopRenewing`. */
+  /** Asks for a token now, and again at half of each token's lifetime, until `stopRenewing` is called. */
   startRenewing(ask: () => Promise<Payload>, lifetimeMs: number): void {
     this.stopRenewing();
     let isStopped = false;
@@ -91,7 +94,9 @@ export class PlayerToken {
       } catch (error) {
         if (isStopped) return;
         waitMs = Math.min(waitMs, RENEWAL_RETRY_MS);
-        this.#report(new ResparkError('no new player token; asking again later', { code: 'token', cause: error }));
+        this.#report(
+          new ResparkError('could not get a new player token; asking again later', { code: 'token', cause: error }),
+        );
       }
       cancelWait = this.#clock.after(Math.max(waitMs, MIN_RENEWAL_MS), () => void renew());
     };
@@ -102,7 +107,7 @@ export class PlayerToken {
     this.#cancelRenewal();
   }
 
-  /** Resolves when the storage has forgotten too. */
+  /** Forgets the player. Resolves when the storage has deleted its token too. */
   async forget(): Promise<void> {
     this.stopRenewing();
     this.#token = undefined;
@@ -112,7 +117,7 @@ export class PlayerToken {
     await this.#save();
   }
 
-  /** Saves the newest token, one save at a time; a token that came during a save is saved next. */
+  /** Saves the newest token, one save at a time; a token that arrives during a save is saved after it. */
   #save(): Promise<void> {
     this.#saving ??= this.#saveUntilCurrent();
     return this.#saving;

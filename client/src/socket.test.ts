@@ -19,7 +19,7 @@ test('without either, the error says what to do', async () => {
     findSocketConstructor({}, () => Promise.reject(missing)),
     {
       code: 'no_websocket',
-      message: 'there is no WebSocket here: npm install ws, or pass the option WebSocket',
+      message: 'this platform has no WebSocket: npm install ws, or pass the option WebSocket',
       cause: missing,
     },
   );

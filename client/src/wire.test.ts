@@ -12,7 +12,7 @@ import { WELCOME } from './test/fakes.ts';
 
 type Answer = (frame: ClientFrame, send: (frame: ServerFrame) => void, socket: WebSocket) => void;
 
-/** As much of a server as fits here: welcomes everyone, hands out a token, echoes requests. */
+/** A small server: it welcomes every player, hands out a token and echoes requests. */
 const friendly: Answer = (frame, send) => {
   if (frame.kind === 'hello') send({ ...WELCOME, playerId: frame.token ?? 'guest' });
   if (frame.kind === 'heartbeat') send({ kind: 'heartbeat' });
@@ -59,7 +59,7 @@ function next<T>(listen: (listener: (event: T) => void) => () => void): Promise<
 }
 
 describe('over a real socket', () => {
-  test('a player connects, asks, is told, and leaves', async (t) => {
+  test('a player connects, sends a request, gets a notification, and leaves', async (t) => {
     const { url, paths, server } = await serve(t, (frame, send, socket) => {
       friendly(frame, send, socket);
       if (frame.kind === 'event') send({ kind: 'notification', type: `${frame.type}ed`, payload: frame.payload });
@@ -142,13 +142,13 @@ describe('over a real socket', () => {
     assert.deepEqual(await client.request('Break', { again: true }), { again: true });
   });
 
-  test('what the server says instead of an upgrade is the reason', async (t) => {
+  test('an HTTP answer instead of an upgrade becomes the reason', async (t) => {
     const { url } = await serve(t, friendly);
     const client = connect(t, { url: `${url}/elsewhere`, reconnect: { maxRetries: 0 }, WebSocket });
     await assert.rejects(client.connect(), { closeCode: 1006, reason: 'Unexpected server response: 400' });
   });
 
-  test('nobody there is the reason', async () => {
+  test('a refused connection becomes the reason', async () => {
     const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
@@ -162,7 +162,7 @@ describe('over a real socket', () => {
     await assert.rejects(client.connect(), { reason: `connect ECONNREFUSED 127.0.0.1:${port}` });
   });
 
-  test('a server that goes silent is left', async (t) => {
+  test('the client leaves a server that goes silent', async (t) => {
     const { url } = await serve(t, (frame, send) => {
       if (frame.kind === 'hello') send({ ...WELCOME, heartbeatMs: 20 });
     });

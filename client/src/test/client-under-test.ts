@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type ClientOptions, ResparkClient } from '../client.ts';
 import { FakeClock, type FakeSocket, fakeNetwork, settle } from './fakes.ts';
 
-/** A client on a fake network and clock; `told` is what its listeners heard, in order. */
+/** A client with a fake network and clock; `told` lists what its listeners heard, in order. */
 export function setUp(options: Partial<ClientOptions> = {}) {
   const clock = new FakeClock();
   const { sockets, WebSocket } = fakeNetwork();
@@ -27,7 +27,7 @@ export function setUp(options: Partial<ClientOptions> = {}) {
   return { clock, sockets, client, told, newest };
 }
 
-/** The same after its welcome, with nothing told yet. */
+/** The same client after its welcome, with `told` still empty. */
 export async function setUpConnected(options: Partial<ClientOptions> = {}) {
   const all = setUp(options);
   const connected = all.client.connect();

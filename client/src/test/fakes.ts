@@ -2,12 +2,12 @@ import { encode, type ServerFrame, SUBPROTOCOL, type WelcomeFrame } from '@respa
 import type { Clock } from '../clock.ts';
 import type { Socket, SocketConstructor } from '../socket.ts';
 
-/** Lets every promise that can settle without time or network do so. */
+/** Lets every promise settle that needs neither time nor the network. */
 export function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Time that only moves when a test says so. */
+/** Time that moves only when a test moves it. */
 export class FakeClock implements Clock {
   #nowMs = 0;
   #timers: { readonly atMs: number; readonly task: () => void }[] = [];
@@ -28,7 +28,7 @@ export class FakeClock implements Clock {
     };
   }
 
-  /** Fires what is due, in order, as real time would: promises settle before the next timer. */
+  /** Fires the timers that are due, in order, as real time would: promises settle before the next timer. */
   async advance(byMs: number): Promise<void> {
     const endMs = this.#nowMs + byMs;
     await settle();
@@ -46,16 +46,16 @@ export class FakeClock implements Clock {
 
 type Listener = (event: never) => void;
 
-/** A socket whose other end is the test. */
+/** A socket whose other end is played by the test. */
 export class FakeSocket implements Socket {
   readonly url: string;
   protocol = '';
   bufferedAmount = 0;
   readonly sent: Record<string, unknown>[] = [];
-  /** The code that this end closed with; 1005 for none. */
+  /** The code that this end closed with; 1005 if it gave none. */
   closedWith: number | undefined;
   isTerminated = false;
-  /** The other end has closed, or this one was terminated. */
+  /** Whether the other end has closed, or this end was terminated. */
   isGone = false;
   readonly #listeners: { readonly type: string; readonly listener: Listener }[] = [];
 
@@ -100,7 +100,7 @@ export class FakeSocket implements Socket {
     this.closes(1006);
   }
 
-  /** Opens and is welcomed. */
+  /** Opens the socket and sends a welcome. */
   welcomes(members: Partial<WelcomeFrame> = {}): void {
     this.opens();
     this.receives({ ...WELCOME, ...members });
@@ -123,7 +123,7 @@ export const WELCOME: WelcomeFrame = {
   tokenLifetimeMs: 3_600_000,
 };
 
-/** Every socket that a client made, oldest first, and the constructor to give to it. */
+/** All sockets that a client made, oldest first, and the constructor to pass to it. */
 export function fakeNetwork(): { readonly sockets: FakeSocket[]; readonly WebSocket: SocketConstructor } {
   const sockets: FakeSocket[] = [];
   class NetworkSocket extends FakeSocket {
@@ -135,7 +135,7 @@ export function fakeNetwork(): { readonly sockets: FakeSocket[]; readonly WebSoc
   return { sockets, WebSocket: NetworkSocket };
 }
 
-/** Numbers from 0 to below 1 that a seed repeats (mulberry32). */
+/** Numbers from 0 up to but not including 1, the same for the same seed (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed;
   return () => {
