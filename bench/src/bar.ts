@@ -1,15 +1,15 @@
 import type { ContestantName } from './contestants.ts';
 import { Medians, type Results } from './results.ts';
 
-/** What the server promises about its figures. */
+/** A promise about the server's figures: the value must be at most the limit. */
 export interface BarCheck {
   readonly promise: string;
-  /** Undefined when the run did not measure it. */
+  /** Undefined if the run did not measure it. */
   readonly value: number | undefined;
   readonly limit: number;
 }
 
-/** Differences of medians that small come and go between runs of the same code. */
+/** Medians differ by up to this factor between runs of the same code. */
 const NOISE = 1.1;
 
 export function checkBar(results: Results): BarCheck[] {
@@ -24,33 +24,33 @@ export function checkBar(results: Results): BarCheck[] {
   const growthFigures = growth.figures.filter((figure) => figure.endsWith('server CPU, µs a call'));
   return [
     {
-      promise: 'the call at 200 a second, p50, to the better peer’s',
+      promise: 'call p50 at 200 calls/s, compared with the better peer',
       value: toPeer('200 calls/s: call p50, ms'),
       limit: NOISE,
     },
     {
-      promise: 'the last socket closed at 200 calls a second, p50, to the better peer’s',
+      promise: 'last socket closed p50 at 200 calls/s, compared with the better peer',
       value: toPeer('200 calls/s: last socket closed p50, ms'),
       limit: NOISE,
     },
     ...cpuFigures.flatMap((figure) => [
-      { promise: `CPU, ${figure}, to the floor’s`, value: toFloor(disconnect, figure), limit: 1.35 },
+      { promise: `${figure}, compared with the floor`, value: toFloor(disconnect, figure), limit: 1.35 },
       {
-        promise: `CPU, ${figure}, without signature and audit, to the floor’s`,
+        promise: `${figure}, without signature and audit, compared with the floor`,
         value: toFloor(disconnect, figure, 'respark-bare'),
         limit: 1.1,
       },
     ]),
     ...memoryFigures.flatMap((figure) => [
-      { promise: `${figure}, to the floor’s`, value: toFloor(idle, figure), limit: 1.15 },
+      { promise: `${figure}, compared with the floor`, value: toFloor(idle, figure), limit: 1.15 },
       {
-        promise: `${figure}, to Socket.IO’s`,
+        promise: `${figure}, compared with Socket.IO`,
         value: ratio(idle.of('respark', figure), idle.of('socket.io', figure)),
         limit: 0.5,
       },
     ]),
     {
-      promise: 'a call’s CPU, the dearest size to the cheapest',
+      promise: 'CPU of a call, most expensive size compared with the cheapest',
       value: spread(growthFigures.map((figure) => growth.of('respark', figure))),
       limit: 1.2,
     },

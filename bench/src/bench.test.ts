@@ -11,7 +11,7 @@ import { CONTESTANT_NAMES } from './results.ts';
 import { QUICK } from './scenarios/scenario.ts';
 import { median, quantile } from './statistics.ts';
 
-test('every contestant closes just the sockets of the player each call names', async () => {
+test('every contestant closes only the sockets of the player that a call names', async () => {
   const results = await runBench({
     scenarios: ['disconnect'],
     scale: { ...QUICK, warmUpConnections: 30, connections: 60, calls: 10 },
@@ -30,7 +30,7 @@ test('every contestant closes just the sockets of the player each call names', a
   assert.match(report(results), /\| 200 calls\/s: call p50, ms \|( [\d.,]+ \|){5}( [\d.]+x \|){2}\n/);
 });
 
-/** Speaks the floor's dialect, and does what the test says when it is asked to disconnect somebody. */
+/** A server that speaks the floor's dialect, and does what the test says when it is to disconnect a player. */
 async function startServer(t: TestContext, disconnect: (asked: WebSocket[], others: WebSocket[]) => string[]) {
   const sockets: { playerId: string; ws: WebSocket }[] = [];
   const server = createServer((request, response) => {
@@ -82,7 +82,7 @@ for (const { lie, disconnect, complaint } of [
     complaint: /was answered with 200/,
   },
   {
-    lie: 'closes somebody else too',
+    lie: 'also closes the sockets of another player',
     disconnect: (asked: WebSocket[], others: WebSocket[]) => {
       closed(others);
       return closed(asked);

@@ -4,10 +4,10 @@ import { CONTESTANT_NAMES, type Measurement, type Results } from './results.ts';
 import { SCENARIOS, type ScenarioName } from './scenarios/index.ts';
 import type { Scale } from './scenarios/scenario.ts';
 
-/** Open files that a process needs besides its connections. */
+/** How many open files a process needs besides its connections. */
 const SPARE_FILES = 500;
 
-/** Runs each scenario in rounds; in a round every contestant has its turn, so that what changes with time meets all. */
+/** Runs each scenario in rounds. Every contestant has its turn in each round, so that changes over time affect all. */
 export async function runBench({
   scenarios,
   scale,
@@ -21,7 +21,7 @@ export async function runBench({
   isQuick: boolean;
   rounds: number;
   onProgress: (line: string) => void;
-  /** Called after each turn with everything so far: a long run that is interrupted has not been for nothing. */
+  /** Called after each turn with all results so far, so that an interrupted run is not lost. */
   onMeasured?: (results: Results) => void;
 }): Promise<Results> {
   const machine = machineFacts();

@@ -19,13 +19,13 @@ export type ContestantName = keyof typeof CONTESTANTS;
 /** A server that was started for one measurement. */
 export interface RunningContestant extends ServerProcess {
   readonly dialect: DialectName;
-  /** What these players say when they connect. */
+  /** The names of these players and the first words that each says when it connects. */
   seeds(playerIds: readonly string[]): Promise<PlayerSeed[]>;
-  /** A whole HTTP request that disconnects the player. Good for some minutes. */
+  /** A complete HTTP request that disconnects the player; valid for a few minutes. */
   disconnectRequest(playerId: string): string;
 }
 
-/** The product as an operator runs it: signatures are checked and every call is on record. */
+/** The product as an operator runs it: signatures are checked and every call is recorded. */
 async function startRespark(): Promise<RunningContestant> {
   const directory = temporaryDirectory();
   const flags = Object.entries(RESPARK_SETTINGS).flatMap(([key, value]) => [`--${toKebabCase(key)}`, value]);
@@ -92,7 +92,7 @@ function ownServer(name: string) {
   return { script: new URL(`./servers/${name}.js`, import.meta.url).pathname, readyLine: /^(?<facts>\{.*\})$/m };
 }
 
-/** Hellos with a token each, made with the server's own key: what a returning player says. */
+/** Hellos with tokens that are made with the server's own key, as returning players send them. */
 async function resparkSeeds({
   stageId,
   gameKey,

@@ -2,18 +2,18 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 
-/** What the figures depend on, without anything that names the machine. */
+/** The facts about the machine that figures depend on, without anything that identifies it. */
 export interface MachineFacts {
   readonly cpu: string;
   readonly cores: number;
   readonly memoryGiB: number;
   readonly kernel: string;
   readonly node: string;
-  /** Open files that one process may have, which bounds the connections of a server. */
+  /** How many files one process may have open, which limits the connections of a server. */
   readonly maxOpenFiles: number;
-  /** Whether servers and load generator each have a core of their own. */
+  /** Whether the server and the load generator each have a core of their own. */
   readonly isPinned: boolean;
-  /** Processes that wanted to run in the minute before. */
+  /** The load average of the minute before: how many processes wanted to run. */
   readonly loadAtStart: number;
 }
 
@@ -32,13 +32,13 @@ export function machineFacts(): MachineFacts {
   };
 }
 
-/** The commit that is measured, with a `+` when files differ from it. */
+/** The commit that is measured, followed by a `+` if files differ from it. */
 export function measuredCommit(): string {
   const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
   return `${git('rev-parse', '--short=12', 'HEAD')}${git('status', '--porcelain', '--untracked-files=no') === '' ? '' : '+'}`;
 }
 
-/** The command that runs Node.js on one core, or on any core where cores cannot be told apart. */
+/** The command that runs Node.js on the given core, or on any core if processes cannot be pinned. */
 export function nodeOnCore(core: 0 | 1): { command: string; args: string[] } {
   if (!canPin()) return { command: process.execPath, args: [] };
   return { command: TASKSET, args: ['-c', String(core), process.execPath] };
@@ -49,8 +49,8 @@ function canPin(): boolean {
 }
 
 /**
- * CPU time of all threads of a process, microseconds. The scheduler's own count: `utime` and `stime` in `stat` are the
- * same sum, but rounded to ticks of 10 ms, which is too coarse for a hundred calls.
+ * CPU time of all threads of a process, in microseconds, as the scheduler counts it. `utime` and `stime` in `stat` are
+ * the same sum rounded to ticks of 10 ms, which is too coarse for a hundred calls.
  */
 export function cpuMicros(pid: number): number {
   const threads = readdirSync(`/proc/${pid}/task`).map((thread) => {
@@ -62,6 +62,6 @@ export function cpuMicros(pid: number): number {
 
 export function rssBytes(pid: number): number {
   const kibibytes = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  if (kibibytes === undefined) throw new Error(`process ${pid} has no resident memory: it has ended`);
+  if (kibibytes === undefined) throw new Error(`process ${pid} has ended: it has no resident memory`);
   return Number(kibibytes) * 1024;
 }

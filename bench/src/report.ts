@@ -5,18 +5,18 @@ import { SCENARIOS } from './scenarios/index.ts';
 import { quantile } from './statistics.ts';
 
 const NOTES = `CPU is that of the whole server process. Where the generator used more than 0.8 of its core, the rate beside it is the
-generator’s limit and not the server’s: read the CPU. At a rate, the generator spins until each call is due; there what
-counts is how late it was.`;
+limit of the generator and not of the server: compare the CPU instead. At a fixed rate the generator spins until each call
+is due, so its CPU says nothing there; what counts is how late its calls were.`;
 
-/** The tables, in Markdown. */
+/** The report of a run: its facts and its tables, in Markdown. */
 export function report(results: Results): string {
   const { machine, rounds, commit } = results;
   const loads = results.measurements.map(({ load }) => load);
   const facts = [
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Linux ${machine.kernel}, Node.js ${machine.node}`,
     `commit ${commit}, medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'}`,
-    machine.isPinned ? 'server and load generator on a core each' : 'server and load generator share their cores',
-    `load before ${machine.loadAtStart.toFixed(1)}, during ${quantile(loads, 0).toFixed(1)} to ${quantile(loads, 1).toFixed(1)} (an undisturbed run makes 1 to 2)`,
+    machine.isPinned ? 'server and load generator on one core each' : 'server and load generator share their cores',
+    `load before ${machine.loadAtStart.toFixed(1)}, during ${quantile(loads, 0).toFixed(1)} to ${quantile(loads, 1).toFixed(1)} (1 to 2 without other work on the machine)`,
   ];
   const tables = Object.entries(SCENARIOS)
     .filter(([name]) => results.measurements.some(({ scenario }) => scenario === name))
@@ -38,7 +38,7 @@ function tableOf(medians: Medians): string {
     return [figure, ...values.map(shown), ...ratios];
   });
   const titles = CONTESTANT_NAMES.map((name) => CONTESTANTS[name].title);
-  return markdownTable(['', ...titles, 'Respark to the floor', 'Respark to the better peer'], rows);
+  return markdownTable(['', ...titles, 'Respark / floor', 'Respark / better peer'], rows);
 }
 
 function barOf(results: Results): string {

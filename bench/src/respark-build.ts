@@ -1,6 +1,6 @@
 /**
- * The built server's own modules. Its package exports only what may be built on; a benchmark takes it apart, so it goes
- * to the build by path. The type argument names the source: `fromServer<typeof import('…/clock.ts')>('clock')`.
+ * A module of the built server, by its path in the build: a benchmark needs modules that the server's package does not
+ * export. The type argument names the source: `fromServer<typeof import('…/clock.ts')>('clock')`.
  */
 export async function fromServer<Module>(path: string): Promise<Module> {
   return (await import(new URL(`../../../server/dist/src/${path}.js`, import.meta.url).href)) as Module;
@@ -11,8 +11,8 @@ export const RESPARK_COMMAND = new URL('../../../server/bin/respark.js', import.
 const NO_LIMIT = '1000000';
 
 /**
- * As shipped, but for the limits, which are there to end a load like ours, and the heartbeat: it would fall into some
- * measured windows and not into others, so no contestant has one.
+ * The settings as shipped, except for the limits, which exist to stop a load like this one, and the heartbeat: it would
+ * fall into some measured windows and not into others, so no contestant has one.
  */
 export const RESPARK_SETTINGS = {
   host: '127.0.0.1',
@@ -31,7 +31,7 @@ export const RESPARK_SETTINGS = {
   heartbeatMs: '3600000',
 } as const;
 
-/** Of a server that lives for one measurement and listens to this machine only. */
+/** Secrets of a server that lives for one measurement and listens only on this machine. */
 export const RESPARK_KEYS = {
   accessKeyId: 'BENCHROOTKEY',
   secretAccessKey: 'a-root-secret-for-the-bench-only',

@@ -3,12 +3,12 @@ import type { MachineFacts } from './machine.ts';
 import type { Figures } from './scenarios/scenario.ts';
 import { median } from './statistics.ts';
 
-/** What one contestant did in one round of a scenario. */
+/** The figures of one contestant in one round of a scenario. */
 export interface Measurement {
   readonly scenario: string;
   readonly contestant: ContestantName;
   readonly round: number;
-  /** Processes that wanted to run in the minute before its end; one to two are its own. */
+  /** The load average of the minute before its end; the measurement itself accounts for one to two. */
   readonly load: number;
   readonly figures: Figures;
 }
@@ -34,12 +34,12 @@ export class Medians {
     this.#measurements = measurements.filter((measurement) => measurement.scenario === scenario);
   }
 
-  /** In the order of measuring. */
+  /** The names of all figures, in the order in which they were measured. */
   get figures(): string[] {
     return [...new Set(this.#measurements.flatMap(({ figures }) => Object.keys(figures)))];
   }
 
-  /** Undefined when it was not measured. */
+  /** Undefined if it was not measured. */
   of(contestant: ContestantName, figure: string): number | undefined {
     const values = this.#measurements
       .filter((measurement) => measurement.contestant === contestant)
@@ -48,7 +48,7 @@ export class Medians {
     return values.length === 0 ? undefined : median(values);
   }
 
-  /** The better of the peers: of rates the higher one, of everything else the lower one. */
+  /** The value of the better peer: the higher one for a rate, the lower one for anything else. */
   ofBetterPeer(figure: string): number | undefined {
     const values = PEERS.map((peer) => this.of(peer, figure)).filter((value) => value !== undefined);
     if (values.length === 0) return undefined;
@@ -56,7 +56,7 @@ export class Medians {
   }
 }
 
-/** Of rates, more is better. */
+/** Whether a figure is a rate, for which more is better. */
 export function isRate(figure: string): boolean {
   return figure.endsWith('/s');
 }

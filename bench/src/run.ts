@@ -5,17 +5,17 @@ import { report } from './report.ts';
 import { SCENARIOS, type ScenarioName } from './scenarios/index.ts';
 import { FULL, QUICK } from './scenarios/scenario.ts';
 
-const HELP = `Measures the server beside its peers and prints the tables. Linux only: it reads /proc.
+const HELP = `Measures the server and its peers side by side and prints the results. Needs Linux, because it reads /proc.
 
 Usage: npm run bench -- [options]
 
-  --scenario NAMES  only these, separated by commas: ${Object.keys(SCENARIOS).join(', ')}
-  --rounds NUMBER   how often each contestant has its turn; the tables show medians (default 3)
-  --quick           small numbers and one round: less than a minute, only to see that it works
-  --json FILE       also write everything that was measured
+  --scenario NAMES  run only these, separated by commas: ${Object.keys(SCENARIOS).join(', ')}
+  --rounds NUMBER   how many turns each contestant gets; the tables show medians (default 3)
+  --quick           small numbers and one round, only to see that it works; takes less than a minute
+  --json FILE       also write all measurements to this file
   --help            print this
 
-Nothing else should run at the same time. All scenarios take about half an hour.
+Run nothing else at the same time. All scenarios take about half an hour.
 `;
 
 const DEFAULT_ROUNDS = 3;
@@ -29,7 +29,7 @@ function parseRounds(text: string): number {
 function parseScenarios(text: string): ScenarioName[] {
   return text.split(',').map((name) => {
     if (Object.hasOwn(SCENARIOS, name)) return name as ScenarioName;
-    throw new Error(`--scenario must be some of ${Object.keys(SCENARIOS).join(', ')}, got "${name}"`);
+    throw new Error(`--scenario must name scenarios (${Object.keys(SCENARIOS).join(', ')}), got "${name}"`);
   });
 }
 

@@ -6,13 +6,13 @@ import { cpuMicros, nodeOnCore, rssBytes } from './machine.ts';
 
 export interface ServerProcess {
   readonly port: number;
-  /** From the start of the process until it said that it serves, milliseconds. */
+  /** Milliseconds from the start of the process until it reported that it serves. */
   readonly startedInMs: number;
-  /** What else it said. */
+  /** Everything else that its ready line said. */
   readonly facts: Readonly<Record<string, string>>;
   cpuMicros(): number;
   rssBytes(): number;
-  /** Frees what nobody refers to any more, as V8 would by itself sooner or later. */
+  /** Runs a garbage collection, as V8 would by itself sooner or later. */
   collectGarbage(): Promise<void>;
   /** Ends the process; resolves when it is gone. */
   stop(): Promise<void>;
@@ -38,7 +38,7 @@ export async function startServerProcess({
   const node = nodeOnCore(0);
   const startedAt = performance.now();
   const child = spawn(node.command, [...node.args, '--inspect-port=0', script, ...args], {
-    // Nothing from the environment of this process, where a setting could hide.
+    // The server inherits no variables of this process, because a setting could hide among them.
     env: { NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -73,7 +73,7 @@ export async function startServerProcess({
   }
 }
 
-/** Node.js opens its debugger on this signal, so that a server needs neither a flag nor code for it. */
+/** Has Node.js open its debugger by a signal, so that a server needs neither a flag nor code for it. */
 async function openDebugger(child: ChildProcess): Promise<string> {
   child.kill('SIGUSR1');
   let output = '';
@@ -90,10 +90,10 @@ function untilReady(child: ChildProcess, readyLine: RegExp, script: string): Pro
     let output = '';
     let errors = '';
     const fail = (what: string) =>
-      reject(new Error(`${script} ${what}: ${errors.trim() || output.trim() || 'silent'}`));
+      reject(new Error(`${script} ${what}: ${errors.trim() || output.trim() || 'no output'}`));
     const timer = setTimeout(() => fail(`did not start within ${START_TIMEOUT_MS} ms`), START_TIMEOUT_MS);
     child.once('error', (error) => fail(error.message)).once('exit', () => fail('ended'));
-    // Both are read to the end of the process: a full pipe would hold the server up.
+    // Both pipes are read until the process ends, because a full pipe would block the server.
     child.stderr?.on('data', (chunk: Buffer) => {
       errors = `${errors}${chunk}`.slice(-4_096);
     });

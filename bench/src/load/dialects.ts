@@ -2,14 +2,14 @@ import { CONNECT_PATH, closeCode, SUBPROTOCOL } from '@respark/protocol';
 import { BINARY, clientFrame, TEXT } from './frames.ts';
 import type { Dialect } from './players.ts';
 
-/** 64 characters: the size of a small command. */
+/** A message of 64 characters, the size of a small command. */
 const MESSAGE = 'move to 12,34 and then wait for the others at the northern gate.';
 
 const RESPARK_REQUEST = `{"kind":"request","id":"1","type":"bench.move","payload":{"text":"${MESSAGE}"}}`;
 const COLYSEUS_JOINED = 10;
 const COLYSEUS_ROOM_DATA = 13;
 
-/** The type as a short and the message as a longer MessagePack string, as Colyseus writes both. */
+/** The type and the message as a short and a longer MessagePack string, as Colyseus writes them. */
 const COLYSEUS_ECHO = Buffer.concat([
   Buffer.from([COLYSEUS_ROOM_DATA, 0xa0 | 'echo'.length]),
   Buffer.from('echo'),
@@ -18,7 +18,7 @@ const COLYSEUS_ECHO = Buffer.concat([
 ]);
 
 export const DIALECTS = {
-  /** A stage without scripts answers each request that nothing handles it: the whole way in and out of the gateway. */
+  /** A stage without scripts answers each request with an error, which still goes all the way through the gateway. */
   respark: {
     headers: `Sec-WebSocket-Protocol: ${SUBPROTOCOL}\r\n`,
     path: () => CONNECT_PATH,
@@ -48,7 +48,7 @@ export const DIALECTS = {
     closeCode: undefined,
   },
 
-  /** A seat by the matchmaker's HTTP route, then the WebSocket, on which both sides say that the room is joined. */
+  /** The matchmaker's HTTP route gives a seat; then, on the WebSocket, both sides say that the room is joined. */
   colyseus: {
     async path({ playerId }, port, http) {
       const body = JSON.stringify({ playerId });
@@ -57,7 +57,7 @@ export const DIALECTS = {
           `Content-Length: ${body.length}\r\n\r\n${body}`,
       );
       const seat = JSON.parse(answer) as { room?: { processId: string; roomId: string }; sessionId?: string };
-      if (seat.room === undefined) throw new Error(`Colyseus has no seat: ${answer}`);
+      if (seat.room === undefined) throw new Error(`Colyseus gave no seat: ${answer}`);
       return `/${seat.room.processId}/${seat.room.roomId}?sessionId=${seat.sessionId}`;
     },
     opened: () => {},
@@ -87,5 +87,5 @@ function isText(payload: Buffer, start: string): boolean {
 }
 
 function refuse(payload: Buffer): never {
-  throw new Error(`a server sent what its dialect does not know: ${payload.toString().slice(0, 200)}`);
+  throw new Error(`a server sent a frame that its dialect does not know: ${payload.toString().slice(0, 200)}`);
 }

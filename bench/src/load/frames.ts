@@ -2,7 +2,7 @@ export const TEXT = 0x1;
 export const BINARY = 0x2;
 export const CLOSE = 0x8;
 
-/** Any mask is as good as another for what a client sends to itself; a fixed one lets frames be made once. */
+/** A fixed mask is enough on the loopback interface, and allows a frame to be built once and sent often. */
 const MASK = Buffer.from([0x5a, 0xc3, 0x96, 0x0f]);
 
 /** A client's frame (RFC 6455, section 5.2) with up to 65,535 bytes. */
@@ -15,8 +15,8 @@ export function clientFrame(opcode: number, payload: Uint8Array | string): Buffe
 }
 
 /**
- * Reads the whole frames at the start of `bytes` (a server's: no mask, no fragments) and returns what is left: nothing,
- * as a rule.
+ * Reads the complete frames at the start of `bytes`, which a server sent without masks and fragments, and returns the
+ * rest, which is usually empty.
  */
 export function readFrames(bytes: Buffer, onFrame: (opcode: number, payload: Buffer) => void): Buffer {
   let at = 0;

@@ -9,7 +9,7 @@ export type Ask = {
 }[keyof Generator];
 export type Answer = { readonly result: unknown } | { readonly error: string };
 
-/** A generator in a process of its own, on the other core than the servers'. */
+/** A generator in a process of its own, on a different core than the servers. */
 export interface GeneratorProcess extends Generator {
   stop(): Promise<void>;
 }
@@ -25,7 +25,7 @@ export function startGenerator({ port, dialect }: { port: number; dialect: Diale
   });
   const exited = once(child, 'exit');
 
-  /** One at a time. */
+  /** Sends one request and waits for its answer; calls must not overlap. */
   async function ask(name: keyof Generator, load?: unknown): Promise<unknown> {
     child.send({ name, load } as Ask);
     const [answer] = (await Promise.race([

@@ -4,16 +4,16 @@ import { HttpConnection } from './http.ts';
 import { type Pacing, paced } from './pacing.ts';
 import { Connection, type Dialect, type Player, type PlayerSeed } from './players.ts';
 
-/** How much of its core the generator itself used, 0-1: a busy one would measure itself. */
+/** How much of its core the generator itself used, from 0 to 1: a busy generator would measure itself. */
 export interface Effort {
   readonly durationMs: number;
   readonly cpuShare: number;
 }
 
 export interface DisconnectFigures extends Effort {
-  /** One a call, from the moment it was due to its answer. */
+  /** For each call, the time from when it was due until its answer. */
   readonly callMs: readonly number[];
-  /** One a call, from the moment it was due until the client has seen the last of the player's sockets close. */
+  /** For each call, the time from when it was due until the client saw the last of the player's sockets close. */
   readonly closedMs: readonly number[];
   /** The 99th percentile of how late the generator itself made a call. */
   readonly latenessMs: number;
@@ -25,15 +25,15 @@ export interface RoundTripFigures extends Effort {
   readonly p99Ms: number;
 }
 
-/** Players of one contestant, and those who call its management side. Every answer is checked: a wrong one throws. */
+/** The players of one contestant and the callers of its management API. Every answer is checked: a wrong one throws. */
 export interface Generator {
-  /** Gives each of these players its connections, so many at a time. */
+  /** Opens the connections that these players lack, `atOnce` at a time. */
   connect(load: { seeds: readonly PlayerSeed[]; perPlayer: number; atOnce: number }): Promise<Effort>;
   disconnect(load: {
     calls: readonly { readonly playerId: string; readonly request: string }[];
     pacing: Pacing;
   }): Promise<DisconnectFigures>;
-  /** Small requests over the connections in turn. */
+  /** Sends small requests over all connections in turn. */
   roundTrips(load: { count: number; pacing: Pacing }): Promise<RoundTripFigures>;
   /** Ends every connection from the player's side. */
   leave(): Promise<void>;
@@ -83,7 +83,7 @@ export class LoadGenerator implements Generator {
         latenessMs.push(performance.now() - dueAt);
         const { status, body } = await pool.use((http) => http.request(request));
         callMs.push(performance.now() - dueAt);
-        // The next call does not wait for the sockets of this one.
+        // The next call does not wait until the sockets of this one are closed.
         const check = this.#verify(player, status, body).then((closedAt) => void closedMs.push(closedAt - dueAt));
         check.catch(() => {});
         verified.push(check);
@@ -91,7 +91,7 @@ export class LoadGenerator implements Generator {
     );
     await Promise.all(verified);
     pool.close();
-    // What has arrived for others is read first.
+    // Close frames that have arrived for other players are read before their sockets are counted.
     await new Promise((resolve) => setImmediate(resolve));
     this.#verifyOthers();
     return { ...effort, callMs, closedMs, latenessMs: quantile(latenessMs, 0.99) };
@@ -136,7 +136,7 @@ export class LoadGenerator implements Generator {
     this.#expectedOpen += 1;
   }
 
-  /** What a call must have done: every socket of its player is closed, as the contestant does it, and each is named. */
+  /** Checks that a call closed and named every socket of its player, with the contestant's close code. Returns when. */
   async #verify(player: Player, status: number, body: string): Promise<number> {
     const { connections } = player;
     await withinTime(
@@ -148,7 +148,7 @@ export class LoadGenerator implements Generator {
     const isComplete = successes.length === connections.length && new Set(successes).size === connections.length;
     const isNamed = connections.every(({ id }) => id === undefined || successes.includes(id));
     if (status !== 200 || failures.length > 0 || !isComplete || !isNamed) {
-      const ids = connections.map(({ id }) => id ?? 'one without a name').join(', ');
+      const ids = connections.map(({ id }) => id ?? 'one without an id').join(', ');
       throw new Error(`a disconnect of the sockets ${ids} was answered with ${status} ${body.slice(0, 300)}`);
     }
     for (const { closeCode } of connections) {
@@ -160,7 +160,7 @@ export class LoadGenerator implements Generator {
     return Math.max(...connections.map(({ closedAt = 0 }) => closedAt));
   }
 
-  /** Nobody else may have been closed. */
+  /** Checks that the sockets of all other players are still open. */
   #verifyOthers(): void {
     const openNow = this.#connections().filter(({ isOpen }) => isOpen).length;
     if (openNow !== this.#expectedOpen) {
@@ -178,7 +178,7 @@ async function measured(work: () => Promise<void>): Promise<Effort> {
   return { durationMs, cpuShare: (user + system) / 1000 / durationMs };
 }
 
-/** As many HTTP connections as there are requests at once; each is opened by the first request that finds none free. */
+/** HTTP connections for requests that run at once; a request that finds none free opens one, up to the maximum. */
 class HttpPool {
   readonly #port: number;
   readonly #all: HttpConnection[] = [];
@@ -201,7 +201,7 @@ class HttpPool {
 
   #open(): HttpConnection {
     if (this.#all.length >= MAX_HTTP_CONNECTIONS) {
-      throw new Error(`${MAX_HTTP_CONNECTIONS} requests wait already: the load is too high`);
+      throw new Error(`${MAX_HTTP_CONNECTIONS} requests are already waiting: the load is too high`);
     }
     const http = new HttpConnection(this.#port);
     this.#all.push(http);

@@ -5,7 +5,7 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-/** One kept-alive connection that carries one request at a time: an HTTP client with as little of its own as can be. */
+/** One kept-alive connection for one request at a time: an HTTP client that costs as little as possible. */
 export class HttpConnection {
   readonly #socket: Socket;
   #received: Buffer = Buffer.alloc(0);
@@ -41,7 +41,7 @@ export class HttpConnection {
   }
 }
 
-/** The answer, once all of it has arrived: by its length or, if it has none, up to its last chunk. */
+/** The answer, once all of it has arrived, which its content length or its last chunk shows. */
 function findAnswer(received: Buffer): HttpAnswer | undefined {
   const headEnd = received.indexOf('\r\n\r\n');
   if (headEnd === -1) return undefined;
@@ -54,6 +54,6 @@ function findAnswer(received: Buffer): HttpAnswer | undefined {
   }
   const text = body.toString();
   if (!text.endsWith('0\r\n\r\n')) return undefined;
-  // Chunk sizes stand on lines of their own, and these bodies are JSON without line breaks.
+  // Lines with chunk sizes can be removed like this because the bodies are JSON without line breaks.
   return { status, body: text.replace(/(^|\r\n)[0-9a-f]+\r\n/gi, '').trim() };
 }

@@ -3,7 +3,8 @@ import { type Generator, LoadGenerator } from './generator.ts';
 import type { Answer, Ask } from './generator-process.ts';
 
 const [port, name = ''] = process.argv.slice(2);
-if (!Object.hasOwn(DIALECTS, name)) throw new Error(`no dialect is called ${name}`);
+if (!Object.hasOwn(DIALECTS, name))
+  throw new Error(`the dialect must be one of ${Object.keys(DIALECTS).join(', ')}, got "${name}"`);
 const generator: Generator = new LoadGenerator({ port: Number(port), dialect: name as DialectName });
 
 async function answer(ask: Ask): Promise<Answer> {

@@ -1,12 +1,12 @@
-/** When calls are made: so many at any time, each as soon as one ends, or so many a second whatever the answers do. */
+/** When calls are made: `atOnce` at any time, each as soon as one ends, or `perSecond`, whatever the answers take. */
 export type Pacing = { readonly atOnce: number } | { readonly perSecond: number };
 
-/** Before this, a timer is too coarse to be on time, and the event loop is turned instead. */
+/** Timers are too coarse to be exact: for the last moments before a call the generator spins the event loop instead. */
 const SPIN_MS = 2;
 
 /**
- * Makes `count` calls, and resolves when all have ended. Each is told when it was due: a call that is late because the
- * generator or the server was busy has waited already.
+ * Makes `count` calls and resolves when all have ended. Each gets the time when it was due, from which its duration
+ * counts: if a busy generator or server delays a call, that time is part of it.
  */
 export async function paced(
   count: number,

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { CLOSE, clientFrame, readFrames } from './frames.ts';
 import type { HttpConnection } from './http.ts';
 
-/** Who connects, and the first words of a dialect that has some. */
+/** A player that will connect, and its first frame if its dialect has one. */
 export interface PlayerSeed {
   readonly playerId: string;
   readonly hello: string;
@@ -12,40 +12,40 @@ export interface Player extends PlayerSeed {
   connections: Connection[];
 }
 
-/** What a client of one contestant says on its WebSocket, and no more than that. */
+/** The frames that a client of one contestant exchanges on its WebSocket, and no more than is needed. */
 export interface Dialect {
-  /** Further lines of the upgrade request. */
+  /** Additional header lines of the upgrade request. */
   readonly headers?: string;
-  /** Where the player connects; `http` asks first, where the contestant has players ask. */
+  /** The path that the player connects to; `http` is for a contestant that has players ask for one. */
   path(seed: PlayerSeed, port: number, http: HttpConnection): string | Promise<string>;
-  /** The upgrade is done. */
+  /** Called when the upgrade has succeeded. */
   opened(connection: Connection): void;
   received(connection: Connection, payload: Buffer): void;
-  /** A small request, as a whole frame. */
+  /** A small request, as a complete frame. */
   readonly request: Buffer;
-  /** With what a disconnected player's sockets are closed; undefined for a close frame without a code. */
+  /** The code with which a disconnected player's sockets are closed; undefined for a close frame without a code. */
   readonly closeCode: number | undefined;
 }
 
-/** Loopback addresses that players come from: Linux searches long for a free port when one address has used up half. */
+/** How many loopback addresses players use: Linux finds free ports slowly when an address has used half of them. */
 const SOURCE_ADDRESSES = 8;
 
 const UPGRADED = 'HTTP/1.1 101';
 
-/** One WebSocket of a player, on a bare socket, so that the generator costs less than what it measures. */
+/** One WebSocket of a player, on a bare socket, so that the generator costs less than the server that it measures. */
 export class Connection {
   readonly player: Player;
   readonly path: string;
-  /** Resolves when the server has made it the player's. */
+  /** Resolves when the server has accepted it as the player's. */
   readonly welcomed: Promise<void>;
   /** Resolves when the close frame, or the end of the socket without one, has arrived. */
   readonly closed: Promise<void>;
-  /** The server's name for it, where it tells. */
+  /** The server's id for it, if the server tells the client. */
   id: string | undefined;
   /** When it closed, on the clock of `performance.now()`. */
   closedAt: number | undefined;
   closeCode: number | undefined;
-  /** One a request in flight; every contestant answers those of one connection in their order. */
+  /** The callbacks of requests in flight, in order: every contestant answers those of one connection in order. */
   readonly #waiting: (() => void)[] = [];
   readonly #dialect: Dialect;
   readonly #socket: Socket;
@@ -78,7 +78,7 @@ export class Connection {
       this.#welcome = resolve;
       socket.once('close', () => reject(new Error(`${player.playerId} was not welcomed: ${this.#state()}`)));
     });
-    // Whoever connects looks at it; later it only says what `closed` says too.
+    // The caller awaits it while connecting; a later rejection says no more than `closed` does.
     this.welcomed.catch(() => {});
     this.closed = new Promise((resolve) => {
       this.#settleClosed = resolve;
@@ -105,12 +105,12 @@ export class Connection {
     this.#socket.write(this.#dialect.request);
   }
 
-  /** The answer to the oldest request has come. */
+  /** Called when the answer to the oldest request has arrived. */
   answer(): void {
     this.#waiting.shift()?.();
   }
 
-  /** The server has made this connection the player's. */
+  /** Called when the server has accepted this connection as the player's. */
   welcome(id: string | undefined): void {
     this.id = id;
     this.#welcome?.();

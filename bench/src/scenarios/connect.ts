@@ -3,7 +3,7 @@ import { arrive, CONNECTIONS_PER_PLAYER, inArena, playersFor, type Scenario, war
 export const connectScenario: Scenario = {
   title: 'Connect',
   description:
-    'until the server has made the socket its player’s: Respark with hello, token and welcome; Socket.IO with its namespace; Colyseus with matchmaking; the floor with the upgrade alone. 64 at once',
+    'until the server has accepted the socket as the player’s: Respark with hello, token and welcome; Socket.IO with its namespace; Colyseus with matchmaking; the floor with only the upgrade. 64 at once',
   async run(name, scale) {
     return await inArena(name, async (arena) => {
       await warmUp(arena, scale);

@@ -9,7 +9,7 @@ import {
   warmUpCalls,
 } from './scenario.ts';
 
-/** Three ways to load the same call. Whoever was disconnected has come back before the next one begins. */
+/** Three ways to load the same call. Disconnected players have reconnected before the next one begins. */
 const LOADS = [
   { label: 'one at a time', pacing: { atOnce: 1 } },
   { label: '32 at once', pacing: { atOnce: 32 } },
@@ -18,7 +18,7 @@ const LOADS = [
 
 export const disconnectScenario: Scenario = {
   title: 'Disconnect a player',
-  description: 'idle connections, three a player; each call closes its player’s three',
+  description: 'idle connections, three per player; each call closes the three of its player',
   async run(name, scale) {
     return await inArena(name, async (arena) => {
       await warmUp(arena, scale);

@@ -11,12 +11,12 @@ import {
   warmUpCalls,
 } from './scenario.ts';
 
-/** Players of one batch: few enough that the size under test stays what it is. */
+/** Players per batch: few enough that the number of connections under test stays almost the same. */
 const BATCH_PLAYERS = 30;
 
 export const growthScenario: Scenario = {
-  title: 'The call’s cost as connections grow',
-  description: 'calls one at a time, in batches of 30 players who come back in between',
+  title: 'Cost of a call as connections grow',
+  description: 'calls one at a time, in batches of 30 players who reconnect in between',
   async run(name, scale) {
     return await inArena(name, async (arena) => {
       await warmUp(arena, scale);
@@ -28,7 +28,7 @@ export const growthScenario: Scenario = {
       for (const size of scale.growthSizes) {
         const seeds = await playersFor(arena, size);
         await arrive(arena, seeds);
-        // The first batch only warms up.
+        // The first batch is a warm-up and is not counted.
         let cpuMicros = 0;
         let callMs: number[] = [];
         for (let batch = 0; batch <= scale.growthBatches; batch += 1) {

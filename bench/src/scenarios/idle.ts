@@ -3,7 +3,7 @@ import { arrive, type Figures, inArena, playersFor, type Scenario, untilSteady, 
 export const idleScenario: Scenario = {
   title: 'Memory of idle connections',
   description:
-    'resident memory with so many connections, less that of the warm server without any, by connection; each after a garbage collection',
+    'resident memory per connection: that of the server with its connections, less that of the warm server without any; both after a garbage collection',
   async run(name, scale) {
     return await inArena(name, async (arena) => {
       const { server } = arena;

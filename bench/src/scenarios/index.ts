@@ -6,7 +6,7 @@ import { roundTripScenario } from './round-trip.ts';
 import type { Scenario } from './scenario.ts';
 import { startUpScenario } from './start-up.ts';
 
-/** In the order of running. */
+/** All scenarios, in the order in which they run. */
 export const SCENARIOS = {
   disconnect: disconnectScenario,
   idle: idleScenario,

@@ -6,7 +6,7 @@ const MESSAGES_PER_SECOND = 2_000;
 export const roundTripScenario: Scenario = {
   title: 'Request round trip',
   description:
-    'a request of 64 characters over all connections in turn. Respark answers that nothing handles it, which goes the whole way through the gateway; the others answer with an echo, Socket.IO as an acknowledgement',
+    'a request of 64 characters over all connections in turn. Respark answers that it has no handler, which still goes all the way through the gateway; the others answer with an echo, Socket.IO with an acknowledgement',
   async run(name, scale) {
     return await inArena(name, async (arena) => {
       const { server, generator } = arena;

@@ -6,9 +6,9 @@ import type { Pacing } from '../load/pacing.ts';
 import type { PlayerSeed } from '../load/players.ts';
 import { quantile } from '../statistics.ts';
 
-/** How much of everything: the figures of the issue, or just enough to see that it works. */
+/** The sizes of a run: those of the published figures, or just enough to see that the benchmark works. */
 export interface Scale {
-  /** Come and go before anything is measured, so that the server's code is compiled. */
+  /** How many connections come and go before anything is measured, so that the server's code is compiled. */
   readonly warmUpConnections: number;
   readonly connections: number;
   readonly calls: number;
@@ -18,7 +18,7 @@ export interface Scale {
   readonly handshakes: number;
   readonly chattingConnections: number;
   readonly messages: number;
-  /** Memory has settled when it has not changed for this long. */
+  /** Memory counts as settled when it has not changed for this long. */
   readonly settleMs: number;
 }
 
@@ -48,19 +48,19 @@ export const QUICK: Scale = {
   settleMs: 500,
 };
 
-/** One measured quantity; the key says what and in which unit, and how it was loaded. */
+/** Measured values. A key names the load, the quantity and its unit; `bar.ts` and saved results rely on these keys. */
 export type Figures = Record<string, number>;
 
 export interface Scenario {
   readonly title: string;
-  /** What was done, for whoever reads the table. */
+  /** What was done, for the readers of the table. */
   readonly description: string;
-  /** One contestant, once. */
+  /** Measures one contestant once. */
   run(name: ContestantName, scale: Scale): Promise<Figures>;
 }
 
 export const CONNECTIONS_PER_PLAYER = 3;
-/** Arrivals at once; enough to keep a server busy, few enough that none waits long. */
+/** How many connections open at once: enough to keep a server busy, few enough that none waits long. */
 const ARRIVALS_AT_ONCE = 64;
 const SETTLE_TIMEOUT_MS = 20_000;
 
@@ -69,7 +69,7 @@ export interface Arena {
   readonly generator: GeneratorProcess;
 }
 
-/** A fresh server and a fresh generator for one measurement; both are gone when it ends, however it ends. */
+/** Runs one measurement with a fresh server and a fresh generator, and ends both, however the measurement ends. */
 export async function inArena<T>(name: ContestantName, measure: (arena: Arena) => Promise<T>): Promise<T> {
   const server = await CONTESTANTS[name].start();
   try {
@@ -84,17 +84,17 @@ export async function inArena<T>(name: ContestantName, measure: (arena: Arena) =
   }
 }
 
-/** Has players come and go before the first figure is taken. */
+/** Has players come and go before the first measurement. */
 export async function warmUp(arena: Arena, { warmUpConnections }: Scale): Promise<void> {
   const seeds = await playersFor(arena, warmUpConnections, 'early');
   await arrive(arena, seeds);
   await arena.generator.leave();
 }
 
-/** V8 takes some thousand calls until the last of the server's code is compiled; the first cost several times more. */
+/** V8 needs some thousand calls until all of the server's code is compiled; the first calls cost several times more. */
 const WARM_UP_PASSES = 8;
 
-/** Has these players disconnected and come back until a call costs what it will go on to cost. */
+/** Disconnects these players and lets them reconnect, until the cost of a call is steady. */
 export async function warmUpCalls(arena: Arena, seeds: readonly PlayerSeed[]): Promise<void> {
   for (let pass = 0; pass < WARM_UP_PASSES; pass += 1) {
     await disconnect(arena, seeds, { atOnce: 32 });
@@ -102,18 +102,18 @@ export async function warmUpCalls(arena: Arena, seeds: readonly PlayerSeed[]): P
   }
 }
 
-/** Who has so many connections, three each. */
+/** Enough players for this many connections, with three each. */
 export function playersFor({ server }: Arena, connections: number, prefix = 'player'): Promise<PlayerSeed[]> {
   const count = Math.ceil(connections / CONNECTIONS_PER_PLAYER);
   return server.seeds(Array.from({ length: count }, (_, index) => `${prefix}-${index}`));
 }
 
-/** Gives each of these players the connections they lack. */
+/** Opens the connections that these players lack. */
 export async function arrive({ generator }: Arena, seeds: readonly PlayerSeed[]) {
   return await generator.connect({ seeds, perPlayer: CONNECTIONS_PER_PLAYER, atOnce: ARRIVALS_AT_ONCE });
 }
 
-/** Disconnects these players, and says what it cost the server until the last of their sockets was gone. */
+/** Disconnects these players, and measures the server's CPU until the last of their sockets is gone. */
 export async function disconnect(
   { server, generator }: Arena,
   seeds: readonly PlayerSeed[],
@@ -142,7 +142,7 @@ export function callFigures(
   };
 }
 
-/** Waits until a value has changed by no more than its share `tolerance` for `quietMs`, or for 20 s; the value then. */
+/** Waits until a value changes by at most the share `tolerance` in `quietMs`, or for 20 s. Returns the value then. */
 export async function untilSteady(
   read: () => number,
   { quietMs, tolerance }: { quietMs: number; tolerance: number },

@@ -3,7 +3,7 @@ import type { Scenario } from './scenario.ts';
 
 export const startUpScenario: Scenario = {
   title: 'Start-up',
-  description: 'from the start of the process until it says that it serves; Respark on an empty data directory',
+  description: 'from the start of the process until it reports that it serves; Respark with an empty data directory',
   async run(name) {
     const server = await CONTESTANTS[name].start();
     await server.stop();

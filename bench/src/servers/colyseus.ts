@@ -1,5 +1,5 @@
-// Colyseus with its own WebSocket transport and matchmaking, in rooms of a hundred without state. It has no notion of a
-// user across rooms, so the room keeps one; the call has every client of the player leave.
+// Colyseus with its own WebSocket transport and matchmaking, in stateless rooms of a hundred clients. Colyseus does not
+// know users across rooms, so this file keeps the clients of each player; the call has all of them leave.
 import { createServer } from 'node:http';
 import { type Client, Room, Server } from '@colyseus/core';
 import { WebSocketTransport } from '@colyseus/ws-transport';
@@ -13,7 +13,7 @@ class Lobby extends Room {
   override maxClients = 100;
 
   override onCreate(): void {
-    // Without state there are no patches to send.
+    // A room without state has no patches to send.
     this.setPatchRate(null);
     this.onMessage('echo', (client, text: string) => client.send('echo', text));
   }
@@ -44,7 +44,7 @@ const http = createServer((request, response) => {
   response.end(body);
 });
 
-// Heartbeats would fall into some measured windows and not into others: nobody has them.
+// Heartbeats would fall into some measured windows and not into others, so no contestant has them.
 const transport = new WebSocketTransport({ server: http, pingInterval: 0 });
 const game = new Server({ transport, greet: false });
 game.define('lobby', Lobby);

@@ -1,5 +1,5 @@
-// The floor: what the job costs when nothing is asked of it. No authentication, no validation, no limits, no heartbeat.
-// Written in the leanest style that `ws` allows: no closure, tracking or request kept for a connection.
+// The floor: the least that the job can cost, without authentication, validation, limits or heartbeats. It is written
+// in the leanest style that `ws` allows, and keeps no closure, tracking or request for a connection.
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';

@@ -1,6 +1,6 @@
 // Respark's gateway behind a bare HTTP route: its sockets, directory, player rules, store and metrics, without the
-// management API's pipeline in front (no signature, no policy, no throttle) and without the audit log. No setting of the
-// product can do this; it exists to show what those cost.
+// pipeline of the management API (no signature, no policy, no throttling) and without the audit log. No setting of the
+// product can do this; it exists to show what these parts cost.
 import { createServer } from 'node:http';
 import { fromServer, RESPARK_KEYS, RESPARK_SETTINGS } from '../respark-build.ts';
 import { reportReady } from './ready.ts';

@@ -1,5 +1,6 @@
-// Socket.IO as its documentation has it for many connections: WebSocket only, and the HTTP request of each dropped
-// (socket.io/docs/v4/performance-tuning, "Memory usage"). A player's sockets share a room; the call disconnects the room.
+// Socket.IO as its documentation recommends for many connections: WebSocket only, without keeping each HTTP request
+// (socket.io/docs/v4/performance-tuning, "Memory usage"). A player's sockets share a room; the call disconnects the
+// room.
 import { createServer } from 'node:http';
 import { Server } from 'socket.io';
 import { reportReady } from './ready.ts';
@@ -17,7 +18,7 @@ const http = createServer((request, response) => {
   response.end(body);
 });
 
-// Heartbeats would fall into some measured windows and not into others: nobody has them.
+// Heartbeats would fall into some measured windows and not into others, so no contestant has them.
 const io = new Server(http, { transports: ['websocket'], serveClient: false, pingInterval: HOUR_MS });
 io.engine.on('connection', (socket: { request: unknown }) => {
   socket.request = null;
