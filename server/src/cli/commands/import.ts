@@ -1,14 +1,14 @@
 import { Command } from 'commander';
-import { importGameConfiguration } from '../api/operations/configuration.ts';
-import { createGame } from '../api/operations/games.ts';
-import { parseDocument, type Sections } from '../domain/configuration/document.ts';
-import { describeFault } from '../domain/configuration/fault.ts';
-import { printable } from '../text.ts';
-import { readInputFile } from './files.ts';
-import { addClientOptions, createClient, type ManagementClient, ServiceRefusal } from './management-client.ts';
-import { entriesAt } from './reply.ts';
-import { formatTable } from './table.ts';
-import type { World } from './world.ts';
+import { importGameConfiguration } from '../../api/operations/configuration.ts';
+import { createGame } from '../../api/operations/games.ts';
+import { parseDocument, type Sections } from '../../domain/configuration/document.ts';
+import { describeFault } from '../../domain/configuration/fault.ts';
+import { printable } from '../../text.ts';
+import { readInputFile } from '../files.ts';
+import { addClientOptions, createClient, type ManagementClient, ServiceRefusal } from '../management-client.ts';
+import { entriesAt } from '../reply.ts';
+import { formatTable } from '../table.ts';
+import type { World } from '../world.ts';
 
 export function importCommand(world: World): Command {
   const command = new Command('import')
@@ -40,7 +40,7 @@ Faults in the configuration are warnings here, but make a deployment fail.`,
 
 async function warnOfFaults(world: World, sections: Sections): Promise<void> {
   // The check is loaded only here, because it brings schemas and a parser with it, and commands should start quickly.
-  const { findFaults } = await import('../domain/configuration/faults.ts');
+  const { findFaults } = await import('../../domain/configuration/faults.ts');
   for (const fault of findFaults(sections)) world.stderr.write(`${printable(`warning: ${describeFault(fault)}`)}\n`);
 }
 

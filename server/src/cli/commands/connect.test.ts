@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { type ClientFrame, decodeClientFrame, encode, GET_PLAYER_TOKEN, type ServerFrame } from '@respark/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { createTestWorld, DEMO } from '../../test/support/world.ts';
+import { createTestWorld, DEMO } from '../../../test/support/world.ts';
 
 /** A gateway that welcomes everyone, echoes requests, and says what it saw. */
 async function startGateway(t: TestContext) {

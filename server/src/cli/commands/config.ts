@@ -1,8 +1,8 @@
 import { Command } from 'commander';
-import { settingsForDisplay } from '../config/config.ts';
-import { addSettingOptions, settingsOf } from './options.ts';
-import { formatJson, formatTable } from './table.ts';
-import type { World } from './world.ts';
+import { settingsForDisplay } from '../../config/config.ts';
+import { addSettingOptions, settingsOf } from '../options.ts';
+import { formatJson, formatTable } from '../table.ts';
+import type { World } from '../world.ts';
 
 export function configCommand(world: World): Command {
   return new Command('config')

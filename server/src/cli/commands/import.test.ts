@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { type FakeReply, refusal, startFakeService } from '../../test/support/fake-service.ts';
-import { temporaryDirectory } from '../../test/support/server.ts';
+import { type FakeReply, refusal, startFakeService } from '../../../test/support/fake-service.ts';
+import { temporaryDirectory } from '../../../test/support/server.ts';
 
 const REQUEST = { AllowedSources: ['Player'], RequestShape: 'No', ResponseShape: 'No', Description: '' };
 

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { createTestWorld, ROOT } from '../../test/support/world.ts';
-import { ServiceError } from '../errors.ts';
-import type { openAdministration } from '../main.ts';
+import { createTestWorld, ROOT } from '../../../test/support/world.ts';
+import { ServiceError } from '../../errors.ts';
+import type { openAdministration } from '../../main.ts';
 
 type Access = Awaited<ReturnType<typeof openAdministration>>['access'];
 

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { refusal, startFakeService } from '../../test/support/fake-service.ts';
-import { temporaryDirectory } from '../../test/support/server.ts';
-import { createTestWorld } from '../../test/support/world.ts';
-import { EVERY_OPERATION } from '../api/every-operation.ts';
+import { refusal, startFakeService } from '../../../test/support/fake-service.ts';
+import { temporaryDirectory } from '../../../test/support/server.ts';
+import { createTestWorld } from '../../../test/support/world.ts';
+import { EVERY_OPERATION } from '../../api/every-operation.ts';
 
 const DEV = '{"GameName": "Demo", "StageName": "Dev"}';
 

@@ -6,9 +6,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { type FakeReply, refusal, startFakeService } from '../../test/support/fake-service.ts';
-import { createTestWorld, ROOT } from '../../test/support/world.ts';
-import { StartupError } from '../startup-error.ts';
+import { type FakeReply, refusal, startFakeService } from '../../../test/support/fake-service.ts';
+import { createTestWorld, ROOT } from '../../../test/support/world.ts';
+import { StartupError } from '../../startup-error.ts';
 
 type Main = NonNullable<NonNullable<Parameters<typeof createTestWorld>[0]>['main']>;
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { type FakeReply, refusal, startFakeService } from '../../test/support/fake-service.ts';
-import { temporaryDirectory } from '../../test/support/server.ts';
+import { type FakeReply, refusal, startFakeService } from '../../../test/support/fake-service.ts';
+import { temporaryDirectory } from '../../../test/support/server.ts';
 
 const SNAPSHOT = 'Snapshot_2030-01-02T03:04:05.000001Z';
 const DOCUMENT = { Document: { Type: 'Game', Sections: { A: { ['__proto__']: 1, text: '\u009b' } } } };

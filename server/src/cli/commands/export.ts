@@ -1,14 +1,14 @@
 import { Command, Option } from 'commander';
-import { getGameConfiguration } from '../api/operations/configuration.ts';
-import { exportSnapshot } from '../api/operations/snapshots.ts';
-import { type Json, writeDocument } from '../domain/configuration/document.ts';
-import { printable } from '../text.ts';
-import { writeOutputFile } from './files.ts';
-import { addClientOptions, createClient, type ManagementClient } from './management-client.ts';
-import { entriesAt, textAt } from './reply.ts';
-import { getNewestSnapshot } from './snapshots.ts';
-import { escapeJson } from './table.ts';
-import type { World } from './world.ts';
+import { getGameConfiguration } from '../../api/operations/configuration.ts';
+import { exportSnapshot } from '../../api/operations/snapshots.ts';
+import { type Json, writeDocument } from '../../domain/configuration/document.ts';
+import { printable } from '../../text.ts';
+import { writeOutputFile } from '../files.ts';
+import { addClientOptions, createClient, type ManagementClient } from '../management-client.ts';
+import { entriesAt, textAt } from '../reply.ts';
+import { getNewestSnapshot } from '../snapshots.ts';
+import { escapeJson } from '../table.ts';
+import type { World } from '../world.ts';
 
 export function exportCommand(world: World): Command {
   const command = new Command('export')

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { disconnectPlayer } from '../api/operations/players.ts';
-import { printable } from '../text.ts';
-import { type PlayerInput, playerCommand } from './player-call.ts';
-import { listAt } from './reply.ts';
-import { formatJson } from './table.ts';
-import { CommandError, type World } from './world.ts';
+import { disconnectPlayer } from '../../api/operations/players.ts';
+import { printable } from '../../text.ts';
+import { type PlayerInput, playerCommand } from '../player-call.ts';
+import { listAt } from '../reply.ts';
+import { formatJson } from '../table.ts';
+import { CommandError, type World } from '../world.ts';
 
 export function disconnectCommand(world: World): Command {
   return playerCommand('disconnect', world, async (client, player, isJson) => {

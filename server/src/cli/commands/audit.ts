@@ -1,13 +1,13 @@
 import { Command } from 'commander';
-import { auditRecordOnWire, listAuditRecords } from '../api/own-operations/audit.ts';
-import { serialize } from '../api/shape.ts';
-import { systemClock } from '../clock.ts';
-import { administer } from './administer.ts';
-import { addClientOptions, createClient, hasOwnEndpoint } from './management-client.ts';
-import { settingsOf } from './options.ts';
-import { listAt, valueAt } from './reply.ts';
-import { formatJson, formatTable } from './table.ts';
-import { CommandError, type World } from './world.ts';
+import { auditRecordOnWire, listAuditRecords } from '../../api/own-operations/audit.ts';
+import { serialize } from '../../api/shape.ts';
+import { systemClock } from '../../clock.ts';
+import { administer } from '../administer.ts';
+import { addClientOptions, createClient, hasOwnEndpoint } from '../management-client.ts';
+import { settingsOf } from '../options.ts';
+import { listAt, valueAt } from '../reply.ts';
+import { formatJson, formatTable } from '../table.ts';
+import { CommandError, type World } from '../world.ts';
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 100_000;

@@ -1,9 +1,9 @@
 import { Command } from 'commander';
-import { administer } from './administer.ts';
-import { readInputFile } from './files.ts';
-import { addSettingOptions } from './options.ts';
-import { formatJson, formatTable } from './table.ts';
-import type { World } from './world.ts';
+import { administer } from '../administer.ts';
+import { readInputFile } from '../files.ts';
+import { addSettingOptions } from '../options.ts';
+import { formatJson, formatTable } from '../table.ts';
+import type { World } from '../world.ts';
 
 export function keysCommand(world: World): Command {
   return new Command('keys')

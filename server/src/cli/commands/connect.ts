@@ -3,12 +3,12 @@ import { createInterface } from 'node:readline';
 import { type Disconnect, ResparkClient, ResparkError, type TokenStorage } from '@respark/client';
 import { CLOSE_CODES, CONNECT_PATH, type Payload, parseJson } from '@respark/protocol';
 import { Command } from 'commander';
-import { DEMO_GAME, DEMO_STAGE } from '../app/demo.ts';
-import { writePrivateFile } from '../data-directory/private-file.ts';
-import { printable } from '../text.ts';
-import { addSettingOptions, settingsOf } from './options.ts';
-import { quoteForShell } from './shell.ts';
-import { CommandError, type World } from './world.ts';
+import { DEMO_GAME, DEMO_STAGE } from '../../app/demo.ts';
+import { writePrivateFile } from '../../data-directory/private-file.ts';
+import { printable } from '../../text.ts';
+import { addSettingOptions, settingsOf } from '../options.ts';
+import { quoteForShell } from '../shell.ts';
+import { CommandError, type World } from '../world.ts';
 
 interface Options {
   readonly url?: string;

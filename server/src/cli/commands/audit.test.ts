@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createTestWorld } from '../../test/support/world.ts';
-import type { Administration } from './administer.ts';
+import { createTestWorld } from '../../../test/support/world.ts';
+import type { Administration } from '../administer.ts';
 
 type Find = Administration['auditLog']['find'];
 type AuditRecord = Awaited<ReturnType<Find>>['records'][number];

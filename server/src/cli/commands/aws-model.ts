@@ -1,9 +1,9 @@
 import { Command } from 'commander';
-import { OPERATIONS } from '../api/operations/index.ts';
-import { createServiceModel } from '../api/service-model.ts';
-import { writeOutputFile } from './files.ts';
-import { formatJson } from './table.ts';
-import type { World } from './world.ts';
+import { OPERATIONS } from '../../api/operations/index.ts';
+import { createServiceModel } from '../../api/service-model.ts';
+import { writeOutputFile } from '../files.ts';
+import { formatJson } from '../table.ts';
+import type { World } from '../world.ts';
 
 export function awsModelCommand(world: World): Command {
   const command = new Command('aws-model')

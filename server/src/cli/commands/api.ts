@@ -1,15 +1,15 @@
 import { parseJson } from '@respark/protocol';
 import { Command } from 'commander';
-import { EVERY_OPERATION } from '../api/every-operation.ts';
-import type { Operation } from '../api/operation.ts';
-import type { Input } from '../api/operation-request.ts';
-import type { Shape, StructureShape } from '../api/shape.ts';
-import { printable } from '../text.ts';
-import { readInputFile } from './files.ts';
-import { addClientOptions, createClient, type ManagementClient } from './management-client.ts';
-import { listAt, valueAt } from './reply.ts';
-import { formatJson, formatTable } from './table.ts';
-import { CommandError, type World } from './world.ts';
+import { EVERY_OPERATION } from '../../api/every-operation.ts';
+import type { Operation } from '../../api/operation.ts';
+import type { Input } from '../../api/operation-request.ts';
+import type { Shape, StructureShape } from '../../api/shape.ts';
+import { printable } from '../../text.ts';
+import { readInputFile } from '../files.ts';
+import { addClientOptions, createClient, type ManagementClient } from '../management-client.ts';
+import { listAt, valueAt } from '../reply.ts';
+import { formatJson, formatTable } from '../table.ts';
+import { CommandError, type World } from '../world.ts';
 
 export function apiCommand(world: World): Command {
   const command = new Command('api')

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { type FakeReply, refusal, startFakeService } from '../../test/support/fake-service.ts';
-import { temporaryDirectory } from '../../test/support/server.ts';
+import { type FakeReply, refusal, startFakeService } from '../../../test/support/fake-service.ts';
+import { temporaryDirectory } from '../../../test/support/server.ts';
 
 const SNAPSHOT = 'Snapshot_2030-01-02T03:04:05.000001Z';
 const JOB = '01234567-89ab-cdef-0123-456789abcdef';

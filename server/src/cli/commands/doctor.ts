@@ -3,13 +3,13 @@ import { constants } from 'node:fs';
 import { access, readdir, stat } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
 import { Command } from 'commander';
-import { listGames } from '../api/operations/games.ts';
-import { type Settings, SettingsError } from '../config/config.ts';
-import { createLog } from '../log.ts';
-import { describeCause, findEndpoint, getCredentials, ManagementClient, ServiceRefusal } from './management-client.ts';
-import { addSettingOptions, settingsOf } from './options.ts';
-import { formatJson } from './table.ts';
-import { CommandError, type World } from './world.ts';
+import { listGames } from '../../api/operations/games.ts';
+import { type Settings, SettingsError } from '../../config/config.ts';
+import { createLog } from '../../log.ts';
+import { describeCause, findEndpoint, getCredentials, ManagementClient, ServiceRefusal } from '../management-client.ts';
+import { addSettingOptions, settingsOf } from '../options.ts';
+import { formatJson } from '../table.ts';
+import { CommandError, type World } from '../world.ts';
 
 /** ok = nothing to do, warn = something does not work that may matter, fail = the server will not work. */
 interface Finding {

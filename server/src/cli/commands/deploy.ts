@@ -1,13 +1,13 @@
 import { Command, Option } from 'commander';
-import { getStageDeployment, startStageDeployment } from '../api/operations/deployments.ts';
-import { createSnapshot } from '../api/operations/snapshots.ts';
-import { getStage } from '../api/operations/stages.ts';
-import { printable } from '../text.ts';
-import { addClientOptions, createClient, type ManagementClient } from './management-client.ts';
-import { textAt, valueAt } from './reply.ts';
-import { formatJson } from './table.ts';
-import { addTimeoutOption, waitForEnd } from './waiting.ts';
-import { CommandError, type World } from './world.ts';
+import { getStageDeployment, startStageDeployment } from '../../api/operations/deployments.ts';
+import { createSnapshot } from '../../api/operations/snapshots.ts';
+import { getStage } from '../../api/operations/stages.ts';
+import { printable } from '../../text.ts';
+import { addClientOptions, createClient, type ManagementClient } from '../management-client.ts';
+import { textAt, valueAt } from '../reply.ts';
+import { formatJson } from '../table.ts';
+import { addTimeoutOption, waitForEnd } from '../waiting.ts';
+import { CommandError, type World } from '../world.ts';
 
 interface Options {
   readonly game: string;

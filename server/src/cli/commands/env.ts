@@ -1,8 +1,8 @@
 import { Command, Option } from 'commander';
-import { findEndpoint, getCredentials } from './management-client.ts';
-import { addSettingOptions, settingsOf } from './options.ts';
-import { quoteForShell } from './shell.ts';
-import type { World } from './world.ts';
+import { findEndpoint, getCredentials } from '../management-client.ts';
+import { addSettingOptions, settingsOf } from '../options.ts';
+import { quoteForShell } from '../shell.ts';
+import type { World } from '../world.ts';
 
 const SHELLS = {
   sh: {

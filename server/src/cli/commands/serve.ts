@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import type { Settings } from '../config/config.ts';
-import { createLog, type Log } from '../log.ts';
-import type { RunningServer } from '../main.ts';
-import { addSettingOptions, settingsOf } from './options.ts';
-import { quoteForShell } from './shell.ts';
-import { formatTable } from './table.ts';
-import { CommandError, type World } from './world.ts';
+import type { Settings } from '../../config/config.ts';
+import { createLog, type Log } from '../../log.ts';
+import type { RunningServer } from '../../main.ts';
+import { addSettingOptions, settingsOf } from '../options.ts';
+import { quoteForShell } from '../shell.ts';
+import { formatTable } from '../table.ts';
+import { CommandError, type World } from '../world.ts';
 
 export function serveCommand(world: World): Command {
   const command = new Command('serve')

@@ -1,12 +1,12 @@
 import { Command } from 'commander';
-import { getGeneratedCodeJob, startGeneratedCodeJob } from '../api/operations/generated-code.ts';
-import { printable } from '../text.ts';
-import { writeOutputFile } from './files.ts';
-import { addClientOptions, createClient, type ManagementClient } from './management-client.ts';
-import { textAt, valueAt } from './reply.ts';
-import { getNewestSnapshot } from './snapshots.ts';
-import { addTimeoutOption, waitForEnd } from './waiting.ts';
-import { CommandError, type World } from './world.ts';
+import { getGeneratedCodeJob, startGeneratedCodeJob } from '../../api/operations/generated-code.ts';
+import { printable } from '../../text.ts';
+import { writeOutputFile } from '../files.ts';
+import { addClientOptions, createClient, type ManagementClient } from '../management-client.ts';
+import { textAt, valueAt } from '../reply.ts';
+import { getNewestSnapshot } from '../snapshots.ts';
+import { addTimeoutOption, waitForEnd } from '../waiting.ts';
+import { CommandError, type World } from '../world.ts';
 
 interface Options {
   readonly game: string;

@@ -7,7 +7,7 @@ import {
   refusal,
   SILENCE,
   startFakeService,
-} from '../../test/support/fake-service.ts';
+} from '../../../test/support/fake-service.ts';
 
 const SNAPSHOT = 'Snapshot_2030-01-02T03:04:05.000001Z';
 const STAGE = '/game/Demo/stage/Dev';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createTestWorld, ROOT } from '../../test/support/world.ts';
-import type { RunningServer } from '../main.ts';
+import { createTestWorld, ROOT } from '../../../test/support/world.ts';
+import type { RunningServer } from '../../main.ts';
 
 /** A server that records the order of what happens to it; `drain` stays pending until `drained` is called. */
 function createFakeServer(parts: Partial<RunningServer> = {}) {

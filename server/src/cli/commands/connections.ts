@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { getPlayerConnectionStatus } from '../api/operations/players.ts';
-import { playerCommand } from './player-call.ts';
-import { listAt } from './reply.ts';
-import { formatJson, formatTable } from './table.ts';
-import type { World } from './world.ts';
+import { getPlayerConnectionStatus } from '../../api/operations/players.ts';
+import { playerCommand } from '../player-call.ts';
+import { listAt } from '../reply.ts';
+import { formatJson, formatTable } from '../table.ts';
+import type { World } from '../world.ts';
 
 export function connectionsCommand(world: World): Command {
   return playerCommand('connections', world, async (client, player, isJson) => {

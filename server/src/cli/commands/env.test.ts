@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { createTestWorld, ROOT } from '../../test/support/world.ts';
+import { createTestWorld, ROOT } from '../../../test/support/world.ts';
 
 function createServedWorld({ isTTY = false, env = {} } = {}) {
   return createTestWorld({ isTTY, env, local: { root: ROOT, url: 'http://127.0.0.1:9000' } });
