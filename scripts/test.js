@@ -1,9 +1,9 @@
-// Runs the built tests of every workspace, or those whose path contains one of the arguments:
+// Runs the built tests of all workspaces, or only those whose path contains one of the arguments:
 //   node scripts/test.js [--quick] [part of a path …]
-// With --quick only the unit tests of the product, and what shows that each real client still gets through.
-// Ends with how many tests of each real client passed. A test belongs to a client by a title that begins with its name,
-// its own or that of a suite around it: "[aws-cli] lists games". With CI=true a client without a test, or with a skipped
-// one, fails the run.
+// With --quick it runs only the product's unit tests and, for each real client, enough to see that it gets through.
+// At the end it prints how many tests of each real client passed. A test belongs to a client if its own title, or that
+// of a suite around it, begins with the client: "[aws-cli] lists games". With CI=true, a client without a test, or with
+// a skipped one, fails the run.
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Readable } from 'node:stream';
@@ -14,7 +14,7 @@ import { parseArgs } from 'node:util';
 
 const CLIENTS = ['aws-cli', 'aws-sdk', 'ws', 'chromium', 'mcs'];
 
-// Folders whose files take longest begin, so that none of those is left alone with one processor at the end.
+// The folders whose files take longest come first, so that none of these files runs alone at the end.
 const FIRST = [
   ...['bench/', 'server/test/simulation/', 'server/test/fire/', 'server/test/lifecycle/', 'server/test/'],
   'server/src/store/',
@@ -52,7 +52,7 @@ if (files.length === 0) {
   process.exit(1);
 }
 
-// Each file runs in a process of its own, which gets this from its environment.
+// Each file runs in a process of its own, which inherits this variable.
 process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --enable-source-maps`;
 if (files.filter((file) => file.startsWith('server/dist/test/')).length > 1) {
   const { findAws } = await import('../server/dist/test/support/aws-cli.js');
@@ -66,12 +66,12 @@ console.log();
 for (const [client, count] of counts.ofClient) console.log(`real client ${client}: ${count} passed`);
 if (process.env.CI === 'true' && isWhole) {
   for (const [client, count] of counts.ofClient) if (count === 0) refuse(`no test of ${client} ran`);
-  for (const title of counts.skipped) refuse(`skipped ${title}`);
+  for (const title of counts.skipped) refuse(`a test was skipped: ${title}`);
 }
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
 if (counts.failed > 0) process.exitCode = 1;
 
-/** Passes the events on, and counts the tests (suites are none, but a suite that fails by itself is a failure). */
+/** Passes the events on and counts the tests. A suite is not counted, except as a failure when it fails by itself. */
 async function* counted(events) {
   const titles = [];
   for await (const event of events) {
@@ -93,6 +93,6 @@ function count(path, { skip }) {
 }
 
 function refuse(reason) {
-  console.log(`refused, because CI needs every real client: ${reason}`);
+  console.log(`failed, because CI needs every real client: ${reason}`);
   process.exitCode = 1;
 }
