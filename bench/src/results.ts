@@ -24,6 +24,7 @@ export interface Results {
 }
 
 export const CONTESTANT_NAMES = Object.keys(CONTESTANTS) as ContestantName[];
+/** The contestants of which `ofBetterPeer` takes the better; the floor is no product, the bare gateway is Respark's. */
 const PEERS = ['socket.io', 'colyseus'] as const satisfies readonly ContestantName[];
 
 /** The medians of all rounds of one scenario. */

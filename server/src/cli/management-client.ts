@@ -161,6 +161,7 @@ export class ManagementClient {
   }
 }
 
+/** Points to the operation's help when it would refuse the input. */
 function toRequest(operation: Operation, input: Input): ReturnType<typeof requestOf> {
   try {
     return requestOf(operation, input);
@@ -172,6 +173,7 @@ function toRequest(operation: Operation, input: Input): ReturnType<typeof reques
   }
 }
 
+/** Follows no redirect: a signature, or a secret URL, is meant for one server. Throws Unreachable without an answer. */
 async function fetchWhole(
   url: URL,
   init: RequestInit,
@@ -196,6 +198,7 @@ export function describeCause(error: unknown): string {
   return cause.message || code || error.message;
 }
 
+/** The error that a reply stands for. Without the header `x-amzn-errortype` some other server has answered. */
 function failureOf(response: Response, body: unknown, endpoint: string): CommandError {
   const name = response.headers.get('x-amzn-errortype')?.split(':')[0];
   const requestId = response.headers.get('x-amzn-requestid');

@@ -84,6 +84,7 @@ function forEachCommand(command: Command, visit: (command: Command) => void): vo
   for (const child of command.commands) forEachCommand(child, visit);
 }
 
+/** An expected error is its message alone; anything else is a bug, and its stack is worth reporting. */
 function describe(error: unknown): string {
   const isExpected = error instanceof CommandError || error instanceof StartupError || error instanceof ServiceError;
   if (isExpected) return error.message;

@@ -23,6 +23,7 @@ export function entriesAt<Item>(reply: unknown, ...path: readonly string[]): [na
   throw new CommandError(`the reply has no map ${path.join('.')}; is the endpoint a Respark server?`);
 }
 
+/** The value at the path in a reply; undefined if there is none. Only own members count. */
 export function valueAt(reply: unknown, path: readonly string[]): unknown {
   return path.reduce((value, name) => (Object.hasOwn(Object(value), name) ? Object(value)[name] : undefined), reply);
 }

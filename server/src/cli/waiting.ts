@@ -7,6 +7,7 @@ import { CommandError, type World } from './world.ts';
 
 const DEFAULT_TIMEOUT_S = 300;
 const MAX_TIMEOUT_S = 86_400;
+/** The pause between polls doubles from the first to the longest: most work takes milliseconds, some takes minutes. */
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 1_000;
 

@@ -15,6 +15,7 @@ import {
 
 const deploymentId = string({ min: 1, max: 128, pattern: TRIMMED_PATTERN });
 
+/** What a deployment looks like in a list; details add when it was created. */
 const summary = {
   DeploymentAction: string({ enum: ['DEPLOY', 'UNDEPLOY'] }),
   DeploymentId: deploymentId,

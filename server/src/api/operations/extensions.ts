@@ -5,6 +5,7 @@ import { description, maxResults, NAME_PATTERN, nextToken } from './shapes.ts';
 
 const namespace = string({ min: 1, max: 36, pattern: NAME_PATTERN });
 const extensionName = string({ min: 1, max: 36, pattern: NAME_PATTERN });
+// The model allows an empty version; no extension has one, so it is not found.
 const version = string({ min: 0, max: 20 });
 
 const extensionDetails = structure({ Description: description, Name: extensionName, Namespace: namespace });

@@ -39,6 +39,7 @@ export const createGame = operation({
   ]),
   output: structure({ Game: gameDetails }),
   errors: [...COMMON_ERRORS, 'conflict', 'quota_exceeded'],
+  // Policies cannot restrict the creation of games to an ARN, because the game does not exist yet.
   resource: () => [],
   auditResource: ({ GameName }, arns) => arns.game(GameName),
   requestTags: ({ Tags }) => Tags,

@@ -18,6 +18,7 @@ export function gameResource({ GameName }: GameInput, arns: Arns): readonly stri
   return [arns.game(GameName)];
 }
 
+/** The tags of the game, which policies may name in conditions; undefined if it does not exist. */
 export async function gameTags({ GameName }: GameInput, { games }: Services): Promise<Tags | undefined> {
   return (await games.find(GameName))?.tags;
 }
@@ -26,6 +27,7 @@ export function stageResource({ GameName, StageName }: StageInput, arns: Arns): 
   return [arns.stage(GameName, StageName)];
 }
 
+/** The tags of the stage; undefined if it does not exist. */
 export async function stageTags({ GameName, StageName }: StageInput, { stages }: Services): Promise<Tags | undefined> {
   return (await stages.find(GameName, StageName))?.tags;
 }

@@ -2,6 +2,8 @@ import { type Sections, sizeOf } from '../../domain/configuration/document.ts';
 import type { Tags } from '../../domain/tags.ts';
 import { document, integer, list, map, string, structure, timestamp } from '../shape.ts';
 
+// Shapes that several operations share. Their constraints are those of Amazon's model, with which a test compares them.
+
 export const NAME_PATTERN = '^[a-zA-Z0-9_-]+$';
 export const TRIMMED_PATTERN = '^\\S(.*\\S)?$';
 
@@ -49,6 +51,7 @@ export function presentTags(tags: Tags): Tags | undefined {
   return Object.keys(tags).length === 0 ? undefined : tags;
 }
 
+/** Sections as replies have them. The size is that of the attributes as compact JSON in UTF-8. */
 export function sectionDetails(byName: Sections) {
   return Object.fromEntries(
     Object.entries(byName).map(([Name, Attributes]) => [Name, { Name, Size: sizeOf(Attributes), Attributes }]),

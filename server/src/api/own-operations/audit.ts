@@ -5,6 +5,7 @@ import { wireErrorOf } from '../reply.ts';
 import { integer, list, query, string, structure, timestamp } from '../shape.ts';
 import { ownOperation } from './own-operation.ts';
 
+/** Long enough for the longest ARN. */
 const text = string({ min: 0, max: 2_048 });
 const connectionIds = list(string({ min: 1, max: 36 }));
 const dateTime = timestamp();
@@ -97,6 +98,7 @@ function toDetails({
   };
 }
 
+/** Durations are whole microseconds, because the API's numbers are integers. */
 function toOutcome({ error, durationMs, successes, failures }: NonNullable<AuditRecord['outcome']>) {
   const { status, name } = error === undefined ? { status: 200, name: undefined } : wireErrorOf(error);
   return {

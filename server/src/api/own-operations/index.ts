@@ -2,5 +2,5 @@ import type { Operation } from '../operation.ts';
 import { listAuditRecords } from './audit.ts';
 import { getServerInfo } from './server.ts';
 
-/** Every operation of this server's own, which Amazon's API does not have. */
+/** Every operation of this server's own, which Amazon's API does not have; a new one is added here too. */
 export const OWN_OPERATIONS: readonly Operation[] = [getServerInfo, listAuditRecords];

@@ -38,6 +38,7 @@ export function apiCommand(world: World): Command {
   return addClientOptions(command);
 }
 
+/** Finds an operation by its name in any case, with or without hyphens, so that the AWS CLI's spelling works too. */
 function findOperation(name: string): Operation | undefined {
   const plain = (text: string) => text.replaceAll('-', '').toLowerCase();
   return EVERY_OPERATION.find((operation) => plain(operation.name) === plain(name));
@@ -49,6 +50,7 @@ function getOperation(name: string): Operation {
   throw new CommandError(`there is no operation "${name}"; "respark api --list" shows them all`, { exitCode: 2 });
 }
 
+/** The text of the input: as given, or the content of the file or of stdin that `given` names. */
 async function readInput(world: World, given: string): Promise<string> {
   if (given !== '-' && !given.startsWith('@')) return given;
   const bytes = await readInputFile(world, given.replace(/^@/, ''), '--json');
@@ -71,7 +73,7 @@ function parseInput(text: string): Input {
   });
 }
 
-/** The items of every page, as one reply. */
+/** The items of every page, as one reply. Throws a CommandError for an operation without pages. */
 async function callForAll(client: ManagementClient, operation: Operation, input: Input): Promise<unknown> {
   const { members } = operation.output;
   const name = Object.keys(members).find((member) => members[member]?.type === 'list');
@@ -120,6 +122,7 @@ function skeletonOf(shape: Shape): unknown {
   }
 }
 
+/** The words for the places of members in a request, as help shows them. */
 const PLACES = { uri: 'path', querystring: 'query', body: 'body' } as const;
 
 /**

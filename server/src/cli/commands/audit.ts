@@ -10,7 +10,9 @@ import { formatJson, formatTable } from '../table.ts';
 import { CommandError, type World } from '../world.ts';
 
 const DEFAULT_LIMIT = 100;
+/** All records that are shown are in memory at once. */
 const MAX_LIMIT = 100_000;
+/** The most records that one ListAuditRecords call returns. */
 const MAX_PAGE = 100;
 
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -86,6 +88,7 @@ async function readRecords(world: World, command: Command, asked: Asked): Promis
   if (hasOwnEndpoint(world, command)) return await askServer(world, command, asked);
   const { dataDir } = settingsOf(world, command);
   if ((await world.localFiles.running(dataDir)) === undefined) return await readFiles(world, command, asked);
+  // If the server refuses or does not answer, the files of this machine have the records too. Other errors are bugs.
   return await askServer(world, command, asked).catch((error: unknown) => {
     if (error instanceof CommandError) return readFiles(world, command, asked);
     throw error;
@@ -107,6 +110,7 @@ async function askServer(world: World, command: Command, asked: Asked): Promise<
   return records.reverse();
 }
 
+/** Reads the files while a server may be running beside: the records are those that it has written so far. */
 async function readFiles(world: World, command: Command, { limit, ...filter }: Asked): Promise<AuditRecord[]> {
   return await administer(world, command, async ({ auditLog }) => {
     type Query = Parameters<typeof auditLog.find>[0];
@@ -122,6 +126,7 @@ async function readFiles(world: World, command: Command, { limit, ...filter }: A
   });
 }
 
+/** The time in milliseconds. Throws a CommandError (exit code 2) for anything but a duration or an ISO 8601 time. */
 function parseSince(text: string, nowMs: number): number {
   const [, count, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   if (count !== undefined) return nowMs - Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS];
@@ -139,6 +144,7 @@ function parseLimit(text: string): number {
   throw new CommandError(`--limit must be 1-${MAX_LIMIT}, got "${text}"`, { exitCode: 2 });
 }
 
+/** A record as `--json` prints it. Scripts rely on these names, which therefore differ from those of the API. */
 function forScripts(record: AuditRecord): object {
   const { Outcome: outcome } = record;
   return {

@@ -47,6 +47,7 @@ function checkCommand(world: World): Command {
   return addSettingOptions(command);
 }
 
+/** A value in a table; an empty one is a dash, so that its column is not blank. */
 function describeValue(value: unknown): string {
   return value === null || String(value) === '' ? '-' : String(value);
 }

@@ -55,6 +55,7 @@ interface Player {
   readonly stageOptions: string;
 }
 
+/** Finds the server, the game key and the token to connect with. Throws a CommandError if there is no game key. */
 async function choosePlayer(world: World, command: Command): Promise<Player> {
   const { dataDir, sources } = settingsOf(world, command);
   const { url: givenUrl, gameKey: givenKey, tokenFile, guest } = command.opts<Options>();
@@ -88,6 +89,7 @@ async function choosePlayer(world: World, command: Command): Promise<Player> {
   };
 }
 
+/** Keeps the player's token in a file that only the current user can read. */
 function storageIn(path: string): TokenStorage {
   return {
     async load() {
@@ -105,6 +107,10 @@ function storageIn(path: string): TokenStorage {
   };
 }
 
+/**
+ * Connects, prints what happens and sends what is typed, until a signal comes or the connection is closed for good.
+ * Everything that the server or another player sent is made printable.
+ */
 async function play(world: World, player: Player, { once: isOnce, json: isJson }: Options): Promise<void> {
   const client = createClient(player, isOnce === true);
   const say = (event: string, facts: object, words: string) => {
@@ -154,6 +160,7 @@ async function play(world: World, player: Player, { once: isOnce, json: isJson }
   }
 }
 
+/** Throws a CommandError (exit code 2) for options that the SDK refuses, such as a URL that is not one. */
 function createClient({ url, gameKey, token, storage }: Player, isOnce: boolean): ResparkClient {
   try {
     return new ResparkClient({ url, gameKey, token, storage, reconnect: isOnce ? { maxRetries: 0 } : {} });
@@ -190,6 +197,7 @@ function describeRetry(reconnectInMs: number | undefined): string {
   return `  reconnecting in ${Math.round(reconnectInMs)} ms`;
 }
 
+/** Describes the end of a connection: its code and meaning, the reason, and the management call that caused it. */
 function describeEnd({ closeCode, name, reason, requestId, reconnectInMs }: Disconnect): string {
   const meaning = name === undefined ? '' : CLOSE_CODES[name].meaning;
   return [

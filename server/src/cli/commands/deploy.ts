@@ -42,6 +42,7 @@ Exit codes: 0 deployed (with --no-wait: started); 1 the deployment or a call fai
   return addClientOptions(addTimeoutOption(command));
 }
 
+/** Throws a CommandError with all faults if the deployment fails. With `--json` the last reply is printed even then. */
 async function deploy(world: World, client: ManagementClient, options: Options): Promise<void> {
   const stage = { GameName: options.game, StageName: options.stage };
   const snapshot = options.snapshot ?? (await makeSnapshot(world, client, options));

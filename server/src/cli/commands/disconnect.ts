@@ -12,6 +12,7 @@ export function disconnectCommand(world: World): Command {
     const closed = listAt<string>(reply, 'DisconnectSuccesses');
     const open = listAt<string>(reply, 'DisconnectFailures');
     world.stdout.write(isJson ? formatJson(reply) : describe(player, closed, open));
+    // The reply has been printed by now, so that scripts get it although the command fails.
     if (open.length === 0) return;
     throw new CommandError(
       `${count(open.length)} could not be proven closed in time; run the command again, which is safe`,

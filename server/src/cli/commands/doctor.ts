@@ -42,6 +42,7 @@ export function doctorCommand(world: World): Command {
   return addSettingOptions(command, ['dataDir', 'maxConnections']);
 }
 
+/** All checks in order. Faults of the settings skip the checks that need settings, and nothing else. */
 async function examine(world: World, command: Command): Promise<Finding[]> {
   const findings = [checkNode(process.versions.node)];
   try {
@@ -93,6 +94,7 @@ async function checkDataDirectory(dataDir: string): Promise<Finding> {
   }
 }
 
+/** Opens the store with the configured secret key; this works beside a running server, and changes nothing. */
 async function checkSecretKey(world: World, settings: Settings): Promise<Finding> {
   const check = 'secret key';
   // Before the first start there is no database to open.
@@ -204,6 +206,7 @@ async function checkAwsCli(path: string): Promise<Finding> {
   return { check, state: 'warn', detail, advice: 'add the service to it: respark aws-model --help' };
 }
 
+/** Runs a program to its end. Never rejects: if it cannot be run or takes too long, its exit code is not 0. */
 async function execute(file: string, args: string[], timeout: number): Promise<{ exitCode: number; stdout: string }> {
   return await new Promise((settle) => {
     const child = execFile(file, args, { timeout }, (error, stdout) => {

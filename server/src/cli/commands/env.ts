@@ -43,7 +43,7 @@ Example: list the games with the AWS CLI
 async function printEnvironment(world: World, command: Command): Promise<void> {
   const settings = settingsOf(world, command);
   const { localFiles } = world;
-  // Not what the shell has: that is what these lines replace.
+  // The credentials and the endpoint that the shell already has are ignored, because the printed commands replace them.
   const credentials = await getCredentials({ localFiles, settings, env: {} });
   const endpoint = await findEndpoint({ localFiles, settings, env: {} });
   const { set, unset } = SHELLS[command.opts().shell as Shell];

@@ -43,6 +43,7 @@ Example: copy the current configuration of a game into another game
   return addClientOptions(command);
 }
 
+/** The current configuration as a document of the form that ExportSnapshot gives. */
 async function readWorkingCopy(client: ManagementClient, game: string): Promise<Uint8Array> {
   const reply = await client.call(getGameConfiguration, { GameName: game });
   const sections = entriesAt<{ Attributes: Json }>(reply, 'GameConfiguration', 'Sections');

@@ -46,6 +46,7 @@ async function warnOfFaults(world: World, sections: Sections): Promise<void> {
 
 type ImportInput = Readonly<{ GameName: string; ImportSource: { readonly File: string } }>;
 
+/** Imports, and if the game does not exist and may be created, creates it and imports again. */
 async function importInto(client: ManagementClient, input: ImportInput, mayCreate: boolean): Promise<unknown> {
   try {
     return await client.call(importGameConfiguration, input);

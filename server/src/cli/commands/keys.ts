@@ -92,6 +92,7 @@ function rotateRootCommand(world: World): Command {
   return addSettingOptions(command, ['dataDir']);
 }
 
+/** Prints the key to stdout, where scripts read it, and the warning to stderr. */
 function printSecret(world: World, key: { accessKeyId: string; secretAccessKey: string }, isJson = false): void {
   const { accessKeyId, secretAccessKey } = key;
   if (isJson) {

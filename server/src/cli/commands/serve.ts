@@ -25,6 +25,7 @@ RESPARK_SECRET_KEY, RESPARK_SECRET_KEY_FILE, RESPARK_ROOT_SECRET_ACCESS_KEY, RES
   return addSettingOptions(command);
 }
 
+/** Serves until the first signal or uncaught error, then drains and closes. After an error it throws a CommandError. */
 async function serve(world: World, settings: Settings, isDemo: boolean): Promise<void> {
   const log = createLog({ level: settings.logLevel, destination: { write: (line) => void world.stderr.write(line) } });
   const { startServer } = await world.loadMain();
@@ -98,11 +99,13 @@ function banner({
   return `\nRespark is serving.\n\n${formatTable(facts)}${demo === undefined ? '' : suggestions({ server, settings, demo })}`;
 }
 
+/** Shows the secret only when it is new, and only to a terminal: redirected output may end up in a log. */
 function describeSecret({ secretAccessKey, credentialsFile, isNew }: RunningServer['root'], mayShow: boolean): string {
   if (credentialsFile === undefined) return 'as given in the settings';
   return mayShow && isNew ? `${secretAccessKey} (also in ${credentialsFile})` : `in ${credentialsFile}`;
 }
 
+/** The commands to try next, to be typed as they are. */
 function suggestions({
   server,
   settings,
