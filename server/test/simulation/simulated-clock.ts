@@ -40,4 +40,4 @@ export class SimulatedClock implements Clock {
 }
 
 /** More turns than the longest chain of awaits in the code under test needs. */
-const MICROTASK_TURNS = 30;
+const MICROTASK_TURNS = 300;
