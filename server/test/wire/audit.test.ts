@@ -28,7 +28,7 @@ import {
   UpdateStageCommand,
 } from '@aws-sdk/client-gamesparks';
 import { parseCloseReason } from '@respark/protocol';
-import { OPERATIONS } from '../../src/api/operations/index.ts';
+import { EVERY_OPERATION } from '../../src/api/every-operation.ts';
 import type { AuditRecord } from '../../src/store/audit/audit-log.ts';
 import { createKey, readAudit } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
@@ -115,7 +115,7 @@ test('[aws-sdk] every operation that changes something leaves a record in the st
     assert.ok(outcome, operation);
     assert.equal(outcome.error, undefined, operation);
   }
-  const changes = OPERATIONS.filter(({ throttleClass }) => throttleClass !== 'read').map(({ name }) => name);
+  const changes = EVERY_OPERATION.filter(({ throttleClass }) => throttleClass !== 'read').map(({ name }) => name);
   assert.deepEqual(made.map(({ operation }) => operation).sort(), changes.sort(), 'none is missing here');
 
   const lines = audited(server);

@@ -77,7 +77,10 @@ export interface AuditReader {
 
 /** A record of every change and its author, in a place of its own. Records survive the process, however it ends. */
 export interface AuditLog extends AuditReader {
-  /** Resolves when the intent is written. Rejects when it is not, or when another change has the same request id. */
+  /**
+   * Resolves when the intent is written. Rejects when it is not, or when a change with the same request id is on record
+   * already; of older ones the log need only notice those with the same time, whose place the new record would take.
+   */
   begin(intent: AuditIntent): Promise<void>;
   /** Resolves when the outcome is written beside its intent. Rejects when it is not, or when there is no intent. */
   finish(intent: AuditPosition, outcome: AuditOutcome): Promise<void>;

@@ -6,6 +6,9 @@ import { type LateOutcome, toOutcome } from './journal.ts';
 
 /** Only a foreign tool can hold the write lock, and SQLite's wait for it blocks the whole process. */
 const BUSY_TIMEOUT_MS = 100;
+/** Opening happens at a start, when the process has nothing else to do, so it may wait. */
+const MAX_OPENINGS = 10;
+const OPENING_PAUSE_MS = 20;
 const REMOVED_AT_ONCE = 1_000;
 /** How many records one query looks at, which takes some milliseconds. The process does nothing else meanwhile. */
 const LOOKED_AT_ONCE = 5_000;
@@ -142,39 +145,57 @@ function find(database: Libsql.Database, query: AuditQuery): ReturnType<AuditDat
   return { records: rows.map(toRecord), lookedTo };
 }
 
+/** SQLite does not wait for another process that makes the file, or closes it, at the same moment. */
 function connect(file: string, isShared: boolean): Libsql.Database {
-  let database: Libsql.Database | undefined;
-  try {
-    createPrivateFile(file);
-    database = new Libsql(file);
-    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`);
-    database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-    migrate(database, isShared);
-    return database;
-  } catch (error) {
-    database?.close();
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new StartupError(`cannot use the audit log ${file}: ${reason}`, { cause: error });
+  for (let attempt = 1; ; attempt += 1) {
+    let database: Libsql.Database | undefined;
+    try {
+      createPrivateFile(file);
+      database = new Libsql(file);
+      database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`);
+      database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+      migrate(database, isShared);
+      return database;
+    } catch (error) {
+      database?.close();
+      const reason = error instanceof Error ? error.message : String(error);
+      if (!/locked/.test(reason) || attempt === MAX_OPENINGS) {
+        throw new StartupError(`cannot use the audit log ${file}: ${reason}`, { cause: error });
+      }
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, OPENING_PAUSE_MS);
+    }
   }
 }
 
+/** Another process may open the file at the same time, so its version is read again once no other can change it. */
 function migrate(database: Libsql.Database, isShared: boolean): void {
+  if (versionOf(database) === MIGRATIONS.length) return;
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    const version = versionOf(database);
+    if (version > MIGRATIONS.length) {
+      throw new Error(
+        `it has version ${version}, but this program only knows versions up to ${MIGRATIONS.length}: use a newer respark`,
+      );
+    }
+    if (version < MIGRATIONS.length && isShared && hasTable(database)) {
+      throw new Error(
+        `it has version ${version}, but this program needs ${MIGRATIONS.length}: start the server once first`,
+      );
+    }
+    for (const statements of MIGRATIONS.slice(version)) database.exec(statements);
+    database.exec(`PRAGMA user_version = ${MIGRATIONS.length}; COMMIT`);
+  } catch (error) {
+    if (database.inTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function versionOf(database: Libsql.Database): number {
   const [{ version }] = database.prepare('SELECT user_version AS version FROM pragma_user_version').all() as [
     { version: number },
   ];
-  if (version > MIGRATIONS.length) {
-    throw new Error(
-      `it has version ${version}, but this program only knows versions up to ${MIGRATIONS.length}: use a newer respark`,
-    );
-  }
-  if (version < MIGRATIONS.length && isShared && hasTable(database)) {
-    throw new Error(
-      `it has version ${version}, but this program needs ${MIGRATIONS.length}: start the server once first`,
-    );
-  }
-  for (const [index, statements] of MIGRATIONS.entries()) {
-    if (index >= version) database.exec(`BEGIN IMMEDIATE; ${statements}; PRAGMA user_version = ${index + 1}; COMMIT`);
-  }
+  return version;
 }
 
 /** A file without the table is empty, and any process may create its schema. */

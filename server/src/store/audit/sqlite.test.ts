@@ -365,3 +365,17 @@ for (const name of ['audit.sqlite', 'audit.journal']) {
     assert.equal(existsSync(`${file}-wal`), false);
   });
 }
+
+test('a record that has left the journal keeps its place against another of the same id and time', async (t) => {
+  const { auditLog, move } = openLog(t);
+  await auditLog.begin(sampleIntent('1'));
+  await move();
+  await assert.rejects(auditLog.begin(sampleIntent('1', { operation: 'DeleteGame' })), /already.* 1$/);
+  const { at } = sampleIntent('1');
+  await auditLog.begin(sampleIntent('1', { at: at + 1, operation: 'DeleteGame' }));
+  const { records } = await auditLog.find({ order: 'oldest_first', limit: 10 });
+  assert.deepEqual(
+    records.map(({ operation }) => operation),
+    ['DisconnectPlayer', 'DeleteGame'],
+  );
+});

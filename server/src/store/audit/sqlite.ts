@@ -109,7 +109,7 @@ class SqliteAuditLog implements AuditLog {
     this.#assertOpen();
     if (this.#journaled >= MAX_WAITING) throw new Error(`${MAX_WAITING} audit records are already waiting`);
     const record = openRecord(intent);
-    if (this.#waiting.records.has(record.requestId)) {
+    if (this.#waiting.records.has(record.requestId) || this.#database.has(record)) {
       throw new Error(`there is already an audit record ${record.requestId}`);
     }
     this.#journal.append(record);
@@ -230,21 +230,25 @@ function find(query: AuditQuery, { records, lateOutcomes }: Journaled, database:
   const compare = comparisons[order];
   // A record that waits beyond the last place looked at comes with a later page, in its place among the others.
   const isLookedAt = (record: AuditRecord) => stored.lookedTo === undefined || compare(record, stored.lookedTo) <= 0;
-  const found = new Map(stored.records.map((record) => [record.requestId, record]));
+  const found = new Map(stored.records.map((record) => [placeOf(record), record]));
   for (const record of records.values()) {
     const isOnPage =
       matches(record, query) && (after === undefined || compare(record, after) > 0) && isLookedAt(record);
-    if (isOnPage && found.get(record.requestId)?.outcome === undefined) found.set(record.requestId, { ...record });
+    if (isOnPage && found.get(placeOf(record))?.outcome === undefined) found.set(placeOf(record), { ...record });
   }
-  for (const { requestId, outcome } of lateOutcomes.values()) {
-    const record = found.get(requestId);
-    if (record !== undefined) found.set(requestId, { ...record, outcome });
+  for (const { outcome, ...position } of lateOutcomes.values()) {
+    const record = found.get(placeOf(position));
+    if (record !== undefined) found.set(placeOf(position), { ...record, outcome });
   }
   const inOrder = [...found.values()].sort(compare);
   const page = inOrder.slice(0, limit);
   const last = page.at(-1);
   const isCut = inOrder.length > limit;
   return { records: page, next: isCut ? last && { at: last.at, requestId: last.requestId } : stored.lookedTo };
+}
+
+function placeOf({ at, requestId }: AuditPosition): string {
+  return `${at} ${requestId}`;
 }
 
 function matches(record: AuditRecord, { playerId, operation, actor, since = 0, until }: AuditQuery): boolean {
