@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { refusal, startFakeService } from '../../../test/support/fake-service.ts';
 import { createTestWorld } from '../../../test/support/world.ts';
 import type { Administration } from '../administer.ts';
 
@@ -120,6 +121,32 @@ describe('audit', () => {
     assert.equal(await since('2026-01-31'), Date.UTC(2026, 0, 31));
     assert.equal(await since('2026-01-31T12:30:00Z'), Date.UTC(2026, 0, 31, 12, 30));
     assert.equal(await since('2026-01-31T12:30:00.250+02:00'), Date.UTC(2026, 0, 31, 10, 30, 0, 250));
+  });
+
+  it('takes a time before 1970 for 1970', async () => {
+    for (const text of ['999999999d', '1000000d', '0001-01-01']) {
+      const { world, queries } = createAuditWorld([]);
+      assert.equal(await world.run('audit', '--since', text), 0, world.err());
+      assert.equal(queries[0]?.since, 0);
+    }
+  });
+
+  it('exits with 2 for what no server and no file could answer', async (t) => {
+    const { world, requests } = await startFakeService(t, () => ({ body: { AuditRecords: [] } }));
+    assert.equal(await world.run('audit', '--operation', 'bad name!'), 2);
+    assert.match(world.err(), /'bad name!' at 'operation'/);
+    assert.deepEqual(requests, []);
+  });
+
+  it('waits when the server has no capacity for another page', async (t) => {
+    let calls = 0;
+    const { world, url } = await startFakeService(t, () => {
+      calls += 1;
+      if (calls === 2) return refusal('ThrottlingException', 'try again in 1000 ms', 429);
+      return { body: { AuditRecords: [], NextToken: calls === 1 ? 'next' : undefined } };
+    });
+    assert.equal(await world.run('audit', '--endpoint-url', url), 0, world.err());
+    assert.deepEqual([calls, world.out()], [3, 'no records match\n']);
   });
 
   it('exits with 2 for an invalid time or number, before it opens the store', async () => {

@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { auditRecordOnWire, listAuditRecords } from '../../api/own-operations/audit.ts';
 import { serialize } from '../../api/shape.ts';
 import { systemClock } from '../../clock.ts';
 import { administer } from '../administer.ts';
-import { addClientOptions, createClient, hasOwnEndpoint } from '../management-client.ts';
+import { addClientOptions, createClient, hasOwnEndpoint, ServiceRefusal } from '../management-client.ts';
 import { settingsOf } from '../options.ts';
 import { listAt, valueAt } from '../reply.ts';
 import { formatJson, formatTable } from '../table.ts';
@@ -14,6 +15,8 @@ const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 100_000;
 /** The most records that one ListAuditRecords call returns. */
 const MAX_PAGE = 100;
+const MAX_ATTEMPTS = 10;
+const PAUSE_MS = 1_000;
 
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -90,7 +93,8 @@ async function readRecords(world: World, command: Command, asked: Asked): Promis
   if ((await world.localFiles.running(dataDir)) === undefined) return await readFiles(world, command, asked);
   // If the server refuses or does not answer, the files of this machine have the records too. Other errors are bugs.
   return await askServer(world, command, asked).catch((error: unknown) => {
-    if (error instanceof CommandError) return readFiles(world, command, asked);
+    // Exit code 2 is a fault in what was asked, and the files would not answer it either.
+    if (error instanceof CommandError && error.exitCode !== 2) return readFiles(world, command, asked);
     throw error;
   });
 }
@@ -102,7 +106,8 @@ async function askServer(world: World, command: Command, asked: Asked): Promise<
   const records: AuditRecord[] = [];
   for (let next: unknown; records.length < limit; ) {
     const MaxResults = Math.min(MAX_PAGE, limit - records.length);
-    const page = await client.call(listAuditRecords, { PlayerId, Operation, Since, MaxResults, NextToken: next });
+    const input = { PlayerId, Operation, Since, MaxResults, NextToken: next };
+    const page = await patiently(() => client.call(listAuditRecords, input));
     records.push(...listAt<AuditRecord>(page, 'AuditRecords'));
     next = valueAt(page, ['NextToken']);
     if (next === undefined) break;
@@ -111,6 +116,19 @@ async function askServer(world: World, command: Command, asked: Asked): Promise<
 }
 
 /** Reads the files while a server may be running beside: the records are those that it has written so far. */
+/** Makes the call again after a pause when the server has no capacity for it now: many pages are many calls. */
+async function patiently<T>(call: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await call();
+    } catch (error) {
+      const isThrottled = error instanceof ServiceRefusal && error.errorName === 'ThrottlingException';
+      if (!isThrottled || attempt === MAX_ATTEMPTS) throw error;
+      await sleep(PAUSE_MS);
+    }
+  }
+}
+
 async function readFiles(world: World, command: Command, { limit, ...filter }: Asked): Promise<AuditRecord[]> {
   return await administer(world, command, async ({ auditLog }) => {
     type Query = Parameters<typeof auditLog.find>[0];
@@ -129,9 +147,9 @@ async function readFiles(world: World, command: Command, { limit, ...filter }: A
 /** The time in milliseconds. Throws a CommandError (exit code 2) for anything but a duration or an ISO 8601 time. */
 function parseSince(text: string, nowMs: number): number {
   const [, count, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
-  if (count !== undefined) return nowMs - Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS];
+  if (count !== undefined) return Math.max(0, nowMs - Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS]);
   const time = /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d)?)?$/.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(time)) return time;
+  if (!Number.isNaN(time)) return Math.max(0, time);
   throw new CommandError(
     `--since must be a duration such as 30m, 1h or 2d, or a time such as 2026-01-31T12:00:00Z, got "${text}"`,
     { exitCode: 2 },
