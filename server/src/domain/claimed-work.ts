@@ -65,18 +65,22 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended>
     return claimedBy !== undefined && claimedBy !== owner && (await cluster.isAlive(claimedBy));
   }
 
-  async function take(store: Store, work: Work, owner: string): Promise<Begun | 'taken' | undefined> {
-    const found = await kind.find(store, work);
+  async function take(store: Store, known: Work, owner: string): Promise<Begun | 'taken' | undefined> {
+    const found = await kind.find(store, known);
     if (found === undefined || !isUnfinished(found)) return undefined;
-    if (await isTaken(found, owner)) return 'taken';
+    if (found.claimedBy !== known.claimedBy) return 'taken';
     return (await kind.claim(store, found, owner)) ? await kind.begin(store, found) : undefined;
   }
 
-  /** Begins anew what an earlier attempt has left unfinished, whether it was this node's or that of a dead node. */
+  /** Repeats what an earlier attempt has begun, this node's or a dead one's. */
   async function attempt(work: Work): Promise<boolean> {
     // One incarnation for the whole attempt: a node that gets another meanwhile has lost its claims.
     const owner = cluster.node;
-    const begun = await store.transaction((store) => take(store, work, owner));
+    const known = await kind.find(store, work);
+    if (known === undefined || !isUnfinished(known)) return true;
+    // The cluster is asked before the transaction, which all other writes wait for.
+    if (await isTaken(known, owner)) return false;
+    const begun = await store.transaction((store) => take(store, known, owner));
     if (begun === 'taken') return false;
     if (begun === undefined) return true;
     const result = await kind.perform(begun);

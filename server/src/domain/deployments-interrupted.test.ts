@@ -164,11 +164,11 @@ test('a runtime keeps its record while a connection may be on it, and no longer 
   const [second, third] = [await deploy(), await deploy()];
   // A hello that was looked up before the third deployment may still open on the second.
   assert.deepEqual(await recorded(stageId), [first.id, second.id, third.id]);
-  clock.advance(70_000);
+  clock.advance(3_700_000);
   const fourth = await deploy();
   assert.deepEqual(await recorded(stageId), [first.id, third.id, fourth.id]);
   connected.leave();
-  clock.advance(70_000);
+  clock.advance(3_700_000);
   const fifth = await deploy();
   assert.deepEqual(await recorded(stageId), [fourth.id, fifth.id]);
 });

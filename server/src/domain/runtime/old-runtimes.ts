@@ -1,8 +1,8 @@
 import type { Store } from '../../store/store.ts';
 import type { Runtimes } from './runtimes.ts';
 
-/** Added to the time that a hello may take, because clocks are read to the millisecond and timers run late. */
-const MARGIN_MS = 60_000;
+/** Added to the time that a hello may take: clocks are set now and then, and a record that stays longer costs little. */
+const MARGIN_MS = 3_600_000;
 
 /**
  * Removes the records of a stage's runtimes that no connection can be on any more: those that are not the newest, have
