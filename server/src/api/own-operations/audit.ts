@@ -52,7 +52,7 @@ export const listAuditRecords = ownOperation({
     'Lists what was changed, by which principal (`Actor`, such as an access key id), from where and with what outcome. Records are listed newest first unless `Order` says otherwise; `Since` is inclusive, `Until` is exclusive.',
     'If a record has no `Outcome`, the outcome of the change is unknown: it is still under way, or the server stopped before recording it.',
     'One call examines at most 5,000 records, so a page may have few records, or none, and still have a `NextToken`.',
-    'The log covers all games, so policies cannot restrict the call to one: its only resource is `*`.',
+    'The log covers all games, so policies cannot restrict the call to one: its only resource is `*`. As in IAM, an `Allow` of all actions, or one with `NotAction`, includes it, and a `Deny` on a game does not hide the records of that game: deny `respark:ListAuditRecords` to keys that must not read them.',
   ],
   async handler({ input, services }) {
     const order = input.Order === 'OLDEST_FIRST' ? 'oldest_first' : 'newest_first';
