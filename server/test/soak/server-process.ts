@@ -21,6 +21,8 @@ const ARGUMENTS = [
   ...['--messages-per-second', '1000', '--messages-burst', '12000'],
   ...['--max-requests-in-flight', '10000', '--max-outbox-bytes', '262144'],
   // The operators call again as soon as they are answered.
+  // The players who come in a row are more than the default of 1,000 a second.
+  ...['--handshakes-per-second', '100000'],
   ...['--disconnect-calls-per-second', '100000', '--read-calls-per-second', '100000'],
 ];
 
