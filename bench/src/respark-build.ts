@@ -9,6 +9,7 @@ export async function fromServer<Module>(path: string): Promise<Module> {
 export const RESPARK_COMMAND = new URL('../../../server/bin/respark.js', import.meta.url).pathname;
 
 const NO_LIMIT = '1000000';
+const NO_BYTE_LIMIT = '1000000000';
 
 /**
  * The settings as shipped, except for the limits, which exist to stop a load like this one, and the heartbeat: it would
@@ -26,6 +27,10 @@ export const RESPARK_SETTINGS = {
   handshakesPerSecondPerAddress: NO_LIMIT,
   messagesPerSecond: NO_LIMIT,
   messagesBurst: NO_LIMIT,
+  bytesPerSecond: NO_BYTE_LIMIT,
+  bytesBurst: NO_BYTE_LIMIT,
+  bytesPerSecondPerAddress: NO_BYTE_LIMIT,
+  bytesBurstPerAddress: NO_BYTE_LIMIT,
   disconnectCallsPerSecond: NO_LIMIT,
   disconnectCallsBurst: NO_LIMIT,
   heartbeatMs: '3600000',

@@ -48,6 +48,8 @@ const SERVER_FRAMES: Readers<ServerFrame> = {
     maxFrameBytes: members.positiveInteger('maxFrameBytes'),
     messagesPerSecond: members.positiveInteger('messagesPerSecond'),
     messagesBurst: members.positiveInteger('messagesBurst'),
+    bytesPerSecond: members.positiveInteger('bytesPerSecond'),
+    bytesBurst: members.positiveInteger('bytesBurst'),
     maxRequestsInFlight: members.positiveInteger('maxRequestsInFlight'),
     tokenLifetimeMs: members.positiveInteger('tokenLifetimeMs'),
   }),

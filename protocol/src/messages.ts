@@ -8,6 +8,8 @@ export const GET_PLAYER_TOKEN = 'GameSparks.Identity.GetPlayerToken';
 // Lengths are in Unicode code points, so that all languages count alike.
 export const MAX_GAME_KEY_LENGTH = 44;
 export const MAX_TOKEN_LENGTH = 4096;
+/** A hello with the longest game key and token, in bytes, has room to spare in it. */
+export const MAX_HELLO_BYTES = 5_120;
 export const MAX_PLAYER_ID_LENGTH = 44;
 export const MAX_CONNECTION_ID_LENGTH = 36;
 export const MAX_ID_LENGTH = 64;
@@ -55,6 +57,10 @@ export interface WelcomeFrame {
   readonly messagesPerSecond: number;
   /** How many frames may come at once; the hello was the first of them. */
   readonly messagesBurst: number;
+  /** Bytes of frames, in UTF-8. The address of the client has a limit of its own, for all its connections together. */
+  readonly bytesPerSecond: number;
+  /** How many bytes may come at once; those of the hello count. */
+  readonly bytesBurst: number;
   readonly maxRequestsInFlight: number;
   readonly tokenLifetimeMs: number;
 }

@@ -20,6 +20,7 @@ const { createKeyring } = await fromServer<typeof import('../../../server/src/ke
 const { createLog } = await fromServer<typeof import('../../../server/src/log.ts')>('log');
 const { createMetrics } = await fromServer<typeof import('../../../server/src/metrics.ts')>('metrics');
 const { createSystemRandom, uuidV7 } = await fromServer<typeof import('../../../server/src/random.ts')>('random');
+const { createTurns } = await fromServer<typeof import('../../../server/src/turns.ts')>('turns');
 const { createStore } = await fromServer<typeof import('../../../server/src/store/sql-store.ts')>('store/sql-store');
 const { openSqlite } = await fromServer<typeof import('../../../server/src/store/sqlite.ts')>('store/sqlite');
 
@@ -74,5 +75,8 @@ const server = createServer((request, response) => {
     response.end(body);
   });
 });
-server.on('upgrade', createUpgradeHandler({ gateway, limits, clientAddress, metrics, settings }));
+server.on(
+  'upgrade',
+  createUpgradeHandler({ gateway, limits, clientAddress, turns: createTurns({ clock }), metrics, settings }),
+);
 server.listen({ port: 0, host: settings.host, backlog: 4096 }, () => reportReady(server, { gameKey, stageId }));

@@ -119,6 +119,8 @@ export const WELCOME: WelcomeFrame = {
   maxFrameBytes: 65_536,
   messagesPerSecond: 50,
   messagesBurst: 100,
+  bytesPerSecond: 65_536,
+  bytesBurst: 262_144,
   maxRequestsInFlight: 64,
   tokenLifetimeMs: 3_600_000,
 };

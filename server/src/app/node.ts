@@ -16,6 +16,7 @@ import { createHttpListener, type HttpListener } from '../http/listener.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { RandomBytes } from '../random.ts';
+import { createTurns } from '../turns.ts';
 import type { Backends } from './backends.ts';
 import { createServerInfo } from './server-info.ts';
 import type { Services } from './services.ts';
@@ -73,14 +74,15 @@ export function createNode(parts: {
     random,
   });
   const clientAddress = createClientAddress(settings);
-  const listenerFor = (...sites: Site[]) => createHttpListener({ sites, clientAddress, settings, clock, log });
+  const turns = createTurns({ clock });
+  const listenerFor = (...sites: Site[]) => createHttpListener({ sites, clientAddress, turns, settings, clock, log });
   const listeners = {
     // The API answers every request that reaches it, so it comes last.
     management: listenerFor(pages, pipeline),
     players: listenerFor(playerPages),
     metrics: listenerFor(observe),
   };
-  const upgrade = createUpgradeHandler({ gateway, limits, clientAddress, metrics, settings });
+  const upgrade = createUpgradeHandler({ gateway, limits, clientAddress, turns, metrics, settings });
   return { gateway, counts, upgrade, listeners, requests: allRequests(Object.values(listeners)) };
 }
 

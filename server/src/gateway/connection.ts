@@ -40,7 +40,11 @@ export interface ConnectionHost {
     readonly maxRequestsInFlight: number;
     readonly messagesPerSecond: number;
     readonly messagesBurst: number;
+    readonly bytesPerSecond: number;
+    readonly bytesBurst: number;
   };
+  /** Counts bytes against the address of the connection; false when it has sent too many. */
+  takeBytes(connection: Connection, bytes: number): boolean;
   /** Checks the hello and, in the end, opens or closes the connection. */
   admit(connection: Connection, hello: HelloFrame): void;
   /** Stops the connection before it returns. */
@@ -61,6 +65,7 @@ export class Connection {
   #ended: Promise<void> | undefined;
   #lastFrameAt: number;
   #messagesLeft: number;
+  #bytesLeft: number;
   #requestsInFlight = 0;
 
   constructor(host: ConnectionHost, socket: PlayerSocket, { id, addressGroup }: { id: string; addressGroup: string }) {
@@ -70,6 +75,7 @@ export class Connection {
     this.addressGroup = addressGroup;
     this.#lastFrameAt = host.clock.monotonic();
     this.#messagesLeft = host.settings.messagesBurst;
+    this.#bytesLeft = host.settings.bytesBurst;
   }
 
   get isAwaitingHello(): boolean {
@@ -105,13 +111,12 @@ export class Connection {
     return this.#ended;
   }
 
-  /** Takes one text frame from the player. Does nothing once the connection has stopped: its input is detached. */
-  receive(text: string): void {
-    if (this.isStopped) return;
-    if (!this.#takeMessage()) {
-      this.#host.close(this, 'too_many_messages');
-      return;
-    }
+  /**
+   * Takes one text frame from the player, with its length in bytes of UTF-8. Does nothing once the connection has
+   * stopped: its input is detached.
+   */
+  receive(text: string, bytes: number): void {
+    if (this.isStopped || !this.#mayTake(bytes)) return;
     const decoded = decodeClientFrame(text);
     if (this.#state === 'hello') {
       if (decoded.ok && decoded.frame.kind === 'hello') {
@@ -178,25 +183,29 @@ export class Connection {
   }
 
   /**
-   * Takes a ping, which `ws` has already answered, or a pong. Both count against the player's rate, and the answers to
+   * Takes a ping, which `ws` has already answered, or a pong, with the length of its data. Both count against the player's rate, and the answers to
    * pings against the outbox, so that a flood of them is closed like a flood of frames.
    */
-  receivePingOrPong(): void {
+  receivePingOrPong(bytes: number): void {
     if (this.isStopped) return;
-    const bytes = this.#socket.bufferedBytes;
-    this.#host.metrics.outbox(bytes);
-    if (!this.#takeMessage()) this.#host.close(this, 'too_many_messages');
-    else if (bytes > this.#host.settings.maxOutboxBytes) this.#host.close(this, 'slow_consumer');
+    const outbox = this.#socket.bufferedBytes;
+    this.#host.metrics.outbox(outbox);
+    if (this.#mayTake(bytes) && outbox > this.#host.settings.maxOutboxBytes) this.#host.close(this, 'slow_consumer');
   }
 
-  /** Counts one frame against the player's rate; false when the player has sent too many. */
-  #takeMessage(): boolean {
-    const { messagesPerSecond, messagesBurst } = this.#host.settings;
+  /** Counts one frame against what the player may send. Closes the connection, and returns false, if it is too much. */
+  #mayTake(bytes: number): boolean {
+    const { messagesPerSecond, messagesBurst, bytesPerSecond, bytesBurst } = this.#host.settings;
     const now = this.#host.clock.monotonic();
-    const refill = ((now - this.#lastFrameAt) / 1000) * messagesPerSecond;
-    this.#messagesLeft = Math.min(messagesBurst, this.#messagesLeft + refill) - 1;
+    const seconds = (now - this.#lastFrameAt) / 1000;
     this.#lastFrameAt = now;
-    return this.#messagesLeft >= 0;
+    this.#messagesLeft = Math.min(messagesBurst, this.#messagesLeft + seconds * messagesPerSecond) - 1;
+    this.#bytesLeft = Math.min(bytesBurst, this.#bytesLeft + seconds * bytesPerSecond) - bytes;
+    if (this.#messagesLeft < 0) this.#host.close(this, 'too_many_messages');
+    else if (this.#bytesLeft < 0) this.#host.close(this, 'too_many_messages', 'more than bytesPerSecond');
+    else if (this.#host.takeBytes(this, bytes)) return true;
+    else this.#host.close(this, 'too_many_messages', 'your address sends too many bytes');
+    return false;
   }
 
   #receiveOpen(frame: ClientFrame): void {

@@ -24,6 +24,8 @@ export interface GatewaySettings {
   readonly maxRequestsInFlight: number;
   readonly messagesPerSecond: number;
   readonly messagesBurst: number;
+  readonly bytesPerSecond: number;
+  readonly bytesBurst: number;
   readonly playerTokenLifetimeMs: number;
 }
 
@@ -155,6 +157,10 @@ export class Gateway implements ConnectionHost {
     this.#end(connection, name, text, facts).catch(() => {});
   }
 
+  takeBytes({ addressGroup }: Connection, bytes: number): boolean {
+    return this.#limits.takeBytes(addressGroup, bytes);
+  }
+
   admit(connection: Connection, hello: HelloFrame): void {
     this.#admit(connection, hello).catch((error: unknown) => {
       this.log.error({ err: error, connectionId: connection.id }, 'a player could not be admitted');
@@ -201,6 +207,7 @@ export class Gateway implements ConnectionHost {
 
   #welcome(connection: Connection, { player, runtime }: Admission): void {
     const { heartbeatMs, maxFrameBytes, messagesPerSecond, messagesBurst, maxRequestsInFlight } = this.settings;
+    const { bytesPerSecond, bytesBurst } = this.settings;
     this.#limits.welcomed(connection.addressGroup);
     this.#unwelcomed.delete(connection);
     this.#heartbeats.add(connection);
@@ -212,6 +219,8 @@ export class Gateway implements ConnectionHost {
       maxFrameBytes,
       messagesPerSecond,
       messagesBurst,
+      bytesPerSecond,
+      bytesBurst,
       maxRequestsInFlight,
       tokenLifetimeMs: this.settings.playerTokenLifetimeMs,
     } as const;

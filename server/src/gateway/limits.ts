@@ -9,6 +9,8 @@ export interface LimitSettings {
   readonly maxUnauthenticatedPerAddress: number;
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
+  readonly bytesPerSecondPerAddress: number;
+  readonly bytesBurstPerAddress: number;
 }
 
 /** Why a handshake is refused. `rate` and `unauthenticated` are refused before the upgrade, `full` after it. */
@@ -30,6 +32,7 @@ export class Limits {
   readonly #settings: LimitSettings;
   readonly #handshakesByAddress: TokenBuckets;
   readonly #handshakes: TokenBuckets;
+  readonly #bytesByAddress: TokenBuckets;
   readonly #unauthenticated = new GroupCounter();
   readonly #connections = new GroupCounter();
 
@@ -39,6 +42,12 @@ export class Limits {
       createTokenBuckets({ ratePerSecond, burst: ratePerSecond, maxKeys, clock });
     this.#handshakesByAddress = buckets(settings.handshakesPerSecondPerAddress, MAX_COUNTED_ADDRESSES);
     this.#handshakes = buckets(settings.handshakesPerSecond, 1);
+    this.#bytesByAddress = createTokenBuckets({
+      ratePerSecond: settings.bytesPerSecondPerAddress,
+      burst: settings.bytesBurstPerAddress,
+      maxKeys: MAX_COUNTED_ADDRESSES,
+      clock,
+    });
   }
 
   /** The current counts; all zero when every socket is gone. */
@@ -67,6 +76,11 @@ export class Limits {
     if (this.#connections.of(group) >= s.maxConnectionsPerAddress) return full('full', true);
     if (this.#connections.total >= s.maxConnections) return full('full', false);
     return undefined;
+  }
+
+  /** Counts what the players of an address have sent; false when it is more than they may send together. */
+  takeBytes(group: string, bytes: number): boolean {
+    return this.#bytesByAddress.take(group, bytes) === 0;
   }
 
   /** Counts a socket from its upgrade on. `closed` must follow, once for each call. */

@@ -1,10 +1,11 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { CONNECT_PATH, SUBPROTOCOL } from '@respark/protocol';
+import { CONNECT_PATH, MAX_HELLO_BYTES, SUBPROTOCOL } from '@respark/protocol';
 import { type RawData, type ServerOptions, WebSocket, WebSocketServer } from 'ws';
 import { addressGroup, type ClientAddress } from '../http/client-address.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Turns } from '../turns.ts';
 import type { Connection } from './connection.ts';
 import type { Gateway } from './gateway.ts';
 import type { LimitRefusal, Limits } from './limits.ts';
@@ -20,6 +21,9 @@ export interface UpgradeSettings {
 /** Frames per message, and unread pieces per frame, at most: far more than a message of the allowed size needs. */
 const MAX_FRAGMENTS = 64;
 const MAX_BUFFERED_CHUNKS = 1024;
+
+/** A frame of a client has a head of at most 14 bytes, and a hello may come in pieces with pings between them. */
+const MAX_FRAME_HEAD_BYTES = 1_024;
 
 /** How much longer `ws` waits than the gateway before it destroys a socket whose peer never answers the close frame. */
 const BACKSTOP_MS = 1_000;
@@ -42,6 +46,9 @@ interface PlayerOfSocket {
   readonly connection: Connection;
   readonly socket: WsPlayerSocket;
   readonly gateway: Gateway;
+  readonly turns: Turns;
+  /** Frames that have come and wait for their turn. While there are any, no more are read from the socket. */
+  waiting: number;
 }
 
 /**
@@ -53,12 +60,14 @@ export function createUpgradeHandler({
   gateway,
   limits,
   clientAddress,
+  turns,
   metrics,
   settings,
 }: {
   gateway: Gateway;
   limits: Limits;
   clientAddress: ClientAddress;
+  turns: Turns;
   metrics: Pick<Metrics, 'refused'>;
   settings: UpgradeSettings;
 }): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
@@ -111,7 +120,8 @@ export function createUpgradeHandler({
     webSockets.handleUpgrade(request, socket, head, (ws) => {
       const playerSocket = new WsPlayerSocket(ws, socket);
       const connection = gateway.accept(playerSocket, group);
-      ws.player = { connection, socket: playerSocket, gateway };
+      ws.player = { connection, socket: playerSocket, gateway, turns, waiting: 0 };
+      boundHello(socket, connection, gateway);
       ws.on('message', onMessage)
         .on('ping', onPingOrPong)
         .on('pong', onPingOrPong)
@@ -129,14 +139,50 @@ export function createUpgradeHandler({
 
 const RETRY_WHEN_DRAINING_MS = 5_000;
 
-function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
-  const { connection, gateway } = playerOf(this);
-  if (isBinary) gateway.close(connection, 'protocol_error', 'frames are text');
-  else connection.receive(data.toString());
+/**
+ * Closes a connection that sends more than a hello needs before its hello has come. Without this, anybody could have
+ * the server keep as much as a frame may have for each socket.
+ */
+function boundHello(socket: Socket, connection: Connection, gateway: Gateway): void {
+  let bytes = 0;
+  const count = (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (!connection.isAwaitingHello) socket.off('data', count);
+    else if (bytes > MAX_HELLO_BYTES + MAX_FRAME_HEAD_BYTES) {
+      socket.off('data', count);
+      gateway.close(connection, 'bad_hello', `a hello has at most ${MAX_HELLO_BYTES} bytes`);
+    }
+  };
+  // The bytes are counted before `ws` reads them.
+  socket.prependListener('data', count);
 }
 
-function onPingOrPong(this: WebSocket): void {
-  playerOf(this).connection.receivePingOrPong();
+function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+  const player = playerOf(this);
+  const { connection, gateway } = player;
+  if (isBinary) gateway.close(connection, 'protocol_error', 'frames are text');
+  else if (player.waiting === 0 && player.turns.isOpen(connection.addressGroup)) receive(connection, data as Buffer);
+  else waitForTurn(this, player, () => receive(connection, data as Buffer));
+}
+
+function receive(connection: Connection, data: Buffer): void {
+  connection.receive(data.toString(), data.length);
+}
+
+/** What the socket has already read may bring further frames, which wait too. */
+function waitForTurn(ws: WebSocket, player: PlayerOfSocket, work: () => void): void {
+  if (player.connection.isStopped) return;
+  if (player.waiting === 0) ws.pause();
+  player.waiting += 1;
+  player.turns.wait(player.connection.addressGroup, () => {
+    player.waiting -= 1;
+    if (player.waiting === 0) ws.resume();
+    work();
+  });
+}
+
+function onPingOrPong(this: WebSocket, data: Buffer): void {
+  playerOf(this).connection.receivePingOrPong(data.length);
 }
 
 function onClose(this: WebSocket, code: number): void {

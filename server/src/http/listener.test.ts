@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type ClientRequest, createServer, type IncomingMessage, type RequestOptions, request } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { recordedLog } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { ServiceError } from '../errors.ts';
+import { createTurns } from '../turns.ts';
 import { createClientAddress } from './client-address.ts';
 import { BodyError, type HttpReply, type HttpRequest, type Site, textReply } from './exchange.ts';
 import { createHttpListener } from './listener.ts';
@@ -20,9 +21,10 @@ async function serve(t: TestContext, sites: readonly Site[]) {
     keepAliveTimeoutMs: 3_000,
     maxBodyBytes: 4,
     longBodyMemoryBytes: 6,
+    maxPipelinedRequests: 3,
   };
   const clientAddress = createClientAddress({ trustedProxies: ['127.0.0.1'] });
-  const listener = createHttpListener({ sites, clientAddress, settings, clock, log });
+  const listener = createHttpListener({ sites, clientAddress, turns: createTurns({ clock }), settings, clock, log });
   const server = createServer();
   listener.attach(server);
   server.listen(0, '127.0.0.1');
@@ -34,6 +36,10 @@ async function serve(t: TestContext, sites: readonly Site[]) {
   const { port } = server.address() as AddressInfo;
   const send = (options: RequestOptions): ClientRequest => request({ host: '127.0.0.1', port, ...options });
   return { server, port, send, listener, clock, lines };
+}
+
+function getOf(number: number, connection = 'keep-alive'): string {
+  return `GET /${number} HTTP/1.1\r\nhost: x\r\nconnection: ${connection}\r\n\r\n`;
 }
 
 const echo = async ({ readBody }: HttpRequest): Promise<string> => (await readBody(10)).toString();
@@ -224,30 +230,22 @@ test('a client that goes away in the middle leaves nothing behind', async (t) =>
   assert.deepEqual([listener.inFlight, clock.pending, lines], [0, 0, []]);
 });
 
-test('a client that goes away while replies wait for their turn leaves nothing behind', async (t) => {
-  let isAsked = () => {};
-  const asked = new Promise<void>((resolve) => {
-    isAsked = resolve;
-  });
-  let answer = () => {};
-  const held = new Promise<void>((resolve) => {
-    answer = resolve;
-  });
-  const { port, server, listener, seen } = await open(t, async ({ rawPath }) => {
-    if (seen.length === 20) isAsked();
-    if (rawPath !== '/early') await held;
+test('requests of one connection are served one after the other, and other clients get their turn between them', async (t) => {
+  const order: string[] = [];
+  const { port, send } = await open(t, async ({ rawPath }) => {
+    order.push(rawPath);
+    await new Promise(setImmediate);
+    if (rawPath === '/1') send({ path: '/other' }).end();
+    order.push(`${rawPath} answered`);
     return 'done';
   });
-  const socket = connect(port, '127.0.0.1');
-  const get = (path: string) => `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`;
-  socket.write(get('/first') + get('/early').repeat(18) + get('/late'));
-  const [serverSocket] = (await once(server, 'connection')) as [Socket];
-  await asked;
-  socket.destroy();
-  await once(serverSocket, 'close');
-  answer();
-  await listener.drain();
-  assert.equal(listener.inFlight, 0);
+  const replies = await exchange(port, [1, 2, 3].map((number) => getOf(number)).join('') + getOf(4, 'close'));
+  assert.equal(replies.match(/HTTP\/1\.1 200/g)?.length, 4);
+  const own = order.filter((what) => !what.startsWith('/other'));
+  assert.deepEqual(
+    own,
+    [1, 2, 3, 4].flatMap((number) => [`/${number}`, `/${number} answered`]),
+  );
 });
 
 test('a connection is kept for the next request', async (t) => {
@@ -326,10 +324,10 @@ test('a stop waits until a long reply has left, however slowly it is read', asyn
 
 test('replies that the client does not read are dropped after a while', async (t) => {
   const { port, listener } = await open(t, async () => LONG);
-  const client = await askAndWait(t, port, 'GET /x HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(5));
-  while (listener.inFlight < 5) await new Promise((resolve) => setImmediate(resolve));
+  const client = await askAndWait(t, port, getOf(1).repeat(4));
+  while (listener.inFlight < 4) await new Promise((resolve) => setImmediate(resolve));
   while (listener.inFlight > 0) await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.ok((await client.read()) < 5 * LONG.length);
+  assert.ok((await client.read()) < 4 * LONG.length);
 });
 
 test('a site that fails costs its own client the connection, and no other client anything', async (t) => {

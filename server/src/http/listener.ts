@@ -1,10 +1,12 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
+import type { Turns } from '../turns.ts';
 import { createBodyMemory, type HeldMemory } from './body-memory.ts';
-import type { ClientAddress } from './client-address.ts';
+import { addressGroup, type ClientAddress } from './client-address.ts';
 import { collectHeaders, type HttpReply, type HttpRequest, type Site, textReply } from './exchange.ts';
 import { hasBody, isWaitingToSend, readBody } from './request-body.ts';
+import { createRequestLines } from './request-lines.ts';
 
 export interface ListenerSettings {
   readonly headersTimeoutMs: number;
@@ -12,6 +14,7 @@ export interface ListenerSettings {
   readonly keepAliveTimeoutMs: number;
   readonly maxBodyBytes: number;
   readonly longBodyMemoryBytes: number;
+  readonly maxPipelinedRequests: number;
 }
 
 /** A longer body may have to wait until its client reads. */
@@ -19,6 +22,9 @@ const MAX_SHORT_BODY_BYTES = 16_384;
 
 /** How long the rest of a refused body is read and discarded, so that the client can still receive the reply. */
 const LINGER_MS = 1_000;
+
+/** The access key that a request names, which nobody has checked yet. */
+const CLAIMED_KEY = /Credential=(\w{1,128})\//;
 
 const NOTHING_HERE = textReply(404, 'there is nothing here\n');
 
@@ -34,6 +40,7 @@ export interface HttpListener {
 export function createHttpListener({
   sites,
   clientAddress,
+  turns,
   settings,
   clock,
   log,
@@ -41,6 +48,7 @@ export function createHttpListener({
   /** Asked one after the other, in this order, until one answers. A request that no site answers is a 404. */
   sites: readonly Site[];
   clientAddress: ClientAddress;
+  turns: Turns;
   settings: ListenerSettings;
   clock: Clock;
   log: Log;
@@ -48,6 +56,7 @@ export function createHttpListener({
   let inFlight = 0;
   let isDraining = false;
   const waitingForNone = new Set<() => void>();
+  const enqueue = createRequestLines({ turns, maxWaiting: settings.maxPipelinedRequests, dropped: leave });
   const holdMemory = createBodyMemory({ ownBytes: settings.maxBodyBytes, sharedBytes: settings.longBodyMemoryBytes });
 
   function toHttpRequest(request: IncomingMessage, response: ServerResponse, memory: HeldMemory): HttpRequest {
@@ -92,14 +101,7 @@ export function createHttpListener({
     const headers = { ...reply.headers, 'content-length': bytes };
     response.writeHead(status, isUnread || isDraining ? { ...headers, connection: 'close' } : headers);
     return new Promise((resolve) => {
-      const done = () => {
-        response.off('close', done);
-        socket.off('close', done);
-        resolve();
-      };
-      response.on('close', done);
-      // A reply that waits behind earlier ones is not told when the connection ends; clients may pipeline many.
-      if (response.socket === null) socket.setMaxListeners(0).on('close', done);
+      response.once('close', resolve);
       // A client that takes nothing for this long counts as gone, and frees what it held. A new request starts over.
       socket.setTimeout(settings.requestTimeoutMs);
       if (isUnread && !isWaitingToSend(request)) linger(request, response, body, clock);
@@ -111,15 +113,20 @@ export function createHttpListener({
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
     inFlight += 1;
-    serve(request, response)
-      .catch((error: unknown) => {
+    enqueue(request.socket, laneOf(request, clientAddress), async () => {
+      try {
+        await serve(request, response);
+      } catch (error) {
         log.error({ err: error }, 'request could not be answered');
         response.destroy();
-      })
-      .finally(() => {
-        inFlight -= 1;
-        if (inFlight === 0) for (const resolve of waitingForNone) resolve();
-      });
+      }
+      leave();
+    });
+  }
+
+  function leave(): void {
+    inFlight -= 1;
+    if (inFlight === 0) for (const resolve of waitingForNone) resolve();
   }
 
   return {
@@ -139,6 +146,13 @@ export function createHttpListener({
       return inFlight;
     },
   };
+}
+
+/** The callers behind one address share a lane, except that each access key has one of its own. */
+function laneOf({ socket, headers }: IncomingMessage, clientAddress: ClientAddress): string {
+  const group = addressGroup(clientAddress(socket.remoteAddress, headers, false).address);
+  const key = CLAIMED_KEY.exec(headers.authorization ?? '')?.[1];
+  return key === undefined ? group : `${group} ${key}`;
 }
 
 /** Reads on for a while after the reply: closing with unread input resets the connection, which may cost the reply. */

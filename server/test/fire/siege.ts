@@ -29,6 +29,10 @@ const SETTINGS: Partial<Settings> = {
   writeCallsBurst: 1_000_000,
   messagesPerSecond: 1_000_000,
   messagesBurst: 1_000_000,
+  bytesPerSecond: 1_000_000_000,
+  bytesBurst: 1_000_000_000,
+  bytesPerSecondPerAddress: 1_000_000_000,
+  bytesBurstPerAddress: 1_000_000_000,
   handshakesPerSecond: 1_000_000,
   handshakesPerSecondPerAddress: 1_000_000,
 };

@@ -57,7 +57,7 @@ export class SimulatedSocket implements PlayerSocket {
   /** The peer sends a frame. It arrives some time later, whatever has happened to the connection meanwhile. */
   peerSends(text: string): void {
     this.#world.later('frame arrives', () => {
-      if (!this.isGone) this.connection?.receive(text);
+      if (!this.isGone) this.connection?.receive(text, Buffer.byteLength(text));
     });
   }
 

@@ -38,6 +38,8 @@ const SETTINGS: GatewaySettings = {
   maxRequestsInFlight: 4,
   messagesPerSecond: 1_000,
   messagesBurst: 1_000,
+  bytesPerSecond: 1_000_000,
+  bytesBurst: 1_000_000,
   playerTokenLifetimeMs: 60_000,
 };
 
@@ -231,6 +233,8 @@ export function requestFrame(connectionId: string): string {
 
 const UNLIMITED = {
   handshakesPerSecond: 1e6,
+  bytesPerSecondPerAddress: 1e9,
+  bytesBurstPerAddress: 1e9,
   handshakesPerSecondPerAddress: 1e6,
   maxUnauthenticated: 1e6,
   maxUnauthenticatedPerAddress: 1e6,

@@ -2,8 +2,8 @@ import { Agent } from 'node:http';
 import { isDeepStrictEqual } from 'node:util';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, STAGE } from '../support/server.ts';
+import type { ServerProcess } from '../support/server-process.ts';
 import { connectRaw, DISCONNECTED, type Roster } from './players.ts';
-import type { ServerProcess } from './server-process.ts';
 import { inTime, type Tally } from './tally.ts';
 
 /** How many players are connected at once. */

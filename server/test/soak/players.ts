@@ -3,7 +3,7 @@ import { ResparkClient } from '@respark/client';
 import { encode, SUBPROTOCOL } from '@respark/protocol';
 import { WebSocket } from 'ws';
 import { sayHello } from '../support/server.ts';
-import type { ServerProcess } from './server-process.ts';
+import type { ServerProcess } from '../support/server-process.ts';
 import { inTime, pause, type Tally } from './tally.ts';
 
 /** How long a player waits for anything, on a busy machine. */

@@ -4,10 +4,10 @@ import { setMaxListeners } from 'node:events';
 import { parseArgs } from 'node:util';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, STAGE } from '../support/server.ts';
+import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
 import { abuse } from './abuse.ts';
 import { disconnectInARow } from './in-a-row.ts';
 import { playRaw, playSdk, Roster, type Stage } from './players.ts';
-import { type ServerProcess, startServerProcess } from './server-process.ts';
 import { inTime, pause, Tally } from './tally.ts';
 
 const HELP = `npm run soak -- [--minutes 3] [--players 2000] [--in-a-row 10000]
@@ -30,6 +30,20 @@ const HEAP_TOLERANCE = 1.1;
 /** How long a client's socket may stay open after the answer that calls it closed. */
 const CLOSE_MS = 5_000;
 
+const SERVER_ARGUMENTS = [
+  // The server believes the address that each client claims, as if behind a proxy.
+  ...['--trusted-proxies', '127.0.0.1'],
+  // A busy machine needs more time to welcome a player.
+  ...['--heartbeat-ms', '5000', '--auth-timeout-ms', '10000'],
+  // A slow reader must be able to fill its outbox before it counts as a flooder.
+  ...['--messages-per-second', '1000', '--messages-burst', '12000'],
+  ...['--max-requests-in-flight', '10000', '--max-outbox-bytes', '262144'],
+  // The operators call again as soon as they are answered.
+  // The players who come in a row are more than the default of 1,000 a second.
+  ...['--handshakes-per-second', '100000'],
+  ...['--disconnect-calls-per-second', '100000', '--read-calls-per-second', '100000'],
+];
+
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '3' },
@@ -45,7 +59,7 @@ else process.exitCode = await soak(Number(values.minutes), Number(values.players
 
 async function soak(minutes: number, players: number, inARow: number): Promise<number> {
   const tally = new Tally();
-  const server = await startServerProcess();
+  const server = await startServerProcess(SERVER_ARGUMENTS);
   say(`warming up with ${players} players`);
   await play({ server, tally, players, durationMs: WARM_UP_MS });
   const heapBefore = await server.heapUsed();

@@ -26,7 +26,13 @@ async function startGateway(t: TestContext) {
       const { frame } = decodeClientFrame(data.toString()) as { frame: ClientFrame };
       frames.push(frame);
       if (frame.kind === 'hello') {
-        const rate = { messagesPerSecond: 50, messagesBurst: 100, maxRequestsInFlight: 64 };
+        const rate = {
+          messagesPerSecond: 50,
+          messagesBurst: 100,
+          maxRequestsInFlight: 64,
+          bytesPerSecond: 65_536,
+          bytesBurst: 262_144,
+        };
         const limits = { heartbeatMs: 20_000, maxFrameBytes: 65_536, ...rate, tokenLifetimeMs: 600_000 };
         send({
           kind: 'welcome',

@@ -80,6 +80,12 @@ const rows = {
     max: 10_000_000,
     help: 'The same for one address (IPv6: /64), unless it is a trusted proxy.',
   }),
+  maxPipelinedRequests: integer({
+    default: 64,
+    min: 0,
+    max: 1_000_000,
+    help: 'Maximum number of requests that a client may send over one connection before the answer to the first; one more ends the connection.',
+  }),
   headersTimeoutMs: integer({
     default: 10_000,
     min: 100,

@@ -68,7 +68,7 @@ const rows = {
     help: 'Period of the heartbeat; a player silent for two periods is closed with 4002.',
   }),
   maxFrameBytes: integer({
-    default: 65_536,
+    default: 16_384,
     min: 1_024,
     max: 16 * MEBIBYTE,
     help: 'Longest frame that a player may send; a longer one closes the connection with 1009.',
@@ -90,6 +90,30 @@ const rows = {
     min: 1,
     max: 1_000_000,
     help: 'Messages that one connection may send at once.',
+  }),
+  bytesPerSecond: integer({
+    default: 65_536,
+    min: 1_024,
+    max: 1_024 * MEBIBYTE,
+    help: 'Bytes of frames per second on one connection; more close it with 4005.',
+  }),
+  bytesBurst: integer({
+    default: 262_144,
+    min: 2_048,
+    max: 1_024 * MEBIBYTE,
+    help: 'Bytes of frames that one connection may send at once.',
+  }),
+  bytesPerSecondPerAddress: integer({
+    default: MEBIBYTE,
+    min: 1_024,
+    max: 16_384 * MEBIBYTE,
+    help: 'Bytes of frames per second on all connections of one address (IPv6: /64); more close the connection that sends them with 4005.',
+  }),
+  bytesBurstPerAddress: integer({
+    default: 4 * MEBIBYTE,
+    min: 2_048,
+    max: 16_384 * MEBIBYTE,
+    help: 'Bytes of frames that all connections of one address may send at once.',
   }),
   maxRequestsInFlight: integer({
     default: 64,
@@ -126,6 +150,9 @@ export const players = {
     atMost('maxUnauthenticatedPerAddress', 'maxUnauthenticated'),
     atMost('handshakesPerSecondPerAddress', 'handshakesPerSecond'),
     atMost('maxFrameBytes', 'maxOutboxBytes', { times: 2 }),
+    // A frame of the longest size must fit into its buckets.
+    atMost('maxFrameBytes', 'bytesBurst', { times: 2 }),
+    atMost('bytesBurst', 'bytesBurstPerAddress'),
     // The close of the last connection still has to be reported before the deadline.
     atMost('closeFlushMs', 'disconnectDeadlineMs', { times: 2 }),
   ],

@@ -8,23 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { WebSocket } from 'ws';
 import type { AccessKeyPair } from '../../src/domain/access/access.ts';
 
-// Relative to dist/test/soak, where the built file is.
-const BIN = fileURLToPath(new URL('../../../bin/respark.js', import.meta.url));
-
-const ARGUMENTS = [
-  ...['serve', '--demo', '--port', '0'],
-  // The server believes the address that each client claims, as if behind a proxy.
-  ...['--trusted-proxies', '127.0.0.1'],
-  // A busy machine needs more time to welcome a player.
-  ...['--heartbeat-ms', '5000', '--auth-timeout-ms', '10000'],
-  // A slow reader must be able to fill its outbox before it counts as a flooder.
-  ...['--messages-per-second', '1000', '--messages-burst', '12000'],
-  ...['--max-requests-in-flight', '10000', '--max-outbox-bytes', '262144'],
-  // The operators call again as soon as they are answered.
-  // The players who come in a row are more than the default of 1,000 a second.
-  ...['--handshakes-per-second', '100000'],
-  ...['--disconnect-calls-per-second', '100000', '--read-calls-per-second', '100000'],
-];
+// Relative to dist/test/support, where the built file is.
+/** The command as an operator types it. */
+export const BIN = fileURLToPath(new URL('../../../bin/respark.js', import.meta.url));
 
 export interface ServerProcess {
   readonly url: string;
@@ -33,6 +19,8 @@ export interface ServerProcess {
   readonly credentials: AccessKeyPair;
   /** The lines of warnings and errors that the server has logged. */
   readonly alarms: readonly string[];
+  /** Its data directory, for commands of an operator on its machine. */
+  readonly dataDir: string;
   /** Metric → the sum of its values over all labels. */
   metrics(): Promise<ReadonlyMap<string, number>>;
   /** Bytes of heap in use after a full garbage collection, which the inspector is asked for. */
@@ -41,13 +29,20 @@ export interface ServerProcess {
   stop(): Promise<number | null>;
 }
 
-/** Starts the real command in a process of its own, on a new data directory that is removed at the end. */
-export async function startServerProcess(): Promise<ServerProcess> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'respark-soak-'));
-  const child = spawn(process.execPath, ['--inspect=127.0.0.1:0', BIN, ...ARGUMENTS, '--data-dir', dataDir], {
-    env: { PATH: process.env.PATH },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+/**
+ * Starts the real command with these arguments, in a process of its own, on a free port and a new data directory that is
+ * removed at the end.
+ */
+export async function startServerProcess(args: readonly string[]): Promise<ServerProcess> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'respark-'));
+  const child = spawn(
+    process.execPath,
+    ['--inspect=127.0.0.1:0', BIN, 'serve', '--demo', '--port', '0', '--data-dir', dataDir, ...args],
+    {
+      env: { PATH: process.env.PATH },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   process.once('exit', () => {
     child.kill('SIGKILL');
     rmSync(dataDir, { recursive: true, force: true });
@@ -65,6 +60,7 @@ export async function startServerProcess(): Promise<ServerProcess> {
     playerUrl,
     gameKey: find('demo.json').gameKey,
     credentials: find('root-credentials'),
+    dataDir,
     alarms,
     async metrics() {
       const text = await (await fetch(`${url}/metrics`)).text();

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createTurns } from './turns.ts';
+
+/** An event loop of which each turn must be asked for, and a clock on which only work takes time. */
+function createLoop() {
+  let now = 0;
+  let tasks: (() => void)[] = [];
+  const done: string[] = [];
+  const turns = createTurns({ clock: { monotonic: () => now }, later: (task) => tasks.push(task) });
+  const work = (name: string, ms: number) => () => {
+    done.push(name);
+    now += ms;
+  };
+  return {
+    turns,
+    /** Does work at once if it may, as callers must. */
+    offer(lane: string, name: string, ms: number) {
+      if (turns.isOpen(lane)) work(name, ms)();
+      else turns.wait(lane, work(name, ms));
+    },
+    /** Runs the tasks that were set for the next turn, and returns what has been done since the last call. */
+    turn() {
+      const due = tasks;
+      tasks = [];
+      for (const task of due) task();
+      return done.splice(0);
+    },
+    done,
+    get isIdle() {
+      return tasks.length === 0;
+    },
+  };
+}
+
+describe('turns', () => {
+  it('let work run at once until it has held up the turn for its time', () => {
+    const loop = createLoop();
+    for (const name of ['a', 'b', 'c', 'd']) loop.offer('x', name, 1);
+    assert.deepEqual(loop.done, ['a', 'b']);
+    assert.equal(loop.turns.size, 2);
+  });
+
+  it('give each lane its turn, however much waits in another', () => {
+    const loop = createLoop();
+    for (let number = 0; number < 100; number += 1) loop.offer('flood', `flood ${number}`, 2);
+    loop.offer('other', 'other', 1);
+    const before: string[] = [];
+    while (!before.includes('other')) before.push(...loop.turn());
+    assert(before.length <= 4, before.join());
+  });
+
+  it('keep the order of a lane, also for work that comes when there would be time', () => {
+    const loop = createLoop();
+    for (const name of ['1', '2', '3', '4']) loop.offer('x', name, 2);
+    const done = loop.turn();
+    loop.offer('x', '5', 0);
+    while (!loop.isIdle) done.push(...loop.turn());
+    assert.deepEqual(done, ['1', '2', '3', '4', '5']);
+  });
+
+  it('do no more in one turn than there is time for', () => {
+    const loop = createLoop();
+    for (let number = 0; number < 50; number += 1) loop.offer(`lane ${number}`, `${number}`, 1);
+    for (loop.turn(); !loop.isIdle; ) assert(loop.turn().length <= 2);
+    assert.equal(loop.turns.size, 0);
+  });
+
+  it('ask nothing of the event loop once all work is done', () => {
+    const loop = createLoop();
+    loop.offer('x', 'a', 5);
+    loop.offer('x', 'b', 5);
+    for (let turn = 0; turn < 5; turn += 1) loop.turn();
+    assert(loop.isIdle);
+  });
+});

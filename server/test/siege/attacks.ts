@@ -1,0 +1,306 @@
+import { connect, type Socket } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+import { signRequest } from '../../src/api/signature/sigv4.ts';
+import {
+  BINARY,
+  frame,
+  openPlayer,
+  openSocket,
+  PING,
+  type RawSocket,
+  text,
+  times,
+  upgradeBytes,
+} from '../fire/raw-websocket.ts';
+import { LARGE, type Target } from './target.ts';
+
+type Attack = (target: Target) => Promise<void>;
+
+const FRAME_BYTES = 16_000;
+const LONGER_THAN_ALLOWED_BYTES = 65_000;
+const PER_SECOND = 50;
+
+/** What one attacker sends for as long as it is let. Each kind asks for something else that costs the server time. */
+export const ATTACKS: Readonly<Record<string, Attack>> = {
+  // Before the welcome.
+  'hellos of 64 KB': hellos(LONGER_THAN_ALLOWED_BYTES),
+  'hellos of 5 KB': hellos(4_900),
+  'sockets without a hello': strangers(() => ''),
+  'upgrades that are refused': lone(() => upgradeBytes({ path: '/elsewhere' })),
+  'hellos in pieces of a byte': strangers((target) => pieces(`{"kind":"hello","gameKey":"${target.gameKey}"`, 1)),
+
+  // After it.
+  'frames of nested JSON': frames(() => payload('[', (at) => `{"${word(at)}":{}},`, '0]')),
+  'frames of escaped keys': frames(() => payload('{"\\n":1,', (at) => `"${word(at)}":1,`, '"z":0}')),
+  'frames of plain keys': frames(() => payload('{', (at) => `"${word(at)}":1,`, '"z":0}')),
+  'frames of deep arrays': frames(() => payload('[', () => '[[[[]]]],', '0]')),
+  'frames in a burst, again and again': bursts(() => payload('[', (at) => `{"${word(at)}":{}},`, '0]')),
+  'frames of 64 KB': frames(() => payload('[', (at) => `{"${word(at)}":{}},`, '0]', LONGER_THAN_ALLOWED_BYTES)),
+  'frames in pieces of a byte': bursts(
+    () => '',
+    () => pieces('{"kind":"heartbeat"}', 1),
+  ),
+  'floods of pings': bursts(
+    () => '',
+    () => times(2_000, frame({ opcode: PING, payload: 'x'.repeat(125) })),
+  ),
+  'binary frames': bursts(
+    () => '',
+    () => frame({ opcode: BINARY, payload: Buffer.alloc(FRAME_BYTES) }),
+  ),
+  'requests for tokens': everySecond(PER_SECOND, () => requestOf('GameSparks.Identity.GetPlayerToken', '{}')),
+  'requests whose answers are not read': async (target) => {
+    const player = await openPlayer(target, from(target));
+    player.socket.pause();
+    await everySecond(PER_SECOND, () => requestOf('T'.repeat(128), '{}'))(target);
+  },
+  'small frames of 200 players': crowd(200, () => text('{"kind":"heartbeat"}')),
+
+  // Without a signature.
+  'pipelined pages, 500 at once': pipelined(500, () => 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'),
+  'pipelined pages, as many as a read takes': pipelined(4_000, () => 'GET / HTTP/1.1\r\nHost:\r\n\r\n'),
+  'pages over 50 connections': keptAlive(50, () => 'GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n'),
+  'pages over 400 connections': keptAlive(400, () => 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'),
+  'metrics over 20 connections': keptAlive(20, () => 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'),
+  'connections that come and go': lone(() => 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'),
+  'headers of 16 KB': keptAlive(10, () => `GET /game HTTP/1.1\r\nHost: x\r\n${'a:\r\n'.repeat(3_500)}\r\n`),
+  'bodies of 1 MB': keptAlive(4, () => post('/configuration', 'x'.repeat(1_000_000))),
+  'wrong signatures, pipelined': pipelined(200, (target) => signed(target, { path: '/game', key: WRONG })),
+  'wrong signatures over long queries': pipelined(60, (target) =>
+    signed(target, { path: `/game?${query(12_000)}`, key: WRONG }),
+  ),
+  'downloads of a file of 1 MB': keptAlive(20, ({ downloadPath }) => `GET ${downloadPath} HTTP/1.1\r\nHost: x\r\n\r\n`),
+
+  // With a key for one game.
+  'well signed calls, pipelined': pipelined(200, (target) => signed(target, { path: `/game/${LARGE}` })),
+  'well signed calls over long queries': pipelined(60, (target) =>
+    signed(target, { path: `/game/${LARGE}?${query(12_000)}` }),
+  ),
+  'calls that are not allowed': keptAlive(20, (target) => signed(target, { path: '/game/Demo' })),
+  'reads of a configuration of 1 MB': keptAlive(4, (target) =>
+    signed(target, { path: `/game/${LARGE}/configuration` }),
+  ),
+  'reads of a snapshot of 1 MB': keptAlive(4, (target) =>
+    signed(target, { path: `/game/${LARGE}/snapshot/${target.snapshotId}?Sections=GameSparks.Core.Model` }),
+  ),
+  'imports of a configuration of 1 MB': keptAlive(2, (target) =>
+    signed(target, {
+      method: 'PUT',
+      path: `/game/${LARGE}/configuration`,
+      body: JSON.stringify({ ImportSource: { File: Buffer.from(target.document).toString('base64') } }),
+    }),
+  ),
+  'exports of a snapshot of 1 MB': keptAlive(4, (target) =>
+    signed(target, { method: 'GET', path: `/game/${LARGE}/snapshot/${target.snapshotId}/export` }),
+  ),
+  'snapshots of 1 MB': keptAlive(2, (target) =>
+    signed(target, { method: 'POST', path: `/game/${LARGE}/snapshot`, body: '{}' }),
+  ),
+  'bodies of nested JSON': keptAlive(4, (target) =>
+    signed(target, { method: 'POST', path: `/game/${LARGE}/stage`, body: payload('[', () => '[[]],', '0]', 60_000) }),
+  ),
+  'disconnects of players who are not there': keptAlive(8, (target) =>
+    signed(target, { method: 'POST', path: `/runtime/game/${LARGE}/stage/None/player/p/disconnect` }),
+  ),
+};
+
+const WRONG = { accessKeyId: 'AKIAWRONG', secretAccessKey: 'x'.repeat(40) };
+
+/** Sends hellos whose members nobody asked for, each over a socket of its own, as often as the address may connect. */
+function hellos(bytes: number): Attack {
+  const filling = `{"kind":"hello","gameKey":"k","\\n":1,${fill(bytes, (at) => `"${word(at)}":1,`)}"z":0}`;
+  const hello = text(filling);
+  return strangers(() => hello);
+}
+
+/** Opens sockets as fast as the server takes them, and sends each of them the same. */
+function strangers(bytes: (target: Target) => string | Uint8Array): Attack {
+  return async (target) => {
+    const sent = bytes(target);
+    for (;;) {
+      const { socket, ending } = openSocket(target, from(target));
+      socket.write(sent);
+      void ending;
+      await wait(10);
+    }
+  };
+}
+
+/** Sends frames over three connections, as many a second as one may send. A connection that is closed comes back. */
+function frames(makePayload: () => string): Attack {
+  return everySecond(PER_SECOND, () => requestOf('T', makePayload()));
+}
+
+function everySecond(count: number, makeFrame: () => Uint8Array): Attack {
+  return async (target) => {
+    const sent = makeFrame();
+    const send = async (): Promise<never> => {
+      for (;;) {
+        const player = await openPlayer(target, from(target)).catch(() => undefined);
+        const over = player?.ending;
+        for (let isOpen = player !== undefined; isOpen; ) {
+          player?.socket.write(sent);
+          isOpen = (await Promise.race([over, wait(1_000 / count, 'open')])) === 'open';
+        }
+        await wait(20);
+      }
+    };
+    await Promise.all([send(), send(), send()]);
+  };
+}
+
+/** Sends a whole burst of frames at once, over three connections that come back as soon as they are closed. */
+function bursts(
+  makePayload: () => string,
+  makeBytes: () => Uint8Array = () => times(60, requestOf('T', makePayload())),
+): Attack {
+  return async (target) => {
+    const sent = makeBytes();
+    const send = async (): Promise<never> => {
+      for (;;) {
+        const player = await openPlayer(target, from(target)).catch(() => undefined);
+        player?.socket.write(sent);
+        await Promise.race([player?.ending, wait(1_000)]);
+        player?.socket.destroy();
+        await wait(20);
+      }
+    };
+    await Promise.all([send(), send(), send()]);
+  };
+}
+
+function crowd(size: number, makeFrame: () => Uint8Array): Attack {
+  return async (target) => {
+    const sent = makeFrame();
+    const players: RawSocket[] = [];
+    for (;;) {
+      while (players.length < size) {
+        const player = await openPlayer(target, from(target)).catch(() => undefined);
+        if (player !== undefined) players.push(player);
+        await wait(5);
+      }
+      for (const { socket } of players) socket.write(sent);
+      await wait(1_000 / 40);
+    }
+  };
+}
+
+/** Sends `count` requests at once over one connection, again as soon as it has their answers or is closed. */
+function pipelined(count: number, request: (target: Target) => string | Uint8Array): Attack {
+  return async (target) => {
+    for (;;) {
+      const bytes = times(count, Buffer.from(request(target)));
+      const socket = open(target);
+      socket.write(bytes);
+      await new Promise<void>((resolve) => {
+        let answers = 0;
+        socket.on('close', () => resolve());
+        socket.on('data', (chunk: Buffer) => {
+          answers += chunk.toString('latin1').split('HTTP/1.1 ').length - 1;
+          if (answers < count) return;
+          answers = 0;
+          socket.write(bytes);
+        });
+      });
+    }
+  };
+}
+
+/** Sends requests over some connections, each as soon as the answer before it has begun. */
+function keptAlive(connections: number, request: (target: Target) => string | Uint8Array): Attack {
+  return async (target) => {
+    let bytes = request(target);
+    // A signature counts for minutes, but a body that is changed each time would not be the same bytes.
+    const renewed = setInterval(() => {
+      bytes = request(target);
+    }, 10_000);
+    renewed.unref();
+    const send = async (): Promise<never> => {
+      for (;;) {
+        const socket = open(target);
+        socket.write(bytes);
+        await new Promise<void>((resolve) => {
+          socket.on('close', () => resolve());
+          socket.on('data', (chunk: Buffer) => {
+            if (chunk.includes('HTTP/1.1 ')) socket.write(bytes);
+          });
+        });
+        await wait(1);
+      }
+    };
+    await Promise.all(Array.from({ length: connections }, send));
+  };
+}
+
+/** Opens a connection for each request, eight at a time. */
+function lone(request: () => string): Attack {
+  return async (target) => {
+    const send = async (): Promise<never> => {
+      for (;;) {
+        const socket = open(target);
+        socket.write(request());
+        socket.resume();
+        await new Promise<void>((resolve) => socket.on('close', () => resolve()));
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, send));
+  };
+}
+
+function open({ url, address }: Target): Socket {
+  const { hostname, port } = new URL(url);
+  return connect({ host: hostname, port: Number(port), localAddress: address }).on('error', () => {});
+}
+
+function from({ address }: Target) {
+  return { localAddress: address };
+}
+
+function signed(
+  { url: base, key: own }: Target,
+  { method = 'GET', path, body = '', key = own }: { method?: string; path: string; body?: string; key?: Target['key'] },
+): string {
+  const url = new URL(path, base);
+  const headers = signRequest({
+    ...{ method, url, body: Buffer.from(body), ...key },
+    ...{ region: 'us-east-1', nowMs: Date.now() },
+  });
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const length = body === '' ? '' : `Content-Length: ${body.length}\r\n`;
+  return `${method} ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\n${lines.join('')}${length}\r\n${body}`;
+}
+
+function post(path: string, body: string): string {
+  return `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+function requestOf(type: string, payloadText: string): Uint8Array {
+  return text(`{"kind":"request","id":"1","type":"${type}","payload":${payloadText}}`);
+}
+
+/** A payload with one member of about `bytes` bytes: begin, as many parts as fit, end. */
+function payload(begin: string, part: (at: number) => string, end: string, bytes = FRAME_BYTES): string {
+  return `{"x":${begin}${fill(bytes - 200, part)}${end}}`;
+}
+
+function fill(bytes: number, part: (at: number) => string): string {
+  let filling = '';
+  for (let at = 0; filling.length < bytes; at += 1) filling += part(at);
+  return filling;
+}
+
+/** Short words that V8 has not seen together before cost it most. */
+function word(at: number): string {
+  return ((at * 7_919 + 1_000) % 46_656).toString(36);
+}
+
+function query(bytes: number): string {
+  return fill(bytes, (at) => `${word(at)}=%20&`).slice(0, -1);
+}
+
+function pieces(message: string, bytes: number): Uint8Array {
+  const parts = message.match(new RegExp(`.{1,${bytes}}`, 'gs')) ?? [];
+  return Buffer.concat(
+    parts.map((part, at) => frame({ opcode: at === 0 ? 1 : 0, payload: part, isFinal: at === parts.length - 1 })),
+  );
+}

@@ -1,0 +1,219 @@
+// Attacks a server with one kind of abuse after the other, each from a process of its own, while an operator disconnects
+// players, and measures how long the operator waits. Prints a table, and exits with 1 if a kind makes it wait too long.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { Agent } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { openPlayer, type RawSocket } from '../fire/raw-websocket.ts';
+import { rawCall } from '../support/raw-call.ts';
+import { GAME, STAGE } from '../support/server.ts';
+import { BIN, type ServerProcess, startServerProcess } from '../support/server-process.ts';
+import { ATTACKS } from './attacks.ts';
+import { LARGE, type Target } from './target.ts';
+
+const HELP = `npm run siege -- [--seconds 10] [--kind TEXT] [--bound-ms 25] [--from 127.0.0.2] [--node-args ARGS]
+
+Disconnects 20 players a second with signed calls while one attacker sends one kind of abuse, for --seconds each: all of
+the ${Object.keys(ATTACKS).length} kinds, or those whose name contains --kind. The attacker is a process of its own, and connects from another
+loopback address than the operator. The table gives the milliseconds from a call to its answer.
+
+The exit code is 0 when the p99 of each kind is at most --bound-ms, or three times that without an attack, every call
+was answered with the connection that it should end, and the heap is back to its size in the end.
+`;
+
+const CALLS_PER_SECOND = 20;
+/** The attack has begun, and the server's first surprise is over, by then. */
+const LEAD_MS = 500;
+const CALL_MS = 15_000;
+const HEAP_TOLERANCE = 1.25;
+const DOCUMENT_BYTES = 1_000_000;
+
+const SERVER_ARGUMENTS = [
+  // The players of the operator come at once, from one address.
+  ...['--handshakes-per-second-per-address', '1000', '--max-unauthenticated-per-address', '1000'],
+];
+
+interface Result {
+  readonly kind: string;
+  /** Milliseconds from each call to its answer, in ascending order. */
+  readonly waits: readonly number[];
+  readonly faults: readonly string[];
+}
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '10' },
+    kind: { type: 'string', default: '' },
+    'bound-ms': { type: 'string', default: '25' },
+    from: { type: 'string', default: '127.0.0.2' },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+if (values.help) process.stdout.write(HELP);
+else process.exitCode = await besiege();
+
+async function besiege(): Promise<number> {
+  const seconds = Number(values.seconds);
+  const kinds = Object.keys(ATTACKS).filter((kind) => kind.includes(values.kind));
+  if (kinds.length === 0 || !(seconds > 0)) {
+    process.stderr.write(
+      `no kind of attack contains "${values.kind}", or --seconds "${values.seconds}" is not a time\n`,
+    );
+    return 2;
+  }
+  const server = await startServerProcess(SERVER_ARGUMENTS);
+  const target = await prepare(server);
+  await measure(server, 'warm-up', 2);
+  const heapBefore = await server.heapUsed();
+  const idle = await measure(server, 'nobody', seconds);
+  const bound = Math.max(Number(values['bound-ms']), 3 * quantile(idle.waits, 0.99));
+  print(idle, bound);
+  const results: Result[] = [];
+  for (const kind of kinds) {
+    const attacker = await startAttack(kind, target);
+    await wait(LEAD_MS);
+    const result = await measure(server, kind, seconds);
+    attacker.kill('SIGKILL');
+    results.push(result);
+    print(result, bound);
+    // What the attacker has left in the server's queues must not count for the next kind.
+    await wait(LEAD_MS);
+  }
+  const heapAfter = await settledHeap(server, heapBefore);
+  const failed = results.filter((result) => isFailed(result, bound));
+  const isGrown = heapAfter > heapBefore * HEAP_TOLERANCE;
+  process.stdout.write(
+    `heap before ${mebibytes(heapBefore)}, after ${mebibytes(heapAfter)}${isGrown ? ': not back to its size' : ''}\n`,
+  );
+  const exitCode = await server.stop();
+  if (exitCode !== 0) process.stdout.write(`the server ended with ${exitCode}\n`);
+  for (const { kind, faults } of failed)
+    for (const fault of faults.slice(0, 3)) process.stdout.write(`${kind}: ${fault}\n`);
+  process.stdout.write(
+    `${results.length - failed.length} of ${results.length} kinds held, bound ${bound.toFixed(1)} ms\n`,
+  );
+  return failed.length === 0 && !isGrown && exitCode === 0 ? 0 : 1;
+}
+
+/** Makes the attacker's game, its key and what it may read. */
+async function prepare(server: ServerProcess): Promise<Target> {
+  const call = async (method: string, path: string, body?: unknown) => {
+    const { credentials } = server;
+    const { status, json } = await rawCall(server, method, path, { credentials, body });
+    if (status !== 200) throw new Error(`${method} ${path} answered ${status} ${JSON.stringify(json)}`);
+    return json as Record<string, never>;
+  };
+  await call('POST', '/game', { GameName: LARGE });
+  const document = largeDocument();
+  const file = Buffer.from(document).toString('base64');
+  await call('PUT', `/game/${LARGE}/configuration`, { ImportSource: { File: file } });
+  const { Snapshot: { Id: snapshotId } = { Id: '' } } = await call('POST', `/game/${LARGE}/snapshot`, {});
+  const { S3Url: downloadUrl = '' } = await call('GET', `/game/${LARGE}/snapshot/${snapshotId}/export`);
+  return {
+    ...{ url: server.url, playerUrl: server.playerUrl, gameKey: server.gameKey, address: values.from },
+    ...{ key: makeKey(server), snapshotId, document, downloadPath: new URL(downloadUrl).pathname },
+  };
+}
+
+function makeKey({ dataDir }: ServerProcess): Target['key'] {
+  const directory = mkdtempSync(join(tmpdir(), 'respark-siege-'));
+  const policyFile = join(directory, 'policy.json');
+  const resource = ['', '/*'].map((rest) => `arn:aws:gamesparks:*:*:*/${LARGE}${rest}`);
+  const statement = { Effect: 'Allow', Action: 'gamesparks:*', Resource: resource };
+  writeFileSync(policyFile, JSON.stringify({ Version: '2012-10-17', Statement: [statement] }));
+  const args = [BIN, 'keys', 'create', '--policy', policyFile, '--json', '--data-dir', dataDir];
+  try {
+    return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }));
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+function largeDocument(): string {
+  const members: string[] = [];
+  for (let at = 0, bytes = 0; bytes < DOCUMENT_BYTES - 1_000; at += 1) {
+    members.push(`"k${at.toString(36)}":${at % 3 === 0 ? '{"a":1}' : '"v"'}`);
+    bytes += (members.at(-1) ?? '').length + 1;
+  }
+  return `{"Document":{"Type":"Game","Sections":{"GameSparks.Large":{${members.join(',')}}}}}`;
+}
+
+async function startAttack(kind: string, target: Target): Promise<ChildProcess> {
+  const program = fileURLToPath(new URL('attacker.js', import.meta.url));
+  const attacker = spawn(process.execPath, [program, kind], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const leave = () => attacker.kill('SIGKILL');
+  process.once('exit', leave);
+  attacker.once('exit', () => process.off('exit', leave));
+  attacker.stdin.end(JSON.stringify(target));
+  const exited = once(attacker, 'exit').then(([code]) => Promise.reject(new Error(`the attacker ended with ${code}`)));
+  exited.catch(() => {});
+  await Promise.race([once(attacker.stdout, 'data'), exited]);
+  return attacker;
+}
+
+/** Disconnects players at a steady pace, whether or not the earlier calls have been answered. */
+async function measure(server: ServerProcess, kind: string, seconds: number): Promise<Result> {
+  const players: RawSocket[] = [];
+  const calls: Promise<void>[] = [];
+  const waits: number[] = [];
+  const faults: string[] = [];
+  const agent = new Agent({ keepAlive: true });
+  const disconnect = async (player: RawSocket, number: number) => {
+    const welcome = JSON.parse(player.texts[0] ?? '{}');
+    const path = `/runtime/game/${GAME}/stage/${STAGE}/player/${welcome.playerId}/disconnect`;
+    const { credentials } = server;
+    const startedAt = performance.now();
+    // Half of the calls come over a connection of their own, as a command line's do.
+    const call = rawCall(server, 'POST', path, { credentials, ...(number % 2 === 0 ? { agent } : {}) });
+    const answer = await Promise.race([call, wait(CALL_MS, undefined, { ref: false })]);
+    waits.push(performance.now() - startedAt);
+    const successes = (answer?.json as { DisconnectSuccesses?: string[] })?.DisconnectSuccesses;
+    if (answer?.status !== 200 || successes?.[0] !== welcome.connectionId)
+      faults.push(`a call was answered ${answer?.status} ${JSON.stringify(answer?.json)}`);
+  };
+  for (let number = 0; number < seconds * CALLS_PER_SECOND; number += 1) {
+    const pace = wait(1_000 / CALLS_PER_SECOND);
+    const player = await openPlayer(server).catch((error: unknown) => void faults.push(`a player: ${error}`));
+    if (player !== undefined) {
+      players.push(player);
+      calls.push(disconnect(player, number).catch((error: unknown) => void faults.push(`a call: ${error}`)));
+    }
+    await pace;
+  }
+  await Promise.all(calls);
+  for (const { socket } of players) socket.destroy();
+  agent.destroy();
+  return { kind, waits: waits.sort((a, b) => a - b), faults };
+}
+
+async function settledHeap(server: ServerProcess, before: number): Promise<number> {
+  for (let round = 0; ; round += 1) {
+    const heap = await server.heapUsed();
+    if (heap <= before * HEAP_TOLERANCE || round === 10) return heap;
+    await wait(1_000);
+  }
+}
+
+function isFailed({ waits, faults }: Result, bound: number): boolean {
+  return faults.length > 0 || waits.length === 0 || quantile(waits, 0.99) > bound;
+}
+
+function print(result: Result, bound: number): void {
+  const figures = [0.5, 0.99, 1].map((share) => quantile(result.waits, share).toFixed(1).padStart(8)).join('');
+  const verdict = isFailed(result, bound) ? '  FAILED' : '';
+  process.stdout.write(`${result.kind.padEnd(44)}${figures}${verdict}\n`);
+}
+
+function quantile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? Number.POSITIVE_INFINITY;
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 1_048_576).toFixed(1)} MiB`;
+}

@@ -1,0 +1,20 @@
+import type { AccessKeyPair } from '../../src/domain/access/access.ts';
+
+/** What an attacker knows of the server. */
+export interface Target {
+  readonly url: string;
+  readonly playerUrl: string;
+  readonly gameKey: string;
+  /** The address that the attacker connects from, so that its limits are not those of the operator. */
+  readonly address: string;
+  /** A key that may read everything of the game LARGE, and change it, but nothing else. */
+  readonly key: AccessKeyPair;
+  /** The path of a file of LARGE that needs no signature. */
+  readonly downloadPath: string;
+  readonly snapshotId: string;
+  /** A file that ImportGameConfiguration takes, of about a megabyte. */
+  readonly document: string;
+}
+
+/** A game whose configuration is about a megabyte long. */
+export const LARGE = 'Large';
