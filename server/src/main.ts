@@ -97,18 +97,18 @@ async function start(
   closers.push('examiner', () => examiner.close());
 
   const node = createNode({ ...parts, backends, access, audit, metrics, arns, services });
-  const { gateway, upgrade, listeners, requests } = node;
+  const { gateway, turns, upgrade, listeners, requests } = node;
   // The gateway must be there first: an unfinished deletion closes the stage's players. Before the server listens it
   // has none.
   for (const work of services.background) await work.resume();
 
-  const management = await listen({ settings, log, closers, upgrade, listeners });
+  const management = await listen({ settings, log, closers, turns, upgrade, listeners });
   url = `${management.isTls ? 'https' : 'http'}://${management.authority}`;
-  const playerServer = (await listenForPlayers({ settings, log, closers, upgrade, listeners })) ?? management;
+  const playerServer = (await listenForPlayers({ settings, log, closers, turns, upgrade, listeners })) ?? management;
   // The players are closed before the listeners, whose close waits for upgraded sockets too.
   closers.push('players', () => gateway.drain(0));
   const playerUrl = `${playerServer.isTls ? 'wss' : 'ws'}://${playerServer.authority}${CONNECT_PATH}`;
-  const metricsUrl = (await listenForMetrics({ settings, log, closers, listeners })) ?? `${url}/metrics`;
+  const metricsUrl = (await listenForMetrics({ settings, log, closers, turns, listeners })) ?? `${url}/metrics`;
   const demo = hasDemo
     ? await ensureDemo({ ...services, arns, newRequestId: () => uuidV7(random, clock.now()) })
     : undefined;

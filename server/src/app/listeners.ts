@@ -4,19 +4,22 @@ import { createProxyCheck } from '../http/client-address.ts';
 import { type HttpServer, openHttpServer, type TlsFiles } from '../http/http-server.ts';
 import type { HttpListener } from '../http/listener.ts';
 import { limitSockets } from '../http/socket-limits.ts';
+import { parseInTurns } from '../http/socket-turns.ts';
 import type { Log } from '../log.ts';
+import type { Turns } from '../turns.ts';
 import type { Closers } from './closers.ts';
 
 interface ListenerParts {
   readonly settings: Settings;
   readonly log: Log;
   readonly closers: Closers;
+  readonly turns: Turns;
   readonly upgrade: ReturnType<typeof createUpgradeHandler>;
   readonly listeners: Readonly<Record<'management' | 'players' | 'metrics', HttpListener>>;
 }
 
 /** Opens the listener of the management API, which also serves the players unless they have a port of their own. */
-export async function listen({ settings, log, closers, upgrade, listeners }: ListenerParts): Promise<HttpServer> {
+export async function listen({ settings, log, closers, turns, upgrade, listeners }: ListenerParts): Promise<HttpServer> {
   const { host, port, tlsCertFile, tlsKeyFile } = settings;
   const management = await openHttpServer({
     host,
@@ -28,6 +31,7 @@ export async function listen({ settings, log, closers, upgrade, listeners }: Lis
       listeners.management.attach(server);
       if (settings.playerPort === undefined) server.on('upgrade', upgrade);
       limitSockets(server, { settings, isTrusted: createProxyCheck(settings) });
+      parseInTurns(server, turns);
     },
   });
   closers.push('management listener', () => management.close());
@@ -39,6 +43,7 @@ export async function listenForPlayers({
   settings,
   log,
   closers,
+  turns,
   upgrade,
   listeners,
 }: ListenerParts): Promise<HttpServer | undefined> {
@@ -54,6 +59,7 @@ export async function listenForPlayers({
       listeners.players.attach(server);
       server.on('upgrade', upgrade);
       limitSockets(server, { settings, isTrusted: createProxyCheck(settings) });
+      parseInTurns(server, turns);
     },
   });
   closers.push('player listener', () => playerServer.close());
@@ -65,6 +71,7 @@ export async function listenForMetrics({
   settings,
   log,
   closers,
+  turns,
   listeners,
 }: Omit<ListenerParts, 'upgrade'>): Promise<string | undefined> {
   const { host, metricsHost, metricsPort } = settings;
@@ -78,6 +85,7 @@ export async function listenForMetrics({
     attach(http) {
       listeners.metrics.attach(http);
       limitSockets(http, { settings, isTrusted: createProxyCheck(settings) });
+      parseInTurns(http, turns);
     },
   });
   closers.push('metrics listener', () => server.close());

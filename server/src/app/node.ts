@@ -83,7 +83,7 @@ export function createNode(parts: {
     metrics: listenerFor(observe),
   };
   const upgrade = createUpgradeHandler({ gateway, limits, clientAddress, turns, metrics, settings });
-  return { gateway, counts, upgrade, listeners, requests: allRequests(Object.values(listeners)) };
+  return { gateway, counts, turns, upgrade, listeners, requests: allRequests(Object.values(listeners)) };
 }
 
 /** Drains and counts the requests of several listeners together. */

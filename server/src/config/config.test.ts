@@ -261,8 +261,12 @@ describe('settings that must agree', () => {
       /RESPARK_CLOSE_FLUSH_MS \(5000\) must be at most 1\/2 of RESPARK_DISCONNECT_DEADLINE_MS \(5000\)/,
     ],
     [
-      { RESPARK_MAX_OUTBOX_BYTES: '100000' },
-      /RESPARK_MAX_FRAME_BYTES \(65536\) must be at most 1\/2 of RESPARK_MAX_OUTBOX_BYTES/,
+      { RESPARK_MAX_OUTBOX_BYTES: '30000' },
+      /RESPARK_MAX_FRAME_BYTES \(16384\) must be at most 1\/2 of RESPARK_MAX_OUTBOX_BYTES/,
+    ],
+    [
+      { RESPARK_MAX_FRAME_BYTES: '262144' },
+      /RESPARK_MAX_FRAME_BYTES \(262144\) must be at most 1\/2 of RESPARK_BYTES_BURST \(262144\)/,
     ],
     [
       { RESPARK_MAX_CONNECTIONS: '500' },

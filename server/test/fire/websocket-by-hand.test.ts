@@ -86,7 +86,7 @@ const PIECES: Readonly<Record<string, Case>> = {
   '64 pieces': [join(firstPiece(EVENT.slice(0, 1)), times(62, piece('')), piece(EVENT.slice(1), true)), 'open'],
   '65 pieces': [join(firstPiece(EVENT.slice(0, 1)), times(63, piece('')), piece(EVENT.slice(1), true)), '1008'],
   'empty pieces without an end': [join(firstPiece(''), times(1_000, piece(''))), '1008'],
-  'more bytes in pieces than allowed': [join(firstPiece('x'.repeat(60_000)), piece('x'.repeat(6_000))), '1009'],
+  'more bytes in pieces than allowed': [join(firstPiece('x'.repeat(12_000)), piece('x'.repeat(6_000))), '1009'],
   'a binary message in pieces': [
     join(frame({ opcode: BINARY, isFinal: false, payload: 'a' }), piece('b', true)),
     '4504',
@@ -94,8 +94,8 @@ const PIECES: Readonly<Record<string, Case>> = {
 };
 
 const LENGTHS: Readonly<Record<string, Case>> = {
-  'a frame of the longest size': [text(EVENT.padEnd(65_536 - 7)), 'open'],
-  'a byte more': [frame({ length: 65_537n }), '1009'],
+  'a frame of the longest size': [text(EVENT.padEnd(16_384 - 7)), 'open'],
+  'a byte more': [frame({ length: 16_385n }), '1009'],
   'a gigabyte': [frame({ length: 2n ** 30n }), '1009'],
   'four gigabytes': [frame({ length: 2n ** 32n }), '1009'],
   'more than a double holds': [frame({ length: 2n ** 53n }), '1009'],
@@ -126,11 +126,11 @@ const TEXTS: Readonly<Record<string, Case>> = {
   'another hello': [text('{"kind":"hello","gameKey":"k"}'), '4504'],
   'a payload of 32 levels': [requestText(nested(32)), 'open'],
   'a payload of 33 levels': [requestText(nested(33)), '4504'],
-  'a payload of 10,000 levels': [requestText(nested(10_000)), '4504'],
-  'brackets without an end': [text('['.repeat(60_000)), '4504'],
+  'a payload of 2,000 levels': [requestText(nested(2_000)), '4504'],
+  'brackets without an end': [text('['.repeat(16_000)), '4504'],
   'a payload with __proto__': [requestText('{"__proto__":{"isAdmin":true},"constructor":1}'), 'open'],
   'a number beyond all': [requestText('{"n":1e400}'), '4504'],
-  'a number of 60,000 digits': [requestText(`{"n":${'9'.repeat(60_000)}}`), '4504'],
+  'a number of 16,000 digits': [requestText(`{"n":${'9'.repeat(16_000)}}`), '4504'],
   'a type that is too long': [text(`{"kind":"event","type":"${'x'.repeat(129)}"}`), '4504'],
 };
 
@@ -217,13 +217,9 @@ test('handwritten bad handshakes and hellos end as the specification says', asyn
     }
     for (const [what, [bytes, expected]] of Object.entries({ ...HEADERS, ...PIECES, ...LENGTHS, ...TEXTS })) {
       if (expected === 'open' || what === 'another hello') continue;
-      // A valid frame that is not a hello is refused like an invalid one.
-      await check(
-        `${what}, first`,
-        upgradeBytes(),
-        bytes,
-        what.includes('binary') ? '4504' : expected.replace('4504', '4501'),
-      );
+      // A valid frame that is not a hello is refused like an invalid one, and so is more than a hello needs.
+      const first = what.includes('more bytes') ? '4501' : expected.replace('4504', '4501');
+      await check(`${what}, first`, upgradeBytes(), bytes, what.includes('binary') ? '4504' : first);
     }
     await check('a hello twice', upgradeBytes(), times(2, helloFrame(server)), '4504');
     await check('a hello and more', upgradeBytes(), join(helloFrame(server), HEARTBEAT), '4504');

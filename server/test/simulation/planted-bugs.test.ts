@@ -21,7 +21,7 @@ const BUGS: readonly PlantedBug[] = [
     name: 'input stays attached while the connection is being closed',
     file: 'gateway/connection.js',
     changes: [
-      ['receive(text) {\n        if (this.isStopped)\n            return;', 'receive(text) {'],
+      ['if (this.isStopped || !this.#mayTake(bytes))', 'if (!this.#mayTake(bytes))'],
       ["this.#state !== 'open'", 'false'],
     ],
     caughtAs: /I1/,

@@ -169,6 +169,8 @@ testBound(
     maxOutboxBytes: 16_384,
     messagesPerSecond: 1_000_000,
     messagesBurst: 1_000_000,
+    bytesBurst: 100_000_000,
+    bytesBurstPerAddress: 100_000_000,
     maxRequestsInFlight: 10_000,
     closeFlushMs: 30_000,
     closeGraceMs: 60_000,

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { encode, MAX_HELLO_BYTES } from '@respark/protocol';
+import type { WebSocket } from 'ws';
+import { helloOf, leave, testBound, testBoundInTime } from '../support/bound.ts';
+import type { TestPlayer } from '../support/server.ts';
+
+const HEARTBEAT = encode({ kind: 'heartbeat' });
+
+async function beat(player: TestPlayer): Promise<void> {
+  const answered = player.next((frame) => frame.kind === 'heartbeat');
+  player.ws.send(HEARTBEAT);
+  await answered;
+}
+
+testBoundInTime(
+  'more bytes than bytesPerSecond end the connection, short bursts aside',
+  { maxFrameBytes: 1_024, bytesPerSecond: 1_024, bytesBurst: 3_072 },
+  async (server, clock) => {
+    const player = await server.connect();
+    const send = (bytes: number) => player.ws.send(HEARTBEAT.padEnd(bytes));
+    send(1_024);
+    send(1_024);
+    await beat(player);
+    clock.advance(1_000);
+    send(1_024);
+    await beat(player);
+    send(1_024);
+    assert.deepEqual(await player.closed, { code: 4005, reason: 'more than bytesPerSecond' });
+  },
+);
+
+testBoundInTime(
+  'the players of one address may send a number of bytes together, and those of others are not concerned',
+  {
+    ...{ trustedProxies: ['127.0.0.1'], maxFrameBytes: 1_024, bytesBurst: 8_192 },
+    ...{ bytesPerSecondPerAddress: 1_024, bytesBurstPerAddress: 8_192 },
+  },
+  async (server) => {
+    const connectFrom = (address: string) => server.connect({}, { headers: { 'X-Forwarded-For': address } });
+    const [first, second, other] = [
+      await connectFrom('203.0.113.1'),
+      await connectFrom('203.0.113.1'),
+      await connectFrom('203.0.113.2'),
+    ];
+    for (let sent = 0; sent < 5; sent += 1) first.ws.send(HEARTBEAT.padEnd(1_024));
+    await beat(first);
+    for (let sent = 0; sent < 3; sent += 1) second.ws.send(HEARTBEAT.padEnd(1_024));
+    assert.deepEqual(await second.closed, { code: 4005, reason: 'your address sends too many bytes' });
+    await beat(other);
+    await Promise.all([leave(first), leave(other)]);
+  },
+);
+
+testBound('a hello has a few kilobytes, in however many frames it comes', {}, async (server) => {
+  const hello = helloOf(server).padEnd(MAX_HELLO_BYTES);
+  const welcomed = await server.open();
+  welcomed.send(hello);
+  await once(welcomed, 'message');
+  for (const send of [
+    (ws: WebSocket) => ws.send(hello.padEnd(16_384)),
+    (ws: WebSocket) => ws.send('x'.repeat(15_000), { fin: false }),
+    (ws: WebSocket) => {
+      for (let sent = 0; sent < 60; sent += 1) ws.ping('x'.repeat(125));
+    },
+  ]) {
+    const ws = await server.open();
+    const closed = once(ws, 'close');
+    send(ws);
+    const [code, reason] = await closed;
+    assert.deepEqual([code, String(reason)], [4501, `a hello has at most ${MAX_HELLO_BYTES} bytes`]);
+  }
+});
