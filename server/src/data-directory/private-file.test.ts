@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import {
+import fs, {
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -9,8 +9,9 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { writePrivateFile } from './private-file.ts';
 
@@ -18,6 +19,20 @@ function temporaryDirectory(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'respark-private-'));
   t.after(() => rmSync(directory, { recursive: true }));
   return directory;
+}
+
+/** Until the test ends, `fsync` fails with this code for directories, or for files, as it does on other systems. */
+function refuseFsync(t: TestContext, code: string, isRefused: (stats: fs.Stats) => boolean): void {
+  const { fsyncSync } = fs;
+  const use = (replacement: typeof fs.fsyncSync) => {
+    fs.fsyncSync = replacement;
+    syncBuiltinESMExports();
+  };
+  t.after(() => use(fsyncSync));
+  use((descriptor) => {
+    if (isRefused(fs.fstatSync(descriptor))) throw Object.assign(new Error(`${code}: refused, fsync`), { code });
+    fsyncSync(descriptor);
+  });
 }
 
 test('a private file is private and whole, whatever was left beside it', (t) => {
@@ -41,4 +56,26 @@ test('a private file that cannot be put in its place leaves nothing behind', (t)
   mkdirSync(path);
   assert.throws(() => writePrivateFile(path, 'text'), { code: 'EISDIR' });
   assert.deepEqual(readdirSync(directory), ['secret']);
+});
+
+for (const code of ['EPERM', 'EISDIR', 'EACCES']) {
+  test(`a private file is written where a directory cannot be put on disk (${code}), as on Windows`, (t) => {
+    const path = join(temporaryDirectory(t), 'secret');
+    refuseFsync(t, code, (stats) => stats.isDirectory());
+    writePrivateFile(path, 'text');
+    assert.equal(readFileSync(path, 'utf8'), 'text');
+  });
+}
+
+test('a private file that cannot be put on disk itself is not written', (t) => {
+  const path = join(temporaryDirectory(t), 'secret');
+  refuseFsync(t, 'EPERM', (stats) => stats.isFile());
+  assert.throws(() => writePrivateFile(path, 'text'), { code: 'EPERM' });
+  assert.deepEqual(readdirSync(dirname(path)), []);
+});
+
+test('a directory that cannot be put on disk for another reason is a failure', (t) => {
+  const path = join(temporaryDirectory(t), 'secret');
+  refuseFsync(t, 'EIO', (stats) => stats.isDirectory());
+  assert.throws(() => writePrivateFile(path, 'text'), { code: 'EIO' });
 });

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 
 /** Readable and writable by its owner only. */
 const PRIVATE_MODE = 0o600;
+const REFUSALS_OF_WINDOWS = ['EPERM', 'EISDIR', 'EACCES'];
 
 /**
  * Makes an empty private file unless there is one. An existing file is not even opened: closing it would drop the locks
@@ -37,11 +38,23 @@ export function writePrivateFile(path: string, text: string): void {
     rmSync(temporary, { force: true });
     throw error;
   }
-  const directory = openSync(dirname(path), 'r');
+  synchronizeDirectory(dirname(path));
+}
+
+/**
+ * Puts the names in a directory on disk. Windows refuses that for every directory and has no other way, so a refusal is
+ * no failure; anything else, such as a broken disk, is thrown.
+ */
+function synchronizeDirectory(path: string): void {
   try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
+    const directory = openSync(path, 'r');
+    try {
+      fsyncSync(directory);
+    } finally {
+      closeSync(directory);
+    }
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && REFUSALS_OF_WINDOWS.includes(String(error.code)))) throw error;
   }
 }
 
