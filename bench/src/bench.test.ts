@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
@@ -11,7 +12,11 @@ import { CONTESTANT_NAMES } from './results.ts';
 import { QUICK } from './scenarios/scenario.ts';
 import { median, quantile } from './statistics.ts';
 
-test('every contestant closes only the sockets of the player that a call names', async () => {
+/** Seen from bench/dist/src. In CI their absence is a failure. */
+const hasPeers = ['../../node_modules', './peers'].every((path) => existsSync(new URL(path, import.meta.url)));
+const skip = !hasPeers && process.env.CI !== 'true' && 'the peers are not there: npm run bench -- --quick';
+
+test('every contestant closes only the sockets of the player that a call names', { skip }, async () => {
   const results = await runBench({
     scenarios: ['disconnect'],
     scale: { ...QUICK, warmUpConnections: 30, connections: 60, calls: 10 },

@@ -9,9 +9,9 @@ import { type ServerProcess, startServerProcess } from './server-process.ts';
 export const CONTESTANTS = {
   respark: { title: 'Respark', start: startRespark },
   'respark-bare': { title: 'Respark’s gateway, bare HTTP', start: startResparkBare },
-  'socket.io': { title: 'Socket.IO 4.8', start: () => startPeer('socket-io', 'socket.io') },
-  colyseus: { title: 'Colyseus 0.16', start: () => startPeer('colyseus', 'colyseus') },
-  floor: { title: 'the floor', start: () => startPeer('floor', 'floor') },
+  'socket.io': { title: 'Socket.IO 4.8', start: () => startPeer('peers/socket-io', 'socket.io') },
+  colyseus: { title: 'Colyseus 0.16', start: () => startPeer('peers/colyseus', 'colyseus') },
+  floor: { title: 'the floor', start: () => startPeer('servers/floor', 'floor') },
 } as const satisfies Record<string, { title: string; start: () => Promise<RunningContestant> }>;
 
 export type ContestantName = keyof typeof CONTESTANTS;
@@ -65,7 +65,7 @@ async function startRespark(): Promise<RunningContestant> {
 async function startResparkBare(): Promise<RunningContestant> {
   const directory = temporaryDirectory();
   const server = await startServerProcess({
-    ...ownServer('respark-bare'),
+    ...ownServer('servers/respark-bare'),
     args: [join(directory.path, 'respark.sqlite')],
     release: directory.remove,
   });
@@ -89,7 +89,7 @@ async function startPeer(name: string, dialect: DialectName): Promise<RunningCon
 }
 
 function ownServer(name: string) {
-  return { script: new URL(`./servers/${name}.js`, import.meta.url).pathname, readyLine: /^(?<facts>\{.*\})$/m };
+  return { script: new URL(`./${name}.js`, import.meta.url).pathname, readyLine: /^(?<facts>\{.*\})$/m };
 }
 
 /** Hellos with tokens that are made with the server's own key, as returning players send them. */

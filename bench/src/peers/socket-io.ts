@@ -3,7 +3,7 @@
 // room.
 import { createServer } from 'node:http';
 import { Server } from 'socket.io';
-import { reportReady } from './ready.ts';
+import { reportReady } from '../servers/ready.ts';
 
 const HOUR_MS = 3_600_000;
 

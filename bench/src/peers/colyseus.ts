@@ -3,7 +3,7 @@
 import { createServer } from 'node:http';
 import { type Client, Room, Server } from '@colyseus/core';
 import { WebSocketTransport } from '@colyseus/ws-transport';
-import { reportReady } from './ready.ts';
+import { reportReady } from '../servers/ready.ts';
 
 const CLOSE_CODE = 4000;
 

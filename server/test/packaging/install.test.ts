@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { createWorkplace } from '../support/process.ts';
+
+/** Seen from server/dist/test/packaging. */
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
+
+interface Lock {
+  readonly packages: Readonly<Record<string, { readonly hasInstallScript?: boolean }>>;
+}
+
+const readLock = (file: string) => JSON.parse(readFileSync(join(ROOT, file), 'utf8')) as Lock;
+
+describe('npm ci', () => {
+  it('brings no peer of the bench, and nothing that runs a script when it is installed', () => {
+    const { packages } = readLock('package-lock.json');
+    const names = Object.keys(packages);
+    assert(names.some((name) => name.endsWith('/libsql')));
+    assert.deepEqual(
+      names.filter((name) => /colyseus|socket\.io|^bench/.test(name) || packages[name]?.hasInstallScript),
+      [],
+    );
+  });
+});
+
+/** A clone in which the commands that `npm run bench` runs only say that they run. */
+function createClone(directory: string): void {
+  const write = (file: string, text: string) => {
+    mkdirSync(dirname(join(directory, file)), { recursive: true });
+    writeFileSync(join(directory, file), text);
+  };
+  for (const file of ['scripts/bench.js', 'bench/package-lock.json', 'package.json'])
+    cpSync(join(ROOT, file), join(directory, file));
+  write('node_modules/typescript/bin/tsc', 'console.log("build", ...process.argv.slice(2))');
+  write('bench/dist/src/run.js', 'console.log("bench", ...process.argv.slice(2))');
+  write('bin/npm', '#!/bin/sh\necho "npm $*, in $(basename "$PWD")"\n');
+  chmodSync(join(directory, 'bin', 'npm'), 0o755);
+}
+
+describe('npm run bench', () => {
+  const installing = 'Installing the peers of the bench, Socket.IO and Colyseus, into bench/node_modules …\n';
+  const npm = 'npm ci --ignore-scripts --no-audit --no-fund, in bench\n';
+  const bench = 'build --build bench/tsconfig.peers.json\nbench --quick\n';
+
+  it('installs its peers first when they are not there, or are others', async (t) => {
+    const place = createWorkplace(t);
+    createClone(place.directory);
+    const env = { PATH: `${join(place.directory, 'bin')}:${process.env.PATH}` };
+    const run = async (...args: string[]) => {
+      const { exitCode, stdout, stderr } = await place
+        .start([process.execPath, 'scripts/bench.js', ...args], { env })
+        .ended();
+      return { exitCode, stdout, stderr };
+    };
+    assert.deepEqual(await run('--quick'), { exitCode: 0, stdout: `${npm}${bench}`, stderr: installing });
+
+    const lock = readFileSync(join(ROOT, 'bench', 'package-lock.json'), 'utf8');
+    const installed = join(place.directory, 'bench', 'node_modules', '.package-lock.json');
+    mkdirSync(dirname(installed));
+    writeFileSync(installed, lock.replace('"version": "4.8.4"', '"version": "4.8.3"'));
+    assert.deepEqual(await run('--quick'), { exitCode: 0, stdout: `${npm}${bench}`, stderr: installing });
+    writeFileSync(installed, lock);
+    assert.deepEqual(await run('--quick'), { exitCode: 0, stdout: bench, stderr: '' });
+  });
+
+  it('explains itself without its peers', async (t) => {
+    const place = createWorkplace(t);
+    createClone(place.directory);
+    const { stdout, stderr } = await place.start([process.execPath, 'scripts/bench.js', '--help']).ended();
+    assert.deepEqual({ stdout, stderr }, { stdout: 'bench --help\n', stderr: '' });
+  });
+});
