@@ -1,0 +1,17 @@
+// Prepares the workspace in whose folder it is run, which `npm pack` does: builds it, removes what sources that are gone
+// have left in the build, and adds the licence.
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const BUILT = /(\.d\.ts|\.js|\.js\.map)$/;
+
+const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+const { status } = spawnSync(process.execPath, [compiler, '--build'], { stdio: 'inherit' });
+if (status !== 0) process.exit(status ?? 1);
+for (const file of readdirSync(join('dist', 'src'), { recursive: true })) {
+  if (BUILT.test(file) && !existsSync(join('src', file.replace(BUILT, '.ts')))) rmSync(join('dist', 'src', file));
+}
+copyFileSync(join(ROOT, 'LICENSE'), 'LICENSE');
