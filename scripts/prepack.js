@@ -1,4 +1,4 @@
-// Prepares the workspace in whose folder it is run, which `npm pack` does: builds it, removes what sources that are gone
+// Prepares the workspace in whose folder it is run, which `npm pack` does: builds, removes what sources that are gone
 // have left in the build, and adds the licence.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readdirSync, rmSync } from 'node:fs';
@@ -8,8 +8,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const BUILT = /(\.d\.ts|\.js|\.js\.map)$/;
 
-const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-const { status } = spawnSync(process.execPath, [compiler, '--build'], { stdio: 'inherit' });
+const { status } = spawnSync(process.execPath, [join(ROOT, 'scripts', 'build.js')], { stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
 for (const file of readdirSync(join('dist', 'src'), { recursive: true })) {
   if (BUILT.test(file) && !existsSync(join('src', file.replace(BUILT, '.ts')))) rmSync(join('dist', 'src', file));

@@ -8,7 +8,9 @@ const program = new URL('../dist/src/cli/program.js', import.meta.url);
 if (major < 20 || (major === 20 && minor < 19)) {
   fail(`respark needs Node.js 20.19 or later, but this is ${process.versions.node}`);
 } else if (!existsSync(program)) {
-  fail('respark is not built yet; run: npm ci && npm run build');
+  // npm leaves the compiler out when this variable is "production", unless it is told not to.
+  const after = process.env.NODE_ENV === 'production' ? ' && npm prune --omit=dev' : '';
+  fail(`respark is not built yet; run: npm ci --include=dev && npm run build${after}`);
 } else {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   const { run } = await import(program.href);

@@ -43,10 +43,13 @@ describe('the command respark', () => {
     mkdirSync(join(directory, 'bin'));
     copyFileSync(BIN, join(directory, 'bin', 'respark.js'));
     writeFileSync(join(directory, 'package.json'), '{"type":"module"}');
-    assert.deepEqual(await respark(['serve'], { bin: join(directory, 'bin', 'respark.js') }), {
-      exitCode: 1,
-      stdout: '',
-      stderr: 'respark is not built yet; run: npm ci && npm run build\n',
+    const bin = join(directory, 'bin', 'respark.js');
+    const advice = 'respark is not built yet; run: npm ci --include=dev && npm run build';
+    const refusal = { exitCode: 1, stdout: '', stderr: `${advice}\n` };
+    assert.deepEqual(await respark(['serve'], { bin }), refusal);
+    assert.deepEqual(await respark(['serve'], { bin, env: { NODE_ENV: 'production' } }), {
+      ...refusal,
+      stderr: `${advice} && npm prune --omit=dev\n`,
     });
   });
 });

@@ -40,6 +40,31 @@ function createClone(directory: string): void {
   chmodSync(join(directory, 'bin', 'npm'), 0o755);
 }
 
+describe('npm start', () => {
+  it('says what to do where npm has left out the compiler, and starts what was built before', async (t) => {
+    const place = createWorkplace(t);
+    for (const file of ['package.json', 'scripts/build.js', 'server/bin/respark.js', 'server/package.json'])
+      cpSync(join(ROOT, file), join(place.directory, file));
+    const npm = async (...words: string[]) => {
+      const env = { NODE_ENV: 'production', npm_config_update_notifier: 'false' };
+      const running = place.start(['npm', ...words], { env });
+      const { exitCode, stdout, stderr } = await running.ended();
+      return { exitCode, stdout: stdout.replace(/^\n(> .*\n)+\n/, ''), stderr };
+    };
+    const advice = 'npm ci --include=dev && npm run build && npm prune --omit=dev';
+    const stderr = `respark cannot be built, because npm has left out the compiler, as it does with NODE_ENV=production; run: ${advice}\n`;
+    for (const words of [['start'], ['test'], ['run', 'build']])
+      assert.deepEqual(await npm(...words), { exitCode: 1, stdout: '', stderr });
+
+    const built = join(place.directory, 'server', 'dist', 'src', 'cli');
+    mkdirSync(built, { recursive: true });
+    writeFileSync(join(built, 'program.js'), 'export const run = async (words) => console.log(words.join(" "));');
+    writeFileSync(join(built, 'process-world.js'), 'export const createProcessWorld = () => undefined;');
+    assert.deepEqual(await npm('start'), { exitCode: 0, stdout: 'serve --demo\n', stderr: '' });
+    assert.deepEqual(await npm('run', 'build'), { exitCode: 1, stdout: '', stderr });
+  });
+});
+
 describe('npm run bench', () => {
   const installing = 'Installing the peers of the bench, Socket.IO and Colyseus, into bench/node_modules …\n';
   const npm = 'npm ci --ignore-scripts --no-audit --no-fund, in bench\n';
