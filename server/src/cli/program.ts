@@ -14,6 +14,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { envCommand } from './commands/env.ts';
 import { exportCommand } from './commands/export.ts';
 import { generateCommand } from './commands/generate.ts';
+import { healthCommand } from './commands/health.ts';
 import { importCommand } from './commands/import.ts';
 import { keysCommand } from './commands/keys.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -65,6 +66,7 @@ Settings are flags of "serve" or RESPARK_… variables; "respark config print" s
     auditCommand,
     configCommand,
     doctorCommand,
+    healthCommand,
   ]) {
     program.addCommand(create(world));
   }
