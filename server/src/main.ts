@@ -122,7 +122,7 @@ async function start(
     ...(demo === undefined
       ? {}
       : { demo: { gameName: DEMO_GAME, stageName: DEMO_STAGE, gameKey: demo.gameKey, playerId: demo.playerId } }),
-    warnings: warningsOf({ settings, playerServer, url }),
+    warnings: warningsOf({ settings, playerServer, url, nodeVersion: process.versions.node, clock }),
     counts: () => ({ ...node.counts(), inFlight: requests.inFlight }),
     async drain() {
       for (const server of new Set([management, playerServer])) server.stopListening();

@@ -8,10 +8,10 @@ import { fileURLToPath } from 'node:url';
 
 const BIN = fileURLToPath(new URL('../../bin/respark.js', import.meta.url));
 
-async function respark(args: string[], { bin = BIN, env = {} } = {}) {
+async function respark(args: string[], { bin = BIN, env = {}, nodeArgs = [] as string[] } = {}) {
   return await new Promise<{ exitCode: number | null; stdout: string; stderr: string }>((resolve) => {
     const options = { env: { PATH: process.env.PATH, ...env } };
-    const child = execFile(process.execPath, [bin, ...args], options, (_, stdout, stderr) => {
+    const child = execFile(process.execPath, [...nodeArgs, bin, ...args], options, (_, stdout, stderr) => {
       resolve({ exitCode: child.exitCode, stdout, stderr });
     });
   });
@@ -34,6 +34,16 @@ describe('the command respark', () => {
       stdout: '',
       stderr:
         'RESPARK_PORT must be 0-65535, got "tcp://10.0.0.1:80" (from the environment): Kubernetes sets it for a Service named "respark"; rename the Service, set enableServiceLinks: false in the pod, or give --port\n',
+    });
+  });
+
+  it('refuses a Node.js on which it cannot work', async () => {
+    const pretend = 'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.18.3" } });';
+    const nodeArgs = ['--import', `data:text/javascript,${encodeURIComponent(pretend)}`];
+    assert.deepEqual(await respark(['--version'], { nodeArgs }), {
+      exitCode: 1,
+      stdout: '',
+      stderr: 'respark needs Node.js 20.19 or later, but this is 20.18.3\n',
     });
   });
 

@@ -1,10 +1,24 @@
+import type { Clock } from '../clock.ts';
 import type { Settings } from '../config/config.ts';
 import { isLoopback } from '../http/client-address.ts';
 import type { HttpServer } from '../http/http-server.ts';
+import { findNodeFault } from '../node-release.ts';
 
-/** Warnings for the operator about settings that are valid but perhaps not intended. */
-export function warningsOf(parts: { settings: Settings; playerServer: HttpServer; url: string }): string[] {
-  return [warningOfPlainPlayers(parts), warningOfLocalUrls(parts)].filter((warning) => warning !== undefined);
+/** Warnings for the operator about what is allowed, but perhaps not intended. */
+export function warningsOf(parts: {
+  settings: Settings;
+  playerServer: HttpServer;
+  url: string;
+  nodeVersion: string;
+  clock: Pick<Clock, 'now'>;
+}): string[] {
+  const warnings = [warningOfPlainPlayers(parts), warningOfLocalUrls(parts), warningOfNode(parts)];
+  return warnings.filter((warning) => warning !== undefined);
+}
+
+function warningOfNode({ nodeVersion, clock }: { nodeVersion: string; clock: Pick<Clock, 'now'> }) {
+  const fault = findNodeFault(nodeVersion, clock.now());
+  return fault && `Node.js ${fault.detail}: ${fault.advice}.`;
 }
 
 function warningOfPlainPlayers({ settings, playerServer }: { settings: Settings; playerServer: HttpServer }) {

@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import { listGames } from '../../api/operations/games.ts';
 import { type Settings, SettingsError } from '../../config/config.ts';
 import { createLog } from '../../log.ts';
+import { findNodeFault } from '../../node-release.ts';
 import { describeCause, findEndpoint, getCredentials, ManagementClient, ServiceRefusal } from '../management-client.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
 import { formatJson } from '../table.ts';
@@ -62,15 +63,11 @@ async function examine(world: World, command: Command): Promise<Finding[]> {
 }
 
 function checkNode(version: string): Finding {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const isEnough = major > 20 || (major === 20 && minor >= 19);
-  if (isEnough) return { check: 'Node.js', state: 'ok', detail: version };
-  return {
-    check: 'Node.js',
-    state: 'fail',
-    detail: `${version}; 20.19 or later is needed`,
-    advice: 'install a newer Node.js',
-  };
+  const check = 'Node.js';
+  const fault = findNodeFault(version, Date.now());
+  if (fault === undefined) return { check, state: 'ok', detail: version };
+  const { isFatal, detail, advice } = fault;
+  return { check, state: isFatal ? 'fail' : 'warn', detail, advice };
 }
 
 async function checkDataDirectory(dataDir: string): Promise<Finding> {
