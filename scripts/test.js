@@ -6,6 +6,7 @@
 // a skipped one, fails the run.
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { sep } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { run } from 'node:test';
@@ -28,6 +29,7 @@ const QUICK = [
 
 const sources = ['protocol', 'client', 'server', 'bench']
   .flatMap((workspace) => readdirSync(workspace, { recursive: true }).map((file) => `${workspace}/${file}`))
+  .map((file) => file.replaceAll(sep, '/'))
   .filter((file) => file.endsWith('.test.ts') && !file.includes('node_modules') && !file.includes('/dist'));
 for (const start of [...FIRST, ...QUICK])
   if (!sources.some((file) => file.startsWith(start)))

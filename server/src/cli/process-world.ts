@@ -13,13 +13,20 @@ export function createProcessWorld(process: NodeJS.Process, version: string): Wo
   process.stderr.on('error', () => {});
   return {
     version,
+    platform: process.platform,
     env: processEnvironment(),
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
     onSignal(handler) {
-      process.on('SIGINT', handler).on('SIGTERM', handler);
-      return () => void process.off('SIGINT', handler).off('SIGTERM', handler);
+      const terminate = () => handler('SIGTERM');
+      const terminations = process.platform === 'win32' ? ['SIGBREAK', 'SIGHUP'] : ['SIGTERM'];
+      process.on('SIGINT', handler);
+      for (const name of terminations) process.on(name, terminate);
+      return () => {
+        process.off('SIGINT', handler);
+        for (const name of terminations) process.off(name, terminate);
+      };
     },
     onCrash(handler) {
       // Unhandled rejections arrive here too.

@@ -12,11 +12,15 @@ export interface Output {
 /** Everything outside a command that it can see or touch, so that tests can run commands in their own process. */
 export interface World {
   readonly version: string;
+  readonly platform: NodeJS.Platform;
   readonly env: Environment;
   readonly stdin: NodeJS.ReadableStream;
   readonly stdout: Output;
   readonly stderr: Output;
-  /** Calls `handler` for every SIGINT and SIGTERM, which then no longer end the process. Returns what undoes this. */
+  /**
+   * Calls `handler` for every SIGINT and SIGTERM, which then no longer end the process. Windows has no SIGTERM: Ctrl-Break
+   * and the end of the console stand for it. Returns what undoes this.
+   */
   onSignal(handler: (signal: 'SIGINT' | 'SIGTERM') => void): () => void;
   /** Calls `handler` for uncaught errors and unhandled rejections. Returns what undoes this. */
   onCrash(handler: (error: unknown) => void): () => void;

@@ -23,9 +23,11 @@ export interface TestWorld extends World {
 export function createTestWorld({
   env = {},
   isTTY = false,
+  platform = 'linux',
   main = {},
   local = {},
 }: {
+  platform?: NodeJS.Platform;
   env?: Record<string, string>;
   isTTY?: boolean;
   main?: Partial<Main>;
@@ -48,6 +50,7 @@ export function createTestWorld({
   };
   const world: TestWorld = {
     version: '1.2.3',
+    platform,
     env,
     stdin: new PassThrough(),
     stdout: output('stdout'),

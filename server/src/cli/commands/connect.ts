@@ -79,7 +79,7 @@ async function choosePlayer(world: World, command: Command): Promise<Player> {
     );
   }
   const isDemo = gameKey === demo?.gameKey;
-  const atDataDir = sources.dataDir === 'default' ? '' : ` --data-dir ${quoteForShell(dataDir)}`;
+  const atDataDir = sources.dataDir === 'default' ? '' : ` --data-dir ${quoteForShell(dataDir, world.platform)}`;
   return {
     url,
     gameKey,
@@ -119,7 +119,7 @@ async function play(world: World, player: Player, { once: isOnce, json: isJson }
   let isConnected = false;
   client.on('welcome', ({ playerId, connectionId }) => {
     isConnected = true;
-    const command = `npx respark disconnect ${player.stageOptions} --player ${quoteForShell(playerId)}`;
+    const command = `npx respark disconnect ${player.stageOptions} --player ${quoteForShell(playerId, world.platform)}`;
     say(
       'welcome',
       { playerId, connectionId },

@@ -19,9 +19,9 @@ function makeDirectory(t: TestContext): string {
 }
 
 /** A directory for PATH with an `aws` that ends with this exit code. */
-function makePath(t: TestContext, exitCode: number): string {
+function makePath(t: TestContext, exitCode: number, program = 'aws'): string {
   const directory = makeDirectory(t);
-  writeFileSync(join(directory, 'aws'), `#!/bin/sh\nexit ${exitCode}\n`, { mode: 0o755 });
+  writeFileSync(join(directory, program), `#!/bin/sh\nexit ${exitCode}\n`, { mode: 0o755 });
   return directory;
 }
 
@@ -43,8 +43,10 @@ async function diagnose({
   env = {},
   url,
   root,
+  platform = 'linux',
   openAdministration,
 }: {
+  platform?: NodeJS.Platform;
   dataDir?: string;
   env?: Record<string, string>;
   url?: string;
@@ -52,7 +54,12 @@ async function diagnose({
   openAdministration?: Main['openAdministration'];
 }) {
   const local = { ...(root === undefined ? {} : { root }), ...(url === undefined ? {} : { url }) };
-  const world = createTestWorld({ env, local, main: openAdministration === undefined ? {} : { openAdministration } });
+  const world = createTestWorld({
+    env,
+    platform,
+    local,
+    main: openAdministration === undefined ? {} : { openAdministration },
+  });
   const exitCode = await world.run('doctor', '--json', '--data-dir', dataDir, '--max-connections', '1000');
   const findings = JSON.parse(world.out()) as { check: string; state: string; detail: string; advice?: string }[];
   return { exitCode, find: (check: string) => findings.find((finding) => finding.check === check) };
@@ -155,6 +162,13 @@ describe('doctor', () => {
       detail: `${join(without, 'aws')}: no support for gamesparks`,
       advice: 'add the service to it: respark aws-model --help',
     });
+  });
+
+  it('looks for what there is on Windows', async (t) => {
+    const path = makePath(t, 0, 'aws.exe');
+    const { find } = await diagnose({ env: { PATH: path }, platform: 'win32' });
+    assert.equal(find('AWS CLI')?.detail, `${join(path, 'aws.exe')} knows gamesparks`);
+    assert.equal(find('open files')?.state, 'ok');
   });
 
   it('reports faults of the settings and goes on with the rest', async () => {

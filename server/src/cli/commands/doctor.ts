@@ -9,6 +9,7 @@ import { createLog } from '../../log.ts';
 import { findNodeFault } from '../../node-release.ts';
 import { describeCause, findEndpoint, getCredentials, ManagementClient, ServiceRefusal } from '../management-client.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
+import { evaluate } from '../shell.ts';
 import { formatJson } from '../table.ts';
 import { CommandError, type World } from '../world.ts';
 
@@ -53,12 +54,12 @@ async function examine(world: World, command: Command): Promise<Finding[]> {
     findings.push(await checkSecretKey(world, settings));
     findings.push(...(await checkServer(world, settings)));
     findings.push(...(await checkCredentials(world, settings)));
-    findings.push(await checkOpenFiles(settings));
+    findings.push(await checkOpenFiles(settings, world.platform));
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     for (const fault of error.faults) findings.push({ check: 'settings', state: 'fail', detail: fault });
   }
-  findings.push(await checkAwsCli(world.env.PATH ?? ''));
+  findings.push(await checkAwsCli(world.env.PATH ?? '', world.platform));
   return findings;
 }
 
@@ -127,10 +128,10 @@ async function checkServer(world: World, settings: Settings): Promise<Finding[]>
 }
 
 /** Checks the credentials in the shell's environment, if there are any: AWS clients prefer them to all others. */
-async function checkCredentials({ env, localFiles }: World, settings: Settings): Promise<Finding[]> {
+async function checkCredentials({ env, localFiles, platform }: World, settings: Settings): Promise<Finding[]> {
   if (!env.AWS_ACCESS_KEY_ID) return [];
   const check = 'credentials';
-  const advice = 'eval "$(respark env)"';
+  const advice = evaluate('respark env', platform);
   if (!env.AWS_SECRET_ACCESS_KEY) {
     const detail = 'AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not';
     return [{ check, state: 'warn', detail, advice }];
@@ -158,8 +159,9 @@ function checkClock({ maxClockSkewMs }: Settings, date: string | null): Finding 
   return { check, state: skewMs > maxClockSkewMs / 5 ? 'warn' : 'ok', detail };
 }
 
-async function checkOpenFiles({ maxConnections }: Settings): Promise<Finding> {
+async function checkOpenFiles({ maxConnections }: Settings, platform: NodeJS.Platform): Promise<Finding> {
   const check = 'open files';
+  if (platform === 'win32') return { check, state: 'ok', detail: 'Windows sets a process no limit that matters' };
   const { stdout } = await execute('sh', ['-c', 'ulimit -n'], REPLY_TIMEOUT_MS);
   const limit = stdout.trim() === 'unlimited' ? Number.POSITIVE_INFINITY : Number.parseInt(stdout, 10);
   const needed = maxConnections + SPARE_OPEN_FILES;
@@ -169,11 +171,12 @@ async function checkOpenFiles({ maxConnections }: Settings): Promise<Finding> {
 }
 
 /** AWS removed the service from its CLI in October 2023, so the first `aws` on the PATH may not know it. */
-async function checkAwsCli(path: string): Promise<Finding> {
+async function checkAwsCli(path: string, platform: NodeJS.Platform): Promise<Finding> {
   const check = 'AWS CLI';
+  const program = platform === 'win32' ? 'aws.exe' : 'aws';
   const found: string[] = [];
   for (const directory of new Set(path.split(delimiter).filter((part) => part !== ''))) {
-    const file = join(directory, 'aws');
+    const file = join(directory, program);
     const isThere = await access(file, constants.X_OK).then(
       () => true,
       () => false,

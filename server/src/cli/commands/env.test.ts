@@ -41,6 +41,16 @@ describe('env', () => {
     }
   });
 
+  it('prints for PowerShell on Windows, unless told otherwise', async () => {
+    const world = createTestWorld({ isTTY: true, platform: 'win32', local: { root: ROOT } });
+    await world.run('env');
+    assert.match(world.out(), /^\$env:AWS_ACCESS_KEY_ID = 'AKIAROOT'$/m);
+    assert.match(world.err(), /: respark env \| Out-String \| Invoke-Expression\n/);
+    const sh = createTestWorld({ platform: 'win32', local: { root: ROOT } });
+    await sh.run('env', '--shell', 'sh');
+    assert.match(sh.out(), /^export AWS_ACCESS_KEY_ID=AKIAROOT$/m);
+  });
+
   it('writes comments to stderr only', async () => {
     const world = createServedWorld({ isTTY: true });
     await world.run('env');

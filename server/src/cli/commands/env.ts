@@ -1,12 +1,12 @@
 import { Command, Option } from 'commander';
 import { findEndpoint, getCredentials } from '../management-client.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
-import { quoteForShell } from '../shell.ts';
+import { evaluate, quoteForShell } from '../shell.ts';
 import type { World } from '../world.ts';
 
 const SHELLS = {
   sh: {
-    set: (name: string, value: string) => `export ${name}=${value === '' ? '' : quoteForShell(value)}`,
+    set: (name: string, value: string) => `export ${name}=${value === '' ? '' : quoteForShell(value, 'linux')}`,
     unset: (name: string) => `unset ${name}`,
   },
   fish: {
@@ -27,7 +27,11 @@ const UNSET = ['AWS_SESSION_TOKEN', 'AWS_SECURITY_TOKEN', 'AWS_PROFILE', 'AWS_DE
 export function envCommand(world: World): Command {
   const command = new Command('env')
     .description('Print shell commands that make AWS clients call the local server with its root key.')
-    .addOption(new Option('--shell <shell>', 'the shell to print them for').choices(Object.keys(SHELLS)).default('sh'))
+    .addOption(
+      new Option('--shell <shell>', 'the shell to print them for')
+        .choices(Object.keys(SHELLS))
+        .default(world.platform === 'win32' ? 'powershell' : 'sh'),
+    )
     .addHelpText(
       'after',
       `
@@ -57,6 +61,6 @@ async function printEnvironment(world: World, command: Command): Promise<void> {
     ...UNSET.map(unset),
   ];
   world.stdout.write(lines.map((line) => `${line}\n`).join(''));
-  if (world.stdout.isTTY) world.stderr.write('# to set these in a shell: eval "$(respark env)"\n');
+  if (world.stdout.isTTY) world.stderr.write(`# to set these in a shell: ${evaluate('respark env', world.platform)}\n`);
   world.stderr.write(`# AWS CLIs before 2.13 also need: --endpoint-url ${endpoint}\n`);
 }

@@ -34,7 +34,7 @@ Example: copy the current configuration of a game into another game
         output?: string;
       }>();
       const client = await createClient(world, command);
-      const id = workingCopy === true ? undefined : (snapshot ?? (await getNewestSnapshot(client, game)));
+      const id = workingCopy === true ? undefined : (snapshot ?? (await getNewestSnapshot(world, client, game)));
       const file = id === undefined ? await readWorkingCopy(client, game) : await readSnapshot(client, game, id);
       if (output === undefined) world.stdout.write(escapeJson(new TextDecoder().decode(file)));
       else await writeOutputFile(output, file);

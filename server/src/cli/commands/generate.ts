@@ -35,7 +35,7 @@ export function generateCommand(world: World): Command {
 
 async function generate(world: World, client: ManagementClient, options: Options): Promise<void> {
   const { game, platform, language, output, timeout } = options;
-  const snapshot = options.snapshot ?? (await getNewestSnapshot(client, game));
+  const snapshot = options.snapshot ?? (await getNewestSnapshot(world, client, game));
   const input = { GameName: game, SnapshotId: snapshot };
   const generator = { TargetPlatform: platform, Language: language };
   const started = await client.call(startGeneratedCodeJob, { ...input, Generator: generator });

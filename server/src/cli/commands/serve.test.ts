@@ -28,9 +28,13 @@ function createFakeServer(parts: Partial<RunningServer> = {}) {
   return { server, events, drained: () => drained() };
 }
 
-async function start(options: { isTTY?: boolean; server?: Partial<RunningServer> } = {}, ...args: string[]) {
+async function start(
+  options: { isTTY?: boolean; platform?: NodeJS.Platform; server?: Partial<RunningServer> } = {},
+  ...args: string[]
+) {
   const fake = createFakeServer(options.server);
-  const world = createTestWorld({ isTTY: options.isTTY ?? false, main: { startServer: async () => fake.server } });
+  const { isTTY = false, platform = 'linux' } = options;
+  const world = createTestWorld({ isTTY, platform, main: { startServer: async () => fake.server } });
   const exitCode = world.run('serve', ...args);
   await world.printed('Respark is serving');
   return { ...fake, world, exitCode };
@@ -69,6 +73,14 @@ describe('serve', () => {
   it('names a data directory that is not the default in those commands', async () => {
     const { world } = await start({}, '--data-dir', "/srv/it's here");
     assert.match(world.out(), /npx respark connect --data-dir '\/srv\/it'\\''s here'\n/);
+  });
+
+  it('names commands of PowerShell on Windows', async () => {
+    const { world } = await start({ platform: 'win32' }, '--data-dir', "/srv/it's here");
+    const dataDir = "--data-dir '/srv/it''s here'";
+    assert.ok(world.out().includes(`  npx respark connect ${dataDir}\n`), world.out());
+    assert.ok(world.out().includes(`  npx respark env ${dataDir} | Out-String | Invoke-Expression\n`));
+    assert.doesNotMatch(world.out(), /eval/);
   });
 
   it('suggests nothing without a demo game', async () => {

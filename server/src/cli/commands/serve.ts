@@ -4,7 +4,7 @@ import type { Settings } from '../../config/config.ts';
 import { createLog, type Log } from '../../log.ts';
 import type { RunningServer } from '../../main.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
-import { quoteForShell } from '../shell.ts';
+import { evaluate, quoteForShell } from '../shell.ts';
 import { formatTable } from '../table.ts';
 import { CommandError, type World } from '../world.ts';
 
@@ -32,7 +32,8 @@ async function serve(world: World, settings: Settings, isDemo: boolean): Promise
   const stop = whenToStop(world, log);
   try {
     const server = await startServer({ settings, log, demo: isDemo });
-    world.stdout.write(banner({ server, settings, showSecret: world.stdout.isTTY === true }));
+    const showSecret = world.stdout.isTTY === true;
+    world.stdout.write(banner({ server, settings, showSecret, platform: world.platform }));
     for (const warning of server.warnings) world.stderr.write(`\nWarning: ${warning}\n`);
     const reason = await stop.reason;
     if (reason !== 'crash') {
@@ -80,10 +81,12 @@ function banner({
   server,
   settings,
   showSecret,
+  platform,
 }: {
   server: RunningServer;
   settings: Settings;
   showSecret: boolean;
+  platform: NodeJS.Platform;
 }): string {
   const { root, demo } = server;
   const facts = [
@@ -96,7 +99,7 @@ function banner({
       ? []
       : [['  Demo', `game ${demo.gameName}, stage ${demo.stageName}, game key ${demo.gameKey}`]]),
   ];
-  return `\nRespark is serving.\n\n${formatTable(facts)}${demo === undefined ? '' : suggestions({ server, settings, demo })}`;
+  return `\nRespark is serving.\n\n${formatTable(facts)}${demo === undefined ? '' : suggestions({ server, settings, demo, platform })}`;
 }
 
 /** Shows the secret only when it is new, and only to a terminal: redirected output may end up in a log. */
@@ -110,14 +113,16 @@ function suggestions({
   server,
   settings,
   demo,
+  platform,
 }: {
   server: RunningServer;
   settings: Settings;
+  platform: NodeJS.Platform;
   demo: NonNullable<RunningServer['demo']>;
 }): string {
   // A command in another terminal knows the data directory only if it is the default.
   const dataDir =
-    settings.sources.dataDir === 'default' ? '' : ` --data-dir ${quoteForShell(resolve(settings.dataDir))}`;
+    settings.sources.dataDir === 'default' ? '' : ` --data-dir ${quoteForShell(resolve(settings.dataDir), platform)}`;
   const player = `--game-name ${demo.gameName} --stage-name ${demo.stageName} --player-id ${demo.playerId}`;
   return `
 Connect a player, in a second terminal:
@@ -126,7 +131,7 @@ Connect a player, in a second terminal:
 
 Disconnect that player with an AWS client, in a third:
 
-  eval "$(npx respark env${dataDir})"
+  ${evaluate(`npx respark env${dataDir}`, platform)}
   aws gamesparks disconnect-player ${player} --endpoint-url ${server.url}
 
 `;

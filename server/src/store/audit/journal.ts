@@ -1,10 +1,11 @@
-import { closeSync, ftruncateSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, openSync, renameSync, rmSync, truncateSync, writeSync } from 'node:fs';
 import { createPrivateFile, readIfPresent } from '../../data-directory/private-file.ts';
 import type { AuditIntent, AuditOutcome, AuditPosition } from './audit-log.ts';
 
 /** Longer than any record: a disk without room for this counts as full. */
 const PROBE = '\n'.repeat(16_384);
 const LINE_END = 10;
+const OPEN_ON_WINDOWS = ['EPERM', 'EACCES', 'EBUSY'];
 
 /** A record whose outcome may still come. */
 export type OpenRecord = AuditIntent & { outcome: AuditOutcome | undefined };
@@ -52,7 +53,8 @@ export function openAuditJournal({ file, length }: { file: string; length: numbe
 
   function cutOff(): void {
     isTorn = true;
-    ftruncateSync(descriptor, end);
+    // By its path, because Windows cuts nothing off through a descriptor that may only append.
+    truncateSync(file, end);
     isTorn = false;
   }
 
@@ -66,6 +68,22 @@ export function openAuditJournal({ file, length }: { file: string; length: numbe
     } catch (error) {
       cutOff();
       throw error;
+    }
+  }
+
+  /** Windows does not replace a file that is open, so there the journal is closed for that moment. */
+  function replaceBy(next: string): void {
+    try {
+      renameSync(next, file);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && OPEN_ON_WINDOWS.includes(String(error.code)))) throw error;
+      closeSync(descriptor);
+      try {
+        renameSync(next, file);
+      } finally {
+        // After a failure this is the old journal again; otherwise `clear` closes it and goes on with its own descriptor.
+        descriptor = openSync(file, 'a');
+      }
     }
   }
 
@@ -85,7 +103,7 @@ export function openAuditJournal({ file, length }: { file: string; length: numbe
       createPrivateFile(next);
       const nextDescriptor = openSync(next, 'a');
       try {
-        renameSync(next, file);
+        replaceBy(next);
       } catch (error) {
         closeSync(nextDescriptor);
         throw error;
