@@ -17,7 +17,14 @@ const CLIENTS = ['aws-cli', 'aws-sdk', 'ws', 'chromium', 'mcs'];
 
 // The folders whose files take longest come first, so that none of these files runs alone at the end.
 const FIRST = [
-  ...['bench/', 'server/test/simulation/', 'server/test/fire/', 'server/test/lifecycle/', 'server/test/'],
+  ...[
+    'server/test/packaging/',
+    'bench/',
+    'server/test/simulation/',
+    'server/test/fire/',
+    'server/test/lifecycle/',
+    'server/test/',
+  ],
   'server/src/store/',
 ];
 const QUICK = [

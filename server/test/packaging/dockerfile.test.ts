@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -32,7 +41,7 @@ function unprotect(directory: string): void {
 }
 
 describe('the Dockerfile', () => {
-  it('runs the newest supported Node.js as an ordinary user, with a volume, a port and a health check', () => {
+  it('runs the Node.js of this repository as an ordinary user, with a volume, a port and a health check', () => {
     const textOf = (name: string) => instructions.filter((step) => step.name === name).map(({ text }) => text);
     const bases = textOf('FROM').map((text) => text.split(' ')[0]);
     assert.deepEqual(new Set(bases), new Set([`node:${read('.nvmrc').trim()}-bookworm-slim`]));
@@ -46,7 +55,7 @@ describe('the Dockerfile', () => {
   it('builds what serves from a read-only folder, is healthy, and stops when it is told to', {
     skip: process.env.CI !== 'true' && 'installs and builds everything once more, for a minute: CI=true does it',
   }, async (t) => {
-    // It is called before the folder is removed, since hooks run in the order in which they were added.
+    // Its hook is added first, so that it runs before the folder is removed.
     let release = () => {};
     t.after(() => release());
     const place = createWorkplace(t);
@@ -67,11 +76,15 @@ describe('the Dockerfile', () => {
     release = () => unprotect(image.root);
     protect(image);
 
+    // The user of the image may not enter the folder of the Node.js that runs this test.
+    const bin = join(place.directory, 'bin');
+    mkdirSync(bin);
+    copyFileSync(process.execPath, join(bin, 'node'));
     const [uid = '', gid = ''] = image.user.split(':');
     const asUser = isRoot ? ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'] : [];
     const env = {
       ...Object.fromEntries(Object.entries(image.env).map(([name, value]) => [name, inImage(image, value)])),
-      PATH: inImage(image, image.env.PATH ?? '').replace('$PATH', process.env.PATH ?? ''),
+      PATH: inImage(image, image.env.PATH ?? '').replace('$PATH', `${bin}:${process.env.PATH}`),
       ...{ HOME: '/nowhere', TMPDIR: '/nowhere', RESPARK_PORT: '0' },
     };
     const start = (words: readonly string[]) =>
