@@ -18,6 +18,7 @@ import { StartupError } from '../startup-error.ts';
 import type { Database, Query } from './database.ts';
 import { assertMigrated, migrate } from './migrations/migrate.ts';
 import type { Schema } from './schema.ts';
+import { openWalMark, type WalMark } from './wal-mark.ts';
 
 /** Another process is most likely done within this. SQLite's own wait blocks the whole process, so it is short. */
 const BLOCKING_WAIT_MS = 20;
@@ -33,8 +34,8 @@ const MAX_PREPARED_STATEMENTS = 200;
  * waits for theirs at most about `maxWriteWaitMs`.
  */
 export function openSqlite({ file, maxWriteWaitMs = 5_000 }: { file: string; maxWriteWaitMs?: number }): Database {
-  const connection = connect(file);
-  const query = new Kysely<Schema>({ dialect: createDialect(connection) });
+  const { connection, mark } = connect(file);
+  const query = new Kysely<Schema>({ dialect: createDialect(connection, mark) });
   // This number changes only when another connection commits.
   const dataVersion = connection.prepare<[]>('PRAGMA data_version').raw();
 
@@ -64,24 +65,30 @@ export function openSqlite({ file, maxWriteWaitMs = 5_000 }: { file: string; max
       await query.destroy();
       // Kysely closes the connection only if it has used it.
       if (connection.open) connection.close();
+      mark.close();
     },
   };
 }
 
-function connect(file: string): Libsql.Database {
+function connect(file: string): { connection: Libsql.Database; mark: WalMark } {
   let connection: Libsql.Database | undefined;
+  let marks: ReturnType<typeof openWalMark> | undefined;
   try {
     createPrivateFile(file);
+    marks = openWalMark({ file, name: 'user_version' });
+    marks.assertWhole();
     connection = new Libsql(file);
     connection.exec(`PRAGMA busy_timeout = ${MAX_OPEN_WAIT_MS}; PRAGMA journal_mode = WAL`);
     connection.exec(`PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON`);
     assertPragma(connection, 'journal_mode', 'wal');
     assertPragma(connection, 'synchronous', 2);
     assertPragma(connection, 'foreign_keys', 1);
+    const mark = marks.watch(connection);
     connection.exec(`PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
-    return connection;
+    return { connection, mark };
   } catch (error) {
     connection?.close();
+    marks?.close();
     throw new StartupError(`cannot use the database ${file}: ${error instanceof Error ? error.message : error}`, {
       cause: error,
     });
@@ -99,10 +106,10 @@ class WriterBusy extends Error {
   override readonly name = 'WriterBusy';
 }
 
-function createDialect(connection: Libsql.Database): Dialect {
+function createDialect(connection: Libsql.Database, mark: WalMark): Dialect {
   return {
     createAdapter: () => new SqliteAdapter(),
-    createDriver: () => new ImmediateDriver(connection),
+    createDriver: () => new ImmediateDriver(connection, mark),
     createIntrospector: (query) => new SqliteIntrospector(query),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   };
@@ -111,10 +118,17 @@ function createDialect(connection: Libsql.Database): Dialect {
 /** One connection, which one query or one transaction uses at a time while the others wait. */
 class ImmediateDriver extends SqliteDriver {
   readonly #connection: Libsql.Database;
+  readonly #mark: WalMark;
 
-  constructor(connection: Libsql.Database) {
-    super({ database: withPreparedStatements(connection) });
+  constructor(connection: Libsql.Database, mark: WalMark) {
+    super({ database: withPreparedStatements(connection, mark) });
     this.#connection = connection;
+    this.#mark = mark;
+  }
+
+  override async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await super.commitTransaction(connection);
+    this.#mark.committed();
   }
 
   /** Takes the write lock first: a transaction that read before it cannot wait for another writer, it can only fail. */
@@ -145,7 +159,7 @@ class ImmediateDriver extends SqliteDriver {
 }
 
 /** Prepares each query text only once. */
-function withPreparedStatements(connection: Libsql.Database): SqliteDatabase {
+function withPreparedStatements(connection: Libsql.Database, mark: WalMark): SqliteDatabase {
   const statements = new Map<string, SqliteStatement>();
   return {
     prepare(text) {
@@ -158,6 +172,8 @@ function withPreparedStatements(connection: Libsql.Database): SqliteDatabase {
     },
     close() {
       statements.clear();
+      // Left open, the connection leaves the WAL where it is when the process ends.
+      if (!mark.mayClose()) return;
       // The binding keeps the file open until its statements are collected; it is complete without its WAL until then.
       try {
         connection.exec('PRAGMA wal_checkpoint(TRUNCATE)');

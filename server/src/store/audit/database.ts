@@ -1,6 +1,7 @@
 import Libsql from 'libsql';
 import { createPrivateFile } from '../../data-directory/private-file.ts';
 import { StartupError } from '../../startup-error.ts';
+import { openWalMark, type WalMark } from '../wal-mark.ts';
 import type { AuditCause, AuditOutcome, AuditPosition, AuditQuery, AuditRecord } from './audit-log.ts';
 import { type LateOutcome, toOutcome } from './journal.ts';
 
@@ -68,7 +69,7 @@ export interface AuditDatabase {
  * of power. With `isShared` the file is opened beside its server, and a schema of another version is a `StartupError`.
  */
 export function openAuditDatabase({ file, isShared }: { file: string; isShared: boolean }): AuditDatabase {
-  const database = connect(file, isShared);
+  const { database, mark } = connect(file, isShared);
   const insert = database.prepare(
     `INSERT INTO audit (at, request_id, cause, actor, source_address, operation, resource, player_id, outcome)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -96,16 +97,24 @@ export function openAuditDatabase({ file, isShared }: { file: string; isShared: 
         if (database.inTransaction) rollback.run();
         throw error;
       }
+      mark.committed();
     },
     has: ({ at, requestId }) => select.all(at, requestId).length > 0,
     find: (query) => find(database, query),
-    removeSomeBefore: (at) => remove.run(at).changes > 0,
+    removeSomeBefore(at) {
+      const isSome = remove.run(at).changes > 0;
+      if (isSome) mark.committed();
+      return isSome;
+    },
     close() {
+      // Left open, the connection leaves the WAL where it is when the process ends.
+      if (!mark.mayClose()) return;
       // The binding keeps the file open until its statements are collected; it is complete without its WAL until then.
       try {
         database.exec('PRAGMA wal_checkpoint(PASSIVE)');
       } finally {
         database.close();
+        mark.close();
       }
     },
   };
@@ -146,18 +155,24 @@ function find(database: Libsql.Database, query: AuditQuery): ReturnType<AuditDat
 }
 
 /** SQLite does not wait for another process that makes the file, or closes it, at the same moment. */
-function connect(file: string, isShared: boolean): Libsql.Database {
+function connect(file: string, isShared: boolean): { database: Libsql.Database; mark: WalMark } {
   for (let attempt = 1; ; attempt += 1) {
     let database: Libsql.Database | undefined;
+    let marks: ReturnType<typeof openWalMark> | undefined;
     try {
       createPrivateFile(file);
+      // The version of the schema has the other number.
+      marks = openWalMark({ file, name: 'application_id' });
+      marks.assertWhole();
       database = new Libsql(file);
       database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`);
       database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+      const mark = marks.watch(database);
       migrate(database, isShared);
-      return database;
+      return { database, mark };
     } catch (error) {
       database?.close();
+      marks?.close();
       const reason = error instanceof Error ? error.message : String(error);
       if (!/locked/.test(reason) || attempt === MAX_OPENINGS) {
         throw new StartupError(`cannot use the audit log ${file}: ${reason}`, { cause: error });

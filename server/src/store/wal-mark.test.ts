@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { copyFileSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import Libsql from 'libsql';
+import { recordedLog } from '../../test/support/domain.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import { sampleIntent } from './audit/audit-log.contract.ts';
+import { openSqliteAuditLog } from './audit/sqlite.ts';
+import { createStore } from './sql-store.ts';
+import { openSqlite } from './sqlite.ts';
+import { temporaryDirectory } from './test-store.ts';
+
+const FILE = 'respark.sqlite';
+
+async function open(t: TestContext, directory = temporaryDirectory(t)) {
+  const database = openSqlite({ file: join(directory, FILE) });
+  t.after(() => database.close());
+  await database.migrate();
+  const { meta } = createStore(database);
+  return { directory, database, meta };
+}
+
+/** A copy of some files, as a person makes it, in a directory of its own. */
+function copyOf(t: TestContext, directory: string, ...names: string[]): string {
+  const copy = temporaryDirectory(t);
+  for (const name of names) copyFileSync(join(directory, name), join(copy, name));
+  return copy;
+}
+
+const opened = (directory: string) => () => void openSqlite({ file: join(directory, FILE) }).close();
+
+test('a copy of the database file alone is refused while the server has committed anything that is in the WAL only', async (t) => {
+  const { directory, meta } = await open(t);
+  for (let number = 1; number <= 50; number += 1) {
+    await meta.set('number', String(number));
+    const copy = copyOf(t, directory, FILE);
+    const before = readFileSync(join(copy, FILE));
+    assert.throws(opened(copy), {
+      name: 'StartupError',
+      message:
+        /^cannot use the database \S+: its newest changes are in respark\.sqlite-wal, which is missing.*"respark backup"/,
+    });
+    assert.deepEqual(readFileSync(join(copy, FILE)), before);
+    assert(!existsSync(join(copy, `${FILE}-wal`)), 'nothing was made that hides the loss next time');
+  }
+});
+
+test('the same holds after SQLite has moved the WAL into the file by itself, again and again', async (t) => {
+  const { directory, meta } = await open(t);
+  const sizes = new Set<number>();
+  for (let number = 1; number <= 60; number += 1) {
+    await meta.set(`number ${number}`, 'x'.repeat(200_000));
+    sizes.add(statSync(join(directory, FILE)).size);
+    assert.throws(opened(copyOf(t, directory, FILE)), /respark\.sqlite-wal, which is missing/);
+  }
+  assert(sizes.size >= 3, 'there were several checkpoints');
+});
+
+test('a copy with the WAL, one of a closed database, and one of an older version are opened', async (t) => {
+  const { directory, database, meta } = await open(t);
+  await meta.set('fact', 'kept');
+  const whole = await open(t, copyOf(t, directory, FILE, `${FILE}-wal`));
+  assert.equal(await whole.meta.get('fact'), 'kept');
+  await database.close();
+  const closed = await open(t, copyOf(t, directory, FILE));
+  assert.equal(await closed.meta.get('fact'), 'kept');
+  await closed.database.close();
+
+  const old = new Libsql(join(closed.directory, FILE));
+  old.exec('PRAGMA user_version = 0; PRAGMA wal_checkpoint(TRUNCATE)');
+  const copy = copyOf(t, closed.directory, FILE);
+  old.close();
+  assert.equal(await (await open(t, copy)).meta.get('fact'), 'kept');
+});
+
+test('a database of a killed server is opened after any other program has moved its WAL and removed it', async (t) => {
+  const { directory, meta } = await open(t);
+  await meta.set('fact', 'kept');
+  const killed = copyOf(t, directory, FILE, `${FILE}-wal`);
+  const other = new Libsql(join(killed, FILE));
+  other.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  rmSync(join(killed, `${FILE}-wal`));
+  const copy = copyOf(t, killed, FILE);
+  other.close();
+  assert.equal(await (await open(t, copy)).meta.get('fact'), 'kept');
+});
+
+test('a file and a WAL that were copied at different times are refused, whichever is the older', async (t) => {
+  const { directory, meta } = await open(t);
+  await meta.set('fact', 'x'.repeat(100_000));
+  const before = copyOf(t, directory, FILE, `${FILE}-wal`);
+  for (let number = 1; number <= 45; number += 1) await meta.set(`number ${number}`, 'x'.repeat(200_000));
+  const after = copyOf(t, directory, FILE, `${FILE}-wal`);
+  for (const [file, wal] of [
+    [before, after],
+    [after, before],
+  ] as const) {
+    const mixed = copyOf(t, file, FILE);
+    copyFileSync(join(wal, `${FILE}-wal`), join(mixed, `${FILE}-wal`));
+    assert.throws(opened(mixed), /respark\.sqlite and respark\.sqlite-wal are not of the same time/);
+  }
+});
+
+test('a reader that holds a checkpoint up costs no commit, and the copy is refused again when it has gone', async (t) => {
+  const { directory, meta } = await open(t);
+  const reader = new Libsql(join(directory, FILE));
+  t.after(() => reader.close());
+  await meta.set('fact', 'before');
+  reader.exec('BEGIN; SELECT count(*) FROM meta');
+  for (let number = 1; number <= 30; number += 1) await meta.set(`number ${number}`, 'x'.repeat(200_000));
+  reader.exec('COMMIT');
+  for (let number = 1; number <= 100; number += 1) await meta.set('fact', String(number));
+  assert.throws(opened(copyOf(t, directory, FILE)), /respark\.sqlite-wal, which is missing/);
+  const whole = await open(t, copyOf(t, directory, FILE, `${FILE}-wal`));
+  assert.equal(await whole.meta.get('fact'), '100');
+});
+
+test('an audit log that has lost its WAL is refused too', async (t) => {
+  const directory = temporaryDirectory(t);
+  const clock = new ManualClock();
+  const { log } = recordedLog();
+  const auditLog = openSqliteAuditLog({ directory, clock, log });
+  t.after(() => auditLog.close());
+  for (let number = 0; number < 300; number += 1) await auditLog.begin(sampleIntent(String(number)));
+  await auditLog.removeBefore(0);
+  const copy = copyOf(t, directory, 'audit.sqlite');
+  assert.throws(() => openSqliteAuditLog({ directory: copy, clock, log }), {
+    name: 'StartupError',
+    message: /^cannot use the audit log \S+: its newest changes are in audit\.sqlite-wal, which is missing/,
+  });
+  await auditLog.close();
+  await openSqliteAuditLog({ directory: copyOf(t, directory, 'audit.sqlite'), clock, log }).close();
+});

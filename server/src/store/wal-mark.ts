@@ -1,0 +1,155 @@
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { basename } from 'node:path';
+import type Libsql from 'libsql';
+
+/** Bytes of a WAL before its first page, and the part of those that belongs to the page rather than to the file. */
+const WAL_HEADER_BYTES = 32;
+const FRAME_HEADER_BYTES = 24;
+const SALT = { inHeader: 16, inFrame: WAL_HEADER_BYTES + 8, bytes: 8 };
+/** While a reader holds a checkpoint up, each try costs two commits. */
+const COMMITS_BETWEEN_TRIES = 64;
+
+/** The numbers that SQLite keeps for applications in the first page, and where they are in that page. */
+const OFFSETS = { user_version: 60, application_id: 68 } as const;
+
+/**
+ * Recognises a database file that has lost its WAL, as a copy of that file alone has, and files that were copied at
+ * different times. SQLite itself takes such a file for an older state of the database, which can be an empty one.
+ *
+ * The mark is a number in the first page that only grows. While the WAL may have commits that the file lacks, the file's
+ * mark is even, and the first commit in the WAL makes it odd. So the file has an odd mark as soon as the whole WAL has
+ * been moved into it, whichever program does that. A database from before there were marks has 0.
+ */
+export interface WalMark {
+  /** To be called after each commit. Never throws: the commit is on disk, and the next one tries again. */
+  committed(): void;
+  /** Whether the file may be closed, which can remove its WAL. */
+  mayClose(): boolean;
+  /** Releases the file. To be called after the connection has been closed. */
+  close(): void;
+}
+
+/**
+ * Reads the marks of a database in WAL mode before SQLite opens it. The file stays open until `close`, because
+ * closing it would drop the locks that SQLite holds on it in this process.
+ */
+export function openWalMark({ file, name }: { file: string; name: keyof typeof OFFSETS }) {
+  const offset = OFFSETS[name];
+  // The WAL is read first: later the file can only be ahead of it.
+  const first = firstMarkInWal(`${file}-wal`, offset);
+  const descriptor = openSync(file, 'r');
+  const markInFile = () => readBytes(descriptor, offset, 4)?.readInt32BE() ?? 0;
+  const found = markInFile();
+  let isClosed = false;
+  function close(): void {
+    if (!isClosed) closeSync(descriptor);
+    isClosed = true;
+  }
+
+  return {
+    close,
+
+    /** Throws when the file is newer than its WAL. Gives what keeps the mark from then on. */
+    watch(connection: Libsql.Database): WalMark {
+      const statement = connection.prepare(`SELECT ${name} AS mark FROM pragma_${name}`);
+      const mark = () => (statement.all()[0] as { mark: number }).mark;
+      if (found > mark()) throw new Error(mixed(file));
+      return watchMark({ connection, name, mark, markInFile, close });
+    },
+
+    /** Throws when the WAL is missing, or newer. To be called before SQLite opens the file and makes a new WAL. */
+    assertWhole(): void {
+      if (found > 0 && !isOdd(found) && !existsSync(`${file}-wal`)) throw new Error(alone(file));
+      if (first !== undefined && isOdd(first) && found < first - 1) throw new Error(mixed(file));
+    },
+  };
+}
+
+function watchMark({
+  connection,
+  name,
+  mark,
+  markInFile,
+  close,
+}: {
+  connection: Libsql.Database;
+  name: string;
+  mark: () => number;
+  markInFile: () => number;
+  close: () => void;
+}): WalMark {
+  let triesIn = 0;
+  /** The odd mark that is to follow an even one, as a kill or a full disk may have left it. */
+  let due = isOdd(mark()) || mark() === 0 ? undefined : mark() + 1;
+  const set = (value: number) => connection.exec(`PRAGMA ${name} = ${value}`);
+
+  function complete(): void {
+    if (due !== undefined) set(due);
+    due = undefined;
+  }
+
+  return {
+    committed() {
+      const inFile = markInFile();
+      if (triesIn > 0) triesIn -= 1;
+      if (due === undefined && (triesIn > 0 || (inFile > 0 && !isOdd(inFile)))) return;
+      triesIn = COMMITS_BETWEEN_TRIES;
+      try {
+        complete();
+        const next = mark() + (isOdd(mark()) ? 1 : 2);
+        set(next);
+        due = next + 1;
+        connection.prepare('PRAGMA wal_checkpoint(PASSIVE)').all();
+        complete();
+        if (!isOdd(markInFile())) triesIn = 0;
+      } catch {
+        // Another process writes, or the disk is full.
+      }
+    },
+    mayClose() {
+      try {
+        complete();
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    close,
+  };
+}
+
+/** The mark in the first page that the WAL holds, if that is the database's first page, as it is after a checkpoint. */
+function firstMarkInWal(wal: string, offset: number): number | undefined {
+  if (!existsSync(wal)) return undefined;
+  const descriptor = openSync(wal, 'r');
+  try {
+    const head = readBytes(descriptor, 0, WAL_HEADER_BYTES + FRAME_HEADER_BYTES);
+    if (head === undefined || head.readUInt32BE(WAL_HEADER_BYTES) !== 1) return undefined;
+    const salt = (at: number) => head.subarray(at, at + SALT.bytes);
+    if (!salt(SALT.inHeader).equals(salt(SALT.inFrame))) return undefined;
+    return readBytes(descriptor, head.length + offset, 4)?.readInt32BE();
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Undefined when the file ends before that. */
+function readBytes(descriptor: number, position: number, count: number): Buffer | undefined {
+  const bytes = Buffer.alloc(count);
+  return readSync(descriptor, bytes, 0, count, position) === count ? bytes : undefined;
+}
+
+function isOdd(mark: number): boolean {
+  return mark % 2 === 1;
+}
+
+const CURE =
+  'copy the whole data directory of a stopped server, or use "respark backup" and "respark restore" (docs/deploying.md)';
+
+function alone(file: string): string {
+  return `its newest changes are in ${basename(file)}-wal, which is missing, as when the file is copied without it: put that file back; to move data, ${CURE}`;
+}
+
+function mixed(file: string): string {
+  return `${basename(file)} and ${basename(file)}-wal are not of the same time, as when they are copied from a running server: ${CURE}`;
+}
