@@ -1,5 +1,7 @@
+import { resolve } from 'node:path';
 import { CONNECT_PATH } from '@respark/protocol';
 import { openBackends, openBackendsBeside } from './app/backends.ts';
+import { restoreBackup, writeBackup } from './app/backups.ts';
 import { Closers } from './app/closers.ts';
 import { DEMO_GAME, DEMO_STAGE, ensureDemo } from './app/demo.ts';
 import { listen, listenForMetrics, listenForPlayers } from './app/listeners.ts';
@@ -9,11 +11,13 @@ import { createServices } from './app/services.ts';
 import { warningsOf } from './app/warnings.ts';
 import { type Clock, systemClock, withTimeout } from './clock.ts';
 import type { Settings } from './config/config.ts';
+import { directoryError } from './data-directory/data-directory.ts';
 import { DEMO_FILE, RUNNING_FILE } from './data-directory/local-files.ts';
 import type { Access } from './domain/access/access.ts';
 import { createArns } from './domain/arn.ts';
 import { createAudit } from './domain/audit.ts';
 import { createExaminer } from './examiner/examiner.ts';
+import { findFileFault } from './file-fault.ts';
 import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { createSystemRandom, type RandomBytes, uuidV7 } from './random.ts';
@@ -63,7 +67,7 @@ export async function startServer(options: Surroundings & { demo?: boolean }): P
     return await start({ settings, log, clock, random, closers, hasDemo });
   } catch (error) {
     await closers.close({ clock, log });
-    throw error;
+    throw findFileFault(error) === undefined ? error : directoryError(resolve(settings.dataDir), error);
   }
 }
 
@@ -122,7 +126,10 @@ async function start(
     ...(demo === undefined
       ? {}
       : { demo: { gameName: DEMO_GAME, stageName: DEMO_STAGE, gameKey: demo.gameKey, playerId: demo.playerId } }),
-    warnings: warningsOf({ settings, playerServer, url, nodeVersion: process.versions.node, clock }),
+    warnings: [
+      ...directory.warnings,
+      ...warningsOf({ settings, playerServer, url, nodeVersion: process.versions.node, clock }),
+    ],
     counts: () => ({ ...node.counts(), inFlight: requests.inFlight }),
     async drain() {
       for (const server of new Set([management, playerServer])) server.stopListening();
@@ -163,6 +170,10 @@ export async function openAdministration(options: Surroundings): Promise<Adminis
     };
   } catch (error) {
     await closers.close({ clock, log });
-    throw error;
+    throw findFileFault(error) === undefined ? error : directoryError(resolve(settings.dataDir), error);
   }
 }
+
+/** What a command may do with a whole data directory. */
+export const backUpData = writeBackup;
+export const restoreData = restoreBackup;

@@ -1,17 +1,37 @@
+import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { LocalCluster } from '../cluster/local.ts';
 import type { Settings } from '../config/config.ts';
-import { DATABASE_FILE, type DataDirectory, openDataDirectory } from '../data-directory/data-directory.ts';
-import { verifyKeyring } from '../keyring.ts';
+import { backUp, type LiveFiles } from '../data-directory/backup.ts';
+import { type DataDirectory, openDataDirectory } from '../data-directory/data-directory.ts';
+import { DATABASE_FILE } from '../data-directory/server-files.ts';
+import { describeFileFault } from '../file-fault.ts';
+import { type Keyring, verifyKeyring } from '../keyring.ts';
 import type { Log } from '../log.ts';
 import type { RandomBytes } from '../random.ts';
+import { StartupError } from '../startup-error.ts';
 import type { AuditLog, AuditReader } from '../store/audit/audit-log.ts';
-import { openSqliteAuditLog, openSqliteAuditReader } from '../store/audit/sqlite.ts';
+import { copyAuditJournal } from '../store/audit/journal.ts';
+import {
+  AUDIT_DATABASE_FILE,
+  AUDIT_JOURNAL_FILE,
+  openSqliteAuditLog,
+  openSqliteAuditReader,
+} from '../store/audit/sqlite.ts';
+import {
+  AUDIT_FORM,
+  copyDatabase,
+  examineDatabase,
+  findOutdated,
+  STORE_FORM,
+  sizeOfDatabase,
+} from '../store/database-copy.ts';
 import { createStore } from '../store/sql-store.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
 import type { Closers } from './closers.ts';
+import { readVersion } from './server-info.ts';
 
 /** What a server stores and shares, as contracts. Only this file names their implementations. */
 export interface Backends {
@@ -35,7 +55,7 @@ export async function openBackends({
   random: RandomBytes;
   closers: Closers;
 }): Promise<Backends> {
-  const { directory, store } = await openData({ settings, closers, isShared: false });
+  const { directory, store } = await openData({ settings, closers, beforeMigration: { log, clock } });
   const auditLog = openSqliteAuditLog({ directory: directory.path, clock, log });
   closers.push('audit log', () => auditLog.close());
   const cluster = new LocalCluster({ clock, random });
@@ -51,28 +71,102 @@ export async function openBackendsBeside({
   settings: Settings;
   closers: Closers;
 }): Promise<Pick<Backends, 'directory' | 'store'> & { readonly auditLog: AuditReader }> {
-  const { directory, store } = await openData({ settings, closers, isShared: true });
+  const { directory, store } = await openData({ settings, closers });
   const auditLog = openSqliteAuditReader({ directory: directory.path });
   closers.push('audit log', () => auditLog.close());
   return { directory, store, auditLog };
 }
 
+/** For a command there is nothing to do before a migration, because a command must not change the schema. */
 async function openData({
   settings: { dataDir, secretKey },
   closers,
-  isShared,
+  beforeMigration,
 }: {
   settings: Settings;
   closers: Closers;
-  isShared: boolean;
+  beforeMigration?: { log: Log; clock: Clock };
 }): Promise<Pick<Backends, 'directory' | 'store'>> {
+  const isShared = beforeMigration === undefined;
   const directory = openDataDirectory({ path: dataDir, secretKey, isShared });
   closers.push('data directory', () => directory.close());
+  if (beforeMigration !== undefined) await backUpOutdated({ directory, ...beforeMigration });
   const database = openSqlite({ file: directory.file(DATABASE_FILE) });
   closers.push('database', () => database.close());
-  // A command of another version must not change the schema under a running server.
   await (isShared ? database.assertMigrated() : database.migrate());
   const store = createStore(database);
   await verifyKeyring(store, directory.keyring);
   return { directory, store };
+}
+
+/**
+ * A migration cannot be undone, so what was there before is kept, in a file for each version. One of the same version is
+ * replaced, because a server of that version may have gone on after it.
+ */
+async function backUpOutdated({
+  directory,
+  log,
+  clock,
+}: {
+  directory: DataDirectory;
+  log: Log;
+  clock: Clock;
+}): Promise<void> {
+  const versions = [
+    findOutdated({ form: STORE_FORM, file: directory.file(DATABASE_FILE) }),
+    findOutdated({ form: AUDIT_FORM, file: directory.file(AUDIT_DATABASE_FILE) }),
+  ];
+  if (versions.every((version) => version === undefined)) return;
+  const name = `before-upgrade-${versions.map((version) => version ?? 'same').join('-')}.tar.gz`;
+  const file = directory.file(name);
+  try {
+    directory.removeFile(name);
+    await backUp({
+      ...{ dataDir: directory.path, file, hasSecretKey: true, live: LIVE_FILES, version: readVersion() },
+      now: () => clock.now(),
+    });
+  } catch (error) {
+    const reason = error instanceof StartupError ? error.message : describeFileFault(error);
+    throw new StartupError(`the databases need an upgrade, before which a backup is made: ${reason}`, { cause: error });
+  }
+  log.info({ file }, 'a backup was made before the databases are brought up to this version');
+}
+
+/** How the files of a data directory are copied. The journal is read before the database to which its records move. */
+export const LIVE_FILES: LiveFiles = {
+  names: [DATABASE_FILE, AUDIT_JOURNAL_FILE, AUDIT_DATABASE_FILE],
+  copy(name, from, to) {
+    if (name === AUDIT_JOURNAL_FILE) copyAuditJournal({ from, to });
+    else copyDatabase({ form: name === DATABASE_FILE ? STORE_FORM : AUDIT_FORM, from, to });
+  },
+  examine(name, file) {
+    if (name === AUDIT_JOURNAL_FILE) return;
+    examineDatabase({ form: name === DATABASE_FILE ? STORE_FORM : AUDIT_FORM, file });
+  },
+  sizeOf: sizeOfDatabase,
+};
+
+/**
+ * Opens what was unpacked from a backup, before a server does. Throws a `StartupError` when the keyring is not the one
+ * with which its store was made. The audit log is brought up to this program's version.
+ */
+export async function openUnpacked({
+  directory,
+  keyring,
+  log,
+  clock,
+  closers,
+}: {
+  directory: string;
+  keyring: Keyring;
+  log: Log;
+  clock: Clock;
+  closers: Closers;
+}): Promise<Pick<Backends, 'auditLog'>> {
+  const database = openSqlite({ file: join(directory, DATABASE_FILE) });
+  closers.push('database', () => database.close());
+  await verifyKeyring(createStore(database), keyring);
+  const auditLog = openSqliteAuditLog({ directory, clock, log });
+  closers.push('audit log', () => auditLog.close());
+  return { auditLog };
 }

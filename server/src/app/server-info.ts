@@ -25,7 +25,8 @@ export function createServerInfo({
   return () => ({ version, apiVersion: API_VERSION, node: cluster.node, features });
 }
 
-function readVersion(): string {
+/** The version of this program. */
+export function readVersion(): string {
   const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
   return String(version);
 }

@@ -1,7 +1,9 @@
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { describeFileFault, findFileFault } from '../file-fault.ts';
 import { createLog } from '../log.ts';
 import { settingsOf } from './options.ts';
-import type { World } from './world.ts';
+import { CommandError, type World } from './world.ts';
 
 type Main = Awaited<ReturnType<World['loadMain']>>;
 
@@ -21,6 +23,10 @@ export async function administer<T>(
   const administration = await openAdministration({ settings, log });
   try {
     return await work(administration);
+  } catch (error) {
+    if (findFileFault(error) === undefined) throw error;
+    const dataDir = resolve(settings.dataDir);
+    throw new CommandError(`cannot use the data directory ${dataDir}: ${describeFileFault(error)}`, { cause: error });
   } finally {
     await administration.close();
   }

@@ -1,10 +1,12 @@
 import { Command, CommanderError } from 'commander';
 import { SettingsError } from '../config/config.ts';
 import { ServiceError } from '../errors.ts';
+import { describeFileFault, findFileFault } from '../file-fault.ts';
 import { StartupError } from '../startup-error.ts';
 import { apiCommand } from './commands/api.ts';
 import { auditCommand } from './commands/audit.ts';
 import { awsModelCommand } from './commands/aws-model.ts';
+import { backupCommand } from './commands/backup.ts';
 import { configCommand } from './commands/config.ts';
 import { connectCommand } from './commands/connect.ts';
 import { connectionsCommand } from './commands/connections.ts';
@@ -17,6 +19,7 @@ import { generateCommand } from './commands/generate.ts';
 import { healthCommand } from './commands/health.ts';
 import { importCommand } from './commands/import.ts';
 import { keysCommand } from './commands/keys.ts';
+import { restoreCommand } from './commands/restore.ts';
 import { serveCommand } from './commands/serve.ts';
 import { CommandError, type World } from './world.ts';
 
@@ -64,6 +67,8 @@ Settings are flags of "serve" or RESPARK_… variables; "respark config print" s
     awsModelCommand,
     keysCommand,
     auditCommand,
+    backupCommand,
+    restoreCommand,
     configCommand,
     doctorCommand,
     healthCommand,
@@ -90,5 +95,10 @@ function forEachCommand(command: Command, visit: (command: Command) => void): vo
 function describe(error: unknown): string {
   const isExpected = error instanceof CommandError || error instanceof StartupError || error instanceof ServiceError;
   if (isExpected) return error.message;
+  const { path } = Object(error) as { path?: unknown };
+  // A file fails for what an operator can mend, wherever a command meets it.
+  if (typeof path === 'string' && findFileFault(error) !== undefined) {
+    return `cannot use ${path}: ${describeFileFault(error)}`;
+  }
   return `unexpected failure, please report it: ${error instanceof Error ? error.stack : String(error)}`;
 }

@@ -14,6 +14,8 @@ export interface World {
   readonly version: string;
   readonly platform: NodeJS.Platform;
   readonly env: Environment;
+  /** The name of the operating system's user that runs this. */
+  readonly user: string;
   readonly stdin: NodeJS.ReadableStream;
   readonly stdout: Output;
   readonly stderr: Output;
@@ -28,7 +30,7 @@ export interface World {
   exit(code: number): void;
   readonly localFiles: typeof readLocalFile;
   /** Loads the server, and the store with it, only when a command needs it: commands should start quickly. */
-  loadMain(): Promise<Pick<typeof Main, 'startServer' | 'openAdministration'>>;
+  loadMain(): Promise<Pick<typeof Main, 'startServer' | 'openAdministration' | 'backUpData' | 'restoreData'>>;
 }
 
 /** Ends a command with its message on stderr and an exit code: 1 = the command failed, 2 = wrong command line. */

@@ -78,7 +78,10 @@ function testDirectory(): void {
     const path = join(temporaryDirectory(t), 'file');
     writeFileSync(path, '');
     assert.equal(refusal({ path }), `the data directory ${path} is not a directory: set RESPARK_DATA_DIR`);
-    assert.match(refusal({ path: join(path, 'below') }), /^cannot use the data directory .*\/file\/below: ENOTDIR: /);
+    assert.match(
+      refusal({ path: join(path, 'below') }),
+      /^cannot use the data directory .*\/file\/below: a part of its path is not a directory \(ENOTDIR\): check the path, or/,
+    );
   });
 
   test('a file is written whole or not at all', (t) => {
@@ -179,7 +182,7 @@ function testSecretKey(): void {
     const advice = 'must be 32 random bytes in base64, as "openssl rand -base64 32" prints them; got';
     assert.equal(refusal({ path, secretKey: 'open sesame' }), `RESPARK_SECRET_KEY ${advice} 11 characters`);
     assert.equal(refusal({ path, secretKey: '' }), `RESPARK_SECRET_KEY ${advice} 0 characters`);
-    writeFileSync(join(path, 'secret.key'), 'short\n');
+    writeFileSync(join(path, 'secret.key'), 'short\n', { mode: 0o600 });
     assert.equal(refusal({ path }), `${join(path, 'secret.key')} ${advice} 5 characters`);
     open(t, path, { secretKey });
   });

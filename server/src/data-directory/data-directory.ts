@@ -1,23 +1,24 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import Libsql from 'libsql';
+import { describeFileFault } from '../file-fault.ts';
 import { createKeyring, type Keyring } from '../keyring.ts';
 import { StartupError } from '../startup-error.ts';
 import { createPrivateFile, readIfPresent, writePrivateFile } from './private-file.ts';
-
-/** Named here because a secret key is made only while there is no database. */
-export const DATABASE_FILE = 'respark.sqlite';
-const LOCK_FILE = 'lock';
-const SECRET_KEY_FILE = 'secret.key';
+import { assertTrustworthy, takeDirectory } from './rights.ts';
+import { DATABASE_FILE, LOCK_FILE, RESTORE_DIRECTORY, SECRET_KEY_FILE } from './server-files.ts';
 
 /**
- * The one directory that holds everything a server keeps. Only its owner may enter it (0700), and every file is 0600.
+ * The one directory that holds everything a server keeps. Only its owner may enter it (0700), unless it is a mounted
+ * volume of the superuser's, and every file is 0600.
  */
 export interface DataDirectory {
   /** The absolute path of the directory. */
   readonly path: string;
   readonly keyring: Keyring;
+  /** What the operator should know about it. */
+  readonly warnings: readonly string[];
   /** The absolute path of a file in the directory. */
   file(name: string): string;
   /** Undefined when there is no such file. */
@@ -47,19 +48,23 @@ export function openDataDirectory(options: {
   const file = (name: string) => join(path, name);
   const readFile = (name: string) => readIfPresent(file(name))?.toString();
   let unlock = () => {};
+  let warnings: readonly string[] = [];
   try {
-    takeDirectory(path, isShared);
-    if (!isShared) unlock = lock(path);
-    const hasDatabase = existsSync(file(DATABASE_FILE));
-    if (isShared && !hasDatabase) {
-      throw new StartupError(`there is no database in ${path}: start the server, or set RESPARK_DATA_DIR`);
+    if (isShared) {
+      findDataDirectory(path);
+    } else {
+      warnings = takeDirectory(path);
+      unlock = lock(path);
+      assertRestored(path);
     }
+    const hasDatabase = existsSync(file(DATABASE_FILE));
     const secretKey =
       options.secretKey === undefined
         ? parseSecretKey(file(SECRET_KEY_FILE), readFile(SECRET_KEY_FILE) ?? makeSecretKey(path, hasDatabase))
         : parseSecretKey('RESPARK_SECRET_KEY', options.secretKey);
     return {
       path,
+      warnings,
       keyring: createKeyring(secretKey),
       file,
       readFile,
@@ -69,39 +74,55 @@ export function openDataDirectory(options: {
     };
   } catch (error) {
     unlock();
-    if (error instanceof StartupError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new StartupError(
-      `cannot use the data directory ${path}: ${reason}: set RESPARK_DATA_DIR to a directory of your own`,
-      {
-        cause: error,
-      },
-    );
+    throw directoryError(path, error);
   }
 }
 
-function takeDirectory(path: string, isShared: boolean): void {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) {
-    if (isShared)
-      throw new StartupError(`there is no data directory ${path}: start the server, or set RESPARK_DATA_DIR`);
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    return;
+/**
+ * Makes sure that there is a data directory with a database, which a command may read beside a running server. Throws a
+ * `StartupError`.
+ */
+export function findDataDirectory(path: string): void {
+  withCause(path, () => {
+    assertTrustworthy(path);
+    assertRestored(path);
+    if (!existsSync(join(path, DATABASE_FILE))) {
+      throw new StartupError(`there is no database in ${path}: start the server, or set RESPARK_DATA_DIR`);
+    }
+  });
+}
+
+/** Takes a data directory, which is made if it is missing, and keeps every server out. Throws a `StartupError`. */
+export function lockDataDirectory(path: string): { release(): void } {
+  return withCause(path, () => {
+    takeDirectory(path);
+    return { release: lock(path) };
+  });
+}
+
+/** What goes wrong with the directory is told by its cause, and is never the server's own fault. */
+function withCause<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw directoryError(path, error);
   }
-  if (!found.isDirectory())
-    throw new StartupError(`the data directory ${path} is not a directory: set RESPARK_DATA_DIR`);
-  const isOpenToOthers = process.platform !== 'win32' && (found.mode & 0o077) !== 0;
-  if (!isOpenToOthers) return;
-  // A new volume is often open to other users, and some become so at each mount: that is corrected. But a home
-  // directory that was named by mistake must stay as it is.
-  const names = readdirSync(path);
-  if (names.length > 0 && !names.includes(LOCK_FILE)) {
-    const mode = (found.mode & 0o777).toString(8);
-    throw new StartupError(
-      `the data directory ${path} contains files that are not Respark's, and other users may enter it (mode ${mode}): set RESPARK_DATA_DIR to a new directory, or run "chmod 700 ${path}"`,
-    );
-  }
-  chmodSync(path, 0o700);
+}
+
+/** The error that an operator sees for one that came from the data directory. A `StartupError` stays as it is. */
+export function directoryError(path: string, error: unknown): StartupError {
+  if (error instanceof StartupError) return error;
+  return new StartupError(
+    `cannot use the data directory ${path}: ${describeFileFault(error)}, or set RESPARK_DATA_DIR to another directory`,
+    { cause: error },
+  );
+}
+
+function assertRestored(path: string): void {
+  if (!existsSync(join(path, RESTORE_DIRECTORY))) return;
+  throw new StartupError(
+    `a restore into the data directory ${path} was interrupted: run "respark restore" again, with --force`,
+  );
 }
 
 /** Locks an empty SQLite database: the operating system releases that lock when the process ends, even by kill -9. */
@@ -135,7 +156,7 @@ function makeSecretKey(path: string, hasDatabase: boolean): string {
 }
 
 /** The value is a secret, so a message only tells its length. */
-function parseSecretKey(source: string, value: string): Uint8Array {
+export function parseSecretKey(source: string, value: string): Uint8Array {
   const text = value.trim();
   if (!/^[A-Za-z0-9+/_-]{43}=?$/.test(text)) {
     throw new StartupError(

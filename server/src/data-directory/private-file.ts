@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describeFileFault } from '../file-fault.ts';
 
 /** Readable and writable by its owner only. */
 const PRIVATE_MODE = 0o600;
@@ -38,14 +39,14 @@ export function writePrivateFile(path: string, text: string): void {
     rmSync(temporary, { force: true });
     throw error;
   }
-  synchronizeDirectory(dirname(path));
+  syncDirectory(dirname(path));
 }
 
 /**
- * Puts the names in a directory on disk. Windows refuses that for every directory and has no other way, so a refusal is
- * no failure; anything else, such as a broken disk, is thrown.
+ * Puts on disk which files are in a directory. Windows refuses that for every directory and has no other way, so a
+ * refusal is no failure; anything else, such as a broken disk, is thrown.
  */
-function synchronizeDirectory(path: string): void {
+export function syncDirectory(path: string): void {
   try {
     const directory = openSync(path, 'r');
     try {
@@ -65,5 +66,32 @@ export function readIfPresent(path: string): Buffer | undefined {
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
+  }
+}
+
+/** More than SQLite needs to open a database. */
+const PROBE_BYTES = 65_536;
+
+/** Throws while no new file can be written in the directory. Leaves nothing behind. */
+export function probeDirectory(path: string): void {
+  const file = join(path, `probe.${randomUUID()}`);
+  const descriptor = openSync(file, 'wx', PRIVATE_MODE);
+  try {
+    const written = writeSync(descriptor, Buffer.alloc(PROBE_BYTES));
+    if (written < PROBE_BYTES) writeSync(descriptor, Buffer.alloc(PROBE_BYTES - written));
+  } finally {
+    closeSync(descriptor);
+    rmSync(file, { force: true });
+  }
+}
+
+/** Why databases cannot be used: SQLite says of a full disk that reading or writing has failed, and no more. */
+export function describeDatabaseFault(error: unknown, ...files: string[]): string {
+  const isVague = /^SQLITE_(?:CANTOPEN|IOERR|READONLY|FULL)/.test(String(Object(error).code));
+  try {
+    if (isVague) for (const file of files) probeDirectory(dirname(file));
+    return describeFileFault(error);
+  } catch (cause) {
+    return describeFileFault(cause);
   }
 }

@@ -12,7 +12,7 @@ import {
   type SqliteStatement,
 } from 'kysely';
 import Libsql from 'libsql';
-import { createPrivateFile } from '../data-directory/private-file.ts';
+import { createPrivateFile, describeDatabaseFault } from '../data-directory/private-file.ts';
 import { ServiceError } from '../errors.ts';
 import { StartupError } from '../startup-error.ts';
 import type { Database, Query } from './database.ts';
@@ -89,9 +89,7 @@ function connect(file: string): { connection: Libsql.Database; mark: WalMark } {
   } catch (error) {
     connection?.close();
     marks?.close();
-    throw new StartupError(`cannot use the database ${file}: ${error instanceof Error ? error.message : error}`, {
-      cause: error,
-    });
+    throw new StartupError(`cannot use the database ${file}: ${describeDatabaseFault(error, file)}`, { cause: error });
   }
 }
 

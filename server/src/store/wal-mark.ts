@@ -2,6 +2,9 @@ import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import type Libsql from 'libsql';
 
+/** How every database of SQLite begins. What else is in the file is said by SQLite. */
+const MAGIC = 'SQLite format 3\0';
+
 /** Bytes of a WAL before its first page, and the part of those that belongs to the page rather than to the file. */
 const WAL_HEADER_BYTES = 32;
 const FRAME_HEADER_BYTES = 24;
@@ -39,7 +42,8 @@ export function openWalMark({ file, name }: { file: string; name: keyof typeof O
   const first = firstMarkInWal(`${file}-wal`, offset);
   const descriptor = openSync(file, 'r');
   const markInFile = () => readBytes(descriptor, offset, 4)?.readInt32BE() ?? 0;
-  const found = markInFile();
+  const isDatabase = readBytes(descriptor, 0, MAGIC.length)?.toString() === MAGIC;
+  const found = isDatabase ? markInFile() : 0;
   let isClosed = false;
   function close(): void {
     if (!isClosed) closeSync(descriptor);

@@ -36,7 +36,7 @@ describe('"respark doctor"', () => {
     await server.ended();
     chmodSync(join(server.dataDir, 'secret.key'), 0o644);
     const { exitCode, failed } = await findings(place);
-    assert.deepEqual([exitCode, failed], [1, ['data directory', 'server']]);
+    assert.deepEqual([exitCode, failed], [1, ['data directory', 'secret key', 'server']]);
     const wrong = await place.respark(['doctor'], { env: { RESPARK_PORT: '80a' } });
     assert.equal(wrong.exitCode, 1);
     assert.match(wrong.stdout, /^fail {2}settings: RESPARK_PORT must be 0-65535, got "80a"/m);

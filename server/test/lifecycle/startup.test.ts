@@ -81,7 +81,7 @@ describe('a server that cannot start says why in one line', () => {
     });
     assertRefused(await serveHere(directory, ['--data-dir', 'file/below']), {
       exitCode: 1,
-      says: /^cannot use the data directory \S+\/file\/below: .*ENOTDIR.*: set RESPARK_DATA_DIR/m,
+      says: /^cannot use the data directory \S+\/file\/below: a part of its path is not a directory \(ENOTDIR\): .*RESPARK_DATA_DIR/m,
     });
   });
 
@@ -91,7 +91,7 @@ describe('a server that cannot start says why in one line', () => {
     mkdirSync(join(directory, 'closed'), { mode: 0o000 });
     assertRefused(await serveHere(directory, ['--port', '0', '--data-dir', 'closed/inside']), {
       exitCode: 1,
-      says: /^cannot use the data directory \S+\/closed\/inside: .*EACCES.*: set RESPARK_DATA_DIR/m,
+      says: /^cannot use the data directory \S+\/closed\/inside: the user that runs this has no permission \(EACCES\): .*RESPARK_DATA_DIR/m,
     });
   });
 

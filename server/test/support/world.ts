@@ -52,6 +52,7 @@ export function createTestWorld({
     version: '1.2.3',
     platform,
     env,
+    user: 'operator',
     stdin: new PassThrough(),
     stdout: output('stdout'),
     stderr: output('stderr'),
@@ -73,7 +74,13 @@ export function createTestWorld({
           : { url: local.url ?? '', playerUrl: local.playerUrl ?? '' },
       demo: async () => local.demo,
     },
-    loadMain: async () => ({ startServer: unexpected, openAdministration: unexpected, ...main }),
+    loadMain: async () => ({
+      startServer: unexpected,
+      openAdministration: unexpected,
+      backUpData: unexpected,
+      restoreData: unexpected,
+      ...main,
+    }),
     out: () => written.stdout,
     err: () => written.stderr,
     printed: (text) =>

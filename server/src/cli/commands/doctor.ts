@@ -5,6 +5,8 @@ import { delimiter, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { listGames } from '../../api/operations/games.ts';
 import { type Settings, SettingsError } from '../../config/config.ts';
+import { isServerFile } from '../../data-directory/server-files.ts';
+import { findFileFault } from '../../file-fault.ts';
 import { createLog } from '../../log.ts';
 import { findNodeFault } from '../../node-release.ts';
 import { describeCause, findEndpoint, getCredentials, ManagementClient, ServiceRefusal } from '../management-client.ts';
@@ -75,11 +77,14 @@ async function checkDataDirectory(dataDir: string): Promise<Finding> {
   const check = 'data directory';
   const path = resolve(dataDir);
   try {
-    const { mode } = await stat(path);
+    const { mode, uid } = await stat(path);
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
     const entries = await readdir(path);
     const modes = await Promise.all(entries.map(async (name) => ({ name, mode: (await stat(join(path, name))).mode })));
-    const open = [{ name: '.', mode }, ...modes].filter((entry) => (entry.mode & 0o077) !== 0);
+    // A volume of the superuser's lets the server in by a group, and its other directories are not the server's.
+    const isVolume = uid === 0 && process.geteuid?.() !== 0;
+    const ours = isVolume ? modes.filter(({ name }) => isServerFile(name)) : [{ name: '.', mode }, ...modes];
+    const open = ours.filter((entry) => (entry.mode & 0o077) !== 0);
     if (open.length === 0 || process.platform === 'win32') return { check, state: 'ok', detail: path };
     const names = open.slice(0, 3).map(({ name }) => name);
     const detail = `${path}: other users of this machine can access ${names.join(', ')}`;
@@ -88,7 +93,8 @@ async function checkDataDirectory(dataDir: string): Promise<Finding> {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT')
       return { check, state: 'ok', detail: `${path} does not exist yet; "respark serve" creates it` };
-    return { check, state: 'fail', detail: `${path}: ${code}`, advice: 'make the user that runs the server its owner' };
+    const { cause = code, cure: advice = 'see what is wrong with it' } = findFileFault(error) ?? {};
+    return { check, state: 'fail', detail: `${path}: ${cause} (${code})`, advice };
   }
 }
 

@@ -1,5 +1,5 @@
 import Libsql from 'libsql';
-import { createPrivateFile } from '../../data-directory/private-file.ts';
+import { createPrivateFile, describeDatabaseFault } from '../../data-directory/private-file.ts';
 import { StartupError } from '../../startup-error.ts';
 import { openWalMark, type WalMark } from '../wal-mark.ts';
 import type { AuditCause, AuditOutcome, AuditPosition, AuditQuery, AuditRecord } from './audit-log.ts';
@@ -35,6 +35,9 @@ const MIGRATIONS = [
   `ALTER TABLE audit RENAME COLUMN access_key_id TO actor;
    ALTER TABLE audit ADD COLUMN cause TEXT NOT NULL DEFAULT 'operator'`,
 ];
+
+/** The version that this program's migrations lead to. */
+export const AUDIT_VERSION = MIGRATIONS.length;
 
 interface Row {
   request_id: string;
@@ -175,7 +178,9 @@ function connect(file: string, isShared: boolean): { database: Libsql.Database; 
       marks?.close();
       const reason = error instanceof Error ? error.message : String(error);
       if (!/locked/.test(reason) || attempt === MAX_OPENINGS) {
-        throw new StartupError(`cannot use the audit log ${file}: ${reason}`, { cause: error });
+        throw new StartupError(`cannot use the audit log ${file}: ${describeDatabaseFault(error, file)}`, {
+          cause: error,
+        });
       }
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, OPENING_PAUSE_MS);
     }

@@ -136,6 +136,12 @@ export function readAuditJournal(file: string): { journaled: Journaled; length: 
   return { journaled, length, brokenLines };
 }
 
+/** Copies the whole lines of a journal, which another process may be writing, into a new private file. */
+export function copyAuditJournal({ from, to }: { from: string; to: string }): void {
+  const bytes = readIfPresent(from) ?? Buffer.alloc(0);
+  writePrivateFile(to, bytes.toString('utf8', 0, bytes.lastIndexOf(LINE_END) + 1));
+}
+
 /** Takes what a line says; false when it is neither an intent nor an outcome. */
 function take(line: string, { records, lateOutcomes }: Journaled): boolean {
   const entry = parse(line);

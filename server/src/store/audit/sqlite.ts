@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
+import { describeFileFault } from '../../file-fault.ts';
 import type { Log } from '../../log.ts';
 import { StartupError } from '../../startup-error.ts';
 import type {
@@ -17,8 +18,9 @@ import type {
 import { type AuditDatabase, openAuditDatabase } from './database.ts';
 import { type AuditJournal, type Journaled, openAuditJournal, openRecord, readAuditJournal } from './journal.ts';
 
-const DATABASE_FILE = 'audit.sqlite';
-const JOURNAL_FILE = 'audit.journal';
+/** The files in the data directory. */
+export const AUDIT_DATABASE_FILE = 'audit.sqlite';
+export const AUDIT_JOURNAL_FILE = 'audit.journal';
 /** How many records the journal, and memory, may hold. Beyond that `begin` rejects, and its call is refused. */
 const MAX_WAITING = 10_000;
 const MOVE_PERIOD_MS = 1_000;
@@ -36,8 +38,8 @@ interface Parts {
  * `openSqliteAuditReader`. What a killed process has left in the journal is moved to the database first.
  */
 export function openSqliteAuditLog({ directory, clock, log }: Parts): AuditLog {
-  const database = openAuditDatabase({ file: join(directory, DATABASE_FILE), isShared: false });
-  const file = join(directory, JOURNAL_FILE);
+  const database = openAuditDatabase({ file: join(directory, AUDIT_DATABASE_FILE), isShared: false });
+  const file = join(directory, AUDIT_JOURNAL_FILE);
   try {
     const { journaled, length, brokenLines } = readAuditJournal(file);
     if (brokenLines > 0) log.warn({ file, brokenLines }, 'broken lines of the audit journal were left out');
@@ -45,15 +47,14 @@ export function openSqliteAuditLog({ directory, clock, log }: Parts): AuditLog {
     return new SqliteAuditLog({ database, journal, journaled, clock, log });
   } catch (error) {
     database.close();
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new StartupError(`cannot use the audit log ${file}: ${reason}`, { cause: error });
+    throw new StartupError(`cannot use the audit log ${file}: ${describeFileFault(error)}`, { cause: error });
   }
 }
 
 /** For a process beside the one that writes, or after it. A reader changes nothing. */
 export function openSqliteAuditReader({ directory }: Pick<Parts, 'directory'>): AuditReader {
-  const database = openAuditDatabase({ file: join(directory, DATABASE_FILE), isShared: true });
-  const file = join(directory, JOURNAL_FILE);
+  const database = openAuditDatabase({ file: join(directory, AUDIT_DATABASE_FILE), isShared: true });
+  const file = join(directory, AUDIT_JOURNAL_FILE);
   let isClosed = false;
   return {
     // The journal is read first: what has left it by then is in the database.

@@ -11,6 +11,9 @@ const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
   createRuntimesAndClaims,
 ];
 
+/** The version that this program's migrations lead to. */
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
 /** Runs the missing migrations, each in one transaction with the record of its version. */
 export async function migrate({ transaction }: Pick<Database, 'transaction'>): Promise<void> {
   for (const [index, up] of MIGRATIONS.entries()) {

@@ -1,0 +1,69 @@
+import type { Clock } from '../clock.ts';
+import type { Settings } from '../config/config.ts';
+import type { Manifest, Progress } from '../data-directory/archive.ts';
+import { backUp } from '../data-directory/backup.ts';
+import { type Restored, restore } from '../data-directory/restore.ts';
+import type { Log } from '../log.ts';
+import { type RandomBytes, uuidV7 } from '../random.ts';
+import { LIVE_FILES, openUnpacked } from './backends.ts';
+import { Closers } from './closers.ts';
+import { readVersion } from './server-info.ts';
+
+type DataSettings = Pick<Settings, 'dataDir' | 'secretKey'>;
+
+/** Backs up the data directory of the settings, whether or not a server is running on it. See `backUp`. */
+export async function writeBackup({
+  settings: { dataDir },
+  clock,
+  ...options
+}: {
+  settings: DataSettings;
+  clock: Clock;
+  file: string;
+  hasSecretKey: boolean;
+  progress: Progress;
+  signal: AbortSignal;
+}): Promise<Manifest> {
+  return await backUp({ ...options, dataDir, version: readVersion(), live: LIVE_FILES, now: () => clock.now() });
+}
+
+/**
+ * Restores a backup into the data directory of the settings; `actor` is the name under which the restored audit log has
+ * this on record. See `restore`.
+ */
+export async function restoreBackup({
+  settings: { dataDir, secretKey },
+  log,
+  clock,
+  random,
+  actor,
+  ...options
+}: {
+  settings: DataSettings;
+  log: Log;
+  clock: Clock;
+  random: RandomBytes;
+  actor: string;
+  file: string;
+  isForced: boolean;
+  progress: Progress;
+}): Promise<Restored> {
+  const startedAt = clock.monotonic();
+  return await restore({
+    ...{ ...options, dataDir, secretKey, live: LIVE_FILES },
+    now: () => clock.now(),
+    async accept({ directory, keyring }) {
+      const closers = new Closers();
+      try {
+        const { auditLog } = await openUnpacked({ directory, keyring, log, clock, closers });
+        const at = clock.now();
+        const place = { requestId: uuidV7(random, at), at };
+        const change = { cause: 'operator', actor, sourceAddress: '', operation: 'Restore', resource: '' } as const;
+        await auditLog.begin({ ...place, ...change });
+        await auditLog.finish(place, { error: undefined, durationMs: Math.round(clock.monotonic() - startedAt) });
+      } finally {
+        await closers.close({ clock, log });
+      }
+    },
+  });
+}

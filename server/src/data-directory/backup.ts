@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { describeFileFault } from '../file-fault.ts';
+import { StartupError } from '../startup-error.ts';
+import { type Manifest, type Progress, writeArchive } from './archive.ts';
+import { findDataDirectory } from './data-directory.ts';
+import { readIfPresent, syncDirectory, writePrivateFile } from './private-file.ts';
+import { SECRET_KEY_FILE } from './server-files.ts';
+
+/** The files of a data directory that its server writes all the time, each of which knows how it is copied. */
+export interface LiveFiles {
+  /**
+   * In the order in which they must be copied: a record of a change is written before the change is made, so the records
+   * are copied after the changes, and a copy never has a change without its record.
+   */
+  readonly names: readonly string[];
+  /** Copies a file that exists as it is at one moment not before the call, into a new private file. */
+  copy(name: string, from: string, to: string): void;
+  /** Throws a `StartupError` when a copy is damaged, or newer than this program. */
+  examine(name: string, file: string): void;
+  /** An upper bound of the bytes that a copy needs; 0 for a file that is not there. */
+  sizeOf(file: string): number;
+}
+
+export interface BackupOptions {
+  readonly dataDir: string;
+  /** The new file; its directory must exist. */
+  readonly file: string;
+  readonly hasSecretKey: boolean;
+  readonly live: LiveFiles;
+  readonly version: string;
+  readonly now: () => number;
+  readonly progress?: Progress;
+  /** Once aborted, nothing more is done, and what was written is removed. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Writes a backup of a data directory into one private file, whether or not a server is running on it. Every change that
+ * was answered before the call is in it. The file appears whole or not at all, and is on disk at the end. Throws a
+ * `StartupError` when anything fails.
+ */
+export async function backUp(options: BackupOptions): Promise<Manifest> {
+  const { hasSecretKey, live, version, now, signal, progress = () => {} } = options;
+  const dataDir = resolve(options.dataDir);
+  const file = resolve(options.file);
+  findDataDirectory(dataDir);
+  assertNew(file);
+  const partial = `${file}.${randomUUID()}.partial`;
+  try {
+    mkdirSync(partial, { mode: 0o700 });
+    const madeAt = new Date(now()).toISOString();
+    const found = live.names.filter((name) => existsSync(join(dataDir, name)));
+    assertRoom(
+      dirname(file),
+      found.reduce((sum, name) => sum + live.sizeOf(join(dataDir, name)), 0),
+    );
+    for (const name of found) {
+      signal?.throwIfAborted();
+      live.copy(name, join(dataDir, name), join(partial, name));
+      live.examine(name, join(partial, name));
+    }
+    const secretKey = hasSecretKey ? readIfPresent(join(dataDir, SECRET_KEY_FILE)) : undefined;
+    if (secretKey !== undefined) writePrivateFile(join(partial, SECRET_KEY_FILE), secretKey.toString());
+    const names = secretKey === undefined ? found : [...found, SECRET_KEY_FILE];
+    const archive = join(partial, 'archive');
+    const manifest = await writeArchive({
+      ...{ file: archive, directory: partial, names, version, madeAt },
+      progress(done, all) {
+        signal?.throwIfAborted();
+        progress(done, all);
+      },
+    });
+    assertNew(file);
+    renameSync(archive, file);
+    syncDirectory(dirname(file));
+    return manifest;
+  } catch (error) {
+    if (error instanceof StartupError || signal?.aborted === true) throw error;
+    throw new StartupError(`cannot write the backup ${file}: ${describeFileFault(error)}`, { cause: error });
+  } finally {
+    rmSync(partial, { recursive: true, force: true });
+  }
+}
+
+function assertNew(file: string): void {
+  const directory = dirname(file);
+  if (!(statSync(directory, { throwIfNoEntry: false })?.isDirectory() ?? false)) {
+    throw new StartupError(`cannot write the backup ${file}: there is no directory ${directory}: make it first`);
+  }
+  if (existsSync(file)) throw new StartupError(`there is already a file ${file}: remove it, or give another name`);
+}
+
+/** Copies need room before they are packed. Without this check a server's disk could be full for as long as it takes. */
+function assertRoom(directory: string, bytes: number): void {
+  const { bavail, bsize } = statfsSync(directory);
+  const free = bavail * bsize;
+  if (free > bytes) return;
+  throw new StartupError(
+    `there is not enough room in ${directory} for a backup: it needs ${inMebibytes(bytes)}, and ${inMebibytes(free)} are free`,
+  );
+}
+
+export function inMebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1_048_576)} MiB`;
+}

@@ -1,0 +1,140 @@
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describeFileFault } from '../file-fault.ts';
+import { createKeyring, type Keyring } from '../keyring.ts';
+import { StartupError } from '../startup-error.ts';
+import { type Manifest, type Progress, readArchive } from './archive.ts';
+import { inMebibytes, type LiveFiles } from './backup.ts';
+import { lockDataDirectory, parseSecretKey } from './data-directory.ts';
+import { readIfPresent, syncDirectory } from './private-file.ts';
+import { DATABASE_FILE, isServerFile, RESTORE_DIRECTORY, SECRET_KEY_FILE } from './server-files.ts';
+
+/** Where a backup is unpacked. It means nothing until it is renamed to `RESTORE_DIRECTORY`. */
+const UNPACKING_DIRECTORY = 'restore.partial';
+
+export interface RestoreOptions {
+  readonly dataDir: string;
+  readonly file: string;
+  /** Whether a directory with data in it may be used; its files are set aside, not removed. */
+  readonly isForced: boolean;
+  /** The setting. Without it the key is in the backup, or already in the directory. */
+  readonly secretKey: string | undefined;
+  readonly live: LiveFiles;
+  readonly now: () => number;
+  readonly progress?: Progress;
+  /** Checks and completes what was unpacked into `directory`, before anything is put in its place. May throw. */
+  readonly accept: (unpacked: { directory: string; keyring: Keyring; manifest: Manifest }) => Promise<void>;
+}
+
+export interface Restored {
+  readonly manifest: Manifest;
+  /** Where the files are that were there before, if there were any. */
+  readonly setAside: string | undefined;
+}
+
+/**
+ * Puts a backup into a data directory on which no server is running. Nothing is put in its place before all of it has
+ * been unpacked and verified. When the process ends while files are put in their places, the next server refuses the
+ * directory. Throws a `StartupError` when anything fails.
+ */
+export async function restore(options: RestoreOptions): Promise<Restored> {
+  const dataDir = resolve(options.dataDir);
+  const file = resolve(options.file);
+  const lock = lockDataDirectory(dataDir);
+  const unpacking = join(dataDir, UNPACKING_DIRECTORY);
+  try {
+    assertMayRestore(dataDir, options.isForced);
+    rmSync(unpacking, { recursive: true, force: true });
+    mkdirSync(unpacking, { mode: 0o700 });
+    const manifest = await unpack(options, { file, directory: unpacking });
+    const keyring = findKeyring(options, { dataDir, directory: unpacking });
+    await options.accept({ directory: unpacking, keyring, manifest });
+    return { manifest, setAside: putInPlace({ ...options, dataDir, unpacking }) };
+  } catch (error) {
+    if (error instanceof StartupError) throw error;
+    throw new StartupError(`cannot restore ${file} into ${dataDir}: ${describeFileFault(error)}`, { cause: error });
+  } finally {
+    rmSync(unpacking, { recursive: true, force: true });
+    lock.release();
+  }
+}
+
+function assertMayRestore(dataDir: string, isForced: boolean): void {
+  const isHeld = readdirSync(dataDir).some((name) => isServerFile(name) && name !== SECRET_KEY_FILE);
+  if (!isHeld || isForced) return;
+  throw new StartupError(
+    `the data directory ${dataDir} holds data already: restore into an empty one, or add --force, which sets the data aside in a directory of its own`,
+  );
+}
+
+async function unpack(
+  { live, progress = () => {} }: RestoreOptions,
+  { file, directory }: { file: string; directory: string },
+): Promise<Manifest> {
+  const names = [...live.names, SECRET_KEY_FILE];
+  const manifest = await readArchive({
+    ...{ file, directory, names, progress },
+    begin({ parts }) {
+      if (!parts.some(({ name }) => name === DATABASE_FILE)) {
+        throw new StartupError(`the backup ${file} has no ${DATABASE_FILE}: use another one`);
+      }
+      const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+      const { bavail, bsize } = statfsSync(directory);
+      if (bavail * bsize > bytes) return;
+      throw new StartupError(
+        `there is not enough room in ${directory} for what is in ${file}: it needs ${inMebibytes(bytes)}, and ${inMebibytes(bavail * bsize)} are free`,
+      );
+    },
+  });
+  for (const { name } of manifest.parts) {
+    if (live.names.includes(name)) live.examine(name, join(directory, name));
+  }
+  syncDirectory(directory);
+  return manifest;
+}
+
+/** The key that the next server will use. */
+function findKeyring(
+  { secretKey }: RestoreOptions,
+  { dataDir, directory }: { dataDir: string; directory: string },
+): Keyring {
+  if (secretKey !== undefined) return createKeyring(parseSecretKey('RESPARK_SECRET_KEY', secretKey));
+  for (const place of [directory, dataDir]) {
+    const path = join(place, SECRET_KEY_FILE);
+    const text = readIfPresent(path)?.toString();
+    if (text !== undefined) return createKeyring(parseSecretKey(path, text));
+  }
+  throw new StartupError(
+    `the backup was made without its secret key: put ${SECRET_KEY_FILE} into ${dataDir}, or set RESPARK_SECRET_KEY or RESPARK_SECRET_KEY_FILE`,
+  );
+}
+
+/** Sets aside what is there, moves what was unpacked to its place, the database last, and puts all of it on disk. */
+function putInPlace({
+  dataDir,
+  unpacking,
+  live,
+  now,
+}: RestoreOptions & { readonly unpacking: string }): string | undefined {
+  const ready = join(dataDir, RESTORE_DIRECTORY);
+  const isLeft = existsSync(ready);
+  if (isLeft) rmSync(ready, { recursive: true });
+  renameSync(unpacking, ready);
+  syncDirectory(dataDir);
+
+  const names = [SECRET_KEY_FILE, ...live.names.toReversed()].filter((name) => existsSync(join(ready, name)));
+  const hasOwnKey = names.includes(SECRET_KEY_FILE);
+  // A secret key that the backup lacks, and that was verified, stays for the next server.
+  const old = readdirSync(dataDir).filter((name) => isServerFile(name) && (hasOwnKey || name !== SECRET_KEY_FILE));
+  const setAside = join(dataDir, `replaced-${new Date(now()).toISOString().replace(/\W/g, '')}`);
+  if (old.length > 0) {
+    mkdirSync(setAside, { mode: 0o700 });
+    for (const name of old) renameSync(join(dataDir, name), join(setAside, name));
+    syncDirectory(setAside);
+  }
+  for (const name of names) renameSync(join(ready, name), join(dataDir, name));
+  syncDirectory(dataDir);
+  rmSync(ready, { recursive: true });
+  syncDirectory(dataDir);
+  return old.length > 0 ? setAside : undefined;
+}

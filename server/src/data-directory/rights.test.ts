@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { temporaryDirectory } from '../store/test-store.ts';
+import { openDataDirectory } from './data-directory.ts';
+
+const NOBODY = 65_534;
+const OTHER = 12_345;
+const skip = process.geteuid?.() === 0 ? false : 'only root can make directories of several users';
+
+/** A directory as a volume is mounted, on a path that every user may enter. */
+function volume(t: TestContext, { uid, gid = 0, mode }: { uid: number; gid?: number; mode: number }): string {
+  const above = temporaryDirectory(t);
+  chmodSync(above, 0o755);
+  const path = join(above, 'volume');
+  mkdirSync(path);
+  chownSync(path, uid, gid);
+  chmodSync(path, mode);
+  return path;
+}
+
+/** Does the work as an ordinary user. */
+function asNobody<T>(work: () => T): T {
+  process.setegid?.(NOBODY);
+  process.seteuid?.(NOBODY);
+  try {
+    return work();
+  } finally {
+    process.seteuid?.(0);
+    process.setegid?.(0);
+  }
+}
+
+const open = (path: string) => {
+  const directory = openDataDirectory({ path });
+  directory.close();
+  return directory;
+};
+const statOf = (path: string) => {
+  const { uid, gid, mode } = statSync(path);
+  return [uid, gid, (mode & 0o7777).toString(8)];
+};
+
+describe('a mounted volume', { skip }, () => {
+  for (const [title, mode, warnings] of [
+    ['that the group may write is used as it is', 0o2775, /every user of this machine may enter .*\(mode 775\)/],
+    ['that only the group may enter is used without a warning', 0o2770, /^$/],
+    ['that everybody may write is used with a warning', 0o777, /every user of this machine may enter .*\(mode 777\)/],
+  ] as const) {
+    it(title, (t) => {
+      const path = volume(t, { uid: 0, gid: NOBODY, mode });
+      mkdirSync(join(path, 'lost+found'), { mode: 0o700 });
+      const before = statOf(path);
+      const directory = asNobody(() => open(path));
+      assert.match(directory.warnings.join('\n'), warnings);
+      assert.deepEqual(statOf(path), before);
+      assert.deepEqual(statOf(join(path, 'secret.key')), [NOBODY, NOBODY, '600']);
+      assert.equal(asNobody(() => open(path)).keyring.keyId, directory.keyring.keyId);
+    });
+  }
+
+  it('whose files got rights for the group at a mount takes them back from those files', (t) => {
+    const path = volume(t, { uid: 0, gid: NOBODY, mode: 0o2770 });
+    asNobody(() => open(path));
+    writeFileSync(join(path, 'respark.sqlite'), '');
+    chownSync(join(path, 'respark.sqlite'), NOBODY, NOBODY);
+    for (const name of ['secret.key', 'respark.sqlite']) chmodSync(join(path, name), 0o660);
+    asNobody(() => openDataDirectory({ path, isShared: true }).close());
+    assert.deepEqual(statOf(join(path, 'secret.key'))[2], '660', 'a command changes nothing');
+    asNobody(() => open(path));
+    for (const name of ['secret.key', 'respark.sqlite']) assert.equal(statOf(join(path, name))[2], '600');
+  });
+
+  it('that cannot be written is refused with the cause', (t) => {
+    const path = volume(t, { uid: 0, gid: NOBODY, mode: 0o750 });
+    assert.throws(() => asNobody(() => open(path)), {
+      name: 'StartupError',
+      message:
+        /^cannot use the data directory \S+: the user that runs this has no permission \(EACCES\): make that user/,
+    });
+  });
+
+  it('with lost+found in it belongs to the user that owns it', (t) => {
+    const path = volume(t, { uid: 0, mode: 0o755 });
+    mkdirSync(join(path, 'lost+found'), { mode: 0o700 });
+    open(path);
+    assert.equal(statOf(path)[2], '700');
+  });
+});
+
+describe('what another ordinary user has put there is refused', { skip }, () => {
+  for (const [who, as] of [
+    ['root', <T>(work: () => T) => work()],
+    ['an ordinary user', asNobody],
+  ] as const) {
+    it(`a directory, by ${who}`, (t) => {
+      const path = volume(t, { uid: OTHER, mode: 0o777 });
+      writeFileSync(join(path, 'lock'), '');
+      writeFileSync(join(path, 'respark.sqlite'), '');
+      writeFileSync(join(path, 'secret.key'), `${Buffer.alloc(32, 7).toString('base64')}\n`);
+      for (const isShared of [false, true]) {
+        assert.throws(() => as(() => openDataDirectory({ path, isShared })), {
+          name: 'StartupError',
+          message: new RegExp(
+            `^the data directory ${path} belongs to user ${OTHER}, but this runs as user \\d+: run "chown`,
+          ),
+        });
+      }
+      assert.deepEqual(readdirSync(path).sort(), ['lock', 'respark.sqlite', 'secret.key']);
+    });
+  }
+
+  for (const name of ['secret.key', 'root-credentials', 'respark.sqlite', 'audit.journal']) {
+    it(`a ${name} in a directory that everybody may write`, (t) => {
+      const path = volume(t, { uid: 0, mode: 0o1777 });
+      asNobody(() => open(path));
+      writeFileSync(join(path, name), '');
+      chownSync(join(path, name), OTHER, OTHER);
+      chmodSync(join(path, name), 0o600);
+      assert.throws(() => asNobody(() => open(path)), {
+        name: 'StartupError',
+        message: new RegExp(`^${join(path, name)} belongs to user ${OTHER}, but this runs as user ${NOBODY}: `),
+      });
+    });
+  }
+});
+
+describe('secrets that every user can read or change are refused', { skip: process.platform === 'win32' }, () => {
+  for (const [name, mode] of [
+    ['secret.key', 0o644],
+    ['secret.key', 0o602],
+    ['root-credentials', 0o604],
+  ] as const) {
+    it(`${name} with mode ${mode.toString(8)}, which stays as it is`, (t) => {
+      const path = temporaryDirectory(t);
+      open(path);
+      const before = name === 'secret.key' ? readFileSync(join(path, name)) : '{}';
+      writeFileSync(join(path, name), before);
+      writeFileSync(join(path, 'respark.sqlite'), '');
+      chmodSync(join(path, name), mode);
+      for (const isShared of [false, true]) {
+        assert.throws(() => openDataDirectory({ path, isShared }), {
+          name: 'StartupError',
+          message: new RegExp(
+            `^every user .* secrets in ${join(path, name)} \\(mode ${mode.toString(8)}\\): run "chmod 600`,
+          ),
+        });
+      }
+      assert.equal(statSync(join(path, name)).mode & 0o777, mode);
+    });
+  }
+});

@@ -1,0 +1,114 @@
+import { accessSync, chmodSync, constants, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { StartupError } from '../startup-error.ts';
+import { isSecretFile, isServerFile, LOCK_FILE } from './server-files.ts';
+
+/** A new file system has this directory of its own. */
+const OF_FILE_SYSTEM = 'lost+found';
+const ROOT_USER = 0;
+
+/**
+ * Makes sure that a server may use the directory, which is made if it is missing, and that nobody else can read what is
+ * in it, as far as this process can see to that. Gives warnings for the operator. Throws a `StartupError`.
+ *
+ * The directory must belong to this user or to the superuser. One of the superuser is a mounted volume, which gives this
+ * user its rights by a group or to everybody: it stays as it is. One of any other user was put there by them.
+ */
+export function takeDirectory(path: string): string[] {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) {
+    make(path);
+    return [];
+  }
+  assertDirectory(path, found);
+  if (process.geteuid === undefined) return [];
+  assertOwner(path, found);
+  const warnings: string[] = [];
+  const isOpenToOthers = (found.mode & 0o077) !== 0;
+  const names = readdirSync(path).filter((name) => name !== OF_FILE_SYSTEM);
+  // A home directory that was named by mistake must stay as it is.
+  if (isOpenToOthers && names.length > 0 && !names.includes(LOCK_FILE)) {
+    throw new StartupError(
+      `the data directory ${path} contains files that are not Respark's, and other users may enter it (mode ${modeOf(found)}): set RESPARK_DATA_DIR to a new directory, or run "chmod 700 ${path}"`,
+    );
+  }
+  // A new volume is often open to other users, and some become so at each mount: that is corrected.
+  if (isOpenToOthers && isOwn(found)) chmodSync(path, 0o700);
+  if (!isOwn(found)) {
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+    if ((found.mode & 0o007) !== 0) {
+      warnings.push(
+        `every user of this machine may enter the data directory ${path} (mode ${modeOf(found)}), which belongs to the superuser. The server's files are closed to them, but use a directory of your own where you can, such as ${join(path, 'respark')}.`,
+      );
+    }
+  }
+  for (const name of names) if (isServerFile(name)) takeFile(join(path, name), name);
+  return warnings;
+}
+
+/** Makes sure that a command may trust what is in the directory. Changes nothing. Throws a `StartupError`. */
+export function assertTrustworthy(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) {
+    throw new StartupError(`there is no data directory ${path}: start the server, or set RESPARK_DATA_DIR`);
+  }
+  assertDirectory(path, found);
+  if (process.geteuid === undefined) return;
+  assertOwner(path, found);
+  for (const name of readdirSync(path)) if (isServerFile(name)) assertFile(join(path, name), name);
+}
+
+/** Node.js says of a directory that cannot be made in a read-only place that the place does not exist. */
+function make(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    let above = dirname(path);
+    while (statSync(above, { throwIfNoEntry: false }) === undefined && above !== dirname(above)) above = dirname(above);
+    accessSync(above, constants.W_OK | constants.X_OK);
+    throw error;
+  }
+}
+
+function assertDirectory(path: string, found: Stats): void {
+  if (!found.isDirectory())
+    throw new StartupError(`the data directory ${path} is not a directory: set RESPARK_DATA_DIR`);
+}
+
+function assertOwner(path: string, found: Stats): void {
+  if (isOwn(found) || found.uid === ROOT_USER) return;
+  throw new StartupError(
+    `the data directory ${path} belongs to user ${found.uid}, but this runs as user ${process.geteuid?.()}: run "chown -R ${process.geteuid?.()} ${path}" if you trust what is in it, or set RESPARK_DATA_DIR to a directory of your own`,
+  );
+}
+
+/** Volumes of Kubernetes give the group rights to every file, again and again. The server takes them back. */
+function takeFile(path: string, name: string): void {
+  const found = assertFile(path, name);
+  if (found !== undefined && (found.mode & 0o077) !== 0 && isOwn(found)) chmodSync(path, 0o600);
+}
+
+/** Undefined for a file that has gone meanwhile. */
+function assertFile(path: string, name: string): Stats | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  if (!isOwn(found) && found.uid !== ROOT_USER) {
+    throw new StartupError(
+      `${path} belongs to user ${found.uid}, but this runs as user ${process.geteuid?.()}: run "chown ${process.geteuid?.()} ${path}" if you trust it, or set RESPARK_DATA_DIR to a directory of your own`,
+    );
+  }
+  if (isSecretFile(name) && (found.mode & 0o007) !== 0) {
+    throw new StartupError(
+      `every user of this machine can read or change the secrets in ${path} (mode ${modeOf(found)}): run "chmod 600 ${path}", and replace the secrets if others may have used them`,
+    );
+  }
+  return found;
+}
+
+function isOwn({ uid }: Stats): boolean {
+  return uid === process.geteuid?.();
+}
+
+function modeOf({ mode }: Stats): string {
+  return (mode & 0o777).toString(8);
+}

@@ -1,0 +1,21 @@
+/** Named here because a secret key is made only while there is no database. */
+export const DATABASE_FILE = 'respark.sqlite';
+export const LOCK_FILE = 'lock';
+export const SECRET_KEY_FILE = 'secret.key';
+/** A restored backup whose files are being put in their places. */
+export const RESTORE_DIRECTORY = 'restore.ready';
+
+/** Whoever reads these can do everything that the server's owner can. */
+const SECRET_FILES = [SECRET_KEY_FILE, 'root-credentials'];
+
+const SERVER_FILE =
+  /^(?:[\w-]+\.sqlite(?:-wal|-shm|-journal)?|audit\.journal(?:\.new)?|secret\.key|root-credentials|(?:demo|running)\.json)$/;
+
+/** Whether a server keeps data in a file of this name. */
+export function isServerFile(name: string): boolean {
+  return SERVER_FILE.test(name);
+}
+
+export function isSecretFile(name: string): boolean {
+  return SECRET_FILES.includes(name);
+}

@@ -1,0 +1,133 @@
+import { accessSync, constants, copyFileSync, existsSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Libsql from 'libsql';
+import { createPrivateFile, describeDatabaseFault } from '../data-directory/private-file.ts';
+import { StartupError } from '../startup-error.ts';
+import { AUDIT_VERSION } from './audit/database.ts';
+import { SCHEMA_VERSION } from './migrations/migrate.ts';
+import { openWalMark } from './wal-mark.ts';
+
+/** A copy begins at a moment at which nothing else writes the beginning of the WAL, so a wait is short. */
+const BUSY_TIMEOUT_MS = 5_000;
+
+/** What there is to know of a database to copy it, and to judge a copy of it. */
+interface DatabaseForm {
+  /** Where `wal-mark.ts` keeps its mark. */
+  readonly mark: 'user_version' | 'application_id';
+  /** Gives the version of its schema. */
+  readonly version: string;
+  /** The newest version that this program knows. */
+  readonly newest: number;
+}
+
+export const STORE_FORM: DatabaseForm = {
+  mark: 'user_version',
+  version: 'SELECT max(version) AS version FROM schema_version',
+  newest: SCHEMA_VERSION,
+};
+
+export const AUDIT_FORM: DatabaseForm = {
+  mark: 'application_id',
+  version: 'SELECT user_version AS version FROM pragma_user_version',
+  newest: AUDIT_VERSION,
+};
+
+/**
+ * Copies a database to `to`, as it is at one moment not before the call, while other processes go on writing it. The
+ * copy is private, has no WAL, and is no larger than what is in it. Throws a `StartupError` for one without its WAL.
+ */
+export function copyDatabase({ form, from, to }: { form: DatabaseForm; from: string; to: string }): void {
+  if (isReadOnly(dirname(from))) copyReadOnly({ form, from, to });
+  else vacuum({ form, from, to });
+}
+
+/** SQLite cannot open a database where it cannot write. But nothing else writes there either, so files may be copied. */
+function copyReadOnly({ form, from, to }: { form: DatabaseForm; from: string; to: string }): void {
+  const source = `${to}.source`;
+  try {
+    for (const suffix of ['', '-wal']) {
+      if (existsSync(`${from}${suffix}`)) copyFileSync(`${from}${suffix}`, `${source}${suffix}`);
+    }
+    vacuum({ form, from: source, to });
+  } finally {
+    for (const suffix of ['', '-wal', '-shm']) rmSync(`${source}${suffix}`, { force: true });
+  }
+}
+
+function isReadOnly(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK);
+    return false;
+  } catch (error) {
+    return Object(error).code === 'EROFS';
+  }
+}
+
+function vacuum({ form, from, to }: { form: DatabaseForm; from: string; to: string }): void {
+  let connection: Libsql.Database | undefined;
+  let marks: ReturnType<typeof openWalMark> | undefined;
+  try {
+    marks = openWalMark({ file: from, name: form.mark });
+    marks.assertWhole();
+    connection = new Libsql(from);
+    connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    marks.watch(connection);
+    createPrivateFile(to);
+    connection.exec(`VACUUM INTO '${to.replaceAll("'", "''")}'`);
+  } catch (error) {
+    throw new StartupError(`cannot copy the database ${from}: ${describeDatabaseFault(error, from, to)}`, {
+      cause: error,
+    });
+  } finally {
+    connection?.close();
+    marks?.close();
+  }
+}
+
+/**
+ * Checks every page of a database that no process writes. Gives the version of its schema. Throws a `StartupError` when
+ * the file is damaged, is not such a database, or is newer than this program.
+ */
+export function examineDatabase({ form, file }: { form: DatabaseForm; file: string }): number {
+  let connection: Libsql.Database | undefined;
+  try {
+    connection = new Libsql(file);
+    const faults = connection.prepare('PRAGMA integrity_check(1)').all() as { integrity_check: string }[];
+    if (faults[0]?.integrity_check !== 'ok') throw new Error(`it is damaged: ${faults[0]?.integrity_check}`);
+    const [{ version }] = connection.prepare(form.version).all() as [{ version: number | null }];
+    if (version !== null && version <= form.newest) return version;
+    throw new Error(
+      `it has version ${version}, but this program only knows versions up to ${form.newest}: use a newer respark`,
+    );
+  } catch (error) {
+    throw new StartupError(`cannot use ${file}: ${describeDatabaseFault(error, file)}`, { cause: error });
+  } finally {
+    connection?.close();
+  }
+}
+
+/** The version of a schema older than this program's; undefined for any other, and when there is no schema yet. */
+export function findOutdated({ form, file }: { form: DatabaseForm; file: string }): number | undefined {
+  if (!existsSync(file)) return undefined;
+  const marks = openWalMark({ file, name: form.mark });
+  let connection: Libsql.Database | undefined;
+  try {
+    marks.assertWhole();
+    connection = new Libsql(file);
+    if (connection.prepare('SELECT 1 FROM sqlite_schema').all().length === 0) return undefined;
+    const [{ version }] = connection.prepare(form.version).all() as [{ version: number | null }];
+    return version !== null && version < form.newest ? version : undefined;
+  } catch {
+    // Opening it for the server says what is wrong.
+    return undefined;
+  } finally {
+    connection?.close();
+    marks.close();
+  }
+}
+
+/** An upper bound of the bytes that a copy needs. */
+export function sizeOfDatabase(file: string): number {
+  const size = (path: string) => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  return size(file) + size(`${file}-wal`);
+}
