@@ -16,6 +16,7 @@ import { DEMO_FILE, RUNNING_FILE } from './data-directory/local-files.ts';
 import type { Access } from './domain/access/access.ts';
 import { createArns } from './domain/arn.ts';
 import { createAudit } from './domain/audit.ts';
+import { createAuditWithinRoom } from './domain/short-room.ts';
 import { createExaminer } from './examiner/examiner.ts';
 import { findFileFault } from './file-fault.ts';
 import type { Log } from './log.ts';
@@ -77,7 +78,7 @@ async function start(
 ): Promise<RunningServer> {
   const { settings, log, clock, random, closers, hasDemo } = parts;
   const backends = await openBackends(parts);
-  const { directory, store, cluster, auditLog } = backends;
+  const { directory, room, store, cluster, auditLog } = backends;
   const access = openAccess({ directory, store, settings, clock, random });
   const root = await ensureRoot(access, directory, settings);
 
@@ -91,7 +92,8 @@ async function start(
   let url = '';
   const services = createServices({
     ...parts,
-    ...{ store, audit, auditLog, cluster, metrics, arns },
+    ...{ store, auditLog, cluster, metrics, arns },
+    audit: createAuditWithinRoom({ audit, room }),
     keyring: directory.keyring,
     examine: examiner.examine,
     publicUrl: () => settings.publicUrl ?? url,

@@ -7,7 +7,7 @@ import { createMetrics, METRIC_ROWS, type Metrics } from './metrics.ts';
 const DEV = { stageId: 's1', gameName: 'Demo', stageName: 'Dev' };
 const LIVE = { stageId: 's2', gameName: 'Demo', stageName: 'Live' };
 
-const NOTHING_HELD = { sockets: 0, unauthenticated: 0, directory: 0, runtimes: 0 };
+const NOTHING_HELD = { sockets: 0, unauthenticated: 0, directory: 0, runtimes: 0, freeSpace: 0, isShort: 0 };
 
 function openMetrics(t: TestContext): Metrics {
   const metrics = createMetrics();
@@ -120,7 +120,7 @@ test('management calls are counted by operation and status', async (t) => {
 });
 
 test('what the node holds and what the process uses is read at each scrape', async (t) => {
-  const counts = { sockets: 5, unauthenticated: 2, directory: 3, runtimes: 4 };
+  const counts = { sockets: 5, unauthenticated: 2, directory: 3, runtimes: 4, freeSpace: 0, isShort: 0 };
   const metrics = openMetrics(t);
   const read = async () => {
     const { text, contentType } = await metrics.render(counts);

@@ -49,6 +49,18 @@ const DEFINITIONS = {
     help: 'Runtimes with connections on this node; a stage has more than one until the last connection leaves its older ones.',
     labelNames: [],
   },
+  freeSpace: {
+    type: Gauge,
+    name: 'respark_data_free_bytes',
+    help: 'Free room on the disk of the data directory.',
+    labelNames: [],
+  },
+  isShort: {
+    type: Gauge,
+    name: 'respark_data_full',
+    help: '1 while the disk is full and only changes that end something are made, otherwise 0.',
+    labelNames: [],
+  },
   slowCloses: {
     type: Counter,
     name: 'respark_slow_closes_total',
@@ -128,7 +140,14 @@ const DEFINITIONS = {
 } as const;
 
 /** Gauges whose values the node supplies at every scrape. */
-const HELD = ['sockets', 'unauthenticated', 'directory', 'runtimes'] as const satisfies (keyof typeof DEFINITIONS)[];
+const HELD = [
+  'sockets',
+  'unauthenticated',
+  'directory',
+  'runtimes',
+  'freeSpace',
+  'isShort',
+] as const satisfies (keyof typeof DEFINITIONS)[];
 
 export type HeldCounts = Readonly<Record<(typeof HELD)[number], number>>;
 

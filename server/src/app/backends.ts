@@ -5,6 +5,7 @@ import { LocalCluster } from '../cluster/local.ts';
 import type { Settings } from '../config/config.ts';
 import { backUp, type LiveFiles } from '../data-directory/backup.ts';
 import { type DataDirectory, openDataDirectory } from '../data-directory/data-directory.ts';
+import { openRoom, type Room } from '../data-directory/reserve.ts';
 import { DATABASE_FILE } from '../data-directory/server-files.ts';
 import { describeFileFault } from '../file-fault.ts';
 import { type Keyring, verifyKeyring } from '../keyring.ts';
@@ -36,6 +37,7 @@ import { readVersion } from './server-info.ts';
 /** What a server stores and shares, as contracts. Only this file names their implementations. */
 export interface Backends {
   readonly directory: DataDirectory;
+  readonly room: Room;
   readonly store: Store;
   readonly auditLog: AuditLog;
   readonly cluster: Cluster;
@@ -55,12 +57,12 @@ export async function openBackends({
   random: RandomBytes;
   closers: Closers;
 }): Promise<Backends> {
-  const { directory, store } = await openData({ settings, closers, beforeMigration: { log, clock } });
-  const auditLog = openSqliteAuditLog({ directory: directory.path, clock, log });
+  const { directory, store, room } = await openServerData({ settings, log, clock, closers });
+  const auditLog = openSqliteAuditLog({ directory: directory.path, clock, log, onFull: () => room.release() });
   closers.push('audit log', () => auditLog.close());
   const cluster = new LocalCluster({ clock, random });
   closers.push('cluster', () => cluster.close());
-  return { directory, store, auditLog, cluster };
+  return { directory, room, store, auditLog, cluster };
 }
 
 /** Opens what a command needs, whether or not a server is running. Creates nothing, and commands change only keys. */
@@ -71,29 +73,49 @@ export async function openBackendsBeside({
   settings: Settings;
   closers: Closers;
 }): Promise<Pick<Backends, 'directory' | 'store'> & { readonly auditLog: AuditReader }> {
-  const { directory, store } = await openData({ settings, closers });
+  const { directory, store } = await openDataBeside({ settings, closers });
   const auditLog = openSqliteAuditReader({ directory: directory.path });
   closers.push('audit log', () => auditLog.close());
   return { directory, store, auditLog };
 }
 
-/** For a command there is nothing to do before a migration, because a command must not change the schema. */
-async function openData({
-  settings: { dataDir, secretKey },
+async function openServerData({
+  settings,
+  log,
+  clock,
   closers,
-  beforeMigration,
+}: {
+  settings: Settings;
+  log: Log;
+  clock: Clock;
+  closers: Closers;
+}): Promise<Pick<Backends, 'directory' | 'store' | 'room'>> {
+  const directory = openDataDirectory({ path: settings.dataDir, secretKey: settings.secretKey });
+  closers.push('data directory', () => directory.close());
+  const room = openRoom({ path: directory.path, clock, log, settings });
+  closers.push('room of the disk', () => room.close());
+  await backUpOutdated({ directory, log, clock });
+  const database = openSqlite({ file: directory.file(DATABASE_FILE), onFull: () => room.release() });
+  closers.push('database', () => database.close());
+  await database.migrate();
+  const store = createStore(database);
+  await verifyKeyring(store, directory.keyring);
+  return { directory, store, room };
+}
+
+/** A command of another version must not change the schema under a running server. */
+async function openDataBeside({
+  settings,
+  closers,
 }: {
   settings: Settings;
   closers: Closers;
-  beforeMigration?: { log: Log; clock: Clock };
 }): Promise<Pick<Backends, 'directory' | 'store'>> {
-  const isShared = beforeMigration === undefined;
-  const directory = openDataDirectory({ path: dataDir, secretKey, isShared });
+  const directory = openDataDirectory({ path: settings.dataDir, secretKey: settings.secretKey, isShared: true });
   closers.push('data directory', () => directory.close());
-  if (beforeMigration !== undefined) await backUpOutdated({ directory, ...beforeMigration });
   const database = openSqlite({ file: directory.file(DATABASE_FILE) });
   closers.push('database', () => database.close());
-  await (isShared ? database.assertMigrated() : database.migrate());
+  await database.assertMigrated();
   const store = createStore(database);
   await verifyKeyring(store, directory.keyring);
   return { directory, store };

@@ -35,11 +35,12 @@ export function createNode(parts: {
   services: Services;
 }) {
   const { settings, log, clock, random, backends, access, audit, metrics, arns, services } = parts;
-  const { store, cluster } = backends;
+  const { store, cluster, room } = backends;
   const { players, downloads, runtimes } = services;
   const limits = new Limits({ settings, clock });
   const gateway = new Gateway({ players, runtimes, cluster, limits, clock, random, log, metrics, settings });
   const counts = () => ({ ...gateway.counts, ...limits.counts, directory: cluster.size, runtimes: runtimes.size });
+  const held = () => ({ ...counts(), freeSpace: room.free(), isShort: Number(room.isShort()) });
   const pipeline = createPipeline({
     operations: EVERY_OPERATION,
     services: { ...services, serverInfo: createServerInfo({ settings, cluster }) },
@@ -55,7 +56,7 @@ export function createNode(parts: {
     settings,
   });
   const observe = createObservationPages({
-    renderMetrics: () => metrics.render(counts()),
+    renderMetrics: () => metrics.render(held()),
     async notReadyCauses() {
       const isStoreThere = await store.meta.get('').then(
         () => true,

@@ -2,6 +2,8 @@
 export const DATABASE_FILE = 'respark.sqlite';
 export const LOCK_FILE = 'lock';
 export const SECRET_KEY_FILE = 'secret.key';
+/** Room that is held back for the time when the disk is full. */
+export const RESERVE_FILE = 'reserve';
 /** A restored backup whose files are being put in their places. */
 export const RESTORE_DIRECTORY = 'restore.ready';
 
@@ -9,7 +11,7 @@ export const RESTORE_DIRECTORY = 'restore.ready';
 const SECRET_FILES = [SECRET_KEY_FILE, 'root-credentials'];
 
 const SERVER_FILE =
-  /^(?:[\w-]+\.sqlite(?:-wal|-shm|-journal)?|audit\.journal(?:\.new)?|secret\.key|root-credentials|(?:demo|running)\.json)$/;
+  /^(?:[\w-]+\.sqlite(?:-wal|-shm|-journal)?|audit\.journal(?:\.new)?|secret\.key|root-credentials|(?:demo|running)\.json|reserve)$/;
 
 /** Whether a server keeps data in a file of this name. */
 export function isServerFile(name: string): boolean {

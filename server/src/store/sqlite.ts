@@ -14,6 +14,7 @@ import {
 import Libsql from 'libsql';
 import { createPrivateFile, describeDatabaseFault } from '../data-directory/private-file.ts';
 import { ServiceError } from '../errors.ts';
+import { isFull } from '../file-fault.ts';
 import { StartupError } from '../startup-error.ts';
 import type { Database, Query } from './database.ts';
 import { assertMigrated, migrate } from './migrations/migrate.ts';
@@ -33,7 +34,16 @@ const MAX_PREPARED_STATEMENTS = 200;
  * it resolves (WAL with full synchronisation). Other processes on the same machine may use the same file; a transaction
  * waits for theirs at most about `maxWriteWaitMs`.
  */
-export function openSqlite({ file, maxWriteWaitMs = 5_000 }: { file: string; maxWriteWaitMs?: number }): Database {
+export function openSqlite({
+  file,
+  maxWriteWaitMs = 5_000,
+  onFull = () => {},
+}: {
+  file: string;
+  maxWriteWaitMs?: number;
+  /** Called when a write fails because the disk is full, which the caller of the write is told as well. */
+  onFull?: () => void;
+}): Database {
   const { connection, mark } = connect(file);
   const query = new Kysely<Schema>({ dialect: createDialect(connection, mark) });
   // This number changes only when another connection commits.
@@ -44,6 +54,9 @@ export function openSqlite({ file, maxWriteWaitMs = 5_000 }: { file: string; max
       try {
         return await query.transaction().execute(work);
       } catch (error) {
+        if (error instanceof Libsql.SqliteError && /^SQLITE_(?:FULL|IOERR)/.test(error.code)) {
+          throw failedWrite(error, { file, onFull });
+        }
         if (!(error instanceof WriterBusy)) throw error;
       }
       // Unlike the clock's, this timer keeps the process alive: a command must not end silently while it waits.
@@ -91,6 +104,14 @@ function connect(file: string): { connection: Libsql.Database; mark: WalMark } {
     marks?.close();
     throw new StartupError(`cannot use the database ${file}: ${describeDatabaseFault(error, file)}`, { cause: error });
   }
+}
+
+/** Not every full disk is one to SQLite, which may only say that it could not write. */
+function failedWrite(error: Error, { file, onFull }: { file: string; onFull: () => void }): Error {
+  const reason = describeDatabaseFault(error, file);
+  if (!isFull(error) && !/\((?:ENOSPC|EDQUOT)\)/.test(reason)) return error;
+  onFull();
+  return new ServiceError('internal', `Nothing was done, because ${reason}, and try again.`, { cause: error });
 }
 
 /** SQLite ignores a pragma that it cannot honour (WAL on a network file system), so what is promised is read back. */

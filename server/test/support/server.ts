@@ -60,6 +60,7 @@ export async function startTestServer(
       ...loadSettings({ env: {}, flags: { port: '0', dataDir } }),
       rootAccessKeyId: ROOT.accessKeyId,
       rootSecretAccessKey: ROOT.secretAccessKey,
+      reserveBytes: 0,
       ...settings,
     },
     log: createLog({ level: 'debug', destination: { write: (line) => void logged.push(JSON.parse(line)) } }),

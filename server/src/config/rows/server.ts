@@ -1,6 +1,6 @@
 import type { LogLevel } from '../../log.ts';
 import { pair } from '../checks.ts';
-import { choice, integer, secret, text } from '../setting.ts';
+import { choice, integer, MEBIBYTE, secret, text } from '../setting.ts';
 
 const rows = {
   dataDir: text({
@@ -36,6 +36,18 @@ const rows = {
     rule: '32 random bytes in base64, as "openssl rand -base64 32" prints them',
     pattern: /^[A-Za-z0-9+/_-]{43}=?$/,
     help: 'Key that stored secrets are encrypted with; if not set, the server makes one in the data directory.',
+  }),
+  reserveBytes: integer({
+    default: 8 * MEBIBYTE,
+    min: 0,
+    max: 16_384 * MEBIBYTE,
+    help: 'Room of the disk that a file in the data directory holds back, at most a twentieth of the disk. When the disk is full the file is removed, and its room lets players be disconnected and games and stages be deleted, on record, while other changes are refused. It is made again when there is room for two such files.',
+  }),
+  lowSpaceBytes: integer({
+    default: 512 * MEBIBYTE,
+    min: 0,
+    max: 1_048_576 * MEBIBYTE,
+    help: 'When the disk of the data directory has less free room than this, the log warns of it.',
   }),
   logLevel: choice({
     default: 'info' satisfies LogLevel,

@@ -1,5 +1,6 @@
 import { closeSync, openSync, renameSync, rmSync, truncateSync, writeSync } from 'node:fs';
 import { createPrivateFile, readIfPresent } from '../../data-directory/private-file.ts';
+import { isFull } from '../../file-fault.ts';
 import type { AuditIntent, AuditOutcome, AuditPosition } from './audit-log.ts';
 
 /** Longer than any record: a disk without room for this counts as full. */
@@ -43,8 +44,19 @@ export interface AuditJournal {
   close(): void;
 }
 
-/** Appends after the first `length` bytes of `file` and cuts off what follows. Only one process at a time may do so. */
-export function openAuditJournal({ file, length }: { file: string; length: number }): AuditJournal {
+/**
+ * Appends after the first `length` bytes of `file` and cuts off what follows. Only one process at a time may do so. When
+ * the disk is full, `onFull` is called, and the line is tried once more if it gives true.
+ */
+export function openAuditJournal({
+  file,
+  length,
+  onFull = () => false,
+}: {
+  file: string;
+  length: number;
+  onFull?: () => boolean;
+}): AuditJournal {
   createPrivateFile(file);
   let descriptor = openSync(file, 'a');
   let end = length;
@@ -63,7 +75,10 @@ export function openAuditJournal({ file, length }: { file: string; length: numbe
     try {
       const bytes = Buffer.byteLength(text);
       const written = writeSync(descriptor, text);
-      if (written !== bytes) throw new Error(`only ${written} of ${bytes} bytes could be written: the disk is full`);
+      if (written !== bytes) {
+        const message = `only ${written} of ${bytes} bytes could be written: the disk is full`;
+        throw Object.assign(new Error(message), { code: 'ENOSPC' });
+      }
       end += bytes;
     } catch (error) {
       cutOff();
@@ -88,7 +103,15 @@ export function openAuditJournal({ file, length }: { file: string; length: numbe
   }
 
   return {
-    append: (entry) => write(`${JSON.stringify(entry)}\n`),
+    append(entry) {
+      const line = `${JSON.stringify(entry)}\n`;
+      try {
+        write(line);
+      } catch (error) {
+        if (!isFull(error) || !onFull()) throw error;
+        write(line);
+      }
+    },
     probe() {
       const before = end;
       write(PROBE);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
-import { describeFileFault } from '../../file-fault.ts';
+import { describeFileFault, isFull } from '../../file-fault.ts';
 import type { Log } from '../../log.ts';
 import { StartupError } from '../../startup-error.ts';
 import type {
@@ -31,20 +31,22 @@ interface Parts {
   readonly directory: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** Called when the disk is full; gives whether there is room now. */
+  readonly onFull?: () => boolean;
 }
 
 /**
  * Opens a journal in front of an SQLite file, both in `directory`. Only one process at a time may do so; others use
  * `openSqliteAuditReader`. What a killed process has left in the journal is moved to the database first.
  */
-export function openSqliteAuditLog({ directory, clock, log }: Parts): AuditLog {
+export function openSqliteAuditLog({ directory, clock, log, onFull = () => false }: Parts): AuditLog {
   const database = openAuditDatabase({ file: join(directory, AUDIT_DATABASE_FILE), isShared: false });
   const file = join(directory, AUDIT_JOURNAL_FILE);
   try {
     const { journaled, length, brokenLines } = readAuditJournal(file);
     if (brokenLines > 0) log.warn({ file, brokenLines }, 'broken lines of the audit journal were left out');
-    const journal = openAuditJournal({ file, length });
-    return new SqliteAuditLog({ database, journal, journaled, clock, log });
+    const journal = openAuditJournal({ file, length, onFull });
+    return new SqliteAuditLog({ database, journal, journaled, clock, log, onFull });
   } catch (error) {
     database.close();
     throw new StartupError(`cannot use the audit log ${file}: ${describeFileFault(error)}`, { cause: error });
@@ -76,6 +78,7 @@ class SqliteAuditLog implements AuditLog {
   readonly #journal: AuditJournal;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #onFull: () => boolean;
   /** What is in the journal and not known to be in the database. */
   readonly #waiting: Journaled;
   /** How many intents are in the journal, including those that the database has already. */
@@ -87,7 +90,7 @@ class SqliteAuditLog implements AuditLog {
   #isClosed = false;
 
   constructor(
-    parts: Omit<Parts, 'directory'> & {
+    parts: Required<Omit<Parts, 'directory'>> & {
       database: AuditDatabase;
       journal: AuditJournal;
       journaled: Journaled;
@@ -97,6 +100,7 @@ class SqliteAuditLog implements AuditLog {
     this.#journal = parts.journal;
     this.#clock = parts.clock;
     this.#log = parts.log;
+    this.#onFull = parts.onFull;
     this.#waiting = parts.journaled;
     this.#journaled = parts.journaled.records.size;
     try {
@@ -206,6 +210,7 @@ class SqliteAuditLog implements AuditLog {
         this.#journaled = 0;
       }
     } catch (error) {
+      if (isFull(error)) this.#onFull();
       if (!this.#isFailing) this.#log.warn({ err: error }, 'audit records wait in the journal for their database');
       this.#isFailing = true;
       throw error;

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import fs, { existsSync, statSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { CHANGE, recordedLog, UNRECORDED } from '../../test/support/domain.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import { createAuditWithinRoom } from '../domain/short-room.ts';
+import { temporaryDirectory } from '../store/test-store.ts';
+import { openRoom } from './reserve.ts';
+
+const MEBIBYTE = 1_048_576;
+
+/** Room on a disk of which the test says how much is free. */
+function open(t: TestContext, { free = 100 * MEBIBYTE, reserveBytes = 2 * MEBIBYTE } = {}) {
+  const disk = { free };
+  const { statfsSync } = fs;
+  const use = (replacement: unknown) => {
+    fs.statfsSync = replacement as typeof statfsSync;
+    syncBuiltinESMExports();
+  };
+  use(() => ({ bsize: 1, bavail: disk.free, blocks: 100 * MEBIBYTE }));
+  t.after(() => use(statfsSync));
+  const path = temporaryDirectory(t);
+  const clock = new ManualClock();
+  const { log, lines } = recordedLog();
+  const room = openRoom({ path, clock, log, settings: { reserveBytes, lowSpaceBytes: 10 * MEBIBYTE } });
+  t.after(() => room.close());
+  return { ...{ disk, clock, lines, room }, reserve: join(path, 'reserve') };
+}
+
+test('the reserve is given up when the disk is full, and made again once there is room for two', (t) => {
+  const { disk, clock, lines, room, reserve } = open(t);
+  assert.equal(statSync(reserve).size, 2 * MEBIBYTE);
+  assert.equal(statSync(reserve).mode & 0o777, 0o600);
+  assert.equal(room.isShort(), false);
+  disk.free = 0;
+  assert.equal(room.release(), true);
+  assert.deepEqual([existsSync(reserve), room.isShort()], [false, true]);
+  assert.equal(room.release(), false, 'there is nothing more to give up');
+
+  disk.free = 4 * MEBIBYTE - 1;
+  clock.advance(1_000);
+  assert.equal(room.isShort(), true);
+  disk.free = 4 * MEBIBYTE;
+  assert.equal(room.isShort(), true, 'it looks once a second');
+  clock.advance(1_000);
+  assert.deepEqual([room.isShort(), existsSync(reserve)], [false, true]);
+  assert.deepEqual(
+    lines.map(({ level, msg }) => [level, msg]),
+    [
+      [50, 'the disk is full: until there is room, only changes that end something are made'],
+      [30, 'the disk has room again: all changes are made'],
+    ],
+  );
+});
+
+test('a server that is not called finds out by itself, and one without a reserve too', (t) => {
+  const { clock, room, reserve, lines } = open(t, { reserveBytes: 0 });
+  assert.equal(room.release(), false);
+  assert.equal(room.isShort(), true);
+  clock.advance(30_000);
+  assert.equal(lines.at(-1)?.msg, 'the disk has room again: all changes are made');
+  assert.deepEqual([room.isShort(), existsSync(reserve)], [false, false]);
+});
+
+test('the reserve is at most a twentieth of the disk, and waits for room when there is none', (t) => {
+  const large = open(t, { reserveBytes: 50 * MEBIBYTE });
+  assert.equal(statSync(large.reserve).size, 5 * MEBIBYTE);
+  const { disk, clock, room, reserve } = open(t, { free: 3 * MEBIBYTE });
+  assert.deepEqual([existsSync(reserve), room.isShort()], [false, false]);
+  disk.free = 5 * MEBIBYTE;
+  clock.advance(30_000);
+  assert(existsSync(reserve));
+});
+
+test('the log warns once when the disk is running full, and again after there was room', (t) => {
+  const { disk, clock, lines } = open(t);
+  const warnings = () => lines.filter(({ level }) => level === 40).length;
+  for (const [free, expected] of [
+    [11, 0],
+    [9, 1],
+    [8, 1],
+    [11, 1],
+    [9, 2],
+  ] as const) {
+    disk.free = free * MEBIBYTE;
+    clock.advance(30_000);
+    assert.equal(warnings(), expected);
+  }
+});
+
+test('while the disk is full only what ends something is changed', async () => {
+  let isShort = true;
+  const audit = createAuditWithinRoom({ audit: UNRECORDED, room: { isShort: () => isShort } });
+  const change = (operation: string) => audit.around({ ...CHANGE, operation }, async () => 'done');
+  for (const operation of ['DisconnectPlayer', 'DeleteGame', 'DeleteStage']) {
+    assert.equal(await change(operation), 'done');
+  }
+  for (const operation of ['CreateGame', 'ImportGameConfiguration', 'StartStageDeployment', 'TagResource']) {
+    await assert.rejects(change(operation), {
+      code: 'internal',
+      message: /^The disk of the server is full, so nothing/,
+    });
+  }
+  isShort = false;
+  assert.equal(await change('CreateGame'), 'done');
+});

@@ -1,0 +1,126 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import { probeDirectory } from './private-file.ts';
+import { RESERVE_FILE } from './server-files.ts';
+
+const CHECK_PERIOD_MS = 30_000;
+/** How often a server that is short of room looks whether there is some, however often it is asked. */
+const RECOVERY_PERIOD_MS = 1_000;
+/** Of a small disk the reserve takes no more than this part. */
+const MAX_PART = 1 / 20;
+const CHUNK_BYTES = 1_048_576;
+
+/**
+ * The room of the data directory. In normal state a file holds some of it back. When a write fails because the disk is
+ * full, that file is removed, and the server is short of room: it then makes only changes that end something. As soon as
+ * the disk has room for two such files the reserve is made again, and the state is normal.
+ */
+export interface Room {
+  /** Looks for room first, if it was short a while ago. */
+  isShort(): boolean;
+  /** To be called when a write has failed for want of room. Gives whether there is room now that was not there before. */
+  release(): boolean;
+  /** Bytes that this user may still write. */
+  free(): number;
+  close(): void;
+}
+
+export function openRoom({
+  path,
+  clock,
+  log,
+  settings,
+}: {
+  path: string;
+  clock: Clock;
+  log: Log;
+  settings: { readonly reserveBytes: number; readonly lowSpaceBytes: number };
+}): Room {
+  const file = join(path, RESERVE_FILE);
+  const free = () => {
+    const { bavail, bsize } = statfsSync(path);
+    return bavail * bsize;
+  };
+  const { blocks, bsize } = statfsSync(path);
+  const bytes = Math.floor(Math.min(settings.reserveBytes, blocks * bsize * MAX_PART));
+  let isShort = false;
+  let isLow = false;
+  let triedAt = Number.NEGATIVE_INFINITY;
+  let cancelCheck = () => {};
+
+  function release(): boolean {
+    const isHeld = statSync(file, { throwIfNoEntry: false }) !== undefined;
+    rmSync(file, { force: true });
+    if (!isShort) {
+      log.error(
+        { path, reserveBytes: isHeld ? bytes : 0 },
+        'the disk is full: until there is room, only changes that end something are made',
+      );
+    }
+    isShort = true;
+    triedAt = clock.monotonic();
+    return isHeld;
+  }
+
+  /** Makes the reserve, if there is room for it. Gives whether it is there. */
+  function hold(): boolean {
+    if (bytes === 0 || statSync(file, { throwIfNoEntry: false })?.size === bytes) return true;
+    if (free() < 2 * bytes) return false;
+    try {
+      writeReserve(file, bytes);
+      return true;
+    } catch {
+      rmSync(file, { force: true });
+      return false;
+    }
+  }
+
+  function recover(): void {
+    if (!isShort || clock.monotonic() < triedAt + RECOVERY_PERIOD_MS) return;
+    triedAt = clock.monotonic();
+    if (free() < 2 * bytes || !hold()) return;
+    isShort = false;
+    log.info({ path, freeBytes: free() }, 'the disk has room again: all changes are made');
+  }
+
+  function check(): void {
+    recover();
+    if (!isShort) hold();
+    const freeBytes = free();
+    if (freeBytes < settings.lowSpaceBytes && !isLow) {
+      log.warn({ path, freeBytes, lowSpaceBytes: settings.lowSpaceBytes }, 'the disk is running full: make room');
+    }
+    isLow = freeBytes < settings.lowSpaceBytes;
+    cancelCheck = clock.after(CHECK_PERIOD_MS, check);
+  }
+
+  try {
+    probeDirectory(path);
+  } catch {
+    release();
+  }
+  check();
+  return {
+    isShort() {
+      recover();
+      return isShort;
+    },
+    release,
+    free,
+    close: () => cancelCheck(),
+  };
+}
+
+/** Random bytes, because a file system may store a file of zeros in no room at all. */
+function writeReserve(file: string, bytes: number): void {
+  const chunk = randomBytes(Math.min(bytes, CHUNK_BYTES));
+  const descriptor = openSync(file, 'w', 0o600);
+  try {
+    for (let left = bytes; left > 0; ) left -= writeSync(descriptor, chunk, 0, Math.min(left, chunk.length));
+  } finally {
+    closeSync(descriptor);
+  }
+}
