@@ -208,6 +208,7 @@ export class ResparkClient {
   }
 
   #startAttempt(): void {
+    this.#cancelWait();
     this.#attempt += 1;
     const attempt = this.#attempt;
     this.#setState('connecting');
@@ -233,7 +234,7 @@ export class ResparkClient {
         welcomed: ({ kind: _, ...welcome }) => isCurrent() && this.#welcomed(connection, welcome),
         notified: ({ type, payload }) => isCurrent() && this.#events.emit('notification', { type, payload }),
         faulted: (error) => isCurrent() && this.#events.emit('error', error),
-        ended: (closure) => isCurrent() && this.#ended(closure),
+        ended: (closure, lateMs) => isCurrent() && this.#ended(closure, lateMs),
       },
     });
     this.#connection = connection;
@@ -252,19 +253,27 @@ export class ResparkClient {
     this.#events.emit('welcome', welcome);
   }
 
-  /** Ends the current attempt, whatever its state, and decides whether there is another one. */
-  #ended(closure: Closure): void {
+  /**
+   * Ends the current attempt, whatever its state, and decides whether there is another one. The wait for it counts from
+   * when the end could have been known: where timers are held back, even a short one may take a minute.
+   */
+  #ended(closure: Closure, lateMs = 0): void {
     const lastedMs = this.#welcomedAtMs === undefined ? 0 : this.#clock.monotonic() - this.#welcomedAtMs;
     if (lastedMs >= LASTING_MS) this.#backoff.reset();
-    const reconnectInMs = closure.verdict === 'stop' ? undefined : this.#backoff.next(closure.retryAfterMs);
+    const waitMs = closure.verdict === 'stop' ? undefined : this.#backoff.next(closure.retryAfterMs);
     this.#leaveAttempt(closure);
-    if (reconnectInMs === undefined) {
+    if (waitMs === undefined) {
       this.#fail(new ConnectionClosedError(closure));
-    } else {
-      this.#cancelWait = this.#clock.after(reconnectInMs, () => this.#startAttempt());
-      this.#setState('waiting');
+      this.#events.emit('disconnect', { ...closure, reconnectInMs: undefined });
+      return;
     }
+    const reconnectInMs = Math.max(0, waitMs - lateMs);
+    const attempt = this.#attempt;
+    this.#cancelWait = this.#clock.after(reconnectInMs, () => this.#startAttempt());
+    this.#setState('waiting');
     this.#events.emit('disconnect', { ...closure, reconnectInMs });
+    // A timer of no time could be held back too. A listener may have closed the client meanwhile.
+    if (reconnectInMs === 0 && attempt === this.#attempt) this.#startAttempt();
   }
 
   #leaveAttempt(closure: Closure): void {

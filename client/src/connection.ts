@@ -13,6 +13,7 @@ import {
   type WelcomeFrame,
 } from '@respark/protocol';
 import type { Clock } from './clock.ts';
+import { afterDeadline } from './deadline.ts';
 import {
   type Closure,
   ConnectionClosedError,
@@ -22,6 +23,7 @@ import {
   ResparkError,
 } from './errors.ts';
 import { FrameAllowance } from './frame-allowance.ts';
+import { Heartbeat } from './heartbeat.ts';
 import type { Socket } from './socket.ts';
 
 /*
@@ -31,7 +33,7 @@ import type { Socket } from './socket.ts';
  *
  *   opening   the socket is being opened                  one deadline for both: connectTimeoutMs
  *   greeting  the hello has been sent; waiting for the welcome
- *   ready     messages and heartbeats are exchanged       deadline: two heartbeat periods without a frame
+ *   ready     messages and heartbeats are exchanged       deadline: the heartbeat's
  *   closing   our close frame is sent, input is ignored   deadline: CLOSE_TIMEOUT_MS
  *   ended     the observer has been told why, once; no timer runs, no request waits, nothing is sent or received
  *
@@ -51,7 +53,8 @@ export interface ConnectionObserver {
   notified(notification: NotificationFrame): void;
   /** A fault that the application should know about and that does not end the connection. */
   faulted(error: ResparkError): void;
-  ended(closure: Closure): void;
+  /** `lateMs` is how long ago the end could have been known, if the client's timers had not been held back. */
+  ended(closure: Closure, lateMs: number): void;
 }
 
 interface PendingRequest {
@@ -70,11 +73,10 @@ export class Connection {
   /** What the server allows, and how much of it is left; set from `ready` on. */
   #limits: { readonly welcome: WelcomeFrame; readonly allowance: FrameAllowance } | undefined;
   #requests = 0;
-  #receivedAtMs = 0;
   /** Why the socket failed, if it said so: `ws` does, browsers do not. It stands in for the reason of a close frame. */
   #failure: string | undefined;
   #cancelDeadline: () => void;
-  #cancelHeartbeat: () => void = () => {};
+  #heartbeat: Heartbeat | undefined;
   #resolveClosed: () => void = () => {};
 
   constructor(options: {
@@ -89,7 +91,9 @@ export class Connection {
     this.#hello = options.hello;
     this.#clock = clock;
     this.#observer = options.observer;
-    this.#cancelDeadline = clock.after(connectTimeoutMs, () => this.#drop(`no welcome within ${connectTimeoutMs} ms`));
+    this.#cancelDeadline = afterDeadline(clock, connectTimeoutMs, (lateMs) =>
+      this.#drop(`no welcome within ${connectTimeoutMs} ms`, lateMs),
+    );
     socket.addEventListener('open', () => this.#opened());
     socket.addEventListener('message', (event) => this.#received(event.data));
     socket.addEventListener('error', (event) => {
@@ -110,7 +114,7 @@ export class Connection {
       this.#requests += 1;
       const id = `${this.#requests}`;
       this.#sendMessage({ kind: 'request', id, type, payload });
-      const cancelTimeout = this.#clock.after(timeoutMs, () => {
+      const cancelTimeout = afterDeadline(this.#clock, timeoutMs, () => {
         this.#pending.delete(id);
         reject(new RequestTimeoutError(type, timeoutMs));
       });
@@ -121,6 +125,11 @@ export class Connection {
   /** Throws a ConnectionClosedError or RequestError. An event that was sent without an error may still not arrive. */
   event(type: string, payload: Payload): void {
     this.#sendMessage({ kind: 'event', type, payload });
+  }
+
+  /** Finds out soon whether the server is still there. */
+  check(): void {
+    if (this.#state === 'ready') this.#heartbeat?.check();
   }
 
   /** Sends a close frame. Resolves when the socket is closed, or dropped because the server did not answer in time. */
@@ -149,7 +158,7 @@ export class Connection {
 
   #received(data: unknown): void {
     if (this.#state !== 'greeting' && this.#state !== 'ready') return;
-    this.#receivedAtMs = this.#clock.monotonic();
+    this.#heartbeat?.received();
     const decoded =
       typeof data === 'string'
         ? decodeServerFrame(data)
@@ -165,8 +174,15 @@ export class Connection {
     const allowance = new FrameAllowance(welcome, this.#clock);
     this.#limits = { welcome, allowance };
     this.#cancelDeadline();
-    this.#expectFrames(2 * welcome.heartbeatMs);
-    this.#beat(welcome.heartbeatMs, allowance);
+    this.#heartbeat = new Heartbeat({
+      periodMs: welcome.heartbeatMs,
+      clock: this.#clock,
+      send: () => {
+        allowance.take();
+        this.#socket.send(encode({ kind: 'heartbeat' }));
+      },
+      giveUp: (reason, lateMs) => this.#drop(reason, lateMs),
+    });
     this.#observer.welcomed(welcome);
   }
 
@@ -206,24 +222,6 @@ export class Connection {
     this.#observer.faulted(new ResparkError(`the server sent a bad frame: ${fault}`, { code: 'bad_frame' }));
   }
 
-  /** Sends heartbeats whatever else is sent, because their answers prove that the server is still there. */
-  #beat(heartbeatMs: number, allowance: FrameAllowance): void {
-    this.#cancelHeartbeat = this.#clock.after(heartbeatMs, () => {
-      allowance.take();
-      this.#socket.send(encode({ kind: 'heartbeat' }));
-      this.#beat(heartbeatMs, allowance);
-    });
-  }
-
-  /** One timer serves any number of frames: when it fires, it checks when the latest frame arrived. */
-  #expectFrames(silenceMs: number): void {
-    const leftMs = this.#receivedAtMs + silenceMs - this.#clock.monotonic();
-    this.#cancelDeadline = this.#clock.after(leftMs, () => {
-      if (this.#clock.monotonic() - this.#receivedAtMs < silenceMs) this.#expectFrames(silenceMs);
-      else this.#drop(`nothing received for ${silenceMs} ms`);
-    });
-  }
-
   /** Refuses what the server would answer by closing the connection. Nothing is queued to be sent later. */
   #sendMessage(frame: RequestFrame | EventFrame): void {
     if (this.#state !== 'ready' || this.#limits === undefined) throw new ConnectionClosedError(CLOSED_BY_CLIENT);
@@ -252,25 +250,25 @@ export class Connection {
   }
 
   /** Gives up the socket without waiting for the server. */
-  #drop(reason: string): void {
+  #drop(reason: string, lateMs = 0): void {
     const isClosing = this.#state === 'closing';
-    this.#end(isClosing ? CLOSED_BY_CLIENT : closureOf(closeCode('abnormal'), reason));
+    this.#end(isClosing ? CLOSED_BY_CLIENT : closureOf(closeCode('abnormal'), reason), lateMs);
     if (this.#socket.terminate === undefined) this.#socket.close();
     else this.#socket.terminate();
   }
 
-  #end(closure: Closure): void {
+  #end(closure: Closure, lateMs = 0): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     this.#stopTimers();
     this.#rejectPending(closure);
-    this.#observer.ended(closure);
+    this.#observer.ended(closure, lateMs);
     this.#resolveClosed();
   }
 
   #stopTimers(): void {
     this.#cancelDeadline();
-    this.#cancelHeartbeat();
+    this.#heartbeat?.stop();
   }
 
   #rejectPending(closure: Closure): void {

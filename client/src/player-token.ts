@@ -1,5 +1,6 @@
 import { MAX_TOKEN_LENGTH, type Payload } from '@respark/protocol';
 import type { Clock } from './clock.ts';
+import { afterDeadline } from './deadline.ts';
 import { ResparkError } from './errors.ts';
 
 /** Where a player's token survives a restart. Protect it like a password: any client with it can be the player. */
@@ -58,7 +59,7 @@ export class PlayerToken {
     let cancel = () => {};
     try {
       const timeout = new Promise<never>((_, reject) => {
-        cancel = this.#clock.after(timeoutMs, () => reject(new Error(`no answer within ${timeoutMs} ms`)));
+        cancel = afterDeadline(this.#clock, timeoutMs, () => reject(new Error(`no answer within ${timeoutMs} ms`)));
       });
       const stored = await Promise.race([(async () => storage.load())(), timeout]);
       if (!this.#isForgotten) this.#token = stored;

@@ -169,7 +169,8 @@ describe('over a real socket', () => {
     const client = connect(t, { url, reconnect: { maxRetries: 0 } });
     const ended = next<{ reason: string }>((listener) => client.on('disconnect', listener));
     await client.connect();
-    assert.equal((await ended).reason, 'nothing received for 40 ms');
+    // The second reason is that of a machine too busy to fire the timers in time.
+    assert.match((await ended).reason, /^(nothing received for 40|no answer to a heartbeat within 20) ms$/);
   });
 
   test('a process ends by itself after close()', async (t) => {

@@ -3,8 +3,7 @@ import { type ClientOptions, ResparkClient } from '../client.ts';
 import { FakeClock, type FakeSocket, fakeNetwork, settle } from './fakes.ts';
 
 /** A client with a fake network and clock; `told` lists what its listeners heard, in order. */
-export function setUp(options: Partial<ClientOptions> = {}) {
-  const clock = new FakeClock();
+export function setUp({ clock = new FakeClock(), ...options }: Partial<ClientOptions> & { clock?: FakeClock } = {}) {
   const { sockets, WebSocket } = fakeNetwork();
   const client = new ResparkClient({
     url: 'ws://test:1',
@@ -28,7 +27,7 @@ export function setUp(options: Partial<ClientOptions> = {}) {
 }
 
 /** The same client after its welcome, with `told` still empty. */
-export async function setUpConnected(options: Partial<ClientOptions> = {}) {
+export async function setUpConnected(options: Parameters<typeof setUp>[0] = {}) {
   const all = setUp(options);
   const connected = all.client.connect();
   await settle();

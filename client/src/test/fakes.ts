@@ -7,10 +7,15 @@ export function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Time that moves only when a test moves it. */
+/** Time that moves only when a test moves it. With `wakeMs`, timers fire only at its multiples, as in a hidden tab. */
 export class FakeClock implements Clock {
+  readonly #wakeMs: number;
   #nowMs = 0;
   #timers: { readonly atMs: number; readonly task: () => void }[] = [];
+
+  constructor(wakeMs = 0) {
+    this.#wakeMs = wakeMs;
+  }
 
   get timers(): number {
     return this.#timers.length;
@@ -21,11 +26,19 @@ export class FakeClock implements Clock {
   }
 
   after(delayMs: number, task: () => void): () => void {
-    const timer = { atMs: this.#nowMs + delayMs, task };
+    const dueAtMs = this.#nowMs + delayMs;
+    // A timer that is set in a wake-up, even for no time at all, waits for the next one.
+    const wakes = Math.max(Math.ceil(dueAtMs / this.#wakeMs), Math.floor(this.#nowMs / this.#wakeMs) + 1);
+    const timer = { atMs: this.#wakeMs === 0 ? dueAtMs : wakes * this.#wakeMs, task };
     this.#timers.push(timer);
     return () => {
       this.#timers = this.#timers.filter((other) => other !== timer);
     };
+  }
+
+  /** Moves time without firing any timer, as when the machine sleeps; what is due fires at the next advance(). */
+  sleep(forMs: number): void {
+    this.#nowMs += forMs;
   }
 
   /** Fires the timers that are due, in order, as real time would: promises settle before the next timer. */
