@@ -1,16 +1,11 @@
-import {
-  CONNECT_PATH,
-  closeCode,
-  GET_PLAYER_TOKEN,
-  type HelloFrame,
-  type Payload,
-  SUBPROTOCOL,
-} from '@respark/protocol';
+import { closeCode, GET_PLAYER_TOKEN, type HelloFrame, type Payload, SUBPROTOCOL } from '@respark/protocol';
 import { Backoff, type BackoffOptions } from './backoff.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { CLOSED_BY_CLIENT, Connection } from './connection.ts';
-import { type Closure, ConnectionClosedError, closureOf, ResparkError } from './errors.ts';
+import { endpointOf } from './endpoint.ts';
+import { type Closure, ConnectionClosedError, closureOf } from './errors.ts';
 import { Events } from './events.ts';
+import { onReturn, type Page, platformPage } from './page.ts';
 import { PlayerToken, type TokenStorage } from './player-token.ts';
 import { findSocketConstructor, type SocketConstructor } from './socket.ts';
 
@@ -25,7 +20,8 @@ import { findSocketConstructor, type SocketConstructor } from './socket.ts';
  *   closed      nothing runs; entered after a "stop" verdict, after the last attempt, and from any state by close()
  *   connecting  a connection before its welcome
  *   connected   a connection after its welcome
- *   waiting     the back-off before the next attempt
+ *   waiting     the back-off before the next attempt; cut short by connect(), and by a page that hears that the network
+ *               is back or is shown again
  */
 export type ClientState = 'closed' | 'connecting' | 'connected' | 'waiting';
 
@@ -47,6 +43,8 @@ export interface ClientOptions {
   /** Returns numbers from 0 up to but not including 1, for the jitter. */
   readonly random?: (() => number) | undefined;
   readonly clock?: Clock | undefined;
+  /** Whose events tell that the network is back or the page is shown; by default those of `window`, if there is one. */
+  readonly page?: Page | undefined;
 }
 
 /** The player and the id of a connection, and what the server allows on it. */
@@ -83,6 +81,10 @@ export interface ClientEvents {
 
 /** A connection that lasts this long after its welcome counts as good: the back-off starts again from its base. */
 const LASTING_MS = 10_000;
+/** How often a wait may be cut short, so that neither flapping events nor an impatient caller make a storm. */
+const HURRY_SPACING_MS = 10_000;
+/** The back-off starts again from its base only if no wait was cut short for this long. */
+const CALM_MS = 60_000;
 const NOT_CONNECTED = closureOf(closeCode('abnormal'), 'not connected');
 
 interface PendingConnect {
@@ -110,6 +112,12 @@ export class ResparkClient {
   #lastClosure: Closure = NOT_CONNECTED;
   #pendingConnect: PendingConnect | undefined;
   #cancelWait: () => void = () => {};
+  /** When the wait ends, and when it may end at the earliest, because the server asked for that. */
+  #waitUntilMs = 0;
+  #waitAtLeastUntilMs = 0;
+  #hurriedAtMs = Number.NEGATIVE_INFINITY;
+  readonly #page: Page | undefined;
+  #stopListening: (() => void) | undefined;
   #closing: Promise<void> = Promise.resolve();
 
   constructor(options: ClientOptions) {
@@ -120,6 +128,7 @@ export class ResparkClient {
     this.#connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
     this.#WebSocket = options.WebSocket;
     this.#clock = clock;
+    this.#page = options.page;
     this.#backoff = new Backoff(
       { baseMs: 500, capMs: 30_000, maxRetries: Number.POSITIVE_INFINITY, ...reconnect },
       random,
@@ -155,8 +164,13 @@ export class ResparkClient {
    * Resolves at the next welcome, or at once if the client is connected. It waits through failed attempts, and rejects
    * with a ConnectionClosedError when an attempt ends with the verdict "stop", when no attempts are left, and at
    * close().
+   *
+   * Call it also when you learn that the network is back or the player has returned: while waiting it starts an attempt
+   * now, or as soon as the server allows one (`retryAfterMs`), and while connected it checks that the server is still
+   * there. Browsers do that by themselves. More often than every ten seconds it does not cut a wait short.
    */
   connect(): Promise<Welcome> {
+    this.#hurry();
     if (this.#state === 'connected' && this.#welcome !== undefined) return Promise.resolve(this.#welcome);
     this.#pendingConnect ??= pendingConnect();
     const { promise } = this.#pendingConnect;
@@ -269,11 +283,37 @@ export class ResparkClient {
     }
     const reconnectInMs = Math.max(0, waitMs - lateMs);
     const attempt = this.#attempt;
-    this.#cancelWait = this.#clock.after(reconnectInMs, () => this.#startAttempt());
+    this.#waitAtLeastUntilMs = this.#clock.monotonic() + (closure.retryAfterMs ?? 0);
+    this.#wait(reconnectInMs);
     this.#setState('waiting');
     this.#events.emit('disconnect', { ...closure, reconnectInMs });
     // A timer of no time could be held back too. A listener may have closed the client meanwhile.
     if (reconnectInMs === 0 && attempt === this.#attempt) this.#startAttempt();
+  }
+
+  #wait(forMs: number): void {
+    this.#cancelWait();
+    this.#waitUntilMs = this.#clock.monotonic() + forMs;
+    this.#cancelWait = this.#clock.after(forMs, () => this.#startAttempt());
+  }
+
+  /** There is reason to believe that an attempt would succeed now. */
+  #hurry(): void {
+    if (this.#state === 'connected') this.#connection?.check();
+    if (this.#state !== 'waiting') return;
+    const now = this.#clock.monotonic();
+    if (now >= this.#waitUntilMs) {
+      // The timer was held back.
+      this.#startAttempt();
+      return;
+    }
+    const calmMs = now - this.#hurriedAtMs;
+    if (calmMs < HURRY_SPACING_MS) return;
+    this.#hurriedAtMs = now;
+    if (calmMs >= CALM_MS) this.#backoff.reset();
+    const atLeastMs = this.#waitAtLeastUntilMs - now;
+    if (atLeastMs <= 0) this.#startAttempt();
+    else this.#wait(Math.min(this.#waitUntilMs - now, this.#backoff.next(atLeastMs) ?? Number.POSITIVE_INFINITY));
   }
 
   #leaveAttempt(closure: Closure): void {
@@ -294,31 +334,12 @@ export class ResparkClient {
 
   #setState(state: ClientState): void {
     this.#state = state;
+    if (state === 'closed') {
+      this.#stopListening?.();
+      this.#stopListening = undefined;
+    } else this.#stopListening ??= onReturn(this.#page ?? platformPage(), () => this.#hurry());
     this.#events.emit('state', state);
   }
-}
-
-function endpointOf(text: string): string {
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch (error) {
-    throw new ResparkError(`url must be like ws://HOST:PORT, got ${JSON.stringify(text)}`, {
-      code: 'bad_option',
-      cause: error,
-    });
-  }
-  if (url.protocol === 'http:') url.protocol = 'ws:';
-  if (url.protocol === 'https:') url.protocol = 'wss:';
-  if (url.protocol !== 'ws:' && url.protocol !== 'wss:') {
-    throw new ResparkError(`url must begin with ws, wss, http or https, got ${JSON.stringify(text)}`, {
-      code: 'bad_option',
-    });
-  }
-  if (url.pathname === '/') url.pathname = CONNECT_PATH;
-  // WebSocket constructors refuse a fragment.
-  url.hash = '';
-  return url.href;
 }
 
 function pendingConnect(): PendingConnect {

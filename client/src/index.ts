@@ -15,5 +15,6 @@ export {
   RequestTimeoutError,
   ResparkError,
 } from './errors.ts';
+export type { Page } from './page.ts';
 export type { TokenStorage } from './player-token.ts';
 export type { Socket, SocketConstructor } from './socket.ts';

@@ -1,5 +1,6 @@
 import { encode, type ServerFrame, SUBPROTOCOL, type WelcomeFrame } from '@respark/protocol';
 import type { Clock } from '../clock.ts';
+import type { Page } from '../page.ts';
 import type { Socket, SocketConstructor } from '../socket.ts';
 
 /** Lets every promise settle that needs neither time nor the network. */
@@ -121,6 +122,46 @@ export class FakeSocket implements Socket {
 
   #emit(type: string, event: object): void {
     for (const known of this.#listeners) if (known.type === type) known.listener(event as never);
+  }
+}
+
+/** A window with its document, whose events the test makes. */
+export class FakePage implements Page {
+  readonly #heard: { readonly type: string; readonly listener: () => void }[] = [];
+  #visibility = 'visible';
+  readonly document: NonNullable<Page['document']>;
+
+  constructor() {
+    const visibility = () => this.#visibility;
+    this.document = {
+      addEventListener: this.addEventListener,
+      removeEventListener: this.removeEventListener,
+      get visibilityState() {
+        return visibility();
+      },
+    };
+  }
+
+  get listeners(): number {
+    return this.#heard.length;
+  }
+
+  readonly addEventListener = (type: string, listener: () => void): void => {
+    this.#heard.push({ type, listener });
+  };
+
+  readonly removeEventListener = (type: string, listener: () => void): void => {
+    const index = this.#heard.findIndex((known) => known.type === type && known.listener === listener);
+    if (index !== -1) this.#heard.splice(index, 1);
+  };
+
+  emit(type: string): void {
+    for (const known of [...this.#heard]) if (known.type === type) known.listener();
+  }
+
+  turns(visibility: 'visible' | 'hidden'): void {
+    this.#visibility = visibility;
+    this.emit('visibilitychange');
   }
 }
 
