@@ -31,6 +31,7 @@ export interface ClientOptions {
   readonly gameKey: string;
   /** Names the player, and takes precedence over the storage. Without either, the server creates a guest. */
   readonly token?: string | undefined;
+  /** In browsers `browserTokenStorage()`. Without any, the player lives as long as this client. */
   readonly storage?: TokenStorage | undefined;
   /** By default the platform's, or that of the package `ws` if the platform has none. */
   readonly WebSocket?: SocketConstructor | undefined;
@@ -136,6 +137,7 @@ export class ResparkClient {
     this.#token = new PlayerToken({
       token: options.token,
       storage: options.storage,
+      scope: { url: this.#url, gameKey: this.#gameKey },
       clock,
       report: (error) => this.#events.emit('error', error),
     });
@@ -261,7 +263,7 @@ export class ResparkClient {
     this.#pendingConnect = undefined;
     // Renewing starts before any listener is called, because a listener may close this connection, which stops it.
     const ask = () => connection.request(GET_PLAYER_TOKEN, {}, this.#requestTimeoutMs);
-    this.#token.startRenewing(ask, welcome.tokenLifetimeMs);
+    this.#token.startRenewing(ask, welcome.playerId, welcome.tokenLifetimeMs);
     pending?.resolve(welcome);
     this.#setState('connected');
     this.#events.emit('welcome', welcome);

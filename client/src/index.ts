@@ -1,3 +1,4 @@
+export { browserTokenStorage } from './browser-token-storage.ts';
 export {
   type ClientEvents,
   type ClientOptions,
@@ -16,5 +17,5 @@ export {
   ResparkError,
 } from './errors.ts';
 export type { Page } from './page.ts';
-export type { TokenStorage } from './player-token.ts';
+export type { TokenScope, TokenStorage } from './player-token.ts';
 export type { Socket, SocketConstructor } from './socket.ts';

@@ -4,11 +4,13 @@ import type { Payload } from '@respark/protocol';
 import { PlayerToken, type TokenStorage } from './player-token.ts';
 import { FakeClock, settle } from './test/fakes.ts';
 
+const SCOPE = { url: 'ws://test/connect', gameKey: 'key' };
+
 function setUp({ token, storage }: { token?: string; storage?: TokenStorage } = {}) {
   const clock = new FakeClock();
   const reports: string[] = [];
   const report = (error: Error & { code: string }) => reports.push(error.code);
-  return { clock, reports, playerToken: new PlayerToken({ token, storage, clock, report }) };
+  return { clock, reports, playerToken: new PlayerToken({ token, storage, scope: SCOPE, clock, report }) };
 }
 
 function memoryStorage(initial?: string): TokenStorage & { readonly saved: (string | undefined)[] } {
@@ -60,7 +62,7 @@ describe('loading', () => {
     };
     const { playerToken, reports } = setUp({ storage });
     assert.equal(await playerToken.load(1_000), undefined);
-    playerToken.startRenewing(tokens(), 3_600_000);
+    playerToken.startRenewing(tokens(), 'player-1', 3_600_000);
     await settle();
     assert.equal(await playerToken.load(1_000), 'token-1');
     assert.deepEqual(reports, ['storage']);
@@ -84,7 +86,7 @@ describe('renewing', () => {
     const storage = memoryStorage();
     const { playerToken, clock } = setUp({ storage });
     await playerToken.load(1_000);
-    playerToken.startRenewing(tokens(), 60_000);
+    playerToken.startRenewing(tokens(), 'player-1', 60_000);
     await clock.advance(29_999);
     assert.deepEqual(storage.saved, ['token-1']);
     await clock.advance(1);
@@ -95,10 +97,10 @@ describe('renewing', () => {
   test('stops with the connection, also while an answer is on its way', async () => {
     const storage = memoryStorage();
     const { playerToken, clock, reports } = setUp({ storage });
-    playerToken.startRenewing(tokens(), 60_000);
+    playerToken.startRenewing(tokens(), 'player-1', 60_000);
     playerToken.stopRenewing();
     await clock.advance(120_000);
-    playerToken.startRenewing(() => Promise.reject(new Error('closed')), 60_000);
+    playerToken.startRenewing(() => Promise.reject(new Error('closed')), 'player-1', 60_000);
     playerToken.stopRenewing();
     await clock.advance(120_000);
     assert.deepEqual([storage.saved, reports, clock.timers], [[], [], 0]);
@@ -115,10 +117,14 @@ describe('renewing', () => {
       const { playerToken, clock, reports } = setUp({ token: 'old' });
       const ask = tokens();
       let asked = 0;
-      playerToken.startRenewing(() => {
-        asked += 1;
-        return asked === 1 ? answer : ask();
-      }, 3_600_000);
+      playerToken.startRenewing(
+        () => {
+          asked += 1;
+          return asked === 1 ? answer : ask();
+        },
+        'player-1',
+        3_600_000,
+      );
       await clock.advance(59_999);
       assert.deepEqual(reports, ['token']);
       assert.equal(await playerToken.load(1_000), 'old');
@@ -131,10 +137,14 @@ describe('renewing', () => {
   test('never asks more than once a second, however short the lifetimes', async () => {
     const { playerToken, clock } = setUp();
     let asked = 0;
-    playerToken.startRenewing(async () => {
-      asked += 1;
-      return { AuthenticationToken: 't' };
-    }, 1);
+    playerToken.startRenewing(
+      async () => {
+        asked += 1;
+        return { AuthenticationToken: 't' };
+      },
+      'player-1',
+      1,
+    );
     await clock.advance(3_500);
     assert.equal(asked, 4);
     playerToken.stopRenewing();
@@ -147,7 +157,7 @@ describe('saving', () => {
     storage.save = () => Promise.reject(new Error('full'));
     const { playerToken, reports } = setUp({ storage });
     await playerToken.load(1_000);
-    playerToken.startRenewing(tokens(), 60_000);
+    playerToken.startRenewing(tokens(), 'player-1', 60_000);
     await settle();
     assert.deepEqual(reports, ['storage']);
     assert.equal(await playerToken.load(1_000), 'token-1');
@@ -162,7 +172,7 @@ describe('saving', () => {
       return new Promise<void>((resolve) => finish.push(resolve));
     };
     const { playerToken, clock } = setUp({ storage: { load: () => undefined, save } });
-    playerToken.startRenewing(tokens(), 60_000);
+    playerToken.startRenewing(tokens(), 'player-1', 60_000);
     await clock.advance(60_000);
     assert.deepEqual(started, ['token-1']);
     finish[0]?.();

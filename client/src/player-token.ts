@@ -3,11 +3,26 @@ import type { Clock } from './clock.ts';
 import { afterDeadline } from './deadline.ts';
 import { ResparkError } from './errors.ts';
 
+/** Whose token it is. A storage that serves one player only may ignore it. */
+export interface TokenScope {
+  /** Where the client connects, with the path. */
+  readonly url: string;
+  /** Names the stage of the game; a token is valid for one stage. */
+  readonly gameKey: string;
+  /** Whom the server named when it gave the token that is saved. */
+  readonly playerId?: string | undefined;
+}
+
 /** Where a player's token survives a restart. Protect it like a password: any client with it can be the player. */
 export interface TokenStorage {
-  load(): Promise<string | undefined> | string | undefined;
+  load(scope: TokenScope): Promise<string | undefined> | string | undefined;
   /** `undefined` deletes what was saved. The SDK never calls it again before the last call has settled. */
-  save(token: string | undefined): Promise<void> | void;
+  save(token: string | undefined, scope: TokenScope): Promise<void> | void;
+  /**
+   * Whether others save to it too, such as the same page in another tab. It is then loaded before each attempt, and what
+   * it holds decides which player the client is; otherwise it is loaded once.
+   */
+  readonly isShared?: boolean;
 }
 
 const RENEWAL_RETRY_MS = 60_000;
@@ -15,18 +30,27 @@ const RENEWAL_RETRY_MS = 60_000;
 const MIN_RENEWAL_MS = 1_000;
 
 /**
- * The token with which the client comes back as the same player. It is loaded once, renewed while connected, and saved
- * at each change. No method rejects or throws; failures are reported.
+ * The token with which the client comes back as the same player. It is loaded once, or before each attempt if the
+ * storage is shared, renewed while connected, and saved at each change. No method rejects or throws; failures are
+ * reported.
  */
 export class PlayerToken {
   readonly #storage: TokenStorage | undefined;
   readonly #clock: Clock;
   readonly #report: (error: ResparkError) => void;
+  readonly #scope: TokenScope;
   #token: string | undefined;
-  /** The only load, running or done. All attempts wait for it, so that none becomes a guest after another gave up. */
+  /** Whose token it is, if the server has said so. */
+  #playerId: string | undefined;
+  /** The latest load, running or done. All attempts wait for it, so that none becomes a guest after another gave up. */
   #loading: Promise<void> | undefined;
-  /** Whether the player was forgotten: the result of a load that is still running is then ignored. */
-  #isForgotten = false;
+  #isLoading = false;
+  /** Whether the token was given, so that what the storage holds does not matter. */
+  #isGiven: boolean;
+  /** Counts how often the player was forgotten: the result of a load that was running then is ignored. */
+  #forgotten = 0;
+  /** Whether the storage could be read, ever. */
+  #wasLoaded = false;
   /** False if the storage could not be read: it may hold another player, whom a guest must not overwrite. */
   #maySave = true;
   #saving: Promise<void> | undefined;
@@ -36,19 +60,22 @@ export class PlayerToken {
   constructor(options: {
     readonly token: string | undefined;
     readonly storage: TokenStorage | undefined;
+    readonly scope: TokenScope;
     readonly clock: Clock;
     readonly report: (error: ResparkError) => void;
   }) {
     this.#storage = options.storage;
     this.#clock = options.clock;
     this.#report = options.report;
+    this.#scope = options.scope;
     this.#token = options.token;
-    if (options.token !== undefined) this.#loading = Promise.resolve();
+    this.#isGiven = options.token !== undefined;
   }
 
   /** The newest token. If the storage does not answer within the `timeoutMs` of the first call, it counts as failed. */
   async load(timeoutMs: number): Promise<string | undefined> {
-    this.#loading ??= this.#loadStored(timeoutMs);
+    const isDue = this.#loading === undefined || (this.#storage?.isShared === true && !this.#isLoading);
+    if (isDue && !this.#isGiven) this.#loading = this.#loadStored(timeoutMs);
     await this.#loading;
     return this.#token;
   }
@@ -56,28 +83,36 @@ export class PlayerToken {
   async #loadStored(timeoutMs: number): Promise<void> {
     const storage = this.#storage;
     if (storage === undefined) return;
+    const forgotten = this.#forgotten;
     let cancel = () => {};
+    this.#isLoading = true;
     try {
       const timeout = new Promise<never>((_, reject) => {
         cancel = afterDeadline(this.#clock, timeoutMs, () => reject(new Error(`no answer within ${timeoutMs} ms`)));
       });
-      const stored = await Promise.race([(async () => storage.load())(), timeout]);
-      if (!this.#isForgotten) this.#token = stored;
+      const stored = await Promise.race([(async () => storage.load(this.#scope))(), timeout]);
+      if (forgotten === this.#forgotten) this.#loaded(stored);
     } catch (error) {
-      if (!this.#isForgotten) this.#maySave = false;
+      if (forgotten === this.#forgotten) this.#maySave = this.#wasLoaded;
+      const instead = this.#token === undefined ? 'connecting as a guest' : 'connecting with the one in memory';
       this.#report(
-        new ResparkError('the stored token could not be loaded; connecting as a guest', {
-          code: 'storage',
-          cause: error,
-        }),
+        new ResparkError(`the stored token could not be loaded; ${instead}`, { code: 'storage', cause: error }),
       );
     } finally {
       cancel();
+      this.#isLoading = false;
     }
   }
 
-  /** Asks for a token now, and again at half of each token's lifetime, until `stopRenewing` is called. */
-  startRenewing(ask: () => Promise<Payload>, lifetimeMs: number): void {
+  /** A guest whose token could not be saved, because the storage could not be read, stays the player if it is empty. */
+  #loaded(stored: string | undefined): void {
+    if (stored !== undefined || this.#wasLoaded) this.#token = stored;
+    this.#wasLoaded = true;
+    this.#maySave = true;
+  }
+
+  /** Asks for a token of this player now, and again at half of each lifetime, until `stopRenewing` is called. */
+  startRenewing(ask: () => Promise<Payload>, playerId: string, lifetimeMs: number): void {
     this.stopRenewing();
     let isStopped = false;
     let cancelWait = () => {};
@@ -91,6 +126,7 @@ export class PlayerToken {
         const token = tokenIn(await ask());
         if (isStopped) return;
         this.#token = token;
+        this.#playerId = playerId;
         if (this.#maySave) void this.#save();
       } catch (error) {
         if (isStopped) return;
@@ -112,7 +148,8 @@ export class PlayerToken {
   async forget(): Promise<void> {
     this.stopRenewing();
     this.#token = undefined;
-    this.#isForgotten = true;
+    this.#forgotten += 1;
+    this.#isGiven = false;
     this.#loading ??= Promise.resolve();
     this.#maySave = true;
     await this.#save();
@@ -129,7 +166,7 @@ export class PlayerToken {
     do {
       token = this.#token;
       try {
-        await this.#storage?.save(token);
+        await this.#storage?.save(token, { ...this.#scope, playerId: this.#playerId });
       } catch (error) {
         this.#report(new ResparkError('the player token could not be saved', { code: 'storage', cause: error }));
       }

@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 
 const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
-/** No window, no sandbox (a container has none to give), and no network traffic of the browser's own. */
+/** No window, no sandbox (a container has none to give), no network traffic of its own, and tabs that a page opens. */
 const FLAGS = [
   '--headless',
   '--no-sandbox',
@@ -17,6 +17,7 @@ const FLAGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
+  '--disable-popup-blocking',
 ];
 
 /** The browser's program, if the search path has one. */

@@ -37,7 +37,7 @@ async function servePage(t: TestContext, script: string): Promise<Page> {
       addEventListener('error', (event) => report({ failed: event.message ?? event.target.outerHTML }), true);
       addEventListener('unhandledrejection', (event) => report({ failed: String(event.reason) }));
     </script>
-    <script type="module">import { ResparkClient } from '@respark/client'; ${script}</script>`;
+    <script type="module">import { browserTokenStorage, ResparkClient } from '@respark/client'; ${script}</script>`;
 
   const reports: Report[] = [];
   const server = createServer(async (request, response) => {
@@ -129,24 +129,17 @@ test('[chromium] a page from an origin that is not allowed learns why it is refu
   await assertNothingLeft(server);
 });
 
-test('[chromium] localStorage keeps the player when the page is loaded again', { skip }, async (t) => {
+test('[chromium] browserTokenStorage keeps the player when the page is loaded again', { skip }, async (t) => {
   const page = await servePage(
     t,
     `
-    const isFirst = localStorage.getItem('player') === null;
-    const client = new ResparkClient({
-      url,
-      gameKey,
-      storage: {
-        load: () => localStorage.getItem('player') ?? undefined,
-        async save(token) {
-          localStorage.setItem('player', token);
-          await report({ isFirst, playerId: client.playerId, connectionId: client.connectionId });
-          if (isFirst) location.reload();
-        },
-      },
-    });
-    await client.connect();
+    const client = new ResparkClient({ url, gameKey, storage: browserTokenStorage() });
+    const isFirst = sessionStorage.getItem('was here') === null;
+    sessionStorage.setItem('was here', 'yes');
+    const { playerId, connectionId } = await client.connect();
+    while (localStorage.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    await report({ isFirst, playerId, connectionId });
+    if (isFirst) location.reload();
     `,
   );
   const server = await startTestServer(t, { settings: { allowedOrigins: [page.origin] } });
@@ -157,4 +150,72 @@ test('[chromium] localStorage keeps the player when the page is loaded again', {
   assert.equal(typeof before.playerId, 'string');
   assert.equal(after.playerId, before.playerId);
   assert.notEqual(after.connectionId, before.connectionId);
+});
+
+test('[chromium] tabs that open at once are one player, also after one of them forgot it', { skip }, async (t) => {
+  const page = await servePage(
+    t,
+    `
+    const tab = window.name || 'first';
+    if (tab === 'first') for (const name of ['second', 'third']) open(location.href, name);
+    const client = new ResparkClient({ url, gameKey, storage: browserTokenStorage() });
+    const others = new BroadcastChannel('tabs');
+    const connect = async () => {
+      const { playerId } = await client.connect();
+      while (localStorage.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+      await report({ tab, playerId });
+    };
+    others.onmessage = connect;
+    client.on('disconnect', async ({ name }) => {
+      if (name !== 'disconnected' || tab !== 'second') return;
+      await client.forgetPlayer();
+      await connect();
+      others.postMessage('come back');
+    });
+    await connect();
+    `,
+  );
+  const server = await startTestServer(t, { settings: { allowedOrigins: [page.origin] } });
+  page.open(server);
+  const tabs = async () => {
+    const reports = [await page.nextReport(), await page.nextReport(), await page.nextReport()];
+    assert.deepEqual(reports.map(({ tab }) => tab).sort(), ['first', 'second', 'third']);
+    return new Set(reports.map(({ playerId }) => String(playerId)));
+  };
+  const [player = '', ...otherPlayers] = await tabs();
+  assert.deepEqual(otherPlayers, []);
+  const answer = await server
+    .sdk()
+    .send(new DisconnectPlayerCommand({ GameName: GAME, StageName: STAGE, PlayerId: player }));
+  assert.equal(answer.DisconnectSuccesses?.length, 3);
+  const after = await tabs();
+  assert.equal(after.size, 1);
+  assert.ok(!after.has(player));
+});
+
+test('[chromium] a page that hears that the network is back does not wait any longer', { skip }, async (t) => {
+  const page = await servePage(
+    t,
+    `
+    let newest;
+    const Spied = class extends WebSocket {
+      constructor(...rest) {
+        super(...rest);
+        newest = this;
+      }
+    };
+    const client = new ResparkClient({ url, gameKey, WebSocket: Spied, random: () => 0.9, reconnect: { baseMs: 3e6, capMs: 3e6 } });
+    const before = await client.connect();
+    client.on('welcome', ({ connectionId }) => report({ isNew: connectionId !== before.connectionId }));
+    client.on('disconnect', async ({ reconnectInMs }) => {
+      await report({ reconnectInMs, state: client.state });
+      dispatchEvent(new Event('online'));
+    });
+    newest.close();
+    `,
+  );
+  const server = await startTestServer(t, { settings: { allowedOrigins: [page.origin] } });
+  page.open(server);
+  assert.deepEqual(await page.nextReport(), { reconnectInMs: 2_700_000, state: 'waiting' });
+  assert.deepEqual(await page.nextReport(), { isNew: true });
 });
