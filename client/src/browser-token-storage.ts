@@ -165,8 +165,8 @@ class BrowserTokenStorage implements TokenStorage {
 
 /** The scheme and the query do not count: a server that gets TLS, or other options, has the same players. */
 function keyOf({ url, gameKey }: TokenScope): string {
-  const { host, pathname } = new URL(url);
-  return `respark.player ${host}${pathname} ${gameKey}`;
+  const place = url.replace(/^\w+:\/\//, '').replace(/\?.*$/, '');
+  return `respark.player ${place} ${gameKey}`;
 }
 
 /** Undefined for what no page of this SDK has stored. */

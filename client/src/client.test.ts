@@ -118,33 +118,6 @@ describe('connect()', () => {
   });
 });
 
-describe('the url', () => {
-  const urls = {
-    'ws://host:8080': 'ws://host:8080/connect',
-    'wss://host/': 'wss://host/connect',
-    'http://127.0.0.1:8080': 'ws://127.0.0.1:8080/connect',
-    'https://host': 'wss://host/connect',
-    'wss://host/behind/a/proxy': 'wss://host/behind/a/proxy',
-    'ws://[::1]:8080?a=b#top': 'ws://[::1]:8080/connect?a=b',
-  };
-  for (const [url, endpoint] of Object.entries(urls)) {
-    test(`${url} means ${endpoint}`, async () => {
-      const { client, newest } = setUp({ url });
-      client.connect().catch(() => {});
-      await settle();
-      assert.equal(newest().url, endpoint);
-      const closed = client.close();
-      newest().closes(1006);
-      await closed;
-    });
-  }
-
-  test('is refused at once if it is not valid', () => {
-    assert.throws(() => setUp({ url: 'localhost' }), { code: 'bad_option', message: /got "localhost"$/ });
-    assert.throws(() => setUp({ url: 'ftp://host' }), { code: 'bad_option', message: /got "ftp:\/\/host"$/ });
-  });
-});
-
 describe('a lost connection', () => {
   test('comes back after the back-off', async () => {
     const { newest, client, clock, told, sockets } = await setUpConnected();

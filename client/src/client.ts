@@ -7,7 +7,7 @@ import { type Closure, ConnectionClosedError, closureOf } from './errors.ts';
 import { Events } from './events.ts';
 import { onReturn, type Page, platformPage } from './page.ts';
 import { PlayerToken, type TokenStorage } from './player-token.ts';
-import { findSocketConstructor, type SocketConstructor } from './socket.ts';
+import { findSocketConstructor, type ImportWs, type SocketConstructor } from './socket.ts';
 
 /*
  * One connection after another, all of the same player.
@@ -120,6 +120,8 @@ export class ResparkClient {
   readonly #page: Page | undefined;
   #stopListening: (() => void) | undefined;
   #closing: Promise<void> = Promise.resolve();
+  /** The entry for Node.js has one. */
+  protected readonly importWs: ImportWs | undefined;
 
   constructor(options: ClientOptions) {
     const { clock = systemClock, random = Math.random, reconnect = {} } = options;
@@ -236,7 +238,7 @@ export class ResparkClient {
   }
 
   async #open(attempt: number): Promise<void> {
-    const WebSocket = this.#WebSocket ?? (await findSocketConstructor());
+    const WebSocket = this.#WebSocket ?? (await findSocketConstructor(this.importWs));
     const token = await this.#token.load(this.#connectTimeoutMs);
     if (attempt !== this.#attempt) return;
     const hello: HelloFrame = { kind: 'hello', gameKey: this.#gameKey, ...(token === undefined ? {} : { token }) };

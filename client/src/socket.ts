@@ -16,18 +16,21 @@ export interface Socket {
 
 export type SocketConstructor = new (url: string, protocols: string[]) => Socket;
 
+/** Loads the package `ws`. Only the entry for Node.js has one, so that bundlers for other platforms never meet `ws`. */
+export type ImportWs = () => Promise<{ readonly WebSocket: SocketConstructor }>;
+
 /** The platform's WebSocket, or that of the package `ws` (Node.js before 22 has none). */
 export async function findSocketConstructor(
+  importWs: ImportWs | undefined,
   platform: { readonly WebSocket?: SocketConstructor } = globalThis,
-  importWs: () => Promise<{ readonly WebSocket: SocketConstructor }> = () =>
-    // Bundlers for browsers must not follow this import: browsers never reach it, and `ws` need not be installed there.
-    import(/* webpackIgnore: true */ /* @vite-ignore */ 'ws'),
 ): Promise<SocketConstructor> {
   if (platform.WebSocket !== undefined) return platform.WebSocket;
+  const missing = 'this platform has no WebSocket';
+  if (importWs === undefined) throw new ResparkError(`${missing}: pass the option WebSocket`, { code: 'no_websocket' });
   try {
     return (await importWs()).WebSocket;
   } catch (error) {
-    throw new ResparkError('this platform has no WebSocket: npm install ws, or pass the option WebSocket', {
+    throw new ResparkError(`${missing}: npm install ws, or pass the option WebSocket`, {
       code: 'no_websocket',
       cause: error,
     });

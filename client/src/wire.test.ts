@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type ClientFrame, decodeClientFrame, encode, type ServerFrame, SUBPROTOCOL } from '@respark/protocol';
 import { WebSocket, WebSocketServer } from 'ws';
-import { type ClientOptions, ResparkClient } from './index.ts';
+import type { ClientOptions } from './client.ts';
+import { ResparkClient } from './node.ts';
 import { WELCOME } from './test/fakes.ts';
 
 type Answer = (frame: ClientFrame, send: (frame: ServerFrame) => void, socket: WebSocket) => void;
@@ -176,7 +177,7 @@ describe('over a real socket', () => {
   test('a process ends by itself after close()', async (t) => {
     const { url } = await serve(t, friendly);
     const script = `
-      import { ResparkClient } from ${JSON.stringify(new URL('./index.js', import.meta.url).href)};
+      import { ResparkClient } from ${JSON.stringify(new URL('./node.js', import.meta.url).href)};
       const client = new ResparkClient({ url: '${url}', gameKey: 'key' });
       await client.connect();
       await client.close();
