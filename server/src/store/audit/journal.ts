@@ -1,5 +1,5 @@
 import { closeSync, openSync, renameSync, rmSync, truncateSync, writeSync } from 'node:fs';
-import { createPrivateFile, readIfPresent } from '../../data-directory/private-file.ts';
+import { createPrivateFile, readIfPresent, writePrivateFile } from '../../data-directory/private-file.ts';
 import { isFull } from '../../file-fault.ts';
 import type { AuditIntent, AuditOutcome, AuditPosition } from './audit-log.ts';
 
