@@ -19,7 +19,14 @@ interface ListenerParts {
 }
 
 /** Opens the listener of the management API, which also serves the players unless they have a port of their own. */
-export async function listen({ settings, log, closers, turns, upgrade, listeners }: ListenerParts): Promise<HttpServer> {
+export async function listen({
+  settings,
+  log,
+  closers,
+  turns,
+  upgrade,
+  listeners,
+}: ListenerParts): Promise<HttpServer> {
   const { host, port, tlsCertFile, tlsKeyFile } = settings;
   const management = await openHttpServer({
     host,

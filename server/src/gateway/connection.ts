@@ -66,6 +66,7 @@ export class Connection {
   #lastFrameAt: number;
   #messagesLeft: number;
   #bytesLeft: number;
+  #isPongAwaited = false;
   #requestsInFlight = 0;
 
   constructor(host: ConnectionHost, socket: PlayerSocket, { id, addressGroup }: { id: string; addressGroup: string }) {
@@ -106,6 +107,11 @@ export class Connection {
     return this.#lastFrameAt;
   }
 
+  /** Whether the player has not answered the last ping yet. */
+  get isPongAwaited(): boolean {
+    return this.#isPongAwaited;
+  }
+
   /** Resolves when the end is proven; undefined before `stopped`. */
   get ended(): Promise<void> | undefined {
     return this.#ended;
@@ -115,8 +121,8 @@ export class Connection {
    * Takes one text frame from the player, with its length in bytes of UTF-8. Does nothing once the connection has
    * stopped: its input is detached.
    */
-  receive(text: string, bytes: number): void {
-    if (this.isStopped || !this.#mayTake(bytes)) return;
+  receive(text: string, bytes = Buffer.byteLength(text)): void {
+    if (this.isStopped || !this.#mayTake({ frames: 1, bytes })) return;
     const decoded = decodeClientFrame(text);
     if (this.#state === 'hello') {
       if (decoded.ok && decoded.frame.kind === 'hello') {
@@ -183,23 +189,45 @@ export class Connection {
   }
 
   /**
-   * Takes a ping, which `ws` has already answered, or a pong, with the length of its data. Both count against the player's rate, and the answers to
-   * pings against the outbox, so that a flood of them is closed like a flood of frames.
+   * Asks the player for a sign of life, which any WebSocket gives even while its application sleeps. Does nothing while
+   * an earlier ping is unanswered, so that pings never pile up for a player who does not read.
    */
-  receivePingOrPong(bytes: number): void {
+  ping(): void {
+    if (this.isStopped || this.#isPongAwaited) return;
+    this.#isPongAwaited = true;
+    this.#socket.ping();
+  }
+
+  /** Takes a ping, which `ws` has already answered, with the length of its data. */
+  receivePing(bytes = 0): void {
+    this.#receiveControlFrame({ frames: 1, bytes });
+  }
+
+  /** Takes a pong, with the length of its data. The answer to a ping of the server's costs the player nothing. */
+  receivePong(bytes = 0): void {
+    const cost = this.#isPongAwaited ? { frames: 0, bytes: 0 } : { frames: 1, bytes };
+    this.#isPongAwaited = false;
+    this.#receiveControlFrame(cost);
+  }
+
+  /**
+   * Pings and pongs count against the player's rate, and the answers to pings against the outbox, so that a flood of
+   * them is closed like a flood of frames.
+   */
+  #receiveControlFrame(cost: { frames: number; bytes: number }): void {
     if (this.isStopped) return;
     const outbox = this.#socket.bufferedBytes;
     this.#host.metrics.outbox(outbox);
-    if (this.#mayTake(bytes) && outbox > this.#host.settings.maxOutboxBytes) this.#host.close(this, 'slow_consumer');
+    if (this.#mayTake(cost) && outbox > this.#host.settings.maxOutboxBytes) this.#host.close(this, 'slow_consumer');
   }
 
-  /** Counts one frame against what the player may send. Closes the connection, and returns false, if it is too much. */
-  #mayTake(bytes: number): boolean {
+  /** Counts what has come against what the player may send. Closes the connection, and returns false, if it is too much. */
+  #mayTake({ frames, bytes }: { frames: number; bytes: number }): boolean {
     const { messagesPerSecond, messagesBurst, bytesPerSecond, bytesBurst } = this.#host.settings;
     const now = this.#host.clock.monotonic();
     const seconds = (now - this.#lastFrameAt) / 1000;
     this.#lastFrameAt = now;
-    this.#messagesLeft = Math.min(messagesBurst, this.#messagesLeft + seconds * messagesPerSecond) - 1;
+    this.#messagesLeft = Math.min(messagesBurst, this.#messagesLeft + seconds * messagesPerSecond) - frames;
     this.#bytesLeft = Math.min(bytesBurst, this.#bytesLeft + seconds * bytesPerSecond) - bytes;
     if (this.#messagesLeft < 0) this.#host.close(this, 'too_many_messages');
     else if (this.#bytesLeft < 0) this.#host.close(this, 'too_many_messages', 'more than bytesPerSecond');

@@ -67,6 +67,20 @@ test('whatever happens while an item expires, at most one timer is left', () => 
   assert.deepEqual([deadlines.size, clock.pending], [0, 0]);
 });
 
+test('an item that expires late is told how late', () => {
+  const clock = new ManualClock();
+  const late: number[] = [];
+  const deadlines = new Deadlines<string>({ clock, delayMs: 100, expire: (_, lateMs) => void late.push(lateMs) });
+  deadlines.add('a');
+  clock.advance(100);
+  deadlines.add('b');
+  clock.advance(60);
+  deadlines.add('c');
+  clock.holdUp(70);
+  clock.advance(30);
+  assert.deepEqual(late, [0, 30, 0]);
+});
+
 test('an item that fails to expire does not keep others from expiring, in the same turn or later', () => {
   const { clock, deadlines, expired } = start({
     onExpire(item) {

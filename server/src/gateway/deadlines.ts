@@ -7,12 +7,24 @@ import type { Clock } from '../clock.ts';
 export class Deadlines<T> {
   readonly #clock: Clock;
   readonly #delayMs: number;
-  readonly #expire: (item: T) => void;
+  readonly #expire: (item: T, lateMs: number) => void;
   /** Item → monotonic time when it expires. The order of insertion is the order of expiry. */
   readonly #items = new Map<T, number>();
   #cancelTimer: (() => void) | undefined;
 
-  constructor({ clock, delayMs, expire }: { clock: Clock; delayMs: number; expire: (item: T) => void }) {
+  constructor({
+    clock,
+    delayMs,
+    expire,
+  }: {
+    clock: Clock;
+    delayMs: number;
+    /**
+     * Called once the item's delay is over, and told how much later that is. When it is late, the process was held up:
+     * what clients sent meanwhile is still unread, because timers run before input.
+     */
+    expire: (item: T, lateMs: number) => void;
+  }) {
     this.#clock = clock;
     this.#delayMs = delayMs;
     this.#expire = expire;
@@ -47,7 +59,7 @@ export class Deadlines<T> {
       if (at > now) break;
       this.#items.delete(item);
       try {
-        this.#expire(item);
+        this.#expire(item, now - at);
       } catch (error) {
         failures.push(error);
       }

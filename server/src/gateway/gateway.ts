@@ -94,13 +94,17 @@ export class Gateway implements ConnectionHost {
     this.#membership = new Membership({ cluster, runtimes, clock, settings });
     this.#limits = limits;
     this.#random = random;
-    const deadlines = (delayMs: number, expire: (connection: Connection) => void) =>
+    const deadlines = (delayMs: number, expire: (connection: Connection, lateMs: number) => void) =>
       new Deadlines<Connection>({ clock, delayMs, expire });
-    this.#unwelcomed = deadlines(settings.authTimeoutMs, (connection) => {
-      if (connection.isAwaitingHello) this.close(connection, 'heartbeat_missed', 'no hello in time');
+    this.#unwelcomed = deadlines(settings.authTimeoutMs, (connection, lateMs) => {
+      // The hello may be there, unread, because the server was held up.
+      if (lateMs > settings.authTimeoutMs / 2) this.#unwelcomed.add(connection);
+      else if (connection.isAwaitingHello) this.close(connection, 'heartbeat_missed', 'no hello in time');
       else this.close(connection, 'try_again_later', 'the server could not welcome you in time');
     });
-    this.#heartbeats = deadlines(settings.heartbeatMs, (connection) => this.#checkHeartbeat(connection));
+    this.#heartbeats = deadlines(settings.heartbeatMs / 2, (connection, lateMs) =>
+      this.#checkHeartbeat(connection, lateMs),
+    );
     this.#flushes = deadlines(settings.closeFlushMs, (connection) => {
       metrics.slowClose();
       connection.destroy();
@@ -277,10 +281,21 @@ export class Gateway implements ConnectionHost {
     }
   }
 
-  #checkHeartbeat(connection: Connection): void {
-    const silentMs = this.clock.monotonic() - connection.lastFrameAt;
-    if (silentMs >= 2 * this.settings.heartbeatMs) this.close(connection, 'heartbeat_missed');
-    else this.#heartbeats.add(connection);
+  /**
+   * Runs twice in each heartbeat period. A player silent for one and a half is pinged, and has half a period to answer:
+   * browsers wake the timers of a hidden page so rarely that heartbeats stop, yet they answer pings.
+   */
+  #checkHeartbeat(connection: Connection, lateMs: number): void {
+    const { heartbeatMs } = this.settings;
+    const silentPeriods = (this.clock.monotonic() - connection.lastFrameAt) / heartbeatMs;
+    // Only a player whom the server has pinged, and whose answer it would have read by now, is known to be silent.
+    const mayHaveAnswered = !connection.isPongAwaited || lateMs > heartbeatMs / 4;
+    if (silentPeriods >= 2 && !mayHaveAnswered) {
+      this.close(connection, 'heartbeat_missed');
+      return;
+    }
+    if (silentPeriods >= 1.5) connection.ping();
+    this.#heartbeats.add(connection);
   }
 
   /** When a player should come back: at a random time within RETURN_SPREAD_MS. */

@@ -9,6 +9,9 @@ export interface PlayerSocket {
   /** Writes one text frame. Does nothing once the socket is closing. */
   send(text: string): void;
 
+  /** Writes a ping, which the peer's WebSocket answers with a pong by itself. Does nothing once the socket is closing. */
+  ping(): void;
+
   /**
    * Writes the close frame after everything written before. `settle` is called once, perhaps before this returns, when
    * the kernel has accepted the frame or the socket is gone. A peer that does not read can delay it for ever.
@@ -40,6 +43,10 @@ export class WsPlayerSocket implements PlayerSocket {
 
   send(text: string): void {
     if (this.#ws.readyState === this.#ws.OPEN) this.#ws.send(text);
+  }
+
+  ping(): void {
+    if (this.#ws.readyState === this.#ws.OPEN) this.#ws.ping();
   }
 
   close(code: number, reason: string, settle: () => void): void {

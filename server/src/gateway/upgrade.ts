@@ -122,11 +122,7 @@ export function createUpgradeHandler({
       const connection = gateway.accept(playerSocket, group);
       ws.player = { connection, socket: playerSocket, gateway, turns, waiting: 0 };
       boundHello(socket, connection, gateway);
-      ws.on('message', onMessage)
-        .on('ping', onPingOrPong)
-        .on('pong', onPingOrPong)
-        .on('close', onClose)
-        .on('error', onError);
+      ws.on('message', onMessage).on('ping', onPing).on('pong', onPong).on('close', onClose).on('error', onError);
       if (refusal !== undefined) {
         gateway.close(connection, 'node_full', describe(refusal), { retryAfterMs: refusal.retryAfterMs });
       } else if (!isOriginAllowed(origin)) {
@@ -181,14 +177,20 @@ function waitForTurn(ws: WebSocket, player: PlayerOfSocket, work: () => void): v
   });
 }
 
-function onPingOrPong(this: WebSocket, data: Buffer): void {
-  playerOf(this).connection.receivePingOrPong(data.length);
+function onPing(this: WebSocket, data: Buffer): void {
+  playerOf(this).connection.receivePing(data.length);
+}
+
+function onPong(this: WebSocket, data: Buffer): void {
+  playerOf(this).connection.receivePong(data.length);
 }
 
 function onClose(this: WebSocket, code: number): void {
-  const { connection, gateway, socket } = playerOf(this);
+  const { connection, gateway, socket, turns, waiting } = playerOf(this);
   socket.closed();
-  gateway.socketClosed(connection, code);
+  // Frames that came before the end, and still wait for their turn, are handled before it.
+  if (waiting === 0) gateway.socketClosed(connection, code);
+  else turns.wait(connection.addressGroup, () => gateway.socketClosed(connection, code));
 }
 
 /** `ws` has already answered the fault with a close code of its own; the connection only has to end. */

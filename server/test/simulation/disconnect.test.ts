@@ -173,8 +173,7 @@ async function disconnect(world: World, playerId: string): Promise<void> {
   // The players have not noticed yet, and go on sending.
   for (const { connection, isGone } of world.sockets) {
     if (connection !== undefined && !isGone && call.successes?.includes(connection.id)) {
-      const request = requestFrame(connection.id);
-      connection.receive(request, request.length);
+      connection.receive(requestFrame(connection.id));
     }
   }
 }

@@ -21,7 +21,7 @@ const BUGS: readonly PlantedBug[] = [
     name: 'input stays attached while the connection is being closed',
     file: 'gateway/connection.js',
     changes: [
-      ['if (this.isStopped || !this.#mayTake(bytes))', 'if (!this.#mayTake(bytes))'],
+      ['if (this.isStopped || !this.#mayTake({ frames: 1, bytes }))', 'if (!this.#mayTake({ frames: 1, bytes }))'],
       ["this.#state !== 'open'", 'false'],
     ],
     caughtAs: /I1/,

@@ -20,6 +20,8 @@ export class SimulatedSocket implements PlayerSocket {
   #settle: (() => void) | undefined;
   #isClosing = false;
   isReading = true;
+  /** A peer whose network is gone, or who has been left alone, answers no ping. */
+  answersPings = true;
   isGone = false;
   connection: Connection | undefined;
 
@@ -33,6 +35,10 @@ export class SimulatedSocket implements PlayerSocket {
 
   send(text: string): void {
     if (!this.#isClosing && !this.isGone) this.#write(text);
+  }
+
+  ping(): void {
+    if (!this.#isClosing && !this.isGone) this.#write('ping');
   }
 
   close(code: number, reason: string, settle: () => void): void {
@@ -57,7 +63,7 @@ export class SimulatedSocket implements PlayerSocket {
   /** The peer sends a frame. It arrives some time later, whatever has happened to the connection meanwhile. */
   peerSends(text: string): void {
     this.#world.later('frame arrives', () => {
-      if (!this.isGone) this.connection?.receive(text, Buffer.byteLength(text));
+      if (!this.isGone) this.connection?.receive(text);
     });
   }
 
@@ -91,13 +97,20 @@ export class SimulatedSocket implements PlayerSocket {
   #accept(): void {
     if (!this.isReading || this.isGone) return;
     for (const text of this.#unaccepted) {
-      if (!text.startsWith('close '))
+      if (text === 'ping') this.#answerPing();
+      else if (!text.startsWith('close '))
         this.#world.history.record({ kind: 'handed to kernel', id: this.connection?.id ?? '', text });
     }
     this.#unaccepted = [];
     this.#settled();
     // A peer that reads will answer the close frame at some time.
     if (this.#isClosing) this.#world.later('close answered', () => this.destroy());
+  }
+
+  #answerPing(): void {
+    this.#world.later('pong arrives', () => {
+      if (this.answersPings && !this.isGone) this.connection?.receivePong();
+    });
   }
 
   #settled(): void {

@@ -215,10 +215,11 @@ export class World {
     await this.cluster.closeStage(STAGE_ID, DEADLINE_MS).catch(() => {});
   }
 
-  /** Lets everything that waits go on, and time pass, until nothing more can happen. */
+  /** Lets everything that waits go on, and time pass, until the last player has been silent for too long. */
   async settle(): Promise<void> {
     for (;;) {
       await this.#scheduler.waitIdle();
+      for (const socket of this.sockets) socket.answersPings = false;
       const { nextAt } = this.clock;
       if (nextAt === undefined) return;
       await this.clock.passTo(nextAt);

@@ -37,6 +37,11 @@ export class ManualClock implements Clock {
     this.#goTo(end);
   }
 
+  /** Lets time pass as it does for a process that is stopped: no task runs before the next `advance`. */
+  holdUp(ms: number): void {
+    this.#goTo(this.#elapsedMs + ms);
+  }
+
   /** How many timers are set. */
   get pending(): number {
     return this.#timers.size;

@@ -221,7 +221,8 @@ for (const [what, send] of Object.entries(FLOODS)) {
 test('[ws] who is silent for two heartbeat periods is closed, who beats stays', async (t) => {
   const clock = new ManualClock();
   const server = await startTestServer(t, { settings: { heartbeatMs: 1_000 }, clock });
-  const silent = await server.connect();
+  // Without answers to pings.
+  const silent = await server.connect({}, { autoPong: false });
   clock.advance(400);
   const beating = await server.connect();
   clock.advance(1_599);
@@ -235,6 +236,21 @@ test('[ws] who is silent for two heartbeat periods is closed, who beats stays', 
   }
   await beat(beating);
   await leave(beating);
+  await assertNothingLeft(server);
+});
+
+test('[ws] who says nothing but answers pings stays, who does neither is closed', async (t) => {
+  const server = await startTestServer(t, { settings: { heartbeatMs: 250 } });
+  const [idle, mute] = await Promise.all([server.connect(), server.connect({}, { autoPong: false })]);
+  const heard: ('idle' | 'mute')[] = [];
+  idle.ws.on('ping', () => void heard.push('idle'));
+  mute.ws.on('ping', () => void heard.push('mute'));
+  const count = (player: 'idle' | 'mute') => heard.filter((each) => each === player).length;
+  assert.equal((await mute.closed).code, 4002);
+  assert.equal(count('mute'), 1);
+  await until(() => count('idle') === 5 || idle.ws.readyState !== WebSocket.OPEN);
+  assert.equal(idle.ws.readyState, WebSocket.OPEN);
+  await leave(idle);
   await assertNothingLeft(server);
 });
 

@@ -65,7 +65,7 @@ const rows = {
     default: 20_000,
     min: 100,
     max: 3_600_000,
-    help: 'Period of the heartbeat; a player silent for two periods is closed with 4002.',
+    help: 'Period of the heartbeat. A player silent for one and a half periods is pinged, which browsers answer even for hidden pages; one silent for two is closed with 4002.',
   }),
   maxFrameBytes: integer({
     default: 16_384,
