@@ -35,6 +35,11 @@ export const CLOSE_CODES = {
   node_fenced: { code: 4003, verdict: 'reconnect', meaning: 'The node lost its place in the cluster.' },
   node_full: { code: 4004, verdict: 'reconnect', meaning: 'The node, or the client’s address on it, is full.' },
   too_many_messages: { code: 4005, verdict: 'reconnect', meaning: 'The client sent more than messagesPerSecond.' },
+  player_maybe_full: {
+    code: 4006,
+    verdict: 'reconnect',
+    meaning: 'The player has too many connections, but some of them may be dead.',
+  },
 
   disconnected: { code: 4500, verdict: 'stop', meaning: 'The operator disconnected this player.' },
   bad_hello: { code: 4501, verdict: 'stop', meaning: 'The first frame was not a valid hello.' },
@@ -44,6 +49,7 @@ export const CLOSE_CODES = {
   player_full: { code: 4506, verdict: 'stop', meaning: 'The player has too many connections.' },
   stage_deleted: { code: 4507, verdict: 'stop', meaning: 'The stage or its game was deleted.' },
   origin_refused: { code: 4508, verdict: 'stop', meaning: 'The page’s origin is not allowed to connect.' },
+  replaced: { code: 4509, verdict: 'stop', meaning: 'A newer connection of the same player took its place.' },
 } as const satisfies Record<string, CloseCode>;
 
 export type CloseName = keyof typeof CLOSE_CODES;

@@ -26,7 +26,10 @@ export interface Expectations {
   readonly maxConnectionsPerPlayer: number;
 }
 
-/** Why no entry was made; `player_full` means that one more would exceed `maxConnectionsPerPlayer`. */
+/**
+ * Why no entry was made. `player_full` means that one more would exceed `maxConnectionsPerPlayer`; once one of those that
+ * `list` returns has ended, the same registration may be tried again.
+ */
 export type RegistrationFault = 'era_changed' | 'stage_closed' | 'player_full';
 
 /**

@@ -16,6 +16,25 @@ export interface NodeCalls {
     /** Those of `connectionIds` that have ended and that the directory no longer lists. */
     readonly reply: { readonly closedIds: readonly string[] };
   };
+  /**
+   * Pings these connections of the player, and ends those of which nothing arrives within `probeTimeoutMs`. The reply
+   * comes as soon as every connection has answered or ended.
+   */
+  readonly probe: {
+    readonly request: { readonly player: PlayerKey; readonly connectionIds: readonly string[] };
+    readonly reply: {
+      /** Those that have shown to be alive. */
+      readonly aliveIds: readonly string[];
+      /** Those that have ended and that the directory no longer lists. */
+      readonly closedIds: readonly string[];
+    };
+  };
+  /** Ends these connections of the player, because newer ones take their places. */
+  readonly replace: {
+    readonly request: { readonly player: PlayerKey; readonly connectionIds: readonly string[] };
+    /** Those of `connectionIds` that have ended and that the directory no longer lists. */
+    readonly reply: { readonly closedIds: readonly string[] };
+  };
   /** Ends every connection in the stage. The reply comes when the directory no longer lists any of this node's. */
   readonly close_stage: {
     readonly request: { readonly stageId: string };

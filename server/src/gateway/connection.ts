@@ -67,6 +67,7 @@ export class Connection {
   #messagesLeft: number;
   #bytesLeft: number;
   #isPongAwaited = false;
+  #nextSign: { readonly shown: Promise<void>; readonly show: () => void } | undefined;
   #requestsInFlight = 0;
 
   constructor(host: ConnectionHost, socket: PlayerSocket, { id, addressGroup }: { id: string; addressGroup: string }) {
@@ -179,6 +180,7 @@ export class Connection {
       this.#state = 'stopped';
       this.#ended = new Promise((settle) => this.#socket.close(code, reason, settle));
       this.#stageMetrics?.stopped();
+      this.#showSign();
     }
     return this.#ended;
   }
@@ -196,6 +198,25 @@ export class Connection {
     if (this.isStopped || this.#isPongAwaited) return;
     this.#isPongAwaited = true;
     this.#socket.ping();
+  }
+
+  /** Pings the player, and resolves at the next frame, ping or pong, or when the connection stops. */
+  signOfLife(): Promise<void> {
+    if (this.isStopped) return Promise.resolve();
+    if (this.#nextSign === undefined) {
+      let show = () => {};
+      const shown = new Promise<void>((resolve) => {
+        show = resolve;
+      });
+      this.#nextSign = { shown, show };
+    }
+    this.ping();
+    return this.#nextSign.shown;
+  }
+
+  #showSign(): void {
+    this.#nextSign?.show();
+    this.#nextSign = undefined;
   }
 
   /** Takes a ping, which `ws` has already answered, with the length of its data. */
@@ -227,6 +248,7 @@ export class Connection {
     const now = this.#host.clock.monotonic();
     const seconds = (now - this.#lastFrameAt) / 1000;
     this.#lastFrameAt = now;
+    this.#showSign();
     this.#messagesLeft = Math.min(messagesBurst, this.#messagesLeft + seconds * messagesPerSecond) - frames;
     this.#bytesLeft = Math.min(bytesBurst, this.#bytesLeft + seconds * bytesPerSecond) - bytes;
     if (this.#messagesLeft < 0) this.#host.close(this, 'too_many_messages');

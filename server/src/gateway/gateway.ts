@@ -1,6 +1,6 @@
 import { CLOSE_CODES, type CloseFacts, type CloseName, formatCloseReason, type HelloFrame } from '@respark/protocol';
 import { type Clock, withTimeout } from '../clock.ts';
-import type { Cluster, RegistrationFault } from '../cluster/cluster.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import type { Admission, Players } from '../domain/players/players.ts';
 import type { Runtimes } from '../domain/runtime/runtimes.ts';
 import type { Log } from '../log.ts';
@@ -9,16 +9,15 @@ import { type RandomBytes, uuidV7 } from '../random.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Limits } from './limits.ts';
-import { Membership } from './membership.ts';
+import { type ListingFault, Membership } from './membership.ts';
 import { answerNodeRequests } from './node-requests.ts';
 import type { PlayerSocket } from './player-socket.ts';
+import { createMakeRoom, type RoomSettings } from './room.ts';
 
-export interface GatewaySettings {
+export interface GatewaySettings extends RoomSettings {
   readonly authTimeoutMs: number;
   readonly heartbeatMs: number;
-  readonly closeFlushMs: number;
   readonly closeGraceMs: number;
-  readonly maxConnectionsPerPlayer: number;
   readonly maxFrameBytes: number;
   readonly maxOutboxBytes: number;
   readonly maxRequestsInFlight: number;
@@ -32,12 +31,13 @@ export interface GatewaySettings {
 /** Hints spread the players' reconnects over this time, so that they do not all reach the next node at once. */
 const RETURN_SPREAD_MS = 5_000;
 
-/** Why the directory refused a registration → the name of the close code that the player gets. */
+/** Why a connection could not be listed → the name of the close code that the player gets. */
 const CLOSE_BY_FAULT = {
   era_changed: 'try_again_later',
   stage_closed: 'stage_deleted',
   player_full: 'player_full',
-} as const satisfies Record<RegistrationFault, CloseName>;
+  player_maybe_full: 'player_maybe_full',
+} as const satisfies Record<ListingFault, CloseName>;
 
 type GatewayMetrics = Pick<Metrics, 'ofStage' | 'forgetStage' | 'closed' | 'slowClose' | 'outbox'>;
 
@@ -91,7 +91,10 @@ export class Gateway implements ConnectionHost {
     this.metrics = metrics;
     this.settings = settings;
     this.#players = players;
-    this.#membership = new Membership({ cluster, runtimes, clock, settings });
+    this.#membership = new Membership({
+      ...{ cluster, runtimes, clock, settings },
+      makeRoom: createMakeRoom({ cluster, clock, log, settings }),
+    });
     this.#limits = limits;
     this.#random = random;
     const deadlines = (delayMs: number, expire: (connection: Connection, lateMs: number) => void) =>
@@ -113,8 +116,10 @@ export class Gateway implements ConnectionHost {
     answerNodeRequests({
       cluster,
       membership: this.#membership,
-      end: (connection, name, facts) => this.#end(connection, name, undefined, facts),
+      end: (connection, name, text, facts) => this.#end(connection, name, text, facts),
+      clock,
       metrics,
+      settings,
     });
   }
 
@@ -203,7 +208,8 @@ export class Gateway implements ConnectionHost {
     // A connection that was stopped while the directory answered has its entry removed by the code that stopped it.
     if (connection.isStopped) return;
     if (fault !== undefined) {
-      this.close(connection, CLOSE_BY_FAULT[fault]);
+      const facts = fault === 'player_maybe_full' ? { retryAfterMs: this.settings.probeTimeoutMs } : {};
+      this.close(connection, CLOSE_BY_FAULT[fault], undefined, facts);
       return;
     }
     this.#welcome(connection, admission);

@@ -1,14 +1,25 @@
 import type { Clock } from '../clock.ts';
-import type { Cluster, RegistrationFault } from '../cluster/cluster.ts';
+import type { Cluster, DirectoryEntry, RegistrationFault } from '../cluster/cluster.ts';
 import type { RuntimeName, Runtimes } from '../domain/runtime/runtimes.ts';
 import type { PlayerKey } from '../player-key.ts';
 import type { Connection } from './connection.ts';
+import type { MakeRoom } from './room.ts';
+
+/** Why a connection is not listed; `player_maybe_full` means that the player's other connections may be dead. */
+export type ListingFault = RegistrationFault | 'player_maybe_full';
+
+/**
+ * How often a connection registers when others of its player take each place that is made. It is far more than there are
+ * newcomers at once, and ends the attempts if the directory contradicts itself.
+ */
+const MAX_ATTEMPTS = 20;
 
 /** This node's connections that the directory may list, by id: the node's own account of what it told the directory. */
 export class Membership {
   readonly #cluster: Cluster;
   readonly #runtimes: Pick<Runtimes, 'enter'>;
   readonly #clock: Clock;
+  readonly #makeRoom: MakeRoom;
   readonly #maxConnectionsPerPlayer: number;
   /** Connection id → connection, from before the directory may list it until after it no longer does. */
   readonly #listed = new Map<string, Connection>();
@@ -19,16 +30,19 @@ export class Membership {
     cluster,
     runtimes,
     clock,
+    makeRoom,
     settings,
   }: {
     cluster: Cluster;
     runtimes: Pick<Runtimes, 'enter'>;
     clock: Clock;
+    makeRoom: MakeRoom;
     settings: { readonly maxConnectionsPerPlayer: number };
   }) {
     this.#cluster = cluster;
     this.#runtimes = runtimes;
     this.#clock = clock;
+    this.#makeRoom = makeRoom;
     this.#maxConnectionsPerPlayer = settings.maxConnectionsPerPlayer;
   }
 
@@ -45,13 +59,14 @@ export class Membership {
   }
 
   /**
-   * Puts the connection on its runtime, then has the directory list it; returns the fault when the directory refuses.
+   * Puts the connection on its runtime, then has the directory list it; returns the fault when the directory refuses. When
+   * the player has too many connections, it makes room and registers again, unless the connection has stopped meanwhile.
    * Whatever the outcome, even a rejection, the connection must be unlisted when it ends.
    */
   async register(
     connection: Connection,
     { player, runtime }: { readonly player: PlayerKey; readonly runtime: RuntimeName },
-  ): Promise<RegistrationFault | undefined> {
+  ): Promise<ListingFault | undefined> {
     connection.register(player, this.#runtimes.enter(runtime));
     // The node must know the connection before the directory lists it: a disconnect that reads the entry looks for it
     // here.
@@ -62,6 +77,22 @@ export class Membership {
       createdAt: this.#clock.now(),
       runtimeId: runtime.id,
     };
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      const fault = await this.#list(connection, player, entry);
+      if (fault !== 'player_full' || connection.isStopped) return fault;
+      const room = await this.#makeRoom(player);
+      // A connection that was stopped meanwhile may be unlisted already, and must not be listed again.
+      if (connection.isStopped || room === 'none') return fault;
+      if (room === 'unknown') return 'player_maybe_full';
+    }
+    return 'player_maybe_full';
+  }
+
+  async #list(
+    connection: Connection,
+    player: PlayerKey,
+    entry: DirectoryEntry,
+  ): Promise<RegistrationFault | undefined> {
     const expected = { era: this.#cluster.era(), maxConnectionsPerPlayer: this.#maxConnectionsPerPlayer };
     const registration = this.#cluster.register(player, entry, expected);
     this.#registrations.set(connection, registration);

@@ -1,34 +1,80 @@
 import type { CloseFacts, CloseName } from '@respark/protocol';
+import { type Clock, withTimeout } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Metrics } from '../metrics.ts';
+import type { PlayerKey } from '../player-key.ts';
 import type { Connection } from './connection.ts';
 import type { Membership } from './membership.ts';
 
 /** Stops a connection in this turn. Resolves when its end is proven and the directory no longer lists it. */
-type End = (connection: Connection, name: CloseName, facts?: CloseFacts) => Promise<void>;
+type End = (connection: Connection, name: CloseName, text?: string, facts?: CloseFacts) => Promise<void>;
+
+interface Why {
+  readonly name: CloseName;
+  readonly text?: string;
+  readonly facts?: CloseFacts;
+}
 
 /** Answers the requests of other nodes, and of this one, about this node's connections. */
 export function answerNodeRequests({
   cluster,
   membership,
   end,
+  clock,
   metrics,
+  settings,
 }: {
   cluster: Cluster;
   membership: Pick<Membership, 'find' | 'ofStage'>;
   end: End;
+  clock: Clock;
   metrics: Pick<Metrics, 'forgetStage'>;
+  settings: { readonly probeTimeoutMs: number };
 }): void {
-  cluster.answer('disconnect', async ({ player, connectionIds, requestId }) => {
+  /** The ids of the connections that have ended and that the directory no longer lists. */
+  async function endAll(player: PlayerKey, ids: readonly string[], { name, text, facts }: Why): Promise<string[]> {
     // All of them are stopped in this turn, before the code waits for anything.
-    const ends = connectionIds.map((id) => {
+    const ends = ids.map((id) => {
       const connection = membership.find(id);
-      if (connection !== undefined) return end(connection, 'disconnected', { requestId });
+      if (connection !== undefined) return end(connection, name, text, facts);
       // The connection has already ended here; the directory may not know that yet.
       return cluster.unregister(player, [id]);
     });
     const outcomes = await Promise.allSettled(ends);
-    return { closedIds: connectionIds.filter((_, index) => outcomes[index]?.status === 'fulfilled') };
+    return ids.filter((_, index) => outcomes[index]?.status === 'fulfilled');
+  }
+
+  /** The ids of the connections whose players answer a ping in time. */
+  async function findAlive(ids: readonly string[]): Promise<Set<string>> {
+    const alive = new Set<string>();
+    const connections = ids.flatMap((id) => membership.find(id) ?? []);
+    const { probeTimeoutMs } = settings;
+    for (;;) {
+      const signs = connections.map(async (connection) => {
+        await connection.signOfLife();
+        if (!connection.isStopped) alive.add(connection.id);
+      });
+      const dueAt = clock.monotonic() + probeTimeoutMs;
+      await withTimeout(Promise.all(signs), probeTimeoutMs, clock).catch(() => {});
+      // Late, the process was held up, and answers may be there that it has not read.
+      if (clock.monotonic() - dueAt <= probeTimeoutMs / 2) return alive;
+    }
+  }
+
+  cluster.answer('disconnect', async ({ player, connectionIds, requestId }) => {
+    const closedIds = await endAll(player, connectionIds, { name: 'disconnected', facts: { requestId } });
+    return { closedIds };
+  });
+
+  cluster.answer('probe', async ({ player, connectionIds }) => {
+    const alive = await findAlive(connectionIds);
+    const silent = connectionIds.filter((id) => !alive.has(id));
+    const text = 'no answer to a ping, and another connection of the player needs the place';
+    return { aliveIds: [...alive], closedIds: await endAll(player, silent, { name: 'heartbeat_missed', text }) };
+  });
+
+  cluster.answer('replace', async ({ player, connectionIds }) => {
+    return { closedIds: await endAll(player, connectionIds, { name: 'replaced' }) };
   });
 
   cluster.answer('close_stage', async ({ stageId }) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { CLOSE_CODES } from '@respark/protocol';
 import fc from 'fast-check';
 import type { Cluster } from '../../src/cluster/cluster.ts';
 import { ServiceError } from '../../src/errors.ts';
@@ -10,7 +11,7 @@ import { DEADLINE_MS, GAME, type LinkFault, requestFrame, STAGE, STAGE_ID, World
 
 type Action =
   | { readonly do: 'connect'; readonly player: string }
-  | { readonly do: 'send' | 'close' | 'stop reading' | 'read again'; readonly socket: number }
+  | { readonly do: 'send' | 'close' | 'stop reading' | 'read again' | 'lose network'; readonly socket: number }
   | { readonly do: 'disconnect' | 'status'; readonly player: string }
   | { readonly do: 'pass time'; readonly ms: number }
   | { readonly do: 'delete stage' | 'drain' };
@@ -24,7 +25,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({
-      do: fc.constantFrom('close' as const, 'stop reading' as const, 'read again' as const),
+      do: fc.constantFrom('close' as const, 'stop reading' as const, 'read again' as const, 'lose network' as const),
       socket,
     }),
   },
@@ -41,6 +42,11 @@ const faults: fc.Arbitrary<readonly LinkFault[]> = fc.oneof(
   },
 );
 
+const limits = fc.record({
+  maxConnectionsPerPlayer: fc.constantFrom(1, 2, 3),
+  whenPlayerFull: fc.constantFrom('refuse' as const, 'replace_oldest' as const),
+});
+
 test('every interleaving of connects, messages, closes, disconnects, deletion and drain keeps the promises', async () => {
   const coverage = new Set<string>();
   await fc.assert(
@@ -48,14 +54,17 @@ test('every interleaving of connects, messages, closes, disconnects, deletion an
       fc.scheduler(),
       fc.array(action, { minLength: 2, maxLength: 16 }),
       faults,
-      async (scheduler, actions, linkFaults) => {
+      limits,
+      async (scheduler, actions, linkFaults, settings) => {
         const history = new History(coverage);
-        const world = new World({ scheduler, history, faults: linkFaults });
+        const world = new World({ scheduler, history, faults: linkFaults, settings });
         for (const each of actions) void world.turn(each.do).then(() => act(world, each));
         await world.settle();
 
         history.check({ deadlineMs: DEADLINE_MS });
         note(coverage, history);
+        noteRoom(coverage, world);
+        checkRefusals(world);
         if (!linkFaults.includes('unregister fails')) checkNothingIsLeft(world);
       },
     ),
@@ -78,6 +87,10 @@ test('every interleaving of connects, messages, closes, disconnects, deletion an
     'reply lost',
     'list fails',
     'unregister fails',
+    'a newcomer refused for good',
+    'a newcomer told to come back',
+    'a silent connection that gave way',
+    'a replaced connection',
   ]) {
     assert(coverage.has(race), `no history had ${race}`);
   }
@@ -99,6 +112,9 @@ async function act(world: World, step: Action): Promise<void> {
     case 'stop reading':
     case 'read again':
       world.sockets[step.socket]?.peerReads(step.do === 'read again');
+      return;
+    case 'lose network':
+      world.sockets[step.socket]?.losesNetwork();
       return;
     case 'disconnect':
       await disconnect(world, step.player);
@@ -216,6 +232,33 @@ function checkNothingIsLeft(world: World): void {
   assert.deepEqual(world.gateway.counts, { sockets: 0, listed: 0, closing: 0, deadlines: 0 }, 'I8: node tables');
   assert.equal(world.runtimes.size, 0, 'I8: runtimes');
   assert.deepEqual(world.limits.counts, { connections: 0, unauthenticated: 0, addresses: 0 }, 'I8: address counters');
+}
+
+/** I9: a player is never told to stay away while a connection goes on whose network was lost before they came. */
+function checkRefusals({ sockets }: World): void {
+  for (const { connection, closedWith, connectedAt, stoppedAt = 0 } of sockets) {
+    if (closedWith === undefined || !closedWith.startsWith(`${CLOSE_CODES.player_full.code} `)) continue;
+    const dead = sockets.find(
+      (other) =>
+        other.connection?.player?.playerId === connection?.player?.playerId &&
+        (other.lostAt ?? Number.POSITIVE_INFINITY) < connectedAt &&
+        (other.stoppedAt ?? Number.POSITIVE_INFINITY) > stoppedAt,
+    );
+    assert.equal(dead?.connection?.id, undefined, `I9: ${connection?.id} was refused for good`);
+  }
+}
+
+/** How newcomers of a player with as many connections as allowed fared, from the close frames. */
+function noteRoom(coverage: Set<string>, { sockets }: World): void {
+  const races = {
+    'a newcomer refused for good': /^4506 /,
+    'a newcomer told to come back': /^4006 /,
+    'a replaced connection': /^4509 /,
+    'a silent connection that gave way': /^4002 no answer to a ping/,
+  };
+  for (const [race, pattern] of Object.entries(races)) {
+    if (sockets.some(({ closedWith = '' }) => pattern.test(closedWith))) coverage.add(race);
+  }
 }
 
 function note(coverage: Set<string>, { disconnects }: History): void {

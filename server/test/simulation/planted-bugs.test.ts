@@ -85,6 +85,18 @@ const BUGS: readonly PlantedBug[] = [
     caughtAs: /I8: runtimes/,
   },
   {
+    name: 'a connection that was stopped while it waited for room is listed all the same',
+    file: 'gateway/membership.js',
+    changes: [["if (connection.isStopped || room === 'none')", "if (room === 'none')"]],
+    caughtAs: /I2|I8/,
+  },
+  {
+    name: 'a player’s connections count as alive before they have answered',
+    file: 'gateway/node-requests.js',
+    changes: [['await connection.signOfLife();', '']],
+    caughtAs: /I9|no history had/,
+  },
+  {
     name: 'failures are lost',
     file: 'domain/players/disconnect.js',
     changes: [['failures: [...unproven]', 'failures: []']],

@@ -24,9 +24,17 @@ export class SimulatedSocket implements PlayerSocket {
   answersPings = true;
   isGone = false;
   connection: Connection | undefined;
+  /** The close frame that the server wrote. */
+  closedWith: string | undefined;
+  /** When the player connected, lost the network although welcomed, and was stopped, as the history counts. */
+  readonly connectedAt: number;
+  lostAt: number | undefined;
+  stoppedAt: number | undefined;
+  #hasNetwork = true;
 
   constructor(world: SocketWorld) {
     this.#world = world;
+    this.connectedAt = world.history.tick();
   }
 
   get bufferedBytes(): number {
@@ -42,11 +50,13 @@ export class SimulatedSocket implements PlayerSocket {
   }
 
   close(code: number, reason: string, settle: () => void): void {
+    this.stoppedAt ??= this.#world.history.tick();
     if (this.isGone) {
       settle();
       return;
     }
     this.#settle = settle;
+    this.closedWith ??= `${code} ${reason}`;
     if (!this.#isClosing) this.#write(`close ${code} ${reason}`);
     this.#isClosing = true;
     this.#accept();
@@ -63,7 +73,7 @@ export class SimulatedSocket implements PlayerSocket {
   /** The peer sends a frame. It arrives some time later, whatever has happened to the connection meanwhile. */
   peerSends(text: string): void {
     this.#world.later('frame arrives', () => {
-      if (!this.isGone) this.connection?.receive(text);
+      if (!this.isGone && this.#hasNetwork) this.connection?.receive(text);
     });
   }
 
@@ -72,9 +82,16 @@ export class SimulatedSocket implements PlayerSocket {
     this.#accept();
   }
 
+  /** Nothing comes from the peer any more, not even the end of its connection; what the server writes is lost. */
+  losesNetwork(): void {
+    this.#hasNetwork = false;
+    this.answersPings = false;
+    if (this.connection?.isWelcomed) this.lostAt ??= this.#world.history.tick();
+  }
+
   /** The peer closes. `ws` answers by itself, and reports the end of the socket some time later. */
   peerCloses(): void {
-    if (this.isGone || this.#isClosing) return;
+    if (this.isGone || this.#isClosing || !this.#hasNetwork) return;
     this.#isClosing = true;
     this.#world.later('peer close', () => {
       if (this.isGone) return;
@@ -104,7 +121,7 @@ export class SimulatedSocket implements PlayerSocket {
     this.#unaccepted = [];
     this.#settled();
     // A peer that reads will answer the close frame at some time.
-    if (this.#isClosing) this.#world.later('close answered', () => this.destroy());
+    if (this.#isClosing && this.#hasNetwork) this.#world.later('close answered', () => this.destroy());
   }
 
   #answerPing(): void {

@@ -33,6 +33,8 @@ const SETTINGS: GatewaySettings = {
   closeFlushMs: 250,
   closeGraceMs: 2_000,
   maxConnectionsPerPlayer: 3,
+  whenPlayerFull: 'refuse',
+  probeTimeoutMs: 2_000,
   maxFrameBytes: 65_536,
   maxOutboxBytes: 2_000,
   maxRequestsInFlight: 4,
@@ -134,7 +136,13 @@ export class World {
     scheduler,
     history,
     faults,
-  }: { scheduler: Scheduler; history: History; faults: readonly LinkFault[] }) {
+    settings = {},
+  }: {
+    scheduler: Scheduler;
+    history: History;
+    faults: readonly LinkFault[];
+    settings?: Partial<GatewaySettings>;
+  }) {
     this.#scheduler = scheduler;
     this.history = history;
     this.#random = seededRandom('world');
@@ -160,7 +168,7 @@ export class World {
       random: this.#random,
       log: SILENT,
       metrics: NO_METRICS,
-      settings: SETTINGS,
+      settings: { ...SETTINGS, ...settings },
     });
   }
 

@@ -21,6 +21,8 @@ const SETTINGS: GatewaySettings = {
   closeFlushMs: 250,
   closeGraceMs: 2_000,
   maxConnectionsPerPlayer: 2,
+  whenPlayerFull: 'refuse',
+  probeTimeoutMs: 2_000,
   maxFrameBytes: 65_536,
   maxOutboxBytes: 1_000_000,
   maxRequestsInFlight: 4,

@@ -1,5 +1,5 @@
 import { atMost } from '../checks.ts';
-import { DAY_MS, integer, list, MEBIBYTE } from '../setting.ts';
+import { choice, DAY_MS, integer, list, MEBIBYTE } from '../setting.ts';
 
 const rows = {
   allowedOrigins: list({
@@ -23,7 +23,18 @@ const rows = {
     default: 10,
     min: 1,
     max: 10_000,
-    help: 'Maximum number of connections of one player; one more is closed with 4506.',
+    help: 'Maximum number of connections of one player; what happens to one more says RESPARK_WHEN_PLAYER_FULL.',
+  }),
+  whenPlayerFull: choice({
+    default: 'refuse',
+    choices: ['refuse', 'replace_oldest'],
+    help: 'What happens to one more connection of a player who has as many as allowed. refuse: the others are pinged, those that do not answer give way, and if all answer, the new one is closed with 4506. replace_oldest: the oldest is closed with 4509 and gives way.',
+  }),
+  probeTimeoutMs: integer({
+    default: 2_000,
+    min: 100,
+    max: 60_000,
+    help: 'Time that the connections of a player have to answer a ping when the player opens one too many; those that do not are closed with 4002. Make it shorter than RESPARK_AUTH_TIMEOUT_MS, within which the new one must be welcomed.',
   }),
   maxUnauthenticated: integer({
     default: 1_000,
