@@ -37,6 +37,7 @@ const WHEN = {
   malformed_uri: ['The path is not percent-encoded UTF-8.', 'ValidationError'],
   malformed_body: ['The body is not one JSON object.', 'ValidationError'],
   body_too_large: [`The body is longer than \`RESPARK_MAX_BODY_BYTES\`, or than ${ownBodyLimits()}.`, '-'],
+  draining: ['The node is about to stop. `Retry-After` says when to try again.', 'ServiceUnavailable'],
   body_incomplete: ['The body did not arrive in time.', '-'],
   MissingAuthenticationTokenException: ['The call is not signed.', 'MissingAuthenticationToken'],
   IncompleteSignatureException: ['A part of the signature is missing or malformed.', 'IncompleteSignature'],
@@ -127,6 +128,9 @@ function metrics() {
     `\`GET /metrics\` answers in Prometheus's text format. \`GET /healthz\` answers with 200 as long as the process responds.
 \`GET /readyz\` answers with 200 while the server should get traffic, and otherwise with 503 and the causes: \`draining\`,
 \`store\` (it cannot be read), \`audit log\` (it cannot be written). None of these requests needs a signature.
+
+A server that gets SIGTERM or SIGINT says \`draining\` for \`RESPARK_DRAIN_DELAY_MS\`, while it goes on listening; then it stops
+listening and closes its players. A listener for metrics goes on answering until the process ends.
 
 The management listener serves all three, but \`/metrics\` only to this machine; a proxy on this machine counts as this
 machine unless \`RESPARK_TRUSTED_PROXIES\` lists it. With \`RESPARK_METRICS_PORT\` they have a listener of their own, which

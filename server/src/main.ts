@@ -52,6 +52,11 @@ export interface RunningServer {
   /** What the server holds at the moment, so that a test can check that nothing is left behind. */
   counts(): Readonly<Record<string, number>>;
   /**
+   * Goes on listening, but answers new players and calls with 503 and says that it is not ready, so that load balancers
+   * send them elsewhere. Connected players are served. Resolves after `drainDelayMs`, or when `hurry` resolves.
+   */
+  turnAway(hurry: Promise<void>): Promise<void>;
+  /**
    * Takes no new players or calls, closes the connected players and lets calls in flight finish. Resolves after
    * `drainTimeoutMs` at the latest.
    */
@@ -133,6 +138,18 @@ async function start(
       ...warningsOf({ settings, playerServer, url, nodeVersion: process.versions.node, clock }),
     ],
     counts: () => ({ ...node.counts(), inFlight: requests.inFlight }),
+    async turnAway(hurry) {
+      gateway.turnAway();
+      // From this call on, each reply also closes its connection; calls in flight are waited for later.
+      void requests.drain();
+      await new Promise<void>((resolve) => {
+        const cancel = clock.after(settings.drainDelayMs, resolve);
+        void hurry.then(() => {
+          cancel();
+          resolve();
+        });
+      });
+    },
     async drain() {
       for (const server of new Set([management, playerServer])) server.stopListening();
       const done = Promise.all([gateway.drain(settings.drainTimeoutMs), requests.drain()]);

@@ -29,6 +29,8 @@ export interface PipelineParts {
   readonly operations: readonly Operation[];
   readonly services: Services;
   readonly authenticate: Authenticate;
+  /** Whether the node is about to stop and takes no more calls. */
+  readonly isDraining: () => boolean;
   readonly arns: Arns;
   readonly metrics: Pick<Metrics, 'called' | 'throttled'>;
   readonly clock: Clock;
@@ -37,18 +39,26 @@ export interface PipelineParts {
   readonly settings: ThrottleSettings & { readonly maxBodyBytes: number };
 }
 
+/** When a caller should try again whom a draining node has refused. */
+const RETRY_AFTER_SECONDS = '5';
+
 /** Always resolves: a failure of any kind is a reply too. */
 export type Pipeline = (request: HttpRequest) => Promise<HttpReply>;
 
 /** THE LIFE OF A REQUEST. Any step may end it, and a request with two faults is answered for the first. */
 export function createPipeline(parts: PipelineParts): Pipeline {
-  const { operations, services, authenticate, arns, clock, log, metrics, random, settings } = parts;
+  const { operations, services, authenticate, isDraining, arns, clock, log, metrics, random, settings } = parts;
   const match = createRouter(operations);
   const throttle = createThrottle(parts);
   const authorize = createAuthorize(parts);
 
   async function answer(request: HttpRequest, trace: Trace): Promise<HttpReply> {
     const { requestId } = trace;
+
+    // Drain: 503, so that the caller's next attempt reaches another node.
+    if (isDraining()) {
+      throw new Refusal('draining', 'This node is shutting down: try again', { 'retry-after': RETRY_AFTER_SECONDS });
+    }
 
     // Match: 404 for a path that no operation has, 405 for a method that none has there, 400 for a malformed path.
     const { operation, labels } = matched(match(request.method, request.rawPath), request);

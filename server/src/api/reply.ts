@@ -33,6 +33,7 @@ export type RefusalKind =
   | 'malformed_body'
   | 'body_too_large'
   | 'body_incomplete'
+  | 'draining'
   | SignatureRefusal['name'];
 
 /** Refusals that come before an operation is reached, under the names that AWS services use for them. */
@@ -43,6 +44,7 @@ export const REFUSALS = {
   malformed_body: { name: 'SerializationException', status: 400 },
   body_too_large: { name: 'RequestEntityTooLargeException', status: 413 },
   body_incomplete: { name: 'RequestTimeoutException', status: 408 },
+  draining: { name: 'ServiceUnavailableException', status: 503 },
   MissingAuthenticationTokenException: { name: 'MissingAuthenticationTokenException', status: 403 },
   IncompleteSignatureException: { name: 'IncompleteSignatureException', status: 403 },
   UnrecognizedClientException: { name: 'UnrecognizedClientException', status: 403 },

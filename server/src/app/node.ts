@@ -48,6 +48,7 @@ export function createNode(parts: {
       findCredential: (id) => access.findCredential(id),
       ...{ arns, clock, metrics, settings },
     }),
+    isDraining: () => gateway.isDraining,
     arns,
     metrics,
     clock,

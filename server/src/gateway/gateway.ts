@@ -177,13 +177,18 @@ export class Gateway implements ConnectionHost {
     });
   }
 
+  /** Refuses new players from now on; those who are connected are served as before. */
+  turnAway(): void {
+    this.#isDraining = true;
+  }
+
   /**
    * Refuses new players, and closes those who are connected with a hint to come back after a random time. Resolves when
    * the directory lists none of them and every socket is gone, or after `timeoutMs`; the remaining sockets are then
    * destroyed.
    */
   async drain(timeoutMs: number): Promise<void> {
-    this.#isDraining = true;
+    this.turnAway();
     for (const connection of this.#sockets) this.close(connection, 'draining', undefined, this.#returnHint());
     const empty = new Promise<void>((resolve) => {
       if (this.#sockets.size === 0) resolve();

@@ -81,6 +81,43 @@ describe('a server that gets SIGTERM', () => {
     assert(!existsSync(join(server.dataDir, 'running.json')));
   });
 
+  it('turns new players and calls away for a while, says so, and serves those who are there', async (t) => {
+    const server = await createWorkplace(t).serve(['--demo', '--drain-delay-ms', '3600000']);
+    const player = await server.connect();
+    const call = await startCall(t, server);
+    server.child.kill('SIGTERM');
+    await server.printed(/^SIGTERM: refusing new players and calls for 3600000 ms; a second signal goes on at once$/m);
+
+    const ready = await fetch(new URL('/readyz', server.url));
+    assert.deepEqual([ready.status, await ready.text()], [503, 'not ready: draining\n']);
+    assert.equal((await fetch(new URL('/healthz', server.url))).status, 200);
+    await assert.rejects(server.connect(), /503/);
+    const refused = await fetch(new URL('/game', server.url));
+    assert.deepEqual([refused.status, refused.headers.get('retry-after')], [503, '5']);
+    await assert.rejects(server.sdk({ maxAttempts: 1 }).send(new ListGamesCommand({})), {
+      name: 'ServiceUnavailableException',
+      message: 'This node is shutting down: try again',
+    });
+    await player.token();
+    const { status, connection } = await call.finish();
+    assert.deepEqual([status, connection], [200, 'close']);
+
+    server.child.kill('SIGTERM');
+    await server.printed(/^SIGTERM: draining, at most 10000 ms; another signal stops at once$/m);
+    assert.equal((await player.closed).code, CLOSE_CODES.draining.code);
+    assert.equal((await server.ended()).exitCode, 0);
+  });
+
+  it('drains by itself when that while is over', async (t) => {
+    const server = await createWorkplace(t).serve(['--demo', '--drain-delay-ms', '500']);
+    const player = await server.connect();
+    const began = performance.now();
+    server.child.kill('SIGTERM');
+    assert.equal((await player.closed).code, CLOSE_CODES.draining.code);
+    assert(performance.now() - began >= 450);
+    assert.equal((await server.ended()).exitCode, 0);
+  });
+
   it('is not held up by a player who never closes its socket', async (t) => {
     const server = await createWorkplace(t).serve(['--demo', '--close-grace-ms', '200']);
     const silent = await connectRawPlayer(t, server);

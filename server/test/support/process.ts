@@ -102,7 +102,9 @@ export function createWorkplace(t: TestContext): Workplace {
     return running;
   }
 
-  const startRespark = (args: readonly string[], options?: Options) => start([...RESPARK, ...args], options);
+  // A server of a test has no load balancer that must find out first that it stops.
+  const startRespark = (args: readonly string[], options?: Options) =>
+    start([...RESPARK, ...args], { ...options, env: { RESPARK_DRAIN_DELAY_MS: '0', ...options?.env } });
 
   return {
     directory,

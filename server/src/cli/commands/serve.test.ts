@@ -3,7 +3,10 @@ import { describe, it } from 'node:test';
 import { createTestWorld, ROOT } from '../../../test/support/world.ts';
 import type { RunningServer } from '../../main.ts';
 
-/** A server that records the order of what happens to it; `drain` stays pending until `drained` is called. */
+/**
+ * A server that records the order of what happens to it; it turns callers away until it is hurried, and `drain` stays
+ * pending until `drained` is called.
+ */
 function createFakeServer(parts: Partial<RunningServer> = {}) {
   const events: string[] = [];
   let drained = () => {};
@@ -18,6 +21,10 @@ function createFakeServer(parts: Partial<RunningServer> = {}) {
     demo: { gameName: 'Demo', stageName: 'Dev', gameKey: 'k3y', playerId: 'demo-player' },
     warnings: [],
     counts: () => ({}),
+    turnAway: async (hurry) => {
+      events.push('turn away');
+      await hurry;
+    },
     drain: async () => {
       events.push('drain');
       await drain;
@@ -117,9 +124,9 @@ describe('serve', () => {
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     it(`drains on ${signal}, then closes and exits with 0`, async () => {
-      const { world, events, drained, exitCode } = await start();
+      const { world, events, drained, exitCode } = await start({}, '--drain-delay-ms', '0');
       world.signal(signal);
-      await world.printed(`${signal}: draining, at most 10000 ms`);
+      await world.printed(`${signal}: draining, at most 10000 ms; a second signal stops at once`);
       assert.deepEqual(events, ['drain']);
       drained();
       assert.equal(await exitCode, 0);
@@ -129,8 +136,22 @@ describe('serve', () => {
     });
   }
 
+  it('turns callers away before it drains; the next signal hurries it, and the one after that ends it', async () => {
+    const { world, events, exitCode, drained } = await start({}, '--drain-delay-ms', '7000');
+    world.signal('SIGTERM');
+    await world.printed('SIGTERM: refusing new players and calls for 7000 ms; a second signal goes on at once');
+    assert.deepEqual(events, ['turn away']);
+    world.signal('SIGINT');
+    await world.printed('SIGTERM: draining, at most 10000 ms; another signal stops at once');
+    assert.deepEqual([events, world.exits], [['turn away', 'drain'], []]);
+    world.signal('SIGINT');
+    assert.deepEqual(world.exits, [130]);
+    drained();
+    assert.equal(await exitCode, 0);
+  });
+
   it('ends at once on a second signal', async () => {
-    const { world, events } = await start();
+    const { world, events } = await start({}, '--drain-delay-ms', '0');
     world.signal('SIGTERM');
     world.signal('SIGINT');
     assert.deepEqual(world.exits, [130]);
@@ -154,7 +175,7 @@ describe('serve', () => {
         },
       },
     });
-    const exitCode = world.run('serve');
+    const exitCode = world.run('serve', '--drain-delay-ms', '0');
     started();
     drained();
     assert.equal(await exitCode, 0);

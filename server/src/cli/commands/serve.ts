@@ -10,7 +10,7 @@ import { CommandError, type World } from '../world.ts';
 
 export function serveCommand(world: World): Command {
   const command = new Command('serve')
-    .description('Run the server until SIGTERM or Ctrl-C, then drain; a second signal ends it at once.')
+    .description('Run the server until SIGTERM or Ctrl-C, then drain; further signals hurry it.')
     .option('--demo', 'create a game Demo with a stage Dev if they do not exist, and print what to try')
     .addHelpText(
       'after',
@@ -36,8 +36,15 @@ async function serve(world: World, settings: Settings, isDemo: boolean): Promise
     world.stdout.write(banner({ server, settings, showSecret, platform: world.platform }));
     for (const warning of server.warnings) world.stderr.write(`\nWarning: ${warning}\n`);
     const reason = await stop.reason;
+    const say = (what: string) => void world.stderr.write(`${reason}: ${what}\n`);
+    const { drainDelayMs, drainTimeoutMs } = settings;
+    const hasDelay = reason !== 'crash' && drainDelayMs > 0;
+    if (hasDelay) {
+      say(`refusing new players and calls for ${drainDelayMs} ms; a second signal goes on at once`);
+      await stop.unlessHurried((hurry) => server.turnAway(hurry));
+    }
     if (reason !== 'crash') {
-      world.stderr.write(`${reason}: draining, at most ${settings.drainTimeoutMs} ms; a second signal stops at once\n`);
+      say(`draining, at most ${drainTimeoutMs} ms; ${hasDelay ? 'another' : 'a second'} signal stops at once`);
     }
     try {
       await server.drain();
@@ -52,13 +59,19 @@ async function serve(world: World, settings: Settings, isDemo: boolean): Promise
 
 type StopReason = 'SIGINT' | 'SIGTERM' | 'crash';
 
-/** The first signal or uncaught error is the reason to stop; any later signal ends the process by itself. */
-function whenToStop(world: World, log: Log): { reason: Promise<StopReason>; release: () => void } {
+/**
+ * The first signal or uncaught error is the reason to stop. Any later signal ends the process by itself, except while
+ * `unlessHurried` waits for its work: the signal then resolves the promise that the work got.
+ */
+function whenToStop(world: World, log: Log) {
   const releases: (() => void)[] = [];
+  let hurry: (() => void) | undefined;
   const reason = new Promise<StopReason>((settle) => {
     let isStopping = false;
     const offSignal = world.onSignal((signal) => {
-      if (isStopping) world.exit(signal === 'SIGINT' ? 130 : 143);
+      if (hurry !== undefined) hurry();
+      else if (isStopping) world.exit(signal === 'SIGINT' ? 130 : 143);
+      hurry = undefined;
       isStopping = true;
       settle(signal);
     });
@@ -71,6 +84,14 @@ function whenToStop(world: World, log: Log): { reason: Promise<StopReason>; rele
   });
   return {
     reason,
+    async unlessHurried(work: (hurry: Promise<void>) => Promise<void>): Promise<void> {
+      await work(
+        new Promise<void>((resolve) => {
+          hurry = resolve;
+        }),
+      );
+      hurry = undefined;
+    },
     release() {
       for (const release of releases) release();
     },

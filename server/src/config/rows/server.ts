@@ -54,11 +54,17 @@ const rows = {
     choices: ['debug', 'info', 'warn', 'error'] satisfies LogLevel[],
     help: 'Least severe level that is logged.',
   }),
+  drainDelayMs: integer({
+    default: 5_000,
+    min: 0,
+    max: 3_600_000,
+    help: 'How long a stopping server goes on listening, and serves connected players, while /readyz says that it is draining and new players and calls get 503, so that load balancers find out first. 0 is for a server without a load balancer.',
+  }),
   drainTimeoutMs: integer({
     default: 10_000,
     min: 0,
     max: 3_600_000,
-    help: "Longest time a stopping server waits for calls in flight and for players' connections to close. Releasing what it holds then takes at most 5000 ms more.",
+    help: "Longest time a stopping server waits for calls in flight and for players' connections to close, once RESPARK_DRAIN_DELAY_MS is over. Releasing what it holds then takes at most 5000 ms more.",
   }),
 };
 
