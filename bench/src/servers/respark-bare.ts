@@ -7,6 +7,8 @@ import { reportReady } from './ready.ts';
 
 const { createClientAddress } =
   await fromServer<typeof import('../../../server/src/http/client-address.ts')>('http/client-address');
+const { createHeadReader } =
+  await fromServer<typeof import('../../../server/src/http/request-head.ts')>('http/request-head');
 const { createServices } = await fromServer<typeof import('../../../server/src/app/services.ts')>('app/services');
 const { systemClock: clock } = await fromServer<typeof import('../../../server/src/clock.ts')>('clock');
 const { LocalCluster } = await fromServer<typeof import('../../../server/src/cluster/local.ts')>('cluster/local');
@@ -61,7 +63,7 @@ const { players, runtimes } = createServices({
   publicUrl: () => '',
 });
 const gateway = new Gateway({ players, runtimes, cluster, limits, clock, random, log, metrics, settings });
-const clientAddress = createClientAddress(settings);
+const readHead = createHeadReader({ clientAddress: createClientAddress(settings) });
 
 const server = createServer((request, response) => {
   const [, , playerId = ''] = (request.url ?? '').split('/');
@@ -74,5 +76,5 @@ const server = createServer((request, response) => {
     response.end(body);
   });
 });
-server.on('upgrade', createUpgradeHandler({ gateway, limits, clientAddress, metrics, settings }));
+server.on('upgrade', createUpgradeHandler({ gateway, limits, readHead, metrics, settings }));
 server.listen({ port: 0, host: settings.host, backlog: 4096 }, () => reportReady(server, { gameKey, stageId }));

@@ -13,6 +13,7 @@ import { createUpgradeHandler } from '../gateway/upgrade.ts';
 import { createClientAddress } from '../http/client-address.ts';
 import type { Site } from '../http/exchange.ts';
 import { createHttpListener, type HttpListener } from '../http/listener.ts';
+import { createHeadReader } from '../http/request-head.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { RandomBytes } from '../random.ts';
@@ -72,15 +73,15 @@ export function createNode(parts: {
     clock,
     random,
   });
-  const clientAddress = createClientAddress(settings);
-  const listenerFor = (...sites: Site[]) => createHttpListener({ sites, clientAddress, settings, clock, log });
+  const readHead = createHeadReader({ clientAddress: createClientAddress(settings) });
+  const listenerFor = (...sites: Site[]) => createHttpListener({ sites, readHead, settings, clock, log });
   const listeners = {
     // The API answers every request that reaches it, so it comes last.
     management: listenerFor(pages, pipeline),
     players: listenerFor(playerPages),
     metrics: listenerFor(observe),
   };
-  const upgrade = createUpgradeHandler({ gateway, limits, clientAddress, metrics, settings });
+  const upgrade = createUpgradeHandler({ gateway, limits, readHead, metrics, settings });
   return { gateway, counts, upgrade, listeners, requests: allRequests(Object.values(listeners)) };
 }
 

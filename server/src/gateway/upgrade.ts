@@ -3,7 +3,8 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CONNECT_PATH, SUBPROTOCOL } from '@respark/protocol';
 import { type RawData, type ServerOptions, WebSocket, WebSocketServer } from 'ws';
-import { addressGroup, type ClientAddress } from '../http/client-address.ts';
+import { addressGroup } from '../http/client-address.ts';
+import type { ReadHead, RequestHead } from '../http/request-head.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Connection } from './connection.ts';
 import type { Gateway } from './gateway.ts';
@@ -52,13 +53,13 @@ interface PlayerOfSocket {
 export function createUpgradeHandler({
   gateway,
   limits,
-  clientAddress,
+  readHead,
   metrics,
   settings,
 }: {
   gateway: Gateway;
   limits: Limits;
-  clientAddress: ClientAddress;
+  readHead: ReadHead;
   metrics: Pick<Metrics, 'refused'>;
   settings: UpgradeSettings;
 }): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
@@ -88,9 +89,10 @@ export function createUpgradeHandler({
     return allowedOrigins.has(origin.toLowerCase()) || (allowedOrigins.has('*') && origin !== 'null');
   }
 
-  return (request, duplex, head) => {
+  return (request, duplex, firstBytes) => {
     const socket = duplex as Socket;
-    const fault = upgradeFault(request);
+    const head = readHead(request);
+    const fault = upgradeFault(head);
     if (fault !== undefined) {
       metrics.refused(fault.cause);
       return refuse(socket, fault.status, fault.message);
@@ -99,16 +101,15 @@ export function createUpgradeHandler({
       metrics.refused('draining');
       return refuse(socket, 503, 'this node is shutting down', RETRY_WHEN_DRAINING_MS);
     }
-    const { address } = clientAddress(socket.remoteAddress, request.headers, 'encrypted' in socket);
-    const group = addressGroup(address);
+    const group = addressGroup(head.remoteAddress);
     const refusal = limits.refusal(group);
     if (refusal !== undefined) metrics.refused(refusal.limit);
     if (refusal !== undefined && refusal.limit !== 'full') {
       return refuse(socket, refusal.isOfAddress ? 429 : 503, describe(refusal), refusal.retryAfterMs);
     }
 
-    const { origin } = request.headers;
-    webSockets.handleUpgrade(request, socket, head, (ws) => {
+    const origin = head.headers.get('origin')?.join();
+    webSockets.handleUpgrade(request, socket, firstBytes, (ws) => {
       const playerSocket = new WsPlayerSocket(ws, socket);
       const connection = gateway.accept(playerSocket, group);
       ws.player = { connection, socket: playerSocket, gateway };
@@ -156,10 +157,16 @@ function playerOf(ws: WebSocket): PlayerOfSocket {
   return ws.player;
 }
 
-function upgradeFault(request: IncomingMessage): { cause: string; status: number; message: string } | undefined {
-  const path = request.url?.split('?', 1)[0];
-  if (path !== CONNECT_PATH) return { cause: 'path', status: 404, message: `players connect at ${CONNECT_PATH}` };
-  const offered = request.headers['sec-websocket-protocol']?.split(',').map((name) => name.trim());
+function upgradeFault({
+  rawPath,
+  headers,
+}: RequestHead): { cause: string; status: number; message: string } | undefined {
+  if (rawPath !== CONNECT_PATH) return { cause: 'path', status: 404, message: `players connect at ${CONNECT_PATH}` };
+  const offered = headers
+    .get('sec-websocket-protocol')
+    ?.join()
+    .split(',')
+    .map((name) => name.trim());
   if (!offered?.includes(SUBPROTOCOL))
     return { cause: 'subprotocol', status: 400, message: `the subprotocol ${SUBPROTOCOL} is missing` };
   return undefined;

@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { addressGroup, createClientAddress } from './client-address.ts';
+import { collectHeaders } from './exchange.ts';
 
-const direct = createClientAddress({ trustedProxies: [] });
-const proxied = createClientAddress({ trustedProxies: ['10.0.0.0/8', 'fd00::/8', '::1'] });
+const direct = finder([]);
+const proxied = finder(['10.0.0.0/8', 'fd00::/8', '::1']);
+
+function finder(trustedProxies: readonly string[]) {
+  const find = createClientAddress({ trustedProxies });
+  return (peer: string | undefined, headers: Readonly<Record<string, string | readonly string[]>>, isTls: boolean) => {
+    const lines = Object.entries(headers).flatMap(([name, values]) => [values].flat().map((value) => [name, value]));
+    return find(peer, collectHeaders(lines.flat()), isTls);
+  };
+}
 
 test('without trusted proxies only the socket counts, and headers do not', () => {
   const headers = { 'x-forwarded-for': '9.9.9.9', 'x-forwarded-proto': 'https' };
@@ -27,8 +36,7 @@ test('behind a trusted proxy the client is the right-most address that is not a 
     ['', '10.0.0.1'],
   ];
   for (const [forwarded, address] of cases) {
-    const headers = { 'x-forwarded-for': forwarded as string };
-    assert.equal(proxied('10.0.0.1', headers, false).address, address, String(forwarded));
+    assert.equal(proxied('10.0.0.1', { 'x-forwarded-for': forwarded }, false).address, address, String(forwarded));
   }
 });
 

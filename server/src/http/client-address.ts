@@ -1,7 +1,7 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { isIPv4 } from 'node:net';
 import type { IPv6 } from 'ipaddr.js';
 import { type IpRange, parseIpAddress, parseIpRange } from '../ip-address.ts';
+import type { RequestHeaders } from './exchange.ts';
 
 export interface Client {
   /** The client's IP address, with IPv4 in IPv6 written as IPv4; 'unknown' when its socket is already gone. */
@@ -10,7 +10,7 @@ export interface Client {
   readonly isSecure: boolean;
 }
 
-export type ClientAddress = (peerAddress: string | undefined, headers: IncomingHttpHeaders, isTls: boolean) => Client;
+export type ClientAddress = (peerAddress: string | undefined, headers: RequestHeaders, isTls: boolean) => Client;
 
 /**
  * Finds the client behind a socket. Forwarding headers count only when they come from `trustedProxies` (addresses or
@@ -24,9 +24,9 @@ export function createClientAddress({ trustedProxies }: { trustedProxies: readon
   return function clientAddress(peerAddress, headers, isTls) {
     const peer = normalized(peerAddress ?? '') ?? 'unknown';
     if (!isTrusted(peer)) return { address: peer, isSecure: isTls };
-    const isSecure = lastOf(headers['x-forwarded-proto'])?.toLowerCase() === 'https';
+    const isSecure = listOf(headers, 'x-forwarded-proto').at(-1)?.toLowerCase() === 'https';
     let address = peer;
-    for (const hop of listOf(headers['x-forwarded-for']).reverse()) {
+    for (const hop of listOf(headers, 'x-forwarded-for').reverse()) {
       const forwarded = normalized(withoutPort(hop));
       // The proxy forwarded something that is not an address, so the last trusted hop counts as the client.
       if (forwarded === undefined) break;
@@ -81,11 +81,6 @@ function withoutPort(hop: string): string {
   return bracketed?.[1] ?? (/^[\d.]+:\d+$/.test(hop) ? hop.slice(0, hop.indexOf(':')) : hop);
 }
 
-function listOf(header: string | readonly string[] | undefined): string[] {
-  const text = typeof header === 'string' ? header : (header ?? []).join(',');
-  return text === '' ? [] : text.split(',').map((hop) => hop.trim());
-}
-
-function lastOf(header: string | readonly string[] | undefined): string | undefined {
-  return listOf(header).at(-1);
+function listOf(headers: RequestHeaders, name: string): string[] {
+  return (headers.get(name) ?? []).flatMap((line) => line.split(',')).map((item) => item.trim());
 }

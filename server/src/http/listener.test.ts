@@ -9,6 +9,7 @@ import { ServiceError } from '../errors.ts';
 import { createClientAddress } from './client-address.ts';
 import { BodyError, type HttpReply, type HttpRequest, type Site, textReply } from './exchange.ts';
 import { createHttpListener } from './listener.ts';
+import { createHeadReader } from './request-head.ts';
 
 /** A real server in front of these sites. */
 async function serve(t: TestContext, sites: readonly Site[]) {
@@ -21,8 +22,8 @@ async function serve(t: TestContext, sites: readonly Site[]) {
     maxBodyBytes: 4,
     longBodyMemoryBytes: 6,
   };
-  const clientAddress = createClientAddress({ trustedProxies: ['127.0.0.1'] });
-  const listener = createHttpListener({ sites, clientAddress, settings, clock, log });
+  const readHead = createHeadReader({ clientAddress: createClientAddress({ trustedProxies: ['127.0.0.1'] }) });
+  const listener = createHttpListener({ sites, readHead, settings, clock, log });
   const server = createServer();
   listener.attach(server);
   server.listen(0, '127.0.0.1');

@@ -1,10 +1,10 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
-import { createBodyMemory, type HeldMemory } from './body-memory.ts';
-import type { ClientAddress } from './client-address.ts';
-import { collectHeaders, type HttpReply, type HttpRequest, type Site, textReply } from './exchange.ts';
+import { createBodyMemory } from './body-memory.ts';
+import { type HttpReply, type RequestHeaders, type Site, textReply } from './exchange.ts';
 import { hasBody, isWaitingToSend, readBody } from './request-body.ts';
+import type { ReadHead } from './request-head.ts';
 
 export interface ListenerSettings {
   readonly headersTimeoutMs: number;
@@ -31,16 +31,23 @@ export interface HttpListener {
   readonly inFlight: number;
 }
 
+/** A request that is being answered. */
+interface Asked {
+  readonly request: IncomingMessage;
+  readonly headers: RequestHeaders;
+  readonly response: ServerResponse;
+}
+
 export function createHttpListener({
   sites,
-  clientAddress,
+  readHead,
   settings,
   clock,
   log,
 }: {
   /** Asked one after the other, in this order, until one answers. A request that no site answers is a 404. */
   sites: readonly Site[];
-  clientAddress: ClientAddress;
+  readHead: ReadHead;
   settings: ListenerSettings;
   clock: Clock;
   log: Log;
@@ -50,25 +57,13 @@ export function createHttpListener({
   const waitingForNone = new Set<() => void>();
   const holdMemory = createBodyMemory({ ownBytes: settings.maxBodyBytes, sharedBytes: settings.longBodyMemoryBytes });
 
-  function toHttpRequest(request: IncomingMessage, response: ServerResponse, memory: HeldMemory): HttpRequest {
-    const { method = '', url = '', socket } = request;
-    const client = clientAddress(socket.remoteAddress, request.headers, 'encrypted' in socket);
-    const question = url.indexOf('?');
-    return {
-      method,
-      rawPath: question === -1 ? url : url.slice(0, question),
-      rawQuery: question === -1 ? '' : url.slice(question + 1),
-      headers: collectHeaders(request.rawHeaders),
-      remoteAddress: client.address,
-      isSecure: client.isSecure,
-      readBody: (maxBytes) =>
-        readBody({ request, response, maxBytes, timeoutMs: settings.requestTimeoutMs, memory, clock }),
-    };
-  }
-
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const head = readHead(request);
+    const { headers } = head;
     const memory = holdMemory();
-    const httpRequest = toHttpRequest(request, response, memory);
+    const timeoutMs = settings.requestTimeoutMs;
+    const body = (maxBytes: number) => readBody({ request, headers, response, maxBytes, timeoutMs, memory, clock });
+    const httpRequest = { ...head, readBody: body };
     let reply: HttpReply | undefined;
     try {
       for (const site of sites) {
@@ -78,16 +73,16 @@ export function createHttpListener({
     } finally {
       memory.release();
     }
-    await send(reply ?? NOTHING_HERE, request, response);
+    await send(reply ?? NOTHING_HERE, { request, headers, response });
   }
 
   /** Resolves when the reply has been handed over, or its client is gone. */
-  function send(reply: HttpReply, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  function send(reply: HttpReply, { request, headers: received, response }: Asked): Promise<void> {
     const { socket } = request;
     if (response.destroyed || socket.destroyed) return Promise.resolve();
     const { status, body } = reply;
     // Reading the rest of a refused body to keep the connection for another request is not worth it.
-    const isUnread = !request.complete && hasBody(request);
+    const isUnread = !request.complete && hasBody(received);
     const bytes = Buffer.byteLength(body);
     const headers = { ...reply.headers, 'content-length': bytes };
     response.writeHead(status, isUnread || isDraining ? { ...headers, connection: 'close' } : headers);
@@ -102,7 +97,7 @@ export function createHttpListener({
       if (response.socket === null) socket.setMaxListeners(0).on('close', done);
       // A client that takes nothing for this long counts as gone, and frees what it held. A new request starts over.
       socket.setTimeout(settings.requestTimeoutMs);
-      if (isUnread && !isWaitingToSend(request)) linger(request, response, body, clock);
+      if (isUnread && !isWaitingToSend(received)) linger(request, response, body, clock);
       else if (bytes <= MAX_SHORT_BODY_BYTES) response.end(body);
       // From `end` on, Node.js counts a connection as idle even with bytes still to send, and a stop would cut it off.
       else response.write(body, () => response.end());
