@@ -10,9 +10,13 @@ const EXPORT = { fileName: 'Demo-Snapshot_1:2"\r\n.json', contentType: 'applicat
 const LOCAL = '127.0.0.1';
 const REMOTE = '192.0.2.7';
 
-function requestFor(rawPath: string, { method = 'GET', remoteAddress = LOCAL } = {}): HttpRequest {
+function requestFor(
+  rawPath: string,
+  { method = 'GET', ...given }: { method?: string; remoteAddress?: string | undefined } = {},
+): HttpRequest {
+  const addresses = { remoteAddress: LOCAL, peerAddress: LOCAL, ...given };
   const readBody = () => Promise.reject(new Error('a page reads no body'));
-  return { method, rawPath, rawQuery: '', headers: new Map(), remoteAddress, isSecure: false, readBody };
+  return { method, rawPath, rawQuery: '', headers: new Map(), ...addresses, isSecure: false, readBody };
 }
 
 function openPages({ hasMetricsElsewhere = false, hasPlayers = true } = {}) {
@@ -58,10 +62,21 @@ test('the management listener gives metrics to this machine only', async () => {
     const { status, body, headers } = (await get('/metrics', address)) ?? {};
     assert.deepEqual([status, body, headers?.['content-type']], [200, 'm 1\n', 'text/plain; version=0.0.4']);
   }
-  for (const address of [REMOTE, '2001:db8::1', '10.0.0.1', '1127.0.0.1', '::2', 'unknown', '']) {
+  for (const address of [REMOTE, '2001:db8::1', '10.0.0.1', '1127.0.0.1', '::2', '']) {
     const { status, body } = (await get('/metrics', address)) ?? {};
     assert.equal(status, 403, address);
     assert.match(String(body), /RESPARK_METRICS_PORT/);
+  }
+});
+
+test('a client whose address is not known gets no metrics, and every page that is for all', async () => {
+  const { manage } = openPages();
+  const read = (path: string) => manage(requestFor(path, { remoteAddress: undefined }));
+  const { status, body } = (await read('/metrics')) ?? {};
+  assert.equal(status, 403);
+  assert.match(String(body), /without an address in X-Forwarded-For: set RESPARK_METRICS_PORT/);
+  for (const path of ['/', '/healthz', '/readyz', '/download/t/f.json']) {
+    assert.equal((await read(path))?.status, 200, path);
   }
 });
 

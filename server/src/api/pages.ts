@@ -69,7 +69,7 @@ export function createManagementPages({
     if (rawPath === '/metrics') {
       if (hasMetricsElsewhere) return textReply(404, 'metrics are on a port of their own (RESPARK_METRICS_PORT)\n');
       if (!isLoopback(remoteAddress)) {
-        return textReply(403, 'metrics are for this machine only: set RESPARK_METRICS_PORT to serve them to others\n');
+        return remoteAddress === undefined ? METRICS_WITHOUT_ADDRESS : METRICS_FOR_OTHERS;
       }
     }
     return observe(request);
@@ -82,6 +82,15 @@ export function createManagementPages({
     return { ...page, headers: { ...page.headers, 'x-amzn-requestid': uuidV7(random, clock.now()) } };
   };
 }
+
+const METRICS_FOR_OTHERS = textReply(
+  403,
+  'metrics are for this machine only: set RESPARK_METRICS_PORT to serve them to others\n',
+);
+const METRICS_WITHOUT_ADDRESS = textReply(
+  403,
+  'metrics are for this machine only, and the request came by way of RESPARK_TRUSTED_PROXIES without an address in X-Forwarded-For: set RESPARK_METRICS_PORT to serve them on a port of their own\n',
+);
 
 /** The file behind a signed URL. Every client that knows the URL may have it, and no cache on the way may keep it. */
 async function download(rawPath: string, downloads: Pick<Downloads, 'open'>): Promise<HttpReply> {

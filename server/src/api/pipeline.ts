@@ -78,7 +78,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       requestId,
       cause: 'operator',
       actor: principal.id,
-      sourceAddress: request.remoteAddress,
+      sourceAddress: request.remoteAddress ?? 'unknown',
       operation: operation.name,
       resource: operation.auditResource?.(input, arns) ?? resources.at(-1) ?? '',
     };

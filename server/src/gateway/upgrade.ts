@@ -92,6 +92,10 @@ export function createUpgradeHandler({
   return (request, duplex, firstBytes) => {
     const socket = duplex as Socket;
     const head = readHead(request);
+    if (head === undefined) {
+      socket.destroy();
+      return;
+    }
     const fault = upgradeFault(head);
     if (fault !== undefined) {
       metrics.refused(fault.cause);
@@ -100,6 +104,10 @@ export function createUpgradeHandler({
     if (gateway.isDraining) {
       metrics.refused('draining');
       return refuse(socket, 503, 'this node is shutting down', RETRY_WHEN_DRAINING_MS);
+    }
+    if (head.remoteAddress === undefined) {
+      metrics.refused('address');
+      return refuse(socket, 403, NO_ADDRESS);
     }
     const group = addressGroup(head.remoteAddress);
     const refusal = limits.refusal(group);
@@ -127,6 +135,8 @@ export function createUpgradeHandler({
     });
   };
 }
+
+const NO_ADDRESS = 'the proxy in front of this server must say in X-Forwarded-For which address a player connects from';
 
 const RETRY_WHEN_DRAINING_MS = 5_000;
 

@@ -9,8 +9,10 @@ export interface HttpRequest {
   /** Still percent-encoded, without its `?`; '' when the request has no query. */
   readonly rawQuery: string;
   readonly headers: RequestHeaders;
-  /** The client's IP address, behind trusted proxies too; 'unknown' when its socket is already gone. */
-  readonly remoteAddress: string;
+  /** The client's IP address, behind trusted proxies too; undefined when a trusted proxy does not say it. */
+  readonly remoteAddress: string | undefined;
+  /** The address at the other end of the socket, for limits that must hold whatever a proxy says. */
+  readonly peerAddress: string;
   /** Whether the client reached the server, or the trusted proxy in front of it, over TLS. */
   readonly isSecure: boolean;
   /**

@@ -4,7 +4,7 @@ import type { Log } from '../log.ts';
 import { createBodyMemory } from './body-memory.ts';
 import { type HttpReply, type RequestHeaders, type Site, textReply } from './exchange.ts';
 import { hasBody, isWaitingToSend, readBody } from './request-body.ts';
-import type { ReadHead } from './request-head.ts';
+import type { ReadHead, RequestHead } from './request-head.ts';
 
 export interface ListenerSettings {
   readonly headersTimeoutMs: number;
@@ -57,8 +57,7 @@ export function createHttpListener({
   const waitingForNone = new Set<() => void>();
   const holdMemory = createBodyMemory({ ownBytes: settings.maxBodyBytes, sharedBytes: settings.longBodyMemoryBytes });
 
-  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const head = readHead(request);
+  async function serve(request: IncomingMessage, head: RequestHead, response: ServerResponse): Promise<void> {
     const { headers } = head;
     const memory = holdMemory();
     const timeoutMs = settings.requestTimeoutMs;
@@ -105,8 +104,13 @@ export function createHttpListener({
   }
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const head = readHead(request);
+    if (head === undefined) {
+      request.socket.destroy();
+      return;
+    }
     inFlight += 1;
-    serve(request, response)
+    serve(request, head, response)
       .catch((error: unknown) => {
         log.error({ err: error }, 'request could not be answered');
         response.destroy();

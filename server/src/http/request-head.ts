@@ -5,7 +5,8 @@ import { collectHeaders, type HttpRequest } from './exchange.ts';
 /** All that a request says before its body. */
 export type RequestHead = Omit<HttpRequest, 'readBody'>;
 
-export type ReadHead = (request: IncomingMessage) => RequestHead;
+/** Undefined when the peer has no address: its socket must be destroyed, and the request left unanswered. */
+export type ReadHead = (request: IncomingMessage) => RequestHead | undefined;
 
 /**
  * Makes the one reader of heads, for every listener and for upgrades. Signatures are verified on `rawHeaders`, so
@@ -16,6 +17,7 @@ export function createHeadReader({ clientAddress }: { clientAddress: ClientAddre
   return function readHead({ method = '', url = '', rawHeaders, socket }) {
     const headers = collectHeaders(rawHeaders);
     const client = clientAddress(socket.remoteAddress, headers, 'encrypted' in socket);
+    if (client === undefined) return undefined;
     const question = url.indexOf('?');
     return {
       method,
@@ -23,6 +25,7 @@ export function createHeadReader({ clientAddress }: { clientAddress: ClientAddre
       rawQuery: question === -1 ? '' : url.slice(question + 1),
       headers,
       remoteAddress: client.address,
+      peerAddress: client.peerAddress,
       isSecure: client.isSecure,
     };
   };

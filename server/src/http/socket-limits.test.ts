@@ -95,6 +95,20 @@ test('a socket is counted even before the end of an older one with the same ends
   assert(arrive(6).isRefused);
 });
 
+test('a socket that has no address any more is destroyed, and takes no room', () => {
+  const server = createServer().removeAllListeners('connection');
+  limitSockets(server, { settings: { maxHttpSockets: 1, maxHttpSocketsPerAddress: 1 }, isTrusted: () => true });
+  const arrive = (remoteAddress: string | undefined) => {
+    const socket = Object.assign(new EventEmitter(), { remoteAddress, isDestroyed: false, destroy() {} });
+    socket.destroy = () => {
+      socket.isDestroyed = true;
+    };
+    server.emit('connection', socket);
+    return socket.isDestroyed;
+  };
+  assert.deepEqual([undefined, undefined, '192.0.2.7'].map(arrive), [true, true, false]);
+});
+
 test('a trusted proxy may have more sockets than one address', async (t) => {
   const { open } = await serve(t, { isTrusted: true });
   const served = [];

@@ -11,7 +11,7 @@ export interface SocketLimitSettings {
 /**
  * Bounds a server's sockets that are not players' WebSockets: those that send nothing, are still in their TLS
  * handshake, or wait between requests. A socket beyond the bound of its address or of the server is destroyed at once.
- * From the upgrade on, players' sockets have bounds of their own. A trusted proxy stands for many clients, so its
+ * So is one whose peer has no address any more. From the upgrade on, players' sockets have bounds of their own. A trusted proxy stands for many clients, so its
  * address has no bound of its own. Must be called after the server's other event handlers have been added.
  */
 export function limitSockets(
@@ -24,7 +24,11 @@ export function limitSockets(
 
   server.on('connection', (socket: Socket) => {
     const { remoteAddress: address } = socket;
-    if (address === undefined) return;
+    // The peer has reset the socket before the server took it, but what it sent before could still be read.
+    if (address === undefined) {
+      socket.destroy();
+      return;
+    }
     const group = addressGroup(address);
     const isFull = sockets.total >= settings.maxHttpSockets;
     if (isFull || (sockets.of(group) >= settings.maxHttpSocketsPerAddress && !isTrusted(address))) {

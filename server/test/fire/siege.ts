@@ -5,6 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { encode } from '@respark/protocol';
 import fc from 'fast-check';
 import type { Settings } from '../../src/config/config.ts';
+import { from } from '../support/bound.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { assertNothingLeft, startTestServer, type TestPlayer, type TestServer, until } from '../support/server.ts';
 
@@ -55,7 +56,7 @@ export async function besiege(
 ): Promise<void> {
   const server = await startTestServer(t, { settings: { ...SETTINGS, ...settings } });
   let cases = 0;
-  const player = await server.connect();
+  const player = await server.connect({}, settings.trustedProxies === undefined ? {} : from('203.0.113.200'));
   const beating = setInterval(() => player.ws.send(encode({ kind: 'heartbeat' })), 100);
   t.after(() => clearInterval(beating));
   const checkHealth = async (what: string) => {

@@ -124,8 +124,8 @@ test('a thousand sockets that never send a hello do not affect other players', a
   };
   await besiege(t, { settings, minCases: 1_000 }, async (siege) => {
     const { server } = siege;
-    const open = (address: string) =>
-      openSocket(server, { upgrade: upgradeBytes({ headers: { 'X-Forwarded-For': address } }) });
+    const upgradeFrom = (address: string) => upgradeBytes({ headers: { 'X-Forwarded-For': address } });
+    const open = (address: string) => openSocket(server, { upgrade: upgradeFrom(address) });
     const addresses = Array.from({ length: 1_200 }, (_, index) => `198.51.100.${index % 4}`);
     const ends: string[] = [];
     const isFull = () => server.counts().unauthenticated === 1_000;
@@ -145,7 +145,7 @@ test('a thousand sockets that never send a hello do not affect other players', a
     });
     const count = (end: string) => ends.filter((each) => each === end).length;
     assert.deepEqual([count('4002'), count('HTTP 503') + count('HTTP 429')], [1_000, 200]);
-    const player = await openPlayer(server);
+    const player = await openPlayer(server, { upgrade: upgradeFrom('203.0.113.1') });
     player.socket.destroy();
   });
 });

@@ -33,6 +33,7 @@ async function refusalOf(
       'sec-websocket-version': '13',
       'sec-websocket-key': randomBytes(16).toString('base64'),
       'sec-websocket-protocol': SUBPROTOCOL,
+      ...from('198.51.100.77').headers,
       ...headers,
     },
   });
@@ -73,7 +74,7 @@ testBound('an upgrade that is not for players is refused over HTTP', {}, async (
     assert.equal((await refusalOf(server, { headers })).status, 400, JSON.stringify(headers));
   }
   assert.equal((await refusalOf(server, { headers: { upgrade: 'h2c' } })).status, 426);
-  const ws = new WebSocket(server.playerUrl, ['respark.v2', SUBPROTOCOL]);
+  const ws = new WebSocket(server.playerUrl, ['respark.v2', SUBPROTOCOL], from('198.51.100.77'));
   await once(ws, 'open');
   assert.equal(ws.protocol, SUBPROTOCOL);
   await leave(ws);

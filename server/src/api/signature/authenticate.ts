@@ -31,7 +31,8 @@ const MAX_SIGNING_KEYS = 1_000;
 
 /**
  * Finds out which access key signed the request, and reads the body. The cheapest checks come first: the Authorization
- * header, its date and its key are checked before the body is read. A failure counts against the caller's address. If
+ * header, its date and its key are checked before the body is read. A failure counts against the caller's address, or,
+ * where a proxy does not say it, against the proxy's. If
  * the access key exists, the failure counts against the pair of address and key instead, so that others behind the same
  * address cannot hold up a caller with a valid signature. Throws a Refusal, or a `throttled` ServiceError.
  */
@@ -42,7 +43,7 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
 
   return async function authenticate(request, maxBodyBytes) {
     const { method, rawPath, rawQuery, headers } = request;
-    const address = addressGroup(request.remoteAddress);
+    const address = addressGroup(request.remoteAddress ?? request.peerAddress);
     const nowMs = clock.now();
     const authorization = parseAuthorization({
       rawPath,
