@@ -128,8 +128,8 @@ function metrics() {
 \`GET /readyz\` answers with 200 while the server should get traffic, and otherwise with 503 and the causes: \`draining\`,
 \`store\` (it cannot be read), \`audit log\` (it cannot be written). None of these requests needs a signature.
 
-The management listener serves all three, but \`/metrics\` only to this machine; a proxy on this machine counts as this
-machine unless \`RESPARK_TRUSTED_PROXIES\` lists it. With \`RESPARK_METRICS_PORT\` they have a listener of their own, which
+The management listener serves all three, but \`/metrics\` only to this machine: a request that a proxy sent is
+refused unless \`RESPARK_TRUSTED_PROXIES\` lists the proxy and its \`X-Forwarded-For\` names this machine. With \`RESPARK_METRICS_PORT\` they have a listener of their own, which
 answers every client that can reach it; \`/metrics\` is then no longer on the management listener.
 
 The dashboard [grafana-dashboard.json](grafana-dashboard.json) shows all metrics. Labels come from the server's own tables and

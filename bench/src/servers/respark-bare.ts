@@ -63,7 +63,7 @@ const { players, runtimes } = createServices({
   publicUrl: () => '',
 });
 const gateway = new Gateway({ players, runtimes, cluster, limits, clock, random, log, metrics, settings });
-const readHead = createHeadReader({ clientAddress: createClientAddress(settings) });
+const readHead = createHeadReader({ clientAddress: createClientAddress({ ...settings, warn: () => {} }) });
 
 const server = createServer((request, response) => {
   const [, , playerId = ''] = (request.url ?? '').split('/');
@@ -76,5 +76,5 @@ const server = createServer((request, response) => {
     response.end(body);
   });
 });
-server.on('upgrade', createUpgradeHandler({ gateway, limits, readHead, metrics, settings }));
+server.on('upgrade', createUpgradeHandler({ gateway, limits, readHead, warn: () => {}, metrics, settings }));
 server.listen({ port: 0, host: settings.host, backlog: 4096 }, () => reportReady(server, { gameKey, stageId }));

@@ -10,13 +10,13 @@ const EXPORT = { fileName: 'Demo-Snapshot_1:2"\r\n.json', contentType: 'applicat
 const LOCAL = '127.0.0.1';
 const REMOTE = '192.0.2.7';
 
-function requestFor(
-  rawPath: string,
-  { method = 'GET', ...given }: { method?: string; remoteAddress?: string | undefined } = {},
-): HttpRequest {
-  const addresses = { remoteAddress: LOCAL, peerAddress: LOCAL, ...given };
+function requestFor(rawPath: string, given: Partial<HttpRequest> = {}): HttpRequest {
   const readBody = () => Promise.reject(new Error('a page reads no body'));
-  return { method, rawPath, rawQuery: '', headers: new Map(), ...addresses, isSecure: false, readBody };
+  return {
+    ...{ method: 'GET', rawPath, rawQuery: '', headers: new Map() },
+    ...{ remoteAddress: LOCAL, peerAddress: LOCAL, isSecure: false, mayBeProxied: false, readBody },
+    ...given,
+  };
 }
 
 function openPages({ hasMetricsElsewhere = false, hasPlayers = true } = {}) {
@@ -74,10 +74,19 @@ test('a client whose address is not known gets no metrics, and every page that i
   const read = (path: string) => manage(requestFor(path, { remoteAddress: undefined }));
   const { status, body } = (await read('/metrics')) ?? {};
   assert.equal(status, 403);
-  assert.match(String(body), /without an address in X-Forwarded-For: set RESPARK_METRICS_PORT/);
+  assert.match(String(body), /no address in X-Forwarded-For; set RESPARK_METRICS_PORT/);
   for (const path of ['/', '/healthz', '/readyz', '/download/t/f.json']) {
     assert.equal((await read(path))?.status, 200, path);
   }
+});
+
+test('metrics are refused to a proxy of this machine that is not trusted, and other pages are not', async () => {
+  const { manage } = openPages();
+  const read = (path: string) => manage(requestFor(path, { mayBeProxied: true }));
+  const { status, body } = (await read('/metrics')) ?? {};
+  assert.equal(status, 403);
+  assert.match(String(body), /add it to RESPARK_TRUSTED_PROXIES/);
+  assert.equal((await read('/healthz'))?.status, 200);
 });
 
 test('metrics that have a listener of their own are served nowhere else', async () => {

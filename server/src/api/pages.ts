@@ -62,15 +62,14 @@ export function createManagementPages({
   random: RandomBytes;
 }): Site {
   function find(request: HttpRequest): HttpReply | undefined | Promise<HttpReply | undefined> {
-    const { rawPath, remoteAddress } = request;
+    const { rawPath } = request;
     if (rawPath === '/') return WELCOME_REPLY;
     if (rawPath.startsWith('/download/')) return download(rawPath, downloads);
     if (rawPath === CONNECT_PATH && hasPlayers) return UPGRADE_REPLY;
     if (rawPath === '/metrics') {
       if (hasMetricsElsewhere) return textReply(404, 'metrics are on a port of their own (RESPARK_METRICS_PORT)\n');
-      if (!isLoopback(remoteAddress)) {
-        return remoteAddress === undefined ? METRICS_WITHOUT_ADDRESS : METRICS_FOR_OTHERS;
-      }
+      const refusal = metricsRefusal(request);
+      if (refusal !== undefined) return refusal;
     }
     return observe(request);
   }
@@ -83,14 +82,17 @@ export function createManagementPages({
   };
 }
 
-const METRICS_FOR_OTHERS = textReply(
-  403,
-  'metrics are for this machine only: set RESPARK_METRICS_PORT to serve them to others\n',
-);
-const METRICS_WITHOUT_ADDRESS = textReply(
-  403,
-  'metrics are for this machine only, and the request came by way of RESPARK_TRUSTED_PROXIES without an address in X-Forwarded-For: set RESPARK_METRICS_PORT to serve them on a port of their own\n',
-);
+/** Why a client gets no metrics from the management listener. A program of this machine may still be a proxy. */
+function metricsRefusal({ remoteAddress, mayBeProxied }: HttpRequest): HttpReply | undefined {
+  if (remoteAddress === undefined) return noMetrics('the trusted proxy gave no address in X-Forwarded-For');
+  if (mayBeProxied) return noMetrics('a proxy sent this request: add it to RESPARK_TRUSTED_PROXIES');
+  return isLoopback(remoteAddress) ? undefined : noMetrics(`this request came from ${remoteAddress}`);
+}
+
+function noMetrics(reason: string): HttpReply {
+  const advice = 'set RESPARK_METRICS_PORT to serve them on a port of their own';
+  return textReply(403, `metrics are for this machine only, and ${reason}; ${advice}\n`);
+}
 
 /** The file behind a signed URL. Every client that knows the URL may have it, and no cache on the way may keep it. */
 async function download(rawPath: string, downloads: Pick<Downloads, 'open'>): Promise<HttpReply> {

@@ -17,6 +17,7 @@ import { createHeadReader } from '../http/request-head.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { RandomBytes } from '../random.ts';
+import { createRareWarnings } from '../rare-warnings.ts';
 import type { Backends } from './backends.ts';
 import { createServerInfo } from './server-info.ts';
 import type { Services } from './services.ts';
@@ -73,7 +74,9 @@ export function createNode(parts: {
     clock,
     random,
   });
-  const readHead = createHeadReader({ clientAddress: createClientAddress(settings) });
+  const warn = createRareWarnings({ clock, log });
+  const { trustedProxies } = settings;
+  const readHead = createHeadReader({ clientAddress: createClientAddress({ trustedProxies, warn }) });
   const listenerFor = (...sites: Site[]) => createHttpListener({ sites, readHead, settings, clock, log });
   const listeners = {
     // The API answers every request that reaches it, so it comes last.
@@ -81,7 +84,7 @@ export function createNode(parts: {
     players: listenerFor(playerPages),
     metrics: listenerFor(observe),
   };
-  const upgrade = createUpgradeHandler({ gateway, limits, readHead, metrics, settings });
+  const upgrade = createUpgradeHandler({ gateway, limits, readHead, warn, metrics, settings });
   return { gateway, counts, upgrade, listeners, requests: allRequests(Object.values(listeners)) };
 }
 

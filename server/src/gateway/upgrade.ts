@@ -6,6 +6,7 @@ import { type RawData, type ServerOptions, WebSocket, WebSocketServer } from 'ws
 import { addressGroup } from '../http/client-address.ts';
 import type { ReadHead, RequestHead } from '../http/request-head.ts';
 import type { Metrics } from '../metrics.ts';
+import type { WarnRarely } from '../rare-warnings.ts';
 import type { Connection } from './connection.ts';
 import type { Gateway } from './gateway.ts';
 import type { LimitRefusal, Limits } from './limits.ts';
@@ -54,12 +55,14 @@ export function createUpgradeHandler({
   gateway,
   limits,
   readHead,
+  warn,
   metrics,
   settings,
 }: {
   gateway: Gateway;
   limits: Limits;
   readHead: ReadHead;
+  warn: WarnRarely;
   metrics: Pick<Metrics, 'refused'>;
   settings: UpgradeSettings;
 }): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
@@ -107,6 +110,8 @@ export function createUpgradeHandler({
     }
     if (head.remoteAddress === undefined) {
       metrics.refused('address');
+      const { peerAddress: peer } = head;
+      warn(peer, { peer }, NO_ADDRESS_WARNING);
       return refuse(socket, 403, NO_ADDRESS);
     }
     const group = addressGroup(head.remoteAddress);
@@ -137,6 +142,9 @@ export function createUpgradeHandler({
 }
 
 const NO_ADDRESS = 'the proxy in front of this server must say in X-Forwarded-For which address a player connects from';
+
+const NO_ADDRESS_WARNING =
+  'a player was refused because a proxy in RESPARK_TRUSTED_PROXIES sent no address in X-Forwarded-For: let it send one';
 
 const RETRY_WHEN_DRAINING_MS = 5_000;
 

@@ -1,20 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { WarnRarely } from '../rare-warnings.ts';
 import { addressGroup, createClientAddress } from './client-address.ts';
 import { collectHeaders } from './exchange.ts';
 
 const direct = finder([]);
 const proxied = finder(['10.0.0.0/8', 'fd00::/8', '::1']);
 
-function finder(trustedProxies: readonly string[]) {
-  const find = createClientAddress({ trustedProxies });
+function finder(trustedProxies: readonly string[], warn: WarnRarely = () => {}) {
+  const find = createClientAddress({ trustedProxies, warn });
   return (peer: string | undefined, headers: Readonly<Record<string, string | readonly string[]>>, isTls: boolean) => {
     const lines = Object.entries(headers).flatMap(([name, values]) => [values].flat().map((value) => [name, value]));
     return find(peer, collectHeaders(lines.flat()), isTls);
   };
 }
-
-const both = (address: string) => ({ address, peerAddress: address });
 
 test('a socket without an address has no client, whatever its headers say', () => {
   for (const find of [direct, proxied]) {
@@ -30,8 +29,23 @@ test('a peer in a zone of any name has an address', () => {
 
 test('without trusted proxies only the socket counts, and headers do not', () => {
   const headers = { 'x-forwarded-for': '9.9.9.9', 'x-forwarded-proto': 'https' };
-  assert.deepEqual(direct('1.2.3.4', headers, false), { ...both('1.2.3.4'), isSecure: false });
-  assert.deepEqual(direct('::ffff:1.2.3.4', {}, true), { ...both('1.2.3.4'), isSecure: true });
+  const client = { address: '1.2.3.4', peerAddress: '1.2.3.4' };
+  assert.deepEqual(direct('1.2.3.4', headers, false), { ...client, isSecure: false, mayBeProxied: true });
+  assert.deepEqual(direct('::ffff:1.2.3.4', {}, true), { ...client, isSecure: true, mayBeProxied: false });
+});
+
+test('each header of a proxy that is not trusted is noticed, and those of a trusted one are not', () => {
+  const warnings: unknown[] = [];
+  const find = finder(['10.0.0.1'], (peer, { header }: { header?: string }, message) =>
+    warnings.push([peer, header, message.includes('RESPARK_TRUSTED_PROXIES')]),
+  );
+  const names = ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip', 'x-forwarded-proto', 'x-forwarded-host'];
+  for (const name of names) {
+    assert.equal(find('127.0.0.1', { [name]: '' }, false)?.mayBeProxied, true, name);
+    assert.equal(find('10.0.0.1', { [name]: '1.2.3.4' }, false)?.mayBeProxied, false, name);
+  }
+  assert.equal(find('127.0.0.1', { host: 'x', forwarder: 'y' }, false)?.mayBeProxied, false);
+  assert.deepEqual(warnings, names.map((name) => ['127.0.0.1', name, true]));
 });
 
 test('behind a trusted proxy the client is the right-most address that is not a trusted proxy', () => {
@@ -72,7 +86,7 @@ test('behind a trusted proxy that does not say its client’s address, the clien
   ]) {
     const headers = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded };
     for (const peerAddress of ['10.0.0.1', '::1']) {
-      const client = { address: undefined, peerAddress, isSecure: false };
+      const client = { address: undefined, peerAddress, isSecure: false, mayBeProxied: false };
       assert.deepEqual(proxied(peerAddress, headers, false), client, String(forwarded));
     }
   }
@@ -92,8 +106,8 @@ test('a trusted proxy says whether the client came over TLS', () => {
 });
 
 test('an entry that is neither an address nor a range is refused, and the message names it', () => {
-  assert.throws(() => createClientAddress({ trustedProxies: ['proxy.example'] }), /got "proxy\.example"/);
-  assert.throws(() => createClientAddress({ trustedProxies: ['10.0.0.0/33'] }), /got "10\.0\.0\.0\/33"/);
+  assert.throws(() => createClientAddress({ trustedProxies: ['proxy.example'], warn() {} }), /got "proxy\.example"/);
+  assert.throws(() => createClientAddress({ trustedProxies: ['10.0.0.0/33'], warn() {} }), /got "10\.0\.0\.0\/33"/);
 });
 
 test('IPv6 addresses of one /64 are one group, IPv4 addresses stand for themselves', () => {

@@ -1,6 +1,7 @@
 import { isIPv4 } from 'node:net';
 import type { IPv6 } from 'ipaddr.js';
 import { type IpRange, parseIpAddress, parseIpRange } from '../ip-address.ts';
+import type { WarnRarely } from '../rare-warnings.ts';
 import type { RequestHeaders } from './exchange.ts';
 
 export interface Client {
@@ -10,6 +11,8 @@ export interface Client {
   readonly peerAddress: string;
   /** Whether the client reached the server, or the trusted proxy in front of it, over TLS. */
   readonly isSecure: boolean;
+  /** Whether headers say that a proxy sent the request, although its peer is not a trusted one: `address` may be its. */
+  readonly mayBeProxied: boolean;
 }
 
 /**
@@ -22,6 +25,9 @@ export type ClientAddress = (
   isTls: boolean,
 ) => Client | undefined;
 
+/** Headers by which a proxy gives itself away. */
+const FORWARDING_HEADERS = ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip', 'x-forwarded-proto', 'x-forwarded-host'];
+
 /**
  * Finds the client behind a socket. Forwarding headers count only when they come from `trustedProxies` (addresses or
  * CIDR ranges). The client is then the right-most address in `X-Forwarded-For` that is not a trusted proxy itself,
@@ -29,22 +35,36 @@ export type ClientAddress = (
  * the client has no address: to take the proxy's would make every client a caller from the proxy's machine. Throws for
  * an entry of `trustedProxies` that is neither an address nor a range.
  */
-export function createClientAddress({ trustedProxies }: { trustedProxies: readonly string[] }): ClientAddress {
+export function createClientAddress({
+  trustedProxies,
+  warn,
+}: {
+  trustedProxies: readonly string[];
+  /** Told of every request that came with forwarding headers from a peer that is not trusted. */
+  warn: WarnRarely;
+}): ClientAddress {
   const isTrusted = createProxyCheck({ trustedProxies });
 
   return function clientAddress(peerAddress, headers, isTls) {
     const peer = peerAddress === undefined ? undefined : normalizedPeer(peerAddress);
     if (peer === undefined) return undefined;
-    if (!isTrusted(peer)) return { address: peer, peerAddress: peer, isSecure: isTls };
+    if (!isTrusted(peer)) {
+      const header = FORWARDING_HEADERS.find((name) => headers.has(name));
+      if (header !== undefined) warn(peer, { peer, header }, UNTRUSTED_PROXY);
+      return { address: peer, peerAddress: peer, isSecure: isTls, mayBeProxied: header !== undefined };
+    }
     const isSecure = listOf(headers, 'x-forwarded-proto').at(-1)?.toLowerCase() === 'https';
     let address: string | undefined;
     for (const hop of listOf(headers, 'x-forwarded-for').reverse()) {
       address = normalized(withoutPort(hop));
       if (address === undefined || !isTrusted(address)) break;
     }
-    return { address, peerAddress: peer, isSecure };
+    return { address, peerAddress: peer, isSecure, mayBeProxied: false };
   };
 }
+
+const UNTRUSTED_PROXY =
+  'a request was forwarded by a peer that is not trusted: if it is your proxy, add it to RESPARK_TRUSTED_PROXIES, since until then all of its clients count as one';
 
 /** Makes a check for addresses of trusted proxies. Throws for an entry that is neither an address nor a range. */
 export function createProxyCheck({

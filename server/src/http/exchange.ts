@@ -15,6 +15,8 @@ export interface HttpRequest {
   readonly peerAddress: string;
   /** Whether the client reached the server, or the trusted proxy in front of it, over TLS. */
   readonly isSecure: boolean;
+  /** Whether headers say that a proxy sent the request, although its peer is not a trusted one. */
+  readonly mayBeProxied: boolean;
   /**
    * Reads the whole body; empty when there is none. Rejects with a BodyError when the body is longer than `maxBytes` or
    * does not arrive whole in time, and with a `throttled` ServiceError when other bodies use the memory that it needs.

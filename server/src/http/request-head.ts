@@ -18,15 +18,15 @@ export function createHeadReader({ clientAddress }: { clientAddress: ClientAddre
     const headers = collectHeaders(rawHeaders);
     const client = clientAddress(socket.remoteAddress, headers, 'encrypted' in socket);
     if (client === undefined) return undefined;
+    const { address: remoteAddress, ...facts } = client;
     const question = url.indexOf('?');
     return {
       method,
       rawPath: question === -1 ? url : url.slice(0, question),
       rawQuery: question === -1 ? '' : url.slice(question + 1),
       headers,
-      remoteAddress: client.address,
-      peerAddress: client.peerAddress,
-      isSecure: client.isSecure,
+      remoteAddress,
+      ...facts,
     };
   };
 }

@@ -168,6 +168,7 @@ export async function openApi(
       remoteAddress: 'address' in options ? options.address : ADDRESS,
       peerAddress: options.address ?? ADDRESS,
       isSecure: options.isSecure ?? false,
+      mayBeProxied: false,
       async readBody(maxBytes) {
         isBodyRead = true;
         if (options.bodyFailure !== undefined) throw options.bodyFailure;

@@ -113,3 +113,24 @@ for (const [what, forwarded] of Object.entries(UNKNOWN)) {
     assert.equal(record?.sourceAddress, 'unknown');
   });
 }
+
+test('a proxy that is not trusted gets no metrics, and the log says once which peer to trust', async (t) => {
+  const server = await startTestServer(t);
+  const read = async (headers: Record<string, string>) => (await fetch(`${server.url}/metrics`, { headers })).status;
+  const warnings = () => server.logged.filter(({ level }) => Number(level) > 30);
+  assert.equal(await read({}), 200);
+  assert.deepEqual(warnings(), []);
+  for (const name of ['X-Forwarded-For', 'Forwarded', 'Via']) assert.equal(await read({ [name]: '127.0.0.1' }), 403, name);
+  await server.connect({}, { headers: { 'x-forwarded-for': '203.0.113.1' } });
+  assert.equal((await rawCall(server, 'GET', '/game', { headers: { via: '1.1 x' } })).status, 200);
+  const [{ peer, msg } = {}, ...others] = warnings();
+  assert.deepEqual([peer, others], ['127.0.0.1', []]);
+  assert.match(String(msg), /add it to RESPARK_TRUSTED_PROXIES/);
+});
+
+test('the first upgrade of a proxy that is not trusted is enough for the warning', async (t) => {
+  const server = await startTestServer(t);
+  await server.connect({}, { headers: { forwarded: 'for=203.0.113.1' } });
+  const [{ peer, header } = {}] = server.logged.filter(({ level }) => Number(level) > 30);
+  assert.deepEqual([peer, header], ['127.0.0.1', 'forwarded']);
+});
