@@ -7,13 +7,15 @@ import { addressGroup } from '../http/client-address.ts';
 import type { ReadHead, RequestHead } from '../http/request-head.ts';
 import type { Metrics } from '../metrics.ts';
 import type { WarnRarely } from '../rare-warnings.ts';
+import { excerpt } from '../text.ts';
 import type { Connection } from './connection.ts';
 import type { Gateway } from './gateway.ts';
 import type { LimitRefusal, Limits } from './limits.ts';
+import { createOriginCheck } from './origins.ts';
 import { WsPlayerSocket } from './player-socket.ts';
 
 export interface UpgradeSettings {
-  /** Origins whose pages may connect; `*` stands for every origin except `null`. If empty, no browser may connect. */
+  /** Origins whose pages may connect, as `createOriginCheck` reads them. */
   readonly allowedOrigins: readonly string[];
   readonly maxFrameBytes: number;
   readonly closeGraceMs: number;
@@ -83,14 +85,7 @@ export function createUpgradeHandler({
     handleProtocols: () => SUBPROTOCOL,
   };
   const webSockets = new WebSocketServer(options);
-  const allowedOrigins = new Set(settings.allowedOrigins.map((origin) => origin.toLowerCase()));
-
-  function isOriginAllowed(origin: string | undefined): boolean {
-    // Only browsers send an origin. A client that is not a browser could send any, so there is no point in asking for
-    // one.
-    if (origin === undefined) return true;
-    return allowedOrigins.has(origin.toLowerCase()) || (allowedOrigins.has('*') && origin !== 'null');
-  }
+  const isOriginAllowed = createOriginCheck(settings.allowedOrigins);
 
   return (request, duplex, firstBytes) => {
     const socket = duplex as Socket;
@@ -121,7 +116,6 @@ export function createUpgradeHandler({
       return refuse(socket, refusal.isOfAddress ? 429 : 503, describe(refusal), refusal.retryAfterMs);
     }
 
-    const origin = head.headers.get('origin')?.join();
     webSockets.handleUpgrade(request, socket, firstBytes, (ws) => {
       const playerSocket = new WsPlayerSocket(ws, socket);
       const connection = gateway.accept(playerSocket, group);
@@ -133,8 +127,10 @@ export function createUpgradeHandler({
         .on('error', onError);
       if (refusal !== undefined) {
         gateway.close(connection, 'node_full', describe(refusal), { retryAfterMs: refusal.retryAfterMs });
-      } else if (!isOriginAllowed(origin)) {
+      } else if (!isOriginAllowed(head)) {
         metrics.refused('origin');
+        const origin = excerpt(head.headers.get('origin')?.join() ?? '');
+        warn(origin, { origin }, REFUSED_ORIGIN_WARNING);
         gateway.close(connection, 'origin_refused', 'this origin is not allowed');
       }
     });
@@ -145,6 +141,9 @@ const NO_ADDRESS = 'the proxy in front of this server must say in X-Forwarded-Fo
 
 const NO_ADDRESS_WARNING =
   'a player was refused because a proxy in RESPARK_TRUSTED_PROXIES sent no address in X-Forwarded-For: let it send one';
+
+const REFUSED_ORIGIN_WARNING =
+  'an origin was refused: if its pages or apps may connect, add it to RESPARK_ALLOWED_ORIGINS';
 
 const RETRY_WHEN_DRAINING_MS = 5_000;
 

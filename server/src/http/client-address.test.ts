@@ -45,7 +45,10 @@ test('each header of a proxy that is not trusted is noticed, and those of a trus
     assert.equal(find('10.0.0.1', { [name]: '1.2.3.4' }, false)?.mayBeProxied, false, name);
   }
   assert.equal(find('127.0.0.1', { host: 'x', forwarder: 'y' }, false)?.mayBeProxied, false);
-  assert.deepEqual(warnings, names.map((name) => ['127.0.0.1', name, true]));
+  assert.deepEqual(
+    warnings,
+    names.map((name) => ['127.0.0.1', name, true]),
+  );
 });
 
 test('behind a trusted proxy the client is the right-most address that is not a trusted proxy', () => {

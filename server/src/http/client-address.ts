@@ -26,7 +26,14 @@ export type ClientAddress = (
 ) => Client | undefined;
 
 /** Headers by which a proxy gives itself away. */
-const FORWARDING_HEADERS = ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip', 'x-forwarded-proto', 'x-forwarded-host'];
+const FORWARDING_HEADERS = [
+  'x-forwarded-for',
+  'forwarded',
+  'via',
+  'x-real-ip',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+];
 
 /**
  * Finds the client behind a socket. Forwarding headers count only when they come from `trustedProxies` (addresses or

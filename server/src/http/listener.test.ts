@@ -11,7 +11,9 @@ import { BodyError, type HttpReply, type HttpRequest, type Site, textReply } fro
 import { createHttpListener } from './listener.ts';
 import { createHeadReader } from './request-head.ts';
 
-const readFromAnywhere = createHeadReader({ clientAddress: createClientAddress({ trustedProxies: ['127.0.0.1'], warn() {} }) });
+const readFromAnywhere = createHeadReader({
+  clientAddress: createClientAddress({ trustedProxies: ['127.0.0.1'], warn() {} }),
+});
 
 /** A real server in front of these sites. */
 async function serve(t: TestContext, sites: readonly Site[], readHead = readFromAnywhere) {

@@ -6,7 +6,7 @@ import { type ClientOptions, WebSocket } from 'ws';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import type { Settings } from '../../src/config/config.ts';
 import { ManualClock } from './manual-clock.ts';
-import { assertNothingLeft, startTestServer, type TestPlayer, type TestServer } from './server.ts';
+import { alarmsOf, assertNothingLeft, startTestServer, type TestPlayer, type TestServer } from './server.ts';
 
 /** A test of one bound. */
 export function testBound(
@@ -49,8 +49,7 @@ async function hold({
   await bystander.token();
   bystander.ws.close();
   await assertNothingLeft(server);
-  const alarms = server.logged.filter(({ level }) => Number(level) > 30);
-  assert.deepEqual(alarms, []);
+  assert.deepEqual(alarmsOf(server), []);
 }
 
 /** The server as clients without an address of their own meet it: they share one. */

@@ -259,6 +259,11 @@ const ORIGINS = [
     taken: [undefined, PAGE, 'HTTPS://Game.Example'],
     refused: ['http://game.example', `${PAGE}:8443`, `${PAGE}.evil.example`, 'https://evil.example', 'null', ''],
   },
+  {
+    allowed: ['https://*.itch.zone'],
+    taken: [undefined, 'https://html.itch.zone'],
+    refused: ['https://itch.zone', 'https://evilitch.zone'],
+  },
   { allowed: ['*'], taken: [undefined, PAGE, 'http://localhost:3000'], refused: ['null'] },
   { allowed: ['null'], taken: [undefined, 'null'], refused: [PAGE] },
   { allowed: ['*', 'null'], taken: [undefined, PAGE, 'null'], refused: [] },
@@ -276,3 +281,27 @@ for (const { allowed, taken, refused } of ORIGINS) {
     }
   });
 }
+
+test('[ws] an app that sends the server’s own origin gets in, as React Native does', async (t) => {
+  const server = await startTestServer(t);
+  const { host, port } = new URL(server.playerUrl);
+  await leave(await server.connect({}, { headers: { origin: `http://${host}` } }));
+  const headers = { host: `evil.example:${port}`, origin: `http://evil.example:${port}` };
+  assert.equal((await closeOf(await server.open({ headers }))).code, 4508);
+});
+
+test('[ws] the log says once which origin was refused, and what would let it in', async (t) => {
+  const server = await startTestServer(t);
+  for (let more = 0; more < 3; more += 1) {
+    for (const origin of [PAGE, `https://${'x'.repeat(5_000)}`]) {
+      assert.equal((await closeOf(await server.open({ headers: { origin } }))).code, 4508);
+    }
+  }
+  const warnings = server.logged.filter(({ level }) => Number(level) > 30);
+  assert.deepEqual(
+    warnings.map(({ origin }) => String(origin).length),
+    [PAGE.length, 128],
+  );
+  assert.equal(warnings[0]?.origin, PAGE);
+  assert.match(String(warnings[0]?.msg), /add it to RESPARK_ALLOWED_ORIGINS/);
+});

@@ -120,7 +120,8 @@ test('a proxy that is not trusted gets no metrics, and the log says once which p
   const warnings = () => server.logged.filter(({ level }) => Number(level) > 30);
   assert.equal(await read({}), 200);
   assert.deepEqual(warnings(), []);
-  for (const name of ['X-Forwarded-For', 'Forwarded', 'Via']) assert.equal(await read({ [name]: '127.0.0.1' }), 403, name);
+  for (const name of ['X-Forwarded-For', 'Forwarded', 'Via'])
+    assert.equal(await read({ [name]: '127.0.0.1' }), 403, name);
   await server.connect({}, { headers: { 'x-forwarded-for': '203.0.113.1' } });
   assert.equal((await rawCall(server, 'GET', '/game', { headers: { via: '1.1 x' } })).status, 200);
   const [{ peer, msg } = {}, ...others] = warnings();
