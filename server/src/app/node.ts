@@ -1,5 +1,5 @@
 import { EVERY_OPERATION } from '../api/every-operation.ts';
-import { createManagementPages, createObservationPages, playerPages } from '../api/pages.ts';
+import { createManagementPages, createObservationPages, optionsOfServer, playerPages } from '../api/pages.ts';
 import { createPipeline } from '../api/pipeline.ts';
 import { createSignatureAuthentication } from '../api/signature/authenticate.ts';
 import type { Clock } from '../clock.ts';
@@ -81,8 +81,8 @@ export function createNode(parts: {
   const listeners = {
     // The API answers every request that reaches it, so it comes last.
     management: listenerFor(pages, pipeline),
-    players: listenerFor(playerPages),
-    metrics: listenerFor(observe),
+    players: listenerFor(optionsOfServer, playerPages),
+    metrics: listenerFor(optionsOfServer, observe),
   };
   const upgrade = createUpgradeHandler({ gateway, limits, readHead, warn, metrics, settings });
   return { gateway, counts, upgrade, listeners, requests: allRequests(Object.values(listeners)) };

@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { createBodyMemory } from './body-memory.ts';
@@ -55,6 +56,12 @@ export function createHttpListener({
   let inFlight = 0;
   let isDraining = false;
   const waitingForNone = new Set<() => void>();
+  /**
+   * Sockets with a request whose offer of an upgrade is ignored. Node.js drops what it has read behind such a request, so
+   * its answer ends the connection, and nothing later is served: a client that pipelines would take the answer to a later
+   * request for that to the one which was dropped.
+   */
+  const abandoned = new WeakSet<Socket>();
   const holdMemory = createBodyMemory({ ownBytes: settings.maxBodyBytes, sharedBytes: settings.longBodyMemoryBytes });
 
   async function serve(request: IncomingMessage, head: RequestHead, response: ServerResponse): Promise<void> {
@@ -84,7 +91,8 @@ export function createHttpListener({
     const isUnread = !request.complete && hasBody(received);
     const bytes = Buffer.byteLength(body);
     const headers = { ...reply.headers, 'content-length': bytes };
-    response.writeHead(status, isUnread || isDraining ? { ...headers, connection: 'close' } : headers);
+    const isLast = isUnread || isDraining || received.has('upgrade');
+    response.writeHead(status, isLast ? { ...headers, connection: 'close' } : headers);
     return new Promise((resolve) => {
       const done = () => {
         response.off('close', done);
@@ -104,11 +112,14 @@ export function createHttpListener({
   }
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
     const head = readHead(request);
     if (head === undefined) {
-      request.socket.destroy();
+      socket.destroy();
       return;
     }
+    if (abandoned.has(socket)) return;
+    if (head.headers.has('upgrade')) abandoned.add(socket);
     inFlight += 1;
     serve(request, head, response)
       .catch((error: unknown) => {
