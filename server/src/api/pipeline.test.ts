@@ -36,6 +36,7 @@ const failing = (error: unknown) =>
 const OPTIONS_REQUEST = {
   ...{ method: 'OPTIONS', rawQuery: '', headers: new Map<string, readonly string[]>() },
   ...{ remoteAddress: '192.0.2.7', peerAddress: '192.0.2.7', isSecure: false, mayBeProxied: false },
+  callerIsKnown() {},
   readBody: () => Promise.reject(new Error('OPTIONS reads no body')),
 };
 

@@ -27,7 +27,7 @@ export async function listen({ settings, log, closers, upgrade, listeners }: Lis
     attach(server) {
       listeners.management.attach(server);
       if (settings.playerPort === undefined) server.on('upgrade', upgrade);
-      limitSockets(server, { settings, isTrusted: createProxyCheck(settings) });
+      limitSockets(server, { settings, isTrusted: createProxyCheck(settings), isKnown: listeners.management.isKnown });
     },
   });
   closers.push('management listener', () => management.close());
@@ -53,7 +53,7 @@ export async function listenForPlayers({
     attach(server) {
       listeners.players.attach(server);
       server.on('upgrade', upgrade);
-      limitSockets(server, { settings, isTrusted: createProxyCheck(settings) });
+      limitSockets(server, { settings, isTrusted: createProxyCheck(settings), isKnown: listeners.players.isKnown });
     },
   });
   closers.push('player listener', () => playerServer.close());
@@ -77,7 +77,7 @@ export async function listenForMetrics({
     settingPrefix: 'RESPARK_METRICS_',
     attach(http) {
       listeners.metrics.attach(http);
-      limitSockets(http, { settings, isTrusted: createProxyCheck(settings) });
+      limitSockets(http, { settings, isTrusted: createProxyCheck(settings), isKnown: listeners.metrics.isKnown });
     },
   });
   closers.push('metrics listener', () => server.close());

@@ -8,7 +8,7 @@ import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
-import type { Limits } from './limits.ts';
+import { type Limits, RETRY_WHEN_FULL_MS } from './limits.ts';
 import { Membership } from './membership.ts';
 import { answerNodeRequests } from './node-requests.ts';
 import type { PlayerSocket } from './player-socket.ts';
@@ -155,7 +155,24 @@ export class Gateway implements ConnectionHost {
     this.#end(connection, name, text, facts).catch(() => {});
   }
 
+  /** Ends the connection that has waited longest without a hello; false when there is none. */
+  makeRoom(): boolean {
+    for (const connection of this.#unwelcomed.items()) {
+      if (!connection.isAwaitingHello) continue;
+      this.close(connection, 'try_again_later', 'the server has too many connections without a hello');
+      // It counts until its socket is gone, and its player may take as long as they like to answer the close frame.
+      connection.destroy();
+      return true;
+    }
+    return false;
+  }
+
   admit(connection: Connection, hello: HelloFrame): void {
+    if (hello.token === undefined && this.#limits.hasOnlyReserve) {
+      const text = 'the last places of this node are for players with a token';
+      this.close(connection, 'node_full', text, { retryAfterMs: RETRY_WHEN_FULL_MS });
+      return;
+    }
     this.#admit(connection, hello).catch((error: unknown) => {
       this.log.error({ err: error, connectionId: connection.id }, 'a player could not be admitted');
       this.close(connection, 'server_error');

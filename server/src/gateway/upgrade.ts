@@ -110,7 +110,7 @@ export function createUpgradeHandler({
       return refuse(socket, 403, NO_ADDRESS);
     }
     const group = addressGroup(head.remoteAddress);
-    const refusal = limits.refusal(group);
+    const refusal = limits.refusal(group, () => gateway.makeRoom());
     if (refusal !== undefined) metrics.refused(refusal.limit);
     if (refusal !== undefined && refusal.limit !== 'full') {
       return refuse(socket, refusal.isOfAddress ? 429 : 503, describe(refusal), refusal.retryAfterMs);

@@ -17,6 +17,8 @@ export interface HttpRequest {
   readonly isSecure: boolean;
   /** Whether headers say that a proxy sent the request, although its peer is not a trusted one. */
   readonly mayBeProxied: boolean;
+  /** Must be called once the signature is verified: the connection then keeps its place when there are too many. */
+  callerIsKnown(): void;
   /**
    * Reads the whole body; empty when there is none. Rejects with a BodyError when the body is longer than `maxBytes` or
    * does not arrive whole in time, and with a `throttled` ServiceError when other bodies use the memory that it needs.

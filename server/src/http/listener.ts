@@ -28,6 +28,8 @@ export interface HttpListener {
   attach(server: Server): void;
   /** Resolves when no request is in flight. From this call on, each reply also closes its connection. */
   drain(): Promise<void>;
+  /** Whether a request on the socket came from a caller whose signature was verified. */
+  isKnown(socket: Socket): boolean;
   /** Requests whose reply has not been handed over completely. */
   readonly inFlight: number;
 }
@@ -62,6 +64,7 @@ export function createHttpListener({
    * request for that to the one which was dropped.
    */
   const abandoned = new WeakSet<Socket>();
+  const known = new WeakSet<Socket>();
   const holdMemory = createBodyMemory({ ownBytes: settings.maxBodyBytes, sharedBytes: settings.longBodyMemoryBytes });
 
   async function serve(request: IncomingMessage, head: RequestHead, response: ServerResponse): Promise<void> {
@@ -69,7 +72,8 @@ export function createHttpListener({
     const memory = holdMemory();
     const timeoutMs = settings.requestTimeoutMs;
     const body = (maxBytes: number) => readBody({ request, headers, response, maxBytes, timeoutMs, memory, clock });
-    const httpRequest = { ...head, readBody: body };
+    const callerIsKnown = () => void known.add(request.socket);
+    const httpRequest = { ...head, callerIsKnown, readBody: body };
     let reply: HttpReply | undefined;
     try {
       for (const site of sites) {
@@ -145,6 +149,7 @@ export function createHttpListener({
       isDraining = true;
       if (inFlight > 0) await new Promise<void>((resolve) => waitingForNone.add(resolve));
     },
+    isKnown: (socket) => known.has(socket),
     get inFlight() {
       return inFlight;
     },

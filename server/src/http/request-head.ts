@@ -3,7 +3,7 @@ import type { ClientAddress } from './client-address.ts';
 import { collectHeaders, type HttpRequest, type RequestHeaders } from './exchange.ts';
 
 /** All that a request says before its body. */
-export type RequestHead = Omit<HttpRequest, 'readBody'>;
+export type RequestHead = Omit<HttpRequest, 'readBody' | 'callerIsKnown'>;
 
 /** Undefined when the peer has no address: its socket must be destroyed, and the request left unanswered. */
 export type ReadHead = (request: IncomingMessage) => RequestHead | undefined;

@@ -169,6 +169,7 @@ export async function openApi(
       peerAddress: options.address ?? ADDRESS,
       isSecure: options.isSecure ?? false,
       mayBeProxied: false,
+      callerIsKnown() {},
       async readBody(maxBytes) {
         isBodyRead = true;
         if (options.bodyFailure !== undefined) throw options.bodyFailure;

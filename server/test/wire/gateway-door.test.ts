@@ -173,15 +173,16 @@ testBound(
     // Everybody else gets in.
     const other = await server.connect({}, from('198.51.100.2'));
     const waiting = await server.open(from('198.51.100.3'));
-    const refusal = await refusalOf(server, from('198.51.100.4'));
-    const says = 'this node has too many sockets that have not been welcomed yet';
-    assert.deepEqual(refusal, { status: 503, retryAfter: '5', says });
-
-    const welcomed = once(first, 'message');
-    first.send(helloOf(server));
-    await welcomed;
-    await leave(await server.connect({}, from('198.51.100.4')));
-    await leave(first, second, other, waiting);
+    // One more takes the place of the one that has waited longest.
+    const gone = closeOf(first);
+    const newest = await server.open(from('198.51.100.4'));
+    assert.equal((await gone).code, 1013);
+    for (const ws of [second, waiting, newest]) {
+      const welcomed = once(ws, 'message');
+      ws.send(helloOf(server));
+      await welcomed;
+    }
+    await leave(second, other, waiting, newest);
   },
 );
 
@@ -230,6 +231,62 @@ testBound('all of an IPv6 /64 is one address', { maxConnectionsPerAddress: 1 }, 
   await assert.rejects(server.connect({}, from('2001:db8:1:2:ffff::2')), /closed with 4004 this address/);
   const neighbour = await server.connect({}, from('2001:db8:1:3::1'));
   await leave(player, neighbour);
+});
+
+testBound(
+  'an IPv6 /56 has twice and a /48 four times the connections of an address',
+  { maxConnectionsPerAddress: 1 },
+  async (server) => {
+    const players = [];
+    for (const subnet of ['2', '3', '100', '200']) {
+      players.push(await server.connect({}, from(`2001:db8:1:${subnet}::1`)));
+      if (subnet !== '3') continue;
+      await assert.rejects(server.connect({}, from('2001:db8:1:4::1')), /closed with 4004 this address/);
+    }
+    await assert.rejects(server.connect({}, from('2001:db8:1:300::1')), /closed with 4004 this address/);
+    players.push(await server.connect({}, from('2001:db8:2:1::1')));
+    await leave(...players);
+  },
+);
+
+testBoundInTime(
+  'an IPv6 /56 has twice and a /48 four times the handshakes of an address',
+  { handshakesPerSecondPerAddress: 1 },
+  async (server) => {
+    const statuses: unknown[] = [];
+    const players = [];
+    for (const subnet of ['2', '2', '3', '4', '100', '200', '300']) {
+      const address = from(`2001:db8:1:${subnet}::1`);
+      const refused = await refusalOf(server, address).catch(() => undefined);
+      statuses.push(refused?.status);
+    }
+    assert.deepEqual(statuses, [undefined, 429, undefined, 429, undefined, undefined, 429]);
+    players.push(await server.connect({}, from('2001:db8:2:1::1')));
+    await leave(...players);
+  },
+);
+
+testBound('the last places of a node are for players with a token', { maxConnections: 20 }, async (server) => {
+  const first = await server.connect({}, from('198.51.100.1'));
+  const token = await first.token();
+  const players = [first];
+  // The bystander has one of the nineteen for everybody.
+  for (let more = 2; more <= 18; more += 1) players.push(await server.connect({}, from(`198.51.100.${more}`)));
+  const guest = server.connect({}, from('198.51.100.50'));
+  await assert.rejects(guest, /closed with 4004 the last places of this node are for players with a token/);
+  await assertLeaves(server, 19);
+  players.push(await server.connect({ token }, from('198.51.100.51')));
+  await leave(...players);
+});
+
+testBound('a full node lets one more in instead of one without a hello', { maxConnections: 3 }, async (server) => {
+  const player = await server.connect();
+  const silent = await server.open(from('198.51.100.2'));
+  const gone = closeOf(silent);
+  const newest = await server.connect({}, from('198.51.100.3'));
+  assert.equal((await gone).code, 1013);
+  assert.equal((await closeOf(await server.open(from('198.51.100.4')))).code, 4004);
+  await leave(player, newest);
 });
 
 testBound(

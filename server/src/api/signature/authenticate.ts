@@ -75,6 +75,7 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
       signingKeys,
     });
     if (refusal !== undefined) return failures.refuse(caller, refusal);
+    request.callerIsKnown();
     return {
       principal: { id: accessKeyId, arn: arns.accessKey(accessKeyId), policies, signedInWith: 'access_key' },
       body,

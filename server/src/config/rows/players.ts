@@ -13,13 +13,13 @@ const rows = {
     default: 15_000,
     min: 1,
     max: 10_000_000,
-    help: 'Maximum number of connections of this node; one more is closed with 4004.',
+    help: 'Maximum number of connections of this node; one more is closed with 4004. The last twentieth is for players with a token.',
   }),
   maxConnectionsPerAddress: integer({
     default: 1_000,
     min: 1,
     max: 10_000_000,
-    help: 'Maximum number of connections from one address (IPv6: /64); one more is closed with 4004.',
+    help: 'Maximum number of connections from one address (IPv6: /64; twice as many from a /56, four times from a /48); one more is closed with 4004.',
   }),
   maxConnectionsPerPlayer: integer({
     default: 10,
@@ -31,13 +31,13 @@ const rows = {
     default: 1_000,
     min: 1,
     max: 10_000_000,
-    help: 'Maximum number of sockets that have not been welcomed yet; one more is refused with 503.',
+    help: 'Maximum number of sockets that have not been welcomed yet; one more takes the place of the one that has waited longest without a hello, or is refused with 503.',
   }),
   maxUnauthenticatedPerAddress: integer({
     default: 100,
     min: 1,
     max: 10_000_000,
-    help: 'The same for one address (IPv6: /64).',
+    help: 'Maximum number of them from one address (IPv6: /64; twice as many from a /56, four times from a /48); one more is refused with 429.',
   }),
   handshakesPerSecond: integer({
     default: 1_000,
@@ -49,7 +49,7 @@ const rows = {
     default: 100,
     min: 1,
     max: 1_000_000,
-    help: 'The same for one address (IPv6: /64).',
+    help: 'New sockets per second from one address (IPv6: /64; twice as many from a /56, four times from a /48); more are refused with 429.',
   }),
   authTimeoutMs: integer({
     default: 5_000,
