@@ -11,8 +11,8 @@ const MAX_PER_SECOND = 1 / 60;
 const MAX_REMEMBERED_KEYS = 1_000;
 
 /**
- * Makes the warnings about what clients do, who may do it a thousand times a second and each time under another name:
- * an hour passes before the same key is named again, and a minute between the names once ten are in the log.
+ * Makes the warnings about what clients do. Clients may do it a thousand times a second and each time under another
+ * name, so an hour passes before the same key is named again, and a minute between the names once ten are in the log.
  */
 export function createRareWarnings({ clock, log }: { clock: Clock; log: Pick<Log, 'warn'> }): WarnRarely {
   const buckets = (limits: { ratePerSecond: number; burst: number }) =>

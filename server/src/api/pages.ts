@@ -45,8 +45,9 @@ export function createObservationPages({
 
 /**
  * What the management listener answers without a signature, by GET and HEAD. OPTIONS says so, and every other method is
- * refused in the form of the API. Metrics reveal the names of games and how busy they are, so only this machine gets them here, and not even
- * this machine when they have a listener of their own. Each page has a request id, like the replies of the API.
+ * refused in the form of the API. Metrics reveal the names of games and how busy they are, so only this machine gets
+ * them here, and not even this machine when they have a listener of their own. Each page has a request id, like the
+ * replies of the API.
  */
 export function createManagementPages({
   observe,
@@ -93,9 +94,10 @@ export function createManagementPages({
   }
 
   return async function managementPages(request) {
+    const isOfPage = isPage(request.rawPath);
+    if (!isOfPage && request.rawPath !== '*') return undefined;
     const requestId = uuidV7(random, clock.now());
-    const page =
-      (await optionsOfServer(request)) ?? (isPage(request.rawPath) ? await answer(request, requestId) : undefined);
+    const page = (await optionsOfServer(request)) ?? (isOfPage ? await answer(request, requestId) : undefined);
     if (page === undefined) return undefined;
     return { ...page, headers: { ...page.headers, 'x-amzn-requestid': requestId } };
   };

@@ -155,16 +155,17 @@ export class Gateway implements ConnectionHost {
     this.#end(connection, name, text, facts).catch(() => {});
   }
 
-  /** Ends the connection that has waited longest without a hello; false when there is none. */
-  makeRoom(): boolean {
-    for (const connection of this.#unwelcomed.items()) {
-      if (!connection.isAwaitingHello) continue;
-      this.close(connection, 'try_again_later', 'the server has too many connections without a hello');
-      // It counts until its socket is gone, and its player may take as long as they like to answer the close frame.
-      connection.destroy();
-      return true;
-    }
-    return false;
+  /** The connection that has waited longest without a hello, which may have to give way to a new one. */
+  findSilent(): Connection | undefined {
+    for (const connection of this.#unwelcomed.items()) if (connection.isAwaitingHello) return connection;
+    return undefined;
+  }
+
+  /** Ends a connection for the sake of another: at once, because it counts until its socket is gone. */
+  giveWay(connection: Connection): void {
+    const text = 'the server has too many connections without a hello';
+    this.close(connection, 'try_again_later', text, { retryAfterMs: RETRY_WHEN_FULL_MS });
+    connection.destroy();
   }
 
   admit(connection: Connection, hello: HelloFrame): void {

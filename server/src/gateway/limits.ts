@@ -58,10 +58,10 @@ export class Limits {
 
   /**
    * Why one more handshake from this address must be refused; undefined when it may go on. Each call counts as a
-   * handshake. The limits of the address are checked before those of the node. Where the node has no place left,
-   * `makeRoom` is asked for that of another connection.
+   * handshake. The limits of the address are checked before those of the node. A node without a place refuses only when
+   * none of its connections can give way.
    */
-  refusal(group: string, makeRoom: () => boolean): LimitRefusal | undefined {
+  refusal(group: string, canMakeRoom: () => boolean): LimitRefusal | undefined {
     const s = this.#settings;
     const addressWaitMs = this.#takeHandshake(group);
     if (addressWaitMs > 0) return { limit: 'rate', isOfAddress: true, retryAfterMs: addressWaitMs };
@@ -71,14 +71,19 @@ export class Limits {
     const waiting = this.#unauthenticated;
     if (waiting.isFull(group, s.maxUnauthenticatedPerAddress)) return full('unauthenticated', true);
     if (this.#connections.isFull(group, s.maxConnectionsPerAddress)) return full('full', true);
-    const isCrowded = waiting.total >= s.maxUnauthenticated;
-    if (!isCrowded && this.#connections.total < s.maxConnections) return undefined;
-    return makeRoom() ? undefined : full(isCrowded ? 'unauthenticated' : 'full', false);
+    if (!this.isCrowded || canMakeRoom()) return undefined;
+    return full(waiting.total >= s.maxUnauthenticated ? 'unauthenticated' : 'full', false);
+  }
+
+  /** Whether one more connection needs the place of another. */
+  get isCrowded(): boolean {
+    const { maxUnauthenticated, maxConnections } = this.#settings;
+    return this.#unauthenticated.total >= maxUnauthenticated || this.#connections.total >= maxConnections;
   }
 
   /**
-   * Whether the places that are left are for players with a token: those who played before come in even if strangers,
-   * who need nothing but the public game key, take all the places that they can get.
+   * Whether the places that are left are for players with a token. A guest needs nothing but the public game key, so
+   * guests could take every place; a player that comes back still finds one.
    */
   get hasOnlyReserve(): boolean {
     const { maxConnections } = this.#settings;

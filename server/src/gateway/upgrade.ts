@@ -110,13 +110,17 @@ export function createUpgradeHandler({
       return refuse(socket, 403, NO_ADDRESS);
     }
     const group = addressGroup(head.remoteAddress);
-    const refusal = limits.refusal(group, () => gateway.makeRoom());
+    const refusal = limits.refusal(group, () => gateway.findSilent() !== undefined);
     if (refusal !== undefined) metrics.refused(refusal.limit);
     if (refusal !== undefined && refusal.limit !== 'full') {
       return refuse(socket, refusal.isOfAddress ? 429 : 503, describe(refusal), refusal.retryAfterMs);
     }
 
     webSockets.handleUpgrade(request, socket, firstBytes, (ws) => {
+      const isAllowed = isOriginAllowed(head);
+      // Only now is it certain that the new connection takes the place.
+      const silent = refusal === undefined && isAllowed && limits.isCrowded ? gateway.findSilent() : undefined;
+      if (silent !== undefined) gateway.giveWay(silent);
       const playerSocket = new WsPlayerSocket(ws, socket);
       const connection = gateway.accept(playerSocket, group);
       ws.player = { connection, socket: playerSocket, gateway };
@@ -127,7 +131,7 @@ export function createUpgradeHandler({
         .on('error', onError);
       if (refusal !== undefined) {
         gateway.close(connection, 'node_full', describe(refusal), { retryAfterMs: refusal.retryAfterMs });
-      } else if (!isOriginAllowed(head)) {
+      } else if (!isAllowed) {
         metrics.refused('origin');
         const origin = excerpt(head.headers.get('origin')?.join() ?? '');
         warn(origin, { origin }, REFUSED_ORIGIN_WARNING);

@@ -10,6 +10,8 @@ import { WebSocket } from 'ws';
 import { closeOf, from, helloOf, leave, testBound, testBoundInTime } from '../support/bound.ts';
 import { assertNothingLeft, startTestServer, type TestServer, until } from '../support/server.ts';
 
+const PAGE = 'https://game.example';
+
 interface Refused {
   readonly status: number | undefined;
   readonly retryAfter: string | undefined;
@@ -283,8 +285,15 @@ testBound('a full node lets one more in instead of one without a hello', { maxCo
   const player = await server.connect();
   const silent = await server.open(from('198.51.100.2'));
   const gone = closeOf(silent);
+  // An upgrade that takes no place leaves the silent one its own.
+  assert.equal((await refusalOf(server, { headers: { 'sec-websocket-key': 'short' } })).status, 400);
+  const page = await server.open({ headers: { origin: PAGE, 'x-forwarded-for': '198.51.100.5' } });
+  assert.equal((await closeOf(page)).code, 4508);
+  assert.equal(silent.readyState, WebSocket.OPEN);
   const newest = await server.connect({}, from('198.51.100.3'));
-  assert.equal((await gone).code, 1013);
+  const { code, reason } = await gone;
+  assert.equal(code, 1013);
+  assert.equal(parseCloseReason(reason).retryAfterMs, 5_000);
   assert.equal((await closeOf(await server.open(from('198.51.100.4')))).code, 4004);
   await leave(player, newest);
 });
@@ -306,8 +315,6 @@ test('[ws] X-Forwarded-For of anybody else does not count', async (t) => {
   await leave(player);
   await assertNothingLeft(server);
 });
-
-const PAGE = 'https://game.example';
 
 const ORIGINS = [
   { allowed: [], taken: [undefined], refused: [PAGE, 'null', 'http://localhost'] },
