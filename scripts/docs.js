@@ -127,13 +127,15 @@ function metrics() {
     'Metrics',
     `\`GET /metrics\` answers in Prometheus's text format. \`GET /healthz\` answers with 200 as long as the process responds.
 \`GET /readyz\` answers with 200 while the server should get traffic, and otherwise with 503 and the causes: \`draining\`,
-\`store\` (it cannot be read), \`audit log\` (it cannot be written). None of these requests needs a signature.
+\`store\` (it cannot be read), \`audit log\` (it cannot be written). None of these requests needs a signature. \`OPTIONS /\`, the
+default check of HAProxy, is answered with 200 by every listener, whether ready or not.
 
 A server that gets SIGTERM or SIGINT says \`draining\` for \`RESPARK_DRAIN_DELAY_MS\`, while it goes on listening; then it stops
 listening and closes its players. A listener for metrics goes on answering until the process ends.
 
-The management listener serves all three, but \`/metrics\` only to this machine; a proxy on this machine counts as this
-machine unless \`RESPARK_TRUSTED_PROXIES\` lists it. With \`RESPARK_METRICS_PORT\` they have a listener of their own, which
+The management listener serves all three, but \`/metrics\` only to this machine: a request that a proxy sent is
+refused unless \`RESPARK_TRUSTED_PROXIES\` lists the proxy and its \`X-Forwarded-For\` names this machine,
+and so is one whose \`Host\` is no loopback name, because a web page may have led its own name here. With \`RESPARK_METRICS_PORT\` they have a listener of their own, which
 answers every client that can reach it; \`/metrics\` is then no longer on the management listener.
 
 The dashboard [grafana-dashboard.json](grafana-dashboard.json) shows all metrics. Labels come from the server's own tables and

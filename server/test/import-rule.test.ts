@@ -213,6 +213,7 @@ const RULE: Readonly<Record<string, Names>> = {
       '../cluster/cluster.ts',
       '../http/client-address.ts',
       '../http/group-counter.ts',
+      '../http/request-head.ts',
       'node:http',
       'node:net',
       'node:stream',

@@ -7,6 +7,8 @@ import { reportReady } from './ready.ts';
 
 const { createClientAddress } =
   await fromServer<typeof import('../../../server/src/http/client-address.ts')>('http/client-address');
+const { createHeadReader } =
+  await fromServer<typeof import('../../../server/src/http/request-head.ts')>('http/request-head');
 const { createServices } = await fromServer<typeof import('../../../server/src/app/services.ts')>('app/services');
 const { systemClock: clock } = await fromServer<typeof import('../../../server/src/clock.ts')>('clock');
 const { LocalCluster } = await fromServer<typeof import('../../../server/src/cluster/local.ts')>('cluster/local');
@@ -62,7 +64,7 @@ const { players, runtimes } = createServices({
   publicUrl: () => '',
 });
 const gateway = new Gateway({ players, runtimes, cluster, limits, clock, random, log, metrics, settings });
-const clientAddress = createClientAddress(settings);
+const readHead = createHeadReader({ clientAddress: createClientAddress({ ...settings, warn: () => {} }) });
 
 const server = createServer((request, response) => {
   const [, , playerId = ''] = (request.url ?? '').split('/');
@@ -77,6 +79,6 @@ const server = createServer((request, response) => {
 });
 server.on(
   'upgrade',
-  createUpgradeHandler({ gateway, limits, clientAddress, turns: createTurns({ clock }), metrics, settings }),
+  createUpgradeHandler({ gateway, limits, readHead, turns: createTurns({ clock }), warn: () => {}, metrics, settings }),
 );
 server.listen({ port: 0, host: settings.host, backlog: 4096 }, () => reportReady(server, { gameKey, stageId }));

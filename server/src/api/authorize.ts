@@ -38,10 +38,14 @@ export function createAuthorize({ services, clock }: { services: Services; clock
     });
     if (!decision.isAllowed) {
       const call = `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resources.at(-1) ?? '*'}`;
-      throw new ServiceError('access_denied', `${call} ${reasonOf(decision, action)}`);
+      const unknown = request.remoteAddress === undefined ? UNKNOWN_ADDRESS : '';
+      throw new ServiceError('access_denied', `${call} ${reasonOf(decision, action)}${unknown}`);
     }
   };
 }
+
+/** A condition on the address may be why, and the caller could not tell. */
+const UNKNOWN_ADDRESS = ' (the address of the caller is not known: its proxy sent none in X-Forwarded-For)';
 
 /** The words are those of AWS services, because scripts look for them. */
 function reasonOf(decision: Decision & { isAllowed: false }, action: string): string {

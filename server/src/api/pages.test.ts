@@ -4,15 +4,20 @@ import { ManualClock } from '../../test/support/manual-clock.ts';
 import { ServiceError } from '../errors.ts';
 import type { HttpRequest } from '../http/exchange.ts';
 import { createSystemRandom } from '../random.ts';
-import { createManagementPages, createObservationPages, playerPages } from './pages.ts';
+import { createManagementPages, createObservationPages, optionsOfServer, playerPages } from './pages.ts';
 
 const EXPORT = { fileName: 'Demo-Snapshot_1:2"\r\n.json', contentType: 'application/json', body: Buffer.from('{}') };
 const LOCAL = '127.0.0.1';
 const REMOTE = '192.0.2.7';
+const PAGES = ['/', '/healthz', '/readyz', '/metrics', '/connect', '/download/t/f.json', '/download/t/busy.json'];
 
-function requestFor(rawPath: string, { method = 'GET', remoteAddress = LOCAL } = {}): HttpRequest {
+function requestFor(rawPath: string, given: Partial<HttpRequest> = {}): HttpRequest {
   const readBody = () => Promise.reject(new Error('a page reads no body'));
-  return { method, rawPath, rawQuery: '', headers: new Map(), remoteAddress, isSecure: false, readBody };
+  return {
+    ...{ method: 'GET', rawPath, rawQuery: '', headers: new Map() },
+    ...{ remoteAddress: LOCAL, peerAddress: LOCAL, isSecure: false, mayBeProxied: false, callerIsKnown() {}, readBody },
+    ...given,
+  };
 }
 
 function openPages({ hasMetricsElsewhere = false, hasPlayers = true } = {}) {
@@ -58,11 +63,31 @@ test('the management listener gives metrics to this machine only', async () => {
     const { status, body, headers } = (await get('/metrics', address)) ?? {};
     assert.deepEqual([status, body, headers?.['content-type']], [200, 'm 1\n', 'text/plain; version=0.0.4']);
   }
-  for (const address of [REMOTE, '2001:db8::1', '10.0.0.1', '1127.0.0.1', '::2', 'unknown', '']) {
+  for (const address of [REMOTE, '2001:db8::1', '10.0.0.1', '1127.0.0.1', '::2', '']) {
     const { status, body } = (await get('/metrics', address)) ?? {};
     assert.equal(status, 403, address);
     assert.match(String(body), /RESPARK_METRICS_PORT/);
   }
+});
+
+test('a client whose address is not known gets no metrics, and every page that is for all', async () => {
+  const { manage } = openPages();
+  const read = (path: string) => manage(requestFor(path, { remoteAddress: undefined }));
+  const { status, body } = (await read('/metrics')) ?? {};
+  assert.equal(status, 403);
+  assert.match(String(body), /no address in X-Forwarded-For; set RESPARK_METRICS_PORT/);
+  for (const path of ['/', '/healthz', '/readyz', '/download/t/f.json']) {
+    assert.equal((await read(path))?.status, 200, path);
+  }
+});
+
+test('metrics are refused to a proxy of this machine that is not trusted, and other pages are not', async () => {
+  const { manage } = openPages();
+  const read = (path: string) => manage(requestFor(path, { mayBeProxied: true }));
+  const { status, body } = (await read('/metrics')) ?? {};
+  assert.equal(status, 403);
+  assert.match(String(body), /add it to RESPARK_TRUSTED_PROXIES/);
+  assert.equal((await read('/healthz'))?.status, 200);
 });
 
 test('metrics that have a listener of their own are served nowhere else', async () => {
@@ -80,21 +105,72 @@ test('paths of the API are not pages, and the players’ path is one only where 
   assert.equal(await openPages({ hasPlayers: false }).get('/connect'), undefined);
 });
 
-test('the management listener has pages for GET and HEAD only, and gives each reply an id of its own', async () => {
+test('the management listener has pages for GET and HEAD, and gives each reply an id of its own', async () => {
   const { manage } = openPages();
-  const pages = ['/', '/healthz', '/readyz', '/metrics', '/connect', '/download/t/f.json', '/download/t/busy.json'];
   const ids = new Set<string>();
-  for (const path of pages) {
+  for (const path of PAGES) {
     for (const method of ['GET', 'HEAD']) {
       const id = (await manage(requestFor(path, { method })))?.headers['x-amzn-requestid'];
       assert.match(id ?? '', /^[0-9a-f-]{36}$/, `${method} ${path}`);
       ids.add(id ?? '');
     }
-    for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'get', '']) {
-      assert.equal(await manage(requestFor(path, { method })), undefined, `${method} ${path}`);
+    for (const method of ['POST', 'PUT', 'DELETE', 'get', '']) {
+      const { status, headers } = (await manage(requestFor(path, { method }))) ?? {};
+      assert.deepEqual([status, headers?.allow], [405, 'GET, HEAD, OPTIONS'], `${method} ${path}`);
+      assert.equal(headers?.['x-amzn-errortype'], 'UnknownOperationException');
     }
   }
-  assert.equal(ids.size, 2 * pages.length);
+  assert.equal(ids.size, 2 * PAGES.length);
+});
+
+test('OPTIONS of a page or of the server says what is allowed, and gives nothing else away', async () => {
+  const { manage, observe, causes } = openPages();
+  for (const path of [...PAGES, '*']) {
+    const { status, headers, body } =
+      (await manage(requestFor(path, { method: 'OPTIONS', remoteAddress: REMOTE }))) ?? {};
+    assert.deepEqual([status, headers?.allow, body], [200, 'GET, HEAD, OPTIONS', ''], path);
+  }
+  for (const path of ['/', '*']) {
+    assert.equal((await optionsOfServer(requestFor(path, { method: 'OPTIONS' })))?.status, 200, path);
+    assert.equal(await optionsOfServer(requestFor(path)), undefined);
+  }
+  assert.equal(await manage(requestFor('/game', { method: 'OPTIONS' })), undefined);
+  // A probe may go by the status alone.
+  causes.push('draining');
+  for (const site of [manage, observe]) {
+    assert.equal((await site(requestFor('/readyz', { method: 'OPTIONS' })))?.status, 503);
+  }
+});
+
+test('metrics are read under a name of this machine, so that no web page can lead its own name here', async () => {
+  const { manage } = openPages();
+  const read = async (...host: string[]) =>
+    await manage(requestFor('/metrics', { headers: new Map([['host', host]]) }));
+  for (const host of [
+    '127.0.0.1:8080',
+    'localhost',
+    'LOCALHOST:8080',
+    '[::1]:8080',
+    '127.8.9.1',
+    '[::ffff:127.0.0.1]',
+  ]) {
+    assert.equal((await read(host))?.status, 200, host);
+  }
+  for (const host of [
+    'evil.example',
+    'localhost.evil.example',
+    '127.0.0.1.evil.example',
+    '192.0.2.1',
+    '',
+    'a b',
+    '[::2]',
+  ]) {
+    const { status, body } = (await read(host)) ?? {};
+    assert.equal(status, 403, host);
+    assert.match(String(body), /read them at 127\.0\.0\.1 or localhost/);
+  }
+  assert.equal((await read('localhost', 'evil.example'))?.status, 403);
+  assert.equal((await read('localhost', 'localhost'))?.status, 403);
 });
 
 test('a probe may use any method where only observation is served', async () => {
@@ -113,6 +189,11 @@ test('the players’ own listener tells clients of the API, whatever they call, 
     assert.deepEqual([misplaced?.status, misplaced?.headers.connection], [404, 'close'], method);
     assert.equal(misplaced?.headers['x-amzn-errortype'], 'UnknownOperationException', method);
   }
+});
+
+test('OPTIONS of the players’ path on their own listener says what is allowed', async () => {
+  const { status, headers } = (await playerPages(requestFor('/connect', { method: 'OPTIONS' }))) ?? {};
+  assert.deepEqual([status, headers?.allow], [200, 'GET, HEAD, OPTIONS']);
 });
 
 test('the root is a page for people that loads nothing from anywhere', async () => {

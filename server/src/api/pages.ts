@@ -4,8 +4,11 @@ import type { DownloadedFile, Downloads } from '../domain/downloads.ts';
 import { ServiceError } from '../errors.ts';
 import { isLoopback } from '../http/client-address.ts';
 import { type HttpReply, type HttpRequest, type Site, textReply } from '../http/exchange.ts';
+import { parseIpAddress } from '../ip-address.ts';
 import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
+import { shown } from '../text.ts';
+import { optionsReply, refusalReply, wrongMethod } from './reply.ts';
 import { WELCOME_REPLY } from './welcome-page.ts';
 
 /** Why this node should get no traffic; empty when it is ready for traffic. */
@@ -41,9 +44,10 @@ export function createObservationPages({
 }
 
 /**
- * What the management listener answers without a signature. The site takes only GET and HEAD; every other method is the
- * API's. Metrics reveal the names of games and how busy they are, so only this machine gets them here, and not even
- * this machine when they have a listener of their own. Each page has a request id, like the replies of the API.
+ * What the management listener answers without a signature, by GET and HEAD. OPTIONS says so, and every other method is
+ * refused in the form of the API. Metrics reveal the names of games and how busy they are, so only this machine gets
+ * them here, and not even this machine when they have a listener of their own. Each page has a request id, like the
+ * replies of the API.
  */
 export function createManagementPages({
   observe,
@@ -61,26 +65,71 @@ export function createManagementPages({
   clock: Clock;
   random: RandomBytes;
 }): Site {
-  function find(request: HttpRequest): HttpReply | undefined | Promise<HttpReply | undefined> {
-    const { rawPath, remoteAddress } = request;
+  function isPage(rawPath: string): boolean {
+    if (rawPath === CONNECT_PATH) return hasPlayers;
+    return ['/', '/healthz', '/readyz', '/metrics'].includes(rawPath) || rawPath.startsWith('/download/');
+  }
+
+  async function find(request: HttpRequest): Promise<HttpReply | undefined> {
+    const { rawPath } = request;
     if (rawPath === '/') return WELCOME_REPLY;
-    if (rawPath.startsWith('/download/')) return download(rawPath, downloads);
-    if (rawPath === CONNECT_PATH && hasPlayers) return UPGRADE_REPLY;
+    if (rawPath.startsWith('/download/')) return await download(rawPath, downloads);
+    if (rawPath === CONNECT_PATH) return UPGRADE_REPLY;
     if (rawPath === '/metrics') {
       if (hasMetricsElsewhere) return textReply(404, 'metrics are on a port of their own (RESPARK_METRICS_PORT)\n');
-      if (!isLoopback(remoteAddress)) {
-        return textReply(403, 'metrics are for this machine only: set RESPARK_METRICS_PORT to serve them to others\n');
-      }
+      const refusal = metricsRefusal(request);
+      if (refusal !== undefined) return refusal;
     }
-    return observe(request);
+    return await observe(request);
+  }
+
+  async function answer(request: HttpRequest, requestId: string): Promise<HttpReply | undefined> {
+    const { method, rawPath } = request;
+    if (method === 'GET' || method === 'HEAD') return await find(request);
+    if (method !== 'OPTIONS') return refusalReply(requestId, wrongMethod(['GET', 'HEAD'], method));
+    // A probe may go by the status, whatever its method, so these two mean it here too.
+    const isProbed = rawPath === '/healthz' || rawPath === '/readyz';
+    const status = isProbed ? (await observe(request))?.status : undefined;
+    return optionsReply(PAGE_METHODS, status);
   }
 
   return async function managementPages(request) {
-    if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
-    const page = await find(request);
+    const isOfPage = isPage(request.rawPath);
+    if (!isOfPage && request.rawPath !== '*') return undefined;
+    const requestId = uuidV7(random, clock.now());
+    const page = (await optionsOfServer(request)) ?? (isOfPage ? await answer(request, requestId) : undefined);
     if (page === undefined) return undefined;
-    return { ...page, headers: { ...page.headers, 'x-amzn-requestid': uuidV7(random, clock.now()) } };
+    return { ...page, headers: { ...page.headers, 'x-amzn-requestid': requestId } };
   };
+}
+
+const PAGE_METHODS = 'GET, HEAD, OPTIONS';
+
+/** OPTIONS of the server as a whole: how HAProxy, for one, checks by default that a server is up. */
+export const optionsOfServer: Site = async ({ method, rawPath }) =>
+  method === 'OPTIONS' && (rawPath === '*' || rawPath === '/') ? optionsReply(PAGE_METHODS) : undefined;
+
+/** Why a client gets no metrics from the management listener. A program of this machine may still be a proxy. */
+function metricsRefusal({ remoteAddress, mayBeProxied, headers }: HttpRequest): HttpReply | undefined {
+  if (remoteAddress === undefined) return noMetrics('the trusted proxy gave no address in X-Forwarded-For');
+  if (mayBeProxied) return noMetrics('a proxy sent this request: add it to RESPARK_TRUSTED_PROXIES');
+  if (!isLoopback(remoteAddress)) return noMetrics(`this request came from ${remoteAddress}`);
+  const hosts = headers.get('host') ?? [];
+  if (hosts.every(isLoopbackName) && hosts.length <= 1) return undefined;
+  return noMetrics(`this request was for the host ${shown(hosts.join())}: read them at 127.0.0.1 or localhost`);
+}
+
+/** A web page may have a name of its own lead to this machine (DNS rebinding), but then it says that name. */
+function isLoopbackName(host: string): boolean {
+  const url = `http://${host}`;
+  if (!URL.canParse(url)) return false;
+  const { hostname } = new URL(url);
+  return hostname === 'localhost' || isLoopback(parseIpAddress(hostname.replace(/^\[|\]$/g, ''))?.toString());
+}
+
+function noMetrics(reason: string): HttpReply {
+  const advice = 'set RESPARK_METRICS_PORT to serve them on a port of their own';
+  return textReply(403, `metrics are for this machine only, and ${reason}; ${advice}\n`);
 }
 
 /** The file behind a signed URL. Every client that knows the URL may have it, and no cache on the way may keep it. */
@@ -115,7 +164,10 @@ function fileReply({ fileName, contentType, body }: DownloadedFile): HttpReply {
 }
 
 /** What the players' own listener answers over plain HTTP, to any method. */
-export const playerPages: Site = async ({ rawPath }) => (rawPath === CONNECT_PATH ? UPGRADE_REPLY : MISPLACED_REPLY);
+export const playerPages: Site = async ({ method, rawPath }) => {
+  if (rawPath !== CONNECT_PATH) return MISPLACED_REPLY;
+  return method === 'OPTIONS' ? optionsReply(PAGE_METHODS) : UPGRADE_REPLY;
+};
 
 const UPGRADE_REPLY: HttpReply = {
   status: 426,

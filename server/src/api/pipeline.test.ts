@@ -33,6 +33,13 @@ const failing = (error: unknown) =>
     handler: () => Promise.reject(error),
   });
 
+const OPTIONS_REQUEST = {
+  ...{ method: 'OPTIONS', rawQuery: '', headers: new Map<string, readonly string[]>() },
+  ...{ remoteAddress: '192.0.2.7', peerAddress: '192.0.2.7', isSecure: false, mayBeProxied: false },
+  callerIsKnown() {},
+  readBody: () => Promise.reject(new Error('OPTIONS reads no body')),
+};
+
 test('a signed call is answered in JSON, with a request id of its own', async (t) => {
   const { call } = await openApi(t);
   const [first, second] = [await call('GET', '/game'), await call('GET', '/game')];
@@ -55,11 +62,21 @@ test('a route that no operation has is refused before the signature is checked',
   const unsigned = { headers: { authorization: undefined } };
   assert.equal(outcome(await call('GET', '/nothing', unsigned)), '404 UnknownOperationException');
   assert.equal(outcome(await call('GET', '/game/%ff', unsigned)), '400 SerializationException');
-  for (const method of ['PUT', 'HEAD', 'OPTIONS']) {
+  for (const method of ['PUT', 'HEAD']) {
     const answer = await call(method, '/game', unsigned);
     assert.equal(outcome(answer), '405 UnknownOperationException');
-    assert.equal(answer.headers.allow, 'POST, GET');
+    assert.equal(answer.headers.allow, 'POST, GET, OPTIONS');
+    assert.equal(answer.message, `The method here must be POST, GET, got '${method}'`);
   }
+});
+
+test('OPTIONS of an operation’s path says which methods it takes, without a signature', async (t) => {
+  const { pipeline } = await openApi(t);
+  const ask = (rawPath: string) => pipeline({ ...OPTIONS_REQUEST, rawPath });
+  const { status, body, headers } = await ask('/game');
+  assert.deepEqual([status, body, headers.allow], [200, '', 'POST, GET, OPTIONS']);
+  assert.match(headers['x-amzn-requestid'] ?? '', /./);
+  assert.equal((await ask('/nothing')).status, 404);
 });
 
 test('a bad signature is refused before the rate is checked', async (t) => {

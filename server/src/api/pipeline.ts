@@ -10,7 +10,15 @@ import { type RandomBytes, uuidV7 } from '../random.ts';
 import { createAuthorize } from './authorize.ts';
 import { readInput } from './input.ts';
 import type { Call, Operation, Services } from './operation.ts';
-import { failureReply, internalErrorReply, Refusal, refusalReply, successReply } from './reply.ts';
+import {
+  failureReply,
+  internalErrorReply,
+  optionsReply,
+  Refusal,
+  refusalReply,
+  successReply,
+  wrongMethod,
+} from './reply.ts';
 import { createRouter } from './router.ts';
 import { serialize } from './shape.ts';
 import { createThrottle, type ThrottleSettings } from './throttle.ts';
@@ -61,7 +69,11 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     }
 
     // Match: 404 for a path that no operation has, 405 for a method that none has there, 400 for a malformed path.
-    const { operation, labels } = matched(match(request.method, request.rawPath), request);
+    // OPTIONS, which no operation has, is answered with the methods that there are.
+    const route = match(request.method, request.rawPath);
+    if (route.kind === 'method_not_allowed' && request.method === 'OPTIONS')
+      return methodsReply(requestId, route.allowed);
+    const { operation, labels } = matched(route, request);
     trace.operation = operation.name;
 
     // Authenticate: 403 that names the fault of the signature, 413 or 408 for the body, 429 after too many failures.
@@ -88,7 +100,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       requestId,
       cause: 'operator',
       actor: principal.id,
-      sourceAddress: request.remoteAddress,
+      sourceAddress: request.remoteAddress ?? 'unknown',
       operation: operation.name,
       resource: operation.auditResource?.(input, arns) ?? resources.at(-1) ?? '',
     };
@@ -130,13 +142,16 @@ function matched(match: Matched, { method, rawPath }: HttpRequest): Matched & { 
         match.kind,
         `There is no operation at '${excerptOf(rawPath)}': check the endpoint and the path`,
       );
-    case 'method_not_allowed': {
-      const allow = match.allowed.join(', ');
-      throw new Refusal(match.kind, `The method here must be ${allow}, got '${excerptOf(method)}'`, { allow });
-    }
+    case 'method_not_allowed':
+      throw wrongMethod(match.allowed, method);
     case 'malformed_uri':
       throw new Refusal(match.kind, `The path '${excerptOf(rawPath)}' must be percent-encoded UTF-8`);
   }
+}
+
+function methodsReply(requestId: string, allowed: readonly string[]): HttpReply {
+  const reply = optionsReply([...allowed, 'OPTIONS'].join(', '));
+  return { ...reply, headers: { ...reply.headers, 'x-amzn-requestid': requestId } };
 }
 
 function rateExceeded({ throttleClass }: Operation, retryAfterMs: number): ServiceError {

@@ -1,6 +1,7 @@
 import type { ErrorCode, ServiceError } from '../errors.ts';
 import type { BodyError, HttpReply } from '../http/exchange.ts';
 import type { SignatureRefusal } from './signature/sigv4.ts';
+import { excerptOf } from './validation.ts';
 
 interface WireError {
   /** The name by which clients know the error. */
@@ -76,6 +77,17 @@ export function bodyRefusal({ kind, message }: BodyError): Refusal {
 
 export function successReply(requestId: string, output: unknown): HttpReply {
   return reply({ status: 200, requestId, headers: {}, body: output });
+}
+
+/** The refusal of a method that none of `allowed` is. */
+export function wrongMethod(allowed: readonly string[], method: string): Refusal {
+  const message = `The method here must be ${allowed.join(', ')}, got '${excerptOf(method)}'`;
+  return new Refusal('method_not_allowed', message, { allow: [...allowed, 'OPTIONS'].join(', ') });
+}
+
+/** The answer to OPTIONS: which methods there are. Nothing else is done. */
+export function optionsReply(allow: string, status = 200): HttpReply {
+  return { status, headers: { allow }, body: '' };
 }
 
 export function refusalReply(requestId: string, { kind, message, headers }: Refusal): HttpReply {

@@ -37,7 +37,7 @@ export async function listen({
     attach(server) {
       listeners.management.attach(server);
       if (settings.playerPort === undefined) server.on('upgrade', upgrade);
-      limitSockets(server, { settings, isTrusted: createProxyCheck(settings) });
+      limitSockets(server, { settings, isTrusted: createProxyCheck(settings), isKnown: listeners.management.isKnown });
       parseInTurns(server, turns);
     },
   });
@@ -65,7 +65,7 @@ export async function listenForPlayers({
     attach(server) {
       listeners.players.attach(server);
       server.on('upgrade', upgrade);
-      limitSockets(server, { settings, isTrusted: createProxyCheck(settings) });
+      limitSockets(server, { settings, isTrusted: createProxyCheck(settings), isKnown: listeners.players.isKnown });
       parseInTurns(server, turns);
     },
   });
@@ -91,7 +91,7 @@ export async function listenForMetrics({
     settingPrefix: 'RESPARK_METRICS_',
     attach(http) {
       listeners.metrics.attach(http);
-      limitSockets(http, { settings, isTrusted: createProxyCheck(settings) });
+      limitSockets(http, { settings, isTrusted: createProxyCheck(settings), isKnown: listeners.metrics.isKnown });
       parseInTurns(http, turns);
     },
   });

@@ -1,5 +1,5 @@
 import { EVERY_OPERATION } from '../api/every-operation.ts';
-import { createManagementPages, createObservationPages, playerPages } from '../api/pages.ts';
+import { createManagementPages, createObservationPages, optionsOfServer, playerPages } from '../api/pages.ts';
 import { createPipeline } from '../api/pipeline.ts';
 import { createSignatureAuthentication } from '../api/signature/authenticate.ts';
 import type { Clock } from '../clock.ts';
@@ -13,9 +13,11 @@ import { createUpgradeHandler } from '../gateway/upgrade.ts';
 import { createClientAddress } from '../http/client-address.ts';
 import type { Site } from '../http/exchange.ts';
 import { createHttpListener, type HttpListener } from '../http/listener.ts';
+import { createHeadReader } from '../http/request-head.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { RandomBytes } from '../random.ts';
+import { createRareWarnings } from '../rare-warnings.ts';
 import { createTurns } from '../turns.ts';
 import type { Backends } from './backends.ts';
 import { createServerInfo } from './server-info.ts';
@@ -75,16 +77,18 @@ export function createNode(parts: {
     clock,
     random,
   });
-  const clientAddress = createClientAddress(settings);
+  const warn = createRareWarnings({ clock, log });
+  const { trustedProxies } = settings;
+  const readHead = createHeadReader({ clientAddress: createClientAddress({ trustedProxies, warn }) });
   const turns = createTurns({ clock });
-  const listenerFor = (...sites: Site[]) => createHttpListener({ sites, clientAddress, turns, settings, clock, log });
+  const listenerFor = (...sites: Site[]) => createHttpListener({ sites, readHead, turns, settings, clock, log });
   const listeners = {
     // The API answers every request that reaches it, so it comes last.
     management: listenerFor(pages, pipeline),
-    players: listenerFor(playerPages),
-    metrics: listenerFor(observe),
+    players: listenerFor(optionsOfServer, playerPages),
+    metrics: listenerFor(optionsOfServer, observe),
   };
-  const upgrade = createUpgradeHandler({ gateway, limits, clientAddress, turns, metrics, settings });
+  const upgrade = createUpgradeHandler({ gateway, limits, readHead, turns, warn, metrics, settings });
   return { gateway, counts, turns, upgrade, listeners, requests: allRequests(Object.values(listeners)) };
 }
 

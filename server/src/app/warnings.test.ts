@@ -19,6 +19,11 @@ test('players without TLS cause a warning unless the listener is for this machin
     assert.equal(warningFor({ host }), undefined, host);
   for (const host of ['0.0.0.0', '::', '::2', '10.127.0.1', '192.0.2.7', 'localhost.example']) {
     assert.match(warningFor({ host }) ?? 'none', new RegExp(`without TLS on ${host}:`));
+    // A proxy of this machine has to be named too: its clients would all count as this machine.
+    assert.match(
+      warningFor({ host }) ?? 'none',
+      /name its address in RESPARK_TRUSTED_PROXIES; .* 127\.0\.0\.1 as well/,
+    );
   }
 });
 

@@ -26,7 +26,7 @@ function warningOfPlainPlayers({ settings, playerServer }: { settings: Settings;
   if (playerServer.isTls || meansThisMachine(host)) return undefined;
   // A proxy on another machine explains a public address; one on this machine does not need it.
   if (settings.trustedProxies.some((proxy) => !meansThisMachine(proxy))) return undefined;
-  return `players are served without TLS on ${host}: their tokens can be read and misused on the way. Set RESPARK_TLS_CERT_FILE and RESPARK_TLS_KEY_FILE, or let a proxy terminate TLS: name it in RESPARK_TRUSTED_PROXIES, or listen on 127.0.0.1 if it runs on this machine.`;
+  return `players are served without TLS on ${host}: their tokens can be read and misused on the way. Set RESPARK_TLS_CERT_FILE and RESPARK_TLS_KEY_FILE, or let a proxy terminate TLS and name its address in RESPARK_TRUSTED_PROXIES; if it runs on this machine, listen on 127.0.0.1 as well.`;
 }
 
 function warningOfLocalUrls({

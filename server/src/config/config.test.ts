@@ -138,21 +138,48 @@ describe('loadSettings', () => {
     }
   });
 
-  for (const origin of ['https://game.example', 'http://localhost:3000', 'capacitor://localhost', 'null', '*']) {
+  for (const origin of [
+    'https://game.example',
+    'http://localhost:3000',
+    'capacitor://localhost',
+    'null',
+    '*',
+    'https://*.itch.zone',
+    'http://*.localhost:3000',
+  ]) {
     it(`takes the origin ${origin}`, () => {
       assert.deepEqual(loadSettings({ env: { RESPARK_ALLOWED_ORIGINS: origin } }).allowedOrigins, [origin]);
     });
   }
 
-  for (const origin of [
-    'https://Game.example',
-    'https://game.example/',
-    'https://game.example:443',
-    'game.example',
-    'https://*.example',
-  ]) {
-    it(`refuses the origin ${origin}, which no browser sends`, () => {
-      assert.equal(faultsOf({ RESPARK_ALLOWED_ORIGINS: origin }).length, 1);
+  const misspelled = [
+    ['https://game.example/', 'ends with a slash: write https://game.example'],
+    ['https://Game.Example', 'has capital letters: write https://game.example'],
+    ['HTTPS://game.example', 'has capital letters: write https://game.example'],
+    ['https://game.example:443', 'names the default port: write https://game.example'],
+    ['http://game.example:80', 'names the default port: write http://game.example'],
+    ['https://game.example/play', 'has a path: write https://game.example'],
+    ['https://me@game.example', 'has a user name: write https://game.example'],
+    ['https://spiel.größe.example', 'is not spelled as browsers do: write https://spiel.xn--gre-6ka8i.example'],
+    ['https://*.Itch.zone/', 'ends with a slash: write https://*.itch.zone'],
+    ['game.example', 'has no scheme: write "https://game.example"'],
+    ['*.itch.zone', 'has no scheme: write "https://*.itch.zone"'],
+    ['wss://game.example', 'is no origin of a page: write "https://game.example"'],
+    ['https://*', 'has * where it cannot stand: write * alone, or as in https://*.game.example'],
+    ['https://a.*.example', 'has * where it cannot stand: write * alone, or as in https://*.game.example'],
+    ['https://*game.example', 'has * where it cannot stand: write * alone, or as in https://*.game.example'],
+    [
+      'https://*.zone',
+      'lets in a whole top-level domain: write at least two names behind *., as in https://*.game.example',
+    ],
+    ['https://*.0.0.1', 'has no host that a browser could reach: write an origin such as https://game.example'],
+    ['https://', 'has no host that a browser could reach: write an origin such as https://game.example'],
+    ['capacitor://localhost/', 'must be a scheme in lower case, :// and a host without a path or *'],
+  ] as const;
+  for (const [origin, advice] of misspelled) {
+    it(`says what to write instead of the origin ${origin}`, () => {
+      const [fault = ''] = faultsOf({ RESPARK_ALLOWED_ORIGINS: `https://fine.example, ${origin}` });
+      assert.equal(fault.slice(fault.indexOf('(from')), `(from the environment): "${origin}" ${advice}`);
     });
   }
 });

@@ -125,7 +125,7 @@ function readSecretFile(name: string, path: string, faults: string[]): Given | u
 function describeFault(setting: NamedSetting, { name, text, source }: Given): string {
   const got = setting.isSecret ? 'got something else (not shown)' : `got ${shown(text)}`;
   const fault = `${name} must be ${setting.rule}, ${got} (from ${source})`;
-  const advice = findKubernetesAdvice(setting, text);
+  const advice = findKubernetesAdvice(setting, text) ?? setting.advise?.(text);
   return advice === undefined ? fault : `${fault}: ${advice}`;
 }
 

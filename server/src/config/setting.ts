@@ -1,3 +1,5 @@
+import { shown } from '../text.ts';
+
 export const DAY_MS = 86_400_000;
 export const MEBIBYTE = 1_048_576;
 
@@ -13,6 +15,8 @@ export interface Setting<Value> {
   readonly help: string;
   /** Reads the value from `text`; undefined when `text` breaks the rule. */
   readonly parse: (text: string) => Value | undefined;
+  /** What is wrong with a text that breaks the rule, and what to write instead, where that can be told. */
+  readonly advise?: (text: string) => string | undefined;
 }
 
 /** The parsed values of rows. */
@@ -86,12 +90,16 @@ export function choice<Choice extends string>({
 export function list({
   rule,
   isItem,
+  adviseOnItem = () => undefined,
   help,
 }: {
   rule: string;
   isItem: (item: string) => boolean;
+  /** Completes `"…"`, an item that breaks the rule. */
+  adviseOnItem?: (item: string) => string | undefined;
   help: string;
 }): Setting<readonly string[]> {
+  const itemsOf = (given: string) => given.split(',').map((item) => item.trim());
   return {
     default: Object.freeze([]),
     rule,
@@ -99,9 +107,14 @@ export function list({
     isSecret: false,
     help,
     parse(given) {
-      const items = given.split(',').map((item) => item.trim());
+      const items = itemsOf(given);
       if (given.trim() === '') return Object.freeze([]);
       return items.every(isItem) ? Object.freeze(items) : undefined;
+    },
+    advise(given) {
+      const item = itemsOf(given).find((candidate) => !isItem(candidate)) ?? '';
+      const advice = adviseOnItem(item);
+      return advice === undefined ? undefined : `${shown(item)} ${advice}`;
     },
   };
 }

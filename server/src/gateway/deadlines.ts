@@ -34,6 +34,11 @@ export class Deadlines<T> {
     return this.#items.size;
   }
 
+  /** In the order of expiry. */
+  items(): IterableIterator<T> {
+    return this.#items.keys();
+  }
+
   /** Starts the item's delay, or starts it over. */
   add(item: T): void {
     this.#items.delete(item);

@@ -8,7 +8,7 @@ import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
-import type { Limits } from './limits.ts';
+import { type Limits, RETRY_WHEN_FULL_MS } from './limits.ts';
 import { type ListingFault, Membership } from './membership.ts';
 import { answerNodeRequests } from './node-requests.ts';
 import type { PlayerSocket } from './player-socket.ts';
@@ -170,7 +170,25 @@ export class Gateway implements ConnectionHost {
     return this.#limits.takeBytes(addressGroup, bytes);
   }
 
+  /** The connection that has waited longest without a hello, which may have to give way to a new one. */
+  findSilent(): Connection | undefined {
+    for (const connection of this.#unwelcomed.items()) if (connection.isAwaitingHello) return connection;
+    return undefined;
+  }
+
+  /** Ends a connection for the sake of another: at once, because it counts until its socket is gone. */
+  giveWay(connection: Connection): void {
+    const text = 'the server has too many connections without a hello';
+    this.close(connection, 'try_again_later', text, { retryAfterMs: RETRY_WHEN_FULL_MS });
+    connection.destroy();
+  }
+
   admit(connection: Connection, hello: HelloFrame): void {
+    if (hello.token === undefined && this.#limits.hasOnlyReserve) {
+      const text = 'the last places of this node are for players with a token';
+      this.close(connection, 'node_full', text, { retryAfterMs: RETRY_WHEN_FULL_MS });
+      return;
+    }
     this.#admit(connection, hello).catch((error: unknown) => {
       this.log.error({ err: error, connectionId: connection.id }, 'a player could not be admitted');
       this.close(connection, 'server_error');

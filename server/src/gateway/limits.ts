@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { GroupCounter } from '../http/group-counter.ts';
+import { GroupCounter, WIDER_SHARES, widerGroups } from '../http/group-counter.ts';
 import { createTokenBuckets, type TokenBuckets } from '../token-bucket.ts';
 
 export interface LimitSettings {
@@ -24,13 +24,17 @@ export interface LimitRefusal {
 /** How many addresses have their handshakes counted at once. A flood from more of them meets the node's own rate. */
 const MAX_COUNTED_ADDRESSES = 50_000;
 
+/** The share of the connections that guests cannot take. */
+const RESERVED_FOR_TOKENS = 0.05;
+
 /** When a player should try again if there is room only after another socket has ended. */
-const RETRY_WHEN_FULL_MS = 5_000;
+export const RETRY_WHEN_FULL_MS = 5_000;
 
 /** One node's sockets, counted per address group and in total, so that one address can never use up the node. */
 export class Limits {
   readonly #settings: LimitSettings;
-  readonly #handshakesByAddress: TokenBuckets;
+  /** For an address, and for each of the wider networks around it, which have larger shares. */
+  readonly #handshakesByAddress: readonly TokenBuckets[];
   readonly #handshakes: TokenBuckets;
   readonly #bytesByAddress: TokenBuckets;
   readonly #unauthenticated = new GroupCounter();
@@ -40,7 +44,9 @@ export class Limits {
     this.#settings = settings;
     const buckets = (ratePerSecond: number, maxKeys: number) =>
       createTokenBuckets({ ratePerSecond, burst: ratePerSecond, maxKeys, clock });
-    this.#handshakesByAddress = buckets(settings.handshakesPerSecondPerAddress, MAX_COUNTED_ADDRESSES);
+    this.#handshakesByAddress = [1, ...WIDER_SHARES.map(({ share }) => share)].map((share) =>
+      buckets(settings.handshakesPerSecondPerAddress * share, MAX_COUNTED_ADDRESSES),
+    );
     this.#handshakes = buckets(settings.handshakesPerSecond, 1);
     this.#bytesByAddress = createTokenBuckets({
       ratePerSecond: settings.bytesPerSecondPerAddress,
@@ -61,21 +67,44 @@ export class Limits {
 
   /**
    * Why one more handshake from this address must be refused; undefined when it may go on. Each call counts as a
-   * handshake. The limits of the address are checked before those of the node.
+   * handshake. The limits of the address are checked before those of the node. A node without a place refuses only when
+   * none of its connections can give way.
    */
-  refusal(group: string): LimitRefusal | undefined {
+  refusal(group: string, canMakeRoom: () => boolean): LimitRefusal | undefined {
     const s = this.#settings;
-    const addressWaitMs = this.#handshakesByAddress.take(group);
+    const addressWaitMs = this.#takeHandshake(group);
     if (addressWaitMs > 0) return { limit: 'rate', isOfAddress: true, retryAfterMs: addressWaitMs };
     const nodeWaitMs = this.#handshakes.take('');
     if (nodeWaitMs > 0) return { limit: 'rate', isOfAddress: false, retryAfterMs: nodeWaitMs };
 
     const waiting = this.#unauthenticated;
-    if (waiting.of(group) >= s.maxUnauthenticatedPerAddress) return full('unauthenticated', true);
-    if (waiting.total >= s.maxUnauthenticated) return full('unauthenticated', false);
-    if (this.#connections.of(group) >= s.maxConnectionsPerAddress) return full('full', true);
-    if (this.#connections.total >= s.maxConnections) return full('full', false);
-    return undefined;
+    if (waiting.isFull(group, s.maxUnauthenticatedPerAddress)) return full('unauthenticated', true);
+    if (this.#connections.isFull(group, s.maxConnectionsPerAddress)) return full('full', true);
+    if (!this.isCrowded || canMakeRoom()) return undefined;
+    return full(waiting.total >= s.maxUnauthenticated ? 'unauthenticated' : 'full', false);
+  }
+
+  /** Whether one more connection needs the place of another. */
+  get isCrowded(): boolean {
+    const { maxUnauthenticated, maxConnections } = this.#settings;
+    return this.#unauthenticated.total >= maxUnauthenticated || this.#connections.total >= maxConnections;
+  }
+
+  /**
+   * Whether the places that are left are for players with a token. A guest needs nothing but the public game key, so
+   * guests could take every place; a player that comes back still finds one.
+   */
+  get hasOnlyReserve(): boolean {
+    const { maxConnections } = this.#settings;
+    return this.#connections.total > maxConnections - Math.floor(maxConnections * RESERVED_FOR_TOKENS);
+  }
+
+  /** Takes one handshake from the address and each wider network, or from none of them; returns the time to wait. */
+  #takeHandshake(group: string): number {
+    const levels = widerGroups(group).map((each, level) => ({ ...each, buckets: this.#handshakesByAddress[level] }));
+    const waitMs = Math.max(...levels.map((level) => level.buckets?.peek(level.group) ?? 0));
+    if (waitMs === 0) for (const level of levels) level.buckets?.take(level.group);
+    return waitMs;
   }
 
   /** Counts what the players of an address have sent; false when it is more than they may send together. */

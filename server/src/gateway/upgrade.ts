@@ -3,16 +3,20 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CONNECT_PATH, MAX_HELLO_BYTES, SUBPROTOCOL } from '@respark/protocol';
 import { type RawData, type ServerOptions, WebSocket, WebSocketServer } from 'ws';
-import { addressGroup, type ClientAddress } from '../http/client-address.ts';
+import { addressGroup } from '../http/client-address.ts';
+import type { ReadHead, RequestHead } from '../http/request-head.ts';
 import type { Metrics } from '../metrics.ts';
+import type { WarnRarely } from '../rare-warnings.ts';
+import { excerpt } from '../text.ts';
 import type { Turns } from '../turns.ts';
 import type { Connection } from './connection.ts';
 import type { Gateway } from './gateway.ts';
 import type { LimitRefusal, Limits } from './limits.ts';
+import { createOriginCheck } from './origins.ts';
 import { WsPlayerSocket } from './player-socket.ts';
 
 export interface UpgradeSettings {
-  /** Origins whose pages may connect; `*` stands for every origin except `null`. If empty, no browser may connect. */
+  /** Origins whose pages may connect, as `createOriginCheck` reads them. */
   readonly allowedOrigins: readonly string[];
   readonly maxFrameBytes: number;
   readonly closeGraceMs: number;
@@ -59,15 +63,17 @@ interface PlayerOfSocket {
 export function createUpgradeHandler({
   gateway,
   limits,
-  clientAddress,
+  readHead,
   turns,
+  warn,
   metrics,
   settings,
 }: {
   gateway: Gateway;
   limits: Limits;
-  clientAddress: ClientAddress;
+  readHead: ReadHead;
   turns: Turns;
+  warn: WarnRarely;
   metrics: Pick<Metrics, 'refused'>;
   settings: UpgradeSettings;
 }): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
@@ -88,18 +94,16 @@ export function createUpgradeHandler({
     handleProtocols: () => SUBPROTOCOL,
   };
   const webSockets = new WebSocketServer(options);
-  const allowedOrigins = new Set(settings.allowedOrigins.map((origin) => origin.toLowerCase()));
+  const isOriginAllowed = createOriginCheck(settings.allowedOrigins);
 
-  function isOriginAllowed(origin: string | undefined): boolean {
-    // Only browsers send an origin. A client that is not a browser could send any, so there is no point in asking for
-    // one.
-    if (origin === undefined) return true;
-    return allowedOrigins.has(origin.toLowerCase()) || (allowedOrigins.has('*') && origin !== 'null');
-  }
-
-  return (request, duplex, head) => {
+  return (request, duplex, firstBytes) => {
     const socket = duplex as Socket;
-    const fault = upgradeFault(request);
+    const head = readHead(request);
+    if (head === undefined) {
+      socket.destroy();
+      return;
+    }
+    const fault = upgradeFault(head);
     if (fault !== undefined) {
       metrics.refused(fault.cause);
       return refuse(socket, fault.status, fault.message);
@@ -108,16 +112,24 @@ export function createUpgradeHandler({
       metrics.refused('draining');
       return refuse(socket, 503, 'this node is shutting down', RETRY_WHEN_DRAINING_MS);
     }
-    const { address } = clientAddress(socket.remoteAddress, request.headers, 'encrypted' in socket);
-    const group = addressGroup(address);
-    const refusal = limits.refusal(group);
+    if (head.remoteAddress === undefined) {
+      metrics.refused('address');
+      const { peerAddress: peer } = head;
+      warn(peer, { peer }, NO_ADDRESS_WARNING);
+      return refuse(socket, 403, NO_ADDRESS);
+    }
+    const group = addressGroup(head.remoteAddress);
+    const refusal = limits.refusal(group, () => gateway.findSilent() !== undefined);
     if (refusal !== undefined) metrics.refused(refusal.limit);
     if (refusal !== undefined && refusal.limit !== 'full') {
       return refuse(socket, refusal.isOfAddress ? 429 : 503, describe(refusal), refusal.retryAfterMs);
     }
 
-    const { origin } = request.headers;
-    webSockets.handleUpgrade(request, socket, head, (ws) => {
+    webSockets.handleUpgrade(request, socket, firstBytes, (ws) => {
+      const isAllowed = isOriginAllowed(head);
+      // Only now is it certain that the new connection takes the place.
+      const silent = refusal === undefined && isAllowed && limits.isCrowded ? gateway.findSilent() : undefined;
+      if (silent !== undefined) gateway.giveWay(silent);
       const playerSocket = new WsPlayerSocket(ws, socket);
       const connection = gateway.accept(playerSocket, group);
       ws.player = { connection, socket: playerSocket, gateway, turns, waiting: 0 };
@@ -125,13 +137,23 @@ export function createUpgradeHandler({
       ws.on('message', onMessage).on('ping', onPing).on('pong', onPong).on('close', onClose).on('error', onError);
       if (refusal !== undefined) {
         gateway.close(connection, 'node_full', describe(refusal), { retryAfterMs: refusal.retryAfterMs });
-      } else if (!isOriginAllowed(origin)) {
+      } else if (!isAllowed) {
         metrics.refused('origin');
+        const origin = excerpt(head.headers.get('origin')?.join() ?? '');
+        warn(origin, { origin }, REFUSED_ORIGIN_WARNING);
         gateway.close(connection, 'origin_refused', 'this origin is not allowed');
       }
     });
   };
 }
+
+const NO_ADDRESS = 'the proxy in front of this server must say in X-Forwarded-For which address a player connects from';
+
+const NO_ADDRESS_WARNING =
+  'a player was refused because a proxy in RESPARK_TRUSTED_PROXIES sent no address in X-Forwarded-For: let it send one';
+
+const REFUSED_ORIGIN_WARNING =
+  'an origin was refused: if its pages or apps may connect, add it to RESPARK_ALLOWED_ORIGINS';
 
 const RETRY_WHEN_DRAINING_MS = 5_000;
 
@@ -204,10 +226,16 @@ function playerOf(ws: WebSocket): PlayerOfSocket {
   return ws.player;
 }
 
-function upgradeFault(request: IncomingMessage): { cause: string; status: number; message: string } | undefined {
-  const path = request.url?.split('?', 1)[0];
-  if (path !== CONNECT_PATH) return { cause: 'path', status: 404, message: `players connect at ${CONNECT_PATH}` };
-  const offered = request.headers['sec-websocket-protocol']?.split(',').map((name) => name.trim());
+function upgradeFault({
+  rawPath,
+  headers,
+}: RequestHead): { cause: string; status: number; message: string } | undefined {
+  if (rawPath !== CONNECT_PATH) return { cause: 'path', status: 404, message: `players connect at ${CONNECT_PATH}` };
+  const offered = headers
+    .get('sec-websocket-protocol')
+    ?.join()
+    .split(',')
+    .map((name) => name.trim());
   if (!offered?.includes(SUBPROTOCOL))
     return { cause: 'subprotocol', status: 400, message: `the subprotocol ${SUBPROTOCOL} is missing` };
   return undefined;

@@ -1,15 +1,54 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { WarnRarely } from '../rare-warnings.ts';
 import { addressGroup, createClientAddress } from './client-address.ts';
+import { collectHeaders } from './exchange.ts';
 
-const direct = createClientAddress({ trustedProxies: [] });
-const proxied = createClientAddress({ trustedProxies: ['10.0.0.0/8', 'fd00::/8', '::1'] });
+const direct = finder([]);
+const proxied = finder(['10.0.0.0/8', 'fd00::/8', '::1']);
+
+function finder(trustedProxies: readonly string[], warn: WarnRarely = () => {}) {
+  const find = createClientAddress({ trustedProxies, warn });
+  return (peer: string | undefined, headers: Readonly<Record<string, string | readonly string[]>>, isTls: boolean) => {
+    const lines = Object.entries(headers).flatMap(([name, values]) => [values].flat().map((value) => [name, value]));
+    return find(peer, collectHeaders(lines.flat()), isTls);
+  };
+}
+
+test('a socket without an address has no client, whatever its headers say', () => {
+  for (const find of [direct, proxied]) {
+    for (const peer of [undefined, '', 'garbage'])
+      assert.equal(find(peer, { 'x-forwarded-for': '1.2.3.4' }, false), undefined);
+  }
+});
+
+test('a peer in a zone of any name has an address', () => {
+  assert.equal(direct('fe80::1%eth0', {}, false)?.address, 'fe80::1%eth0');
+  assert.equal(direct('fe80::1%br-5e_1', {}, false)?.address, 'fe80::1');
+});
 
 test('without trusted proxies only the socket counts, and headers do not', () => {
   const headers = { 'x-forwarded-for': '9.9.9.9', 'x-forwarded-proto': 'https' };
-  assert.deepEqual(direct('1.2.3.4', headers, false), { address: '1.2.3.4', isSecure: false });
-  assert.deepEqual(direct('::ffff:1.2.3.4', {}, true), { address: '1.2.3.4', isSecure: true });
-  assert.deepEqual(direct(undefined, headers, false), { address: 'unknown', isSecure: false });
+  const client = { address: '1.2.3.4', peerAddress: '1.2.3.4' };
+  assert.deepEqual(direct('1.2.3.4', headers, false), { ...client, isSecure: false, mayBeProxied: true });
+  assert.deepEqual(direct('::ffff:1.2.3.4', {}, true), { ...client, isSecure: true, mayBeProxied: false });
+});
+
+test('each header of a proxy that is not trusted is noticed, and those of a trusted one are not', () => {
+  const warnings: unknown[] = [];
+  const find = finder(['10.0.0.1'], (peer, { header }: { header?: string }, message) =>
+    warnings.push([peer, header, message.includes('RESPARK_TRUSTED_PROXIES')]),
+  );
+  const names = ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip', 'x-forwarded-proto', 'x-forwarded-host'];
+  for (const name of names) {
+    assert.equal(find('127.0.0.1', { [name]: '' }, false)?.mayBeProxied, true, name);
+    assert.equal(find('10.0.0.1', { [name]: '1.2.3.4' }, false)?.mayBeProxied, false, name);
+  }
+  assert.equal(find('127.0.0.1', { host: 'x', forwarder: 'y' }, false)?.mayBeProxied, false);
+  assert.deepEqual(
+    warnings,
+    names.map((name) => ['127.0.0.1', name, true]),
+  );
 });
 
 test('behind a trusted proxy the client is the right-most address that is not a trusted proxy', () => {
@@ -21,33 +60,57 @@ test('behind a trusted proxy the client is the right-most address that is not a 
     ['[2001:db8::1]:443', '2001:db8::1'],
     ['2001:db8::1', '2001:db8::1'],
     ['10.2.2.2', '10.2.2.2'],
-    ['6.6.6.6, unknown, 10.1.1.1', '10.1.1.1'],
-    ['0177.0.0.1', '10.0.0.1'],
-    ['fe80::1%a-b', '10.0.0.1'],
-    ['', '10.0.0.1'],
+    ['10.2.2.2, ::1', '10.2.2.2'],
   ];
   for (const [forwarded, address] of cases) {
-    const headers = { 'x-forwarded-for': forwarded as string };
-    assert.equal(proxied('10.0.0.1', headers, false).address, address, String(forwarded));
+    assert.equal(proxied('10.0.0.1', { 'x-forwarded-for': forwarded }, false)?.address, address, String(forwarded));
+  }
+});
+
+test('behind a trusted proxy that does not say its client’s address, the client has none', () => {
+  const silent = [
+    undefined,
+    '',
+    ' ',
+    ',',
+    'garbage',
+    'unknown',
+    '127.1',
+    '0177.0.0.1',
+    'fe80::1%a-b',
+    '1.2.3.4, garbage',
+  ];
+  for (const forwarded of [
+    ...silent,
+    '1.2.3.4,',
+    '1.2.3.4, unknown, 10.1.1.1',
+    ['1.2.3.4', ''],
+    ['1.2.3.4', '_hidden'],
+  ]) {
+    const headers = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded };
+    for (const peerAddress of ['10.0.0.1', '::1']) {
+      const client = { address: undefined, peerAddress, isSecure: false, mayBeProxied: false };
+      assert.deepEqual(proxied(peerAddress, headers, false), client, String(forwarded));
+    }
   }
 });
 
 test('a proxy is recognized by any form of its address', () => {
   for (const peer of ['10.0.0.1', '::ffff:10.0.0.1', 'fd00::5', '::1']) {
-    assert.equal(proxied(peer, { 'x-forwarded-for': '1.2.3.4' }, false).address, '1.2.3.4', peer);
+    assert.equal(proxied(peer, { 'x-forwarded-for': '1.2.3.4' }, false)?.address, '1.2.3.4', peer);
   }
-  assert.equal(proxied('11.0.0.1', { 'x-forwarded-for': '1.2.3.4' }, false).address, '11.0.0.1');
+  assert.equal(proxied('11.0.0.1', { 'x-forwarded-for': '1.2.3.4' }, false)?.address, '11.0.0.1');
 });
 
 test('a trusted proxy says whether the client came over TLS', () => {
-  assert.equal(proxied('10.0.0.1', { 'x-forwarded-proto': 'https' }, false).isSecure, true);
-  assert.equal(proxied('10.0.0.1', { 'x-forwarded-proto': 'https, http' }, true).isSecure, false);
-  assert.equal(proxied('10.0.0.1', {}, true).isSecure, false);
+  assert.equal(proxied('10.0.0.1', { 'x-forwarded-proto': 'https' }, false)?.isSecure, true);
+  assert.equal(proxied('10.0.0.1', { 'x-forwarded-proto': 'https, http' }, true)?.isSecure, false);
+  assert.equal(proxied('10.0.0.1', {}, true)?.isSecure, false);
 });
 
 test('an entry that is neither an address nor a range is refused, and the message names it', () => {
-  assert.throws(() => createClientAddress({ trustedProxies: ['proxy.example'] }), /got "proxy\.example"/);
-  assert.throws(() => createClientAddress({ trustedProxies: ['10.0.0.0/33'] }), /got "10\.0\.0\.0\/33"/);
+  assert.throws(() => createClientAddress({ trustedProxies: ['proxy.example'], warn() {} }), /got "proxy\.example"/);
+  assert.throws(() => createClientAddress({ trustedProxies: ['10.0.0.0/33'], warn() {} }), /got "10\.0\.0\.0\/33"/);
 });
 
 test('IPv6 addresses of one /64 are one group, IPv4 addresses stand for themselves', () => {

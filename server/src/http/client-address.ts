@@ -1,41 +1,77 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { isIPv4 } from 'node:net';
 import type { IPv6 } from 'ipaddr.js';
 import { type IpRange, parseIpAddress, parseIpRange } from '../ip-address.ts';
+import type { WarnRarely } from '../rare-warnings.ts';
+import type { RequestHeaders } from './exchange.ts';
 
 export interface Client {
-  /** The client's IP address, with IPv4 in IPv6 written as IPv4; 'unknown' when its socket is already gone. */
-  readonly address: string;
+  /** The client's IP address, with IPv4 in IPv6 written as IPv4; undefined when a trusted proxy does not say it. */
+  readonly address: string | undefined;
+  /** The address at the other end of the socket: the client's own, or that of the proxy in front of the server. */
+  readonly peerAddress: string;
   /** Whether the client reached the server, or the trusted proxy in front of it, over TLS. */
   readonly isSecure: boolean;
+  /** Whether headers say that a proxy sent the request, although its peer is not a trusted one: `address` may be its. */
+  readonly mayBeProxied: boolean;
 }
 
-export type ClientAddress = (peerAddress: string | undefined, headers: IncomingHttpHeaders, isTls: boolean) => Client;
+/**
+ * Undefined for a socket without an address: its peer has reset it, although what the peer sent before can still be
+ * read. Nothing that depends on an address could be decided for such a peer, so it must get no service.
+ */
+export type ClientAddress = (
+  peerAddress: string | undefined,
+  headers: RequestHeaders,
+  isTls: boolean,
+) => Client | undefined;
+
+/** Headers by which a proxy gives itself away. */
+const FORWARDING_HEADERS = [
+  'x-forwarded-for',
+  'forwarded',
+  'via',
+  'x-real-ip',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+];
 
 /**
  * Finds the client behind a socket. Forwarding headers count only when they come from `trustedProxies` (addresses or
  * CIDR ranges). The client is then the right-most address in `X-Forwarded-For` that is not a trusted proxy itself,
- * because everything to the left of it is only the client's own claim. Throws for an entry that is neither an address
- * nor a range.
+ * because everything to the left of it is only the client's own claim. Where that entry is no address, or there is none,
+ * the client has no address: to take the proxy's would make every client a caller from the proxy's machine. Throws for
+ * an entry of `trustedProxies` that is neither an address nor a range.
  */
-export function createClientAddress({ trustedProxies }: { trustedProxies: readonly string[] }): ClientAddress {
+export function createClientAddress({
+  trustedProxies,
+  warn,
+}: {
+  trustedProxies: readonly string[];
+  /** Told of every request that came with forwarding headers from a peer that is not trusted. */
+  warn: WarnRarely;
+}): ClientAddress {
   const isTrusted = createProxyCheck({ trustedProxies });
 
   return function clientAddress(peerAddress, headers, isTls) {
-    const peer = normalized(peerAddress ?? '') ?? 'unknown';
-    if (!isTrusted(peer)) return { address: peer, isSecure: isTls };
-    const isSecure = lastOf(headers['x-forwarded-proto'])?.toLowerCase() === 'https';
-    let address = peer;
-    for (const hop of listOf(headers['x-forwarded-for']).reverse()) {
-      const forwarded = normalized(withoutPort(hop));
-      // The proxy forwarded something that is not an address, so the last trusted hop counts as the client.
-      if (forwarded === undefined) break;
-      address = forwarded;
-      if (!isTrusted(address)) break;
+    const peer = peerAddress === undefined ? undefined : normalizedPeer(peerAddress);
+    if (peer === undefined) return undefined;
+    if (!isTrusted(peer)) {
+      const header = FORWARDING_HEADERS.find((name) => headers.has(name));
+      if (header !== undefined) warn(peer, { peer, header }, UNTRUSTED_PROXY);
+      return { address: peer, peerAddress: peer, isSecure: isTls, mayBeProxied: header !== undefined };
     }
-    return { address, isSecure };
+    const isSecure = listOf(headers, 'x-forwarded-proto').at(-1)?.toLowerCase() === 'https';
+    let address: string | undefined;
+    for (const hop of listOf(headers, 'x-forwarded-for').reverse()) {
+      address = normalized(withoutPort(hop));
+      if (address === undefined || !isTrusted(address)) break;
+    }
+    return { address, peerAddress: peer, isSecure, mayBeProxied: false };
   };
 }
+
+const UNTRUSTED_PROXY =
+  'a request was forwarded by a peer that is not trusted: if it is your proxy, add it to RESPARK_TRUSTED_PROXIES, since until then all of its clients count as one';
 
 /** Makes a check for addresses of trusted proxies. Throws for an entry that is neither an address nor a range. */
 export function createProxyCheck({
@@ -51,9 +87,9 @@ export function createProxyCheck({
   };
 }
 
-/** Whether a client's address is a loopback address of this machine. */
-export function isLoopback(address: string): boolean {
-  return address === '::1' || address.startsWith('127.');
+/** Whether a client's address is a loopback address of this machine. An address that is not known is none. */
+export function isLoopback(address: string | undefined): boolean {
+  return address === '::1' || address?.startsWith('127.') === true;
 }
 
 /** Groups addresses that one client can get in bulk: IPv6 addresses by /64; an IPv4 address is a group of its own. */
@@ -75,17 +111,17 @@ function normalized(text: string): string | undefined {
   return isIPv4(text) ? text : parseIpAddress(text)?.toString();
 }
 
+/** The kernel's word for a peer may end in a zone that cannot be read, such as `fe80::1%br-lan`. */
+function normalizedPeer(text: string): string | undefined {
+  return normalized(text) ?? normalized(text.replace(/%.*$/, ''));
+}
+
 /** Some proxies write a port behind the address: `1.2.3.4:80`, `[::1]:80`. */
 function withoutPort(hop: string): string {
   const bracketed = /^\[([^\]]*)\](?::\d+)?$/.exec(hop);
   return bracketed?.[1] ?? (/^[\d.]+:\d+$/.test(hop) ? hop.slice(0, hop.indexOf(':')) : hop);
 }
 
-function listOf(header: string | readonly string[] | undefined): string[] {
-  const text = typeof header === 'string' ? header : (header ?? []).join(',');
-  return text === '' ? [] : text.split(',').map((hop) => hop.trim());
-}
-
-function lastOf(header: string | readonly string[] | undefined): string | undefined {
-  return listOf(header).at(-1);
+function listOf(headers: RequestHeaders, name: string): string[] {
+  return (headers.get(name) ?? []).flatMap((line) => line.split(',')).map((item) => item.trim());
 }

@@ -9,10 +9,16 @@ export interface HttpRequest {
   /** Still percent-encoded, without its `?`; '' when the request has no query. */
   readonly rawQuery: string;
   readonly headers: RequestHeaders;
-  /** The client's IP address, behind trusted proxies too; 'unknown' when its socket is already gone. */
-  readonly remoteAddress: string;
+  /** The client's IP address, behind trusted proxies too; undefined when a trusted proxy does not say it. */
+  readonly remoteAddress: string | undefined;
+  /** The address at the other end of the socket, for limits that must hold whatever a proxy says. */
+  readonly peerAddress: string;
   /** Whether the client reached the server, or the trusted proxy in front of it, over TLS. */
   readonly isSecure: boolean;
+  /** Whether headers say that a proxy sent the request, although its peer is not a trusted one. */
+  readonly mayBeProxied: boolean;
+  /** Must be called once the signature is verified: the connection then keeps its place when there are too many. */
+  callerIsKnown(): void;
   /**
    * Reads the whole body; empty when there is none. Rejects with a BodyError when the body is longer than `maxBytes` or
    * does not arrive whole in time, and with a `throttled` ServiceError when other bodies use the memory that it needs.

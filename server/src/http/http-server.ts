@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Log } from '../log.ts';
 import { StartupError } from '../startup-error.ts';
+import { collectHeaders } from './exchange.ts';
 
 /**
  * Connections that the kernel holds until the server takes them: more than the usual 511, for when all players return.
@@ -30,8 +31,8 @@ class Request extends IncomingMessage {
   }
 
   get upgrade(): boolean | null {
-    const isIgnored = this.method !== 'CONNECT' && this.headers.upgrade?.toLowerCase() !== 'websocket';
-    return isIgnored ? false : this.isUpgrade;
+    if (!this.isUpgrade || this.method === 'CONNECT') return this.isUpgrade;
+    return collectHeaders(this.rawHeaders).get('upgrade')?.join().toLowerCase() === 'websocket';
   }
 }
 
@@ -80,6 +81,9 @@ export async function openHttpServer({
     tls === undefined
       ? { server: createServer(SERVER_OPTIONS), stopWatching() {} }
       : openTls(tls, { log, settingPrefix, handshakeTimeout: tlsHandshakeTimeoutMs });
+  // Node.js would drop the headers after the thousandth, and a proxy may have put its own behind them. The whole head
+  // is bounded anyway.
+  server.maxHeadersCount = 0;
   attach(server);
   try {
     await listen(server, host, port);

@@ -10,9 +10,14 @@ import { createTurns } from '../turns.ts';
 import { createClientAddress } from './client-address.ts';
 import { BodyError, type HttpReply, type HttpRequest, type Site, textReply } from './exchange.ts';
 import { createHttpListener } from './listener.ts';
+import { createHeadReader } from './request-head.ts';
+
+const readFromAnywhere = createHeadReader({
+  clientAddress: createClientAddress({ trustedProxies: ['127.0.0.1'], warn() {} }),
+});
 
 /** A real server in front of these sites. */
-async function serve(t: TestContext, sites: readonly Site[]) {
+async function serve(t: TestContext, sites: readonly Site[], readHead = readFromAnywhere) {
   const clock = new ManualClock();
   const { log, lines } = recordedLog();
   const settings = {
@@ -23,8 +28,7 @@ async function serve(t: TestContext, sites: readonly Site[]) {
     longBodyMemoryBytes: 6,
     maxPipelinedRequests: 3,
   };
-  const clientAddress = createClientAddress({ trustedProxies: ['127.0.0.1'] });
-  const listener = createHttpListener({ sites, clientAddress, turns: createTurns({ clock }), settings, clock, log });
+  const listener = createHttpListener({ sites, readHead, turns: createTurns({ clock }), settings, clock, log });
   const server = createServer();
   listener.attach(server);
   server.listen(0, '127.0.0.1');
@@ -352,6 +356,16 @@ test('a request that no site answers is not found, whatever it asks and whether 
     assert.match(answer, /^HTTP\/1\.1 404 Not Found\r\n.*content-type: text\/plain.*\r\n\r\nthere is nothing here\n$/s);
   }
   assert.equal(listener.inFlight, 0);
+});
+
+test('a request whose peer has no address is for no site, and its socket is destroyed', async (t) => {
+  const asked: unknown[] = [];
+  const readHead = createHeadReader({ clientAddress: () => undefined });
+  const { port, listener } = await serve(t, [async (httpRequest) => void asked.push(httpRequest)], readHead);
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => {}).write('GET /x HTTP/1.1\r\nhost: x\r\n\r\n');
+  await once(socket, 'close');
+  assert.deepEqual([asked, listener.inFlight], [[], 0]);
 });
 
 test('the server has the time limits of the settings', async (t) => {

@@ -1,11 +1,13 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Turns } from '../turns.ts';
-import { createBodyMemory, type HeldMemory } from './body-memory.ts';
-import { addressGroup, type ClientAddress } from './client-address.ts';
-import { collectHeaders, type HttpReply, type HttpRequest, type Site, textReply } from './exchange.ts';
+import { createBodyMemory } from './body-memory.ts';
+import { addressGroup } from './client-address.ts';
+import { type HttpReply, type RequestHeaders, type Site, textReply } from './exchange.ts';
 import { hasBody, isWaitingToSend, readBody } from './request-body.ts';
+import type { ReadHead, RequestHead } from './request-head.ts';
 import { createRequestLines } from './request-lines.ts';
 
 export interface ListenerSettings {
@@ -33,13 +35,22 @@ export interface HttpListener {
   attach(server: Server): void;
   /** Resolves when no request is in flight. From this call on, each reply also closes its connection. */
   drain(): Promise<void>;
+  /** Whether a request on the socket came from a caller whose signature was verified. */
+  isKnown(socket: Socket): boolean;
   /** Requests whose reply has not been handed over completely. */
   readonly inFlight: number;
 }
 
+/** A request that is being answered. */
+interface Asked {
+  readonly request: IncomingMessage;
+  readonly headers: RequestHeaders;
+  readonly response: ServerResponse;
+}
+
 export function createHttpListener({
   sites,
-  clientAddress,
+  readHead,
   turns,
   settings,
   clock,
@@ -47,7 +58,7 @@ export function createHttpListener({
 }: {
   /** Asked one after the other, in this order, until one answers. A request that no site answers is a 404. */
   sites: readonly Site[];
-  clientAddress: ClientAddress;
+  readHead: ReadHead;
   turns: Turns;
   settings: ListenerSettings;
   clock: Clock;
@@ -57,27 +68,22 @@ export function createHttpListener({
   let isDraining = false;
   const waitingForNone = new Set<() => void>();
   const enqueue = createRequestLines({ turns, maxWaiting: settings.maxPipelinedRequests, dropped: leave });
+  /**
+   * Sockets with a request whose offer of an upgrade is ignored. Node.js drops what it has read behind such a request, so
+   * its answer ends the connection, and nothing later is served: a client that pipelines would take the answer to a later
+   * request for that to the one which was dropped.
+   */
+  const abandoned = new WeakSet<Socket>();
+  const known = new WeakSet<Socket>();
   const holdMemory = createBodyMemory({ ownBytes: settings.maxBodyBytes, sharedBytes: settings.longBodyMemoryBytes });
 
-  function toHttpRequest(request: IncomingMessage, response: ServerResponse, memory: HeldMemory): HttpRequest {
-    const { method = '', url = '', socket } = request;
-    const client = clientAddress(socket.remoteAddress, request.headers, 'encrypted' in socket);
-    const question = url.indexOf('?');
-    return {
-      method,
-      rawPath: question === -1 ? url : url.slice(0, question),
-      rawQuery: question === -1 ? '' : url.slice(question + 1),
-      headers: collectHeaders(request.rawHeaders),
-      remoteAddress: client.address,
-      isSecure: client.isSecure,
-      readBody: (maxBytes) =>
-        readBody({ request, response, maxBytes, timeoutMs: settings.requestTimeoutMs, memory, clock }),
-    };
-  }
-
-  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function serve(request: IncomingMessage, head: RequestHead, response: ServerResponse): Promise<void> {
+    const { headers } = head;
     const memory = holdMemory();
-    const httpRequest = toHttpRequest(request, response, memory);
+    const timeoutMs = settings.requestTimeoutMs;
+    const body = (maxBytes: number) => readBody({ request, headers, response, maxBytes, timeoutMs, memory, clock });
+    const callerIsKnown = () => void known.add(request.socket);
+    const httpRequest = { ...head, callerIsKnown, readBody: body };
     let reply: HttpReply | undefined;
     try {
       for (const site of sites) {
@@ -87,24 +93,25 @@ export function createHttpListener({
     } finally {
       memory.release();
     }
-    await send(reply ?? NOTHING_HERE, request, response);
+    await send(reply ?? NOTHING_HERE, { request, headers, response });
   }
 
   /** Resolves when the reply has been handed over, or its client is gone. */
-  function send(reply: HttpReply, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  function send(reply: HttpReply, { request, headers: received, response }: Asked): Promise<void> {
     const { socket } = request;
     if (response.destroyed || socket.destroyed) return Promise.resolve();
     const { status, body } = reply;
     // Reading the rest of a refused body to keep the connection for another request is not worth it.
-    const isUnread = !request.complete && hasBody(request);
+    const isUnread = !request.complete && hasBody(received);
     const bytes = Buffer.byteLength(body);
     const headers = { ...reply.headers, 'content-length': bytes };
-    response.writeHead(status, isUnread || isDraining ? { ...headers, connection: 'close' } : headers);
+    const isLast = isUnread || isDraining || received.has('upgrade');
+    response.writeHead(status, isLast ? { ...headers, connection: 'close' } : headers);
     return new Promise((resolve) => {
       response.once('close', resolve);
       // A client that takes nothing for this long counts as gone, and frees what it held. A new request starts over.
       socket.setTimeout(settings.requestTimeoutMs);
-      if (isUnread && !isWaitingToSend(request)) linger(request, response, body, clock);
+      if (isUnread && !isWaitingToSend(received)) linger(request, response, body, clock);
       else if (bytes <= MAX_SHORT_BODY_BYTES) response.end(body);
       // From `end` on, Node.js counts a connection as idle even with bytes still to send, and a stop would cut it off.
       else response.write(body, () => response.end());
@@ -112,10 +119,18 @@ export function createHttpListener({
   }
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    const head = readHead(request);
+    if (head === undefined) {
+      socket.destroy();
+      return;
+    }
+    if (abandoned.has(socket)) return;
+    if (head.headers.has('upgrade')) abandoned.add(socket);
     inFlight += 1;
-    enqueue(request.socket, laneOf(request, clientAddress), async () => {
+    enqueue(socket, laneOf(head), async () => {
       try {
-        await serve(request, response);
+        await serve(request, head, response);
       } catch (error) {
         log.error({ err: error }, 'request could not be answered');
         response.destroy();
@@ -142,6 +157,7 @@ export function createHttpListener({
       isDraining = true;
       if (inFlight > 0) await new Promise<void>((resolve) => waitingForNone.add(resolve));
     },
+    isKnown: (socket) => known.has(socket),
     get inFlight() {
       return inFlight;
     },
@@ -149,9 +165,9 @@ export function createHttpListener({
 }
 
 /** The callers behind one address share a lane, except that each access key has one of its own. */
-function laneOf({ socket, headers }: IncomingMessage, clientAddress: ClientAddress): string {
-  const group = addressGroup(clientAddress(socket.remoteAddress, headers, false).address);
-  const key = CLAIMED_KEY.exec(headers.authorization ?? '')?.[1];
+function laneOf({ remoteAddress, peerAddress, headers }: RequestHead): string {
+  const group = addressGroup(remoteAddress ?? peerAddress);
+  const key = CLAIMED_KEY.exec(headers.get('authorization')?.[0] ?? '')?.[1];
   return key === undefined ? group : `${group} ${key}`;
 }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import type { HeldMemory } from './body-memory.ts';
-import { BodyError } from './exchange.ts';
+import { BodyError, type RequestHeaders } from './exchange.ts';
 
 /** When a client may try again after there was no memory for its long body. */
 const RETRY_AFTER_MS = 1_000;
@@ -14,6 +14,7 @@ const RETRY_AFTER_MS = 1_000;
  */
 export function readBody({
   request,
+  headers,
   response,
   maxBytes,
   timeoutMs,
@@ -21,6 +22,7 @@ export function readBody({
   clock,
 }: {
   request: IncomingMessage;
+  headers: RequestHeaders;
   response: ServerResponse;
   maxBytes: number;
   timeoutMs: number;
@@ -34,9 +36,9 @@ export function readBody({
     new ServiceError('throttled', 'The server is reading as many long bodies as it can: try again in a second', {
       retryAfterMs: RETRY_AFTER_MS,
     });
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) return Promise.reject(tooLarge());
-  if (isWaitingToSend(request)) response.writeContinue();
-  if (!hasBody(request)) return Promise.resolve(EMPTY);
+  if (declaredLength(headers) > maxBytes) return Promise.reject(tooLarge());
+  if (isWaitingToSend(headers)) response.writeContinue();
+  if (!hasBody(headers)) return Promise.resolve(EMPTY);
 
   return new Promise<Uint8Array>((resolve, reject) => {
     const chunks: Uint8Array[] = [];
@@ -62,14 +64,19 @@ export function readBody({
 
 const EMPTY = new Uint8Array();
 
-export function hasBody({ headers }: IncomingMessage): boolean {
-  return 'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) > 0;
+export function hasBody(headers: RequestHeaders): boolean {
+  return headers.has('transfer-encoding') || declaredLength(headers) > 0;
+}
+
+/** Node.js has refused a request with two lengths, or with one that is not a number. */
+function declaredLength(headers: RequestHeaders): number {
+  return Number(headers.get('content-length')?.[0] ?? 0);
 }
 
 /**
  * Whether the client waits to be asked for its body. The server must have a listener for `checkContinue`; without one
  * Node.js has already asked.
  */
-export function isWaitingToSend(request: IncomingMessage): boolean {
-  return request.headers.expect?.toLowerCase() === '100-continue';
+export function isWaitingToSend(headers: RequestHeaders): boolean {
+  return headers.get('expect')?.join().toLowerCase() === '100-continue';
 }

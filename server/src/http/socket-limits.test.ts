@@ -1,16 +1,28 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
 import { limitSockets } from './socket-limits.ts';
 
+const NOBODY = { isTrusted: () => false, isKnown: () => false };
+
 async function serve(t: TestContext, { isTrusted = false } = {}) {
-  const server = createServer((_request, response) => response.end('ok'));
+  const known = new WeakSet<Socket>();
+  const held: ServerResponse[] = [];
+  const server = createServer((request, response) => {
+    if (request.url === '/known') known.add(request.socket);
+    if (request.url === '/held') held.push(response);
+    else response.end('ok');
+  });
   const webSockets = new WebSocketServer({ noServer: true });
   server.on('upgrade', (request, socket, head) => webSockets.handleUpgrade(request, socket, head, () => {}));
-  limitSockets(server, { settings: { maxHttpSockets: 5, maxHttpSocketsPerAddress: 2 }, isTrusted: () => isTrusted });
+  limitSockets(server, {
+    settings: { maxHttpSockets: 5, maxHttpSocketsPerAddress: 2 },
+    isTrusted: () => isTrusted,
+    isKnown: (socket) => known.has(socket),
+  });
   const closed: Promise<unknown>[] = [];
   server.on('connection', (socket) => closed.push(new Promise((resolve) => socket.once('close', resolve))));
   server.listen(0, '0.0.0.0');
@@ -26,22 +38,83 @@ async function serve(t: TestContext, { isTrusted = false } = {}) {
     t.after(() => socket.destroy());
     return socket;
   };
-  return { port, open, allClosed: () => Promise.all(closed) };
+  return { port, open, held, allClosed: () => Promise.all(closed) };
 }
 
 /** True when the server answers on the socket, false when it closes the socket. */
-async function isServed(socket: Socket): Promise<boolean> {
-  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+async function isServed(socket: Socket, path = '/'): Promise<boolean> {
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
   return await Promise.race([once(socket, 'data').then(() => true), once(socket, 'close').then(() => false)]);
 }
 
-test('each address may have its share of silent sockets, and all together no more than the bound', async (t) => {
+test('each address may have its share of silent sockets', async (t) => {
   const { open } = await serve(t);
   const served = [];
-  for (const address of ['127.0.0.1', '127.0.0.1', '127.0.0.1', '127.0.0.2', '127.0.0.2', '127.0.0.3', '127.0.0.4']) {
+  for (const address of ['127.0.0.1', '127.0.0.1', '127.0.0.1', '127.0.0.2', '127.0.0.2', '127.0.0.3']) {
     served.push(await isServed(open(address)));
   }
-  assert.deepEqual(served, [true, true, false, true, true, true, false]);
+  assert.deepEqual(served, [true, true, false, true, true, true]);
+});
+
+/** Opens sockets from different addresses; each is taken before the next is opened. */
+async function openEach(open: (address: string) => Socket, count: number, path?: string): Promise<Socket[]> {
+  const sockets: Socket[] = [];
+  for (let number = 1; number <= count; number += 1) {
+    const socket = open(`127.0.0.${number}`);
+    sockets.push(socket);
+    if (path === undefined) await once(socket, 'connect');
+    else assert(await isServed(socket, path));
+  }
+  return sockets;
+}
+
+test('when all places are taken, a new socket takes that of the one which has said nothing for longest', async (t) => {
+  const { open } = await serve(t);
+  const [spoken] = await openEach(open, 1, '/');
+  const silent = [];
+  for (let number = 2; number <= 5; number += 1) {
+    const socket = open(`127.0.0.${number}`);
+    await once(socket, 'connect');
+    silent.push(socket);
+  }
+  const [first, second, ...others] = silent;
+  assert(spoken && first && second);
+  const gone = Promise.all([once(first, 'close'), once(second, 'close')]);
+  assert(await isServed(open('127.0.0.6')));
+  assert(await isServed(open('127.0.0.7')));
+  await gone;
+  for (const socket of [spoken, ...others]) assert(await isServed(socket));
+});
+
+test('when all have spoken, the one whose last answer was longest ago gives way', async (t) => {
+  const { open } = await serve(t);
+  const [first, second, third] = await openEach(open, 5, '/');
+  assert(first && second && third);
+  assert(await isServed(first));
+  const gone = once(second, 'close');
+  assert(await isServed(open('127.0.0.6')));
+  await gone;
+  for (const socket of [first, third]) assert(await isServed(socket));
+});
+
+test('sockets of known callers, and those with a request, keep their places', async (t) => {
+  const { open, held } = await serve(t);
+  const known = await openEach(open, 3, '/known');
+  const busy = ['127.0.0.4', '127.0.0.5'].map((address) => open(address));
+  for (const socket of busy) socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
+  while (held.length < 2) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(await isServed(open('127.0.0.6')), false);
+  for (const socket of known) assert(await isServed(socket));
+  const [first] = busy;
+  assert(first);
+  const answered = once(first, 'data');
+  held[0]?.end('ok');
+  await answered;
+  const gone = once(first, 'close');
+  // The server learns a moment later that its answer has left.
+  for (let isRoom = false; !isRoom; ) isRoom = await isServed(open('127.0.0.6'));
+  await gone;
+  for (const socket of known) assert(await isServed(socket));
 });
 
 test('a socket makes room when it ends or becomes a WebSocket', async (t) => {
@@ -75,7 +148,7 @@ test('sockets from one port to two of the server’s addresses count as two, and
 
 test('a socket is counted even before the end of an older one with the same ends is reported', () => {
   const server = createServer().removeAllListeners('connection');
-  limitSockets(server, { settings: { maxHttpSockets: 2, maxHttpSocketsPerAddress: 2 }, isTrusted: () => false });
+  limitSockets(server, { settings: { maxHttpSockets: 9, maxHttpSocketsPerAddress: 2 }, ...NOBODY });
   const arrive = (remotePort: number) => {
     const ends = { remoteAddress: '192.0.2.7', remotePort, localAddress: '192.0.2.1' };
     const socket = Object.assign(new EventEmitter(), { ...ends, isRefused: false, destroy() {} });
@@ -95,9 +168,23 @@ test('a socket is counted even before the end of an older one with the same ends
   assert(arrive(6).isRefused);
 });
 
+test('a socket that has no address any more is destroyed, and takes no room', () => {
+  const server = createServer().removeAllListeners('connection');
+  limitSockets(server, { settings: { maxHttpSockets: 1, maxHttpSocketsPerAddress: 1 }, ...NOBODY });
+  const arrive = (remoteAddress: string | undefined) => {
+    const socket = Object.assign(new EventEmitter(), { remoteAddress, isDestroyed: false, destroy() {} });
+    socket.destroy = () => {
+      socket.isDestroyed = true;
+    };
+    server.emit('connection', socket);
+    return socket.isDestroyed;
+  };
+  assert.deepEqual([undefined, undefined, '192.0.2.7'].map(arrive), [true, true, false]);
+});
+
 test('a trusted proxy may have more sockets than one address', async (t) => {
   const { open } = await serve(t, { isTrusted: true });
   const served = [];
-  for (let socket = 0; socket < 6; socket += 1) served.push(await isServed(open('127.0.0.1')));
-  assert.deepEqual(served, [true, true, true, true, true, false]);
+  for (let socket = 0; socket < 5; socket += 1) served.push(await isServed(open('127.0.0.1')));
+  assert.deepEqual(served, [true, true, true, true, true]);
 });

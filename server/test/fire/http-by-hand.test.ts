@@ -103,8 +103,14 @@ const PATHS: Readonly<Record<string, Case>> = {
   'an empty segment before': [plain({ path: '//game' }), '404 UnknownOperationException'],
   'an empty segment behind': [plain({ path: '/game/Demo/' }), '404 UnknownOperationException'],
   'only slashes': [plain({ path: '/'.repeat(10_000) }), '404 UnknownOperationException'],
-  'a whole URL': [plain({ path: 'http://localhost/game' }), '404 UnknownOperationException'],
-  'an asterisk': [plain({ method: 'OPTIONS', path: '*' }), '404 UnknownOperationException'],
+  'a whole URL': [plain({ path: 'http://localhost/game' }), '403 MissingAuthenticationTokenException'],
+  'a whole URL of another protocol': [plain({ path: 'ftp://localhost/game' }), '404 UnknownOperationException'],
+  'a whole URL with a user': [plain({ path: 'http://me@localhost/game' }), '404 UnknownOperationException'],
+  'a whole URL inside another': [
+    plain({ path: 'http://localhost/http://localhost/game' }),
+    '404 UnknownOperationException',
+  ],
+  'an asterisk': [plain({ method: 'OPTIONS', path: '*' }), '200'],
   'a climb to the root': [plain({ path: '/../../etc/passwd' }), '404 UnknownOperationException'],
   'a climb inside': [plain({ path: '/game/../game' }), '404 UnknownOperationException'],
   'an encoded slash instead of one': [plain({ path: '/game%2FDemo' }), '404 UnknownOperationException'],
@@ -133,7 +139,7 @@ const PATHS: Readonly<Record<string, Case>> = {
 };
 
 const METHODS: Readonly<Record<string, Case>> = Object.fromEntries(
-  ['PUT', 'DELETE', 'OPTIONS', 'TRACE', 'HEAD', 'PATCH', 'PROPFIND', 'M-SEARCH', 'QUERY'].map((method) => [
+  ['PUT', 'DELETE', 'TRACE', 'HEAD', 'PATCH', 'PROPFIND', 'M-SEARCH', 'QUERY'].map((method) => [
     `${method} of a path that has none`,
     [plain({ method, path: '/game' }), ['405 UnknownOperationException', '400'], { isHead: method === 'HEAD' }],
   ]),

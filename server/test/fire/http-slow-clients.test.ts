@@ -134,13 +134,13 @@ test('HTTP clients that are slow, gone or in a hurry harm no other client', asyn
     });
     await siege.attempt('an upgrade to HTTP/2, and more on the same connection', async () => {
       const rawHeaders = ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABk'];
-      const socket = open(server);
-      for (const bytes of [requestBytes({ rawHeaders }), requestBytes({ rawHeaders }), requestBytes({})]) {
-        socket.write(bytes);
-        const [reply] = await once(socket, 'data');
-        assert.match(String(reply), /^HTTP\/1\.1 200 /);
+      const upgrade = requestBytes({ rawHeaders });
+      for (const bytes of [upgrade, Buffer.concat([upgrade, requestBytes({})])]) {
+        const { replies, isClosed } = await exchange(server, bytes, { expectReplies: 2 });
+        assert.deepEqual(replies.map(outcomeOf), ['200']);
+        assert.equal(replies[0]?.headers.get('connection'), 'close');
+        assert(isClosed);
       }
-      socket.destroy();
     });
     for (const [what, bytes] of Object.entries({ head, 'half a body': call.subarray(0, -1), call })) {
       await siege.attempt(`${what}, and the client says that this was all`, async () => {

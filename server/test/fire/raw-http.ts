@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { REFUSALS, WIRE_ERRORS } from '../../src/api/reply.ts';
 import { signRequest } from '../../src/api/signature/sigv4.ts';
+import type { AccessKeyPair } from '../../src/domain/access/access.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { ROOT, type TestServer } from '../support/server.ts';
 
@@ -43,6 +44,7 @@ export function requestBytes({
   rawHeaders = [],
   body = '',
   isSigned = true,
+  credentials = ROOT,
   version = 'HTTP/1.1',
 }: {
   method?: string;
@@ -53,6 +55,7 @@ export function requestBytes({
   rawHeaders?: readonly string[];
   body?: Bytes;
   isSigned?: boolean;
+  credentials?: AccessKeyPair;
   version?: string;
 }): Buffer {
   const bytes = Buffer.from(body);
@@ -64,7 +67,7 @@ export function requestBytes({
     search: question === -1 ? '' : path.slice(question),
   } as URL;
   const signature = isSigned
-    ? signRequest({ method, url, headers, body: bytes, ...ROOT, region: 'us-east-1', nowMs: Date.now() })
+    ? signRequest({ method, url, headers, body: bytes, ...credentials, region: 'us-east-1', nowMs: Date.now() })
     : {};
   const length = bytes.length > 0 && !/transfer-encoding|content-length/i.test(rawHeaders.join());
   const lines = [

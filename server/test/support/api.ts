@@ -41,7 +41,7 @@ export interface CallOptions {
   readonly body?: unknown;
   /** The error with which reading the body fails. */
   readonly bodyFailure?: Error;
-  readonly address?: string;
+  readonly address?: string | undefined;
   readonly isSecure?: boolean;
   readonly signedAtMs?: number;
   /** Added after signing; undefined removes a header. */
@@ -166,8 +166,11 @@ export async function openApi(
       rawPath: path.split('?')[0] ?? '',
       rawQuery: path.split('?')[1] ?? '',
       headers: collectHeaders(headers.flat()),
-      remoteAddress: options.address ?? ADDRESS,
+      remoteAddress: 'address' in options ? options.address : ADDRESS,
+      peerAddress: options.address ?? ADDRESS,
       isSecure: options.isSecure ?? false,
+      mayBeProxied: false,
+      callerIsKnown() {},
       async readBody(maxBytes) {
         isBodyRead = true;
         if (options.bodyFailure !== undefined) throw options.bodyFailure;

@@ -37,7 +37,19 @@ export async function startServerProcess(args: readonly string[]): Promise<Serve
   const dataDir = mkdtempSync(join(tmpdir(), 'respark-'));
   const child = spawn(
     process.execPath,
-    ['--inspect=127.0.0.1:0', BIN, 'serve', '--demo', '--port', '0', '--drain-delay-ms', '0', '--data-dir', dataDir, ...args],
+    [
+      '--inspect=127.0.0.1:0',
+      BIN,
+      'serve',
+      '--demo',
+      '--port',
+      '0',
+      '--drain-delay-ms',
+      '0',
+      '--data-dir',
+      dataDir,
+      ...args,
+    ],
     {
       env: { PATH: process.env.PATH },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -144,6 +144,11 @@ export async function sayHello(ws: WebSocket, hello: { gameKey: string; token?: 
   };
 }
 
+/** What the server has logged as a warning or an error, except for its advice on origins that it has refused. */
+export function alarmsOf({ logged }: Pick<TestServer, 'logged'>): TestServer['logged'] {
+  return logged.filter(({ level, msg }) => Number(level) > 30 && !String(msg).includes('RESPARK_ALLOWED_ORIGINS'));
+}
+
 export function temporaryDirectory(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'respark-test-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));

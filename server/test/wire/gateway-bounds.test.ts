@@ -8,7 +8,7 @@ import { decodeClientFrame, encode, formatCloseReason, SUBPROTOCOL } from '@resp
 import { decodeJwt, SignJWT, UnsecuredJWT } from 'jose';
 import { WebSocket } from 'ws';
 import { systemClock } from '../../src/clock.ts';
-import { closeOf, helloOf, leave, testBound, testBoundInTime } from '../support/bound.ts';
+import { closeOf, from, helloOf, leave, testBound, testBoundInTime } from '../support/bound.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import {
   assertNothingLeft,
@@ -23,7 +23,7 @@ const HEARTBEAT = encode({ kind: 'heartbeat' });
 
 /** A socket without a hello, and a way to have several messages arrive at once. */
 async function openCorked(server: TestServer): Promise<{ ws: WebSocket; sendAtOnce: (texts: string[]) => void }> {
-  const ws = new WebSocket(server.playerUrl, SUBPROTOCOL);
+  const ws = new WebSocket(server.playerUrl, SUBPROTOCOL, from('198.51.100.77'));
   const opened = once(ws, 'open');
   const [{ socket }] = (await once(ws, 'upgrade')) as [IncomingMessage];
   await opened;

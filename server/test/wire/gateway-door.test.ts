@@ -10,6 +10,8 @@ import { WebSocket } from 'ws';
 import { closeOf, from, helloOf, leave, testBound, testBoundInTime } from '../support/bound.ts';
 import { assertNothingLeft, startTestServer, type TestServer, until } from '../support/server.ts';
 
+const PAGE = 'https://game.example';
+
 interface Refused {
   readonly status: number | undefined;
   readonly retryAfter: string | undefined;
@@ -33,6 +35,7 @@ async function refusalOf(
       'sec-websocket-version': '13',
       'sec-websocket-key': randomBytes(16).toString('base64'),
       'sec-websocket-protocol': SUBPROTOCOL,
+      ...from('198.51.100.77').headers,
       ...headers,
     },
   });
@@ -73,7 +76,7 @@ testBound('an upgrade that is not for players is refused over HTTP', {}, async (
     assert.equal((await refusalOf(server, { headers })).status, 400, JSON.stringify(headers));
   }
   assert.equal((await refusalOf(server, { headers: { upgrade: 'h2c' } })).status, 426);
-  const ws = new WebSocket(server.playerUrl, ['respark.v2', SUBPROTOCOL]);
+  const ws = new WebSocket(server.playerUrl, ['respark.v2', SUBPROTOCOL], from('198.51.100.77'));
   await once(ws, 'open');
   assert.equal(ws.protocol, SUBPROTOCOL);
   await leave(ws);
@@ -172,15 +175,16 @@ testBound(
     // Everybody else gets in.
     const other = await server.connect({}, from('198.51.100.2'));
     const waiting = await server.open(from('198.51.100.3'));
-    const refusal = await refusalOf(server, from('198.51.100.4'));
-    const says = 'this node has too many sockets that have not been welcomed yet';
-    assert.deepEqual(refusal, { status: 503, retryAfter: '5', says });
-
-    const welcomed = once(first, 'message');
-    first.send(helloOf(server));
-    await welcomed;
-    await leave(await server.connect({}, from('198.51.100.4')));
-    await leave(first, second, other, waiting);
+    // One more takes the place of the one that has waited longest.
+    const gone = closeOf(first);
+    const newest = await server.open(from('198.51.100.4'));
+    assert.equal((await gone).code, 1013);
+    for (const ws of [second, waiting, newest]) {
+      const welcomed = once(ws, 'message');
+      ws.send(helloOf(server));
+      await welcomed;
+    }
+    await leave(second, other, waiting, newest);
   },
 );
 
@@ -232,6 +236,69 @@ testBound('all of an IPv6 /64 is one address', { maxConnectionsPerAddress: 1 }, 
 });
 
 testBound(
+  'an IPv6 /56 has twice and a /48 four times the connections of an address',
+  { maxConnectionsPerAddress: 1 },
+  async (server) => {
+    const players = [];
+    for (const subnet of ['2', '3', '100', '200']) {
+      players.push(await server.connect({}, from(`2001:db8:1:${subnet}::1`)));
+      if (subnet !== '3') continue;
+      await assert.rejects(server.connect({}, from('2001:db8:1:4::1')), /closed with 4004 this address/);
+    }
+    await assert.rejects(server.connect({}, from('2001:db8:1:300::1')), /closed with 4004 this address/);
+    players.push(await server.connect({}, from('2001:db8:2:1::1')));
+    await leave(...players);
+  },
+);
+
+testBoundInTime(
+  'an IPv6 /56 has twice and a /48 four times the handshakes of an address',
+  { handshakesPerSecondPerAddress: 1 },
+  async (server) => {
+    const statuses: unknown[] = [];
+    const players = [];
+    for (const subnet of ['2', '2', '3', '4', '100', '200', '300']) {
+      const address = from(`2001:db8:1:${subnet}::1`);
+      const refused = await refusalOf(server, address).catch(() => undefined);
+      statuses.push(refused?.status);
+    }
+    assert.deepEqual(statuses, [undefined, 429, undefined, 429, undefined, undefined, 429]);
+    players.push(await server.connect({}, from('2001:db8:2:1::1')));
+    await leave(...players);
+  },
+);
+
+testBound('the last places of a node are for players with a token', { maxConnections: 20 }, async (server) => {
+  const first = await server.connect({}, from('198.51.100.1'));
+  const token = await first.token();
+  const players = [first];
+  // The bystander has one of the nineteen for everybody.
+  for (let more = 2; more <= 18; more += 1) players.push(await server.connect({}, from(`198.51.100.${more}`)));
+  const guest = server.connect({}, from('198.51.100.50'));
+  await assert.rejects(guest, /closed with 4004 the last places of this node are for players with a token/);
+  await assertLeaves(server, 19);
+  players.push(await server.connect({ token }, from('198.51.100.51')));
+  await leave(...players);
+});
+
+testBound('a full node lets one more in instead of one without a hello', { maxConnections: 3 }, async (server) => {
+  const player = await server.connect();
+  const silent = await server.open(from('198.51.100.2'));
+  const gone = closeOf(silent);
+  // An upgrade that takes no place leaves the silent one its own.
+  assert.equal((await refusalOf(server, { headers: { 'sec-websocket-key': 'short' } })).status, 400);
+  const page = await server.open({ headers: { origin: PAGE, 'x-forwarded-for': '198.51.100.5' } });
+  assert.equal((await closeOf(page)).code, 4508);
+  assert.equal(silent.readyState, WebSocket.OPEN);
+  const newest = await server.connect({}, from('198.51.100.3'));
+  const { code, reason } = await gone;
+  assert.equal(code, 1013);
+  assert.equal(parseCloseReason(reason).retryAfterMs, 5_000);
+  assert.equal((await closeOf(await server.open(from('198.51.100.4')))).code, 4004);
+  await leave(player, newest);
+});
+
+testBound(
   'X-Forwarded-For of a trusted proxy counts, as far as the proxy wrote it',
   { maxConnectionsPerAddress: 1 },
   async (server) => {
@@ -249,14 +316,17 @@ test('[ws] X-Forwarded-For of anybody else does not count', async (t) => {
   await assertNothingLeft(server);
 });
 
-const PAGE = 'https://game.example';
-
 const ORIGINS = [
   { allowed: [], taken: [undefined], refused: [PAGE, 'null', 'http://localhost'] },
   {
     allowed: [PAGE],
     taken: [undefined, PAGE, 'HTTPS://Game.Example'],
     refused: ['http://game.example', `${PAGE}:8443`, `${PAGE}.evil.example`, 'https://evil.example', 'null', ''],
+  },
+  {
+    allowed: ['https://*.itch.zone'],
+    taken: [undefined, 'https://html.itch.zone'],
+    refused: ['https://itch.zone', 'https://evilitch.zone'],
   },
   { allowed: ['*'], taken: [undefined, PAGE, 'http://localhost:3000'], refused: ['null'] },
   { allowed: ['null'], taken: [undefined, 'null'], refused: [PAGE] },
@@ -275,3 +345,27 @@ for (const { allowed, taken, refused } of ORIGINS) {
     }
   });
 }
+
+test('[ws] an app that sends the server’s own origin gets in, as React Native does', async (t) => {
+  const server = await startTestServer(t);
+  const { host, port } = new URL(server.playerUrl);
+  await leave(await server.connect({}, { headers: { origin: `http://${host}` } }));
+  const headers = { host: `evil.example:${port}`, origin: `http://evil.example:${port}` };
+  assert.equal((await closeOf(await server.open({ headers }))).code, 4508);
+});
+
+test('[ws] the log says once which origin was refused, and what would let it in', async (t) => {
+  const server = await startTestServer(t);
+  for (let more = 0; more < 3; more += 1) {
+    for (const origin of [PAGE, `https://${'x'.repeat(5_000)}`]) {
+      assert.equal((await closeOf(await server.open({ headers: { origin } }))).code, 4508);
+    }
+  }
+  const warnings = server.logged.filter(({ level }) => Number(level) > 30);
+  assert.deepEqual(
+    warnings.map(({ origin }) => String(origin).length),
+    [PAGE.length, 128],
+  );
+  assert.equal(warnings[0]?.origin, PAGE);
+  assert.match(String(warnings[0]?.msg), /add it to RESPARK_ALLOWED_ORIGINS/);
+});

@@ -195,7 +195,7 @@ test('[aws-sdk] whoever knows the URL of an export has the file, without a signa
   const head = await fetch(exported, { method: 'HEAD' });
   assert.deepEqual([head.status, headersOf(head), await head.text()], [200, expected, '']);
   const posted = await fetch(exported, { method: 'POST' });
-  assert.deepEqual([posted.status, posted.headers.get('x-amzn-errortype')], [404, 'UnknownOperationException']);
+  assert.deepEqual([posted.status, posted.headers.get('x-amzn-errortype')], [405, 'UnknownOperationException']);
 
   await client.send(new CreateGameCommand({ GameName: 'Other' }));
   await importFile(body, 'Other');

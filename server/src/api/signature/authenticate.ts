@@ -31,9 +31,10 @@ const MAX_SIGNING_KEYS = 1_000;
 
 /**
  * Finds out which access key signed the request, and reads the body. The cheapest checks come first: the Authorization
- * header, its date and its key are checked before the body is read. A failure counts against the caller's address. If
- * the access key exists, the failure counts against the pair of address and key instead, so that others behind the same
- * address cannot hold up a caller with a valid signature. Throws a Refusal, or a `throttled` ServiceError.
+ * header, its date and its key are checked before the body is read. A failure counts against the caller's address, or
+ * against the proxy's where that does not say the caller's. If the access key exists, the failure counts against the pair
+ * of address and key instead, so that others behind the same address cannot hold up a caller with a valid signature.
+ * Throws a Refusal, or a `throttled` ServiceError.
  */
 export function createSignatureAuthentication(parts: AuthenticationParts): Authenticate {
   const { findCredential, arns, clock, settings } = parts;
@@ -42,7 +43,7 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
 
   return async function authenticate(request, maxBodyBytes) {
     const { method, rawPath, rawQuery, headers } = request;
-    const address = addressGroup(request.remoteAddress);
+    const address = addressGroup(request.remoteAddress ?? request.peerAddress);
     const nowMs = clock.now();
     const authorization = parseAuthorization({
       rawPath,
@@ -74,6 +75,7 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
       signingKeys,
     });
     if (refusal !== undefined) return failures.refuse(caller, refusal);
+    request.callerIsKnown();
     return {
       principal: { id: accessKeyId, arn: arns.accessKey(accessKeyId), policies, signedInWith: 'access_key' },
       body,

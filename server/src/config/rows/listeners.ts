@@ -49,7 +49,7 @@ const rows = {
   trustedProxies: list({
     rule: 'addresses or CIDR ranges, separated by commas',
     isItem: (item) => parseIpRange(item) !== undefined,
-    help: 'Proxies whose X-Forwarded-For and X-Forwarded-Proto headers are trusted.',
+    help: 'Proxies whose X-Forwarded-For and X-Forwarded-Proto headers are trusted. They must send X-Forwarded-For: without an address in it players are refused, and policies deny whatever depends on the address.',
   }),
 };
 

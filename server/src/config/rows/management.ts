@@ -72,13 +72,13 @@ const rows = {
     default: 5_000,
     min: 1,
     max: 10_000_000,
-    help: 'Maximum number of sockets of one listener that are not a WebSocket, or not yet; one more is closed at once.',
+    help: 'Maximum number of sockets of one listener that are not a WebSocket, or not yet; one more takes the place of one that waits and has brought no signed call, or is closed at once.',
   }),
   maxHttpSocketsPerAddress: integer({
     default: 500,
     min: 1,
     max: 10_000_000,
-    help: 'The same for one address (IPv6: /64), unless it is a trusted proxy.',
+    help: 'Maximum number of them from one address (IPv6: /64; twice as many from a /56, four times from a /48), unless it is a trusted proxy; one more is closed at once.',
   }),
   maxPipelinedRequests: integer({
     default: 64,

@@ -1,23 +1,25 @@
+import { shown } from '../../text.ts';
 import { atMost } from '../checks.ts';
 import { choice, DAY_MS, integer, list, MEBIBYTE } from '../setting.ts';
 
 const rows = {
   allowedOrigins: list({
-    rule: 'origins such as https://game.example, null or *, separated by commas',
-    isItem: isOrigin,
-    help: 'Origins of the web pages whose players may connect; if empty, no browser can. * does not include null, which must be listed by name.',
+    rule: 'origins such as https://game.example, https://*.game.example, null or *, separated by commas',
+    isItem: (item) => faultOfOrigin(item) === undefined,
+    adviseOnItem: faultOfOrigin,
+    help: "Origins of the web pages and apps whose players may connect; if empty, no browser can. https://*.game.example stands for all subdomains, but not for game.example itself. * does not include null, which must be listed by name. The server's own origin, which React Native sends, need not be listed if its host is an address or localhost, or is reached over https.",
   }),
   maxConnections: integer({
     default: 15_000,
     min: 1,
     max: 10_000_000,
-    help: 'Maximum number of connections of this node; one more is closed with 4004.',
+    help: 'Maximum number of connections of this node; one more is closed with 4004. The last twentieth is for players with a token.',
   }),
   maxConnectionsPerAddress: integer({
     default: 1_000,
     min: 1,
     max: 10_000_000,
-    help: 'Maximum number of connections from one address (IPv6: /64); one more is closed with 4004.',
+    help: 'Maximum number of connections from one address (IPv6: /64; twice as many from a /56, four times from a /48); one more is closed with 4004.',
   }),
   maxConnectionsPerPlayer: integer({
     default: 10,
@@ -40,13 +42,13 @@ const rows = {
     default: 1_000,
     min: 1,
     max: 10_000_000,
-    help: 'Maximum number of sockets that have not been welcomed yet; one more is refused with 503.',
+    help: 'Maximum number of sockets that have not been welcomed yet; one more takes the place of the one that has waited longest without a hello, or is refused with 503.',
   }),
   maxUnauthenticatedPerAddress: integer({
     default: 100,
     min: 1,
     max: 10_000_000,
-    help: 'The same for one address (IPv6: /64).',
+    help: 'Maximum number of them from one address (IPv6: /64; twice as many from a /56, four times from a /48); one more is refused with 429.',
   }),
   handshakesPerSecond: integer({
     default: 1_000,
@@ -58,7 +60,7 @@ const rows = {
     default: 100,
     min: 1,
     max: 1_000_000,
-    help: 'The same for one address (IPv6: /64).',
+    help: 'New sockets per second from one address (IPv6: /64; twice as many from a /56, four times from a /48); more are refused with 429.',
   }),
   authTimeoutMs: integer({
     default: 5_000,
@@ -169,10 +171,39 @@ export const players = {
   ],
 };
 
-/** Whether a browser can send this as `Origin`. An http or https origin must be spelled as browsers do, or never matches. */
-function isOrigin(item: string): boolean {
-  if (item === '*' || item === 'null') return true;
-  if (item.includes('*')) return false;
-  if (/^https?:/i.test(item)) return URL.canParse(item) && new URL(item).origin === item;
-  return /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]+$/.test(item);
+/**
+ * What is wrong with an entry that would never match, because browsers do not spell their `Origin` so, and what to
+ * write instead; undefined for an entry that can match.
+ */
+function faultOfOrigin(item: string): string | undefined {
+  if (item === '*' || item === 'null') return undefined;
+  const [, scheme, host = ''] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/i.exec(item) ?? [];
+  if (scheme === undefined) return `has no scheme: write ${shown(`https://${item}`)}`;
+  if (/^wss?$/i.test(scheme)) return `is no origin of a page: write ${shown(item.replace(/^ws/i, 'http'))}`;
+  if (/^https?$/i.test(scheme)) return faultOfWebOrigin(item, scheme, host);
+  const isOrigin = scheme === scheme.toLowerCase() && /^[^/?#@\s*]+$/.test(host);
+  return isOrigin ? undefined : 'must be a scheme in lower case, :// and a host without a path or *';
+}
+
+function faultOfWebOrigin(item: string, scheme: string, host: string): string | undefined {
+  const isWildcard = host.startsWith('*.');
+  const text = isWildcard ? `${scheme}://any.${host.slice(2)}` : item;
+  if (text.includes('*')) return 'has * where it cannot stand: write * alone, or as in https://*.game.example';
+  if (!URL.canParse(text))
+    return 'has no host that a browser could reach: write an origin such as https://game.example';
+  const { origin, hostname } = new URL(text);
+  if (isWildcard && !/\..+\../.test(hostname) && hostname !== 'any.localhost') {
+    return 'lets in a whole top-level domain: write at least two names behind *., as in https://*.game.example';
+  }
+  const right = isWildcard ? origin.replace('://any.', '://*.') : origin;
+  return right === item ? undefined : `${misspelling(item, host)}: write ${right}`;
+}
+
+function misspelling(item: string, host: string): string {
+  if (/^[^/?#]*\/$/.test(host)) return 'ends with a slash';
+  if (/[/?#]/.test(host)) return 'has a path';
+  if (host.includes('@')) return 'has a user name';
+  if (/[A-Z]/.test(item)) return 'has capital letters';
+  if (/:(80|443)$/.test(host)) return 'names the default port';
+  return 'is not spelled as browsers do';
 }

@@ -3,7 +3,7 @@ import { compileWildcard } from '../wildcard.ts';
 
 /** What a request tells the conditions of a policy. */
 export interface ConditionContext {
-  /** The address of the caller, IPv4 or IPv6; undefined where there is none. */
+  /** The address of the caller, IPv4 or IPv6; undefined where it is not known. */
   sourceIp?: string | undefined;
   /** Whether the caller's connection is TLS. */
   isSecure: boolean;
@@ -19,6 +19,7 @@ export interface ConditionContext {
 
 export interface Condition {
   readonly usesResourceTags: boolean;
+  readonly usesSourceIp: boolean;
   isMet(context: ConditionContext): boolean;
 }
 
@@ -97,8 +98,8 @@ const KEY_NAMES =
  */
 export function compileCondition(operatorName: string, keyName: string, wanted: readonly string[]): Condition {
   const key = getKey(keyName);
-  const usesResourceTags = key.usesResourceTags === true;
-  if (operatorName === 'Null') return { usesResourceTags, isMet: compileNull(key, wanted) };
+  const uses = { usesResourceTags: key.usesResourceTags === true, usesSourceIp: key === KEYS['aws:sourceip'] };
+  if (operatorName === 'Null') return { ...uses, isMet: compileNull(key, wanted) };
   const [, set, baseName = '', ifExists] =
     /^(?:(ForAllValues|ForAnyValue):)?([A-Za-z]+?)(IfExists)?$/.exec(operatorName) ?? [];
   const operator = Object.hasOwn(OPERATORS, baseName) ? OPERATORS[baseName] : undefined;
@@ -123,7 +124,7 @@ export function compileCondition(operatorName: string, keyName: string, wanted: 
   const accepts: Test = (actual) => tests.some((test) => test(actual)) !== isNegated;
   const isMetByAbsence = isNegated || ifExists !== undefined;
   return {
-    usesResourceTags,
+    ...uses,
     isMet(context) {
       const values = key.values(context);
       if (set === 'ForAllValues') return values.every(accepts);

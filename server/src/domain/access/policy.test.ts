@@ -31,6 +31,38 @@ const policy = (...statements: object[]) =>
 const allows = (statement: object, changes: Parameters<typeof request>[0] = {}) =>
   evaluate([policy(statement)], request(changes)).isAllowed;
 
+describe('a condition on the address of a caller whose address is not known', () => {
+  const all = { Action: '*', Resource: '*' };
+  const range = ['0.0.0.0/0', '::/0', '10.0.0.0/8'];
+  const conditions = [
+    ...['IpAddress', 'NotIpAddress', 'IpAddressIfExists', 'NotIpAddressIfExists'].flatMap((operator) => [
+      { [operator]: { 'aws:SourceIp': range } },
+      { [operator]: { 'AWS:sourceip': '10.0.0.0/8' } },
+      { [`ForAllValues:${operator}`]: { 'aws:SourceIp': range } },
+    ]),
+    { 'ForAnyValue:IpAddress': { 'aws:SourceIp': range } },
+    { 'ForAnyValue:NotIpAddress': { 'aws:SourceIp': range } },
+    { Null: { 'aws:SourceIp': 'true' } },
+    { Null: { 'aws:SourceIp': 'false' } },
+  ];
+
+  for (const Condition of conditions) {
+    it(`denies and never allows: ${JSON.stringify(Condition)}`, () => {
+      assert.equal(allows({ ...all, Condition }), false);
+      const denied = policy(all, { ...all, Effect: 'Deny', Condition });
+      assert.deepEqual(evaluate([denied], request()), { isAllowed: false, reason: 'explicit_deny' });
+    });
+  }
+
+  it('leaves what else a statement asks for as it is', () => {
+    const Condition = { IpAddress: { 'aws:SourceIp': '10.0.0.0/8' }, Bool: { 'aws:SecureTransport': 'true' } };
+    const denied = policy(all, { ...all, Effect: 'Deny', Condition });
+    assert.equal(evaluate([denied], request()).isAllowed, true);
+    assert.equal(evaluate([denied], request({ context: { isSecure: true } })).isAllowed, false);
+    assert.equal(evaluate([policy(all)], request()).isAllowed, true);
+  });
+});
+
 describe('the decision', () => {
   const all = { Action: '*', Resource: '*' };
 

@@ -85,8 +85,17 @@ function applies(statement: Statement, { action, resources, context }: PolicyReq
   return (
     statement.actions.has(action) &&
     statement.coversResources(resources) &&
-    statement.conditions.every((condition) => condition.isMet(context))
+    statement.conditions.every((condition) => isMet(condition, statement, context))
   );
+}
+
+/**
+ * IAM never meets a caller without an address, so its rules for absent keys do not answer this: a caller whose address
+ * is not known is denied wherever an address could deny, and allowed nowhere that an address is asked for.
+ */
+function isMet(condition: Condition, { effect }: Statement, context: ConditionContext): boolean {
+  if (condition.usesSourceIp && context.sourceIp === undefined) return effect === 'Deny';
+  return condition.isMet(context);
 }
 
 function parseStatement(path: string, value: unknown, known: readonly string[]): Statement & { sid: string } {

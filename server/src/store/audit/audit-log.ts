@@ -9,7 +9,7 @@ export interface AuditIntent {
   readonly cause: AuditCause;
   /** The id of the principal that called, such as an access key id; for a script or the server, its name. */
   readonly actor: string;
-  /** Where the call came from; empty when it did not come over a network. */
+  /** Where the call came from; `unknown` when a proxy did not say, empty when it did not come over a network. */
   readonly sourceAddress: string;
   readonly operation: string;
   /** The most specific ARN that the change is about; empty for an operation without a resource. */

@@ -1,0 +1,60 @@
+import type { IncomingMessage } from 'node:http';
+import type { ClientAddress } from './client-address.ts';
+import { collectHeaders, type HttpRequest, type RequestHeaders } from './exchange.ts';
+
+/** All that a request says before its body. */
+export type RequestHead = Omit<HttpRequest, 'readBody' | 'callerIsKnown'>;
+
+/** Undefined when the peer has no address: its socket must be destroyed, and the request left unanswered. */
+export type ReadHead = (request: IncomingMessage) => RequestHead | undefined;
+
+/**
+ * Makes the one reader of heads, for every listener and for upgrades. Signatures are verified on `rawHeaders`, so
+ * nothing may read `request.headers` of Node.js, which treats repeated and numerous headers in ways of its own: a
+ * header that one reader sees and another does not lets a caller pass for somebody else.
+ */
+export function createHeadReader({ clientAddress }: { clientAddress: ClientAddress }): ReadHead {
+  return function readHead({ method = '', url = '', rawHeaders, socket }) {
+    const { authority, target } = splitTarget(url, method);
+    const headers = authority === undefined ? collectHeaders(rawHeaders) : withHost(authority, rawHeaders);
+    const client = clientAddress(socket.remoteAddress, headers, 'encrypted' in socket);
+    if (client === undefined) return undefined;
+    const { address: remoteAddress, ...facts } = client;
+    const question = target.indexOf('?');
+    return {
+      method,
+      rawPath: question === -1 ? target : target.slice(0, question),
+      rawQuery: question === -1 ? '' : target.slice(question + 1),
+      headers,
+      remoteAddress,
+      ...facts,
+    };
+  };
+}
+
+/**
+ * Takes the path out of a target such as `http://host/path`, which clients send to a proxy and every server must accept
+ * (RFC 9112, 3.2.2). An authority with a user name is none. The scheme says nothing about how the request came.
+ */
+function splitTarget(url: string, method: string): { authority: string | undefined; target: string } {
+  const [, authority, rest = ''] = /^(?:https?|wss?):\/\/([^/?#@\\\s]+)(.*)$/is.exec(url) ?? [];
+  if (authority === undefined || rest.startsWith('/'))
+    return { authority, target: authority === undefined ? url : rest };
+  return { authority, target: rest === '' && method === 'OPTIONS' ? '*' : `/${rest}` };
+}
+
+/**
+ * The headers with this authority in place of their Host, as RFC 9112 demands. A Host that only spells it in another way
+ * stays, because that spelling was signed. Several Hosts stay too, for the signature to be refused.
+ */
+function withHost(authority: string, rawHeaders: readonly string[]): RequestHeaders {
+  const headers = collectHeaders(rawHeaders);
+  const [host, ...others] = headers.get('host') ?? [];
+  if (others.length > 0 || (host !== undefined && canonical(host) === canonical(authority))) return headers;
+  return new Map([...headers, ['host', [authority]]]);
+}
+
+function canonical(authority: string): string {
+  const url = `http://${authority}`;
+  return URL.canParse(url) ? new URL(url).host : authority;
+}
