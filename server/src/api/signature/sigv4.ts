@@ -25,7 +25,7 @@ export interface ParsedAuthorization {
   readonly region: string;
   /** `YYYYMMDDTHHMMSSZ`. */
   readonly timestamp: string;
-  /** In lower case, sorted, and all in the request; `host` and every `x-amz-*` header are among them. */
+  /** In lower case, sorted, and all in the request; `host` and the `x-amz-*` headers that this server reads are among them. */
   readonly signedHeaders: readonly string[];
   /** 64 lower-case hexadecimal digits. */
   readonly signature: string;

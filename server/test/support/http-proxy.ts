@@ -1,0 +1,38 @@
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders, request as requestHttp } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { TestContext } from 'node:test';
+
+/** What a proxy makes of a request on its way to the server. */
+export interface Rewriting {
+  /** The path with its query. */
+  readonly path?: (path: string) => string;
+  /** Headers by lower-case name, added to those that came or in place of them. */
+  readonly headers?: (received: IncomingHttpHeaders) => Readonly<Record<string, string | readonly string[]>>;
+}
+
+/** A proxy for calls in front of the server, which ends with the test. */
+export async function startHttpProxy(
+  t: TestContext,
+  server: { readonly url: string },
+  { path = (same) => same, headers = () => ({}) }: Rewriting,
+): Promise<{ readonly url: string }> {
+  const { hostname, port } = new URL(server.url);
+  const proxy = createServer((received, answer) => {
+    const { method = 'GET', url = '/' } = received;
+    const sent = { ...received.headers, ...(headers(received.headers) as IncomingHttpHeaders) };
+    const forwarded = requestHttp({ host: hostname, port, method, path: path(url), setHost: false, headers: sent });
+    received.pipe(forwarded).on('response', (response) => {
+      answer.writeHead(response.statusCode ?? 502, response.headers);
+      response.pipe(answer);
+    });
+    forwarded.on('error', () => answer.destroy());
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  t.after(() => {
+    proxy.closeAllConnections();
+    proxy.close();
+  });
+  return { url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` };
+}
