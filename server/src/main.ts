@@ -90,13 +90,12 @@ async function start(
     ...{ store, audit, auditLog, cluster, metrics, arns },
     keyring: directory.keyring,
     examine: examiner.examine,
-    publicUrl: () => settings.publicUrl ?? url,
   });
   for (const work of services.background) closers.push(work.name, () => work.close());
   // Pushed last, so that it closes before the background work, which waits for examinations that may outlast a stop.
   closers.push('examiner', () => examiner.close());
 
-  const node = createNode({ ...parts, backends, access, audit, metrics, arns, services });
+  const node = createNode({ ...parts, backends, access, audit, metrics, arns, services, ownUrl: () => url });
   const { gateway, upgrade, listeners, requests } = node;
   // The gateway must be there first: an unfinished deletion closes the stage's players. Before the server listens it
   // has none.
@@ -122,7 +121,7 @@ async function start(
     ...(demo === undefined
       ? {}
       : { demo: { gameName: DEMO_GAME, stageName: DEMO_STAGE, gameKey: demo.gameKey, playerId: demo.playerId } }),
-    warnings: warningsOf({ settings, playerServer, url }),
+    warnings: warningsOf({ settings, playerServer }),
     counts: () => ({ ...node.counts(), inFlight: requests.inFlight }),
     async drain() {
       for (const server of new Set([management, playerServer])) server.stopListening();

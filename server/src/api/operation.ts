@@ -37,6 +37,8 @@ export interface Call<Input> {
   readonly arns: Arns;
   /** What a rule that changes something puts on record, with the caller and the request id. */
   readonly change: Change;
+  /** Makes an absolute URL, which the caller can reach, of a relative one of this server. */
+  absoluteUrl(relative: string): string;
 }
 
 /** The errors that every operation may answer. */

@@ -14,21 +14,27 @@ import { failureReply, internalErrorReply, Refusal, refusalReply, successReply }
 import { createRouter } from './router.ts';
 import { serialize } from './shape.ts';
 import { createThrottle, type ThrottleSettings } from './throttle.ts';
+import type { UrlFor } from './url-for.ts';
 import { excerptOf } from './validation.ts';
 
 /**
  * Identifies the caller, and reads the body of the request: the only step of the pipeline that depends on how callers
  * sign in. Throws a Refusal, or a `throttled` ServiceError.
  */
-export type Authenticate = (
-  request: HttpRequest,
-  maxBodyBytes: number,
-) => Promise<{ readonly principal: Principal; readonly body: Uint8Array }>;
+export type Authenticate = (request: HttpRequest, maxBodyBytes: number) => Promise<Authenticated>;
+
+export interface Authenticated {
+  readonly principal: Principal;
+  readonly body: Uint8Array;
+  /** The host that the caller meant, with its port unless that is the scheme's own. */
+  readonly host: string;
+}
 
 export interface PipelineParts {
   readonly operations: readonly Operation[];
   readonly services: Services;
   readonly authenticate: Authenticate;
+  readonly urlFor: UrlFor;
   readonly arns: Arns;
   readonly metrics: Pick<Metrics, 'called' | 'throttled'>;
   readonly clock: Clock;
@@ -42,7 +48,7 @@ export type Pipeline = (request: HttpRequest) => Promise<HttpReply>;
 
 /** THE LIFE OF A REQUEST. Any step may end it, and a request with two faults is answered for the first. */
 export function createPipeline(parts: PipelineParts): Pipeline {
-  const { operations, services, authenticate, arns, clock, log, metrics, random, settings } = parts;
+  const { operations, services, authenticate, urlFor, arns, clock, log, metrics, random, settings } = parts;
   const match = createRouter(operations);
   const throttle = createThrottle(parts);
   const authorize = createAuthorize(parts);
@@ -55,7 +61,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     trace.operation = operation.name;
 
     // Authenticate: 403 that names the fault of the signature, 413 or 408 for the body, 429 after too many failures.
-    const { principal, body } = await authenticate(request, operation.maxBodyBytes ?? settings.maxBodyBytes);
+    const { principal, body, host } = await authenticate(request, operation.maxBodyBytes ?? settings.maxBodyBytes);
     trace.principal = principal.id;
 
     // Throttle: 429 with the time to wait.
@@ -82,7 +88,10 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       operation: operation.name,
       resource: operation.auditResource?.(input, arns) ?? resources.at(-1) ?? '',
     };
-    const output = await handle(operation, { input, services, arns, change });
+    const output = await handle(operation, {
+      ...{ input, services, arns, change },
+      absoluteUrl: (relative) => urlFor({ host, isSecure: request.isSecure }, relative),
+    });
 
     // Reply: 200.
     return successReply(requestId, serialize(operation.output, output));

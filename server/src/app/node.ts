@@ -2,6 +2,7 @@ import { EVERY_OPERATION } from '../api/every-operation.ts';
 import { createManagementPages, createObservationPages, playerPages } from '../api/pages.ts';
 import { createPipeline } from '../api/pipeline.ts';
 import { createSignatureAuthentication } from '../api/signature/authenticate.ts';
+import { createUrlFor } from '../api/url-for.ts';
 import type { Clock } from '../clock.ts';
 import type { Settings } from '../config/config.ts';
 import type { Access } from '../domain/access/access.ts';
@@ -32,8 +33,10 @@ export function createNode(parts: {
   metrics: Metrics;
   arns: Arns;
   services: Services;
+  /** The URL of the management listener. Only calls ask for it, so the listener may open later. */
+  ownUrl: () => string;
 }) {
-  const { settings, log, clock, random, backends, access, audit, metrics, arns, services } = parts;
+  const { settings, log, clock, random, backends, access, audit, metrics, arns, services, ownUrl } = parts;
   const { store, cluster } = backends;
   const { players, downloads, runtimes } = services;
   const limits = new Limits({ settings, clock });
@@ -46,6 +49,7 @@ export function createNode(parts: {
       findCredential: (id) => access.findCredential(id),
       ...{ arns, clock, metrics, settings },
     }),
+    urlFor: createUrlFor({ settings, ownUrl }),
     arns,
     metrics,
     clock,

@@ -6,7 +6,7 @@ import { warningsOf } from './warnings.ts';
 function warningFor(flags: Readonly<Record<string, string>>): string | undefined {
   const playerServer = { authority: 'x:1', isTls: false, stopListening() {}, close: async () => {} };
   const settings = loadSettings({ env: {}, flags });
-  return warningsOf({ settings, playerServer, url: 'http://x:1' }).find((warning) => warning.includes('without TLS'));
+  return warningsOf({ settings, playerServer }).find((warning) => warning.includes('without TLS'));
 }
 
 test('players without TLS cause a warning unless the listener is for this machine alone', () => {

@@ -3,8 +3,8 @@ import { isLoopback } from '../http/client-address.ts';
 import type { HttpServer } from '../http/http-server.ts';
 
 /** Warnings for the operator about settings that are valid but perhaps not intended. */
-export function warningsOf(parts: { settings: Settings; playerServer: HttpServer; url: string }): string[] {
-  return [warningOfPlainPlayers(parts), warningOfLocalUrls(parts)].filter((warning) => warning !== undefined);
+export function warningsOf(parts: { settings: Settings; playerServer: HttpServer }): string[] {
+  return [warningOfPlainPlayers(parts)].filter((warning) => warning !== undefined);
 }
 
 function warningOfPlainPlayers({ settings, playerServer }: { settings: Settings; playerServer: HttpServer }) {
@@ -13,18 +13,6 @@ function warningOfPlainPlayers({ settings, playerServer }: { settings: Settings;
   // A proxy on another machine explains a public address; one on this machine does not need it.
   if (settings.trustedProxies.some((proxy) => !meansThisMachine(proxy))) return undefined;
   return `players are served without TLS on ${host}: their tokens can be read and misused on the way. Set RESPARK_TLS_CERT_FILE and RESPARK_TLS_KEY_FILE, or let a proxy terminate TLS: name it in RESPARK_TRUSTED_PROXIES, or listen on 127.0.0.1 if it runs on this machine.`;
-}
-
-function warningOfLocalUrls({
-  settings: { host, trustedProxies, publicUrl },
-  url,
-}: {
-  settings: Settings;
-  url: string;
-}) {
-  const isReachedElsewhere = host === '0.0.0.0' || host === '::' || trustedProxies.length > 0;
-  if (publicUrl !== undefined || !isReachedElsewhere) return undefined;
-  return `download URLs begin with ${url}, where other machines may not reach this server: set RESPARK_PUBLIC_URL to the URL that clients use.`;
 }
 
 /** Whether a host or an address range from the settings stands for this machine alone. */

@@ -141,6 +141,7 @@ export async function openApi(
       findCredential: async (accessKeyId) => credentials.get(accessKeyId),
       ...{ arns, clock, metrics, settings: { ...SETTINGS, ...settings } },
     }),
+    urlFor: ({ host, isSecure }, relative) => `${isSecure ? 'https' : 'http'}://${host}${relative}`,
     arns,
     metrics,
     clock: domain.clock,

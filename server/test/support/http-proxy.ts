@@ -15,7 +15,7 @@ export interface Rewriting {
 export async function startHttpProxy(
   t: TestContext,
   server: { readonly url: string },
-  { path = (same) => same, headers = () => ({}) }: Rewriting,
+  { path = (same) => same, headers = () => ({}) }: Rewriting = {},
 ): Promise<{ readonly url: string }> {
   const { hostname, port } = new URL(server.url);
   const proxy = createServer((received, answer) => {

@@ -77,6 +77,8 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
     return {
       principal: { id: accessKeyId, arn: arns.accessKey(accessKeyId), policies, signedInWith: 'access_key' },
       body,
+      // A call without a host, or with several, has been refused.
+      host: headers.get('host')?.[0] ?? '',
     };
   };
 }

@@ -44,7 +44,7 @@ const rows = {
     default: undefined,
     rule: 'an http or https URL without credentials or a query, not ending in /',
     pattern: /^https?:\/\/[^\s/?#@]+(?:\/[^\s?#]*[^\s?#/])?$/,
-    help: 'URL at which clients reach the management API, for the URLs of downloads; if not set, the address that it listens on.',
+    help: 'URL at which clients reach the management API, for the URLs of downloads; if not set, each caller gets URLs of the host that it called.',
   }),
   trustedProxies: list({
     rule: 'addresses or CIDR ranges, separated by commas',
