@@ -53,6 +53,11 @@ export interface OperationRow<Input, Output> {
   readonly name: string;
   /** The status of a success is always 200. */
   readonly http: { readonly method: string; readonly path: string };
+  /**
+   * Whether the label at the end of the path takes what is left of a path, with its slashes. AWS clients send them as
+   * `%2F`, but some proxies decode that.
+   */
+  readonly isLastLabelGreedy?: boolean;
   /** Whether repeating the call has the effect of making it once. */
   readonly isIdempotent: boolean;
   readonly throttleClass: ThrottleClass;

@@ -12,7 +12,16 @@ const REMOTE = '192.0.2.7';
 
 function requestFor(rawPath: string, { method = 'GET', remoteAddress = LOCAL } = {}): HttpRequest {
   const readBody = () => Promise.reject(new Error('a page reads no body'));
-  return { method, rawPath, rawQuery: '', headers: new Map(), remoteAddress, isSecure: false, readBody };
+  return {
+    method,
+    rawPath,
+    rawQuery: '',
+    headers: new Map(),
+    remoteAddress,
+    isSecure: false,
+    isForwarded: false,
+    readBody,
+  };
 }
 
 function openPages({ hasMetricsElsewhere = false, hasPlayers = true } = {}) {

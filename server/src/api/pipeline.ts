@@ -21,7 +21,14 @@ import { excerptOf } from './validation.ts';
  * Identifies the caller, and reads the body of the request: the only step of the pipeline that depends on how callers
  * sign in. Throws a Refusal, or a `throttled` ServiceError.
  */
-export type Authenticate = (request: HttpRequest, maxBodyBytes: number) => Promise<Authenticated>;
+export type Authenticate = (
+  request: HttpRequest,
+  call: {
+    readonly maxBodyBytes: number;
+    /** The paths by which clients may have meant this very call, the one that came first. */
+    readonly paths: readonly string[];
+  },
+) => Promise<Authenticated>;
 
 export interface Authenticated {
   readonly principal: Principal;
@@ -40,7 +47,7 @@ export interface PipelineParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly random: RandomBytes;
-  readonly settings: ThrottleSettings & { readonly maxBodyBytes: number };
+  readonly settings: ThrottleSettings & { readonly maxBodyBytes: number; readonly publicUrl: string | undefined };
 }
 
 /** Always resolves: a failure of any kind is a reply too. */
@@ -50,6 +57,7 @@ export type Pipeline = (request: HttpRequest) => Promise<HttpReply>;
 export function createPipeline(parts: PipelineParts): Pipeline {
   const { operations, services, authenticate, urlFor, arns, clock, log, metrics, random, settings } = parts;
   const match = createRouter(operations);
+  const pathsOf = createPathsOf({ match, settings });
   const throttle = createThrottle(parts);
   const authorize = createAuthorize(parts);
 
@@ -57,11 +65,14 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     const { requestId } = trace;
 
     // Match: 404 for a path that no operation has, 405 for a method that none has there, 400 for a malformed path.
-    const { operation, labels } = matched(match(request.method, request.rawPath), request);
+    const { operation, labels, spelledPath } = matched(match(request.method, request.rawPath), request);
     trace.operation = operation.name;
 
     // Authenticate: 403 that names the fault of the signature, 413 or 408 for the body, 429 after too many failures.
-    const { principal, body, host } = await authenticate(request, operation.maxBodyBytes ?? settings.maxBodyBytes);
+    const { principal, body, host } = await authenticate(request, {
+      maxBodyBytes: operation.maxBodyBytes ?? settings.maxBodyBytes,
+      paths: pathsOf(request, spelledPath),
+    });
     trace.principal = principal.id;
 
     // Throttle: 429 with the time to wait.
@@ -117,6 +128,26 @@ interface Trace {
 }
 
 type Input = Readonly<Record<string, unknown>>;
+
+/**
+ * Between client and server a proxy may have decoded the path, and taken off the path of the public URL. With that path
+ * in front, a path counts only if no operation has it: otherwise one signature could be used for two different calls.
+ */
+function createPathsOf({
+  match,
+  settings: { publicUrl },
+}: {
+  match: ReturnType<typeof createRouter<Operation>>;
+  settings: { readonly publicUrl: string | undefined };
+}): (request: HttpRequest, spelledPath: string) => readonly string[] {
+  const prefix = publicUrl === undefined ? '' : new URL(publicUrl).pathname.replace(/\/$/, '');
+  return ({ method, rawPath }, spelledPath) => {
+    const paths = [rawPath, spelledPath];
+    if (prefix === '') return paths;
+    const prefixed = paths.map((path) => `${prefix}${path}`);
+    return [...paths, ...prefixed.filter((path) => match(method, path).kind === 'unknown_operation')];
+  };
+}
 
 type Matched = ReturnType<ReturnType<typeof createRouter<Operation>>>;
 

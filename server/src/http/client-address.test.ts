@@ -7,9 +7,9 @@ const proxied = createClientAddress({ trustedProxies: ['10.0.0.0/8', 'fd00::/8',
 
 test('without trusted proxies only the socket counts, and headers do not', () => {
   const headers = { 'x-forwarded-for': '9.9.9.9', 'x-forwarded-proto': 'https' };
-  assert.deepEqual(direct('1.2.3.4', headers, false), { address: '1.2.3.4', isSecure: false });
-  assert.deepEqual(direct('::ffff:1.2.3.4', {}, true), { address: '1.2.3.4', isSecure: true });
-  assert.deepEqual(direct(undefined, headers, false), { address: 'unknown', isSecure: false });
+  assert.deepEqual(direct('1.2.3.4', headers, false), { address: '1.2.3.4', isSecure: false, isForwarded: false });
+  assert.deepEqual(direct('::ffff:1.2.3.4', {}, true), { address: '1.2.3.4', isSecure: true, isForwarded: false });
+  assert.deepEqual(direct(undefined, headers, false), { address: 'unknown', isSecure: false, isForwarded: false });
 });
 
 test('behind a trusted proxy the client is the right-most address that is not a trusted proxy', () => {
@@ -43,6 +43,8 @@ test('a trusted proxy says whether the client came over TLS', () => {
   assert.equal(proxied('10.0.0.1', { 'x-forwarded-proto': 'https' }, false).isSecure, true);
   assert.equal(proxied('10.0.0.1', { 'x-forwarded-proto': 'https, http' }, true).isSecure, false);
   assert.equal(proxied('10.0.0.1', {}, true).isSecure, false);
+  assert.equal(proxied('10.0.0.1', {}, true).isForwarded, true);
+  assert.equal(proxied('192.0.2.1', {}, true).isForwarded, false);
 });
 
 test('an entry that is neither an address nor a range is refused, and the message names it', () => {

@@ -8,6 +8,8 @@ export interface Client {
   readonly address: string;
   /** Whether the client reached the server, or the trusted proxy in front of it, over TLS. */
   readonly isSecure: boolean;
+  /** Whether a trusted proxy sent the request, so that its forwarding headers count. */
+  readonly isForwarded: boolean;
 }
 
 export type ClientAddress = (peerAddress: string | undefined, headers: IncomingHttpHeaders, isTls: boolean) => Client;
@@ -23,7 +25,7 @@ export function createClientAddress({ trustedProxies }: { trustedProxies: readon
 
   return function clientAddress(peerAddress, headers, isTls) {
     const peer = normalized(peerAddress ?? '') ?? 'unknown';
-    if (!isTrusted(peer)) return { address: peer, isSecure: isTls };
+    if (!isTrusted(peer)) return { address: peer, isSecure: isTls, isForwarded: false };
     const isSecure = lastOf(headers['x-forwarded-proto'])?.toLowerCase() === 'https';
     let address = peer;
     for (const hop of listOf(headers['x-forwarded-for']).reverse()) {
@@ -33,7 +35,7 @@ export function createClientAddress({ trustedProxies }: { trustedProxies: readon
       address = forwarded;
       if (!isTrusted(address)) break;
     }
-    return { address, isSecure };
+    return { address, isSecure, isForwarded: true };
   };
 }
 

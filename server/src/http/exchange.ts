@@ -13,6 +13,8 @@ export interface HttpRequest {
   readonly remoteAddress: string;
   /** Whether the client reached the server, or the trusted proxy in front of it, over TLS. */
   readonly isSecure: boolean;
+  /** Whether a trusted proxy sent the request, so that its forwarding headers count. */
+  readonly isForwarded: boolean;
   /**
    * Reads the whole body; empty when there is none. Rejects with a BodyError when the body is longer than `maxBytes` or
    * does not arrive whole in time, and with a `throttled` ServiceError when other bodies use the memory that it needs.

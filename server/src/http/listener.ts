@@ -61,6 +61,7 @@ export function createHttpListener({
       headers: collectHeaders(request.rawHeaders),
       remoteAddress: client.address,
       isSecure: client.isSecure,
+      isForwarded: client.isForwarded,
       readBody: (maxBytes) =>
         readBody({ request, response, maxBytes, timeoutMs: settings.requestTimeoutMs, memory, clock }),
     };

@@ -24,6 +24,7 @@ const SETTINGS = {
   maxBodyBytes: 65_536,
   maxClockSkewMs: 300_000,
   authFailuresPerMinutePerAddress: 60,
+  publicUrl: undefined as string | undefined,
   readCallsPerSecond: 100,
   readCallsBurst: 10_000,
   writeCallsPerSecond: 20,
@@ -44,6 +45,8 @@ export interface CallOptions {
   readonly address?: string;
   readonly isSecure?: boolean;
   readonly signedAtMs?: number;
+  /** The path that arrives, when a proxy has changed the one that was signed. */
+  readonly sentPath?: string;
   /** Added after signing; undefined removes a header. */
   readonly headers?: Readonly<Record<string, string | undefined>>;
 }
@@ -152,6 +155,7 @@ export async function openApi(
 
   async function call(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
     const body = bytesOf(options.body);
+    const { sentPath = path } = options;
     const url = new URL(`http://${HOST}${path}`);
     const { accessKeyId = 'root', secretAccessKey = 'secret', signedAtMs = domain.clock.now() } = options;
     const signature = signRequest({
@@ -163,11 +167,12 @@ export async function openApi(
     let isBodyRead = false;
     const reply = await pipeline({
       method,
-      rawPath: path.split('?')[0] ?? '',
-      rawQuery: path.split('?')[1] ?? '',
+      rawPath: sentPath.split('?')[0] ?? '',
+      rawQuery: sentPath.split('?')[1] ?? '',
       headers: collectHeaders(headers.flat()),
       remoteAddress: options.address ?? ADDRESS,
       isSecure: options.isSecure ?? false,
+      isForwarded: false,
       async readBody(maxBytes) {
         isBodyRead = true;
         if (options.bodyFailure !== undefined) throw options.bodyFailure;

@@ -11,16 +11,22 @@ export interface Rewriting {
   readonly headers?: (received: IncomingHttpHeaders) => Readonly<Record<string, string | readonly string[]>>;
 }
 
-/** A proxy for calls in front of the server, which ends with the test. */
+export interface HttpProxy {
+  readonly url: string;
+  forwardTo(server: { readonly url: string }): void;
+}
+
+/** A proxy for calls in front of the server, which ends with the test. The server may be named later. */
 export async function startHttpProxy(
   t: TestContext,
-  server: { readonly url: string },
+  server: { readonly url: string } | undefined,
   { path = (same) => same, headers = () => ({}) }: Rewriting = {},
-): Promise<{ readonly url: string }> {
-  const { hostname, port } = new URL(server.url);
+): Promise<HttpProxy> {
+  let target = server;
   const proxy = createServer((received, answer) => {
     const { method = 'GET', url = '/' } = received;
     const sent = { ...received.headers, ...(headers(received.headers) as IncomingHttpHeaders) };
+    const { hostname, port } = new URL(target?.url ?? '');
     const forwarded = requestHttp({ host: hostname, port, method, path: path(url), setHost: false, headers: sent });
     received.pipe(forwarded).on('response', (response) => {
       answer.writeHead(response.statusCode ?? 502, response.headers);
@@ -34,5 +40,10 @@ export async function startHttpProxy(
     proxy.closeAllConnections();
     proxy.close();
   });
-  return { url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` };
+  return {
+    url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+    forwardTo(server) {
+      target = server;
+    },
+  };
 }

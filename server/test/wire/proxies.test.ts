@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import type { IncomingHttpHeaders } from 'node:http';
 import { test } from 'node:test';
-import { ExportSnapshotCommand } from '@aws-sdk/client-gamesparks';
+import { ExportSnapshotCommand, ListGamesCommand } from '@aws-sdk/client-gamesparks';
+import type { Settings } from '../../src/config/config.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
-import { testEachClient } from '../support/aws-clients.ts';
-import { startHttpProxy } from '../support/http-proxy.ts';
+import { type AwsCall, testEachClient } from '../support/aws-clients.ts';
+import { type Rewriting, startHttpProxy } from '../support/http-proxy.ts';
 import { createSnapshot, endOfJob, startJob } from '../support/publishing.ts';
 import { GAME, STAGE, startTestServer } from '../support/server.ts';
 
@@ -54,4 +56,61 @@ test('[aws-sdk] what is handed out is had over TLS where a trusted proxy termina
     const { S3Url = '' } = await sdk.send(new ExportSnapshotCommand({ GameName: GAME, SnapshotId }));
     assert.ok(S3Url.startsWith(`${scheme}://${new URL(url).host}/download/`), S3Url);
   }
+});
+
+const ARN = 'arn:aws:gamesparks:us-east-1:000000000000:game/Demo';
+
+/** Calls whose paths have nothing special, a colon, and a colon with a slash. */
+async function callAll(call: AwsCall, SnapshotId: string): Promise<void> {
+  await call('ListGames', {});
+  await call('GetSnapshot', { GameName: GAME, SnapshotId });
+  await call('TagResource', { ResourceArn: `${ARN}/stage/${STAGE}`, tags: { 'a:b/c': 'd' } });
+  await call('UntagResource', { ResourceArn: `${ARN}/stage/${STAGE}`, tagKeys: ['a:b/c'] });
+  await call('DisconnectPlayer', { GameName: GAME, StageName: STAGE, PlayerId: 'anybody' });
+}
+
+/** What nginx sends of a path after `proxy_pass http://backend/;`. */
+const decodePath = (path: string) => path.replace(/^[^?]*/, (encoded) => decodeURIComponent(encoded));
+const ownHost = { host: 'backend:8080' };
+const forwardHost = ({ host = '' }: IncomingHttpHeaders) => ({ ...ownHost, 'x-forwarded-host': host });
+const withoutPrefix = (path: string) => path.replace(/^\/base/, '');
+
+const REWRITINGS: [title: string, rewriting: Rewriting, publicPath: string | undefined][] = [
+  ['decodes the path', { path: decodePath }, undefined],
+  ['sends a Host of its own and forwards the one that came', { headers: forwardHost }, undefined],
+  ['sends a Host of its own, when the public URL is set', { headers: () => ownHost }, ''],
+  ['takes off the path of the public URL', { path: withoutPrefix }, '/base'],
+  ['does all of that', { path: (path) => decodePath(withoutPrefix(path)), headers: forwardHost }, '/base'],
+];
+
+for (const [title, rewriting, publicPath] of REWRITINGS) {
+  testEachClient(aws, `calls get through a proxy that ${title}`, async (t, client) => {
+    const proxy = await startHttpProxy(t, undefined, rewriting);
+    const publicUrl = publicPath === undefined ? undefined : `${proxy.url}${publicPath}`;
+    const server = await startTestServer(t, { settings: { trustedProxies: ['127.0.0.1'], publicUrl } });
+    proxy.forwardTo(server);
+    await callAll(client.open({ url: publicUrl ?? proxy.url }), await createSnapshot(server));
+  });
+}
+
+test('[aws-sdk] a signature for a host or path that does not lead here is refused, and the refusal names what came', async (t) => {
+  const refusalOf = async (rewriting: Rewriting, settings: Partial<Settings>, path = '') => {
+    const server = await startTestServer(t, { settings });
+    const { url } = await startHttpProxy(t, server, rewriting);
+    const sdk = server.sdk({ endpoint: `${url}${path}`, maxAttempts: 1 });
+    const error = await sdk.send(new ListGamesCommand({})).catch((thrown: Error) => thrown);
+    assert(error instanceof Error);
+    assert.equal(error.name, 'InvalidSignatureException');
+    return error.message;
+  };
+  const trusted = { trustedProxies: ['127.0.0.1'] };
+  const hostCame = /The path came as '\/game' and the Host as 'backend:8080': .* docs\/deploying\.md/;
+  assert.match(await refusalOf({ headers: () => ownHost }, trusted), hostCame);
+  assert.match(await refusalOf({ headers: forwardHost }, {}), hostCame, 'the proxy is not trusted');
+  const forged = { ...ownHost, 'x-forwarded-host': 'other.example' };
+  assert.match(await refusalOf({ headers: () => forged }, trusted), hostCame);
+  const elsewhere = { publicUrl: 'https://other.example' };
+  assert.match(await refusalOf({ headers: () => ownHost }, elsewhere), hostCame);
+  const prefixed = { publicUrl: 'https://other.example/other' };
+  assert.match(await refusalOf({ path: withoutPrefix }, prefixed, '/base'), /The path came as '\/game'/);
 });

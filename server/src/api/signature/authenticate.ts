@@ -9,11 +9,13 @@ import { createTokenBuckets } from '../../token-bucket.ts';
 import type { Authenticate } from '../pipeline.ts';
 import { bodyRefusal, Refusal } from '../reply.ts';
 import { parseAuthorization } from './authorization-header.ts';
+import { readingsOf } from './readings.ts';
 import { createSigningKeyCache, type SignatureRefusal, UNRECOGNIZED_CLIENT, verifySignature } from './sigv4.ts';
 
 export interface AuthenticationSettings {
   readonly maxClockSkewMs: number;
   readonly authFailuresPerMinutePerAddress: number;
+  readonly publicUrl: string | undefined;
 }
 
 export interface AuthenticationParts {
@@ -39,8 +41,9 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
   const { findCredential, arns, clock, settings } = parts;
   const signingKeys = createSigningKeyCache({ maxEntries: MAX_SIGNING_KEYS });
   const failures = createFailures(parts);
+  const publicHost = settings.publicUrl === undefined ? undefined : new URL(settings.publicUrl).host;
 
-  return async function authenticate(request, maxBodyBytes) {
+  return async function authenticate(request, { maxBodyBytes, paths }) {
     const { method, rawPath, rawQuery, headers } = request;
     const address = addressGroup(request.remoteAddress);
     const nowMs = clock.now();
@@ -63,22 +66,22 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
       failures.count(caller);
       throw bodyRefusal(error);
     });
-    const refusal = verifySignature({
+    const signed = verifySignature({
       method,
       rawPath,
       rawQuery,
       headers,
+      readings: readingsOf({ request, paths, publicHost }),
       body,
       authorization,
       secretAccessKey,
       signingKeys,
     });
-    if (refusal !== undefined) return failures.refuse(caller, refusal);
+    if ('name' in signed) return failures.refuse(caller, signed);
     return {
       principal: { id: accessKeyId, arn: arns.accessKey(accessKeyId), policies, signedInWith: 'access_key' },
       body,
-      // A call without a host, or with several, has been refused.
-      host: headers.get('host')?.[0] ?? '',
+      host: signed.host,
     };
   };
 }

@@ -83,8 +83,8 @@ function refuseUnsupported({ headers, rawPath, rawQuery }: Omit<RequestLine, 'me
 
 /**
  * Proxies and signers resolve `.` and `..`, and routers do not, so a path with them could mean two different resources.
- * Some signers also leave out empty segments. That is safe, because the server verifies the path exactly as it came:
- * one signature never fits two paths, and a signed path with an empty label gets its answer from validation.
+ * Some signers also leave out empty segments. That is safe, because one signature never fits two paths that mean
+ * different calls, and a signed path with an empty label gets its answer from validation.
  */
 function refusePath(rawPath: string): SignatureRefusal | undefined {
   const isPlain = /^\/[\x21-\x7e]*$/.test(rawPath) && !/\/\.{1,2}(\/|$)/.test(rawPath);

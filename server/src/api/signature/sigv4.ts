@@ -1,6 +1,7 @@
 import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { collectHeaders, type HttpRequest } from '../../http/exchange.ts';
 import { excerpt } from '../../text.ts';
+import type { Reading } from './readings.ts';
 
 export const ALGORITHM = 'AWS4-HMAC-SHA256';
 export const SERVICE = 'gamesparks';
@@ -66,19 +67,20 @@ export const UNRECOGNIZED_CLIENT: SignatureRefusal = {
 };
 
 /**
- * Verifies that the holder of `secretAccessKey` signed exactly this request: its method, path, query, signed headers
- * and body. Returns undefined when that is so. `authorization` must come from `parseAuthorization` for the same
- * request.
+ * Verifies that the holder of `secretAccessKey` signed exactly one of the readings of this request: its method, path,
+ * query, signed headers and body. Returns that reading. `authorization` must come from `parseAuthorization` for the
+ * same request.
  */
 export function verifySignature(
   request: RequestLine & {
+    readings: readonly Reading[];
     body: Uint8Array;
     authorization: ParsedAuthorization;
     secretAccessKey: string;
     signingKeys: SigningKeyCache;
   },
-): SignatureRefusal | undefined {
-  const { method, rawPath, rawQuery, headers, authorization, secretAccessKey, signingKeys } = request;
+): Reading | SignatureRefusal {
+  const { method, rawPath, rawQuery, headers, readings, authorization, secretAccessKey, signingKeys } = request;
   const { signedHeaders } = authorization;
   const payloadHash = hash('sha256', request.body, 'hex');
   const claimedHash = headers.get('x-amz-content-sha256')?.[0];
@@ -88,15 +90,22 @@ export function verifySignature(
     );
   }
   const key = signingKeys.find(authorization, secretAccessKey) ?? signingKey(authorization, secretAccessKey);
-  const canonical = canonicalRequest({ method, rawPath, rawQuery, headers, signedHeaders, payloadHash });
-  const expected = createHmac('sha256', key).update(stringToSign(authorization, canonical)).digest();
-  if (!timingSafeEqual(expected, Buffer.from(authorization.signature, 'hex'))) {
+  const signature = Buffer.from(authorization.signature, 'hex');
+  const signed = readings.find(({ host, path }) => {
+    const canonical = canonicalRequest({ method, host, path, rawQuery, headers, signedHeaders, payloadHash });
+    return timingSafeEqual(
+      createHmac('sha256', key).update(stringToSign(authorization, canonical)).digest(),
+      signature,
+    );
+  });
+  if (signed === undefined) {
+    const [host = ''] = headers.get('host') ?? [];
     return invalid(
-      `The request signature we calculated does not match the signature you provided. Check the secret access key of '${excerpt(authorization.accessKeyId)}', and that nothing between the client and the server changes the method, path, query, body or a signed header (${signedHeaders.join(';')}).`,
+      `The request signature we calculated does not match the signature you provided. Check the secret access key of '${excerpt(authorization.accessKeyId)}', and that nothing between the client and the server changes the method, path, query, body or a signed header (${signedHeaders.join(';')}). The path came as '${excerpt(rawPath)}' and the Host as '${excerpt(host)}': if the client sent others, docs/deploying.md says how to set up the proxy.`,
     );
   }
   signingKeys.remember(authorization, secretAccessKey, key);
-  return undefined;
+  return signed;
 }
 
 /**
@@ -122,7 +131,8 @@ export function signRequest(request: {
   const scope = { date: timestamp.slice(0, 8), region, timestamp };
   const canonical = canonicalRequest({
     method: request.method,
-    rawPath: url.pathname,
+    host: url.host,
+    path: url.pathname,
     rawQuery: url.search.slice(1),
     headers,
     signedHeaders,
@@ -168,12 +178,15 @@ export function createSigningKeyCache({ maxEntries }: { maxEntries: number }): S
 
 // The functions below follow the steps of the specification: canonical request → string to sign → signing key.
 
-function canonicalRequest(request: RequestLine & { signedHeaders: readonly string[]; payloadHash: string }): string {
+function canonicalRequest(
+  request: Omit<RequestLine, 'rawPath'> & Reading & { signedHeaders: readonly string[]; payloadHash: string },
+): string {
+  const valuesOf = (name: string) => (name === 'host' ? [request.host] : (request.headers.get(name) ?? []));
   return [
     request.method,
-    canonicalPath(request.rawPath),
+    canonicalPath(request.path),
     canonicalQuery(request.rawQuery),
-    ...request.signedHeaders.map((name) => `${name}:${canonicalValue(request.headers.get(name) ?? [])}`),
+    ...request.signedHeaders.map((name) => `${name}:${canonicalValue(valuesOf(name))}`),
     '',
     request.signedHeaders.join(';'),
     request.payloadHash,

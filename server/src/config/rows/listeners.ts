@@ -44,12 +44,12 @@ const rows = {
     default: undefined,
     rule: 'an http or https URL without credentials or a query, not ending in /',
     pattern: /^https?:\/\/[^\s/?#@]+(?:\/[^\s?#]*[^\s?#/])?$/,
-    help: 'URL at which clients reach the management API, for the URLs of downloads; if not set, each caller gets URLs of the host that it called.',
+    help: 'URL at which clients reach the management API, for the URLs of downloads; if not set, each caller gets URLs of the host that it called. Calls may be signed for its host and path even if a proxy sends a Host of its own or takes the path off.',
   }),
   trustedProxies: list({
     rule: 'addresses or CIDR ranges, separated by commas',
     isItem: (item) => parseIpRange(item) !== undefined,
-    help: 'Proxies whose X-Forwarded-For and X-Forwarded-Proto headers are trusted.',
+    help: 'Proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host headers are trusted.',
   }),
 };
 
