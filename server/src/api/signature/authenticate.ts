@@ -9,13 +9,13 @@ import { createTokenBuckets } from '../../token-bucket.ts';
 import type { Authenticate } from '../pipeline.ts';
 import { bodyRefusal, Refusal } from '../reply.ts';
 import { parseAuthorization } from './authorization-header.ts';
+import { createDestinationCheck, type DestinationSettings } from './destination.ts';
 import { readingsOf } from './readings.ts';
 import { createSigningKeyCache, type SignatureRefusal, UNRECOGNIZED_CLIENT, verifySignature } from './sigv4.ts';
 
-export interface AuthenticationSettings {
+export interface AuthenticationSettings extends DestinationSettings {
   readonly maxClockSkewMs: number;
   readonly authFailuresPerMinutePerAddress: number;
-  readonly publicUrl: string | undefined;
 }
 
 export interface AuthenticationParts {
@@ -40,6 +40,7 @@ const MAX_SIGNING_KEYS = 1_000;
 export function createSignatureAuthentication(parts: AuthenticationParts): Authenticate {
   const { findCredential, arns, clock, settings } = parts;
   const signingKeys = createSigningKeyCache({ maxEntries: MAX_SIGNING_KEYS });
+  const refuseDestination = createDestinationCheck(settings);
   const failures = createFailures(parts);
   const publicHost = settings.publicUrl === undefined ? undefined : new URL(settings.publicUrl).host;
 
@@ -78,6 +79,8 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
       signingKeys,
     });
     if ('name' in signed) return failures.refuse(caller, signed);
+    const refusal = refuseDestination({ host: signed.host, region: authorization.region });
+    if (refusal !== undefined) return failures.refuse(caller, refusal);
     return {
       principal: { id: accessKeyId, arn: arns.accessKey(accessKeyId), policies, signedInWith: 'access_key' },
       body,

@@ -104,6 +104,16 @@ const rows = {
     max: DAY_MS,
     help: "Largest accepted difference between a signature's time and the server's clock.",
   }),
+  signedHosts: list({
+    rule: 'hosts such as respark.example or 127.0.0.1:8080, separated by commas',
+    isItem: (item) => /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i.test(item),
+    help: 'Hosts for which a call may be signed, besides that of RESPARK_PUBLIC_URL; if empty, any. A call to another server with the same keys is then useless here. Commands on this machine call the address that the server listens on.',
+  }),
+  signedRegions: list({
+    rule: 'regions, separated by commas',
+    isItem: (item) => /^[a-z0-9-]{1,64}$/.test(item),
+    help: 'Regions for which a call may be signed, besides RESPARK_REGION; if empty, any.',
+  }),
   readCallsPerSecond: integer({
     default: 100,
     min: 1,
