@@ -1,3 +1,4 @@
+import { createCors } from '../api/cors.ts';
 import { EVERY_OPERATION } from '../api/every-operation.ts';
 import { createManagementPages, createObservationPages, playerPages } from '../api/pages.ts';
 import { createPipeline } from '../api/pipeline.ts';
@@ -76,11 +77,13 @@ export function createNode(parts: {
     clock,
     random,
   });
+  const methods = new Set(['HEAD', ...EVERY_OPERATION.map(({ http }) => http.method)]);
+  const cors = createCors({ origins: settings.apiOrigins, methods });
   const clientAddress = createClientAddress(settings);
   const listenerFor = (...sites: Site[]) => createHttpListener({ sites, clientAddress, settings, clock, log });
   const listeners = {
     // The API answers every request that reaches it, so it comes last.
-    management: listenerFor(pages, pipeline),
+    management: listenerFor(cors(pages, pipeline)),
     players: listenerFor(playerPages),
     metrics: listenerFor(observe),
   };

@@ -104,6 +104,11 @@ const rows = {
     max: DAY_MS,
     help: "Largest accepted difference between a signature's time and the server's clock.",
   }),
+  apiOrigins: list({
+    rule: 'origins such as https://tools.example, separated by commas',
+    isItem: isOrigin,
+    help: 'Origins of the web pages that may call the management API and fetch downloads; if empty, no page can. A page still has to sign its calls.',
+  }),
   signedHosts: list({
     rule: 'hosts such as respark.example or 127.0.0.1:8080, separated by commas',
     isItem: (item) => /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i.test(item),
@@ -163,3 +168,9 @@ export const management = {
   rows,
   checks: [atMost('headersTimeoutMs', 'requestTimeoutMs'), atMost('maxHttpSocketsPerAddress', 'maxHttpSockets')],
 };
+
+/** Whether a browser may send this as `Origin`. An http or https origin must be spelled as browsers do, or never matches. */
+function isOrigin(item: string): boolean {
+  if (/^https?:/i.test(item)) return URL.canParse(item) && new URL(item).origin === item;
+  return /^[a-z][a-z0-9+.-]*:\/\/[\w.-]+$/.test(item);
+}
