@@ -25,7 +25,9 @@ export async function startHttpProxy(
   let target = server;
   const proxy = createServer((received, answer) => {
     const { method = 'GET', url = '/' } = received;
-    const sent = { ...received.headers, ...(headers(received.headers) as IncomingHttpHeaders) };
+    const forwardedFor = received.socket.remoteAddress;
+    const added = headers(received.headers) as IncomingHttpHeaders;
+    const sent = { ...received.headers, 'x-forwarded-for': forwardedFor, ...added };
     const { hostname, port } = new URL(target?.url ?? '');
     const forwarded = requestHttp({ host: hostname, port, method, path: path(url), setHost: false, headers: sent });
     received.pipe(forwarded).on('response', (response) => {
