@@ -30,7 +30,7 @@ export function createCors({
   function preflightReply(origin: string, { headers }: HttpRequest): HttpReply {
     const asked = headers.get('access-control-request-headers')?.join(',') ?? '';
     return {
-      status: 204,
+      status: 200,
       headers: {
         'access-control-allow-origin': origin,
         'access-control-allow-methods': allowedMethods,

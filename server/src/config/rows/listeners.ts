@@ -62,6 +62,7 @@ export const listeners = {
     needs('playerHost', 'playerPort', 'players have no listener of their own'),
     needs('playerTlsCertFile', 'playerPort', 'players have no listener of their own'),
     findSharedPort,
+    findUnreadableUrl,
   ],
 };
 
@@ -70,4 +71,9 @@ function findSharedPort({ host, port, playerHost, playerPort }: ValuesOf<typeof 
   if (playerHost !== '' && playerHost !== host) return undefined;
   const [players, main] = [`${variableOf('playerPort')} (${playerPort})`, `${variableOf('port')} (${port})`];
   return `${players} must differ from ${main}; unset it to serve both on one port`;
+}
+
+function findUnreadableUrl({ publicUrl }: ValuesOf<typeof rows>): string | undefined {
+  if (publicUrl === undefined || URL.canParse(publicUrl)) return undefined;
+  return `${variableOf('publicUrl')} (${publicUrl}) is no URL that a client could call; check its host and port`;
 }

@@ -112,7 +112,7 @@ const rows = {
   signedHosts: list({
     rule: 'hosts such as respark.example or 127.0.0.1:8080, separated by commas',
     isItem: (item) => /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i.test(item),
-    help: 'Hosts for which a call may be signed, besides that of RESPARK_PUBLIC_URL; if empty, any. A call to another server with the same keys is then useless here. Commands on this machine call the address that the server listens on.',
+    help: 'Hosts for which a call may be signed, besides that of RESPARK_PUBLIC_URL; if empty, any. A call to another server with the same keys is then useless here. Commands such as respark disconnect call the address of the listener unless told otherwise, so list that too.',
   }),
   signedRegions: list({
     rule: 'regions, separated by commas',
@@ -171,6 +171,7 @@ export const management = {
 
 /** Whether a browser may send this as `Origin`. An http or https origin must be spelled as browsers do, or never matches. */
 function isOrigin(item: string): boolean {
+  if (item.includes('*')) return false;
   if (/^https?:/i.test(item)) return URL.canParse(item) && new URL(item).origin === item;
   return /^[a-z][a-z0-9+.-]*:\/\/[\w.-]+$/.test(item);
 }
