@@ -91,12 +91,10 @@ export function verifySignature(
   }
   const key = signingKeys.find(authorization, secretAccessKey) ?? signingKey(authorization, secretAccessKey);
   const signature = Buffer.from(authorization.signature, 'hex');
-  const signed = readings.find(({ host, path }) => {
-    const canonical = canonicalRequest({ method, host, path, rawQuery, headers, signedHeaders, payloadHash });
-    return timingSafeEqual(
-      createHmac('sha256', key).update(stringToSign(authorization, canonical)).digest(),
-      signature,
-    );
+  const canonical = canonicalRequests({ method, rawQuery, headers, signedHeaders, payloadHash });
+  const signed = readings.find((reading) => {
+    const text = stringToSign(authorization, canonical(reading));
+    return timingSafeEqual(createHmac('sha256', key).update(text).digest(), signature);
   });
   if (signed === undefined) {
     const [host = ''] = headers.get('host') ?? [];
@@ -129,15 +127,13 @@ export function signRequest(request: {
   const headers = collectHeaders(Object.entries({ ...request.headers, host: url.host, ...added }).flat());
   const signedHeaders = [...headers.keys()].sort();
   const scope = { date: timestamp.slice(0, 8), region, timestamp };
-  const canonical = canonicalRequest({
+  const canonical = canonicalRequests({
     method: request.method,
-    host: url.host,
-    path: url.pathname,
     rawQuery: url.search.slice(1),
     headers,
     signedHeaders,
     payloadHash,
-  });
+  })({ host: url.host, path: url.pathname });
   const signature = createHmac('sha256', signingKey(scope, request.secretAccessKey))
     .update(stringToSign(scope, canonical))
     .digest('hex');
@@ -178,19 +174,30 @@ export function createSigningKeyCache({ maxEntries }: { maxEntries: number }): S
 
 // The functions below follow the steps of the specification: canonical request → string to sign → signing key.
 
-function canonicalRequest(
-  request: Omit<RequestLine, 'rawPath'> & Reading & { signedHeaders: readonly string[]; payloadHash: string },
-): string {
-  const valuesOf = (name: string) => (name === 'host' ? [request.host] : (request.headers.get(name) ?? []));
-  return [
-    request.method,
-    canonicalPath(request.path),
-    canonicalQuery(request.rawQuery),
-    ...request.signedHeaders.map((name) => `${name}:${canonicalValue(valuesOf(name))}`),
-    '',
-    request.signedHeaders.join(';'),
-    request.payloadHash,
-  ].join('\n');
+/** Returns the canonical request of each reading. What they share is made once, because clients can make it long. */
+function canonicalRequests({
+  method,
+  rawQuery,
+  headers,
+  signedHeaders,
+  payloadHash,
+}: Omit<RequestLine, 'rawPath'> & { signedHeaders: readonly string[]; payloadHash: string }): (
+  reading: Reading,
+) => string {
+  const query = canonicalQuery(rawQuery);
+  const lines = signedHeaders.map((name) => `${name}:${canonicalValue(headers.get(name) ?? [])}`);
+  const hostLine = signedHeaders.indexOf('host');
+  const names = signedHeaders.join(';');
+  return ({ host, path }) =>
+    [
+      method,
+      canonicalPath(path),
+      query,
+      ...lines.with(hostLine, `host:${canonicalValue([host])}`),
+      '',
+      names,
+      payloadHash,
+    ].join('\n');
 }
 
 /** Every service except S3 encodes the encoded path again, so a `%3A` on the wire is signed as `%253A`. */
