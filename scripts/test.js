@@ -1,9 +1,9 @@
 // Runs the built tests of all workspaces, or only those whose path contains one of the arguments:
 //   node scripts/test.js [--quick] [part of a path …]
 // With --quick it runs only the product's unit tests and, for each real client, enough to see that it gets through.
-// At the end it prints how many tests of each real client passed. A test belongs to a client if its own title, or that
-// of a suite around it, begins with the client: "[aws-cli] lists games". With CI=true, a client without a test, or with
-// a skipped one, fails the run.
+// At the end it prints how many tests of each real client, or real proxy, passed. A test belongs to a client if its own
+// title, or that of a suite around it, begins with the client: "[aws-cli] lists games". With CI=true, a client without a
+// test, or with a skipped one, fails the run.
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { sep } from 'node:path';
@@ -13,7 +13,7 @@ import { run } from 'node:test';
 import { spec as Spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
 
-const CLIENTS = ['aws-cli', 'aws-sdk', 'ws', 'chromium', 'mcs'];
+const CLIENTS = ['aws-cli', 'aws-sdk', 'ws', 'chromium', 'mcs', 'nginx', 'haproxy', 'caddy'];
 
 // The folders whose files take longest come first, so that none of these files runs alone at the end.
 const FIRST = [

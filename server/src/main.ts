@@ -101,13 +101,12 @@ async function start(
     audit: createAuditWithinRoom({ audit, room }),
     keyring: directory.keyring,
     examine: examiner.examine,
-    publicUrl: () => settings.publicUrl ?? url,
   });
   for (const work of services.background) closers.push(work.name, () => work.close());
   // Pushed last, so that it closes before the background work, which waits for examinations that may outlast a stop.
   closers.push('examiner', () => examiner.close());
 
-  const node = createNode({ ...parts, backends, access, audit, metrics, arns, services });
+  const node = createNode({ ...parts, backends, access, audit, metrics, arns, services, ownUrl: () => url });
   const { gateway, turns, upgrade, listeners, requests } = node;
   // The gateway must be there first: an unfinished deletion closes the stage's players. Before the server listens it
   // has none.
@@ -135,7 +134,7 @@ async function start(
       : { demo: { gameName: DEMO_GAME, stageName: DEMO_STAGE, gameKey: demo.gameKey, playerId: demo.playerId } }),
     warnings: [
       ...directory.warnings,
-      ...warningsOf({ settings, playerServer, url, nodeVersion: process.versions.node, clock }),
+      ...warningsOf({ settings, playerServer, nodeVersion: process.versions.node, clock }),
     ],
     counts: () => ({ ...node.counts(), inFlight: requests.inFlight }),
     async turnAway(hurry) {

@@ -61,7 +61,6 @@ const { players, runtimes } = createServices({
   auditLog: { find: async () => ({ records: [], next: undefined }) },
   examine: () => Promise.reject(new Error('nothing is deployed here')),
   arns: createArns(settings),
-  publicUrl: () => '',
 });
 const gateway = new Gateway({ players, runtimes, cluster, limits, clock, random, log, metrics, settings });
 const readHead = createHeadReader({ clientAddress: createClientAddress({ ...settings, warn: () => {} }) });

@@ -37,6 +37,8 @@ export interface Call<Input> {
   readonly arns: Arns;
   /** What a rule that changes something puts on record, with the caller and the request id. */
   readonly change: Change;
+  /** Makes an absolute URL, which the caller can reach, of a relative one of this server. */
+  absoluteUrl(relative: string): string;
 }
 
 /** The errors that every operation may answer. */
@@ -51,6 +53,11 @@ export interface OperationRow<Input, Output> {
   readonly name: string;
   /** The status of a success is always 200. */
   readonly http: { readonly method: string; readonly path: string };
+  /**
+   * Whether the label at the end of the path takes what is left of a path, with its slashes. AWS clients send them as
+   * `%2F`, but some proxies decode that.
+   */
+  readonly isLastLabelGreedy?: boolean;
   /** Whether repeating the call has the effect of making it once. */
   readonly isIdempotent: boolean;
   readonly throttleClass: ThrottleClass;

@@ -15,7 +15,15 @@ function requestFor(rawPath: string, given: Partial<HttpRequest> = {}): HttpRequ
   const readBody = () => Promise.reject(new Error('a page reads no body'));
   return {
     ...{ method: 'GET', rawPath, rawQuery: '', headers: new Map() },
-    ...{ remoteAddress: LOCAL, peerAddress: LOCAL, isSecure: false, mayBeProxied: false, callerIsKnown() {}, readBody },
+    ...{
+      remoteAddress: LOCAL,
+      peerAddress: LOCAL,
+      isSecure: false,
+      isForwarded: false,
+      mayBeProxied: false,
+      callerIsKnown() {},
+      readBody,
+    },
     ...given,
   };
 }

@@ -35,7 +35,7 @@ const failing = (error: unknown) =>
 
 const OPTIONS_REQUEST = {
   ...{ method: 'OPTIONS', rawQuery: '', headers: new Map<string, readonly string[]>() },
-  ...{ remoteAddress: '192.0.2.7', peerAddress: '192.0.2.7', isSecure: false, mayBeProxied: false },
+  ...{ remoteAddress: '192.0.2.7', peerAddress: '192.0.2.7', isSecure: false, isForwarded: false, mayBeProxied: false },
   callerIsKnown() {},
   readBody: () => Promise.reject(new Error('OPTIONS reads no body')),
 };
@@ -85,6 +85,36 @@ test('a bad signature is refused before the rate is checked', async (t) => {
   assert.equal(outcome(await call('GET', '/game')), '429 ThrottlingException');
   const forged = await call('GET', '/game', { secretAccessKey: 'guess' });
   assert.equal(outcome(forged), '403 InvalidSignatureException');
+});
+
+test('a path may lack that of the public URL, unless the two make the path of another call', async (t) => {
+  const { call } = await openApi(t, { settings: { publicUrl: 'https://respark.example/base' } });
+  assert.equal((await call('GET', '/base/game', { sentPath: '/game' })).status, 200);
+  assert.equal((await call('GET', '/game')).status, 200);
+  assert.equal(outcome(await call('GET', '/other/game', { sentPath: '/game' })), '403 InvalidSignatureException');
+  assert.equal(outcome(await call('GET', '/base/game')), '404 UnknownOperationException');
+
+  const ambiguous = await openApi(t, { settings: { publicUrl: 'https://respark.example/game' } });
+  await ambiguous.call('POST', '/game', { body: { GameName: 'game' } });
+  await ambiguous.call('POST', '/game', { body: { GameName: 'stage' } });
+  assert.deepEqual((await ambiguous.call('GET', '/game/game/stage')).json, { Stages: [] });
+  const taken = await ambiguous.call('GET', '/game/game/stage', { sentPath: '/game/stage' });
+  assert.equal(outcome(taken), '403 InvalidSignatureException', 'it was signed to list stages, not to get a game');
+});
+
+test('a signature for one spelling of a path holds for the others, and for no other path', async (t) => {
+  const { call } = await openApi(t);
+  const signed = '/game/Demo/snapshot/a%3Ab%2Fc';
+  for (const sentPath of [signed, '/game/Demo/snapshot/a:b%2Fc']) {
+    assert.equal((await call('GET', signed, { sentPath })).status, 400, 'validation refuses the id');
+  }
+  for (const sentPath of [
+    '/game/Demo/snapshot/%61:b%2Fc',
+    '/game/Demo/snapshot/a:b%2fc',
+    '/game/demo/snapshot/a:b%2Fc',
+  ]) {
+    assert.equal(outcome(await call('GET', signed, { sentPath })), '403 InvalidSignatureException', sentPath);
+  }
 });
 
 test('a call beyond the rate is refused before its input is checked', async (t) => {

@@ -22,6 +22,7 @@ import {
 import { createRouter } from './router.ts';
 import { serialize } from './shape.ts';
 import { createThrottle, type ThrottleSettings } from './throttle.ts';
+import type { UrlFor } from './url-for.ts';
 import { excerptOf } from './validation.ts';
 
 /**
@@ -30,8 +31,19 @@ import { excerptOf } from './validation.ts';
  */
 export type Authenticate = (
   request: HttpRequest,
-  maxBodyBytes: number,
-) => Promise<{ readonly principal: Principal; readonly body: Uint8Array }>;
+  call: {
+    readonly maxBodyBytes: number;
+    /** The paths by which clients may have meant this very call, the one that came first. */
+    readonly paths: readonly string[];
+  },
+) => Promise<Authenticated>;
+
+export interface Authenticated {
+  readonly principal: Principal;
+  readonly body: Uint8Array;
+  /** The host that the caller meant, with its port unless that is the scheme's own. */
+  readonly host: string;
+}
 
 export interface PipelineParts {
   readonly operations: readonly Operation[];
@@ -39,12 +51,13 @@ export interface PipelineParts {
   readonly authenticate: Authenticate;
   /** Whether the node is about to stop and takes no more calls. */
   readonly isDraining: () => boolean;
+  readonly urlFor: UrlFor;
   readonly arns: Arns;
   readonly metrics: Pick<Metrics, 'called' | 'throttled'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly random: RandomBytes;
-  readonly settings: ThrottleSettings & { readonly maxBodyBytes: number };
+  readonly settings: ThrottleSettings & { readonly maxBodyBytes: number; readonly publicUrl: string | undefined };
 }
 
 /** When a caller should try again whom a draining node has refused. */
@@ -55,8 +68,9 @@ export type Pipeline = (request: HttpRequest) => Promise<HttpReply>;
 
 /** THE LIFE OF A REQUEST. Any step may end it, and a request with two faults is answered for the first. */
 export function createPipeline(parts: PipelineParts): Pipeline {
-  const { operations, services, authenticate, isDraining, arns, clock, log, metrics, random, settings } = parts;
+  const { operations, services, authenticate, isDraining, urlFor, arns, clock, log, metrics, random, settings } = parts;
   const match = createRouter(operations);
+  const pathsOf = createPathsOf({ match, settings });
   const throttle = createThrottle(parts);
   const authorize = createAuthorize(parts);
 
@@ -73,11 +87,14 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     const route = match(request.method, request.rawPath);
     if (route.kind === 'method_not_allowed' && request.method === 'OPTIONS')
       return methodsReply(requestId, route.allowed);
-    const { operation, labels } = matched(route, request);
+    const { operation, labels, spelledPath } = matched(route, request);
     trace.operation = operation.name;
 
     // Authenticate: 403 that names the fault of the signature, 413 or 408 for the body, 429 after too many failures.
-    const { principal, body } = await authenticate(request, operation.maxBodyBytes ?? settings.maxBodyBytes);
+    const { principal, body, host } = await authenticate(request, {
+      maxBodyBytes: operation.maxBodyBytes ?? settings.maxBodyBytes,
+      paths: pathsOf(request, spelledPath),
+    });
     trace.principal = principal.id;
 
     // Throttle: 429 with the time to wait.
@@ -104,7 +121,10 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       operation: operation.name,
       resource: operation.auditResource?.(input, arns) ?? resources.at(-1) ?? '',
     };
-    const output = await handle(operation, { input, services, arns, change });
+    const output = await handle(operation, {
+      ...{ input, services, arns, change },
+      absoluteUrl: (relative) => urlFor({ host, isSecure: request.isSecure }, relative),
+    });
 
     // Reply: 200.
     return successReply(requestId, serialize(operation.output, output));
@@ -130,6 +150,26 @@ interface Trace {
 }
 
 type Input = Readonly<Record<string, unknown>>;
+
+/**
+ * Between client and server a proxy may have decoded the path, and taken off the path of the public URL. With that path
+ * in front, a path counts only if no operation has it: otherwise one signature could be used for two different calls.
+ */
+function createPathsOf({
+  match,
+  settings: { publicUrl },
+}: {
+  match: ReturnType<typeof createRouter<Operation>>;
+  settings: { readonly publicUrl: string | undefined };
+}): (request: HttpRequest, spelledPath: string) => readonly string[] {
+  const prefix = publicUrl === undefined ? '' : new URL(publicUrl).pathname.replace(/\/$/, '');
+  return ({ method, rawPath }, spelledPath) => {
+    const paths = [rawPath, spelledPath];
+    if (prefix === '') return paths;
+    const prefixed = paths.map((path) => `${prefix}${path}`);
+    return [...paths, ...prefixed.filter((path) => match(method, path).kind === 'unknown_operation')];
+  };
+}
 
 type Matched = ReturnType<ReturnType<typeof createRouter<Operation>>>;
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { createRouter } from './router.ts';
 
 const route = (method: string, path: string) => ({ http: { method, path } });
@@ -10,10 +11,12 @@ const match = createRouter([
   route('GET', '/game/{GameName}'),
   route('GET', '/game/{GameName}/stage'),
   route('GET', '/game/{GameName}/stage/{StageName}'),
-  route('DELETE', '/tags/{ResourceArn}'),
+  { ...route('DELETE', '/tags/{ResourceArn}'), isLastLabelGreedy: true },
 ]);
 
-function found(method: string, rawPath: string): unknown {
+const encodeAll = (text: string) => text.replace(/./g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+
+function found(method: string, rawPath: string): object | string {
   const result = match(method, rawPath);
   if (result.kind === 'method_not_allowed') return [result.kind, ...result.allowed];
   if (result.kind !== 'operation') return result.kind;
@@ -35,6 +38,44 @@ test('a path is split before it is decoded', () => {
     { ResourceArn: 'arn:aws:gamesparks:us-east-1:1:game/G' },
   ]);
   assert.deepEqual(found('GET', '/game/%2F%3F%25'), ['/game/{GameName}', { GameName: '/?%' }]);
+});
+
+test('a path has the spelling of AWS clients too, which leads to the same labels', () => {
+  const spelled = (method: string, rawPath: string) => {
+    const result = match(method, rawPath);
+    assert(result.kind === 'operation');
+    const same = match(method, result.spelledPath);
+    assert(same.kind === 'operation');
+    assert.deepEqual([same.operation, same.labels], [result.operation, result.labels]);
+    return result.spelledPath;
+  };
+  assert.equal(spelled('GET', '/game/G/stage/S'), '/game/G/stage/S');
+  assert.equal(spelled('GET', '/game/a:b%3Ac~%7E%2e'), '/game/a%3Ab%3Ac~%7E%2e');
+  assert.equal(
+    spelled('GET', `/game/!"#$&'()*+,:;<=>?@[\\]^\`{|}`),
+    `/game/${encodeAll(`!"#$&'()*+,:;<=>?@[\\]^\`{|}`)}`,
+  );
+  assert.equal(spelled('GET', '/game/st%61ge/stage'), '/game/st%61ge/stage');
+  fc.assert(
+    fc.property(fc.stringMatching(/^[!-$&-~]*$/), fc.stringMatching(/^[!-$&-.0-~]*$/), (arn, name) => {
+      assert.match(spelled('DELETE', `/tags/${arn}`), /^\/tags\/[\w.~%-]*$/);
+      assert.match(spelled('GET', `/game/${name}/stage`), /^\/game\/[\w.~%-]*\/stage$/);
+    }),
+  );
+});
+
+test('a greedy label takes the rest of a path, and no route goes on behind it', () => {
+  const label = (ResourceArn: string) => ['/tags/{ResourceArn}', { ResourceArn }];
+  assert.deepEqual(
+    found('DELETE', '/tags/arn:aws:gamesparks:::game/G/stage/S'),
+    label('arn:aws:gamesparks:::game/G/stage/S'),
+  );
+  assert.deepEqual(found('DELETE', '/tags//a//'), label('/a//'));
+  assert.deepEqual(found('DELETE', '/tags/a%2Fb/c'), label('a/b/c'));
+  assert.equal(found('GET', '/tags/a/b').toString(), 'method_not_allowed,DELETE');
+  const greedy = { ...route('GET', '/a/{X}'), isLastLabelGreedy: true };
+  assert.throws(() => createRouter([greedy, route('GET', '/a/{X}/b')]), /GET \/a\/\{X\}\/b goes on behind/);
+  assert.throws(() => createRouter([route('GET', '/a/{X}/b'), greedy]), /end of GET \/a\/\{X\} is greedy/);
 });
 
 test('an empty segment is an empty label', () => {

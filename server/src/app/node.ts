@@ -1,7 +1,9 @@
+import { createCors } from '../api/cors.ts';
 import { EVERY_OPERATION } from '../api/every-operation.ts';
 import { createManagementPages, createObservationPages, optionsOfServer, playerPages } from '../api/pages.ts';
 import { createPipeline } from '../api/pipeline.ts';
 import { createSignatureAuthentication } from '../api/signature/authenticate.ts';
+import { createUrlFor } from '../api/url-for.ts';
 import type { Clock } from '../clock.ts';
 import type { Settings } from '../config/config.ts';
 import type { Access } from '../domain/access/access.ts';
@@ -35,8 +37,10 @@ export function createNode(parts: {
   metrics: Metrics;
   arns: Arns;
   services: Services;
+  /** The URL of the management listener. Only calls ask for it, so the listener may open later. */
+  ownUrl: () => string;
 }) {
-  const { settings, log, clock, random, backends, access, audit, metrics, arns, services } = parts;
+  const { settings, log, clock, random, backends, access, audit, metrics, arns, services, ownUrl } = parts;
   const { store, cluster, room } = backends;
   const { players, downloads, runtimes } = services;
   const limits = new Limits({ settings, clock });
@@ -51,6 +55,7 @@ export function createNode(parts: {
       ...{ arns, clock, metrics, settings },
     }),
     isDraining: () => gateway.isDraining,
+    urlFor: createUrlFor({ settings, ownUrl }),
     arns,
     metrics,
     clock,
@@ -82,9 +87,11 @@ export function createNode(parts: {
   const readHead = createHeadReader({ clientAddress: createClientAddress({ trustedProxies, warn }) });
   const turns = createTurns({ clock });
   const listenerFor = (...sites: Site[]) => createHttpListener({ sites, readHead, turns, settings, clock, log });
+  const methods = new Set(['HEAD', ...EVERY_OPERATION.map(({ http }) => http.method)]);
+  const cors = createCors({ origins: settings.apiOrigins, methods });
   const listeners = {
     // The API answers every request that reaches it, so it comes last.
-    management: listenerFor(pages, pipeline),
+    management: listenerFor(cors(pages, pipeline)),
     players: listenerFor(optionsOfServer, playerPages),
     metrics: listenerFor(optionsOfServer, observe),
   };

@@ -48,7 +48,6 @@ export function createServices({
   metrics,
   examine,
   arns,
-  publicUrl,
 }: {
   store: Store;
   audit: Audit;
@@ -62,8 +61,6 @@ export function createServices({
   metrics: Pick<Metrics, 'disconnected'>;
   examine: Examine;
   arns: Arns;
-  /** Where clients reach the server. Asked whenever a URL is made, so the listener may open later. */
-  publicUrl: () => string;
 }) {
   const deletions = createDeletions({ store, cluster, clock, log, settings });
   const pageTokens = createPageTokens({ sealer: keyring });
@@ -74,7 +71,7 @@ export function createServices({
     lifetimeMs: settings.playerTokenLifetimeMs,
   });
   const runtimes = createRuntimes({ tokens, log });
-  const downloads = createDownloads({ store, sealer: keyring, clock, publicUrl });
+  const downloads = createDownloads({ store, sealer: keyring, clock });
   const parts = {
     store,
     audit,

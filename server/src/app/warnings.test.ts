@@ -7,7 +7,7 @@ function warningsFor(flags: Readonly<Record<string, string>>, nodeVersion = '24.
   const playerServer = { authority: 'x:1', isTls: false, stopListening() {}, close: async () => {} };
   const settings = loadSettings({ env: {}, flags });
   const clock = { now: () => Date.parse('2027-01-01') };
-  return warningsOf({ settings, playerServer, url: 'http://x:1', nodeVersion, clock });
+  return warningsOf({ settings, playerServer, nodeVersion, clock });
 }
 
 function warningFor(flags: Readonly<Record<string, string>>): string | undefined {

@@ -8,11 +8,10 @@ import { findNodeFault } from '../node-release.ts';
 export function warningsOf(parts: {
   settings: Settings;
   playerServer: HttpServer;
-  url: string;
   nodeVersion: string;
   clock: Pick<Clock, 'now'>;
 }): string[] {
-  const warnings = [warningOfPlainPlayers(parts), warningOfLocalUrls(parts), warningOfNode(parts)];
+  const warnings = [warningOfPlainPlayers(parts), warningOfNode(parts)];
   return warnings.filter((warning) => warning !== undefined);
 }
 
@@ -27,18 +26,6 @@ function warningOfPlainPlayers({ settings, playerServer }: { settings: Settings;
   // A proxy on another machine explains a public address; one on this machine does not need it.
   if (settings.trustedProxies.some((proxy) => !meansThisMachine(proxy))) return undefined;
   return `players are served without TLS on ${host}: their tokens can be read and misused on the way. Set RESPARK_TLS_CERT_FILE and RESPARK_TLS_KEY_FILE, or let a proxy terminate TLS and name its address in RESPARK_TRUSTED_PROXIES; if it runs on this machine, listen on 127.0.0.1 as well.`;
-}
-
-function warningOfLocalUrls({
-  settings: { host, trustedProxies, publicUrl },
-  url,
-}: {
-  settings: Settings;
-  url: string;
-}) {
-  const isReachedElsewhere = host === '0.0.0.0' || host === '::' || trustedProxies.length > 0;
-  if (publicUrl !== undefined || !isReachedElsewhere) return undefined;
-  return `download URLs begin with ${url}, where other machines may not reach this server: set RESPARK_PUBLIC_URL to the URL that clients use.`;
 }
 
 /** Whether a host or an address range from the settings stands for this machine alone. */

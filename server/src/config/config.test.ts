@@ -126,9 +126,43 @@ describe('loadSettings', () => {
     'https://user:pass@respark.example',
     'https://respark.example?a=b',
     'https://respark.example#a',
+    'http://respark.example:99999',
+    'http://[::1',
+    'http://%',
   ]) {
     it(`refuses the public URL ${url}`, () => assert.equal(faultsOf({ RESPARK_PUBLIC_URL: url }).length, 1));
   }
+
+  it('reads the origins of web pages, spelled as browsers do', () => {
+    const origins = ['https://tools.example', 'http://localhost:3000', 'app://respark'];
+    assert.deepEqual(loadSettings({ env: { RESPARK_API_ORIGINS: origins.join() } }).apiOrigins, origins);
+    for (const origin of [
+      '*',
+      'null',
+      'https://tools.example/',
+      'https://Tools.example',
+      'https://*.example',
+      'tools',
+    ]) {
+      assert.equal(faultsOf({ RESPARK_API_ORIGINS: origin }).length, 1, origin);
+    }
+  });
+
+  it('reads the hosts and regions for which calls may be signed', () => {
+    const env = { RESPARK_SIGNED_HOSTS: 'respark.example, [::1]:8080', RESPARK_SIGNED_REGIONS: 'eu-west-9,local' };
+    const { signedHosts, signedRegions } = loadSettings({ env });
+    assert.deepEqual(
+      [signedHosts, signedRegions],
+      [
+        ['respark.example', '[::1]:8080'],
+        ['eu-west-9', 'local'],
+      ],
+    );
+    for (const host of ['https://respark.example', 'respark.example/', 'a:b', '*']) {
+      assert.equal(faultsOf({ RESPARK_SIGNED_HOSTS: host }).length, 1, host);
+    }
+    assert.equal(faultsOf({ RESPARK_SIGNED_REGIONS: 'EU' }).length, 1);
+  });
 
   it('reads lists of roles, with wildcards, and refuses what is not an ARN', () => {
     const env = { RESPARK_ALLOWED_ROLES: 'arn:aws:iam::*:role/GameDeployment*, arn:aws:iam::123456789012:role/Live' };

@@ -19,6 +19,7 @@ export interface DownloadedFile {
 
 /**
  * Signed URLs: the sealed path says what it is for and until when, so no client can make one up or read ids from it.
+ * They are relative, such as `/download/…`, because it depends on the caller where this server is reached.
  */
 export interface Downloads {
   urlOf(download: Download, fileName: string, lifetimeMs: number): { readonly url: string; readonly expiresAt: number };
@@ -45,13 +46,10 @@ export function createDownloads({
   store,
   sealer,
   clock,
-  publicUrl,
 }: {
   store: Pick<Store, 'snapshots' | 'generatedCodeJobs'>;
   sealer: Sealer;
   clock: Clock;
-  /** The URL at which clients reach this server, without a slash at its end; called whenever a download URL is made. */
-  publicUrl: () => string;
 }): Downloads {
   const buckets = createTokenBuckets({
     ratePerSecond: DOWNLOADS_PER_SECOND,
@@ -72,7 +70,7 @@ export function createDownloads({
       const expiresAt = clock.now() + lifetimeMs;
       const payload: Payload = { download, expiresAt };
       const sealed = sealer.seal(Buffer.from(JSON.stringify(payload)), associated(fileName));
-      return { url: `${publicUrl()}/download/${Buffer.from(sealed).toString('base64url')}/${fileName}`, expiresAt };
+      return { url: `/download/${Buffer.from(sealed).toString('base64url')}/${fileName}`, expiresAt };
     },
 
     async open(rawPath) {

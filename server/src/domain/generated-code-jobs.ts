@@ -17,7 +17,7 @@ import type { Page, PageRequest, Paginate } from './pagination.ts';
 import { getSnapshot } from './snapshots.ts';
 
 export type GeneratedCodeJob = GeneratedCodeJobRecord & {
-  /** Where the zip of a completed job is, until the URL expires or newer jobs have pushed the job out. */
+  /** The relative URL of a completed job's zip, valid until it expires or newer jobs have pushed the job out. */
   readonly download: { readonly url: string; readonly expiresAt: number } | undefined;
 };
 

@@ -30,7 +30,7 @@ export interface Snapshots {
     change: Change,
   ): Promise<Snapshot>;
   /**
-   * A URL of this server that gives the snapshot to every client that knows it, as a document to import, for ten
+   * A relative URL of this server that gives the snapshot to every client that knows it, as a document to import, for ten
    * minutes. The download needs no signature, so handing out the URL is on record like a change.
    */
   exportUrl(gameName: string, id: string, change: Change): Promise<string>;

@@ -30,8 +30,18 @@ test('a peer in a zone of any name has an address', () => {
 test('without trusted proxies only the socket counts, and headers do not', () => {
   const headers = { 'x-forwarded-for': '9.9.9.9', 'x-forwarded-proto': 'https' };
   const client = { address: '1.2.3.4', peerAddress: '1.2.3.4' };
-  assert.deepEqual(direct('1.2.3.4', headers, false), { ...client, isSecure: false, mayBeProxied: true });
-  assert.deepEqual(direct('::ffff:1.2.3.4', {}, true), { ...client, isSecure: true, mayBeProxied: false });
+  assert.deepEqual(direct('1.2.3.4', headers, false), {
+    ...client,
+    isSecure: false,
+    isForwarded: false,
+    mayBeProxied: true,
+  });
+  assert.deepEqual(direct('::ffff:1.2.3.4', {}, true), {
+    ...client,
+    isSecure: true,
+    isForwarded: false,
+    mayBeProxied: false,
+  });
 });
 
 test('each header of a proxy that is not trusted is noticed, and those of a trusted one are not', () => {
@@ -106,6 +116,8 @@ test('a trusted proxy says whether the client came over TLS', () => {
   assert.equal(proxied('10.0.0.1', { 'x-forwarded-proto': 'https' }, false)?.isSecure, true);
   assert.equal(proxied('10.0.0.1', { 'x-forwarded-proto': 'https, http' }, true)?.isSecure, false);
   assert.equal(proxied('10.0.0.1', {}, true)?.isSecure, false);
+  assert.equal(proxied('10.0.0.1', {}, true)?.isForwarded, true);
+  assert.equal(proxied('192.0.2.1', {}, true)?.isForwarded, false);
 });
 
 test('an entry that is neither an address nor a range is refused, and the message names it', () => {

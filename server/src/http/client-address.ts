@@ -13,6 +13,8 @@ export interface Client {
   readonly isSecure: boolean;
   /** Whether headers say that a proxy sent the request, although its peer is not a trusted one: `address` may be its. */
   readonly mayBeProxied: boolean;
+  /** Whether a trusted proxy sent the request, so that its forwarding headers count. */
+  readonly isForwarded: boolean;
 }
 
 /**
@@ -58,7 +60,13 @@ export function createClientAddress({
     if (!isTrusted(peer)) {
       const header = FORWARDING_HEADERS.find((name) => headers.has(name));
       if (header !== undefined) warn(peer, { peer, header }, UNTRUSTED_PROXY);
-      return { address: peer, peerAddress: peer, isSecure: isTls, mayBeProxied: header !== undefined };
+      return {
+        address: peer,
+        peerAddress: peer,
+        isSecure: isTls,
+        isForwarded: false,
+        mayBeProxied: header !== undefined,
+      };
     }
     const isSecure = listOf(headers, 'x-forwarded-proto').at(-1)?.toLowerCase() === 'https';
     let address: string | undefined;
@@ -66,7 +74,7 @@ export function createClientAddress({
       address = normalized(withoutPort(hop));
       if (address === undefined || !isTrusted(address)) break;
     }
-    return { address, peerAddress: peer, isSecure, mayBeProxied: false };
+    return { address, peerAddress: peer, isSecure, isForwarded: true, mayBeProxied: false };
   };
 }
 

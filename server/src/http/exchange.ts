@@ -15,6 +15,8 @@ export interface HttpRequest {
   readonly peerAddress: string;
   /** Whether the client reached the server, or the trusted proxy in front of it, over TLS. */
   readonly isSecure: boolean;
+  /** Whether a trusted proxy sent the request, so that its forwarding headers count. */
+  readonly isForwarded: boolean;
   /** Whether headers say that a proxy sent the request, although its peer is not a trusted one. */
   readonly mayBeProxied: boolean;
   /** Must be called once the signature is verified: the connection then keeps its place when there are too many. */

@@ -24,6 +24,10 @@ const SETTINGS = {
   maxBodyBytes: 65_536,
   maxClockSkewMs: 300_000,
   authFailuresPerMinutePerAddress: 60,
+  publicUrl: undefined as string | undefined,
+  region: 'us-east-1',
+  signedHosts: [] as string[],
+  signedRegions: [] as string[],
   readCallsPerSecond: 100,
   readCallsBurst: 10_000,
   writeCallsPerSecond: 20,
@@ -44,6 +48,8 @@ export interface CallOptions {
   readonly address?: string | undefined;
   readonly isSecure?: boolean;
   readonly signedAtMs?: number;
+  /** The path that arrives, when a proxy has changed the one that was signed. */
+  readonly sentPath?: string;
   /** Added after signing; undefined removes a header. */
   readonly headers?: Readonly<Record<string, string | undefined>>;
 }
@@ -142,6 +148,7 @@ export async function openApi(
       ...{ arns, clock, metrics, settings: { ...SETTINGS, ...settings } },
     }),
     isDraining: () => false,
+    urlFor: ({ host, isSecure }, relative) => `${isSecure ? 'https' : 'http'}://${host}${relative}`,
     arns,
     metrics,
     clock: domain.clock,
@@ -152,6 +159,7 @@ export async function openApi(
 
   async function call(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
     const body = bytesOf(options.body);
+    const { sentPath = path } = options;
     const url = new URL(`http://${HOST}${path}`);
     const { accessKeyId = 'root', secretAccessKey = 'secret', signedAtMs = domain.clock.now() } = options;
     const signature = signRequest({
@@ -163,14 +171,15 @@ export async function openApi(
     let isBodyRead = false;
     const reply = await pipeline({
       method,
-      rawPath: path.split('?')[0] ?? '',
-      rawQuery: path.split('?')[1] ?? '',
+      rawPath: sentPath.split('?')[0] ?? '',
+      rawQuery: sentPath.split('?')[1] ?? '',
       headers: collectHeaders(headers.flat()),
       remoteAddress: 'address' in options ? options.address : ADDRESS,
       peerAddress: options.address ?? ADDRESS,
       isSecure: options.isSecure ?? false,
       mayBeProxied: false,
       callerIsKnown() {},
+      isForwarded: false,
       async readBody(maxBytes) {
         isBodyRead = true;
         if (options.bodyFailure !== undefined) throw options.bodyFailure;

@@ -73,7 +73,8 @@ export function testEachClient(
   }
 }
 
-function awsClients(aws: Awaited<ReturnType<typeof findAwsCli>>): readonly AwsClient[] {
+/** The SDK, which is always there, and the CLI. */
+export function awsClients(aws: Awaited<ReturnType<typeof findAwsCli>>): readonly [AwsClient, AwsClient] {
   return [
     { name: 'aws-sdk', skip: false, isSlow: false, open: openSdk },
     {

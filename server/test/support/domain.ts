@@ -90,7 +90,6 @@ export async function openDomain(t: TestContext, options: DomainOptions = {}) {
     settings: { ...SETTINGS, ...changed },
     metrics: NO_METRICS,
     arns: createArns({ region: 'us-east-1', accountId: '123456789012' }),
-    publicUrl: () => 'https://respark.example',
   });
   const [deletions] = services.background as [BackgroundWork];
   return { ...{ store, clock, random, log, lines, cluster, nodes, closedStages, deletions }, ...services };

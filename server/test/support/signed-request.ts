@@ -1,5 +1,10 @@
 import { parseAuthorization } from '../../src/api/signature/authorization-header.ts';
-import { createSigningKeyCache, signRequest, verifySignature } from '../../src/api/signature/sigv4.ts';
+import {
+  createSigningKeyCache,
+  type SignatureRefusal,
+  signRequest,
+  verifySignature,
+} from '../../src/api/signature/sigv4.ts';
 import { collectHeaders } from '../../src/http/exchange.ts';
 
 export const ACCESS_KEY_ID = 'AKIDEXAMPLE';
@@ -20,11 +25,13 @@ export interface Wire {
 export function check(
   wire: Wire,
   { secretAccessKey = SECRET, nowMs = NOW_MS, signingKeys = createSigningKeyCache({ maxEntries: 10 }) } = {},
-) {
+): SignatureRefusal | undefined {
   const request = { ...wire, headers: collectHeaders(wire.rawHeaders) };
   const authorization = parseAuthorization({ ...request, nowMs, clockSkewMs: CLOCK_SKEW_MS });
   if ('name' in authorization) return authorization;
-  return verifySignature({ ...request, authorization, secretAccessKey, signingKeys });
+  const readings = [{ host: request.headers.get('host')?.[0] ?? '', path: request.rawPath }];
+  const verified = verifySignature({ ...request, readings, authorization, secretAccessKey, signingKeys });
+  return 'name' in verified ? verified : undefined;
 }
 
 /** Our own signature over an example request, with some of it replaced. */

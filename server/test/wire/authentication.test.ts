@@ -9,6 +9,7 @@ import {
 } from '@aws-sdk/client-gamesparks';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { findAwsCli } from '../support/aws-cli.ts';
+import { startHttpProxy } from '../support/http-proxy.ts';
 import { NodeSha256 } from '../support/node-sha256.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, ROOT, startTestServer } from '../support/server.ts';
@@ -97,17 +98,35 @@ test('[aws-cli] over TLS, with the certificate that it is told to trust', cli, a
   await assert.rejects(async () => await aws?.(call), /certificate verify failed/i);
 });
 
-const awsSigner = new SignatureV4({
-  service: 'gamesparks',
-  region: 'us-east-1',
-  credentials: ROOT,
-  sha256: NodeSha256,
-});
+const awsSignerOf = (region: string) =>
+  new SignatureV4({ service: 'gamesparks', region, credentials: ROOT, sha256: NodeSha256 });
+const awsSigner = awsSignerOf('us-east-1');
 
 function listGamesRequest(url: string, headers: Record<string, string> = {}) {
   const { hostname, host } = new URL(url);
   return { method: 'GET', protocol: 'http:', hostname, path: '/game', query: {}, headers: { host, ...headers } };
 }
+
+test('a call that was signed for another server is refused, even when it is sent here', async (t) => {
+  const server = await startTestServer(t, {
+    settings: { signedHosts: ['respark.example'], signedRegions: ['eu-west-9'] },
+  });
+  const passOn = (host: string) => startHttpProxy(t, server, { headers: () => ({ host }) });
+  const send = async (host: string, region: string) => {
+    const { url } = await passOn(host);
+    const { headers } = await awsSignerOf(region).sign(listGamesRequest(`http://${host}`));
+    return await rawCall({ url }, 'GET', '/game', { isSigned: false, headers });
+  };
+  assert.equal((await send('respark.example', 'eu-west-9')).status, 200);
+  const refusals = [
+    await send('staging.example', 'eu-west-9'),
+    await send('respark.example', 'eu-central-1'),
+    await rawCall(server, 'GET', '/game'),
+  ];
+  for (const { status, error } of refusals) assert.deepEqual([status, error], [403, 'InvalidSignatureException']);
+  assert.match(refusals[0]?.message ?? '', /signed for the host 'staging\.example', .* only 'respark\.example'/);
+  assert.match(refusals[1]?.message ?? '', /valid Region, got 'eu-central-1'/);
+});
 
 test('what AWS’s own signer makes beyond a signed header and a hashed body is refused by name', async (t) => {
   const server = await startTestServer(t);

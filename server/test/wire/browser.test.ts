@@ -5,9 +5,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
-import { DisconnectPlayerCommand } from '@aws-sdk/client-gamesparks';
+import { DisconnectPlayerCommand, ExportSnapshotCommand, ListGamesCommand } from '@aws-sdk/client-gamesparks';
+import { signRequest } from '../../src/api/signature/sigv4.ts';
 import { findChromium, openInChromium } from '../support/chromium.ts';
-import { assertNothingLeft, GAME, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
+import { createSnapshot } from '../support/publishing.ts';
+import { assertNothingLeft, GAME, ROOT, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
 
 const chromium = findChromium();
 const skip = chromium === undefined ? 'there is no Chromium here' : false;
@@ -20,7 +22,7 @@ type Report = Readonly<Record<string, unknown>>;
 interface Page {
   readonly origin: string;
   /** Opens the page in a browser, for players of this server. */
-  open(server: TestServer): void;
+  open(server: TestServer, query?: Readonly<Record<string, string>>): void;
   /** What the page reports next, or that it failed. */
   nextReport(): Promise<Report>;
 }
@@ -61,8 +63,8 @@ async function servePage(t: TestContext, script: string): Promise<Page> {
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
     origin,
-    open({ playerUrl, gameKey }) {
-      const query = new URLSearchParams({ url: playerUrl, gameKey });
+    open({ playerUrl, gameKey }, more) {
+      const query = new URLSearchParams({ url: playerUrl, gameKey, ...more });
       const ended = openInChromium(t, chromium ?? '', new URL(`/?${query}`, origin));
       void ended.then((why) => reports.push({ failed: why }));
     },
@@ -218,4 +220,68 @@ test('[chromium] a page that hears that the network is back does not wait any lo
   page.open(server);
   assert.deepEqual(await page.nextReport(), { reconnectInMs: 2_700_000, state: 'waiting' });
   assert.deepEqual(await page.nextReport(), { isNew: true });
+});
+
+/** Makes the calls that it finds in its query, and reports of each what a page can see of the reply. */
+const CALLER = `
+  for (const { url, ...call } of JSON.parse(new URLSearchParams(location.search).get('calls'))) {
+    await fetch(url, call).then(
+      async (reply) => report({
+        status: reply.status,
+        error: reply.headers.get('x-amzn-errortype'),
+        requestId: reply.headers.get('x-amzn-requestid'),
+        json: await reply.json(),
+      }),
+      (error) => report({ refused: error.name }),
+    );
+  }`;
+
+function signedCall(server: TestServer, method: string, path: string, body?: string) {
+  const url = new URL(path, server.url);
+  const bytes = Buffer.from(body ?? '');
+  const region = 'us-east-1';
+  const headers = signRequest({ method, url, body: bytes, ...ROOT, region, nowMs: Date.now() });
+  return { url, method, headers, body };
+}
+
+test('[chromium] a page of a listed origin calls the management API and fetches a download', { skip }, async (t) => {
+  const page = await servePage(t, CALLER);
+  const server = await startTestServer(t, { settings: { apiOrigins: [page.origin] } });
+  const snapshot = { GameName: GAME, SnapshotId: await createSnapshot(server) };
+  const { S3Url = '' } = await server.sdk().send(new ExportSnapshotCommand(snapshot));
+  const calls = [
+    signedCall(server, 'GET', '/game/Demo'),
+    signedCall(server, 'PATCH', '/game/Demo', '{"Description":"from a page"}'),
+    signedCall(server, 'GET', '/game/Unknown'),
+    { url: S3Url },
+  ];
+  page.open(server, { calls: JSON.stringify(calls) });
+  const [got, updated, unknown, file] = [
+    await page.nextReport(),
+    await page.nextReport(),
+    await page.nextReport(),
+    await page.nextReport(),
+  ];
+  assert.deepEqual([got.status, updated.status], [200, 200]);
+  assert.match(JSON.stringify(updated.json), /from a page/);
+  assert.deepEqual([unknown.status, unknown.error], [404, 'ResourceNotFoundException']);
+  for (const { requestId } of [got, updated, unknown, file]) assert.match(String(requestId), /^[0-9a-f-]{36}$/);
+  assert.deepEqual(file.json, await (await fetch(S3Url)).json());
+});
+
+test('[chromium] a page of another origin can neither call nor read, however it signs', { skip }, async (t) => {
+  for (const apiOrigins of [[], ['https://tools.example']]) {
+    const page = await servePage(t, CALLER);
+    const server = await startTestServer(t, { settings: { apiOrigins } });
+    const snapshot = { GameName: GAME, SnapshotId: await createSnapshot(server) };
+    const { S3Url = '' } = await server.sdk().send(new ExportSnapshotCommand(snapshot));
+    const calls = [signedCall(server, 'POST', '/game', '{"GameName":"Evil"}'), { url: S3Url }];
+    page.open(server, { calls: JSON.stringify(calls) });
+    for (const _ of calls) assert.deepEqual(await page.nextReport(), { refused: 'TypeError' });
+    const { Games = [] } = await server.sdk().send(new ListGamesCommand({}));
+    assert.deepEqual(
+      Games.map(({ Name }) => Name),
+      [GAME],
+    );
+  }
 });

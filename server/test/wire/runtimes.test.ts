@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DisconnectPlayerCommand, ExportSnapshotCommand, GetStageDeploymentCommand } from '@aws-sdk/client-gamesparks';
 import { closeCode } from '@respark/protocol';
-import type { Settings } from '../../src/config/config.ts';
 import { fileOf } from '../support/game-document.ts';
 import {
   createSnapshot,
@@ -144,15 +143,4 @@ test('[aws-sdk] downloads begin with the public URL of the settings', async (t) 
   assert.ok(S3Url.startsWith('https://respark.example/base/download/'), S3Url);
   const local = await fetch(S3Url.replace('https://respark.example/base', server.url));
   assert.equal(local.status, 200);
-});
-
-test('who listens for others is told that downloads need a public URL', async (t) => {
-  const warningsWith = async (settings: Partial<Settings>) => {
-    const { warnings } = await startTestServer(t, { settings });
-    return warnings.filter((warning) => warning.includes('RESPARK_PUBLIC_URL')).length;
-  };
-  assert.equal(await warningsWith({}), 0);
-  assert.equal(await warningsWith({ host: '0.0.0.0' }), 1);
-  assert.equal(await warningsWith({ trustedProxies: ['127.0.0.1'] }), 1);
-  assert.equal(await warningsWith({ host: '0.0.0.0', publicUrl: 'https://respark.example' }), 0);
 });

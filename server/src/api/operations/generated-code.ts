@@ -72,9 +72,9 @@ export const getGeneratedCodeJob = operation({
     'A completed job has an `S3Url`, which as in ExportSnapshot is a URL of this server: its zip can be downloaded there for an hour without a signature. Each call returns a new URL, and `ExpirationTime` says how long that URL works.',
     '`Description` is empty unless the job has failed.',
   ],
-  async handler({ input, services }) {
+  async handler({ input, services, absoluteUrl }) {
     const job = await services.generatedCodeJobs.get(input.GameName, input.SnapshotId, input.JobId);
-    return { GeneratedCodeJob: toDetails(job) };
+    return { GeneratedCodeJob: toDetails(job, absoluteUrl) };
   },
 });
 
@@ -97,19 +97,19 @@ export const listGeneratedCodeJobs = operation({
   resource: gameResource,
   resourceTags: gameTags,
   decisions: ['Jobs are listed newest first.'],
-  async handler({ input, services }) {
+  async handler({ input, services, absoluteUrl }) {
     const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
     const page = await services.generatedCodeJobs.list(input.GameName, input.SnapshotId, request);
-    return { GeneratedCodeJobs: page.items.map(toDetails), NextToken: page.nextToken };
+    return { GeneratedCodeJobs: page.items.map((job) => toDetails(job, absoluteUrl)), NextToken: page.nextToken };
   },
 });
 
-function toDetails({ id, state, description, download }: GeneratedCodeJob) {
+function toDetails({ id, state, description, download }: GeneratedCodeJob, absoluteUrl: (relative: string) => string) {
   return {
     Description: description,
     ExpirationTime: download?.expiresAt,
     GeneratedCodeJobId: id,
-    S3Url: download?.url,
+    S3Url: download && absoluteUrl(download.url),
     Status: state,
   };
 }

@@ -43,7 +43,15 @@ test('AWS’s own tags and foreign ARNs are refused, and a resource that does no
     assert.equal(`${status} ${error}`, '400 ValidationException', `${method} ${path}`);
   }
   assert.equal((await call('GET', pathOf(`${GAME}2`))).status, 404);
-  assert.equal((await call('GET', `/tags/${STAGE}`)).status, 404, 'an ARN is one segment of the path');
+});
+
+test('an ARN that a proxy has decoded means the same, and its slashes count', async (t) => {
+  const { call } = await openTagged(t);
+  const decoded = await call('GET', `/tags/${STAGE}`);
+  assert.deepEqual([decoded.status, decoded.json], [200, (await call('GET', pathOf(STAGE))).json]);
+  for (const wrong of [`${GAME}/`, `${GAME}//stage/Dev`, `/${GAME}`, `${STAGE}/player/p1`]) {
+    assert.equal((await call('GET', `/tags/${wrong}`)).status, 400, wrong);
+  }
 });
 
 test('policies see the ARN, its tags, and the tags and keys of the call', async (t) => {

@@ -21,6 +21,7 @@ function resourceTagsOf({ ResourceArn }: TaggedInput, { resourceTags }: Services
 export const tagResource = operation({
   name: 'TagResource',
   http: { method: 'POST', path: '/tags/{ResourceArn}' },
+  isLastLabelGreedy: true,
   isIdempotent: false,
   throttleClass: 'write',
   input: structure({ ResourceArn: resourceArn, tags: tagMap }, ['ResourceArn', 'tags']),
@@ -44,6 +45,7 @@ export const tagResource = operation({
 export const untagResource = operation({
   name: 'UntagResource',
   http: { method: 'DELETE', path: '/tags/{ResourceArn}' },
+  isLastLabelGreedy: true,
   isIdempotent: true,
   throttleClass: 'write',
   input: structure({ ResourceArn: resourceArn, tagKeys: query(list(tagKey, { min: 1, max: 50 })) }, [
@@ -68,6 +70,7 @@ export const untagResource = operation({
 export const listTagsForResource = operation({
   name: 'ListTagsForResource',
   http: { method: 'GET', path: '/tags/{ResourceArn}' },
+  isLastLabelGreedy: true,
   isIdempotent: false,
   throttleClass: 'read',
   input: structure({ ResourceArn: resourceArn }, ['ResourceArn']),

@@ -116,7 +116,7 @@ test('snapshots are made, read, listed, described and exported', async (t) => {
   const changes: Change[] = [];
   const summary = { id: SNAPSHOT, gameId: 'g', description: 'First', ...TIMES };
   const snapshot = { ...summary, sections: SECTIONS };
-  const url = 'http://localhost:8080/download/token/Demo.json';
+  const url = '/download/token/Demo.json';
   const snapshots: Services['snapshots'] = recorder(
     asked,
     {
@@ -137,7 +137,7 @@ test('snapshots are made, read, listed, described and exported', async (t) => {
   const listed = await call('GET', `${GAME}/snapshot?MaxResults=1&NextToken=t`);
   assert.deepEqual(listed.json, { Snapshots: [Summary], NextToken: 'next' });
   assert.deepEqual((await call('PATCH', SNAPSHOT_PATH, { body: { Description: '' } })).json, json);
-  assert.deepEqual((await call('GET', `${SNAPSHOT_PATH}/export`)).json, { S3Url: url });
+  assert.deepEqual((await call('GET', `${SNAPSHOT_PATH}/export`)).json, { S3Url: `http://localhost:8080${url}` });
   assert.deepEqual(asked, [
     ['create', 'Demo', 'First'],
     ['create', 'Demo', undefined],
@@ -223,7 +223,7 @@ test('a generated code job has a URL and an expiration time once it is completed
     ...TIMES,
     download: undefined,
   };
-  const url = 'https://games.example/download/token/Demo.zip';
+  const url = '/download/token/Demo.zip';
   const completed: GeneratedCodeJob = {
     ...pending,
     state: 'COMPLETED',
@@ -240,7 +240,7 @@ test('a generated code job has a URL and an expiration time once it is completed
   assert.deepEqual((await call('POST', path, { body: { Generator } })).json, { GeneratedCodeJobId: JOB });
   assert.deepEqual((await call('POST', path, { body: { Generator: {} } })).json, { GeneratedCodeJobId: JOB });
   const Pending = { GeneratedCodeJobId: JOB, Status: 'PENDING', Description: '' };
-  const Completed = { ...Pending, Status: 'COMPLETED', S3Url: url, ExpirationTime: UPDATED };
+  const Completed = { ...Pending, Status: 'COMPLETED', S3Url: `http://localhost:8080${url}`, ExpirationTime: UPDATED };
   assert.deepEqual((await call('GET', `${path}/${JOB}`)).json, { GeneratedCodeJob: Completed });
   const listed = await call('GET', `${path}s`);
   assert.deepEqual(listed.json, { GeneratedCodeJobs: [Completed, Pending], NextToken: 'next' });

@@ -9,9 +9,11 @@ import { createTokenBuckets } from '../../token-bucket.ts';
 import type { Authenticate } from '../pipeline.ts';
 import { bodyRefusal, Refusal } from '../reply.ts';
 import { parseAuthorization } from './authorization-header.ts';
+import { createDestinationCheck, type DestinationSettings } from './destination.ts';
+import { readingsOf } from './readings.ts';
 import { createSigningKeyCache, type SignatureRefusal, UNRECOGNIZED_CLIENT, verifySignature } from './sigv4.ts';
 
-export interface AuthenticationSettings {
+export interface AuthenticationSettings extends DestinationSettings {
   readonly maxClockSkewMs: number;
   readonly authFailuresPerMinutePerAddress: number;
 }
@@ -39,9 +41,11 @@ const MAX_SIGNING_KEYS = 1_000;
 export function createSignatureAuthentication(parts: AuthenticationParts): Authenticate {
   const { findCredential, arns, clock, settings } = parts;
   const signingKeys = createSigningKeyCache({ maxEntries: MAX_SIGNING_KEYS });
+  const refuseDestination = createDestinationCheck(settings);
   const failures = createFailures(parts);
+  const publicHost = settings.publicUrl === undefined ? undefined : new URL(settings.publicUrl).host;
 
-  return async function authenticate(request, maxBodyBytes) {
+  return async function authenticate(request, { maxBodyBytes, paths }) {
     const { method, rawPath, rawQuery, headers } = request;
     const address = addressGroup(request.remoteAddress ?? request.peerAddress);
     const nowMs = clock.now();
@@ -64,21 +68,25 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
       failures.count(caller);
       throw bodyRefusal(error);
     });
-    const refusal = verifySignature({
+    const signed = verifySignature({
       method,
       rawPath,
       rawQuery,
       headers,
+      readings: readingsOf({ request, paths, publicHost }),
       body,
       authorization,
       secretAccessKey,
       signingKeys,
     });
+    if ('name' in signed) return failures.refuse(caller, signed);
+    const refusal = refuseDestination({ host: signed.host, region: authorization.region });
     if (refusal !== undefined) return failures.refuse(caller, refusal);
     request.callerIsKnown();
     return {
       principal: { id: accessKeyId, arn: arns.accessKey(accessKeyId), policies, signedInWith: 'access_key' },
       body,
+      host: signed.host,
     };
   };
 }

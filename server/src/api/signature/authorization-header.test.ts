@@ -54,6 +54,12 @@ describe('the Authorization header', () => {
     );
   });
 
+  it('need not sign a header that has no meaning here', () => {
+    for (const name of ['x-amz-cf-id', 'x-amzn-trace-id', 'x-amz-date-more', 'x-forwarded-host', 'constructor']) {
+      assert.equal(check(withHeader(wire, name, '1')), undefined, name);
+    }
+  });
+
   it('is accepted within the clock skew, both ends included', () => {
     assert.equal(check(wire, { nowMs: NOW_MS + CLOCK_SKEW_MS }), undefined);
     assert.equal(check(wire, { nowMs: NOW_MS - CLOCK_SKEW_MS }), undefined);
@@ -163,10 +169,22 @@ describe('the Authorization header', () => {
       /not signed: 'host'/,
     ],
     [
-      'does not sign an x-amz header',
-      withHeader(wire, 'x-amz-more', '1'),
+      'does not sign its date',
+      editAuthorization(wire, (value) => value.replace(';x-amz-date', '')),
       'InvalidSignatureException',
-      /not signed: 'x-amz-more'/,
+      /not signed: 'x-amz-date'\. SignedHeaders must name 'host;x-amz-content-sha256;x-amz-date'/,
+    ],
+    [
+      'does not sign the hash of its body',
+      editAuthorization(wire, (value) => value.replace('x-amz-content-sha256;', '')),
+      'InvalidSignatureException',
+      /not signed: 'x-amz-content-sha256'/,
+    ],
+    [
+      'signs a header that was changed on the way',
+      withHeader(signExample({ headers: { 'x-amz-cf-id': 'of the client' } }), 'x-amz-cf-id', 'of the proxy'),
+      'InvalidSignatureException',
+      /does not match/,
     ],
     [
       'signs a header that is not there',

@@ -16,6 +16,12 @@ import {
 /** Headers that a request may carry only once, because two readers could pick different ones. */
 const SINGLE_HEADERS = ['authorization', 'host', 'x-amz-date', 'date', 'x-amz-content-sha256'];
 
+/**
+ * Headers that must be signed if the request has them, because this server reads them. Other headers have no meaning
+ * here and may be added on the way: CloudFront adds `x-amz-cf-id`, load balancers add `x-amzn-trace-id`.
+ */
+const HEADERS_TO_SIGN = ['x-amz-content-sha256', 'x-amz-date', 'x-amz-security-token'];
+
 /** Query parameters of presigned URLs, in lower case. */
 const PRESIGNED_PARAMETERS = ['x-amz-algorithm', 'x-amz-credential', 'x-amz-signature'];
 
@@ -77,8 +83,8 @@ function refuseUnsupported({ headers, rawPath, rawQuery }: Omit<RequestLine, 'me
 
 /**
  * Proxies and signers resolve `.` and `..`, and routers do not, so a path with them could mean two different resources.
- * Some signers also leave out empty segments. That is safe, because the server verifies the path exactly as it came:
- * one signature never fits two paths, and a signed path with an empty label gets its answer from validation.
+ * Some signers also leave out empty segments. That is safe, because one signature never fits two paths that mean
+ * different calls, and a signed path with an empty label gets its answer from validation.
  */
 function refusePath(rawPath: string): SignatureRefusal | undefined {
   const isPlain = /^\/[\x21-\x7e]*$/.test(rawPath) && !/\/\.{1,2}(\/|$)/.test(rawPath);
@@ -216,7 +222,6 @@ function refuseDate({
   return undefined;
 }
 
-/** `x-amz-*` headers have a meaning in AWS protocols, so every one must be signed: none may be added on the way. */
 function refuseSignedHeaders(headers: RequestHeaders, signedHeaders: readonly string[]): SignatureRefusal | undefined {
   const isCanonical = signedHeaders.every(
     (name, i) => /^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name) && (i === 0 || (signedHeaders[i - 1] as string) < name),
@@ -233,11 +238,11 @@ function refuseSignedHeaders(headers: RequestHeaders, signedHeaders: readonly st
     );
   }
   const isSigned = new Set(signedHeaders);
-  const mustBeSigned = (name: string) => name === 'host' || name.startsWith('x-amz-');
-  const unsigned = ['host', ...headers.keys()].filter((name) => mustBeSigned(name) && !isSigned.has(name));
+  const toSign = ['host', ...HEADERS_TO_SIGN.filter((name) => headers.has(name))];
+  const unsigned = toSign.filter((name) => !isSigned.has(name));
   if (unsigned.length === 0) return undefined;
   return invalid(
-    `There were headers present in the request which were not signed: '${excerpt([...new Set(unsigned)].join(';'))}'. 'host' and every 'x-amz-…' header must be in SignedHeaders.`,
+    `There were headers present in the request which were not signed: '${unsigned.join(';')}'. SignedHeaders must name '${toSign.join(';')}'.`,
   );
 }
 

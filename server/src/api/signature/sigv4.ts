@@ -1,6 +1,7 @@
 import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { collectHeaders, type HttpRequest } from '../../http/exchange.ts';
 import { excerpt } from '../../text.ts';
+import type { Reading } from './readings.ts';
 
 export const ALGORITHM = 'AWS4-HMAC-SHA256';
 export const SERVICE = 'gamesparks';
@@ -25,7 +26,7 @@ export interface ParsedAuthorization {
   readonly region: string;
   /** `YYYYMMDDTHHMMSSZ`. */
   readonly timestamp: string;
-  /** In lower case, sorted, and all in the request; `host` and every `x-amz-*` header are among them. */
+  /** In lower case, sorted, and all in the request; `host` and the `x-amz-*` headers that this server reads are among them. */
   readonly signedHeaders: readonly string[];
   /** 64 lower-case hexadecimal digits. */
   readonly signature: string;
@@ -66,19 +67,20 @@ export const UNRECOGNIZED_CLIENT: SignatureRefusal = {
 };
 
 /**
- * Verifies that the holder of `secretAccessKey` signed exactly this request: its method, path, query, signed headers
- * and body. Returns undefined when that is so. `authorization` must come from `parseAuthorization` for the same
- * request.
+ * Verifies that the holder of `secretAccessKey` signed exactly one of the readings of this request: its method, path,
+ * query, signed headers and body. Returns that reading. `authorization` must come from `parseAuthorization` for the
+ * same request.
  */
 export function verifySignature(
   request: RequestLine & {
+    readings: readonly Reading[];
     body: Uint8Array;
     authorization: ParsedAuthorization;
     secretAccessKey: string;
     signingKeys: SigningKeyCache;
   },
-): SignatureRefusal | undefined {
-  const { method, rawPath, rawQuery, headers, authorization, secretAccessKey, signingKeys } = request;
+): Reading | SignatureRefusal {
+  const { method, rawPath, rawQuery, headers, readings, authorization, secretAccessKey, signingKeys } = request;
   const { signedHeaders } = authorization;
   const payloadHash = hash('sha256', request.body, 'hex');
   const claimedHash = headers.get('x-amz-content-sha256')?.[0];
@@ -88,15 +90,20 @@ export function verifySignature(
     );
   }
   const key = signingKeys.find(authorization, secretAccessKey) ?? signingKey(authorization, secretAccessKey);
-  const canonical = canonicalRequest({ method, rawPath, rawQuery, headers, signedHeaders, payloadHash });
-  const expected = createHmac('sha256', key).update(stringToSign(authorization, canonical)).digest();
-  if (!timingSafeEqual(expected, Buffer.from(authorization.signature, 'hex'))) {
+  const signature = Buffer.from(authorization.signature, 'hex');
+  const canonical = canonicalRequests({ method, rawQuery, headers, signedHeaders, payloadHash });
+  const signed = readings.find((reading) => {
+    const text = stringToSign(authorization, canonical(reading));
+    return timingSafeEqual(createHmac('sha256', key).update(text).digest(), signature);
+  });
+  if (signed === undefined) {
+    const [host = ''] = headers.get('host') ?? [];
     return invalid(
-      `The request signature we calculated does not match the signature you provided. Check the secret access key of '${excerpt(authorization.accessKeyId)}', and that nothing between the client and the server changes the method, path, query, body or a signed header (${signedHeaders.join(';')}).`,
+      `The request signature we calculated does not match the signature you provided. Check the secret access key of '${excerpt(authorization.accessKeyId)}', and that nothing between the client and the server changes the method, path, query, body or a signed header (${signedHeaders.join(';')}). The path came as '${excerpt(rawPath)}' and the Host as '${excerpt(host)}': if the client sent others, docs/deploying.md says how to set up the proxy.`,
     );
   }
   signingKeys.remember(authorization, secretAccessKey, key);
-  return undefined;
+  return signed;
 }
 
 /**
@@ -120,14 +127,13 @@ export function signRequest(request: {
   const headers = collectHeaders(Object.entries({ ...request.headers, host: url.host, ...added }).flat());
   const signedHeaders = [...headers.keys()].sort();
   const scope = { date: timestamp.slice(0, 8), region, timestamp };
-  const canonical = canonicalRequest({
+  const canonical = canonicalRequests({
     method: request.method,
-    rawPath: url.pathname,
     rawQuery: url.search.slice(1),
     headers,
     signedHeaders,
     payloadHash,
-  });
+  })({ host: url.host, path: url.pathname });
   const signature = createHmac('sha256', signingKey(scope, request.secretAccessKey))
     .update(stringToSign(scope, canonical))
     .digest('hex');
@@ -168,16 +174,30 @@ export function createSigningKeyCache({ maxEntries }: { maxEntries: number }): S
 
 // The functions below follow the steps of the specification: canonical request → string to sign → signing key.
 
-function canonicalRequest(request: RequestLine & { signedHeaders: readonly string[]; payloadHash: string }): string {
-  return [
-    request.method,
-    canonicalPath(request.rawPath),
-    canonicalQuery(request.rawQuery),
-    ...request.signedHeaders.map((name) => `${name}:${canonicalValue(request.headers.get(name) ?? [])}`),
-    '',
-    request.signedHeaders.join(';'),
-    request.payloadHash,
-  ].join('\n');
+/** Returns the canonical request of each reading. What they share is made once, because clients can make it long. */
+function canonicalRequests({
+  method,
+  rawQuery,
+  headers,
+  signedHeaders,
+  payloadHash,
+}: Omit<RequestLine, 'rawPath'> & { signedHeaders: readonly string[]; payloadHash: string }): (
+  reading: Reading,
+) => string {
+  const query = canonicalQuery(rawQuery);
+  const lines = signedHeaders.map((name) => `${name}:${canonicalValue(headers.get(name) ?? [])}`);
+  const hostLine = signedHeaders.indexOf('host');
+  const names = signedHeaders.join(';');
+  return ({ host, path }) =>
+    [
+      method,
+      canonicalPath(path),
+      query,
+      ...lines.with(hostLine, `host:${canonicalValue([host])}`),
+      '',
+      names,
+      payloadHash,
+    ].join('\n');
 }
 
 /** Every service except S3 encodes the encoded path again, so a `%3A` on the wire is signed as `%253A`. */

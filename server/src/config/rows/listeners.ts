@@ -44,12 +44,12 @@ const rows = {
     default: undefined,
     rule: 'an http or https URL without credentials or a query, not ending in /',
     pattern: /^https?:\/\/[^\s/?#@]+(?:\/[^\s?#]*[^\s?#/])?$/,
-    help: 'URL at which clients reach the management API, for the URLs of downloads; if not set, the address that it listens on.',
+    help: 'URL at which clients reach the management API, for the URLs of downloads; if not set, each caller gets URLs of the host that it called. Calls may be signed for its host and path even if a proxy sends a Host of its own or takes the path off.',
   }),
   trustedProxies: list({
     rule: 'addresses or CIDR ranges, separated by commas',
     isItem: (item) => parseIpRange(item) !== undefined,
-    help: 'Proxies whose X-Forwarded-For and X-Forwarded-Proto headers are trusted. They must send X-Forwarded-For: without an address in it players are refused, and policies deny whatever depends on the address.',
+    help: 'Proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host headers are trusted. They must send X-Forwarded-For: without an address in it players are refused, and policies deny whatever depends on the address.',
   }),
 };
 
@@ -62,6 +62,7 @@ export const listeners = {
     needs('playerHost', 'playerPort', 'players have no listener of their own'),
     needs('playerTlsCertFile', 'playerPort', 'players have no listener of their own'),
     findSharedPort,
+    findUnreadableUrl,
   ],
 };
 
@@ -70,4 +71,9 @@ function findSharedPort({ host, port, playerHost, playerPort }: ValuesOf<typeof 
   if (playerHost !== '' && playerHost !== host) return undefined;
   const [players, main] = [`${variableOf('playerPort')} (${playerPort})`, `${variableOf('port')} (${port})`];
   return `${players} must differ from ${main}; unset it to serve both on one port`;
+}
+
+function findUnreadableUrl({ publicUrl }: ValuesOf<typeof rows>): string | undefined {
+  if (publicUrl === undefined || URL.canParse(publicUrl)) return undefined;
+  return `${variableOf('publicUrl')} (${publicUrl}) is no URL that a client could call; check its host and port`;
 }

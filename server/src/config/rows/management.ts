@@ -110,6 +110,21 @@ const rows = {
     max: DAY_MS,
     help: "Largest accepted difference between a signature's time and the server's clock.",
   }),
+  apiOrigins: list({
+    rule: 'origins such as https://tools.example, separated by commas',
+    isItem: isOrigin,
+    help: 'Origins of the web pages that may call the management API and fetch downloads; if empty, no page can. A page still has to sign its calls.',
+  }),
+  signedHosts: list({
+    rule: 'hosts such as respark.example or 127.0.0.1:8080, separated by commas',
+    isItem: (item) => /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i.test(item),
+    help: 'Hosts for which a call may be signed, besides that of RESPARK_PUBLIC_URL; if empty, any. A call to another server with the same keys is then useless here. Commands such as respark disconnect call the address of the listener unless told otherwise, so list that too.',
+  }),
+  signedRegions: list({
+    rule: 'regions, separated by commas',
+    isItem: (item) => /^[a-z0-9-]{1,64}$/.test(item),
+    help: 'Regions for which a call may be signed, besides RESPARK_REGION; if empty, any.',
+  }),
   readCallsPerSecond: integer({
     default: 100,
     min: 1,
@@ -159,3 +174,10 @@ export const management = {
   rows,
   checks: [atMost('headersTimeoutMs', 'requestTimeoutMs'), atMost('maxHttpSocketsPerAddress', 'maxHttpSockets')],
 };
+
+/** Whether a browser may send this as `Origin`. An http or https origin must be spelled as browsers do, or never matches. */
+function isOrigin(item: string): boolean {
+  if (item.includes('*')) return false;
+  if (/^https?:/i.test(item)) return URL.canParse(item) && new URL(item).origin === item;
+  return /^[a-z][a-z0-9+.-]*:\/\/[\w.-]+$/.test(item);
+}

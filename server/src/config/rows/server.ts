@@ -13,7 +13,7 @@ const rows = {
     default: 'us-east-1',
     rule: 'lower-case letters, digits and hyphens',
     pattern: /^[a-z0-9-]{1,64}$/,
-    help: 'Region in the ARNs of games and stages. Calls signed for any region are accepted.',
+    help: 'Region in the ARNs of games and stages. Calls signed for any region are accepted, unless RESPARK_SIGNED_REGIONS is set.',
   }),
   accountId: text({
     default: '000000000000',
