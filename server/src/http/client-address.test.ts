@@ -99,7 +99,7 @@ test('behind a trusted proxy that does not say its client’s address, the clien
   ]) {
     const headers = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded };
     for (const peerAddress of ['10.0.0.1', '::1']) {
-      const client = { address: undefined, peerAddress, isSecure: false, mayBeProxied: false };
+      const client = { address: undefined, peerAddress, isSecure: false, isForwarded: true, mayBeProxied: false };
       assert.deepEqual(proxied(peerAddress, headers, false), client, String(forwarded));
     }
   }
