@@ -92,7 +92,7 @@ async function start(
   const audit = createAudit({ auditLog, clock, log, metrics, settings });
   closers.push('audit', () => audit.close());
   const arns = createArns(settings);
-  const examiner = createExaminer({ clock });
+  const examiner = createExaminer({ clock, settings });
   // Set when the listener is open. Only calls read it, and they come through the listener.
   let url = '';
   const services = createServices({

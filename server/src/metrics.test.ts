@@ -7,7 +7,15 @@ import { createMetrics, METRIC_ROWS, type Metrics } from './metrics.ts';
 const DEV = { stageId: 's1', gameName: 'Demo', stageName: 'Dev' };
 const LIVE = { stageId: 's2', gameName: 'Demo', stageName: 'Live' };
 
-const NOTHING_HELD = { sockets: 0, unauthenticated: 0, directory: 0, runtimes: 0, freeSpace: 0, isShort: 0 };
+const NOTHING_HELD = {
+  sockets: 0,
+  unauthenticated: 0,
+  directory: 0,
+  runtimes: 0,
+  freeSpace: 0,
+  isShort: 0,
+  outboxBytes: 0,
+};
 
 function openMetrics(t: TestContext): Metrics {
   const metrics = createMetrics();
@@ -120,7 +128,15 @@ test('management calls are counted by operation and status', async (t) => {
 });
 
 test('what the node holds and what the process uses is read at each scrape', async (t) => {
-  const counts = { sockets: 5, unauthenticated: 2, directory: 3, runtimes: 4, freeSpace: 0, isShort: 0 };
+  const counts = {
+    sockets: 5,
+    unauthenticated: 2,
+    directory: 3,
+    runtimes: 4,
+    freeSpace: 0,
+    isShort: 0,
+    outboxBytes: 70,
+  };
   const metrics = openMetrics(t);
   const read = async () => {
     const { text, contentType } = await metrics.render(counts);
@@ -128,8 +144,11 @@ test('what the node holds and what the process uses is read at each scrape', asy
     return (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
   };
   const before = await read();
-  const held = ['respark_sockets', 'respark_sockets_unauthenticated', 'respark_directory_entries', 'respark_runtimes'];
-  assert.deepEqual(held.map(before), [5, 2, 3, 4]);
+  const held = ['sockets', 'sockets_unauthenticated', 'directory_entries', 'runtimes', 'outbox_bytes'];
+  assert.deepEqual(
+    held.map((name) => before(`respark_${name}`)),
+    [5, 2, 3, 4, 70],
+  );
   counts.sockets = 0;
   const after = await read();
   assert.equal(after('respark_sockets'), 0);

@@ -61,6 +61,12 @@ const DEFINITIONS = {
     help: '1 while the disk is full and only changes that end something are made, otherwise 0.',
     labelNames: [],
   },
+  outboxBytes: {
+    type: Gauge,
+    name: 'respark_outbox_bytes',
+    help: 'Bytes that wait for players to read them, in all outboxes together.',
+    labelNames: [],
+  },
   slowCloses: {
     type: Counter,
     name: 'respark_slow_closes_total',
@@ -147,6 +153,7 @@ const HELD = [
   'runtimes',
   'freeSpace',
   'isShort',
+  'outboxBytes',
 ] as const satisfies (keyof typeof DEFINITIONS)[];
 
 export type HeldCounts = Readonly<Record<(typeof HELD)[number], number>>;

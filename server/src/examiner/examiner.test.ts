@@ -6,6 +6,7 @@ import { examineInThisThread } from '../domain/examination.ts';
 import { createExaminer } from './examiner.ts';
 
 const MEGABYTE = 1_000_000;
+const SETTINGS = { examinerThreads: 2, examinerMemoryBytes: 512 * 1_048_576 };
 
 const CODE = { gameName: 'Demo', targetPlatform: 'Unity', language: 'CSharp', gameSdkVersion: '1.0.0' };
 
@@ -22,7 +23,7 @@ function sectionsOf({ length, Shape = 'String' }: { length: number; Shape?: stri
 
 for (const length of [100, MEGABYTE]) {
   test(`sections of ${length} bytes are examined as they would be in this thread`, async () => {
-    const { examine } = createExaminer({ clock: systemClock });
+    const { examine } = createExaminer({ clock: systemClock, settings: SETTINGS });
     const sections = sectionsOf({ length });
     assert.deepEqual(await examine({ sections }), { faults: [], archive: undefined });
     const { faults, archive } = await examine({ sections, code: CODE });
@@ -39,7 +40,7 @@ for (const length of [100, MEGABYTE]) {
 
 for (const length of [100, MEGABYTE]) {
   test(`everything else goes on while ${length} bytes are examined`, async () => {
-    const { examine } = createExaminer({ clock: systemClock });
+    const { examine } = createExaminer({ clock: systemClock, settings: SETTINGS });
     const sections = sectionsOf({ length });
     let isDone = false;
     const examination = examine({ sections, code: CODE }).finally(() => {
@@ -53,7 +54,7 @@ for (const length of [100, MEGABYTE]) {
 }
 
 test('a failure in the thread is passed on', async () => {
-  const { examine } = createExaminer({ clock: systemClock });
+  const { examine } = createExaminer({ clock: systemClock, settings: SETTINGS });
   await assert.rejects(examine({ sections: 'not JSON' }), { name: 'SyntaxError' });
   const code = { ...CODE, language: 'COBOL' };
   await assert.rejects(examine({ sections: sectionsOf({ length: MEGABYTE }), code }), /COBOL/);
@@ -61,14 +62,36 @@ test('a failure in the thread is passed on', async () => {
 
 test('an examination that does not end is given up', async () => {
   const clock = new ManualClock();
-  const examination = createExaminer({ clock }).examine({ sections: sectionsOf({ length: MEGABYTE }) });
+  const examination = createExaminer({ clock, settings: SETTINGS }).examine({
+    sections: sectionsOf({ length: MEGABYTE }),
+  });
   clock.advance(60_000);
   await assert.rejects(examination, /no answer within 60000 ms/);
   assert.equal(clock.pending, 0);
 });
 
+test('no more threads run at once than the settings allow, and the others wait their turn', async () => {
+  const clock = new ManualClock();
+  const { examine, close } = createExaminer({ clock, settings: { ...SETTINGS, examinerThreads: 1 } });
+  const order: string[] = [];
+  const examinations = ['first', 'second', 'third'].map(async (name) => {
+    await examine({ sections: sectionsOf({ length: 100 }) });
+    order.push(name);
+  });
+  await new Promise(setImmediate);
+  // Each thread has a timer of its own.
+  assert.equal(clock.pending, 1);
+  await Promise.all(examinations);
+  assert.deepEqual(order, ['first', 'second', 'third']);
+
+  const waiting = [1, 2].map(() => examine({ sections: sectionsOf({ length: MEGABYTE }) }));
+  const refusals = Promise.all(waiting.map((one) => assert.rejects(one, { name: 'Interrupted' })));
+  await close();
+  await refusals;
+});
+
 test('closing interrupts the examinations under way, and all later ones', async () => {
-  const { examine, close } = createExaminer({ clock: systemClock });
+  const { examine, close } = createExaminer({ clock: systemClock, settings: SETTINGS });
   const examinations = [1, 2].map(() => examine({ sections: sectionsOf({ length: MEGABYTE }) }));
   const refusals = Promise.all(examinations.map((one) => assert.rejects(one, { name: 'Interrupted' })));
   await close();

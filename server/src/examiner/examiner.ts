@@ -1,13 +1,17 @@
 import { Worker } from 'node:worker_threads';
 import { type Clock, withTimeout } from '../clock.ts';
 import { Interrupted } from '../domain/background.ts';
-import type { Examine, Findings } from '../domain/examination.ts';
+import type { Examination, Examine, Findings } from '../domain/examination.ts';
 
 /** Many times what the largest snapshot takes, even beside as many others as there may be at once. */
 const TIMEOUT_MS = 60_000;
 
-/** More memory than the worst snapshot of a megabyte takes. */
-const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 512 };
+const MEBIBYTE = 1_048_576;
+
+interface ExaminerSettings {
+  readonly examinerThreads: number;
+  readonly examinerMemoryBytes: number;
+}
 
 export interface Examiner {
   /** Examines each snapshot in a thread of its own, so that it holds up neither players nor calls. */
@@ -16,16 +20,28 @@ export interface Examiner {
   close(): Promise<void>;
 }
 
-export function createExaminer({ clock }: { clock: Clock }): Examiner {
+export function createExaminer({ clock, settings }: { clock: Clock; settings: ExaminerSettings }): Examiner {
   const threads = new Set<Worker>();
+  /** Examinations that wait for a thread, as many as there is background work at once. */
+  const waiting: (() => void)[] = [];
+  let free = settings.examinerThreads;
   let isClosed = false;
 
-  return {
-    async examine(examination) {
+  function release(): void {
+    const next = waiting.shift();
+    if (next === undefined) free += 1;
+    else next();
+  }
+
+  async function examine(examination: Examination): Promise<Findings> {
+    if (isClosed) throw new Interrupted();
+    if (free > 0) free -= 1;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    try {
       if (isClosed) throw new Interrupted();
       const worker = new Worker(new URL('./thread.js', import.meta.url), {
         workerData: examination,
-        resourceLimits: RESOURCE_LIMITS,
+        resourceLimits: { maxOldGenerationSizeMb: Math.floor(settings.examinerMemoryBytes / MEBIBYTE) },
       });
       threads.add(worker);
       try {
@@ -36,7 +52,13 @@ export function createExaminer({ clock }: { clock: Clock }): Examiner {
         threads.delete(worker);
         await worker.terminate();
       }
-    },
+    } finally {
+      release();
+    }
+  }
+
+  return {
+    examine,
     async close() {
       isClosed = true;
       await Promise.all([...threads].map((worker) => worker.terminate()));

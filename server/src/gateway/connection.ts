@@ -47,6 +47,8 @@ export interface ConnectionHost {
   takeBytes(connection: Connection, bytes: number): boolean;
   /** Checks the hello and, in the end, opens or closes the connection. */
   admit(connection: Connection, hello: HelloFrame): void;
+  /** Must be called after each write. May stop this connection or others. */
+  noteOutbox(connection: Connection): void;
   /** Stops the connection before it returns. */
   close(connection: Connection, name: CloseName, text?: string): void;
 }
@@ -106,6 +108,11 @@ export class Connection {
   /** Monotonic time of the last frame, ping or pong from the player; before the first one, of the upgrade. */
   get lastFrameAt(): number {
     return this.#lastFrameAt;
+  }
+
+  /** Bytes that wait for the player to read them. */
+  get outboxBytes(): number {
+    return this.#socket.bufferedBytes;
   }
 
   /** Whether the player has not answered the last ping yet. */
@@ -169,6 +176,7 @@ export class Connection {
       return;
     }
     this.#socket.send(text);
+    this.#host.noteOutbox(this);
   }
 
   /**
@@ -239,7 +247,9 @@ export class Connection {
     if (this.isStopped) return;
     const outbox = this.#socket.bufferedBytes;
     this.#host.metrics.outbox(outbox);
-    if (this.#mayTake(cost) && outbox > this.#host.settings.maxOutboxBytes) this.#host.close(this, 'slow_consumer');
+    if (!this.#mayTake(cost)) return;
+    if (outbox > this.#host.settings.maxOutboxBytes) this.#host.close(this, 'slow_consumer');
+    else this.#host.noteOutbox(this);
   }
 
   /** Counts what has come against what the player may send. Closes the connection, and returns false, if it is too much. */

@@ -11,6 +11,7 @@ import { Deadlines } from './deadlines.ts';
 import { type Limits, RETRY_WHEN_FULL_MS } from './limits.ts';
 import { type ListingFault, Membership } from './membership.ts';
 import { answerNodeRequests } from './node-requests.ts';
+import { Outboxes } from './outboxes.ts';
 import type { PlayerSocket } from './player-socket.ts';
 import { createMakeRoom, type RoomSettings } from './room.ts';
 
@@ -20,6 +21,7 @@ export interface GatewaySettings extends RoomSettings {
   readonly closeGraceMs: number;
   readonly maxFrameBytes: number;
   readonly maxOutboxBytes: number;
+  readonly outboxMemoryBytes: number;
   readonly maxRequestsInFlight: number;
   readonly messagesPerSecond: number;
   readonly messagesBurst: number;
@@ -58,6 +60,7 @@ export class Gateway implements ConnectionHost {
   readonly #sockets = new Set<Connection>();
   /** Connection that is being closed → settles when its end is proven and the directory has let go of it. */
   readonly #closings = new Map<Connection, Promise<void>>();
+  readonly #outboxes: Outboxes<Connection>;
   readonly #unwelcomed: Deadlines<Connection>;
   readonly #heartbeats: Deadlines<Connection>;
   readonly #flushes: Deadlines<Connection>;
@@ -97,6 +100,10 @@ export class Gateway implements ConnectionHost {
     });
     this.#limits = limits;
     this.#random = random;
+    this.#outboxes = new Outboxes({
+      budgetBytes: settings.outboxMemoryBytes,
+      close: (connection) => this.close(connection, 'slow_consumer'),
+    });
     const deadlines = (delayMs: number, expire: (connection: Connection, lateMs: number) => void) =>
       new Deadlines<Connection>({ clock, delayMs, expire });
     this.#unwelcomed = deadlines(settings.authTimeoutMs, (connection, lateMs) => {
@@ -128,8 +135,11 @@ export class Gateway implements ConnectionHost {
   }
 
   /** What the gateway holds at the moment; all zero when every player is gone. */
-  get counts(): { sockets: number; listed: number; closing: number; deadlines: number } {
+  get counts(): { sockets: number; listed: number; closing: number; deadlines: number; outboxBytes: number } {
+    let outboxBytes = 0;
+    for (const connection of this.#sockets) outboxBytes += connection.outboxBytes;
     return {
+      outboxBytes,
       sockets: this.#sockets.size,
       listed: this.#membership.size,
       closing: this.#closings.size,
@@ -159,6 +169,10 @@ export class Gateway implements ConnectionHost {
     this.#limits.closed(connection.addressGroup, { wasWelcomed: connection.isWelcomed });
     this.close(connection, 'normal');
     if (this.#sockets.size === 0) this.#whenEmpty?.();
+  }
+
+  noteOutbox(connection: Connection): void {
+    this.#outboxes.note(connection);
   }
 
   close(connection: Connection, name: CloseName, text?: string, facts: CloseFacts = {}): void {
@@ -282,6 +296,7 @@ export class Gateway implements ConnectionHost {
     const ended = connection.stop(code, formatCloseReason(text ?? meaning, facts));
     this.#unwelcomed.delete(connection);
     this.#heartbeats.delete(connection);
+    this.#outboxes.delete(connection);
     if (this.#sockets.has(connection)) {
       this.#graces.add(connection);
       this.#flushes.add(connection);

@@ -37,6 +37,7 @@ const SETTINGS: GatewaySettings = {
   probeTimeoutMs: 2_000,
   maxFrameBytes: 65_536,
   maxOutboxBytes: 2_000,
+  outboxMemoryBytes: 5_000,
   maxRequestsInFlight: 4,
   messagesPerSecond: 1_000,
   messagesBurst: 1_000,

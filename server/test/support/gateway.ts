@@ -25,6 +25,7 @@ const SETTINGS: GatewaySettings = {
   probeTimeoutMs: 2_000,
   maxFrameBytes: 65_536,
   maxOutboxBytes: 1_000_000,
+  outboxMemoryBytes: 10_000_000,
   maxRequestsInFlight: 4,
   messagesPerSecond: 1,
   messagesBurst: 1,

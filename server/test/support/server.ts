@@ -180,6 +180,7 @@ export async function assertNothingLeft(server: TestServer): Promise<void> {
     listed: 0,
     closing: 0,
     deadlines: 0,
+    outboxBytes: 0,
     connections: 0,
     unauthenticated: 0,
     addresses: 0,

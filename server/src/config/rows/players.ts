@@ -92,6 +92,12 @@ const rows = {
     max: 1_024 * MEBIBYTE,
     help: 'Maximum number of bytes that may wait for one player to read them; more close the connection with 4001.',
   }),
+  outboxMemoryBytes: integer({
+    default: 256 * MEBIBYTE,
+    min: 2_048,
+    max: 16_384 * MEBIBYTE,
+    help: 'Maximum number of bytes that may wait for all players of this node to read them; when there are more, the connections for which most waits are closed with 4001. A node needs this much memory beside about 10 KB for each connection.',
+  }),
   messagesPerSecond: integer({
     default: 50,
     min: 1,
@@ -166,6 +172,7 @@ export const players = {
     // A frame of the longest size must fit into its buckets.
     atMost('maxFrameBytes', 'bytesBurst', { times: 2 }),
     atMost('bytesBurst', 'bytesBurstPerAddress'),
+    atMost('maxOutboxBytes', 'outboxMemoryBytes'),
     // The close of the last connection still has to be reported before the deadline.
     atMost('closeFlushMs', 'disconnectDeadlineMs', { times: 2 }),
   ],
