@@ -49,7 +49,7 @@ function setUpPages({ withLocks = true } = {}) {
   const store = fakeStore();
   const clock = new FakeClock();
   const locks = withLocks ? fakeLocks() : undefined;
-  return { store, clock, page: () => browserTokenStorage({ findStore: () => store, clock, locks }) };
+  return { store, clock, page: () => browserTokenStorage({ findStore: () => store, clock, findLocks: () => locks }) };
 }
 
 describe('a token in the browser', () => {
@@ -101,7 +101,7 @@ describe('without a store that works, memory keeps the token', () => {
   for (const [name, findStore] of Object.entries(missing)) {
     test(`${name}`, async () => {
       const clock = new FakeClock();
-      const storage = browserTokenStorage({ findStore, clock, locks: fakeLocks() });
+      const storage = browserTokenStorage({ findStore, clock, findLocks: fakeLocks });
       assert.equal(await storage.load(SCOPE), undefined);
       storage.save('t1', OF_P1);
       assert.equal(await storage.load(SCOPE), 't1');
@@ -247,7 +247,7 @@ describe('several tabs', () => {
         return new Promise(() => {});
       },
     };
-    const storage = browserTokenStorage({ findStore: () => store, clock, locks });
+    const storage = browserTokenStorage({ findStore: () => store, clock, findLocks: () => locks });
     const waiting = storage.load(SCOPE);
     await clock.advance(6_000);
     assert.equal(await waiting, undefined);
@@ -258,7 +258,10 @@ describe('several tabs', () => {
   test('do without locks that they may not use', async () => {
     const { store, clock } = setUpPages();
     const locks = { request: () => Promise.reject(new DOMException('opaque', 'SecurityError')) };
-    assert.equal(await browserTokenStorage({ findStore: () => store, clock, locks }).load(SCOPE), undefined);
+    assert.equal(
+      await browserTokenStorage({ findStore: () => store, clock, findLocks: () => locks }).load(SCOPE),
+      undefined,
+    );
     assert.equal(clock.timers, 0);
   });
 

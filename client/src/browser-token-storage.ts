@@ -11,7 +11,7 @@ const WAIT_MS = 6_000;
 export interface BrowserParts {
   /** Returns `localStorage`; it may throw, as browsers do that block it. */
   readonly findStore?: (() => Store | undefined) | undefined;
-  readonly locks?: Locks | undefined;
+  readonly findLocks?: (() => Locks | undefined) | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -59,11 +59,11 @@ class BrowserTokenStorage implements TokenStorage {
 
   constructor({
     findStore = () => globalThis.localStorage,
-    locks = platformLocks(),
+    findLocks = platformLocks,
     clock = systemClock,
   }: BrowserParts) {
     this.#findStore = findStore;
-    this.#locks = locks;
+    this.#locks = findLocks();
     this.#clock = clock;
   }
 

@@ -12,6 +12,7 @@ import {
   SUBPROTOCOL,
   type WelcomeFrame,
 } from '@respark/protocol';
+import { byteLength } from './byte-length.ts';
 import type { Clock } from './clock.ts';
 import { afterDeadline } from './deadline.ts';
 import {
@@ -25,7 +26,6 @@ import {
 import { FrameAllowance } from './frame-allowance.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Socket } from './socket.ts';
-import { utf8Length } from './utf8.ts';
 
 /*
  * One WebSocket, from its opening to its end. A connection that has ended is not reused: the client makes a new one.
@@ -235,7 +235,7 @@ export class Connection {
     const decoded = decodeClientFrame(text);
     if (!decoded.ok) throw new RequestError(decoded.fault, { code: 'bad_request' });
     const { maxFrameBytes, messagesPerSecond } = this.#limits.welcome;
-    const bytes = utf8Length(text);
+    const bytes = byteLength(text);
     if (bytes > maxFrameBytes) {
       throw new RequestError(`a frame must have at most ${maxFrameBytes} bytes, got ${bytes}`, { code: 'bad_request' });
     }

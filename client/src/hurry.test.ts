@@ -42,6 +42,18 @@ describe('connect() while waiting', () => {
     assert.equal(told.at(-1), 'disconnect 1006 450');
   });
 
+  test('does not wait for a timer that should have fired already, however often it was called', async () => {
+    const { client, newest, clock } = await setUpWaiting();
+    client.connect().catch(() => {});
+    await settle();
+    newest().closes(1006);
+    client.connect().catch(() => {});
+    assert.equal(client.state, 'waiting');
+    clock.sleep(1_000);
+    client.connect().catch(() => {});
+    assert.equal(client.state, 'connecting');
+  });
+
   test('leaves no timer of the wait that it cut short', async () => {
     const { client, newest, clock } = await setUpWaiting();
     client.connect().catch(() => {});

@@ -37,7 +37,9 @@ function importsUnder(conditions: readonly string[]): Set<string> {
     if (met.has(file.href)) return;
     met.add(file.href);
     const source = readFileSync(file, 'utf8').replace(/^\s*(\/\/|\/?\*).*$/gm, '');
-    const specifiers = [...source.matchAll(/\b(?:from|import)\s*\(?\s*(['"])(.+?)\1/g)].map((match) => match[2] ?? '');
+    const specifiers = [...source.matchAll(/\b(?:from|import)\s*\(?\s*(?:\/\*.*?\*\/\s*)*(['"])(.+?)\1/g)].map(
+      (match) => match[2] ?? '',
+    );
     assert.equal(
       specifiers.length,
       source.match(/^(import |export \* |export {[^}]*} from )|\bimport\(/gm)?.length ?? 0,

@@ -81,6 +81,47 @@ describe('loading', () => {
   });
 });
 
+describe('a shared storage', () => {
+  test('is loaded before each attempt, and decides which player it is', async () => {
+    const held = ['saved', 'of another tab', undefined];
+    const storage: TokenStorage = { isShared: true, load: () => held.shift(), save() {} };
+    const { playerToken } = setUp({ storage });
+    const loaded = [await playerToken.load(1_000), await playerToken.load(1_000), await playerToken.load(1_000)];
+    assert.deepEqual(loaded, ['saved', 'of another tab', undefined]);
+  });
+
+  test('that could not be read at first, and is empty, takes the guest of this client', async () => {
+    const storage = { ...memoryStorage(), isShared: true };
+    const loads = [() => assert.fail('locked'), () => undefined];
+    storage.load = () => loads.shift()?.();
+    const { playerToken } = setUp({ storage });
+    await playerToken.load(1_000);
+    playerToken.startRenewing(tokens(), 'player-1', 3_600_000);
+    await settle();
+    assert.deepEqual(storage.saved, []);
+    assert.equal(await playerToken.load(1_000), 'token-1');
+    playerToken.startRenewing(tokens(), 'player-1', 3_600_000);
+    await settle();
+    assert.deepEqual(storage.saved, ['token-1']);
+    playerToken.stopRenewing();
+  });
+
+  test('that cannot be read for a while does not lose the player', async () => {
+    const loads = [() => 'saved', () => assert.fail('locked')];
+    const { playerToken, reports } = setUp({ storage: { isShared: true, load: () => loads.shift()?.(), save() {} } });
+    assert.deepEqual([await playerToken.load(1_000), await playerToken.load(1_000)], ['saved', 'saved']);
+    assert.deepEqual(reports, ['storage']);
+  });
+
+  test('counts again once a player that was given has been forgotten', async () => {
+    const storage: TokenStorage = { isShared: true, load: () => 'of another tab', save() {} };
+    const { playerToken } = setUp({ token: 'given', storage });
+    assert.equal(await playerToken.load(1_000), 'given');
+    await playerToken.forget();
+    assert.equal(await playerToken.load(1_000), 'of another tab');
+  });
+});
+
 describe('renewing', () => {
   test('asks at once and at half of each lifetime, and saves each token', async () => {
     const storage = memoryStorage();

@@ -1,5 +1,5 @@
 /** How many bytes a text takes in UTF-8. Not every React Native has a TextEncoder. */
-export function utf8Length(text: string): number {
+export function byteLength(text: string): number {
   let bytes = text.length;
   for (let at = 0; at < text.length; at += 1) {
     const unit = text.charCodeAt(at);
