@@ -58,7 +58,11 @@ export async function openBackends({
   closers: Closers;
 }): Promise<Backends> {
   const { directory, store, room } = await openServerData({ settings, log, clock, closers });
-  const auditLog = openSqliteAuditLog({ directory: directory.path, clock, log, onFull: () => room.release() });
+  const auditLog = openSqliteAuditLog({
+    ...{ directory: directory.path, clock, log },
+    onFull: () => room.release(),
+    maxBytes: settings.auditMaxBytes,
+  });
   closers.push('audit log', () => auditLog.close());
   const cluster = new LocalCluster({ clock, random });
   closers.push('cluster', () => cluster.close());

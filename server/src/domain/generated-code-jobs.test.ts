@@ -227,3 +227,16 @@ for (const phase of ['before', 'after'] as const) {
     }
   });
 }
+
+test('a job whose zip would take the game beyond its bytes fails and says why, and leaves no zip', async (t) => {
+  const { generate, store, game } = await openWithSnapshot(t, { maxGameBytes: 2_000 });
+  const before = await store.usage.ofGame(game.id);
+  assert(before > 0);
+  const { state, description, download } = await generate();
+  assert.deepEqual([state, download], ['FAILED', undefined]);
+  assert.match(
+    description,
+    /^the snapshots and generated code of the game would have more than 2000 bytes, .*RESPARK_MAX_GAME_BYTES$/,
+  );
+  assert.equal(await store.usage.ofGame(game.id), before);
+});

@@ -15,6 +15,7 @@ import { type Game, getActiveGame, getGame } from './games.ts';
 import { chooseGenerator, type Generator } from './generated-code/generators.ts';
 import type { Page, PageRequest, Paginate } from './pagination.ts';
 import { getSnapshot } from './snapshots.ts';
+import { findExcess, type StoredBytesSettings } from './stored-bytes.ts';
 
 export type GeneratedCodeJob = GeneratedCodeJobRecord & {
   /** The relative URL of a completed job's zip, valid until it expires or newer jobs have pushed the job out. */
@@ -49,7 +50,7 @@ export interface GeneratedCodeJobsParts {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Log;
-  readonly settings: { readonly maxGeneratedCodeJobs: number };
+  readonly settings: StoredBytesSettings & { readonly maxGeneratedCodeJobs: number };
 }
 
 export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): GeneratedCodeJobs {
@@ -154,7 +155,15 @@ interface Generated {
 function createGenerationWork(
   parts: GeneratedCodeJobsParts,
 ): WorkKind<GeneratedCodeJobRecord, Begun, Generated, Generated> {
-  const { store, examine, clock, log } = parts;
+  const { store, examine, clock, log, settings } = parts;
+
+  /** The result, or why there is no room for it. An archive is stored as text, which takes a third more bytes. */
+  async function withinLimits(store: Store, gameId: string, generated: Generated): Promise<Generated> {
+    if (generated.archive === undefined) return generated;
+    const excess = await findExcess(store, gameId, Math.ceil(generated.archive.length / 3) * 4, settings);
+    return excess === undefined ? generated : { archive: undefined, description: toDescription(excess) };
+  }
+
   return {
     name: 'generated code jobs',
     failure: 'generation of code was interrupted and will be tried again',
@@ -181,7 +190,8 @@ function createGenerationWork(
       }
     },
 
-    async end(store, { job: { id } }, generated, owner) {
+    async end(store, { job: { id, gameId } }, performed, owner) {
+      const generated = await withinLimits(store, gameId, performed);
       const { archive, description } = generated;
       const state = archive === undefined ? 'FAILED' : 'COMPLETED';
       const outcome = { state, description, updatedAt: clock.now() } as const;

@@ -177,3 +177,25 @@ test('unknown games and snapshots are not found, and a game being deleted can on
   await assert.rejects(snapshots.create('Demo', undefined, CHANGE), failsWith('not_found'));
   await assert.rejects(snapshots.update('Demo', id, { description: 'x' }, CHANGE), failsWith('not_found'));
 });
+
+test('a snapshot beyond the bytes that a game may have, or all together, is refused, and another game is not', async (t) => {
+  const { snapshots, set, games, configurations, store } = await openWithGame(t, { maxGameBytes: 25_000 });
+  await set({ A: { text: 'x'.repeat(10_000) } });
+  const first = await snapshots.create('Demo', undefined, CHANGE);
+  await snapshots.create('Demo', undefined, CHANGE);
+  const refused = failsWith(
+    'conflict',
+    /more than 25000 bytes, as many as this server allows: raise RESPARK_MAX_GAME_BYTES/,
+  );
+  await assert.rejects(snapshots.create('Demo', undefined, CHANGE), refused);
+  assert.equal(await store.snapshots.count(first.gameId), 2);
+  await games.create({ name: 'Other' }, CHANGE);
+  await snapshots.create('Other', undefined, CHANGE);
+  assert.equal((await configurations.get('Demo')).sections !== undefined, true);
+
+  const full = await openDomain(t, { store, maxStoredBytes: await store.usage.inAll() });
+  await assert.rejects(
+    full.snapshots.create('Demo', undefined, CHANGE),
+    failsWith('conflict', /everything in the store would have more .*RESPARK_MAX_STORED_BYTES/),
+  );
+});

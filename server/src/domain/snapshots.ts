@@ -7,6 +7,7 @@ import { findOrEmpty, readSections } from './configurations.ts';
 import type { Downloads } from './downloads.ts';
 import { type Game, getActiveGame, getGame } from './games.ts';
 import type { Page, PageRequest, Paginate } from './pagination.ts';
+import { findExcess, type StoredBytesSettings } from './stored-bytes.ts';
 
 export interface Snapshot extends SnapshotSummary {
   readonly sections: Sections;
@@ -17,7 +18,7 @@ export interface Snapshot extends SnapshotSummary {
  * does not exist.
  */
 export interface Snapshots {
-  /** Throws `conflict` beyond `maxSnapshots`: nothing removes a snapshot but the deletion of its game. */
+  /** Throws `conflict` beyond `maxSnapshots`, or the bytes that may be stored: nothing removes a snapshot but the deletion of its game. */
   create(gameName: string, description: string | undefined, change: Change): Promise<Snapshot>;
   /** Throws `not_found` without the snapshot, as do the methods below. Sections are as in a configuration's `get`. */
   get(gameName: string, id: string, sections?: readonly string[]): Promise<Snapshot>;
@@ -45,7 +46,7 @@ export interface SnapshotsParts {
   readonly downloads: Pick<Downloads, 'urlOf'>;
   readonly paginate: Paginate;
   readonly clock: Clock;
-  readonly settings: { readonly maxSnapshots: number };
+  readonly settings: StoredBytesSettings & { readonly maxSnapshots: number };
 }
 
 export function createSnapshots({ store, audit, downloads, paginate, clock, settings }: SnapshotsParts): Snapshots {
@@ -58,6 +59,8 @@ export function createSnapshots({ store, audit, downloads, paginate, clock, sett
       );
     }
     const { sections } = await findOrEmpty(store, game);
+    const excess = await findExcess(store, game.id, Buffer.byteLength(sections), settings);
+    if (excess !== undefined) throw new ServiceError('conflict', excess);
     const [newest] = await store.snapshots.list(game.id, { limit: 1 });
     const now = clock.now();
     const id = snapshotIdAfter(newest?.id, now);

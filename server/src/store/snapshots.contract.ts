@@ -23,6 +23,7 @@ export function testSnapshots(open: OpenStore): void {
   testConfigurations(open);
   testSnapshotRecords(open);
   testCascades(open);
+  testUsage(open);
 }
 
 /** As large as a configuration may be, with characters that JSON escapes and others. */
@@ -157,5 +158,29 @@ function testCascades(open: OpenStore): void {
     assert.equal(await configurations.find(ZOO.id), undefined);
     assert.equal(await snapshots.count(ZOO.id), 0);
     assert.equal(await deployments.find(DEV.id, 'D1'), undefined);
+  });
+}
+
+function testUsage(open: OpenStore): void {
+  test('the bytes of a game are those of its snapshots and zips, and those of all grow and shrink with them', async (t) => {
+    const store = await openZoo(open, t);
+    const before = await store.usage.ofGame(ZOO.id);
+    const inAll = await store.usage.inAll();
+    assert(inAll > 0);
+    const sections = JSON.stringify({ 'Example.Section': { text: 'é'.repeat(500_000) } });
+    await store.snapshots.insert(sampleSnapshot(ZOO, 'large', { sections }));
+    assert.equal(await store.usage.ofGame(ZOO.id), before + Buffer.byteLength(sections));
+    assert((await store.usage.inAll()) >= inAll + 950_000);
+    await store.transaction(async ({ snapshots, usage }) => {
+      await snapshots.insert(sampleSnapshot(ZOO, 'small', { sections: '{}' }));
+      assert.equal(await usage.ofGame(ZOO.id), before + Buffer.byteLength(sections) + 2);
+    });
+    const job = sampleJob({ ...sampleSnapshot(ZOO, 'large') }, 'J');
+    await store.generatedCodeJobs.insert(job);
+    await store.generatedCodeJobs.setArchive(job.id, Buffer.alloc(3_000));
+    assert((await store.usage.ofGame(ZOO.id)) >= before + Buffer.byteLength(sections) + 2 + 3_000);
+    await store.snapshots.removeAll(ZOO.id);
+    assert.equal(await store.usage.ofGame(ZOO.id), 0);
+    assert((await store.usage.inAll()) < inAll + 50_000);
   });
 }

@@ -13,6 +13,7 @@ import { runtimeTable } from './tables/runtimes.ts';
 import type { Scope } from './tables/scope.ts';
 import { snapshotTable } from './tables/snapshots.ts';
 import { stageTable } from './tables/stages.ts';
+import { usageOf } from './tables/usage.ts';
 
 /** A store remembers what it has looked up, so a process must have only one over the same `database`. */
 export function createStore(database: Database): Store {
@@ -71,5 +72,6 @@ function createTables(scope: Scope): Omit<Store, 'transaction'> {
     accessKeys: accessKeyTable(scope),
     clientTokens: clientTokenTable(scope),
     meta: metaTable(scope),
+    usage: usageOf(scope),
   };
 }

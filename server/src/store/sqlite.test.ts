@@ -53,7 +53,7 @@ test('a file that cannot keep the promises, or is not a database, is refused wit
   writeFileSync(file, 'this is no database '.repeat(100));
   assert.throws(() => openSqlite({ file }), {
     name: 'StartupError',
-    message: `cannot use the database ${file}: file is not a database`,
+    message: `cannot use the database ${file}: file is not a database (SQLITE_NOTADB): put the right file there`,
   });
 });
 
@@ -109,7 +109,10 @@ test('a database of the first version is brought up to this one, with everything
       ${stage.logGroup}, 'ACTIVE', '{"c":"d"}', ${stage.createdAt}, ${stage.updatedAt})`.execute(query);
     await sql`insert into meta values ('fact', 'kept')`.execute(query);
   });
-  await assert.rejects(database.assertMigrated(), /schema version 1, but this program needs 3: start the server once/);
+  await assert.rejects(
+    database.assertMigrated(),
+    /schema version 1, but this program needs \d+: start the server once/,
+  );
 
   await database.migrate();
   await database.assertMigrated();

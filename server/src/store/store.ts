@@ -152,6 +152,7 @@ export interface Store {
   readonly accessKeys: AccessKeyTable;
   readonly clientTokens: ClientTokenTable;
   readonly meta: MetaTable;
+  readonly usage: Usage;
 }
 
 /**
@@ -284,6 +285,14 @@ export interface ClientTokenTable {
   remove(principal: string, operation: string, token: string): Promise<void>;
   /** Forgets the tokens that were made before `createdAt`. */
   removeOlderThan(createdAt: number): Promise<void>;
+}
+
+/** How much is stored. Asked in a transaction, it counts what that has written. */
+export interface Usage {
+  /** Bytes of the sections of a game's snapshots, and of the zips of its generated code as they are stored. */
+  ofGame(gameId: string): Promise<number>;
+  /** Bytes of everything, as it is on disk. What was removed does not count, because its room is used again. */
+  inAll(): Promise<number>;
 }
 
 /** Small facts about the database itself, one text for each key. */

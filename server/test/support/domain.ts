@@ -37,6 +37,8 @@ const SETTINGS = {
   maxGames: 100,
   maxStages: 20,
   maxSnapshots: 1_000,
+  maxGameBytes: 1_073_741_824,
+  maxStoredBytes: 1_073_741_824,
   maxDeployments: 1_000,
   maxConfigurationBytes: 1_024_000,
   maxGeneratedCodeJobs: 20,

@@ -42,7 +42,7 @@ export const startGeneratedCodeJob = operation({
   decisions: [
     '`TargetPlatform` and `Language` are `Unity` with `CSharp`, or `Web` with `TypeScript`, in upper or lower case. The default platform is `Unity`, the default language that of the platform. Anything else is a `ValidationException` that lists the choices.',
     '`GameSdkVersion` is `LATEST`, which is the default, or `1.0.0`.',
-    'If the snapshot has faults, the job is `FAILED`, and its description names the first fault.',
+    'If the snapshot has faults, the job is `FAILED`, and its description names the first fault. If the code would take the game beyond `RESPARK_MAX_GAME_BYTES`, or the server beyond `RESPARK_MAX_STORED_BYTES`, the job is `FAILED` too.',
     'A snapshot keeps `RESPARK_MAX_GENERATED_CODE_JOBS` jobs: the oldest that have ended are forgotten together with their zips. If that many are still under way, starting another is a `ThrottlingException`.',
     'If the server restarts during a job, it runs the job again.',
   ],

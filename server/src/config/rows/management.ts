@@ -20,6 +20,18 @@ const rows = {
     max: 100_000,
     help: 'Maximum number of snapshots of a game; one more is refused with 409.',
   }),
+  maxGameBytes: integer({
+    default: 1_024 * MEBIBYTE,
+    min: MEBIBYTE,
+    max: 1_048_576 * MEBIBYTE,
+    help: 'Maximum number of bytes of the snapshots and the generated code of a game. A snapshot beyond it is refused with 409, and a generated code job fails and says why.',
+  }),
+  maxStoredBytes: integer({
+    default: 8_192 * MEBIBYTE,
+    min: MEBIBYTE,
+    max: 1_048_576 * MEBIBYTE,
+    help: 'The same for everything in the store, apart from the audit log. Deleting games makes room.',
+  }),
   maxConfigurationBytes: integer({
     default: 1_024_000,
     min: 1_024,
@@ -66,7 +78,13 @@ const rows = {
     default: 90,
     min: 1,
     max: 36_500,
-    help: 'How long the audit log keeps a record.',
+    help: 'How long the audit log keeps a record, unless it grows beyond RESPARK_AUDIT_MAX_BYTES.',
+  }),
+  auditMaxBytes: integer({
+    default: 4_096 * MEBIBYTE,
+    min: MEBIBYTE,
+    max: 1_048_576 * MEBIBYTE,
+    help: 'Size of the audit log beyond which it loses its oldest records, even before their time. Records of the last 24 hours stay whatever the size, so that no flood of calls can wash away its own traces; the log then warns.',
   }),
   maxHttpSockets: integer({
     default: 5_000,

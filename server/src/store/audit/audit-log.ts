@@ -84,7 +84,10 @@ export interface AuditLog extends AuditReader {
   begin(intent: AuditIntent): Promise<void>;
   /** Resolves when the outcome is written beside its intent. Rejects when it is not, or when there is no intent. */
   finish(intent: AuditPosition, outcome: AuditOutcome): Promise<void>;
-  /** Removes all records from before this time, some at a time, so that other calls get their turn. */
+  /**
+   * Removes all records from before this time, some at a time, so that other calls get their turn. A log that has a limit
+   * of its size then removes older ones than the last day's until it is within the limit.
+   */
   removeBefore(at: number): Promise<void>;
   /** Tries whether records can be written, and rejects while they cannot. Changes nothing. */
   probe(): Promise<void>;

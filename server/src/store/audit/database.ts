@@ -61,7 +61,9 @@ export interface AuditDatabase {
    * the query looked at, unless it looked at everything.
    */
   find(query: AuditQuery): { readonly records: AuditRecord[]; readonly lookedTo: AuditPosition | undefined };
-  /** Removes some of the records before this time; returns whether there were any. */
+  /** Bytes of what is in it. What was removed does not count, because its room is used again. */
+  bytes(): number;
+  /** Removes some of the oldest of the records before this time; returns whether there were any. */
   removeSomeBefore(at: number): boolean;
   /** Closes the file, with everything in the file itself. */
   close(): void;
@@ -85,6 +87,10 @@ export function openAuditDatabase({ file, isShared }: { file: string; isShared: 
     `DELETE FROM audit WHERE (at, request_id) IN
        (SELECT at, request_id FROM audit WHERE at < ? ORDER BY at LIMIT ${REMOVED_AT_ONCE})`,
   );
+  const size = database.prepare(
+    `SELECT (page_count - freelist_count) * page_size AS bytes
+     FROM pragma_page_count, pragma_freelist_count, pragma_page_size`,
+  );
   const begin = database.prepare('BEGIN IMMEDIATE');
   const commit = database.prepare('COMMIT');
   const rollback = database.prepare('ROLLBACK');
@@ -104,6 +110,7 @@ export function openAuditDatabase({ file, isShared }: { file: string; isShared: 
     },
     has: ({ at, requestId }) => select.all(at, requestId).length > 0,
     find: (query) => find(database, query),
+    bytes: () => (size.all()[0] as { bytes: number }).bytes,
     removeSomeBefore(at) {
       const isSome = remove.run(at).changes > 0;
       if (isSome) mark.committed();

@@ -247,28 +247,6 @@ for (const room of [0, 50]) {
   });
 }
 
-test('a record that finds no room is written when the disk gives up what it holds back', async (t) => {
-  const directory = temporaryDirectory(t);
-  const released: string[] = [];
-  let emptyDisk = () => {};
-  const { log } = recordedLog();
-  const onFull = () => {
-    released.push('once');
-    emptyDisk();
-    return released.length === 1;
-  };
-  const auditLog = openSqliteAuditLog({ directory, clock: new ManualClock(), log, onFull });
-  t.after(() => auditLog.close());
-  const journal = join(directory, 'audit.journal');
-  await auditLog.begin(sampleIntent('1'));
-  emptyDisk = fillDisk(t, journal, 50);
-  await auditLog.finish(sampleIntent('1'), SAMPLE_OUTCOME);
-  assert.deepEqual((await findRecords(openReader(t, directory)))[0]?.outcome, SAMPLE_OUTCOME);
-  fillDisk(t, journal);
-  await assert.rejects(auditLog.begin(sampleIntent('2')), { code: 'ENOSPC' });
-  assert.equal(released.length, 2);
-});
-
 test('records stay in the journal while another process holds the write lock, and are moved afterwards', async (t) => {
   const { auditLog, directory, lines, move } = openLog(t);
   const other = new Libsql(join(directory, 'audit.sqlite'));

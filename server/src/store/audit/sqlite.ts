@@ -24,6 +24,7 @@ export const AUDIT_JOURNAL_FILE = 'audit.journal';
 /** How many records the journal, and memory, may hold. Beyond that `begin` rejects, and its call is refused. */
 const MAX_WAITING = 10_000;
 const MOVE_PERIOD_MS = 1_000;
+const ALWAYS_KEPT_MS = 86_400_000;
 /** Moving this many takes 2 to 3 milliseconds, in which nothing else runs. */
 const MOVED_AT_ONCE = 256;
 
@@ -33,20 +34,28 @@ interface Parts {
   readonly log: Log;
   /** Called when the disk is full; gives whether there is room now. */
   readonly onFull?: () => boolean;
+  /** How large the database may grow before it loses its oldest records. */
+  readonly maxBytes?: number;
 }
 
 /**
  * Opens a journal in front of an SQLite file, both in `directory`. Only one process at a time may do so; others use
  * `openSqliteAuditReader`. What a killed process has left in the journal is moved to the database first.
  */
-export function openSqliteAuditLog({ directory, clock, log, onFull = () => false }: Parts): AuditLog {
+export function openSqliteAuditLog({
+  directory,
+  clock,
+  log,
+  onFull = () => false,
+  maxBytes = Number.POSITIVE_INFINITY,
+}: Parts): AuditLog {
   const database = openAuditDatabase({ file: join(directory, AUDIT_DATABASE_FILE), isShared: false });
   const file = join(directory, AUDIT_JOURNAL_FILE);
   try {
     const { journaled, length, brokenLines } = readAuditJournal(file);
     if (brokenLines > 0) log.warn({ file, brokenLines }, 'broken lines of the audit journal were left out');
     const journal = openAuditJournal({ file, length, onFull });
-    return new SqliteAuditLog({ database, journal, journaled, clock, log, onFull });
+    return new SqliteAuditLog({ database, journal, journaled, clock, log, onFull, maxBytes });
   } catch (error) {
     database.close();
     throw new StartupError(`cannot use the audit log ${file}: ${describeFileFault(error)}`, { cause: error });
@@ -79,6 +88,7 @@ class SqliteAuditLog implements AuditLog {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #onFull: () => boolean;
+  readonly #maxBytes: number;
   /** What is in the journal and not known to be in the database. */
   readonly #waiting: Journaled;
   /** How many intents are in the journal, including those that the database has already. */
@@ -101,6 +111,7 @@ class SqliteAuditLog implements AuditLog {
     this.#clock = parts.clock;
     this.#log = parts.log;
     this.#onFull = parts.onFull;
+    this.#maxBytes = parts.maxBytes;
     this.#waiting = parts.journaled;
     this.#journaled = parts.journaled.records.size;
     try {
@@ -143,6 +154,20 @@ class SqliteAuditLog implements AuditLog {
   async removeBefore(at: number): Promise<void> {
     await this.#moveAll();
     while (!this.#isClosed && this.#database.removeSomeBefore(at)) await setImmediate();
+    await this.#shrink();
+  }
+
+  /** Records of the last day stay: a flood of calls must not wash away its own traces. */
+  async #shrink(): Promise<void> {
+    const before = this.#clock.now() - ALWAYS_KEPT_MS;
+    while (!this.#isClosed && this.#database.bytes() > this.#maxBytes) {
+      if (!this.#database.removeSomeBefore(before)) {
+        const facts = { bytes: this.#database.bytes(), maxBytes: this.#maxBytes };
+        this.#log.warn(facts, 'the audit log is larger than it may be, but all of it is of the last day');
+        return;
+      }
+      await setImmediate();
+    }
   }
 
   async probe(): Promise<void> {
