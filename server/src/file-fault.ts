@@ -29,7 +29,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   EPERM: FORBIDDEN,
   EMFILE: TOO_MANY,
   ENFILE: TOO_MANY,
-  ENOENT: { cause: 'it does not exist', cure: 'check the path' },
+  ENOENT: { cause: 'there is no such file or directory', cure: 'check the path' },
   ENOTDIR: { cause: 'a part of its path is not a directory', cure: 'check the path' },
   EISDIR: { cause: 'it is a directory', cure: 'name a file' },
   EEXIST: { cause: 'it exists already', cure: 'remove it, or choose another name' },
@@ -58,6 +58,11 @@ export function isFull(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const fault = findFileFault(error);
   return fault?.cause === FULL.cause || fault?.code === 'EDQUOT' || isFull(error.cause);
+}
+
+/** Whether a write failed because nothing can be written there. */
+export function isReadOnly(error: unknown): boolean {
+  return findFileFault(error)?.cause === READ_ONLY.cause;
 }
 
 /** Such as `the disk is full (ENOSPC): make room on it`; for another error its own message. */

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
+import { isFull } from '../file-fault.ts';
 import type { Log } from '../log.ts';
+import { directoryError } from './data-directory.ts';
 import { probeDirectory } from './private-file.ts';
 import { RESERVE_FILE } from './server-files.ts';
 
@@ -28,6 +30,7 @@ export interface Room {
   close(): void;
 }
 
+/** Throws a `StartupError` when nothing can be written in the directory, unless giving up the reserve changes that. */
 export function openRoom({
   path,
   clock,
@@ -40,10 +43,6 @@ export function openRoom({
   settings: { readonly reserveBytes: number; readonly lowSpaceBytes: number };
 }): Room {
   const file = join(path, RESERVE_FILE);
-  const free = () => {
-    const { bavail, bsize } = statfsSync(path);
-    return bavail * bsize;
-  };
   const { blocks, bsize } = statfsSync(path);
   const bytes = Math.floor(Math.min(settings.reserveBytes, blocks * bsize * MAX_PART));
   let isShort = false;
@@ -51,9 +50,18 @@ export function openRoom({
   let triedAt = Number.NEGATIVE_INFINITY;
   let cancelCheck = () => {};
 
+  /** NaN, which no comparison is true of, while a disk of the network does not answer. */
+  function free(): number {
+    try {
+      const { bavail, bsize } = statfsSync(path);
+      return bavail * bsize;
+    } catch {
+      return Number.NaN;
+    }
+  }
+
   function release(): boolean {
-    const isHeld = statSync(file, { throwIfNoEntry: false }) !== undefined;
-    rmSync(file, { force: true });
+    const isHeld = remove();
     if (!isShort) {
       log.error(
         { path, reserveBytes: isHeld ? bytes : 0 },
@@ -65,15 +73,25 @@ export function openRoom({
     return isHeld;
   }
 
+  /** Gives whether the reserve was there, and is no more. */
+  function remove(): boolean {
+    try {
+      rmSync(file);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /** Makes the reserve, if there is room for it. Gives whether it is there. */
   function hold(): boolean {
-    if (bytes === 0 || statSync(file, { throwIfNoEntry: false })?.size === bytes) return true;
-    if (free() < 2 * bytes) return false;
     try {
+      if (bytes === 0 || statSync(file, { throwIfNoEntry: false })?.size === bytes) return true;
+      if (!(free() >= 2 * bytes)) return false;
       writeReserve(file, bytes);
       return true;
     } catch {
-      rmSync(file, { force: true });
+      remove();
       return false;
     }
   }
@@ -81,7 +99,7 @@ export function openRoom({
   function recover(): void {
     if (!isShort || clock.monotonic() < triedAt + RECOVERY_PERIOD_MS) return;
     triedAt = clock.monotonic();
-    if (free() < 2 * bytes || !hold()) return;
+    if (!(free() >= 2 * bytes) || !hold()) return;
     isShort = false;
     log.info({ path, freeBytes: free() }, 'the disk has room again: all changes are made');
   }
@@ -99,7 +117,9 @@ export function openRoom({
 
   try {
     probeDirectory(path);
-  } catch {
+  } catch (error) {
+    // Without a reserve there is nothing by which the server could start.
+    if (!isFull(error) || !existsSync(file)) throw directoryError(path, error);
     release();
   }
   check();

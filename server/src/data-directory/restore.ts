@@ -7,7 +7,7 @@ import { type Manifest, type Progress, readArchive } from './archive.ts';
 import { inMebibytes, type LiveFiles } from './backup.ts';
 import { lockDataDirectory, parseSecretKey } from './data-directory.ts';
 import { readIfPresent, syncDirectory } from './private-file.ts';
-import { DATABASE_FILE, isServerFile, RESTORE_DIRECTORY, SECRET_KEY_FILE } from './server-files.ts';
+import { DATABASE_FILE, isServerFile, RESERVE_FILE, RESTORE_DIRECTORY, SECRET_KEY_FILE } from './server-files.ts';
 
 /** Where a backup is unpacked. It means nothing until it is renamed to `RESTORE_DIRECTORY`. */
 const UNPACKING_DIRECTORY = 'restore.partial';
@@ -60,7 +60,9 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
 }
 
 function assertMayRestore(dataDir: string, isForced: boolean): void {
-  const isHeld = readdirSync(dataDir).some((name) => isServerFile(name) && name !== SECRET_KEY_FILE);
+  const isHeld = readdirSync(dataDir).some(
+    (name) => isServerFile(name) && ![RESERVE_FILE, SECRET_KEY_FILE].includes(name),
+  );
   if (!isHeld || isForced) return;
   throw new StartupError(
     `the data directory ${dataDir} holds data already: restore into an empty one, or add --force, which sets the data aside in a directory of its own`,
@@ -125,7 +127,8 @@ function putInPlace({
   const names = [SECRET_KEY_FILE, ...live.names.toReversed()].filter((name) => existsSync(join(ready, name)));
   const hasOwnKey = names.includes(SECRET_KEY_FILE);
   // A secret key that the backup lacks, and that was verified, stays for the next server.
-  const old = readdirSync(dataDir).filter((name) => isServerFile(name) && (hasOwnKey || name !== SECRET_KEY_FILE));
+  const staying = hasOwnKey ? [RESERVE_FILE] : [RESERVE_FILE, SECRET_KEY_FILE];
+  const old = readdirSync(dataDir).filter((name) => isServerFile(name) && !staying.includes(name));
   const setAside = join(dataDir, `replaced-${new Date(now()).toISOString().replace(/\W/g, '')}`);
   if (old.length > 0) {
     mkdirSync(setAside, { mode: 0o700 });

@@ -103,7 +103,7 @@ describe('what another ordinary user has put there is refused', { skip }, () => 
         assert.throws(() => as(() => openDataDirectory({ path, isShared })), {
           name: 'StartupError',
           message: new RegExp(
-            `^the data directory ${path} belongs to user ${OTHER}, but this runs as user \\d+: run "chown`,
+            `^the data directory ${path} belongs to user ${OTHER}, but this runs as user \\d+: run ${isShared ? 'the command as that user' : '"chown -R'}`,
           ),
         });
       }

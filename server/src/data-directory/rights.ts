@@ -22,7 +22,7 @@ export function takeDirectory(path: string): string[] {
   }
   assertDirectory(path, found);
   if (process.geteuid === undefined) return [];
-  assertOwner(path, found);
+  assertOwner(path, found, chownAdvice(path));
   const warnings: string[] = [];
   const isOpenToOthers = (found.mode & 0o077) !== 0;
   const names = readdirSync(path).filter((name) => name !== OF_FILE_SYSTEM);
@@ -54,7 +54,7 @@ export function assertTrustworthy(path: string): void {
   }
   assertDirectory(path, found);
   if (process.geteuid === undefined) return;
-  assertOwner(path, found);
+  assertOwner(path, found, `run the command as that user ("sudo -u '#${found.uid}' respark …")`);
   for (const name of readdirSync(path)) if (isServerFile(name)) assertFile(join(path, name), name);
 }
 
@@ -75,11 +75,15 @@ function assertDirectory(path: string, found: Stats): void {
     throw new StartupError(`the data directory ${path} is not a directory: set RESPARK_DATA_DIR`);
 }
 
-function assertOwner(path: string, found: Stats): void {
+function assertOwner(path: string, found: Stats, advice: string): void {
   if (isOwn(found) || found.uid === ROOT_USER) return;
   throw new StartupError(
-    `the data directory ${path} belongs to user ${found.uid}, but this runs as user ${process.geteuid?.()}: run "chown -R ${process.geteuid?.()} ${path}" if you trust what is in it, or set RESPARK_DATA_DIR to a directory of your own`,
+    `the data directory ${path} belongs to user ${found.uid}, but this runs as user ${process.geteuid?.()}: ${advice}, or set RESPARK_DATA_DIR to a directory of your own`,
   );
+}
+
+function chownAdvice(path: string): string {
+  return `run "chown -R ${process.geteuid?.()} ${path}" if you trust what is in it`;
 }
 
 /** Volumes of Kubernetes give the group rights to every file, again and again. The server takes them back. */

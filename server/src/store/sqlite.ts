@@ -14,7 +14,7 @@ import {
 import Libsql from 'libsql';
 import { createPrivateFile, describeDatabaseFault } from '../data-directory/private-file.ts';
 import { ServiceError } from '../errors.ts';
-import { isFull } from '../file-fault.ts';
+import { isFull, isReadOnly } from '../file-fault.ts';
 import { StartupError } from '../startup-error.ts';
 import type { Database, Query } from './database.ts';
 import { assertMigrated, migrate } from './migrations/migrate.ts';
@@ -196,6 +196,9 @@ function withPreparedStatements(connection: Libsql.Database, mark: WalMark): Sql
       // The binding keeps the file open until its statements are collected; it is complete without its WAL until then.
       try {
         connection.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      } catch (error) {
+        // Then nothing was written either.
+        if (!isReadOnly(error)) throw error;
       } finally {
         connection.close();
       }

@@ -254,6 +254,26 @@ function testCommands(): void {
     assert.deepEqual(inDatabase(join(restored, 'respark.sqlite'), 'SELECT name FROM games'), [{ name: 'Zoo' }]);
   });
 
+  test('a backup that is stopped, or whose database is damaged, leaves nothing behind', async (t) => {
+    const place = createWorkplace(t);
+    assert.equal((await serveHere(place.directory, ['--port', '0'])).exitCode, 0);
+    const dataDir = join(place.directory, 'respark-data');
+    const file = join(place.directory, 'b');
+    const options = { dataDir, file, hasSecretKey: true, live: LIVE_FILES, version: '1.0.0', now: () => 0 };
+    const stopped = new Error('stopped by SIGINT');
+    await assert.rejects(backUp({ ...options, signal: AbortSignal.abort(stopped) }), stopped);
+    const controller = new AbortController();
+    const progress = () => controller.abort(stopped);
+    await assert.rejects(backUp({ ...options, signal: controller.signal, progress }), stopped);
+    assert.deepEqual(readdirSync(place.directory), ['respark-data']);
+
+    const database = join(dataDir, 'respark.sqlite');
+    const bytes = readFileSync(database);
+    writeFileSync(database, bytes.fill(0x5a, 8_192, 16_384));
+    assert.match((await run('backup', file, '--data-dir', dataDir)).err, /malformed|damaged/);
+    assert.deepEqual(readdirSync(place.directory), ['respark-data']);
+  });
+
   test('a backup of a newer version is refused, and leaves nothing behind', async (t) => {
     const place = createWorkplace(t);
     assert.equal((await serveHere(place.directory, ['--port', '0'])).exitCode, 0);

@@ -9,6 +9,8 @@ import { mountSmallDisk, whyNoSmallDisk } from '../support/small-disk.ts';
 import { createTestWorld } from '../support/world.ts';
 
 const skip = whyNoSmallDisk();
+/** With a reserve a server would start on a full disk. */
+const NO_RESERVE = ['--reserve-bytes', '0'];
 const POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"gamesparks:Get*","Resource":"*"}]}';
 
 async function run(...args: string[]): Promise<{ exitCode: number; err: string }> {
@@ -24,7 +26,7 @@ async function openDisk(t: TestContext) {
   const place = createWorkplace(t);
   const names = { data: join(disk.path, 'data'), fresh: join(disk.path, 'fresh'), backup: join(disk.path, 'backup') };
   // A process of its own leaves nothing open when it has ended.
-  const first = await place.serve(['--data-dir', names.data]);
+  const first = await place.serve([...NO_RESERVE, '--data-dir', names.data]);
   first.child.kill('SIGTERM');
   await first.ended();
   const { exitCode, stderr } = await place.respark(['backup', names.backup, '--data-dir', names.data]);
@@ -32,11 +34,16 @@ async function openDisk(t: TestContext) {
   return { above: place.directory, disk, ...names };
 }
 
+/** What only reads may get by with what SQLite has left beside a database. */
+function isReading(words: readonly string[]): boolean {
+  return words[0] === 'audit' || words[1] === 'list';
+}
+
 /** Every command that needs the disk, with words that name what it needs. */
 function commandsOn({ disk, data, fresh, backup }: Awaited<ReturnType<typeof openDisk>>): string[][] {
   return [
-    ['serve', '--port', '0', '--data-dir', fresh],
-    ['serve', '--port', '0', '--data-dir', data],
+    ['serve', '--port', '0', ...NO_RESERVE, '--data-dir', fresh],
+    ['serve', '--port', '0', ...NO_RESERVE, '--data-dir', data],
     ['backup', join(disk.path, 'another'), '--data-dir', data],
     ['restore', backup, '--data-dir', fresh],
     ['restore', backup, '--force', '--data-dir', data],
@@ -55,10 +62,11 @@ test('on a read-only disk everything says so in one line, and a backup to anothe
   place.disk.setReadOnly(true);
   for (const words of commandsOn(place)) {
     const { exitCode, err } = await run(...words);
+    if (isReading(words) && exitCode === 0) continue;
     assert.equal(exitCode, 1, words.join(' '));
     assert.match(
       err,
-      /^cannot [^\n]*: the file system is read-only \(EROFS\): mount it so that it can be written[^\n]*\n$/,
+      /^cannot [^\n]*: the file system is read-only \(\w+\): mount it so that it can be written[^\n]*\n$/,
     );
   }
   const file = join(place.above, 'elsewhere');
@@ -76,9 +84,7 @@ test('on a full disk everything says so in one line, and nothing is half done wh
   const before = readdirSync(place.data).sort();
   for (const words of commandsOn(place)) {
     const { exitCode, err } = await run(...words);
-    // What only reads may still find room for what SQLite keeps beside a database.
-    const isReading = words[0] === 'audit' || words[1] === 'list';
-    if (isReading && exitCode === 0) continue;
+    if (isReading(words) && exitCode === 0) continue;
     assert.equal(exitCode, 1, words.join(' '));
     assert.match(err, /^[^\n]*(?:the disk is full|not enough room|(?:ENOSPC|SQLITE_FULL))[^\n]*\n$/, words.join(' '));
     assert.doesNotMatch(err, /unexpected|report/);

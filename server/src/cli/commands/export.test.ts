@@ -79,7 +79,10 @@ describe('export', () => {
   it('says when the file cannot be written', async (t) => {
     const { world } = await serveSnapshots(t);
     assert.equal(await world.run('export', '--game', 'Demo', '--output', '/no/such/file'), 1);
-    assert.equal(world.err(), 'cannot write "/no/such/file" (ENOENT)\n');
+    assert.equal(
+      world.err(),
+      'cannot write "/no/such/file": there is no such file or directory (ENOENT): check the path\n',
+    );
   });
 
   it('exits with 2 when both a snapshot and the working copy are asked for', async (t) => {

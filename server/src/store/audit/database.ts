@@ -1,5 +1,6 @@
 import Libsql from 'libsql';
 import { createPrivateFile, describeDatabaseFault } from '../../data-directory/private-file.ts';
+import { isReadOnly } from '../../file-fault.ts';
 import { StartupError } from '../../startup-error.ts';
 import { openWalMark, type WalMark } from '../wal-mark.ts';
 import type { AuditCause, AuditOutcome, AuditPosition, AuditQuery, AuditRecord } from './audit-log.ts';
@@ -122,6 +123,9 @@ export function openAuditDatabase({ file, isShared }: { file: string; isShared: 
       // The binding keeps the file open until its statements are collected; it is complete without its WAL until then.
       try {
         database.exec('PRAGMA wal_checkpoint(PASSIVE)');
+      } catch (error) {
+        // Then nothing was written either.
+        if (!isReadOnly(error)) throw error;
       } finally {
         database.close();
         mark.close();
