@@ -56,6 +56,8 @@ export interface Welcome {
   readonly maxFrameBytes: number;
   readonly messagesPerSecond: number;
   readonly messagesBurst: number;
+  readonly bytesPerSecond: number;
+  readonly bytesBurst: number;
   readonly maxRequestsInFlight: number;
   readonly tokenLifetimeMs: number;
 }
@@ -188,8 +190,8 @@ export class ResparkClient {
   /**
    * Resolves to the payload of the answer. Rejects with a RequestError, with a RequestTimeoutError, or, if there is no
    * connection or it ends before the answer, with a ConnectionClosedError. Nothing is queued for later: a request that
-   * the server would not accept now, because `messagesPerSecond`, `messagesBurst` or `maxRequestsInFlight` of the
-   * welcome is reached, is refused at once with the code `busy`.
+   * the server would not accept now, because a limit of the welcome on messages, bytes or requests in flight is
+   * reached, is refused at once with the code `busy`.
    */
   request(type: string, payload: Payload = {}, options: { readonly timeoutMs?: number } = {}): Promise<Payload> {
     const connection = this.#connected();

@@ -237,6 +237,21 @@ describe('the rate of messages', () => {
     assert.equal(flood(connection), 9);
   });
 
+  test('is limited in bytes too, of which a quarter is reserved', async () => {
+    const { connection, clock } = setUpReady({ bytesPerSecond: 1_000, bytesBurst: 4_000 });
+    const message = 'too many bytes at once; send at most 1000 a second';
+    const send = (bytes: number) => {
+      const padding = bytes - '{"kind":"event","type":"T","payload":{"s":""}}'.length;
+      connection.event('T', { s: 'x'.repeat(padding) });
+    };
+    // The hello was the first of them.
+    send(2_900);
+    assert.throws(() => send(100), { code: 'busy', message });
+    await clock.advance(1_000);
+    send(1_000);
+    assert.throws(() => send(100), { code: 'busy', message });
+  });
+
   test('lets a message through even where the burst is one frame', async () => {
     const { connection, clock } = setUpReady({ ...limits, messagesBurst: 1 });
     assert.equal(flood(connection), 0);

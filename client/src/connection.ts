@@ -172,15 +172,16 @@ export class Connection {
 
   #welcomed(welcome: WelcomeFrame): void {
     this.#state = 'ready';
-    const allowance = new FrameAllowance(welcome, this.#clock);
+    const allowance = new FrameAllowance(welcome, byteLength(encode(this.#hello)), this.#clock);
     this.#limits = { welcome, allowance };
     this.#cancelDeadline();
     this.#heartbeat = new Heartbeat({
       periodMs: welcome.heartbeatMs,
       clock: this.#clock,
       send: () => {
-        allowance.take();
-        this.#socket.send(encode({ kind: 'heartbeat' }));
+        const heartbeat = encode({ kind: 'heartbeat' });
+        allowance.take(heartbeat.length);
+        this.#socket.send(heartbeat);
       },
       giveUp: (reason, lateMs) => this.#drop(reason, lateMs),
     });
@@ -234,7 +235,7 @@ export class Connection {
     }
     const decoded = decodeClientFrame(text);
     if (!decoded.ok) throw new RequestError(decoded.fault, { code: 'bad_request' });
-    const { maxFrameBytes, messagesPerSecond } = this.#limits.welcome;
+    const { maxFrameBytes, messagesPerSecond, bytesPerSecond } = this.#limits.welcome;
     const bytes = byteLength(text);
     if (bytes > maxFrameBytes) {
       throw new RequestError(`a frame must have at most ${maxFrameBytes} bytes, got ${bytes}`, { code: 'bad_request' });
@@ -244,8 +245,10 @@ export class Connection {
         code: 'busy',
       });
     }
-    if (!this.#limits.allowance.tryTake()) {
-      throw new RequestError(`too many messages at once; send at most ${messagesPerSecond} a second`, { code: 'busy' });
+    const excess = this.#limits.allowance.tryTake(bytes);
+    if (excess !== undefined) {
+      const most = { messages: messagesPerSecond, bytes: bytesPerSecond }[excess];
+      throw new RequestError(`too many ${excess} at once; send at most ${most} a second`, { code: 'busy' });
     }
     this.#socket.send(text);
   }
