@@ -7,7 +7,7 @@ export const RESERVE_FILE = 'reserve';
 /** A restored backup whose files are being put in their places. */
 export const RESTORE_DIRECTORY = 'restore.ready';
 
-/** Whoever reads these can do everything that the server's owner can. */
+/** A reader of these can do everything that the server's owner can. */
 const SECRET_FILES = [SECRET_KEY_FILE, 'root-credentials'];
 
 const SERVER_FILE =

@@ -17,7 +17,7 @@ export function backupCommand(world: World): Command {
 Example: keep a backup of each day
   $ respark backup /var/backups/respark-$(date +%F).tar.gz --data-dir /var/lib/respark
 
-Whoever has the file has the server: it contains the secret key and is readable by its owner only (mode 600).
+The file contains the secret key, with which a reader can act as any key and any player: it is readable by its owner only (mode 600).
 Every change that was answered before the command began is in it.`,
     )
     .action(async (file: string) => await writeBackup(world, command, file));
