@@ -28,8 +28,9 @@ function requestFor(rawPath: string, given: Partial<HttpRequest> = {}): HttpRequ
   };
 }
 
-function openPages({ hasMetricsElsewhere = false, hasPlayers = true } = {}) {
+function openPages({ hasMetricsElsewhere = false, hasPlayers = true, pagesPerSecondPerAddress = 1_000 } = {}) {
   const causes: string[] = [];
+  const clock = new ManualClock();
   const observe = createObservationPages({
     renderMetrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'm 1\n' }),
     notReadyCauses: async () => causes,
@@ -44,16 +45,33 @@ function openPages({ hasMetricsElsewhere = false, hasPlayers = true } = {}) {
   };
   const manage = createManagementPages({
     ...{ observe, downloads, hasMetricsElsewhere, hasPlayers },
-    clock: new ManualClock(),
+    settings: { pagesPerSecondPerAddress },
+    clock,
     random: createSystemRandom(),
   });
   return {
+    clock,
     causes,
     observe,
     manage,
     get: (rawPath: string, remoteAddress = LOCAL) => manage(requestFor(rawPath, { remoteAddress })),
   };
 }
+
+test('an address gets so many pages a second, whatever pages they are', async () => {
+  const { get, clock } = openPages({ pagesPerSecondPerAddress: PAGES.length });
+  const tooMany = 'this address asks for too many pages\n';
+  for (const rawPath of PAGES) assert.notEqual((await get(rawPath, REMOTE))?.body, tooMany);
+  for (const rawPath of PAGES) {
+    const reply = await get(rawPath, REMOTE);
+    assert.deepEqual([reply?.status, reply?.headers['retry-after']], [429, '1']);
+    assert.equal(reply?.body, tooMany);
+  }
+  assert.equal((await get('/healthz', '192.0.2.8'))?.status, 200);
+  clock.advance(1_000 / PAGES.length + 1);
+  assert.equal((await get('/healthz', REMOTE))?.status, 200);
+  assert.equal((await get('/healthz', REMOTE))?.status, 429);
+});
 
 test('/healthz answers as long as the process does, and /readyz says why it should get no traffic', async () => {
   const { get, causes } = openPages();

@@ -2,12 +2,13 @@ import { CONNECT_PATH, SUBPROTOCOL } from '@respark/protocol';
 import type { Clock } from '../clock.ts';
 import type { DownloadedFile, Downloads } from '../domain/downloads.ts';
 import { ServiceError } from '../errors.ts';
-import { isLoopback } from '../http/client-address.ts';
+import { addressGroup, isLoopback } from '../http/client-address.ts';
 import { type HttpReply, type HttpRequest, type Site, textReply } from '../http/exchange.ts';
 import { parseIpAddress } from '../ip-address.ts';
 import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import { shown } from '../text.ts';
+import { createTokenBuckets } from '../token-bucket.ts';
 import { optionsReply, refusalReply, wrongMethod } from './reply.ts';
 import { WELCOME_REPLY } from './welcome-page.ts';
 
@@ -54,6 +55,7 @@ export function createManagementPages({
   downloads,
   hasMetricsElsewhere,
   hasPlayers,
+  settings,
   clock,
   random,
 }: {
@@ -62,9 +64,13 @@ export function createManagementPages({
   hasMetricsElsewhere: boolean;
   /** Whether players connect to the same listener. */
   hasPlayers: boolean;
+  settings: { readonly pagesPerSecondPerAddress: number };
   clock: Clock;
   random: RandomBytes;
 }): Site {
+  const ratePerSecond = settings.pagesPerSecondPerAddress;
+  const allowances = createTokenBuckets({ ratePerSecond, burst: ratePerSecond, maxKeys: MAX_COUNTED_ADDRESSES, clock });
+
   function isPage(rawPath: string): boolean {
     if (rawPath === CONNECT_PATH) return hasPlayers;
     return ['/', '/healthz', '/readyz', '/metrics'].includes(rawPath) || rawPath.startsWith('/download/');
@@ -97,11 +103,16 @@ export function createManagementPages({
     const isOfPage = isPage(request.rawPath);
     if (!isOfPage && request.rawPath !== '*') return undefined;
     const requestId = uuidV7(random, clock.now());
+    const waitMs = allowances.take(addressGroup(request.remoteAddress ?? request.peerAddress));
+    if (waitMs > 0) return tooOften('this address asks for too many pages', waitMs);
     const page = (await optionsOfServer(request)) ?? (isOfPage ? await answer(request, requestId) : undefined);
     if (page === undefined) return undefined;
     return { ...page, headers: { ...page.headers, 'x-amzn-requestid': requestId } };
   };
 }
+
+/** How many addresses have their pages counted at once; the one that was served longest ago is forgotten. */
+const MAX_COUNTED_ADDRESSES = 10_000;
 
 const PAGE_METHODS = 'GET, HEAD, OPTIONS';
 
@@ -139,10 +150,13 @@ async function download(rawPath: string, downloads: Pick<Downloads, 'open'>): Pr
     return file === undefined ? NO_FILE_REPLY : fileReply(file);
   } catch (error) {
     if (!(error instanceof ServiceError) || error.code !== 'throttled') throw error;
-    const { headers, body } = textReply(429, `${error.message}\n`);
-    const seconds = Math.ceil((error.retryAfterMs ?? 0) / 1000);
-    return { status: 429, headers: { ...headers, 'retry-after': `${seconds}` }, body };
+    return tooOften(error.message, error.retryAfterMs ?? 0);
   }
+}
+
+function tooOften(message: string, retryAfterMs: number): HttpReply {
+  const { status, headers, body } = textReply(429, `${message}\n`);
+  return { status, headers: { ...headers, 'retry-after': `${Math.ceil(retryAfterMs / 1000)}` }, body };
 }
 
 const NO_FILE_REPLY = textReply(

@@ -79,6 +79,7 @@ export function createNode(parts: {
     downloads,
     hasMetricsElsewhere: settings.metricsPort !== undefined,
     hasPlayers: settings.playerPort === undefined,
+    settings,
     clock,
     random,
   });

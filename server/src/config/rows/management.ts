@@ -179,6 +179,12 @@ const rows = {
     max: 1_000_000,
     help: 'DisconnectPlayer calls that one access key may make at once.',
   }),
+  pagesPerSecondPerAddress: integer({
+    default: 100,
+    min: 1,
+    max: 1_000_000,
+    help: 'Pages without a signature that one address (IPv6: /64) gets per second from the management listener: /healthz, /readyz, /metrics, downloads; more are refused with 429. A listener for metrics has no such limit.',
+  }),
   authFailuresPerMinutePerAddress: integer({
     default: 60,
     min: 1,
