@@ -31,7 +31,7 @@ test('the README lists exactly the codes of error frames', () => {
 });
 
 test('the README lists exactly the limits of frames', () => {
-  const limits = Object.entries(protocol).filter(([name]) => /^MAX_.*_(LENGTH|DEPTH)$/.test(name));
+  const limits = Object.entries(protocol).filter(([name]) => /^MAX_(.*_(LENGTH|DEPTH)|HELLO_BYTES)$/.test(name));
   const listed = tableUnder('| limit | value | applies to |').map(([name = '', value = '']) => [name, Number(value)]);
   assert.deepEqual(new Map(listed as [string, number][]), new Map(limits));
 });

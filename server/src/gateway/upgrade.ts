@@ -22,8 +22,14 @@ export interface UpgradeSettings {
   readonly closeGraceMs: number;
 }
 
-/** Frames per message, and unread pieces per frame, at most: far more than a message of the allowed size needs. */
-const MAX_FRAGMENTS = 64;
+/**
+ * A message may come in many pieces: websocket-sharp, which Unity games use, sends 1,016 bytes in each. A message of the
+ * longest size may have pieces of half that length, and any message this many.
+ */
+const MIN_FRAGMENTS = 64;
+const FRAGMENT_BYTES = 512;
+
+/** Unread pieces per frame, at most: far more than a message of the allowed size needs. */
 const MAX_BUFFERED_CHUNKS = 1024;
 
 /** A frame of a client has a head of at most 14 bytes, and a hello may come in pieces with pings between them. */
@@ -32,16 +38,24 @@ const MAX_FRAME_HEAD_BYTES = 1_024;
 /** How much longer `ws` waits than the gateway before it destroys a socket whose peer never answers the close frame. */
 const BACKSTOP_MS = 1_000;
 
+/** What `ws` means by the codes with which it closes by itself. */
+const REASONS: ReadonlyMap<number | undefined, string> = new Map([
+  [1002, 'a frame broke the WebSocket protocol'],
+  [1007, 'text must be UTF-8'],
+  [1008, 'a message came in too many pieces'],
+  [1009, 'a message was longer than maxFrameBytes'],
+]);
+
 /** A WebSocket that carries its connection, so that all of them share their event handlers and none needs closures. */
 class PlayerWebSocket extends WebSocket {
   player: PlayerOfSocket | undefined;
 
   /**
-   * `ws` calls this too when the peer's close frame has come, which is the last that the peer may send. Only `ws`
-   * passes a Buffer: the reason from that frame.
+   * `ws` calls this too: without a reason when it has found a fault, and when the peer's close frame has come, which is
+   * the last that the peer may send. Only `ws` passes a Buffer: the reason from that frame.
    */
   override close(code?: number, reason?: string | Buffer): void {
-    super.close(code, reason);
+    super.close(code, reason ?? REASONS.get(code));
     if (typeof reason === 'object') this.player?.socket.closeFrameReceived();
   }
 }
@@ -85,7 +99,7 @@ export function createUpgradeHandler({
     perMessageDeflate: false,
     WebSocket: PlayerWebSocket,
     maxPayload: settings.maxFrameBytes,
-    maxFragments: MAX_FRAGMENTS,
+    maxFragments: Math.max(MIN_FRAGMENTS, Math.ceil(settings.maxFrameBytes / FRAGMENT_BYTES)),
     maxBufferedChunks: MAX_BUFFERED_CHUNKS,
     closeTimeout: settings.closeGraceMs + BACKSTOP_MS,
     // This bound of `ws` would break the connection without a reason. The connection has bounds for frames and the

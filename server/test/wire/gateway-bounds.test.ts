@@ -160,8 +160,22 @@ testBound('a frame of the longest size is taken, a byte more is not', { maxFrame
 testBound('a message in too many pieces ends the connection', {}, async (server) => {
   const player = await server.connect();
   for (let piece = 0; piece < 65; piece += 1) player.ws.send(' ', { fin: false });
-  assert.equal((await player.closed).code, 1008);
+  assert.deepEqual(await player.closed, { code: 1008, reason: 'a message came in too many pieces' });
 });
+
+for (const maxFrameBytes of [16_384, 131_072]) {
+  testBound(`a message of ${maxFrameBytes} bytes may come in pieces of 1,016`, { maxFrameBytes }, async (server) => {
+    const player = await server.connect();
+    const message = Buffer.from(encode({ kind: 'event', type: 'T', payload: {} }).padEnd(maxFrameBytes));
+    const answered = player.next((each) => each.kind === 'error');
+    for (let at = 0; at < message.length; at += 1_016) {
+      const isLast = at + 1_016 >= message.length;
+      player.ws.send(message.subarray(at, at + 1_016), { binary: false, fin: isLast });
+    }
+    await answered;
+    await leave(player);
+  });
+}
 
 testBound(
   'who reads too slowly for the outbox is closed, and learns why if they read on',

@@ -57,6 +57,7 @@ testBound('a hello has a few kilobytes, in however many frames it comes', {}, as
   const welcomed = await server.open();
   welcomed.send(hello);
   await once(welcomed, 'message');
+  welcomed.close();
   for (const send of [
     (ws: WebSocket) => ws.send(hello.padEnd(16_384)),
     (ws: WebSocket) => ws.send('x'.repeat(15_000), { fin: false }),
