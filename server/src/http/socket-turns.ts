@@ -7,7 +7,7 @@ import { addressGroup } from './client-address.ts';
  * What is read from a socket reaches Node.js's parser in pieces of this size. The shortest request has 26 bytes, so one
  * read of 64 KiB may hold 2,500, and the parser makes an object of each before anything else can run.
  */
-const PIECE_BYTES = 4_096;
+const PIECE_BYTES = 1_024;
 
 type Feed = (chunk: Buffer) => void;
 
