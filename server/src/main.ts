@@ -18,6 +18,7 @@ import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { createSystemRandom, type RandomBytes, uuidV7 } from './random.ts';
 import type { AuditReader } from './store/audit/audit-log.ts';
+import { createThreads } from './threads/threads.ts';
 
 /** What a server takes from outside. Tests may pass their own clock and randomness; the default is this machine's. */
 interface Surroundings {
@@ -83,6 +84,7 @@ async function start(
   closers.push('audit', () => audit.close());
   const arns = createArns(settings);
   const examiner = createExaminer({ clock });
+  const threads = createThreads({ clock });
   // Set when the listener is open. Only calls read it, and they come through the listener.
   let url = '';
   const services = createServices({
@@ -90,13 +92,15 @@ async function start(
     ...{ store, audit, auditLog, cluster, metrics, arns },
     keyring: directory.keyring,
     examine: examiner.examine,
+    longWork: threads,
     publicUrl: () => settings.publicUrl ?? url,
   });
   for (const work of services.background) closers.push(work.name, () => work.close());
   // Pushed last, so that it closes before the background work, which waits for examinations that may outlast a stop.
   closers.push('examiner', () => examiner.close());
+  closers.push('threads', () => threads.close());
 
-  const node = createNode({ ...parts, backends, access, audit, metrics, arns, services });
+  const node = createNode({ ...parts, backends, access, audit, metrics, arns, services, longWork: threads });
   const { gateway, upgrade, listeners, requests } = node;
   // The gateway must be there first: an unfinished deletion closes the stage's players. Before the server listens it
   // has none.

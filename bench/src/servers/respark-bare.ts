@@ -57,6 +57,7 @@ const { players, runtimes } = createServices({
   audit: { around: (_, rule) => rule() },
   auditLog: { find: async () => ({ records: [], next: undefined }) },
   examine: () => Promise.reject(new Error('nothing is deployed here')),
+  longWork: { run: () => Promise.reject(new Error('nothing is configured here')) },
   arns: createArns(settings),
   publicUrl: () => '',
 });

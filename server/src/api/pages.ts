@@ -2,7 +2,7 @@ import { CONNECT_PATH, SUBPROTOCOL } from '@respark/protocol';
 import type { Clock } from '../clock.ts';
 import type { DownloadedFile, Downloads } from '../domain/downloads.ts';
 import { ServiceError } from '../errors.ts';
-import { isLoopback } from '../http/client-address.ts';
+import { addressGroup, isLoopback } from '../http/client-address.ts';
 import { type HttpReply, type HttpRequest, type Site, textReply } from '../http/exchange.ts';
 import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
@@ -64,7 +64,7 @@ export function createManagementPages({
   function find(request: HttpRequest): HttpReply | undefined | Promise<HttpReply | undefined> {
     const { rawPath, remoteAddress } = request;
     if (rawPath === '/') return WELCOME_REPLY;
-    if (rawPath.startsWith('/download/')) return download(rawPath, downloads);
+    if (rawPath.startsWith('/download/')) return download(request, downloads);
     if (rawPath === CONNECT_PATH && hasPlayers) return UPGRADE_REPLY;
     if (rawPath === '/metrics') {
       if (hasMetricsElsewhere) return textReply(404, 'metrics are on a port of their own (RESPARK_METRICS_PORT)\n');
@@ -84,9 +84,12 @@ export function createManagementPages({
 }
 
 /** The file behind a signed URL. Every client that knows the URL may have it, and no cache on the way may keep it. */
-async function download(rawPath: string, downloads: Pick<Downloads, 'open'>): Promise<HttpReply> {
+async function download(
+  { rawPath, remoteAddress }: HttpRequest,
+  downloads: Pick<Downloads, 'open'>,
+): Promise<HttpReply> {
   try {
-    const file = await downloads.open(rawPath);
+    const file = await downloads.open(rawPath, addressGroup(remoteAddress));
     return file === undefined ? NO_FILE_REPLY : fileReply(file);
   } catch (error) {
     if (!(error instanceof ServiceError) || error.code !== 'throttled') throw error;

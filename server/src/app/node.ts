@@ -1,4 +1,5 @@
 import { EVERY_OPERATION } from '../api/every-operation.ts';
+import type { InputJobs } from '../api/input.ts';
 import { createManagementPages, createObservationPages, playerPages } from '../api/pages.ts';
 import { createPipeline } from '../api/pipeline.ts';
 import { createSignatureAuthentication } from '../api/signature/authenticate.ts';
@@ -7,6 +8,7 @@ import type { Settings } from '../config/config.ts';
 import type { Access } from '../domain/access/access.ts';
 import type { Arns } from '../domain/arn.ts';
 import type { AuditHealth } from '../domain/audit.ts';
+import type { LongWork } from '../domain/long-work.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import { Limits } from '../gateway/limits.ts';
 import { createUpgradeHandler } from '../gateway/upgrade.ts';
@@ -32,8 +34,9 @@ export function createNode(parts: {
   metrics: Metrics;
   arns: Arns;
   services: Services;
+  longWork: LongWork<InputJobs>;
 }) {
-  const { settings, log, clock, random, backends, access, audit, metrics, arns, services } = parts;
+  const { settings, log, clock, random, backends, access, audit, metrics, arns, services, longWork } = parts;
   const { store, cluster } = backends;
   const { players, downloads, runtimes } = services;
   const limits = new Limits({ settings, clock });
@@ -47,6 +50,7 @@ export function createNode(parts: {
       ...{ arns, clock, metrics, settings },
     }),
     arns,
+    longWork,
     metrics,
     clock,
     random,

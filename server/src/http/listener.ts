@@ -61,8 +61,8 @@ export function createHttpListener({
       headers: collectHeaders(request.rawHeaders),
       remoteAddress: client.address,
       isSecure: client.isSecure,
-      readBody: (maxBytes) =>
-        readBody({ request, response, maxBytes, timeoutMs: settings.requestTimeoutMs, memory, clock }),
+      readBody: (maxBytes, onPart) =>
+        readBody({ request, response, maxBytes, timeoutMs: settings.requestTimeoutMs, memory, clock, onPart }),
     };
   }
 

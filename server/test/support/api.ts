@@ -30,6 +30,8 @@ const SETTINGS = {
   writeCallsBurst: 10_000,
   disconnectCallsPerSecond: 500,
   disconnectCallsBurst: 10_000,
+  replyBytesPerSecond: 1_000_000,
+  replyBytesBurst: 100_000_000,
 };
 
 const INFO = { version: '0.1.0', apiVersion: '2021-08-17', node: 'the-node', features: ['audit-records'] };
@@ -142,6 +144,7 @@ export async function openApi(
       ...{ arns, clock, metrics, settings: { ...SETTINGS, ...settings } },
     }),
     arns,
+    longWork: domain.longWork,
     metrics,
     clock: domain.clock,
     random: domain.random,
@@ -167,10 +170,11 @@ export async function openApi(
       headers: collectHeaders(headers.flat()),
       remoteAddress: options.address ?? ADDRESS,
       isSecure: options.isSecure ?? false,
-      async readBody(maxBytes) {
+      async readBody(maxBytes, onPart) {
         isBodyRead = true;
         if (options.bodyFailure !== undefined) throw options.bodyFailure;
         if (body.length > maxBytes) throw new BodyError('too_large', `at most ${maxBytes} bytes`);
+        onPart?.(body);
         return body;
       },
     });

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { parseAuthorization } from '../../src/api/signature/authorization-header.ts';
 import { createSigningKeyCache, signRequest, verifySignature } from '../../src/api/signature/sigv4.ts';
 import { collectHeaders } from '../../src/http/exchange.ts';
@@ -24,7 +25,8 @@ export function check(
   const request = { ...wire, headers: collectHeaders(wire.rawHeaders) };
   const authorization = parseAuthorization({ ...request, nowMs, clockSkewMs: CLOCK_SKEW_MS });
   if ('name' in authorization) return authorization;
-  return verifySignature({ ...request, authorization, secretAccessKey, signingKeys });
+  const payloadHash = hash('sha256', wire.body, 'hex');
+  return verifySignature({ ...request, payloadHash, authorization, secretAccessKey, signingKeys });
 }
 
 /** Our own signature over an example request, with some of it replaced. */
