@@ -162,7 +162,10 @@ function heldJobs() {
     },
   };
   async function release(): Promise<void> {
-    while (held.length === 0) await new Promise(setImmediate);
+    for (let turns = 0; held.length === 0; turns += 1) {
+      assert.ok(turns < 10_000, 'a job waits');
+      await new Promise(setImmediate);
+    }
     for (const resolve of held.splice(0)) resolve();
   }
   return { longWork, lengths, release };
