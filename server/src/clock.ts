@@ -18,6 +18,17 @@ export const systemClock: Clock = {
   },
 };
 
+/** Resolves when `delayMs` have passed, or as soon as `hurry` resolves. */
+export function passing(delayMs: number, hurry: Promise<unknown>, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(delayMs, resolve);
+    void hurry.then(() => {
+      cancel();
+      resolve();
+    });
+  });
+}
+
 /** Settles as `work` does, or rejects after `timeoutMs`. `work` itself then goes on, but its result is ignored. */
 export function withTimeout<T>(work: Promise<T>, timeoutMs: number, clock: Clock): Promise<T> {
   return new Promise((resolve, reject) => {

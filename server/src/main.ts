@@ -9,7 +9,7 @@ import { createNode } from './app/node.ts';
 import { ensureRoot, openAccess, type RootKey, writeRootCredentials } from './app/root-key.ts';
 import { createServices } from './app/services.ts';
 import { warningsOf } from './app/warnings.ts';
-import { type Clock, systemClock, withTimeout } from './clock.ts';
+import { type Clock, passing, systemClock, withTimeout } from './clock.ts';
 import type { Settings } from './config/config.ts';
 import { directoryError } from './data-directory/data-directory.ts';
 import { DEMO_FILE, RUNNING_FILE } from './data-directory/local-files.ts';
@@ -23,6 +23,7 @@ import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { createSystemRandom, type RandomBytes, uuidV7 } from './random.ts';
 import type { AuditReader } from './store/audit/audit-log.ts';
+import { createThreads } from './threads/threads.ts';
 
 /** What a server takes from outside. Tests may pass their own clock and randomness; the default is this machine's. */
 interface Surroundings {
@@ -93,6 +94,7 @@ async function start(
   closers.push('audit', () => audit.close());
   const arns = createArns(settings);
   const examiner = createExaminer({ clock, settings });
+  const threads = createThreads({ clock });
   // Set when the listener is open. Only calls read it, and they come through the listener.
   let url = '';
   const services = createServices({
@@ -101,12 +103,24 @@ async function start(
     audit: createAuditWithinRoom({ audit, room }),
     keyring: directory.keyring,
     examine: examiner.examine,
+    longWork: threads,
   });
   for (const work of services.background) closers.push(work.name, () => work.close());
   // Pushed last, so that it closes before the background work, which waits for examinations that may outlast a stop.
   closers.push('examiner', () => examiner.close());
+  closers.push('threads', () => threads.close());
 
-  const node = createNode({ ...parts, backends, access, audit, metrics, arns, services, ownUrl: () => url });
+  const node = createNode({
+    ...parts,
+    backends,
+    access,
+    audit,
+    metrics,
+    arns,
+    services,
+    longWork: threads,
+    ownUrl: () => url,
+  });
   const { gateway, turns, upgrade, listeners, requests } = node;
   // The gateway must be there first: an unfinished deletion closes the stage's players. Before the server listens it
   // has none.
@@ -141,13 +155,7 @@ async function start(
       gateway.turnAway();
       // From this call on, each reply also closes its connection; calls in flight are waited for later.
       void requests.drain();
-      await new Promise<void>((resolve) => {
-        const cancel = clock.after(settings.drainDelayMs, resolve);
-        void hurry.then(() => {
-          cancel();
-          resolve();
-        });
-      });
+      await passing(settings.drainDelayMs, hurry, clock);
     },
     async drain() {
       for (const server of new Set([management, playerServer])) server.stopListening();

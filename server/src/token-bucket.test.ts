@@ -32,6 +32,18 @@ test('more than the burst is never granted', () => {
   assert.equal(setUp().buckets.take('a', 4), Number.POSITIVE_INFINITY);
 });
 
+test('what is spent beyond the bucket has to flow in first', () => {
+  const { clock, buckets } = setUp();
+  buckets.spend('a', 5);
+  assert.equal(buckets.peek('a'), 1_500);
+  assert.equal(buckets.take('a'), 1_500);
+  buckets.spend('a', 1);
+  assert.equal(buckets.take('a'), 2_000);
+  assert.equal(buckets.take('b'), 0);
+  clock.advance(2_000);
+  assert.equal(buckets.take('a'), 0);
+});
+
 test('peek answers like take and takes nothing', () => {
   const { buckets } = setUp();
   assert.equal(buckets.peek('a', 3), 0);

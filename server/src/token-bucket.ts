@@ -15,6 +15,8 @@ export interface TokenBuckets {
    * Takes `count` tokens of the key and returns 0, or takes none and returns the milliseconds until there are enough.
    */
   take(key: string, count?: number): number;
+  /** Takes `count` tokens of the key, even if it has not as many: until it does, `take` has to wait. */
+  spend(key: string, count: number): void;
   /** What `take` would return now. */
   peek(key: string, count?: number): number;
   /** Keys that are remembered; 0 once every bucket is full again. */
@@ -49,20 +51,27 @@ export function createTokenBuckets({
     return { at, waitMs: Math.max(0, Math.ceil(at - now - burst * tokenMs - ROUNDING_MS)) };
   }
 
+  /** Remembers when the bucket will be full; undefined for one that is full now. */
+  function remember(key: string, at: number | undefined, now: number): void {
+    fullAt.delete(key);
+    forgetFull(now);
+    for (const oldest of fullAt.keys()) {
+      if (fullAt.size < maxKeys) break;
+      fullAt.delete(oldest);
+    }
+    if (at !== undefined) fullAt.set(key, at);
+  }
+
   return {
     take(key, count = 1) {
       const now = clock.monotonic();
       const { at, waitMs } = fullAfter(key, count, now);
-      const before = fullAt.get(key);
-      fullAt.delete(key);
-      forgetFull(now);
-      for (const oldest of fullAt.keys()) {
-        if (fullAt.size < maxKeys) break;
-        fullAt.delete(oldest);
-      }
-      if (waitMs === 0) fullAt.set(key, at);
-      else if (before !== undefined) fullAt.set(key, before);
+      remember(key, waitMs === 0 ? at : fullAt.get(key), now);
       return waitMs;
+    },
+    spend(key, count) {
+      const now = clock.monotonic();
+      remember(key, fullAfter(key, count, now).at, now);
     },
     peek(key, count = 1) {
       return fullAfter(key, count, clock.monotonic()).waitMs;

@@ -11,7 +11,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** Room of server/src → the rooms of which it may import everything; all of them, before their first file exists too. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   api: ['domain'],
-  app: ['api', 'config', 'console', 'data-directory', 'domain', 'examiner', 'gateway', 'http'],
+  app: ['api', 'config', 'console', 'data-directory', 'domain', 'examiner', 'gateway', 'http', 'threads'],
   cli: ['api', 'config', 'data-directory', 'domain'],
   cluster: [],
   config: [],
@@ -23,6 +23,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   http: [],
   sandbox: [],
   store: [],
+  threads: [],
 };
 
 interface Names {
@@ -249,6 +250,18 @@ const RULE: Readonly<Record<string, Names>> = {
   'server/src/sandbox/planted.ts': {
     allowed: ['./sandbox.ts', './pool.ts', '../clock.ts', '../errors.ts', 'node:worker_threads'],
     forbidden: ['../store/store.ts', '../domain/runtime/runtimes.ts', '../main.ts', 'kysely', 'libsql', 'ws'],
+  },
+  'server/src/threads/planted.ts': {
+    allowed: [
+      './pool.ts',
+      '../api/input.ts',
+      '../domain/background.ts',
+      '../domain/configuration/stored-sections.ts',
+      '../domain/long-work.ts',
+      '../clock.ts',
+      'node:worker_threads',
+    ],
+    forbidden: ['../main.ts', '../api/pipeline.ts', '../domain/configurations.ts', 'kysely', 'libsql', 'ws'],
   },
   'server/src/cli/planted.ts': {
     allowed: ['../main.ts', '../app/demo.ts', '@respark/client', 'node:fs/promises'],

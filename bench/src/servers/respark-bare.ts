@@ -60,6 +60,7 @@ const { players, runtimes } = createServices({
   audit: { around: (_, rule) => rule() },
   auditLog: { find: async () => ({ records: [], next: undefined }) },
   examine: () => Promise.reject(new Error('nothing is deployed here')),
+  longWork: { run: () => Promise.reject(new Error('nothing is configured here')) },
   arns: createArns(settings),
 });
 const gateway = new Gateway({ players, runtimes, cluster, limits, clock, random, log, metrics, settings });

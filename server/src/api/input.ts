@@ -1,4 +1,5 @@
 import { parseJson } from '@respark/protocol';
+import type { LongWork } from '../domain/long-work.ts';
 import { Refusal } from './reply.ts';
 import type { Shape, StructureShape } from './shape.ts';
 import { parseQuery } from './signature/sigv4.ts';
@@ -13,6 +14,33 @@ export interface InputSources {
 
 type Record = Readonly<{ [name: string]: unknown }>;
 
+/** A shape is data, and so are the parts of a request: both can be copied to a thread. */
+export const inputJobs = {
+  /** Undefined instead of a Refusal, which is nothing that a thread could throw. */
+  readInput({ shape, sources }: { shape: StructureShape; sources: InputSources }): Record | undefined {
+    try {
+      return readInput(shape, sources);
+    } catch (error) {
+      if (error instanceof Refusal) return undefined;
+      throw error;
+    }
+  },
+} as const;
+
+export type InputJobs = typeof inputJobs;
+
+/** Reads an input as `readInput` does, and in a thread when its body is long; each caller has one body read at a time. */
+export async function readLongInput(
+  longWork: LongWork<InputJobs>,
+  caller: string,
+  shape: StructureShape,
+  sources: InputSources,
+): Promise<Record> {
+  const length = takesBody(shape) ? sources.body.length : 0;
+  const input = await longWork.run({ owner: `caller ${caller}`, length }, (jobs) => jobs.readInput({ shape, sources }));
+  return input ?? malformedBody();
+}
+
 /**
  * Returns the validated input of an operation. Unknown query keys and body members are ignored, as in AWS services, and
  * so is the body of an operation that takes none. Throws a `validation` ServiceError that names the faults, or a
@@ -21,8 +49,7 @@ type Record = Readonly<{ [name: string]: unknown }>;
 export function readInput(shape: StructureShape, { labels, rawQuery, body }: InputSources): Record {
   const queryValues = parseQuery(rawQuery) ?? [];
   const members = Object.entries(shape.members);
-  const takesBody = members.some(([, member]) => member.location === undefined);
-  const json = takesBody ? parseBody(body) : {};
+  const json = takesBody(shape) ? parseBody(body) : {};
   const raw = members.map(([name, member]): [string, unknown] => {
     if (member.location === 'uri') return [name, labels.get(name)];
     if (member.location === 'querystring') {
@@ -49,5 +76,13 @@ function parseBody(body: Uint8Array): Record {
     json = undefined; // The parser's own message quotes the body.
   }
   if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as Record;
+  return malformedBody();
+}
+
+function malformedBody(): never {
   throw new Refusal('malformed_body', 'The body must be one JSON object in UTF-8, or empty');
+}
+
+function takesBody(shape: StructureShape): boolean {
+  return Object.values(shape.members).some(({ location }) => location === undefined);
 }

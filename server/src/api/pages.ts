@@ -79,7 +79,7 @@ export function createManagementPages({
   async function find(request: HttpRequest): Promise<HttpReply | undefined> {
     const { rawPath } = request;
     if (rawPath === '/') return WELCOME_REPLY;
-    if (rawPath.startsWith('/download/')) return await download(rawPath, downloads);
+    if (rawPath.startsWith('/download/')) return await download(request, downloads);
     if (rawPath === CONNECT_PATH) return UPGRADE_REPLY;
     if (rawPath === '/metrics') {
       if (hasMetricsElsewhere) return textReply(404, 'metrics are on a port of their own (RESPARK_METRICS_PORT)\n');
@@ -144,9 +144,12 @@ function noMetrics(reason: string): HttpReply {
 }
 
 /** The file behind a signed URL. Every client that knows the URL may have it, and no cache on the way may keep it. */
-async function download(rawPath: string, downloads: Pick<Downloads, 'open'>): Promise<HttpReply> {
+async function download(
+  { rawPath, remoteAddress, peerAddress }: HttpRequest,
+  downloads: Pick<Downloads, 'open'>,
+): Promise<HttpReply> {
   try {
-    const file = await downloads.open(rawPath);
+    const file = await downloads.open(rawPath, addressGroup(remoteAddress ?? peerAddress));
     return file === undefined ? NO_FILE_REPLY : fileReply(file);
   } catch (error) {
     if (!(error instanceof ServiceError) || error.code !== 'throttled') throw error;

@@ -123,6 +123,32 @@ test('a call beyond the rate is refused before its input is checked', async (t) 
   assert.equal(outcome(await call('POST', '/game', { body: {} })), '429 ThrottlingException');
 });
 
+test('a key waits for the bytes that it has been sent, except with disconnects, and no other key waits', async (t) => {
+  const { call, addKey, games, stages, clock } = await openApi(t, {
+    settings: { replyBytesBurst: 100, replyBytesPerSecond: 1_000 },
+  });
+  addKey('other');
+  await games.create({ name: 'Demo' }, CHANGE);
+  await stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, { ...CHANGE, requestId: 'another' });
+  const read = await call('GET', '/game/Demo');
+  assert.equal(read.status, 200);
+  const waitMs = JSON.stringify(read.json).length - 100 + 1;
+  assert.ok(waitMs > 1);
+  for (const [method, path] of [
+    ['GET', '/game/Demo'],
+    ['POST', '/game'],
+  ] as const) {
+    const refused = await call(method, path);
+    assert.equal(outcome(refused), '429 ThrottlingException');
+    assert.equal(refused.message, `Rate exceeded for bytes of replies of this access key: try again in ${waitMs} ms`);
+    assert.equal(refused.headers['retry-after'], '1');
+  }
+  assert.equal((await call('POST', DISCONNECT)).status, 200);
+  assert.equal((await call('GET', '/game/Demo', { accessKeyId: 'other' })).status, 200);
+  clock.advance(2_000);
+  assert.equal((await call('GET', '/game/Demo')).status, 200);
+});
+
 test('invalid input is refused before the policies are evaluated', async (t) => {
   const { call, addKey } = await openApi(t);
   addKey('reader', allow('gamesparks:Get*'));

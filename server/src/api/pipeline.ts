@@ -2,13 +2,14 @@ import type { Clock } from '../clock.ts';
 import type { Principal } from '../domain/access/principal.ts';
 import type { Arns } from '../domain/arn.ts';
 import type { Change } from '../domain/audit.ts';
+import type { LongWork } from '../domain/long-work.ts';
 import { ServiceError } from '../errors.ts';
 import type { HttpReply, HttpRequest } from '../http/exchange.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import { createAuthorize } from './authorize.ts';
-import { readInput } from './input.ts';
+import { type InputJobs, readLongInput } from './input.ts';
 import type { Call, Operation, Services } from './operation.ts';
 import {
   failureReply,
@@ -21,7 +22,7 @@ import {
 } from './reply.ts';
 import { createRouter } from './router.ts';
 import { serialize } from './shape.ts';
-import { createThrottle, type ThrottleSettings } from './throttle.ts';
+import { createThrottle, type Excess, type ThrottleSettings } from './throttle.ts';
 import type { UrlFor } from './url-for.ts';
 import { excerptOf } from './validation.ts';
 
@@ -53,6 +54,7 @@ export interface PipelineParts {
   readonly isDraining: () => boolean;
   readonly urlFor: UrlFor;
   readonly arns: Arns;
+  readonly longWork: LongWork<InputJobs>;
   readonly metrics: Pick<Metrics, 'called' | 'throttled'>;
   readonly clock: Clock;
   readonly log: Log;
@@ -68,7 +70,20 @@ export type Pipeline = (request: HttpRequest) => Promise<HttpReply>;
 
 /** THE LIFE OF A REQUEST. Any step may end it, and a request with two faults is answered for the first. */
 export function createPipeline(parts: PipelineParts): Pipeline {
-  const { operations, services, authenticate, isDraining, urlFor, arns, clock, log, metrics, random, settings } = parts;
+  const {
+    operations,
+    services,
+    authenticate,
+    isDraining,
+    urlFor,
+    arns,
+    longWork,
+    clock,
+    log,
+    metrics,
+    random,
+    settings,
+  } = parts;
   const match = createRouter(operations);
   const pathsOf = createPathsOf({ match, settings });
   const throttle = createThrottle(parts);
@@ -98,14 +113,15 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     trace.principal = principal.id;
 
     // Throttle: 429 with the time to wait.
-    const waitMs = throttle(principal.id, operation.throttleClass);
-    if (waitMs > 0) {
+    const excess = throttle.take(principal.id, operation.throttleClass);
+    if (excess !== undefined) {
       metrics.throttled(operation.throttleClass);
-      throw rateExceeded(operation, waitMs);
+      throw rateExceeded(excess);
     }
 
     // Validate: 400 that names the faults, or 400 for a body that is not a JSON object.
-    const input = readInput(operation.input, { labels, rawQuery: request.rawQuery, body });
+    const sources = { labels, rawQuery: request.rawQuery, body };
+    const input = await readLongInput(longWork, principal.id, operation.input, sources);
 
     // Authorize: 403 that names the action and the resource.
     const resources = operation.resource(input, arns);
@@ -127,7 +143,9 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     });
 
     // Reply: 200.
-    return successReply(requestId, serialize(operation.output, output));
+    const reply = successReply(requestId, serialize(operation.output, output));
+    throttle.replied(principal.id, reply.body.length);
+    return reply;
   }
 
   return async function pipeline(request) {
@@ -194,9 +212,9 @@ function methodsReply(requestId: string, allowed: readonly string[]): HttpReply 
   return { ...reply, headers: { ...reply.headers, 'x-amzn-requestid': requestId } };
 }
 
-function rateExceeded({ throttleClass }: Operation, retryAfterMs: number): ServiceError {
-  const message = `Rate exceeded for ${throttleClass} calls of this access key: try again in ${retryAfterMs} ms`;
-  return new ServiceError('throttled', message, { retryAfterMs });
+function rateExceeded({ of, waitMs }: Excess): ServiceError {
+  const message = `Rate exceeded for ${of} of this access key: try again in ${waitMs} ms`;
+  return new ServiceError('throttled', message, { retryAfterMs: waitMs });
 }
 
 async function handle(operation: Operation, call: Call<Input>): Promise<unknown> {

@@ -1,5 +1,6 @@
 import type { ErrorCode, ServiceError } from '../errors.ts';
 import type { BodyError, HttpReply } from '../http/exchange.ts';
+import { PreparedJson } from './shape.ts';
 import type { SignatureRefusal } from './signature/sigv4.ts';
 import { excerptOf } from './validation.ts';
 
@@ -132,6 +133,23 @@ function reply({
   return {
     status,
     headers: { 'content-type': 'application/json', 'x-amzn-requestid': requestId, ...headers },
-    body: JSON.stringify(body),
+    body: holdsPrepared(body) ? Buffer.concat(piecesOf(body)) : JSON.stringify(body),
   };
+}
+
+/** The JSON of a structure in pieces, so that what is prepared is neither parsed nor written again. */
+function piecesOf(value: unknown): Uint8Array[] {
+  if (value instanceof PreparedJson) return [value.bytes];
+  if (!holdsPrepared(value)) return [Buffer.from(JSON.stringify(value))];
+  const members = Object.entries(value).flatMap(([name, member], index) => [
+    Buffer.from(`${index === 0 ? '' : ','}${JSON.stringify(name)}:`),
+    ...piecesOf(member),
+  ]);
+  return [Buffer.from('{'), ...members, Buffer.from('}')];
+}
+
+/** Whether a member of a structure, or of a structure in it, is prepared. */
+function holdsPrepared(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.values(value).some((member) => member instanceof PreparedJson || holdsPrepared(member));
 }

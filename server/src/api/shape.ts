@@ -1,5 +1,3 @@
-import type { Json } from '../domain/configuration/document.ts';
-
 /** Where a member of an operation's input travels. Members without a location are in the JSON body. */
 export type Location = 'uri' | 'querystring';
 
@@ -38,7 +36,10 @@ export interface BlobShape extends Bound {
   readonly max?: number;
 }
 
-/** Any JSON, null included, passed on as it came. The API knows nothing about its content. */
+/**
+ * Any JSON, null included, about whose content the API knows nothing. In the program it is JSON text, because the value
+ * itself would take long to hand over from the thread that reads a long body.
+ */
 export interface DocumentShape extends Bound {
   readonly type: 'document';
 }
@@ -56,6 +57,21 @@ export interface MapShape<V extends Shape = Shape> extends Bound {
   readonly value: V;
   readonly min?: number;
   readonly max?: number;
+}
+
+/** Known to types only, because a shape says what is on the wire. */
+declare const PREPARED: unique symbol;
+
+export interface Prepared {
+  readonly [PREPARED]: true;
+}
+
+/** JSON in UTF-8, in the form that its shape describes. It goes into a reply as it is. */
+export class PreparedJson {
+  readonly bytes: Uint8Array;
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
 }
 
 export type Members = { readonly [name: string]: Shape };
@@ -88,20 +104,22 @@ export type Value<S> = S extends { readonly type: 'string' }
       : S extends { readonly type: 'blob' }
         ? Uint8Array
         : S extends { readonly type: 'document' }
-          ? Json
-          : S extends { readonly type: 'list'; readonly member: infer M }
-            ? readonly Value<M>[]
-            : S extends { readonly type: 'map'; readonly value: infer V }
-              ? { readonly [key: string]: Value<V> }
-              : S extends {
-                    readonly type: 'structure';
-                    readonly members: infer M;
-                    readonly required: readonly (infer R)[];
-                  }
-                ? { readonly [K in keyof M & R]: Value<M[K]> } & {
-                    readonly [K in Exclude<keyof M, R>]?: Value<M[K]> | undefined;
-                  }
-                : never;
+          ? string
+          : S extends Prepared
+            ? PreparedJson
+            : S extends { readonly type: 'list'; readonly member: infer M }
+              ? readonly Value<M>[]
+              : S extends { readonly type: 'map'; readonly value: infer V }
+                ? { readonly [key: string]: Value<V> }
+                : S extends {
+                      readonly type: 'structure';
+                      readonly members: infer M;
+                      readonly required: readonly (infer R)[];
+                    }
+                  ? { readonly [K in keyof M & R]: Value<M[K]> } & {
+                      readonly [K in Exclude<keyof M, R>]?: Value<M[K]> | undefined;
+                    }
+                  : never;
 
 type Range = { readonly min?: number; readonly max?: number };
 
@@ -133,6 +151,9 @@ export const map = <V extends Shape>(key: StringShape, value: V, limits: Range =
   ...limits,
 });
 
+/** Marks a map of an output as one that the handler gives as `PreparedJson`. On the wire that makes no difference. */
+export const prepared = <S extends MapShape>(shape: S): S & Prepared => shape as S & Prepared;
+
 // Two overloads, because otherwise the type that the caller expects would decide which members are required by default.
 export function structure<const M extends Members>(members: M): StructureShape<M, never>;
 export function structure<const M extends Members, const R extends keyof M & string>(
@@ -152,7 +173,10 @@ export const query = <S extends Shape>(shape: S): S & { readonly location: 'quer
   location: 'querystring',
 });
 
-/** Turns a handler's output into JSON for the wire: times and bytes as text, absent members left out. */
+/**
+ * Turns a handler's output into JSON for the wire: times and bytes as text, absent members left out. What is prepared
+ * stays as it is.
+ */
 export function serialize(shape: Shape, value: unknown): unknown {
   switch (shape.type) {
     case 'timestamp':
@@ -162,6 +186,7 @@ export function serialize(shape: Shape, value: unknown): unknown {
     case 'list':
       return (value as readonly unknown[]).map((item) => serialize(shape.member, item));
     case 'map':
+      if (value instanceof PreparedJson) return value;
       // `fromEntries` makes even `__proto__` an own property. Here it is a key like any other.
       return Object.fromEntries(
         Object.entries(value as object).map(([key, item]) => [key, serialize(shape.value, item)]),

@@ -11,13 +11,28 @@ export interface ThrottleSettings {
   readonly writeCallsBurst: number;
   readonly disconnectCallsPerSecond: number;
   readonly disconnectCallsBurst: number;
+  readonly replyBytesPerSecond: number;
+  readonly replyBytesBurst: number;
 }
 
 /** Principals have signed in, so only the keys that an operator has made can fill this. */
 const MAX_PRINCIPALS = 10_000;
 
-/** Counts a call. Returns 0 when the principal may make it now, otherwise the milliseconds until it may. */
-export type Throttle = (principal: string, throttleClass: ThrottleClass) => number;
+export interface Excess {
+  readonly of: string;
+  /** Milliseconds until the call may be made. */
+  readonly waitMs: number;
+}
+
+export interface Throttle {
+  /** Counts a call. Returns undefined when the principal may make it now, otherwise what it has too many of. */
+  take(principal: string, throttleClass: ThrottleClass): Excess | undefined;
+  /**
+   * Counts the bytes of a reply, which are known only now: the principal waits with its next calls until it may have had
+   * them. Disconnects do not wait for that.
+   */
+  replied(principal: string, bytes: number): void;
+}
 
 export function createThrottle({ settings, clock }: { settings: ThrottleSettings; clock: Clock }): Throttle {
   const bucketsOf = (ratePerSecond: number, burst: number): TokenBuckets =>
@@ -27,5 +42,14 @@ export function createThrottle({ settings, clock }: { settings: ThrottleSettings
     write: bucketsOf(settings.writeCallsPerSecond, settings.writeCallsBurst),
     disconnect: bucketsOf(settings.disconnectCallsPerSecond, settings.disconnectCallsBurst),
   } satisfies Record<ThrottleClass, TokenBuckets>;
-  return (principal, throttleClass) => buckets[throttleClass].take(principal);
+  const replyBytes = bucketsOf(settings.replyBytesPerSecond, settings.replyBytesBurst);
+  return {
+    take(principal, throttleClass) {
+      const bytesWaitMs = throttleClass === 'disconnect' ? 0 : replyBytes.peek(principal);
+      if (bytesWaitMs > 0) return { of: 'bytes of replies', waitMs: bytesWaitMs };
+      const waitMs = buckets[throttleClass].take(principal);
+      return waitMs > 0 ? { of: `${throttleClass} calls`, waitMs } : undefined;
+    },
+    replied: (principal, bytes) => replyBytes.spend(principal, bytes),
+  };
 }

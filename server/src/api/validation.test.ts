@@ -161,7 +161,7 @@ test('text that the store could not give back is refused: a lone surrogate, and 
     assert.match(faultsOf({ [wrong]: '' }, map(string(), string())), /keys must satisfy constraint: \[.*U\+0000\]/);
   }
   assert.equal(parse(string(), '\u0001💥'), '\u0001💥');
-  assert.deepEqual(parse(document(), { a: '\0' }), { a: '\0' }, 'JSON escapes it');
+  assert.deepEqual(parse(document(), { a: '\0' }), '{"a":"\\u0000"}', 'JSON escapes it');
 });
 
 test('__proto__ is a key like any other', () => {
@@ -229,16 +229,15 @@ test('bytes travel as base64 in its only correct spelling, and their limits coun
   assert.ok(long.endsWith('less than or equal to 4') && long.length < 300);
 });
 
-test('a document is any JSON as it came, and may be null', () => {
+test('a document is the text of any JSON, and may be null', () => {
   const given = structure({ Value: document(), Other: string() }, ['Value']);
   for (const text of ['null', '0', '""', '[null]', '{"__proto__":{"a":[1e3]},"constructor":null}']) {
     const Value = JSON.parse(text);
     const parsed = parse(given, { Value, Other: null });
-    assert.deepEqual(parsed, { Value });
-    assert.equal(JSON.stringify(serialize(given, parsed)), `{"Value":${JSON.stringify(Value)}}`);
+    assert.deepEqual(parsed, { Value: JSON.stringify(Value) });
   }
   assert.match(faultsOf({}, given), /Value null at 'value' .*must not be null$/);
-  assert.deepEqual(parse(list(document()), [null, 1]), [null, 1]);
+  assert.deepEqual(parse(list(document()), [null, 1]), ['null', '1']);
   assert.match(faultsOf([null], list(string())), /'1.member' .*must not be null$/);
 });
 

@@ -1,3 +1,5 @@
+import type { Json } from '../domain/configuration/document.ts';
+import { jsonTextOf } from '../domain/configuration/json-text.ts';
 import { ServiceError } from '../errors.ts';
 import { excerpt } from '../text.ts';
 import type { BlobShape, IntegerShape, Shape, StringShape } from './shape.ts';
@@ -66,7 +68,7 @@ function visit(shape: Shape, raw: unknown, path: string, faults: Faults): unknow
     case 'blob':
       return visitBlob(shape, raw, path, faults);
     case 'document':
-      return raw;
+      return jsonTextOf(raw as Json);
     case 'list':
       return visitList(shape, raw, path, faults);
     case 'map':
@@ -137,10 +139,21 @@ function isGiven(shape: Shape, raw: unknown): boolean {
   return raw !== undefined && (raw !== null || shape.type === 'document');
 }
 
+/** Shapes are few and live as long as the program, except in a thread, where a shape lives for one call. */
+const patterns = new WeakMap<StringShape, RegExp>();
+
+function compiled(shape: StringShape & { readonly pattern?: string }): RegExp {
+  const known = patterns.get(shape);
+  if (known !== undefined) return known;
+  const pattern = new RegExp(shape.pattern ?? '', 'u');
+  patterns.set(shape, pattern);
+  return pattern;
+}
+
 function stringFaults(shape: StringShape, text: string): string[] {
   // A lone surrogate has no UTF-8 form, and stores end a text at U+0000. Both would be read back as something else.
   const faults = /[\p{Surrogate}\0]/u.test(text) ? [WELL_FORMED] : [];
-  if (shape.pattern !== undefined && !new RegExp(shape.pattern, 'u').test(text)) {
+  if (shape.pattern !== undefined && !compiled(shape).test(text)) {
     faults.push(`Member must satisfy regular expression pattern: ${shape.pattern}`);
   }
   faults.push(...lengthFaults(shape, codePoints(text)));

@@ -1,5 +1,6 @@
 import { createCors } from '../api/cors.ts';
 import { EVERY_OPERATION } from '../api/every-operation.ts';
+import type { InputJobs } from '../api/input.ts';
 import { createManagementPages, createObservationPages, optionsOfServer, playerPages } from '../api/pages.ts';
 import { createPipeline } from '../api/pipeline.ts';
 import { createSignatureAuthentication } from '../api/signature/authenticate.ts';
@@ -9,6 +10,7 @@ import type { Settings } from '../config/config.ts';
 import type { Access } from '../domain/access/access.ts';
 import type { Arns } from '../domain/arn.ts';
 import type { AuditHealth } from '../domain/audit.ts';
+import type { LongWork } from '../domain/long-work.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import { Limits } from '../gateway/limits.ts';
 import { createUpgradeHandler } from '../gateway/upgrade.ts';
@@ -39,8 +41,9 @@ export function createNode(parts: {
   services: Services;
   /** The URL of the management listener. Only calls ask for it, so the listener may open later. */
   ownUrl: () => string;
+  longWork: LongWork<InputJobs>;
 }) {
-  const { settings, log, clock, random, backends, access, audit, metrics, arns, services, ownUrl } = parts;
+  const { settings, log, clock, random, backends, access, audit, metrics, arns, services, longWork, ownUrl } = parts;
   const { store, cluster, room } = backends;
   const { players, downloads, runtimes } = services;
   const limits = new Limits({ settings, clock });
@@ -57,6 +60,7 @@ export function createNode(parts: {
     isDraining: () => gateway.isDraining,
     urlFor: createUrlFor({ settings, ownUrl }),
     arns,
+    longWork,
     metrics,
     clock,
     random,

@@ -4,6 +4,7 @@ import type { Arns } from '../domain/arn.ts';
 import type { Audit } from '../domain/audit.ts';
 import { createAuditRecords } from '../domain/audit-records.ts';
 import type { BackgroundWork } from '../domain/background.ts';
+import type { SectionJobs } from '../domain/configuration/stored-sections.ts';
 import { type ConfigurationsParts, createConfigurations } from '../domain/configurations.ts';
 import { createDeletions, type DeletionsParts } from '../domain/deletions.ts';
 import { createDeployments, type DeploymentsParts } from '../domain/deployments.ts';
@@ -12,6 +13,7 @@ import type { Examine } from '../domain/examination.ts';
 import { createExtensions } from '../domain/extensions.ts';
 import { createGames, type GamesParts } from '../domain/games.ts';
 import { createGeneratedCodeJobs, type GeneratedCodeJobsParts } from '../domain/generated-code-jobs.ts';
+import type { LongWork } from '../domain/long-work.ts';
 import { createPageTokens, createPaginate } from '../domain/pagination.ts';
 import { createPlayerTokens } from '../domain/players/player-tokens.ts';
 import { createPlayers } from '../domain/players/players.ts';
@@ -47,6 +49,7 @@ export function createServices({
   random,
   metrics,
   examine,
+  longWork,
   arns,
 }: {
   store: Store;
@@ -60,6 +63,7 @@ export function createServices({
   random: RandomBytes;
   metrics: Pick<Metrics, 'disconnected'>;
   examine: Examine;
+  longWork: LongWork<SectionJobs>;
   arns: Arns;
 }) {
   const deletions = createDeletions({ store, cluster, clock, log, settings });
@@ -71,7 +75,7 @@ export function createServices({
     lifetimeMs: settings.playerTokenLifetimeMs,
   });
   const runtimes = createRuntimes({ tokens, log });
-  const downloads = createDownloads({ store, sealer: keyring, clock });
+  const downloads = createDownloads({ store, sealer: keyring, longWork, clock });
   const parts = {
     store,
     audit,
@@ -80,6 +84,7 @@ export function createServices({
     downloads,
     paginate,
     examine,
+    longWork,
     runtimes,
     clock,
     random,

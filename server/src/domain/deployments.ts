@@ -13,7 +13,7 @@ import type { Examine } from './examination.ts';
 import type { Page, PageRequest, Paginate } from './pagination.ts';
 import { forgetOldRuntimes } from './runtime/old-runtimes.ts';
 import type { Runtimes } from './runtime/runtimes.ts';
-import { getSnapshot } from './snapshots.ts';
+import { getSnapshotSummary } from './snapshots.ts';
 import { getStage, isBeingDeleted, type Stage, stageNotFound } from './stages.ts';
 import { compileWildcard } from './wildcard.ts';
 
@@ -73,7 +73,7 @@ export function createDeployments(parts: DeploymentsParts): Deployments {
   const work = createClaimedWork({ ...parts, kind: createDeploymentWork(parts) });
 
   async function insert(store: Store, stage: Stage, snapshotId: string): Promise<Deployment> {
-    const snapshot = await getSnapshot(store, { id: stage.gameId, name: stage.gameName }, snapshotId);
+    const snapshot = await getSnapshotSummary(store, { id: stage.gameId, name: stage.gameName }, snapshotId);
     const [latest] = await store.deployments.list(stage.id, { limit: 1 });
     if (latest !== undefined && isUnfinished(latest)) {
       throw new ServiceError(

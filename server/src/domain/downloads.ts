@@ -3,8 +3,8 @@ import { assertNever, ServiceError } from '../errors.ts';
 import type { Sealer } from '../keyring.ts';
 import type { Store } from '../store/store.ts';
 import { createTokenBuckets } from '../token-bucket.ts';
-import { writeDocument } from './configuration/document.ts';
-import { readSections } from './configurations.ts';
+import type { SectionJobs } from './configuration/stored-sections.ts';
+import type { LongWork } from './long-work.ts';
 
 /** A file that every client that knows its URL may download, until the URL expires. */
 export type Download =
@@ -25,9 +25,9 @@ export interface Downloads {
   urlOf(download: Download, fileName: string, lifetimeMs: number): { readonly url: string; readonly expiresAt: number };
   /**
    * The file behind the path of a URL; undefined when the URL is not one of ours, has expired, or its file is gone.
-   * Throws `throttled` when the file is asked for too often.
+   * Throws `throttled` when the file is asked for too often, or too many files by the client, which is its address.
    */
-  open(rawPath: string): Promise<DownloadedFile | undefined>;
+  open(rawPath: string, client: string): Promise<DownloadedFile | undefined>;
 }
 
 interface Payload {
@@ -35,34 +35,44 @@ interface Payload {
   readonly expiresAt: number;
 }
 
-/** A file takes milliseconds to make for callers that sign nothing, so its rate is limited, however many know a URL. */
+/**
+ * A file takes milliseconds to make for callers that sign nothing, so its rate is limited, however many know a URL, and
+ * so is that of a client, however many files it knows.
+ */
 const DOWNLOADS_PER_SECOND = 2;
 const DOWNLOADS_BURST = 20;
-const MAX_REMEMBERED_FILES = 10_000;
+const CLIENT_DOWNLOADS_PER_SECOND = 5;
+const CLIENT_DOWNLOADS_BURST = 50;
+const MAX_REMEMBERED = 10_000;
 
 const PATH = /^\/download\/(?<token>[A-Za-z0-9_-]+)\/(?<fileName>[A-Za-z0-9_.-]+)$/;
 
 export function createDownloads({
   store,
   sealer,
+  longWork,
   clock,
 }: {
   store: Pick<Store, 'snapshots' | 'generatedCodeJobs'>;
   sealer: Sealer;
+  longWork: LongWork<SectionJobs>;
   clock: Clock;
 }): Downloads {
-  const buckets = createTokenBuckets({
-    ratePerSecond: DOWNLOADS_PER_SECOND,
-    burst: DOWNLOADS_BURST,
-    maxKeys: MAX_REMEMBERED_FILES,
-    clock,
-  });
+  const bucketsOf = (ratePerSecond: number, burst: number) =>
+    createTokenBuckets({ ratePerSecond, burst, maxKeys: MAX_REMEMBERED, clock });
+  const files = bucketsOf(DOWNLOADS_PER_SECOND, DOWNLOADS_BURST);
+  const clients = bucketsOf(CLIENT_DOWNLOADS_PER_SECOND, CLIENT_DOWNLOADS_BURST);
 
-  function throttle(download: Download): void {
-    const waitMs = buckets.take(JSON.stringify(download));
-    if (waitMs === 0) return;
-    const message = `this file is downloaded more than ${DOWNLOADS_PER_SECOND} times a second: try again in ${waitMs} ms`;
-    throw new ServiceError('throttled', message, { retryAfterMs: waitMs });
+  function throttle(download: Download, client: string): void {
+    const refuse = (waitMs: number, fault: string): void => {
+      if (waitMs === 0) return;
+      throw new ServiceError('throttled', `${fault}: try again in ${waitMs} ms`, { retryAfterMs: waitMs });
+    };
+    refuse(
+      files.take(JSON.stringify(download)),
+      `this file is downloaded more than ${DOWNLOADS_PER_SECOND} times a second`,
+    );
+    refuse(clients.take(client), `this address downloads more than ${CLIENT_DOWNLOADS_PER_SECOND} files a second`);
   }
 
   return {
@@ -73,18 +83,23 @@ export function createDownloads({
       return { url: `/download/${Buffer.from(sealed).toString('base64url')}/${fileName}`, expiresAt };
     },
 
-    async open(rawPath) {
+    async open(rawPath, client) {
       const { token = '', fileName = '' } = PATH.exec(rawPath)?.groups ?? {};
       const opened = sealer.open(Buffer.from(token, 'base64url'), associated(fileName));
       if (opened === undefined) return undefined;
       const { download, expiresAt } = JSON.parse(Buffer.from(opened).toString()) as Payload;
       if (clock.now() >= expiresAt) return undefined;
-      throttle(download);
+      throttle(download, client);
       switch (download.kind) {
         case 'snapshot': {
-          const snapshot = await store.snapshots.find(download.gameId, download.snapshotId);
-          if (snapshot === undefined) return undefined;
-          return { fileName, contentType: 'application/json', body: writeDocument(readSections(snapshot.sections)) };
+          const { gameId, snapshotId } = download;
+          const length = await store.snapshots.bytes(gameId, snapshotId);
+          if (length === undefined) return undefined;
+          return await longWork.run({ owner: `downloads of ${client}`, length }, async (jobs) => {
+            const snapshot = await store.snapshots.find(gameId, snapshotId);
+            if (snapshot === undefined) return undefined;
+            return { fileName, contentType: 'application/json', body: await jobs.export(snapshot.sections) };
+          });
         }
         case 'generated_code': {
           const body = await store.generatedCodeJobs.archive(download.jobId);

@@ -1,7 +1,7 @@
 import type { ConfigurationFault } from './configuration/fault.ts';
 import { findFaults } from './configuration/faults.ts';
 import { readModel } from './configuration/model.ts';
-import { readSections } from './configurations.ts';
+import { readSections } from './configuration/stored-sections.ts';
 import { generateCode } from './generated-code/generate-code.ts';
 import { chooseGenerator } from './generated-code/generators.ts';
 

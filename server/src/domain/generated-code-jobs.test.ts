@@ -38,7 +38,7 @@ async function openWithSnapshot(t: TestContext, options: DomainOptions = {}) {
     await jobs.settled();
     return await jobs.get('Demo', snapshotId, id);
   };
-  const open = (url: string) => domain.downloads.open(url);
+  const open = (url: string) => domain.downloads.open(url, '192.0.2.7');
   return { ...domain, jobs, game, snapshotId, start, generate, open };
 }
 

@@ -14,7 +14,7 @@ import type { Examine, GeneratorInput } from './examination.ts';
 import { type Game, getActiveGame, getGame } from './games.ts';
 import { chooseGenerator, type Generator } from './generated-code/generators.ts';
 import type { Page, PageRequest, Paginate } from './pagination.ts';
-import { getSnapshot } from './snapshots.ts';
+import { getSnapshotSummary } from './snapshots.ts';
 import { findExcess, type StoredBytesSettings } from './stored-bytes.ts';
 
 export type GeneratedCodeJob = GeneratedCodeJobRecord & {
@@ -63,7 +63,7 @@ export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): Generate
     snapshotId: string,
     generator: string,
   ): Promise<GeneratedCodeJobRecord> {
-    await getSnapshot(store, game, snapshotId);
+    await getSnapshotSummary(store, game, snapshotId);
     const { maxGeneratedCodeJobs: max } = settings;
     const newest = await store.generatedCodeJobs.list(game.id, snapshotId, { limit: max });
     const unfinished = newest.filter(isUnfinished).length;
@@ -133,8 +133,8 @@ export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): Generate
       const list = (page: PageQuery) => store.generatedCodeJobs.list(game.id, snapshotId, page);
       const scope = `ListGeneratedCodeJobs ${game.id} ${snapshotId}`;
       const { items, nextToken } = await paginate(scope, request, list, ({ id }) => id);
-      // Reading the snapshot takes a while, and where there are jobs it exists, since jobs do not outlive it.
-      if (items.length === 0) await getSnapshot(store, game, snapshotId);
+      // Where there are jobs the snapshot exists, since jobs do not outlive it.
+      if (items.length === 0) await getSnapshotSummary(store, game, snapshotId);
       return { items: items.map((job) => withDownload(gameName, job)), nextToken };
     },
   };

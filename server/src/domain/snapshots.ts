@@ -2,20 +2,22 @@ import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import type { PageQuery, SnapshotRecord, SnapshotSummary, Store } from '../store/store.ts';
 import type { Audit, Change } from './audit.ts';
-import type { Sections } from './configuration/document.ts';
-import { findOrEmpty, readSections } from './configurations.ts';
+import type { SectionJobs } from './configuration/stored-sections.ts';
+import { findOrEmpty, ownerOf, readDescribed } from './configurations.ts';
 import type { Downloads } from './downloads.ts';
 import { type Game, getActiveGame, getGame } from './games.ts';
+import { LONG, type LongWork } from './long-work.ts';
 import type { Page, PageRequest, Paginate } from './pagination.ts';
 import { findExcess, type StoredBytesSettings } from './stored-bytes.ts';
 
 export interface Snapshot extends SnapshotSummary {
-  readonly sections: Sections;
+  /** As in a configuration. */
+  readonly sections: Uint8Array;
 }
 
 /**
  * The rules of snapshots: immutable copies of a game's configuration. Every method throws `not_found` when the game
- * does not exist.
+ * does not exist. Those that give sections throw `throttled` when too many long ones are in work.
  */
 export interface Snapshots {
   /** Throws `conflict` beyond `maxSnapshots`, or the bytes that may be stored: nothing removes a snapshot but the deletion of its game. */
@@ -37,6 +39,10 @@ export interface Snapshots {
   exportUrl(gameName: string, id: string, change: Change): Promise<string>;
 }
 
+/** Sections only turn from short to long, or back, when the configuration is changed in between. */
+const MAX_ATTEMPTS = 10;
+const RETRY_AFTER_MS = 1_000;
+
 /** The time for which AWS said that the URL is valid. */
 const EXPORT_LIFETIME_MS = 600_000;
 
@@ -44,13 +50,32 @@ export interface SnapshotsParts {
   readonly store: Store;
   readonly audit: Audit;
   readonly downloads: Pick<Downloads, 'urlOf'>;
+  readonly longWork: LongWork<SectionJobs>;
   readonly paginate: Paginate;
   readonly clock: Clock;
   readonly settings: StoredBytesSettings & { readonly maxSnapshots: number };
 }
 
-export function createSnapshots({ store, audit, downloads, paginate, clock, settings }: SnapshotsParts): Snapshots {
-  async function insert(store: Store, gameName: string, description: string): Promise<Snapshot> {
+export function createSnapshots(parts: SnapshotsParts): Snapshots {
+  const { store, audit, downloads, longWork, paginate, clock, settings } = parts;
+
+  async function bytesOf(store: Store, game: Game): Promise<number> {
+    return (await store.configurations.bytes(game.id)) ?? 0;
+  }
+
+  /** The game's snapshot, described for clients. Throws `not_found`. */
+  async function getDescribed(game: Game, id: string, names?: readonly string[]): Promise<Snapshot> {
+    const bytes = (await store.snapshots.bytes(game.id, id)) ?? 0;
+    return await readDescribed(longWork, { gameName: game.name, bytes, names }, () => getSnapshot(store, game, id));
+  }
+
+  /** Undefined when the configuration is not, or no longer, as long or short as it was. */
+  async function insert(
+    store: Store,
+    gameName: string,
+    description: string,
+    wasLong: boolean,
+  ): Promise<SnapshotRecord | undefined> {
     const game = await getActiveGame(store, gameName);
     if ((await store.snapshots.count(game.id)) >= settings.maxSnapshots) {
       throw new ServiceError(
@@ -58,25 +83,37 @@ export function createSnapshots({ store, audit, downloads, paginate, clock, sett
         `game "${gameName}" has ${settings.maxSnapshots} snapshots, as many as this server allows: raise RESPARK_MAX_SNAPSHOTS`,
       );
     }
+    if ((await bytesOf(store, game)) > LONG !== wasLong) return undefined;
     const { sections } = await findOrEmpty(store, game);
     const excess = await findExcess(store, game.id, Buffer.byteLength(sections), settings);
     if (excess !== undefined) throw new ServiceError('conflict', excess);
     const [newest] = await store.snapshots.list(game.id, { limit: 1 });
     const now = clock.now();
     const id = snapshotIdAfter(newest?.id, now);
-    const snapshot = { id, gameId: game.id, description, createdAt: now, updatedAt: now };
-    await store.snapshots.insert({ ...snapshot, sections });
-    return { ...snapshot, sections: readSections(sections) };
+    const snapshot = { id, gameId: game.id, description, sections, createdAt: now, updatedAt: now };
+    await store.snapshots.insert(snapshot);
+    return snapshot;
+  }
+
+  async function create(gameName: string, description: string): Promise<Snapshot> {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      const length = await bytesOf(store, await getActiveGame(store, gameName));
+      // The turn comes first, so that a call that finds no place to wait has made nothing.
+      const snapshot = await longWork.run({ owner: ownerOf(gameName), length }, async (jobs) => {
+        const made = await store.transaction((store) => insert(store, gameName, description, length > LONG));
+        return made && { ...made, sections: await jobs.describe({ sections: made.sections }) };
+      });
+      if (snapshot !== undefined) return snapshot;
+    }
+    throw new ServiceError('throttled', 'the configuration is changed too often at the moment: try again', {
+      retryAfterMs: RETRY_AFTER_MS,
+    });
   }
 
   return {
-    create: (gameName, description = '', change) =>
-      audit.around(change, () => store.transaction((store) => insert(store, gameName, description))),
+    create: (gameName, description = '', change) => audit.around(change, () => create(gameName, description)),
 
-    async get(gameName, id, names) {
-      const { sections, ...snapshot } = await getSnapshot(store, await getGame(store, gameName), id);
-      return { ...snapshot, sections: readSections(sections, names) };
-    },
+    get: async (gameName, id, names) => await getDescribed(await getGame(store, gameName), id, names),
 
     async list(gameName, request) {
       const game = await getGame(store, gameName);
@@ -85,20 +122,21 @@ export function createSnapshots({ store, audit, downloads, paginate, clock, sett
     },
 
     update: (gameName, id, { description }, change) =>
-      audit.around(change, () =>
-        store.transaction(async (store) => {
+      audit.around(change, async () => {
+        const { sections } = await getDescribed(await getActiveGame(store, gameName), id);
+        return await store.transaction(async (store) => {
           const game = await getActiveGame(store, gameName);
-          const { sections, ...snapshot } = await getSnapshot(store, game, id);
+          const snapshot = await getSnapshotSummary(store, game, id);
           const update = description === undefined ? {} : { description, updatedAt: clock.now() };
           const updated = { ...snapshot, ...update };
           if (description !== undefined) await store.snapshots.update(game.id, id, updated);
-          return { ...updated, sections: readSections(sections) };
-        }),
-      ),
+          return { ...updated, sections };
+        });
+      }),
 
     exportUrl: (gameName, id, change) =>
       audit.around(change, async () => {
-        const { gameId } = await getSnapshot(store, await getGame(store, gameName), id);
+        const { gameId } = await getSnapshotSummary(store, await getGame(store, gameName), id);
         // Not every file system allows a colon in a name.
         const fileName = `${gameName}-${id.replaceAll(':', '-')}.json`;
         return downloads.urlOf({ kind: 'snapshot', gameId, snapshotId: id }, fileName, EXPORT_LIFETIME_MS).url;
@@ -106,14 +144,20 @@ export function createSnapshots({ store, audit, downloads, paginate, clock, sett
   };
 }
 
-/** The game's snapshot. Throws `not_found`. */
-export async function getSnapshot(
+async function getSnapshot(store: Pick<Store, 'snapshots'>, game: Game, id: string): Promise<SnapshotRecord> {
+  return (await store.snapshots.find(game.id, id)) ?? snapshotNotFound(game, id);
+}
+
+/** The game's snapshot without its sections, which may take a millisecond to read. Throws `not_found`. */
+export async function getSnapshotSummary(
   store: Pick<Store, 'snapshots'>,
   game: Pick<Game, 'id' | 'name'>,
   id: string,
-): Promise<SnapshotRecord> {
-  const snapshot = await store.snapshots.find(game.id, id);
-  if (snapshot !== undefined) return snapshot;
+): Promise<SnapshotSummary> {
+  return (await store.snapshots.findSummary(game.id, id)) ?? snapshotNotFound(game, id);
+}
+
+function snapshotNotFound(game: Pick<Game, 'name'>, id: string): never {
   throw new ServiceError(
     'not_found',
     `there is no snapshot "${id}" of game "${game.name}": ListSnapshots shows those that exist`,

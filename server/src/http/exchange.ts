@@ -25,8 +25,9 @@ export interface HttpRequest {
    * Reads the whole body; empty when there is none. Rejects with a BodyError when the body is longer than `maxBytes` or
    * does not arrive whole in time, and with a `throttled` ServiceError when other bodies use the memory that it needs.
    * May be called once, by the site that answers; a client that waits to be asked for its body is asked only then.
+   * `onPart` is called with each part as it arrives, for work that would take long on the whole body at once.
    */
-  readBody(maxBytes: number): Promise<Uint8Array>;
+  readBody(maxBytes: number, onPart?: (part: Uint8Array) => void): Promise<Uint8Array>;
 }
 
 /** A reply to send over HTTP. A reply to HEAD has the body that GET would get, but only its length is sent. */

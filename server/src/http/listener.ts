@@ -5,7 +5,7 @@ import type { Log } from '../log.ts';
 import type { Turns } from '../turns.ts';
 import { createBodyMemory } from './body-memory.ts';
 import { addressGroup } from './client-address.ts';
-import { type HttpReply, type RequestHeaders, type Site, textReply } from './exchange.ts';
+import { type HttpReply, type HttpRequest, type RequestHeaders, type Site, textReply } from './exchange.ts';
 import { hasBody, isWaitingToSend, readBody } from './request-body.ts';
 import type { ReadHead, RequestHead } from './request-head.ts';
 import { createRequestLines } from './request-lines.ts';
@@ -81,7 +81,8 @@ export function createHttpListener({
     const { headers } = head;
     const memory = holdMemory();
     const timeoutMs = settings.requestTimeoutMs;
-    const body = (maxBytes: number) => readBody({ request, headers, response, maxBytes, timeoutMs, memory, clock });
+    const body: HttpRequest['readBody'] = (maxBytes, onPart) =>
+      readBody({ request, headers, response, maxBytes, timeoutMs, memory, clock, onPart });
     const callerIsKnown = () => void known.add(request.socket);
     const httpRequest = { ...head, callerIsKnown, readBody: body };
     let reply: HttpReply | undefined;

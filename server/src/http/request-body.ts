@@ -20,6 +20,7 @@ export function readBody({
   timeoutMs,
   memory,
   clock,
+  onPart = () => {},
 }: {
   request: IncomingMessage;
   headers: RequestHeaders;
@@ -29,6 +30,8 @@ export function readBody({
   /** Grows with the body. The caller must release it when it is done with the body. */
   memory: HeldMemory;
   clock: Clock;
+  /** Called with each part of the body as it arrives. */
+  onPart?: ((part: Uint8Array) => void) | undefined;
 }): Promise<Uint8Array> {
   const tooLarge = () => new BodyError('too_large', `The body must be at most ${maxBytes} bytes`);
   const incomplete = () => new BodyError('incomplete', `The whole body must arrive within ${timeoutMs} ms`);
@@ -53,7 +56,10 @@ export function readBody({
       size += chunk.length;
       if (size > maxBytes) settle(() => reject(tooLarge()));
       else if (!memory.grow(size)) settle(() => reject(noMemory()));
-      else chunks.push(chunk);
+      else {
+        chunks.push(chunk);
+        onPart(chunk);
+      }
     };
     const onEnd = (): void => settle(() => resolve(Buffer.concat(chunks)));
     const onClose = (): void => settle(() => reject(incomplete()));

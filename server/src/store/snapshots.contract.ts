@@ -33,11 +33,13 @@ function testConfigurations(open: OpenStore): void {
   test('a configuration is absent until it is set, and can be set again', async (t) => {
     const { configurations } = await openZoo(open, t);
     assert.equal(await configurations.find(ZOO.id), undefined);
+    assert.equal(await configurations.bytes(ZOO.id), undefined);
     const first = { gameId: ZOO.id, sections: LARGE_SECTIONS, updatedAt: 1_700_000_000_000 };
     const others = { gameId: OTHER.id, sections: '{}', updatedAt: 1 };
     await configurations.set(first);
     await configurations.set(others);
     assert.deepEqual(await configurations.find(ZOO.id), first);
+    assert.equal(await configurations.bytes(ZOO.id), Buffer.byteLength(LARGE_SECTIONS));
     await configurations.set({ ...first, sections: '{"A":1}', updatedAt: 2 });
     assert.deepEqual(await configurations.find(ZOO.id), { ...first, sections: '{"A":1}', updatedAt: 2 });
     assert.deepEqual(await configurations.find(OTHER.id), others);
@@ -60,6 +62,11 @@ function testSnapshotRecords(open: OpenStore): void {
     const snapshot = sampleSnapshot(ZOO, 'large', { description: 'ünï "quoted"', sections: LARGE_SECTIONS });
     await snapshots.insert(snapshot);
     assert.deepEqual(await snapshots.find(ZOO.id, 'large'), snapshot);
+    const { sections: _, ...summary } = snapshot;
+    assert.deepEqual(await snapshots.findSummary(ZOO.id, 'large'), summary);
+    assert.equal(await snapshots.findSummary(OTHER.id, 'large'), undefined);
+    assert.equal(await snapshots.bytes(ZOO.id, 'large'), Buffer.byteLength(LARGE_SECTIONS));
+    assert.equal(await snapshots.bytes(OTHER.id, 'large'), undefined);
     assert.equal(await snapshots.find(ZOO.id, 'Large'), undefined);
     assert.equal(await snapshots.find(OTHER.id, 'large'), undefined);
   });

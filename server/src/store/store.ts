@@ -197,6 +197,8 @@ export type StageChange = Partial<Pick<StageRecord, 'description' | 'role' | 'st
 
 export interface ConfigurationTable {
   find(gameId: string): Promise<ConfigurationRecord | undefined>;
+  /** How many bytes of UTF-8 the sections have; undefined without a configuration. Costs little, however many. */
+  bytes(gameId: string): Promise<number | undefined>;
   /** Replaces the game's configuration, if it has one. */
   set(record: ConfigurationRecord): Promise<void>;
 }
@@ -204,6 +206,9 @@ export interface ConfigurationTable {
 /** Snapshots, deployments and jobs are listed newest first: ids in descending order, those below `after` if given. */
 export interface SnapshotTable {
   find(gameId: string, id: string): Promise<SnapshotRecord | undefined>;
+  findSummary(gameId: string, id: string): Promise<SnapshotSummary | undefined>;
+  /** As for a configuration. */
+  bytes(gameId: string, id: string): Promise<number | undefined>;
   list(gameId: string, page: PageQuery): Promise<SnapshotSummary[]>;
   count(gameId: string): Promise<number>;
   insert(record: SnapshotRecord): Promise<void>;

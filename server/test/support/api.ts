@@ -34,6 +34,8 @@ const SETTINGS = {
   writeCallsBurst: 10_000,
   disconnectCallsPerSecond: 500,
   disconnectCallsBurst: 10_000,
+  replyBytesPerSecond: 1_000_000,
+  replyBytesBurst: 100_000_000,
 };
 
 const INFO = { version: '0.1.0', apiVersion: '2021-08-17', node: 'the-node', features: ['audit-records'] };
@@ -150,6 +152,7 @@ export async function openApi(
     isDraining: () => false,
     urlFor: ({ host, isSecure }, relative) => `${isSecure ? 'https' : 'http'}://${host}${relative}`,
     arns,
+    longWork: domain.longWork,
     metrics,
     clock: domain.clock,
     random: domain.random,
@@ -180,10 +183,11 @@ export async function openApi(
       mayBeProxied: false,
       callerIsKnown() {},
       isForwarded: false,
-      async readBody(maxBytes) {
+      async readBody(maxBytes, onPart) {
         isBodyRead = true;
         if (options.bodyFailure !== undefined) throw options.bodyFailure;
         if (body.length > maxBytes) throw new BodyError('too_large', `at most ${maxBytes} bytes`);
+        onPart?.(body);
         return body;
       },
     });

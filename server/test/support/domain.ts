@@ -4,15 +4,20 @@ import { LocalCluster } from '../../src/cluster/local.ts';
 import { createArns } from '../../src/domain/arn.ts';
 import type { Audit, Change } from '../../src/domain/audit.ts';
 import type { BackgroundWork } from '../../src/domain/background.ts';
+import type { Json, Sections } from '../../src/domain/configuration/document.ts';
 import type { Examine } from '../../src/domain/examination.ts';
+import type { Elsewhere, LongWork } from '../../src/domain/long-work.ts';
 import { createKeyring } from '../../src/keyring.ts';
 import { createLog } from '../../src/log.ts';
 import { createSystemRandom } from '../../src/random.ts';
 import type { AuditReader } from '../../src/store/audit/audit-log.ts';
 import type { Store } from '../../src/store/store.ts';
 import { openTestStore } from '../../src/store/test-store.ts';
+import { JOBS } from '../../src/threads/jobs.ts';
 import { ManualClock } from './manual-clock.ts';
 import { NO_METRICS } from './metrics.ts';
+
+type Jobs = typeof JOBS;
 
 /** A change as an operator's call makes it. */
 export const CHANGE: Change = {
@@ -57,10 +62,24 @@ const examineWhenAsked: Examine = async (asked) => {
   return examineInThisThread(asked);
 };
 
+/** The attributes in sections that are described for clients. */
+export function attributesIn(described: Uint8Array): Sections {
+  const details: { [name: string]: { Attributes: Json } } = JSON.parse(new TextDecoder().decode(described));
+  return Object.fromEntries(Object.entries(details).map(([name, { Attributes }]) => [name, Attributes]));
+}
+
+/** The jobs, run where they are called. */
+export const JOBS_HERE = Object.fromEntries(
+  Object.entries(JOBS).map(([name, job]) => [name, async (argument: never) => job(argument)]),
+) as unknown as Elsewhere<Jobs>;
+
+const WORK_IN_THIS_THREAD: LongWork<Jobs> = { run: (_, work) => work(JOBS_HERE) };
+
 export interface DomainOptions extends Partial<typeof SETTINGS> {
   readonly store?: Store;
   readonly clock?: ManualClock;
   readonly examine?: Examine;
+  readonly longWork?: LongWork<Jobs>;
   /** A log of the test's own. */
   readonly recorded?: ReturnType<typeof recordedLog>;
   readonly audit?: Audit;
@@ -73,6 +92,7 @@ export async function openDomain(t: TestContext, options: DomainOptions = {}) {
     store = await openTestStore(t),
     clock = new ManualClock(),
     examine = examineWhenAsked,
+    longWork = WORK_IN_THIS_THREAD,
     recorded: { log, lines } = recordedLog(),
     audit = UNRECORDED,
     auditLog = { find: async () => ({ records: [], next: undefined }) },
@@ -87,12 +107,12 @@ export async function openDomain(t: TestContext, options: DomainOptions = {}) {
     return {};
   });
   const services = createServices({
-    ...{ store, audit, auditLog, cluster, clock, random, log, examine },
+    ...{ store, audit, auditLog, cluster, clock, random, log, examine, longWork },
     keyring: createKeyring(new Uint8Array(32).fill(7)),
     settings: { ...SETTINGS, ...changed },
     metrics: NO_METRICS,
     arns: createArns({ region: 'us-east-1', accountId: '123456789012' }),
   });
   const [deletions] = services.background as [BackgroundWork];
-  return { ...{ store, clock, random, log, lines, cluster, nodes, closedStages, deletions }, ...services };
+  return { ...{ store, clock, random, log, lines, longWork, cluster, nodes, closedStages, deletions }, ...services };
 }

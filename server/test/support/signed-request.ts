@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { parseAuthorization } from '../../src/api/signature/authorization-header.ts';
 import {
   createSigningKeyCache,
@@ -30,7 +31,8 @@ export function check(
   const authorization = parseAuthorization({ ...request, nowMs, clockSkewMs: CLOCK_SKEW_MS });
   if ('name' in authorization) return authorization;
   const readings = [{ host: request.headers.get('host')?.[0] ?? '', path: request.rawPath }];
-  const verified = verifySignature({ ...request, readings, authorization, secretAccessKey, signingKeys });
+  const payloadHash = hash('sha256', wire.body, 'hex');
+  const verified = verifySignature({ ...request, readings, payloadHash, authorization, secretAccessKey, signingKeys });
   return 'name' in verified ? verified : undefined;
 }
 

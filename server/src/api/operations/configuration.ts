@@ -1,8 +1,8 @@
 import type { Configuration } from '../../domain/configurations.ts';
 import { COMMON_ERRORS, operation } from '../operation.ts';
-import { blob, document, label, list, query, string, structure } from '../shape.ts';
+import { blob, document, label, list, PreparedJson, query, string, structure } from '../shape.ts';
 import { gameResource, gameTags } from './resources.ts';
-import { dateTime, gameName, sectionDetails, sectionName, sectionNames, sections } from './shapes.ts';
+import { dateTime, gameName, sectionName, sectionNames, sections } from './shapes.ts';
 
 /** Fits 1,024,000 bytes in base64, with room for escaped slashes and the JSON around them. */
 const MAX_IMPORT_BODY_BYTES = 1_500_000;
@@ -34,6 +34,7 @@ export const getGameConfiguration = operation({
     'Until it is first written, a game’s configuration is empty and was last updated when the game was created.',
     'Names in `Sections` that do not exist are left out of the reply; without `Sections` it contains all sections, with their attributes.',
     '`Size` is the size of the attributes in bytes, as compact JSON in UTF-8.',
+    'Calls that read or change a configuration of more than 16 KiB, or a snapshot of one, are answered one after the other for each game. When 16 of a game, or 64 in all, are under way, one more is a `ThrottlingException`.',
   ],
   async handler({ input, services }) {
     return { GameConfiguration: toDetails(await services.configurations.get(input.GameName, input.Sections)) };
@@ -108,5 +109,5 @@ export const importGameConfiguration = operation({
 });
 
 function toDetails({ createdAt, updatedAt, sections }: Configuration) {
-  return { Created: createdAt, LastUpdated: updatedAt, Sections: sectionDetails(sections) };
+  return { Created: createdAt, LastUpdated: updatedAt, Sections: new PreparedJson(sections) };
 }

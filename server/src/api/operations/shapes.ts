@@ -1,6 +1,5 @@
-import { type Sections, sizeOf } from '../../domain/configuration/document.ts';
 import type { Tags } from '../../domain/tags.ts';
-import { document, integer, list, map, string, structure, timestamp } from '../shape.ts';
+import { document, integer, list, map, prepared, string, structure, timestamp } from '../shape.ts';
 
 // Shapes that several operations share. Their constraints are those of Amazon's model, with which a test compares them.
 
@@ -32,9 +31,8 @@ export const connections = list(structure({ Created: dateTime, Id: connectionId 
 
 export const sectionName = string({ min: 1, max: 36, pattern: '^[a-zA-Z0-9.]+$' });
 export const sectionNames = list(sectionName, { min: 1, max: 100 });
-export const sections = map(
-  sectionName,
-  structure({ Attributes: document(), Name: sectionName, Size: integer({ min: 0 }) }),
+export const sections = prepared(
+  map(sectionName, structure({ Attributes: document(), Name: sectionName, Size: integer({ min: 0 }) })),
 );
 
 export const snapshotId = string({
@@ -49,11 +47,4 @@ export const downloadUrl = string({ min: 10, max: 2048, pattern: '^https?:\\/\\/
 /** The tags of a reply. The model wants at least one entry in a TagMap, so without tags the member is left out. */
 export function presentTags(tags: Tags): Tags | undefined {
   return Object.keys(tags).length === 0 ? undefined : tags;
-}
-
-/** Sections as replies have them. The size is that of the attributes as compact JSON in UTF-8. */
-export function sectionDetails(byName: Sections) {
-  return Object.fromEntries(
-    Object.entries(byName).map(([Name, Attributes]) => [Name, { Name, Size: sizeOf(Attributes), Attributes }]),
-  );
 }

@@ -1,6 +1,6 @@
 import type { Snapshot } from '../../domain/snapshots.ts';
 import { COMMON_ERRORS, operation } from '../operation.ts';
-import { label, list, query, structure } from '../shape.ts';
+import { label, list, PreparedJson, query, structure } from '../shape.ts';
 import { gameResource, gameTags, snapshotAudited } from './resources.ts';
 import {
   dateTime,
@@ -9,7 +9,6 @@ import {
   gameName,
   maxResults,
   nextToken,
-  sectionDetails,
   sectionNames,
   sections,
   snapshotId,
@@ -130,7 +129,7 @@ export const exportSnapshot = operation({
   decisions: [
     '`S3Url` is a URL of this server, below `RESPARK_PUBLIC_URL` or, without that, of the host that was called. This is the only departure from the model, whose pattern accepts only URLs of Amazon S3.',
     'The URL gives the file for ten minutes without a signature; after that the answer is a 404 that says so. What the URL stands for is encrypted with the secret key, so URLs cannot be forged.',
-    'A file, including one of generated code, can be downloaded twice a second, with bursts of up to 20; more is a 429 with `Retry-After`.',
+    'A file, including one of generated code, can be downloaded twice a second, with bursts of up to 20, and an address (IPv6: /64) can download five files a second, with bursts of up to 50; more is a 429 with `Retry-After`.',
     'Although it is a GET, the call counts as a write, as it does in IAM: it uses up the rate limit of writes and is recorded in the audit log.',
   ],
   async handler({ input, services, change, absoluteUrl }) {
@@ -148,5 +147,5 @@ function toSummary(snapshot: Omit<Snapshot, 'sections'>) {
 }
 
 function toDetails(snapshot: Snapshot) {
-  return { ...toSummary(snapshot), Sections: sectionDetails(snapshot.sections) };
+  return { ...toSummary(snapshot), Sections: new PreparedJson(snapshot.sections) };
 }

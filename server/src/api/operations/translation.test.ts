@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openApi } from '../../../test/support/api.ts';
 import type { Change } from '../../domain/audit.ts';
-import type { Json } from '../../domain/configuration/document.ts';
+import type { Sections } from '../../domain/configuration/document.ts';
+import { sectionJobs } from '../../domain/configuration/stored-sections.ts';
 import type { Deployment } from '../../domain/deployments.ts';
 import type { GeneratedCodeJob } from '../../domain/generated-code-jobs.ts';
 import { ServiceError } from '../../errors.ts';
@@ -35,7 +36,10 @@ function recorder(asked: unknown[], answers: Readonly<Record<string, unknown>>, 
   return Object.fromEntries(methods) as never;
 }
 
-const SECTIONS: { readonly [name: string]: Json } = { A: { key: 'ü', list: [null, 1.5] }, B: {} };
+const SECTIONS: Sections = { A: { key: 'ü', list: [null, 1.5] }, B: {} };
+/** The sections as the rules give them. */
+const describe = (sections: Sections) => sectionJobs.describe({ sections: JSON.stringify(sections) });
+
 const WIRE_SECTIONS = {
   A: { Name: 'A', Size: 30, Attributes: SECTIONS.A },
   B: { Name: 'B', Size: 2, Attributes: {} },
@@ -43,7 +47,7 @@ const WIRE_SECTIONS = {
 
 test('a configuration crosses the API in both directions unchanged', async (t) => {
   const asked: unknown[] = [];
-  const configuration = { ...TIMES, sections: SECTIONS };
+  const configuration = { ...TIMES, sections: describe(SECTIONS) };
   const configurations: Services['configurations'] = recorder(asked, {
     get: configuration,
     update: configuration,
@@ -70,8 +74,8 @@ test('a configuration crosses the API in both directions unchanged', async (t) =
       'update',
       'Demo',
       [
-        { section: 'A', operation: 'ADD', path: '/x', value: null },
-        { section: 'A', operation: 'REPLACE', path: '/y', value: { deep: [0] } },
+        { section: 'A', operation: 'ADD', path: '/x', value: 'null' },
+        { section: 'A', operation: 'REPLACE', path: '/y', value: '{"deep":[0]}' },
         { section: 'A', operation: 'REMOVE', path: '/z', value: undefined },
       ],
     ],
@@ -80,20 +84,20 @@ test('a configuration crosses the API in both directions unchanged', async (t) =
 });
 
 test('keys such as __proto__ cross the API in both directions unchanged', async (t) => {
-  const asked: [string, string, { value: Json }[]][] = [];
+  const asked: [string, string, { value: string }[]][] = [];
   const text = '{"__proto__":{"polluted":true},"constructor":1}';
-  const configuration = { ...TIMES, sections: { A: JSON.parse(text) } };
+  const configuration = { ...TIMES, sections: describe({ A: JSON.parse(text) }) };
   const configurations: Services['configurations'] = recorder(asked, { update: configuration });
   const { call } = await openApi(t, { services: { configurations } });
   const body = `{"Modifications":[{"Section":"A","Operation":"ADD","Path":"/x","Value":${text}}]}`;
   const { json } = await call('PATCH', `${GAME}/configuration`, { body });
   assert.ok(JSON.stringify(json).includes(`"A":{"Attributes":${text},"Name":"A","Size":${text.length}}`));
-  assert.equal(JSON.stringify(asked[0]?.[2][0]?.value), text);
+  assert.equal(asked[0]?.[2][0]?.value, text);
 });
 
 test('the largest file fits, a longer body does not, and other operations keep the usual limit', async (t) => {
   const asked: unknown[] = [];
-  const configurations: Services['configurations'] = recorder(asked, { import: { ...TIMES, sections: {} } });
+  const configurations: Services['configurations'] = recorder(asked, { import: { ...TIMES, sections: describe({}) } });
   const { call } = await openApi(t, { services: { configurations } });
   const importing = (bytes: number) =>
     call('PUT', `${GAME}/configuration`, {
@@ -115,7 +119,7 @@ test('snapshots are made, read, listed, described and exported', async (t) => {
   const asked: unknown[] = [];
   const changes: Change[] = [];
   const summary = { id: SNAPSHOT, gameId: 'g', description: 'First', ...TIMES };
-  const snapshot = { ...summary, sections: SECTIONS };
+  const snapshot = { ...summary, sections: describe(SECTIONS) };
   const url = '/download/token/Demo.json';
   const snapshots: Services['snapshots'] = recorder(
     asked,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import type { Credential } from '../../domain/access/access.ts';
 import type { Arns } from '../../domain/arn.ts';
@@ -63,18 +64,21 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
 
     const caller = `${address} with ${accessKeyId}`;
     failures.check(caller);
-    const body = await request.readBody(maxBodyBytes).catch((error: unknown) => {
-      if (!(error instanceof BodyError)) throw error;
-      failures.count(caller);
-      throw bodyRefusal(error);
-    });
+    const payload = createHash('sha256');
+    const body = await request
+      .readBody(maxBodyBytes, (part) => payload.update(part))
+      .catch((error: unknown) => {
+        if (!(error instanceof BodyError)) throw error;
+        failures.count(caller);
+        throw bodyRefusal(error);
+      });
     const signed = verifySignature({
       method,
       rawPath,
       rawQuery,
       headers,
       readings: readingsOf({ request, paths, publicHost }),
-      body,
+      payloadHash: payload.digest('hex'),
       authorization,
       secretAccessKey,
       signingKeys,

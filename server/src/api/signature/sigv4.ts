@@ -74,15 +74,16 @@ export const UNRECOGNIZED_CLIENT: SignatureRefusal = {
 export function verifySignature(
   request: RequestLine & {
     readings: readonly Reading[];
-    body: Uint8Array;
+    /** SHA-256 of the body, in lower-case hexadecimal digits. */
+    payloadHash: string;
     authorization: ParsedAuthorization;
     secretAccessKey: string;
     signingKeys: SigningKeyCache;
   },
 ): Reading | SignatureRefusal {
-  const { method, rawPath, rawQuery, headers, readings, authorization, secretAccessKey, signingKeys } = request;
+  const { method, rawPath, rawQuery, headers, readings, payloadHash, authorization, secretAccessKey, signingKeys } =
+    request;
   const { signedHeaders } = authorization;
-  const payloadHash = hash('sha256', request.body, 'hex');
   const claimedHash = headers.get('x-amz-content-sha256')?.[0];
   if (claimedHash !== undefined && claimedHash !== payloadHash) {
     return invalid(

@@ -185,6 +185,18 @@ const rows = {
     max: 1_000_000,
     help: 'Pages without a signature that one address (IPv6: /64) gets per second from the management listener: /healthz, /readyz, /metrics, downloads; more are refused with 429. A listener for metrics has no such limit.',
   }),
+  replyBytesPerSecond: integer({
+    default: 4 * MEBIBYTE,
+    min: 65_536,
+    max: 16_384 * MEBIBYTE,
+    help: 'Bytes of replies per second that one access key may have on average; after more, its calls are refused with 429 and told when to try again, except for DisconnectPlayer. A configuration can have a megabyte.',
+  }),
+  replyBytesBurst: integer({
+    default: 64 * MEBIBYTE,
+    min: 65_536,
+    max: 16_384 * MEBIBYTE,
+    help: 'Bytes of replies that one access key may have at once.',
+  }),
   authFailuresPerMinutePerAddress: integer({
     default: 60,
     min: 1,

@@ -3,13 +3,13 @@ import { shown } from '../../text.ts';
 import { faultOfValue, type Json, MAX_DEPTH, type Sections } from './document.ts';
 import { keysOf, pointerOf } from './pointer.ts';
 
-export interface Modification {
+export interface Modification<Value = Json> {
   readonly section: string;
   readonly operation: 'ADD' | 'REMOVE' | 'REPLACE';
   /** A JSON Pointer (RFC 6901) into the section's attributes. */
   readonly path: string;
   /** Undefined when the caller gave none. */
-  readonly value: Json | undefined;
+  readonly value: Value | undefined;
 }
 
 /**

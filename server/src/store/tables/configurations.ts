@@ -1,11 +1,15 @@
 import type { ConfigurationTable } from '../store.ts';
-import type { Scope } from './scope.ts';
+import { octetsOf, type Scope } from './scope.ts';
 
 export function configurationTable({ read, write }: Scope): ConfigurationTable {
   return {
     async find(gameId) {
       const row = await read.selectFrom('configurations').selectAll().where('game_id', '=', gameId).executeTakeFirst();
       return row && { gameId, sections: row.sections, updatedAt: row.updated_at };
+    },
+    async bytes(gameId) {
+      const rows = read.selectFrom('configurations').select(octetsOf('sections').as('bytes'));
+      return (await rows.where('game_id', '=', gameId).executeTakeFirst())?.bytes;
     },
     async set({ gameId, sections, updatedAt }) {
       const change = { sections, updated_at: updatedAt };

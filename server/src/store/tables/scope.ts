@@ -1,4 +1,4 @@
-import type { InsertObject } from 'kysely';
+import { type InsertObject, sql } from 'kysely';
 import { ServiceError } from '../../errors.ts';
 import type { Query } from '../database.ts';
 import type { Changed } from '../remembered.ts';
@@ -15,6 +15,11 @@ export const UNFINISHED = ['PENDING', 'IN_PROGRESS'] as const;
 export interface Scope {
   readonly read: Query;
   write<T>(work: (query: Query, changed: Changed) => Promise<T>): Promise<T>;
+}
+
+/** Bytes of a text, which the database knows without reading it. */
+export function octetsOf(column: string) {
+  return sql<number>`octet_length(${sql.ref(column)})`;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Schema } from '../schema.ts';
 import type { SnapshotSummary, SnapshotTable } from '../store.ts';
-import { insertUnique, type Scope } from './scope.ts';
+import { insertUnique, octetsOf, type Scope } from './scope.ts';
 
 /** All columns but the sections, which can be a megabyte for each snapshot and which no list shows. */
 const SUMMARY = ['id', 'game_id', 'description', 'created_at', 'updated_at'] as const;
@@ -20,6 +20,15 @@ export function snapshotTable(scope: Scope): SnapshotTable {
         .where('id', '=', id)
         .executeTakeFirst();
       return row && { ...toSummary(row), sections: row.sections };
+    },
+    async findSummary(gameId, id) {
+      const summaries = read.selectFrom('snapshots').select(SUMMARY);
+      const row = await summaries.where('game_id', '=', gameId).where('id', '=', id).executeTakeFirst();
+      return row && toSummary(row);
+    },
+    async bytes(gameId, id) {
+      const rows = read.selectFrom('snapshots').select(octetsOf('sections').as('bytes'));
+      return (await rows.where('game_id', '=', gameId).where('id', '=', id).executeTakeFirst())?.bytes;
     },
     async list(gameId, { after, limit }) {
       const snapshots = read.selectFrom('snapshots').select(SUMMARY).where('game_id', '=', gameId);
