@@ -62,7 +62,7 @@ export interface PipelineParts {
   readonly settings: ThrottleSettings & { readonly maxBodyBytes: number; readonly publicUrl: string | undefined };
 }
 
-/** When a caller should try again whom a draining node has refused. */
+/** When a caller that a draining node has refused should try again. */
 const RETRY_AFTER_SECONDS = '5';
 
 /** Always resolves: a failure of any kind is a reply too. */

@@ -22,7 +22,7 @@ test('a player who answers pings stays, however long they say nothing', async ()
   }
   assert(!connection.isStopped);
   const pings = socket.did.filter((what) => what.endsWith('ping')).length;
-  // That were a thousand heartbeat periods, with two pings in three.
+  // These were a thousand heartbeat periods, with two pings in three.
   assert.equal(pings, 666);
 });
 

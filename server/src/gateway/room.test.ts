@@ -100,6 +100,20 @@ describe('one connection too many', () => {
     assert.equal((await world.listed()).length, 2);
   });
 
+  test('is not refused for an answer that came before it did', async () => {
+    const world = await openFull();
+    const third = await world.connect('alice');
+    world.first.connection.receivePong();
+    // From here on the first one is dead.
+    const fourth = await world.connect('alice');
+    world.second.connection.receivePong();
+    await rest();
+    assert.deepEqual([last(third), fourth.socket.did], [FULL, []]);
+    world.second.connection.receivePong();
+    await pass(world, 2_000);
+    assert.deepEqual([last(world.first), last(fourth)], [SILENT, 'welcome']);
+  });
+
   test('stays out when it is closed while it waits', async () => {
     const world = await openFull();
     const third = await world.connect('alice');
@@ -165,7 +179,7 @@ describe('one connection too many, with replace_oldest', () => {
     assert.equal(last(await connecting), 'welcome');
   });
 
-  test('and a disconnect at the same time leave nobody of those that were there', async () => {
+  test('and a disconnect at the same time leave none of those that were there', async () => {
     const world = await openFull(settings);
     const ids = await world.listed();
     const [{ closedIds }, third] = await Promise.all([world.disconnect(ids), world.connect('alice')]);

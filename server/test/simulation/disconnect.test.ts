@@ -42,6 +42,8 @@ const faults: fc.Arbitrary<readonly LinkFault[]> = fc.oneof(
   },
 );
 
+/** Players who are there before anything else happens; some have lost their network without a word. */
+const scene = fc.array(fc.record({ player, hasNetwork: fc.boolean() }), { maxLength: 3 });
 const limits = fc.record({
   maxConnectionsPerPlayer: fc.constantFrom(1, 2, 3),
   whenPlayerFull: fc.constantFrom('refuse' as const, 'replace_oldest' as const),
@@ -55,16 +57,18 @@ test('every interleaving of connects, messages, closes, disconnects, deletion an
       fc.array(action, { minLength: 2, maxLength: 16 }),
       faults,
       limits,
-      async (scheduler, actions, linkFaults, settings) => {
+      scene,
+      async (scheduler, actions, linkFaults, settings, present) => {
         const history = new History(coverage);
         const world = new World({ scheduler, history, faults: linkFaults, settings });
+        await world.setScene(present);
         for (const each of actions) void world.turn(each.do).then(() => act(world, each));
         await world.settle();
 
         history.check({ deadlineMs: DEADLINE_MS });
         note(coverage, history);
         noteRoom(coverage, world);
-        checkRefusals(world);
+        checkRefusals(world, coverage);
         if (!linkFaults.includes('unregister fails')) checkNothingIsLeft(world);
       },
     ),
@@ -87,6 +91,7 @@ test('every interleaving of connects, messages, closes, disconnects, deletion an
     'reply lost',
     'list fails',
     'unregister fails',
+    'a player who came back after a loss',
     'a newcomer refused for good',
     'a newcomer told to come back',
     'a silent connection that gave way',
@@ -236,15 +241,16 @@ function checkNothingIsLeft(world: World): void {
 }
 
 /** I9: a player is never told to stay away while a connection goes on whose network was lost before they came. */
-function checkRefusals({ sockets }: World): void {
-  for (const { connection, closedWith, connectedAt, stoppedAt = 0 } of sockets) {
-    if (closedWith === undefined || !closedWith.startsWith(`${CLOSE_CODES.player_full.code} `)) continue;
-    const dead = sockets.find(
+function checkRefusals({ sockets }: World, coverage: Set<string>): void {
+  for (const { connection, closedWith, connectedAt, stoppedAt = Number.POSITIVE_INFINITY } of sockets) {
+    const lost = sockets.filter(
       (other) =>
         other.connection?.player?.playerId === connection?.player?.playerId &&
-        (other.lostAt ?? Number.POSITIVE_INFINITY) < connectedAt &&
-        (other.stoppedAt ?? Number.POSITIVE_INFINITY) > stoppedAt,
+        (other.lostAt ?? Number.POSITIVE_INFINITY) < connectedAt,
     );
+    if (lost.length > 0) coverage.add('a player who came back after a loss');
+    if (closedWith === undefined || !closedWith.startsWith(`${CLOSE_CODES.player_full.code} `)) continue;
+    const dead = lost.find((other) => (other.stoppedAt ?? Number.POSITIVE_INFINITY) > stoppedAt);
     assert.equal(dead?.connection?.id, undefined, `I9: ${connection?.id} was refused for good`);
   }
 }

@@ -219,6 +219,15 @@ export class World {
     socket.peerSends(encode({ kind: 'hello', gameKey: 'key', token: playerId }));
   }
 
+  /** Connects these players, one after the other; those without a network lose it once they have been welcomed. */
+  async setScene(players: readonly { readonly player: string; readonly hasNetwork: boolean }[]): Promise<void> {
+    for (const { player, hasNetwork } of players) {
+      this.connect(player);
+      await this.#scheduler.waitIdle();
+      if (!hasNetwork) this.sockets.at(-1)?.losesNetwork();
+    }
+  }
+
   async deleteStage(): Promise<void> {
     this.#stageState = 'DELETING';
     await this.cluster.closeStage(STAGE_ID, DEADLINE_MS).catch(() => {});

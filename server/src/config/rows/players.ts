@@ -25,7 +25,7 @@ const rows = {
     default: 10,
     min: 1,
     max: 10_000,
-    help: 'Maximum number of connections of one player; what happens to one more says RESPARK_WHEN_PLAYER_FULL.',
+    help: 'Maximum number of connections of one player; RESPARK_WHEN_PLAYER_FULL says what happens to one more.',
   }),
   whenPlayerFull: choice({
     default: 'refuse',
