@@ -10,6 +10,7 @@ import { rawCall } from '../support/raw-call.ts';
 import {
   alarmsOf,
   assertNothingLeft,
+  MANY_BYTES,
   startTestServer,
   type TestPlayer,
   type TestServer,
@@ -37,10 +38,7 @@ const SETTINGS: Partial<Settings> = {
   writeCallsBurst: 1_000_000,
   messagesPerSecond: 1_000_000,
   messagesBurst: 1_000_000,
-  bytesPerSecond: 1_000_000_000,
-  bytesBurst: 1_000_000_000,
-  bytesPerSecondPerAddress: 1_000_000_000,
-  bytesBurstPerAddress: 1_000_000_000,
+  ...MANY_BYTES,
   handshakesPerSecond: 1_000_000,
   handshakesPerSecondPerAddress: 1_000_000,
 };

@@ -15,6 +15,13 @@ import { openSdk } from './aws-sdk.ts';
 
 export const GAME = 'Demo';
 export const STAGE = 'Dev';
+/** Settings for players who send more than the limits on bytes allow. */
+export const MANY_BYTES = {
+  bytesPerSecond: 1_000_000_000,
+  bytesBurst: 1_000_000_000,
+  bytesPerSecondPerAddress: 1_000_000_000,
+  bytesBurstPerAddress: 1_000_000_000,
+} as const;
 export const ROOT = { accessKeyId: 'ROOTKEY', secretAccessKey: 'root-secret-of-the-tests' };
 
 export interface TestServer extends RunningServer {

@@ -18,6 +18,7 @@ import { connectRawPlayer } from '../support/raw-player.ts';
 import {
   assertNothingLeft,
   GAME,
+  MANY_BYTES,
   ROOT,
   STAGE,
   startTestServer,
@@ -91,6 +92,7 @@ for (const transport of ['TCP', 'TLS'] as const) {
     const server = await start(t, {
       messagesPerSecond: 1_000_000,
       messagesBurst: 1_000_000,
+      ...MANY_BYTES,
       maxRequestsInFlight: 10_000,
       maxOutboxBytes: 64 * 1_048_576,
     });
@@ -165,7 +167,9 @@ test('[ws] a player who closes at the same moment is a success or gone, never a 
 });
 
 test('[ws] what a player goes on sending after the call is neither handled nor answered', async (t) => {
-  const server = await startTestServer(t, { settings: { messagesPerSecond: 100_000, messagesBurst: 100_000 } });
+  const server = await startTestServer(t, {
+    settings: { messagesPerSecond: 100_000, messagesBurst: 100_000, ...MANY_BYTES },
+  });
   const player = await connectRawPlayer(t, server);
   const send = () => player.send({ kind: 'request', id: '1', type: 'any', payload: {} });
   const sending = setInterval(send, 1);

@@ -13,6 +13,7 @@ import { ManualClock } from '../support/manual-clock.ts';
 import {
   assertNothingLeft,
   GAME,
+  MANY_BYTES,
   startTestServer,
   type TestPlayer,
   type TestServer,
@@ -183,8 +184,7 @@ testBound(
     maxOutboxBytes: 16_384,
     messagesPerSecond: 1_000_000,
     messagesBurst: 1_000_000,
-    bytesBurst: 100_000_000,
-    bytesBurstPerAddress: 100_000_000,
+    ...MANY_BYTES,
     maxRequestsInFlight: 10_000,
     closeFlushMs: 30_000,
     closeGraceMs: 60_000,
