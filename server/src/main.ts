@@ -4,6 +4,7 @@ import { Closers } from './app/closers.ts';
 import { DEMO_GAME, DEMO_STAGE, ensureDemo } from './app/demo.ts';
 import { listen, listenForMetrics, listenForPlayers } from './app/listeners.ts';
 import { createNode } from './app/node.ts';
+import { osUser } from './app/os-user.ts';
 import { ensureRoot, openAccess, type RootKey, writeRootCredentials } from './app/root-key.ts';
 import { createServices } from './app/services.ts';
 import { warningsOf } from './app/warnings.ts';
@@ -11,8 +12,10 @@ import { type Clock, systemClock, withTimeout } from './clock.ts';
 import type { Settings } from './config/config.ts';
 import { DEMO_FILE, RUNNING_FILE } from './data-directory/local-files.ts';
 import type { Access } from './domain/access/access.ts';
+import { createRefusals } from './domain/access/refusals.ts';
 import { createArns } from './domain/arn.ts';
-import { createAudit } from './domain/audit.ts';
+import { createAudit, createRecording } from './domain/audit.ts';
+import { createRecordLocally, type RecordLocally } from './domain/local-changes.ts';
 import { createExaminer } from './examiner/examiner.ts';
 import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
@@ -74,13 +77,16 @@ async function start(
   const { settings, log, clock, random, closers, hasDemo } = parts;
   const backends = await openBackends(parts);
   const { directory, store, cluster, auditLog } = backends;
-  const access = openAccess({ directory, store, settings, clock, random });
-  const root = await ensureRoot(access, directory, settings);
-
   const metrics = createMetrics();
   closers.push('metrics', () => metrics.close());
   const audit = createAudit({ auditLog, clock, log, metrics, settings });
   closers.push('audit', () => audit.close());
+  const refusals = createRefusals({ audit, clock, log });
+  closers.push('refusals', () => refusals.close());
+  const record = createRecordLocally({ audit, actor: osUser(), clock, random });
+  const access = openAccess({ directory, store, settings, record, clock, random });
+  const root = await ensureRoot(access, directory, settings);
+
   const arns = createArns(settings);
   const examiner = createExaminer({ clock });
   // Set when the listener is open. Only calls read it, and they come through the listener.
@@ -96,7 +102,7 @@ async function start(
   // Pushed last, so that it closes before the background work, which waits for examinations that may outlast a stop.
   closers.push('examiner', () => examiner.close());
 
-  const node = createNode({ ...parts, backends, access, audit, metrics, arns, services });
+  const node = createNode({ ...parts, backends, access, audit, refusals, metrics, arns, services });
   const { gateway, upgrade, listeners, requests } = node;
   // The gateway must be there first: an unfinished deletion closes the stage's players. Before the server listens it
   // has none.
@@ -139,6 +145,8 @@ async function start(
 interface Administration {
   readonly access: Access;
   readonly auditLog: Pick<AuditReader, 'find'>;
+  /** Puts what else the command changes on record. */
+  readonly record: RecordLocally;
   close(): Promise<void>;
 }
 
@@ -148,9 +156,12 @@ export async function openAdministration(options: Surroundings): Promise<Adminis
   const closers = new Closers();
   try {
     const { directory, store, auditLog } = await openBackendsBeside({ settings, closers });
-    const access = openAccess({ directory, store, settings, clock, random });
+    const audit = createRecording({ auditLog, clock, log });
+    const record = createRecordLocally({ audit, actor: osUser(), clock, random });
+    const access = openAccess({ directory, store, settings, record, clock, random });
     return {
       auditLog,
+      record,
       access: {
         ...access,
         async rotateRoot() {

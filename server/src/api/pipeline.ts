@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Principal } from '../domain/access/principal.ts';
+import type { Refusals } from '../domain/access/refusals.ts';
 import type { Arns } from '../domain/arn.ts';
 import type { Change } from '../domain/audit.ts';
 import { ServiceError } from '../errors.ts';
@@ -23,12 +24,20 @@ import { excerptOf } from './validation.ts';
 export type Authenticate = (
   request: HttpRequest,
   maxBodyBytes: number,
+  names: CallNames,
 ) => Promise<{ readonly principal: Principal; readonly body: Uint8Array }>;
+
+/** How a call is named in the log. */
+export interface CallNames {
+  readonly requestId: string;
+  readonly operation: string;
+}
 
 export interface PipelineParts {
   readonly operations: readonly Operation[];
   readonly services: Services;
   readonly authenticate: Authenticate;
+  readonly refusals: Pick<Refusals, 'denied'>;
   readonly arns: Arns;
   readonly metrics: Pick<Metrics, 'called' | 'throttled'>;
   readonly clock: Clock;
@@ -42,7 +51,7 @@ export type Pipeline = (request: HttpRequest) => Promise<HttpReply>;
 
 /** THE LIFE OF A REQUEST. Any step may end it, and a request with two faults is answered for the first. */
 export function createPipeline(parts: PipelineParts): Pipeline {
-  const { operations, services, authenticate, arns, clock, log, metrics, random, settings } = parts;
+  const { operations, services, authenticate, refusals, arns, clock, log, metrics, random, settings } = parts;
   const match = createRouter(operations);
   const throttle = createThrottle(parts);
   const authorize = createAuthorize(parts);
@@ -55,7 +64,8 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     trace.operation = operation.name;
 
     // Authenticate: 403 that names the fault of the signature, 413 or 408 for the body, 429 after too many failures.
-    const { principal, body } = await authenticate(request, operation.maxBodyBytes ?? settings.maxBodyBytes);
+    const maxBodyBytes = operation.maxBodyBytes ?? settings.maxBodyBytes;
+    const { principal, body } = await authenticate(request, maxBodyBytes, { requestId, operation: operation.name });
     trace.principal = principal.id;
 
     // Throttle: 429 with the time to wait.
@@ -68,12 +78,8 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     // Validate: 400 that names the faults, or 400 for a body that is not a JSON object.
     const input = readInput(operation.input, { labels, rawQuery: request.rawQuery, body });
 
-    // Authorize: 403 that names the action and the resource.
+    // Authorize: 403 that names the action and the resource, and leaves a record too.
     const resources = operation.resource(input, arns);
-    await authorize({ request, operation, principal, input, resources });
-
-    // Handle: one of the errors that the operation models. A rule that changes something puts the change on record
-    // first. When it cannot, nothing is done: 500.
     const change: Change = {
       requestId,
       cause: 'operator',
@@ -82,6 +88,13 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       operation: operation.name,
       resource: operation.auditResource?.(input, arns) ?? resources.at(-1) ?? '',
     };
+    await authorize({ request, operation, principal, input, resources }).catch(async (error: unknown) => {
+      if (isDenial(error)) await refusals.denied(change, operation.action);
+      throw error;
+    });
+
+    // Handle: one of the errors that the operation models. A rule that changes something puts the change on record
+    // first. When it cannot, nothing is done: 500.
     const output = await handle(operation, { input, services, arns, change });
 
     // Reply: 200.
@@ -105,6 +118,10 @@ interface Trace {
   operation?: string;
   /** The id of the principal. */
   principal?: string;
+}
+
+function isDenial(error: unknown): boolean {
+  return error instanceof ServiceError && error.code === 'access_denied';
 }
 
 type Input = Readonly<Record<string, unknown>>;

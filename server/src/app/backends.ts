@@ -6,8 +6,8 @@ import { DATABASE_FILE, type DataDirectory, openDataDirectory } from '../data-di
 import { verifyKeyring } from '../keyring.ts';
 import type { Log } from '../log.ts';
 import type { RandomBytes } from '../random.ts';
-import type { AuditLog, AuditReader } from '../store/audit/audit-log.ts';
-import { openSqliteAuditLog, openSqliteAuditReader } from '../store/audit/sqlite.ts';
+import type { AuditLog, AuditReader, AuditWriter } from '../store/audit/audit-log.ts';
+import { openSqliteAuditBeside, openSqliteAuditLog } from '../store/audit/sqlite.ts';
 import { createStore } from '../store/sql-store.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
@@ -50,9 +50,9 @@ export async function openBackendsBeside({
 }: {
   settings: Settings;
   closers: Closers;
-}): Promise<Pick<Backends, 'directory' | 'store'> & { readonly auditLog: AuditReader }> {
+}): Promise<Pick<Backends, 'directory' | 'store'> & { readonly auditLog: AuditReader & AuditWriter }> {
   const { directory, store } = await openData({ settings, closers, isShared: true });
-  const auditLog = openSqliteAuditReader({ directory: directory.path });
+  const auditLog = openSqliteAuditBeside({ directory: directory.path });
   closers.push('audit log', () => auditLog.close());
   return { directory, store, auditLog };
 }

@@ -5,6 +5,7 @@ import { createSignatureAuthentication } from '../api/signature/authenticate.ts'
 import type { Clock } from '../clock.ts';
 import type { Settings } from '../config/config.ts';
 import type { Access } from '../domain/access/access.ts';
+import type { Refusals } from '../domain/access/refusals.ts';
 import type { Arns } from '../domain/arn.ts';
 import type { AuditHealth } from '../domain/audit.ts';
 import { Gateway } from '../gateway/gateway.ts';
@@ -29,11 +30,12 @@ export function createNode(parts: {
   backends: Backends;
   access: Access;
   audit: Pick<AuditHealth, 'isHealthy'>;
+  refusals: Refusals;
   metrics: Metrics;
   arns: Arns;
   services: Services;
 }) {
-  const { settings, log, clock, random, backends, access, audit, metrics, arns, services } = parts;
+  const { settings, log, clock, random, backends, access, audit, refusals, metrics, arns, services } = parts;
   const { store, cluster } = backends;
   const { players, downloads, runtimes } = services;
   const limits = new Limits({ settings, clock });
@@ -44,8 +46,9 @@ export function createNode(parts: {
     services: { ...services, serverInfo: createServerInfo({ settings, cluster }) },
     authenticate: createSignatureAuthentication({
       findCredential: (id) => access.findCredential(id),
-      ...{ arns, clock, metrics, settings },
+      ...{ arns, clock, metrics, refusals, settings },
     }),
+    refusals,
     arns,
     metrics,
     clock,

@@ -4,6 +4,8 @@ import type { Settings } from '../config/config.ts';
 import type { DataDirectory } from '../data-directory/data-directory.ts';
 import { ROOT_CREDENTIALS_FILE } from '../data-directory/local-files.ts';
 import { type Access, type AccessKeyPair, createAccess } from '../domain/access/access.ts';
+import { createArns } from '../domain/arn.ts';
+import type { RecordLocally } from '../domain/local-changes.ts';
 import type { RandomBytes } from '../random.ts';
 import type { Store } from '../store/store.ts';
 
@@ -21,12 +23,14 @@ export function openAccess({
   directory,
   store,
   settings,
+  record,
   clock,
   random,
 }: {
   directory: DataDirectory;
   store: Store;
   settings: Settings;
+  record: RecordLocally;
   clock: Clock;
   random: RandomBytes;
 }): Access {
@@ -43,6 +47,8 @@ export function openAccess({
     rootOverride,
     maxAccessKeys,
     actions: ACTIONS,
+    record,
+    arns: createArns(settings),
   });
 }
 

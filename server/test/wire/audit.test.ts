@@ -42,7 +42,7 @@ type Answer = { readonly $metadata: { readonly requestId?: string | undefined } 
 type Line = TestServer['logged'][number];
 
 const audited = ({ logged }: TestServer): Line[] =>
-  logged.filter(({ msg, cause }) => msg === 'audited call' && cause === 'operator');
+  logged.filter((line) => line.msg === 'audited call' && line.cause === 'operator' && line.sourceAddress !== '');
 
 /** What the log says of a call is what the record says of it. */
 function assertSameInLog(line: Line | undefined, record: AuditRecord): void {
@@ -138,7 +138,7 @@ test('[aws-sdk] a call that fails after it was allowed is on record with its err
   assert.deepEqual(outcomes, ['conflict', 'not_found']);
 });
 
-test('[aws-sdk] neither reads nor calls that were refused leave a record', async (t) => {
+test('[aws-sdk] calls that no policy allows leave a record, reads and calls without a valid signature none', async (t) => {
   const server = await startTestServer(t);
   const sdk = server.sdk({ maxAttempts: 1 });
   const [game, stage] = [{ GameName: GAME }, { GameName: GAME, StageName: STAGE }];
@@ -158,8 +158,23 @@ test('[aws-sdk] neither reads nor calls that were refused leave a record', async
   const forged = server.sdk({ credentials: { ...ROOT, secretAccessKey: 'guess' }, maxAttempts: 1 });
   await assert.rejects(forged.send(disconnect), { name: 'InvalidSignatureException' });
   await assert.rejects(sdk.send(new CreateGameCommand({ GameName: '' })), { name: 'ValidationException' });
-  assert.deepEqual(await readAudit(server), []);
-  assert.deepEqual(audited(server), []);
+  const [record, ...others] = await readAudit(server);
+  assert.ok(record);
+  assert.deepEqual(others, []);
+  assert.equal(record.actor, reader.accessKeyId);
+  assert.equal(record.resource, `${ARN}/${GAME}/stage/${STAGE}/player/p`);
+  assert.deepEqual(record.details, { action: 'gamesparks:DisconnectPlayer', count: '1' });
+  assert.equal(record.outcome?.error, 'access_denied');
+  const lines = audited(server);
+  assert.equal(lines.length, 1);
+  assertSameInLog(lines[0], record);
+  const [refused, ...more] = server.logged.filter(({ msg }) => msg === 'call refused: not authenticated');
+  assert.deepEqual(more, []);
+  const { level, accessKeyId, sourceAddress, operation, cause } = refused ?? {};
+  assert.deepEqual(
+    [level, accessKeyId, sourceAddress, operation, cause],
+    [30, ROOT.accessKeyId, '127.0.0.1', 'DisconnectPlayer', 'InvalidSignatureException'],
+  );
 });
 
 test('[aws-sdk] a disconnect has one request id for its caller, the log, the record and the player', async (t) => {

@@ -1,15 +1,22 @@
 import type { Clock } from '../../clock.ts';
 import type { Credential } from '../../domain/access/access.ts';
+import type { Refusals } from '../../domain/access/refusals.ts';
 import type { Arns } from '../../domain/arn.ts';
 import { ServiceError } from '../../errors.ts';
 import { addressGroup } from '../../http/client-address.ts';
-import { BodyError } from '../../http/exchange.ts';
+import { BodyError, type HttpRequest } from '../../http/exchange.ts';
 import type { Metrics } from '../../metrics.ts';
 import { createTokenBuckets } from '../../token-bucket.ts';
-import type { Authenticate } from '../pipeline.ts';
+import type { Authenticate, CallNames } from '../pipeline.ts';
 import { bodyRefusal, Refusal } from '../reply.ts';
-import { parseAuthorization } from './authorization-header.ts';
-import { createSigningKeyCache, type SignatureRefusal, UNRECOGNIZED_CLIENT, verifySignature } from './sigv4.ts';
+import { claimedAccessKeyId, parseAuthorization } from './authorization-header.ts';
+import {
+  createSigningKeyCache,
+  type SignatureRefusal,
+  UNRECOGNIZED_CLIENT,
+  verifySignature,
+  verifySignatureOfHash,
+} from './sigv4.ts';
 
 export interface AuthenticationSettings {
   readonly maxClockSkewMs: number;
@@ -22,26 +29,31 @@ export interface AuthenticationParts {
   readonly arns: Arns;
   readonly clock: Clock;
   readonly metrics: Pick<Metrics, 'authFailed'>;
+  readonly refusals: Pick<Refusals, 'unauthenticated'>;
   readonly settings: AuthenticationSettings;
 }
 
 /** Callers whose failures are remembered; beyond that, the one that failed longest ago is forgotten. */
 const MAX_REMEMBERED_CALLERS = 100_000;
 const MAX_SIGNING_KEYS = 1_000;
+/** How much the server reads and hashes for a caller that has failed too often, unless its headers prove the key. */
+const MAX_SUSPECT_BODY_BYTES = 16_384;
 
 /**
  * Finds out which access key signed the request, and reads the body. The cheapest checks come first: the Authorization
  * header, its date and its key are checked before the body is read. A failure counts against the caller's address. If
  * the access key exists, the failure counts against the pair of address and key instead, so that others behind the same
- * address cannot hold up a caller with a valid signature. Throws a Refusal, or a `throttled` ServiceError.
+ * address cannot hold up a caller with a valid signature. Not even those that know the key's id can: after too many
+ * failures of a pair its signatures are still verified, but no longer with long bodies that anyone may have sent.
+ * Throws a Refusal, or a `throttled` ServiceError.
  */
 export function createSignatureAuthentication(parts: AuthenticationParts): Authenticate {
   const { findCredential, arns, clock, settings } = parts;
   const signingKeys = createSigningKeyCache({ maxEntries: MAX_SIGNING_KEYS });
   const failures = createFailures(parts);
 
-  return async function authenticate(request, maxBodyBytes) {
-    const { method, rawPath, rawQuery, headers } = request;
+  return async function authenticate(request, maxBodyBytes, names) {
+    const { rawPath, rawQuery, headers } = request;
     const address = addressGroup(request.remoteAddress);
     const nowMs = clock.now();
     const authorization = parseAuthorization({
@@ -51,29 +63,27 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
       nowMs,
       clockSkewMs: settings.maxClockSkewMs,
     });
-    if ('name' in authorization) return failures.refuse(address, authorization);
+    const seen = { request, names, address };
+    if ('name' in authorization) return failures.refuse(address, authorization, seen);
     const credential = await findCredential(authorization.accessKeyId);
-    if (credential === undefined) return failures.refuse(address, UNRECOGNIZED_CLIENT);
+    if (credential === undefined) return failures.refuse(address, UNRECOGNIZED_CLIENT, seen);
     const { accessKeyId, secretAccessKey, policies } = credential;
 
     const caller = `${address} with ${accessKeyId}`;
-    failures.check(caller);
-    const body = await request.readBody(maxBodyBytes).catch((error: unknown) => {
+    const signed = { ...lineOf(request), authorization, secretAccessKey, signingKeys };
+    const payloadHash = headers.get('x-amz-content-sha256')?.[0];
+    const isTrusted = () =>
+      payloadHash !== undefined && verifySignatureOfHash({ ...signed, payloadHash }) === undefined;
+    const isSuspect = failures.waitOf(caller) > 0 && !isTrusted();
+    const maxBytes = isSuspect ? Math.min(maxBodyBytes, MAX_SUSPECT_BODY_BYTES) : maxBodyBytes;
+    const body = await request.readBody(maxBytes).catch((error: unknown) => {
       if (!(error instanceof BodyError)) throw error;
+      if (isSuspect) failures.check(caller, seen);
       failures.count(caller);
       throw bodyRefusal(error);
     });
-    const refusal = verifySignature({
-      method,
-      rawPath,
-      rawQuery,
-      headers,
-      body,
-      authorization,
-      secretAccessKey,
-      signingKeys,
-    });
-    if (refusal !== undefined) return failures.refuse(caller, refusal);
+    const refusal = verifySignature({ ...signed, body });
+    if (refusal !== undefined) return failures.refuse(caller, refusal, seen);
     return {
       principal: { id: accessKeyId, arn: arns.accessKey(accessKeyId), policies, signedInWith: 'access_key' },
       body,
@@ -81,8 +91,24 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
   };
 }
 
+function lineOf({ method, rawPath, rawQuery, headers }: HttpRequest) {
+  return { method, rawPath, rawQuery, headers };
+}
+
+/** A request that may be refused, for the log. */
+interface Seen {
+  readonly request: HttpRequest;
+  readonly names: CallNames;
+  readonly address: string;
+}
+
 /** Counts failures by caller. After too many, a caller is told to wait, and no longer why a call failed. */
-function createFailures({ clock, metrics, settings }: Pick<AuthenticationParts, 'clock' | 'metrics' | 'settings'>) {
+function createFailures({
+  clock,
+  metrics,
+  refusals,
+  settings,
+}: Pick<AuthenticationParts, 'clock' | 'metrics' | 'refusals' | 'settings'>) {
   const buckets = createTokenBuckets({
     ratePerSecond: settings.authFailuresPerMinutePerAddress / 60,
     burst: settings.authFailuresPerMinutePerAddress,
@@ -90,22 +116,29 @@ function createFailures({ clock, metrics, settings }: Pick<AuthenticationParts, 
     clock,
   });
 
-  function check(caller: string): void {
+  function note(cause: string, reason: string, { request, names, address: addressGroup }: Seen): void {
+    metrics.authFailed(cause);
+    const { remoteAddress: sourceAddress, headers } = request;
+    const accessKeyId = claimedAccessKeyId(headers);
+    refusals.unauthenticated({ ...names, accessKeyId, sourceAddress, addressGroup, cause, reason });
+  }
+
+  function check(caller: string, seen: Seen): void {
     const waitMs = buckets.peek(caller);
     if (waitMs === 0) return;
-    metrics.authFailed('TooManyFailures');
-    throw new ServiceError('throttled', `Too many failed authentications from ${caller}: check the access key`, {
-      retryAfterMs: waitMs,
-    });
+    const message = `Too many failed authentications from ${caller}: check the access key`;
+    note('TooManyFailures', message, seen);
+    throw new ServiceError('throttled', message, { retryAfterMs: waitMs });
   }
 
   return {
     check,
+    waitOf: (caller: string) => buckets.peek(caller),
     count: (caller: string) => void buckets.take(caller),
-    refuse(caller: string, { name, message }: SignatureRefusal): never {
-      check(caller);
+    refuse(caller: string, { name, message }: SignatureRefusal, seen: Seen): never {
+      check(caller, seen);
       buckets.take(caller);
-      metrics.authFailed(name);
+      note(name, message, seen);
       throw new Refusal(name, message);
     },
   };

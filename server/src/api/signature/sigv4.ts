@@ -58,6 +58,12 @@ function decode(text: string): string {
   return decodeURIComponent(text.replaceAll('+', ' '));
 }
 
+type SignedRequest = RequestLine & {
+  authorization: ParsedAuthorization;
+  secretAccessKey: string;
+  signingKeys: SigningKeyCache;
+};
+
 /** For an access key that does not exist or was revoked. It does not repeat the id, which may be a misplaced secret. */
 export const UNRECOGNIZED_CLIENT: SignatureRefusal = {
   name: 'UnrecognizedClientException',
@@ -70,23 +76,21 @@ export const UNRECOGNIZED_CLIENT: SignatureRefusal = {
  * and body. Returns undefined when that is so. `authorization` must come from `parseAuthorization` for the same
  * request.
  */
-export function verifySignature(
-  request: RequestLine & {
-    body: Uint8Array;
-    authorization: ParsedAuthorization;
-    secretAccessKey: string;
-    signingKeys: SigningKeyCache;
-  },
-): SignatureRefusal | undefined {
-  const { method, rawPath, rawQuery, headers, authorization, secretAccessKey, signingKeys } = request;
-  const { signedHeaders } = authorization;
+export function verifySignature(request: SignedRequest & { body: Uint8Array }): SignatureRefusal | undefined {
   const payloadHash = hash('sha256', request.body, 'hex');
-  const claimedHash = headers.get('x-amz-content-sha256')?.[0];
+  const claimedHash = request.headers.get('x-amz-content-sha256')?.[0];
   if (claimedHash !== undefined && claimedHash !== payloadHash) {
     return invalid(
       `The header x-amz-content-sha256 is '${excerpt(claimedHash)}', but the SHA-256 of the body received is '${payloadHash}'. Check that nothing between the client and the server changes the body.`,
     );
   }
+  return verifySignatureOfHash({ ...request, payloadHash });
+}
+
+/** The same for a body of which only the SHA-256 is known, which costs little however long the body is. */
+export function verifySignatureOfHash(request: SignedRequest & { payloadHash: string }): SignatureRefusal | undefined {
+  const { method, rawPath, rawQuery, headers, authorization, secretAccessKey, signingKeys, payloadHash } = request;
+  const { signedHeaders } = authorization;
   const key = signingKeys.find(authorization, secretAccessKey) ?? signingKey(authorization, secretAccessKey);
   const canonical = canonicalRequest({ method, rawPath, rawQuery, headers, signedHeaders, payloadHash });
   const expected = createHmac('sha256', key).update(stringToSign(authorization, canonical)).digest();

@@ -27,7 +27,12 @@ function createKeyWorld(parts: Partial<Access>) {
     main: {
       openAdministration: async ({ settings }) => {
         events.push(`open ${settings.dataDir}`);
-        return { access, auditLog: { find: unexpected }, close: async () => void events.push('close') };
+        return {
+          access,
+          auditLog: { find: unexpected },
+          record: unexpected,
+          close: async () => void events.push('close'),
+        };
       },
     },
   });

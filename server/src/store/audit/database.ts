@@ -4,8 +4,10 @@ import { StartupError } from '../../startup-error.ts';
 import type { AuditCause, AuditOutcome, AuditPosition, AuditQuery, AuditRecord } from './audit-log.ts';
 import { type LateOutcome, toOutcome } from './journal.ts';
 
-/** Only a foreign tool can hold the write lock, and SQLite's wait for it blocks the whole process. */
+/** Another process holds the write lock for a millisecond, and SQLite's wait for it blocks the whole server. */
 const BUSY_TIMEOUT_MS = 100;
+/** A command holds nothing else up while it waits. */
+const SHARED_BUSY_TIMEOUT_MS = 5_000;
 /** Opening happens at a start, when the process has nothing else to do, so it may wait. */
 const MAX_OPENINGS = 10;
 const OPENING_PAUSE_MS = 20;
@@ -33,6 +35,7 @@ const MIGRATIONS = [
    ) STRICT, WITHOUT ROWID`,
   `ALTER TABLE audit RENAME COLUMN access_key_id TO actor;
    ALTER TABLE audit ADD COLUMN cause TEXT NOT NULL DEFAULT 'operator'`,
+  'ALTER TABLE audit ADD COLUMN details TEXT',
 ];
 
 interface Row {
@@ -45,6 +48,7 @@ interface Row {
   player_id: string | null;
   outcome: string | null;
   cause: AuditCause;
+  details: string | null;
 }
 
 export interface AuditDatabase {
@@ -70,8 +74,8 @@ export interface AuditDatabase {
 export function openAuditDatabase({ file, isShared }: { file: string; isShared: boolean }): AuditDatabase {
   const database = connect(file, isShared);
   const insert = database.prepare(
-    `INSERT INTO audit (at, request_id, cause, actor, source_address, operation, resource, player_id, outcome)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO audit (at, request_id, cause, actor, source_address, operation, resource, player_id, details, outcome)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (at, request_id) DO UPDATE SET outcome = coalesce(excluded.outcome, outcome)`,
   );
   const update = database.prepare('UPDATE audit SET outcome = ? WHERE at = ? AND request_id = ?');
@@ -152,7 +156,8 @@ function connect(file: string, isShared: boolean): Libsql.Database {
     try {
       createPrivateFile(file);
       database = new Libsql(file);
-      database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`);
+      const busyTimeoutMs = isShared ? SHARED_BUSY_TIMEOUT_MS : BUSY_TIMEOUT_MS;
+      database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`);
       database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
       migrate(database, isShared);
       return database;
@@ -204,8 +209,9 @@ function hasTable(database: Libsql.Database): boolean {
 }
 
 function valuesOf(record: AuditRecord): (string | number | null)[] {
-  const { at, requestId, cause, actor, sourceAddress, operation, resource, playerId, outcome } = record;
-  const nullable = [playerId ?? null, outcome === undefined ? null : JSON.stringify(outcome)];
+  const { at, requestId, cause, actor, sourceAddress, operation, resource, playerId, details, outcome } = record;
+  const json = (value: object | undefined) => (value === undefined ? null : JSON.stringify(value));
+  const nullable = [playerId ?? null, json(details), json(outcome)];
   return [at, requestId, cause, actor, sourceAddress, operation, resource, ...nullable];
 }
 
@@ -219,6 +225,7 @@ function toRecord(row: Row): AuditRecord {
     operation: row.operation,
     resource: row.resource,
     playerId: row.player_id ?? undefined,
+    ...(row.details !== null && { details: JSON.parse(row.details) as Record<string, string> }),
     outcome: row.outcome === null ? undefined : toOutcome(JSON.parse(row.outcome) as AuditOutcome),
   };
 }
