@@ -10,11 +10,13 @@ import {
   ExportSnapshotCommand,
   GetGameCommand,
   GetGameConfigurationCommand,
+  GetGeneratedCodeJobCommand,
   GetPlayerConnectionStatusCommand,
   GetStageCommand,
   ImportGameConfigurationCommand,
   ListExtensionsCommand,
   ListGamesCommand,
+  ListGeneratedCodeJobsCommand,
   ListSnapshotsCommand,
   ListStagesCommand,
   ListTagsForResourceCommand,
@@ -34,6 +36,7 @@ import { createKey, readAudit } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
 import { ROLE } from '../support/domain.ts';
 import { fileOf } from '../support/game-document.ts';
+import { whenEnded } from '../support/publishing.ts';
 import { GAME, ROOT, STAGE, startTestServer, type TestServer } from '../support/server.ts';
 
 const ARN = 'arn:aws:gamesparks:us-east-1:000000000000:game';
@@ -87,7 +90,19 @@ async function makeEveryChange(server: TestServer) {
   const { S3Url = '' } = await note('ExportSnapshot', copy, sdk.send(new ExportSnapshotCommand(snapshot)));
   assert.equal((await fetch(S3Url)).status, 200);
   const generate = new StartGeneratedCodeJobCommand({ ...snapshot, Generator: {} });
-  await note('StartGeneratedCodeJob', copy, sdk.send(generate));
+  const { GeneratedCodeJobId: JobId } = await note('StartGeneratedCodeJob', copy, sdk.send(generate));
+  // As long as the job has not ended there is no URL, and no record.
+  await whenEnded(
+    () => sdk.send(new ListGeneratedCodeJobsCommand({ ...snapshot, MaxResults: 1 })),
+    ({ GeneratedCodeJobs = [], $metadata }) => {
+      const [job] = GeneratedCodeJobs;
+      if (job?.S3Url !== undefined) {
+        made.push({ requestId: $metadata.requestId, operation: 'ListGeneratedCodeJobs', resource: copy });
+      }
+      return job?.Status;
+    },
+  );
+  await note('GetGeneratedCodeJob', copy, sdk.send(new GetGeneratedCodeJobCommand({ ...snapshot, JobId })));
   const deploy = new StartStageDeploymentCommand({ ...stage, ...snapshot });
   await note('StartStageDeployment', live, sdk.send(deploy));
 
