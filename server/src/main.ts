@@ -94,6 +94,7 @@ async function start(
   const services = createServices({
     ...parts,
     ...{ store, audit, auditLog, cluster, metrics, arns },
+    findCredential: (id) => access.findCredential(id),
     keyring: directory.keyring,
     examine: examiner.examine,
     publicUrl: () => settings.publicUrl ?? url,

@@ -89,7 +89,9 @@ async function download(rawPath: string, downloads: Pick<Downloads, 'open'>): Pr
     const file = await downloads.open(rawPath);
     return file === undefined ? NO_FILE_REPLY : fileReply(file);
   } catch (error) {
-    if (!(error instanceof ServiceError) || error.code !== 'throttled') throw error;
+    if (!(error instanceof ServiceError)) throw error;
+    if (error.code === 'access_denied') return textReply(403, `${error.message}\n`);
+    if (error.code !== 'throttled') throw error;
     const { headers, body } = textReply(429, `${error.message}\n`);
     const seconds = Math.ceil((error.retryAfterMs ?? 0) / 1000);
     return { status: 429, headers: { ...headers, 'retry-after': `${seconds}` }, body };

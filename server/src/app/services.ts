@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import type { Access } from '../domain/access/access.ts';
 import type { Arns } from '../domain/arn.ts';
 import type { Audit } from '../domain/audit.ts';
 import { createAuditRecords } from '../domain/audit-records.ts';
@@ -39,6 +40,7 @@ export function createServices({
   store,
   audit,
   auditLog,
+  findCredential,
   cluster,
   keyring,
   settings,
@@ -53,6 +55,7 @@ export function createServices({
   store: Store;
   audit: Audit;
   auditLog: Pick<AuditReader, 'find'>;
+  findCredential: Access['findCredential'];
   cluster: Cluster;
   keyring: Keyring;
   settings: ServicesSettings;
@@ -74,7 +77,7 @@ export function createServices({
     lifetimeMs: settings.playerTokenLifetimeMs,
   });
   const runtimes = createRuntimes({ tokens, log });
-  const downloads = createDownloads({ store, sealer: keyring, clock, publicUrl });
+  const downloads = createDownloads({ store, findCredential, sealer: keyring, clock, publicUrl });
   const parts = {
     store,
     audit,

@@ -98,7 +98,8 @@ export function createSnapshots({ store, audit, downloads, paginate, clock, sett
         const { gameId } = await getSnapshot(store, await getGame(store, gameName), id);
         // Not every file system allows a colon in a name.
         const fileName = `${gameName}-${id.replaceAll(':', '-')}.json`;
-        return downloads.urlOf({ kind: 'snapshot', gameId, snapshotId: id }, fileName, EXPORT_LIFETIME_MS).url;
+        const download = { kind: 'snapshot', gameId, snapshotId: id } as const;
+        return (await downloads.urlOf(download, fileName, EXPORT_LIFETIME_MS, change.actor)).url;
       }),
   };
 }
