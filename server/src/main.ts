@@ -1,11 +1,12 @@
 import { CONNECT_PATH } from '@respark/protocol';
-import { openBackends, openBackendsBeside } from './app/backends.ts';
+import { openBackends, openBackendsAlone, openBackendsBeside } from './app/backends.ts';
 import { Closers } from './app/closers.ts';
 import { DEMO_GAME, DEMO_STAGE, ensureDemo } from './app/demo.ts';
 import { listen, listenForMetrics, listenForPlayers } from './app/listeners.ts';
 import { createNode } from './app/node.ts';
 import { osUser } from './app/os-user.ts';
 import { ensureRoot, openAccess, type RootKey, writeRootCredentials } from './app/root-key.ts';
+import { type Rotation, rotateSecretKey } from './app/secret-rotation.ts';
 import { createServices } from './app/services.ts';
 import { warningsOf } from './app/warnings.ts';
 import { type Clock, systemClock, withTimeout } from './clock.ts';
@@ -76,7 +77,7 @@ async function start(
 ): Promise<RunningServer> {
   const { settings, log, clock, random, closers, hasDemo } = parts;
   const backends = await openBackends(parts);
-  const { directory, store, cluster, auditLog } = backends;
+  const { directory, keyring, store, cluster, auditLog } = backends;
   const metrics = createMetrics();
   closers.push('metrics', () => metrics.close());
   const audit = createAudit({ auditLog, clock, log, metrics, settings });
@@ -84,7 +85,7 @@ async function start(
   const refusals = createRefusals({ audit, clock, log });
   closers.push('refusals', () => refusals.close());
   const record = createRecordLocally({ audit, actor: osUser(), clock, random });
-  const access = openAccess({ directory, store, settings, record, clock, random });
+  const access = openAccess({ keyring, store, settings, record, clock, random });
   const root = await ensureRoot(access, directory, settings);
 
   const arns = createArns(settings);
@@ -93,9 +94,8 @@ async function start(
   let url = '';
   const services = createServices({
     ...parts,
-    ...{ store, audit, auditLog, cluster, metrics, arns },
+    ...{ keyring, store, audit, auditLog, cluster, metrics, arns },
     findCredential: (id) => access.findCredential(id),
-    keyring: directory.keyring,
     examine: examiner.examine,
     publicUrl: () => settings.publicUrl ?? url,
   });
@@ -156,10 +156,10 @@ export async function openAdministration(options: Surroundings): Promise<Adminis
   const { settings, log, clock = systemClock, random = createSystemRandom() } = options;
   const closers = new Closers();
   try {
-    const { directory, store, auditLog } = await openBackendsBeside({ settings, closers });
+    const { directory, keyring, store, auditLog } = await openBackendsBeside({ settings, closers });
     const audit = createRecording({ auditLog, clock, log });
     const record = createRecordLocally({ audit, actor: osUser(), clock, random });
-    const access = openAccess({ directory, store, settings, record, clock, random });
+    const access = openAccess({ keyring, store, settings, record, clock, random });
     return {
       auditLog,
       record,
@@ -176,5 +176,19 @@ export async function openAdministration(options: Surroundings): Promise<Adminis
   } catch (error) {
     await closers.close({ clock, log });
     throw error;
+  }
+}
+
+/** Replaces the secret key of a data directory that no server uses, as `rotateSecretKey` says. */
+export async function replaceSecretKey(options: Surroundings): Promise<Rotation> {
+  const { settings, log, clock = systemClock, random = createSystemRandom() } = options;
+  const closers = new Closers();
+  try {
+    const backends = await openBackendsAlone({ settings, closers });
+    const audit = createRecording({ auditLog: backends.auditLog, clock, log });
+    const record = createRecordLocally({ audit, actor: osUser(), clock, random });
+    return await rotateSecretKey({ ...backends, record, settings });
+  } finally {
+    await closers.close({ clock, log });
   }
 }

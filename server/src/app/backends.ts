@@ -3,7 +3,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { LocalCluster } from '../cluster/local.ts';
 import type { Settings } from '../config/config.ts';
 import { DATABASE_FILE, type DataDirectory, openDataDirectory } from '../data-directory/data-directory.ts';
-import { verifyKeyring } from '../keyring.ts';
+import { findKeyring, type Keyring } from '../keyring.ts';
 import type { Log } from '../log.ts';
 import type { RandomBytes } from '../random.ts';
 import type { AuditLog, AuditReader, AuditWriter } from '../store/audit/audit-log.ts';
@@ -16,6 +16,8 @@ import type { Closers } from './closers.ts';
 /** What a server stores and shares, as contracts. Only this file names their implementations. */
 export interface Backends {
   readonly directory: DataDirectory;
+  /** The one that the store's secrets are sealed with. */
+  readonly keyring: Keyring;
   readonly store: Store;
   readonly auditLog: AuditLog;
   readonly cluster: Cluster;
@@ -35,44 +37,57 @@ export async function openBackends({
   random: RandomBytes;
   closers: Closers;
 }): Promise<Backends> {
-  const { directory, store } = await openData({ settings, closers, isShared: false });
+  const data = await openData({ settings, closers, use: 'server' });
+  const { directory } = data;
   const auditLog = openSqliteAuditLog({ directory: directory.path, clock, log });
   closers.push('audit log', () => auditLog.close());
   const cluster = new LocalCluster({ clock, random });
   closers.push('cluster', () => cluster.close());
-  return { directory, store, auditLog, cluster };
+  return { ...data, auditLog, cluster };
 }
 
+/** What a command uses: the server's own cluster and journal are the server's. */
+type BackendsOfCommand = Omit<Backends, 'cluster' | 'auditLog'> & { readonly auditLog: AuditReader & AuditWriter };
+
 /** Opens what a command needs, whether or not a server is running. Creates nothing, and commands change only keys. */
-export async function openBackendsBeside({
-  settings,
-  closers,
-}: {
-  settings: Settings;
-  closers: Closers;
-}): Promise<Pick<Backends, 'directory' | 'store'> & { readonly auditLog: AuditReader & AuditWriter }> {
-  const { directory, store } = await openData({ settings, closers, isShared: true });
-  const auditLog = openSqliteAuditBeside({ directory: directory.path });
-  closers.push('audit log', () => auditLog.close());
-  return { directory, store, auditLog };
+export async function openBackendsBeside(parts: { settings: Settings; closers: Closers }): Promise<BackendsOfCommand> {
+  return await openBackendsOfCommand({ ...parts, use: 'beside' });
+}
+
+/** The same for a command that no server may run beside. */
+export async function openBackendsAlone(parts: { settings: Settings; closers: Closers }): Promise<BackendsOfCommand> {
+  return await openBackendsOfCommand({ ...parts, use: 'alone' });
+}
+
+async function openBackendsOfCommand(parts: DataParts): Promise<BackendsOfCommand> {
+  const data = await openData(parts);
+  const auditLog = openSqliteAuditBeside({ directory: data.directory.path });
+  parts.closers.push('audit log', () => auditLog.close());
+  return { ...data, auditLog };
+}
+
+interface DataParts {
+  readonly settings: Settings;
+  readonly closers: Closers;
+  readonly use: 'server' | 'beside' | 'alone';
 }
 
 async function openData({
-  settings: { dataDir, secretKey },
+  settings: { dataDir, secretKey, nextSecretKey },
   closers,
-  isShared,
-}: {
-  settings: Settings;
-  closers: Closers;
-  isShared: boolean;
-}): Promise<Pick<Backends, 'directory' | 'store'>> {
-  const directory = openDataDirectory({ path: dataDir, secretKey, isShared });
+  use,
+}: DataParts): Promise<Pick<Backends, 'directory' | 'store' | 'keyring'>> {
+  const isShared = use === 'beside';
+  const directory = openDataDirectory({ path: dataDir, secretKey, nextSecretKey, isShared, isMade: use !== 'server' });
   closers.push('data directory', () => directory.close());
   const database = openSqlite({ file: directory.file(DATABASE_FILE) });
   closers.push('database', () => database.close());
   // A command of another version must not change the schema under a running server.
-  await (isShared ? database.assertMigrated() : database.migrate());
+  await (use === 'server' ? database.migrate() : database.assertMigrated());
   const store = createStore(database);
-  await verifyKeyring(store, directory.keyring);
-  return { directory, store };
+  const { keyring: current, nextKeyring: next } = directory;
+  const keyring = await findKeyring(store, next === undefined ? [current] : [current, next]);
+  // A rotation was interrupted when the database had the next key already.
+  if (keyring === next && !isShared && secretKey === undefined) directory.adoptNextKeyring();
+  return { directory, store, keyring };
 }

@@ -6,6 +6,7 @@ import { ROOT_CREDENTIALS_FILE } from '../data-directory/local-files.ts';
 import { type Access, type AccessKeyPair, createAccess } from '../domain/access/access.ts';
 import { createArns } from '../domain/arn.ts';
 import type { RecordLocally } from '../domain/local-changes.ts';
+import type { Keyring } from '../keyring.ts';
 import type { RandomBytes } from '../random.ts';
 import type { Store } from '../store/store.ts';
 
@@ -20,14 +21,14 @@ export interface RootKey {
 }
 
 export function openAccess({
-  directory,
+  keyring,
   store,
   settings,
   record,
   clock,
   random,
 }: {
-  directory: DataDirectory;
+  keyring: Keyring;
   store: Store;
   settings: Settings;
   record: RecordLocally;
@@ -41,7 +42,7 @@ export function openAccess({
       : { accessKeyId: rootAccessKeyId, secretAccessKey: rootSecretAccessKey };
   return createAccess({
     store,
-    keyring: directory.keyring,
+    keyring,
     clock,
     random,
     rootOverride,

@@ -37,6 +37,16 @@ export function writePrivateFile(path: string, text: string): void {
     rmSync(temporary, { force: true });
     throw error;
   }
+  syncDirectory(path);
+}
+
+/** Puts a private file in the place of another in one step, which is on disk when this returns. */
+export function movePrivateFile(from: string, to: string): void {
+  renameSync(from, to);
+  syncDirectory(to);
+}
+
+function syncDirectory(path: string): void {
   const directory = openSync(dirname(path), 'r');
   try {
     fsyncSync(directory);

@@ -56,6 +56,7 @@ const CHANGING: Record<string, { readonly leaves: readonly string[]; run(place: 
     leaves: ['CreateAccessKey', 'RevokeAccessKey'],
     run: async (place) => await place.run(['keys', 'revoke', await createKey(place)]),
   },
+  'keys rotate-secret': { leaves: ['RotateSecretKey'], run: ({ run }) => run(['keys', 'rotate-secret']) },
   'keys rotate-root': { leaves: ['RotateRootAccessKey'], run: ({ run }) => run(['keys', 'rotate-root']) },
 };
 

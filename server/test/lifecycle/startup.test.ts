@@ -136,7 +136,7 @@ describe('a server that cannot start says why in one line', () => {
     const refused = await serveHere(directory, ['--port', '0'], { RESPARK_SECRET_KEY });
     assertRefused(refused, {
       exitCode: 1,
-      says: /^the secret key is not the one this database was made with: set RESPARK_SECRET_KEY to that one/m,
+      says: /^the secret key is not the one that this database is sealed with: set RESPARK_SECRET_KEY to that one/m,
     });
     assert(!refused.stderr.includes(RESPARK_SECRET_KEY));
     // It was right before, and is again.

@@ -1,7 +1,8 @@
 import { Command } from 'commander';
+import { createLog } from '../../log.ts';
 import { administer } from '../administer.ts';
 import { readInputFile } from '../files.ts';
-import { addSettingOptions } from '../options.ts';
+import { addSettingOptions, settingsOf } from '../options.ts';
 import { formatJson, formatTable } from '../table.ts';
 import type { World } from '../world.ts';
 
@@ -14,6 +15,7 @@ export function keysCommand(world: World): Command {
     .addCommand(listCommand(world))
     .addCommand(revokeCommand(world))
     .addCommand(rotateRootCommand(world))
+    .addCommand(rotateSecretCommand(world))
     .addHelpText(
       'after',
       '\nExample:\n  $ respark keys create --policy moderator.json --description "moderator of Demo"',
@@ -88,6 +90,42 @@ function rotateRootCommand(world: World): Command {
     .action(async () => {
       const key = await administer(world, command, ({ access }) => access.rotateRoot());
       printSecret(world, key, command.opts().json === true);
+    });
+  return addSettingOptions(command, ['dataDir']);
+}
+
+const WHAT_ENDS = `What ends with the old secret key: the tokens of all players, so that everybody must sign in again and guests, whom
+only their token names, come back as new players; the URLs of downloads; and the NextTokens of lists.
+Access keys stay as they are. Whoever had the old secret key and a copy of the data had their secrets too: replace them
+with "keys create", "keys revoke" and "keys rotate-root". Backups made before need the old secret key.`;
+
+function rotateSecretCommand(world: World): Command {
+  const command = new Command('rotate-secret')
+    .description('Replace the secret key that everything secret is encrypted with, while no server is running.')
+    .option('--json', 'print { from, to }, the ids of the old and the new secret key')
+    .addHelpText(
+      'after',
+      `
+If the secret key is in the data directory, the new one is made there. If RESPARK_SECRET_KEY sets it, RESPARK_NEXT_SECRET_KEY
+must be the new one, and RESPARK_SECRET_KEY must be set to it afterwards.
+A rotation that is interrupted loses nothing: run the command again.
+
+${WHAT_ENDS}
+
+Example:
+  $ respark keys rotate-secret`,
+    )
+    .action(async () => {
+      const settings = settingsOf(world, command);
+      const log = createLog({ level: 'error', destination: { write: (line) => void world.stderr.write(line) } });
+      const { replaceSecretKey } = await world.loadMain();
+      const { from, to } = await replaceSecretKey({ settings, log });
+      if (command.opts().json === true) world.stdout.write(formatJson({ from, to }));
+      else world.stdout.write(`replaced secret key ${from} by ${to}\n`);
+      if (settings.secretKey !== undefined) {
+        world.stderr.write('Now set RESPARK_SECRET_KEY to the key that is in RESPARK_NEXT_SECRET_KEY.\n');
+      }
+      world.stderr.write(`${WHAT_ENDS}\n`);
     });
   return addSettingOptions(command, ['dataDir']);
 }

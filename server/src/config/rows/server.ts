@@ -37,6 +37,11 @@ const rows = {
     pattern: /^[A-Za-z0-9+/_-]{43}=?$/,
     help: 'Key that stored secrets are encrypted with; if not set, the server makes one in the data directory.',
   }),
+  nextSecretKey: secret({
+    rule: '32 random bytes in base64, as "openssl rand -base64 32" prints them',
+    pattern: /^[A-Za-z0-9+/_-]{43}=?$/,
+    help: 'Key that "respark keys rotate-secret" replaces the secret key with. Needed only where RESPARK_SECRET_KEY is set; set that to this key afterwards.',
+  }),
   logLevel: choice({
     default: 'info' satisfies LogLevel,
     choices: ['debug', 'info', 'warn', 'error'] satisfies LogLevel[],

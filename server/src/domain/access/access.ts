@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { ServiceError } from '../../errors.ts';
-import type { Keyring } from '../../keyring.ts';
+import { type Keyring, verifyKeyring } from '../../keyring.ts';
 import { type RandomBytes, randomAlphanumeric } from '../../random.ts';
 import type { AccessKeyRecord, AccessKeyTable, Store } from '../../store/store.ts';
 import type { Arns } from '../arn.ts';
@@ -119,7 +119,7 @@ export function createAccess(parts: AccessParts): Access {
 
 /** What commands change. */
 function createKeyChanges(parts: AccessParts): Pick<Access, 'createKey' | 'revokeKey' | 'rotateRoot'> {
-  const { store, clock, rootOverride, maxAccessKeys = 1_000, actions, record, arns } = parts;
+  const { store, keyring, clock, rootOverride, maxAccessKeys = 1_000, actions, record, arns } = parts;
   const { newPair, addKey, addRoot } = createKeyMaker(parts);
 
   return {
@@ -134,7 +134,10 @@ function createKeyChanges(parts: AccessParts): Pick<Access, 'createKey' | 'revok
       const resource = arns.accessKey(pair.accessKeyId);
       const details = { policySha256: hash('sha256', policy, 'hex'), description };
       await record({ operation: 'CreateAccessKey', resource, details }, () =>
-        store.transaction(async ({ accessKeys }) => {
+        store.transaction(async (store) => {
+          const { accessKeys } = store;
+          // The secret key may have been replaced since this process read it.
+          await verifyKeyring(store, keyring);
           const count = (await accessKeys.list()).filter((key) => isLive(key) && !key.isRoot).length;
           if (count >= maxAccessKeys) {
             const message = `there are already ${count} access keys: revoke one first, or raise RESPARK_MAX_ACCESS_KEYS`;
@@ -173,7 +176,9 @@ function createKeyChanges(parts: AccessParts): Pick<Access, 'createKey' | 'revok
       const before = await findRoot(store.accessKeys);
       const details = before && { replaces: before.id };
       await record({ operation: 'RotateRootAccessKey', resource: arns.accessKey(pair.accessKeyId), details }, () =>
-        store.transaction(async ({ accessKeys }) => {
+        store.transaction(async (store) => {
+          const { accessKeys } = store;
+          await verifyKeyring(store, keyring);
           const root = await findRoot(accessKeys);
           if (root !== undefined) await accessKeys.revoke(root.id, clock.now());
           await addRoot(accessKeys, pair);
