@@ -237,6 +237,16 @@ describe('secrets', () => {
     );
     assert.equal(displayed.find(({ key }) => key === 'rootSecretAccessKey')?.value, 'not set');
   });
+
+  it('of the root key must be too long to search for', () => {
+    const withSecret = (length: number) =>
+      faultsOf({ RESPARK_ROOT_ACCESS_KEY_ID: 'ROOT', RESPARK_ROOT_SECRET_ACCESS_KEY: 'x'.repeat(length) });
+    const [fault = ''] = withSecret(31);
+    assert.match(fault, /^RESPARK_ROOT_SECRET_ACCESS_KEY must be 32-128 printable .*"openssl rand -hex 20".*not shown/);
+    assert.doesNotThrow(() =>
+      loadSettings({ env: { RESPARK_ROOT_ACCESS_KEY_ID: 'ROOT', RESPARK_ROOT_SECRET_ACCESS_KEY: 'x'.repeat(32) } }),
+    );
+  });
 });
 
 describe('settings that must agree', () => {
@@ -246,7 +256,7 @@ describe('settings that must agree', () => {
       /RESPARK_ROOT_ACCESS_KEY_ID is set without RESPARK_ROOT_SECRET_ACCESS_KEY/,
     ],
     [
-      { RESPARK_ROOT_SECRET_ACCESS_KEY: 'correct-horse' },
+      { RESPARK_ROOT_SECRET_ACCESS_KEY: 'correct-horse-battery-staple-and-more' },
       /^RESPARK_ROOT_SECRET_ACCESS_KEY is set without RESPARK_ROOT_ACCESS_KEY_ID/,
     ],
     [{ RESPARK_TLS_CERT_FILE: 'cert.pem' }, /RESPARK_TLS_CERT_FILE is set without RESPARK_TLS_KEY_FILE/],
