@@ -204,6 +204,16 @@ describe('secrets', () => {
     const settings = loadSettings({ env: { RESPARK_SECRET_KEY_FILE: secretFile(t, `${SECRET}\n`) } });
     assert.equal(settings.secretKey, SECRET);
     assert.equal(settings.sources.secretKey, 'a file');
+    const marked = secretFile(t, `\ufeff${SECRET}\r\n`);
+    assert.equal(loadSettings({ env: { RESPARK_SECRET_KEY_FILE: marked } }).secretKey, SECRET);
+  });
+
+  it('in a file that is not UTF-8 are a fault that says so', (t) => {
+    const file = secretFile(t, SECRET);
+    writeFileSync(file, `\ufeff${SECRET}`, 'utf16le');
+    assert.deepEqual(faultsOf({ RESPARK_SECRET_KEY_FILE: file }), [
+      `RESPARK_SECRET_KEY_FILE must name a text file, got "${file}": it is not UTF-8 but UTF-16, as Windows PowerShell writes by itself: save it as UTF-8`,
+    ]);
   });
 
   it('are never taken from the command line', () => {

@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Log } from '../log.ts';
 import { StartupError } from '../startup-error.ts';
+import { decodeText } from '../text.ts';
 
 /**
  * Connections that the kernel holds until the server takes them: more than the usual 511, for when all players return.
@@ -108,7 +109,8 @@ function openTls(
   files: TlsFiles,
   { log, settingPrefix, handshakeTimeout }: { log: Log; settingPrefix: string; handshakeTimeout: number },
 ): { server: Server; stopWatching: () => void } {
-  const read = () => ({ cert: readFileSync(files.certFile), key: readFileSync(files.keyFile) });
+  const readText = (file: string) => decodeText(readFileSync(file));
+  const read = () => ({ cert: readText(files.certFile), key: readText(files.keyFile) });
   let server: ReturnType<typeof createTlsServer>;
   try {
     server = createTlsServer({ ...SERVER_OPTIONS, ...read(), minVersion: 'TLSv1.2', handshakeTimeout });

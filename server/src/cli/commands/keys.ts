@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { createLog } from '../../log.ts';
 import { administer } from '../administer.ts';
-import { readInputFile } from '../files.ts';
+import { readInputText } from '../files.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
 import { formatJson, formatTable } from '../table.ts';
 import type { World } from '../world.ts';
@@ -39,7 +39,7 @@ Example: create a key that may disconnect the players of one stage, and nothing 
     )
     .action(async () => {
       const { policy: path, description, json } = command.opts<{ policy: string; description: string; json?: true }>();
-      const policy = (await readInputFile(world, path, '--policy')).toString('utf8');
+      const policy = await readInputText(world, path, '--policy');
       const key = await administer(world, command, ({ access }) => access.createKey({ policy, description }));
       printSecret(world, key, json);
     });
