@@ -70,7 +70,12 @@ export function createTestWorld({
           : { url: local.url ?? '', playerUrl: local.playerUrl ?? '' },
       demo: async () => local.demo,
     },
-    loadMain: async () => ({ startServer: unexpected, openAdministration: unexpected, replaceSecretKey: unexpected, ...main }),
+    loadMain: async () => ({
+      startServer: unexpected,
+      openAdministration: unexpected,
+      replaceSecretKey: unexpected,
+      ...main,
+    }),
     out: () => written.stdout,
     err: () => written.stderr,
     printed: (text) =>

@@ -6,7 +6,7 @@ import { type RandomBytes, randomAlphanumeric } from '../../random.ts';
 import type { AccessKeyRecord, AccessKeyTable, Store } from '../../store/store.ts';
 import type { Arns } from '../arn.ts';
 import type { RecordLocally } from '../local-changes.ts';
-import { ALLOW_ALL, type Policy, parsePolicy } from './policy.ts';
+import { ALLOW_ALL, type ParsedPolicy, type Policy, parsePolicy } from './policy.ts';
 import { createRootNotice } from './root-of-settings.ts';
 
 /** What a caller signs with. */
@@ -39,7 +39,7 @@ export interface Access {
    * Makes a key; its secret is told only here. Throws `validation` for a policy that the server could not honour and
    * for a description that is too long, and `quota_exceeded`.
    */
-  createKey(key: { policy: string; description: string }): Promise<AccessKeyPair>;
+  createKey(key: { policy: string; description: string }): Promise<AccessKeyPair & Pick<ParsedPolicy, 'warnings'>>;
   /** In order of id; revoked keys are listed for at least 90 days. */
   listKeys(): Promise<AccessKeySummary[]>;
   /** Throws `not_found`, and `conflict` for the root key. Revoking again changes nothing. */
@@ -124,7 +124,7 @@ function createKeyChanges(parts: AccessParts): Pick<Access, 'createKey' | 'revok
 
   return {
     async createKey({ policy, description }) {
-      parsePolicy(policy, actions);
+      const { warnings } = parsePolicy(policy, actions);
       const length = [...description].length;
       if (length > MAX_DESCRIPTION_CHARACTERS) {
         const message = `a description has at most ${MAX_DESCRIPTION_CHARACTERS} characters, got ${length}: shorten it`;
@@ -146,7 +146,7 @@ function createKeyChanges(parts: AccessParts): Pick<Access, 'createKey' | 'revok
           await addKey(accessKeys, pair, { description, policy, isRoot: false });
         }),
       );
-      return pair;
+      return { ...pair, warnings };
     },
 
     async revokeKey(accessKeyId) {
