@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { decodeText, EncodingError } from '../text.ts';
 import { CommandError, type World } from './world.ts';
@@ -28,6 +28,15 @@ export async function readTextIfPresent(path: string): Promise<string | undefine
     if (codeOf(error) === 'ENOENT') return undefined;
     const reason = error instanceof EncodingError ? error.message : codeOf(error);
     throw new CommandError(`cannot read "${path}": ${reason}`, { cause: error });
+  }
+}
+
+/** Makes the directory and those above it, unless they are there. Throws a CommandError. */
+export async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    throw new CommandError(`cannot make the directory "${path}" (${codeOf(error)})`, { cause: error });
   }
 }
 

@@ -203,7 +203,7 @@ async function checkAwsCli(path: string): Promise<Finding> {
     };
   }
   const detail = `${found.join(', ')}: no support for gamesparks`;
-  return { check, state: 'warn', detail, advice: 'add the service to it: respark aws-model --help' };
+  return { check, state: 'warn', detail, advice: 'add the service to it: respark aws-model --install' };
 }
 
 /** Runs a program to its end. Never rejects: if it cannot be run or takes too long, its exit code is not 0. */
