@@ -39,6 +39,10 @@ export async function openBackends({
 }): Promise<Backends> {
   const data = await openData({ settings, closers, use: 'server' });
   const { directory } = data;
+  if (settings.secretKey !== undefined && data.keyring === directory.nextKeyring) {
+    const advice = 'set RESPARK_SECRET_KEY to the key that is in RESPARK_NEXT_SECRET_KEY';
+    log.warn({ advice }, 'the secret key of the settings was replaced by its successor');
+  }
   const auditLog = openSqliteAuditLog({ directory: directory.path, clock, log });
   closers.push('audit log', () => auditLog.close());
   const cluster = new LocalCluster({ clock, random });

@@ -149,6 +149,25 @@ test('an address that failed too often is refused with 429; other keys and other
   assert.equal((await from('198.51.100.2')).status, 200);
 });
 
+test('after too many failures a client that sends no hash of its body may still send short ones', async (t) => {
+  const server = await startTestServer(t, { settings: { authFailuresPerMinutePerAddress: 1 } });
+  const signer = new SignatureV4({
+    ...{ service: 'gamesparks', region: 'us-east-1', credentials: ROOT, sha256: NodeSha256 },
+    applyChecksum: false,
+  });
+  const create = async (GameName: string, bytes: number) => {
+    const body = JSON.stringify({ GameName }).padEnd(bytes);
+    const { headers } = await signer.sign({ ...listGamesRequest(server.url), method: 'POST', body });
+    assert.ok(!('x-amz-content-sha256' in headers));
+    return (await rawCall(server, 'POST', '/game', { isSigned: false, headers, body })).status;
+  };
+  assert.equal(await create('Before', 20_000), 200);
+  assert.equal((await rawCall(server, 'GET', '/game', { credentials: WRONG_SECRET })).status, 403);
+  assert.equal((await rawCall(server, 'GET', '/game', { credentials: WRONG_SECRET })).status, 429);
+  assert.equal(await create('Short', 16_384), 200);
+  assert.equal(await create('Long', 16_385), 429);
+});
+
 test('[aws-sdk] sees the 429 of an address as its own ThrottlingException', async (t) => {
   const server = await startTestServer(t, { settings: { authFailuresPerMinutePerAddress: 1 } });
   const send = (credentials: typeof ROOT) =>

@@ -72,13 +72,16 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
     const caller = `${address} with ${accessKeyId}`;
     const signed = { ...lineOf(request), authorization, secretAccessKey, signingKeys };
     const payloadHash = headers.get('x-amz-content-sha256')?.[0];
-    const isTrusted = () =>
-      payloadHash !== undefined && verifySignatureOfHash({ ...signed, payloadHash }) === undefined;
-    const isSuspect = failures.waitOf(caller) > 0 && !isTrusted();
-    const maxBytes = isSuspect ? Math.min(maxBodyBytes, MAX_SUSPECT_BODY_BYTES) : maxBodyBytes;
+    const isSuspect = failures.waitOf(caller) > 0;
+    if (isSuspect && payloadHash !== undefined) {
+      const refusal = verifySignatureOfHash({ ...signed, payloadHash });
+      if (refusal !== undefined) return failures.refuse(caller, refusal, seen);
+    }
+    const mayBeForged = isSuspect && payloadHash === undefined;
+    const maxBytes = mayBeForged ? Math.min(maxBodyBytes, MAX_SUSPECT_BODY_BYTES) : maxBodyBytes;
     const body = await request.readBody(maxBytes).catch((error: unknown) => {
       if (!(error instanceof BodyError)) throw error;
-      if (isSuspect) failures.check(caller, seen);
+      if (mayBeForged) failures.check(caller, seen);
       failures.count(caller);
       throw bodyRefusal(error);
     });
