@@ -5,6 +5,7 @@ import { OPERATIONS } from '../server/dist/src/api/operations/index.js';
 import { OWN_OPERATIONS } from '../server/dist/src/api/own-operations/index.js';
 import { REFUSALS, WIRE_ERRORS } from '../server/dist/src/api/reply.js';
 import { SETTING_GROUPS } from '../server/dist/src/config/config.js';
+import { actionsOf, GRANTS, ROLES } from '../server/dist/src/domain/access/roles.js';
 import { createArns } from '../server/dist/src/domain/arn.js';
 import { METRIC_ROWS } from '../server/dist/src/metrics.js';
 
@@ -53,6 +54,7 @@ const documents = {
   'docs/errors.md': errors(),
   'docs/metrics.md': metrics(),
   'docs/operations.md': operations(),
+  'docs/policies.md': policies(),
 };
 
 const stale = Object.entries(documents).filter(
@@ -179,6 +181,52 @@ configuration may contain U+0000.`,
     ...EVERY_OPERATION.map(
       ({ name, decisions = [] }) => `## ${name}\n\n${decisions.map((text) => `- ${text}`).join('\n')}`,
     ),
+  );
+}
+
+function policies() {
+  const roles = Object.keys(ROLES);
+  const mayDo = Object.fromEntries(roles.map((role) => [role, new Set(actionsOf(role))]));
+  // What --game and --stage make of an action of each reach.
+  const limits = {
+    server: 'only without `--game`',
+    public: 'always',
+    game: 'the game',
+    stages: 'the game; not with `--stage`',
+    stage: 'the stage, or all stages of the game',
+    tagged: 'the game and its stages, or the stage',
+  };
+  return document(
+    'Access keys and their policies',
+    `\`respark keys create --role ROLE [--game GAME [--stage STAGE]]\` makes a key for a role, and \`--print-policy\` shows its policy
+document. \`respark keys create --policy FILE\` takes any other document. Both leave a record in the audit log, with the SHA-256
+of the document.`,
+    '## Roles',
+    roles.map((role) => `- ${code(role)} ${ROLES[role]}.`).join('\n'),
+    `A key made for a role never gains an action that a later version adds. The last column says what an action is limited to in
+a role with \`--game\` or \`--stage\`. With \`--stage\`, a \`developer\` still changes the configuration and the snapshots of the whole
+game, which other stages get only by a deployment, and an \`admin\` the game itself, but neither reaches another stage.`,
+    table(
+      ['Action', ...roles.map(code), 'Limited to'],
+      Object.entries(GRANTS).map(([action, { reach }]) => [
+        code(action),
+        ...roles.map((role) => (mayDo[role].has(action) ? 'yes' : '')),
+        limits[reach],
+      ]),
+    ),
+    '## Policy documents',
+    `The language is IAM's: Version 2012-10-17; statements of Sid, Effect, Action or NotAction, Resource or NotResource, and
+Condition. [operations.md](operations.md) has the actions and resources. What the server could not honour is refused when the
+key is made, so that no part of a policy is silently ignored:`,
+    `- The condition keys are \`aws:SourceIp\`, \`aws:SecureTransport\`, \`aws:CurrentTime\`, \`aws:TagKeys\`, \`aws:RequestTag/KEY\` and
+  \`aws:ResourceTag/KEY\`. Any other one is refused, and so are policy variables such as \`\${aws:username}\`: a Deny with a
+  condition that is never met would protect nothing.
+- Actions of other services, such as \`logs:*\` in a policy of an AWS account, are taken with a warning: they are never called
+  here, so they neither allow nor deny anything. Names that look like \`gamesparks\` or \`respark\` with a slip of the pen are refused.
+- Resources of other services are taken, with a warning, in an Allow that also names one of this server. Elsewhere they are
+  refused.
+- As in IAM, a Deny on a stage does not protect it from \`gamesparks:DeleteGame\`, whose resource is the game, nor does it hide
+  the stage's game key from \`gamesparks:ListStages\`. Deny those on the game too.`,
   );
 }
 

@@ -81,7 +81,7 @@ test('a store takes the first secret key it sees, and no other one after', async
   await assert.rejects(verifyKeyring(store, createKeyring(Buffer.alloc(32, 8))), {
     name: 'StartupError',
     message:
-      'the secret key is not the one this database was made with: set RESPARK_SECRET_KEY to that one, or put its secret.key back',
+      'the secret key is not the one that this database is sealed with: set RESPARK_SECRET_KEY to that one, or put its secret.key back; after "respark keys rotate-secret" it is the new one',
   });
   await verifyKeyring(store, createKeyring(secretKey));
 });

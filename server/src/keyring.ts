@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomBytes } from 'node:crypto';
 import { StartupError } from './startup-error.ts';
-import type { Store } from './store/store.ts';
+import type { MetaTable, Store } from './store/store.ts';
 
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
@@ -62,20 +62,34 @@ export function createKeyring(secretKey: Uint8Array): Keyring {
   };
 }
 
+/** Under this key the store keeps what only the keyring of its secrets can open. */
+const CHECK = 'secret_key_check';
+
 /**
- * Throws a `StartupError` when the store was made with another secret key, because this keyring could not open its
- * secrets. A store counts as made with the first keyring that it sees.
+ * Throws a `StartupError` when the store's secrets are sealed with another secret key, because this keyring could not
+ * open them. A store counts as sealed with the first keyring that it sees.
  */
 export async function verifyKeyring(store: Store, keyring: Keyring): Promise<void> {
-  const name = 'secret_key_check';
-  await store.transaction(async ({ meta }) => {
-    const sealed = await meta.get(name);
+  await findKeyring(store, [keyring]);
+}
+
+/** The first of the keyrings that opens the store's secrets. Throws as `verifyKeyring` does when there is none. */
+export async function findKeyring(store: Store, keyrings: readonly [Keyring, ...Keyring[]]): Promise<Keyring> {
+  return await store.transaction(async ({ meta }) => {
+    const sealed = await meta.get(CHECK);
     if (sealed === undefined) {
-      await meta.set(name, Buffer.from(keyring.seal(Buffer.of(), name)).toString('base64'));
-    } else if (keyring.open(Buffer.from(sealed, 'base64'), name) === undefined) {
-      throw new StartupError(
-        'the secret key is not the one this database was made with: set RESPARK_SECRET_KEY to that one, or put its secret.key back',
-      );
+      await setKeyring(meta, keyrings[0]);
+      return keyrings[0];
     }
+    const found = keyrings.find((keyring) => keyring.open(Buffer.from(sealed, 'base64'), CHECK) !== undefined);
+    if (found !== undefined) return found;
+    throw new StartupError(
+      'the secret key is not the one that this database is sealed with: set RESPARK_SECRET_KEY to that one, or put its secret.key back; after "respark keys rotate-secret" it is the new one',
+    );
   });
+}
+
+/** Makes this the keyring of the store. Whatever is sealed in it must be sealed with this keyring in one transaction. */
+export async function setKeyring(meta: MetaTable, keyring: Keyring): Promise<void> {
+  await meta.set(CHECK, Buffer.from(keyring.seal(Buffer.of(), CHECK)).toString('base64'));
 }

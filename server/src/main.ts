@@ -1,12 +1,14 @@
 import { resolve } from 'node:path';
 import { CONNECT_PATH } from '@respark/protocol';
-import { openBackends, openBackendsBeside } from './app/backends.ts';
+import { openBackends, openBackendsAlone, openBackendsBeside } from './app/backends.ts';
 import { restoreBackup, writeBackup } from './app/backups.ts';
 import { Closers } from './app/closers.ts';
 import { DEMO_GAME, DEMO_STAGE, ensureDemo } from './app/demo.ts';
 import { listen, listenForMetrics, listenForPlayers } from './app/listeners.ts';
 import { createNode } from './app/node.ts';
+import { osUser } from './app/os-user.ts';
 import { ensureRoot, openAccess, type RootKey, writeRootCredentials } from './app/root-key.ts';
+import { type Rotation, rotateSecretKey } from './app/secret-rotation.ts';
 import { createServices } from './app/services.ts';
 import { warningsOf } from './app/warnings.ts';
 import { type Clock, passing, systemClock, withTimeout } from './clock.ts';
@@ -14,8 +16,10 @@ import type { Settings } from './config/config.ts';
 import { directoryError } from './data-directory/data-directory.ts';
 import { DEMO_FILE, RUNNING_FILE } from './data-directory/local-files.ts';
 import type { Access } from './domain/access/access.ts';
+import { createRefusals } from './domain/access/refusals.ts';
 import { createArns } from './domain/arn.ts';
-import { createAudit } from './domain/audit.ts';
+import { createAudit, createRecording } from './domain/audit.ts';
+import { createRecordLocally, type RecordLocally } from './domain/local-changes.ts';
 import { createAuditWithinRoom } from './domain/short-room.ts';
 import { createExaminer } from './examiner/examiner.ts';
 import { findFileFault } from './file-fault.ts';
@@ -84,14 +88,17 @@ async function start(
 ): Promise<RunningServer> {
   const { settings, log, clock, random, closers, hasDemo } = parts;
   const backends = await openBackends(parts);
-  const { directory, room, store, cluster, auditLog } = backends;
-  const access = openAccess({ directory, store, settings, clock, random });
-  const root = await ensureRoot(access, directory, settings);
-
+  const { directory, keyring, room, store, cluster, auditLog } = backends;
   const metrics = createMetrics();
   closers.push('metrics', () => metrics.close());
   const audit = createAudit({ auditLog, clock, log, metrics, settings });
   closers.push('audit', () => audit.close());
+  const refusals = createRefusals({ audit, clock, log });
+  closers.push('refusals', () => refusals.close());
+  const record = createRecordLocally({ audit, actor: osUser(), clock, random });
+  const access = openAccess({ keyring, store, settings, record, clock, random });
+  const root = await ensureRoot(access, directory, settings);
+
   const arns = createArns(settings);
   const examiner = createExaminer({ clock, settings });
   const threads = createThreads({ clock });
@@ -99,9 +106,9 @@ async function start(
   let url = '';
   const services = createServices({
     ...parts,
-    ...{ store, auditLog, cluster, metrics, arns },
+    ...{ keyring, store, auditLog, cluster, metrics, arns },
     audit: createAuditWithinRoom({ audit, room }),
-    keyring: directory.keyring,
+    findCredential: (id) => access.findCredential(id),
     examine: examiner.examine,
     longWork: threads,
   });
@@ -111,15 +118,8 @@ async function start(
   closers.push('threads', () => threads.close());
 
   const node = createNode({
-    ...parts,
-    backends,
-    access,
-    audit,
-    metrics,
-    arns,
-    services,
-    longWork: threads,
-    ownUrl: () => url,
+    ...{ ...parts, backends, access, audit, refusals, metrics, arns, services },
+    ...{ longWork: threads, ownUrl: () => url },
   });
   const { gateway, turns, upgrade, listeners, requests } = node;
   // The gateway must be there first: an unfinished deletion closes the stage's players. Before the server listens it
@@ -172,6 +172,8 @@ async function start(
 interface Administration {
   readonly access: Access;
   readonly auditLog: Pick<AuditReader, 'find'>;
+  /** Puts what else the command changes on record. */
+  readonly record: RecordLocally;
   close(): Promise<void>;
 }
 
@@ -180,10 +182,13 @@ export async function openAdministration(options: Surroundings): Promise<Adminis
   const { settings, log, clock = systemClock, random = createSystemRandom() } = options;
   const closers = new Closers();
   try {
-    const { directory, store, auditLog } = await openBackendsBeside({ settings, closers });
-    const access = openAccess({ directory, store, settings, clock, random });
+    const { directory, keyring, store, auditLog } = await openBackendsBeside({ settings, closers });
+    const audit = createRecording({ auditLog, clock, log });
+    const record = createRecordLocally({ audit, actor: osUser(), clock, random });
+    const access = openAccess({ keyring, store, settings, record, clock, random });
     return {
       auditLog,
+      record,
       access: {
         ...access,
         async rotateRoot() {
@@ -203,3 +208,17 @@ export async function openAdministration(options: Surroundings): Promise<Adminis
 /** What a command may do with a whole data directory. */
 export const backUpData = writeBackup;
 export const restoreData = restoreBackup;
+
+/** Replaces the secret key of a data directory that no server uses, as `rotateSecretKey` says. */
+export async function replaceSecretKey(options: Surroundings): Promise<Rotation> {
+  const { settings, log, clock = systemClock, random = createSystemRandom() } = options;
+  const closers = new Closers();
+  try {
+    const backends = await openBackendsAlone({ settings, closers });
+    const audit = createRecording({ auditLog: backends.auditLog, clock, log });
+    const record = createRecordLocally({ audit, actor: osUser(), clock, random });
+    return await rotateSecretKey({ ...backends, record, settings });
+  } finally {
+    await closers.close({ clock, log });
+  }
+}

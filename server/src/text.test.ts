@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { excerpt, printable, shown } from './text.ts';
+import { decodeText, excerpt, printable, shown } from './text.ts';
 
 /** Characters that a terminal or a log reader would act on, or that would hide or reorder the rest. */
 const HARMFUL = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}]/u;
@@ -87,5 +87,24 @@ describe('shown', () => {
       }),
       { seed: 20_261_126 },
     );
+  });
+});
+
+describe('decodeText', () => {
+  it('reads a text file without its mark, and refuses what is not UTF-8 with what to do', () => {
+    const text = '{"a":"é\ufeff"}';
+    assert.equal(decodeText(Buffer.from(text)), text);
+    assert.equal(decodeText(Buffer.from(`\ufeff${text}`)), text);
+    for (const short of ['', 'x', '\ufeff']) assert.equal(decodeText(Buffer.from(short)), short.replace('\ufeff', ''));
+    const utf16 = Buffer.from(text, 'utf16le');
+    for (const bytes of [utf16, Buffer.from(`\ufeff${text}`, 'utf16le'), Buffer.from(utf16).swap16()]) {
+      assert.throws(() => decodeText(bytes), {
+        name: 'EncodingError',
+        message: /^it is not UTF-8 but UTF-16, .* save it as/,
+      });
+    }
+    assert.throws(() => decodeText(Buffer.of(0x22, 0xff, 0x22)), {
+      message: 'it is not UTF-8: save it in that encoding',
+    });
   });
 });

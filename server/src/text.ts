@@ -39,3 +39,30 @@ export function shown(value: unknown, maxCharacters = MAX_VALUE_CHARACTERS): str
   if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0 ? '{}' : 'an object';
   return String(value);
 }
+
+/**
+ * The text of a file that was made somewhere else, without the byte order mark that some programs put before UTF-8.
+ * Throws an `EncodingError` for anything but UTF-8.
+ */
+export function decodeText(bytes: Uint8Array): string {
+  if (isUtf16(bytes)) {
+    throw new EncodingError('it is not UTF-8 but UTF-16, as Windows PowerShell writes by itself: save it as UTF-8');
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new EncodingError('it is not UTF-8: save it in that encoding', { cause });
+  }
+}
+
+/** Whether there is a mark of UTF-16, or every second byte at the beginning is 0, as in UTF-16 without its mark. */
+function isUtf16([first, second]: Uint8Array): boolean {
+  if (first === undefined || second === undefined) return false;
+  const isMarked = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+  return isMarked || (first === 0) !== (second === 0);
+}
+
+/** The message goes on where a sentence has named the file. */
+export class EncodingError extends Error {
+  override readonly name = 'EncodingError';
+}

@@ -58,6 +58,7 @@ const { players, runtimes } = createServices({
   ...{ store, cluster, clock, random, log, metrics, settings },
   keyring: createKeyring(Buffer.from(RESPARK_KEYS.secretKey, 'base64')),
   audit: { around: (_, rule) => rule() },
+  findCredential: async () => undefined,
   auditLog: { find: async () => ({ records: [], next: undefined }) },
   examine: () => Promise.reject(new Error('nothing is deployed here')),
   longWork: { run: () => Promise.reject(new Error('nothing is configured here')) },

@@ -152,7 +152,9 @@ async function download(
     const file = await downloads.open(rawPath, addressGroup(remoteAddress ?? peerAddress));
     return file === undefined ? NO_FILE_REPLY : fileReply(file);
   } catch (error) {
-    if (!(error instanceof ServiceError) || error.code !== 'throttled') throw error;
+    if (!(error instanceof ServiceError)) throw error;
+    if (error.code === 'access_denied') return textReply(403, `${error.message}\n`);
+    if (error.code !== 'throttled') throw error;
     return tooOften(error.message, error.retryAfterMs ?? 0);
   }
 }

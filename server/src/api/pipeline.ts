@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Principal } from '../domain/access/principal.ts';
+import type { Refusals } from '../domain/access/refusals.ts';
 import type { Arns } from '../domain/arn.ts';
 import type { Change } from '../domain/audit.ts';
 import type { LongWork } from '../domain/long-work.ts';
@@ -36,6 +37,7 @@ export type Authenticate = (
     readonly maxBodyBytes: number;
     /** The paths by which clients may have meant this very call, the one that came first. */
     readonly paths: readonly string[];
+    readonly names: CallNames;
   },
 ) => Promise<Authenticated>;
 
@@ -46,6 +48,12 @@ export interface Authenticated {
   readonly host: string;
 }
 
+/** How a call is named in the log. */
+export interface CallNames {
+  readonly requestId: string;
+  readonly operation: string;
+}
+
 export interface PipelineParts {
   readonly operations: readonly Operation[];
   readonly services: Services;
@@ -53,6 +61,7 @@ export interface PipelineParts {
   /** Whether the node is about to stop and takes no more calls. */
   readonly isDraining: () => boolean;
   readonly urlFor: UrlFor;
+  readonly refusals: Pick<Refusals, 'denied'>;
   readonly arns: Arns;
   readonly longWork: LongWork<InputJobs>;
   readonly metrics: Pick<Metrics, 'called' | 'throttled'>;
@@ -70,20 +79,7 @@ export type Pipeline = (request: HttpRequest) => Promise<HttpReply>;
 
 /** THE LIFE OF A REQUEST. Any step may end it, and a request with two faults is answered for the first. */
 export function createPipeline(parts: PipelineParts): Pipeline {
-  const {
-    operations,
-    services,
-    authenticate,
-    isDraining,
-    urlFor,
-    arns,
-    longWork,
-    clock,
-    log,
-    metrics,
-    random,
-    settings,
-  } = parts;
+  const { operations, services, authenticate, refusals, arns, longWork, clock, log, metrics, random, settings } = parts;
   const match = createRouter(operations);
   const pathsOf = createPathsOf({ match, settings });
   const throttle = createThrottle(parts);
@@ -93,7 +89,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     const { requestId } = trace;
 
     // Drain: 503, so that the caller's next attempt reaches another node.
-    if (isDraining()) {
+    if (parts.isDraining()) {
       throw new Refusal('draining', 'This node is shutting down: try again', { 'retry-after': RETRY_AFTER_SECONDS });
     }
 
@@ -109,6 +105,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     const { principal, body, host } = await authenticate(request, {
       maxBodyBytes: operation.maxBodyBytes ?? settings.maxBodyBytes,
       paths: pathsOf(request, spelledPath),
+      names: { requestId, operation: operation.name },
     });
     trace.principal = principal.id;
 
@@ -123,12 +120,8 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     const sources = { labels, rawQuery: request.rawQuery, body };
     const input = await readLongInput(longWork, principal.id, operation.input, sources);
 
-    // Authorize: 403 that names the action and the resource.
+    // Authorize: 403 that names the action and the resource, and leaves a record too.
     const resources = operation.resource(input, arns);
-    await authorize({ request, operation, principal, input, resources });
-
-    // Handle: one of the errors that the operation models. A rule that changes something puts the change on record
-    // first. When it cannot, nothing is done: 500.
     const change: Change = {
       requestId,
       cause: 'operator',
@@ -137,9 +130,16 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       operation: operation.name,
       resource: operation.auditResource?.(input, arns) ?? resources.at(-1) ?? '',
     };
+    await authorize({ request, operation, principal, input, resources }).catch(async (error: unknown) => {
+      if (isDenial(error)) await refusals.denied(change, operation.action);
+      throw error;
+    });
+
+    // Handle: one of the errors that the operation models. A rule that changes something puts the change on record
+    // first. When it cannot, nothing is done: 500.
     const output = await handle(operation, {
       ...{ input, services, arns, change },
-      absoluteUrl: (relative) => urlFor({ host, isSecure: request.isSecure }, relative),
+      absoluteUrl: (relative) => parts.urlFor({ host, isSecure: request.isSecure }, relative),
     });
 
     // Reply: 200.
@@ -165,6 +165,10 @@ interface Trace {
   operation?: string;
   /** The id of the principal. */
   principal?: string;
+}
+
+function isDenial(error: unknown): boolean {
+  return error instanceof ServiceError && error.code === 'access_denied';
 }
 
 type Input = Readonly<Record<string, unknown>>;

@@ -6,19 +6,20 @@ import type { Settings } from '../config/config.ts';
 import { backUp, type LiveFiles } from '../data-directory/backup.ts';
 import { type DataDirectory, openDataDirectory } from '../data-directory/data-directory.ts';
 import { openRoom, type Room } from '../data-directory/reserve.ts';
+import type { Keyrings } from '../data-directory/restore.ts';
 import { DATABASE_FILE } from '../data-directory/server-files.ts';
 import { describeFileFault } from '../file-fault.ts';
-import { type Keyring, verifyKeyring } from '../keyring.ts';
+import { findKeyring, type Keyring } from '../keyring.ts';
 import type { Log } from '../log.ts';
 import type { RandomBytes } from '../random.ts';
 import { StartupError } from '../startup-error.ts';
-import type { AuditLog, AuditReader } from '../store/audit/audit-log.ts';
+import type { AuditLog, AuditReader, AuditWriter } from '../store/audit/audit-log.ts';
 import { copyAuditJournal } from '../store/audit/journal.ts';
 import {
   AUDIT_DATABASE_FILE,
   AUDIT_JOURNAL_FILE,
+  openSqliteAuditBeside,
   openSqliteAuditLog,
-  openSqliteAuditReader,
 } from '../store/audit/sqlite.ts';
 import {
   AUDIT_FORM,
@@ -38,6 +39,8 @@ import { readVersion } from './server-info.ts';
 export interface Backends {
   readonly directory: DataDirectory;
   readonly room: Room;
+  /** The one that the store's secrets are sealed with. */
+  readonly keyring: Keyring;
   readonly store: Store;
   readonly auditLog: AuditLog;
   readonly cluster: Cluster;
@@ -57,7 +60,12 @@ export async function openBackends({
   random: RandomBytes;
   closers: Closers;
 }): Promise<Backends> {
-  const { directory, store, room } = await openServerData({ settings, log, clock, closers });
+  const { room, ...data } = await openServerData({ settings, log, clock, closers });
+  const { directory } = data;
+  if (settings.secretKey !== undefined && data.keyring === directory.nextKeyring) {
+    const advice = 'set RESPARK_SECRET_KEY to the key that is in RESPARK_NEXT_SECRET_KEY';
+    log.warn({ advice }, 'the secret key of the settings was replaced by its successor');
+  }
   const auditLog = openSqliteAuditLog({
     ...{ directory: directory.path, clock, log },
     onFull: () => room.release(),
@@ -66,21 +74,44 @@ export async function openBackends({
   closers.push('audit log', () => auditLog.close());
   const cluster = new LocalCluster({ clock, random });
   closers.push('cluster', () => cluster.close());
-  return { directory, room, store, auditLog, cluster };
+  return { ...data, room, auditLog, cluster };
 }
 
+/** What a command uses: the server's own cluster and journal are the server's. */
+type BackendsOfCommand = Omit<Backends, 'cluster' | 'auditLog' | 'room'> & {
+  readonly auditLog: AuditReader & AuditWriter;
+};
+
 /** Opens what a command needs, whether or not a server is running. Creates nothing, and commands change only keys. */
-export async function openBackendsBeside({
-  settings,
-  closers,
-}: {
-  settings: Settings;
-  closers: Closers;
-}): Promise<Pick<Backends, 'directory' | 'store'> & { readonly auditLog: AuditReader }> {
-  const { directory, store } = await openDataBeside({ settings, closers });
-  const auditLog = openSqliteAuditReader({ directory: directory.path });
+export async function openBackendsBeside(parts: CommandParts): Promise<BackendsOfCommand> {
+  return await openBackendsOfCommand(parts, { isShared: true });
+}
+
+/** The same for a command that no server may run beside. */
+export async function openBackendsAlone(parts: CommandParts): Promise<BackendsOfCommand> {
+  return await openBackendsOfCommand(parts, { isShared: false });
+}
+
+interface CommandParts {
+  readonly settings: Settings;
+  readonly closers: Closers;
+}
+
+async function openBackendsOfCommand(
+  { settings, closers }: CommandParts,
+  { isShared }: { isShared: boolean },
+): Promise<BackendsOfCommand> {
+  const directory = openDataDirectory({ ...keysOf(settings), path: settings.dataDir, isShared, isMade: true });
+  closers.push('data directory', () => directory.close());
+  const database = openSqlite({ file: directory.file(DATABASE_FILE) });
+  closers.push('database', () => database.close());
+  // A command of another version must not change the schema under a running server.
+  await database.assertMigrated();
+  const store = createStore(database);
+  const keyring = await chooseKeyring({ directory, store, settings, isShared });
+  const auditLog = openSqliteAuditBeside({ directory: directory.path });
   closers.push('audit log', () => auditLog.close());
-  return { directory, store, auditLog };
+  return { directory, store, keyring, auditLog };
 }
 
 async function openServerData({
@@ -93,8 +124,8 @@ async function openServerData({
   log: Log;
   clock: Clock;
   closers: Closers;
-}): Promise<Pick<Backends, 'directory' | 'store' | 'room'>> {
-  const directory = openDataDirectory({ path: settings.dataDir, secretKey: settings.secretKey });
+}): Promise<Pick<Backends, 'directory' | 'store' | 'keyring' | 'room'>> {
+  const directory = openDataDirectory({ ...keysOf(settings), path: settings.dataDir });
   closers.push('data directory', () => directory.close());
   const room = openRoom({ path: directory.path, clock, log, settings });
   closers.push('room of the disk', () => room.close());
@@ -103,26 +134,30 @@ async function openServerData({
   closers.push('database', () => database.close());
   await database.migrate();
   const store = createStore(database);
-  await verifyKeyring(store, directory.keyring);
-  return { directory, store, room };
+  const keyring = await chooseKeyring({ directory, store, settings, isShared: false });
+  return { directory, store, keyring, room };
 }
 
-/** A command of another version must not change the schema under a running server. */
-async function openDataBeside({
+function keysOf({ secretKey, nextSecretKey }: Settings) {
+  return { secretKey, nextSecretKey };
+}
+
+/** Finds the keyring that the store is sealed with, which may be the next one: a rotation may have been interrupted. */
+async function chooseKeyring({
+  directory,
+  store,
   settings,
-  closers,
+  isShared,
 }: {
+  directory: DataDirectory;
+  store: Store;
   settings: Settings;
-  closers: Closers;
-}): Promise<Pick<Backends, 'directory' | 'store'>> {
-  const directory = openDataDirectory({ path: settings.dataDir, secretKey: settings.secretKey, isShared: true });
-  closers.push('data directory', () => directory.close());
-  const database = openSqlite({ file: directory.file(DATABASE_FILE) });
-  closers.push('database', () => database.close());
-  await database.assertMigrated();
-  const store = createStore(database);
-  await verifyKeyring(store, directory.keyring);
-  return { directory, store };
+  isShared: boolean;
+}): Promise<Keyring> {
+  const { keyring: current, nextKeyring: next } = directory;
+  const keyring = await findKeyring(store, next === undefined ? [current] : [current, next]);
+  if (keyring === next && !isShared && settings.secretKey === undefined) directory.adoptNextKeyring();
+  return keyring;
 }
 
 /**
@@ -173,25 +208,25 @@ export const LIVE_FILES: LiveFiles = {
 };
 
 /**
- * Opens what was unpacked from a backup, before a server does. Throws a `StartupError` when the keyring is not the one
- * with which its store was made. The audit log is brought up to this program's version.
+ * Opens what was unpacked from a backup, before a server does. Throws a `StartupError` when none of the keyrings is the
+ * one with which its store was made. The audit log is brought up to this program's version.
  */
 export async function openUnpacked({
   directory,
-  keyring,
+  keyrings,
   log,
   clock,
   closers,
 }: {
   directory: string;
-  keyring: Keyring;
+  keyrings: Keyrings;
   log: Log;
   clock: Clock;
   closers: Closers;
 }): Promise<Pick<Backends, 'auditLog'>> {
   const database = openSqlite({ file: join(directory, DATABASE_FILE) });
   closers.push('database', () => database.close());
-  await verifyKeyring(createStore(database), keyring);
+  await findKeyring(createStore(database), keyrings);
   const auditLog = openSqliteAuditLog({ directory, clock, log });
   closers.push('audit log', () => auditLog.close());
   return { auditLog };

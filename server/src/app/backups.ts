@@ -3,8 +3,10 @@ import type { Settings } from '../config/config.ts';
 import type { Manifest, Progress } from '../data-directory/archive.ts';
 import { backUp } from '../data-directory/backup.ts';
 import { type Restored, restore } from '../data-directory/restore.ts';
+import { createRecording } from '../domain/audit.ts';
+import { createRecordLocally } from '../domain/local-changes.ts';
 import type { Log } from '../log.ts';
-import { type RandomBytes, uuidV7 } from '../random.ts';
+import type { RandomBytes } from '../random.ts';
 import { LIVE_FILES, openUnpacked } from './backends.ts';
 import { Closers } from './closers.ts';
 import { readVersion } from './server-info.ts';
@@ -48,19 +50,16 @@ export async function restoreBackup({
   isForced: boolean;
   progress: Progress;
 }): Promise<Restored> {
-  const startedAt = clock.monotonic();
   return await restore({
     ...{ ...options, dataDir, secretKey, live: LIVE_FILES },
     now: () => clock.now(),
-    async accept({ directory, keyring }) {
+    async accept({ directory, keyrings, manifest }) {
       const closers = new Closers();
       try {
-        const { auditLog } = await openUnpacked({ directory, keyring, log, clock, closers });
-        const at = clock.now();
-        const place = { requestId: uuidV7(random, at), at };
-        const change = { cause: 'operator', actor, sourceAddress: '', operation: 'Restore', resource: '' } as const;
-        await auditLog.begin({ ...place, ...change });
-        await auditLog.finish(place, { error: undefined, durationMs: Math.round(clock.monotonic() - startedAt) });
+        const { auditLog } = await openUnpacked({ directory, keyrings, log, clock, closers });
+        const audit = createRecording({ auditLog, clock, log });
+        const record = createRecordLocally({ audit, actor, clock, random });
+        await record({ operation: 'RestoreBackup', details: { madeAt: manifest.madeAt } }, async () => {});
       } finally {
         await closers.close({ clock, log });
       }

@@ -8,6 +8,7 @@ import { createUrlFor } from '../api/url-for.ts';
 import type { Clock } from '../clock.ts';
 import type { Settings } from '../config/config.ts';
 import type { Access } from '../domain/access/access.ts';
+import type { Refusals } from '../domain/access/refusals.ts';
 import type { Arns } from '../domain/arn.ts';
 import type { AuditHealth } from '../domain/audit.ts';
 import type { LongWork } from '../domain/long-work.ts';
@@ -36,6 +37,7 @@ export function createNode(parts: {
   backends: Backends;
   access: Access;
   audit: Pick<AuditHealth, 'isHealthy'>;
+  refusals: Refusals;
   metrics: Metrics;
   arns: Arns;
   services: Services;
@@ -43,7 +45,8 @@ export function createNode(parts: {
   ownUrl: () => string;
   longWork: LongWork<InputJobs>;
 }) {
-  const { settings, log, clock, random, backends, access, audit, metrics, arns, services, longWork, ownUrl } = parts;
+  const { settings, log, clock, random, backends, access, audit, refusals, metrics, arns, services, longWork, ownUrl } =
+    parts;
   const { store, cluster, room } = backends;
   const { players, downloads, runtimes } = services;
   const limits = new Limits({ settings, clock });
@@ -55,10 +58,11 @@ export function createNode(parts: {
     services: { ...services, serverInfo: createServerInfo({ settings, cluster }) },
     authenticate: createSignatureAuthentication({
       findCredential: (id) => access.findCredential(id),
-      ...{ arns, clock, metrics, settings },
+      ...{ arns, clock, metrics, refusals, settings },
     }),
     isDraining: () => gateway.isDraining,
     urlFor: createUrlFor({ settings, ownUrl }),
+    refusals,
     arns,
     longWork,
     metrics,

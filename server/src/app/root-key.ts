@@ -4,6 +4,9 @@ import type { Settings } from '../config/config.ts';
 import type { DataDirectory } from '../data-directory/data-directory.ts';
 import { ROOT_CREDENTIALS_FILE } from '../data-directory/local-files.ts';
 import { type Access, type AccessKeyPair, createAccess } from '../domain/access/access.ts';
+import { createArns } from '../domain/arn.ts';
+import type { RecordLocally } from '../domain/local-changes.ts';
+import type { Keyring } from '../keyring.ts';
 import type { RandomBytes } from '../random.ts';
 import type { Store } from '../store/store.ts';
 
@@ -18,15 +21,17 @@ export interface RootKey {
 }
 
 export function openAccess({
-  directory,
+  keyring,
   store,
   settings,
+  record,
   clock,
   random,
 }: {
-  directory: DataDirectory;
+  keyring: Keyring;
   store: Store;
   settings: Settings;
+  record: RecordLocally;
   clock: Clock;
   random: RandomBytes;
 }): Access {
@@ -37,12 +42,14 @@ export function openAccess({
       : { accessKeyId: rootAccessKeyId, secretAccessKey: rootSecretAccessKey };
   return createAccess({
     store,
-    keyring: directory.keyring,
+    keyring,
     clock,
     random,
     rootOverride,
     maxAccessKeys,
     actions: ACTIONS,
+    record,
+    arns: createArns(settings),
   });
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import type { Access } from '../domain/access/access.ts';
 import type { Arns } from '../domain/arn.ts';
 import type { Audit } from '../domain/audit.ts';
 import { createAuditRecords } from '../domain/audit-records.ts';
@@ -41,6 +42,7 @@ export function createServices({
   store,
   audit,
   auditLog,
+  findCredential,
   cluster,
   keyring,
   settings,
@@ -55,6 +57,7 @@ export function createServices({
   store: Store;
   audit: Audit;
   auditLog: Pick<AuditReader, 'find'>;
+  findCredential: Access['findCredential'];
   cluster: Cluster;
   keyring: Keyring;
   settings: ServicesSettings;
@@ -75,7 +78,7 @@ export function createServices({
     lifetimeMs: settings.playerTokenLifetimeMs,
   });
   const runtimes = createRuntimes({ tokens, log });
-  const downloads = createDownloads({ store, sealer: keyring, longWork, clock });
+  const downloads = createDownloads({ store, findCredential, sealer: keyring, longWork, clock });
   const parts = {
     store,
     audit,

@@ -1,18 +1,44 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { describeFileFault } from '../file-fault.ts';
+import { decodeText, EncodingError } from '../text.ts';
 import { CommandError, type World } from './world.ts';
 
-/** The whole file, or stdin for `-`. Throws a CommandError (exit code 2) that begins with `what`, such as a flag. */
-export async function readInputFile(world: World, path: string, what: string): Promise<Buffer> {
+/**
+ * The whole text file, or stdin for `-`, without a byte order mark. Throws a CommandError (exit code 2) that begins with
+ * `what`, such as a flag.
+ */
+export async function readInputText(world: World, path: string, what: string): Promise<string> {
+  const fail = (problem: string, cause: unknown) => new CommandError(`${what} ${problem}`, { exitCode: 2, cause });
+  const bytes = await (path === '-' ? buffer(world.stdin) : readFile(path)).catch((error: unknown) => {
+    throw fail(`must name a file that can be read, got "${path}" (${codeOf(error)})`, error);
+  });
   try {
-    return path === '-' ? await buffer(world.stdin) : await readFile(path);
+    return decodeText(bytes);
   } catch (error) {
-    throw new CommandError(`${what} must name a file that can be read, got "${path}" (${codeOf(error)})`, {
-      exitCode: 2,
-      cause: error,
-    });
+    if (error instanceof EncodingError) throw fail(`must name a text file, got "${path}": ${error.message}`, error);
+    throw error;
+  }
+}
+
+/** The text file, or undefined when there is none. Throws a CommandError when it cannot be read. */
+export async function readTextIfPresent(path: string): Promise<string | undefined> {
+  try {
+    return decodeText(await readFile(path));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    const reason = error instanceof EncodingError ? error.message : codeOf(error);
+    throw new CommandError(`cannot read "${path}": ${reason}`, { cause: error });
+  }
+}
+
+/** Makes the directory and those above it, unless they are there. Throws a CommandError. */
+export async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    throw new CommandError(`cannot make the directory "${path}" (${codeOf(error)})`, { cause: error });
   }
 }
 

@@ -30,7 +30,9 @@ export interface World {
   exit(code: number): void;
   readonly localFiles: typeof readLocalFile;
   /** Loads the server, and the store with it, only when a command needs it: commands should start quickly. */
-  loadMain(): Promise<Pick<typeof Main, 'startServer' | 'openAdministration' | 'backUpData' | 'restoreData'>>;
+  loadMain(): Promise<
+    Pick<typeof Main, 'startServer' | 'openAdministration' | 'backUpData' | 'restoreData' | 'replaceSecretKey'>
+  >;
 }
 
 /** Ends a command with its message on stderr and an exit code: 1 = the command failed, 2 = wrong command line. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { StartupError } from '../startup-error.ts';
-import { shown } from '../text.ts';
+import { decodeText, EncodingError, shown } from '../text.ts';
 import { listeners } from './rows/listeners.ts';
 import { management } from './rows/management.ts';
 import { players } from './rows/players.ts';
@@ -114,8 +114,12 @@ function findGiven(
 function readSecretFile(name: string, path: string, faults: string[]): Given | undefined {
   try {
     // Most tools that write such a file end it with a newline.
-    return { name, text: readFileSync(path, 'utf8').replace(/\r?\n$/, ''), source: 'a file' };
+    return { name, text: decodeText(readFileSync(path)).replace(/\r?\n$/, ''), source: 'a file' };
   } catch (error) {
+    if (error instanceof EncodingError) {
+      faults.push(`${name} must name a text file, got ${shown(path)}: ${error.message}`);
+      return undefined;
+    }
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     faults.push(`${name} must name a file that can be read, got ${shown(path)} (${code})`);
     return undefined;

@@ -6,7 +6,7 @@ import { StartupError } from '../startup-error.ts';
 import { type Manifest, type Progress, writeArchive } from './archive.ts';
 import { findDataDirectory } from './data-directory.ts';
 import { readIfPresent, syncDirectory, writePrivateFile } from './private-file.ts';
-import { SECRET_KEY_FILE } from './server-files.ts';
+import { SECRET_KEY_FILES } from './server-files.ts';
 
 /** The files of a data directory that its server writes all the time, each of which knows how it is copied. */
 export interface LiveFiles {
@@ -61,9 +61,13 @@ export async function backUp(options: BackupOptions): Promise<Manifest> {
       live.copy(name, join(dataDir, name), join(partial, name));
       live.examine(name, join(partial, name));
     }
-    const secretKey = hasSecretKey ? readIfPresent(join(dataDir, SECRET_KEY_FILE)) : undefined;
-    if (secretKey !== undefined) writePrivateFile(join(partial, SECRET_KEY_FILE), secretKey.toString());
-    const names = secretKey === undefined ? found : [...found, SECRET_KEY_FILE];
+    const names = [...found];
+    for (const name of hasSecretKey ? SECRET_KEY_FILES : []) {
+      const secretKey = readIfPresent(join(dataDir, name));
+      if (secretKey === undefined) continue;
+      writePrivateFile(join(partial, name), secretKey.toString());
+      names.push(name);
+    }
     const archive = join(partial, 'archive');
     const manifest = await writeArchive({
       ...{ file: archive, directory: partial, names, version, madeAt },

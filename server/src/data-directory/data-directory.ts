@@ -5,9 +5,9 @@ import Libsql from 'libsql';
 import { describeFileFault } from '../file-fault.ts';
 import { createKeyring, type Keyring } from '../keyring.ts';
 import { StartupError } from '../startup-error.ts';
-import { createPrivateFile, readIfPresent, writePrivateFile } from './private-file.ts';
+import { createPrivateFile, movePrivateFile, readIfPresent, writePrivateFile } from './private-file.ts';
 import { assertTrustworthy, takeDirectory } from './rights.ts';
-import { DATABASE_FILE, LOCK_FILE, RESTORE_DIRECTORY, SECRET_KEY_FILE } from './server-files.ts';
+import { DATABASE_FILE, LOCK_FILE, NEXT_SECRET_KEY_FILE, RESTORE_DIRECTORY, SECRET_KEY_FILE } from './server-files.ts';
 
 /**
  * The one directory that holds everything a server keeps. Only its owner may enter it (0700), unless it is a mounted
@@ -19,6 +19,18 @@ export interface DataDirectory {
   readonly keyring: Keyring;
   /** What the operator should know about it. */
   readonly warnings: readonly string[];
+  /**
+   * The keyring that a rotation of the secret key leads to. While there is one, either may be that of the database,
+   * because the rotation may have been interrupted.
+   */
+  readonly nextKeyring: Keyring | undefined;
+  /**
+   * Makes a secret key for a rotation and keeps it in the directory, unless there is one already; `given` replaces it.
+   * Only where the secret key is in the directory.
+   */
+  prepareNextKeyring(given?: string): Keyring;
+  /** Puts the prepared secret key in the place of the old one. The database must be sealed with it by then. */
+  adoptNextKeyring(): void;
   /** The absolute path of a file in the directory. */
   file(name: string): string;
   /** Undefined when there is no such file. */
@@ -34,38 +46,52 @@ export interface DataDirectory {
 /**
  * Opens the data directory for a server: makes what is missing, and keeps every other server out until `close` or the
  * end of the process, however it ends. With `isShared` the directory is opened for a command beside a running server:
- * the command makes nothing, keeps no server out, and needs a database. `secretKey` is the setting; without it the key
- * is in a file in the directory, which is made only while there is no database. Throws a `StartupError` when anything
- * fails.
+ * the command makes nothing, keeps no server out, and needs a database. With `isMade` the directory is opened for a
+ * command that keeps servers out, and neither makes anything. `secretKey` is the setting; without it the key is in a
+ * file in the directory, which is made only while there is no database. Throws a `StartupError` when anything fails.
  */
 export function openDataDirectory(options: {
   path: string;
   secretKey?: string | undefined;
+  /** The setting, which counts only beside `secretKey`. */
+  nextSecretKey?: string | undefined;
   isShared?: boolean;
+  isMade?: boolean;
 }): DataDirectory {
   const path = resolve(options.path);
-  const isShared = options.isShared ?? false;
+  const { secretKey, nextSecretKey, isShared = false, isMade = isShared } = options;
   const file = (name: string) => join(path, name);
   const readFile = (name: string) => readIfPresent(file(name))?.toString();
   let unlock = () => {};
   let warnings: readonly string[] = [];
   try {
-    if (isShared) {
-      findDataDirectory(path);
-    } else {
-      warnings = takeDirectory(path);
+    if (isMade) findDataDirectory(path);
+    else warnings = takeDirectory(path);
+    if (!isShared) {
       unlock = lock(path);
       assertRestored(path);
     }
     const hasDatabase = existsSync(file(DATABASE_FILE));
-    const secretKey =
-      options.secretKey === undefined
-        ? parseSecretKey(file(SECRET_KEY_FILE), readFile(SECRET_KEY_FILE) ?? makeSecretKey(path, hasDatabase))
-        : parseSecretKey('RESPARK_SECRET_KEY', options.secretKey);
+    const keyringOf = (source: string, text: string) => createKeyring(parseSecretKey(source, text));
+    const nextFile = file(NEXT_SECRET_KEY_FILE);
+    const ofFile = (text: string | undefined) => (text === undefined ? undefined : keyringOf(nextFile, text));
+    const ofSetting = (text: string | undefined) =>
+      text === undefined ? undefined : keyringOf('RESPARK_NEXT_SECRET_KEY', text);
     return {
       path,
       warnings,
-      keyring: createKeyring(secretKey),
+      keyring:
+        secretKey === undefined
+          ? keyringOf(file(SECRET_KEY_FILE), readFile(SECRET_KEY_FILE) ?? makeSecretKey(path, hasDatabase))
+          : keyringOf('RESPARK_SECRET_KEY', secretKey),
+      nextKeyring: secretKey === undefined ? ofFile(readFile(NEXT_SECRET_KEY_FILE)) : ofSetting(nextSecretKey),
+      prepareNextKeyring(given) {
+        const text = given ?? readFile(NEXT_SECRET_KEY_FILE) ?? newSecretKey();
+        const keyring = keyringOf(given === undefined ? nextFile : 'RESPARK_NEXT_SECRET_KEY', text);
+        writePrivateFile(nextFile, `${text.trim()}\n`);
+        return keyring;
+      },
+      adoptNextKeyring: () => movePrivateFile(nextFile, file(SECRET_KEY_FILE)),
       file,
       readFile,
       writeSecretFile: (name, text) => writePrivateFile(file(name), text),
@@ -150,9 +176,13 @@ function makeSecretKey(path: string, hasDatabase: boolean): string {
       `the database in ${path} was made with a secret key, but ${SECRET_KEY_FILE} is missing: put it back, or set RESPARK_SECRET_KEY`,
     );
   }
-  const text = randomBytes(32).toString('base64');
+  const text = newSecretKey();
   writePrivateFile(join(path, SECRET_KEY_FILE), `${text}\n`);
   return text;
+}
+
+function newSecretKey(): string {
+  return randomBytes(32).toString('base64');
 }
 
 /** The value is a secret, so a message only tells its length. */

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { decodeText } from '../text.ts';
 
 /** Files in the data directory by which commands on the same machine find the running server and its demo. */
 export const ROOT_CREDENTIALS_FILE = 'root-credentials';
@@ -35,7 +36,7 @@ async function readStrings<Name extends string>(
   names: readonly Name[],
 ): Promise<Record<Name, string> | undefined> {
   try {
-    const found = JSON.parse(await readFile(join(dataDir, file), 'utf8')) as Record<Name, unknown>;
+    const found = JSON.parse(decodeText(await readFile(join(dataDir, file)))) as Record<Name, unknown>;
     return names.every((name) => typeof found[name] === 'string') ? (found as Record<Name, string>) : undefined;
   } catch {
     return undefined;

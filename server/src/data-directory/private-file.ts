@@ -42,6 +42,12 @@ export function writePrivateFile(path: string, text: string): void {
   syncDirectory(dirname(path));
 }
 
+/** Puts a private file in the place of another in one step, which is on disk when this returns. */
+export function movePrivateFile(from: string, to: string): void {
+  renameSync(from, to);
+  syncDirectory(dirname(to));
+}
+
 /**
  * Puts on disk which files are in a directory. Windows refuses that for every directory and has no other way, so a
  * refusal is no failure; anything else, such as a broken disk, is thrown.

@@ -7,10 +7,20 @@ import { type Manifest, type Progress, readArchive } from './archive.ts';
 import { inMebibytes, type LiveFiles } from './backup.ts';
 import { lockDataDirectory, parseSecretKey } from './data-directory.ts';
 import { readIfPresent, syncDirectory } from './private-file.ts';
-import { DATABASE_FILE, isServerFile, RESERVE_FILE, RESTORE_DIRECTORY, SECRET_KEY_FILE } from './server-files.ts';
+import {
+  DATABASE_FILE,
+  isServerFile,
+  RESERVE_FILE,
+  RESTORE_DIRECTORY,
+  SECRET_KEY_FILE,
+  SECRET_KEY_FILES,
+} from './server-files.ts';
 
 /** Where a backup is unpacked. It means nothing until it is renamed to `RESTORE_DIRECTORY`. */
 const UNPACKING_DIRECTORY = 'restore.partial';
+
+/** The keyring of the backup comes first. While a rotation of the secret key is interrupted there are two. */
+export type Keyrings = readonly [Keyring, ...Keyring[]];
 
 export interface RestoreOptions {
   readonly dataDir: string;
@@ -23,7 +33,7 @@ export interface RestoreOptions {
   readonly now: () => number;
   readonly progress?: Progress;
   /** Checks and completes what was unpacked into `directory`, before anything is put in its place. May throw. */
-  readonly accept: (unpacked: { directory: string; keyring: Keyring; manifest: Manifest }) => Promise<void>;
+  readonly accept: (unpacked: { directory: string; keyrings: Keyrings; manifest: Manifest }) => Promise<void>;
 }
 
 export interface Restored {
@@ -47,8 +57,8 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
     rmSync(unpacking, { recursive: true, force: true });
     mkdirSync(unpacking, { mode: 0o700 });
     const manifest = await unpack(options, { file, directory: unpacking });
-    const keyring = findKeyring(options, { dataDir, directory: unpacking });
-    await options.accept({ directory: unpacking, keyring, manifest });
+    const keyrings = findKeyrings(options, { dataDir, directory: unpacking });
+    await options.accept({ directory: unpacking, keyrings, manifest });
     return { manifest, setAside: putInPlace({ ...options, dataDir, unpacking }) };
   } catch (error) {
     if (error instanceof StartupError) throw error;
@@ -61,7 +71,7 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
 
 function assertMayRestore(dataDir: string, isForced: boolean): void {
   const isHeld = readdirSync(dataDir).some(
-    (name) => isServerFile(name) && ![RESERVE_FILE, SECRET_KEY_FILE].includes(name),
+    (name) => isServerFile(name) && ![RESERVE_FILE, ...SECRET_KEY_FILES].includes(name),
   );
   if (!isHeld || isForced) return;
   throw new StartupError(
@@ -73,7 +83,7 @@ async function unpack(
   { live, progress = () => {} }: RestoreOptions,
   { file, directory }: { file: string; directory: string },
 ): Promise<Manifest> {
-  const names = [...live.names, SECRET_KEY_FILE];
+  const names = [...live.names, ...SECRET_KEY_FILES];
   const manifest = await readArchive({
     ...{ file, directory, names, progress },
     begin({ parts }) {
@@ -95,16 +105,18 @@ async function unpack(
   return manifest;
 }
 
-/** The key that the next server will use. */
-function findKeyring(
+/** The keys that the next server will use. */
+function findKeyrings(
   { secretKey }: RestoreOptions,
   { dataDir, directory }: { dataDir: string; directory: string },
-): Keyring {
-  if (secretKey !== undefined) return createKeyring(parseSecretKey('RESPARK_SECRET_KEY', secretKey));
+): Keyrings {
+  if (secretKey !== undefined) return [createKeyring(parseSecretKey('RESPARK_SECRET_KEY', secretKey))];
   for (const place of [directory, dataDir]) {
-    const path = join(place, SECRET_KEY_FILE);
-    const text = readIfPresent(path)?.toString();
-    if (text !== undefined) return createKeyring(parseSecretKey(path, text));
+    const [keyring, ...next] = SECRET_KEY_FILES.flatMap((name) => {
+      const text = readIfPresent(join(place, name))?.toString();
+      return text === undefined ? [] : [createKeyring(parseSecretKey(join(place, name), text))];
+    });
+    if (keyring !== undefined) return [keyring, ...next];
   }
   throw new StartupError(
     `the backup was made without its secret key: put ${SECRET_KEY_FILE} into ${dataDir}, or set RESPARK_SECRET_KEY or RESPARK_SECRET_KEY_FILE`,
@@ -124,10 +136,10 @@ function putInPlace({
   renameSync(unpacking, ready);
   syncDirectory(dataDir);
 
-  const names = [SECRET_KEY_FILE, ...live.names.toReversed()].filter((name) => existsSync(join(ready, name)));
+  const names = [...SECRET_KEY_FILES, ...live.names.toReversed()].filter((name) => existsSync(join(ready, name)));
   const hasOwnKey = names.includes(SECRET_KEY_FILE);
   // A secret key that the backup lacks, and that was verified, stays for the next server.
-  const staying = hasOwnKey ? [RESERVE_FILE] : [RESERVE_FILE, SECRET_KEY_FILE];
+  const staying = hasOwnKey ? [RESERVE_FILE] : [RESERVE_FILE, ...SECRET_KEY_FILES];
   const old = readdirSync(dataDir).filter((name) => isServerFile(name) && !staying.includes(name));
   const setAside = join(dataDir, `replaced-${new Date(now()).toISOString().replace(/\W/g, '')}`);
   if (old.length > 0) {

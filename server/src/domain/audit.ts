@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import { type ErrorCode, ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import type { AuditIntent, AuditLog, AuditOutcome } from '../store/audit/audit-log.ts';
+import type { AuditIntent, AuditLog, AuditOutcome, AuditWriter } from '../store/audit/audit-log.ts';
 
 const PRUNE_PERIOD_MS = 3_600_000;
 /** How often an unhealthy log is tried again, however often its health is asked for. */
@@ -26,6 +26,14 @@ export interface Audit {
   around<T>(change: Change, rule: () => Promise<T>, detailsOf?: (result: T) => Details): Promise<T>;
 }
 
+export interface AuditOfRefusals {
+  /**
+   * Puts on record that a change was refused before its rule was asked. Never rejects: the caller is refused in any
+   * case, so a record that cannot be written is only logged.
+   */
+  refused(change: Change, error: ErrorCode): Promise<void>;
+}
+
 export interface AuditHealth {
   /**
    * Whether records can be written. After a failure this call tries it, because a node that gets no calls while it is
@@ -35,6 +43,7 @@ export interface AuditHealth {
   close(): void;
 }
 
+/** The audit of a server. */
 export function createAudit({
   auditLog,
   clock,
@@ -47,7 +56,7 @@ export function createAudit({
   log: Log;
   metrics: Pick<Metrics, 'auditFailed'>;
   settings: { readonly auditRetentionDays: number };
-}): Audit & AuditHealth {
+}): Audit & AuditOfRefusals & AuditHealth {
   let isHealthy = true;
   let nextProbeAt = Number.NEGATIVE_INFINITY;
   let cancelPruning = () => {};
@@ -60,13 +69,51 @@ export function createAudit({
   }
   prune();
 
+  const wrote = (part: WrittenPart, error?: unknown) => {
+    if (error !== undefined) {
+      isHealthy = false;
+      metrics.auditFailed(part);
+    } else if (part === 'intent') {
+      isHealthy = true;
+    }
+  };
+  return {
+    ...createRecording({ auditLog, clock, log, wrote }),
+    async isHealthy() {
+      if (isHealthy || clock.monotonic() < nextProbeAt) return isHealthy;
+      nextProbeAt = clock.monotonic() + PROBE_PERIOD_MS;
+      isHealthy = await auditLog.probe().then(
+        () => true,
+        () => false,
+      );
+      return isHealthy;
+    },
+    close: () => cancelPruning(),
+  };
+}
+
+/** What is written of a change, in this order. */
+type WrittenPart = 'intent' | 'outcome';
+
+/** The audit of a process that only writes records, such as a command. */
+export function createRecording({
+  auditLog,
+  clock,
+  log,
+  wrote = () => {},
+}: {
+  auditLog: AuditWriter;
+  clock: Pick<Clock, 'now' | 'monotonic'>;
+  log: Log;
+  /** Called after each attempt to write, with the error of one that failed. */
+  wrote?: (part: WrittenPart, error?: unknown) => void;
+}): Audit & AuditOfRefusals {
   async function begin(intent: AuditIntent): Promise<void> {
     try {
       await auditLog.begin(intent);
-      isHealthy = true;
+      wrote('intent');
     } catch (error) {
-      isHealthy = false;
-      metrics.auditFailed('intent');
+      wrote('intent', error);
       log.error({ err: error, requestId: intent.requestId }, 'a call was refused: its audit record cannot be written');
       throw new ServiceError('internal', 'The audit log is not available, so nothing was done. Try again.', {
         cause: error,
@@ -82,8 +129,7 @@ export function createAudit({
     try {
       await auditLog.finish(intent, outcome);
     } catch (error) {
-      isHealthy = false;
-      metrics.auditFailed('outcome');
+      wrote('outcome', error);
       log.error({ err: error, requestId: intent.requestId }, 'the outcome of a call could not be recorded');
     }
   }
@@ -105,15 +151,13 @@ export function createAudit({
       await end(undefined, detailsOf?.(result));
       return result;
     },
-    async isHealthy() {
-      if (isHealthy || clock.monotonic() < nextProbeAt) return isHealthy;
-      nextProbeAt = clock.monotonic() + PROBE_PERIOD_MS;
-      isHealthy = await auditLog.probe().then(
-        () => true,
-        () => false,
+    async refused(change, error) {
+      const intent = { ...change, at: clock.now() };
+      // What failed is in the log by now, and the caller is refused in any case.
+      await begin(intent).then(
+        () => finish(intent, { error, durationMs: 0 }),
+        () => {},
       );
-      return isHealthy;
     },
-    close: () => cancelPruning(),
   };
 }

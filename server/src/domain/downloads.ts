@@ -1,8 +1,10 @@
+import { hash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { assertNever, ServiceError } from '../errors.ts';
 import type { Sealer } from '../keyring.ts';
 import type { Store } from '../store/store.ts';
 import { createTokenBuckets } from '../token-bucket.ts';
+import type { Access } from './access/access.ts';
 import type { SectionJobs } from './configuration/stored-sections.ts';
 import type { LongWork } from './long-work.ts';
 
@@ -22,17 +24,30 @@ export interface DownloadedFile {
  * They are relative, such as `/download/…`, because it depends on the caller where this server is reached.
  */
 export interface Downloads {
-  urlOf(download: Download, fileName: string, lifetimeMs: number): { readonly url: string; readonly expiresAt: number };
+  /**
+   * A URL that works for `lifetimeMs`, but no longer than the access key of the caller who asks for it. Throws
+   * `access_denied` when that key has been revoked in the meantime.
+   */
+  urlOf(download: Download, fileName: string, lifetimeMs: number, accessKeyId: string): Promise<DownloadUrl>;
   /**
    * The file behind the path of a URL; undefined when the URL is not one of ours, has expired, or its file is gone.
-   * Throws `throttled` when the file is asked for too often, or too many files by the client, which is its address.
+   * Throws `access_denied` when the access key that asked for the URL has been revoked or replaced, and `throttled` when
+   * the file is asked for too often, or too many files by the client, which is its address.
    */
   open(rawPath: string, client: string): Promise<DownloadedFile | undefined>;
+}
+
+export interface DownloadUrl {
+  readonly url: string;
+  readonly expiresAt: number;
 }
 
 interface Payload {
   readonly download: Download;
   readonly expiresAt: number;
+  readonly accessKeyId: string;
+  /** Another one when the key of the same id has another secret, as a root key from the settings may. */
+  readonly keyDigest: string;
 }
 
 /**
@@ -49,11 +64,13 @@ const PATH = /^\/download\/(?<token>[A-Za-z0-9_-]+)\/(?<fileName>[A-Za-z0-9_.-]+
 
 export function createDownloads({
   store,
+  findCredential,
   sealer,
   longWork,
   clock,
 }: {
   store: Pick<Store, 'snapshots' | 'generatedCodeJobs'>;
+  findCredential: Access['findCredential'];
   sealer: Sealer;
   longWork: LongWork<SectionJobs>;
   clock: Clock;
@@ -75,10 +92,17 @@ export function createDownloads({
     refuse(clients.take(client), `this address downloads more than ${CLIENT_DOWNLOADS_PER_SECOND} files a second`);
   }
 
+  async function digestOf(accessKeyId: string): Promise<string | undefined> {
+    const credential = await findCredential(accessKeyId);
+    return credential && hash('sha256', credential.secretAccessKey, 'base64');
+  }
+
   return {
-    urlOf(download, fileName, lifetimeMs) {
+    async urlOf(download, fileName, lifetimeMs, accessKeyId) {
+      const keyDigest = await digestOf(accessKeyId);
+      if (keyDigest === undefined) throw new ServiceError('access_denied', 'this access key has been revoked');
       const expiresAt = clock.now() + lifetimeMs;
-      const payload: Payload = { download, expiresAt };
+      const payload: Payload = { download, expiresAt, accessKeyId, keyDigest };
       const sealed = sealer.seal(Buffer.from(JSON.stringify(payload)), associated(fileName));
       return { url: `/download/${Buffer.from(sealed).toString('base64url')}/${fileName}`, expiresAt };
     },
@@ -87,8 +111,14 @@ export function createDownloads({
       const { token = '', fileName = '' } = PATH.exec(rawPath)?.groups ?? {};
       const opened = sealer.open(Buffer.from(token, 'base64url'), associated(fileName));
       if (opened === undefined) return undefined;
-      const { download, expiresAt } = JSON.parse(Buffer.from(opened).toString()) as Payload;
+      const { download, expiresAt, accessKeyId, keyDigest } = JSON.parse(Buffer.from(opened).toString()) as Payload;
       if (clock.now() >= expiresAt) return undefined;
+      const digest = await digestOf(accessKeyId);
+      if (digest === undefined || digest !== keyDigest) {
+        const message =
+          'the access key that asked for this URL has been revoked or replaced: ask for another URL with a key that is active';
+        throw new ServiceError('access_denied', message);
+      }
       throttle(download, client);
       switch (download.kind) {
         case 'snapshot': {
@@ -114,5 +144,5 @@ export function createDownloads({
 
 /** The file name is part of the seal, so no client can make this server offer a file under a name of its choice. */
 function associated(fileName: string): string {
-  return `download ${fileName}`;
+  return `download for a key ${fileName}`;
 }

@@ -6,6 +6,7 @@ import { CHANGE, type DomainOptions, openDomain } from '../../test/support/domai
 import type { ErrorCode } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { openTestStore } from '../store/test-store.ts';
+import type { Audit } from './audit.ts';
 import { examineInThisThread } from './examination.ts';
 
 const SECTIONS = {
@@ -36,7 +37,7 @@ async function openWithSnapshot(t: TestContext, options: DomainOptions = {}) {
   const generate = async (generator = {}) => {
     const id = await start(generator);
     await jobs.settled();
-    return await jobs.get('Demo', snapshotId, id);
+    return await jobs.get('Demo', snapshotId, id, CHANGE);
   };
   const open = (url: string) => domain.downloads.open(url, '192.0.2.7');
   return { ...domain, jobs, game, snapshotId, start, generate, open };
@@ -65,7 +66,10 @@ test('a job is in progress, and then completed with a zip that can be downloaded
   );
   clock.advance(3_600_000);
   assert.equal(await open(download?.url ?? ''), undefined);
-  assert.ok(await open((await jobs.get('Demo', snapshotId, id)).download?.url ?? ''), 'asking again renews the URL');
+  assert.ok(
+    await open((await jobs.get('Demo', snapshotId, id, CHANGE)).download?.url ?? ''),
+    'asking again renews the URL',
+  );
 });
 
 test('the job keeps what was asked for, and an unknown generator is refused with a list of those there are', async (t) => {
@@ -111,7 +115,7 @@ test('the oldest jobs that have ended are forgotten, with their zips', async (t)
   const { jobs, snapshotId, generate, open } = await openWithSnapshot(t, { maxGeneratedCodeJobs: 3 });
   const made = [];
   for (let count = 0; count < 5; count += 1) made.push(await generate());
-  const { items } = await jobs.list('Demo', snapshotId, {});
+  const { items } = await jobs.list('Demo', snapshotId, {}, CHANGE);
   assert.deepEqual(
     items.map(({ id }) => id),
     made
@@ -121,7 +125,7 @@ test('the oldest jobs that have ended are forgotten, with their zips', async (t)
   );
   assert.equal(await open(made[1]?.download?.url ?? ''), undefined);
   assert.ok(await open(made[2]?.download?.url ?? ''));
-  await assert.rejects(jobs.get('Demo', snapshotId, made[0]?.id ?? ''), failsWith('not_found', /no job/));
+  await assert.rejects(jobs.get('Demo', snapshotId, made[0]?.id ?? '', CHANGE), failsWith('not_found', /no job/));
 });
 
 test('when fifty calls come at once, only as many start jobs as are kept', async (t) => {
@@ -134,7 +138,7 @@ test('when fifty calls come at once, only as many start jobs as are kept', async
   for (const { code, retryAfterMs } of refusals) assert.deepEqual([code, retryAfterMs], ['throttled', 1_000]);
   assert.ok((await store.generatedCodeJobs.list(game.id, snapshotId, { limit: 100 })).length <= 5);
   await jobs.settled();
-  const { items } = await jobs.list('Demo', snapshotId, {});
+  const { items } = await jobs.list('Demo', snapshotId, {}, CHANGE);
   assert.deepEqual(
     items.map(({ state }) => state),
     Array(5).fill('COMPLETED'),
@@ -150,7 +154,7 @@ test('jobs are listed page by page, newest first', async (t) => {
   const seen: string[] = [];
   let nextToken: string | undefined;
   do {
-    const page = await jobs.list('Demo', snapshotId, { maxResults: 3, nextToken });
+    const page = await jobs.list('Demo', snapshotId, { maxResults: 3, nextToken }, CHANGE);
     for (const { id, download } of page.items) seen.push(download === undefined ? 'no download' : id);
     nextToken = page.nextToken;
   } while (nextToken !== undefined);
@@ -162,18 +166,18 @@ test('jobs need their game and their snapshot', async (t) => {
   const { id } = await generate();
   const other = await snapshots.create('Demo', undefined, CHANGE);
   const missing = snapshotId.replace('000Z', '999Z');
-  await assert.rejects(jobs.get('Demo', other.id, id), failsWith('not_found', /no job/));
+  await assert.rejects(jobs.get('Demo', other.id, id, CHANGE), failsWith('not_found', /no job/));
   for (const [gameName, snapshot, message] of [
     ['Other', snapshotId, /game "Other"/],
     ['Demo', missing, /snapshot "/],
   ] as const) {
     await assert.rejects(jobs.start(gameName, snapshot, {}, CHANGE), failsWith('not_found', message));
-    await assert.rejects(jobs.get(gameName, snapshot, id), failsWith('not_found', /game "Other"|no job/));
-    await assert.rejects(jobs.list(gameName, snapshot, {}), failsWith('not_found', message));
+    await assert.rejects(jobs.get(gameName, snapshot, id, CHANGE), failsWith('not_found', /game "Other"|no job/));
+    await assert.rejects(jobs.list(gameName, snapshot, {}, CHANGE), failsWith('not_found', message));
   }
   await store.games.update(game.id, { state: 'DELETING', updatedAt: 0 });
   await assert.rejects(start(), failsWith('not_found', /game/));
-  assert.equal((await jobs.get('Demo', snapshotId, id)).state, 'COMPLETED');
+  assert.equal((await jobs.get('Demo', snapshotId, id, CHANGE)).state, 'COMPLETED');
 });
 
 test('jobs end quietly when their game is deleted meanwhile', async (t) => {
@@ -214,7 +218,7 @@ for (const phase of ['before', 'after'] as const) {
       const { generatedCodeJobs: jobs } = await openDomain(t, { store });
       await jobs.resume();
       await jobs.settled();
-      const { items } = await jobs.list('Demo', snapshotId, {});
+      const { items } = await jobs.list('Demo', snapshotId, {}, CHANGE);
       assert.deepEqual(
         items.map(({ state }) => state),
         left.map(() => 'COMPLETED'),
@@ -239,4 +243,39 @@ test('a job whose zip would take the game beyond its bytes fails and says why, a
     /^the snapshots and generated code of the game would have more than 2000 bytes, .*RESPARK_MAX_GAME_BYTES$/,
   );
   assert.equal(await store.usage.ofGame(game.id), before);
+});
+
+test('a URL of a download is on record when it is handed out, and asking without getting one is not', async (t) => {
+  const recorded: string[] = [];
+  const audit: Audit = {
+    around(change, rule) {
+      recorded.push(change.operation);
+      return rule();
+    },
+  };
+  let goOn = () => {};
+  const isTime = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const { jobs, snapshotId, start } = await openWithSnapshot(t, {
+    audit,
+    async examine(asked) {
+      await isTime;
+      return examineInThisThread(asked);
+    },
+  });
+  const as = (operation: string) => ({ ...CHANGE, operation });
+  const id = await start();
+  recorded.length = 0;
+  const look = async () => {
+    const { download } = await jobs.get('Demo', snapshotId, id, as('Get'));
+    const { items } = await jobs.list('Demo', snapshotId, {}, as('List'));
+    return [download?.url, items[0]?.download?.url].map((url) => url !== undefined);
+  };
+  assert.deepEqual(await look(), [false, false]);
+  assert.deepEqual(recorded, []);
+  goOn();
+  await jobs.settled();
+  assert.deepEqual(await look(), [true, true]);
+  assert.deepEqual(recorded, ['Get', 'List']);
 });

@@ -9,7 +9,7 @@ import type { Audit, Change } from './audit.ts';
 import { type BackgroundWork, Interrupted } from './background.ts';
 import { createClaimedWork, isUnfinished, type WorkKind } from './claimed-work.ts';
 import { describeFault } from './configuration/fault.ts';
-import type { Downloads } from './downloads.ts';
+import type { Downloads, DownloadUrl } from './downloads.ts';
 import type { Examine, GeneratorInput } from './examination.ts';
 import { type Game, getActiveGame, getGame } from './games.ts';
 import { chooseGenerator, type Generator } from './generated-code/generators.ts';
@@ -18,8 +18,8 @@ import { getSnapshotSummary } from './snapshots.ts';
 import { findExcess, type StoredBytesSettings } from './stored-bytes.ts';
 
 export type GeneratedCodeJob = GeneratedCodeJobRecord & {
-  /** The relative URL of a completed job's zip, valid until it expires or newer jobs have pushed the job out. */
-  readonly download: { readonly url: string; readonly expiresAt: number } | undefined;
+  /** Where the zip of a completed job is, until the URL expires or newer jobs have pushed the job out. */
+  readonly download: DownloadUrl | undefined;
 };
 
 /** Jobs that generate a snapshot's code. Every method throws `not_found` when the game or snapshot does not exist. */
@@ -29,10 +29,10 @@ export interface GeneratedCodeJobs extends BackgroundWork {
    * version, and `throttled` when as many jobs as are kept are under way for the snapshot.
    */
   start(gameName: string, snapshotId: string, generator: Generator, change: Change): Promise<string>;
-  /** Throws `not_found`. */
-  get(gameName: string, snapshotId: string, id: string): Promise<GeneratedCodeJob>;
-  /** Newest first. */
-  list(gameName: string, snapshotId: string, request: PageRequest): Promise<Page<GeneratedCodeJob>>;
+  /** Throws `not_found`. When the job has a download, that is on record, because its URL works without a signature. */
+  get(gameName: string, snapshotId: string, id: string, change: Change): Promise<GeneratedCodeJob>;
+  /** Newest first. Downloads are on record as in `get`, with one record for the page. */
+  list(gameName: string, snapshotId: string, request: PageRequest, change: Change): Promise<Page<GeneratedCodeJob>>;
 }
 
 const MAX_AT_ONCE = 2;
@@ -54,7 +54,8 @@ export interface GeneratedCodeJobsParts {
 }
 
 export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): GeneratedCodeJobs {
-  const { store, audit, downloads, paginate, clock, random, settings } = parts;
+  const { store, audit, paginate, clock, random, settings } = parts;
+  const withDownloads = createWithDownloads(parts);
   const work = createClaimedWork({ ...parts, kind: createGenerationWork(parts) });
 
   async function insert(
@@ -91,14 +92,6 @@ export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): Generate
     return job;
   }
 
-  function withDownload(gameName: string, job: GeneratedCodeJobRecord): GeneratedCodeJob {
-    if (job.state !== 'COMPLETED') return { ...job, download: undefined };
-    const { targetPlatform, language } = JSON.parse(job.generator) as GeneratorInput;
-    const fileName = `${gameName}-${targetPlatform}-${language}.zip`;
-    const download = downloads.urlOf({ kind: 'generated_code', jobId: job.id }, fileName, DOWNLOAD_LIFETIME_MS);
-    return { ...job, download };
-  }
-
   return {
     ...work,
 
@@ -118,25 +111,49 @@ export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): Generate
         return job.id;
       }),
 
-    async get(gameName, snapshotId, id) {
+    async get(gameName, snapshotId, id, change) {
       const game = await getGame(store, gameName);
       const job = await store.generatedCodeJobs.find(game.id, snapshotId, id);
-      if (job !== undefined) return withDownload(gameName, job);
+      const [found] = await withDownloads(gameName, job === undefined ? [] : [job], change);
+      if (found !== undefined) return found;
       throw new ServiceError(
         'not_found',
         `there is no job "${id}" of snapshot "${snapshotId}": ListGeneratedCodeJobs shows those that are kept`,
       );
     },
 
-    async list(gameName, snapshotId, request) {
+    async list(gameName, snapshotId, request, change) {
       const game = await getGame(store, gameName);
       const list = (page: PageQuery) => store.generatedCodeJobs.list(game.id, snapshotId, page);
       const scope = `ListGeneratedCodeJobs ${game.id} ${snapshotId}`;
       const { items, nextToken } = await paginate(scope, request, list, ({ id }) => id);
       // Where there are jobs the snapshot exists, since jobs do not outlive it.
       if (items.length === 0) await getSnapshotSummary(store, game, snapshotId);
-      return { items: items.map((job) => withDownload(gameName, job)), nextToken };
+      return { items: await withDownloads(gameName, items, change), nextToken };
     },
+  };
+}
+
+type WithDownloads = (
+  gameName: string,
+  jobs: readonly GeneratedCodeJobRecord[],
+  change: Change,
+) => Promise<GeneratedCodeJob[]>;
+
+/** A client that waits for a job asks often, and leaves a record only when it is given a URL. */
+function createWithDownloads({ audit, downloads }: Pick<GeneratedCodeJobsParts, 'audit' | 'downloads'>): WithDownloads {
+  async function withDownload(gameName: string, job: GeneratedCodeJobRecord, actor: string): Promise<GeneratedCodeJob> {
+    if (job.state !== 'COMPLETED') return { ...job, download: undefined };
+    const { targetPlatform, language } = JSON.parse(job.generator) as GeneratorInput;
+    const fileName = `${gameName}-${targetPlatform}-${language}.zip`;
+    const download = { kind: 'generated_code', jobId: job.id } as const;
+    return { ...job, download: await downloads.urlOf(download, fileName, DOWNLOAD_LIFETIME_MS, actor) };
+  }
+
+  return async (gameName, jobs, change) => {
+    const complete = () => Promise.all(jobs.map((job) => withDownload(gameName, job, change.actor)));
+    const hasDownload = jobs.some(({ state }) => state === 'COMPLETED');
+    return hasDownload ? await audit.around(change, complete) : await complete();
   };
 }
 

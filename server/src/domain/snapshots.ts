@@ -139,7 +139,8 @@ export function createSnapshots(parts: SnapshotsParts): Snapshots {
         const { gameId } = await getSnapshotSummary(store, await getGame(store, gameName), id);
         // Not every file system allows a colon in a name.
         const fileName = `${gameName}-${id.replaceAll(':', '-')}.json`;
-        return downloads.urlOf({ kind: 'snapshot', gameId, snapshotId: id }, fileName, EXPORT_LIFETIME_MS).url;
+        const download = { kind: 'snapshot', gameId, snapshotId: id } as const;
+        return (await downloads.urlOf(download, fileName, EXPORT_LIFETIME_MS, change.actor)).url;
       }),
   };
 }

@@ -50,21 +50,25 @@ export function createResourceTags({
     return found.record?.state === 'ACTIVE' ? (found as Found) : undefined;
   }
 
-  async function getResource(store: Store, arn: string): Promise<Found> {
-    const found = await findResource(store, arn);
-    if (found !== undefined) return found;
-    const shown = `"${printable(arn)}"`;
-    if (arns.parse(arn) !== undefined) {
-      throw new ServiceError('not_found', `there is no ${shown}: GetGame and GetStage show the Arn of a game or stage`);
-    }
+  function assertOfThisServer(arn: string): void {
+    if (arns.parse(arn) !== undefined) return;
     throw new ServiceError(
       'validation',
-      `${shown} must be the ARN of a game or a stage of this server: ${arns.game('NAME')}, or the same with /stage/NAME`,
+      `"${printable(arn)}" must be the ARN of a game or a stage of this server: ${arns.game('NAME')}, or the same with /stage/NAME`,
     );
   }
 
-  function update(arn: string, change: Change, changed: (tags: Tags) => Tags): Promise<void> {
-    return audit.around(change, () =>
+  async function getResource(store: Store, arn: string): Promise<Found> {
+    assertOfThisServer(arn);
+    const found = await findResource(store, arn);
+    if (found !== undefined) return found;
+    throw new ServiceError('not_found', `there is no "${arn}": GetGame and GetStage show the Arn of a game or stage`);
+  }
+
+  /** What is not the name of anything here does not get into a record either. */
+  async function update(arn: string, change: Change, changed: (tags: Tags) => Tags): Promise<void> {
+    assertOfThisServer(arn);
+    await audit.around(change, () =>
       store.transaction(async (store) => {
         const { kind, record } = await getResource(store, arn);
         await store[kind].update(record.id, { tags: changed(record.tags), updatedAt: clock.now() });

@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Log } from '../log.ts';
 import { StartupError } from '../startup-error.ts';
+import { decodeText } from '../text.ts';
 import { collectHeaders } from './exchange.ts';
 
 /**
@@ -112,7 +113,8 @@ function openTls(
   files: TlsFiles,
   { log, settingPrefix, handshakeTimeout }: { log: Log; settingPrefix: string; handshakeTimeout: number },
 ): { server: Server; stopWatching: () => void } {
-  const read = () => ({ cert: readFileSync(files.certFile), key: readFileSync(files.keyFile) });
+  const readText = (file: string) => decodeText(readFileSync(file));
+  const read = () => ({ cert: readText(files.certFile), key: readText(files.keyFile) });
   let server: ReturnType<typeof createTlsServer>;
   try {
     server = createTlsServer({ ...SERVER_OPTIONS, ...read(), minVersion: 'TLSv1.2', handshakeTimeout });

@@ -225,6 +225,17 @@ function testAccessKeys(open: OpenStore): void {
     assert.equal((await accessKeys.find('A'))?.revokedAt, 10);
   });
 
+  test('the sealed secret of a key is replaced, and nothing else of it', async (t) => {
+    const { accessKeys } = await open(t);
+    for (const id of ['A', 'B']) await accessKeys.insert(sampleKey(id));
+    await accessKeys.setSealedSecret('A', Buffer.of(1, 2, 3));
+    await accessKeys.setSealedSecret('unknown', Buffer.of(1, 2, 3));
+    assert.deepEqual(await accessKeys.list(), [
+      { ...sampleKey('A'), sealedSecret: Buffer.of(1, 2, 3) },
+      sampleKey('B'),
+    ]);
+  });
+
   test('there is at most one live root key', async (t) => {
     const { accessKeys } = await open(t);
     await accessKeys.insert(sampleKey('A', { isRoot: true }));

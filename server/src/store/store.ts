@@ -280,6 +280,8 @@ export interface AccessKeyTable {
   insert(record: AccessKeyRecord): Promise<void>;
   /** Revokes the key; resolves with whether it was live until now. */
   revoke(id: string, revokedAt: number): Promise<boolean>;
+  /** Replaces the sealed secret of the key. */
+  setSealedSecret(id: string, sealedSecret: Uint8Array): Promise<void>;
   /** Forgets the keys that were revoked before `revokedAt`. */
   removeRevokedBefore(revokedAt: number): Promise<void>;
 }

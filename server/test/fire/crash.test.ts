@@ -11,7 +11,7 @@ import {
 import { ResparkClient } from '@respark/client';
 import { findRecords } from '../../src/store/audit/audit-log.contract.ts';
 import type { AuditRecord } from '../../src/store/audit/audit-log.ts';
-import { openSqliteAuditReader } from '../../src/store/audit/sqlite.ts';
+import { openSqliteAuditBeside } from '../../src/store/audit/sqlite.ts';
 import { createWorkplace, type RunningServer } from '../support/process.ts';
 import { GAME, STAGE, until } from '../support/server.ts';
 
@@ -92,7 +92,7 @@ async function disconnectOn({ sdk, acknowledged, isOver }: Load, client: Respark
 }
 
 async function auditRecords({ dataDir }: RunningServer): Promise<Map<string, AuditRecord>> {
-  const auditLog = openSqliteAuditReader({ directory: dataDir });
+  const auditLog = openSqliteAuditBeside({ directory: dataDir });
   try {
     const records = await findRecords(auditLog, { limit: 1_000_000 });
     return new Map(records.map((record) => [record.requestId, record]));

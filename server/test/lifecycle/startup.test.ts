@@ -136,7 +136,7 @@ describe('a server that cannot start says why in one line', () => {
     const refused = await serveHere(directory, ['--port', '0'], { RESPARK_SECRET_KEY });
     assertRefused(refused, {
       exitCode: 1,
-      says: /^the secret key is not the one this database was made with: set RESPARK_SECRET_KEY to that one/m,
+      says: /^the secret key is not the one that this database is sealed with: set RESPARK_SECRET_KEY to that one/m,
     });
     assert(!refused.stderr.includes(RESPARK_SECRET_KEY));
     // It was right before, and is again.
@@ -188,7 +188,7 @@ describe('a server that cannot start says why in one line', () => {
     [
       'the other one is alone',
       [],
-      { RESPARK_ROOT_SECRET_ACCESS_KEY: 'not-to-be-shown' },
+      { RESPARK_ROOT_SECRET_ACCESS_KEY: 'not-to-be-shown-in-any-message-at-all' },
       /^RESPARK_ROOT_SECRET_ACCESS_KEY is set without RESPARK_ROOT_ACCESS_KEY_ID; set both or neither$/m,
     ],
     [
@@ -200,7 +200,7 @@ describe('a server that cannot start says why in one line', () => {
     [
       'the secret key is short',
       [],
-      { RESPARK_SECRET_KEY: 'not-to-be-shown' },
+      { RESPARK_SECRET_KEY: 'not-to-be-shown-in-any-message-at-all' },
       /^RESPARK_SECRET_KEY must be 32 random bytes in base64, .* got something else \(not shown\)/m,
     ],
     [
@@ -266,7 +266,7 @@ describe('a server starts', () => {
     const stored = await place.serve();
     stored.child.kill('SIGTERM');
     await stored.ended();
-    const credentials = { accessKeyId: 'AKIAROOT', secretAccessKey: 'of-the-settings' };
+    const credentials = { accessKeyId: 'AKIAROOT', secretAccessKey: 'of-the-settings-and-long-enough-for-them' };
     const env = {
       RESPARK_ROOT_ACCESS_KEY_ID: credentials.accessKeyId,
       RESPARK_ROOT_SECRET_ACCESS_KEY: credentials.secretAccessKey,

@@ -16,15 +16,23 @@ export async function administer<T>(place: Place, work: (access: Access) => Prom
   return await withAdministration(place, ({ access }) => work(access));
 }
 
-/** The records of operators' changes. Those of the server's own are left out, unless `cause` asks for them. */
+/**
+ * The records of operators' calls, or, with `isLocal`, of their changes by commands and starts. Those of the server's
+ * own are left out, unless `cause` asks for them.
+ */
 export async function readAudit(
   place: Place,
-  { cause = 'operator', ...query }: Partial<AuditQuery> & Partial<Pick<AuditRecord, 'cause'>> = {},
+  {
+    cause = 'operator',
+    isLocal = false,
+    ...query
+  }: Partial<AuditQuery> & Partial<Pick<AuditRecord, 'cause'>> & { readonly isLocal?: boolean } = {},
 ): Promise<readonly AuditRecord[]> {
   const all = await withAdministration(place, ({ auditLog }) =>
     findRecords(auditLog as AuditReader, { limit: 1_000, ...query }),
   );
-  return all.filter((record) => record.cause === cause);
+  const isAsked = ({ sourceAddress }: AuditRecord) => cause !== 'operator' || isLocal === (sourceAddress === '');
+  return all.filter((record) => record.cause === cause && isAsked(record));
 }
 
 async function withAdministration<T>({ dataDir }: Place, work: (parts: Administration) => Promise<T>): Promise<T> {

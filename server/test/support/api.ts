@@ -7,6 +7,7 @@ import { signRequest } from '../../src/api/signature/sigv4.ts';
 import type { DirectoryEntry } from '../../src/cluster/cluster.ts';
 import type { Credential } from '../../src/domain/access/access.ts';
 import { ALLOW_ALL, parsePolicy } from '../../src/domain/access/policy.ts';
+import { createRefusals } from '../../src/domain/access/refusals.ts';
 import { createArns } from '../../src/domain/arn.ts';
 import { createAudit } from '../../src/domain/audit.ts';
 import { BodyError, collectHeaders } from '../../src/http/exchange.ts';
@@ -103,6 +104,7 @@ export async function openApi(
   const auditLog = openSqliteAuditLog({ directory: temporaryDirectory(t), clock, log });
   t.after(() => auditLog.close());
   const audit = createAudit({ auditLog, clock, log, metrics, settings: { auditRetentionDays: 90 } });
+  const refusals = createRefusals({ audit, clock, log });
   const domain = await openDomain(t, { maxGames: 5, maxStages: 3, audit, auditLog, clock, recorded });
   const credentials = new Map<string, Credential>();
   const addKey = (accessKeyId: string, policy?: object) =>
@@ -147,10 +149,11 @@ export async function openApi(
     },
     authenticate: createSignatureAuthentication({
       findCredential: async (accessKeyId) => credentials.get(accessKeyId),
-      ...{ arns, clock, metrics, settings: { ...SETTINGS, ...settings } },
+      ...{ arns, clock, metrics, refusals, settings: { ...SETTINGS, ...settings } },
     }),
     isDraining: () => false,
     urlFor: ({ host, isSecure }, relative) => `${isSecure ? 'https' : 'http'}://${host}${relative}`,
+    refusals,
     arns,
     longWork: domain.longWork,
     metrics,

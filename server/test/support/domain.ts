@@ -1,6 +1,7 @@
 import type { TestContext } from 'node:test';
 import { createServices } from '../../src/app/services.ts';
 import { LocalCluster } from '../../src/cluster/local.ts';
+import type { Access } from '../../src/domain/access/access.ts';
 import { createArns } from '../../src/domain/arn.ts';
 import type { Audit, Change } from '../../src/domain/audit.ts';
 import type { BackgroundWork } from '../../src/domain/background.ts';
@@ -84,6 +85,8 @@ export interface DomainOptions extends Partial<typeof SETTINGS> {
   readonly recorded?: ReturnType<typeof recordedLog>;
   readonly audit?: Audit;
   readonly auditLog?: Pick<AuditReader, 'find'>;
+  /** By default every access key may sign. */
+  readonly findCredential?: Access['findCredential'];
 }
 
 /** The rules over a store on disk and the cluster of one node, whose connections `nodes.closeStage` ends. */
@@ -96,6 +99,7 @@ export async function openDomain(t: TestContext, options: DomainOptions = {}) {
     recorded: { log, lines } = recordedLog(),
     audit = UNRECORDED,
     auditLog = { find: async () => ({ records: [], next: undefined }) },
+    findCredential = async (accessKeyId) => ({ accessKeyId, secretAccessKey: 'secret', policies: [] }),
     ...changed
   } = options;
   const random = createSystemRandom();
@@ -107,7 +111,7 @@ export async function openDomain(t: TestContext, options: DomainOptions = {}) {
     return {};
   });
   const services = createServices({
-    ...{ store, audit, auditLog, cluster, clock, random, log, examine, longWork },
+    ...{ store, audit, auditLog, findCredential, cluster, clock, random, log, examine, longWork },
     keyring: createKeyring(new Uint8Array(32).fill(7)),
     settings: { ...SETTINGS, ...changed },
     metrics: NO_METRICS,

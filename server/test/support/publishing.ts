@@ -84,7 +84,7 @@ export async function whenEnded<T>(read: () => Promise<T>, stateOf: (read: T) =>
     const state = stateOf(seen);
     if (state === 'COMPLETED' || state === 'FAILED') return seen;
     if (performance.now() > deadline) throw new Error(`still not ended: ${JSON.stringify(seen)}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, 60));
   }
 }
 

@@ -79,6 +79,7 @@ export function createTestWorld({
       openAdministration: unexpected,
       backUpData: unexpected,
       restoreData: unexpected,
+      replaceSecretKey: unexpected,
       ...main,
     }),
     out: () => written.stdout,

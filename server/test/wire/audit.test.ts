@@ -10,11 +10,13 @@ import {
   ExportSnapshotCommand,
   GetGameCommand,
   GetGameConfigurationCommand,
+  GetGeneratedCodeJobCommand,
   GetPlayerConnectionStatusCommand,
   GetStageCommand,
   ImportGameConfigurationCommand,
   ListExtensionsCommand,
   ListGamesCommand,
+  ListGeneratedCodeJobsCommand,
   ListSnapshotsCommand,
   ListStagesCommand,
   ListTagsForResourceCommand,
@@ -34,6 +36,7 @@ import { createKey, readAudit } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
 import { ROLE } from '../support/domain.ts';
 import { fileOf } from '../support/game-document.ts';
+import { whenEnded } from '../support/publishing.ts';
 import { GAME, ROOT, STAGE, startTestServer, type TestServer } from '../support/server.ts';
 
 const ARN = 'arn:aws:gamesparks:us-east-1:000000000000:game';
@@ -42,7 +45,7 @@ type Answer = { readonly $metadata: { readonly requestId?: string | undefined } 
 type Line = TestServer['logged'][number];
 
 const audited = ({ logged }: TestServer): Line[] =>
-  logged.filter(({ msg, cause }) => msg === 'audited call' && cause === 'operator');
+  logged.filter((line) => line.msg === 'audited call' && line.cause === 'operator' && line.sourceAddress !== '');
 
 /** What the log says of a call is what the record says of it. */
 function assertSameInLog(line: Line | undefined, record: AuditRecord): void {
@@ -87,7 +90,19 @@ async function makeEveryChange(server: TestServer) {
   const { S3Url = '' } = await note('ExportSnapshot', copy, sdk.send(new ExportSnapshotCommand(snapshot)));
   assert.equal((await fetch(S3Url)).status, 200);
   const generate = new StartGeneratedCodeJobCommand({ ...snapshot, Generator: {} });
-  await note('StartGeneratedCodeJob', copy, sdk.send(generate));
+  const { GeneratedCodeJobId: JobId } = await note('StartGeneratedCodeJob', copy, sdk.send(generate));
+  // As long as the job has not ended there is no URL, and no record.
+  await whenEnded(
+    () => sdk.send(new ListGeneratedCodeJobsCommand({ ...snapshot, MaxResults: 1 })),
+    ({ GeneratedCodeJobs = [], $metadata }) => {
+      const [job] = GeneratedCodeJobs;
+      if (job?.S3Url !== undefined) {
+        made.push({ requestId: $metadata.requestId, operation: 'ListGeneratedCodeJobs', resource: copy });
+      }
+      return job?.Status;
+    },
+  );
+  await note('GetGeneratedCodeJob', copy, sdk.send(new GetGeneratedCodeJobCommand({ ...snapshot, JobId })));
   const deploy = new StartStageDeploymentCommand({ ...stage, ...snapshot });
   await note('StartStageDeployment', live, sdk.send(deploy));
 
@@ -138,7 +153,7 @@ test('[aws-sdk] a call that fails after it was allowed is on record with its err
   assert.deepEqual(outcomes, ['conflict', 'not_found']);
 });
 
-test('[aws-sdk] neither reads nor calls that were refused leave a record', async (t) => {
+test('[aws-sdk] calls that no policy allows leave a record, reads and calls without a valid signature none', async (t) => {
   const server = await startTestServer(t);
   const sdk = server.sdk({ maxAttempts: 1 });
   const [game, stage] = [{ GameName: GAME }, { GameName: GAME, StageName: STAGE }];
@@ -158,8 +173,23 @@ test('[aws-sdk] neither reads nor calls that were refused leave a record', async
   const forged = server.sdk({ credentials: { ...ROOT, secretAccessKey: 'guess' }, maxAttempts: 1 });
   await assert.rejects(forged.send(disconnect), { name: 'InvalidSignatureException' });
   await assert.rejects(sdk.send(new CreateGameCommand({ GameName: '' })), { name: 'ValidationException' });
-  assert.deepEqual(await readAudit(server), []);
-  assert.deepEqual(audited(server), []);
+  const [record, ...others] = await readAudit(server);
+  assert.ok(record);
+  assert.deepEqual(others, []);
+  assert.equal(record.actor, reader.accessKeyId);
+  assert.equal(record.resource, `${ARN}/${GAME}/stage/${STAGE}/player/p`);
+  assert.deepEqual(record.details, { action: 'gamesparks:DisconnectPlayer', count: '1' });
+  assert.equal(record.outcome?.error, 'access_denied');
+  const lines = audited(server);
+  assert.equal(lines.length, 1);
+  assertSameInLog(lines[0], record);
+  const [refused, ...more] = server.logged.filter(({ msg }) => msg === 'call refused: not authenticated');
+  assert.deepEqual(more, []);
+  const { level, accessKeyId, sourceAddress, operation, cause } = refused ?? {};
+  assert.deepEqual(
+    [level, accessKeyId, sourceAddress, operation, cause],
+    [30, ROOT.accessKeyId, '127.0.0.1', 'DisconnectPlayer', 'InvalidSignatureException'],
+  );
 });
 
 test('[aws-sdk] a disconnect has one request id for its caller, the log, the record and the player', async (t) => {

@@ -26,6 +26,19 @@ const PROGRAMS = [
   },
 ];
 
+it('is put where an AWS CLI finds it, or said to be in the way of what is there', async (t) => {
+  const home = temporaryDirectory(t);
+  const world = createTestWorld({ env: { HOME: home } });
+  for (let turn = 0; turn < 2; turn += 1) assert.equal(await world.run('aws-model', '--install'), 0, world.err());
+  const place = join(home, '.aws', 'models', 'gamesparks', '2021-08-17', 'service-2.json');
+  assert.equal(world.out(), `wrote ${place}\n`.repeat(2));
+  assert.equal(JSON.parse(readFileSync(place, 'utf8')).metadata.endpointPrefix, 'gamesparks');
+  const taken = createTestWorld({ env: { HOME: place } });
+  assert.equal(await taken.run('aws-model', '--install'), 1);
+  assert.match(taken.err(), /^cannot make the directory ".*" \(E[A-Z]+\)\n$/);
+  assert.equal(await createTestWorld().run('aws-model', '--install', '--output', 'x'), 2);
+});
+
 describe('the service model in an AWS CLI', () => {
   for (const { title, aws = '', skip } of PROGRAMS) {
     it(title, { skip }, async (t) => {
@@ -38,6 +51,12 @@ describe('the service model in an AWS CLI', () => {
       model.shapes.GameName.min = 4;
       writeFileSync(file, JSON.stringify(model));
       await addAwsModel(aws, file, home);
+      // The command puts its own in the very place; this one is put back for what follows.
+      const place = join(home, '.aws', 'models', 'gamesparks', '2021-08-17', 'service-2.json');
+      const added = readFileSync(place);
+      assert.equal(await createTestWorld({ env: { HOME: home } }).run('aws-model', '--install'), 0);
+      assert.equal(JSON.parse(readFileSync(place, 'utf8')).shapes.GameName.min, 1);
+      writeFileSync(place, added);
       // Version 1 takes bytes as they are, and version 2 too when told to.
       const config = join(home, 'config');
       writeFileSync(config, '[default]\ncli_binary_format = raw-in-base64-out\n');

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { CreateGameCommand, DeleteGameCommand, DisconnectPlayerCommand } from '@aws-sdk/client-gamesparks';
 import { SignatureV4 } from '@smithy/signature-v4';
+import { osUser } from '../../src/app/os-user.ts';
 import { createKey } from '../support/administration.ts';
 import { NodeSha256 } from '../support/node-sha256.ts';
 import { rawCall } from '../support/raw-call.ts';
@@ -80,6 +81,7 @@ test('what the server makes by itself is on record as its own doing', async (t) 
   assert.deepEqual(
     (json.AuditRecords as Record<string, unknown>[]).map(({ Cause, Actor, Operation }) => [Cause, Actor, Operation]),
     [
+      ['OPERATOR', osUser(), 'ChangeRootAccessKey'],
       ['SERVER', 'serve --demo', 'CreateGame'],
       ['SERVER', 'serve --demo', 'CreateStage'],
     ],

@@ -19,11 +19,12 @@ import {
 } from '@aws-sdk/client-gamesparks';
 import type { Clock } from '../../src/clock.ts';
 import type { Sections } from '../../src/domain/configuration/document.ts';
-import { createKey } from '../support/administration.ts';
+import { administer, createKey } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
 import { testEachClient } from '../support/aws-clients.ts';
 import { attributesOf, fileOf, GAME_DOCUMENT, gameSections } from '../support/game-document.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { createSnapshot } from '../support/publishing.ts';
 import { GAME, ROOT, startTestServer } from '../support/server.ts';
 
 const ARN = `arn:aws:gamesparks:us-east-1:000000000000:game/${GAME}`;
@@ -278,4 +279,21 @@ test('[aws-sdk] who may read snapshots may not therefore export them', async (t)
     assert.match(error.message, /gamesparks:ExportSnapshot on resource: .*:game\/Demo because/);
     return true;
   });
+});
+
+test('[aws-sdk] the URL of an export dies with the access key that asked for it', async (t) => {
+  const server = await startTestServer(t);
+  const SnapshotId = await createSnapshot(server);
+  const key = await createKey(server, [{ Effect: 'Allow', Action: 'gamesparks:ExportSnapshot', Resource: '*' }]);
+  const exportBy = async (credentials: typeof key) => {
+    const command = new ExportSnapshotCommand({ GameName: GAME, SnapshotId });
+    return (await server.sdk({ credentials }).send(command)).S3Url ?? '';
+  };
+  const [url, other] = [await exportBy(key), await exportBy(ROOT)];
+  assert.equal((await fetch(url)).status, 200);
+  await administer(server, (access) => access.revokeKey(key.accessKeyId));
+  const refused = await fetch(url);
+  assert.equal(refused.status, 403);
+  assert.match(await refused.text(), /^the access key that asked for this URL has been revoked or replaced: [^\n]+\n$/);
+  assert.equal((await fetch(other)).status, 200);
 });

@@ -126,6 +126,7 @@ export const deleteGame = operation({
   decisions: [
     'Deletes the game with its stages, configuration and snapshots, and closes the connections of its players for good (4507).',
     'The call answers when everything is gone, or after `RESPARK_DISCONNECT_DEADLINE_MS` at the latest; the deletion then continues in the background, and after a restart if need be.',
+    'As in IAM, a policy that denies something on a stage does not protect the stage from this call, whose resource is the game: deny `gamesparks:DeleteGame` on the game too, or give the game termination protection.',
     'Deleting a game that does not exist succeeds. Deleting a game with termination protection is a `ConflictException`.',
   ],
   async handler({ input, services, change }) {

@@ -58,7 +58,8 @@ export const getGeneratedCodeJob = operation({
   name: 'GetGeneratedCodeJob',
   http: { method: 'GET', path: '/game/{GameName}/snapshot/{SnapshotId}/generated-sdk-code-job/{JobId}' },
   isIdempotent: false,
-  throttleClass: 'read',
+  // As for ExportSnapshot: the URLs that it returns work without a signature.
+  throttleClass: 'write',
   input: structure({ GameName: label(gameName), JobId: label(jobId), SnapshotId: label(snapshotId) }, [
     'GameName',
     'JobId',
@@ -68,12 +69,14 @@ export const getGeneratedCodeJob = operation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: gameResource,
   resourceTags: gameTags,
+  auditResource: snapshotAudited,
   decisions: [
     'A completed job has an `S3Url`, which as in ExportSnapshot is a URL of this server: its zip can be downloaded there for an hour without a signature. Each call returns a new URL, and `ExpirationTime` says how long that URL works.',
+    'Although it is a GET, the call uses up the rate limit of writes, and it is recorded in the audit log whenever it returns a URL. In policies it is what its name says, so that `gamesparks:Get*` includes it; deny it to keys that must not hand out code.',
     '`Description` is empty unless the job has failed.',
   ],
-  async handler({ input, services, absoluteUrl }) {
-    const job = await services.generatedCodeJobs.get(input.GameName, input.SnapshotId, input.JobId);
+  async handler({ input, services, change, absoluteUrl }) {
+    const job = await services.generatedCodeJobs.get(input.GameName, input.SnapshotId, input.JobId, change);
     return { GeneratedCodeJob: toDetails(job, absoluteUrl) };
   },
 });
@@ -82,7 +85,8 @@ export const listGeneratedCodeJobs = operation({
   name: 'ListGeneratedCodeJobs',
   http: { method: 'GET', path: '/game/{GameName}/snapshot/{SnapshotId}/generated-sdk-code-jobs' },
   isIdempotent: false,
-  throttleClass: 'read',
+  // As for ExportSnapshot: the URLs that it returns work without a signature.
+  throttleClass: 'write',
   input: structure(
     {
       GameName: label(gameName),
@@ -96,10 +100,14 @@ export const listGeneratedCodeJobs = operation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: gameResource,
   resourceTags: gameTags,
-  decisions: ['Jobs are listed newest first.'],
-  async handler({ input, services, absoluteUrl }) {
+  auditResource: snapshotAudited,
+  decisions: [
+    'Jobs are listed newest first.',
+    'Each completed job comes with a new URL, so rate limit and audit log are as in GetGeneratedCodeJob, with one record for each page.',
+  ],
+  async handler({ input, services, change, absoluteUrl }) {
     const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
-    const page = await services.generatedCodeJobs.list(input.GameName, input.SnapshotId, request);
+    const page = await services.generatedCodeJobs.list(input.GameName, input.SnapshotId, request, change);
     return { GeneratedCodeJobs: page.items.map((job) => toDetails(job, absoluteUrl)), NextToken: page.nextToken };
   },
 });

@@ -129,6 +129,7 @@ export const exportSnapshot = operation({
   decisions: [
     '`S3Url` is a URL of this server, below `RESPARK_PUBLIC_URL` or, without that, of the host that was called. This is the only departure from the model, whose pattern accepts only URLs of Amazon S3.',
     'The URL gives the file for ten minutes without a signature; after that the answer is a 404 that says so. What the URL stands for is encrypted with the secret key, so URLs cannot be forged.',
+    'A URL, including one of generated code, stops working when the access key that asked for it is revoked or replaced: 403.',
     'A file, including one of generated code, can be downloaded twice a second, with bursts of up to 20, and an address (IPv6: /64) can download five files a second, with bursts of up to 50; more is a 429 with `Retry-After`.',
     'Although it is a GET, the call counts as a write, as it does in IAM: it uses up the rate limit of writes and is recorded in the audit log.',
   ],

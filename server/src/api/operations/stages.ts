@@ -106,7 +106,9 @@ export const listStages = operation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: gameResource,
   resourceTags: gameTags,
-  decisions: ['Stages are sorted by name.'],
+  decisions: [
+    'Stages are sorted by name. They come with their game keys, and a policy that denies something on a stage does not hide it here.',
+  ],
   async handler({ input, services }) {
     const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
     const page = await services.stages.list(input.GameName, request);

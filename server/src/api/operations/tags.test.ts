@@ -98,3 +98,24 @@ test('tagging is recorded under the ARN', async (t) => {
     [STAGE],
   );
 });
+
+test('an ARN of nothing here gets into no record, neither of a change nor of a refusal', async (t) => {
+  const { call, auditLog, addKey } = await openApi(t);
+  addKey('nothing', { Version: '2012-10-17', Statement: [{ Effect: 'Deny', Action: '*', Resource: '*' }] });
+  const madeUp = [
+    'arn:aws:gamesparks:eu-west-1:999999999999:game/Demo',
+    'arn:aws:gamesparks:us-east-1:123456789012:game/Demo/../Other',
+    'arn:aws:gamesparks:looks like a game',
+  ];
+  for (const arn of madeUp) {
+    assert.equal((await call('POST', pathOf(arn), { body: { tags: { a: 'b' } } })).status, 400);
+    assert.equal((await call('DELETE', `${pathOf(arn)}?tagKeys=a`)).status, 400);
+    const denied = await call('POST', pathOf(arn), { body: { tags: { a: 'b' } }, accessKeyId: 'nothing' });
+    assert.equal(denied.status, 403);
+  }
+  const records = await findRecords(auditLog);
+  assert.deepEqual(
+    records.map(({ operation, resource, outcome }) => [operation, resource, outcome?.error]),
+    [['TagResource', '', 'access_denied']],
+  );
+});

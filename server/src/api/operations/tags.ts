@@ -1,3 +1,4 @@
+import type { Arns } from '../../domain/arn.ts';
 import type { Tags } from '../../domain/tags.ts';
 import { operation, type Services } from '../operation.ts';
 import { label, list, query, string, structure } from '../shape.ts';
@@ -14,6 +15,10 @@ interface TaggedInput {
 
 const resource = ({ ResourceArn }: TaggedInput) => [ResourceArn];
 
+/** Callers may send any text, which in a record could look like the ARN of something that they have not touched. */
+const auditResource = ({ ResourceArn }: TaggedInput, arns: Arns) =>
+  arns.parse(ResourceArn) === undefined ? '' : ResourceArn;
+
 function resourceTagsOf({ ResourceArn }: TaggedInput, { resourceTags }: Services): Promise<Tags | undefined> {
   return resourceTags.find(ResourceArn);
 }
@@ -28,6 +33,7 @@ export const tagResource = operation({
   output: structure({}),
   errors: ERRORS,
   resource,
+  auditResource,
   resourceTags: resourceTagsOf,
   requestTags: ({ tags }) => tags,
   decisions: [
@@ -55,6 +61,7 @@ export const untagResource = operation({
   output: structure({}),
   errors: ERRORS,
   resource,
+  auditResource,
   resourceTags: resourceTagsOf,
   tagKeys: ({ tagKeys }) => tagKeys,
   decisions: [
@@ -77,6 +84,7 @@ export const listTagsForResource = operation({
   output: structure({ tags: tagMap }),
   errors: ERRORS,
   resource,
+  auditResource,
   resourceTags: resourceTagsOf,
   decisions: [
     'If the resource has no tags, the reply has no `tags`, because the model does not allow an empty map of tags.',

@@ -2,7 +2,7 @@ import type { AuditRecord } from '../../domain/audit-records.ts';
 import { COMMON_ERRORS } from '../operation.ts';
 import { maxResults, NAME_PATTERN, nextToken, playerId } from '../operations/shapes.ts';
 import { wireErrorOf } from '../reply.ts';
-import { integer, list, query, string, structure, timestamp } from '../shape.ts';
+import { integer, list, map, query, string, structure, timestamp } from '../shape.ts';
 import { ownOperation } from './own-operation.ts';
 
 /** Long enough for the longest ARN. */
@@ -21,6 +21,7 @@ const outcome = structure({
 const record = structure({
   Actor: text,
   Cause: string({ enum: ['OPERATOR', 'SCRIPT', 'SERVER'] }),
+  Details: map(text, text),
   Operation: text,
   Outcome: outcome,
   PlayerId: playerId,
@@ -50,6 +51,8 @@ export const listAuditRecords = ownOperation({
   resource: () => [],
   decisions: [
     'Lists what was changed, by which principal (`Actor`, such as an access key id), from where and with what outcome. Records are listed newest first unless `Order` says otherwise; `Since` is inclusive, `Until` is exclusive.',
+    'Calls that no policy allows are listed with `AccessDeniedException`; `Details` have the action. The first ten different ones of a key in a minute have a record each. Repetitions, and what exceeds the ten, are counted: at the end of the minute one record for each has the `count`, beside what the latest of these calls asked for.',
+    'Changes that were made on the server’s machine are listed too: `CreateAccessKey`, `RevokeAccessKey`, `RotateRootAccessKey` and `RotateSecretKey` by commands, `CreateRootAccessKey` by the first start, and `ChangeRootAccessKey` by a start with another root key in its settings than the last. Their `Actor` is the user of the operating system, such as `uid=1000(alice)`; `policySha256` in the `Details` of a new key is the SHA-256 of its policy document.',
     'If a record has no `Outcome`, the outcome of the change is unknown: it is still under way, or the server stopped before recording it.',
     'One call examines at most 5,000 records, so a page may have few records, or none, and still have a `NextToken`.',
     'The log covers all games, so policies cannot restrict the call to one: its only resource is `*`. As in IAM, an `Allow` of all actions, or one with `NotAction`, includes it, and a `Deny` on a game does not hide the records of that game: deny `respark:ListAuditRecords` to keys that must not read them.',
@@ -83,11 +86,13 @@ function toDetails({
   operation,
   resource,
   playerId,
+  details,
   outcome,
 }: AuditRecord) {
   return {
     Actor: actor,
     Cause: CAUSES[cause],
+    Details: details,
     Operation: operation,
     Outcome: outcome && toOutcome(outcome),
     PlayerId: playerId,

@@ -1,18 +1,25 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import type { Credential } from '../../domain/access/access.ts';
+import type { Refusals } from '../../domain/access/refusals.ts';
 import type { Arns } from '../../domain/arn.ts';
 import { ServiceError } from '../../errors.ts';
 import { addressGroup } from '../../http/client-address.ts';
-import { BodyError } from '../../http/exchange.ts';
+import { BodyError, type HttpRequest } from '../../http/exchange.ts';
 import type { Metrics } from '../../metrics.ts';
 import { createTokenBuckets } from '../../token-bucket.ts';
-import type { Authenticate } from '../pipeline.ts';
+import type { Authenticate, CallNames } from '../pipeline.ts';
 import { bodyRefusal, Refusal } from '../reply.ts';
-import { parseAuthorization } from './authorization-header.ts';
+import { claimedAccessKeyId, parseAuthorization } from './authorization-header.ts';
 import { createDestinationCheck, type DestinationSettings } from './destination.ts';
 import { readingsOf } from './readings.ts';
-import { createSigningKeyCache, type SignatureRefusal, UNRECOGNIZED_CLIENT, verifySignature } from './sigv4.ts';
+import {
+  createSigningKeyCache,
+  type SignatureRefusal,
+  UNRECOGNIZED_CLIENT,
+  verifySignature,
+  verifySignatureOfHash,
+} from './sigv4.ts';
 
 export interface AuthenticationSettings extends DestinationSettings {
   readonly maxClockSkewMs: number;
@@ -25,18 +32,23 @@ export interface AuthenticationParts {
   readonly arns: Arns;
   readonly clock: Clock;
   readonly metrics: Pick<Metrics, 'authFailed'>;
+  readonly refusals: Pick<Refusals, 'unauthenticated'>;
   readonly settings: AuthenticationSettings;
 }
 
 /** Callers whose failures are remembered; beyond that, the one that failed longest ago is forgotten. */
 const MAX_REMEMBERED_CALLERS = 100_000;
 const MAX_SIGNING_KEYS = 1_000;
+/** How much the server reads and hashes for a caller that has failed too often, unless its headers prove the key. */
+const MAX_SUSPECT_BODY_BYTES = 16_384;
 
 /**
  * Finds out which access key signed the request, and reads the body. The cheapest checks come first: the Authorization
  * header, its date and its key are checked before the body is read. A failure counts against the caller's address, or
  * against the proxy's where that does not say the caller's. If the access key exists, the failure counts against the pair
- * of address and key instead, so that others behind the same address cannot hold up a caller with a valid signature.
+ * of address and key instead, so that others behind the same address cannot hold up a caller with a valid signature. Not
+ * even those that know the key's id can: after too many failures of a pair its signatures are still verified, but no
+ * longer with long bodies that anyone may have sent.
  * Throws a Refusal, or a `throttled` ServiceError.
  */
 export function createSignatureAuthentication(parts: AuthenticationParts): Authenticate {
@@ -46,8 +58,8 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
   const failures = createFailures(parts);
   const publicHost = settings.publicUrl === undefined ? undefined : new URL(settings.publicUrl).host;
 
-  return async function authenticate(request, { maxBodyBytes, paths }) {
-    const { method, rawPath, rawQuery, headers } = request;
+  return async function authenticate(request, { maxBodyBytes, paths, names }) {
+    const { rawPath, rawQuery, headers } = request;
     const address = addressGroup(request.remoteAddress ?? request.peerAddress);
     const nowMs = clock.now();
     const authorization = parseAuthorization({
@@ -57,35 +69,36 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
       nowMs,
       clockSkewMs: settings.maxClockSkewMs,
     });
-    if ('name' in authorization) return failures.refuse(address, authorization);
+    const seen = { request, names, address };
+    if ('name' in authorization) return failures.refuse(address, authorization, seen);
     const credential = await findCredential(authorization.accessKeyId);
-    if (credential === undefined) return failures.refuse(address, UNRECOGNIZED_CLIENT);
+    if (credential === undefined) return failures.refuse(address, UNRECOGNIZED_CLIENT, seen);
     const { accessKeyId, secretAccessKey, policies } = credential;
 
     const caller = `${address} with ${accessKeyId}`;
-    failures.check(caller);
+    const readings = readingsOf({ request, paths, publicHost });
+    const claim = { ...lineOf(request), readings, authorization, secretAccessKey, signingKeys };
+    const claimedHash = headers.get('x-amz-content-sha256')?.[0];
+    const isSuspect = failures.waitOf(caller) > 0;
+    if (isSuspect && claimedHash !== undefined) {
+      const forged = verifySignatureOfHash({ ...claim, payloadHash: claimedHash });
+      if ('name' in forged) return failures.refuse(caller, forged, seen);
+    }
+    const mayBeForged = isSuspect && claimedHash === undefined;
+    const maxBytes = mayBeForged ? Math.min(maxBodyBytes, MAX_SUSPECT_BODY_BYTES) : maxBodyBytes;
     const payload = createHash('sha256');
     const body = await request
-      .readBody(maxBodyBytes, (part) => payload.update(part))
+      .readBody(maxBytes, (part) => payload.update(part))
       .catch((error: unknown) => {
         if (!(error instanceof BodyError)) throw error;
+        if (mayBeForged) failures.check(caller, seen);
         failures.count(caller);
         throw bodyRefusal(error);
       });
-    const signed = verifySignature({
-      method,
-      rawPath,
-      rawQuery,
-      headers,
-      readings: readingsOf({ request, paths, publicHost }),
-      payloadHash: payload.digest('hex'),
-      authorization,
-      secretAccessKey,
-      signingKeys,
-    });
-    if ('name' in signed) return failures.refuse(caller, signed);
+    const signed = verifySignature({ ...claim, payloadHash: payload.digest('hex') });
+    if ('name' in signed) return failures.refuse(caller, signed, seen);
     const refusal = refuseDestination({ host: signed.host, region: authorization.region });
-    if (refusal !== undefined) return failures.refuse(caller, refusal);
+    if (refusal !== undefined) return failures.refuse(caller, refusal, seen);
     request.callerIsKnown();
     return {
       principal: { id: accessKeyId, arn: arns.accessKey(accessKeyId), policies, signedInWith: 'access_key' },
@@ -95,8 +108,24 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
   };
 }
 
+function lineOf({ method, rawPath, rawQuery, headers }: HttpRequest) {
+  return { method, rawPath, rawQuery, headers };
+}
+
+/** A request that may be refused, for the log. */
+interface Seen {
+  readonly request: HttpRequest;
+  readonly names: CallNames;
+  readonly address: string;
+}
+
 /** Counts failures by caller. After too many, a caller is told to wait, and no longer why a call failed. */
-function createFailures({ clock, metrics, settings }: Pick<AuthenticationParts, 'clock' | 'metrics' | 'settings'>) {
+function createFailures({
+  clock,
+  metrics,
+  refusals,
+  settings,
+}: Pick<AuthenticationParts, 'clock' | 'metrics' | 'refusals' | 'settings'>) {
   const buckets = createTokenBuckets({
     ratePerSecond: settings.authFailuresPerMinutePerAddress / 60,
     burst: settings.authFailuresPerMinutePerAddress,
@@ -104,22 +133,29 @@ function createFailures({ clock, metrics, settings }: Pick<AuthenticationParts, 
     clock,
   });
 
-  function check(caller: string): void {
+  function note(cause: string, reason: string, { request, names, address: addressGroup }: Seen): void {
+    metrics.authFailed(cause);
+    const { remoteAddress: sourceAddress = 'unknown', headers } = request;
+    const accessKeyId = claimedAccessKeyId(headers);
+    refusals.unauthenticated({ ...names, accessKeyId, sourceAddress, addressGroup, cause, reason });
+  }
+
+  function check(caller: string, seen: Seen): void {
     const waitMs = buckets.peek(caller);
     if (waitMs === 0) return;
-    metrics.authFailed('TooManyFailures');
-    throw new ServiceError('throttled', `Too many failed authentications from ${caller}: check the access key`, {
-      retryAfterMs: waitMs,
-    });
+    const message = `Too many failed authentications from ${caller}: check the access key`;
+    note('TooManyFailures', message, seen);
+    throw new ServiceError('throttled', message, { retryAfterMs: waitMs });
   }
 
   return {
     check,
+    waitOf: (caller: string) => buckets.peek(caller),
     count: (caller: string) => void buckets.take(caller),
-    refuse(caller: string, { name, message }: SignatureRefusal): never {
-      check(caller);
+    refuse(caller: string, { name, message }: SignatureRefusal, seen: Seen): never {
+      check(caller, seen);
       buckets.take(caller);
-      metrics.authFailed(name);
+      note(name, message, seen);
       throw new Refusal(name, message);
     },
   };

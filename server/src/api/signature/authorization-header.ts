@@ -56,6 +56,18 @@ export function parseAuthorization(
   );
 }
 
+/** A secret, which may have been put in the place of an id by mistake, is never this short, nor all in upper case. */
+const SHOWABLE_ID = /^(?:\w{3,31}|[A-Z0-9]{32,128})$/;
+
+/**
+ * The access key id that a request names, for the log, whether or not the rest of its header is right; of what may be a
+ * misplaced secret, only the beginning. Undefined when it names none.
+ */
+export function claimedAccessKeyId(headers: RequestHeaders): string | undefined {
+  const [, id] = /\bCredential=([^\s/,]{1,256})/.exec(headers.get('authorization')?.[0] ?? '') ?? [];
+  return id === undefined || SHOWABLE_ID.test(id) ? id : `${excerpt(id.slice(0, 4))}…`;
+}
+
 function refuseUnsupported({ headers, rawPath, rawQuery }: Omit<RequestLine, 'method'>): SignatureRefusal | undefined {
   const repeated = SINGLE_HEADERS.find((name) => (headers.get(name)?.length ?? 0) > 1);
   if (repeated !== undefined) return incomplete(`The header ${repeated} appears more than once. Send it once.`);

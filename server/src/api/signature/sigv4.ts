@@ -59,6 +59,15 @@ function decode(text: string): string {
   return decodeURIComponent(text.replaceAll('+', ' '));
 }
 
+type SignedRequest = RequestLine & {
+  readings: readonly Reading[];
+  /** SHA-256 of the body, in lower-case hexadecimal digits. */
+  payloadHash: string;
+  authorization: ParsedAuthorization;
+  secretAccessKey: string;
+  signingKeys: SigningKeyCache;
+};
+
 /** For an access key that does not exist or was revoked. It does not repeat the id, which may be a misplaced secret. */
 export const UNRECOGNIZED_CLIENT: SignatureRefusal = {
   name: 'UnrecognizedClientException',
@@ -71,25 +80,22 @@ export const UNRECOGNIZED_CLIENT: SignatureRefusal = {
  * query, signed headers and body. Returns that reading. `authorization` must come from `parseAuthorization` for the
  * same request.
  */
-export function verifySignature(
-  request: RequestLine & {
-    readings: readonly Reading[];
-    /** SHA-256 of the body, in lower-case hexadecimal digits. */
-    payloadHash: string;
-    authorization: ParsedAuthorization;
-    secretAccessKey: string;
-    signingKeys: SigningKeyCache;
-  },
-): Reading | SignatureRefusal {
-  const { method, rawPath, rawQuery, headers, readings, payloadHash, authorization, secretAccessKey, signingKeys } =
-    request;
-  const { signedHeaders } = authorization;
-  const claimedHash = headers.get('x-amz-content-sha256')?.[0];
+export function verifySignature(request: SignedRequest): Reading | SignatureRefusal {
+  const { payloadHash } = request;
+  const claimedHash = request.headers.get('x-amz-content-sha256')?.[0];
   if (claimedHash !== undefined && claimedHash !== payloadHash) {
     return invalid(
       `The header x-amz-content-sha256 is '${excerpt(claimedHash)}', but the SHA-256 of the body received is '${payloadHash}'. Check that nothing between the client and the server changes the body.`,
     );
   }
+  return verifySignatureOfHash(request);
+}
+
+/** The same for a body of which only the claimed SHA-256 is known, which costs little however long the body is. */
+export function verifySignatureOfHash(request: SignedRequest): Reading | SignatureRefusal {
+  const { method, rawPath, rawQuery, headers, readings, payloadHash, authorization, secretAccessKey, signingKeys } =
+    request;
+  const { signedHeaders } = authorization;
   const key = signingKeys.find(authorization, secretAccessKey) ?? signingKey(authorization, secretAccessKey);
   const signature = Buffer.from(authorization.signature, 'hex');
   const canonical = canonicalRequests({ method, rawQuery, headers, signedHeaders, payloadHash });

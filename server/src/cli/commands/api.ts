@@ -5,7 +5,7 @@ import type { Operation } from '../../api/operation.ts';
 import type { Input } from '../../api/operation-request.ts';
 import type { Shape, StructureShape } from '../../api/shape.ts';
 import { printable } from '../../text.ts';
-import { readInputFile } from '../files.ts';
+import { readInputText } from '../files.ts';
 import { addClientOptions, createClient, type ManagementClient } from '../management-client.ts';
 import { listAt, valueAt } from '../reply.ts';
 import { formatJson, formatTable } from '../table.ts';
@@ -53,8 +53,7 @@ function getOperation(name: string): Operation {
 /** The text of the input: as given, or the content of the file or of stdin that `given` names. */
 async function readInput(world: World, given: string): Promise<string> {
   if (given !== '-' && !given.startsWith('@')) return given;
-  const bytes = await readInputFile(world, given.replace(/^@/, ''), '--json');
-  return bytes.toString('utf8');
+  return await readInputText(world, given.replace(/^@/, ''), '--json');
 }
 
 function parseInput(text: string): Input {

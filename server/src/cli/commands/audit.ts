@@ -22,7 +22,9 @@ const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 export function auditCommand(world: World): Command {
   const command = new Command('audit')
-    .description('Show who changed what, from where and with what outcome, oldest first. Every change leaves a record.')
+    .description(
+      'Show who changed what, from where and with what outcome, oldest first. Every change leaves a record, and every kind of call that no policy allows.',
+    )
     .option('--player <id>', 'only changes to this player')
     .option('--operation <name>', 'only changes by this operation')
     .option('--since <time>', 'only changes since then: a duration such as 30m, 1h or 2d, or an ISO 8601 time')
@@ -73,6 +75,7 @@ interface AuditRecord {
   readonly Operation: string;
   readonly Resource: string;
   readonly PlayerId?: string;
+  readonly Details?: Readonly<Record<string, string>>;
   readonly Outcome?: {
     readonly Status: number;
     readonly Error?: string;
@@ -174,6 +177,7 @@ function forScripts(record: AuditRecord): object {
     operation: record.Operation,
     resource: record.Resource,
     playerId: record.PlayerId,
+    details: record.Details,
     outcome:
       outcome === undefined
         ? null
@@ -193,10 +197,15 @@ function forPeople(record: AuditRecord): string[] {
   // The first five parts are the same in every ARN of a server.
   const name = record.Resource.split(':').slice(5).join(':');
   const from = record.SourceAddress || record.Cause.toLowerCase();
-  return [record.Time, record.Operation, record.Actor, from, name || '-', record.RequestId, describe(record.Outcome)];
+  return [record.Time, record.Operation, record.Actor, from, name || '-', record.RequestId, describe(record)];
 }
 
-function describe(outcome: AuditRecord['Outcome']): string {
+function describe({ Outcome: outcome, Details: details = {} }: AuditRecord): string {
+  const known = Object.entries(details).map(([name, value]) => `${name}: ${value}`);
+  return [describeOutcome(outcome), ...known].join(', ');
+}
+
+function describeOutcome(outcome: AuditRecord['Outcome']): string {
   if (outcome === undefined) return 'unknown (still under way, or the server stopped before it was written)';
   const { Status, Error: error, DurationMicroseconds, ConnectionsClosed, ConnectionsNotProvenClosed = [] } = outcome;
   const facts = [error === undefined ? 'done' : `${Status} ${error}`];

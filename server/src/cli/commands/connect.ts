@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { type Disconnect, ResparkClient, ResparkError, type TokenStorage } from '@respark/client';
 import { CLOSE_CODES, CONNECT_PATH, type Payload, parseJson } from '@respark/protocol';
@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import { DEMO_GAME, DEMO_STAGE } from '../../app/demo.ts';
 import { writePrivateFile } from '../../data-directory/private-file.ts';
 import { printable } from '../../text.ts';
+import { readTextIfPresent } from '../files.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
 import { quoteForShell } from '../shell.ts';
 import { CommandError, type World } from '../world.ts';
@@ -93,12 +94,7 @@ async function choosePlayer(world: World, command: Command): Promise<Player> {
 function storageIn(path: string): TokenStorage {
   return {
     async load() {
-      try {
-        return (await readFile(path, 'utf8')).trim() || undefined;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-        throw error;
-      }
+      return (await readTextIfPresent(path))?.trim() || undefined;
     },
     async save(token) {
       if (token === undefined) await rm(path, { force: true });

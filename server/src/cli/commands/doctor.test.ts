@@ -160,7 +160,7 @@ describe('doctor', () => {
       check: 'AWS CLI',
       state: 'warn',
       detail: `${join(without, 'aws')}: no support for gamesparks`,
-      advice: 'add the service to it: respark aws-model --help',
+      advice: 'add the service to it: respark aws-model --install',
     });
   });
 

@@ -209,7 +209,7 @@ async function checkAwsCli(path: string, platform: NodeJS.Platform): Promise<Fin
     };
   }
   const detail = `${found.join(', ')}: no support for gamesparks`;
-  return { check, state: 'warn', detail, advice: 'add the service to it: respark aws-model --help' };
+  return { check, state: 'warn', detail, advice: 'add the service to it: respark aws-model --install' };
 }
 
 /** Runs a program to its end. Never rejects: if it cannot be run or takes too long, its exit code is not 0. */

@@ -66,10 +66,16 @@ describe('env', () => {
 
   it('prints the root key of the settings when there is one', async () => {
     const world = createServedWorld({
-      env: { RESPARK_ROOT_ACCESS_KEY_ID: 'AKIASET', RESPARK_ROOT_SECRET_ACCESS_KEY: 'correct-horse' },
+      env: {
+        RESPARK_ROOT_ACCESS_KEY_ID: 'AKIASET',
+        RESPARK_ROOT_SECRET_ACCESS_KEY: 'correct-horse-battery-staple-and-more',
+      },
     });
     await world.run('env');
-    assert.match(world.out(), /AWS_ACCESS_KEY_ID=AKIASET\nexport AWS_SECRET_ACCESS_KEY=correct-horse\n/);
+    assert.match(
+      world.out(),
+      /AWS_ACCESS_KEY_ID=AKIASET\nexport AWS_SECRET_ACCESS_KEY=correct-horse-battery-staple-and-more\n/,
+    );
   });
 
   it('prints nothing to eval when there is no root key', async () => {

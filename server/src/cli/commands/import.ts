@@ -4,7 +4,7 @@ import { createGame } from '../../api/operations/games.ts';
 import { parseDocument, type Sections } from '../../domain/configuration/document.ts';
 import { describeFault } from '../../domain/configuration/fault.ts';
 import { printable } from '../../text.ts';
-import { readInputFile } from '../files.ts';
+import { readInputText } from '../files.ts';
 import { addClientOptions, createClient, type ManagementClient, ServiceRefusal } from '../management-client.ts';
 import { entriesAt } from '../reply.ts';
 import { formatTable } from '../table.ts';
@@ -26,7 +26,7 @@ Faults in the configuration are warnings here, but make a deployment fail.`,
     )
     .action(async (path: string) => {
       const { game, create } = command.opts<{ game: string; create?: true }>();
-      const file = await readInputFile(world, path, '<file>');
+      const file = Buffer.from(await readInputText(world, path, '<file>'));
       await warnOfFaults(world, parseDocument(file));
       const client = await createClient(world, command);
       const input = { GameName: game, ImportSource: { File: file.toString('base64') } };

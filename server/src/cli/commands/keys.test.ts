@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { createTestWorld, ROOT } from '../../../test/support/world.ts';
+import { policyOfRole } from '../../domain/access/roles.ts';
 import { ServiceError } from '../../errors.ts';
 import type { openAdministration } from '../../main.ts';
 
@@ -27,7 +28,12 @@ function createKeyWorld(parts: Partial<Access>) {
     main: {
       openAdministration: async ({ settings }) => {
         events.push(`open ${settings.dataDir}`);
-        return { access, auditLog: { find: unexpected }, close: async () => void events.push('close') };
+        return {
+          access,
+          auditLog: { find: unexpected },
+          record: unexpected,
+          close: async () => void events.push('close'),
+        };
       },
     },
   });
@@ -43,7 +49,7 @@ describe('keys', () => {
     const { world, events } = createKeyWorld({
       createKey: async (key) => {
         given.push(key);
-        return ROOT;
+        return { ...ROOT, warnings: [] };
       },
     });
     const path = join(directory, 'policy.json');
@@ -54,7 +60,7 @@ describe('keys', () => {
   });
 
   it('reads the policy from stdin and prints JSON for scripts', async () => {
-    const { world } = createKeyWorld({ createKey: async () => ROOT });
+    const { world } = createKeyWorld({ createKey: async () => ({ ...ROOT, warnings: [] }) });
     world.stdin.end('{}');
     await world.run('keys', 'create', '--policy', '-', '--json');
     assert.deepEqual(JSON.parse(world.out()), ROOT);
@@ -77,6 +83,50 @@ describe('keys', () => {
     assert.equal(await world.run('keys', 'create', '--policy', '/nowhere/policy.json'), 2);
     assert.equal(world.err(), '--policy must name a file that can be read, got "/nowhere/policy.json" (ENOENT)\n');
     assert.deepEqual(events, []);
+  });
+
+  it('creates a key for a role, with the policy that --print-policy shows', async () => {
+    const given: { policy: string; description: string }[] = [];
+    const { world } = createKeyWorld({
+      createKey: async (key) => {
+        given.push(key);
+        return { ...ROOT, warnings: [] };
+      },
+    });
+    const role = ['keys', 'create', '--role', 'moderator', '--game', 'Demo', '--stage', 'Dev'];
+    assert.equal(await world.run(...role), 0, world.err());
+    const [key] = given;
+    assert.equal(key?.description, 'moderator, game Demo, stage Dev');
+    assert.deepEqual(JSON.parse(key?.policy ?? ''), policyOfRole('moderator', { game: 'Demo', stage: 'Dev' }));
+    const shown = createKeyWorld({});
+    assert.equal(await shown.world.run(...role, '--print-policy'), 0);
+    assert.equal(shown.world.out(), key?.policy);
+    assert.deepEqual(shown.events, [], 'no data directory is needed');
+  });
+
+  it('takes a role or a policy, and limits only for a role', async () => {
+    for (const [flags, complaint] of [
+      [[], /^give the key a --role \(viewer, moderator, operator, developer, admin\) or a --policy\n$/],
+      [['--role', 'king'], /'--role <name>' argument 'king' is invalid/],
+      [['--role', 'viewer', '--policy', '-'], /cannot be used with option '--policy/],
+      [['--game', 'Demo', '--policy', '-'], /cannot be used with option '--policy/],
+    ] as const) {
+      const { world, events } = createKeyWorld({});
+      assert.equal(await world.run('keys', 'create', ...flags), 2, world.err());
+      assert.match(world.err(), complaint);
+      assert.deepEqual(events, []);
+    }
+    const { world } = createKeyWorld({});
+    assert.equal(await world.run('keys', 'create', '--role', 'viewer', '--stage', 'Dev'), 1);
+    assert.match(world.err(), /Name the game too\n$/);
+  });
+
+  it('repeats what of a policy has no effect, beside the key', async () => {
+    const { world } = createKeyWorld({ createKey: async () => ({ ...ROOT, warnings: ['It has \u202e no effect.'] }) });
+    world.stdin.end('{}');
+    assert.equal(await world.run('keys', 'create', '--policy', '-', '--json'), 0);
+    assert.deepEqual(JSON.parse(world.out()), ROOT);
+    assert.match(world.err(), /^warning: It has \\u\{202e\} no effect\.\n/);
   });
 
   it('lists keys without anything secret', async () => {

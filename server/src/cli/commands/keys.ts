@@ -1,9 +1,12 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import { policyOfRole, ROLES, type Role } from '../../domain/access/roles.ts';
+import { createLog } from '../../log.ts';
+import { printable } from '../../text.ts';
 import { administer } from '../administer.ts';
-import { readInputFile } from '../files.ts';
-import { addSettingOptions } from '../options.ts';
+import { readInputText } from '../files.ts';
+import { addSettingOptions, settingsOf } from '../options.ts';
 import { formatJson, formatTable } from '../table.ts';
-import type { World } from '../world.ts';
+import { CommandError, type World } from '../world.ts';
 
 export function keysCommand(world: World): Command {
   return new Command('keys')
@@ -14,34 +17,70 @@ export function keysCommand(world: World): Command {
     .addCommand(listCommand(world))
     .addCommand(revokeCommand(world))
     .addCommand(rotateRootCommand(world))
-    .addHelpText(
-      'after',
-      '\nExample:\n  $ respark keys create --policy moderator.json --description "moderator of Demo"',
-    );
+    .addCommand(rotateSecretCommand(world))
+    .addHelpText('after', '\nExample:\n  $ respark keys create --role moderator --game Demo --stage Dev');
+}
+
+interface CreateOptions {
+  readonly role?: Role;
+  readonly game?: string;
+  readonly stage?: string;
+  readonly policy?: string;
+  readonly printPolicy?: true;
+  readonly description?: string;
+  readonly json?: true;
 }
 
 function createCommand(world: World): Command {
+  const roles = Object.entries(ROLES).map(([role, text]) => `  ${role.padEnd(10)} ${text}`);
   const command = new Command('create')
-    .description('Create an access key with the permissions of an IAM policy document.')
-    .requiredOption('--policy <file>', 'the policy document (JSON), or - for stdin')
-    .option('--description <text>', 'what the key is for', '')
+    .description('Create an access key for a role, or with the permissions of an IAM policy document.')
+    .addOption(new Option('--role <name>', 'what the key is for').choices(Object.keys(ROLES)).conflicts('policy'))
+    .addOption(new Option('--game <name>', 'limit the role to a game').conflicts('policy'))
+    .addOption(new Option('--stage <name>', 'limit the role to a stage of the game').conflicts('policy'))
+    .option('--policy <file>', 'a policy document (JSON) instead of a role, or - for stdin')
+    .addOption(new Option('--print-policy', "print the role's policy document, and create no key").conflicts('policy'))
+    .option('--description <text>', 'what the key is for; by default the role and its limits')
     .option('--json', 'print { accessKeyId, secretAccessKey }')
     .addHelpText(
       'after',
       `
-Example: create a key that may disconnect the players of one stage, and nothing else
+Roles (docs/policies.md lists their actions; --print-policy shows the policy, which --policy takes after changes):
+${roles.join('\n')}
+A role without --game is for all games; with --stage it may do nothing to other stages.
+
+Examples: create a key that may disconnect the players of one stage; the same without a role
+  $ respark keys create --role moderator --game Demo --stage Dev
   $ respark keys create --policy - <<'END'
   { "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "gamesparks:DisconnectPlayer",
     "Resource": "arn:aws:gamesparks:us-east-1:000000000000:game/Demo/stage/Dev" }] }
   END`,
     )
     .action(async () => {
-      const { policy: path, description, json } = command.opts<{ policy: string; description: string; json?: true }>();
-      const policy = (await readInputFile(world, path, '--policy')).toString('utf8');
+      const options = command.opts<CreateOptions>();
+      const { policy, description } = await readPolicy(world, options);
+      if (options.printPolicy) {
+        world.stdout.write(policy);
+        return;
+      }
       const key = await administer(world, command, ({ access }) => access.createKey({ policy, description }));
-      printSecret(world, key, json);
+      for (const warning of key.warnings) world.stderr.write(`${printable(`warning: ${warning}`)}\n`);
+      printSecret(world, key, options.json);
     });
   return addSettingOptions(command, ['dataDir']);
+}
+
+/** The policy document of the role or the file. Throws a CommandError (exit code 2) unless there is one of them. */
+async function readPolicy(world: World, options: CreateOptions): Promise<{ policy: string; description: string }> {
+  const { role, game, stage, policy: path, description } = options;
+  if (path !== undefined)
+    return { policy: await readInputText(world, path, '--policy'), description: description ?? '' };
+  if (role === undefined) {
+    throw new CommandError(`give the key a --role (${Object.keys(ROLES).join(', ')}) or a --policy`, { exitCode: 2 });
+  }
+  const policy = formatJson(policyOfRole(role, { game, stage }));
+  const limits = [game && `game ${game}`, stage && `stage ${stage}`].filter((limit) => limit !== undefined);
+  return { policy, description: description ?? [role, ...limits].join(', ') };
 }
 
 function listCommand(world: World): Command {
@@ -88,6 +127,42 @@ function rotateRootCommand(world: World): Command {
     .action(async () => {
       const key = await administer(world, command, ({ access }) => access.rotateRoot());
       printSecret(world, key, command.opts().json === true);
+    });
+  return addSettingOptions(command, ['dataDir']);
+}
+
+const WHAT_ENDS = `What ends with the old secret key: the tokens of all players, so that everybody must sign in again and guests, whom
+only their token names, come back as new players; the URLs of downloads; and the NextTokens of lists.
+Access keys stay as they are. Whoever had the old secret key and a copy of the data had their secrets too: replace them
+with "keys create", "keys revoke" and "keys rotate-root". Backups made before need the old secret key.`;
+
+function rotateSecretCommand(world: World): Command {
+  const command = new Command('rotate-secret')
+    .description('Replace the secret key that everything secret is encrypted with, while no server is running.')
+    .option('--json', 'print { from, to }, the ids of the old and the new secret key')
+    .addHelpText(
+      'after',
+      `
+If the secret key is in the data directory, the new one is made there. If RESPARK_SECRET_KEY sets it, RESPARK_NEXT_SECRET_KEY
+must be the new one, and RESPARK_SECRET_KEY must be set to it afterwards.
+A rotation that is interrupted loses nothing: run the command again.
+
+${WHAT_ENDS}
+
+Example:
+  $ respark keys rotate-secret`,
+    )
+    .action(async () => {
+      const settings = settingsOf(world, command);
+      const log = createLog({ level: 'error', destination: { write: (line) => void world.stderr.write(line) } });
+      const { replaceSecretKey } = await world.loadMain();
+      const { from, to } = await replaceSecretKey({ settings, log });
+      if (command.opts().json === true) world.stdout.write(formatJson({ from, to }));
+      else world.stdout.write(`replaced secret key ${from} by ${to}\n`);
+      if (settings.secretKey !== undefined) {
+        world.stderr.write('Now set RESPARK_SECRET_KEY to the key that is in RESPARK_NEXT_SECRET_KEY.\n');
+      }
+      world.stderr.write(`${WHAT_ENDS}\n`);
     });
   return addSettingOptions(command, ['dataDir']);
 }

@@ -28,8 +28,9 @@ const rows = {
     help: 'Access key id of the root key. While it and the root secret are set, the stored root key is refused.',
   }),
   rootSecretAccessKey: secret({
-    rule: '8-128 printable ASCII characters without spaces',
-    pattern: /^[!-~]{8,128}$/,
+    // One signature that somebody has seen is enough to search for a short secret without asking the server.
+    rule: '32-128 printable ASCII characters without spaces, such as "openssl rand -hex 20" prints',
+    pattern: /^[!-~]{32,128}$/,
     help: 'Secret of the root key.',
   }),
   secretKey: secret({
@@ -48,6 +49,11 @@ const rows = {
     min: 0,
     max: 1_048_576 * MEBIBYTE,
     help: 'When the disk of the data directory has less free room than this, the log warns of it.',
+  }),
+  nextSecretKey: secret({
+    rule: '32 random bytes in base64, as "openssl rand -base64 32" prints them',
+    pattern: /^[A-Za-z0-9+/_-]{43}=?$/,
+    help: 'Key that "respark keys rotate-secret" replaces the secret key with. Needed only where RESPARK_SECRET_KEY is set; set that to this key afterwards.',
   }),
   logLevel: choice({
     default: 'info' satisfies LogLevel,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -8,6 +9,8 @@ import { createKeyring } from '../../keyring.ts';
 import { createSystemRandom } from '../../random.ts';
 import type { Store } from '../../store/store.ts';
 import { openTestStore, temporaryDirectory } from '../../store/test-store.ts';
+import { createArns } from '../arn.ts';
+import type { LocalChange, RecordLocally } from '../local-changes.ts';
 import { type AccessKeyPair, createAccess } from './access.ts';
 import { ALLOW_ALL } from './policy.ts';
 
@@ -15,11 +18,18 @@ const policy = JSON.stringify({
   Version: '2012-10-17',
   Statement: [{ Effect: 'Allow', Action: 'gamesparks:DisconnectPlayer', Resource: '*' }],
 });
+const arns = createArns({ region: 'us-east-1', accountId: '123456789012' });
 const keyring = createKeyring(Buffer.alloc(32, 7));
 
 function accessTo(store: Store, options: { rootOverride?: AccessKeyPair; maxAccessKeys?: number; now?: number } = {}) {
   const clock = { now: () => options.now ?? 1_700_000_000_000 };
-  return createAccess({ actions: ACTIONS, store, keyring, clock, random: createSystemRandom(), ...options });
+  const recorded: LocalChange[] = [];
+  const record: RecordLocally = (change, rule) => {
+    recorded.push(change);
+    return rule();
+  };
+  const parts = { actions: ACTIONS, store, keyring, clock, random: createSystemRandom(), record, arns };
+  return { ...createAccess({ ...parts, ...options }), recorded };
 }
 
 async function open(t: TestContext, options: Parameters<typeof accessTo>[1] = {}) {
@@ -211,4 +221,47 @@ test('a key whose stored secret or policy cannot be read is a fault of the serve
       (error) => error instanceof Error && !(error instanceof ServiceError),
     );
   }
+});
+
+test('making, revoking and replacing a key is put on record, with the digest of its policy and never a secret', async (t) => {
+  const { access } = await open(t);
+  const root = await access.ensureRoot();
+  await access.ensureRoot();
+  const key = await access.createKey({ policy, description: 'mod' });
+  await access.revokeKey(key.accessKeyId);
+  const next = await access.rotateRoot();
+  await assert.rejects(access.revokeKey(next.accessKeyId));
+  await assert.rejects(access.revokeKey('RSPKUNKNOWN'));
+  const arn = (pair: AccessKeyPair) => arns.accessKey(pair.accessKeyId);
+  const policySha256 = createHash('sha256').update(policy).digest('hex');
+  assert.deepEqual(access.recorded, [
+    { operation: 'CreateRootAccessKey', cause: 'server', resource: arn(root) },
+    { operation: 'CreateAccessKey', resource: arn(key), details: { policySha256, description: 'mod' } },
+    { operation: 'RevokeAccessKey', resource: arn(key) },
+    { operation: 'RotateRootAccessKey', resource: arn(next), details: { replaces: root.accessKeyId } },
+    { operation: 'RevokeAccessKey', resource: arn(next) },
+  ]);
+  for (const { secretAccessKey } of [root, key, next]) {
+    assert.ok(!JSON.stringify(access.recorded).includes(secretAccessKey));
+  }
+});
+
+test('a start with another root key in its settings than the last is on record, once', async (t) => {
+  const store = await openTestStore(t);
+  const start = async (rootOverride?: AccessKeyPair) => {
+    const access = accessTo(store, rootOverride === undefined ? {} : { rootOverride });
+    const { accessKeyId } = await access.ensureRoot();
+    const changes = access.recorded.filter(({ operation }) => operation === 'ChangeRootAccessKey');
+    assert.ok(changes.every(({ resource }) => resource === arns.accessKey(accessKeyId)));
+    return changes.map(({ details }) => details);
+  };
+  const one = { accessKeyId: 'ONE', secretAccessKey: 'secret of one' };
+  const other = { ...one, secretAccessKey: 'another secret of one' };
+  const stored = 'of the data directory';
+  assert.deepEqual(await start(), []);
+  assert.deepEqual(await start(one), [{ root: 'ONE of the settings', before: stored }]);
+  assert.deepEqual(await start(one), []);
+  assert.deepEqual(await start(other), [{ root: 'ONE of the settings', before: 'ONE of the settings' }]);
+  assert.deepEqual(await start(), [{ root: stored, before: 'ONE of the settings' }]);
+  assert.deepEqual(await start(), []);
 });

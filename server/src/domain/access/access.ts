@@ -1,9 +1,13 @@
+import { hash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { ServiceError } from '../../errors.ts';
-import type { Keyring } from '../../keyring.ts';
+import { type Keyring, verifyKeyring } from '../../keyring.ts';
 import { type RandomBytes, randomAlphanumeric } from '../../random.ts';
 import type { AccessKeyRecord, AccessKeyTable, Store } from '../../store/store.ts';
-import { ALLOW_ALL, type Policy, parsePolicy } from './policy.ts';
+import type { Arns } from '../arn.ts';
+import type { RecordLocally } from '../local-changes.ts';
+import { ALLOW_ALL, type ParsedPolicy, type Policy, parsePolicy } from './policy.ts';
+import { createRootNotice } from './root-of-settings.ts';
 
 /** What a caller signs with. */
 export interface AccessKeyPair {
@@ -19,17 +23,23 @@ export interface Credential extends AccessKeyPair {
 /** A key without its secret. Times are milliseconds since 1970. */
 export type AccessKeySummary = Omit<AccessKeyRecord, 'sealedSecret'>;
 
-/** The keys that may sign management requests. Every call asks the store, so a revocation elsewhere counts at once. */
+/**
+ * The keys that may sign management requests. Every call asks the store, so a revocation elsewhere counts at once. What
+ * changes a key is on record.
+ */
 export interface Access {
   /** Undefined for a key that is unknown, revoked, or a stored root key while the settings name another. */
   findCredential(accessKeyId: string): Promise<Credential | undefined>;
-  /** The root key: the one from the settings, otherwise the stored one, which is made if there is none. */
+  /**
+   * The root key: the one from the settings, otherwise the stored one, which is made if there is none. For a start of
+   * the server: it puts on record that the settings have another root key than at the last start.
+   */
   ensureRoot(): Promise<AccessKeyPair & { readonly isNew: boolean }>;
   /**
    * Makes a key; its secret is told only here. Throws `validation` for a policy that the server could not honour and
    * for a description that is too long, and `quota_exceeded`.
    */
-  createKey(key: { policy: string; description: string }): Promise<AccessKeyPair>;
+  createKey(key: { policy: string; description: string }): Promise<AccessKeyPair & Pick<ParsedPolicy, 'warnings'>>;
   /** In order of id; revoked keys are listed for at least 90 days. */
   listKeys(): Promise<AccessKeySummary[]>;
   /** Throws `not_found`, and `conflict` for the root key. Revoking again changes nothing. */
@@ -39,90 +49,122 @@ export interface Access {
 }
 
 const MAX_DESCRIPTION_CHARACTERS = 250;
+const SECRET_CHARACTERS = 40;
 const REVOKED_KEY_MEMORY_MS = 90 * 24 * 3_600_000;
 /** Beyond this many keys in use, secrets are opened and policies parsed again. */
 const MAX_CACHED_CREDENTIALS = 1_000;
 
-export function createAccess(options: {
-  store: Store;
-  keyring: Keyring;
-  clock: Pick<Clock, 'now'>;
-  random: RandomBytes;
+interface AccessParts {
+  readonly store: Store;
+  readonly keyring: Keyring;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly random: RandomBytes;
   /** The root key from the settings. While it is set, every stored root key is refused. */
-  rootOverride?: AccessKeyPair | undefined;
-  maxAccessKeys?: number;
+  readonly rootOverride?: AccessKeyPair | undefined;
+  readonly maxAccessKeys?: number;
   /** Every action that a policy may name. */
-  actions: readonly string[];
-}): Access {
-  const { store, keyring, clock, random, rootOverride, maxAccessKeys = 1_000, actions } = options;
-  const openCredential = createCredentialCache(keyring, actions);
+  readonly actions: readonly string[];
+  readonly record: RecordLocally;
+  readonly arns: Pick<Arns, 'accessKey'>;
+}
 
-  async function addKey(
-    accessKeys: AccessKeyTable,
-    key: Pick<AccessKeyRecord, 'description' | 'policy' | 'isRoot'>,
-  ): Promise<AccessKeyPair> {
-    const pair = { accessKeyId: newAccessKeyId(random), secretAccessKey: randomAlphanumeric(random, 40) };
-    const sealedSecret = keyring.seal(Buffer.from(pair.secretAccessKey), pair.accessKeyId);
-    const createdAt = clock.now();
-    await accessKeys.insert({ ...key, id: pair.accessKeyId, sealedSecret, createdAt, revokedAt: undefined });
-    await accessKeys.removeRevokedBefore(createdAt - REVOKED_KEY_MEMORY_MS);
-    return pair;
+export function createAccess(parts: AccessParts): Access {
+  const { store, keyring, rootOverride, actions, record, arns } = parts;
+  const openCredential = createCredentialCache(keyring, actions);
+  const { newPair, addRoot } = createKeyMaker(parts);
+  const noticeRootOfSettings = createRootNotice(parts);
+
+  async function findOpenRoot(accessKeys: AccessKeyTable) {
+    const root = await findRoot(accessKeys);
+    if (root === undefined) return undefined;
+    const { accessKeyId, secretAccessKey } = openCredential(root);
+    return { accessKeyId, secretAccessKey, isNew: false };
   }
 
-  const addRoot = (accessKeys: AccessKeyTable) => addKey(accessKeys, { description: 'root', policy: '', isRoot: true });
+  async function makeRoot(): Promise<AccessKeyPair & { readonly isNew: boolean }> {
+    const pair = newPair();
+    const resource = arns.accessKey(pair.accessKeyId);
+    return await record({ operation: 'CreateRootAccessKey', cause: 'server', resource }, () =>
+      store.transaction(async ({ accessKeys }) => {
+        const root = await findOpenRoot(accessKeys);
+        if (root !== undefined) return root;
+        await addRoot(accessKeys, pair);
+        return { ...pair, isNew: true };
+      }),
+    );
+  }
 
   return {
     async findCredential(accessKeyId) {
       if (accessKeyId === rootOverride?.accessKeyId) return { ...rootOverride, policies: [ALLOW_ALL] };
-      const record = await store.accessKeys.find(accessKeyId);
-      const isRefused = record === undefined || !isLive(record) || (record.isRoot && rootOverride !== undefined);
-      return isRefused ? undefined : openCredential(record);
+      const key = await store.accessKeys.find(accessKeyId);
+      const isRefused = key === undefined || !isLive(key) || (key.isRoot && rootOverride !== undefined);
+      return isRefused ? undefined : openCredential(key);
     },
 
     async ensureRoot() {
-      if (rootOverride !== undefined) return { ...rootOverride, isNew: false };
-      return await store.transaction(async ({ accessKeys }) => {
-        const root = await findRoot(accessKeys);
-        if (root === undefined) return { ...(await addRoot(accessKeys)), isNew: true };
-        const { accessKeyId, secretAccessKey } = openCredential(root);
-        return { accessKeyId, secretAccessKey, isNew: false };
-      });
-    },
-
-    async createKey({ policy, description }) {
-      parsePolicy(policy, actions);
-      const length = [...description].length;
-      if (length > MAX_DESCRIPTION_CHARACTERS) {
-        const message = `a description has at most ${MAX_DESCRIPTION_CHARACTERS} characters, got ${length}: shorten it`;
-        throw new ServiceError('validation', message);
-      }
-      return await store.transaction(async ({ accessKeys }) => {
-        const count = (await accessKeys.list()).filter((key) => isLive(key) && !key.isRoot).length;
-        if (count >= maxAccessKeys) {
-          const message = `there are already ${count} access keys: revoke one first, or raise RESPARK_MAX_ACCESS_KEYS`;
-          throw new ServiceError('quota_exceeded', message);
-        }
-        return await addKey(accessKeys, { description, policy, isRoot: false });
-      });
+      const override = rootOverride && { ...rootOverride, isNew: false };
+      const root = override ?? (await findOpenRoot(store.accessKeys)) ?? (await makeRoot());
+      await noticeRootOfSettings(root);
+      return root;
     },
 
     async listKeys() {
       return (await store.accessKeys.list()).map(({ sealedSecret: _, ...summary }) => summary);
     },
 
+    ...createKeyChanges(parts),
+  };
+}
+
+/** What commands change. */
+function createKeyChanges(parts: AccessParts): Pick<Access, 'createKey' | 'revokeKey' | 'rotateRoot'> {
+  const { store, keyring, clock, rootOverride, maxAccessKeys = 1_000, actions, record, arns } = parts;
+  const { newPair, addKey, addRoot } = createKeyMaker(parts);
+
+  return {
+    async createKey({ policy, description }) {
+      const { warnings } = parsePolicy(policy, actions);
+      const length = [...description].length;
+      if (length > MAX_DESCRIPTION_CHARACTERS) {
+        const message = `a description has at most ${MAX_DESCRIPTION_CHARACTERS} characters, got ${length}: shorten it`;
+        throw new ServiceError('validation', message);
+      }
+      const pair = newPair();
+      const resource = arns.accessKey(pair.accessKeyId);
+      const details = { policySha256: hash('sha256', policy, 'hex'), description };
+      await record({ operation: 'CreateAccessKey', resource, details }, () =>
+        store.transaction(async (store) => {
+          const { accessKeys } = store;
+          // The secret key may have been replaced since this process read it.
+          await verifyKeyring(store, keyring);
+          const count = (await accessKeys.list()).filter((key) => isLive(key) && !key.isRoot).length;
+          if (count >= maxAccessKeys) {
+            const message = `there are already ${count} access keys: revoke one first, or raise RESPARK_MAX_ACCESS_KEYS`;
+            throw new ServiceError('quota_exceeded', message);
+          }
+          await addKey(accessKeys, pair, { description, policy, isRoot: false });
+        }),
+      );
+      return { ...pair, warnings };
+    },
+
     async revokeKey(accessKeyId) {
-      await store.transaction(async ({ accessKeys }) => {
-        const record = await accessKeys.find(accessKeyId);
-        if (record === undefined) {
-          const message = `there is no access key ${JSON.stringify(accessKeyId)}: "respark keys list" shows those that exist`;
-          throw new ServiceError('not_found', message);
-        }
-        if (record.isRoot && isLive(record)) {
-          const message = `${accessKeyId} is the root access key, which can only be replaced: run "respark keys rotate-root"`;
-          throw new ServiceError('conflict', message);
-        }
-        await accessKeys.revoke(accessKeyId, clock.now());
-      });
+      // What names no key is not repeated in a record.
+      if ((await store.accessKeys.find(accessKeyId)) === undefined) {
+        const message = `there is no access key ${JSON.stringify(accessKeyId)}: "respark keys list" shows those that exist`;
+        throw new ServiceError('not_found', message);
+      }
+      await record({ operation: 'RevokeAccessKey', resource: arns.accessKey(accessKeyId) }, () =>
+        store.transaction(async ({ accessKeys }) => {
+          const key = await accessKeys.find(accessKeyId);
+          if (key?.isRoot && isLive(key)) {
+            const message = `${accessKeyId} is the root access key, which can only be replaced: run "respark keys rotate-root"`;
+            throw new ServiceError('conflict', message);
+          }
+          await accessKeys.revoke(accessKeyId, clock.now());
+        }),
+      );
     },
 
     async rotateRoot() {
@@ -130,12 +172,41 @@ export function createAccess(options: {
         const message = 'the root access key is set by RESPARK_ROOT_ACCESS_KEY_ID: change it there';
         throw new ServiceError('conflict', message);
       }
-      return await store.transaction(async ({ accessKeys }) => {
-        const root = await findRoot(accessKeys);
-        if (root !== undefined) await accessKeys.revoke(root.id, clock.now());
-        return await addRoot(accessKeys);
-      });
+      const pair = newPair();
+      const before = await findRoot(store.accessKeys);
+      const details = before && { replaces: before.id };
+      await record({ operation: 'RotateRootAccessKey', resource: arns.accessKey(pair.accessKeyId), details }, () =>
+        store.transaction(async (store) => {
+          const { accessKeys } = store;
+          await verifyKeyring(store, keyring);
+          const root = await findRoot(accessKeys);
+          if (root !== undefined) await accessKeys.revoke(root.id, clock.now());
+          await addRoot(accessKeys, pair);
+        }),
+      );
+      return pair;
     },
+  };
+}
+
+type NewKey = Pick<AccessKeyRecord, 'description' | 'policy' | 'isRoot'>;
+
+function createKeyMaker({ keyring, clock, random }: Pick<AccessParts, 'keyring' | 'clock' | 'random'>) {
+  async function addKey(accessKeys: AccessKeyTable, pair: AccessKeyPair, key: NewKey): Promise<void> {
+    const sealedSecret = keyring.seal(Buffer.from(pair.secretAccessKey), pair.accessKeyId);
+    const createdAt = clock.now();
+    await accessKeys.insert({ ...key, id: pair.accessKeyId, sealedSecret, createdAt, revokedAt: undefined });
+    await accessKeys.removeRevokedBefore(createdAt - REVOKED_KEY_MEMORY_MS);
+  }
+
+  return {
+    newPair: (): AccessKeyPair => ({
+      accessKeyId: newAccessKeyId(random),
+      secretAccessKey: randomAlphanumeric(random, SECRET_CHARACTERS),
+    }),
+    addKey,
+    addRoot: (accessKeys: AccessKeyTable, pair: AccessKeyPair) =>
+      addKey(accessKeys, pair, { description: 'root', policy: '', isRoot: true }),
   };
 }
 

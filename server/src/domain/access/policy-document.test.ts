@@ -118,10 +118,38 @@ describe('a policy document', () => {
       doc({ ...ok, Action: 'gamesparks:Kick*' }),
       'Statement[0].Action: "gamesparks:Kick*" matches no action',
     ],
+    ['another service with no action', doc({ ...ok, Action: 's3:' }), 'Statement[0].Action: "s3:" matches no action'],
+    ...['gamespark', 'gamesparksx', 'gamespraks', 'games', 'sparks', 'respak', 'aws-gamesparks'].map(
+      (service): [string, unknown, string] => [
+        `a slip of the pen, ${service}`,
+        doc({ ...ok, Effect: 'Deny', Action: `${service}:DeleteGame` }),
+        `Statement[0].Action: "${service}:DeleteGame" matches no action`,
+      ],
+    ),
     [
-      'another service',
-      doc({ ...ok, Action: 's3:GetObject' }),
-      'Statement[0].Action: "s3:GetObject" matches no action',
+      'a Deny of a resource of another service beside one of ours',
+      doc({ ...ok, Effect: 'Deny', Resource: ['arn:aws:s3:::bucket', '*'] }),
+      'Statement[0].Resource: must be "*" or',
+    ],
+    [
+      'resources of another service alone',
+      doc({ ...ok, Resource: ['arn:aws:s3:*:*:game/Demo'] }),
+      'Statement[0].Resource: must be "*" or',
+    ],
+    [
+      'a NotResource of another service',
+      doc({ Effect: 'Allow', Action: 'gamesparks:GetGame', NotResource: 'arn:aws:s3:::bucket' }),
+      'Statement[0].NotResource: must be "*" or',
+    ],
+    [
+      'a condition key that no request has',
+      doc({ ...ok, Effect: 'Deny', Condition: { Bool: { 'aws:MultiFactorAuthPresent': 'false' } } }),
+      'Statement[0].Condition.Bool["aws:MultiFactorAuthPresent"]: unknown condition key',
+    ],
+    [
+      'a variable',
+      doc({ ...ok, Condition: { StringEquals: { 'aws:ResourceTag/owner': '\u0024{aws:username}' } } }),
+      'Statement[0].Condition.StringEquals["aws:ResourceTag/owner"]: policy variables are not supported',
     ],
     [
       'a wildcard for a service',
@@ -151,7 +179,7 @@ describe('a policy document', () => {
       'arn:aws:gamesparks:*:game/Demo',
       'ARN:aws:gamesparks:*:*:game/Demo',
       'arn:aws-cn:gamesparks:*:*:game/Demo',
-      'arn:aws:s3:*:*:game/Demo',
+      'arn:aws:gamespark:*:*:game/Demo',
       'arn:aws:game*:*:*:game/Demo',
       'arn:aws:gamesparks::*:game/Demo',
       'arn:aws:gamesparks:*::game/Demo',

@@ -2,6 +2,7 @@ import { parseJson } from '@respark/protocol';
 import { ServiceError } from '../../errors.ts';
 import { excerpt, MAX_SENTENCE_CHARACTERS, shown } from '../../text.ts';
 import { compileWildcard } from '../wildcard.ts';
+import { isOtherService } from './other-services.ts';
 import { type Condition, type ConditionContext, ConditionFault, compileCondition } from './policy-conditions.ts';
 
 /** IAM's limit for managed policies. Unlike IAM, the server counts white space. */
@@ -18,6 +19,11 @@ interface Statement {
   readonly actions: Pick<ReadonlySet<string>, 'has'>;
   coversResources(resources: readonly string[]): boolean;
   readonly conditions: readonly Condition[];
+}
+
+export interface ParsedPolicy extends Policy {
+  /** Whole sentences about what the document has and the server will never match. */
+  readonly warnings: readonly string[];
 }
 
 export interface PolicyRequest {
@@ -38,11 +44,13 @@ export const ALLOW_ALL: Policy = {
 /**
  * Compiles an IAM policy document: Version 2012-10-17 (never left out, since IAM would then read the older language)
  * and statements of Sid, Effect, Action or NotAction, Resource or NotResource, and Condition. Anything that is unknown
- * or could never work is refused here, so that no part of a stored policy is ever ignored. `actions` lists every
- * action, such as `gamesparks:DisconnectPlayer`.
+ * or could never work is refused here, so that no part of a stored policy is ever ignored. The exception is what clearly
+ * means other services, which policies of an AWS account often do beside ours: their actions everywhere, and their
+ * resources in an Allow. Calls of those services do not come here, so such a part can neither allow nor deny anything
+ * that does, and it is a warning. `actions` lists every action, such as `gamesparks:DisconnectPlayer`.
  * @throws ServiceError `validation`, naming the place, the value and what is accepted.
  */
-export function parsePolicy(text: string, actions: readonly string[]): Policy {
+export function parsePolicy(text: string, actions: readonly string[]): ParsedPolicy {
   if (text.length > MAX_POLICY_CHARACTERS) {
     fail('The document', `has ${text.length} characters, white space included; ${MAX_POLICY_CHARACTERS} are allowed`);
   }
@@ -50,12 +58,15 @@ export function parsePolicy(text: string, actions: readonly string[]): Policy {
   if (document.Version !== '2012-10-17') {
     fail('Version', `must be "2012-10-17", got ${shown(document.Version)}`);
   }
-  const statements = [document.Statement].flat().map((value, i) => parseStatement(`Statement[${i}]`, value, actions));
+  const warnings: string[] = [];
+  const statements = [document.Statement]
+    .flat()
+    .map((value, i) => parseStatement(`Statement[${i}]`, value, actions, warnings));
   if (statements.length === 0) fail('Statement', 'must have at least one statement');
   const sids = statements.map(({ sid }) => sid).filter((sid) => sid !== '');
   const repeated = sids.find((sid, i) => sids.indexOf(sid) !== i);
   if (repeated !== undefined) fail('Statement', `must have a different Sid each time, got ${shown(repeated)} twice`);
-  return { statements };
+  return { statements, warnings };
 }
 
 /**
@@ -98,7 +109,12 @@ function isMet(condition: Condition, { effect }: Statement, context: ConditionCo
   return condition.isMet(context);
 }
 
-function parseStatement(path: string, value: unknown, known: readonly string[]): Statement & { sid: string } {
+function parseStatement(
+  path: string,
+  value: unknown,
+  known: readonly string[],
+  warnings: string[],
+): Statement & { sid: string } {
   const elements = ['Sid', 'Effect', 'Action', 'NotAction', 'Resource', 'NotResource', 'Condition'];
   const statement = getObject(path, value, elements);
   const { Sid: sid = '', Effect: effect } = statement;
@@ -108,30 +124,55 @@ function parseStatement(path: string, value: unknown, known: readonly string[]):
   if (effect !== 'Allow' && effect !== 'Deny') {
     fail(`${path}.Effect`, `must be "Allow" or "Deny", got ${shown(effect)}`);
   }
+  const { actions, others, isOfOthers } = parseActions(path, statement, known);
+  const verb = effect === 'Allow' ? 'allows' : 'denies';
+  // Its resources and conditions are those of other services too, and need not be understood.
+  if (isOfOthers) {
+    warnings.push(`${path} is about other services only (${listed(others)}): it ${verb} nothing here.`);
+    return { sid, effect, actions, coversResources: () => false, conditions: [] };
+  }
+  if (others.length > 0) {
+    warnings.push(`${path} names actions of other services (${listed(others)}), which are never called here.`);
+  }
   const conditions = 'Condition' in statement ? parseConditions(`${path}.Condition`, statement.Condition) : [];
-  return {
-    sid,
-    effect,
-    actions: parseActions(path, statement, known),
-    coversResources: parseResources(path, statement),
-    conditions,
-  };
+  return { sid, effect, actions, coversResources: parseResources(path, statement, warnings), conditions };
 }
 
-function parseActions(path: string, statement: JsonObject, known: readonly string[]): ReadonlySet<string> {
+function listed(names: readonly string[]): string {
+  return names.map((name) => shown(name)).join(', ');
+}
+
+interface ParsedActions {
+  readonly actions: ReadonlySet<string>;
+  /** The patterns that clearly mean other services. */
+  readonly others: readonly string[];
+  /** Whether the statement is about other services and nothing else. */
+  readonly isOfOthers: boolean;
+}
+
+function parseActions(path: string, statement: JsonObject, known: readonly string[]): ParsedActions {
   const name = getOneOf(path, statement, 'Action', 'NotAction');
   const named = new Set<string>();
-  for (const pattern of getTexts(`${path}.${name}`, statement[name])) {
+  const others: string[] = [];
+  const patterns = getTexts(`${path}.${name}`, statement[name]);
+  for (const pattern of patterns) {
     const matching = pattern === '*' ? known : findActions(pattern, known);
-    if (matching.length === 0) {
+    for (const action of matching) named.add(action);
+    if (matching.length > 0) continue;
+    const [service = '', action = '', ...rest] = pattern.toLowerCase().split(':');
+    if (isOtherService(service) && /^[a-z0-9*?]+$/.test(action) && rest.length === 0) others.push(pattern);
+    else {
       fail(
         `${path}.${name}`,
         `${shown(pattern)} matches no action of this service; write one of its actions, such as "gamesparks:DisconnectPlayer", "gamesparks:Get*" or "respark:ListAuditRecords", or "*"`,
       );
     }
-    for (const action of matching) named.add(action);
   }
-  return name === 'Action' ? named : new Set(known.filter((action) => !named.has(action)));
+  return {
+    actions: name === 'Action' ? named : new Set(known.filter((action) => !named.has(action))),
+    others,
+    isOfOthers: name === 'Action' && others.length === patterns.length,
+  };
 }
 
 /** The known actions that match, whatever their case. Like IAM, this accepts no wildcard in the service's name. */
@@ -142,10 +183,17 @@ function findActions(pattern: string, known: readonly string[]): readonly string
   return known.filter((action) => matches(action.toLowerCase()));
 }
 
-function parseResources(path: string, statement: JsonObject): Statement['coversResources'] {
+function parseResources(path: string, statement: JsonObject, warnings: string[]): Statement['coversResources'] {
   const name = getOneOf(path, statement, 'Resource', 'NotResource');
   const patterns = getTexts(`${path}.${name}`, statement[name]);
-  for (const pattern of patterns) checkResource(`${path}.${name}`, pattern);
+  // Elsewhere the server would deny less, or allow more, than an author meant who has only mistyped a name. With no
+  // resource of ours the statement could never work.
+  const mayBeOthers =
+    name === 'Resource' && statement.Effect === 'Allow' && !patterns.every((pattern) => isOfOtherService(pattern));
+  const others = mayBeOthers ? patterns.filter(isOfOtherService) : [];
+  if (others.length > 0)
+    warnings.push(`${path} names resources of other services (${listed(others)}), none of which is here.`);
+  for (const pattern of patterns) if (!others.includes(pattern)) checkResource(`${path}.${name}`, pattern);
   // Wildcards cannot reach beyond their part of an ARN: pattern and ARN have five colons each.
   const tests = patterns.map(compileWildcard);
   const isAnyNamed = (resources: readonly string[]) => resources.some((arn) => tests.some((matches) => matches(arn)));
@@ -153,6 +201,11 @@ function parseResources(path: string, statement: JsonObject): Statement['coversR
   return name === 'Resource'
     ? (resources) => isAnyNamed(orAll(resources))
     : (resources) => !isAnyNamed(orAll(resources));
+}
+
+function isOfOtherService(pattern: string): boolean {
+  const [arn, partition = '', service = '', ...rest] = pattern.split(':');
+  return arn === 'arn' && /^aws[a-z-]*$/.test(partition) && isOtherService(service) && rest.length >= 3;
 }
 
 /** Refuses a pattern that no game, stage or player can match: in a Deny it would protect nothing. */

@@ -1,6 +1,6 @@
 import { parseJson } from '@respark/protocol';
 import { ServiceError } from '../../errors.ts';
-import { excerpt, MAX_SENTENCE_CHARACTERS, shown } from '../../text.ts';
+import { decodeText, EncodingError, excerpt, MAX_SENTENCE_CHARACTERS, shown } from '../../text.ts';
 
 /** Attributes of one section: any JSON. Keys such as `__proto__` are data: copy by entries, never by assignment. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -81,9 +81,10 @@ export function memberOf(value: Json | undefined, key: string): Json | undefined
 function readJson(file: Uint8Array): Json {
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(file);
+    text = decodeText(file);
   } catch (error) {
-    throw invalid(['it is not UTF-8: save it in that encoding'], { cause: error });
+    if (error instanceof EncodingError) throw invalid([error.message], { cause: error });
+    throw error;
   }
   try {
     return parseJson(text) as Json;

@@ -55,7 +55,8 @@ export function testAuditLog({ open, openReader }: AuditLogs): void {
 
   test('an intent is found as it was written, without an outcome until that is written too', async (t) => {
     const auditLog = await open(t);
-    const [player, game] = [sampleIntent('1'), sampleIntent('2', { operation: 'CreateGame', playerId: undefined })];
+    const created = { operation: 'CreateGame', playerId: undefined, details: { from: 'a \u2028 b', count: '2' } };
+    const [player, game] = [sampleIntent('1'), sampleIntent('2', created)];
     await auditLog.begin(player);
     await auditLog.begin(game);
     assert.deepEqual(await findRecords(auditLog), [

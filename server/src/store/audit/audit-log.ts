@@ -16,6 +16,8 @@ export interface AuditIntent {
   readonly resource: string;
   /** The player that the operation is about, if it is about one. */
   readonly playerId?: string | undefined;
+  /** What the rest does not say, such as the digest of a new key's policy. Never a secret. */
+  readonly details?: Readonly<Record<string, string>> | undefined;
 }
 
 /** What came of a change. */
@@ -75,8 +77,7 @@ export interface AuditReader {
   close(): Promise<void>;
 }
 
-/** A record of every change and its author, in a place of its own. Records survive the process, however it ends. */
-export interface AuditLog extends AuditReader {
+export interface AuditWriter {
   /**
    * Resolves when the intent is written. Rejects when it is not, or when a change with the same request id is on record
    * already; of older ones the log need only notice those with the same time, whose place the new record would take.
@@ -84,6 +85,10 @@ export interface AuditLog extends AuditReader {
   begin(intent: AuditIntent): Promise<void>;
   /** Resolves when the outcome is written beside its intent. Rejects when it is not, or when there is no intent. */
   finish(intent: AuditPosition, outcome: AuditOutcome): Promise<void>;
+}
+
+/** A record of every change and its author, in a place of its own. Records survive the process, however it ends. */
+export interface AuditLog extends AuditReader, AuditWriter {
   /**
    * Removes all records from before this time, some at a time, so that other calls get their turn. A log that has a limit
    * of its size then removes older ones than the last day's until it is within the limit.

@@ -6,8 +6,10 @@ import { openWalMark, type WalMark } from '../wal-mark.ts';
 import type { AuditCause, AuditOutcome, AuditPosition, AuditQuery, AuditRecord } from './audit-log.ts';
 import { type LateOutcome, toOutcome } from './journal.ts';
 
-/** Only a foreign tool can hold the write lock, and SQLite's wait for it blocks the whole process. */
+/** Another process holds the write lock for a millisecond, and SQLite's wait for it blocks the whole server. */
 const BUSY_TIMEOUT_MS = 100;
+/** A command holds nothing else up while it waits. */
+const SHARED_BUSY_TIMEOUT_MS = 5_000;
 /** Opening happens at a start, when the process has nothing else to do, so it may wait. */
 const MAX_OPENINGS = 10;
 const OPENING_PAUSE_MS = 20;
@@ -35,6 +37,7 @@ const MIGRATIONS = [
    ) STRICT, WITHOUT ROWID`,
   `ALTER TABLE audit RENAME COLUMN access_key_id TO actor;
    ALTER TABLE audit ADD COLUMN cause TEXT NOT NULL DEFAULT 'operator'`,
+  'ALTER TABLE audit ADD COLUMN details TEXT',
 ];
 
 /** The version that this program's migrations lead to. */
@@ -50,6 +53,7 @@ interface Row {
   player_id: string | null;
   outcome: string | null;
   cause: AuditCause;
+  details: string | null;
 }
 
 export interface AuditDatabase {
@@ -77,8 +81,8 @@ export interface AuditDatabase {
 export function openAuditDatabase({ file, isShared }: { file: string; isShared: boolean }): AuditDatabase {
   const { database, mark } = connect(file, isShared);
   const insert = database.prepare(
-    `INSERT INTO audit (at, request_id, cause, actor, source_address, operation, resource, player_id, outcome)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO audit (at, request_id, cause, actor, source_address, operation, resource, player_id, details, outcome)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (at, request_id) DO UPDATE SET outcome = coalesce(excluded.outcome, outcome)`,
   );
   const update = database.prepare('UPDATE audit SET outcome = ? WHERE at = ? AND request_id = ?');
@@ -179,7 +183,8 @@ function connect(file: string, isShared: boolean): { database: Libsql.Database; 
       marks = openWalMark({ file, name: 'application_id' });
       marks.assertWhole();
       database = new Libsql(file);
-      database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`);
+      const busyTimeoutMs = isShared ? SHARED_BUSY_TIMEOUT_MS : BUSY_TIMEOUT_MS;
+      database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`);
       database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
       const mark = marks.watch(database);
       migrate(database, isShared);
@@ -235,8 +240,9 @@ function hasTable(database: Libsql.Database): boolean {
 }
 
 function valuesOf(record: AuditRecord): (string | number | null)[] {
-  const { at, requestId, cause, actor, sourceAddress, operation, resource, playerId, outcome } = record;
-  const nullable = [playerId ?? null, outcome === undefined ? null : JSON.stringify(outcome)];
+  const { at, requestId, cause, actor, sourceAddress, operation, resource, playerId, details, outcome } = record;
+  const json = (value: object | undefined) => (value === undefined ? null : JSON.stringify(value));
+  const nullable = [playerId ?? null, json(details), json(outcome)];
   return [at, requestId, cause, actor, sourceAddress, operation, resource, ...nullable];
 }
 
@@ -250,6 +256,7 @@ function toRecord(row: Row): AuditRecord {
     operation: row.operation,
     resource: row.resource,
     playerId: row.player_id ?? undefined,
+    ...(row.details !== null && { details: JSON.parse(row.details) as Record<string, string> }),
     outcome: row.outcome === null ? undefined : toOutcome(JSON.parse(row.outcome) as AuditOutcome),
   };
 }

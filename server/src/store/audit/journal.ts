@@ -12,8 +12,9 @@ const OPEN_ON_WINDOWS = ['EPERM', 'EACCES', 'EBUSY'];
 export type OpenRecord = AuditIntent & { outcome: AuditOutcome | undefined };
 
 export function openRecord(intent: AuditIntent): OpenRecord {
-  const { requestId, at, cause, actor, sourceAddress, operation, resource, playerId } = intent;
-  return { requestId, at, cause, actor, sourceAddress, operation, resource, playerId, outcome: undefined };
+  const { requestId, at, cause, actor, sourceAddress, operation, resource, playerId, details } = intent;
+  const about = { operation, resource, playerId, ...(details && { details }) };
+  return { requestId, at, cause, actor, sourceAddress, ...about, outcome: undefined };
 }
 
 /** The outcome of an intent that has left the journal. */
@@ -193,8 +194,9 @@ function parse(line: string): Unchecked {
 }
 
 function isIntent(entry: Unchecked): entry is AuditIntent {
-  const { playerId, cause, actor, sourceAddress, operation, resource } = entry;
-  const texts = [cause, actor, sourceAddress, operation, resource, playerId ?? ''];
+  const { playerId, cause, actor, sourceAddress, operation, resource, details = {} } = entry;
+  if (typeof details !== 'object' || details === null) return false;
+  const texts = [cause, actor, sourceAddress, operation, resource, playerId ?? '', ...Object.values(details)];
   return isNamed(entry) && texts.every((text) => typeof text === 'string');
 }
 

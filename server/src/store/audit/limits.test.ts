@@ -6,12 +6,12 @@ import { fillDisk } from '../../../test/support/full-disk.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { temporaryDirectory } from '../test-store.ts';
 import { findRecords, SAMPLE_OUTCOME, sampleIntent } from './audit-log.contract.ts';
-import { openSqliteAuditLog, openSqliteAuditReader } from './sqlite.ts';
+import { openSqliteAuditLog, openSqliteAuditBeside } from './sqlite.ts';
 
 const HOUR_MS = 3_600_000;
 
 function openReader(t: TestContext, directory: string) {
-  const reader = openSqliteAuditReader({ directory });
+  const reader = openSqliteAuditBeside({ directory });
   t.after(() => reader.close());
   return reader;
 }

@@ -12,7 +12,7 @@ import { systemClock } from '../../clock.ts';
 import { temporaryDirectory } from '../test-store.ts';
 import { findRecords, SAMPLE_OUTCOME, sampleIntent } from './audit-log.contract.ts';
 import type { AuditRecord } from './audit-log.ts';
-import { openSqliteAuditLog, openSqliteAuditReader } from './sqlite.ts';
+import { openSqliteAuditBeside, openSqliteAuditLog } from './sqlite.ts';
 
 const KILLS = 15;
 
@@ -84,7 +84,7 @@ if (mode === 'write') {
       while (last.intent < killAt) await heard();
       await setTimeout(Math.random() * 5);
       await killWriter();
-      const reader = openSqliteAuditReader({ directory });
+      const reader = openSqliteAuditBeside({ directory });
       const left = await findRecords(reader, { limit: 100_000 });
       await reader.close();
       assertComplete(left, last);
@@ -108,7 +108,7 @@ if (mode === 'write') {
     // The writer must be killed before the directory is removed.
     try {
       while (last.outcome < 1) await heard();
-      const reader = openSqliteAuditReader({ directory });
+      const reader = openSqliteAuditBeside({ directory });
       t.after(() => reader.close());
       for (let look = 0; look < 1_000; look += 1) {
         const { intent, outcome } = { ...last };

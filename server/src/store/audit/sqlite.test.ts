@@ -22,7 +22,7 @@ import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { temporaryDirectory } from '../test-store.ts';
 import { findRecords, SAMPLE_OUTCOME, sampleIntent, testAuditLog } from './audit-log.contract.ts';
 import type { AuditLog, AuditQuery, AuditReader } from './audit-log.ts';
-import { openSqliteAuditLog, openSqliteAuditReader } from './sqlite.ts';
+import { openSqliteAuditBeside, openSqliteAuditLog } from './sqlite.ts';
 
 /** A log whose records stay in the journal until the test moves them. */
 function openLog(t: TestContext, directory = temporaryDirectory(t)) {
@@ -39,7 +39,7 @@ function openLog(t: TestContext, directory = temporaryDirectory(t)) {
 }
 
 function openReader(t: TestContext, directory: string): AuditReader {
-  const reader = openSqliteAuditReader({ directory });
+  const reader = openSqliteAuditBeside({ directory });
   t.after(() => reader.close());
   return reader;
 }
@@ -142,7 +142,7 @@ test('records from before there were causes and actors are found as the operator
     { requestId: '2', at: 20, outcome },
   ];
   writeFileSync(join(directory, 'audit.journal'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-  assert.throws(() => openReader(t, directory), /version 0, but this program needs 2: start the server once first/);
+  assert.throws(() => openReader(t, directory), /version 0, but this program needs 3: start the server once first/);
 
   const { auditLog } = openLog(t, directory);
   const { accessKeyId, ...rest } = old;
@@ -164,7 +164,7 @@ test('a reader changes nothing, while the writer runs and after it was killed', 
   appendFileSync(join(left, 'audit.journal'), '{"requestId":"2"');
   const before = [readFileSync(journal), readFileSync(join(left, 'audit.journal'))];
   for (const place of [directory, left]) {
-    const reader = openSqliteAuditReader({ directory: place });
+    const reader = openSqliteAuditBeside({ directory: place });
     assert.deepEqual(await idsOf(reader), ['1']);
     await reader.close();
     await reader.close();

@@ -14,9 +14,17 @@ import type {
   AuditQuery,
   AuditReader,
   AuditRecord,
+  AuditWriter,
 } from './audit-log.ts';
 import { type AuditDatabase, openAuditDatabase } from './database.ts';
-import { type AuditJournal, type Journaled, openAuditJournal, openRecord, readAuditJournal } from './journal.ts';
+import {
+  type AuditJournal,
+  type Journaled,
+  openAuditJournal,
+  openRecord,
+  readAuditJournal,
+  toOutcome,
+} from './journal.ts';
 
 /** The files in the data directory. */
 export const AUDIT_DATABASE_FILE = 'audit.sqlite';
@@ -40,7 +48,7 @@ interface Parts {
 
 /**
  * Opens a journal in front of an SQLite file, both in `directory`. Only one process at a time may do so; others use
- * `openSqliteAuditReader`. What a killed process has left in the journal is moved to the database first.
+ * `openSqliteAuditBeside`. What a killed process has left in the journal is moved to the database first.
  */
 export function openSqliteAuditLog({
   directory,
@@ -62,14 +70,25 @@ export function openSqliteAuditLog({
   }
 }
 
-/** For a process beside the one that writes, or after it. A reader changes nothing. */
-export function openSqliteAuditReader({ directory }: Pick<Parts, 'directory'>): AuditReader {
+/**
+ * For a process beside the server, or after it. The journal belongs to the server, so this process writes its own
+ * records straight to the database, which takes one writer after the other, whatever process it is.
+ */
+export function openSqliteAuditBeside({ directory }: Pick<Parts, 'directory'>): AuditReader & AuditWriter {
   const database = openAuditDatabase({ file: join(directory, AUDIT_DATABASE_FILE), isShared: true });
   const file = join(directory, AUDIT_JOURNAL_FILE);
   let isClosed = false;
   return {
     // The journal is read first: what has left it by then is in the database.
     find: async (query) => find(query, readAuditJournal(file).journaled, database),
+    async begin(intent) {
+      if (database.has(intent)) throw new Error(`there is already an audit record ${intent.requestId}`);
+      database.write([openRecord(intent)], []);
+    },
+    async finish({ requestId, at }, outcome) {
+      if (!database.has({ requestId, at })) throw new Error(`there is no audit record ${requestId} to finish`);
+      database.write([], [{ requestId, at, outcome: toOutcome(outcome) }]);
+    },
     async close() {
       if (!isClosed) database.close();
       isClosed = true;

@@ -39,6 +39,16 @@ export function accessKeyTable(scope: Scope): AccessKeyTable {
       });
       return result.numUpdatedRows > 0n;
     },
+    async setSealedSecret(id, sealedSecret) {
+      await write((query, changed) => {
+        changed(id);
+        return query
+          .updateTable('access_keys')
+          .set({ sealed_secret: Buffer.from(sealedSecret).toString('base64') })
+          .where('id', '=', id)
+          .execute();
+      });
+    },
     async removeRevokedBefore(revokedAt) {
       await write(async (query, changed) => {
         const removed = query.deleteFrom('access_keys').where('revoked_at', '<', revokedAt).returning('id');

@@ -1,0 +1,120 @@
+import { ServiceError } from '../../errors.ts';
+import { shown } from '../../text.ts';
+
+/** Kinds of people who get a key. Each has what it may do from the table below, and nothing that was added since. */
+export const ROLES = {
+  viewer: 'sees everything but the audit log, and changes nothing',
+  moderator: 'sees players’ connections and disconnects players',
+  operator: 'sees everything, disconnects players, deploys, changes stages and tags',
+  developer: 'sees everything but the audit log, changes configurations, makes snapshots, generates code and deploys',
+  admin: 'does everything, including what makes and deletes games and stages',
+} as const;
+
+export type Role = keyof typeof ROLES;
+
+/**
+ * What an action is about, and so what `--game` and `--stage` make of it: `server` is about all games and is left out
+ * for a role in one game; `public` is about none and stays; `game` is limited to the game, `stage` to the stage; `stages`
+ * is about all stages of a game and is left out for a role on one of them; `tagged` is about games and stages.
+ */
+type Reach = 'server' | 'public' | 'game' | 'stages' | 'stage' | 'tagged';
+
+interface Grant {
+  readonly reach: Reach;
+  /** Beside `admin`, who may do everything. */
+  readonly roles: readonly Exclude<Role, 'admin'>[];
+}
+
+const grant = (reach: Reach, ...roles: Grant['roles']): Grant => ({ reach, roles });
+const seen = (reach: Reach) => grant(reach, 'viewer', 'operator', 'developer');
+const seenByAll = (reach: Reach) => grant(reach, 'viewer', 'moderator', 'operator', 'developer');
+
+/** Which roles may do what. A test holds this against the operations, so that a new one must be put here. */
+export const GRANTS: Readonly<Record<string, Grant>> = {
+  'gamesparks:CreateGame': grant('server'),
+  'gamesparks:GetGame': seenByAll('game'),
+  'gamesparks:ListGames': seenByAll('server'),
+  'gamesparks:UpdateGame': grant('game'),
+  'gamesparks:DeleteGame': grant('stages'),
+  'gamesparks:GetGameConfiguration': seen('game'),
+  'gamesparks:UpdateGameConfiguration': grant('game', 'developer'),
+  'gamesparks:ImportGameConfiguration': grant('game', 'developer'),
+  'gamesparks:CreateSnapshot': grant('game', 'developer'),
+  'gamesparks:GetSnapshot': seen('game'),
+  'gamesparks:ListSnapshots': seen('game'),
+  'gamesparks:UpdateSnapshot': grant('game', 'developer'),
+  // The URLs of downloads work without a signature, so they are not for everybody who may see things.
+  'gamesparks:ExportSnapshot': grant('game', 'developer'),
+  'gamesparks:StartGeneratedCodeJob': grant('game', 'developer'),
+  'gamesparks:GetGeneratedCodeJob': grant('game', 'developer'),
+  'gamesparks:ListGeneratedCodeJobs': grant('game', 'developer'),
+  'gamesparks:CreateStage': grant('stages'),
+  'gamesparks:GetStage': seenByAll('stage'),
+  'gamesparks:ListStages': seenByAll('stages'),
+  'gamesparks:UpdateStage': grant('stage', 'operator'),
+  'gamesparks:DeleteStage': grant('stage'),
+  'gamesparks:StartStageDeployment': grant('stage', 'operator', 'developer'),
+  'gamesparks:GetStageDeployment': seen('stage'),
+  'gamesparks:ListStageDeployments': seen('stage'),
+  'gamesparks:ListExtensions': seen('public'),
+  'gamesparks:GetExtension': seen('public'),
+  'gamesparks:ListExtensionVersions': seen('public'),
+  'gamesparks:GetExtensionVersion': seen('public'),
+  'gamesparks:TagResource': grant('tagged', 'operator'),
+  'gamesparks:UntagResource': grant('tagged', 'operator'),
+  'gamesparks:ListTagsForResource': seen('tagged'),
+  'gamesparks:GetPlayerConnectionStatus': seenByAll('stage'),
+  'gamesparks:DisconnectPlayer': grant('stage', 'moderator', 'operator'),
+  'respark:GetServerInfo': seenByAll('public'),
+  'respark:ListAuditRecords': grant('server', 'operator'),
+};
+
+/** What a role is limited to; without a game, to nothing. */
+export interface RoleLimits {
+  readonly game?: string | undefined;
+  /** Only together with a game. */
+  readonly stage?: string | undefined;
+}
+
+/** The actions of a role, in the order of the table. */
+export function actionsOf(role: Role): string[] {
+  return Object.keys(GRANTS).filter((action) => role === 'admin' || GRANTS[action]?.roles.some((one) => one === role));
+}
+
+/**
+ * The policy document of a role. It names each action, so that a key never gains what a later version adds, and its
+ * ARNs are those of any region and account, because a server has only one. Throws `validation` for limits that are not
+ * the names of a game and a stage.
+ */
+export function policyOfRole(role: Role, { game, stage }: RoleLimits): object {
+  for (const [what, name] of Object.entries({ game, stage })) {
+    if (name === undefined || /^[\w-]{1,36}$/.test(name)) continue;
+    throw new ServiceError('validation', `the name of a ${what} is 1-36 letters, digits, _ or -, got ${shown(name)}`);
+  }
+  if (stage !== undefined && game === undefined) {
+    throw new ServiceError('validation', `the stage ${shown(stage)} is a stage of which game? Name the game too`);
+  }
+  const statements = Object.entries(resourcesOf({ game, stage })).flatMap(([reach, resources]) => {
+    const actions = actionsOf(role).filter((action) => GRANTS[action]?.reach === reach);
+    if (resources === undefined || actions.length === 0) return [];
+    return [{ Sid: `${role}${reach}`, Effect: 'Allow', Action: actions, Resource: resources }];
+  });
+  return { Version: '2012-10-17', Statement: statements };
+}
+
+/** The resources of each reach; undefined for what is left out. */
+function resourcesOf({ game, stage }: RoleLimits): Record<Reach, string | string[] | undefined> {
+  if (game === undefined) {
+    return { server: '*', public: '*', game: '*', stages: '*', stage: '*', tagged: '*' };
+  }
+  const ofGame = `arn:aws:gamesparks:*:*:game/${game}`;
+  const ofStage = `${ofGame}/stage/${stage ?? '*'}`;
+  return {
+    server: undefined,
+    public: '*',
+    game: ofGame,
+    stages: stage === undefined ? ofGame : undefined,
+    stage: ofStage,
+    tagged: stage === undefined ? [ofGame, ofStage] : ofStage,
+  };
+}
