@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { ServiceError } from '../errors.ts';
 import { describeFileFault, findFileFault } from '../file-fault.ts';
 import { createLog } from '../log.ts';
 import { settingsOf } from './options.ts';
@@ -18,16 +19,21 @@ export async function administer<T>(
   work: (administration: Administration) => Promise<T>,
 ): Promise<T> {
   const settings = settingsOf(world, command);
-  const log = createLog({ level: 'error', destination: { write: (line) => void world.stderr.write(line) } });
+  const logged: string[] = [];
+  const log = createLog({ level: 'error', destination: { write: (line) => void logged.push(line) } });
   const { openAdministration } = await world.loadMain();
   const administration = await openAdministration({ settings, log });
   try {
     return await work(administration);
   } catch (error) {
-    if (findFileFault(error) === undefined) throw error;
+    // A change that could not be put on record was refused because of a fault of the disk, perhaps.
+    const cause = error instanceof ServiceError ? error.cause : error;
+    if (findFileFault(cause) === undefined) throw error;
+    logged.length = 0;
     const dataDir = resolve(settings.dataDir);
-    throw new CommandError(`cannot use the data directory ${dataDir}: ${describeFileFault(error)}`, { cause: error });
+    throw new CommandError(`cannot use the data directory ${dataDir}: ${describeFileFault(cause)}`, { cause: error });
   } finally {
     await administration.close();
+    for (const line of logged) world.stderr.write(line);
   }
 }

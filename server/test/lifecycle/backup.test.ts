@@ -138,7 +138,7 @@ function testCommands(): void {
     assert.deepEqual(names, ['Demo']);
     const { playerId } = await other.connect({ gameKey: server.gameKey, token });
     assert.equal(playerId, player.playerId);
-    const records = await readAudit({ dataDir: other.dataDir }, { operation: 'Restore' });
+    const records = await readAudit({ dataDir: other.dataDir }, { operation: 'RestoreBackup' });
     assert.deepEqual(
       records.map(({ outcome }) => outcome?.error),
       [undefined],
@@ -195,7 +195,7 @@ function testCommands(): void {
     );
     writeFileSync(join(dataDir, 'secret.key'), Buffer.alloc(32, 7).toString('base64'), { mode: 0o600 });
     const wrong = await run('restore', file, '--data-dir', dataDir);
-    assert.match(wrong.err, /^the secret key is not the one this database was made with/);
+    assert.match(wrong.err, /^the secret key is not the one that this database is sealed with/);
     assert.deepEqual(readdirSync(dataDir).sort(), ['lock', 'secret.key']);
     writeFileSync(join(dataDir, 'secret.key'), key);
     assert.equal((await run('restore', file, '--data-dir', dataDir)).exitCode, 0);

@@ -139,6 +139,7 @@ test('a deletion that kill -9 cut in half is finished by the next server', async
     '1000000',
     '--max-requests-in-flight',
     '10000',
+    ...['--bytes-burst', '100000000', '--bytes-burst-per-address', '100000000'],
   ];
   const first = await place.serve(['--demo', '--max-outbox-bytes', '67108864', ...patient, ...flood]);
   const sdk = first.sdk({ maxAttempts: 1 });

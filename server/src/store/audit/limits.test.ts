@@ -6,7 +6,7 @@ import { fillDisk } from '../../../test/support/full-disk.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { temporaryDirectory } from '../test-store.ts';
 import { findRecords, SAMPLE_OUTCOME, sampleIntent } from './audit-log.contract.ts';
-import { openSqliteAuditLog, openSqliteAuditBeside } from './sqlite.ts';
+import { openSqliteAuditBeside, openSqliteAuditLog } from './sqlite.ts';
 
 const HOUR_MS = 3_600_000;
 
