@@ -9,6 +9,7 @@ import type { Log } from '../log.ts';
 import type { RandomBytes } from '../random.ts';
 import { LIVE_FILES, openUnpacked } from './backends.ts';
 import { Closers } from './closers.ts';
+import { osUser } from './os-user.ts';
 import { readVersion } from './server-info.ts';
 
 type DataSettings = Pick<Settings, 'dataDir' | 'secretKey'>;
@@ -30,22 +31,20 @@ export async function writeBackup({
 }
 
 /**
- * Restores a backup into the data directory of the settings; `actor` is the name under which the restored audit log has
- * this on record. See `restore`.
+ * Restores a backup into the data directory of the settings and puts that on record in the
+ * restored audit log. See `restore`.
  */
 export async function restoreBackup({
   settings: { dataDir, secretKey },
   log,
   clock,
   random,
-  actor,
   ...options
 }: {
   settings: DataSettings;
   log: Log;
   clock: Clock;
   random: RandomBytes;
-  actor: string;
   file: string;
   isForced: boolean;
   progress: Progress;
@@ -58,7 +57,7 @@ export async function restoreBackup({
       try {
         const { auditLog } = await openUnpacked({ directory, keyrings, log, clock, closers });
         const audit = createRecording({ auditLog, clock, log });
-        const record = createRecordLocally({ audit, actor, clock, random });
+        const record = createRecordLocally({ audit, actor: osUser(), clock, random });
         await record({ operation: 'RestoreBackup', details: { madeAt: manifest.madeAt } }, async () => {});
       } finally {
         await closers.close({ clock, log });

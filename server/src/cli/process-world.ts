@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import { processEnvironment } from '../config/config.ts';
 import { readLocalFile } from '../data-directory/local-files.ts';
 import type { World } from './world.ts';
@@ -16,7 +15,6 @@ export function createProcessWorld(process: NodeJS.Process, version: string): Wo
     version,
     platform: process.platform,
     env: processEnvironment(),
-    user: nameOfUser(),
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
@@ -39,13 +37,4 @@ export function createProcessWorld(process: NodeJS.Process, version: string): Wo
     localFiles: readLocalFile,
     loadMain: async () => await import('../main.ts'),
   };
-}
-
-/** A container may run as a user without a name. */
-function nameOfUser(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return `user ${process.getuid?.()}`;
-  }
 }

@@ -14,8 +14,6 @@ export interface World {
   readonly version: string;
   readonly platform: NodeJS.Platform;
   readonly env: Environment;
-  /** The name of the operating system's user that runs this. */
-  readonly user: string;
   readonly stdin: NodeJS.ReadableStream;
   readonly stdout: Output;
   readonly stderr: Output;

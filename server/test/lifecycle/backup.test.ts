@@ -138,7 +138,7 @@ function testCommands(): void {
     assert.deepEqual(names, ['Demo']);
     const { playerId } = await other.connect({ gameKey: server.gameKey, token });
     assert.equal(playerId, player.playerId);
-    const records = await readAudit({ dataDir: other.dataDir }, { operation: 'RestoreBackup' });
+    const records = await readAudit({ dataDir: other.dataDir }, { operation: 'RestoreBackup', isLocal: true });
     assert.deepEqual(
       records.map(({ outcome }) => outcome?.error),
       [undefined],

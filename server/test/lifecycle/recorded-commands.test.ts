@@ -23,6 +23,8 @@ const READING = [
   'config print',
   'config check',
   'doctor',
+  'health',
+  'backup',
 ];
 
 /** Commands that change something only by calls of the API, each of which leaves a record. */
@@ -49,6 +51,14 @@ const CHANGING: Record<string, { readonly leaves: readonly string[]; run(place: 
       const RESPARK_ROOT_SECRET_ACCESS_KEY = 'a-secret-of-more-than-32-characters';
       const env = { RESPARK_ROOT_ACCESS_KEY_ID: 'OTHER', RESPARK_ROOT_SECRET_ACCESS_KEY };
       assert.equal((await serveHere('.', serve, env)).exitCode, 0);
+    },
+  },
+  restore: {
+    leaves: ['RestoreBackup'],
+    async run({ dataDir, run }) {
+      const file = join(dataDir, '..', 'backup');
+      await run(['backup', file, '--data-dir', dataDir]);
+      await run(['restore', file, '--force', '--data-dir', dataDir]);
     },
   },
   'keys create': { leaves: ['CreateAccessKey'], run: createKey },

@@ -52,7 +52,6 @@ export function createTestWorld({
     version: '1.2.3',
     platform,
     env,
-    user: 'operator',
     stdin: new PassThrough(),
     stdout: output('stdout'),
     stderr: output('stderr'),

@@ -26,7 +26,7 @@ Nothing is changed unless the whole file is a backup that this version knows, un
       const log = createLog({ level: 'error', destination: { write: (line) => void world.stderr.write(line) } });
       const { restoreData } = await world.loadMain();
       const { manifest, setAside } = await restoreData({
-        ...{ settings, file, log, clock: systemClock, random: createSystemRandom(), actor: world.user },
+        ...{ settings, file, log, clock: systemClock, random: createSystemRandom() },
         isForced: command.opts().force === true,
         progress: reportProgress(world, 'unpacked'),
       });
