@@ -8,7 +8,7 @@ export async function serveHere(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Ended> {
-  const world = createTestWorld({ env, main });
+  const world = createTestWorld({ env: { RESPARK_DRAIN_DELAY_MS: '0', ...env }, main });
   void world.printed('Respark is serving').then(() => world.signal('SIGTERM'));
   const before = process.cwd();
   process.chdir(directory);
