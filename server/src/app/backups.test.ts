@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { recordedLog } from '../../test/support/domain.ts';
+import { systemClock } from '../clock.ts';
+import { loadSettings, type Settings } from '../config/config.ts';
+import { backUp } from '../data-directory/backup.ts';
+import type { RecordLocally } from '../domain/local-changes.ts';
+import { createSystemRandom } from '../random.ts';
+import { temporaryDirectory } from '../store/test-store.ts';
+import { LIVE_FILES, openBackends, openBackendsAlone } from './backends.ts';
+import { restoreBackup, writeBackup } from './backups.ts';
+import { Closers } from './closers.ts';
+import { rotateSecretKey } from './secret-rotation.ts';
+
+const [clock, random] = [systemClock, createSystemRandom()];
+const { log } = recordedLog();
+const record: RecordLocally = (_, rule) => rule();
+const secretOf = (byte: number) => Buffer.alloc(32, byte).toString('base64');
+
+type Alone = Awaited<ReturnType<typeof openBackendsAlone>>;
+
+/** Starts and stops a server, and gives the id of the secret key that its store is sealed with. */
+async function start(settings: Settings): Promise<string> {
+  const closers = new Closers();
+  try {
+    return (await openBackends({ settings, log, clock, random, closers })).keyring.keyId;
+  } finally {
+    await closers.close({ clock, log });
+  }
+}
+
+async function rotate(settings: Settings, change = (backends: Alone) => backends): Promise<void> {
+  const closers = new Closers();
+  try {
+    await rotateSecretKey({ ...change(await openBackendsAlone({ settings, closers })), record, settings });
+  } finally {
+    await closers.close({ clock, log });
+  }
+}
+
+async function prepare(t: TestContext, secrets: Partial<Settings> = {}) {
+  const directory = temporaryDirectory(t);
+  const settings = { ...loadSettings({ env: {}, flags: { dataDir: join(directory, 'data') } }), ...secrets };
+  const keyId = await start(settings);
+  const file = join(directory, 'backup');
+  const restored = { ...settings, dataDir: join(directory, 'restored') };
+  const parts = { clock, file, progress() {}, signal: new AbortController().signal };
+  return {
+    ...{ settings, keyId, file, restored },
+    write: () => writeBackup({ ...parts, settings, hasSecretKey: true }),
+    restore: (into = restored) => restoreBackup({ ...parts, settings: into, log, random, isForced: false }),
+  };
+}
+
+const died = () => {
+  throw new Error('the process has died');
+};
+
+for (const [place, change] of [
+  ['before', (backends: Alone) => ({ ...backends, store: { ...backends.store, transaction: died } })],
+  ['after', (backends: Alone) => ({ ...backends, directory: { ...backends.directory, adoptNextKeyring: died } })],
+] as const) {
+  test(`a backup of a rotation that was interrupted ${place} its commit is restored with the right key`, async (t) => {
+    const { settings, keyId, write, restore, restored } = await prepare(t);
+    await assert.rejects(rotate(settings, change), /the process has died/);
+    const { parts } = await write();
+    const names = parts.map(({ name }) => name).filter((name) => name.startsWith('secret'));
+    assert.deepEqual(names, ['secret.key', 'secret.key.next']);
+    await restore();
+    for (const name of ['secret.key', 'secret.key.next']) {
+      assert.equal(statSync(join(restored.dataDir, name)).mode & 0o777, 0o600);
+    }
+    assert.equal((await start(restored)) === keyId, place === 'before');
+    assert.equal(existsSync(join(restored.dataDir, 'secret.key.next')), place === 'before');
+  });
+}
+
+test('a backup is not written when the secret key is replaced meanwhile, whose store was copied before', async (t) => {
+  const { settings, file } = await prepare(t);
+  const { dataDir } = settings;
+  const live: typeof LIVE_FILES = {
+    ...LIVE_FILES,
+    copy(...args) {
+      LIVE_FILES.copy(...args);
+      writeFileSync(join(dataDir, 'secret.key'), secretOf(9));
+    },
+  };
+  await assert.rejects(backUp({ dataDir, file, hasSecretKey: true, live, version: '1.2.3', now: () => clock.now() }), {
+    name: 'StartupError',
+    message: `the secret key in ${dataDir} was replaced during the backup: make it again`,
+  });
+  assert.ok(!existsSync(file));
+});
+
+test('a backup of a store whose key in the settings was replaced is restored while the settings have both', async (t) => {
+  const { settings, write, restore, restored } = await prepare(t, { secretKey: secretOf(1) });
+  const both = { nextSecretKey: secretOf(2) };
+  await rotate({ ...settings, ...both });
+  await write();
+  await assert.rejects(restore(), { name: 'StartupError', message: /^the secret key is not the one/ });
+  await restore({ ...restored, ...both });
+  assert.equal(await start({ ...restored, ...both }), await start({ ...restored, secretKey: secretOf(2) }));
+});
