@@ -38,9 +38,9 @@ import { readVersion } from './server-info.ts';
 /** What a server stores and shares, as contracts. Only this file names their implementations. */
 export interface Backends {
   readonly directory: DataDirectory;
-  readonly room: Room;
   /** The one that the store's secrets are sealed with. */
   readonly keyring: Keyring;
+  readonly room: Room;
   readonly store: Store;
   readonly auditLog: AuditLog;
   readonly cluster: Cluster;
@@ -60,9 +60,9 @@ export async function openBackends({
   random: RandomBytes;
   closers: Closers;
 }): Promise<Backends> {
-  const { room, ...data } = await openServerData({ settings, log, clock, closers });
-  const { directory } = data;
-  if (settings.secretKey !== undefined && data.keyring === directory.nextKeyring) {
+  const data = await openServerData({ settings, log, clock, closers });
+  const { directory, room, keyring } = data;
+  if (settings.secretKey !== undefined && keyring === directory.nextKeyring) {
     const advice = 'set RESPARK_SECRET_KEY to the key that is in RESPARK_NEXT_SECRET_KEY';
     log.warn({ advice }, 'the secret key of the settings was replaced by its successor');
   }
@@ -74,22 +74,22 @@ export async function openBackends({
   closers.push('audit log', () => auditLog.close());
   const cluster = new LocalCluster({ clock, random });
   closers.push('cluster', () => cluster.close());
-  return { ...data, room, auditLog, cluster };
+  return { ...data, auditLog, cluster };
 }
 
 /** What a command uses: the server's own cluster and journal are the server's. */
-type BackendsOfCommand = Omit<Backends, 'cluster' | 'auditLog' | 'room'> & {
+type BackendsOfCommand = Omit<Backends, 'room' | 'cluster' | 'auditLog'> & {
   readonly auditLog: AuditReader & AuditWriter;
 };
 
 /** Opens what a command needs, whether or not a server is running. Creates nothing, and commands change only keys. */
 export async function openBackendsBeside(parts: CommandParts): Promise<BackendsOfCommand> {
-  return await openBackendsOfCommand(parts, { isShared: true });
+  return await openBackendsOfCommand({ ...parts, isShared: true });
 }
 
 /** The same for a command that no server may run beside. */
 export async function openBackendsAlone(parts: CommandParts): Promise<BackendsOfCommand> {
-  return await openBackendsOfCommand(parts, { isShared: false });
+  return await openBackendsOfCommand({ ...parts, isShared: false });
 }
 
 interface CommandParts {
@@ -97,25 +97,26 @@ interface CommandParts {
   readonly closers: Closers;
 }
 
-async function openBackendsOfCommand(
-  { settings, closers }: CommandParts,
-  { isShared }: { isShared: boolean },
-): Promise<BackendsOfCommand> {
-  const directory = openDataDirectory({ ...keysOf(settings), path: settings.dataDir, isShared, isMade: true });
+async function openBackendsOfCommand({
+  settings: { dataDir, secretKey, nextSecretKey },
+  closers,
+  isShared,
+}: CommandParts & { readonly isShared: boolean }): Promise<BackendsOfCommand> {
+  const directory = openDataDirectory({ path: dataDir, secretKey, nextSecretKey, isShared, isMade: true });
   closers.push('data directory', () => directory.close());
   const database = openSqlite({ file: directory.file(DATABASE_FILE) });
   closers.push('database', () => database.close());
   // A command of another version must not change the schema under a running server.
   await database.assertMigrated();
   const store = createStore(database);
-  const keyring = await chooseKeyring({ directory, store, settings, isShared });
+  const keyring = await unlock({ directory, store, isShared, isKeyOfSettings: secretKey !== undefined });
   const auditLog = openSqliteAuditBeside({ directory: directory.path });
   closers.push('audit log', () => auditLog.close());
-  return { directory, store, keyring, auditLog };
+  return { directory, keyring, store, auditLog };
 }
 
 async function openServerData({
-  settings,
+  settings: { dataDir, secretKey, nextSecretKey, ...settings },
   log,
   clock,
   closers,
@@ -124,8 +125,8 @@ async function openServerData({
   log: Log;
   clock: Clock;
   closers: Closers;
-}): Promise<Pick<Backends, 'directory' | 'store' | 'keyring' | 'room'>> {
-  const directory = openDataDirectory({ ...keysOf(settings), path: settings.dataDir });
+}): Promise<Pick<Backends, 'directory' | 'keyring' | 'store' | 'room'>> {
+  const directory = openDataDirectory({ path: dataDir, secretKey, nextSecretKey });
   closers.push('data directory', () => directory.close());
   const room = openRoom({ path: directory.path, clock, log, settings });
   closers.push('room of the disk', () => room.close());
@@ -134,29 +135,26 @@ async function openServerData({
   closers.push('database', () => database.close());
   await database.migrate();
   const store = createStore(database);
-  const keyring = await chooseKeyring({ directory, store, settings, isShared: false });
-  return { directory, store, keyring, room };
+  const keyring = await unlock({ directory, store, isShared: false, isKeyOfSettings: secretKey !== undefined });
+  return { directory, keyring, store, room };
 }
 
-function keysOf({ secretKey, nextSecretKey }: Settings) {
-  return { secretKey, nextSecretKey };
-}
-
-/** Finds the keyring that the store is sealed with, which may be the next one: a rotation may have been interrupted. */
-async function chooseKeyring({
+/** Finds out which of the directory's keyrings is that of the store. */
+async function unlock({
   directory,
   store,
-  settings,
   isShared,
+  isKeyOfSettings,
 }: {
   directory: DataDirectory;
   store: Store;
-  settings: Settings;
   isShared: boolean;
+  isKeyOfSettings: boolean;
 }): Promise<Keyring> {
   const { keyring: current, nextKeyring: next } = directory;
   const keyring = await findKeyring(store, next === undefined ? [current] : [current, next]);
-  if (keyring === next && !isShared && settings.secretKey === undefined) directory.adoptNextKeyring();
+  // A rotation was interrupted when the database had the next key already.
+  if (keyring === next && !isShared && !isKeyOfSettings) directory.adoptNextKeyring();
   return keyring;
 }
 
@@ -208,8 +206,8 @@ export const LIVE_FILES: LiveFiles = {
 };
 
 /**
- * Opens what was unpacked from a backup, before a server does. Throws a `StartupError` when none of the keyrings is the
- * one with which its store was made. The audit log is brought up to this program's version.
+ * Opens what was unpacked from a backup, before a server does. Throws a `StartupError` when none of the
+ * keyrings is that of its store. The audit log is brought up to this program's version.
  */
 export async function openUnpacked({
   directory,

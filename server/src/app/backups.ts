@@ -12,7 +12,7 @@ import { Closers } from './closers.ts';
 import { osUser } from './os-user.ts';
 import { readVersion } from './server-info.ts';
 
-type DataSettings = Pick<Settings, 'dataDir' | 'secretKey'>;
+type DataSettings = Pick<Settings, 'dataDir' | 'secretKey' | 'nextSecretKey'>;
 
 /** Backs up the data directory of the settings, whether or not a server is running on it. See `backUp`. */
 export async function writeBackup({
@@ -31,11 +31,11 @@ export async function writeBackup({
 }
 
 /**
- * Restores a backup into the data directory of the settings and puts that on record in the
- * restored audit log. See `restore`.
+ * Restores a backup into the data directory of the settings. The restored audit log has this on record before anything
+ * is put in its place. See `restore`.
  */
 export async function restoreBackup({
-  settings: { dataDir, secretKey },
+  settings: { dataDir, secretKey, nextSecretKey },
   log,
   clock,
   random,
@@ -50,15 +50,16 @@ export async function restoreBackup({
   progress: Progress;
 }): Promise<Restored> {
   return await restore({
-    ...{ ...options, dataDir, secretKey, live: LIVE_FILES },
+    ...{ ...options, dataDir, secretKey, nextSecretKey, live: LIVE_FILES },
     now: () => clock.now(),
-    async accept({ directory, keyrings, manifest }) {
+    async accept({ directory, keyrings, manifest: { madeAt, version } }) {
       const closers = new Closers();
       try {
         const { auditLog } = await openUnpacked({ directory, keyrings, log, clock, closers });
         const audit = createRecording({ auditLog, clock, log });
         const record = createRecordLocally({ audit, actor: osUser(), clock, random });
-        await record({ operation: 'RestoreBackup', details: { madeAt: manifest.madeAt } }, async () => {});
+        // What follows only renames files, and the log must be closed by then.
+        await record({ operation: 'RestoreBackup', details: { madeAt, version } }, async () => {});
       } finally {
         await closers.close({ clock, log });
       }

@@ -6,7 +6,7 @@ import { StartupError } from '../startup-error.ts';
 import { type Manifest, type Progress, writeArchive } from './archive.ts';
 import { findDataDirectory } from './data-directory.ts';
 import { readIfPresent, syncDirectory, writePrivateFile } from './private-file.ts';
-import { SECRET_KEY_FILES } from './server-files.ts';
+import { NEXT_SECRET_KEY_FILE, SECRET_KEY_FILE } from './server-files.ts';
 
 /** The files of a data directory that its server writes all the time, each of which knows how it is copied. */
 export interface LiveFiles {
@@ -51,6 +51,7 @@ export async function backUp(options: BackupOptions): Promise<Manifest> {
   try {
     mkdirSync(partial, { mode: 0o700 });
     const madeAt = new Date(now()).toISOString();
+    const secretKey = readIfPresent(join(dataDir, SECRET_KEY_FILE));
     const found = live.names.filter((name) => existsSync(join(dataDir, name)));
     assertRoom(
       dirname(file),
@@ -61,13 +62,8 @@ export async function backUp(options: BackupOptions): Promise<Manifest> {
       live.copy(name, join(dataDir, name), join(partial, name));
       live.examine(name, join(partial, name));
     }
-    const names = [...found];
-    for (const name of hasSecretKey ? SECRET_KEY_FILES : []) {
-      const secretKey = readIfPresent(join(dataDir, name));
-      if (secretKey === undefined) continue;
-      writePrivateFile(join(partial, name), secretKey.toString());
-      names.push(name);
-    }
+    const keys = hasSecretKey ? copyKeys(dataDir, { secretKey, to: partial }) : [];
+    const names = [...found, ...keys];
     const archive = join(partial, 'archive');
     const manifest = await writeArchive({
       ...{ file: archive, directory: partial, names, version, madeAt },
@@ -86,6 +82,32 @@ export async function backUp(options: BackupOptions): Promise<Manifest> {
   } finally {
     rmSync(partial, { recursive: true, force: true });
   }
+}
+
+/**
+ * Copies the secret key, and the one that a rotation leads to, when the copies of the databases are there: either may be
+ * theirs. The next key is read first, because it becomes the secret key at the end of a rotation. Gives the names of the
+ * copies. Throws a `StartupError` when the secret key is no longer the one from before the copies were made.
+ */
+function copyKeys(
+  dataDir: string,
+  { secretKey, to }: { readonly secretKey: Buffer | undefined; readonly to: string },
+): string[] {
+  const next = readIfPresent(join(dataDir, NEXT_SECRET_KEY_FILE));
+  const current = readIfPresent(join(dataDir, SECRET_KEY_FILE));
+  if (current?.toString() !== secretKey?.toString()) {
+    throw new StartupError(`the secret key in ${dataDir} was replaced during the backup: make it again`);
+  }
+  const names: string[] = [];
+  for (const [name, key] of [
+    [SECRET_KEY_FILE, current],
+    [NEXT_SECRET_KEY_FILE, next],
+  ] as const) {
+    if (key === undefined) continue;
+    writePrivateFile(join(to, name), key.toString());
+    names.push(name);
+  }
+  return names;
 }
 
 function assertNew(file: string): void {

@@ -17,8 +17,6 @@ export interface DataDirectory {
   /** The absolute path of the directory. */
   readonly path: string;
   readonly keyring: Keyring;
-  /** What the operator should know about it. */
-  readonly warnings: readonly string[];
   /**
    * The keyring that a rotation of the secret key leads to. While there is one, either may be that of the database,
    * because the rotation may have been interrupted.
@@ -31,6 +29,8 @@ export interface DataDirectory {
   prepareNextKeyring(given?: string): Keyring;
   /** Puts the prepared secret key in the place of the old one. The database must be sealed with it by then. */
   adoptNextKeyring(): void;
+  /** What the operator should know about it. */
+  readonly warnings: readonly string[];
   /** The absolute path of a file in the directory. */
   file(name: string): string;
   /** Undefined when there is no such file. */
@@ -66,8 +66,8 @@ export function openDataDirectory(options: {
   let warnings: readonly string[] = [];
   try {
     if (isMade) findDataDirectory(path);
-    else warnings = takeDirectory(path);
     if (!isShared) {
+      warnings = takeDirectory(path);
       unlock = lock(path);
       assertRestored(path);
     }
@@ -105,8 +105,8 @@ export function openDataDirectory(options: {
 }
 
 /**
- * Makes sure that there is a data directory with a database, which a command may read beside a running server. Throws a
- * `StartupError`.
+ * Makes sure that there is a data directory with a database, which a command may read beside a running server. Makes
+ * nothing. Throws a `StartupError`.
  */
 export function findDataDirectory(path: string): void {
   withCause(path, () => {

@@ -10,16 +10,19 @@ import { readIfPresent, syncDirectory } from './private-file.ts';
 import {
   DATABASE_FILE,
   isServerFile,
+  NEXT_SECRET_KEY_FILE,
   RESERVE_FILE,
   RESTORE_DIRECTORY,
   SECRET_KEY_FILE,
-  SECRET_KEY_FILES,
 } from './server-files.ts';
 
 /** Where a backup is unpacked. It means nothing until it is renamed to `RESTORE_DIRECTORY`. */
 const UNPACKING_DIRECTORY = 'restore.partial';
 
-/** The keyring of the backup comes first. While a rotation of the secret key is interrupted there are two. */
+/** The secret key, and the one that an interrupted rotation leads to. */
+const KEY_FILES = [SECRET_KEY_FILE, NEXT_SECRET_KEY_FILE];
+
+/** The keys that the next server will try; in a rotation that was interrupted there are two. */
 export type Keyrings = readonly [Keyring, ...Keyring[]];
 
 export interface RestoreOptions {
@@ -29,6 +32,8 @@ export interface RestoreOptions {
   readonly isForced: boolean;
   /** The setting. Without it the key is in the backup, or already in the directory. */
   readonly secretKey: string | undefined;
+  /** The setting, which counts only beside `secretKey`. */
+  readonly nextSecretKey: string | undefined;
   readonly live: LiveFiles;
   readonly now: () => number;
   readonly progress?: Progress;
@@ -57,7 +62,7 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
     rmSync(unpacking, { recursive: true, force: true });
     mkdirSync(unpacking, { mode: 0o700 });
     const manifest = await unpack(options, { file, directory: unpacking });
-    const keyrings = findKeyrings(options, { dataDir, directory: unpacking });
+    const keyrings = readKeyrings(options, { dataDir, directory: unpacking });
     await options.accept({ directory: unpacking, keyrings, manifest });
     return { manifest, setAside: putInPlace({ ...options, dataDir, unpacking }) };
   } catch (error) {
@@ -71,7 +76,7 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
 
 function assertMayRestore(dataDir: string, isForced: boolean): void {
   const isHeld = readdirSync(dataDir).some(
-    (name) => isServerFile(name) && ![RESERVE_FILE, ...SECRET_KEY_FILES].includes(name),
+    (name) => isServerFile(name) && ![RESERVE_FILE, ...KEY_FILES].includes(name),
   );
   if (!isHeld || isForced) return;
   throw new StartupError(
@@ -83,7 +88,7 @@ async function unpack(
   { live, progress = () => {} }: RestoreOptions,
   { file, directory }: { file: string; directory: string },
 ): Promise<Manifest> {
-  const names = [...live.names, ...SECRET_KEY_FILES];
+  const names = [...live.names, ...KEY_FILES];
   const manifest = await readArchive({
     ...{ file, directory, names, progress },
     begin({ parts }) {
@@ -105,18 +110,21 @@ async function unpack(
   return manifest;
 }
 
-/** The keys that the next server will use. */
-function findKeyrings(
-  { secretKey }: RestoreOptions,
+function readKeyrings(
+  { secretKey, nextSecretKey }: RestoreOptions,
   { dataDir, directory }: { dataDir: string; directory: string },
 ): Keyrings {
-  if (secretKey !== undefined) return [createKeyring(parseSecretKey('RESPARK_SECRET_KEY', secretKey))];
+  const keyringsOf = (source: string, text: string | undefined) =>
+    text === undefined ? [] : [createKeyring(parseSecretKey(source, text))];
+  const keyringsIn = (place: string, name: string) =>
+    keyringsOf(join(place, name), readIfPresent(join(place, name))?.toString());
+  if (secretKey !== undefined) {
+    const next = keyringsOf('RESPARK_NEXT_SECRET_KEY', nextSecretKey);
+    return [createKeyring(parseSecretKey('RESPARK_SECRET_KEY', secretKey)), ...next];
+  }
   for (const place of [directory, dataDir]) {
-    const [keyring, ...next] = SECRET_KEY_FILES.flatMap((name) => {
-      const text = readIfPresent(join(place, name))?.toString();
-      return text === undefined ? [] : [createKeyring(parseSecretKey(join(place, name), text))];
-    });
-    if (keyring !== undefined) return [keyring, ...next];
+    const [keyring] = keyringsIn(place, SECRET_KEY_FILE);
+    if (keyring !== undefined) return [keyring, ...keyringsIn(place, NEXT_SECRET_KEY_FILE)];
   }
   throw new StartupError(
     `the backup was made without its secret key: put ${SECRET_KEY_FILE} into ${dataDir}, or set RESPARK_SECRET_KEY or RESPARK_SECRET_KEY_FILE`,
@@ -136,10 +144,10 @@ function putInPlace({
   renameSync(unpacking, ready);
   syncDirectory(dataDir);
 
-  const names = [...SECRET_KEY_FILES, ...live.names.toReversed()].filter((name) => existsSync(join(ready, name)));
+  const names = [...KEY_FILES, ...live.names.toReversed()].filter((name) => existsSync(join(ready, name)));
   const hasOwnKey = names.includes(SECRET_KEY_FILE);
   // A secret key that the backup lacks, and that was verified, stays for the next server.
-  const staying = hasOwnKey ? [RESERVE_FILE] : [RESERVE_FILE, ...SECRET_KEY_FILES];
+  const staying = hasOwnKey ? [RESERVE_FILE] : [RESERVE_FILE, ...KEY_FILES];
   const old = readdirSync(dataDir).filter((name) => isServerFile(name) && !staying.includes(name));
   const setAside = join(dataDir, `replaced-${new Date(now()).toISOString().replace(/\W/g, '')}`);
   if (old.length > 0) {

@@ -8,7 +8,7 @@ const OF_FILE_SYSTEM = 'lost+found';
 const ROOT_USER = 0;
 
 /**
- * Makes sure that a server may use the directory, which is made if it is missing, and that other users cannot read what is
+ * Makes sure that a server may use the directory, which is made if it is missing, and that nobody else can read what is
  * in it, as far as this process can see to that. Gives warnings for the operator. Throws a `StartupError`.
  *
  * The directory must belong to this user or to the superuser. One of the superuser is a mounted volume, which gives this

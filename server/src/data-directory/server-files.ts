@@ -4,15 +4,13 @@ export const LOCK_FILE = 'lock';
 export const SECRET_KEY_FILE = 'secret.key';
 /** The secret key that a rotation leads to. It is here from before the first secret is sealed with it. */
 export const NEXT_SECRET_KEY_FILE = 'secret.key.next';
-/** While a rotation is interrupted, either may be the key of the database. */
-export const SECRET_KEY_FILES = [SECRET_KEY_FILE, NEXT_SECRET_KEY_FILE];
 /** Room that is held back for the time when the disk is full. */
 export const RESERVE_FILE = 'reserve';
 /** A restored backup whose files are being put in their places. */
 export const RESTORE_DIRECTORY = 'restore.ready';
 
-/** A reader of these can do everything that the server's owner can. */
-const SECRET_FILES = [...SECRET_KEY_FILES, 'root-credentials'];
+/** Whoever reads these can do everything that the server's owner can. */
+const SECRET_FILES = [SECRET_KEY_FILE, NEXT_SECRET_KEY_FILE, 'root-credentials'];
 
 const SERVER_FILE =
   /^(?:[\w-]+\.sqlite(?:-wal|-shm|-journal)?|audit\.journal(?:\.new)?|secret\.key(?:\.next)?|root-credentials|(?:demo|running)\.json|reserve)$/;
