@@ -22,6 +22,11 @@ export class ServiceError extends Error {
   }
 }
 
+/** Whether the caller, not the server, is the reason: such a failure is part of a healthy server's life. */
+export function isCallersMistake(error: unknown): boolean {
+  return error instanceof ServiceError && error.code !== 'internal';
+}
+
 /** Marks code that the types prove unreachable; the compiler refuses it while a case is missing. */
 export function assertNever(value: never): never {
   throw new Error(`unexpected value: ${String(value)}`);

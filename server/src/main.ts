@@ -25,6 +25,7 @@ import { createExaminer } from './examiner/examiner.ts';
 import { findFileFault } from './file-fault.ts';
 import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
+import { findOpenFileLimit } from './open-files.ts';
 import { createSystemRandom, type RandomBytes, uuidV7 } from './random.ts';
 import type { AuditReader } from './store/audit/audit-log.ts';
 import { createThreads } from './threads/threads.ts';
@@ -139,6 +140,7 @@ async function start(
   if (demo !== undefined) directory.writeSecretFile(DEMO_FILE, JSON.stringify(demo));
   directory.writeSecretFile(RUNNING_FILE, JSON.stringify({ url, playerUrl }));
   closers.push(RUNNING_FILE, () => directory.removeFile(RUNNING_FILE));
+  const openFileLimit = await findOpenFileLimit(process.platform);
   log.info({ url, playerUrl, metricsUrl, node: cluster.node }, 'server started');
 
   return {
@@ -148,7 +150,7 @@ async function start(
       : { demo: { gameName: DEMO_GAME, stageName: DEMO_STAGE, gameKey: demo.gameKey, playerId: demo.playerId } }),
     warnings: [
       ...directory.warnings,
-      ...warningsOf({ settings, playerServer, nodeVersion: process.versions.node, clock }),
+      ...warningsOf({ settings, management, playerServer, nodeVersion: process.versions.node, openFileLimit, clock }),
     ],
     counts: () => ({ ...node.counts(), inFlight: requests.inFlight }),
     async turnAway(hurry) {

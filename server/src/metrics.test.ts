@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { CLOSE_CODES } from '@respark/protocol';
 import { createMetrics, METRIC_ROWS, type Metrics } from './metrics.ts';
@@ -8,6 +9,7 @@ const DEV = { stageId: 's1', gameName: 'Demo', stageName: 'Dev' };
 const LIVE = { stageId: 's2', gameName: 'Demo', stageName: 'Live' };
 
 const NOTHING_HELD = {
+  isReady: 1,
   sockets: 0,
   unauthenticated: 0,
   directory: 0,
@@ -129,6 +131,7 @@ test('management calls are counted by operation and status', async (t) => {
 
 test('what the node holds and what the process uses is read at each scrape', async (t) => {
   const counts = {
+    isReady: 0,
     sockets: 5,
     unauthenticated: 2,
     directory: 3,
@@ -144,10 +147,10 @@ test('what the node holds and what the process uses is read at each scrape', asy
     return (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
   };
   const before = await read();
-  const held = ['sockets', 'sockets_unauthenticated', 'directory_entries', 'runtimes', 'outbox_bytes'];
+  const held = ['ready', 'sockets', 'sockets_unauthenticated', 'directory_entries', 'runtimes', 'outbox_bytes'];
   assert.deepEqual(
     held.map((name) => before(`respark_${name}`)),
-    [5, 2, 3, 4, 70],
+    [0, 5, 2, 3, 4, 70],
   );
   counts.sockets = 0;
   const after = await read();
@@ -158,6 +161,22 @@ test('what the node holds and what the process uses is read at each scrape', asy
   for (const quantile of ['0.5', '0.99', '1']) {
     assert(after(`respark_event_loop_delay_seconds\\{quantile="${quantile}"\\}`) >= 0);
   }
+});
+
+test('open files and their limit are those of the process, and absent where the system does not say', async (t) => {
+  const metrics = openMetrics(t);
+  const read = async (name: string) => (await samples(metrics, name))[name];
+  if (!existsSync('/proc/self/limits')) {
+    assert.deepEqual([await read('process_open_fds'), await read('process_max_fds')], [undefined, undefined]);
+    return;
+  }
+  const before = Number(await read('process_open_fds'));
+  const opened = Array.from({ length: 20 }, () => openSync('/dev/null', 'r'));
+  const during = Number(await read('process_open_fds'));
+  for (const file of opened) closeSync(file);
+  assert.equal(during - before, 20);
+  const limit = execFileSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }).trim();
+  assert.equal(await read('process_max_fds'), limit === 'unlimited' ? Number.POSITIVE_INFINITY : Number(limit));
 });
 
 test('two servers in one process count apart', async (t) => {

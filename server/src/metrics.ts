@@ -1,11 +1,18 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { findCloseName } from '@respark/protocol';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { readOpenFiles } from './open-files.ts';
 
 /**
  * Label values come from our own tables and from the operator's games, never from players, so their number is bounded.
  */
 const DEFINITIONS = {
+  isReady: {
+    type: Gauge,
+    name: 'respark_ready',
+    help: '1 while the node should get traffic, otherwise 0; `/readyz` says why.',
+    labelNames: [],
+  },
   connections: {
     type: Gauge,
     name: 'respark_connections',
@@ -27,7 +34,7 @@ const DEFINITIONS = {
   refused: {
     type: Counter,
     name: 'respark_handshakes_refused_total',
-    help: 'Handshakes refused before they became connections, by cause.',
+    help: 'Handshakes refused before they became connections, by cause. `full`, `unauthenticated` and `rate` are limits of the node; with `address_` in front they are limits of one address.',
     labelNames: ['cause'],
   },
   sockets: { type: Gauge, name: 'respark_sockets', help: 'Open WebSockets in any state.', labelNames: [] },
@@ -70,7 +77,7 @@ const DEFINITIONS = {
   slowCloses: {
     type: Counter,
     name: 'respark_slow_closes_total',
-    help: 'Sockets destroyed because the kernel did not accept the close frame within `RESPARK_CLOSE_FLUSH_MS`; their players did not learn the reason.',
+    help: 'Sockets destroyed because the kernel did not accept the close frame within `RESPARK_CLOSE_FLUSH_MS`, mostly as the client did not read; their players did not learn the reason.',
     labelNames: [],
   },
   outboxHighWater: {
@@ -82,7 +89,7 @@ const DEFINITIONS = {
   disconnectCalls: {
     type: Counter,
     name: 'respark_disconnect_calls_total',
-    help: 'DisconnectPlayer calls: `complete` without failures, `partial` with some, `failed` with an error.',
+    help: 'DisconnectPlayer calls: `complete` without failures, `partial` with some, `failed` because of the server. Calls that are refused, such as for an unknown stage, are not among them.',
     labelNames: ['result'],
   },
   disconnectDuration: {
@@ -141,12 +148,25 @@ const DEFINITIONS = {
     help: 'User and system CPU time spent by this process.',
     labelNames: [],
   },
+  openFiles: {
+    type: Gauge,
+    name: 'process_open_fds',
+    help: 'Open file descriptors, sockets among them (Linux only).',
+    labelNames: [],
+  },
+  maxFiles: {
+    type: Gauge,
+    name: 'process_max_fds',
+    help: 'How many file descriptors this process may have open (Linux only).',
+    labelNames: [],
+  },
   memory: { type: Gauge, name: 'process_resident_memory_bytes', help: 'Resident memory size.', labelNames: [] },
   heap: { type: Gauge, name: 'nodejs_heap_size_used_bytes', help: 'Used size of the JavaScript heap.', labelNames: [] },
 } as const;
 
 /** Gauges whose values the node supplies at every scrape. */
 const HELD = [
+  'isReady',
   'sockets',
   'unauthenticated',
   'directory',
@@ -269,6 +289,9 @@ export function createMetrics(): Metrics {
       const { rss, heapUsed } = process.memoryUsage();
       m.memory.set(rss);
       m.heap.set(heapUsed);
+      const files = await readOpenFiles();
+      setOrRemove(m.openFiles, files.open);
+      setOrRemove(m.maxFiles, files.max);
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
     close: () => void eventLoop.disable(),
@@ -284,6 +307,12 @@ function setEventLoopDelay(gauge: Gauge, delay: IntervalHistogram): void {
   gauge.set({ quantile: '0.99' }, seconds(delay.percentile(99)));
   gauge.set({ quantile: '1' }, seconds(delay.max));
   delay.reset();
+}
+
+/** What is not known has no sample, because 0 would be taken for a fact. */
+function setOrRemove(gauge: Gauge, value: number | undefined): void {
+  if (value === undefined) gauge.remove();
+  else gauge.set(value);
 }
 
 type Defined = { [Key in keyof typeof DEFINITIONS]: InstanceType<(typeof DEFINITIONS)[Key]['type']> };

@@ -71,16 +71,20 @@ export function createNode(parts: {
     log,
     settings,
   });
+  async function notReadyCauses(): Promise<string[]> {
+    const isStoreThere = await store.meta.get('').then(
+      () => true,
+      () => false,
+    );
+    const causes = { draining: gateway.isDraining, store: !isStoreThere, 'audit log': !(await audit.isHealthy()) };
+    return Object.entries(causes).flatMap(([cause, holds]) => (holds ? [cause] : []));
+  }
   const observe = createObservationPages({
-    renderMetrics: () => metrics.render(held()),
-    async notReadyCauses() {
-      const isStoreThere = await store.meta.get('').then(
-        () => true,
-        () => false,
-      );
-      const causes = { draining: gateway.isDraining, store: !isStoreThere, 'audit log': !(await audit.isHealthy()) };
-      return Object.entries(causes).flatMap(([cause, holds]) => (holds ? [cause] : []));
+    async renderMetrics() {
+      const isReady = (await notReadyCauses()).length === 0;
+      return await metrics.render({ ...held(), isReady: Number(isReady) });
     },
+    notReadyCauses,
   });
   const pages = createManagementPages({
     observe,

@@ -134,7 +134,7 @@ export function createUpgradeHandler({
     }
     const group = addressGroup(head.remoteAddress);
     const refusal = limits.refusal(group, () => gateway.findSilent() !== undefined);
-    if (refusal !== undefined) metrics.refused(refusal.limit);
+    if (refusal !== undefined) metrics.refused(`${refusal.isOfAddress ? 'address_' : ''}${refusal.limit}`);
     if (refusal !== undefined && refusal.limit !== 'full') {
       return refuse(socket, refusal.isOfAddress ? 429 : 503, describe(refusal), refusal.retryAfterMs);
     }

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { CreateGameCommand, DisconnectPlayerCommand, ListGamesCommand } from '@aws-sdk/client-gamesparks';
 import { alterDatabase } from '../support/administration.ts';
 import { fillDisk } from '../support/full-disk.ts';
-import { GAME, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
+import { alarmsOf, GAME, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
 
 const READY = [200, 'ready\n'];
 
@@ -44,12 +45,45 @@ test('[aws-sdk] a node whose audit log cannot be written changes nothing, and is
   assert.deepEqual(await readiness(server), READY);
 });
 
+test('[aws-sdk] a call that is refused for the caller’s mistake is no failed disconnect, and logged as no warning', async (t) => {
+  const server = await startTestServer(t);
+  const call = (names: { GameName: string; StageName: string }) =>
+    server.sdk({ maxAttempts: 1 }).send(new DisconnectPlayerCommand({ ...names, PlayerId: 'somebody' }));
+  for (const names of [
+    { GameName: GAME, StageName: 'Unknown' },
+    { GameName: 'Unknown', StageName: STAGE },
+  ])
+    await assert.rejects(call(names), { name: 'ResourceNotFoundException' });
+  await assert.rejects(call({ GameName: 'no name', StageName: STAGE }), { name: 'ValidationException' });
+  for (const result of ['complete', 'partial', 'failed'])
+    assert.equal(await sample(server, `respark_disconnect_calls_total{result="${result}"}`), 0, result);
+  assert.equal(await sample(server, 'respark_api_requests_total{operation="DisconnectPlayer",status="404"}'), 2);
+  assert.deepEqual(alarmsOf(server), []);
+
+  // The server is at fault when the store does not answer.
+  alterDatabase(server, 'ALTER TABLE stages RENAME TO elsewhere');
+  await assert.rejects(call({ GameName: GAME, StageName: 'Another' }), { name: 'InternalServerException' });
+  assert.equal(await sample(server, 'respark_disconnect_calls_total{result="failed"}'), 1);
+});
+
+test('[ws] handshakes that an address has too many of are not counted as those of a full node', async (t) => {
+  const settings = { maxConnections: 5, maxConnectionsPerAddress: 1, maxUnauthenticated: 5 };
+  const server = await startTestServer(t, { settings });
+  await server.connect();
+  const refused = await server.open();
+  const [code] = await once(refused, 'close');
+  assert.equal(code, 4004);
+  assert.equal(await sample(server, 'respark_handshakes_refused_total{cause="address_full"}'), 1);
+  assert.equal(await sample(server, 'respark_handshakes_refused_total{cause="full"}'), undefined);
+});
+
 test('a node without calls becomes ready by itself when its audit log can be written again', async (t) => {
   const server = await startTestServer(t);
   const emptyDisk = fillDisk(t, join(server.dataDir, 'audit.journal'));
   const sdk = server.sdk({ maxAttempts: 1 });
   await assert.rejects(sdk.send(new CreateGameCommand({ GameName: 'Other' })), { name: 'InternalServerException' });
   assert.equal((await readiness(server))[0], 503);
+  assert.equal(await sample(server, 'respark_ready'), 0);
   emptyDisk();
   let status = 503;
   const ask = async () => {
@@ -58,6 +92,7 @@ test('a node without calls becomes ready by itself when its audit log can be wri
   const asking = ask();
   await until(() => status === 200);
   await asking;
+  assert.equal(await sample(server, 'respark_ready'), 1);
 });
 
 test('a node whose store cannot be read is not ready', async (t) => {

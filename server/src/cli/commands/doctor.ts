@@ -9,6 +9,7 @@ import { isServerFile } from '../../data-directory/server-files.ts';
 import { findFileFault } from '../../file-fault.ts';
 import { createLog } from '../../log.ts';
 import { findNodeFault } from '../../node-release.ts';
+import { findOpenFileLimit, neededOpenFiles } from '../../open-files.ts';
 import { describeCause, findEndpoint, getCredentials, ManagementClient, ServiceRefusal } from '../management-client.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
 import { evaluate } from '../shell.ts';
@@ -26,8 +27,6 @@ interface Finding {
 const REPLY_TIMEOUT_MS = 5_000;
 /** The AWS CLI takes seconds to start on a small machine. */
 const AWS_CLI_TIMEOUT_MS = 30_000;
-/** Open files of a server besides the sockets of players: the store, listeners, management clients. */
-const SPARE_OPEN_FILES = 256;
 
 export function doctorCommand(world: World): Command {
   const command = new Command('doctor')
@@ -165,15 +164,15 @@ function checkClock({ maxClockSkewMs }: Settings, date: string | null): Finding 
   return { check, state: skewMs > maxClockSkewMs / 5 ? 'warn' : 'ok', detail };
 }
 
-async function checkOpenFiles({ maxConnections }: Settings, platform: NodeJS.Platform): Promise<Finding> {
+async function checkOpenFiles(settings: Settings, platform: NodeJS.Platform): Promise<Finding> {
   const check = 'open files';
   if (platform === 'win32') return { check, state: 'ok', detail: 'Windows sets a process no limit that matters' };
-  const { stdout } = await execute('sh', ['-c', 'ulimit -n'], REPLY_TIMEOUT_MS);
-  const limit = stdout.trim() === 'unlimited' ? Number.POSITIVE_INFINITY : Number.parseInt(stdout, 10);
-  const needed = maxConnections + SPARE_OPEN_FILES;
-  if (limit >= needed) return { check, state: 'ok', detail: `the limit is ${limit}, the server needs ${needed}` };
-  const detail = Number.isNaN(limit) ? 'the limit is unknown' : `the limit is ${limit}, the server needs ${needed}`;
-  return { check, state: 'warn', detail, advice: `raise it (ulimit -n ${needed}) or lower RESPARK_MAX_CONNECTIONS` };
+  const limit = await findOpenFileLimit(platform);
+  const needed = neededOpenFiles(settings);
+  const advice = `raise it (ulimit -n ${needed}) or lower RESPARK_MAX_CONNECTIONS`;
+  if (limit === undefined) return { check, state: 'warn', detail: 'the limit is unknown', advice };
+  const detail = `the limit is ${limit}, the server needs ${needed}`;
+  return limit >= needed ? { check, state: 'ok', detail } : { check, state: 'warn', detail, advice };
 }
 
 /** AWS removed the service from its CLI in October 2023, so the first `aws` on the PATH may not know it. */

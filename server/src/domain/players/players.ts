@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import type { Cluster, DirectoryEntry } from '../../cluster/cluster.ts';
+import { isCallersMistake } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { PlayerKey } from '../../player-key.ts';
@@ -93,7 +94,7 @@ export function createPlayers({
       metrics.disconnected({ durationMs: spentMs(), successes: successes.length, failures: failures.length });
       return { successes, failures };
     } catch (error) {
-      metrics.disconnected('failed');
+      if (!isCallersMistake(error)) metrics.disconnected('failed');
       throw error;
     }
   }
