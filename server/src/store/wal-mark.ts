@@ -87,8 +87,9 @@ function watchMark({
   let due = isOdd(mark()) || mark() === 0 ? undefined : mark() + 1;
   const set = (value: number) => connection.exec(`PRAGMA ${name} = ${value}`);
 
+  /** Another process may have set the odd mark meanwhile, or later ones. The mark must never go back. */
   function complete(): void {
-    if (due !== undefined) set(due);
+    if (due !== undefined && mark() === due - 1) set(due);
     due = undefined;
   }
 

@@ -10,7 +10,7 @@ import {
 } from '@aws-sdk/client-gamesparks';
 import { ResparkClient } from '@respark/client';
 import { findRecords } from '../../src/store/audit/audit-log.contract.ts';
-import type { AuditRecord } from '../../src/store/audit/audit-log.ts';
+import type { AuditReader, AuditRecord } from '../../src/store/audit/audit-log.ts';
 import { openSqliteAuditBeside } from '../../src/store/audit/sqlite.ts';
 import { createWorkplace, type RunningServer } from '../support/process.ts';
 import { GAME, STAGE, until } from '../support/server.ts';
@@ -91,20 +91,18 @@ async function disconnectOn({ sdk, acknowledged, isOver }: Load, client: Respark
   }
 }
 
-async function auditRecords({ dataDir }: RunningServer): Promise<Map<string, AuditRecord>> {
-  const auditLog = openSqliteAuditBeside({ directory: dataDir });
-  try {
-    const records = await findRecords(auditLog, { limit: 1_000_000 });
-    return new Map(records.map((record) => [record.requestId, record]));
-  } finally {
-    await auditLog.close();
-  }
+async function auditRecords(auditLog: AuditReader): Promise<Map<string, AuditRecord>> {
+  const records = await findRecords(auditLog, { limit: 1_000_000 });
+  return new Map(records.map((record) => [record.requestId, record]));
 }
 
 test(`${KILLS} times kill -9 under load: what was acknowledged is on record, and the players come back`, async (t) => {
   const place = createWorkplace(t);
   let server = await place.serve(['--demo', ...UNLIMITED]);
   const { port } = new URL(server.url);
+  // It stays open until the end: the last connection to close would put the WAL into the file of a server that is dead.
+  const auditLog = openSqliteAuditBeside({ directory: server.dataDir });
+  t.after(() => auditLog.close());
   const players = await Promise.all(Array.from({ length: PLAYERS }, () => enter(t, server)));
   const ids = players.map(({ playerId }) => playerId);
   const targets = await Promise.all(Array.from({ length: DISCONNECTED_PLAYERS }, () => enter(t, server)));
@@ -129,7 +127,7 @@ test(`${KILLS} times kill -9 under load: what was acknowledged is on record, and
     for (const ending of await Promise.all(loops)) {
       assert(!(ending instanceof GameSparksServiceException), `refused instead of killed: ${ending}`);
     }
-    const records = await auditRecords(server);
+    const records = await auditRecords(auditLog);
     for (const { requestId, operation, successes, failures } of acknowledged) {
       const record = records.get(requestId);
       assert.equal(record?.operation, operation, `the record of ${requestId}`);

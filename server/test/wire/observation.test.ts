@@ -78,7 +78,7 @@ test('[ws] handshakes that an address has too many of are not counted as those o
 });
 
 test('a node without calls becomes ready by itself when its audit log can be written again', async (t) => {
-  const server = await startTestServer(t);
+  const server = await startTestServer(t, { settings: { pagesPerSecondPerAddress: 1_000_000 } });
   const emptyDisk = fillDisk(t, join(server.dataDir, 'audit.journal'));
   const sdk = server.sdk({ maxAttempts: 1 });
   await assert.rejects(sdk.send(new CreateGameCommand({ GameName: 'Other' })), { name: 'InternalServerException' });
