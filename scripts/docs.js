@@ -140,7 +140,8 @@ refused unless \`RESPARK_TRUSTED_PROXIES\` lists the proxy and its \`X-Forwarded
 and so is one whose \`Host\` is no loopback name, because a web page may have led its own name here. With \`RESPARK_METRICS_PORT\` they have a listener of their own, which
 answers every client that can reach it; \`/metrics\` is then no longer on the management listener.
 
-The dashboard [grafana-dashboard.json](grafana-dashboard.json) shows all metrics. Labels come from the server's own tables and
+The dashboard [grafana-dashboard.json](grafana-dashboard.json) shows all metrics, and
+[prometheus-alerts.yml](prometheus-alerts.yml) has alerts that say what to do. Labels come from the server's own tables and
 from the names of games and stages, never from players, so the number of series is bounded.`,
     table(['Name', 'Type', 'Labels', 'Meaning'], rows),
   );
