@@ -3,8 +3,12 @@ import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { createProgram } from '../../src/cli/program.ts';
+import { findAws } from '../support/aws-cli.ts';
 import { createWorkplace, type Workplace } from '../support/process.ts';
 import { createTestWorld } from '../support/world.ts';
+
+const aws = await findAws();
+const DEMO_PLAYER = ['--game', 'Demo', '--stage', 'Dev', '--player', 'demo-player'];
 
 describe('"respark doctor"', () => {
   const findings = async (place: Workplace) => {
@@ -40,6 +44,41 @@ describe('"respark doctor"', () => {
     const wrong = await place.respark(['doctor'], { env: { RESPARK_PORT: '80a' } });
     assert.equal(wrong.exitCode, 1);
     assert.match(wrong.stdout, /^fail {2}settings: RESPARK_PORT must be 0-65535, got "80a"/m);
+  });
+});
+
+describe('a shell with a proxy that cannot reach the server', () => {
+  const env = { HTTP_PROXY: 'http://127.0.0.1:9', http_proxy: 'http://127.0.0.1:9' };
+  const skip = aws === undefined && 'no AWS CLI that knows gamesparks';
+
+  it('[aws-cli] calls the server after "respark env", which excludes it from the proxy', { skip }, async (t) => {
+    const place = createWorkplace(t);
+    const { url, dataDir } = await place.serve(['--demo']);
+    const variables = (await place.respark(['env', '--data-dir', dataDir])).stdout;
+    const withProxy = (await place.respark(['env', '--data-dir', dataDir], { env })).stdout;
+    const list = async (commands: string) => {
+      const words = `${commands}\naws gamesparks list-games --endpoint-url ${url}`;
+      const AWS_MAX_ATTEMPTS = '1';
+      const PATH = pathOfAws;
+      return await place.start(['sh', '-c', words], { env: { ...env, AWS_MAX_ATTEMPTS, PATH } }).ended();
+    };
+    const pathOfAws = place.pathWith(aws ?? '');
+    const lost = await list(variables);
+    assert.match(lost.stderr, /proxy/i, 'the proxy takes the calls');
+    const { exitCode, stdout, stderr } = await list(withProxy);
+    assert.equal(exitCode, 0, stderr);
+    assert.equal(JSON.parse(stdout).Games.length, 1);
+  });
+
+  it('does not lead our own commands astray', async (t) => {
+    const place = createWorkplace(t);
+    await place.serve(['--demo']);
+    for (const words of [['health'], ['api', 'ListGames'], ['disconnect', ...DEMO_PLAYER]]) {
+      const { exitCode, stderr } = await place.respark(words, { env });
+      assert.equal(exitCode, 0, `${words.join(' ')}: ${stderr}`);
+    }
+    const player = place.startRespark(['connect'], { env });
+    await player.printed(/^connected as demo-player/m);
   });
 });
 

@@ -183,4 +183,17 @@ describe('doctor', () => {
     await world.run('doctor', '--data-dir', '/nowhere/respark-data');
     assert.match(world.out(), /^warn {2}server: none is running on this data directory\n {6}→ respark serve\n/m);
   });
+
+  it('warns of a proxy that takes the calls of AWS clients', async () => {
+    const findingFor = async (env: Record<string, string>) => (await diagnose({ env })).find('proxy');
+    const found = await findingFor({ http_proxy: 'http://127.0.0.1:9' });
+    assert.deepEqual(found, {
+      check: 'proxy',
+      state: 'warn',
+      detail: 'http_proxy is set and NO_PROXY does not exclude 127.0.0.1: AWS clients send their calls to the proxy',
+      advice: 'eval "$(respark env)", or set NO_PROXY and no_proxy to 127.0.0.1',
+    });
+    assert.equal(await findingFor({ http_proxy: 'http://127.0.0.1:9', no_proxy: '127.0.0.1' }), undefined);
+    assert.equal(await findingFor({}), undefined);
+  });
 });

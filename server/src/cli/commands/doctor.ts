@@ -10,6 +10,7 @@ import { findFileFault } from '../../file-fault.ts';
 import { createLog } from '../../log.ts';
 import { findNodeFault } from '../../node-release.ts';
 import { findOpenFileLimit, neededOpenFiles } from '../../open-files.ts';
+import { findProxyDetour } from '../http-proxy.ts';
 import { describeCause, findEndpoint, getCredentials, ManagementClient, ServiceRefusal } from '../management-client.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
 import { evaluate } from '../shell.ts';
@@ -55,6 +56,7 @@ async function examine(world: World, command: Command): Promise<Finding[]> {
     findings.push(await checkSecretKey(world, settings));
     findings.push(...(await checkServer(world, settings)));
     findings.push(...(await checkCredentials(world, settings)));
+    findings.push(...(await checkProxy(world, settings)));
     findings.push(await checkOpenFiles(settings, world.platform));
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
@@ -152,6 +154,17 @@ async function checkCredentials({ env, localFiles, platform }: World, settings: 
     }
   }
   return [{ check, state: 'ok', detail: 'the server accepts calls signed with AWS_ACCESS_KEY_ID' }];
+}
+
+/** Only the environment of this shell counts: a proxy in it takes the calls of AWS clients that are started here. */
+async function checkProxy({ env, localFiles, platform }: World, settings: Settings): Promise<Finding[]> {
+  const endpoint = await findEndpoint({ localFiles, settings, env });
+  const detour = findProxyDetour(env, endpoint);
+  if (detour === undefined) return [];
+  const { variable, host, noProxy } = detour;
+  const detail = `${variable} is set and NO_PROXY does not exclude ${host}: AWS clients send their calls to the proxy`;
+  const advice = `${evaluate('respark env', platform)}, or set NO_PROXY and no_proxy to ${noProxy}`;
+  return [{ check: 'proxy', state: 'warn', detail, advice }];
 }
 
 function checkClock({ maxClockSkewMs }: Settings, date: string | null): Finding {

@@ -83,4 +83,31 @@ describe('env', () => {
     assert.equal(await world.run('env'), 1);
     assert.equal(world.out(), '');
   });
+
+  it('excludes the server from the proxy of the shell, and keeps what is excluded already', async () => {
+    const world = createServedWorld({ env: { HTTPS_PROXY: 'http://127.0.0.1:9', NO_PROXY: 'a.example' } });
+    await world.run('env');
+    assert.match(world.out(), /^export NO_PROXY=a\.example,127\.0\.0\.1$/m);
+    assert.match(world.out(), /^export no_proxy=a\.example,127\.0\.0\.1$/m);
+    assert.match(world.err(), /^# HTTPS_PROXY names a proxy; NO_PROXY now excludes 127\.0\.0\.1 from it$/m);
+    for (const env of [{}, { HTTP_PROXY: 'http://127.0.0.1:9', NO_PROXY: '127.0.0.1' }]) {
+      const quiet = createServedWorld({ env });
+      await quiet.run('env');
+      assert.doesNotMatch(quiet.out() + quiet.err(), /proxy/i);
+    }
+  });
+
+  it('says the way round for clients that cannot call an IPv6 address', async () => {
+    const printed = async (url: string) => {
+      const world = createTestWorld({ local: { root: ROOT, url } });
+      await world.run('env');
+      return world.err();
+    };
+    assert.match(
+      await printed('http://[::1]:8193'),
+      /cannot call http:\/\/\[::1\]:8193: give them http:\/\/localhost:8193,/,
+    );
+    assert.match(await printed('http://[2001:db8::7]:8193'), /give them a host name of this address$/m);
+    assert.doesNotMatch(await printed('http://127.0.0.1:8193'), /cannot call/);
+  });
 });

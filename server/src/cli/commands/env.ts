@@ -1,4 +1,6 @@
 import { Command, Option } from 'commander';
+import { findProxyDetour, NO_PROXY_NAMES } from '../http-proxy.ts';
+import { wayRoundAddress } from '../ipv6-endpoint.ts';
 import { findEndpoint, getCredentials } from '../management-client.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
 import { evaluate, quoteForShell } from '../shell.ts';
@@ -50,6 +52,7 @@ async function printEnvironment(world: World, command: Command): Promise<void> {
   // The credentials and the endpoint that the shell already has are ignored, because the printed commands replace them.
   const credentials = await getCredentials({ localFiles, settings, env: {} });
   const endpoint = await findEndpoint({ localFiles, settings, env: {} });
+  const detour = findProxyDetour(world.env, endpoint);
   const { set, unset } = SHELLS[command.opts().shell as Shell];
   const lines = [
     set('AWS_ACCESS_KEY_ID', credentials.accessKeyId),
@@ -58,9 +61,15 @@ async function printEnvironment(world: World, command: Command): Promise<void> {
     set('AWS_DEFAULT_REGION', settings.region),
     set('AWS_PAGER', ''),
     set('AWS_ENDPOINT_URL_GAMESPARKS', endpoint),
+    ...(detour === undefined ? [] : NO_PROXY_NAMES.map((name) => set(name, detour.noProxy))),
     ...UNSET.map(unset),
   ];
   world.stdout.write(lines.map((line) => `${line}\n`).join(''));
   if (world.stdout.isTTY) world.stderr.write(`# to set these in a shell: ${evaluate('respark env', world.platform)}\n`);
   world.stderr.write(`# AWS CLIs before 2.13 also need: --endpoint-url ${endpoint}\n`);
+  if (detour !== undefined) {
+    world.stderr.write(`# ${detour.variable} names a proxy; NO_PROXY now excludes ${detour.host} from it\n`);
+  }
+  const wayRound = wayRoundAddress(endpoint);
+  if (wayRound !== undefined) world.stderr.write(`# ${wayRound}\n`);
 }

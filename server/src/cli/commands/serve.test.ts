@@ -64,6 +64,12 @@ describe('serve', () => {
     assert.deepEqual(seen, [0, 7, true]);
   });
 
+  it('says the way round for clients that cannot call an IPv6 address', async () => {
+    const { world } = await start({ server: { url: 'http://[::1]:8193' } });
+    assert.match(world.out(), /cannot call http:\/\/\[::1\]:8193: give them http:\/\/localhost:8193,/);
+    assert.doesNotMatch((await start()).world.out(), /cannot call/);
+  });
+
   it('says where it serves and what to type next', async () => {
     const { world } = await start();
     assert.match(world.out(), /Management API +http:\/\/127\.0\.0\.1:8080\n/);

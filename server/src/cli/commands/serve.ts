@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import type { Settings } from '../../config/config.ts';
 import { createLog, type Log } from '../../log.ts';
 import type { RunningServer } from '../../main.ts';
+import { wayRoundAddress } from '../ipv6-endpoint.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
 import { evaluate, quoteForShell } from '../shell.ts';
 import { formatTable } from '../table.ts';
@@ -144,6 +145,7 @@ function suggestions({
   // A command in another terminal knows the data directory only if it is the default.
   const dataDir =
     settings.sources.dataDir === 'default' ? '' : ` --data-dir ${quoteForShell(resolve(settings.dataDir), platform)}`;
+  const wayRound = wayRoundAddress(server.url);
   const player = `--game-name ${demo.gameName} --stage-name ${demo.stageName} --player-id ${demo.playerId}`;
   return `
 Connect a player, in a second terminal:
@@ -154,6 +156,6 @@ Disconnect that player with an AWS client, in a third:
 
   ${evaluate(`npx respark env${dataDir}`, platform)}
   aws gamesparks disconnect-player ${player} --endpoint-url ${server.url}
-
+${wayRound === undefined ? '' : `\n  ${wayRound}.\n`}
 `;
 }
