@@ -129,6 +129,13 @@ describe('the README', () => {
     await until(() => !existsSync(running));
   });
 
+  it('names what to read before anything depends on a server', () => {
+    assert.match(
+      README.split('## Run it for real\n')[1] ?? '',
+      /^\n\*\*\[docs\/deploying\.md\]\(docs\/deploying\.md\)\*\*/,
+    );
+  });
+
   it('is short', () => {
     assert(README.trimEnd().split('\n').length <= 120);
   });
@@ -139,6 +146,6 @@ describe('the README', () => {
       assert(commands.includes(name), command);
     const settings = SETTING_GROUPS.flatMap(({ settings }) => settings.flatMap(({ env }) => [env, `${env}_FILE`]));
     for (const [name] of README.matchAll(/RESPARK_\w+/g)) assert(settings.includes(name), name);
-    assert(README.includes(`| Operations | all ${OPERATIONS.length}, `));
+    assert(README.includes(`| Operations | all ${OPERATIONS.length} `));
   });
 });

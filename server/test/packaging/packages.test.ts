@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -39,6 +39,7 @@ export async function play(url: string, gameKey: string, socket: ConstructorPara
 `;
 
 const aws = await findAwsCli();
+const cache = execFileSync('npm', ['config', 'get', 'cache'], { encoding: 'utf8' }).trim();
 const scratch = mkdtempSync(join(tmpdir(), 'respark-packages-'));
 
 function npm(
@@ -134,6 +135,24 @@ describe('the packages that npm pack makes', () => {
       const { exitCode, stderr } = await respark(...args).ended();
       assert.equal(exitCode, 0, stderr);
     }
+  });
+
+  it('are made, installed in an empty folder and served by the commands of the README', async (t) => {
+    const [, block = ''] = /^```sh\n(mkdir .*?)^```$/ms.exec(readFileSync(join(ROOT, 'README.md'), 'utf8')) ?? [];
+    const [make = '', installAndServe = ''] = block.trim().split('\n');
+    const [enter = '', init = '', install = '', serve = ''] = installAndServe.split(' && ');
+    assert.equal(serve, 'npx respark serve --demo');
+    const place = createWorkplace(t);
+    const env = { npm_config_prefer_offline: 'true', npm_config_cache: cache, RESPARK_PORT: '0' };
+    const type = (command: string, cwd: string) => place.start(['sh', '-c', command], { cwd, env });
+    const made = await type(make, ROOT).ended();
+    assert.equal(made.exitCode, 0, made.stderr);
+    const installed = await type([enter, init, install].join(' && '), place.directory).ended();
+    if (installed.exitCode !== 0 && process.env.CI !== 'true' && CANNOT_REACH.test(installed.stderr))
+      return t.skip('the registry of npm cannot be reached');
+    assert.equal(installed.exitCode, 0, installed.stderr);
+    const server = type([enter, serve].join(' && '), place.directory);
+    await server.printed(/Demo +game Demo/);
   });
 
   it('give a game in TypeScript a client that compiles strictly and connects, and is bundled for browsers in CI', async (t) => {
