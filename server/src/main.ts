@@ -108,7 +108,7 @@ async function start(
   const services = createServices({
     ...parts,
     ...{ keyring, store, auditLog, cluster, metrics, arns },
-    audit: createAuditWithinRoom({ audit, room }),
+    audit: createAuditWithinRoom({ audit, room, clock }),
     findCredential: (id) => access.findCredential(id),
     examine: examiner.examine,
     longWork: threads,

@@ -36,7 +36,7 @@ export async function listen({
     settingPrefix: 'RESPARK_',
     attach(server) {
       listeners.management.attach(server);
-      if (settings.playerPort === undefined) server.on('upgrade', upgrade);
+      if (settings.playerPort === undefined) server.on('upgrade', whenIdle(listeners.management, upgrade));
       limitSockets(server, { settings, isTrusted: createProxyCheck(settings), isKnown: listeners.management.isKnown });
       parseInTurns(server, turns);
     },
@@ -64,7 +64,7 @@ export async function listenForPlayers({
     settingPrefix: 'RESPARK_PLAYER_',
     attach(server) {
       listeners.players.attach(server);
-      server.on('upgrade', upgrade);
+      server.on('upgrade', whenIdle(listeners.players, upgrade));
       limitSockets(server, { settings, isTrusted: createProxyCheck(settings), isKnown: listeners.players.isKnown });
       parseInTurns(server, turns);
     },
@@ -101,4 +101,15 @@ export async function listenForMetrics({
 
 function tlsFiles(certFile: string | undefined, keyFile: string | undefined): TlsFiles | undefined {
   return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
+}
+
+/** A client that asks for an upgrade before it has its earlier answers loses its socket: they would come after it. */
+function whenIdle(
+  { isBusy }: Pick<HttpListener, 'isBusy'>,
+  upgrade: ListenerParts['upgrade'],
+): ListenerParts['upgrade'] {
+  return (request, socket, head) => {
+    if (isBusy(request.socket)) socket.destroy();
+    else upgrade(request, socket, head);
+  };
 }

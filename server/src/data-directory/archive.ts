@@ -167,11 +167,17 @@ function parseManifest(text: string): Manifest | undefined {
     return undefined;
   }
   const { product, format, version, madeAt, parts } = found;
-  if (product !== 'respark' || typeof format !== 'number' || typeof version !== 'string') return undefined;
+  if (product !== 'respark' || typeof format !== 'number') return undefined;
+  // These are shown to the operator, and anybody may have written them.
+  if (typeof version !== 'string' || !/^[\w.+-]{1,64}$/.test(version)) return undefined;
   const isPart = ({ name, bytes, sha256 }: { readonly [Key in keyof Part]?: unknown }) =>
     typeof name === 'string' && Number.isSafeInteger(bytes) && Number(bytes) >= 0 && typeof sha256 === 'string';
   const isComplete =
-    typeof madeAt === 'string' && Array.isArray(parts) && parts.length <= MAX_PARTS && parts.map(Object).every(isPart);
+    typeof madeAt === 'string' &&
+    /^[\dTZ:.-]{1,32}$/.test(madeAt) &&
+    Array.isArray(parts) &&
+    parts.length <= MAX_PARTS &&
+    parts.map(Object).every(isPart);
   return format !== FORMAT || isComplete ? (found as Manifest) : undefined;
 }
 

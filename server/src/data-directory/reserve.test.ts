@@ -92,7 +92,8 @@ test('the log warns once when the disk is running full, and again after there wa
 
 test('while the disk is full only what ends something is changed', async () => {
   let isShort = true;
-  const audit = createAuditWithinRoom({ audit: UNRECORDED, room: { isShort: () => isShort } });
+  const clock = new ManualClock();
+  const audit = createAuditWithinRoom({ audit: UNRECORDED, room: { isShort: () => isShort }, clock });
   const change = (operation: string) => audit.around({ ...CHANGE, operation }, async () => 'done');
   for (const operation of ['DisconnectPlayer', 'DeleteGame', 'DeleteStage']) {
     assert.equal(await change(operation), 'done');
@@ -105,4 +106,22 @@ test('while the disk is full only what ends something is changed', async () => {
   }
   isShort = false;
   assert.equal(await change('CreateGame'), 'done');
+});
+
+test('while the disk is full no key can use up what is held back, and there is always some for deletions', async () => {
+  let isShort = true;
+  const clock = new ManualClock();
+  const audit = createAuditWithinRoom({ audit: UNRECORDED, room: { isShort: () => isShort }, clock });
+  const change = (actor: string, operation = 'DisconnectPlayer') =>
+    audit.around({ ...CHANGE, actor, operation }, async () => 'done');
+  for (let call = 0; call < 20; call += 1) await change('one');
+  await assert.rejects(change('one'), { code: 'throttled', retryAfterMs: 500 });
+  for (let call = 0; call < 20; call += 1) await change('another');
+  for (let call = 0; call < 10; call += 1) await change('a third');
+  await assert.rejects(change('a third'), { code: 'throttled', retryAfterMs: 200 });
+  for (let call = 0; call < 100; call += 1) await change('one', 'DeleteStage');
+  clock.advance(1_000);
+  await change('one');
+  isShort = false;
+  for (let call = 0; call < 100; call += 1) await change('one');
 });

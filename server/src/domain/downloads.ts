@@ -125,7 +125,7 @@ export function createDownloads({
           const { gameId, snapshotId } = download;
           const length = await store.snapshots.bytes(gameId, snapshotId);
           if (length === undefined) return undefined;
-          return await longWork.run({ owner: `downloads of ${client}`, length }, async (jobs) => {
+          return await longWork.run({ owner: `downloads of game ${gameId}`, length }, async (jobs) => {
             const snapshot = await store.snapshots.find(gameId, snapshotId);
             if (snapshot === undefined) return undefined;
             return { fileName, contentType: 'application/json', body: await jobs.export(snapshot.sections) };

@@ -1,24 +1,58 @@
+import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
-import type { Audit } from './audit.ts';
+import { createTokenBuckets } from '../token-bucket.ts';
+import type { Audit, Change } from './audit.ts';
 
 /** Changes that end something: they are urgent, need little room, or give some back. */
 const ENDING = /^(?:Disconnect|Delete|Ban|Block|Revoke)/;
+/** Changes that give room back, for which there must always be some left. */
+const GIVING_BACK = /^Delete/;
+
+/**
+ * Each record takes half a kilobyte of the reserve. An actor may have a few a second, and all together not many more, so
+ * that no key can use the reserve up before an operator has made room.
+ */
+const OF_ACTOR = { ratePerSecond: 2, burst: 20, maxKeys: 1_000 };
+const IN_ALL = { ratePerSecond: 5, burst: 50, maxKeys: 1 };
 
 /** Whether the disk has room, as far as the rules must know. */
 export interface RoomForChanges {
   isShort(): boolean;
 }
 
-/** While the disk is full, refuses every change that does not end something, with a retryable `internal`. */
-export function createAuditWithinRoom({ audit, room }: { audit: Audit; room: RoomForChanges }): Audit {
+/**
+ * While the disk is full, refuses every change that does not end something, with a retryable `internal`, and more of
+ * those that do than there is room for, with `throttled`.
+ */
+export function createAuditWithinRoom({
+  audit,
+  room,
+  clock,
+}: {
+  audit: Audit;
+  room: RoomForChanges;
+  clock: Clock;
+}): Audit {
+  const ofActor = createTokenBuckets({ ...OF_ACTOR, clock });
+  const inAll = createTokenBuckets({ ...IN_ALL, clock });
+
+  function assertRoom({ operation, actor }: Change): void {
+    if (!ENDING.test(operation)) {
+      throw new ServiceError(
+        'internal',
+        'The disk of the server is full, so nothing was done: until there is room, players can be disconnected, and games and stages deleted. Make room, and try again.',
+      );
+    }
+    if (GIVING_BACK.test(operation)) return;
+    const waitMs = ofActor.take(actor) || inAll.take('');
+    if (waitMs === 0) return;
+    const message = `The disk of the server is full, and what is held back for urgent changes must last: try again in ${waitMs} ms`;
+    throw new ServiceError('throttled', message, { retryAfterMs: waitMs });
+  }
+
   return {
     async around(change, rule, detailsOf) {
-      if (!ENDING.test(change.operation) && room.isShort()) {
-        throw new ServiceError(
-          'internal',
-          'The disk of the server is full, so nothing was done: until there is room, players can be disconnected, and games and stages deleted. Make room, and try again.',
-        );
-      }
+      if (room.isShort()) assertRoom(change);
       return await audit.around(change, rule, detailsOf);
     },
   };

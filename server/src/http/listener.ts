@@ -37,6 +37,8 @@ export interface HttpListener {
   drain(): Promise<void>;
   /** Whether a request on the socket came from a caller whose signature was verified. */
   isKnown(socket: Socket): boolean;
+  /** Whether a request on the socket is being answered, or waits for that. */
+  isBusy(socket: Socket): boolean;
   /** Requests whose reply has not been handed over completely. */
   readonly inFlight: number;
 }
@@ -67,7 +69,7 @@ export function createHttpListener({
   let inFlight = 0;
   let isDraining = false;
   const waitingForNone = new Set<() => void>();
-  const enqueue = createRequestLines({ turns, maxWaiting: settings.maxPipelinedRequests, dropped: leave });
+  const lines = createRequestLines({ turns, maxWaiting: settings.maxPipelinedRequests, dropped: leave });
   /**
    * Sockets with a request whose offer of an upgrade is ignored. Node.js drops what it has read behind such a request, so
    * its answer ends the connection, and nothing later is served: a client that pipelines would take the answer to a later
@@ -129,7 +131,7 @@ export function createHttpListener({
     if (abandoned.has(socket)) return;
     if (head.headers.has('upgrade')) abandoned.add(socket);
     inFlight += 1;
-    enqueue(socket, laneOf(head), async () => {
+    lines.enqueue(socket, laneOf(head), async () => {
       try {
         await serve(request, head, response);
       } catch (error) {
@@ -159,6 +161,7 @@ export function createHttpListener({
       if (inFlight > 0) await new Promise<void>((resolve) => waitingForNone.add(resolve));
     },
     isKnown: (socket) => known.has(socket),
+    isBusy: lines.isBusy,
     get inFlight() {
       return inFlight;
     },

@@ -12,7 +12,7 @@ function openLine(maxWaiting: number) {
   const served: number[] = [];
   const answers = new Map<number, () => void>();
   let dropped = 0;
-  const enqueue = createRequestLines({
+  const { enqueue, isBusy } = createRequestLines({
     turns: createTurns({ clock: new ManualClock() }),
     maxWaiting,
     dropped: () => {
@@ -23,6 +23,7 @@ function openLine(maxWaiting: number) {
   return {
     socket,
     served,
+    isBusy: () => isBusy(socket),
     get dropped() {
       return dropped;
     },
@@ -41,12 +42,15 @@ function openLine(maxWaiting: number) {
 
 test('a request is served when the one before it has been answered', async () => {
   const line = openLine(2);
+  assert.equal(line.isBusy(), false);
   for (const number of [1, 2, 3]) line.request(number);
   assert.deepEqual(line.served, [1]);
+  assert.equal(line.isBusy(), true);
   await line.answer(1);
   assert.deepEqual(line.served, [1, 2]);
   await line.answer(2);
   await line.answer(3);
+  assert.equal(line.isBusy(), false);
   line.request(4);
   assert.deepEqual([line.served, line.dropped, line.socket.destroyed], [[1, 2, 3, 4], 0, false]);
 });

@@ -8,6 +8,12 @@ interface Line {
   readonly waiting: (() => Promise<void>)[];
 }
 
+export interface RequestLines {
+  enqueue(socket: Socket, lane: string, serve: () => Promise<void>): void;
+  /** Whether a request of the socket is being served, or waits. */
+  isBusy(socket: Socket): boolean;
+}
+
 /**
  * Serves the requests that a client sends over one socket one after the other, as their answers must come, and each of
  * them in its turn. Otherwise everything that one read of a socket brought would be served before any other client.
@@ -22,7 +28,7 @@ export function createRequestLines({
   maxWaiting: number;
   /** Called for each request that is never served, because its socket has ended. */
   dropped: () => void;
-}): (socket: Socket, lane: string, serve: () => Promise<void>) => void {
+}): RequestLines {
   const lines = new WeakMap<Socket, Line>();
 
   function lineOf(socket: Socket): Line {
@@ -36,7 +42,7 @@ export function createRequestLines({
     return line;
   }
 
-  return function enqueue(socket, lane, serve) {
+  function enqueue(socket: Socket, lane: string, serve: () => Promise<void>): void {
     const line = lineOf(socket);
     const run = async (first: () => Promise<void>) => {
       if (socket.destroyed) dropped();
@@ -56,5 +62,7 @@ export function createRequestLines({
     line.isBusy = true;
     if (turns.isOpen(lane)) void run(serve);
     else turns.wait(lane, () => void run(serve));
-  };
+  }
+
+  return { enqueue, isBusy: (socket) => lines.get(socket)?.isBusy ?? false };
 }

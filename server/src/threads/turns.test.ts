@@ -53,6 +53,22 @@ test('what finds no place to wait is refused and never begins', async () => {
   assert.deepEqual(begun, ['a1', 'b1', 'a2', 'a4']);
 });
 
+test('an owner without work takes the place of the newest of the owner who waits for most', async () => {
+  const turns = createTurns({ maxOfOwner: 4, maxInAll: 4 });
+  const { begun, begin, end } = work();
+  const kept = [turns.take('a', begin('a1')), turns.take('a', begin('a2')), turns.take('a', begin('a3'))];
+  const displaced = turns.take('a', begin('a4'));
+  const newcomer = turns.take('b', begin('b1'));
+  await assert.rejects(displaced, THROTTLED);
+  await assert.rejects(turns.take('b', begin('b2')), THROTTLED);
+  for (const name of ['b1', 'a1', 'a2', 'a3']) {
+    await new Promise(setImmediate);
+    end(name);
+  }
+  assert.deepEqual(await Promise.all([...kept, newcomer]), ['a1', 'a2', 'a3', 'b1']);
+  assert.deepEqual(begun, ['a1', 'b1', 'a2', 'a3']);
+});
+
 test('work that fails gives the turn to the next', async () => {
   const turns = createTurns({ maxOfOwner: 2, maxInAll: 2 });
   const failing = turns.take('a', () => Promise.reject(new Error('failed')));

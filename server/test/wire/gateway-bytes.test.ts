@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { encode, MAX_HELLO_BYTES } from '@respark/protocol';
 import type { WebSocket } from 'ws';
+import { openSocket, upgradeBytes } from '../fire/raw-websocket.ts';
 import { helloOf, leave, testBound, testBoundInTime } from '../support/bound.ts';
 import type { TestPlayer } from '../support/server.ts';
 
@@ -71,4 +72,12 @@ testBound('a hello has a few kilobytes, in however many frames it comes', {}, as
     const [code, reason] = await closed;
     assert.deepEqual([code, String(reason)], [4501, `a hello has at most ${MAX_HELLO_BYTES} bytes`]);
   }
+});
+
+testBound('an upgrade that comes before the answers to earlier requests ends the socket', {}, async (server) => {
+  const page = 'GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n';
+  const { ending, texts } = openSocket(server, { upgrade: page + upgradeBytes() });
+  const { end } = await ending;
+  assert(['ended', 'HTTP 200'].includes(end), end);
+  assert.deepEqual(texts, []);
 });

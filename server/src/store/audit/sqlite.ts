@@ -32,7 +32,9 @@ export const AUDIT_JOURNAL_FILE = 'audit.journal';
 /** How many records the journal, and memory, may hold. Beyond that `begin` rejects, and its call is refused. */
 const MAX_WAITING = 10_000;
 const MOVE_PERIOD_MS = 1_000;
-const ALWAYS_KEPT_MS = 86_400_000;
+const KEPT_MS = 86_400_000;
+/** How often its size a log may have so that the records of the last day stay. */
+const MOST_TIMES = 2;
 /** Moving this many takes 2 to 3 milliseconds, in which nothing else runs. */
 const MOVED_AT_ONCE = 256;
 
@@ -176,12 +178,17 @@ class SqliteAuditLog implements AuditLog {
     await this.#shrink();
   }
 
-  /** Records of the last day stay: a flood of calls must not wash away its own traces. */
+  /**
+   * Records of the last day stay, because a flood of calls must not wash away its own traces, unless the log has twice
+   * its size: then the disk would be full before the day is over.
+   */
   async #shrink(): Promise<void> {
-    const before = this.#clock.now() - ALWAYS_KEPT_MS;
+    const before = this.#clock.now() - KEPT_MS;
     while (!this.#isClosed && this.#database.bytes() > this.#maxBytes) {
-      if (!this.#database.removeSomeBefore(before)) {
-        const facts = { bytes: this.#database.bytes(), maxBytes: this.#maxBytes };
+      const bytes = this.#database.bytes();
+      const isFarTooLarge = bytes > MOST_TIMES * this.#maxBytes;
+      if (!this.#database.removeSomeBefore(isFarTooLarge ? Number.MAX_SAFE_INTEGER : before)) {
+        const facts = { bytes, maxBytes: this.#maxBytes };
         this.#log.warn(facts, 'the audit log is larger than it may be, but all of it is of the last day');
         return;
       }
