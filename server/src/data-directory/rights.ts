@@ -65,6 +65,8 @@ function make(path: string): void {
   } catch (error) {
     let above = dirname(path);
     while (statSync(above, { throwIfNoEntry: false }) === undefined && above !== dirname(above)) above = dirname(above);
+    // Node.js 24 says of a place below a file that it exists.
+    if (statSync(above).isFile()) throw Object.assign(new Error(`${above} is a file`), { code: 'ENOTDIR' });
     accessSync(above, constants.W_OK | constants.X_OK);
     throw error;
   }
