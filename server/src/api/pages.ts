@@ -1,4 +1,5 @@
 import { CONNECT_PATH, SUBPROTOCOL } from '@respark/protocol';
+import { createAddressBuckets } from '../address-buckets.ts';
 import type { Clock } from '../clock.ts';
 import type { DownloadedFile, Downloads } from '../domain/downloads.ts';
 import { ServiceError } from '../errors.ts';
@@ -8,7 +9,6 @@ import { parseIpAddress } from '../ip-address.ts';
 import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import { shown } from '../text.ts';
-import { createTokenBuckets } from '../token-bucket.ts';
 import { optionsReply, refusalReply, wrongMethod } from './reply.ts';
 import { WELCOME_REPLY } from './welcome-page.ts';
 
@@ -69,7 +69,12 @@ export function createManagementPages({
   random: RandomBytes;
 }): Site {
   const ratePerSecond = settings.pagesPerSecondPerAddress;
-  const allowances = createTokenBuckets({ ratePerSecond, burst: ratePerSecond, maxKeys: MAX_COUNTED_ADDRESSES, clock });
+  const allowances = createAddressBuckets({
+    ratePerSecond,
+    burst: ratePerSecond,
+    maxKeys: MAX_COUNTED_ADDRESSES,
+    clock,
+  });
 
   function isPage(rawPath: string): boolean {
     if (rawPath === CONNECT_PATH) return hasPlayers;

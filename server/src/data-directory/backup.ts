@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { describeFileFault } from '../file-fault.ts';
 import { StartupError } from '../startup-error.ts';
@@ -115,7 +115,9 @@ function assertNew(file: string): void {
   if (!(statSync(directory, { throwIfNoEntry: false })?.isDirectory() ?? false)) {
     throw new StartupError(`cannot write the backup ${file}: there is no directory ${directory}: make it first`);
   }
-  if (existsSync(file)) throw new StartupError(`there is already a file ${file}: remove it, or give another name`);
+  // A link that leads nowhere counts too: it would be replaced.
+  if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return;
+  throw new StartupError(`there is already a file ${file}: remove it, or give another name`);
 }
 
 /** Copies need room before they are packed. Without this check a server's disk could be full for as long as it takes. */

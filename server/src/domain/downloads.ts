@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { createAddressBuckets } from '../address-buckets.ts';
 import type { Clock } from '../clock.ts';
 import { assertNever, ServiceError } from '../errors.ts';
 import type { Sealer } from '../keyring.ts';
@@ -75,10 +76,14 @@ export function createDownloads({
   longWork: LongWork<SectionJobs>;
   clock: Clock;
 }): Downloads {
-  const bucketsOf = (ratePerSecond: number, burst: number) =>
-    createTokenBuckets({ ratePerSecond, burst, maxKeys: MAX_REMEMBERED, clock });
-  const files = bucketsOf(DOWNLOADS_PER_SECOND, DOWNLOADS_BURST);
-  const clients = bucketsOf(CLIENT_DOWNLOADS_PER_SECOND, CLIENT_DOWNLOADS_BURST);
+  const [ratePerSecond, burst] = [DOWNLOADS_PER_SECOND, DOWNLOADS_BURST];
+  const files = createTokenBuckets({ ratePerSecond, burst, maxKeys: MAX_REMEMBERED, clock });
+  const clients = createAddressBuckets({
+    ratePerSecond: CLIENT_DOWNLOADS_PER_SECOND,
+    burst: CLIENT_DOWNLOADS_BURST,
+    maxKeys: MAX_REMEMBERED,
+    clock,
+  });
 
   function throttle(download: Download, client: string): void {
     const refuse = (waitMs: number, fault: string): void => {

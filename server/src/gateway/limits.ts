@@ -1,5 +1,6 @@
+import { type AddressBuckets, createAddressBuckets } from '../address-buckets.ts';
 import type { Clock } from '../clock.ts';
-import { GroupCounter, WIDER_SHARES, widerGroups } from '../http/group-counter.ts';
+import { GroupCounter } from '../http/group-counter.ts';
 import { createTokenBuckets, type TokenBuckets } from '../token-bucket.ts';
 
 export interface LimitSettings {
@@ -33,27 +34,20 @@ export const RETRY_WHEN_FULL_MS = 5_000;
 /** One node's sockets, counted per address group and in total, so that one address can never use up the node. */
 export class Limits {
   readonly #settings: LimitSettings;
-  /** For an address, and for each of the wider networks around it, which have larger shares. */
-  readonly #handshakesByAddress: readonly TokenBuckets[];
+  readonly #handshakesByAddress: AddressBuckets;
   readonly #handshakes: TokenBuckets;
-  readonly #bytesByAddress: TokenBuckets;
+  readonly #bytesByAddress: AddressBuckets;
   readonly #unauthenticated = new GroupCounter();
   readonly #connections = new GroupCounter();
 
   constructor({ settings, clock }: { settings: LimitSettings; clock: Clock }) {
     this.#settings = settings;
-    const buckets = (ratePerSecond: number, maxKeys: number) =>
-      createTokenBuckets({ ratePerSecond, burst: ratePerSecond, maxKeys, clock });
-    this.#handshakesByAddress = [1, ...WIDER_SHARES.map(({ share }) => share)].map((share) =>
-      buckets(settings.handshakesPerSecondPerAddress * share, MAX_COUNTED_ADDRESSES),
-    );
-    this.#handshakes = buckets(settings.handshakesPerSecond, 1);
-    this.#bytesByAddress = createTokenBuckets({
-      ratePerSecond: settings.bytesPerSecondPerAddress,
-      burst: settings.bytesBurstPerAddress,
-      maxKeys: MAX_COUNTED_ADDRESSES,
-      clock,
-    });
+    const ofAddress = (ratePerSecond: number, burst: number) =>
+      createAddressBuckets({ ratePerSecond, burst, maxKeys: MAX_COUNTED_ADDRESSES, clock });
+    const { handshakesPerSecond: rate, handshakesPerSecondPerAddress: addressRate } = settings;
+    this.#handshakesByAddress = ofAddress(addressRate, addressRate);
+    this.#handshakes = createTokenBuckets({ ratePerSecond: rate, burst: rate, maxKeys: 1, clock });
+    this.#bytesByAddress = ofAddress(settings.bytesPerSecondPerAddress, settings.bytesBurstPerAddress);
   }
 
   /** The current counts; all zero when every socket is gone. */
@@ -72,7 +66,7 @@ export class Limits {
    */
   refusal(group: string, canMakeRoom: () => boolean): LimitRefusal | undefined {
     const s = this.#settings;
-    const addressWaitMs = this.#takeHandshake(group);
+    const addressWaitMs = this.#handshakesByAddress.take(group);
     if (addressWaitMs > 0) return { limit: 'rate', isOfAddress: true, retryAfterMs: addressWaitMs };
     const nodeWaitMs = this.#handshakes.take('');
     if (nodeWaitMs > 0) return { limit: 'rate', isOfAddress: false, retryAfterMs: nodeWaitMs };
@@ -97,14 +91,6 @@ export class Limits {
   get hasOnlyReserve(): boolean {
     const { maxConnections } = this.#settings;
     return this.#connections.total > maxConnections - Math.floor(maxConnections * RESERVED_FOR_TOKENS);
-  }
-
-  /** Takes one handshake from the address and each wider network, or from none of them; returns the time to wait. */
-  #takeHandshake(group: string): number {
-    const levels = widerGroups(group).map((each, level) => ({ ...each, buckets: this.#handshakesByAddress[level] }));
-    const waitMs = Math.max(...levels.map((level) => level.buckets?.peek(level.group) ?? 0));
-    if (waitMs === 0) for (const level of levels) level.buckets?.take(level.group);
-    return waitMs;
   }
 
   /** Counts what the players of an address have sent; false when it is more than they may send together. */

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -293,6 +303,18 @@ function testCommands(): void {
     );
     assert.deepEqual(readdirSync(restored), ['lock']);
     assert.match((await run('backup', `${file}2`, '--data-dir', path)).err, /it has version 99/);
+  });
+
+  test('a backup replaces nothing, not even a link that leads nowhere', async (t) => {
+    const place = createWorkplace(t);
+    assert.equal((await serveHere(place.directory, ['--port', '0'])).exitCode, 0);
+    const path = join(place.directory, 'respark-data');
+    const file = join(place.directory, 'b');
+    symlinkSync(join(place.directory, 'nowhere'), file);
+    const { exitCode, err } = await run('backup', file, '--data-dir', path);
+    assert.equal(exitCode, 1);
+    assert.match(err, /^there is already a file \S+: remove it, or give another name$/m);
+    assert.equal(readlinkSync(file), join(place.directory, 'nowhere'));
   });
 
   test('a restore that was cut off while files were put in their places is not served, but restored again', async (t) => {

@@ -1,0 +1,47 @@
+import type { Clock } from './clock.ts';
+import { createTokenBuckets, type TokenBucketLimits } from './token-bucket.ts';
+
+/**
+ * How many more than one /64 the wider networks of IPv6 may have of a limit. A customer has at least 256 of the /64s
+ * that count as one address, and often 65,536 of them.
+ */
+const WIDER_SHARES = [
+  { bits: 56, share: 2 },
+  { bits: 48, share: 4 },
+] as const;
+
+/** The groups that an address group belongs to, the narrowest first: itself, and the wider networks of an IPv6 /64. */
+export function widerGroups(group: string): readonly { readonly group: string; readonly share: number }[] {
+  const [, site, subnet = ''] = /^([\da-f]+:[\da-f]+:[\da-f]+):([\da-f]+)::\/64$/.exec(group) ?? [];
+  if (site === undefined) return [{ group, share: 1 }];
+  const ofBits = { 56: `${site}:${(Number.parseInt(subnet, 16) >> 8).toString(16)}`, 48: site };
+  return [{ group, share: 1 }, ...WIDER_SHARES.map(({ bits, share }) => ({ group: `${ofBits[bits]}/${bits}`, share }))];
+}
+
+/** A token bucket for each address group, and larger ones for the wider networks around it. */
+export interface AddressBuckets {
+  /**
+   * Takes `count` tokens of the group and of each wider group around it and returns 0, or takes none and returns the
+   * milliseconds until there are enough in all of them.
+   */
+  take(group: string, count?: number): number;
+}
+
+/** `maxKeys` bounds the groups of each width that are remembered. */
+export function createAddressBuckets({
+  ratePerSecond,
+  burst,
+  ...rest
+}: TokenBucketLimits & { clock: Clock }): AddressBuckets {
+  const byWidth = [1, ...WIDER_SHARES.map(({ share }) => share)].map((share) =>
+    createTokenBuckets({ ratePerSecond: ratePerSecond * share, burst: burst * share, ...rest }),
+  );
+  return {
+    take(group, count = 1) {
+      const levels = widerGroups(group).map((each, width) => ({ ...each, buckets: byWidth[width] }));
+      const waitMs = Math.max(...levels.map((level) => level.buckets?.peek(level.group, count) ?? 0));
+      if (waitMs === 0) for (const level of levels) level.buckets?.take(level.group, count);
+      return waitMs;
+    },
+  };
+}
