@@ -65,6 +65,8 @@ interface PlayerOfSocket {
   readonly socket: WsPlayerSocket;
   readonly gateway: Gateway;
   readonly turns: Turns;
+  /** Whether the first frame has come, which should be the hello. */
+  hasSentFrame: boolean;
   /** Frames that have come and wait for their turn. While there are any, no more are read from the socket. */
   waiting: number;
 }
@@ -146,7 +148,7 @@ export function createUpgradeHandler({
       if (silent !== undefined) gateway.giveWay(silent);
       const playerSocket = new WsPlayerSocket(ws, socket);
       const connection = gateway.accept(playerSocket, group);
-      ws.player = { connection, socket: playerSocket, gateway, turns, waiting: 0 };
+      ws.player = { connection, socket: playerSocket, gateway, turns, hasSentFrame: false, waiting: 0 };
       boundHello(socket, connection, gateway);
       ws.on('message', onMessage).on('ping', onPing).on('pong', onPong).on('close', onClose).on('error', onError);
       if (refusal !== undefined) {
@@ -192,7 +194,11 @@ function boundHello(socket: Socket, connection: Connection, gateway: Gateway): v
 function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
   const player = playerOf(this);
   const { connection, gateway } = player;
+  const isEarly = player.hasSentFrame && !connection.isWelcomed;
+  player.hasSentFrame = true;
   if (isBinary) gateway.close(connection, 'protocol_error', 'frames are text');
+  // Whether the hello has had its turn must make no difference.
+  else if (isEarly) gateway.close(connection, 'protocol_error', 'wait for the welcome');
   else if (player.waiting === 0 && player.turns.isOpen(connection.addressGroup)) receive(connection, data as Buffer);
   else waitForTurn(this, player, () => receive(connection, data as Buffer));
 }
