@@ -52,7 +52,8 @@ test('on a full disk players are disconnected, on record, and all works again wh
   const answer = await sdk.send(new DisconnectPlayerCommand({ ...stage, PlayerId: player.playerId }));
   assert.deepEqual([answer.DisconnectSuccesses, answer.DisconnectFailures], [[player.connectionId], []]);
   assert.equal((await player.closed).code, 4500);
-  for (let call = 0; call < 200; call += 1) {
+  // More than a few a second are throttled, so that what is held back lasts.
+  for (let call = 0; call < 15; call += 1) {
     await sdk.send(new DisconnectPlayerCommand({ ...stage, PlayerId: `nobody-${call}` }));
   }
   await sdk.send(new DeleteGameCommand({ GameName: 'Doomed' }));
