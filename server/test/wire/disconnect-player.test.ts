@@ -101,7 +101,7 @@ for (const transport of ['TCP', 'TLS'] as const) {
     // Each is answered with its type escaped twice: more than the kernel's buffers hold.
     const type = '\u0001'.repeat(128);
     for (let sent = 0; sent < 12_000; sent += 1) player.request(String(sent), type);
-    await until(() => player.ws.bufferedAmount === 0 && server.counts().outboxBytes > 1_048_576);
+    await until(() => player.ws.bufferedAmount === 0 && (server.counts().outboxBytes ?? 0) > 1_048_576);
 
     const answer = await disconnect(server.sdk(), player.playerId);
     assert.deepEqual(answer.DisconnectSuccesses, [player.connectionId]);

@@ -119,7 +119,7 @@ async function connectStuckPlayer(server: TestServer) {
   const type = '\u0001'.repeat(128);
   for (let sent = 0; sent < 12_000; sent += 1) player.request(String(sent), type);
   // The answers come in turns, and only those that the kernel does not take hold a close frame up.
-  await until(() => player.ws.bufferedAmount === 0 && server.counts().outboxBytes > 1_048_576);
+  await until(() => player.ws.bufferedAmount === 0 && (server.counts().outboxBytes ?? 0) > 1_048_576);
   return { ...player, token };
 }
 
