@@ -75,7 +75,9 @@ export async function startServerProcess(args: readonly string[]): Promise<Serve
     dataDir,
     alarms,
     async metrics() {
-      const text = await (await fetch(`${url}/metrics`)).text();
+      // Where the server trusts a proxy on this machine, the request must say that its client is here too.
+      const headers = args.includes('--trusted-proxies') ? { 'X-Forwarded-For': '127.0.0.1' } : {};
+      const text = await (await fetch(`${url}/metrics`, { headers })).text();
       const sums = new Map<string, number>();
       for (const [, name = '', value] of text.matchAll(/^(\w+)(?:\{.*\})? (\S+)$/gm)) {
         sums.set(name, (sums.get(name) ?? 0) + Number(value));
