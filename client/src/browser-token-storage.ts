@@ -54,7 +54,7 @@ class BrowserTokenStorage implements TokenStorage {
   readonly #seen = new Map<string, string | null>();
   /** What could not be stored; it counts for as long as the store still holds `instead`. */
   readonly #unsaved = new Map<string, { readonly kept: Kept | undefined; readonly instead: string | null }>();
-  /** Of whom others wait for a token, and what lets them go on. Each client has a scope object of its own. */
+  /** The clients for whose token others wait, and what lets those go on. Each client has a scope object of its own. */
   readonly #leases = new Map<string, { readonly holder: TokenScope; readonly end: () => void }>();
 
   constructor({

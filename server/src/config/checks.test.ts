@@ -1,17 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { loadSettings, SettingsError } from './config.ts';
-
-function faultsOf(env: Record<string, string>, flags: Record<string, string> = {}): readonly string[] {
-  try {
-    loadSettings({ env, flags });
-  } catch (error) {
-    assert.ok(error instanceof SettingsError);
-    assert.equal(error.message, error.faults.join('\n'));
-    return error.faults;
-  }
-  return [];
-}
+import { faultsOf } from '../../test/support/faults-of.ts';
 
 describe('settings that must agree', () => {
   for (const [env, complaint] of [

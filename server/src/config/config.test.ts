@@ -3,20 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { loadSettings, SETTING_GROUPS, SettingsError, settingsForDisplay } from './config.ts';
+import { faultsOf } from '../../test/support/faults-of.ts';
+import { loadSettings, SETTING_GROUPS, settingsForDisplay } from './config.ts';
 
 const SECRET = Buffer.alloc(32, 'respark').toString('base64');
-
-function faultsOf(env: Record<string, string>, flags: Record<string, string> = {}): readonly string[] {
-  try {
-    loadSettings({ env, flags });
-  } catch (error) {
-    assert.ok(error instanceof SettingsError);
-    assert.equal(error.message, error.faults.join('\n'));
-    return error.faults;
-  }
-  return [];
-}
 
 function secretFile(t: TestContext, content: string): string {
   const directory = mkdtempSync(join(tmpdir(), 'respark-config-'));

@@ -158,7 +158,7 @@ async function readManifest(
   return manifest;
 }
 
-/** Undefined for anything that is not of the form. Of a later format only the version need be as it is now. */
+/** Undefined for anything that is not of the form. In a later format only the version need be as it is now. */
 function parseManifest(text: string): Manifest | undefined {
   let found: { readonly [Key in keyof Manifest]?: unknown };
   try {
@@ -168,7 +168,7 @@ function parseManifest(text: string): Manifest | undefined {
   }
   const { product, format, version, madeAt, parts } = found;
   if (product !== 'respark' || typeof format !== 'number') return undefined;
-  // These are shown to the operator, and anybody may have written them.
+  // These are shown to the operator, whatever program has written them.
   if (typeof version !== 'string' || !/^[\w.+-]{1,64}$/.test(version)) return undefined;
   const isPart = ({ name, bytes, sha256 }: { readonly [Key in keyof Part]?: unknown }) =>
     typeof name === 'string' && Number.isSafeInteger(bytes) && Number(bytes) >= 0 && typeof sha256 === 'string';

@@ -11,7 +11,7 @@ import { RESERVE_FILE } from './server-files.ts';
 const CHECK_PERIOD_MS = 30_000;
 /** How often a server that is short of room looks whether there is some, however often it is asked. */
 const RECOVERY_PERIOD_MS = 1_000;
-/** Of a small disk the reserve takes no more than this part. */
+/** The reserve takes no more than this part of a small disk. */
 const MAX_PART = 1 / 20;
 const CHUNK_BYTES = 1_048_576;
 

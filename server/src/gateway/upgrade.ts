@@ -174,8 +174,8 @@ const REFUSED_ORIGIN_WARNING =
 const RETRY_WHEN_DRAINING_MS = 5_000;
 
 /**
- * Closes a connection that sends more than a hello needs before its hello has come. Without this, anybody could have
- * the server keep as much as a frame may have for each socket.
+ * Closes a connection that sends more than a hello needs before its hello has come. Without this, any client
+ * could have the server keep as much as a frame may have for each socket.
  */
 function boundHello(socket: Socket, connection: Connection, gateway: Gateway): void {
   let bytes = 0;

@@ -25,7 +25,7 @@ const MAX_SHORT_BODY_BYTES = 16_384;
 /** How long the rest of a refused body is read and discarded, so that the client can still receive the reply. */
 const LINGER_MS = 1_000;
 
-/** The access key that a request names, which nobody has checked yet. */
+/** The access key that a request names, before anything has been checked. */
 const CLAIMED_KEY = /Credential=(\w{1,128})\//;
 
 const NOTHING_HERE = textReply(404, 'there is nothing here\n');
