@@ -12,12 +12,17 @@ export function configurationTable({ read, write }: Scope): ConfigurationTable {
       return (await rows.where('game_id', '=', gameId).executeTakeFirst())?.bytes;
     },
     async set({ gameId, sections, updatedAt }) {
-      const change = { sections, updated_at: updatedAt };
       await write((query) =>
         query
           .insertInto('configurations')
-          .values({ game_id: gameId, ...change })
-          .onConflict((conflict) => conflict.column('game_id').doUpdateSet(change))
+          .values({ game_id: gameId, sections, updated_at: updatedAt })
+          .onConflict((conflict) =>
+            // The sections may have a megabyte, and are handed to the database once.
+            conflict.column('game_id').doUpdateSet(({ ref }) => ({
+              sections: ref('excluded.sections'),
+              updated_at: ref('excluded.updated_at'),
+            })),
+          )
           .execute(),
       );
     },
