@@ -86,6 +86,11 @@ export class Connection {
     return this.#state === 'hello';
   }
 
+  /** Whether the hello has come, and neither a welcome nor a refusal has been sent. */
+  get isAwaitingWelcome(): boolean {
+    return this.#state === 'admitting' || this.#state === 'registering';
+  }
+
   get isStopped(): boolean {
     return this.#state === 'stopped';
   }
@@ -169,13 +174,14 @@ export class Connection {
   send(frame: ServerFrame): void {
     if (this.isStopped) return;
     const text = encode(frame);
-    const bytes = this.#socket.bufferedBytes + Buffer.byteLength(text);
-    this.#host.metrics.outbox(bytes);
-    if (bytes > this.#host.settings.maxOutboxBytes) {
+    const bytes = Buffer.byteLength(text);
+    const outboxBytes = this.#socket.bufferedBytes + bytes;
+    this.#host.metrics.outbox(outboxBytes);
+    if (outboxBytes > this.#host.settings.maxOutboxBytes) {
       this.#host.close(this, 'slow_consumer');
       return;
     }
-    this.#socket.send(text);
+    this.#socket.send(text, bytes);
     this.#host.noteOutbox(this);
   }
 
@@ -227,7 +233,7 @@ export class Connection {
     this.#nextSign = undefined;
   }
 
-  /** Takes a ping, which `ws` has already answered, with the length of its data. */
+  /** Takes a ping, which has been answered, with the length of its data. */
   receivePing(bytes = 0): void {
     this.#receiveControlFrame({ frames: 1, bytes });
   }

@@ -1,0 +1,160 @@
+import { isUtf8 } from 'node:buffer';
+import { type FrameFault, type FrameHead, isCloseCode, MAX_HEAD_BYTES, OPCODE, readHead, unmask } from './frames.ts';
+import { GrowingBytes } from './growing-bytes.ts';
+
+export interface ReaderLimits {
+  /** For a message, in whatever number of fragments it comes. */
+  readonly maxMessageBytes: number;
+  readonly maxFragments: number;
+}
+
+/** What a client has sent. The bytes may be a part of those that were pushed, and count until the next push. */
+export type Received =
+  | { readonly kind: 'text' | 'binary' | 'ping' | 'pong'; readonly data: Buffer }
+  /** The code is undefined when the client gave none. */
+  | { readonly kind: 'close'; readonly code: number | undefined; readonly reason: Buffer }
+  | FrameFault;
+
+/** A frame whose head has come. */
+interface Frame extends FrameHead {
+  /** Where the payload is collected when it does not come in one piece, or is a fragment. */
+  collected: GrowingBytes | undefined;
+  missing: number;
+}
+
+/** A message of which a part has come. */
+interface Message {
+  readonly opcode: number;
+  readonly collected: GrowingBytes;
+  fragments: number;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * Reads what a client sends on one WebSocket, as RFC 6455 demands of a server: the caller pushes bytes, cut in whatever
+ * way, and takes what they hold until nothing more is there. Text is checked once its message is complete. After a close
+ * frame or a fault there is nothing more to read. What is kept grows with the bytes that have come, not with the length
+ * that a client announces.
+ */
+export class FrameReader {
+  readonly #limits: ReaderLimits;
+  #chunk: Buffer = NOTHING;
+  #at = 0;
+  /** The beginning of a head. */
+  #head: Buffer | undefined;
+  #frame: Frame | undefined;
+  #message: Message | undefined;
+
+  constructor(limits: ReaderLimits) {
+    this.#limits = limits;
+  }
+
+  /** Whether the bytes so far ended with a message, so that a new reader could go on. */
+  get isAtRest(): boolean {
+    return !this.hasUnread && this.#head === undefined && this.#frame === undefined && this.#message === undefined;
+  }
+
+  /** Whether bytes that were pushed have not been looked at. */
+  get hasUnread(): boolean {
+    return this.#at < this.#chunk.length;
+  }
+
+  /** Gives bytes to the reader, which writes to them. */
+  push(chunk: Buffer): void {
+    this.#chunk = this.hasUnread ? Buffer.concat([this.#chunk.subarray(this.#at), chunk]) : chunk;
+    this.#at = 0;
+  }
+
+  /** The next message, control frame or fault; undefined when more bytes must come. */
+  next(): Received | undefined {
+    for (;;) {
+      if (this.#frame === undefined) {
+        const head = this.#readHead();
+        if (head === undefined || head.kind === 'fault') return head;
+        this.#frame = { ...head, collected: undefined, missing: head.length };
+      }
+      const frame = this.#frame;
+      const payload = this.#readPayload(frame);
+      if (payload === undefined) return undefined;
+      this.#frame = undefined;
+      const received = frame.opcode >= OPCODE.close ? endControl(frame, payload) : this.#endData(frame, payload);
+      if (received !== undefined) return received;
+    }
+  }
+
+  #readHead(): FrameHead | FrameFault | undefined {
+    const isFragmented = this.#message !== undefined;
+    const context = { isFragmented, room: this.#limits.maxMessageBytes - (this.#message?.collected.length ?? 0) };
+    const before = this.#head;
+    if (before === undefined) {
+      const head = readHead(this.#chunk, this.#at, this.#chunk.length, context);
+      if (head === undefined) this.#keepHead();
+      else if (head.kind === 'head') this.#at += head.size;
+      return head;
+    }
+    const more = this.#chunk.subarray(this.#at, this.#at + MAX_HEAD_BYTES - before.length);
+    const bytes = Buffer.concat([before, more]);
+    const head = readHead(bytes, 0, bytes.length, context);
+    if (head === undefined) {
+      this.#at += more.length;
+      this.#head = bytes;
+    } else if (head.kind === 'head') {
+      this.#at += head.size - before.length;
+      this.#head = undefined;
+    }
+    return head;
+  }
+
+  /** The whole payload of a control frame or of a message in one frame; otherwise what of the message there is. */
+  #readPayload(frame: Frame): Buffer | undefined {
+    const piece = this.#chunk.subarray(this.#at, this.#at + frame.missing);
+    this.#at += piece.length;
+    const isWhole = piece.length === frame.length;
+    if (isWhole && (frame.opcode >= OPCODE.close || (frame.isFinal && this.#message === undefined))) {
+      unmask(piece, piece, 0, frame.mask, 0);
+      return piece;
+    }
+    frame.collected ??= this.#collectorOf(frame);
+    frame.collected.add(piece, frame.mask, frame.length - frame.missing);
+    frame.missing -= piece.length;
+    return frame.missing === 0 ? frame.collected.all : undefined;
+  }
+
+  #collectorOf({ opcode }: Frame): GrowingBytes {
+    if (opcode >= OPCODE.close) return new GrowingBytes();
+    this.#message ??= { opcode, collected: new GrowingBytes(), fragments: 0 };
+    return this.#message.collected;
+  }
+
+  #endData(frame: Frame, data: Buffer): Received | undefined {
+    const message = this.#message;
+    const fragments = (message?.fragments ?? 0) + 1;
+    if (fragments > this.#limits.maxFragments) {
+      return { kind: 'fault', code: 1008, reason: 'a message came in too many pieces' };
+    }
+    if (message !== undefined) message.fragments = fragments;
+    if (!frame.isFinal) return undefined;
+    this.#message = undefined;
+    if ((message ?? frame).opcode === OPCODE.binary) return { kind: 'binary', data };
+    return isUtf8(data) ? { kind: 'text', data } : NOT_UTF8;
+  }
+
+  /** Copies the beginning of a head, so that the chunk can be freed. */
+  #keepHead(): void {
+    if (this.hasUnread) this.#head = Buffer.from(this.#chunk.subarray(this.#at));
+    this.#at = this.#chunk.length;
+  }
+}
+
+const NOT_UTF8: FrameFault = { kind: 'fault', code: 1007, reason: 'text must be UTF-8' };
+
+function endControl({ opcode }: Frame, data: Buffer): Received {
+  if (opcode === OPCODE.ping) return { kind: 'ping', data };
+  if (opcode === OPCODE.pong) return { kind: 'pong', data };
+  if (data.length === 0) return { kind: 'close', code: undefined, reason: data };
+  const code = data.readUInt16BE(0);
+  const reason = data.subarray(2);
+  if (!isCloseCode(code)) return { kind: 'fault', code: 1002, reason: `a client must not send close code ${code}` };
+  return isUtf8(reason) ? { kind: 'close', code, reason } : NOT_UTF8;
+}
