@@ -1,3 +1,5 @@
+import type { MaybePromise } from './maybe-promise.ts';
+
 /** Time as the rest of the server sees it; tests pass a clock that they move themselves. */
 export interface Clock {
   /** Wall-clock time, milliseconds since 1970. Only for what people and tokens read. */
@@ -30,7 +32,10 @@ export function passing(delayMs: number, hurry: Promise<unknown>, clock: Clock):
 }
 
 /** Settles as `work` does, or rejects after `timeoutMs`. `work` itself then goes on, but its result is ignored. */
-export function withTimeout<T>(work: Promise<T>, timeoutMs: number, clock: Clock): Promise<T> {
+export function withTimeout<T>(work: Promise<T>, timeoutMs: number, clock: Clock): Promise<T>;
+export function withTimeout<T>(work: MaybePromise<T>, timeoutMs: number, clock: Clock): MaybePromise<T>;
+export function withTimeout<T>(work: MaybePromise<T>, timeoutMs: number, clock: Clock): MaybePromise<T> {
+  if (!(work instanceof Promise)) return work;
   return new Promise((resolve, reject) => {
     const cancel = clock.after(timeoutMs, () => reject(new Error(`no answer within ${Math.round(timeoutMs)} ms`)));
     work.then(resolve, reject).finally(cancel);

@@ -67,16 +67,16 @@ const { players, runtimes } = createServices({
 const gateway = new Gateway({ players, runtimes, cluster, limits, clock, random, log, metrics, settings });
 const readHead = createHeadReader({ clientAddress: createClientAddress({ ...settings, warn: () => {} }) });
 
-const server = createServer((request, response) => {
+const server = createServer(async (request, response) => {
   const [, , playerId = ''] = (request.url ?? '').split('/');
   const requestId = uuidV7(random, clock.now());
   const origin = { cause: 'operator', actor: '', sourceAddress: '' } as const;
   const change = { requestId, ...origin, operation: 'DisconnectPlayer', resource: '' };
-  void players.disconnect({ gameName: GAME, stageName: STAGE, playerId }, change).then(({ successes, failures }) => {
-    const body = JSON.stringify({ DisconnectSuccesses: successes, DisconnectFailures: failures });
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
-    response.end(body);
-  });
+  const named = { gameName: GAME, stageName: STAGE, playerId };
+  const { successes, failures } = await players.disconnect(named, change);
+  const body = JSON.stringify({ DisconnectSuccesses: successes, DisconnectFailures: failures });
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
+  response.end(body);
 });
 server.on(
   'upgrade',

@@ -1,8 +1,10 @@
 import type { Clock } from '../clock.ts';
 import { type Decision, evaluate, usesResourceTags } from '../domain/access/policy.ts';
 import type { Principal } from '../domain/access/principal.ts';
+import type { Tags } from '../domain/tags.ts';
 import { ServiceError } from '../errors.ts';
 import type { HttpRequest } from '../http/exchange.ts';
+import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import type { Operation, Services } from './operation.ts';
 
 type Input = Readonly<Record<string, unknown>>;
@@ -14,33 +16,34 @@ export type Authorize = (call: {
   readonly input: Input;
   /** The ARNs that `operation.resource` gives for the input. */
   readonly resources: readonly string[];
-}) => Promise<void>;
+}) => MaybePromise<void>;
 
 /** The returned function throws `access_denied` unless the principal's policies allow the call. */
 export function createAuthorize({ services, clock }: { services: Services; clock: Clock }): Authorize {
-  return async function authorize({ request, operation, principal, input, resources }) {
+  return function authorize({ request, operation, principal, input, resources }) {
     const { action } = operation;
     const requestTags = operation.requestTags?.(input) ?? {};
     // Reading the resource's tags costs a look at the store, which most policies do not need.
     const readsTags = usesResourceTags(principal.policies);
-    const resourceTags = readsTags ? await operation.resourceTags?.(input, services) : undefined;
-    const decision = evaluate(principal.policies, {
-      action,
-      resources,
-      context: {
-        sourceIp: request.remoteAddress,
-        isSecure: request.isSecure,
-        currentTimeMs: clock.now(),
-        requestTags,
-        resourceTags: resourceTags ?? {},
-        tagKeys: operation.tagKeys?.(input) ?? Object.keys(requestTags),
-      },
-    });
-    if (!decision.isAllowed) {
+    const tagsOfResource = readsTags ? operation.resourceTags?.(input, services) : undefined;
+    return andThen<Tags | undefined, void>(tagsOfResource, (resourceTags = {}) => {
+      const decision = evaluate(principal.policies, {
+        action,
+        resources,
+        context: {
+          sourceIp: request.remoteAddress,
+          isSecure: request.isSecure,
+          currentTimeMs: clock.now(),
+          requestTags,
+          resourceTags,
+          tagKeys: operation.tagKeys?.(input) ?? Object.keys(requestTags),
+        },
+      });
+      if (decision.isAllowed) return;
       const call = `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resources.at(-1) ?? '*'}`;
       const unknown = request.remoteAddress === undefined ? UNKNOWN_ADDRESS : '';
       throw new ServiceError('access_denied', `${call} ${reasonOf(decision, action)}${unknown}`);
-    }
+    });
   };
 }
 

@@ -1,4 +1,5 @@
-import type { HttpReply, HttpRequest, Site } from '../http/exchange.ts';
+import { firstReply, type HttpReply, type HttpRequest, type Site } from '../http/exchange.ts';
+import { andThen } from '../maybe-promise.ts';
 
 /** What a page may read of a reply besides its status and body. Clients correct their clock by the date. */
 const EXPOSED_HEADERS = 'content-disposition, date, retry-after, x-amzn-errortype, x-amzn-requestid';
@@ -44,27 +45,20 @@ export function createCors({
   }
 
   return (...sites) =>
-    async function cors(request) {
+    function cors(request) {
       const origin = allowedOriginOf(request);
       if (origin !== undefined && isPreflight(request)) return preflightReply(origin, request);
-      const reply = await firstReply(sites, request);
-      if (reply === undefined || allowedOrigins.size === 0) return reply;
-      const shown =
-        origin === undefined
-          ? {}
-          : { 'access-control-allow-origin': origin, 'access-control-expose-headers': EXPOSED_HEADERS };
-      return { ...reply, headers: { ...reply.headers, ...shown, vary: 'Origin' } };
+      return andThen(firstReply(sites, request), (reply) => {
+        if (reply === undefined || allowedOrigins.size === 0) return reply;
+        const shown =
+          origin === undefined
+            ? {}
+            : { 'access-control-allow-origin': origin, 'access-control-expose-headers': EXPOSED_HEADERS };
+        return { ...reply, headers: { ...reply.headers, ...shown, vary: 'Origin' } };
+      });
     };
 }
 
 function isPreflight({ method, headers }: HttpRequest): boolean {
   return method === 'OPTIONS' && headers.has('access-control-request-method');
-}
-
-async function firstReply(sites: readonly Site[], request: HttpRequest): Promise<HttpReply | undefined> {
-  for (const site of sites) {
-    const reply = await site(request);
-    if (reply !== undefined) return reply;
-  }
-  return undefined;
 }

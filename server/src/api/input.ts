@@ -1,5 +1,6 @@
 import { parseJson } from '@respark/protocol';
-import type { LongWork } from '../domain/long-work.ts';
+import { LONG, type LongWork } from '../domain/long-work.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
 import { Refusal } from './reply.ts';
 import type { Shape, StructureShape } from './shape.ts';
 import { parseQuery } from './signature/sigv4.ts';
@@ -30,15 +31,16 @@ export const inputJobs = {
 export type InputJobs = typeof inputJobs;
 
 /** Reads an input as `readInput` does, and in a thread when its body is long; each caller has one body read at a time. */
-export async function readLongInput(
+export function readLongInput(
   longWork: LongWork<InputJobs>,
   caller: string,
   shape: StructureShape,
   sources: InputSources,
-): Promise<Record> {
+): MaybePromise<Record> {
   const length = takesBody(shape) ? sources.body.length : 0;
-  const input = await longWork.run({ owner: `caller ${caller}`, length }, (jobs) => jobs.readInput({ shape, sources }));
-  return input ?? malformedBody();
+  if (length <= LONG) return readInput(shape, sources);
+  const reading = longWork.run({ owner: `caller ${caller}`, length }, (jobs) => jobs.readInput({ shape, sources }));
+  return reading.then((input) => input ?? malformedBody());
 }
 
 /**

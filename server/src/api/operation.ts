@@ -12,6 +12,7 @@ import type { Snapshots } from '../domain/snapshots.ts';
 import type { Stages } from '../domain/stages.ts';
 import type { ResourceTags, Tags } from '../domain/tags.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
 import type { Members, StructureShape, Value } from './shape.ts';
 import type { ThrottleClass } from './throttle.ts';
 
@@ -79,7 +80,7 @@ export interface OperationRow<Input, Output> {
   auditResource?(input: Input, arns: Arns): string;
   /** What this server does where neither the model nor the service's documentation says: each in whole sentences. */
   readonly decisions?: readonly string[];
-  handler(call: Call<Input>): Promise<Output>;
+  handler(call: Call<Input>): MaybePromise<Output>;
 }
 
 /** A row without the types of its input and output, so that all rows fit in one list. */

@@ -262,5 +262,5 @@ test('a file that is downloaded too often is answered with a 429 that says when 
   const { get } = openPages();
   const { status, body, headers } = (await get('/download/t/busy.json', REMOTE)) ?? {};
   assert.deepEqual([status, body, headers?.['retry-after']], [429, 'too often\n', '2']);
-  await assert.rejects(get('/download/t/broken.json', REMOTE), { code: 'internal' });
+  await assert.rejects(async () => await get('/download/t/broken.json', REMOTE), { code: 'internal' });
 });

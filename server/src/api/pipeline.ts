@@ -7,6 +7,7 @@ import type { LongWork } from '../domain/long-work.ts';
 import { ServiceError } from '../errors.ts';
 import type { HttpReply, HttpRequest } from '../http/exchange.ts';
 import type { Log } from '../log.ts';
+import { andThen, inSteps, type MaybePromise, orElse, type Steps, settled } from '../maybe-promise.ts';
 import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import { createAuthorize } from './authorize.ts';
@@ -39,7 +40,7 @@ export type Authenticate = (
     readonly paths: readonly string[];
     readonly names: CallNames;
   },
-) => Promise<Authenticated>;
+) => MaybePromise<Authenticated>;
 
 export interface Authenticated {
   readonly principal: Principal;
@@ -74,8 +75,8 @@ export interface PipelineParts {
 /** When a caller that a draining node has refused should try again. */
 const RETRY_AFTER_SECONDS = '5';
 
-/** Always resolves: a failure of any kind is a reply too. */
-export type Pipeline = (request: HttpRequest) => Promise<HttpReply>;
+/** Never fails: a failure of any kind is a reply too. */
+export type Pipeline = (request: HttpRequest) => MaybePromise<HttpReply>;
 
 /** THE LIFE OF A REQUEST. Any step may end it, and a request with two faults is answered for the first. */
 export function createPipeline(parts: PipelineParts): Pipeline {
@@ -85,7 +86,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   const throttle = createThrottle(parts);
   const authorize = createAuthorize(parts);
 
-  async function answer(request: HttpRequest, trace: Trace): Promise<HttpReply> {
+  function* answer(request: HttpRequest, trace: Trace): Steps<HttpReply> {
     const { requestId } = trace;
 
     // Drain: 503, so that the caller's next attempt reaches another node.
@@ -102,11 +103,13 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     trace.operation = operation.name;
 
     // Authenticate: 403 that names the fault of the signature, 413 or 408 for the body, 429 after too many failures.
-    const { principal, body, host } = await authenticate(request, {
-      maxBodyBytes: operation.maxBodyBytes ?? settings.maxBodyBytes,
-      paths: pathsOf(request, spelledPath),
-      names: { requestId, operation: operation.name },
-    });
+    const { principal, body, host } = yield* settled(
+      authenticate(request, {
+        maxBodyBytes: operation.maxBodyBytes ?? settings.maxBodyBytes,
+        paths: pathsOf(request, spelledPath),
+        names: { requestId, operation: operation.name },
+      }),
+    );
     trace.principal = principal.id;
 
     // Throttle: 429 with the time to wait.
@@ -118,7 +121,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
     // Validate: 400 that names the faults, or 400 for a body that is not a JSON object.
     const sources = { labels, rawQuery: request.rawQuery, body };
-    const input = await readLongInput(longWork, principal.id, operation.input, sources);
+    const input = yield* settled(readLongInput(longWork, principal.id, operation.input, sources));
 
     // Authorize: 403 that names the action and the resource, and leaves a record too.
     const resources = operation.resource(input, arns);
@@ -130,17 +133,21 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       operation: operation.name,
       resource: operation.auditResource?.(input, arns) ?? resources.at(-1) ?? '',
     };
-    await authorize({ request, operation, principal, input, resources }).catch(async (error: unknown) => {
-      if (isDenial(error)) await refusals.denied(change, operation.action);
+    try {
+      yield* settled(authorize({ request, operation, principal, input, resources }));
+    } catch (error) {
+      if (isDenial(error)) yield* settled(refusals.denied(change, operation.action));
       throw error;
-    });
+    }
 
     // Handle: one of the errors that the operation models. A rule that changes something puts the change on record
     // first. When it cannot, nothing is done: 500.
-    const output = await handle(operation, {
-      ...{ input, services, arns, change },
-      absoluteUrl: (relative) => parts.urlFor({ host, isSecure: request.isSecure }, relative),
-    });
+    const output = yield* settled(
+      handle(operation, {
+        ...{ input, services, arns, change },
+        absoluteUrl: (relative) => parts.urlFor({ host, isSecure: request.isSecure }, relative),
+      }),
+    );
 
     // Reply: 200.
     const reply = successReply(requestId, serialize(operation.output, output));
@@ -148,14 +155,19 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     return reply;
   }
 
-  return async function pipeline(request) {
+  return function pipeline(request) {
     const startedAt = clock.monotonic();
     const trace: Trace = { requestId: uuidV7(random, clock.now()) };
-    const reply = await answer(request, trace).catch((error: unknown) => explain(error, trace, log));
-    const durationMs = clock.monotonic() - startedAt;
-    metrics.called({ operation: trace.operation, status: reply.status, durationMs });
-    log.debug({ ...trace, status: reply.status, durationMs }, 'request answered');
-    return reply;
+    const answered = orElse(
+      () => inSteps(() => answer(request, trace)),
+      (error) => explain(error, trace, log),
+    );
+    return andThen(answered, (reply) => {
+      const durationMs = clock.monotonic() - startedAt;
+      metrics.called({ operation: trace.operation, status: reply.status, durationMs });
+      log.debug({ ...trace, status: reply.status, durationMs }, 'request answered');
+      return reply;
+    });
   };
 }
 
@@ -221,12 +233,13 @@ function rateExceeded({ of, waitMs }: Excess): ServiceError {
   return new ServiceError('throttled', message, { retryAfterMs: waitMs });
 }
 
-async function handle(operation: Operation, call: Call<Input>): Promise<unknown> {
-  try {
-    return await operation.handler(call);
-  } catch (error) {
-    throw modelled(operation, error);
-  }
+function handle(operation: Operation, call: Call<Input>): MaybePromise<unknown> {
+  return orElse(
+    () => operation.handler(call),
+    (error) => {
+      throw modelled(operation, error);
+    },
+  );
 }
 
 /** Typed clients would not know an error that the operation does not model, so it is a bug, and answered as one. */

@@ -95,7 +95,10 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
     const cluster = await open(t);
     const closed: string[] = [];
     cluster.answer('disconnect', async ({ connectionIds }) => ({ closedIds: connectionIds }));
-    await assert.rejects(cluster.request(cluster.node, 'close_stage', { stageId: 's' }, TIMEOUT_MS), /close_stage/);
+    await assert.rejects(
+      async () => await cluster.request(cluster.node, 'close_stage', { stageId: 's' }, TIMEOUT_MS),
+      /close_stage/,
+    );
     cluster.answer('close_stage', async ({ stageId }) => {
       closed.push(stageId);
       return {};
@@ -121,15 +124,21 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
   test('a request is rejected when its node does not exist, fails or stays silent', async (t) => {
     const cluster = await open(t);
     const request = { stageId: 'stage-1' };
-    await assert.rejects(cluster.request(cluster.node, 'close_stage', request, TIMEOUT_MS), /close_stage/);
+    await assert.rejects(
+      async () => await cluster.request(cluster.node, 'close_stage', request, TIMEOUT_MS),
+      /close_stage/,
+    );
     let answer: () => Promise<Record<string, never>> = async () => {
       throw new Error('the handler failed');
     };
     cluster.answer('close_stage', () => answer());
-    await assert.rejects(cluster.request('another node', 'close_stage', request, TIMEOUT_MS));
-    await assert.rejects(cluster.request(cluster.node, 'close_stage', request, TIMEOUT_MS), /the handler failed/);
+    await assert.rejects(async () => await cluster.request('another node', 'close_stage', request, TIMEOUT_MS));
+    await assert.rejects(
+      async () => await cluster.request(cluster.node, 'close_stage', request, TIMEOUT_MS),
+      /the handler failed/,
+    );
     answer = () => new Promise(() => {});
-    await assert.rejects(cluster.request(cluster.node, 'close_stage', request, 10));
+    await assert.rejects(async () => await cluster.request(cluster.node, 'close_stage', request, 10));
   });
 
   test('a closed stage refuses further registrations, and each node is asked to close its connections', async (t) => {

@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../maybe-promise.ts';
 import type { PlayerKey } from '../player-key.ts';
 import type { AnswerNodeCall, NodeCallKind, NodeReply, NodeRequest } from './node-calls.ts';
 
@@ -35,7 +36,7 @@ export type RegistrationFault = 'era_changed' | 'stage_closed' | 'player_full';
 /**
  * What the nodes share: the directory, which knows the node of every connection, and the links between nodes.
  *
- * Every asynchronous method may reject with an ordinary error when the directory cannot be reached. The caller then
+ * Every asynchronous method may fail with an ordinary error when the directory cannot be reached. The caller then
  * knows nothing, and must report a failure rather than an empty result.
  */
 export interface Cluster {
@@ -49,16 +50,16 @@ export interface Cluster {
    * Makes an entry if every expectation holds; the checks and the entry are one atomic step. Returns the first fault,
    * or undefined on success. Registering the same connection again succeeds and changes nothing.
    */
-  register(key: PlayerKey, entry: DirectoryEntry, expected: Expectations): Promise<RegistrationFault | undefined>;
+  register(key: PlayerKey, entry: DirectoryEntry, expected: Expectations): MaybePromise<RegistrationFault | undefined>;
 
   /**
    * Removes these connections of the player, as far as they belong to this node, and no others; an id that is not
    * listed is not an error. Resolves when `list` no longer returns them.
    */
-  unregister(key: PlayerKey, connectionIds: readonly string[]): Promise<void>;
+  unregister(key: PlayerKey, connectionIds: readonly string[]): MaybePromise<void>;
 
   /** Every entry of one player; an unknown player has none. The cost grows with the player's own entries only. */
-  list(key: PlayerKey): Promise<Listing>;
+  list(key: PlayerKey): MaybePromise<Listing>;
 
   /**
    * Sends one node a request and resolves with its reply. Rejects when no reply comes within `timeoutMs` or the node
@@ -69,7 +70,7 @@ export interface Cluster {
     kind: Kind,
     request: NodeRequest<Kind>,
     timeoutMs: number,
-  ): Promise<NodeReply<Kind>>;
+  ): MaybePromise<NodeReply<Kind>>;
 
   /**
    * Sets the handler for requests of this kind that come to this node, its own included. Must be called before the

@@ -1,4 +1,5 @@
 import { type Clock, withTimeout } from '../clock.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
 import type { PlayerKey } from '../player-key.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import type { Cluster, DirectoryEntry, Expectations, Listing, RegistrationFault } from './cluster.ts';
@@ -26,11 +27,7 @@ export class LocalCluster implements Cluster {
     return this.node;
   }
 
-  async register(
-    key: PlayerKey,
-    entry: DirectoryEntry,
-    expected: Expectations,
-  ): Promise<RegistrationFault | undefined> {
+  register(key: PlayerKey, entry: DirectoryEntry, expected: Expectations): RegistrationFault | undefined {
     if (expected.era !== this.era()) return 'era_changed';
     if (this.#closedStages.has(key.stageId)) return 'stage_closed';
     const entries = this.#entriesOf(key);
@@ -40,27 +37,27 @@ export class LocalCluster implements Cluster {
     return undefined;
   }
 
-  async unregister(key: PlayerKey, connectionIds: readonly string[]): Promise<void> {
+  unregister(key: PlayerKey, connectionIds: readonly string[]): void {
     this.#setEntries(
       key,
       this.#entriesOf(key).filter(({ connectionId }) => !connectionIds.includes(connectionId)),
     );
   }
 
-  async list(key: PlayerKey): Promise<Listing> {
+  list(key: PlayerKey): Listing {
     return { era: this.era(), entries: this.#entriesOf(key) };
   }
 
-  async request<Kind extends NodeCallKind>(
+  request<Kind extends NodeCallKind>(
     node: string,
     kind: Kind,
     request: NodeRequest<Kind>,
     timeoutMs: number,
-  ): Promise<NodeReply<Kind>> {
+  ): MaybePromise<NodeReply<Kind>> {
     if (node !== this.node) throw new Error(`there is no node ${node}: this cluster has a single node`);
     const answer: AnswerNodeCall<Kind> | undefined = this.#answers[kind];
     if (answer === undefined) throw new Error(`this node does not answer ${kind} requests yet`);
-    return await withTimeout(answer(request), timeoutMs, this.#clock);
+    return withTimeout(answer(request), timeoutMs, this.#clock);
   }
 
   answer<Kind extends NodeCallKind>(kind: Kind, handler: AnswerNodeCall<Kind>): void {

@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../maybe-promise.ts';
 import type { PlayerKey } from '../player-key.ts';
 
 /**
@@ -45,4 +46,4 @@ export interface NodeCalls {
 export type NodeCallKind = keyof NodeCalls;
 export type NodeRequest<Kind extends NodeCallKind> = NodeCalls[Kind]['request'];
 export type NodeReply<Kind extends NodeCallKind> = NodeCalls[Kind]['reply'];
-export type AnswerNodeCall<Kind extends NodeCallKind> = (request: NodeRequest<Kind>) => Promise<NodeReply<Kind>>;
+export type AnswerNodeCall<Kind extends NodeCallKind> = (request: NodeRequest<Kind>) => MaybePromise<NodeReply<Kind>>;

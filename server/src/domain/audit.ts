@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { type ErrorCode, ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
 import type { Metrics } from '../metrics.ts';
 import type { AuditIntent, AuditLog, AuditOutcome, AuditWriter } from '../store/audit/audit-log.ts';
 
@@ -24,6 +25,7 @@ export interface Audit {
    * caller still gets the true result.
    */
   around<T>(change: Change, rule: () => Promise<T>, detailsOf?: (result: T) => Details): Promise<T>;
+  around<T>(change: Change, rule: () => MaybePromise<T>, detailsOf?: (result: T) => Details): MaybePromise<T>;
 }
 
 export interface AuditOfRefusals {
@@ -135,13 +137,13 @@ export function createRecording({
   }
 
   return {
-    async around(change, rule, detailsOf) {
+    async around<T>(change: Change, rule: () => MaybePromise<T>, detailsOf?: (result: T) => Details): Promise<T> {
       const intent = { ...change, at: clock.now() };
       await begin(intent);
       const startedAt = clock.monotonic();
       const end = (error: ErrorCode | undefined, details?: Details) =>
         finish(intent, { error, durationMs: Math.round((clock.monotonic() - startedAt) * 1000) / 1000, ...details });
-      let result: Awaited<ReturnType<typeof rule>>;
+      let result: T;
       try {
         result = await rule();
       } catch (error) {

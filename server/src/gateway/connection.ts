@@ -12,6 +12,7 @@ import {
 import type { Clock } from '../clock.ts';
 import type { Outcome, Runtime } from '../domain/runtime/runtimes.ts';
 import type { Log } from '../log.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
 import type { Metrics, StageMetrics } from '../metrics.ts';
 import type { PlayerKey } from '../player-key.ts';
 import type { PlayerSocket } from './player-socket.ts';
@@ -64,7 +65,7 @@ export class Connection {
   #player: PlayerKey | undefined;
   #runtime: Runtime | undefined;
   #stageMetrics: StageMetrics | undefined;
-  #ended: Promise<void> | undefined;
+  #ended: MaybePromise<void> = undefined;
   #lastFrameAt: number;
   #messagesLeft: number;
   #bytesLeft: number;
@@ -125,8 +126,8 @@ export class Connection {
     return this.#isPongAwaited;
   }
 
-  /** Resolves when the end is proven; undefined before `stopped`. */
-  get ended(): Promise<void> | undefined {
+  /** A promise while the end of a connection that has stopped is not proven yet. */
+  get ended(): MaybePromise<void> {
     return this.#ended;
   }
 
@@ -186,17 +187,29 @@ export class Connection {
   }
 
   /**
-   * Detaches input and output and writes the close frame before anything else can run. Resolves when the end is proven,
-   * like `ended`; a second call changes nothing and resolves at the same time.
+   * Detaches input and output and writes the close frame before anything else can run. Returns a promise, which resolves
+   * when the end is proven, unless it is proven at once; a second call changes nothing and returns the same.
    */
-  stop(code: number, reason: string): Promise<void> {
-    if (this.#ended === undefined) {
+  stop(code: number, reason: string): MaybePromise<void> {
+    if (!this.isStopped) {
       this.#state = 'stopped';
-      this.#ended = new Promise((settle) => this.#socket.close(code, reason, settle));
+      this.#ended = this.#closeSocket(code, reason);
       this.#stageMetrics?.stopped();
       this.#showSign();
     }
     return this.#ended;
+  }
+
+  #closeSocket(code: number, reason: string): MaybePromise<void> {
+    let isProven = false;
+    let settle = () => {
+      isProven = true;
+    };
+    this.#socket.close(code, reason, () => settle());
+    if (isProven) return;
+    return new Promise((resolve) => {
+      settle = resolve;
+    });
   }
 
   /** Ends the socket now, because its peer did not take the close frame in time. */

@@ -4,6 +4,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { Admission, Players } from '../domain/players/players.ts';
 import type { Runtimes } from '../domain/runtime/runtimes.ts';
 import type { Log } from '../log.ts';
+import { andThen, type MaybePromise, orElse } from '../maybe-promise.ts';
 import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
@@ -177,7 +178,10 @@ export class Gateway implements ConnectionHost {
 
   close(connection: Connection, name: CloseName, text?: string, facts: CloseFacts = {}): void {
     // `#unlist` has logged the failure. The connection stays listed, and the next attempt to end it tries again.
-    this.#end(connection, name, text, facts).catch(() => {});
+    void orElse(
+      () => this.#end(connection, name, text, facts),
+      () => {},
+    );
   }
 
   takeBytes({ addressGroup }: Connection, bytes: number): boolean {
@@ -276,22 +280,24 @@ export class Gateway implements ConnectionHost {
   }
 
   /**
-   * The one way to end a connection: stops it in this turn, and resolves when the end is proven and the directory no
-   * longer lists it. A second call waits for the same end. Rejects when the directory fails; the next call asks the
+   * The one way to end a connection: stops it in this turn, and settles when the end is proven and the directory no
+   * longer lists it. A second call waits for the same end. Fails when the directory does; the next call asks the
    * directory again.
    */
-  #end(connection: Connection, name: CloseName, text?: string, facts?: CloseFacts): Promise<void> {
+  #end(connection: Connection, name: CloseName, text?: string, facts?: CloseFacts): MaybePromise<void> {
     const underway = this.#closings.get(connection);
     if (underway !== undefined) return underway;
     const isFirst = !connection.isStopped;
-    if (!isFirst && this.#membership.find(connection.id) === undefined) return Promise.resolve();
+    if (!isFirst && this.#membership.find(connection.id) === undefined) return;
     const ended = isFirst ? this.#stop(connection, name, text, facts) : connection.ended;
-    const closing = this.#unlist(connection, ended);
+    const unlisted = andThen(ended, () => this.#unlist(connection));
+    if (!(unlisted instanceof Promise)) return;
+    const closing = unlisted.finally(() => this.#closings.delete(connection));
     this.#closings.set(connection, closing);
     return closing;
   }
 
-  #stop(connection: Connection, name: CloseName, text?: string, facts?: CloseFacts): Promise<void> {
+  #stop(connection: Connection, name: CloseName, text?: string, facts?: CloseFacts): MaybePromise<void> {
     const { code, meaning } = CLOSE_CODES[name];
     const ended = connection.stop(code, formatCloseReason(text ?? meaning, facts));
     this.#unwelcomed.delete(connection);
@@ -299,8 +305,10 @@ export class Gateway implements ConnectionHost {
     this.#outboxes.delete(connection);
     if (this.#sockets.has(connection)) {
       this.#graces.add(connection);
-      this.#flushes.add(connection);
-      void ended.then(() => this.#flushes.delete(connection));
+      if (ended instanceof Promise) {
+        this.#flushes.add(connection);
+        void ended.then(() => this.#flushes.delete(connection));
+      }
     }
     this.log.debug(
       { connectionId: connection.id, ...connection.player, close: name, text, ...facts },
@@ -309,20 +317,16 @@ export class Gateway implements ConnectionHost {
     return ended;
   }
 
-  /** Waits until the end is proven, then has the directory let go of the connection. */
-  async #unlist(connection: Connection, ended: Promise<void> | undefined): Promise<void> {
-    try {
-      await ended;
-      await this.#membership.unlist(connection);
-    } catch (error) {
-      this.log.warn(
-        { err: error, connectionId: connection.id },
-        'a closed connection could not be removed from the directory',
-      );
-      throw error;
-    } finally {
-      this.#closings.delete(connection);
-    }
+  /** Has the directory let go of a connection whose end is proven. */
+  #unlist(connection: Connection): MaybePromise<void> {
+    return orElse(
+      () => this.#membership.unlist(connection),
+      (error) => {
+        const { id: connectionId } = connection;
+        this.log.warn({ err: error, connectionId }, 'a closed connection could not be removed from the directory');
+        throw error;
+      },
+    );
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Cluster, DirectoryEntry, RegistrationFault } from '../cluster/cluster.ts';
 import type { RuntimeName, Runtimes } from '../domain/runtime/runtimes.ts';
+import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import type { PlayerKey } from '../player-key.ts';
 import type { Connection } from './connection.ts';
 import type { MakeRoom } from './room.ts';
@@ -95,6 +96,7 @@ export class Membership {
   ): Promise<RegistrationFault | undefined> {
     const expected = { era: this.#cluster.era(), maxConnectionsPerPlayer: this.#maxConnectionsPerPlayer };
     const registration = this.#cluster.register(player, entry, expected);
+    if (!(registration instanceof Promise)) return registration;
     this.#registrations.set(connection, registration);
     try {
       return await registration;
@@ -105,15 +107,17 @@ export class Membership {
 
   /**
    * Has the directory let go of a connection whose end is proven, and takes it off its runtime. Does nothing for a
-   * connection that never registered. Rejects when the directory fails; the connection stays listed for the next try.
+   * connection that never registered. Fails when the directory does; the connection stays listed for the next try.
    */
-  async unlist(connection: Connection): Promise<void> {
+  unlist(connection: Connection): MaybePromise<void> {
     const { player, runtime } = connection;
     if (player === undefined || runtime === undefined) return;
     // A registration that is still on its way would list the connection again afterwards.
-    await this.#registrations.get(connection)?.catch(() => {});
-    await this.#cluster.unregister(player, [connection.id]);
-    this.#listed.delete(connection.id);
-    runtime.leave();
+    const registered = this.#registrations.get(connection)?.catch(() => {});
+    const unregistered = andThen(registered, () => this.#cluster.unregister(player, [connection.id]));
+    return andThen(unregistered, () => {
+      this.#listed.delete(connection.id);
+      runtime.leave();
+    });
   }
 }

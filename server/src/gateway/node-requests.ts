@@ -1,13 +1,14 @@
 import type { CloseFacts, CloseName } from '@respark/protocol';
 import { type Clock, withTimeout } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import { all, andThen, type MaybePromise, orElse } from '../maybe-promise.ts';
 import type { Metrics } from '../metrics.ts';
 import type { PlayerKey } from '../player-key.ts';
 import type { Connection } from './connection.ts';
 import type { Membership } from './membership.ts';
 
-/** Stops a connection in this turn. Resolves when its end is proven and the directory no longer lists it. */
-type End = (connection: Connection, name: CloseName, text?: string, facts?: CloseFacts) => Promise<void>;
+/** Stops a connection in this turn. Settles when its end is proven and the directory no longer lists it. */
+type End = (connection: Connection, name: CloseName, text?: string, facts?: CloseFacts) => MaybePromise<void>;
 
 interface Why {
   readonly name: CloseName;
@@ -32,16 +33,21 @@ export function answerNodeRequests({
   settings: { readonly probeTimeoutMs: number };
 }): void {
   /** The ids of the connections that have ended and that the directory no longer lists. */
-  async function endAll(player: PlayerKey, ids: readonly string[], { name, text, facts }: Why): Promise<string[]> {
-    // All of them are stopped in this turn, before the code waits for anything.
-    const ends = ids.map((id) => {
+  function endAll(player: PlayerKey, ids: readonly string[], { name, text, facts }: Why): MaybePromise<string[]> {
+    const endOne = (id: string) => {
       const connection = membership.find(id);
       if (connection !== undefined) return end(connection, name, text, facts);
       // The connection has already ended here; the directory may not know that yet.
       return cluster.unregister(player, [id]);
-    });
-    const outcomes = await Promise.allSettled(ends);
-    return ids.filter((_, index) => outcomes[index]?.status === 'fulfilled');
+    };
+    // All of them are stopped in this turn, before the code waits for anything.
+    const proofs = ids.map((id) =>
+      orElse(
+        () => andThen(endOne(id), () => true),
+        () => false,
+      ),
+    );
+    return andThen(all(proofs), (isProven) => ids.filter((_, index) => isProven[index]));
   }
 
   /** The ids of the connections whose players answer a ping in time. */
@@ -61,9 +67,9 @@ export function answerNodeRequests({
     }
   }
 
-  cluster.answer('disconnect', async ({ player, connectionIds, requestId }) => {
-    const closedIds = await endAll(player, connectionIds, { name: 'disconnected', facts: { requestId } });
-    return { closedIds };
+  cluster.answer('disconnect', ({ player, connectionIds, requestId }) => {
+    const closed = endAll(player, connectionIds, { name: 'disconnected', facts: { requestId } });
+    return andThen(closed, (closedIds) => ({ closedIds }));
   });
 
   cluster.answer('probe', async ({ player, connectionIds }) => {

@@ -1,3 +1,5 @@
+import { inSteps, type MaybePromise, settled } from '../maybe-promise.ts';
+
 /** Lower-case name → values in the order received. */
 export type RequestHeaders = ReadonlyMap<string, readonly string[]>;
 
@@ -22,12 +24,12 @@ export interface HttpRequest {
   /** Must be called once the signature is verified: the connection then keeps its place when there are too many. */
   callerIsKnown(): void;
   /**
-   * Reads the whole body; empty when there is none. Rejects with a BodyError when the body is longer than `maxBytes` or
+   * Reads the whole body; empty when there is none. Fails with a BodyError when the body is longer than `maxBytes` or
    * does not arrive whole in time, and with a `throttled` ServiceError when other bodies use the memory that it needs.
    * May be called once, by the site that answers; a client that waits to be asked for its body is asked only then.
    * `onPart` is called with each part as it arrives, for work that would take long on the whole body at once.
    */
-  readBody(maxBytes: number, onPart?: (part: Uint8Array) => void): Promise<Uint8Array>;
+  readBody(maxBytes: number, onPart?: (part: Uint8Array) => void): MaybePromise<Uint8Array>;
 }
 
 /** A reply to send over HTTP. A reply to HEAD has the body that GET would get, but only its length is sent. */
@@ -44,7 +46,18 @@ export interface HttpReply {
  * next one. A rejection is a bug: it is logged, and the client loses its connection. The body's memory is given to
  * other requests when the promise settles, so a site must not keep the body.
  */
-export type Site = (request: HttpRequest) => Promise<HttpReply | undefined>;
+export type Site = (request: HttpRequest) => MaybePromise<HttpReply | undefined>;
+
+/** The reply of the first site that has one. */
+export function firstReply(sites: readonly Site[], request: HttpRequest): MaybePromise<HttpReply | undefined> {
+  return inSteps(function* () {
+    for (const site of sites) {
+      const reply = yield* settled(site(request));
+      if (reply !== undefined) return reply;
+    }
+    return undefined;
+  });
+}
 
 /** A reply for people to read, which no cache may keep. `text` should end with a line break. */
 export function textReply(status: number, text: string): HttpReply {

@@ -29,12 +29,7 @@ const BUGS: readonly PlantedBug[] = [
   {
     name: 'a success is answered before the close frame is accepted or the socket destroyed',
     file: 'gateway/connection.js',
-    changes: [
-      [
-        'this.#ended = new Promise((settle) => this.#socket.close(code, reason, settle));',
-        'this.#ended = Promise.resolve(); this.#socket.close(code, reason, () => {});',
-      ],
-    ],
+    changes: [['this.#ended = this.#closeSocket(code, reason);', 'this.#socket.close(code, reason, () => {});']],
     caughtAs: /I1/,
   },
   {
@@ -66,8 +61,8 @@ const BUGS: readonly PlantedBug[] = [
     file: 'gateway/membership.js',
     changes: [
       [
-        'await this.#cluster.unregister(player, [connection.id]);',
-        'void this.#cluster.unregister(player, [connection.id]);',
+        '() => this.#cluster.unregister(player, [connection.id])',
+        '() => void this.#cluster.unregister(player, [connection.id])',
       ],
     ],
     caughtAs: /I2/,
@@ -75,7 +70,7 @@ const BUGS: readonly PlantedBug[] = [
   {
     name: 'an entry is removed while its registration is still on its way',
     file: 'gateway/membership.js',
-    changes: [['await this.#registrations.get(connection)?.catch(() => { });', '']],
+    changes: [['this.#registrations.get(connection)?.catch(() => { })', 'undefined']],
     caughtAs: /I2|I8/,
   },
   {

@@ -10,6 +10,7 @@ import { createRuntimes } from '../../src/domain/runtime/runtimes.ts';
 import { Gateway, type GatewaySettings } from '../../src/gateway/gateway.ts';
 import { Limits } from '../../src/gateway/limits.ts';
 import type { Log } from '../../src/log.ts';
+import type { MaybePromise } from '../../src/maybe-promise.ts';
 import type { PlayerKey } from '../../src/player-key.ts';
 import type { RandomBytes } from '../../src/random.ts';
 import type { StageRecord } from '../../src/store/store.ts';
@@ -112,7 +113,7 @@ class ScheduledCluster implements Cluster {
 
   closeStage = (stageId: string, timeoutMs: number) => this.inner.closeStage(stageId, timeoutMs);
 
-  async #acrossLink<T>(name: string, act: () => Promise<T>): Promise<T> {
+  async #acrossLink<T>(name: string, act: () => MaybePromise<T>): Promise<T> {
     await this.#world.turn(name);
     const result = await act();
     await this.#world.turn(`${name} answered`);

@@ -1,4 +1,5 @@
 import type { Arns } from '../../domain/arn.ts';
+import { andThen } from '../../maybe-promise.ts';
 import { COMMON_ERRORS, operation } from '../operation.ts';
 import { label, structure } from '../shape.ts';
 import { stageTags } from './resources.ts';
@@ -61,8 +62,11 @@ export const disconnectPlayer = operation({
     'The reply always has both lists; for a player who is not connected, both are empty.',
     'Its calls have a rate limit of their own, which reads and writes do not use up. Policies are as in GetPlayerConnectionStatus.',
   ],
-  async handler({ input, services, change }) {
-    const { successes, failures } = await services.players.disconnect(nameOf(input), change);
-    return { DisconnectSuccesses: successes, DisconnectFailures: failures };
+  handler({ input, services, change }) {
+    const disconnected = services.players.disconnect(nameOf(input), change);
+    return andThen(disconnected, ({ successes, failures }) => ({
+      DisconnectSuccesses: successes,
+      DisconnectFailures: failures,
+    }));
   },
 });

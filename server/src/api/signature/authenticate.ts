@@ -6,6 +6,7 @@ import type { Arns } from '../../domain/arn.ts';
 import { ServiceError } from '../../errors.ts';
 import { addressGroup } from '../../http/client-address.ts';
 import { BodyError, type HttpRequest } from '../../http/exchange.ts';
+import { inSteps, type MaybePromise, orElse, settled } from '../../maybe-promise.ts';
 import type { Metrics } from '../../metrics.ts';
 import { createTokenBuckets } from '../../token-bucket.ts';
 import type { Authenticate, CallNames } from '../pipeline.ts';
@@ -28,7 +29,7 @@ export interface AuthenticationSettings extends DestinationSettings {
 
 export interface AuthenticationParts {
   /** Undefined when there is no such key, or no longer. */
-  readonly findCredential: (accessKeyId: string) => Promise<Credential | undefined>;
+  readonly findCredential: (accessKeyId: string) => MaybePromise<Credential | undefined>;
   readonly arns: Arns;
   readonly clock: Clock;
   readonly metrics: Pick<Metrics, 'authFailed'>;
@@ -58,54 +59,56 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
   const failures = createFailures(parts);
   const publicHost = settings.publicUrl === undefined ? undefined : new URL(settings.publicUrl).host;
 
-  return async function authenticate(request, { maxBodyBytes, paths, names }) {
-    const { rawPath, rawQuery, headers } = request;
-    const address = addressGroup(request.remoteAddress ?? request.peerAddress);
-    const nowMs = clock.now();
-    const authorization = parseAuthorization({
-      rawPath,
-      rawQuery,
-      headers,
-      nowMs,
-      clockSkewMs: settings.maxClockSkewMs,
-    });
-    const seen = { request, names, address };
-    if ('name' in authorization) return failures.refuse(address, authorization, seen);
-    const credential = await findCredential(authorization.accessKeyId);
-    if (credential === undefined) return failures.refuse(address, UNRECOGNIZED_CLIENT, seen);
-    const { accessKeyId, secretAccessKey, policies } = credential;
-
-    const caller = `${address} with ${accessKeyId}`;
-    const readings = readingsOf({ request, paths, publicHost });
-    const claim = { ...lineOf(request), readings, authorization, secretAccessKey, signingKeys };
-    const claimedHash = headers.get('x-amz-content-sha256')?.[0];
-    const isSuspect = failures.waitOf(caller) > 0;
-    if (isSuspect && claimedHash !== undefined) {
-      const forged = verifySignatureOfHash({ ...claim, payloadHash: claimedHash });
-      if ('name' in forged) return failures.refuse(caller, forged, seen);
-    }
-    const mayBeForged = isSuspect && claimedHash === undefined;
-    const maxBytes = mayBeForged ? Math.min(maxBodyBytes, MAX_SUSPECT_BODY_BYTES) : maxBodyBytes;
-    const payload = createHash('sha256');
-    const body = await request
-      .readBody(maxBytes, (part) => payload.update(part))
-      .catch((error: unknown) => {
-        if (!(error instanceof BodyError)) throw error;
-        if (mayBeForged) failures.check(caller, seen);
-        failures.count(caller);
-        throw bodyRefusal(error);
+  return (request, { maxBodyBytes, paths, names }) =>
+    inSteps(function* () {
+      const { rawPath, rawQuery, headers } = request;
+      const address = addressGroup(request.remoteAddress ?? request.peerAddress);
+      const nowMs = clock.now();
+      const authorization = parseAuthorization({
+        rawPath,
+        rawQuery,
+        headers,
+        nowMs,
+        clockSkewMs: settings.maxClockSkewMs,
       });
-    const signed = verifySignature({ ...claim, payloadHash: payload.digest('hex') });
-    if ('name' in signed) return failures.refuse(caller, signed, seen);
-    const refusal = refuseDestination({ host: signed.host, region: authorization.region });
-    if (refusal !== undefined) return failures.refuse(caller, refusal, seen);
-    request.callerIsKnown();
-    return {
-      principal: { id: accessKeyId, arn: arns.accessKey(accessKeyId), policies, signedInWith: 'access_key' },
-      body,
-      host: signed.host,
-    };
-  };
+      const seen = { request, names, address };
+      if ('name' in authorization) return failures.refuse(address, authorization, seen);
+      const credential = yield* settled(findCredential(authorization.accessKeyId));
+      if (credential === undefined) return failures.refuse(address, UNRECOGNIZED_CLIENT, seen);
+      const { accessKeyId, secretAccessKey, policies } = credential;
+
+      const caller = `${address} with ${accessKeyId}`;
+      const readings = readingsOf({ request, paths, publicHost });
+      const claim = { ...lineOf(request), readings, authorization, secretAccessKey, signingKeys };
+      const claimedHash = headers.get('x-amz-content-sha256')?.[0];
+      const isSuspect = failures.waitOf(caller) > 0;
+      if (isSuspect && claimedHash !== undefined) {
+        const forged = verifySignatureOfHash({ ...claim, payloadHash: claimedHash });
+        if ('name' in forged) return failures.refuse(caller, forged, seen);
+      }
+      const mayBeForged = isSuspect && claimedHash === undefined;
+      const maxBytes = mayBeForged ? Math.min(maxBodyBytes, MAX_SUSPECT_BODY_BYTES) : maxBodyBytes;
+      const payload = createHash('sha256');
+      const read = () => request.readBody(maxBytes, (part) => payload.update(part));
+      const body = yield* settled(
+        orElse(read, (error) => {
+          if (!(error instanceof BodyError)) throw error;
+          if (mayBeForged) failures.check(caller, seen);
+          failures.count(caller);
+          throw bodyRefusal(error);
+        }),
+      );
+      const signed = verifySignature({ ...claim, payloadHash: payload.digest('hex') });
+      if ('name' in signed) return failures.refuse(caller, signed, seen);
+      const refusal = refuseDestination({ host: signed.host, region: authorization.region });
+      if (refusal !== undefined) return failures.refuse(caller, refusal, seen);
+      request.callerIsKnown();
+      return {
+        principal: { id: accessKeyId, arn: arns.accessKey(accessKeyId), policies, signedInWith: 'access_key' },
+        body,
+        host: signed.host,
+      };
+    });
 }
 
 function lineOf({ method, rawPath, rawQuery, headers }: HttpRequest) {

@@ -1,6 +1,7 @@
 import { type Clock, withTimeout } from '../../clock.ts';
 import type { Cluster, Listing } from '../../cluster/cluster.ts';
 import { ServiceError } from '../../errors.ts';
+import { type MaybePromise, orElse } from '../../maybe-promise.ts';
 import type { PlayerKey } from '../../player-key.ts';
 
 /** Every connection of the player. Throws an `internal` that may be tried again when the directory does not say. */
@@ -14,20 +15,21 @@ export function listConnections({
   clock: Clock;
   player: PlayerKey;
   timeoutMs: number;
-}): Promise<Listing> {
-  return orUnavailable('directory of connections', cluster.list(player), timeoutMs, clock);
+}): MaybePromise<Listing> {
+  return orUnavailable('directory of connections', () => cluster.list(player), timeoutMs, clock);
 }
 
 /** The answer of the store or the directory. Throws an `internal` that may be tried again when it fails or is late. */
-export async function orUnavailable<T>(
+export function orUnavailable<T>(
   source: string,
-  answer: Promise<T>,
+  ask: () => MaybePromise<T>,
   timeoutMs: number,
   clock: Clock,
-): Promise<T> {
-  try {
-    return await withTimeout(answer, timeoutMs, clock);
-  } catch (error) {
-    throw new ServiceError('internal', `The ${source} is not available. Try again.`, { cause: error });
-  }
+): MaybePromise<T> {
+  return orElse(
+    () => withTimeout(ask(), timeoutMs, clock),
+    (cause) => {
+      throw new ServiceError('internal', `The ${source} is not available. Try again.`, { cause });
+    },
+  );
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
-import type { Cluster, DirectoryEntry } from '../../cluster/cluster.ts';
+import type { Cluster, DirectoryEntry, Listing } from '../../cluster/cluster.ts';
 import type { Log } from '../../log.ts';
+import { all, andThen, inSteps, type MaybePromise, orElse, settled } from '../../maybe-promise.ts';
 import type { PlayerKey } from '../../player-key.ts';
 import { listConnections } from './directory-look-up.ts';
 
@@ -22,49 +23,53 @@ export type Disconnect = (call: {
   readonly player: PlayerKey;
   readonly requestId: string;
   readonly timeoutMs: number;
-}) => Promise<DisconnectResult>;
+}) => MaybePromise<DisconnectResult>;
 
 export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; clock: Clock; log: Log }): Disconnect {
   /** The ids among `entries` that their owners proved closed. */
-  async function closeAtOwners(
+  function closeAtOwners(
     player: PlayerKey,
     entries: readonly DirectoryEntry[],
     requestId: string,
     timeoutMs: number,
-  ): Promise<Set<string>> {
+  ): MaybePromise<Set<string>> {
     const closed = new Set<string>();
-    const askOwner = async (node: string, connectionIds: readonly string[]) => {
-      try {
-        const request = { player, connectionIds, requestId };
-        const reply = await cluster.request(node, 'disconnect', request, timeoutMs);
-        for (const id of reply.closedIds) closed.add(id);
-      } catch (error) {
-        log.warn({ err: error, node, requestId }, 'a node did not prove that it closed its connections to a player');
-      }
-    };
-    await Promise.all([...idsByOwner(entries)].map(([node, ids]) => askOwner(node, ids)));
-    return closed;
+    const askOwner = (node: string, connectionIds: readonly string[]) =>
+      inSteps(function* () {
+        try {
+          const request = { player, connectionIds, requestId };
+          const reply = yield* settled(cluster.request(node, 'disconnect', request, timeoutMs));
+          for (const id of reply.closedIds) closed.add(id);
+        } catch (error) {
+          log.warn({ err: error, node, requestId }, 'a node did not prove that it closed its connections to a player');
+        }
+      });
+    const asked = [...idsByOwner(entries)].map(([node, ids]) => askOwner(node, ids));
+    return andThen(all(asked), () => closed);
   }
 
-  return async function disconnect({ player, requestId, timeoutMs }) {
-    const deadline = clock.monotonic() + timeoutMs;
-    const leftMs = () => deadline - clock.monotonic();
+  return ({ player, requestId, timeoutMs }) =>
+    inSteps(function* () {
+      const deadline = clock.monotonic() + timeoutMs;
+      const leftMs = () => deadline - clock.monotonic();
 
-    const before = await listConnections({ cluster, clock, player, timeoutMs });
-    const closed = await closeAtOwners(player, before.entries, requestId, leftMs() - timeoutMs * LAST_LOOK_SHARE);
-    const ids = before.entries.map((entry) => entry.connectionId);
-    const unproven = new Set(ids.filter((id) => !closed.has(id)));
-    if (unproven.size > 0) {
-      // An owner unlists a connection before it answers: what the same era no longer lists has ended, and only the
-      // answer was lost.
-      const after = await listConnections({ cluster, clock, player, timeoutMs: leftMs() }).catch(() => undefined);
-      if (after?.era === before.era) {
-        const listed = new Set(after.entries.map((entry) => entry.connectionId));
-        for (const id of unproven) if (!listed.has(id)) unproven.delete(id);
+      const before = yield* settled(listConnections({ cluster, clock, player, timeoutMs }));
+      const ownersMs = leftMs() - timeoutMs * LAST_LOOK_SHARE;
+      const closed = yield* settled(closeAtOwners(player, before.entries, requestId, ownersMs));
+      const ids = before.entries.map((entry) => entry.connectionId);
+      const unproven = new Set(ids.filter((id) => !closed.has(id)));
+      if (unproven.size > 0) {
+        // An owner unlists a connection before it answers: what the same era no longer lists has ended, and only the
+        // answer was lost.
+        const lookAgain = () => listConnections({ cluster, clock, player, timeoutMs: leftMs() });
+        const after = yield* settled(orElse<Listing | undefined>(lookAgain, () => undefined));
+        if (after?.era === before.era) {
+          const listed = new Set(after.entries.map((entry) => entry.connectionId));
+          for (const id of unproven) if (!listed.has(id)) unproven.delete(id);
+        }
       }
-    }
-    return { successes: ids.filter((id) => !unproven.has(id)), failures: [...unproven] };
-  };
+      return { successes: ids.filter((id) => !unproven.has(id)), failures: [...unproven] };
+    });
 }
 
 function idsByOwner(entries: readonly DirectoryEntry[]): Map<string, string[]> {

@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts';
 import type { Cluster, DirectoryEntry } from '../../cluster/cluster.ts';
 import { isCallersMistake } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { andThen, inSteps, type MaybePromise, settled } from '../../maybe-promise.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { PlayerKey } from '../../player-key.ts';
 import { type RandomBytes, randomAlphanumeric } from '../../random.ts';
@@ -52,7 +53,7 @@ export interface Players {
    * is unknown or being deleted, and `internal` when the directory cannot say what there is to close: never an empty
    * success. Answers within `disconnectDeadlineMs` whatever the owners do.
    */
-  disconnect(player: NamedPlayer, change: Change): Promise<DisconnectResult>;
+  disconnect(player: NamedPlayer, change: Change): MaybePromise<DisconnectResult>;
 }
 
 export function createPlayers({
@@ -76,27 +77,31 @@ export function createPlayers({
   metrics: Pick<Metrics, 'disconnected'>;
   settings: { readonly disconnectDeadlineMs: number };
 }): Players {
-  async function getKey({ gameName, stageName, playerId }: NamedPlayer, timeoutMs: number): Promise<PlayerKey> {
-    const stage = await orUnavailable('store', store.stages.find(gameName, stageName), timeoutMs, clock);
-    if (stage === undefined || isBeingDeleted(stage)) return stageNotFound(gameName, stageName);
-    return { stageId: stage.id, playerId };
+  function getKey({ gameName, stageName, playerId }: NamedPlayer, timeoutMs: number): MaybePromise<PlayerKey> {
+    const found = orUnavailable('store', () => store.stages.find(gameName, stageName), timeoutMs, clock);
+    return andThen(found, (stage) => {
+      if (stage === undefined || isBeingDeleted(stage)) return stageNotFound(gameName, stageName);
+      return { stageId: stage.id, playerId };
+    });
   }
 
   const disconnect = createDisconnect({ cluster, clock, log });
 
-  async function end(named: NamedPlayer, requestId: string): Promise<DisconnectResult> {
-    const startedAt = clock.monotonic();
-    const spentMs = () => clock.monotonic() - startedAt;
-    try {
-      const player = await getKey(named, settings.disconnectDeadlineMs);
-      const timeoutMs = settings.disconnectDeadlineMs - spentMs();
-      const { successes, failures } = await disconnect({ player, requestId, timeoutMs });
-      metrics.disconnected({ durationMs: spentMs(), successes: successes.length, failures: failures.length });
-      return { successes, failures };
-    } catch (error) {
-      if (!isCallersMistake(error)) metrics.disconnected('failed');
-      throw error;
-    }
+  function end(named: NamedPlayer, requestId: string): MaybePromise<DisconnectResult> {
+    return inSteps(function* () {
+      const startedAt = clock.monotonic();
+      const spentMs = () => clock.monotonic() - startedAt;
+      try {
+        const player = yield* settled(getKey(named, settings.disconnectDeadlineMs));
+        const timeoutMs = settings.disconnectDeadlineMs - spentMs();
+        const { successes, failures } = yield* settled(disconnect({ player, requestId, timeoutMs }));
+        metrics.disconnected({ durationMs: spentMs(), successes: successes.length, failures: failures.length });
+        return { successes, failures };
+      } catch (error) {
+        if (!isCallersMistake(error)) metrics.disconnected('failed');
+        throw error;
+      }
+    });
   }
 
   return {
