@@ -54,6 +54,7 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
   #isClosing = false;
   #hasEnded = false;
   #isWaiting = false;
+  #isGone = false;
   #code = NO_CLOSE_FRAME;
   #settle: (() => void) | undefined;
 
@@ -128,6 +129,7 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
 
   /** The socket is gone. What came before, and waits for its turn, is read first. */
   gone(): void {
+    this.#isGone = true;
     this.#settled();
     if (!this.#isWaiting) this.#host.closed(this.owner, this.#code);
   }
@@ -159,7 +161,7 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
       if (this.#reader !== undefined && !this.#hasEnded) this.#readOne(this.#reader);
       this.#read();
       if (this.#isWaiting) return;
-      if (this.#socket.closed) this.#host.closed(this.owner, this.#code);
+      if (this.#isGone) this.#host.closed(this.owner, this.#code);
       else this.#socket.resume();
     });
   }
