@@ -65,9 +65,8 @@ function isReadOnly(directory: string): boolean {
 
 function vacuum({ form, from, to }: { form: DatabaseForm; from: string; to: string }): void {
   let connection: Libsql.Database | undefined;
-  let marks: ReturnType<typeof openWalMark> | undefined;
   try {
-    marks = openWalMark({ file: from, name: form.mark });
+    const marks = openWalMark({ file: from, name: form.mark });
     marks.assertWhole();
     connection = new Libsql(from);
     connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
@@ -80,7 +79,6 @@ function vacuum({ form, from, to }: { form: DatabaseForm; from: string; to: stri
     });
   } finally {
     connection?.close();
-    marks?.close();
   }
 }
 
@@ -122,7 +120,6 @@ export function findOutdated({ form, file }: { form: DatabaseForm; file: string 
     return undefined;
   } finally {
     connection?.close();
-    marks.close();
   }
 }
 

@@ -78,17 +78,15 @@ export function openSqlite({
       await query.destroy();
       // Kysely closes the connection only if it has used it.
       if (connection.open) connection.close();
-      mark.close();
     },
   };
 }
 
 function connect(file: string): { connection: Libsql.Database; mark: WalMark } {
   let connection: Libsql.Database | undefined;
-  let marks: ReturnType<typeof openWalMark> | undefined;
   try {
     createPrivateFile(file);
-    marks = openWalMark({ file, name: 'user_version' });
+    const marks = openWalMark({ file, name: 'user_version' });
     marks.assertWhole();
     connection = new Libsql(file);
     connection.exec(`PRAGMA busy_timeout = ${MAX_OPEN_WAIT_MS}; PRAGMA journal_mode = WAL`);
@@ -101,7 +99,6 @@ function connect(file: string): { connection: Libsql.Database; mark: WalMark } {
     return { connection, mark };
   } catch (error) {
     connection?.close();
-    marks?.close();
     throw new StartupError(`cannot use the database ${file}: ${describeDatabaseFault(error, file)}`, { cause: error });
   }
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -7,6 +8,7 @@ import { recordedLog } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { sampleIntent } from './audit/audit-log.contract.ts';
 import { openSqliteAuditLog } from './audit/sqlite.ts';
+import { findOutdated, STORE_FORM } from './database-copy.ts';
 import { createStore } from './sql-store.ts';
 import { openSqlite } from './sqlite.ts';
 import { temporaryDirectory } from './test-store.ts';
@@ -114,6 +116,27 @@ test('a reader that holds a checkpoint up costs no commit, and the copy is refus
   assert.throws(opened(copyOf(t, directory, FILE)), /respark\.sqlite-wal, which is missing/);
   const whole = await open(t, copyOf(t, directory, FILE, `${FILE}-wal`));
   assert.equal(await whole.meta.get('fact'), '100');
+});
+
+/** Another process that closes the database as the last one removes its WAL. The statements of `exec` leave nothing open. */
+function closeElsewhere(file: string): void {
+  const program =
+    "import(process.argv[1]).then(({ default: Libsql }) => { const other = new Libsql(process.argv[2]); other.exec('SELECT count(*) FROM meta'); other.close(); })";
+  execFileSync(process.execPath, ['-e', program, import.meta.resolve('libsql'), file]);
+}
+
+test('no other process takes itself for the last one while the database is open, whatever was open here before', async (t) => {
+  const { directory, database } = await open(t);
+  await database.close();
+  const file = join(directory, FILE);
+  assert.equal(findOutdated({ form: STORE_FORM, file }), undefined);
+  const { meta } = await open(t, directory);
+  const { ino } = statSync(`${file}-wal`);
+  closeElsewhere(file);
+  assert.equal(statSync(`${file}-wal`, { throwIfNoEntry: false })?.ino, ino, 'the WAL is still there');
+  await meta.set('fact', 'kept');
+  const whole = await open(t, copyOf(t, directory, FILE, `${FILE}-wal`));
+  assert.equal(await whole.meta.get('fact'), 'kept');
 });
 
 test('an audit log that has lost its WAL is refused too', async (t) => {

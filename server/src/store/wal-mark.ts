@@ -28,13 +28,13 @@ export interface WalMark {
   committed(): void;
   /** Whether the file may be closed, which can remove its WAL. */
   mayClose(): boolean;
-  /** Releases the file. To be called after the connection has been closed. */
-  close(): void;
 }
 
 /**
- * Reads the marks of a database in WAL mode before SQLite opens it. The file stays open until `close`, because
- * closing it would drop the locks that SQLite holds on it in this process.
+ * Reads the marks of a database in WAL mode before SQLite opens it. The file stays open until the process ends, because
+ * closing it would drop every lock that SQLite holds on it in this process: also that of a connection which is closed,
+ * but whose statements are not collected, and a later connection counts on that very lock. Without it, any other program
+ * that closes the database takes itself for the last one and removes the WAL under this process.
  */
 export function openWalMark({ file, name }: { file: string; name: keyof typeof OFFSETS }) {
   const offset = OFFSETS[name];
@@ -44,21 +44,14 @@ export function openWalMark({ file, name }: { file: string; name: keyof typeof O
   const markInFile = () => readBytes(descriptor, offset, 4)?.readInt32BE() ?? 0;
   const isDatabase = readBytes(descriptor, 0, MAGIC.length)?.toString() === MAGIC;
   const found = isDatabase ? markInFile() : 0;
-  let isClosed = false;
-  function close(): void {
-    if (!isClosed) closeSync(descriptor);
-    isClosed = true;
-  }
 
   return {
-    close,
-
     /** Throws when the file is newer than its WAL. Gives what keeps the mark from then on. */
     watch(connection: Libsql.Database): WalMark {
       const statement = connection.prepare(`SELECT ${name} AS mark FROM pragma_${name}`);
       const mark = () => (statement.all()[0] as { mark: number }).mark;
       if (found > mark()) throw new Error(mixed(file));
-      return watchMark({ connection, name, mark, markInFile, close });
+      return watchMark({ connection, name, mark, markInFile });
     },
 
     /** Throws when the WAL is missing, or newer. To be called before SQLite opens the file and makes a new WAL. */
@@ -74,13 +67,11 @@ function watchMark({
   name,
   mark,
   markInFile,
-  close,
 }: {
   connection: Libsql.Database;
   name: string;
   mark: () => number;
   markInFile: () => number;
-  close: () => void;
 }): WalMark {
   let triesIn = 0;
   /** The odd mark that is to follow an even one, as a kill or a full disk may have left it. */
@@ -119,7 +110,6 @@ function watchMark({
         return false;
       }
     },
-    close,
   };
 }
 

@@ -132,7 +132,6 @@ export function openAuditDatabase({ file, isShared }: { file: string; isShared: 
         if (!isReadOnly(error)) throw error;
       } finally {
         database.close();
-        mark.close();
       }
     },
   };
@@ -176,11 +175,10 @@ function find(database: Libsql.Database, query: AuditQuery): ReturnType<AuditDat
 function connect(file: string, isShared: boolean): { database: Libsql.Database; mark: WalMark } {
   for (let attempt = 1; ; attempt += 1) {
     let database: Libsql.Database | undefined;
-    let marks: ReturnType<typeof openWalMark> | undefined;
     try {
       createPrivateFile(file);
       // The version of the schema has the other number.
-      marks = openWalMark({ file, name: 'application_id' });
+      const marks = openWalMark({ file, name: 'application_id' });
       marks.assertWhole();
       database = new Libsql(file);
       const busyTimeoutMs = isShared ? SHARED_BUSY_TIMEOUT_MS : BUSY_TIMEOUT_MS;
@@ -191,7 +189,6 @@ function connect(file: string, isShared: boolean): { database: Libsql.Database; 
       return { database, mark };
     } catch (error) {
       database?.close();
-      marks?.close();
       const reason = error instanceof Error ? error.message : String(error);
       if (!/locked/.test(reason) || attempt === MAX_OPENINGS) {
         throw new StartupError(`cannot use the audit log ${file}: ${describeDatabaseFault(error, file)}`, {
