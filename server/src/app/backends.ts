@@ -131,7 +131,7 @@ async function openServerData({
   const room = openRoom({ path: directory.path, clock, log, settings });
   closers.push('room of the disk', () => room.close());
   await backUpOutdated({ directory, log, clock });
-  const database = openSqlite({ file: directory.file(DATABASE_FILE), onFull: () => room.release() });
+  const database = openSqlite({ file: directory.file(DATABASE_FILE), clock, onFull: () => room.release() });
   closers.push('database', () => database.close());
   await database.migrate();
   const store = createStore(database);

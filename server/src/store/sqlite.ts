@@ -12,11 +12,13 @@ import {
   type SqliteStatement,
 } from 'kysely';
 import Libsql from 'libsql';
+import { type Clock, systemClock } from '../clock.ts';
 import { createPrivateFile, describeDatabaseFault } from '../data-directory/private-file.ts';
 import { ServiceError } from '../errors.ts';
 import { isFull, isReadOnly } from '../file-fault.ts';
 import { StartupError } from '../startup-error.ts';
 import type { Database, Query } from './database.ts';
+import { watchForeignVersion } from './foreign-version.ts';
 import { assertMigrated, migrate } from './migrations/migrate.ts';
 import type { Schema } from './schema.ts';
 import { openWalMark, type WalMark } from './wal-mark.ts';
@@ -36,18 +38,18 @@ const MAX_PREPARED_STATEMENTS = 200;
  */
 export function openSqlite({
   file,
+  clock = systemClock,
   maxWriteWaitMs = 5_000,
   onFull = () => {},
 }: {
   file: string;
+  clock?: Pick<Clock, 'monotonic'>;
   maxWriteWaitMs?: number;
   /** Called when a write fails because the disk is full, which the caller of the write is told as well. */
   onFull?: () => void;
 }): Database {
-  const { connection, mark } = connect(file);
+  const { connection, mark, foreignVersion } = connect(file, clock);
   const query = new Kysely<Schema>({ dialect: createDialect(connection, mark) });
-  // This number changes only when another connection commits.
-  const dataVersion = connection.prepare<[]>('PRAGMA data_version').raw();
 
   async function transaction<T>(work: (query: Query) => Promise<T>): Promise<T> {
     for (let waitedMs = 0; waitedMs <= maxWriteWaitMs; waitedMs += BLOCKING_WAIT_MS + RETRY_PAUSE_MS) {
@@ -68,10 +70,7 @@ export function openSqlite({
   return {
     query,
     transaction,
-    foreignVersion() {
-      const [version] = dataVersion.get() as [number];
-      return version;
-    },
+    foreignVersion,
     migrate: () => migrate({ transaction }),
     assertMigrated: () => assertMigrated({ query }),
     async close() {
@@ -82,7 +81,10 @@ export function openSqlite({
   };
 }
 
-function connect(file: string): { connection: Libsql.Database; mark: WalMark } {
+function connect(
+  file: string,
+  clock: Pick<Clock, 'monotonic'>,
+): { connection: Libsql.Database; mark: WalMark; foreignVersion: () => number } {
   let connection: Libsql.Database | undefined;
   try {
     createPrivateFile(file);
@@ -95,8 +97,9 @@ function connect(file: string): { connection: Libsql.Database; mark: WalMark } {
     assertPragma(connection, 'synchronous', 2);
     assertPragma(connection, 'foreign_keys', 1);
     const mark = marks.watch(connection);
+    const foreignVersion = watchForeignVersion({ connection, file, clock });
     connection.exec(`PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
-    return { connection, mark };
+    return { connection, mark, foreignVersion };
   } catch (error) {
     connection?.close();
     throw new StartupError(`cannot use the database ${file}: ${describeDatabaseFault(error, file)}`, { cause: error });
