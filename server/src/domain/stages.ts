@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
 import { type RandomBytes, randomAlphanumeric, uuidV7 } from '../random.ts';
 import type { StageRecord, Store, Tags } from '../store/store.ts';
 import type { Audit, Change } from './audit.ts';
@@ -32,7 +33,8 @@ export interface Stages {
    * Throws `not_found` without the game, and `conflict` for a name in use, a game being deleted or a stage too many.
    */
   create(stage: NewStage, change: Change): Promise<Stage>;
-  find(gameName: string, name: string): Promise<Stage | undefined>;
+  /** As the store's: at once where it is remembered. */
+  find(gameName: string, name: string): MaybePromise<Stage | undefined>;
   /** Throws `not_found`. */
   get(gameName: string, name: string): Promise<Stage>;
   /** Throws `not_found` when the game does not exist. */

@@ -100,11 +100,33 @@ test('an absent record is not remembered', async () => {
 test('a read that fails rejects and leaves nothing behind', async () => {
   const { lookUp, remembered } = openMemory();
   const failure = new Error('on purpose');
-  await assert.rejects(
-    lookUp('a', () => Promise.reject(failure)),
-    failure,
-  );
+  await assert.rejects(async () => await lookUp('a', () => Promise.reject(failure)), failure);
   assert.deepEqual(await remembered('a'), []);
+});
+
+test('a remembered record is answered without a promise, and any other with one', async () => {
+  const { database, memory, lookUp } = openMemory();
+  const first = lookUp('a');
+  assert(first instanceof Promise);
+  const found = await first;
+  assert.equal(lookUp('a'), found);
+  await change(memory, 'a');
+  assert(lookUp('a') instanceof Promise);
+  await lookUp('a');
+  database.version = 2;
+  assert(lookUp('a') instanceof Promise);
+});
+
+test('where it fails to see the commits of others, a look-up rejects rather than throw, and answers nothing', async () => {
+  const { database, lookUp } = openMemory();
+  await lookUp('a');
+  const failure = new Error('on purpose');
+  database.foreignVersion = () => {
+    throw failure;
+  };
+  const looked = lookUp('a');
+  assert(looked instanceof Promise);
+  await assert.rejects(looked, failure);
 });
 
 test('a read that begins before a commit and ends after it is answered, but not remembered', async () => {

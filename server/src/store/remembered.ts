@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../maybe-promise.ts';
 import type { Database, Query } from './database.ts';
 
 /** More than the access keys, game keys and stages that are in use at once. */
@@ -8,15 +9,15 @@ export type Changed = (id: string) => void;
 
 export interface Memory {
   /**
-   * Answers with the record that was found for `lookUp` before, or with what `read` finds. `idsOf` gives the ids that
-   * make the record outdated once a transaction reports one of them as changed. An absent record is not remembered,
-   * since clients may ask for names without end.
+   * Answers with the record that was found for `lookUp` before, or with a promise of what `read` finds. `idsOf` gives the
+   * ids that make the record outdated once a transaction reports one of them as changed. An absent record is not
+   * remembered, since clients may ask for names without end. Never throws: a failure is a promise that rejects.
    */
   find<T>(
     lookUp: string,
-    read: () => Promise<T | undefined>,
+    read: () => MaybePromise<T | undefined>,
     idsOf: (found: T) => readonly string[],
-  ): Promise<T | undefined>;
+  ): MaybePromise<T | undefined>;
 
   /** Runs a transaction of the database, with the same promises; `work` must report what it changes. */
   transaction<T>(work: (query: Query, changed: Changed) => Promise<T>): Promise<T>;
@@ -48,22 +49,28 @@ export function createMemory(
     for (const [lookUp, { ids }] of records) if (ids.some((id) => changedIds.has(id))) records.delete(lookUp);
   }
 
-  return {
-    async find<T>(lookUp: string, read: () => Promise<T | undefined>, idsOf: (found: T) => readonly string[]) {
-      const current = database.foreignVersion();
-      if (current === undefined) return await read();
-      if (current !== foreignVersion) records.clear();
-      foreignVersion = current;
-      const known = records.get(lookUp);
-      if (known !== undefined) return known.found as T;
+  const findAnew: Memory['find'] = async (lookUp, read, idsOf) => {
+    const version = foreignVersion;
+    const commitsEndedBefore = commitsEnded;
+    const found = await read();
+    const isCurrent = commitsBegun === commitsEndedBefore && foreignVersion === version;
+    if (found === undefined || version === undefined || !isCurrent) return found;
+    if (records.size >= maxRecords) records.clear();
+    records.set(lookUp, { found, ids: idsOf(found) });
+    return found;
+  };
 
-      const commitsEndedBefore = commitsEnded;
-      const found = await read();
-      const isCurrent = commitsBegun === commitsEndedBefore && foreignVersion === current;
-      if (found === undefined || !isCurrent) return found;
-      if (records.size >= maxRecords) records.clear();
-      records.set(lookUp, { found, ids: idsOf(found) });
-      return found;
+  return {
+    find<T>(lookUp: string, read: () => MaybePromise<T | undefined>, idsOf: (found: T) => readonly string[]) {
+      try {
+        const current = database.foreignVersion();
+        if (current !== foreignVersion) records.clear();
+        foreignVersion = current;
+      } catch (error) {
+        return Promise.reject(error);
+      }
+      const known = records.get(lookUp);
+      return known === undefined ? findAnew(lookUp, read, idsOf) : (known.found as T);
     },
 
     async transaction(work) {

@@ -178,6 +178,21 @@ async function openRemembered(t: TestContext, file: string) {
   return { store, zoo, other, dev: stages[0], live: stages[1], forgottenBy };
 }
 
+test('a look-up that is remembered is answered without a promise', async (t) => {
+  const { store, dev } = await openRemembered(t, temporaryFile(t));
+  const { stages, accessKeys } = store;
+  const lookUps = [
+    () => stages.find('Zoo', 'Dev'),
+    () => stages.findByGameKey(dev.gameKey),
+    () => accessKeys.find('A'),
+  ];
+  for (const lookUp of lookUps) {
+    const found = await lookUp();
+    assert.notEqual(found, undefined);
+    assert.equal(lookUp(), found);
+  }
+});
+
 test('a commit that changes no stage, game or access key forgets no look-up of them', async (t) => {
   const { store, zoo, dev, forgottenBy } = await openRemembered(t, temporaryFile(t));
   const snapshot = sampleSnapshot(zoo, 'S1');

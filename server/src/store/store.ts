@@ -1,3 +1,5 @@
+import type { MaybePromise } from '../maybe-promise.ts';
+
 /**
  * While a game or stage is `DELETING` its name is still taken, and it can be read and deleted again; every other call
  * treats it as missing.
@@ -134,6 +136,9 @@ export interface ClientTokenRecord {
  * `find…` resolves with undefined when there is no such record. An `insert` that would break a uniqueness rejects with
  * a `ServiceError('conflict')` and changes nothing. `update` and `remove` change nothing when the record is gone. A
  * write rejects with a `ServiceError('internal')` that may be tried again when another process keeps the database busy.
+ *
+ * A look-up that gives a `MaybePromise` answers with the record itself where that is remembered, and otherwise with a
+ * promise. It never throws: a failure is a promise that rejects.
  */
 export interface Store {
   /**
@@ -178,9 +183,9 @@ export interface GameTable {
 export type GameChange = Partial<Pick<GameRecord, 'description' | 'state' | 'tags'>> & Pick<GameRecord, 'updatedAt'>;
 
 export interface StageTable {
-  find(gameName: string, stageName: string): Promise<StageRecord | undefined>;
+  find(gameName: string, stageName: string): MaybePromise<StageRecord | undefined>;
   findById(id: string): Promise<StageRecord | undefined>;
-  findByGameKey(gameKey: string): Promise<StageRecord | undefined>;
+  findByGameKey(gameKey: string): MaybePromise<StageRecord | undefined>;
   list(gameId: string, page: PageQuery): Promise<StageRecord[]>;
   count(gameId: string): Promise<number>;
   /** Every stage that is being deleted, by itself or with its game. A restart goes on with these deletions. */
@@ -273,7 +278,7 @@ export interface GeneratedCodeJobTable {
 }
 
 export interface AccessKeyTable {
-  find(id: string): Promise<AccessKeyRecord | undefined>;
+  find(id: string): MaybePromise<AccessKeyRecord | undefined>;
   /** All access keys, including revoked ones, in order of id. */
   list(): Promise<AccessKeyRecord[]>;
   /** Ids are unique, and there is at most one root key that is not revoked. */

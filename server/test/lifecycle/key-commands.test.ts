@@ -55,6 +55,41 @@ describe('access keys', () => {
     );
   });
 
+  it('are revoked for every call that begins after the command, also beside a server that answers calls all the while', async (t) => {
+    const place = createWorkplace(t);
+    const first = await place.serve(['--demo']);
+    const made = await place.respark(['keys', 'create', '--role', 'moderator', '--json']);
+    assert.equal(made.exitCode, 0, made.stderr);
+    first.child.kill('SIGTERM');
+    await first.ended();
+    const server = await place.serve();
+    const key = JSON.parse(made.stdout);
+    const moderator = server.sdk({ credentials: key, maxAttempts: 1 });
+    let isRevoked = false;
+    let passed = 0;
+    const callUntilRefused = async (): Promise<void> => {
+      for (;;) {
+        const isTooLate = isRevoked;
+        try {
+          await moderator.send(new DisconnectPlayerCommand({ GameName: GAME, StageName: STAGE, PlayerId: 'p' }));
+        } catch (error) {
+          assert.equal(Object(error).name, 'UnrecognizedClientException');
+          return;
+        }
+        assert(!isTooLate, 'the key was revoked before this call began');
+        passed += 1;
+      }
+    };
+    const callers = [1, 2, 3].map(callUntilRefused);
+    // A backup closes the database as a process that may take itself for the last one.
+    assert.equal((await place.respark(['backup', 'beside.tar.gz'])).exitCode, 0);
+    const passedBefore = passed;
+    assert.equal((await place.respark(['keys', 'revoke', key.accessKeyId])).exitCode, 0);
+    isRevoked = true;
+    await Promise.all(callers);
+    assert(passed > passedBefore, 'calls were answered while the command ran');
+  });
+
   it('are refused with a policy that could not be honoured', async (t) => {
     const place = createWorkplace(t);
     await place.serve();

@@ -72,6 +72,24 @@ test('a credential is opened and parsed once while its key stays the same', asyn
   assert.equal((await access.findCredential(accessKeyId))?.secretAccessKey, 'another');
 });
 
+test('a key that is remembered is answered without a promise, until it is revoked', async (t) => {
+  const { store, access } = await open(t);
+  const { accessKeyId } = await access.createKey({ policy, description: '' });
+  const credential = await access.findCredential(accessKeyId);
+  assert.equal(access.findCredential(accessKeyId), credential);
+  await store.meta.set('fact', 'another');
+  assert.equal(access.findCredential(accessKeyId), credential);
+  await access.revokeKey(accessKeyId);
+  assert.equal(await access.findCredential(accessKeyId), undefined);
+  assert.equal(await access.findCredential(accessKeyId), undefined);
+
+  const rootOverride = { accessKeyId: 'MYROOT', secretAccessKey: 'secret' };
+  assert.deepEqual(accessTo(store, { rootOverride }).findCredential('MYROOT'), {
+    ...rootOverride,
+    policies: [ALLOW_ALL],
+  });
+});
+
 test('secrets are nowhere in the files of the database, and not in the list', async (t) => {
   const file = join(temporaryDirectory(t), 'respark.db');
   const access = accessTo(await openTestStore(t, file));
@@ -217,7 +235,7 @@ test('a key whose stored secret or policy cannot be read is a fault of the serve
   await store.accessKeys.insert({ ...record, id: 'outdated', sealedSecret, policy: '{}' });
   for (const id of ['moved', 'outdated']) {
     await assert.rejects(
-      access.findCredential(id),
+      async () => await access.findCredential(id),
       (error) => error instanceof Error && !(error instanceof ServiceError),
     );
   }

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { ServiceError } from '../../errors.ts';
 import { type Keyring, verifyKeyring } from '../../keyring.ts';
+import { andThen, type MaybePromise } from '../../maybe-promise.ts';
 import { type RandomBytes, randomAlphanumeric } from '../../random.ts';
 import type { AccessKeyRecord, AccessKeyTable, Store } from '../../store/store.ts';
 import type { Arns } from '../arn.ts';
@@ -28,8 +29,11 @@ export type AccessKeySummary = Omit<AccessKeyRecord, 'sealedSecret'>;
  * changes a key is on record.
  */
 export interface Access {
-  /** Undefined for a key that is unknown, revoked, or a stored root key while the settings name another. */
-  findCredential(accessKeyId: string): Promise<Credential | undefined>;
+  /**
+   * Undefined for a key that is unknown, revoked, or a stored root key while the settings name another. A key that the
+   * store remembers is answered at once.
+   */
+  findCredential(accessKeyId: string): MaybePromise<Credential | undefined>;
   /**
    * The root key: the one from the settings, otherwise the stored one, which is made if there is none. For a start of
    * the server: it puts on record that the settings have another root key than at the last start.
@@ -71,8 +75,14 @@ interface AccessParts {
 export function createAccess(parts: AccessParts): Access {
   const { store, keyring, rootOverride, actions, record, arns } = parts;
   const openCredential = createCredentialCache(keyring, actions);
+  const rootOfSettings = rootOverride && { ...rootOverride, policies: [ALLOW_ALL] };
   const { newPair, addRoot } = createKeyMaker(parts);
   const noticeRootOfSettings = createRootNotice(parts);
+
+  function credentialOf(key: AccessKeyRecord | undefined): Credential | undefined {
+    const isRefused = key === undefined || !isLive(key) || (key.isRoot && rootOfSettings !== undefined);
+    return isRefused ? undefined : openCredential(key);
+  }
 
   async function findOpenRoot(accessKeys: AccessKeyTable) {
     const root = await findRoot(accessKeys);
@@ -95,11 +105,9 @@ export function createAccess(parts: AccessParts): Access {
   }
 
   return {
-    async findCredential(accessKeyId) {
-      if (accessKeyId === rootOverride?.accessKeyId) return { ...rootOverride, policies: [ALLOW_ALL] };
-      const key = await store.accessKeys.find(accessKeyId);
-      const isRefused = key === undefined || !isLive(key) || (key.isRoot && rootOverride !== undefined);
-      return isRefused ? undefined : openCredential(key);
+    findCredential(accessKeyId) {
+      if (accessKeyId === rootOfSettings?.accessKeyId) return rootOfSettings;
+      return andThen(store.accessKeys.find(accessKeyId), credentialOf);
     },
 
     async ensureRoot() {
@@ -238,6 +246,7 @@ function createCredentialCache(keyring: Keyring, actions: readonly string[]): (r
 }
 
 function isSameKey(a: AccessKeyRecord, b: AccessKeyRecord): boolean {
+  if (a === b) return true;
   return a.policy === b.policy && a.isRoot === b.isRoot && Buffer.compare(a.sealedSecret, b.sealedSecret) === 0;
 }
 
