@@ -16,6 +16,8 @@ export interface RawFrame {
   /** The three reserved bits, 0-7. Compression uses 4. */
   readonly reserved?: number;
   readonly isMasked?: boolean;
+  /** Four bytes; random by default. */
+  readonly mask?: Uint8Array;
   readonly payload?: string | Uint8Array;
   /** Bits of the length; by default as few as possible. */
   readonly lengthBits?: 7 | 16 | 64;
@@ -35,7 +37,7 @@ export function frame(options: RawFrame = {}): Buffer {
   if (bits === 16) head.writeUInt16BE(Number(length), 2);
   if (bits === 64) head.writeBigUInt64BE(BigInt.asUintN(64, length), 2);
   if (!isMasked) return Buffer.concat([head, payload]);
-  const mask = randomBytes(4);
+  const mask = options.mask ?? randomBytes(4);
   return Buffer.concat([head, mask, payload.map((byte, index) => byte ^ (mask[index % 4] ?? 0))]);
 }
 

@@ -42,7 +42,7 @@ export class FrameReader {
   #chunk: Buffer = NOTHING;
   #at = 0;
   /** The beginning of a head. */
-  #head: Buffer | undefined;
+  #head: GrowingBytes | undefined;
   #frame: Frame | undefined;
   #message: Message | undefined;
 
@@ -68,6 +68,16 @@ export class FrameReader {
 
   /** The next message, control frame or fault; undefined when more bytes must come. */
   next(): Received | undefined {
+    const received = this.#next();
+    if (received === undefined) {
+      // What counts of the chunk has been copied. A client must not make the server keep the rest by pausing in a frame.
+      this.#chunk = NOTHING;
+      this.#at = 0;
+    }
+    return received;
+  }
+
+  #next(): Received | undefined {
     for (;;) {
       if (this.#frame === undefined) {
         const head = this.#readHead();
@@ -86,21 +96,17 @@ export class FrameReader {
   #readHead(): FrameHead | FrameFault | undefined {
     const isFragmented = this.#message !== undefined;
     const context = { isFragmented, room: this.#limits.maxMessageBytes - (this.#message?.collected.length ?? 0) };
-    const before = this.#head;
-    if (before === undefined) {
+    if (this.#head === undefined) {
       const head = readHead(this.#chunk, this.#at, this.#chunk.length, context);
-      if (head === undefined) this.#keepHead();
-      else if (head.kind === 'head') this.#at += head.size;
+      if (head?.kind === 'head') this.#at += head.size;
+      else if (head === undefined && this.hasUnread) this.#growHead();
       return head;
     }
-    const more = this.#chunk.subarray(this.#at, this.#at + MAX_HEAD_BYTES - before.length);
-    const bytes = Buffer.concat([before, more]);
-    const head = readHead(bytes, 0, bytes.length, context);
-    if (head === undefined) {
-      this.#at += more.length;
-      this.#head = bytes;
-    } else if (head.kind === 'head') {
-      this.#at += head.size - before.length;
+    const all = this.#growHead();
+    const head = readHead(all, 0, all.length, context);
+    if (head?.kind === 'head') {
+      // What was added may be longer than the head.
+      this.#at += head.size - all.length;
       this.#head = undefined;
     }
     return head;
@@ -140,10 +146,13 @@ export class FrameReader {
     return isUtf8(data) ? { kind: 'text', data } : NOT_UTF8;
   }
 
-  /** Copies the beginning of a head, so that the chunk can be freed. */
-  #keepHead(): void {
-    if (this.hasUnread) this.#head = Buffer.from(this.#chunk.subarray(this.#at));
-    this.#at = this.#chunk.length;
+  /** Adds what is unread, up to the longest head. */
+  #growHead(): Buffer {
+    this.#head ??= new GrowingBytes();
+    const more = this.#chunk.subarray(this.#at, this.#at + MAX_HEAD_BYTES - this.#head.length);
+    this.#at += more.length;
+    this.#head.add(more, 0, 0);
+    return this.#head.all;
   }
 }
 

@@ -54,6 +54,8 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
   #isClosing = false;
   #hasEnded = false;
   #isWaiting = false;
+  /** Whether the client has ended its stream while something waited for its turn. */
+  #isCutShort = false;
   #isGone = false;
   #code = NO_CLOSE_FRAME;
   #settle: (() => void) | undefined;
@@ -119,11 +121,16 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
     if (!this.#isWaiting) this.#read();
   }
 
-  /** The client sends nothing more. */
+  /** The client sends nothing more. What waits for its turn is read first. */
   end(): void {
     if (this.#hasEnded) return;
+    if (this.#isWaiting) {
+      this.#isCutShort = true;
+      return;
+    }
     this.#hasEnded = true;
     this.#isClosing = true;
+    this.#reader = undefined;
     this.#socket.end();
   }
 
@@ -161,7 +168,9 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
       if (this.#reader !== undefined && !this.#hasEnded) this.#readOne(this.#reader);
       this.#read();
       if (this.#isWaiting) return;
+      // Its `closed` would not do: a socket that is being destroyed has the `close` event still to come.
       if (this.#isGone) this.#host.closed(this.owner, this.#code);
+      else if (this.#isCutShort) this.end();
       else this.#socket.resume();
     });
   }
@@ -196,9 +205,9 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
     const socket = this.#socket;
     if (this.#canWrite()) this.#writeClose(code, reason);
     this.#hasEnded = true;
+    socket.end();
     // After the close frames of both ends nothing is left to send or read. Only TLS has a closing message to send.
     if (this.#code !== NO_CLOSE_FRAME && socket.writableLength === 0 && !isTls(socket)) socket.destroy();
-    else socket.end();
   }
 
   #writeClose(code: number | undefined, reason: string | Buffer): void {
