@@ -13,7 +13,10 @@ import { run } from 'node:test';
 import { spec as Spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
 
-const CLIENTS = ['aws-cli', 'aws-sdk', 'ws', 'chromium', 'mcs', 'nginx', 'haproxy', 'caddy', 'promtool'];
+const CLIENTS = [
+  ...['aws-cli', 'aws-sdk', 'ws', 'undici', 'websockets', 'chromium', 'mcs'],
+  ...['nginx', 'haproxy', 'caddy', 'promtool'],
+];
 
 // The folders whose files take longest come first, so that none of these files runs alone at the end.
 const FIRST = [
