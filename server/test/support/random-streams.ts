@@ -76,7 +76,7 @@ export function randomStream(number: number): RandomStream {
 }
 
 /** Numbers that look random, by Marsaglia's xorshift. */
-class Dice {
+export class Dice {
   #state: number;
 
   constructor(seed: number) {

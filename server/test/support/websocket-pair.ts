@@ -20,15 +20,15 @@ export class Lines {
 
   /** Resolves when there are so many lines. */
   reach(count: number): Promise<void> {
-    return this.#when(() => this.all.length >= count);
+    return this.when(() => this.all.length >= count);
   }
 
   /** Resolves when this line has been written. */
   has(line: string): Promise<void> {
-    return this.#when(() => this.all.includes(line));
+    return this.when(() => this.all.includes(line));
   }
 
-  #when(condition: () => boolean): Promise<void> {
+  when(condition: () => boolean): Promise<void> {
     return new Promise((resolve) => {
       const look = () => {
         if (!condition()) return;
@@ -65,6 +65,8 @@ export interface PairOptions {
   /** What has come behind the handshake. */
   readonly head?: Buffer;
   readonly isEcho?: boolean;
+  /** Turns of the test's own, instead of those of `hold` and `giveTurn`. */
+  readonly turns?: Pick<SocketHost<Lines>, 'mayRead' | 'waitForTurn'>;
   /** Sees what the host is told before it is written down. */
   readonly onTold?: (line: string, webSocket: ServerWebSocket<Lines>) => void;
 }
@@ -80,6 +82,7 @@ export async function openWebSocketPair(t: TestContext, options: PairOptions = {
   const host = createHost(options, {
     mayRead: () => !isHeld,
     waitForTurn: (_, work) => void turns.push(work),
+    ...options.turns,
     tell(line) {
       options.onTold?.(line, webSocket);
       told.add(line);
