@@ -142,14 +142,29 @@ function createHost(
 function listen(client: Socket): Lines {
   const heard = new Lines();
   const reader = new WsReader({ isServer: false, maxPayload: 2 ** 30, maxFragments: 0 });
+  let bytes = 0;
   client.on('data', (chunk) => {
+    bytes += chunk.length;
     const before = reader.lines.length;
     reader.push(chunk);
     for (const line of reader.lines.slice(before)) heard.add(line);
   });
-  client.on('end', () => heard.add('end'));
+  client.on('end', () => {
+    // The reader looks at nothing behind a close frame.
+    const more = bytes - reader.lines.reduce((sum, line) => sum + frameBytes(line), 0);
+    if (more !== 0) heard.add(`${more} bytes behind the last frame`);
+    heard.add('end');
+  });
   client.on('error', (error) => heard.add('code' in error ? String(error.code) : error.message));
   return heard;
+}
+
+/** The length of the server's frame of which a reader has said this. */
+function frameBytes(line: string): number {
+  const [kind = '', code = ''] = line.split(' ', 2);
+  const data = line.length - kind.length - 1;
+  if (kind === 'close') return code === '1005' ? 2 : 2 + 2 + data - code.length - 1;
+  return data + (data < 126 ? 2 : data < 65_536 ? 4 : 10);
 }
 
 /** A connection of this process to itself. Neither end ends its stream because the other does, as with node:http. */

@@ -1,13 +1,31 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { describe, test } from 'node:test';
 import { CLOSE, closeFrame, firstPiece, frame, join, PING, piece, text } from '../../../test/fire/raw-websocket.ts';
 import { openWebSocketPair } from '../../../test/support/websocket-pair.ts';
+import type { ServerWebSocket } from './server-web-socket.ts';
 
 const EMPTY_CLOSE = frame({ opcode: CLOSE });
 
 /** Resolves when the event loop has read and written its sockets, and has run the `close` events. */
 const turn = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+
+const LONG = 'x'.repeat(1_048_576);
+
+/** Sends messages until the kernel takes no more of them; resolves with their number. */
+async function fill(socket: Socket, webSocket: ServerWebSocket<unknown>): Promise<number> {
+  let sent = 0;
+  for (; socket.writableLength < 2 * LONG.length; sent += 1) {
+    webSocket.send(LONG, LONG.length);
+    await turn();
+  }
+  return sent;
+}
+
+async function when(condition: () => boolean): Promise<void> {
+  while (!condition()) await turn();
+}
 
 for (const isTls of [false, true]) {
   describe(isTls ? 'over TLS' : 'over TCP', () => {
@@ -84,6 +102,31 @@ for (const isTls of [false, true]) {
       assert.deepEqual(told.all, ['text one', 'faulted', 'closed 1006']);
     });
 
+    test('a host that closes because of a fault waits for the close frame that says so', async (t) => {
+      let settled = 0;
+      const { client, heard, told, socket, webSocket } = await openWebSocketPair(t, {
+        isTls,
+        onTold(line, webSocket) {
+          if (line !== 'faulted') return;
+          webSocket.close(4504, 'a fault', () => {
+            settled += 1;
+            assert.equal(socket.writableLength, 0);
+          });
+        },
+      });
+      client.pause();
+      const sent = await fill(socket, webSocket);
+      client.write(text(Buffer.from([0xff])));
+      await told.has('faulted');
+      assert.equal(settled, 0);
+      client.resume();
+      await heard.has('end');
+      client.end();
+      await told.has('closed 1006');
+      const last = ['close 1007 text must be UTF-8', 'end'];
+      assert.deepEqual([heard.all.length, ...heard.all.slice(-2), settled], [sent + 2, ...last, 1]);
+    });
+
     test('what waits for its turn is read before the end of the stream', async (t) => {
       for (const [last, end] of [
         [text('three'), ['text three', 'closed 1006']],
@@ -151,24 +194,32 @@ for (const isTls of [false, true]) {
       assert.deepEqual(told.all, []);
       giveTurn();
       assert.equal(socket.isPaused(), false);
-      const isRead = () => told.all.includes('text three');
-      while (!isRead()) {
-        await turn();
+      await when(() => {
         giveTurn();
-      }
+        return told.all.includes('text three');
+      });
       client.end();
       await told.has('closed 1006');
       assert.deepEqual(told.all, ['text one', 'text two', 'text three', 'closed 1006']);
     });
 
-    test('`settle` waits until the kernel has the close frame', async (t) => {
-      const { client, heard, socket, webSocket } = await openWebSocketPair(t, { isTls, limits: LARGE });
+    test('a close frame of a client that was slow to read is answered behind everything that was sent', async (t) => {
+      const { client, heard, told, socket, webSocket } = await openWebSocketPair(t, { isTls });
       client.pause();
-      const long = 'x'.repeat(1_048_576);
-      while (socket.writableLength < 2 * long.length) {
-        webSocket.send(long, long.length);
-        await turn();
-      }
+      const sent = await fill(socket, webSocket);
+      client.write(closeFrame(1000));
+      await when(() => socket.writableEnded);
+      client.resume();
+      await heard.has('end');
+      client.end();
+      await told.has('closed 1000');
+      assert.deepEqual([heard.all.length, ...heard.all.slice(-2)], [sent + 2, 'close 1000 ', 'end']);
+    });
+
+    test('`settle` waits until the kernel has the close frame', async (t) => {
+      const { client, heard, socket, webSocket } = await openWebSocketPair(t, { isTls });
+      client.pause();
+      await fill(socket, webSocket);
       let settled = 0;
       webSocket.close(4500, '', () => {
         settled += 1;
@@ -186,13 +237,9 @@ for (const isTls of [false, true]) {
     });
 
     test('`settle` is called when the socket is destroyed instead, and a client that reads nothing is no reason to wait', async (t) => {
-      const { client, heard, told, socket, webSocket } = await openWebSocketPair(t, { isTls, limits: LARGE });
+      const { client, heard, told, socket, webSocket } = await openWebSocketPair(t, { isTls });
       client.pause();
-      const long = 'x'.repeat(1_048_576);
-      while (socket.writableLength < 2 * long.length) {
-        webSocket.send(long, long.length);
-        await turn();
-      }
+      await fill(socket, webSocket);
       let settled = 0;
       webSocket.close(4500, '', () => {
         settled += 1;
@@ -207,8 +254,6 @@ for (const isTls of [false, true]) {
     });
   });
 }
-
-const LARGE = { maxMessageBytes: 2 ** 24, maxFragments: 1 };
 
 test('bytes that came behind the handshake are read first', async (t) => {
   const { client, told } = await openWebSocketPair(t, { head: join(text('one'), firstPiece('t')) });
