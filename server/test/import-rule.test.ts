@@ -215,10 +215,11 @@ const RULE: Readonly<Record<string, Names>> = {
       '../http/client-address.ts',
       '../http/group-counter.ts',
       '../http/request-head.ts',
+      'node:buffer',
+      'node:crypto',
       'node:http',
       'node:net',
       'node:stream',
-      'ws',
     ],
     forbidden: [
       '../http/exchange.ts',
@@ -230,6 +231,7 @@ const RULE: Readonly<Record<string, Names>> = {
       'node:fs/promises',
       'kysely',
       'libsql',
+      'ws',
     ],
   },
   'server/src/store/planted.ts': {
