@@ -6,9 +6,13 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ServerWebSocket } from './server-web-socket.ts';
 
 const CLOSE_1000 = Uint8Array.of(0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8);
+const WITHOUT_MASK = Uint8Array.of(0x81, 0x01, 0x61);
 
-/** A WebSocket whose client has sent a close frame, which waits for its turn; and the codes that its end is told with. */
-async function waitWithCloseFrame(t: TestContext) {
+/**
+ * A WebSocket whose client has sent `bytes`, once something of it waits for a turn; with the work that waits, and the
+ * codes that its end is told with.
+ */
+async function waitWith(t: TestContext, { bytes, mayRead }: { bytes: Uint8Array; mayRead: boolean }) {
   const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const client = connect({ port: (server.address() as AddressInfo).port });
@@ -16,7 +20,7 @@ async function waitWithCloseFrame(t: TestContext) {
     client.destroy();
     server.close();
   });
-  client.on('error', () => {}).write(CLOSE_1000);
+  client.on('error', () => {}).write(bytes);
   const [socket] = (await once(server, 'connection')) as [Socket];
   const ends: number[] = [];
   const nothing = () => {};
@@ -24,7 +28,7 @@ async function waitWithCloseFrame(t: TestContext) {
     const webSocket = new ServerWebSocket<string>(socket, Buffer.alloc(0), {
       limits: { maxMessageBytes: 1_000, maxFragments: 10 },
       ...{ count: nothing, receiveText: nothing, receiveBinary: nothing, receivePing: nothing, receivePong: nothing },
-      ...{ mayRead: () => false, faulted: nothing },
+      ...{ mayRead: () => mayRead, faulted: () => client.write(bytes) },
       waitForTurn: (_owner, run) => resolve(run),
       closed: (_owner, code) => ends.push(code),
     });
@@ -32,6 +36,8 @@ async function waitWithCloseFrame(t: TestContext) {
   });
   return { socket, work, ends };
 }
+
+const waitWithCloseFrame = (t: TestContext) => waitWith(t, { bytes: CLOSE_1000, mayRead: false });
 
 describe("the end of a server's WebSocket whose client's close frame waited for its turn", () => {
   it('is told once, although the socket is destroyed within the turn', async (t) => {
@@ -63,5 +69,18 @@ describe("the end of a server's WebSocket whose client's close frame waited for 
     work();
     await nextTurn();
     assert.deepEqual(ends, [1000]);
+  });
+});
+
+describe("a server's WebSocket whose client has broken the protocol", () => {
+  it('takes what still comes in turns', async (t) => {
+    const { socket, work, ends } = await waitWith(t, { bytes: WITHOUT_MASK, mayRead: true });
+    assert.equal(socket.isPaused(), true);
+    work();
+    assert.equal(socket.isPaused(), false);
+    const closed = once(socket, 'close');
+    socket.destroy();
+    await closed;
+    assert.deepEqual(ends, [1006]);
   });
 });

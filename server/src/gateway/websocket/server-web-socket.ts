@@ -113,7 +113,11 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
 
   /** Takes what the network brought. */
   push(chunk: Buffer): void {
-    if (this.#hasEnded) return;
+    if (this.#hasEnded) {
+      // Without turns, a client that goes on sending would have the server read for it and for nobody else.
+      if (!this.#isWaiting) this.#wait();
+      return;
+    }
     this.#bytesRead += chunk.length;
     this.#host.count(this.owner, this.#bytesRead);
     this.#reader ??= new FrameReader(this.#host.limits);
