@@ -177,9 +177,13 @@ interface HttpRefusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** How long a client has to take its refusal. No other limit counts a socket from its upgrade on until it is accepted. */
+const REFUSAL_MS = 5_000;
+
 function refuse(socket: Socket, { status, message, headers = {} }: HttpRefusal, retryAfterMs?: number): void {
   socket.on('error', () => socket.destroy());
   socket.once('finish', () => socket.destroy());
+  socket.setTimeout(REFUSAL_MS, () => socket.destroy());
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'Connection: close',

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
+import { Duplex } from 'node:stream';
+import { it } from 'node:test';
+import type { RequestHead } from '../http/request-head.ts';
+import { createUpgradeHandler } from './upgrade.ts';
+
+/** A socket whose client reads nothing, so that no write ends. */
+class UnreadSocket extends Duplex {
+  timeout: { readonly ms: number; readonly expire: () => void } | undefined;
+
+  setTimeout(ms: number, expire: () => void): void {
+    this.timeout = { ms, expire };
+  }
+
+  override _read(): void {}
+  override _write(): void {}
+}
+
+it('destroys the socket of a refused upgrade whose client does not take the refusal in time', () => {
+  const head: RequestHead = {
+    ...{ method: 'GET', rawPath: '/elsewhere', rawQuery: '', headers: new Map() },
+    ...{ remoteAddress: '203.0.113.7', peerAddress: '203.0.113.7' },
+    ...{ isSecure: false, isForwarded: false, mayBeProxied: false },
+  };
+  const untouched = {} as never;
+  const upgrade = createUpgradeHandler({
+    ...{ gateway: untouched, limits: untouched, turns: untouched, warn: untouched },
+    ...{ readHead: () => head, metrics: { refused() {} } },
+    settings: { allowedOrigins: [], maxFrameBytes: 1_024 },
+  });
+  const socket = new UnreadSocket();
+  upgrade({} as IncomingMessage, socket, Buffer.alloc(0));
+  assert.equal(socket.destroyed, false);
+  assert.equal(socket.timeout?.ms, 5_000);
+  socket.timeout?.expire();
+  assert.equal(socket.destroyed, true);
+});
