@@ -28,6 +28,8 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   'sockets without a hello': strangers(() => ''),
   'upgrades that are refused': lone(() => upgradeBytes({ path: '/elsewhere' })),
   'hellos in pieces of a byte': strangers((target) => pieces(`{"kind":"hello","gameKey":"${target.gameKey}"`, 1)),
+  'floods behind a broken frame': floods(() => frame({ isMasked: false, payload: 'x' }), new Uint8Array(1_048_576)),
+  'floods behind a wrong hello': floods(() => text('{}'), times(100_000, frame({ opcode: PING, payload: 'xx' }))),
 
   // After it.
   'frames of nested JSON': frames(() => payload('[', (at) => `{"${word(at)}":{}},`, '0]')),
@@ -121,6 +123,23 @@ function strangers(bytes: (target: Target) => string | Uint8Array): Attack {
       const { socket, ending } = openSocket(target, from(target));
       socket.write(sent);
       void ending;
+      await wait(10);
+    }
+  };
+}
+
+/** Opens sockets whose first frame ends them, and sends on for as long as the server leaves them open. */
+function floods(makeFirst: () => Uint8Array, rest: Uint8Array): Attack {
+  return async (target) => {
+    for (;;) {
+      const { hostname, port } = new URL(target.playerUrl);
+      const socket = connect({ host: hostname, port: Number(port), localAddress: target.address, allowHalfOpen: true });
+      socket.on('error', () => {}).resume();
+      socket.write(upgradeBytes());
+      socket.write(makeFirst());
+      const goOn = () => void socket.write(rest);
+      socket.on('drain', goOn);
+      goOn();
       await wait(10);
     }
   };
