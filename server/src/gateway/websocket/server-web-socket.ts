@@ -209,9 +209,9 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
     const socket = this.#socket;
     if (this.#canWrite()) this.#writeClose(code, reason);
     this.#hasEnded = true;
-    socket.end();
     // After the close frames of both ends nothing is left to send or read. Only TLS has a closing message to send.
     if (this.#code !== NO_CLOSE_FRAME && socket.writableLength === 0 && !isTls(socket)) socket.destroy();
+    else socket.end();
   }
 
   #writeClose(code: number | undefined, reason: string | Buffer): void {
