@@ -52,3 +52,8 @@ test('the facts themselves are left as they are', () => {
   logged(facts);
   assert.deepEqual(facts, { token: 'mine', nested: { secret: 'mine' } });
 });
+
+test('facts that are given as a function are asked for only where somebody reads them', () => {
+  assert.deepEqual(logged(() => ({ connectionId: 'c1' })).connectionId, 'c1');
+  createLog({ level: 'info' }).debug(() => assert.fail('asked for'), 'message');
+});

@@ -21,8 +21,8 @@ const CHANGE: Change = {
 
 const make = async () => 'made';
 
-/** An audit over a log in memory; a test can break any part of the log. */
-function openAudit() {
+/** An audit over a log in memory, whose writes may be there at once; a test can break any part of the log. */
+function openAudit({ isAtOnce = false } = {}) {
   const clock = new ManualClock();
   const { log, lines } = recordedLog();
   const written: { intents: AuditIntent[]; outcomes: AuditOutcome[]; removedBefore: number[] } = {
@@ -36,15 +36,17 @@ function openAudit() {
   const fail = (part: keyof AuditLog) => {
     if (broken.has(part)) throw new Error('disk');
   };
+  const writing = <Parts extends unknown[]>(write: (...parts: Parts) => void) =>
+    isAtOnce ? write : async (...parts: Parts) => write(...parts);
   const auditLog: AuditLog = {
-    async begin(intent) {
+    begin: writing((intent) => {
       fail('begin');
       written.intents.push(intent);
-    },
-    async finish(_, outcome) {
+    }),
+    finish: writing((_, outcome) => {
       fail('finish');
       written.outcomes.push(outcome);
-    },
+    }),
     find: async () => ({ records: [], next: undefined }),
     async removeBefore(at) {
       fail('removeBefore');
@@ -84,6 +86,53 @@ test('a call is on record before it is made, and its outcome with its duration a
       },
     ],
   );
+});
+
+test('where neither the rule nor the log has to wait, the result is there at once, with the outcome on record', () => {
+  const { audit, written } = openAudit({ isAtOnce: true });
+  const made = audit.around(
+    CHANGE,
+    () => {
+      assert.deepEqual([written.intents.length, written.outcomes.length], [1, 0]);
+      return { closed: ['a'] };
+    },
+    ({ closed }) => ({ successes: closed }),
+  );
+  assert.deepEqual(made, { closed: ['a'] });
+  assert.deepEqual(written.outcomes, [{ error: undefined, durationMs: 0, successes: ['a'] }]);
+});
+
+test('a rule that has to wait is waited for, also by a log that has not', async () => {
+  const { audit, written } = openAudit({ isAtOnce: true });
+  const made = audit.around(CHANGE, make);
+  assert.deepEqual([written.intents.length, written.outcomes.length], [1, 0]);
+  assert.equal(await made, 'made');
+  assert.equal(written.outcomes.length, 1);
+});
+
+test('failures are rejections, also of what has not to wait, and are on record before the caller has them', async () => {
+  const { audit, broken, failed, written } = openAudit({ isAtOnce: true });
+  const failure = new ServiceError('not_found', 'no such stage');
+  const fails = () => {
+    throw failure;
+  };
+  const refused = audit.around(CHANGE, fails);
+  assert.deepEqual(
+    written.outcomes.map(({ error }) => error),
+    ['not_found'],
+  );
+  await assert.rejects(refused, (error) => error === failure);
+  broken.add('finish');
+  assert.equal(
+    audit.around(CHANGE, () => 'made'),
+    'made',
+  );
+  broken.add('begin');
+  await assert.rejects(
+    audit.around(CHANGE, () => assert.fail('the change was made')),
+    /nothing was done/,
+  );
+  assert.deepEqual(failed, ['outcome', 'intent']);
 });
 
 test('what an operator changes is in the log of the node’s life, other changes only for a closer look', async () => {

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { type ErrorCode, ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { MaybePromise } from '../maybe-promise.ts';
+import { inSteps, type MaybePromise, orElse, settled } from '../maybe-promise.ts';
 import type { Metrics } from '../metrics.ts';
 import type { AuditIntent, AuditLog, AuditOutcome, AuditWriter } from '../store/audit/audit-log.ts';
 
@@ -20,12 +20,12 @@ type Details = Pick<AuditOutcome, 'successes' | 'failures'>;
  */
 export interface Audit {
   /**
-   * Calls `rule`, which makes the change, with a record before and after; settles as `rule` does. Throws a retryable
-   * `internal`, without calling `rule`, when the intent cannot be written. When the outcome cannot be written, the
-   * caller still gets the true result.
+   * Calls `rule`, which makes the change, with a record before and after; gives what `rule` gives. Rejects with a
+   * retryable `internal`, without calling `rule`, when the intent cannot be written. When the outcome cannot be written,
+   * the caller still gets the true result. Never throws: a failure is a rejection, and a result is there at once where
+   * neither the rule nor the log has to wait.
    */
-  around<T>(change: Change, rule: () => Promise<T>, detailsOf?: (result: T) => Details): Promise<T>;
-  around<T>(change: Change, rule: () => MaybePromise<T>, detailsOf?: (result: T) => Details): MaybePromise<T>;
+  around<R>(change: Change, rule: () => R, detailsOf?: (result: Awaited<R>) => Details): R | Promise<Awaited<R>>;
 }
 
 export interface AuditOfRefusals {
@@ -110,56 +110,80 @@ export function createRecording({
   /** Called after each attempt to write, with the error of one that failed. */
   wrote?: (part: WrittenPart, error?: unknown) => void;
 }): Audit & AuditOfRefusals {
-  async function begin(intent: AuditIntent): Promise<void> {
-    try {
-      await auditLog.begin(intent);
-      wrote('intent');
-    } catch (error) {
-      wrote('intent', error);
-      log.error({ err: error, requestId: intent.requestId }, 'a call was refused: its audit record cannot be written');
-      throw new ServiceError('internal', 'The audit log is not available, so nothing was done. Try again.', {
-        cause: error,
-      });
-    }
+  function begin(intent: AuditIntent): MaybePromise<void> {
+    return inSteps(function* () {
+      try {
+        yield* settled(auditLog.begin(intent));
+        wrote('intent');
+      } catch (error) {
+        wrote('intent', error);
+        const { requestId } = intent;
+        log.error({ err: error, requestId }, 'a call was refused: its audit record cannot be written');
+        const message = 'The audit log is not available, so nothing was done. Try again.';
+        throw new ServiceError('internal', message, { cause: error });
+      }
+    });
   }
 
-  /** Never rejects. */
-  async function finish(intent: AuditIntent, outcome: AuditOutcome): Promise<void> {
-    const { at: _, ...change } = intent;
+  /** Never fails. */
+  function finish(intent: AuditIntent, outcome: AuditOutcome): MaybePromise<void> {
+    const { at, requestId, cause } = intent;
     // Scripts may change much and the server by itself little of interest: the record has both.
-    log[change.cause === 'operator' ? 'info' : 'debug']({ ...change, ...outcome }, 'audited call');
-    try {
-      await auditLog.finish(intent, outcome);
-    } catch (error) {
-      wrote('outcome', error);
-      log.error({ err: error, requestId: intent.requestId }, 'the outcome of a call could not be recorded');
-    }
+    log[cause === 'operator' ? 'info' : 'debug'](() => {
+      const { at: _, ...change } = intent;
+      return { ...change, ...outcome };
+    }, 'audited call');
+    return orElse(
+      () => auditLog.finish({ requestId, at }, outcome),
+      (error) => {
+        wrote('outcome', error);
+        log.error({ err: error, requestId }, 'the outcome of a call could not be recorded');
+      },
+    );
   }
 
-  return {
-    async around<T>(change: Change, rule: () => MaybePromise<T>, detailsOf?: (result: T) => Details): Promise<T> {
+  /** As `Audit.around`, but may throw. */
+  function run<T>(
+    change: Change,
+    rule: () => MaybePromise<T>,
+    detailsOf: ((result: T) => Details) | undefined,
+  ): MaybePromise<T> {
+    return inSteps(function* () {
       const intent = { ...change, at: clock.now() };
-      await begin(intent);
+      yield* settled(begin(intent));
       const startedAt = clock.monotonic();
       const end = (error: ErrorCode | undefined, details?: Details) =>
         finish(intent, { error, durationMs: Math.round((clock.monotonic() - startedAt) * 1000) / 1000, ...details });
       let result: T;
       try {
-        result = await rule();
+        result = yield* settled(rule());
       } catch (error) {
-        await end(error instanceof ServiceError ? error.code : 'internal');
+        yield* settled(end(error instanceof ServiceError ? error.code : 'internal'));
         throw error;
       }
-      await end(undefined, detailsOf?.(result));
+      yield* settled(end(undefined, detailsOf?.(result)));
       return result;
+    });
+  }
+
+  return {
+    around<R>(change: Change, rule: () => R, detailsOf?: (result: Awaited<R>) => Details) {
+      try {
+        // What a rule gives is a result or the promise of one; only the compiler cannot tell that of every type.
+        return run(change, rule as () => MaybePromise<Awaited<R>>, detailsOf);
+      } catch (error) {
+        return Promise.reject(error);
+      }
     },
     async refused(change, error) {
       const intent = { ...change, at: clock.now() };
-      // What failed is in the log by now, and the caller is refused in any case.
-      await begin(intent).then(
-        () => finish(intent, { error, durationMs: 0 }),
-        () => {},
-      );
+      try {
+        await begin(intent);
+      } catch {
+        // What failed is in the log by now, and the caller is refused in any case.
+        return;
+      }
+      await finish(intent, { error, durationMs: 0 });
     },
   };
 }

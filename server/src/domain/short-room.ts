@@ -51,9 +51,13 @@ export function createAuditWithinRoom({
   }
 
   return {
-    async around(change, rule, detailsOf) {
-      if (room.isShort()) assertRoom(change);
-      return await audit.around(change, rule, detailsOf);
+    around(change, rule, detailsOf) {
+      try {
+        if (room.isShort()) assertRoom(change);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+      return audit.around(change, rule, detailsOf);
     },
   };
 }

@@ -276,7 +276,7 @@ export class Gateway implements ConnectionHost {
       tokenLifetimeMs: this.settings.playerTokenLifetimeMs,
     } as const;
     connection.open(welcome, this.metrics.ofStage(runtime.stage));
-    this.log.debug({ connectionId: connection.id, ...player }, 'player connected');
+    this.log.debug(() => ({ connectionId: connection.id, ...player }), 'player connected');
   }
 
   /**
@@ -311,7 +311,7 @@ export class Gateway implements ConnectionHost {
       }
     }
     this.log.debug(
-      { connectionId: connection.id, ...connection.player, close: name, text, ...facts },
+      () => ({ connectionId: connection.id, ...connection.player, close: name, text, ...facts }),
       'connection stopped',
     );
     return ended;

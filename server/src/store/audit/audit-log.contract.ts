@@ -133,7 +133,7 @@ export function testAuditLog({ open, openReader }: AuditLogs): void {
   test('a second change under the same request id is refused, and the first one stays', async (t) => {
     const auditLog = await open(t);
     await auditLog.begin(sampleIntent('1'));
-    await assert.rejects(auditLog.begin(sampleIntent('1', { operation: 'DeleteGame' })), /already.* 1$/);
+    await assert.rejects(async () => auditLog.begin(sampleIntent('1', { operation: 'DeleteGame' })), /already.* 1$/);
     assert.deepEqual(
       (await findRecords(auditLog)).map(({ operation }) => operation),
       ['DisconnectPlayer'],
@@ -142,7 +142,7 @@ export function testAuditLog({ open, openReader }: AuditLogs): void {
 
   test('an outcome without its intent is refused', async (t) => {
     const auditLog = await open(t);
-    await assert.rejects(auditLog.finish(sampleIntent('unknown'), SAMPLE_OUTCOME), /unknown/);
+    await assert.rejects(async () => auditLog.finish(sampleIntent('unknown'), SAMPLE_OUTCOME), /unknown/);
     assert.deepEqual(await ids(auditLog), []);
   });
 
@@ -181,7 +181,7 @@ export function testAuditLog({ open, openReader }: AuditLogs): void {
     await auditLog.close();
     await written;
     await auditLog.close();
-    await assert.rejects(auditLog.begin(sampleIntent('2')));
+    await assert.rejects(async () => auditLog.begin(sampleIntent('2')));
     assert.deepEqual(await ids(beside), ['1']);
   });
 }

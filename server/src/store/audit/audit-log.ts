@@ -1,3 +1,5 @@
+import type { MaybePromise } from '../../maybe-promise.ts';
+
 /** What set a change off: an operator's call, a player's own script, or the server itself. */
 export type AuditCause = 'operator' | 'script' | 'server';
 
@@ -77,14 +79,15 @@ export interface AuditReader {
   close(): Promise<void>;
 }
 
+/** What is written at once is written when the call returns; otherwise when the promise resolves. */
 export interface AuditWriter {
   /**
-   * Resolves when the intent is written. Rejects when it is not, or when a change with the same request id is on record
-   * already; of older ones the log need only notice those with the same time, whose place the new record would take.
+   * Writes the intent. Throws or rejects when that fails, or when a change with the same request id is on record already;
+   * of older ones the log need only notice its own with the same time, whose place the new record would take.
    */
-  begin(intent: AuditIntent): Promise<void>;
-  /** Resolves when the outcome is written beside its intent. Rejects when it is not, or when there is no intent. */
-  finish(intent: AuditPosition, outcome: AuditOutcome): Promise<void>;
+  begin(intent: AuditIntent): MaybePromise<void>;
+  /** Writes the outcome beside its intent. Throws or rejects when that fails, or when there is no intent. */
+  finish(intent: AuditPosition, outcome: AuditOutcome): MaybePromise<void>;
 }
 
 /** A record of every change and its author, in a place of its own. Records survive the process, however it ends. */

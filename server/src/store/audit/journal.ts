@@ -13,8 +13,8 @@ export type OpenRecord = AuditIntent & { outcome: AuditOutcome | undefined };
 
 export function openRecord(intent: AuditIntent): OpenRecord {
   const { requestId, at, cause, actor, sourceAddress, operation, resource, playerId, details } = intent;
-  const about = { operation, resource, playerId, ...(details && { details }) };
-  return { requestId, at, cause, actor, sourceAddress, ...about, outcome: undefined };
+  const about = { requestId, at, cause, actor, sourceAddress, operation, resource, playerId, outcome: undefined };
+  return details === undefined ? about : { ...about, details };
 }
 
 /** The outcome of an intent that has left the journal. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import Libsql from 'libsql';
 import { recordedLog } from '../../../test/support/domain.ts';
 import { fillDisk } from '../../../test/support/full-disk.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
@@ -34,7 +36,7 @@ test('a record that finds no room is written when the disk gives up what it hold
   await auditLog.finish(sampleIntent('1'), SAMPLE_OUTCOME);
   assert.deepEqual((await findRecords(openReader(t, directory)))[0]?.outcome, SAMPLE_OUTCOME);
   fillDisk(t, journal);
-  await assert.rejects(auditLog.begin(sampleIntent('2')), { code: 'ENOSPC' });
+  await assert.rejects(async () => auditLog.begin(sampleIntent('2')), { code: 'ENOSPC' });
   assert.equal(released.length, 2);
 });
 
@@ -78,4 +80,41 @@ test('a log that is too large loses its oldest records, but none of the last day
   // Twice the size is the most.
   const most = (await flood(6_000)).length;
   assert(most > 2_500 && most < 6_000, String(most));
+});
+
+test('what is moved gives way to other work after a millisecond, outcomes that come late included', async (t) => {
+  const directory = temporaryDirectory(t);
+  const clock = new ManualClock();
+  const { log } = recordedLog();
+  let isSlow = false;
+  // Of a slow move, each look at the clock shows that the time is up.
+  const monotonic = () => {
+    if (isSlow) clock.advance(1);
+    return clock.monotonic();
+  };
+  const after = clock.after.bind(clock);
+  const auditLog = openSqliteAuditLog({ directory, clock: { now: clock.now.bind(clock), monotonic, after }, log });
+  t.after(() => auditLog.close());
+  const database = new Libsql(join(directory, 'audit.sqlite'));
+  t.after(() => database.close());
+  const rows = database.prepare('SELECT outcome FROM audit');
+  const count = (ended: boolean) =>
+    (rows.all() as { outcome: string | null }[]).filter(({ outcome }) => (outcome !== null) === ended).length;
+  for (let index = 0; index < 100; index += 1) await auditLog.begin(sampleIntent(String(index)));
+  clock.advance(1_000);
+  await setImmediate();
+  assert.equal(count(false), 100, 'a fast move takes all at once');
+  for (let index = 0; index < 100; index += 1) await auditLog.finish(sampleIntent(String(index)), SAMPLE_OUTCOME);
+  for (let index = 100; index < 200; index += 1) await auditLog.begin(sampleIntent(String(index)));
+  isSlow = true;
+  clock.advance(1_000);
+  let before = 0;
+  for (let turns = 0; before < 200; turns += 1) {
+    await setImmediate();
+    assert(turns < 250, 'the move ends');
+    const moved = count(false) - 100 + 2 * count(true);
+    assert(moved - before <= 16, `${moved - before} at once`);
+    before = moved;
+  }
+  assert.deepEqual([count(false), count(true)], [100, 100]);
 });

@@ -36,8 +36,11 @@ test('what a command writes beside a server is found by both, in its place among
     const [, record] = await findRecords(reader);
     assert.deepEqual(record, { ...own, outcome: SAMPLE_OUTCOME });
   }
-  await assert.rejects(command.begin(own), /there is already an audit record own$/);
-  await assert.rejects(command.finish(sampleIntent('other'), SAMPLE_OUTCOME), /there is no audit record other/);
+  await assert.rejects(async () => command.begin(own), /there is already an audit record own$/);
+  await assert.rejects(
+    async () => command.finish(sampleIntent('other'), SAMPLE_OUTCOME),
+    /there is no audit record other/,
+  );
 });
 
 test('what a command has written outlasts it, whether or not a server ever runs', async (t) => {

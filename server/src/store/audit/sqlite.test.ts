@@ -227,8 +227,8 @@ for (const room of [0, 50]) {
     const before = readFileSync(journal);
     const refused = /ENOSPC|disk is full/;
     const emptyDisk = fillDisk(t, journal, room);
-    await assert.rejects(auditLog.begin(sampleIntent('2')), refused);
-    await assert.rejects(auditLog.finish(sampleIntent('1'), SAMPLE_OUTCOME), refused);
+    await assert.rejects(async () => auditLog.begin(sampleIntent('2')), refused);
+    await assert.rejects(async () => auditLog.finish(sampleIntent('1'), SAMPLE_OUTCOME), refused);
     await assert.rejects(auditLog.probe(), refused);
     assert.deepEqual(readFileSync(journal), before);
     emptyDisk();
@@ -308,7 +308,10 @@ test('while ten thousand records wait the next one is refused, and none of them 
   t.after(() => other.close());
   other.exec('BEGIN IMMEDIATE');
   await Promise.all(Array.from({ length: 10_000 }, (_, index) => auditLog.begin(sampleIntent(String(index)))));
-  await assert.rejects(auditLog.begin(sampleIntent('one too many')), /10000 audit records are already waiting/);
+  await assert.rejects(
+    async () => auditLog.begin(sampleIntent('one too many')),
+    /10000 audit records are already waiting/,
+  );
   await auditLog.finish(sampleIntent('1'), SAMPLE_OUTCOME);
   await assert.rejects(auditLog.probe(), /locked|busy/i);
   other.exec('ROLLBACK');
@@ -367,13 +370,16 @@ for (const name of ['audit.sqlite', 'audit.journal']) {
 }
 
 test('a record that has left the journal keeps its place against another of the same id and time', async (t) => {
-  const { auditLog, move } = openLog(t);
+  const { auditLog, directory, move } = openLog(t);
   await auditLog.begin(sampleIntent('1'));
   await move();
-  await assert.rejects(auditLog.begin(sampleIntent('1', { operation: 'DeleteGame' })), /already.* 1$/);
+  await assert.rejects(async () => auditLog.begin(sampleIntent('1', { operation: 'DeleteGame' })), /already.* 1$/);
+  await auditLog.close();
+  const { auditLog: again } = openLog(t, directory);
+  await assert.rejects(async () => again.begin(sampleIntent('1', { operation: 'DeleteGame' })), /already.* 1$/);
   const { at } = sampleIntent('1');
-  await auditLog.begin(sampleIntent('1', { at: at + 1, operation: 'DeleteGame' }));
-  const { records } = await auditLog.find({ order: 'oldest_first', limit: 10 });
+  await again.begin(sampleIntent('1', { at: at + 1, operation: 'DeleteGame' }));
+  const { records } = await again.find({ order: 'oldest_first', limit: 10 });
   assert.deepEqual(
     records.map(({ operation }) => operation),
     ['DisconnectPlayer', 'DeleteGame'],

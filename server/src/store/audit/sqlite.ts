@@ -35,8 +35,10 @@ const MOVE_PERIOD_MS = 1_000;
 const KEPT_MS = 86_400_000;
 /** How often its size a log may have so that the records of the last day stay. */
 const MOST_TIMES = 2;
-/** Moving this many takes 2 to 3 milliseconds, in which nothing else runs. */
+/** So many records are moved before their second is over, and so many at once unless the time is up before. */
 const MOVED_AT_ONCE = 256;
+/** After this time no more records join those that are being moved, because nothing else runs meanwhile. */
+const MOVE_MS = 1;
 
 interface Parts {
   readonly directory: string;
@@ -112,6 +114,8 @@ class SqliteAuditLog implements AuditLog {
   readonly #maxBytes: number;
   /** What is in the journal and not known to be in the database. */
   readonly #waiting: Journaled;
+  /** No record of this process that is in the database is of a later time. */
+  #movedTo: number;
   /** How many intents are in the journal, including those that the database has already. */
   #journaled: number;
   #cancelMoving: (() => void) | undefined;
@@ -135,6 +139,7 @@ class SqliteAuditLog implements AuditLog {
     this.#maxBytes = parts.maxBytes;
     this.#waiting = parts.journaled;
     this.#journaled = parts.journaled.records.size;
+    this.#movedTo = parts.database.newestAt() ?? Number.NEGATIVE_INFINITY;
     try {
       while (this.#move());
     } catch {
@@ -142,11 +147,13 @@ class SqliteAuditLog implements AuditLog {
     }
   }
 
-  async begin(intent: AuditIntent): Promise<void> {
+  begin(intent: AuditIntent): void {
     this.#assertOpen();
     if (this.#journaled >= MAX_WAITING) throw new Error(`${MAX_WAITING} audit records are already waiting`);
     const record = openRecord(intent);
-    if (this.#waiting.records.has(record.requestId) || this.#database.has(record)) {
+    // The time comes first: to ask the database costs more than all the rest.
+    const isMoved = record.at <= this.#movedTo && this.#database.has(record);
+    if (isMoved || this.#waiting.records.has(record.requestId)) {
       throw new Error(`there is already an audit record ${record.requestId}`);
     }
     this.#journal.append(record);
@@ -155,7 +162,7 @@ class SqliteAuditLog implements AuditLog {
     this.#planMove();
   }
 
-  async finish({ requestId, at }: AuditPosition, outcome: AuditOutcome): Promise<void> {
+  finish({ requestId, at }: AuditPosition, outcome: AuditOutcome): void {
     this.#assertOpen();
     const record = this.#waiting.records.get(requestId);
     if (record === undefined && !this.#database.has({ requestId, at })) {
@@ -249,14 +256,19 @@ class SqliteAuditLog implements AuditLog {
 
   /** Moves as much as may be moved at once; returns whether more waits. */
   #move(): boolean {
-    if (this.#journal.isEmpty) return false;
     const { records, lateOutcomes } = this.#waiting;
+    if (this.#journal.isEmpty) return false;
     try {
+      const until = this.#clock.monotonic() + MOVE_MS;
       const batch = firstOf(records.values(), MOVED_AT_ONCE);
-      this.#database.write(batch, lateOutcomes.values());
-      for (const { requestId } of batch) records.delete(requestId);
-      lateOutcomes.clear();
-      if (records.size === 0) {
+      const lateBatch = firstOf(lateOutcomes.values(), MOVED_AT_ONCE);
+      const written = this.#database.write(batch, lateBatch, () => this.#clock.monotonic() >= until);
+      for (const { requestId, at } of batch.slice(0, written.records)) {
+        records.delete(requestId);
+        this.#movedTo = Math.max(this.#movedTo, at);
+      }
+      for (const { requestId } of lateBatch.slice(0, written.lateOutcomes)) lateOutcomes.delete(requestId);
+      if (records.size === 0 && lateOutcomes.size === 0) {
         this.#journal.clear();
         this.#journaled = 0;
       }
@@ -267,7 +279,7 @@ class SqliteAuditLog implements AuditLog {
       throw error;
     }
     this.#isFailing = false;
-    return records.size > 0;
+    return records.size > 0 || lateOutcomes.size > 0;
   }
 }
 
