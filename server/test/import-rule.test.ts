@@ -241,6 +241,7 @@ const RULE: Readonly<Record<string, Names>> = {
       '../data-directory/private-file.ts',
       'kysely',
       'libsql',
+      'libsql/promise',
       'node:fs',
     ],
     forbidden: ['../data-directory/data-directory.ts', '../main.ts', 'ws'],

@@ -165,7 +165,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     return andThen(answered, (reply) => {
       const durationMs = clock.monotonic() - startedAt;
       metrics.called({ operation: trace.operation, status: reply.status, durationMs });
-      log.debug({ ...trace, status: reply.status, durationMs }, 'request answered');
+      log.debug(() => ({ ...trace, status: reply.status, durationMs }), 'request answered');
       return reply;
     });
   };

@@ -1,15 +1,20 @@
 import Libsql from 'libsql';
 import { createPrivateFile, describeDatabaseFault } from '../../data-directory/private-file.ts';
 import { isReadOnly } from '../../file-fault.ts';
+import { andThen, type MaybePromise } from '../../maybe-promise.ts';
 import { StartupError } from '../../startup-error.ts';
 import { openWalMark, type WalMark } from '../wal-mark.ts';
 import type { AuditCause, AuditOutcome, AuditPosition, AuditQuery, AuditRecord } from './audit-log.ts';
+import { createCheckpoints } from './checkpoints.ts';
 import { type LateOutcome, toOutcome } from './journal.ts';
 
 /** Another process holds the write lock for a millisecond, and SQLite's wait for it blocks the whole server. */
 const BUSY_TIMEOUT_MS = 100;
 /** A command holds nothing else up while it waits. */
 const SHARED_BUSY_TIMEOUT_MS = 5_000;
+/** A page of the database has room for so much text, and so for about so many records. */
+const TEXT_OF_PAGE = 2_000;
+const RECORDS_OF_PAGE = 6;
 /** Opening happens at a start, when the process has nothing else to do, so it may wait. */
 const MAX_OPENINGS = 10;
 const OPENING_PAUSE_MS = 20;
@@ -18,8 +23,10 @@ const REMOVED_AT_ONCE = 1_000;
 const INSERTED_AT_ONCE = 16;
 /** How many records one query looks at, which takes some milliseconds. The process does nothing else meanwhile. */
 const LOOKED_AT_ONCE = 5_000;
-/** A checkpoint synchronises the disk, which holds everything else up, so it comes rarely: when the WAL has 40 MB. */
+/** A checkpoint synchronises the disk, so it comes rarely: when the WAL has 40 MB. */
 const CHECKPOINT_PAGES = 10_000;
+/** When checkpoints have not kept the WAL below so many times that size, a commit waits for one. */
+const MOST_TIMES = 2;
 
 /**
  * Each entry leads from one version of the schema (`user_version`) to the next; only ever append to this list. The
@@ -82,16 +89,30 @@ export interface AuditDatabase {
   bytes(): number;
   /** Removes some of the oldest of the records before this time; returns whether there were any. */
   removeSomeBefore(at: number): boolean;
-  /** Closes the file, with everything in the file itself. */
-  close(): void;
+  /**
+   * Waits for the end of a checkpoint that is under way. What is written meanwhile is as safe as ever, but until the end
+   * a copy of the file alone would not tell that it lacks it.
+   */
+  checkpointed(): MaybePromise<void>;
+  /** Closes the file, with everything in the file itself. Waits for a checkpoint that is under way. */
+  close(): MaybePromise<void>;
 }
 
 /**
  * Opens an SQLite file in WAL mode with `synchronous=NORMAL`: what is written survives kill -9, but perhaps not a loss
  * of power. With `isShared` the file is opened beside its server, and a schema of another version is a `StartupError`.
  */
-export function openAuditDatabase({ file, isShared }: { file: string; isShared: boolean }): AuditDatabase {
+export function openAuditDatabase({
+  file,
+  isShared,
+  checkpointPages = CHECKPOINT_PAGES,
+}: {
+  file: string;
+  isShared: boolean;
+  checkpointPages?: number;
+}): AuditDatabase {
   const { database, mark } = connect(file, isShared);
+  const checkpoints = createCheckpoints({ file, pages: checkpointPages, settled: mark.committed });
   const insertOf = (rows: number) =>
     database.prepare(
       `INSERT INTO audit (at, request_id, cause, actor, source_address, operation, resource, player_id, details, outcome)
@@ -119,12 +140,14 @@ export function openAuditDatabase({ file, isShared }: { file: string; isShared: 
   return {
     write(records, lateOutcomes, isTimeUp = () => false) {
       const written = { records: 0, lateOutcomes: 0 };
+      let characters = 0;
       begin.run();
       try {
         while (written.records < records.length && (written.records === 0 || !isTimeUp())) {
-          const rows = records.slice(written.records, written.records + INSERTED_AT_ONCE);
-          if (rows.length === INSERTED_AT_ONCE) insertMany.run(rows.flatMap(valuesOf));
-          else for (const row of rows) insert.run(valuesOf(row));
+          const rows = records.slice(written.records, written.records + INSERTED_AT_ONCE).map(valuesOf);
+          if (rows.length === INSERTED_AT_ONCE) insertMany.run(rows.flat());
+          else for (const row of rows) insert.run(row);
+          for (const row of rows) characters += charactersOf(row);
           written.records += rows.length;
         }
         for (const { at, requestId, outcome } of lateOutcomes) {
@@ -137,7 +160,7 @@ export function openAuditDatabase({ file, isShared }: { file: string; isShared: 
         if (database.inTransaction) rollback.run();
         throw error;
       }
-      mark.committed();
+      checkpoints.committed(characters / TEXT_OF_PAGE + written.lateOutcomes);
       return written;
     },
     has: ({ at, requestId }) => select.all(at, requestId).length > 0,
@@ -146,22 +169,24 @@ export function openAuditDatabase({ file, isShared }: { file: string; isShared: 
     bytes: () => (size.all()[0] as { bytes: number }).bytes,
     removeSomeBefore(at) {
       const isSome = remove.run(at).changes > 0;
-      if (isSome) mark.committed();
+      if (isSome) checkpoints.committed(REMOVED_AT_ONCE / RECORDS_OF_PAGE);
       return isSome;
     },
-    close() {
-      // Left open, the connection leaves the WAL where it is when the process ends.
-      if (!mark.mayClose()) return;
-      // The binding keeps the file open until its statements are collected; it is complete without its WAL until then.
-      try {
-        database.exec('PRAGMA wal_checkpoint(PASSIVE)');
-      } catch (error) {
-        // Then nothing was written either.
-        if (!isReadOnly(error)) throw error;
-      } finally {
-        database.close();
-      }
-    },
+    checkpointed: checkpoints.end,
+    close: () =>
+      andThen(checkpoints.end(), () => {
+        // Left open, the connection leaves the WAL where it is when the process ends.
+        if (!mark.mayClose()) return;
+        // The binding keeps the file open until its statements are collected; it is complete without its WAL until then.
+        try {
+          database.exec('PRAGMA wal_checkpoint(PASSIVE)');
+        } catch (error) {
+          // Then nothing was written either.
+          if (!isReadOnly(error)) throw error;
+        } finally {
+          database.close();
+        }
+      }),
   };
 }
 
@@ -211,7 +236,7 @@ function connect(file: string, isShared: boolean): { database: Libsql.Database; 
       database = new Libsql(file);
       const busyTimeoutMs = isShared ? SHARED_BUSY_TIMEOUT_MS : BUSY_TIMEOUT_MS;
       database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`);
-      database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+      database.exec(`PRAGMA wal_autocheckpoint = ${MOST_TIMES * CHECKPOINT_PAGES}`);
       const mark = marks.watch(database);
       migrate(database, isShared);
       return { database, mark };
@@ -269,6 +294,10 @@ function valuesOf(record: AuditRecord): (string | number | null)[] {
   const json = (value: object | undefined) => (value === undefined ? null : JSON.stringify(value));
   const nullable = [playerId ?? null, json(details), json(outcome)];
   return [at, requestId, cause, actor, sourceAddress, operation, resource, ...nullable];
+}
+
+function charactersOf(values: readonly (string | number | null)[]): number {
+  return values.reduce<number>((sum, value) => sum + (typeof value === 'string' ? value.length : 0), 0);
 }
 
 function toRecord(row: Row): AuditRecord {

@@ -94,8 +94,9 @@ export function openSqliteAuditBeside({ directory }: Pick<Parts, 'directory'>): 
       database.write([], [{ requestId, at, outcome: toOutcome(outcome) }]);
     },
     async close() {
-      if (!isClosed) database.close();
+      if (isClosed) return;
       isClosed = true;
+      await database.close();
     },
   };
 }
@@ -181,7 +182,7 @@ class SqliteAuditLog implements AuditLog {
 
   async removeBefore(at: number): Promise<void> {
     await this.#moveAll();
-    while (!this.#isClosed && this.#database.removeSomeBefore(at)) await setImmediate();
+    while (!this.#isClosed && this.#database.removeSomeBefore(at)) await this.#nextStep();
     await this.#shrink();
   }
 
@@ -199,7 +200,7 @@ class SqliteAuditLog implements AuditLog {
         this.#log.warn(facts, 'the audit log is larger than it may be, but all of it is of the last day');
         return;
       }
-      await setImmediate();
+      await this.#nextStep();
     }
   }
 
@@ -213,6 +214,7 @@ class SqliteAuditLog implements AuditLog {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#cancelMoving?.();
+    await this.#database.checkpointed();
     try {
       while (this.#move());
     } catch {
@@ -221,7 +223,7 @@ class SqliteAuditLog implements AuditLog {
     try {
       this.#journal.close();
     } finally {
-      this.#database.close();
+      await this.#database.close();
     }
   }
 
@@ -250,8 +252,14 @@ class SqliteAuditLog implements AuditLog {
   }
 
   async #moveInSteps(): Promise<void> {
-    do await setImmediate();
+    do await this.#nextStep();
     while (!this.#isClosed && this.#move());
+  }
+
+  /** When the next records may be moved or removed: once other calls had their turn. */
+  async #nextStep(): Promise<void> {
+    await setImmediate();
+    await this.#database.checkpointed();
   }
 
   /** Moves as much as may be moved at once; returns whether more waits. */

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import Libsql from 'libsql';
+import { recordedLog } from '../../../test/support/domain.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { temporaryDirectory } from '../test-store.ts';
+import { sampleIntent } from './audit-log.contract.ts';
+import { createCheckpoints } from './checkpoints.ts';
+import { openSqliteAuditLog } from './sqlite.ts';
+
+function openNotes(t: TestContext, file: string) {
+  const database = new Libsql(file);
+  t.after(() => database.close());
+  database.exec('PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0');
+  database.exec('CREATE TABLE IF NOT EXISTS notes (number INTEGER PRIMARY KEY)');
+  return {
+    add: (number: number) => database.prepare('INSERT INTO notes VALUES (?)').run(number),
+    numbers: () => database.prepare('SELECT number FROM notes').pluck().all(),
+  };
+}
+
+test('a checkpoint moves what was committed before it began into the file, while more is committed', async (t) => {
+  const directory = temporaryDirectory(t);
+  const file = join(directory, 'notes.sqlite');
+  const notes = openNotes(t, file);
+  let settled = 0;
+  const count = () => {
+    settled += 1;
+  };
+  const checkpoints = createCheckpoints({ file, pages: 10, settled: count });
+  notes.add(1);
+  checkpoints.committed(1);
+  assert.deepEqual([settled, checkpoints.end()], [1, undefined], 'too few pages');
+  notes.add(2);
+  checkpoints.committed(5);
+  assert.equal(settled, 2);
+  const ended = checkpoints.end();
+  assert(ended instanceof Promise);
+  notes.add(3);
+  checkpoints.committed(100);
+  assert.equal(settled, 2, 'not before the checkpoint has ended');
+  await ended;
+  assert.deepEqual([settled, checkpoints.end()], [3, undefined]);
+
+  const alone = join(directory, 'alone.sqlite');
+  copyFileSync(file, alone);
+  assert.deepEqual(openNotes(t, alone).numbers().slice(0, 2), [1, 2]);
+  notes.add(4);
+  checkpoints.committed(1);
+  await checkpoints.end();
+  const later = join(directory, 'later.sqlite');
+  copyFileSync(file, later);
+  assert.deepEqual(openNotes(t, later).numbers(), [1, 2, 3, 4], 'what came meanwhile counts for the next');
+});
+
+test('a checkpoint that fails is left to the next', async (t) => {
+  const file = join(temporaryDirectory(t), 'notes.sqlite');
+  mkdirSync(file);
+  let settled = 0;
+  const count = () => {
+    settled += 1;
+  };
+  const checkpoints = createCheckpoints({ file, pages: 1, settled: count });
+  for (const expected of [2, 4]) {
+    checkpoints.committed(1);
+    await checkpoints.end();
+    assert.equal(settled, expected);
+  }
+});
+
+test('records wait for the end of a checkpoint, after which a copy of the file alone is noticed', async (t) => {
+  const [directory, copy] = [temporaryDirectory(t), temporaryDirectory(t)];
+  const clock = new ManualClock();
+  const { log } = recordedLog();
+  const auditLog = openSqliteAuditLog({ directory, clock, log });
+  t.after(() => auditLog.close());
+  const database = new Libsql(join(directory, 'audit.sqlite'));
+  t.after(() => database.close());
+  const rows = database.prepare('SELECT count(*) FROM audit').pluck();
+  const rowsAfterMoving = async () => {
+    clock.advance(1_000);
+    await setImmediate();
+    await setImmediate();
+    return (rows.all() as number[])[0];
+  };
+  // More text than the WAL takes before a checkpoint.
+  for (let index = 0; index < 60; index += 1) {
+    await auditLog.begin(sampleIntent(String(index), { resource: 'x'.repeat(400_000) }));
+  }
+  assert.equal(await rowsAfterMoving(), 60);
+  await auditLog.begin(sampleIntent('later'));
+  assert.equal(await rowsAfterMoving(), 60, 'the checkpoint is under way');
+  while ((await rowsAfterMoving()) === 60);
+  copyFileSync(join(directory, 'audit.sqlite'), join(copy, 'audit.sqlite'));
+  assert.throws(() => openSqliteAuditLog({ directory: copy, clock, log }), /audit\.sqlite-wal, which is missing/);
+});
