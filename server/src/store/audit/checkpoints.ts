@@ -6,7 +6,7 @@ const PAGES_OF_COMMIT = 3;
 
 /**
  * Moves what the WAL has into the database file. That takes some tenths of a second and synchronises the disk, so it
- * happens in a thread of the binding, while records are written as before.
+ * happens in a thread of the binding, while calls go on: their records wait in the journal.
  */
 export interface Checkpoints {
   /** To be called after each commit, with about the number of pages that it filled or changed. Never throws. */

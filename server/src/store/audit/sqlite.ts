@@ -264,8 +264,8 @@ class SqliteAuditLog implements AuditLog {
 
   /** Moves as much as may be moved at once; returns whether more waits. */
   #move(): boolean {
-    const { records, lateOutcomes } = this.#waiting;
     if (this.#journal.isEmpty) return false;
+    const { records, lateOutcomes } = this.#waiting;
     try {
       const until = this.#clock.monotonic() + MOVE_MS;
       const batch = firstOf(records.values(), MOVED_AT_ONCE);
