@@ -65,6 +65,28 @@ test('a stage that is gone takes its labels with it, and its name can come back'
   assert.equal((await samples(metrics, 'respark_connections{'))['respark_connections{game="Demo",stage="Dev"}'], 1);
 });
 
+test('a connection that outlives its stage counts no more', async (t) => {
+  const metrics = openMetrics(t);
+  const gone = metrics.ofStage(DEV);
+  gone.opened();
+  metrics.forgetStage(DEV.stageId);
+  gone.stopped();
+  assert.deepEqual(await samples(metrics, 'respark_connections'), {});
+});
+
+test('a stage and its successor of the same name are counted together, until the older one is gone', async (t) => {
+  const metrics = openMetrics(t);
+  metrics.ofStage(DEV).opened();
+  const successor = metrics.ofStage({ ...DEV, stageId: 's3' });
+  for (let opened = 0; opened < 2; opened += 1) successor.opened();
+  const read = () => samples(metrics, 'respark_connections{');
+  assert.deepEqual(await read(), { 'respark_connections{game="Demo",stage="Dev"}': 3 });
+  const { text } = await metrics.render(NOTHING_HELD);
+  assert.equal(text.match(/^respark_connections\{/gm)?.length, 1);
+  metrics.forgetStage(DEV.stageId);
+  assert.deepEqual(await read(), { 'respark_connections{game="Demo",stage="Dev"}': 2 });
+});
+
 test('close codes that are not in the table share one label, whatever clients send', async (t) => {
   const metrics = openMetrics(t);
   for (let code = 3_000; code < 5_000; code += 1) metrics.closed(code);
@@ -127,6 +149,34 @@ test('management calls are counted by operation and status', async (t) => {
   assert.match(text, /^respark_api_auth_failures_total\{cause="InvalidSignatureException"\} 1$/m);
   assert.match(text, /^respark_audit_failures_total\{part="intent"\} 1$/m);
   assert.match(text, /^respark_api_request_duration_seconds_count\{operation="GetGame"\} 1$/m);
+});
+
+test('every counter goes on from one scrape to the next', async (t) => {
+  const metrics = openMetrics(t);
+  const { code } = CLOSE_CODES.disconnected;
+  const countAll = () => {
+    metrics.closed(code);
+    metrics.refused('rate');
+    metrics.slowClose();
+    metrics.disconnected({ durationMs: 1, successes: 1, failures: 1 });
+    metrics.disconnected('failed');
+    metrics.called({ operation: 'GetGame', status: 200, durationMs: 1 });
+    metrics.throttled('read');
+    metrics.authFailed('InvalidSignatureException');
+    metrics.auditFailed('outcome');
+    metrics.ofStage(DEV).opened();
+  };
+  countAll();
+  const before = await samples(metrics, 'respark_');
+  countAll();
+  countAll();
+  const after = await samples(metrics, 'respark_');
+  const counters = METRIC_ROWS.filter(({ name, type }) => type === 'counter' && name.startsWith('respark_'));
+  for (const { name } of counters) {
+    const counted = Object.keys(before).filter((sample) => sample.startsWith(name) && before[sample] === 1);
+    assert(counted.length > 0, name);
+    for (const sample of counted) assert.equal(after[sample], 3, sample);
+  }
 });
 
 test('what the node holds and what the process uses is read at each scrape', async (t) => {

@@ -1,6 +1,7 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { findCloseName } from '@respark/protocol';
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { Histogram } from './histogram.ts';
 import { readOpenFiles } from './open-files.ts';
 
 /**
@@ -220,66 +221,59 @@ export function createMetrics(): Metrics {
   const m = define(registry);
   const eventLoop = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION_MS });
   eventLoop.enable();
-  // Prometheus works with differences, so a counter that is absent until its first event would hide that event.
-  for (const result of ['complete', 'partial', 'failed']) m.disconnectCalls.inc({ result }, 0);
-  for (const outcome of ['success', 'failure']) m.disconnected.inc({ outcome }, 0);
-  for (const part of ['intent', 'outcome']) m.auditFailures.inc({ part }, 0);
-  const stages = new Map<string, StageMetrics & { forget(): void }>();
+  const stages = new Map<string, StageCounts>();
+  /** Operation → status → calls. */
+  const calls = new Map<string, Map<number, number>>();
+  const counted = createCounts();
+  let slowCloses = 0;
   let outboxHighWater = 0;
 
   return {
     ofStage({ stageId, gameName, stageName }) {
       const known = stages.get(stageId);
       if (known !== undefined) return known;
-      const labels = { game: gameName, stage: stageName };
-      const connections = m.connections.labels(labels);
-      const opened = m.opened.labels(labels);
-      const stage = {
-        opened() {
-          opened.inc();
-          connections.inc();
-        },
-        stopped: () => connections.dec(),
-        forget() {
-          m.connections.remove(labels);
-          m.opened.remove(labels);
-        },
-      };
+      const stage = new StageCounts({ game: gameName, stage: stageName });
       stages.set(stageId, stage);
       return stage;
     },
-    forgetStage(stageId) {
-      stages.get(stageId)?.forget();
-      stages.delete(stageId);
-    },
+    forgetStage: (stageId) => void stages.delete(stageId),
     closed(code) {
-      const isKnown = findCloseName(code) !== undefined;
-      m.closed.inc({ code: isKnown ? code : 'other' });
+      const isKnown = counted.closed.has(code) || findCloseName(code) !== undefined;
+      add(counted.closed, isKnown ? code : 'other');
     },
-    refused: (cause) => m.refused.inc({ cause }),
-    slowClose: () => m.slowCloses.inc(),
+    refused: (cause) => add(counted.refused, cause),
+    slowClose() {
+      slowCloses += 1;
+    },
     outbox(bytes) {
       if (bytes > outboxHighWater) outboxHighWater = bytes;
     },
     disconnected(call) {
       if (call === 'failed') {
-        m.disconnectCalls.inc({ result: 'failed' });
+        add(counted.disconnectCalls, 'failed');
         return;
       }
-      m.disconnectCalls.inc({ result: call.failures === 0 ? 'complete' : 'partial' });
+      add(counted.disconnectCalls, call.failures === 0 ? 'complete' : 'partial');
       m.disconnectDuration.observe(call.durationMs / 1000);
-      m.disconnected.inc({ outcome: 'success' }, call.successes);
-      m.disconnected.inc({ outcome: 'failure' }, call.failures);
+      add(counted.disconnected, 'success', call.successes);
+      add(counted.disconnected, 'failure', call.failures);
     },
     called({ operation = 'none', status, durationMs }) {
-      m.calls.inc({ operation, status });
-      m.callDuration.observe({ operation }, durationMs / 1000);
+      const byStatus = calls.get(operation);
+      if (byStatus === undefined) calls.set(operation, new Map([[status, 1]]));
+      else add(byStatus, status);
+      m.callDuration.observe(durationMs / 1000, operation);
     },
-    throttled: (throttleClass) => m.throttled.inc({ class: throttleClass }),
-    authFailed: (cause) => m.authFailures.inc({ cause }),
-    auditFailed: (part) => m.auditFailures.inc({ part }),
+    throttled: (throttleClass) => add(counted.throttled, throttleClass),
+    authFailed: (cause) => add(counted.authFailures, cause),
+    auditFailed: (part) => add(counted.auditFailures, part),
     async render(held) {
       for (const key of HELD) m[key].set(held[key]);
+      fillCounted(m, counted);
+      fillStages(m, stages.values());
+      fillCalls(m.calls, calls);
+      m.slowCloses.reset();
+      m.slowCloses.inc(slowCloses);
       m.outboxHighWater.set(outboxHighWater);
       outboxHighWater = 0;
       setEventLoopDelay(m.eventLoopDelay, eventLoop);
@@ -296,6 +290,72 @@ export function createMetrics(): Metrics {
     },
     close: () => void eventLoop.disable(),
   };
+}
+
+/** One stage's connections; the registry gets the two numbers at each scrape. */
+class StageCounts implements StageMetrics {
+  readonly labels: { readonly game: string; readonly stage: string };
+  total = 0;
+  open = 0;
+
+  constructor(labels: StageCounts['labels']) {
+    this.labels = labels;
+  }
+
+  opened(): void {
+    this.total += 1;
+    this.open += 1;
+  }
+
+  stopped(): void {
+    this.open -= 1;
+  }
+}
+
+/** The counters with one label: value of the label → number. */
+type Counts = ReturnType<typeof createCounts>;
+
+function createCounts() {
+  const from = (...values: string[]) => new Map<string | number, number>(values.map((value) => [value, 0]));
+  // Prometheus works with differences, so a counter that is absent until its first event would hide that event.
+  return {
+    closed: from(),
+    refused: from(),
+    disconnectCalls: from('complete', 'partial', 'failed'),
+    disconnected: from('success', 'failure'),
+    throttled: from(),
+    authFailures: from(),
+    auditFailures: from('intent', 'outcome'),
+  } satisfies Partial<Record<keyof Defined, Map<string | number, number>>>;
+}
+
+function add<Key>(counts: Map<Key, number>, key: Key, count = 1): void {
+  counts.set(key, (counts.get(key) ?? 0) + count);
+}
+
+function fillCounted(m: Defined, counted: Counts): void {
+  for (const key of Object.keys(counted) as (keyof Counts)[]) {
+    const [label] = DEFINITIONS[key].labelNames;
+    m[key].reset();
+    for (const [value, count] of counted[key]) m[key].inc({ [label]: value }, count);
+  }
+}
+
+/** A stage may have the names of one that is being deleted. The two share their labels, so their numbers are added. */
+function fillStages(m: Defined, stages: Iterable<StageCounts>): void {
+  m.connections.reset();
+  m.opened.reset();
+  for (const { labels, total, open } of stages) {
+    m.connections.inc(labels, open);
+    m.opened.inc(labels, total);
+  }
+}
+
+function fillCalls(counter: Counter, calls: ReadonlyMap<string, ReadonlyMap<number, number>>): void {
+  counter.reset();
+  for (const [operation, byStatus] of calls) {
+    for (const [status, count] of byStatus) counter.inc({ operation, status }, count);
+  }
 }
 
 /**
