@@ -44,12 +44,14 @@ export function createCors({
     };
   }
 
-  return (...sites) =>
-    function cors(request) {
+  return (...sites) => {
+    // Without origins there is nothing to add to what the sites answer.
+    if (allowedOrigins.size === 0) return (request) => firstReply(sites, request);
+    return function cors(request) {
       const origin = allowedOriginOf(request);
       if (origin !== undefined && isPreflight(request)) return preflightReply(origin, request);
       return andThen(firstReply(sites, request), (reply) => {
-        if (reply === undefined || allowedOrigins.size === 0) return reply;
+        if (reply === undefined) return undefined;
         const shown =
           origin === undefined
             ? {}
@@ -57,6 +59,7 @@ export function createCors({
         return { ...reply, headers: { ...reply.headers, ...shown, vary: 'Origin' } };
       });
     };
+  };
 }
 
 function isPreflight({ method, headers }: HttpRequest): boolean {

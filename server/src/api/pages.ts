@@ -104,15 +104,18 @@ export function createManagementPages({
     return optionsReply(PAGE_METHODS, status);
   }
 
-  return async function managementPages(request) {
-    const isOfPage = isPage(request.rawPath);
-    if (!isOfPage && request.rawPath !== '*') return undefined;
+  async function serve(request: HttpRequest, isOfPage: boolean): Promise<HttpReply | undefined> {
     const requestId = uuidV7(random, clock.now());
     const waitMs = allowances.take(addressGroup(request.remoteAddress ?? request.peerAddress));
     if (waitMs > 0) return tooOften('this address asks for too many pages', waitMs);
     const page = (await optionsOfServer(request)) ?? (isOfPage ? await answer(request, requestId) : undefined);
     if (page === undefined) return undefined;
     return { ...page, headers: { ...page.headers, 'x-amzn-requestid': requestId } };
+  }
+
+  return function managementPages(request) {
+    const isOfPage = isPage(request.rawPath);
+    return isOfPage || request.rawPath === '*' ? serve(request, isOfPage) : undefined;
   };
 }
 

@@ -43,8 +43,9 @@ export interface HttpReply {
 /**
  * One part of what a listener serves. It gets every request, of any method and path, that no site before it has
  * answered. Undefined means that the request is not for this site; the site must then have left the body unread for the
- * next one. A rejection is a bug: it is logged, and the client loses its connection. The body's memory is given to
- * other requests when the promise settles, so a site must not keep the body.
+ * next one. A site that has its answer at once need not make a promise of it. An error is a bug: it is logged, and the
+ * client loses its connection. The body's memory is given to other requests when the site has answered, so a site must
+ * not keep the body.
  */
 export type Site = (request: HttpRequest) => MaybePromise<HttpReply | undefined>;
 

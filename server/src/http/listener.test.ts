@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type ClientRequest, createServer, type IncomingMessage, type RequestOptions, request } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { recordedLog } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
@@ -334,18 +334,44 @@ test('replies that the client does not read are dropped after a while', async (t
   assert.ok((await client.read()) < 4 * LONG.length);
 });
 
+test('short replies that the client does not read are dropped after a while too', { timeout: 20_000 }, async (t) => {
+  const { port, server } = await open(t, async () => 'x'.repeat(16_000));
+  const client = connect(port, '127.0.0.1');
+  t.after(() => client.destroy());
+  client.on('error', () => {}).pause();
+  const [socket] = (await once(server, 'connection')) as [Socket];
+  for (let asked = 1; !socket.destroyed; asked += 1) {
+    assert(asked < 5_000, 'the server keeps all that is not read');
+    const answered = new Promise((resolve) => {
+      server.once('request', (_request, response) => response.once('close', resolve));
+    });
+    client.write(getOf(asked));
+    await answered;
+  }
+});
+
+test('sites may answer at once, or leave a request to the next at once', async (t) => {
+  const stranger: Site = () => undefined;
+  const echoing: Site = async (httpRequest) =>
+    httpRequest.rawPath === '/echo' ? textReply(200, await echo(httpRequest)) : undefined;
+  const { send, port } = await serve(t, [stranger, echoing, stranger, ({ rawPath }) => textReply(200, rawPath)]);
+  assert.equal((await answerTo(send({ path: '/echo', method: 'POST' }).end('hello'))).text, 'hello');
+  assert.equal((await answerTo(send({ path: '/x' }).end())).text, '/x');
+  const replies = await exchange(port, getOf(1), getOf(2) + getOf(3), getOf(4, 'close'));
+  assert.deepEqual(replies.match(/^\/\d/gm), ['/1', '/2', '/3', '/4']);
+});
+
 test('a site that fails costs its own client the connection, and no other client anything', async (t) => {
-  const { send, lines, listener } = await open(t, async () => {
+  const fail = () => {
     throw new Error('impossible');
-  });
-  const sent = send({ path: '/x' });
-  sent.end();
-  await assert.rejects(once(sent, 'response'), /socket hang up/);
-  await listener.drain();
-  assert.deepEqual(
-    lines.map(({ level, msg }) => [level, msg]),
-    [[50, 'request could not be answered']],
-  );
+  };
+  for (const site of [fail, async () => fail()]) {
+    const { send, lines, listener } = await serve(t, [site]);
+    await assert.rejects(once(send({ path: '/x' }).end(), 'response'), /socket hang up/);
+    await listener.drain();
+    const logged = lines.map(({ level, msg }) => [level, msg]);
+    assert.deepEqual(logged, [[50, 'request could not be answered']]);
+  }
 });
 
 test('a request that no site answers is not found, whatever it asks and whether or not it has a body', async (t) => {

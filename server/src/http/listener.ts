@@ -5,7 +5,7 @@ import type { Log } from '../log.ts';
 import type { Turns } from '../turns.ts';
 import { createBodyMemory } from './body-memory.ts';
 import { addressGroup } from './client-address.ts';
-import { type HttpReply, type HttpRequest, type RequestHeaders, type Site, textReply } from './exchange.ts';
+import { firstReply, type HttpReply, type HttpRequest, type RequestHeaders, type Site, textReply } from './exchange.ts';
 import { hasBody, isWaitingToSend, readBody } from './request-body.ts';
 import type { ReadHead, RequestHead } from './request-head.ts';
 import { createRequestLines } from './request-lines.ts';
@@ -86,23 +86,24 @@ export function createHttpListener({
     const body: HttpRequest['readBody'] = (maxBytes, onPart) =>
       readBody({ request, headers, response, maxBytes, timeoutMs, memory, clock, onPart });
     const callerIsKnown = () => void known.add(request.socket);
-    const httpRequest = { ...head, callerIsKnown, readBody: body };
-    let reply: HttpReply | undefined;
     try {
-      for (const site of sites) {
-        reply = await site(httpRequest);
-        if (reply !== undefined) break;
-      }
-    } finally {
+      const answered = firstReply(sites, { ...head, callerIsKnown, readBody: body });
+      const reply = answered instanceof Promise ? await answered : answered;
       memory.release();
+      const handedOver = send(reply ?? NOTHING_HERE, { request, headers, response });
+      if (handedOver !== undefined) await handedOver;
+    } catch (error) {
+      memory.release();
+      log.error({ err: error }, 'request could not be answered');
+      response.destroy();
     }
-    await send(reply ?? NOTHING_HERE, { request, headers, response });
+    leave();
   }
 
-  /** Resolves when the reply has been handed over, or its client is gone. */
-  function send(reply: HttpReply, { request, headers: received, response }: Asked): Promise<void> {
+  /** Resolves when the reply has been handed over, or its client is gone; undefined when that is so at once. */
+  function send(reply: HttpReply, { request, headers: received, response }: Asked): Promise<void> | undefined {
     const { socket } = request;
-    if (response.destroyed || socket.destroyed) return Promise.resolve();
+    if (response.destroyed || socket.destroyed) return undefined;
     const { status, body } = reply;
     // Reading the rest of a refused body to keep the connection for another request is not worth it.
     const isUnread = !request.complete && hasBody(received);
@@ -110,15 +111,15 @@ export function createHttpListener({
     const headers = { ...reply.headers, 'content-length': bytes };
     const isLast = isUnread || isDraining || received.has('upgrade');
     response.writeHead(status, isLast ? { ...headers, connection: 'close' } : headers);
-    return new Promise((resolve) => {
-      response.once('close', resolve);
-      // A client that takes nothing for this long counts as gone, and frees what it held. A new request starts over.
-      socket.setTimeout(settings.requestTimeoutMs);
-      if (isUnread && !isWaitingToSend(received)) linger(request, response, body, clock);
-      else if (bytes <= MAX_SHORT_BODY_BYTES) response.end(body);
-      // From `end` on, Node.js counts a connection as idle even with bytes still to send, and a stop would cut it off.
-      else response.write(body, () => response.end());
-    });
+    if (isUnread && !isWaitingToSend(received)) linger(request, response, body, clock);
+    else if (bytes <= MAX_SHORT_BODY_BYTES) response.end(body);
+    // From `end` on, Node.js counts a connection as idle even with bytes still to send, and a stop would cut it off.
+    else response.write(body, () => response.end());
+    // A short reply is mostly with the kernel by now, so nothing of it can be lost or has to be waited for.
+    if (response.writableEnded && response.writableLength === 0) return undefined;
+    // A client that takes nothing for this long counts as gone, and frees what it held. A new request starts over.
+    socket.setTimeout(settings.requestTimeoutMs);
+    return new Promise((resolve) => response.once('close', resolve));
   }
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
@@ -131,15 +132,7 @@ export function createHttpListener({
     if (abandoned.has(socket)) return;
     if (head.headers.has('upgrade')) abandoned.add(socket);
     inFlight += 1;
-    lines.enqueue(socket, laneOf(head), async () => {
-      try {
-        await serve(request, head, response);
-      } catch (error) {
-        log.error({ err: error }, 'request could not be answered');
-        response.destroy();
-      }
-      leave();
-    });
+    lines.enqueue(socket, laneOf(head), () => serve(request, head, response));
   }
 
   function leave(): void {

@@ -33,20 +33,14 @@ export function readBody({
   /** Called with each part of the body as it arrives. */
   onPart?: ((part: Uint8Array) => void) | undefined;
 }): Promise<Uint8Array> {
-  const tooLarge = () => new BodyError('too_large', `The body must be at most ${maxBytes} bytes`);
-  const incomplete = () => new BodyError('incomplete', `The whole body must arrive within ${timeoutMs} ms`);
-  const noMemory = () =>
-    new ServiceError('throttled', 'The server is reading as many long bodies as it can: try again in a second', {
-      retryAfterMs: RETRY_AFTER_MS,
-    });
-  if (declaredLength(headers) > maxBytes) return Promise.reject(tooLarge());
+  if (declaredLength(headers) > maxBytes) return Promise.reject(tooLarge(maxBytes));
   if (isWaitingToSend(headers)) response.writeContinue();
   if (!hasBody(headers)) return Promise.resolve(EMPTY);
 
   return new Promise<Uint8Array>((resolve, reject) => {
     const chunks: Uint8Array[] = [];
     let size = 0;
-    const cancelTimeout = clock.after(timeoutMs, () => settle(() => reject(incomplete())));
+    const cancelTimeout = clock.after(timeoutMs, () => settle(() => reject(incomplete(timeoutMs))));
     const settle = (outcome: () => void): void => {
       cancelTimeout();
       request.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose);
@@ -54,7 +48,7 @@ export function readBody({
     };
     const onData = (chunk: Uint8Array): void => {
       size += chunk.length;
-      if (size > maxBytes) settle(() => reject(tooLarge()));
+      if (size > maxBytes) settle(() => reject(tooLarge(maxBytes)));
       else if (!memory.grow(size)) settle(() => reject(noMemory()));
       else {
         chunks.push(chunk);
@@ -62,13 +56,26 @@ export function readBody({
       }
     };
     const onEnd = (): void => settle(() => resolve(Buffer.concat(chunks)));
-    const onClose = (): void => settle(() => reject(incomplete()));
+    const onClose = (): void => settle(() => reject(incomplete(timeoutMs)));
     if (request.destroyed) return onClose();
     request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
   });
 }
 
 const EMPTY = new Uint8Array();
+
+function tooLarge(maxBytes: number): BodyError {
+  return new BodyError('too_large', `The body must be at most ${maxBytes} bytes`);
+}
+
+function incomplete(timeoutMs: number): BodyError {
+  return new BodyError('incomplete', `The whole body must arrive within ${timeoutMs} ms`);
+}
+
+function noMemory(): ServiceError {
+  const message = 'The server is reading as many long bodies as it can: try again in a second';
+  return new ServiceError('throttled', message, { retryAfterMs: RETRY_AFTER_MS });
+}
 
 export function hasBody(headers: RequestHeaders): boolean {
   return headers.has('transfer-encoding') || declaredLength(headers) > 0;

@@ -19,15 +19,17 @@ export function createHeadReader({ clientAddress }: { clientAddress: ClientAddre
     const headers = authority === undefined ? collectHeaders(rawHeaders) : withHost(authority, rawHeaders);
     const client = clientAddress(socket.remoteAddress, headers, 'encrypted' in socket);
     if (client === undefined) return undefined;
-    const { address: remoteAddress, ...facts } = client;
     const question = target.indexOf('?');
     return {
       method,
       rawPath: question === -1 ? target : target.slice(0, question),
       rawQuery: question === -1 ? '' : target.slice(question + 1),
       headers,
-      remoteAddress,
-      ...facts,
+      remoteAddress: client.address,
+      peerAddress: client.peerAddress,
+      isSecure: client.isSecure,
+      isForwarded: client.isForwarded,
+      mayBeProxied: client.mayBeProxied,
     };
   };
 }
@@ -37,6 +39,7 @@ export function createHeadReader({ clientAddress }: { clientAddress: ClientAddre
  * (RFC 9112, 3.2.2). An authority with a user name is none. The scheme says nothing about how the request came.
  */
 function splitTarget(url: string, method: string): { authority: string | undefined; target: string } {
+  if (url.startsWith('/')) return { authority: undefined, target: url };
   const [, authority, rest = ''] = /^(?:https?|wss?):\/\/([^/?#@\\\s]+)(.*)$/is.exec(url) ?? [];
   if (authority === undefined || rest.startsWith('/'))
     return { authority, target: authority === undefined ? url : rest };

@@ -42,15 +42,16 @@ export function createRequestLines({
     return line;
   }
 
+  async function run(socket: Socket, line: Line, lane: string, serve: () => Promise<void>): Promise<void> {
+    if (socket.destroyed) dropped();
+    else await serve();
+    const next = line.waiting.shift();
+    if (next === undefined) line.isBusy = false;
+    else turns.wait(lane, () => void run(socket, line, lane, next));
+  }
+
   function enqueue(socket: Socket, lane: string, serve: () => Promise<void>): void {
     const line = lineOf(socket);
-    const run = async (first: () => Promise<void>) => {
-      if (socket.destroyed) dropped();
-      else await first();
-      const next = line.waiting.shift();
-      if (next === undefined) line.isBusy = false;
-      else turns.wait(lane, () => void run(next));
-    };
     if (line.isBusy) {
       if (line.waiting.length < maxWaiting && !socket.destroyed) line.waiting.push(serve);
       else {
@@ -60,8 +61,8 @@ export function createRequestLines({
       return;
     }
     line.isBusy = true;
-    if (turns.isOpen(lane)) void run(serve);
-    else turns.wait(lane, () => void run(serve));
+    if (turns.isOpen(lane)) void run(socket, line, lane, serve);
+    else turns.wait(lane, () => void run(socket, line, lane, serve));
   }
 
   return { enqueue, isBusy: (socket) => lines.get(socket)?.isBusy ?? false };

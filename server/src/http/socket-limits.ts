@@ -77,6 +77,8 @@ export function limitSockets(
   }
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
+    // An earlier request took the socket out of those that may give way, and a known one does not return to them.
+    if (isKnown(request.socket)) return;
     const held = heldByEnds.get(endsOf(request.socket));
     if (held === undefined) return;
     silent.delete(held);
@@ -101,7 +103,8 @@ export function limitSockets(
     if (isRefused) socket.destroy();
     else hold(socket, group);
   });
-  server.on('request', onRequest).on('checkContinue', onRequest);
+  // First of all, because the other handlers may know the caller, or have answered, by the time that they return.
+  server.prependListener('request', onRequest).prependListener('checkContinue', onRequest);
   // A handler on a server that serves no players would make Node.js accept their upgrades, which get no answer then.
   if (server.listenerCount('upgrade') > 0) {
     server.on('upgrade', (_request, socket) => heldByEnds.get(endsOf(socket as Socket))?.release());

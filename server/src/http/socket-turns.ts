@@ -31,7 +31,8 @@ export function parseInTurns(server: Server, turns: Turns): void {
     let isDetached = false;
 
     function onData(chunk: Buffer): void {
-      for (let at = 0; at < chunk.length; at += PIECE_BYTES) pieces.push(chunk.subarray(at, at + PIECE_BYTES));
+      if (chunk.length <= PIECE_BYTES) pieces.push(chunk);
+      else for (let at = 0; at < chunk.length; at += PIECE_BYTES) pieces.push(chunk.subarray(at, at + PIECE_BYTES));
       goOn();
     }
 
