@@ -12,11 +12,13 @@ const WIDER_SHARES = [
 
 /** The groups that an address group belongs to, the narrowest first: itself, and the wider networks of an IPv6 /64. */
 export function widerGroups(group: string): readonly { readonly group: string; readonly share: number }[] {
-  const [, site, subnet = ''] = /^([\da-f]+:[\da-f]+:[\da-f]+):([\da-f]+)::\/64$/.exec(group) ?? [];
+  const [, site, subnet = ''] = group.endsWith('::/64') ? (IPV6_GROUP.exec(group) ?? []) : [];
   if (site === undefined) return [{ group, share: 1 }];
   const ofBits = { 56: `${site}:${(Number.parseInt(subnet, 16) >> 8).toString(16)}`, 48: site };
   return [{ group, share: 1 }, ...WIDER_SHARES.map(({ bits, share }) => ({ group: `${ofBits[bits]}/${bits}`, share }))];
 }
+
+const IPV6_GROUP = /^([\da-f]+:[\da-f]+:[\da-f]+):([\da-f]+)::\/64$/;
 
 /** A token bucket for each address group, and larger ones for the wider networks around it. */
 export interface AddressBuckets {
@@ -38,9 +40,12 @@ export function createAddressBuckets({
   );
   return {
     take(group, count = 1) {
-      const levels = widerGroups(group).map((each, width) => ({ ...each, buckets: byWidth[width] }));
-      const waitMs = Math.max(...levels.map((level) => level.buckets?.peek(level.group, count) ?? 0));
-      if (waitMs === 0) for (const level of levels) level.buckets?.take(level.group, count);
+      const groups = widerGroups(group);
+      let waitMs = 0;
+      for (const [width, each] of groups.entries()) {
+        waitMs = Math.max(waitMs, byWidth[width]?.peek(each.group, count) ?? 0);
+      }
+      if (waitMs === 0) for (const [width, each] of groups.entries()) byWidth[width]?.take(each.group, count);
       return waitMs;
     },
   };

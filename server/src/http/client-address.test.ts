@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { WarnRarely } from '../rare-warnings.ts';
-import { addressGroup, createClientAddress } from './client-address.ts';
+import { addressGroup, createClientAddress, createProxyCheck } from './client-address.ts';
 import { collectHeaders } from './exchange.ts';
 
 const direct = finder([]);
@@ -131,4 +131,38 @@ test('IPv6 addresses of one /64 are one group, IPv4 addresses stand for themselv
   assert.equal(addressGroup('::ffff:1.2.3.4'), addressGroup('1.2.3.4'));
   assert.notEqual(addressGroup('1.2.3.4'), addressGroup('1.2.3.5'));
   assert.equal(addressGroup('unknown'), 'unknown');
+});
+
+test('a proxy is trusted, and others are not, however many have been asked about', () => {
+  const isTrusted = createProxyCheck({ trustedProxies: ['10.0.0.0/20'] });
+  for (let round = 0; round < 2; round += 1) {
+    for (let i = 0; i < 8_192; i += 1) assert.equal(isTrusted(`10.0.${i >> 8}.${i & 255}`), i < 4_096);
+  }
+});
+
+test('an address and its group do not depend on how the address is written', () => {
+  const forms = [
+    [
+      '2001:db8:1:2:3:4:5:6',
+      '2001:0db8:0001:0002:0003:0004:0005:0006',
+      '2001:DB8:1:2:3:4:5:6',
+      '2001:db8:1:2:3:4:0.5.0.6',
+    ],
+    ['2001:db8:0:2:3:4:5:6', '2001:db8::2:3:4:5:6', '2001:db8:000:2:3:4:5:6'],
+    ['2001:db8:1:2::6', '2001:db8:1:2:0:0:0:6', '2001:db8:1:2::0:6', '2001:db8:1:2::0.0.0.6'],
+    ['2001:db8::1', '2001:db8:0:0:0:0:0:1', '2001:db8:0:0::1'],
+    ['::1', '0:0:0:0:0:0:0:1', '0::1'],
+    ['10.1.2.3', '::ffff:10.1.2.3', '::ffff:a01:203', '0:0:0:0:0:ffff:a01:203', '::FFFF:10.1.2.3', '0::ffff:a01:203'],
+  ];
+  for (const [canonical = '', ...others] of forms) {
+    for (const other of others) {
+      assert.equal(direct(other, {}, false)?.address, direct(canonical, {}, false)?.address, other);
+      assert.equal(addressGroup(other), addressGroup(canonical), other);
+    }
+  }
+  for (const text of ['2001:db8:1:2:3:4:5:6:7', '2001:db8:1:2:3', '2001:db8:1:2:3::4::5', '::ffff:01.2.3.4']) {
+    assert.equal(direct(text, {}, false), undefined, text);
+    assert.equal(addressGroup(text), text);
+  }
+  assert.equal(addressGroup('2001:db8:1:2::5%eth0'), '2001:db8:1:2::/64');
 });

@@ -1,4 +1,4 @@
-import { isIPv4 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 import type { IPv6 } from 'ipaddr.js';
 import { type IpRange, parseIpAddress, parseIpRange } from '../ip-address.ts';
 import type { WarnRarely } from '../rare-warnings.ts';
@@ -88,12 +88,22 @@ export function createProxyCheck({
   trustedProxies: readonly string[];
 }): (address: string) => boolean {
   const ranges = trustedProxies.map(getRange);
+  const remembered = new Map<string, boolean>();
   return (address) => {
     if (ranges.length === 0) return false;
+    const known = remembered.get(address);
+    if (known !== undefined) return known;
     const parsed = parseIpAddress(address);
-    return parsed !== undefined && ranges.some((range) => range(parsed));
+    const isTrusted = parsed !== undefined && ranges.some((range) => range(parsed));
+    if (remembered.size >= MAX_REMEMBERED_ADDRESSES) remembered.clear();
+    if (address.length <= MAX_REMEMBERED_CHARACTERS) remembered.set(address, isTrusted);
+    return isTrusted;
   };
 }
+
+const MAX_REMEMBERED_ADDRESSES = 1_000;
+/** The longest IPv6 address. With a zone it may be as long as a client likes. */
+const MAX_REMEMBERED_CHARACTERS = 45;
 
 /** Whether a client's address is a loopback address of this machine. An address that is not known is none. */
 export function isLoopback(address: string | undefined): boolean {
@@ -103,6 +113,8 @@ export function isLoopback(address: string | undefined): boolean {
 /** Groups addresses that one client can get in bulk: IPv6 addresses by /64; an IPv4 address is a group of its own. */
 export function addressGroup(address: string): string {
   if (isIPv4(address)) return address;
+  const [, firstFour] = isIPv6(address) ? (FIRST_FOUR_PARTS.exec(address) ?? []) : [];
+  if (firstFour !== undefined) return `${firstFour}:/64`;
   const parsed = parseIpAddress(address);
   if (parsed === undefined || parsed.kind() === 'ipv4') return parsed?.toString() ?? address;
   const groups = (parsed as IPv6).parts.slice(0, 4).map((part) => part.toString(16));
@@ -115,9 +127,18 @@ function getRange(text: string): IpRange {
   return range;
 }
 
+/** A full parse takes microseconds, so what most sockets say of their peers is recognized without one. */
 function normalized(text: string): string | undefined {
-  return isIPv4(text) ? text : parseIpAddress(text)?.toString();
+  if (isIPv4(text) || EIGHT_PARTS.test(text)) return text;
+  const mapped = text.startsWith('::ffff:') ? text.slice(7) : '';
+  return isIPv4(mapped) ? mapped : parseIpAddress(text)?.toString();
 }
+
+/** An IPv6 address that has no shorter form than its own. */
+const EIGHT_PARTS = /^(?:[1-9a-f][\da-f]{0,3}:){7}[1-9a-f][\da-f]{0,3}$/;
+
+/** The beginning, up to the fourth colon, of an IPv6 address without a zone that stands for no IPv4 address. */
+const FIRST_FOUR_PARTS = /^((?!0:)(?:(?:0|[1-9a-f][\da-f]{0,3}):){4})[\da-f:]+$/;
 
 /** The kernel's word for a peer may end in a zone that cannot be read, such as `fe80::1%br-lan`. */
 function normalizedPeer(text: string): string | undefined {
