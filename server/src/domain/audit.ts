@@ -149,7 +149,7 @@ export function createRecording({
     detailsOf: ((result: T) => Details) | undefined,
   ): MaybePromise<T> {
     return inSteps(function* () {
-      const intent = { ...change, at: clock.now() };
+      const intent = { at: clock.now(), ...change };
       yield* settled(begin(intent));
       const startedAt = clock.monotonic();
       const end = (error: ErrorCode | undefined, details?: Details) =>

@@ -25,6 +25,9 @@ const MAX_SHORT_BODY_BYTES = 16_384;
 /** How long the rest of a refused body is read and discarded, so that the client can still receive the reply. */
 const LINGER_MS = 1_000;
 
+/** Beyond this many access keys at their addresses, the lane that was made first is shared again. */
+const MAX_KEY_LANES = 10_000;
+
 /** The access key that a request names, before anything has been checked. */
 const CLAIMED_KEY = /Credential=(\w{1,128})\//;
 
@@ -76,7 +79,7 @@ export function createHttpListener({
    * request for that to the one which was dropped.
    */
   const abandoned = new WeakSet<Socket>();
-  const known = new WeakSet<Socket>();
+  const callers = createCallers();
   const holdMemory = createBodyMemory({ ownBytes: settings.maxBodyBytes, sharedBytes: settings.longBodyMemoryBytes });
 
   async function serve(request: IncomingMessage, head: RequestHead, response: ServerResponse): Promise<void> {
@@ -85,7 +88,7 @@ export function createHttpListener({
     const timeoutMs = settings.requestTimeoutMs;
     const body: HttpRequest['readBody'] = (maxBytes, onPart) =>
       readBody({ request, headers, response, maxBytes, timeoutMs, memory, clock, onPart });
-    const callerIsKnown = () => void known.add(request.socket);
+    const callerIsKnown = () => callers.add(request.socket, head);
     try {
       // V8 adds members to a copy ten times as slowly as it makes the copy, so the new ones come first.
       const answered = firstReply(sites, { callerIsKnown, readBody: body, ...head });
@@ -133,7 +136,7 @@ export function createHttpListener({
     if (abandoned.has(socket)) return;
     if (head.headers.has('upgrade')) abandoned.add(socket);
     inFlight += 1;
-    lines.enqueue(socket, laneOf(head), () => serve(request, head, response));
+    lines.enqueue(socket, callers.laneOf(head), () => serve(request, head, response));
   }
 
   function leave(): void {
@@ -154,7 +157,7 @@ export function createHttpListener({
       isDraining = true;
       if (inFlight > 0) await new Promise<void>((resolve) => waitingForNone.add(resolve));
     },
-    isKnown: (socket) => known.has(socket),
+    isKnown: callers.isKnown,
     isBusy: lines.isBusy,
     get inFlight() {
       return inFlight;
@@ -162,11 +165,39 @@ export function createHttpListener({
   };
 }
 
-/** The callers behind one address share a lane, except that each access key has one of its own. */
-function laneOf({ remoteAddress, peerAddress, headers }: RequestHead): string {
-  const group = addressGroup(remoteAddress ?? peerAddress);
-  const key = CLAIMED_KEY.exec(headers.get('authorization')?.[0] ?? '')?.[1];
-  return key === undefined ? group : `${group} ${key}`;
+interface Callers {
+  /** Must be called when the signature of a request on the socket has been verified. */
+  add(socket: Socket, head: RequestHead): void;
+  isKnown(socket: Socket): boolean;
+  /**
+   * The callers behind one address share a lane. An access key has one of its own there from its first verified
+   * signature on, so that a caller who names other keys has no more lanes.
+   */
+  laneOf(head: RequestHead): string;
+}
+
+function createCallers(): Callers {
+  const sockets = new WeakSet<Socket>();
+  const lanes = new Set<string>();
+  const groupOf = ({ remoteAddress, peerAddress }: RequestHead) => addressGroup(remoteAddress ?? peerAddress);
+  const claimedLane = (group: string, { headers }: RequestHead) =>
+    `${group} ${CLAIMED_KEY.exec(headers.get('authorization')?.[0] ?? '')?.[1]}`;
+  return {
+    add(socket, head) {
+      sockets.add(socket);
+      const lane = claimedLane(groupOf(head), head);
+      if (lanes.has(lane)) return;
+      const [oldest = ''] = lanes;
+      if (lanes.size >= MAX_KEY_LANES) lanes.delete(oldest);
+      lanes.add(lane);
+    },
+    isKnown: (socket) => sockets.has(socket),
+    laneOf(head) {
+      const group = groupOf(head);
+      const own = claimedLane(group, head);
+      return lanes.has(own) ? own : group;
+    },
+  };
 }
 
 /** Reads on for a while after the reply: closing with unread input resets the connection, which may cost the reply. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
 import type { HeldMemory } from './body-memory.ts';
 import { BodyError, type RequestHeaders } from './exchange.ts';
 
@@ -32,10 +33,10 @@ export function readBody({
   clock: Clock;
   /** Called with each part of the body as it arrives. */
   onPart?: ((part: Uint8Array) => void) | undefined;
-}): Promise<Uint8Array> {
+}): MaybePromise<Uint8Array> {
   if (declaredLength(headers) > maxBytes) return Promise.reject(tooLarge(maxBytes));
   if (isWaitingToSend(headers)) response.writeContinue();
-  if (!hasBody(headers)) return Promise.resolve(EMPTY);
+  if (!hasBody(headers)) return EMPTY;
 
   return new Promise<Uint8Array>((resolve, reject) => {
     const chunks: Uint8Array[] = [];

@@ -32,7 +32,7 @@ export function check(
   if ('name' in authorization) return authorization;
   const readings = [{ host: request.headers.get('host')?.[0] ?? '', path: request.rawPath }];
   const payloadHash = hash('sha256', wire.body, 'hex');
-  const verified = verifySignature({ ...request, readings, payloadHash, authorization, secretAccessKey, signingKeys });
+  const verified = verifySignature({ ...request, readings, authorization, secretAccessKey, signingKeys }, payloadHash);
   return 'name' in verified ? verified : undefined;
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import type { Credential } from '../../domain/access/access.ts';
 import type { Refusals } from '../../domain/access/refusals.ts';
@@ -40,6 +40,8 @@ export interface AuthenticationParts {
 /** Callers whose failures are remembered; beyond that, the one that failed longest ago is forgotten. */
 const MAX_REMEMBERED_CALLERS = 100_000;
 const MAX_SIGNING_KEYS = 1_000;
+/** Of a body without a byte. */
+const EMPTY_SHA256 = createHash('sha256').digest('hex');
 /** How much the server reads and hashes for a caller that has failed too often, unless its headers prove the key. */
 const MAX_SUSPECT_BODY_BYTES = 16_384;
 
@@ -61,7 +63,7 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
 
   return (request, { maxBodyBytes, paths, names }) =>
     inSteps(function* () {
-      const { rawPath, rawQuery, headers } = request;
+      const { method, rawPath, rawQuery, headers } = request;
       const address = addressGroup(request.remoteAddress ?? request.peerAddress);
       const nowMs = clock.now();
       const authorization = parseAuthorization({
@@ -79,17 +81,21 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
 
       const caller = `${address} with ${accessKeyId}`;
       const readings = readingsOf({ request, paths, publicHost });
-      const claim = { ...lineOf(request), readings, authorization, secretAccessKey, signingKeys };
+      const claim = { method, rawPath, rawQuery, headers, readings, authorization, secretAccessKey, signingKeys };
       const claimedHash = headers.get('x-amz-content-sha256')?.[0];
       const isSuspect = failures.waitOf(caller) > 0;
       if (isSuspect && claimedHash !== undefined) {
-        const forged = verifySignatureOfHash({ ...claim, payloadHash: claimedHash });
+        const forged = verifySignatureOfHash(claim, claimedHash);
         if ('name' in forged) return failures.refuse(caller, forged, seen);
       }
       const mayBeForged = isSuspect && claimedHash === undefined;
       const maxBytes = mayBeForged ? Math.min(maxBodyBytes, MAX_SUSPECT_BODY_BYTES) : maxBodyBytes;
-      const payload = createHash('sha256');
-      const read = () => request.readBody(maxBytes, (part) => payload.update(part));
+      let payload: Hash | undefined;
+      const read = () =>
+        request.readBody(maxBytes, (part) => {
+          payload ??= createHash('sha256');
+          payload.update(part);
+        });
       const body = yield* settled(
         orElse(read, (error) => {
           if (!(error instanceof BodyError)) throw error;
@@ -98,7 +104,7 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
           throw bodyRefusal(error);
         }),
       );
-      const signed = verifySignature({ ...claim, payloadHash: payload.digest('hex') });
+      const signed = verifySignature(claim, payload?.digest('hex') ?? EMPTY_SHA256);
       if ('name' in signed) return failures.refuse(caller, signed, seen);
       const refusal = refuseDestination({ host: signed.host, region: authorization.region });
       if (refusal !== undefined) return failures.refuse(caller, refusal, seen);
@@ -109,10 +115,6 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
         host: signed.host,
       };
     });
-}
-
-function lineOf({ method, rawPath, rawQuery, headers }: HttpRequest) {
-  return { method, rawPath, rawQuery, headers };
 }
 
 /** A request that may be refused, for the log. */

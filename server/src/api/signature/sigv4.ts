@@ -61,8 +61,6 @@ function decode(text: string): string {
 
 type SignedRequest = RequestLine & {
   readings: readonly Reading[];
-  /** SHA-256 of the body, in lower-case hexadecimal digits. */
-  payloadHash: string;
   authorization: ParsedAuthorization;
   secretAccessKey: string;
   signingKeys: SigningKeyCache;
@@ -78,23 +76,21 @@ export const UNRECOGNIZED_CLIENT: SignatureRefusal = {
 /**
  * Verifies that the holder of `secretAccessKey` signed exactly one of the readings of this request: its method, path,
  * query, signed headers and body. Returns that reading. `authorization` must come from `parseAuthorization` for the
- * same request.
+ * same request; `payloadHash` is the SHA-256 of the body in lower-case hexadecimal digits.
  */
-export function verifySignature(request: SignedRequest): Reading | SignatureRefusal {
-  const { payloadHash } = request;
+export function verifySignature(request: SignedRequest, payloadHash: string): Reading | SignatureRefusal {
   const claimedHash = request.headers.get('x-amz-content-sha256')?.[0];
   if (claimedHash !== undefined && claimedHash !== payloadHash) {
     return invalid(
       `The header x-amz-content-sha256 is '${excerpt(claimedHash)}', but the SHA-256 of the body received is '${payloadHash}'. Check that nothing between the client and the server changes the body.`,
     );
   }
-  return verifySignatureOfHash(request);
+  return verifySignatureOfHash(request, payloadHash);
 }
 
 /** The same for a body of which only the claimed SHA-256 is known, which costs little however long the body is. */
-export function verifySignatureOfHash(request: SignedRequest): Reading | SignatureRefusal {
-  const { method, rawPath, rawQuery, headers, readings, payloadHash, authorization, secretAccessKey, signingKeys } =
-    request;
+export function verifySignatureOfHash(request: SignedRequest, payloadHash: string): Reading | SignatureRefusal {
+  const { method, rawPath, rawQuery, headers, readings, authorization, secretAccessKey, signingKeys } = request;
   const { signedHeaders } = authorization;
   const key = signingKeys.find(authorization, secretAccessKey) ?? signingKey(authorization, secretAccessKey);
   const signature = Buffer.from(authorization.signature, 'hex');
