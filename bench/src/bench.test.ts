@@ -51,6 +51,10 @@ async function startServer(t: TestContext, disconnect: (asked: WebSocket[], othe
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
+  let connections = 0;
+  server.on('connection', () => {
+    connections += 1;
+  });
   const generator = new LoadGenerator({ port, dialect: 'floor' });
   t.after(async () => {
     await generator.leave();
@@ -60,7 +64,12 @@ async function startServer(t: TestContext, disconnect: (asked: WebSocket[], othe
   const seeds = ['a', 'b'].map((playerId) => ({ playerId, hello: '' }));
   await generator.connect({ seeds, perPlayer: 2, atOnce: 4 });
   const request = `POST /player/a HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Length: 0\r\n\r\n`;
-  return () => generator.disconnect({ calls: [{ playerId: 'a', request }], pacing: { atOnce: 1 } });
+  return {
+    call: () => generator.disconnect({ calls: [{ playerId: 'a', request }], pacing: { atOnce: 1 } }),
+    openCallers: (count: number) =>
+      generator.openCallers({ count, request: request.replace('/player/a', '/player/nobody') }),
+    connections: () => connections,
+  };
 }
 
 function closed(sockets: readonly WebSocket[], code = 4500): string[] {
@@ -69,10 +78,19 @@ function closed(sockets: readonly WebSocket[], code = 4500): string[] {
 }
 
 test('an honest server is measured', async (t) => {
-  const call = await startServer(t, (asked) => closed(asked));
+  const { call } = await startServer(t, (asked) => closed(asked));
   const { callMs, closedMs } = await call();
   assert.equal(callMs.length, 1);
   assert.equal(closedMs.length, 1);
+});
+
+test('a call that is measured finds its connection open', async (t) => {
+  const { call, openCallers, connections } = await startServer(t, (asked) => closed(asked));
+  const webSockets = connections();
+  await openCallers(3);
+  assert.equal(connections() - webSockets, 3);
+  await call();
+  assert.equal(connections() - webSockets, 3);
 });
 
 for (const { lie, disconnect, complaint } of [
@@ -101,7 +119,7 @@ for (const { lie, disconnect, complaint } of [
   },
 ]) {
   test(`a server that ${lie} is not measured`, async (t) => {
-    const call = await startServer(t, disconnect);
+    const { call } = await startServer(t, disconnect);
     await assert.rejects(call, { message: complaint });
   });
 }

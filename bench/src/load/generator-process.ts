@@ -38,6 +38,7 @@ export function startGenerator({ port, dialect }: { port: number; dialect: Diale
 
   return {
     connect: (load) => ask('connect', load) as ReturnType<Generator['connect']>,
+    openCallers: (load) => ask('openCallers', load) as ReturnType<Generator['openCallers']>,
     disconnect: (load) => ask('disconnect', load) as ReturnType<Generator['disconnect']>,
     roundTrips: (load) => ask('roundTrips', load) as ReturnType<Generator['roundTrips']>,
     leave: () => ask('leave') as ReturnType<Generator['leave']>,

@@ -29,6 +29,9 @@ export interface RoundTripFigures extends Effort {
 export interface Generator {
   /** Opens the connections that these players lack, `atOnce` at a time. */
   connect(load: { seeds: readonly PlayerSeed[]; perPlayer: number; atOnce: number }): Promise<Effort>;
+  /** Opens `count` HTTP connections for the calls of the next `disconnect`, once the server has answered on each. */
+  openCallers(load: { count: number; request: string }): Promise<void>;
+  /** Makes the calls and closes the connections that they used; more are opened only while all of these are busy. */
   disconnect(load: {
     calls: readonly { readonly playerId: string; readonly request: string }[];
     pacing: Pacing;
@@ -47,12 +50,14 @@ export class LoadGenerator implements Generator {
   readonly #port: number;
   readonly #dialect: Dialect;
   readonly #players = new Map<string, Player>();
+  #callers: HttpPool;
   #serial = 0;
   #expectedOpen = 0;
 
   constructor({ port, dialect }: { port: number; dialect: DialectName }) {
     this.#port = port;
     this.#dialect = DIALECTS[dialect];
+    this.#callers = new HttpPool(port);
   }
 
   async connect({ seeds, perPlayer, atOnce }: Parameters<Generator['connect']>[0]): Promise<Effort> {
@@ -70,8 +75,15 @@ export class LoadGenerator implements Generator {
     return effort;
   }
 
+  async openCallers({ count, request }: Parameters<Generator['openCallers']>[0]): Promise<void> {
+    const answer = () => this.#callers.use((http) => http.request(request));
+    for (const { status, body } of await Promise.all(Array.from({ length: count }, answer))) {
+      if (status !== 200) throw new Error(`a call for nobody was answered with ${status} ${body.slice(0, 300)}`);
+    }
+  }
+
   async disconnect({ calls, pacing }: Parameters<Generator['disconnect']>[0]): Promise<DisconnectFigures> {
-    const pool = new HttpPool(this.#port);
+    const pool = this.#callers;
     const callMs: number[] = [];
     const closedMs: number[] = [];
     const latenessMs: number[] = [];
@@ -91,6 +103,7 @@ export class LoadGenerator implements Generator {
     );
     await Promise.all(verified);
     pool.close();
+    this.#callers = new HttpPool(this.#port);
     // Close frames that have arrived for other players are read before their sockets are counted.
     await new Promise((resolve) => setImmediate(resolve));
     this.#verifyOthers();
@@ -178,7 +191,10 @@ async function measured(work: () => Promise<void>): Promise<Effort> {
   return { durationMs, cpuShare: (user + system) / 1000 / durationMs };
 }
 
-/** HTTP connections for requests that run at once; a request that finds none free opens one, up to the maximum. */
+/**
+ * HTTP connections for requests that run at once. A request gets the one that has been free for longest, so that none is
+ * silent until its server closes it; a request that finds none free opens one, up to the maximum.
+ */
 class HttpPool {
   readonly #port: number;
   readonly #all: HttpConnection[] = [];
@@ -189,7 +205,7 @@ class HttpPool {
   }
 
   async use<T>(work: (http: HttpConnection) => Promise<T>): Promise<T> {
-    const http = this.#free.pop() ?? this.#open();
+    const http = this.#free.shift() ?? this.#open();
     const result = await work(http);
     this.#free.push(http);
     return result;
