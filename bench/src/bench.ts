@@ -7,7 +7,10 @@ import type { Scale } from './scenarios/scenario.ts';
 /** How many open files a process needs besides its connections. */
 const SPARE_FILES = 500;
 
-/** Runs each scenario in rounds. Every contestant has its turn in each round, so that changes over time affect all. */
+/**
+ * Runs each scenario in rounds. Every contestant has its turn in each round, so that changes over time affect all, and
+ * each round begins with another, so that the turns of each are spread over the whole length of a round.
+ */
 export async function runBench({
   scenarios,
   scale,
@@ -31,7 +34,7 @@ export async function runBench({
   const results: Results = { commit: measuredCommit(), date, machine, isQuick, rounds, measurements };
   for (const scenario of scenarios) {
     for (let round = 1; round <= rounds; round += 1) {
-      for (const contestant of CONTESTANT_NAMES) {
+      for (const contestant of rotated(CONTESTANT_NAMES, (round - 1) / rounds)) {
         onProgress(`${scenario}, round ${round} of ${rounds}: ${contestant}`);
         const figures = await SCENARIOS[scenario].run(contestant, scale).catch((error: unknown) => {
           throw new Error(`${contestant} failed in ${scenario}`, { cause: error });
@@ -42,6 +45,12 @@ export async function runBench({
     }
   }
   return results;
+}
+
+/** The same values in the same order, from the one on that lies the given share, below 1, of the way through them. */
+function rotated<T>(values: readonly T[], share: number): T[] {
+  const start = Math.floor(share * values.length);
+  return [...values.slice(start), ...values.slice(0, start)];
 }
 
 function assertRoomFor({ connections, idleSizes, growthSizes }: Scale, { maxOpenFiles }: MachineFacts): void {

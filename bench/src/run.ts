@@ -10,15 +10,15 @@ const HELP = `Measures the server and its peers side by side and prints the resu
 Usage: npm run bench -- [options]
 
   --scenario NAMES  run only these, separated by commas: ${Object.keys(SCENARIOS).join(', ')}
-  --rounds NUMBER   how many turns each contestant gets; the tables show medians (default 3)
+  --rounds NUMBER   how many turns each contestant gets; the tables show medians (default 5)
   --quick           small numbers and one round, only to see that it works; takes less than a minute
   --json FILE       also write all measurements to this file
   --help            print this
 
-Run nothing else at the same time. All scenarios take about half an hour.
+Run nothing else at the same time. All scenarios take about an hour.
 `;
 
-const DEFAULT_ROUNDS = 3;
+const DEFAULT_ROUNDS = 5;
 
 function parseRounds(text: string): number {
   const rounds = Number(text);
