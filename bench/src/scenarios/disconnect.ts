@@ -29,7 +29,7 @@ export const disconnectScenario: Scenario = {
       let figures = {};
       for (const { label, pacing } of LOADS) {
         await arrive(arena, seeds);
-        figures = { ...figures, ...callFigures(label, await disconnect(arena, leaving, pacing)) };
+        figures = { ...figures, ...callFigures(label, await disconnect(arena, leaving, pacing, scale.idleMs)) };
       }
       return figures;
     });
