@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { DialectName } from './load/dialects.ts';
 import type { PlayerSeed } from './load/players.ts';
 import { fromServer, RESPARK_COMMAND, RESPARK_KEYS, RESPARK_SETTINGS } from './respark-build.ts';
@@ -14,6 +16,8 @@ export const CONTESTANTS = {
   floor: { title: 'the floor', start: () => startPeer('servers/floor', 'floor') },
 } as const satisfies Record<string, { title: string; start: () => Promise<RunningContestant> }>;
 
+const RESPARK_ENVIRONMENT = { RESPARK_SECRET_KEY: RESPARK_KEYS.secretKey };
+
 export type ContestantName = keyof typeof CONTESTANTS;
 
 /** A server that was started for one measurement. */
@@ -25,20 +29,20 @@ export interface RunningContestant extends ServerProcess {
   disconnectRequest(playerId: string): string;
 }
 
-/** The product as an operator runs it: signatures are checked and every call is recorded. */
+/** The product as an operator runs it: a key with a policy signs the calls, and every call is recorded. */
 async function startRespark(): Promise<RunningContestant> {
   const directory = temporaryDirectory();
   const flags = Object.entries(RESPARK_SETTINGS).flatMap(([key, value]) => [`--${toKebabCase(key)}`, value]);
   const server = await startServerProcess({
     script: RESPARK_COMMAND,
     args: ['serve', '--demo', '--data-dir', directory.path, ...flags],
-    env: {
-      RESPARK_ROOT_ACCESS_KEY_ID: RESPARK_KEYS.accessKeyId,
-      RESPARK_ROOT_SECRET_ACCESS_KEY: RESPARK_KEYS.secretAccessKey,
-      RESPARK_SECRET_KEY: RESPARK_KEYS.secretKey,
-    },
+    env: RESPARK_ENVIRONMENT,
     readyLine: /Management API +http:\/\/127\.0\.0\.1:(?<port>\d+)/,
     release: directory.remove,
+  });
+  const accessKey = await createOperatorKey(directory.path).catch(async (error: unknown) => {
+    await server.stop();
+    throw error;
   });
   const { readLocalFile } =
     await fromServer<typeof import('../../server/src/data-directory/local-files.ts')>('data-directory/local-files');
@@ -55,11 +59,18 @@ async function startRespark(): Promise<RunningContestant> {
     disconnectRequest(playerId) {
       const path = `/runtime/game/Demo/stage/Dev/player/${playerId}/disconnect`;
       const url = new URL(path, `http://127.0.0.1:${server.port}`);
-      const { accessKeyId, secretAccessKey } = RESPARK_KEYS;
-      const signing = { method: 'POST', url, accessKeyId, secretAccessKey, region: 'us-east-1', nowMs: Date.now() };
+      const signing = { method: 'POST', url, ...accessKey, region: 'us-east-1', nowMs: Date.now() };
       return post({ path, port: server.port, headers: signRequest(signing) });
     },
   };
+}
+
+/** A key as a studio gives one to its game's operators. The root key would be spared the look-up of its policy. */
+async function createOperatorKey(dataDir: string): Promise<{ accessKeyId: string; secretAccessKey: string }> {
+  const words = ['keys', 'create', '--role', 'operator', '--game', 'Demo', '--json', '--data-dir', dataDir];
+  const options = { env: RESPARK_ENVIRONMENT };
+  const { stdout } = await promisify(execFile)(process.execPath, [RESPARK_COMMAND, ...words], options);
+  return JSON.parse(stdout) as { accessKeyId: string; secretAccessKey: string };
 }
 
 async function startResparkBare(): Promise<RunningContestant> {

@@ -36,9 +36,7 @@ export const RESPARK_SETTINGS = {
   heartbeatMs: '3600000',
 } as const;
 
-/** Secrets of a server that lives for one measurement and listens only on this machine. */
+/** The secret of servers that live for one measurement and listen only on this machine. */
 export const RESPARK_KEYS = {
-  accessKeyId: 'BENCHROOTKEY',
-  secretAccessKey: 'a-root-secret-for-the-bench-only',
   secretKey: Buffer.alloc(32, 'bench').toString('base64'),
 } as const;
