@@ -18,7 +18,7 @@ export function checkBar(results: Results): BarCheck[] {
   const growth = new Medians(results, 'growth');
   const toFloor = (medians: Medians, figure: string, contestant: ContestantName = 'respark') =>
     ratio(medians.of(contestant, figure), medians.of('floor', figure));
-  const toPeer = (figure: string) => ratio(disconnect.of('respark', figure), disconnect.ofBetterPeer(figure));
+  const toPeer = (figure: string) => ratio(disconnect.of('respark', figure), disconnect.ofBest('peer', figure));
   const cpuFigures = disconnect.figures.filter((figure) => figure.endsWith('server CPU, µs a call'));
   const memoryFigures = idle.figures.filter((figure) => figure.endsWith('KiB each'));
   const growthFigures = growth.figures.filter((figure) => figure.endsWith('server CPU, µs a call'));

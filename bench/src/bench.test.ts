@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { SignJWT } from 'jose';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { runBench } from './bench.ts';
+import { CONTESTANT_NAMES } from './contestants.ts';
 import { LoadGenerator } from './load/generator.ts';
 import { report } from './report.ts';
-import { CONTESTANT_NAMES } from './results.ts';
+import { ownServer, temporaryDirectory } from './running-contestant.ts';
 import { QUICK } from './scenarios/scenario.ts';
+import { startServerProcess } from './server-process.ts';
 import { median, quantile } from './statistics.ts';
 
 /** Seen from bench/dist/src. In CI their absence is a failure. */
@@ -32,8 +36,38 @@ test('every contestant closes only the sockets of the player that a call names',
     assert.equal(Object.keys(figures).length, 24);
     for (const [figure, value] of Object.entries(figures)) assert(Number.isFinite(value), `${figure} is ${value}`);
   }
-  assert.match(report(results), /\| 200 calls\/s: call p50, ms \|( [\d.,]+ \|){5}( [\d.]+x \|){2}\n/);
+  assert.match(report(results), /\| 200 calls\/s: call p50, ms \|( [\d.,]+ \|){7}( [\d.]+x \|){3}\n/);
 });
+
+for (const peer of ['socket-io', 'colyseus']) {
+  test(`guarded, ${peer} records what a caller with a token does, and refuses others`, { skip }, async (t) => {
+    const directory = temporaryDirectory();
+    const auditFile = join(directory.path, 'audit.jsonl');
+    const secret = 'what-only-the-server-and-the-callers-know';
+    const options = { ...ownServer(`peers/${peer}`), args: [auditFile, secret], release: directory.remove };
+    const server = await startServerProcess(options);
+    t.after(() => server.stop());
+    const disconnect = async (key: string, audience: string, lifetime: string) => {
+      const claims = new SignJWT().setProtectedHeader({ alg: 'HS256' }).setSubject('me').setAudience(audience);
+      const token = await claims.setExpirationTime(lifetime).sign(new TextEncoder().encode(key));
+      const url = `http://127.0.0.1:${server.port}/player/a`;
+      return await fetch(url, { method: 'POST', headers: { authorization: `Bearer ${token}` } });
+    };
+    assert.equal((await disconnect('a-secret-that-somebody-has-guessed', 'disconnect', '1 hour')).status, 401);
+    assert.equal((await disconnect(secret, 'another', '1 hour')).status, 401);
+    assert.equal((await disconnect(secret, 'disconnect', '-1 hour')).status, 401);
+    assert.equal(readFileSync(auditFile, 'utf8'), '');
+
+    const response = await disconnect(secret, 'disconnect', '1 hour');
+    assert.deepEqual(await response.json(), { DisconnectSuccesses: [], DisconnectFailures: [] });
+    const records = readFileSync(auditFile, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => ({ ...JSON.parse(line), at: undefined }));
+    const call = { at: undefined, caller: 'me', operation: 'disconnect', playerId: 'a' };
+    assert.deepEqual(records, [call, { ...call, disconnected: [] }]);
+  });
+}
 
 /** A server that speaks the floor's dialect, and does what the test says when it is to disconnect a player. */
 async function startServer(t: TestContext, disconnect: (asked: WebSocket[], others: WebSocket[]) => string[]) {

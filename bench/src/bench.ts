@@ -1,8 +1,8 @@
 import { loadavg } from 'node:os';
 import { type MachineFacts, machineFacts, measuredCommit } from './machine.ts';
-import { CONTESTANT_NAMES, type Measurement, type Results } from './results.ts';
+import type { Measurement, Results } from './results.ts';
 import { SCENARIOS, type ScenarioName } from './scenarios/index.ts';
-import type { Scale } from './scenarios/scenario.ts';
+import { contestantsOf, type Scale } from './scenarios/scenario.ts';
 
 /** How many open files a process needs besides its connections. */
 const SPARE_FILES = 500;
@@ -34,7 +34,7 @@ export async function runBench({
   const results: Results = { commit: measuredCommit(), date, machine, isQuick, rounds, measurements };
   for (const scenario of scenarios) {
     for (let round = 1; round <= rounds; round += 1) {
-      for (const contestant of rotated(CONTESTANT_NAMES, (round - 1) / rounds)) {
+      for (const contestant of rotated(contestantsOf(SCENARIOS[scenario]), (round - 1) / rounds)) {
         onProgress(`${scenario}, round ${round} of ${rounds}: ${contestant}`);
         const figures = await SCENARIOS[scenario].run(contestant, scale).catch((error: unknown) => {
           throw new Error(`${contestant} failed in ${scenario}`, { cause: error });

@@ -1,143 +1,69 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { SignJWT } from 'jose';
 import type { DialectName } from './load/dialects.ts';
-import type { PlayerSeed } from './load/players.ts';
-import { fromServer, RESPARK_COMMAND, RESPARK_KEYS, RESPARK_SETTINGS } from './respark-build.ts';
+import { startRespark, startResparkBare } from './respark.ts';
+import { ownServer, post, type RunningContestant, temporaryDirectory } from './running-contestant.ts';
 import { type ServerProcess, startServerProcess } from './server-process.ts';
 
-export const CONTESTANTS = {
-  respark: { title: 'Respark', start: startRespark },
-  'respark-bare': { title: 'Respark’s gateway, bare HTTP', start: startResparkBare },
-  'socket.io': { title: 'Socket.IO 4.8', start: () => startPeer('peers/socket-io', 'socket.io') },
-  colyseus: { title: 'Colyseus 0.16', start: () => startPeer('peers/colyseus', 'colyseus') },
-  floor: { title: 'the floor', start: () => startPeer('servers/floor', 'floor') },
-} as const satisfies Record<string, { title: string; start: () => Promise<RunningContestant> }>;
+/**
+ * What a contestant is to the others: the product and a part of it, servers that others would take instead, those with
+ * what an operator must add before anyone may call them, or the least that the job can cost.
+ */
+export type Kind = 'respark' | 'peer' | 'guarded' | 'floor';
 
-const RESPARK_ENVIRONMENT = { RESPARK_SECRET_KEY: RESPARK_KEYS.secretKey };
+export interface Contestant {
+  readonly title: string;
+  readonly kind: Kind;
+  start(): Promise<RunningContestant>;
+}
+
+export const CONTESTANTS = {
+  respark: { title: 'Respark', kind: 'respark', start: startRespark },
+  'respark-bare': { title: 'Respark’s gateway, bare HTTP', kind: 'respark', start: startResparkBare },
+  'socket.io': { title: 'Socket.IO 4.8', kind: 'peer', start: () => startBare('peers/socket-io', 'socket.io') },
+  'socket.io-guarded': {
+    title: 'socket.io guarded',
+    kind: 'guarded',
+    start: () => startGuarded('peers/socket-io', 'socket.io'),
+  },
+  colyseus: { title: 'Colyseus 0.16', kind: 'peer', start: () => startBare('peers/colyseus', 'colyseus') },
+  'colyseus-guarded': {
+    title: 'colyseus guarded',
+    kind: 'guarded',
+    start: () => startGuarded('peers/colyseus', 'colyseus'),
+  },
+  floor: { title: 'the floor', kind: 'floor', start: () => startBare('servers/floor', 'floor') },
+} as const satisfies Record<string, Contestant>;
 
 export type ContestantName = keyof typeof CONTESTANTS;
+export const CONTESTANT_NAMES = Object.keys(CONTESTANTS) as ContestantName[];
 
-/** A server that was started for one measurement. */
-export interface RunningContestant extends ServerProcess {
-  readonly dialect: DialectName;
-  /** The names of these players and the first words that each says when it connects. */
-  seeds(playerIds: readonly string[]): Promise<PlayerSeed[]>;
-  /** A complete HTTP request that disconnects the player; valid for a few minutes. */
-  disconnectRequest(playerId: string): string;
+/** A server that closes the sockets of whomever anybody names. */
+async function startBare(name: string, dialect: DialectName): Promise<RunningContestant> {
+  return asPeer(await startServerProcess(ownServer(name)), dialect);
 }
 
-/** The product as an operator runs it: a key with a policy signs the calls, and every call is recorded. */
-async function startRespark(): Promise<RunningContestant> {
+/** The same server with the route's guard, and a caller who has a token for the next hour. */
+async function startGuarded(name: string, dialect: DialectName): Promise<RunningContestant> {
   const directory = temporaryDirectory();
-  const flags = Object.entries(RESPARK_SETTINGS).flatMap(([key, value]) => [`--${toKebabCase(key)}`, value]);
-  const server = await startServerProcess({
-    script: RESPARK_COMMAND,
-    args: ['serve', '--demo', '--data-dir', directory.path, ...flags],
-    env: RESPARK_ENVIRONMENT,
-    readyLine: /Management API +http:\/\/127\.0\.0\.1:(?<port>\d+)/,
-    release: directory.remove,
-  });
-  const accessKey = await createOperatorKey(directory.path).catch(async (error: unknown) => {
-    await server.stop();
-    throw error;
-  });
-  const { readLocalFile } =
-    await fromServer<typeof import('../../server/src/data-directory/local-files.ts')>('data-directory/local-files');
-  const { signRequest } =
-    await fromServer<typeof import('../../server/src/api/signature/sigv4.ts')>('api/signature/sigv4');
-  const demo = await readLocalFile.demo(directory.path);
-  if (demo === undefined) throw new Error('Respark has left no demo.json in its data directory');
-  const [, claims = ''] = demo.token.split('.');
-  const { aud: stageId } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as { aud: string };
-  return {
-    ...server,
-    dialect: 'respark',
-    seeds: (playerIds) => resparkSeeds({ stageId, gameKey: demo.gameKey, playerIds }),
-    disconnectRequest(playerId) {
-      const path = `/runtime/game/Demo/stage/Dev/player/${playerId}/disconnect`;
-      const url = new URL(path, `http://127.0.0.1:${server.port}`);
-      const signing = { method: 'POST', url, ...accessKey, region: 'us-east-1', nowMs: Date.now() };
-      return post({ path, port: server.port, headers: signRequest(signing) });
-    },
-  };
+  const secret = randomBytes(32).toString('base64url');
+  const token = await new SignJWT()
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject('operator')
+    .setAudience('disconnect')
+    .setExpirationTime('1 hour')
+    .sign(new TextEncoder().encode(secret));
+  const args = [join(directory.path, 'audit.jsonl'), secret];
+  const server = await startServerProcess({ ...ownServer(name), args, release: directory.remove });
+  return asPeer(server, dialect, { authorization: `Bearer ${token}` });
 }
 
-/** A key as a studio gives one to its game's operators. The root key would be spared the look-up of its policy. */
-async function createOperatorKey(dataDir: string): Promise<{ accessKeyId: string; secretAccessKey: string }> {
-  const words = ['keys', 'create', '--role', 'operator', '--game', 'Demo', '--json', '--data-dir', dataDir];
-  const options = { env: RESPARK_ENVIRONMENT };
-  const { stdout } = await promisify(execFile)(process.execPath, [RESPARK_COMMAND, ...words], options);
-  return JSON.parse(stdout) as { accessKeyId: string; secretAccessKey: string };
-}
-
-async function startResparkBare(): Promise<RunningContestant> {
-  const directory = temporaryDirectory();
-  const server = await startServerProcess({
-    ...ownServer('servers/respark-bare'),
-    args: [join(directory.path, 'respark.sqlite')],
-    release: directory.remove,
-  });
-  const { gameKey = '', stageId = '' } = server.facts;
-  return {
-    ...server,
-    dialect: 'respark',
-    seeds: (playerIds) => resparkSeeds({ stageId, gameKey, playerIds }),
-    disconnectRequest: (playerId) => post({ path: `/player/${playerId}`, port: server.port }),
-  };
-}
-
-async function startPeer(name: string, dialect: DialectName): Promise<RunningContestant> {
-  const server = await startServerProcess(ownServer(name));
+function asPeer(server: ServerProcess, dialect: DialectName, headers: Record<string, string> = {}): RunningContestant {
   return {
     ...server,
     dialect,
     seeds: async (playerIds) => playerIds.map((playerId) => ({ playerId, hello: '' })),
-    disconnectRequest: (playerId) => post({ path: `/player/${playerId}`, port: server.port }),
+    disconnectRequest: (playerId) => post({ path: `/player/${playerId}`, port: server.port, headers }),
   };
-}
-
-function ownServer(name: string) {
-  return { script: new URL(`./${name}.js`, import.meta.url).pathname, readyLine: /^(?<facts>\{.*\})$/m };
-}
-
-/** Hellos with tokens that are made with the server's own key, as returning players send them. */
-async function resparkSeeds({
-  stageId,
-  gameKey,
-  playerIds,
-}: {
-  stageId: string;
-  gameKey: string;
-  playerIds: readonly string[];
-}): Promise<PlayerSeed[]> {
-  const { createKeyring } = await fromServer<typeof import('../../server/src/keyring.ts')>('keyring');
-  const { systemClock } = await fromServer<typeof import('../../server/src/clock.ts')>('clock');
-  const { createPlayerTokens } =
-    await fromServer<typeof import('../../server/src/domain/players/player-tokens.ts')>('domain/players/player-tokens');
-  const { deriveKey } = createKeyring(Buffer.from(RESPARK_KEYS.secretKey, 'base64'));
-  const tokens = createPlayerTokens({ deriveKey, clock: systemClock, lifetimeMs: 86_400_000 });
-  const seeds: PlayerSeed[] = [];
-  for (const playerId of playerIds) {
-    const token = await tokens.issue(stageId, playerId);
-    seeds.push({ playerId, hello: JSON.stringify({ kind: 'hello', gameKey, token }) });
-  }
-  return seeds;
-}
-
-function post({ path, port, headers = {} }: { path: string; port: number; headers?: Record<string, string> }): string {
-  const all = { host: `127.0.0.1:${port}`, 'content-length': '0', ...headers };
-  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
-  return `POST ${path} HTTP/1.1\r\n${lines.join('')}\r\n`;
-}
-
-function temporaryDirectory(): { path: string; remove: () => void } {
-  const path = mkdtempSync(join(tmpdir(), 'respark-bench-'));
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
-}
-
-function toKebabCase(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

@@ -1,6 +1,6 @@
 import { checkBar } from './bar.ts';
 import { CONTESTANTS } from './contestants.ts';
-import { CONTESTANT_NAMES, Medians, type Results } from './results.ts';
+import { Medians, type Results } from './results.ts';
 import { SCENARIOS } from './scenarios/index.ts';
 import { quantile } from './statistics.ts';
 
@@ -28,17 +28,25 @@ export function report(results: Results): string {
 }
 
 function tableOf(medians: Medians): string {
+  const { contestants } = medians;
+  const bases = [
+    { title: 'floor', of: (figure: string) => medians.of('floor', figure) },
+    { title: 'better peer', of: (figure: string) => medians.ofBest('peer', figure) },
+    ...(contestants.some((name) => CONTESTANTS[name].kind === 'guarded')
+      ? [{ title: 'better guarded peer', of: (figure: string) => medians.ofBest('guarded', figure) }]
+      : []),
+  ];
   const rows = medians.figures.map((figure) => {
-    const values = CONTESTANT_NAMES.map((name) => medians.of(name, figure));
-    const [ours] = values;
+    const ours = medians.of('respark', figure);
     const isOfServer = !figure.includes('generator');
-    const ratios = [medians.of('floor', figure), medians.ofBetterPeer(figure)].map((base) =>
-      isOfServer && ours !== undefined && base !== undefined ? `${(ours / base).toFixed(2)}x` : '',
-    );
-    return [figure, ...values.map(shown), ...ratios];
+    const ratios = bases.map(({ of }) => {
+      const base = of(figure);
+      return isOfServer && ours !== undefined && base !== undefined ? `${(ours / base).toFixed(2)}x` : '';
+    });
+    return [figure, ...contestants.map((name) => shown(medians.of(name, figure))), ...ratios];
   });
-  const titles = CONTESTANT_NAMES.map((name) => CONTESTANTS[name].title);
-  return markdownTable(['', ...titles, 'Respark / floor', 'Respark / better peer'], rows);
+  const titles = contestants.map((name) => CONTESTANTS[name].title);
+  return markdownTable(['', ...titles, ...bases.map(({ title }) => `Respark / ${title}`)], rows);
 }
 
 function barOf(results: Results): string {

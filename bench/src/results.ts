@@ -1,4 +1,4 @@
-import { CONTESTANTS, type ContestantName } from './contestants.ts';
+import { CONTESTANT_NAMES, CONTESTANTS, type ContestantName, type Kind } from './contestants.ts';
 import type { MachineFacts } from './machine.ts';
 import type { Figures } from './scenarios/scenario.ts';
 import { median } from './statistics.ts';
@@ -23,10 +23,6 @@ export interface Results {
   readonly measurements: readonly Measurement[];
 }
 
-export const CONTESTANT_NAMES = Object.keys(CONTESTANTS) as ContestantName[];
-/** The contestants of which `ofBetterPeer` takes the better; the floor is no product, the bare gateway is Respark's. */
-const PEERS = ['socket.io', 'colyseus'] as const satisfies readonly ContestantName[];
-
 /** The medians of all rounds of one scenario. */
 export class Medians {
   readonly #measurements: readonly Measurement[];
@@ -40,6 +36,12 @@ export class Medians {
     return [...new Set(this.#measurements.flatMap(({ figures }) => Object.keys(figures)))];
   }
 
+  /** Those that took part, in the order of the tables. */
+  get contestants(): ContestantName[] {
+    const found = new Set(this.#measurements.map(({ contestant }) => contestant));
+    return CONTESTANT_NAMES.filter((name) => found.has(name));
+  }
+
   /** Undefined if it was not measured. */
   of(contestant: ContestantName, figure: string): number | undefined {
     const values = this.#measurements
@@ -49,9 +51,10 @@ export class Medians {
     return values.length === 0 ? undefined : median(values);
   }
 
-  /** The value of the better peer: the higher one for a rate, the lower one for anything else. */
-  ofBetterPeer(figure: string): number | undefined {
-    const values = PEERS.map((peer) => this.of(peer, figure)).filter((value) => value !== undefined);
+  /** The best value among contestants of a kind: the highest one for a rate, the lowest one for anything else. */
+  ofBest(kind: Kind, figure: string): number | undefined {
+    const names = CONTESTANT_NAMES.filter((name) => CONTESTANTS[name].kind === kind);
+    const values = names.map((name) => this.of(name, figure)).filter((value) => value !== undefined);
     if (values.length === 0) return undefined;
     return isRate(figure) ? Math.max(...values) : Math.min(...values);
   }

@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import { type Client, Room, Server } from '@colyseus/core';
 import { WebSocketTransport } from '@colyseus/ws-transport';
 import { reportReady } from '../servers/ready.ts';
+import { disconnectRoute } from './disconnect-route.ts';
 
 const CLOSE_CODE = 4000;
 
@@ -32,17 +33,12 @@ class Lobby extends Room {
   }
 }
 
-const http = createServer((request, response) => {
-  const [, , playerId = ''] = (request.url ?? '').split('/');
+const route = await disconnectRoute((playerId) => {
   const leaving = [...(clients.get(playerId) ?? [])];
   for (const client of leaving) client.leave(CLOSE_CODE);
-  const body = JSON.stringify({
-    DisconnectSuccesses: leaving.map(({ sessionId }) => sessionId),
-    DisconnectFailures: [],
-  });
-  response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
-  response.end(body);
+  return leaving.map(({ sessionId }) => sessionId);
 });
+const http = createServer(route);
 
 // Heartbeats would fall into some measured windows and not into others, so no contestant has them.
 const transport = new WebSocketTransport({ server: http, pingInterval: 0 });

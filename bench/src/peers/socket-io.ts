@@ -4,19 +4,17 @@
 import { createServer } from 'node:http';
 import { Server } from 'socket.io';
 import { reportReady } from '../servers/ready.ts';
+import { disconnectRoute } from './disconnect-route.ts';
 
 const HOUR_MS = 3_600_000;
 
-const http = createServer((request, response) => {
-  const [, route, playerId = ''] = (request.url ?? '').split('/');
-  if (route !== 'player') return;
+const route = await disconnectRoute((playerId) => {
   const room = `player:${playerId}`;
   const ids = [...(io.of('/').adapter.rooms.get(room) ?? [])];
   io.in(room).disconnectSockets(true);
-  const body = JSON.stringify({ DisconnectSuccesses: ids, DisconnectFailures: [] });
-  response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
-  response.end(body);
+  return ids;
 });
+const http = createServer(route);
 
 // Heartbeats would fall into some measured windows and not into others, so no contestant has them.
 const io = new Server(http, { transports: ['websocket'], serveClient: false, pingInterval: HOUR_MS });

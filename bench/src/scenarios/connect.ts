@@ -1,9 +1,10 @@
-import { arrive, CONNECTIONS_PER_PLAYER, inArena, playersFor, type Scenario, warmUp } from './scenario.ts';
+import { arrive, CONNECTIONS_PER_PLAYER, inArena, playersFor, type Scenario, UNGUARDED, warmUp } from './scenario.ts';
 
 export const connectScenario: Scenario = {
   title: 'Connect',
   description:
     'until the server has accepted the socket as the player’s: Respark with hello, token and welcome; Socket.IO with its namespace; Colyseus with matchmaking; the floor with only the upgrade. 64 at once',
+  kinds: UNGUARDED,
   async run(name, scale) {
     return await inArena(name, async (arena) => {
       await warmUp(arena, scale);

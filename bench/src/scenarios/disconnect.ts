@@ -18,7 +18,9 @@ const LOADS = [
 
 export const disconnectScenario: Scenario = {
   title: 'Disconnect a player',
-  description: 'idle connections, three per player; each call closes the three of its player',
+  description:
+    'idle connections, three per player; each call closes the three of its player. A guarded peer checks the caller’s token and writes a line to a file before and after, as Respark does; the others do what anybody says',
+  kinds: ['respark', 'peer', 'guarded', 'floor'],
   async run(name, scale) {
     return await inArena(name, async (arena) => {
       await warmUp(arena, scale);

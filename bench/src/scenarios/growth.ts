@@ -7,6 +7,7 @@ import {
   inArena,
   playersFor,
   type Scenario,
+  UNGUARDED,
   warmUp,
   warmUpCalls,
 } from './scenario.ts';
@@ -17,6 +18,7 @@ const BATCH_PLAYERS = 30;
 export const growthScenario: Scenario = {
   title: 'Cost of a call as connections grow',
   description: 'calls one at a time, in batches of 30 players who reconnect in between',
+  kinds: UNGUARDED,
   async run(name, scale) {
     return await inArena(name, async (arena) => {
       await warmUp(arena, scale);

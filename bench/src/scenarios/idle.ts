@@ -1,9 +1,19 @@
-import { arrive, type Figures, inArena, playersFor, type Scenario, untilSteady, warmUp } from './scenario.ts';
+import {
+  arrive,
+  type Figures,
+  inArena,
+  playersFor,
+  type Scenario,
+  UNGUARDED,
+  untilSteady,
+  warmUp,
+} from './scenario.ts';
 
 export const idleScenario: Scenario = {
   title: 'Memory of idle connections',
   description:
     'resident memory per connection: that of the server with its connections, less that of the warm server without any; both after a garbage collection',
+  kinds: UNGUARDED,
   async run(name, scale) {
     return await inArena(name, async (arena) => {
       const { server } = arena;

@@ -1,4 +1,4 @@
-import { arrive, inArena, playersFor, type Scenario, warmUp } from './scenario.ts';
+import { arrive, inArena, playersFor, type Scenario, UNGUARDED, warmUp } from './scenario.ts';
 
 const SECONDS_AT_RATE = 2;
 const MESSAGES_PER_SECOND = 2_000;
@@ -7,6 +7,7 @@ export const roundTripScenario: Scenario = {
   title: 'Request round trip',
   description:
     'a request of 64 characters over all connections in turn. Respark answers that it has no handler, which still goes all the way through the gateway; the others answer with an echo, Socket.IO with an acknowledgement',
+  kinds: UNGUARDED,
   async run(name, scale) {
     return await inArena(name, async (arena) => {
       const { server, generator } = arena;

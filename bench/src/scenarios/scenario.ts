@@ -1,9 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { CONTESTANTS, type ContestantName, type RunningContestant } from '../contestants.ts';
+import { CONTESTANT_NAMES, CONTESTANTS, type ContestantName, type Kind } from '../contestants.ts';
 import type { DisconnectFigures } from '../load/generator.ts';
 import { type GeneratorProcess, startGenerator } from '../load/generator-process.ts';
 import type { Pacing } from '../load/pacing.ts';
 import type { PlayerSeed } from '../load/players.ts';
+import type { RunningContestant } from '../running-contestant.ts';
 import { quantile } from '../statistics.ts';
 
 /** The sizes of a run: those of the published figures, or just enough to see that the benchmark works. */
@@ -63,8 +64,16 @@ export interface Scenario {
   readonly title: string;
   /** What was done, for the readers of the table. */
   readonly description: string;
+  readonly kinds: readonly Kind[];
   /** Measures one contestant once. */
   run(name: ContestantName, scale: Scale): Promise<Figures>;
+}
+
+/** The kinds for whatever is not about the call: a guarded peer differs from the bare one in nothing else. */
+export const UNGUARDED = ['respark', 'peer', 'floor'] as const satisfies readonly Kind[];
+
+export function contestantsOf({ kinds }: Scenario): ContestantName[] {
+  return CONTESTANT_NAMES.filter((name) => kinds.includes(CONTESTANTS[name].kind));
 }
 
 export const CONNECTIONS_PER_PLAYER = 3;

@@ -1,9 +1,10 @@
 import { CONTESTANTS } from '../contestants.ts';
-import type { Scenario } from './scenario.ts';
+import { type Scenario, UNGUARDED } from './scenario.ts';
 
 export const startUpScenario: Scenario = {
   title: 'Start-up',
   description: 'from the start of the process until it reports that it serves; Respark with an empty data directory',
+  kinds: UNGUARDED,
   async run(name) {
     const server = await CONTESTANTS[name].start();
     await server.stop();

@@ -1,0 +1,97 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { PlayerSeed } from './load/players.ts';
+import { fromServer, RESPARK_COMMAND, RESPARK_KEYS, RESPARK_SETTINGS } from './respark-build.ts';
+import { ownServer, post, type RunningContestant, temporaryDirectory } from './running-contestant.ts';
+import { startServerProcess } from './server-process.ts';
+
+const RESPARK_ENVIRONMENT = { RESPARK_SECRET_KEY: RESPARK_KEYS.secretKey };
+
+/** The product as an operator runs it: a key with a policy signs the calls, and every call is recorded. */
+export async function startRespark(): Promise<RunningContestant> {
+  const directory = temporaryDirectory();
+  const flags = Object.entries(RESPARK_SETTINGS).flatMap(([key, value]) => [`--${toKebabCase(key)}`, value]);
+  const server = await startServerProcess({
+    script: RESPARK_COMMAND,
+    args: ['serve', '--demo', '--data-dir', directory.path, ...flags],
+    env: RESPARK_ENVIRONMENT,
+    readyLine: /Management API +http:\/\/127\.0\.0\.1:(?<port>\d+)/,
+    release: directory.remove,
+  });
+  const accessKey = await createOperatorKey(directory.path).catch(async (error: unknown) => {
+    await server.stop();
+    throw error;
+  });
+  const { readLocalFile } =
+    await fromServer<typeof import('../../server/src/data-directory/local-files.ts')>('data-directory/local-files');
+  const { signRequest } =
+    await fromServer<typeof import('../../server/src/api/signature/sigv4.ts')>('api/signature/sigv4');
+  const demo = await readLocalFile.demo(directory.path);
+  if (demo === undefined) throw new Error('Respark has left no demo.json in its data directory');
+  const [, claims = ''] = demo.token.split('.');
+  const { aud: stageId } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as { aud: string };
+  return {
+    ...server,
+    dialect: 'respark',
+    seeds: (playerIds) => resparkSeeds({ stageId, gameKey: demo.gameKey, playerIds }),
+    disconnectRequest(playerId) {
+      const path = `/runtime/game/Demo/stage/Dev/player/${playerId}/disconnect`;
+      const url = new URL(path, `http://127.0.0.1:${server.port}`);
+      const signing = { method: 'POST', url, ...accessKey, region: 'us-east-1', nowMs: Date.now() };
+      return post({ path, port: server.port, headers: signRequest(signing) });
+    },
+  };
+}
+
+/** A key as a studio gives one to its game's operators. The root key would be spared the look-up of its policy. */
+async function createOperatorKey(dataDir: string): Promise<{ accessKeyId: string; secretAccessKey: string }> {
+  const words = ['keys', 'create', '--role', 'operator', '--game', 'Demo', '--json', '--data-dir', dataDir];
+  const options = { env: RESPARK_ENVIRONMENT };
+  const { stdout } = await promisify(execFile)(process.execPath, [RESPARK_COMMAND, ...words], options);
+  return JSON.parse(stdout) as { accessKeyId: string; secretAccessKey: string };
+}
+
+export async function startResparkBare(): Promise<RunningContestant> {
+  const directory = temporaryDirectory();
+  const server = await startServerProcess({
+    ...ownServer('servers/respark-bare'),
+    args: [join(directory.path, 'respark.sqlite')],
+    release: directory.remove,
+  });
+  const { gameKey = '', stageId = '' } = server.facts;
+  return {
+    ...server,
+    dialect: 'respark',
+    seeds: (playerIds) => resparkSeeds({ stageId, gameKey, playerIds }),
+    disconnectRequest: (playerId) => post({ path: `/player/${playerId}`, port: server.port }),
+  };
+}
+
+/** Hellos with tokens that are made with the server's own key, as returning players send them. */
+async function resparkSeeds({
+  stageId,
+  gameKey,
+  playerIds,
+}: {
+  stageId: string;
+  gameKey: string;
+  playerIds: readonly string[];
+}): Promise<PlayerSeed[]> {
+  const { createKeyring } = await fromServer<typeof import('../../server/src/keyring.ts')>('keyring');
+  const { systemClock } = await fromServer<typeof import('../../server/src/clock.ts')>('clock');
+  const { createPlayerTokens } =
+    await fromServer<typeof import('../../server/src/domain/players/player-tokens.ts')>('domain/players/player-tokens');
+  const { deriveKey } = createKeyring(Buffer.from(RESPARK_KEYS.secretKey, 'base64'));
+  const tokens = createPlayerTokens({ deriveKey, clock: systemClock, lifetimeMs: 86_400_000 });
+  const seeds: PlayerSeed[] = [];
+  for (const playerId of playerIds) {
+    const token = await tokens.issue(stageId, playerId);
+    seeds.push({ playerId, hello: JSON.stringify({ kind: 'hello', gameKey, token }) });
+  }
+  return seeds;
+}
+
+function toKebabCase(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

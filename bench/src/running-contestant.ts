@@ -1,0 +1,40 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DialectName } from './load/dialects.ts';
+import type { PlayerSeed } from './load/players.ts';
+import type { ServerProcess } from './server-process.ts';
+
+/** A server that was started for one measurement. */
+export interface RunningContestant extends ServerProcess {
+  readonly dialect: DialectName;
+  /** The names of these players and the first words that each says when it connects. */
+  seeds(playerIds: readonly string[]): Promise<PlayerSeed[]>;
+  /** A complete HTTP request that disconnects the player; valid for a few minutes. */
+  disconnectRequest(playerId: string): string;
+}
+
+/** A server of this folder, which says on its ready line whatever there is to know of it. */
+export function ownServer(name: string) {
+  return { script: new URL(`./${name}.js`, import.meta.url).pathname, readyLine: /^(?<facts>\{.*\})$/m };
+}
+
+/** A request without a body, with the headers that every request needs. */
+export function post({
+  path,
+  port,
+  headers = {},
+}: {
+  path: string;
+  port: number;
+  headers?: Record<string, string>;
+}): string {
+  const all = { host: `127.0.0.1:${port}`, 'content-length': '0', ...headers };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `POST ${path} HTTP/1.1\r\n${lines.join('')}\r\n`;
+}
+
+export function temporaryDirectory(): { path: string; remove: () => void } {
+  const path = mkdtempSync(join(tmpdir(), 'respark-bench-'));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
