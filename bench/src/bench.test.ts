@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { SignJWT } from 'jose';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import { runBench } from './bench.ts';
 import { CONTESTANT_NAMES } from './contestants.ts';
 import { LoadGenerator } from './load/generator.ts';
@@ -36,7 +36,7 @@ test('every contestant closes only the sockets of the player that a call names',
     assert.equal(Object.keys(figures).length, 24);
     for (const [figure, value] of Object.entries(figures)) assert(Number.isFinite(value), `${figure} is ${value}`);
   }
-  assert.match(report(results), /\| 200 calls\/s: call p50, ms \|( [\d.,]+ \|){7}( [\d.]+x \|){3}\n/);
+  assert.match(report(results), /\| 200 calls\/s: call p50, ms \|( [\d.,]+ \|){8}( [\d.]+x \|){3}\n/);
 });
 
 for (const peer of ['socket-io', 'colyseus']) {
@@ -68,6 +68,23 @@ for (const peer of ['socket-io', 'colyseus']) {
     assert.deepEqual(records, [call, { ...call, disconnected: [] }]);
   });
 }
+
+test('[ws] the floor with an own codec speaks the protocol of WebSockets', async (t) => {
+  const server = await startServerProcess(ownServer('servers/floor-own-codec'));
+  t.after(() => server.stop());
+  const client = new WebSocket(`ws://127.0.0.1:${server.port}/?player=a`);
+  await once(client, 'open');
+  for (const text of ['short', 'x'.repeat(300), 'y'.repeat(65_535)]) {
+    client.send(text);
+    assert.equal(String((await once(client, 'message'))[0]), text);
+  }
+  client.ping('alive');
+  assert.equal(String((await once(client, 'pong'))[0]), 'alive');
+  const response = await fetch(`http://127.0.0.1:${server.port}/player/a`, { method: 'POST' });
+  assert.equal(((await response.json()) as { DisconnectSuccesses: string[] }).DisconnectSuccesses.length, 1);
+  const [code, reason] = await once(client, 'close');
+  assert.deepEqual([code, String(reason)], [4500, 'disconnected']);
+});
 
 /** A server that speaks the floor's dialect, and does what the test says when it is to disconnect a player. */
 async function startServer(t: TestContext, disconnect: (asked: WebSocket[], others: WebSocket[]) => string[]) {

@@ -34,6 +34,11 @@ export const CONTESTANTS = {
     start: () => startGuarded('peers/colyseus', 'colyseus'),
   },
   floor: { title: 'the floor', kind: 'floor', start: () => startBare('servers/floor', 'floor') },
+  'floor-own-codec': {
+    title: 'floor, own codec',
+    kind: 'floor',
+    start: () => startBare('servers/floor-own-codec', 'floor'),
+  },
 } as const satisfies Record<string, Contestant>;
 
 export type ContestantName = keyof typeof CONTESTANTS;
