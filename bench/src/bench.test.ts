@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { SignJWT } from 'jose';
 import { WebSocket, WebSocketServer } from 'ws';
+import { checkBar } from './bar.ts';
 import { runBench } from './bench.ts';
 import { CONTESTANT_NAMES } from './contestants.ts';
 import { LoadGenerator } from './load/generator.ts';
@@ -36,6 +37,7 @@ test('every contestant closes only the sockets of the player that a call names',
     assert.equal(Object.keys(figures).length, 24);
     for (const [figure, value] of Object.entries(figures)) assert(Number.isFinite(value), `${figure} is ${value}`);
   }
+  assert.equal(checkBar(results).filter(({ value }) => value !== undefined).length, 8);
   assert.match(report(results), /\| 200 calls\/s: call p50, ms \|( [\d.,]+ \|){8}( [\d.]+x \|){3}\n/);
 });
 

@@ -8,6 +8,8 @@ const NOTES = `CPU is that of the whole server process. Where the generator used
 limit of the generator and not of the server: compare the CPU instead. At a fixed rate the generator spins until each call
 is due, so its CPU says nothing there; what counts is how late its calls were.`;
 
+const BAR = 'How many times as much as the floor Respark may take; where a peer is named, as that peer.';
+
 /** The report of a run: its facts and its tables, in Markdown. */
 export function report(results: Results): string {
   const { machine, rounds, commit } = results;
@@ -24,7 +26,7 @@ export function report(results: Results): string {
       const { title, description } = scenario;
       return `## ${title}\n\n${description[0]?.toUpperCase()}${description.slice(1)}.\n\n${tableOf(new Medians(results, name))}`;
     });
-  return [`${facts.join('; ')}.`, NOTES, ...tables, `## The bar\n\n${barOf(results)}`, ''].join('\n\n');
+  return [`${facts.join('; ')}.`, NOTES, ...tables, `## The bar\n\n${BAR}\n\n${barOf(results)}`, ''].join('\n\n');
 }
 
 function tableOf(medians: Medians): string {

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { checkBar } from './bar.ts';
+import type { ContestantName } from './contestants.ts';
+import { report } from './report.ts';
+import type { Results } from './results.ts';
+import type { ScenarioName } from './scenarios/index.ts';
+
+/** A run of one round with these figures. */
+function resultsOf(figures: Partial<Record<ContestantName, number>>, scenario: ScenarioName, figure: string): Results {
+  const machine = {
+    ...{ cpu: 'a processor', cores: 2, memoryGiB: 4, kernel: '6', node: 'v20.20.2' },
+    ...{ maxOpenFiles: 20_000, isPinned: true, loadAtStart: 0 },
+  };
+  const measurements = Object.entries(figures).map(([contestant, value]) => ({
+    scenario,
+    contestant: contestant as ContestantName,
+    round: 1,
+    load: 1,
+    figures: { [figure]: value },
+  }));
+  return { commit: 'abc', date: '2026-01-01', machine, isQuick: false, rounds: 1, measurements };
+}
+
+function barOf(...run: Parameters<typeof resultsOf>) {
+  return checkBar(resultsOf(...run))
+    .filter(({ value }) => value !== undefined)
+    .map(({ promise, value, limit }) => `${promise}: ${value} of ${limit}`);
+}
+
+test('a promise is held against the floor over ws, and not against the one with an own codec', () => {
+  const figures = { respark: 80, floor: 100, 'floor-own-codec': 40, 'socket.io': 10 };
+  assert.deepEqual(barOf(figures, 'disconnect', 'one at a time: server CPU, µs a call'), [
+    'one at a time: server CPU of a call: 0.8 of 0.85',
+  ]);
+  assert.deepEqual(barOf(figures, 'idle', '19,000 connections: RSS, KiB each'), [
+    '19,000 connections: RSS of an idle one: 0.8 of 0.75',
+  ]);
+});
+
+test('a promise about peers is held against the better one, bare or guarded', () => {
+  const peers = { 'socket.io': 4, colyseus: 2, 'socket.io-guarded': 5, 'colyseus-guarded': 8 };
+  assert.deepEqual(barOf({ respark: 3, floor: 1, ...peers }, 'disconnect', '200 calls/s: call p50, ms'), [
+    '200 calls/s: call p50, to the better bare peer: 1.5 of 1.4',
+    '200 calls/s: call p50, to the better guarded peer: 0.6 of 1',
+  ]);
+});
+
+test('the report ends with the promises that were measured, met and missed', () => {
+  const run = resultsOf({ respark: 3, 'colyseus-guarded': 3, colyseus: 2 }, 'disconnect', '200 calls/s: call p50, ms');
+  assert.deepEqual(report(run).trimEnd().split('\n').slice(-4), [
+    '|  | measured | promised |  |',
+    '| --- | ---: | ---: | ---: |',
+    '| 200 calls/s: call p50, to the better bare peer | 1.50 | ≤ 1.4 | MISSED |',
+    '| 200 calls/s: call p50, to the better guarded peer | 1.00 | ≤ 1 | met |',
+  ]);
+});
