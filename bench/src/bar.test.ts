@@ -6,24 +6,34 @@ import { report } from './report.ts';
 import type { Results } from './results.ts';
 import type { ScenarioName } from './scenarios/index.ts';
 
-/** A run of one round with these figures. */
-function resultsOf(figures: Partial<Record<ContestantName, number>>, scenario: ScenarioName, figure: string): Results {
+const NODE = 'v20.20.2';
+
+/** A run of one round with these figures, the same on each Node.js. */
+function resultsOf(
+  figures: Partial<Record<ContestantName, number>>,
+  scenario: ScenarioName,
+  figure: string,
+  nodes = [NODE],
+): Results {
   const machine = {
-    ...{ cpu: 'a processor', cores: 2, memoryGiB: 4, kernel: '6', node: 'v20.20.2' },
+    ...{ cpu: 'a processor', cores: 2, memoryGiB: 4, kernel: '6', node: NODE },
     ...{ maxOpenFiles: 20_000, isPinned: true, loadAtStart: 0 },
   };
-  const measurements = Object.entries(figures).map(([contestant, value]) => ({
-    scenario,
-    contestant: contestant as ContestantName,
-    round: 1,
-    load: 1,
-    figures: { [figure]: value },
-  }));
-  return { commit: 'abc', date: '2026-01-01', machine, isQuick: false, rounds: 1, measurements };
+  const measurements = Object.entries(figures).flatMap(([contestant, value]) =>
+    nodes.map((node) => ({
+      scenario,
+      contestant: contestant as ContestantName,
+      node,
+      round: 1,
+      load: 1,
+      figures: { [figure]: value },
+    })),
+  );
+  return { commit: 'abc', date: '2026-01-01', machine, isQuick: false, rounds: 1, nodes, measurements };
 }
 
 function barOf(...run: Parameters<typeof resultsOf>) {
-  return checkBar(resultsOf(...run))
+  return checkBar(resultsOf(...run), NODE)
     .filter(({ value }) => value !== undefined)
     .map(({ promise, value, limit }) => `${promise}: ${value} of ${limit}`);
 }
@@ -54,4 +64,13 @@ test('the report ends with the promises that were measured, met and missed', () 
     '| 200 calls/s: call p50, to the better bare peer | 1.50 | ≤ 1.4 | MISSED |',
     '| 200 calls/s: call p50, to the better guarded peer | 1.00 | ≤ 1 | met |',
   ]);
+});
+
+test('where a run had several versions of Node.js, each row says which one it is about', () => {
+  const nodes = [NODE, 'v24.17.0'];
+  const text = report(resultsOf({ respark: 8, floor: 4 }, 'connect', 'server CPU, µs a handshake', nodes));
+  for (const node of nodes) {
+    assert(text.includes(`\n| server CPU, µs a handshake, Node.js ${node} | 8.00 | 4.00 | 2.00x |\n`), text);
+    assert(text.includes(`\n| server CPU of a connect, with hello and token, Node.js ${node} | 2.00 |`), text);
+  }
 });

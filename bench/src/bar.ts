@@ -12,10 +12,10 @@ export interface BarCheck {
 /** The memory of an idle connection is promised for these numbers of them; a smaller one shows more noise than memory. */
 const IDLE_SIZES = ['10,000', '19,000'];
 
-/** What the server promises, to the floor over `ws` where nothing else is said. */
-export function checkBar(results: Results): BarCheck[] {
-  const disconnect = new Medians(results, 'disconnect');
-  const growth = new Medians(results, 'growth');
+/** What the server promises on each Node.js, to the floor over `ws` where nothing else is said. */
+export function checkBar(results: Results, node: string): BarCheck[] {
+  const disconnect = new Medians(results, 'disconnect', node);
+  const growth = new Medians(results, 'growth', node);
   const toFloor = (medians: Medians, figure: string) =>
     ratio(medians.of('respark', figure), medians.of('floor', figure));
   const toBest = (kind: Kind, figure: string) =>
@@ -54,17 +54,17 @@ export function checkBar(results: Results): BarCheck[] {
     p99('32 at once'),
     ...IDLE_SIZES.map((size) => ({
       promise: `${size} connections: RSS of an idle one`,
-      value: toFloor(new Medians(results, 'idle'), `${size} connections: RSS, KiB each`),
+      value: toFloor(new Medians(results, 'idle', node), `${size} connections: RSS, KiB each`),
       limit: 0.75,
     })),
     {
       promise: 'server CPU of a connect, with hello and token',
-      value: toFloor(new Medians(results, 'connect'), 'server CPU, µs a handshake'),
+      value: toFloor(new Medians(results, 'connect', node), 'server CPU, µs a handshake'),
       limit: 1.6,
     },
     {
       promise: 'server CPU of a request’s round trip, 64 at once',
-      value: toFloor(new Medians(results, 'round-trip'), '64 at once: server CPU, µs a round trip'),
+      value: toFloor(new Medians(results, 'round-trip', node), '64 at once: server CPU, µs a round trip'),
       limit: 1.2,
     },
     {

@@ -11,6 +11,7 @@ import { checkBar } from './bar.ts';
 import { runBench } from './bench.ts';
 import { CONTESTANT_NAMES } from './contestants.ts';
 import { LoadGenerator } from './load/generator.ts';
+import { OWN_NODE } from './node-binary.ts';
 import { report } from './report.ts';
 import { ownServer, temporaryDirectory } from './running-contestant.ts';
 import { QUICK } from './scenarios/scenario.ts';
@@ -27,6 +28,7 @@ test('every contestant closes only the sockets of the player that a call names',
     scale: { ...QUICK, warmUpConnections: 30, connections: 60, calls: 10 },
     isQuick: true,
     rounds: 1,
+    nodes: [OWN_NODE],
     onProgress: () => {},
   });
   assert.deepEqual(
@@ -37,7 +39,7 @@ test('every contestant closes only the sockets of the player that a call names',
     assert.equal(Object.keys(figures).length, 24);
     for (const [figure, value] of Object.entries(figures)) assert(Number.isFinite(value), `${figure} is ${value}`);
   }
-  assert.equal(checkBar(results).filter(({ value }) => value !== undefined).length, 8);
+  assert.equal(checkBar(results, process.version).filter(({ value }) => value !== undefined).length, 8);
   assert.match(report(results), /\| 200 calls\/s: call p50, ms \|( [\d.,]+ \|){8}( [\d.]+x \|){3}\n/);
 });
 
@@ -46,7 +48,7 @@ for (const peer of ['socket-io', 'colyseus']) {
     const directory = temporaryDirectory();
     const auditFile = join(directory.path, 'audit.jsonl');
     const secret = 'what-only-the-server-and-the-callers-know';
-    const options = { ...ownServer(`peers/${peer}`), args: [auditFile, secret], release: directory.remove };
+    const options = { ...ownServer(OWN_NODE, `peers/${peer}`), args: [auditFile, secret], release: directory.remove };
     const server = await startServerProcess(options);
     t.after(() => server.stop());
     const disconnect = async (key: string, audience: string, lifetime: string) => {
@@ -72,7 +74,7 @@ for (const peer of ['socket-io', 'colyseus']) {
 }
 
 test('[ws] the floor with an own codec speaks the protocol of WebSockets', async (t) => {
-  const server = await startServerProcess(ownServer('servers/floor-own-codec'));
+  const server = await startServerProcess(ownServer(OWN_NODE, 'servers/floor-own-codec'));
   t.after(() => server.stop());
   const client = new WebSocket(`ws://127.0.0.1:${server.port}/?player=a`);
   await once(client, 'open');

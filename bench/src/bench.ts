@@ -1,8 +1,9 @@
 import { loadavg } from 'node:os';
 import { type MachineFacts, machineFacts, measuredCommit } from './machine.ts';
+import type { NodeBinary } from './node-binary.ts';
 import type { Measurement, Results } from './results.ts';
 import { SCENARIOS, type ScenarioName } from './scenarios/index.ts';
-import { contestantsOf, type Scale } from './scenarios/scenario.ts';
+import { entrantsOf, type Scale } from './scenarios/scenario.ts';
 
 /** How many open files a process needs besides its connections. */
 const SPARE_FILES = 500;
@@ -16,6 +17,7 @@ export async function runBench({
   scale,
   isQuick,
   rounds,
+  nodes,
   onProgress,
   onMeasured = () => {},
 }: {
@@ -23,6 +25,8 @@ export async function runBench({
   scale: Scale;
   isQuick: boolean;
   rounds: number;
+  /** The first one is that of the bench. */
+  nodes: readonly NodeBinary[];
   onProgress: (line: string) => void;
   /** Called after each turn with all results so far, so that an interrupted run is not lost. */
   onMeasured?: (results: Results) => void;
@@ -31,15 +35,17 @@ export async function runBench({
   assertRoomFor(scale, machine);
   const measurements: Measurement[] = [];
   const date = new Date().toISOString().slice(0, 10);
-  const results: Results = { commit: measuredCommit(), date, machine, isQuick, rounds, measurements };
+  const versions = nodes.map(({ version }) => version);
+  const results: Results = { commit: measuredCommit(), date, machine, isQuick, rounds, nodes: versions, measurements };
   for (const scenario of scenarios) {
     for (let round = 1; round <= rounds; round += 1) {
-      for (const contestant of rotated(contestantsOf(SCENARIOS[scenario]), (round - 1) / rounds)) {
-        onProgress(`${scenario}, round ${round} of ${rounds}: ${contestant}`);
-        const figures = await SCENARIOS[scenario].run(contestant, scale).catch((error: unknown) => {
-          throw new Error(`${contestant} failed in ${scenario}`, { cause: error });
+      for (const entrant of rotated(entrantsOf(SCENARIOS[scenario], nodes), (round - 1) / rounds)) {
+        const { contestant, node } = entrant;
+        onProgress(`${scenario}, round ${round} of ${rounds}: ${contestant}, Node.js ${node.version}`);
+        const figures = await SCENARIOS[scenario].run(entrant, scale).catch((error: unknown) => {
+          throw new Error(`${contestant} on Node.js ${node.version} failed in ${scenario}`, { cause: error });
         });
-        measurements.push({ scenario, contestant, round, load: loadavg()[0] ?? 0, figures });
+        measurements.push({ scenario, contestant, node: node.version, round, load: loadavg()[0] ?? 0, figures });
         onMeasured(results);
       }
     }

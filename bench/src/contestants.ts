@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
 import type { DialectName } from './load/dialects.ts';
+import type { NodeBinary } from './node-binary.ts';
 import { startRespark, startResparkBare } from './respark.ts';
 import { ownServer, post, type RunningContestant, temporaryDirectory } from './running-contestant.ts';
 import { type ServerProcess, startServerProcess } from './server-process.ts';
@@ -15,29 +16,33 @@ export type Kind = 'respark' | 'peer' | 'guarded' | 'floor';
 export interface Contestant {
   readonly title: string;
   readonly kind: Kind;
-  start(): Promise<RunningContestant>;
+  start(node: NodeBinary): Promise<RunningContestant>;
 }
 
 export const CONTESTANTS = {
   respark: { title: 'Respark', kind: 'respark', start: startRespark },
   'respark-bare': { title: 'Respark’s gateway, bare HTTP', kind: 'respark', start: startResparkBare },
-  'socket.io': { title: 'Socket.IO 4.8', kind: 'peer', start: () => startBare('peers/socket-io', 'socket.io') },
+  'socket.io': {
+    title: 'Socket.IO 4.8',
+    kind: 'peer',
+    start: (node) => startBare(node, 'peers/socket-io', 'socket.io'),
+  },
   'socket.io-guarded': {
     title: 'socket.io guarded',
     kind: 'guarded',
-    start: () => startGuarded('peers/socket-io', 'socket.io'),
+    start: (node) => startGuarded(node, 'peers/socket-io', 'socket.io'),
   },
-  colyseus: { title: 'Colyseus 0.16', kind: 'peer', start: () => startBare('peers/colyseus', 'colyseus') },
+  colyseus: { title: 'Colyseus 0.16', kind: 'peer', start: (node) => startBare(node, 'peers/colyseus', 'colyseus') },
   'colyseus-guarded': {
     title: 'colyseus guarded',
     kind: 'guarded',
-    start: () => startGuarded('peers/colyseus', 'colyseus'),
+    start: (node) => startGuarded(node, 'peers/colyseus', 'colyseus'),
   },
-  floor: { title: 'the floor', kind: 'floor', start: () => startBare('servers/floor', 'floor') },
+  floor: { title: 'the floor', kind: 'floor', start: (node) => startBare(node, 'servers/floor', 'floor') },
   'floor-own-codec': {
     title: 'floor, own codec',
     kind: 'floor',
-    start: () => startBare('servers/floor-own-codec', 'floor'),
+    start: (node) => startBare(node, 'servers/floor-own-codec', 'floor'),
   },
 } as const satisfies Record<string, Contestant>;
 
@@ -45,12 +50,12 @@ export type ContestantName = keyof typeof CONTESTANTS;
 export const CONTESTANT_NAMES = Object.keys(CONTESTANTS) as ContestantName[];
 
 /** A server that closes the sockets of whomever anybody names. */
-async function startBare(name: string, dialect: DialectName): Promise<RunningContestant> {
-  return asPeer(await startServerProcess(ownServer(name)), dialect);
+async function startBare(node: NodeBinary, name: string, dialect: DialectName): Promise<RunningContestant> {
+  return asPeer(await startServerProcess(ownServer(node, name)), dialect);
 }
 
 /** The same server with the route's guard, and a caller who has a token for the next hour. */
-async function startGuarded(name: string, dialect: DialectName): Promise<RunningContestant> {
+async function startGuarded(node: NodeBinary, name: string, dialect: DialectName): Promise<RunningContestant> {
   const directory = temporaryDirectory();
   const secret = randomBytes(32).toString('base64url');
   const token = await new SignJWT()
@@ -60,7 +65,7 @@ async function startGuarded(name: string, dialect: DialectName): Promise<Running
     .setExpirationTime('1 hour')
     .sign(new TextEncoder().encode(secret));
   const args = [join(directory.path, 'audit.jsonl'), secret];
-  const server = await startServerProcess({ ...ownServer(name), args, release: directory.remove });
+  const server = await startServerProcess({ ...ownServer(node, name), args, release: directory.remove });
   return asPeer(server, dialect, { authorization: `Bearer ${token}` });
 }
 

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
+import type { NodeBinary } from './node-binary.ts';
 
 /** The facts about the machine that figures depend on, without anything that identifies it. */
 export interface MachineFacts {
@@ -39,9 +40,9 @@ export function measuredCommit(): string {
 }
 
 /** The command that runs Node.js on the given core, or on any core if processes cannot be pinned. */
-export function nodeOnCore(core: 0 | 1): { command: string; args: string[] } {
-  if (!canPin()) return { command: process.execPath, args: [] };
-  return { command: TASKSET, args: ['-c', String(core), process.execPath] };
+export function nodeOnCore(core: 0 | 1, { path }: NodeBinary): { command: string; args: string[] } {
+  if (!canPin()) return { command: path, args: [] };
+  return { command: TASKSET, args: ['-c', String(core), path] };
 }
 
 function canPin(): boolean {

@@ -1,7 +1,7 @@
 import { checkBar } from './bar.ts';
-import { CONTESTANTS } from './contestants.ts';
+import { CONTESTANT_NAMES, CONTESTANTS, type Kind } from './contestants.ts';
 import { Medians, type Results } from './results.ts';
-import { SCENARIOS } from './scenarios/index.ts';
+import { SCENARIO_NAMES, SCENARIOS, type ScenarioName } from './scenarios/index.ts';
 import { quantile } from './statistics.ts';
 
 const NOTES = `CPU is that of the whole server process. Where the generator used more than 0.8 of its core, the rate beside it is the
@@ -15,52 +15,65 @@ export function report(results: Results): string {
   const { machine, rounds, commit } = results;
   const loads = results.measurements.map(({ load }) => load);
   const facts = [
-    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Linux ${machine.kernel}, Node.js ${machine.node}`,
+    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Linux ${machine.kernel}, Node.js ${results.nodes.join(' and ')}`,
     `commit ${commit}, medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'}`,
     machine.isPinned ? 'server and load generator on one core each' : 'server and load generator share their cores',
     `load before ${machine.loadAtStart.toFixed(1)}, during ${quantile(loads, 0).toFixed(1)} to ${quantile(loads, 1).toFixed(1)} (1 to 2 without other work on the machine)`,
   ];
-  const tables = Object.entries(SCENARIOS)
-    .filter(([name]) => results.measurements.some(({ scenario }) => scenario === name))
-    .map(([name, scenario]) => {
-      const { title, description } = scenario;
-      return `## ${title}\n\n${description[0]?.toUpperCase()}${description.slice(1)}.\n\n${tableOf(new Medians(results, name))}`;
-    });
+  const tables = SCENARIO_NAMES.filter((name) => results.measurements.some(({ scenario }) => scenario === name)).map(
+    (name) => {
+      const { title, description } = SCENARIOS[name];
+      return `## ${title}\n\n${description[0]?.toUpperCase()}${description.slice(1)}.\n\n${tableOf(results, name)}`;
+    },
+  );
   return [`${facts.join('; ')}.`, NOTES, ...tables, `## The bar\n\n${BAR}\n\n${barOf(results)}`, ''].join('\n\n');
 }
 
-function tableOf(medians: Medians): string {
-  const { contestants } = medians;
-  const bases = [
-    { title: 'floor', of: (figure: string) => medians.of('floor', figure) },
-    { title: 'better peer', of: (figure: string) => medians.ofBest('peer', figure) },
-    ...(contestants.some((name) => CONTESTANTS[name].kind === 'guarded')
-      ? [{ title: 'better guarded peer', of: (figure: string) => medians.ofBest('guarded', figure) }]
-      : []),
-  ];
-  const rows = medians.figures.map((figure) => {
+/** What Respark's figures are divided by in the last columns. */
+const BASES: readonly { kind: Kind; title: string; of(medians: Medians, figure: string): number | undefined }[] = [
+  { kind: 'floor', title: 'floor', of: (medians, figure) => medians.of('floor', figure) },
+  { kind: 'peer', title: 'better peer', of: (medians, figure) => medians.ofBest('peer', figure) },
+  { kind: 'guarded', title: 'better guarded peer', of: (medians, figure) => medians.ofBest('guarded', figure) },
+];
+
+function tableOf(results: Results, scenario: ScenarioName): string {
+  const onNodes = results.nodes.map((node) => ({ node, medians: new Medians(results, scenario, node) }));
+  const contestants = CONTESTANT_NAMES.filter((name) => onNodes.some(({ medians }) => medians.has(name)));
+  const bases = BASES.filter(({ kind }) => contestants.some((name) => CONTESTANTS[name].kind === kind));
+  const rowOf = (figure: string, { node, medians }: (typeof onNodes)[number]) => {
     const ours = medians.of('respark', figure);
     const isOfServer = !figure.includes('generator');
     const ratios = bases.map(({ of }) => {
-      const base = of(figure);
+      const base = of(medians, figure);
       return isOfServer && ours !== undefined && base !== undefined ? `${(ours / base).toFixed(2)}x` : '';
     });
-    return [figure, ...contestants.map((name) => shown(medians.of(name, figure))), ...ratios];
-  });
+    return [onNode(figure, node, results), ...contestants.map((name) => shown(medians.of(name, figure))), ...ratios];
+  };
+  const figures = new Set(onNodes.flatMap(({ medians }) => medians.figures));
+  const rows = [...figures].flatMap((figure) =>
+    onNodes.filter(({ medians }) => medians.figures.includes(figure)).map((each) => rowOf(figure, each)),
+  );
   const titles = contestants.map((name) => CONTESTANTS[name].title);
   return markdownTable(['', ...titles, ...bases.map(({ title }) => `Respark / ${title}`)], rows);
 }
 
 function barOf(results: Results): string {
-  const rows = checkBar(results)
-    .filter(({ value }) => value !== undefined)
-    .map(({ promise, value = Number.NaN, limit }) => [
-      promise,
-      value.toFixed(2),
-      `≤ ${limit}`,
-      value <= limit ? 'met' : 'MISSED',
-    ]);
+  const rows = results.nodes.flatMap((node) =>
+    checkBar(results, node)
+      .filter(({ value }) => value !== undefined)
+      .map(({ promise, value = Number.NaN, limit }) => [
+        onNode(promise, node, results),
+        value.toFixed(2),
+        `≤ ${limit}`,
+        value <= limit ? 'met' : 'MISSED',
+      ]),
+  );
   return markdownTable(['', 'measured', 'promised', ''], rows);
+}
+
+/** Names the Node.js of a row, unless it is that of all rows. */
+function onNode(label: string, node: string, { nodes }: Results): string {
+  return nodes.length === 1 ? label : `${label}, Node.js ${node}`;
 }
 
 function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { PlayerSeed } from './load/players.ts';
+import type { NodeBinary } from './node-binary.ts';
 import { fromServer, RESPARK_COMMAND, RESPARK_KEYS, RESPARK_SETTINGS } from './respark-build.ts';
 import { ownServer, post, type RunningContestant, temporaryDirectory } from './running-contestant.ts';
 import { startServerProcess } from './server-process.ts';
@@ -9,17 +10,18 @@ import { startServerProcess } from './server-process.ts';
 const RESPARK_ENVIRONMENT = { RESPARK_SECRET_KEY: RESPARK_KEYS.secretKey };
 
 /** The product as an operator runs it: a key with a policy signs the calls, and every call is recorded. */
-export async function startRespark(): Promise<RunningContestant> {
+export async function startRespark(node: NodeBinary): Promise<RunningContestant> {
   const directory = temporaryDirectory();
   const flags = Object.entries(RESPARK_SETTINGS).flatMap(([key, value]) => [`--${toKebabCase(key)}`, value]);
   const server = await startServerProcess({
+    node,
     script: RESPARK_COMMAND,
     args: ['serve', '--demo', '--data-dir', directory.path, ...flags],
     env: RESPARK_ENVIRONMENT,
     readyLine: /Management API +http:\/\/127\.0\.0\.1:(?<port>\d+)/,
     release: directory.remove,
   });
-  const accessKey = await createOperatorKey(directory.path).catch(async (error: unknown) => {
+  const accessKey = await createOperatorKey(node, directory.path).catch(async (error: unknown) => {
     await server.stop();
     throw error;
   });
@@ -45,17 +47,20 @@ export async function startRespark(): Promise<RunningContestant> {
 }
 
 /** A key as a studio gives one to its game's operators. The root key would be spared the look-up of its policy. */
-async function createOperatorKey(dataDir: string): Promise<{ accessKeyId: string; secretAccessKey: string }> {
+async function createOperatorKey(
+  { path }: NodeBinary,
+  dataDir: string,
+): Promise<{ accessKeyId: string; secretAccessKey: string }> {
   const words = ['keys', 'create', '--role', 'operator', '--game', 'Demo', '--json', '--data-dir', dataDir];
   const options = { env: RESPARK_ENVIRONMENT };
-  const { stdout } = await promisify(execFile)(process.execPath, [RESPARK_COMMAND, ...words], options);
+  const { stdout } = await promisify(execFile)(path, [RESPARK_COMMAND, ...words], options);
   return JSON.parse(stdout) as { accessKeyId: string; secretAccessKey: string };
 }
 
-export async function startResparkBare(): Promise<RunningContestant> {
+export async function startResparkBare(node: NodeBinary): Promise<RunningContestant> {
   const directory = temporaryDirectory();
   const server = await startServerProcess({
-    ...ownServer('servers/respark-bare'),
+    ...ownServer(node, 'servers/respark-bare'),
     args: [join(directory.path, 'respark.sqlite')],
     release: directory.remove,
   });

@@ -7,6 +7,8 @@ import { median } from './statistics.ts';
 export interface Measurement {
   readonly scenario: string;
   readonly contestant: ContestantName;
+  /** The version of the Node.js that it ran on. */
+  readonly node: string;
   readonly round: number;
   /** The load average of the minute before its end; the measurement itself accounts for one to two. */
   readonly load: number;
@@ -20,15 +22,19 @@ export interface Results {
   readonly machine: MachineFacts;
   readonly isQuick: boolean;
   readonly rounds: number;
+  /** The versions of Node.js that contestants ran on; the first one also ran the load generator. */
+  readonly nodes: readonly string[];
   readonly measurements: readonly Measurement[];
 }
 
-/** The medians of all rounds of one scenario. */
+/** The medians of all rounds of one scenario on one Node.js. */
 export class Medians {
   readonly #measurements: readonly Measurement[];
 
-  constructor({ measurements }: Pick<Results, 'measurements'>, scenario: string) {
-    this.#measurements = measurements.filter((measurement) => measurement.scenario === scenario);
+  constructor({ measurements }: Pick<Results, 'measurements'>, scenario: string, node: string) {
+    this.#measurements = measurements.filter(
+      (measurement) => measurement.scenario === scenario && measurement.node === node,
+    );
   }
 
   /** The names of all figures, in the order in which they were measured. */
@@ -36,10 +42,9 @@ export class Medians {
     return [...new Set(this.#measurements.flatMap(({ figures }) => Object.keys(figures)))];
   }
 
-  /** Those that took part, in the order of the tables. */
-  get contestants(): ContestantName[] {
-    const found = new Set(this.#measurements.map(({ contestant }) => contestant));
-    return CONTESTANT_NAMES.filter((name) => found.has(name));
+  /** Whether a contestant took part. */
+  has(name: ContestantName): boolean {
+    return this.#measurements.some(({ contestant }) => contestant === name);
   }
 
   /** Undefined if it was not measured. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DialectName } from './load/dialects.ts';
 import type { PlayerSeed } from './load/players.ts';
+import type { NodeBinary } from './node-binary.ts';
 import type { ServerProcess } from './server-process.ts';
 
 /** A server that was started for one measurement. */
@@ -15,8 +16,8 @@ export interface RunningContestant extends ServerProcess {
 }
 
 /** A server of this folder, which says on its ready line whatever there is to know of it. */
-export function ownServer(name: string) {
-  return { script: new URL(`./${name}.js`, import.meta.url).pathname, readyLine: /^(?<facts>\{.*\})$/m };
+export function ownServer(node: NodeBinary, name: string) {
+  return { node, script: new URL(`./${name}.js`, import.meta.url).pathname, readyLine: /^(?<facts>\{.*\})$/m };
 }
 
 /** A request without a body, with the headers that every request needs. */

@@ -3,6 +3,7 @@ import { on, once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { WebSocket } from 'ws';
 import { cpuMicros, nodeOnCore, rssBytes } from './machine.ts';
+import type { NodeBinary } from './node-binary.ts';
 
 export interface ServerProcess {
   readonly port: number;
@@ -22,12 +23,14 @@ const START_TIMEOUT_MS = 20_000;
 
 /** Starts a server on the servers' core. Its ready line names the port, or is JSON with the port and other facts. */
 export async function startServerProcess({
+  node,
   script,
   args = [],
   env = {},
   readyLine,
   release = () => {},
 }: {
+  node: NodeBinary;
   script: string;
   args?: readonly string[];
   env?: Readonly<Record<string, string>>;
@@ -35,9 +38,9 @@ export async function startServerProcess({
   /** Called when the process is gone. */
   release?: () => void;
 }): Promise<ServerProcess> {
-  const node = nodeOnCore(0);
+  const pinned = nodeOnCore(0, node);
   const startedAt = performance.now();
-  const child = spawn(node.command, [...node.args, '--inspect-port=0', script, ...args], {
+  const child = spawn(pinned.command, [...pinned.args, '--inspect-port=0', script, ...args], {
     // The server inherits no variables of this process, because a setting could hide among them.
     env: { NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

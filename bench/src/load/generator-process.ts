@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { nodeOnCore } from '../machine.ts';
+import { OWN_NODE } from '../node-binary.ts';
 import type { DialectName } from './dialects.ts';
 import type { Generator } from './generator.ts';
 
@@ -15,7 +16,7 @@ export interface GeneratorProcess extends Generator {
 }
 
 export function startGenerator({ port, dialect }: { port: number; dialect: DialectName }): GeneratorProcess {
-  const node = nodeOnCore(1);
+  const node = nodeOnCore(1, OWN_NODE);
   const [execPath, ...execArgv] = [node.command, ...node.args];
   const child = fork(new URL('./main.js', import.meta.url), [String(port), dialect], {
     execPath,

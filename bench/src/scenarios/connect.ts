@@ -5,8 +5,9 @@ export const connectScenario: Scenario = {
   description:
     'until the server has accepted the socket as the player’s: Respark with hello, token and welcome; Socket.IO with its namespace; Colyseus with matchmaking; the floor with only the upgrade. 64 at once',
   kinds: UNGUARDED,
-  async run(name, scale) {
-    return await inArena(name, async (arena) => {
+  isOnEveryNode: true,
+  async run(entrant, scale) {
+    return await inArena(entrant, async (arena) => {
       await warmUp(arena, scale);
       const seeds = await playersFor(arena, scale.handshakes);
       const before = arena.server.cpuMicros();

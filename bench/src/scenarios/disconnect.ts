@@ -21,8 +21,9 @@ export const disconnectScenario: Scenario = {
   description:
     'idle connections, three per player; each call closes the three of its player. A guarded peer checks the caller’s token and writes a line to a file before and after, as Respark does; the others do what anybody says',
   kinds: ['respark', 'peer', 'guarded', 'floor'],
-  async run(name, scale) {
-    return await inArena(name, async (arena) => {
+  isOnEveryNode: true,
+  async run(entrant, scale) {
+    return await inArena(entrant, async (arena) => {
       await warmUp(arena, scale);
       const seeds = await playersFor(arena, scale.connections);
       await arrive(arena, seeds);

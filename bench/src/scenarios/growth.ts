@@ -19,8 +19,9 @@ export const growthScenario: Scenario = {
   title: 'Cost of a call as connections grow',
   description: 'calls one at a time, in batches of 30 players who reconnect in between',
   kinds: UNGUARDED,
-  async run(name, scale) {
-    return await inArena(name, async (arena) => {
+  isOnEveryNode: false,
+  async run(entrant, scale) {
+    return await inArena(entrant, async (arena) => {
       await warmUp(arena, scale);
       const early = await playersFor(arena, CONNECTIONS_PER_PLAYER * scale.calls, 'early');
       await arrive(arena, early);

@@ -14,8 +14,9 @@ export const idleScenario: Scenario = {
   description:
     'resident memory per connection: that of the server with its connections, less that of the warm server without any; both after a garbage collection',
   kinds: UNGUARDED,
-  async run(name, scale) {
-    return await inArena(name, async (arena) => {
+  isOnEveryNode: true,
+  async run(entrant, scale) {
+    return await inArena(entrant, async (arena) => {
       const { server } = arena;
       const settled = async () => {
         await server.collectGarbage();

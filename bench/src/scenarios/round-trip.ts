@@ -8,8 +8,9 @@ export const roundTripScenario: Scenario = {
   description:
     'a request of 64 characters over all connections in turn. Respark answers that it has no handler, which still goes all the way through the gateway; the others answer with an echo, Socket.IO with an acknowledgement',
   kinds: UNGUARDED,
-  async run(name, scale) {
-    return await inArena(name, async (arena) => {
+  isOnEveryNode: true,
+  async run(entrant, scale) {
+    return await inArena(entrant, async (arena) => {
       const { server, generator } = arena;
       await warmUp(arena, scale);
       await arrive(arena, await playersFor(arena, scale.chattingConnections));

@@ -4,6 +4,7 @@ import type { DisconnectFigures } from '../load/generator.ts';
 import { type GeneratorProcess, startGenerator } from '../load/generator-process.ts';
 import type { Pacing } from '../load/pacing.ts';
 import type { PlayerSeed } from '../load/players.ts';
+import type { NodeBinary } from '../node-binary.ts';
 import type { RunningContestant } from '../running-contestant.ts';
 import { quantile } from '../statistics.ts';
 
@@ -60,20 +61,34 @@ export const QUICK: Scale = {
 /** Measured values. A key names the load, the quantity and its unit; `bar.ts` and saved results rely on these keys. */
 export type Figures = Record<string, number>;
 
+/** Who has a turn in a round: a contestant on a Node.js. */
+export interface Entrant {
+  readonly contestant: ContestantName;
+  readonly node: NodeBinary;
+}
+
 export interface Scenario {
   readonly title: string;
   /** What was done, for the readers of the table. */
   readonly description: string;
   readonly kinds: readonly Kind[];
+  /** Whether it is run on every Node.js that was named, and not only on that of the bench. */
+  readonly isOnEveryNode: boolean;
   /** Measures one contestant once. */
-  run(name: ContestantName, scale: Scale): Promise<Figures>;
+  run(entrant: Entrant, scale: Scale): Promise<Figures>;
 }
 
 /** The kinds for whatever is not about the call: a guarded peer differs from the bare one in nothing else. */
 export const UNGUARDED = ['respark', 'peer', 'floor'] as const satisfies readonly Kind[];
 
-export function contestantsOf({ kinds }: Scenario): ContestantName[] {
-  return CONTESTANT_NAMES.filter((name) => kinds.includes(CONTESTANTS[name].kind));
+/** The same contestant on different ones comes in a row, because that is what readers compare first. */
+export function entrantsOf(
+  { kinds, isOnEveryNode }: Pick<Scenario, 'kinds' | 'isOnEveryNode'>,
+  nodes: readonly NodeBinary[],
+): Entrant[] {
+  return CONTESTANT_NAMES.filter((name) => kinds.includes(CONTESTANTS[name].kind)).flatMap((contestant) =>
+    (isOnEveryNode ? nodes : nodes.slice(0, 1)).map((node) => ({ contestant, node })),
+  );
 }
 
 export const CONNECTIONS_PER_PLAYER = 3;
@@ -87,8 +102,8 @@ export interface Arena {
 }
 
 /** Runs one measurement with a fresh server and a fresh generator, and ends both, however the measurement ends. */
-export async function inArena<T>(name: ContestantName, measure: (arena: Arena) => Promise<T>): Promise<T> {
-  const server = await CONTESTANTS[name].start();
+export async function inArena<T>({ contestant, node }: Entrant, measure: (arena: Arena) => Promise<T>): Promise<T> {
+  const server = await CONTESTANTS[contestant].start(node);
   try {
     const generator = startGenerator(server);
     try {

@@ -5,8 +5,9 @@ export const startUpScenario: Scenario = {
   title: 'Start-up',
   description: 'from the start of the process until it reports that it serves; Respark with an empty data directory',
   kinds: UNGUARDED,
-  async run(name) {
-    const server = await CONTESTANTS[name].start();
+  isOnEveryNode: false,
+  async run({ contestant, node }) {
+    const server = await CONTESTANTS[contestant].start(node);
     await server.stop();
     return { 'until it serves, ms': server.startedInMs };
   },
