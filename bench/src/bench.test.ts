@@ -11,7 +11,7 @@ import { checkBar } from './bar.ts';
 import { runBench } from './bench.ts';
 import { CONTESTANT_NAMES } from './contestants.ts';
 import { LoadGenerator } from './load/generator.ts';
-import { OWN_NODE } from './node-binary.ts';
+import { majorOf, OWN_NODE } from './node-binary.ts';
 import { report } from './report.ts';
 import { ownServer, temporaryDirectory } from './running-contestant.ts';
 import { QUICK } from './scenarios/scenario.ts';
@@ -33,14 +33,15 @@ test('every contestant closes only the sockets of the player that a call names',
   });
   assert.deepEqual(
     results.measurements.map(({ contestant }) => contestant),
-    CONTESTANT_NAMES,
+    // Colyseus 0.18 needs a newer Node.js than we do.
+    CONTESTANT_NAMES.filter((name) => name !== 'colyseus-018' || majorOf(OWN_NODE) >= 22),
   );
   for (const { figures } of results.measurements) {
     assert.equal(Object.keys(figures).length, 24);
     for (const [figure, value] of Object.entries(figures)) assert(Number.isFinite(value), `${figure} is ${value}`);
   }
   assert.equal(checkBar(results, process.version).filter(({ value }) => value !== undefined).length, 8);
-  assert.match(report(results), /\| 200 calls\/s: call p50, ms \|( [\d.,]+ \|){8}( [\d.]+x \|){3}\n/);
+  assert.match(report(results), /\| 200 calls\/s: call p50, ms \|( [\d.,]+ \|){8,9}( [\d.]+x \|){3}\n/);
 });
 
 for (const peer of ['socket-io', 'colyseus']) {

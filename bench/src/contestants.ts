@@ -16,6 +16,8 @@ export type Kind = 'respark' | 'peer' | 'guarded' | 'floor';
 export interface Contestant {
   readonly title: string;
   readonly kind: Kind;
+  /** The oldest Node.js that it runs on, where that is not ours. */
+  readonly minNodeMajor?: number;
   start(node: NodeBinary): Promise<RunningContestant>;
 }
 
@@ -37,6 +39,12 @@ export const CONTESTANTS = {
     title: 'colyseus guarded',
     kind: 'guarded',
     start: (node) => startGuarded(node, 'peers/colyseus', 'colyseus'),
+  },
+  'colyseus-018': {
+    title: 'Colyseus 0.18',
+    kind: 'peer',
+    minNodeMajor: 22,
+    start: (node) => startBare(node, '../../colyseus-018/dist/server', 'colyseus'),
   },
   floor: { title: 'the floor', kind: 'floor', start: (node) => startBare(node, 'servers/floor', 'floor') },
   'floor-own-codec': {

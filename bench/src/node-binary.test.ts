@@ -31,6 +31,15 @@ test('what is no other Node.js is refused', (t) => {
   assert.throws(() => findNodes([another, another]), /is v99\.1\.0 too/);
 });
 
+test('a contestant has no turn on a Node.js that is too old for it', () => {
+  const old = { path: '/old/node', version: 'v21.9.0' };
+  const entrants = entrantsOf({ kinds: ['peer'], isOnEveryNode: true }, [old, ANOTHER]);
+  assert.deepEqual(
+    entrants.filter(({ contestant }) => contestant === 'colyseus-018'),
+    [{ contestant: 'colyseus-018', node: ANOTHER }],
+  );
+});
+
 test('a contestant has its turns on all versions of Node.js in a row, unless the scenario is for one', () => {
   const turns = (isOnEveryNode: boolean) =>
     entrantsOf({ kinds: ['floor'], isOnEveryNode }, [OWN_NODE, ANOTHER]).map(

@@ -25,6 +25,10 @@ export function findNodes(paths: readonly string[]): NodeBinary[] {
   return nodes;
 }
 
+export function majorOf({ version }: NodeBinary): number {
+  return Number(/^v(\d+)/.exec(version)?.[1]);
+}
+
 /** What a path leads to may be a script that starts Node.js, whose CPU would not be that of the server. */
 function askNode(path: string): NodeBinary {
   const question = 'JSON.stringify({ path: process.execPath, version: process.version })';

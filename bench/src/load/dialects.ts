@@ -17,6 +17,12 @@ const COLYSEUS_ECHO = Buffer.concat([
   Buffer.from(MESSAGE),
 ]);
 
+/** Where Colyseus has reserved a seat. */
+interface Room {
+  readonly processId: string;
+  readonly roomId: string;
+}
+
 export const DIALECTS = {
   /** A stage without scripts answers each request with an error, which still goes all the way through the gateway. */
   respark: {
@@ -56,9 +62,11 @@ export const DIALECTS = {
         `POST /matchmake/joinOrCreate/lobby HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
           `Content-Length: ${body.length}\r\n\r\n${body}`,
       );
-      const seat = JSON.parse(answer) as { room?: { processId: string; roomId: string }; sessionId?: string };
-      if (seat.room === undefined) throw new Error(`Colyseus gave no seat: ${answer}`);
-      return `/${seat.room.processId}/${seat.room.roomId}?sessionId=${seat.sessionId}`;
+      const seat = JSON.parse(answer) as Partial<Room> & { room?: Room; sessionId?: string };
+      // Colyseus 0.16 has an object for the room, 0.18 has not.
+      const { processId, roomId } = seat.room ?? seat;
+      if (roomId === undefined) throw new Error(`Colyseus gave no seat: ${answer}`);
+      return `/${processId}/${roomId}?sessionId=${seat.sessionId}`;
     },
     opened: () => {},
     received(connection, payload) {

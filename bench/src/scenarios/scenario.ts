@@ -1,10 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { CONTESTANT_NAMES, CONTESTANTS, type ContestantName, type Kind } from '../contestants.ts';
+import { CONTESTANT_NAMES, CONTESTANTS, type Contestant, type ContestantName, type Kind } from '../contestants.ts';
 import type { DisconnectFigures } from '../load/generator.ts';
 import { type GeneratorProcess, startGenerator } from '../load/generator-process.ts';
 import type { Pacing } from '../load/pacing.ts';
 import type { PlayerSeed } from '../load/players.ts';
-import type { NodeBinary } from '../node-binary.ts';
+import { majorOf, type NodeBinary } from '../node-binary.ts';
 import type { RunningContestant } from '../running-contestant.ts';
 import { quantile } from '../statistics.ts';
 
@@ -86,9 +86,12 @@ export function entrantsOf(
   { kinds, isOnEveryNode }: Pick<Scenario, 'kinds' | 'isOnEveryNode'>,
   nodes: readonly NodeBinary[],
 ): Entrant[] {
-  return CONTESTANT_NAMES.filter((name) => kinds.includes(CONTESTANTS[name].kind)).flatMap((contestant) =>
-    (isOnEveryNode ? nodes : nodes.slice(0, 1)).map((node) => ({ contestant, node })),
-  );
+  const itsNodes = isOnEveryNode ? nodes : nodes.slice(0, 1);
+  return CONTESTANT_NAMES.flatMap((contestant) => {
+    const { kind, minNodeMajor = 0 }: Contestant = CONTESTANTS[contestant];
+    if (!kinds.includes(kind)) return [];
+    return itsNodes.filter((node) => majorOf(node) >= minNodeMajor).map((node) => ({ contestant, node }));
+  });
 }
 
 export const CONNECTIONS_PER_PLAYER = 3;
