@@ -197,8 +197,8 @@ async function measured(work: () => Promise<void>): Promise<Effort> {
  */
 class HttpPool {
   readonly #port: number;
-  readonly #all: HttpConnection[] = [];
-  readonly #free: HttpConnection[] = [];
+  readonly #all = new Set<HttpConnection>();
+  #free: HttpConnection[] = [];
 
   constructor(port: number) {
     this.#port = port;
@@ -216,11 +216,15 @@ class HttpPool {
   }
 
   #open(): HttpConnection {
-    if (this.#all.length >= MAX_HTTP_CONNECTIONS) {
+    if (this.#all.size >= MAX_HTTP_CONNECTIONS) {
       throw new Error(`${MAX_HTTP_CONNECTIONS} requests are already waiting: the load is too high`);
     }
     const http = new HttpConnection(this.#port);
-    this.#all.push(http);
+    this.#all.add(http);
+    void http.closed.then(() => {
+      this.#all.delete(http);
+      this.#free = this.#free.filter((free) => free !== http);
+    });
     return http;
   }
 }

@@ -5,8 +5,12 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
+const CLOSED = 'the server closed an HTTP connection';
+
 /** One kept-alive connection for one request at a time: an HTTP client that costs as little as possible. */
 export class HttpConnection {
+  /** Resolves when it is closed, by either side. */
+  readonly closed: Promise<void>;
   readonly #socket: Socket;
   #received: Buffer = Buffer.alloc(0);
   #waiting: { resolve: (answer: HttpAnswer) => void; reject: (error: Error) => void } | undefined;
@@ -15,10 +19,14 @@ export class HttpConnection {
     this.#socket = connect({ port, host: '127.0.0.1', noDelay: true });
     this.#socket.on('data', (chunk) => this.#receive(chunk));
     this.#socket.on('error', (error) => this.#waiting?.reject(error));
-    this.#socket.on('close', () => this.#waiting?.reject(new Error('the server closed an HTTP connection')));
+    this.closed = new Promise((resolve) => this.#socket.on('close', () => resolve()));
+    void this.closed.then(() => this.#waiting?.reject(new Error(CLOSED)));
   }
 
+  /** Rejects when the server closes the connection before its answer, or has done so before. */
   request(text: string): Promise<HttpAnswer> {
+    // A socket that is closed already says nothing of a write.
+    if (this.#socket.destroyed) return Promise.reject(new Error(CLOSED));
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
       this.#socket.write(text);
