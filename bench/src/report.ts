@@ -8,7 +8,7 @@ const NOTES = `CPU is that of the whole server process. Where the generator used
 limit of the generator and not of the server: compare the CPU instead. At a fixed rate the generator spins until each call
 is due, so its CPU says nothing there; what counts is how late its calls were.`;
 
-const BAR = 'How many times as much as the floor Respark may take; where a peer is named, as that peer.';
+const BAR = 'How many times as much as the floor Respark may take; where a row names something else, as that.';
 
 /** The report of a run: its facts and its tables, in Markdown. */
 export function report(results: Results): string {

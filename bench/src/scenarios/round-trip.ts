@@ -1,6 +1,5 @@
 import { arrive, inArena, playersFor, type Scenario, UNGUARDED, warmUp } from './scenario.ts';
 
-const SECONDS_AT_RATE = 2;
 const MESSAGES_PER_SECOND = 2_000;
 
 export const roundTripScenario: Scenario = {
@@ -19,7 +18,7 @@ export const roundTripScenario: Scenario = {
       const before = server.cpuMicros();
       const busy = await generator.roundTrips({ count: scale.messages, pacing: { atOnce: 64 } });
       const cpuMicros = server.cpuMicros() - before;
-      const count = MESSAGES_PER_SECOND * SECONDS_AT_RATE;
+      const count = MESSAGES_PER_SECOND * scale.secondsAtRate;
       const steady = await generator.roundTrips({ count, pacing: { perSecond: MESSAGES_PER_SECOND } });
       return {
         '64 at once: round trips/s': (busy.count * 1000) / busy.durationMs,

@@ -20,6 +20,8 @@ export interface Scale {
   readonly handshakes: number;
   readonly chattingConnections: number;
   readonly messages: number;
+  /** How long messages are sent at a fixed rate. */
+  readonly secondsAtRate: number;
   /** Memory counts as settled when it has not changed for this long. */
   readonly settleMs: number;
   /** A server counts as done with calls when it has been idle for this long. */
@@ -39,22 +41,24 @@ export const FULL: Scale = {
   handshakes: 5_000,
   chattingConnections: 1_000,
   messages: 40_000,
+  secondsAtRate: 2,
   settleMs: 3_000,
   // Respark moves what it has recorded to a database within a second after the call, which is part of the call's cost.
   idleMs: 1_500,
 };
 
 export const QUICK: Scale = {
-  warmUpConnections: 600,
-  connections: 600,
-  calls: 100,
+  warmUpConnections: 300,
+  connections: 300,
+  calls: 50,
   idleSizes: [1_000],
-  growthSizes: [100, 1_000],
-  growthBatches: 4,
-  handshakes: 500,
+  growthSizes: [100, 600],
+  growthBatches: 2,
+  handshakes: 300,
   chattingConnections: 100,
-  messages: 4_000,
-  settleMs: 500,
+  messages: 2_000,
+  secondsAtRate: 0.5,
+  settleMs: 300,
   idleMs: SHORT_IDLE_MS,
 };
 
@@ -81,7 +85,7 @@ export interface Scenario {
 /** The kinds for whatever is not about the call: a guarded peer differs from the bare one in nothing else. */
 export const UNGUARDED = ['respark', 'peer', 'floor'] as const satisfies readonly Kind[];
 
-/** The same contestant on different ones comes in a row, because that is what readers compare first. */
+/** The turns of a contestant on all versions of Node.js come in a row, because readers compare those first. */
 export function entrantsOf(
   { kinds, isOnEveryNode }: Pick<Scenario, 'kinds' | 'isOnEveryNode'>,
   nodes: readonly NodeBinary[],
@@ -126,13 +130,15 @@ export async function warmUp(arena: Arena, { warmUpConnections }: Scale): Promis
   await arena.generator.leave();
 }
 
+/** Enough where nothing is measured. */
+const NO_IDLE_MS = 0;
 /** V8 needs some thousand calls until all of the server's code is compiled; the first calls cost several times more. */
 const WARM_UP_PASSES = 8;
 
 /** Disconnects these players and lets them reconnect, until the cost of a call is steady. */
 export async function warmUpCalls(arena: Arena, seeds: readonly PlayerSeed[]): Promise<void> {
   for (let pass = 0; pass < WARM_UP_PASSES; pass += 1) {
-    await disconnect(arena, seeds, { atOnce: 32 });
+    await disconnect(arena, seeds, { atOnce: 32 }, NO_IDLE_MS);
     await arrive(arena, seeds);
   }
 }
