@@ -143,7 +143,7 @@ const RULE: Readonly<Record<string, Names>> = {
       '../keyring.ts',
       'node:crypto',
       'node:net',
-      ...['@respark/protocol', 'acorn', 'ajv/dist/2020.js', 'fflate', 'jose'],
+      ...['@respark/protocol', 'acorn', 'ajv/dist/2020.js', 'fflate'],
     ],
     forbidden: [
       '../store/sqlite.ts',
@@ -156,7 +156,7 @@ const RULE: Readonly<Record<string, Names>> = {
       'node:fs/promises',
       'node:http',
       'node:worker_threads',
-      ...['commander', 'ioredis', 'kysely', 'libsql', 'undici', 'ws'],
+      ...['commander', 'ioredis', 'jose', 'kysely', 'libsql', 'undici', 'ws'],
     ],
   },
   'server/src/domain/players/planted.ts': {

@@ -39,5 +39,5 @@ export async function ensureDemo({
       { ...change(), operation: 'CreateStage', resource: arns.stage(DEMO_GAME, DEMO_STAGE) },
     ));
   const player = { stageId: stage.id, playerId: DEMO_PLAYER };
-  return { gameKey: stage.gameKey, playerId: DEMO_PLAYER, token: await players.issueToken(player) };
+  return { gameKey: stage.gameKey, playerId: DEMO_PLAYER, token: players.issueToken(player) };
 }

@@ -80,7 +80,7 @@ export function openGateway({ settings = {} }: { settings?: Partial<GatewaySetti
   };
   const gateway = new Gateway({
     players,
-    runtimes: createRuntimes({ tokens: { issue: async () => '' }, log: SILENT }),
+    runtimes: createRuntimes({ tokens: { issue: () => '' }, log: SILENT }),
     cluster,
     limits: new Limits({ settings: UNLIMITED, clock }),
     clock,

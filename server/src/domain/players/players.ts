@@ -40,7 +40,7 @@ export interface Players {
   admit(hello: { gameKey: string; token?: string | undefined }): Promise<Admission | NotAdmitted>;
 
   /** A token for a later hello of this player. */
-  issueToken(player: PlayerKey): Promise<string>;
+  issueToken(player: PlayerKey): string;
 
   /**
    * The player's connections on every node, oldest first. Throws `not_found`, or `internal` when the directory does not
@@ -110,7 +110,7 @@ export function createPlayers({
       if (stage === undefined) return { isAdmitted: false, reason: 'unknown_game_key' };
       if (isBeingDeleted(stage)) return { isAdmitted: false, reason: 'stage_deleted' };
       const playerId =
-        token === undefined ? randomAlphanumeric(random, GUEST_ID_LENGTH) : await tokens.verify(stage.id, token);
+        token === undefined ? randomAlphanumeric(random, GUEST_ID_LENGTH) : tokens.verify(stage.id, token);
       if (playerId === undefined) return { isAdmitted: false, reason: 'token_refused' };
       const { id: stageId, gameName, name: stageName } = stage;
       return {

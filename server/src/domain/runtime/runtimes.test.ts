@@ -11,7 +11,7 @@ const [FIRST, SECOND, THIRD] = ['01', '02', '03'].map((start) => `${start}9b7d9a
 
 function open() {
   const { log, lines } = recordedLog();
-  const runtimes = createRuntimes({ tokens: { issue: async (...player) => `token of ${player.join('/')}` }, log });
+  const runtimes = createRuntimes({ tokens: { issue: (...player) => `token of ${player.join('/')}` }, log });
   return {
     runtimes,
     enter: (stageId: string, id: string) =>

@@ -114,7 +114,7 @@ function createSystemMessages({ tokens }: { tokens: Pick<PlayerTokens, 'issue'> 
   const requests: ReadonlyMap<string, Answer> = new Map([
     [
       GET_PLAYER_TOKEN,
-      async ({ player }: Message) => ({ AuthenticationToken: await tokens.issue(player.stageId, player.playerId) }),
+      async ({ player }: Message) => ({ AuthenticationToken: tokens.issue(player.stageId, player.playerId) }),
     ],
   ]);
   return {
