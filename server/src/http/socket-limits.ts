@@ -8,12 +8,19 @@ export interface SocketLimitSettings {
   readonly maxHttpSocketsPerAddress: number;
 }
 
-/** A socket that is counted. */
+/** A socket that is counted, or was. */
 interface Held {
-  readonly socket: Socket;
-  /** Stops counting the socket; later calls do nothing. */
-  release(): void;
+  readonly socket: Carrier;
+  readonly group: string;
+  isCounted: boolean;
   requests: number;
+}
+
+/** The property of a socket that leads to what is held for it, so that all sockets of a server share event handlers. */
+const HELD = Symbol('held');
+
+interface Carrier extends Socket {
+  [HELD]?: Held | undefined;
 }
 
 /**
@@ -39,56 +46,61 @@ export function limitSockets(
   },
 ): void {
   const sockets = new GroupCounter();
-  /** Both ends of a socket → what is held for it. TLS wraps one socket in another, but both have the same ends. */
-  const heldByEnds = new Map<string, Held>();
+  const handshakes = 'setSecureContext' in server ? followHandshakes(server) : undefined;
   /** Sockets that may give way, in order: the first of them has waited longest. */
   const silent = new Set<Held>();
   const idle = new Set<Held>();
 
-  function hold(socket: Socket, group: string): void {
-    const ends = endsOf(socket);
-    let isCounted = true;
-    const held: Held = {
-      socket,
-      requests: 0,
-      release() {
-        if (!isCounted) return;
-        isCounted = false;
-        sockets.remove(group);
-        silent.delete(held);
-        idle.delete(held);
-        // A new socket with the same ends may be here already: Node.js may report it before the end of the old one.
-        if (heldByEnds.get(ends) === held) heldByEnds.delete(ends);
-      },
-    };
+  function hold(socket: Carrier, group: string): void {
+    const held: Held = { socket, group, isCounted: true, requests: 0 };
+    socket[HELD] = held;
     sockets.add(group);
     silent.add(held);
-    heldByEnds.set(ends, held);
-    socket.once('close', held.release);
+    handshakes?.begin(held);
+    socket.on('close', onClose);
+  }
+
+  /** Stops counting a socket. */
+  function release(held: Held): void {
+    if (!held.isCounted) return;
+    held.isCounted = false;
+    sockets.remove(held.group);
+    silent.delete(held);
+    idle.delete(held);
+    handshakes?.end(held);
+  }
+
+  function onClose(this: Carrier): void {
+    if (this[HELD] !== undefined) release(this[HELD]);
   }
 
   /** Whether there is a place, if need be that of another socket. */
   function hasPlace(): boolean {
     if (sockets.total < settings.maxHttpSockets) return true;
     const [first] = silent.size > 0 ? silent : idle;
-    first?.release();
-    first?.socket.destroy();
-    return first !== undefined;
+    if (first === undefined) return false;
+    release(first);
+    first.socket.destroy();
+    return true;
   }
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
     // An earlier request took the socket out of those that may give way, and a known one does not return to them.
     if (isKnown(request.socket)) return;
-    const held = heldByEnds.get(endsOf(request.socket));
+    const held = (request.socket as Carrier)[HELD];
     if (held === undefined) return;
     silent.delete(held);
     idle.delete(held);
     held.requests += 1;
-    response.once('close', () => {
-      held.requests -= 1;
-      if (held.requests === 0 && heldByEnds.get(endsOf(request.socket)) === held && !isKnown(request.socket))
-        idle.add(held);
-    });
+    response.on('close', onAnswered);
+  }
+
+  function onAnswered(this: ServerResponse): void {
+    const { socket } = this.req;
+    const held = (socket as Carrier)[HELD];
+    if (held === undefined) return;
+    held.requests -= 1;
+    if (held.requests === 0 && held.isCounted && !isKnown(socket)) idle.add(held);
   }
 
   server.on('connection', (socket: Socket) => {
@@ -107,8 +119,37 @@ export function limitSockets(
   server.prependListener('request', onRequest).prependListener('checkContinue', onRequest);
   // A handler on a server that serves no players would make Node.js accept their upgrades, which get no answer then.
   if (server.listenerCount('upgrade') > 0) {
-    server.on('upgrade', (_request, socket) => heldByEnds.get(endsOf(socket as Socket))?.release());
+    server.on('upgrade', (_request, duplex) => {
+      const socket = duplex as Carrier;
+      const held = socket[HELD];
+      if (held === undefined) return;
+      release(held);
+      // Nothing of this is kept for a player who may stay for hours.
+      socket[HELD] = undefined;
+      held.socket[HELD] = undefined;
+      held.socket.off('close', onClose);
+    });
   }
+}
+
+/**
+ * Has the sockets that a TLS server hands out after their handshakes lead to what is held for the sockets that came in.
+ * TLS wraps one in the other, and only their ends, which are the same, tell that they belong together.
+ */
+function followHandshakes(server: Server): { begin(held: Held): void; end(held: Held): void } {
+  const heldByEnds = new Map<string, Held>();
+  function end(held: Held): void {
+    const ends = endsOf(held.socket);
+    // A new socket with the same ends may be here already: Node.js may report it before the end of the old one.
+    if (heldByEnds.get(ends) === held) heldByEnds.delete(ends);
+  }
+  server.on('secureConnection', (socket: Carrier) => {
+    const held = heldByEnds.get(endsOf(socket));
+    if (held === undefined) return;
+    socket[HELD] = held;
+    end(held);
+  });
+  return { begin: (held) => void heldByEnds.set(endsOf(held.socket), held), end };
 }
 
 /** The local address is part of it: a peer may use one port for sockets to several of this machine's addresses. */

@@ -11,67 +11,106 @@ const PIECE_BYTES = 1_024;
 
 type Feed = (chunk: Buffer) => void;
 
+/** The property of a socket that leads to its input, so that all of them share their event handlers. */
+const INPUT = Symbol('input');
+
+interface Carrier extends Socket {
+  [INPUT]?: Input | undefined;
+}
+
 /**
  * Has the server parse what its sockets bring in turns with everything else that clients have it do. Must be called
  * after the server's other event handlers have been added.
  */
 export function parseInTurns(server: Server, turns: Turns): void {
-  const detachments = new WeakMap<Socket, () => void>();
   // A handler on a server that serves no players would make Node.js accept their upgrades, which get no answer then.
   if (server.listenerCount('upgrade') > 0) {
-    server.prependListener('upgrade', (_request, socket) => detachments.get(socket as Socket)?.());
+    server.prependListener('upgrade', (_request, socket) => (socket as Carrier)[INPUT]?.detach());
   }
   // The server's own listener has run before, and has attached its parser. TLS has an event of its own.
-  server.on('setSecureContext' in server ? 'secureConnection' : 'connection', (socket: Socket) => {
+  server.on('setSecureContext' in server ? 'secureConnection' : 'connection', (socket: Carrier) => {
     const [feed, ...others] = socket.listeners('data') as Feed[];
     if (feed === undefined || others.length > 0) return;
-    const lane = addressGroup(socket.remoteAddress ?? '');
-    const pieces: Buffer[] = [];
-    let isWaiting = false;
-    let isDetached = false;
-
-    function onData(chunk: Buffer): void {
-      if (chunk.length <= PIECE_BYTES) pieces.push(chunk);
-      else for (let at = 0; at < chunk.length; at += PIECE_BYTES) pieces.push(chunk.subarray(at, at + PIECE_BYTES));
-      goOn();
-    }
-
-    /** Gives the parser what there is, unless another turn or the parser itself, which pauses the socket, must come first. */
-    function goOn(): void {
-      while (pieces.length > 0 && !isWaiting && !socket.isPaused()) {
-        if (turns.isOpen(lane)) giveOne();
-        else waitForTurn();
-      }
-    }
-
-    function giveOne(): void {
-      const piece = pieces.shift();
-      if (piece === undefined || socket.destroyed) {
-        pieces.length = 0;
-        return;
-      }
-      feed?.call(socket, piece);
-      // After an upgrade the rest is no longer HTTP: the code that has taken the socket over reads it.
-      if (isDetached) for (const rest of pieces.splice(0)) socket.push(rest);
-    }
-
-    function detach(): void {
-      isDetached = true;
-      socket.off('data', onData).off('resume', goOn);
-    }
-
-    function waitForTurn(): void {
-      isWaiting = true;
-      socket.pause();
-      turns.wait(lane, () => {
-        isWaiting = false;
-        socket.resume();
-        giveOne();
-        goOn();
-      });
-    }
-
-    detachments.set(socket, detach);
-    socket.off('data', feed).on('data', onData).on('resume', goOn);
+    socket[INPUT] = new Input(socket, feed, turns);
+    socket.off('data', feed).on('data', onData).on('resume', onResume);
   });
+}
+
+/** What a socket has brought and its parser has not been given. */
+class Input {
+  readonly #socket: Carrier;
+  readonly #feed: Feed;
+  readonly #turns: Turns;
+  readonly #lane: string;
+  /** Undefined most of the time: what comes is usually one piece, whose turn it is. */
+  #pieces: Buffer[] | undefined;
+  #isWaiting = false;
+  #isDetached = false;
+
+  constructor(socket: Carrier, feed: Feed, turns: Turns) {
+    this.#socket = socket;
+    this.#feed = feed;
+    this.#turns = turns;
+    this.#lane = addressGroup(socket.remoteAddress ?? '');
+  }
+
+  take(chunk: Buffer): void {
+    if (this.#pieces === undefined && chunk.length <= PIECE_BYTES && this.#mayGoOn && this.#turns.isOpen(this.#lane)) {
+      this.#give(chunk);
+      return;
+    }
+    this.#pieces ??= [];
+    for (let at = 0; at < chunk.length; at += PIECE_BYTES) this.#pieces.push(chunk.subarray(at, at + PIECE_BYTES));
+    this.goOn();
+  }
+
+  /** Gives the parser what there is, unless another turn or the parser itself, which pauses the socket, must come first. */
+  goOn(): void {
+    while (this.#pieces !== undefined && this.#mayGoOn) {
+      if (this.#turns.isOpen(this.#lane)) this.#giveOne();
+      else this.#waitForTurn();
+    }
+  }
+
+  get #mayGoOn(): boolean {
+    return !this.#isWaiting && !this.#socket.isPaused();
+  }
+
+  #giveOne(): void {
+    const piece = this.#pieces?.shift();
+    if (piece === undefined || this.#socket.destroyed) this.#pieces = undefined;
+    else this.#give(piece);
+  }
+
+  #give(piece: Buffer): void {
+    this.#feed.call(this.#socket, piece);
+    // After an upgrade the rest is no longer HTTP: the code that has taken the socket over reads it.
+    if (this.#isDetached) for (const rest of this.#pieces ?? []) this.#socket.push(rest);
+    if (this.#isDetached || this.#pieces?.length === 0) this.#pieces = undefined;
+  }
+
+  #waitForTurn(): void {
+    this.#isWaiting = true;
+    this.#socket.pause();
+    this.#turns.wait(this.#lane, () => {
+      this.#isWaiting = false;
+      this.#socket.resume();
+      this.#giveOne();
+      this.goOn();
+    });
+  }
+
+  detach(): void {
+    this.#isDetached = true;
+    this.#socket[INPUT] = undefined;
+    this.#socket.off('data', onData).off('resume', onResume);
+  }
+}
+
+function onData(this: Carrier, chunk: Buffer): void {
+  this[INPUT]?.take(chunk);
+}
+
+function onResume(this: Carrier): void {
+  this[INPUT]?.goOn();
 }
