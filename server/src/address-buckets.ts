@@ -10,6 +10,11 @@ const WIDER_SHARES = [
   { bits: 48, share: 4 },
 ] as const;
 
+/** Whether there are wider groups around a group, as there are around a /64 of IPv6: cheaper than to ask for them. */
+export function hasWiderGroups(group: string): boolean {
+  return group.endsWith('/64');
+}
+
 /** The groups that an address group belongs to, the narrowest first: itself, and the wider networks of an IPv6 /64. */
 export function widerGroups(group: string): readonly { readonly group: string; readonly share: number }[] {
   const [, site, subnet = ''] = group.endsWith('::/64') ? (IPV6_GROUP.exec(group) ?? []) : [];
@@ -35,11 +40,13 @@ export function createAddressBuckets({
   burst,
   ...rest
 }: TokenBucketLimits & { clock: Clock }): AddressBuckets {
-  const byWidth = [1, ...WIDER_SHARES.map(({ share }) => share)].map((share) =>
-    createTokenBuckets({ ratePerSecond: ratePerSecond * share, burst: burst * share, ...rest }),
-  );
+  const ofShare = (share: number) =>
+    createTokenBuckets({ ratePerSecond: ratePerSecond * share, burst: burst * share, ...rest });
+  const ofGroup = ofShare(1);
+  const byWidth = [ofGroup, ...WIDER_SHARES.map(({ share }) => ofShare(share))];
   return {
     take(group, count = 1) {
+      if (!hasWiderGroups(group)) return ofGroup.take(group, count);
       const groups = widerGroups(group);
       let waitMs = 0;
       for (const [width, each] of groups.entries()) {

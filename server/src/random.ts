@@ -12,7 +12,7 @@ const MAX_BYTES_FROM_BLOCK = 16;
  * handed out once and then wiped. Longer draws, as for secrets, go to the operating system every time.
  */
 export function createSystemRandom(): RandomBytes {
-  const block = Buffer.alloc(BLOCK_BYTES);
+  const block = new Uint8Array(BLOCK_BYTES);
   let used = BLOCK_BYTES;
   return (count) => {
     if (count > MAX_BYTES_FROM_BLOCK) return randomBytes(count);
@@ -20,11 +20,9 @@ export function createSystemRandom(): RandomBytes {
       randomFillSync(block);
       used = 0;
     }
-    const bytes = new Uint8Array(count);
-    for (let at = 0; at < count; at += 1, used += 1) {
-      bytes[at] = block[used] as number;
-      block[used] = 0;
-    }
+    const bytes = block.slice(used, used + count);
+    block.fill(0, used, used + count);
+    used += count;
     return bytes;
   };
 }
@@ -57,23 +55,11 @@ export function uuidV7After(previous: string | undefined, random: RandomBytes, u
  * sort roughly by creation and are never reused.
  */
 export function uuidV7(random: RandomBytes, unixMs: number): string {
-  const bytes = random(10);
-  const high = Math.floor(unixMs / 0x1_0000);
-  const version = 0x7000 | (uint16At(bytes, 0) & 0x0fff);
-  const variant = 0x8000 | (uint16At(bytes, 2) & 0x3fff);
-  const time = `${hexOf(high >>> 16)}${hexOf(high & 0xffff)}-${hexOf(unixMs % 0x1_0000)}`;
-  const rest = `${hexOf(uint16At(bytes, 4))}${hexOf(uint16At(bytes, 6))}${hexOf(uint16At(bytes, 8))}`;
-  return `${time}-${hexOf(version)}-${hexOf(variant)}-${rest}`;
+  const bytes = Buffer.allocUnsafe(16);
+  bytes.writeUIntBE(unixMs, 0, 6);
+  bytes.set(random(10), 6);
+  bytes[6] = ((bytes[6] as number) & 0x0f) | 0x70;
+  bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
+  const hex = bytes.toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
-
-function uint16At(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
-}
-
-/** Two bytes as four digits. */
-function hexOf(uint16: number): string {
-  return `${HEX[uint16 >>> 8]}${HEX[uint16 & 0xff]}`;
-}
-
-/** Each byte as two digits. */
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));

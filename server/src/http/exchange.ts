@@ -76,6 +76,18 @@ export class BodyError extends Error {
   }
 }
 
+/** What `collectHeaders` gives for one lower-case name, joined with commas, without a look at the values of the others. */
+export function findHeader(rawHeaders: readonly string[], name: string): string | undefined {
+  let found: string | undefined;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const given = rawHeaders[i] as string;
+    if (given.length !== name.length || given.toLowerCase() !== name) continue;
+    const value = rawHeaders[i + 1] as string;
+    found = found === undefined ? value : `${found},${value}`;
+  }
+  return found;
+}
+
 /**
  * Groups Node's `rawHeaders` (name, value, name, …) by name. `headersDistinct` does not serve, because on some
  * supported versions of Node.js that getter throws for a header called `__proto__`.

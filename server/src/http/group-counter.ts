@@ -1,4 +1,4 @@
-import { widerGroups } from '../address-buckets.ts';
+import { hasWiderGroups, widerGroups } from '../address-buckets.ts';
 
 /** Counts something by address group, by the wider groups around it, and in total. A group at zero takes no memory. */
 export class GroupCounter {
@@ -16,20 +16,26 @@ export class GroupCounter {
 
   /** Whether the group has its limit, or a wider group around it its larger share. */
   isFull(group: string, limit: number): boolean {
+    if (!hasWiderGroups(group)) return this.of(group) >= limit;
     return widerGroups(group).some((each) => this.of(each.group) >= limit * each.share);
   }
 
   add(group: string): void {
-    this.total += 1;
-    for (const each of widerGroups(group)) this.#byGroup.set(each.group, this.of(each.group) + 1);
+    this.#change(group, 1);
   }
 
   remove(group: string): void {
-    this.total -= 1;
-    for (const each of widerGroups(group)) {
-      const left = this.of(each.group) - 1;
-      if (left > 0) this.#byGroup.set(each.group, left);
-      else this.#byGroup.delete(each.group);
-    }
+    this.#change(group, -1);
+  }
+
+  #change(group: string, by: number): void {
+    this.total += by;
+    if (!hasWiderGroups(group)) this.#set(group, this.of(group) + by);
+    else for (const each of widerGroups(group)) this.#set(each.group, this.of(each.group) + by);
+  }
+
+  #set(group: string, count: number): void {
+    if (count > 0) this.#byGroup.set(group, count);
+    else this.#byGroup.delete(group);
   }
 }

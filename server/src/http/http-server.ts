@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { Log } from '../log.ts';
 import { StartupError } from '../startup-error.ts';
 import { decodeText } from '../text.ts';
-import { collectHeaders } from './exchange.ts';
+import { findHeader } from './exchange.ts';
 
 /**
  * Connections that the kernel holds until the server takes them: more than the usual 511, for when all players return.
@@ -33,7 +33,7 @@ class Request extends IncomingMessage {
 
   get upgrade(): boolean | null {
     if (!this.isUpgrade || this.method === 'CONNECT') return this.isUpgrade;
-    return collectHeaders(this.rawHeaders).get('upgrade')?.join().toLowerCase() === 'websocket';
+    return findHeader(this.rawHeaders, 'upgrade')?.toLowerCase() === 'websocket';
   }
 }
 
