@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
+import { readFileSync } from 'node:fs';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 import { WebSocket, WebSocketServer } from 'ws';
+import { tlsFiles } from '../../test/support/tls-files.ts';
+import { systemClock } from '../clock.ts';
+import { createTurns } from '../turns.ts';
 import { limitSockets } from './socket-limits.ts';
+import { parseInTurns } from './socket-turns.ts';
 
 const NOBODY = { isTrusted: () => false, isKnown: () => false };
 
@@ -188,3 +195,48 @@ test('a trusted proxy may have more sockets than one address', async (t) => {
   for (let socket = 0; socket < 5; socket += 1) served.push(await isServed(open('127.0.0.1')));
   assert.deepEqual(served, [true, true, true, true, true]);
 });
+
+/** A server that upgrades, with or without limits and turns, and how many listeners its first player's sockets have. */
+async function listenersOfPlayer(t: TestContext, { isTls, isLimited }: { isTls: boolean; isLimited: boolean }) {
+  const [cert, key] = Object.values(tlsFiles('first')).map((file) => readFileSync(file));
+  const server: Server = isTls ? createTlsServer({ cert, key }) : createServer();
+  const sockets: Socket[] = [];
+  server.on('connection', (socket) => sockets.push(socket));
+  server.on('request', (_request, response) => void response.end('ok'));
+  server.on('upgrade', (_request, socket: Socket) => {
+    sockets.push(socket);
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+  });
+  if (isLimited) {
+    limitSockets(server, { settings: { maxHttpSockets: 1, maxHttpSocketsPerAddress: 1 }, ...NOBODY });
+    parseInTurns(server, createTurns({ clock: systemClock }));
+  }
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const open = () =>
+    (isTls ? connectTls({ port, rejectUnauthorized: false }) : connect({ port })).on('error', () => {});
+  const player = open();
+  t.after(() => {
+    for (const socket of [player, ...sockets]) socket.destroy();
+    server.close();
+  });
+  player.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+  await once(player, 'data');
+  const counts = sockets
+    .slice(0, 2)
+    .map((socket) => socket.eventNames().map((name) => [name, socket.listenerCount(name)]));
+  return { counts, player, open };
+}
+
+for (const isTls of [false, true]) {
+  test(`an upgraded socket leaves its place to another, and no listener stays on it${isTls ? ', over TLS too' : ''}`, async (t) => {
+    const { counts, player, open } = await listenersOfPlayer(t, { isTls, isLimited: true });
+    const bare = await listenersOfPlayer(t, { isTls, isLimited: false });
+    assert.deepEqual(counts, bare.counts);
+    const other = open();
+    t.after(() => other.destroy());
+    assert(await isServed(other));
+    assert.equal(player.destroyed, false);
+  });
+}
