@@ -267,8 +267,8 @@ const RULE: Readonly<Record<string, Names>> = {
     forbidden: ['../main.ts', '../api/pipeline.ts', '../domain/configurations.ts', 'kysely', 'libsql', 'ws'],
   },
   'server/src/cli/planted.ts': {
-    allowed: ['../main.ts', '../app/demo.ts', '@respark/client', 'node:fs/promises'],
-    forbidden: ['../app/backends.ts', '../store/store.ts', '../cluster/cluster.ts', 'kysely', 'libsql', 'ws'],
+    allowed: ['../main.ts', '../app/demo.ts', '@respark/client', 'ws', 'node:fs/promises'],
+    forbidden: ['../app/backends.ts', '../store/store.ts', '../cluster/cluster.ts', 'kysely', 'libsql', 'pino'],
   },
   'console/src/planted.ts': {
     allowed: ['./page.ts', '../page.ts', 'some-library'],

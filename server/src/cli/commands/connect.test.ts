@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,6 +51,21 @@ async function startGateway(t: TestContext) {
   return { url, frames, sockets, send: (frame: ServerFrame) => sockets.at(-1)?.send(encode(frame)) };
 }
 
+/** A server that answers every handshake over HTTP. */
+async function startRefusing(t: TestContext, status: number, text: string) {
+  let requests = 0;
+  const server = createServer().on('upgrade', (_, socket) => {
+    requests += 1;
+    const type = `Content-Type: text/${text.startsWith('<') ? 'html' : 'plain; charset=utf-8'}`;
+    const head = [`HTTP/1.1 ${status} Whatever`, 'Connection: close', type, 'Location: /elsewhere', '', ''].join('\r\n');
+    socket.end(`${head}${text}`);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  return { url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/connect`, requests: () => requests };
+}
+
 function createLocalWorld(playerUrl: string) {
   return createTestWorld({ local: { playerUrl, demo: DEMO } });
 }
@@ -65,7 +81,7 @@ describe('connect', () => {
     assert.deepEqual(frames[0], { kind: 'hello', gameKey: 'demo-key', token: 'demo-token' });
     world.signal('SIGINT');
     assert.equal(await exitCode, 0);
-    assert.match(world.out(), /\nclosed: 1000 normal: .*\n.*\n {2}not reconnecting\n$/);
+    assert.match(world.out(), /player demo-player\nclosed: 1000 normal: closed by this client\n$/);
     assert.equal(world.handlers(), 0);
     assert.equal(world.err(), '');
   });
@@ -75,11 +91,48 @@ describe('connect', () => {
     const gone = url.replace(/\d+\/connect$/, '1/connect');
     const world = createLocalWorld(gone);
     assert.equal(await world.run('connect', '--once'), 1);
+    assert.equal(world.out(), '');
     assert.match(
-      world.out(),
-      /^cannot reach ws:\/\/127\.0\.0\.1:1\/connect(: .+)?; is the server running .*\n {2}not reconnecting\n$/,
+      world.err(),
+      /^cannot reach ws:\/\/127\.0\.0\.1:1\/connect: .*ECONNREFUSED.*; is the server running \("respark serve"\)\?\n$/,
     );
-    assert.equal(world.err(), 'the connection was closed for good (1006)\n');
+  });
+
+  for (const [status, answer, told] of [
+    [403, 'the proxy must say it\u001b[2J', '403 Forbidden: the proxy must say it\\u{1b}[2J'],
+    [400, 'the subprotocol is missing', '400 Bad Request: the subprotocol is missing'],
+    [404, 'players connect at /connect', '404 Not Found: players connect at /connect; /connect is added only to a URL'],
+    [301, '', '301 Moved Permanently; /connect is added only to a URL without a path: does its path end with /connect?'],
+    [405, '<html>', '405 Method Not Allowed'],
+  ] as const) {
+    it(`tells how the server refused the handshake with ${status}, and does not try again`, async (t) => {
+      const { url, requests } = await startRefusing(t, status, answer);
+      const world = createLocalWorld(url);
+      assert.equal(await world.run('connect'), 1);
+      assert.equal(world.out(), '');
+      const [line = '', ...more] = world.err().split('\n');
+      assert(line.startsWith(`cannot connect to ${url}: ${told}`), line);
+      assert.deepEqual(more, ['']);
+      assert.doesNotMatch(line, /is the server running|<html>/);
+      assert.equal(requests(), 1);
+      const json = createLocalWorld(url);
+      assert.equal(await json.run('connect', '--json'), 1);
+      const { event, reason, reconnectInMs } = JSON.parse(json.out());
+      assert.deepEqual([event, reconnectInMs], ['disconnect', undefined]);
+      assert(line.includes(reason), reason);
+    });
+  }
+
+  it('tries again when the server or a proxy refuses the handshake for now', async (t) => {
+    for (const status of [429, 502, 503]) {
+      const { url } = await startRefusing(t, status, 'not now');
+      const world = createLocalWorld(url);
+      const exitCode = world.run('connect');
+      await world.printed(`not now\n  reconnecting in `);
+      world.signal('SIGINT');
+      assert.equal(await exitCode, 0);
+      assert(world.out().startsWith(`cannot connect to ${url}: ${status} `), world.out());
+    }
   });
 
   it('says why the server closed the connection, and exits with 1 when that is for good', async (t) => {
@@ -91,7 +144,7 @@ describe('connect', () => {
     assert.equal(await exitCode, 1);
     assert.match(
       world.out(),
-      /\nclosed: 4500 disconnected: The operator disconnected this player\.\n {2}reason: misbehaved\n {2}by the call with the request id r-1\n {2}not reconnecting\n$/,
+      /\nclosed: 4500 disconnected: The operator disconnected this player\.\n {2}reason: misbehaved\n {2}by the call with the request id r-1\n$/,
     );
     assert.equal(world.err(), 'the connection was closed for good (4500)\n');
   });
@@ -112,9 +165,9 @@ describe('connect', () => {
     const world = createLocalWorld(url);
     const exitCode = world.run('connect', '--once');
     await world.printed('to disconnect it');
-    sockets[0]?.close(4000, 'draining');
+    sockets[0]?.close(4000, 'The node is shutting down, connect again.');
     assert.equal(await exitCode, 1);
-    assert.match(world.out(), / {2}not reconnecting\n$/);
+    assert.match(world.out(), /\nclosed: 4000 draining: The node is shutting down; connect again\.\n$/);
   });
 
   it('sends the messages typed on stdin and prints those that arrive', async (t) => {

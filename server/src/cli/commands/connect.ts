@@ -1,6 +1,12 @@
 import { rm } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
-import { type Disconnect, ResparkClient, ResparkError, type TokenStorage } from '@respark/client';
+import { createInterface, type Interface } from 'node:readline';
+import {
+  type Disconnect,
+  ResparkClient,
+  ResparkError,
+  type SocketConstructor,
+  type TokenStorage,
+} from '@respark/client';
 import { CLOSE_CODES, CONNECT_PATH, type Payload, parseJson } from '@respark/protocol';
 import { Command } from 'commander';
 import { DEMO_GAME, DEMO_STAGE } from '../../app/demo.ts';
@@ -8,6 +14,7 @@ import { writePrivateFile } from '../../data-directory/private-file.ts';
 import { printable } from '../../text.ts';
 import { readTextIfPresent } from '../files.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
+import type { UpgradeRefusal } from '../player-web-socket.ts';
 import { quoteForShell } from '../shell.ts';
 import { CommandError, type World } from '../world.ts';
 
@@ -23,9 +30,15 @@ interface Options {
 export function connectCommand(world: World): Command {
   const command = new Command('connect')
     .description('Connect as a player, by default as the demo player of the local server. Ctrl-C disconnects.')
-    .option('--url <url>', "where players connect (default: the local server's address)")
+    .option(
+      '--url <url>',
+      `where players connect (default: the local server's address); without a path, ${CONNECT_PATH} is added`,
+    )
     .option('--game-key <key>', 'game key of the stage (default: that of the local demo game)')
-    .option('--token-file <file>', "keep the player's token in this file, to come back as the same player next time")
+    .option(
+      '--token-file <file>',
+      "keep the player's token in this file: a new guest the first time, and the same player from then on",
+    )
     .option('--guest', 'connect as a new guest instead of the demo player')
     .option('--once', 'exit when the connection closes instead of reconnecting')
     .option('--json', 'print one JSON object per line')
@@ -37,6 +50,7 @@ Example: connect a second player to the demo game, and send a request
   request GameSparks.Identity.GetPlayerToken {}
 
 Each line on stdin is sent as a message: "request TYPE JSON" or "event TYPE JSON".
+${CONNECT_PATH} is added to ws://HOST:PORT, but not to a URL that has a path, such as wss://game.example/respark${CONNECT_PATH}.
 
 Exit codes: 0 ended by Ctrl-C or SIGTERM; 1 closed for good, or never connected; 2 wrong usage.`,
     )
@@ -61,7 +75,10 @@ async function choosePlayer(world: World, command: Command): Promise<Player> {
   const { dataDir, sources } = settingsOf(world, command);
   const { url: givenUrl, gameKey: givenKey, tokenFile, guest } = command.opts<Options>();
   if (guest && tokenFile !== undefined) {
-    throw new CommandError('--guest and --token-file contradict each other; leave one out', { exitCode: 2 });
+    throw new CommandError(
+      '--guest makes a new guest each time, which --token-file does only the first time, while its file is missing; leave --guest out',
+      { exitCode: 2 },
+    );
   }
   const localUrl = (await world.localFiles.running(dataDir))?.playerUrl ?? `ws://127.0.0.1:8080${CONNECT_PATH}`;
   const url = givenUrl ?? localUrl;
@@ -108,7 +125,14 @@ function storageIn(path: string): TokenStorage {
  * Everything that the server or another player sent is made printable.
  */
 async function play(world: World, player: Player, { once: isOnce, json: isJson }: Options): Promise<void> {
-  const client = createClient(player, isOnce === true);
+  /** How the server answered the current attempt over HTTP, if it did. */
+  let refusal: UpgradeRefusal | undefined;
+  // The package is loaded only here, because commands should start quickly.
+  const { createPlayerWebSocket } = await import('../player-web-socket.ts');
+  const WebSocket = createPlayerWebSocket((told) => {
+    refusal = told;
+  });
+  const client = createClient(player, WebSocket, isOnce === true);
   const say = (event: string, facts: object, words: string) => {
     world.stdout.write(`${isJson ? JSON.stringify({ event, ...facts }) : words}\n`);
   };
@@ -131,24 +155,38 @@ async function play(world: World, player: Player, { once: isOnce, json: isJson }
     say('error', { code, message: error.message }, `error ${code}: ${printable(error.message)}`);
   };
   client.on('error', complain);
-  client.on('disconnect', (end) => {
-    const isUnreachable = !isConnected && end.closeCode === CLOSE_CODES.abnormal.code;
-    say('disconnect', end, isUnreachable ? describeFailure(player.url, end) : describeEnd(end));
-    isConnected = false;
-  });
 
-  const lines = createInterface({ input: world.stdin, terminal: false });
-  lines.on('line', (line) => {
-    send(client, line).then((answered) => {
-      if (answered === undefined) return;
-      const { type, answer: payload } = answered;
-      say('response', { type, payload }, `response ${type} ${printable(JSON.stringify(payload))}`);
-    }, complain);
+  const lines = sendLines(world, client, complain, ({ type, answer: payload }) => {
+    say('response', { type, payload }, `response ${type} ${printable(JSON.stringify(payload))}`);
   });
-  const leaving = new AbortController();
-  const release = world.onSignal(() => leaving.abort());
+  let release = () => {};
   try {
-    await untilOver(client, leaving.signal);
+    await new Promise<void>((resolve, reject) => {
+      let isRefused = false;
+      release = world.onSignal(() => resolve());
+      client.on('disconnect', (given) => {
+        // The client would go on after a refusal for good: it is closed below, which is not worth a line.
+        if (isRefused) return;
+        const answer = refusal;
+        refusal = undefined;
+        isRefused = answer?.mayPass === false;
+        const isFinal = given.reconnectInMs === undefined || isRefused;
+        const end = {
+          ...given,
+          ...(answer === undefined ? {} : { reason: answer.text }),
+          ...(isFinal ? { reconnectInMs: undefined } : {}),
+        };
+        const isUnreachable = !isConnected && end.closeCode === CLOSE_CODES.abnormal.code;
+        isConnected = false;
+        const failure = isUnreachable ? describeFailure(player.url, end.reason, answer) : undefined;
+        // What ends the command is said by its error, which goes to stderr.
+        if (isJson || failure === undefined || !isFinal) say('disconnect', end, describeEnd(end, failure));
+        if (isFinal) reject(new CommandError(failure ?? `the connection was closed for good (${end.closeCode})`));
+      });
+      client.connect().catch((cause: Error) => {
+        reject(new CommandError(`cannot connect: ${printable(cause.message)}`, { cause }));
+      });
+    });
   } finally {
     await client.close();
     release();
@@ -157,55 +195,66 @@ async function play(world: World, player: Player, { once: isOnce, json: isJson }
 }
 
 /** Throws a CommandError (exit code 2) for options that the SDK refuses, such as a URL that is not one. */
-function createClient({ url, gameKey, token, storage }: Player, isOnce: boolean): ResparkClient {
+function createClient({ url, gameKey, token, storage }: Player, WebSocket: SocketConstructor, isOnce: boolean) {
+  const reconnect = isOnce ? { maxRetries: 0 } : {};
   try {
-    return new ResparkClient({ url, gameKey, token, storage, reconnect: isOnce ? { maxRetries: 0 } : {} });
+    return new ResparkClient({ url, gameKey, token, storage, WebSocket, reconnect });
   } catch (error) {
     throw error instanceof ResparkError ? new CommandError(error.message, { exitCode: 2, cause: error }) : error;
   }
 }
 
-/**
- * Resolves when `leaving` is aborted; rejects when the connection cannot be opened or is closed for good before that.
- */
-async function untilOver(client: ResparkClient, leaving: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    leaving.addEventListener('abort', () => resolve());
-    client.on('disconnect', ({ closeCode, reconnectInMs }) => {
-      if (reconnectInMs !== undefined) return;
-      reject(new CommandError(`the connection was closed for good (${closeCode})`));
-    });
-    client.connect().catch((cause: Error) => {
-      reject(new CommandError(`cannot connect: ${printable(cause.message)}`, { cause }));
-    });
-  });
-}
-
 /** Describes an attempt that never became a connection. */
-function describeFailure(url: string, { reason, reconnectInMs }: Disconnect): string {
-  // The WebSocket of some platforms gives no reason.
-  const why = reason === '' ? '' : `: ${printable(reason)}`;
-  return `cannot reach ${printable(url)}${why}; is the server running ("respark serve")?\n${describeRetry(reconnectInMs)}`;
+function describeFailure(url: string, reason: string, refusal: UpgradeRefusal | undefined): string {
+  if (refusal === undefined) {
+    return `cannot reach ${printable(url)}: ${printable(reason)}; is the server running ("respark serve")?`;
+  }
+  const isElsewhere = refusal.status === 404 || (refusal.status >= 300 && refusal.status < 400);
+  const hint = `; ${CONNECT_PATH} is added only to a URL without a path: does its path end with ${CONNECT_PATH}?`;
+  return `cannot connect to ${printable(url)}: ${refusal.text}${isElsewhere ? hint : ''}`;
 }
 
-function describeRetry(reconnectInMs: number | undefined): string {
-  if (reconnectInMs === undefined) return '  not reconnecting';
-  return `  reconnecting in ${Math.round(reconnectInMs)} ms`;
-}
-
-/** Describes the end of a connection: its code and meaning, the reason, and the management call that caused it. */
-function describeEnd({ closeCode, name, reason, requestId, reconnectInMs }: Disconnect): string {
+/**
+ * Describes the end of a connection: its code and meaning, the reason, and the management call that caused it; or that of
+ * an attempt, as `failure` does. Then it says when the next attempt begins, if there is one.
+ */
+function describeEnd({ closeCode, name, reason, requestId, reconnectInMs }: Disconnect, failure?: string): string {
+  const retry = reconnectInMs === undefined ? [] : [`  reconnecting in ${Math.round(reconnectInMs)} ms`];
+  if (failure !== undefined) return [failure, ...retry].join('\n');
+  const known = name === undefined ? '' : ` ${name}`;
+  if (closeCode === CLOSE_CODES.normal.code) return `closed: ${closeCode}${known}: ${printable(reason)}`;
   const meaning = name === undefined ? '' : CLOSE_CODES[name].meaning;
+  // A reason has no semicolons, because they end it.
+  const hasOwnReason = reason !== meaning.replaceAll(';', ',');
   return [
-    `closed: ${closeCode}${name === undefined ? '' : ` ${name}: ${meaning}`}`,
-    ...(reason === meaning ? [] : [`  reason: ${printable(reason)}`]),
+    `closed: ${closeCode}${known}${meaning === '' ? '' : `: ${meaning}`}`,
+    ...(hasOwnReason ? [`  reason: ${printable(reason)}`] : []),
     ...(requestId === undefined ? [] : [`  by the call with the request id ${requestId}`]),
-    describeRetry(reconnectInMs),
+    ...retry,
   ].join('\n');
 }
 
+/** Sends each line of stdin as it comes, until the result is closed. */
+function sendLines(
+  world: World,
+  client: ResparkClient,
+  complain: (error: Error) => void,
+  answered: (answer: Answer) => void,
+): Interface {
+  const lines = createInterface({ input: world.stdin, terminal: false });
+  lines.on('line', (line) => {
+    send(client, line).then((answer) => answer && answered(answer), complain);
+  });
+  return lines;
+}
+
+interface Answer {
+  readonly type: string;
+  readonly answer: Payload;
+}
+
 /** Sends the message that the line spells out. Resolves to its answer if it is a request. */
-async function send(client: ResparkClient, line: string): Promise<{ type: string; answer: Payload } | undefined> {
+async function send(client: ResparkClient, line: string): Promise<Answer | undefined> {
   if (line.trim() === '') return undefined;
   const [, kind, type = '', json] = /^\s*(request|event)\s+(\S+)\s*(.*)$/.exec(line) ?? [];
   if (kind === undefined) throw new CommandError('a line must be "request TYPE JSON" or "event TYPE JSON"');
