@@ -4,8 +4,10 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { EVERY_OPERATION } from '../src/api/every-operation.ts';
 import { OPERATIONS } from '../src/api/operations/index.ts';
 import { loadSettings, SETTING_GROUPS } from '../src/config/config.ts';
+import { LOCAL_OPERATIONS } from '../src/domain/local-changes.ts';
 import { METRIC_ROWS } from '../src/metrics.ts';
 import { neededOpenFiles } from '../src/open-files.ts';
 import { isExecutable } from './support/chromium.ts';
@@ -85,6 +87,13 @@ test('the settings, metrics, commands and files that the document names are ther
   for (const [, name = ''] of DOCUMENT.matchAll(/`((?:respark|process)_\w+)/g)) assert(metrics.includes(name), name);
   for (const [, file = ''] of DOCUMENT.matchAll(/\]\(([\w./-]+)\)/g))
     readFileSync(fileURLToPath(new URL(`../../../docs/${file}`, import.meta.url)));
+});
+
+test('the operations of audit records that the document asks for are there', () => {
+  const known = [...EVERY_OPERATION.map(({ name }) => name), ...LOCAL_OPERATIONS];
+  const asked = [...DOCUMENT.matchAll(/respark audit [^`\n]*--operation (\w+)/g)].map(([, name = '']) => name);
+  assert(asked.length > 0);
+  for (const name of asked) assert(known.includes(name), name);
 });
 
 test('the list of contents names each section', () => {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { openApi } from '../../../test/support/api.ts';
 import { CHANGE, ROLE } from '../../../test/support/domain.ts';
 import { assertConstraintsAreKept } from '../../../test/support/violations.ts';
+import { LOCAL_OPERATIONS } from '../../domain/local-changes.ts';
 import { ACTIONS } from '../every-operation.ts';
 import { OPERATIONS } from '../operations/index.ts';
 import { OWN_OPERATIONS } from './index.ts';
@@ -53,6 +54,11 @@ test('a key needs a policy that names the action; a policy for Amazon’s operat
   const { status, message } = await call('GET', '/game', { accessKeyId: 'respark' });
   assert.equal(status, 403);
   assert.match(message ?? '', /gamesparks:ListGames/);
+});
+
+test('ListAuditRecords says which changes that are no calls have records', () => {
+  const decisions = OWN_OPERATIONS.flatMap(({ decisions = [] }) => decisions).join('\n');
+  for (const name of LOCAL_OPERATIONS) assert.ok(decisions.includes(`\`${name}\``), name);
 });
 
 test('GetServerInfo returns the versions, the node and the features', async (t) => {

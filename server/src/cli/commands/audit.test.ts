@@ -108,6 +108,24 @@ describe('audit', () => {
     ]);
   });
 
+  it('warns of a name that is no operation, which no record can match', async () => {
+    for (const [name, warning] of [
+      ['DisconnectPlayer', ''],
+      ['RestoreBackup', ''],
+      ['ListAuditRecords', ''],
+      ['Restore', 'warning: there is no operation "Restore": did you mean RestoreBackup?\n'],
+      ['disconnectplayer', 'warning: there is no operation "disconnectplayer": did you mean DisconnectPlayer?\n'],
+      [
+        'Ban',
+        'warning: there is no operation "Ban": "respark api" lists those of calls, and on the server\'s machine there are CreateRootAccessKey, ChangeRootAccessKey, RotateRootAccessKey, CreateAccessKey, RevokeAccessKey, RotateSecretKey, RestoreBackup\n',
+      ],
+    ] as const) {
+      const { world } = createAuditWorld([]);
+      assert.equal(await world.run('audit', '--operation', name), 0);
+      assert.deepEqual([world.out(), world.err()], ['no records match\n', warning]);
+    }
+  });
+
   it('takes durations and times', async () => {
     const since = async (text: string) => {
       const { world, queries } = createAuditWorld([]);

@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
+import { EVERY_OPERATION } from '../../api/every-operation.ts';
 import { auditRecordOnWire, listAuditRecords } from '../../api/own-operations/audit.ts';
 import { serialize } from '../../api/shape.ts';
 import { systemClock } from '../../clock.ts';
+import { LOCAL_OPERATIONS } from '../../domain/local-changes.ts';
+import { shown } from '../../text.ts';
 import { administer } from '../administer.ts';
 import { addClientOptions, createClient, hasOwnEndpoint, ServiceRefusal } from '../management-client.ts';
 import { settingsOf } from '../options.ts';
@@ -44,6 +47,7 @@ Example: see who disconnected a player within the last hour
         limit: string;
         json?: true;
       }>();
+      if (operation !== undefined) warnOfUnknown(world, operation);
       const asked = {
         playerId: player,
         operation,
@@ -56,6 +60,18 @@ Example: see who disconnected a player within the last hour
       else world.stdout.write(formatTable([HEAD, ...records.map(forPeople)]));
     });
   return addClientOptions(command);
+}
+
+/** No record may match such a name, unless another version of the server has written it. */
+function warnOfUnknown(world: World, name: string): void {
+  const known = [...EVERY_OPERATION.map((operation) => operation.name), ...LOCAL_OPERATIONS];
+  if (known.includes(name)) return;
+  const similar = known.filter((other) => other.toLowerCase().includes(name.toLowerCase()));
+  const hint =
+    similar.length > 0
+      ? `did you mean ${similar.join(' or ')}?`
+      : `"respark api" lists those of calls, and on the server's machine there are ${LOCAL_OPERATIONS.join(', ')}`;
+  world.stderr.write(`warning: there is no operation ${shown(name)}: ${hint}\n`);
 }
 
 interface Asked {
@@ -118,7 +134,6 @@ async function askServer(world: World, command: Command, asked: Asked): Promise<
   return records.reverse();
 }
 
-/** Reads the files while a server may be running beside: the records are those that it has written so far. */
 /** Makes the call again after a pause when the server has no capacity for it now: many pages are many calls. */
 async function patiently<T>(call: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
@@ -132,6 +147,7 @@ async function patiently<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Reads the files while a server may be running beside: the records are those that it has written so far. */
 async function readFiles(world: World, command: Command, { limit, ...filter }: Asked): Promise<AuditRecord[]> {
   return await administer(world, command, async ({ auditLog }) => {
     type Query = Parameters<typeof auditLog.find>[0];
