@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -20,6 +20,14 @@ async function respark(args: string[], { bin = BIN, env = {}, nodeArgs = [] as s
 describe('the command respark', () => {
   it('runs, and tells the version of its package', async () => {
     assert.deepEqual(await respark(['--version']), { exitCode: 0, stdout: '0.1.0\n', stderr: '' });
+  });
+
+  it('runs through a link that leads to it, as an operator makes one in /usr/local/bin', async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'respark-bin-'));
+    t.after(() => rmSync(directory, { recursive: true }));
+    const bin = join(directory, 'respark');
+    symlinkSync(BIN, bin);
+    assert.deepEqual(await respark(['--version'], { bin }), { exitCode: 0, stdout: '0.1.0\n', stderr: '' });
   });
 
   it('writes all of its output to a pipe before it ends', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -36,7 +37,7 @@ function blockOf(title: string, language: string): string {
   return blocks[0]?.[2] ?? '';
 }
 
-/** The commands of a section, with directories of the test in place of those of a real machine. */
+/** The commands of a section, with directories and the user of the test in place of those of a real machine. */
 function commandsOf(section: string, directories: Readonly<Record<string, string>>): string[] {
   const [, text = ''] = DOCUMENT.split(`## ${section}\n`);
   const blocks = [...(text.split('\n## ')[0] ?? '').matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = '']) => block);
@@ -49,7 +50,11 @@ test('the commands of the section on backups do what it says', async (t) => {
   const place = createWorkplace(t);
   const [data, backups] = ['respark-data', 'backups'].map((name) => join(place.directory, name)) as [string, string];
   mkdirSync(backups);
+  const { uid, gid } = userInfo();
   const directories = {
+    // This machine has no such user.
+    '-o respark -g respark': `-o ${uid} -g ${gid}`,
+    'runuser -u respark -- ': '',
     '/var/lib/respark': data,
     '/var/backups': backups,
     '/tmp/respark-drill': join(place.directory, 'drill'),
@@ -63,7 +68,7 @@ test('the commands of the section on backups do what it says', async (t) => {
     return stdout;
   };
   const server = await place.serve(['--demo']);
-  assert.match(await run(backUp), /^wrote \S+\/backups\/respark-\d{4}-\d\d-\d\d\.tar\.gz /);
+  assert.match(await run(backUp), /^wrote \S+\/backups\/respark\/\d{4}-\d\d-\d\d\.tar\.gz /);
   server.child.kill('SIGTERM');
   await server.ended();
   assert.match(await run(restore), /^restored the backup of /);
@@ -183,6 +188,15 @@ test('the unit for systemd starts the server with enough files and enough time t
   const ours = script.replace('/opt/respark/', '');
   assert(isExecutable(fileURLToPath(new URL(`../../../${ours}`, import.meta.url))), script);
   assert.equal(await createTestWorld().run(...words, '--help'), 0);
+});
+
+test('the command that the section on systemd links is the one of the unit, and cron and timer call the link', () => {
+  const [, script, link = ''] = /`ln -s (\S+) (\S+)`/.exec(sectionOf('With systemd')) ?? [];
+  const [, started] = /^ExecStart=\S+ (\S+) serve$/m.exec(blockOf('With systemd', 'ini')) ?? [];
+  assert.equal(script, started);
+  const unattended = sectionOf('Backup and restore').match(/^(?:\d+ \d+ \* \* \*|ExecStart=).*$/gm) ?? [];
+  assert.equal(unattended.length, 2);
+  for (const line of unattended) assert.match(line, new RegExp(`(?: |')${link} backup /var/backups/respark/`));
 });
 
 test('systemd takes the unit', { skip: analyze === undefined && 'no systemd-analyze' }, (t) => {

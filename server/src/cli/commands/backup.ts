@@ -15,7 +15,7 @@ export function backupCommand(world: World): Command {
       'after',
       `
 Example: keep a backup of each day
-  $ respark backup /var/backups/respark-$(date +%F).tar.gz --data-dir /var/lib/respark
+  $ respark backup /var/backups/respark/$(date +%F).tar.gz --data-dir /var/lib/respark
 
 The file contains the secret key, with which a reader can act as any key and any player: it is readable by its owner only (mode 600).
 Every change that was answered before the command began is in it.`,
