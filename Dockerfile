@@ -4,7 +4,7 @@ WORKDIR /respark
 # The manifests come first, so that only a change of them installs the packages again.
 COPY package.json package-lock.json ./
 COPY protocol/package.json protocol/
-COPY client/package.json client/prepare.js client/
+COPY client/package.json client/
 COPY server/package.json server/
 COPY server/bin server/bin/
 RUN npm ci --include=dev

@@ -1,5 +1,5 @@
 // npm bundles what lies in a package's own node_modules. In this workspace the protocol lies in that of the root, so it is
-// linked into the client's, where the link means the same to Node.js as the root's does.
+// linked into the client's before `npm pack`, where the link means the same to Node.js as the root's does.
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
