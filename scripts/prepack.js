@@ -1,7 +1,7 @@
 // Prepares the workspace in whose folder it is run, which `npm pack` does: builds, removes what sources that are gone
-// have left in the build, and adds the licence.
+// have left in the build, and adds the licence and the documentation that the program points to.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -13,4 +13,7 @@ if (status !== 0) process.exit(status ?? 1);
 for (const file of readdirSync(join('dist', 'src'), { recursive: true })) {
   if (BUILT.test(file) && !existsSync(join('src', file.replace(BUILT, '.ts')))) rmSync(join('dist', 'src', file));
 }
-copyFileSync(join(ROOT, 'LICENSE'), 'LICENSE');
+for (const name of ['LICENSE', 'README.md', 'docs', 'examples']) {
+  rmSync(name, { recursive: true, force: true });
+  cpSync(join(ROOT, name), name, { recursive: true });
+}

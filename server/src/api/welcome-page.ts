@@ -14,7 +14,8 @@ const PAGE = `<!doctype html>
 Calls are signed with an access key of this server;
 <code>respark env</code>, run on its machine, prints the variables to set.</li>
 <li>Players connect by WebSocket, subprotocol <code>respark.v1</code>, at the path <code>/connect</code>.</li>
-<li>For more, see <code>respark --help</code>, <code>respark doctor</code>, and the README beside the program.</li>
+<li>For more, see <code>respark --help</code>, <code>respark doctor</code>, and
+<code>README.md</code> in the clone or in <code>node_modules/@respark/server</code>.</li>
 </ul>
 </html>
 `;

@@ -90,12 +90,19 @@ describe('the packages that npm pack makes', () => {
     const place = createWorkplace(t);
     const { stdout } = await place.start(['tar', 'tzf', tarball('server')]).ended();
     const files = stdout.trimEnd().split('\n');
-    for (const file of ['package.json', 'LICENSE', 'bin/respark.js', 'dist/src/cli/program.js', 'dist/src/main.d.ts'])
+    const named = ['README.md', 'docs/deploying.md', 'docs/policies.md', 'examples/game.json'];
+    for (const file of ['package.json', 'LICENSE', 'bin/respark.js', 'dist/src/cli/program.js', 'dist/src/main.d.ts', ...named])
       assert(files.includes(`package/${file}`), file);
     assert.deepEqual(
       files.filter((file) => /test|contract|sample|\.map$/.test(file)),
       [],
     );
+    for (const name of ['protocol', 'client', 'server']) {
+      const { stdout: manifest } = await place.start(['tar', 'xzOf', tarball(name), 'package/package.json']).ended();
+      // Newer versions of npm warn of a package that has one of these, and run it only when they are told to.
+      const run = Object.keys(JSON.parse(manifest).scripts).filter((script) => /install|prepare/.test(script));
+      assert.deepEqual(run, [], name);
+    }
     const built = files.filter((file) => file.startsWith('package/dist/'));
     const sources = built.map((file) => file.replace(/^package\/dist\/|\.d\.ts$|\.js$/g, ''));
     for (const source of sources) assert(existsSync(join(ROOT, 'server', `${source}.ts`)), `${source} has no source`);
