@@ -115,9 +115,13 @@ describe('the README', () => {
       ['DisconnectPlayer', accessKeyId, '127.0.0.1', 'demo-player', [connectionId], []],
     );
 
-    const [configure = ''] = shellBlocks('Configure and deploy');
+    const [configure = ''] = shellBlocks('Make your own game');
     const configured = await type(`set -e; ${configure}`).ended();
     assert.equal(configured.exitCode, 0, configured.stderr);
+    const [, gameKey = ''] = /"GameKey": "(\w+)"/.exec(configured.stdout) ?? [];
+    const own = type(`npx ${inlineCommand('respark connect --game-key').replace('KEY', gameKey)}`);
+    await own.printed(/^connected as \S+, connection \S+$/m);
+    process.kill(-Number(own.child.pid), 'SIGINT');
     assert(existsSync(join(cwd, 'unity.zip')));
 
     const running = join(cwd, 'respark-data', 'running.json');

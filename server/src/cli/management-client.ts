@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseJson } from '@respark/protocol';
 import type { Command } from 'commander';
 import type { Operation } from '../api/operation.ts';
@@ -38,7 +39,7 @@ export async function getCredentials({
   const stored = await localFiles.rootCredentials(settings.dataDir);
   if (stored !== undefined) return stored;
   throw new CommandError(
-    `there is no root key in the data directory ${settings.dataDir}; start a server there ("respark serve"), name another directory with --data-dir, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
+    `there is no root key in the data directory ${resolve(settings.dataDir)}; start a server there ("respark serve"), name another directory with --data-dir, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
   );
 }
 

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { type ClientFrame, decodeClientFrame, encode, GET_PLAYER_TOKEN, type ServerFrame } from '@respark/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -267,7 +267,8 @@ describe('connect', () => {
   it('says what to do without a demo game', async () => {
     const world = createTestWorld();
     assert.equal(await world.run('connect'), 1);
-    assert.match(world.err(), /^there is no demo game in the data directory \.\/respark-data; start a server there/);
+    const directory = resolve('respark-data');
+    assert(world.err().startsWith(`there is no demo game in the data directory ${directory}; start a server there`));
   });
 
   it('refuses an address that is not a URL of a WebSocket, with 2', async () => {

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import {
   type Disconnect,
@@ -93,7 +94,7 @@ async function choosePlayer(world: World, command: Command): Promise<Player> {
       );
     }
     throw new CommandError(
-      `there is no demo game in the data directory ${dataDir}; start a server there ("respark serve --demo"), name another directory with --data-dir, or give a game key with --game-key`,
+      `there is no demo game in the data directory ${resolve(dataDir)}; start a server there ("respark serve --demo"), name another directory with --data-dir, or give a game key with --game-key`,
     );
   }
   const isDemo = gameKey === demo?.gameKey;

@@ -142,13 +142,14 @@ function suggestions({
   platform: NodeJS.Platform;
   demo: NonNullable<RunningServer['demo']>;
 }): string {
-  // A command in another terminal knows the data directory only if it is the default.
+  // A command in another terminal knows the data directory only if it is the default, in the same folder. Nowhere else
+  // would npx find the command.
   const dataDir =
     settings.sources.dataDir === 'default' ? '' : ` --data-dir ${quoteForShell(resolve(settings.dataDir), platform)}`;
   const wayRound = wayRoundAddress(server.url);
   const player = `--game-name ${demo.gameName} --stage-name ${demo.stageName} --player-id ${demo.playerId}`;
   return `
-Connect a player, in a second terminal:
+Connect a player, in a second terminal in this folder:
 
   npx respark connect${dataDir}
 
