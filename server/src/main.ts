@@ -174,6 +174,11 @@ async function start(
 interface Administration {
   readonly access: Access;
   readonly auditLog: Pick<AuditReader, 'find'>;
+  /** Which of a game and a stage of it is not there, if one is not. */
+  findMissing(names: {
+    readonly game: string;
+    readonly stage?: string | undefined;
+  }): Promise<'game' | 'stage' | undefined>;
   /** Puts what else the command changes on record. */
   readonly record: RecordLocally;
   close(): Promise<void>;
@@ -191,6 +196,10 @@ export async function openAdministration(options: Surroundings): Promise<Adminis
     return {
       auditLog,
       record,
+      async findMissing({ game, stage }) {
+        if ((await store.games.find(game)) === undefined) return 'game';
+        return stage !== undefined && (await store.stages.find(game, stage)) === undefined ? 'stage' : undefined;
+      },
       access: {
         ...access,
         async rotateRoot() {

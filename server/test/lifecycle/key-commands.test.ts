@@ -48,6 +48,16 @@ describe('access keys', () => {
     await assert.rejects(disconnect(), { name: 'UnrecognizedClientException' });
     assert.match((await place.respark(['keys', 'list'])).stdout, new RegExp(`^${key.accessKeyId} +revoked `, 'm'));
 
+    for (const [limits, warning] of [
+      [['--game', GAME, '--stage', STAGE], ''],
+      [['--game', GAME, '--stage', 'Nope'], `warning: there is no stage "Nope" in game "${GAME}": `],
+      [['--game', 'Nope'], 'warning: there is no game "Nope": '],
+    ] as const) {
+      const ofRole = await place.respark(['keys', 'create', '--role', 'viewer', ...limits, '--json']);
+      assert.deepEqual([ofRole.exitCode, Object.keys(JSON.parse(ofRole.stdout)).length], [0, 2]);
+      assert(ofRole.stderr === warning || (warning !== '' && ofRole.stderr.startsWith(warning)), ofRole.stderr);
+    }
+
     const again = await place.respark(['keys', 'revoke', 'AKIANOBODY']);
     assert.deepEqual(
       [again.exitCode, again.stderr],

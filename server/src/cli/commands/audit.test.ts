@@ -34,6 +34,7 @@ function createAuditWorld(records: readonly AuditRecord[]) {
               return { records: records.slice().reverse(), next: undefined };
             },
           },
+          findMissing: async () => undefined,
           record: (_, rule) => rule(),
           close: async () => void events.push('close'),
         };

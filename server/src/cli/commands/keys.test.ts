@@ -31,6 +31,11 @@ function createKeyWorld(parts: Partial<Access>) {
         return {
           access,
           auditLog: { find: unexpected },
+          findMissing: async ({ game, stage }) => {
+            events.push('look');
+            if (game !== 'Demo') return 'game';
+            return stage === 'Dev' || stage === undefined ? undefined : 'stage';
+          },
           record: unexpected,
           close: async () => void events.push('close'),
         };
@@ -102,6 +107,28 @@ describe('keys', () => {
     assert.equal(await shown.world.run(...role, '--print-policy'), 0);
     assert.equal(shown.world.out(), key?.policy);
     assert.deepEqual(shown.events, [], 'no data directory is needed');
+  });
+
+  it('warns when there is no game or stage of the name, since the key may do nothing then', async () => {
+    for (const [limits, warning] of [
+      [['--game', 'Demo'], ''],
+      [['--game', 'GAME'], 'warning: there is no game "GAME": the key counts once there is one of this name\n'],
+      [
+        ['--game', 'GAME', '--stage', 'Dev'],
+        'warning: there is no game "GAME": the key counts once there is one of this name\n',
+      ],
+      [
+        ['--game', 'Demo', '--stage', 'STAGE'],
+        'warning: there is no stage "STAGE" in game "Demo": the key counts once there is one of this name\n',
+      ],
+      [[], ''],
+    ] as const) {
+      const { world, events } = createKeyWorld({ createKey: async () => ({ ...ROOT, warnings: [] }) });
+      assert.equal(await world.run('keys', 'create', '--role', 'moderator', ...limits), 0);
+      assert.equal(world.err(), `${warning}Save the secret now; it cannot be shown again.\n`);
+      assert.match(world.out(), /^Access key id +AKIAROOT\n/);
+      assert.equal(events.includes('look'), limits.length > 0);
+    }
   });
 
   it('takes a role or a policy, and limits only for a role', async () => {

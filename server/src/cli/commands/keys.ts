@@ -63,8 +63,14 @@ Examples: create a key that may disconnect the players of one stage; the same wi
         world.stdout.write(policy);
         return;
       }
-      const key = await administer(world, command, ({ access }) => access.createKey({ policy, description }));
-      for (const warning of key.warnings) world.stderr.write(`${printable(`warning: ${warning}`)}\n`);
+      const { game, stage } = options;
+      const { missing, ...key } = await administer(world, command, async ({ access, findMissing }) => ({
+        ...(await access.createKey({ policy, description })),
+        missing: game === undefined ? undefined : await findMissing({ game, stage }),
+      }));
+      const gap = { game: `there is no game "${game}"`, stage: `there is no stage "${stage}" in game "${game}"` };
+      const idle = missing === undefined ? [] : [`${gap[missing]}: the key counts once there is one of this name`];
+      for (const warning of [...key.warnings, ...idle]) world.stderr.write(`${printable(`warning: ${warning}`)}\n`);
       printSecret(world, key, options.json);
     });
   return addSettingOptions(command, ['dataDir']);
