@@ -251,13 +251,13 @@ test('unknown deployments, stages, games and snapshots are not found', async (t)
   const { id, stageId } = await deploy();
   await stages.create({ gameName: 'Demo', name: 'Live', role: ROLE }, CHANGE);
   await assert.rejects(deployments.get('Demo', 'Live', id), failsWith('not_found', /no deployment/));
-  for (const [gameName, stageName] of [
-    ['Other', 'Dev'],
-    ['Demo', 'Other'],
+  for (const [gameName, stageName, message] of [
+    ['Other', 'Dev', /no game "Other"/],
+    ['Demo', 'Other', /no stage "Other"/],
   ] as const) {
-    await assert.rejects(deployments.start({ ...asked, gameName, stageName }, CHANGE), failsWith('not_found', /stage/));
-    await assert.rejects(deployments.get(gameName, stageName), failsWith('not_found', /stage/));
-    await assert.rejects(deployments.list(gameName, stageName, {}), failsWith('not_found', /stage/));
+    await assert.rejects(deployments.start({ ...asked, gameName, stageName }, CHANGE), failsWith('not_found', message));
+    await assert.rejects(deployments.get(gameName, stageName), failsWith('not_found', message));
+    await assert.rejects(deployments.list(gameName, stageName, {}), failsWith('not_found', message));
   }
   const snapshotId = asked.snapshotId.replace('000Z', '009Z');
   await assert.rejects(deployments.start({ ...asked, snapshotId }, CHANGE), failsWith('not_found', /snapshot/));

@@ -147,7 +147,7 @@ export async function getActiveGame(store: Pick<Store, 'games'>, name: string): 
   return game?.state === 'ACTIVE' ? game : gameNotFound(name);
 }
 
-function gameNotFound(name: string): never {
+export function gameNotFound(name: string): never {
   throw new ServiceError('not_found', `there is no game "${name}": ListGames shows those that exist`);
 }
 

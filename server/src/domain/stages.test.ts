@@ -58,6 +58,20 @@ test('a stage needs its game', async (t) => {
   await assert.rejects(stages.list('Demo', {}), failsWith('not_found', /game "Demo"/));
 });
 
+test('it is said which is missing, the stage or its game', async (t) => {
+  const { stages } = await openWithGame(t);
+  for (const [gameName, message] of [
+    ['Demo', /^there is no stage "Dev" in game "Demo": ListStages/],
+    ['Nope', /^there is no game "Nope": ListGames/],
+  ] as const)
+    for (const call of [
+      () => stages.get(gameName, 'Dev'),
+      () => stages.update(gameName, 'Dev', { description: 'x' }, CHANGE),
+      () => stages.delete(gameName, 'Dev', CHANGE),
+    ])
+      await assert.rejects(call(), failsWith('not_found', message));
+});
+
 test('an update changes what it names', async (t) => {
   const { stages, clock } = await openWithGame(t);
   const made = await stages.create(DEV, CHANGE);
@@ -69,18 +83,6 @@ test('an update changes what it names', async (t) => {
   assert.deepEqual(await stages.get('Demo', 'Dev'), moved);
   clock.advance(1_000);
   assert.deepEqual(await stages.update('Demo', 'Dev', {}, CHANGE), moved);
-});
-
-test('an unknown stage is not found', async (t) => {
-  const { stages } = await openWithGame(t);
-  for (const call of [
-    stages.get('Demo', 'Dev'),
-    stages.update('Demo', 'Dev', { description: 'x' }, CHANGE),
-    stages.delete('Demo', 'Dev', CHANGE),
-    stages.delete('Unknown', 'Dev', CHANGE),
-  ]) {
-    await assert.rejects(call, failsWith('not_found', /stage "Dev"/));
-  }
 });
 
 test('a deleted stage is gone, and its name is free', async (t) => {

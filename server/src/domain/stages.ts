@@ -6,7 +6,7 @@ import type { StageRecord, Store, Tags } from '../store/store.ts';
 import type { Audit, Change } from './audit.ts';
 import { createOnce } from './client-tokens.ts';
 import type { Deletions } from './deletions.ts';
-import { getGame, nameTaken } from './games.ts';
+import { gameNotFound, getGame, nameTaken } from './games.ts';
 import type { Page, PageRequest, Paginate } from './pagination.ts';
 
 export type Stage = StageRecord;
@@ -122,8 +122,8 @@ export function createStages({ store, audit, deletions, paginate, clock, random,
     update: (gameName, name, { description, role }, change) =>
       audit.around(change, () =>
         store.transaction(async (store) => {
-          const stage = await store.stages.find(gameName, name);
-          if (stage?.state !== 'ACTIVE') return stageNotFound(gameName, name);
+          const stage = await getStage(store, gameName, name);
+          if (stage.state !== 'ACTIVE') return stageNotFound(gameName, name);
           if (description === undefined && role === undefined) return stage;
           const update = {
             ...(description === undefined ? {} : { description }),
@@ -148,9 +148,28 @@ export function createStages({ store, audit, deletions, paginate, clock, random,
   };
 }
 
+/** The stage, even while it is being deleted, or else which of the two is missing. */
+export function findStage(
+  store: { readonly stages: Pick<Store['stages'], 'find'>; readonly games: Pick<Store['games'], 'find'> },
+  gameName: string,
+  name: string,
+): MaybePromise<Stage | 'no_game' | 'no_stage'> {
+  return andThen(store.stages.find(gameName, name), (stage) => {
+    if (stage !== undefined) return stage;
+    return andThen(store.games.find(gameName), (game) => (game === undefined ? 'no_game' : 'no_stage'));
+  });
+}
+
+/** What `findStage` has found. Throws `not_found`, also for a stage that is being deleted, by itself or with its game. */
+export function activeStage(found: Stage | 'no_game' | 'no_stage', gameName: string, name: string): Stage {
+  if (found === 'no_game') return gameNotFound(gameName);
+  return found === 'no_stage' || isBeingDeleted(found) ? stageNotFound(gameName, name) : found;
+}
+
 /** The stage, even while it is being deleted. Throws `not_found`. */
-export async function getStage(store: Pick<Store, 'stages'>, gameName: string, name: string): Promise<Stage> {
-  return (await store.stages.find(gameName, name)) ?? stageNotFound(gameName, name);
+export async function getStage(store: Pick<Store, 'stages' | 'games'>, gameName: string, name: string): Promise<Stage> {
+  const found = await findStage(store, gameName, name);
+  return typeof found === 'string' ? activeStage(found, gameName, name) : found;
 }
 
 /** Whether the stage is being deleted, by itself or with its game. */
@@ -161,6 +180,6 @@ export function isBeingDeleted(stage: Pick<Stage, 'state' | 'gameState'>): boole
 export function stageNotFound(gameName: string, name: string): never {
   throw new ServiceError(
     'not_found',
-    `there is no stage "${name}" in game "${gameName}": ListGames and ListStages show those that exist`,
+    `there is no stage "${name}" in game "${gameName}": ListStages shows those that exist`,
   );
 }

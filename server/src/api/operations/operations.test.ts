@@ -124,6 +124,25 @@ test('each modelled error that a caller can cause is answered when it should be'
   }
 });
 
+test('each operation on a stage says whether the stage is missing or its game', async (t) => {
+  const { call } = await openWithStage(t);
+  for (const [game, message] of [
+    ['Demo', /^there is no stage "X" in game "Demo": /],
+    ['Unknown', /^there is no game "Unknown": /],
+  ] as const)
+    for (const [method, path, body] of [
+      ['GET', `/game/${game}/stage/X`],
+      ['PATCH', `/game/${game}/stage/X`, { Description: 'x' }],
+      ['DELETE', `/game/${game}/stage/X`],
+      ['GET', `/runtime/game/${game}/stage/X/player/p/connection`],
+      ['POST', `/runtime/game/${game}/stage/X/player/p/disconnect`],
+    ] as const) {
+      const answer = await call(method, path, { body });
+      assert.equal(answer.status, 404, `${method} ${path}: ${answer.message}`);
+      assert.match(answer.message ?? '', message, `${method} ${path}`);
+    }
+});
+
 test('deleting a protected game is a conflict', async (t) => {
   const { call, store } = await openApi(t);
   await store.games.insert({

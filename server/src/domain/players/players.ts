@@ -9,7 +9,7 @@ import { type RandomBytes, randomAlphanumeric } from '../../random.ts';
 import type { Store } from '../../store/store.ts';
 import type { Audit, Change } from '../audit.ts';
 import { EMPTY_RUNTIME_ID, type RuntimeName } from '../runtime/runtimes.ts';
-import { isBeingDeleted, stageNotFound } from '../stages.ts';
+import { activeStage, findStage, isBeingDeleted } from '../stages.ts';
 import { listConnections, orUnavailable } from './directory-look-up.ts';
 import { createDisconnect, type DisconnectResult } from './disconnect.ts';
 import type { PlayerTokens } from './player-tokens.ts';
@@ -67,7 +67,10 @@ export function createPlayers({
   metrics,
   settings,
 }: {
-  store: { readonly stages: Pick<Store['stages'], 'find' | 'findByGameKey'> };
+  store: {
+    readonly games: Pick<Store['games'], 'find'>;
+    readonly stages: Pick<Store['stages'], 'find' | 'findByGameKey'>;
+  };
   audit: Audit;
   cluster: Cluster;
   tokens: PlayerTokens;
@@ -78,11 +81,8 @@ export function createPlayers({
   settings: { readonly disconnectDeadlineMs: number };
 }): Players {
   function getKey({ gameName, stageName, playerId }: NamedPlayer, timeoutMs: number): MaybePromise<PlayerKey> {
-    const found = orUnavailable('store', () => store.stages.find(gameName, stageName), timeoutMs, clock);
-    return andThen(found, (stage) => {
-      if (stage === undefined || isBeingDeleted(stage)) return stageNotFound(gameName, stageName);
-      return { stageId: stage.id, playerId };
-    });
+    const found = orUnavailable('store', () => findStage(store, gameName, stageName), timeoutMs, clock);
+    return andThen(found, (stage) => ({ stageId: activeStage(stage, gameName, stageName).id, playerId }));
   }
 
   const disconnect = createDisconnect({ cluster, clock, log });
