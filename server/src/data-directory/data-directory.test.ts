@@ -102,7 +102,7 @@ function testLock(): void {
   test('a second server on the directory is refused until the first closes it, even in the same process', (t) => {
     const path = temporaryDirectory(t);
     const first = open(t, path);
-    const line = `another server is using the data directory ${path}: stop it, or set RESPARK_DATA_DIR`;
+    const line = `a server is using the data directory ${path}: stop it, or set RESPARK_DATA_DIR`;
     assert.equal(refusal({ path }), line);
     assert.equal(refusal({ path }), line);
     first.close();
@@ -115,7 +115,7 @@ function testLock(): void {
     const server = spawn(process.execPath, [fileURLToPath(import.meta.url), 'hold', path]);
     t.after(() => server.kill('SIGKILL'));
     await once(server.stdout, 'data');
-    assert.match(refusal({ path }), /^another server is using/);
+    assert.match(refusal({ path }), /^a server is using/);
     server.kill('SIGKILL');
     assert.deepEqual(await once(server, 'exit'), [null, 'SIGKILL']);
     open(t, path);
@@ -137,7 +137,7 @@ function testLock(): void {
     const command = open(t, path, { isShared: true });
     assert.equal(command.keyring.keyId, server.keyring.keyId);
     command.close();
-    assert.match(refusal({ path }), /^another server is using/);
+    assert.match(refusal({ path }), /^a server is using/);
   });
 }
 

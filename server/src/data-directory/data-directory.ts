@@ -161,7 +161,7 @@ function lock(path: string): () => void {
   } catch (error) {
     connection.close();
     if (!(error instanceof Libsql.SqliteError && error.code === 'SQLITE_BUSY')) throw error;
-    throw new StartupError(`another server is using the data directory ${path}: stop it, or set RESPARK_DATA_DIR`, {
+    throw new StartupError(`a server is using the data directory ${path}: stop it, or set RESPARK_DATA_DIR`, {
       cause: error,
     });
   }

@@ -164,7 +164,7 @@ function testCommands(): void {
     await server.sdk().send(new CreateGameCommand({ GameName: 'Later' }));
     const restore = (...args: string[]) =>
       run('restore', join(place.directory, 'b'), '--data-dir', server.dataDir, ...args);
-    assert.match((await restore('--force')).err, /^another server is using the data directory \S+: stop it/);
+    assert.match((await restore('--force')).err, /^a server is using the data directory \S+: stop it/);
     server.child.kill('SIGTERM');
     await server.ended();
     const before = readdirSync(server.dataDir);

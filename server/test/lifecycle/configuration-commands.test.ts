@@ -28,7 +28,8 @@ describe('a configuration by the commands', () => {
 
     const imported = await place.respark(['import', 'in.json', '--game', GAME]);
     assert.deepEqual([imported.exitCode, imported.stderr], [0, '']);
-    const [head, ...rows] = imported.stdout.trimEnd().split('\n');
+    const [title, head, ...rows] = imported.stdout.trimEnd().split('\n');
+    assert.equal(title, `imported into game "${GAME}"`);
     assert.match(head ?? '', /^SECTION +BYTES$/);
     assert.deepEqual(
       Object.fromEntries(rows.map((row) => row.split(/ +/))),

@@ -57,7 +57,9 @@ async function startRefusing(t: TestContext, status: number, text: string) {
   const server = createServer().on('upgrade', (_, socket) => {
     requests += 1;
     const type = `Content-Type: text/${text.startsWith('<') ? 'html' : 'plain; charset=utf-8'}`;
-    const head = [`HTTP/1.1 ${status} Whatever`, 'Connection: close', type, 'Location: /elsewhere', '', ''].join('\r\n');
+    const head = [`HTTP/1.1 ${status} Whatever`, 'Connection: close', type, 'Location: /elsewhere', '', ''].join(
+      '\r\n',
+    );
     socket.end(`${head}${text}`);
   });
   server.listen(0, '127.0.0.1');
@@ -102,7 +104,11 @@ describe('connect', () => {
     [403, 'the proxy must say it\u001b[2J', '403 Forbidden: the proxy must say it\\u{1b}[2J'],
     [400, 'the subprotocol is missing', '400 Bad Request: the subprotocol is missing'],
     [404, 'players connect at /connect', '404 Not Found: players connect at /connect; /connect is added only to a URL'],
-    [301, '', '301 Moved Permanently; /connect is added only to a URL without a path: does its path end with /connect?'],
+    [
+      301,
+      '',
+      '301 Moved Permanently; /connect is added only to a URL without a path: does its path end with /connect?',
+    ],
     [405, '<html>', '405 Method Not Allowed'],
   ] as const) {
     it(`tells how the server refused the handshake with ${status}, and does not try again`, async (t) => {

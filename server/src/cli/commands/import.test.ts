@@ -35,7 +35,7 @@ describe('import', () => {
     const { world, requests, write } = await serveImports(t);
     const text = `${documentOf({ A: {} })} \r\n`;
     assert.equal(await world.run('import', write(text), '--game', 'Demo'), 0, world.err());
-    assert.equal(world.out(), 'SECTION  BYTES\nA        2\nB\\u{1b}  1234\n');
+    assert.equal(world.out(), 'imported into game "Demo"\nSECTION  BYTES\nA        2\nB\\u{1b}  1234\n');
     assert.equal(world.err(), '');
     const [{ method, url, body } = assert.fail(), ...more] = requests;
     assert.deepEqual([method, url, more], ['PUT', '/game/Demo/configuration', []]);

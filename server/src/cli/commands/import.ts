@@ -33,7 +33,9 @@ Faults in the configuration are warnings here, but make a deployment fail.`,
       const reply = await importInto(client, input, create === true);
       const sections = entriesAt<{ Size: number }>(reply, 'GameConfiguration', 'Sections');
       const rows = sections.map(([name, { Size }]) => [name, String(Size)]);
-      world.stdout.write(formatTable([['SECTION', 'BYTES'], ...rows]));
+      world.stdout.write(
+        `${printable(`imported into game "${game}"`)}\n${formatTable([['SECTION', 'BYTES'], ...rows])}`,
+      );
     });
   return addClientOptions(command);
 }
