@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { lstat, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { describeFileFault } from '../file-fault.ts';
+import { makeDirectories } from '../make-directories.ts';
 import { decodeText, EncodingError } from '../text.ts';
 import { CommandError, type World } from './world.ts';
 
@@ -34,11 +35,11 @@ export async function readTextIfPresent(path: string): Promise<string | undefine
 }
 
 /** Makes the directory and those above it, unless they are there. Throws a CommandError. */
-export async function makeDirectory(path: string): Promise<void> {
+export function makeDirectory(path: string): void {
   try {
-    await mkdir(path, { recursive: true });
+    makeDirectories(path);
   } catch (error) {
-    throw new CommandError(`cannot make the directory "${path}" (${codeOf(error)})`, { cause: error });
+    throw new CommandError(`cannot make the directory "${path}": ${describeFileFault(error)}`, { cause: error });
   }
 }
 

@@ -1,5 +1,6 @@
-import { accessSync, chmodSync, constants, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { accessSync, chmodSync, constants, readdirSync, type Stats, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeDirectories } from '../make-directories.ts';
 import { StartupError } from '../startup-error.ts';
 import { isSecretFile, isServerFile, LOCK_FILE } from './server-files.ts';
 
@@ -17,7 +18,7 @@ const ROOT_USER = 0;
 export function takeDirectory(path: string): string[] {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) {
-    make(path);
+    makeDirectories(path, 0o700);
     return [];
   }
   assertDirectory(path, found);
@@ -56,20 +57,6 @@ export function assertTrustworthy(path: string): void {
   if (process.geteuid === undefined) return;
   assertOwner(path, found, `run the command as that user ("sudo -u '#${found.uid}' respark …")`);
   for (const name of readdirSync(path)) if (isServerFile(name)) assertFile(join(path, name), name);
-}
-
-/** Node.js says of a directory that cannot be made in a read-only place that the place does not exist. */
-function make(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    let above = dirname(path);
-    while (statSync(above, { throwIfNoEntry: false }) === undefined && above !== dirname(above)) above = dirname(above);
-    // Node.js 24 says of a place below a file that it exists.
-    if (statSync(above).isFile()) throw Object.assign(new Error(`${above} is a file`), { code: 'ENOTDIR' });
-    accessSync(above, constants.W_OK | constants.X_OK);
-    throw error;
-  }
 }
 
 function assertDirectory(path: string, found: Stats): void {

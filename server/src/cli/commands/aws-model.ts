@@ -32,7 +32,7 @@ The first line does what these do:
       const model = formatJson(createServiceModel(OPERATIONS));
       if (install) {
         const file = join(homeOf(world), '.aws', 'models', SERVICE, API_VERSION, 'service-2.json');
-        await makeDirectory(dirname(file));
+        makeDirectory(dirname(file));
         await writeOutputFile(file, model);
         world.stdout.write(`wrote ${printable(file)}\n`);
       } else if (output === undefined) world.stdout.write(model);
