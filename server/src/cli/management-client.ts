@@ -19,6 +19,12 @@ interface Credentials {
 const CALL_TIMEOUT_MS = 30_000;
 
 /**
+ * The end of a URL by which a server gives a file. What is before it depends on where the server is reached: a proxy may
+ * serve it under a path of its own.
+ */
+const DOWNLOAD_PATH = /\/download\/[^/?#]+\/[^/?#]+(?:\?[^#]*)?$/;
+
+/**
  * The credentials of the environment, else the configured root key, else the data directory's. Throws a CommandError.
  */
 export async function getCredentials({
@@ -150,15 +156,19 @@ export class ManagementClient {
     throw failureOf(response, json, this.#endpoint);
   }
 
-  /** The file behind a URL that the server has returned. Its path is a secret, so messages show only the host. */
+  /**
+   * The file behind a URL that the server has returned, from where the calls go too: this machine need not reach the
+   * server's public URL. The path is a secret, so messages show only the host.
+   */
   async download(url: string): Promise<Uint8Array> {
     if (!URL.canParse(url)) throw new CommandError('the reply names no URL to download from');
-    const { origin } = new URL(url);
-    const { response, bytes } = await fetchWhole(new URL(url), {}, origin);
+    const ofServer = DOWNLOAD_PATH.exec(url)?.[0];
+    const source = new URL(ofServer === undefined ? url : `${this.#endpoint}${ofServer}`);
+    const { response, bytes } = await fetchWhole(source, {}, source.origin);
     if (response.ok) return bytes;
     const { status } = response;
     const hint = status === 429 ? 'try again in a second' : 'its URL may have expired';
-    throw new CommandError(`cannot download the file from ${origin} (status ${status}); ${hint}`);
+    throw new CommandError(`cannot download the file from ${source.origin} (status ${status}); ${hint}`);
   }
 }
 

@@ -9,14 +9,18 @@ const SNAPSHOT = 'Snapshot_2030-01-02T03:04:05.000001Z';
 const DOCUMENT = { Document: { Type: 'Game', Sections: { A: { ['__proto__']: 1, text: '\u009b' } } } };
 const FILE = JSON.stringify(DOCUMENT);
 
-async function serveSnapshots(t: TestContext, { snapshots = [SNAPSHOT], fileStatus = 200 } = {}) {
+/** Behind a proxy, which serves it under `prefix`; the public URL is that of its own host unless another is given. */
+async function serveSnapshots(
+  t: TestContext,
+  { snapshots = [SNAPSHOT], fileStatus = 200, prefix = '', publicUrl = '', path = '/download/sealed/demo.json' } = {},
+) {
   const service = await startFakeService(t, ({ method, url, headers }): FakeReply => {
-    switch (`${method} ${url}`) {
+    switch (`${method} ${url.replace(prefix, '')}`) {
       case 'GET /game/Demo/snapshot?MaxResults=1':
         return { body: { Snapshots: snapshots.map((Id) => ({ Id })) } };
       case `GET /game/Demo/snapshot/${encodeURIComponent(SNAPSHOT)}/export`:
-        return { body: { S3Url: `http://${headers.host}/download/sealed/demo.json` } };
-      case 'GET /download/sealed/demo.json':
+        return { body: { S3Url: `${publicUrl || `http://${headers.host}`}${path}` } };
+      case `GET ${path}`:
         return { status: fileStatus, body: FILE };
       case 'GET /game/Demo/configuration': {
         const Section = { Name: 'A', Size: 1, Attributes: DOCUMENT.Document.Sections.A };
@@ -38,6 +42,23 @@ describe('export', () => {
     assert.equal(world.err(), `exported ${SNAPSHOT} of game Demo\n`);
     assert.equal(requests.at(-1)?.headers.authorization, undefined);
   });
+
+  const PLACES: readonly { what: string; publicUrl?: string; prefix?: string; path?: string }[] = [
+    { what: 'has another public URL', publicUrl: 'https://nowhere.invalid' },
+    { what: 'has a public URL with a path, which the call went round', publicUrl: 'https://nowhere.invalid/respark' },
+    { what: 'is called under a path', publicUrl: 'https://nowhere.invalid/respark', prefix: '/proxied' },
+    { what: 'gives a URL of another form', path: '/elsewhere/demo.json' },
+  ];
+  for (const { what, ...where } of PLACES) {
+    it(`fetches the file from where the calls went when the server ${what}`, async (t) => {
+      const { url, world, requests, file } = await serveSnapshots(t, where);
+      const { prefix = '', path = '/download/sealed/demo.json' } = where;
+      const words = ['export', '--game', 'Demo', '--output', file, '--endpoint-url', `${url}${prefix}`];
+      assert.equal(await world.run(...words), 0, world.err());
+      assert.equal(readFileSync(file, 'utf8'), FILE);
+      assert.equal(requests.at(-1)?.url, `${prefix}${path}`);
+    });
+  }
 
   it('writes the named snapshot to stdout, with nothing that a terminal would act on', async (t) => {
     const { world, requests } = await serveSnapshots(t);
