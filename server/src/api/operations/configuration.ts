@@ -100,6 +100,7 @@ export const importGameConfiguration = operation({
     'The file is UTF-8 JSON in the form that an export has, `{"Document":{"Type":"Game","Sections":{NAME: ATTRIBUTES}}}`, where attributes are objects. It replaces the whole configuration. If an object has a key twice, the last value counts.',
     'Faults in what the configuration means do not prevent an import; a deployment fails because of them. Attributes nested more than 64 levels deep are refused.',
     'If the configuration, exported as compact JSON, is larger than `RESPARK_MAX_CONFIGURATION_BYTES`, the call is a `ServiceQuotaExceededException`.',
+    'The AWS CLI 2 takes the file in base64: `--import-source "File=$(base64 -w0 game.json)"`, where Linux takes at most 128 KiB in base64; `respark import` takes any. A file that is encoded twice is refused, with a hint.',
     `The base64 text must be padded and contain no other characters. The request body may be up to ${MAX_IMPORT_BODY_BYTES.toLocaleString('en')} bytes long.`,
   ],
   async handler({ input, services, change }) {

@@ -74,7 +74,14 @@ test('a byte order mark is skipped, and when a key is repeated the last one coun
 test('a file that is not a document is refused with the form that it should have', () => {
   for (const [file, message] of [
     [new Uint8Array([0x22, 0xff, 0x22]), /it is not UTF-8: save it in that encoding/],
-    [bytes('{"Document":'), /it is not JSON: /],
+    [bytes('{"Document":'), /it is not JSON: (?!.*base64)/],
+    [
+      bytes(Buffer.from('{"Document":').toString('base64')),
+      /it is not JSON: .*; it seems to be in base64 once too often$/,
+    ],
+    [bytes(Buffer.from(`\ufeff${' '.repeat(9)}{}`).toString('base64')), /; it seems to be in base64 once too often$/],
+    [bytes('eyE!'), /it is not JSON: (?!.*base64)/],
+    [bytes('abcd'), /it is not JSON: (?!.*base64)/],
     [bytes('[]'), /does not have the form \{"Document"/],
     [bytes('{"Document":{"Type":"Item","Sections":{}}}'), /does not have the form/],
     [bytes('{"Document":{"Type":"Game"}}'), /does not have the form/],

@@ -78,6 +78,11 @@ export function memberOf(value: Json | undefined, key: string): Json | undefined
   return isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 }
 
+/** Clients differ in whether they encode a file by themselves, so that it is easily encoded twice. */
+function isBase64OfObject(text: string): boolean {
+  return /^[\w+/=\s-]+$/.test(text) && /^\ufeff?\s*\{/.test(Buffer.from(text.slice(0, 64), 'base64').toString());
+}
+
 function readJson(file: Uint8Array): Json {
   let text: string;
   try {
@@ -89,9 +94,9 @@ function readJson(file: Uint8Array): Json {
   try {
     return parseJson(text) as Json;
   } catch (error) {
-    throw invalid([`it is not JSON: ${excerpt((error as SyntaxError).message, MAX_SENTENCE_CHARACTERS)}`], {
-      cause: error,
-    });
+    const message = excerpt((error as SyntaxError).message, MAX_SENTENCE_CHARACTERS);
+    const hint = isBase64OfObject(text) ? '; it seems to be in base64 once too often' : '';
+    throw invalid([`it is not JSON: ${message}${hint}`], { cause: error });
   }
 }
 
