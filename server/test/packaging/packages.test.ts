@@ -91,7 +91,14 @@ describe('the packages that npm pack makes', () => {
     const { stdout } = await place.start(['tar', 'tzf', tarball('server')]).ended();
     const files = stdout.trimEnd().split('\n');
     const named = ['README.md', 'docs/deploying.md', 'docs/policies.md', 'examples/game.json'];
-    for (const file of ['package.json', 'LICENSE', 'bin/respark.js', 'dist/src/cli/program.js', 'dist/src/main.d.ts', ...named])
+    for (const file of [
+      'package.json',
+      'LICENSE',
+      'bin/respark.js',
+      'dist/src/cli/program.js',
+      'dist/src/main.d.ts',
+      ...named,
+    ])
       assert(files.includes(`package/${file}`), file);
     assert.deepEqual(
       files.filter((file) => /test|contract|sample|\.map$/.test(file)),

@@ -277,6 +277,12 @@ describe('connect', () => {
     assert(world.err().startsWith(`there is no demo game in the data directory ${directory}; start a server there`));
   });
 
+  it('says that a token file already makes a guest', async () => {
+    const world = createTestWorld();
+    assert.equal(await world.run('connect', '--guest', '--token-file', 'me'), 2);
+    assert.match(world.err(), /^--token-file alone already makes a new guest the first time, .*leave --guest out\n$/);
+  });
+
   it('refuses an address that is not a URL of a WebSocket, with 2', async () => {
     const world = createTestWorld();
     assert.equal(await world.run('connect', '--url', 'ftp://x', '--game-key', 'k'), 2);

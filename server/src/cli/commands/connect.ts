@@ -77,7 +77,7 @@ async function choosePlayer(world: World, command: Command): Promise<Player> {
   const { url: givenUrl, gameKey: givenKey, tokenFile, guest } = command.opts<Options>();
   if (guest && tokenFile !== undefined) {
     throw new CommandError(
-      '--guest makes a new guest each time, which --token-file does only the first time, while its file is missing; leave --guest out',
+      '--token-file alone already makes a new guest the first time, who comes back later; leave --guest out',
       { exitCode: 2 },
     );
   }
