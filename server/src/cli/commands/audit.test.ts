@@ -116,10 +116,10 @@ describe('audit', () => {
       ['ListAuditRecords', ''],
       ['Restore', 'warning: there is no operation "Restore": did you mean RestoreBackup?\n'],
       ['disconnectplayer', 'warning: there is no operation "disconnectplayer": did you mean DisconnectPlayer?\n'],
-      [
-        'Ban',
-        'warning: there is no operation "Ban": "respark api" lists those of calls, and on the server\'s machine there are CreateRootAccessKey, ChangeRootAccessKey, RotateRootAccessKey, CreateAccessKey, RevokeAccessKey, RotateSecretKey, RestoreBackup\n',
-      ],
+      ...['Ban', 'Get'].map((name) => [
+        name,
+        `warning: there is no operation "${name}": "respark api" lists those of calls, and on the server's machine there are CreateRootAccessKey, ChangeRootAccessKey, RotateRootAccessKey, CreateAccessKey, RevokeAccessKey, RotateSecretKey, RestoreBackup\n`,
+      ]),
     ] as const) {
       const { world } = createAuditWorld([]);
       assert.equal(await world.run('audit', '--operation', name), 0);

@@ -18,6 +18,7 @@ const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 100_000;
 /** The most records that one ListAuditRecords call returns. */
 const MAX_PAGE = 100;
+const MAX_SIMILAR = 3;
 const MAX_ATTEMPTS = 10;
 const PAUSE_MS = 1_000;
 
@@ -68,7 +69,7 @@ function warnOfUnknown(world: World, name: string): void {
   if (known.includes(name)) return;
   const similar = known.filter((other) => other.toLowerCase().includes(name.toLowerCase()));
   const hint =
-    similar.length > 0
+    similar.length > 0 && similar.length <= MAX_SIMILAR
       ? `did you mean ${similar.join(' or ')}?`
       : `"respark api" lists those of calls, and on the server's machine there are ${LOCAL_OPERATIONS.join(', ')}`;
   world.stderr.write(`warning: there is no operation ${shown(name)}: ${hint}\n`);

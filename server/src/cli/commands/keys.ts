@@ -64,10 +64,11 @@ Examples: create a key that may disconnect the players of one stage; the same wi
         return;
       }
       const { game, stage } = options;
-      const { missing, ...key } = await administer(world, command, async ({ access, findMissing }) => ({
-        ...(await access.createKey({ policy, description })),
-        missing: game === undefined ? undefined : await findMissing({ game, stage }),
-      }));
+      const { missing, ...key } = await administer(world, command, async ({ access, findMissing }) => {
+        // The look-up comes first: if it failed, the secret of a key that is made already would never be shown.
+        const missing = game === undefined ? undefined : await findMissing({ game, stage });
+        return { missing, ...(await access.createKey({ policy, description })) };
+      });
       const gap = { game: `there is no game "${game}"`, stage: `there is no stage "${stage}" in game "${game}"` };
       const idle = missing === undefined ? [] : [`${gap[missing]}: the key counts once there is one of this name`];
       for (const warning of [...key.warnings, ...idle]) world.stderr.write(`${printable(`warning: ${warning}`)}\n`);
