@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
-import type { MaybePromise } from '../maybe-promise.ts';
+import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import { type RandomBytes, randomAlphanumeric, uuidV7 } from '../random.ts';
 import type { StageRecord, Store, Tags } from '../store/store.ts';
 import type { Audit, Change } from './audit.ts';
