@@ -26,19 +26,26 @@ export function all<T>(values: readonly MaybePromise<T>[]): MaybePromise<T[]> {
   return values.every(isThere) ? [...values] : Promise.all(values);
 }
 
-/** What `inSteps` runs: a generator that yields the promises for which it has to wait. */
+/** A run of a function for `inSteps`: it yields the promises for which it has to wait. */
 export type Steps<T> = Generator<Promise<unknown>, T, unknown>;
 
-/** Stands for `await` in a function that `inSteps` runs: `yield* settled(value)`. */
+/** Stands for `await` in a function for `inSteps`: `yield* settled(value)`. */
 export function* settled<T>(value: MaybePromise<T>): Steps<T> {
   return value instanceof Promise ? ((yield value) as T) : value;
 }
 
-/** Runs a function that is written like an async one, but that waits only for what is not there yet. */
-export function inSteps<T>(work: () => Steps<T>): MaybePromise<T> {
-  const steps = work();
-  const first = steps.next();
-  return first.done === true ? first.value : goOn(steps, first.value);
+/**
+ * Makes a function that waits only for what is not there yet of one that is written like an async function. It should be
+ * called once for each such function, not for each call of it: V8 takes long to make a generator function.
+ */
+export function inSteps<Parameters extends unknown[], T>(
+  work: (...parameters: Parameters) => Steps<T>,
+): (...parameters: Parameters) => MaybePromise<T> {
+  return (...parameters) => {
+    const steps = work(...parameters);
+    const first = steps.next();
+    return first.done === true ? first.value : goOn(steps, first.value);
+  };
 }
 
 async function goOn<T>(steps: Steps<T>, first: Promise<unknown>): Promise<T> {

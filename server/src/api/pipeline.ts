@@ -86,7 +86,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   const throttle = createThrottle(parts);
   const authorize = createAuthorize(parts);
 
-  function* answer(request: HttpRequest, trace: Trace): Steps<HttpReply> {
+  const answer = inSteps(function* (request: HttpRequest, trace: Trace): Steps<HttpReply> {
     const { requestId } = trace;
 
     // Drain: 503, so that the caller's next attempt reaches another node.
@@ -153,13 +153,13 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     const reply = successReply(requestId, serialize(operation.output, output));
     throttle.replied(principal.id, reply.body.length);
     return reply;
-  }
+  });
 
   return function pipeline(request) {
     const startedAt = clock.monotonic();
     const trace: Trace = { requestId: uuidV7(random, clock.now()) };
     const answered = orElse(
-      () => inSteps(() => answer(request, trace)),
+      () => answer(request, trace),
       (error) => explain(error, trace, log),
     );
     return andThen(answered, (reply) => {

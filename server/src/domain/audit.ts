@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { type ErrorCode, ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { inSteps, type MaybePromise, orElse, settled } from '../maybe-promise.ts';
+import { inSteps, type MaybePromise, orElse, type Steps, settled } from '../maybe-promise.ts';
 import type { Metrics } from '../metrics.ts';
 import type { AuditIntent, AuditLog, AuditOutcome, AuditWriter } from '../store/audit/audit-log.ts';
 
@@ -110,20 +110,18 @@ export function createRecording({
   /** Called after each attempt to write, with the error of one that failed. */
   wrote?: (part: WrittenPart, error?: unknown) => void;
 }): Audit & AuditOfRefusals {
-  function begin(intent: AuditIntent): MaybePromise<void> {
-    return inSteps(function* () {
-      try {
-        yield* settled(auditLog.begin(intent));
-        wrote('intent');
-      } catch (error) {
-        wrote('intent', error);
-        const { requestId } = intent;
-        log.error({ err: error, requestId }, 'a call was refused: its audit record cannot be written');
-        const message = 'The audit log is not available, so nothing was done. Try again.';
-        throw new ServiceError('internal', message, { cause: error });
-      }
-    });
-  }
+  const begin = inSteps(function* (intent: AuditIntent): Steps<void> {
+    try {
+      yield* settled(auditLog.begin(intent));
+      wrote('intent');
+    } catch (error) {
+      wrote('intent', error);
+      const { requestId } = intent;
+      log.error({ err: error, requestId }, 'a call was refused: its audit record cannot be written');
+      const message = 'The audit log is not available, so nothing was done. Try again.';
+      throw new ServiceError('internal', message, { cause: error });
+    }
+  });
 
   /** Never fails. */
   function finish(intent: AuditIntent, outcome: AuditOutcome): MaybePromise<void> {
@@ -143,28 +141,26 @@ export function createRecording({
   }
 
   /** As `Audit.around`, but may throw. */
-  function run<T>(
+  const run = inSteps(function* <T>(
     change: Change,
     rule: () => MaybePromise<T>,
     detailsOf: ((result: T) => Details) | undefined,
-  ): MaybePromise<T> {
-    return inSteps(function* () {
-      const intent = { at: clock.now(), ...change };
-      yield* settled(begin(intent));
-      const startedAt = clock.monotonic();
-      const end = (error: ErrorCode | undefined, details?: Details) =>
-        finish(intent, { error, durationMs: Math.round((clock.monotonic() - startedAt) * 1000) / 1000, ...details });
-      let result: T;
-      try {
-        result = yield* settled(rule());
-      } catch (error) {
-        yield* settled(end(error instanceof ServiceError ? error.code : 'internal'));
-        throw error;
-      }
-      yield* settled(end(undefined, detailsOf?.(result)));
-      return result;
-    });
-  }
+  ): Steps<T> {
+    const intent = { at: clock.now(), ...change };
+    yield* settled(begin(intent));
+    const startedAt = clock.monotonic();
+    const end = (error: ErrorCode | undefined, details?: Details) =>
+      finish(intent, { error, durationMs: Math.round((clock.monotonic() - startedAt) * 1000) / 1000, ...details });
+    let result: T;
+    try {
+      result = yield* settled(rule());
+    } catch (error) {
+      yield* settled(end(error instanceof ServiceError ? error.code : 'internal'));
+      throw error;
+    }
+    yield* settled(end(undefined, detailsOf?.(result)));
+    return result;
+  });
 
   return {
     around<R>(change: Change, rule: () => R, detailsOf?: (result: Awaited<R>) => Details) {

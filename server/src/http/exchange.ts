@@ -1,4 +1,4 @@
-import { inSteps, type MaybePromise, settled } from '../maybe-promise.ts';
+import { inSteps, type MaybePromise, type Steps, settled } from '../maybe-promise.ts';
 
 /** Lower-case name → values in the order received. */
 export type RequestHeaders = ReadonlyMap<string, readonly string[]>;
@@ -50,15 +50,16 @@ export interface HttpReply {
 export type Site = (request: HttpRequest) => MaybePromise<HttpReply | undefined>;
 
 /** The reply of the first site that has one. */
-export function firstReply(sites: readonly Site[], request: HttpRequest): MaybePromise<HttpReply | undefined> {
-  return inSteps(function* () {
-    for (const site of sites) {
-      const reply = yield* settled(site(request));
-      if (reply !== undefined) return reply;
-    }
-    return undefined;
-  });
-}
+export const firstReply = inSteps(function* (
+  sites: readonly Site[],
+  request: HttpRequest,
+): Steps<HttpReply | undefined> {
+  for (const site of sites) {
+    const reply = yield* settled(site(request));
+    if (reply !== undefined) return reply;
+  }
+  return undefined;
+});
 
 /** A reply for people to read, which no cache may keep. `text` should end with a line break. */
 export function textReply(status: number, text: string): HttpReply {

@@ -6,10 +6,10 @@ import type { Arns } from '../../domain/arn.ts';
 import { ServiceError } from '../../errors.ts';
 import { addressGroup } from '../../http/client-address.ts';
 import { BodyError, type HttpRequest } from '../../http/exchange.ts';
-import { inSteps, type MaybePromise, orElse, settled } from '../../maybe-promise.ts';
+import { inSteps, type MaybePromise, orElse, type Steps, settled } from '../../maybe-promise.ts';
 import type { Metrics } from '../../metrics.ts';
 import { createTokenBuckets } from '../../token-bucket.ts';
-import type { Authenticate, CallNames } from '../pipeline.ts';
+import type { Authenticate, Authenticated, CallNames } from '../pipeline.ts';
 import { bodyRefusal, Refusal } from '../reply.ts';
 import { claimedAccessKeyId, parseAuthorization } from './authorization-header.ts';
 import { createDestinationCheck, type DestinationSettings } from './destination.ts';
@@ -61,60 +61,59 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
   const failures = createFailures(parts);
   const publicHost = settings.publicUrl === undefined ? undefined : new URL(settings.publicUrl).host;
 
-  return (request, { maxBodyBytes, paths, names }) =>
-    inSteps(function* () {
-      const { method, rawPath, rawQuery, headers } = request;
-      const address = addressGroup(request.remoteAddress ?? request.peerAddress);
-      const nowMs = clock.now();
-      const authorization = parseAuthorization({
-        rawPath,
-        rawQuery,
-        headers,
-        nowMs,
-        clockSkewMs: settings.maxClockSkewMs,
-      });
-      const seen = { request, names, address };
-      if ('name' in authorization) return failures.refuse(address, authorization, seen);
-      const credential = yield* settled(findCredential(authorization.accessKeyId));
-      if (credential === undefined) return failures.refuse(address, UNRECOGNIZED_CLIENT, seen);
-      const { accessKeyId, secretAccessKey, policies } = credential;
-
-      const caller = `${address} with ${accessKeyId}`;
-      const readings = readingsOf({ request, paths, publicHost });
-      const claim = { method, rawPath, rawQuery, headers, readings, authorization, secretAccessKey, signingKeys };
-      const claimedHash = headers.get('x-amz-content-sha256')?.[0];
-      const isSuspect = failures.waitOf(caller) > 0;
-      if (isSuspect && claimedHash !== undefined) {
-        const forged = verifySignatureOfHash(claim, claimedHash);
-        if ('name' in forged) return failures.refuse(caller, forged, seen);
-      }
-      const mayBeForged = isSuspect && claimedHash === undefined;
-      const maxBytes = mayBeForged ? Math.min(maxBodyBytes, MAX_SUSPECT_BODY_BYTES) : maxBodyBytes;
-      let payload: Hash | undefined;
-      const read = () =>
-        request.readBody(maxBytes, (part) => {
-          payload ??= createHash('sha256');
-          payload.update(part);
-        });
-      const body = yield* settled(
-        orElse(read, (error) => {
-          if (!(error instanceof BodyError)) throw error;
-          if (mayBeForged) failures.check(caller, seen);
-          failures.count(caller);
-          throw bodyRefusal(error);
-        }),
-      );
-      const signed = verifySignature(claim, payload?.digest('hex') ?? EMPTY_SHA256);
-      if ('name' in signed) return failures.refuse(caller, signed, seen);
-      const refusal = refuseDestination({ host: signed.host, region: authorization.region });
-      if (refusal !== undefined) return failures.refuse(caller, refusal, seen);
-      request.callerIsKnown();
-      return {
-        principal: { id: accessKeyId, arn: arns.accessKey(accessKeyId), policies, signedInWith: 'access_key' },
-        body,
-        host: signed.host,
-      };
+  return inSteps(function* (request, { maxBodyBytes, paths, names }): Steps<Authenticated> {
+    const { method, rawPath, rawQuery, headers } = request;
+    const address = addressGroup(request.remoteAddress ?? request.peerAddress);
+    const nowMs = clock.now();
+    const authorization = parseAuthorization({
+      rawPath,
+      rawQuery,
+      headers,
+      nowMs,
+      clockSkewMs: settings.maxClockSkewMs,
     });
+    const seen = { request, names, address };
+    if ('name' in authorization) return failures.refuse(address, authorization, seen);
+    const credential = yield* settled(findCredential(authorization.accessKeyId));
+    if (credential === undefined) return failures.refuse(address, UNRECOGNIZED_CLIENT, seen);
+    const { accessKeyId, secretAccessKey, policies } = credential;
+
+    const caller = `${address} with ${accessKeyId}`;
+    const readings = readingsOf({ request, paths, publicHost });
+    const claim = { method, rawPath, rawQuery, headers, readings, authorization, secretAccessKey, signingKeys };
+    const claimedHash = headers.get('x-amz-content-sha256')?.[0];
+    const isSuspect = failures.waitOf(caller) > 0;
+    if (isSuspect && claimedHash !== undefined) {
+      const forged = verifySignatureOfHash(claim, claimedHash);
+      if ('name' in forged) return failures.refuse(caller, forged, seen);
+    }
+    const mayBeForged = isSuspect && claimedHash === undefined;
+    const maxBytes = mayBeForged ? Math.min(maxBodyBytes, MAX_SUSPECT_BODY_BYTES) : maxBodyBytes;
+    let payload: Hash | undefined;
+    const read = () =>
+      request.readBody(maxBytes, (part) => {
+        payload ??= createHash('sha256');
+        payload.update(part);
+      });
+    const body = yield* settled(
+      orElse(read, (error) => {
+        if (!(error instanceof BodyError)) throw error;
+        if (mayBeForged) failures.check(caller, seen);
+        failures.count(caller);
+        throw bodyRefusal(error);
+      }),
+    );
+    const signed = verifySignature(claim, payload?.digest('hex') ?? EMPTY_SHA256);
+    if ('name' in signed) return failures.refuse(caller, signed, seen);
+    const refusal = refuseDestination({ host: signed.host, region: authorization.region });
+    if (refusal !== undefined) return failures.refuse(caller, refusal, seen);
+    request.callerIsKnown();
+    return {
+      principal: { id: accessKeyId, arn: arns.accessKey(accessKeyId), policies, signedInWith: 'access_key' },
+      body,
+      host: signed.host,
+    };
+  });
 }
 
 /** A request that may be refused, for the log. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import type { Cluster, DirectoryEntry, Listing } from '../../cluster/cluster.ts';
 import type { Log } from '../../log.ts';
-import { all, andThen, inSteps, type MaybePromise, orElse, settled } from '../../maybe-promise.ts';
+import { all, andThen, inSteps, type MaybePromise, orElse, type Steps, settled } from '../../maybe-promise.ts';
 import type { PlayerKey } from '../../player-key.ts';
 import { listConnections } from './directory-look-up.ts';
 
@@ -26,6 +26,22 @@ export type Disconnect = (call: {
 }) => MaybePromise<DisconnectResult>;
 
 export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; clock: Clock; log: Log }): Disconnect {
+  /** Adds to `closed` the ids that the owner proves closed. */
+  const askOwner = inSteps(function* (
+    node: string,
+    request: { player: PlayerKey; connectionIds: readonly string[]; requestId: string },
+    timeoutMs: number,
+    closed: Set<string>,
+  ): Steps<void> {
+    try {
+      const reply = yield* settled(cluster.request(node, 'disconnect', request, timeoutMs));
+      for (const id of reply.closedIds) closed.add(id);
+    } catch (error) {
+      const { requestId } = request;
+      log.warn({ err: error, node, requestId }, 'a node did not prove that it closed its connections to a player');
+    }
+  });
+
   /** The ids among `entries` that their owners proved closed. */
   function closeAtOwners(
     player: PlayerKey,
@@ -34,42 +50,33 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
     timeoutMs: number,
   ): MaybePromise<Set<string>> {
     const closed = new Set<string>();
-    const askOwner = (node: string, connectionIds: readonly string[]) =>
-      inSteps(function* () {
-        try {
-          const request = { player, connectionIds, requestId };
-          const reply = yield* settled(cluster.request(node, 'disconnect', request, timeoutMs));
-          for (const id of reply.closedIds) closed.add(id);
-        } catch (error) {
-          log.warn({ err: error, node, requestId }, 'a node did not prove that it closed its connections to a player');
-        }
-      });
-    const asked = [...idsByOwner(entries)].map(([node, ids]) => askOwner(node, ids));
+    const asked = [...idsByOwner(entries)].map(([node, connectionIds]) =>
+      askOwner(node, { player, connectionIds, requestId }, timeoutMs, closed),
+    );
     return andThen(all(asked), () => closed);
   }
 
-  return ({ player, requestId, timeoutMs }) =>
-    inSteps(function* () {
-      const deadline = clock.monotonic() + timeoutMs;
-      const leftMs = () => deadline - clock.monotonic();
+  return inSteps(function* ({ player, requestId, timeoutMs }): Steps<DisconnectResult> {
+    const deadline = clock.monotonic() + timeoutMs;
+    const leftMs = () => deadline - clock.monotonic();
 
-      const before = yield* settled(listConnections({ cluster, clock, player, timeoutMs }));
-      const ownersMs = leftMs() - timeoutMs * LAST_LOOK_SHARE;
-      const closed = yield* settled(closeAtOwners(player, before.entries, requestId, ownersMs));
-      const ids = before.entries.map((entry) => entry.connectionId);
-      const unproven = new Set(ids.filter((id) => !closed.has(id)));
-      if (unproven.size > 0) {
-        // An owner unlists a connection before it answers: what the same era no longer lists has ended, and only the
-        // answer was lost.
-        const lookAgain = () => listConnections({ cluster, clock, player, timeoutMs: leftMs() });
-        const after = yield* settled(orElse<Listing | undefined>(lookAgain, () => undefined));
-        if (after?.era === before.era) {
-          const listed = new Set(after.entries.map((entry) => entry.connectionId));
-          for (const id of unproven) if (!listed.has(id)) unproven.delete(id);
-        }
+    const before = yield* settled(listConnections({ cluster, clock, player, timeoutMs }));
+    const ownersMs = leftMs() - timeoutMs * LAST_LOOK_SHARE;
+    const closed = yield* settled(closeAtOwners(player, before.entries, requestId, ownersMs));
+    const ids = before.entries.map((entry) => entry.connectionId);
+    const unproven = new Set(ids.filter((id) => !closed.has(id)));
+    if (unproven.size > 0) {
+      // An owner unlists a connection before it answers: what the same era no longer lists has ended, and only the
+      // answer was lost.
+      const lookAgain = () => listConnections({ cluster, clock, player, timeoutMs: leftMs() });
+      const after = yield* settled(orElse<Listing | undefined>(lookAgain, () => undefined));
+      if (after?.era === before.era) {
+        const listed = new Set(after.entries.map((entry) => entry.connectionId));
+        for (const id of unproven) if (!listed.has(id)) unproven.delete(id);
       }
-      return { successes: ids.filter((id) => !unproven.has(id)), failures: [...unproven] };
-    });
+    }
+    return { successes: ids.filter((id) => !unproven.has(id)), failures: [...unproven] };
+  });
 }
 
 function idsByOwner(entries: readonly DirectoryEntry[]): Map<string, string[]> {

@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts';
 import type { Cluster, DirectoryEntry } from '../../cluster/cluster.ts';
 import { isCallersMistake } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import { andThen, inSteps, type MaybePromise, settled } from '../../maybe-promise.ts';
+import { andThen, inSteps, type MaybePromise, type Steps, settled } from '../../maybe-promise.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { PlayerKey } from '../../player-key.ts';
 import { type RandomBytes, randomAlphanumeric } from '../../random.ts';
@@ -87,22 +87,20 @@ export function createPlayers({
 
   const disconnect = createDisconnect({ cluster, clock, log });
 
-  function end(named: NamedPlayer, requestId: string): MaybePromise<DisconnectResult> {
-    return inSteps(function* () {
-      const startedAt = clock.monotonic();
-      const spentMs = () => clock.monotonic() - startedAt;
-      try {
-        const player = yield* settled(getKey(named, settings.disconnectDeadlineMs));
-        const timeoutMs = settings.disconnectDeadlineMs - spentMs();
-        const { successes, failures } = yield* settled(disconnect({ player, requestId, timeoutMs }));
-        metrics.disconnected({ durationMs: spentMs(), successes: successes.length, failures: failures.length });
-        return { successes, failures };
-      } catch (error) {
-        if (!isCallersMistake(error)) metrics.disconnected('failed');
-        throw error;
-      }
-    });
-  }
+  const end = inSteps(function* (named: NamedPlayer, requestId: string): Steps<DisconnectResult> {
+    const startedAt = clock.monotonic();
+    const spentMs = () => clock.monotonic() - startedAt;
+    try {
+      const player = yield* settled(getKey(named, settings.disconnectDeadlineMs));
+      const timeoutMs = settings.disconnectDeadlineMs - spentMs();
+      const { successes, failures } = yield* settled(disconnect({ player, requestId, timeoutMs }));
+      metrics.disconnected({ durationMs: spentMs(), successes: successes.length, failures: failures.length });
+      return { successes, failures };
+    } catch (error) {
+      if (!isCallersMistake(error)) metrics.disconnected('failed');
+      throw error;
+    }
+  });
 
   return {
     async admit({ gameKey, token }) {

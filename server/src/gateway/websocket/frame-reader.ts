@@ -16,7 +16,8 @@ export type Received =
   | FrameFault;
 
 /** A frame whose head has come. */
-interface Frame extends FrameHead {
+interface Frame {
+  readonly head: FrameHead;
   /** Where the payload is collected when it does not come in one piece, or is a fragment. */
   collected: GrowingBytes | undefined;
   missing: number;
@@ -82,28 +83,29 @@ export class FrameReader {
       if (this.#frame === undefined) {
         const head = this.#readHead();
         if (head === undefined || head.kind === 'fault') return head;
-        this.#frame = { ...head, collected: undefined, missing: head.length };
+        this.#frame = { head, collected: undefined, missing: head.length };
       }
       const frame = this.#frame;
+      const { head } = frame;
       const payload = this.#readPayload(frame);
       if (payload === undefined) return undefined;
       this.#frame = undefined;
-      const received = frame.opcode >= OPCODE.close ? endControl(frame, payload) : this.#endData(frame, payload);
+      const received = head.opcode >= OPCODE.close ? endControl(head, payload) : this.#endData(head, payload);
       if (received !== undefined) return received;
     }
   }
 
   #readHead(): FrameHead | FrameFault | undefined {
     const isFragmented = this.#message !== undefined;
-    const context = { isFragmented, room: this.#limits.maxMessageBytes - (this.#message?.collected.length ?? 0) };
+    const room = this.#limits.maxMessageBytes - (this.#message?.collected.length ?? 0);
     if (this.#head === undefined) {
-      const head = readHead(this.#chunk, this.#at, this.#chunk.length, context);
+      const head = readHead(this.#chunk, this.#at, this.#chunk.length, isFragmented, room);
       if (head?.kind === 'head') this.#at += head.size;
       else if (head === undefined && this.hasUnread) this.#growHead();
       return head;
     }
     const all = this.#growHead();
-    const head = readHead(all, 0, all.length, context);
+    const head = readHead(all, 0, all.length, isFragmented, room);
     if (head?.kind === 'head') {
       // What was added may be longer than the head.
       this.#at += head.size - all.length;
@@ -114,35 +116,36 @@ export class FrameReader {
 
   /** The whole payload of a control frame or of a message in one frame; otherwise what of the message there is. */
   #readPayload(frame: Frame): Buffer | undefined {
+    const { head } = frame;
     const piece = this.#chunk.subarray(this.#at, this.#at + frame.missing);
     this.#at += piece.length;
-    const isWhole = piece.length === frame.length;
-    if (isWhole && (frame.opcode >= OPCODE.close || (frame.isFinal && this.#message === undefined))) {
-      unmask(piece, piece, 0, frame.mask, 0);
+    const isWhole = piece.length === head.length;
+    if (isWhole && (head.opcode >= OPCODE.close || (head.isFinal && this.#message === undefined))) {
+      unmask(piece, piece, 0, head.mask, 0);
       return piece;
     }
-    frame.collected ??= this.#collectorOf(frame);
-    frame.collected.add(piece, frame.mask, frame.length - frame.missing);
+    frame.collected ??= this.#collectorOf(head);
+    frame.collected.add(piece, head.mask, head.length - frame.missing);
     frame.missing -= piece.length;
     return frame.missing === 0 ? frame.collected.all : undefined;
   }
 
-  #collectorOf({ opcode }: Frame): GrowingBytes {
+  #collectorOf({ opcode }: FrameHead): GrowingBytes {
     if (opcode >= OPCODE.close) return new GrowingBytes();
     this.#message ??= { opcode, collected: new GrowingBytes(), fragments: 0 };
     return this.#message.collected;
   }
 
-  #endData(frame: Frame, data: Buffer): Received | undefined {
+  #endData(head: FrameHead, data: Buffer): Received | undefined {
     const message = this.#message;
     const fragments = (message?.fragments ?? 0) + 1;
     if (fragments > this.#limits.maxFragments) {
       return { kind: 'fault', code: 1008, reason: 'a message came in too many pieces' };
     }
     if (message !== undefined) message.fragments = fragments;
-    if (!frame.isFinal) return undefined;
+    if (!head.isFinal) return undefined;
     this.#message = undefined;
-    if ((message ?? frame).opcode === OPCODE.binary) return { kind: 'binary', data };
+    if ((message ?? head).opcode === OPCODE.binary) return { kind: 'binary', data };
     return isUtf8(data) ? { kind: 'text', data } : NOT_UTF8;
   }
 
@@ -158,7 +161,7 @@ export class FrameReader {
 
 const NOT_UTF8: FrameFault = { kind: 'fault', code: 1007, reason: 'text must be UTF-8' };
 
-function endControl({ opcode }: Frame, data: Buffer): Received {
+function endControl({ opcode }: FrameHead, data: Buffer): Received {
   if (opcode === OPCODE.ping) return { kind: 'ping', data };
   if (opcode === OPCODE.pong) return { kind: 'pong', data };
   if (data.length === 0) return { kind: 'close', code: undefined, reason: data };

@@ -7,7 +7,9 @@ import { closeFrame, controlFrame, isCloseCode, OPCODE, readHead, textFrame, unm
 const MASK = Buffer.from([0x81, 2, 3, 4]);
 const NO_LIMIT = { isFragmented: false, room: Number.MAX_VALUE };
 
-const read = (bytes: Buffer, context = NO_LIMIT) => readHead(bytes, 0, bytes.length, context);
+const readFrom = (bytes: Buffer, at: number, end: number, { isFragmented, room } = NO_LIMIT) =>
+  readHead(bytes, at, end, isFragmented, room);
+const read = (bytes: Buffer, context = NO_LIMIT) => readFrom(bytes, 0, bytes.length, context);
 
 describe('the head of a frame', () => {
   test('is read with each length in as many bits as it may have, and no sooner than it is whole', () => {
@@ -28,10 +30,10 @@ describe('the head of a frame', () => {
       const bytes = frame({ lengthBits: bits, length: BigInt(length), mask: MASK });
       const mask = MASK.readInt32BE();
       assert.deepEqual(read(bytes), { kind: 'head', isFinal: true, opcode: 1, length, mask, size });
-      for (let end = 0; end < size; end += 1) assert.equal(readHead(bytes, 0, end, NO_LIMIT), undefined, `${end}`);
+      for (let end = 0; end < size; end += 1) assert.equal(readFrom(bytes, 0, end, NO_LIMIT), undefined, `${end}`);
       // It may be anywhere in a chunk.
       const chunk = Buffer.concat([Buffer.alloc(3, 0xff), bytes, Buffer.alloc(20, 0xff)]);
-      assert.deepEqual(readHead(chunk, 3, chunk.length, NO_LIMIT), read(bytes));
+      assert.deepEqual(readFrom(chunk, 3, chunk.length, NO_LIMIT), read(bytes));
     }
   });
 
@@ -79,8 +81,8 @@ describe('the head of a frame', () => {
     ];
     for (const [options, context, reason] of faults) {
       const bytes = frame(options);
-      assert.deepEqual(readHead(bytes, 0, 2, context), { kind: 'fault', code: 1002, reason }, JSON.stringify(reason));
-      assert.equal(readHead(bytes, 0, 1, context), undefined);
+      assert.deepEqual(readFrom(bytes, 0, 2, context), { kind: 'fault', code: 1002, reason }, JSON.stringify(reason));
+      assert.equal(readFrom(bytes, 0, 1, context), undefined);
     }
   });
 

@@ -41,7 +41,8 @@ export function readHead(
   bytes: Buffer,
   at: number,
   end: number,
-  { isFragmented, room }: { isFragmented: boolean; room: number },
+  isFragmented: boolean,
+  room: number,
 ): FrameHead | FrameFault | undefined {
   if (end - at < 2) return undefined;
   const first = bytes[at] ?? 0;
@@ -49,7 +50,7 @@ export function readHead(
   const isFinal = (first & FINAL_BIT) !== 0;
   const opcode = first & 0x0f;
   const shortLength = second & 0x7f;
-  const reason = faultOfStart({ first, second, isFinal, opcode, shortLength, isFragmented });
+  const reason = faultOfStart(first, second, isFragmented);
   if (reason !== undefined) return { kind: 'fault', code: 1002, reason };
 
   const maskAt = at + 2 + (shortLength === LENGTH_16 ? 2 : shortLength === LENGTH_64 ? 8 : 0);
@@ -65,17 +66,11 @@ export function readHead(
   return { kind: 'head', isFinal, opcode, length, mask: bytes.readInt32BE(maskAt), size: maskAt + 4 - at };
 }
 
-interface Start {
-  readonly first: number;
-  readonly second: number;
-  readonly isFinal: boolean;
-  readonly opcode: number;
-  readonly shortLength: number;
-  readonly isFragmented: boolean;
-}
-
 /** What is wrong with the first two bytes of a frame. */
-function faultOfStart({ first, second, isFinal, opcode, shortLength, isFragmented }: Start): string | undefined {
+function faultOfStart(first: number, second: number, isFragmented: boolean): string | undefined {
+  const isFinal = (first & FINAL_BIT) !== 0;
+  const opcode = first & 0x0f;
+  const shortLength = second & 0x7f;
   if ((first & RESERVED_BITS) !== 0) return 'reserved bits must be clear';
   if (opcode >= OPCODE.close) {
     if (opcode > OPCODE.pong) return `there is no opcode ${opcode}`;

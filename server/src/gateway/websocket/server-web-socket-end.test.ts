@@ -12,7 +12,8 @@ const WITHOUT_MASK = Uint8Array.of(0x81, 0x01, 0x61);
  * A WebSocket whose client has sent `bytes`, once something of it waits for a turn; with the work that waits, and the
  * codes that its end is told with.
  */
-async function waitWith(t: TestContext, { bytes, mayRead }: { bytes: Uint8Array; mayRead: boolean }) {
+async function waitWith(t: TestContext, { bytes, turns }: { bytes: Uint8Array; turns: number }) {
+  let turnsLeft = turns;
   const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const client = connect({ port: (server.address() as AddressInfo).port });
@@ -28,7 +29,11 @@ async function waitWith(t: TestContext, { bytes, mayRead }: { bytes: Uint8Array;
     const webSocket = new ServerWebSocket<string>(socket, Buffer.alloc(0), {
       limits: { maxMessageBytes: 1_000, maxFragments: 10 },
       ...{ count: nothing, receiveText: nothing, receiveBinary: nothing, receivePing: nothing, receivePong: nothing },
-      ...{ mayRead: () => mayRead, faulted: () => client.write(bytes) },
+      mayRead() {
+        turnsLeft -= 1;
+        return turnsLeft >= 0;
+      },
+      faulted: () => client.write(bytes),
       waitForTurn: (_owner, run) => resolve(run),
       closed: (_owner, code) => ends.push(code),
     });
@@ -37,7 +42,7 @@ async function waitWith(t: TestContext, { bytes, mayRead }: { bytes: Uint8Array;
   return { socket, work, ends };
 }
 
-const waitWithCloseFrame = (t: TestContext) => waitWith(t, { bytes: CLOSE_1000, mayRead: false });
+const waitWithCloseFrame = (t: TestContext) => waitWith(t, { bytes: CLOSE_1000, turns: 0 });
 
 describe("the end of a server's WebSocket whose client's close frame waited for its turn", () => {
   it('is told once, although the socket is destroyed within the turn', async (t) => {
@@ -74,7 +79,7 @@ describe("the end of a server's WebSocket whose client's close frame waited for 
 
 describe("a server's WebSocket whose client has broken the protocol", () => {
   it('takes what still comes in turns', async (t) => {
-    const { socket, work, ends } = await waitWith(t, { bytes: WITHOUT_MASK, mayRead: true });
+    const { socket, work, ends } = await waitWith(t, { bytes: WITHOUT_MASK, turns: 1 });
     assert.equal(socket.isPaused(), true);
     work();
     assert.equal(socket.isPaused(), false);

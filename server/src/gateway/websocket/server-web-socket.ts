@@ -115,7 +115,7 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
   push(chunk: Buffer): void {
     if (this.#hasEnded) {
       // Without turns, a client that goes on sending would have the server read for it and for nobody else.
-      if (!this.#isWaiting) this.#wait();
+      if (!this.#isWaiting && !this.#host.mayRead(this.owner)) this.#wait();
       return;
     }
     this.#bytesRead += chunk.length;
