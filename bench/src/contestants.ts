@@ -62,7 +62,7 @@ async function startBare(node: NodeBinary, name: string, dialect: DialectName): 
   return asPeer(await startServerProcess(ownServer(node, name)), dialect);
 }
 
-/** The same server with the route's guard, and a caller who has a token for the next hour. */
+/** The same server with the route's guard, and a caller with a token for the next hour. */
 async function startGuarded(node: NodeBinary, name: string, dialect: DialectName): Promise<RunningContestant> {
   const directory = temporaryDirectory();
   const secret = randomBytes(32).toString('base64url');

@@ -8,7 +8,7 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
  * client's mistake is never an error; secrets, signatures, tokens and bodies are never logged.
  *
  * Facts may be given as a function, which is called only where the level is on: for lines that every call or connection
- * has, so that they cost nothing where nobody reads them.
+ * has, so that they cost nothing where they are not written.
  */
 export type Log = Readonly<Record<LogLevel, (facts: object | (() => object), message: string) => void>>;
 

@@ -21,8 +21,8 @@ export async function disconnectRoute(disconnect: Disconnect): Promise<RequestLi
 }
 
 /**
- * The caller shows a token (HS256) that was signed with the secret. Who wants what is on record before it happens, and
- * what came of it before it is answered. The key is imported and the file is opened once, because both are dear.
+ * The caller shows a token (HS256) that was signed with the secret. The caller and the wish are on record before anything
+ * happens, and the outcome is before it is answered. The key is imported and the file is opened once, because both are dear.
  */
 async function guarded(disconnect: Disconnect, { auditFile, secret }: { auditFile: string; secret: string }) {
   const algorithm = { name: 'HMAC', hash: 'SHA-256' };

@@ -65,7 +65,7 @@ export const QUICK: Scale = {
 /** Measured values. A key names the load, the quantity and its unit; `bar.ts` and saved results rely on these keys. */
 export type Figures = Record<string, number>;
 
-/** Who has a turn in a round: a contestant on a Node.js. */
+/** What has a turn in a round: a contestant on a Node.js. */
 export interface Entrant {
   readonly contestant: ContestantName;
   readonly node: NodeBinary;

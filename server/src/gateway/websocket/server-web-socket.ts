@@ -114,7 +114,7 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
   /** Takes what the network brought. */
   push(chunk: Buffer): void {
     if (this.#hasEnded) {
-      // Without turns, a client that goes on sending would have the server read for it and for nobody else.
+      // Without turns, a client that goes on sending would have the server read for that client alone.
       if (!this.#isWaiting && !this.#host.mayRead(this.owner)) this.#wait();
       return;
     }

@@ -87,7 +87,7 @@ test('what is moved gives way to other work after a millisecond, outcomes that c
   const clock = new ManualClock();
   const { log } = recordedLog();
   let isSlow = false;
-  // Of a slow move, each look at the clock shows that the time is up.
+  // While a move is slow, each look at the clock shows that the time is up.
   const monotonic = () => {
     if (isSlow) clock.advance(1);
     return clock.monotonic();
