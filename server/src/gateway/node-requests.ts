@@ -84,7 +84,8 @@ export function answerNodeRequests({
   });
 
   cluster.answer('close_stage', async ({ stageId }) => {
-    await Promise.all(membership.ofStage(stageId).map((connection) => end(connection, 'stage_deleted')));
+    // Asynchronous, so that a connection whose end fails at once keeps none of the others.
+    await Promise.all(membership.ofStage(stageId).map(async (connection) => await end(connection, 'stage_deleted')));
     metrics.forgetStage(stageId);
     return {};
   });

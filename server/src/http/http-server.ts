@@ -92,6 +92,8 @@ export async function openHttpServer({
     stopWatching();
     throw new StartupError(listenFault(error, host, port, settingPrefix), { cause: error });
   }
+  // A connection that could not be taken, for want of memory or descriptors, must not end those that are there.
+  server.on('error', (error) => log.error({ err: error }, 'a listener could not take a connection'));
   const { address, family, port: boundPort } = server.address() as AddressInfo;
   return {
     authority: `${reachable(address, family)}:${boundPort}`,

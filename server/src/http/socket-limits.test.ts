@@ -10,7 +10,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { tlsFiles } from '../../test/support/tls-files.ts';
 import { systemClock } from '../clock.ts';
 import { createTurns } from '../turns.ts';
-import { limitSockets } from './socket-limits.ts';
+import { followHandshakes, type Held, limitSockets } from './socket-limits.ts';
 import { parseInTurns } from './socket-turns.ts';
 
 const NOBODY = { isTrusted: () => false, isKnown: () => false };
@@ -240,3 +240,29 @@ for (const isTls of [false, true]) {
     assert.equal(player.destroyed, false);
   });
 }
+
+test('nothing is kept of a socket whose TLS handshake has failed', async (t) => {
+  const [cert, key] = Object.values(tlsFiles('first')).map((file) => readFileSync(file));
+  const server = createTlsServer({ cert, key });
+  const handshakes = followHandshakes(server);
+  const sizes: number[] = [];
+  const closed = new Promise<void>((resolve) => {
+    server.on('connection', (socket: Socket) => {
+      const held: Held = { socket, group: '', isCounted: true, requests: 0 };
+      handshakes.begin(held);
+      sizes.push(handshakes.size);
+      socket.on('close', () => {
+        handshakes.end(held);
+        resolve();
+      });
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => void server.close());
+  connect((server.address() as AddressInfo).port)
+    .on('error', () => {})
+    .end('this is no handshake');
+  await closed;
+  assert.deepEqual([...sizes, handshakes.size], [1, 0]);
+});

@@ -9,11 +9,13 @@ export interface SocketLimitSettings {
 }
 
 /** A socket that is counted, or was. */
-interface Held {
+export interface Held {
   readonly socket: Carrier;
   readonly group: string;
   isCounted: boolean;
   requests: number;
+  /** While a TLS handshake is followed, the ends of the socket: a closed one no longer knows its own address. */
+  ends?: string | undefined;
 }
 
 /** The property of a socket that leads to what is held for it, so that all sockets of a server share event handlers. */
@@ -136,12 +138,17 @@ export function limitSockets(
  * Has the sockets that a TLS server hands out after their handshakes lead to what is held for the sockets that came in.
  * TLS wraps one in the other, and only their ends, which are the same, tell that they belong together.
  */
-function followHandshakes(server: Server): { begin(held: Held): void; end(held: Held): void } {
+export function followHandshakes(server: Server): {
+  begin(held: Held): void;
+  end(held: Held): void;
+  readonly size: number;
+} {
   const heldByEnds = new Map<string, Held>();
   function end(held: Held): void {
-    const ends = endsOf(held.socket);
+    const { ends } = held;
     // A new socket with the same ends may be here already: Node.js may report it before the end of the old one.
-    if (heldByEnds.get(ends) === held) heldByEnds.delete(ends);
+    if (ends !== undefined && heldByEnds.get(ends) === held) heldByEnds.delete(ends);
+    held.ends = undefined;
   }
   server.on('secureConnection', (socket: Carrier) => {
     const held = heldByEnds.get(endsOf(socket));
@@ -149,7 +156,16 @@ function followHandshakes(server: Server): { begin(held: Held): void; end(held: 
     socket[HELD] = held;
     end(held);
   });
-  return { begin: (held) => void heldByEnds.set(endsOf(held.socket), held), end };
+  return {
+    begin(held) {
+      held.ends = endsOf(held.socket);
+      heldByEnds.set(held.ends, held);
+    },
+    end,
+    get size() {
+      return heldByEnds.size;
+    },
+  };
 }
 
 /** The local address is part of it: a peer may use one port for sockets to several of this machine's addresses. */

@@ -146,7 +146,7 @@ async function play(world: World, player: Player, { once: isOnce, json: isJson }
       { playerId, connectionId },
       `connected as ${printable(playerId)}, connection ${printable(connectionId)}`,
     );
-    if (!isJson) world.stdout.write(`  to disconnect it: ${command}\n`);
+    if (!isJson) world.stdout.write(`  to disconnect it: ${printable(command)}\n`);
   });
   client.on('notification', ({ type, payload }) => {
     say('notification', { type, payload }, `notification ${printable(type)} ${printable(JSON.stringify(payload))}`);
