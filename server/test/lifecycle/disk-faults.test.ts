@@ -34,6 +34,13 @@ async function openDisk(t: TestContext) {
   return { above: place.directory, disk, ...names };
 }
 
+/** All but what SQLite keeps beside a database: a process removes it only when its statements have been collected. */
+function filesOf(directory: string): string[] {
+  return readdirSync(directory)
+    .filter((name) => !/-(?:wal|shm)$/.test(name))
+    .sort();
+}
+
 /** What only reads may get by with what SQLite has left beside a database. */
 function isReading(words: readonly string[]): boolean {
   return words[0] === 'audit' || words[1] === 'list';
@@ -81,7 +88,7 @@ test('on a full disk everything says so in one line, and nothing is half done wh
 }, async (t) => {
   const place = await openDisk(t);
   place.disk.fill();
-  const before = readdirSync(place.data).sort();
+  const before = filesOf(place.data);
   for (const words of commandsOn(place)) {
     const { exitCode, err } = await run(...words);
     if (isReading(words) && exitCode === 0) continue;
@@ -89,7 +96,7 @@ test('on a full disk everything says so in one line, and nothing is half done wh
     assert.match(err, /^[^\n]*(?:the disk is full|not enough room|(?:ENOSPC|SQLITE_FULL))[^\n]*\n$/, words.join(' '));
     assert.doesNotMatch(err, /unexpected|report/);
   }
-  assert.deepEqual(readdirSync(place.data).sort(), before);
+  assert.deepEqual(filesOf(place.data), before);
   place.disk.empty();
   assert(!existsSync(join(place.disk.path, 'another')));
   for (const dataDir of [place.data, place.fresh]) {
