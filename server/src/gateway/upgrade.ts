@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CONNECT_PATH, MAX_HELLO_BYTES, SUBPROTOCOL } from '@respark/protocol';
 import { addressGroup } from '../http/client-address.ts';
-import type { ReadHead, RequestHead } from '../http/request-head.ts';
+import { hasTooManyHeaders, type ReadHead, type RequestHead, TOO_MANY_HEADERS } from '../http/request-head.ts';
 import type { Metrics } from '../metrics.ts';
 import type { WarnRarely } from '../rare-warnings.ts';
 import { excerpt } from '../text.ts';
@@ -58,6 +58,7 @@ export function createUpgradeHandler({
 
   return (request, duplex, firstBytes) => {
     const socket = duplex as Socket;
+    if (hasTooManyHeaders(request)) return refuse(socket, { status: 431, message: TOO_MANY_HEADERS });
     const head = readHead(request);
     if (head === undefined) {
       socket.destroy();

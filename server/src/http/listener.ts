@@ -7,8 +7,8 @@ import { createBodyMemory } from './body-memory.ts';
 import { addressGroup } from './client-address.ts';
 import { firstReply, type HttpReply, type HttpRequest, type RequestHeaders, type Site, textReply } from './exchange.ts';
 import { hasBody, isWaitingToSend, readBody } from './request-body.ts';
-import type { ReadHead, RequestHead } from './request-head.ts';
-import { createRequestLines } from './request-lines.ts';
+import { bytesOfHead, hasTooManyHeaders, type ReadHead, type RequestHead, TOO_MANY_HEADERS } from './request-head.ts';
+import { createRequestLines, type RequestLines } from './request-lines.ts';
 
 export interface ListenerSettings {
   readonly headersTimeoutMs: number;
@@ -30,6 +30,9 @@ const MAX_KEY_LANES = 10_000;
 
 /** The access key that a request names, before anything has been checked. */
 const CLAIMED_KEY = /Credential=(\w{1,128})\//;
+
+/** What the heads of requests may take that wait behind others on one socket, and on all sockets. */
+const WAITING_HEADS = { maxBytes: 131_072, maxBytesInAll: 67_108_864 };
 
 const NOTHING_HERE = textReply(404, 'there is nothing here\n');
 
@@ -69,16 +72,11 @@ export function createHttpListener({
   clock: Clock;
   log: Log;
 }): HttpListener {
-  let inFlight = 0;
   let isDraining = false;
-  const waitingForNone = new Set<() => void>();
-  const lines = createRequestLines({ turns, maxWaiting: settings.maxPipelinedRequests, dropped: leave });
-  /**
-   * Sockets with a request whose offer of an upgrade is ignored. Node.js drops what it has read behind such a request, so
-   * its answer ends the connection, and nothing later is served: a client that pipelines would take the answer to a later
-   * request for that to the one which was dropped.
-   */
-  const abandoned = new WeakSet<Socket>();
+  const inFlight = createFlights();
+  const limits = { ...WAITING_HEADS, maxWaiting: settings.maxPipelinedRequests };
+  const lines = createRequestLines({ turns, limits, dropped: inFlight.leave });
+  const abandoned = createAbandoned({ lines, inFlight });
   const callers = createCallers();
   const holdMemory = createBodyMemory({ ownBytes: settings.maxBodyBytes, sharedBytes: settings.longBodyMemoryBytes });
 
@@ -101,7 +99,7 @@ export function createHttpListener({
       log.error({ err: error }, 'request could not be answered');
       response.destroy();
     }
-    leave();
+    inFlight.leave();
   }
 
   /** Resolves when the reply has been handed over, or its client is gone; undefined when that is so at once. */
@@ -127,21 +125,17 @@ export function createHttpListener({
   }
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
+    if (abandoned.take(request, response)) return;
     const { socket } = request;
     const head = readHead(request);
     if (head === undefined) {
       socket.destroy();
       return;
     }
-    if (abandoned.has(socket)) return;
     if (head.headers.has('upgrade')) abandoned.add(socket);
-    inFlight += 1;
-    lines.enqueue(socket, callers.laneOf(head), () => serve(request, head, response));
-  }
-
-  function leave(): void {
-    inFlight -= 1;
-    if (inFlight === 0) for (const resolve of waitingForNone) resolve();
+    inFlight.enter();
+    const weigh = () => bytesOfHead(request);
+    lines.enqueue(socket, callers.laneOf(head), weigh, () => serve(request, head, response));
   }
 
   return {
@@ -155,14 +149,69 @@ export function createHttpListener({
     },
     async drain() {
       isDraining = true;
-      if (inFlight > 0) await new Promise<void>((resolve) => waitingForNone.add(resolve));
+      await inFlight.none();
     },
     isKnown: callers.isKnown,
     isBusy: lines.isBusy,
     get inFlight() {
-      return inFlight;
+      return inFlight.count;
     },
   };
+}
+
+/** Counts the requests whose replies have not been handed over completely. */
+function createFlights() {
+  let count = 0;
+  const waitingForNone = new Set<() => void>();
+  return {
+    enter() {
+      count += 1;
+    },
+    leave() {
+      count -= 1;
+      if (count === 0) for (const resolve of waitingForNone) resolve();
+    },
+    async none() {
+      if (count > 0) await new Promise<void>((resolve) => waitingForNone.add(resolve));
+    },
+    get count() {
+      return count;
+    },
+  };
+}
+
+/**
+ * Sockets with a request after whose answer nothing is served. One is a request whose offer of an upgrade is ignored:
+ * Node.js drops what it has read behind it, so a client that pipelines would take the answer to a later request for that
+ * to the one which was dropped.
+ */
+function createAbandoned({ lines, inFlight }: { lines: RequestLines; inFlight: ReturnType<typeof createFlights> }) {
+  const sockets = new WeakSet<Socket>();
+  return {
+    add: (socket: Socket) => void sockets.add(socket),
+    /**
+     * Returns false for a request that is to be served. One that is not waits in its line all the same, because Node.js
+     * keeps it until its socket ends; the first of a socket is refused for its head.
+     */
+    take(request: IncomingMessage, response: ServerResponse): boolean {
+      const { socket } = request;
+      const isFirst = !sockets.has(socket);
+      if (isFirst && !hasTooManyHeaders(request)) return false;
+      sockets.add(socket);
+      inFlight.enter();
+      const refuse = async () => {
+        if (isFirst) refuseHead(response);
+        inFlight.leave();
+      };
+      lines.enqueue(socket, '', () => bytesOfHead(request), refuse);
+      return true;
+    },
+  };
+}
+
+function refuseHead(response: ServerResponse): void {
+  const { headers, body } = textReply(431, `${TOO_MANY_HEADERS}\n`);
+  response.writeHead(431, { 'content-length': Buffer.byteLength(body), ...headers, connection: 'close' }).end(body);
 }
 
 interface Callers {

@@ -1,15 +1,33 @@
 import type { Socket } from 'node:net';
 import type { Turns } from '../turns.ts';
 
+interface Waiting {
+  readonly serve: () => Promise<void>;
+  readonly bytes: number;
+}
+
 interface Line {
   /** Whether a request of the socket is being served. */
   isBusy: boolean;
   /** Its further requests, the oldest first. */
-  readonly waiting: (() => Promise<void>)[];
+  readonly waiting: Waiting[];
+  /** The memory that they take. */
+  bytes: number;
+}
+
+/** How much may wait behind requests that are being served. Whoever sends more loses the socket. */
+export interface LineLimits {
+  /** Requests of one socket. */
+  readonly maxWaiting: number;
+  /** The memory that the waiting requests of one socket take. */
+  readonly maxBytes: number;
+  /** The memory that those of all sockets take. Only clients that send requests without waiting for answers meet it. */
+  readonly maxBytesInAll: number;
 }
 
 export interface RequestLines {
-  enqueue(socket: Socket, lane: string, serve: () => Promise<void>): void;
+  /** `weigh` tells how much memory the request takes, and is asked only if it has to wait. */
+  enqueue(socket: Socket, lane: string, weigh: () => number, serve: () => Promise<void>): void;
   /** Whether a request of the socket is being served, or waits. */
   isBusy(socket: Socket): boolean;
 }
@@ -20,41 +38,61 @@ export interface RequestLines {
  */
 export function createRequestLines({
   turns,
-  maxWaiting,
+  limits,
   dropped,
 }: {
   turns: Turns;
-  /** How many requests of one socket may wait. One more ends the socket. */
-  maxWaiting: number;
+  limits: LineLimits;
   /** Called for each request that is never served, because its socket has ended. */
   dropped: () => void;
 }): RequestLines {
   const lines = new WeakMap<Socket, Line>();
+  let bytesInAll = 0;
 
   function lineOf(socket: Socket): Line {
     const known = lines.get(socket);
     if (known !== undefined) return known;
-    const line: Line = { isBusy: false, waiting: [] };
+    const line: Line = { isBusy: false, waiting: [], bytes: 0 };
     lines.set(socket, line);
     socket.once('close', () => {
-      for (const _ of line.waiting.splice(0)) dropped();
+      while (next(line) !== undefined) dropped();
     });
     return line;
+  }
+
+  function next(line: Line): Waiting | undefined {
+    const waiting = line.waiting.shift();
+    line.bytes -= waiting?.bytes ?? 0;
+    bytesInAll -= waiting?.bytes ?? 0;
+    return waiting;
+  }
+
+  /** Returns false when too much waits already. */
+  function wait(line: Line, waiting: Waiting): boolean {
+    const { bytes } = waiting;
+    const isTooMuch =
+      line.waiting.length >= limits.maxWaiting ||
+      line.bytes + bytes > limits.maxBytes ||
+      bytesInAll + bytes > limits.maxBytesInAll;
+    if (isTooMuch) return false;
+    line.waiting.push(waiting);
+    line.bytes += bytes;
+    bytesInAll += bytes;
+    return true;
   }
 
   async function run(socket: Socket, line: Line, lane: string, serve: () => Promise<void>): Promise<void> {
     if (socket.destroyed) dropped();
     else await serve();
-    const next = line.waiting.shift();
-    if (next === undefined) line.isBusy = false;
-    else turns.wait(lane, () => void run(socket, line, lane, next));
+    const following = next(line);
+    if (following === undefined) line.isBusy = false;
+    else turns.wait(lane, () => void run(socket, line, lane, following.serve));
   }
 
-  function enqueue(socket: Socket, lane: string, serve: () => Promise<void>): void {
+  function enqueue(socket: Socket, lane: string, weigh: () => number, serve: () => Promise<void>): void {
     const line = lineOf(socket);
     if (line.isBusy) {
-      if (line.waiting.length < maxWaiting && !socket.destroyed) line.waiting.push(serve);
-      else {
+      if (socket.destroyed || !wait(line, { serve, bytes: weigh() })) {
         dropped();
         socket.destroy();
       }

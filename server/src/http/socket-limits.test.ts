@@ -45,7 +45,11 @@ async function serve(t: TestContext, { isTrusted = false } = {}) {
     t.after(() => socket.destroy());
     return socket;
   };
-  return { port, open, held, allClosed: () => Promise.all(closed) };
+  /** Has the server know the callers of all requests that it holds. */
+  const know = () => {
+    for (const { socket } of held) if (socket !== null) known.add(socket);
+  };
+  return { port, open, held, know, allClosed: () => Promise.all(closed) };
 }
 
 /** True when the server answers on the socket, false when it closes the socket. */
@@ -104,24 +108,40 @@ test('when all have spoken, the one whose last answer was longest ago gives way'
   for (const socket of [first, third]) assert(await isServed(socket));
 });
 
-test('sockets of known callers, and those with a request, keep their places', async (t) => {
+test('when all have a request under way, the one that has waited longest gives way, but no known caller', async (t) => {
   const { open, held } = await serve(t);
   const known = await openEach(open, 3, '/known');
   const busy = ['127.0.0.4', '127.0.0.5'].map((address) => open(address));
-  for (const socket of busy) socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
-  while (held.length < 2) await new Promise((resolve) => setImmediate(resolve));
-  assert.equal(await isServed(open('127.0.0.6')), false);
-  for (const socket of known) assert(await isServed(socket));
-  const [first] = busy;
-  assert(first);
-  const answered = once(first, 'data');
-  held[0]?.end('ok');
-  await answered;
+  const [first, second] = busy;
+  assert(first && second);
+  for (const [index, socket] of busy.entries()) {
+    socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
+    while (held.length <= index) await new Promise((resolve) => setImmediate(resolve));
+  }
   const gone = once(first, 'close');
-  // The server learns a moment later that its answer has left.
-  for (let isRoom = false; !isRoom; ) isRoom = await isServed(open('127.0.0.6'));
+  assert(await isServed(open('127.0.0.6')));
   await gone;
+  // The newcomer has had its answer, so it comes before the other that has not.
+  assert(await isServed(open('127.0.0.7')));
+  const answered = once(second, 'data');
+  held[1]?.end('ok');
+  await answered;
   for (const socket of known) assert(await isServed(socket));
+});
+
+test('a caller whom a request has made known meanwhile keeps the place, however long the request takes', async (t) => {
+  const { open, held, know } = await serve(t);
+  const busy = await Promise.all(
+    ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5'].map(async (address, index) => {
+      const socket = open(address);
+      socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
+      while (held.length <= index) await new Promise((resolve) => setImmediate(resolve));
+      return socket;
+    }),
+  );
+  know();
+  assert.equal(await isServed(open('127.0.0.6')), false);
+  for (const socket of busy) assert.equal(socket.destroyed, false);
 });
 
 test('a socket makes room when it ends or becomes a WebSocket', async (t) => {
@@ -248,7 +268,7 @@ test('nothing is kept of a socket whose TLS handshake has failed', async (t) => 
   const sizes: number[] = [];
   const closed = new Promise<void>((resolve) => {
     server.on('connection', (socket: Socket) => {
-      const held: Held = { socket, group: '', isCounted: true, requests: 0 };
+      const held: Held = { socket, group: '', isCounted: true, requests: 0, speaker: socket };
       handshakes.begin(held);
       sizes.push(handshakes.size);
       socket.on('close', () => {

@@ -14,6 +14,8 @@ export interface Held {
   readonly group: string;
   isCounted: boolean;
   requests: number;
+  /** The socket that brings the requests: over TLS another one than that which is counted. */
+  speaker: Socket;
   /** While a TLS handshake is followed, the ends of the socket: a closed one no longer knows its own address. */
   ends?: string | undefined;
 }
@@ -30,8 +32,8 @@ interface Carrier extends Socket {
  * handshake, or wait between requests. A socket beyond the bound of its address is destroyed at once, and so is one
  * whose peer has no address any more. A trusted proxy stands for many clients, so its address has no bound of its own.
  * When the server has all its sockets, the newest takes the place of the one that has said nothing for longest, or else
- * of the one whose last answer was longest ago. A socket with a request, or that has brought a known caller, keeps its
- * place. From the upgrade on, players' sockets have bounds of their own. Must be called after the server's other event
+ * of the one whose last answer was longest ago, or else of the one whose request has been under way for longest. Only a
+ * socket that has brought a known caller keeps its place: anyone can begin a request. From the upgrade on, players' sockets have bounds of their own. Must be called after the server's other event
  * handlers have been added.
  */
 export function limitSockets(
@@ -49,15 +51,13 @@ export function limitSockets(
 ): void {
   const sockets = new GroupCounter();
   const handshakes = 'setSecureContext' in server ? followHandshakes(server) : undefined;
-  /** Sockets that may give way, in order: the first of them has waited longest. */
-  const silent = new Set<Held>();
-  const idle = new Set<Held>();
+  const order = new YieldOrder(isKnown);
 
   function hold(socket: Carrier, group: string): void {
-    const held: Held = { socket, group, isCounted: true, requests: 0 };
+    const held: Held = { socket, group, isCounted: true, requests: 0, speaker: socket };
     socket[HELD] = held;
     sockets.add(group);
-    silent.add(held);
+    order.begin(held);
     handshakes?.begin(held);
     socket.on('close', onClose);
   }
@@ -67,8 +67,7 @@ export function limitSockets(
     if (!held.isCounted) return;
     held.isCounted = false;
     sockets.remove(held.group);
-    silent.delete(held);
-    idle.delete(held);
+    order.delete(held);
     handshakes?.end(held);
   }
 
@@ -79,7 +78,7 @@ export function limitSockets(
   /** Whether there is a place, if need be that of another socket. */
   function hasPlace(): boolean {
     if (sockets.total < settings.maxHttpSockets) return true;
-    const [first] = silent.size > 0 ? silent : idle;
+    const first = order.first();
     if (first === undefined) return false;
     release(first);
     first.socket.destroy();
@@ -87,22 +86,17 @@ export function limitSockets(
   }
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
-    // An earlier request took the socket out of those that may give way, and a known one does not return to them.
     if (isKnown(request.socket)) return;
     const held = (request.socket as Carrier)[HELD];
-    if (held === undefined) return;
-    silent.delete(held);
-    idle.delete(held);
-    held.requests += 1;
+    if (held === undefined || !held.isCounted) return;
+    held.speaker = request.socket;
+    order.ask(held);
     response.on('close', onAnswered);
   }
 
   function onAnswered(this: ServerResponse): void {
-    const { socket } = this.req;
-    const held = (socket as Carrier)[HELD];
-    if (held === undefined) return;
-    held.requests -= 1;
-    if (held.requests === 0 && held.isCounted && !isKnown(socket)) idle.add(held);
+    const held = (this.req.socket as Carrier)[HELD];
+    if (held !== undefined) order.answer(held);
   }
 
   server.on('connection', (socket: Socket) => {
@@ -131,6 +125,50 @@ export function limitSockets(
       held.socket[HELD] = undefined;
       held.socket.off('close', onClose);
     });
+  }
+}
+
+/** Which of the sockets gives way when all places are taken. In each set, the first has waited longest. */
+class YieldOrder {
+  readonly #isKnown: (socket: Socket) => boolean;
+  readonly #silent = new Set<Held>();
+  readonly #idle = new Set<Held>();
+  readonly #asking = new Set<Held>();
+
+  constructor(isKnown: (socket: Socket) => boolean) {
+    this.#isKnown = isKnown;
+  }
+
+  begin(held: Held): void {
+    this.#silent.add(held);
+  }
+
+  ask(held: Held): void {
+    this.#silent.delete(held);
+    this.#idle.delete(held);
+    this.#asking.add(held);
+    held.requests += 1;
+  }
+
+  answer(held: Held): void {
+    held.requests -= 1;
+    if (held.requests > 0) return;
+    this.#asking.delete(held);
+    if (held.isCounted && !this.#isKnown(held.speaker)) this.#idle.add(held);
+  }
+
+  delete(held: Held): void {
+    for (const set of [this.#silent, this.#idle, this.#asking]) set.delete(held);
+  }
+
+  first(): Held | undefined {
+    const [first] = this.#silent.size > 0 ? this.#silent : this.#idle;
+    if (first !== undefined) return first;
+    for (const held of this.#asking) {
+      if (!this.#isKnown(held.speaker)) return held;
+      this.#asking.delete(held);
+    }
+    return undefined;
   }
 }
 

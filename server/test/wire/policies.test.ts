@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import {
   AccessDeniedException,
@@ -15,6 +17,7 @@ import {
   ListStagesCommand,
 } from '@aws-sdk/client-gamesparks';
 import type { Settings } from '../../src/config/config.ts';
+import { requestBytes } from '../fire/raw-http.ts';
 import { administer, createKey } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
 import { ROLE } from '../support/domain.ts';
@@ -241,6 +244,23 @@ test('a policy that could not be honoured makes no key', async (t) => {
   ];
   for (const [statement, message] of wrong) await assert.rejects(server.keyFor(statement), message);
   assert.equal((await administer(server, (access) => access.listKeys())).length, 0);
+});
+
+test('a key that is revoked while the body of a call is under way is refused, and the call does nothing', async (t) => {
+  const server = await start(t);
+  const credentials = await server.keyFor(allow('*', '*'));
+  const { hostname, port } = new URL(server.url);
+  const bytes = requestBytes({ method: 'POST', path: '/game', body: '{"GameName":"TooLate"}', credentials });
+  const socket = connect(Number(port), hostname);
+  t.after(() => socket.destroy());
+  socket.write(bytes.subarray(0, -1));
+  while (server.counts().inFlight === 0) await new Promise((resolve) => setImmediate(resolve));
+  await administer(server, (access) => access.revokeKey(credentials.accessKeyId));
+  socket.write(bytes.subarray(-1));
+  const [answer] = await once(socket, 'data');
+  assert.match(String(answer), /^HTTP\/1.1 403 /);
+  assert.match(String(answer), /UnrecognizedClientException/);
+  assert.equal((await rawCall(server, 'GET', '/game/TooLate')).status, 404);
 });
 
 test('[aws-sdk] a revoked key is refused at its next call, on a connection that is kept open too', async (t) => {

@@ -76,7 +76,7 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
     if ('name' in authorization) return failures.refuse(address, authorization, seen);
     const credential = yield* settled(findCredential(authorization.accessKeyId));
     if (credential === undefined) return failures.refuse(address, UNRECOGNIZED_CLIENT, seen);
-    const { accessKeyId, secretAccessKey, policies } = credential;
+    const { accessKeyId, secretAccessKey } = credential;
 
     const caller = `${address} with ${accessKeyId}`;
     const readings = readingsOf({ request, paths, publicHost });
@@ -95,21 +95,28 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
         payload ??= createHash('sha256');
         payload.update(part);
       });
-    const body = yield* settled(
-      orElse(read, (error) => {
-        if (!(error instanceof BodyError)) throw error;
-        if (mayBeForged) failures.check(caller, seen);
-        failures.count(caller);
-        throw bodyRefusal(error);
-      }),
-    );
+    const reading = orElse(read, (error) => {
+      if (!(error instanceof BodyError)) throw error;
+      if (mayBeForged) failures.check(caller, seen);
+      failures.count(caller);
+      throw bodyRefusal(error);
+    });
+    const body = yield* settled(reading);
+    // Clients choose how long a body takes, and meanwhile the key may be revoked or its policies may change.
+    const current = reading instanceof Promise ? yield* settled(findCredential(accessKeyId)) : credential;
+    if (current?.secretAccessKey !== secretAccessKey) return failures.refuse(address, UNRECOGNIZED_CLIENT, seen);
     const signed = verifySignature(claim, payload?.digest('hex') ?? EMPTY_SHA256);
     if ('name' in signed) return failures.refuse(caller, signed, seen);
     const refusal = refuseDestination({ host: signed.host, region: authorization.region });
     if (refusal !== undefined) return failures.refuse(caller, refusal, seen);
     request.callerIsKnown();
     return {
-      principal: { id: accessKeyId, arn: arns.accessKey(accessKeyId), policies, signedInWith: 'access_key' },
+      principal: {
+        id: accessKeyId,
+        arn: arns.accessKey(accessKeyId),
+        policies: current.policies,
+        signedInWith: 'access_key',
+      },
       body,
       host: signed.host,
     };
