@@ -127,13 +127,13 @@ async function start(
   // has none.
   for (const work of services.background) await work.resume();
 
-  const management = await listen({ settings, log, closers, turns, upgrade, listeners });
+  const management = await listen({ settings, log, clock, closers, turns, upgrade, listeners });
   url = `${management.isTls ? 'https' : 'http'}://${management.authority}`;
-  const playerServer = (await listenForPlayers({ settings, log, closers, turns, upgrade, listeners })) ?? management;
+  const playerServer = (await listenForPlayers({ settings, log, clock, closers, turns, upgrade, listeners })) ?? management;
   // The players are closed before the listeners, whose close waits for upgraded sockets too.
   closers.push('players', () => gateway.drain(0));
   const playerUrl = `${playerServer.isTls ? 'wss' : 'ws'}://${playerServer.authority}${CONNECT_PATH}`;
-  const metricsUrl = (await listenForMetrics({ settings, log, closers, turns, listeners })) ?? `${url}/metrics`;
+  const metricsUrl = (await listenForMetrics({ settings, log, clock, closers, turns, listeners })) ?? `${url}/metrics`;
   const demo = hasDemo
     ? await ensureDemo({ ...services, arns, newRequestId: () => uuidV7(random, clock.now()) })
     : undefined;

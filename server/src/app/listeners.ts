@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts';
 import type { Settings } from '../config/config.ts';
 import type { createUpgradeHandler } from '../gateway/upgrade.ts';
 import { createProxyCheck } from '../http/client-address.ts';
@@ -12,6 +13,7 @@ import type { Closers } from './closers.ts';
 interface ListenerParts {
   readonly settings: Settings;
   readonly log: Log;
+  readonly clock: Clock;
   readonly closers: Closers;
   readonly turns: Turns;
   readonly upgrade: ReturnType<typeof createUpgradeHandler>;
@@ -22,6 +24,7 @@ interface ListenerParts {
 export async function listen({
   settings,
   log,
+  clock,
   closers,
   turns,
   upgrade,
@@ -37,8 +40,8 @@ export async function listen({
     attach(server) {
       listeners.management.attach(server);
       if (settings.playerPort === undefined) server.on('upgrade', whenIdle(listeners.management, upgrade));
-      limitSockets(server, { settings, isTrusted: createProxyCheck(settings), isKnown: listeners.management.isKnown });
-      parseInTurns(server, turns);
+      limitSockets(server, { settings, isTrusted: createProxyCheck(settings), clock });
+      parseInTurns(server, turns, listeners.management.mayParse);
     },
   });
   closers.push('management listener', () => management.close());
@@ -49,6 +52,7 @@ export async function listen({
 export async function listenForPlayers({
   settings,
   log,
+  clock,
   closers,
   turns,
   upgrade,
@@ -65,8 +69,8 @@ export async function listenForPlayers({
     attach(server) {
       listeners.players.attach(server);
       server.on('upgrade', whenIdle(listeners.players, upgrade));
-      limitSockets(server, { settings, isTrusted: createProxyCheck(settings), isKnown: listeners.players.isKnown });
-      parseInTurns(server, turns);
+      limitSockets(server, { settings, isTrusted: createProxyCheck(settings), clock });
+      parseInTurns(server, turns, listeners.players.mayParse);
     },
   });
   closers.push('player listener', () => playerServer.close());
@@ -77,6 +81,7 @@ export async function listenForPlayers({
 export async function listenForMetrics({
   settings,
   log,
+  clock,
   closers,
   turns,
   listeners,
@@ -91,8 +96,8 @@ export async function listenForMetrics({
     settingPrefix: 'RESPARK_METRICS_',
     attach(http) {
       listeners.metrics.attach(http);
-      limitSockets(http, { settings, isTrusted: createProxyCheck(settings), isKnown: listeners.metrics.isKnown });
-      parseInTurns(http, turns);
+      limitSockets(http, { settings, isTrusted: createProxyCheck(settings), clock });
+      parseInTurns(http, turns, listeners.metrics.mayParse);
     },
   });
   closers.push('metrics listener', () => server.close());

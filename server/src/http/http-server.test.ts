@@ -3,18 +3,23 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { syncBuiltinESMExports } from 'node:module';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { tlsFiles } from '../../test/support/tls-files.ts';
+import { systemClock } from '../clock.ts';
 import { createLog } from '../log.ts';
+import { createTurns } from '../turns.ts';
 import { openHttpServer } from './http-server.ts';
+import { parseInTurns } from './socket-turns.ts';
+
+const QUIET = createLog({ level: 'error', destination: { write: () => {} } });
 
 async function open(t: TestContext, tlsHandshakeTimeoutMs?: number) {
   const { authority, close } = await openHttpServer({
     host: '127.0.0.1',
     port: 0,
     tls: tlsFiles('first'),
-    log: createLog({ level: 'error', destination: { write: () => {} } }),
+    log: QUIET,
     attach: (server) => server.on('request', (_, response) => response.end()),
     settingPrefix: 'RESPARK_',
     ...(tlsHandshakeTimeoutMs === undefined ? {} : { tlsHandshakeTimeoutMs }),
@@ -59,4 +64,30 @@ test('a handshake has ten seconds unless told otherwise; Node.js alone would wai
   await open(t);
   const [options] = mock.calls[0]?.arguments ?? [];
   assert.equal((options as https.ServerOptions).handshakeTimeout, 10_000);
+});
+
+test('a body that nobody reads yet stays with its client, however small its chunks are', async (t) => {
+  let socket: Socket | undefined;
+  let requests = 0;
+  const { authority, close } = await openHttpServer({
+    ...{ host: '127.0.0.1', port: 0, tls: undefined, log: QUIET, settingPrefix: 'RESPARK_' },
+    attach(server) {
+      server.on('connection', (opened: Socket) => {
+        socket = opened;
+      });
+      server.on('request', () => {
+        requests += 1;
+      });
+      parseInTurns(server, createTurns({ clock: systemClock }));
+    },
+  });
+  t.after(() => close());
+  const client = connect(Number(authority.split(':')[1]), '127.0.0.1').on('error', () => {});
+  t.after(() => client.destroy());
+  client.write('POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n');
+  client.write('1\r\na\r\n'.repeat(1_000_000));
+  while (requests === 0) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  // One read of Node.js takes 64 KiB, and another may have been under way.
+  assert(socket !== undefined && socket.bytesRead <= 262_144, `${socket?.bytesRead} bytes were read`);
 });

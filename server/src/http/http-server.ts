@@ -1,7 +1,7 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { createServer, IncomingMessage, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Log } from '../log.ts';
 import { StartupError } from '../startup-error.ts';
 import { decodeText } from '../text.ts';
@@ -20,12 +20,23 @@ const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
 const TIME_LIMITS_CHECK_MS = 1_000;
 
 /**
+ * Where a request finds how much of a body that nobody reads yet it may hold: nothing beyond what has been parsed with
+ * its head. Each chunk of a body is an object, however few bytes it has.
+ */
+const UNREAD_BODY: Pick<Socket, 'readableHighWaterMark'> = { readableHighWaterMark: 1 };
+
+/**
  * A request that ignores an upgrade to anything but a WebSocket, as RFC 9110 (7.8) allows, so that it is served like
  * any other: Java's HttpClient offers h2c with its first request. node:http sets `upgrade` after it has read the head
  * of a request, and reads it to decide whether the request is an upgrade.
  */
 class Request extends IncomingMessage {
   declare isUpgrade: boolean | null;
+
+  constructor(socket: Socket) {
+    super(UNREAD_BODY as Socket);
+    this.socket = socket;
+  }
 
   set upgrade(isUpgrade: boolean | null) {
     this.isUpgrade = isUpgrade;
@@ -37,7 +48,12 @@ class Request extends IncomingMessage {
   }
 }
 
-const SERVER_OPTIONS = { IncomingMessage: Request, connectionsCheckingInterval: TIME_LIMITS_CHECK_MS };
+const SERVER_OPTIONS = {
+  IncomingMessage: Request,
+  connectionsCheckingInterval: TIME_LIMITS_CHECK_MS,
+  // What Node.js answers by itself takes no place in the line of its socket, so the listener refuses it instead.
+  requireHostHeader: false,
+};
 
 export interface TlsFiles {
   readonly certFile: string;

@@ -10,6 +10,7 @@ import { createClientAddress } from './client-address.ts';
 import { type HttpRequest, type Site, textReply } from './exchange.ts';
 import { createHttpListener } from './listener.ts';
 import { createHeadReader } from './request-head.ts';
+import { parseInTurns } from './socket-turns.ts';
 
 /** A real server in front of this site. */
 async function serve(t: TestContext, site: Site) {
@@ -21,12 +22,14 @@ async function serve(t: TestContext, site: Site) {
     keepAliveTimeoutMs: 3_000,
     maxBodyBytes: 4,
     longBodyMemoryBytes: 6,
-    maxPipelinedRequests: 64,
   };
   const { log } = recordedLog();
-  const listener = createHttpListener({ sites: [site], readHead, turns: createTurns({ clock }), settings, clock, log });
-  const server = createServer();
+  const turns = createTurns({ clock });
+  const listener = createHttpListener({ sites: [site], readHead, turns, settings, clock, log });
+  // As the server's own listeners are made.
+  const server = createServer({ requireHostHeader: false });
   listener.attach(server);
+  parseInTurns(server, turns, listener.mayParse);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => {
@@ -63,18 +66,39 @@ test('a request with more header lines than anybody needs is refused, and nothin
   assert.equal(asked.length, 1);
 });
 
-test('heads that wait behind a request take only so much memory', async (t) => {
-  const { port, listener } = await serve(t, () => new Promise(() => {}));
-  const socket = connect(port, '127.0.0.1').on('error', () => {});
-  const gone = once(socket, 'close');
-  const long = `GET / HTTP/1.1\r\nhost: ${'x'.repeat(15_000)}\r\n\r\n`;
-  // One is served, and eight may wait.
-  for (let count = 1; count <= 9; count += 1) {
-    socket.write(long);
-    while (listener.inFlight < count) await new Promise((resolve) => setImmediate(resolve));
+test('a request of HTTP/1.1 without a Host and an expectation that nobody knows are refused in their place', async (t) => {
+  const { port } = await serve(t, () => textReply(200, 'ok\n'));
+  const good = 'GET / HTTP/1.1\r\nhost: x\r\n\r\n';
+  for (const [bad, status] of [
+    ['GET / HTTP/1.1\r\n\r\n', '400'],
+    ['GET / HTTP/1.1\r\nhost: x\r\nexpect: 200-ok\r\n\r\n', '417'],
+  ] as const) {
+    const replies = await exchange(port, good, bad, good);
+    assert.deepEqual(replies.match(/HTTP\/1.1 \d+/g), ['HTTP/1.1 200', `HTTP/1.1 ${status}`]);
   }
-  assert.equal(socket.destroyed, false);
-  socket.write(long);
-  await gone;
-  while (listener.inFlight > 1) await new Promise((resolve) => setImmediate(resolve));
+  const old = await exchange(port, 'GET / HTTP/1.0\r\n\r\n');
+  assert.match(old, /^HTTP\/1.1 200 /);
+});
+
+test('what a client sends behind a request that is not answered yet stays unread', async (t) => {
+  const answers: (() => void)[] = [];
+  const { port, listener } = await serve(
+    t,
+    () => new Promise((resolve) => answers.push(() => resolve(textReply(200, 'ok\n')))),
+  );
+  const socket = connect(port, '127.0.0.1').on('error', () => {});
+  t.after(() => socket.destroy());
+  let replies = '';
+  socket.on('data', (data) => {
+    replies += String(data);
+  });
+  const long = `GET / HTTP/1.1\r\nhost: ${'x'.repeat(15_000)}\r\n\r\n`;
+  socket.write(long.repeat(100));
+  for (let count = 1; count <= 100; count += 1) {
+    while (answers.length < count) await new Promise((resolve) => setImmediate(resolve));
+    for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(listener.inFlight, 1);
+    answers[count - 1]?.();
+  }
+  while (replies.split('HTTP/1.1 200').length <= 100) await new Promise((resolve) => setImmediate(resolve));
 });

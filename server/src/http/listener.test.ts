@@ -26,7 +26,6 @@ async function serve(t: TestContext, sites: readonly Site[], readHead = readFrom
     keepAliveTimeoutMs: 3_000,
     maxBodyBytes: 4,
     longBodyMemoryBytes: 6,
-    maxPipelinedRequests: 3,
   };
   const listener = createHttpListener({ sites, readHead, turns: createTurns({ clock }), settings, clock, log });
   const server = createServer();

@@ -7,8 +7,10 @@ import { createBodyMemory } from './body-memory.ts';
 import { addressGroup } from './client-address.ts';
 import { firstReply, type HttpReply, type HttpRequest, type RequestHeaders, type Site, textReply } from './exchange.ts';
 import { hasBody, isWaitingToSend, readBody } from './request-body.ts';
-import { bytesOfHead, hasTooManyHeaders, type ReadHead, type RequestHead, TOO_MANY_HEADERS } from './request-head.ts';
+import { hasTooManyHeaders, type ReadHead, type RequestHead, TOO_MANY_HEADERS } from './request-head.ts';
 import { createRequestLines, type RequestLines } from './request-lines.ts';
+import { noteCaller } from './socket-limits.ts';
+import { resumeParsing } from './socket-turns.ts';
 
 export interface ListenerSettings {
   readonly headersTimeoutMs: number;
@@ -16,7 +18,6 @@ export interface ListenerSettings {
   readonly keepAliveTimeoutMs: number;
   readonly maxBodyBytes: number;
   readonly longBodyMemoryBytes: number;
-  readonly maxPipelinedRequests: number;
 }
 
 /** A longer body may have to wait until its client reads. */
@@ -31,20 +32,20 @@ const MAX_KEY_LANES = 10_000;
 /** The access key that a request names, before anything has been checked. */
 const CLAIMED_KEY = /Credential=(\w{1,128})\//;
 
-/** What the heads of requests may take that wait behind others on one socket, and on all sockets. */
-const WAITING_HEADS = { maxBytes: 131_072, maxBytesInAll: 67_108_864 };
-
 const NOTHING_HERE = textReply(404, 'there is nothing here\n');
+const HEAD_TOO_LONG = textReply(431, `${TOO_MANY_HEADERS}\n`);
+const NO_HOST = textReply(400, 'a request must have a Host header\n');
+const UNKNOWN_EXPECTATION = textReply(417, 'the only expectation that can be met is 100-continue\n');
 
 export interface HttpListener {
   /** Serves the requests of `server`, except upgrades, and sets its time limits. May be called for several servers. */
   attach(server: Server): void;
   /** Resolves when no request is in flight. From this call on, each reply also closes its connection. */
   drain(): Promise<void>;
-  /** Whether a request on the socket came from a caller whose signature was verified. */
-  isKnown(socket: Socket): boolean;
   /** Whether a request on the socket is being answered, or waits for that. */
   isBusy(socket: Socket): boolean;
+  /** Whether more of what the socket has brought may be parsed. */
+  mayParse(socket: Socket): boolean;
   /** Requests whose reply has not been handed over completely. */
   readonly inFlight: number;
 }
@@ -74,8 +75,7 @@ export function createHttpListener({
 }): HttpListener {
   let isDraining = false;
   const inFlight = createFlights();
-  const limits = { ...WAITING_HEADS, maxWaiting: settings.maxPipelinedRequests };
-  const lines = createRequestLines({ turns, limits, dropped: inFlight.leave });
+  const lines = createRequestLines({ turns, dropped: inFlight.leave, answered: resumeParsing });
   const abandoned = createAbandoned({ lines, inFlight });
   const callers = createCallers();
   const holdMemory = createBodyMemory({ ownBytes: settings.maxBodyBytes, sharedBytes: settings.longBodyMemoryBytes });
@@ -86,12 +86,17 @@ export function createHttpListener({
     const timeoutMs = settings.requestTimeoutMs;
     const body: HttpRequest['readBody'] = (maxBytes, onPart) =>
       readBody({ request, headers, response, maxBytes, timeoutMs, memory, clock, onPart });
-    const callerIsKnown = () => callers.add(request.socket, head);
+    let isKnown = false;
+    const callerIsKnown = () => {
+      isKnown = true;
+      callers.add(request.socket, head);
+    };
     try {
       // V8 adds members to a copy ten times as slowly as it makes the copy, so the new ones come first.
       const answered = firstReply(sites, { callerIsKnown, readBody: body, ...head });
       const reply = answered instanceof Promise ? await answered : answered;
       memory.release();
+      if (!isKnown) noteCaller(request.socket, false);
       const handedOver = send(reply ?? NOTHING_HERE, { request, headers, response });
       if (handedOver !== undefined) await handedOver;
     } catch (error) {
@@ -124,18 +129,21 @@ export function createHttpListener({
     return new Promise((resolve) => response.once('close', resolve));
   }
 
-  function onRequest(request: IncomingMessage, response: ServerResponse): void {
-    if (abandoned.take(request, response)) return;
+  function onRequest(request: IncomingMessage, response: ServerResponse, refusal?: HttpReply): void {
+    if (abandoned.take(request, response, hasTooManyHeaders(request) ? HEAD_TOO_LONG : refusal)) return;
     const { socket } = request;
     const head = readHead(request);
     if (head === undefined) {
       socket.destroy();
       return;
     }
+    if (!head.headers.has('host') && request.httpVersion === '1.1') {
+      abandoned.take(request, response, NO_HOST);
+      return;
+    }
     if (head.headers.has('upgrade')) abandoned.add(socket);
     inFlight.enter();
-    const weigh = () => bytesOfHead(request);
-    lines.enqueue(socket, callers.laneOf(head), weigh, () => serve(request, head, response));
+    lines.enqueue(request, callers.laneOf(head), () => serve(request, head, response));
   }
 
   return {
@@ -145,14 +153,16 @@ export function createHttpListener({
       server.requestTimeout = settings.headersTimeoutMs + settings.requestTimeoutMs;
       server.keepAliveTimeout = settings.keepAliveTimeoutMs;
       // With a handler for `checkContinue`, the server asks for each body, and never for one that it would refuse.
-      server.on('request', onRequest).on('checkContinue', onRequest);
+      server.on('request', (request, response) => onRequest(request, response));
+      server.on('checkContinue', (request, response) => onRequest(request, response));
+      server.on('checkExpectation', (request, response) => onRequest(request, response, UNKNOWN_EXPECTATION));
     },
     async drain() {
       isDraining = true;
       await inFlight.none();
     },
-    isKnown: callers.isKnown,
     isBusy: lines.isBusy,
+    mayParse: (socket) => lines.mayParse(socket, abandoned.has(socket)),
     get inFlight() {
       return inFlight.count;
     },
@@ -189,35 +199,33 @@ function createAbandoned({ lines, inFlight }: { lines: RequestLines; inFlight: R
   const sockets = new WeakSet<Socket>();
   return {
     add: (socket: Socket) => void sockets.add(socket),
+    has: (socket: Socket) => sockets.has(socket),
     /**
-     * Returns false for a request that is to be served. One that is not waits in its line all the same, because Node.js
-     * keeps it until its socket ends; the first of a socket is refused for its head.
+     * Returns false for a request that is to be served. One that is not, because of the refusal or an earlier request,
+     * waits in its line all the same: Node.js keeps it until its socket ends.
      */
-    take(request: IncomingMessage, response: ServerResponse): boolean {
+    take(request: IncomingMessage, response: ServerResponse, refusal: HttpReply | undefined): boolean {
       const { socket } = request;
       const isFirst = !sockets.has(socket);
-      if (isFirst && !hasTooManyHeaders(request)) return false;
+      if (isFirst && refusal === undefined) return false;
       sockets.add(socket);
       inFlight.enter();
-      const refuse = async () => {
-        if (isFirst) refuseHead(response);
+      lines.enqueue(request, '', async () => {
+        if (isFirst && refusal !== undefined) refuse(response, refusal);
         inFlight.leave();
-      };
-      lines.enqueue(socket, '', () => bytesOfHead(request), refuse);
+      });
       return true;
     },
   };
 }
 
-function refuseHead(response: ServerResponse): void {
-  const { headers, body } = textReply(431, `${TOO_MANY_HEADERS}\n`);
-  response.writeHead(431, { 'content-length': Buffer.byteLength(body), ...headers, connection: 'close' }).end(body);
+function refuse(response: ServerResponse, { status, headers, body }: HttpReply): void {
+  response.writeHead(status, { 'content-length': Buffer.byteLength(body), ...headers, connection: 'close' }).end(body);
 }
 
 interface Callers {
   /** Must be called when the signature of a request on the socket has been verified. */
   add(socket: Socket, head: RequestHead): void;
-  isKnown(socket: Socket): boolean;
   /**
    * The callers behind one address share a lane. An access key has one of its own there from its first verified
    * signature on, so that a caller who names other keys has no more lanes.
@@ -226,21 +234,19 @@ interface Callers {
 }
 
 function createCallers(): Callers {
-  const sockets = new WeakSet<Socket>();
   const lanes = new Set<string>();
   const groupOf = ({ remoteAddress, peerAddress }: RequestHead) => addressGroup(remoteAddress ?? peerAddress);
   const claimedLane = (group: string, { headers }: RequestHead) =>
     `${group} ${CLAIMED_KEY.exec(headers.get('authorization')?.[0] ?? '')?.[1]}`;
   return {
     add(socket, head) {
-      sockets.add(socket);
+      noteCaller(socket, true);
       const lane = claimedLane(groupOf(head), head);
       if (lanes.has(lane)) return;
       const [oldest = ''] = lanes;
       if (lanes.size >= MAX_KEY_LANES) lanes.delete(oldest);
       lanes.add(lane);
     },
-    isKnown: (socket) => sockets.has(socket),
     laneOf(head) {
       const group = groupOf(head);
       const own = claimedLane(group, head);

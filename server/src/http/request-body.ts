@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
+import { GrowingBytes } from '../growing-bytes.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { HeldMemory } from './body-memory.ts';
 import { BodyError, type RequestHeaders } from './exchange.ts';
@@ -39,8 +40,8 @@ export function readBody({
   if (!hasBody(headers)) return EMPTY;
 
   return new Promise<Uint8Array>((resolve, reject) => {
-    const chunks: Uint8Array[] = [];
-    let size = 0;
+    // Chunks are copied, because each is an object: in those of one byte a body would take hundreds of times its size.
+    const body = new GrowingBytes();
     const cancelTimeout = clock.after(timeoutMs, () => settle(() => reject(incomplete(timeoutMs))));
     const settle = (outcome: () => void): void => {
       cancelTimeout();
@@ -48,15 +49,15 @@ export function readBody({
       outcome();
     };
     const onData = (chunk: Uint8Array): void => {
-      size += chunk.length;
+      const size = body.length + chunk.length;
       if (size > maxBytes) settle(() => reject(tooLarge(maxBytes)));
       else if (!memory.grow(size)) settle(() => reject(noMemory()));
       else {
-        chunks.push(chunk);
+        body.add(chunk);
         onPart(chunk);
       }
     };
-    const onEnd = (): void => settle(() => resolve(Buffer.concat(chunks)));
+    const onEnd = (): void => settle(() => resolve(body.all));
     const onClose = (): void => settle(() => reject(incomplete(timeoutMs)));
     if (request.destroyed) return onClose();
     request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);

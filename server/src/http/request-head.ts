@@ -7,18 +7,12 @@ export type RequestHead = Omit<HttpRequest, 'readBody' | 'callerIsKnown'>;
 
 /** What no client and no chain of proxies needs. A line is small, and what it is read into takes a hundred times as much. */
 const MAX_HEADER_LINES = 200;
-const BYTES_OF_LINE = 100;
+
+export const TOO_MANY_HEADERS = `a request may have at most ${MAX_HEADER_LINES} header lines`;
 
 /** Answered with 431. The server must not read such a head. */
 export function hasTooManyHeaders({ rawHeaders }: IncomingMessage): boolean {
   return rawHeaders.length > 2 * MAX_HEADER_LINES;
-}
-
-export const TOO_MANY_HEADERS = `a request may have at most ${MAX_HEADER_LINES} header lines`;
-
-/** Roughly the memory that the head of a request takes. */
-export function bytesOfHead({ url = '', rawHeaders }: IncomingMessage): number {
-  return rawHeaders.reduce((sum, text) => sum + text.length, url.length + (rawHeaders.length / 2) * BYTES_OF_LINE);
 }
 
 /** Undefined when the peer has no address: its socket must be destroyed, and the request left unanswered. */

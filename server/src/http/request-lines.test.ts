@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { test } from 'node:test';
 import { ManualClock } from '../../test/support/manual-clock.ts';
@@ -7,41 +8,42 @@ import { createRequestLines } from './request-lines.ts';
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
-function createLines(maxWaiting: number, { maxBytes = 100, maxBytesInAll = 100 } = {}) {
+/** A socket that sends requests with numbers. Each is served until `answer` is called with its number. */
+function openLine() {
+  const served: number[] = [];
+  const answers = new Map<number, () => void>();
   let dropped = 0;
-  const lines = createRequestLines({
+  let answered = 0;
+  const { enqueue, isBusy, mayParse } = createRequestLines({
     turns: createTurns({ clock: new ManualClock() }),
-    limits: { maxWaiting, maxBytes, maxBytesInAll },
     dropped: () => {
       dropped += 1;
     },
+    answered: () => {
+      answered += 1;
+    },
   });
-  return { lines, dropped: () => dropped };
-}
-
-/** A socket that sends requests with numbers. Each is served until `answer` is called with its number. */
-function openLine(maxWaiting: number, { lines, dropped } = createLines(maxWaiting)) {
-  const served: number[] = [];
-  const answers = new Map<number, () => void>();
-  const { enqueue, isBusy } = lines;
   const socket = new Socket();
   return {
     socket,
     served,
     isBusy: () => isBusy(socket),
     get dropped() {
-      return dropped();
+      return dropped;
     },
-    request: (number: number, bytes = 1) =>
-      enqueue(
-        socket,
-        'lane',
-        () => bytes,
-        () => {
-          served.push(number);
-          return new Promise<void>((resolve) => answers.set(number, resolve));
-        },
-      ),
+    get answered() {
+      return answered;
+    },
+    mayParse: (isLast = false) => mayParse(socket, isLast),
+    request(number: number, { isWhole = true } = {}): IncomingMessage {
+      const request = new IncomingMessage(socket);
+      request.complete = isWhole;
+      enqueue(request, 'lane', () => {
+        served.push(number);
+        return new Promise((resolve) => answers.set(number, resolve));
+      });
+      return request;
+    },
     async answer(number: number) {
       answers.get(number)?.();
       // The next request waits for the next turn of the event loop, which `turns` begins by itself.
@@ -51,7 +53,7 @@ function openLine(maxWaiting: number, { lines, dropped } = createLines(maxWaitin
 }
 
 test('a request is served when the one before it has been answered', async () => {
-  const line = openLine(2);
+  const line = openLine();
   assert.equal(line.isBusy(), false);
   for (const number of [1, 2, 3]) line.request(number);
   assert.deepEqual(line.served, [1]);
@@ -65,47 +67,32 @@ test('a request is served when the one before it has been answered', async () =>
   assert.deepEqual([line.served, line.dropped, line.socket.destroyed], [[1, 2, 3, 4], 0, false]);
 });
 
-test('a client that sends more requests than may wait loses its connection, and they are never served', async () => {
-  const line = openLine(2);
-  for (const number of [1, 2, 3, 4, 5]) line.request(number);
-  assert(line.socket.destroyed);
-  await line.answer(1);
-  assert.deepEqual([line.served, line.dropped], [[1], 4]);
-});
-
 test('requests that wait for a client that has gone away are never served', async () => {
-  const line = openLine(2);
+  const line = openLine();
   for (const number of [1, 2, 3]) line.request(number);
   line.socket.destroy();
   await line.answer(1);
   assert.deepEqual([line.served, line.dropped], [[1], 2]);
 });
 
-test('requests that wait may take so much memory for each socket', async () => {
-  const line = openLine(64);
-  for (const number of [1, 2, 3]) line.request(number, 50);
-  assert.deepEqual([line.dropped, line.socket.destroyed], [0, false]);
+test('nothing more is parsed while a request that has come whole is unanswered', async () => {
+  const line = openLine();
+  assert.equal(line.mayParse(), true);
+  line.request(1);
+  assert.equal(line.mayParse(), false);
+  line.request(2);
   await line.answer(1);
-  line.request(4, 50);
-  assert.deepEqual([line.served, line.socket.destroyed], [[1, 2], false]);
-  line.request(5, 1);
-  assert.deepEqual([line.dropped, line.socket.destroyed], [1, true]);
+  assert.deepEqual([line.mayParse(), line.answered], [false, 0]);
+  await line.answer(2);
+  assert.deepEqual([line.mayParse(), line.answered], [true, 1]);
 });
 
-test('those of all sockets together take no more than they may, and one that need not wait is served', async () => {
-  const shared = createLines(64, { maxBytes: 100, maxBytesInAll: 150 });
-  const [first, second, third] = [1, 2, 3].map(() => openLine(64, shared));
-  assert(first && second && third);
-  for (const number of [1, 2]) first.request(number, 100);
-  for (const number of [1, 2]) second.request(number, 50);
-  assert.deepEqual([first.socket.destroyed, second.socket.destroyed], [false, false]);
-  third.request(1, 100);
-  assert.deepEqual(third.served, [1]);
-  third.request(2, 1);
-  assert.equal(third.socket.destroyed, true);
-  // What one of them gives up at its end, the others may have.
-  first.socket.destroy();
-  await nextTurn();
-  second.request(3, 50);
-  assert.equal(second.socket.destroyed, false);
+test('the body of a request is parsed, and after the last request that is served nothing else is', async () => {
+  const line = openLine();
+  const request = line.request(1, { isWhole: false });
+  assert.deepEqual([line.mayParse(), line.mayParse(true)], [true, true]);
+  request.complete = true;
+  assert.deepEqual([line.mayParse(), line.mayParse(true)], [false, false]);
+  await line.answer(1);
+  assert.deepEqual([line.mayParse(), line.mayParse(true)], [true, false]);
 });

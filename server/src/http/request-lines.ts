@@ -1,35 +1,26 @@
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Turns } from '../turns.ts';
-
-interface Waiting {
-  readonly serve: () => Promise<void>;
-  readonly bytes: number;
-}
 
 interface Line {
   /** Whether a request of the socket is being served. */
   isBusy: boolean;
-  /** Its further requests, the oldest first. */
-  readonly waiting: Waiting[];
-  /** The memory that they take. */
-  bytes: number;
-}
-
-/** How much may wait behind requests that are being served. Whoever sends more loses the socket. */
-export interface LineLimits {
-  /** Requests of one socket. */
-  readonly maxWaiting: number;
-  /** The memory that the waiting requests of one socket take. */
-  readonly maxBytes: number;
-  /** The memory that those of all sockets take. Only clients that send requests without waiting for answers meet it. */
-  readonly maxBytesInAll: number;
+  /** Its further requests, the oldest first: only those of the piece that was parsed with it (`socket-turns.ts`). */
+  readonly waiting: (() => Promise<void>)[];
+  /** The request that came last. */
+  last: IncomingMessage;
 }
 
 export interface RequestLines {
-  /** `weigh` tells how much memory the request takes, and is asked only if it has to wait. */
-  enqueue(socket: Socket, lane: string, weigh: () => number, serve: () => Promise<void>): void;
+  enqueue(request: IncomingMessage, lane: string, serve: () => Promise<void>): void;
   /** Whether a request of the socket is being served, or waits. */
   isBusy(socket: Socket): boolean;
+  /**
+   * Whether what the socket has brought may be parsed: not while a request that has come whole is unanswered. What is
+   * parsed takes many times the memory of what has come, and a client that does not read its answers would have the
+   * server hold all that it asks for. After the last request that is served, nothing but its body may be parsed.
+   */
+  mayParse(socket: Socket, isLast: boolean): boolean;
 }
 
 /**
@@ -38,64 +29,46 @@ export interface RequestLines {
  */
 export function createRequestLines({
   turns,
-  limits,
   dropped,
+  answered,
 }: {
   turns: Turns;
-  limits: LineLimits;
   /** Called for each request that is never served, because its socket has ended. */
   dropped: () => void;
+  /** Called when all requests of a socket have been answered. */
+  answered: (socket: Socket) => void;
 }): RequestLines {
   const lines = new WeakMap<Socket, Line>();
-  let bytesInAll = 0;
 
-  function lineOf(socket: Socket): Line {
+  function lineOf(request: IncomingMessage): Line {
+    const { socket } = request;
     const known = lines.get(socket);
     if (known !== undefined) return known;
-    const line: Line = { isBusy: false, waiting: [], bytes: 0 };
+    const line: Line = { isBusy: false, waiting: [], last: request };
     lines.set(socket, line);
     socket.once('close', () => {
-      while (next(line) !== undefined) dropped();
+      for (const _ of line.waiting.splice(0)) dropped();
     });
     return line;
-  }
-
-  function next(line: Line): Waiting | undefined {
-    const waiting = line.waiting.shift();
-    line.bytes -= waiting?.bytes ?? 0;
-    bytesInAll -= waiting?.bytes ?? 0;
-    return waiting;
-  }
-
-  /** Returns false when too much waits already. */
-  function wait(line: Line, waiting: Waiting): boolean {
-    const { bytes } = waiting;
-    const isTooMuch =
-      line.waiting.length >= limits.maxWaiting ||
-      line.bytes + bytes > limits.maxBytes ||
-      bytesInAll + bytes > limits.maxBytesInAll;
-    if (isTooMuch) return false;
-    line.waiting.push(waiting);
-    line.bytes += bytes;
-    bytesInAll += bytes;
-    return true;
   }
 
   async function run(socket: Socket, line: Line, lane: string, serve: () => Promise<void>): Promise<void> {
     if (socket.destroyed) dropped();
     else await serve();
-    const following = next(line);
-    if (following === undefined) line.isBusy = false;
-    else turns.wait(lane, () => void run(socket, line, lane, following.serve));
+    const next = line.waiting.shift();
+    if (next === undefined) {
+      line.isBusy = false;
+      answered(socket);
+    } else turns.wait(lane, () => void run(socket, line, lane, next));
   }
 
-  function enqueue(socket: Socket, lane: string, weigh: () => number, serve: () => Promise<void>): void {
-    const line = lineOf(socket);
+  function enqueue(request: IncomingMessage, lane: string, serve: () => Promise<void>): void {
+    const { socket } = request;
+    const line = lineOf(request);
+    line.last = request;
     if (line.isBusy) {
-      if (socket.destroyed || !wait(line, { serve, bytes: weigh() })) {
-        dropped();
-        socket.destroy();
-      }
+      if (socket.destroyed) dropped();
+      else line.waiting.push(serve);
       return;
     }
     line.isBusy = true;
@@ -103,5 +76,12 @@ export function createRequestLines({
     else turns.wait(lane, () => void run(socket, line, lane, serve));
   }
 
-  return { enqueue, isBusy: (socket) => lines.get(socket)?.isBusy ?? false };
+  return {
+    enqueue,
+    isBusy: (socket) => lines.get(socket)?.isBusy ?? false,
+    mayParse(socket, isLast) {
+      const line = lines.get(socket);
+      return line === undefined || !line.last.complete || !(line.isBusy || isLast);
+    },
+  };
 }

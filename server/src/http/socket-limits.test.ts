@@ -10,16 +10,17 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { tlsFiles } from '../../test/support/tls-files.ts';
 import { systemClock } from '../clock.ts';
 import { createTurns } from '../turns.ts';
-import { followHandshakes, type Held, limitSockets } from './socket-limits.ts';
+import { followHandshakes, type Held, limitSockets, noteCaller } from './socket-limits.ts';
 import { parseInTurns } from './socket-turns.ts';
+import { YieldOrder } from './yield-order.ts';
 
-const NOBODY = { isTrusted: () => false, isKnown: () => false };
+const NOBODY = { isTrusted: () => false, clock: systemClock };
 
 async function serve(t: TestContext, { isTrusted = false } = {}) {
-  const known = new WeakSet<Socket>();
+  let now = 0;
   const held: ServerResponse[] = [];
   const server = createServer((request, response) => {
-    if (request.url === '/known') known.add(request.socket);
+    if (request.url !== '/held') noteCaller(request.socket, request.url === '/known');
     if (request.url === '/held') held.push(response);
     else response.end('ok');
   });
@@ -28,7 +29,12 @@ async function serve(t: TestContext, { isTrusted = false } = {}) {
   limitSockets(server, {
     settings: { maxHttpSockets: 5, maxHttpSocketsPerAddress: 2 },
     isTrusted: () => isTrusted,
-    isKnown: (socket) => known.has(socket),
+    clock: {
+      monotonic() {
+        now += 1;
+        return now;
+      },
+    },
   });
   const closed: Promise<unknown>[] = [];
   server.on('connection', (socket) => closed.push(new Promise((resolve) => socket.once('close', resolve))));
@@ -47,9 +53,12 @@ async function serve(t: TestContext, { isTrusted = false } = {}) {
   };
   /** Has the server know the callers of all requests that it holds. */
   const know = () => {
-    for (const { socket } of held) if (socket !== null) known.add(socket);
+    for (const { socket } of held) if (socket !== null) noteCaller(socket, true);
   };
-  return { port, open, held, know, allClosed: () => Promise.all(closed) };
+  const pass = (ms: number) => {
+    now += ms;
+  };
+  return { port, open, held, know, pass, allClosed: () => Promise.all(closed) };
 }
 
 /** True when the server answers on the socket, false when it closes the socket. */
@@ -80,7 +89,7 @@ async function openEach(open: (address: string) => Socket, count: number, path?:
 }
 
 test('when all places are taken, a new socket takes that of the one which has said nothing for longest', async (t) => {
-  const { open } = await serve(t);
+  const { open, pass } = await serve(t);
   const [spoken] = await openEach(open, 1, '/');
   const silent = [];
   for (let number = 2; number <= 5; number += 1) {
@@ -88,6 +97,7 @@ test('when all places are taken, a new socket takes that of the one which has sa
     await once(socket, 'connect');
     silent.push(socket);
   }
+  pass(2_000);
   const [first, second, ...others] = silent;
   assert(spoken && first && second);
   const gone = Promise.all([once(first, 'close'), once(second, 'close')]);
@@ -129,19 +139,42 @@ test('when all have a request under way, the one that has waited longest gives w
   for (const socket of known) assert(await isServed(socket));
 });
 
-test('a caller whom a request has made known meanwhile keeps the place, however long the request takes', async (t) => {
+test('a caller whom a request has made known meanwhile gives way only to others of the kind', async (t) => {
   const { open, held, know } = await serve(t);
-  const busy = await Promise.all(
-    ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5'].map(async (address, index) => {
-      const socket = open(address);
-      socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
-      while (held.length <= index) await new Promise((resolve) => setImmediate(resolve));
-      return socket;
-    }),
-  );
+  const busy = [];
+  for (const address of ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4']) {
+    const socket = open(address);
+    socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
+    while (held.length <= busy.length) await new Promise((resolve) => setImmediate(resolve));
+    busy.push(socket);
+  }
   know();
-  assert.equal(await isServed(open('127.0.0.6')), false);
+  for (let count = 0; count < 3; count += 1) assert(await isServed(open('127.0.0.6')));
   for (const socket of busy) assert.equal(socket.destroyed, false);
+});
+
+test('a socket whose next request is no known caller’s loses what a known caller had', async (t) => {
+  const { open } = await serve(t);
+  const known = await openEach(open, 5, '/known');
+  const [first] = known;
+  assert(first);
+  assert(await isServed(first, '/'));
+  const gone = once(first, 'close');
+  assert(await isServed(open('127.0.0.6')));
+  await gone;
+});
+
+test('a newcomer is not cut off by those who come after it from an address that has many', async (t) => {
+  const { open, pass } = await serve(t, { isTrusted: true });
+  for (let count = 0; count < 5; count += 1) assert(await isServed(open('127.0.0.1')));
+  const newcomer = open('127.0.0.6');
+  await once(newcomer, 'connect');
+  for (let count = 0; count < 10; count += 1) {
+    const stranger = open('127.0.0.1');
+    await once(stranger, 'connect');
+    pass(1_000);
+  }
+  assert(await isServed(newcomer));
 });
 
 test('a socket makes room when it ends or becomes a WebSocket', async (t) => {
@@ -268,7 +301,8 @@ test('nothing is kept of a socket whose TLS handshake has failed', async (t) => 
   const sizes: number[] = [];
   const closed = new Promise<void>((resolve) => {
     server.on('connection', (socket: Socket) => {
-      const held: Held = { socket, group: '', isCounted: true, requests: 0, speaker: socket };
+      const order = new YieldOrder({ clock: systemClock });
+      const held: Held = { socket, group: '', standing: undefined, since: 0, order, requests: 0 };
       handshakes.begin(held);
       sizes.push(handshakes.size);
       socket.on('close', () => {

@@ -1,21 +1,20 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Clock } from '../clock.ts';
 import { addressGroup } from './client-address.ts';
 import { GroupCounter } from './group-counter.ts';
+import { type Placed, YieldOrder } from './yield-order.ts';
 
 export interface SocketLimitSettings {
   readonly maxHttpSockets: number;
   readonly maxHttpSocketsPerAddress: number;
 }
 
-/** A socket that is counted, or was. */
-export interface Held {
+/** A socket that has a place, or had one. */
+export interface Held extends Placed {
   readonly socket: Carrier;
-  readonly group: string;
-  isCounted: boolean;
+  readonly order: YieldOrder;
   requests: number;
-  /** The socket that brings the requests: over TLS another one than that which is counted. */
-  speaker: Socket;
   /** While a TLS handshake is followed, the ends of the socket: a closed one no longer knows its own address. */
   ends?: string | undefined;
 }
@@ -31,41 +30,37 @@ interface Carrier extends Socket {
  * Bounds a server's sockets that are not players' WebSockets: those that send nothing, are still in their TLS
  * handshake, or wait between requests. A socket beyond the bound of its address is destroyed at once, and so is one
  * whose peer has no address any more. A trusted proxy stands for many clients, so its address has no bound of its own.
- * When the server has all its sockets, the newest takes the place of the one that has said nothing for longest, or else
- * of the one whose last answer was longest ago, or else of the one whose request has been under way for longest. Only a
- * socket that has brought a known caller keeps its place: anyone can begin a request. From the upgrade on, players' sockets have bounds of their own. Must be called after the server's other event
- * handlers have been added.
+ * When the server has all its sockets, the newest takes the place of another, as `YieldOrder` says. From the upgrade
+ * on, players' sockets have bounds of their own. Must be called after the server's other event handlers have been added.
  */
 export function limitSockets(
   server: Server,
   {
     settings,
     isTrusted,
-    isKnown,
+    clock,
   }: {
     settings: SocketLimitSettings;
     isTrusted: (address: string) => boolean;
-    /** Whether a request on the socket had a verified signature. */
-    isKnown: (socket: Socket) => boolean;
+    clock: Pick<Clock, 'monotonic'>;
   },
 ): void {
   const sockets = new GroupCounter();
   const handshakes = 'setSecureContext' in server ? followHandshakes(server) : undefined;
-  const order = new YieldOrder(isKnown);
+  const order = new YieldOrder({ clock });
 
   function hold(socket: Carrier, group: string): void {
-    const held: Held = { socket, group, isCounted: true, requests: 0, speaker: socket };
+    const held: Held = { socket, group, standing: undefined, since: 0, order, requests: 0 };
     socket[HELD] = held;
     sockets.add(group);
-    order.begin(held);
+    order.move(held, 'silent');
     handshakes?.begin(held);
     socket.on('close', onClose);
   }
 
   /** Stops counting a socket. */
   function release(held: Held): void {
-    if (!held.isCounted) return;
-    held.isCounted = false;
+    if (held.standing === undefined) return;
     sockets.remove(held.group);
     order.delete(held);
     handshakes?.end(held);
@@ -78,25 +73,11 @@ export function limitSockets(
   /** Whether there is a place, if need be that of another socket. */
   function hasPlace(): boolean {
     if (sockets.total < settings.maxHttpSockets) return true;
-    const first = order.first();
+    const first = order.first() as Held | undefined;
     if (first === undefined) return false;
     release(first);
     first.socket.destroy();
     return true;
-  }
-
-  function onRequest(request: IncomingMessage, response: ServerResponse): void {
-    if (isKnown(request.socket)) return;
-    const held = (request.socket as Carrier)[HELD];
-    if (held === undefined || !held.isCounted) return;
-    held.speaker = request.socket;
-    order.ask(held);
-    response.on('close', onAnswered);
-  }
-
-  function onAnswered(this: ServerResponse): void {
-    const held = (this.req.socket as Carrier)[HELD];
-    if (held !== undefined) order.answer(held);
   }
 
   server.on('connection', (socket: Socket) => {
@@ -112,7 +93,7 @@ export function limitSockets(
     else hold(socket, group);
   });
   // First of all, because the other handlers may know the caller, or have answered, by the time that they return.
-  server.prependListener('request', onRequest).prependListener('checkContinue', onRequest);
+  for (const event of ['request', 'checkContinue', 'checkExpectation']) server.prependListener(event, onRequest);
   // A handler on a server that serves no players would make Node.js accept their upgrades, which get no answer then.
   if (server.listenerCount('upgrade') > 0) {
     server.on('upgrade', (_request, duplex) => {
@@ -128,48 +109,27 @@ export function limitSockets(
   }
 }
 
-/** Which of the sockets gives way when all places are taken. In each set, the first has waited longest. */
-class YieldOrder {
-  readonly #isKnown: (socket: Socket) => boolean;
-  readonly #silent = new Set<Held>();
-  readonly #idle = new Set<Held>();
-  readonly #asking = new Set<Held>();
+function onRequest(request: IncomingMessage, response: ServerResponse): void {
+  const held = (request.socket as Carrier)[HELD];
+  // A known caller keeps its standing, whatever it does, until a request of it turns out to be no known caller's.
+  if (held === undefined || held.standing === undefined || held.standing === 'known') return;
+  held.order.move(held, 'asking');
+  held.requests += 1;
+  response.on('close', onAnswered);
+}
 
-  constructor(isKnown: (socket: Socket) => boolean) {
-    this.#isKnown = isKnown;
-  }
+function onAnswered(this: ServerResponse): void {
+  const held = (this.req.socket as Carrier)[HELD];
+  if (held === undefined) return;
+  held.requests -= 1;
+  if (held.requests === 0 && held.standing === 'asking') held.order.move(held, 'idle');
+}
 
-  begin(held: Held): void {
-    this.#silent.add(held);
-  }
-
-  ask(held: Held): void {
-    this.#silent.delete(held);
-    this.#idle.delete(held);
-    this.#asking.add(held);
-    held.requests += 1;
-  }
-
-  answer(held: Held): void {
-    held.requests -= 1;
-    if (held.requests > 0) return;
-    this.#asking.delete(held);
-    if (held.isCounted && !this.#isKnown(held.speaker)) this.#idle.add(held);
-  }
-
-  delete(held: Held): void {
-    for (const set of [this.#silent, this.#idle, this.#asking]) set.delete(held);
-  }
-
-  first(): Held | undefined {
-    const [first] = this.#silent.size > 0 ? this.#silent : this.#idle;
-    if (first !== undefined) return first;
-    for (const held of this.#asking) {
-      if (!this.#isKnown(held.speaker)) return held;
-      this.#asking.delete(held);
-    }
-    return undefined;
-  }
+/** Must be called for each request that is answered, and before that for one whose signature has been verified. */
+export function noteCaller(socket: Socket, isKnown: boolean): void {
+  const held = (socket as Carrier)[HELD];
+  if (held === undefined || held.standing === undefined) return;
+  if (isKnown !== (held.standing === 'known')) held.order.move(held, isKnown ? 'known' : 'idle');
 }
 
 /**

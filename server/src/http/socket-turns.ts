@@ -19,10 +19,11 @@ interface Carrier extends Socket {
 }
 
 /**
- * Has the server parse what its sockets bring in turns with everything else that clients have it do. Must be called
- * after the server's other event handlers have been added.
+ * Has the server parse what its sockets bring in turns with everything else that clients have it do, and only while
+ * `mayParse` says so of the socket; when that may have changed, `resumeParsing` must be called. Must be called after the
+ * server's other event handlers have been added.
  */
-export function parseInTurns(server: Server, turns: Turns): void {
+export function parseInTurns(server: Server, turns: Turns, mayParse: (socket: Socket) => boolean = () => true): void {
   // A handler on a server that serves no players would make Node.js accept their upgrades, which get no answer then.
   if (server.listenerCount('upgrade') > 0) {
     server.prependListener('upgrade', (_request, socket) => (socket as Carrier)[INPUT]?.detach());
@@ -31,9 +32,14 @@ export function parseInTurns(server: Server, turns: Turns): void {
   server.on('setSecureContext' in server ? 'secureConnection' : 'connection', (socket: Carrier) => {
     const [feed, ...others] = socket.listeners('data') as Feed[];
     if (feed === undefined || others.length > 0) return;
-    socket[INPUT] = new Input(socket, feed, turns);
+    socket[INPUT] = new Input({ socket, feed, turns, mayParse });
     socket.off('data', feed).on('data', onData).on('resume', onResume);
   });
+}
+
+/** Goes on with what a socket has brought, if `mayParse` held it back. */
+export function resumeParsing(socket: Socket): void {
+  (socket as Carrier)[INPUT]?.release();
 }
 
 /** What a socket has brought and its parser has not been given. */
@@ -41,21 +47,35 @@ class Input {
   readonly #socket: Carrier;
   readonly #feed: Feed;
   readonly #turns: Turns;
+  readonly #mayParse: (socket: Socket) => boolean;
   readonly #lane: string;
   /** Undefined most of the time: what comes is usually one piece, whose turn it is. */
   #pieces: Buffer[] | undefined;
   #isWaiting = false;
+  #isHeld = false;
   #isDetached = false;
 
-  constructor(socket: Carrier, feed: Feed, turns: Turns) {
+  constructor({
+    socket,
+    feed,
+    turns,
+    mayParse,
+  }: {
+    socket: Carrier;
+    feed: Feed;
+    turns: Turns;
+    mayParse: (socket: Socket) => boolean;
+  }) {
     this.#socket = socket;
     this.#feed = feed;
     this.#turns = turns;
+    this.#mayParse = mayParse;
     this.#lane = addressGroup(socket.remoteAddress ?? '');
   }
 
   take(chunk: Buffer): void {
-    if (this.#pieces === undefined && chunk.length <= PIECE_BYTES && this.#mayGoOn && this.#turns.isOpen(this.#lane)) {
+    const isAlone = this.#pieces === undefined && chunk.length <= PIECE_BYTES && this.#mayGoOn;
+    if (isAlone && this.#mayParse(this.#socket) && this.#turns.isOpen(this.#lane)) {
       this.#give(chunk);
       return;
     }
@@ -67,9 +87,24 @@ class Input {
   /** Gives the parser what there is, unless another turn or the parser itself, which pauses the socket, must come first. */
   goOn(): void {
     while (this.#pieces !== undefined && this.#mayGoOn) {
-      if (this.#turns.isOpen(this.#lane)) this.#giveOne();
+      if (!this.#mayParse(this.#socket)) this.#hold();
+      else if (this.#turns.isOpen(this.#lane)) this.#giveOne();
       else this.#waitForTurn();
     }
+  }
+
+  #hold(): void {
+    this.#isWaiting = true;
+    this.#isHeld = true;
+    this.#socket.pause();
+  }
+
+  release(): void {
+    if (!this.#isHeld) return;
+    this.#isWaiting = false;
+    this.#isHeld = false;
+    this.#socket.resume();
+    this.goOn();
   }
 
   get #mayGoOn(): boolean {

@@ -11,7 +11,7 @@ export const DISCONNECT = '/runtime/game/Demo/stage/Dev/player/nobody/disconnect
 /** The name is taken, so a call with no other fault is a conflict and changes nothing. */
 export const TAKEN = '{"GameName":"Demo"}';
 
-/** Statuses with which Node.js answers, without a name or a body, what it cannot read as a request. */
+/** Statuses, without the name of an error, for what Node.js cannot read as a request or no site is to read. */
 const BARE_STATUSES = [400, 408, 413, 417, 431];
 
 /** `status name` of every documented error except that of a bug. */
@@ -129,7 +129,7 @@ export function outcomeOf({ status, headers, body }: Reply): string {
   if (name === undefined) {
     if (status === 200) return '200';
     assert(BARE_STATUSES.includes(status), `an undocumented ${status}: ${body}`);
-    assert.equal(body, '');
+    if (body !== '') assert.equal(headers.get('content-type'), 'text/plain; charset=utf-8');
     assert.equal(headers.get('connection'), 'close');
     return String(status);
   }

@@ -90,19 +90,13 @@ const rows = {
     default: 5_000,
     min: 1,
     max: 10_000_000,
-    help: 'Maximum number of sockets of one listener that are not a WebSocket, or not yet; one more takes the place of one that waits and has brought no signed call, or is closed at once.',
+    help: 'Maximum number of sockets of one listener that are not a WebSocket, or not yet; one more takes the place of one that has brought no signed call, from an address that has most of them.',
   }),
   maxHttpSocketsPerAddress: integer({
     default: 500,
     min: 1,
     max: 10_000_000,
     help: 'Maximum number of them from one address (IPv6: /64; twice as many from a /56, four times from a /48), unless it is a trusted proxy; one more is closed at once.',
-  }),
-  maxPipelinedRequests: integer({
-    default: 64,
-    min: 0,
-    max: 1_000_000,
-    help: 'Maximum number of requests that a client may send over one connection before the answer to the first; one more ends the connection.',
   }),
   headersTimeoutMs: integer({
     default: 10_000,

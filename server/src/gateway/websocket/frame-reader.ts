@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
+import { GrowingBytes } from '../../growing-bytes.ts';
 import { type FrameFault, type FrameHead, isCloseCode, MAX_HEAD_BYTES, OPCODE, readHead, unmask } from './frames.ts';
-import { GrowingBytes } from './growing-bytes.ts';
 
 export interface ReaderLimits {
   /** For a message, in whatever number of fragments it comes. */
@@ -125,7 +125,8 @@ export class FrameReader {
       return piece;
     }
     frame.collected ??= this.#collectorOf(head);
-    frame.collected.add(piece, head.mask, head.length - frame.missing);
+    const added = frame.collected.add(piece);
+    unmask(added, added, 0, head.mask, head.length - frame.missing);
     frame.missing -= piece.length;
     return frame.missing === 0 ? frame.collected.all : undefined;
   }
@@ -154,7 +155,7 @@ export class FrameReader {
     this.#head ??= new GrowingBytes();
     const more = this.#chunk.subarray(this.#at, this.#at + MAX_HEAD_BYTES - this.#head.length);
     this.#at += more.length;
-    this.#head.add(more, 0, 0);
+    this.#head.add(more);
     return this.#head.all;
   }
 }

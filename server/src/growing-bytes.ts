@@ -1,5 +1,3 @@
-import { unmask } from './frames.ts';
-
 const FIRST_CAPACITY = 256;
 const NOTHING = Buffer.alloc(0);
 
@@ -17,16 +15,18 @@ export class GrowingBytes {
     return this.#buffer.subarray(0, this.#length);
   }
 
-  /** Adds bytes without their mask, whose first byte is for the byte `offset` before the first of them. */
-  add(bytes: Uint8Array, mask: number, offset: number): void {
-    const length = this.#length + bytes.length;
+  /** Adds bytes, and returns where they are now, until more is added. */
+  add(bytes: Uint8Array): Buffer {
+    const start = this.#length;
+    const length = start + bytes.length;
     if (length > this.#buffer.length) {
       const capacity = Math.max(FIRST_CAPACITY, length, 2 * this.#buffer.length);
       const longer = Buffer.allocUnsafeSlow(capacity);
       longer.set(this.all);
       this.#buffer = longer;
     }
-    unmask(bytes, this.#buffer, this.#length, mask, offset);
+    this.#buffer.set(bytes, start);
     this.#length = length;
+    return this.#buffer.subarray(start, length);
   }
 }
