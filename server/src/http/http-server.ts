@@ -6,6 +6,7 @@ import type { Log } from '../log.ts';
 import { StartupError } from '../startup-error.ts';
 import { decodeText } from '../text.ts';
 import { findHeader } from './exchange.ts';
+import { MAX_HEADER_LINES } from './request-head.ts';
 
 /**
  * Connections that the kernel holds until the server takes them: more than the usual 511, for when all players return.
@@ -98,9 +99,9 @@ export async function openHttpServer({
     tls === undefined
       ? { server: createServer(SERVER_OPTIONS), stopWatching() {} }
       : openTls(tls, { log, settingPrefix, handshakeTimeout: tlsHandshakeTimeoutMs });
-  // Node.js would drop the headers after the thousandth, and a proxy may have put its own behind them. The whole head
-  // is bounded anyway.
-  server.maxHeadersCount = 0;
+  // Node.js drops what comes after these, in trailers too. Nothing is missing of a request that is served, because one
+  // with more headers than that is refused.
+  server.maxHeadersCount = MAX_HEADER_LINES + 1;
   attach(server);
   try {
     await listen(server, host, port);

@@ -6,7 +6,7 @@ import { collectHeaders, type HttpRequest, type RequestHeaders } from './exchang
 export type RequestHead = Omit<HttpRequest, 'readBody' | 'callerIsKnown'>;
 
 /** What no client and no chain of proxies needs. A line is small, and what it is read into takes a hundred times as much. */
-const MAX_HEADER_LINES = 200;
+export const MAX_HEADER_LINES = 200;
 
 export const TOO_MANY_HEADERS = `a request may have at most ${MAX_HEADER_LINES} header lines`;
 

@@ -12,8 +12,10 @@ import { createKey, readAudit } from '../support/administration.ts';
 import { ROOT, startTestServer, type TestServer } from '../support/server.ts';
 import { tlsFiles } from '../support/tls-files.ts';
 
+/** With those that tell something, nearly as many as a request may have. */
+const MANY = Array<string>(180).fill('A:');
 /** `request.headers` of Node.js ends after 1,000 headers unless it is told otherwise. */
-const MANY = Array<string>(1_001).fill('A:');
+const TOO_MANY = Array<string>(1_001).fill('A:');
 
 const ANY = { Action: '*', Resource: '*' } as const;
 const ALLOW = { Effect: 'Allow', ...ANY } as const;
@@ -22,7 +24,7 @@ async function start(t: TestContext, settings: Partial<Settings> = {}) {
   return await startTestServer(t, { settings: { trustedProxies: ['127.0.0.1'], ...settings } });
 }
 
-/** The status of a request that has these headers last, after a thousand others. */
+/** The status of a request that has these headers last, after many others. */
 async function statusOf(
   server: Pick<TestServer, 'url'>,
   last: readonly string[],
@@ -31,14 +33,21 @@ async function statusOf(
     path = '/game',
     body = '',
     credentials = ROOT,
-  }: { method?: string; path?: string; body?: string; credentials?: AccessKeyPair } = {},
+    others = MANY,
+  }: {
+    method?: string;
+    path?: string;
+    body?: string;
+    credentials?: AccessKeyPair;
+    others?: readonly string[];
+  } = {},
 ): Promise<number> {
   const url = new URL(path, server.url);
   const signature = signRequest({
     ...{ method, url, body: Buffer.from(body), ...credentials, region: 'us-east-1', nowMs: Date.now() },
   });
   const signed = Object.entries({ Host: url.host, ...signature }).map(([name, value]) => `${name}: ${value}`);
-  const lines = [`${method} ${path} HTTP/1.1`, 'Connection: close', ...signed, ...MANY, ...last];
+  const lines = [`${method} ${path} HTTP/1.1`, 'Connection: close', ...signed, ...others, ...last];
   const options = { host: url.hostname, port: Number(url.port), rejectUnauthorized: false };
   const socket = url.protocol === 'https:' ? connectTls(options) : connect(options);
   socket.write(`${lines.join('\r\n')}\r\n\r\n${body}`);
@@ -102,3 +111,13 @@ for (const playerPort of [undefined, 0]) {
     assert.equal((await page.ending).end, '4508');
   });
 }
+
+test('a request with more headers than anybody needs is refused before any of them is read', async (t) => {
+  const server = await start(t);
+  for (const path of ['/game', '/metrics', '/healthz', '/connect']) {
+    assert.equal(await statusOf(server, ['X-Forwarded-For: 127.0.0.1'], { path, others: TOO_MANY }), 431, path);
+  }
+  const upgrade = upgradeBytes().replace('\r\n\r\n', `\r\n${TOO_MANY.join('\r\n')}\r\n\r\n`);
+  const { end } = await openSocket(server, { upgrade }).ending;
+  assert.equal(end, 'HTTP 431');
+});
