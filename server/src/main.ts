@@ -129,7 +129,8 @@ async function start(
 
   const management = await listen({ settings, log, clock, closers, turns, upgrade, listeners });
   url = `${management.isTls ? 'https' : 'http'}://${management.authority}`;
-  const playerServer = (await listenForPlayers({ settings, log, clock, closers, turns, upgrade, listeners })) ?? management;
+  const playerServer =
+    (await listenForPlayers({ settings, log, clock, closers, turns, upgrade, listeners })) ?? management;
   // The players are closed before the listeners, whose close waits for upgraded sockets too.
   closers.push('players', () => gateway.drain(0));
   const playerUrl = `${playerServer.isTls ? 'wss' : 'ws'}://${playerServer.authority}${CONNECT_PATH}`;

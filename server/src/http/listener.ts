@@ -133,10 +133,7 @@ export function createHttpListener({
     if (abandoned.take(request, response, hasTooManyHeaders(request) ? HEAD_TOO_LONG : refusal)) return;
     const { socket } = request;
     const head = readHead(request);
-    if (head === undefined) {
-      socket.destroy();
-      return;
-    }
+    if (head === undefined) return void socket.destroy();
     if (!head.headers.has('host') && request.httpVersion === '1.1') {
       abandoned.take(request, response, NO_HOST);
       return;

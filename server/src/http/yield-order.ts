@@ -48,7 +48,13 @@ export class YieldOrder {
   /** Places the socket, or moves it to the end of those with this standing. */
   move(placed: Placed, standing: Standing): void {
     const name = widestGroup(placed.group);
-    const group = this.#groups.get(name) ?? { total: 0, silent: new Set(), idle: new Set(), asking: new Set(), known: new Set() };
+    const group = this.#groups.get(name) ?? {
+      total: 0,
+      silent: new Set(),
+      idle: new Set(),
+      asking: new Set(),
+      known: new Set(),
+    };
     if (placed.standing === undefined) {
       this.#groups.set(name, group);
       this.#resize(group, group.total + 1);
