@@ -30,7 +30,7 @@ it('destroys the socket of a refused upgrade whose client does not take the refu
     settings: { allowedOrigins: [], maxFrameBytes: 1_024 },
   });
   const socket = new UnreadSocket();
-  upgrade({} as IncomingMessage, socket, Buffer.alloc(0));
+  upgrade({ rawHeaders: [] as string[] } as IncomingMessage, socket, Buffer.alloc(0));
   assert.equal(socket.destroyed, false);
   assert.equal(socket.timeout?.ms, 5_000);
   socket.timeout?.expire();
