@@ -21,7 +21,7 @@ const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
 const TIME_LIMITS_CHECK_MS = 1_000;
 
 /**
- * Where a request finds how much of a body that nobody reads yet it may hold: nothing beyond what has been parsed with
+ * What a request takes the limit of its unread body from. With this one, it holds no more than was parsed together with
  * its head. Each chunk of a body is an object, however few bytes it has.
  */
 const UNREAD_BODY: Pick<Socket, 'readableHighWaterMark'> = { readableHighWaterMark: 1 };

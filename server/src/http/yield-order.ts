@@ -30,8 +30,8 @@ type Group = { total: number } & Readonly<Record<Standing, Set<Placed>>>;
 /**
  * Which socket gives way when all places are taken: one of the addresses that have most, so that a few addresses, however
  * many sockets they open and whatever they do with them, take places from each other and not from everybody else. Of
- * those, a silent one goes first, then one that has been answered, then one with a request under way, then one that
- * has only just come. A known caller goes last, when nobody else is left. The networks of IPv6 that one customer may have count as
+ * their sockets, a silent one goes first, then one that has been answered, then one with a request under way, then one
+ * that has only just come. The sockets of known callers go last. The networks of IPv6 that one customer may have count as
  * one address.
  */
 export class YieldOrder {
