@@ -91,3 +91,36 @@ test('a body that nobody reads yet stays with its client, however small its chun
   // One read of Node.js takes 64 KiB, and another may have been under way.
   assert(socket !== undefined && socket.bytesRead <= 262_144, `${socket?.bytesRead} bytes were read`);
 });
+
+test('a body that is read stays with its client while others have their turn', async (t) => {
+  let socket: Socket | undefined;
+  let now = 0;
+  const turns = createTurns({
+    clock: {
+      monotonic() {
+        now += 1;
+        return now;
+      },
+    },
+  });
+  const { authority, close } = await openHttpServer({
+    ...{ host: '127.0.0.1', port: 0, tls: undefined, log: QUIET, settingPrefix: 'RESPARK_' },
+    attach(server) {
+      server.on('connection', (opened: Socket) => {
+        socket = opened;
+      });
+      server.on('request', (request) => request.on('data', () => {}));
+      parseInTurns(server, turns);
+    },
+  });
+  t.after(() => close());
+  const client = connect(Number(authority.split(':')[1]), '127.0.0.1').on('error', () => {});
+  t.after(() => client.destroy());
+  client.write('POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n');
+  client.write('1\r\na\r\n'.repeat(1_000_000));
+  let parsed = 0;
+  while ((socket?.bytesRead ?? 0) === 0) await new Promise((resolve) => setImmediate(resolve));
+  // Each turn of the event loop parses a piece of 1,024 bytes or so.
+  for (; parsed < 50; parsed += 1) await new Promise((resolve) => setImmediate(resolve));
+  assert(socket !== undefined && socket.bytesRead <= 524_288, `${socket?.bytesRead} bytes were read`);
+});

@@ -86,6 +86,8 @@ class Input {
 
   /** Gives the parser what there is, unless another turn or the parser itself, which pauses the socket, must come first. */
   goOn(): void {
+    // Node.js resumes a socket whose body is being read, whether or not something else has paused it.
+    if (this.#isWaiting) this.#socket.pause();
     while (this.#pieces !== undefined && this.#mayGoOn) {
       if (!this.#mayParse(this.#socket)) this.#hold();
       else if (this.#turns.isOpen(this.#lane)) this.#giveOne();
