@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import type Libsql from 'libsql';
+import { inSteps, type MaybePromise, settled } from '../maybe-promise.ts';
 
 /** How every database of SQLite begins. What else is in the file is said by SQLite. */
 const MAGIC = 'SQLite format 3\0';
@@ -30,6 +31,12 @@ export interface WalMark {
   mayClose(): boolean;
 }
 
+/** The same where the statements that set the mark run in a thread. Never rejects; one call must end before the next. */
+export interface WalMarkInThread {
+  committed(): MaybePromise<void>;
+  mayClose(): MaybePromise<boolean>;
+}
+
 /**
  * Reads the marks of a database in WAL mode before SQLite opens it. The file stays open until the process ends, because
  * closing it would drop every lock that SQLite holds on it in this process: also that of a connection which is closed,
@@ -45,13 +52,24 @@ export function openWalMark({ file, name }: { file: string; name: keyof typeof O
   const isDatabase = readBytes(descriptor, 0, MAGIC.length)?.toString() === MAGIC;
   const found = isDatabase ? markInFile() : 0;
 
+  function markOf(connection: Libsql.Database): () => number {
+    const statement = connection.prepare(`SELECT ${name} AS mark FROM pragma_${name}`);
+    const mark = () => (statement.all()[0] as { mark: number }).mark;
+    if (found > mark()) throw new Error(mixed(file));
+    return mark;
+  }
+
   return {
     /** Throws when the file is newer than its WAL. Gives what keeps the mark from then on. */
     watch(connection: Libsql.Database): WalMark {
-      const statement = connection.prepare(`SELECT ${name} AS mark FROM pragma_${name}`);
-      const mark = () => (statement.all()[0] as { mark: number }).mark;
-      if (found > mark()) throw new Error(mixed(file));
-      return watchMark({ connection, name, mark, markInFile });
+      const exec = (sql: string) => void connection.exec(sql);
+      // What is executed at once leaves nothing to wait for.
+      return watchMark({ exec, name, mark: markOf(connection), markInFile }) as WalMark;
+    },
+
+    /** The same for a connection that executes in a thread. `reader` is another one of this process. */
+    watchInThread(reader: Libsql.Database, exec: (sql: string) => Promise<void>): WalMarkInThread {
+      return watchMark({ exec, name, mark: markOf(reader), markInFile });
     },
 
     /** Throws when the WAL is missing, or newer. To be called before SQLite opens the file and makes a new WAL. */
@@ -63,26 +81,40 @@ export function openWalMark({ file, name }: { file: string; name: keyof typeof O
 }
 
 function watchMark({
-  connection,
+  exec,
   name,
   mark,
   markInFile,
 }: {
-  connection: Libsql.Database;
+  exec: (sql: string) => MaybePromise<void>;
   name: string;
   mark: () => number;
   markInFile: () => number;
-}): WalMark {
+}): WalMarkInThread {
   let triesIn = 0;
   /** The odd mark that is to follow an even one, as a kill or a full disk may have left it. */
   let due = isOdd(mark()) || mark() === 0 ? undefined : mark() + 1;
-  const set = (value: number) => connection.exec(`PRAGMA ${name} = ${value}`);
+  const set = (value: number) => exec(`PRAGMA ${name} = ${value}`);
 
   /** Another process may have set the odd mark meanwhile, or later ones. The mark must never go back. */
-  function complete(): void {
-    if (due !== undefined && mark() === due - 1) set(due);
+  const complete = inSteps(function* () {
+    if (due !== undefined && mark() === due - 1) yield* settled(set(due));
     due = undefined;
-  }
+  });
+
+  const renew = inSteps(function* () {
+    try {
+      yield* settled(complete());
+      const next = mark() + (isOdd(mark()) ? 1 : 2);
+      yield* settled(set(next));
+      due = next + 1;
+      yield* settled(exec('PRAGMA wal_checkpoint(PASSIVE)'));
+      yield* settled(complete());
+      if (!isOdd(markInFile())) triesIn = 0;
+    } catch {
+      // Another process writes, or the disk is full.
+    }
+  });
 
   return {
     committed() {
@@ -90,26 +122,16 @@ function watchMark({
       if (triesIn > 0) triesIn -= 1;
       if (due === undefined && (triesIn > 0 || (inFile > 0 && !isOdd(inFile)))) return;
       triesIn = COMMITS_BETWEEN_TRIES;
-      try {
-        complete();
-        const next = mark() + (isOdd(mark()) ? 1 : 2);
-        set(next);
-        due = next + 1;
-        connection.prepare('PRAGMA wal_checkpoint(PASSIVE)').all();
-        complete();
-        if (!isOdd(markInFile())) triesIn = 0;
-      } catch {
-        // Another process writes, or the disk is full.
-      }
+      return renew();
     },
-    mayClose() {
+    mayClose: inSteps(function* () {
       try {
-        complete();
+        yield* settled(complete());
         return true;
       } catch {
         return false;
       }
-    },
+    }),
   };
 }
 
