@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import Libsql from 'libsql';
+import AsyncLibsql from 'libsql/promise';
+import { recordedLog } from '../../../test/support/domain.ts';
+import { mountSmallDisk, whyNoSmallDisk } from '../../../test/support/small-disk.ts';
+import { commitsInWal } from '../../../test/support/wal-commits.ts';
+import { systemClock } from '../../clock.ts';
+import { ServiceError } from '../../errors.ts';
+import { temporaryDirectory } from '../test-store.ts';
+import { testPlayerData } from './player-data.contract.ts';
+import type { PlayerData } from './player-data.ts';
+import { openSqlitePlayerData } from './sqlite.ts';
+
+const LIMITS = { maxKeysPerPlayer: 1_000, maxBytesPerPlayer: 3_000_000 };
+const ANNA = { stageId: 'dev', playerId: 'anna' };
+
+const playersOf = (stageId: string, count: number) =>
+  Array.from({ length: count }, (_, index) => ({ stageId, playerId: `p${index}` }));
+
+const temporaryFile = (t: TestContext) => join(temporaryDirectory(t), 'player-data.sqlite');
+
+interface Options {
+  readonly limits?: typeof LIMITS;
+  readonly isShort?: () => boolean;
+}
+
+async function open(t: TestContext, file = temporaryFile(t), { limits = LIMITS, ...options }: Options = {}) {
+  const { log, lines } = recordedLog();
+  const data = await openSqlitePlayerData({ file, limits, clock: systemClock, log, ...options });
+  t.after(() => data.close());
+  return { file, data, lines };
+}
+
+describe('player data in SQLite', () => {
+  const files = new WeakMap<PlayerData, string>();
+  testPlayerData({
+    async open(t, limits) {
+      const { file, data } = await open(t, temporaryFile(t), { limits });
+      files.set(data, file);
+      return data;
+    },
+    openBeside: async (t, first, limits) => (await open(t, files.get(first), { limits })).data,
+  });
+});
+
+test('every file of the player data is readable by its owner only, whatever the umask', async (t) => {
+  const umask = process.umask(0);
+  t.after(() => process.umask(umask));
+  const { file, data } = await open(t);
+  await data.set(ANNA, new Map([['a', '1']]));
+  const modes = readdirSync(join(file, '..')).map((name) => {
+    const { mode } = statSync(join(file, '..', name));
+    return `${name} ${(mode & 0o777).toString(8)}`;
+  });
+  const names = ['player-data.sqlite', 'player-data.sqlite-shm', 'player-data.sqlite-wal'];
+  assert.deepEqual(
+    modes.sort(),
+    names.map((name) => `${name} 600`),
+  );
+});
+
+test('the writes of many players share a commit', async (t) => {
+  const { file, data } = await open(t);
+  await data.set(ANNA, new Map([['a', '1']]));
+  const before = commitsInWal(file);
+  const versions = await Promise.all(playersOf('dev', 200).map((player) => data.set(player, new Map([['a', '1']]))));
+  assert.equal(new Set(versions).size, 200);
+  assert.equal(commitsInWal(file) - before, 1);
+});
+
+test('a conflict or a write beyond the limits refuses none of those that share its commit', async (t) => {
+  const { data } = await open(t, temporaryFile(t), { limits: { ...LIMITS, maxKeysPerPlayer: 2 } });
+  const set = (playerId: string, keys: readonly string[], version?: number) =>
+    data.set({ stageId: 'dev', playerId }, new Map(keys.map((key) => [key, '1'])), version);
+  const results = await Promise.allSettled([
+    set('anna', ['a']),
+    set('bert', ['a'], 7),
+    set('carl', ['a', 'b', 'c']),
+    set('anna', ['b'], 0),
+    set('dora', ['a', 'b'], 0),
+  ]);
+  assert.deepEqual(
+    results.map((result) => (result.status === 'rejected' ? result.reason.code : result.status)),
+    ['fulfilled', 'conflict', 'quota_exceeded', 'conflict', 'fulfilled'],
+  );
+  for (const playerId of ['bert', 'carl']) assert.equal((await data.get({ stageId: 'dev', playerId })).version, 0);
+  assert.deepEqual((await data.get({ stageId: 'dev', playerId: 'anna' })).values, new Map([['a', '1']]));
+});
+
+test('while the data of a stage is being removed, other players are written', async (t) => {
+  const { data } = await open(t);
+  await Promise.all(playersOf('dev', 3_000).map((player) => data.set(player, new Map([['a', '1']]))));
+  let isRemoved = false;
+  const removal = data.removeStage('dev').then(() => {
+    isRemoved = true;
+  });
+  let writes = 0;
+  while (!isRemoved) {
+    await data.set({ stageId: 'live', playerId: 'anna' }, new Map([['a', String(writes)]]));
+    writes += 1;
+  }
+  await removal;
+  assert.ok(writes >= 5, `${writes} writes`);
+});
+
+test('what removes much in one go leaves nothing, however many keys a player has', async (t) => {
+  const { file, data } = await open(t);
+  const keys = Array.from({ length: 1_000 }, (_, index) => `key ${index}`);
+  const players = playersOf('dev', 3);
+  for (const player of players) await data.set(player, new Map(keys.map((key) => [key, 'x'.repeat(1_000)])));
+  await data.remove({ stageId: 'dev', playerId: 'p0' });
+  await data.set({ stageId: 'dev', playerId: 'p1' }, new Map(keys.map((key) => [key, undefined])));
+  await data.removeStage('dev');
+  const rows = new Libsql(file).prepare('SELECT count(*) AS rows FROM entries').all();
+  assert.deepEqual(rows, [{ rows: 0 }]);
+});
+
+test('queries find their rows by an index, and sort none', async (t) => {
+  const mocks = [t.mock.method(Libsql.prototype, 'prepare'), t.mock.method(AsyncLibsql.prototype, 'prepare')];
+  const { file } = await open(t);
+  const texts = mocks
+    .flatMap(({ mock }) => mock.calls.map(({ arguments: [text] }) => String(text)))
+    .filter((text) => /(?:FROM|INTO|UPDATE) (?:players|entries)/.test(text));
+  assert.ok(texts.length >= 9, `${texts.length} queries`);
+  const database = new Libsql(file);
+  t.after(() => database.close());
+  for (const text of texts) {
+    const plan = database.prepare(`EXPLAIN QUERY PLAN ${text.replaceAll(/\?\d?/g, "''")}`).all() as {
+      detail: string;
+    }[];
+    for (const { detail } of plan) assert.doesNotMatch(detail, /^SCAN (?!json_each)|TEMP B-TREE/, `${text}: ${detail}`);
+  }
+});
+
+test('while the disk is short of room nothing is set, but all is read and removed', async (t) => {
+  let isShort = false;
+  const { data } = await open(t, temporaryFile(t), { isShort: () => isShort });
+  await data.set(ANNA, new Map([['a', '1']]));
+  isShort = true;
+  const refused = data.set(ANNA, new Map([['b', '1']]));
+  await assert.rejects(refused, (error) => error instanceof ServiceError && error.code === 'internal');
+  assert.deepEqual((await data.get(ANNA)).values, new Map([['a', '1']]));
+  assert.equal(await data.set(ANNA, new Map([['a', undefined]])), 0);
+  await data.remove(ANNA);
+  await data.removeStage('dev');
+});
+
+test('a full disk refuses writes and loses nothing, and all goes on when there is room again', {
+  skip: whyNoSmallDisk(),
+}, async (t) => {
+  const disk = mountSmallDisk(t, 4);
+  const { data, lines } = await open(t, join(disk.path, 'player-data.sqlite'));
+  const value = JSON.stringify('x'.repeat(100_000));
+  const write = (key: string) => data.set(ANNA, new Map([[key, value]]));
+  await write('before');
+  disk.fill();
+  const kept = ['before'];
+  let refusal: unknown;
+  for (let number = 0; refusal === undefined; number += 1) {
+    await write(`key ${number}`).then(
+      () => kept.push(`key ${number}`),
+      (error: unknown) => {
+        refusal = error;
+      },
+    );
+    assert.ok(number < 100, 'the disk is full by now');
+  }
+  assert.ok(refusal instanceof ServiceError && refusal.code === 'internal');
+  assert.match(
+    refusal.message,
+    /^cannot write the player data, because the disk is full \(\w+\): make room on it, and/,
+  );
+  assert.deepEqual([...(await data.get(ANNA)).values.keys()].sort(), kept.toSorted());
+  assert.equal(lines.length, 1);
+  disk.empty();
+  await write('after');
+  assert.deepEqual([...(await data.get(ANNA)).values.keys()].sort(), [...kept, 'after'].sort());
+});

@@ -1,0 +1,265 @@
+import { ServiceError } from '../../errors.ts';
+import type { PlayerKey } from '../../player-key.ts';
+import { openSharedCommits, type SharedCommitsOptions, type WriteStatement } from '../shared-commits.ts';
+import type { PlayerData, PlayerDataLimits, PlayerValues } from './player-data.ts';
+
+/** The file in the data directory. */
+export const PLAYER_DATA_FILE = 'player-data.sqlite';
+/** Removing these takes a millisecond or two, in which no other write runs. */
+const KEYS_REMOVED_AT_ONCE = 256;
+const BYTES_REMOVED_AT_ONCE = 1_048_576;
+const CANNOT_BE_KEPT = /[\0\p{Surrogate}]/u;
+
+/**
+ * Each entry leads from one version of the schema (`user_version`) to the next; only ever append to this list. A player
+ * has the version of the first write as id, because the keys of entries should be short, and no version comes back.
+ */
+const MIGRATIONS = [
+  `CREATE TABLE players (
+     stage_id TEXT NOT NULL,
+     player_id TEXT NOT NULL,
+     id INTEGER NOT NULL,
+     version INTEGER NOT NULL,
+     keys INTEGER NOT NULL,
+     bytes INTEGER NOT NULL,
+     PRIMARY KEY (stage_id, player_id)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE entries (
+     player INTEGER NOT NULL,
+     key TEXT NOT NULL,
+     bytes INTEGER NOT NULL,
+     value TEXT NOT NULL,
+     PRIMARY KEY (player, key)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE last_version (version INTEGER NOT NULL) STRICT;
+   INSERT INTO last_version VALUES (0)`,
+];
+
+/** The version that this program's migrations lead to. */
+export const PLAYER_DATA_VERSION = MIGRATIONS.length;
+
+const QUERIES = {
+  find: 'SELECT id, version, keys, bytes FROM players WHERE stage_id = ? AND player_id = ?',
+  findFrom: `SELECT player_id AS playerId, id, version, keys, bytes FROM players
+             WHERE stage_id = ? AND player_id >= ? ORDER BY player_id LIMIT 1`,
+  put: `INSERT INTO players (stage_id, player_id, id, version, keys, bytes) VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT DO UPDATE SET version = excluded.version, keys = excluded.keys, bytes = excluded.bytes`,
+  remove: 'DELETE FROM players WHERE stage_id = ? AND player_id = ?',
+  findBytes: 'SELECT bytes FROM entries WHERE player = ? AND key = ?',
+  putEntry: `INSERT INTO entries (player, key, bytes, value) VALUES (?, ?, ?, ?)
+             ON CONFLICT DO UPDATE SET bytes = excluded.bytes, value = excluded.value`,
+  removeEntry: 'DELETE FROM entries WHERE player = ? AND key = ?',
+  removeEntries: `DELETE FROM entries WHERE player = ?1 AND key IN
+                    (SELECT key FROM entries WHERE player = ?1 LIMIT ${KEYS_REMOVED_AT_ONCE})`,
+  lastVersion: 'SELECT version FROM last_version',
+  setLastVersion: 'UPDATE last_version SET version = ?',
+} as const;
+
+type Statements = Readonly<Record<keyof typeof QUERIES, WriteStatement>>;
+
+/** What a player has, beside the entries. */
+interface Player {
+  readonly id: number;
+  readonly version: number;
+  readonly keys: number;
+  readonly bytes: number;
+}
+
+interface Change {
+  readonly key: string;
+  readonly value: string | undefined;
+  /** Of the key and the value, as UTF-8. */
+  readonly bytes: number;
+}
+
+interface Options extends Pick<SharedCommitsOptions<never>, 'file' | 'clock' | 'log'> {
+  readonly limits: PlayerDataLimits;
+  /** Whether the room that is left on the disk is needed for more urgent things than what scripts set. */
+  readonly isShort?: () => boolean;
+}
+
+/**
+ * Keeps players' data in an SQLite file of its own. Every write is on disk when it resolves, in a commit that it shares
+ * with what came at the same time. Other processes on the same machine may use the same file. Throws a `StartupError`.
+ */
+export async function openSqlitePlayerData({
+  file,
+  limits,
+  clock,
+  log,
+  isShort = () => false,
+}: Options): Promise<PlayerData> {
+  const { commits, reader } = await openSharedCommits<Writes>({
+    ...{ file, clock, log, subject: 'player data', synchronous: 'FULL', migrations: MIGRATIONS },
+    async prepare(prepare) {
+      const entries = Object.entries(QUERIES).map(async ([name, text]) => [name, await prepare(text)] as const);
+      const statements = Object.fromEntries(await Promise.all(entries)) as Statements;
+      return () => new Writes(statements, limits);
+    },
+  });
+  const ofPlayer = 'WHERE players.stage_id = ?1 AND players.player_id = ?2';
+  const selectAll = reader.prepare(
+    `SELECT version, key, value FROM players LEFT JOIN entries ON player = id ${ofPlayer}`,
+  );
+  const selectSome = reader.prepare(
+    `SELECT version, key, value FROM players
+     LEFT JOIN entries ON player = id AND key IN (SELECT value FROM json_each(?3)) ${ofPlayer}`,
+  );
+
+  return {
+    async get({ stageId, playerId }, keys) {
+      const rows = commits.read(() =>
+        keys === undefined
+          ? selectAll.all(stageId, playerId)
+          : selectSome.all(stageId, playerId, JSON.stringify(keys.filter((key) => !CANNOT_BE_KEPT.test(key)))),
+      );
+      return toValues(rows as Row[]);
+    },
+    async set(player, changes, expectedVersion) {
+      const list = [...changes].map(([key, value]) => toChange(key, value));
+      if (isShort() && list.some(({ value }) => value !== undefined)) throw noRoom();
+      const bytes = list.reduce((sum, change) => sum + change.bytes, 0);
+      return await commits.write(bytes, (writes) => writes.set(player, list, expectedVersion));
+    },
+    remove: (player) => commits.write(0, (writes) => writes.remove(player)),
+    async removeStage(stageId) {
+      let from: string | undefined = '';
+      while (from !== undefined) {
+        const next: string = from;
+        from = await commits.write(0, (writes) => writes.removeSome(stageId, next));
+      }
+    },
+    close: () => commits.close(),
+  };
+}
+
+/** The writes of one transaction. They count versions together, because each version costs a write otherwise. */
+class Writes {
+  readonly #statements: Statements;
+  readonly #limits: PlayerDataLimits;
+  #lastVersion: number | undefined;
+
+  constructor(statements: Statements, limits: PlayerDataLimits) {
+    this.#statements = statements;
+    this.#limits = limits;
+  }
+
+  *set(player: PlayerKey, changes: readonly Change[], expectedVersion: number | undefined): Generator<void, number> {
+    const found = this.#find(player);
+    if (expectedVersion !== undefined && expectedVersion !== (found?.version ?? 0)) {
+      const message = `the player's data is no longer at version ${expectedVersion}: read it again`;
+      throw new ServiceError('conflict', message);
+    }
+    const { keys, bytes } = yield* this.#sizeAfter(found, changes);
+    if (changes.some(({ value }) => value !== undefined)) this.#assertWithinLimits(keys, bytes);
+    if (keys === 0) {
+      yield* this.#removeAll(player, found);
+      return 0;
+    }
+    const version = this.#nextVersion();
+    const id = found?.id ?? version;
+    const { put, putEntry, removeEntry } = this.#statements;
+    for (const change of changes) {
+      if (change.value !== undefined) putEntry.run(id, change.key, change.bytes, change.value);
+      else if (found !== undefined) removeEntry.run(id, change.key);
+      yield;
+    }
+    put.run(player.stageId, player.playerId, id, version, keys, bytes);
+    return version;
+  }
+
+  *remove(player: PlayerKey): Generator<void, void> {
+    yield* this.#removeAll(player, this.#find(player));
+  }
+
+  /** Removes some players of the stage, from this one on; gives where to go on, unless that was all. */
+  *removeSome(stageId: string, playerId: string): Generator<void, string | undefined> {
+    let [next, keys, bytes] = [playerId, 0, 0];
+    while (keys < KEYS_REMOVED_AT_ONCE && bytes < BYTES_REMOVED_AT_ONCE) {
+      const found = this.#statements.findFrom.get(stageId, next) as (Player & { playerId: string }) | undefined;
+      if (found === undefined) return undefined;
+      next = found.playerId;
+      yield* this.#removeAll({ stageId, playerId: next }, found);
+      keys += found.keys;
+      bytes += found.bytes;
+    }
+    return next;
+  }
+
+  *end(): Generator<void, void> {
+    if (this.#lastVersion !== undefined) this.#statements.setLastVersion.run(this.#lastVersion);
+    yield;
+  }
+
+  #find({ stageId, playerId }: PlayerKey): Player | undefined {
+    return this.#statements.find.get(stageId, playerId) as Player | undefined;
+  }
+
+  /** What the player will have after the changes. */
+  *#sizeAfter(found: Player | undefined, changes: readonly Change[]): Generator<void, Pick<Player, 'keys' | 'bytes'>> {
+    let { keys, bytes } = found ?? { keys: 0, bytes: 0 };
+    for (const change of changes) {
+      const before = found && (this.#statements.findBytes.get(found.id, change.key) as { bytes: number } | undefined);
+      if (before !== undefined) {
+        keys -= 1;
+        bytes -= before.bytes;
+      }
+      if (change.value !== undefined) {
+        keys += 1;
+        bytes += change.bytes;
+      }
+      yield;
+    }
+    return { keys, bytes };
+  }
+
+  #assertWithinLimits(keys: number, bytes: number): void {
+    const { maxKeysPerPlayer, maxBytesPerPlayer } = this.#limits;
+    const refuse = (has: string, may: number) => {
+      const message = `the player's data would have ${has}, of which a player may have ${may}: remove something first`;
+      throw new ServiceError('quota_exceeded', message);
+    };
+    if (keys > maxKeysPerPlayer) refuse(`${keys} keys`, maxKeysPerPlayer);
+    if (bytes > maxBytesPerPlayer) refuse(`${bytes} bytes`, maxBytesPerPlayer);
+  }
+
+  *#removeAll({ stageId, playerId }: PlayerKey, found: Player | undefined): Generator<void, void> {
+    if (found === undefined) return;
+    while (this.#statements.removeEntries.run(found.id).changes === KEYS_REMOVED_AT_ONCE) yield;
+    this.#statements.remove.run(stageId, playerId);
+    yield;
+  }
+
+  #nextVersion(): number {
+    this.#lastVersion ??= (this.#statements.lastVersion.get() as { version: number }).version;
+    this.#lastVersion += 1;
+    return this.#lastVersion;
+  }
+}
+
+interface Row {
+  readonly version: number;
+  /** Null in the only row of a player who has none of the keys. */
+  readonly key: string | null;
+  readonly value: string | null;
+}
+
+function toValues(rows: readonly Row[]): PlayerValues {
+  const values = new Map<string, string>();
+  for (const { key, value } of rows) if (key !== null && value !== null) values.set(key, value);
+  return { version: rows[0]?.version ?? 0, values };
+}
+
+function toChange(key: string, value: string | undefined): Change {
+  if (CANNOT_BE_KEPT.test(key) || (value !== undefined && CANNOT_BE_KEPT.test(value))) {
+    const message =
+      'keys and values of player data must have neither U+0000 nor halves of surrogate pairs: remove them';
+    throw new ServiceError('validation', message);
+  }
+  return { key, value, bytes: value === undefined ? 0 : Buffer.byteLength(key) + Buffer.byteLength(value) };
+}
+
+function noRoom(): ServiceError {
+  const message = 'the disk of the server is full, so nothing was set: make room on it, and try again';
+  return new ServiceError('internal', message, { retryAfterMs: 1_000 });
+}
