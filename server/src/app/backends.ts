@@ -24,13 +24,20 @@ import {
 import {
   AUDIT_FORM,
   copyDatabase,
+  type DatabaseForm,
   examineDatabase,
   findOutdated,
+  PLAYER_DATA_FORM,
+  STAGE_LOGS_FORM,
   STORE_FORM,
   sizeOfDatabase,
 } from '../store/database-copy.ts';
+import type { PlayerData } from '../store/player-data/player-data.ts';
+import { openSqlitePlayerData, PLAYER_DATA_FILE } from '../store/player-data/sqlite.ts';
 import { createStore } from '../store/sql-store.ts';
 import { openSqlite } from '../store/sqlite.ts';
+import { openSqliteStageLogs, STAGE_LOGS_FILE } from '../store/stage-logs/sqlite.ts';
+import type { StageLogs } from '../store/stage-logs/stage-logs.ts';
 import type { Store } from '../store/store.ts';
 import type { Closers } from './closers.ts';
 import { readVersion } from './server-info.ts';
@@ -43,8 +50,13 @@ export interface Backends {
   readonly room: Room;
   readonly store: Store;
   readonly auditLog: AuditLog;
+  readonly playerData: PlayerData;
+  readonly stageLogs: StageLogs;
   readonly cluster: Cluster;
 }
+
+const PLAYER_DATA_LIMITS = { maxKeysPerPlayer: 1_000, maxBytesPerPlayer: 1_048_576 };
+const STAGE_LOGS_LIMITS = { maxLinesPerStage: 10_000, maxBytesPerStage: 10_485_760 };
 
 /** Opens everything for a server, on a data directory that no other server may use meanwhile. Migrates the database. */
 export async function openBackends({
@@ -72,13 +84,23 @@ export async function openBackends({
     maxBytes: settings.auditMaxBytes,
   });
   closers.push('audit log', () => auditLog.close());
+  // What is held back of the disk is for the store, so neither of these has it given up, or takes it when it is.
+  const parts = { clock, log, isShort: () => room.isShort() };
+  const playerData = await openSqlitePlayerData({
+    ...{ ...parts, file: directory.file(PLAYER_DATA_FILE), limits: PLAYER_DATA_LIMITS },
+  });
+  closers.push('player data', () => playerData.close());
+  const stageLogs = await openSqliteStageLogs({
+    ...{ ...parts, file: directory.file(STAGE_LOGS_FILE), limits: STAGE_LOGS_LIMITS },
+  });
+  closers.push('stage logs', () => stageLogs.close());
   const cluster = new LocalCluster({ clock, random });
   closers.push('cluster', () => cluster.close());
-  return { ...data, auditLog, cluster };
+  return { ...data, auditLog, playerData, stageLogs, cluster };
 }
 
 /** What a command uses: the server's own cluster and journal are the server's. */
-type BackendsOfCommand = Omit<Backends, 'room' | 'cluster' | 'auditLog'> & {
+type BackendsOfCommand = Pick<Backends, 'directory' | 'keyring' | 'store'> & {
   readonly auditLog: AuditReader & AuditWriter;
 };
 
@@ -171,10 +193,7 @@ async function backUpOutdated({
   log: Log;
   clock: Clock;
 }): Promise<void> {
-  const versions = [
-    findOutdated({ form: STORE_FORM, file: directory.file(DATABASE_FILE) }),
-    findOutdated({ form: AUDIT_FORM, file: directory.file(AUDIT_DATABASE_FILE) }),
-  ];
+  const versions = Object.entries(FORMS).map(([name, form]) => findOutdated({ form, file: directory.file(name) }));
   if (versions.every((version) => version === undefined)) return;
   const name = `before-upgrade-${versions.map((version) => version ?? 'same').join('-')}.tar.gz`;
   const file = directory.file(name);
@@ -191,16 +210,28 @@ async function backUpOutdated({
   log.info({ file }, 'a backup was made before the databases are brought up to this version');
 }
 
-/** How the files of a data directory are copied. The journal is read before the database to which its records move. */
+const FORMS: Readonly<Record<string, DatabaseForm>> = {
+  [DATABASE_FILE]: STORE_FORM,
+  [AUDIT_DATABASE_FILE]: AUDIT_FORM,
+  [PLAYER_DATA_FILE]: PLAYER_DATA_FORM,
+  [STAGE_LOGS_FILE]: STAGE_LOGS_FORM,
+};
+
+/**
+ * How the files of a data directory are copied. The journal is read before the database to which its records move. What
+ * stages have is copied before the stages: a stage that is deleted meanwhile may leave data in the copy without a stage,
+ * but never loses data that a stage of the copy should have.
+ */
 export const LIVE_FILES: LiveFiles = {
-  names: [DATABASE_FILE, AUDIT_JOURNAL_FILE, AUDIT_DATABASE_FILE],
+  names: [PLAYER_DATA_FILE, STAGE_LOGS_FILE, DATABASE_FILE, AUDIT_JOURNAL_FILE, AUDIT_DATABASE_FILE],
   copy(name, from, to) {
-    if (name === AUDIT_JOURNAL_FILE) copyAuditJournal({ from, to });
-    else copyDatabase({ form: name === DATABASE_FILE ? STORE_FORM : AUDIT_FORM, from, to });
+    const form = FORMS[name];
+    if (form === undefined) copyAuditJournal({ from, to });
+    else copyDatabase({ form, from, to });
   },
   examine(name, file) {
-    if (name === AUDIT_JOURNAL_FILE) return;
-    examineDatabase({ form: name === DATABASE_FILE ? STORE_FORM : AUDIT_FORM, file });
+    const form = FORMS[name];
+    if (form !== undefined) examineDatabase({ form, file });
   },
   sizeOf: sizeOfDatabase,
 };

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { recordedLog } from '../../test/support/domain.ts';
@@ -9,7 +9,7 @@ import { backUp } from '../data-directory/backup.ts';
 import type { RecordLocally } from '../domain/local-changes.ts';
 import { createSystemRandom } from '../random.ts';
 import { temporaryDirectory } from '../store/test-store.ts';
-import { LIVE_FILES, openBackends, openBackendsAlone } from './backends.ts';
+import { type Backends, LIVE_FILES, openBackends, openBackendsAlone } from './backends.ts';
 import { restoreBackup, writeBackup } from './backups.ts';
 import { Closers } from './closers.ts';
 import { rotateSecretKey } from './secret-rotation.ts';
@@ -21,15 +21,18 @@ const secretOf = (byte: number) => Buffer.alloc(32, byte).toString('base64');
 
 type Alone = Awaited<ReturnType<typeof openBackendsAlone>>;
 
-/** Starts and stops a server, and gives the id of the secret key that its store is sealed with. */
-async function start(settings: Settings): Promise<string> {
+/** Starts a server, and stops it when the work is done. */
+async function withBackends<T>(settings: Settings, work: (backends: Backends) => Promise<T>): Promise<T> {
   const closers = new Closers();
   try {
-    return (await openBackends({ settings, log, clock, random, closers })).keyring.keyId;
+    return await work(await openBackends({ settings, log, clock, random, closers }));
   } finally {
     await closers.close({ clock, log });
   }
 }
+
+/** Starts and stops a server, and gives the id of the secret key that its store is sealed with. */
+const start = (settings: Settings) => withBackends(settings, async ({ keyring }) => keyring.keyId);
 
 async function rotate(settings: Settings, change = (backends: Alone) => backends): Promise<void> {
   const closers = new Closers();
@@ -102,4 +105,61 @@ test('a backup of a store whose key in the settings was replaced is restored whi
   await assert.rejects(restore(), { name: 'StartupError', message: /^the secret key is not the one/ });
   await restore({ ...restored, ...both });
   assert.equal(await start({ ...restored, ...both }), await start({ ...restored, secretKey: secretOf(2) }));
+});
+
+test('what cloud code has kept is in a backup of a running server, and comes back private', async (t) => {
+  const { settings, write, restore, restored } = await prepare(t);
+  const anna = { stageId: 'dev', playerId: 'anna' };
+  const facts = { playerId: 'anna', handler: undefined, requestId: undefined };
+  await withBackends(settings, async ({ playerData, stageLogs }) => {
+    await playerData.set(anna, new Map([['level', '7']]));
+    await stageLogs.append('dev', [{ at: 1, level: 'info', text: 'a line', ...facts }]);
+    const { parts } = await write();
+    const names = parts.map(({ name }) => name);
+    assert.ok(names.includes('player-data.sqlite') && names.includes('stage-logs.sqlite'), names.join(', '));
+    await playerData.remove(anna);
+    await stageLogs.remove('dev');
+  });
+  await restore();
+  for (const name of ['player-data.sqlite', 'stage-logs.sqlite']) {
+    assert.equal(statSync(join(restored.dataDir, name)).mode & 0o777, 0o600);
+  }
+  await withBackends(restored, async ({ playerData, stageLogs }) => {
+    assert.deepEqual((await playerData.get(anna)).values, new Map([['level', '7']]));
+    const { lines } = await stageLogs.read('dev', { order: 'oldest_first', limit: 10 });
+    assert.deepEqual(
+      lines.map(({ text }) => text),
+      ['a line'],
+    );
+  });
+});
+
+test('a backup copies what stages keep before the stages, which may be deleted meanwhile, and records last', async (t) => {
+  const { settings, file } = await prepare(t);
+  const copied: string[] = [];
+  const live: typeof LIVE_FILES = {
+    ...LIVE_FILES,
+    copy(name, ...places) {
+      copied.push(name);
+      LIVE_FILES.copy(name, ...places);
+    },
+  };
+  await withBackends(settings, async () => {
+    const options = { dataDir: settings.dataDir, file, hasSecretKey: true, live, version: '1.2.3' };
+    await backUp({ ...options, now: () => clock.now() });
+  });
+  assert.deepEqual(copied, [
+    ...['player-data.sqlite', 'stage-logs.sqlite', 'respark.sqlite'],
+    ...['audit.journal', 'audit.sqlite'],
+  ]);
+});
+
+test('a backup from before there was player data is restored', async (t) => {
+  const { settings, write, restore, restored } = await prepare(t);
+  for (const name of ['player-data.sqlite', 'stage-logs.sqlite']) rmSync(join(settings.dataDir, name));
+  await write();
+  await restore();
+  await withBackends(restored, async ({ playerData }) => {
+    assert.equal((await playerData.get({ stageId: 'dev', playerId: 'anna' })).version, 0);
+  });
 });

@@ -144,7 +144,8 @@ function putInPlace({
   renameSync(unpacking, ready);
   syncDirectory(dataDir);
 
-  const names = [...KEY_FILES, ...live.names.toReversed()].filter((name) => existsSync(join(ready, name)));
+  const others = live.names.filter((name) => name !== DATABASE_FILE);
+  const names = [...KEY_FILES, ...others, DATABASE_FILE].filter((name) => existsSync(join(ready, name)));
   const hasOwnKey = names.includes(SECRET_KEY_FILE);
   // A secret key that the backup lacks, and that was verified, stays for the next server.
   const staying = hasOwnKey ? [RESERVE_FILE] : [RESERVE_FILE, ...KEY_FILES];

@@ -63,13 +63,16 @@ describe('a mounted volume', { skip }, () => {
   it('whose files got rights for the group at a mount takes them back from those files', (t) => {
     const path = volume(t, { uid: 0, gid: NOBODY, mode: 0o2770 });
     asNobody(() => open(path));
-    writeFileSync(join(path, 'respark.sqlite'), '');
-    chownSync(join(path, 'respark.sqlite'), NOBODY, NOBODY);
-    for (const name of ['secret.key', 'respark.sqlite']) chmodSync(join(path, name), 0o660);
+    const databases = ['respark.sqlite', 'player-data.sqlite', 'player-data.sqlite-wal', 'stage-logs.sqlite'];
+    for (const name of databases) {
+      writeFileSync(join(path, name), '');
+      chownSync(join(path, name), NOBODY, NOBODY);
+    }
+    for (const name of ['secret.key', ...databases]) chmodSync(join(path, name), 0o660);
     asNobody(() => openDataDirectory({ path, isShared: true }).close());
     assert.deepEqual(statOf(join(path, 'secret.key'))[2], '660', 'a command changes nothing');
     asNobody(() => open(path));
-    for (const name of ['secret.key', 'respark.sqlite']) assert.equal(statOf(join(path, name))[2], '600');
+    for (const name of ['secret.key', ...databases]) assert.equal(statOf(join(path, name))[2], '600');
   });
 
   it('that cannot be written is refused with the cause', (t) => {
@@ -111,7 +114,8 @@ describe('what another ordinary user has put there is refused', { skip }, () => 
     });
   }
 
-  for (const name of ['secret.key', 'root-credentials', 'respark.sqlite', 'audit.journal']) {
+  const names = ['secret.key', 'root-credentials', 'respark.sqlite', 'player-data.sqlite', 'audit.journal'];
+  for (const name of names) {
     it(`a ${name} in a directory that everybody may write`, (t) => {
       const path = volume(t, { uid: 0, mode: 0o1777 });
       asNobody(() => open(path));

@@ -5,13 +5,15 @@ import { createPrivateFile, describeDatabaseFault } from '../data-directory/priv
 import { StartupError } from '../startup-error.ts';
 import { AUDIT_VERSION } from './audit/database.ts';
 import { SCHEMA_VERSION } from './migrations/migrate.ts';
+import { PLAYER_DATA_VERSION } from './player-data/sqlite.ts';
+import { STAGE_LOGS_VERSION } from './stage-logs/sqlite.ts';
 import { openWalMark } from './wal-mark.ts';
 
 /** A copy begins at a moment at which nothing else writes the beginning of the WAL, so a wait is short. */
 const BUSY_TIMEOUT_MS = 5_000;
 
 /** What there is to know of a database to copy it, and to judge a copy of it. */
-interface DatabaseForm {
+export interface DatabaseForm {
   /** Where `wal-mark.ts` keeps its mark. */
   readonly mark: 'user_version' | 'application_id';
   /** Gives the version of its schema. */
@@ -26,11 +28,14 @@ export const STORE_FORM: DatabaseForm = {
   newest: SCHEMA_VERSION,
 };
 
-export const AUDIT_FORM: DatabaseForm = {
+const BY_USER_VERSION = {
   mark: 'application_id',
   version: 'SELECT user_version AS version FROM pragma_user_version',
-  newest: AUDIT_VERSION,
-};
+} as const;
+
+export const AUDIT_FORM: DatabaseForm = { ...BY_USER_VERSION, newest: AUDIT_VERSION };
+export const PLAYER_DATA_FORM: DatabaseForm = { ...BY_USER_VERSION, newest: PLAYER_DATA_VERSION };
+export const STAGE_LOGS_FORM: DatabaseForm = { ...BY_USER_VERSION, newest: STAGE_LOGS_VERSION };
 
 /**
  * Copies a database to `to`, as it is at one moment not before the call, while other processes go on writing it. The
