@@ -89,7 +89,7 @@ async function start(
 ): Promise<RunningServer> {
   const { settings, log, clock, random, closers, hasDemo } = parts;
   const backends = await openBackends(parts);
-  const { directory, keyring, room, store, cluster, auditLog } = backends;
+  const { directory, keyring, room, store, playerData, stageLogs, cluster, auditLog } = backends;
   const metrics = createMetrics();
   closers.push('metrics', () => metrics.close());
   const audit = createAudit({ auditLog, clock, log, metrics, settings });
@@ -107,7 +107,7 @@ async function start(
   let url = '';
   const services = createServices({
     ...parts,
-    ...{ keyring, store, auditLog, cluster, metrics, arns },
+    ...{ keyring, store, playerData, stageLogs, auditLog, cluster, metrics, arns },
     audit: createAuditWithinRoom({ audit, room, clock }),
     findCredential: (id) => access.findCredential(id),
     examine: examiner.examine,

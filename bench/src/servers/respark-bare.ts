@@ -57,6 +57,8 @@ const metrics = createMetrics();
 const { players, runtimes } = createServices({
   ...{ store, cluster, clock, random, log, metrics, settings },
   keyring: createKeyring(Buffer.from(RESPARK_KEYS.secretKey, 'base64')),
+  playerData: { removeStage: async () => {} },
+  stageLogs: { remove: async () => {} },
   audit: { around: (_, rule) => rule() },
   findCredential: async () => undefined,
   auditLog: { find: async () => ({ records: [], next: undefined }) },

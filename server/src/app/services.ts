@@ -40,6 +40,8 @@ type ServicesSettings = ConfigurationsParts['settings'] &
 /** Composes the rules over their contracts. This is the only composition: the tests and the bench use it too. */
 export function createServices({
   store,
+  playerData,
+  stageLogs,
   audit,
   auditLog,
   findCredential,
@@ -55,6 +57,8 @@ export function createServices({
   arns,
 }: {
   store: Store;
+  playerData: DeletionsParts['playerData'];
+  stageLogs: DeletionsParts['stageLogs'];
   audit: Audit;
   auditLog: Pick<AuditReader, 'find'>;
   findCredential: Access['findCredential'];
@@ -69,7 +73,7 @@ export function createServices({
   longWork: LongWork<SectionJobs>;
   arns: Arns;
 }) {
-  const deletions = createDeletions({ store, cluster, clock, log, settings });
+  const deletions = createDeletions({ store, playerData, stageLogs, cluster, clock, log, settings });
   const pageTokens = createPageTokens({ sealer: keyring });
   const paginate = createPaginate({ pageTokens });
   const tokens = createPlayerTokens({

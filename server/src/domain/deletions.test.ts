@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { crashingStore } from '../../test/support/crashing-store.ts';
 import { CHANGE, openDomain, ROLE } from '../../test/support/domain.ts';
-import type { ErrorCode } from '../errors.ts';
+import { type ErrorCode, ServiceError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { openTestStore } from '../store/test-store.ts';
 
@@ -129,6 +129,63 @@ test('closing ends the pauses, starts nothing and leaves the rest to the next st
   await restarted.deletions.settled();
   assert.equal(await restarted.stages.find('Demo', 'Dev'), undefined);
 });
+
+/** Data that notes the stages that lose it, after the failures that it is told to have. */
+function countedData({ failures = 0 } = {}) {
+  const removed: string[] = [];
+  let left = failures;
+  async function remove(stageId: string): Promise<void> {
+    left -= 1;
+    if (left >= 0) throw new ServiceError('internal', 'out of reach');
+    removed.push(stageId);
+  }
+  return { removed, remove, removeStage: remove };
+}
+
+test("what cloud code has kept for a stage goes after the stage's players and before its row, and no other stage's", async (t) => {
+  const [playerData, stageLogs] = [countedData(), countedData()];
+  const { games, stages, nodes, store } = await openDomain(t, { playerData, stageLogs });
+  await games.create({ name: 'Demo' }, CHANGE);
+  for (const name of ['Dev', 'Live']) await stages.create({ gameName: 'Demo', name, role: ROLE }, CHANGE);
+  const [dev, live] = [await stages.get('Demo', 'Dev'), await stages.get('Demo', 'Live')];
+  const { asked, release } = holdClosing(nodes);
+  const deletion = stages.delete('Demo', 'Dev', CHANGE);
+  await asked;
+  await nextTurn();
+  assert.deepEqual([playerData.removed, stageLogs.removed], [[], []], 'players may still be there');
+  release();
+  await deletion;
+  assert.deepEqual([playerData.removed, stageLogs.removed], [[dev.id], [dev.id]]);
+  await games.delete('Demo', CHANGE);
+  assert.deepEqual(
+    [playerData.removed, stageLogs.removed],
+    [
+      [dev.id, live.id],
+      [dev.id, live.id],
+    ],
+  );
+  assert.equal(await store.games.count(), 0);
+});
+
+for (const name of ['playerData', 'stageLogs'] as const) {
+  test(`a stage whose ${name} cannot be reached stays marked, and is deleted once they can`, async (t) => {
+    const data = countedData({ failures: 2 });
+    const { games, stages, clock, deletions, lines } = await openDomain(t, { [name]: data });
+    await games.create({ name: 'Demo' }, CHANGE);
+    await stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CHANGE);
+    const deletion = stages.delete('Demo', 'Dev', CHANGE);
+    while (lines.length < 1) await nextTurn();
+    assert.equal((await stages.get('Demo', 'Dev')).state, 'DELETING');
+    clock.advance(200);
+    while (lines.length < 2) await nextTurn();
+    assert.deepEqual(data.removed, []);
+    clock.advance(400);
+    await deletion;
+    await deletions.settled();
+    assert.equal(data.removed.length, 1);
+    assert.equal(await stages.find('Demo', 'Dev'), undefined);
+  });
+}
 
 test('a game with more stages than one page has is deleted as a whole', async (t) => {
   const { games, store } = await openWithStages(t, []);

@@ -1,14 +1,17 @@
 import type { Clock } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Log } from '../log.ts';
+import type { PlayerData } from '../store/player-data/player-data.ts';
+import type { StageLogs } from '../store/stage-logs/stage-logs.ts';
 import type { Store } from '../store/store.ts';
 import { type BackgroundWork, createBackground } from './background.ts';
 
 const STAGES_AT_ONCE = 100;
 
 /**
- * Removes what the store marks as DELETING: the players' connections first, the row last. A marked row stays marked
- * until it is gone, so after a failure, or a crash at any point, the whole deletion is simply done again.
+ * Removes what the store marks as DELETING: the players' connections first, then what cloud code has kept for the stage,
+ * the row last. A marked row stays marked until it is gone, so after a failure, or a crash at any point, the whole
+ * deletion is simply done again.
  *
  * At most one deletion is under way for each marked row.
  */
@@ -21,6 +24,8 @@ export interface Deletions extends BackgroundWork {
 
 export interface DeletionsParts {
   readonly store: Store;
+  readonly playerData: Pick<PlayerData, 'removeStage'>;
+  readonly stageLogs: Pick<StageLogs, 'remove'>;
   readonly cluster: Cluster;
   readonly clock: Clock;
   readonly log: Log;
@@ -30,12 +35,22 @@ export interface DeletionsParts {
 /** Resolves with whether the row is gone; false only when closing. */
 type Deletion = Promise<boolean>;
 
-export function createDeletions({ store, cluster, clock, log, settings }: DeletionsParts): Deletions {
+export function createDeletions({
+  store,
+  playerData,
+  stageLogs,
+  cluster,
+  clock,
+  log,
+  settings,
+}: DeletionsParts): Deletions {
   const background = createBackground({ clock, log, failure: 'deletion failed and will be tried again' });
 
   function stageDeletion(stageId: string): Deletion {
     return background.run(stageId, async () => {
       await cluster.closeStage(stageId, settings.disconnectDeadlineMs);
+      await playerData.removeStage(stageId);
+      await stageLogs.remove(stageId);
       await store.stages.remove(stageId);
       return true;
     });

@@ -6,6 +6,7 @@ import { createArns } from '../../src/domain/arn.ts';
 import type { Audit, Change } from '../../src/domain/audit.ts';
 import type { BackgroundWork } from '../../src/domain/background.ts';
 import type { Json, Sections } from '../../src/domain/configuration/document.ts';
+import type { DeletionsParts } from '../../src/domain/deletions.ts';
 import type { Examine } from '../../src/domain/examination.ts';
 import type { Elsewhere, LongWork } from '../../src/domain/long-work.ts';
 import { createKeyring } from '../../src/keyring.ts';
@@ -78,6 +79,8 @@ const WORK_IN_THIS_THREAD: LongWork<Jobs> = { run: (_, work) => work(JOBS_HERE) 
 
 export interface DomainOptions extends Partial<typeof SETTINGS> {
   readonly store?: Store;
+  readonly playerData?: DeletionsParts['playerData'];
+  readonly stageLogs?: DeletionsParts['stageLogs'];
   readonly clock?: ManualClock;
   readonly examine?: Examine;
   readonly longWork?: LongWork<Jobs>;
@@ -93,6 +96,8 @@ export interface DomainOptions extends Partial<typeof SETTINGS> {
 export async function openDomain(t: TestContext, options: DomainOptions = {}) {
   const {
     store = await openTestStore(t),
+    playerData = { removeStage: async () => {} },
+    stageLogs = { remove: async () => {} },
     clock = new ManualClock(),
     examine = examineWhenAsked,
     longWork = WORK_IN_THIS_THREAD,
@@ -111,7 +116,8 @@ export async function openDomain(t: TestContext, options: DomainOptions = {}) {
     return {};
   });
   const services = createServices({
-    ...{ store, audit, auditLog, findCredential, cluster, clock, random, log, examine, longWork },
+    ...{ store, playerData, stageLogs, audit, auditLog, findCredential },
+    ...{ cluster, clock, random, log, examine, longWork },
     keyring: createKeyring(new Uint8Array(32).fill(7)),
     settings: { ...SETTINGS, ...changed },
     metrics: NO_METRICS,
