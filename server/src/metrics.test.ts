@@ -3,7 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { CLOSE_CODES } from '@respark/protocol';
-import { createMetrics, METRIC_ROWS, type Metrics } from './metrics.ts';
+import { METRIC_ROWS } from './metric-rows.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
 
 const DEV = { stageId: 's1', gameName: 'Demo', stageName: 'Dev' };
 const LIVE = { stageId: 's2', gameName: 'Demo', stageName: 'Live' };
@@ -165,6 +166,7 @@ test('every counter goes on from one scrape to the next', async (t) => {
     metrics.authFailed('InvalidSignatureException');
     metrics.auditFailed('outcome');
     metrics.ofStage(DEV).opened();
+    metrics.ofStage(DEV).handled('Greet', 'ok', 1);
   };
   countAll();
   const before = await samples(metrics, 'respark_');
@@ -239,7 +241,7 @@ test('two servers in one process count apart', async (t) => {
 test('no metric is labelled with players, and each is documented with its type, help and labels', async (t) => {
   const bounded = new Set([
     ...['game', 'stage', 'code', 'cause', 'result', 'outcome'],
-    ...['operation', 'status', 'class', 'part', 'quantile'],
+    ...['operation', 'status', 'class', 'part', 'quantile', 'message'],
   ]);
   const { text } = await openMetrics(t).render(NOTHING_HELD);
   for (const { name, type, help, labels } of METRIC_ROWS) {

@@ -1,169 +1,9 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { findCloseName } from '@respark/protocol';
-import { Counter, Gauge, Registry } from 'prom-client';
-import { Histogram } from './histogram.ts';
+import { type Counter, type Gauge, Registry } from 'prom-client';
+import type { Histogram } from './histogram.ts';
+import { METRICS } from './metric-rows.ts';
 import { readOpenFiles } from './open-files.ts';
-
-/**
- * Label values come from our own tables and from the operator's games, never from players, so their number is bounded.
- */
-const DEFINITIONS = {
-  isReady: {
-    type: Gauge,
-    name: 'respark_ready',
-    help: '1 while the node should get traffic, otherwise 0; `/readyz` says why.',
-    labelNames: [],
-  },
-  connections: {
-    type: Gauge,
-    name: 'respark_connections',
-    help: 'Connections that have been welcomed and not stopped.',
-    labelNames: ['game', 'stage'],
-  },
-  opened: {
-    type: Counter,
-    name: 'respark_connections_opened_total',
-    help: 'Connections that have been welcomed.',
-    labelNames: ['game', 'stage'],
-  },
-  closed: {
-    type: Counter,
-    name: 'respark_connections_closed_total',
-    help: 'Sockets that have closed, by close code; `other` stands for codes that the protocol does not list.',
-    labelNames: ['code'],
-  },
-  refused: {
-    type: Counter,
-    name: 'respark_handshakes_refused_total',
-    help: 'Handshakes refused before they became connections, by cause. `full`, `unauthenticated` and `rate` are limits of the node; with `address_` in front they are limits of one address.',
-    labelNames: ['cause'],
-  },
-  sockets: { type: Gauge, name: 'respark_sockets', help: 'Open WebSockets in any state.', labelNames: [] },
-  unauthenticated: {
-    type: Gauge,
-    name: 'respark_sockets_unauthenticated',
-    help: 'Open WebSockets that have not been welcomed yet.',
-    labelNames: [],
-  },
-  directory: {
-    type: Gauge,
-    name: 'respark_directory_entries',
-    help: 'Connections in this node’s directory.',
-    labelNames: [],
-  },
-  runtimes: {
-    type: Gauge,
-    name: 'respark_runtimes',
-    help: 'Runtimes with connections on this node; a stage has more than one until the last connection leaves its older ones.',
-    labelNames: [],
-  },
-  freeSpace: {
-    type: Gauge,
-    name: 'respark_data_free_bytes',
-    help: 'Free room on the disk of the data directory.',
-    labelNames: [],
-  },
-  isShort: {
-    type: Gauge,
-    name: 'respark_data_full',
-    help: '1 while the disk is full and only changes that end something are made, otherwise 0.',
-    labelNames: [],
-  },
-  outboxBytes: {
-    type: Gauge,
-    name: 'respark_outbox_bytes',
-    help: 'Bytes that wait for players to read them, in all outboxes together.',
-    labelNames: [],
-  },
-  slowCloses: {
-    type: Counter,
-    name: 'respark_slow_closes_total',
-    help: 'Sockets destroyed because the kernel did not accept the close frame within `RESPARK_CLOSE_FLUSH_MS`, mostly as the client did not read; their players did not learn the reason.',
-    labelNames: [],
-  },
-  outboxHighWater: {
-    type: Gauge,
-    name: 'respark_outbox_high_water_bytes',
-    help: 'Highest number of bytes that waited for one player to read them since the last scrape.',
-    labelNames: [],
-  },
-  disconnectCalls: {
-    type: Counter,
-    name: 'respark_disconnect_calls_total',
-    help: 'DisconnectPlayer calls: `complete` without failures, `partial` with some, `failed` because of the server. Calls that are refused, such as for an unknown stage, are not among them.',
-    labelNames: ['result'],
-  },
-  disconnectDuration: {
-    type: Histogram,
-    name: 'respark_disconnect_duration_seconds',
-    help: 'Duration of DisconnectPlayer calls from the look-up to the proof.',
-    labelNames: [],
-    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
-  },
-  disconnected: {
-    type: Counter,
-    name: 'respark_disconnected_connections_total',
-    help: 'Connections that DisconnectPlayer calls listed as a `success` or a `failure`.',
-    labelNames: ['outcome'],
-  },
-  calls: {
-    type: Counter,
-    name: 'respark_api_requests_total',
-    help: 'Management requests by operation (`none` for requests that reached no operation) and HTTP status.',
-    labelNames: ['operation', 'status'],
-  },
-  callDuration: {
-    type: Histogram,
-    name: 'respark_api_request_duration_seconds',
-    help: 'Duration of management requests by operation.',
-    labelNames: ['operation'],
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-  },
-  throttled: {
-    type: Counter,
-    name: 'respark_api_throttled_total',
-    help: 'Management requests refused because their access key had made too many requests of this class.',
-    labelNames: ['class'],
-  },
-  authFailures: {
-    type: Counter,
-    name: 'respark_api_auth_failures_total',
-    help: 'Management requests that failed authentication, by cause.',
-    labelNames: ['cause'],
-  },
-  auditFailures: {
-    type: Counter,
-    name: 'respark_audit_failures_total',
-    help: 'Audit records that could not be written, by part: an `intent`, whose call was refused, or an `outcome`.',
-    labelNames: ['part'],
-  },
-  eventLoopDelay: {
-    type: Gauge,
-    name: 'respark_event_loop_delay_seconds',
-    help: 'How late the event loop has run its timers since the last scrape.',
-    labelNames: ['quantile'],
-  },
-  cpu: {
-    type: Counter,
-    name: 'process_cpu_seconds_total',
-    help: 'User and system CPU time spent by this process.',
-    labelNames: [],
-  },
-  openFiles: {
-    type: Gauge,
-    name: 'process_open_fds',
-    help: 'Open file descriptors, sockets among them (Linux only).',
-    labelNames: [],
-  },
-  maxFiles: {
-    type: Gauge,
-    name: 'process_max_fds',
-    help: 'How many file descriptors this process may have open (Linux only).',
-    labelNames: [],
-  },
-  memory: { type: Gauge, name: 'process_resident_memory_bytes', help: 'Resident memory size.', labelNames: [] },
-  heap: { type: Gauge, name: 'nodejs_heap_size_used_bytes', help: 'Used size of the JavaScript heap.', labelNames: [] },
-} as const;
 
 /** Gauges whose values the node supplies at every scrape. */
 const HELD = [
@@ -175,24 +15,18 @@ const HELD = [
   'freeSpace',
   'isShort',
   'outboxBytes',
-] as const satisfies (keyof typeof DEFINITIONS)[];
+] as const satisfies (keyof typeof METRICS)[];
 
 export type HeldCounts = Readonly<Record<(typeof HELD)[number], number>>;
 
 const EVENT_LOOP_RESOLUTION_MS = 20;
 
-/** The rows from which the documentation derives. */
-export const METRIC_ROWS = Object.values(DEFINITIONS).map(({ type, name, help, labelNames }) => ({
-  type: type.name.toLowerCase(),
-  name,
-  help,
-  labels: labelNames,
-}));
-
-/** Counts one stage's connections. */
+/** Counts one stage's connections and messages. */
 export interface StageMetrics {
   opened(): void;
   stopped(): void;
+  /** `message` is a name in the game's configuration, or undefined for one that it does not have. */
+  handled(message: string | undefined, outcome: string, durationMs: number): void;
 }
 
 /** What this node counts. Every method only adds to a number; the text is made at each scrape. */
@@ -232,7 +66,7 @@ export function createMetrics(): Metrics {
     ofStage({ stageId, gameName, stageName }) {
       const known = stages.get(stageId);
       if (known !== undefined) return known;
-      const stage = new StageCounts({ game: gameName, stage: stageName });
+      const stage = new StageCounts({ game: gameName, stage: stageName }, m.messageDuration);
       stages.set(stageId, stage);
       return stage;
     },
@@ -292,14 +126,25 @@ export function createMetrics(): Metrics {
   };
 }
 
-/** One stage's connections; the registry gets the two numbers at each scrape. */
+/** One stage's connections and messages; the registry gets the numbers at each scrape. */
 class StageCounts implements StageMetrics {
   readonly labels: { readonly game: string; readonly stage: string };
+  readonly #durations: Pick<Histogram, 'observe'>;
   total = 0;
   open = 0;
+  /** Name of the message → outcome → how often. */
+  readonly messages = new Map<string, Map<string, number>>();
 
-  constructor(labels: StageCounts['labels']) {
+  constructor(labels: StageCounts['labels'], durations: Pick<Histogram, 'observe'>) {
     this.labels = labels;
+    this.#durations = durations;
+  }
+
+  handled(message = 'other', outcome: string, durationMs: number): void {
+    const byOutcome = this.messages.get(message);
+    if (byOutcome === undefined) this.messages.set(message, new Map([[outcome, 1]]));
+    else add(byOutcome, outcome);
+    this.#durations.observe(durationMs / 1000, `${this.labels.game}/${this.labels.stage}`);
   }
 
   opened(): void {
@@ -335,7 +180,7 @@ function add<Key>(counts: Map<Key, number>, key: Key, count = 1): void {
 
 function fillCounted(m: Defined, counted: Counts): void {
   for (const key of Object.keys(counted) as (keyof Counts)[]) {
-    const [label] = DEFINITIONS[key].labelNames;
+    const [label] = METRICS[key].labelNames;
     m[key].reset();
     for (const [value, count] of counted[key]) m[key].inc({ [label]: value }, count);
   }
@@ -345,9 +190,13 @@ function fillCounted(m: Defined, counted: Counts): void {
 function fillStages(m: Defined, stages: Iterable<StageCounts>): void {
   m.connections.reset();
   m.opened.reset();
-  for (const { labels, total, open } of stages) {
+  m.messages.reset();
+  for (const { labels, total, open, messages } of stages) {
     m.connections.inc(labels, open);
     m.opened.inc(labels, total);
+    for (const [message, byOutcome] of messages) {
+      for (const [outcome, count] of byOutcome) m.messages.inc({ ...labels, message, outcome }, count);
+    }
   }
 }
 
@@ -375,10 +224,10 @@ function setOrRemove(gauge: Gauge, value: number | undefined): void {
   else gauge.set(value);
 }
 
-type Defined = { [Key in keyof typeof DEFINITIONS]: InstanceType<(typeof DEFINITIONS)[Key]['type']> };
+type Defined = { [Key in keyof typeof METRICS]: InstanceType<(typeof METRICS)[Key]['type']> };
 
 function define(registry: Registry): Defined {
-  const made = Object.entries(DEFINITIONS).map(([key, { type: Metric, ...options }]) => [
+  const made = Object.entries(METRICS).map(([key, { type: Metric, ...options }]) => [
     key,
     new Metric({ ...options, labelNames: [...options.labelNames], registers: [registry] } as never),
   ]);

@@ -9,7 +9,7 @@ import { EVERY_OPERATION } from '../src/api/every-operation.ts';
 import { OPERATIONS } from '../src/api/operations/index.ts';
 import { loadSettings, SETTING_GROUPS } from '../src/config/config.ts';
 import { LOCAL_OPERATIONS } from '../src/domain/local-changes.ts';
-import { METRIC_ROWS } from '../src/metrics.ts';
+import { METRIC_ROWS } from '../src/metric-rows.ts';
 import { neededOpenFiles } from '../src/open-files.ts';
 import { isExecutable } from './support/chromium.ts';
 import { parseDockerfile } from './support/dockerfile.ts';

@@ -4,15 +4,6 @@ import type { Log } from '../log.ts';
 const FIRST_PAUSE_MS = 200;
 const MAX_PAUSE_MS = 30_000;
 
-/** The process is stopping: what was begun is left to the next start. */
-export class Interrupted extends Error {
-  override readonly name = 'Interrupted';
-
-  constructor(options: { cause?: unknown } = {}) {
-    super('interrupted by the stop of the server', options);
-  }
-}
-
 /** A kind of work that outlives the request that started it. The store records what must be done. */
 export interface BackgroundWork {
   /** Names the work in the log, and in the list of what a stop releases. */

@@ -1,11 +1,12 @@
 import type { Clock } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { ServiceError } from '../errors.ts';
+import { Interrupted } from '../interrupted.ts';
 import type { Log } from '../log.ts';
 import { type RandomBytes, uuidV7After } from '../random.ts';
 import type { DeploymentRecord, PageQuery, SnapshotRecord, Store } from '../store/store.ts';
 import type { Audit, Change } from './audit.ts';
-import { type BackgroundWork, Interrupted } from './background.ts';
+import type { BackgroundWork } from './background.ts';
 import { createClaimedWork, isUnfinished, type WorkKind } from './claimed-work.ts';
 import { createOnce } from './client-tokens.ts';
 import { type ConfigurationFault, describeFault } from './configuration/fault.ts';

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { type Clock, withTimeout } from '../clock.ts';
-import { Interrupted } from '../domain/background.ts';
 import type { Examination, Examine, Findings } from '../domain/examination.ts';
+import { Interrupted } from '../interrupted.ts';
 
 /** Many times what the largest snapshot takes, even beside as many others as there may be at once. */
 const TIMEOUT_MS = 60_000;

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../clock.ts';
-import { Interrupted } from '../domain/background.ts';
 import { type ErrorCode, ServiceError } from '../errors.ts';
+import { Interrupted } from '../interrupted.ts';
 
 /** What a thread is told to do. */
 export interface Task {

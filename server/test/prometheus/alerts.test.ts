@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { SETTING_GROUPS } from '../../src/config/config.ts';
-import { METRIC_ROWS } from '../../src/metrics.ts';
+import { METRIC_ROWS } from '../../src/metric-rows.ts';
 import { isExecutable } from '../support/chromium.ts';
 import { readYaml } from '../support/yaml.ts';
 
