@@ -1,0 +1,39 @@
+/** The longest answer of the host, in bytes of JSON in UTF-8. */
+export const MAX_ANSWER_BYTES = 1_048_576;
+
+const CONTROL_BYTES = 8;
+const NUMBER = 0;
+const LENGTH = 1;
+
+/**
+ * The memory in which a thread gets the answer to a call, for which it waits without going on. Each call has a number,
+ * and the thread goes on only when it sees that of its own: without it, a thread that was woken late for one answer
+ * could take it for that to the next call. The host answers each call exactly once.
+ */
+export class AnswerBox {
+  readonly memory: SharedArrayBuffer;
+  readonly #control: Int32Array;
+  readonly #bytes: Buffer;
+
+  constructor(memory = new SharedArrayBuffer(CONTROL_BYTES + MAX_ANSWER_BYTES)) {
+    this.memory = memory;
+    this.#control = new Int32Array(memory, 0, 2);
+    this.#bytes = Buffer.from(memory, CONTROL_BYTES);
+  }
+
+  /** For the host. The text must not be longer than MAX_ANSWER_BYTES. */
+  put(number: number, text: string): void {
+    this.#control[LENGTH] = this.#bytes.write(text);
+    Atomics.store(this.#control, NUMBER, number);
+    Atomics.notify(this.#control, NUMBER);
+  }
+
+  /** For the thread: waits until the answer to the call of this number is there. */
+  take(number: number): string {
+    for (;;) {
+      const seen = Atomics.load(this.#control, NUMBER);
+      if (seen === number) return this.#bytes.toString('utf8', 0, this.#control[LENGTH]);
+      Atomics.wait(this.#control, NUMBER, seen);
+    }
+  }
+}

@@ -1,0 +1,214 @@
+import type { QuickJSContext, QuickJSHandle, QuickJSRuntime } from 'quickjs-emscripten-core';
+import type { Clock } from '../clock.ts';
+import type { LogLevel } from '../log.ts';
+import { type Engine, startEngine } from './engine.ts';
+import { installGuestApi } from './guest-api.ts';
+import { GuestMemory, type Snapshot } from './guest-memory.ts';
+import type { CompiledEngine } from './web-assembly.ts';
+
+/** What one invocation may use. */
+export interface GuestLimits {
+  /** The engine counts a tick each 10,000 calls and jumps back, the same number for the same work on any machine. */
+  readonly maxTicks: number;
+  /** Time without that of host calls: recursion that is caught can run for seconds within few ticks. */
+  readonly maxBusyMs: number;
+  /** How much further than at rest the heap may reach before the instance is replaced. */
+  readonly maxGrowthBytes: number;
+}
+
+/** What the guest can reach. Its texts are read only when they are wanted: each takes as long as it is long. */
+export interface GuestHost {
+  /** Runs one row of the host API, and returns its answer as JSON: `{"result":…}` or `{"error":{"code":…,"message":…}}`. */
+  readonly call: (operation: string, readParameters: () => string) => string;
+  readonly log: (level: LogLevel, readText: () => string) => void;
+}
+
+/** Of the engine's own 5 MiB: what is deeper, its parsers among it, ends as an error of the script. */
+const STACK_BYTES = 98_304;
+
+/** The first line of a script begins behind this. */
+export const WRAPPER_START = '(function(message){';
+
+export type Finished =
+  | { readonly kind: 'returned'; readonly text: string }
+  /** The script used up its ticks or its time. */
+  | { readonly kind: 'stopped' }
+  /** Memory ran out, or the engine failed. */
+  | { readonly kind: 'broken'; readonly cause: string };
+
+/** The scripts of one runtime, compiled, in the memory of the instance. */
+export interface ScriptSet {
+  readonly snapshot: Snapshot;
+}
+
+/**
+ * One instance of QuickJS, for one game. Before each invocation its memory is put back to what it was when the scripts had
+ * been compiled, so that nothing of an earlier invocation is left. An instance that can't be put back is spoiled, and
+ * must be replaced. It runs one invocation at a time.
+ */
+export class Guest {
+  readonly #engine: Engine;
+  readonly #memory: GuestMemory;
+  readonly #context: QuickJSContext;
+  readonly #limits: GuestLimits;
+  readonly #clock: Clock;
+  readonly #define: QuickJSHandle;
+  readonly #run: QuickJSHandle;
+  readonly #base: Snapshot;
+  /** What the memory is now, unless an invocation has changed it. */
+  #atRest: Snapshot | undefined;
+  #isSpoiled = false;
+  #ticks = 0;
+  #busyUntil = 0;
+  #isStopped = false;
+
+  static async create(parts: {
+    engine: CompiledEngine;
+    host: GuestHost;
+    limits: GuestLimits;
+    clock: Clock;
+  }): Promise<Guest> {
+    return new Guest(await startEngine(parts.engine), parts);
+  }
+
+  private constructor(engine: Engine, { host, limits, clock }: { host: GuestHost; limits: GuestLimits; clock: Clock }) {
+    this.#engine = engine;
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#memory = new GuestMemory(engine);
+    const runtime = engine.quickJs.newRuntime();
+    runtime.setMaxStackSize(STACK_BYTES);
+    this.#limitTime(runtime);
+    const context = runtime.newContext();
+    this.#context = context;
+    // They are made when they are first asked for, which must not be after the snapshot.
+    void [context.undefined, context.null, context.true, context.false, context.global];
+    this.#start();
+    const installed = this.#install(host);
+    this.#define = context.getProp(installed, 'define');
+    this.#run = context.getProp(installed, 'run');
+    this.#base = this.#memory.save();
+    this.#atRest = this.#base;
+  }
+
+  /** Whether the instance can't be used any more. */
+  get isSpoiled(): boolean {
+    return this.#isSpoiled;
+  }
+
+  /** Bytes of WebAssembly memory that are in use at rest. */
+  get bytes(): number {
+    return this.#base.bytes;
+  }
+
+  /**
+   * Compiles scripts, handler name → body of a function. Throws a SyntaxError when one of them is not that.
+   */
+  load(scripts: ReadonlyMap<string, string>): ScriptSet {
+    this.#restore(this.#base);
+    this.#start();
+    this.#atRest = undefined;
+    for (const [handler, script] of scripts) this.#defineOne(handler, script);
+    const snapshot = this.#memory.save();
+    this.#atRest = snapshot;
+    return { snapshot };
+  }
+
+  /** Runs one handler, in a guest that is as fresh as after `load`. */
+  invoke({ snapshot }: ScriptSet, handler: string, inputJson: string, seeds: Iterable<number>): Finished {
+    this.#restore(snapshot);
+    this.#atRest = undefined;
+    this.#start();
+    const context = this.#context;
+    try {
+      const parameters = [handler, inputJson].map((text) => context.newString(text));
+      const numbers = Array.from(seeds, (seed) => context.newNumber(seed));
+      const result = context.callFunction(this.#run, context.undefined, ...parameters, ...numbers);
+      // The handles are not released: what they point to is gone when the memory is put back.
+      if (result.error === undefined) return { kind: 'returned', text: context.getString(result.value) };
+      if (this.#isStopped) return { kind: 'stopped' };
+      this.#isSpoiled = true;
+      return { kind: 'broken', cause: 'the memory of the script ran out' };
+    } catch (error) {
+      // Whatever is thrown out of WebAssembly leaves the engine in the middle of its work.
+      this.#isSpoiled = true;
+      return this.#isStopped ? { kind: 'stopped' } : { kind: 'broken', cause: String(error) };
+    }
+  }
+
+  /** Puts the memory back after an invocation, so that the next one need not wait for that. */
+  rest({ snapshot }: ScriptSet): void {
+    if (!this.#isSpoiled) this.#isSpoiled = !this.#restored(snapshot);
+  }
+
+  /** Whether the script has used up what it may use, and only has not come to its end yet. */
+  get isOver(): boolean {
+    return this.#ticks > this.#limits.maxTicks || this.#clock.monotonic() > this.#busyUntil;
+  }
+
+  /** Time that the script spent waiting for the host does not count. */
+  addTime(ms: number): void {
+    this.#busyUntil += ms;
+  }
+
+  /** Makes the script end at the next tick. */
+  exhaust(): void {
+    this.#ticks = this.#limits.maxTicks + 1;
+  }
+
+  /** A copy of all memory, for tests. */
+  copyMemory(): Uint8Array {
+    return new Uint8Array(this.#engine.memory.buffer).slice();
+  }
+
+  #install(host: GuestHost): QuickJSHandle {
+    const context = this.#context;
+    const hostHandle = context.newObject();
+    // The handles are kept for good: once the guest let go of them, no restore would bring the functions back.
+    const call = context.newFunction('call', (operation, parameters) =>
+      context.newString(host.call(context.getString(operation), () => context.getString(parameters))),
+    );
+    const log = context.newFunction('log', (level, text) => {
+      host.log(context.getString(level) as LogLevel, () => context.getString(text));
+    });
+    context.setProp(hostHandle, 'call', call);
+    context.setProp(hostHandle, 'log', log);
+    const install = context.unwrapResult(context.evalCode(`(${installGuestApi.toString()})`, 'game-sparks'));
+    return context.unwrapResult(context.callFunction(install, context.undefined, hostHandle));
+  }
+
+  #defineOne(handler: string, script: string): void {
+    const context = this.#context;
+    const compiled = context.evalCode(`${WRAPPER_START}${script}\n})`, handler);
+    if (compiled.error !== undefined) throw new SyntaxError(`the script of ${handler} does not compile`);
+    const name = context.newString(handler);
+    context.unwrapResult(context.callFunction(this.#define, context.undefined, name, compiled.value)).dispose();
+    compiled.value.dispose();
+    name.dispose();
+  }
+
+  #limitTime(runtime: QuickJSRuntime): void {
+    runtime.setInterruptHandler(() => {
+      this.#ticks += 1;
+      this.#isStopped ||= this.isOver;
+      return this.#isStopped;
+    });
+  }
+
+  #start(): void {
+    this.#ticks = 0;
+    this.#isStopped = false;
+    this.#busyUntil = this.#clock.monotonic() + this.#limits.maxBusyMs;
+  }
+
+  #restore(snapshot: Snapshot): void {
+    if (this.#isSpoiled || !this.#restored(snapshot)) throw new Error('a spoiled guest cannot be used again');
+  }
+
+  #restored(snapshot: Snapshot): boolean {
+    if (this.#atRest === snapshot) return true;
+    if (!this.#memory.restore(snapshot, this.#limits.maxGrowthBytes)) return false;
+    this.#atRest = snapshot;
+    return true;
+  }
+}

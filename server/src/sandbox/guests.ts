@@ -1,0 +1,102 @@
+import type { Clock } from '../clock.ts';
+import { Guest, type GuestHost, type GuestLimits, type ScriptSet } from './guest.ts';
+import type { CompiledEngine } from './web-assembly.ts';
+
+interface GuestOfGame {
+  guest: Guest;
+  /** Runtime id → its scripts, and what they are compiled to in this instance. The one used last comes last. */
+  readonly runtimes: Map<string, { readonly scripts: ReadonlyMap<string, string>; set: ScriptSet | undefined }>;
+}
+
+/** What is ready to be run: a guest that is used by nobody else, and the scripts in it. */
+export interface Ready {
+  readonly guest: Guest;
+  readonly set: ScriptSet;
+}
+
+/** The guests of one thread, one for each game, within a bound of memory. */
+export class Guests {
+  readonly #parts: { engine: CompiledEngine; host: GuestHost; limits: GuestLimits; clock: Clock };
+  readonly #maxBytes: number;
+  /** Game id → its guest. The one used last comes last. */
+  readonly #games = new Map<string, GuestOfGame>();
+  readonly #gameOfRuntime = new Map<string, string>();
+
+  constructor({
+    maxBytes,
+    ...parts
+  }: {
+    engine: CompiledEngine;
+    host: GuestHost;
+    limits: GuestLimits;
+    clock: Clock;
+    maxBytes: number;
+  }) {
+    this.#parts = parts;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** A guest for no game. */
+  make(): Promise<Guest> {
+    return Guest.create(this.#parts);
+  }
+
+  /** Throws a SyntaxError for scripts that do not compile. */
+  async load(runtimeId: string, gameId: string, scripts: ReadonlyMap<string, string>): Promise<void> {
+    const game = await this.#gameOf(gameId);
+    const set = game.guest.load(scripts);
+    game.runtimes.delete(runtimeId);
+    game.runtimes.set(runtimeId, { scripts, set });
+    this.#gameOfRuntime.set(runtimeId, gameId);
+    this.#shrink();
+  }
+
+  /** Undefined when the runtime was never loaded, or has been dropped. */
+  async find(runtimeId: string): Promise<Ready | undefined> {
+    const gameId = this.#gameOfRuntime.get(runtimeId);
+    const runtime = gameId === undefined ? undefined : this.#games.get(gameId)?.runtimes.get(runtimeId);
+    if (gameId === undefined || runtime === undefined) return undefined;
+    const game = await this.#gameOf(gameId);
+    runtime.set ??= game.guest.load(runtime.scripts);
+    game.runtimes.delete(runtimeId);
+    game.runtimes.set(runtimeId, runtime);
+    return { guest: game.guest, set: runtime.set };
+  }
+
+  /** The guest of the game, a new one in place of one that is spoiled. */
+  async #gameOf(gameId: string): Promise<GuestOfGame> {
+    const game = this.#games.get(gameId) ?? { guest: await this.make(), runtimes: new Map() };
+    if (game.guest.isSpoiled) {
+      game.guest = await this.make();
+      for (const runtime of game.runtimes.values()) runtime.set = undefined;
+    }
+    this.#games.delete(gameId);
+    this.#games.set(gameId, game);
+    return game;
+  }
+
+  /** Drops what was used longest ago: of the oldest game first its older runtimes, then the guest. */
+  #shrink(): void {
+    let bytes = 0;
+    for (const game of this.#games.values()) bytes += bytesOf(game);
+    for (const [gameId, game] of this.#games) {
+      while (bytes > this.#maxBytes) {
+        const [oldest] = game.runtimes.keys();
+        const isLast = gameId === [...this.#games.keys()].at(-1);
+        if (oldest === undefined || (isLast && game.runtimes.size === 1)) break;
+        bytes -= game.runtimes.get(oldest)?.set?.snapshot.bytes ?? 0;
+        game.runtimes.delete(oldest);
+        this.#gameOfRuntime.delete(oldest);
+      }
+      if (game.runtimes.size > 0) break;
+      bytes -= game.guest.bytes;
+      this.#games.delete(gameId);
+    }
+  }
+}
+
+function bytesOf({ guest, runtimes }: GuestOfGame): number {
+  let bytes = guest.bytes;
+  for (const { set } of runtimes.values()) bytes += set?.snapshot.bytes ?? 0;
+  return bytes;
+}

@@ -1,0 +1,387 @@
+import { Worker } from 'node:worker_threads';
+import type { Clock } from '../clock.ts';
+import { Interrupted } from '../interrupted.ts';
+import type { Log } from '../log.ts';
+import { AnswerBox, MAX_ANSWER_BYTES } from './bridge.ts';
+import { compileEngine } from './engine.ts';
+import { FairQueue } from './fair-queue.ts';
+import { Offences } from './offences.ts';
+import type { Ending, HostAnswer, Invocation, InvocationResult, Sandbox, ScriptedRuntime } from './sandbox.ts';
+import type { FromThread, ThreadData, ThreadLimits, ToThread } from './thread-messages.ts';
+import type { CompiledEngine } from './web-assembly.ts';
+
+export interface SandboxSettings {
+  readonly scriptThreads: number;
+  readonly scriptMaxTicks: number;
+  readonly scriptMaxBusyMs: number;
+  readonly scriptWatchdogMs: number;
+  readonly scriptMaxMs: number;
+  readonly scriptCallTimeoutMs: number;
+  readonly scriptMaxCalls: number;
+  readonly scriptMaxCallBytes: number;
+  readonly scriptMaxResponseBytes: number;
+  readonly scriptMaxLines: number;
+  readonly scriptMaxWaiting: number;
+  readonly scriptMaxWaitingPerStage: number;
+  readonly scriptMemoryBytes: number;
+}
+
+/** How much further than at rest a guest's heap may reach before it is replaced. */
+const MAX_GROWTH_BYTES = 4_194_304;
+/** The lines that a script writes for one message. */
+const MAX_LINE_BYTES = 65_536;
+
+/** Deep recursion in a script becomes recursion of the engine's, on the thread's own stack. */
+const STACK_MEGABYTES = 16;
+
+/** Many times what the largest configuration takes. */
+const LOAD_TIMEOUT_MS = 5_000;
+
+/** A stage whose invocations take longer on average leaves a thread to the others, if there is more than one. */
+const SLOW_MS = 20;
+
+interface Job {
+  readonly invocation: Invocation;
+  readonly inputJson: string;
+  readonly resolve: (result: InvocationResult) => void;
+  readonly reject: (error: unknown) => void;
+  readonly enqueuedAt: number;
+  hasScriptsSent: boolean;
+}
+
+interface Loading {
+  readonly runtime: ScriptedRuntime;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  /** Whether it has started and warmed up. */
+  isReady: boolean;
+  readonly answers: AnswerBox;
+  job: Job | undefined;
+  startedAt: number;
+  /** Loads that the thread has been sent and has not answered, the first first. */
+  readonly loading: Loading[];
+  cancelWatchdog: () => void;
+  cancelDeadline: () => void;
+}
+
+/**
+ * Runs scripts in threads. A thread that does not answer is ended and replaced; one more than are needed is kept ready,
+ * because a start takes a tenth of a second.
+ */
+export class SandboxPool implements Sandbox {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #settings: SandboxSettings;
+  readonly #engine: CompiledEngine;
+  readonly #queue: FairQueue<Job>;
+  readonly #offences: Offences;
+  readonly #threads = new Set<Thread>();
+  #spare: Thread | undefined;
+  /** Stage id → how many threads run its scripts. */
+  readonly #running = new Map<string, number>();
+  #isClosed = false;
+
+  static async open(parts: { clock: Clock; log: Log; settings: SandboxSettings }): Promise<SandboxPool> {
+    return new SandboxPool(await compileEngine(), parts);
+  }
+
+  private constructor(
+    engine: CompiledEngine,
+    { clock, log, settings }: { clock: Clock; log: Log; settings: SandboxSettings },
+  ) {
+    this.#engine = engine;
+    this.#clock = clock;
+    this.#log = log;
+    this.#settings = settings;
+    this.#queue = new FairQueue({
+      maxWaiting: settings.scriptMaxWaiting,
+      maxWaitingPerLane: settings.scriptMaxWaitingPerStage,
+    });
+    this.#offences = new Offences({ clock });
+    for (let count = 0; count < settings.scriptThreads; count += 1) this.#threads.add(this.#start());
+    this.#spare = this.#start();
+  }
+
+  async prepare(runtime: ScriptedRuntime): Promise<void> {
+    if (this.#isClosed) throw new Interrupted();
+    await Promise.all([...this.#threads].map((thread) => this.#load(thread, runtime)));
+  }
+
+  invoke(invocation: Invocation): Promise<InvocationResult> {
+    if (this.#isClosed) return Promise.reject(new Interrupted());
+    const { runtime, playerId, message } = invocation;
+    const pausedMs = this.#offences.pausedMs(runtime.stageId);
+    if (pausedMs > 0) return Promise.resolve(busy(`the scripts of this stage are paused for ${pausedMs} ms more`));
+    const inputJson = JSON.stringify({ playerId, message });
+    return new Promise((resolve, reject) => {
+      const job: Job = {
+        invocation,
+        inputJson,
+        resolve,
+        reject,
+        enqueuedAt: this.#clock.monotonic(),
+        hasScriptsSent: false,
+      };
+      if (!this.#queue.add(runtime.stageId, playerId, job)) resolve(busy('too many messages wait for their handlers'));
+      else this.#runNext();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const { reject } of this.#queue.clear()) reject(new Interrupted());
+    const threads = [...this.#threads, ...(this.#spare === undefined ? [] : [this.#spare])];
+    this.#spare = undefined;
+    await Promise.all(threads.map((thread) => thread.worker.terminate()));
+  }
+
+  #start(): Thread {
+    const answers = new AnswerBox();
+    const data: ThreadData = { engine: this.#engine, answers: answers.memory, limits: limitsOf(this.#settings) };
+    const worker = new Worker(new URL('./thread.js', import.meta.url), {
+      workerData: data,
+      // A script must find nothing of the server's environment, not even if it left its guest.
+      env: {},
+      resourceLimits: { stackSizeMb: STACK_MEGABYTES },
+    });
+    const thread: Thread = {
+      worker,
+      answers,
+      isReady: false,
+      job: undefined,
+      startedAt: 0,
+      loading: [],
+      cancelWatchdog: () => {},
+      cancelDeadline: () => {},
+    };
+    // The server stays up for its listeners, and a command is not kept up by what it no longer needs.
+    worker.unref();
+    worker.on('message', (message: FromThread) => this.#receive(thread, message));
+    worker.on('error', (error) => this.#log.error({ err: error }, 'a thread for scripts failed'));
+    worker.on('exit', () => this.#exited(thread));
+    return thread;
+  }
+
+  #load(thread: Thread, runtime: ScriptedRuntime): Promise<void> {
+    return new Promise((resolve, reject) => {
+      thread.loading.push({ runtime, resolve, reject });
+      const { id: runtimeId, gameId, scripts } = runtime;
+      this.#send(thread, { kind: 'load', runtimeId, gameId, scripts });
+    });
+  }
+
+  #send({ worker }: Thread, message: ToThread): void {
+    worker.postMessage(message);
+  }
+
+  #runNext(): void {
+    for (const thread of this.#threads) {
+      if (!thread.isReady || thread.job !== undefined) continue;
+      const job = this.#takeJob();
+      if (job === undefined) return;
+      this.#run(thread, job);
+    }
+  }
+
+  /** Leaves out those who have waited so long that their players have given up. */
+  #takeJob(): Job | undefined {
+    for (;;) {
+      const job = this.#queue.take((stageId) => this.#mayRun(stageId));
+      if (job === undefined || this.#clock.monotonic() - job.enqueuedAt <= this.#settings.scriptMaxMs) return job;
+      job.resolve(busy('the handlers of other messages took too long'));
+    }
+  }
+
+  #mayRun(stageId: string): boolean {
+    const running = this.#running.get(stageId) ?? 0;
+    const { scriptThreads } = this.#settings;
+    return running === 0 || running < scriptThreads - 1 || this.#offences.averageMs(stageId) < SLOW_MS;
+  }
+
+  #run(thread: Thread, job: Job): void {
+    const { stageId } = job.invocation.runtime;
+    thread.job = job;
+    thread.startedAt = this.#clock.monotonic();
+    this.#running.set(stageId, (this.#running.get(stageId) ?? 0) + 1);
+    thread.cancelDeadline = this.#clock.after(this.#settings.scriptMaxMs, () => this.#kill(thread));
+    this.#sendJob(thread, job);
+  }
+
+  #sendJob(thread: Thread, { invocation: { runtime, handler }, inputJson }: Job): void {
+    this.#watch(thread);
+    this.#send(thread, { kind: 'invoke', runtimeId: runtime.id, handler, inputJson });
+  }
+
+  #watch(thread: Thread): void {
+    thread.cancelWatchdog();
+    const delayMs = thread.loading.length > 0 ? LOAD_TIMEOUT_MS : this.#settings.scriptWatchdogMs;
+    thread.cancelWatchdog = this.#clock.after(delayMs, () => this.#kill(thread));
+  }
+
+  #receive(thread: Thread, message: FromThread): void {
+    switch (message.kind) {
+      case 'ready':
+        thread.isReady = true;
+        this.#runNext();
+        return;
+      case 'loaded':
+        this.#loaded(thread, message.fault);
+        return;
+      case 'call':
+        void this.#call(thread, message);
+        return;
+      case 'missing':
+        this.#sendAgain(thread);
+        return;
+      case 'ended':
+        this.#end(thread, message);
+    }
+  }
+
+  #loaded(thread: Thread, fault: string | undefined): void {
+    const loading = thread.loading.shift();
+    if (fault === undefined) loading?.resolve();
+    else loading?.reject(new Error(`the scripts could not be loaded: ${fault}`));
+    if (thread.job !== undefined) this.#watch(thread);
+  }
+
+  /** The thread did not have the scripts, or has dropped them to make room for others. */
+  #sendAgain(thread: Thread): void {
+    const { job } = thread;
+    if (job === undefined) return;
+    if (job.hasScriptsSent) {
+      this.#fail(thread, new Error('a thread for scripts has no room for those of one runtime'));
+      return;
+    }
+    job.hasScriptsSent = true;
+    // A fault shows when the thread says once more that the scripts are missing.
+    this.#load(thread, job.invocation.runtime).catch((error: unknown) =>
+      this.#log.error({ err: error, runtimeId: job.invocation.runtime.id }, 'scripts could not be loaded'),
+    );
+    this.#sendJob(thread, job);
+  }
+
+  async #call(
+    thread: Thread,
+    { number, operation, parametersJson }: Extract<FromThread, { kind: 'call' }>,
+  ): Promise<void> {
+    const { job } = thread;
+    if (job === undefined) return;
+    thread.cancelWatchdog();
+    const answer = await this.#answer(job.invocation, operation, JSON.parse(parametersJson));
+    // The thread may have been ended meanwhile.
+    if (thread.job !== job) return;
+    this.#watch(thread);
+    thread.answers.put(number, answerText(answer));
+  }
+
+  /** Settles once, in time: a late answer could be taken for that to the next call. */
+  #answer({ call }: Invocation, operation: string, parameters: readonly unknown[]): Promise<HostAnswer> {
+    const { scriptCallTimeoutMs } = this.#settings;
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(scriptCallTimeoutMs, () =>
+        resolve({ error: { code: 'timeout', message: `${operation} took more than ${scriptCallTimeoutMs} ms` } }),
+      );
+      void call(operation, parameters)
+        .catch((error: unknown): HostAnswer => {
+          this.#log.error({ err: error, operation }, 'a call of a script failed');
+          return { error: { code: 'internal', message: `${operation} failed` } };
+        })
+        .then((answer) => {
+          cancel();
+          resolve(answer);
+        });
+    });
+  }
+
+  #end(thread: Thread, { ending, lines, linesDropped }: InvocationResult): void {
+    const job = this.#release(thread);
+    job?.resolve({ ending, lines, linesDropped });
+    this.#runNext();
+  }
+
+  #fail(thread: Thread, error: Error): void {
+    this.#release(thread)?.reject(error);
+    this.#runNext();
+  }
+
+  /** Takes the thread's job off it, and counts what it cost. */
+  #release(thread: Thread): Job | undefined {
+    const { job } = thread;
+    if (job === undefined) return undefined;
+    thread.job = undefined;
+    thread.cancelWatchdog();
+    thread.cancelDeadline();
+    const { stageId } = job.invocation.runtime;
+    const spentMs = this.#clock.monotonic() - thread.startedAt;
+    this.#queue.charge(stageId, spentMs);
+    this.#offences.spent(stageId, spentMs);
+    const left = (this.#running.get(stageId) ?? 1) - 1;
+    if (left === 0) this.#running.delete(stageId);
+    else this.#running.set(stageId, left);
+    return job;
+  }
+
+  /** Ends a thread that a script keeps from ending by itself. */
+  #kill(thread: Thread): void {
+    if (!this.#threads.has(thread)) return;
+    const job = this.#release(thread);
+    this.#replace(thread);
+    void thread.worker.terminate();
+    if (job !== undefined) {
+      this.#offences.killed(job.invocation.runtime.stageId);
+      job.resolve(ended({ kind: 'stopped', why: 'it did not end in time and was ended by force' }));
+    }
+    this.#runNext();
+  }
+
+  #replace(thread: Thread): void {
+    this.#threads.delete(thread);
+    if (this.#isClosed) return;
+    this.#threads.add(this.#spare ?? this.#start());
+    this.#spare = this.#start();
+  }
+
+  #exited(thread: Thread): void {
+    for (const { reject } of thread.loading.splice(0)) reject(new Interrupted());
+    if (this.#spare === thread) this.#spare = undefined;
+    if (!this.#threads.has(thread)) return;
+    const job = this.#release(thread);
+    this.#replace(thread);
+    job?.reject(this.#isClosed ? new Interrupted() : new Error('a thread for scripts ended'));
+    if (!this.#isClosed) this.#runNext();
+  }
+}
+
+function limitsOf(settings: SandboxSettings): ThreadLimits {
+  return {
+    maxTicks: settings.scriptMaxTicks,
+    maxBusyMs: settings.scriptMaxBusyMs,
+    maxGrowthBytes: MAX_GROWTH_BYTES,
+    maxHostCalls: settings.scriptMaxCalls,
+    maxCallBytes: settings.scriptMaxCallBytes,
+    maxResponseBytes: settings.scriptMaxResponseBytes,
+    maxLines: settings.scriptMaxLines,
+    maxLineBytes: MAX_LINE_BYTES,
+    maxGuestBytes: settings.scriptMemoryBytes,
+  };
+}
+
+function answerText(answer: HostAnswer): string {
+  const text = JSON.stringify(answer);
+  if (Buffer.byteLength(text) <= MAX_ANSWER_BYTES) return text;
+  const message = `the answer has more than ${MAX_ANSWER_BYTES} bytes`;
+  return JSON.stringify({ error: { code: 'too_large', message } });
+}
+
+function busy(why: string): InvocationResult {
+  return ended({ kind: 'busy', why });
+}
+
+function ended(ending: Ending): InvocationResult {
+  return { ending, lines: [], linesDropped: 0 };
+}

@@ -1,0 +1,69 @@
+import type { LogLevel } from '../log.ts';
+
+/** The scripts of one runtime. */
+export interface ScriptedRuntime {
+  readonly id: string;
+  /** Runtimes of one game share a guest in each thread; those of different games never do. */
+  readonly gameId: string;
+  readonly stageId: string;
+  /** Handler name → the body of a function. */
+  readonly scripts: ReadonlyMap<string, string>;
+}
+
+/** What the host answers to a call of a script. */
+export type HostAnswer =
+  | { readonly result: unknown }
+  | { readonly error: { readonly code: string; readonly message: string } };
+
+export interface Invocation {
+  readonly runtime: ScriptedRuntime;
+  readonly handler: string;
+  readonly playerId: string;
+  readonly message: unknown;
+  /** Runs a call of the script. A rejection is a fault of the server; the script sees it as one without detail. */
+  readonly call: (operation: string, parameters: readonly unknown[]) => Promise<HostAnswer>;
+}
+
+/** A line that the script wrote. */
+export interface ScriptLine {
+  readonly level: LogLevel;
+  readonly text: string;
+}
+
+/** Where a script failed, if its stack says so. Line and column are counted from 1, as its author sees the script. */
+export interface ScriptFailure {
+  readonly text: string;
+  readonly line: number | undefined;
+  readonly column: number | undefined;
+}
+
+export type Ending =
+  /** The JSON text of the response; undefined when the script returned none. */
+  | { readonly kind: 'returned'; readonly response: string | undefined }
+  /** The script answered with an error of its own. */
+  | { readonly kind: 'refused'; readonly code: string; readonly message: string }
+  | { readonly kind: 'failed'; readonly failure: ScriptFailure }
+  /** The script used more time, memory or output than it may. */
+  | { readonly kind: 'stopped'; readonly why: string }
+  /** Nothing ran: too much waits already, or the stage is paused because its scripts had to be killed. */
+  | { readonly kind: 'busy'; readonly why: string };
+
+export interface InvocationResult {
+  readonly ending: Ending;
+  readonly lines: readonly ScriptLine[];
+  /** Lines that were left out because there were too many. */
+  readonly linesDropped: number;
+}
+
+/**
+ * Runs the scripts of games, which may be hostile, where they reach nothing but the host API, and nothing of other
+ * invocations. Script by script, whatever one of them does, the others get their turn.
+ */
+export interface Sandbox {
+  /** Compiles the runtime's scripts wherever they may be run, so that its first message does not wait for that. */
+  prepare(runtime: ScriptedRuntime): Promise<void>;
+  /** Never rejects for what a script does. Rejects with `Interrupted` once the sandbox is closed. */
+  invoke(invocation: Invocation): Promise<InvocationResult>;
+  /** Ends everything that runs. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,174 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { Clock } from '../clock.ts';
+import type { RandomBytes } from '../random.ts';
+import { AnswerBox } from './bridge.ts';
+import { type Finished, type Guest, WRAPPER_START } from './guest.ts';
+import { Guests } from './guests.ts';
+import type { Ending, ScriptFailure, ScriptLine } from './sandbox.ts';
+import type { FromThread, ThreadData, ThreadLimits, ToThread } from './thread-messages.ts';
+
+const WARM_UP_INVOCATIONS = 100;
+const SEED_BYTES = 16;
+const MAX_FAILURE_CHARACTERS = 1_024;
+
+/** What one invocation has done so far. */
+interface Running {
+  readonly guest: Guest;
+  readonly lines: ScriptLine[];
+  lineBytes: number;
+  linesDropped: number;
+  calls: number;
+}
+
+/** What a thread of `pool.ts` does: one invocation after the other. During one it waits, and must not await. */
+export class ScriptThread {
+  readonly #port: MessagePort;
+  readonly #answers: AnswerBox;
+  readonly #limits: ThreadLimits;
+  readonly #clock: Clock;
+  readonly #random: RandomBytes;
+  readonly #guests: Guests;
+  /** Numbers the calls of all invocations. */
+  #callNumber = 0;
+  #running: Running | undefined;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor({
+    port,
+    data: { engine, answers, limits },
+    clock,
+    random,
+  }: {
+    port: MessagePort;
+    data: ThreadData;
+    clock: Clock;
+    random: RandomBytes;
+  }) {
+    this.#port = port;
+    this.#answers = new AnswerBox(answers);
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#random = random;
+    const host = {
+      call: (operation: string, readParameters: () => string) => this.#call(operation, readParameters),
+      log: (level: ScriptLine['level'], readText: () => string) => this.#log(level, readText),
+    };
+    this.#guests = new Guests({ engine, host, limits, clock, maxBytes: limits.maxGuestBytes });
+  }
+
+  listen(): void {
+    // Messages are handled one after the other, although making a guest takes an await.
+    this.#last = this.#warmUp();
+    this.#port.on('message', (message: ToThread) => {
+      this.#last = this.#last.then(() => (message.kind === 'load' ? this.#load(message) : this.#invoke(message)));
+    });
+  }
+
+  /** The first guest of a thread takes ten times as long as the next. */
+  async #warmUp(): Promise<void> {
+    const guest = await this.#guests.make();
+    const set = guest.load(new Map([['warm-up', 'return GameSparks().Messaging().Response(message);']]));
+    for (let count = 0; count < WARM_UP_INVOCATIONS; count += 1) {
+      guest.invoke(set, 'warm-up', '{"playerId":"","message":{}}', [count, 2, 3, 4]);
+      guest.rest(set);
+    }
+    this.#post({ kind: 'ready' });
+  }
+
+  async #load({ runtimeId, gameId, scripts }: Extract<ToThread, { kind: 'load' }>): Promise<void> {
+    let fault: string | undefined;
+    try {
+      await this.#guests.load(runtimeId, gameId, scripts);
+    } catch (error) {
+      fault = String(error);
+    }
+    this.#post({ kind: 'loaded', fault });
+  }
+
+  async #invoke({ runtimeId, handler, inputJson }: Extract<ToThread, { kind: 'invoke' }>): Promise<void> {
+    const ready = await this.#guests.find(runtimeId);
+    if (ready === undefined) return this.#post({ kind: 'missing' });
+    const { guest, set } = ready;
+    const running: Running = { guest, lines: [], lineBytes: 0, linesDropped: 0, calls: 0 };
+    this.#running = running;
+    const seeds = new Int32Array(this.#random(SEED_BYTES).slice().buffer);
+    const finished = guest.invoke(set, handler, inputJson, seeds);
+    this.#running = undefined;
+    const { lines, linesDropped } = running;
+    this.#post({ kind: 'ended', ending: endingOf(handler, finished, this.#limits), lines, linesDropped });
+    guest.rest(set);
+  }
+
+  /** Waits for the host's answer, while nothing else happens in this thread. */
+  #call(operation: string, readParameters: () => string): string {
+    const running = this.#running;
+    if (running === undefined || running.guest.isOver) return refusal('stopped', 'the script has used up its time');
+    const { maxHostCalls, maxCallBytes } = this.#limits;
+    running.calls += 1;
+    if (running.calls > maxHostCalls) {
+      running.guest.exhaust();
+      return refusal('too_many_calls', `a script may make ${maxHostCalls} calls for a message`);
+    }
+    const parametersJson = readParameters();
+    if (Buffer.byteLength(parametersJson) > maxCallBytes) {
+      return refusal('too_large', `the arguments of a call may have ${maxCallBytes} bytes`);
+    }
+    this.#callNumber += 1;
+    const askedAt = this.#clock.monotonic();
+    this.#post({ kind: 'call', number: this.#callNumber, operation, parametersJson });
+    const answer = this.#answers.take(this.#callNumber);
+    running.guest.addTime(this.#clock.monotonic() - askedAt);
+    return answer;
+  }
+
+  #log(level: ScriptLine['level'], readText: () => string): void {
+    const running = this.#running;
+    const { maxLines, maxLineBytes } = this.#limits;
+    if (running === undefined) return;
+    if (running.lines.length >= maxLines || running.lineBytes >= maxLineBytes) {
+      running.linesDropped += 1;
+      return;
+    }
+    const whole = readText();
+    const text = whole.slice(0, maxLineBytes - running.lineBytes);
+    running.lineBytes += Buffer.byteLength(text);
+    running.lines.push({ level, text });
+  }
+
+  #post(message: FromThread): void {
+    this.#port.postMessage(message);
+  }
+}
+
+function endingOf(handler: string, finished: Finished, { maxResponseBytes }: ThreadLimits): Ending {
+  if (finished.kind === 'stopped') return { kind: 'stopped', why: 'it used more time than a script may' };
+  if (finished.kind === 'broken') return { kind: 'stopped', why: finished.cause };
+  const [letter, text] = [finished.text[0], finished.text.slice(1)];
+  switch (letter) {
+    case 'r':
+      if (Buffer.byteLength(text) <= maxResponseBytes) return { kind: 'returned', response: text };
+      return { kind: 'stopped', why: `its response has more than ${maxResponseBytes} bytes` };
+    case 'e':
+      return { kind: 'refused', ...JSON.parse(text) };
+    case 'f':
+      return { kind: 'failed', failure: failureOf(handler, JSON.parse(text)) };
+    default:
+      return { kind: 'returned', response: undefined };
+  }
+}
+
+/** The script may have written all of it, the stack too: it is shown to nobody but its author. */
+function failureOf(
+  handler: string,
+  { name, message, stack }: { name: string; message: string; stack: string },
+): ScriptFailure {
+  const text = (name === '' ? message : `${name}: ${message}`).slice(0, MAX_FAILURE_CHARACTERS);
+  const at = stack.split(`(${handler}:`)[1]?.match(/^(\d{1,7}):(\d{1,7})\)/);
+  if (!at) return { text, line: undefined, column: undefined };
+  const [line, column] = [Number(at[1]), Number(at[2])];
+  return { text, line, column: line === 1 ? Math.max(1, column - WRAPPER_START.length) : column };
+}
+
+function refusal(code: string, message: string): string {
+  return JSON.stringify({ error: { code, message } });
+}

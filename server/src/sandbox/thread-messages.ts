@@ -1,0 +1,43 @@
+import type { GuestLimits } from './guest.ts';
+import type { Ending, ScriptLine } from './sandbox.ts';
+import type { CompiledEngine } from './web-assembly.ts';
+
+export interface ThreadLimits extends GuestLimits {
+  readonly maxHostCalls: number;
+  readonly maxCallBytes: number;
+  readonly maxResponseBytes: number;
+  readonly maxLines: number;
+  readonly maxLineBytes: number;
+  /** What the guests of all games take together, before the one that was used longest ago is dropped. */
+  readonly maxGuestBytes: number;
+}
+
+/** What a thread is given when it starts. */
+export interface ThreadData {
+  readonly engine: CompiledEngine;
+  readonly answers: SharedArrayBuffer;
+  readonly limits: ThreadLimits;
+}
+
+export type ToThread =
+  | {
+      readonly kind: 'load';
+      readonly runtimeId: string;
+      readonly gameId: string;
+      readonly scripts: ReadonlyMap<string, string>;
+    }
+  | { readonly kind: 'invoke'; readonly runtimeId: string; readonly handler: string; readonly inputJson: string };
+
+export type FromThread =
+  /** Sent once, before anything else. */
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'loaded'; readonly fault: string | undefined }
+  | { readonly kind: 'call'; readonly number: number; readonly operation: string; readonly parametersJson: string }
+  /** The thread does not have the runtime, or no longer. Nothing ran. */
+  | { readonly kind: 'missing' }
+  | {
+      readonly kind: 'ended';
+      readonly ending: Ending;
+      readonly lines: readonly ScriptLine[];
+      readonly linesDropped: number;
+    };
