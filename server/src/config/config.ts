@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { StartupError } from '../startup-error.ts';
 import { decodeText, EncodingError, shown } from '../text.ts';
+import { cloudCode } from './rows/cloud-code.ts';
 import { listeners } from './rows/listeners.ts';
 import { management } from './rows/management.ts';
+import { outside } from './rows/outside.ts';
 import { players } from './rows/players.ts';
 import { server } from './rows/server.ts';
 import { type NamedSetting, named, type ValuesOf } from './setting.ts';
@@ -12,7 +14,7 @@ import { findKubernetesAdvice, findUnknownVariables } from './unknown-variables.
  * Every setting, in the order of the documentation, and what must hold between them. A capability that needs settings adds
  * a file of rows, and names it here.
  */
-const GROUPS = [listeners, server, management, players] as const;
+const GROUPS = [listeners, server, management, players, cloudCode, outside] as const;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -1,6 +1,7 @@
 import { shown } from '../text.ts';
 
 export const DAY_MS = 86_400_000;
+export const KIBIBYTE = 1_024;
 export const MEBIBYTE = 1_048_576;
 
 /** One setting: the flag, the variable, the documentation and the check all come from this row. */

@@ -1,0 +1,117 @@
+import { atMost } from '../checks.ts';
+import { integer, KIBIBYTE, MEBIBYTE } from '../setting.ts';
+
+const rows = {
+  scriptThreads: integer({
+    default: 2,
+    min: 1,
+    max: 64,
+    help: 'Threads that run the scripts of games. With two or more, the scripts of one stage that take long leave one to the others.',
+  }),
+  scriptMaxTicks: integer({
+    default: 500,
+    min: 10,
+    max: 100_000,
+    help: 'How much a script may compute for one message: a tick is 10,000 calls and jumps back of the script, whatever the machine. A script that needs more is stopped.',
+  }),
+  scriptMaxBusyMs: integer({
+    default: 150,
+    min: 10,
+    max: 10_000,
+    help: 'Time that a script may take for one message, without the calls for which it waits. A script that needs more is stopped.',
+  }),
+  scriptWatchdogMs: integer({
+    default: 400,
+    min: 50,
+    max: 60_000,
+    help: 'Time after which a script that cannot be stopped otherwise is ended with its thread. A stage to which that happens three times in a minute is paused for a minute.',
+  }),
+  scriptMaxMs: integer({
+    default: 10_000,
+    min: 100,
+    max: 300_000,
+    help: 'Time that a script may take for one message in all, and that a message may wait for a thread.',
+  }),
+  scriptCallTimeoutMs: integer({
+    default: 5_000,
+    min: 10,
+    max: 60_000,
+    help: 'Time that one call of a script may take, such as Lambda(name).Invoke(event); the script can catch the error.',
+  }),
+  scriptMaxCalls: integer({
+    default: 100,
+    min: 1,
+    max: 10_000,
+    help: 'How many such calls a script may make for one message; writing to the log is none.',
+  }),
+  scriptMaxCallBytes: integer({
+    default: 256 * KIBIBYTE,
+    min: KIBIBYTE,
+    max: MEBIBYTE,
+    help: 'Maximum size of the arguments of one call, as JSON.',
+  }),
+  scriptMaxResponseBytes: integer({
+    default: 256 * KIBIBYTE,
+    min: KIBIBYTE,
+    max: MEBIBYTE,
+    help: 'Maximum size of the response to a request, as JSON.',
+  }),
+  scriptMaxLines: integer({
+    default: 200,
+    min: 1,
+    max: 10_000,
+    help: 'How many lines a script may write to the log of its stage for one message, of 64 KiB together.',
+  }),
+  scriptMaxWaiting: integer({
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+    help: 'How many messages may wait for a thread; one more is answered with the error busy.',
+  }),
+  scriptMaxWaitingPerStage: integer({
+    default: 2_000,
+    min: 1,
+    max: 1_000_000,
+    help: 'How many of them may be of one stage.',
+  }),
+  scriptMemoryBytes: integer({
+    default: 64 * MEBIBYTE,
+    min: MEBIBYTE,
+    max: 4_096 * MEBIBYTE,
+    help: 'Memory for the scripts of all games in each thread; those that were used longest ago are dropped, and loaded again when they are needed. While a script runs, it may have 32 MiB besides.',
+  }),
+  playerDataMaxKeys: integer({
+    default: 100,
+    min: 1,
+    max: 10_000,
+    help: 'How many keys of player data one player may have.',
+  }),
+  playerDataMaxBytes: integer({
+    default: 256 * KIBIBYTE,
+    min: KIBIBYTE,
+    max: 16 * MEBIBYTE,
+    help: 'Maximum size of the data of one player, keys and values together.',
+  }),
+  stageLogMaxLines: integer({
+    default: 10_000,
+    min: 100,
+    max: 1_000_000,
+    help: 'How many lines of scripts are kept for each stage; older ones are dropped.',
+  }),
+  stageLogMaxBytes: integer({
+    default: 8 * MEBIBYTE,
+    min: 256 * KIBIBYTE,
+    max: 1_024 * MEBIBYTE,
+    help: 'Maximum size of the lines that are kept for each stage.',
+  }),
+};
+
+export const cloudCode = {
+  title: 'Cloud code',
+  rows,
+  checks: [
+    atMost('scriptMaxWaitingPerStage', 'scriptMaxWaiting'),
+    atMost('scriptMaxBusyMs', 'scriptWatchdogMs'),
+    atMost('scriptCallTimeoutMs', 'scriptMaxMs'),
+  ],
+};

@@ -1,0 +1,90 @@
+import { type Agent, type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import type { LookupFunction } from 'node:net';
+import { readReply } from './bounded-reply.ts';
+import { connectionFault, OutsideFault } from './outside-fault.ts';
+
+export interface HttpRequest {
+  readonly url: URL;
+  readonly method: string;
+  /** By lower-case name; those of the connection itself, and that of the body's length, are added. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | undefined;
+  /** Keeps connections for later requests; false is for a connection of its own. */
+  readonly agent: Agent | false;
+  /** Gives the addresses of the URL's host; without it, the operating system does. */
+  readonly lookup?: LookupFunction;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  /** By lower-case name; those that came several times are joined by a comma. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+/**
+ * Sends a request and reads the whole reply, until the signal aborts. No redirect is followed, nothing is decompressed,
+ * and certificates must be valid. Throws an `OutsideFault` for whatever goes wrong on the way.
+ */
+export async function exchange(
+  request: HttpRequest,
+  { signal, maxBytes }: { signal: AbortSignal; maxBytes: number },
+): Promise<HttpReply> {
+  const whom = request.url.host;
+  let outgoing: ClientRequest | undefined;
+  let response: IncomingMessage | undefined;
+  try {
+    outgoing = start(request, signal);
+    response = await responseTo(outgoing, request.body);
+    const body = await readReply(response, maxBytes, whom);
+    return { status: response.statusCode ?? 0, headers: headersOf(response), body };
+  } catch (error) {
+    // The other end may close a connection that was kept just when the next request is written.
+    const isStale = outgoing?.reusedSocket === true && response === undefined && !signal.aborted;
+    if (isStale && isReset(error)) return await exchange({ ...request, agent: false }, { signal, maxBytes });
+    throw connectionFault(error, whom) ?? error;
+  }
+}
+
+function start({ url, method, headers, body, agent, lookup }: HttpRequest, signal: AbortSignal): ClientRequest {
+  const request = url.protocol === 'https:' ? requestHttps : requestHttp;
+  return request(url, {
+    method,
+    agent,
+    signal,
+    headers: {
+      'accept-encoding': 'identity',
+      'user-agent': 'respark',
+      ...headers,
+      // Node.js adds it by itself only for some methods.
+      ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
+    },
+    ...(lookup === undefined ? {} : { lookup }),
+  });
+}
+
+function responseTo(outgoing: ClientRequest, body: string | undefined): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    // The listener stays: an error may also follow the response.
+    outgoing.on('error', reject);
+    outgoing.on('response', resolve);
+    // Without a listener, Node.js would end the connection without a word.
+    outgoing.on('upgrade', (_response, socket) => {
+      socket.destroy();
+      reject(new OutsideFault('failed', `${outgoing.host} changed the protocol, which it was not asked for`));
+    });
+    outgoing.end(body);
+  });
+}
+
+function headersOf({ headers }: IncomingMessage): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]),
+  );
+}
+
+function isReset(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === 'ECONNRESET' || code === 'EPIPE';
+}

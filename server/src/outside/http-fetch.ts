@@ -1,0 +1,165 @@
+import type { LookupAddress } from 'node:dns';
+import { lookup as lookUpHost } from 'node:dns/promises';
+import { isIP, type LookupFunction } from 'node:net';
+import type { Parameters } from '../domain/runtime/outside.ts';
+import { decodeText, shown } from '../text.ts';
+import { notAllowed } from './allow-list.ts';
+import { exchange, type HttpReply } from './http-exchange.ts';
+import { connectionFault, OutsideFault } from './outside-fault.ts';
+import { badArgument, isObject, type OptionRow, readOptions } from './parameters.ts';
+import { isLoopback, isPublic } from './public-address.ts';
+
+export interface FetchSettings {
+  /** `host:port`, or `host` for https on port 443, spelled as in a URL. */
+  readonly outsideHosts: readonly string[];
+  readonly outsideMaxResponseBytes: number;
+}
+
+/** The addresses of a host, in the order in which they are tried. */
+export type LookUp = (host: string) => Promise<readonly LookupAddress[]>;
+
+/**
+ * `Http().Fetch(url, { Method?, Headers?, Body? }?)` → `{ Status, Headers, Body }`. Names of the answer's headers are in
+ * lower case; its body is text, which must be UTF-8. A redirect is an answer like any other.
+ */
+export type Fetch = (parameters: Parameters, signal: AbortSignal) => Promise<unknown>;
+
+const MAX_URL_CHARACTERS = 8_192;
+const MAX_HEADERS = 64;
+const MAX_HEADER_CHARACTERS = 8_192;
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+/** What belongs to the connection, which is the server's. An encoding of the answer would not be undone. */
+const OWN_HEADER =
+  /^(?:accept-encoding|connection|content-length|expect|host|http2-settings|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade)$/;
+
+const OPTIONS = {
+  Method: {
+    rule: `one of ${METHODS.join(', ')}`,
+    read: (value) => (typeof value === 'string' && METHODS.includes(value) ? value : undefined),
+  },
+  Headers: {
+    rule: 'an object with text for each header, such as {"Authorization": "Bearer …"}',
+    read: (value) => (isObject(value) ? headersOf(value) : undefined),
+  },
+  Body: {
+    rule: 'text, such as JSON.stringify makes of an object',
+    read: (value) => (typeof value === 'string' ? value : undefined),
+  },
+} satisfies Readonly<Record<string, OptionRow>>;
+
+export function createFetch({ settings, lookUp }: { settings: FetchSettings; lookUp: LookUp }): Fetch {
+  const { outsideMaxResponseBytes: maxBytes } = settings;
+  const listed = new Set(settings.outsideHosts.map((entry) => (/:\d+$/.test(entry) ? entry : `${entry}:443`)));
+  /**
+   * Look-ups under way, which no deadline ends. The calls of one host share one, so that a name server that does not
+   * answer costs one thread of those that Node.js has for that and for files.
+   */
+  const lookUps = new Map<string, Promise<readonly LookupAddress[]>>();
+
+  function addressesOf(host: string): Promise<readonly LookupAddress[]> {
+    const known = lookUps.get(host);
+    if (known !== undefined) return known;
+    const started = lookUp(host).finally(() => lookUps.delete(host));
+    lookUps.set(host, started);
+    return started;
+  }
+
+  /** The addresses that a name may stand for. They are looked up once, and the connection goes to what was checked. */
+  async function checkedAddresses(host: string): Promise<LookupAddress[]> {
+    let addresses: readonly LookupAddress[];
+    try {
+      addresses = await addressesOf(host);
+    } catch (error) {
+      throw connectionFault(error, host) ?? error;
+    }
+    const isFit = host === 'localhost' ? isLoopback : isPublic;
+    const fit = addresses.filter(({ address }) => isFit(address));
+    if (fit.length > 0) return fit;
+    const message = `${shown(host)} stands for addresses of a private network, which scripts may use only if RESPARK_OUTSIDE_HOSTS lists the address itself`;
+    throw new OutsideFault('not_allowed', message);
+  }
+
+  return async ([given, options], signal) => {
+    const url = urlOf(given);
+    const {
+      Method = 'GET',
+      Headers = {},
+      Body,
+    } = readOptions(options, OPTIONS, 'Fetch') as {
+      readonly Method?: string;
+      readonly Headers?: Readonly<Record<string, string>>;
+      readonly Body?: string;
+    };
+    if (Body !== undefined && (Method === 'GET' || Method === 'HEAD')) {
+      throw badArgument(`a request with Method ${Method} must not have a Body`);
+    }
+    const place = `${url.hostname}:${url.port || (url.protocol === 'https:' ? 443 : 80)}`;
+    if (!listed.has(place)) throw notAllowed(`the host ${shown(place)}`, place, 'RESPARK_OUTSIDE_HOSTS');
+    const request = { url, method: Method, headers: Headers, body: Body, agent: false as const };
+    // No address is looked up for one that is listed itself.
+    const isAddress = isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0;
+    const lookup = isAddress ? {} : { lookup: always(await checkedAddresses(url.hostname)) };
+    signal.throwIfAborted();
+    return answerOf(await exchange({ ...request, ...lookup }, { signal, maxBytes }), url.host);
+  };
+}
+
+/** Asks the operating system, as every program does. */
+export const systemLookUp: LookUp = (host) => lookUpHost(host, { all: true });
+
+function urlOf(given: unknown): URL {
+  if (typeof given !== 'string' || given.length > MAX_URL_CHARACTERS || !URL.canParse(given)) {
+    throw badArgument(`the URL of Fetch must be one of up to ${MAX_URL_CHARACTERS} characters, got ${shown(given)}`);
+  }
+  const url = new URL(given);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    throw badArgument(`the URL of Fetch must begin with https:// or http://, got ${shown(given)}`);
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw badArgument('the URL of Fetch must not have a user name or a password: send a header Authorization');
+  }
+  return url;
+}
+
+function headersOf(given: Readonly<Record<string, unknown>>): Record<string, string> {
+  const headers = new Map<string, string>();
+  let characters = 0;
+  for (const [written, value] of Object.entries(given)) {
+    const name = written.toLowerCase();
+    if (!/^[!#$%&'*+.^_`|~\da-z-]+$/.test(name)) throw badArgument(`${shown(written)} is no name of a header`);
+    if (OWN_HEADER.test(name)) throw badArgument(`scripts must not set the header ${shown(written)}`);
+    if (headers.has(name)) throw badArgument(`the header ${shown(written)} is given twice`);
+    // The value may be a secret, and is not shown.
+    if (typeof value !== 'string' || !/^[\t -~]*$/.test(value)) {
+      throw badArgument(`the header ${shown(written)} must be text of printable ASCII characters`);
+    }
+    headers.set(name, value);
+    characters += name.length + value.length;
+  }
+  if (headers.size > MAX_HEADERS || characters > MAX_HEADER_CHARACTERS) {
+    throw badArgument(`the headers must be ${MAX_HEADERS} at most, with ${MAX_HEADER_CHARACTERS} characters in all`);
+  }
+  return Object.fromEntries(headers);
+}
+
+function always(addresses: LookupAddress[]): LookupFunction {
+  return (_host, options, callback) => {
+    if (options.all === true) callback(null, addresses);
+    else callback(null, addresses[0]?.address ?? '', addresses[0]?.family);
+  };
+}
+
+function answerOf({ status, headers, body }: HttpReply, whom: string): unknown {
+  const encoding = headers['content-encoding'] ?? 'identity';
+  if (encoding !== 'identity') {
+    const message = `${whom} answered in the encoding ${shown(encoding)}, which it was not asked for`;
+    throw new OutsideFault('failed', message);
+  }
+  try {
+    return { Status: status, Headers: headers, Body: decodeText(body) };
+  } catch (cause) {
+    throw new OutsideFault('failed', `${whom} answered with a body that is not UTF-8 text`, { cause });
+  }
+}
