@@ -94,6 +94,11 @@ export const REQUEST_ERRORS = {
   no_handler: 'Nothing on this stage handles messages of this type.',
   bad_request: 'The frame is well formed, but its content cannot be served; the message says why.',
   busy: 'Too many requests of this connection are in flight; wait for answers, then send it again.',
+  not_allowed: 'Players may not send messages of this type; only scripts may.',
+  handler_disabled: 'The handler of messages of this type is switched off at the moment.',
+  script_error: 'The handler failed; the log of the stage says why and where.',
+  script_stopped: 'The handler was stopped, because it used more time, memory or output than it may.',
+  bad_response: 'The handler gave no response, or one that does not fit its shape.',
   internal: 'The server failed; the message carries no detail. The request may or may not have taken effect.',
 } as const;
 

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { CONNECT_PATH } from '@respark/protocol';
-import { openBackends, openBackendsAlone, openBackendsBeside } from './app/backends.ts';
+import { openBackends, openBackendsAlone, openBackendsBeside, openCloudCode } from './app/backends.ts';
 import { restoreBackup, writeBackup } from './app/backups.ts';
 import { Closers } from './app/closers.ts';
 import { DEMO_GAME, DEMO_STAGE, ensureDemo } from './app/demo.ts';
@@ -89,7 +89,7 @@ async function start(
 ): Promise<RunningServer> {
   const { settings, log, clock, random, closers, hasDemo } = parts;
   const backends = await openBackends(parts);
-  const { directory, keyring, room, store, playerData, stageLogs, cluster, auditLog } = backends;
+  const { directory, keyring, room, store, cluster, auditLog } = backends;
   const metrics = createMetrics();
   closers.push('metrics', () => metrics.close());
   const audit = createAudit({ auditLog, clock, log, metrics, settings });
@@ -105,14 +105,17 @@ async function start(
   const threads = createThreads({ clock });
   // Set when the listener is open. Only calls read it, and they come through the listener.
   let url = '';
+  const cloudCode = await openCloudCode({ backends, settings, log, clock, closers });
   const services = createServices({
     ...parts,
-    ...{ keyring, store, playerData, stageLogs, auditLog, cluster, metrics, arns },
+    cloudCode,
+    ...{ keyring, store, auditLog, cluster, metrics, arns },
     audit: createAuditWithinRoom({ audit, room, clock }),
     findCredential: (id) => access.findCredential(id),
     examine: examiner.examine,
     longWork: threads,
   });
+  closers.push('lines of scripts', () => services.scriptLines.flush());
   for (const work of services.background) closers.push(work.name, () => work.close());
   // Pushed last, so that it closes before the background work, which waits for examinations that may outlast a stop.
   closers.push('examiner', () => examiner.close());

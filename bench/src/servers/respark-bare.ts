@@ -51,19 +51,28 @@ await store.stages.insert({
   logGroup: '',
 });
 
+const refuse = () => Promise.reject(new Error('this server runs no scripts'));
+
 const cluster = new LocalCluster({ clock, random });
 const limits = new Limits({ settings, clock });
 const metrics = createMetrics();
 const { players, runtimes } = createServices({
   ...{ store, cluster, clock, random, log, metrics, settings },
   keyring: createKeyring(Buffer.from(RESPARK_KEYS.secretKey, 'base64')),
-  playerData: { removeStage: async () => {} },
-  stageLogs: { remove: async () => {} },
   audit: { around: (_, rule) => rule() },
   findCredential: async () => undefined,
   auditLog: { find: async () => ({ records: [], next: undefined }) },
   examine: () => Promise.reject(new Error('nothing is deployed here')),
   longWork: { run: () => Promise.reject(new Error('nothing is configured here')) },
+  cloudCode: {
+    sandbox: { prepare: refuse, invoke: refuse, close: refuse },
+    playerData: { get: refuse, set: refuse, remove: refuse, removeStage: async () => {}, close: refuse },
+    stageLogs: { append: refuse, read: refuse, remove: async () => {}, close: refuse },
+    outside: {
+      ...{ invokeLambda: refuse, getItem: refuse, putItem: refuse, updateItem: refuse },
+      ...{ deleteItem: refuse, query: refuse, fetch: refuse },
+    },
+  },
   arns: createArns(settings),
 });
 const gateway = new Gateway({ players, runtimes, cluster, limits, clock, random, log, metrics, settings });

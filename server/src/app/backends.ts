@@ -11,7 +11,9 @@ import { DATABASE_FILE } from '../data-directory/server-files.ts';
 import { describeFileFault } from '../file-fault.ts';
 import { findKeyring, type Keyring } from '../keyring.ts';
 import type { Log } from '../log.ts';
+import { createOutside } from '../outside/outside.ts';
 import type { RandomBytes } from '../random.ts';
+import { SandboxPool } from '../sandbox/pool.ts';
 import { StartupError } from '../startup-error.ts';
 import type { AuditLog, AuditReader, AuditWriter } from '../store/audit/audit-log.ts';
 import { copyAuditJournal } from '../store/audit/journal.ts';
@@ -41,6 +43,7 @@ import type { StageLogs } from '../store/stage-logs/stage-logs.ts';
 import type { Store } from '../store/store.ts';
 import type { Closers } from './closers.ts';
 import { readVersion } from './server-info.ts';
+import type { CloudCode } from './services.ts';
 
 /** What a server stores and shares, as contracts. Only this file names their implementations. */
 export interface Backends {
@@ -54,9 +57,6 @@ export interface Backends {
   readonly stageLogs: StageLogs;
   readonly cluster: Cluster;
 }
-
-const PLAYER_DATA_LIMITS = { maxKeysPerPlayer: 1_000, maxBytesPerPlayer: 1_048_576 };
-const STAGE_LOGS_LIMITS = { maxLinesPerStage: 10_000, maxBytesPerStage: 10_485_760 };
 
 /** Opens everything for a server, on a data directory that no other server may use meanwhile. Migrates the database. */
 export async function openBackends({
@@ -86,17 +86,41 @@ export async function openBackends({
   closers.push('audit log', () => auditLog.close());
   // What is held back of the disk is for the store, so neither of these has it given up, or takes it when it is.
   const parts = { clock, log, isShort: () => room.isShort() };
+  const { playerDataMaxKeys, playerDataMaxBytes, stageLogMaxLines, stageLogMaxBytes } = settings;
+  const playerDataLimits = { maxKeysPerPlayer: playerDataMaxKeys, maxBytesPerPlayer: playerDataMaxBytes };
+  const stageLogsLimits = { maxLinesPerStage: stageLogMaxLines, maxBytesPerStage: stageLogMaxBytes };
   const playerData = await openSqlitePlayerData({
-    ...{ ...parts, file: directory.file(PLAYER_DATA_FILE), limits: PLAYER_DATA_LIMITS },
+    ...{ ...parts, file: directory.file(PLAYER_DATA_FILE), limits: playerDataLimits },
   });
   closers.push('player data', () => playerData.close());
   const stageLogs = await openSqliteStageLogs({
-    ...{ ...parts, file: directory.file(STAGE_LOGS_FILE), limits: STAGE_LOGS_LIMITS },
+    ...{ ...parts, file: directory.file(STAGE_LOGS_FILE), limits: stageLogsLimits },
   });
   closers.push('stage logs', () => stageLogs.close());
   const cluster = new LocalCluster({ clock, random });
   closers.push('cluster', () => cluster.close());
   return { ...data, auditLog, playerData, stageLogs, cluster };
+}
+
+/** Opens what runs scripts, and what they reach outside. */
+export async function openCloudCode({
+  backends: { playerData, stageLogs },
+  settings,
+  log,
+  clock,
+  closers,
+}: {
+  backends: Pick<Backends, 'playerData' | 'stageLogs'>;
+  settings: Settings;
+  log: Log;
+  clock: Clock;
+  closers: Closers;
+}): Promise<CloudCode> {
+  const sandbox = await SandboxPool.open({ clock, log, settings });
+  closers.push('sandbox', () => sandbox.close());
+  const outside = createOutside({ settings, log, clock });
+  closers.push('outside', () => outside.close());
+  return { playerData, stageLogs, sandbox, outside };
 }
 
 /** What a command uses: the server's own cluster and journal are the server's. */

@@ -18,15 +18,25 @@ import type { LongWork } from '../domain/long-work.ts';
 import { createPageTokens, createPaginate } from '../domain/pagination.ts';
 import { createPlayerTokens } from '../domain/players/player-tokens.ts';
 import { createPlayers } from '../domain/players/players.ts';
+import { createGameAnswers } from '../domain/runtime/game-answers.ts';
+import { createNotify } from '../domain/runtime/notify.ts';
+import type { Outside } from '../domain/runtime/outside.ts';
+import { createPrograms } from '../domain/runtime/programs.ts';
 import { createRuntimes } from '../domain/runtime/runtimes.ts';
+import { createScriptDisconnect } from '../domain/runtime/script-disconnect.ts';
+import { createLineWriter } from '../domain/runtime/script-logs.ts';
 import { createSnapshots, type SnapshotsParts } from '../domain/snapshots.ts';
+import { createStageLogLines } from '../domain/stage-log-lines.ts';
 import { createStages, type StagesParts } from '../domain/stages.ts';
 import { createResourceTags } from '../domain/tags.ts';
 import type { Keyring } from '../keyring.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { RandomBytes } from '../random.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { AuditReader } from '../store/audit/audit-log.ts';
+import type { PlayerData } from '../store/player-data/player-data.ts';
+import type { StageLogs } from '../store/stage-logs/stage-logs.ts';
 import type { Store } from '../store/store.ts';
 
 type ServicesSettings = ConfigurationsParts['settings'] &
@@ -35,17 +45,24 @@ type ServicesSettings = ConfigurationsParts['settings'] &
   GamesParts['settings'] &
   GeneratedCodeJobsParts['settings'] &
   SnapshotsParts['settings'] &
-  StagesParts['settings'] & { readonly playerTokenLifetimeMs: number };
+  StagesParts['settings'] & { readonly playerTokenLifetimeMs: number; readonly disconnectDeadlineMs: number };
+
+/** What scripts are run by, and what they reach. */
+export interface CloudCode {
+  readonly sandbox: Sandbox;
+  readonly playerData: PlayerData;
+  readonly stageLogs: StageLogs;
+  readonly outside: Outside;
+}
 
 /** Composes the rules over their contracts. This is the only composition: the tests and the bench use it too. */
 export function createServices({
   store,
-  playerData,
-  stageLogs,
   audit,
   auditLog,
   findCredential,
   cluster,
+  cloudCode,
   keyring,
   settings,
   log,
@@ -57,22 +74,22 @@ export function createServices({
   arns,
 }: {
   store: Store;
-  playerData: DeletionsParts['playerData'];
-  stageLogs: DeletionsParts['stageLogs'];
   audit: Audit;
   auditLog: Pick<AuditReader, 'find'>;
   findCredential: Access['findCredential'];
   cluster: Cluster;
+  cloudCode: CloudCode;
   keyring: Keyring;
   settings: ServicesSettings;
   log: Log;
   clock: Clock;
   random: RandomBytes;
-  metrics: Pick<Metrics, 'disconnected'>;
+  metrics: Pick<Metrics, 'disconnected' | 'ofStage'>;
   examine: Examine;
   longWork: LongWork<SectionJobs>;
   arns: Arns;
 }) {
+  const { playerData, stageLogs } = cloudCode;
   const deletions = createDeletions({ store, playerData, stageLogs, cluster, clock, log, settings });
   const pageTokens = createPageTokens({ sealer: keyring });
   const paginate = createPaginate({ pageTokens });
@@ -81,7 +98,15 @@ export function createServices({
     clock,
     lifetimeMs: settings.playerTokenLifetimeMs,
   });
-  const runtimes = createRuntimes({ tokens, log });
+  const players = createPlayers({ store, audit, cluster, tokens, clock, random, log, metrics, settings });
+  const lines = createLineWriter({ stageLogs, clock, log });
+  const answers = createGameAnswers({
+    programs: createPrograms({ store, longWork, clock, log }),
+    notify: createNotify({ cluster, clock, log, settings }),
+    disconnect: createScriptDisconnect({ players, arns, clock, random }),
+    ...{ ...cloudCode, lines, metrics, clock, random, log },
+  });
+  const runtimes = createRuntimes({ tokens, answers, log });
   const downloads = createDownloads({ store, findCredential, sealer: keyring, longWork, clock });
   const parts = {
     store,
@@ -112,7 +137,9 @@ export function createServices({
     extensions: createExtensions({ paginate }),
     auditRecords: createAuditRecords({ auditLog, pageTokens }),
     resourceTags: createResourceTags({ store, audit, arns, clock }),
-    players: createPlayers({ store, audit, cluster, tokens, clock, random, log, metrics, settings }),
+    players,
+    scriptLines: lines,
+    stageLogLines: createStageLogLines({ store, stageLogs }),
     /** Resumed at a start, and stopped before the backends. Deletions come first, because they close players. */
     background: [deletions, deployments, generatedCodeJobs] as readonly BackgroundWork[],
   };

@@ -13,6 +13,8 @@ export interface NodeCalls {
       readonly connectionIds: readonly string[];
       /** The id of the management call, which the close frame tells the player. */
       readonly requestId: string;
+      /** What the close frame says in words. */
+      readonly reason?: string | undefined;
     };
     /** Those of `connectionIds` that have ended and that the directory no longer lists. */
     readonly reply: { readonly closedIds: readonly string[] };
@@ -35,6 +37,15 @@ export interface NodeCalls {
     readonly request: { readonly player: PlayerKey; readonly connectionIds: readonly string[] };
     /** Those of `connectionIds` that have ended and that the directory no longer lists. */
     readonly reply: { readonly closedIds: readonly string[] };
+  };
+  /** Sends a notification on those of the connections that are open. */
+  readonly notify: {
+    readonly request: {
+      readonly connectionIds: readonly string[];
+      readonly type: string;
+      readonly payload: Readonly<Record<string, unknown>>;
+    };
+    readonly reply: Readonly<Record<string, never>>;
   };
   /** Ends every connection in the stage. The reply comes when the directory no longer lists any of this node's. */
   readonly close_stage: {

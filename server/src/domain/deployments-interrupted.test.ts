@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { crashingStore } from '../../test/support/crashing-store.ts';
 import { CHANGE, openDomain } from '../../test/support/domain.ts';
 import { nextTurn, openWithStage, TOKEN } from '../../test/support/stage.ts';
+import { Interrupted } from '../interrupted.ts';
 import { openTestStore } from '../store/test-store.ts';
-import { Interrupted } from './background.ts';
 import { type Examine, examineInThisThread } from './examination.ts';
 
 for (const target of ['stage', 'game'] as const) {

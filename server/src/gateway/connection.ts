@@ -5,12 +5,14 @@ import {
   type EventFrame,
   encode,
   type HelloFrame,
+  type Payload,
   type RequestFrame,
   type ServerFrame,
   type WelcomeFrame,
 } from '@respark/protocol';
 import type { Clock } from '../clock.ts';
-import type { Outcome, Runtime } from '../domain/runtime/runtimes.ts';
+import type { Outcome } from '../domain/runtime/message.ts';
+import type { Runtime } from '../domain/runtime/runtimes.ts';
 import type { Log } from '../log.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { Metrics, StageMetrics } from '../metrics.ts';
@@ -186,6 +188,11 @@ export class Connection {
     this.#host.noteOutbox(this);
   }
 
+  /** Sends a notification if the player has been welcomed: before that, clients expect none. */
+  notify(type: string, payload: Payload): void {
+    if (this.#state === 'open') this.send({ kind: 'notification', type, payload });
+  }
+
   /**
    * Detaches input and output and writes the close frame before anything else can run. Returns a promise, which resolves
    * when the end is proven, unless it is proven at once; a second call changes nothing and returns the same.
@@ -324,6 +331,6 @@ export class Connection {
   #handle({ kind, type, payload }: RequestFrame | EventFrame): Promise<Outcome> {
     const [player, runtime] = [this.#player, this.#runtime];
     if (player === undefined || runtime === undefined) throw new Error(`connection ${this.id} has no player`);
-    return runtime[kind]({ player, connectionId: this.id, type, payload });
+    return runtime[kind]({ player, type, payload });
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Cluster, DirectoryEntry, RegistrationFault } from '../cluster/cluster.ts';
-import type { RuntimeName, Runtimes } from '../domain/runtime/runtimes.ts';
+import type { RuntimeName } from '../domain/runtime/message.ts';
+import type { Runtimes } from '../domain/runtime/runtimes.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import type { PlayerKey } from '../player-key.ts';
 import type { Connection } from './connection.ts';

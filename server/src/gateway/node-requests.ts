@@ -12,7 +12,7 @@ type End = (connection: Connection, name: CloseName, text?: string, facts?: Clos
 
 interface Why {
   readonly name: CloseName;
-  readonly text?: string;
+  readonly text?: string | undefined;
   readonly facts?: CloseFacts;
 }
 
@@ -67,8 +67,9 @@ export function answerNodeRequests({
     }
   }
 
-  cluster.answer('disconnect', ({ player, connectionIds, requestId }) => {
-    const closed = endAll(player, connectionIds, { name: 'disconnected', facts: { requestId } });
+  cluster.answer('disconnect', ({ player, connectionIds, requestId, reason: text }) => {
+    const why = { name: 'disconnected', text, facts: { requestId } } as const;
+    const closed = endAll(player, connectionIds, why);
     return andThen(closed, (closedIds) => ({ closedIds }));
   });
 
@@ -81,6 +82,11 @@ export function answerNodeRequests({
 
   cluster.answer('replace', async ({ player, connectionIds }) => {
     return { closedIds: await endAll(player, connectionIds, { name: 'replaced' }) };
+  });
+
+  cluster.answer('notify', ({ connectionIds, type, payload }) => {
+    for (const id of connectionIds) membership.find(id)?.notify(type, payload);
+    return {};
   });
 
   cluster.answer('close_stage', async ({ stageId }) => {

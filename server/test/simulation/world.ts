@@ -14,6 +14,7 @@ import type { MaybePromise } from '../../src/maybe-promise.ts';
 import type { PlayerKey } from '../../src/player-key.ts';
 import type { RandomBytes } from '../../src/random.ts';
 import type { StageRecord } from '../../src/store/store.ts';
+import { NO_ANSWERS } from '../support/cloud-code.ts';
 import { UNRECORDED } from '../support/domain.ts';
 import { NO_METRICS } from '../support/metrics.ts';
 import type { History } from './history.ts';
@@ -128,7 +129,7 @@ export class World {
   readonly gateway: Gateway;
   readonly cluster: ScheduledCluster;
   readonly limits: Limits;
-  readonly runtimes = createRuntimes({ tokens: { issue: () => '' }, log: SILENT });
+  readonly runtimes = createRuntimes({ tokens: { issue: () => '' }, answers: NO_ANSWERS, log: SILENT });
   readonly sockets: SimulatedSocket[] = [];
   readonly #scheduler: Scheduler;
   readonly #random: RandomBytes;

@@ -117,6 +117,7 @@ export async function openApi(
 
   const connected: DirectoryEntry[] = [];
   const players: Services['players'] = {
+    createToken: () => Promise.reject(new Error('no test asks for tokens')),
     async connections({ gameName, stageName }) {
       await domain.stages.get(gameName, stageName);
       return connected;
@@ -133,7 +134,7 @@ export async function openApi(
   };
 
   const arns = createArns({ region: 'us-east-1', accountId: '123456789012' });
-  const { games, stages, resourceTags, auditRecords } = domain;
+  const { games, stages, resourceTags, auditRecords, stageLogLines } = domain;
 
   const pipeline = createPipeline({
     operations,
@@ -144,6 +145,7 @@ export async function openApi(
       players,
       resourceTags,
       auditRecords,
+      stageLogLines,
       serverInfo: () => INFO,
       ...services,
     },

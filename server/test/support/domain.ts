@@ -16,6 +16,7 @@ import type { AuditReader } from '../../src/store/audit/audit-log.ts';
 import type { Store } from '../../src/store/store.ts';
 import { openTestStore } from '../../src/store/test-store.ts';
 import { JOBS } from '../../src/threads/jobs.ts';
+import { NO_CLOUD_CODE } from './cloud-code.ts';
 import { ManualClock } from './manual-clock.ts';
 import { NO_METRICS } from './metrics.ts';
 
@@ -116,8 +117,12 @@ export async function openDomain(t: TestContext, options: DomainOptions = {}) {
     return {};
   });
   const services = createServices({
-    ...{ store, playerData, stageLogs, audit, auditLog, findCredential },
-    ...{ cluster, clock, random, log, examine, longWork },
+    ...{ store, audit, auditLog, findCredential, cluster, clock, random, log, examine, longWork },
+    cloudCode: {
+      ...NO_CLOUD_CODE,
+      playerData: { ...NO_CLOUD_CODE.playerData, ...playerData },
+      stageLogs: { ...NO_CLOUD_CODE.stageLogs, ...stageLogs },
+    },
     keyring: createKeyring(new Uint8Array(32).fill(7)),
     settings: { ...SETTINGS, ...changed },
     metrics: NO_METRICS,

@@ -8,6 +8,7 @@ import { Limits } from '../../src/gateway/limits.ts';
 import type { PlayerSocket } from '../../src/gateway/player-socket.ts';
 import type { Log } from '../../src/log.ts';
 import { createSystemRandom } from '../../src/random.ts';
+import { NO_ANSWERS } from './cloud-code.ts';
 import { ManualClock } from './manual-clock.ts';
 import { NO_METRICS } from './metrics.ts';
 
@@ -80,7 +81,7 @@ export function openGateway({ settings = {} }: { settings?: Partial<GatewaySetti
   };
   const gateway = new Gateway({
     players,
-    runtimes: createRuntimes({ tokens: { issue: () => '' }, log: SILENT }),
+    runtimes: createRuntimes({ tokens: { issue: () => '' }, answers: NO_ANSWERS, log: SILENT }),
     cluster,
     limits: new Limits({ settings: UNLIMITED, clock }),
     clock,

@@ -2,7 +2,7 @@ import type { Metrics } from '../../src/metrics.ts';
 
 /** For tests that count nothing. */
 export const NO_METRICS: Metrics = {
-  ofStage: () => ({ opened() {}, stopped() {} }),
+  ofStage: () => ({ opened() {}, stopped() {}, handled() {} }),
   forgetStage() {},
   closed() {},
   refused() {},

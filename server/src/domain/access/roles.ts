@@ -6,7 +6,8 @@ export const ROLES = {
   viewer: 'sees everything but the audit log, and changes nothing',
   moderator: 'sees players’ connections and disconnects players',
   operator: 'sees everything, disconnects players, deploys, changes stages and tags',
-  developer: 'sees everything but the audit log, changes configurations, makes snapshots, generates code and deploys',
+  developer:
+    'sees everything but the audit log, changes configurations, makes snapshots, generates code, deploys and plays as any player',
   admin: 'does everything, including what makes and deletes games and stages',
 } as const;
 
@@ -65,8 +66,11 @@ export const GRANTS: Readonly<Record<string, Grant>> = {
   'gamesparks:ListTagsForResource': seen('tagged'),
   'gamesparks:GetPlayerConnectionStatus': seenByAll('stage'),
   'gamesparks:DisconnectPlayer': grant('stage', 'moderator', 'operator'),
+  // Whoever has a player's token can play as the player, as whoever deploys scripts can.
+  'respark:CreatePlayerToken': grant('stage', 'developer'),
   'respark:GetServerInfo': seenByAll('public'),
   'respark:ListAuditRecords': grant('server', 'operator'),
+  'respark:ListStageLogLines': seen('stage'),
 };
 
 /** What a role is limited to; without a game, to nothing. */

@@ -1,5 +1,6 @@
 import { parseJson } from '@respark/protocol';
 import { documentSizeOf, parseDocument, type Sections, writeDocument } from './document.ts';
+import { type GameModel, readModel } from './model.ts';
 import { applyModifications, type Modification } from './modifications.ts';
 
 /** Sections as they are stored: JSON text of an object, section name → attributes, as JSON.stringify writes it. */
@@ -38,6 +39,9 @@ export const sectionJobs = {
     }));
     return made(applyModifications(readSections(sections), parsed));
   },
+
+  /** Reads what a runtime needs, from sections that have been deployed. */
+  readModel: (sections: StoredSections): GameModel => readModel(readSections(sections)),
 
   /** Writes the file that an import reads. */
   export: (sections: StoredSections): Uint8Array => writeDocument(readSections(sections)),

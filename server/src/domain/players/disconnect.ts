@@ -22,6 +22,8 @@ export interface DisconnectResult {
 export type Disconnect = (call: {
   readonly player: PlayerKey;
   readonly requestId: string;
+  /** What the close frames say; without it, what they always say. */
+  readonly reason?: string | undefined;
   readonly timeoutMs: number;
 }) => MaybePromise<DisconnectResult>;
 
@@ -29,7 +31,7 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
   /** Adds to `closed` the ids that the owner proves closed. */
   const askOwner = inSteps(function* (
     node: string,
-    request: { player: PlayerKey; connectionIds: readonly string[]; requestId: string },
+    request: { player: PlayerKey; connectionIds: readonly string[]; requestId: string; reason: string | undefined },
     timeoutMs: number,
     closed: Set<string>,
   ): Steps<void> {
@@ -46,23 +48,23 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
   function closeAtOwners(
     player: PlayerKey,
     entries: readonly DirectoryEntry[],
-    requestId: string,
+    { requestId, reason }: { requestId: string; reason: string | undefined },
     timeoutMs: number,
   ): MaybePromise<Set<string>> {
     const closed = new Set<string>();
     const asked = [...idsByOwner(entries)].map(([node, connectionIds]) =>
-      askOwner(node, { player, connectionIds, requestId }, timeoutMs, closed),
+      askOwner(node, { player, connectionIds, requestId, reason }, timeoutMs, closed),
     );
     return andThen(all(asked), () => closed);
   }
 
-  return inSteps(function* ({ player, requestId, timeoutMs }): Steps<DisconnectResult> {
+  return inSteps(function* ({ player, requestId, reason, timeoutMs }): Steps<DisconnectResult> {
     const deadline = clock.monotonic() + timeoutMs;
     const leftMs = () => deadline - clock.monotonic();
 
     const before = yield* settled(listConnections({ cluster, clock, player, timeoutMs }));
     const ownersMs = leftMs() - timeoutMs * LAST_LOOK_SHARE;
-    const closed = yield* settled(closeAtOwners(player, before.entries, requestId, ownersMs));
+    const closed = yield* settled(closeAtOwners(player, before.entries, { requestId, reason }, ownersMs));
     const ids = before.entries.map((entry) => entry.connectionId);
     const unproven = new Set(ids.filter((id) => !closed.has(id)));
     if (unproven.size > 0) {
@@ -79,7 +81,8 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
   });
 }
 
-function idsByOwner(entries: readonly DirectoryEntry[]): Map<string, string[]> {
+/** Node → the ids of the connections that it owns. */
+export function idsByOwner(entries: readonly DirectoryEntry[]): Map<string, string[]> {
   const byOwner = new Map<string, string[]>();
   for (const { node, connectionId } of entries) {
     const ids = byOwner.get(node);

@@ -8,7 +8,8 @@ import type { PlayerKey } from '../../player-key.ts';
 import { type RandomBytes, randomAlphanumeric } from '../../random.ts';
 import type { Store } from '../../store/store.ts';
 import type { Audit, Change } from '../audit.ts';
-import { EMPTY_RUNTIME_ID, type RuntimeName } from '../runtime/runtimes.ts';
+import type { RuntimeName } from '../runtime/message.ts';
+import { EMPTY_RUNTIME_ID } from '../runtime/runtimes.ts';
 import { activeStage, findStage, isBeingDeleted } from '../stages.ts';
 import { listConnections, orUnavailable } from './directory-look-up.ts';
 import { createDisconnect, type DisconnectResult } from './disconnect.ts';
@@ -42,6 +43,9 @@ export interface Players {
   /** A token for a later hello of this player. */
   issueToken(player: PlayerKey): string;
 
+  /** The same for whom an operator names, with the stage's game key. Throws `not_found`, as `disconnect` does. */
+  createToken(player: NamedPlayer, change: Change): Promise<{ readonly token: string; readonly gameKey: string }>;
+
   /**
    * The player's connections on every node, oldest first. Throws `not_found`, or `internal` when the directory does not
    * say.
@@ -51,9 +55,9 @@ export interface Players {
   /**
    * Closes every connection of the player and says of each whether its end is proven. Throws `not_found` for a stage that
    * is unknown or being deleted, and `internal` when the directory cannot say what there is to close: never an empty
-   * success. Answers within `disconnectDeadlineMs` whatever the owners do.
+   * success. Answers within `disconnectDeadlineMs` whatever the owners do. The player's client is told the reason.
    */
-  disconnect(player: NamedPlayer, change: Change): MaybePromise<DisconnectResult>;
+  disconnect(player: NamedPlayer, change: Change, reason?: string): MaybePromise<DisconnectResult>;
 }
 
 export function createPlayers({
@@ -87,13 +91,17 @@ export function createPlayers({
 
   const disconnect = createDisconnect({ cluster, clock, log });
 
-  const end = inSteps(function* (named: NamedPlayer, requestId: string): Steps<DisconnectResult> {
+  const end = inSteps(function* (
+    named: NamedPlayer,
+    requestId: string,
+    reason: string | undefined,
+  ): Steps<DisconnectResult> {
     const startedAt = clock.monotonic();
     const spentMs = () => clock.monotonic() - startedAt;
     try {
       const player = yield* settled(getKey(named, settings.disconnectDeadlineMs));
       const timeoutMs = settings.disconnectDeadlineMs - spentMs();
-      const { successes, failures } = yield* settled(disconnect({ player, requestId, timeoutMs }));
+      const { successes, failures } = yield* settled(disconnect({ player, requestId, reason, timeoutMs }));
       metrics.disconnected({ durationMs: spentMs(), successes: successes.length, failures: failures.length });
       return { successes, failures };
     } catch (error) {
@@ -120,6 +128,13 @@ export function createPlayers({
 
     issueToken: (player) => tokens.issue(player.stageId, player.playerId),
 
+    async createToken({ gameName, stageName, playerId }, change) {
+      return await audit.around({ playerId, ...change }, async () => {
+        const stage = activeStage(await findStage(store, gameName, stageName), gameName, stageName);
+        return { token: tokens.issue(stage.id, playerId), gameKey: stage.gameKey };
+      });
+    },
+
     async connections(named) {
       const timeoutMs = settings.disconnectDeadlineMs;
       const player = await getKey(named, timeoutMs);
@@ -127,11 +142,11 @@ export function createPlayers({
       return [...entries].sort((a, b) => a.createdAt - b.createdAt);
     },
 
-    disconnect: (named, change) =>
+    disconnect: (named, change, reason) =>
       audit.around(
         // V8 adds members to a copy many times as slowly as it makes the copy, so the new one comes first.
         { playerId: named.playerId, ...change },
-        () => end(named, change.requestId),
+        () => end(named, change.requestId, reason),
         (result) => result,
       ),
   };

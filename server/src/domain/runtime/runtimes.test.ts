@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NO_ANSWERS } from '../../../test/support/cloud-code.ts';
 import { recordedLog } from '../../../test/support/domain.ts';
 import { createRuntimes, EMPTY_RUNTIME_ID } from './runtimes.ts';
 
@@ -11,7 +12,11 @@ const [FIRST, SECOND, THIRD] = ['01', '02', '03'].map((start) => `${start}9b7d9a
 
 function open() {
   const { log, lines } = recordedLog();
-  const runtimes = createRuntimes({ tokens: { issue: (...player) => `token of ${player.join('/')}` }, log });
+  const runtimes = createRuntimes({
+    tokens: { issue: (...player) => `token of ${player.join('/')}` },
+    answers: NO_ANSWERS,
+    log,
+  });
   return {
     runtimes,
     enter: (stageId: string, id: string) =>
@@ -80,7 +85,7 @@ test('leaving more often than entering is a bug that shows', () => {
 
 test('every runtime answers the request for a player token, and says of other messages that nothing handles them', async () => {
   const runtime = open().enter('s1', EMPTY_RUNTIME_ID);
-  const message = { player: { stageId: 's1', playerId: 'p1' }, connectionId: 'c1', payload: {} };
+  const message = { player: { stageId: 's1', playerId: 'p1' }, payload: {} };
   assert.deepEqual(await runtime.request({ ...message, type: 'GameSparks.Identity.GetPlayerToken' }), {
     isHandled: true,
     payload: { AuthenticationToken: 'token of s1/p1' },

@@ -1,29 +1,12 @@
-import { GET_PLAYER_TOKEN, type Payload, type RequestErrorCode } from '@respark/protocol';
+import { GET_PLAYER_TOKEN } from '@respark/protocol';
 import type { Log } from '../../log.ts';
-import type { PlayerKey } from '../../player-key.ts';
 import type { PlayerTokens } from '../players/player-tokens.ts';
+import type { GameAnswers } from './game-answers.ts';
+import { type Message, noHandler, type Outcome, type RuntimeName } from './message.ts';
+import { GAME_PREFIX } from './message-types.ts';
 
 /** The runtime of a stage to which nothing has been deployed: it has no handlers of its own. */
 export const EMPTY_RUNTIME_ID = 'empty';
-
-export interface RuntimeName {
-  readonly id: string;
-  /** The stage, and the names that it goes by in metrics and logs. */
-  readonly stage: { readonly stageId: string; readonly gameName: string; readonly stageName: string };
-}
-
-/** A player's message on its way to the runtime of the connection that it came on. */
-export interface Message {
-  readonly player: PlayerKey;
-  readonly connectionId: string;
-  readonly type: string;
-  readonly payload: Payload;
-}
-
-/** What came of a message; a code of the protocol says why it was not handled. */
-export type Outcome =
-  | { readonly isHandled: true; readonly payload: Payload }
-  | { readonly isHandled: false; readonly code: RequestErrorCode; readonly message: string };
 
 /**
  * What answers the messages of a stage, as one deployment made it. A connection holds the runtime that it opened on, for
@@ -59,14 +42,37 @@ interface StageRuntimes {
   readonly byId: Map<string, { readonly runtime: Runtime; connections: number }>;
 }
 
-export function createRuntimes({ tokens, log }: { tokens: Pick<PlayerTokens, 'issue'>; log: Log }): Runtimes {
+export function createRuntimes({
+  tokens,
+  answers,
+  log,
+}: {
+  tokens: Pick<PlayerTokens, 'issue'>;
+  answers: GameAnswers;
+  log: Log;
+}): Runtimes {
   /** Only stages that have connections. */
   const stages = new Map<string, StageRuntimes>();
-  const answer = createSystemMessages({ tokens });
   let size = 0;
 
-  function create({ id, stage }: RuntimeName): Runtime {
-    return { id, stage, ...answer, leave: () => leave(stage.stageId, id) };
+  function create(name: RuntimeName): Runtime {
+    const { id, stage } = name;
+    const isAnswered = (type: string) => id !== EMPTY_RUNTIME_ID && type.startsWith(GAME_PREFIX);
+    return {
+      id,
+      stage,
+      async request(message) {
+        const { type, player } = message;
+        if (type === GET_PLAYER_TOKEN) {
+          return { isHandled: true, payload: { AuthenticationToken: tokens.issue(player.stageId, player.playerId) } };
+        }
+        return isAnswered(type) ? await answers.request(name, message) : noHandler('request', type);
+      },
+      async event(message) {
+        return isAnswered(message.type) ? await answers.event(name, message) : noHandler('event', message.type);
+      },
+      leave: () => leave(stage.stageId, id),
+    };
   }
 
   function leave(stageId: string, id: string): void {
@@ -84,6 +90,7 @@ export function createRuntimes({ tokens, log }: { tokens: Pick<PlayerTokens, 'is
   function deployed(stageId: string, id: string): void {
     const stage = stages.get(stageId);
     if (stage !== undefined && isNewer(id, stage.newestId)) stage.newestId = id;
+    if (id !== EMPTY_RUNTIME_ID) void answers.prepare(stageId, id);
   }
 
   return {
@@ -106,31 +113,6 @@ export function createRuntimes({ tokens, log }: { tokens: Pick<PlayerTokens, 'is
       return size;
     },
   };
-}
-
-/** What every runtime answers: the system's own messages. Nothing handles the others yet. */
-function createSystemMessages({ tokens }: { tokens: Pick<PlayerTokens, 'issue'> }): Pick<Runtime, 'request' | 'event'> {
-  type Answer = (message: Message) => Promise<Payload>;
-  const requests: ReadonlyMap<string, Answer> = new Map([
-    [
-      GET_PLAYER_TOKEN,
-      async ({ player }: Message) => ({ AuthenticationToken: tokens.issue(player.stageId, player.playerId) }),
-    ],
-  ]);
-  return {
-    async request(message) {
-      const respond = requests.get(message.type);
-      if (respond === undefined) return noHandler('request', message.type);
-      return { isHandled: true, payload: await respond(message) };
-    },
-    async event({ type }) {
-      return noHandler('event', type);
-    },
-  };
-}
-
-function noHandler(kind: 'request' | 'event', type: string): Outcome {
-  return { isHandled: false, code: 'no_handler', message: `no handler for ${kind} ${JSON.stringify(type)}` };
 }
 
 /** Ids of runtimes are those of their deployments, in order of time; the empty one was there before any. */

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { gameSections, realGameDocument } from '../../../test/support/game-document.ts';
+import { type Json, parseDocument, type Sections } from './document.ts';
+import { fromFolder, toFolder } from './folder.ts';
+
+/** The same text means the same members in the same order. */
+function assertRoundTrip(sections: Sections): void {
+  assert.equal(JSON.stringify(fromFolder(toFolder(sections))), JSON.stringify(sections));
+}
+
+test('a folder makes the same document again, with everything in its order', () => {
+  assertRoundTrip(gameSections());
+  const real = realGameDocument();
+  if (real !== undefined) assertRoundTrip(parseDocument(real));
+  assertRoundTrip({});
+  assertRoundTrip({ 'GameSparks.Core.Events': {}, 'Other.Section': { b: 1, a: [null] }, 'GameSparks.Core.Model': {} });
+});
+
+test('what is not as the extensions define it is kept all the same', () => {
+  const odd: Json[] = [
+    { 'not a file name': {} },
+    { Name: 'text' },
+    { Name: { Code: 'text' } },
+    { Name: { Code: { Script: 5 } } },
+    { Name: { Code: { ScriptLanguage: 'x', Script: 'a\r\n\tb', More: 1 }, Enabled: 'yes' } },
+  ];
+  for (const attributes of odd) {
+    for (const section of ['GameSparks.Core.RequestHandlers', 'GameSparks.Core.Requests', 'GameSparks.Core.Model']) {
+      assertRoundTrip({ [section]: attributes });
+    }
+  }
+});
+
+test('scripts are files of their own, and messages are one file each', () => {
+  const files = toFolder({
+    'GameSparks.Core.Requests': { Buy: { AllowedSources: ['Player'] } },
+    'GameSparks.Core.RequestHandlers': { Buy: { Enabled: true, Code: { Script: 'return 1;\n' } } },
+    'GameSparks.Core.EventHandlers': { Buy: { Enabled: true, Code: { Script: '// event' } } },
+  });
+  assert.deepEqual([...files.keys()].sort(), [
+    'game.json',
+    'handlers/Buy.event.js',
+    'handlers/Buy.js',
+    'messages/Buy.json',
+  ]);
+  assert.equal(files.get('handlers/Buy.js'), 'return 1;\n');
+  assert.deepEqual(JSON.parse(files.get('messages/Buy.json') ?? ''), {
+    Request: { AllowedSources: ['Player'] },
+    RequestHandler: { Enabled: true, Code: { Script: null } },
+    EventHandler: { Enabled: true, Code: { Script: null } },
+  });
+});
+
+test('files that people add or remove count, and new messages come last, by name', () => {
+  const files = new Map(toFolder({ 'GameSparks.Core.Requests': { B: {}, A: {} } }));
+  files.set('messages/D.json', '{"Request":{},"RequestHandler":{"Enabled":true}}');
+  files.set('messages/C.json', '{"Request":{}}');
+  files.set('handlers/D.js', 'return;');
+  files.delete('messages/B.json');
+  assert.deepEqual(fromFolder(files), {
+    'GameSparks.Core.Requests': { A: {}, C: {}, D: {} },
+    'GameSparks.Core.RequestHandlers': { D: { Enabled: true, Code: { Script: 'return;' } } },
+  });
+});
+
+test('a file that cannot be used is named, with what is wrong', () => {
+  const wrong: [Record<string, string>, RegExp][] = [
+    [{ 'game.json': '{' }, /file game\.json cannot be used: it is not JSON/],
+    [{ 'game.json': '{"Sections":[1]}' }, /file game\.json .* "Sections", a list of names/],
+    [{ 'messages/A.json': '[]' }, /file messages\/A\.json cannot be used: it must be an object/],
+    [{ 'messages/A.json': '{"Reqest":{}}' }, /it has "Reqest": a message has Request, /],
+    [{ 'messages/A.json': '{"RequestHandler":5}', 'handlers/A.js': '' }, /a handler and its Code must be objects/],
+    [{ 'handlers/A.js': 'return;' }, /file handlers\/A\.js cannot be used: no handler uses it/],
+    [{ 'model.json': 'x' }, /file model\.json/],
+  ];
+  for (const [files, message] of wrong) {
+    assert.throws(() => fromFolder(new Map(Object.entries(files))), {
+      name: 'ServiceError',
+      code: 'validation',
+      message,
+    });
+  }
+  assert.throws(() => toFolder({ 'GameSparks.Core.Requests': { buy: {}, Buy: {} } }), {
+    message: /differ only in case/,
+  });
+});

@@ -1,0 +1,211 @@
+import { ServiceError } from '../../errors.ts';
+import { shown } from '../../text.ts';
+import { isObject, type Json, memberOf, type Sections } from './document.ts';
+import { SECTIONS } from './sections.ts';
+
+/** Path in the folder, with `/` between its parts → text. */
+export type FolderFiles = ReadonlyMap<string, string>;
+
+/** What a folder's own file says: everything that the other files do not, so that nothing of the document is lost. */
+interface Index {
+  /** The sections, in their order. */
+  readonly Sections: readonly string[];
+  /** Section → the names of its entries, in their order, where it is kept in files for each message. */
+  readonly Order: Readonly<Record<string, readonly string[]>>;
+}
+
+export const INDEX_FILE = 'game.json';
+export const MODEL_FILE = 'model.json';
+
+/** The sections whose entries are kept together in one file for each message, and under which key they are there. */
+const OF_MESSAGES = {
+  Request: SECTIONS.requests,
+  RequestHandler: SECTIONS.requestHandlers,
+  Event: SECTIONS.events,
+  EventHandler: SECTIONS.eventHandlers,
+  Notification: SECTIONS.notifications,
+} as const;
+
+export type MessageKey = keyof typeof OF_MESSAGES;
+
+type Key = MessageKey;
+
+const KEYS = Object.keys(OF_MESSAGES) as Key[];
+
+/** Under which key the file of a message has its entry of a section. */
+export const MESSAGE_KEYS = KEYS.map((key) => ({ key, section: OF_MESSAGES[key] }));
+
+/** What may be the name of a file everywhere. */
+const NAME = /^[A-Za-z0-9_]{1,64}$/;
+
+/**
+ * A configuration as a folder that people and git can read: a file for each message, one for each script, one for the
+ * shapes. `fromFolder` makes the same document of it again. Sections that are not as the extensions define them are kept
+ * whole. Throws `validation` when two names differ only in case, since some file systems take them for one.
+ */
+export function toFolder(sections: Sections): FolderFiles {
+  const files = new Map<string, string>();
+  const order: Record<string, readonly string[]> = {};
+  const messages = new Map<string, Record<string, Json>>();
+  for (const key of KEYS) {
+    const section = OF_MESSAGES[key];
+    const entries = memberOf(sections, section);
+    if (!isObject(entries) || !Object.keys(entries).every((name) => NAME.test(name))) continue;
+    order[section] = Object.keys(entries);
+    for (const [name, entry] of Object.entries(entries)) {
+      const message = messages.get(name) ?? {};
+      messages.set(name, message);
+      const script = key.endsWith('Handler') ? memberOf(memberOf(entry, 'Code'), 'Script') : undefined;
+      if (typeof script === 'string') files.set(scriptFile(name, key), script);
+      message[key] = typeof script === 'string' ? withoutScript(entry) : entry;
+    }
+  }
+  refuseTwins([...messages.keys()]);
+  for (const [name, message] of messages) files.set(`messages/${name}.json`, textOf(message));
+  for (const [section, attributes] of Object.entries(sections)) {
+    if (section === SECTIONS.model) files.set(MODEL_FILE, textOf(attributes));
+    else if (order[section] === undefined) files.set(`sections/${section}.json`, textOf(attributes));
+  }
+  const index: Index = { Sections: Object.keys(sections), Order: order };
+  files.set(INDEX_FILE, textOf(index as unknown as Json));
+  return files;
+}
+
+/**
+ * The sections that the files of a folder are. Messages that the index does not name come last, by name. Throws
+ * `validation`, naming the file, for one that is not as it has to be.
+ */
+export function fromFolder(files: FolderFiles): Sections {
+  const index = readIndex(files);
+  const parts = new Map<string, Json>();
+  for (const section of index.Sections) parts.set(section, {});
+  const byKey = new Map<Key, Map<string, Json>>(KEYS.map((key) => [key, new Map()]));
+  const scripts = new Set<string>();
+  for (const [path, text] of files) {
+    const [, kind, name = ''] = /^(messages|sections)\/([^/]+)\.json$/.exec(path) ?? [];
+    if (path === MODEL_FILE) parts.set(SECTIONS.model, readJson(path, text));
+    else if (kind === 'sections') parts.set(name, readJson(path, text));
+    else if (kind === 'messages') readMessage({ path, name, text, files, byKey, scripts });
+  }
+  for (const path of files.keys()) {
+    if (path.startsWith('handlers/') && path.endsWith('.js') && !scripts.has(path)) {
+      throw invalid(
+        path,
+        `no handler uses it: give messages/${path.slice(9, -3)}.json a RequestHandler or an EventHandler`,
+      );
+    }
+  }
+  for (const key of KEYS) {
+    const found = byKey.get(key) as Map<string, Json>;
+    const section = OF_MESSAGES[key];
+    const known = index.Order[section];
+    if (known === undefined && found.size === 0) continue;
+    const names = [...(known ?? []).filter((name) => found.has(name)), ...unknownOf(found, known ?? [])];
+    parts.set(section, objectOf(names.map((name) => [name, found.get(name) as Json])));
+  }
+  return objectOf([...parts]) as Sections;
+}
+
+function readMessage({
+  path,
+  name,
+  text,
+  files,
+  byKey,
+  scripts,
+}: {
+  path: string;
+  name: string;
+  text: string;
+  files: FolderFiles;
+  byKey: ReadonlyMap<Key, Map<string, Json>>;
+  scripts: Set<string>;
+}): void {
+  const message = readJson(path, text);
+  if (!isObject(message)) throw invalid(path, 'it must be an object');
+  for (const [key, entry] of Object.entries(message)) {
+    const ofKey = byKey.get(key as Key);
+    if (ofKey === undefined) throw invalid(path, `it has ${shown(key)}: a message has ${KEYS.join(', ')}`);
+    const script = key.endsWith('Handler') ? files.get(scriptFile(name, key as Key)) : undefined;
+    if (script !== undefined) scripts.add(scriptFile(name, key as Key));
+    ofKey.set(name, script === undefined ? entry : withScript(path, entry, script));
+  }
+}
+
+function unknownOf(found: ReadonlyMap<string, Json>, known: readonly string[]): string[] {
+  return [...found.keys()].filter((name) => !known.includes(name)).sort();
+}
+
+/** Where the script of a handler is; almost no message has handlers of both kinds. */
+export function scriptFile(message: string, key: Key): string {
+  return key === 'EventHandler' ? `handlers/${message}.event.js` : `handlers/${message}.js`;
+}
+
+/** A handler without its script, whose place is kept, so that the order of its members is. */
+function withoutScript(entry: Json): Json {
+  return mapMembers(entry, 'Code', (code) => mapMembers(code, 'Script', () => null));
+}
+
+function withScript(path: string, entry: Json, script: string): Json {
+  const code = memberOf(entry, 'Code') ?? {};
+  if (!isObject(entry) || !isObject(code)) throw invalid(path, 'a handler and its Code must be objects');
+  const withCode = memberOf(entry, 'Code') === undefined ? { ...entry, Code: {} } : entry;
+  return mapMembers(withCode, 'Code', (given) =>
+    memberOf(given, 'Script') === undefined
+      ? objectOf([...Object.entries(given as object), ['Script', script]])
+      : mapMembers(given, 'Script', () => script),
+  );
+}
+
+function mapMembers(value: Json, key: string, change: (member: Json) => Json): Json {
+  if (!isObject(value)) return value;
+  return objectOf(Object.entries(value).map(([name, member]) => [name, name === key ? change(member) : member]));
+}
+
+function objectOf(entries: readonly (readonly [string, Json])[]): { readonly [key: string]: Json } {
+  return Object.fromEntries(entries);
+}
+
+function readIndex(files: FolderFiles): Index {
+  const text = files.get(INDEX_FILE);
+  if (text === undefined) return { Sections: [], Order: {} };
+  const index = readJson(INDEX_FILE, text);
+  const sections = memberOf(index, 'Sections') ?? [];
+  const order = memberOf(index, 'Order') ?? {};
+  const isNames = (value: Json): value is readonly string[] =>
+    Array.isArray(value) && value.every((name) => typeof name === 'string');
+  if (!isNames(sections) || !isObject(order) || !Object.values(order).every(isNames)) {
+    throw invalid(INDEX_FILE, 'it must have "Sections", a list of names, and "Order", lists of names by section');
+  }
+  return { Sections: sections, Order: order as Index['Order'] };
+}
+
+function readJson(path: string, text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch (error) {
+    throw invalid(path, `it is not JSON: ${(error as Error).message}`);
+  }
+}
+
+function textOf(value: Json): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}
+
+function refuseTwins(names: readonly string[]): void {
+  const seen = new Map<string, string>();
+  for (const name of names) {
+    const other = seen.get(name.toLowerCase());
+    if (other !== undefined) {
+      throw new ServiceError(
+        'validation',
+        `the messages ${shown(other)} and ${shown(name)} differ only in case, and would be one file on some systems: rename one of them`,
+      );
+    }
+    seen.set(name.toLowerCase(), name);
+  }
+}
+
+function invalid(path: string, problem: string): ServiceError {
+  return new ServiceError('validation', `the folder's file ${path} cannot be used: ${problem}`);
+}

@@ -1,0 +1,70 @@
+import type { Clock } from '../../clock.ts';
+import type { Log } from '../../log.ts';
+import type { Metrics } from '../../metrics.ts';
+import type { RandomBytes } from '../../random.ts';
+import type { Sandbox } from '../../sandbox/sandbox.ts';
+import { createHostApi, type HostApiParts } from './host-api.ts';
+import type { Message, Outcome, RuntimeName } from './message.ts';
+import { createMessageHandling } from './message-handling.ts';
+import type { Programs } from './programs.ts';
+import type { LineWriter } from './script-logs.ts';
+
+/** Answers the messages that games define. */
+export interface GameAnswers {
+  /** A rejection is a fault of the server, never of the player or the script. */
+  request(runtime: RuntimeName, message: Message): Promise<Outcome>;
+  event(runtime: RuntimeName, message: Message): Promise<Outcome>;
+  /** Gets ready for the runtime's messages, as far as that succeeds. */
+  prepare(stageId: string, runtimeId: string): Promise<void>;
+}
+
+export function createGameAnswers({
+  programs,
+  sandbox,
+  lines,
+  metrics,
+  clock,
+  random,
+  log,
+  ...hostApiParts
+}: Omit<HostApiParts, 'raise'> & {
+  readonly programs: Programs;
+  readonly sandbox: Pick<Sandbox, 'invoke' | 'prepare'>;
+  readonly lines: LineWriter;
+  readonly metrics: Pick<Metrics, 'ofStage'>;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Log;
+}): GameAnswers {
+  const hostApi = createHostApi({
+    ...hostApiParts,
+    raise({ stage, program, player, raised }, type, payload) {
+      const message = { player, type, payload, raised: raised + 1 };
+      // Lines of the handler, and why it was not run, are in the log of the stage.
+      handling.event({ stage, program }, message).catch((error: unknown) => {
+        log.error({ err: error, stageId: stage.stageId, type }, 'an event of a script could not be handled');
+      });
+    },
+  });
+  const handling = createMessageHandling({ sandbox, hostApi, lines, metrics, clock, random });
+
+  return {
+    async request({ id, stage }, message) {
+      return await handling.request({ stage, program: await programs.load(stage.stageId, id) }, message);
+    },
+
+    async event({ id, stage }, message) {
+      return await handling.event({ stage, program: await programs.load(stage.stageId, id) }, message);
+    },
+
+    async prepare(stageId, runtimeId) {
+      try {
+        const { scripted } = await programs.load(stageId, runtimeId);
+        if (scripted.scripts.size > 0) await sandbox.prepare(scripted);
+      } catch (error) {
+        // The first message tries again, and says what is wrong if it fails too.
+        log.debug({ err: error, runtimeId }, 'a runtime could not be made ready in advance');
+      }
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import type { ScriptedRuntime } from '../../sandbox/sandbox.ts';
+import type { GameModel, MessageHandler } from '../configuration/model.ts';
+import { GAME_PREFIX } from './message-types.ts';
+import { createPayloadReaders, type PayloadReader } from './payloads.ts';
+
+interface ProgramMessage {
+  readonly name: string;
+  /** Whether players may send it; if not, only scripts may. */
+  readonly isFromPlayers: boolean;
+  readonly read: PayloadReader;
+  readonly handler: MessageHandler | undefined;
+}
+
+export interface ProgramRequest extends ProgramMessage {
+  readonly readResponse: PayloadReader;
+}
+
+export type ProgramEvent = ProgramMessage;
+
+/** A deployed configuration, ready to answer messages. */
+export interface GameProgram {
+  /** By type on the wire. */
+  readonly requests: ReadonlyMap<string, ProgramRequest>;
+  readonly events: ReadonlyMap<string, ProgramEvent>;
+  /** Readers of payloads, by type on the wire. */
+  readonly notifications: ReadonlyMap<string, PayloadReader>;
+  /** What the sandbox runs. A handler goes by the name of its message, which is what scripts see in their errors. */
+  readonly scripted: ScriptedRuntime;
+}
+
+export function createGameProgram(
+  model: GameModel,
+  { id, gameId, stageId }: { readonly id: string; readonly gameId: string; readonly stageId: string },
+): GameProgram {
+  const readerOf = createPayloadReaders(model);
+  const { requestHandlers, eventHandlers } = model;
+  const requests = model.requests.map(({ name, isFromPlayers, request, response }): [string, ProgramRequest] => [
+    `${GAME_PREFIX}${name}`,
+    {
+      ...{ name, isFromPlayers, read: readerOf(request), readResponse: readerOf(response) },
+      handler: requestHandlers.get(name),
+    },
+  ]);
+  const events = model.events.map(({ name, isFromPlayers, event }): [string, ProgramEvent] => [
+    `${GAME_PREFIX}${name}`,
+    { name, isFromPlayers, read: readerOf(event), handler: eventHandlers.get(name) },
+  ]);
+  const scripts = [...requestHandlers, ...eventHandlers].flatMap(([name, { isEnabled, script }]): [string, string][] =>
+    isEnabled ? [[name, script]] : [],
+  );
+  return {
+    requests: new Map(requests),
+    events: new Map(events),
+    notifications: new Map(
+      model.notifications.map(({ name, notification }) => [`${GAME_PREFIX}${name}`, readerOf(notification)]),
+    ),
+    scripted: { id, gameId, stageId, scripts: new Map(scripts) },
+  };
+}

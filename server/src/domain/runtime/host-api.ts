@@ -1,0 +1,170 @@
+import { MAX_PLAYER_ID_LENGTH } from '@respark/protocol';
+import { ServiceError } from '../../errors.ts';
+import type { PlayerKey } from '../../player-key.ts';
+import type { HostAnswer } from '../../sandbox/sandbox.ts';
+import type { PlayerData } from '../../store/player-data/player-data.ts';
+import { shown } from '../../text.ts';
+import type { DisconnectResult } from '../players/disconnect.ts';
+import type { GameProgram } from './game-program.ts';
+import type { RuntimeName } from './message.ts';
+import { GAME_PREFIX } from './message-types.ts';
+import type { Outside } from './outside.ts';
+import { PayloadFault } from './payloads.ts';
+import { ScriptPlayerData } from './script-player-data.ts';
+
+/** The invocation that a call comes from. */
+export interface CallContext {
+  readonly stage: RuntimeName['stage'];
+  readonly program: GameProgram;
+  readonly player: PlayerKey;
+  readonly handler: string;
+  readonly requestId: string;
+  /** How many handlers in a row have raised the event that this one handles; 0 for a player's message. */
+  readonly raised: number;
+}
+
+/** Runs the calls of one invocation. Errors that the script may see are answers. */
+export type HostCalls = (operation: string, parameters: readonly unknown[]) => Promise<HostAnswer>;
+
+export type HostApi = (context: CallContext) => HostCalls;
+
+export interface HostApiParts {
+  readonly playerData: Pick<PlayerData, 'get' | 'set'>;
+  readonly outside: Outside;
+  /** Closes a player's connections, on record, with the promises of DisconnectPlayer. */
+  readonly disconnect: (
+    context: CallContext,
+    playerId: string,
+    reason: string | undefined,
+  ) => Promise<DisconnectResult>;
+  /** Sends a notification to every connection of the player, on any node. */
+  readonly notify: (player: PlayerKey, type: string, payload: Readonly<Record<string, unknown>>) => Promise<void>;
+  /** Has the event's handler run for the same player, after this one. */
+  readonly raise: (context: CallContext, type: string, payload: Readonly<Record<string, unknown>>) => void;
+}
+
+/** How many handlers in a row may raise events, so that no two of them call each other for ever. */
+const MAX_RAISED = 8;
+const MAX_REASON_CHARACTERS = 64;
+const MAX_KEYS = 100;
+
+const PLAYER_ID = new RegExp(`^[\\w-]{1,${MAX_PLAYER_ID_LENGTH}}$`);
+
+/** What a script did wrong in a call. It may catch it. */
+class CallError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** A row of the host API: what one call of a script does. */
+type HostOperation = (
+  call: { readonly parts: HostApiParts; readonly context: CallContext; readonly data: ScriptPlayerData },
+  parameters: readonly unknown[],
+) => Promise<unknown>;
+
+/** By the names under which `guest-api.ts` calls them. */
+const OPERATIONS: Readonly<Record<string, HostOperation>> = {
+  GetData: ({ data }, [playerId, keys]) => data.get(playerIdOf(playerId), keysOf(keys)),
+
+  SetData: ({ data }, [playerId, values]) =>
+    data.set(playerIdOf(playerId), objectOf(values, 'the argument of SetData')),
+
+  async SendNotification({ parts, context }, [name, payload, playerId]) {
+    const type = `${GAME_PREFIX}${textOf(name, 'the name of the notification')}`;
+    const read = context.program.notifications.get(type);
+    if (read === undefined) throw new CallError('unknown_message', `the game has no notification ${shown(name)}`);
+    const player = { stageId: context.player.stageId, playerId: playerIdOf(playerId) };
+    await parts.notify(player, type, fitting(read(payload ?? {})));
+  },
+
+  async RaiseEvent({ parts, context }, [name, payload]) {
+    const type = `${GAME_PREFIX}${textOf(name, 'the name of the event')}`;
+    const event = context.program.events.get(type);
+    if (event === undefined) throw new CallError('unknown_message', `the game has no event ${shown(name)}`);
+    if (context.raised >= MAX_RAISED) {
+      throw new CallError('too_deep', `${MAX_RAISED} handlers in a row have raised events: one of them must not`);
+    }
+    parts.raise(context, type, fitting(event.read(payload ?? {})));
+  },
+
+  async Disconnect({ parts, context }, [playerId, reason]) {
+    const text = reason === undefined || reason === null ? undefined : textOf(reason, 'the reason');
+    if (text !== undefined && [...text].length > MAX_REASON_CHARACTERS) {
+      throw new CallError('bad_argument', `the reason may have ${MAX_REASON_CHARACTERS} characters`);
+    }
+    const { successes, failures } = await parts.disconnect(context, playerIdOf(playerId), text);
+    return { DisconnectSuccesses: successes, DisconnectFailures: failures };
+  },
+};
+
+const OUTSIDE: Readonly<Record<string, keyof Outside>> = {
+  InvokeLambda: 'invokeLambda',
+  GetItem: 'getItem',
+  PutItem: 'putItem',
+  UpdateItem: 'updateItem',
+  DeleteItem: 'deleteItem',
+  Query: 'query',
+  Fetch: 'fetch',
+};
+
+export function createHostApi(parts: HostApiParts): HostApi {
+  return (context) => {
+    const { playerData, outside } = parts;
+    const data = new ScriptPlayerData({ playerData, stageId: context.player.stageId });
+    return async (operation, parameters) => {
+      const toOutside = OUTSIDE[operation];
+      if (toOutside !== undefined) return await outside[toOutside](parameters);
+      const perform = OPERATIONS[operation];
+      if (perform === undefined) throw new Error(`the host API has no operation ${shown(operation)}`);
+      try {
+        return { result: (await perform({ parts, context, data }, parameters)) ?? null };
+      } catch (error) {
+        return { error: errorFor(error) };
+      }
+    };
+  };
+}
+
+/** The error that the script sees. Throws what is a fault of the server. */
+function errorFor(error: unknown): { readonly code: string; readonly message: string } {
+  if (error instanceof CallError) return error;
+  if (error instanceof ServiceError && error.code !== 'internal') return { code: error.code, message: error.message };
+  throw error;
+}
+
+function fitting<T>(read: { readonly payload: T } | PayloadFault): T {
+  if (read instanceof PayloadFault) throw new CallError('bad_payload', read.text);
+  return read.payload;
+}
+
+function textOf(value: unknown, what: string): string {
+  if (typeof value === 'string' && value !== '') return value;
+  throw new CallError('bad_argument', `${what} must be text, got ${shown(value)}`);
+}
+
+function playerIdOf(value: unknown): string {
+  if (typeof value === 'string' && PLAYER_ID.test(value)) return value;
+  throw new CallError(
+    'bad_argument',
+    `a player id must be 1-${MAX_PLAYER_ID_LENGTH} of A-Z a-z 0-9 _ -, got ${shown(value)}`,
+  );
+}
+
+function keysOf(value: unknown): readonly string[] | undefined {
+  if (value === undefined || value === null) return undefined;
+  const isKeys = Array.isArray(value) && value.length <= MAX_KEYS && value.every((key) => typeof key === 'string');
+  if (isKeys) return value as string[];
+  throw new CallError(
+    'bad_argument',
+    `the argument of GetData must be a list of up to ${MAX_KEYS} keys, got ${shown(value)}`,
+  );
+}
+
+function objectOf(value: unknown, what: string): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new CallError('bad_argument', `${what} must be an object, got ${shown(value)}`);
+}

@@ -1,0 +1,180 @@
+import { MAX_CODE_LENGTH, MAX_MESSAGE_LENGTH, type RequestErrorCode } from '@respark/protocol';
+import type { Clock } from '../../clock.ts';
+import type { Metrics } from '../../metrics.ts';
+import { type RandomBytes, uuidV7 } from '../../random.ts';
+import type { InvocationResult, Sandbox, ScriptFailure } from '../../sandbox/sandbox.ts';
+import type { LogLevel } from '../../store/stage-logs/stage-logs.ts';
+import { excerpt, shown } from '../../text.ts';
+import type { ProgramEvent, ProgramRequest } from './game-program.ts';
+import type { CallContext, HostApi } from './host-api.ts';
+import { type Message, noHandler, type Outcome } from './message.ts';
+import { PayloadFault } from './payloads.ts';
+import type { LineWriter } from './script-logs.ts';
+
+/** Codes of a script's own errors begin with a capital, so that they are never taken for those of the protocol. */
+const OWN_CODE = new RegExp(`^[A-Z][A-Za-z0-9_.-]{0,${MAX_CODE_LENGTH - 1}}$`);
+
+/** Where a message is answered. */
+type Place = Pick<CallContext, 'stage' | 'program'>;
+
+/** Answers messages with a game's program. */
+interface MessageHandling {
+  request(place: Place, message: Message): Promise<Outcome>;
+  event(place: Place, message: Message): Promise<Outcome>;
+}
+
+export function createMessageHandling({
+  sandbox,
+  hostApi,
+  lines,
+  metrics,
+  clock,
+  random,
+}: {
+  sandbox: Pick<Sandbox, 'invoke'>;
+  hostApi: HostApi;
+  lines: LineWriter;
+  metrics: Pick<Metrics, 'ofStage'>;
+  clock: Clock;
+  random: RandomBytes;
+}): MessageHandling {
+  async function run(
+    { stage, program }: Place,
+    { name }: ProgramRequest | ProgramEvent,
+    message: Message,
+    payload: unknown,
+  ): Promise<{ readonly result: InvocationResult; readonly write: (level: LogLevel, text: string) => void }> {
+    const requestId = uuidV7(random, clock.now());
+    const { player, raised = 0 } = message;
+    const write = (level: LogLevel, text: string) =>
+      lines.write(stage.stageId, {
+        ...{ at: clock.now(), level, text, requestId },
+        playerId: player.playerId,
+        handler: name,
+      });
+    const result = await sandbox.invoke({
+      runtime: program.scripted,
+      handler: name,
+      playerId: player.playerId,
+      message: payload,
+      call: hostApi({ stage, program, player, handler: name, requestId, raised }),
+    });
+    for (const { level, text } of result.lines) write(level, text);
+    if (result.linesDropped > 0) write('warn', `${result.linesDropped} more lines were left out: that is too many`);
+    return { result, write };
+  }
+
+  async function answerRequest(place: Place, message: Message): Promise<Outcome> {
+    const { type } = message;
+    const request = place.program.requests.get(type);
+    const refusal = refusalBefore('request', type, request);
+    if (refusal !== undefined || request === undefined) return refusal ?? noHandler('request', type);
+    const read = request.read(message.payload);
+    if (read instanceof PayloadFault) return failed('bad_request', excerpt(read.text, MAX_MESSAGE_LENGTH));
+    const { result, write } = await run(place, request, message, read.payload);
+    const failure = refusalOf(result, write);
+    if (failure !== undefined || result.ending.kind !== 'returned') return failure ?? internal();
+    const { response } = result.ending;
+    if (response === undefined || response === '') {
+      write('error', 'the script must return GameSparks().Messaging().Response({…}), and returned something else');
+      return failed('bad_response', 'the handler of this message gave no response');
+    }
+    const answer = request.readResponse(JSON.parse(response));
+    if (answer instanceof PayloadFault) {
+      write('error', `the response does not fit its shape: ${answer.text}`);
+      return failed('bad_response', 'the handler of this message gave a response that does not fit');
+    }
+    if (answer.unknown.length > 0) {
+      write('warn', `the response has members that its shape does not have: ${answer.unknown.join(', ')}`);
+    }
+    return { isHandled: true, payload: answer.payload };
+  }
+
+  async function takeEvent(place: Place, message: Message): Promise<Outcome> {
+    const { type } = message;
+    const event = place.program.events.get(type);
+    const refusal = refusalBefore('event', type, event, message.raised !== undefined);
+    if (refusal !== undefined || event === undefined) return refusal ?? noHandler('event', type);
+    const read = event.read(message.payload);
+    if (read instanceof PayloadFault) return failed('bad_request', excerpt(read.text, MAX_MESSAGE_LENGTH));
+    const { result, write } = await run(place, event, message, read.payload);
+    return refusalOf(result, write) ?? { isHandled: true, payload: {} };
+  }
+
+  /** Counts a message and its outcome. */
+  async function counted(
+    { stage }: Place,
+    known: ProgramRequest | ProgramEvent | undefined,
+    answer: () => Promise<Outcome>,
+  ): Promise<Outcome> {
+    const startedAt = clock.monotonic();
+    const count = (outcome: string) =>
+      metrics.ofStage(stage).handled(known?.name, outcome, clock.monotonic() - startedAt);
+    try {
+      const outcome = await answer();
+      count(outcome.isHandled ? 'ok' : OWN_CODE.test(outcome.code) ? 'own' : outcome.code);
+      return outcome;
+    } catch (error) {
+      count('internal');
+      throw error;
+    }
+  }
+
+  return {
+    request: (place, message) =>
+      counted(place, place.program.requests.get(message.type), () => answerRequest(place, message)),
+    event: (place, message) => counted(place, place.program.events.get(message.type), () => takeEvent(place, message)),
+  };
+}
+
+/** What is answered for an end that is not a response; undefined for one. */
+function refusalOf({ ending }: InvocationResult, write: (level: LogLevel, text: string) => void): Outcome | undefined {
+  switch (ending.kind) {
+    case 'returned':
+      return undefined;
+    case 'refused':
+      if (OWN_CODE.test(ending.code)) return failed(ending.code, excerpt(ending.message, MAX_MESSAGE_LENGTH));
+      write(
+        'error',
+        `the code of Messaging().Error must be a capital followed by letters, digits, "_", "." or "-", got ${shown(ending.code)}`,
+      );
+      return failed('script_error', 'the handler of this message failed');
+    case 'failed':
+      write('error', describeFailure(ending.failure));
+      return failed('script_error', 'the handler of this message failed');
+    case 'stopped':
+      write('error', `the script was stopped: ${ending.why}`);
+      return failed('script_stopped', 'the handler of this message used more than it may');
+    case 'busy':
+      write('warn', `the message was refused: ${ending.why}`);
+      return failed('busy', 'the server has too much to do at the moment: try again');
+  }
+}
+
+/** Why nothing is run for a message. A game without such a message and one that players may not send are not told apart. */
+function refusalBefore(
+  kind: 'request' | 'event',
+  type: string,
+  message: ProgramRequest | ProgramEvent | undefined,
+  isFromScript = false,
+): Outcome | undefined {
+  if (message === undefined) return noHandler(kind, type);
+  if (!message.isFromPlayers && !isFromScript)
+    return failed('not_allowed', `players may not send ${kind} ${shown(type)}`);
+  if (message.handler === undefined) return noHandler(kind, type);
+  if (!message.handler.isEnabled)
+    return failed('handler_disabled', `the handler of ${kind} ${shown(type)} is disabled`);
+  return undefined;
+}
+
+function internal(): Outcome {
+  return failed('internal', 'the server failed to handle this message');
+}
+
+function failed(code: RequestErrorCode | (string & {}), message: string): Outcome {
+  return { isHandled: false, code, message };
+}
+
+function describeFailure({ text, line, column }: ScriptFailure): string {
+  return line === undefined ? text : `${text} (line ${line}, column ${column})`;
+}

@@ -1,0 +1,27 @@
+import type { Payload } from '@respark/protocol';
+import type { PlayerKey } from '../../player-key.ts';
+import { shown } from '../../text.ts';
+
+export interface RuntimeName {
+  readonly id: string;
+  /** The stage, and the names that it goes by in metrics and logs. */
+  readonly stage: { readonly stageId: string; readonly gameName: string; readonly stageName: string };
+}
+
+/** A player's message on its way to the runtime of the connection that it came on. */
+export interface Message {
+  readonly player: PlayerKey;
+  readonly type: string;
+  readonly payload: Payload;
+  /** For an event that a script has raised: how many handlers in a row have raised one, this one included. */
+  readonly raised?: number;
+}
+
+/** What came of a message; a code of the protocol, or one of the script's own, says why it was not handled. */
+export type Outcome =
+  | { readonly isHandled: true; readonly payload: Payload }
+  | { readonly isHandled: false; readonly code: string; readonly message: string };
+
+export function noHandler(kind: 'request' | 'event', type: string): Outcome {
+  return { isHandled: false, code: 'no_handler', message: `no handler for ${kind} ${shown(type)}` };
+}

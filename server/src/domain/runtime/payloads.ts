@@ -1,0 +1,189 @@
+import { MAX_PAYLOAD_DEPTH } from '@respark/protocol';
+import { excerpt, shown } from '../../text.ts';
+import type { BuiltinName, GameModel, Shape, Structure, TypeReference } from '../configuration/model.ts';
+
+/** What is wrong with a payload, and where. */
+export class PayloadFault {
+  readonly #message: string;
+  /** The innermost step first. */
+  readonly #path: string[] = [];
+
+  constructor(message: string) {
+    this.#message = message;
+  }
+
+  /** The fault as the value sees it that has the faulty one as its member. */
+  under(step: string): this {
+    this.#path.push(step);
+    return this;
+  }
+
+  /** Such as `payload.Team[3].Name must be a String, got 5`. */
+  get text(): string {
+    return `payload${[...this.#path].reverse().join('')} ${this.#message}`;
+  }
+}
+
+/** A payload as its shape has it, and the first few members that no shape has, which are left out: `Structure.member`. */
+export interface ReadPayload {
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly unknown: readonly string[];
+}
+
+/** Reads a payload by the shape of its message. Optional fields that are null count as absent. */
+export type PayloadReader = (payload: unknown) => ReadPayload | PayloadFault;
+
+type Read = (value: unknown, unknown: string[], depth: number) => unknown;
+
+/** Makes the readers for a game's structures. Shapes are compiled once, whatever refers to them. */
+export function createPayloadReaders({ shapes }: Pick<GameModel, 'shapes'>): (structure: Structure) => PayloadReader {
+  const reads = new Map<string, Read>();
+
+  function readOf(type: TypeReference): Read {
+    if (type.kind === 'builtin') return BUILTINS[type.name];
+    const known = reads.get(type.name);
+    if (known !== undefined) return known;
+    const shape = shapes.get(type.name);
+    if (shape === undefined) throw new Error(`the model has no shape ${shown(type.name)}`);
+    // A structure may contain itself, so its reader must be there before its fields are looked at.
+    let compiled: Read | undefined;
+    const read: Read = (value, unknown, depth) => (compiled as Read)(value, unknown, depth);
+    reads.set(type.name, read);
+    compiled = compile(shape, readOf);
+    return read;
+  }
+
+  return (structure) => {
+    const read = readOf({ kind: 'shape', name: structure.name });
+    return (payload) => {
+      const unknown: string[] = [];
+      const value = read(payload, unknown, 1);
+      return value instanceof PayloadFault ? value : { payload: value as ReadPayload['payload'], unknown };
+    };
+  };
+}
+
+function compile(shape: Shape, readOf: (type: TypeReference) => Read): Read {
+  switch (shape.kind) {
+    case 'structure':
+      return compileStructure(shape, readOf);
+    case 'enum':
+      return compileEnum(shape.values);
+    case 'list':
+      return compileList(readOf(shape.item));
+    case 'map':
+      return compileMap(readOf(shape.value));
+  }
+}
+
+function compileStructure({ name: structure, fields }: Structure, readOf: (type: TypeReference) => Read): Read {
+  const compiled = fields.map(({ name, type, isRequired }) => ({ name, isRequired, read: readOf(type) }));
+  const names = new Set(fields.map(({ name }) => name));
+  return (value, unknown, depth) => {
+    if (!isObject(value)) return expected('an object', value);
+    if (depth > MAX_PAYLOAD_DEPTH) return tooDeep();
+    const found: Record<string, unknown> = {};
+    for (const { name, isRequired, read } of compiled) {
+      const member = Object.hasOwn(value, name) ? value[name] : undefined;
+      if (member === undefined || member === null) {
+        if (isRequired) return new PayloadFault('is required').under(`.${name}`);
+        continue;
+      }
+      const result = read(member, unknown, depth + 1);
+      if (result instanceof PayloadFault) return result.under(`.${name}`);
+      define(found, name, result);
+    }
+    for (const name of Object.keys(value)) {
+      if (!names.has(name) && unknown.length < MAX_UNKNOWN) unknown.push(`${structure}.${excerpt(name)}`);
+    }
+    return found;
+  };
+}
+
+/** More members than this that a shape does not have are not worth telling. */
+const MAX_UNKNOWN = 10;
+
+const MAX_LISTED = 10;
+
+function compileEnum(values: readonly string[]): Read {
+  const known = new Set<unknown>(values);
+  const listed = values.slice(0, MAX_LISTED).map((value) => shown(value));
+  const all =
+    values.length > MAX_LISTED ? `${listed.join(', ')} or ${values.length - MAX_LISTED} more` : listed.join(', ');
+  return (value) => (known.has(value) ? value : expected(`one of ${all}`, value));
+}
+
+function compileList(readItem: Read): Read {
+  return (value, unknown, depth) => {
+    if (!Array.isArray(value)) return expected('a list', value);
+    if (depth > MAX_PAYLOAD_DEPTH) return tooDeep();
+    const found: unknown[] = [];
+    for (const [index, item] of value.entries()) {
+      const result = readItem(item, unknown, depth + 1);
+      if (result instanceof PayloadFault) return result.under(`[${index}]`);
+      found.push(result);
+    }
+    return found;
+  };
+}
+
+function compileMap(readValue: Read): Read {
+  return (value, unknown, depth) => {
+    if (!isObject(value)) return expected('a map', value);
+    if (depth > MAX_PAYLOAD_DEPTH) return tooDeep();
+    const found: Record<string, unknown> = {};
+    for (const [key, member] of Object.entries(value)) {
+      const result = readValue(member, unknown, depth + 1);
+      if (result instanceof PayloadFault) return result.under(`[${shown(key)}]`);
+      define(found, key, result);
+    }
+    return found;
+  };
+}
+
+/** RFC 3339, which is the part of ISO 8601 that everybody reads alike. */
+const TIMESTAMP = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/;
+
+const MIN_INTEGER = -(2 ** 31);
+const MAX_INTEGER = 2 ** 31 - 1;
+
+const BUILTINS: Readonly<Record<BuiltinName, Read>> = {
+  String: (value) => (typeof value === 'string' ? value : expected('a String', value)),
+  Integer: (value) =>
+    Number.isInteger(value) && (value as number) >= MIN_INTEGER && (value as number) <= MAX_INTEGER
+      ? value
+      : expected('an Integer of 32 bits', value),
+  // What is beyond cannot be told from its neighbours once it has been read as JSON.
+  Long: (value) => (Number.isSafeInteger(value) ? value : expected('an integer between -2^53 and 2^53', value)),
+  Decimal: (value) => (Number.isFinite(value) ? value : expected('a number', value)),
+  Boolean: (value) => (typeof value === 'boolean' ? value : expected('true or false', value)),
+  Timestamp: (value) =>
+    typeof value === 'string' && TIMESTAMP.test(value) && !Number.isNaN(Date.parse(value))
+      ? value
+      : expected('a Timestamp such as "2026-01-31T12:00:00Z"', value),
+  Document: (value, _unknown, depth) => (nestsWithin(value, depth) ? value : tooDeep()),
+};
+
+/** Whether a value that is at this depth nests no deeper than it may. Never looks further than that. */
+function nestsWithin(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return depth <= MAX_PAYLOAD_DEPTH && Object.values(value).every((member) => nestsWithin(member, depth + 1));
+}
+
+function tooDeep(): PayloadFault {
+  return new PayloadFault(`nests more than ${MAX_PAYLOAD_DEPTH} levels deep`);
+}
+
+function expected(what: string, value: unknown): PayloadFault {
+  return new PayloadFault(`must be ${what}, got ${shown(value)}`);
+}
+
+/** Sets a member whatever its name: an assignment to `__proto__` would do something else. */
+function define(target: Record<string, unknown>, name: string, value: unknown): void {
+  if (name !== '__proto__') target[name] = value;
+  else Object.defineProperty(target, name, { value, enumerable: true, writable: true, configurable: true });
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

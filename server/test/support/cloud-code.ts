@@ -1,0 +1,22 @@
+import type { CloudCode } from '../../src/app/services.ts';
+import type { GameAnswers } from '../../src/domain/runtime/game-answers.ts';
+
+const refuse = () => Promise.reject(new Error('this test runs no scripts'));
+
+/** For what never deploys anything. */
+export const NO_CLOUD_CODE: CloudCode = {
+  sandbox: { prepare: refuse, invoke: refuse, close: refuse },
+  playerData: { get: refuse, set: refuse, remove: refuse, removeStage: async () => {}, close: refuse },
+  stageLogs: { append: refuse, read: refuse, remove: async () => {}, close: refuse },
+  outside: {
+    invokeLambda: refuse,
+    getItem: refuse,
+    putItem: refuse,
+    updateItem: refuse,
+    deleteItem: refuse,
+    query: refuse,
+    fetch: refuse,
+  },
+};
+
+export const NO_ANSWERS: GameAnswers = { request: refuse, event: refuse, prepare: async () => {} };
