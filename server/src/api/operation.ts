@@ -9,6 +9,7 @@ import type { GeneratedCodeJobs } from '../domain/generated-code-jobs.ts';
 import type { Players } from '../domain/players/players.ts';
 import type { ServerInfo } from '../domain/server-info.ts';
 import type { Snapshots } from '../domain/snapshots.ts';
+import type { StageLogLines } from '../domain/stage-log-lines.ts';
 import type { Stages } from '../domain/stages.ts';
 import type { ResourceTags, Tags } from '../domain/tags.ts';
 import type { ErrorCode } from '../errors.ts';
@@ -20,7 +21,7 @@ import type { ThrottleClass } from './throttle.ts';
 export interface Services {
   readonly games: Games;
   readonly stages: Stages;
-  readonly players: Pick<Players, 'connections' | 'disconnect'>;
+  readonly players: Pick<Players, 'connections' | 'createToken' | 'disconnect'>;
   readonly configurations: Configurations;
   readonly snapshots: Snapshots;
   readonly deployments: Pick<Deployments, 'start' | 'get' | 'list'>;
@@ -28,6 +29,7 @@ export interface Services {
   readonly extensions: Extensions;
   readonly resourceTags: ResourceTags;
   readonly auditRecords: AuditRecords;
+  readonly stageLogLines: StageLogLines;
   readonly serverInfo: () => ServerInfo;
 }
 
