@@ -11,6 +11,7 @@ import { configCommand } from './commands/config.ts';
 import { connectCommand } from './commands/connect.ts';
 import { connectionsCommand } from './commands/connections.ts';
 import { deployCommand } from './commands/deploy.ts';
+import { devCommand } from './commands/dev.ts';
 import { disconnectCommand } from './commands/disconnect.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { envCommand } from './commands/env.ts';
@@ -19,8 +20,12 @@ import { generateCommand } from './commands/generate.ts';
 import { healthCommand } from './commands/health.ts';
 import { importCommand } from './commands/import.ts';
 import { keysCommand } from './commands/keys.ts';
+import { logsCommand } from './commands/logs.ts';
+import { packCommand } from './commands/pack.ts';
 import { restoreCommand } from './commands/restore.ts';
+import { sendCommand } from './commands/send.ts';
 import { serveCommand } from './commands/serve.ts';
+import { unpackCommand } from './commands/unpack.ts';
 import { CommandError, type World } from './world.ts';
 
 /**
@@ -60,8 +65,13 @@ Settings are flags of "serve" or RESPARK_… variables; "respark config print" s
     connectionsCommand,
     importCommand,
     deployCommand,
+    devCommand,
+    sendCommand,
+    logsCommand,
     exportCommand,
     generateCommand,
+    unpackCommand,
+    packCommand,
     apiCommand,
     envCommand,
     awsModelCommand,

@@ -45,10 +45,9 @@ describe('a configuration by the commands', () => {
     assert.equal(deployed.exitCode, 0, deployed.stderr);
     const [, snapshot = '', deployment = ''] =
       /^deployed (Snapshot_\S+Z) to stage Dev of game Demo \(deployment (\S+)\)\n$/.exec(deployed.stdout) ?? [];
-    assert.match(deployed.stderr, new RegExp(`^created ${snapshot}\n(deployment ${deployment}: \\w+\n)*`));
     assert.match(
       deployed.stderr,
-      new RegExp(`deployment ${deployment}: COMPLETED\nnote: handlers are checked, but this version`),
+      new RegExp(`^created ${snapshot}\n(deployment ${deployment}: \\w+\n)*deployment ${deployment}: COMPLETED\n$`),
     );
 
     const exported = await place.respark(['export', '--game', GAME, '--output', 'out.json']);

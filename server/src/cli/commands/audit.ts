@@ -11,6 +11,7 @@ import { addClientOptions, createClient, hasOwnEndpoint, ServiceRefusal } from '
 import { settingsOf } from '../options.ts';
 import { listAt, valueAt } from '../reply.ts';
 import { formatJson, formatTable } from '../table.ts';
+import { parseCount, parseSince } from '../times.ts';
 import { CommandError, type World } from '../world.ts';
 
 const DEFAULT_LIMIT = 100;
@@ -21,8 +22,6 @@ const MAX_PAGE = 100;
 const MAX_SIMILAR = 3;
 const MAX_ATTEMPTS = 10;
 const PAUSE_MS = 1_000;
-
-const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 export function auditCommand(world: World): Command {
   const command = new Command('audit')
@@ -53,7 +52,7 @@ Example: see who disconnected a player within the last hour
         playerId: player,
         operation,
         since: since === undefined ? undefined : parseSince(since, systemClock.now()),
-        limit: parseLimit(limit),
+        limit: parseCount('--limit', limit, MAX_LIMIT),
       };
       const records = await readRecords(world, command, asked);
       if (json === true) world.stdout.write(formatJson(records.map(forScripts)));
@@ -162,24 +161,6 @@ async function readFiles(world: World, command: Command, { limit, ...filter }: A
     }
     return records.reverse();
   });
-}
-
-/** The time in milliseconds. Throws a CommandError (exit code 2) for anything but a duration or an ISO 8601 time. */
-function parseSince(text: string, nowMs: number): number {
-  const [, count, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
-  if (count !== undefined) return Math.max(0, nowMs - Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS]);
-  const time = /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d)?)?$/.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(time)) return Math.max(0, time);
-  throw new CommandError(
-    `--since must be a duration such as 30m, 1h or 2d, or a time such as 2026-01-31T12:00:00Z, got "${text}"`,
-    { exitCode: 2 },
-  );
-}
-
-function parseLimit(text: string): number {
-  const limit = /^\d{1,6}$/.test(text) ? Number(text) : 0;
-  if (limit >= 1 && limit <= MAX_LIMIT) return limit;
-  throw new CommandError(`--limit must be 1-${MAX_LIMIT}, got "${text}"`, { exitCode: 2 });
 }
 
 /** A record as `--json` prints it. Scripts rely on these names, which therefore differ from those of the API. */

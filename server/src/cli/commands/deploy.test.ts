@@ -11,8 +11,6 @@ import {
 
 const SNAPSHOT = 'Snapshot_2030-01-02T03:04:05.000001Z';
 const STAGE = '/game/Demo/stage/Dev';
-const NOTE =
-  'note: handlers are checked, but this version does not run them yet: requests to them are answered with no_handler';
 const ON_DEV = ['--game', 'Demo', '--stage', 'Dev'];
 
 /** A service with a stage, on which deployments go through these states, one a look; or a look meets something else. */
@@ -63,7 +61,6 @@ describe('deploy', () => {
       'deployment d1: PENDING',
       'deployment d1: IN_PROGRESS',
       'deployment d1: COMPLETED',
-      NOTE,
       '',
     ]);
     const [, snapshot, start, ...looks] = requests;
@@ -76,7 +73,7 @@ describe('deploy', () => {
     const { world, requests } = await serveDeployments(t, { states: [] });
     assert.equal(await world.run('deploy', ...ON_DEV, '--snapshot', SNAPSHOT, '--no-wait'), 0, world.err());
     assert.equal(world.out(), `started deploying ${SNAPSHOT} to stage Dev of game Demo (deployment d1)\n`);
-    assert.equal(world.err(), `${NOTE}\n`);
+    assert.equal(world.err(), '');
     assert.deepEqual(
       requests.map(({ method, url }) => `${method} ${url}`),
       [`POST ${STAGE}/deployment`],
@@ -122,7 +119,7 @@ describe('deploy', () => {
       /^deployment d1: cannot reach http:\/\/127\.0\.0\.1:\d+: other side closed; trying again$/,
     );
     assert.equal(completed, 'deployment d1: COMPLETED');
-    assert.deepEqual(rest, [NOTE, '']);
+    assert.deepEqual(rest, ['']);
     assert.equal(requests.length, 1 + 7);
   });
 

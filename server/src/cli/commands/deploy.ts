@@ -19,14 +19,10 @@ interface Options {
   readonly json?: true;
 }
 
-/** A deployment looks complete without this, and its author would look for the fault in the handlers. */
-const NOT_RUN_YET =
-  'note: handlers are checked, but this version does not run them yet: requests to them are answered with no_handler';
-
 export function deployCommand(world: World): Command {
   const command = new Command('deploy')
     .description(
-      'Create a snapshot of a game and deploy it to a stage. Connected players stay on their runtime. Handlers are checked, but this version does not run them yet.',
+      'Create a snapshot of a game and deploy it to a stage. Players that connect from then on are answered by its handlers; those that are connected stay on their runtime.',
     )
     .requiredOption('--game <name>', 'name of the game')
     .requiredOption('--stage <name>', 'name of the stage')
@@ -57,7 +53,6 @@ async function deploy(world: World, client: ManagementClient, options: Options):
   const what = `${snapshot} to stage ${options.stage} of game ${options.game} (deployment ${id})`;
   if (!options.wait) {
     world.stdout.write(options.json ? formatJson(started) : `${printable(`started deploying ${what}`)}\n`);
-    world.stderr.write(`${NOT_RUN_YET}\n`);
     return;
   }
   const ended = await waitForEnd({
@@ -69,7 +64,6 @@ async function deploy(world: World, client: ManagementClient, options: Options):
   });
   if (options.json) world.stdout.write(formatJson(ended));
   if (textAt(ended, 'StageDeployment', 'DeploymentState') !== 'COMPLETED') throw failureOf(ended, what);
-  world.stderr.write(`${NOT_RUN_YET}\n`);
   if (!options.json) world.stdout.write(`${printable(`deployed ${what}`)}\n`);
 }
 

@@ -1,0 +1,9 @@
+const members = GameSparks().Player('room').GetData(['Members']).Members || {};
+if (members[message.PlayerId] === undefined) {
+  return GameSparks().Messaging().Error('NOT_HERE', 'This player is not in the room.');
+}
+const result = GameSparks().Player(message.PlayerId).Disconnect('You were thrown out of the room');
+GameSparks()
+  .Logging()
+  .Warn(GameSparks().CurrentPlayer().Id() + ' has thrown out ' + message.PlayerId);
+return GameSparks().Messaging().Response({ Closed: result.DisconnectSuccesses.length });

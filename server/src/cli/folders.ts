@@ -1,0 +1,61 @@
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { type FolderFiles, INDEX_FILE, MODEL_FILE } from '../domain/configuration/folder.ts';
+import { decodeText, EncodingError } from '../text.ts';
+import { makeDirectory, writeOutputFile } from './files.ts';
+import { CommandError } from './world.ts';
+
+/** The folders of a configuration's folder, and which files in them belong to it. */
+const PARTS = [
+  { folder: '', isPart: (name: string) => name === INDEX_FILE || name === MODEL_FILE },
+  { folder: 'messages', isPart: (name: string) => name.endsWith('.json') },
+  { folder: 'handlers', isPart: (name: string) => name.endsWith('.js') },
+  { folder: 'sections', isPart: (name: string) => name.endsWith('.json') },
+];
+
+/** A configuration may have a megabyte, and its files no more. */
+const MAX_FILES = 10_000;
+
+/** The files of a configuration's folder; others in it are left alone. Throws a CommandError when one cannot be read. */
+export async function readFolder(path: string): Promise<FolderFiles> {
+  const files = new Map<string, string>();
+  for (const { folder, isPart } of PARTS) {
+    const names = await readdir(join(path, folder)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' && folder !== '') return [];
+      throw new CommandError(`cannot read the folder "${join(path, folder)}" (${error.code})`, { cause: error });
+    });
+    for (const name of names.filter(isPart).sort()) {
+      if (files.size >= MAX_FILES) throw new CommandError(`the folder "${path}" has more than ${MAX_FILES} files`);
+      const file = join(path, folder, name);
+      files.set(relative(path, file).split(sep).join('/'), await readText(file));
+    }
+  }
+  if (files.size === 0) {
+    throw new CommandError(
+      `the folder "${path}" has no configuration: "respark unpack FILE FOLDER" makes one of an exported document`,
+    );
+  }
+  return files;
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return decodeText(await readFile(file));
+  } catch (error) {
+    const reason =
+      error instanceof EncodingError ? error.message : ((error as NodeJS.ErrnoException).code ?? String(error));
+    throw new CommandError(`cannot read "${file}": ${reason}`, { cause: error });
+  }
+}
+
+/** Writes the files, and removes those of the configuration that was there before. */
+export async function writeFolder(path: string, files: FolderFiles): Promise<void> {
+  makeDirectory(path);
+  const before = await readFolder(path).catch(() => new Map<string, string>());
+  for (const file of before.keys()) if (!files.has(file)) await rm(join(path, file), { force: true });
+  for (const [file, text] of files) {
+    const parts = file.split('/');
+    if (parts.length > 1) makeDirectory(join(path, ...parts.slice(0, -1)));
+    if (before.get(file) !== text) await writeOutputFile(join(path, ...parts), text);
+  }
+}

@@ -1,0 +1,22 @@
+import { CommandError } from './world.ts';
+
+const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** The time in milliseconds. Throws a CommandError (exit code 2) for anything but a duration or an ISO 8601 time. */
+export function parseSince(text: string, nowMs: number): number {
+  const [, count, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
+  if (count !== undefined) return Math.max(0, nowMs - Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS]);
+  const time = /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d)?)?$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(time)) return Math.max(0, time);
+  throw new CommandError(
+    `--since must be a duration such as 30m, 1h or 2d, or a time such as 2026-01-31T12:00:00Z, got "${text}"`,
+    { exitCode: 2 },
+  );
+}
+
+/** The number. Throws a CommandError (exit code 2) for anything but 1 to `max`. */
+export function parseCount(option: string, text: string, max: number): number {
+  const count = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (count >= 1 && count <= max) return count;
+  throw new CommandError(`${option} must be 1-${max}, got "${text}"`, { exitCode: 2 });
+}
