@@ -7,7 +7,8 @@ import { REFUSALS, WIRE_ERRORS } from '../server/dist/src/api/reply.js';
 import { SETTING_GROUPS } from '../server/dist/src/config/config.js';
 import { actionsOf, GRANTS, ROLES } from '../server/dist/src/domain/access/roles.js';
 import { createArns } from '../server/dist/src/domain/arn.js';
-import { METRIC_ROWS } from '../server/dist/src/metrics.js';
+import { SCRIPT_API } from '../server/dist/src/domain/runtime/script-api.js';
+import { METRIC_ROWS } from '../server/dist/src/metric-rows.js';
 
 // When each error occurs, and the error that means the same in AWS's list of errors common to all services ("-" if none does).
 const WHEN = {
@@ -50,6 +51,7 @@ const WHEN = {
 };
 
 const documents = {
+  'docs/cloud-code.md': cloudCode(),
   'docs/configuration.md': configuration(),
   'docs/errors.md': errors(),
   'docs/metrics.md': metrics(),
@@ -68,6 +70,23 @@ if (process.argv.includes('--check')) {
     writeFileSync(path, text);
     console.log(`wrote ${path}`);
   }
+}
+
+/** The page about cloud code is written by hand, but for the calls that scripts can make. */
+function cloudCode() {
+  const page = readFileSync('docs/cloud-code.md', 'utf8');
+  const [, before, after] =
+    /^(.*\n<!-- generated calls begin here -->\n).*(\n<!-- generated calls end here -->\n.*)$/s.exec(page) ?? [];
+  if (before === undefined) throw new Error('docs/cloud-code.md has lost the comments around its generated calls');
+  const sections = SCRIPT_API.map(({ getter, does, calls }) => {
+    const rows = calls.map(({ name, parameters, returns, does: deed }) => [
+      `\`${name}(${parameters})\``,
+      returns === 'void' ? '' : `\`${returns}\``,
+      deed,
+    ]);
+    return `### GameSparks().${getter}\n\n${does}\n\n${table(['call', 'returns', 'does'], rows)}`;
+  });
+  return `${before}\n${sections.join('\n\n')}\n${after}`;
 }
 
 function configuration() {

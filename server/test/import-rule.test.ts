@@ -11,7 +11,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** Room of server/src → the rooms of which it may import everything; all of them, before their first file exists too. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   api: ['domain'],
-  app: ['api', 'config', 'console', 'data-directory', 'domain', 'examiner', 'gateway', 'http', 'threads'],
+  app: ['api', 'config', 'console', 'data-directory', 'domain', 'examiner', 'gateway', 'http', 'outside', 'threads'],
   cli: ['api', 'config', 'data-directory', 'domain'],
   cluster: [],
   config: [],
@@ -21,6 +21,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   examiner: [],
   gateway: ['domain'],
   http: [],
+  outside: [],
   sandbox: [],
   store: [],
   threads: [],
@@ -98,14 +99,26 @@ const RULE: Readonly<Record<string, Names>> = {
     forbidden: ['../main.ts', 'kysely', 'ws'],
   },
   'server/src/examiner/planted.ts': {
-    allowed: [
-      './thread.ts',
-      '../domain/examination.ts',
-      '../domain/background.ts',
-      '../clock.ts',
-      'node:worker_threads',
-    ],
+    allowed: ['./thread.ts', '../domain/examination.ts', '../clock.ts', 'node:worker_threads'],
     forbidden: ['../main.ts', '../domain/games.ts', '../domain/configuration/document.ts', 'kysely', 'libsql', 'ws'],
+  },
+  'server/src/outside/planted.ts': {
+    allowed: [
+      './lambda.ts',
+      '../domain/runtime/outside.ts',
+      '../domain/wildcard.ts',
+      '../sandbox/sandbox.ts',
+      '../clock.ts',
+      '../text.ts',
+      'node:http',
+      ...['@aws-sdk/client-dynamodb', '@aws-sdk/client-lambda', '@aws-sdk/lib-dynamodb', '@respark/protocol'],
+    ],
+    forbidden: [
+      '../domain/runtime/host-api.ts',
+      '../sandbox/pool.ts',
+      '../main.ts',
+      ...['@aws-sdk/client-s3', '@smithy/types', 'kysely', 'libsql', 'undici', 'ws'],
+    ],
   },
   'server/src/http/planted.ts': {
     allowed: [
@@ -156,7 +169,7 @@ const RULE: Readonly<Record<string, Names>> = {
       'node:fs/promises',
       'node:http',
       'node:worker_threads',
-      ...['commander', 'ioredis', 'jose', 'kysely', 'libsql', 'undici', 'ws'],
+      ...['@aws-sdk/client-lambda', 'commander', 'ioredis', 'jose', 'kysely', 'libsql', 'undici', 'ws'],
     ],
   },
   'server/src/domain/players/planted.ts': {
@@ -258,7 +271,6 @@ const RULE: Readonly<Record<string, Names>> = {
     allowed: [
       './pool.ts',
       '../api/input.ts',
-      '../domain/background.ts',
       '../domain/configuration/stored-sections.ts',
       '../domain/long-work.ts',
       '../clock.ts',

@@ -9,6 +9,7 @@ import {
   readFileSync,
   readlinkSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { basename, join } from 'node:path';
@@ -114,6 +115,16 @@ describe('the README', () => {
       [record.operation, record.actor, record.sourceAddress, record.playerId, record.outcome.successes, others],
       ['DisconnectPlayer', accessKeyId, '127.0.0.1', 'demo-player', [connectionId], []],
     );
+
+    const [develop = '', ask = ''] = shellBlocks('Change a handler');
+    const development = type(develop);
+    await development.printed(/^deployed /m);
+    assert.match((await type(ask).ended()).stdout, /"Hello Anna/);
+    const handler = join(cwd, 'examples', 'hello-cloud-code', 'game', 'handlers', 'Greet.js');
+    writeFileSync(handler, readFileSync(handler, 'utf8').replace("'Hello '", "'Good morning '"));
+    await development.printed(/^deployed .*^deployed /ms);
+    assert.match((await type(ask).ended()).stdout, /"Good morning Anna/);
+    process.kill(-Number(development.child.pid), 'SIGINT');
 
     const [configure = ''] = shellBlocks('Make your own game');
     const configured = await type(`set -e; ${configure}`).ended();
