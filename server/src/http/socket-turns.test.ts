@@ -14,7 +14,14 @@ import { parseInTurns } from './socket-turns.ts';
 const GET = 'GET / HTTP/1.1\r\nHost:\r\n\r\n';
 
 /** A server on which each look at the clock takes a millisecond, so that its turns are soon over. */
-async function serve(t: TestContext, { isTls = false, onRequest }: { isTls?: boolean; onRequest: RequestListener }) {
+async function serve(
+  t: TestContext,
+  {
+    isTls = false,
+    onRequest,
+    mayParse = () => true,
+  }: { isTls?: boolean; onRequest: RequestListener; mayParse?: () => boolean },
+) {
   const { certFile, keyFile } = tlsFiles('first');
   const [cert, key] = [certFile, keyFile].map((file) => readFileSync(file));
   const server: Server = isTls ? createTlsServer({ cert, key }, onRequest) : createServer(onRequest);
@@ -33,7 +40,9 @@ async function serve(t: TestContext, { isTls = false, onRequest }: { isTls?: boo
     received = text(socket);
     socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
   });
-  parseInTurns(server, turns);
+  const sockets: Socket[] = [];
+  server.on('connection', (socket: Socket) => sockets.push(socket));
+  parseInTurns(server, turns, mayParse);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -43,7 +52,7 @@ async function serve(t: TestContext, { isTls = false, onRequest }: { isTls?: boo
     server.closeAllConnections();
     server.close();
   });
-  return { open, turns, upgraded: () => received };
+  return { open, turns, sockets, upgraded: () => received };
 }
 
 /** How many requests the server is given before the event loop turns. */
@@ -104,6 +113,23 @@ describe('a server that parses in turns', () => {
     socket.end(`GET / HTTP/1.1\r\nHost:\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n${sent}`);
     await text(socket);
     assert((await upgraded()) === sent);
+  });
+
+  it('destroys a socket that brings more and more although it is paused', async (t) => {
+    const { open, sockets } = await serve(t, {
+      onRequest: (_request, response) => response.end(),
+      mayParse: () => false,
+    });
+    const client = open();
+    await once(client, 'connect');
+    while (sockets.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    const [socket] = sockets;
+    assert(socket);
+    const read = Buffer.alloc(65_536);
+    for (let reads = 0; reads < 16; reads += 1) socket.emit('data', read);
+    assert.deepEqual([socket.isPaused(), socket.destroyed], [true, false]);
+    socket.emit('data', read);
+    assert.equal(socket.destroyed, true);
   });
 
   it('forgets what a client has sent that is gone', async (t) => {

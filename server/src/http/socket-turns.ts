@@ -9,6 +9,12 @@ import { addressGroup } from './client-address.ts';
  */
 const PIECE_BYTES = 1_024;
 
+/**
+ * More than a socket brings before it is paused, which is one read of 64 KiB, and what the next reads find when somebody
+ * else has resumed it. One that goes on to bring more is not held off by a pause, and would fill the memory.
+ */
+const MAX_UNPARSED_BYTES = 1_048_576;
+
 type Feed = (chunk: Buffer) => void;
 
 /** The property of a socket that leads to its input, so that all of them share their event handlers. */
@@ -51,6 +57,8 @@ class Input {
   readonly #lane: string;
   /** Undefined most of the time: what comes is usually one piece, whose turn it is. */
   #pieces: Buffer[] | undefined;
+  /** How much is in the pieces. */
+  #unparsedBytes = 0;
   #isWaiting = false;
   #isHeld = false;
   #isDetached = false;
@@ -80,6 +88,12 @@ class Input {
       return;
     }
     this.#pieces ??= [];
+    this.#unparsedBytes += chunk.length;
+    if (this.#unparsedBytes > MAX_UNPARSED_BYTES) {
+      this.#forget();
+      this.#socket.destroy();
+      return;
+    }
     for (let at = 0; at < chunk.length; at += PIECE_BYTES) this.#pieces.push(chunk.subarray(at, at + PIECE_BYTES));
     this.goOn();
   }
@@ -115,15 +129,24 @@ class Input {
 
   #giveOne(): void {
     const piece = this.#pieces?.shift();
-    if (piece === undefined || this.#socket.destroyed) this.#pieces = undefined;
-    else this.#give(piece);
+    if (piece === undefined || this.#socket.destroyed) {
+      this.#forget();
+      return;
+    }
+    this.#unparsedBytes -= piece.length;
+    this.#give(piece);
   }
 
   #give(piece: Buffer): void {
     this.#feed.call(this.#socket, piece);
     // After an upgrade the rest is no longer HTTP: the code that has taken the socket over reads it.
     if (this.#isDetached) for (const rest of this.#pieces ?? []) this.#socket.push(rest);
-    if (this.#isDetached || this.#pieces?.length === 0) this.#pieces = undefined;
+    if (this.#isDetached || this.#pieces?.length === 0) this.#forget();
+  }
+
+  #forget(): void {
+    this.#pieces = undefined;
+    this.#unparsedBytes = 0;
   }
 
   #waitForTurn(): void {

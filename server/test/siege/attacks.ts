@@ -71,6 +71,12 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   'wrong signatures over long queries': pipelined(60, (target) =>
     signed(target, { path: `/game?${query(12_000)}`, key: WRONG }),
   ),
+  'bodies in chunks of a byte for a known key id': endless(100, (target) =>
+    signed(target, { method: 'POST', path: '/game', key: { ...WRONG, accessKeyId: target.key.accessKeyId } }).replace(
+      '\r\n\r\n',
+      '\r\nTransfer-Encoding: chunked\r\n\r\n',
+    ),
+  ),
   'downloads of a file of 1 MB': keptAlive(20, ({ downloadPath }) => `GET ${downloadPath} HTTP/1.1\r\nHost: x\r\n\r\n`),
 
   // With a key for one game.
@@ -244,6 +250,27 @@ function keptAlive(connections: number, request: (target: Target) => string | Ui
             if (chunk.includes('HTTP/1.1 ')) socket.write(bytes);
           });
         });
+        await wait(1);
+      }
+    };
+    await Promise.all(Array.from({ length: connections }, send));
+  };
+}
+
+/** Sends a body in chunks of a byte behind each head, for as long as the server leaves the connection open. */
+function endless(connections: number, head: (target: Target) => string): Attack {
+  const chunks = times(43_690, Buffer.from('1\r\na\r\n'));
+  return async (target) => {
+    const send = async (): Promise<never> => {
+      for (;;) {
+        const socket = open(target).resume();
+        const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()));
+        socket.write(head(target));
+        while (!socket.destroyed) {
+          // A write that the kernel takes at once is followed by no "drain".
+          if (socket.write(chunks)) await wait(1);
+          else await Promise.race([closed, new Promise<void>((resolve) => socket.once('drain', resolve))]);
+        }
         await wait(1);
       }
     };
