@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { recordedLog } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
@@ -13,11 +13,11 @@ import { createHeadReader } from './request-head.ts';
 import { parseInTurns } from './socket-turns.ts';
 
 /** A real server in front of this site. */
-async function serve(t: TestContext, site: Site) {
+async function serve(t: TestContext, site: Site, headersTimeoutMs = 1_000) {
   const clock = new ManualClock();
   const readHead = createHeadReader({ clientAddress: createClientAddress({ trustedProxies: [], warn() {} }) });
   const settings = {
-    headersTimeoutMs: 1_000,
+    headersTimeoutMs,
     requestTimeoutMs: 2_000,
     keepAliveTimeoutMs: 3_000,
     maxBodyBytes: 4,
@@ -27,7 +27,7 @@ async function serve(t: TestContext, site: Site) {
   const turns = createTurns({ clock });
   const listener = createHttpListener({ sites: [site], readHead, turns, settings, clock, log });
   // As the server's own listeners are made.
-  const server = createServer({ requireHostHeader: false });
+  const server = createServer({ requireHostHeader: false, connectionsCheckingInterval: 20 });
   listener.attach(server);
   parseInTurns(server, turns, listener.mayParse);
   server.listen(0, '127.0.0.1');
@@ -36,7 +36,7 @@ async function serve(t: TestContext, site: Site) {
     server.closeAllConnections();
     server.close();
   });
-  return { port: (server.address() as AddressInfo).port, listener };
+  return { port: (server.address() as AddressInfo).port, listener, server, clock };
 }
 
 /** Sends the parts over one connection, and returns everything that comes back. */
@@ -101,4 +101,111 @@ test('what a client sends behind a request that is not answered yet stays unread
     answers[count - 1]?.();
   }
   while (replies.split('HTTP/1.1 200').length <= 100) await new Promise((resolve) => setImmediate(resolve));
+});
+
+/** A server whose requests wait to be answered, and a client that pipelines. */
+async function serveHeld(t: TestContext, headersTimeoutMs?: number) {
+  const asked: string[] = [];
+  const answers: (() => void)[] = [];
+  const site: Site = ({ rawPath }) => {
+    asked.push(rawPath);
+    return new Promise((resolve) => answers.push(() => resolve(textReply(200, `answer to ${rawPath}\n`))));
+  };
+  const served = await serve(t, site, headersTimeoutMs);
+  const client = connect(served.port, '127.0.0.1').on('error', () => {});
+  t.after(() => client.destroy());
+  let replies = '';
+  client.on('data', (data) => {
+    replies += String(data);
+  });
+  const answer = async (count: number) => {
+    while (answers.length < count && !client.closed) await nextTurn();
+    answers[count - 1]?.();
+  };
+  /** The status or the text of each answer, when there are so many, or when the socket has been closed. */
+  const answersOf = async (count = Number.POSITIVE_INFINITY) => {
+    const found = () => replies.match(/HTTP\/1.1 [^2]\d+|answer to \S+/g) ?? [];
+    while (found().length < count && !client.closed) await nextTurn();
+    return found();
+  };
+  // A listener would keep Node.js from answering by itself, so a server that has none would pass.
+  const { mock } = t.mock.method(served.server, 'emit');
+  const clientError = async () => {
+    while (!mock.calls.some(({ arguments: [name] }) => String(name) === 'clientError')) await nextTurn();
+  };
+  return { ...served, clientError, client, asked, answer, answersOf };
+}
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+
+const longGet = (path: string) => `GET ${path} HTTP/1.1\r\nhost: x\r\na: ${'x'.repeat(900)}\r\n\r\n`;
+
+test('a head that is held in its middle is not too late, however long the answer before it takes', async (t) => {
+  const { clientError, client, answer, answersOf } = await serveHeld(t, 40);
+  client.write(longGet('/1') + longGet('/2'));
+  await clientError();
+  await answer(1);
+  await answer(2);
+  assert.deepEqual(await answersOf(2), ['answer to /1', 'answer to /2']);
+  client.write(longGet('/3'));
+  await answer(3);
+  assert.deepEqual((await answersOf(3)).at(2), 'answer to /3');
+});
+
+test('the rest of a head that was held has the time of a head from the last answer on', async (t) => {
+  const { clientError, client, clock, answer, answersOf } = await serveHeld(t, 40);
+  client.write(`${longGet('/1')}GET /2 HTTP/1.1\r\n`);
+  await clientError();
+  await answer(1);
+  await answersOf(1);
+  while (clock.pending === 0) await nextTurn();
+  clock.advance(39);
+  assert.equal(client.closed, false);
+  clock.advance(1);
+  assert.deepEqual(await answersOf(), ['answer to /1', 'HTTP/1.1 408']);
+});
+
+test('what cannot be read is refused behind the answers to the requests before it', async (t) => {
+  const { clientError, client, asked, answer, answersOf, listener } = await serveHeld(t);
+  client.write('GET /1 HTTP/1.1\r\nhost: x\r\n\r\nGET /2 HTTP/1.1\r\nhost: x\r\n\r\nnonsense\r\n\r\n');
+  await clientError();
+  await answer(1);
+  await answer(2);
+  assert.deepEqual(await answersOf(), ['answer to /1', 'answer to /2', 'HTTP/1.1 400']);
+  assert.deepEqual([asked, listener.inFlight], [['/1', '/2'], 0]);
+});
+
+test('what cannot be read is refused with the status that Node.js gives it', async (t) => {
+  const { port } = await serve(t, async ({ readBody }) => textReply(200, `${(await readBody(10)).length}\n`), 40);
+  for (const [bad, status] of [
+    ['nonsense\r\n\r\n', '400 Bad Request'],
+    [`GET /${'x'.repeat(20_000)} HTTP/1.1\r\n\r\n`, '431 Request Header Fields Too Large'],
+    ['GET / HTTP/1.1\r\n', '408 Request Timeout'],
+    ['POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nno length\r\n', '400 Bad Request'],
+  ] as const) {
+    assert.equal(await exchange(port, bad), `HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
+  }
+});
+
+test('nothing is carried out behind the last answer of a socket', async (t) => {
+  for (const gap of ['', `a: ${'x'.repeat(900)}\r\n`]) {
+    const { client, asked, answer, answersOf, listener } = await serveHeld(t);
+    client.write([1, 2, 3].map((path) => `POST /${path} HTTP/1.1\r\nhost: x\r\n${gap}\r\n`).join(''));
+    while (asked.length === 0) await nextTurn();
+    const drained = listener.drain();
+    await answer(1);
+    assert.deepEqual(await answersOf(), ['answer to /1']);
+    await drained;
+    for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+    assert.deepEqual(asked, ['/1']);
+  }
+});
+
+test('a refused client has as long to read why as any other', async (t) => {
+  const { port, server } = await serve(t, () => textReply(200, 'ok\n'));
+  const connected = once(server, 'connection') as Promise<[Socket]>;
+  const replies = await exchange(port, withHeaders(201));
+  assert.match(replies, /^HTTP\/1.1 431 /);
+  const [socket] = await connected;
+  assert.equal(socket.timeout, 2_000);
 });

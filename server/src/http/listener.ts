@@ -11,6 +11,7 @@ import { hasTooManyHeaders, type ReadHead, type RequestHead, TOO_MANY_HEADERS } 
 import { createRequestLines, type RequestLines } from './request-lines.ts';
 import { noteCaller } from './socket-limits.ts';
 import { resumeParsing } from './socket-turns.ts';
+import { answerUnreadable } from './unreadable.ts';
 
 export interface ListenerSettings {
   readonly headersTimeoutMs: number;
@@ -75,12 +76,19 @@ export function createHttpListener({
 }): HttpListener {
   let isDraining = false;
   const inFlight = createFlights();
-  const lines = createRequestLines({ turns, dropped: inFlight.leave, answered: resumeParsing });
-  const abandoned = createAbandoned({ lines, inFlight });
+  const answered = (socket: Socket) => {
+    unreadable.answered(socket);
+    resumeParsing(socket);
+  };
+  const lines = createRequestLines({ turns, dropped: inFlight.leave, answered });
+  const abandoned = createAbandoned({ lines, inFlight, timeoutMs: settings.requestTimeoutMs });
+  const { headersTimeoutMs } = settings;
+  const unreadable = answerUnreadable({ lines, abandon: abandoned.follow, headersTimeoutMs, clock });
   const callers = createCallers();
   const holdMemory = createBodyMemory({ ownBytes: settings.maxBodyBytes, sharedBytes: settings.longBodyMemoryBytes });
 
   async function serve(request: IncomingMessage, head: RequestHead, response: ServerResponse): Promise<void> {
+    if (abandoned.isClosed(request.socket)) return inFlight.leave();
     const { headers } = head;
     const memory = holdMemory();
     const timeoutMs = settings.requestTimeoutMs;
@@ -97,7 +105,11 @@ export function createHttpListener({
       const reply = answered instanceof Promise ? await answered : answered;
       memory.release();
       if (!isKnown) noteCaller(request.socket, false);
-      const handedOver = send(reply ?? NOTHING_HERE, { request, headers, response });
+      const handedOver = send(
+        reply ?? NOTHING_HERE,
+        { request, headers, response },
+        { isDraining, abandon: abandoned.close, timeoutMs, clock },
+      );
       if (handedOver !== undefined) await handedOver;
     } catch (error) {
       memory.release();
@@ -105,28 +117,6 @@ export function createHttpListener({
       response.destroy();
     }
     inFlight.leave();
-  }
-
-  /** Resolves when the reply has been handed over, or its client is gone; undefined when that is so at once. */
-  function send(reply: HttpReply, { request, headers: received, response }: Asked): Promise<void> | undefined {
-    const { socket } = request;
-    if (response.destroyed || socket.destroyed) return undefined;
-    const { status, body } = reply;
-    // Reading the rest of a refused body to keep the connection for another request is not worth it.
-    const isUnread = !request.complete && hasBody(received);
-    const bytes = Buffer.byteLength(body);
-    const headers = { 'content-length': bytes, ...reply.headers };
-    const isLast = isUnread || isDraining || received.has('upgrade');
-    response.writeHead(status, isLast ? { ...headers, connection: 'close' } : headers);
-    if (isUnread && !isWaitingToSend(received)) linger(request, response, body, clock);
-    else if (bytes <= MAX_SHORT_BODY_BYTES) response.end(body);
-    // From `end` on, Node.js counts a connection as idle even with bytes still to send, and a stop would cut it off.
-    else response.write(body, () => response.end());
-    // A short reply is mostly with the kernel by now, so nothing of it can be lost or has to be waited for.
-    if (response.writableEnded && response.writableLength === 0) return undefined;
-    // A client that takes nothing for this long counts as gone, and frees what it held. A new request starts over.
-    socket.setTimeout(settings.requestTimeoutMs);
-    return new Promise((resolve) => response.once('close', resolve));
   }
 
   function onRequest(request: IncomingMessage, response: ServerResponse, refusal?: HttpReply): void {
@@ -140,7 +130,7 @@ export function createHttpListener({
     }
     if (head.headers.has('upgrade')) abandoned.add(socket);
     inFlight.enter();
-    lines.enqueue(request, callers.laneOf(head), () => serve(request, head, response));
+    lines.enqueue(response, callers.laneOf(head), () => serve(request, head, response));
   }
 
   return {
@@ -153,6 +143,7 @@ export function createHttpListener({
       server.on('request', (request, response) => onRequest(request, response));
       server.on('checkContinue', (request, response) => onRequest(request, response));
       server.on('checkExpectation', (request, response) => onRequest(request, response, UNKNOWN_EXPECTATION));
+      unreadable.attach(server);
     },
     async drain() {
       isDraining = true;
@@ -192,11 +183,37 @@ function createFlights() {
  * Node.js drops what it has read behind it, so a client that pipelines would take the answer to a later request for that
  * to the one which was dropped.
  */
-function createAbandoned({ lines, inFlight }: { lines: RequestLines; inFlight: ReturnType<typeof createFlights> }) {
+function createAbandoned({
+  lines,
+  inFlight,
+  timeoutMs,
+}: {
+  lines: RequestLines;
+  inFlight: ReturnType<typeof createFlights>;
+  /** A refused client that takes nothing for this long counts as gone. */
+  timeoutMs: number;
+}) {
   const sockets = new WeakSet<Socket>();
+  /** Those whose last answer has been given. */
+  const closed = new WeakSet<Socket>();
   return {
     add: (socket: Socket) => void sockets.add(socket),
     has: (socket: Socket) => sockets.has(socket),
+    /** Must be called when the last answer is given. Requests that have come behind it are not carried out. */
+    close(socket: Socket): void {
+      sockets.add(socket);
+      closed.add(socket);
+    },
+    isClosed: (socket: Socket) => closed.has(socket),
+    /** Abandons the socket, and has `work` run when its requests have been answered. */
+    follow(socket: Socket, work: () => void): void {
+      sockets.add(socket);
+      inFlight.enter();
+      lines.follow(socket, async () => {
+        work();
+        inFlight.leave();
+      });
+    },
     /**
      * Returns false for a request that is to be served. One that is not, because of the refusal or an earlier request,
      * waits in its line all the same: Node.js keeps it until its socket ends.
@@ -207,8 +224,8 @@ function createAbandoned({ lines, inFlight }: { lines: RequestLines; inFlight: R
       if (isFirst && refusal === undefined) return false;
       sockets.add(socket);
       inFlight.enter();
-      lines.enqueue(request, '', async () => {
-        if (isFirst && refusal !== undefined) refuse(response, refusal);
+      lines.enqueue(response, '', async () => {
+        if (isFirst && refusal !== undefined && !closed.has(socket)) refuse(response, refusal, timeoutMs);
         inFlight.leave();
       });
       return true;
@@ -216,7 +233,46 @@ function createAbandoned({ lines, inFlight }: { lines: RequestLines; inFlight: R
   };
 }
 
-function refuse(response: ServerResponse, { status, headers, body }: HttpReply): void {
+interface Sending {
+  /** Whether the reply must be the last of its socket. */
+  readonly isDraining: boolean;
+  /** Called when it is. Nothing that the client has sent behind the request may be carried out. */
+  readonly abandon: (socket: Socket) => void;
+  /** A client that takes nothing for this long counts as gone. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+}
+
+/** Resolves when the reply has been handed over, or its client is gone; undefined when that is so at once. */
+function send(
+  reply: HttpReply,
+  { request, headers: received, response }: Asked,
+  { isDraining, abandon, timeoutMs, clock }: Sending,
+): Promise<void> | undefined {
+  const { socket } = request;
+  if (response.destroyed || socket.destroyed) return undefined;
+  const { status, body } = reply;
+  // Reading the rest of a refused body to keep the connection for another request is not worth it.
+  const isUnread = !request.complete && hasBody(received);
+  const bytes = Buffer.byteLength(body);
+  const headers = { 'content-length': bytes, ...reply.headers };
+  const isLast = isUnread || isDraining || received.has('upgrade');
+  if (isLast) abandon(socket);
+  response.writeHead(status, isLast ? { ...headers, connection: 'close' } : headers);
+  if (isUnread && !isWaitingToSend(received)) linger(request, response, body, clock);
+  else if (bytes <= MAX_SHORT_BODY_BYTES) response.end(body);
+  // From `end` on, Node.js counts a connection as idle even with bytes still to send, and a stop would cut it off.
+  else response.write(body, () => response.end());
+  // A short reply is mostly with the kernel by now, so nothing of it can be lost or has to be waited for.
+  if (response.writableEnded && response.writableLength === 0) return undefined;
+  // A client that takes nothing for this long counts as gone, and frees what it held. A new request starts over.
+  socket.setTimeout(timeoutMs);
+  return new Promise((resolve) => response.once('close', resolve));
+}
+
+function refuse(response: ServerResponse, { status, headers, body }: HttpReply, timeoutMs: number): void {
+  // A client that reads nothing would keep its socket otherwise.
+  response.req.socket.setTimeout(timeoutMs);
   response.writeHead(status, { 'content-length': Buffer.byteLength(body), ...headers, connection: 'close' }).end(body);
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { IncomingMessage } from 'node:http';
+import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { test } from 'node:test';
 import { ManualClock } from '../../test/support/manual-clock.ts';
@@ -38,7 +38,7 @@ function openLine() {
     request(number: number, { isWhole = true } = {}): IncomingMessage {
       const request = new IncomingMessage(socket);
       request.complete = isWhole;
-      enqueue(request, 'lane', () => {
+      enqueue(new ServerResponse(request), 'lane', () => {
         served.push(number);
         return new Promise((resolve) => answers.set(number, resolve));
       });
