@@ -158,7 +158,7 @@ test('the rest of a head that was held has the time of a head from the last answ
   await clientError();
   await answer(1);
   await answersOf(1);
-  while (clock.pending === 0) await nextTurn();
+  while (clock.pending === 0 && !client.closed) await nextTurn();
   clock.advance(39);
   assert.equal(client.closed, false);
   clock.advance(1);

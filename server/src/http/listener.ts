@@ -97,14 +97,14 @@ export function createHttpListener({
     let isKnown = false;
     const callerIsKnown = () => {
       isKnown = true;
-      callers.add(request.socket, head);
+      callers.add(response, head);
     };
     try {
       // V8 adds members to a copy ten times as slowly as it makes the copy, so the new ones come first.
       const answered = firstReply(sites, { callerIsKnown, readBody: body, ...head });
       const reply = answered instanceof Promise ? await answered : answered;
       memory.release();
-      if (!isKnown) noteCaller(request.socket, false);
+      if (!isKnown) noteCaller(response, false);
       const handedOver = send(
         reply ?? NOTHING_HERE,
         { request, headers, response },
@@ -277,8 +277,8 @@ function refuse(response: ServerResponse, { status, headers, body }: HttpReply, 
 }
 
 interface Callers {
-  /** Must be called when the signature of a request on the socket has been verified. */
-  add(socket: Socket, head: RequestHead): void;
+  /** Must be called when the signature of a request has been verified. */
+  add(response: ServerResponse, head: RequestHead): void;
   /**
    * The callers behind one address share a lane. An access key has one of its own there from its first verified
    * signature on, so that a caller who names other keys has no more lanes.
@@ -292,8 +292,8 @@ function createCallers(): Callers {
   const claimedLane = (group: string, { headers }: RequestHead) =>
     `${group} ${CLAIMED_KEY.exec(headers.get('authorization')?.[0] ?? '')?.[1]}`;
   return {
-    add(socket, head) {
-      noteCaller(socket, true);
+    add(response, head) {
+      noteCaller(response, true);
       const lane = claimedLane(groupOf(head), head);
       if (lanes.has(lane)) return;
       const [oldest = ''] = lanes;

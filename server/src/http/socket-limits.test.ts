@@ -20,8 +20,8 @@ async function serve(t: TestContext, { isTrusted = false } = {}) {
   let now = 0;
   const held: ServerResponse[] = [];
   const server = createServer((request, response) => {
-    if (request.url !== '/held') noteCaller(request.socket, request.url === '/known');
-    if (request.url === '/held') held.push(response);
+    if (request.url !== '/held') noteCaller(response, request.url === '/known');
+    if (request.url?.startsWith('/held')) held.push(response);
     else response.end('ok');
   });
   const webSockets = new WebSocketServer({ noServer: true });
@@ -53,7 +53,7 @@ async function serve(t: TestContext, { isTrusted = false } = {}) {
   };
   /** Has the server know the callers of all requests that it holds. */
   const know = () => {
-    for (const { socket } of held) if (socket !== null) noteCaller(socket, true);
+    for (const response of held) noteCaller(response, true);
   };
   const pass = (ms: number) => {
     now += ms;
@@ -161,6 +161,27 @@ test('a socket whose next request is no known caller’s loses what a known call
   assert(await isServed(first, '/'));
   const gone = once(first, 'close');
   assert(await isServed(open('127.0.0.6')));
+  await gone;
+});
+
+test('a socket that loses what a known caller had does not give way before others until it has its answer', async (t) => {
+  const { open, held } = await serve(t);
+  const [first, second] = await openEach(open, 4, '/known');
+  assert(first && second);
+  for (const [index, socket] of [first, second].entries()) {
+    socket.write('GET /held-of-stranger HTTP/1.1\r\nHost: x\r\n\r\n');
+    while (held.length <= index) await new Promise((resolve) => setImmediate(resolve));
+  }
+  const idle = open('127.0.0.5');
+  assert(await isServed(idle));
+  const closed = [first, idle].map(async (socket) => await once(socket, 'close').then(() => socket));
+  assert(await isServed(open('127.0.0.6')));
+  assert.equal(await Promise.race(closed), idle);
+  const answered = once(second, 'data');
+  held[1]?.end('ok');
+  await answered;
+  const gone = once(second, 'close');
+  for (const address of ['127.0.0.7', '127.0.0.8']) assert(await isServed(open(address)));
   await gone;
 });
 

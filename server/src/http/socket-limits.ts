@@ -125,11 +125,17 @@ function onAnswered(this: ServerResponse): void {
   if (held.requests === 0 && held.standing === 'asking') held.order.move(held, 'idle');
 }
 
-/** Must be called for each request that is answered, and before that for one whose signature has been verified. */
-export function noteCaller(socket: Socket, isKnown: boolean): void {
-  const held = (socket as Carrier)[HELD];
-  if (held === undefined || held.standing === undefined) return;
-  if (isKnown !== (held.standing === 'known')) held.order.move(held, isKnown ? 'known' : 'idle');
+/**
+ * Must be called before each request is answered, and as soon as the signature of one has been verified. The socket of a
+ * caller who turns out to be unknown has a request under way until the answer has been sent.
+ */
+export function noteCaller(response: ServerResponse, isKnown: boolean): void {
+  const held = (response.req.socket as Carrier)[HELD];
+  if (held === undefined || held.standing === undefined || isKnown === (held.standing === 'known')) return;
+  held.order.move(held, isKnown ? 'known' : 'asking');
+  if (isKnown) return;
+  held.requests += 1;
+  response.on('close', onAnswered);
 }
 
 /**
