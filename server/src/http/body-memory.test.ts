@@ -5,10 +5,34 @@ import { createBodyMemory } from './body-memory.ts';
 test('bodies share the memory beyond their own, and give it back', () => {
   const hold = createBodyMemory({ ownBytes: 10, sharedBytes: 20 });
   const [first, second, third] = [hold(), hold(), hold()];
-  assert.deepEqual([10, 15, 22].map(first.grow), [true, true, true], '12 of the shared bytes');
-  assert.deepEqual([18, 19, 18].map(second.grow), [true, false, true], 'the other 8, and no more');
-  assert.deepEqual([10, 11].map(third.grow), [true, false], 'its own bytes are never shared');
+  assert.deepEqual(
+    [10, 15, 22].map((size) => first.grow(size, size)),
+    [true, true, true],
+    '12 of the shared bytes',
+  );
+  assert.deepEqual(
+    [18, 19, 18].map((size) => second.grow(size, size)),
+    [true, false, true],
+    'the other 8, and no more',
+  );
+  assert.deepEqual(
+    [10, 11].map((size) => third.grow(size, size)),
+    [true, false],
+    'its own bytes are never shared',
+  );
   first.release();
   first.release();
-  assert.deepEqual([22, 23].map(third.grow), [true, false], 'a second release gives nothing back');
+  assert.deepEqual(
+    [22, 23].map((size) => third.grow(size, size)),
+    [true, false],
+    'a second release gives nothing back',
+  );
+});
+
+test('a body that is longer than its own memory counts with all that it takes', () => {
+  const hold = createBodyMemory({ ownBytes: 10, sharedBytes: 20 });
+  const [first, second] = [hold(), hold()];
+  assert.equal(first.grow(10, 30), true, 'nothing of the shared bytes');
+  assert.equal(second.grow(11, 30), true, 'all of them');
+  assert.equal(first.grow(11, 12), false);
 });

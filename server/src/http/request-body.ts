@@ -41,7 +41,7 @@ export function readBody({
 
   return new Promise<Uint8Array>((resolve, reject) => {
     // Chunks are copied, because each is an object: in those of one byte a body would take hundreds of times its size.
-    const body = new GrowingBytes();
+    const body = new GrowingBytes(headers.has('transfer-encoding') ? maxBytes : declaredLength(headers));
     const cancelTimeout = clock.after(timeoutMs, () => settle(() => reject(incomplete(timeoutMs))));
     const settle = (outcome: () => void): void => {
       cancelTimeout();
@@ -51,7 +51,7 @@ export function readBody({
     const onData = (chunk: Uint8Array): void => {
       const size = body.length + chunk.length;
       if (size > maxBytes) settle(() => reject(tooLarge(maxBytes)));
-      else if (!memory.grow(size)) settle(() => reject(noMemory()));
+      else if (!memory.grow(size, body.sizeWith(chunk.length))) settle(() => reject(noMemory()));
       else {
         body.add(chunk);
         onPart(chunk);

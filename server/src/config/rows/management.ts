@@ -70,9 +70,10 @@ const rows = {
   }),
   longBodyMemoryBytes: integer({
     default: 64 * MEBIBYTE,
-    min: 2 * MEBIBYTE,
+    // The longest body takes twice its size while the last of it comes.
+    min: 4 * MEBIBYTE,
     max: 16_384 * MEBIBYTE,
-    help: 'Memory that longer bodies share, for what each has beyond RESPARK_MAX_BODY_BYTES; a call whose body finds no room is refused with 429 and told when to try again.',
+    help: 'Memory that longer bodies share, for what each takes beyond RESPARK_MAX_BODY_BYTES, which may be three times its length while it comes; a call whose body finds no room is refused with 429 and told when to try again.',
   }),
   auditRetentionDays: integer({
     default: 90,
