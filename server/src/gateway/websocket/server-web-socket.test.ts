@@ -45,6 +45,19 @@ for (const isTls of [false, true]) {
       }
     });
 
+    test('the end is told as soon as both close frames are there, though the client does not end its stream', async (t) => {
+      for (const first of ['client', 'server']) {
+        const { client, heard, told, webSocket } = await openWebSocketPair(t, { isTls });
+        if (first === 'server') {
+          webSocket.close(4500, 'no more', () => {});
+          await heard.has('close 4500 no more');
+        }
+        client.write(closeFrame(1000));
+        await told.has('closed 1000');
+        await heard.has('end');
+      }
+    });
+
     test('the close frame of the server is the last thing that it writes, and the answer ends the socket', async (t) => {
       const { client, heard, told, webSocket } = await openWebSocketPair(t, { isTls });
       let settled = 0;

@@ -209,9 +209,10 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
     const socket = this.#socket;
     if (this.#canWrite()) this.#writeClose(code, reason);
     this.#hasEnded = true;
-    // After the close frames of both ends nothing is left to send or read. Only TLS has a closing message to send.
-    if (this.#code !== NO_CLOSE_FRAME && socket.writableLength === 0 && !isTls(socket)) socket.destroy();
-    else socket.end();
+    // After the close frames of both ends nothing is left to read, and to send only what the network has not taken yet.
+    if (this.#code === NO_CLOSE_FRAME) socket.end();
+    else if (socket.writableLength === 0 && !isTls(socket)) socket.destroy();
+    else socket.destroySoon();
   }
 
   #writeClose(code: number | undefined, reason: string | Buffer): void {
