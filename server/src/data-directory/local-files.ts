@@ -1,6 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { StartupError } from '../startup-error.ts';
 import { decodeText } from '../text.ts';
+import { assertOwnFile } from './rights.ts';
 
 /** Files in the data directory by which commands on the same machine find the running server and its demo. */
 export const ROOT_CREDENTIALS_FILE = 'root-credentials';
@@ -20,7 +22,10 @@ export interface DemoPlayer {
   readonly token: string;
 }
 
-/** Reads what a server has left in its data directory; undefined when the file is missing or cannot be read. */
+/**
+ * Reads what a server has left in its data directory; undefined when the file is missing or cannot be read. Rejects with a
+ * `StartupError` for a file of another user, who could have commands call any server.
+ */
 export const readLocalFile = {
   rootCredentials: (dataDir: string) =>
     readStrings(dataDir, ROOT_CREDENTIALS_FILE, ['accessKeyId', 'secretAccessKey'] as const),
@@ -36,9 +41,21 @@ async function readStrings<Name extends string>(
   names: readonly Name[],
 ): Promise<Record<Name, string> | undefined> {
   try {
-    const found = JSON.parse(decodeText(await readFile(join(dataDir, file)))) as Record<Name, unknown>;
+    const found = JSON.parse(decodeText(await readOwn(join(dataDir, file)))) as Record<Name, unknown>;
     return names.every((name) => typeof found[name] === 'string') ? (found as Record<Name, string>) : undefined;
-  } catch {
+  } catch (error) {
+    if (error instanceof StartupError) throw error;
     return undefined;
+  }
+}
+
+async function readOwn(path: string): Promise<Buffer> {
+  // What has been opened is looked at, so that nothing else can take its place.
+  const file = await open(path);
+  try {
+    assertOwnFile(path, await file.stat());
+    return await file.readFile();
+  } finally {
+    await file.close();
   }
 }

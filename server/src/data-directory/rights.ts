@@ -59,6 +59,14 @@ export function assertTrustworthy(path: string): void {
   for (const name of readdirSync(path)) if (isServerFile(name)) assertFile(join(path, name), name);
 }
 
+/** Makes sure that a command may trust a file of a server. Throws a `StartupError`. */
+export function assertOwnFile(path: string, found: Stats): void {
+  if (process.geteuid === undefined || isOwn(found) || found.uid === ROOT_USER) return;
+  throw new StartupError(
+    `${path} belongs to user ${found.uid}, but this runs as user ${process.geteuid()}: run the command as that user ("sudo -u '#${found.uid}' respark …"), or set RESPARK_DATA_DIR to a directory of your own`,
+  );
+}
+
 function assertDirectory(path: string, found: Stats): void {
   if (!found.isDirectory())
     throw new StartupError(`the data directory ${path} is not a directory: set RESPARK_DATA_DIR`);
