@@ -161,9 +161,9 @@ export class ManagementClient {
    * server's public URL. The path is a secret, so messages show only the host.
    */
   async download(url: string): Promise<Uint8Array> {
-    if (!URL.canParse(url)) throw new CommandError('the reply names no URL to download from');
-    const ofServer = DOWNLOAD_PATH.exec(url)?.[0];
-    const source = new URL(ofServer === undefined ? url : `${this.#endpoint}${ofServer}`);
+    const ofServer = URL.canParse(url) ? DOWNLOAD_PATH.exec(url)?.[0] : undefined;
+    if (ofServer === undefined) throw new CommandError('the reply names no URL of a server to download from');
+    const source = new URL(`${this.#endpoint}${ofServer}`);
     const { response, bytes } = await fetchWhole(source, {}, source.origin);
     if (response.ok) return bytes;
     const { status } = response;

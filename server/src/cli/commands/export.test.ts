@@ -43,22 +43,31 @@ describe('export', () => {
     assert.equal(requests.at(-1)?.headers.authorization, undefined);
   });
 
-  const PLACES: readonly { what: string; publicUrl?: string; prefix?: string; path?: string }[] = [
+  const PLACES: readonly { what: string; publicUrl?: string; prefix?: string }[] = [
     { what: 'has another public URL', publicUrl: 'https://nowhere.invalid' },
     { what: 'has a public URL with a path, which the call went round', publicUrl: 'https://nowhere.invalid/respark' },
     { what: 'is called under a path', publicUrl: 'https://nowhere.invalid/respark', prefix: '/proxied' },
-    { what: 'gives a URL of another form', path: '/elsewhere/demo.json' },
   ];
   for (const { what, ...where } of PLACES) {
     it(`fetches the file from where the calls went when the server ${what}`, async (t) => {
       const { url, world, requests, file } = await serveSnapshots(t, where);
-      const { prefix = '', path = '/download/sealed/demo.json' } = where;
+      const { prefix = '' } = where;
       const words = ['export', '--game', 'Demo', '--output', file, '--endpoint-url', `${url}${prefix}`];
       assert.equal(await world.run(...words), 0, world.err());
       assert.equal(readFileSync(file, 'utf8'), FILE);
-      assert.equal(requests.at(-1)?.url, `${prefix}${path}`);
+      assert.equal(requests.at(-1)?.url, `${prefix}/download/sealed/demo.json`);
     });
   }
+
+  it('fetches nothing from a URL that is not one of a server', async (t) => {
+    const { world, requests } = await serveSnapshots(t, { path: '/elsewhere/demo.json' });
+    assert.equal(await world.run('export', '--game', 'Demo'), 1);
+    assert.equal(world.err(), 'the reply names no URL of a server to download from\n');
+    assert.equal(
+      requests.some(({ url }) => url.endsWith('/demo.json')),
+      false,
+    );
+  });
 
   it('writes the named snapshot to stdout, with nothing that a terminal would act on', async (t) => {
     const { world, requests } = await serveSnapshots(t);
