@@ -10,9 +10,8 @@ export interface HeldMemory {
 }
 
 /**
- * The memory for long bodies. A body of up to `ownBytes` always finds room; what a longer one takes beyond
- * them comes out of `sharedBytes`. Clients that send long bodies before they are authenticated therefore cannot use up
- * the machine.
+ * The memory for long bodies. A body of up to `ownBytes` always finds room; what a longer one takes beyond them comes out
+ * of `sharedBytes`. Clients that send long bodies before they are authenticated therefore cannot use up the machine.
  */
 export function createBodyMemory({ ownBytes, sharedBytes }: { ownBytes: number; sharedBytes: number }) {
   let freeBytes = sharedBytes;

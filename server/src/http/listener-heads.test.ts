@@ -29,6 +29,7 @@ async function serve(t: TestContext, site: Site, headersTimeoutMs = 1_000) {
   // As the server's own listeners are made.
   const server = createServer({ requireHostHeader: false, connectionsCheckingInterval: 20 });
   listener.attach(server);
+  server.on('upgrade', (_request, socket) => void socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n'));
   parseInTurns(server, turns, listener.mayParse);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -163,6 +164,22 @@ test('the rest of a head that was held has the time of a head from the last answ
   assert.equal(client.closed, false);
   clock.advance(1);
   assert.deepEqual(await answersOf(), ['answer to /1', 'HTTP/1.1 408']);
+});
+
+test('an upgrade whose head was held has no limit of time', async (t) => {
+  const { clientError, server, client, clock, answer, answersOf } = await serveHeld(t, 40);
+  const connected = once(server, 'connection') as Promise<[Socket]>;
+  client.write(`${longGet('/1')}GET /2 HTTP/1.1\r\n`);
+  const [socket] = await connected;
+  await clientError();
+  await answer(1);
+  await answersOf(1);
+  while (clock.pending === 0) await nextTurn();
+  client.write('host: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
+  assert.deepEqual(await answersOf(2), ['answer to /1', 'HTTP/1.1 101']);
+  clock.advance(40);
+  assert.equal(socket.writableEnded, false);
+  socket.destroy();
 });
 
 test('what cannot be read is refused behind the answers to the requests before it', async (t) => {

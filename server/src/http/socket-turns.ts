@@ -48,6 +48,11 @@ export function resumeParsing(socket: Socket): void {
   (socket as Carrier)[INPUT]?.release();
 }
 
+/** Whether what the socket brings is for the parser: no longer after an upgrade. */
+export function isParsed(socket: Socket): boolean {
+  return (socket as Carrier)[INPUT] !== undefined;
+}
+
 /** What a socket has brought and its parser has not been given. */
 class Input {
   readonly #socket: Carrier;

@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
 import type { RequestLines } from './request-lines.ts';
+import { isParsed } from './socket-turns.ts';
 
 const TOO_SLOW = 'ERR_HTTP_REQUEST_TIMEOUT';
 
@@ -50,7 +51,7 @@ export function answerUnreadable({
       const last = lines.lastOf(socket);
       const cancel = clock.after(headersTimeoutMs, () => {
         socket.off('close', cancel);
-        if (lines.lastOf(socket) === last) finish(socket, { code: TOO_SLOW });
+        if (lines.lastOf(socket) === last && isParsed(socket)) finish(socket, { code: TOO_SLOW });
       });
       socket.once('close', cancel);
     },
