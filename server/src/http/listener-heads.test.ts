@@ -131,10 +131,11 @@ async function serveHeld(t: TestContext, headersTimeoutMs?: number) {
   };
   // A listener would keep Node.js from answering by itself, so a server that has none would pass.
   const { mock } = t.mock.method(served.server, 'emit');
+  const countErrors = () => mock.calls.filter(({ arguments: [name] }) => String(name) === 'clientError').length;
   const clientError = async () => {
-    while (!mock.calls.some(({ arguments: [name] }) => String(name) === 'clientError')) await nextTurn();
+    while (countErrors() === 0) await nextTurn();
   };
-  return { ...served, clientError, client, asked, answer, answersOf };
+  return { ...served, countErrors, clientError, client, asked, answer, answersOf };
 }
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
@@ -190,6 +191,20 @@ test('what cannot be read is refused behind the answers to the requests before i
   await answer(2);
   assert.deepEqual(await answersOf(), ['answer to /1', 'answer to /2', 'HTTP/1.1 400']);
   assert.deepEqual([asked, listener.inFlight], [['/1', '/2'], 0]);
+});
+
+test('nothing more is parsed behind a body that cannot be read, though a request before it is not answered', async (t) => {
+  const { countErrors, clientError, client, clock, asked, answer, answersOf } = await serveHeld(t);
+  const head = 'POST /2 HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n';
+  client.write(`GET /1 HTTP/1.1\r\nhost: x\r\n\r\n${head}no length\r\n${'x'.repeat(20_000)}`);
+  await clientError();
+  for (let turn = 0; turn < 50; turn += 1) await nextTurn();
+  await answer(1);
+  await answer(2);
+  while (clock.pending === 0 && !client.closed) await nextTurn();
+  clock.advance(1_000);
+  assert.deepEqual(await answersOf(), ['answer to /1', 'answer to /2']);
+  assert.deepEqual([countErrors(), asked], [1, ['/1', '/2']]);
 });
 
 test('what cannot be read is refused with the status that Node.js gives it', async (t) => {

@@ -150,7 +150,7 @@ export function createHttpListener({
       await inFlight.none();
     },
     isBusy: lines.isBusy,
-    mayParse: (socket) => lines.mayParse(socket, abandoned.has(socket)),
+    mayParse: (socket) => !unreadable.isBroken(socket) && lines.mayParse(socket, abandoned.has(socket)),
     get inFlight() {
       return inFlight.count;
     },

@@ -32,6 +32,8 @@ export function answerUnreadable({
 }) {
   /** Sockets whose next message Node.js has given up, and does not look at again. */
   const overdue = new WeakSet<Socket>();
+  /** Sockets whose parser has failed. It would fail again with each further piece. */
+  const broken = new WeakSet<Socket>();
 
   function onClientError(error: Error & { code?: string }, socket: Socket): void {
     if (!socket.writable || !isOfHttp(error)) socket.destroy(error);
@@ -39,12 +41,17 @@ export function answerUnreadable({
       if (!lines.lastOf(socket)?.headersSent || !lines.isBusy(socket)) socket.write(refusalOf(error));
       socket.destroy(error);
     } else if (error.code === TOO_SLOW) overdue.add(socket);
-    else abandon(socket, () => finish(socket, error));
+    else {
+      broken.add(socket);
+      abandon(socket, () => finish(socket, error));
+    }
   }
 
   return {
     attach: (server: Server) =>
       void server.on('clientError', (error, socket) => onClientError(error, socket as Socket)),
+    /** Whether nothing more of the socket can be parsed. */
+    isBroken: (socket: Socket) => broken.has(socket),
     /** Must be called when all requests of the socket have been answered. */
     answered(socket: Socket): void {
       if (!overdue.delete(socket) || socket.destroyed) return;
