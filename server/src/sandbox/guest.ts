@@ -29,6 +29,9 @@ const STACK_BYTES = 98_304;
 /** The first line of a script begins behind this. */
 export const WRAPPER_START = '(function(message){';
 
+/** As long as the other, for a script that declares a `message` of its own with `let`, `const` or `class`. */
+const WRAPPER_WITHOUT_MESSAGE = '(function(       ){';
+
 export type Finished =
   | { readonly kind: 'returned'; readonly text: string }
   /** The script used up its ticks or its time. */
@@ -102,7 +105,8 @@ export class Guest {
   }
 
   /**
-   * Compiles scripts, handler name → body of a function. Throws a SyntaxError when one of them is not that.
+   * Compiles scripts, handler name → body of a function. One that the engine does not take, because it nests too deeply
+   * for one thing, fails whenever it is invoked, and the others are as good as without it.
    */
   load(scripts: ReadonlyMap<string, string>): ScriptSet {
     this.#restore(this.#base);
@@ -125,8 +129,9 @@ export class Guest {
       const numbers = Array.from(seeds, (seed) => context.newNumber(seed));
       const result = context.callFunction(this.#run, context.undefined, ...parameters, ...numbers);
       // The handles are not released: what they point to is gone when the memory is put back.
-      if (result.error === undefined) return { kind: 'returned', text: context.getString(result.value) };
+      // Some of the engine's own functions turn the end of a script into an error that it can catch.
       if (this.#isStopped) return { kind: 'stopped' };
+      if (result.error === undefined) return { kind: 'returned', text: context.getString(result.value) };
       this.#isSpoiled = true;
       return { kind: 'broken', cause: 'the memory of the script ran out' };
     } catch (error) {
@@ -179,12 +184,23 @@ export class Guest {
 
   #defineOne(handler: string, script: string): void {
     const context = this.#context;
-    const compiled = context.evalCode(`${WRAPPER_START}${script}\n})`, handler);
-    if (compiled.error !== undefined) throw new SyntaxError(`the script of ${handler} does not compile`);
+    const compiled = this.#compile(handler, script);
     const name = context.newString(handler);
-    context.unwrapResult(context.callFunction(this.#define, context.undefined, name, compiled.value)).dispose();
-    compiled.value.dispose();
+    context.unwrapResult(context.callFunction(this.#define, context.undefined, name, compiled)).dispose();
+    compiled.dispose();
     name.dispose();
+  }
+
+  #compile(handler: string, script: string): QuickJSHandle {
+    const context = this.#context;
+    let fault: unknown;
+    for (const start of [WRAPPER_START, WRAPPER_WITHOUT_MESSAGE]) {
+      const compiled = context.evalCode(`${start}${script}\n})`, handler);
+      if (compiled.error === undefined) return compiled.value;
+      fault ??= context.dump(compiled.error);
+      compiled.error.dispose();
+    }
+    return context.unwrapResult(context.evalCode(failingScript(handler, fault), handler));
   }
 
   #limitTime(runtime: QuickJSRuntime): void {
@@ -211,4 +227,14 @@ export class Guest {
     this.#atRest = snapshot;
     return true;
   }
+}
+
+/** Stands in for a script that does not compile: it throws why, from where that is. */
+function failingScript(handler: string, fault: unknown): string {
+  const { name, message, stack } = { name: 'SyntaxError', message: 'it does not compile', stack: '', ...Object(fault) };
+  const at = String(stack)
+    .split(`${handler}:`)[1]
+    ?.match(/^\d{1,7}:\d{1,7}/)?.[0];
+  const error = { name, message, stack: at === undefined ? '' : `(${handler}:${at})` };
+  return `(function(){throw ${JSON.stringify(error)}})`;
 }

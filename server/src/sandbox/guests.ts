@@ -41,7 +41,6 @@ export class Guests {
     return Guest.create(this.#parts);
   }
 
-  /** Throws a SyntaxError for scripts that do not compile. */
   async load(runtimeId: string, gameId: string, scripts: ReadonlyMap<string, string>): Promise<void> {
     const game = await this.#gameOf(gameId);
     const set = game.guest.load(scripts);
