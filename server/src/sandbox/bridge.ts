@@ -1,3 +1,6 @@
+import { parseJson } from '@respark/protocol';
+import type { HostAnswer } from './sandbox.ts';
+
 /** The longest answer of the host, in bytes of JSON in UTF-8. */
 export const MAX_ANSWER_BYTES = 1_048_576;
 
@@ -35,5 +38,23 @@ export class AnswerBox {
       if (seen === number) return this.#bytes.toString('utf8', 0, this.#control[LENGTH]);
       Atomics.wait(this.#control, NUMBER, seen);
     }
+  }
+}
+
+/** An answer as the thread takes it. */
+export function answerText(answer: HostAnswer): string {
+  const text = JSON.stringify(answer);
+  if (Buffer.byteLength(text) <= MAX_ANSWER_BYTES) return text;
+  const message = `the answer has more than ${MAX_ANSWER_BYTES} bytes`;
+  return JSON.stringify({ error: { code: 'too_large', message } });
+}
+
+/** The parameters of a call; undefined for text that is none, which only a script that has broken its guest can send. */
+export function parametersOf(json: string): readonly unknown[] | undefined {
+  try {
+    const parameters = parseJson(json);
+    return Array.isArray(parameters) ? parameters : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -47,8 +47,17 @@ export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
   /** What the script answers instead of a response; it may return it or throw it. */
   class OwnError extends CallError {}
 
+  /** The JSON text of a list, which a `toJSON` that the script gives to all lists or objects does not change. */
+  function listText(items: readonly unknown[]): string {
+    let text = '[';
+    for (let index = 0; index < items.length; index += 1) {
+      text += `${index === 0 ? '' : ','}${stringify(items[index]) ?? 'null'}`;
+    }
+    return `${text}]`;
+  }
+
   function ask(operation: string, ...parameters: unknown[]): unknown {
-    const answer = parse(call(operation, stringify(parameters)));
+    const answer = parse(call(operation, listText(parameters)));
     if (answer.error !== undefined) throw new CallError(answer.error.code, answer.error.message);
     return answer.result;
   }
@@ -122,11 +131,13 @@ export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
   }
 
   function ownErrorOf({ code, message }: OwnError): string {
-    return `e${stringify({ code: ownString(code), message: ownString(message) })}`;
+    return `e{"code":${stringify(ownString(code))},"message":${stringify(ownString(message))}}`;
   }
 
   function failureOf(thrown: unknown): string {
-    let [name, message, stack] = ['', '', ''];
+    let name = '';
+    let message = '';
+    let stack = '';
     try {
       if (typeof thrown === 'object' && thrown !== null) {
         const error = thrown as Partial<Error>;
@@ -139,7 +150,7 @@ export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
     } catch {
       message = 'something was thrown that cannot be shown';
     }
-    return stringify({ name, message, stack });
+    return `{"name":${stringify(name)},"message":${stringify(message)},"stack":${stringify(stack)}}`;
   }
 
   return {

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { Clock } from '../clock.ts';
 import { Interrupted } from '../interrupted.ts';
 import type { Log } from '../log.ts';
-import { AnswerBox, MAX_ANSWER_BYTES } from './bridge.ts';
+import { AnswerBox, answerText, parametersOf } from './bridge.ts';
 import { compileEngine } from './engine.ts';
 import { FairQueue } from './fair-queue.ts';
 import { Offences } from './offences.ts';
@@ -272,7 +272,8 @@ export class SandboxPool implements Sandbox {
     const { job } = thread;
     if (job === undefined) return;
     thread.cancelWatchdog();
-    const answer = await this.#answer(job.invocation, operation, JSON.parse(parametersJson));
+    const parameters = parametersOf(parametersJson);
+    const answer = await this.#answer(job.invocation, operation, parameters);
     // The thread may have been ended meanwhile.
     if (thread.job !== job) return;
     this.#watch(thread);
@@ -280,9 +281,16 @@ export class SandboxPool implements Sandbox {
   }
 
   /** Settles once, in time: a late answer could be taken for that to the next call. */
-  #answer({ call }: Invocation, operation: string, parameters: readonly unknown[]): Promise<HostAnswer> {
+  async #answer(
+    { call }: Invocation,
+    operation: string,
+    parameters: readonly unknown[] | undefined,
+  ): Promise<HostAnswer> {
+    if (parameters === undefined) {
+      return { error: { code: 'bad_argument', message: 'the arguments of a call must be JSON' } };
+    }
     const { scriptCallTimeoutMs } = this.#settings;
-    return new Promise((resolve) => {
+    return await new Promise((resolve) => {
       const cancel = this.#clock.after(scriptCallTimeoutMs, () =>
         resolve({ error: { code: 'timeout', message: `${operation} took more than ${scriptCallTimeoutMs} ms` } }),
       );
@@ -369,13 +377,6 @@ function limitsOf(settings: SandboxSettings): ThreadLimits {
     maxLineBytes: MAX_LINE_BYTES,
     maxGuestBytes: settings.scriptMemoryBytes,
   };
-}
-
-function answerText(answer: HostAnswer): string {
-  const text = JSON.stringify(answer);
-  if (Buffer.byteLength(text) <= MAX_ANSWER_BYTES) return text;
-  const message = `the answer has more than ${MAX_ANSWER_BYTES} bytes`;
-  return JSON.stringify({ error: { code: 'too_large', message } });
 }
 
 function busy(why: string): InvocationResult {

@@ -148,21 +148,32 @@ function endingOf(handler: string, finished: Finished, { maxResponseBytes }: Thr
     case 'r':
       if (Buffer.byteLength(text) <= maxResponseBytes) return { kind: 'returned', response: text };
       return { kind: 'stopped', why: `its response has more than ${maxResponseBytes} bytes` };
-    case 'e':
-      return { kind: 'refused', ...JSON.parse(text) };
+    case 'e': {
+      const { code, message } = textsOf(text);
+      return { kind: 'refused', code: shortened(code), message: shortened(message) };
+    }
     case 'f':
-      return { kind: 'failed', failure: failureOf(handler, JSON.parse(text)) };
+      return { kind: 'failed', failure: failureOf(handler, textsOf(text)) };
     default:
       return { kind: 'returned', response: undefined };
   }
 }
 
+/** The members of an object that the guest's own side has written. */
+function textsOf(json: string): Readonly<Record<string, string>> {
+  return JSON.parse(json);
+}
+
+function shortened(text = ''): string {
+  return text.slice(0, MAX_FAILURE_CHARACTERS);
+}
+
 /** The script may have written all of it, the stack too: it is shown to nobody but its author. */
 function failureOf(
   handler: string,
-  { name, message, stack }: { name: string; message: string; stack: string },
+  { name = '', message = '', stack = '' }: Readonly<Record<string, string>>,
 ): ScriptFailure {
-  const text = (name === '' ? message : `${name}: ${message}`).slice(0, MAX_FAILURE_CHARACTERS);
+  const text = shortened(name === '' ? message : `${name}: ${message}`);
   const at = stack.split(`(${handler}:`)[1]?.match(/^(\d{1,7}):(\d{1,7})\)/);
   if (!at) return { text, line: undefined, column: undefined };
   const [line, column] = [Number(at[1]), Number(at[2])];

@@ -1,4 +1,4 @@
-import { MAX_CODE_LENGTH, MAX_MESSAGE_LENGTH, type RequestErrorCode } from '@respark/protocol';
+import { MAX_CODE_LENGTH, MAX_MESSAGE_LENGTH, parseJson, type RequestErrorCode } from '@respark/protocol';
 import type { Clock } from '../../clock.ts';
 import type { Metrics } from '../../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../../random.ts';
@@ -79,7 +79,7 @@ export function createMessageHandling({
       write('error', 'the script must return GameSparks().Messaging().Response({…}), and returned something else');
       return failed('bad_response', 'the handler of this message gave no response');
     }
-    const answer = request.readResponse(JSON.parse(response));
+    const answer = request.readResponse(parseJson(response));
     if (answer instanceof PayloadFault) {
       write('error', `the response does not fit its shape: ${answer.text}`);
       return failed('bad_response', 'the handler of this message gave a response that does not fit');

@@ -1,3 +1,4 @@
+import { parseJson } from '@respark/protocol';
 import { ServiceError } from '../../errors.ts';
 import type { PlayerKey } from '../../player-key.ts';
 import type { PlayerData } from '../../store/player-data/player-data.ts';
@@ -41,7 +42,7 @@ export class ScriptPlayerData {
       seen.values.clear();
     }
     for (const key of keys ?? values.keys()) seen.values.set(key, values.get(key));
-    return Object.fromEntries([...values].map(([key, text]) => [key, JSON.parse(text)]));
+    return Object.fromEntries([...values].map(([key, text]) => [key, parseJson(text)]));
   }
 
   /** Sets keys, and removes those whose value is null. */
