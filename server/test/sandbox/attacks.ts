@@ -6,7 +6,7 @@ export interface Attack {
   readonly isStuck?: boolean;
 }
 
-const OK = 'return GameSparks().Messaging().Response({ ok: true });';
+export const OK = 'return GameSparks().Messaging().Response({ ok: true });';
 
 /** Leaves a mark wherever a script can, which no later invocation may find. */
 const MARKS = `

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { loadSettings } from '../../src/config/config.ts';
 import { compileEngine } from '../../src/sandbox/engine.ts';
@@ -7,16 +7,14 @@ import { Guest } from '../../src/sandbox/guest.ts';
 import { SandboxPool } from '../../src/sandbox/pool.ts';
 import type { Ending, HostAnswer, ScriptedRuntime } from '../../src/sandbox/sandbox.ts';
 import { recordedLog } from '../support/domain.ts';
-import { ATTACKS, FIND_MARKS } from './attacks.ts';
+import { FIND_MARKS, ATTACKS as GENERAL_ATTACKS } from './attacks.ts';
+import { BORDER_ATTACKS } from './border-attacks.ts';
+import { ENGINE_ATTACKS } from './engine-attacks.ts';
+
+const ATTACKS = [...GENERAL_ATTACKS, ...BORDER_ATTACKS, ...ENGINE_ATTACKS];
 
 const LIMITS = { maxTicks: 500, maxBusyMs: 150, maxGrowthBytes: 4_194_304 };
 const GOOD = 'return GameSparks().Messaging().Response({ sum: message.a + message.b });';
-const SCRIPTS = new Map([
-  ...ATTACKS.map(({ script }, index): [string, string] => [`attack${index}`, script]),
-  ['good', GOOD],
-  ['findMarks', FIND_MARKS],
-]);
-
 test('after every attack that can be stopped, the memory of the guest is byte for byte what it was', async () => {
   const engine = await compileEngine();
   const host = { call: () => '{"result":{}}', log: (_level: string, readText: () => string) => void readText() };
@@ -38,21 +36,9 @@ function doesNotCompile(script: string): boolean {
   return script.startsWith('})');
 }
 
-async function openPool(t: TestContext, env: Record<string, string> = {}) {
-  const { log } = recordedLog();
-  const settings = loadSettings({ env: { RESPARK_SCRIPT_THREADS: '1', ...env } });
-  const pool = await SandboxPool.open({ clock: systemClock, log, settings });
-  t.after(() => pool.close());
-  return pool;
-}
-
-function runtimeOf(stageId: string, gameId = 'game'): ScriptedRuntime {
-  return {
-    id: `runtime of ${stageId}`,
-    gameId,
-    stageId,
-    scripts: new Map([...SCRIPTS].filter(([, script]) => !doesNotCompile(script))),
-  };
+function runtimeOf(stageId: string, attack = GOOD): ScriptedRuntime {
+  const scripts = { attack, good: GOOD, findMarks: FIND_MARKS };
+  return { id: `runtime of ${stageId}`, gameId: 'game', stageId, scripts: new Map(Object.entries(scripts)) };
 }
 
 const call = async (): Promise<HostAnswer> => ({ result: {} });
@@ -62,34 +48,35 @@ async function invoke(pool: SandboxPool, runtime: ScriptedRuntime, handler: stri
 }
 
 test('between all attacks, others are answered rightly, and find nothing that the attacks have left', async (t) => {
-  const pool = await openPool(t);
+  const { log, lines } = recordedLog();
+  const settings = loadSettings({ env: { RESPARK_SCRIPT_THREADS: '1' } });
+  const pool = await SandboxPool.open({ clock: systemClock, log, settings });
+  t.after(() => pool.close());
   const others = runtimeOf('others');
-  for (const [index, { name, script }] of ATTACKS.entries()) {
+  const endings = new Map<string, string>();
+  for (const [index, { name, script, isStuck = false }] of ATTACKS.entries()) {
     if (doesNotCompile(script)) continue;
     // A stage whose scripts have to be killed is paused after three of them.
-    const ending = await invoke(pool, runtimeOf(`stage${index}`), `attack${index}`, {});
-    assert.notEqual(ending.kind, 'busy', name);
-    for (const runtime of [others, runtimeOf(`stage${index}`)]) {
+    const attacked = runtimeOf(`stage${index}`, script);
+    const ending = await invoke(pool, attacked, 'attack', {});
+    endings.set(name, ending.kind);
+    assert.ok(['returned', 'refused', 'failed', 'stopped'].includes(ending.kind), `${name}: ${ending.kind}`);
+    if (isStuck) assert.equal(ending.kind, 'stopped', name);
+    const text = JSON.stringify(ending);
+    assert.ok(Buffer.byteLength(text) < 300_000, name);
+    assert.doesNotMatch(text, /PATH|\/root|node:|process\.env/, name);
+    for (const runtime of [others, attacked]) {
       const good = await invoke(pool, runtime, 'good', { a: index, b: 1 });
       assert.deepEqual(good, { kind: 'returned', response: `{"sum":${index + 1}}` }, `after ${name}`);
       const found = await invoke(pool, runtime, 'findMarks', {});
       assert.deepEqual(found, { kind: 'returned', response: '{"found":[]}' }, `after ${name}`);
     }
   }
-});
-
-test('what a script is told of its end is one of a few things, whatever it does', async (t) => {
-  const pool = await openPool(t);
-  const endings = new Map<string, string>();
-  for (const [index, { name, script, isStuck = false }] of ATTACKS.entries()) {
-    if (doesNotCompile(script)) continue;
-    const ending = await invoke(pool, runtimeOf(`stage${index}`), `attack${index}`, {});
-    endings.set(name, ending.kind);
-    if (isStuck) assert.equal(ending.kind, 'stopped', name);
-    const text = JSON.stringify(ending);
-    assert.ok(Buffer.byteLength(text) < 300_000, name);
-    assert.doesNotMatch(text, /PATH|\/root|node:|process\.env/, name);
-  }
+  assert.deepEqual(
+    lines.filter(({ level }) => level > 30),
+    [],
+    'what scripts do is no alarm of the server',
+  );
   for (const name of ['an endless loop', 'an endless loop that catches everything', 'a generator without end']) {
     assert.equal(endings.get(name), 'stopped');
   }
