@@ -26,6 +26,9 @@ export interface GuestHost {
 /** Of the engine's own 5 MiB: what is deeper, its parsers among it, ends as an error of the script. */
 const STACK_BYTES = 98_304;
 
+/** How much longer a script may take that has hardly computed anything, as a multiple of its time. */
+const GRACE = 3;
+
 /** The first line of a script begins behind this. */
 export const WRAPPER_START = '(function(message){';
 
@@ -146,9 +149,14 @@ export class Guest {
     if (!this.#isSpoiled) this.#isSpoiled = !this.#restored(snapshot);
   }
 
-  /** Whether the script has used up what it may use, and only has not come to its end yet. */
+  /**
+   * Whether the script has used up what it may use, and only has not come to its end yet. Before its first tick, most of
+   * the time that has passed may be that of other threads, which the system let go first.
+   */
   get isOver(): boolean {
-    return this.#ticks > this.#limits.maxTicks || this.#clock.monotonic() > this.#busyUntil;
+    const { maxTicks, maxBusyMs } = this.#limits;
+    const graceMs = this.#ticks === 0 ? GRACE * maxBusyMs : 0;
+    return this.#ticks > maxTicks || this.#clock.monotonic() > this.#busyUntil + graceMs;
   }
 
   /** Time that the script spent waiting for the host does not count. */
