@@ -19,4 +19,4 @@ export const NO_CLOUD_CODE: CloudCode = {
   },
 };
 
-export const NO_ANSWERS: GameAnswers = { request: refuse, event: refuse, prepare: async () => {} };
+export const NO_ANSWERS: GameAnswers = { request: refuse, override: refuse, event: refuse, prepare: async () => {} };

@@ -172,6 +172,19 @@ test('a message shares its name with no other: both would be one type on the wir
   assert.deepEqual(rest, []);
 });
 
+test('a handler may have the type of a request that every stage answers, and no other type', () => {
+  const handler = { Enabled: true, Code: { Script: '', ScriptLanguage: 'Javascript_ES5_1' } };
+  const faultsOf = (section: string, name: string) => findFaults({ [section]: { [name]: handler } });
+  assert.deepEqual(faultsOf('GameSparks.Core.RequestHandlers', 'GameSparks.Identity.GetPlayerToken'), []);
+  for (const [section, name] of [
+    ['GameSparks.Core.EventHandlers', 'GameSparks.Identity.GetPlayerToken'],
+    ['GameSparks.Core.RequestHandlers', 'GameSparks.Identity.Other'],
+    ['GameSparks.Core.RequestHandlers', 'Custom.Game.A'],
+  ] as const) {
+    assert.match(faultsOf(section, name)[0]?.message ?? '', /^handles nothing/);
+  }
+});
+
 test('names that mean something to JavaScript or to C# are names', () => {
   const text = `{"${MODEL}":{"__proto__":{"Structure":{"Fields":{"class":{"Shape":"constructor","Cardinality":"Required"}}}},
     "constructor":{"Enum":{"Values":["toString","__proto__"]}}},

@@ -7,6 +7,7 @@ import { keysOf, pointerOf } from './pointer.ts';
 import { CORE_SCHEMA } from './schemas.ts';
 import { findScriptFault } from './scripts.ts';
 import { SECTIONS } from './sections.ts';
+import { SYSTEM_REQUESTS } from './system-requests.ts';
 
 const MAX_LISTED_FAULTS = 100;
 const MAX_KEY_CHARACTERS = 64;
@@ -22,8 +23,8 @@ const MESSAGES = [
 ] as const;
 
 const HANDLERS = [
-  { section: SECTIONS.requestHandlers, messages: SECTIONS.requests },
-  { section: SECTIONS.eventHandlers, messages: SECTIONS.events },
+  { section: SECTIONS.requestHandlers, messages: SECTIONS.requests, others: SYSTEM_REQUESTS },
+  { section: SECTIONS.eventHandlers, messages: SECTIONS.events, others: [] },
 ] as const;
 
 /**
@@ -179,8 +180,8 @@ function* messageFaults(sections: Sections): Faults {
 }
 
 function* handlerFaults(sections: Sections): Faults {
-  for (const { section, messages } of HANDLERS) {
-    const known = new Set(entriesOf(sections, messages).map(([name]) => name));
+  for (const { section, messages, others } of HANDLERS) {
+    const known = new Set([...entriesOf(sections, messages).map(([name]) => name), ...others.map(({ name }) => name)]);
     for (const [name, entry] of entriesOf(sections, section)) {
       if (!known.has(name)) {
         yield faultAt(section, [name], `handles nothing: add ${shown(name)} to ${messages}, or remove the handler`);

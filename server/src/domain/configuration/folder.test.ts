@@ -52,6 +52,15 @@ test('scripts are files of their own, and messages are one file each', () => {
   });
 });
 
+test('a handler that overrides a request of every stage is a file like the others', () => {
+  const type = 'GameSparks.Identity.GetPlayerToken';
+  const sections = {
+    'GameSparks.Core.RequestHandlers': { [type]: { Enabled: true, Code: { Script: 'return 1;' } }, Buy: {} },
+  };
+  assertRoundTrip(sections);
+  assert.equal(toFolder(sections).get(`handlers/${type}.js`), 'return 1;');
+});
+
 test('files that people add or remove count, and new messages come last, by name', () => {
   const files = new Map(toFolder({ 'GameSparks.Core.Requests': { B: {}, A: {} } }));
   files.set('messages/D.json', '{"Request":{},"RequestHandler":{"Enabled":true}}');

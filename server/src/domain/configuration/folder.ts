@@ -35,8 +35,8 @@ const KEYS = Object.keys(OF_MESSAGES) as Key[];
 /** Under which key the file of a message has its entry of a section. */
 export const MESSAGE_KEYS = KEYS.map((key) => ({ key, section: OF_MESSAGES[key] }));
 
-/** What may be the name of a file everywhere. */
-const NAME = /^[A-Za-z0-9_]{1,64}$/;
+/** What may be the name of a file everywhere: that of a message, or the type of one that every stage answers by itself. */
+const NAME = /^(?:GameSparks\.[A-Za-z]{1,36}\.)?[A-Za-z0-9_]{1,64}$/;
 
 /**
  * A configuration as a folder that people and git can read: a file for each message, one for each script, one for the

@@ -11,7 +11,7 @@ export interface GameModel {
   readonly notifications: readonly NotificationMessage[];
   /** By name, including the shapes of the messages. */
   readonly shapes: ReadonlyMap<string, Shape>;
-  /** By the name of their request. */
+  /** By the name of their request; those that override a request which every stage answers by itself, by its type. */
   readonly requestHandlers: ReadonlyMap<string, MessageHandler>;
   /** By the name of their event. */
   readonly eventHandlers: ReadonlyMap<string, MessageHandler>;

@@ -56,7 +56,11 @@ const handlers = { $ref: '#/$defs/Handlers' };
 
 const $defs = {
   ...leaves,
-  Handlers: named(entry(['Enabled', 'Code'], { Code: entry(['Script', 'ScriptLanguage']) })),
+  // Their keys are the names of messages, which have been looked at, or types of the system's.
+  Handlers: {
+    type: 'object',
+    additionalProperties: entry(['Enabled', 'Code'], { Code: entry(['Script', 'ScriptLanguage']) }),
+  },
 };
 
 /**

@@ -13,6 +13,8 @@ import type { LineWriter } from './script-logs.ts';
 export interface GameAnswers {
   /** A rejection is a fault of the server, never of the player or the script. */
   request(runtime: RuntimeName, message: Message): Promise<Outcome>;
+  /** Answers one of the requests that every stage answers by itself; undefined when that is left to the stage. */
+  override(runtime: RuntimeName, message: Message): Promise<Outcome | undefined>;
   event(runtime: RuntimeName, message: Message): Promise<Outcome>;
   /** Gets ready for the runtime's messages, as far as that succeeds. */
   prepare(stageId: string, runtimeId: string): Promise<void>;
@@ -51,6 +53,10 @@ export function createGameAnswers({
   return {
     async request({ id, stage }, message) {
       return await handling.request({ stage, program: await programs.load(stage.stageId, id) }, message);
+    },
+
+    async override({ id, stage }, message) {
+      return await handling.override({ stage, program: await programs.load(stage.stageId, id) }, message);
     },
 
     async event({ id, stage }, message) {

@@ -1,5 +1,6 @@
 import type { ScriptedRuntime } from '../../sandbox/sandbox.ts';
-import type { GameModel, MessageHandler } from '../configuration/model.ts';
+import type { GameModel, MessageHandler, Structure } from '../configuration/model.ts';
+import { SYSTEM_REQUESTS } from '../configuration/system-requests.ts';
 import { GAME_PREFIX } from './message-types.ts';
 import { createPayloadReaders, type PayloadReader } from './payloads.ts';
 
@@ -22,6 +23,8 @@ export interface GameProgram {
   /** By type on the wire. */
   readonly requests: ReadonlyMap<string, ProgramRequest>;
   readonly events: ReadonlyMap<string, ProgramEvent>;
+  /** By type on the wire: the requests that every stage answers by itself, where a handler that is on overrides that. */
+  readonly overrides: ReadonlyMap<string, ProgramRequest>;
   /** Readers of payloads, by type on the wire. */
   readonly notifications: ReadonlyMap<string, PayloadReader>;
   /** What the sandbox runs. A handler goes by the name of its message, which is what scripts see in their errors. */
@@ -45,15 +48,28 @@ export function createGameProgram(
     `${GAME_PREFIX}${name}`,
     { name, isFromPlayers, read: readerOf(event), handler: eventHandlers.get(name) },
   ]);
+  const overrides = SYSTEM_REQUESTS.flatMap(
+    ({ name, isFromPlayers, request, response }): [string, ProgramRequest][] => {
+      const handler = requestHandlers.get(name);
+      if (handler?.isEnabled !== true) return [];
+      return [[name, { ...{ name, isFromPlayers, handler }, read: readOwn(request), readResponse: readOwn(response) }]];
+    },
+  );
   const scripts = [...requestHandlers, ...eventHandlers].flatMap(([name, { isEnabled, script }]): [string, string][] =>
     isEnabled ? [[name, script]] : [],
   );
   return {
     requests: new Map(requests),
     events: new Map(events),
+    overrides: new Map(overrides),
     notifications: new Map(
       model.notifications.map(({ name, notification }) => [`${GAME_PREFIX}${name}`, readerOf(notification)]),
     ),
     scripted: { id, gameId, stageId, scripts: new Map(scripts) },
   };
+}
+
+/** The reader for a structure that is none of the game's, and has no other in it. */
+function readOwn(structure: Structure): PayloadReader {
+  return createPayloadReaders({ shapes: new Map([[structure.name, structure]]) })(structure);
 }

@@ -20,6 +20,11 @@ type Place = Pick<CallContext, 'stage' | 'program'>;
 /** Answers messages with a game's program. */
 interface MessageHandling {
   request(place: Place, message: Message): Promise<Outcome>;
+  /**
+   * Answers a request that every stage answers by itself; undefined when the game does not override that, or its handler
+   * leaves the answer to the stage by returning none.
+   */
+  override(place: Place, message: Message): Promise<Outcome | undefined>;
   event(place: Place, message: Message): Promise<Outcome>;
 }
 
@@ -38,6 +43,8 @@ export function createMessageHandling({
   clock: Clock;
   random: RandomBytes;
 }): MessageHandling {
+  const counted = createCounting({ metrics, clock });
+
   async function run(
     { stage, program }: Place,
     { name }: ProgramRequest | ProgramEvent,
@@ -69,16 +76,25 @@ export function createMessageHandling({
     const request = place.program.requests.get(type);
     const refusal = refusalBefore('request', type, request);
     if (refusal !== undefined || request === undefined) return refusal ?? noHandler('request', type);
+    return await handleRequest(place, request, message, (write) => {
+      write('error', 'the script must return GameSparks().Messaging().Response({…}), and returned something else');
+      return failed('bad_response', 'the handler of this message gave no response');
+    });
+  }
+
+  async function handleRequest(
+    place: Place,
+    request: ProgramRequest,
+    message: Message,
+    withoutResponse: (write: (level: LogLevel, text: string) => void) => Outcome,
+  ): Promise<Outcome> {
     const read = request.read(message.payload);
     if (read instanceof PayloadFault) return failed('bad_request', excerpt(read.text, MAX_MESSAGE_LENGTH));
     const { result, write } = await run(place, request, message, read.payload);
     const failure = refusalOf(result, write);
     if (failure !== undefined || result.ending.kind !== 'returned') return failure ?? internal();
     const { response } = result.ending;
-    if (response === undefined || response === '') {
-      write('error', 'the script must return GameSparks().Messaging().Response({…}), and returned something else');
-      return failed('bad_response', 'the handler of this message gave no response');
-    }
+    if (response === undefined || response === '') return withoutResponse(write);
     const answer = request.readResponse(parseJson(response));
     if (answer instanceof PayloadFault) {
       write('error', `the response does not fit its shape: ${answer.text}`);
@@ -101,12 +117,26 @@ export function createMessageHandling({
     return refusalOf(result, write) ?? { isHandled: true, payload: {} };
   }
 
-  /** Counts a message and its outcome. */
-  async function counted(
+  return {
+    request: (place, message) =>
+      counted(place, place.program.requests.get(message.type), () => answerRequest(place, message)),
+    async override(place, message) {
+      const request = place.program.overrides.get(message.type);
+      if (request === undefined) return undefined;
+      const outcome = await counted(place, request, () => handleRequest(place, request, message, () => LEFT));
+      return outcome === LEFT ? undefined : outcome;
+    },
+    event: (place, message) => counted(place, place.program.events.get(message.type), () => takeEvent(place, message)),
+  };
+}
+
+/** Counts a message, its outcome and how long that took. */
+function createCounting({ metrics, clock }: { metrics: Pick<Metrics, 'ofStage'>; clock: Clock }) {
+  return async (
     { stage }: Place,
     known: ProgramRequest | ProgramEvent | undefined,
     answer: () => Promise<Outcome>,
-  ): Promise<Outcome> {
+  ): Promise<Outcome> => {
     const startedAt = clock.monotonic();
     const count = (outcome: string) =>
       metrics.ofStage(stage).handled(known?.name, outcome, clock.monotonic() - startedAt);
@@ -118,14 +148,11 @@ export function createMessageHandling({
       count('internal');
       throw error;
     }
-  }
-
-  return {
-    request: (place, message) =>
-      counted(place, place.program.requests.get(message.type), () => answerRequest(place, message)),
-    event: (place, message) => counted(place, place.program.events.get(message.type), () => takeEvent(place, message)),
   };
 }
+
+/** Stands for the stage's own answer. */
+const LEFT: Outcome = { isHandled: true, payload: {} };
 
 /** What is answered for an end that is not a response; undefined for one. */
 function refusalOf({ ending }: InvocationResult, write: (level: LogLevel, text: string) => void): Outcome | undefined {

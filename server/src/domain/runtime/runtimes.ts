@@ -64,6 +64,8 @@ export function createRuntimes({
       async request(message) {
         const { type, player } = message;
         if (type === GET_PLAYER_TOKEN) {
+          const override = id === EMPTY_RUNTIME_ID ? undefined : await answers.override(name, message);
+          if (override !== undefined) return override;
           return { isHandled: true, payload: { AuthenticationToken: tokens.issue(player.stageId, player.playerId) } };
         }
         return isAnswered(type) ? await answers.request(name, message) : noHandler('request', type);
