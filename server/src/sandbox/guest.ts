@@ -64,6 +64,8 @@ export class Guest {
   /** What the memory is now, unless an invocation has changed it. */
   #atRest: Snapshot | undefined;
   #isSpoiled = false;
+  /** Whether an invocation is under way. Nothing of a script runs otherwise, and nothing else is limited. */
+  #isRunning = false;
   #ticks = 0;
   #busyUntil = 0;
   #isStopped = false;
@@ -89,7 +91,6 @@ export class Guest {
     this.#context = context;
     // They are made when they are first asked for, which must not be after the snapshot.
     void [context.undefined, context.null, context.true, context.false, context.global];
-    this.#start();
     const installed = this.#install(host);
     this.#define = context.getProp(installed, 'define');
     this.#run = context.getProp(installed, 'run');
@@ -113,7 +114,6 @@ export class Guest {
    */
   load(scripts: ReadonlyMap<string, string>): ScriptSet {
     this.#restore(this.#base);
-    this.#start();
     this.#atRest = undefined;
     for (const [handler, script] of scripts) this.#defineOne(handler, script);
     const snapshot = this.#memory.save();
@@ -127,6 +127,7 @@ export class Guest {
     this.#atRest = undefined;
     this.#start();
     const context = this.#context;
+    this.#isRunning = true;
     try {
       const parameters = [handler, inputJson].map((text) => context.newString(text));
       const numbers = Array.from(seeds, (seed) => context.newNumber(seed));
@@ -141,6 +142,8 @@ export class Guest {
       // Whatever is thrown out of WebAssembly leaves the engine in the middle of its work.
       this.#isSpoiled = true;
       return this.#isStopped ? { kind: 'stopped' } : { kind: 'broken', cause: String(error) };
+    } finally {
+      this.#isRunning = false;
     }
   }
 
@@ -213,6 +216,7 @@ export class Guest {
 
   #limitTime(runtime: QuickJSRuntime): void {
     runtime.setInterruptHandler(() => {
+      if (!this.#isRunning) return false;
       this.#ticks += 1;
       this.#isStopped ||= this.isOver;
       return this.#isStopped;

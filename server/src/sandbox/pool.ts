@@ -219,7 +219,11 @@ export class SandboxPool implements Sandbox {
   #watch(thread: Thread): void {
     thread.cancelWatchdog();
     const delayMs = thread.loading.length > 0 ? LOAD_TIMEOUT_MS : this.#settings.scriptWatchdogMs;
-    thread.cancelWatchdog = this.#clock.after(delayMs, () => this.#kill(thread));
+    thread.cancelWatchdog = this.#clock.after(delayMs, () => {
+      // If this thread was busy itself, what the other has sent meanwhile is read first, and calls the watchdog off.
+      const killing = setImmediate(() => this.#kill(thread));
+      thread.cancelWatchdog = () => clearImmediate(killing);
+    });
   }
 
   #receive(thread: Thread, message: FromThread): void {
