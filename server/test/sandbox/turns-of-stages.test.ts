@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
+import { loadSettings } from '../../src/config/config.ts';
+import { SandboxPool } from '../../src/sandbox/pool.ts';
+import { recordedLog } from '../support/domain.ts';
+
+const SCRIPTS = new Map([
+  ['Good', 'return GameSparks().Messaging().Response({});'],
+  ['Endless', 'for (;;) {}'],
+  ['Stuck', 'Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1);'],
+  ['Waiting', "GameSparks().Lambda('slow').Invoke({}); return GameSparks().Messaging().Response({});"],
+]);
+
+/** A pool, and the endings of its invocations as they come: `stage player handler ending`. */
+async function open(t: TestContext, threads: number) {
+  const settings = loadSettings({ env: { RESPARK_SCRIPT_THREADS: `${threads}` } });
+  const pool = await SandboxPool.open({ clock: systemClock, log: recordedLog().log, settings });
+  t.after(() => pool.close());
+  const ended: string[] = [];
+  const held: (() => void)[] = [];
+  return {
+    ended,
+    /** Lets the calls that wait be answered. */
+    release: () => {
+      for (const answer of held.splice(0)) answer();
+    },
+    async invoke(stageId: string, playerId: string, handler: string): Promise<string> {
+      const runtime = { id: `runtime of ${stageId}`, gameId: `game of ${stageId}`, stageId, scripts: SCRIPTS };
+      const call = () => new Promise<{ result: unknown }>((resolve) => held.push(() => resolve({ result: {} })));
+      const { ending } = await pool.invoke({ runtime, handler, playerId, message: {}, call });
+      ended.push(`${stageId} ${playerId} ${handler} ${ending.kind}`);
+      return ending.kind;
+    },
+  };
+}
+
+test('a stage with a thousand messages that wait lets another’s be served among the first', async (t) => {
+  const { invoke, ended } = await open(t, 1);
+  const flood = Array.from({ length: 1_000 }, (_, index) => invoke('flood', `p${index % 50}`, 'Good'));
+  for (let count = 1; count <= 5; count += 1) {
+    const before = ended.length;
+    assert.equal(await invoke('other', 'p', 'Good'), 'returned');
+    assert.ok(ended.length - before <= 20, `message ${count} waited for ${ended.length - before}`);
+  }
+  assert.ok(ended.length < 200);
+  assert.deepEqual(new Set(await Promise.all(flood)), new Set(['returned']));
+});
+
+test('a player with many messages that wait lets another player of the stage be served among the first', async (t) => {
+  const { invoke, ended } = await open(t, 1);
+  const flood = Array.from({ length: 300 }, () => invoke('stage', 'flood', 'Good'));
+  assert.equal(await invoke('stage', 'other', 'Good'), 'returned');
+  assert.ok(ended.length <= 4, `it waited for ${ended.length}`);
+  await Promise.all(flood);
+});
+
+test('a stage whose scripts never end by themselves does not keep a thread from another’s', async (t) => {
+  for (const [handler, threads] of [
+    ['Endless', 1],
+    ['Endless', 2],
+    ['Stuck', 2],
+  ] as const) {
+    const { invoke, ended } = await open(t, threads);
+    const endless = Array.from({ length: 12 }, (_, index) => invoke('endless', `p${index}`, handler));
+    for (let count = 1; count <= 5; count += 1) {
+      const before = ended.length;
+      assert.equal(await invoke('other', 'p', 'Good'), 'returned');
+      // One of them may have a thread, and the next one, as long as both stages have used the same.
+      assert.ok(ended.length - before <= 2 * threads + 1, `${handler}: ${ended.slice(before).join(', ')}`);
+    }
+    // The third of those that had to be ended by force has paused the stage.
+    for (const kind of await Promise.all(endless)) assert.match(kind, handler === 'Stuck' ? /stopped|busy/ : /stopped/);
+    assert.equal(await invoke('other', 'p', 'Good'), 'returned');
+  }
+});
+
+test('a stage whose scripts wait for answers leaves a thread to others', async (t) => {
+  const { invoke, release } = await open(t, 2);
+  // What the stage has cost so far says that its scripts are slow.
+  for (let count = 0; count < 8; count += 1) await invoke('slow', 'p', 'Endless');
+  const waiting = Array.from({ length: 10 }, (_, index) => invoke('slow', `p${index}`, 'Waiting'));
+  for (let count = 0; count < 20; count += 1) assert.equal(await invoke('other', 'p', 'Good'), 'returned');
+  let isOver = false;
+  const all = Promise.all(waiting).finally(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    release();
+    await new Promise(setImmediate);
+  }
+  assert.deepEqual(new Set(await all), new Set(['returned']));
+});
