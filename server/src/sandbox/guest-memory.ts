@@ -19,7 +19,7 @@ const GUARD_BYTES = 16_384;
 /** The static data of the module takes less. */
 const STATIC_BYTES = 1_048_576;
 const PROBE_BYTES = 65_536;
-const GUARD = Buffer.alloc(GUARD_BYTES);
+const ZEROS = Buffer.alloc(GUARD_BYTES);
 
 interface Run {
   readonly at: number;
@@ -63,8 +63,7 @@ export class GuestMemory {
     const runs: Run[] = [];
     let start: number | undefined;
     for (let at = 0; at < breakAt; at += PAGE_BYTES) {
-      const isUsed = memory.subarray(at, at + PAGE_BYTES).some((byte) => byte !== 0);
-      if (isUsed) start ??= at;
+      if (!isZero(memory.subarray(at, at + PAGE_BYTES))) start ??= at;
       else if (start !== undefined) {
         runs.push({ at: start, bytes: memory.slice(start, at) });
         start = undefined;
@@ -109,8 +108,13 @@ export class GuestMemory {
 
   #isGuardBroken(): boolean {
     const at = this.#stackTop - CLEARED_STACK_BYTES - GUARD_BYTES;
-    return GUARD.compare(new Uint8Array(this.#memory.buffer, at, GUARD_BYTES)) !== 0;
+    return !isZero(new Uint8Array(this.#memory.buffer, at, GUARD_BYTES));
   }
+}
+
+/** Of at most GUARD_BYTES. A loop over the bytes would take most of the time of a save. */
+function isZero(bytes: Uint8Array): boolean {
+  return ZEROS.compare(bytes, 0, bytes.length, 0, bytes.length) === 0;
 }
 
 /**
