@@ -14,17 +14,27 @@ import { ENGINE_ATTACKS } from './engine-attacks.ts';
 const ATTACKS = [...GENERAL_ATTACKS, ...BORDER_ATTACKS, ...ENGINE_ATTACKS];
 
 const LIMITS = { maxTicks: 500, maxBusyMs: 150, maxGrowthBytes: 4_194_304 };
+const MAX_CALLS = 100;
 const GOOD = 'return GameSparks().Messaging().Response({ sum: message.a + message.b });';
 test('after every attack that can be stopped, the memory of the guest is byte for byte what it was', async () => {
   const engine = await compileEngine();
-  const host = { call: () => '{"result":{}}', log: (_level: string, readText: () => string) => void readText() };
   let guest: Guest | undefined;
+  let calls = 0;
+  const host = {
+    call: () => {
+      calls += 1;
+      if (calls > MAX_CALLS) guest?.exhaust();
+      return '{"result":{}}';
+    },
+    log: (_level: string, readText: () => string) => void readText(),
+  };
   for (const { name, script, isStuck = false } of ATTACKS) {
     if (isStuck || doesNotCompile(script)) continue;
     if (guest === undefined || guest.isSpoiled)
       guest = await Guest.create({ engine, host, limits: LIMITS, clock: systemClock });
     const set = guest.load(new Map([['attack', script]]));
     const before = guest.copyMemory();
+    calls = 0;
     guest.invoke(set, 'attack', '{"playerId":"p1","message":{}}', [1, 2, 3, 4]);
     guest.rest(set);
     if (!guest.isSpoiled) assert.ok(Buffer.from(before.buffer).equals(guest.copyMemory()), `${name} left something`);
