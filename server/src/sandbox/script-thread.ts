@@ -28,7 +28,7 @@ export class ScriptThread {
   readonly #clock: Clock;
   readonly #random: RandomBytes;
   readonly #guests: Guests;
-  /** Numbers the calls of all invocations. */
+  /** Numbers the calls of all invocations, in 32 bits, as they are kept where the answers are. */
   #callNumber = 0;
   #running: Running | undefined;
   #last: Promise<void> = Promise.resolve();
@@ -113,7 +113,7 @@ export class ScriptThread {
     if (Buffer.byteLength(parametersJson) > maxCallBytes) {
       return refusal('too_large', `the arguments of a call may have ${maxCallBytes} bytes`);
     }
-    this.#callNumber += 1;
+    this.#callNumber = (this.#callNumber + 1) | 0;
     const askedAt = this.#clock.monotonic();
     this.#post({ kind: 'call', number: this.#callNumber, operation, parametersJson });
     const answer = this.#answers.take(this.#callNumber);
