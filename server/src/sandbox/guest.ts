@@ -153,12 +153,13 @@ export class Guest {
   }
 
   /**
-   * Whether the script has used up what it may use, and only has not come to its end yet. Before its first tick, most of
-   * the time that has passed may be that of other threads, which the system let go first.
+   * Whether the script has used up what it may use, and only has not come to its end yet. Of one that has hardly computed,
+   * most of the time may be that of other threads, which the system let go first. The first tick may come at once,
+   * because the count that leads to it goes on from where it was in the snapshot.
    */
   get isOver(): boolean {
     const { maxTicks, maxBusyMs } = this.#limits;
-    const graceMs = this.#ticks === 0 ? GRACE * maxBusyMs : 0;
+    const graceMs = this.#ticks <= 1 ? GRACE * maxBusyMs : 0;
     return this.#ticks > maxTicks || this.#clock.monotonic() > this.#busyUntil + graceMs;
   }
 
