@@ -74,3 +74,29 @@ test('where a run had several versions of Node.js, each row says which one it is
     assert(text.includes(`\n| server CPU of a connect, with hello and token, Node.js ${node} | 2.00 |`), text);
   }
 });
+
+test('of scripts, a rate is promised from below and a time from above', () => {
+  assert.deepEqual(barOf({ respark: 4_100, 'socket.io': 1 }, 'handlers', 'one call: messages/s'), [
+    'handlers with one call, messages/s: 4100 of 4000',
+  ]);
+  const linesOf = (value: number, figure: string) => {
+    const lines = report(resultsOf({ respark: value }, 'handlers', figure))
+      .trimEnd()
+      .split('\n');
+    return lines.slice(lines.indexOf('| --- | ---: | ---: | ---: |', lines.length - 3) + 1);
+  };
+  assert.deepEqual(linesOf(3_900, 'one call: messages/s'), [
+    '| handlers with one call, messages/s | 3,900 | ≥ 4,000 | MISSED |',
+  ]);
+  assert.deepEqual(linesOf(0.9, 'one call: 500/s: p50, ms'), ['| the same at 500/s: p50, ms | 0.90 | ≤ 1 | met |']);
+  assert.deepEqual(linesOf(7, 'one call: 500/s: p99, ms'), ['| the same at 500/s: p99, ms | 7.00 | ≤ 6 | MISSED |']);
+});
+
+test('what a stuck neighbour costs is the ratio of the same figure without and with it', () => {
+  const results = resultsOf({ respark: 3 }, 'stuck-neighbour', 'alone: 500/s: p99, ms');
+  const [measurement] = results.measurements;
+  assert(measurement !== undefined);
+  const figures = { ...measurement.figures, 'beside loops: 500/s: p99, ms': 4.5 };
+  const found = checkBar({ ...results, measurements: [{ ...measurement, figures }] }, NODE);
+  assert.equal(found.find(({ promise }) => promise.startsWith('p99 beside'))?.value, 1.5);
+});

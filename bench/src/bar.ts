@@ -1,13 +1,7 @@
+import type { BarCheck } from './bar-check.ts';
+import { checkCloudCodeBar } from './cloud-code-bar.ts';
 import type { Kind } from './contestants.ts';
 import { Medians, type Results } from './results.ts';
-
-/** A promise about the server's figures: the value must be at most the limit. */
-export interface BarCheck {
-  readonly promise: string;
-  /** Undefined if the run did not measure it. */
-  readonly value: number | undefined;
-  readonly limit: number;
-}
 
 /** The memory of an idle connection is promised for these numbers of them; a smaller one shows more noise than memory. */
 const IDLE_SIZES = ['10,000', '19,000'];
@@ -72,6 +66,7 @@ export function checkBar(results: Results, node: string): BarCheck[] {
       value: spread(growthFigures.map((figure) => growth.of('respark', figure))),
       limit: 1.2,
     },
+    ...checkCloudCodeBar(results, node),
   ];
 }
 

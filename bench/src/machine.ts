@@ -39,9 +39,9 @@ export function measuredCommit(): string {
   return `${git('rev-parse', '--short=12', 'HEAD')}${git('status', '--porcelain', '--untracked-files=no') === '' ? '' : '+'}`;
 }
 
-/** The command that runs Node.js on the given core, or on any core if processes cannot be pinned. */
-export function nodeOnCore(core: 0 | 1, { path }: NodeBinary): { command: string; args: string[] } {
-  if (!canPin()) return { command: path, args: [] };
+/** The command that runs Node.js on the given core, or on any core if processes cannot be pinned or must not be. */
+export function nodeOnCore(core: 0 | 1 | 'any', { path }: NodeBinary): { command: string; args: string[] } {
+  if (core === 'any' || !canPin()) return { command: path, args: [] };
   return { command: TASKSET, args: ['-c', String(core), path] };
 }
 
@@ -54,11 +54,23 @@ function canPin(): boolean {
  * the same sum rounded to ticks of 10 ms, which is too coarse for a hundred calls.
  */
 export function cpuMicros(pid: number): number {
-  const threads = readdirSync(`/proc/${pid}/task`).map((thread) => {
-    const [nanoseconds = '0'] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
-    return Number(nanoseconds);
-  });
-  return threads.reduce((sum, nanoseconds) => sum + nanoseconds, 0) / 1000;
+  let sum = 0;
+  for (const micros of threadCpuMicros(pid).values()) sum += micros;
+  return sum;
+}
+
+/** The same of each thread, by its id; that of the main thread is the id of the process. */
+export function threadCpuMicros(pid: number): Map<number, number> {
+  const threads = new Map<number, number>();
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      const [nanoseconds = '0'] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
+      threads.set(Number(thread), Number(nanoseconds) / 1000);
+    } catch {
+      // The thread has ended meanwhile.
+    }
+  }
+  return threads;
 }
 
 export function rssBytes(pid: number): number {

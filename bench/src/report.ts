@@ -6,9 +6,11 @@ import { quantile } from './statistics.ts';
 
 const NOTES = `CPU is that of the whole server process. Where the generator used more than 0.8 of its core, the rate beside it is the
 limit of the generator and not of the server: compare the CPU instead. At a fixed rate the generator spins until each call
-is due, so its CPU says nothing there; what counts is how late its calls were.`;
+is due, so its CPU says nothing there; what counts is how late its calls were. Beside cloud code it does not spin, and its
+messages count from when they are sent.`;
 
-const BAR = 'How many times as much as the floor Respark may take; where a row names something else, as that.';
+const BAR =
+  'How many times as much as the floor Respark may take; where a row names something else, as that, or a figure of its own where it names a unit.';
 
 /** The report of a run: its facts and its tables, in Markdown. */
 export function report(results: Results): string {
@@ -33,6 +35,7 @@ export function report(results: Results): string {
 const BASES: readonly { kind: Kind; title: string; of(medians: Medians, figure: string): number | undefined }[] = [
   { kind: 'floor', title: 'floor', of: (medians, figure) => medians.of('floor', figure) },
   { kind: 'peer', title: 'better peer', of: (medians, figure) => medians.ofBest('peer', figure) },
+  { kind: 'fresh', title: 'engine for each message', of: (medians, figure) => medians.ofBest('fresh', figure) },
   { kind: 'guarded', title: 'better guarded peer', of: (medians, figure) => medians.ofBest('guarded', figure) },
 ];
 
@@ -61,11 +64,11 @@ function barOf(results: Results): string {
   const rows = results.nodes.flatMap((node) =>
     checkBar(results, node)
       .filter(({ value }) => value !== undefined)
-      .map(({ promise, value = Number.NaN, limit }) => [
+      .map(({ promise, value = Number.NaN, limit, isLeast = false }) => [
         onNode(promise, node, results),
-        value.toFixed(2),
-        `≤ ${limit}`,
-        value <= limit ? 'met' : 'MISSED',
+        shown(value),
+        `${isLeast ? '≥' : '≤'} ${limit.toLocaleString('en')}`,
+        (isLeast ? value >= limit : value <= limit) ? 'met' : 'MISSED',
       ]),
   );
   return markdownTable(['', 'measured', 'promised', ''], rows);

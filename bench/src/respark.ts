@@ -1,23 +1,34 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { createStudio } from './cloud-code/studio.ts';
 import type { PlayerSeed } from './load/players.ts';
 import type { NodeBinary } from './node-binary.ts';
 import { fromServer, RESPARK_COMMAND, RESPARK_KEYS, RESPARK_SETTINGS } from './respark-build.ts';
-import { ownServer, post, type RunningContestant, temporaryDirectory } from './running-contestant.ts';
+import {
+  ownServer,
+  post,
+  type RunningContestant,
+  type StartOptions,
+  temporaryDirectory,
+} from './running-contestant.ts';
 import { startServerProcess } from './server-process.ts';
 
 const RESPARK_ENVIRONMENT = { RESPARK_SECRET_KEY: RESPARK_KEYS.secretKey };
 
 /** The product as an operator runs it: a key with a policy signs the calls, and every call is recorded. */
-export async function startRespark(node: NodeBinary): Promise<RunningContestant> {
+export async function startRespark(
+  node: NodeBinary,
+  { waitUrl, scriptThreads = 2 }: StartOptions & { readonly scriptThreads?: number } = {},
+): Promise<RunningContestant> {
   const directory = temporaryDirectory();
   const flags = Object.entries(RESPARK_SETTINGS).flatMap(([key, value]) => [`--${toKebabCase(key)}`, value]);
   const server = await startServerProcess({
     node,
     script: RESPARK_COMMAND,
-    args: ['serve', '--demo', '--data-dir', directory.path, ...flags],
-    env: RESPARK_ENVIRONMENT,
+    args: ['serve', '--demo', '--data-dir', directory.path, '--script-threads', String(scriptThreads), ...flags],
+    env: { ...RESPARK_ENVIRONMENT, ...(waitUrl === undefined ? {} : { RESPARK_LAMBDA_ROUTES: `Wait=${waitUrl}` }) },
+    core: waitUrl === undefined ? 0 : 'any',
     readyLine: /Management API +http:\/\/127\.0\.0\.1:(?<port>\d+)/,
     release: directory.remove,
   });
@@ -36,6 +47,7 @@ export async function startRespark(node: NodeBinary): Promise<RunningContestant>
   return {
     ...server,
     dialect: 'respark',
+    studio: await createStudio({ port: server.port, dataDir: directory.path }),
     seeds: (playerIds) => resparkSeeds({ stageId, gameKey: demo.gameKey, playerIds }),
     disconnectRequest(playerId) {
       const path = `/runtime/game/Demo/stage/Dev/player/${playerId}/disconnect`;

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Studio } from './cloud-code/studio.ts';
 import type { DialectName } from './load/dialects.ts';
 import type { PlayerSeed } from './load/players.ts';
 import type { NodeBinary } from './node-binary.ts';
@@ -13,11 +14,25 @@ export interface RunningContestant extends ServerProcess {
   seeds(playerIds: readonly string[]): Promise<PlayerSeed[]>;
   /** A complete HTTP request that disconnects the player; valid for a few minutes. */
   disconnectRequest(playerId: string): string;
+  /** Who deploys scripts, where there are any. The other contestants have their handlers in their own code. */
+  readonly studio?: Studio;
+}
+
+/** What a contestant is started for, other than to be called by operators. */
+export interface StartOptions {
+  /** Where the handlers find a server that takes a millisecond to answer. The contestant may then use every core. */
+  readonly waitUrl?: string;
 }
 
 /** A server of this folder, which says on its ready line whatever there is to know of it. */
-export function ownServer(node: NodeBinary, name: string) {
-  return { node, script: new URL(`./${name}.js`, import.meta.url).pathname, readyLine: /^(?<facts>\{.*\})$/m };
+export function ownServer(node: NodeBinary, name: string, { waitUrl }: StartOptions = {}) {
+  const forHandlers = waitUrl === undefined ? {} : { core: 'any' as const, args: [waitUrl] };
+  return {
+    ...forHandlers,
+    node,
+    script: new URL(`./${name}.js`, import.meta.url).pathname,
+    readyLine: /^(?<facts>\{.*\})$/m,
+  };
 }
 
 /** A request without a body, with the headers that every request needs. */

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { on, once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { WebSocket } from 'ws';
-import { cpuMicros, nodeOnCore, rssBytes } from './machine.ts';
+import { cpuMicros, nodeOnCore, rssBytes, threadCpuMicros } from './machine.ts';
 import type { NodeBinary } from './node-binary.ts';
 
 export interface ServerProcess {
@@ -12,6 +12,8 @@ export interface ServerProcess {
   /** Everything else that its ready line said. */
   readonly facts: Readonly<Record<string, string>>;
   cpuMicros(): number;
+  /** CPU of each thread but the main one. */
+  otherThreadsCpuMicros(): ReadonlyMap<number, number>;
   rssBytes(): number;
   /** Runs a garbage collection, as V8 would by itself sooner or later. */
   collectGarbage(): Promise<void>;
@@ -21,13 +23,14 @@ export interface ServerProcess {
 
 const START_TIMEOUT_MS = 20_000;
 
-/** Starts a server on the servers' core. Its ready line names the port, or is JSON with the port and other facts. */
+/** Starts a server on the servers' core, unless its threads need more than one. Its ready line names the port, or is JSON with the port and other facts. */
 export async function startServerProcess({
   node,
   script,
   args = [],
   env = {},
   readyLine,
+  core = 0,
   release = () => {},
 }: {
   node: NodeBinary;
@@ -35,10 +38,11 @@ export async function startServerProcess({
   args?: readonly string[];
   env?: Readonly<Record<string, string>>;
   readyLine: RegExp;
+  core?: 0 | 'any';
   /** Called when the process is gone. */
   release?: () => void;
 }): Promise<ServerProcess> {
-  const pinned = nodeOnCore(0, node);
+  const pinned = nodeOnCore(core, node);
   const startedAt = performance.now();
   const child = spawn(pinned.command, [...pinned.args, '--inspect-port=0', script, ...args], {
     // The server inherits no variables of this process, because a setting could hide among them.
@@ -59,6 +63,11 @@ export async function startServerProcess({
       startedInMs: performance.now() - startedAt,
       facts,
       cpuMicros: () => cpuMicros(pid),
+      otherThreadsCpuMicros() {
+        const threads = threadCpuMicros(pid);
+        threads.delete(pid);
+        return threads;
+      },
       rssBytes: () => rssBytes(pid),
       async collectGarbage() {
         debuggerUrl ??= openDebugger(child);

@@ -42,6 +42,7 @@ export function startGenerator({ port, dialect }: { port: number; dialect: Diale
     openCallers: (load) => ask('openCallers', load) as ReturnType<Generator['openCallers']>,
     disconnect: (load) => ask('disconnect', load) as ReturnType<Generator['disconnect']>,
     roundTrips: (load) => ask('roundTrips', load) as ReturnType<Generator['roundTrips']>,
+    notifications: (load) => ask('notifications', load) as ReturnType<Generator['notifications']>,
     leave: () => ask('leave') as ReturnType<Generator['leave']>,
     async stop() {
       child.kill('SIGKILL');

@@ -1,3 +1,4 @@
+import type { HandlerName } from '../cloud-code/handlers.ts';
 import { quantile } from '../statistics.ts';
 import { DIALECTS, type DialectName } from './dialects.ts';
 import { HttpConnection } from './http.ts';
@@ -36,14 +37,17 @@ export interface Generator {
     calls: readonly { readonly playerId: string; readonly request: string }[];
     pacing: Pacing;
   }): Promise<DisconnectFigures>;
-  /** Sends small requests over all connections in turn. */
-  roundTrips(load: { count: number; pacing: Pacing }): Promise<RoundTripFigures>;
+  /** Sends small requests, or messages to a handler, over all connections in turn. */
+  roundTrips(load: { count: number; pacing: Pacing; handler?: HandlerName }): Promise<RoundTripFigures>;
+  /** Sends messages whose handler notifies this many players each, and waits until all notifications have arrived. */
+  notifications(load: { count: number; pacing: Pacing; handler: HandlerName; players: number }): Promise<Effort>;
   /** Ends every connection from the player's side. */
   leave(): Promise<void>;
 }
 
 /** Longer than any contestant takes to end a socket that has answered its close frame. */
 const CLOSE_TIMEOUT_MS = 5_000;
+const NOTIFICATIONS_TIMEOUT_MS = 60_000;
 const MAX_HTTP_CONNECTIONS = 512;
 
 export class LoadGenerator implements Generator {
@@ -110,14 +114,16 @@ export class LoadGenerator implements Generator {
     return { ...effort, callMs, closedMs, latenessMs: quantile(latenessMs, 0.99) };
   }
 
-  async roundTrips({ count, pacing }: Parameters<Generator['roundTrips']>[0]): Promise<RoundTripFigures> {
+  async roundTrips({ count, pacing, handler }: Parameters<Generator['roundTrips']>[0]): Promise<RoundTripFigures> {
     const connections = this.#connections();
+    const frame = handler === undefined ? this.#dialect.request : this.#dialect.messages?.[handler];
+    if (frame === undefined) throw new Error(`this contestant has no handler ${handler}`);
     const tookMs: number[] = [];
     const effort = await measured(() =>
       paced(count, pacing, (index, dueAt) => {
         const connection = connections[index % connections.length] as Connection;
         return new Promise((resolve) => {
-          connection.request(() => {
+          connection.request(frame, () => {
             tookMs.push(performance.now() - dueAt);
             resolve();
           });
@@ -126,6 +132,22 @@ export class LoadGenerator implements Generator {
     );
     this.#verifyOthers();
     return { ...effort, count, p50Ms: quantile(tookMs, 0.5), p99Ms: quantile(tookMs, 0.99) };
+  }
+
+  async notifications({ players, ...load }: Parameters<Generator['notifications']>[0]): Promise<Effort> {
+    const connections = this.#connections();
+    const arrived = () => connections.reduce((sum, { notifications }) => sum + notifications, 0);
+    const expected = arrived() + load.count * players;
+    const deadline = performance.now() + NOTIFICATIONS_TIMEOUT_MS;
+    return await measured(async () => {
+      await this.roundTrips(load);
+      while (arrived() < expected) {
+        if (performance.now() > deadline) throw new Error(`${expected - arrived()} notifications have not arrived`);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      if (arrived() > expected)
+        throw new Error(`${arrived() - expected} more notifications have arrived than were sent`);
+    });
   }
 
   async leave(): Promise<void> {

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import type { HandlerName } from '../cloud-code/handlers.ts';
 import { CLOSE, clientFrame, readFrames } from './frames.ts';
 import type { HttpConnection } from './http.ts';
 
@@ -23,6 +24,8 @@ export interface Dialect {
   received(connection: Connection, payload: Buffer): void;
   /** A small request, as a complete frame. */
   readonly request: Buffer;
+  /** A message to each handler that the contestant has, as a complete frame. */
+  readonly messages?: Readonly<Partial<Record<HandlerName, Buffer>>>;
   /** The code with which a disconnected player's sockets are closed; undefined for a close frame without a code. */
   readonly closeCode: number | undefined;
 }
@@ -45,7 +48,9 @@ export class Connection {
   /** When it closed, on the clock of `performance.now()`. */
   closedAt: number | undefined;
   closeCode: number | undefined;
-  /** The callbacks of requests in flight, in order: every contestant answers those of one connection in order. */
+  /** How many notifications have arrived. */
+  notifications = 0;
+  /** The callbacks of requests in flight, in order. Handlers may overtake each other, so they are asked one at a time. */
   readonly #waiting: (() => void)[] = [];
   readonly #dialect: Dialect;
   readonly #socket: Socket;
@@ -100,14 +105,19 @@ export class Connection {
     this.#socket.write(clientFrame(opcode, payload));
   }
 
-  request(onAnswer: () => void): void {
+  request(frame: Buffer, onAnswer: () => void): void {
     this.#waiting.push(onAnswer);
-    this.#socket.write(this.#dialect.request);
+    this.#socket.write(frame);
   }
 
   /** Called when the answer to the oldest request has arrived. */
   answer(): void {
     this.#waiting.shift()?.();
+  }
+
+  /** Called when a notification has arrived. */
+  notified(): void {
+    this.notifications += 1;
   }
 
   /** Called when the server has accepted this connection as the player's. */

@@ -3,12 +3,18 @@
 import { createServer } from 'node:http';
 import { type Client, Room, Server } from '@colyseus/core';
 import { WebSocketTransport } from '@colyseus/ws-transport';
+import { NOTIFICATION } from '../cloud-code/handlers.ts';
 import { reportReady } from '../servers/ready.ts';
 import { disconnectRoute } from './disconnect-route.ts';
+import { HANDLERS } from './handlers.ts';
 
 const CLOSE_CODE = 4000;
 
 const clients = new Map<string, Set<Client>>();
+
+function notify(playerId: string, payload: object): void {
+  for (const client of clients.get(playerId) ?? []) client.send(NOTIFICATION, payload);
+}
 
 class Lobby extends Room {
   override maxClients = 100;
@@ -17,6 +23,11 @@ class Lobby extends Room {
     // A room without state has no patches to send.
     this.setPatchRate(null);
     this.onMessage('echo', (client, text: string) => client.send('echo', text));
+    for (const [name, handle] of Object.entries(HANDLERS)) {
+      this.onMessage(name, async (client, message) =>
+        client.send(name, await handle(message, client.userData.playerId, notify)),
+      );
+    }
   }
 
   override onJoin(client: Client, { playerId }: { playerId: string }): void {

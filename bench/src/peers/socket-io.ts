@@ -3,8 +3,10 @@
 // room.
 import { createServer } from 'node:http';
 import { Server } from 'socket.io';
+import { NOTIFICATION } from '../cloud-code/handlers.ts';
 import { reportReady } from '../servers/ready.ts';
 import { disconnectRoute } from './disconnect-route.ts';
+import { HANDLERS } from './handlers.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -21,8 +23,15 @@ const io = new Server(http, { transports: ['websocket'], serveClient: false, pin
 io.engine.on('connection', (socket: { request: unknown }) => {
   socket.request = null;
 });
+const notify = (playerId: string, payload: object) => io.to(`player:${playerId}`).emit(NOTIFICATION, payload);
 io.on('connection', (socket) => {
-  void socket.join(`player:${socket.handshake.auth.playerId}`);
+  const { playerId } = socket.handshake.auth as { playerId: string };
+  void socket.join(`player:${playerId}`);
   socket.on('echo', (text: string, answer: (text: string) => void) => answer(text));
+  for (const [name, handle] of Object.entries(HANDLERS)) {
+    socket.on(name, async (message, answer: (response: object) => void) =>
+      answer(await handle(message, playerId, notify)),
+    );
+  }
 });
 http.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => reportReady(http));

@@ -20,7 +20,7 @@ export const disconnectScenario: Scenario = {
   title: 'Disconnect a player',
   description:
     'idle connections, three per player; each call closes the three of its player. A guarded peer checks the caller’s token and writes a line to a file before and after, as Respark does; the others do what anybody says',
-  kinds: ['respark', 'peer', 'guarded', 'floor'],
+  kinds: ['respark', 'part', 'peer', 'guarded', 'floor'],
   isOnEveryNode: true,
   async run(entrant, scale) {
     return await inArena(entrant, async (arena) => {

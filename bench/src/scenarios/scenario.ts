@@ -5,7 +5,7 @@ import { type GeneratorProcess, startGenerator } from '../load/generator-process
 import type { Pacing } from '../load/pacing.ts';
 import type { PlayerSeed } from '../load/players.ts';
 import { majorOf, type NodeBinary } from '../node-binary.ts';
-import type { RunningContestant } from '../running-contestant.ts';
+import type { RunningContestant, StartOptions } from '../running-contestant.ts';
 import { quantile } from '../statistics.ts';
 
 /** The sizes of a run: those of the published figures, or just enough to see that the benchmark works. */
@@ -20,6 +20,10 @@ export interface Scale {
   readonly handshakes: number;
   readonly chattingConnections: number;
   readonly messages: number;
+  /** How often a guest's memory is put back, and how often scripts are loaded into it. */
+  readonly restores: number;
+  readonly loads: number;
+  readonly deployments: number;
   /** How long messages are sent at a fixed rate. */
   readonly secondsAtRate: number;
   /** Memory counts as settled when it has not changed for this long. */
@@ -41,6 +45,9 @@ export const FULL: Scale = {
   handshakes: 5_000,
   chattingConnections: 1_000,
   messages: 40_000,
+  restores: 4_000,
+  loads: 50,
+  deployments: 20,
   secondsAtRate: 2,
   settleMs: 3_000,
   // Respark moves what it has recorded to a database within a second after the call, which is part of the call's cost.
@@ -57,6 +64,9 @@ export const QUICK: Scale = {
   handshakes: 300,
   chattingConnections: 100,
   messages: 2_000,
+  restores: 400,
+  loads: 10,
+  deployments: 3,
   secondsAtRate: 0.5,
   settleMs: 300,
   idleMs: SHORT_IDLE_MS,
@@ -83,7 +93,7 @@ export interface Scenario {
 }
 
 /** The kinds for whatever is not about the call: a guarded peer differs from the bare one in nothing else. */
-export const UNGUARDED = ['respark', 'peer', 'floor'] as const satisfies readonly Kind[];
+export const UNGUARDED = ['respark', 'part', 'peer', 'floor'] as const satisfies readonly Kind[];
 
 /** The turns of a contestant on all versions of Node.js come in a row, because readers compare those first. */
 export function entrantsOf(
@@ -109,8 +119,13 @@ export interface Arena {
 }
 
 /** Runs one measurement with a fresh server and a fresh generator, and ends both, however the measurement ends. */
-export async function inArena<T>({ contestant, node }: Entrant, measure: (arena: Arena) => Promise<T>): Promise<T> {
-  const server = await CONTESTANTS[contestant].start(node);
+export async function inArena<T>(
+  { contestant, node }: Entrant,
+  measure: (arena: Arena) => Promise<T>,
+  options?: StartOptions,
+): Promise<T> {
+  const { start }: Contestant = CONTESTANTS[contestant];
+  const server = await start(node, options);
   try {
     const generator = startGenerator(server);
     try {

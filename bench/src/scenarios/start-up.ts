@@ -1,4 +1,4 @@
-import { CONTESTANTS } from '../contestants.ts';
+import { CONTESTANTS, type Contestant } from '../contestants.ts';
 import { type Scenario, UNGUARDED } from './scenario.ts';
 
 export const startUpScenario: Scenario = {
@@ -7,7 +7,8 @@ export const startUpScenario: Scenario = {
   kinds: UNGUARDED,
   isOnEveryNode: false,
   async run({ contestant, node }) {
-    const server = await CONTESTANTS[contestant].start(node);
+    const { start }: Contestant = CONTESTANTS[contestant];
+    const server = await start(node);
     await server.stop();
     return { 'until it serves, ms': server.startedInMs };
   },
