@@ -12,6 +12,7 @@ import {
   times,
   upgradeBytes,
 } from '../fire/raw-websocket.ts';
+import { HARMFUL_HANDLERS } from './scripted-attacks.ts';
 import { LARGE, type Target } from './target.ts';
 
 type Attack = (target: Target) => Promise<void>;
@@ -36,20 +37,19 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   'frames of escaped keys': frames(() => payload('{"\\n":1,', (at) => `"${word(at)}":1,`, '"z":0}')),
   'frames of plain keys': frames(() => payload('{', (at) => `"${word(at)}":1,`, '"z":0}')),
   'frames of deep arrays': frames(() => payload('[', () => '[[[[]]]],', '0]')),
-  'frames in a burst, again and again': bursts(() => payload('[', (at) => `{"${word(at)}":{}},`, '0]')),
+  'frames in a burst, again and again': bursts(() =>
+    times(
+      60,
+      requestOf(
+        'T',
+        payload('[', (at) => `{"${word(at)}":{}},`, '0]'),
+      ),
+    ),
+  ),
   'frames of 64 KB': frames(() => payload('[', (at) => `{"${word(at)}":{}},`, '0]', LONGER_THAN_ALLOWED_BYTES)),
-  'frames in pieces of a byte': bursts(
-    () => '',
-    () => pieces('{"kind":"heartbeat"}', 1),
-  ),
-  'floods of pings': bursts(
-    () => '',
-    () => times(2_000, frame({ opcode: PING, payload: 'x'.repeat(125) })),
-  ),
-  'binary frames': bursts(
-    () => '',
-    () => frame({ opcode: BINARY, payload: Buffer.alloc(FRAME_BYTES) }),
-  ),
+  'frames in pieces of a byte': bursts(() => pieces('{"kind":"heartbeat"}', 1)),
+  'floods of pings': bursts(() => times(2_000, frame({ opcode: PING, payload: 'x'.repeat(125) }))),
+  'binary frames': bursts(() => frame({ opcode: BINARY, payload: Buffer.alloc(FRAME_BYTES) })),
   'requests for tokens': everySecond(PER_SECOND, () => requestOf('GameSparks.Identity.GetPlayerToken', '{}')),
   'requests whose answers are not read': async (target) => {
     const player = await openPlayer(target, from(target));
@@ -57,6 +57,19 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     await everySecond(PER_SECOND, () => requestOf('T'.repeat(128), '{}'))(target);
   },
   'small frames of 200 players': crowd(200, () => text('{"kind":"heartbeat"}')),
+
+  // With handlers of a stage that is the attacker's.
+  ...Object.fromEntries(
+    Object.keys(HARMFUL_HANDLERS).map((name) => [
+      `handlers: ${name}`,
+      onOwnStage(everySecond(PER_SECOND, () => to(name))),
+    ]),
+  ),
+  'handlers: Loop, in bursts': onOwnStage(bursts(() => times(60, to('Loop')))),
+  'handlers: Native, of 50 players': onOwnStage(crowd(50, () => to('Native'))),
+  'handlers: Reads, of 50 players': onOwnStage(crowd(50, () => to('Reads'))),
+  'handlers: Responses, of 50 players': onOwnStage(crowd(50, () => to('Responses'))),
+  'handlers: no such message, of 200 players': onOwnStage(crowd(200, () => requestOf('Custom.Game.None', '{}'))),
 
   // Without a signature.
   'pipelined pages, 500 at once': pipelined(500, () => 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'),
@@ -175,10 +188,7 @@ function everySecond(count: number, makeFrame: () => Uint8Array): Attack {
 }
 
 /** Sends a whole burst of frames at once, over three connections that come back as soon as they are closed. */
-function bursts(
-  makePayload: () => string,
-  makeBytes: () => Uint8Array = () => times(60, requestOf('T', makePayload())),
-): Attack {
+function bursts(makeBytes: () => Uint8Array): Attack {
   return async (target) => {
     const sent = makeBytes();
     const send = async (): Promise<never> => {
@@ -192,6 +202,16 @@ function bursts(
     };
     await Promise.all([send(), send(), send()]);
   };
+}
+
+/** The same attack by players of the stage whose handlers harm. */
+function onOwnStage(attack: Attack): Attack {
+  return (target) => attack({ ...target, gameKey: target.harmfulGameKey });
+}
+
+/** A message to one of the handlers that harm. */
+function to(name: string): Uint8Array {
+  return requestOf(`Custom.Game.${name}`, HARMFUL_HANDLERS[name]?.payload ?? '{}');
 }
 
 function crowd(size: number, makeFrame: () => Uint8Array): Attack {

@@ -10,10 +10,12 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openPlayer, type RawSocket } from '../fire/raw-websocket.ts';
+import { fileOf } from '../support/game-document.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, STAGE } from '../support/server.ts';
 import { BIN, type ServerProcess, startServerProcess } from '../support/server-process.ts';
 import { ATTACKS } from './attacks.ts';
+import { harmfulGame } from './scripted-attacks.ts';
 import { LARGE, type Target } from './target.ts';
 
 const HELP = `npm run siege -- [--seconds 10] [--kind TEXT] [--bound-ms 25] [--from 127.0.0.2]
@@ -38,6 +40,11 @@ const SERVER_ARGUMENTS = [
   // The players of the operator come at once, from one address.
   ...['--handshakes-per-second-per-address', '1000', '--max-unauthenticated-per-address', '1000'],
 ];
+
+/** The game of the stage whose handlers do harm. */
+const HARMFUL = 'Harmful';
+
+type Call = (method: string, path: string, body?: unknown) => Promise<Record<string, never>>;
 
 interface Result {
   readonly kind: string;
@@ -104,7 +111,7 @@ async function besiege(): Promise<number> {
 
 /** Makes the attacker's game, its key and what it may read. */
 async function prepare(server: ServerProcess): Promise<Target> {
-  const call = async (method: string, path: string, body?: unknown) => {
+  const call: Call = async (method, path, body) => {
     const { credentials } = server;
     const { status, json } = await rawCall(server, method, path, { credentials, body });
     if (status !== 200) throw new Error(`${method} ${path} answered ${status} ${JSON.stringify(json)}`);
@@ -116,10 +123,30 @@ async function prepare(server: ServerProcess): Promise<Target> {
   await call('PUT', `/game/${LARGE}/configuration`, { ImportSource: { File: file } });
   const { Snapshot: { Id: snapshotId } = { Id: '' } } = await call('POST', `/game/${LARGE}/snapshot`, {});
   const { S3Url: downloadUrl = '' } = await call('GET', `/game/${LARGE}/snapshot/${snapshotId}/export`);
+  const harmfulGameKey = await deployHarm(call);
   return {
-    ...{ url: server.url, playerUrl: server.playerUrl, gameKey: server.gameKey, address: values.from },
+    ...{ url: server.url, playerUrl: server.playerUrl, gameKey: server.gameKey, harmfulGameKey, address: values.from },
     ...{ key: makeKey(server), snapshotId, document, downloadPath: new URL(downloadUrl).pathname },
   };
+}
+
+/** Makes a stage on which the attacker's handlers are deployed, and gives its game key. */
+async function deployHarm(call: Call): Promise<string> {
+  await call('POST', `/game`, { GameName: HARMFUL });
+  const stage = `/game/${HARMFUL}/stage`;
+  const role = 'arn:aws:iam::000000000000:role/siege';
+  const { Stage: { GameKey: gameKey } = { GameKey: '' } } = await call('POST', stage, { StageName: STAGE, Role: role });
+  const file = Buffer.from(fileOf(harmfulGame())).toString('base64');
+  await call('PUT', `/game/${HARMFUL}/configuration`, { ImportSource: { File: file } });
+  const { Snapshot: { Id: snapshotId } = { Id: '' } } = await call('POST', `/game/${HARMFUL}/snapshot`, {});
+  await call('POST', `${stage}/${STAGE}/deployment`, { SnapshotId: snapshotId });
+  for (;;) {
+    const { StageDeployment: deployment = { DeploymentState: '' } } = await call('GET', `${stage}/${STAGE}/deployment`);
+    const { DeploymentState: state } = deployment;
+    if (state === 'COMPLETED') return gameKey;
+    if (state === 'FAILED') throw new Error(`the handlers could not be deployed: ${JSON.stringify(deployment)}`);
+    await wait(50);
+  }
 }
 
 function makeKey({ dataDir }: ServerProcess): Target['key'] {

@@ -5,6 +5,8 @@ export interface Target {
   readonly url: string;
   readonly playerUrl: string;
   readonly gameKey: string;
+  /** That of a stage whose handlers do harm. */
+  readonly harmfulGameKey: string;
   /** The address that the attacker connects from, so that its limits are not those of the operator. */
   readonly address: string;
   /** A key that may read everything of the game LARGE, and change it, but nothing else. */
