@@ -13,6 +13,7 @@ import {
 import type { Clock } from '../clock.ts';
 import type { Outcome } from '../domain/runtime/message.ts';
 import type { Runtime } from '../domain/runtime/runtimes.ts';
+import { Interrupted } from '../interrupted.ts';
 import type { Log } from '../log.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { Metrics, StageMetrics } from '../metrics.ts';
@@ -320,8 +321,11 @@ export class Connection {
       if (!outcome.isHandled) this.send({ kind: 'error', ...id, code: outcome.code, message: outcome.message });
       else if (frame.kind === 'request') this.send({ kind: 'response', id: frame.id, payload: outcome.payload });
     } catch (error) {
-      this.#host.log.error({ err: error, connectionId: this.id, type: frame.type }, 'a message handler failed');
-      // The log gets the error itself; the player learns only that the server is at fault.
+      // The log gets the error itself; the player learns only that the server is at fault. At a stop it is nobody's, and
+      // thousands of messages may end at once.
+      if (!(error instanceof Interrupted)) {
+        this.#host.log.error({ err: error, connectionId: this.id, type: frame.type }, 'a message handler failed');
+      }
       this.send({ kind: 'error', ...id, code: 'internal', message: 'the server failed to handle this message' });
     } finally {
       this.#requestsInFlight -= 1;

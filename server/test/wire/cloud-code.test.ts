@@ -260,3 +260,14 @@ test('[ws] the SDK: a script that disconnects its own player ends that player’
   });
   await assert.rejects(ask('Leave'), ConnectionClosedError);
 });
+
+test('a stop that ends many handlers and messages that wait for them logs no error', async (t) => {
+  const { server, client } = await open(t, { requests: { Wait: { script: 'for (;;) {}' } } });
+  const closed = Array.from({ length: 40 }, () => assert.rejects(client.request('Custom.Game.Wait', {})));
+  // The first answer shows that all have come: the server reads them in one turn.
+  await Promise.race(closed);
+  await server.close();
+  await Promise.all(closed);
+  const errors = server.logged.filter(({ level }) => Number(level) >= 50);
+  assert.deepEqual(errors, []);
+});

@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts';
+import { Interrupted } from '../../interrupted.ts';
 import type { Log } from '../../log.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { RandomBytes } from '../../random.ts';
@@ -44,6 +45,7 @@ export function createGameAnswers({
       const message = { player, type, payload, raised: raised + 1 };
       // Lines of the handler, and why it was not run, are in the log of the stage.
       handling.event({ stage, program }, message).catch((error: unknown) => {
+        if (error instanceof Interrupted) return;
         log.error({ err: error, stageId: stage.stageId, type }, 'an event of a script could not be handled');
       });
     },
