@@ -164,10 +164,20 @@ const BUILTINS: Readonly<Record<BuiltinName, Read>> = {
   Document: (value, _unknown, depth) => (nestsWithin(value, depth) ? value : tooDeep()),
 };
 
-/** Whether a value that is at this depth nests no deeper than it may. Never looks further than that. */
+/**
+ * Whether a value that is at this depth nests no deeper than it may. Never looks further than that. A response may have
+ * a hundred thousand values, and lists that are made for them would take most of the time.
+ */
 function nestsWithin(value: unknown, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return true;
-  return depth <= MAX_PAYLOAD_DEPTH && Object.values(value).every((member) => nestsWithin(member, depth + 1));
+  if (depth > MAX_PAYLOAD_DEPTH) return false;
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index += 1) if (!nestsWithin(value[index], depth + 1)) return false;
+    return true;
+  }
+  const members = value as Readonly<Record<string, unknown>>;
+  for (const key of Object.keys(members)) if (!nestsWithin(members[key], depth + 1)) return false;
+  return true;
 }
 
 function tooDeep(): PayloadFault {
