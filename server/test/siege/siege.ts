@@ -39,6 +39,8 @@ const DOCUMENT_BYTES = 1_000_000;
 const SERVER_ARGUMENTS = [
   // The players of the operator come at once, from one address.
   ...['--handshakes-per-second-per-address', '1000', '--max-unauthenticated-per-address', '1000'],
+  // Each kind that uses handlers has a stage of its own.
+  ...['--max-stages', '100'],
 ];
 
 /** The game of the stage whose handlers do harm. */
@@ -76,15 +78,19 @@ async function besiege(): Promise<number> {
     return 2;
   }
   const server = await startServerProcess(SERVER_ARGUMENTS);
-  const target = await prepare(server);
+  const call = callerOf(server);
+  const target = await prepare(server, call);
+  const harmId = await publishHarm(call);
   await measure(server, 'warm-up', 2);
   const heapBefore = await server.heapUsed();
   const idle = await measure(server, 'nobody', seconds);
   const bound = Math.max(Number(values['bound-ms']), 3 * quantile(idle.waits, 0.99));
   print(idle, bound);
   const results: Result[] = [];
-  for (const kind of kinds) {
-    const attacker = await startAttack(kind, target);
+  for (const [index, kind] of kinds.entries()) {
+    const usesHandlers = kind.startsWith('handlers');
+    const harmfulGameKey = usesHandlers ? await deployHarm(call, harmId, `Harm${index}`) : '';
+    const attacker = await startAttack(kind, { ...target, harmfulGameKey });
     await wait(LEAD_MS);
     const result = await measure(server, kind, seconds);
     attacker.kill('SIGKILL');
@@ -109,42 +115,54 @@ async function besiege(): Promise<number> {
   return failed.length === 0 && !isGrown && exitCode === 0 ? 0 : 1;
 }
 
-/** Makes the attacker's game, its key and what it may read. */
-async function prepare(server: ServerProcess): Promise<Target> {
-  const call: Call = async (method, path, body) => {
+/** Calls as the operator, who may do everything; any error of the server ends the siege. */
+function callerOf(server: ServerProcess): Call {
+  return async (method, path, body) => {
     const { credentials } = server;
     const { status, json } = await rawCall(server, method, path, { credentials, body });
     if (status !== 200) throw new Error(`${method} ${path} answered ${status} ${JSON.stringify(json)}`);
     return json as Record<string, never>;
   };
+}
+
+/** Makes the attacker's game, its key and what it may read. */
+async function prepare(server: ServerProcess, call: Call): Promise<Target> {
   await call('POST', '/game', { GameName: LARGE });
   const document = largeDocument();
   const file = Buffer.from(document).toString('base64');
   await call('PUT', `/game/${LARGE}/configuration`, { ImportSource: { File: file } });
   const { Snapshot: { Id: snapshotId } = { Id: '' } } = await call('POST', `/game/${LARGE}/snapshot`, {});
   const { S3Url: downloadUrl = '' } = await call('GET', `/game/${LARGE}/snapshot/${snapshotId}/export`);
-  const harmfulGameKey = await deployHarm(call);
   return {
-    ...{ url: server.url, playerUrl: server.playerUrl, gameKey: server.gameKey, harmfulGameKey, address: values.from },
+    ...{ url: server.url, playerUrl: server.playerUrl, gameKey: server.gameKey, address: values.from },
+    harmfulGameKey: '',
     ...{ key: makeKey(server), snapshotId, document, downloadPath: new URL(downloadUrl).pathname },
   };
 }
 
-/** Makes a stage on which the attacker's handlers are deployed, and gives its game key. */
-async function deployHarm(call: Call): Promise<string> {
-  await call('POST', `/game`, { GameName: HARMFUL });
-  const stage = `/game/${HARMFUL}/stage`;
-  const role = 'arn:aws:iam::000000000000:role/siege';
-  const { Stage: { GameKey: gameKey } = { GameKey: '' } } = await call('POST', stage, { StageName: STAGE, Role: role });
+/** Configures the game whose handlers do harm, and gives the id of its snapshot. */
+async function publishHarm(call: Call): Promise<string> {
+  await call('POST', '/game', { GameName: HARMFUL });
   const file = Buffer.from(fileOf(harmfulGame())).toString('base64');
   await call('PUT', `/game/${HARMFUL}/configuration`, { ImportSource: { File: file } });
-  const { Snapshot: { Id: snapshotId } = { Id: '' } } = await call('POST', `/game/${HARMFUL}/snapshot`, {});
-  await call('POST', `${stage}/${STAGE}/deployment`, { SnapshotId: snapshotId });
+  const { Snapshot: { Id: id } = { Id: '' } } = await call('POST', `/game/${HARMFUL}/snapshot`, {});
+  return id;
+}
+
+/**
+ * Makes a stage for one kind of attack, and gives its game key: what one kind leaves in the queue of its stage, or has its
+ * stage paused for, must not keep the next from attacking.
+ */
+async function deployHarm(call: Call, snapshotId: string, stageName: string): Promise<string> {
+  const stages = `/game/${HARMFUL}/stage`;
+  const input = { StageName: stageName, Role: 'arn:aws:iam::000000000000:role/siege' };
+  const { Stage: { GameKey: gameKey } = { GameKey: '' } } = await call('POST', stages, input);
+  await call('POST', `${stages}/${stageName}/deployment`, { SnapshotId: snapshotId });
   for (;;) {
-    const { StageDeployment: deployment = { DeploymentState: '' } } = await call('GET', `${stage}/${STAGE}/deployment`);
-    const { DeploymentState: state } = deployment;
+    const { StageDeployment } = await call('GET', `${stages}/${stageName}/deployment`);
+    const { DeploymentState: state } = StageDeployment ?? { DeploymentState: '' };
     if (state === 'COMPLETED') return gameKey;
-    if (state === 'FAILED') throw new Error(`the handlers could not be deployed: ${JSON.stringify(deployment)}`);
+    if (state === 'FAILED') throw new Error(`the handlers could not be deployed: ${JSON.stringify(StageDeployment)}`);
     await wait(50);
   }
 }

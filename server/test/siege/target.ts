@@ -5,7 +5,7 @@ export interface Target {
   readonly url: string;
   readonly playerUrl: string;
   readonly gameKey: string;
-  /** That of a stage whose handlers do harm. */
+  /** That of a stage whose handlers do harm, for the kinds that use them. */
   readonly harmfulGameKey: string;
   /** The address that the attacker connects from, so that its limits are not those of the operator. */
   readonly address: string;
