@@ -19,10 +19,13 @@ const RESPARK_ENVIRONMENT = { RESPARK_SECRET_KEY: RESPARK_KEYS.secretKey };
 /** The product as an operator runs it: a key with a policy signs the calls, and every call is recorded. */
 export async function startRespark(
   node: NodeBinary,
-  { waitUrl, scriptThreads = 2 }: StartOptions & { readonly scriptThreads?: number } = {},
+  { waitUrl, settings = {}, scriptThreads = 2 }: StartOptions & { readonly scriptThreads?: number } = {},
 ): Promise<RunningContestant> {
   const directory = temporaryDirectory();
-  const flags = Object.entries(RESPARK_SETTINGS).flatMap(([key, value]) => [`--${toKebabCase(key)}`, value]);
+  const flags = Object.entries({ ...RESPARK_SETTINGS, ...settings }).flatMap(([key, value]) => [
+    `--${toKebabCase(key)}`,
+    value,
+  ]);
   const server = await startServerProcess({
     node,
     script: RESPARK_COMMAND,

@@ -22,6 +22,8 @@ export interface RunningContestant extends ServerProcess {
 export interface StartOptions {
   /** Where the handlers find a server that takes a millisecond to answer. The contestant may then use every core. */
   readonly waitUrl?: string;
+  /** Settings of Respark that differ from those of the other scenarios. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 /** A server of this folder, which says on its ready line whatever there is to know of it. */

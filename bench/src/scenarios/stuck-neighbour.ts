@@ -6,6 +6,8 @@ import { type Arena, type Figures, inArena, type Scale, type Scenario } from './
 const PLAYERS = 200;
 const NEIGHBOURS = 20;
 const NEIGHBOUR_STAGE = 'Stuck';
+/** What the neighbours may take is what this is about. */
+const SHIPPED_LIMITS = { scriptMaxBusyMs: '150', scriptWatchdogMs: '400' };
 
 export const stuckNeighbourScenario: Scenario = {
   title: 'Cloud code: beside a stage that is stuck',
@@ -13,7 +15,8 @@ export const stuckNeighbourScenario: Scenario = {
   kinds: ['respark'],
   isOnEveryNode: false,
   async run(entrant, scale) {
-    return await inArena(entrant, (arena) => measure(arena, scale), { waitUrl: 'http://127.0.0.1:1/' });
+    const options = { waitUrl: 'http://127.0.0.1:1/', settings: SHIPPED_LIMITS };
+    return await inArena(entrant, (arena) => measure(arena, scale), options);
   },
 };
 
