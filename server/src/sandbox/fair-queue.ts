@@ -5,8 +5,23 @@ interface Lane<T> {
   /** What the lane's work has cost so far; a newcomer begins with what the cheapest of the others has used. */
   used: number;
   waiting: number;
+  /** Bytes that the lane's work takes. */
+  bytes: number;
   /** Party → its work, in the order in which it came. The party whose turn is next is first. */
-  readonly parties: Map<string, T[]>;
+  readonly parties: Map<string, Entry<T>[]>;
+}
+
+interface Entry<T> {
+  readonly work: T;
+  readonly bytes: number;
+}
+
+/** How much may wait, in all and in each lane. */
+export interface QueueLimits {
+  readonly maxWaiting: number;
+  readonly maxWaitingPerLane: number;
+  readonly maxBytes: number;
+  readonly maxBytesPerLane: number;
 }
 
 /**
@@ -14,14 +29,13 @@ interface Lane<T> {
  * parties take turns.
  */
 export class FairQueue<T> {
-  readonly #maxWaiting: number;
-  readonly #maxWaitingPerLane: number;
+  readonly #limits: QueueLimits;
   readonly #lanes = new Map<string, Lane<T>>();
   #waiting = 0;
+  #bytes = 0;
 
-  constructor({ maxWaiting, maxWaitingPerLane }: { maxWaiting: number; maxWaitingPerLane: number }) {
-    this.#maxWaiting = maxWaiting;
-    this.#maxWaitingPerLane = maxWaitingPerLane;
+  constructor(limits: QueueLimits) {
+    this.#limits = limits;
   }
 
   get size(): number {
@@ -29,15 +43,19 @@ export class FairQueue<T> {
   }
 
   /** Returns false, and forgets the work, when too much waits. */
-  add(laneName: string, party: string, work: T): boolean {
+  add(laneName: string, party: string, work: T, bytes: number): boolean {
     const lane = this.#lanes.get(laneName) ?? this.#open(laneName);
-    if (this.#waiting >= this.#maxWaiting || lane.waiting >= this.#maxWaitingPerLane) return false;
+    const { maxWaiting, maxWaitingPerLane, maxBytes, maxBytesPerLane } = this.#limits;
+    if (this.#waiting >= maxWaiting || lane.waiting >= maxWaitingPerLane) return false;
+    if (this.#bytes + bytes > maxBytes || lane.bytes + bytes > maxBytesPerLane) return false;
     if (lane.waiting === 0) lane.used = Math.max(lane.used, this.#leastUsed());
     const ofParty = lane.parties.get(party);
-    if (ofParty === undefined) lane.parties.set(party, [work]);
-    else ofParty.push(work);
+    if (ofParty === undefined) lane.parties.set(party, [{ work, bytes }]);
+    else ofParty.push({ work, bytes });
     lane.waiting += 1;
+    lane.bytes += bytes;
     this.#waiting += 1;
+    this.#bytes += bytes;
     return true;
   }
 
@@ -48,13 +66,16 @@ export class FairQueue<T> {
       if (lane.waiting > 0 && (next === undefined || lane.used < next.used) && mayRun(name)) next = lane;
     }
     if (next === undefined) return undefined;
-    const [party, work] = next.parties.entries().next().value as [string, T[]];
+    const [party, entries] = next.parties.entries().next().value as [string, [Entry<T>, ...Entry<T>[]]];
+    const [{ work, bytes }] = entries;
+    entries.shift();
     next.parties.delete(party);
-    const first = work.shift();
-    if (work.length > 0) next.parties.set(party, work);
+    if (entries.length > 0) next.parties.set(party, entries);
     next.waiting -= 1;
+    next.bytes -= bytes;
     this.#waiting -= 1;
-    return first;
+    this.#bytes -= bytes;
+    return work;
   }
 
   /** Counts what the lane's work has cost. */
@@ -68,14 +89,15 @@ export class FairQueue<T> {
     const all = [...this.#lanes.values()].flatMap(({ parties }) => [...parties.values()].flat());
     this.#lanes.clear();
     this.#waiting = 0;
-    return all;
+    this.#bytes = 0;
+    return all.map(({ work }) => work);
   }
 
   #open(name: string): Lane<T> {
     if (this.#lanes.size >= MAX_IDLE_LANES) {
       for (const [other, { waiting }] of this.#lanes) if (waiting === 0) this.#lanes.delete(other);
     }
-    const lane: Lane<T> = { used: 0, waiting: 0, parties: new Map() };
+    const lane: Lane<T> = { used: 0, waiting: 0, bytes: 0, parties: new Map() };
     this.#lanes.set(name, lane);
     return lane;
   }

@@ -31,6 +31,9 @@ const MAX_GROWTH_BYTES = 4_194_304;
 /** The lines that a script writes for one message. */
 const MAX_LINE_BYTES = 65_536;
 
+/** What waits for a thread, as JSON. Beside each text there is the payload that was read from it, which takes more. */
+const MAX_WAITING_BYTES = 67_108_864;
+
 /** Deep recursion in a script becomes recursion of the engine's, on the thread's own stack. */
 const STACK_MEGABYTES = 16;
 
@@ -100,6 +103,8 @@ export class SandboxPool implements Sandbox {
     this.#queue = new FairQueue({
       maxWaiting: settings.scriptMaxWaiting,
       maxWaitingPerLane: settings.scriptMaxWaitingPerStage,
+      maxBytes: MAX_WAITING_BYTES,
+      maxBytesPerLane: MAX_WAITING_BYTES / 4,
     });
     this.#offences = new Offences({ clock });
     for (let count = 0; count < settings.scriptThreads; count += 1) this.#threads.add(this.#start());
@@ -126,7 +131,8 @@ export class SandboxPool implements Sandbox {
         enqueuedAt: this.#clock.monotonic(),
         hasScriptsSent: false,
       };
-      if (!this.#queue.add(runtime.stageId, playerId, job)) resolve(busy('too many messages wait for their handlers'));
+      const isTaken = this.#queue.add(runtime.stageId, playerId, job, inputJson.length);
+      if (!isTaken) resolve(busy('too many messages wait for their handlers'));
       else this.#runNext();
     });
   }

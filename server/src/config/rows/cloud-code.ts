@@ -66,13 +66,13 @@ const rows = {
     default: 10_000,
     min: 1,
     max: 1_000_000,
-    help: 'How many messages may wait for a thread; one more is answered with the error busy.',
+    help: 'How many messages may wait for a thread, with 64 MiB of payloads together; one more is answered with the error busy.',
   }),
   scriptMaxWaitingPerStage: integer({
     default: 2_000,
     min: 1,
     max: 1_000_000,
-    help: 'How many of them may be of one stage.',
+    help: 'How many of them may be of one stage, with 16 MiB of payloads.',
   }),
   scriptMemoryBytes: integer({
     default: 64 * MEBIBYTE,

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FairQueue, type QueueLimits } from './fair-queue.ts';
+
+const LIMITS: QueueLimits = { maxWaiting: 10, maxWaitingPerLane: 4, maxBytes: 1_000, maxBytesPerLane: 400 };
+
+function takeAll(queue: FairQueue<string>): string[] {
+  const taken: string[] = [];
+  for (;;) {
+    const work = queue.take(() => true);
+    if (work === undefined) return taken;
+    taken.push(work);
+  }
+}
+
+test('the parties of a lane take turns, and a lane that has used less goes first', () => {
+  const queue = new FairQueue<string>(LIMITS);
+  for (const work of ['a1', 'a2', 'a3']) assert(queue.add('slow', 'a', work, 1));
+  assert(queue.add('slow', 'b', 'b1', 1));
+  assert(queue.add('fast', 'c', 'c1', 1));
+  queue.charge('slow', 10);
+  assert.deepEqual(takeAll(queue), ['c1', 'a1', 'b1', 'a2', 'a3']);
+});
+
+test('a lane has bounds of its own on what waits, in number and in bytes', () => {
+  const queue = new FairQueue<string>(LIMITS);
+  for (const work of ['1', '2', '3', '4']) assert(queue.add('full', work, work, 1));
+  assert(!queue.add('full', '5', '5', 1));
+  assert(queue.add('large', 'a', 'large', 400));
+  assert(!queue.add('large', 'a', 'one byte more', 1));
+  assert.equal(queue.size, 5);
+  takeAll(queue);
+  assert(queue.add('large', 'a', 'again', 400));
+});
+
+test('all lanes together are bounded, and what has been taken makes room', () => {
+  const queue = new FairQueue<string>(LIMITS);
+  for (const lane of ['a', 'b', 'c']) assert(queue.add(lane, '', lane, 300));
+  assert(!queue.add('d', '', 'd', 101));
+  assert.equal(
+    queue.take(() => true),
+    'a',
+  );
+  assert(queue.add('d', '', 'd', 101));
+  for (let count = 0; count < 7; count += 1) assert(queue.add(`lane ${count}`, '', 'small', 0));
+  assert(!queue.add('one more', '', 'small', 0));
+});
+
+test('a lane that may not run now waits for its turn', () => {
+  const queue = new FairQueue<string>(LIMITS);
+  queue.add('busy', '', 'later', 1);
+  queue.add('free', '', 'now', 1);
+  assert.equal(
+    queue.take((lane) => lane !== 'busy'),
+    'now',
+  );
+  assert.equal(
+    queue.take((lane) => lane !== 'busy'),
+    undefined,
+  );
+  assert.deepEqual(queue.clear(), ['later']);
+  assert.equal(queue.size, 0);
+});
