@@ -6,6 +6,7 @@ import { type HttpServer, openHttpServer, type TlsFiles } from '../http/http-ser
 import type { HttpListener } from '../http/listener.ts';
 import { limitSockets } from '../http/socket-limits.ts';
 import { parseInTurns } from '../http/socket-turns.ts';
+import { limitTinyRecords } from '../http/tiny-records.ts';
 import type { Log } from '../log.ts';
 import type { Turns } from '../turns.ts';
 import type { Closers } from './closers.ts';
@@ -42,6 +43,7 @@ export async function listen({
       if (settings.playerPort === undefined) server.on('upgrade', whenIdle(listeners.management, upgrade));
       limitSockets(server, { settings, isTrusted: createProxyCheck(settings), clock });
       parseInTurns(server, turns, listeners.management.mayParse);
+      limitTinyRecords(server, { settings, log });
     },
   });
   closers.push('management listener', () => management.close());
@@ -71,6 +73,7 @@ export async function listenForPlayers({
       server.on('upgrade', whenIdle(listeners.players, upgrade));
       limitSockets(server, { settings, isTrusted: createProxyCheck(settings), clock });
       parseInTurns(server, turns, listeners.players.mayParse);
+      limitTinyRecords(server, { settings, log });
     },
   });
   closers.push('player listener', () => playerServer.close());
