@@ -91,7 +91,7 @@ const LENGTHS: Readonly<Record<string, Case>> = Object.fromEntries(
       `11000\r\n${'a'.repeat(0x11_000)}\r\n`,
       '413 RequestEntityTooLargeException',
     ],
-    'a length that is too short': ['Content-Length: 10', TAKEN, '400'],
+    'a length that is too short': ['Content-Length: 10', TAKEN, '403 InvalidSignatureException'],
   }).map(([what, [framing = '', body = '', expected = '']]) => {
     const head = requestBytes({ method: 'POST', path: '/game', body: TAKEN, rawHeaders: [...CLOSE, framing] });
     return [what, [Buffer.concat([head.subarray(0, -TAKEN.length), Buffer.from(body)]), expected]];

@@ -25,10 +25,13 @@ const READING = [
   'doctor',
   'health',
   'backup',
+  'logs',
+  'pack',
+  'unpack',
 ];
 
 /** Commands that change something only by calls of the API, each of which leaves a record. */
-const CALLING = ['disconnect', 'import', 'deploy', 'export', 'generate', 'api'];
+const CALLING = ['disconnect', 'import', 'deploy', 'dev', 'send', 'export', 'generate', 'api'];
 
 const POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"gamesparks:GetGame","Resource":"*"}]}';
 

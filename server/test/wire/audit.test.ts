@@ -37,6 +37,7 @@ import { findAwsCli } from '../support/aws-cli.ts';
 import { ROLE } from '../support/domain.ts';
 import { fileOf } from '../support/game-document.ts';
 import { whenEnded } from '../support/publishing.ts';
+import { rawCall } from '../support/raw-call.ts';
 import { GAME, ROOT, STAGE, startTestServer, type TestServer } from '../support/server.ts';
 
 const ARN = 'arn:aws:gamesparks:us-east-1:000000000000:game';
@@ -106,6 +107,12 @@ async function makeEveryChange(server: TestServer) {
   const deploy = new StartStageDeploymentCommand({ ...stage, ...snapshot });
   await note('StartStageDeployment', live, sdk.send(deploy));
 
+  const { headers } = await rawCall(server, 'POST', '/respark/game/Shop/stage/Live/player/p-1/token');
+  made.push({
+    requestId: String(headers['x-amzn-requestid']),
+    operation: 'CreatePlayerToken',
+    resource: `${live}/player/p-1`,
+  });
   const disconnect = new DisconnectPlayerCommand({ ...stage, PlayerId: 'p-1' });
   await note('DisconnectPlayer', `${live}/player/p-1`, sdk.send(disconnect));
   await note('DeleteStage', live, sdk.send(new DeleteStageCommand(stage)));
@@ -126,7 +133,7 @@ test('[aws-sdk] every operation that changes something leaves a record in the st
   );
   for (const { actor, sourceAddress, playerId, operation, outcome } of records) {
     assert.deepEqual([actor, sourceAddress], [ROOT.accessKeyId, '127.0.0.1']);
-    assert.equal(playerId, operation === 'DisconnectPlayer' ? 'p-1' : undefined);
+    assert.equal(playerId, /Player/.test(operation) ? 'p-1' : undefined);
     assert.ok(outcome, operation);
     assert.equal(outcome.error, undefined, operation);
   }
