@@ -1,6 +1,5 @@
 import type { Payload } from '@respark/protocol';
 import type { PlayerKey } from '../../player-key.ts';
-import { shown } from '../../text.ts';
 
 export interface RuntimeName {
   readonly id: string;
@@ -22,6 +21,7 @@ export type Outcome =
   | { readonly isHandled: true; readonly payload: Payload }
   | { readonly isHandled: false; readonly code: string; readonly message: string };
 
+/** The protocol bounds the type, so it is quoted whole. */
 export function noHandler(kind: 'request' | 'event', type: string): Outcome {
-  return { isHandled: false, code: 'no_handler', message: `no handler for ${kind} ${shown(type)}` };
+  return { isHandled: false, code: 'no_handler', message: `no handler for ${kind} ${JSON.stringify(type)}` };
 }
