@@ -37,7 +37,7 @@ const WHEN = {
   unknown_operation: ['No operation has this path.', 'InvalidAction'],
   method_not_allowed: ['The path exists, but not with this method; `Allow` lists the methods it has.', 'InvalidAction'],
   malformed_uri: ['The path is not percent-encoded UTF-8.', 'ValidationError'],
-  malformed_body: ['The body is not one JSON object.', 'ValidationError'],
+  malformed_body: ['The body is not one JSON object, or its chunks are malformed.', 'ValidationError'],
   body_too_large: [`The body is longer than \`RESPARK_MAX_BODY_BYTES\`, or than ${ownBodyLimits()}.`, '-'],
   draining: ['The node is about to stop. `Retry-After` says when to try again.', 'ServiceUnavailable'],
   body_incomplete: ['The body did not arrive in time.', '-'],

@@ -69,6 +69,7 @@ export class Refusal extends Error {
 const BODY_REFUSALS = {
   too_large: 'body_too_large',
   incomplete: 'body_incomplete',
+  malformed: 'malformed_body',
 } as const satisfies Record<BodyError['kind'], RefusalKind>;
 
 /** The refusal for a body that could not be read. */

@@ -24,8 +24,8 @@ export interface HttpRequest {
   /** Must be called once the signature is verified: the connection then keeps its place when there are too many. */
   callerIsKnown(): void;
   /**
-   * Reads the whole body; empty when there is none. Fails with a BodyError when the body is longer than `maxBytes` or
-   * does not arrive whole in time, and with a `throttled` ServiceError when other bodies use the memory that it needs.
+   * Reads the whole body; empty when there is none. Fails with a BodyError when the body is longer than `maxBytes`, is
+   * malformed or does not arrive whole in time, and with a `throttled` ServiceError when other bodies use the memory that it needs.
    * May be called once, by the site that answers; a client that waits to be asked for its body is asked only then.
    * `onPart` is called with each part as it arrives, for work that would take long on the whole body at once.
    */
@@ -69,7 +69,7 @@ export function textReply(status: number, text: string): HttpReply {
 /** Why a body was not read to its end. The message may be shown to the client. */
 export class BodyError extends Error {
   override readonly name = 'BodyError';
-  readonly kind: 'too_large' | 'incomplete';
+  readonly kind: 'too_large' | 'incomplete' | 'malformed';
 
   constructor(kind: BodyError['kind'], message: string) {
     super(message);

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 import { recordedLog } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
+import { tlsFiles } from '../../test/support/tls-files.ts';
 import { createTurns } from '../turns.ts';
 import { createClientAddress } from './client-address.ts';
 import { type HttpRequest, type Site, textReply } from './exchange.ts';
@@ -13,7 +17,7 @@ import { createHeadReader } from './request-head.ts';
 import { parseInTurns } from './socket-turns.ts';
 
 /** A real server in front of this site. */
-async function serve(t: TestContext, site: Site, headersTimeoutMs = 1_000) {
+async function serve(t: TestContext, site: Site, { headersTimeoutMs = 1_000, isTls = false } = {}) {
   const clock = new ManualClock();
   const readHead = createHeadReader({ clientAddress: createClientAddress({ trustedProxies: [], warn() {} }) });
   const settings = {
@@ -27,7 +31,9 @@ async function serve(t: TestContext, site: Site, headersTimeoutMs = 1_000) {
   const turns = createTurns({ clock });
   const listener = createHttpListener({ sites: [site], readHead, turns, settings, clock, log });
   // As the server's own listeners are made.
-  const server = createServer({ requireHostHeader: false, connectionsCheckingInterval: 20 });
+  const options = { requireHostHeader: false, connectionsCheckingInterval: 20 };
+  const [cert, key] = Object.values(tlsFiles('first')).map((file) => readFileSync(file));
+  const server: Server = isTls ? createTlsServer({ ...options, cert, key }) : createServer(options);
   listener.attach(server);
   server.on('upgrade', (_request, socket) => void socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n'));
   parseInTurns(server, turns, listener.mayParse);
@@ -105,14 +111,14 @@ test('what a client sends behind a request that is not answered yet stays unread
 });
 
 /** A server whose requests wait to be answered, and a client that pipelines. */
-async function serveHeld(t: TestContext, headersTimeoutMs?: number) {
+async function serveHeld(t: TestContext, headersTimeoutMs = 1_000) {
   const asked: string[] = [];
   const answers: (() => void)[] = [];
   const site: Site = ({ rawPath }) => {
     asked.push(rawPath);
     return new Promise((resolve) => answers.push(() => resolve(textReply(200, `answer to ${rawPath}\n`))));
   };
-  const served = await serve(t, site, headersTimeoutMs);
+  const served = await serve(t, site, { headersTimeoutMs });
   const client = connect(served.port, '127.0.0.1').on('error', () => {});
   t.after(() => client.destroy());
   let replies = '';
@@ -207,8 +213,48 @@ test('nothing more is parsed behind a body that cannot be read, though a request
   assert.deepEqual([countErrors(), asked], [1, ['/1', '/2']]);
 });
 
+test('a body that cannot be read is refused in its place, and at once', { timeout: 10_000 }, async (t) => {
+  let answerFirst = () => {};
+  const { port, listener, clock, server } = await serve(t, async ({ rawPath, readBody }) => {
+    if (rawPath === '/1') await new Promise<void>((resolve) => (answerFirst = resolve));
+    const body = rawPath === '/1' ? 'none' : await Promise.resolve(readBody(10)).catch(({ kind }) => kind);
+    return textReply(200, `body of ${rawPath}: ${body}\n`);
+  });
+  const broken = once(server, 'clientError');
+  const head = (path: string) => `POST ${path} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n`;
+  const replies = exchange(port, `GET /1 HTTP/1.1\r\nhost: x\r\n\r\n${head('/2')}0\r\n\r\n${head('/3')}no length\r\n`);
+  await broken;
+  answerFirst();
+  // The server goes on reading for a second, so that the client can still receive the reply.
+  while (clock.pending === 0) await nextTurn();
+  clock.advance(1_000);
+  const bodies = (await replies).match(/^body of .*/gm);
+  assert.deepEqual(bodies, ['body of /1: none', 'body of /2: ', 'body of /3: malformed']);
+  await listener.drain();
+});
+
+test('the time to read an answer does not run on for the request behind it, over TLS either', async (t) => {
+  const timeouts: unknown[] = [];
+  for (const isTls of [false, true]) {
+    const sockets: Socket[] = [];
+    const site: Site = () => {
+      timeouts.push(...sockets.map(({ timeout }) => timeout ?? 0));
+      return textReply(200, 'ok\n');
+    };
+    const { port, server } = await serve(t, site, { isTls });
+    server.on(isTls ? 'secureConnection' : 'connection', (socket: Socket) => sockets.push(socket));
+    const client = isTls ? connectTls({ port, rejectUnauthorized: false }) : connect(port, '127.0.0.1');
+    client.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(2));
+    for (let replies = ''; replies.split('200 OK').length < 3; ) replies += (await once(client, 'data'))[0];
+    client.destroy();
+  }
+  assert.deepEqual(timeouts, [0, 0, 0, 0]);
+});
+
 test('what cannot be read is refused with the status that Node.js gives it', async (t) => {
-  const { port } = await serve(t, async ({ readBody }) => textReply(200, `${(await readBody(10)).length}\n`), 40);
+  const { port } = await serve(t, async ({ readBody }) => textReply(200, `${(await readBody(10)).length}\n`), {
+    headersTimeoutMs: 40,
+  });
   for (const [bad, status] of [
     ['nonsense\r\n\r\n', '400 Bad Request'],
     [`GET /${'x'.repeat(20_000)} HTTP/1.1\r\n\r\n`, '431 Request Header Fields Too Large'],

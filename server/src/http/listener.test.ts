@@ -64,7 +64,8 @@ async function open(t: TestContext, answer = echo) {
 }
 
 function explain(error: unknown): HttpReply {
-  if (error instanceof BodyError) return textReply({ too_large: 413, incomplete: 408 }[error.kind], error.message);
+  if (error instanceof BodyError)
+    return textReply({ too_large: 413, incomplete: 408, malformed: 400 }[error.kind], error.message);
   if (!(error instanceof ServiceError)) throw error;
   return { status: 429, headers: { 'retry-after': `${(error.retryAfterMs ?? 0) / 1_000}` }, body: error.code };
 }

@@ -88,12 +88,17 @@ export function createHttpListener({
   const holdMemory = createBodyMemory({ ownBytes: settings.maxBodyBytes, sharedBytes: settings.longBodyMemoryBytes });
 
   async function serve(request: IncomingMessage, head: RequestHead, response: ServerResponse): Promise<void> {
-    if (abandoned.isClosed(request.socket)) return inFlight.leave();
+    const { socket } = request;
+    if (abandoned.isClosed(socket)) return inFlight.leave();
+    // What bounded the sending of the answer before would end this request. Node.js resets it only for what comes later.
+    if (socket.timeout) socket.setTimeout(0);
     const { headers } = head;
     const memory = holdMemory();
     const timeoutMs = settings.requestTimeoutMs;
-    const body: HttpRequest['readBody'] = (maxBytes, onPart) =>
-      readBody({ request, headers, response, maxBytes, timeoutMs, memory, clock, onPart });
+    const body: HttpRequest['readBody'] = (maxBytes, onPart) => {
+      const isBroken = unreadable.isBroken(socket);
+      return readBody({ request, headers, response, isBroken, maxBytes, timeoutMs, memory, clock, onPart });
+    };
     let isKnown = false;
     const callerIsKnown = () => {
       isKnown = true;

@@ -11,13 +11,14 @@ const RETRY_AFTER_MS = 1_000;
 
 /**
  * Reads the whole body of a request. A client that asked first (`Expect: 100-continue`) is told to send it. Rejects
- * with a BodyError when the body is longer than `maxBytes`, ends early or takes longer than `timeoutMs`, and with a
+ * with a BodyError when the body is longer than `maxBytes`, is malformed, ends early or takes longer than `timeoutMs`, and with a
  * `throttled` ServiceError when other bodies use the memory that it needs. Never keeps more than `maxBytes`.
  */
 export function readBody({
   request,
   headers,
   response,
+  isBroken,
   maxBytes,
   timeoutMs,
   memory,
@@ -27,6 +28,8 @@ export function readBody({
   request: IncomingMessage;
   headers: RequestHeaders;
   response: ServerResponse;
+  /** Whether the parser has failed, behind the request or in its body, of which nothing more comes then. */
+  isBroken: boolean;
   maxBytes: number;
   timeoutMs: number;
   /** Grows with the body. The caller must release it when it is done with the body. */
@@ -36,6 +39,7 @@ export function readBody({
   onPart?: ((part: Uint8Array) => void) | undefined;
 }): MaybePromise<Uint8Array> {
   if (declaredLength(headers) > maxBytes) return Promise.reject(tooLarge(maxBytes));
+  if (isBroken && !request.complete) return Promise.reject(malformed());
   if (isWaitingToSend(headers)) response.writeContinue();
   if (!hasBody(headers)) return EMPTY;
 
@@ -68,6 +72,10 @@ const EMPTY = new Uint8Array();
 
 function tooLarge(maxBytes: number): BodyError {
   return new BodyError('too_large', `The body must be at most ${maxBytes} bytes`);
+}
+
+function malformed(): BodyError {
+  return new BodyError('malformed', 'The body must be in chunks as HTTP/1.1 has them');
 }
 
 function incomplete(timeoutMs: number): BodyError {
