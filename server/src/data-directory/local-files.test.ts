@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryDirectory } from '../store/test-store.ts';
@@ -7,6 +8,7 @@ import { RUNNING_FILE, readLocalFile } from './local-files.ts';
 
 const OTHER = 12_345;
 const ADDRESSES = { url: 'http://127.0.0.1:1', playerUrl: 'ws://127.0.0.1:1/connect' };
+const noPipes = process.platform === 'win32' ? 'Windows has no named pipes in directories' : false;
 const skip = process.geteuid?.() === 0 ? false : 'only root can make files of several users';
 
 test('a file of this user is read, and one that is missing or holds something else is not there', async (t) => {
@@ -23,6 +25,32 @@ test('a file of another user is not trusted', { skip }, async (t) => {
   const file = join(dataDir, RUNNING_FILE);
   writeFileSync(file, JSON.stringify(ADDRESSES));
   chmodSync(file, 0o644);
+  chownSync(file, OTHER, OTHER);
+  await assert.rejects(readLocalFile.running(dataDir), /running.json belongs to user 12345, but this runs as user 0: /);
+});
+
+test('a link, a pipe and a directory are not there, and nothing waits for them', {
+  skip: noPipes,
+  timeout: 10_000,
+}, async (t) => {
+  const dataDir = temporaryDirectory(t);
+  const file = join(dataDir, RUNNING_FILE);
+  const elsewhere = join(dataDir, 'elsewhere.json');
+  writeFileSync(elsewhere, JSON.stringify(ADDRESSES));
+  symlinkSync(elsewhere, file);
+  assert.equal(await readLocalFile.running(dataDir), undefined);
+  rmSync(file);
+  execFileSync('mkfifo', [file]);
+  assert.equal(await readLocalFile.running(dataDir), undefined);
+  rmSync(file);
+  mkdirSync(file);
+  assert.equal(await readLocalFile.running(dataDir), undefined);
+});
+
+test('a pipe of another user is not trusted', { skip, timeout: 10_000 }, async (t) => {
+  const dataDir = temporaryDirectory(t);
+  const file = join(dataDir, RUNNING_FILE);
+  execFileSync('mkfifo', ['-m', '644', file]);
   chownSync(file, OTHER, OTHER);
   await assert.rejects(readLocalFile.running(dataDir), /running.json belongs to user 12345, but this runs as user 0: /);
 });

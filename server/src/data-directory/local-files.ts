@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StartupError } from '../startup-error.ts';
@@ -35,6 +36,8 @@ export const readLocalFile = {
     readStrings(dataDir, DEMO_FILE, ['gameKey', 'playerId', 'token'] as const),
 };
 
+const OPEN_FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
 async function readStrings<Name extends string>(
   dataDir: string,
   file: string,
@@ -50,10 +53,13 @@ async function readStrings<Name extends string>(
 }
 
 async function readOwn(path: string): Promise<Buffer> {
-  // What has been opened is looked at, so that nothing else can take its place.
-  const file = await open(path);
+  // What has been opened is looked at, so that nothing else can take its place. Servers leave no links and no pipes, to
+  // open one of which would wait for its writer.
+  const file = await open(path, OPEN_FILE);
   try {
-    assertOwnFile(path, await file.stat());
+    const found = await file.stat();
+    assertOwnFile(path, found);
+    if (!found.isFile()) throw new Error(`${path} is not a file`);
     return await file.readFile();
   } finally {
     await file.close();
