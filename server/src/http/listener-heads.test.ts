@@ -279,6 +279,24 @@ test('nothing is carried out behind the last answer of a socket', async (t) => {
   }
 });
 
+test('nothing is carried out behind an answer after which Node.js closes by itself, however long that takes', async (t) => {
+  for (const [header, last] of [
+    ['expect: 100-continue', 1],
+    ['connection: keep-alive', 2],
+  ] as const) {
+    const { client, server, asked, answer, answersOf, listener } = await serveHeld(t);
+    const [socket] = (await once(server, 'connection')) as [Socket];
+    // A client that takes nothing holds up the end of its socket.
+    t.mock.method(socket, 'destroySoon', () => {});
+    client.write(`POST /1 HTTP/1.1\r\nhost: x\r\n${header}\r\n\r\nPOST /2 HTTP/1.1\r\nhost: x\r\n\r\n`);
+    await answer(1);
+    await answersOf(1);
+    while (listener.inFlight > 0 && asked.length < 2) await nextTurn();
+    assert.equal(asked.length, last);
+    socket.destroy();
+  }
+});
+
 test('a refused client has as long to read why as any other', async (t) => {
   const { port, server } = await serve(t, () => textReply(200, 'ok\n'));
   const connected = once(server, 'connection') as Promise<[Socket]>;

@@ -262,8 +262,9 @@ function send(
   const bytes = Buffer.byteLength(body);
   const headers = { 'content-length': bytes, ...reply.headers };
   const isLast = isUnread || isDraining || received.has('upgrade');
-  if (isLast) abandon(socket);
   response.writeHead(status, isLast ? { ...headers, connection: 'close' } : headers);
+  // Node.js has reasons of its own to close, such as a client that waits to be asked for its body, and has not been.
+  if (isLast || !response.shouldKeepAlive) abandon(socket);
   if (isUnread && !isWaitingToSend(received)) linger(request, response, body, clock);
   else if (bytes <= MAX_SHORT_BODY_BYTES) response.end(body);
   // From `end` on, Node.js counts a connection as idle even with bytes still to send, and a stop would cut it off.
