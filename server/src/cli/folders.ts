@@ -1,5 +1,5 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type FolderFiles, INDEX_FILE, MODEL_FILE } from '../domain/configuration/folder.ts';
 import { decodeText, EncodingError } from '../text.ts';
 import { makeDirectory, writeOutputFile } from './files.ts';
@@ -19,18 +19,41 @@ const MAX_FILES = 10_000;
 /** The files of a configuration's folder; others in it are left alone. Throws a CommandError when one cannot be read. */
 export async function readFolder(path: string): Promise<FolderFiles> {
   const files = new Map<string, string>();
+  for (const file of await listFolder(path)) files.set(file, await readText(join(path, file)));
+  return files;
+}
+
+/**
+ * A text that is another one when files were added, removed or saved. Resolves also when they cannot be looked at: what
+ * is wrong is part of the text then.
+ */
+export async function stampOfFolder(path: string): Promise<string> {
+  try {
+    const stamps = (await listFolder(path)).map(async (file) => {
+      const found = await stat(join(path, file)).catch(() => undefined);
+      return `${file} ${found?.ino} ${found?.mtimeMs} ${found?.size}`;
+    });
+    return (await Promise.all(stamps)).join('\n');
+  } catch (error) {
+    if (error instanceof CommandError) return error.message;
+    throw error;
+  }
+}
+
+/** The paths of the configuration's files in the folder, with `/` between their parts. */
+async function listFolder(path: string): Promise<string[]> {
+  const files: string[] = [];
   for (const { folder, isPart } of PARTS) {
     const names = await readdir(join(path, folder)).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT' && folder !== '') return [];
       throw new CommandError(`cannot read the folder "${join(path, folder)}" (${error.code})`, { cause: error });
     });
     for (const name of names.filter(isPart).sort()) {
-      if (files.size >= MAX_FILES) throw new CommandError(`the folder "${path}" has more than ${MAX_FILES} files`);
-      const file = join(path, folder, name);
-      files.set(relative(path, file).split(sep).join('/'), await readText(file));
+      if (files.length >= MAX_FILES) throw new CommandError(`the folder "${path}" has more than ${MAX_FILES} files`);
+      files.push(folder === '' ? name : `${folder}/${name}`);
     }
   }
-  if (files.size === 0) {
+  if (files.length === 0) {
     throw new CommandError(
       `the folder "${path}" has no configuration: "respark unpack FILE FOLDER" makes one of an exported document`,
     );

@@ -106,9 +106,15 @@ export class ServiceRefusal extends CommandError {
 /** A call that got no answer, or none in time; the server may have carried it out all the same. */
 class Unreachable extends CommandError {}
 
+/** Whether the server, or the node that was asked, is gone or about to go. */
+export function isUnreachable(error: unknown): boolean {
+  if (error instanceof Unreachable) return true;
+  return error instanceof ServiceRefusal && error.errorName === 'ServiceUnavailableException';
+}
+
 /** Whether the same call may succeed if it is made again a little later. */
 export function mayPass(error: unknown): boolean {
-  if (error instanceof Unreachable) return true;
+  if (isUnreachable(error)) return true;
   return (
     error instanceof ServiceRefusal && ['ThrottlingException', 'InternalServerException'].includes(error.errorName)
   );
@@ -213,7 +219,11 @@ export function describeCause(error: unknown): string {
 function failureOf(response: Response, body: unknown, endpoint: string): CommandError {
   const name = response.headers.get('x-amzn-errortype')?.split(':')[0];
   const requestId = response.headers.get('x-amzn-requestid');
-  if (!name) return new CommandError(`${endpoint} does not answer like a Respark server (status ${response.status})`);
+  if (!name) {
+    const text = `${endpoint} does not answer like a Respark server (status ${response.status})`;
+    // So a proxy answers while the server behind it is restarted.
+    return [502, 503, 504].includes(response.status) ? new Unreachable(text) : new CommandError(text);
+  }
   const { Message: message = 'no message' } = (body ?? {}) as { Message?: string };
   const { status } = response;
   const text = printable(`${name}: ${message} (status ${status}, request id ${requestId ?? 'unknown'})`);

@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
@@ -6,19 +5,21 @@ import { importGameConfiguration } from '../../api/operations/configuration.ts';
 import { getStageDeployment, startStageDeployment } from '../../api/operations/deployments.ts';
 import { createSnapshot } from '../../api/operations/snapshots.ts';
 import { systemClock } from '../../clock.ts';
-import { writeDocument } from '../../domain/configuration/document.ts';
+import { type Sections, writeDocument } from '../../domain/configuration/document.ts';
 import { type FolderFiles, fromFolder } from '../../domain/configuration/folder.ts';
 import { readModel } from '../../domain/configuration/model.ts';
 import { ServiceError } from '../../errors.ts';
 import { printable } from '../../text.ts';
-import { readTextIfPresent, writeOutputFile } from '../files.ts';
-import { readFolder } from '../folders.ts';
-import { followLines, lineText, newestLines } from '../log-lines.ts';
-import { addClientOptions, createClient, type ManagementClient, ServiceRefusal } from '../management-client.ts';
+import { type AwaitedServer, createAwaitedServer } from '../awaited-server.ts';
+import { makeDirectory, readTextIfPresent, writeOutputFile } from '../files.ts';
+import { watchFolder } from '../folder-watch.ts';
+import { readFolder, stampOfFolder } from '../folders.ts';
+import { followLines, type LogLine, lineText, newestLines } from '../log-lines.ts';
+import { addClientOptions, createClient, type ManagementClient, mayPass } from '../management-client.ts';
 import { textAt, valueAt } from '../reply.ts';
 import { CommandError, type World } from '../world.ts';
 
-/** How often the folder is looked at. An editor that saves several files in a row is given as long to finish. */
+/** How often the folder is looked at. */
 const LOOK_MS = 150;
 const DEPLOYMENT_LOOK_MS = 30;
 const MAX_DEPLOYMENT_MS = 60_000;
@@ -47,6 +48,7 @@ A player stays on what was deployed when they connected: connect again to get a 
     )
     .action(async (folder: string) => {
       const options = command.opts<Options>();
+      await readFolder(folder);
       const client = await createClient(world, command);
       let isOver = false;
       const release = world.onSignal(() => {
@@ -54,14 +56,13 @@ A player stays on what was deployed when they connected: connect again to get a 
       });
       const say = (text: string) => world.stdout.write(`${printable(text)}\n`);
       const fail = (text: string) => world.stderr.write(`${printable(text)}\n`);
+      const open = () => createClient(world, command);
+      const server = createAwaitedServer({ client, open, tell: fail, isOver: () => isOver });
       try {
         const stage = { GameName: options.game, StageName: options.stage };
         const { cursor } = await newestLines(client, stage, 1);
-        const show = (line: Parameters<typeof lineText>[0]) => world.stdout.write(lineText(line));
-        await Promise.all([
-          watch({ client, folder, options, say, fail, isOver: () => isOver }),
-          followLines({ client, world, isOver: () => isOver }, stage, { cursor, show }),
-        ]);
+        const work = { world, server, folder, stage, say, fail, isOver: () => isOver };
+        await Promise.all([watch(work), follow(work, cursor)]);
       } finally {
         isOver = true;
         release();
@@ -71,51 +72,60 @@ A player stays on what was deployed when they connected: connect again to get a 
 }
 
 interface Work {
-  readonly client: ManagementClient;
+  readonly world: World;
+  readonly server: AwaitedServer;
   readonly folder: string;
-  readonly options: Options;
+  readonly stage: { readonly GameName: string; readonly StageName: string };
   readonly say: (text: string) => void;
   readonly fail: (text: string) => void;
   readonly isOver: () => boolean;
 }
 
-/** Deploys the folder now and whenever it has changed. */
+/** Deploys the folder now, whenever it has changed, and whenever the server has come back. */
 async function watch(work: Work): Promise<void> {
-  let before: string | undefined;
-  while (!work.isOver()) {
-    const files = await readFolder(work.folder);
-    const now = await stampOf(work.folder, files);
-    if (now !== before) {
-      before = now;
-      await publish(work, files);
-    }
-    await sleep(LOOK_MS);
+  const { server, folder, isOver } = work;
+  await watchFolder({
+    look: async () => `${server.returns} ${await stampOfFolder(folder)}`,
+    publish: async () => (await server.attempt((client) => publish(work, client))) === true,
+    pause: () => sleep(LOOK_MS),
+    isOver,
+  });
+}
+
+/** Shows the lines of the stage's log behind the position as they come, also those of a server that was restarted. */
+async function follow({ world, server, stage, isOver }: Work, cursor: number): Promise<void> {
+  let after = cursor;
+  const show = (line: LogLine) => {
+    after = line.Position;
+    world.stdout.write(lineText(line));
+  };
+  while (!isOver()) {
+    const { returns } = server;
+    await server.attempt((client) => followLines({ client, world, isOver }, stage, { cursor: after, show }));
+    if (server.returns === returns) continue;
+    const newest = await server.attempt(async (client) => (await newestLines(client, stage, 1)).cursor);
+    // The positions of a log that was lost begin again.
+    if (newest !== undefined && newest < after) after = 0;
   }
 }
 
-async function stampOf(folder: string, files: FolderFiles): Promise<string> {
-  const stamps = await Promise.all(
-    [...files.keys()].map(async (path) => {
-      const found = await stat(join(folder, path)).catch(() => undefined);
-      return `${path} ${found?.mtimeMs} ${found?.size}`;
-    }),
-  );
-  return stamps.join('\n');
-}
-
-/** Checks, imports and deploys. A fault of the folder is shown, and waits to be mended. */
-async function publish({ client, folder, options, say, fail }: Work, files: FolderFiles): Promise<void> {
+/**
+ * Checks, imports and deploys. A fault of the folder is shown, and waits to be mended. Resolves to true; throws for what
+ * may pass.
+ */
+async function publish({ folder, stage, say, fail }: Work, client: ManagementClient): Promise<true> {
   const startedAt = systemClock.monotonic();
-  const { game: GameName, stage: StageName } = options;
+  const { GameName, StageName } = stage;
   try {
+    const files = await readFolder(folder);
     const sections = fromFolder(files);
     const faults = await faultsOf(files, sections);
-    if (faults.length === 0) await writeTypes(folder, sections);
     if (faults.length > 0) {
       for (const fault of faults) fail(fault);
       fail(`not deployed: mend ${faults.length === 1 ? 'this' : 'these'} first`);
-      return;
+      return true;
     }
+    await writeTypes(folder, sections, fail);
     const File = Buffer.from(writeDocument(sections)).toString('base64');
     await client.call(importGameConfiguration, { GameName, ImportSource: { File } });
     const SnapshotId = textAt(await client.call(createSnapshot, { GameName }), 'Snapshot', 'Id');
@@ -126,12 +136,13 @@ async function publish({ client, folder, options, say, fail }: Work, files: Fold
     if (message === undefined) say(`deployed to ${GameName}/${StageName} in ${ms} ms`);
     else fail(`not deployed: ${message}`);
   } catch (error) {
-    if (!(error instanceof ServiceError || error instanceof ServiceRefusal)) throw error;
+    if (mayPass(error) || !(error instanceof ServiceError || error instanceof CommandError)) throw error;
     fail(`not deployed: ${error.message}`);
   }
+  return true;
 }
 
-async function faultsOf(files: FolderFiles, sections: ReturnType<typeof fromFolder>): Promise<string[]> {
+async function faultsOf(files: FolderFiles, sections: Sections): Promise<string[]> {
   // The check is loaded only here, because it brings schemas and a parser with it, and commands should start quickly.
   const [{ findFaults }, { describeInFolder }] = await Promise.all([
     import('../../domain/configuration/faults.ts'),
@@ -140,12 +151,20 @@ async function faultsOf(files: FolderFiles, sections: ReturnType<typeof fromFold
   return findFaults(sections).map((fault) => describeInFolder(files, fault));
 }
 
-/** Writes what editors complete scripts by beside them, unless it is there. */
-async function writeTypes(folder: string, sections: ReturnType<typeof fromFolder>): Promise<void> {
+/** Writes what editors complete scripts by beside them, unless it is there. Without it everything else works. */
+async function writeTypes(folder: string, sections: Sections, fail: (text: string) => void): Promise<void> {
   const { scriptDeclarations } = await import('../../domain/runtime/script-types.ts');
-  const file = join(folder, 'handlers', TYPES_FILE);
+  const handlers = join(folder, 'handlers');
+  const file = join(handlers, TYPES_FILE);
   const text = scriptDeclarations(readModel(sections));
-  if ((await readTextIfPresent(file)) !== text) await writeOutputFile(file, text);
+  try {
+    if ((await readTextIfPresent(file)) === text) return;
+    makeDirectory(handlers);
+    await writeOutputFile(file, text);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    fail(`editors cannot complete scripts: ${error.message}`);
+  }
 }
 
 /** Why the deployment failed; undefined when it did not. */

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { writeFolder } from '../../src/cli/folders.ts';
+import { toFolder } from '../../src/domain/configuration/folder.ts';
+import { scriptedGame } from '../support/scripted-game.ts';
+import { GAME, ROOT, STAGE, startTestServer, temporaryDirectory } from '../support/server.ts';
+import { createTestWorld, type TestWorld } from '../support/world.ts';
+
+const NAMED = ['--game', GAME, '--stage', STAGE];
+const ENV = { AWS_ACCESS_KEY_ID: ROOT.accessKeyId, AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey };
+const GREETS = 'return GameSparks().Messaging().Response({});';
+
+/** A folder with a request Greet, whose handler it has too. */
+async function greetingFolder(t: TestContext): Promise<string> {
+  const folder = join(temporaryDirectory(t), 'game');
+  await writeFolder(folder, toFolder(scriptedGame({ requests: { Greet: { script: GREETS } } })));
+  return folder;
+}
+
+/** Runs `respark dev`, which is ended when the test ends at the latest. */
+function runDev(t: TestContext, folder: string, local: { url?: string; playerUrl?: string }) {
+  const world = createTestWorld({ env: ENV, local });
+  const ended = world.run('dev', folder, ...NAMED);
+  t.after(async () => {
+    world.signal('SIGINT');
+    await ended;
+  });
+  return { world, ended };
+}
+
+/** Resolves when stdout has told of this many deployments. */
+async function deployments(world: TestWorld, count: number): Promise<void> {
+  const deadline = performance.now() + 60_000;
+  while (performance.now() < deadline && world.out().split('deployed to ').length <= count) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assert.equal(world.out().split('deployed to ').length - 1, count, world.err());
+}
+
+test('dev waits for a server that was restarted, and deploys there again', async (t) => {
+  const dataDir = temporaryDirectory(t);
+  const before = await startTestServer(t, { dataDir });
+  const local = { url: before.url };
+  const { world, ended } = runDev(t, await greetingFolder(t), local);
+  await deployments(world, 1);
+  await before.close();
+  await world.printed('waiting for it');
+  const after = await startTestServer(t, { dataDir });
+  local.url = after.url;
+  await deployments(world, 2);
+  assert.equal(world.err(), 'the server is gone, waiting for it…\nthe server is back\n');
+  world.signal('SIGINT');
+  assert.equal(await ended, 0);
+});
+
+test('dev deploys a folder without scripts, goes on without the types, and deploys what is saved', async (t) => {
+  const server = await startTestServer(t);
+  const folder = await greetingFolder(t);
+  rmSync(join(folder, 'handlers'), { recursive: true });
+  rmSync(join(folder, 'messages/Greet.json'));
+  const { world } = runDev(t, folder, { url: server.url });
+  await deployments(world, 1);
+  const types = join(folder, 'handlers/cloud-code.d.ts');
+  assert.ok(existsSync(types));
+  rmSync(types);
+  mkdirSync(types);
+  writeFileSync(join(folder, 'messages/Hi.json'), '{}');
+  await deployments(world, 2);
+  assert.match(world.err(), /^editors cannot complete scripts: /);
+});
