@@ -1,5 +1,5 @@
 import { ResparkClient, ResparkError } from '@respark/client';
-import { CONNECT_PATH, type Payload, parseJson } from '@respark/protocol';
+import { CONNECT_PATH, GET_PLAYER_TOKEN, type Payload, parseJson } from '@respark/protocol';
 import { Command } from 'commander';
 import { createPlayerToken } from '../../api/own-operations/player-tokens.ts';
 import { systemClock } from '../../clock.ts';
@@ -12,6 +12,8 @@ import { CommandError, type World } from '../world.ts';
 const DEFAULT_PLAYER = 'test-player';
 /** How long notifications are waited for after a message. */
 const LINGER_MS = 300;
+/** How long the failure of an event's handler is waited for: an event has no answer. */
+const EVENT_MS = 1_000;
 
 interface Options {
   readonly game: string;
@@ -43,7 +45,7 @@ export function sendCommand(world: World): Command {
       `
 Example: ask the example's request as the player anna
   $ respark send Custom.Game.Greet '{"Name":"Anna"}' --game Demo --stage Dev --player anna
-Exit codes: 0 answered (with --event: sent); 1 refused or failed; 2 wrong usage.`,
+Exit codes: 0 answered (with --event: sent, and no failure heard of within a second); 1 refused or failed; 2 wrong usage.`,
     )
     .action(async (type: string, text: string) => {
       await send(world, command, { type, payload: payloadOf(text) });
@@ -74,15 +76,32 @@ async function send(world: World, command: Command, { type, payload }: Message):
   client.on('notification', (notification) => show('notification', notification));
   try {
     await client.connect();
-    if (event === true) client.event(type, payload);
-    else show('response', { type, payload: await client.request(type, payload) });
-    await new Promise<void>((resolve) => void systemClock.after(LINGER_MS, resolve));
+    if (event === true) {
+      await sendEvent(client, { type, payload });
+      world.stdout.write(json === true ? `${JSON.stringify({ event: 'sent', type })}\n` : 'sent\n');
+    } else {
+      show('response', { type, payload: await client.request(type, payload) });
+      await new Promise<void>((resolve) => void systemClock.after(LINGER_MS, resolve));
+    }
   } catch (error) {
     if (!(error instanceof ResparkError)) throw error;
     throw new CommandError(printable(`${error.code}: ${error.message}`), { cause: error });
   } finally {
     await client.close();
   }
+}
+
+/** Throws a ResparkError when the server refuses the event, or when its handler fails within a moment. */
+async function sendEvent(client: ResparkClient, { type, payload }: Message): Promise<void> {
+  const faulted = new Promise<never>((_, reject) => void client.on('error', reject));
+  // Without a handler here, a fault that comes while nothing waits for it would end the process.
+  faulted.catch(() => {});
+  client.event(type, payload);
+  // An answer to a later message shows that the server is at work on the event, which it would have refused before.
+  const overtaken = client.request(GET_PLAYER_TOKEN).catch(() => {});
+  await Promise.race([faulted, overtaken]);
+  const moment = new Promise<void>((resolve) => void systemClock.after(EVENT_MS, resolve));
+  await Promise.race([faulted, moment]);
 }
 
 function payloadOf(text: string): Payload {

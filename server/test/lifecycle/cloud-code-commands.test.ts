@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { fileOf } from '../support/game-document.ts';
+import { createSnapshot, deploy } from '../support/publishing.ts';
+import { scriptedGame } from '../support/scripted-game.ts';
+import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
+import { createTestWorld } from '../support/world.ts';
+
+const NAMED = ['--game', GAME, '--stage', STAGE];
+const ENV = { AWS_ACCESS_KEY_ID: ROOT.accessKeyId, AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey };
+
+/** Runs commands against a server with a game that has something of everything. */
+async function openGame(t: TestContext) {
+  const server = await startTestServer(t);
+  const game = scriptedGame({
+    requests: {
+      Greet: {
+        request: { Name: 'String' },
+        response: { Greeting: 'String' },
+        script: "return GameSparks().Messaging().Response({ Greeting: 'Hello ' + message.Name });",
+      },
+      Fail: { script: "throw new Error('the cause of it');" },
+    },
+    events: {
+      Track: { event: { Id: 'Integer' }, script: "GameSparks().Messaging().SendNotification('Told', {});" },
+      Break: { script: 'null.x;' },
+    },
+    notifications: { Told: {} },
+  });
+  await deploy(server, await createSnapshot(server, fileOf(game)));
+  return async (args: readonly string[], stdin?: string) => {
+    const world = createTestWorld({ env: ENV, local: { url: server.url, playerUrl: server.playerUrl } });
+    if (stdin !== undefined) world.stdin.end(stdin);
+    const exitCode = await world.run(...args, ...NAMED);
+    return { exitCode, out: world.out(), err: world.err() };
+  };
+}
+
+test('send --event says that the event was sent, and fails when it is refused or its handler fails', async (t) => {
+  const run = await openGame(t);
+  const sent = await run(['send', 'Custom.Game.Track', '{"Id":1}', '--event']);
+  assert.deepEqual(sent, { exitCode: 0, out: 'notification Custom.Game.Told {}\nsent\n', err: '' });
+  const refused = await run(['send', 'Custom.Game.Track', '{"Id":"x"}', '--event']);
+  assert.deepEqual([refused.exitCode, refused.out], [1, '']);
+  assert.match(refused.err, /^bad_request: payload\.Id /);
+  const unknown = await run(['send', 'Custom.Game.Nothing', '--event']);
+  assert.deepEqual([unknown.exitCode, unknown.out], [1, '']);
+  assert.match(unknown.err, /^no_handler: /);
+  const failed = await run(['send', 'Custom.Game.Break', '--event']);
+  assert.deepEqual([failed.exitCode, failed.out], [1, '']);
+  assert.match(failed.err, /^script_error: /);
+});
