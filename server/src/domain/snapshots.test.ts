@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
-import { attributesIn, CHANGE, type DomainOptions, openDomain } from '../../test/support/domain.ts';
+import { attributesIn, CHANGE, type DomainOptions, openDomain, ROLE } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import type { ErrorCode } from '../errors.ts';
 
@@ -199,4 +199,44 @@ test('a snapshot beyond the bytes that a game may have, or all together, is refu
     full.snapshots.create('Demo', undefined, CHANGE),
     failsWith('conflict', /everything in the store would have more .*RESPARK_MAX_STORED_BYTES/),
   );
+});
+
+/** A stage that runs the first of two snapshots, and was deployed. */
+async function openDeployed(t: TestContext) {
+  const domain = await openWithGame(t);
+  await domain.stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CHANGE);
+  const stage = await domain.store.stages.find('Demo', 'Dev');
+  const make = async () => (await domain.snapshots.create('Demo', undefined, CHANGE)).id;
+  const run = async (snapshotId: string, id: string) => {
+    const stageId = stage?.id ?? '';
+    await domain.store.runtimes.insert({ id, stageId, snapshotId, createdAt: domain.clock.now() });
+    await domain.store.stages.update(stageId, { runtimeId: id, updatedAt: domain.clock.now() });
+  };
+  return { ...domain, make, run, remove: (id: string) => domain.snapshots.delete('Demo', id, CHANGE) };
+}
+
+test('a snapshot is deleted, but not the newest, whose id a later one could have again', async (t) => {
+  const { make, remove, snapshots } = await openDeployed(t);
+  const [first, second] = [await make(), await make()];
+  await assert.rejects(remove(second), failsWith('conflict', /the newest of its game/));
+  await remove(first);
+  await assert.rejects(remove(first), failsWith('not_found'));
+  await assert.rejects(snapshots.get('Demo', first), failsWith('not_found'));
+  assert.deepEqual(
+    (await snapshots.list('Demo', {})).items.map(({ id }) => id),
+    [second],
+  );
+});
+
+test('a snapshot stays while a stage runs it, and until no player can be on it any more', async (t) => {
+  const { make, run, remove, clock } = await openDeployed(t);
+  const [first, second] = [await make(), await make()];
+  await make();
+  await run(first, 'r1');
+  await assert.rejects(remove(first), failsWith('conflict', /stage "Dev" runs it/));
+  await run(second, 'r2');
+  await assert.rejects(remove(first), failsWith('conflict', /players of stage "Dev" may still be on it/));
+  clock.advance(3_606_000);
+  await remove(first);
+  await assert.rejects(remove(second), failsWith('conflict', /stage "Dev" runs it/));
 });

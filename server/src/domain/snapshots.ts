@@ -8,6 +8,8 @@ import type { Downloads } from './downloads.ts';
 import { type Game, getActiveGame, getGame } from './games.ts';
 import { LONG, type LongWork } from './long-work.ts';
 import type { Page, PageRequest, Paginate } from './pagination.ts';
+import { forgetOldRuntimes } from './runtime/old-runtimes.ts';
+import type { Runtimes } from './runtime/runtimes.ts';
 import { findExcess, type StoredBytesSettings } from './stored-bytes.ts';
 
 export interface Snapshot extends SnapshotSummary {
@@ -20,7 +22,7 @@ export interface Snapshot extends SnapshotSummary {
  * does not exist. Those that give sections throw `throttled` when too many long ones are in work.
  */
 export interface Snapshots {
-  /** Throws `conflict` beyond `maxSnapshots`, or the bytes that may be stored: nothing removes a snapshot but the deletion of its game. */
+  /** Throws `conflict` beyond `maxSnapshots`, or the bytes that may be stored. */
   create(gameName: string, description: string | undefined, change: Change): Promise<Snapshot>;
   /** Throws `not_found` without the snapshot, as do the methods below. Sections are as in a configuration's `get`. */
   get(gameName: string, id: string, sections?: readonly string[]): Promise<Snapshot>;
@@ -33,6 +35,11 @@ export interface Snapshots {
     change: Change,
   ): Promise<Snapshot>;
   /**
+   * Throws `conflict` for the newest snapshot of the game, because ids must keep growing, and while a stage runs the
+   * snapshot, a deployment or a job of generated code is at work on it, or a connection may still be on a runtime of it.
+   */
+  delete(gameName: string, id: string, change: Change): Promise<void>;
+  /**
    * A relative URL of this server that gives the snapshot to every client that knows it, as a document to import, for ten
    * minutes. The download needs no signature, so handing out the URL is on record like a change.
    */
@@ -42,6 +49,7 @@ export interface Snapshots {
 /** Sections only turn from short to long, or back, when the configuration is changed in between. */
 const MAX_ATTEMPTS = 10;
 const RETRY_AFTER_MS = 1_000;
+const STAGES_AT_ONCE = 100;
 
 /** The time for which AWS said that the URL is valid. */
 const EXPORT_LIFETIME_MS = 600_000;
@@ -53,7 +61,8 @@ export interface SnapshotsParts {
   readonly longWork: LongWork<SectionJobs>;
   readonly paginate: Paginate;
   readonly clock: Clock;
-  readonly settings: StoredBytesSettings & { readonly maxSnapshots: number };
+  readonly runtimes: Pick<Runtimes, 'isInUse'>;
+  readonly settings: StoredBytesSettings & { readonly maxSnapshots: number; readonly authTimeoutMs: number };
 }
 
 export function createSnapshots(parts: SnapshotsParts): Snapshots {
@@ -80,7 +89,7 @@ export function createSnapshots(parts: SnapshotsParts): Snapshots {
     if ((await store.snapshots.count(game.id)) >= settings.maxSnapshots) {
       throw new ServiceError(
         'conflict',
-        `game "${gameName}" has ${settings.maxSnapshots} snapshots, as many as this server allows: raise RESPARK_MAX_SNAPSHOTS`,
+        `game "${gameName}" has ${settings.maxSnapshots} snapshots, as many as this server allows: delete some with DeleteSnapshot, or raise RESPARK_MAX_SNAPSHOTS`,
       );
     }
     if ((await bytesOf(store, game)) > LONG !== wasLong) return undefined;
@@ -134,6 +143,18 @@ export function createSnapshots(parts: SnapshotsParts): Snapshots {
         });
       }),
 
+    delete: (gameName, id, change) =>
+      audit.around(change, () =>
+        store.transaction(async (store) => {
+          const game = await getActiveGame(store, gameName);
+          await getSnapshotSummary(store, game, id);
+          await forgetOldRuntimesOf(game, store, parts);
+          const why = await whyNeeded(store, game, id);
+          if (why !== undefined) throw new ServiceError('conflict', `snapshot "${id}" cannot be deleted: ${why}`);
+          await store.snapshots.remove(game.id, id);
+        }),
+      ),
+
     exportUrl: (gameName, id, change) =>
       audit.around(change, async () => {
         const { gameId } = await getSnapshotSummary(store, await getGame(store, gameName), id);
@@ -143,6 +164,41 @@ export function createSnapshots(parts: SnapshotsParts): Snapshots {
         return (await downloads.urlOf(download, fileName, EXPORT_LIFETIME_MS, change.actor)).url;
       }),
   };
+}
+
+/** Forgets the runtimes that need no snapshot any more, on all stages of the game. */
+async function forgetOldRuntimesOf(
+  game: Game,
+  store: Store,
+  { runtimes, clock, settings }: Pick<SnapshotsParts, 'runtimes' | 'clock' | 'settings'>,
+): Promise<void> {
+  let after: string | undefined;
+  do {
+    const stages = await store.stages.list(game.id, { limit: STAGES_AT_ONCE, ...(after !== undefined && { after }) });
+    for (const { id: stageId } of stages) {
+      await forgetOldRuntimes({ store, runtimes, stageId, nowMs: clock.now(), graceMs: settings.authTimeoutMs });
+    }
+    after = stages.length < STAGES_AT_ONCE ? undefined : stages.at(-1)?.name;
+  } while (after !== undefined);
+}
+
+/** Why the snapshot must stay, and what to do; undefined when it may go. */
+async function whyNeeded(store: Store, game: Game, id: string): Promise<string | undefined> {
+  const use = await store.snapshots.findUse(game.id, id);
+  switch (use?.kind) {
+    case 'stage':
+      return `stage "${use.stageName}" runs it: deploy another one there first`;
+    case 'deployment':
+      return `it is being deployed to stage "${use.stageName}": wait until GetStageDeployment says that this has ended, and deploy another one`;
+    case 'job':
+      return 'its code is being generated: wait until GetGeneratedCodeJob says that this has ended';
+    case 'runtime':
+      return `players of stage "${use.stageName}" may still be on it: try again an hour after it was replaced there, when they have left`;
+  }
+  const [newest] = await store.snapshots.list(game.id, { limit: 1 });
+  return newest?.id === id
+    ? 'it is the newest of its game, and ids must keep growing: make another one first'
+    : undefined;
 }
 
 async function getSnapshot(store: Pick<Store, 'snapshots'>, game: Game, id: string): Promise<SnapshotRecord> {

@@ -81,6 +81,47 @@ function testSnapshotRecords(open: OpenStore): void {
     assert.equal(await snapshots.count(OTHER.id), 1);
   });
 
+  test('what needs a snapshot is found, the most important first, and in its game only', async (t) => {
+    const { snapshots, stages, runtimes, deployments, generatedCodeJobs } = await openZoo(open, t);
+    const use = () => snapshots.findUse(ZOO.id, SNAPSHOT.id);
+    assert.equal(await use(), undefined);
+    const deployed = { stageId: DEV.id, snapshotId: SNAPSHOT.id };
+    await runtimes.insert({ id: 'R', createdAt: 1, ...deployed });
+    assert.deepEqual(await use(), { kind: 'runtime', stageName: DEV.name });
+    await generatedCodeJobs.insert(sampleJob(SNAPSHOT, 'J'));
+    assert.deepEqual(await use(), { kind: 'job' });
+    await deployments.insert({ ...sampleDeployment(LIVE, 'D'), snapshotId: SNAPSHOT.id });
+    assert.deepEqual(await use(), { kind: 'deployment', stageName: LIVE.name });
+    await stages.update(DEV.id, { runtimeId: 'R', updatedAt: 2 });
+    assert.deepEqual(await use(), { kind: 'stage', stageName: DEV.name });
+    assert.equal(await snapshots.findUse(ZOO.id, SECOND_SNAPSHOT.id), undefined);
+    assert.equal(await snapshots.findUse(OTHER.id, SNAPSHOT.id), undefined);
+
+    await stages.update(DEV.id, { runtimeId: undefined, updatedAt: 3 });
+    await runtimes.remove('R');
+    const ended = { state: 'COMPLETED', updatedAt: 4 } as const;
+    await deployments.claim('D', 'node', 3);
+    await deployments.end('D', 'node', { ...ended, result: { code: 'SUCCESS', message: '' } });
+    await generatedCodeJobs.claim('J', 'node', 3);
+    await generatedCodeJobs.end('J', 'node', { ...ended, description: '' });
+    assert.equal(await use(), undefined);
+  });
+
+  test('a removed snapshot takes its jobs with it, and no other snapshot', async (t) => {
+    const { snapshots, generatedCodeJobs, deployments } = await openZoo(open, t);
+    await snapshots.insert({ ...SNAPSHOT, gameId: OTHER.id });
+    await generatedCodeJobs.insert(sampleJob(SNAPSHOT, 'J'));
+    const deployment = { ...sampleDeployment(DEV, 'D'), snapshotId: SNAPSHOT.id };
+    await deployments.insert(deployment);
+    await snapshots.remove(ZOO.id, SNAPSHOT.id);
+    await snapshots.remove(ZOO.id, 'unknown');
+    assert.equal(await snapshots.find(ZOO.id, SNAPSHOT.id), undefined);
+    assert.equal(await generatedCodeJobs.find(ZOO.id, SNAPSHOT.id, 'J'), undefined);
+    assert.deepEqual(await deployments.find(DEV.id, 'D'), deployment);
+    assert.deepEqual(await snapshots.find(ZOO.id, SECOND_SNAPSHOT.id), SECOND_SNAPSHOT);
+    assert.equal(await snapshots.count(OTHER.id), 1);
+  });
+
   test('all snapshots of a game are removed, with their jobs, and other calls get their turn in between', async (t) => {
     const { snapshots, generatedCodeJobs } = await openZoo(open, t);
     for (let index = 0; index < 41; index += 1) await snapshots.insert(sampleSnapshot(OTHER, `S${index}`));

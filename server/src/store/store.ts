@@ -62,6 +62,14 @@ export interface SnapshotRecord {
 
 export type SnapshotSummary = Omit<SnapshotRecord, 'sections'>;
 
+/**
+ * A stage runs the snapshot, is about to, or has an older runtime of it; or a job is generating its code, which has no
+ * stage.
+ */
+export type SnapshotUse =
+  | { readonly kind: 'stage' | 'deployment' | 'runtime'; readonly stageName: string }
+  | { readonly kind: 'job' };
+
 export type DeploymentState = 'PENDING' | 'IN_PROGRESS' | 'COMPLETED' | 'FAILED';
 export type DeploymentResultCode = 'SUCCESS' | 'INVALID_ROLE_FAILURE' | 'UNSPECIFIED_FAILURE';
 
@@ -218,6 +226,10 @@ export interface SnapshotTable {
   count(gameId: string): Promise<number>;
   insert(record: SnapshotRecord): Promise<void>;
   update(gameId: string, id: string, change: Pick<SnapshotRecord, 'description' | 'updatedAt'>): Promise<void>;
+  /** What needs the snapshot, the most important of it; undefined when nothing does. */
+  findUse(gameId: string, id: string): Promise<SnapshotUse | undefined>;
+  /** Removes the snapshot with its jobs of generated code. Deployments and runtimes keep its id. */
+  remove(gameId: string, id: string): Promise<void>;
   /** Removes a game's snapshots and all that belongs to them, some at a time, so that other calls get their turn. */
   removeAll(gameId: string): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { fileOf } from '../support/game-document.ts';
-import { createSnapshot, deploy } from '../support/publishing.ts';
+import { createSnapshot, deploy, endOfDeployment } from '../support/publishing.ts';
 import { scriptedGame } from '../support/scripted-game.ts';
 import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
 import { createTestWorld } from '../support/world.ts';
@@ -49,4 +49,25 @@ test('send --event says that the event was sent, and fails when it is refused or
   const failed = await run(['send', 'Custom.Game.Break', '--event']);
   assert.deepEqual([failed.exitCode, failed.out], [1, '']);
   assert.match(failed.err, /^script_error: /);
+});
+
+test('a snapshot is deleted by an operation, unless a stage runs it, and that is on record', async (t) => {
+  const server = await startTestServer(t);
+  const world = () => createTestWorld({ env: ENV, local: { url: server.url } });
+  const spare = await createSnapshot(server);
+  const running = await createSnapshot(server);
+  await createSnapshot(server);
+  const deploymentId = await deploy(server, running);
+  const remove = async (SnapshotId: string) => {
+    const here = world();
+    const exitCode = await here.run('api', 'delete-snapshot', '--json', JSON.stringify({ GameName: GAME, SnapshotId }));
+    return { exitCode, err: here.err() };
+  };
+  assert.deepEqual(await remove(spare), { exitCode: 0, err: '' });
+  assert.match((await remove(running)).err, /^ConflictException: .*stage "Dev" runs it/);
+  assert.match((await remove(spare)).err, /^ResourceNotFoundException: /);
+  const audit = world();
+  assert.equal(await audit.run('audit', '--operation', 'DeleteSnapshot'), 0, audit.err());
+  assert.equal(audit.out().match(/DeleteSnapshot/g)?.length, 3, audit.out());
+  assert.equal((await endOfDeployment(server))?.DeploymentId, deploymentId);
 });

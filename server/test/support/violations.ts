@@ -119,7 +119,9 @@ function* violationsOfShape(shape: Shape, at: string, valid: unknown): Generator
       return;
     case 'integer':
       yield { value: 'many', at, constraint: 'Member must be an integer' };
-      yield { value: (shape.max ?? 0) + 1, at, constraint: `value less than or equal to ${shape.max}` };
+      if (shape.max !== undefined) {
+        yield { value: shape.max + 1, at, constraint: `value less than or equal to ${shape.max}` };
+      }
       yield { value: (shape.min ?? 0) - 1, at, constraint: `value greater than or equal to ${shape.min}` };
       return;
     case 'map': {

@@ -43,7 +43,7 @@ export const createSnapshot = operation({
     'The id is the time of the snapshot to six digits after the second. Within a game every id is unique and greater than all earlier ones, even if many calls arrive at once.',
     'A snapshot can be made of an empty configuration, or of one with faults: only a deployment checks what it means.',
     'The reply contains the sections with their attributes.',
-    'A game can have `RESPARK_MAX_SNAPSHOTS` snapshots; one more is a `ConflictException`, because the model gives this operation no quota error. So is one beyond `RESPARK_MAX_GAME_BYTES` or `RESPARK_MAX_STORED_BYTES`. Snapshots are removed only together with their game.',
+    'A game can have `RESPARK_MAX_SNAPSHOTS` snapshots; one more is a `ConflictException`, because the model gives this operation no quota error. So is one beyond `RESPARK_MAX_GAME_BYTES` or `RESPARK_MAX_STORED_BYTES`. Snapshots stay until their game is deleted or DeleteSnapshot removes them.',
   ],
   async handler({ input, services, change }) {
     return { Snapshot: toDetails(await services.snapshots.create(input.GameName, input.Description, change)) };

@@ -2,11 +2,13 @@ import type { Operation } from '../operation.ts';
 import { listAuditRecords } from './audit.ts';
 import { createPlayerToken } from './player-tokens.ts';
 import { getServerInfo } from './server.ts';
+import { deleteSnapshot } from './snapshots.ts';
 import { listStageLogLines } from './stage-logs.ts';
 
 /** Every operation of this server's own, which Amazon's API does not have; a new one is added here too. */
 export const OWN_OPERATIONS: readonly Operation[] = [
   createPlayerToken,
+  deleteSnapshot,
   getServerInfo,
   listAuditRecords,
   listStageLogLines,

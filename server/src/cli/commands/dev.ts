@@ -15,14 +15,23 @@ import { makeDirectory, readTextIfPresent, writeOutputFile } from '../files.ts';
 import { watchFolder } from '../folder-watch.ts';
 import { readFolder, stampOfFolder } from '../folders.ts';
 import { followLines, type LogLine, lineText, newestLines } from '../log-lines.ts';
-import { addClientOptions, createClient, type ManagementClient, mayPass } from '../management-client.ts';
+import {
+  addClientOptions,
+  createClient,
+  type ManagementClient,
+  mayPass,
+  ServiceRefusal,
+} from '../management-client.ts';
 import { textAt, valueAt } from '../reply.ts';
+import { createSnapshotCleaning, type SnapshotCleaning } from '../snapshot-cleaning.ts';
 import { CommandError, type World } from '../world.ts';
 
 /** How often the folder is looked at. */
 const LOOK_MS = 150;
 const DEPLOYMENT_LOOK_MS = 30;
 const MAX_DEPLOYMENT_MS = 60_000;
+/** What this command calls its snapshots, which it deletes when they are no longer needed. */
+const DESCRIPTION = 'respark dev';
 const TYPES_FILE = 'cloud-code.d.ts';
 
 interface Options {
@@ -44,7 +53,8 @@ export function devCommand(world: World): Command {
 Example: work on the example, as the game of the demo
   $ respark unpack examples/game.json my-game
   $ respark dev my-game --game Demo --stage Dev
-A player stays on what was deployed when they connected: connect again to get a change.`,
+A player stays on what was deployed when they connected: connect again to get a change.
+The snapshots that it makes are described as "respark dev", and deleted an hour or so after later ones replaced them.`,
     )
     .action(async (folder: string) => {
       const options = command.opts<Options>();
@@ -61,7 +71,8 @@ A player stays on what was deployed when they connected: connect again to get a 
       try {
         const stage = { GameName: options.game, StageName: options.stage };
         const { cursor } = await newestLines(client, stage, 1);
-        const work = { world, server, folder, stage, say, fail, isOver: () => isOver };
+        const cleaning = createSnapshotCleaning({ game: options.game, description: DESCRIPTION, tell: fail });
+        const work = { world, server, cleaning, folder, stage, say, fail, isOver: () => isOver };
         await Promise.all([watch(work), follow(work, cursor)]);
       } finally {
         isOver = true;
@@ -74,6 +85,7 @@ A player stays on what was deployed when they connected: connect again to get a 
 interface Work {
   readonly world: World;
   readonly server: AwaitedServer;
+  readonly cleaning: SnapshotCleaning;
   readonly folder: string;
   readonly stage: { readonly GameName: string; readonly StageName: string };
   readonly say: (text: string) => void;
@@ -113,7 +125,7 @@ async function follow({ world, server, stage, isOver }: Work, cursor: number): P
  * Checks, imports and deploys. A fault of the folder is shown, and waits to be mended. Resolves to true; throws for what
  * may pass.
  */
-async function publish({ folder, stage, say, fail }: Work, client: ManagementClient): Promise<true> {
+async function publish({ folder, stage, cleaning, say, fail }: Work, client: ManagementClient): Promise<true> {
   const startedAt = systemClock.monotonic();
   const { GameName, StageName } = stage;
   try {
@@ -128,18 +140,35 @@ async function publish({ folder, stage, say, fail }: Work, client: ManagementCli
     await writeTypes(folder, sections, fail);
     const File = Buffer.from(writeDocument(sections)).toString('base64');
     await client.call(importGameConfiguration, { GameName, ImportSource: { File } });
-    const SnapshotId = textAt(await client.call(createSnapshot, { GameName }), 'Snapshot', 'Id');
+    const SnapshotId = await takeSnapshot(client, GameName, cleaning);
     const started = await client.call(startStageDeployment, { GameName, StageName, SnapshotId });
     const DeploymentId = textAt(started, 'StageDeployment', 'DeploymentId');
     const message = await endOf(client, { GameName, StageName, DeploymentId });
     const ms = Math.round(systemClock.monotonic() - startedAt);
     if (message === undefined) say(`deployed to ${GameName}/${StageName} in ${ms} ms`);
     else fail(`not deployed: ${message}`);
+    // What is not deleted now is deleted after the next deployment.
+    await cleaning.clean(client).catch((error: unknown) => {
+      if (!mayPass(error)) throw error;
+    });
   } catch (error) {
     if (mayPass(error) || !(error instanceof ServiceError || error instanceof CommandError)) throw error;
     fail(`not deployed: ${error.message}`);
   }
   return true;
+}
+
+/** Makes a snapshot of what was imported. When the game has too many, earlier ones of this command make room. */
+async function takeSnapshot(client: ManagementClient, GameName: string, cleaning: SnapshotCleaning): Promise<string> {
+  const input = { GameName, Description: DESCRIPTION };
+  const reply = await client.call(createSnapshot, input).catch(async (error: unknown) => {
+    if (!(error instanceof ServiceRefusal) || error.errorName !== 'ConflictException') throw error;
+    await cleaning.clean(client);
+    return await client.call(createSnapshot, input);
+  });
+  const id = textAt(reply, 'Snapshot', 'Id');
+  cleaning.made(id);
+  return id;
 }
 
 async function faultsOf(files: FolderFiles, sections: Sections): Promise<string[]> {

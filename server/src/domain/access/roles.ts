@@ -68,6 +68,7 @@ export const GRANTS: Readonly<Record<string, Grant>> = {
   'gamesparks:DisconnectPlayer': grant('stage', 'moderator', 'operator'),
   // Whoever has a player's token can play as the player, as whoever deploys scripts can.
   'respark:CreatePlayerToken': grant('stage', 'developer'),
+  'respark:DeleteSnapshot': grant('game', 'developer'),
   'respark:GetServerInfo': seenByAll('public'),
   'respark:ListAuditRecords': grant('server', 'operator'),
   'respark:ListStageLogLines': seen('stage'),

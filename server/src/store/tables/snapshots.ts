@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Schema } from '../schema.ts';
 import type { SnapshotSummary, SnapshotTable } from '../store.ts';
-import { insertUnique, octetsOf, type Scope } from './scope.ts';
+import { insertUnique, octetsOf, type Scope, UNFINISHED } from './scope.ts';
 
 /** All columns but the sections, which can be a megabyte for each snapshot and which no list shows. */
 const SUMMARY = ['id', 'game_id', 'description', 'created_at', 'updated_at'] as const;
@@ -63,6 +63,39 @@ export function snapshotTable(scope: Scope): SnapshotTable {
           .where('game_id', '=', gameId)
           .where('id', '=', id)
           .execute(),
+      );
+    },
+    async findUse(gameId, id) {
+      const ofGame = read.selectFrom('stages').select('stages.name').where('stages.game_id', '=', gameId);
+      const runtimes = ofGame
+        .innerJoin('runtimes', 'runtimes.stage_id', 'stages.id')
+        .where('runtimes.snapshot_id', '=', id)
+        .orderBy('stages.name');
+      const running = await runtimes.whereRef('runtimes.id', '=', 'stages.runtime_id').limit(1).executeTakeFirst();
+      if (running !== undefined) return { kind: 'stage', stageName: running.name };
+      const deploying = await ofGame
+        .innerJoin('deployments', 'deployments.stage_id', 'stages.id')
+        .where('deployments.snapshot_id', '=', id)
+        .where('deployments.state', 'in', UNFINISHED)
+        .orderBy('stages.name')
+        .limit(1)
+        .executeTakeFirst();
+      if (deploying !== undefined) return { kind: 'deployment', stageName: deploying.name };
+      const job = await read
+        .selectFrom('generated_code_jobs')
+        .select('id')
+        .where('game_id', '=', gameId)
+        .where('snapshot_id', '=', id)
+        .where('state', 'in', UNFINISHED)
+        .limit(1)
+        .executeTakeFirst();
+      if (job !== undefined) return { kind: 'job' };
+      const left = await runtimes.limit(1).executeTakeFirst();
+      return left && { kind: 'runtime', stageName: left.name };
+    },
+    async remove(gameId, id) {
+      await write((query) =>
+        query.deleteFrom('snapshots').where('game_id', '=', gameId).where('id', '=', id).execute(),
       );
     },
     async removeAll(gameId) {
