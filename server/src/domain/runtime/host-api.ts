@@ -94,7 +94,11 @@ const OPERATIONS: Readonly<Record<string, HostOperation>> = {
   async Disconnect({ parts, context }, [playerId, reason]) {
     const text = reason === undefined || reason === null ? undefined : textOf(reason, 'the reason');
     if (text !== undefined && [...text].length > MAX_REASON_CHARACTERS) {
-      throw new CallError('bad_argument', `the reason may have ${MAX_REASON_CHARACTERS} characters`);
+      const got = [...text].length;
+      throw new CallError(
+        'bad_argument',
+        `the reason may have at most ${MAX_REASON_CHARACTERS} characters, got ${got}`,
+      );
     }
     const { successes, failures } = await parts.disconnect(context, playerIdOf(playerId), text);
     return { DisconnectSuccesses: successes, DisconnectFailures: failures };
@@ -131,7 +135,8 @@ export function createHostApi(parts: HostApiParts): HostApi {
 
 /** The error that the script sees. Throws what is a fault of the server. */
 function errorFor(error: unknown): { readonly code: string; readonly message: string } {
-  if (error instanceof CallError) return error;
+  // An error's own message is not enumerable: the error itself, as JSON, would have lost it.
+  if (error instanceof CallError) return { code: error.code, message: error.message };
   if (error instanceof ServiceError && error.code !== 'internal') return { code: error.code, message: error.message };
   throw error;
 }
@@ -158,9 +163,10 @@ function keysOf(value: unknown): readonly string[] | undefined {
   if (value === undefined || value === null) return undefined;
   const isKeys = Array.isArray(value) && value.length <= MAX_KEYS && value.every((key) => typeof key === 'string');
   if (isKeys) return value as string[];
+  const got = Array.isArray(value) && value.length > MAX_KEYS ? String(value.length) : shown(value);
   throw new CallError(
     'bad_argument',
-    `the argument of GetData must be a list of up to ${MAX_KEYS} keys, got ${shown(value)}`,
+    `the argument of GetData must be a list of at most ${MAX_KEYS} keys, which are text, got ${got}`,
   );
 }
 

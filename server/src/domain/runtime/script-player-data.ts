@@ -2,6 +2,7 @@ import { parseJson } from '@respark/protocol';
 import { ServiceError } from '../../errors.ts';
 import type { PlayerKey } from '../../player-key.ts';
 import type { PlayerData } from '../../store/player-data/player-data.ts';
+import { shown } from '../../text.ts';
 
 /** How often a write is tried again because other keys of the player were written meanwhile. */
 const MAX_ATTEMPTS = 10;
@@ -62,7 +63,8 @@ export class ScriptPlayerData {
         for (const [key, text] of texts) seen.values.set(key, text);
         return;
       } catch (error) {
-        if (!isConflict(error) || attempt === MAX_ATTEMPTS || !(await this.#isStillSo(player, seen))) throw error;
+        if (!isConflict(error)) throw error;
+        if (attempt === MAX_ATTEMPTS || !(await this.#isStillSo(player, seen))) throw conflict(playerId, error);
       }
     }
   }
@@ -79,6 +81,15 @@ export class ScriptPlayerData {
   #keyOf(playerId: string): PlayerKey {
     return { stageId: this.#stageId, playerId };
   }
+}
+
+function conflict(playerId: string, cause: unknown): ServiceError {
+  return new ServiceError(
+    'conflict',
+    `another handler has changed data of player ${shown(playerId)} that this script has read: ` +
+      'catch the code "conflict", read again and try again, see docs/cloud-code.md#player-data',
+    { cause },
+  );
 }
 
 function isConflict(error: unknown): boolean {
