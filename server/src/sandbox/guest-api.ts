@@ -6,7 +6,8 @@ interface HostFunctions {
 
 /**
  * What the guest's own side offers to its instance. `run` answers with a letter and JSON text: `r` and the response, `e`
- * and the script's own error, `n` for a script that returned nothing to send, `f` and the failure of a script that threw.
+ * and the script's own error, `n` and what a script returned that gave no response, `f` and the failure of a script that
+ * threw.
  */
 export interface GuestRuntime {
   define(handler: string, script: (message: unknown) => unknown): void;
@@ -22,7 +23,9 @@ export interface GuestRuntime {
 export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
   const { parse, stringify } = JSON;
   const { freeze, defineProperty } = Object;
+  const { isArray } = Array;
   const ownString = String;
+  const ownObject = Object;
   const handlers = new Map<string, (message: unknown) => unknown>();
   let playerId = '';
   let random = () => 0;
@@ -57,7 +60,11 @@ export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
   }
 
   function ask(operation: string, ...parameters: unknown[]): unknown {
-    const answer = parse(call(operation, listText(parameters)));
+    return send(operation, listText(parameters));
+  }
+
+  function send(operation: string, argumentsJson: string): unknown {
+    const answer = parse(call(operation, argumentsJson));
     if (answer.error !== undefined) throw new CallError(answer.error.code, answer.error.message);
     return answer.result;
   }
@@ -67,15 +74,33 @@ export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
     return (typeof value === 'object' && value !== null ? stringify(value) : undefined) ?? ownString(value);
   }
 
+  function lineOf(values: readonly unknown[]): string {
+    let text = textOf(values[0]);
+    for (let index = 1; index < values.length; index += 1) text += ` ${textOf(values[index])}`;
+    return text;
+  }
+
+  /** JSON has null for numbers that are none, and null removes a key: that would lose data without a word. */
+  function refuseNoNumbers(key: string, value: unknown): unknown {
+    if (typeof value !== 'number' || value - value === 0) return value;
+    throw new CallError('bad_argument', `SetData takes finite numbers only, got ${value} for ${stringify(key)}`);
+  }
+
+  function setData(id: string, values: unknown): void {
+    const text = stringify(values) ?? 'null';
+    if (text.includes('null')) stringify(values, refuseNoNumbers);
+    send('SetData', `[${stringify(id) ?? 'null'},${text}]`);
+  }
+
   const logging = freeze({
-    Debug: (value: unknown) => log('debug', textOf(value)),
-    Info: (value: unknown) => log('info', textOf(value)),
-    Warn: (value: unknown) => log('warn', textOf(value)),
-    Error: (value: unknown) => log('error', textOf(value)),
+    Debug: (...values: unknown[]) => log('debug', lineOf(values)),
+    Info: (...values: unknown[]) => log('info', lineOf(values)),
+    Warn: (...values: unknown[]) => log('warn', lineOf(values)),
+    Error: (...values: unknown[]) => log('error', lineOf(values)),
   });
   const messaging = freeze({
     Response: (payload: unknown) => new Response(payload),
-    Error: (code: string, message: string) => new OwnError(ownString(code), ownString(message)),
+    Error: (code: string, message?: string) => new OwnError(ownString(code), ownString(message ?? code)),
     SendNotification: (name: string, payload: unknown, toPlayer?: string) => {
       ask('SendNotification', name, payload, toPlayer ?? playerId);
     },
@@ -87,9 +112,7 @@ export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
     freeze({
       Id: () => id,
       GetData: (keys?: readonly string[]) => ask('GetData', id, keys),
-      SetData: (values: unknown) => {
-        ask('SetData', id, values);
-      },
+      SetData: (values: unknown) => setData(id, values),
       Disconnect: (reason?: string) => ask('Disconnect', id, reason),
     });
   const lambda = (name: string) => freeze({ Invoke: (event: unknown) => ask('InvokeLambda', name, event) });
@@ -134,18 +157,29 @@ export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
     return `e{"code":${stringify(ownString(code))},"message":${stringify(ownString(message))}}`;
   }
 
+  /** What the script returned instead of a response, in a word for `endingOf`. */
+  function insteadOf(result: unknown): string {
+    if (result === undefined) return 'nothing';
+    if (result === null || typeof result !== 'object') return result === null ? 'null' : typeof result;
+    if (result instanceof Promise) return 'promise';
+    return isArray(result) ? 'array' : 'object';
+  }
+
   function failureOf(thrown: unknown): string {
     let name = '';
     let message = '';
     let stack = '';
     try {
-      if (typeof thrown === 'object' && thrown !== null) {
-        const error = thrown as Partial<Error>;
+      const error = ownObject(thrown) as Partial<CallError>;
+      if (error === thrown && error.message !== undefined) {
         name = ownString(error.name ?? 'Error');
+        if (thrown instanceof CallError) name += ` [${ownString(error.code)}]`;
         message = ownString(error.message ?? '');
         stack = ownString(error.stack ?? '');
       } else {
-        message = `${textOf(thrown)} was thrown`;
+        const value =
+          typeof thrown === 'function' ? 'a function' : typeof thrown === 'string' ? stringify(thrown) : textOf(thrown);
+        message = `${value} was thrown, which does not say where: throw new Error("…") does`;
       }
     } catch {
       message = 'something was thrown that cannot be shown';
@@ -164,7 +198,7 @@ export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
       try {
         const result = handlers.get(handler)?.(input.message);
         if (result instanceof Response) return `r${stringify(result.payload) ?? ''}`;
-        return result instanceof OwnError ? ownErrorOf(result) : 'n';
+        return result instanceof OwnError ? ownErrorOf(result) : `n${insteadOf(result)}`;
       } catch (error) {
         return error instanceof OwnError ? ownErrorOf(error) : `f${failureOf(error)}`;
       }

@@ -35,10 +35,12 @@ export const WRAPPER_START = '(function(message){';
 /** As long as the other, for a script that declares a `message` of its own with `let`, `const` or `class`. */
 const WRAPPER_WITHOUT_MESSAGE = '(function(       ){';
 
+export const OUT_OF_MEMORY = 'it used more memory than a script may (32 MiB)';
+
 export type Finished =
   | { readonly kind: 'returned'; readonly text: string }
-  /** The script used up its ticks or its time. */
-  | { readonly kind: 'stopped' }
+  /** The script used up one of these. */
+  | { readonly kind: 'stopped'; readonly by: 'ticks' | 'time' | 'calls' }
   /** Memory ran out, or the engine failed. */
   | { readonly kind: 'broken'; readonly cause: string };
 
@@ -67,6 +69,7 @@ export class Guest {
   /** Whether an invocation is under way. Nothing of a script runs otherwise, and nothing else is limited. */
   #isRunning = false;
   #ticks = 0;
+  #isExhausted = false;
   #busyUntil = 0;
   #isStopped = false;
 
@@ -134,14 +137,14 @@ export class Guest {
       const result = context.callFunction(this.#run, context.undefined, ...parameters, ...numbers);
       // The handles are not released: what they point to is gone when the memory is put back.
       // Some of the engine's own functions turn the end of a script into an error that it can catch.
-      if (this.#isStopped) return { kind: 'stopped' };
+      if (this.#isStopped) return this.#stopped();
       if (result.error === undefined) return { kind: 'returned', text: context.getString(result.value) };
       this.#isSpoiled = true;
-      return { kind: 'broken', cause: 'the memory of the script ran out' };
+      return { kind: 'broken', cause: OUT_OF_MEMORY };
     } catch (error) {
       // Whatever is thrown out of WebAssembly leaves the engine in the middle of its work.
       this.#isSpoiled = true;
-      return this.#isStopped ? { kind: 'stopped' } : { kind: 'broken', cause: String(error) };
+      return this.#isStopped ? this.#stopped() : { kind: 'broken', cause: String(error) };
     } finally {
       this.#isRunning = false;
     }
@@ -168,8 +171,9 @@ export class Guest {
     this.#busyUntil += ms;
   }
 
-  /** Makes the script end at the next tick. */
+  /** Makes the script end at the next tick, because of the number of its calls. */
   exhaust(): void {
+    this.#isExhausted = true;
     this.#ticks = this.#limits.maxTicks + 1;
   }
 
@@ -224,8 +228,14 @@ export class Guest {
     });
   }
 
+  #stopped(): Finished {
+    if (this.#isExhausted) return { kind: 'stopped', by: 'calls' };
+    return { kind: 'stopped', by: this.#ticks > this.#limits.maxTicks ? 'ticks' : 'time' };
+  }
+
   #start(): void {
     this.#ticks = 0;
+    this.#isExhausted = false;
     this.#isStopped = false;
     this.#busyUntil = this.#clock.monotonic() + this.#limits.maxBusyMs;
   }

@@ -38,8 +38,10 @@ export interface ScriptFailure {
 }
 
 export type Ending =
-  /** The JSON text of the response; undefined when the script returned none. */
-  | { readonly kind: 'returned'; readonly response: string | undefined }
+  /** The JSON text of the response. */
+  | { readonly kind: 'returned'; readonly response: string }
+  /** The script returned no response; `instead` says in a word what it returned. */
+  | { readonly kind: 'returned'; readonly response: undefined; readonly instead: string }
   /** The script answered with an error of its own. */
   | { readonly kind: 'refused'; readonly code: string; readonly message: string }
   | { readonly kind: 'failed'; readonly failure: ScriptFailure }

@@ -2,8 +2,9 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Clock } from '../clock.ts';
 import type { RandomBytes } from '../random.ts';
 import { AnswerBox } from './bridge.ts';
-import { type Finished, type Guest, WRAPPER_START } from './guest.ts';
+import { type Finished, type Guest, OUT_OF_MEMORY, WRAPPER_START } from './guest.ts';
 import { Guests } from './guests.ts';
+import { withHint } from './hints.ts';
 import type { Ending, ScriptFailure, ScriptLine } from './sandbox.ts';
 import type { FromThread, ThreadData, ThreadLimits, ToThread } from './thread-messages.ts';
 
@@ -107,11 +108,13 @@ export class ScriptThread {
     running.calls += 1;
     if (running.calls > maxHostCalls) {
       running.guest.exhaust();
-      return refusal('too_many_calls', `a script may make ${maxHostCalls} calls for a message`);
+      return refusal('too_many_calls', `a script may make ${callsText(this.#limits)}`);
     }
     const parametersJson = readParameters();
-    if (Buffer.byteLength(parametersJson) > maxCallBytes) {
-      return refusal('too_large', `the arguments of a call may have ${maxCallBytes} bytes`);
+    const bytes = Buffer.byteLength(parametersJson);
+    if (bytes > maxCallBytes) {
+      const most = `at most ${maxCallBytes} bytes (RESPARK_SCRIPT_MAX_CALL_BYTES)`;
+      return refusal('too_large', `the arguments of a call may have ${most}, got ${bytes}`);
     }
     this.#callNumber = (this.#callNumber + 1) | 0;
     const askedAt = this.#clock.monotonic();
@@ -140,23 +143,52 @@ export class ScriptThread {
   }
 }
 
-function endingOf(handler: string, finished: Finished, { maxResponseBytes }: ThreadLimits): Ending {
-  if (finished.kind === 'stopped') return { kind: 'stopped', why: 'it used more time than a script may' };
+function endingOf(handler: string, finished: Finished, limits: ThreadLimits): Ending {
+  if (finished.kind === 'stopped') return { kind: 'stopped', why: whyStopped(finished.by, limits) };
   if (finished.kind === 'broken') return { kind: 'stopped', why: finished.cause };
   const [letter, text] = [finished.text[0], finished.text.slice(1)];
   switch (letter) {
     case 'r':
-      if (Buffer.byteLength(text) <= maxResponseBytes) return { kind: 'returned', response: text };
-      return { kind: 'stopped', why: `its response has more than ${maxResponseBytes} bytes` };
+      return text === '' ? { kind: 'returned', response: undefined, instead: 'no payload' } : responseOf(text, limits);
     case 'e': {
       const { code, message } = textsOf(text);
       return { kind: 'refused', code: shortened(code), message: shortened(message) };
     }
-    case 'f':
-      return { kind: 'failed', failure: failureOf(handler, textsOf(text)) };
+    case 'f': {
+      const thrown = textsOf(text);
+      if (isOutOfMemory(thrown)) return { kind: 'stopped', why: OUT_OF_MEMORY };
+      return { kind: 'failed', failure: failureOf(handler, thrown) };
+    }
     default:
-      return { kind: 'returned', response: undefined };
+      return { kind: 'returned', response: undefined, instead: shortened(text) };
   }
+}
+
+function responseOf(response: string, { maxResponseBytes }: ThreadLimits): Ending {
+  const bytes = Buffer.byteLength(response);
+  if (bytes <= maxResponseBytes) return { kind: 'returned', response };
+  const most = `at most ${maxResponseBytes} (RESPARK_SCRIPT_MAX_RESPONSE_BYTES)`;
+  return { kind: 'stopped', why: `its response has ${bytes} bytes, and may have ${most}` };
+}
+
+function callsText({ maxHostCalls }: ThreadLimits): string {
+  return `at most ${maxHostCalls} calls for a message (RESPARK_SCRIPT_MAX_CALLS)`;
+}
+
+function whyStopped(by: 'ticks' | 'time' | 'calls', limits: ThreadLimits): string {
+  switch (by) {
+    case 'ticks':
+      return `it computed more than ${limits.maxTicks} ticks (RESPARK_SCRIPT_MAX_TICKS): is there a loop without an end?`;
+    case 'time':
+      return `it took more than ${limits.maxBusyMs} ms besides its calls (RESPARK_SCRIPT_MAX_BUSY_MS)`;
+    case 'calls':
+      return `it may make ${callsText(limits)}, and made more`;
+  }
+}
+
+/** The engine's own error, which leaves the engine in good order; a script that throws its like fools only itself. */
+function isOutOfMemory({ name, message }: Readonly<Record<string, string>>): boolean {
+  return name === 'InternalError' && message === 'out of memory';
 }
 
 /** The members of an object that the guest's own side has written. */
@@ -173,7 +205,7 @@ function failureOf(
   handler: string,
   { name = '', message = '', stack = '' }: Readonly<Record<string, string>>,
 ): ScriptFailure {
-  const text = shortened(name === '' ? message : `${name}: ${message}`);
+  const text = withHint(shortened(name === '' ? message : `${name}: ${message}`));
   const at = stack.split(`(${handler}:`)[1]?.match(/^(\d{1,7}):(\d{1,7})\)/);
   if (!at) return { text, line: undefined, column: undefined };
   const [line, column] = [Number(at[1]), Number(at[2])];

@@ -54,6 +54,16 @@ test('what is not the body of a function is refused, even if it would end one fu
   }
 });
 
+test('what other places have and scripts do not is said in their terms', () => {
+  for (const script of ['import a from "a";', 'return 1;\nexport {};']) {
+    assert.equal(findScriptFault(script)?.message, 'Scripts have no modules: import and export are not possible');
+  }
+  for (const script of ['await 1;', 'const a = await f();', 'return  await f();']) {
+    assert.match(findScriptFault(script)?.message ?? '', /^await is not possible here: calls wait by themselves/);
+  }
+  assert.equal(findScriptFault('await = ;')?.message, 'Unexpected token');
+});
+
 test('a message is short and has nothing that a terminal would act on', () => {
   const { message } = findScriptFault(`/${'\u001b('.repeat(100_000)}/`) ?? {};
   assert.match(message ?? '', /^[ -~…]{1,300}$/);

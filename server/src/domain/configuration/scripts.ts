@@ -20,7 +20,7 @@ export function findScriptFault(script: string): ScriptFault | undefined {
   } catch (error) {
     if (isPositioned(error)) {
       const { line, column } = error.loc;
-      const message = error.message.replace(/ \(\d+:\d+\)$/, '');
+      const message = clearer(error.message.replace(/ \(\d+:\d+\)$/, ''), script.slice(0, error.pos));
       return { line, column: column + 1, message: excerpt(message, MAX_SENTENCE_CHARACTERS) };
     }
     // acorn reads regular expressions by recursion, until the stack is used up.
@@ -29,7 +29,16 @@ export function findScriptFault(script: string): ScriptFault | undefined {
   }
 }
 
-function isPositioned(error: unknown): error is SyntaxError & { loc: { line: number; column: number } } {
+/** The parser's message, or what it means to the author of a script. */
+function clearer(message: string, before: string): string {
+  if (message.startsWith("'import' and 'export'")) return 'Scripts have no modules: import and export are not possible';
+  if (/(?:^|[^\w$.])await\s{1,20}$/.test(before.slice(-30))) {
+    return 'await is not possible here: calls wait by themselves, so leave it out';
+  }
+  return message;
+}
+
+function isPositioned(error: unknown): error is SyntaxError & { pos: number; loc: { line: number; column: number } } {
   return error instanceof SyntaxError && 'loc' in error;
 }
 

@@ -14,6 +14,9 @@ import type { LineWriter } from './script-logs.ts';
 /** Codes of a script's own errors begin with a capital, so that they are never taken for those of the protocol. */
 const OWN_CODE = new RegExp(`^[A-Z][A-Za-z0-9_.-]{0,${MAX_CODE_LENGTH - 1}}$`);
 
+/** Writes a line about one message. */
+type Write = (level: LogLevel, text: string) => void;
+
 /** Where a message is answered. */
 type Place = Pick<CallContext, 'stage' | 'program'>;
 
@@ -45,20 +48,30 @@ export function createMessageHandling({
 }): MessageHandling {
   const counted = createCounting({ metrics, clock });
 
+  const writerOf = createWriting({ lines, clock });
+
+  /** The game's author sees what the client sends wrongly, without the client's help. */
+  function badRequest(
+    { stage }: Place,
+    { name }: ProgramRequest | ProgramEvent,
+    { player }: Message,
+    fault: PayloadFault,
+  ): Outcome {
+    const text = excerpt(fault.text, MAX_MESSAGE_LENGTH);
+    const requestId = uuidV7(random, clock.now());
+    writerOf(stage, player.playerId, name, requestId)('debug', `the message was refused: ${text}`);
+    return failed('bad_request', text);
+  }
+
   async function run(
     { stage, program }: Place,
     { name }: ProgramRequest | ProgramEvent,
     message: Message,
     payload: unknown,
-  ): Promise<{ readonly result: InvocationResult; readonly write: (level: LogLevel, text: string) => void }> {
+  ): Promise<{ readonly result: InvocationResult; readonly write: Write }> {
     const requestId = uuidV7(random, clock.now());
     const { player, raised = 0 } = message;
-    const write = (level: LogLevel, text: string) =>
-      lines.write(stage.stageId, {
-        ...{ at: clock.now(), level, text, requestId },
-        playerId: player.playerId,
-        handler: name,
-      });
+    const write = writerOf(stage, player.playerId, name, requestId);
     const result = await sandbox.invoke({
       runtime: program.scripted,
       handler: name,
@@ -67,7 +80,7 @@ export function createMessageHandling({
       call: hostApi({ stage, program, player, handler: name, requestId, raised }),
     });
     for (const { level, text } of result.lines) write(level, text);
-    if (result.linesDropped > 0) write('warn', `${result.linesDropped} more lines were left out: that is too many`);
+    if (result.linesDropped > 0) write('warn', tooManyLines(result.linesDropped));
     return { result, write };
   }
 
@@ -76,8 +89,8 @@ export function createMessageHandling({
     const request = place.program.requests.get(type);
     const refusal = refusalBefore('request', type, request);
     if (refusal !== undefined || request === undefined) return refusal ?? noHandler('request', type);
-    return await handleRequest(place, request, message, (write) => {
-      write('error', 'the script must return GameSparks().Messaging().Response({…}), and returned something else');
+    return await handleRequest(place, request, message, (write, instead) => {
+      write('error', describeInstead(instead));
       return failed('bad_response', 'the handler of this message gave no response');
     });
   }
@@ -86,16 +99,15 @@ export function createMessageHandling({
     place: Place,
     request: ProgramRequest,
     message: Message,
-    withoutResponse: (write: (level: LogLevel, text: string) => void) => Outcome,
+    withoutResponse: (write: Write, instead: string) => Outcome,
   ): Promise<Outcome> {
     const read = request.read(message.payload);
-    if (read instanceof PayloadFault) return failed('bad_request', excerpt(read.text, MAX_MESSAGE_LENGTH));
+    if (read instanceof PayloadFault) return badRequest(place, request, message, read);
     const { result, write } = await run(place, request, message, read.payload);
     const failure = refusalOf(result, write);
     if (failure !== undefined || result.ending.kind !== 'returned') return failure ?? internal();
-    const { response } = result.ending;
-    if (response === undefined || response === '') return withoutResponse(write);
-    const answer = request.readResponse(parseJson(response));
+    if (result.ending.response === undefined) return withoutResponse(write, result.ending.instead);
+    const answer = request.readResponse(parseJson(result.ending.response));
     if (answer instanceof PayloadFault) {
       write('error', `the response does not fit its shape: ${answer.text}`);
       return failed('bad_response', 'the handler of this message gave a response that does not fit');
@@ -112,7 +124,7 @@ export function createMessageHandling({
     const refusal = refusalBefore('event', type, event, message.raised !== undefined);
     if (refusal !== undefined || event === undefined) return refusal ?? noHandler('event', type);
     const read = event.read(message.payload);
-    if (read instanceof PayloadFault) return failed('bad_request', excerpt(read.text, MAX_MESSAGE_LENGTH));
+    if (read instanceof PayloadFault) return badRequest(place, event, message, read);
     const { result, write } = await run(place, event, message, read.payload);
     return refusalOf(result, write) ?? { isHandled: true, payload: {} };
   }
@@ -128,6 +140,13 @@ export function createMessageHandling({
     },
     event: (place, message) => counted(place, place.program.events.get(message.type), () => takeEvent(place, message)),
   };
+}
+
+/** Writes lines about a message to the log of its stage. */
+function createWriting({ lines, clock }: { lines: LineWriter; clock: Clock }) {
+  return ({ stageId }: Place['stage'], playerId: string, handler: string, requestId: string): Write =>
+    (level, text) =>
+      lines.write(stageId, { at: clock.now(), level, text, requestId, playerId, handler });
 }
 
 /** Counts a message, its outcome and how long that took. */
@@ -155,7 +174,7 @@ function createCounting({ metrics, clock }: { metrics: Pick<Metrics, 'ofStage'>;
 const LEFT: Outcome = { isHandled: true, payload: {} };
 
 /** What is answered for an end that is not a response; undefined for one. */
-function refusalOf({ ending }: InvocationResult, write: (level: LogLevel, text: string) => void): Outcome | undefined {
+function refusalOf({ ending }: InvocationResult, write: Write): Outcome | undefined {
   switch (ending.kind) {
     case 'returned':
       return undefined;
@@ -200,6 +219,26 @@ function internal(): Outcome {
 
 function failed(code: RequestErrorCode | (string & {}), message: string): Outcome {
   return { isHandled: false, code, message };
+}
+
+function tooManyLines(dropped: number): string {
+  return `${dropped} more lines were left out: RESPARK_SCRIPT_MAX_LINES says how many a message may have, of 64 KiB together`;
+}
+
+const WRAP = 'return GameSparks().Messaging().Response({…})';
+
+/** By the guest's word for what a script returned instead of a response. */
+const INSTEAD: ReadonlyMap<string, string> = new Map([
+  ['nothing', `the script returned nothing: is a return missing? It must ${WRAP}`],
+  ['no payload', 'the script returned Response() without a payload: Response({}) is the shortest one'],
+  ['promise', `the script returned a promise, which is not waited for: calls wait by themselves, so ${WRAP}`],
+  ['object', 'the script returned an object: wrap it in GameSparks().Messaging().Response(…)'],
+  ['array', `the script returned an array: ${WRAP}`],
+  ['string', `the script returned a text: ${WRAP}`],
+]);
+
+function describeInstead(instead: string): string {
+  return INSTEAD.get(instead) ?? `the script returned ${shown(instead)}: ${WRAP}`;
 }
 
 function describeFailure({ text, line, column }: ScriptFailure): string {

@@ -17,7 +17,8 @@ interface ScriptObject {
   readonly calls: readonly ScriptCall[];
 }
 
-const LOGGED = 'Text is written as it is, anything else as JSON. A line has at most 64 KiB.';
+const LOGGED =
+  'Text is written as it is, anything else as JSON, with a space between several. A line has at most 64 KiB.';
 
 /**
  * Everything that a script can call, from which the declarations for editors and the documentation derive. What the
@@ -30,7 +31,7 @@ export const SCRIPT_API: readonly ScriptObject[] = [
     does: 'Writes to the log of the stage, which `respark logs` shows. No player sees it.',
     calls: (['Debug', 'Info', 'Warn', 'Error'] as const).map((name) => ({
       name,
-      parameters: 'value: unknown',
+      parameters: '...values: readonly unknown[]',
       returns: 'void',
       does: `Writes a line of the level ${name.toLowerCase()}. ${LOGGED}`,
     })),
@@ -48,9 +49,9 @@ export const SCRIPT_API: readonly ScriptObject[] = [
       },
       {
         name: 'Error',
-        parameters: 'code: string, message: string',
+        parameters: 'code: string, message?: string',
         returns: 'Result',
-        does: 'Returned instead of a response, it answers with an error of the game’s own. The code is 1-64 letters, digits, `_`, `.` and `-`, and begins with a capital; the player gets both.',
+        does: 'Returned instead of a response, it answers with an error of the game’s own. The code is 1-64 letters, digits, `_`, `.` and `-`, and begins with a capital; the player gets both. Without a message, the code is the message too.',
       },
       {
         name: 'SendNotification',
@@ -82,7 +83,7 @@ export const SCRIPT_API: readonly ScriptObject[] = [
         name: 'SetData',
         parameters: 'values: Record<string, unknown>',
         returns: 'void',
-        does: 'Sets these keys and leaves the others as they are; null removes a key. If the script has read data of the player, and another handler has changed what it read, it throws an error with the code `conflict`: read again, and try again.',
+        does: 'Sets these keys and leaves the others as they are; null removes a key, and a number that is none, such as NaN, is refused. If the script has read data of the player, and another handler has changed what it read, it throws an error with the code `conflict`: read again, and try again.',
       },
       {
         name: 'Disconnect',
