@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { ResparkClient } from '@respark/client';
 import { readFolder } from '../../src/cli/folders.ts';
 import { writeDocument } from '../../src/domain/configuration/document.ts';
 import { fromFolder } from '../../src/domain/configuration/folder.ts';
@@ -30,6 +31,7 @@ function runClient(t: TestContext, server: TestServer, name: string, ...args: st
     lines,
     say: (text: string) => child.stdin.write(`${text}\n`),
     end: () => child.stdin.end(),
+    interrupt: () => child.kill('SIGINT'),
     ended: once(child, 'exit').then(([code]) => Number(code)),
     async line(index: number): Promise<string> {
       while (lines[index] === undefined) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -52,7 +54,7 @@ test('chat lets players hear each other, and one throw another out', async (t) =
   const anna = runClient(t, server, 'chat', 'Anna');
   assert.equal(await anna.line(0), 'entered, with 0 others here');
   const bert = runClient(t, server, 'chat', 'Bert');
-  assert.equal(await bert.line(0), 'entered, with 1 others here');
+  assert.equal(await bert.line(0), 'entered, with 1 other here');
   bert.say('hello there');
   const [, bertId = ''] = /^Bert \((\S+)\): hello there$/.exec(await anna.line(1)) ?? [];
   anna.say('/kick nobody');
@@ -61,4 +63,31 @@ test('chat lets players hear each other, and one throw another out', async (t) =
   assert.equal(await bert.line(1), 'the end: You were thrown out of the room');
   anna.end();
   assert.equal(await anna.ended, 0);
+});
+
+test('chat has room for those who come when others have left, with Ctrl-C or without a word', async (t) => {
+  const server = await startTestServer(t);
+  await deployExample(server, 'chat');
+  const anna = runClient(t, server, 'chat', 'Anna');
+  await anna.line(0);
+  anna.interrupt();
+  assert.equal(await anna.ended, 0);
+  const enter = async () => {
+    const client = new ResparkClient({ url: server.playerUrl, gameKey: server.gameKey });
+    await client.connect();
+    const { Others } = await client.request('Custom.Game.Enter', { Name: 'Guest' });
+    await client.close();
+    return Others;
+  };
+  for (let others = 0; others < 25; others += 1) assert.equal(await enter(), Math.min(others, 19));
+});
+
+test('hello-cloud-code counts right when one player sends several requests at once', async (t) => {
+  const server = await startTestServer(t);
+  await deployExample(server, 'hello-cloud-code');
+  const client = new ResparkClient({ url: server.playerUrl, gameKey: server.gameKey });
+  t.after(() => client.close());
+  await client.connect();
+  const answers = await Promise.all([1, 2, 3, 4].map(() => client.request('Custom.Game.Greet', {})));
+  assert.deepEqual(answers.map(({ Times }) => Times).sort(), [1, 2, 3, 4]);
 });

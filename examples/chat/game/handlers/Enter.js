@@ -4,9 +4,11 @@ const room = GameSparks().Player('room');
 
 for (let attempt = 0; attempt < 10; attempt += 1) {
   const members = room.GetData(['Members']).Members || {};
-  if (members[me] === undefined && Object.keys(members).length >= MAX_MEMBERS) {
-    return GameSparks().Messaging().Error('ROOM_FULL', 'There are ' + MAX_MEMBERS + ' players in this room.');
-  }
+  // Whoever enters again comes last. If there are too many, the first in the list goes: a client that was killed has not
+  // said that it leaves.
+  delete members[me];
+  const ids = Object.keys(members);
+  if (ids.length >= MAX_MEMBERS) delete members[ids[0]];
   members[me] = message.Name;
   try {
     room.SetData({ Members: members });
