@@ -144,16 +144,7 @@ export function createSnapshots(parts: SnapshotsParts): Snapshots {
       }),
 
     delete: (gameName, id, change) =>
-      audit.around(change, () =>
-        store.transaction(async (store) => {
-          const game = await getActiveGame(store, gameName);
-          await getSnapshotSummary(store, game, id);
-          await forgetOldRuntimesOf(game, store, parts);
-          const why = await whyNeeded(store, game, id);
-          if (why !== undefined) throw new ServiceError('conflict', `snapshot "${id}" cannot be deleted: ${why}`);
-          await store.snapshots.remove(game.id, id);
-        }),
-      ),
+      audit.around(change, () => store.transaction((store) => deleteUnneeded({ ...parts, store }, gameName, id))),
 
     exportUrl: (gameName, id, change) =>
       audit.around(change, async () => {
@@ -164,6 +155,17 @@ export function createSnapshots(parts: SnapshotsParts): Snapshots {
         return (await downloads.urlOf(download, fileName, EXPORT_LIFETIME_MS, change.actor)).url;
       }),
   };
+}
+
+/** Throws `not_found`, and `conflict` for a snapshot that something still needs. */
+async function deleteUnneeded(parts: SnapshotsParts, gameName: string, id: string): Promise<void> {
+  const { store } = parts;
+  const game = await getActiveGame(store, gameName);
+  await getSnapshotSummary(store, game, id);
+  await forgetOldRuntimesOf(game, store, parts);
+  const why = await whyNeeded(store, game, id);
+  if (why !== undefined) throw new ServiceError('conflict', `snapshot "${id}" cannot be deleted: ${why}`);
+  await store.snapshots.remove(game.id, id);
 }
 
 /** Forgets the runtimes that need no snapshot any more, on all stages of the game. */

@@ -28,9 +28,6 @@ const READING = [
   'doctor',
   'health',
   'backup',
-  'logs',
-  'pack',
-  'unpack',
 ];
 
 /** Commands that change something only by calls of the API, each of which leaves a record. */

@@ -113,6 +113,15 @@ async function makeEveryChange(server: TestServer) {
     operation: 'CreatePlayerToken',
     resource: `${live}/player/p-1`,
   });
+  // The newest snapshot of a game, and one that is in use, cannot be deleted.
+  const spare = await note('CreateSnapshot', shop, sdk.send(new CreateSnapshotCommand(game)));
+  await note('CreateSnapshot', shop, sdk.send(new CreateSnapshotCommand(game)));
+  const removed = await rawCall(server, 'DELETE', `/respark/game/Shop/snapshot/${spare.Snapshot?.Id}`);
+  made.push({
+    requestId: String(removed.headers['x-amzn-requestid']),
+    operation: 'DeleteSnapshot',
+    resource: `${shop}/snapshot/${spare.Snapshot?.Id}`,
+  });
   const disconnect = new DisconnectPlayerCommand({ ...stage, PlayerId: 'p-1' });
   await note('DisconnectPlayer', `${live}/player/p-1`, sdk.send(disconnect));
   await note('DeleteStage', live, sdk.send(new DeleteStageCommand(stage)));
@@ -138,7 +147,7 @@ test('[aws-sdk] every operation that changes something leaves a record in the st
     assert.equal(outcome.error, undefined, operation);
   }
   const changes = EVERY_OPERATION.filter(({ throttleClass }) => throttleClass !== 'read').map(({ name }) => name);
-  assert.deepEqual(made.map(({ operation }) => operation).sort(), changes.sort(), 'none is missing here');
+  assert.deepEqual([...new Set(made.map(({ operation }) => operation))].sort(), changes.sort(), 'none is missing here');
 
   const lines = audited(server);
   assert.equal(lines.length, records.length);

@@ -65,34 +65,7 @@ export function snapshotTable(scope: Scope): SnapshotTable {
           .execute(),
       );
     },
-    async findUse(gameId, id) {
-      const ofGame = read.selectFrom('stages').select('stages.name').where('stages.game_id', '=', gameId);
-      const runtimes = ofGame
-        .innerJoin('runtimes', 'runtimes.stage_id', 'stages.id')
-        .where('runtimes.snapshot_id', '=', id)
-        .orderBy('stages.name');
-      const running = await runtimes.whereRef('runtimes.id', '=', 'stages.runtime_id').limit(1).executeTakeFirst();
-      if (running !== undefined) return { kind: 'stage', stageName: running.name };
-      const deploying = await ofGame
-        .innerJoin('deployments', 'deployments.stage_id', 'stages.id')
-        .where('deployments.snapshot_id', '=', id)
-        .where('deployments.state', 'in', UNFINISHED)
-        .orderBy('stages.name')
-        .limit(1)
-        .executeTakeFirst();
-      if (deploying !== undefined) return { kind: 'deployment', stageName: deploying.name };
-      const job = await read
-        .selectFrom('generated_code_jobs')
-        .select('id')
-        .where('game_id', '=', gameId)
-        .where('snapshot_id', '=', id)
-        .where('state', 'in', UNFINISHED)
-        .limit(1)
-        .executeTakeFirst();
-      if (job !== undefined) return { kind: 'job' };
-      const left = await runtimes.limit(1).executeTakeFirst();
-      return left && { kind: 'runtime', stageName: left.name };
-    },
+    findUse: (gameId, id) => findUse(scope, gameId, id),
     async remove(gameId, id) {
       await write((query) =>
         query.deleteFrom('snapshots').where('game_id', '=', gameId).where('id', '=', id).execute(),
@@ -109,6 +82,35 @@ export function snapshotTable(scope: Scope): SnapshotTable {
       }
     },
   };
+}
+
+async function findUse({ read }: Scope, gameId: string, id: string): ReturnType<SnapshotTable['findUse']> {
+  const ofGame = read.selectFrom('stages').select('stages.name').where('stages.game_id', '=', gameId);
+  const runtimes = ofGame
+    .innerJoin('runtimes', 'runtimes.stage_id', 'stages.id')
+    .where('runtimes.snapshot_id', '=', id)
+    .orderBy('stages.name');
+  const running = await runtimes.whereRef('runtimes.id', '=', 'stages.runtime_id').limit(1).executeTakeFirst();
+  if (running !== undefined) return { kind: 'stage', stageName: running.name };
+  const deploying = await ofGame
+    .innerJoin('deployments', 'deployments.stage_id', 'stages.id')
+    .where('deployments.snapshot_id', '=', id)
+    .where('deployments.state', 'in', UNFINISHED)
+    .orderBy('stages.name')
+    .limit(1)
+    .executeTakeFirst();
+  if (deploying !== undefined) return { kind: 'deployment', stageName: deploying.name };
+  const job = await read
+    .selectFrom('generated_code_jobs')
+    .select('id')
+    .where('game_id', '=', gameId)
+    .where('snapshot_id', '=', id)
+    .where('state', 'in', UNFINISHED)
+    .limit(1)
+    .executeTakeFirst();
+  if (job !== undefined) return { kind: 'job' };
+  const left = await runtimes.limit(1).executeTakeFirst();
+  return left && { kind: 'runtime', stageName: left.name };
 }
 
 function toSummary(row: Pick<Schema['snapshots'], (typeof SUMMARY)[number]>): SnapshotSummary {
