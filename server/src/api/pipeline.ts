@@ -201,7 +201,7 @@ function createPathsOf({
     const paths = [rawPath, spelledPath];
     if (prefix === '') return paths;
     const prefixed = paths.map((path) => `${prefix}${path}`);
-    return [...paths, ...prefixed.filter((path) => match(method, path).kind === 'unknown_operation')];
+    return [...paths, ...prefixed.filter((path) => match(method, path).kind !== 'operation')];
   };
 }
 

@@ -23,6 +23,13 @@ export async function readInputText(world: World, path: string, what: string): P
   }
 }
 
+/** The text file. Throws a CommandError when it cannot be read. */
+export async function readText(path: string): Promise<string> {
+  const text = await readTextIfPresent(path);
+  if (text === undefined) throw new CommandError(`cannot read "${path}": there is no such file`);
+  return text;
+}
+
 /** The text file, or undefined when there is none. Throws a CommandError when it cannot be read. */
 export async function readTextIfPresent(path: string): Promise<string | undefined> {
   try {

@@ -1,8 +1,7 @@
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FolderFiles, INDEX_FILE, MODEL_FILE } from '../domain/configuration/folder.ts';
-import { decodeText, EncodingError } from '../text.ts';
-import { makeDirectory, writeOutputFile } from './files.ts';
+import { makeDirectory, readText, writeOutputFile } from './files.ts';
 import { CommandError } from './world.ts';
 
 /** The folders of a configuration's folder, and which files in them belong to it. */
@@ -59,16 +58,6 @@ async function listFolder(path: string): Promise<string[]> {
     );
   }
   return files;
-}
-
-async function readText(file: string): Promise<string> {
-  try {
-    return decodeText(await readFile(file));
-  } catch (error) {
-    const reason =
-      error instanceof EncodingError ? error.message : ((error as NodeJS.ErrnoException).code ?? String(error));
-    throw new CommandError(`cannot read "${file}": ${reason}`, { cause: error });
-  }
 }
 
 /** Writes the files, and removes those of the configuration that was there before. */

@@ -165,7 +165,7 @@ test(`of ${INVOCATIONS} invocations, some of which fail, are stopped or killed, 
     Math.min(...samples.slice(from, to).map((sample) => sample[of]));
   for (const [of, maxGrowth] of [
     ['heap', 8],
-    ['rss', 48],
+    ['rss', 96],
   ] as const) {
     const [early, late] = [lowest(2, 5, of), lowest(7, 10, of)];
     assert.ok(late - early < maxGrowth, `${of} grew from ${early} MiB to ${late} MiB`);

@@ -14,7 +14,7 @@ const SCRIPTS = new Map([
 
 /** A pool, and the endings of its invocations as they come: `stage player handler ending`. */
 async function open(t: TestContext, threads: number) {
-  const settings = loadSettings({ env: { RESPARK_SCRIPT_THREADS: `${threads}` } });
+  const settings = loadSettings({ env: { RESPARK_SCRIPT_THREADS: `${threads}`, RESPARK_SCRIPT_MAX_TICKS: '100000' } });
   const pool = await SandboxPool.open({ clock: systemClock, log: recordedLog().log, settings });
   t.after(() => pool.close());
   const ended: string[] = [];
@@ -77,7 +77,7 @@ test('a stage whose scripts never end by themselves does not keep a thread from 
 
 test('a stage whose scripts wait for answers leaves a thread to others', async (t) => {
   const { invoke, release } = await open(t, 2);
-  // What the stage has cost so far says that its scripts are slow.
+  // They are stopped after 150 ms, and what the stage has cost so far says that its scripts are slow.
   for (let count = 0; count < 8; count += 1) await invoke('slow', 'p', 'Endless');
   const waiting = Array.from({ length: 10 }, (_, index) => invoke('slow', `p${index}`, 'Waiting'));
   for (let count = 0; count < 20; count += 1) assert.equal(await invoke('other', 'p', 'Good'), 'returned');

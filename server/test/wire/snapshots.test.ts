@@ -168,7 +168,10 @@ test('[aws-sdk] one snapshot more than maxSnapshots is a conflict that says so',
   await create();
   await assert.rejects(create(), (error) => {
     assert(error instanceof ConflictException);
-    assert.match(error.message, /has 1 snapshots, as many as this server allows: raise RESPARK_MAX_SNAPSHOTS/);
+    assert.match(
+      error.message,
+      /has 1 snapshots, as many as this server allows: delete some with DeleteSnapshot, or raise RESPARK_MAX_SNAPSHOTS/,
+    );
     return true;
   });
 });
