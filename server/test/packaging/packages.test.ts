@@ -152,8 +152,7 @@ describe('the packages that npm pack makes', () => {
   });
 
   it('are made, installed in an empty folder and served by the commands of the README', async (t) => {
-    const [, block = ''] =
-      /^```sh\n(mkdir .*?)^```$/ms.exec(readFileSync(join(ROOT, 'README.md'), 'utf8')) ?? [];
+    const [, block = ''] = /^```sh\n(mkdir .*?)^```$/ms.exec(readFileSync(join(ROOT, 'README.md'), 'utf8')) ?? [];
     const [make = '', installAndServe = ''] = block.trim().split('\n');
     const [enter = '', init = '', install = '', serve = ''] = installAndServe.split(' && ');
     assert.equal(serve, 'npx respark serve --demo');
