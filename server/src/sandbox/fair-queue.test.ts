@@ -61,3 +61,32 @@ test('a lane that may not run now waits for its turn', () => {
   assert.deepEqual(queue.clear(), ['later']);
   assert.equal(queue.size, 0);
 });
+
+test('what a lane used while nobody had to wait is not held against it later', () => {
+  const queue = new FairQueue<string>(LIMITS);
+  const take = () => queue.take(() => true);
+  queue.add('old', '', 'long ago', 1);
+  take();
+  queue.charge('old', 1_000);
+  for (const work of ['1', '2', '3']) queue.add('new', '', work, 1);
+  assert.equal(take(), '1');
+  queue.charge('new', 10);
+  queue.add('old', '', 'back', 1);
+  assert.deepEqual([take(), take()], ['back', '2']);
+});
+
+test('a lane that comes late is not owed what others used before', () => {
+  const queue = new FairQueue<string>(LIMITS);
+  const take = () => queue.take(() => true);
+  for (const work of ['1', '2', '3', '4']) queue.add('flood', work, work, 1);
+  for (let count = 0; count < 2; count += 1) {
+    take();
+    queue.charge('flood', 10);
+  }
+  for (const work of ['a', 'b']) queue.add('late', '', work, 1);
+  assert.equal(take(), 'a');
+  queue.charge('late', 11);
+  assert.equal(take(), '3');
+  queue.charge('flood', 10);
+  assert.equal(take(), 'b');
+});

@@ -2,7 +2,7 @@
 const MAX_IDLE_LANES = 1_000;
 
 interface Lane<T> {
-  /** What the lane's work has cost so far; a newcomer begins with what the cheapest of the others has used. */
+  /** What the lane's work has cost, counted from where the lane began. */
   used: number;
   waiting: number;
   /** Bytes that the lane's work takes. */
@@ -31,6 +31,10 @@ export interface QueueLimits {
 export class FairQueue<T> {
   readonly #limits: QueueLimits;
   readonly #lanes = new Map<string, Lane<T>>();
+  /** Where lanes begin that come: at what the lane whose turn it was last had used. It never goes back. */
+  #start = 0;
+  /** What the lane has used that has used most. */
+  #most = 0;
   #waiting = 0;
   #bytes = 0;
 
@@ -48,7 +52,9 @@ export class FairQueue<T> {
     const { maxWaiting, maxWaitingPerLane, maxBytes, maxBytesPerLane } = this.#limits;
     if (this.#waiting >= maxWaiting || lane.waiting >= maxWaitingPerLane) return false;
     if (this.#bytes + bytes > maxBytes || lane.bytes + bytes > maxBytesPerLane) return false;
-    if (lane.waiting === 0) lane.used = Math.max(lane.used, this.#leastUsed());
+    // While nobody had to wait, nobody took anything from others.
+    if (this.#waiting === 0) this.#start = this.#most;
+    if (lane.waiting === 0) lane.used = Math.max(lane.used, this.#start);
     const ofParty = lane.parties.get(party);
     if (ofParty === undefined) lane.parties.set(party, [{ work, bytes }]);
     else ofParty.push({ work, bytes });
@@ -66,6 +72,7 @@ export class FairQueue<T> {
       if (lane.waiting > 0 && (next === undefined || lane.used < next.used) && mayRun(name)) next = lane;
     }
     if (next === undefined) return undefined;
+    this.#start = Math.max(this.#start, next.used);
     const [party, entries] = next.parties.entries().next().value as [string, [Entry<T>, ...Entry<T>[]]];
     const [{ work, bytes }] = entries;
     entries.shift();
@@ -81,7 +88,9 @@ export class FairQueue<T> {
   /** Counts what the lane's work has cost. */
   charge(laneName: string, cost: number): void {
     const lane = this.#lanes.get(laneName);
-    if (lane !== undefined) lane.used += cost;
+    if (lane === undefined) return;
+    lane.used += cost;
+    this.#most = Math.max(this.#most, lane.used);
   }
 
   /** Empties the queue. */
@@ -100,11 +109,5 @@ export class FairQueue<T> {
     const lane: Lane<T> = { used: 0, waiting: 0, bytes: 0, parties: new Map() };
     this.#lanes.set(name, lane);
     return lane;
-  }
-
-  #leastUsed(): number {
-    let least = Number.POSITIVE_INFINITY;
-    for (const { used, waiting } of this.#lanes.values()) if (waiting > 0 && used < least) least = used;
-    return least === Number.POSITIVE_INFINITY ? 0 : least;
   }
 }

@@ -64,6 +64,8 @@ interface Thread {
   isReady: boolean;
   readonly answers: AnswerBox;
   job: Job | undefined;
+  /** Whether the script of the job waits for the answer to a call. */
+  isWaiting: boolean;
   startedAt: number;
   /** Loads that the thread has been sent and has not answered, the first first. */
   readonly loading: Loading[];
@@ -73,7 +75,8 @@ interface Thread {
 
 /**
  * Runs scripts in threads. A thread that does not answer is ended and replaced; one more than are needed is kept ready,
- * because a start takes a tenth of a second.
+ * because a start takes a tenth of a second. While the scripts in all others wait for answers, which takes no processor,
+ * that one runs those of the stages that have no thread.
  */
 export class SandboxPool implements Sandbox {
   readonly #clock: Clock;
@@ -141,7 +144,6 @@ export class SandboxPool implements Sandbox {
     this.#isClosed = true;
     for (const { reject } of this.#queue.clear()) reject(new Interrupted());
     const threads = [...this.#threads, ...(this.#spare === undefined ? [] : [this.#spare])];
-    this.#spare = undefined;
     await Promise.all(threads.map((thread) => thread.worker.terminate()));
   }
 
@@ -159,6 +161,7 @@ export class SandboxPool implements Sandbox {
       answers,
       isReady: false,
       job: undefined,
+      isWaiting: false,
       startedAt: 0,
       loading: [],
       cancelWatchdog: () => {},
@@ -187,16 +190,25 @@ export class SandboxPool implements Sandbox {
   #runNext(): void {
     for (const thread of this.#threads) {
       if (!thread.isReady || thread.job !== undefined) continue;
-      const job = this.#takeJob();
+      const job = this.#takeJob((stageId) => this.#mayRun(stageId));
       if (job === undefined) return;
       this.#run(thread, job);
     }
+    this.#runOnSpare();
+  }
+
+  #runOnSpare(): void {
+    const spare = this.#spare;
+    if (spare === undefined || !spare.isReady || spare.job !== undefined) return;
+    for (const { isWaiting } of this.#threads) if (!isWaiting) return;
+    const job = this.#takeJob((stageId) => !this.#running.has(stageId));
+    if (job !== undefined) this.#run(spare, job);
   }
 
   /** Leaves out those who have waited so long that their players have given up. */
-  #takeJob(): Job | undefined {
+  #takeJob(mayRun: (stageId: string) => boolean): Job | undefined {
     for (;;) {
-      const job = this.#queue.take((stageId) => this.#mayRun(stageId));
+      const job = this.#queue.take(mayRun);
       if (job === undefined || this.#clock.monotonic() - job.enqueuedAt <= this.#settings.scriptMaxMs) return job;
       job.resolve(busy('the handlers of other messages took too long'));
     }
@@ -256,7 +268,10 @@ export class SandboxPool implements Sandbox {
     const loading = thread.loading.shift();
     if (fault === undefined) loading?.resolve();
     else loading?.reject(new Error(`the scripts could not be loaded: ${fault}`));
-    if (thread.job !== undefined) this.#watch(thread);
+    if (thread.job === undefined) return;
+    // The stage is not charged for what it takes to load its scripts, or its next messages would wait for that as well.
+    thread.startedAt = this.#clock.monotonic();
+    this.#watch(thread);
   }
 
   /** The thread did not have the scripts, or has dropped them to make room for others. */
@@ -282,10 +297,13 @@ export class SandboxPool implements Sandbox {
     const { job } = thread;
     if (job === undefined) return;
     thread.cancelWatchdog();
+    thread.isWaiting = true;
+    this.#runOnSpare();
     const parameters = parametersOf(parametersJson);
     const answer = await this.#answer(job.invocation, operation, parameters);
     // The thread may have been ended meanwhile.
     if (thread.job !== job) return;
+    thread.isWaiting = false;
     this.#watch(thread);
     thread.answers.put(number, answerText(answer));
   }
@@ -332,6 +350,7 @@ export class SandboxPool implements Sandbox {
     const { job } = thread;
     if (job === undefined) return undefined;
     thread.job = undefined;
+    thread.isWaiting = false;
     thread.cancelWatchdog();
     thread.cancelDeadline();
     const { stageId } = job.invocation.runtime;
@@ -346,7 +365,7 @@ export class SandboxPool implements Sandbox {
 
   /** Ends a thread that a script keeps from ending by itself. */
   #kill(thread: Thread): void {
-    if (!this.#threads.has(thread)) return;
+    if (!this.#has(thread)) return;
     const job = this.#release(thread);
     this.#replace(thread);
     void thread.worker.terminate();
@@ -357,17 +376,20 @@ export class SandboxPool implements Sandbox {
     this.#runNext();
   }
 
+  #has(thread: Thread): boolean {
+    return this.#threads.has(thread) || this.#spare === thread;
+  }
+
   #replace(thread: Thread): void {
-    this.#threads.delete(thread);
+    const isSpare = !this.#threads.delete(thread);
     if (this.#isClosed) return;
-    this.#threads.add(this.#spare ?? this.#start());
+    if (!isSpare) this.#threads.add(this.#spare ?? this.#start());
     this.#spare = this.#start();
   }
 
   #exited(thread: Thread): void {
     for (const { reject } of thread.loading.splice(0)) reject(new Interrupted());
-    if (this.#spare === thread) this.#spare = undefined;
-    if (!this.#threads.has(thread)) return;
+    if (!this.#has(thread)) return;
     const job = this.#release(thread);
     this.#replace(thread);
     job?.reject(this.#isClosed ? new Interrupted() : new Error('a thread for scripts ended'));

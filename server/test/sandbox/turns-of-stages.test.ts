@@ -38,12 +38,11 @@ async function open(t: TestContext, threads: number) {
 test('a stage with a thousand messages that wait lets another’s be served among the first', async (t) => {
   const { invoke, ended } = await open(t, 1);
   const flood = Array.from({ length: 1_000 }, (_, index) => invoke('flood', `p${index % 50}`, 'Good'));
-  for (let count = 1; count <= 5; count += 1) {
-    const before = ended.length;
-    assert.equal(await invoke('other', 'p', 'Good'), 'returned');
-    assert.ok(ended.length - before <= 20, `message ${count} waited for ${ended.length - before}`);
-  }
-  assert.ok(ended.length < 200);
+  assert.equal(await invoke('other', 'p', 'Good'), 'returned');
+  assert.ok(ended.length <= 3, `it waited for ${ended.length}`);
+  // From now on the turns depend on what each message took, which on a busy machine differs much.
+  for (let count = 1; count <= 4; count += 1) assert.equal(await invoke('other', 'p', 'Good'), 'returned');
+  assert.ok(ended.length < 500, `the last one waited for ${ended.length}`);
   assert.deepEqual(new Set(await Promise.all(flood)), new Set(['returned']));
 });
 
@@ -75,19 +74,21 @@ test('a stage whose scripts never end by themselves does not keep a thread from 
   }
 });
 
-test('a stage whose scripts wait for answers leaves a thread to others', async (t) => {
-  const { invoke, release } = await open(t, 2);
-  // They are stopped after 150 ms, and what the stage has cost so far says that its scripts are slow.
-  for (let count = 0; count < 8; count += 1) await invoke('slow', 'p', 'Endless');
-  const waiting = Array.from({ length: 10 }, (_, index) => invoke('slow', `p${index}`, 'Waiting'));
-  for (let count = 0; count < 20; count += 1) assert.equal(await invoke('other', 'p', 'Good'), 'returned');
-  let isOver = false;
-  const all = Promise.all(waiting).finally(() => {
-    isOver = true;
+for (const kind of ['slow', 'fast']) {
+  test(`a stage whose scripts wait for answers leaves a thread to others, if it was ${kind} before`, async (t) => {
+    const { invoke, release } = await open(t, 2);
+    // They are stopped after 150 ms, and what the stage has cost so far says that its scripts are slow.
+    if (kind === 'slow') for (let count = 0; count < 8; count += 1) await invoke('stage', 'p', 'Endless');
+    const waiting = Array.from({ length: 10 }, (_, index) => invoke('stage', `p${index}`, 'Waiting'));
+    for (let count = 0; count < 20; count += 1) assert.equal(await invoke('other', 'p', 'Good'), 'returned');
+    let isOver = false;
+    const all = Promise.all(waiting).finally(() => {
+      isOver = true;
+    });
+    while (!isOver) {
+      release();
+      await new Promise(setImmediate);
+    }
+    assert.deepEqual(new Set(await all), new Set(['returned']));
   });
-  while (!isOver) {
-    release();
-    await new Promise(setImmediate);
-  }
-  assert.deepEqual(new Set(await all), new Set(['returned']));
-});
+}
