@@ -69,6 +69,8 @@ async function listAll(sdk: GameSparksClient): Promise<Map<string, string | unde
   for await (const { Games = [] } of paginateListGames({ client: sdk }, {})) {
     for (const { Name: GameName, State } of Games) {
       all.set(String(GameName), State);
+      // It may be gone before its stages are asked for.
+      if (State === 'DELETING') continue;
       const { Stages = [] } = await sdk.send(new ListStagesCommand({ GameName }));
       for (const { Name, State } of Stages) all.set(`${GameName}/${Name}`, State);
     }
