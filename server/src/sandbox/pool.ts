@@ -7,29 +7,9 @@ import { compileEngine } from './engine.ts';
 import { FairQueue } from './fair-queue.ts';
 import { Offences } from './offences.ts';
 import type { Ending, HostAnswer, Invocation, InvocationResult, Sandbox, ScriptedRuntime } from './sandbox.ts';
-import type { FromThread, ThreadData, ThreadLimits, ToThread } from './thread-messages.ts';
+import { limitsOf, type SandboxSettings } from './settings.ts';
+import type { FromThread, ThreadData, ToThread } from './thread-messages.ts';
 import type { CompiledEngine } from './web-assembly.ts';
-
-export interface SandboxSettings {
-  readonly scriptThreads: number;
-  readonly scriptMaxTicks: number;
-  readonly scriptMaxBusyMs: number;
-  readonly scriptWatchdogMs: number;
-  readonly scriptMaxMs: number;
-  readonly scriptCallTimeoutMs: number;
-  readonly scriptMaxCalls: number;
-  readonly scriptMaxCallBytes: number;
-  readonly scriptMaxResponseBytes: number;
-  readonly scriptMaxLines: number;
-  readonly scriptMaxWaiting: number;
-  readonly scriptMaxWaitingPerStage: number;
-  readonly scriptMemoryBytes: number;
-}
-
-/** How much further than at rest a guest's heap may reach before it is replaced. */
-const MAX_GROWTH_BYTES = 4_194_304;
-/** The lines that a script writes for one message. */
-const MAX_LINE_BYTES = 65_536;
 
 /** What waits for a thread, as JSON. Beside each text there is the payload that was read from it, which takes more. */
 const MAX_WAITING_BYTES = 67_108_864;
@@ -395,20 +375,6 @@ export class SandboxPool implements Sandbox {
     job?.reject(this.#isClosed ? new Interrupted() : new Error('a thread for scripts ended'));
     if (!this.#isClosed) this.#runNext();
   }
-}
-
-function limitsOf(settings: SandboxSettings): ThreadLimits {
-  return {
-    maxTicks: settings.scriptMaxTicks,
-    maxBusyMs: settings.scriptMaxBusyMs,
-    maxGrowthBytes: MAX_GROWTH_BYTES,
-    maxHostCalls: settings.scriptMaxCalls,
-    maxCallBytes: settings.scriptMaxCallBytes,
-    maxResponseBytes: settings.scriptMaxResponseBytes,
-    maxLines: settings.scriptMaxLines,
-    maxLineBytes: MAX_LINE_BYTES,
-    maxGuestBytes: settings.scriptMemoryBytes,
-  };
 }
 
 function busy(why: string): InvocationResult {

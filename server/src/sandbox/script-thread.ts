@@ -5,6 +5,7 @@ import { AnswerBox } from './bridge.ts';
 import { type Finished, type Guest, OUT_OF_MEMORY, WRAPPER_START } from './guest.ts';
 import { Guests } from './guests.ts';
 import { withHint } from './hints.ts';
+import { hasMoreValues } from './json-values.ts';
 import type { Ending, ScriptFailure, ScriptLine } from './sandbox.ts';
 import type { FromThread, ThreadData, ThreadLimits, ToThread } from './thread-messages.ts';
 
@@ -116,6 +117,9 @@ export class ScriptThread {
       const most = `at most ${maxCallBytes} bytes (RESPARK_SCRIPT_MAX_CALL_BYTES)`;
       return refusal('too_large', `the arguments of a call may have ${most}, got ${bytes}`);
     }
+    if (hasMoreValues(parametersJson, this.#limits.maxValues)) {
+      return refusal('too_large', `the arguments of a call may have ${valuesText(this.#limits)}, got more`);
+    }
     this.#callNumber = (this.#callNumber + 1) | 0;
     const askedAt = this.#clock.monotonic();
     this.#post({ kind: 'call', number: this.#callNumber, operation, parametersJson });
@@ -164,11 +168,20 @@ function endingOf(handler: string, finished: Finished, limits: ThreadLimits): En
   }
 }
 
-function responseOf(response: string, { maxResponseBytes }: ThreadLimits): Ending {
+function responseOf(response: string, limits: ThreadLimits): Ending {
   const bytes = Buffer.byteLength(response);
-  if (bytes <= maxResponseBytes) return { kind: 'returned', response };
-  const most = `at most ${maxResponseBytes} (RESPARK_SCRIPT_MAX_RESPONSE_BYTES)`;
-  return { kind: 'stopped', why: `its response has ${bytes} bytes, and may have ${most}` };
+  if (bytes > limits.maxResponseBytes) {
+    const most = `at most ${limits.maxResponseBytes} (RESPARK_SCRIPT_MAX_RESPONSE_BYTES)`;
+    return { kind: 'stopped', why: `its response has ${bytes} bytes, and may have ${most}` };
+  }
+  if (hasMoreValues(response, limits.maxValues)) {
+    return { kind: 'stopped', why: `its response may have ${valuesText(limits)}, and has more` };
+  }
+  return { kind: 'returned', response };
+}
+
+function valuesText({ maxValues }: ThreadLimits): string {
+  return `at most ${maxValues} values in its lists and objects (RESPARK_SCRIPT_MAX_VALUES)`;
 }
 
 function callsText({ maxHostCalls }: ThreadLimits): string {

@@ -6,6 +6,7 @@ export interface ThreadLimits extends GuestLimits {
   readonly maxHostCalls: number;
   readonly maxCallBytes: number;
   readonly maxResponseBytes: number;
+  readonly maxValues: number;
   readonly maxLines: number;
   readonly maxLineBytes: number;
   /** What the guests of all games take together, before the one that was used longest ago is dropped. */

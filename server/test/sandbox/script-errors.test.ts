@@ -94,10 +94,15 @@ const CALLS: readonly (readonly [call: string, code: string, text: RegExp])[] = 
     'too_large',
     /at most 1024 bytes \(RESPARK_SCRIPT_MAX_CALL_BYTES\), got 20\d\d$/,
   ],
+  [
+    `${GS}.Lambda('x').Invoke(Array(150).fill(0))`,
+    'too_large',
+    /at most 150 values in its lists and objects \(RESPARK_SCRIPT_MAX_VALUES\), got more$/,
+  ],
 ];
 
 test('an error of a call has its code and its text in the script and in the log', async (t) => {
-  const run = await open(t, { RESPARK_SCRIPT_MAX_CALL_BYTES: '1024' });
+  const run = await open(t, { RESPARK_SCRIPT_MAX_CALL_BYTES: '1024', RESPARK_SCRIPT_MAX_VALUES: '150' });
   for (const [call, code, text] of CALLS) {
     const caught = await run(
       `try { ${call}; } catch (e) { return ${GS}.Messaging().Response({ Code: e.code, Text: e.message }); }`,
@@ -158,11 +163,16 @@ const ENDS: readonly (readonly [script: string, code: string, line: RegExp])[] =
     'script_stopped',
     /its response has 2008 bytes, and may have at most 1024 \(RESPARK_SCRIPT_MAX_RESPONSE_BYTES\)$/,
   ],
+  [
+    `return ${GS}.Messaging().Response({ A: Array(150).fill(0) });`,
+    'script_stopped',
+    /its response may have at most 150 values in its lists and objects \(RESPARK_SCRIPT_MAX_VALUES\), and has more$/,
+  ],
   [`return ${GS}.Messaging().Error('BROKE');`, 'BROKE', /^$/],
 ];
 
 test('the line about a script that went wrong says what it did and what to do', async (t) => {
-  const run = await open(t, { RESPARK_SCRIPT_MAX_RESPONSE_BYTES: '1024' });
+  const run = await open(t, { RESPARK_SCRIPT_MAX_RESPONSE_BYTES: '1024', RESPARK_SCRIPT_MAX_VALUES: '150' });
   for (const [script, code, line] of ENDS) {
     const { outcome, lines } = await run(script);
     assert.ok(!outcome.isHandled, script);

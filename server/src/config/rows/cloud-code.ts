@@ -56,6 +56,12 @@ const rows = {
     max: MEBIBYTE,
     help: 'Maximum size of the response to a request, as JSON.',
   }),
+  scriptMaxValues: integer({
+    default: 10_000,
+    min: 100,
+    max: 1_000_000,
+    help: 'How many values the arguments of a call and the response may have each, in lists and objects at any depth.',
+  }),
   scriptMaxLines: integer({
     default: 200,
     min: 1,
