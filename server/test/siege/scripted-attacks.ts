@@ -33,17 +33,17 @@ export const HARMFUL_HANDLERS: Readonly<Record<string, HarmfulHandler>> = {
     script: `${repeated("try { GameSparks().Http().Fetch('http://localhost:1/'); GameSparks().Lambda('f').Invoke({}); } catch (e) {}")} ${OK}`,
   },
   LongArguments: {
-    script: `const a = Array.from({ length: 9900 }, (_, i) => ({})); ${repeated("try { GameSparks().Lambda('f').Invoke(a); } catch (e) {}")} ${OK}`,
+    script: `const a = Array.from({ length: 4900 }, (_, i) => ({})); ${repeated("try { GameSparks().Lambda('f').Invoke(a); } catch (e) {}")} ${OK}`,
   },
   Logs: {
     script: `for (let i = 0; i < 10000; i += 1) GameSparks().Logging().Info('x'.repeat(320) + i); ${OK}`,
   },
   // The first just fits; the second is refused.
-  Responses: { script: responseOf(9_900) },
+  Responses: { script: responseOf(4_900) },
   LongResponses: { script: responseOf(80_000) },
   LooseResponses: {
     script:
-      'const o = {}; for (let i = 0; i < 9900; i += 1) o["k" + i] = i; return GameSparks().Messaging().Response(o);',
+      'const o = {}; for (let i = 0; i < 4900; i += 1) o["k" + i] = i; return GameSparks().Messaging().Response(o);',
   },
   Documents: { script: OK, payload: `{"Any":${filled('[', () => '{"a":[]},', '0]')}}` },
   Lists: { script: OK, payload: `{"List":${filled('[', () => '{"Text":"a"},', '{"Text":"z"}]')}}` },

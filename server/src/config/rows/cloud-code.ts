@@ -57,7 +57,7 @@ const rows = {
     help: 'Maximum size of the response to a request, as JSON.',
   }),
   scriptMaxValues: integer({
-    default: 10_000,
+    default: 5_000,
     min: 100,
     max: 1_000_000,
     help: 'How many values the arguments of a call and the response may have each, in lists and objects at any depth.',
