@@ -5,6 +5,9 @@ import { OWN_NODE } from '../node-binary.ts';
 import type { DialectName } from './dialects.ts';
 import type { Generator } from './generator.ts';
 
+/** Far more than the longest task takes. A server that leaves one message without an answer would hold it up for ever. */
+const TASK_TIMEOUT_MS = 300_000;
+
 export type Ask = {
   readonly [Name in keyof Generator]: { name: Name; load: Parameters<Generator[Name]>[0] };
 }[keyof Generator];
@@ -29,8 +32,10 @@ export function startGenerator({ port, dialect }: { port: number; dialect: Diale
   /** Sends one request and waits for its answer; calls must not overlap. */
   async function ask(name: keyof Generator, load?: unknown): Promise<unknown> {
     child.send({ name, load } as Ask);
+    const timeout = AbortSignal.timeout(TASK_TIMEOUT_MS);
+    const tooLong = () => Promise.reject(new Error(`${dialect} was not done with ${name} after ${TASK_TIMEOUT_MS} ms`));
     const [answer] = (await Promise.race([
-      once(child, 'message'),
+      once(child, 'message', { signal: timeout }).catch(tooLong),
       exited.then(([code]) => Promise.reject(new Error(`the load generator ended with ${code}`))),
     ])) as [Answer];
     if ('error' in answer) throw new Error(answer.error);
