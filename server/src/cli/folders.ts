@@ -12,8 +12,11 @@ const PARTS = [
   { folder: 'sections', isPart: (name: string) => name.endsWith('.json') },
 ];
 
+const PROJECT_FILE = 'jsconfig.json';
+
 /** A configuration may have a megabyte, and its files no more. */
 const MAX_FILES = 10_000;
+const MAX_FOLDERS = 100;
 
 /** The files of a configuration's folder; others in it are left alone. Throws a CommandError when one cannot be read. */
 export async function readFolder(path: string): Promise<FolderFiles> {
@@ -53,11 +56,32 @@ async function listFolder(path: string): Promise<string[]> {
     }
   }
   if (files.length === 0) {
+    const meant = await findFolderIn(path);
+    const hint = meant === undefined ? '' : `; did you mean "${meant}"?`;
     throw new CommandError(
-      `the folder "${path}" has no configuration: "respark unpack FILE FOLDER" makes one of an exported document`,
+      `the folder "${path}" has no configuration: "respark unpack FILE FOLDER" makes one of an exported document${hint}`,
     );
   }
   return files;
+}
+
+/** A folder directly in this one that has a configuration. */
+async function findFolderIn(path: string): Promise<string | undefined> {
+  const entries = await readdir(path, { withFileTypes: true });
+  for (const entry of entries.filter((entry) => entry.isDirectory()).slice(0, MAX_FOLDERS)) {
+    const folder = join(path, entry.name);
+    if ((await stat(join(folder, INDEX_FILE)).catch(() => undefined))?.isFile() === true) return folder;
+  }
+  return undefined;
+}
+
+/**
+ * Writes what makes editors take all of the folder for one project, and so complete scripts by the declarations in it,
+ * unless there is one. Throws a CommandError.
+ */
+export async function writeProjectFile(path: string): Promise<void> {
+  const file = join(path, PROJECT_FILE);
+  if ((await stat(file).catch(() => undefined)) === undefined) await writeOutputFile(file, '{}\n');
 }
 
 /** Writes the files, and removes those of the configuration that was there before. */

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileOf } from '../support/game-document.ts';
 import { createSnapshot, deploy, endOfDeployment } from '../support/publishing.ts';
 import { scriptedGame } from '../support/scripted-game.ts';
-import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
+import { GAME, ROOT, STAGE, startTestServer, temporaryDirectory } from '../support/server.ts';
 import { createTestWorld } from '../support/world.ts';
 
 const NAMED = ['--game', GAME, '--stage', STAGE];
@@ -70,4 +72,43 @@ test('a snapshot is deleted by an operation, unless a stage runs it, and that is
   assert.equal(await audit.run('audit', '--operation', 'DeleteSnapshot'), 0, audit.err());
   assert.equal(audit.out().match(/DeleteSnapshot/g)?.length, 3, audit.out());
   assert.equal((await endOfDeployment(server))?.DeploymentId, deploymentId);
+});
+
+test('send shows what the log says of a failure, and what it was given', async (t) => {
+  const run = await openGame(t);
+  await run(['send', 'Custom.Game.Fail', '--player', 'bert']);
+  const failed = await run(['send', 'Custom.Game.Fail', '--player', 'anna']);
+  assert.equal(failed.exitCode, 1);
+  assert.match(failed.err, /^script_error: .*\n\S+ ERROR Fail anna .*the cause of it.*\n$/);
+  const piped = await run(['send', 'Custom.Game.Greet', '-'], '{"Name":"Anna"}');
+  assert.deepEqual(piped, { exitCode: 0, out: 'response Custom.Game.Greet {"Greeting":"Hello Anna"}\n', err: '' });
+  const file = join(temporaryDirectory(t), 'payload.json');
+  writeFileSync(file, '{"Name":"Bert"}');
+  assert.match((await run(['send', 'Custom.Game.Greet', `@${file}`])).out, /Hello Bert/);
+  const quoteless = await run(['send', 'Custom.Game.Greet', '{Name:Anna}']);
+  assert.equal(quoteless.exitCode, 2);
+  assert.match(quoteless.err, /^the payload must be a JSON object, .* what arrived is "\{Name:Anna\}" \(/);
+  assert.match((await run(['send', 'Greet'])).err, /^no_handler: .*; did you mean Custom\.Game\.Greet\?\n$/);
+});
+
+test('logs takes the name of a message with or without its prefix, and a level in any case', async (t) => {
+  const run = await openGame(t);
+  await run(['send', 'Custom.Game.Fail']);
+  const short = await run(['logs', '--message', 'Fail', '--level', 'error']);
+  assert.match(short.out, /the cause of it/);
+  assert.deepEqual(await run(['logs', '--message', 'Custom.Game.Fail', '--level', 'ERROR']), short);
+});
+
+test('unpack makes the folder a project for editors, and leaves a project that is there alone', async (t) => {
+  const directory = temporaryDirectory(t);
+  const [document, folder] = [join(directory, 'game.json'), join(directory, 'game')];
+  writeFileSync(document, fileOf({}));
+  const world = createTestWorld();
+  assert.equal(await world.run('unpack', document, folder), 0, world.err());
+  const project = join(folder, 'jsconfig.json');
+  assert.equal(readFileSync(project, 'utf8'), '{}\n');
+  writeFileSync(project, '{"exclude":[]}');
+  assert.equal(await world.run('unpack', document, folder, '--force'), 0, world.err());
+  assert.equal(readFileSync(project, 'utf8'), '{"exclude":[]}');
+  assert.equal(await world.run('pack', folder), 0, world.err());
 });

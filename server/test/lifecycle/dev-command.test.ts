@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { writeFolder } from '../../src/cli/folders.ts';
 import { toFolder } from '../../src/domain/configuration/folder.ts';
@@ -69,4 +69,27 @@ test('dev deploys a folder without scripts, goes on without the types, and deplo
   writeFileSync(join(folder, 'messages/Hi.json'), '{}');
   await deployments(world, 2);
   assert.match(world.err(), /^editors cannot complete scripts: /);
+});
+
+test('dev names the folder that was meant, and places where the editor finds them', async (t) => {
+  const folder = await greetingFolder(t);
+  const world = createTestWorld({ env: ENV });
+  assert.equal(await world.run('dev', dirname(folder), ...NAMED), 1);
+  assert.match(world.err(), new RegExp(`has no configuration: .*; did you mean "${folder}"\\?\n$`));
+
+  const server = await startTestServer(t);
+  const greet = join(folder, 'messages/Greet.json');
+  const text = readFileSync(greet, 'utf8');
+  const { world: running } = runDev(t, folder, { url: server.url });
+  await deployments(running, 1);
+  assert.ok(existsSync(join(folder, 'jsconfig.json')));
+  writeFileSync(greet, '{\n  "Request": oops\n}');
+  await running.printed(`${greet}:2:14: it is not JSON: `);
+  rmSync(join(folder, 'handlers/Greet.js'));
+  writeFileSync(greet, text);
+  await running.printed(': has no script: write handlers/Greet.js\n');
+  const { Request } = JSON.parse(text);
+  writeFileSync(greet, JSON.stringify({ Request }));
+  await running.printed(`${greet}: warning: players may send it, but it has no RequestHandler`);
+  await deployments(running, 2);
 });

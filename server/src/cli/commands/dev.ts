@@ -6,14 +6,14 @@ import { getStageDeployment, startStageDeployment } from '../../api/operations/d
 import { createSnapshot } from '../../api/operations/snapshots.ts';
 import { systemClock } from '../../clock.ts';
 import { type Sections, writeDocument } from '../../domain/configuration/document.ts';
-import { type FolderFiles, fromFolder } from '../../domain/configuration/folder.ts';
+import { FolderFault, type FolderFiles, fromFolder, scriptFile } from '../../domain/configuration/folder.ts';
 import { readModel } from '../../domain/configuration/model.ts';
 import { ServiceError } from '../../errors.ts';
 import { printable } from '../../text.ts';
 import { type AwaitedServer, createAwaitedServer } from '../awaited-server.ts';
 import { makeDirectory, readTextIfPresent, writeOutputFile } from '../files.ts';
 import { watchFolder } from '../folder-watch.ts';
-import { readFolder, stampOfFolder } from '../folders.ts';
+import { readFolder, stampOfFolder, writeProjectFile } from '../folders.ts';
 import { followLines, type LogLine, lineText, newestLines } from '../log-lines.ts';
 import {
   addClientOptions,
@@ -131,12 +131,13 @@ async function publish({ folder, stage, cleaning, say, fail }: Work, client: Man
   try {
     const files = await readFolder(folder);
     const sections = fromFolder(files);
-    const faults = await faultsOf(files, sections);
+    const faults = await faultsOf(folder, files, sections);
     if (faults.length > 0) {
       for (const fault of faults) fail(fault);
       fail(`not deployed: mend ${faults.length === 1 ? 'this' : 'these'} first`);
       return true;
     }
+    for (const warning of warningsOf(folder, sections)) fail(warning);
     await writeTypes(folder, sections, fail);
     const File = Buffer.from(writeDocument(sections)).toString('base64');
     await client.call(importGameConfiguration, { GameName, ImportSource: { File } });
@@ -152,6 +153,11 @@ async function publish({ folder, stage, cleaning, say, fail }: Work, client: Man
       if (!mayPass(error)) throw error;
     });
   } catch (error) {
+    if (error instanceof FolderFault) {
+      fail(describeFolderFault(folder, error));
+      fail('not deployed: mend this first');
+      return true;
+    }
     if (mayPass(error) || !(error instanceof ServiceError || error instanceof CommandError)) throw error;
     fail(`not deployed: ${error.message}`);
   }
@@ -171,13 +177,29 @@ async function takeSnapshot(client: ManagementClient, GameName: string, cleaning
   return id;
 }
 
-async function faultsOf(files: FolderFiles, sections: Sections): Promise<string[]> {
+async function faultsOf(folder: string, files: FolderFiles, sections: Sections): Promise<string[]> {
   // The check is loaded only here, because it brings schemas and a parser with it, and commands should start quickly.
   const [{ findFaults }, { describeInFolder }] = await Promise.all([
     import('../../domain/configuration/faults.ts'),
     import('../../domain/configuration/folder-faults.ts'),
   ]);
-  return findFaults(sections).map((fault) => describeInFolder(files, fault));
+  return findFaults(sections).map((fault) => describeInFolder(files, fault, (path) => join(folder, path)));
+}
+
+function describeFolderFault(folder: string, { path, problem, position }: FolderFault): string {
+  const file = join(folder, path);
+  return position === undefined ? `${file}: ${problem}` : `${file}:${position.line}:${position.column}: ${problem}`;
+}
+
+/** What can be deployed, but hardly as it was meant. */
+function warningsOf(folder: string, sections: Sections): string[] {
+  const { requests, requestHandlers } = readModel(sections);
+  return requests
+    .filter(({ name, isFromPlayers }) => isFromPlayers && !requestHandlers.has(name))
+    .map(({ name }) => {
+      const file = join(folder, 'messages', `${name}.json`);
+      return `${file}: warning: players may send it, but it has no RequestHandler, and so no ${scriptFile(name, 'RequestHandler')}`;
+    });
 }
 
 /** Writes what editors complete scripts by beside them, unless it is there. Without it everything else works. */
@@ -190,6 +212,7 @@ async function writeTypes(folder: string, sections: Sections, fail: (text: strin
     if ((await readTextIfPresent(file)) === text) return;
     makeDirectory(handlers);
     await writeOutputFile(file, text);
+    await writeProjectFile(folder);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     fail(`editors cannot complete scripts: ${error.message}`);

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { systemClock } from '../../clock.ts';
+import { GAME_PREFIX } from '../../domain/runtime/message-types.ts';
 import { followLines, type LogLine, type LogQuery, lineText, newestLines } from '../log-lines.ts';
 import { addClientOptions, createClient } from '../management-client.ts';
 import { parseCount, parseSince } from '../times.ts';
@@ -28,7 +29,7 @@ export function logsCommand(world: World): Command {
     .requiredOption('--game <name>', 'name of the game')
     .requiredOption('--stage <name>', 'name of the stage')
     .option('--player <id>', 'only lines about messages of this player')
-    .option('--message <name>', 'only lines about this message')
+    .option('--message <name>', 'only lines about this message, such as Greet or Custom.Game.Greet')
     .option('--level <level>', `only lines of this level or a more severe one: ${LEVELS.join(', ')}`)
     .option('--since <time>', 'only lines since then: a duration such as 30m, 1h or 2d, or an ISO 8601 time')
     .option('--limit <number>', `show at most this many of the newest lines (1-${MAX_LIMIT})`, String(DEFAULT_LIMIT))
@@ -56,14 +57,14 @@ Example: watch what the scripts of the demo's stage write
 }
 
 function queryOf({ game, stage, player, message, level, since }: Options): LogQuery {
-  if (level !== undefined && !(LEVELS as readonly string[]).includes(level)) {
+  if (level !== undefined && !(LEVELS as readonly string[]).includes(level.toLowerCase())) {
     throw new CommandError(`--level must be one of ${LEVELS.join(', ')}, got "${level}"`, { exitCode: 2 });
   }
   return {
     GameName: game,
     StageName: stage,
     PlayerId: player,
-    MessageName: message,
+    MessageName: message?.replace(GAME_PREFIX, ''),
     MinLevel: level?.toUpperCase(),
     Since: since === undefined ? undefined : new Date(parseSince(since, systemClock.now())).toISOString(),
   };

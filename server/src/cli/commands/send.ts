@@ -2,11 +2,16 @@ import { ResparkClient, ResparkError } from '@respark/client';
 import { CONNECT_PATH, GET_PLAYER_TOKEN, type Payload, parseJson } from '@respark/protocol';
 import { Command } from 'commander';
 import { createPlayerToken } from '../../api/own-operations/player-tokens.ts';
+import { listStageLogLines } from '../../api/own-operations/stage-logs.ts';
 import { systemClock } from '../../clock.ts';
-import { printable } from '../../text.ts';
-import { addClientOptions, createClient } from '../management-client.ts';
+import { GAME_PREFIX } from '../../domain/runtime/message-types.ts';
+import { printable, shown } from '../../text.ts';
+import { readInputText } from '../files.ts';
+import { type LogLine, lineText, newestLines } from '../log-lines.ts';
+import { addClientOptions, createClient, type ManagementClient } from '../management-client.ts';
 import { settingsOf } from '../options.ts';
-import { textAt } from '../reply.ts';
+import { listAt, textAt } from '../reply.ts';
+import { quoteForShell } from '../shell.ts';
 import { CommandError, type World } from '../world.ts';
 
 const DEFAULT_PLAYER = 'test-player';
@@ -14,6 +19,12 @@ const DEFAULT_PLAYER = 'test-player';
 const LINGER_MS = 300;
 /** How long the failure of an event's handler is waited for: an event has no answer. */
 const EVENT_MS = 1_000;
+/** With these codes the script has failed, and its log says why. */
+const FAILURES = ['script_error', 'bad_response', 'script_stopped'];
+const MAX_LINES = 100;
+const LOG_LOOKS = 10;
+const LOG_LOOK_MS = 100;
+const MAX_SHOWN = 200;
 
 interface Options {
   readonly game: string;
@@ -33,7 +44,7 @@ export function sendCommand(world: World): Command {
   const command = new Command('send')
     .description('Send one message as a player, and show its answer and the notifications that come with it.')
     .argument('<type>', 'type of the message, such as Custom.Game.Greet')
-    .argument('[payload]', 'its payload, a JSON object', '{}')
+    .argument('[payload]', 'its payload: a JSON object, @FILE for a file with one, or - for stdin', '{}')
     .requiredOption('--game <name>', 'name of the game')
     .requiredOption('--stage <name>', 'name of the stage')
     .option('--player <id>', 'the player to be, who need not have been there before', DEFAULT_PLAYER)
@@ -48,7 +59,7 @@ Example: ask the example's request as the player anna
 Exit codes: 0 answered (with --event: sent, and no failure heard of within a second); 1 refused or failed; 2 wrong usage.`,
     )
     .action(async (type: string, text: string) => {
-      await send(world, command, { type, payload: payloadOf(text) });
+      await send(world, command, { type, payload: payloadOf(await readPayload(world, text)) });
     });
   return addClientOptions(command);
 }
@@ -59,6 +70,7 @@ async function send(world: World, command: Command, { type, payload }: Message):
   const management = await createClient(world, command);
   const input = { GameName: game, StageName: stage, PlayerId: player };
   const reply = await management.call(createPlayerToken, input);
+  const script = await scriptLines(world, management, input, type);
   const url = givenUrl ?? (await world.localFiles.running(dataDir))?.playerUrl ?? `ws://127.0.0.1:8080${CONNECT_PATH}`;
   // The package is loaded only here, because commands should start quickly.
   const { createPlayerWebSocket } = await import('../player-web-socket.ts');
@@ -85,7 +97,9 @@ async function send(world: World, command: Command, { type, payload }: Message):
     }
   } catch (error) {
     if (!(error instanceof ResparkError)) throw error;
-    throw new CommandError(printable(`${error.code}: ${error.message}`), { cause: error });
+    const message = printable(`${error.code}: ${error.message}${hintFor(error.code, type)}`);
+    if (FAILURES.includes(error.code)) throw new CommandError(`${message}\n${await script.said()}`, { cause: error });
+    throw new CommandError(message, { cause: error });
   } finally {
     await client.close();
   }
@@ -104,12 +118,61 @@ async function sendEvent(client: ResparkClient, { type, payload }: Message): Pro
   await Promise.race([faulted, moment]);
 }
 
+/** What a player is not told of a failure, because it is for the people who wrote the script. */
+async function scriptLines(
+  { platform }: World,
+  management: ManagementClient,
+  player: { readonly GameName: string; readonly StageName: string; readonly PlayerId: string },
+  type: string,
+): Promise<{ said(): Promise<string> }> {
+  const { GameName, StageName, PlayerId } = player;
+  const MessageName = type.replace(GAME_PREFIX, '');
+  const words = ['--game', GameName, '--stage', StageName, '--player', PlayerId, '--message', MessageName];
+  const hint = `its log says why: respark logs ${words.map((word) => quoteIfNeeded(word, platform)).join(' ')}`;
+  // A key that may not read the log may still send.
+  const before = await newestLines(management, { GameName, StageName }, 1).catch(() => undefined);
+  return {
+    async said() {
+      if (before === undefined) return hint;
+      const query = { ...player, MessageName, Order: 'OLDEST_FIRST', After: before.cursor, MaxResults: MAX_LINES };
+      // The lines of a script are kept a moment after its end.
+      for (let look = 0; look < LOG_LOOKS; look += 1) {
+        await new Promise<void>((resolve) => void systemClock.after(LOG_LOOK_MS, resolve));
+        const page = await management.call(listStageLogLines, query).catch(() => undefined);
+        if (page === undefined) break;
+        const lines = listAt<LogLine>(page, 'LogLines');
+        if (lines.length > 0) return lines.map(lineText).join('').trimEnd();
+      }
+      return hint;
+    },
+  };
+}
+
+function quoteIfNeeded(word: string, platform: NodeJS.Platform): string {
+  return /^[\w.-]+$/.test(word) ? word : quoteForShell(word, platform);
+}
+
+/** Messages of a game have a prefix that is easily left out. */
+function hintFor(code: string, type: string): string {
+  return code === 'no_handler' && !type.includes('.') ? `; did you mean ${GAME_PREFIX}${type}?` : '';
+}
+
+/** The text of the payload: as given, or the content of the file or of stdin that `given` names. */
+async function readPayload(world: World, given: string): Promise<string> {
+  if (given !== '-' && !given.startsWith('@')) return given;
+  return await readInputText(world, given.replace(/^@/, ''), '<payload>');
+}
+
 function payloadOf(text: string): Payload {
+  let why = '';
   try {
     const payload: unknown = parseJson(text);
     if (typeof payload === 'object' && payload !== null && !Array.isArray(payload)) return payload as Payload;
-  } catch {
-    // Text that is not JSON is treated like JSON that is not an object.
+  } catch (error) {
+    why = ` (${printable((error as Error).message)})`;
   }
-  throw new CommandError('the payload must be a JSON object, such as \'{"n": 1}\'', { exitCode: 2 });
+  throw new CommandError(
+    `the payload must be a JSON object, such as '{"n": 1}', and what arrived is ${printable(shown(text, MAX_SHOWN))}${why}`,
+    { exitCode: 2 },
+  );
 }

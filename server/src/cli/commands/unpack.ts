@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { parseDocument } from '../../domain/configuration/document.ts';
 import { toFolder } from '../../domain/configuration/folder.ts';
 import { readInputText } from '../files.ts';
-import { readFolder, writeFolder } from '../folders.ts';
+import { readFolder, writeFolder, writeProjectFile } from '../folders.ts';
 import { CommandError, type World } from '../world.ts';
 
 export function unpackCommand(world: World): Command {
@@ -31,6 +31,7 @@ Example: unpack the example, change a handler, and put it together again
         ));
       if (isTaken) throw new CommandError(`the folder "${folder}" has a configuration already: --force replaces it`);
       await writeFolder(folder, files);
+      await writeProjectFile(folder);
       world.stdout.write(`wrote ${files.size} files to ${folder}\n`);
     });
   return command;

@@ -1,16 +1,23 @@
 import { type ConfigurationFault, describeFault } from './fault.ts';
-import { type FolderFiles, MESSAGE_KEYS, MODEL_FILE, scriptFile } from './folder.ts';
+import { type FolderFiles, HANDLER_FORM, MESSAGE_KEYS, type MessageKey, MODEL_FILE, scriptFile } from './folder.ts';
 import { positionIn, type TextPosition } from './json-position.ts';
 import { keysOf } from './pointer.ts';
 import { findScriptFault } from './scripts.ts';
 import { SECTIONS } from './sections.ts';
 
-/** A fault as an editor and a person want it: `messages/Greet.json:3:5: …`. */
-export function describeInFolder(files: FolderFiles, fault: ConfigurationFault): string {
+/**
+ * A fault as an editor and a person want it: `messages/Greet.json:3:5: …`. `pathOf` makes another path of one in the
+ * folder.
+ */
+export function describeInFolder(
+  files: FolderFiles,
+  fault: ConfigurationFault,
+  pathOf: (path: string) => string = (path) => path,
+): string {
   const found = placeOf(files, fault);
   if (found === undefined) return describeFault(fault);
   const { path, position, message } = found;
-  return `${path}:${position.line}:${position.column}: ${message}`;
+  return `${pathOf(path)}:${position.line}:${position.column}: ${message}`;
 }
 
 function placeOf(
@@ -34,9 +41,35 @@ function placeOf(
         : `sections/${section}.json`;
   const text = files.get(path);
   if (text === undefined) return undefined;
+  const isMessage = key !== undefined && path.startsWith('messages/');
   return {
     path,
-    position: positionIn(text, path.startsWith('messages/') ? [key as string, ...inEntry] : keys),
-    message,
+    position: positionIn(text, isMessage ? [key, ...inEntry] : keys),
+    message: isMessage ? hintOf({ name, key, inEntry, message, files }) : message,
   };
+}
+
+/** The message, or what to do about a handler that lacks what only the folder keeps apart. */
+function hintOf({
+  name,
+  key,
+  inEntry,
+  message,
+  files,
+}: {
+  name: string;
+  key: MessageKey;
+  inEntry: readonly string[];
+  message: string;
+  files: FolderFiles;
+}): string {
+  if (!key.endsWith('Handler')) return message;
+  const file = scriptFile(name, key);
+  const isWithoutScript = !files.has(file);
+  const place = inEntry.join('/');
+  if (isWithoutScript && (place === 'Code/Script' || (place === 'Code' && message === 'lacks "Script"'))) {
+    return `has no script: write ${file}`;
+  }
+  if (place === '' && message.startsWith('lacks ')) return `${message}: a handler has the form ${HANDLER_FORM}`;
+  return message;
 }

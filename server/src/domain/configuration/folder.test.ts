@@ -75,13 +75,18 @@ test('files that people add or remove count, and new messages come last, by name
 
 test('a file that cannot be used is named, with what is wrong', () => {
   const wrong: [Record<string, string>, RegExp][] = [
-    [{ 'game.json': '{' }, /file game\.json cannot be used: it is not JSON/],
+    [{ 'game.json': '{' }, /file game\.json:1:2 cannot be used: it is not JSON/],
     [{ 'game.json': '{"Sections":[1]}' }, /file game\.json .* "Sections", a list of names/],
     [{ 'messages/A.json': '[]' }, /file messages\/A\.json cannot be used: it must be an object/],
     [{ 'messages/A.json': '{"Reqest":{}}' }, /it has "Reqest": a message has Request, /],
     [{ 'messages/A.json': '{"RequestHandler":5}', 'handlers/A.js': '' }, /a handler and its Code must be objects/],
     [{ 'handlers/A.js': 'return;' }, /file handlers\/A\.js cannot be used: no handler uses it/],
-    [{ 'model.json': 'x' }, /file model\.json/],
+    [{ 'model.json': 'x' }, /file model\.json:1:1 cannot be used: it is not JSON/],
+    [
+      { 'messages/A.json': '{"EventHandler":{}}', 'handlers/A.js': '' },
+      /file handlers\/A\.js cannot be used: an event's script is handlers\/A\.event\.js: rename it/,
+    ],
+    [{ 'handlers/A.event.js': '' }, /give messages\/A\.json this: "EventHandler": \{"Enabled": true, "Code": /],
   ];
   for (const [files, message] of wrong) {
     assert.throws(() => fromFolder(new Map(Object.entries(files))), {

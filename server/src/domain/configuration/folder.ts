@@ -1,6 +1,7 @@
 import { ServiceError } from '../../errors.ts';
 import { shown } from '../../text.ts';
 import { isObject, type Json, memberOf, type Sections } from './document.ts';
+import { findJsonFault, type TextPosition } from './json-position.ts';
 import { SECTIONS } from './sections.ts';
 
 /** Path in the folder, with `/` between its parts → text. */
@@ -31,6 +32,9 @@ export type MessageKey = keyof typeof OF_MESSAGES;
 type Key = MessageKey;
 
 const KEYS = Object.keys(OF_MESSAGES) as Key[];
+
+/** A handler without its script, as people write it. */
+export const HANDLER_FORM = '{"Enabled": true, "Code": {"ScriptLanguage": "Javascript_ES5_1"}}';
 
 /** Under which key the file of a message has its entry of a section. */
 export const MESSAGE_KEYS = KEYS.map((key) => ({ key, section: OF_MESSAGES[key] }));
@@ -89,10 +93,7 @@ export function fromFolder(files: FolderFiles): Sections {
   }
   for (const path of files.keys()) {
     if (path.startsWith('handlers/') && path.endsWith('.js') && !scripts.has(path)) {
-      throw invalid(
-        path,
-        `no handler uses it: give messages/${path.slice(9, -3)}.json a RequestHandler or an EventHandler`,
-      );
+      throw invalid(path, problemOfUnused(path, byKey));
     }
   }
   for (const key of KEYS) {
@@ -104,6 +105,17 @@ export function fromFolder(files: FolderFiles): Sections {
     parts.set(section, objectOf(names.map((name) => [name, found.get(name) as Json])));
   }
   return objectOf([...parts]) as Sections;
+}
+
+/** What is wrong with a script that no handler has, and what to do. */
+function problemOfUnused(path: string, byKey: ReadonlyMap<Key, ReadonlyMap<string, Json>>): string {
+  const isOfEvent = path.endsWith('.event.js');
+  const message = path.slice('handlers/'.length, isOfEvent ? -'.event.js'.length : -'.js'.length);
+  if (!isOfEvent && byKey.get('EventHandler')?.has(message) === true) {
+    return `an event's script is ${scriptFile(message, 'EventHandler')}: rename it`;
+  }
+  const key = isOfEvent ? 'EventHandler' : 'RequestHandler';
+  return `no handler uses it: give messages/${message}.json this: "${key}": ${HANDLER_FORM}`;
 }
 
 function readMessage({
@@ -184,7 +196,7 @@ function readJson(path: string, text: string): Json {
   try {
     return JSON.parse(text) as Json;
   } catch (error) {
-    throw invalid(path, `it is not JSON: ${(error as Error).message}`);
+    throw invalid(path, `it is not JSON: ${(error as Error).message}`, findJsonFault(text));
   }
 }
 
@@ -206,6 +218,21 @@ function refuseTwins(names: readonly string[]): void {
   }
 }
 
-function invalid(path: string, problem: string): ServiceError {
-  return new ServiceError('validation', `the folder's file ${path} cannot be used: ${problem}`);
+/** A file of a folder that cannot be used at all. */
+export class FolderFault extends ServiceError {
+  readonly path: string;
+  readonly problem: string;
+  readonly position: TextPosition | undefined;
+
+  constructor(path: string, problem: string, position?: TextPosition) {
+    const place = position === undefined ? path : `${path}:${position.line}:${position.column}`;
+    super('validation', `the folder's file ${place} cannot be used: ${problem}`);
+    this.path = path;
+    this.problem = problem;
+    this.position = position;
+  }
+}
+
+function invalid(path: string, problem: string, position?: TextPosition): FolderFault {
+  return new FolderFault(path, problem, position);
 }

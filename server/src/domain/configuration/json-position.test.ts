@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { positionIn } from './json-position.ts';
+import { findJsonFault, positionIn } from './json-position.ts';
 
 const TEXT = `{
   "a": { "x": [1, "two, }", { "deep": null }], "y\\"": true },
@@ -40,4 +40,25 @@ test('what is not there has the position of what should have it', () => {
   assert.deepEqual(positionIn(TEXT, ['a', 'missing', 'more']), { line: 2, column: 3 });
   assert.deepEqual(positionIn(TEXT, ['b', 'missing']), { line: 3, column: 3 });
   assert.deepEqual(positionIn('[]', ['0']), { line: 1, column: 1 });
+});
+
+test('what is no JSON is so from the beginning of the word that is wrong', () => {
+  const wrong: [string, number, number][] = [
+    ['', 1, 1],
+    ['{', 1, 2],
+    ['{"a" 1}', 1, 6],
+    ['[1,\n 2,]', 2, 4],
+    ['{"a": 01}', 1, 7],
+    ['{"a": "x\n"}', 1, 7],
+    ['{}\n}', 2, 1],
+    ['["\\x"]', 1, 2],
+  ];
+  for (const [text, line, column] of wrong) {
+    assert.throws(() => JSON.parse(text), SyntaxError);
+    assert.deepEqual(findJsonFault(text), { line, column }, text);
+  }
+  for (const text of [TEXT, ' [] ', '-1.5e+3', '"\\u00e9\\n"', 'null', '{"a":{},"b":[true,false]}']) {
+    JSON.parse(text);
+    assert.equal(findJsonFault(text), undefined, text);
+  }
 });
