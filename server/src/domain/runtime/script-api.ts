@@ -158,11 +158,14 @@ export const SCRIPT_API: readonly ScriptObject[] = [
   },
 ];
 
-/** Declarations of `GameSparks()` for editors. Those of the game's own shapes are made beside them. */
-export function scriptApiDeclarations(): string {
+/**
+ * Declarations of `GameSparks()` for editors. Those of the game's own shapes are made beside them. `overloads` has, by
+ * the name of a call, the lists of parameters that the game's messages give it.
+ */
+export function scriptApiDeclarations(overloads: ReadonlyMap<string, readonly string[]>): string {
   const objects = SCRIPT_API.map(({ type, does, calls }) => {
-    const members = calls.map(
-      ({ name, parameters, returns, does }) => `    /** ${does} */\n    ${name}(${parameters}): ${returns};`,
+    const members = calls.flatMap(({ name, parameters, returns, does }) =>
+      (overloads.get(name) ?? [parameters]).map((own) => `    /** ${does} */\n    ${name}(${own}): ${returns};`),
     );
     return `  /** ${does} */\n  interface ${type} {\n${members.join('\n')}\n  }`;
   });

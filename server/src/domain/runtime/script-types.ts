@@ -1,4 +1,4 @@
-import type { BuiltinName, GameModel, Shape, TypeReference } from '../configuration/model.ts';
+import type { BuiltinName, GameModel, Shape, Structure, TypeReference } from '../configuration/model.ts';
 import { scriptApiDeclarations } from './script-api.ts';
 
 const BUILTIN_TYPES: Readonly<Record<BuiltinName, string>> = {
@@ -28,7 +28,7 @@ export function scriptDeclarations(model: GameModel): string {
     }
   }
   const members = [...fields].map(([name, types]) => `  readonly ${name}?: ${[...types].join(' | ')};`);
-  return `${scriptApiDeclarations()}
+  return `${scriptApiDeclarations(overloadsOf(model))}
 /** The shapes of the game. */
 declare namespace GameShapes {
 ${shapes.join('\n')}
@@ -39,6 +39,20 @@ declare const message: {
 ${members.join('\n')}
 };
 `;
+}
+
+/** The calls that name a message, once for each that the game has, so that editors show a typo. */
+function overloadsOf({ notifications, events }: GameModel): ReadonlyMap<string, readonly string[]> {
+  const parametersOf = (name: string, { name: shape, fields }: Structure) => {
+    const mayBeMissing = fields.every(({ isRequired }) => !isRequired);
+    return `name: ${JSON.stringify(name)}, payload${mayBeMissing ? '?' : ''}: GameShapes.${shape}`;
+  };
+  const sends = notifications.map(({ name, notification }) => `${parametersOf(name, notification)}, playerId?: string`);
+  const raises = events.map(({ name, event }) => parametersOf(name, event));
+  return new Map([
+    ['SendNotification', sends.length > 0 ? sends : ['name: never']],
+    ['RaiseEvent', raises.length > 0 ? raises : ['name: never']],
+  ]);
 }
 
 function declarationOf(shape: Shape): string {
