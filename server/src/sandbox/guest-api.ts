@@ -82,7 +82,7 @@ export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
 
   /** JSON has null for numbers that are none, and null removes a key: that would lose data without a word. */
   function refuseNoNumbers(key: string, value: unknown): unknown {
-    if (typeof value !== 'number' || value - value === 0) return value;
+    if (typeof value !== 'number' || Number.isFinite(value)) return value;
     throw new CallError('bad_argument', `SetData takes finite numbers only, got ${value} for ${stringify(key)}`);
   }
 
