@@ -9,6 +9,7 @@ import type { ProgramEvent, ProgramRequest } from './game-program.ts';
 import type { CallContext, HostApi } from './host-api.ts';
 import { type Message, noHandler, type Outcome } from './message.ts';
 import { PayloadFault } from './payloads.ts';
+import { createRefusalCount } from './refusal-lines.ts';
 import type { LineWriter } from './script-logs.ts';
 
 /** Codes of a script's own errors begin with a capital, so that they are never taken for those of the protocol. */
@@ -49,19 +50,7 @@ export function createMessageHandling({
   const counted = createCounting({ metrics, clock });
 
   const writerOf = createWriting({ lines, clock });
-
-  /** The game's author sees what the client sends wrongly, without the client's help. */
-  function badRequest(
-    { stage }: Place,
-    { name }: ProgramRequest | ProgramEvent,
-    { player }: Message,
-    fault: PayloadFault,
-  ): Outcome {
-    const text = excerpt(fault.text, MAX_MESSAGE_LENGTH);
-    const requestId = uuidV7(random, clock.now());
-    writerOf(stage, player.playerId, name, requestId)('debug', `the message was refused: ${text}`);
-    return failed('bad_request', text);
-  }
+  const badRequest = createBadRequests({ writerOf, clock, random });
 
   async function run(
     { stage, program }: Place,
@@ -142,11 +131,33 @@ export function createMessageHandling({
   };
 }
 
+type WriterOf = (stage: Place['stage'], playerId: string, handler: string, requestId: string) => Write;
+
 /** Writes lines about a message to the log of its stage. */
-function createWriting({ lines, clock }: { lines: LineWriter; clock: Clock }) {
-  return ({ stageId }: Place['stage'], playerId: string, handler: string, requestId: string): Write =>
+function createWriting({ lines, clock }: { lines: LineWriter; clock: Clock }): WriterOf {
+  return ({ stageId }, playerId, handler, requestId) =>
     (level, text) =>
       lines.write(stageId, { at: clock.now(), level, text, requestId, playerId, handler });
+}
+
+/** Refuses payloads. The game's author sees what the client sends wrongly, without the client's help. */
+function createBadRequests({ writerOf, clock, random }: { writerOf: WriterOf; clock: Clock; random: RandomBytes }) {
+  const countRefusal = createRefusalCount(clock);
+  return (
+    { stage }: Place,
+    { name }: ProgramRequest | ProgramEvent,
+    { player }: Message,
+    fault: PayloadFault,
+  ): Outcome => {
+    const text = excerpt(fault.text, MAX_MESSAGE_LENGTH);
+    const leftOut = countRefusal(stage.stageId, name);
+    if (leftOut !== undefined) {
+      const more = leftOut === 0 ? '' : ` (lines like this that were left out before it: ${leftOut})`;
+      const write = writerOf(stage, player.playerId, name, uuidV7(random, clock.now()));
+      write('debug', `the message was refused: ${text}${more}`);
+    }
+    return failed('bad_request', text);
+  };
 }
 
 /** Counts a message, its outcome and how long that took. */

@@ -1,0 +1,37 @@
+import type { Clock } from '../../clock.ts';
+import { createTokenBuckets } from '../../token-bucket.ts';
+
+const MAX_KEYS = 10_000;
+/** An author who tries a message by hand sees each refusal. */
+const OF_MESSAGE = { burst: 10, ratePerSecond: 1 / 10, maxKeys: MAX_KEYS };
+/** A stage keeps 10,000 lines unless a setting says otherwise: refusals alone need more than half a day to fill that. */
+const OF_STAGE = { burst: 50, ratePerSecond: 1 / 6, maxKeys: MAX_KEYS };
+
+/**
+ * Says of a refused payload how many lines about the same message were left out before its own line; undefined when its
+ * own is left out too. A client may be refused a thousand times a second, and the lines of scripts must stay in the log.
+ */
+export type CountRefusal = (stageId: string, messageName: string) => number | undefined;
+
+export function createRefusalCount(clock: Clock): CountRefusal {
+  const byMessage = createTokenBuckets({ ...OF_MESSAGE, clock });
+  const byStage = createTokenBuckets({ ...OF_STAGE, clock });
+  /** The message refused longest ago comes first. */
+  const leftOut = new Map<string, number>();
+
+  return function countRefusal(stageId, messageName) {
+    const key = `${stageId} ${messageName}`;
+    const before = leftOut.get(key) ?? 0;
+    leftOut.delete(key);
+    if (byMessage.peek(key) === 0 && byStage.take(stageId) === 0) {
+      byMessage.take(key);
+      return before;
+    }
+    for (const oldest of leftOut.keys()) {
+      if (leftOut.size < MAX_KEYS) break;
+      leftOut.delete(oldest);
+    }
+    leftOut.set(key, before + 1);
+    return undefined;
+  };
+}
