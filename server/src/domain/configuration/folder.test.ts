@@ -80,13 +80,7 @@ test('a file that cannot be used is named, with what is wrong', () => {
     [{ 'messages/A.json': '[]' }, /file messages\/A\.json cannot be used: it must be an object/],
     [{ 'messages/A.json': '{"Reqest":{}}' }, /it has "Reqest": a message has Request, /],
     [{ 'messages/A.json': '{"RequestHandler":5}', 'handlers/A.js': '' }, /a handler and its Code must be objects/],
-    [{ 'handlers/A.js': 'return;' }, /file handlers\/A\.js cannot be used: no handler uses it/],
     [{ 'model.json': 'x' }, /file model\.json:1:1 cannot be used: it is not JSON/],
-    [
-      { 'messages/A.json': '{"EventHandler":{}}', 'handlers/A.js': '' },
-      /file handlers\/A\.js cannot be used: an event's script is handlers\/A\.event\.js: rename it/,
-    ],
-    [{ 'handlers/A.event.js': '' }, /give messages\/A\.json this: "EventHandler": \{"Enabled": true, "Code": /],
   ];
   for (const [files, message] of wrong) {
     assert.throws(() => fromFolder(new Map(Object.entries(files))), {
@@ -98,4 +92,40 @@ test('a file that cannot be used is named, with what is wrong', () => {
   assert.throws(() => toFolder({ 'GameSparks.Core.Requests': { buy: {}, Buy: {} } }), {
     message: /differ only in case/,
   });
+});
+
+test('a script that no handler uses comes with what its author may have meant', () => {
+  const handler = ': \\{"Enabled": true, "Code": \\{"ScriptLanguage": "Javascript_ES5_1"\\}\\}$';
+  const unused: [message: string | undefined, scripts: string[], problem: string][] = [
+    [undefined, ['A.js'], 'no handler uses it: write messages/A.json with "Request", .* and this: "RequestHandler"'],
+    [undefined, ['A.event.js'], 'no handler uses it: write messages/A.json with "Event", .* and this: "EventHandler"'],
+    ['{"Request":{}}', ['A.js'], 'no handler uses it: give messages/A.json this: "RequestHandler"'],
+    ['{"Event":{}}', ['A.event.js'], 'no handler uses it: give messages/A.json this: "EventHandler"'],
+    [
+      '{"Request":{}}',
+      ['A.event.js'],
+      'a request\'s script is handlers/A.js: rename it, and give .*: "RequestHandler"',
+    ],
+    ['{"Event":{}}', ['A.js'], 'an event\'s script is handlers/A.event.js: rename it, and give .* "EventHandler"'],
+    [
+      '{"Request":{},"RequestHandler":{}}',
+      ['A.js', 'A.event.js'],
+      'no handler uses it: give messages/A.json "Event", with its shapes, and this: "EventHandler"',
+    ],
+  ];
+  const faultOf = (files: Record<string, string>, message: string) =>
+    assert.throws(() => fromFolder(new Map(Object.entries(files))), {
+      code: 'validation',
+      message: new RegExp(message),
+    });
+  for (const [message, scripts, problem] of unused) {
+    const files = Object.fromEntries(scripts.map((script) => [`handlers/${script}`, '']));
+    faultOf(message === undefined ? files : { ...files, 'messages/A.json': message }, `: ${problem}${handler}`);
+  }
+  const event = "file handlers/A.js cannot be used: an event's script is handlers/A.event.js: rename it$";
+  faultOf({ 'messages/A.json': '{"Event":{},"EventHandler":{}}', 'handlers/A.js': '' }, event);
+  const request = "file handlers/A.event.js cannot be used: a request's script is handlers/A.js: rename it$";
+  faultOf({ 'messages/A.json': '{"Request":{},"RequestHandler":{}}', 'handlers/A.event.js': '' }, request);
+  const own = 'GameSparks.Identity.GetPlayerToken';
+  faultOf({ [`handlers/${own}.js`]: '' }, `write messages/${own}.json with this: "RequestHandler"${handler}`);
 });

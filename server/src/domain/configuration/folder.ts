@@ -93,7 +93,7 @@ export function fromFolder(files: FolderFiles): Sections {
   }
   for (const path of files.keys()) {
     if (path.startsWith('handlers/') && path.endsWith('.js') && !scripts.has(path)) {
-      throw invalid(path, problemOfUnused(path, byKey));
+      throw invalid(path, problemOfUnused(path, files, byKey));
     }
   }
   for (const key of KEYS) {
@@ -108,14 +108,23 @@ export function fromFolder(files: FolderFiles): Sections {
 }
 
 /** What is wrong with a script that no handler has, and what to do. */
-function problemOfUnused(path: string, byKey: ReadonlyMap<Key, ReadonlyMap<string, Json>>): string {
-  const isOfEvent = path.endsWith('.event.js');
-  const message = path.slice('handlers/'.length, isOfEvent ? -'.event.js'.length : -'.js'.length);
-  if (!isOfEvent && byKey.get('EventHandler')?.has(message) === true) {
-    return `an event's script is ${scriptFile(message, 'EventHandler')}: rename it`;
+function problemOfUnused(path: string, files: FolderFiles, byKey: ReadonlyMap<Key, ReadonlyMap<string, Json>>): string {
+  const ofEvent = path.endsWith('.event.js');
+  const message = path.slice('handlers/'.length, ofEvent ? -'.event.js'.length : -'.js'.length);
+  const file = `messages/${message}.json`;
+  const has = (key: Key) => byKey.get(key)?.has(message) === true;
+  const [own, other] = ofEvent ? (['Event', 'Request'] as const) : (['Request', 'Event'] as const);
+  const otherScript = scriptFile(message, `${other}Handler`);
+  const isOther = !has(own) && (has(other) || has(`${other}Handler`)) && !files.has(otherScript);
+  const kind = isOther ? other : own;
+  const handler = `"${kind}Handler": ${HANDLER_FORM}`;
+  if (isOther) {
+    const renamed = `${ofEvent ? "a request's" : "an event's"} script is ${otherScript}: rename it`;
+    return has(`${kind}Handler`) ? renamed : `${renamed}, and give ${file} this: ${handler}`;
   }
-  const key = isOfEvent ? 'EventHandler' : 'RequestHandler';
-  return `no handler uses it: give messages/${message}.json this: "${key}": ${HANDLER_FORM}`;
+  // The requests that every stage answers by itself, whose names have dots, are not declared.
+  const missing = has(kind) || message.includes('.') ? 'this' : `"${kind}", with its shapes, and this`;
+  return `no handler uses it: ${files.has(file) ? `give ${file}` : `write ${file} with`} ${missing}: ${handler}`;
 }
 
 function readMessage({
