@@ -22,8 +22,9 @@ export interface GuestRuntime {
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: Its text has to be complete in itself.
 export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
   const { parse, stringify } = JSON;
-  const { freeze, defineProperty } = Object;
+  const { freeze, defineProperty, keys } = Object;
   const { isArray } = Array;
+  const { isFinite: isFiniteNumber } = Number;
   const ownString = String;
   const ownObject = Object;
   const handlers = new Map<string, (message: unknown) => unknown>();
@@ -80,15 +81,35 @@ export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
     return text;
   }
 
-  /** JSON has null for numbers that are none, and null removes a key: that would lose data without a word. */
-  function refuseNoNumbers(key: string, value: unknown): unknown {
-    if (typeof value !== 'number' || Number.isFinite(value)) return value;
+  function refuseNoNumber(key: string, value: unknown): unknown {
+    if (typeof value !== 'number' || isFiniteNumber(value)) return value;
     throw new CallError('bad_argument', `SetData takes finite numbers only, got ${value} for ${stringify(key)}`);
+  }
+
+  /**
+   * JSON has null for numbers that are none, and null removes a key: that would lose data without a word. The search
+   * ends where each null of the text has been found, because to look at every value takes as long as to write it.
+   */
+  function refuseNoNumbers(values: object, text: string): void {
+    let unexplained = text.split('null').length - 1;
+    const objects = [values as Record<string, unknown>];
+    for (let at = 0; at < objects.length; at += 1) {
+      const object = objects[at] ?? {};
+      if (object.toJSON !== undefined) return void stringify(values, refuseNoNumber);
+      for (const name of keys(object)) {
+        const value = object[name];
+        if (value === null) {
+          unexplained -= 1;
+          if (unexplained === 0) return;
+        } else if (typeof value === 'object') objects[objects.length] = value as typeof object;
+        else if (typeof value === 'number') refuseNoNumber(name, value);
+      }
+    }
   }
 
   function setData(id: string, values: unknown): void {
     const text = stringify(values) ?? 'null';
-    if (text.includes('null')) stringify(values, refuseNoNumbers);
+    if (text.includes('null') && typeof values === 'object' && values !== null) refuseNoNumbers(values, text);
     send('SetData', `[${stringify(id) ?? 'null'},${text}]`);
   }
 

@@ -80,6 +80,12 @@ const CALLS: readonly (readonly [call: string, code: string, text: RegExp])[] = 
   [`${GS}.CurrentPlayer().SetData()`, 'bad_argument', /^the argument of SetData must be an object, got null$/],
   [`${GS}.CurrentPlayer().SetData({ a: NaN })`, 'bad_argument', /^SetData takes finite numbers only, got NaN for "a"$/],
   [`${GS}.CurrentPlayer().SetData({ a: [{ b: 1 / 0 }] })`, 'bad_argument', /finite .* got Infinity for "b"$/],
+  [`${GS}.CurrentPlayer().SetData({ a: null, b: [null, NaN] })`, 'bad_argument', /finite .* got NaN for "1"$/],
+  [
+    `${GS}.CurrentPlayer().SetData({ a: null, b: { toJSON: () => [-1 / 0] } })`,
+    'bad_argument',
+    /finite .* got -Infinity for "0"$/,
+  ],
   [`${GS}.CurrentPlayer().GetData('a')`, 'bad_argument', /^the argument of GetData must be a list .* got "a"$/],
   [`${GS}.CurrentPlayer().GetData(Array(101).fill('a'))`, 'bad_argument', /at most 100 keys.* got 101$/],
   [`${GS}.CurrentPlayer().Disconnect(5)`, 'bad_argument', /^the reason must be text, got 5$/],
@@ -118,6 +124,13 @@ test('an error of a call has its code and its text in the script and in the log'
     assert.match(lines.join('\n'), /^error GameSparksError \[\w+\]: .* \(line 1, column \d+\)$/, call);
     assert.ok(lines.join().includes(`[${code}]: ${Text}`), `${call}: ${lines.join()}`);
   }
+});
+
+test('nulls that are meant, and what only looks like one, are no fault of SetData', async (t) => {
+  const run = await open(t);
+  const values = "{ a: null, b: 'null', null: [null, undefined, { c: 1.5, d: null }], e: { toJSON: () => null } }";
+  const script = `${GS}.CurrentPlayer().SetData(${values}); return ${GS}.Messaging().Response({});`;
+  assert.deepEqual(await run(script), { outcome: { isHandled: true, payload: {} }, lines: [] });
 });
 
 /** A script, its outcome, and the line that its author finds. */
