@@ -89,6 +89,10 @@ test('send shows what the log says of a failure, and what it was given', async (
   assert.equal(quoteless.exitCode, 2);
   assert.match(quoteless.err, /^the payload must be a JSON object, .* what arrived is "\{Name:Anna\}" \(/);
   assert.match((await run(['send', 'Greet'])).err, /^no_handler: .*; did you mean Custom\.Game\.Greet\?\n$/);
+  const asEvent = await run(['send', 'Custom.Game.Greet', '--event']);
+  assert.match(asEvent.err, /^no_handler: .*; if it is a request, leave --event out\n$/);
+  assert.match((await run(['send', 'Custom.Game.Nope'])).err, /^no_handler: .*; if it is an event, add --event\n$/);
+  assert.doesNotMatch((await run(['send', 'Other.Nope'])).err, /; /);
 });
 
 test('logs takes the name of a message with or without its prefix, and a level in any case', async (t) => {

@@ -88,6 +88,8 @@ test('dev names the folder that was meant, and places where the editor finds the
   rmSync(join(folder, 'handlers/Greet.js'));
   writeFileSync(greet, text);
   await running.printed(': has no script: write handlers/Greet.js\n');
+  writeFileSync(greet, text.replace('"GreetResponse"', '"Nope"'));
+  await running.printed('there is no shape "Nope": add it to model.json, or use ');
   const { Request } = JSON.parse(text);
   writeFileSync(greet, JSON.stringify({ Request }));
   await running.printed(`${greet}: warning: players may send it, but it has no RequestHandler`);

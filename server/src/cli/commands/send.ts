@@ -97,7 +97,7 @@ async function send(world: World, command: Command, { type, payload }: Message):
     }
   } catch (error) {
     if (!(error instanceof ResparkError)) throw error;
-    const message = printable(`${error.code}: ${error.message}${hintFor(error.code, type)}`);
+    const message = printable(`${error.code}: ${error.message}${hintFor(error.code, type, event === true)}`);
     if (FAILURES.includes(error.code)) throw new CommandError(`${message}\n${await script.said()}`, { cause: error });
     throw new CommandError(message, { cause: error });
   } finally {
@@ -152,9 +152,12 @@ function quoteIfNeeded(word: string, platform: NodeJS.Platform): string {
   return /^[\w.-]+$/.test(word) ? word : quoteForShell(word, platform);
 }
 
-/** Messages of a game have a prefix that is easily left out. */
-function hintFor(code: string, type: string): string {
-  return code === 'no_handler' && !type.includes('.') ? `; did you mean ${GAME_PREFIX}${type}?` : '';
+/** Messages of a game have a prefix that is easily left out, and their name does not say which are events. */
+function hintFor(code: string, type: string, isEvent: boolean): string {
+  if (code !== 'no_handler') return '';
+  if (!type.includes('.')) return `; did you mean ${GAME_PREFIX}${type}?`;
+  if (!type.startsWith(GAME_PREFIX)) return '';
+  return isEvent ? '; if it is a request, leave --event out' : '; if it is an event, add --event';
 }
 
 /** The text of the payload: as given, or the content of the file or of stdin that `given` names. */

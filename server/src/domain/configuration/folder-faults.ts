@@ -45,7 +45,11 @@ function placeOf(
   return {
     path,
     position: positionIn(text, isMessage ? [key, ...inEntry] : keys),
-    message: isMessage ? hintOf({ name, key, inEntry, message, files }) : message,
+    // What other messages call a section is a file here.
+    message: (isMessage ? hintOf({ name, key, inEntry, message, files }) : message).replaceAll(
+      SECTIONS.model,
+      MODEL_FILE,
+    ),
   };
 }
 
