@@ -166,14 +166,15 @@ test(`of ${INVOCATIONS} invocations, some of which fail, are stopped or killed, 
     samples.push(measure());
   }
   t.diagnostic(JSON.stringify({ samples, counts: Object.fromEntries(counts) }));
-  // What the garbage collectors of the threads have not come to yet comes and goes, so the lowest of a few counts.
-  const lowest = (from: number, to: number, of: 'heap' | 'rss') =>
-    Math.min(...samples.slice(from, to).map((sample) => sample[of]));
+  // What the garbage collectors of the threads have not come to yet comes and goes, guests of 32 MiB among it: what grows
+  // for good is above its early peak even when it is lowest.
+  const samplesOf = (name: 'heap' | 'rss', from: number, to: number) =>
+    samples.slice(from, to).map((sample) => sample[name]);
   for (const [of, maxGrowth] of [
     ['heap', 8],
-    ['rss', 96],
+    ['rss', 64],
   ] as const) {
-    const [early, late] = [lowest(2, 5, of), lowest(7, 10, of)];
+    const [early, late] = [Math.max(...samplesOf(of, 2, 5)), Math.min(...samplesOf(of, 7, 10))];
     assert.ok(late - early < maxGrowth, `${of} grew from ${early} MiB to ${late} MiB`);
   }
   for (const handler of Object.keys(SCRIPTS)) assert.ok((counts.get(handler) ?? 0) > 0, `${handler} never ran`);
