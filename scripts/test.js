@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util';
 
 const CLIENTS = [
   ...['aws-cli', 'aws-sdk', 'ws', 'undici', 'websockets', 'chromium', 'mcs'],
-  ...['nginx', 'haproxy', 'caddy', 'promtool'],
+  ...['nginx', 'haproxy', 'caddy', 'promtool', 'postgres'],
 ];
 
 // The folders whose files take longest come first, so that none of these files runs alone at the end.

@@ -169,7 +169,7 @@ const RULE: Readonly<Record<string, Names>> = {
       'node:fs/promises',
       'node:http',
       'node:worker_threads',
-      ...['@aws-sdk/client-lambda', 'commander', 'ioredis', 'jose', 'kysely', 'libsql', 'undici', 'ws'],
+      ...['@aws-sdk/client-lambda', 'commander', 'ioredis', 'jose', 'kysely', 'libsql', 'pg', 'undici', 'ws'],
     ],
   },
   'server/src/domain/players/planted.ts': {
@@ -256,16 +256,17 @@ const RULE: Readonly<Record<string, Names>> = {
       'libsql',
       'libsql/promise',
       'node:fs',
+      'pg',
     ],
     forbidden: ['../data-directory/data-directory.ts', '../main.ts', 'ws'],
   },
   'server/src/cluster/planted.ts': {
     allowed: ['./cluster.ts', '../clock.ts'],
-    forbidden: ['../main.ts', 'kysely', 'libsql'],
+    forbidden: ['../main.ts', 'kysely', 'libsql', 'pg'],
   },
   'server/src/sandbox/planted.ts': {
     allowed: ['./sandbox.ts', './pool.ts', '../clock.ts', '../errors.ts', 'node:worker_threads'],
-    forbidden: ['../store/store.ts', '../domain/runtime/runtimes.ts', '../main.ts', 'kysely', 'libsql', 'ws'],
+    forbidden: ['../store/store.ts', '../domain/runtime/runtimes.ts', '../main.ts', 'kysely', 'libsql', 'pg', 'ws'],
   },
   'server/src/threads/planted.ts': {
     allowed: [

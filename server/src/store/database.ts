@@ -15,7 +15,8 @@ export interface Database {
   /**
    * Runs `work` once, while no other writer runs. Resolves with its result when everything it wrote is on disk. When
    * `work` rejects, writes nothing and rejects with the same reason. Rejects with a retryable
-   * `ServiceError('internal')`, without calling `work`, when another process does not release the database in time.
+   * `ServiceError('internal')`, without calling `work`, when another process does not release the database in time. When
+   * the connection to the database is lost, rejects so too; only where that happens at the commit, all may be written.
    */
   transaction<T>(work: (query: Query) => Promise<T>): Promise<T>;
 
@@ -24,8 +25,20 @@ export interface Database {
    * which a query here could see that commit. Commits of this object's `transaction` leave it as it is. What was read
    * by a query that began after one call still stands when a later call gives the same number, unless this object has
    * committed in between. Undefined where finding out would cost as much as reading.
+   *
+   * In PostgreSQL only commits that were announced change it, also those of this object, and it may do so up to a second
+   * after the commit was answered. It is undefined while that cannot be kept.
    */
   foreignVersion(): number | undefined;
+
+  /**
+   * Has the commit of this transaction change the `foreignVersion` of other processes. To be called when the transaction
+   * has changed what they may remember.
+   */
+  announce(query: Query): Promise<void>;
+
+  /** Bytes of everything, without what was removed, as this query or transaction sees it. */
+  storedBytes(query: Query): Promise<number>;
 
   /**
    * Brings the schema up to this program's version; several processes may try at once. Throws a `StartupError` when the

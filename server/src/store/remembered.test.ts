@@ -18,6 +18,8 @@ class FakeDatabase {
     return this.version;
   }
 
+  async announce(): Promise<void> {}
+
   async transaction<T>(work: (query: Query) => Promise<T>): Promise<T> {
     const result = await work(undefined as unknown as Query);
     await this.commit();

@@ -37,7 +37,7 @@ export interface Memory {
  * `Database`.
  */
 export function createMemory(
-  database: Pick<Database, 'foreignVersion' | 'transaction'>,
+  database: Pick<Database, 'foreignVersion' | 'announce' | 'transaction'>,
   maxRecords = MAX_RECORDS,
 ): Memory {
   const records = new Map<string, { readonly found: unknown; readonly ids: readonly string[] }>();
@@ -80,6 +80,7 @@ export function createMemory(
         return await database.transaction(async (query) => {
           const result = await work(query, (id) => changedIds.add(id));
           if (changedIds.size === 0) return result;
+          await database.announce(query);
           isCommitting = true;
           commitsBegun += 1;
           forget(changedIds);

@@ -18,7 +18,8 @@ import { usageOf } from './tables/usage.ts';
 /** A store remembers what it has looked up, so a process must have only one over the same `database`. */
 export function createStore(database: Database): Store {
   const memory = createMemory(database);
-  const tables = createTables({ read: database.query, write: memory.transaction });
+  const { storedBytes } = database;
+  const tables = createTables({ read: database.query, write: memory.transaction, storedBytes });
   const { stages, accessKeys } = tables;
   const idsOfStage = ({ id, gameId }: StageRecord) => [id, gameId];
   return {
@@ -37,14 +38,21 @@ export function createStore(database: Database): Store {
           () => [id],
         ),
     },
-    transaction: (work) => memory.transaction((query, changed) => work(storeWithin(query, changed))),
+    transaction: (work) => memory.transaction((query, changed) => work(storeWithin({ query, changed, storedBytes }))),
   };
 }
 
 /** The store that the work of a transaction uses; a transaction within it is a savepoint. */
-function storeWithin(query: Query, changed: Changed): Store {
+function storeWithin({
+  query,
+  changed,
+  storedBytes,
+}: {
+  query: Query;
+  changed: Changed;
+} & Pick<Database, 'storedBytes'>): Store {
   const store: Store = {
-    ...createTables({ read: query, write: (work) => work(query, changed) }),
+    ...createTables({ read: query, write: (work) => work(query, changed), storedBytes }),
     async transaction(work) {
       await sql`savepoint inner_transaction`.execute(query);
       try {

@@ -10,6 +10,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
   type SqliteStatement,
+  sql,
 } from 'kysely';
 import Libsql from 'libsql';
 import { type Clock, systemClock } from '../clock.ts';
@@ -71,6 +72,14 @@ export function openSqlite({
     query,
     transaction,
     foreignVersion,
+    // Every commit does so.
+    async announce() {},
+    async storedBytes(within) {
+      const { rows } = await sql<{ bytes: number }>`
+        select ((select page_count from pragma_page_count) - (select freelist_count from pragma_freelist_count))
+          * (select page_size from pragma_page_size) as bytes`.execute(within);
+      return rows[0]?.bytes ?? 0;
+    },
     migrate: () => migrate({ transaction }),
     assertMigrated: () => assertMigrated({ query }),
     async close() {

@@ -1,6 +1,6 @@
 import { type InsertObject, sql } from 'kysely';
 import { ServiceError } from '../../errors.ts';
-import type { Query } from '../database.ts';
+import type { Database, Query } from '../database.ts';
 import type { Changed } from '../remembered.ts';
 import type { Schema } from '../schema.ts';
 
@@ -12,7 +12,7 @@ export const UNFINISHED = ['PENDING', 'IN_PROGRESS'] as const;
  * removes games, stages or access keys, directly or by a cascade, passes the id of each to `changed`, because look-ups
  * of these are remembered.
  */
-export interface Scope {
+export interface Scope extends Pick<Database, 'storedBytes'> {
   readonly read: Query;
   write<T>(work: (query: Query, changed: Changed) => Promise<T>): Promise<T>;
 }

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Usage } from '../store.ts';
 import type { Scope } from './scope.ts';
 
-export function usageOf({ read }: Scope): Usage {
+export function usageOf({ read, storedBytes }: Scope): Usage {
   return {
     async ofGame(gameId) {
       // The indexes of migration 4 have the same expressions.
@@ -13,11 +13,6 @@ export function usageOf({ read }: Scope): Usage {
       );
       return rows[0]?.bytes ?? 0;
     },
-    async inAll() {
-      const { rows } = await sql<{ bytes: number }>`
-        select ((select page_count from pragma_page_count) - (select freelist_count from pragma_freelist_count))
-          * (select page_size from pragma_page_size) as bytes`.execute(read);
-      return rows[0]?.bytes ?? 0;
-    },
+    inAll: () => storedBytes(read),
   };
 }

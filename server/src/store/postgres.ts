@@ -1,0 +1,124 @@
+import { Kysely, sql } from 'kysely';
+import type { Clock } from '../clock.ts';
+import { parseDatabaseAddress } from '../database-address.ts';
+import type { Log } from '../log.ts';
+import { StartupError } from '../startup-error.ts';
+import type { Database, Query } from './database.ts';
+import { assertMigrated, migrate } from './migrations/migrate.ts';
+import { ANNOUNCE_CHANGE, watchChanges } from './postgres/change-watch.ts';
+import type { DatabaseSettings } from './postgres/client.ts';
+import { createDialect } from './postgres/dialect.ts';
+import { describeFault } from './postgres/faults.ts';
+import { openSessions, type Sessions } from './postgres/sessions.ts';
+import { createWriterTurns } from './postgres/writer-turns.ts';
+import type { Schema } from './schema.ts';
+
+/** A migration, or the wait for another node's, may take so long. */
+const MIGRATION_MS = 600_000;
+/** Of this version, PostgreSQL knows everything that is asked of it here. */
+const LEAST_VERSION = 12;
+
+export interface Postgres {
+  readonly database: Database;
+  /** The connections, which are closed with the database. */
+  readonly sessions: Sessions;
+}
+
+/**
+ * Opens a database that other nodes may use at the same time. Transactions of all of them run one at a time. Throws a
+ * `StartupError` when it cannot be reached or used; afterwards a lost connection fails only the calls that need it, and
+ * later ones get another. With `isWatching` look-ups may be remembered, for which changes of other nodes are heard of.
+ */
+export async function openPostgres({
+  settings,
+  clock,
+  log,
+  isWatching = true,
+}: {
+  settings: DatabaseSettings;
+  clock: Clock;
+  log: Pick<Log, 'info' | 'warn'>;
+  isWatching?: boolean;
+}): Promise<Postgres> {
+  const sessions = openSessions({ settings, clock, log });
+  try {
+    await assertUsable(sessions);
+  } catch (error) {
+    await sessions.end();
+    throw error;
+  }
+  const query = new Kysely<Schema>({ dialect: createDialect(sessions) });
+  const takeTurn = createWriterTurns({ clock, maxWaitMs: settings.databaseStatementTimeoutMs / 2 });
+  const watch = isWatching ? watchChanges({ connect: () => sessions.connectAlone(), clock, log }) : undefined;
+  const transaction = <T>(work: (query: Query) => Promise<T>) => takeTurn(() => query.transaction().execute(work));
+
+  const database: Database = {
+    query,
+    transaction,
+    foreignVersion: () => watch?.version(),
+    async announce(within) {
+      await sql.raw(ANNOUNCE_CHANGE).execute(within);
+    },
+    async storedBytes(within) {
+      const { rows } = await sql<{ bytes: number }>`
+        select coalesce((select sum(octet_length(sections)) from configurations), 0)
+          + coalesce((select sum(octet_length(sections)) from snapshots), 0)
+          + coalesce((select sum(octet_length(archive)) from generated_code_jobs), 0) as bytes`.execute(within);
+      return rows[0]?.bytes ?? 0;
+    },
+    migrate: () => withPatience({ settings, clock, log }, migrate),
+    assertMigrated: () => assertMigrated({ query }),
+    async close() {
+      await watch?.close();
+      // What is under way has its turn first.
+      await takeTurn(async () => {}).catch(() => {});
+      await sessions.end();
+    },
+  };
+  return { database, sessions };
+}
+
+/** Gives what is slower than calls may be a connection of its own. */
+async function withPatience<T>(
+  { settings, ...parts }: Parameters<typeof openSessions>[0],
+  work: (database: Pick<Database, 'transaction'>) => Promise<T>,
+): Promise<T> {
+  const patient = { ...settings, databasePoolSize: 1, databaseStatementTimeoutMs: MIGRATION_MS };
+  const sessions = openSessions({ ...parts, settings: patient });
+  try {
+    const query = new Kysely<Schema>({ dialect: createDialect(sessions) });
+    return await work({ transaction: (write) => query.transaction().execute(write) });
+  } finally {
+    await sessions.end();
+  }
+}
+
+async function assertUsable(sessions: Sessions): Promise<void> {
+  const where = describe(sessions.settings);
+  const client = await sessions.connectAlone().catch((error: unknown) => {
+    const advice = 'check RESPARK_DATABASE_URL, and whether the server runs and lets this machine in';
+    throw new StartupError(`cannot use the database ${where}: ${describeFault(error)}: ${advice}`, { cause: error });
+  });
+  try {
+    const { rows } = await client.query<{ version: string; encoding: string }>(
+      `select current_setting('server_version_num') as version, current_setting('server_encoding') as encoding`,
+    );
+    const [{ version, encoding }] = rows as [{ version: string; encoding: string }];
+    const major = Math.floor(Number(version) / 10_000);
+    if (major < LEAST_VERSION) {
+      throw new StartupError(`the database ${where} is of PostgreSQL ${major}: use ${LEAST_VERSION} or newer`);
+    }
+    if (encoding !== 'UTF8') {
+      throw new StartupError(`the database ${where} has the encoding ${encoding}: create it with "createdb -E UTF8"`);
+    }
+  } finally {
+    await client.end();
+  }
+}
+
+/** The URL without the password. */
+function describe({ databaseUrl }: DatabaseSettings): string {
+  const address = parseDatabaseAddress(databaseUrl);
+  if (typeof address === 'string') return '';
+  return `"${address.database}" of ${address.host}:${address.port}`;
+}

@@ -1,0 +1,117 @@
+import type { Clock } from '../../clock.ts';
+import type { Log } from '../../log.ts';
+import type { CuttableClient } from './client.ts';
+import { describeFault } from './faults.ts';
+
+const CHANNEL = 'respark_changes';
+/** What a transaction executes so that its commit tells every node. */
+export const ANNOUNCE_CHANGE = `notify ${CHANNEL}`;
+
+const HEARTBEAT_MS = 250;
+/** A commit that was answered so long ago is known here, or nothing is trusted. It must be less than a second. */
+const MAX_TRUST_MS = 900;
+/** Without an answer for so long the connection is dead. */
+const MAX_SILENCE_MS = 3_000;
+const RECONNECT_MS = 250;
+
+export interface ChangeWatch {
+  /** A number that is another one after each change of another process; undefined while that cannot be known. */
+  version(): number | undefined;
+  close(): Promise<void>;
+}
+
+/**
+ * Listens on a connection of its own. It is
+ *
+ * - connecting, or waiting to try again: no version is known.
+ * - listening: each notification, and each new connection, makes another version.
+ *
+ * A heartbeat is a query. Before its answer, the server sends every notification of a commit that was answered before the
+ * heartbeat was sent. So the version stands for as long as the last answered heartbeat was *sent* less than
+ * `MAX_TRUST_MS` ago, and a paused process, a dead connection or a busy server can only end that.
+ */
+export function watchChanges({
+  connect,
+  clock,
+  log,
+}: {
+  connect: () => Promise<CuttableClient>;
+  clock: Pick<Clock, 'monotonic' | 'after'>;
+  log: Pick<Log, 'info' | 'warn'>;
+}): ChangeWatch {
+  let version = 0;
+  let provenAt = Number.NEGATIVE_INFINITY;
+  let isClosed = false;
+  let isFailing = false;
+  let client: CuttableClient | undefined;
+  let endPause = () => {};
+
+  const pause = (ms: number) =>
+    new Promise<void>((resolve) => {
+      const cancel = clock.after(ms, resolve);
+      endPause = () => {
+        cancel();
+        resolve();
+      };
+    });
+
+  async function beat(listening: CuttableClient): Promise<void> {
+    const sentAt = clock.monotonic();
+    const cancel = clock.after(MAX_SILENCE_MS, () => listening.cut());
+    try {
+      await listening.query('select 1');
+      provenAt = sentAt;
+    } finally {
+      cancel();
+    }
+  }
+
+  async function listen(): Promise<void> {
+    client = await connect();
+    client.on('notification', () => {
+      version += 1;
+    });
+    const cancel = clock.after(MAX_SILENCE_MS, () => client?.cut());
+    await client.query(`listen ${CHANNEL}`).finally(cancel);
+    // What was announced while nobody listened is unknown.
+    version += 1;
+    while (!isClosed) {
+      await beat(client);
+      if (isFailing) log.info({}, 'changes of other nodes are heard of again');
+      isFailing = false;
+      await pause(HEARTBEAT_MS);
+    }
+  }
+
+  async function watch(): Promise<void> {
+    while (!isClosed) {
+      try {
+        await listen();
+      } catch (error) {
+        // What is remembered is read from the database each time meanwhile, which is slower and as right.
+        if (!isFailing && !isClosed) {
+          log.warn(
+            { reason: describeFault(error) },
+            'changes of other nodes are not heard of, so nothing is remembered',
+          );
+        }
+        isFailing = true;
+      }
+      provenAt = Number.NEGATIVE_INFINITY;
+      client?.cut();
+      client = undefined;
+      if (!isClosed) await pause(RECONNECT_MS);
+    }
+  }
+  const watching = watch();
+
+  return {
+    version: () => (clock.monotonic() - provenAt < MAX_TRUST_MS ? version : undefined),
+    async close() {
+      isClosed = true;
+      endPause();
+      client?.cut();
+      await watching;
+    },
+  };
+}

@@ -1,0 +1,104 @@
+import { readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
+import pg from 'pg';
+import type { Clock } from '../../clock.ts';
+import { type DatabaseAddress, parseDatabaseAddress } from '../../database-address.ts';
+import { describeFileFault } from '../../file-fault.ts';
+import { StartupError } from '../../startup-error.ts';
+
+/** A node that holds a lock in a transaction and is paused, or cut off, loses it after this time. */
+const MAX_IDLE_IN_TRANSACTION_MS = 3_000;
+const KEEP_ALIVE_MS = 10_000;
+const INT8 = 20;
+
+export interface DatabaseSettings {
+  readonly databaseUrl: string;
+  readonly databaseCaFile: string | undefined;
+  readonly databasePoolSize: number;
+  readonly databaseConnectTimeoutMs: number;
+  readonly databaseStatementTimeoutMs: number;
+}
+
+/** All numbers of the database are numbers here, because none of ours is beyond 2^53. */
+const TYPES = {
+  getTypeParser: ((oid: number, format?: 'text') =>
+    oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+};
+
+/** A connection of the driver that can be cut off at once: its own end waits for a server that may not answer. */
+export class CuttableClient extends pg.Client {
+  readonly #socket: Socket;
+
+  constructor(config: pg.ClientConfig = {}) {
+    const socket = new Socket();
+    super({ ...config, stream: () => socket });
+    this.#socket = socket;
+    // Whoever waits for an answer gets the error too, and when nobody does, nobody needs it.
+    this.on('error', () => {});
+  }
+
+  cut(): void {
+    this.#socket.destroy();
+  }
+}
+
+/** What the driver needs to know. Throws a `StartupError` when the settings cannot be used. */
+export function clientConfig(settings: DatabaseSettings): pg.ClientConfig {
+  const address = parseDatabaseAddress(settings.databaseUrl);
+  if (typeof address === 'string') throw new StartupError(`cannot use the URL of the database: ${address}`);
+  const { host, port, user, password, database } = address;
+  return {
+    ...{ host, port, user, database },
+    ...(password !== undefined && { password }),
+    ssl: tlsOf(address, settings.databaseCaFile),
+    application_name: 'respark',
+    connectionTimeoutMillis: settings.databaseConnectTimeoutMs,
+    statement_timeout: settings.databaseStatementTimeoutMs,
+    // What waits for a lock gives up first, so that the error says what it has waited for.
+    lock_timeout: Math.ceil(settings.databaseStatementTimeoutMs / 2),
+    idle_in_transaction_session_timeout: MAX_IDLE_IN_TRANSACTION_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    types: TYPES,
+  };
+}
+
+/** The modes mean what they mean to PostgreSQL's own programs. */
+function tlsOf({ host, tls }: DatabaseAddress, caFile: string | undefined): pg.ClientConfig['ssl'] {
+  if (tls === 'disable') return false;
+  return {
+    // The driver does not say whose certificate it expects where the host is an address.
+    host,
+    rejectUnauthorized: tls !== 'require' || caFile !== undefined,
+    ...(tls !== 'verify-full' && { checkServerIdentity: () => undefined }),
+    ...(caFile !== undefined && { ca: readCertificates(caFile) }),
+  };
+}
+
+function readCertificates(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new StartupError(`RESPARK_DATABASE_CA_FILE: cannot read ${file}: ${describeFileFault(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** After a fail-over an address may lead to a standby, whose reads would be old and whose writes fail. */
+export async function assertPrimary(
+  client: pg.ClientBase,
+  { clock, timeoutMs }: { clock: Pick<Clock, 'after'>; timeoutMs: number },
+): Promise<void> {
+  const cancel = clock.after(timeoutMs, () => cut(client));
+  try {
+    const { rows } = await client.query<{ is_standby: boolean }>('select pg_is_in_recovery() as is_standby');
+    if (rows[0]?.is_standby !== false) throw new Error('the server is a standby, which nothing can be written to');
+  } finally {
+    cancel();
+  }
+}
+
+export function cut(client: pg.ClientBase): void {
+  if (client instanceof CuttableClient) client.cut();
+}

@@ -1,0 +1,55 @@
+import pg from 'pg';
+import { ServiceError } from '../../errors.ts';
+
+const RETRY_AFTER_MS = 1_000;
+
+/**
+ * The SQLSTATE classes and codes of failures that pass: the connection (08), resources (53), the intervention of an
+ * operator or a fail-over (57), the system (58), conflicts of transactions (40), a lock that was not given in time, a
+ * transaction that was idle for too long, and a server that has become a standby.
+ */
+const PASSING = /^(?:08|53|57|58|40|55P03$|25P03$|25006$)/;
+/** A serialization failure, a deadlock, and a key that another transaction has inserted first. */
+const CONFLICT = /^(?:40001|40P01|23505)$/;
+/** A lock timeout, or a cancelled statement. */
+const TOO_LATE = /^(?:55P03|57014)$/;
+
+function codeOf(error: unknown): string {
+  const cause = error instanceof ServiceError ? error.cause : error;
+  return cause instanceof pg.DatabaseError ? (cause.code ?? '') : '';
+}
+
+/** Whether the database could not do it now, and the same may go well later; false for a bug. */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof pg.DatabaseError) return PASSING.test(codeOf(error));
+  // Beside the server's own errors the driver has those of its connections, and there are programming errors.
+  return error instanceof Error && !(error instanceof TypeError) && !(error instanceof RangeError);
+}
+
+/** Whether a transaction failed only because of another at the same time, so that it may be repeated at once. */
+export function isConflictOfTransactions(error: unknown): boolean {
+  return CONFLICT.test(codeOf(error));
+}
+
+/** Whether the statement was given up because it took too long, most likely because it waited for a lock. */
+export function isTooLate(error: unknown): boolean {
+  return TOO_LATE.test(codeOf(error));
+}
+
+/** What is wrong, in words of a sentence. Neither the driver nor the server puts a password into an error. */
+export function describeFault(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return describeFault(error.errors[0]);
+  if (!(error instanceof Error)) return String(error);
+  const { code } = Object(error) as { code?: unknown };
+  return typeof code === 'string' ? `${error.message} (${code})` : error.message;
+}
+
+/** The error that callers get: one that may be tried again for a failure that passes; any other stays as it is. */
+export function failureOf(error: unknown): unknown {
+  if (error instanceof ServiceError || !isPassing(error)) return error;
+  return unavailable('the database cannot be reached', error);
+}
+
+export function unavailable(what: string, cause?: unknown): ServiceError {
+  return new ServiceError('internal', `${what}: try again`, { cause, retryAfterMs: RETRY_AFTER_MS });
+}

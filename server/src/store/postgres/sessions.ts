@@ -1,0 +1,187 @@
+import pg from 'pg';
+import type { Clock } from '../../clock.ts';
+import { ServiceError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import { assertPrimary, CuttableClient, clientConfig, cut, type DatabaseSettings } from './client.ts';
+import { failureOf, isConflictOfTransactions, isPassing, unavailable } from './faults.ts';
+
+/** What waits for a connection beyond this is refused at once. */
+const MAX_WAITING = 10_000;
+const IDLE_MS = 60_000;
+/** A server that has not answered this long after the limit of a statement is paused or cut off. */
+const ANSWER_MARGIN_MS = 1_000;
+const MAX_REPETITIONS = 10;
+
+/** A connection that is lent out. Its queries are answered one after another. */
+export interface Session {
+  /** A failure that passes rejects with a `ServiceError('internal')` that may be tried again. */
+  query<Row extends object>(
+    text: string,
+    values?: readonly unknown[],
+  ): Promise<{ readonly rows: Row[]; readonly rowCount: number | null; readonly command: string }>;
+  /** Gives the connection back; one that has failed is closed instead. */
+  release(): void;
+  /** Has the release close the connection. */
+  discard(): void;
+}
+
+/** The connections of this process to the database, except for one that listens. */
+export interface Sessions {
+  readonly settings: DatabaseSettings;
+  acquire(): Promise<Session>;
+  use<T>(work: (session: Pick<Session, 'query'>) => Promise<T>): Promise<T>;
+  /**
+   * Runs `work` in a transaction, and again when it fails for another transaction at the same time, so it must do
+   * nothing but query. What it wrote is on disk when this resolves.
+   */
+  transact<T>(work: (session: Pick<Session, 'query'>) => Promise<T>): Promise<T>;
+  /** A connection beside the others, which the caller must end. Rejects with the error of the driver. */
+  connectAlone(): Promise<CuttableClient>;
+  end(): Promise<void>;
+}
+
+/** Opens nothing yet. Throws a `StartupError` when the settings cannot be used. */
+export function openSessions({
+  settings,
+  clock,
+  log,
+}: {
+  settings: DatabaseSettings;
+  clock: Clock;
+  log: Pick<Log, 'warn'>;
+}): Sessions {
+  const config = clientConfig(settings);
+  const { databasePoolSize, databaseConnectTimeoutMs: timeoutMs, databaseStatementTimeoutMs } = settings;
+  const answerMs = databaseStatementTimeoutMs + ANSWER_MARGIN_MS;
+  const pool = new pg.Pool({
+    ...config,
+    Client: CuttableClient,
+    max: databasePoolSize,
+    idleTimeoutMillis: IDLE_MS,
+    onConnect: (client) => assertPrimary(client, { clock, timeoutMs }),
+  });
+  // The connection was idle, so nothing has failed, and the pool has let go of it.
+  pool.on('error', () => {});
+  const idleSince = new WeakMap<pg.PoolClient, number>();
+  let unansweredAt = Number.NEGATIVE_INFINITY;
+
+  /** A connection that was idle while another got no answer may be as dead, and to find out would take as long. */
+  async function connect(): Promise<pg.PoolClient> {
+    for (;;) {
+      const client = await pool.connect();
+      if ((idleSince.get(client) ?? Number.POSITIVE_INFINITY) > unansweredAt) return client;
+      cut(client);
+      client.release(true);
+    }
+  }
+
+  function lend(client: pg.PoolClient): Session {
+    let isBroken = false;
+    let last: Promise<unknown> = Promise.resolve();
+
+    async function ask(text: string, values: readonly unknown[]): Promise<pg.QueryResult> {
+      const cancel = clock.after(answerMs, () => {
+        unansweredAt = clock.monotonic();
+        log.warn({ waitedMs: answerMs }, 'a connection was given up because the database does not answer');
+        cut(client);
+      });
+      try {
+        return await client.query(text, [...values]);
+      } catch (error) {
+        if (isPassing(error)) isBroken = true;
+        throw failureOf(error);
+      } finally {
+        cancel();
+      }
+    }
+
+    return {
+      query(text, values = []) {
+        const answer = last.then(() => ask(text, values));
+        last = answer.catch(() => {});
+        return answer;
+      },
+      release() {
+        idleSince.set(client, clock.monotonic());
+        if (isBroken) cut(client);
+        client.release(isBroken);
+      },
+      discard() {
+        isBroken = true;
+      },
+    };
+  }
+
+  async function acquire(): Promise<Session> {
+    if (pool.waitingCount >= MAX_WAITING) throw unavailable('too many calls are waiting for the database');
+    try {
+      return lend(await connect());
+    } catch (error) {
+      throw failureOf(error);
+    }
+  }
+
+  async function using<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const session = await acquire();
+    try {
+      return await work(session);
+    } finally {
+      session.release();
+    }
+  }
+
+  return {
+    settings,
+    acquire,
+    use: using,
+    async transact(work) {
+      for (let repetition = 1; ; repetition += 1) {
+        try {
+          return await using((session) => transaction(session, work));
+        } catch (error) {
+          if (!isConflictOfTransactions(error) || repetition > MAX_REPETITIONS) throw error;
+        }
+      }
+    },
+    async connectAlone() {
+      const client = new CuttableClient(config);
+      try {
+        await client.connect();
+        await assertPrimary(client, { clock, timeoutMs });
+        return client;
+      } catch (error) {
+        client.cut();
+        throw error;
+      }
+    },
+    end: () => pool.end(),
+  };
+}
+
+async function transaction<T>(session: Session, work: (session: Session) => Promise<T>): Promise<T> {
+  try {
+    await session.query('begin');
+    const result = await work(session);
+    await commit(session);
+    return result;
+  } catch (error) {
+    await rollBack(session);
+    throw error;
+  }
+}
+
+/** Rejects unless the transaction is on disk, and says so when that is not known. */
+export async function commit(session: Session): Promise<void> {
+  const { command } = await session.query('commit').catch((error: unknown) => {
+    if (!(error instanceof ServiceError)) throw error;
+    const message = 'the database did not answer a commit, so it is not known whether the change was made';
+    throw unavailable(message, error.cause);
+  });
+  // The server answers so when a statement has failed, whatever became of its error.
+  if (command !== 'COMMIT') throw new Error('a transaction was undone because one of its statements had failed');
+}
+
+/** Never rejects: where the connection is lost the server undoes the transaction by itself. */
+export async function rollBack(session: Session): Promise<void> {
+  await session.query('rollback').catch(() => session.discard());
+}

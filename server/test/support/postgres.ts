@@ -1,0 +1,233 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync, chownSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, type TestContext } from 'node:test';
+import pg from 'pg';
+
+/** Debian's, of any of its versions; elsewhere those of the search path. */
+function findBinaries(): string | undefined {
+  const root = '/usr/lib/postgresql';
+  const versions = readdirIfThere(root).sort((a, b) => Number(b) - Number(a));
+  const directories = [
+    ...versions.map((version) => join(root, version, 'bin')),
+    ...(process.env.PATH ?? '').split(':'),
+  ];
+  return directories.find((directory) => {
+    try {
+      for (const program of ['initdb', 'postgres']) accessSync(join(directory, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function readdirIfThere(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+const binaries = findBinaries();
+
+/** Why there can be no server of the tests' own; false when there can. CI counts its tests, and refuses to have none. */
+export const whyNoPostgres: string | false =
+  binaries === undefined ? 'PostgreSQL is not installed (on Debian: apt-get install postgresql)' : false;
+
+export interface PostgresServer {
+  /** The URL of a new empty database, of any name, until the test ends. */
+  emptyDatabase(t: TestContext): Promise<string>;
+  /** The same for a copy of another database of this server, to which nothing is connected. */
+  copyOf(t: TestContext, url: string): Promise<string>;
+  /** Runs a statement as the superuser. */
+  execute(url: string, statement: string): Promise<Record<string, unknown>[]>;
+  /** Kills every process of the server, as a loss of power does. */
+  kill(): Promise<void>;
+  /** Starts the server again, where it was, after a kill. */
+  restart(): Promise<void>;
+  /** Stops all processes of the server where they are, until `resume`. */
+  pause(): void;
+  resume(): void;
+}
+
+/** Settings of a node on this database. */
+export function databaseSettings(databaseUrl: string) {
+  return {
+    databaseUrl,
+    databaseCaFile: undefined,
+    databasePoolSize: 5,
+    databaseConnectTimeoutMs: 5_000,
+    databaseStatementTimeoutMs: 10_000,
+  };
+}
+
+/** A private server for the tests of a file, on a free port and without synchronising the disk. */
+export function usePostgres(): PostgresServer {
+  if (whyNoPostgres !== false) return unusable();
+  const user = userOfServer();
+  const directory = mkdtempSync(join(tmpdir(), 'respark-postgres-'));
+  const data = join(directory, 'data');
+  let port = 0;
+  let child: ChildProcess | undefined;
+  let databases = 0;
+  const program = (name: string) => join(String(binaries), name);
+  const urlOf = (name: string) => `postgres://postgres@127.0.0.1:${port}/${name}`;
+
+  async function start(): Promise<void> {
+    const options = [
+      ...['fsync=off', 'full_page_writes=off', 'listen_addresses=127.0.0.1', 'max_connections=200'],
+      ...[`unix_socket_directories=${directory}`, `port=${port}`, 'shared_buffers=16MB'],
+    ];
+    const args = ['-D', data, ...options.flatMap((option) => ['-c', option])];
+    child = spawn(program('postgres'), args, { ...user, stdio: ['ignore', 'ignore', 'pipe'], cwd: directory });
+    let said = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      said = (said + text).slice(-4_096);
+    });
+    const ended = once(child, 'exit').then(() => {
+      throw new Error(`PostgreSQL ended: ${said}`);
+    });
+    ended.catch(() => {});
+    await Promise.race([ended, answering(() => urlOf('postgres'))]);
+  }
+
+  async function kill(): Promise<void> {
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    const pids = pidsOf(child.pid);
+    for (const pid of pids) signal(pid, 'SIGKILL');
+    await exited;
+    while (pids.some(isRunning)) await tick();
+  }
+
+  const signalAll = (name: NodeJS.Signals) => {
+    for (const pid of child?.pid === undefined ? [] : pidsOf(child.pid)) signal(pid, name);
+  };
+
+  async function create(t: TestContext, how: string): Promise<string> {
+    databases += 1;
+    const name = `test_${databases}`;
+    await execute(urlOf('postgres'), `create database ${name} ${how}`);
+    t.after(() => execute(urlOf('postgres'), `drop database ${name} with (force)`).catch(() => {}));
+    return urlOf(name);
+  }
+
+  before(async () => {
+    if (user.uid !== undefined && user.gid !== undefined) chownSync(directory, user.uid, user.gid);
+    // A language of its own, so that what needs the order of bytes has to ask for it.
+    const language = ['--locale-provider=icu', '--icu-locale=en', '--locale=C'];
+    const args = ['-D', data, '-A', 'trust', '-U', 'postgres', '-E', 'UTF8', '--no-sync', ...language];
+    execFileSync(program('initdb'), args, { ...user, stdio: 'pipe', cwd: directory });
+    port = await freePort();
+    await start();
+  });
+  after(async () => {
+    await kill();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  return {
+    emptyDatabase: (t) => create(t, 'template template0'),
+    copyOf: (t, url) => create(t, `template ${new URL(url).pathname.slice(1)}`),
+    execute,
+    kill,
+    restart: start,
+    pause: () => signalAll('SIGSTOP'),
+    resume: () => signalAll('SIGCONT'),
+  };
+}
+
+async function execute(url: string, statement: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    return (await client.query(statement)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** Waits until the server lets clients in. */
+async function answering(url: () => string): Promise<void> {
+  for (;;) {
+    try {
+      await execute(url(), 'select 1');
+      return;
+    } catch {
+      await tick();
+    }
+  }
+}
+
+function tick(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+/** PostgreSQL refuses to run as root. */
+function userOfServer(): { uid?: number; gid?: number } {
+  if (process.getuid?.() !== 0) return {};
+  for (const name of ['postgres', 'nobody']) {
+    const [, uid, gid] =
+      new RegExp(`^${name}:[^:]*:(\\d+):(\\d+):`, 'm').exec(readFileSync('/etc/passwd', 'utf8')) ?? [];
+    if (uid !== undefined && gid !== undefined) return { uid: Number(uid), gid: Number(gid) };
+  }
+  return {};
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port is free');
+  return address.port;
+}
+
+/** A process and its children. */
+function pidsOf(parent: number): number[] {
+  const children = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => parentOf(name) === parent);
+  return [parent, ...children.map(Number)];
+}
+
+function parentOf(pid: string): number | undefined {
+  try {
+    return Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+  } catch {
+    return undefined;
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+function unusable(): PostgresServer {
+  const refuse = () => {
+    throw new Error(String(whyNoPostgres));
+  };
+  return {
+    ...{ emptyDatabase: refuse, copyOf: refuse, execute: refuse, kill: refuse, restart: refuse },
+    ...{ pause: refuse, resume: refuse },
+  };
+}
