@@ -9,6 +9,7 @@ import { ANNOUNCE_CHANGE, watchChanges } from './postgres/change-watch.ts';
 import type { DatabaseSettings } from './postgres/client.ts';
 import { createDialect } from './postgres/dialect.ts';
 import { describeFault } from './postgres/faults.ts';
+import { assertMigratedBeside, migrateBeside } from './postgres/migrations.ts';
 import { openSessions, type Sessions } from './postgres/sessions.ts';
 import { createWriterTurns } from './postgres/writer-turns.ts';
 import type { Schema } from './schema.ts';
@@ -66,8 +67,15 @@ export async function openPostgres({
           + coalesce((select sum(octet_length(archive)) from generated_code_jobs), 0) as bytes`.execute(within);
       return rows[0]?.bytes ?? 0;
     },
-    migrate: () => withPatience({ settings, clock, log }, migrate),
-    assertMigrated: () => assertMigrated({ query }),
+    migrate: () =>
+      withPatience({ settings, clock, log }, async (patient) => {
+        await migrate(patient);
+        await migrateBeside(patient);
+      }),
+    async assertMigrated() {
+      await assertMigrated({ query });
+      await assertMigratedBeside(query);
+    },
     async close() {
       await watch?.close();
       // What is under way has its turn first.

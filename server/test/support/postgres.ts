@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext } from 'node:test';
 import pg from 'pg';
+import { systemClock } from '../../src/clock.ts';
+import { openPostgres, type Postgres } from '../../src/store/postgres.ts';
+import { recordedLog } from './domain.ts';
 
 /** Debian's, of any of its versions; elsewhere those of the search path. */
 function findBinaries(): string | undefined {
@@ -42,8 +45,8 @@ export const whyNoPostgres: string | false =
 export interface PostgresServer {
   /** The URL of a new empty database, of any name, until the test ends. */
   emptyDatabase(t: TestContext): Promise<string>;
-  /** The same for a copy of another database of this server, to which nothing is connected. */
-  copyOf(t: TestContext, url: string): Promise<string>;
+  /** The same for a database with the schema of this program. */
+  migratedDatabase(t: TestContext): Promise<string>;
   /** Runs a statement as the superuser. */
   execute(url: string, statement: string): Promise<Record<string, unknown>[]>;
   /** Kills every process of the server, as a loss of power does. */
@@ -66,6 +69,18 @@ export function databaseSettings(databaseUrl: string) {
   };
 }
 
+function openTestPostgres(url: string) {
+  const { log } = recordedLog();
+  return openPostgres({ settings: databaseSettings(url), clock: systemClock, log, isWatching: false });
+}
+
+/** Opens a database that has its schema, until the test ends. */
+export async function openMigrated(t: TestContext, url: string): Promise<Postgres> {
+  const postgres = await openTestPostgres(url);
+  t.after(() => postgres.database.close());
+  return postgres;
+}
+
 /** A private server for the tests of a file, on a free port and without synchronising the disk. */
 export function usePostgres(): PostgresServer {
   if (whyNoPostgres !== false) return unusable();
@@ -75,6 +90,7 @@ export function usePostgres(): PostgresServer {
   let port = 0;
   let child: ChildProcess | undefined;
   let databases = 0;
+  let migrated: Promise<void> | undefined;
   const program = (name: string) => join(String(binaries), name);
   const urlOf = (name: string) => `postgres://postgres@127.0.0.1:${port}/${name}`;
 
@@ -133,7 +149,16 @@ export function usePostgres(): PostgresServer {
 
   return {
     emptyDatabase: (t) => create(t, 'template template0'),
-    copyOf: (t, url) => create(t, `template ${new URL(url).pathname.slice(1)}`),
+    async migratedDatabase(t) {
+      migrated ??= (async () => {
+        await execute(urlOf('postgres'), 'create database migrated template template0');
+        const { database } = await openTestPostgres(urlOf('migrated'));
+        await database.migrate();
+        await database.close();
+      })();
+      await migrated;
+      return await create(t, 'template migrated');
+    },
     execute,
     kill,
     restart: start,
@@ -227,7 +252,7 @@ function unusable(): PostgresServer {
     throw new Error(String(whyNoPostgres));
   };
   return {
-    ...{ emptyDatabase: refuse, copyOf: refuse, execute: refuse, kill: refuse, restart: refuse },
+    ...{ emptyDatabase: refuse, migratedDatabase: refuse, execute: refuse, kill: refuse, restart: refuse },
     ...{ pause: refuse, resume: refuse },
   };
 }

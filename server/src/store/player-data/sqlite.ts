@@ -1,6 +1,7 @@
 import { ServiceError } from '../../errors.ts';
 import type { PlayerKey } from '../../player-key.ts';
 import { openSharedCommits, type SharedCommitsOptions, type WriteStatement } from '../shared-commits.ts';
+import { assertWithinLimits, CANNOT_BE_KEPT, type Change, outdated, toChange } from './changes.ts';
 import type { PlayerData, PlayerDataLimits, PlayerValues } from './player-data.ts';
 
 /** The file in the data directory. */
@@ -8,7 +9,6 @@ export const PLAYER_DATA_FILE = 'player-data.sqlite';
 /** Removing these takes a millisecond or two, in which no other write runs. */
 const KEYS_REMOVED_AT_ONCE = 256;
 const BYTES_REMOVED_AT_ONCE = 1_048_576;
-const CANNOT_BE_KEPT = /[\0\p{Surrogate}]/u;
 
 /**
  * Each entry leads from one version of the schema (`user_version`) to the next; only ever append to this list. A player
@@ -62,13 +62,6 @@ interface Player {
   readonly id: number;
   readonly version: number;
   readonly keys: number;
-  readonly bytes: number;
-}
-
-interface Change {
-  readonly key: string;
-  readonly value: string | undefined;
-  /** Of the key and the value, as UTF-8. */
   readonly bytes: number;
 }
 
@@ -151,12 +144,9 @@ class Writes {
 
   *set(player: PlayerKey, changes: readonly Change[], expectedVersion: number | undefined): Generator<void, number> {
     const found = this.#find(player);
-    if (expectedVersion !== undefined && expectedVersion !== (found?.version ?? 0)) {
-      const message = `the player's data is no longer at version ${expectedVersion}: read it again`;
-      throw new ServiceError('conflict', message);
-    }
+    if (expectedVersion !== undefined && expectedVersion !== (found?.version ?? 0)) throw outdated(expectedVersion);
     const { keys, bytes } = yield* this.#sizeAfter(found, changes);
-    if (changes.some(({ value }) => value !== undefined)) this.#assertWithinLimits(keys, bytes);
+    if (changes.some(({ value }) => value !== undefined)) assertWithinLimits({ keys, bytes }, this.#limits);
     if (keys === 0) {
       yield* this.#removeAll(player, found);
       return 0;
@@ -218,16 +208,6 @@ class Writes {
     return { keys, bytes };
   }
 
-  #assertWithinLimits(keys: number, bytes: number): void {
-    const { maxKeysPerPlayer, maxBytesPerPlayer } = this.#limits;
-    const refuse = (has: string, may: number) => {
-      const message = `the player's data would have ${has}, of which a player may have ${may}: remove something first`;
-      throw new ServiceError('quota_exceeded', message);
-    };
-    if (keys > maxKeysPerPlayer) refuse(`${keys} keys`, maxKeysPerPlayer);
-    if (bytes > maxBytesPerPlayer) refuse(`${bytes} bytes`, maxBytesPerPlayer);
-  }
-
   *#removeAll({ stageId, playerId }: PlayerKey, found: Player | undefined): Generator<void, void> {
     if (found === undefined) return;
     while (this.#statements.removeEntries.run(found.id).changes === KEYS_REMOVED_AT_ONCE) yield;
@@ -254,15 +234,6 @@ function toValues(rows: readonly (Row | undefined)[]): PlayerValues {
   for (const row of rows)
     if (row !== undefined && row.key !== null && row.value !== null) values.set(row.key, row.value);
   return { version: rows[0]?.version ?? 0, values };
-}
-
-function toChange(key: string, value: string | undefined): Change {
-  if (CANNOT_BE_KEPT.test(key) || (value !== undefined && CANNOT_BE_KEPT.test(value))) {
-    const message =
-      'keys and values of player data must have neither U+0000 nor halves of surrogate pairs: remove them';
-    throw new ServiceError('validation', message);
-  }
-  return { key, value, bytes: value === undefined ? 0 : Buffer.byteLength(key) + Buffer.byteLength(value) };
 }
 
 function noRoom(): ServiceError {

@@ -32,9 +32,9 @@ export interface Sessions {
   use<T>(work: (session: Pick<Session, 'query'>) => Promise<T>): Promise<T>;
   /**
    * Runs `work` in a transaction, and again when it fails for another transaction at the same time, so it must do
-   * nothing but query. What it wrote is on disk when this resolves.
+   * nothing but query. What it wrote is on disk when this resolves, unless `begin` says otherwise.
    */
-  transact<T>(work: (session: Pick<Session, 'query'>) => Promise<T>): Promise<T>;
+  transact<T>(work: (session: Pick<Session, 'query'>) => Promise<T>, begin?: string): Promise<T>;
   /** A connection beside the others, which the caller must end. Rejects with the error of the driver. */
   connectAlone(): Promise<CuttableClient>;
   end(): Promise<void>;
@@ -134,10 +134,10 @@ export function openSessions({
     settings,
     acquire,
     use: using,
-    async transact(work) {
+    async transact(work, begin = 'begin') {
       for (let repetition = 1; ; repetition += 1) {
         try {
-          return await using((session) => transaction(session, work));
+          return await using((session) => transaction(session, work, begin));
         } catch (error) {
           if (!isConflictOfTransactions(error) || repetition > MAX_REPETITIONS) throw error;
         }
@@ -158,9 +158,9 @@ export function openSessions({
   };
 }
 
-async function transaction<T>(session: Session, work: (session: Session) => Promise<T>): Promise<T> {
+async function transaction<T>(session: Session, work: (session: Session) => Promise<T>, begin: string): Promise<T> {
   try {
-    await session.query('begin');
+    await session.query(begin);
     const result = await work(session);
     await commit(session);
     return result;

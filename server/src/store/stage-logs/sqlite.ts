@@ -1,7 +1,8 @@
 import { ServiceError } from '../../errors.ts';
 import { openSharedCommits, type SharedCommitsOptions, type WriteStatement } from '../shared-commits.ts';
+import { type KeptLine, toKept } from './kept-lines.ts';
 import { createReadPage } from './pages.ts';
-import { LOG_LEVELS, type NewLogLine, type StageLogs, type StageLogsLimits } from './stage-logs.ts';
+import { LOG_LEVELS, type StageLogs, type StageLogsLimits } from './stage-logs.ts';
 
 /** The file in the data directory. */
 export const STAGE_LOGS_FILE = 'stage-logs.sqlite';
@@ -9,7 +10,6 @@ export const STAGE_LOGS_FILE = 'stage-logs.sqlite';
 const INSERTED_AT_ONCE = 16;
 /** Removing these takes a millisecond, in which no other write runs. */
 const REMOVED_AT_ONCE = 256;
-const CANNOT_BE_KEPT = /[\0\p{Surrogate}]/gu;
 
 /**
  * Each entry leads from one version of the schema (`user_version`) to the next; only ever append to this list. The lines
@@ -58,13 +58,6 @@ const QUERIES = {
 } as const;
 
 type Statements = Readonly<Record<keyof typeof QUERIES, WriteStatement>>;
-
-/** A line with nothing in it that cannot be kept. */
-interface KeptLine {
-  readonly line: NewLogLine;
-  /** Of the text and the facts, as UTF-8. */
-  readonly bytes: number;
-}
 
 interface Options extends Pick<SharedCommitsOptions<never>, 'file' | 'clock' | 'log'> {
   readonly limits: StageLogsLimits;
@@ -232,16 +225,4 @@ class Writes {
 function valuesOf({ log, position, offset, line }: WaitingLine): (string | number | null)[] {
   const { at, level, playerId = null, handler = null, requestId = null, text } = line;
   return [log.id, position, offset, at, LOG_LEVELS.indexOf(level), playerId, handler, requestId, text];
-}
-
-function toKept(line: NewLogLine, { maxBytesPerStage }: StageLogsLimits): KeptLine {
-  const { at, level, playerId, handler, requestId } = line;
-  const keep = (text: string | undefined) => text?.replace(CANNOT_BE_KEPT, '\ufffd');
-  const facts = { playerId: keep(playerId), handler: keep(handler), requestId: keep(requestId) };
-  const kept = { at, level, ...facts, text: line.text.replace(CANNOT_BE_KEPT, '\ufffd') };
-  const texts = [kept.text, ...Object.values(facts)];
-  const bytes = texts.reduce((sum, text = '') => sum + Buffer.byteLength(text), 0);
-  if (bytes <= maxBytesPerStage) return { line: kept, bytes };
-  const message = `a line of the log has ${bytes} bytes, and a stage may have ${maxBytesPerStage}: log less at once`;
-  throw new ServiceError('quota_exceeded', message);
 }

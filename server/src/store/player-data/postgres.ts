@@ -1,0 +1,292 @@
+import { createHash } from 'node:crypto';
+import { ServiceError } from '../../errors.ts';
+import type { PlayerKey } from '../../player-key.ts';
+import { Batches } from '../postgres/batches.ts';
+import type { Session, Sessions } from '../postgres/sessions.ts';
+import { assertWithinLimits, CANNOT_BE_KEPT, type Change, outdated, toChange } from './changes.ts';
+import type { PlayerData, PlayerDataLimits } from './player-data.ts';
+
+/** Players of a deleted stage that are removed in one transaction. */
+const REMOVED_AT_ONCE = 128;
+/** A longer key is known by its digest, because an index has no room for it. */
+const MAX_KEY_CHARACTERS = 256;
+
+type Query = Pick<Session, 'query'>;
+
+interface Write {
+  readonly player: PlayerKey;
+  /** Undefined removes everything. */
+  readonly changes: readonly Change[] | undefined;
+  readonly expectedVersion: number | undefined;
+}
+
+/** A player as the writes of a batch leave them. */
+interface Player {
+  readonly key: PlayerKey;
+  readonly isStored: boolean;
+  version: number;
+  keys: number;
+  bytes: number;
+  /** Whether what is stored of the entries goes. */
+  isWiped: boolean;
+  /** Id of an entry → the bytes that are stored. */
+  readonly stored: Map<string, number>;
+  /** Id of an entry → what becomes of it. */
+  readonly changes: Map<string, Change>;
+}
+
+/**
+ * Keeps players' data in PostgreSQL, in commits that writes share with what came at the same time. A batch locks the rows
+ * of its players, always in the same order, so batches of several nodes wait for each other only where they meet.
+ */
+export function openPostgresPlayerData({
+  sessions,
+  limits,
+}: {
+  sessions: Sessions;
+  limits: PlayerDataLimits;
+}): PlayerData {
+  const batches = new Batches<Write, number>({
+    subject: 'player data',
+    perform: (writes) => sessions.transact((session) => performAll(session, writes, limits)),
+  });
+  return {
+    async get({ stageId, playerId }, keys) {
+      batches.assertOpen();
+      const ids = keys?.filter((key) => !CANNOT_BE_KEPT.test(key)).map(idOf) ?? null;
+      const { rows } = await sessions.use(({ query }) =>
+        query<{ version: number; key: string | null; value: string | null }>(
+          `select version, key, value from players left join player_entries entry
+             on entry.stage_id = players.stage_id and entry.player_id = players.player_id
+             and ($3::text[] is null or entry.id = any($3::text[]))
+           where players.stage_id = $1 and players.player_id = $2`,
+          [stageId, playerId, ids],
+        ),
+      );
+      const values = new Map<string, string>();
+      for (const { key, value } of rows) if (key !== null && value !== null) values.set(key, value);
+      return { version: rows[0]?.version ?? 0, values };
+    },
+    async set(player, changes, expectedVersion) {
+      const list = [...changes].map(([key, value]) => toChange(key, value));
+      const bytes = list.reduce((sum, change) => sum + change.bytes, 0);
+      return await batches.write({ player, changes: list, expectedVersion }, bytes);
+    },
+    async remove(player) {
+      await batches.write({ player, changes: undefined, expectedVersion: undefined }, 0);
+    },
+    async removeStage(stageId) {
+      for (let removed = REMOVED_AT_ONCE; removed === REMOVED_AT_ONCE; ) {
+        batches.assertOpen();
+        removed = await sessions.transact((session) => removeSome(session, stageId));
+      }
+    },
+    close: () => batches.close(),
+  };
+}
+
+async function performAll(
+  session: Query,
+  writes: readonly Write[],
+  limits: PlayerDataLimits,
+): Promise<PromiseSettledResult<number>[]> {
+  const players = await lockPlayers(session, writes);
+  const versions = await readEntries(session, writes, players);
+  const results = writes.map((write) => settled(() => perform(write, playerOf(players, write), versions, limits)));
+  await writeAll(session, [...players.values()]);
+  return results;
+}
+
+/** Reads the players, and keeps others from changing them until the end of the transaction. */
+async function lockPlayers(session: Query, writes: readonly Write[]): Promise<Map<string, Player>> {
+  const players = new Map<string, Player>();
+  const keys = new Map(writes.map(({ player }) => [nameOf(player), player]));
+  const { rows } = await session.query<PlayerKey & Pick<Player, 'version' | 'keys' | 'bytes'>>(
+    `select stage_id as "stageId", player_id as "playerId", version, keys, bytes
+     from players join unnest($1::text[], $2::text[]) as asked (stage_id, player_id) using (stage_id, player_id)
+     order by stage_id, player_id for update of players`,
+    columnsOf([...keys.values()], ({ stageId, playerId }) => [stageId, playerId]),
+  );
+  const found = new Map(rows.map((row) => [nameOf(row), row]));
+  for (const [name, key] of keys) {
+    const { version = 0, keys: count = 0, bytes = 0 } = found.get(name) ?? {};
+    const rest = { isWiped: false, stored: new Map(), changes: new Map() };
+    players.set(name, { key, isStored: found.has(name), version, keys: count, bytes, ...rest });
+  }
+  return players;
+}
+
+/** Reads the sizes of the entries that change; gives as many new versions as the writes may need. */
+async function readEntries(session: Query, writes: readonly Write[], players: Map<string, Player>): Promise<number[]> {
+  const sets = writes.filter(({ changes }) => changes !== undefined);
+  const { rows: versions } = await session.query<{ version: number }>(
+    `select nextval('player_versions') as version from generate_series(1, $1::integer)`,
+    [sets.length],
+  );
+  const asked = sets.flatMap((write) => {
+    const { key, isStored } = playerOf(players, write);
+    return isStored ? (write.changes ?? []).map((change) => [key.stageId, key.playerId, idOf(change.key)]) : [];
+  });
+  if (asked.length > 0) {
+    const { rows } = await session.query<PlayerKey & { id: string; bytes: number }>(
+      `select distinct stage_id as "stageId", player_id as "playerId", id, bytes
+       from player_entries join unnest($1::text[], $2::text[], $3::text[]) as asked (stage_id, player_id, id)
+         using (stage_id, player_id, id)`,
+      columnsOf(asked, (row) => row),
+    );
+    for (const row of rows) players.get(nameOf(row))?.stored.set(row.id, row.bytes);
+  }
+  return versions.map(({ version }) => version);
+}
+
+/** Changes the player in memory; throws a `ServiceError`, and changes nothing, when the write is refused. */
+function perform(
+  { changes, expectedVersion }: Write,
+  player: Player,
+  versions: number[],
+  limits: PlayerDataLimits,
+): number {
+  if (changes === undefined) return wipe(player);
+  if (expectedVersion !== undefined && expectedVersion !== player.version) throw outdated(expectedVersion);
+  let { keys, bytes } = player;
+  for (const change of changes) {
+    const before = bytesOf(player, idOf(change.key));
+    if (before !== undefined) {
+      keys -= 1;
+      bytes -= before;
+    }
+    if (change.value !== undefined) {
+      keys += 1;
+      bytes += change.bytes;
+    }
+  }
+  if (changes.some(({ value }) => value !== undefined)) assertWithinLimits({ keys, bytes }, limits);
+  if (keys === 0) return wipe(player);
+  for (const change of changes) player.changes.set(idOf(change.key), change);
+  player.version = versions.shift() ?? 0;
+  return Object.assign(player, { keys, bytes }).version;
+}
+
+function wipe(player: Player): number {
+  player.changes.clear();
+  return Object.assign(player, { isWiped: true, version: 0, keys: 0, bytes: 0 }).version;
+}
+
+/** Of the entry, if the player has it. */
+function bytesOf({ changes, isWiped, stored }: Player, id: string): number | undefined {
+  const change = changes.get(id);
+  if (change !== undefined) return change.value === undefined ? undefined : change.bytes;
+  return isWiped ? undefined : stored.get(id);
+}
+
+/** A player whom another transaction has made meanwhile breaks the key, and the batch is repeated. */
+async function writeAll(session: Query, players: readonly Player[]): Promise<void> {
+  const wiped = players.filter(({ isWiped, isStored }) => isWiped && isStored);
+  if (wiped.length > 0) {
+    await session.query(
+      `delete from player_entries using unnest($1::text[], $2::text[]) as gone (stage_id, player_id)
+       where player_entries.stage_id = gone.stage_id and player_entries.player_id = gone.player_id`,
+      columnsOf(wiped, ({ key }) => [key.stageId, key.playerId]),
+    );
+  }
+  const rowOf = ({ key, version, keys, bytes }: Player) => [key.stageId, key.playerId, version, keys, bytes];
+  const kept = players.filter(({ keys, changes }) => keys > 0 && changes.size > 0);
+  const entries = kept.flatMap(({ key, changes }) =>
+    [...changes].map(([id, change]) => ({ player: [key.stageId, key.playerId, id], change })),
+  );
+  await session.query(
+    `with gone as (
+       delete from players using unnest($1::text[], $2::text[]) as gone (stage_id, player_id)
+       where players.stage_id = gone.stage_id and players.player_id = gone.player_id
+     ), made as (
+       insert into players (stage_id, player_id, version, keys, bytes)
+       select * from unnest($3::text[], $4::text[], $5::bigint[], $6::integer[], $7::bigint[])
+     ), changed as (
+       update players set version = new.version, keys = new.keys, bytes = new.bytes
+       from unnest($8::text[], $9::text[], $10::bigint[], $11::integer[], $12::bigint[])
+         as new (stage_id, player_id, version, keys, bytes)
+       where players.stage_id = new.stage_id and players.player_id = new.player_id
+     ), removed as (
+       delete from player_entries using unnest($13::text[], $14::text[], $15::text[]) as old (stage_id, player_id, id)
+       where player_entries.stage_id = old.stage_id and player_entries.player_id = old.player_id
+         and player_entries.id = old.id
+     )
+     insert into player_entries (stage_id, player_id, id, bytes, key, value)
+     select * from unnest($16::text[], $17::text[], $18::text[], $19::integer[], $20::text[], $21::text[])
+     on conflict (stage_id, player_id, id) do update set bytes = excluded.bytes, value = excluded.value`,
+    [
+      ...columnsOf(
+        players.filter(({ isStored, keys }) => isStored && keys === 0),
+        ({ key }) => [key.stageId, key.playerId],
+        2,
+      ),
+      ...columnsOf(
+        kept.filter(({ isStored }) => !isStored),
+        rowOf,
+        5,
+      ),
+      ...columnsOf(
+        kept.filter(({ isStored }) => isStored),
+        rowOf,
+        5,
+      ),
+      ...columnsOf(
+        entries.filter(({ change }) => change.value === undefined),
+        ({ player }) => player,
+        3,
+      ),
+      ...columnsOf(
+        entries.filter(({ change }) => change.value !== undefined),
+        ({ player, change: { bytes, key, value } }) => [...player, bytes, key, value],
+        6,
+      ),
+    ],
+  );
+}
+
+async function removeSome(session: Query, stageId: string): Promise<number> {
+  const { rows } = await session.query<{ removed: number }>(
+    `with gone as (
+       delete from players where (stage_id, player_id) in
+         (select stage_id, player_id from players where stage_id = $1 order by player_id limit ${REMOVED_AT_ONCE}
+          for update)
+       returning player_id
+     ), entries as (
+       delete from player_entries using gone
+       where player_entries.stage_id = $1 and player_entries.player_id = gone.player_id
+     )
+     select count(*) as removed from gone`,
+    [stageId],
+  );
+  return rows[0]?.removed ?? 0;
+}
+
+/** The columns of a table, as arrays that one statement takes. */
+function columnsOf<Row>(rows: readonly Row[], valuesOf: (row: Row) => readonly unknown[], width?: number): unknown[][] {
+  const values = rows.map(valuesOf);
+  return Array.from({ length: width ?? values[0]?.length ?? 0 }, (_, column) => values.map((row) => row[column]));
+}
+
+function settled<T>(work: () => T): PromiseSettledResult<T> {
+  try {
+    return { status: 'fulfilled', value: work() };
+  } catch (reason) {
+    if (reason instanceof ServiceError) return { status: 'rejected', reason };
+    throw reason;
+  }
+}
+
+function playerOf(players: ReadonlyMap<string, Player>, { player }: Write): Player {
+  const found = players.get(nameOf(player));
+  if (found === undefined) throw new Error('a player of the batch was not read');
+  return found;
+}
+
+function nameOf({ stageId, playerId }: PlayerKey): string {
+  return JSON.stringify([stageId, playerId]);
+}
+
+function idOf(key: string): string {
+  if (key.length <= MAX_KEY_CHARACTERS) return `=${key}`;
+  return `#${createHash('sha256').update(key).digest('base64')}`;
+}
