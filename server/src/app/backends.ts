@@ -17,12 +17,8 @@ import { SandboxPool } from '../sandbox/pool.ts';
 import { StartupError } from '../startup-error.ts';
 import type { AuditLog, AuditReader, AuditWriter } from '../store/audit/audit-log.ts';
 import { copyAuditJournal } from '../store/audit/journal.ts';
-import {
-  AUDIT_DATABASE_FILE,
-  AUDIT_JOURNAL_FILE,
-  openSqliteAuditBeside,
-  openSqliteAuditLog,
-} from '../store/audit/sqlite.ts';
+import { AUDIT_JOURNAL_FILE } from '../store/audit/open-journal.ts';
+import { AUDIT_DATABASE_FILE, openSqliteAuditBeside, openSqliteAuditLog } from '../store/audit/sqlite.ts';
 import {
   AUDIT_FORM,
   copyDatabase,

@@ -39,8 +39,11 @@ export interface AuditJournal {
   probe(): void;
   /** True when nothing has been appended since the journal was opened empty or cleared. */
   readonly isEmpty: boolean;
-  /** Replaces the file by an empty one in one step; a reader of the old one may go on. A throw leaves all as it was. */
-  clear(): void;
+  /**
+   * Replaces the file in one step by an empty one, or one of what is kept; a reader of the old one may go on. A throw
+   * leaves all as it was.
+   */
+  clear(kept?: Iterable<OpenRecord | LateOutcome>): void;
   /** Closes the journal; an empty one leaves no file behind. */
   close(): void;
 }
@@ -74,13 +77,7 @@ export function openAuditJournal({
   function write(text: string): void {
     if (isTorn) cutOff();
     try {
-      const bytes = Buffer.byteLength(text);
-      const written = writeSync(descriptor, text);
-      if (written !== bytes) {
-        const message = `only ${written} of ${bytes} bytes could be written: the disk is full`;
-        throw Object.assign(new Error(message), { code: 'ENOSPC' });
-      }
-      end += bytes;
+      end += writeAll(descriptor, text);
     } catch (error) {
       cutOff();
       throw error;
@@ -105,7 +102,7 @@ export function openAuditJournal({
 
   return {
     append(entry) {
-      const line = `${JSON.stringify(entry)}\n`;
+      const line = lineOf(entry);
       try {
         write(line);
       } catch (error) {
@@ -122,11 +119,15 @@ export function openAuditJournal({
     get isEmpty() {
       return end === 0;
     },
-    clear() {
+    clear(kept = []) {
       const next = `${file}.new`;
+      const text = [...kept].map(lineOf).join('');
       createPrivateFile(next);
       const nextDescriptor = openSync(next, 'a');
       try {
+        // A kill may have left something there.
+        truncateSync(next, 0);
+        if (text !== '') writeAll(nextDescriptor, text);
         replaceBy(next);
       } catch (error) {
         closeSync(nextDescriptor);
@@ -134,7 +135,7 @@ export function openAuditJournal({
       }
       closeSync(descriptor);
       descriptor = nextDescriptor;
-      end = 0;
+      end = Buffer.byteLength(text);
       isTorn = false;
     },
     close() {
@@ -142,6 +143,19 @@ export function openAuditJournal({
       if (end === 0) rmSync(file, { force: true });
     },
   };
+}
+
+function lineOf(entry: OpenRecord | LateOutcome): string {
+  return `${JSON.stringify(entry)}\n`;
+}
+
+/** Gives how many bytes the text has; a part of them does not count. */
+function writeAll(descriptor: number, text: string): number {
+  const bytes = Buffer.byteLength(text);
+  const written = writeSync(descriptor, text);
+  if (written === bytes) return bytes;
+  const message = `only ${written} of ${bytes} bytes could be written: the disk is full`;
+  throw Object.assign(new Error(message), { code: 'ENOSPC' });
 }
 
 /**

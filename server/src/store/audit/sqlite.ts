@@ -7,28 +7,20 @@ import { StartupError } from '../../startup-error.ts';
 import type {
   AuditIntent,
   AuditLog,
-  AuditOrder,
   AuditOutcome,
   AuditPage,
   AuditPosition,
   AuditQuery,
   AuditReader,
-  AuditRecord,
   AuditWriter,
 } from './audit-log.ts';
 import { type AuditDatabase, openAuditDatabase } from './database.ts';
-import {
-  type AuditJournal,
-  type Journaled,
-  openAuditJournal,
-  openRecord,
-  readAuditJournal,
-  toOutcome,
-} from './journal.ts';
+import { type AuditJournal, type Journaled, openRecord, readAuditJournal, toOutcome } from './journal.ts';
+import { AUDIT_JOURNAL_FILE, openJournal } from './open-journal.ts';
+import { firstOf, pageOf } from './pages.ts';
 
-/** The files in the data directory. */
+/** The file in the data directory. */
 export const AUDIT_DATABASE_FILE = 'audit.sqlite';
-export const AUDIT_JOURNAL_FILE = 'audit.journal';
 /** How many records the journal, and memory, may hold. Beyond that `begin` rejects, and its call is refused. */
 const MAX_WAITING = 10_000;
 const MOVE_PERIOD_MS = 1_000;
@@ -62,15 +54,14 @@ export function openSqliteAuditLog({
   maxBytes = Number.POSITIVE_INFINITY,
 }: Parts): AuditLog {
   const database = openAuditDatabase({ file: join(directory, AUDIT_DATABASE_FILE), isShared: false });
-  const file = join(directory, AUDIT_JOURNAL_FILE);
   try {
-    const { journaled, length, brokenLines } = readAuditJournal(file);
-    if (brokenLines > 0) log.warn({ file, brokenLines }, 'broken lines of the audit journal were left out');
-    const journal = openAuditJournal({ file, length, onFull });
+    const { journal, journaled } = openJournal({ directory, log, onFull });
     return new SqliteAuditLog({ database, journal, journaled, clock, log, onFull, maxBytes });
   } catch (error) {
     database.close();
-    throw new StartupError(`cannot use the audit log ${file}: ${describeFileFault(error)}`, { cause: error });
+    if (error instanceof StartupError) throw error;
+    const reason = describeFileFault(error);
+    throw new StartupError(`cannot use the audit log in ${directory}: ${reason}`, { cause: error });
   }
 }
 
@@ -84,7 +75,10 @@ export function openSqliteAuditBeside({ directory }: Pick<Parts, 'directory'>): 
   let isClosed = false;
   return {
     // The journal is read first: what has left it by then is in the database.
-    find: async (query) => find(query, readAuditJournal(file).journaled, database),
+    async find(query) {
+      const { journaled } = readAuditJournal(file);
+      return pageOf(query, journaled, database.find(query));
+    },
     async begin(intent) {
       if (database.has(intent)) throw new Error(`there is already an audit record ${intent.requestId}`);
       database.write([openRecord(intent)], []);
@@ -177,7 +171,7 @@ class SqliteAuditLog implements AuditLog {
   }
 
   async find(query: AuditQuery): Promise<AuditPage> {
-    return find(query, this.#waiting, this.#database);
+    return pageOf(query, this.#waiting, this.#database.find(query));
   }
 
   async removeBefore(at: number): Promise<void> {
@@ -290,61 +284,3 @@ class SqliteAuditLog implements AuditLog {
     return records.size > 0 || lateOutcomes.size > 0;
   }
 }
-
-function firstOf<T>(values: Iterable<T>, count: number): T[] {
-  const first: T[] = [];
-  for (const value of values) {
-    if (first.length === count) break;
-    first.push(value);
-  }
-  return first;
-}
-
-/** Finds records that wait and records in the database. When a record is in both, the one with the outcome counts. */
-function find(query: AuditQuery, { records, lateOutcomes }: Journaled, database: AuditDatabase): AuditPage {
-  const { order, after, limit } = query;
-  const stored = database.find(query);
-  const compare = comparisons[order];
-  // A record that waits beyond the last place looked at comes with a later page, in its place among the others.
-  const isLookedAt = (record: AuditRecord) => stored.lookedTo === undefined || compare(record, stored.lookedTo) <= 0;
-  const found = new Map(stored.records.map((record) => [placeOf(record), record]));
-  for (const record of records.values()) {
-    const isOnPage =
-      matches(record, query) && (after === undefined || compare(record, after) > 0) && isLookedAt(record);
-    if (isOnPage && found.get(placeOf(record))?.outcome === undefined) found.set(placeOf(record), { ...record });
-  }
-  for (const { outcome, ...position } of lateOutcomes.values()) {
-    const record = found.get(placeOf(position));
-    if (record !== undefined) found.set(placeOf(position), { ...record, outcome });
-  }
-  const inOrder = [...found.values()].sort(compare);
-  const page = inOrder.slice(0, limit);
-  const last = page.at(-1);
-  const isCut = inOrder.length > limit;
-  return { records: page, next: isCut ? last && { at: last.at, requestId: last.requestId } : stored.lookedTo };
-}
-
-function placeOf({ at, requestId }: AuditPosition): string {
-  return `${at} ${requestId}`;
-}
-
-function matches(record: AuditRecord, { playerId, operation, actor, since = 0, until }: AuditQuery): boolean {
-  return (
-    record.at >= since &&
-    (until === undefined || record.at < until) &&
-    (playerId === undefined || record.playerId === playerId) &&
-    (operation === undefined || record.operation === operation) &&
-    (actor === undefined || record.actor === actor)
-  );
-}
-
-function byTime(a: AuditPosition, b: AuditPosition): number {
-  if (a.at !== b.at) return a.at - b.at;
-  if (a.requestId === b.requestId) return 0;
-  return a.requestId < b.requestId ? -1 : 1;
-}
-
-const comparisons = {
-  oldest_first: byTime,
-  newest_first: (a, b) => byTime(b, a),
-} satisfies Record<AuditOrder, (a: AuditPosition, b: AuditPosition) => number>;
