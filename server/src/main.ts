@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { CONNECT_PATH } from '@respark/protocol';
 import { openBackends, openBackendsAlone, openBackendsBeside, openCloudCode } from './app/backends.ts';
@@ -193,7 +194,7 @@ export async function openAdministration(options: Surroundings): Promise<Adminis
   const { settings, log, clock = systemClock, random = createSystemRandom() } = options;
   const closers = new Closers();
   try {
-    const { directory, keyring, store, auditLog } = await openBackendsBeside({ settings, closers });
+    const { directory, keyring, store, auditLog } = await openBackendsBeside({ settings, log, clock, closers });
     const audit = createRecording({ auditLog, clock, log });
     const record = createRecordLocally({ audit, actor: osUser(), clock, random });
     const access = openAccess({ keyring, store, settings, record, clock, random });
@@ -208,7 +209,8 @@ export async function openAdministration(options: Surroundings): Promise<Adminis
         ...access,
         async rotateRoot() {
           const root = await access.rotateRoot();
-          writeRootCredentials(directory, root);
+          // With a database a command may run where no server does.
+          if (existsSync(directory.path)) writeRootCredentials(directory, root);
           return root;
         },
       },
@@ -229,7 +231,7 @@ export async function replaceSecretKey(options: Surroundings): Promise<Rotation>
   const { settings, log, clock = systemClock, random = createSystemRandom() } = options;
   const closers = new Closers();
   try {
-    const backends = await openBackendsAlone({ settings, closers });
+    const backends = await openBackendsAlone({ settings, log, clock, closers });
     const audit = createRecording({ auditLog: backends.auditLog, clock, log });
     const record = createRecordLocally({ audit, actor: osUser(), clock, random });
     return await rotateSecretKey({ ...backends, record, settings });

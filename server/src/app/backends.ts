@@ -40,8 +40,9 @@ import type { Store } from '../store/store.ts';
 import type { Closers } from './closers.ts';
 import { readVersion } from './server-info.ts';
 import type { CloudCode } from './services.ts';
+import { unlock } from './unlock.ts';
 
-/** What a server stores and shares, as contracts. Only this file names their implementations. */
+/** What a server stores and shares, as contracts. Only this file, and the one beside it, name their implementations. */
 export interface Backends {
   readonly directory: DataDirectory;
   /** The one that the store's secrets are sealed with. */
@@ -55,25 +56,41 @@ export interface Backends {
 }
 
 /** Opens everything for a server, on a data directory that no other server may use meanwhile. Migrates the database. */
-export async function openBackends({
-  settings,
-  log,
-  clock,
-  random,
-  closers,
-}: {
-  settings: Settings;
-  log: Log;
-  clock: Clock;
-  random: RandomBytes;
-  closers: Closers;
-}): Promise<Backends> {
-  const data = await openServerData({ settings, log, clock, closers });
-  const { directory, room, keyring } = data;
-  if (settings.secretKey !== undefined && keyring === directory.nextKeyring) {
+export async function openBackends(parts: ServerParts): Promise<Backends> {
+  const { settings, log, clock, random, closers } = parts;
+  const stored = isShared(settings) ? await openShared({ ...parts, settings }) : await openEmbedded(parts);
+  if (settings.secretKey !== undefined && stored.keyring === stored.directory.nextKeyring) {
     const advice = 'set RESPARK_SECRET_KEY to the key that is in RESPARK_NEXT_SECRET_KEY';
     log.warn({ advice }, 'the secret key of the settings was replaced by its successor');
   }
+  const cluster = new LocalCluster({ clock, random });
+  closers.push('cluster', () => cluster.close());
+  return { ...stored, cluster };
+}
+
+interface ServerParts {
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly closers: Closers;
+}
+
+type SettingsOfDatabase = Settings & { readonly databaseUrl: string };
+
+/** Whether what is stored is in a database that nodes share, instead of the data directory. */
+function isShared(settings: Settings): settings is SettingsOfDatabase {
+  return settings.databaseUrl !== undefined;
+}
+
+async function openShared(parts: ServerParts & { settings: SettingsOfDatabase }): Promise<Omit<Backends, 'cluster'>> {
+  const { openPostgresBackends } = await import('./postgres-backends.ts');
+  return await openPostgresBackends(parts);
+}
+
+async function openEmbedded({ settings, log, clock, closers }: ServerParts): Promise<Omit<Backends, 'cluster'>> {
+  const data = await openServerData({ settings, log, clock, closers });
+  const { directory, room } = data;
   const auditLog = openSqliteAuditLog({
     ...{ directory: directory.path, clock, log },
     onFull: () => room.release(),
@@ -93,9 +110,7 @@ export async function openBackends({
     ...{ ...parts, file: directory.file(STAGE_LOGS_FILE), limits: stageLogsLimits },
   });
   closers.push('stage logs', () => stageLogs.close());
-  const cluster = new LocalCluster({ clock, random });
-  closers.push('cluster', () => cluster.close());
-  return { ...data, auditLog, playerData, stageLogs, cluster };
+  return { ...data, auditLog, playerData, stageLogs };
 }
 
 /** Opens what runs scripts, and what they reach outside. */
@@ -136,22 +151,31 @@ export async function openBackendsAlone(parts: CommandParts): Promise<BackendsOf
 
 interface CommandParts {
   readonly settings: Settings;
+  readonly log: Log;
+  readonly clock: Clock;
   readonly closers: Closers;
 }
 
 async function openBackendsOfCommand({
-  settings: { dataDir, secretKey, nextSecretKey },
+  settings,
+  log,
+  clock,
   closers,
-  isShared,
+  isShared: isBeside,
 }: CommandParts & { readonly isShared: boolean }): Promise<BackendsOfCommand> {
-  const directory = openDataDirectory({ path: dataDir, secretKey, nextSecretKey, isShared, isMade: true });
+  if (isShared(settings)) {
+    const { openPostgresBackendsOfCommand } = await import('./postgres-backends.ts');
+    return await openPostgresBackendsOfCommand({ settings, log, clock, closers, isShared: isBeside });
+  }
+  const { dataDir, secretKey, nextSecretKey } = settings;
+  const directory = openDataDirectory({ path: dataDir, secretKey, nextSecretKey, isShared: isBeside, isMade: true });
   closers.push('data directory', () => directory.close());
   const database = openSqlite({ file: directory.file(DATABASE_FILE) });
   closers.push('database', () => database.close());
   // A command of another version must not change the schema under a running server.
   await database.assertMigrated();
   const store = createStore(database);
-  const keyring = await unlock({ directory, store, isShared, isKeyOfSettings: secretKey !== undefined });
+  const keyring = await unlock({ directory, store, isShared: isBeside, isKeyOfSettings: secretKey !== undefined });
   const auditLog = openSqliteAuditBeside({ directory: directory.path });
   closers.push('audit log', () => auditLog.close());
   return { directory, keyring, store, auditLog };
@@ -179,25 +203,6 @@ async function openServerData({
   const store = createStore(database);
   const keyring = await unlock({ directory, store, isShared: false, isKeyOfSettings: secretKey !== undefined });
   return { directory, keyring, store, room };
-}
-
-/** Finds out which of the directory's keyrings is that of the store. */
-async function unlock({
-  directory,
-  store,
-  isShared,
-  isKeyOfSettings,
-}: {
-  directory: DataDirectory;
-  store: Store;
-  isShared: boolean;
-  isKeyOfSettings: boolean;
-}): Promise<Keyring> {
-  const { keyring: current, nextKeyring: next } = directory;
-  const keyring = await findKeyring(store, next === undefined ? [current] : [current, next]);
-  // A rotation was interrupted when the database had the next key already.
-  if (keyring === next && !isShared && !isKeyOfSettings) directory.adoptNextKeyring();
-  return keyring;
 }
 
 /**

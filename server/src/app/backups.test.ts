@@ -37,7 +37,11 @@ const start = (settings: Settings) => withBackends(settings, async ({ keyring })
 async function rotate(settings: Settings, change = (backends: Alone) => backends): Promise<void> {
   const closers = new Closers();
   try {
-    await rotateSecretKey({ ...change(await openBackendsAlone({ settings, closers })), record, settings });
+    await rotateSecretKey({
+      ...change(await openBackendsAlone({ settings, closers, log: recordedLog().log, clock: systemClock })),
+      record,
+      settings,
+    });
   } finally {
     await closers.close({ clock, log });
   }

@@ -7,16 +7,17 @@ import { createRecording } from '../domain/audit.ts';
 import { createRecordLocally } from '../domain/local-changes.ts';
 import type { Log } from '../log.ts';
 import type { RandomBytes } from '../random.ts';
+import { StartupError } from '../startup-error.ts';
 import { LIVE_FILES, openUnpacked } from './backends.ts';
 import { Closers } from './closers.ts';
 import { osUser } from './os-user.ts';
 import { readVersion } from './server-info.ts';
 
-type DataSettings = Pick<Settings, 'dataDir' | 'secretKey' | 'nextSecretKey'>;
+type DataSettings = Pick<Settings, 'dataDir' | 'secretKey' | 'nextSecretKey' | 'databaseUrl'>;
 
 /** Backs up the data directory of the settings, whether or not a server is running on it. See `backUp`. */
 export async function writeBackup({
-  settings: { dataDir },
+  settings: { dataDir, databaseUrl },
   clock,
   ...options
 }: {
@@ -27,6 +28,7 @@ export async function writeBackup({
   progress: Progress;
   signal: AbortSignal;
 }): Promise<Manifest> {
+  assertEmbedded(databaseUrl, 'pg_dump writes a backup of it');
   return await backUp({ ...options, dataDir, version: readVersion(), live: LIVE_FILES, now: () => clock.now() });
 }
 
@@ -35,7 +37,7 @@ export async function writeBackup({
  * is put in its place. See `restore`.
  */
 export async function restoreBackup({
-  settings: { dataDir, secretKey, nextSecretKey },
+  settings: { dataDir, secretKey, nextSecretKey, databaseUrl },
   log,
   clock,
   random,
@@ -49,6 +51,7 @@ export async function restoreBackup({
   isForced: boolean;
   progress: Progress;
 }): Promise<Restored> {
+  assertEmbedded(databaseUrl, 'pg_restore puts a backup of pg_dump into it');
   return await restore({
     ...{ ...options, dataDir, secretKey, nextSecretKey, live: LIVE_FILES },
     now: () => clock.now(),
@@ -65,4 +68,12 @@ export async function restoreBackup({
       }
     },
   });
+}
+
+/** A backup of the data directory would lack what matters. */
+function assertEmbedded(databaseUrl: string | undefined, advice: string): void {
+  if (databaseUrl === undefined) return;
+  throw new StartupError(
+    `RESPARK_DATABASE_URL is set, so the data is in that database and not in the data directory: ${advice} (docs/deploying.md, "On PostgreSQL")`,
+  );
 }

@@ -5,7 +5,7 @@ import { createManagementPages, createObservationPages, optionsOfServer, playerP
 import { createPipeline } from '../api/pipeline.ts';
 import { createSignatureAuthentication } from '../api/signature/authenticate.ts';
 import { createUrlFor } from '../api/url-for.ts';
-import type { Clock } from '../clock.ts';
+import { type Clock, withTimeout } from '../clock.ts';
 import type { Settings } from '../config/config.ts';
 import type { Access } from '../domain/access/access.ts';
 import type { Refusals } from '../domain/access/refusals.ts';
@@ -27,6 +27,9 @@ import { createTurns } from '../turns.ts';
 import type { Backends } from './backends.ts';
 import { createServerInfo } from './server-info.ts';
 import type { Services } from './services.ts';
+
+/** A load balancer does not wait longer to hear whether the node is ready. */
+const STORE_ANSWER_MS = 2_000;
 
 /** Everything between the rules and the listeners: the gateway for players, the sites for HTTP callers. */
 export function createNode(parts: {
@@ -72,7 +75,7 @@ export function createNode(parts: {
     settings,
   });
   async function notReadyCauses(): Promise<string[]> {
-    const isStoreThere = await store.meta.get('').then(
+    const isStoreThere = await withTimeout(store.meta.get(''), STORE_ANSWER_MS, clock).then(
       () => true,
       () => false,
     );

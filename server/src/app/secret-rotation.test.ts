@@ -63,7 +63,7 @@ async function prepare(t: TestContext, secrets: Partial<Settings> = {}) {
   const settings = { ...loadSettings({ env: {}, flags: { dataDir } }), ...secrets };
   await start(settings);
   await within(
-    (closers) => openBackendsBeside({ settings, closers }),
+    (closers) => openBackendsBeside({ settings, closers, log: recordedLog().log, clock: systemClock }),
     async (backends) => {
       await accessTo(backends, { accessKeyId: 'ROOT', secretAccessKey: 'of the settings' }).ensureRoot();
       const access = accessTo(backends);
@@ -78,7 +78,7 @@ async function prepare(t: TestContext, secrets: Partial<Settings> = {}) {
 
 const rotate = (settings: Settings, change = (backends: Backends) => backends) =>
   within(
-    (closers) => openBackendsAlone({ settings, closers }),
+    (closers) => openBackendsAlone({ settings, closers, log: recordedLog().log, clock: systemClock }),
     (backends) => rotateSecretKey({ ...change(backends), record, settings }),
   );
 
@@ -86,7 +86,7 @@ test('everything that is sealed is sealed with the new key, and nothing is left 
   const { dataDir, settings, before } = await prepare(t);
   const oldKey = readFileSync(join(dataDir, 'secret.key'), 'utf8');
   const sealed = await within(
-    (closers) => openBackendsBeside({ settings, closers }),
+    (closers) => openBackendsBeside({ settings, closers, log: recordedLog().log, clock: systemClock }),
     async ({ store }) => (await store.accessKeys.list()).map(({ sealedSecret }) => Buffer.from(sealedSecret)),
   );
   assert.equal(sealed.length, 3);
@@ -101,7 +101,7 @@ test('everything that is sealed is sealed with the new key, and nothing is left 
     for (const old of sealed) assert.ok(!bytes.includes(old.toString('base64')), name);
   }
   await within(
-    (closers) => openBackendsBeside({ settings, closers }),
+    (closers) => openBackendsBeside({ settings, closers, log: recordedLog().log, clock: systemClock }),
     async (backends) => {
       const changes: LocalChange[] = [];
       const noted: RecordLocally = (change, rule) => {
@@ -185,7 +185,7 @@ test('a rotation that was interrupted after its commit is ended by running it ag
   const next = readFileSync(join(dataDir, 'secret.key.next'), 'utf8');
   // A command beside finds the right key and leaves the files alone.
   await within(
-    (closers) => openBackendsBeside({ settings, closers }),
+    (closers) => openBackendsBeside({ settings, closers, log: recordedLog().log, clock: systemClock }),
     async (backends) => void (await accessTo(backends).createKey({ policy: POLICY, description: 'beside' })),
   );
   assert.ok(existsSync(join(dataDir, 'secret.key.next')));
@@ -223,7 +223,7 @@ test('no rotation begins while a server runs, and a command that began before it
     () => assert.rejects(rotate(settings), { name: 'StartupError', message: /^a server is using/ }),
   );
   await within(
-    (closers) => openBackendsBeside({ settings, closers }),
+    (closers) => openBackendsBeside({ settings, closers, log: recordedLog().log, clock: systemClock }),
     async (backends) => {
       await rotate(settings);
       const access = accessTo(backends);

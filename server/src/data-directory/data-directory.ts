@@ -57,15 +57,18 @@ export function openDataDirectory(options: {
   nextSecretKey?: string | undefined;
   isShared?: boolean;
   isMade?: boolean;
+  /** False when the store is elsewhere: then a command beside a server may do without a directory too. */
+  hasStore?: boolean;
 }): DataDirectory {
   const path = resolve(options.path);
-  const { secretKey, nextSecretKey, isShared = false, isMade = isShared } = options;
+  const { secretKey, nextSecretKey, isShared = false, hasStore = true, isMade = isShared && hasStore } = options;
   const file = (name: string) => join(path, name);
   const readFile = (name: string) => readIfPresent(file(name))?.toString();
   let unlock = () => {};
   let warnings: readonly string[] = [];
   try {
     if (isMade) findDataDirectory(path);
+    else if (isShared && existsSync(path)) assertTrustworthy(path);
     if (!isShared) {
       warnings = takeDirectory(path);
       unlock = lock(path);

@@ -4,6 +4,8 @@ export const LOCK_FILE = 'lock';
 export const SECRET_KEY_FILE = 'secret.key';
 /** The secret key that a rotation leads to. It is here from before the first secret is sealed with it. */
 export const NEXT_SECRET_KEY_FILE = 'secret.key.next';
+/** Names the node among those that share a database. */
+export const NODE_ID_FILE = 'node-id';
 /** Room that is held back for the time when the disk is full. */
 export const RESERVE_FILE = 'reserve';
 /** A restored backup whose files are being put in their places. */
@@ -13,7 +15,7 @@ export const RESTORE_DIRECTORY = 'restore.ready';
 const SECRET_FILES = [SECRET_KEY_FILE, NEXT_SECRET_KEY_FILE, 'root-credentials'];
 
 const SERVER_FILE =
-  /^(?:[\w-]+\.sqlite(?:-wal|-shm|-journal)?|audit\.journal(?:\.new)?|secret\.key(?:\.next)?|root-credentials|(?:demo|running)\.json|reserve)$/;
+  /^(?:[\w-]+\.sqlite(?:-wal|-shm|-journal)?|audit\.journal(?:\.new)?|secret\.key(?:\.next)?|root-credentials|node-id|(?:demo|running)\.json|reserve)$/;
 
 /** Whether a server keeps data in a file of this name. */
 export function isServerFile(name: string): boolean {

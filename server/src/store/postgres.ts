@@ -4,18 +4,18 @@ import { parseDatabaseAddress } from '../database-address.ts';
 import type { Log } from '../log.ts';
 import { StartupError } from '../startup-error.ts';
 import type { Database, Query } from './database.ts';
-import { assertMigrated, migrate } from './migrations/migrate.ts';
+import { assertMigrated, findVersion, migrate } from './migrations/migrate.ts';
 import { ANNOUNCE_CHANGE, watchChanges } from './postgres/change-watch.ts';
 import type { DatabaseSettings } from './postgres/client.ts';
 import { createDialect } from './postgres/dialect.ts';
 import { describeFault } from './postgres/faults.ts';
-import { assertMigratedBeside, migrateBeside } from './postgres/migrations.ts';
+import { assertMigratedBeside, findVersionBeside, migrateBeside } from './postgres/migrations.ts';
 import { openSessions, type Sessions } from './postgres/sessions.ts';
 import { createWriterTurns } from './postgres/writer-turns.ts';
 import type { Schema } from './schema.ts';
 
-/** A migration, or the wait for another node's, may take so long. */
-const MIGRATION_MS = 600_000;
+/** A migration, the wait for another node's, or a statement of a copy may take so long. */
+const PATIENCE_MS = 600_000;
 /** Of this version, PostgreSQL knows everything that is asked of it here. */
 const LEAST_VERSION = 12;
 
@@ -23,6 +23,8 @@ export interface Postgres {
   readonly database: Database;
   /** The connections, which are closed with the database. */
   readonly sessions: Sessions;
+  /** The versions of the schema of the store, and of the tables beside it; 0 for one that is not there. */
+  versions(): Promise<{ readonly store: number; readonly beside: number }>;
 }
 
 /**
@@ -83,7 +85,8 @@ export async function openPostgres({
       await sessions.end();
     },
   };
-  return { database, sessions };
+  const versions = async () => ({ store: await findVersion({ query }), beside: await findVersionBeside(query) });
+  return { database, sessions, versions };
 }
 
 /** Gives what is slower than calls may be a connection of its own. */
@@ -91,7 +94,7 @@ async function withPatience<T>(
   { settings, ...parts }: Parameters<typeof openSessions>[0],
   work: (database: Pick<Database, 'transaction'>) => Promise<T>,
 ): Promise<T> {
-  const patient = { ...settings, databasePoolSize: 1, databaseStatementTimeoutMs: MIGRATION_MS };
+  const patient = { ...settings, databasePoolSize: 1, databaseStatementTimeoutMs: PATIENCE_MS };
   const sessions = openSessions({ ...parts, settings: patient });
   try {
     const query = new Kysely<Schema>({ dialect: createDialect(sessions) });

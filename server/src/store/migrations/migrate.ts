@@ -37,12 +37,17 @@ export async function migrate({ transaction }: Pick<Database, 'transaction'>): P
 
 /** Throws a `StartupError` unless every migration has run. Changes nothing. */
 export async function assertMigrated({ query }: Pick<Database, 'query'>): Promise<void> {
-  const tables = await query.introspection.getTables();
-  const version = tables.some(({ name }) => name === 'schema_version') ? await readVersion(query) : 0;
+  const version = await findVersion({ query });
   if (version === MIGRATIONS.length) return;
   throw new StartupError(
     `the database has schema version ${version}, but this program needs ${MIGRATIONS.length}: start the server once with this version of respark`,
   );
+}
+
+/** 0 for a database without a schema. Throws a `StartupError` when it is newer than the program. */
+export async function findVersion({ query }: Pick<Database, 'query'>): Promise<number> {
+  const tables = await query.introspection.getTables();
+  return tables.some(({ name }) => name === 'schema_version') ? await readVersion(query) : 0;
 }
 
 /** Throws a `StartupError` when the database is newer than the program. */

@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import type { Clock } from '../clock.ts';
+import type { Settings } from '../config/config.ts';
+import { type DataDirectory, openDataDirectory } from '../data-directory/data-directory.ts';
+import { openRoom, type Room } from '../data-directory/reserve.ts';
+import { DATABASE_FILE, NODE_ID_FILE } from '../data-directory/server-files.ts';
+import type { Keyring } from '../keyring.ts';
+import type { Log } from '../log.ts';
+import type { AuditLog, AuditReader, AuditWriter } from '../store/audit/audit-log.ts';
+import { openPostgresAuditBeside, openPostgresAuditLog } from '../store/audit/postgres.ts';
+import type { PlayerData } from '../store/player-data/player-data.ts';
+import { openPostgresPlayerData } from '../store/player-data/postgres.ts';
+import { openPostgres, type Postgres } from '../store/postgres.ts';
+import { createStore } from '../store/sql-store.ts';
+import { openPostgresStageLogs } from '../store/stage-logs/postgres.ts';
+import type { StageLogs } from '../store/stage-logs/stage-logs.ts';
+import type { Store } from '../store/store.ts';
+import type { Closers } from './closers.ts';
+import { unlock } from './unlock.ts';
+
+/** What `backends.ts` loads only where the settings name a database, because others need none of it. */
+interface Parts {
+  readonly settings: Settings & { readonly databaseUrl: string };
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly closers: Closers;
+}
+
+interface PostgresBackends {
+  readonly directory: DataDirectory;
+  readonly keyring: Keyring;
+  readonly room: Room;
+  readonly store: Store;
+  readonly auditLog: AuditLog;
+  readonly playerData: PlayerData;
+  readonly stageLogs: StageLogs;
+}
+
+/** Opens everything for a server. Migrates the database. The data directory has this node's journal, and its lock. */
+export async function openPostgresBackends({ settings, log, clock, closers }: Parts): Promise<PostgresBackends> {
+  const { dataDir, secretKey, nextSecretKey } = settings;
+  const directory = openDataDirectory({ path: dataDir, secretKey, nextSecretKey });
+  closers.push('data directory', () => directory.close());
+  if (existsSync(directory.file(DATABASE_FILE))) {
+    const advice = '"respark store copy" copies it to an empty database; remove it when it is not needed any more';
+    log.warn({ dataDir, advice }, 'the data directory has a store of its own, which is not used');
+  }
+  const room = openRoom({ path: directory.path, clock, log, settings });
+  closers.push('room of the disk', () => room.close());
+  const { database, sessions } = await openPostgres({ settings, clock, log });
+  closers.push('database', () => database.close());
+  await database.migrate();
+  const store = createStore(database);
+  const keyring = await unlock({ directory, store, isShared: false, isKeyOfSettings: true });
+  const auditLog = await openPostgresAuditLog({
+    ...{ directory: directory.path, node: nodeIdOf(directory), sessions, clock, log },
+    onFull: () => room.release(),
+    maxBytes: settings.auditMaxBytes,
+  });
+  closers.push('audit log', () => auditLog.close());
+  const { playerDataMaxKeys, playerDataMaxBytes, stageLogMaxLines, stageLogMaxBytes } = settings;
+  const playerData = openPostgresPlayerData({
+    sessions,
+    limits: { maxKeysPerPlayer: playerDataMaxKeys, maxBytesPerPlayer: playerDataMaxBytes },
+  });
+  closers.push('player data', () => playerData.close());
+  const stageLogs = openPostgresStageLogs({
+    sessions,
+    limits: { maxLinesPerStage: stageLogMaxLines, maxBytesPerStage: stageLogMaxBytes },
+  });
+  closers.push('stage logs', () => stageLogs.close());
+  return { directory, keyring, room, store, auditLog, playerData, stageLogs };
+}
+
+/** Opens what a command needs, on any machine, whether or not there is a data directory. Changes no schema. */
+export async function openPostgresBackendsOfCommand({
+  settings,
+  log,
+  clock,
+  closers,
+  isShared,
+}: Parts & { readonly isShared: boolean }): Promise<
+  Pick<PostgresBackends, 'directory' | 'keyring' | 'store'> & { readonly auditLog: AuditReader & AuditWriter }
+> {
+  const { dataDir, secretKey, nextSecretKey } = settings;
+  const directory = openDataDirectory({ path: dataDir, secretKey, nextSecretKey, isShared, hasStore: false });
+  closers.push('data directory', () => directory.close());
+  const { database, sessions } = await openPostgres({ settings, clock, log, isWatching: false });
+  closers.push('database', () => database.close());
+  await database.assertMigrated();
+  const store = createStore(database);
+  const keyring = await unlock({ directory, store, isShared, isKeyOfSettings: true });
+  const auditLog = openPostgresAuditBeside({ directory: directory.path, node: randomUUID(), sessions });
+  closers.push('audit log', () => auditLog.close());
+  return { directory, keyring, store, auditLog };
+}
+
+/** Opens the database alone, to bring its schema up to this version. */
+export async function openPostgresDatabase(
+  parts: Omit<Parts, 'settings'> & Pick<Parts, 'settings'>,
+): Promise<Postgres> {
+  const postgres = await openPostgres({ ...parts, isWatching: false });
+  parts.closers.push('database', () => postgres.database.close());
+  return postgres;
+}
+
+/** Names the journal of this data directory for good, because its records have the name in their keys. */
+function nodeIdOf(directory: DataDirectory): string {
+  const known = directory.readFile(NODE_ID_FILE)?.trim();
+  if (known) return known;
+  const made = randomUUID();
+  directory.writeSecretFile(NODE_ID_FILE, `${made}\n`);
+  return made;
+}

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { describe, type TestContext, test } from 'node:test';
+import {
+  CreateGameCommand,
+  DisconnectPlayerCommand,
+  GetGameCommand,
+  GetStageCommand,
+  ListGamesCommand,
+  UpdateGameCommand,
+} from '@aws-sdk/client-gamesparks';
+import { usePostgres, whyNoPostgres } from '../support/postgres.ts';
+import { createWorkplace, type RunningServer } from '../support/process.ts';
+import { until } from '../support/server.ts';
+
+const skip = whyNoPostgres;
+const server = usePostgres();
+const secretKey = randomBytes(32).toString('base64');
+const ROOT = { accessKeyId: 'ROOTKEY', secretAccessKey: 'a-root-secret-that-every-node-of-the-test-has' };
+
+const environment = (url: string) => ({
+  RESPARK_DATABASE_URL: url,
+  RESPARK_DATABASE_STATEMENT_TIMEOUT_MS: '2000',
+  RESPARK_DATABASE_CONNECT_TIMEOUT_MS: '1000',
+  RESPARK_SECRET_KEY: secretKey,
+  RESPARK_ROOT_ACCESS_KEY_ID: ROOT.accessKeyId,
+  RESPARK_ROOT_SECRET_ACCESS_KEY: ROOT.secretAccessKey,
+});
+
+/** A node of its own data directory on the database. */
+function serve(t: TestContext, url: string, args: readonly string[] = ['--demo'], env = {}): Promise<RunningServer> {
+  const place = createWorkplace(t);
+  return place.serve(args, { env: { ...environment(url), ...env } });
+}
+
+const sdkOf = (node: RunningServer, maxAttempts = 1) => node.sdk({ credentials: ROOT, maxAttempts });
+
+const demo = { GameName: 'Demo', StageName: 'Dev' };
+
+describe('[postgres] nodes on one database', { skip }, () => {
+  test('that start at once on an empty one all serve, and know of each other’s changes within a second', async (t) => {
+    const url = await server.emptyDatabase(t);
+    const nodes = await Promise.all([serve(t, url), serve(t, url), serve(t, url)]);
+    assert.equal(new Set(nodes.map(({ gameKey }) => gameKey)).size, 1);
+    const [a, b, c] = nodes.map((node) => sdkOf(node)) as [ReturnType<typeof sdkOf>, ...ReturnType<typeof sdkOf>[]];
+    await a.send(new CreateGameCommand({ GameName: 'Zoo' }));
+    for (const node of [b, c])
+      assert.equal((await node?.send(new GetGameCommand({ GameName: 'Zoo' })))?.Game?.Name, 'Zoo');
+    await a.send(new UpdateGameCommand({ GameName: 'Zoo', Description: 'changed' }));
+    const found = await b?.send(new GetGameCommand({ GameName: 'Zoo' }));
+    assert.equal(found?.Game?.Description, 'changed');
+  });
+
+  test('with another secret key is refused, and so is a database of a newer program', async (t) => {
+    const url = await server.emptyDatabase(t);
+    await serve(t, url);
+    const place = createWorkplace(t);
+    const other = { ...environment(url), RESPARK_SECRET_KEY: randomBytes(32).toString('base64') };
+    const refused = await place.respark(['serve', '--port', '0'], { env: other });
+    assert.equal(refused.exitCode, 1);
+    assert.match(
+      refused.stderr,
+      /the secret key is not the one that this database is sealed with: set RESPARK_SECRET_KEY/,
+    );
+    await server.execute(url, 'insert into schema_version values (99)');
+    const newer = await place.respark(['serve', '--port', '0'], { env: environment(url) });
+    assert.match(newer.stderr, /schema version 99, but this program only knows versions up to/);
+  });
+
+  test('an operator’s commands use the database, from any machine', async (t) => {
+    const url = await server.emptyDatabase(t);
+    const node = await serve(t, url);
+    const player = await node.connect();
+    await sdkOf(node).send(new DisconnectPlayerCommand({ ...demo, PlayerId: player.playerId }));
+    await player.closed;
+    const place = createWorkplace(t);
+    const env = environment(url);
+    const keys = await place.respark(['keys', 'list'], { env });
+    assert.equal(keys.exitCode, 0, keys.stderr);
+    // The node moves its journal within a second.
+    let audit = '';
+    const deadline = performance.now() + 10_000;
+    while (!audit.includes('DisconnectPlayer') && performance.now() < deadline) {
+      audit = (await place.respark(['audit', '--operation', 'DisconnectPlayer'], { env })).stdout;
+    }
+    assert.match(audit, /DisconnectPlayer +ROOTKEY .* done, 1 closed, 0 not proven closed/);
+    const backup = await place.respark(['backup', 'all.tar.gz'], { env });
+    assert.equal(backup.exitCode, 1);
+    assert.match(backup.stderr, /pg_dump/);
+  });
+});
+
+describe('[postgres] a node whose database', { skip }, () => {
+  test('is killed and comes back answers retryable errors meanwhile, loses nothing that it acknowledged, and goes on', async (t) => {
+    const url = await server.emptyDatabase(t);
+    const node = await serve(t, url);
+    const sdk = sdkOf(node);
+    const made: string[] = [];
+    const errors = new Set<string>();
+    let isOver = false;
+    const writing = (async () => {
+      for (let number = 0; !isOver; number += 1) {
+        const GameName = `game-${number}`;
+        await sdk.send(new CreateGameCommand({ GameName })).then(
+          () => made.push(GameName),
+          (error: Error & { $metadata: { httpStatusCode?: number } }) =>
+            errors.add(`${error.name} ${error.$metadata.httpStatusCode}`),
+        );
+        await new Promise((resolve) => setTimeout(resolve, 60));
+      }
+    })();
+    await until(() => made.length >= 5);
+    await server.kill();
+    assert.equal((await fetch(`${node.url}/readyz`)).status, 503);
+    assert.match(await (await fetch(`${node.url}/readyz`)).text(), /store/);
+    assert.equal((await fetch(`${node.url}/healthz`)).status, 200);
+    await until(() => errors.size > 0);
+    await server.restart();
+    const before = made.length;
+    await until(() => made.length >= before + 5);
+    isOver = true;
+    await writing;
+    assert.deepEqual([...errors], ['InternalServerException 500']);
+    assert.equal((await fetch(`${node.url}/readyz`)).status, 200);
+    const { Games = [] } = await sdk.send(new ListGamesCommand({ MaxResults: 100 }));
+    const names = new Set(Games.map(({ Name }) => Name));
+    assert.deepEqual(
+      made.filter((name) => !names.has(name)),
+      [],
+    );
+  });
+
+  test('is paused answers errors in time, and players stay connected', async (t) => {
+    const node = await serve(t, await server.emptyDatabase(t));
+    const player = await node.connect();
+    const sdk = sdkOf(node);
+    server.pause();
+    try {
+      const startedAt = performance.now();
+      // What is remembered may be answered for a second, a change never is.
+      await assert.rejects(sdk.send(new CreateGameCommand({ GameName: 'Paused' })), {
+        name: 'InternalServerException',
+      });
+      await assert.rejects(sdk.send(new GetStageCommand(demo)), { name: 'InternalServerException' });
+      assert.ok(performance.now() - startedAt < 12_000);
+      assert.equal((await fetch(`${node.url}/readyz`)).status, 503);
+      player.request('1', 'GameSparks.Identity.GetPlayerToken');
+      await player.next((frame) => frame.kind === 'response');
+    } finally {
+      server.resume();
+    }
+    let name: string | undefined;
+    while (name === undefined) {
+      name = await sdk.send(new GetStageCommand(demo)).then(
+        ({ Stage }) => Stage?.Name,
+        () => undefined,
+      );
+    }
+    assert.equal(name, 'Dev');
+    await sdk.send(new CreateGameCommand({ GameName: 'After' }));
+  });
+});
