@@ -1,11 +1,19 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { CONNECT_PATH } from '@respark/protocol';
-import { openBackends, openBackendsAlone, openBackendsBeside, openCloudCode } from './app/backends.ts';
+import {
+  copyBackends,
+  migrateBackends,
+  openBackends,
+  openBackendsAlone,
+  openBackendsBeside,
+  openCloudCode,
+} from './app/backends.ts';
 import { restoreBackup, writeBackup } from './app/backups.ts';
 import { Closers } from './app/closers.ts';
 import { DEMO_GAME, DEMO_STAGE, ensureDemo } from './app/demo.ts';
 import { listen, listenForMetrics, listenForPlayers } from './app/listeners.ts';
+import type { Migrated } from './app/migrated.ts';
 import { createNode } from './app/node.ts';
 import { osUser } from './app/os-user.ts';
 import { ensureRoot, openAccess, type RootKey, writeRootCredentials } from './app/root-key.ts';
@@ -226,16 +234,42 @@ export async function openAdministration(options: Surroundings): Promise<Adminis
 export const backUpData = writeBackup;
 export const restoreData = restoreBackup;
 
-/** Replaces the secret key of a data directory that no server uses, as `rotateSecretKey` says. */
-export async function replaceSecretKey(options: Surroundings): Promise<Rotation> {
-  const { settings, log, clock = systemClock, random = createSystemRandom() } = options;
+/** Brings the schema of what the settings name up to this version. */
+export async function migrateData(options: Surroundings): Promise<Migrated[]> {
+  return await withoutServer(options, migrateBackends);
+}
+
+/** Copies a data directory, which no server uses, into an empty PostgreSQL database. Gives the rows of each table. */
+export async function copyData({
+  url,
+  progress,
+  ...options
+}: Surroundings & {
+  readonly url: string;
+  readonly progress: (name: string, rows: number) => void;
+}): Promise<Readonly<Record<string, number>>> {
+  return await withoutServer(options, (parts) => copyBackends({ ...parts, url, progress }));
+}
+
+async function withoutServer<T>(
+  { settings, log, clock = systemClock, random = createSystemRandom() }: Surroundings,
+  work: (parts: Required<Surroundings> & { readonly closers: Closers }) => Promise<T>,
+): Promise<T> {
   const closers = new Closers();
   try {
-    const backends = await openBackendsAlone({ settings, log, clock, closers });
-    const audit = createRecording({ auditLog: backends.auditLog, clock, log });
-    const record = createRecordLocally({ audit, actor: osUser(), clock, random });
-    return await rotateSecretKey({ ...backends, record, settings });
+    return await work({ settings, log, clock, random, closers });
   } finally {
     await closers.close({ clock, log });
   }
+}
+
+/** Replaces the secret key of a data directory that no server uses, as `rotateSecretKey` says. */
+export async function replaceSecretKey(options: Surroundings): Promise<Rotation> {
+  return await withoutServer(options, async (parts) => {
+    const { settings, clock, log, random } = parts;
+    const backends = await openBackendsAlone(parts);
+    const audit = createRecording({ auditLog: backends.auditLog, clock, log });
+    const record = createRecordLocally({ audit, actor: osUser(), clock, random });
+    return await rotateSecretKey({ ...backends, record, settings });
+  });
 }

@@ -1,10 +1,11 @@
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { LocalCluster } from '../cluster/local.ts';
 import type { Settings } from '../config/config.ts';
 import { backUp, type LiveFiles } from '../data-directory/backup.ts';
-import { type DataDirectory, openDataDirectory } from '../data-directory/data-directory.ts';
+import { type DataDirectory, findDataDirectory, openDataDirectory } from '../data-directory/data-directory.ts';
 import { openRoom, type Room } from '../data-directory/reserve.ts';
 import type { Keyrings } from '../data-directory/restore.ts';
 import { DATABASE_FILE } from '../data-directory/server-files.ts';
@@ -38,6 +39,7 @@ import { openSqliteStageLogs, STAGE_LOGS_FILE } from '../store/stage-logs/sqlite
 import type { StageLogs } from '../store/stage-logs/stage-logs.ts';
 import type { Store } from '../store/store.ts';
 import type { Closers } from './closers.ts';
+import type { Migrated } from './migrated.ts';
 import { readVersion } from './server-info.ts';
 import type { CloudCode } from './services.ts';
 import { unlock } from './unlock.ts';
@@ -111,6 +113,41 @@ async function openEmbedded({ settings, log, clock, closers }: ServerParts): Pro
   });
   closers.push('stage logs', () => stageLogs.close());
   return { ...data, auditLog, playerData, stageLogs };
+}
+
+/**
+ * Brings what a server keeps up to this version, without a server. In a data directory a backup is made before, as at a
+ * start, and no server may be running on it.
+ */
+export async function migrateBackends(parts: ServerParts): Promise<Migrated[]> {
+  const { settings } = parts;
+  if (isShared(settings)) {
+    const { migratePostgres } = await import('./postgres-backends.ts');
+    return await migratePostgres({ ...parts, settings });
+  }
+  const path = resolve(settings.dataDir);
+  findDataDirectory(path);
+  const before = Object.entries(FORMS).map(([name, form]) => {
+    const file = join(path, name);
+    return { name, from: findOutdated({ form, file }) ?? (existsSync(file) ? form.newest : 0), to: form.newest };
+  });
+  await openEmbedded(parts);
+  return before;
+}
+
+/** Copies what a data directory keeps to the database at `url`. No server may be using either. */
+export async function copyBackends({
+  url,
+  progress,
+  ...parts
+}: ServerParts & {
+  readonly url: string;
+  readonly progress: (name: string, rows: number) => void;
+}): Promise<Readonly<Record<string, number>>> {
+  const { settings } = parts;
+  const source = await openBackendsAlone({ ...parts, settings: { ...settings, databaseUrl: undefined } });
+  const { copyToDatabase } = await import('./postgres-copy.ts');
+  return await copyToDatabase({ ...parts, ...source, settings: { ...settings, databaseUrl: url }, progress });
 }
 
 /** Opens what runs scripts, and what they reach outside. */

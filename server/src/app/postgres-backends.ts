@@ -11,12 +11,13 @@ import type { AuditLog, AuditReader, AuditWriter } from '../store/audit/audit-lo
 import { openPostgresAuditBeside, openPostgresAuditLog } from '../store/audit/postgres.ts';
 import type { PlayerData } from '../store/player-data/player-data.ts';
 import { openPostgresPlayerData } from '../store/player-data/postgres.ts';
-import { openPostgres, type Postgres } from '../store/postgres.ts';
+import { openPostgres } from '../store/postgres.ts';
 import { createStore } from '../store/sql-store.ts';
 import { openPostgresStageLogs } from '../store/stage-logs/postgres.ts';
 import type { StageLogs } from '../store/stage-logs/stage-logs.ts';
 import type { Store } from '../store/store.ts';
 import type { Closers } from './closers.ts';
+import type { Migrated } from './migrated.ts';
 import { unlock } from './unlock.ts';
 
 /** What `backends.ts` loads only where the settings name a database, because others need none of it. */
@@ -96,13 +97,17 @@ export async function openPostgresBackendsOfCommand({
   return { directory, keyring, store, auditLog };
 }
 
-/** Opens the database alone, to bring its schema up to this version. */
-export async function openPostgresDatabase(
-  parts: Omit<Parts, 'settings'> & Pick<Parts, 'settings'>,
-): Promise<Postgres> {
-  const postgres = await openPostgres({ ...parts, isWatching: false });
-  parts.closers.push('database', () => postgres.database.close());
-  return postgres;
+/** Brings the schema of the database up to this version. */
+export async function migratePostgres({ settings, log, clock, closers }: Parts): Promise<Migrated[]> {
+  const { database, versions } = await openPostgres({ settings, log, clock, isWatching: false });
+  closers.push('database', () => database.close());
+  const from = await versions();
+  await database.migrate();
+  const to = await versions();
+  return [
+    { name: 'the store', from: from.store, to: to.store },
+    { name: 'player data, logs and audit records', from: from.beside, to: to.beside },
+  ];
 }
 
 /** Names the journal of this data directory for good, because its records have the name in their keys. */

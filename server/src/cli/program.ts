@@ -21,10 +21,12 @@ import { healthCommand } from './commands/health.ts';
 import { importCommand } from './commands/import.ts';
 import { keysCommand } from './commands/keys.ts';
 import { logsCommand } from './commands/logs.ts';
+import { migrateCommand } from './commands/migrate.ts';
 import { packCommand } from './commands/pack.ts';
 import { restoreCommand } from './commands/restore.ts';
 import { sendCommand } from './commands/send.ts';
 import { serveCommand } from './commands/serve.ts';
+import { storeCommand } from './commands/store.ts';
 import { unpackCommand } from './commands/unpack.ts';
 import { CommandError, type World } from './world.ts';
 
@@ -79,6 +81,8 @@ Settings are flags of "serve" or RESPARK_… variables; "respark config print" s
     auditCommand,
     backupCommand,
     restoreCommand,
+    migrateCommand,
+    storeCommand,
     configCommand,
     doctorCommand,
     healthCommand,

@@ -29,7 +29,16 @@ export interface World {
   readonly localFiles: typeof readLocalFile;
   /** Loads the server, and the store with it, only when a command needs it: commands should start quickly. */
   loadMain(): Promise<
-    Pick<typeof Main, 'startServer' | 'openAdministration' | 'backUpData' | 'restoreData' | 'replaceSecretKey'>
+    Pick<
+      typeof Main,
+      | 'startServer'
+      | 'openAdministration'
+      | 'backUpData'
+      | 'restoreData'
+      | 'replaceSecretKey'
+      | 'migrateData'
+      | 'copyData'
+    >
   >;
 }
 

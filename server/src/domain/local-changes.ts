@@ -11,6 +11,7 @@ export const LOCAL_OPERATIONS = [
   'RevokeAccessKey',
   'RotateSecretKey',
   'RestoreBackup',
+  'CopyStore',
 ] as const;
 
 export interface LocalChange extends Pick<Change, 'details'> {

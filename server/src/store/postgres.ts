@@ -69,11 +69,7 @@ export async function openPostgres({
           + coalesce((select sum(octet_length(archive)) from generated_code_jobs), 0) as bytes`.execute(within);
       return rows[0]?.bytes ?? 0;
     },
-    migrate: () =>
-      withPatience({ settings, clock, log }, async (patient) => {
-        await migrate(patient);
-        await migrateBeside(patient);
-      }),
+    migrate: () => migrateAll({ settings, clock, log }),
     async assertMigrated() {
       await assertMigrated({ query });
       await assertMigratedBeside(query);
@@ -89,16 +85,19 @@ export async function openPostgres({
   return { database, sessions, versions };
 }
 
-/** Gives what is slower than calls may be a connection of its own. */
-async function withPatience<T>(
-  { settings, ...parts }: Parameters<typeof openSessions>[0],
-  work: (database: Pick<Database, 'transaction'>) => Promise<T>,
-): Promise<T> {
+/** A connection for what takes longer than calls may. The caller must end it. */
+export function patientSessions({ settings, ...parts }: Parameters<typeof openSessions>[0]): Sessions {
   const patient = { ...settings, databasePoolSize: 1, databaseStatementTimeoutMs: PATIENCE_MS };
-  const sessions = openSessions({ ...parts, settings: patient });
+  return openSessions({ ...parts, settings: patient });
+}
+
+async function migrateAll(parts: Parameters<typeof openSessions>[0]): Promise<void> {
+  const sessions = patientSessions(parts);
   try {
     const query = new Kysely<Schema>({ dialect: createDialect(sessions) });
-    return await work({ transaction: (write) => query.transaction().execute(write) });
+    const transaction = <T>(work: (query: Query) => Promise<T>) => query.transaction().execute(work);
+    await migrate({ transaction });
+    await migrateBeside({ transaction });
   } finally {
     await sessions.end();
   }

@@ -79,6 +79,8 @@ export function createTestWorld({
       backUpData: unexpected,
       restoreData: unexpected,
       replaceSecretKey: unexpected,
+      migrateData: unexpected,
+      copyData: unexpected,
       ...main,
     }),
     out: () => written.stdout,

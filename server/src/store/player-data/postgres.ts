@@ -53,7 +53,7 @@ export function openPostgresPlayerData({
   return {
     async get({ stageId, playerId }, keys) {
       batches.assertOpen();
-      const ids = keys?.filter((key) => !CANNOT_BE_KEPT.test(key)).map(idOf) ?? null;
+      const ids = keys?.filter((key) => !CANNOT_BE_KEPT.test(key)).map(idOfEntry) ?? null;
       const { rows } = await sessions.use(({ query }) =>
         query<{ version: number; key: string | null; value: string | null }>(
           `select version, key, value from players left join player_entries entry
@@ -125,7 +125,7 @@ async function readEntries(session: Query, writes: readonly Write[], players: Ma
   );
   const asked = sets.flatMap((write) => {
     const { key, isStored } = playerOf(players, write);
-    return isStored ? (write.changes ?? []).map((change) => [key.stageId, key.playerId, idOf(change.key)]) : [];
+    return isStored ? (write.changes ?? []).map((change) => [key.stageId, key.playerId, idOfEntry(change.key)]) : [];
   });
   if (asked.length > 0) {
     const { rows } = await session.query<PlayerKey & { id: string; bytes: number }>(
@@ -150,7 +150,7 @@ function perform(
   if (expectedVersion !== undefined && expectedVersion !== player.version) throw outdated(expectedVersion);
   let { keys, bytes } = player;
   for (const change of changes) {
-    const before = bytesOf(player, idOf(change.key));
+    const before = bytesOf(player, idOfEntry(change.key));
     if (before !== undefined) {
       keys -= 1;
       bytes -= before;
@@ -162,7 +162,7 @@ function perform(
   }
   if (changes.some(({ value }) => value !== undefined)) assertWithinLimits({ keys, bytes }, limits);
   if (keys === 0) return wipe(player);
-  for (const change of changes) player.changes.set(idOf(change.key), change);
+  for (const change of changes) player.changes.set(idOfEntry(change.key), change);
   player.version = versions.shift() ?? 0;
   return Object.assign(player, { keys, bytes }).version;
 }
@@ -286,7 +286,8 @@ function nameOf({ stageId, playerId }: PlayerKey): string {
   return JSON.stringify([stageId, playerId]);
 }
 
-function idOf(key: string): string {
+/** What an entry has in its primary key. */
+export function idOfEntry(key: string): string {
   if (key.length <= MAX_KEY_CHARACTERS) return `=${key}`;
   return `#${createHash('sha256').update(key).digest('base64')}`;
 }

@@ -15,7 +15,7 @@ import { commit, rollBack, type Session, type Sessions } from './sessions.ts';
 /** A number that no other program uses for a lock on the same database. */
 const WRITERS_LOCK = 7_305_808_869;
 /** The lock comes with the transaction, in one round trip, and goes with it, however that ends. */
-const BEGIN_ALONE = `begin; select pg_advisory_xact_lock(${WRITERS_LOCK})`;
+export const BEGIN_ALONE = `begin; select pg_advisory_xact_lock(${WRITERS_LOCK})`;
 const WITH_AFFECTED_ROWS = ['INSERT', 'UPDATE', 'DELETE'];
 
 /** PostgreSQL, where texts sort by their bytes, and of all processes one transaction runs at a time. */

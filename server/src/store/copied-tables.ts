@@ -1,0 +1,184 @@
+import { idOfEntry } from './player-data/postgres.ts';
+import type { Schema } from './schema.ts';
+
+export type ColumnType = 'text' | 'bigint' | 'integer';
+export type CopiedRow = Readonly<Record<string, string | number | null>>;
+
+/** The name in the keys of audit records that were written before the copy. */
+export const COPIED_NODE = 'copied';
+
+type StoreTables = {
+  readonly [Table in Exclude<keyof Schema, 'schema_version'>]: { readonly [Column in keyof Schema[Table]]: ColumnType };
+};
+
+/** Every table of the store, in an order in which each row comes after those that it refers to. */
+const STORE_TABLES: StoreTables = {
+  games: {
+    id: 'text',
+    name: 'text',
+    description: 'text',
+    state: 'text',
+    is_termination_protected: 'integer',
+    tags: 'text',
+    created_at: 'bigint',
+    updated_at: 'bigint',
+  },
+  stages: {
+    id: 'text',
+    game_id: 'text',
+    name: 'text',
+    description: 'text',
+    role: 'text',
+    game_key: 'text',
+    log_group: 'text',
+    state: 'text',
+    tags: 'text',
+    created_at: 'bigint',
+    updated_at: 'bigint',
+    runtime_id: 'text',
+  },
+  configurations: { game_id: 'text', updated_at: 'bigint', sections: 'text' },
+  snapshots: {
+    id: 'text',
+    game_id: 'text',
+    description: 'text',
+    created_at: 'bigint',
+    updated_at: 'bigint',
+    sections: 'text',
+  },
+  deployments: {
+    id: 'text',
+    stage_id: 'text',
+    snapshot_id: 'text',
+    action: 'text',
+    state: 'text',
+    result_code: 'text',
+    result_message: 'text',
+    claimed_by: 'text',
+    created_at: 'bigint',
+    updated_at: 'bigint',
+  },
+  runtimes: { id: 'text', stage_id: 'text', snapshot_id: 'text', created_at: 'bigint' },
+  generated_code_jobs: {
+    id: 'text',
+    game_id: 'text',
+    snapshot_id: 'text',
+    state: 'text',
+    description: 'text',
+    generator: 'text',
+    claimed_by: 'text',
+    created_at: 'bigint',
+    updated_at: 'bigint',
+    archive: 'text',
+  },
+  access_keys: {
+    id: 'text',
+    description: 'text',
+    sealed_secret: 'text',
+    policy: 'text',
+    is_root: 'integer',
+    created_at: 'bigint',
+    revoked_at: 'bigint',
+  },
+  client_tokens: {
+    principal: 'text',
+    operation: 'text',
+    token: 'text',
+    parameters_digest: 'text',
+    resource_id: 'text',
+    created_at: 'bigint',
+  },
+  meta: { key: 'text', value: 'text' },
+};
+
+/** A table of the database, and the rows of a file that belong there. */
+export interface CopiedTable {
+  /** What its rows are, in messages. */
+  readonly name: string;
+  readonly table: string;
+  readonly columns: Readonly<Record<string, ColumnType>>;
+  readonly file: keyof SourceFiles;
+  /** Selects the rows, with the names of the columns. */
+  readonly rows: string;
+  readonly convert?: (row: CopiedRow) => CopiedRow;
+}
+
+/** The files of the embedded store and of what is beside it. */
+export interface SourceFiles {
+  readonly store: string;
+  readonly playerData: string;
+  readonly stageLogs: string;
+  readonly audit: string;
+}
+
+export const COPIED_TABLES: readonly CopiedTable[] = [
+  ...Object.entries(STORE_TABLES).map(([table, columns]) => ({
+    name: table.replaceAll('_', ' '),
+    table,
+    columns,
+    file: 'store' as const,
+    rows: `SELECT ${Object.keys(columns).join(', ')} FROM ${table}`,
+  })),
+  {
+    name: 'players with data',
+    table: 'players',
+    columns: { stage_id: 'text', player_id: 'text', version: 'bigint', keys: 'integer', bytes: 'bigint' },
+    file: 'playerData',
+    rows: 'SELECT stage_id, player_id, version, keys, bytes FROM players',
+  },
+  {
+    name: 'entries of players',
+    table: 'player_entries',
+    columns: { stage_id: 'text', player_id: 'text', id: 'text', bytes: 'integer', key: 'text', value: 'text' },
+    file: 'playerData',
+    rows: `SELECT stage_id, player_id, key AS id, entries.bytes AS bytes, key, value
+           FROM entries JOIN players ON players.id = entries.player`,
+    convert: (row) => ({ ...row, id: idOfEntry(String(row.key)) }),
+  },
+  {
+    name: 'logs of stages',
+    table: 'stage_logs',
+    columns: { stage_id: 'text', first: 'bigint', last: 'bigint', bytes: 'bigint' },
+    file: 'stageLogs',
+    rows: 'SELECT stage_id, first, last, bytes FROM logs',
+  },
+  {
+    name: 'lines of logs',
+    table: 'stage_log_lines',
+    columns: {
+      stage_id: 'text',
+      position: 'bigint',
+      offset: 'bigint',
+      at: 'bigint',
+      level: 'integer',
+      player_id: 'text',
+      handler: 'text',
+      request_id: 'text',
+      text: 'text',
+    },
+    file: 'stageLogs',
+    rows: `SELECT stage_id, position, "offset", at, level, player_id, handler, request_id, text
+           FROM lines JOIN logs ON logs.id = lines.log`,
+  },
+  {
+    name: 'audit records',
+    table: 'audit',
+    columns: {
+      at: 'bigint',
+      request_id: 'text',
+      node: 'text',
+      cause: 'text',
+      actor: 'text',
+      source_address: 'text',
+      operation: 'text',
+      resource: 'text',
+      player_id: 'text',
+      details: 'text',
+      outcome: 'text',
+    },
+    file: 'audit',
+    rows: `SELECT at, request_id, '${COPIED_NODE}' AS node, cause, actor, source_address, operation, resource, player_id,
+             details, outcome
+           FROM audit`,
+  },
+];
