@@ -170,6 +170,18 @@ describe('[postgres] transactions', { skip }, () => {
     await a.store.meta.set('kept', '1');
   });
 
+  test('one whose connection is lost at its commit says that its end is not known, and is there as a whole or not at all', async (t) => {
+    const { a, url } = await openTwo(t);
+    const undone = a.database.transaction(async (query) => {
+      await query.insertInto('meta').values({ key: 'lost', value: '1' }).execute();
+      const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(query);
+      await server.execute(url, `select pg_terminate_backend(${rows[0]?.pid})`);
+    });
+    await assert.rejects(undone, (error: Error) => isRetryable(error) && /not known whether/.test(error.message));
+    assert.equal(await a.store.meta.get('lost'), undefined);
+    await a.store.meta.set('kept', '1');
+  });
+
   test('one of which a statement has failed is not taken for written, whatever became of the error', async (t) => {
     const { a } = await openTwo(t);
     const work = a.store.transaction(async (store) => {

@@ -1,6 +1,15 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, chownSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  accessSync,
+  chownSync,
+  constants,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -82,11 +91,12 @@ export async function openMigrated(t: TestContext, url: string): Promise<Postgre
 }
 
 /** A private server for the tests of a file, on a free port and without synchronising the disk. */
-export function usePostgres(): PostgresServer {
+export function usePostgres({ tls }: { tls?: { certFile: string; keyFile: string } } = {}): PostgresServer {
   if (whyNoPostgres !== false) return unusable();
   const user = userOfServer();
   const directory = mkdtempSync(join(tmpdir(), 'respark-postgres-'));
   const data = join(directory, 'data');
+  const keyFile = join(directory, 'key.pem');
   let port = 0;
   let child: ChildProcess | undefined;
   let databases = 0;
@@ -96,8 +106,9 @@ export function usePostgres(): PostgresServer {
 
   async function start(): Promise<void> {
     const options = [
-      ...['fsync=off', 'full_page_writes=off', 'listen_addresses=127.0.0.1', 'max_connections=200'],
+      ...['fsync=off', 'full_page_writes=off', 'listen_addresses=127.0.0.1,127.0.0.2', 'max_connections=200'],
       ...[`unix_socket_directories=${directory}`, `port=${port}`, 'shared_buffers=16MB'],
+      ...(tls === undefined ? [] : ['ssl=on', `ssl_cert_file=${tls.certFile}`, `ssl_key_file=${keyFile}`]),
     ];
     const args = ['-D', data, ...options.flatMap((option) => ['-c', option])];
     child = spawn(program('postgres'), args, { ...user, stdio: ['ignore', 'ignore', 'pipe'], cwd: directory });
@@ -134,7 +145,11 @@ export function usePostgres(): PostgresServer {
   }
 
   before(async () => {
-    if (user.uid !== undefined && user.gid !== undefined) chownSync(directory, user.uid, user.gid);
+    // PostgreSQL refuses a key that others may read.
+    if (tls !== undefined) writeFileSync(keyFile, readFileSync(tls.keyFile), { mode: 0o600 });
+    if (user.uid !== undefined && user.gid !== undefined) {
+      for (const path of [directory, ...(tls === undefined ? [] : [keyFile])]) chownSync(path, user.uid, user.gid);
+    }
     // A language of its own, so that what needs the order of bytes has to ask for it.
     const language = ['--locale-provider=icu', '--icu-locale=en', '--locale=C'];
     const args = ['-D', data, '-A', 'trust', '-U', 'postgres', '-E', 'UTF8', '--no-sync', ...language];

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { openMigrated, usePostgres, whyNoPostgres } from '../../../test/support/postgres.ts';
+import { until } from '../../../test/support/server.ts';
+import { ServiceError } from '../../errors.ts';
 import { testPlayerData } from './player-data.contract.ts';
 import type { PlayerData, PlayerDataLimits } from './player-data.ts';
 import { openPostgresPlayerData } from './postgres.ts';
@@ -42,6 +44,34 @@ describe('[postgres] writes of player data', { skip }, () => {
       Array.from({ length: 500 }, (_, index) => data.set({ ...ANNA, playerId: `p${index}` }, new Map([['a', '1']]))),
     );
     assert.ok((await commits()) <= 2, `${await commits()} commits`);
+  });
+
+  test('that were acknowledged are there after a kill of the database, and each as a whole', async (t) => {
+    const data = await open(t, await server.migratedDatabase(t));
+    const acknowledged = new Map<string, number>();
+    let isOver = false;
+    const writers = Array.from({ length: 20 }, async (_, index) => {
+      const player = { stageId: 'dev', playerId: `p${index}` };
+      for (let number = 0; !isOver; number += 1) {
+        const values = new Map(['a', 'b'].map((key) => [key, String(number)]));
+        await data.set(player, values).then(
+          () => acknowledged.set(player.playerId, number),
+          (error: unknown) => {
+            assert.ok(error instanceof ServiceError && error.retryAfterMs !== undefined, String(error));
+          },
+        );
+      }
+    });
+    await until(() => acknowledged.size === 20);
+    await server.kill();
+    await server.restart();
+    isOver = true;
+    await Promise.all(writers);
+    for (const [playerId, number] of acknowledged) {
+      const { values } = await data.get({ stageId: 'dev', playerId });
+      assert.equal(values.get('a'), values.get('b'));
+      assert.ok(Number(values.get('a')) >= number, `${playerId}: ${values.get('a')} is older than ${number}`);
+    }
   });
 
   test('keep keys of any length apart', async (t) => {
