@@ -9,7 +9,7 @@ export interface DatabaseAddress {
   readonly host: string;
   readonly port: number;
   readonly user: string;
-  /** Undefined when the server asks for none, or when `PGPASSWORD` or `~/.pgpass` has it. */
+  /** Undefined when the server asks for none, or when the variable `PGPASSWORD` has it. */
   readonly password: string | undefined;
   readonly database: string;
   readonly tls: TlsMode;

@@ -27,7 +27,7 @@ Example: move a server to a database
   $ createdb -E UTF8 respark
   $ respark store copy --data-dir /var/lib/respark --to postgres://respark@db.example/respark
 
-Everything is copied and counted, or nothing is, and the data directory stays as it is. Other users of this machine may see a password on the command line: leave it to RESPARK_DATABASE_URL, PGPASSWORD or ~/.pgpass.
+Everything is copied and counted, or nothing is, and the data directory stays as it is. Other users of this machine may see a password on the command line: leave it to RESPARK_DATABASE_URL, or to PGPASSWORD.
 The copy needs the same secret key: servers on it get it from RESPARK_SECRET_KEY.`,
     )
     .action(async () => {
