@@ -45,6 +45,16 @@ describe('[postgres] the store', { skip }, () => {
   });
 });
 
+test('[postgres] U+0000, which texts of the database cannot have, is kept as U+FFFD, and fails no look-up', {
+  skip,
+}, async (t) => {
+  const { store } = await open(t, await server.migratedDatabase(t));
+  await store.games.insert(sampleGame('Zoo', { description: 'a\0b', tags: { c: '\0' } }));
+  const found = await store.games.find('Zoo');
+  assert.deepEqual([found?.description, found?.tags], ['a\ufffdb', { c: '\0' }]);
+  assert.equal(await store.stages.findByGameKey('\0'), undefined);
+});
+
 describe('[postgres] the schema', { skip }, () => {
   test('several nodes may start on an empty database at once', async (t) => {
     const url = await server.emptyDatabase(t);
@@ -250,6 +260,34 @@ describe('[postgres] remembered look-ups', { skip }, () => {
     await until(hears);
     assert.equal((await find())?.revokedAt, 5);
     assert.ok(b.lines.some(({ msg }) => msg.includes('changes of other nodes are not heard of')));
+  });
+
+  test('are not used when only the connection that listens is paused', async (t) => {
+    const { url, a, b, hears } = await openTwo(t);
+    await a.store.accessKeys.insert(sampleKey('A'));
+    const find = () => b.store.accessKeys.find('A');
+    await find();
+    await until(() => {
+      void find();
+      return isRemembered(find);
+    });
+    const name = new URL(url).pathname.slice(1);
+    const listeners = await server.execute(
+      url,
+      `select pid from pg_stat_activity where datname = '${name}' and (query like 'listen%' or query = 'select 1')`,
+    );
+    assert.equal(listeners.length, 2);
+    for (const { pid } of listeners) process.kill(Number(pid), 'SIGSTOP');
+    try {
+      await a.store.accessKeys.revoke('A', 5);
+      const answeredAt = performance.now();
+      while ((await find())?.revokedAt === undefined) assert.ok(performance.now() - answeredAt < 1_000);
+      // Neither node waits for it: each gives it up, and listens on another connection.
+      await until(hears);
+      assert.equal((await find())?.revokedAt, 5);
+    } finally {
+      for (const { pid } of listeners) process.kill(Number(pid), 'SIGCONT');
+    }
   });
 
   test('are not used, nor old, when the database is paused', async (t) => {

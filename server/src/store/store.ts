@@ -143,10 +143,12 @@ export interface ClientTokenRecord {
  *
  * `find…` resolves with undefined when there is no such record. An `insert` that would break a uniqueness rejects with
  * a `ServiceError('conflict')` and changes nothing. `update` and `remove` change nothing when the record is gone. A
- * write rejects with a `ServiceError('internal')` that may be tried again when another process keeps the database busy.
+ * write rejects with a `ServiceError('internal')` that may be tried again when another process keeps the database busy,
+ * and so does everything when the database cannot be reached.
  *
  * A look-up that gives a `MaybePromise` answers with the record itself where that is remembered, and otherwise with a
- * promise. It never throws: a failure is a promise that rejects.
+ * promise. It never throws: a failure is a promise that rejects. In PostgreSQL, what it finds may be up to a second behind
+ * what other processes have written.
  */
 export interface Store {
   /**

@@ -36,6 +36,11 @@ class BytewiseCompiler extends PostgresQueryCompiler {
   }
 }
 
+/** No text of PostgreSQL has U+0000, and a statement with one fails. Callers may send it, in a description or a game key. */
+function toKept(parameter: unknown): unknown {
+  return typeof parameter === 'string' ? parameter.replaceAll('\0', '\ufffd') : parameter;
+}
+
 class Connection implements DatabaseConnection {
   readonly session: Session;
 
@@ -44,7 +49,7 @@ class Connection implements DatabaseConnection {
   }
 
   async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
-    const { command, rowCount, rows } = await this.session.query<Row & object>(sql, parameters);
+    const { command, rowCount, rows } = await this.session.query<Row & object>(sql, parameters.map(toKept));
     if (!WITH_AFFECTED_ROWS.includes(command)) return { rows };
     return { rows, numAffectedRows: BigInt(rowCount ?? 0) };
   }

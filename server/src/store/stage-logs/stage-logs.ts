@@ -62,7 +62,7 @@ export interface LogPage {
  * The log of each stage's cloud code. It keeps the newest lines, as many in a row as both limits allow; each append
  * drops the oldest lines that are too many.
  *
- * A line that was appended survives the end of the process, but perhaps not a loss of power. Reads see every append
+ * A line that was appended survives the end of the process, but perhaps not a loss of power, or of the database. Reads see every append
  * that finished before, by this process or another. A line can be read only when every line of the stage with a lower
  * position can be read or has been dropped, so a reader that follows the log misses no line without being told.
  *
