@@ -347,3 +347,25 @@ test('[postgres] after a kill of the server what was answered is there, and ever
   );
   await until(hears);
 });
+
+test('[postgres] a standby is neither read nor opened, and the node goes on when there is a primary again', {
+  skip,
+}, async (t) => {
+  const { url, a, hears } = await openTwo(t);
+  await a.store.meta.set('known', '1');
+  await server.kill();
+  await server.restart('standby');
+  try {
+    await assert.rejects(a.store.meta.get('known'), isRetryable);
+    await assert.rejects(a.store.meta.set('known', '2'), isRetryable);
+    const refused = { name: 'StartupError', message: /the server is a standby, which nothing can be written to/ };
+    await assert.rejects(open(t, url), refused);
+    assert.equal(a.database.foreignVersion(), undefined);
+  } finally {
+    await server.kill();
+    await server.restart();
+  }
+  await until(hears);
+  assert.equal(await a.store.meta.get('known'), '1');
+  await a.store.meta.set('known', '3');
+});

@@ -60,8 +60,8 @@ export interface PostgresServer {
   execute(url: string, statement: string): Promise<Record<string, unknown>[]>;
   /** Kills every process of the server, as a loss of power does. */
   kill(): Promise<void>;
-  /** Starts the server again, where it was, after a kill. */
-  restart(): Promise<void>;
+  /** Starts the server again, where it was, after a kill: as a standby, which can only be read, or as what it was. */
+  restart(as?: 'primary' | 'standby'): Promise<void>;
   /** Stops all processes of the server where they are, until `resume`. */
   pause(): void;
   resume(): void;
@@ -176,7 +176,12 @@ export function usePostgres({ tls }: { tls?: { certFile: string; keyFile: string
     },
     execute,
     kill,
-    restart: start,
+    async restart(as = 'primary') {
+      const mark = join(data, 'standby.signal');
+      if (as === 'standby') writeFileSync(mark, '');
+      else rmSync(mark, { force: true });
+      await start();
+    },
     pause: () => signalAll('SIGSTOP'),
     resume: () => signalAll('SIGCONT'),
   };
