@@ -44,7 +44,7 @@ import { readVersion } from './server-info.ts';
 import type { CloudCode } from './services.ts';
 import { unlock } from './unlock.ts';
 
-/** What a server stores and shares, as contracts. Only this file, and the one beside it, name their implementations. */
+/** What a server stores and shares, as contracts. Only this file, and those of PostgreSQL beside it, name their implementations. */
 export interface Backends {
   readonly directory: DataDirectory;
   /** The one that the store's secrets are sealed with. */

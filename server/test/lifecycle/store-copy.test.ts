@@ -42,7 +42,8 @@ async function filledDirectory(place: Workplace) {
   const player = await node.connect();
   const gone = { GameName: 'Demo', StageName: 'Dev', PlayerId: player.playerId };
   await sdk.send(new DisconnectPlayerCommand(gone));
-  node.child.kill('SIGTERM');
+  // What it leaves in its journal and its WALs is to be copied too.
+  node.child.kill('SIGKILL');
   await node.ended();
   const { dataDir } = node;
   const files = { clock: systemClock, log };
@@ -123,6 +124,11 @@ describe('[postgres] respark store copy', { skip }, () => {
     assert.match(audit.stdout, /CopyStore .* done/);
     const source = await place.respark(['audit', '--operation', 'CopyStore', '--data-dir', dataDir]);
     assert.match(source.stdout, /CopyStore .* done/);
+    assert.match(
+      String((await place.serve([], { env: { RESPARK_DATA_DIR: dataDir } })).url),
+      /^http/,
+      'as it was before',
+    );
   });
 
   test('refuses a database that has something, a server that runs, and what cannot be reached, and changes nothing', async (t) => {
