@@ -25,7 +25,9 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
 
   test('an unknown player has no entries', async (t) => {
     const cluster = await open(t);
-    assert.deepEqual(await cluster.list(ALICE), { era: cluster.era(), entries: [] });
+    const { era, entries } = await cluster.list(ALICE);
+    assert.deepEqual(entries, []);
+    assert.equal(era, (await cluster.list(BOB)).era);
   });
 
   test('a registered connection is listed for its player in its stage, and for no other player or stage', async (t) => {
@@ -155,6 +157,38 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
     assert.deepEqual(seen, [{ stageId: ALICE.stageId }]);
     assert.equal(await cluster.register(ALICE, entry(cluster, 'c'), expecting(cluster)), 'stage_closed');
     assert.equal(await cluster.register(ALICE_ELSEWHERE, entry(cluster, 'd'), expecting(cluster)), undefined);
+  });
+
+  test('a stage that has a newer runtime refuses connections on older ones, and each node is told', async (t) => {
+    const cluster = await open(t);
+    const seen: unknown[] = [];
+    cluster.answer('runtime_deployed', (request) => {
+      seen.push(request);
+      return {};
+    });
+    const register = (connectionId: string, runtimeId: string) =>
+      cluster.register(ALICE, { ...entry(cluster, connectionId), runtimeId }, expecting(cluster));
+    await cluster.announceRuntime(ALICE.stageId, '0190-2', TIMEOUT_MS);
+    assert.deepEqual(seen, [{ stageId: ALICE.stageId, runtimeId: '0190-2' }]);
+    assert.equal(await register('a', 'empty'), 'runtime_changed');
+    assert.equal(await register('a', '0190-1'), 'runtime_changed');
+    assert.equal(await register('a', '0190-2'), undefined);
+    assert.equal(await register('b', '0190-3'), undefined);
+    // An older announcement that comes late changes nothing.
+    await cluster.announceRuntime(ALICE.stageId, '0190-1', TIMEOUT_MS);
+    assert.equal(await register('c', '0190-1'), 'runtime_changed');
+  });
+
+  test('a node holds a lease, is among the nodes, and is not proven dead', async (t) => {
+    const cluster = await open(t);
+    assert.equal(cluster.lease.node, cluster.node);
+    assert.equal(cluster.lease.mayAct(), true);
+    assert.equal(cluster.isAvailable, true);
+    assert.equal(cluster.isProvenDead(cluster.node), false);
+    assert.deepEqual(
+      (await cluster.nodes()).map(({ node }) => node),
+      [cluster.node],
+    );
   });
 
   test('a stage stays closed when a node fails to close its connections, and can be closed again', async (t) => {

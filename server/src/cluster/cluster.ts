@@ -13,6 +13,26 @@ export interface DirectoryEntry {
   readonly runtimeId: string;
 }
 
+/** What one incarnation of this node may do. A connection holds the lease under which it registered. */
+export interface Lease {
+  readonly node: string;
+  /**
+   * Whether the incarnation's connections may take and send messages. Other nodes go by this: once it is false it stays
+   * so, and then they may take the incarnation for dead. Asked before every receive, send and welcome.
+   */
+  mayAct(): boolean;
+}
+
+/** A node of the cluster, as the directory has it. */
+export interface NodeRecord {
+  readonly node: string;
+  /** What the node has said about itself when it joined, such as its version. */
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+/** The directory does not answer, or has lost its memory and is recovering: the caller may try again later. */
+export class DirectoryUnavailable extends Error {}
+
 /** A player's entries, as the directory knew them in one of its eras. */
 export interface Listing {
   /** That an entry is there, or is missing, means something only within this life of the directory. */
@@ -23,15 +43,17 @@ export interface Listing {
 
 /** What the directory checks in the same step in which it makes an entry. */
 export interface Expectations {
+  /** What `era()` gave before anything was looked up for the connection: what is announced later refuses it. */
   readonly era: string;
   readonly maxConnectionsPerPlayer: number;
 }
 
 /**
- * Why no entry was made. `player_full` means that one more would exceed `maxConnectionsPerPlayer`; once one of those that
+ * Why no entry was made. `runtime_changed` means that the stage has a newer runtime than the entry's: the caller looks the
+ * stage up again, and may then register. `player_full` means that one more would exceed `maxConnectionsPerPlayer`; once one of those that
  * `list` returns has ended, the same registration may be tried again.
  */
-export type RegistrationFault = 'era_changed' | 'stage_closed' | 'player_full';
+export type RegistrationFault = 'era_changed' | 'stage_closed' | 'runtime_changed' | 'player_full';
 
 /**
  * What the nodes share: the directory, which knows the node of every connection, and the links between nodes.
@@ -40,11 +62,23 @@ export type RegistrationFault = 'era_changed' | 'stage_closed' | 'player_full';
  * knows nothing, and must report a failure rather than an empty result.
  */
 export interface Cluster {
-  /** This node's incarnation: random, never reused, and the name that `request` addresses. */
+  /**
+   * This node's incarnation: random, never reused, and the name that `request` addresses. A node whose lease has ended
+   * gets another.
+   */
   readonly node: string;
 
-  /** The current era. An entry counts only in the era in which it was registered. */
+  /** The lease of the current incarnation. */
+  readonly lease: Lease;
+
+  /**
+   * Names the era of the directory as far as this node knows it; what it gives while the era is unknown is refused by
+   * `register`. An entry counts only in the era in which it was registered.
+   */
   era(): string;
+
+  /** Whether the directory answers this node: false while it is away, or has lost its memory and is recovering. */
+  readonly isAvailable: boolean;
 
   /**
    * Makes an entry if every expectation holds; the checks and the entry are one atomic step. Returns the first fault,
@@ -53,12 +87,16 @@ export interface Cluster {
   register(key: PlayerKey, entry: DirectoryEntry, expected: Expectations): MaybePromise<RegistrationFault | undefined>;
 
   /**
-   * Removes these connections of the player, as far as they belong to this node, and no others; an id that is not
-   * listed is not an error. Resolves when `list` no longer returns them.
+   * Removes these connections of the player, as far as they belong to this incarnation, and no others; an id that is
+   * not listed is not an error. Resolves when `list` no longer returns them, which may be after the directory has come
+   * back. Rejects when the incarnation ends before that: other nodes then drop its entries by themselves.
    */
   unregister(key: PlayerKey, connectionIds: readonly string[]): MaybePromise<void>;
 
-  /** Every entry of one player; an unknown player has none. The cost grows with the player's own entries only. */
+  /**
+   * Every entry of one player; an unknown player has none. The cost grows with the player's own entries only. Rejects
+   * while the directory is recovering: entries may be missing.
+   */
   list(key: PlayerKey): MaybePromise<Listing>;
 
   /**
@@ -84,6 +122,12 @@ export interface Cluster {
    */
   isAlive(node: string): Promise<boolean>;
 
+  /** Whether this node has seen the proof that a life of a node has ended. Its entries then prove nothing any more. */
+  isProvenDead(node: string): boolean;
+
+  /** The nodes that have joined and neither left nor been proven dead. */
+  nodes(): MaybePromise<readonly NodeRecord[]>;
+
   /**
    * Refuses every later registration in the stage, then asks each node to close its connections there. Resolves when
    * all nodes have done so; rejects after `timeoutMs`, with the refusal still in force. The caller goes on by calling
@@ -91,9 +135,27 @@ export interface Cluster {
    */
   closeStage(stageId: string, timeoutMs: number): Promise<void>;
 
+  /**
+   * Refuses every later registration on an older runtime of the stage, then tells each node. Resolves when all nodes know;
+   * rejects after `timeoutMs`, with the refusal still in force where the directory has taken it.
+   */
+  announceRuntime(stageId: string, runtimeId: string, timeoutMs: number): Promise<void>;
+
+  /** Calls the listener once for each lease that ends while the node goes on. Its connections must then be closed. */
+  onLeaseEnd(listener: (lease: Lease) => void): void;
+
+  /**
+   * Calls the listener when something that nodes remember of the store may have changed: another node has announced it,
+   * or this one may have missed an announcement.
+   */
+  onChange(listener: () => void): void;
+
+  /** Has every node call its `onChange` listeners. Does nothing about what it cannot reach: those find out by themselves. */
+  announceChange(): MaybePromise<void>;
+
   /** The number of entries that this node has made and not yet removed: 0 when every player is gone. */
   readonly size: number;
 
-  /** Releases timers and links. No method may be called afterwards. */
+  /** Leaves the cluster, and releases timers and links. No method may be called afterwards. */
   close(): Promise<void>;
 }

@@ -2,25 +2,45 @@ import { type Clock, withTimeout } from '../clock.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { PlayerKey } from '../player-key.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
-import type { Cluster, DirectoryEntry, Expectations, Listing, RegistrationFault } from './cluster.ts';
+import { isNewerRuntime } from '../runtime-id.ts';
+import type {
+  Cluster,
+  DirectoryEntry,
+  Expectations,
+  Lease,
+  Listing,
+  NodeRecord,
+  RegistrationFault,
+} from './cluster.ts';
 import type { AnswerNodeCall, NodeCallKind, NodeReply, NodeRequest } from './node-calls.ts';
 
-/** How long a closed stage is remembered: far longer than a handshake that found it still open can take. */
-const CLOSED_STAGE_MEMORY_MS = 10 * 60_000;
+/** How long what was announced of a stage is remembered: far longer than a handshake that looked it up before can take. */
+const ANNOUNCEMENT_MEMORY_MS = 10 * 60_000;
+
+/** What was announced of a stage: that it is closed, or its newest runtime. */
+interface Announcement {
+  readonly runtimeId: string | 'closed';
+  /** Monotonic time when it may be forgotten. */
+  readonly until: number;
+}
 
 /** The cluster of a single node. Its directory, in memory, ends with the sockets it lists, so its era never changes. */
 export class LocalCluster implements Cluster {
   readonly node: string;
+  readonly lease: Lease;
+  readonly isAvailable = true;
   readonly #clock: Clock;
   /** Stage → player → entries. A player has few, so each change copies them. */
   readonly #stages = new Map<string, Map<string, readonly DirectoryEntry[]>>();
-  /** Closed stage → monotonic time when it may be forgotten; the oldest comes first. */
-  readonly #closedStages = new Map<string, number>();
+  /** Stage → its latest announcement; the oldest comes first. */
+  readonly #announcements = new Map<string, Announcement>();
   #answers: { [Kind in NodeCallKind]?: AnswerNodeCall<Kind> } = {};
 
   constructor({ clock, random }: { clock: Clock; random: RandomBytes }) {
     this.#clock = clock;
     this.node = uuidV7(random, clock.now());
+    // Nobody else takes this node for dead, so there is nothing to look at.
+    this.lease = { node: this.node, mayAct: () => true };
   }
 
   era(): string {
@@ -29,7 +49,9 @@ export class LocalCluster implements Cluster {
 
   register(key: PlayerKey, entry: DirectoryEntry, expected: Expectations): RegistrationFault | undefined {
     if (expected.era !== this.era()) return 'era_changed';
-    if (this.#closedStages.has(key.stageId)) return 'stage_closed';
+    const announced = this.#announcements.get(key.stageId)?.runtimeId;
+    if (announced === 'closed') return 'stage_closed';
+    if (announced !== undefined && isNewerRuntime(announced, entry.runtimeId)) return 'runtime_changed';
     const entries = this.#entriesOf(key);
     if (entries.some(({ connectionId }) => connectionId === entry.connectionId)) return undefined;
     if (entries.length >= expected.maxConnectionsPerPlayer) return 'player_full';
@@ -70,16 +92,43 @@ export class LocalCluster implements Cluster {
     return node === this.node;
   }
 
+  isProvenDead(node: string): boolean {
+    return node !== this.node;
+  }
+
+  nodes(): readonly NodeRecord[] {
+    return [{ node: this.node, facts: {} }];
+  }
+
   async closeStage(stageId: string, timeoutMs: number): Promise<void> {
-    const now = this.#clock.monotonic();
-    for (const [closed, until] of this.#closedStages) {
-      if (until > now) break;
-      this.#closedStages.delete(closed);
-    }
-    this.#closedStages.delete(stageId);
-    this.#closedStages.set(stageId, now + CLOSED_STAGE_MEMORY_MS);
+    this.#announce(stageId, 'closed');
     await this.request(this.node, 'close_stage', { stageId }, timeoutMs);
   }
+
+  async announceRuntime(stageId: string, runtimeId: string, timeoutMs: number): Promise<void> {
+    const announced = this.#announcements.get(stageId)?.runtimeId;
+    if (announced === 'closed') return;
+    if (announced === undefined || isNewerRuntime(runtimeId, announced)) this.#announce(stageId, runtimeId);
+    await this.request(this.node, 'runtime_deployed', { stageId, runtimeId }, timeoutMs);
+  }
+
+  #announce(stageId: string, runtimeId: string): void {
+    const now = this.#clock.monotonic();
+    for (const [known, { until }] of this.#announcements) {
+      if (until > now) break;
+      this.#announcements.delete(known);
+    }
+    this.#announcements.delete(stageId);
+    this.#announcements.set(stageId, { runtimeId, until: now + ANNOUNCEMENT_MEMORY_MS });
+  }
+
+  /** The lease of a single node never ends before its process. */
+  onLeaseEnd(): void {}
+
+  /** This process knows what it changes, and no other changes anything. */
+  onChange(): void {}
+
+  announceChange(): void {}
 
   async close(): Promise<void> {
     this.#answers = {};

@@ -47,6 +47,11 @@ export interface NodeCalls {
     };
     readonly reply: Readonly<Record<string, never>>;
   };
+  /** Connections in the stage open on this runtime from now on. */
+  readonly runtime_deployed: {
+    readonly request: { readonly stageId: string; readonly runtimeId: string };
+    readonly reply: Readonly<Record<string, never>>;
+  };
   /** Ends every connection in the stage. The reply comes when the directory no longer lists any of this node's. */
   readonly close_stage: {
     readonly request: { readonly stageId: string };

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Log } from '../log.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
 import type { DeploymentState, Store } from '../store/store.ts';
 import { type BackgroundWork, createBackground } from './background.ts';
 
@@ -30,8 +31,8 @@ export interface WorkKind<Work extends WorkRecord, Begun, Result, Ended> {
   perform(begun: Begun): Promise<Result>;
   /** Writes the result with the table's `end`, in a transaction of its own; undefined when that changed nothing. */
   end(store: Store, begun: Begun, result: Result, owner: string): Promise<Ended | undefined>;
-  /** Called once the end is on disk. */
-  ended?(begun: Begun, outcome: Ended): void;
+  /** Called once the end is on disk. Must not reject. */
+  ended?(begun: Begun, outcome: Ended): MaybePromise<void>;
 }
 
 /** Whether the work is still to be done, also after a restart. */
@@ -85,7 +86,7 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended>
     if (begun === undefined) return true;
     const result = await kind.perform(begun);
     const outcome = await store.transaction((store) => kind.end(store, begun, result, owner));
-    if (outcome !== undefined) kind.ended?.(begun, outcome);
+    if (outcome !== undefined) await kind.ended?.(begun, outcome);
     return true;
   }
 

@@ -55,7 +55,7 @@ export interface DeploymentsParts {
   readonly store: Store;
   readonly audit: Audit;
   readonly examine: Examine;
-  readonly cluster: Pick<Cluster, 'node' | 'isAlive'>;
+  readonly cluster: Pick<Cluster, 'node' | 'isAlive' | 'answer' | 'announceRuntime'>;
   readonly runtimes: Pick<Runtimes, 'deployed' | 'isInUse'>;
   readonly paginate: Paginate;
   readonly clock: Clock;
@@ -66,12 +66,18 @@ export interface DeploymentsParts {
     readonly maxDeployments: number;
     /** Within this time a connection that was looked up before a deployment has entered its runtime, or never will. */
     readonly authTimeoutMs: number;
+    /** How long the nodes may take to hear of a new runtime. */
+    readonly disconnectDeadlineMs: number;
   };
 }
 
 export function createDeployments(parts: DeploymentsParts): Deployments {
   const { store, audit, paginate, clock, random, settings } = parts;
   const work = createClaimedWork({ ...parts, kind: createDeploymentWork(parts) });
+  parts.cluster.answer('runtime_deployed', ({ stageId, runtimeId }) => {
+    parts.runtimes.deployed(stageId, runtimeId);
+    return {};
+  });
 
   async function insert(store: Store, stage: Stage, snapshotId: string): Promise<Deployment> {
     const snapshot = await getSnapshotSummary(store, { id: stage.gameId, name: stage.gameName }, snapshotId);
@@ -153,7 +159,7 @@ interface Begun {
  * What a deployment does. A failure of the store makes it try again; anything else that goes wrong ends it as failed.
  */
 function createDeploymentWork(parts: DeploymentsParts): WorkKind<Deployment, Begun, Result, Result> {
-  const { store, examine, runtimes, clock, log, settings } = parts;
+  const { store, examine, cluster, runtimes, clock, log, settings } = parts;
   const { allowedRoles } = settings;
   const allowed = allowedRoles.map(compileWildcard);
 
@@ -203,8 +209,12 @@ function createDeploymentWork(parts: DeploymentsParts): WorkKind<Deployment, Beg
       return result;
     },
 
-    ended({ stage, deployment: { id, stageId, snapshotId } }, { code }) {
-      if (code === 'SUCCESS') runtimes.deployed(stageId, id);
+    async ended({ stage, deployment: { id, stageId, snapshotId } }, { code }) {
+      if (code === 'SUCCESS') {
+        await cluster.announceRuntime(stageId, id, settings.disconnectDeadlineMs).catch((error: unknown) => {
+          log.warn({ err: error, deploymentId: id }, 'not every node has heard of the deployment yet');
+        });
+      }
       const { gameName, name: stageName } = stage;
       log.info({ gameName, stageName, snapshotId, deploymentId: id, resultCode: code }, 'deployment ended');
     },

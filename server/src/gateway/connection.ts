@@ -11,6 +11,7 @@ import {
   type WelcomeFrame,
 } from '@respark/protocol';
 import type { Clock } from '../clock.ts';
+import type { Lease } from '../cluster/cluster.ts';
 import type { Outcome } from '../domain/runtime/message.ts';
 import type { Runtime } from '../domain/runtime/runtimes.ts';
 import { Interrupted } from '../interrupted.ts';
@@ -67,6 +68,7 @@ export class Connection {
   #state: ConnectionState = 'hello';
   #player: PlayerKey | undefined;
   #runtime: Runtime | undefined;
+  #lease: Lease | undefined;
   #stageMetrics: StageMetrics | undefined;
   #ended: MaybePromise<void> = undefined;
   #lastFrameAt: number;
@@ -114,6 +116,11 @@ export class Connection {
     return this.#runtime;
   }
 
+  /** The lease of the node under which the connection registered; known from `registering` on. */
+  get lease(): Lease | undefined {
+    return this.#lease;
+  }
+
   /** Monotonic time of the last frame, ping or pong from the player; before the first one, of the upgrade. */
   get lastFrameAt(): number {
     return this.#lastFrameAt;
@@ -139,7 +146,7 @@ export class Connection {
    * stopped: its input is detached.
    */
   receive(text: string, bytes = Buffer.byteLength(text)): void {
-    if (this.isStopped || !this.#mayTake({ frames: 1, bytes })) return;
+    if (this.isStopped || !this.#mayAct() || !this.#mayTake({ frames: 1, bytes })) return;
     const decoded = decodeClientFrame(text);
     if (this.#state === 'hello') {
       if (decoded.ok && decoded.frame.kind === 'hello') {
@@ -155,12 +162,21 @@ export class Connection {
     else this.#receiveOpen(decoded.frame);
   }
 
-  /** `admitting` → `registering`: from now on the connection belongs to a player and is on a runtime. */
-  register(player: PlayerKey, runtime: Runtime): void {
-    if (this.#state !== 'admitting') throw new Error(`connection ${this.id} cannot register while ${this.#state}`);
+  /**
+   * `admitting` → `registering`: from now on the connection belongs to a player and is on a runtime. It may register again
+   * as another one, as long as the directory has not listed it.
+   */
+  register(player: PlayerKey, runtime: Runtime, lease: Lease): void {
+    if (!this.isAwaitingWelcome) throw new Error(`connection ${this.id} cannot register while ${this.#state}`);
     this.#state = 'registering';
     this.#player = player;
     this.#runtime = runtime;
+    this.#lease = lease;
+  }
+
+  /** Other nodes may take a node whose lease has ended for dead, so nothing passes from then on. */
+  #mayAct(): boolean {
+    return this.#lease === undefined || this.#lease.mayAct();
   }
 
   /** `registering` → `open`: counts the connection in the metrics of its stage, and sends the welcome. */
@@ -176,7 +192,7 @@ export class Connection {
    * Sends a frame unless the connection has stopped. Closes it instead when the player reads too slowly for its outbox.
    */
   send(frame: ServerFrame): void {
-    if (this.isStopped) return;
+    if (this.isStopped || !this.#mayAct()) return;
     const text = encode(frame);
     const bytes = Buffer.byteLength(text);
     const outboxBytes = this.#socket.bufferedBytes + bytes;

@@ -1,7 +1,7 @@
 import { CLOSE_CODES, type CloseFacts, type CloseName, formatCloseReason, type HelloFrame } from '@respark/protocol';
 import { type Clock, withTimeout } from '../clock.ts';
-import type { Cluster } from '../cluster/cluster.ts';
-import type { Admission, Players } from '../domain/players/players.ts';
+import { type Cluster, DirectoryUnavailable, type Lease } from '../cluster/cluster.ts';
+import type { Admission, NotAdmitted, Players } from '../domain/players/players.ts';
 import type { Runtimes } from '../domain/runtime/runtimes.ts';
 import type { Log } from '../log.ts';
 import { andThen, type MaybePromise, orElse } from '../maybe-promise.ts';
@@ -34,10 +34,17 @@ export interface GatewaySettings extends RoomSettings {
 /** Hints spread the players' reconnects over this time, so that they do not all reach the next node at once. */
 const RETURN_SPREAD_MS = 5_000;
 
+/** A node whose lease has ended closes its connections in this time: nothing passes them any more, so there is no hurry. */
+const FENCE_SPREAD_MS = 1_000;
+
+/** How often a hello is looked up anew because its stage got another runtime meanwhile. */
+const MAX_LOOK_UPS = 5;
+
 /** Why a connection could not be listed → the name of the close code that the player gets. */
 const CLOSE_BY_FAULT = {
   era_changed: 'try_again_later',
   stage_closed: 'stage_deleted',
+  runtime_changed: 'try_again_later',
   player_full: 'player_full',
   player_maybe_full: 'player_maybe_full',
 } as const satisfies Record<ListingFault, CloseName>;
@@ -54,6 +61,7 @@ export class Gateway implements ConnectionHost {
   readonly metrics: GatewayMetrics;
   readonly settings: GatewaySettings;
   readonly #players: Pick<Players, 'admit'>;
+  readonly #cluster: Cluster;
   readonly #membership: Membership;
   readonly #limits: Limits;
   readonly #random: RandomBytes;
@@ -95,6 +103,8 @@ export class Gateway implements ConnectionHost {
     this.metrics = metrics;
     this.settings = settings;
     this.#players = players;
+    this.#cluster = cluster;
+    cluster.onLeaseEnd((lease) => this.#closeFenced(lease));
     this.#membership = new Membership({
       ...{ cluster, runtimes, clock, settings },
       makeRoom: createMakeRoom({ cluster, clock, log, settings }),
@@ -208,8 +218,10 @@ export class Gateway implements ConnectionHost {
       return;
     }
     this.#admit(connection, hello).catch((error: unknown) => {
-      this.log.error({ err: error, connectionId: connection.id }, 'a player could not be admitted');
-      this.close(connection, 'server_error');
+      const isAway = error instanceof DirectoryUnavailable;
+      if (isAway) this.log.debug(() => ({ err: error, connectionId: connection.id }), 'the directory is not available');
+      else this.log.error({ err: error, connectionId: connection.id }, 'a player could not be admitted');
+      this.close(connection, isAway ? 'try_again_later' : 'server_error');
     });
   }
 
@@ -239,20 +251,30 @@ export class Gateway implements ConnectionHost {
   }
 
   async #admit(connection: Connection, hello: HelloFrame): Promise<void> {
-    const admission = await this.#players.admit(hello);
-    if (connection.isStopped) return;
-    if (!admission.isAdmitted) {
-      this.close(connection, admission.reason);
-      return;
-    }
-    const fault = await this.#membership.register(connection, admission);
-    // A connection that was stopped while the directory answered has its entry removed by the code that stopped it.
-    if (connection.isStopped) return;
+    let admission: Admission | NotAdmitted;
+    let fault: ListingFault | undefined;
+    let lookUps = 0;
+    do {
+      // Taken first, so that the directory knows all that is announced of the stage from here on.
+      const era = this.#cluster.era();
+      admission = await this.#players.admit(hello);
+      if (connection.isStopped) return;
+      if (!admission.isAdmitted) {
+        this.close(connection, admission.reason);
+        return;
+      }
+      fault = await this.#membership.register(connection, admission, era);
+      // A connection that was stopped while the directory answered has its entry removed by the code that stopped it.
+      if (connection.isStopped) return;
+      lookUps += 1;
+    } while (fault === 'runtime_changed' && lookUps < MAX_LOOK_UPS);
     if (fault !== undefined) {
       const facts = fault === 'player_maybe_full' ? { retryAfterMs: this.settings.probeTimeoutMs } : {};
       this.close(connection, CLOSE_BY_FAULT[fault], undefined, facts);
       return;
     }
+    // The listener for the lease's end closes it.
+    if (connection.lease?.mayAct() !== true) return;
     this.#welcome(connection, admission);
   }
 
@@ -327,6 +349,20 @@ export class Gateway implements ConnectionHost {
         throw error;
       },
     );
+  }
+
+  /**
+   * Closes the connections of a lease that has ended, a few at a time. Other nodes drop their entries, so the directory
+   * is not asked.
+   */
+  #closeFenced(lease: Lease): void {
+    for (const connection of this.#membership.ofLease(lease)) {
+      const [random = 0] = this.#random(1);
+      this.clock.after((random / 256) * FENCE_SPREAD_MS, () => {
+        this.close(connection, 'node_fenced', undefined, this.#returnHint());
+        this.#membership.abandon(connection);
+      });
+    }
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { Cluster, DirectoryEntry, RegistrationFault } from '../cluster/cluster.ts';
+import type { Cluster, DirectoryEntry, Lease, RegistrationFault } from '../cluster/cluster.ts';
 import type { RuntimeName } from '../domain/runtime/message.ts';
 import type { Runtimes } from '../domain/runtime/runtimes.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
@@ -60,27 +60,36 @@ export class Membership {
     return [...this.#listed.values()].filter(({ player }) => player?.stageId === stageId);
   }
 
+  ofLease(lease: Lease): readonly Connection[] {
+    return [...this.#listed.values()].filter((connection) => connection.lease === lease);
+  }
+
   /**
    * Puts the connection on its runtime, then has the directory list it; returns the fault when the directory refuses. When
    * the player has too many connections, it makes room and registers again, unless the connection has stopped meanwhile.
-   * Whatever the outcome, even a rejection, the connection must be unlisted when it ends.
+   * `era` is what the directory knew before the player was looked up. Whatever the outcome, even a rejection, the
+   * connection must be unlisted when it ends; after `runtime_changed` it may register once more, as it was looked up anew.
    */
   async register(
     connection: Connection,
     { player, runtime }: { readonly player: PlayerKey; readonly runtime: RuntimeName },
+    era: string,
   ): Promise<ListingFault | undefined> {
-    connection.register(player, this.#runtimes.enter(runtime));
+    const { runtime: former } = connection;
+    const { lease } = this.#cluster;
+    connection.register(player, this.#runtimes.enter(runtime), lease);
+    former?.leave();
     // The node must know the connection before the directory lists it: a disconnect that reads the entry looks for it
     // here.
     this.#listed.set(connection.id, connection);
     const entry = {
       connectionId: connection.id,
-      node: this.#cluster.node,
+      node: lease.node,
       createdAt: this.#clock.now(),
       runtimeId: runtime.id,
     };
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-      const fault = await this.#list(connection, player, entry);
+      const fault = await this.#list(connection, player, entry, era);
       if (fault !== 'player_full' || connection.isStopped) return fault;
       const room = await this.#makeRoom(player);
       // A connection that was stopped meanwhile may be unlisted already, and must not be listed again.
@@ -94,8 +103,9 @@ export class Membership {
     connection: Connection,
     player: PlayerKey,
     entry: DirectoryEntry,
+    era: string,
   ): Promise<RegistrationFault | undefined> {
-    const expected = { era: this.#cluster.era(), maxConnectionsPerPlayer: this.#maxConnectionsPerPlayer };
+    const expected = { era, maxConnectionsPerPlayer: this.#maxConnectionsPerPlayer };
     const registration = this.#cluster.register(player, entry, expected);
     if (!(registration instanceof Promise)) return registration;
     this.#registrations.set(connection, registration);
@@ -116,9 +126,11 @@ export class Membership {
     // A registration that is still on its way would list the connection again afterwards.
     const registered = this.#registrations.get(connection)?.catch(() => {});
     const unregistered = andThen(registered, () => this.#cluster.unregister(player, [connection.id]));
-    return andThen(unregistered, () => {
-      this.#listed.delete(connection.id);
-      runtime.leave();
-    });
+    return andThen(unregistered, () => this.abandon(connection));
+  }
+
+  /** Forgets a connection without a word to the directory, and takes it off its runtime. */
+  abandon(connection: Connection): void {
+    if (this.#listed.delete(connection.id)) connection.runtime?.leave();
   }
 }

@@ -212,7 +212,15 @@ function watchFirstListing(cluster: Cluster, seen: (ids: readonly string[]) => v
   let isFirst = true;
   return {
     node: cluster.node,
+    lease: cluster.lease,
+    isAvailable: cluster.isAvailable,
     era: () => cluster.era(),
+    isProvenDead: (node) => cluster.isProvenDead(node),
+    nodes: () => cluster.nodes(),
+    announceRuntime: (...parameters) => cluster.announceRuntime(...parameters),
+    onLeaseEnd: (listener) => cluster.onLeaseEnd(listener),
+    onChange: (listener) => cluster.onChange(listener),
+    announceChange: () => cluster.announceChange(),
     register: (...parameters) => cluster.register(...parameters),
     unregister: (...parameters) => cluster.unregister(...parameters),
     request: (...parameters) => cluster.request(...parameters),

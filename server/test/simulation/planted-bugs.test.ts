@@ -21,7 +21,7 @@ const BUGS: readonly PlantedBug[] = [
     name: 'input stays attached while the connection is being closed',
     file: 'gateway/connection.js',
     changes: [
-      ['if (this.isStopped || !this.#mayTake({ frames: 1, bytes }))', 'if (!this.#mayTake({ frames: 1, bytes }))'],
+      ['if (this.isStopped || !this.#mayAct() || !this', 'if (!this'],
       ["this.#state !== 'open'", 'false'],
     ],
     caughtAs: /I1/,
@@ -47,12 +47,7 @@ const BUGS: readonly PlantedBug[] = [
   {
     name: 'a player is welcomed without a check of whether the connection was stopped meanwhile',
     file: 'gateway/gateway.js',
-    changes: [
-      [
-        'if (connection.isStopped)\n            return;\n        if (fault !== undefined) {',
-        'if (fault !== undefined) {',
-      ],
-    ],
+    changes: [['if (connection.isStopped)\n                return;\n            lookUps += 1;', 'lookUps += 1;']],
     alsoIn: { file: 'gateway/connection.js', changes: [["if (this.#state !== 'registering')", 'if (false)']] },
     caughtAs: /I1|I3|I8/,
   },
@@ -76,7 +71,7 @@ const BUGS: readonly PlantedBug[] = [
   {
     name: 'a runtime counts a connection that was stopped while it registered',
     file: 'gateway/membership.js',
-    changes: [['runtime.leave();', 'if (connection.isWelcomed) runtime.leave();']],
+    changes: [['connection.runtime?.leave();', 'if (connection.isWelcomed) connection.runtime?.leave();']],
     caughtAs: /I8: runtimes/,
   },
   {

@@ -58,6 +58,7 @@ class ScheduledCluster implements Cluster {
   readonly inner: LocalCluster;
   readonly #world: World;
   readonly #faults: LinkFault[];
+  readonly isAvailable = true;
   readonly node: string;
 
   constructor(world: World, inner: LocalCluster, faults: readonly LinkFault[]) {
@@ -74,7 +75,17 @@ class ScheduledCluster implements Cluster {
     return true;
   }
 
+  get lease() {
+    return this.inner.lease;
+  }
+
   era = () => this.inner.era();
+  isProvenDead = (node: string) => this.inner.isProvenDead(node);
+  nodes = () => this.inner.nodes();
+  onLeaseEnd = () => {};
+  onChange = () => {};
+  announceChange = () => {};
+  announceRuntime: Cluster['announceRuntime'] = (...parameters) => this.inner.announceRuntime(...parameters);
   answer: Cluster['answer'] = (kind, handler) => this.inner.answer(kind, handler);
   isAlive = (node: string) => this.inner.isAlive(node);
   close = () => this.inner.close();

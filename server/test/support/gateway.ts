@@ -1,13 +1,14 @@
 import { encode, type HelloFrame } from '@respark/protocol';
 import { LocalCluster } from '../../src/cluster/local.ts';
 import type { Players } from '../../src/domain/players/players.ts';
-import { createRuntimes, EMPTY_RUNTIME_ID } from '../../src/domain/runtime/runtimes.ts';
+import { createRuntimes } from '../../src/domain/runtime/runtimes.ts';
 import type { Connection } from '../../src/gateway/connection.ts';
 import { Gateway, type GatewaySettings } from '../../src/gateway/gateway.ts';
 import { Limits } from '../../src/gateway/limits.ts';
 import type { PlayerSocket } from '../../src/gateway/player-socket.ts';
 import type { Log } from '../../src/log.ts';
 import { createSystemRandom } from '../../src/random.ts';
+import { EMPTY_RUNTIME_ID } from '../../src/runtime-id.ts';
 import { NO_ANSWERS } from './cloud-code.ts';
 import { ManualClock } from './manual-clock.ts';
 import { NO_METRICS } from './metrics.ts';

@@ -77,7 +77,14 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
         for (const id of unproven) if (!listed.has(id)) unproven.delete(id);
       }
     }
-    return { successes: ids.filter((id) => !unproven.has(id)), failures: [...unproven] };
+    const results = { successes: ids.filter((id) => !unproven.has(id)), failures: [...unproven] };
+    // An owner that has died meanwhile has ended its connections without closing them: they are neither.
+    const orphans = before.entries.filter(
+      ({ node, connectionId: id }) => !closed.has(id) && cluster.isProvenDead(node),
+    );
+    if (orphans.length === 0) return results;
+    const isOwned = (id: string) => orphans.every(({ connectionId }) => connectionId !== id);
+    return { successes: results.successes.filter(isOwned), failures: results.failures.filter(isOwned) };
   });
 }
 

@@ -6,10 +6,10 @@ import { andThen, inSteps, type MaybePromise, type Steps, settled } from '../../
 import type { Metrics } from '../../metrics.ts';
 import type { PlayerKey } from '../../player-key.ts';
 import { type RandomBytes, randomAlphanumeric } from '../../random.ts';
+import { EMPTY_RUNTIME_ID } from '../../runtime-id.ts';
 import type { Store } from '../../store/store.ts';
 import type { Audit, Change } from '../audit.ts';
 import type { RuntimeName } from '../runtime/message.ts';
-import { EMPTY_RUNTIME_ID } from '../runtime/runtimes.ts';
 import { activeStage, findStage, isBeingDeleted } from '../stages.ts';
 import { listConnections, orUnavailable } from './directory-look-up.ts';
 import { createDisconnect, type DisconnectResult } from './disconnect.ts';

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NO_ANSWERS } from '../../../test/support/cloud-code.ts';
 import { recordedLog } from '../../../test/support/domain.ts';
-import { createRuntimes, EMPTY_RUNTIME_ID } from './runtimes.ts';
+import { EMPTY_RUNTIME_ID } from '../../runtime-id.ts';
+import { createRuntimes } from './runtimes.ts';
 
 const [FIRST, SECOND, THIRD] = ['01', '02', '03'].map((start) => `${start}9b7d9a-0000-7000-8000-000000000000`) as [
   string,

@@ -1,12 +1,10 @@
 import { GET_PLAYER_TOKEN } from '@respark/protocol';
 import type { Log } from '../../log.ts';
+import { EMPTY_RUNTIME_ID, isNewerRuntime } from '../../runtime-id.ts';
 import type { PlayerTokens } from '../players/player-tokens.ts';
 import type { GameAnswers } from './game-answers.ts';
 import { type Message, noHandler, type Outcome, type RuntimeName } from './message.ts';
 import { GAME_PREFIX } from './message-types.ts';
-
-/** The runtime of a stage to which nothing has been deployed: it has no handlers of its own. */
-export const EMPTY_RUNTIME_ID = 'empty';
 
 /**
  * What answers the messages of a stage, as one deployment made it. A connection holds the runtime that it opened on, for
@@ -91,7 +89,7 @@ export function createRuntimes({
 
   function deployed(stageId: string, id: string): void {
     const stage = stages.get(stageId);
-    if (stage !== undefined && isNewer(id, stage.newestId)) stage.newestId = id;
+    if (stage !== undefined && isNewerRuntime(id, stage.newestId)) stage.newestId = id;
     if (id !== EMPTY_RUNTIME_ID) void answers.prepare(stageId, id);
   }
 
@@ -115,9 +113,4 @@ export function createRuntimes({
       return size;
     },
   };
-}
-
-/** Ids of runtimes are those of their deployments, in order of time; the empty one was there before any. */
-function isNewer(id: string, other: string): boolean {
-  return id !== EMPTY_RUNTIME_ID && (other === EMPTY_RUNTIME_ID || id > other);
 }
