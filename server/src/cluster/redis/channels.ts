@@ -1,0 +1,190 @@
+import { type Clock, withTimeout } from '../../clock.ts';
+import type { Log } from '../../log.ts';
+import { type RandomBytes, uuidV7 } from '../../random.ts';
+import type { NodeCallKind } from '../node-calls.ts';
+import { fraction } from './kept-session.ts';
+import type { RedisLink, RedisSubscription } from './link.ts';
+
+/** What goes through a node's channel: a request, or the reply to one of its own. */
+type Message =
+  | { readonly id: string; readonly from: string; readonly kind: NodeCallKind; readonly request: unknown }
+  | { readonly to: string; readonly reply: unknown }
+  | { readonly to: string; readonly fault: string };
+
+/** More than this are refused at once, whether they wait for other nodes or for this one. */
+const MAX_WAITING = 10_000;
+const MAX_ANSWERING = 10_000;
+
+const FIRST_RETRY_MS = 50;
+const LAST_RETRY_MS = 2_000;
+
+interface ChannelsParts {
+  readonly node: string;
+  readonly prefix: string;
+  readonly timeoutMs: number;
+  readonly link: RedisLink;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Log;
+  readonly publish: (channel: string, text: string) => Promise<number>;
+  /** Carries out a request; what it gives after the incarnation has ended is not sent. */
+  readonly answer: (kind: NodeCallKind, request: unknown) => Promise<unknown>;
+  readonly changed: () => void;
+}
+
+/**
+ * The requests that one incarnation sends to others and gets from them, as messages on channels: each incarnation has one
+ * that carries its name. A message is delivered once or not at all, so a request without a reply fails at its time limit.
+ */
+export class Channels {
+  readonly #parts: ChannelsParts;
+  /** Request id → what takes its reply. */
+  readonly #waiting = new Map<string, { resolve: (reply: unknown) => void; reject: (error: Error) => void }>();
+  #subscription: RedisSubscription | undefined;
+  #answering = 0;
+  #isClosed = false;
+  #wake = () => {};
+  readonly #subscribed: Promise<void>;
+  #noteSubscribed = () => {};
+
+  constructor(parts: ChannelsParts) {
+    this.#parts = parts;
+    this.#subscribed = new Promise((resolve) => {
+      this.#noteSubscribed = resolve;
+    });
+    void this.#keepSubscribed();
+  }
+
+  /** Resolves when requests can reach this node for the first time. */
+  get subscribed(): Promise<void> {
+    return this.#subscribed;
+  }
+
+  async request(target: string, kind: NodeCallKind, request: unknown, timeoutMs: number): Promise<unknown> {
+    const { node, random, clock, publish } = this.#parts;
+    if (this.#waiting.size >= MAX_WAITING) throw new Error('too many requests wait for other nodes');
+    const id = uuidV7(random, clock.now());
+    const replied = new Promise<unknown>((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+    });
+    replied.catch(() => {});
+    try {
+      const message: Message = { id, from: node, kind, request };
+      const send = async () => {
+        const receivers = await publish(this.#channelOf(target), JSON.stringify(message));
+        if (receivers === 0) throw new Error(`node ${target} is not listening`);
+        return await replied;
+      };
+      return await withTimeout(send(), timeoutMs, clock);
+    } finally {
+      this.#waiting.delete(id);
+    }
+  }
+
+  async announceChange(): Promise<void> {
+    await this.#parts.publish(this.#changes, '');
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#wake();
+    this.#subscription?.close();
+    for (const { reject } of this.#waiting.values()) reject(new Error(`incarnation ${this.#parts.node} has ended`));
+    this.#waiting.clear();
+  }
+
+  get #changes(): string {
+    return `${this.#parts.prefix}:changes`;
+  }
+
+  #channelOf(node: string): string {
+    return `${this.#parts.prefix}:node:${node}`;
+  }
+
+  async #keepSubscribed(): Promise<void> {
+    const { node, link, log, random } = this.#parts;
+    for (let failures = 0; !this.#isClosed; ) {
+      try {
+        await this.#subscribeUntilLost(link, [this.#channelOf(node), this.#changes], () => {
+          failures = 0;
+        });
+        if (!this.#isClosed) log.warn({ node }, 'the channel of this node was lost: other nodes cannot reach it');
+      } catch (error) {
+        failures += 1;
+        if (failures === 1) log.warn({ err: error, node }, 'the channel of this node cannot be opened');
+      }
+      const longestMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures, 10));
+      if (!this.#isClosed) await this.#pause(longestMs * fraction(random));
+    }
+  }
+
+  async #subscribeUntilLost(link: RedisLink, channels: readonly string[], opened: () => void): Promise<void> {
+    const { clock, timeoutMs, changed } = this.#parts;
+    let lose = () => {};
+    const lost = new Promise<void>((resolve) => {
+      lose = resolve;
+    });
+    let isLate = false;
+    const message = (channel: string, text: string) => {
+      if (this.#isClosed) return;
+      if (channel === this.#changes) changed();
+      else this.#receive(text);
+    };
+    const opening = link.subscribe(channels, { message, closed: lose });
+    opening.then((subscription) => (isLate ? subscription.close() : undefined)).catch(() => {});
+    try {
+      this.#subscription = await withTimeout(opening, timeoutMs, clock);
+    } catch (error) {
+      isLate = true;
+      throw error;
+    }
+    opened();
+    this.#noteSubscribed();
+    // A change that was announced while nobody listened.
+    changed();
+    if (this.#isClosed) this.#subscription.close();
+    else await lost;
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#parts.clock.after(delayMs, resolve);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  #receive(text: string): void {
+    const message = JSON.parse(text) as Message;
+    if ('to' in message) {
+      const waiting = this.#waiting.get(message.to);
+      if ('fault' in message) waiting?.reject(new Error(message.fault));
+      else waiting?.resolve(message.reply);
+      return;
+    }
+    void this.#answer(message).catch((error: unknown) => {
+      this.#parts.log.warn({ err: error, to: message.from }, 'a reply to another node was lost');
+    });
+  }
+
+  async #answer({ id, from, kind, request }: Extract<Message, { id: string }>): Promise<void> {
+    const send = async (message: Message) => {
+      if (!this.#isClosed) await this.#parts.publish(this.#channelOf(from), JSON.stringify(message));
+    };
+    if (this.#answering >= MAX_ANSWERING) {
+      await send({ to: id, fault: 'the node has too many requests to answer' });
+      return;
+    }
+    this.#answering += 1;
+    try {
+      const reply = await this.#parts.answer(kind, request);
+      await send({ to: id, reply });
+    } catch (error) {
+      await send({ to: id, fault: error instanceof Error ? error.message : String(error) });
+    } finally {
+      this.#answering -= 1;
+    }
+  }
+}

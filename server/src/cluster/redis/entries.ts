@@ -1,0 +1,99 @@
+import type { PlayerKey } from '../../player-key.ts';
+import type { DirectoryEntry } from '../cluster.ts';
+
+/**
+ * One of this node's entries, as far as the node knows:
+ *
+ * - `registering`  the directory has been asked; its reply → `listed`, a refusal ends the record
+ * - `unknown`      the reply was lost, so it may be listed; its caller has to have it unregistered
+ * - `listed`       acknowledged, and listed again in every new era
+ * - `leaving`      it is to go, which is asked for until the directory has acknowledged it
+ */
+export interface EntryRecord {
+  readonly key: PlayerKey;
+  readonly entry: DirectoryEntry;
+  state: 'registering' | 'unknown' | 'listed' | 'leaving';
+  /** The latest era in which the directory may list it. */
+  sentIn: string;
+  /** The latest era in which it has acknowledged that it does. */
+  listedIn: string | undefined;
+}
+
+/** What waits until the directory lists a connection no longer. */
+export interface Leaving {
+  readonly key: PlayerKey;
+  readonly id: string;
+  readonly sentIn: string;
+  readonly gone: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The entries of one incarnation in one partition. */
+export class Entries {
+  readonly #records = new Map<string, EntryRecord>();
+  readonly #leaving = new Map<string, Leaving>();
+
+  get size(): number {
+    return this.#records.size + this.#leaving.size;
+  }
+
+  find(id: string): EntryRecord | undefined {
+    return this.#records.get(id);
+  }
+
+  isLeaving(id: string): boolean {
+    return this.#leaving.has(id);
+  }
+
+  add(record: EntryRecord): void {
+    this.#records.set(record.entry.connectionId, record);
+  }
+
+  /** Forgets a record that the directory does not list, unless another has taken its place. */
+  drop(record: EntryRecord): void {
+    if (this.#records.get(record.entry.connectionId) === record) this.#records.delete(record.entry.connectionId);
+  }
+
+  /** Those that the directory listed in an earlier era only. */
+  missingIn(era: string): EntryRecord[] {
+    return [...this.#records.values()].filter(({ state, listedIn }) => state === 'listed' && listedIn !== era);
+  }
+
+  /** From now on the connection is to go; `era` is the current one, in which an unknown connection may be listed. */
+  leave(key: PlayerKey, id: string, era: string): Leaving {
+    const known = this.#leaving.get(id);
+    if (known !== undefined) return known;
+    const record = this.#records.get(id);
+    this.#records.delete(id);
+    if (record !== undefined) record.state = 'leaving';
+    let resolve = () => {};
+    let reject: Leaving['reject'] = () => {};
+    const gone = new Promise<void>((onDone, onFault) => {
+      resolve = onDone;
+      reject = onFault;
+    });
+    // Whoever waits for it hears of a failure; there may be nobody.
+    gone.catch(() => {});
+    const leaving = { key, id, sentIn: record?.sentIn ?? era, gone, resolve, reject };
+    this.#leaving.set(id, leaving);
+    return leaving;
+  }
+
+  /** The directory does not list it any more. */
+  left(leaving: Leaving): void {
+    this.#leaving.delete(leaving.id);
+    leaving.resolve();
+  }
+
+  leavings(): Leaving[] {
+    return [...this.#leaving.values()];
+  }
+
+  /** The incarnation has ended: nobody learns any more what becomes of its entries. */
+  abandon(error: Error): void {
+    for (const { reject } of this.#leaving.values()) reject(error);
+    this.#leaving.clear();
+    this.#records.clear();
+  }
+}

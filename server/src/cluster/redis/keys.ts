@@ -1,0 +1,72 @@
+import type { PlayerKey } from '../../player-key.ts';
+
+/** The names of one partition's keys. They share a hash tag, so that one server has all of them. */
+export class PartitionKeys {
+  readonly era: string;
+  readonly former: string;
+  readonly #base: string;
+
+  constructor(prefix: string, partition: number) {
+    this.#base = `${prefix}:{d${partition}}`;
+    this.era = `${this.#base}:era`;
+    this.former = `${this.#base}:former`;
+  }
+
+  of(era: string): EraKeys {
+    return new EraKeys(`${this.#base}:${era}`);
+  }
+}
+
+/** The names of the keys that end with an era. */
+export class EraKeys {
+  readonly #base: string;
+  readonly links: string;
+  readonly nodes: string;
+  readonly facts: string;
+  readonly dead: string;
+  readonly stages: string;
+  readonly changes: string;
+  readonly recovered: string;
+  readonly touch: string;
+
+  constructor(base: string) {
+    this.#base = base;
+    this.links = `${base}:links`;
+    this.nodes = `${base}:nodes`;
+    this.facts = `${base}:facts`;
+    this.dead = `${base}:dead`;
+    this.stages = `${base}:stages`;
+    this.changes = `${base}:changes`;
+    this.recovered = `${base}:recovered`;
+    this.touch = `${base}:touch`;
+  }
+
+  /** Those that there is one of. */
+  get single(): readonly string[] {
+    return [
+      ...[this.links, this.nodes, this.facts, this.dead],
+      ...[this.stages, this.changes, this.recovered, this.touch],
+    ];
+  }
+
+  player(name: string): string {
+    return `${this.#base}:c:${name}`;
+  }
+
+  index(node: string): string {
+    return `${this.#base}:i:${node}`;
+  }
+}
+
+/** A player's name within keys and scripts. Stage ids have no colon. */
+export function playerName({ stageId, playerId }: PlayerKey): string {
+  return `${stageId}:${playerId}`;
+}
+
+/** The partition that lists the player's connections: all nodes must agree on it. FNV-1a, 32 bits. */
+export function partitionOf({ stageId, playerId }: PlayerKey, partitions: number): number {
+  if (partitions === 1) return 0;
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(`${stageId}:${playerId}`)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return hash % partitions;
+}

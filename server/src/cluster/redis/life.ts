@@ -1,0 +1,91 @@
+import type { Clock } from '../../clock.ts';
+import type { Log } from '../../log.ts';
+import { type RandomBytes, uuidV7 } from '../../random.ts';
+import { DirectoryUnavailable } from '../cluster.ts';
+import type { NodeCallKind } from '../node-calls.ts';
+import { Channels } from './channels.ts';
+import { NodeLease } from './lease.ts';
+import type { RedisLink } from './link.ts';
+import { Partition } from './partition.ts';
+import type { PartitionEvents, PartitionSettings } from './partition-parts.ts';
+
+export interface LifeSettings extends PartitionSettings {
+  readonly redisPartitions: number;
+  /** How much earlier than others take it for dead a node stops: for clocks that run at different rates. */
+  readonly leaseMarginMs: number;
+}
+
+export interface LifeParts {
+  readonly link: RedisLink;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Log;
+  readonly facts: Readonly<Record<string, unknown>>;
+  readonly settings: LifeSettings;
+}
+
+interface LifeEvents extends Omit<PartitionEvents, 'buried'> {
+  ended(life: Life): void;
+  answer(kind: NodeCallKind, request: unknown): Promise<unknown>;
+}
+
+/**
+ * One incarnation: its lease, its side of each partition and its channel. It ends with its lease, for good; a node that goes
+ * on begins another. Nothing of an ended one is ever acknowledged.
+ */
+export class Life {
+  readonly lease: NodeLease;
+  readonly channels: Channels;
+  readonly #partitions: Partition[] = [];
+
+  constructor(parts: LifeParts, events: LifeEvents, former?: Life) {
+    const { clock, random, log, link, settings, facts } = parts;
+    const { redisPartitions, leaseMs, leaseMarginMs, redisPrefix: prefix, redisTimeoutMs: timeoutMs } = settings;
+    const node = uuidV7(random, clock.now());
+    this.lease = new NodeLease({
+      ...{ node, clock, partitions: redisPartitions, durationMs: leaseMs - leaseMarginMs },
+      ended: () => events.ended(this),
+    });
+    this.channels = new Channels({
+      ...{ node, prefix, timeoutMs, link, clock, random, log, changed: events.changed },
+      publish: async (channel, text) => await this.partition(0).publish(channel, text),
+      answer: (kind, request) => events.answer(kind, request),
+    });
+    // An entry is made only when requests about it can arrive.
+    void this.channels.subscribed.then(() => {
+      if (this.lease.isOver) return;
+      const partitionEvents = { ...events, buried: () => this.lease.end() };
+      for (let number = 0; number < redisPartitions; number += 1) {
+        const own = { lease: this.lease, facts: JSON.stringify(facts), former: former?.node };
+        this.#partitions.push(new Partition({ ...parts, ...own, number, events: partitionEvents }));
+      }
+    });
+  }
+
+  get node(): string {
+    return this.lease.node;
+  }
+
+  get partitions(): readonly Partition[] {
+    return this.#partitions;
+  }
+
+  get isAvailable(): boolean {
+    return this.lease.mayAct() && this.#partitions.every(({ isAvailable }) => isAvailable);
+  }
+
+  partition(number: number): Partition {
+    const partition = this.#partitions[number];
+    if (partition === undefined) throw new DirectoryUnavailable('the node has not joined the cluster yet');
+    return partition;
+  }
+
+  /** The life must not be used afterwards. */
+  async close({ isLeaving }: { isLeaving: boolean }): Promise<void> {
+    const mayLeave = isLeaving && this.lease.mayAct();
+    this.lease.close();
+    const closing = this.#partitions.map((partition) => partition.close({ isLeaving: mayLeave }));
+    if (mayLeave) await Promise.all(closing);
+    this.channels.close();
+  }
+}

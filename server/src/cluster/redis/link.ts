@@ -1,0 +1,37 @@
+/** A script that Redis runs in one step. */
+export interface Script {
+  readonly name: string;
+  readonly lua: string;
+}
+
+/** `ok` and what was asked for, or the one word that says why nothing was done. */
+export type ScriptReply = readonly [status: string, ...rest: string[]];
+
+/**
+ * One connection to one life of a Redis server. Commands are carried out in the order in which they are sent. None is ever
+ * sent again on another connection: when this one ends, what has no reply yet rejects, and its outcome is unknown.
+ */
+export interface RedisSession {
+  /** The server's run id. Another server has another, and so has the same one after a restart. */
+  readonly runId: string;
+  run(script: Script, keys: readonly string[], parameters: readonly string[]): Promise<ScriptReply>;
+  /** Resolves with the number of subscribers that the message was sent to. */
+  publish(channel: string, message: string): Promise<number>;
+  /** Ends the connection. `closed` is called all the same. */
+  close(): void;
+}
+
+export interface RedisSubscription {
+  close(): void;
+}
+
+/** The way to Redis. Neither method tries again: the caller does. Both reject within the link's own time limit. */
+export interface RedisLink {
+  /** Opens a connection; `closed` is called once when it ends, for whatever reason. */
+  connect(closed: () => void): Promise<RedisSession>;
+  /** Opens a connection of its own for the messages of these channels. What is published while it is away is lost. */
+  subscribe(
+    channels: readonly string[],
+    events: { message(channel: string, text: string): void; closed(): void },
+  ): Promise<RedisSubscription>;
+}

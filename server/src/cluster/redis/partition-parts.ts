@@ -1,0 +1,42 @@
+import type { Clock } from '../../clock.ts';
+import type { Log } from '../../log.ts';
+import type { RandomBytes } from '../../random.ts';
+import type { NodeLease } from './lease.ts';
+import type { RedisLink } from './link.ts';
+
+export interface PartitionSettings {
+  readonly redisPrefix: string;
+  /** After this time without a renewal a node is taken for dead. */
+  readonly leaseMs: number;
+  readonly renewMs: number;
+  /** How long a new era must have been seen before what it lists is believed to be complete. */
+  readonly recoveryMs: number;
+  /** After this time without a reply a connection is given up. */
+  readonly redisTimeoutMs: number;
+}
+
+/** What a partition tells of itself. */
+export interface PartitionEvents {
+  /** Other nodes have taken the incarnation for dead. */
+  buried(): void;
+  eraChanged(): void;
+  /** What nodes remember of the store may have changed. */
+  changed(): void;
+  /** A command to the directory had its reply. */
+  measured(durationMs: number): void;
+  linkLost(): void;
+}
+
+export interface PartitionParts {
+  readonly number: number;
+  readonly lease: NodeLease;
+  readonly facts: string;
+  /** The incarnation that this node was before, and which has stopped. */
+  readonly former: string | undefined;
+  readonly link: RedisLink;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Log;
+  readonly settings: PartitionSettings;
+  readonly events: PartitionEvents;
+}

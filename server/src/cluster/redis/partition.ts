@@ -1,0 +1,369 @@
+import type { PlayerKey } from '../../player-key.ts';
+import {
+  type DirectoryEntry,
+  DirectoryUnavailable,
+  type Expectations,
+  type Listing,
+  type RegistrationFault,
+} from '../cluster.ts';
+import { Entries, type EntryRecord, type Leaving } from './entries.ts';
+import { fraction, KeptSession, type OpenSession } from './kept-session.ts';
+import { type EraKeys, PartitionKeys, playerName } from './keys.ts';
+import { type Moment, momentOf } from './lease.ts';
+import { Observation } from './observation.ts';
+import type { PartitionParts } from './partition-parts.ts';
+import * as scripts from './scripts.ts';
+import { sweep } from './sweep.ts';
+import { entryOf, pairsOf, valueOf } from './values.ts';
+
+/** A connection on which the node has joined an era. */
+interface Joined {
+  readonly session: OpenSession;
+  readonly era: string;
+  readonly keys: EraKeys;
+  /** The number of the connection, for the directory: it refuses what an earlier one still brings. */
+  readonly link: string;
+}
+
+/** Entries that are listed again in one step in a new era, and the longest pause between two such steps. */
+const RESTORED_AT_ONCE = 100;
+const RESTORE_PAUSE_MS = 20;
+
+/** More registrations than this are refused while the directory has not answered them. */
+const MAX_REGISTRATIONS = 10_000;
+
+/**
+ * One incarnation's side of one partition of the directory. It is *away* until it has a connection on which it has joined
+ * the era; in a new era it is *restoring* until all its entries are listed again, and only then does its lease count there;
+ * and the era is *recovering* until it has been seen for long enough. A connection that gives any answer but the expected
+ * one is given up, and everything begins again on the next.
+ */
+export class Partition {
+  readonly #parts: PartitionParts;
+  readonly #keys: PartitionKeys;
+  readonly #entries = new Entries();
+  readonly #observation: Observation;
+  readonly #kept: KeptSession;
+  #joined: Joined | undefined;
+  #era = '';
+  #eraSeenAt = 0;
+  #isRecovered = false;
+  /** Whether the era lists all of this node's entries. */
+  #isRestored = false;
+  /** The latest acknowledged renewal in the current era. */
+  #renewedAt: Moment | undefined;
+  #links = 0;
+  #sequence = 0;
+  #registrations = 0;
+  #changes: string | undefined;
+  #isTending = false;
+  /** The era whose recovery the directory knows of. */
+  #recoveryToldIn = '';
+
+  constructor(parts: PartitionParts) {
+    const { number: partition, log, settings, events } = parts;
+    this.#parts = parts;
+    this.#keys = new PartitionKeys(settings.redisPrefix, partition);
+    this.#observation = new Observation(settings);
+    this.#kept = new KeptSession({
+      ...parts,
+      redisTimeoutMs: settings.redisTimeoutMs,
+      join: (session) => this.#join(session),
+      failed: (err) => log.warn({ err, partition }, 'the directory of connections cannot be reached'),
+      lost: () => {
+        log.warn({ partition }, 'the connection to the directory was lost');
+        events.linkLost();
+      },
+      measured: events.measured,
+    });
+    void this.#keepRenewing();
+  }
+
+  /** Empty until the first one is known. */
+  get era(): string {
+    return this.#era;
+  }
+
+  get isAvailable(): boolean {
+    return this.#findJoined() !== undefined && this.#isRecovered;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  async register(
+    key: PlayerKey,
+    entry: DirectoryEntry,
+    expected: Expectations,
+  ): Promise<RegistrationFault | undefined> {
+    const { session, era, keys, link } = this.#getJoined();
+    const { lease } = this.#parts;
+    const { connectionId: id, node, runtimeId } = entry;
+    if (expected.era !== era || node !== lease.node) return 'era_changed';
+    if (this.#registrations >= MAX_REGISTRATIONS) throw new DirectoryUnavailable('too many registrations wait');
+    if (this.#entries.isLeaving(id)) throw new Error(`connection ${id} has been unregistered`);
+    const known = this.#entries.find(id);
+    const record: EntryRecord = known ?? { key, entry, state: 'registering', sentIn: era, listedIn: undefined };
+    this.#entries.add(record);
+    const player = playerName(key);
+    const names = [this.#keys.era, keys.links, keys.player(player), keys.index(node), keys.stages];
+    const maximum = String(expected.maxConnectionsPerPlayer);
+    const texts = [era, node, link, player, id, valueOf(entry), key.stageId, runtimeId, maximum];
+    this.#registrations += 1;
+    let status: string;
+    try {
+      [status] = await session.run(scripts.REGISTER, names, texts);
+    } catch (error) {
+      if (record.state === 'registering') record.state = 'unknown';
+      throw error;
+    } finally {
+      this.#registrations -= 1;
+    }
+    if (status === 'ok') {
+      if (record.state === 'registering') record.state = 'listed';
+      record.listedIn = era;
+      if (!lease.mayAct()) throw new DirectoryUnavailable('the lease ended while the directory answered');
+      return undefined;
+    }
+    if (record !== known) this.#entries.drop(record);
+    if (isFault(status)) return status;
+    this.#refused(session, status);
+    return 'era_changed';
+  }
+
+  async unregister(key: PlayerKey, ids: readonly string[]): Promise<void> {
+    const leavings = ids.map((id) => this.#entries.leave(key, id, this.#era));
+    const joined = this.#findJoined();
+    if (joined !== undefined) this.#sendLeavings(joined, leavings);
+    await Promise.all(leavings.map(({ gone }) => gone));
+  }
+
+  async list(key: PlayerKey): Promise<Listing> {
+    const { session, era, keys } = this.#getJoined();
+    if (!this.#isRecovered) throw new DirectoryUnavailable('the directory is recovering: its list may not be complete');
+    const names = [this.#keys.era, keys.touch, keys.player(playerName(key))];
+    const [status, ...texts] = await session.run(scripts.LIST, names, [era]);
+    if (status !== 'ok') throw this.#refused(session, status);
+    const entries = pairsOf(texts).map(([id, value]) => entryOf(id, value));
+    return { era, entries: entries.filter(({ node }) => !this.#observation.isDead(node)) };
+  }
+
+  isDead(node: string): boolean {
+    return this.#observation.isDead(node);
+  }
+
+  async nodes(): Promise<[node: string, facts: string][]> {
+    const { session, era, keys } = this.#getJoined();
+    const [status, ...texts] = await session.run(scripts.NODES, [this.#keys.era, keys.facts], [era]);
+    if (status !== 'ok') throw this.#refused(session, status);
+    return pairsOf(texts);
+  }
+
+  async announce(stageId: string, news: string): Promise<void> {
+    const { session, era, keys } = this.#getJoined();
+    const names = [this.#keys.era, keys.stages, keys.changes];
+    const [status] = await session.run(scripts.ANNOUNCE, names, [era, stageId, news]);
+    if (status !== 'ok') throw this.#refused(session, status);
+  }
+
+  async announceChange(): Promise<void> {
+    const { session, era, keys } = this.#getJoined();
+    await session.run(scripts.CHANGE, [this.#keys.era, keys.changes], [era]);
+  }
+
+  async publish(channel: string, text: string): Promise<number> {
+    return await this.#getJoined().session.publish(channel, text);
+  }
+
+  /** Ends the connection; with `isLeaving`, the node record goes first. Pending calls reject. */
+  async close({ isLeaving }: { isLeaving: boolean }): Promise<void> {
+    const { lease } = this.#parts;
+    this.#entries.abandon(new Error(`incarnation ${lease.node} has ended`));
+    const joined = this.#findJoined();
+    if (isLeaving && joined !== undefined) {
+      const { session, era, keys, link } = joined;
+      const names = [this.#keys.era, keys.links, keys.nodes, keys.facts];
+      await session.run(scripts.LEAVE, names, [era, lease.node, link]).catch(() => {});
+    }
+    this.#kept.close();
+  }
+
+  /** Enters the era on a new connection, repeats what was not acknowledged, and lists again what the era lacks. */
+  async #join(session: OpenSession): Promise<void> {
+    const { lease, facts, clock, random, log, number: partition } = this.#parts;
+    const newPart = Buffer.from(random(8)).toString('hex');
+    const [, era = ''] = await session.run(
+      scripts.ENTER,
+      [this.#keys.era, this.#keys.former],
+      [session.runId, newPart],
+    );
+    const sentAt = momentOf(clock);
+    this.#links += 1;
+    this.#sequence += 1;
+    const link = String(this.#links);
+    const keys = this.#keys.of(era);
+    const names = [this.#keys.era, keys.links, keys.nodes, keys.facts, keys.recovered];
+    const texts = [era, lease.node, link, String(this.#sequence), facts];
+    const [status, hasRecovered] = await session.run(scripts.JOIN, names, texts);
+    if (status !== 'ok') throw this.#refused(session, status);
+    if (era !== this.#era) {
+      log.info({ era, former: this.#era, partition }, 'the directory is in an era that is new to this node');
+      this.#begin(era);
+    }
+    if (hasRecovered === '1') this.#isRecovered = true;
+    this.#renewedAt = sentAt;
+    const joined = { session, era, keys, link };
+    this.#joined = joined;
+    this.#sendLeavings(joined, this.#entries.leavings());
+    await this.#restore(joined);
+    this.#countLease();
+  }
+
+  #begin(era: string): void {
+    this.#era = era;
+    this.#eraSeenAt = this.#parts.clock.monotonic();
+    this.#isRecovered = false;
+    this.#isRestored = false;
+    this.#changes = undefined;
+    this.#observation.forget();
+    this.#parts.events.eraChanged();
+  }
+
+  async #restore({ session, era, keys, link }: Joined): Promise<void> {
+    const { lease, random } = this.#parts;
+    const missing = this.#entries.missingIn(era);
+    for (let from = 0; from < missing.length; from += RESTORED_AT_ONCE) {
+      // What is to go meanwhile is left out; what is in a batch already goes behind it on the same connection.
+      const batch = missing.slice(from, from + RESTORED_AT_ONCE).filter(({ state }) => state === 'listed');
+      for (const record of batch) record.sentIn = era;
+      const players = batch.map(({ key }) => keys.player(playerName(key)));
+      const names = [this.#keys.era, keys.links, keys.index(lease.node), ...players];
+      const texts = batch.flatMap(({ key, entry }) => [playerName(key), entry.connectionId, valueOf(entry)]);
+      const [status] = await session.run(scripts.RESTORE, names, [era, lease.node, link, ...texts]);
+      if (status !== 'ok') throw this.#refused(session, status);
+      for (const record of batch) record.listedIn = era;
+      await this.#kept.pause(RESTORE_PAUSE_MS * fraction(random));
+    }
+    this.#isRestored = true;
+  }
+
+  /** The lease counts in an era only when all entries are listed there. */
+  #countLease(): void {
+    const { lease, number: partition } = this.#parts;
+    if (this.#isRestored && this.#renewedAt !== undefined) lease.renew(partition, this.#renewedAt);
+  }
+
+  async #keepRenewing(): Promise<void> {
+    const { settings, random } = this.#parts;
+    while (!this.#kept.isClosed) {
+      await this.#kept.pause(settings.renewMs * (0.9 + 0.1 * fraction(random)));
+      const joined = this.#findJoined();
+      // A failure has ended the connection, and the next one joins anew.
+      if (joined !== undefined) await this.#renew(joined).catch(() => {});
+    }
+  }
+
+  async #renew(joined: Joined): Promise<void> {
+    const { lease, clock, settings, events } = this.#parts;
+    const { session, era, keys, link } = joined;
+    const sentAt = momentOf(clock);
+    this.#sequence += 1;
+    const names = [this.#keys.era, keys.links, keys.nodes, keys.changes, keys.dead, this.#keys.former];
+    const texts = [era, lease.node, link, String(this.#sequence)];
+    const [status, changes = '', dead = '', former = '', ...nodes] = await session.run(scripts.RENEW, names, texts);
+    if (status !== 'ok') throw this.#refused(session, status);
+    this.#renewedAt = sentAt;
+    this.#countLease();
+    if (this.#changes !== undefined && this.#changes !== changes) events.changed();
+    this.#changes = changes;
+    const readAt = { sentAt: sentAt.monotonic, receivedAt: clock.monotonic() };
+    const silent = this.#observation.read(new Map(pairsOf(nodes)), readAt);
+    if (dead !== '') this.#observation.confirm(dead);
+    if (readAt.receivedAt - this.#eraSeenAt >= settings.recoveryMs) this.#isRecovered = true;
+    if (this.#isTending) return;
+    this.#isTending = true;
+    // In the background: the next renewal must not wait for it.
+    void this.#tend(joined, { silent, dead, former })
+      .catch(() => {})
+      .finally(() => {
+        this.#isTending = false;
+      });
+  }
+
+  /** What any node may do for all. */
+  async #tend(
+    joined: Joined,
+    found: {
+      readonly silent: readonly { readonly node: string; readonly sequence: string }[];
+      readonly dead: string;
+      readonly former: string;
+    },
+  ): Promise<void> {
+    const { session, era, keys } = joined;
+    const { silent, dead, former } = found;
+    for (const { node, sequence } of silent) await this.#bury(joined, node, sequence);
+    const { former: own } = this.#parts;
+    if (own !== undefined && !this.isDead(own)) await this.#bury(joined, own, '');
+    if (!this.#isRecovered || !this.#isRestored) return;
+    if (this.#recoveryToldIn !== era) {
+      await session.run(scripts.RECOVERED, [this.#keys.era, keys.recovered], [era]);
+      this.#recoveryToldIn = era;
+    }
+    await sweep({
+      run: (script, names, ...texts) => session.run(script, [this.#keys.era, ...names], [era, ...texts]),
+      ...{ keys, partitionKeys: this.#keys, dead, former },
+    });
+  }
+
+  async #bury({ session, era, keys }: Joined, node: string, sequence: string): Promise<void> {
+    const names = [this.#keys.era, keys.links, keys.nodes, keys.facts, keys.dead];
+    const [status] = await session.run(scripts.BURY, names, [era, node, sequence]);
+    if (status === 'ok') this.#observation.confirm(node);
+    else if (status !== 'alive') throw this.#refused(session, status);
+  }
+
+  /** Asks for each player's at once. What is not acknowledged on this connection is asked for again on the next. */
+  #sendLeavings({ session, era, keys, link }: Joined, leavings: readonly Leaving[]): void {
+    const { node } = this.#parts.lease;
+    const byPlayer = new Map<string, Leaving[]>();
+    for (const leaving of leavings) {
+      const player = playerName(leaving.key);
+      // One that was listed in an earlier era only is not in this one.
+      if (leaving.sentIn !== era) this.#entries.left(leaving);
+      else byPlayer.set(player, [...(byPlayer.get(player) ?? []), leaving]);
+    }
+    for (const [player, group] of byPlayer) {
+      const names = [this.#keys.era, keys.links, keys.player(player), keys.index(node)];
+      const texts = [era, node, link, player, ...group.map(({ id }) => id)];
+      session.run(scripts.UNREGISTER, names, texts).then(
+        ([status]) => {
+          if (status !== 'ok') this.#refused(session, status);
+          else for (const leaving of group) this.#entries.left(leaving);
+        },
+        () => {},
+      );
+    }
+  }
+
+  #findJoined(): Joined | undefined {
+    return this.#joined === undefined || this.#joined.session.isLost ? undefined : this.#joined;
+  }
+
+  #getJoined(): Joined {
+    const joined = this.#findJoined();
+    if (joined === undefined) throw new DirectoryUnavailable('the directory of connections is away');
+    return joined;
+  }
+
+  /** The directory means another era, or another connection of this node. The next connection finds out. */
+  #refused(session: OpenSession, status: string): DirectoryUnavailable {
+    session.giveUp();
+    if (status === 'dead') this.#parts.events.buried();
+    return new DirectoryUnavailable(`the directory of connections refused a command: ${status}`);
+  }
+}
+
+function isFault(status: string): status is RegistrationFault {
+  return status === 'stage_closed' || status === 'runtime_changed' || status === 'player_full';
+}

@@ -1,0 +1,212 @@
+import { withTimeout } from '../../clock.ts';
+import type { MaybePromise } from '../../maybe-promise.ts';
+import type { PlayerKey } from '../../player-key.ts';
+import type {
+  Cluster,
+  DirectoryEntry,
+  Expectations,
+  Lease,
+  Listing,
+  NodeRecord,
+  RegistrationFault,
+} from '../cluster.ts';
+import type { AnswerNodeCall, NodeCallKind, NodeReply, NodeRequest } from '../node-calls.ts';
+import { partitionOf } from './keys.ts';
+import { Life, type LifeParts } from './life.ts';
+import type { Partition } from './partition.ts';
+
+/** What the cluster counts. */
+export interface ClusterMetrics {
+  directoryCalled(durationMs: number): void;
+  linkLost(): void;
+  eraChanged(): void;
+  leaseEnded(): void;
+}
+
+/**
+ * The cluster of nodes that share a Redis server, which is the directory and carries their messages. What other nodes see of
+ * this one is its current life.
+ */
+export class RedisCluster implements Cluster {
+  readonly #parts: LifeParts;
+  readonly #metrics: ClusterMetrics;
+  readonly #leaseEnd: ((lease: Lease) => void)[] = [];
+  readonly #change: (() => void)[] = [];
+  #answers: { [Kind in NodeCallKind]?: AnswerNodeCall<Kind> } = {};
+  #life: Life;
+  #isClosed = false;
+
+  constructor({ metrics, ...parts }: LifeParts & { readonly metrics: ClusterMetrics }) {
+    this.#parts = parts;
+    this.#metrics = metrics;
+    this.#life = this.#begin();
+  }
+
+  get node(): string {
+    return this.#life.node;
+  }
+
+  get lease(): Lease {
+    return this.#life.lease;
+  }
+
+  get isAvailable(): boolean {
+    return this.#life.isAvailable;
+  }
+
+  get size(): number {
+    return this.#life.partitions.reduce((total, { size }) => total + size, 0);
+  }
+
+  /** The eras of all partitions: a player's is looked at only when the player is known. */
+  era(): string {
+    return this.#life.partitions.map(({ era }) => era).join(' ');
+  }
+
+  async register(
+    key: PlayerKey,
+    entry: DirectoryEntry,
+    expected: Expectations,
+  ): Promise<RegistrationFault | undefined> {
+    const number = this.#partitionOf(key);
+    const era = expected.era.split(' ')[number] ?? '';
+    return await this.#life.partition(number).register(key, entry, { ...expected, era });
+  }
+
+  async unregister(key: PlayerKey, connectionIds: readonly string[]): Promise<void> {
+    await this.#life.partition(this.#partitionOf(key)).unregister(key, connectionIds);
+  }
+
+  async list(key: PlayerKey): Promise<Listing> {
+    return await this.#life.partition(this.#partitionOf(key)).list(key);
+  }
+
+  request<Kind extends NodeCallKind>(
+    node: string,
+    kind: Kind,
+    request: NodeRequest<Kind>,
+    timeoutMs: number,
+  ): MaybePromise<NodeReply<Kind>> {
+    const life = this.#life;
+    if (node !== life.node) {
+      return life.channels.request(node, kind, request, timeoutMs) as Promise<NodeReply<Kind>>;
+    }
+    return withTimeout(this.#answerIn(life, kind, request), timeoutMs, this.#parts.clock);
+  }
+
+  answer<Kind extends NodeCallKind>(kind: Kind, handler: AnswerNodeCall<Kind>): void {
+    if (this.#answers[kind] !== undefined) throw new Error(`${kind} requests already have a handler`);
+    this.#answers = { ...this.#answers, [kind]: handler };
+  }
+
+  async isAlive(node: string): Promise<boolean> {
+    if (node === this.node) return true;
+    const first = this.#life.partition(0);
+    if (first.isDead(node)) return false;
+    const nodes = await first.nodes();
+    // While the directory is recovering, a node that acts may be missing there.
+    return nodes.some(([known]) => known === node) || !first.isAvailable;
+  }
+
+  isProvenDead(node: string): boolean {
+    return this.#life.partitions.some((partition) => partition.isDead(node));
+  }
+
+  async nodes(): Promise<readonly NodeRecord[]> {
+    const tables = await Promise.all(this.#allPartitions().map((partition) => partition.nodes()));
+    const records = new Map(tables.flat());
+    return [...records].map(([node, facts]) => ({ node, facts: JSON.parse(facts) as NodeRecord['facts'] }));
+  }
+
+  async closeStage(stageId: string, timeoutMs: number): Promise<void> {
+    await withTimeout(this.#announce(stageId, 'closed'), timeoutMs, this.#parts.clock);
+    await this.#askAll('close_stage', { stageId }, timeoutMs);
+  }
+
+  async announceRuntime(stageId: string, runtimeId: string, timeoutMs: number): Promise<void> {
+    await withTimeout(this.#announce(stageId, runtimeId), timeoutMs, this.#parts.clock);
+    await this.#askAll('runtime_deployed', { stageId, runtimeId }, timeoutMs);
+  }
+
+  onLeaseEnd(listener: (lease: Lease) => void): void {
+    this.#leaseEnd.push(listener);
+  }
+
+  onChange(listener: () => void): void {
+    this.#change.push(listener);
+  }
+
+  async announceChange(): Promise<void> {
+    this.#changed();
+    // The counter is for those who miss the message.
+    await this.#life.partition(0).announceChange();
+    await this.#life.channels.announceChange();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#life.close({ isLeaving: true });
+  }
+
+  #partitionOf(key: PlayerKey): number {
+    return partitionOf(key, this.#parts.settings.redisPartitions);
+  }
+
+  #begin(former?: Life): Life {
+    const events = {
+      ended: (ended: Life) => this.#goOn(ended),
+      answer: (kind: NodeCallKind, request: unknown) =>
+        this.#answerIn(life, kind, request as NodeRequest<NodeCallKind>),
+      changed: () => this.#changed(),
+      eraChanged: () => {
+        this.#metrics.eraChanged();
+        this.#changed();
+      },
+      measured: (durationMs: number) => this.#metrics.directoryCalled(durationMs),
+      linkLost: () => this.#metrics.linkLost(),
+    };
+    const life: Life = new Life(this.#parts, events, former);
+    return life;
+  }
+
+  /** The node goes on under another name; what it was is over, and may be swept at once. */
+  #goOn(ended: Life): void {
+    if (this.#isClosed || ended !== this.#life) return;
+    this.#parts.log.warn({ node: ended.node }, 'the lease of this node ended: its players are closed');
+    this.#metrics.leaseEnded();
+    this.#life = this.#begin(ended);
+    void ended.close({ isLeaving: false });
+    for (const listener of this.#leaseEnd) listener(ended.lease);
+  }
+
+  #changed(): void {
+    for (const listener of this.#change) listener();
+  }
+
+  async #answerIn<Kind extends NodeCallKind>(
+    life: Life,
+    kind: Kind,
+    request: NodeRequest<Kind>,
+  ): Promise<NodeReply<Kind>> {
+    const answer: AnswerNodeCall<Kind> | undefined = this.#answers[kind];
+    if (answer === undefined) throw new Error(`this node does not answer ${kind} requests yet`);
+    const reply = await answer(request);
+    // What the handler asked of the directory it may have asked in another life.
+    if (life.lease.isOver) throw new Error(`incarnation ${life.node} ended before it could answer`);
+    return reply;
+  }
+
+  async #announce(stageId: string, news: string): Promise<void> {
+    await Promise.all(this.#allPartitions().map((partition) => partition.announce(stageId, news)));
+  }
+
+  #allPartitions(): Partition[] {
+    return Array.from({ length: this.#parts.settings.redisPartitions }, (_, number) => this.#life.partition(number));
+  }
+
+  /** Nodes that join from now on find in the directory what was announced. */
+  async #askAll<Kind extends NodeCallKind>(kind: Kind, request: NodeRequest<Kind>, timeoutMs: number): Promise<void> {
+    const nodes = await this.nodes();
+    await Promise.all(nodes.map(async ({ node }) => await this.request(node, kind, request, timeoutMs)));
+  }
+}

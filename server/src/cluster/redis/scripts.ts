@@ -1,0 +1,235 @@
+import type { Script } from './link.ts';
+
+/**
+ * What Redis does in one step each. The keys of a script are those of one partition; all but `era` and `former` carry the
+ * era in their names, so that a new era begins empty:
+ *
+ * - `era`        the current era: the run id of the server that it began on, and a random part
+ * - `former`     set: eras that have ended and whose keys are still there
+ * - `links`      hash: incarnation → the number of its current connection, or `dead` for good
+ * - `nodes`      hash: incarnation → the sequence number of its last renewal, while it has not left or died
+ * - `facts`      hash: incarnation → what the node says about itself, JSON
+ * - `dead`       set: incarnations that are dead and whose entries are still there
+ * - `stages`     hash: stage id → `closed`, or the newest runtime that was announced
+ * - `changes`    counter: what nodes may remember of the store has changed
+ * - `recovered`  there once a node has seen the era for long enough
+ * - `player`     hash: connection id → `incarnation|created|runtime`
+ * - `index`      set, one for each incarnation: the players that have entries of it
+ */
+const script = (name: string, ...lines: string[]): Script => ({ name, lua: lines.join('\n') });
+
+/** Nothing is done for a caller that means another era. */
+const IN_ERA = `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'era_changed'} end`;
+
+/** Nor for one whose node has connected again since: what an old connection still brings comes too late. */
+const ON_LINK = `local link = redis.call('HGET', KEYS[2], ARGV[2])
+if link == 'dead' then return {'dead'} end
+if link ~= ARGV[3] then return {'link_replaced'} end`;
+
+/** Keys: era, former. Parameters: run id, random part. Replies with the era, which it begins if the server has none. */
+export const ENTER = script(
+  'enter',
+  `local era = redis.call('GET', KEYS[1])`,
+  `if era and string.sub(era, 1, #ARGV[1] + 1) == ARGV[1] .. '-' then return {'ok', era} end`,
+  `if era then redis.call('SADD', KEYS[2], era) end`,
+  `era = ARGV[1] .. '-' .. ARGV[2]`,
+  `redis.call('SET', KEYS[1], era)`,
+  `return {'ok', era}`,
+);
+
+/**
+ * Keys: era, links, nodes, facts, recovered. Parameters: era, node, link, sequence, facts. From now on earlier links of the
+ * node count no more. Replies with 1 when the era has recovered.
+ */
+export const JOIN = script(
+  'join',
+  IN_ERA,
+  `local link = redis.call('HGET', KEYS[2], ARGV[2])`,
+  `if link == 'dead' then return {'dead'} end`,
+  `if link and tonumber(link) > tonumber(ARGV[3]) then return {'link_replaced'} end`,
+  `redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])`,
+  `redis.call('HSET', KEYS[3], ARGV[2], ARGV[4])`,
+  `redis.call('HSET', KEYS[4], ARGV[2], ARGV[5])`,
+  `return {'ok', tostring(redis.call('EXISTS', KEYS[5]))}`,
+);
+
+/**
+ * Keys: era, links, nodes, changes, dead, former. Parameters: era, node, link, sequence. Replies with the change counter, a
+ * dead node and a former era that are still to be swept, if any, and then each node and its sequence number.
+ */
+export const RENEW = script(
+  'renew',
+  IN_ERA,
+  ON_LINK,
+  `redis.call('HSET', KEYS[3], ARGV[2], ARGV[4])`,
+  `local reply = {'ok', redis.call('GET', KEYS[4]) or '0', redis.call('SRANDMEMBER', KEYS[5]) or '', redis.call('SRANDMEMBER', KEYS[6]) or ''}`,
+  `for _, text in ipairs(redis.call('HGETALL', KEYS[3])) do reply[#reply + 1] = text end`,
+  `return reply`,
+);
+
+/**
+ * Keys: era, links, player, index, stages. Parameters: era, node, link, player, connection id, value, stage id, runtime,
+ * maximum. Replies with the fault, or with `ok` when the connection is listed, as it may have been before.
+ */
+export const REGISTER = script(
+  'register',
+  IN_ERA,
+  ON_LINK,
+  `local newest = redis.call('HGET', KEYS[5], ARGV[7])`,
+  `if newest == 'closed' then return {'stage_closed'} end`,
+  `if newest and newest ~= 'empty' and (ARGV[8] == 'empty' or newest > ARGV[8]) then return {'runtime_changed'} end`,
+  `if redis.call('HEXISTS', KEYS[3], ARGV[5]) == 1 then return {'ok'} end`,
+  `if redis.call('HLEN', KEYS[3]) >= tonumber(ARGV[9]) then return {'player_full'} end`,
+  `redis.call('HSET', KEYS[3], ARGV[5], ARGV[6])`,
+  `redis.call('SADD', KEYS[4], ARGV[4])`,
+  `return {'ok'}`,
+);
+
+/**
+ * Lists connections that were listed in an era before, whatever their number. Keys: era, links, index, then a player for
+ * each entry. Parameters: era, node, link, then player, connection id and value for each entry.
+ */
+export const RESTORE = script(
+  'restore',
+  IN_ERA,
+  ON_LINK,
+  `for i = 4, #KEYS do`,
+  `  local at = 4 + (i - 4) * 3`,
+  `  redis.call('HSET', KEYS[i], ARGV[at + 1], ARGV[at + 2])`,
+  `  redis.call('SADD', KEYS[3], ARGV[at])`,
+  `end`,
+  `return {'ok'}`,
+);
+
+/** Deletes entries of one node from a player, and the player from the node's index when none is left. */
+const DELETE_OWN = `local function owner(value) return string.match(value, '^[^|]*') end
+local function forget(key, index, player, node)
+  for _, value in ipairs(redis.call('HVALS', key)) do
+    if owner(value) == node then return end
+  end
+  redis.call('SREM', index, player)
+end`;
+
+/** Keys: era, links, player, index. Parameters: era, node, link, player, connection ids. */
+export const UNREGISTER = script(
+  'unregister',
+  IN_ERA,
+  ON_LINK,
+  DELETE_OWN,
+  `for i = 5, #ARGV do`,
+  `  local value = redis.call('HGET', KEYS[3], ARGV[i])`,
+  `  if value and owner(value) == ARGV[2] then redis.call('HDEL', KEYS[3], ARGV[i]) end`,
+  `end`,
+  `forget(KEYS[3], KEYS[4], ARGV[4], ARGV[2])`,
+  `return {'ok'}`,
+);
+
+/**
+ * Keys: era, touch, player. Parameters: era. It writes, so that a primary which has lost its replicas refuses it. Replies
+ * with each connection id and its value.
+ */
+export const LIST = script(
+  'list',
+  IN_ERA,
+  `redis.call('SET', KEYS[2], '1')`,
+  `local reply = {'ok'}`,
+  `for _, text in ipairs(redis.call('HGETALL', KEYS[3])) do reply[#reply + 1] = text end`,
+  `return reply`,
+);
+
+/** Keys: era, facts. Parameters: era. Replies with each node and its facts. */
+export const NODES = script(
+  'nodes',
+  IN_ERA,
+  `local reply = {'ok'}`,
+  `for _, text in ipairs(redis.call('HGETALL', KEYS[2])) do reply[#reply + 1] = text end`,
+  `return reply`,
+);
+
+/**
+ * Declares a node dead for good unless it has renewed since. Keys: era, links, nodes, facts, dead. Parameters: era, node,
+ * the sequence number that it has been seen with for too long, or nothing when it is known to have stopped.
+ */
+export const BURY = script(
+  'bury',
+  IN_ERA,
+  `local sequence = redis.call('HGET', KEYS[3], ARGV[2])`,
+  `if ARGV[3] ~= '' and sequence and sequence ~= ARGV[3] then return {'alive'} end`,
+  `if redis.call('HEXISTS', KEYS[2], ARGV[2]) == 0 then return {'ok'} end`,
+  `redis.call('HSET', KEYS[2], ARGV[2], 'dead')`,
+  `redis.call('HDEL', KEYS[3], ARGV[2])`,
+  `redis.call('HDEL', KEYS[4], ARGV[2])`,
+  `redis.call('SADD', KEYS[5], ARGV[2])`,
+  `return {'ok'}`,
+);
+
+/** Keys: era, a set. Parameters: era, a number. Replies with as many members of the set at most. */
+export const SAMPLE = script(
+  'sample',
+  IN_ERA,
+  `local reply = {'ok'}`,
+  `for _, text in ipairs(redis.call('SRANDMEMBER', KEYS[2], tonumber(ARGV[2]))) do reply[#reply + 1] = text end`,
+  `return reply`,
+);
+
+/** Deletes a dead node's entries. Keys: era, index, then players. Parameters: era, node, then the same players. */
+export const SWEEP = script(
+  'sweep',
+  IN_ERA,
+  DELETE_OWN,
+  `for i = 3, #KEYS do`,
+  `  local entries = redis.call('HGETALL', KEYS[i])`,
+  `  for j = 1, #entries, 2 do`,
+  `    if owner(entries[j + 1]) == ARGV[2] then redis.call('HDEL', KEYS[i], entries[j]) end`,
+  `  end`,
+  `  redis.call('SREM', KEYS[2], ARGV[i])`,
+  `end`,
+  `return {'ok'}`,
+);
+
+/** A member leaves a set. Keys: era, the set, then keys that are deleted with it. Parameters: era, members. */
+export const FORGET = script(
+  'forget',
+  IN_ERA,
+  `for i = 3, #KEYS do redis.call('UNLINK', KEYS[i]) end`,
+  `for i = 2, #ARGV do redis.call('SREM', KEYS[2], ARGV[i]) end`,
+  `return {'ok'}`,
+);
+
+/** Keys: era, a hash. Parameters: era. Replies with the fields of the hash. */
+export const FIELDS = script(
+  'fields',
+  IN_ERA,
+  `local reply = {'ok'}`,
+  `for _, text in ipairs(redis.call('HKEYS', KEYS[2])) do reply[#reply + 1] = text end`,
+  `return reply`,
+);
+
+/** Keys: era, stages, changes. Parameters: era, stage id, `closed` or a runtime. A closed stage stays so. */
+export const ANNOUNCE = script(
+  'announce',
+  IN_ERA,
+  `local newest = redis.call('HGET', KEYS[2], ARGV[2])`,
+  `if ARGV[3] == 'closed' or not newest or (newest ~= 'closed' and ARGV[3] > newest) then`,
+  `  redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])`,
+  `end`,
+  `redis.call('INCR', KEYS[3])`,
+  `return {'ok'}`,
+);
+
+/** Keys: era, changes. Parameters: era. */
+export const CHANGE = script('change', IN_ERA, `redis.call('INCR', KEYS[2])`, `return {'ok'}`);
+
+/** Keys: era, recovered. Parameters: era. */
+export const RECOVERED = script('recovered', IN_ERA, `redis.call('SET', KEYS[2], '1')`, `return {'ok'}`);
+
+/** The node goes, and has no entries any more. Keys: era, links, nodes, facts. Parameters: era, node, link. */
+export const LEAVE = script(
+  'leave',
+  IN_ERA,
+  ON_LINK,
+  `redis.call('HSET', KEYS[2], ARGV[2], 'dead')`,
+  `redis.call('HDEL', KEYS[3], ARGV[2])`,
+  `redis.call('HDEL', KEYS[4], ARGV[2])`,
+  `return {'ok'}`,
+);
