@@ -5,7 +5,7 @@ import type { History } from './history.ts';
 
 /** What a socket needs from the world around it. */
 interface SocketWorld {
-  readonly history: History;
+  readonly history: Pick<History, 'tick' | 'record'>;
   readonly gateway: Pick<Gateway, 'socketClosed'>;
   later(label: string, task: () => void): void;
 }

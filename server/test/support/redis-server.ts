@@ -68,6 +68,11 @@ export class RedisServer {
     await once(child, 'exit');
   }
 
+  /** Removes the snapshot. */
+  forget(): void {
+    rmSync(join(this.directory, 'dump.rdb'), { force: true });
+  }
+
   pause(): void {
     this.#child?.kill('SIGSTOP');
   }

@@ -51,9 +51,9 @@ export class NodeLease implements Lease {
     return this.#state === 'over';
   }
 
-  /** Monotonic time when the lease ends unless it is renewed. */
-  get until(): number {
-    return this.#until.monotonic;
+  /** When the lease ends unless it is renewed; whichever clock gets there first ends it. */
+  get until(): Moment {
+    return this.#until;
   }
 
   mayAct(): boolean {

@@ -14,7 +14,7 @@ import { Observation } from './observation.ts';
 import type { PartitionParts } from './partition-parts.ts';
 import * as scripts from './scripts.ts';
 import { sweep } from './sweep.ts';
-import { entryOf, pairsOf, valueOf } from './values.ts';
+import { decodeEntry, encodeEntry, pairsOf } from './values.ts';
 
 /** A connection on which the node has joined an era. */
 interface Joined {
@@ -109,7 +109,7 @@ export class Partition {
     const player = playerName(key);
     const names = [this.#keys.era, keys.links, keys.player(player), keys.index(node), keys.stages];
     const maximum = String(expected.maxConnectionsPerPlayer);
-    const texts = [era, node, link, player, id, valueOf(entry), key.stageId, runtimeId, maximum];
+    const texts = [era, node, link, player, id, encodeEntry(entry), key.stageId, runtimeId, maximum];
     this.#registrations += 1;
     let status: string;
     try {
@@ -145,7 +145,7 @@ export class Partition {
     const names = [this.#keys.era, keys.touch, keys.player(playerName(key))];
     const [status, ...texts] = await session.run(scripts.LIST, names, [era]);
     if (status !== 'ok') throw this.#refused(session, status);
-    const entries = pairsOf(texts).map(([id, value]) => entryOf(id, value));
+    const entries = pairsOf(texts).map(([id, value]) => decodeEntry(id, value));
     return { era, entries: entries.filter(({ node }) => !this.#observation.isDead(node)) };
   }
 
@@ -239,7 +239,7 @@ export class Partition {
       for (const record of batch) record.sentIn = era;
       const players = batch.map(({ key }) => keys.player(playerName(key)));
       const names = [this.#keys.era, keys.links, keys.index(lease.node), ...players];
-      const texts = batch.flatMap(({ key, entry }) => [playerName(key), entry.connectionId, valueOf(entry)]);
+      const texts = batch.flatMap(({ key, entry }) => [playerName(key), entry.connectionId, encodeEntry(entry)]);
       const [status] = await session.run(scripts.RESTORE, names, [era, lease.node, link, ...texts]);
       if (status !== 'ok') throw this.#refused(session, status);
       for (const record of batch) record.listedIn = era;

@@ -74,7 +74,8 @@ export class RedisCluster implements Cluster {
   }
 
   async unregister(key: PlayerKey, connectionIds: readonly string[]): Promise<void> {
-    await this.#life.partition(this.#partitionOf(key)).unregister(key, connectionIds);
+    // An incarnation that has not joined yet has no entries.
+    await this.#life.partitions[this.#partitionOf(key)]?.unregister(key, connectionIds);
   }
 
   async list(key: PlayerKey): Promise<Listing> {

@@ -8,11 +8,11 @@ export function pairsOf(texts: readonly string[]): [string, string][] {
 }
 
 /** How the directory keeps an entry, under its connection id. Scripts read the node. */
-export function valueOf({ node, createdAt, runtimeId }: DirectoryEntry): string {
+export function encodeEntry({ node, createdAt, runtimeId }: DirectoryEntry): string {
   return `${node}|${createdAt}|${runtimeId}`;
 }
 
-export function entryOf(connectionId: string, value: string): DirectoryEntry {
+export function decodeEntry(connectionId: string, value: string): DirectoryEntry {
   const [node = '', createdAt = '', runtimeId = ''] = value.split('|');
   return { connectionId, node, createdAt: Number(createdAt), runtimeId };
 }

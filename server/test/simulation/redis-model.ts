@@ -1,0 +1,204 @@
+import type { ScriptReply } from '../../src/cluster/redis/link.ts';
+
+/** What a Redis server holds, as far as the scripts of the cluster use it. */
+export class RedisData {
+  readonly texts = new Map<string, string>();
+  readonly hashes = new Map<string, Map<string, string>>();
+  readonly sets = new Map<string, Set<string>>();
+
+  clone(): RedisData {
+    const copy = new RedisData();
+    for (const [key, text] of this.texts) copy.texts.set(key, text);
+    for (const [key, hash] of this.hashes) copy.hashes.set(key, new Map(hash));
+    for (const [key, set] of this.sets) copy.sets.set(key, new Set(set));
+    return copy;
+  }
+
+  hget(key: string, field: string): string | undefined {
+    return this.hashes.get(key)?.get(field);
+  }
+
+  hset(key: string, field: string, value: string): void {
+    const hash = this.hashes.get(key) ?? new Map<string, string>();
+    this.hashes.set(key, hash.set(field, value));
+  }
+
+  hdel(key: string, field: string): void {
+    const hash = this.hashes.get(key);
+    hash?.delete(field);
+    if (hash?.size === 0) this.hashes.delete(key);
+  }
+
+  hgetall(key: string): string[] {
+    return [...(this.hashes.get(key) ?? [])].flat();
+  }
+
+  sadd(key: string, member: string): void {
+    this.sets.set(key, (this.sets.get(key) ?? new Set<string>()).add(member));
+  }
+
+  srem(key: string, member: string): void {
+    const set = this.sets.get(key);
+    set?.delete(member);
+    if (set?.size === 0) this.sets.delete(key);
+  }
+
+  smembers(key: string): string[] {
+    return [...(this.sets.get(key) ?? [])];
+  }
+
+  unlink(key: string): void {
+    this.texts.delete(key);
+    this.hashes.delete(key);
+    this.sets.delete(key);
+  }
+
+  incr(key: string): void {
+    this.texts.set(key, String(Number(this.texts.get(key) ?? '0') + 1));
+  }
+}
+
+type Model = (data: RedisData, keys: readonly string[], texts: readonly string[]) => ScriptReply;
+
+const OK: ScriptReply = ['ok'];
+
+/** What the script of this name does; `differential.test.ts` holds each of these against the script itself. */
+export function runModel(
+  name: string,
+  data: RedisData,
+  keys: readonly string[],
+  texts: readonly string[],
+): ScriptReply {
+  const model = MODELS[name];
+  if (model === undefined) throw new Error(`there is no model of the script ${name}`);
+  if (name !== 'enter' && data.texts.get(at(keys, 0)) !== at(texts, 0)) return ['era_changed'];
+  if (ON_LINK.has(name)) {
+    const link = data.hget(at(keys, 1), at(texts, 1));
+    if (link === 'dead') return ['dead'];
+    if (link !== at(texts, 2)) return ['link_replaced'];
+  }
+  return model(data, keys, texts);
+}
+
+const ON_LINK = new Set(['renew', 'register', 'restore', 'unregister', 'leave']);
+
+function at(texts: readonly string[], index: number): string {
+  const text = texts[index];
+  if (text === undefined) throw new Error(`a script was called without its argument ${index}`);
+  return text;
+}
+
+function ownerOf(value: string): string {
+  return value.split('|')[0] ?? '';
+}
+
+/** Takes a player off a node's index when it has no entry of the node any more. */
+function forget(data: RedisData, key: string, index: string, player: string, node: string): void {
+  const values = [...(data.hashes.get(key)?.values() ?? [])];
+  if (!values.some((value) => ownerOf(value) === node)) data.srem(index, player);
+}
+
+const MODELS: Readonly<Record<string, Model>> = {
+  enter(data, keys, [runId = '', part = '']) {
+    const era = data.texts.get(at(keys, 0));
+    if (era?.startsWith(`${runId}-`)) return ['ok', era];
+    if (era !== undefined) data.sadd(at(keys, 1), era);
+    data.texts.set(at(keys, 0), `${runId}-${part}`);
+    return ['ok', `${runId}-${part}`];
+  },
+  join(data, keys, [, node = '', link = '', sequence = '', facts = '']) {
+    const known = data.hget(at(keys, 1), node);
+    if (known === 'dead') return ['dead'];
+    if (known !== undefined && Number(known) > Number(link)) return ['link_replaced'];
+    data.hset(at(keys, 1), node, link);
+    data.hset(at(keys, 2), node, sequence);
+    data.hset(at(keys, 3), node, facts);
+    return ['ok', data.texts.has(at(keys, 4)) ? '1' : '0'];
+  },
+  renew(data, keys, [, node = '', , sequence = '']) {
+    data.hset(at(keys, 2), node, sequence);
+    const [dead = ''] = data.smembers(at(keys, 4));
+    const [former = ''] = data.smembers(at(keys, 5));
+    return ['ok', data.texts.get(at(keys, 3)) ?? '0', dead, former, ...data.hgetall(at(keys, 2))];
+  },
+  register(data, keys, [, , , player = '', id = '', value = '', stageId = '', runtimeId = '', maximum = '']) {
+    const newest = data.hget(at(keys, 4), stageId);
+    if (newest === 'closed') return ['stage_closed'];
+    if (newest !== undefined && newest !== 'empty' && (runtimeId === 'empty' || newest > runtimeId)) {
+      return ['runtime_changed'];
+    }
+    if (data.hget(at(keys, 2), id) !== undefined) return OK;
+    if ((data.hashes.get(at(keys, 2))?.size ?? 0) >= Number(maximum)) return ['player_full'];
+    data.hset(at(keys, 2), id, value);
+    data.sadd(at(keys, 3), player);
+    return OK;
+  },
+  restore(data, keys, texts) {
+    for (let index = 3; index < keys.length; index += 1) {
+      const from = 3 + (index - 3) * 3;
+      data.hset(at(keys, index), at(texts, from + 1), at(texts, from + 2));
+      data.sadd(at(keys, 2), at(texts, from));
+    }
+    return OK;
+  },
+  unregister(data, keys, [, node = '', , player = '', ...ids]) {
+    for (const id of ids) {
+      const value = data.hget(at(keys, 2), id);
+      if (value !== undefined && ownerOf(value) === node) data.hdel(at(keys, 2), id);
+    }
+    forget(data, at(keys, 2), at(keys, 3), player, node);
+    return OK;
+  },
+  list(data, keys) {
+    data.texts.set(at(keys, 1), '1');
+    return ['ok', ...data.hgetall(at(keys, 2))];
+  },
+  nodes: (data, keys) => ['ok', ...data.hgetall(at(keys, 1))],
+  bury(data, keys, [, node = '', sequence = '']) {
+    const known = data.hget(at(keys, 2), node);
+    if (sequence !== '' && known !== undefined && known !== sequence) return ['alive'];
+    if (data.hget(at(keys, 1), node) === undefined) return OK;
+    data.hset(at(keys, 1), node, 'dead');
+    data.hdel(at(keys, 2), node);
+    data.hdel(at(keys, 3), node);
+    data.sadd(at(keys, 4), node);
+    return OK;
+  },
+  sample: (data, keys, [, count = '']) => ['ok', ...data.smembers(at(keys, 1)).slice(0, Number(count))],
+  sweep(data, keys, [, node = '', ...players]) {
+    for (const [index, player] of players.entries()) {
+      const key = at(keys, index + 2);
+      for (const [id, value] of [...(data.hashes.get(key) ?? [])]) if (ownerOf(value) === node) data.hdel(key, id);
+      data.srem(at(keys, 1), player);
+    }
+    return OK;
+  },
+  forget(data, keys, [, ...members]) {
+    for (const key of keys.slice(2)) data.unlink(key);
+    for (const member of members) data.srem(at(keys, 1), member);
+    return OK;
+  },
+  fields: (data, keys) => ['ok', ...(data.hashes.get(at(keys, 1))?.keys() ?? [])],
+  announce(data, keys, [, stageId = '', news = '']) {
+    const newest = data.hget(at(keys, 1), stageId);
+    if (news === 'closed' || newest === undefined || (newest !== 'closed' && news > newest)) {
+      data.hset(at(keys, 1), stageId, news);
+    }
+    data.incr(at(keys, 2));
+    return OK;
+  },
+  change(data, keys) {
+    data.incr(at(keys, 1));
+    return OK;
+  },
+  recovered(data, keys) {
+    data.texts.set(at(keys, 1), '1');
+    return OK;
+  },
+  leave(data, keys, [, node = '']) {
+    data.hset(at(keys, 1), node, 'dead');
+    data.hdel(at(keys, 2), node);
+    data.hdel(at(keys, 3), node);
+    return OK;
+  },
+};
