@@ -98,10 +98,10 @@ async function start(
   parts: Required<Surroundings> & { readonly closers: Closers; readonly hasDemo: boolean },
 ): Promise<RunningServer> {
   const { settings, log, clock, random, closers, hasDemo } = parts;
-  const backends = await openBackends(parts);
-  const { directory, keyring, room, store, cluster, auditLog } = backends;
   const metrics = createMetrics();
   closers.push('metrics', () => metrics.close());
+  const backends = await openBackends({ ...parts, metrics });
+  const { directory, keyring, room, store, cluster, auditLog } = backends;
   const audit = createAudit({ auditLog, clock, log, metrics, settings });
   closers.push('audit', () => audit.close());
   const refusals = createRefusals({ audit, clock, log });

@@ -72,6 +72,19 @@ export const METRICS = {
     help: 'Bytes that wait for players to read them, in all outboxes together.',
     labelNames: [],
   },
+  directoryCallDuration: {
+    type: Histogram,
+    name: 'respark_directory_call_duration_seconds',
+    help: 'Time until Redis answered a command to the directory of connections. A single node has none.',
+    labelNames: [],
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5],
+  },
+  clusterEvents: {
+    type: Counter,
+    name: 'respark_cluster_events_total',
+    help: 'What has happened between this node and the cluster: `link_lost` a connection to Redis, `era_changed` the directory began anew and is recovering (a start counts as one), `lease_ended` the node could not renew its lease and closed its players.',
+    labelNames: ['event'],
+  },
   slowCloses: {
     type: Counter,
     name: 'respark_slow_closes_total',

@@ -44,6 +44,13 @@ export interface Metrics {
   throttled(throttleClass: string): void;
   authFailed(cause: string): void;
   auditFailed(part: 'intent' | 'outcome'): void;
+  /** What the cluster counts; a single node has nothing to count. */
+  readonly cluster: {
+    directoryCalled(durationMs: number): void;
+    linkLost(): void;
+    eraChanged(): void;
+    leaseEnded(): void;
+  };
   /** The content of `/metrics`; `held` is what the node holds at this moment. */
   render(held: HeldCounts): Promise<{ contentType: string; text: string }>;
   /** Stops measuring the event loop. */
@@ -101,6 +108,12 @@ export function createMetrics(): Metrics {
     throttled: (throttleClass) => add(counted.throttled, throttleClass),
     authFailed: (cause) => add(counted.authFailures, cause),
     auditFailed: (part) => add(counted.auditFailures, part),
+    cluster: {
+      directoryCalled: (durationMs) => m.directoryCallDuration.observe(durationMs / 1000),
+      linkLost: () => add(counted.clusterEvents, 'link_lost'),
+      eraChanged: () => add(counted.clusterEvents, 'era_changed'),
+      leaseEnded: () => add(counted.clusterEvents, 'lease_ended'),
+    },
     async render(held) {
       for (const key of HELD) m[key].set(held[key]);
       fillCounted(m, counted);
@@ -171,6 +184,7 @@ function createCounts() {
     throttled: from(),
     authFailures: from(),
     auditFailures: from('intent', 'outcome'),
+    clusterEvents: from('link_lost', 'era_changed', 'lease_ended'),
   } satisfies Partial<Record<keyof Defined, Map<string | number, number>>>;
 }
 

@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import { LocalCluster } from '../cluster/local.ts';
 import type { Settings } from '../config/config.ts';
 import { backUp, type LiveFiles } from '../data-directory/backup.ts';
 import { type DataDirectory, findDataDirectory, openDataDirectory } from '../data-directory/data-directory.ts';
@@ -12,6 +11,7 @@ import { DATABASE_FILE } from '../data-directory/server-files.ts';
 import { describeFileFault } from '../file-fault.ts';
 import { findKeyring, type Keyring } from '../keyring.ts';
 import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import { createOutside } from '../outside/outside.ts';
 import type { RandomBytes } from '../random.ts';
 import { SandboxPool } from '../sandbox/pool.ts';
@@ -39,12 +39,13 @@ import { openSqliteStageLogs, STAGE_LOGS_FILE } from '../store/stage-logs/sqlite
 import type { StageLogs } from '../store/stage-logs/stage-logs.ts';
 import type { Store } from '../store/store.ts';
 import type { Closers } from './closers.ts';
+import { openCluster } from './cluster-backend.ts';
 import type { Migrated } from './migrated.ts';
 import { readVersion } from './server-info.ts';
 import type { CloudCode } from './services.ts';
 import { unlock } from './unlock.ts';
 
-/** What a server stores and shares, as contracts. Only this file, and those of PostgreSQL beside it, name their implementations. */
+/** What a server stores and shares, as contracts. Only this file, and those beside it that it calls, name their implementations. */
 export interface Backends {
   readonly directory: DataDirectory;
   /** The one that the store's secrets are sealed with. */
@@ -58,14 +59,16 @@ export interface Backends {
 }
 
 /** Opens everything for a server, on a data directory that no other server may use meanwhile. Migrates the database. */
-export async function openBackends(parts: ServerParts): Promise<Backends> {
-  const { settings, log, clock, random, closers } = parts;
+export async function openBackends(
+  parts: ServerParts & { readonly metrics: Pick<Metrics, 'cluster'> },
+): Promise<Backends> {
+  const { settings, log, closers } = parts;
   const stored = isShared(settings) ? await openShared({ ...parts, settings }) : await openEmbedded(parts);
   if (settings.secretKey !== undefined && stored.keyring === stored.directory.nextKeyring) {
     const advice = 'set RESPARK_SECRET_KEY to the key that is in RESPARK_NEXT_SECRET_KEY';
     log.warn({ advice }, 'the secret key of the settings was replaced by its successor');
   }
-  const cluster = new LocalCluster({ clock, random });
+  const cluster = await openCluster(parts);
   closers.push('cluster', () => cluster.close());
   return { ...stored, cluster };
 }

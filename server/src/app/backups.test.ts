@@ -3,6 +3,7 @@ import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { recordedLog } from '../../test/support/domain.ts';
+import { NO_METRICS } from '../../test/support/metrics.ts';
 import { systemClock } from '../clock.ts';
 import { loadSettings, type Settings } from '../config/config.ts';
 import { backUp } from '../data-directory/backup.ts';
@@ -25,7 +26,7 @@ type Alone = Awaited<ReturnType<typeof openBackendsAlone>>;
 async function withBackends<T>(settings: Settings, work: (backends: Backends) => Promise<T>): Promise<T> {
   const closers = new Closers();
   try {
-    return await work(await openBackends({ settings, log, clock, random, closers }));
+    return await work(await openBackends({ metrics: NO_METRICS, settings, log, clock, random, closers }));
   } finally {
     await closers.close({ clock, log });
   }

@@ -79,7 +79,12 @@ export function createNode(parts: {
       () => true,
       () => false,
     );
-    const causes = { draining: gateway.isDraining, store: !isStoreThere, 'audit log': !(await audit.isHealthy()) };
+    const causes = {
+      draining: gateway.isDraining,
+      store: !isStoreThere,
+      'audit log': !(await audit.isHealthy()),
+      directory: !cluster.isAvailable,
+    };
     return Object.entries(causes).flatMap(([cause, holds]) => (holds ? [cause] : []));
   }
   const observe = createObservationPages({

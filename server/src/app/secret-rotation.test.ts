@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { crashingStore } from '../../test/support/crashing-store.ts';
 import { recordedLog } from '../../test/support/domain.ts';
+import { NO_METRICS } from '../../test/support/metrics.ts';
 import { ACTIONS } from '../api/every-operation.ts';
 import { systemClock } from '../clock.ts';
 import { loadSettings, type Settings } from '../config/config.ts';
@@ -45,7 +46,7 @@ function accessTo({ store, keyring }: Pick<Backends, 'store' | 'keyring'>, rootO
 /** What a start of a server finds: the id of the secret key, and the secrets of all keys that may sign. */
 async function start(settings: Settings) {
   return await within(
-    (closers) => openBackends({ settings, log, clock, random, closers }),
+    (closers) => openBackends({ metrics: NO_METRICS, settings, log, clock, random, closers }),
     async (backends) => {
       const access = accessTo(backends);
       const { isNew: _, ...root } = await access.ensureRoot();
@@ -219,7 +220,7 @@ test('the key of the directory may be replaced by a given one', async (t) => {
 test('no rotation begins while a server runs, and a command that began before it makes no key with the old one', async (t) => {
   const { settings, before } = await prepare(t);
   await within(
-    (closers) => openBackends({ settings, log, clock, random, closers }),
+    (closers) => openBackends({ metrics: NO_METRICS, settings, log, clock, random, closers }),
     () => assert.rejects(rotate(settings), { name: 'StartupError', message: /^a server is using/ }),
   );
   await within(

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { StartupError } from '../startup-error.ts';
 import { decodeText, EncodingError, shown } from '../text.ts';
 import { cloudCode } from './rows/cloud-code.ts';
+import { cluster } from './rows/cluster.ts';
 import { database } from './rows/database.ts';
 import { listeners } from './rows/listeners.ts';
 import { management } from './rows/management.ts';
@@ -15,7 +16,7 @@ import { findKubernetesAdvice, findUnknownVariables } from './unknown-variables.
  * Every setting, in the order of the documentation, and what must hold between them. A capability that needs settings adds
  * a file of rows, and names it here.
  */
-const GROUPS = [listeners, server, database, management, players, cloudCode, outside] as const;
+const GROUPS = [listeners, server, database, cluster, management, players, cloudCode, outside] as const;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -1,0 +1,65 @@
+import { atMost } from '../checks.ts';
+import { integer, secret, text } from '../setting.ts';
+
+const rows = {
+  redisUrl: secret({
+    rule: 'a URL such as redis://user:password@host:6379, or rediss:// for TLS',
+    pattern: /^rediss?:\/\/\S+$/,
+    help: 'Redis or Valkey server that nodes share: it knows which player is connected to which node, and carries messages between nodes. If not set, this server is the only node. The certificate of a rediss:// server is checked; NODE_EXTRA_CA_CERTS adds authorities.',
+  }),
+  redisPrefix: text({
+    default: 'respark',
+    rule: '1-64 letters, digits, dots, hyphens or underscores',
+    pattern: /^[\w.-]{1,64}$/,
+    help: 'Begins the names of all keys and channels in Redis. Clusters that share a server need different ones.',
+  }),
+  redisPartitions: integer({
+    default: 1,
+    min: 1,
+    max: 1_024,
+    help: 'Parts of the directory in Redis, by player. Each node has a connection to Redis for each. All nodes must have the same number: stop all of them to change it.',
+  }),
+  redisTimeoutMs: integer({
+    default: 3_000,
+    min: 50,
+    max: 60_000,
+    help: 'After this time without a reply a connection to Redis is given up and another is made.',
+  }),
+  renewMs: integer({
+    default: 5_000,
+    min: 10,
+    max: 60_000,
+    help: 'How often a node renews its lease, and learns what other nodes have changed if it has missed the message.',
+  }),
+  leaseMs: integer({
+    default: 30_000,
+    min: 100,
+    max: 600_000,
+    help: 'After this time without a renewal a node is taken for dead. Make it longer than a fail-over of Redis takes: players stay connected through an outage that is shorter. All nodes must have the same.',
+  }),
+  leaseMarginMs: integer({
+    default: 3_000,
+    min: 10,
+    max: 60_000,
+    help: 'A node that cannot renew its lease stops this much before others take it for dead, and closes its players with 4003. It covers clocks that run at different rates.',
+  }),
+  recoveryMs: integer({
+    default: 30_000,
+    min: 100,
+    max: 600_000,
+    help: 'When Redis has come back without its data, or with older data, player operations answer a retryable 500 for this time, while nodes list their connections again. The first node of a cluster waits as long.',
+  }),
+};
+
+export const cluster = {
+  title: 'A cluster of nodes',
+  rows,
+  checks: [
+    // A node that was cut off when the directory lost its memory has stopped by then.
+    atMost('leaseMs', 'recoveryMs'),
+    // Two renewals may fail.
+    atMost('renewMs', 'leaseMs', { times: 3 }),
+    atMost('redisTimeoutMs', 'leaseMs', { times: 3 }),
+    atMost('leaseMarginMs', 'leaseMs', { times: 4 }),
+  ],
+};

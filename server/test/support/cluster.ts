@@ -1,0 +1,71 @@
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { DisconnectPlayerCommand, GetPlayerConnectionStatusCommand } from '@aws-sdk/client-gamesparks';
+import { createWorkplace, type RunningServer } from './process.ts';
+import { RedisServer } from './redis-server.ts';
+
+/** Short enough for tests, and long enough for a machine that does other work meanwhile. */
+export const TIMES = { leaseMs: 6_000, recoveryMs: 6_000, deadlineMs: 2_000 };
+
+const ENV = {
+  RESPARK_LEASE_MS: String(TIMES.leaseMs),
+  RESPARK_LEASE_MARGIN_MS: '1000',
+  RESPARK_RENEW_MS: '500',
+  RESPARK_RECOVERY_MS: String(TIMES.recoveryMs),
+  RESPARK_REDIS_TIMEOUT_MS: '1000',
+  RESPARK_DISCONNECT_DEADLINE_MS: String(TIMES.deadlineMs),
+  RESPARK_READ_CALLS_PER_SECOND: '1000',
+};
+
+export interface TestCluster {
+  readonly redis: RedisServer;
+  readonly nodes: readonly RunningServer[];
+  disconnect(node: RunningServer, player: string): Promise<{ successes: string[]; failures: string[] }>;
+  status(node: RunningServer, player: string): Promise<string[]>;
+  isReady(node: RunningServer): Promise<boolean>;
+  untilReady(nodes?: readonly RunningServer[]): Promise<void>;
+}
+
+/** Servers that share a Redis. Their data directories are copies of one, so all of them have the same game and keys. */
+export async function startCluster(t: TestContext, count: number): Promise<TestCluster> {
+  const redis = await RedisServer.start(t);
+  const workplace = createWorkplace(t);
+  const first = await workplace.serve(['--demo', '--data-dir', 'node-0'], { env: ENV });
+  first.child.kill('SIGTERM');
+  await first.ended();
+  const nodes: RunningServer[] = [];
+  for (let number = 0; number < count; number += 1) {
+    if (number > 0) {
+      cpSync(join(workplace.directory, 'node-0'), join(workplace.directory, `node-${number}`), { recursive: true });
+    }
+    const env = { ...ENV, RESPARK_REDIS_URL: redis.url };
+    nodes.push(await workplace.serve(['--demo', '--data-dir', `node-${number}`], { env }));
+  }
+  const named = (player: string) => ({ GameName: 'Demo', StageName: 'Dev', PlayerId: player });
+  const isReady = async ({ url }: RunningServer) =>
+    (await fetch(new URL('/readyz', url)).catch(() => undefined))?.status === 200;
+  return {
+    redis,
+    nodes,
+    isReady,
+    async disconnect(node, player) {
+      const reply = await node.sdk({ maxAttempts: 1 }).send(new DisconnectPlayerCommand(named(player)));
+      return { successes: reply.DisconnectSuccesses ?? [], failures: reply.DisconnectFailures ?? [] };
+    },
+    async status(node, player) {
+      const reply = await node.sdk({ maxAttempts: 1 }).send(new GetPlayerConnectionStatusCommand(named(player)));
+      return (reply.Connections ?? []).map(({ Id = '' }) => Id);
+    },
+    untilReady: (asked = nodes) => until(async () => (await Promise.all(asked.map(isReady))).every(Boolean)),
+  };
+}
+
+/** Resolves when the condition holds. */
+export async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
+  const deadline = Date.now() + 40_000;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`this did not become true: ${holds}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
