@@ -11,6 +11,7 @@ import {
 } from './app/backends.ts';
 import { restoreBackup, writeBackup } from './app/backups.ts';
 import { Closers } from './app/closers.ts';
+import { examineDirectory } from './app/cluster-backend.ts';
 import { DEMO_GAME, DEMO_STAGE, ensureDemo } from './app/demo.ts';
 import { listen, listenForMetrics, listenForPlayers } from './app/listeners.ts';
 import type { Migrated } from './app/migrated.ts';
@@ -135,11 +136,14 @@ async function start(
     ...{ ...parts, backends, access, audit, refusals, metrics, arns, services },
     ...{ longWork: threads, ownUrl: () => url },
   });
+  closers.push('watch of nodes', async () => node.watch.close());
   const { gateway, turns, upgrade, listeners, requests } = node;
   // The gateway must be there first: an unfinished deletion closes the stage's players. Before the server listens it
   // has none.
-  for (const work of services.background) await work.resume();
-  closers.push('take-over of work', takeOverNowAndThen({ ...parts, background: services.background }));
+  if (settings.nodeRole !== 'gateway') {
+    for (const work of services.background) await work.resume();
+    closers.push('take-over of work', takeOverNowAndThen({ ...parts, background: services.background }));
+  }
 
   const management = await listen({ settings, log, clock, closers, turns, upgrade, listeners });
   url = `${management.isTls ? 'https' : 'http'}://${management.authority}`;
@@ -235,6 +239,9 @@ export async function openAdministration(options: Surroundings): Promise<Adminis
 /** What a command may do with a whole data directory. */
 export const backUpData = writeBackup;
 export const restoreData = restoreBackup;
+
+/** What a command may find out about the server that holds the directory of a cluster. */
+export const examineRedis = examineDirectory;
 
 /** Brings the schema of what the settings name up to this version. */
 export async function migrateData(options: Surroundings): Promise<Migrated[]> {

@@ -65,6 +65,8 @@ export interface PipelineParts {
   readonly refusals: Pick<Refusals, 'denied'>;
   readonly arns: Arns;
   readonly longWork: LongWork<InputJobs>;
+  /** How many nodes share out what a caller may do; by default this one only. */
+  readonly managementNodes?: () => number;
   readonly metrics: Pick<Metrics, 'called' | 'throttled'>;
   readonly clock: Clock;
   readonly log: Log;

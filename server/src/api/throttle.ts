@@ -34,7 +34,20 @@ export interface Throttle {
   replied(principal: string, bytes: number): void;
 }
 
-export function createThrottle({ settings, clock }: { settings: ThrottleSettings; clock: Clock }): Throttle {
+/**
+ * A principal's calls may come to any node: each node that takes calls gives its share of the rate and of the burst, so
+ * that no node has to ask another.
+ */
+export function createThrottle({
+  settings,
+  clock,
+  managementNodes = () => 1,
+}: {
+  settings: ThrottleSettings;
+  clock: Clock;
+  /** How many nodes take calls. */
+  managementNodes?: (() => number) | undefined;
+}): Throttle {
   const bucketsOf = (ratePerSecond: number, burst: number): TokenBuckets =>
     createTokenBuckets({ ratePerSecond, burst, maxKeys: MAX_PRINCIPALS, clock });
   const buckets = {
@@ -42,14 +55,20 @@ export function createThrottle({ settings, clock }: { settings: ThrottleSettings
     write: bucketsOf(settings.writeCallsPerSecond, settings.writeCallsBurst),
     disconnect: bucketsOf(settings.disconnectCallsPerSecond, settings.disconnectCallsBurst),
   } satisfies Record<ThrottleClass, TokenBuckets>;
+  const bursts = {
+    read: settings.readCallsBurst,
+    write: settings.writeCallsBurst,
+    disconnect: settings.disconnectCallsBurst,
+  } satisfies Record<ThrottleClass, number>;
   const replyBytes = bucketsOf(settings.replyBytesPerSecond, settings.replyBytesBurst);
   return {
     take(principal, throttleClass) {
       const bytesWaitMs = throttleClass === 'disconnect' ? 0 : replyBytes.peek(principal);
       if (bytesWaitMs > 0) return { of: 'bytes of replies', waitMs: bytesWaitMs };
-      const waitMs = buckets[throttleClass].take(principal);
+      // A burst that is smaller than the number of nodes still lets a call through at each.
+      const waitMs = buckets[throttleClass].take(principal, Math.min(managementNodes(), bursts[throttleClass]));
       return waitMs > 0 ? { of: `${throttleClass} calls`, waitMs } : undefined;
     },
-    replied: (principal, bytes) => replyBytes.spend(principal, bytes),
+    replied: (principal, bytes) => replyBytes.spend(principal, bytes * managementNodes()),
   };
 }

@@ -14,7 +14,7 @@ import type { AuditHealth } from '../domain/audit.ts';
 import type { LongWork } from '../domain/long-work.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import { Limits } from '../gateway/limits.ts';
-import { createUpgradeHandler } from '../gateway/upgrade.ts';
+import { createUpgradeHandler, refusePlayers } from '../gateway/upgrade.ts';
 import { createClientAddress } from '../http/client-address.ts';
 import type { Site } from '../http/exchange.ts';
 import { createHttpListener, type HttpListener } from '../http/listener.ts';
@@ -25,6 +25,8 @@ import type { RandomBytes } from '../random.ts';
 import { createRareWarnings } from '../rare-warnings.ts';
 import { createTurns } from '../turns.ts';
 import type { Backends } from './backends.ts';
+import { factsOf } from './node-facts.ts';
+import { watchNodes } from './node-watch.ts';
 import { createServerInfo } from './server-info.ts';
 import type { Services } from './services.ts';
 
@@ -56,7 +58,9 @@ export function createNode(parts: {
   const gateway = new Gateway({ players, runtimes, cluster, limits, clock, random, log, metrics, settings });
   const counts = () => ({ ...gateway.counts, ...limits.counts, directory: cluster.size, runtimes: runtimes.size });
   const held = () => ({ ...counts(), freeSpace: room.free(), isShort: Number(room.isShort()) });
+  const watch = watchNodes({ cluster, own: factsOf(settings), clock, log });
   const pipeline = createPipeline({
+    managementNodes: () => watch.managementNodes,
     operations: EVERY_OPERATION,
     services: { ...services, serverInfo: createServerInfo({ settings, cluster }) },
     authenticate: createSignatureAuthentication({
@@ -112,12 +116,15 @@ export function createNode(parts: {
   const cors = createCors({ origins: settings.apiOrigins, methods });
   const listeners = {
     // The API answers every request that reaches it, so it comes last.
-    management: listenerFor(cors(pages, pipeline)),
+    management: listenerFor(cors(pages, settings.nodeRole === 'gateway' ? playerPages : pipeline)),
     players: listenerFor(optionsOfServer, playerPages),
     metrics: listenerFor(optionsOfServer, observe),
   };
-  const upgrade = createUpgradeHandler({ gateway, limits, readHead, turns, warn, metrics, settings });
-  return { gateway, counts, turns, upgrade, listeners, requests: allRequests(Object.values(listeners)) };
+  const upgrade =
+    settings.nodeRole === 'management'
+      ? refusePlayers
+      : createUpgradeHandler({ gateway, limits, readHead, turns, warn, metrics, settings });
+  return { gateway, watch, counts, turns, upgrade, listeners, requests: allRequests(Object.values(listeners)) };
 }
 
 /** Drains and counts the requests of several listeners together. */

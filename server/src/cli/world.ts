@@ -38,6 +38,7 @@ export interface World {
       | 'replaceSecretKey'
       | 'migrateData'
       | 'copyData'
+      | 'examineRedis'
     >
   >;
 }

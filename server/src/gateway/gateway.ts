@@ -10,9 +10,10 @@ import { type RandomBytes, uuidV7 } from '../random.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { type Limits, RETRY_WHEN_FULL_MS } from './limits.ts';
-import { type ListingFault, Membership } from './membership.ts';
+import { CLOSE_BY_FAULT, type ListingFault, Membership } from './membership.ts';
 import { answerNodeRequests } from './node-requests.ts';
 import { Outboxes } from './outboxes.ts';
+import { paced } from './paced.ts';
 import type { PlayerSocket } from './player-socket.ts';
 import { createMakeRoom, type RoomSettings } from './room.ts';
 
@@ -20,6 +21,8 @@ export interface GatewaySettings extends RoomSettings {
   readonly authTimeoutMs: number;
   readonly heartbeatMs: number;
   readonly closeGraceMs: number;
+  /** How many players a draining node sends away per second; 0 for all at once. */
+  readonly drainConnectionsPerSecond: number;
   readonly maxFrameBytes: number;
   readonly maxOutboxBytes: number;
   readonly outboxMemoryBytes: number;
@@ -34,20 +37,11 @@ export interface GatewaySettings extends RoomSettings {
 /** Hints spread the players' reconnects over this time, so that they do not all reach the next node at once. */
 const RETURN_SPREAD_MS = 5_000;
 
-/** A node whose lease has ended closes its connections in this time: nothing passes them any more, so there is no hurry. */
+/** A node whose lease has ended closes its connections in this time. Nothing passes them any more. */
 const FENCE_SPREAD_MS = 1_000;
 
 /** How often a hello is looked up anew because its stage got another runtime meanwhile. */
 const MAX_LOOK_UPS = 5;
-
-/** Why a connection could not be listed → the name of the close code that the player gets. */
-const CLOSE_BY_FAULT = {
-  era_changed: 'try_again_later',
-  stage_closed: 'stage_deleted',
-  runtime_changed: 'try_again_later',
-  player_full: 'player_full',
-  player_maybe_full: 'player_maybe_full',
-} as const satisfies Record<ListingFault, CloseName>;
 
 type GatewayMetrics = Pick<Metrics, 'ofStage' | 'forgetStage' | 'closed' | 'slowClose' | 'outbox'>;
 
@@ -168,7 +162,7 @@ export class Gateway implements ConnectionHost {
     this.#sockets.add(connection);
     this.#limits.opened(addressGroup);
     this.#unwelcomed.add(connection);
-    if (this.#isDraining) this.close(connection, 'draining', undefined, this.#returnHint());
+    if (this.#isDraining) this.#sendBack(connection);
     return connection;
   }
 
@@ -219,8 +213,8 @@ export class Gateway implements ConnectionHost {
     }
     this.#admit(connection, hello).catch((error: unknown) => {
       const isAway = error instanceof DirectoryUnavailable;
-      if (isAway) this.log.debug(() => ({ err: error, connectionId: connection.id }), 'the directory is not available');
-      else this.log.error({ err: error, connectionId: connection.id }, 'a player could not be admitted');
+      const facts = { err: error, connectionId: connection.id };
+      this.log[isAway ? 'debug' : 'error'](facts, 'a player could not be admitted');
       this.close(connection, isAway ? 'try_again_later' : 'server_error');
     });
   }
@@ -237,17 +231,29 @@ export class Gateway implements ConnectionHost {
    */
   async drain(timeoutMs: number): Promise<void> {
     this.turnAway();
-    for (const connection of this.#sockets) this.close(connection, 'draining', undefined, this.#returnHint());
+    await withTimeout(this.#sendAway(), timeoutMs, this.clock).catch(() => {
+      this.log.warn({ left: this.#sockets.size }, 'players did not leave in time and were cut off');
+    });
+    for (const connection of this.#sockets) {
+      this.#sendBack(connection);
+      connection.destroy();
+    }
+    for (const deadlines of [this.#unwelcomed, this.#heartbeats, this.#flushes, this.#graces]) deadlines.close();
+  }
+
+  #sendBack(connection: Connection): void {
+    this.close(connection, 'draining', undefined, this.#returnHint());
+  }
+
+  /** Resolves when every player has been closed and has gone. */
+  async #sendAway(): Promise<void> {
+    const { drainConnectionsPerSecond: ratePerSecond } = this.settings;
+    await paced(this.#sockets, { ratePerSecond, clock: this.clock }, (connection) => this.#sendBack(connection));
     const empty = new Promise<void>((resolve) => {
       if (this.#sockets.size === 0) resolve();
       else this.#whenEmpty = resolve;
     });
-    const closings = [...this.#closings.values(), empty];
-    await withTimeout(Promise.allSettled(closings), timeoutMs, this.clock).catch(() => {
-      this.log.warn({ left: this.#sockets.size }, 'players did not leave in time and were cut off');
-    });
-    for (const connection of this.#sockets) connection.destroy();
-    for (const deadlines of [this.#unwelcomed, this.#heartbeats, this.#flushes, this.#graces]) deadlines.close();
+    await Promise.allSettled([...this.#closings.values(), empty]);
   }
 
   async #admit(connection: Connection, hello: HelloFrame): Promise<void> {

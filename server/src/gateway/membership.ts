@@ -1,3 +1,4 @@
+import type { CloseName } from '@respark/protocol';
 import type { Clock } from '../clock.ts';
 import type { Cluster, DirectoryEntry, Lease, RegistrationFault } from '../cluster/cluster.ts';
 import type { RuntimeName } from '../domain/runtime/message.ts';
@@ -9,6 +10,15 @@ import type { MakeRoom } from './room.ts';
 
 /** Why a connection is not listed; `player_maybe_full` means that the player's other connections may be dead. */
 export type ListingFault = RegistrationFault | 'player_maybe_full';
+
+/** Why a connection could not be listed → the name of the close code that the player gets. */
+export const CLOSE_BY_FAULT = {
+  era_changed: 'try_again_later',
+  stage_closed: 'stage_deleted',
+  runtime_changed: 'try_again_later',
+  player_full: 'player_full',
+  player_maybe_full: 'player_maybe_full',
+} as const satisfies Record<ListingFault, CloseName>;
 
 /**
  * How often a connection registers when others of its player take each place that is made. It is far more than there are

@@ -112,6 +112,11 @@ export function createUpgradeHandler({
   };
 }
 
+/** Answers every upgrade at a node that takes no players. */
+export function refusePlayers(_request: IncomingMessage, duplex: Duplex): void {
+  refuse(duplex as Socket, { status: 404, message: 'this node takes no players: RESPARK_NODE_ROLE is management' });
+}
+
 const NO_ADDRESS = 'the proxy in front of this server must say in X-Forwarded-For which address a player connects from';
 
 const NO_ADDRESS_WARNING =

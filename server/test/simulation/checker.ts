@@ -111,7 +111,9 @@ function findFalseAnswers(
     if (connection.player !== call.player || connection.welcomedAt > call.calledAt) continue;
     if ((connection.stoppedAt ?? Number.POSITIVE_INFINITY) < returnedAt) continue;
     if (call.goneNodes?.includes(connection.node)) {
-      const late = history.passages.find(({ id, at }) => id === connection.id && at > returnedAt);
+      // What it had written before may still go out.
+      const isLate = ({ id, at, kind }: Passage) => id === connection.id && at > returnedAt && kind === 'dispatched';
+      const late = history.passages.find(isLate);
       if (late !== undefined) faults.push(`I3: ${late.id} was ${late.kind} at ${late.at}, past the lease of its node`);
       continue;
     }

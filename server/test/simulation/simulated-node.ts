@@ -23,7 +23,7 @@ export const CLUSTER_SETTINGS = {
 export const DEADLINE_MS = 2_000;
 
 const GATEWAY_SETTINGS: GatewaySettings = {
-  ...{ authTimeoutMs: 2_000, heartbeatMs: 600_000, closeFlushMs: 250, closeGraceMs: 500 },
+  ...{ authTimeoutMs: 2_000, heartbeatMs: 600_000, closeFlushMs: 250, closeGraceMs: 500, drainConnectionsPerSecond: 0 },
   ...{ maxConnectionsPerPlayer: 6, whenPlayerFull: 'refuse', probeTimeoutMs: 500 },
   ...{ maxFrameBytes: 65_536, maxOutboxBytes: 20_000, outboxMemoryBytes: 50_000, maxRequestsInFlight: 64 },
   ...{ messagesPerSecond: 1e6, messagesBurst: 1e6, bytesPerSecond: 1e9, bytesBurst: 1e9 },

@@ -34,6 +34,7 @@ const SETTINGS: GatewaySettings = {
   heartbeatMs: 20_000,
   closeFlushMs: 250,
   closeGraceMs: 2_000,
+  drainConnectionsPerSecond: 0,
   maxConnectionsPerPlayer: 3,
   whenPlayerFull: 'refuse',
   probeTimeoutMs: 2_000,

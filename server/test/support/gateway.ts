@@ -22,6 +22,7 @@ const SETTINGS: GatewaySettings = {
   heartbeatMs: 1_000,
   closeFlushMs: 250,
   closeGraceMs: 2_000,
+  drainConnectionsPerSecond: 0,
   maxConnectionsPerPlayer: 2,
   whenPlayerFull: 'refuse',
   probeTimeoutMs: 2_000,

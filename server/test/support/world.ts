@@ -81,6 +81,7 @@ export function createTestWorld({
       replaceSecretKey: unexpected,
       migrateData: unexpected,
       copyData: unexpected,
+      examineRedis: unexpected,
       ...main,
     }),
     out: () => written.stdout,

@@ -57,6 +57,7 @@ async function examine(world: World, command: Command): Promise<Finding[]> {
     findings.push(...(await checkServer(world, settings)));
     findings.push(...(await checkCredentials(world, settings)));
     findings.push(...(await checkProxy(world, settings)));
+    findings.push(...(await checkRedis(world, settings)));
     findings.push(await checkOpenFiles(settings, world.platform));
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
@@ -114,6 +115,19 @@ async function checkSecretKey(world: World, settings: Settings): Promise<Finding
     return { check, state: 'ok', detail: 'decrypts the stored secrets' };
   } catch (error) {
     return { check, state: 'fail', detail: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** A single node has no Redis to check. */
+async function checkRedis(world: World, settings: Settings): Promise<Finding[]> {
+  if (settings.redisUrl === undefined) return [];
+  const check = 'Redis';
+  try {
+    const { examineRedis } = await world.loadMain();
+    return (await examineRedis(settings)).map((finding) => ({ check, ...finding }));
+  } catch (error) {
+    const detail = `it does not answer: ${describeCause(error)}`;
+    return [{ check, state: 'fail', detail, advice: 'see that it runs, and that RESPARK_REDIS_URL names it' }];
   }
 }
 

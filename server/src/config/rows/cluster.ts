@@ -1,5 +1,5 @@
 import { atMost } from '../checks.ts';
-import { integer, secret, text } from '../setting.ts';
+import { choice, integer, secret, text } from '../setting.ts';
 
 const rows = {
   redisUrl: secret({
@@ -18,6 +18,17 @@ const rows = {
     min: 1,
     max: 1_024,
     help: 'Parts of the directory in Redis, by player. Each node has a connection to Redis for each. All nodes must have the same number: stop all of them to change it.',
+  }),
+  nodeRole: choice({
+    default: 'both',
+    choices: ['both', 'gateway', 'management'],
+    help: 'What this node does. gateway: only players connect to it, and it does no background work. management: it takes only calls. Its pages, such as /readyz, are there in any case.',
+  }),
+  drainConnectionsPerSecond: integer({
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    help: 'How many players a stopping node sends away per second, so that the other nodes are not flooded; 0 sends all of them away at once. RESPARK_DRAIN_TIMEOUT_MS ends it in any case.',
   }),
   redisTimeoutMs: integer({
     default: 3_000,

@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import { createThrottle } from './throttle.ts';
+
+const SETTINGS = {
+  ...{ readCallsPerSecond: 12, readCallsBurst: 12, writeCallsPerSecond: 12, writeCallsBurst: 2 },
+  ...{ disconnectCallsPerSecond: 12, disconnectCallsBurst: 12, replyBytesPerSecond: 1_000, replyBytesBurst: 1_000 },
+};
+
+function takeAll(throttle: ReturnType<typeof createThrottle>, of: 'read' | 'write'): number {
+  let taken = 0;
+  while (taken < 100 && throttle.take('caller', of) === undefined) taken += 1;
+  return taken;
+}
+
+test('each node that takes calls gives its share of what a caller may do', () => {
+  let managementNodes = 1;
+  const clock = new ManualClock();
+  const throttle = createThrottle({ settings: SETTINGS, clock, managementNodes: () => managementNodes });
+  assert.equal(takeAll(throttle, 'read'), 12);
+  managementNodes = 3;
+  clock.advance(1_000);
+  assert.equal(takeAll(throttle, 'read'), 4);
+  // A burst that is smaller than the number of nodes lets one call through.
+  assert.equal(takeAll(throttle, 'write'), 1);
+});

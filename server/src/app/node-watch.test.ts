@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { rest } from '../../test/support/gateway.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import { recordedLog } from '../../test/support/domain.ts';
+import type { NodeRecord } from '../cluster/cluster.ts';
+import { watchNodes } from './node-watch.ts';
+
+test('nodes that take calls are counted, and one with other settings is warned of once', async (t) => {
+  const clock = new ManualClock();
+  const { log, lines } = recordedLog();
+  const own = { version: '1', role: 'both', settings: 'same' } as const;
+  const known: NodeRecord[] = [
+    { node: 'own', facts: own },
+    { node: 'gateway', facts: { ...own, role: 'gateway' } },
+    { node: 'management', facts: { ...own, role: 'management' } },
+    { node: 'strange', facts: { ...own, settings: 'others' } },
+  ];
+  let isAway = false;
+  const nodes = async () => {
+    if (isAway) throw new Error('the directory is away');
+    return known;
+  };
+  const watch = watchNodes({ cluster: { node: 'own', nodes }, own, clock, log });
+  t.after(() => watch.close());
+  assert.equal(watch.managementNodes, 1);
+  for (let time = 0; time < 3; time += 1) {
+    clock.advance(5_000);
+    await rest();
+  }
+  assert.equal(watch.managementNodes, 3);
+  assert.equal(lines.length, 1);
+  isAway = true;
+  clock.advance(5_000);
+  await rest();
+  assert.equal(watch.managementNodes, 3);
+});
