@@ -20,7 +20,7 @@ import { osUser } from './app/os-user.ts';
 import { ensureRoot, openAccess, type RootKey, writeRootCredentials } from './app/root-key.ts';
 import { type Rotation, rotateSecretKey } from './app/secret-rotation.ts';
 import { createServices } from './app/services.ts';
-import { takeOverNowAndThen } from './app/take-over.ts';
+import { resumeWork } from './app/take-over.ts';
 import { warningsOf } from './app/warnings.ts';
 import { type Clock, passing, systemClock, withTimeout } from './clock.ts';
 import type { Settings } from './config/config.ts';
@@ -136,14 +136,10 @@ async function start(
     ...{ ...parts, backends, access, audit, refusals, metrics, arns, services },
     ...{ longWork: threads, ownUrl: () => url },
   });
-  closers.push('watch of nodes', async () => node.watch.close());
   const { gateway, turns, upgrade, listeners, requests } = node;
   // The gateway must be there first: an unfinished deletion closes the stage's players. Before the server listens it
   // has none.
-  if (settings.nodeRole !== 'gateway') {
-    for (const work of services.background) await work.resume();
-    closers.push('take-over of work', takeOverNowAndThen({ ...parts, background: services.background }));
-  }
+  await resumeWork({ ...parts, background: services.background });
 
   const management = await listen({ settings, log, clock, closers, turns, upgrade, listeners });
   url = `${management.isTls ? 'https' : 'http'}://${management.authority}`;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { recordedLog } from '../../test/support/domain.ts';
 import { rest } from '../../test/support/gateway.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
-import { recordedLog } from '../../test/support/domain.ts';
 import type { NodeRecord } from '../cluster/cluster.ts';
 import { watchNodes } from './node-watch.ts';
 

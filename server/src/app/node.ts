@@ -25,6 +25,7 @@ import type { RandomBytes } from '../random.ts';
 import { createRareWarnings } from '../rare-warnings.ts';
 import { createTurns } from '../turns.ts';
 import type { Backends } from './backends.ts';
+import type { Closers } from './closers.ts';
 import { factsOf } from './node-facts.ts';
 import { watchNodes } from './node-watch.ts';
 import { createServerInfo } from './server-info.ts';
@@ -39,6 +40,7 @@ export function createNode(parts: {
   log: Log;
   clock: Clock;
   random: RandomBytes;
+  closers: Closers;
   backends: Backends;
   access: Access;
   audit: Pick<AuditHealth, 'isHealthy'>;
@@ -50,8 +52,22 @@ export function createNode(parts: {
   ownUrl: () => string;
   longWork: LongWork<InputJobs>;
 }) {
-  const { settings, log, clock, random, backends, access, audit, refusals, metrics, arns, services, longWork, ownUrl } =
-    parts;
+  const {
+    settings,
+    log,
+    clock,
+    random,
+    closers,
+    backends,
+    access,
+    audit,
+    refusals,
+    metrics,
+    arns,
+    services,
+    longWork,
+    ownUrl,
+  } = parts;
   const { store, cluster, room } = backends;
   const { players, downloads, runtimes } = services;
   const limits = new Limits({ settings, clock });
@@ -59,6 +75,7 @@ export function createNode(parts: {
   const counts = () => ({ ...gateway.counts, ...limits.counts, directory: cluster.size, runtimes: runtimes.size });
   const held = () => ({ ...counts(), freeSpace: room.free(), isShort: Number(room.isShort()) });
   const watch = watchNodes({ cluster, own: factsOf(settings), clock, log });
+  closers.push('watch of nodes', async () => watch.close());
   const pipeline = createPipeline({
     managementNodes: () => watch.managementNodes,
     operations: EVERY_OPERATION,
@@ -124,7 +141,7 @@ export function createNode(parts: {
     settings.nodeRole === 'management'
       ? refusePlayers
       : createUpgradeHandler({ gateway, limits, readHead, turns, warn, metrics, settings });
-  return { gateway, watch, counts, turns, upgrade, listeners, requests: allRequests(Object.values(listeners)) };
+  return { gateway, counts, turns, upgrade, listeners, requests: allRequests(Object.values(listeners)) };
 }
 
 /** Drains and counts the requests of several listeners together. */

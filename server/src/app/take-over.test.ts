@@ -1,33 +1,68 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { recordedLog } from '../../test/support/domain.ts';
+import { rest } from '../../test/support/gateway.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
-import { takeOverNowAndThen } from './take-over.ts';
+import { loadSettings } from '../config/config.ts';
+import { systemClock } from '../clock.ts';
+import { Closers } from './closers.ts';
+import { resumeWork } from './take-over.ts';
 
-test('a node looks for unfinished work again and again, whatever fails, and not after it was told to end', async () => {
+const CLUSTER = {
+  RESPARK_DATABASE_URL: 'postgres://me@localhost/d',
+  RESPARK_SECRET_KEY: 'a'.repeat(64),
+  RESPARK_LEASE_MS: '30000',
+};
+
+/** A node with two kinds of work, whose first look of all succeeds and whose later ones for deletions fail. */
+async function prepare(t: TestContext, env: Readonly<Record<string, string>>) {
   const clock = new ManualClock();
-  const { log } = recordedLog();
-  const looks: string[] = [];
-  const workNamed = (name: string) => ({
+  const closers = new Closers();
+  const { log, lines } = recordedLog();
+  t.after(() => closers.close({ clock: systemClock, log }));
+  const looked: string[] = [];
+  const background = ['deletions', 'deployments'].map((name) => ({
     name,
     async resume() {
-      looks.push(name);
-      if (name === 'deployments') throw new Error('the database is away');
+      looked.push(name);
+      if (name === 'deletions' && looked.length > 2) throw new Error('the store is away');
     },
-  });
-  const parts = { background: ['deployments', 'deletions'].map(workNamed), clock, log };
-  const end = takeOverNowAndThen({ ...parts, settings: { databaseUrl: 'postgres://me@localhost/d' } });
-  const pass = async () => {
-    clock.advance(30_000);
-    await new Promise(setImmediate);
+  }));
+  await resumeWork({ background, settings: loadSettings({ env }), closers, clock, log });
+  return {
+    looked,
+    lines,
+    async pass() {
+      clock.advance(30_000);
+      await rest();
+    },
+    close: () => closers.close({ clock: systemClock, log }),
   };
-  assert.deepEqual(looks, []);
+}
+
+test('a node of a cluster looks for unfinished work again and again, whatever fails, until it ends', async (t) => {
+  const { looked, lines, pass, close } = await prepare(t, CLUSTER);
+  const each = ['deletions', 'deployments'];
+  assert.deepEqual(looked, each);
   await pass();
-  assert.deepEqual(looks, ['deployments', 'deletions']);
+  assert.deepEqual(looked, [...each, ...each]);
   await pass();
-  assert.equal(looks.length, 4);
-  await end();
-  takeOverNowAndThen({ ...parts, settings: { databaseUrl: undefined } });
+  assert.deepEqual(looked, [...each, ...each, ...each]);
+  assert.equal(lines.length, 2);
+  await close();
   await pass();
-  assert.equal(looks.length, 4);
+  assert.equal(looked.length, 6);
+});
+
+test('a single node goes on with its own work when it starts, and then looks no more', async (t) => {
+  const { looked, pass } = await prepare(t, {});
+  assert.equal(looked.length, 2);
+  await pass();
+  assert.equal(looked.length, 2);
+});
+
+test('a node for players does no background work', async (t) => {
+  const { looked, pass } = await prepare(t, { ...CLUSTER, RESPARK_NODE_ROLE: 'gateway' });
+  await pass();
+  assert.deepEqual(looked, []);
 });

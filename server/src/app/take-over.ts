@@ -1,43 +1,61 @@
 import type { Clock } from '../clock.ts';
+import type { Settings } from '../config/config.ts';
 import type { BackgroundWork } from '../domain/background.ts';
 import type { Log } from '../log.ts';
-
-/** A node that dies leaves its work for so long at most, beside the time until it is taken for dead. */
-const PERIOD_MS = 30_000;
+import type { Closers } from './closers.ts';
 
 /**
- * Has a node look again and again for unfinished work, which nodes that have died may have left in a database that they
- * share; does nothing where they share none. What is under way here, or was claimed by a living node, stays where it is.
- * Gives what ends this.
+ * Goes on with what an earlier start has left. Where nodes share a database, this one also looks again and again for what
+ * the others have left: a cluster may not start a node for weeks. What a node that is not proven dead has claimed stays with it.
  */
-export function takeOverNowAndThen({
-  settings,
+export async function resumeWork({
   background,
+  settings: { nodeRole, databaseUrl, leaseMs: periodMs },
+  closers,
   clock,
   log,
 }: {
-  settings: { readonly databaseUrl: string | undefined };
   background: readonly Pick<BackgroundWork, 'name' | 'resume'>[];
+  settings: Pick<Settings, 'nodeRole' | 'databaseUrl' | 'leaseMs'>;
+  closers: Pick<Closers, 'push'>;
   clock: Pick<Clock, 'after'>;
-  log: Pick<Log, 'debug'>;
+  log: Pick<Log, 'warn'>;
+}): Promise<void> {
+  if (nodeRole === 'gateway') return;
+  for (const work of background) await work.resume();
+  if (databaseUrl === undefined) return;
+  closers.push('take-over of work', lookAgainAndAgain({ background, periodMs, clock, log }));
+}
+
+/** Gives what ends the looking. */
+function lookAgainAndAgain({
+  background,
+  periodMs,
+  clock,
+  log,
+}: {
+  background: readonly Pick<BackgroundWork, 'name' | 'resume'>[];
+  periodMs: number;
+  clock: Pick<Clock, 'after'>;
+  log: Pick<Log, 'warn'>;
 }): () => Promise<void> {
   let isEnded = false;
   let looking = Promise.resolve();
   let cancel = () => {};
 
   async function look(): Promise<void> {
-    for (const work of background) {
-      // The database is away, which every call says as well.
-      await work
-        .resume()
-        .catch((error: unknown) => log.debug({ err: error }, `unfinished ${work.name} cannot be listed`));
+    for (const { name, resume } of background) {
+      if (isEnded) return;
+      await resume().catch((error: unknown) =>
+        log.warn({ err: error, name }, 'unfinished work could not be looked for'),
+      );
     }
     plan();
   }
 
   function plan(): void {
-    if (isEnded || settings.databaseUrl === undefined) return;
-    cancel = clock.after(PERIOD_MS, () => {
+    if (isEnded) return;
+    cancel = clock.after(periodMs, () => {
       looking = look();
     });
   }

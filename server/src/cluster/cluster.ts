@@ -110,6 +110,13 @@ export interface Cluster {
     timeoutMs: number,
   ): MaybePromise<NodeReply<Kind>>;
 
+  /** Sends every node of `nodes()` a request, this one included. Rejects unless all of them reply. */
+  requestAll<Kind extends NodeCallKind>(
+    kind: Kind,
+    request: NodeRequest<Kind>,
+    timeoutMs: number,
+  ): Promise<readonly NodeReply<Kind>[]>;
+
   /**
    * Sets the handler for requests of this kind that come to this node, its own included. Must be called before the
    * first `register`; throws when the kind already has a handler.

@@ -82,6 +82,10 @@ export class LocalCluster implements Cluster {
     return withTimeout(answer(request), timeoutMs, this.#clock);
   }
 
+  async requestAll<Kind extends NodeCallKind>(kind: Kind, request: NodeRequest<Kind>, timeoutMs: number) {
+    return [await this.request(this.node, kind, request, timeoutMs)];
+  }
+
   answer<Kind extends NodeCallKind>(kind: Kind, handler: AnswerNodeCall<Kind>): void {
     if (this.#answers[kind] !== undefined) throw new Error(`${kind} requests already have a handler`);
     this.#answers = { ...this.#answers, [kind]: handler };

@@ -52,6 +52,11 @@ export interface NodeCalls {
     readonly request: { readonly stageId: string; readonly runtimeId: string };
     readonly reply: Readonly<Record<string, never>>;
   };
+  /** Which of the stage's runtimes have connections on the node. */
+  readonly runtimes_in_use: {
+    readonly request: { readonly stageId: string };
+    readonly reply: { readonly runtimeIds: readonly string[] };
+  };
   /** Ends every connection in the stage. The reply comes when the directory no longer lists any of this node's. */
   readonly close_stage: {
     readonly request: { readonly stageId: string };

@@ -55,8 +55,8 @@ export interface DeploymentsParts {
   readonly store: Store;
   readonly audit: Audit;
   readonly examine: Examine;
-  readonly cluster: Pick<Cluster, 'node' | 'isAlive' | 'answer' | 'announceRuntime'>;
-  readonly runtimes: Pick<Runtimes, 'deployed' | 'isInUse'>;
+  readonly cluster: Pick<Cluster, 'node' | 'isAlive' | 'answer' | 'announceRuntime' | 'requestAll'>;
+  readonly runtimes: Pick<Runtimes, 'deployed' | 'inUse'>;
   readonly paginate: Paginate;
   readonly clock: Clock;
   readonly random: RandomBytes;
@@ -78,6 +78,7 @@ export function createDeployments(parts: DeploymentsParts): Deployments {
     parts.runtimes.deployed(stageId, runtimeId);
     return {};
   });
+  parts.cluster.answer('runtimes_in_use', ({ stageId }) => ({ runtimeIds: parts.runtimes.inUse(stageId) }));
 
   async function insert(store: Store, stage: Stage, snapshotId: string): Promise<Deployment> {
     const snapshot = await getSnapshotSummary(store, { id: stage.gameId, name: stage.gameName }, snapshotId);
@@ -149,6 +150,12 @@ export function createDeployments(parts: DeploymentsParts): Deployments {
   };
 }
 
+interface Examined {
+  readonly result: Result;
+  /** Undefined when some node did not say: none is forgotten then. */
+  readonly runtimesInUse: ReadonlySet<string> | undefined;
+}
+
 interface Begun {
   readonly stage: Stage;
   readonly deployment: Deployment;
@@ -158,10 +165,36 @@ interface Begun {
 /**
  * What a deployment does. A failure of the store makes it try again; anything else that goes wrong ends it as failed.
  */
-function createDeploymentWork(parts: DeploymentsParts): WorkKind<Deployment, Begun, Result, Result> {
-  const { store, examine, cluster, runtimes, clock, log, settings } = parts;
-  const { allowedRoles } = settings;
+function createDeploymentWork(parts: DeploymentsParts): WorkKind<Deployment, Begun, Examined, Result> {
+  const { store, examine, cluster, clock, log, settings } = parts;
+  const { allowedRoles, disconnectDeadlineMs } = settings;
   const allowed = allowedRoles.map(compileWildcard);
+
+  async function examineIn({ stage: { role }, deployment, snapshot }: Begun): Promise<Result> {
+    if (allowed.length > 0 && !allowed.some((isMatch) => isMatch(role))) {
+      const message = `this server does not allow the role ${role} of the stage: use one that matches ${allowedRoles.join(' or ')}`;
+      return { code: 'INVALID_ROLE_FAILURE', message };
+    }
+    try {
+      const { faults } = await examine({ sections: snapshot?.sections ?? '' });
+      if (faults.length > 0) return { code: 'UNSPECIFIED_FAILURE', message: listFaults(faults) };
+      return { code: 'SUCCESS', message: '' };
+    } catch (error) {
+      if (error instanceof Interrupted) throw error;
+      log.error({ err: error, deploymentId: deployment.id }, 'a snapshot could not be checked');
+      return { code: 'UNSPECIFIED_FAILURE', message: 'the server failed to check the snapshot; its log says why' };
+    }
+  }
+
+  async function findRuntimesInUse(stageId: string): Promise<ReadonlySet<string> | undefined> {
+    try {
+      const replies = await cluster.requestAll('runtimes_in_use', { stageId }, disconnectDeadlineMs);
+      return new Set(replies.flatMap(({ runtimeIds }) => runtimeIds));
+    } catch (error) {
+      log.warn({ err: error, stageId }, 'a node did not say which runtimes it uses, so old ones are kept');
+      return undefined;
+    }
+  }
 
   return {
     name: 'deployments',
@@ -177,23 +210,13 @@ function createDeploymentWork(parts: DeploymentsParts): WorkKind<Deployment, Beg
       return { stage, deployment, snapshot: await store.snapshots.find(stage.gameId, deployment.snapshotId) };
     },
 
-    async perform({ stage: { role }, deployment, snapshot }) {
-      if (allowed.length > 0 && !allowed.some((isMatch) => isMatch(role))) {
-        const message = `this server does not allow the role ${role} of the stage: use one that matches ${allowedRoles.join(' or ')}`;
-        return { code: 'INVALID_ROLE_FAILURE', message };
-      }
-      try {
-        const { faults } = await examine({ sections: snapshot?.sections ?? '' });
-        if (faults.length > 0) return { code: 'UNSPECIFIED_FAILURE', message: listFaults(faults) };
-        return { code: 'SUCCESS', message: '' };
-      } catch (error) {
-        if (error instanceof Interrupted) throw error;
-        log.error({ err: error, deploymentId: deployment.id }, 'a snapshot could not be checked');
-        return { code: 'UNSPECIFIED_FAILURE', message: 'the server failed to check the snapshot; its log says why' };
-      }
+    async perform(begun) {
+      const result = await examineIn(begun);
+      // Before the transaction of the end, which must not wait for other nodes.
+      return { result, runtimesInUse: await findRuntimesInUse(begun.stage.id) };
     },
 
-    async end(store, { deployment: { id, stageId, snapshotId } }, examined, owner) {
+    async end(store, { deployment: { id, stageId, snapshotId } }, { result: examined, runtimesInUse: inUse }, owner) {
       const stage = await store.stages.findById(stageId);
       if (stage === undefined) return undefined;
       const isGone = isBeingDeleted(stage);
@@ -204,14 +227,15 @@ function createDeploymentWork(parts: DeploymentsParts): WorkKind<Deployment, Beg
       if (state === 'COMPLETED') {
         await store.runtimes.insert({ id, stageId, snapshotId, createdAt: updatedAt });
         await store.stages.update(stageId, { runtimeId: id, updatedAt });
-        await forgetOldRuntimes({ store, runtimes, stageId, nowMs: updatedAt, graceMs: settings.authTimeoutMs });
+        const graceMs = settings.authTimeoutMs;
+        if (inUse !== undefined) await forgetOldRuntimes({ store, inUse, stageId, nowMs: updatedAt, graceMs });
       }
       return result;
     },
 
     async ended({ stage, deployment: { id, stageId, snapshotId } }, { code }) {
       if (code === 'SUCCESS') {
-        await cluster.announceRuntime(stageId, id, settings.disconnectDeadlineMs).catch((error: unknown) => {
+        await cluster.announceRuntime(stageId, id, disconnectDeadlineMs).catch((error: unknown) => {
           log.warn({ err: error, deploymentId: id }, 'not every node has heard of the deployment yet');
         });
       }

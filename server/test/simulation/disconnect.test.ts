@@ -221,6 +221,7 @@ function watchFirstListing(cluster: Cluster, seen: (ids: readonly string[]) => v
     onLeaseEnd: (listener) => cluster.onLeaseEnd(listener),
     onChange: (listener) => cluster.onChange(listener),
     announceChange: () => cluster.announceChange(),
+    requestAll: (...parameters) => cluster.requestAll(...parameters),
     register: (...parameters) => cluster.register(...parameters),
     unregister: (...parameters) => cluster.unregister(...parameters),
     request: (...parameters) => cluster.request(...parameters),

@@ -86,6 +86,7 @@ class ScheduledCluster implements Cluster {
   onLeaseEnd = () => {};
   onChange = () => {};
   announceChange = () => {};
+  requestAll: Cluster['requestAll'] = (...parameters) => this.inner.requestAll(...parameters);
   announceRuntime: Cluster['announceRuntime'] = (...parameters) => this.inner.announceRuntime(...parameters);
   answer: Cluster['answer'] = (kind, handler) => this.inner.answer(kind, handler);
   isAlive = (node: string) => this.inner.isAlive(node);

@@ -95,6 +95,11 @@ export class RedisCluster implements Cluster {
     return withTimeout(this.#answerIn(life, kind, request), timeoutMs, this.#parts.clock);
   }
 
+  async requestAll<Kind extends NodeCallKind>(kind: Kind, request: NodeRequest<Kind>, timeoutMs: number) {
+    const nodes = await this.nodes();
+    return await Promise.all(nodes.map(async ({ node }) => await this.request(node, kind, request, timeoutMs)));
+  }
+
   answer<Kind extends NodeCallKind>(kind: Kind, handler: AnswerNodeCall<Kind>): void {
     if (this.#answers[kind] !== undefined) throw new Error(`${kind} requests already have a handler`);
     this.#answers = { ...this.#answers, [kind]: handler };
@@ -121,12 +126,13 @@ export class RedisCluster implements Cluster {
 
   async closeStage(stageId: string, timeoutMs: number): Promise<void> {
     await withTimeout(this.#announce(stageId, 'closed'), timeoutMs, this.#parts.clock);
-    await this.#askAll('close_stage', { stageId }, timeoutMs);
+    // Nodes that join from now on find in the directory what was announced.
+    await this.requestAll('close_stage', { stageId }, timeoutMs);
   }
 
   async announceRuntime(stageId: string, runtimeId: string, timeoutMs: number): Promise<void> {
     await withTimeout(this.#announce(stageId, runtimeId), timeoutMs, this.#parts.clock);
-    await this.#askAll('runtime_deployed', { stageId, runtimeId }, timeoutMs);
+    await this.requestAll('runtime_deployed', { stageId, runtimeId }, timeoutMs);
   }
 
   onLeaseEnd(listener: (lease: Lease) => void): void {
@@ -203,11 +209,5 @@ export class RedisCluster implements Cluster {
 
   #allPartitions(): Partition[] {
     return Array.from({ length: this.#parts.settings.redisPartitions }, (_, number) => this.#life.partition(number));
-  }
-
-  /** Nodes that join from now on find in the directory what was announced. */
-  async #askAll<Kind extends NodeCallKind>(kind: Kind, request: NodeRequest<Kind>, timeoutMs: number): Promise<void> {
-    const nodes = await this.nodes();
-    await Promise.all(nodes.map(async ({ node }) => await this.request(node, kind, request, timeoutMs)));
   }
 }

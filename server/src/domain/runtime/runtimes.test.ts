@@ -33,12 +33,12 @@ test('connections on one runtime hold one object, which is there while it has co
   assert.equal(first, second);
   assert.notEqual(first, elsewhere);
   assert.equal(runtimes.size, 2);
-  assert.equal(runtimes.isInUse('s1', EMPTY_RUNTIME_ID), true);
+  assert.equal(runtimes.inUse('s1').includes(EMPTY_RUNTIME_ID), true);
   first.leave();
   assert.equal(runtimes.size, 2);
-  assert.equal(runtimes.isInUse('s1', EMPTY_RUNTIME_ID), true);
+  assert.equal(runtimes.inUse('s1').includes(EMPTY_RUNTIME_ID), true);
   second.leave();
-  assert.equal(runtimes.isInUse('s1', EMPTY_RUNTIME_ID), false);
+  assert.equal(runtimes.inUse('s1').includes(EMPTY_RUNTIME_ID), false);
   elsewhere.leave();
   assert.equal(runtimes.size, 0);
 });

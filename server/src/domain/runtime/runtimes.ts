@@ -28,8 +28,8 @@ export interface Runtimes {
   enter(name: RuntimeName): Runtime;
   /** From now on the stage's connections open on this runtime. */
   deployed(stageId: string, runtimeId: string): void;
-  /** Whether a connection of this node is on the runtime. */
-  isInUse(stageId: string, runtimeId: string): boolean;
+  /** The runtimes of the stage that connections of this node are on. */
+  inUse(stageId: string): readonly string[];
   /** How many runtimes there are: none when every player is gone. */
   readonly size: number;
 }
@@ -108,7 +108,7 @@ export function createRuntimes({
       return entry.runtime;
     },
     deployed,
-    isInUse: (stageId, id) => stages.get(stageId)?.byId.has(id) ?? false,
+    inUse: (stageId) => [...(stages.get(stageId)?.byId.keys() ?? [])],
     get size() {
       return size;
     },
