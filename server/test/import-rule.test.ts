@@ -261,8 +261,12 @@ const RULE: Readonly<Record<string, Names>> = {
     forbidden: ['../data-directory/data-directory.ts', '../main.ts', 'ws'],
   },
   'server/src/cluster/planted.ts': {
-    allowed: ['./cluster.ts', '../clock.ts'],
-    forbidden: ['../main.ts', 'kysely', 'libsql', 'pg'],
+    allowed: ['./cluster.ts', './redis/link.ts', '../clock.ts'],
+    forbidden: ['../main.ts', 'kysely', 'libsql', 'pg', '@redis/client'],
+  },
+  'server/src/cluster/redis/planted.ts': {
+    allowed: ['./link.ts', '../cluster.ts', '../node-calls.ts', '../../clock.ts', '@redis/client'],
+    forbidden: ['../local.ts', '../../main.ts', '../../domain/games.ts', 'kysely', 'libsql', 'pg', 'ws'],
   },
   'server/src/sandbox/planted.ts': {
     allowed: ['./sandbox.ts', './pool.ts', '../clock.ts', '../errors.ts', 'node:worker_threads'],

@@ -14,7 +14,7 @@ import type { AuditHealth } from '../domain/audit.ts';
 import type { LongWork } from '../domain/long-work.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import { Limits } from '../gateway/limits.ts';
-import { createUpgradeHandler, refusePlayers } from '../gateway/upgrade.ts';
+import { createUpgradeHandler } from '../gateway/upgrade.ts';
 import { createClientAddress } from '../http/client-address.ts';
 import type { Site } from '../http/exchange.ts';
 import { createHttpListener, type HttpListener } from '../http/listener.ts';
@@ -100,12 +100,9 @@ export function createNode(parts: {
       () => true,
       () => false,
     );
-    const causes = {
-      draining: gateway.isDraining,
-      store: !isStoreThere,
-      'audit log': !(await audit.isHealthy()),
-      directory: !cluster.isAvailable,
-    };
+    const { isDraining: draining } = gateway;
+    const isAuditThere = await audit.isHealthy();
+    const causes = { draining, store: !isStoreThere, 'audit log': !isAuditThere, directory: !cluster.isAvailable };
     return Object.entries(causes).flatMap(([cause, holds]) => (holds ? [cause] : []));
   }
   const observe = createObservationPages({
@@ -137,10 +134,7 @@ export function createNode(parts: {
     players: listenerFor(optionsOfServer, playerPages),
     metrics: listenerFor(optionsOfServer, observe),
   };
-  const upgrade =
-    settings.nodeRole === 'management'
-      ? refusePlayers
-      : createUpgradeHandler({ gateway, limits, readHead, turns, warn, metrics, settings });
+  const upgrade = createUpgradeHandler({ gateway, limits, readHead, turns, warn, metrics, settings });
   return { gateway, counts, turns, upgrade, listeners, requests: allRequests(Object.values(listeners)) };
 }
 

@@ -19,6 +19,8 @@ export interface UpgradeSettings {
   /** Origins whose pages may connect, as `createOriginCheck` reads them. */
   readonly allowedOrigins: readonly string[];
   readonly maxFrameBytes: number;
+  /** A node for `management` alone takes no players. */
+  readonly nodeRole?: 'both' | 'gateway' | 'management';
 }
 
 /**
@@ -55,6 +57,7 @@ export function createUpgradeHandler({
 }): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
   const host = createHost({ gateway, turns, settings });
   const isOriginAllowed = createOriginCheck(settings.allowedOrigins);
+  if (settings.nodeRole === 'management') return refusePlayers;
 
   return (request, duplex, firstBytes) => {
     const socket = duplex as Socket;
@@ -112,8 +115,7 @@ export function createUpgradeHandler({
   };
 }
 
-/** Answers every upgrade at a node that takes no players. */
-export function refusePlayers(_request: IncomingMessage, duplex: Duplex): void {
+function refusePlayers(_request: IncomingMessage, duplex: Duplex): void {
   refuse(duplex as Socket, { status: 404, message: 'this node takes no players: RESPARK_NODE_ROLE is management' });
 }
 
