@@ -66,7 +66,7 @@ function drawCall(engine: Engine, data: RedisData): Call {
     () => [scripts.ANNOUNCE, names('era', 'stages', 'changes'), [era, stageId, pick([...RUNTIMES.slice(1), 'closed'])]],
     () => [scripts.CHANGE, names('era', 'changes'), [era]],
     () => [scripts.RECOVERED, names('era', 'recovered'), [era]],
-    () => [scripts.LEAVE, names('era', 'links', 'nodes', 'facts'), [era, node, link]],
+    () => [scripts.LEAVE, names('era', 'links', 'nodes', 'facts', 'dead'), [era, node, link]],
   ])();
 }
 

@@ -199,6 +199,7 @@ const MODELS: Readonly<Record<string, Model>> = {
     data.hset(at(keys, 1), node, 'dead');
     data.hdel(at(keys, 2), node);
     data.hdel(at(keys, 3), node);
+    data.sadd(at(keys, 4), node);
     return OK;
   },
 };

@@ -157,7 +157,11 @@ export class Channels {
   }
 
   #receive(text: string): void {
-    const message = JSON.parse(text) as Message;
+    const message = parse(text);
+    if (message === undefined) {
+      this.#parts.log.warn({ length: text.length }, 'a message that no node has sent came on the channel of this node');
+      return;
+    }
     if ('to' in message) {
       const waiting = this.#waiting.get(message.to);
       if ('fault' in message) waiting?.reject(new Error(message.fault));
@@ -186,5 +190,16 @@ export class Channels {
     } finally {
       this.#answering -= 1;
     }
+  }
+}
+
+/** Whoever may publish on the server can send anything. */
+function parse(text: string): Message | undefined {
+  try {
+    const message = JSON.parse(text) as Partial<Record<string, unknown>> | null;
+    const isRequest = typeof message?.id === 'string' && typeof message.from === 'string';
+    return isRequest || typeof message?.to === 'string' ? (message as Message) : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -28,6 +28,8 @@ interface Joined {
 /** Entries that are listed again in one step in a new era, and the longest pause between two such steps. */
 const RESTORED_AT_ONCE = 100;
 const RESTORE_PAUSE_MS = 20;
+/** The share of a lease that the pauses may take together. */
+const RESTORE_PAUSE_SHARE = 0.1;
 
 /** More registrations than this are refused while the directory has not answered them. */
 const MAX_REGISTRATIONS = 10_000;
@@ -183,7 +185,7 @@ export class Partition {
     const joined = this.#findJoined();
     if (isLeaving && joined !== undefined) {
       const { session, era, keys, link } = joined;
-      const names = [this.#keys.era, keys.links, keys.nodes, keys.facts];
+      const names = [this.#keys.era, keys.links, keys.nodes, keys.facts, keys.dead];
       await session.run(scripts.LEAVE, names, [era, lease.node, link]).catch(() => {});
     }
     this.#kept.close();
@@ -218,6 +220,7 @@ export class Partition {
     this.#sendLeavings(joined, this.#entries.leavings());
     await this.#restore(joined);
     this.#countLease();
+    log.info({ partition, link }, 'the node has joined the directory of connections');
   }
 
   #begin(era: string): void {
@@ -231,8 +234,11 @@ export class Partition {
   }
 
   async #restore({ session, era, keys, link }: Joined): Promise<void> {
-    const { lease, random } = this.#parts;
+    const { lease, random, settings } = this.#parts;
     const missing = this.#entries.missingIn(era);
+    // Nodes must not all come at once, nor may the pauses use up the old lease.
+    const steps = Math.ceil(missing.length / RESTORED_AT_ONCE);
+    const pauseMs = Math.min(RESTORE_PAUSE_MS, (settings.leaseMs * RESTORE_PAUSE_SHARE) / Math.max(1, steps));
     for (let from = 0; from < missing.length; from += RESTORED_AT_ONCE) {
       // What is to go meanwhile is left out; what is in a batch already goes behind it on the same connection.
       const batch = missing.slice(from, from + RESTORED_AT_ONCE).filter(({ state }) => state === 'listed');
@@ -243,7 +249,7 @@ export class Partition {
       const [status] = await session.run(scripts.RESTORE, names, [era, lease.node, link, ...texts]);
       if (status !== 'ok') throw this.#refused(session, status);
       for (const record of batch) record.listedIn = era;
-      await this.#kept.pause(RESTORE_PAUSE_MS * fraction(random));
+      await this.#kept.pause(pauseMs * fraction(random));
     }
     this.#isRestored = true;
   }

@@ -223,7 +223,7 @@ export const CHANGE = script('change', IN_ERA, `redis.call('INCR', KEYS[2])`, `r
 /** Keys: era, recovered. Parameters: era. */
 export const RECOVERED = script('recovered', IN_ERA, `redis.call('SET', KEYS[2], '1')`, `return {'ok'}`);
 
-/** The node goes, and has no entries any more. Keys: era, links, nodes, facts. Parameters: era, node, link. */
+/** The node goes; entries that it has not unregistered are swept. Keys: era, links, nodes, facts, dead. Parameters: era, node, link. */
 export const LEAVE = script(
   'leave',
   IN_ERA,
@@ -231,5 +231,6 @@ export const LEAVE = script(
   `redis.call('HSET', KEYS[2], ARGV[2], 'dead')`,
   `redis.call('HDEL', KEYS[3], ARGV[2])`,
   `redis.call('HDEL', KEYS[4], ARGV[2])`,
+  `redis.call('SADD', KEYS[5], ARGV[2])`,
   `return {'ok'}`,
 );

@@ -67,6 +67,7 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
     const closed = yield* settled(closeAtOwners(player, before.entries, { requestId, reason }, ownersMs));
     const ids = before.entries.map((entry) => entry.connectionId);
     const unproven = new Set(ids.filter((id) => !closed.has(id)));
+    const orphans = new Set<string>();
     if (unproven.size > 0) {
       // An owner unlists a connection before it answers: what the same era no longer lists has ended, and only the
       // answer was lost.
@@ -76,15 +77,15 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
         const listed = new Set(after.entries.map((entry) => entry.connectionId));
         for (const id of unproven) if (!listed.has(id)) unproven.delete(id);
       }
+      // An owner that has died meanwhile has ended its connections without closing them: they are neither.
+      for (const { node, connectionId: id } of before.entries) {
+        if (closed.has(id) || !cluster.isProvenDead(node)) continue;
+        unproven.delete(id);
+        orphans.add(id);
+      }
     }
-    const results = { successes: ids.filter((id) => !unproven.has(id)), failures: [...unproven] };
-    // An owner that has died meanwhile has ended its connections without closing them: they are neither.
-    const orphans = before.entries.filter(
-      ({ node, connectionId: id }) => !closed.has(id) && cluster.isProvenDead(node),
-    );
-    if (orphans.length === 0) return results;
-    const isOwned = (id: string) => orphans.every(({ connectionId }) => connectionId !== id);
-    return { successes: results.successes.filter(isOwned), failures: results.failures.filter(isOwned) };
+    const isEnded = (id: string) => !unproven.has(id) && !orphans.has(id);
+    return { successes: ids.filter(isEnded), failures: [...unproven] };
   });
 }
 

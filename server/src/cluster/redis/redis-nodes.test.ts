@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { describe, type TestContext, test } from 'node:test';
+import { until } from '../../../test/support/cluster.ts';
+import { findRedisFault, RedisServer } from '../../../test/support/redis-server.ts';
+import { systemClock } from '../../clock.ts';
+import { createSystemRandom } from '../../random.ts';
+import type { Lease } from '../cluster.ts';
+import type { RedisLink, RedisSession } from './link.ts';
+import { NodeRedisLink } from './node-redis.ts';
+import { RedisCluster } from './redis-cluster.ts';
+
+const ALICE = { stageId: 'stage-1', playerId: 'alice' };
+const TIMEOUT_MS = 1_000;
+
+// Unlike the system clock's, these timers keep the process alive until the cluster's time limits have passed.
+const clock = {
+  ...systemClock,
+  after(delayMs: number, task: () => void) {
+    const timer = setTimeout(task, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+describe('nodes that share a Redis', { skip: findRedisFault() ?? false }, () => {
+  test('a request reaches the node that it names, and its reply or its failure comes back', async (t) => {
+    const { one, other } = await open(t);
+    other.answer('disconnect', ({ connectionIds }) => ({ closedIds: connectionIds }));
+    const request = { player: ALICE, connectionIds: ['a'], requestId: 'r' };
+    assert.deepEqual(await one.request(other.node, 'disconnect', request, TIMEOUT_MS), { closedIds: ['a'] });
+    other.answer('probe', () => {
+      throw new Error('the handler failed');
+    });
+    const probe = { player: ALICE, connectionIds: ['a'] };
+    await assert.rejects(async () => await one.request(other.node, 'probe', probe, TIMEOUT_MS), /the handler failed/);
+    const startedAt = performance.now();
+    await assert.rejects(async () => await one.request('nobody', 'probe', probe, 60_000), /not listening/);
+    assert(performance.now() - startedAt < 10_000, 'nobody is listening: a failure at once');
+  });
+
+  test('what anybody else publishes on a node’s channel does no harm', async (t) => {
+    const { one, other, server } = await open(t);
+    for (const text of ['', '{', 'null', '7', '{"id":1}'])
+      server.command('PUBLISH', `respark:node:${other.node}`, text);
+    other.answer('disconnect', ({ connectionIds }) => ({ closedIds: connectionIds }));
+    const request = { player: ALICE, connectionIds: ['a'], requestId: 'r' };
+    assert.deepEqual(await one.request(other.node, 'disconnect', request, TIMEOUT_MS), { closedIds: ['a'] });
+  });
+
+  test('a stage is closed at all nodes, and a new runtime and a change are announced to all', async (t) => {
+    const { one, other } = await open(t);
+    const seen: string[] = [];
+    for (const [name, cluster] of [['one', one] as const, ['other', other] as const]) {
+      cluster.answer('close_stage', ({ stageId }) => {
+        seen.push(`${name} closes ${stageId}`);
+        return {};
+      });
+      cluster.answer('runtime_deployed', ({ runtimeId }) => {
+        seen.push(`${name} hears of ${runtimeId}`);
+        return {};
+      });
+    }
+    await one.announceRuntime('stage-1', '01-a', TIMEOUT_MS);
+    await other.closeStage('stage-2', TIMEOUT_MS);
+    assert.deepEqual(seen.sort(), [
+      ...['one closes stage-2', 'one hears of 01-a', 'other closes stage-2', 'other hears of 01-a'],
+    ]);
+    assert.equal(await register(one, 'a'), 'runtime_changed');
+    let changes = 0;
+    other.onChange(() => {
+      changes += 1;
+    });
+    await one.announceChange();
+    await until(() => changes > 0);
+  });
+
+  test('a node removes only its own entries, and an entry of a node that has left is not listed', async (t) => {
+    const { one, other, server } = await open(t);
+    await register(one, 'a');
+    await register(other, 'b');
+    await one.unregister(ALICE, ['a', 'b']);
+    assert.deepEqual(await listed(one), ['b']);
+    await other.close();
+    await until(async () => (await listed(one)).length === 0);
+    assert.equal(one.isProvenDead(other.node), true);
+    assert.equal(await one.isAlive(other.node), false);
+    await until(() => !server.command('KEYS', '*').includes('alice'));
+  });
+
+  test('a node that is declared dead ends its lease, and goes on as another', async (t) => {
+    const { one, other, server } = await open(t);
+    await register(other, 'b');
+    const ended: Lease[] = [];
+    const { lease, node } = other;
+    other.onLeaseEnd((over) => ended.push(over));
+    const [links = ''] = server.command('--scan', '--pattern', '*:links').split('\n');
+    server.command('HSET', links, node, 'dead');
+    await until(() => ended.length > 0);
+    assert.deepEqual(ended, [lease]);
+    assert.equal(lease.mayAct(), false);
+    await until(() => other.isAvailable);
+    assert.notEqual(other.node, node);
+    await until(async () => (await listed(one)).length === 0);
+  });
+
+  test('what an old connection still brings after a new one has joined is refused', async (t) => {
+    const server = await RedisServer.start(t);
+    const sessions: RedisSession[] = [];
+    const real = new NodeRedisLink({ url: server.url, timeoutMs: TIMEOUT_MS, clock });
+    // Connections that are given up stay open here, as one of which Redis has not heard the end.
+    const link: RedisLink = {
+      subscribe: (channels, events) => real.subscribe(channels, events),
+      async connect() {
+        const session = await real.connect(() => {});
+        sessions.push(session);
+        return { ...session, close: () => {} };
+      },
+    };
+    t.after(() => {
+      for (const session of sessions) session.close();
+    });
+    const one = await join(t, link);
+    await register(one, 'a');
+    const scripts = await import('./scripts.ts');
+    const [first] = sessions as [RedisSession];
+    const base = `respark:{d0}:${one.era()}`;
+    const unregister = () =>
+      first.run(
+        scripts.UNREGISTER,
+        ['respark:{d0}:era', `${base}:links`, `${base}:c:stage-1:alice`, `${base}:i:${one.node}`],
+        [one.era(), one.node, '1', 'stage-1:alice', 'a'],
+      );
+    server.command('HSET', `${base}:links`, one.node, '0');
+    await until(() => sessions.length > 1 && one.isAvailable);
+    assert.deepEqual(await unregister(), ['link_replaced']);
+    assert.deepEqual(await listed(one), ['a']);
+  });
+
+  test('the keys of a former era are removed', async (t) => {
+    const { one, server } = await open(t);
+    await register(one, 'a');
+    const former = one.era();
+    // As after a restart from a snapshot, which brings the keys of an era back.
+    server.command('SADD', 'respark:{d0}:former', former);
+    server.command('SET', 'respark:{d0}:era', 'another-era');
+    await until(() => one.era() !== former && one.isAvailable);
+    assert.deepEqual(await listed(one), ['a']);
+    await until(() => !server.command('KEYS', '*').includes(former));
+    assert(!server.command('SMEMBERS', 'respark:{d0}:former').includes(former));
+  });
+});
+
+function register(cluster: RedisCluster, connectionId: string) {
+  const entry = { connectionId, node: cluster.node, createdAt: 1, runtimeId: 'empty' };
+  return cluster.register(ALICE, entry, { era: cluster.era(), maxConnectionsPerPlayer: 9 });
+}
+
+async function listed(cluster: RedisCluster): Promise<string[]> {
+  return (await cluster.list(ALICE)).entries.map(({ connectionId }) => connectionId);
+}
+
+async function open(t: TestContext) {
+  const server = await RedisServer.start(t);
+  const link = () => new NodeRedisLink({ url: server.url, timeoutMs: TIMEOUT_MS, clock });
+  return { server, one: await join(t, link()), other: await join(t, link()) };
+}
+
+async function join(t: TestContext, link: RedisLink): Promise<RedisCluster> {
+  const cluster = new RedisCluster({
+    ...{ clock, random: createSystemRandom(), facts: {}, link },
+    log: { debug() {}, info() {}, warn() {}, error() {} },
+    metrics: { directoryCalled() {}, linkLost() {}, eraChanged() {}, leaseEnded() {} },
+    settings: {
+      ...{ redisPrefix: 'respark', redisPartitions: 1, redisTimeoutMs: TIMEOUT_MS },
+      ...{ leaseMs: 2_000, leaseMarginMs: 300, renewMs: 50, recoveryMs: 100 },
+    },
+  });
+  t.after(() => cluster.close());
+  await until(() => cluster.isAvailable);
+  return cluster;
+}
