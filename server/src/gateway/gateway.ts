@@ -281,6 +281,8 @@ export class Gateway implements ConnectionHost {
     }
     // The listener for the lease's end closes it.
     if (connection.lease?.mayAct() !== true) return;
+    // A deployment is over when the nodes have heard of it, so a connection that they list already must not open late.
+    if (connection.runtime?.isOutdated()) return this.close(connection, 'try_again_later');
     this.#welcome(connection, admission);
   }
 

@@ -1,3 +1,5 @@
+import { isNewerRuntime } from '../../src/runtime-id.ts';
+
 /** One DisconnectPlayer call as its caller saw it. `…At` counts what happened in the history; `…Ms` is its time. */
 export interface DisconnectRecord {
   readonly player: string;
@@ -39,9 +41,16 @@ interface ConnectionRecord {
   readonly player: string;
   readonly node: string;
   readonly welcomedAt: number;
+  readonly runtimeId: string;
   stoppedAt?: number;
   /** The call that stopped it, if one did. */
   stoppedBy?: string;
+}
+
+/** A runtime of the stage, of which all nodes had heard by then. */
+interface DeploymentRecord {
+  readonly completedAt: number;
+  readonly runtimeId: string;
 }
 
 /** A time in which calls at a node cannot have learned what the directory lists. */
@@ -59,6 +68,7 @@ export interface ClusterHistory {
   readonly passages: readonly Passage[];
   readonly connections: readonly ConnectionRecord[];
   readonly outages: readonly Outage[];
+  readonly deployments: readonly DeploymentRecord[];
   /** When all was quiet at the end; undefined where the nodes could not be asked. */
   readonly quiet?: {
     readonly directory: readonly string[];
@@ -86,7 +96,7 @@ export function findViolations(history: ClusterHistory, { deadlineMs }: { deadli
     if (isBlind) faults.push(`I7: ${name} was answered although the directory was away or recovering`);
     faults.push(...findFalseAnswers(history, call, call.returnedAt, call.outcome, name));
   }
-  faults.push(...findStrangers(history), ...findLeftovers(history));
+  faults.push(...findStrangers(history), ...findOutdated(history), ...findLeftovers(history));
   return faults;
 }
 
@@ -133,6 +143,16 @@ function findStrangers({ disconnects, connections }: ClusterHistory): string[] {
     return call === undefined || call.listed?.includes(id)
       ? []
       : [`I5: ${id} was stopped by a call that did not list it`];
+  });
+}
+
+/** I9: once all nodes have heard of a runtime, no connection opens on an older one. */
+function findOutdated({ deployments, connections }: ClusterHistory): string[] {
+  return connections.flatMap(({ id, welcomedAt, runtimeId }) => {
+    const newer = deployments.find(
+      (deployment) => deployment.completedAt < welcomedAt && isNewerRuntime(deployment.runtimeId, runtimeId),
+    );
+    return newer === undefined ? [] : [`I9: ${id} opened on ${runtimeId} at ${welcomedAt}, after ${newer.runtimeId}`];
   });
 }
 

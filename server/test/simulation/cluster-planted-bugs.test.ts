@@ -83,6 +83,18 @@ const BUGS: readonly PlantedBug[] = [
     caughtAs: /I3|I7/,
   },
   {
+    name: 'a connection that was registered before a deployment opens after it',
+    file: 'gateway/gateway.js',
+    changes: [['if (connection.runtime?.isOutdated())', 'if (false)']],
+    caughtAs: /I9/,
+  },
+  {
+    name: 'the directory does not look at the runtime of a connection',
+    file: 'cluster/redis/partition.js',
+    changes: [['encodeEntry(entry), key.stageId, runtimeId', "encodeEntry(entry), key.stageId, '99'"]],
+    caughtAs: /I9/,
+  },
+  {
     name: 'a node is dead after half a lease',
     file: 'cluster/redis/observation.js',
     changes: [['>= this.#leaseMs', '>= this.#leaseMs / 2']],

@@ -1,12 +1,12 @@
-import type { Cluster } from '../../src/cluster/cluster.ts';
 import { ServiceError } from '../../src/errors.ts';
 import { CHANGE } from '../support/domain.ts';
 import type { ClusterHistory, DisconnectRecord } from './checker.ts';
 import { Engine } from './engine.ts';
 import { RedisData } from './redis-model.ts';
-import { CLUSTER_SETTINGS, GAME, SimulatedNode, STAGE } from './simulated-node.ts';
+import { CLUSTER_SETTINGS, DEADLINE_MS, GAME, SimulatedNode, STAGE } from './simulated-node.ts';
 import { SimulatedRedis } from './simulated-redis.ts';
 import type { SimulatedSocket } from './simulated-socket.ts';
+import { watchFirstListing } from './watched-cluster.ts';
 import { requestFrame } from './world.ts';
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -32,10 +32,15 @@ export class ClusterWorld {
   #snapshot = new RedisData();
   #at = 0;
   #calls = 0;
-  #eraBeganMs = 0;
+  readonly #erasBegan = new Map<string, number>();
+  readonly #deployments: ClusterHistory['deployments'][number][] = [];
+  readonly #partitions: number;
+  #newestRuntime: string | undefined;
+  #runtimes = 0;
 
   constructor(seed: number, coverage: Set<string>) {
     this.engine = new Engine(seed);
+    this.#partitions = this.engine.pick([1, 1, 3]);
     this.coverage = coverage;
     this.redis = new SimulatedRedis(this.engine, coverage);
     this.engine.afterStep = () => this.#observe();
@@ -62,31 +67,33 @@ export class ClusterWorld {
     const { leaseMs, recoveryMs } = CLUSTER_SETTINGS;
     await engine.passTo(engine.nowMs + 2 * leaseMs + recoveryMs + 3_000);
     const quiet = this.#lookAround();
+    const before = this.disconnects.length;
     for (const player of PLAYERS) this.#disconnect(player, engine.pick(this.#living()));
     await engine.passTo(engine.nowMs + 3_000);
-    const last = this.disconnects.slice(-PLAYERS.length);
-    const unwell = last.filter(({ outcome }) => typeof outcome !== 'object' || outcome.failures.length > 0);
+    const last = this.disconnects.slice(before);
+    const isUnwell = last.some(({ outcome }) => typeof outcome !== 'object' || outcome.failures.length > 0);
     for (const node of this.nodes) void node.cluster.close();
     return {
       ...{ disconnects: this.disconnects, statuses: this.statuses, passages: this.passages },
       connections: [...this.#connections.values()],
       outages: this.#outages,
-      ...(unwell.length === 0 ? { quiet } : { quiet: { ...quiet, directory: ['does not work again'] } }),
+      deployments: this.#deployments,
+      quiet: isUnwell ? { ...quiet, directory: ['does not work again'] } : quiet,
     };
   }
 
   #addNode(): void {
     const notes = {
       tick: () => this.#tick(),
-      record: (event: { kind: 'dispatched' | 'handed to kernel'; id: string; text?: string }) => {
-        const at = this.#tick();
-        // A close frame is no message.
-        this.passages.push({ at, id: event.id, kind: event.kind });
+      record: (event: { kind: 'dispatched' | 'handed to kernel'; id: string }) => {
+        this.passages.push({ at: this.#tick(), id: event.id, kind: event.kind });
       },
       leaseEnded: () => this.coverage.add('a lease that ended'),
+      newestRuntime: () => this.#newestRuntime,
     };
     const { engine, redis } = this;
-    this.nodes.push(new SimulatedNode({ engine, redis, notes, skewMs: Math.floor(engine.between(0, 1e6)) }));
+    const skewMs = Math.floor(engine.between(0, 1e6));
+    this.nodes.push(new SimulatedNode({ engine, redis, notes, skewMs, partitions: this.#partitions }));
   }
 
   #tick(): number {
@@ -100,9 +107,13 @@ export class ClusterWorld {
 
   /** Notes what a step has changed. */
   #observe(): void {
-    if (this.redis.eraBeganMs !== this.#eraBeganMs) {
-      this.#eraBeganMs = this.redis.eraBeganMs;
-      this.#outages.push({ fromMs: this.#eraBeganMs, toMs: this.#eraBeganMs + CLUSTER_SETTINGS.recoveryMs });
+    for (const [partition, beganMs] of this.redis.erasBegan) {
+      if (this.#erasBegan.get(partition) === beganMs) continue;
+      this.#erasBegan.set(partition, beganMs);
+      if (this.redis.erasBegan.size < this.#partitions) continue;
+      // A player's partition may have been the first to begin anew.
+      const firstMs = Math.min(...this.redis.erasBegan.values());
+      this.#outages.push({ fromMs: beganMs, toMs: firstMs + CLUSTER_SETTINGS.recoveryMs });
     }
     for (const node of this.nodes) {
       if (node.isKilled) continue;
@@ -116,8 +127,10 @@ export class ClusterWorld {
     const known = this.#connections.get(connection.id);
     if (known === undefined) {
       if (!connection.isWelcomed || connection.player === undefined || connection.lease === undefined) return;
-      const { id, player, lease } = connection;
-      this.#connections.set(id, { id, player: player.playerId, node: lease.node, welcomedAt: this.#tick() });
+      const { id, player, lease, runtime } = connection;
+      const welcomedAt = this.#tick();
+      const runtimeId = runtime?.id ?? '';
+      this.#connections.set(id, { id, player: player.playerId, node: lease.node, welcomedAt, runtimeId });
       return;
     }
     if (known.stoppedAt !== undefined || !(connection.isStopped || isGone)) return;
@@ -134,7 +147,8 @@ export class ClusterWorld {
     const choice = engine.random();
     if (choice < 0.34) this.#connect(player, node);
     else if (choice < 0.64) this.#disconnect(player, node);
-    else if (choice < 0.74) void this.#status(player, node);
+    else if (choice < 0.72) void this.#status(player, node);
+    else if (choice < 0.76) void this.#deploy(node);
     else if (choice < 0.9) for (const socket of sockets) this.#send(socket, engine.between(1, 40), 4);
     else if (sockets.length > 0) {
       const socket = engine.pick(sockets);
@@ -148,7 +162,6 @@ export class ClusterWorld {
     if (this.engine.chance(0.3)) {
       this.engine.after(this.engine.between(1, 40), () => this.#disconnect(player, this.engine.pick(this.#living())));
     }
-    // A client that sends now and then, whatever happens at the server.
     if (this.engine.chance(0.7)) this.#send(socket, this.engine.between(5, 600), 40);
   }
 
@@ -172,8 +185,8 @@ export class ClusterWorld {
 
   async #callDisconnect(call: DisconnectRecord, node: SimulatedNode): Promise<void> {
     const { coverage } = this;
-    const cluster = watchListing(node.cluster, (ids) => {
-      call.listed ??= ids;
+    const cluster = watchFirstListing(node.cluster, (ids) => {
+      call.listed = ids;
     });
     const named = { gameName: GAME, stageName: STAGE, playerId: call.player };
     try {
@@ -209,6 +222,27 @@ export class ClusterWorld {
       .connections(named)
       .catch(() => []);
     this.statuses.push({ player, calledAt, ids: connections.map(({ connectionId }) => connectionId) });
+  }
+
+  /** Puts a runtime on the stage, and has all nodes hear of it, while players connect. */
+  async #deploy(node: SimulatedNode): Promise<void> {
+    for (let count = 0; count < 4; count += 1) {
+      const at = this.engine.pick(this.#living());
+      this.engine.after(this.engine.between(0, 12), () => this.#connect(this.engine.pick(PLAYERS), at));
+    }
+    await new Promise<void>((resolve) => this.engine.after(9, resolve));
+    this.#runtimes += 1;
+    const runtimeId = `01-${String(this.#runtimes).padStart(3, '0')}`;
+    this.#newestRuntime = runtimeId;
+    try {
+      await node.cluster.announceRuntime('stage-1', runtimeId, DEADLINE_MS);
+      // What has opened in this step had opened before.
+      this.#observe();
+      this.#deployments.push({ completedAt: this.#tick(), runtimeId });
+      this.coverage.add('a deployment of which all nodes have heard');
+    } catch {
+      this.coverage.add('a deployment of which not all nodes have heard');
+    }
   }
 
   #fail(): void {
@@ -263,8 +297,13 @@ export class ClusterWorld {
   #cutNode(node: SimulatedNode): void {
     const { engine, coverage } = this;
     const cutMs = engine.pick([engine.between(50, 1_500), engine.between(1_500, 7_000)]);
-    const fromMs = engine.nowMs;
     coverage.add(cutMs > CLUSTER_SETTINGS.leaseMs ? 'a cut longer than the lease' : 'a short cut');
+    this.#cut(node, cutMs);
+  }
+
+  #cut(node: SimulatedNode, cutMs: number): void {
+    const { engine } = this;
+    const fromMs = engine.nowMs;
     node.isCut = true;
     engine.after(cutMs, () => {
       if (!node.isCut) return;
@@ -295,23 +334,13 @@ export class ClusterWorld {
   /** Cuts a node off when the server restarts, and again when it has only begun to list its connections in the new era. */
   #trip(node: SimulatedNode): void {
     const { engine, coverage, redis } = this;
-    const cut = (cutMs: number) => {
-      node.isCut = true;
-      const fromMs = engine.nowMs;
-      engine.after(cutMs, () => {
-        if (!node.isCut) return;
-        node.isCut = false;
-        this.#outages.push({ fromMs, toMs: engine.nowMs, coordinator: `node ${this.nodes.indexOf(node)}` });
-        redis.flush();
-      });
-    };
     // Long enough that the era has nearly recovered, and short enough for the old lease.
-    cut(engine.between(1_300, 1_900));
+    this.#cut(node, engine.between(1_300, 1_900));
     redis.arrived = (client, name) => {
       if (client !== node || name !== 'restore') return;
       redis.arrived = () => {};
       coverage.add('a link break in the middle of a re-registration');
-      cut(engine.between(2_000, 4_000));
+      this.#cut(node, engine.between(2_000, 4_000));
       for (let count = 0; count < 4; count += 1) {
         engine.after(engine.between(1_000, 3_000), () =>
           this.#disconnect(engine.pick(PLAYERS), engine.pick(this.#living())),
@@ -366,20 +395,4 @@ export class ClusterWorld {
       nodeTables: isEven ? ids : [`${listed} in gateways, ${recorded} in clusters`],
     };
   }
-}
-
-function watchListing(cluster: Cluster, seen: (ids: readonly string[]) => void): Cluster {
-  return new Proxy(cluster, {
-    get(target, name) {
-      if (name === 'list') {
-        return async (...parameters: Parameters<Cluster['list']>) => {
-          const listing = await target.list(...parameters);
-          seen(listing.entries.map(({ connectionId }) => connectionId));
-          return listing;
-        };
-      }
-      const member = Reflect.get(target, name, target) as unknown;
-      return typeof member === 'function' ? member.bind(target) : member;
-    },
-  });
 }

@@ -19,9 +19,11 @@ test('every history of nodes, a shared Redis and their faults keeps the promises
     ...['a success', 'a failure', 'an unavailable directory', 'a killed node', 'a pause longer than the lease'],
     ...['a short cut', 'a cut longer than the lease', 'a broken link'],
     ...['a link break after a restart', 'a link break in the middle of a re-registration'],
+    ...['a deployment of which all nodes have heard', 'a deployment of which not all nodes have heard'],
+    ...['register: runtime_changed'],
     ...['a lost request', 'a lost acknowledgement', 'an empty restart', 'a stale restart', 'a paused Redis'],
     ...['a wall clock that jumped', 'a lease that ended', 'a command of a connection that was given up'],
-    ...['register: link_replaced', 'unregister: link_replaced'],
+    ...['register: link_replaced', 'restore: link_replaced'],
   ]) {
     assert(coverage.has(race), `no history had ${race}: only ${[...coverage].sort().join(', ')}`);
   }

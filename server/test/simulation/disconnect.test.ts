@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CLOSE_CODES } from '@respark/protocol';
 import fc from 'fast-check';
-import type { Cluster } from '../../src/cluster/cluster.ts';
 import { ServiceError } from '../../src/errors.ts';
 import { CHANGE } from '../support/domain.ts';
 import { type DisconnectCall, History } from './history.ts';
 import type { SimulatedSocket } from './simulated-socket.ts';
+import { watchFirstListing } from './watched-cluster.ts';
 import { DEADLINE_MS, GAME, type LinkFault, requestFrame, STAGE, STAGE_ID, World } from './world.ts';
 
 type Action =
@@ -206,37 +206,6 @@ async function status(world: World, playerId: string): Promise<void> {
     .connections({ gameName: GAME, stageName: STAGE, playerId })
     .catch(() => []);
   world.history.statuses.push({ calledAt, ids: connections.map(({ connectionId }) => connectionId) });
-}
-
-function watchFirstListing(cluster: Cluster, seen: (ids: readonly string[]) => void): Cluster {
-  let isFirst = true;
-  return {
-    node: cluster.node,
-    lease: cluster.lease,
-    isAvailable: cluster.isAvailable,
-    era: () => cluster.era(),
-    isProvenDead: (node) => cluster.isProvenDead(node),
-    nodes: () => cluster.nodes(),
-    announceRuntime: (...parameters) => cluster.announceRuntime(...parameters),
-    onLeaseEnd: (listener) => cluster.onLeaseEnd(listener),
-    onChange: (listener) => cluster.onChange(listener),
-    announceChange: () => cluster.announceChange(),
-    requestAll: (...parameters) => cluster.requestAll(...parameters),
-    register: (...parameters) => cluster.register(...parameters),
-    unregister: (...parameters) => cluster.unregister(...parameters),
-    request: (...parameters) => cluster.request(...parameters),
-    answer: (kind, handler) => cluster.answer(kind, handler),
-    isAlive: (node) => cluster.isAlive(node),
-    size: cluster.size,
-    closeStage: (...parameters) => cluster.closeStage(...parameters),
-    close: () => cluster.close(),
-    async list(key) {
-      const listing = await cluster.list(key);
-      if (isFirst) seen(listing.entries.map(({ connectionId }) => connectionId));
-      isFirst = false;
-      return listing;
-    },
-  };
 }
 
 /** I8: when all is quiet, the directory, the node's tables and the sockets agree, here that nothing is left. */

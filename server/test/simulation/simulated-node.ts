@@ -50,6 +50,8 @@ export interface Notes {
   tick(): number;
   record(event: { kind: 'dispatched' | 'handed to kernel'; id: string }): void;
   leaseEnded(lease: Lease): void;
+  /** The runtime that the store has for the stage. */
+  newestRuntime(): string | undefined;
 }
 
 /** One process: the real gateway, player rules and cluster over Redis. It may be held up, cut off or killed. */
@@ -74,7 +76,14 @@ export class SimulatedNode {
     redis,
     notes,
     skewMs,
-  }: { engine: Engine; redis: SimulatedRedis; notes: Notes; skewMs: number }) {
+    partitions: redisPartitions,
+  }: {
+    engine: Engine;
+    redis: SimulatedRedis;
+    notes: Notes;
+    skewMs: number;
+    partitions: number;
+  }) {
     this.#engine = engine;
     this.#notes = notes;
     this.clock = {
@@ -83,12 +92,17 @@ export class SimulatedNode {
       after: (delayMs, task) => this.#after(delayMs, task),
     };
     this.cluster = new RedisCluster({
-      ...{ clock: this.clock, random: engine.bytes, log: SILENT, facts: {}, settings: CLUSTER_SETTINGS },
+      ...{ clock: this.clock, random: engine.bytes, log: SILENT, facts: {} },
+      settings: { ...CLUSTER_SETTINGS, redisPartitions },
       link: redis.linkOf(this),
       metrics: { directoryCalled() {}, linkLost() {}, eraChanged() {}, leaseEnded() {} },
     });
     this.cluster.onLeaseEnd((lease) => notes.leaseEnded(lease));
     const runtimes = createRuntimes({ tokens: { issue: () => '' }, answers: NO_ANSWERS, log: SILENT });
+    this.cluster.answer('runtime_deployed', ({ stageId, runtimeId }) => {
+      runtimes.deployed(stageId, runtimeId);
+      return {};
+    });
     this.gateway = new Gateway({
       players: this.players(this.cluster),
       runtimes: {
@@ -114,8 +128,12 @@ export class SimulatedNode {
   /** The rules over this node's cluster, or over one that watches the look-ups of a single call. */
   players(cluster: Cluster): Players {
     const find = async () => {
-      await new Promise<void>((resolve) => this.schedule(this.#engine.between(0.1, 3), resolve));
-      return STAGE_RECORD;
+      const passing = (longestMs: number) =>
+        new Promise<void>((resolve) => this.schedule(this.#engine.between(0.1, longestMs), resolve));
+      await passing(2);
+      const record = { ...STAGE_RECORD, runtimeId: this.#notes.newestRuntime() };
+      await passing(this.#engine.chance(0.2) ? 60 : 2);
+      return record;
     };
     return createPlayers({
       store: { games: { find: async () => undefined }, stages: { find, findByGameKey: find } },

@@ -38,8 +38,8 @@ export class SimulatedRedis {
   lossRate = 0;
   /** Called when a script has reached the server, before it runs. */
   arrived: (client: Client, name: string) => void = () => {};
-  /** When the current era began, as the engine counts. */
-  eraBeganMs = 0;
+  /** Partition → when its current era began, as the engine counts. */
+  readonly erasBegan = new Map<string, number>();
   readonly #engine: Engine;
   readonly #coverage: Set<string>;
   readonly #connections = new Set<Connection>();
@@ -76,8 +76,10 @@ export class SimulatedRedis {
 
   /** The entries that a caller would find, by connection id. */
   entries(): Map<string, string> {
-    const era = this.data.texts.get('p:{d0}:era') ?? '';
-    const hashes = [...this.data.hashes].filter(([key]) => key.startsWith(`p:{d0}:${era}:c:`));
+    const eras = [...this.data.texts].flatMap(([key, era]) =>
+      key.endsWith(':era') ? [`${key.slice(0, -3)}${era}:c:`] : [],
+    );
+    const hashes = [...this.data.hashes].filter(([key]) => eras.some((start) => key.startsWith(start)));
     return new Map(hashes.flatMap(([, hash]) => [...hash]));
   }
 
@@ -191,7 +193,7 @@ export class SimulatedRedis {
   #run(script: Script, keys: readonly string[], texts: readonly string[]): ScriptReply {
     const before = this.data.texts.get(keys[0] ?? '');
     const reply = runModel(script.name, this.data, keys, texts);
-    if (script.name === 'enter' && reply[1] !== before) this.eraBeganMs = this.#engine.nowMs;
+    if (script.name === 'enter' && reply[1] !== before) this.erasBegan.set(keys[0] ?? '', this.#engine.nowMs);
     if (reply[0] !== 'ok') this.#coverage.add(`${script.name}: ${reply[0]}`);
     return reply;
   }

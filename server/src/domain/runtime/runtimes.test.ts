@@ -62,7 +62,9 @@ test('an old runtime ends with its last connection, while the newest one is mere
 test('a runtime is old as soon as a newer one is deployed, before any connection opens on that', () => {
   const { runtimes, enter, ended } = open();
   const old = enter('s1', FIRST);
+  assert.equal(old.isOutdated(), false);
   runtimes.deployed('s1', SECOND);
+  assert.equal(old.isOutdated(), true);
   old.leave();
   assert.deepEqual(ended(), [`s1 ${FIRST}`]);
 });

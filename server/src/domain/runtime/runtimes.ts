@@ -15,6 +15,8 @@ export interface Runtime extends RuntimeName {
   request(message: Message): Promise<Outcome>;
   /** Takes an event; an event that was handled has no answer. */
   event(message: Message): Promise<Outcome>;
+  /** Whether this node has heard of a newer runtime of the stage. */
+  isOutdated(): boolean;
   /** Ends what one `enter` began. */
   leave(): void;
 }
@@ -71,6 +73,7 @@ export function createRuntimes({
       async event(message) {
         return isAnswered(message.type) ? await answers.event(name, message) : noHandler('event', message.type);
       },
+      isOutdated: () => isNewerRuntime(stages.get(stage.stageId)?.newestId ?? id, id),
       leave: () => leave(stage.stageId, id),
     };
   }
