@@ -106,6 +106,6 @@ for (const bug of BUGS) {
   test(`the histories of a cluster catch it when ${bug.name}`, () =>
     assertCaught(bug, {
       file: 'test/simulation/cluster.test.js',
-      env: { TEST_SEED: '1', TEST_HISTORIES: '400' },
+      env: { TEST_SEED: '1001', TEST_HISTORIES: '600' },
     }));
 }

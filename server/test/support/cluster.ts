@@ -9,6 +9,8 @@ import { RedisServer } from './redis-server.ts';
 export const TIMES = { leaseMs: 6_000, recoveryMs: 6_000, deadlineMs: 2_000 };
 
 const ENV = {
+  RESPARK_SECRET_KEY: Buffer.alloc(32, 'cluster').toString('base64'),
+  RESPARK_PUBLIC_URL: 'http://respark.example',
   RESPARK_LEASE_MS: String(TIMES.leaseMs),
   RESPARK_LEASE_MARGIN_MS: '1000',
   RESPARK_RENEW_MS: '500',

@@ -45,6 +45,7 @@ async function diagnose({
   root,
   platform = 'linux',
   openAdministration,
+  examineRedis,
 }: {
   platform?: NodeJS.Platform;
   dataDir?: string;
@@ -52,13 +53,17 @@ async function diagnose({
   url?: string;
   root?: typeof ROOT;
   openAdministration?: Main['openAdministration'];
+  examineRedis?: Main['examineRedis'];
 }) {
   const local = { ...(root === undefined ? {} : { root }), ...(url === undefined ? {} : { url }) };
   const world = createTestWorld({
     env,
     platform,
     local,
-    main: openAdministration === undefined ? {} : { openAdministration },
+    main: {
+      ...(openAdministration === undefined ? {} : { openAdministration }),
+      ...(examineRedis === undefined ? {} : { examineRedis }),
+    },
   });
   const exitCode = await world.run('doctor', '--json', '--data-dir', dataDir, '--max-connections', '1000');
   const findings = JSON.parse(world.out()) as { check: string; state: string; detail: string; advice?: string }[];
@@ -95,6 +100,20 @@ describe('doctor', () => {
     const { exitCode, find } = await diagnose({ root: ROOT, openAdministration });
     assert.equal(exitCode, 1);
     assert.equal(find('secret key')?.detail, 'the secret key is not the one of this data directory');
+  });
+
+  it('looks at the Redis server of a cluster, and at none for a single node', async () => {
+    const env = {
+      RESPARK_REDIS_URL: 'redis://redis.example:6379',
+      RESPARK_SECRET_KEY: Buffer.alloc(32).toString('base64'),
+      RESPARK_PUBLIC_URL: 'https://respark.example',
+    };
+    const finding = { state: 'fail', detail: 'it is a replica', advice: 'connect to the primary' } as const;
+    const { exitCode, find } = await diagnose({ env, examineRedis: async () => [finding] });
+    assert.deepEqual([exitCode, find('Redis')], [1, { check: 'Redis', ...finding }]);
+    const away = await diagnose({ env, examineRedis: () => Promise.reject(new Error('connect ECONNREFUSED')) });
+    assert.match(away.find('Redis')?.detail ?? '', /does not answer: connect ECONNREFUSED/);
+    assert.equal((await diagnose({})).find('Redis'), undefined);
   });
 
   it('compares the clock with that of the running server', async (t) => {

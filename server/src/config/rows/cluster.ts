@@ -1,4 +1,4 @@
-import { atMost } from '../checks.ts';
+import { atMost, needs } from '../checks.ts';
 import { choice, integer, secret, text } from '../setting.ts';
 
 const rows = {
@@ -66,6 +66,8 @@ export const cluster = {
   title: 'A cluster of nodes',
   rows,
   checks: [
+    needs('redisUrl', 'secretKey', 'each node would make a key of its own, and refuse the tokens of the others'),
+    needs('redisUrl', 'publicUrl', 'downloads would lead to one of the nodes'),
     // A node that was cut off when the directory lost its memory has stopped by then.
     atMost('leaseMs', 'recoveryMs'),
     // Two renewals may fail.

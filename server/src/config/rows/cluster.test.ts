@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { faultsOf } from '../../../test/support/faults-of.ts';
+import { loadSettings } from '../config.ts';
+
+const CLUSTER = {
+  RESPARK_REDIS_URL: 'rediss://respark:password@redis.example:6380',
+  RESPARK_SECRET_KEY: Buffer.alloc(32, 'respark').toString('base64'),
+  RESPARK_PUBLIC_URL: 'https://respark.example',
+};
+
+test('a cluster is chosen by the URL of its Redis, which is never shown', () => {
+  assert.equal(loadSettings({ env: {} }).redisUrl, undefined);
+  assert.equal(loadSettings({ env: CLUSTER }).redisUrl, CLUSTER.RESPARK_REDIS_URL);
+  const faults = faultsOf({ ...CLUSTER, RESPARK_REDIS_URL: 'http://:password@redis' });
+  assert.match(faults.join(), /RESPARK_REDIS_URL must be a URL such as redis:/);
+  assert.doesNotMatch(faults.join(), /:password@redis/);
+});
+
+for (const [name, env, pattern] of [
+  ['a key that all nodes have', { RESPARK_SECRET_KEY: '' }, /without RESPARK_SECRET_KEY/],
+  ['a public URL', { RESPARK_PUBLIC_URL: '' }, /without RESPARK_PUBLIC_URL/],
+  [
+    'time to list all connections again',
+    { RESPARK_RECOVERY_MS: '29999' },
+    /RESPARK_LEASE_MS \(30000\) must be at most/,
+  ],
+  ['room for two renewals that fail', { RESPARK_RENEW_MS: '10001' }, /RESPARK_RENEW_MS \(10001\) must be at most 1\/3/],
+  ['room for a Redis that is slow', { RESPARK_REDIS_TIMEOUT_MS: '10001' }, /RESPARK_REDIS_TIMEOUT_MS \(10001\)/],
+  ['a lease that is longer than its margin', { RESPARK_LEASE_MARGIN_MS: '7501' }, /RESPARK_LEASE_MARGIN_MS \(7501\)/],
+] as const) {
+  test(`a cluster needs ${name}`, () => {
+    assert.match(faultsOf({ ...CLUSTER, ...env }).join(), pattern);
+  });
+}
