@@ -8,7 +8,7 @@ const BUGS: readonly PlantedBug[] = [
     changes: [
       [
         '() => this.#cluster.unregister(player, [connection.id])',
-        '() => void this.#cluster.unregister(player, [connection.id])',
+        '() => void this.#cluster.unregister(player, [connection.id]).catch(() => {})',
       ],
     ],
     alsoIn: [
