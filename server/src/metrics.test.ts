@@ -165,6 +165,7 @@ test('every counter goes on from one scrape to the next', async (t) => {
     metrics.throttled('read');
     metrics.authFailed('InvalidSignatureException');
     metrics.auditFailed('outcome');
+    metrics.cluster.leaseEnded();
     metrics.ofStage(DEV).opened();
     metrics.ofStage(DEV).handled('Greet', 'ok', 1);
   };
@@ -241,7 +242,7 @@ test('two servers in one process count apart', async (t) => {
 test('no metric is labelled with players, and each is documented with its type, help and labels', async (t) => {
   const bounded = new Set([
     ...['game', 'stage', 'code', 'cause', 'result', 'outcome'],
-    ...['operation', 'status', 'class', 'part', 'quantile', 'message'],
+    ...['operation', 'status', 'class', 'part', 'quantile', 'message', 'event'],
   ]);
   const { text } = await openMetrics(t).render(NOTHING_HELD);
   for (const { name, type, help, labels } of METRIC_ROWS) {
