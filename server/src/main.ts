@@ -11,7 +11,6 @@ import {
 } from './app/backends.ts';
 import { restoreBackup, writeBackup } from './app/backups.ts';
 import { Closers } from './app/closers.ts';
-import { examineDirectory } from './app/cluster-backend.ts';
 import { DEMO_GAME, DEMO_STAGE, ensureDemo } from './app/demo.ts';
 import { listen, listenForMetrics, listenForPlayers } from './app/listeners.ts';
 import type { Migrated } from './app/migrated.ts';
@@ -236,8 +235,11 @@ export async function openAdministration(options: Surroundings): Promise<Adminis
 export const backUpData = writeBackup;
 export const restoreData = restoreBackup;
 
-/** What a command may find out about the server that holds the directory of a cluster. */
-export const examineRedis = examineDirectory;
+/** What a command may find out about the server that holds the directory of a cluster. Rejects when it is away. */
+export async function examineRedis(settings: { readonly redisUrl: string; readonly redisTimeoutMs: number }) {
+  const { examineRedis } = await import('./app/redis-backends.ts');
+  return await examineRedis(settings);
+}
 
 /** Brings the schema of what the settings name up to this version. */
 export async function migrateData(options: Surroundings): Promise<Migrated[]> {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import { LocalCluster } from '../cluster/local.ts';
 import type { Settings } from '../config/config.ts';
 import { backUp, type LiveFiles } from '../data-directory/backup.ts';
 import { type DataDirectory, findDataDirectory, openDataDirectory } from '../data-directory/data-directory.ts';
@@ -39,13 +40,15 @@ import { openSqliteStageLogs, STAGE_LOGS_FILE } from '../store/stage-logs/sqlite
 import type { StageLogs } from '../store/stage-logs/stage-logs.ts';
 import type { Store } from '../store/store.ts';
 import type { Closers } from './closers.ts';
-import { openCluster } from './cluster-backend.ts';
 import type { Migrated } from './migrated.ts';
 import { readVersion } from './server-info.ts';
 import type { CloudCode } from './services.ts';
 import { unlock } from './unlock.ts';
 
-/** What a server stores and shares, as contracts. Only this file, and those beside it that it calls, name their implementations. */
+/**
+ * What a server stores and shares, as contracts. Only this file, and those beside it that it
+ * loads when they are needed, name their implementations.
+ */
 export interface Backends {
   readonly directory: DataDirectory;
   /** The one that the store's secrets are sealed with. */
@@ -71,6 +74,14 @@ export async function openBackends(
   const cluster = await openCluster(parts);
   closers.push('cluster', () => cluster.close());
   return { ...stored, cluster };
+}
+
+async function openCluster(parts: ServerParts & { readonly metrics: Pick<Metrics, 'cluster'> }): Promise<Cluster> {
+  const { settings, clock, random } = parts;
+  const { redisUrl } = settings;
+  if (redisUrl === undefined) return new LocalCluster({ clock, random });
+  const { openRedisCluster } = await import('./redis-backends.ts');
+  return openRedisCluster({ ...parts, settings: { ...settings, redisUrl } });
 }
 
 interface ServerParts {

@@ -3,14 +3,14 @@ import { type TestContext, test } from 'node:test';
 import { recordedLog } from '../../test/support/domain.ts';
 import { rest } from '../../test/support/gateway.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
-import { loadSettings } from '../config/config.ts';
 import { systemClock } from '../clock.ts';
+import { loadSettings } from '../config/config.ts';
 import { Closers } from './closers.ts';
 import { resumeWork } from './take-over.ts';
 
 const CLUSTER = {
   RESPARK_DATABASE_URL: 'postgres://me@localhost/d',
-  RESPARK_SECRET_KEY: 'a'.repeat(64),
+  RESPARK_SECRET_KEY: Buffer.alloc(32, 'key').toString('base64'),
   RESPARK_LEASE_MS: '30000',
 };
 

@@ -120,11 +120,12 @@ async function checkSecretKey(world: World, settings: Settings): Promise<Finding
 
 /** A single node has no Redis to check. */
 async function checkRedis(world: World, settings: Settings): Promise<Finding[]> {
-  if (settings.redisUrl === undefined) return [];
+  const { redisUrl, redisTimeoutMs } = settings;
+  if (redisUrl === undefined) return [];
   const check = 'Redis';
   try {
     const { examineRedis } = await world.loadMain();
-    return (await examineRedis(settings)).map((finding) => ({ check, ...finding }));
+    return (await examineRedis({ redisUrl, redisTimeoutMs })).map((finding) => ({ check, ...finding }));
   } catch (error) {
     const detail = `it does not answer: ${describeCause(error)}`;
     return [{ check, state: 'fail', detail, advice: 'see that it runs, and that RESPARK_REDIS_URL names it' }];
