@@ -12,7 +12,7 @@ import { createOnce } from './client-tokens.ts';
 import { type ConfigurationFault, describeFault } from './configuration/fault.ts';
 import type { Examine } from './examination.ts';
 import type { Page, PageRequest, Paginate } from './pagination.ts';
-import { forgetOldRuntimes } from './runtime/old-runtimes.ts';
+import { findRuntimesInUse, forgetOldRuntimes } from './runtime/old-runtimes.ts';
 import type { Runtimes } from './runtime/runtimes.ts';
 import { getSnapshotSummary } from './snapshots.ts';
 import { getStage, isBeingDeleted, type Stage, stageNotFound } from './stages.ts';
@@ -186,16 +186,6 @@ function createDeploymentWork(parts: DeploymentsParts): WorkKind<Deployment, Beg
     }
   }
 
-  async function findRuntimesInUse(stageId: string): Promise<ReadonlySet<string> | undefined> {
-    try {
-      const replies = await cluster.requestAll('runtimes_in_use', { stageId }, disconnectDeadlineMs);
-      return new Set(replies.flatMap(({ runtimeIds }) => runtimeIds));
-    } catch (error) {
-      log.warn({ err: error, stageId }, 'a node did not say which runtimes it uses, so old ones are kept');
-      return undefined;
-    }
-  }
-
   return {
     name: 'deployments',
     failure: 'deployment was interrupted and will be tried again',
@@ -213,7 +203,7 @@ function createDeploymentWork(parts: DeploymentsParts): WorkKind<Deployment, Beg
     async perform(begun) {
       const result = await examineIn(begun);
       // Before the transaction of the end, which must not wait for other nodes.
-      return { result, runtimesInUse: await findRuntimesInUse(begun.stage.id) };
+      return { result, runtimesInUse: await findRuntimesInUse({ ...parts, stageId: begun.stage.id }) };
     },
 
     async end(store, { deployment: { id, stageId, snapshotId } }, { result: examined, runtimesInUse: inUse }, owner) {

@@ -240,3 +240,24 @@ test('a snapshot stays while a stage runs it, and until no player can be on it a
   await remove(first);
   await assert.rejects(remove(second), failsWith('conflict', /stage "Dev" runs it/));
 });
+
+test('a snapshot stays while a connection of any node is on it, or a node does not say', async (t) => {
+  const { make, run, remove, clock, cluster, runtimes, store } = await openDeployed(t);
+  const [first, second] = [await make(), await make()];
+  await make();
+  await run(first, 'r1');
+  await run(second, 'r2');
+  clock.advance(3_606_000);
+  const stays = failsWith('conflict', /players of stage "Dev" may still be on it/);
+  const requestAll = cluster.requestAll.bind(cluster);
+  cluster.requestAll = async () => {
+    throw new Error('node n2 is silent');
+  };
+  await assert.rejects(remove(first), stays);
+  cluster.requestAll = requestAll;
+  const { id: stageId = '' } = (await store.stages.find('Demo', 'Dev')) ?? {};
+  const runtime = runtimes.enter({ id: 'r1', stage: { stageId, gameName: 'Demo', stageName: 'Dev' } });
+  await assert.rejects(remove(first), stays);
+  runtime.leave();
+  await remove(first);
+});

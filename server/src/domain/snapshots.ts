@@ -1,5 +1,7 @@
 import type { Clock } from '../clock.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import { ServiceError } from '../errors.ts';
+import type { Log } from '../log.ts';
 import type { PageQuery, SnapshotRecord, SnapshotSummary, Store } from '../store/store.ts';
 import type { Audit, Change } from './audit.ts';
 import type { SectionJobs } from './configuration/stored-sections.ts';
@@ -8,8 +10,7 @@ import type { Downloads } from './downloads.ts';
 import { type Game, getActiveGame, getGame } from './games.ts';
 import { LONG, type LongWork } from './long-work.ts';
 import type { Page, PageRequest, Paginate } from './pagination.ts';
-import { forgetOldRuntimes } from './runtime/old-runtimes.ts';
-import type { Runtimes } from './runtime/runtimes.ts';
+import { findRuntimesInUse, forgetOldRuntimes, hasOldRuntimes } from './runtime/old-runtimes.ts';
 import { findExcess, type StoredBytesSettings } from './stored-bytes.ts';
 
 export interface Snapshot extends SnapshotSummary {
@@ -61,8 +62,13 @@ export interface SnapshotsParts {
   readonly longWork: LongWork<SectionJobs>;
   readonly paginate: Paginate;
   readonly clock: Clock;
-  readonly runtimes: Pick<Runtimes, 'isInUse'>;
-  readonly settings: StoredBytesSettings & { readonly maxSnapshots: number; readonly authTimeoutMs: number };
+  readonly log: Pick<Log, 'warn'>;
+  readonly cluster: Pick<Cluster, 'requestAll'>;
+  readonly settings: StoredBytesSettings & {
+    readonly maxSnapshots: number;
+    readonly authTimeoutMs: number;
+    readonly disconnectDeadlineMs: number;
+  };
 }
 
 export function createSnapshots(parts: SnapshotsParts): Snapshots {
@@ -144,7 +150,11 @@ export function createSnapshots(parts: SnapshotsParts): Snapshots {
       }),
 
     delete: (gameName, id, change) =>
-      audit.around(change, () => store.transaction((store) => deleteUnneeded({ ...parts, store }, gameName, id))),
+      audit.around(change, async () => {
+        const game = await getActiveGame(store, gameName);
+        const old = await findOldRuntimes(game, parts);
+        await store.transaction((store) => deleteUnneeded({ ...parts, store, old }, gameName, id));
+      }),
 
     exportUrl: (gameName, id, change) =>
       audit.around(change, async () => {
@@ -157,31 +167,42 @@ export function createSnapshots(parts: SnapshotsParts): Snapshots {
   };
 }
 
+/** Stage id → those of its runtimes that a connection is on; only stages with runtimes that are old. */
+type OldRuntimes = ReadonlyMap<string, ReadonlySet<string>>;
+
 /** Throws `not_found`, and `conflict` for a snapshot that something still needs. */
-async function deleteUnneeded(parts: SnapshotsParts, gameName: string, id: string): Promise<void> {
-  const { store } = parts;
+async function deleteUnneeded(
+  { store, old, clock, settings }: Pick<SnapshotsParts, 'store' | 'clock' | 'settings'> & { old: OldRuntimes },
+  gameName: string,
+  id: string,
+): Promise<void> {
   const game = await getActiveGame(store, gameName);
   await getSnapshotSummary(store, game, id);
-  await forgetOldRuntimesOf(game, store, parts);
+  for (const [stageId, inUse] of old) {
+    await forgetOldRuntimes({ store, inUse, stageId, nowMs: clock.now(), graceMs: settings.authTimeoutMs });
+  }
   const why = await whyNeeded(store, game, id);
   if (why !== undefined) throw new ServiceError('conflict', `snapshot "${id}" cannot be deleted: ${why}`);
   await store.snapshots.remove(game.id, id);
 }
 
-/** Forgets the runtimes that need no snapshot any more, on all stages of the game. */
-async function forgetOldRuntimesOf(
-  game: Game,
-  store: Store,
-  { runtimes, clock, settings }: Pick<SnapshotsParts, 'runtimes' | 'clock' | 'settings'>,
-): Promise<void> {
+/** Looks through all stages of the game, until a node does not answer: another would take as long to say nothing. */
+async function findOldRuntimes(game: Game, parts: SnapshotsParts): Promise<OldRuntimes> {
+  const { store, clock, settings } = parts;
+  const old = new Map<string, ReadonlySet<string>>();
   let after: string | undefined;
   do {
     const stages = await store.stages.list(game.id, { limit: STAGES_AT_ONCE, ...(after !== undefined && { after }) });
     for (const { id: stageId } of stages) {
-      await forgetOldRuntimes({ store, runtimes, stageId, nowMs: clock.now(), graceMs: settings.authTimeoutMs });
+      const at = { nowMs: clock.now(), graceMs: settings.authTimeoutMs };
+      if (!(await hasOldRuntimes({ store, stageId, ...at }))) continue;
+      const inUse = await findRuntimesInUse({ ...parts, stageId });
+      if (inUse === undefined) return old;
+      old.set(stageId, inUse);
     }
     after = stages.length < STAGES_AT_ONCE ? undefined : stages.at(-1)?.name;
   } while (after !== undefined);
+  return old;
 }
 
 /** Why the snapshot must stay, and what to do; undefined when it may go. */
