@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as pass } from 'node:timers/promises';
 import { type ClusterHistory, type DisconnectRecord, findViolations } from '../simulation/checker.ts';
-import { startCluster, TIMES, until } from '../support/cluster.ts';
+import { startCluster, TIMES, until, whyNoCluster } from '../support/cluster.ts';
+import { usePostgres } from '../support/postgres.ts';
 import type { RunningServer } from '../support/process.ts';
-import { findRedisFault } from '../support/redis-server.ts';
 import type { TestPlayer } from '../support/server.ts';
+
+const postgres = usePostgres();
 
 /** How late an answer may be on a machine that does other work. */
 const SLACK_MS = 2_000;
@@ -43,9 +45,9 @@ class Client {
 }
 
 test('a churn of players over three nodes, one of which is killed, and a Redis that loses its data', {
-  skip: findRedisFault() ?? false,
+  skip: whyNoCluster,
 }, async (t) => {
-  const cluster = await startCluster(t, 3);
+  const cluster = await startCluster(t, postgres, 3);
   const { nodes, redis } = cluster;
   const [first] = nodes as [RunningServer];
   await cluster.untilReady();
@@ -90,8 +92,16 @@ test('a churn of players over three nodes, one of which is killed, and a Redis t
   }
 
   const startedAt = performance.now();
+  const disconnecting = new Set<Promise<void>>();
+  let isPaused = false;
   const faults = (async () => {
     await pass(CHURN_MS * 0.2);
+    // Without disconnects for a moment, so that the node is killed with a player on it.
+    isPaused = true;
+    await Promise.all(disconnecting);
+    const last = await (nodes[2] as RunningServer).connect({ token });
+    clients.push(new Client(last, 'node 2'));
+    isPaused = false;
     killed.push('node 2');
     nodes[2]?.child.kill('SIGKILL');
     await pass(CHURN_MS * 0.3);
@@ -103,7 +113,13 @@ test('a churn of players over three nodes, one of which is killed, and a Redis t
   })();
   const calls: Promise<void>[] = [faults];
   while (performance.now() - startedAt < CHURN_MS) {
-    calls.push(pick([connect, connect, disconnect, status])());
+    const step = pick([connect, connect, disconnect, status]);
+    if (step !== disconnect) calls.push(step());
+    else if (!isPaused) {
+      const call = disconnect().finally(() => disconnecting.delete(call));
+      disconnecting.add(call);
+      calls.push(call);
+    }
     for (const client of clients) if (client.isOpen) client.send();
     await pass(40);
   }

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { CLOSE_CODES } from '@respark/protocol';
-import { startCluster, type TestCluster, TIMES, until } from '../support/cluster.ts';
+import { startCluster, type TestCluster, TIMES, until, whyNoCluster } from '../support/cluster.ts';
+import { usePostgres } from '../support/postgres.ts';
 import type { RunningServer } from '../support/process.ts';
-import { findRedisFault } from '../support/redis-server.ts';
 import type { TestPlayer } from '../support/server.ts';
+
+const postgres = usePostgres();
 
 const UNAVAILABLE = { name: 'InternalServerException' };
 
-describe('servers that share a Redis', { skip: findRedisFault() ?? false }, () => {
+describe('servers that share a Redis', { skip: whyNoCluster }, () => {
   test('a player is disconnected from any node, and each node sees the same', async (t) => {
     const { one, other, players, disconnect, status } = await open(t);
     const [alice] = players;
@@ -107,7 +109,7 @@ async function open(t: TestContext): Promise<
     token: string;
   }
 > {
-  const cluster = await startCluster(t, 2);
+  const cluster = await startCluster(t, postgres, 2);
   const [one, other] = cluster.nodes as [RunningServer, RunningServer];
   await cluster.untilReady();
   const alice = await one.connect();

@@ -105,6 +105,7 @@ describe('doctor', () => {
   it('looks at the Redis server of a cluster, and at none for a single node', async () => {
     const env = {
       RESPARK_REDIS_URL: 'redis://redis.example:6379',
+      RESPARK_DATABASE_URL: 'postgres://respark@db.example/respark',
       RESPARK_SECRET_KEY: Buffer.alloc(32).toString('base64'),
       RESPARK_PUBLIC_URL: 'https://respark.example',
     };

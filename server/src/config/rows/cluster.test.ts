@@ -5,6 +5,7 @@ import { loadSettings } from '../config.ts';
 
 const CLUSTER = {
   RESPARK_REDIS_URL: 'rediss://respark:password@redis.example:6380',
+  RESPARK_DATABASE_URL: 'postgres://respark:password@db.example/respark',
   RESPARK_SECRET_KEY: Buffer.alloc(32, 'respark').toString('base64'),
   RESPARK_PUBLIC_URL: 'https://respark.example',
 };
@@ -18,6 +19,11 @@ test('a cluster is chosen by the URL of its Redis, which is never shown', () => 
 });
 
 for (const [name, env, pattern] of [
+  [
+    'a database that all nodes share',
+    { RESPARK_DATABASE_URL: '' },
+    /RESPARK_REDIS_URL is set without RESPARK_DATABASE_URL, so each node would keep games, keys and players of its own/,
+  ],
   ['a key that all nodes have', { RESPARK_SECRET_KEY: '' }, /without RESPARK_SECRET_KEY/],
   ['a public URL', { RESPARK_PUBLIC_URL: '' }, /without RESPARK_PUBLIC_URL/],
   [

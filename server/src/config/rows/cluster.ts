@@ -66,7 +66,8 @@ export const cluster = {
   title: 'A cluster of nodes',
   rows,
   checks: [
-    needs('redisUrl', 'secretKey', 'each node would make a key of its own, and refuse the tokens of the others'),
+    // A database needs a secret key, so no node makes one of its own.
+    needs('redisUrl', 'databaseUrl', 'each node would keep games, keys and players of its own, which the others lack'),
     needs('redisUrl', 'publicUrl', 'downloads would lead to one of the nodes'),
     // A node that was cut off when the directory lost its memory has stopped by then.
     atMost('leaseMs', 'recoveryMs'),
