@@ -151,15 +151,6 @@ export interface Cluster {
   /** Calls the listener once for each lease that ends while the node goes on. Its connections must then be closed. */
   onLeaseEnd(listener: (lease: Lease) => void): void;
 
-  /**
-   * Calls the listener when something that nodes remember of the store may have changed: another node has announced it,
-   * or this one may have missed an announcement.
-   */
-  onChange(listener: () => void): void;
-
-  /** Has every node call its `onChange` listeners. Does nothing about what it cannot reach: those find out by themselves. */
-  announceChange(): MaybePromise<void>;
-
   /** The number of entries that this node has made and not yet removed: 0 when every player is gone. */
   readonly size: number;
 

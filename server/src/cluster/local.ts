@@ -129,11 +129,6 @@ export class LocalCluster implements Cluster {
   /** The lease of a single node never ends before its process. */
   onLeaseEnd(): void {}
 
-  /** This process knows what it changes, and no other changes anything. */
-  onChange(): void {}
-
-  announceChange(): void {}
-
   async close(): Promise<void> {
     this.#answers = {};
   }

@@ -11,7 +11,7 @@ import { RedisData, runModel } from './redis-model.ts';
 const SEEDS = 60;
 const STEPS = 250;
 
-const KEYS = ['era', 'former', 'links', 'nodes', 'facts', 'dead', 'stages', 'changes', 'recovered', 'touch'] as const;
+const KEYS = ['era', 'former', 'links', 'nodes', 'facts', 'dead', 'stages', 'recovered', 'touch'] as const;
 const PLAYERS = ['s:alice', 's:bob', 's:carol'];
 const NODES = ['n1', 'n2', 'n3'];
 const RUNTIMES = ['empty', '01-a', '01-b', '01-c'];
@@ -37,11 +37,7 @@ function drawCall(engine: Engine, data: RedisData): Call {
       names('era', 'links', 'nodes', 'facts', 'recovered'),
       [era, node, pick(['1', '2', '10']), '5', '{}'],
     ],
-    () => [
-      scripts.RENEW,
-      names('era', 'links', 'nodes', 'changes', 'dead', 'former'),
-      [era, node, link, pick(['6', '7'])],
-    ],
+    () => [scripts.RENEW, names('era', 'links', 'nodes', 'dead', 'former'), [era, node, link, pick(['6', '7'])]],
     ...Array.from({ length: 4 }, () => (): Call => {
       const texts = [era, node, link, player, id, value, stageId, pick(RUNTIMES), pick(['1', '3'])];
       return [scripts.REGISTER, [...names('era', 'links'), at, of, key('stages')], texts];
@@ -63,8 +59,7 @@ function drawCall(engine: Engine, data: RedisData): Call {
     () => [scripts.FORGET, names('era', 'dead'), [era, node]],
     () => [scripts.FORGET, names('era', 'former', 'touch'), [era, 'r1-0.5']],
     () => [scripts.FIELDS, names('era', 'links'), [era]],
-    () => [scripts.ANNOUNCE, names('era', 'stages', 'changes'), [era, stageId, pick([...RUNTIMES.slice(1), 'closed'])]],
-    () => [scripts.CHANGE, names('era', 'changes'), [era]],
+    () => [scripts.ANNOUNCE, names('era', 'stages'), [era, stageId, pick([...RUNTIMES.slice(1), 'closed'])]],
     () => [scripts.RECOVERED, names('era', 'recovered'), [era]],
     () => [scripts.LEAVE, names('era', 'links', 'nodes', 'facts', 'dead'), [era, node, link]],
   ])();
@@ -73,9 +68,9 @@ function drawCall(engine: Engine, data: RedisData): Call {
 /** Redis promises no order of a hash's or a set's members, and picks a random one of a set. */
 function comparable(name: string, [status, ...rest]: ScriptReply, data: RedisData): unknown {
   if (name === 'renew' && status === 'ok') {
-    const [changes, dead = '', former = '', ...nodes] = rest;
+    const [dead = '', former = '', ...nodes] = rest;
     const isOf = (set: string, member: string) => member === '' || data.smembers(key(set)).includes(member);
-    return [changes, dead !== '', former !== '', isOf('dead', dead), isOf('former', former), pairs(nodes)];
+    return [dead !== '', former !== '', isOf('dead', dead), isOf('former', former), pairs(nodes)];
   }
   return [status, name === 'sample' || name === 'fields' ? [...rest].sort() : pairs(rest)];
 }

@@ -52,10 +52,6 @@ export class RedisData {
     this.hashes.delete(key);
     this.sets.delete(key);
   }
-
-  incr(key: string): void {
-    this.texts.set(key, String(Number(this.texts.get(key) ?? '0') + 1));
-  }
 }
 
 type Model = (data: RedisData, keys: readonly string[], texts: readonly string[]) => ScriptReply;
@@ -117,9 +113,9 @@ const MODELS: Readonly<Record<string, Model>> = {
   },
   renew(data, keys, [, node = '', , sequence = '']) {
     data.hset(at(keys, 2), node, sequence);
-    const [dead = ''] = data.smembers(at(keys, 4));
-    const [former = ''] = data.smembers(at(keys, 5));
-    return ['ok', data.texts.get(at(keys, 3)) ?? '0', dead, former, ...data.hgetall(at(keys, 2))];
+    const [dead = ''] = data.smembers(at(keys, 3));
+    const [former = ''] = data.smembers(at(keys, 4));
+    return ['ok', dead, former, ...data.hgetall(at(keys, 2))];
   },
   register(data, keys, [, , , player = '', id = '', value = '', stageId = '', runtimeId = '', maximum = '']) {
     const newest = data.hget(at(keys, 4), stageId);
@@ -184,11 +180,6 @@ const MODELS: Readonly<Record<string, Model>> = {
     if (news === 'closed' || newest === undefined || (newest !== 'closed' && news > newest)) {
       data.hset(at(keys, 1), stageId, news);
     }
-    data.incr(at(keys, 2));
-    return OK;
-  },
-  change(data, keys) {
-    data.incr(at(keys, 1));
     return OK;
   },
   recovered(data, keys) {

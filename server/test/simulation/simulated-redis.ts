@@ -16,7 +16,7 @@ class Connection {
   readonly pending = new Set<(error: Error) => void>();
   /** What has reached the server's end and waits until the server, or the way to it, goes on. */
   readonly inbox: (() => void)[] = [];
-  subscription: { readonly channels: ReadonlySet<string>; message(channel: string, text: string): void } | undefined;
+  subscription: { readonly channel: string; message(text: string): void } | undefined;
   isOpenAtServer = true;
   isOpenAtClient = true;
   sentUntil = 0;
@@ -63,11 +63,11 @@ export class SimulatedRedis {
         };
         return session;
       },
-      subscribe: async (channels, { message, closed }) => {
+      subscribe: async (channel, { message, closed }) => {
         const connection = await this.#open(client, closed);
         const subscription: RedisSubscription = { close: () => this.#closeAtClient(connection) };
         await this.#ask(connection, () => {
-          connection.subscription = { channels: new Set(channels), message };
+          connection.subscription = { channel, message };
         });
         return subscription;
       },
@@ -201,7 +201,7 @@ export class SimulatedRedis {
   #publish(channel: string, text: string): number {
     let receivers = 0;
     for (const connection of this.#connections) {
-      if (!connection.subscription?.channels.has(channel)) continue;
+      if (connection.subscription?.channel !== channel) continue;
       receivers += 1;
       if (this.#engine.chance(this.lossRate) || connection.client.isCut) {
         this.#coverage.add(text.includes('"to"') ? 'a lost acknowledgement' : 'a lost request');
@@ -212,7 +212,7 @@ export class SimulatedRedis {
       connection.repliedUntil = arrivesMs;
       this.#engine.after(arrivesMs - this.#engine.nowMs, () => {
         const take = () => {
-          if (connection.isOpenAtClient) message(channel, text);
+          if (connection.isOpenAtClient) message(text);
         };
         connection.client.schedule(0, take, connection);
       });

@@ -84,8 +84,6 @@ class ScheduledCluster implements Cluster {
   isProvenDead = (node: string) => this.inner.isProvenDead(node);
   nodes = () => this.inner.nodes();
   onLeaseEnd = () => {};
-  onChange = () => {};
-  announceChange = () => {};
   requestAll: Cluster['requestAll'] = (...parameters) => this.inner.requestAll(...parameters);
   announceRuntime: Cluster['announceRuntime'] = (...parameters) => this.inner.announceRuntime(...parameters);
   answer: Cluster['answer'] = (kind, handler) => this.inner.answer(kind, handler);

@@ -29,7 +29,6 @@ interface ChannelsParts {
   readonly publish: (channel: string, text: string) => Promise<number>;
   /** Carries out a request; what it gives after the incarnation has ended is not sent. */
   readonly answer: (kind: NodeCallKind, request: unknown) => Promise<unknown>;
-  readonly changed: () => void;
 }
 
 /**
@@ -81,20 +80,12 @@ export class Channels {
     }
   }
 
-  async announceChange(): Promise<void> {
-    await this.#parts.publish(this.#changes, '');
-  }
-
   close(): void {
     this.#isClosed = true;
     this.#wake();
     this.#subscription?.close();
     for (const { reject } of this.#waiting.values()) reject(new Error(`incarnation ${this.#parts.node} has ended`));
     this.#waiting.clear();
-  }
-
-  get #changes(): string {
-    return `${this.#parts.prefix}:changes`;
   }
 
   #channelOf(node: string): string {
@@ -105,7 +96,7 @@ export class Channels {
     const { node, link, log, random } = this.#parts;
     for (let failures = 0; !this.#isClosed; ) {
       try {
-        await this.#subscribeUntilLost(link, [this.#channelOf(node), this.#changes], () => {
+        await this.#subscribeUntilLost(link, this.#channelOf(node), () => {
           failures = 0;
         });
         if (!this.#isClosed) log.warn({ node }, 'the channel of this node was lost: other nodes cannot reach it');
@@ -118,19 +109,17 @@ export class Channels {
     }
   }
 
-  async #subscribeUntilLost(link: RedisLink, channels: readonly string[], opened: () => void): Promise<void> {
-    const { clock, timeoutMs, changed } = this.#parts;
+  async #subscribeUntilLost(link: RedisLink, channel: string, opened: () => void): Promise<void> {
+    const { clock, timeoutMs } = this.#parts;
     let lose = () => {};
     const lost = new Promise<void>((resolve) => {
       lose = resolve;
     });
     let isLate = false;
-    const message = (channel: string, text: string) => {
-      if (this.#isClosed) return;
-      if (channel === this.#changes) changed();
-      else this.#receive(text);
+    const message = (text: string) => {
+      if (!this.#isClosed) this.#receive(text);
     };
-    const opening = link.subscribe(channels, { message, closed: lose });
+    const opening = link.subscribe(channel, { message, closed: lose });
     opening.then((subscription) => (isLate ? subscription.close() : undefined)).catch(() => {});
     try {
       this.#subscription = await withTimeout(opening, timeoutMs, clock);
@@ -140,8 +129,6 @@ export class Channels {
     }
     opened();
     this.#noteSubscribed();
-    // A change that was announced while nobody listened.
-    changed();
     if (this.#isClosed) this.#subscription.close();
     else await lost;
   }

@@ -25,7 +25,6 @@ export class EraKeys {
   readonly facts: string;
   readonly dead: string;
   readonly stages: string;
-  readonly changes: string;
   readonly recovered: string;
   readonly touch: string;
 
@@ -36,17 +35,13 @@ export class EraKeys {
     this.facts = `${base}:facts`;
     this.dead = `${base}:dead`;
     this.stages = `${base}:stages`;
-    this.changes = `${base}:changes`;
     this.recovered = `${base}:recovered`;
     this.touch = `${base}:touch`;
   }
 
   /** Those that there is one of. */
   get single(): readonly string[] {
-    return [
-      ...[this.links, this.nodes, this.facts, this.dead],
-      ...[this.stages, this.changes, this.recovered, this.touch],
-    ];
+    return [...[this.links, this.nodes, this.facts, this.dead], ...[this.stages, this.recovered, this.touch]];
   }
 
   player(name: string): string {

@@ -47,7 +47,7 @@ export class Life {
       ended: () => events.ended(this),
     });
     this.channels = new Channels({
-      ...{ node, prefix, timeoutMs, link, clock, random, log, changed: events.changed },
+      ...{ node, prefix, timeoutMs, link, clock, random, log },
       publish: async (channel, text) => await this.partition(0).publish(channel, text),
       answer: (kind, request) => events.answer(kind, request),
     });

@@ -29,9 +29,6 @@ export interface RedisSubscription {
 export interface RedisLink {
   /** Opens a connection; `closed` is called once when it ends, for whatever reason. */
   connect(closed: () => void): Promise<RedisSession>;
-  /** Opens a connection of its own for the messages of these channels. What is published while it is away is lost. */
-  subscribe(
-    channels: readonly string[],
-    events: { message(channel: string, text: string): void; closed(): void },
-  ): Promise<RedisSubscription>;
+  /** Opens a connection of its own for the messages of this channel. What is published while it is away is lost. */
+  subscribe(channel: string, events: { message(text: string): void; closed(): void }): Promise<RedisSubscription>;
 }

@@ -48,12 +48,12 @@ export class NodeRedisLink implements RedisLink {
   }
 
   async subscribe(
-    channels: readonly string[],
-    { message, closed }: { message(channel: string, text: string): void; closed(): void },
+    channel: string,
+    { message, closed }: { message(text: string): void; closed(): void },
   ): Promise<RedisSubscription> {
     const { client, end, isEnded } = await this.#open(closed);
     try {
-      await client.subscribe([...channels], (text, channel) => message(channel, text));
+      await client.subscribe(channel, (text) => message(text));
     } catch (error) {
       end();
       throw error;

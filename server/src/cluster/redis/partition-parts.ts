@@ -20,8 +20,6 @@ export interface PartitionEvents {
   /** Other nodes have taken the incarnation for dead. */
   buried(): void;
   eraChanged(): void;
-  /** What nodes remember of the store may have changed. */
-  changed(): void;
   /** A command to the directory had its reply. */
   measured(durationMs: number): void;
   linkLost(): void;

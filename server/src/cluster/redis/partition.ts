@@ -57,7 +57,6 @@ export class Partition {
   #links = 0;
   #sequence = 0;
   #registrations = 0;
-  #changes: string | undefined;
   #isTending = false;
   /** The era whose recovery the directory knows of. */
   #recoveryToldIn = '';
@@ -164,14 +163,9 @@ export class Partition {
 
   async announce(stageId: string, news: string): Promise<void> {
     const { session, era, keys } = this.#getJoined();
-    const names = [this.#keys.era, keys.stages, keys.changes];
+    const names = [this.#keys.era, keys.stages];
     const [status] = await session.run(scripts.ANNOUNCE, names, [era, stageId, news]);
     if (status !== 'ok') throw this.#refused(session, status);
-  }
-
-  async announceChange(): Promise<void> {
-    const { session, era, keys } = this.#getJoined();
-    await session.run(scripts.CHANGE, [this.#keys.era, keys.changes], [era]);
   }
 
   async publish(channel: string, text: string): Promise<number> {
@@ -228,7 +222,6 @@ export class Partition {
     this.#eraSeenAt = this.#parts.clock.monotonic();
     this.#isRecovered = false;
     this.#isRestored = false;
-    this.#changes = undefined;
     this.#observation.forget();
     this.#parts.events.eraChanged();
   }
@@ -271,18 +264,16 @@ export class Partition {
   }
 
   async #renew(joined: Joined): Promise<void> {
-    const { lease, clock, settings, events } = this.#parts;
+    const { lease, clock, settings } = this.#parts;
     const { session, era, keys, link } = joined;
     const sentAt = momentOf(clock);
     this.#sequence += 1;
-    const names = [this.#keys.era, keys.links, keys.nodes, keys.changes, keys.dead, this.#keys.former];
+    const names = [this.#keys.era, keys.links, keys.nodes, keys.dead, this.#keys.former];
     const texts = [era, lease.node, link, String(this.#sequence)];
-    const [status, changes = '', dead = '', former = '', ...nodes] = await session.run(scripts.RENEW, names, texts);
+    const [status, dead = '', former = '', ...nodes] = await session.run(scripts.RENEW, names, texts);
     if (status !== 'ok') throw this.#refused(session, status);
     this.#renewedAt = sentAt;
     this.#countLease();
-    if (this.#changes !== undefined && this.#changes !== changes) events.changed();
-    this.#changes = changes;
     const readAt = { sentAt: sentAt.monotonic, receivedAt: clock.monotonic() };
     const silent = this.#observation.read(new Map(pairsOf(nodes)), readAt);
     if (dead !== '') this.#observation.confirm(dead);

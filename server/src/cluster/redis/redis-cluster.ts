@@ -31,7 +31,6 @@ export class RedisCluster implements Cluster {
   readonly #parts: LifeParts;
   readonly #metrics: ClusterMetrics;
   readonly #leaseEnd: ((lease: Lease) => void)[] = [];
-  readonly #change: (() => void)[] = [];
   #answers: { [Kind in NodeCallKind]?: AnswerNodeCall<Kind> } = {};
   #life: Life;
   #isClosed = false;
@@ -139,17 +138,6 @@ export class RedisCluster implements Cluster {
     this.#leaseEnd.push(listener);
   }
 
-  onChange(listener: () => void): void {
-    this.#change.push(listener);
-  }
-
-  async announceChange(): Promise<void> {
-    this.#changed();
-    // The counter is for those who miss the message.
-    await this.#life.partition(0).announceChange();
-    await this.#life.channels.announceChange();
-  }
-
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#life.close({ isLeaving: true });
@@ -164,11 +152,7 @@ export class RedisCluster implements Cluster {
       ended: (ended: Life) => this.#goOn(ended),
       answer: (kind: NodeCallKind, request: unknown) =>
         this.#answerIn(life, kind, request as NodeRequest<NodeCallKind>),
-      changed: () => this.#changed(),
-      eraChanged: () => {
-        this.#metrics.eraChanged();
-        this.#changed();
-      },
+      eraChanged: () => this.#metrics.eraChanged(),
       measured: (durationMs: number) => this.#metrics.directoryCalled(durationMs),
       linkLost: () => this.#metrics.linkLost(),
     };
@@ -184,10 +168,6 @@ export class RedisCluster implements Cluster {
     this.#life = this.#begin(ended);
     void ended.close({ isLeaving: false });
     for (const listener of this.#leaseEnd) listener(ended.lease);
-  }
-
-  #changed(): void {
-    for (const listener of this.#change) listener();
   }
 
   async #answerIn<Kind extends NodeCallKind>(

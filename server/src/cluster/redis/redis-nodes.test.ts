@@ -46,7 +46,7 @@ describe('nodes that share a Redis', { skip: findRedisFault() ?? false }, () => 
     assert.deepEqual(await one.request(other.node, 'disconnect', request, TIMEOUT_MS), { closedIds: ['a'] });
   });
 
-  test('a stage is closed at all nodes, and a new runtime and a change are announced to all', async (t) => {
+  test('a stage is closed at all nodes, and a new runtime is announced to all', async (t) => {
     const { one, other } = await open(t);
     const seen: string[] = [];
     for (const [name, cluster] of [['one', one] as const, ['other', other] as const]) {
@@ -65,12 +65,6 @@ describe('nodes that share a Redis', { skip: findRedisFault() ?? false }, () => 
       ...['one closes stage-2', 'one hears of 01-a', 'other closes stage-2', 'other hears of 01-a'],
     ]);
     assert.equal(await register(one, 'a'), 'runtime_changed');
-    let changes = 0;
-    other.onChange(() => {
-      changes += 1;
-    });
-    await one.announceChange();
-    await until(() => changes > 0);
   });
 
   test('a node removes only its own entries, and an entry of a node that has left is not listed', async (t) => {
@@ -108,7 +102,7 @@ describe('nodes that share a Redis', { skip: findRedisFault() ?? false }, () => 
     const real = new NodeRedisLink({ url: server.url, timeoutMs: TIMEOUT_MS, clock });
     // Connections that are given up stay open here, as one of which Redis has not heard the end.
     const link: RedisLink = {
-      subscribe: (channels, events) => real.subscribe(channels, events),
+      subscribe: (channel, events) => real.subscribe(channel, events),
       async connect() {
         const session = await real.connect(() => {});
         sessions.push(session);

@@ -11,7 +11,6 @@ import type { Script } from './link.ts';
  * - `facts`      hash: incarnation → what the node says about itself, JSON
  * - `dead`       set: incarnations that are dead and whose entries are still there
  * - `stages`     hash: stage id → `closed`, or the newest runtime that was announced
- * - `changes`    counter: what nodes may remember of the store has changed
  * - `recovered`  there once a node has seen the era for long enough
  * - `player`     hash: connection id → `incarnation|created|runtime`
  * - `index`      set, one for each incarnation: the players that have entries of it
@@ -54,15 +53,15 @@ export const JOIN = script(
 );
 
 /**
- * Keys: era, links, nodes, changes, dead, former. Parameters: era, node, link, sequence. Replies with the change counter, a
- * dead node and a former era that are still to be swept, if any, and then each node and its sequence number.
+ * Keys: era, links, nodes, dead, former. Parameters: era, node, link, sequence. Replies with a dead node and a former era that
+ * are still to be swept, if any, and then each node and its sequence number.
  */
 export const RENEW = script(
   'renew',
   IN_ERA,
   ON_LINK,
   `redis.call('HSET', KEYS[3], ARGV[2], ARGV[4])`,
-  `local reply = {'ok', redis.call('GET', KEYS[4]) or '0', redis.call('SRANDMEMBER', KEYS[5]) or '', redis.call('SRANDMEMBER', KEYS[6]) or ''}`,
+  `local reply = {'ok', redis.call('SRANDMEMBER', KEYS[4]) or '', redis.call('SRANDMEMBER', KEYS[5]) or ''}`,
   `for _, text in ipairs(redis.call('HGETALL', KEYS[3])) do reply[#reply + 1] = text end`,
   `return reply`,
 );
@@ -205,7 +204,7 @@ export const FIELDS = script(
   `return reply`,
 );
 
-/** Keys: era, stages, changes. Parameters: era, stage id, `closed` or a runtime. A closed stage stays so. */
+/** Keys: era, stages. Parameters: era, stage id, `closed` or a runtime. A closed stage stays so. */
 export const ANNOUNCE = script(
   'announce',
   IN_ERA,
@@ -213,12 +212,8 @@ export const ANNOUNCE = script(
   `if ARGV[3] == 'closed' or not newest or (newest ~= 'closed' and ARGV[3] > newest) then`,
   `  redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])`,
   `end`,
-  `redis.call('INCR', KEYS[3])`,
   `return {'ok'}`,
 );
-
-/** Keys: era, changes. Parameters: era. */
-export const CHANGE = script('change', IN_ERA, `redis.call('INCR', KEYS[2])`, `return {'ok'}`);
 
 /** Keys: era, recovered. Parameters: era. */
 export const RECOVERED = script('recovered', IN_ERA, `redis.call('SET', KEYS[2], '1')`, `return {'ok'}`);

@@ -40,7 +40,7 @@ const rows = {
     default: 5_000,
     min: 10,
     max: 60_000,
-    help: 'How often a node renews its lease, and learns what other nodes have changed if it has missed the message.',
+    help: 'How often a node renews its lease, and looks which other nodes have not renewed theirs.',
   }),
   leaseMs: integer({
     default: 30_000,
