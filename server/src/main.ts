@@ -241,6 +241,20 @@ export async function examineRedis(settings: { readonly redisUrl: string; readon
   return await examineRedis(settings);
 }
 
+/** What a command may find out about the database. Throws a `StartupError` when no server could use it. */
+export async function examineDatabase({
+  settings,
+  log,
+  clock = systemClock,
+}: {
+  readonly settings: Settings & { readonly databaseUrl: string };
+  readonly log: Log;
+  readonly clock?: Clock;
+}) {
+  const { examineDatabase } = await import('./app/postgres-backends.ts');
+  return await examineDatabase({ settings, log, clock });
+}
+
 /** Brings the schema of what the settings name up to this version. */
 export async function migrateData(options: Surroundings): Promise<Migrated[]> {
   return await withoutServer(options, migrateBackends);

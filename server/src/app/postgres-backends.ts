@@ -9,6 +9,7 @@ import type { Keyring } from '../keyring.ts';
 import type { Log } from '../log.ts';
 import type { AuditLog, AuditReader, AuditWriter } from '../store/audit/audit-log.ts';
 import { openPostgresAuditBeside, openPostgresAuditLog } from '../store/audit/postgres.ts';
+import { type DatabaseFinding, examinePostgres } from '../store/examine-postgres.ts';
 import type { PlayerData } from '../store/player-data/player-data.ts';
 import { openPostgresPlayerData } from '../store/player-data/postgres.ts';
 import { openPostgres } from '../store/postgres.ts';
@@ -108,6 +109,15 @@ export async function migratePostgres({ settings, log, clock, closers }: Parts):
     { name: 'the store', from: from.store, to: to.store },
     { name: 'player data, logs and audit records', from: from.beside, to: to.beside },
   ];
+}
+
+/** What is wrong with the database, or may be. Throws a `StartupError` when no server could use it. */
+export async function examineDatabase({
+  settings,
+  log,
+  clock,
+}: Omit<Parts, 'closers'>): Promise<readonly DatabaseFinding[]> {
+  return await examinePostgres({ settings, log, clock });
 }
 
 /** Names the journal of this data directory for good, because its records have the name in their keys. */

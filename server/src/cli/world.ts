@@ -39,6 +39,7 @@ export interface World {
       | 'migrateData'
       | 'copyData'
       | 'examineRedis'
+      | 'examineDatabase'
     >
   >;
 }

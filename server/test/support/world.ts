@@ -82,6 +82,7 @@ export function createTestWorld({
       migrateData: unexpected,
       copyData: unexpected,
       examineRedis: unexpected,
+      examineDatabase: unexpected,
       ...main,
     }),
     out: () => written.stdout,

@@ -45,7 +45,8 @@ async function diagnose({
   root,
   platform = 'linux',
   openAdministration,
-  examineRedis,
+  examineRedis = async () => [],
+  examineDatabase = async () => [],
 }: {
   platform?: NodeJS.Platform;
   dataDir?: string;
@@ -54,6 +55,7 @@ async function diagnose({
   root?: typeof ROOT;
   openAdministration?: Main['openAdministration'];
   examineRedis?: Main['examineRedis'];
+  examineDatabase?: Main['examineDatabase'];
 }) {
   const local = { ...(root === undefined ? {} : { root }), ...(url === undefined ? {} : { url }) };
   const world = createTestWorld({
@@ -62,7 +64,7 @@ async function diagnose({
     local,
     main: {
       ...(openAdministration === undefined ? {} : { openAdministration }),
-      ...(examineRedis === undefined ? {} : { examineRedis }),
+      ...{ examineRedis, examineDatabase },
     },
   });
   const exitCode = await world.run('doctor', '--json', '--data-dir', dataDir, '--max-connections', '1000');
@@ -115,6 +117,30 @@ describe('doctor', () => {
     const away = await diagnose({ env, examineRedis: () => Promise.reject(new Error('connect ECONNREFUSED')) });
     assert.match(away.find('Redis')?.detail ?? '', /does not answer: connect ECONNREFUSED/);
     assert.equal((await diagnose({})).find('Redis'), undefined);
+  });
+
+  it('looks at the database, whose faults are not reported as those of the secret key', async () => {
+    const env = {
+      RESPARK_DATABASE_URL: 'postgres://respark@db.example/respark',
+      RESPARK_SECRET_KEY: Buffer.alloc(32).toString('base64'),
+    };
+    const opened: unknown[] = [];
+    const openAdministration = async (options: unknown) => {
+      opened.push(options);
+      throw new StartupError('the secret key is not the one of this database');
+    };
+    const finding = { state: 'warn', detail: 'fsync is off', advice: 'set fsync to on' } as const;
+    const found = await diagnose({ env, root: ROOT, openAdministration, examineDatabase: async () => [finding] });
+    assert.deepEqual(found.find('database'), { check: 'database', ...finding });
+    assert.equal(found.find('secret key')?.state, 'fail');
+    const away = new StartupError('cannot use the database "respark"');
+    const examineDatabase = () => Promise.reject(away);
+    const { exitCode, find } = await diagnose({ env, root: ROOT, openAdministration, examineDatabase });
+    assert.deepEqual([exitCode, find('database')?.state], [1, 'fail']);
+    assert.equal(find('database')?.detail, away.message);
+    assert.equal(find('secret key'), undefined);
+    assert.equal(opened.length, 1);
+    assert.equal((await diagnose({})).find('database'), undefined);
   });
 
   it('compares the clock with that of the running server', async (t) => {

@@ -53,7 +53,10 @@ async function examine(world: World, command: Command): Promise<Finding[]> {
     const settings = settingsOf(world, command);
     findings.push({ check: 'settings', state: 'ok', detail: 'valid' });
     findings.push(await checkDataDirectory(settings.dataDir));
-    findings.push(await checkSecretKey(world, settings));
+    const database = await checkDatabase(world, settings);
+    findings.push(...database);
+    // Without the database, its faults would be those of the key too.
+    if (database.every(({ state }) => state !== 'fail')) findings.push(await checkSecretKey(world, settings));
     findings.push(...(await checkServer(world, settings)));
     findings.push(...(await checkCredentials(world, settings)));
     findings.push(...(await checkProxy(world, settings)));
@@ -103,18 +106,36 @@ async function checkDataDirectory(dataDir: string): Promise<Finding> {
 /** Opens the store with the configured secret key; this works beside a running server, and changes nothing. */
 async function checkSecretKey(world: World, settings: Settings): Promise<Finding> {
   const check = 'secret key';
-  // Before the first start there is no database to open.
+  // Before the first start with this directory there is nothing to open.
   if ((await world.localFiles.rootCredentials(settings.dataDir)) === undefined) {
-    return { check, state: 'ok', detail: 'nothing is encrypted yet' };
+    return { check, state: 'ok', detail: 'the data directory has nothing that is encrypted yet' };
   }
   try {
-    const log = createLog({ level: 'error', destination: { write: (line) => void world.stderr.write(line) } });
+    const log = logOf(world);
     const { openAdministration } = await world.loadMain();
     const administration = await openAdministration({ settings, log });
     await administration.close();
     return { check, state: 'ok', detail: 'decrypts the stored secrets' };
   } catch (error) {
     return { check, state: 'fail', detail: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function logOf({ stderr }: World) {
+  return createLog({ level: 'error', destination: { write: (line) => void stderr.write(line) } });
+}
+
+/** What is kept in the data directory has no database to check. */
+async function checkDatabase(world: World, settings: Settings): Promise<Finding[]> {
+  const { databaseUrl } = settings;
+  if (databaseUrl === undefined) return [];
+  const check = 'database';
+  try {
+    const { examineDatabase } = await world.loadMain();
+    const findings = await examineDatabase({ settings: { ...settings, databaseUrl }, log: logOf(world) });
+    return findings.map((finding) => ({ check, ...finding }));
+  } catch (error) {
+    return [{ check, state: 'fail', detail: error instanceof Error ? error.message : String(error) }];
   }
 }
 

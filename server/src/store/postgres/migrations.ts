@@ -62,6 +62,9 @@ const MIGRATIONS = [
    )`,
 ];
 
+/** The version that this program's migrations lead to. */
+export const BESIDE_VERSION = MIGRATIONS.length;
+
 interface Versions {
   beside_version: { version: number };
 }
