@@ -65,6 +65,8 @@ export interface RunningServer {
   };
   /** What the operator should know about these settings. */
   readonly warnings: readonly string[];
+  /** Resolves when an operator has asked the node to drain: the caller then stops it as at a signal. */
+  readonly drainAsked: Promise<void>;
   /** What the server holds at the moment, so that a test can check that nothing is left behind. */
   counts(): Readonly<Record<string, number>>;
   /**
@@ -135,7 +137,7 @@ async function start(
     ...{ ...parts, backends, access, audit, refusals, metrics, arns, services },
     ...{ longWork: threads, ownUrl: () => url },
   });
-  const { gateway, turns, upgrade, listeners, requests } = node;
+  const { gateway, drainAsked, turns, upgrade, listeners, requests } = node;
   // The gateway must be there first: an unfinished deletion closes the stage's players. Before the server listens it
   // has none.
   await resumeWork({ ...parts, background: services.background });
@@ -166,6 +168,7 @@ async function start(
       ...directory.warnings,
       ...warningsOf({ settings, management, playerServer, nodeVersion: process.versions.node, openFileLimit, clock }),
     ],
+    drainAsked,
     counts: () => ({ ...node.counts(), inFlight: requests.inFlight }),
     async turnAway(hurry) {
       gateway.turnAway();

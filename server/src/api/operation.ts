@@ -6,6 +6,7 @@ import type { Deployments } from '../domain/deployments.ts';
 import type { Extensions } from '../domain/extensions.ts';
 import type { Games } from '../domain/games.ts';
 import type { GeneratedCodeJobs } from '../domain/generated-code-jobs.ts';
+import type { Nodes } from '../domain/nodes.ts';
 import type { Players } from '../domain/players/players.ts';
 import type { ServerInfo } from '../domain/server-info.ts';
 import type { Snapshots } from '../domain/snapshots.ts';
@@ -30,6 +31,7 @@ export interface Services {
   readonly resourceTags: ResourceTags;
   readonly auditRecords: AuditRecords;
   readonly stageLogLines: StageLogLines;
+  readonly clusterNodes: Nodes;
   readonly serverInfo: () => ServerInfo;
 }
 

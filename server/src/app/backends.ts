@@ -41,6 +41,7 @@ import type { StageLogs } from '../store/stage-logs/stage-logs.ts';
 import type { Store } from '../store/store.ts';
 import type { Closers } from './closers.ts';
 import type { Migrated } from './migrated.ts';
+import { factsOf } from './node-facts.ts';
 import { readVersion } from './server-info.ts';
 import type { CloudCode } from './services.ts';
 import { unlock } from './unlock.ts';
@@ -79,9 +80,10 @@ export async function openBackends(
 async function openCluster(parts: ServerParts & { readonly metrics: Pick<Metrics, 'cluster'> }): Promise<Cluster> {
   const { settings, clock, random } = parts;
   const { redisUrl } = settings;
-  if (redisUrl === undefined) return new LocalCluster({ clock, random });
+  const facts = { ...factsOf(settings, clock) };
+  if (redisUrl === undefined) return new LocalCluster({ clock, random, facts });
   const { openRedisCluster } = await import('./redis-backends.ts');
-  return openRedisCluster({ ...parts, settings: { ...settings, redisUrl } });
+  return openRedisCluster({ ...parts, facts, settings: { ...settings, redisUrl } });
 }
 
 interface ServerParts {

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Clock } from '../clock.ts';
 import type { Settings } from '../config/config.ts';
 import type { NodeFacts } from './node-watch.ts';
 import { readVersion } from './server-info.ts';
@@ -9,12 +11,14 @@ const SHARED = [
   ...['redisPartitions', 'leaseMs', 'leaseMarginMs', 'recoveryMs'],
 ] as const satisfies (keyof Settings)[];
 
-export function factsOf(settings: Settings): NodeFacts {
-  return { version: readVersion(), role: settings.nodeRole, settings: digestOf(settings) };
+/** What this node says of itself when it joins a cluster. */
+export function factsOf(settings: Settings, clock: Pick<Clock, 'now'>): NodeFacts {
+  const { nodeRole: role } = settings;
+  return { version: readVersion(), role, machine: hostname(), startedAt: clock.now(), settings: digestOf(settings) };
 }
 
 /** Tells nodes whose shared settings differ, without saying what they are. */
-function digestOf(settings: Settings): string {
+export function digestOf(settings: Settings): string {
   const shared = SHARED.map((key) => settings[key]);
   return createHash('sha256').update(JSON.stringify(shared)).digest('hex').slice(0, 16);
 }

@@ -8,6 +8,10 @@ export type NodeRole = 'both' | 'gateway' | 'management';
 export interface NodeFacts {
   readonly version: string;
   readonly role: NodeRole;
+  /** The name of its machine. */
+  readonly machine: string;
+  /** When it started, milliseconds since 1970. */
+  readonly startedAt: number;
   /** Differs when settings that all nodes must share do: see `node-facts.ts`. */
   readonly settings: string;
 }
@@ -29,7 +33,7 @@ export function watchNodes({
   log,
 }: {
   cluster: Pick<Cluster, 'nodes' | 'node'>;
-  own: NodeFacts;
+  own: Pick<NodeFacts, 'settings'>;
   clock: Clock;
   log: Log;
 }): NodeWatch {

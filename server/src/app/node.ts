@@ -26,7 +26,8 @@ import { createRareWarnings } from '../rare-warnings.ts';
 import { createTurns } from '../turns.ts';
 import type { Backends } from './backends.ts';
 import type { Closers } from './closers.ts';
-import { factsOf } from './node-facts.ts';
+import { answerAboutNode } from './node-answers.ts';
+import { digestOf } from './node-facts.ts';
 import { watchNodes } from './node-watch.ts';
 import { createServerInfo } from './server-info.ts';
 import type { Services } from './services.ts';
@@ -74,8 +75,9 @@ export function createNode(parts: {
   const gateway = new Gateway({ players, runtimes, cluster, limits, clock, random, log, metrics, settings });
   const counts = () => ({ ...gateway.counts, ...limits.counts, directory: cluster.size, runtimes: runtimes.size });
   const held = () => ({ ...counts(), freeSpace: room.free(), isShort: Number(room.isShort()) });
-  const watch = watchNodes({ cluster, own: factsOf(settings), clock, log });
+  const watch = watchNodes({ cluster, own: { settings: digestOf(settings) }, clock, log });
   closers.push('watch of nodes', async () => watch.close());
+  const drainAsked = answerAboutNode({ cluster, gateway, ownUrl, log });
   const pipeline = createPipeline({
     managementNodes: () => watch.managementNodes,
     operations: EVERY_OPERATION,
@@ -135,7 +137,7 @@ export function createNode(parts: {
     metrics: listenerFor(optionsOfServer, observe),
   };
   const upgrade = createUpgradeHandler({ gateway, limits, readHead, turns, warn, metrics, settings });
-  return { gateway, counts, turns, upgrade, listeners, requests: allRequests(Object.values(listeners)) };
+  return { gateway, drainAsked, counts, turns, upgrade, listeners, requests: allRequests(Object.values(listeners)) };
 }
 
 /** Drains and counts the requests of several listeners together. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { Cluster } from '../cluster/cluster.ts';
+import type { Cluster, NodeRecord } from '../cluster/cluster.ts';
 import { examineRedisServer, type ServerFinding } from '../cluster/redis/examine-server.ts';
 import { NodeRedisLink } from '../cluster/redis/node-redis.ts';
 import { RedisCluster } from '../cluster/redis/redis-cluster.ts';
@@ -7,7 +7,6 @@ import type { Settings } from '../config/config.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { RandomBytes } from '../random.ts';
-import { factsOf } from './node-facts.ts';
 
 /** Joins the cluster. What `backends.ts` loads only where the settings name a Redis server, because others need none of it. */
 export function openRedisCluster({
@@ -16,16 +15,17 @@ export function openRedisCluster({
   clock,
   random,
   metrics,
+  facts,
 }: {
   readonly settings: Settings & { readonly redisUrl: string };
   readonly log: Log;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly metrics: Pick<Metrics, 'cluster'>;
+  readonly facts: NodeRecord['facts'];
 }): Cluster {
   const { redisUrl: url, redisTimeoutMs: timeoutMs } = settings;
   const link = new NodeRedisLink({ url, timeoutMs, clock });
-  const facts = { ...factsOf(settings) };
   return new RedisCluster({ settings, log, clock, random, link, facts, metrics: metrics.cluster });
 }
 

@@ -15,6 +15,7 @@ import { createExtensions } from '../domain/extensions.ts';
 import { createGames, type GamesParts } from '../domain/games.ts';
 import { createGeneratedCodeJobs, type GeneratedCodeJobsParts } from '../domain/generated-code-jobs.ts';
 import type { LongWork } from '../domain/long-work.ts';
+import { createNodes } from '../domain/nodes.ts';
 import { createPageTokens, createPaginate } from '../domain/pagination.ts';
 import { createPlayerTokens } from '../domain/players/player-tokens.ts';
 import { createPlayers } from '../domain/players/players.ts';
@@ -137,6 +138,7 @@ export function createServices({
     extensions: createExtensions({ paginate }),
     auditRecords: createAuditRecords({ auditLog, pageTokens }),
     resourceTags: createResourceTags({ store, audit, arns, clock }),
+    clusterNodes: createNodes({ cluster, audit, clock, log, settings }),
     players,
     scriptLines: lines,
     stageLogLines: createStageLogLines({ store, stageLogs }),

@@ -14,6 +14,7 @@ import { deployCommand } from './commands/deploy.ts';
 import { devCommand } from './commands/dev.ts';
 import { disconnectCommand } from './commands/disconnect.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { drainCommand } from './commands/drain.ts';
 import { envCommand } from './commands/env.ts';
 import { exportCommand } from './commands/export.ts';
 import { generateCommand } from './commands/generate.ts';
@@ -22,6 +23,7 @@ import { importCommand } from './commands/import.ts';
 import { keysCommand } from './commands/keys.ts';
 import { logsCommand } from './commands/logs.ts';
 import { migrateCommand } from './commands/migrate.ts';
+import { nodesCommand } from './commands/nodes.ts';
 import { packCommand } from './commands/pack.ts';
 import { restoreCommand } from './commands/restore.ts';
 import { sendCommand } from './commands/send.ts';
@@ -79,6 +81,8 @@ Settings are flags of "serve" or RESPARK_… variables; "respark config print" s
     awsModelCommand,
     keysCommand,
     auditCommand,
+    nodesCommand,
+    drainCommand,
     backupCommand,
     restoreCommand,
     migrateCommand,

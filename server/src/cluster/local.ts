@@ -30,14 +30,16 @@ export class LocalCluster implements Cluster {
   readonly lease: Lease;
   readonly isAvailable = true;
   readonly #clock: Clock;
+  readonly #facts: NodeRecord['facts'];
   /** Stage → player → entries. A player has few, so each change copies them. */
   readonly #stages = new Map<string, Map<string, readonly DirectoryEntry[]>>();
   /** Stage → its latest announcement; the oldest comes first. */
   readonly #announcements = new Map<string, Announcement>();
   #answers: { [Kind in NodeCallKind]?: AnswerNodeCall<Kind> } = {};
 
-  constructor({ clock, random }: { clock: Clock; random: RandomBytes }) {
+  constructor({ clock, random, facts = {} }: { clock: Clock; random: RandomBytes; facts?: NodeRecord['facts'] }) {
     this.#clock = clock;
+    this.#facts = facts;
     this.node = uuidV7(random, clock.now());
     // Nobody else takes this node for dead, so there is nothing to look at.
     this.lease = { node: this.node, mayAct: () => true };
@@ -101,7 +103,7 @@ export class LocalCluster implements Cluster {
   }
 
   nodes(): readonly NodeRecord[] {
-    return [{ node: this.node, facts: {} }];
+    return [{ node: this.node, facts: this.#facts }];
   }
 
   async closeStage(stageId: string, timeoutMs: number): Promise<void> {

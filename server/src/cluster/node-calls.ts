@@ -57,6 +57,22 @@ export interface NodeCalls {
     readonly request: { readonly stageId: string };
     readonly reply: { readonly runtimeIds: readonly string[] };
   };
+  /** What the node says of itself at the moment. */
+  readonly describe_node: {
+    readonly request: Readonly<Record<string, never>>;
+    readonly reply: {
+      /** The URL of its management listener. */
+      readonly url: string;
+      /** Players' connections that are not closed yet. */
+      readonly connections: number;
+      readonly isDraining: boolean;
+    };
+  };
+  /** Has the node stop as at a SIGTERM. The reply comes at once; asking again changes nothing. */
+  readonly drain_node: {
+    readonly request: Readonly<Record<string, never>>;
+    readonly reply: Readonly<Record<string, never>>;
+  };
   /** Ends every connection in the stage. The reply comes when the directory no longer lists any of this node's. */
   readonly close_stage: {
     readonly request: { readonly stageId: string };

@@ -36,6 +36,39 @@ describe('servers that share a Redis', { skip: whyNoCluster }, () => {
     assert.deepEqual(await disconnect(other, alice.playerId), { successes: [], failures: [] });
   });
 
+  test('any node lists all of them, and has another send its players away and end', async (t) => {
+    const { one, other, players, status, list, run } = await open(t);
+    const [alice, elsewhere] = players;
+    const nodes = await list(other);
+    assert.deepEqual(
+      nodes.map(({ State, Connections }) => [State, Connections]),
+      Array(2).fill(['SERVING', 1]),
+    );
+    const idOfNode = ({ url }: RunningServer) => nodes.find(({ Url }) => Url === url)?.Id ?? '';
+    assert.equal((await run(other, 'drain', idOfNode(one))).exitCode, 0);
+    assert.equal((await alice.closed).code, CLOSE_CODES.draining.code);
+    assert.equal((await one.ended()).exitCode, 0);
+    assert.deepEqual(
+      (await list(other)).map(({ Id }) => Id),
+      [idOfNode(other)],
+    );
+    assert.deepEqual(await status(other, alice.playerId), [idOf(elsewhere)]);
+    assert.equal(elsewhere.ws.readyState, elsewhere.ws.OPEN);
+  });
+
+  test('a killed node is listed as silent until its lease is over, and cannot be asked to drain', async (t) => {
+    const { one, other, list, run } = await open(t);
+    const [killed] = (await list(other)).filter(({ Url }) => Url === one.url);
+    one.child.kill('SIGKILL');
+    await one.ended();
+    const [silent] = (await list(other)).filter(({ State }) => State === 'SILENT');
+    assert.deepEqual([silent?.Id, silent?.Connections], [killed?.Id, undefined]);
+    const { exitCode, stderr } = await run(other, 'drain', killed?.Id ?? '');
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /InternalServerException/);
+    await until(async () => (await list(other)).length === 1);
+  });
+
   test('a node that was held up past its lease closes its players before it takes a message of them', async (t) => {
     const { one, other, players, token, disconnect, status } = await open(t);
     const [alice] = players;

@@ -134,7 +134,7 @@ export async function openApi(
   };
 
   const arns = createArns({ region: 'us-east-1', accountId: '123456789012' });
-  const { games, stages, resourceTags, auditRecords, stageLogLines } = domain;
+  const { games, stages, resourceTags, auditRecords, stageLogLines, clusterNodes } = domain;
 
   const pipeline = createPipeline({
     operations,
@@ -146,6 +146,7 @@ export async function openApi(
       resourceTags,
       auditRecords,
       stageLogLines,
+      clusterNodes,
       serverInfo: () => INFO,
       ...services,
     },

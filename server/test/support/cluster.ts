@@ -1,7 +1,8 @@
+import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { DisconnectPlayerCommand, GetPlayerConnectionStatusCommand } from '@aws-sdk/client-gamesparks';
 import { type PostgresServer, whyNoPostgres } from './postgres.ts';
-import { createWorkplace, type RunningServer } from './process.ts';
+import { createWorkplace, type Ended, type RunningServer } from './process.ts';
 import { findRedisFault, RedisServer } from './redis-server.ts';
 
 /** Why tests of clusters are skipped; false when both servers are there. In CI a missing one is a failure. */
@@ -27,6 +28,10 @@ export interface TestCluster {
   readonly nodes: readonly RunningServer[];
   disconnect(node: RunningServer, player: string): Promise<{ successes: string[]; failures: string[] }>;
   status(node: RunningServer, player: string): Promise<string[]>;
+  /** Runs a command of `respark` against the node. */
+  run(node: RunningServer, ...args: readonly string[]): Promise<Ended>;
+  /** The nodes as this one lists them. */
+  list(node: RunningServer): Promise<readonly { Id: string; State: string; Url?: string; Connections?: number }[]>;
   isReady(node: RunningServer): Promise<boolean>;
   untilReady(nodes?: readonly RunningServer[]): Promise<void>;
 }
@@ -41,9 +46,17 @@ export async function startCluster(t: TestContext, postgres: PostgresServer, cou
   const named = (player: string) => ({ GameName: 'Demo', StageName: 'Dev', PlayerId: player });
   const isReady = async ({ url }: RunningServer) =>
     (await fetch(new URL('/readyz', url)).catch(() => undefined))?.status === 200;
+  const run = ({ dataDir }: RunningServer, ...args: readonly string[]) =>
+    workplace.respark([...args, '--data-dir', dataDir]);
   return {
     redis,
     nodes,
+    run,
+    async list(node) {
+      const { stdout, stderr } = await run(node, 'nodes', '--json');
+      assert.notEqual(stdout, '', stderr);
+      return JSON.parse(stdout).Nodes;
+    },
     isReady,
     async disconnect(node, player) {
       const reply = await node.sdk({ maxAttempts: 1 }).send(new DisconnectPlayerCommand(named(player)));

@@ -1,5 +1,6 @@
 import type { Operation } from '../operation.ts';
 import { listAuditRecords } from './audit.ts';
+import { drainNode, listNodes } from './nodes.ts';
 import { createPlayerToken } from './player-tokens.ts';
 import { getServerInfo } from './server.ts';
 import { deleteSnapshot } from './snapshots.ts';
@@ -9,7 +10,9 @@ import { listStageLogLines } from './stage-logs.ts';
 export const OWN_OPERATIONS: readonly Operation[] = [
   createPlayerToken,
   deleteSnapshot,
+  drainNode,
   getServerInfo,
   listAuditRecords,
+  listNodes,
   listStageLogLines,
 ];

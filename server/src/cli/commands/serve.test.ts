@@ -20,6 +20,7 @@ function createFakeServer(parts: Partial<RunningServer> = {}) {
     root: { accessKeyId: ROOT.accessKeyId, credentialsFile: '/data/root-key', isNew: false },
     demo: { gameName: 'Demo', stageName: 'Dev', gameKey: 'k3y', playerId: 'demo-player' },
     warnings: [],
+    drainAsked: new Promise(() => {}),
     counts: () => ({}),
     turnAway: async (hurry) => {
       events.push('turn away');
@@ -152,6 +153,33 @@ describe('serve', () => {
     assert.deepEqual([events, world.exits], [['turn away', 'drain'], []]);
     world.signal('SIGINT');
     assert.deepEqual(world.exits, [130]);
+    drained();
+    assert.equal(await exitCode, 0);
+  });
+
+  it('drains when an operator asks for it; a signal hurries it, and is not the second one', async () => {
+    const drainAsked = Promise.resolve();
+    const { world, events, exitCode, drained } = await start({ server: { drainAsked } }, '--drain-delay-ms', '7000');
+    await world.printed('DrainNode: refusing new players and calls for 7000 ms; a signal goes on at once');
+    world.signal('SIGTERM');
+    await world.printed('DrainNode: draining, at most 10000 ms; another signal stops at once');
+    assert.deepEqual([events, world.exits], [['turn away', 'drain'], []]);
+    drained();
+    assert.equal(await exitCode, 0);
+    assert.deepEqual(events, ['turn away', 'drain', 'close']);
+    assert.equal(world.handlers(), 0);
+  });
+
+  it('does not end at once on the first signal after an operator has asked it to drain', async () => {
+    const { world, drained, exitCode } = await start(
+      { server: { drainAsked: Promise.resolve() } },
+      ...['--drain-delay-ms', '0'],
+    );
+    await world.printed('DrainNode: draining, at most 10000 ms; a second signal stops at once');
+    world.signal('SIGTERM');
+    assert.deepEqual(world.exits, []);
+    world.signal('SIGTERM');
+    assert.deepEqual(world.exits, [143]);
     drained();
     assert.equal(await exitCode, 0);
   });

@@ -26,7 +26,7 @@ RESPARK_SECRET_KEY, RESPARK_SECRET_KEY_FILE, RESPARK_ROOT_SECRET_ACCESS_KEY, RES
   return addSettingOptions(command);
 }
 
-/** Serves until the first signal or uncaught error, then drains and closes. After an error it throws a CommandError. */
+/** Serves until the first signal, DrainNode or uncaught error, then drains and closes. After an error it throws a CommandError. */
 async function serve(world: World, settings: Settings, isDemo: boolean): Promise<void> {
   const log = createLog({ level: settings.logLevel, destination: { write: (line) => void world.stderr.write(line) } });
   const { startServer } = await world.loadMain();
@@ -36,12 +36,13 @@ async function serve(world: World, settings: Settings, isDemo: boolean): Promise
     const showSecret = world.stdout.isTTY === true;
     world.stdout.write(banner({ server, settings, showSecret, platform: world.platform }));
     for (const warning of server.warnings) world.stderr.write(`\nWarning: ${warning}\n`);
-    const reason = await stop.reason;
+    const reason = await Promise.race([stop.reason, server.drainAsked.then(() => 'DrainNode' as const)]);
     const say = (what: string) => void world.stderr.write(`${reason}: ${what}\n`);
     const { drainDelayMs, drainTimeoutMs } = settings;
     const hasDelay = reason !== 'crash' && drainDelayMs > 0;
     if (hasDelay) {
-      say(`refusing new players and calls for ${drainDelayMs} ms; a second signal goes on at once`);
+      const next = reason === 'DrainNode' ? 'a' : 'a second';
+      say(`refusing new players and calls for ${drainDelayMs} ms; ${next} signal goes on at once`);
       await stop.unlessHurried((hurry) => server.turnAway(hurry));
     }
     if (reason !== 'crash') {

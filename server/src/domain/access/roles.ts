@@ -69,8 +69,10 @@ export const GRANTS: Readonly<Record<string, Grant>> = {
   // Whoever has a player's token can play as the player, as whoever deploys scripts can.
   'respark:CreatePlayerToken': grant('stage', 'developer'),
   'respark:DeleteSnapshot': grant('game', 'developer'),
+  'respark:DrainNode': grant('server'),
   'respark:GetServerInfo': seenByAll('public'),
   'respark:ListAuditRecords': grant('server', 'operator'),
+  'respark:ListNodes': seen('server'),
   'respark:ListStageLogLines': seen('stage'),
 };
 
