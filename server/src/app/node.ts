@@ -53,33 +53,18 @@ export function createNode(parts: {
   ownUrl: () => string;
   longWork: LongWork<InputJobs>;
 }) {
-  const {
-    settings,
-    log,
-    clock,
-    random,
-    closers,
-    backends,
-    access,
-    audit,
-    refusals,
-    metrics,
-    arns,
-    services,
-    longWork,
-    ownUrl,
-  } = parts;
+  const { settings, log, clock, random, backends, access, audit, refusals, metrics, arns, services, longWork, ownUrl } =
+    parts;
   const { store, cluster, room } = backends;
   const { players, downloads, runtimes } = services;
   const limits = new Limits({ settings, clock });
   const gateway = new Gateway({ players, runtimes, cluster, limits, clock, random, log, metrics, settings });
   const counts = () => ({ ...gateway.counts, ...limits.counts, directory: cluster.size, runtimes: runtimes.size });
   const held = () => ({ ...counts(), freeSpace: room.free(), isShort: Number(room.isShort()) });
-  const watch = watchNodes({ cluster, own: { settings: digestOf(settings) }, clock, log });
-  closers.push('watch of nodes', async () => watch.close());
+  const managementNodes = settings.redisUrl === undefined ? () => 1 : watchManagementNodes(parts);
   const drainAsked = answerAboutNode({ cluster, gateway, ownUrl, log });
   const pipeline = createPipeline({
-    managementNodes: () => watch.managementNodes,
+    managementNodes,
     operations: EVERY_OPERATION,
     services: { ...services, serverInfo: createServerInfo({ settings, cluster }) },
     authenticate: createSignatureAuthentication({
@@ -138,6 +123,19 @@ export function createNode(parts: {
   };
   const upgrade = createUpgradeHandler({ gateway, limits, readHead, turns, warn, metrics, settings });
   return { gateway, drainAsked, counts, turns, upgrade, listeners, requests: allRequests(Object.values(listeners)) };
+}
+
+/** Gives the number of nodes that take calls, as of a few seconds ago. */
+function watchManagementNodes({
+  backends: { cluster },
+  settings,
+  closers,
+  clock,
+  log,
+}: Parameters<typeof createNode>[0]): () => number {
+  const watch = watchNodes({ cluster, own: { settings: digestOf(settings) }, clock, log });
+  closers.push('watch of nodes', async () => watch.close());
+  return () => watch.managementNodes;
 }
 
 /** Drains and counts the requests of several listeners together. */

@@ -93,7 +93,7 @@ export class LocalCluster implements Cluster {
     this.#answers = { ...this.#answers, [kind]: handler };
   }
 
-  /** A data directory has only one server at a time, so every other life has ended. */
+  /** A store without a cluster is for one server at a time, so every other life has ended. */
   async isAlive(node: string): Promise<boolean> {
     return node === this.node;
   }

@@ -23,6 +23,7 @@ const READING = [
   'aws-model',
   'keys list',
   'audit',
+  'nodes',
   'config print',
   'config check',
   'doctor',
@@ -36,7 +37,7 @@ const READING = [
 const COPYING = ['store copy'];
 
 /** Commands that change something only by calls of the API, each of which leaves a record. */
-const CALLING = ['disconnect', 'import', 'deploy', 'dev', 'send', 'export', 'generate', 'api'];
+const CALLING = ['disconnect', 'import', 'deploy', 'dev', 'send', 'export', 'generate', 'api', 'drain'];
 
 const POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"gamesparks:GetGame","Resource":"*"}]}';
 

@@ -126,6 +126,11 @@ async function makeEveryChange(server: TestServer) {
   await note('DisconnectPlayer', `${live}/player/p-1`, sdk.send(disconnect));
   await note('DeleteStage', live, sdk.send(new DeleteStageCommand(stage)));
   await note('DeleteGame', shop, sdk.send(new DeleteGameCommand(game)));
+  // Whoever runs the server would now stop it.
+  const node = String((await rawCall(server, 'GET', '/respark/server')).json.Node);
+  const drained = await rawCall(server, 'POST', `/respark/node/${node}/drain`);
+  const requestId = String(drained.headers['x-amzn-requestid']);
+  made.push({ requestId, operation: 'DrainNode', resource: `node/${node}` });
   return { made, secrets: ['words', new URL(S3Url).pathname.split('/')[2] ?? ''] };
 }
 
