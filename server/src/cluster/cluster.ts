@@ -39,6 +39,8 @@ export interface Listing {
   readonly era: string;
   /** Entries of owners that may still be alive; those of owners proven dead are left out. */
   readonly entries: readonly DirectoryEntry[];
+  /** Those of the owners that were asked about that have left, or been declared dead, in this era. */
+  readonly endedOwners: readonly string[];
 }
 
 /** What the directory checks in the same step in which it makes an entry. */
@@ -95,9 +97,10 @@ export interface Cluster {
 
   /**
    * Every entry of one player; an unknown player has none. The cost grows with the player's own entries only. Rejects
-   * while the directory is recovering: entries may be missing.
+   * while the directory is recovering: entries may be missing. What the directory knows of `owners` is of the same moment:
+   * an entry that is no longer there was removed by its owner, unless that has ended.
    */
-  list(key: PlayerKey): MaybePromise<Listing>;
+  list(key: PlayerKey, owners?: readonly string[]): MaybePromise<Listing>;
 
   /**
    * Sends one node a request and resolves with its reply. Rejects when no reply comes within `timeoutMs` or the node

@@ -69,7 +69,7 @@ export class LocalCluster implements Cluster {
   }
 
   list(key: PlayerKey): Listing {
-    return { era: this.era(), entries: this.#entriesOf(key) };
+    return { era: this.era(), entries: this.#entriesOf(key), endedOwners: NO_OWNERS };
   }
 
   request<Kind extends NodeCallKind>(
@@ -155,3 +155,4 @@ export class LocalCluster implements Cluster {
 }
 
 const NONE: readonly DirectoryEntry[] = [];
+const NO_OWNERS: readonly string[] = [];

@@ -21,6 +21,8 @@ export interface DisconnectRecord {
   isLost?: true;
   /** Incarnations that were killed, or past their lease, when the call returned. */
   goneNodes?: readonly string[];
+  /** Those of them that were killed, whose sockets the kernel has closed; undefined where nobody can tell. */
+  killedNodes?: readonly string[];
 }
 
 interface StatusRecord {
@@ -115,6 +117,11 @@ function findFalseAnswers(
   for (const { calledAt, ids } of history.statuses) {
     const relisted = calledAt > returnedAt ? ids.find((id) => succeeded.has(id)) : undefined;
     if (relisted !== undefined) faults.push(`I2: ${relisted}, a success of ${name}, is listed at ${calledAt}`);
+  }
+  for (const { id, node, stoppedAt = Number.POSITIVE_INFINITY } of history.connections) {
+    // The socket of a node that is only past its lease may be open until the node looks.
+    if (call.killedNodes === undefined || !succeeded.has(id) || stoppedAt < returnedAt) continue;
+    if (!call.killedNodes.includes(node)) faults.push(`I1: ${id}, a success of ${name}, had not stopped`);
   }
   const answered = new Set([...successes, ...failures]);
   for (const connection of history.connections) {

@@ -212,6 +212,7 @@ export class ClusterWorld {
       if (ended.has(socket.connection?.id ?? '')) this.#send(socket, 20, 5);
     }
     call.goneNodes = this.nodes.flatMap((each) => each.goneLives());
+    call.killedNodes = this.nodes.flatMap((each) => (each.isKilled ? each.goneLives() : []));
   }
 
   async #status(player: string, node: SimulatedNode): Promise<void> {

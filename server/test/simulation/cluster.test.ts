@@ -14,7 +14,8 @@ test('every history of nodes, a shared Redis and their faults keeps the promises
     const history = await new ClusterWorld(seed, coverage).run();
     assert.deepEqual(findViolations(history, { deadlineMs: DEADLINE_MS }), [], `TEST_SEED=${seed} TEST_HISTORIES=1`);
   }
-  if (HISTORIES < 500) return;
+  // Other histories may lack what is rare.
+  if (HISTORIES < 500 || FIRST_SEED !== 1) return;
   for (const race of [
     ...['a success', 'a failure', 'an unavailable directory', 'a killed node', 'a pause longer than the lease'],
     ...['a short cut', 'a cut longer than the lease', 'a broken link'],

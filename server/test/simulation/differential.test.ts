@@ -51,7 +51,11 @@ function drawCall(engine: Engine, data: RedisData): Call {
       ];
     },
     () => [scripts.UNREGISTER, [...names('era', 'links'), at, of], [era, node, link, player, id, pick(['a', 'x'])]],
-    () => [scripts.LIST, [...names('era', 'touch'), at], [era]],
+    () => [
+      scripts.LIST,
+      [...names('era', 'touch'), at, key('links')],
+      [era, ...NODES.filter(() => engine.chance(0.5))],
+    ],
     () => [scripts.NODES, names('era', 'facts'), [era]],
     () => [scripts.BURY, names('era', 'links', 'nodes', 'facts', 'dead'), [era, node, pick(['', '5', '6'])]],
     () => [scripts.SAMPLE, [key('era'), of], [era, '64']],
@@ -71,6 +75,11 @@ function comparable(name: string, [status, ...rest]: ScriptReply, data: RedisDat
     const [dead = '', former = '', ...nodes] = rest;
     const isOf = (set: string, member: string) => member === '' || data.smembers(key(set)).includes(member);
     return [dead !== '', former !== '', isOf('dead', dead), isOf('former', former), pairs(nodes)];
+  }
+  if (name === 'list' && status === 'ok') {
+    const [count, ...texts] = rest;
+    const dead = texts.slice(0, Number(count));
+    return [count, dead, pairs(texts.slice(dead.length))];
   }
   return [status, name === 'sample' || name === 'fields' ? [...rest].sort() : pairs(rest)];
 }

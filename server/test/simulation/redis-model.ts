@@ -145,9 +145,10 @@ const MODELS: Readonly<Record<string, Model>> = {
     forget(data, at(keys, 2), at(keys, 3), player, node);
     return OK;
   },
-  list(data, keys) {
+  list(data, keys, [, ...nodes]) {
     data.texts.set(at(keys, 1), '1');
-    return ['ok', ...data.hgetall(at(keys, 2))];
+    const dead = nodes.filter((node) => data.hget(at(keys, 3), node) === 'dead');
+    return ['ok', String(dead.length), ...dead, ...data.hgetall(at(keys, 2))];
   },
   nodes: (data, keys) => ['ok', ...data.hgetall(at(keys, 1))],
   bury(data, keys, [, node = '', sequence = '']) {

@@ -140,14 +140,15 @@ export class Partition {
     await Promise.all(leavings.map(({ gone }) => gone));
   }
 
-  async list(key: PlayerKey): Promise<Listing> {
+  async list(key: PlayerKey, owners: readonly string[]): Promise<Listing> {
     const { session, era, keys } = this.#getJoined();
     if (!this.#isRecovered) throw new DirectoryUnavailable('the directory is recovering: its list may not be complete');
-    const names = [this.#keys.era, keys.touch, keys.player(playerName(key))];
-    const [status, ...texts] = await session.run(scripts.LIST, names, [era]);
+    const names = [this.#keys.era, keys.touch, keys.player(playerName(key)), keys.links];
+    const [status, count, ...texts] = await session.run(scripts.LIST, names, [era, ...owners]);
     if (status !== 'ok') throw this.#refused(session, status);
-    const entries = pairsOf(texts).map(([id, value]) => decodeEntry(id, value));
-    return { era, entries: entries.filter(({ node }) => !this.#observation.isDead(node)) };
+    const endedOwners = texts.slice(0, Number(count));
+    const entries = pairsOf(texts.slice(endedOwners.length)).map(([id, value]) => decodeEntry(id, value));
+    return { era, entries: entries.filter(({ node }) => !this.#observation.isDead(node)), endedOwners };
   }
 
   isDead(node: string): boolean {

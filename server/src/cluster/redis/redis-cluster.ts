@@ -77,8 +77,8 @@ export class RedisCluster implements Cluster {
     await this.#life.partitions[this.#partitionOf(key)]?.unregister(key, connectionIds);
   }
 
-  async list(key: PlayerKey): Promise<Listing> {
-    return await this.#life.partition(this.#partitionOf(key)).list(key);
+  async list(key: PlayerKey, owners: readonly string[] = []): Promise<Listing> {
+    return await this.#life.partition(this.#partitionOf(key)).list(key, owners);
   }
 
   request<Kind extends NodeCallKind>(

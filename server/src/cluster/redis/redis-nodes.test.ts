@@ -80,6 +80,21 @@ describe('nodes that share a Redis', { skip: findRedisFault() ?? false }, () => 
     await until(() => !server.command('KEYS', '*').includes('alice'));
   });
 
+  test('a listing says which owners have ended, also when their entries are gone', async (t) => {
+    const { one, other } = await open(t);
+    await register(one, 'a');
+    await register(other, 'b');
+    const { node } = other;
+    const owners = [node, one.node, 'nobody'];
+    assert.deepEqual((await one.list(ALICE, owners)).endedOwners, []);
+    await other.close();
+    // The script knows at once what this node finds out at its next renewal.
+    assert.deepEqual((await one.list(ALICE, owners)).endedOwners, [node]);
+    await until(async () => (await listed(one)).length === 1);
+    assert.deepEqual((await one.list(ALICE, owners)).endedOwners, [node]);
+    assert.deepEqual((await one.list(ALICE)).endedOwners, []);
+  });
+
   test('a node that is declared dead ends its lease, and goes on as another', async (t) => {
     const { one, other, server } = await open(t);
     await register(other, 'b');

@@ -124,14 +124,18 @@ export const UNREGISTER = script(
 );
 
 /**
- * Keys: era, touch, player. Parameters: era. It writes, so that a primary which has lost its replicas refuses it. Replies
- * with each connection id and its value.
+ * Keys: era, touch, player, links. Parameters: era, nodes. It writes, so that a primary which has lost its replicas refuses
+ * it. Replies with how many of the nodes are dead for good, with those, and with each connection id and its value.
  */
 export const LIST = script(
   'list',
   IN_ERA,
   `redis.call('SET', KEYS[2], '1')`,
-  `local reply = {'ok'}`,
+  `local reply = {'ok', '0'}`,
+  `for i = 2, #ARGV do`,
+  `  if redis.call('HGET', KEYS[4], ARGV[i]) == 'dead' then reply[#reply + 1] = ARGV[i] end`,
+  `end`,
+  `reply[2] = tostring(#reply - 2)`,
   `for _, text in ipairs(redis.call('HGETALL', KEYS[3])) do reply[#reply + 1] = text end`,
   `return reply`,
 );

@@ -71,15 +71,18 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
     if (unproven.size > 0) {
       // An owner unlists a connection before it answers: what the same era no longer lists has ended, and only the
       // answer was lost.
-      const lookAgain = () => listConnections({ cluster, clock, player, timeoutMs: leftMs() });
+      const owners = [...idsByOwner(before.entries.filter(({ connectionId: id }) => unproven.has(id))).keys()];
+      const lookAgain = () => listConnections({ cluster, clock, player, owners, timeoutMs: leftMs() });
       const after = yield* settled(orElse<Listing | undefined>(lookAgain, () => undefined));
+      const ended = new Set(after?.era === before.era ? after.endedOwners : []);
       if (after?.era === before.era) {
         const listed = new Set(after.entries.map((entry) => entry.connectionId));
         for (const id of unproven) if (!listed.has(id)) unproven.delete(id);
       }
-      // An owner that has died meanwhile has ended its connections without closing them: they are neither.
+      // An owner that has died meanwhile has ended its connections without closing them: they are neither, also when
+      // another node has removed them from the directory since.
       for (const { node, connectionId: id } of before.entries) {
-        if (closed.has(id) || !cluster.isProvenDead(node)) continue;
+        if (closed.has(id) || !(ended.has(node) || cluster.isProvenDead(node))) continue;
         unproven.delete(id);
         orphans.add(id);
       }

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { recordedLog } from '../../../test/support/domain.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
+import type { Listing } from '../../cluster/cluster.ts';
+import { LocalCluster } from '../../cluster/local.ts';
+import { createSystemRandom } from '../../random.ts';
+import { createDisconnect } from './disconnect.ts';
+
+const PLAYER = { stageId: 'stage-1', playerId: 'alice' };
+const entry = (connectionId: string, node: string) => ({ connectionId, node, createdAt: 1, runtimeId: 'empty' });
+const BEFORE: Listing = { era: 'e1', entries: [entry('a', 'n1'), entry('b', 'n2'), entry('c', 'n2')], endedOwners: [] };
+
+/** Disconnects a player of whom node n1 closes what it has and n2 is silent; the second look at the directory gives `after`. */
+async function disconnect(after: Partial<Listing>, deadNodes: readonly string[] = []) {
+  const clock = new ManualClock();
+  const cluster = new LocalCluster({ clock, random: createSystemRandom() });
+  const asked: unknown[] = [];
+  const listings = [BEFORE, { ...BEFORE, ...after }];
+  const over = {
+    list: (_: unknown, owners?: readonly string[]) => {
+      asked.push(owners);
+      return listings.shift() ?? assert.fail('the directory is looked at twice at most');
+    },
+    request: async (node: string) => {
+      if (node === 'n2') throw new Error('node n2 is silent');
+      return { closedIds: ['a'] };
+    },
+    isProvenDead: (node: string) => deadNodes.includes(node),
+  };
+  const parts = {
+    cluster: Object.assign(cluster, over as unknown as Partial<LocalCluster>),
+    clock,
+    log: recordedLog().log,
+  };
+  const result = await createDisconnect(parts)({ player: PLAYER, requestId: 'r', timeoutMs: 5_000 });
+  assert.deepEqual(asked, [undefined, ['n2']]);
+  return result;
+}
+
+test('what a silent node still has is a failure, and what it has unlisted a success', async () => {
+  assert.deepEqual(await disconnect({ entries: [entry('b', 'n2')] }), { successes: ['a', 'c'], failures: ['b'] });
+});
+
+test('what is no longer listed because its owner ended is neither, and so is what a dead node has', async () => {
+  const neither = { successes: ['a'], failures: [] };
+  // Another node has declared the owner dead and swept its entries, of which this one has not heard yet.
+  assert.deepEqual(await disconnect({ entries: [], endedOwners: ['n2'] }), neither);
+  assert.deepEqual(await disconnect({}, ['n2']), neither);
+});
+
+test('another era of the directory proves nothing', async () => {
+  const failures = { successes: ['a'], failures: ['b', 'c'] };
+  assert.deepEqual(await disconnect({ era: 'e2', entries: [], endedOwners: [] }), failures);
+  assert.deepEqual(await disconnect({ era: 'e2', entries: [], endedOwners: ['n2'] }), failures);
+});
