@@ -64,13 +64,11 @@ export class ClusterWorld {
     engine.after(engine.between(0, ACTION_MS), () => this.#keepSnapshot());
     await engine.passTo(engine.nowMs + ACTION_MS);
     this.#heal();
-    const { leaseMs, recoveryMs } = CLUSTER_SETTINGS;
-    await engine.passTo(engine.nowMs + 2 * leaseMs + recoveryMs + 3_000);
+    await engine.passTo(engine.nowMs + 2 * CLUSTER_SETTINGS.leaseMs + CLUSTER_SETTINGS.recoveryMs + 3_000);
     const quiet = this.#lookAround();
-    const before = this.disconnects.length;
     for (const player of PLAYERS) this.#disconnect(player, engine.pick(this.#living()));
     await engine.passTo(engine.nowMs + 3_000);
-    const last = this.disconnects.slice(before);
+    const last = this.disconnects.slice(-PLAYERS.length);
     const isUnwell = last.some(({ outcome }) => typeof outcome !== 'object' || outcome.failures.length > 0);
     for (const node of this.nodes) void node.cluster.close();
     return {
@@ -304,12 +302,15 @@ export class ClusterWorld {
 
   #cut(node: SimulatedNode, cutMs: number): void {
     const { engine } = this;
-    const fromMs = engine.nowMs;
-    node.isCut = true;
+    node.cut();
     engine.after(cutMs, () => {
-      if (!node.isCut) return;
-      node.isCut = false;
-      this.#outages.push({ fromMs, toMs: engine.nowMs, coordinator: `node ${this.nodes.indexOf(node)}` });
+      const fromMs = node.mend();
+      if (fromMs === undefined) return;
+      this.#outages.push({
+        fromMs,
+        toMs: engine.nowMs,
+        coordinator: `node ${this.nodes.indexOf(node)}`,
+      });
       this.redis.flush();
     });
   }
@@ -367,7 +368,7 @@ export class ClusterWorld {
     this.redis.lossRate = 0;
     for (const node of this.#living()) {
       node.resume();
-      node.isCut = false;
+      node.mend();
       for (const socket of node.sockets) socket.peerReads(true);
     }
     if (this.redis.isPaused) this.redis.resume();

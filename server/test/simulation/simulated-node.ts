@@ -68,7 +68,7 @@ export class SimulatedNode {
   #stoppedMs = 0;
   isPaused = false;
   isKilled = false;
-  isCut = false;
+  #cutSinceMs: number | undefined;
   wallOffsetMs = 1_700_000_000_000;
 
   constructor({
@@ -205,6 +205,22 @@ export class SimulatedNode {
   /** Notes the lease that the node has now; called after each step. */
   noteLease(): void {
     this.leases.add(this.cluster.lease as NodeLease);
+  }
+
+  get isCut(): boolean {
+    return this.#cutSinceMs !== undefined;
+  }
+
+  /** Cuts the node off from Redis, unless it is already. */
+  cut(): void {
+    this.#cutSinceMs ??= this.#engine.nowMs;
+  }
+
+  /** Ends the cut, whichever has begun it, and gives the time since when the node was cut off. */
+  mend(): number | undefined {
+    const sinceMs = this.#cutSinceMs;
+    this.#cutSinceMs = undefined;
+    return sinceMs;
   }
 
   /** Its incarnations that others may take for dead: killed, or past their lease. */
