@@ -91,18 +91,27 @@ export async function openMigrated(t: TestContext, url: string): Promise<Postgre
 }
 
 /** A private server for the tests of a file, on a free port and without synchronising the disk. */
-export function usePostgres({ tls }: { tls?: { certFile: string; keyFile: string } } = {}): PostgresServer {
+export function usePostgres({
+  tls,
+  password,
+}: {
+  tls?: { certFile: string; keyFile: string };
+  /** Without one, everybody is let in. */
+  password?: string;
+} = {}): PostgresServer {
   if (whyNoPostgres !== false) return unusable();
   const user = userOfServer();
   const directory = mkdtempSync(join(tmpdir(), 'respark-postgres-'));
   const data = join(directory, 'data');
   const keyFile = join(directory, 'key.pem');
+  const passwordFile = join(directory, 'password');
   let port = 0;
   let child: ChildProcess | undefined;
   let databases = 0;
   let migrated: Promise<void> | undefined;
   const program = (name: string) => join(String(binaries), name);
-  const urlOf = (name: string) => `postgres://postgres@127.0.0.1:${port}/${name}`;
+  const signIn = password === undefined ? 'postgres' : `postgres:${encodeURIComponent(password)}`;
+  const urlOf = (name: string) => `postgres://${signIn}@127.0.0.1:${port}/${name}`;
 
   async function start(): Promise<void> {
     const options = [
@@ -152,8 +161,10 @@ export function usePostgres({ tls }: { tls?: { certFile: string; keyFile: string
     }
     // A language of its own, so that what needs the order of bytes has to ask for it.
     const language = ['--locale-provider=icu', '--icu-locale=en', '--locale=C'];
-    const args = ['-D', data, '-A', 'trust', '-U', 'postgres', '-E', 'UTF8', '--no-sync', ...language];
-    execFileSync(program('initdb'), args, { ...user, stdio: 'pipe', cwd: directory });
+    const args = ['-D', data, '-U', 'postgres', '-E', 'UTF8', '--no-sync', ...language];
+    if (password !== undefined) writeFileSync(passwordFile, password);
+    const letsIn = password === undefined ? ['-A', 'trust'] : ['-A', 'scram-sha-256', `--pwfile=${passwordFile}`];
+    execFileSync(program('initdb'), [...args, ...letsIn], { ...user, stdio: 'pipe', cwd: directory });
     port = await freePort();
     await start();
   });

@@ -6,7 +6,8 @@ import { tlsFiles } from '../../../test/support/tls-files.ts';
 import { systemClock } from '../../clock.ts';
 import { openPostgres } from '../postgres.ts';
 
-const server = usePostgres({ tls: tlsFiles('first') });
+const PASSWORD = 'p@ss/wörd#1';
+const server = usePostgres({ tls: tlsFiles('first'), password: PASSWORD });
 
 /** Whether the connection has TLS, or why there is none. */
 async function tlsOf(t: TestContext, change: (url: URL) => void, ca?: 'first' | 'second'): Promise<boolean | string> {
@@ -29,6 +30,24 @@ async function tlsOf(t: TestContext, change: (url: URL) => void, ca?: 'first' | 
     return Object(error).message;
   }
 }
+
+describe('[postgres] a password', { skip: whyNoPostgres }, () => {
+  test('of the URL lets in every connection, and a wrong one none', async (t) => {
+    const url = await server.emptyDatabase(t);
+    const { log } = recordedLog();
+    const settings = databaseSettings(url);
+    const { database, sessions } = await openPostgres({ settings, clock: systemClock, log });
+    t.after(() => database.close());
+    await database.migrate();
+    const { rows } = await sessions.use(({ query }) => query<{ name: string }>('select current_user as name'));
+    assert.deepEqual(rows, [{ name: 'postgres' }]);
+    const wrong = databaseSettings(url.replace(encodeURIComponent(PASSWORD), 'wrong'));
+    await assert.rejects(openPostgres({ settings: wrong, clock: systemClock, log }), {
+      name: 'StartupError',
+      message: /password authentication failed/,
+    });
+  });
+});
 
 describe('[postgres] TLS to the database', { skip: whyNoPostgres }, () => {
   const mode = (name: string) => (url: URL) => {

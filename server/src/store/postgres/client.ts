@@ -31,7 +31,9 @@ export class CuttableClient extends pg.Client {
 
   constructor(config: pg.ClientConfig = {}) {
     const socket = new Socket();
-    super({ ...config, stream: () => socket });
+    // The pool hides the password from whatever copies its options.
+    const password = config.password === undefined ? {} : { password: config.password };
+    super({ ...config, ...password, stream: () => socket });
     this.#socket = socket;
     // Whoever waits for an answer gets the error too, and when nobody does, nobody needs it.
     this.on('error', () => {});
