@@ -5,6 +5,7 @@ import https from 'node:https';
 import { syncBuiltinESMExports } from 'node:module';
 import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { tlsFiles } from '../../test/support/tls-files.ts';
 import { systemClock } from '../clock.ts';
 import { createLog } from '../log.ts';
@@ -64,6 +65,19 @@ test('a handshake has ten seconds unless told otherwise; Node.js alone would wai
   await open(t);
   const [options] = mock.calls[0]?.arguments ?? [];
   assert.equal((options as https.ServerOptions).handshakeTimeout, 10_000);
+});
+
+test('clients speak TLS 1.2, in which they cannot change their keys as often as they like', async (t) => {
+  const { port } = await open(t);
+  const clientOf = (versions: ConnectionOptions) => {
+    const client = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false, ...versions });
+    t.after(() => client.destroy());
+    return client;
+  };
+  const client = clientOf({});
+  await once(client, 'secureConnect');
+  assert.equal(client.getProtocol(), 'TLSv1.2');
+  await assert.rejects(once(clientOf({ minVersion: 'TLSv1.3' }), 'secureConnect'), /protocol version/);
 });
 
 test('a body that nobody reads yet stays with its client, however small its chunks are', async (t) => {

@@ -50,6 +50,13 @@ function bring(socket: Socket, count: number, bytes = 1): number {
   return count;
 }
 
+test('records of up to 511 bytes count', async () => {
+  const { open } = limit();
+  const socket = open();
+  await once(socket, 'resume');
+  assert.equal(bring(socket, 1_000, 511), 256);
+});
+
 test('a socket may bring 256 tiny records in each turn', async () => {
   const { open, turn, logged, pending } = limit();
   const socket = open();
@@ -101,7 +108,7 @@ test('records that are not tiny, and the end, do not count', async () => {
   const { open, pending } = limit();
   const socket = open();
   await once(socket, 'resume');
-  assert.equal(bring(socket, 10_000, 64), 10_000);
+  assert.equal(bring(socket, 10_000, 512), 10_000);
   socket.push(null);
   assert.equal(pending(), 0);
 });

@@ -4,10 +4,10 @@ import { Readable } from 'node:stream';
 import type { Log } from '../log.ts';
 
 /**
- * A record below this counts as tiny. One read of 64 KiB holds up to 2,800 records of a byte (TLS adds 22 bytes to each),
- * but only 750 of this size. A heartbeat has 26 bytes; a player's other messages have more than this.
+ * A record below this counts as tiny. One read of 64 KiB holds up to 2,200 records of a byte (TLS adds 29 bytes to each),
+ * but only 120 of this size.
  */
-const TINY_BYTES = 64;
+const TINY_BYTES = 512;
 
 /**
  * How many a socket may bring in one turn of the event loop. Each costs 5 µs before anything else can run. A client whose
@@ -19,7 +19,7 @@ const MAX_OF_SOCKET = 256;
 const MANY_OF_ALL = 2_000;
 const MAX_OF_SOCKET_AMONG_MANY = 32;
 
-/** How many may wait in a socket that is not read. Each takes 300 bytes, so they take about as much as two full reads. */
+/** How many may wait in a socket that is not read. Each takes 300 bytes beside its own. */
 const MAX_UNREAD = 512;
 
 /** The property of a socket that leads to what it has brought. Most sockets that are idle have none yet. */

@@ -1,14 +1,18 @@
 import { createCipheriv, createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 
-/** The parts of TLS_AES_128_GCM_SHA256 (RFC 8446). */
-const CIPHER = 'TLS_AES_128_GCM_SHA256';
+/** The parts of TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 in TLS 1.2 (RFC 5246, 5288 and 5289). */
+const CIPHER = 'ECDHE-ECDSA-AES128-GCM-SHA256';
 const KEY_BYTES = 16;
-const IV_BYTES = 12;
-const TAG_BYTES = 16;
+const SALT_BYTES = 4;
 const APPLICATION_DATA = 23;
+const VERSION = [3, 3];
+/** Where the server's random value begins in what it sends first: behind the heads of the record and of the message. */
+const RANDOM_AT = 5 + 4 + 2;
+const RANDOM_BYTES = 32;
 
 /**
  * A client that makes its TLS records itself, one of each part, however short. Node.js and other clients would join what
@@ -30,18 +34,16 @@ export async function openRecordClient({
   localAddress?: string;
 }): Promise<RecordClient> {
   const socket: Socket = connect({ port, host: '127.0.0.1', localAddress });
-  const tls = connectTls({ socket, rejectUnauthorized: false, minVersion: 'TLSv1.3', ciphers: CIPHER });
-  let secret: Buffer | undefined;
-  tls.on('keylog', (line: Buffer) => {
-    const found = /^CLIENT_TRAFFIC_SECRET_0 \w+ (\w+)/.exec(line.toString())?.[1];
-    if (found !== undefined) secret = Buffer.from(found, 'hex');
-  });
+  const begun = once(socket, 'data');
+  const options = { rejectUnauthorized: false, maxVersion: 'TLSv1.2', ciphers: CIPHER } as const;
+  const tls = connectTls({ ...options, socket: carrierOf(socket) });
+  const secrets = once(tls, 'keylog');
   await once(tls, 'secureConnect');
   for (const each of [socket, tls]) each.on('error', () => {});
-  // The end of the handshake is written in this turn.
-  await new Promise((resolve) => setImmediate(resolve));
-  if (secret === undefined) throw new Error('Node.js has not said what the connection is encrypted with');
-  const seal = createSeal(secret);
+  const [first] = (await begun) as [Buffer];
+  const [, clientRandom = '', master = ''] = String(await secrets).split(/\s+/);
+  const serverRandom = first.subarray(RANDOM_AT, RANDOM_AT + RANDOM_BYTES);
+  const seal = createSeal(Buffer.from(master, 'hex'), Buffer.concat([serverRandom, Buffer.from(clientRandom, 'hex')]));
   return {
     tls,
     seal: (parts) => Buffer.concat(Array.from(parts, (part) => seal(Buffer.from(part)))),
@@ -49,26 +51,52 @@ export async function openRecordClient({
   };
 }
 
-function createSeal(secret: Buffer): (content: Uint8Array) => Buffer {
-  const key = expand(secret, 'key', KEY_BYTES);
-  const iv = expand(secret, 'iv', IV_BYTES);
-  let sequence = 0n;
+/** Carries the bytes of a socket, which can be listened to beside it. */
+function carrierOf(socket: Socket): Duplex {
+  const carrier = new Duplex({
+    read() {},
+    write: (chunk, _encoding, done) => void socket.write(chunk, done),
+    destroy(error, done) {
+      socket.destroy();
+      done(error);
+    },
+  });
+  socket.on('data', (chunk) => carrier.push(chunk));
+  socket.on('end', () => carrier.push(null));
+  socket.on('close', () => carrier.destroy());
+  return carrier;
+}
+
+function createSeal(master: Buffer, randoms: Buffer): (content: Uint8Array) => Buffer {
+  const block = expand(master, Buffer.concat([Buffer.from('key expansion'), randoms]), 2 * (KEY_BYTES + SALT_BYTES));
+  const key = block.subarray(0, KEY_BYTES);
+  const salt = block.subarray(2 * KEY_BYTES, 2 * KEY_BYTES + SALT_BYTES);
+  // The end of the handshake was record 0.
+  let sequence = 1n;
   return (content) => {
-    const nonce = Buffer.from(iv);
-    nonce.writeBigUInt64BE(nonce.readBigUInt64BE(IV_BYTES - 8) ^ sequence, IV_BYTES - 8);
+    const number = Buffer.alloc(8);
+    number.writeBigUInt64BE(sequence);
     sequence += 1n;
-    const head = Buffer.from([APPLICATION_DATA, 3, 3, 0, 0]);
-    head.writeUInt16BE(content.length + 1 + TAG_BYTES, 3);
-    const cipher = createCipheriv('aes-128-gcm', key, nonce).setAAD(head);
-    const sealed = cipher.update(Buffer.concat([content, Buffer.from([APPLICATION_DATA])]));
-    cipher.final();
-    return Buffer.concat([head, sealed, cipher.getAuthTag()]);
+    const length = Buffer.alloc(2);
+    length.writeUInt16BE(content.length);
+    const head = Buffer.from([APPLICATION_DATA, ...VERSION]);
+    const cipher = createCipheriv('aes-128-gcm', key, Buffer.concat([salt, number]));
+    cipher.setAAD(Buffer.concat([number, head, length]));
+    const fragment = Buffer.concat([number, cipher.update(content), cipher.final(), cipher.getAuthTag()]);
+    const sealedLength = Buffer.alloc(2);
+    sealedLength.writeUInt16BE(fragment.length);
+    return Buffer.concat([head, sealedLength, fragment]);
   };
 }
 
-/** HKDF-Expand-Label without a context, of at most one hash. */
-function expand(secret: Buffer, label: string, bytes: number): Buffer {
-  const name = Buffer.from(`tls13 ${label}`);
-  const info = Buffer.concat([Buffer.from([0, bytes, name.length]), name, Buffer.from([0, 1])]);
-  return createHmac('sha256', secret).update(info).digest().subarray(0, bytes);
+/** The pseudorandom function of TLS 1.2 with SHA-256. */
+function expand(secret: Buffer, seed: Buffer, bytes: number): Buffer {
+  const hmac = (data: Buffer) => createHmac('sha256', secret).update(data).digest();
+  let block = seed;
+  let output = Buffer.alloc(0);
+  while (output.length < bytes) {
+    block = hmac(block);
+    output = Buffer.concat([output, hmac(Buffer.concat([block, seed]))]);
+  }
+  return output.subarray(0, bytes);
 }
