@@ -5,7 +5,6 @@ import {
   type EventFrame,
   encode,
   type HelloFrame,
-  type Payload,
   type RequestFrame,
   type ServerFrame,
   type WelcomeFrame,
@@ -194,7 +193,10 @@ export class Connection {
   send(frame: ServerFrame): void {
     if (this.isStopped || !this.#mayAct()) return;
     const text = encode(frame);
-    const bytes = Buffer.byteLength(text);
+    this.#sendText(text, Buffer.byteLength(text));
+  }
+
+  #sendText(text: string, bytes: number): void {
     const outboxBytes = this.#socket.bufferedBytes + bytes;
     this.#host.metrics.outbox(outboxBytes);
     if (outboxBytes > this.#host.settings.maxOutboxBytes) {
@@ -205,9 +207,12 @@ export class Connection {
     this.#host.noteOutbox(this);
   }
 
-  /** Sends a notification if the player has been welcomed: before that, clients expect none. */
-  notify(type: string, payload: Payload): void {
-    if (this.#state === 'open') this.send({ kind: 'notification', type, payload });
+  /**
+   * Sends a notification, the text of its frame and that text's length in bytes of UTF-8, if the player has been welcomed:
+   * before that, clients expect none.
+   */
+  notify(text: string, bytes: number): void {
+    if (this.#state === 'open' && this.#mayAct()) this.#sendText(text, bytes);
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { CloseFacts, CloseName } from '@respark/protocol';
+import { type CloseFacts, type CloseName, encode } from '@respark/protocol';
 import { type Clock, withTimeout } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { all, andThen, type MaybePromise, orElse } from '../maybe-promise.ts';
@@ -85,7 +85,10 @@ export function answerNodeRequests({
   });
 
   cluster.answer('notify', ({ connectionIds, type, payload }) => {
-    for (const id of connectionIds) membership.find(id)?.notify(type, payload);
+    // It may be long, and a player may have many connections.
+    const text = encode({ kind: 'notification', type, payload });
+    const bytes = Buffer.byteLength(text);
+    for (const id of connectionIds) membership.find(id)?.notify(text, bytes);
     return {};
   });
 
