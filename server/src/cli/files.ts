@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
 import { lstat, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { describeFileFault } from '../file-fault.ts';
@@ -23,17 +24,10 @@ export async function readInputText(world: World, path: string, what: string): P
   }
 }
 
-/** The text file. Throws a CommandError when it cannot be read. */
-export async function readText(path: string): Promise<string> {
-  const text = await readTextIfPresent(path);
-  if (text === undefined) throw new CommandError(`cannot read "${path}": there is no such file`);
-  return text;
-}
-
 /** The text file, or undefined when there is none. Throws a CommandError when it cannot be read. */
-export async function readTextIfPresent(path: string): Promise<string | undefined> {
+export async function readTextIfPresent(path: string, flag: number = constants.O_RDONLY): Promise<string | undefined> {
   try {
-    return decodeText(await readFile(path));
+    return decodeText(await readFile(path, { flag }));
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
     const reason = error instanceof EncodingError ? error.message : codeOf(error);
@@ -50,26 +44,47 @@ export function makeDirectory(path: string): void {
   }
 }
 
-/** Creates or replaces the file, which is whole or as it was before. Throws a CommandError. */
+/**
+ * Creates or replaces the file that the command line names, which is whole or as it was before. Throws a CommandError.
+ */
 export async function writeOutputFile(path: string, content: string | Uint8Array): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  // A device or a pipe, such as /dev/stdout, stays what it is, and so does a file that others link to.
+  const stays = found !== undefined && (!found.isFile() || found.nlink > 1 || (await isLink(path)));
+  if (!stays) return await replaceFile(path, content);
+  await writeFile(path, content).catch((error: unknown) => {
+    throw writeFault(path, error);
+  });
+}
+
+/**
+ * Creates the file, or puts a new one in the place of what has its name, which is whole or as it was before. Of a link
+ * nothing else changes than that it is gone. Throws a CommandError.
+ */
+export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
+  const temporary = `${path}.${randomUUID()}`;
   try {
-    const found = await stat(path).catch(() => undefined);
-    // A device or a pipe, such as /dev/stdout, stays what it is, and so does a file that others link to.
-    if (found !== undefined && (!found.isFile() || (await lstat(path)).isSymbolicLink() || found.nlink > 1)) {
-      await writeFile(path, content);
-      return;
-    }
-    const temporary = `${path}.${randomUUID()}`;
+    const found = await lstat(path).catch(() => undefined);
+    const mode = found?.isFile() === true ? { mode: found.mode & 0o777 } : {};
     try {
-      await writeFile(temporary, content, { flag: 'wx', flush: true, ...(found && { mode: found.mode & 0o777 }) });
+      // No file of this name is opened, nor a link followed: it must be a new one.
+      await writeFile(temporary, content, { flag: 'wx', flush: true, ...mode });
       await rename(temporary, path);
     } catch (error) {
       await rm(temporary, { force: true });
       throw error;
     }
   } catch (error) {
-    throw new CommandError(`cannot write "${path}": ${describeFileFault(error)}`, { cause: error });
+    throw writeFault(path, error);
   }
+}
+
+async function isLink(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => undefined))?.isSymbolicLink() === true;
+}
+
+function writeFault(path: string, error: unknown): CommandError {
+  return new CommandError(`cannot write "${path}": ${describeFileFault(error)}`, { cause: error });
 }
 
 function codeOf(error: unknown): string {

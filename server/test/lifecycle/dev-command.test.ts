@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { writeFolder } from '../../src/cli/folders.ts';
@@ -94,4 +94,28 @@ test('dev names the folder that was meant, and places where the editor finds the
   writeFileSync(greet, JSON.stringify({ Request }));
   await running.printed(`${greet}: warning: players may send it, but it has no RequestHandler`);
   await deployments(running, 2);
+});
+
+test('dev reads, writes and deploys nothing through a link in the folder', async (t) => {
+  const server = await startTestServer(t);
+  const folder = await greetingFolder(t);
+  const [victim, fish] = [join(dirname(folder), 'victim'), join(folder, 'handlers/Fish.js')];
+  const types = join(folder, 'handlers/cloud-code.d.ts');
+  writeFileSync(victim, 'precious');
+  symlinkSync(victim, types);
+  const { world } = runDev(t, folder, { url: server.url });
+  await deployments(world, 1);
+  assert.match(
+    world.err(),
+    new RegExp(`^editors cannot complete scripts: cannot use "${types}": it is a symbolic link`),
+  );
+  symlinkSync(victim, fish);
+  await world.printed(`not deployed: cannot use "${fish}": it is a symbolic link`);
+  rmSync(fish);
+  await deployments(world, 2);
+  rmSync(types);
+  writeFileSync(join(folder, 'messages/Hi.json'), '{}');
+  await deployments(world, 3);
+  assert.ok(existsSync(types));
+  assert.equal(readFileSync(victim, 'utf8'), 'precious');
 });

@@ -11,7 +11,7 @@ import { readModel } from '../../domain/configuration/model.ts';
 import { ServiceError } from '../../errors.ts';
 import { printable } from '../../text.ts';
 import { type AwaitedServer, createAwaitedServer } from '../awaited-server.ts';
-import { makeDirectory, readTextIfPresent, writeOutputFile } from '../files.ts';
+import { readInFolder, writeInFolder } from '../folder-files.ts';
 import { watchFolder } from '../folder-watch.ts';
 import { readFolder, stampOfFolder, writeProjectFile } from '../folders.ts';
 import { followLines, type LogLine, lineText, newestLines } from '../log-lines.ts';
@@ -32,7 +32,7 @@ const DEPLOYMENT_LOOK_MS = 30;
 const MAX_DEPLOYMENT_MS = 60_000;
 /** What this command calls its snapshots, which it deletes when they are no longer needed. */
 const DESCRIPTION = 'respark dev';
-const TYPES_FILE = 'cloud-code.d.ts';
+const TYPES_FILE = 'handlers/cloud-code.d.ts';
 
 interface Options {
   readonly game: string;
@@ -205,13 +205,10 @@ function warningsOf(folder: string, sections: Sections): string[] {
 /** Writes what editors complete scripts by beside them, unless it is there. Without it everything else works. */
 async function writeTypes(folder: string, sections: Sections, fail: (text: string) => void): Promise<void> {
   const { scriptDeclarations } = await import('../../domain/runtime/script-types.ts');
-  const handlers = join(folder, 'handlers');
-  const file = join(handlers, TYPES_FILE);
   const text = scriptDeclarations(readModel(sections));
   try {
-    if ((await readTextIfPresent(file)) === text) return;
-    makeDirectory(handlers);
-    await writeOutputFile(file, text);
+    if ((await readInFolder(folder, TYPES_FILE)) === text) return;
+    await writeInFolder(folder, TYPES_FILE, text);
     await writeProjectFile(folder);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { parseDocument } from '../../domain/configuration/document.ts';
 import { toFolder } from '../../domain/configuration/folder.ts';
 import { readInputText } from '../files.ts';
-import { readFolder, writeFolder, writeProjectFile } from '../folders.ts';
+import { hasConfiguration, writeFolder, writeProjectFile } from '../folders.ts';
 import { CommandError, type World } from '../world.ts';
 
 export function unpackCommand(world: World): Command {
@@ -23,13 +23,9 @@ Example: unpack the example, change a handler, and put it together again
     .action(async (file: string, folder: string) => {
       const { force } = command.opts<{ force?: true }>();
       const files = toFolder(parseDocument(Buffer.from(await readInputText(world, file, '<file>'))));
-      const isTaken =
-        force !== true &&
-        (await readFolder(folder).then(
-          () => true,
-          () => false,
-        ));
-      if (isTaken) throw new CommandError(`the folder "${folder}" has a configuration already: --force replaces it`);
+      if (force !== true && (await hasConfiguration(folder))) {
+        throw new CommandError(`the folder "${folder}" has a configuration already: --force replaces it`);
+      }
       await writeFolder(folder, files);
       await writeProjectFile(folder);
       world.stdout.write(`wrote ${files.size} files to ${folder}\n`);
