@@ -4,7 +4,7 @@ import { lstat, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { describeFileFault } from '../file-fault.ts';
 import { makeDirectories } from '../make-directories.ts';
-import { decodeText, EncodingError } from '../text.ts';
+import { decodeText, EncodingError, printable } from '../text.ts';
 import { CommandError, type World } from './world.ts';
 
 /**
@@ -31,7 +31,7 @@ export async function readTextIfPresent(path: string, flag: number = constants.O
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
     const reason = error instanceof EncodingError ? error.message : codeOf(error);
-    throw new CommandError(`cannot read "${path}": ${reason}`, { cause: error });
+    throw new CommandError(`cannot read "${printable(path)}": ${reason}`, { cause: error });
   }
 }
 
@@ -84,7 +84,7 @@ async function isLink(path: string): Promise<boolean> {
 }
 
 function writeFault(path: string, error: unknown): CommandError {
-  return new CommandError(`cannot write "${path}": ${describeFileFault(error)}`, { cause: error });
+  return new CommandError(`cannot write "${printable(path)}": ${describeFileFault(error)}`, { cause: error });
 }
 
 function codeOf(error: unknown): string {

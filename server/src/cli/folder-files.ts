@@ -74,7 +74,7 @@ export async function removeInFolder(folder: string, path: string): Promise<void
   try {
     await rm(place, { force: true });
   } catch (error) {
-    throw new CommandError(`cannot remove "${place}": ${describeFileFault(error)}`, { cause: error });
+    throw new CommandError(`cannot remove "${printable(place)}": ${describeFileFault(error)}`, { cause: error });
   }
 }
 

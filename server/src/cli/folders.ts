@@ -1,6 +1,7 @@
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FolderFiles, INDEX_FILE, MODEL_FILE } from '../domain/configuration/folder.ts';
+import { printable } from '../text.ts';
 import { makeDirectory } from './files.ts';
 import { findInFolder, listInFolder, readInFolder, removeInFolder, writeInFolder } from './folder-files.ts';
 import { CommandError } from './world.ts';
@@ -27,7 +28,9 @@ export async function readFolder(path: string): Promise<FolderFiles> {
   const files = new Map<string, string>();
   for (const file of await listFolder(path)) {
     const text = await readInFolder(path, file);
-    if (text === undefined) throw new CommandError(`cannot read "${join(path, file)}": there is no such file`);
+    if (text === undefined) {
+      throw new CommandError(`cannot read "${printable(join(path, file))}": there is no such file`);
+    }
     files.set(file, text);
   }
   return files;
@@ -64,7 +67,7 @@ async function listFolder(path: string): Promise<string[]> {
   const files = await findFiles(path);
   if (files.length === 0) {
     const meant = await findFolderIn(path);
-    const hint = meant === undefined ? '' : `; did you mean "${meant}"?`;
+    const hint = meant === undefined ? '' : `; did you mean "${printable(meant)}"?`;
     throw new CommandError(
       `the folder "${path}" has no configuration: "respark unpack FILE FOLDER" makes one of an exported document${hint}`,
     );

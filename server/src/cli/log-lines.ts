@@ -66,9 +66,9 @@ export async function followLines(
   }
 }
 
-/** A line as people read it. What the script wrote is made printable; its line breaks stay. */
+/** A line as people read it. All of it is made printable; the line breaks of what the script wrote stay. */
 export function lineText({ Time, Level, PlayerId = '-', MessageName = '-', Text }: LogLine): string {
   const [first = '', ...others] = Text.split('\n').map(printable);
-  const head = `${Time} ${Level.padEnd(5)} ${MessageName} ${PlayerId}`;
+  const head = printable(`${Time} ${Level.padEnd(5)} ${MessageName} ${PlayerId}`);
   return `${[`${head} ${first}`, ...others.map((line) => `    ${line}`)].join('\n')}\n`;
 }

@@ -23,6 +23,11 @@ export function formatJson(value: unknown): string {
   return `${escapeJson(JSON.stringify(value, null, 2))}\n`;
 }
 
+/** The same in one line, for scripts that read a stream of values. */
+export function formatJsonLine(value: unknown): string {
+  return `${escapeJson(JSON.stringify(value))}\n`;
+}
+
 /** The same JSON, with all characters that a terminal would act on, or that hide or reorder text, as JSON escapes. */
 export function escapeJson(json: string): string {
   return json.replace(/[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>

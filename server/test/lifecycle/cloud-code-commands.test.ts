@@ -95,6 +95,16 @@ test('send shows what the log says of a failure, and what it was given', async (
   assert.doesNotMatch((await run(['send', 'Other.Nope'])).err, /; /);
 });
 
+test('send --json prints an answer without characters that a terminal would act on', async (t) => {
+  const run = await openGame(t);
+  const { out, err } = await run(['send', 'Custom.Game.Greet', '{"Name":"\u009b2J\u202e"}', '--json']);
+  assert.equal(
+    out,
+    '{"event":"response","type":"Custom.Game.Greet","payload":{"Greeting":"Hello \\u009b2J\\u202e"}}\n',
+    err,
+  );
+});
+
 test('logs takes the name of a message with or without its prefix, and a level in any case', async (t) => {
   const run = await openGame(t);
   await run(['send', 'Custom.Game.Fail']);

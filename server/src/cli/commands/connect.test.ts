@@ -220,6 +220,21 @@ describe('connect', () => {
     assert.deepEqual(more, []);
   });
 
+  it('prints JSON without characters that a terminal would act on, and that is the same', async (t) => {
+    const { url, send } = await startGateway(t);
+    const world = createLocalWorld(url);
+    const exitCode = world.run('connect', '--json');
+    await world.printed('welcome');
+    const payload = { from: '\u009b2J\u202egpj\u2066\u2028' };
+    send({ kind: 'notification', type: 'Custom.Game.Hello', payload });
+    await world.printed('\n{"event":"notification"');
+    world.signal('SIGINT');
+    assert.equal(await exitCode, 0);
+    const line = world.out().split('\n')[1] ?? '';
+    assert.match(line, /"\\u009b2J\\u202egpj\\u2066\\u2028"/);
+    assert.deepEqual(JSON.parse(line), { event: 'notification', type: 'Custom.Game.Hello', payload });
+  });
+
   it('connects a guest to any stage, and keeps the token in a private file when one is named', async (t) => {
     const directory = mkdtempSync(join(tmpdir(), 'respark-connect-'));
     t.after(() => rmSync(directory, { recursive: true }));

@@ -17,6 +17,7 @@ import { readTextIfPresent } from '../files.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
 import type { UpgradeRefusal } from '../player-web-socket.ts';
 import { quoteForShell } from '../shell.ts';
+import { formatJsonLine } from '../table.ts';
 import { CommandError, type World } from '../world.ts';
 
 interface Options {
@@ -135,7 +136,7 @@ async function play(world: World, player: Player, { once: isOnce, json: isJson }
   });
   const client = createClient(player, WebSocket, isOnce === true);
   const say = (event: string, facts: object, words: string) => {
-    world.stdout.write(`${isJson ? JSON.stringify({ event, ...facts }) : words}\n`);
+    world.stdout.write(isJson ? formatJsonLine({ event, ...facts }) : `${words}\n`);
   };
   let isConnected = false;
   client.on('welcome', ({ playerId, connectionId }) => {

@@ -3,6 +3,7 @@ import { systemClock } from '../../clock.ts';
 import { GAME_PREFIX } from '../../domain/runtime/message-types.ts';
 import { followLines, type LogLine, type LogQuery, lineText, newestLines } from '../log-lines.ts';
 import { addClientOptions, createClient } from '../management-client.ts';
+import { formatJsonLine } from '../table.ts';
 import { parseCount, parseSince } from '../times.ts';
 import { CommandError, type World } from '../world.ts';
 
@@ -46,7 +47,7 @@ Example: watch what the scripts of the demo's stage write
       const asked = queryOf(options);
       const client = await createClient(world, command);
       const show = (line: LogLine) => {
-        world.stdout.write(options.json === true ? `${JSON.stringify(line)}\n` : lineText(line));
+        world.stdout.write(options.json === true ? formatJsonLine(line) : lineText(line));
       };
       const { lines, cursor } = await newestLines(client, asked, parseCount('--limit', options.limit, MAX_LIMIT));
       for (const line of lines) show(line);

@@ -3,6 +3,7 @@ import { writeDocument } from '../../domain/configuration/document.ts';
 import { fromFolder } from '../../domain/configuration/folder.ts';
 import { writeOutputFile } from '../files.ts';
 import { readFolder } from '../folders.ts';
+import { escapeJson } from '../table.ts';
 import type { World } from '../world.ts';
 
 export function packCommand(world: World): Command {
@@ -18,7 +19,7 @@ Example: import a folder into a game
     )
     .action(async (folder: string, file: string | undefined) => {
       const document = writeDocument(fromFolder(await readFolder(folder)));
-      if (file === undefined) world.stdout.write(Buffer.from(document).toString());
+      if (file === undefined) world.stdout.write(escapeJson(Buffer.from(document).toString()));
       else await writeOutputFile(file, document);
     });
 }

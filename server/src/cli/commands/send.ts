@@ -12,6 +12,7 @@ import { addClientOptions, createClient, type ManagementClient } from '../manage
 import { settingsOf } from '../options.ts';
 import { listAt, textAt } from '../reply.ts';
 import { quoteForShell } from '../shell.ts';
+import { formatJsonLine } from '../table.ts';
 import { CommandError, type World } from '../world.ts';
 
 const DEFAULT_PLAYER = 'test-player';
@@ -83,14 +84,14 @@ async function send(world: World, command: Command, { type, payload }: Message):
   });
   const show = (what: 'response' | 'notification', facts: Message) => {
     const words = `${what} ${printable(facts.type)} ${printable(JSON.stringify(facts.payload))}`;
-    world.stdout.write(`${json === true ? JSON.stringify({ event: what, ...facts }) : words}\n`);
+    world.stdout.write(json === true ? formatJsonLine({ event: what, ...facts }) : `${words}\n`);
   };
   client.on('notification', (notification) => show('notification', notification));
   try {
     await client.connect();
     if (event === true) {
       await sendEvent(client, { type, payload });
-      world.stdout.write(json === true ? `${JSON.stringify({ event: 'sent', type })}\n` : 'sent\n');
+      world.stdout.write(json === true ? formatJsonLine({ event: 'sent', type }) : 'sent\n');
     } else {
       show('response', { type, payload: await client.request(type, payload) });
       await new Promise<void>((resolve) => void systemClock.after(LINGER_MS, resolve));

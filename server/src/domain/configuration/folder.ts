@@ -1,5 +1,5 @@
 import { ServiceError } from '../../errors.ts';
-import { shown } from '../../text.ts';
+import { printable, shown } from '../../text.ts';
 import { isObject, type Json, memberOf, type Sections } from './document.ts';
 import { findJsonFault, type TextPosition } from './json-position.ts';
 import { SECTIONS } from './sections.ts';
@@ -235,7 +235,7 @@ export class FolderFault extends ServiceError {
 
   constructor(path: string, problem: string, position?: TextPosition) {
     const place = position === undefined ? path : `${path}:${position.line}:${position.column}`;
-    super('validation', `the folder's file ${place} cannot be used: ${problem}`);
+    super('validation', printable(`the folder's file ${place} cannot be used: ${problem}`));
     this.path = path;
     this.problem = problem;
     this.position = position;

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { startFakeService } from '../../test/support/fake-service.ts';
+import { createTestWorld } from '../../test/support/world.ts';
+import { temporaryDirectory } from '../store/test-store.ts';
+
+/** Clears the screen of some terminals, reverses the text after it, and is no line break to JSON. */
+const HOSTILE = '\u009b2J\u202e\u2028';
+const ESCAPED = '\\u009b2J\\u202e\\u2028';
+const RAW = /[\u007f-\u009f\u202e\u2028]/;
+
+test('logs prints lines, as JSON or in words, without characters that a terminal would act on', async (t) => {
+  const line = { Time: '2030-01-02T03:04:05Z', Level: 'INFO', Text: HOSTILE, Position: 1, PlayerId: HOSTILE };
+  const { world } = await startFakeService(t, () => ({ body: { LogLines: [line], Cursor: 1, IsEnd: true } }));
+  const words = ['logs', '--game', 'Demo', '--stage', 'Dev'];
+  assert.equal(await world.run(...words, '--json'), 0, world.err());
+  assert.ok(world.out().includes(`"Text":"${ESCAPED}"`), world.out());
+  assert.deepEqual(JSON.parse(world.out()), line);
+  assert.equal(await world.run(...words), 0, world.err());
+  assert.doesNotMatch(world.out(), RAW);
+});
+
+test('pack prints the document, and what is wrong, without characters that a terminal would act on', async (t) => {
+  const folder = temporaryDirectory(t);
+  mkdirSync(join(folder, 'sections'));
+  const section = join(folder, 'sections/Other.json');
+  writeFileSync(section, JSON.stringify({ text: HOSTILE }));
+  const world = createTestWorld();
+  assert.equal(await world.run('pack', folder), 0, world.err());
+  assert.ok(world.out().includes(ESCAPED), world.out());
+  assert.deepEqual(JSON.parse(world.out()).Document.Sections, { Other: { text: HOSTILE } });
+  writeFileSync(section, HOSTILE);
+  assert.equal(await world.run('pack', folder), 1);
+  assert.match(world.err(), /Other\.json:1:1 cannot be used: it is not JSON: /);
+  writeFileSync(join(folder, `sections/${HOSTILE}.json`), Buffer.of(0xff));
+  assert.equal(await world.run('pack', folder), 1);
+  assert.match(world.err(), /cannot read ".*\\u\{202e\}.*": it is not UTF-8/);
+  assert.doesNotMatch(world.err(), RAW);
+});
+
+test('commands make JSON to print in one place only', () => {
+  const sources = fileURLToPath(new URL('../../../src/cli/', import.meta.url));
+  const making = readdirSync(sources, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+    .filter((name) => /(?<!printable\()JSON\.stringify/.test(readFileSync(join(sources, name), 'utf8')));
+  // The others make examples of calls to copy.
+  assert.deepEqual(making.sort(), ['commands/api.ts', 'snapshots.ts', 'table.ts']);
+});
