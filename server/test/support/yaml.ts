@@ -6,8 +6,8 @@ interface Line {
 }
 
 /**
- * Reads the part of YAML that this repository writes: block maps and lists, block texts, plain and quoted scalars, and
- * JSON as flow values. Throws for a line that it does not understand. One value for each document of the text.
+ * Reads the part of YAML that this repository writes: block maps and lists, block texts, plain and quoted scalars, JSON as
+ * flow values, and maps with an anchor that others merge. Throws for a line that it does not understand. One value for each document of the text.
  */
 export function readYaml(text: string): Yaml[] {
   return text.split(/^---$/m).map((document) => {
@@ -21,6 +21,7 @@ export function readYaml(text: string): Yaml[] {
 
 class Reader {
   #lines: Line[];
+  readonly #anchors = new Map<string, Yaml>();
 
   constructor(lines: readonly Line[]) {
     this.#lines = [...lines];
@@ -60,13 +61,20 @@ class Reader {
       if (key === undefined) throw new Error(`not a key and a value: ${line.text}`);
       if (key.name in map) throw new Error(`two values for ${key.name}`);
       this.#lines.shift();
-      map[key.name] = this.#valueOf(key.rest, indent);
+      if (key.name === '<<') Object.assign(map, this.#anchors.get(key.rest.slice(1)));
+      else map[key.name] = this.#valueOf(key.rest, indent);
     }
     return map;
   }
 
   #valueOf(rest: string, indent: number): Yaml {
     if (rest === '|') return this.#text(indent);
+    const [, anchor] = /^&(\w+)$/.exec(rest) ?? [];
+    if (anchor !== undefined) {
+      const value = this.block(indent + 1);
+      this.#anchors.set(anchor, value);
+      return value;
+    }
     if (rest !== '') return scalar(rest);
     // The items of a list may stand as far to the left as their key.
     const next = this.#peek();
@@ -94,7 +102,7 @@ function isItem(text: string): boolean {
 }
 
 function keyOf(text: string): { name: string; rest: string } | undefined {
-  const [, name, rest = ''] = /^([\w./-]+):(?:\s+(.*))?$/.exec(text) ?? [];
+  const [, name, rest = ''] = /^([\w./-]+|<<):(?:\s+(.*))?$/.exec(text) ?? [];
   return name === undefined ? undefined : { name, rest: withoutComment(rest) };
 }
 
