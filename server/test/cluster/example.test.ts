@@ -71,7 +71,10 @@ test('the compose file builds the nodes here, waits for what they need, and has 
     assert.deepEqual(node.volumes, [`${name}:/var/lib/respark`]);
     assert(Number.parseInt(node.stop_grace_period ?? '', 10) >= stopSeconds);
   }
-  assert.deepEqual(services.haproxy?.depends_on, nodes.map(([name]) => name));
+  assert.deepEqual(
+    services.haproxy?.depends_on,
+    nodes.map(([name]) => name),
+  );
   for (const [name, { healthcheck }] of Object.entries(services)) assert(healthcheck !== undefined, name);
   const mounted = Object.values(services).flatMap((service) => service.volumes ?? []);
   const named = mounted.map((mount) => mount.split(':')[0] ?? '').filter((source) => /^\w+$/.test(source));
