@@ -89,20 +89,22 @@ export async function startResparkBare(node: NodeBinary): Promise<RunningContest
 }
 
 /** Hellos with tokens that are made with the server's own key, as returning players send them. */
-async function resparkSeeds({
+export async function resparkSeeds({
   stageId,
   gameKey,
   playerIds,
+  secretKey = RESPARK_KEYS.secretKey,
 }: {
   stageId: string;
   gameKey: string;
   playerIds: readonly string[];
+  secretKey?: string;
 }): Promise<PlayerSeed[]> {
   const { createKeyring } = await fromServer<typeof import('../../server/src/keyring.ts')>('keyring');
   const { systemClock } = await fromServer<typeof import('../../server/src/clock.ts')>('clock');
   const { createPlayerTokens } =
     await fromServer<typeof import('../../server/src/domain/players/player-tokens.ts')>('domain/players/player-tokens');
-  const { deriveKey } = createKeyring(Buffer.from(RESPARK_KEYS.secretKey, 'base64'));
+  const { deriveKey } = createKeyring(Buffer.from(secretKey, 'base64'));
   const tokens = createPlayerTokens({ deriveKey, clock: systemClock, lifetimeMs: 86_400_000 });
   const seeds: PlayerSeed[] = [];
   for (const playerId of playerIds) {

@@ -2,8 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { nodeOnCore } from '../machine.ts';
 import { OWN_NODE } from '../node-binary.ts';
-import type { DialectName } from './dialects.ts';
-import type { Generator } from './generator.ts';
+import type { Generator, LoadTarget } from './generator.ts';
 
 /** Far more than the longest task takes. A server that leaves one message without an answer would hold it up for ever. */
 const TASK_TIMEOUT_MS = 300_000;
@@ -18,10 +17,10 @@ export interface GeneratorProcess extends Generator {
   stop(): Promise<void>;
 }
 
-export function startGenerator({ port, dialect }: { port: number; dialect: DialectName }): GeneratorProcess {
+export function startGenerator({ port, dialect, callPort = port, network = 0 }: LoadTarget): GeneratorProcess {
   const node = nodeOnCore(1, OWN_NODE);
   const [execPath, ...execArgv] = [node.command, ...node.args];
-  const child = fork(new URL('./main.js', import.meta.url), [String(port), dialect], {
+  const child = fork(new URL('./main.js', import.meta.url), [port, dialect, callPort, network].map(String), {
     execPath,
     execArgv,
     env: {},

@@ -50,18 +50,31 @@ const CLOSE_TIMEOUT_MS = 5_000;
 const NOTIFICATIONS_TIMEOUT_MS = 60_000;
 const MAX_HTTP_CONNECTIONS = 512;
 
+/** Where the load goes. In a cluster, calls may go to another node than the players of this generator. */
+export interface LoadTarget {
+  readonly port: number;
+  readonly dialect: DialectName;
+  readonly callPort?: number;
+  /** The part of 127.0.0.0/8 that the players of this generator come from: 127.0.NETWORK.0/24. */
+  readonly network?: number;
+}
+
 export class LoadGenerator implements Generator {
   readonly #port: number;
+  readonly #callPort: number;
+  readonly #network: number;
   readonly #dialect: Dialect;
   readonly #players = new Map<string, Player>();
   #callers: HttpPool;
   #serial = 0;
   #expectedOpen = 0;
 
-  constructor({ port, dialect }: { port: number; dialect: DialectName }) {
+  constructor({ port, dialect, callPort = port, network = 0 }: LoadTarget) {
     this.#port = port;
+    this.#callPort = callPort;
+    this.#network = network;
     this.#dialect = DIALECTS[dialect];
-    this.#callers = new HttpPool(port);
+    this.#callers = new HttpPool(callPort);
   }
 
   async connect({ seeds, perPlayer, atOnce }: Parameters<Generator['connect']>[0]): Promise<Effort> {
@@ -107,7 +120,7 @@ export class LoadGenerator implements Generator {
     );
     await Promise.all(verified);
     pool.close();
-    this.#callers = new HttpPool(this.#port);
+    this.#callers = new HttpPool(this.#callPort);
     // Close frames that have arrived for other players are read before their sockets are counted.
     await new Promise((resolve) => setImmediate(resolve));
     this.#verifyOthers();
@@ -165,7 +178,8 @@ export class LoadGenerator implements Generator {
   async #open(player: Player, http: HttpConnection): Promise<void> {
     const path = await this.#dialect.path(player, this.#port, http);
     this.#serial += 1;
-    const connection = new Connection({ player, dialect: this.#dialect, path, port: this.#port, serial: this.#serial });
+    const [dialect, port, network] = [this.#dialect, this.#port, this.#network];
+    const connection = new Connection({ player, dialect, path, port, serial: this.#serial, network });
     player.connections.push(connection);
     await connection.welcomed;
     this.#expectedOpen += 1;

@@ -2,10 +2,13 @@ import { DIALECTS, type DialectName } from './dialects.ts';
 import { type Generator, LoadGenerator } from './generator.ts';
 import type { Answer, Ask } from './generator-process.ts';
 
-const [port, name = ''] = process.argv.slice(2);
+const [port, name = '', callPort, network] = process.argv.slice(2);
 if (!Object.hasOwn(DIALECTS, name))
   throw new Error(`the dialect must be one of ${Object.keys(DIALECTS).join(', ')}, got "${name}"`);
-const generator: Generator = new LoadGenerator({ port: Number(port), dialect: name as DialectName });
+const generator: Generator = new LoadGenerator({
+  ...{ port: Number(port), dialect: name as DialectName },
+  ...{ callPort: Number(callPort), network: Number(network) },
+});
 
 async function answer(ask: Ask): Promise<Answer> {
   try {

@@ -65,6 +65,7 @@ export class Connection {
     path,
     port,
     serial,
+    network = 0,
   }: {
     player: Player;
     dialect: Dialect;
@@ -72,11 +73,13 @@ export class Connection {
     port: number;
     /** Spreads connections over source addresses. */
     serial: number;
+    /** Which 127.0.NETWORK.0/24 those are of. */
+    network?: number;
   }) {
     this.player = player;
     this.path = path;
     this.#dialect = dialect;
-    const localAddress = `127.0.0.${2 + (serial % SOURCE_ADDRESSES)}`;
+    const localAddress = `127.0.${network}.${2 + (serial % SOURCE_ADDRESSES)}`;
     const socket = connect({ port, host: '127.0.0.1', localAddress, noDelay: true });
     this.#socket = socket;
     this.welcomed = new Promise((resolve, reject) => {

@@ -1,0 +1,284 @@
+// Measures what calls cost in a cluster as its connections grow: `node bench/dist/src/cluster-growth.js`, after
+// `npx tsc --build`. It starts `scripts/cluster.js` on one core and a generator for each node on another, and prints a row
+// of JSON for each number of connections. docs/scaling.md says what came out.
+import { spawn } from 'node:child_process';
+import { on, once } from 'node:events';
+import { chmodSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type GeneratorProcess, startGenerator } from './load/generator-process.ts';
+import { HttpConnection } from './load/http.ts';
+import { cpuMicros, machineFacts, measuredCommit, nodeOnCore, rssBytes } from './machine.ts';
+import { OWN_NODE } from './node-binary.ts';
+import { resparkSeeds } from './respark.ts';
+import { fromServer, RESPARK_SETTINGS } from './respark-build.ts';
+import { post, temporaryDirectory } from './running-contestant.ts';
+import { quantile } from './statistics.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    nodes: { type: 'string', default: '7' },
+    sizes: { type: 'string', default: '10000,30000,100000' },
+    calls: { type: 'string', default: '1000' },
+    'calls-per-second': { type: 'string', default: '50' },
+  },
+});
+const NODES = Number(options.nodes);
+const SIZES = options.sizes.split(',').map(Number);
+const CALLS = Number(options.calls);
+const PER_SECOND = Number(options['calls-per-second']);
+const DEPLOYMENTS = 5;
+const WARM_UP_CALLS = 100;
+const CONNECT_AT_ONCE = 32;
+
+const CLUSTER = fileURLToPath(new URL('../../../scripts/cluster.js', import.meta.url));
+
+interface ClusterFacts {
+  readonly nodes: readonly { readonly name: string; readonly url: string; readonly dataDir: string }[];
+  readonly pids: Readonly<Record<string, number>>;
+}
+
+/** A node, whose players come from a generator that makes its calls at the next node: none of them is its own. */
+interface Place {
+  readonly port: number;
+  readonly callPort: number;
+  readonly generator: GeneratorProcess;
+  readonly playerIds: string[];
+}
+
+interface Key {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+const print = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
+const readJson = <T>(...path: string[]): T => JSON.parse(readFileSync(join(...path), 'utf8')) as T;
+
+const directory = temporaryDirectory();
+// PostgreSQL does not run as root, and its directory is in this one.
+chmodSync(directory.path, 0o711);
+const { signRequest } =
+  await fromServer<typeof import('../../server/src/api/signature/sigv4.ts')>('api/signature/sigv4');
+
+/** Only names of variables differ from those of a single server of the bench. */
+function clusterSettings(): Record<string, string> {
+  const { host: _, port: __, ...settings } = RESPARK_SETTINGS;
+  const named = Object.entries(settings).map(([name, value]) => [
+    `RESPARK_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`,
+    value,
+  ]);
+  const calls = ['READ', 'WRITE'].flatMap((kind) =>
+    ['PER_SECOND', 'BURST'].map((what) => [`RESPARK_${kind}_CALLS_${what}`, '100000']),
+  );
+  return {
+    ...Object.fromEntries([...named, ...calls]),
+    // Many processes share two cores here, so a lease that is as short as that of a test would end by itself.
+    ...{ RESPARK_LEASE_MS: '30000', RESPARK_LEASE_MARGIN_MS: '3000', RESPARK_RENEW_MS: '5000' },
+    RESPARK_RECOVERY_MS: '30000',
+  };
+}
+
+async function startCluster() {
+  const node = nodeOnCore(0, OWN_NODE);
+  const words = [...node.args, CLUSTER, '--nodes', String(NODES), '--no-proxy', '--directory', directory.path];
+  const child = spawn(node.command, words, {
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin', NODE_ENV: 'production', ...clusterSettings() },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  for await (const [text] of on(child.stdout, 'data', { close: ['end'] })) {
+    said += String(text);
+    if (said.includes('Ctrl-C stops everything')) break;
+  }
+  if (!said.includes('is serving')) throw new Error(`the cluster did not start: ${said}`);
+  child.stdout.resume();
+  return {
+    facts: readJson<ClusterFacts>(directory.path, 'cluster.json'),
+    async stop() {
+      child.kill('SIGINT');
+      await once(child, 'exit');
+    },
+  };
+}
+
+function request(key: Key, port: number, path: string, method = 'POST', body = ''): string {
+  const url = new URL(path, `http://127.0.0.1:${port}`);
+  const signed = signRequest({ method, url, ...key, region: 'us-east-1', nowMs: Date.now(), body: Buffer.from(body) });
+  const text = post({ path, port, headers: { ...signed, 'content-length': String(Buffer.byteLength(body)) } });
+  return `${text.replace(/^POST/, method)}${body}`;
+}
+
+async function call<T>(key: Key, port: number, path: string, method = 'POST', body = ''): Promise<T> {
+  const http = new HttpConnection(port);
+  try {
+    const answer = await http.request(request(key, port, path, method, body));
+    if (answer.status !== 200) throw new Error(`${method} ${path} was answered with ${answer.status} ${answer.body}`);
+    return JSON.parse(answer.body) as T;
+  } finally {
+    http.close();
+  }
+}
+
+const pathOf = (playerId: string, what: string) => `/runtime/game/Demo/stage/Dev/player/${playerId}/${what}`;
+
+async function main(): Promise<void> {
+  print({ commit: measuredCommit(), ...machineFacts(), nodes: NODES });
+  const { facts, stop } = await startCluster();
+  const ports = facts.nodes.map(({ url }) => Number(new URL(url).port));
+  const dataDir = facts.nodes[0]?.dataDir ?? '';
+  const places = ports.map((port, index): Place => {
+    const callPort = ports[(index + 1) % ports.length] as number;
+    const target = { port, callPort, dialect: 'respark', network: index + 1 } as const;
+    return { port, callPort, generator: startGenerator(target), playerIds: [] };
+  });
+  try {
+    const key = readJson<Key>(dataDir, 'root-credentials');
+    const { gameKey, token } = readJson<{ gameKey: string; token: string }>(dataDir, 'demo.json');
+    const { aud: stageId } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+    const secretKey = readFileSync(join(directory.path, 'secret-key'), 'utf8');
+    const seedsOf = (playerIds: readonly string[]) => resparkSeeds({ stageId, gameKey, playerIds, secretKey });
+    for (const size of SIZES) {
+      const connected = await grow(places, Math.floor(size / places.length), seedsOf);
+      print({ connections: size, ...connected, ...(await measure({ places, key, facts, seedsOf })) });
+    }
+  } finally {
+    await Promise.all(places.map(({ generator }) => generator.stop()));
+    await stop();
+    directory.remove();
+  }
+}
+
+type SeedsOf = (playerIds: readonly string[]) => ReturnType<typeof resparkSeeds>;
+
+/** Has players connect to all nodes at once, until each node has as many. */
+async function grow(places: readonly Place[], perNode: number, seedsOf: SeedsOf) {
+  const before = places.reduce((sum, { playerIds }) => sum + playerIds.length, 0);
+  const startedAt = performance.now();
+  await Promise.all(
+    places.map(async ({ generator, playerIds }, node) => {
+      while (playerIds.length < perNode) playerIds.push(`p-${node}-${playerIds.length}`);
+      await generator.connect({ seeds: await seedsOf(playerIds), perPlayer: 1, atOnce: CONNECT_AT_ONCE });
+    }),
+  );
+  const seconds = (performance.now() - startedAt) / 1_000;
+  return { connectsPerSecond: Math.round((places.length * perNode - before) / seconds) };
+}
+
+async function measure({
+  places,
+  key,
+  facts,
+  seedsOf,
+}: {
+  places: readonly Place[];
+  key: Key;
+  facts: ClusterFacts;
+  seedsOf: SeedsOf;
+}) {
+  const [first] = places as readonly [Place];
+  const seeds = await seedsOf(first.playerIds);
+  const disconnect = async (count: number) => {
+    const calls = first.playerIds
+      .slice(0, count)
+      .map((playerId) => ({ playerId, request: request(key, first.callPort, pathOf(playerId, 'disconnect')) }));
+    const before = cpuOf(facts);
+    const figures = await first.generator.disconnect({ calls, pacing: { perSecond: PER_SECOND, isSparing: true } });
+    const used = cpuOf(facts);
+    // The next measurement finds as many connections as this one.
+    await first.generator.connect({ seeds, perPlayer: 1, atOnce: CONNECT_AT_ONCE });
+    return {
+      ...figures,
+      cpu: Object.fromEntries(Object.entries(used).map(([name, micros]) => [name, micros - (before[name] ?? 0)])),
+    };
+  };
+  await disconnect(WARM_UP_CALLS);
+  const { callMs, closedMs, durationMs, cpu } = await disconnect(CALLS);
+  const idle = await idleCpu(facts, durationMs);
+  const statusMs = await timeStatuses(first, key);
+  const deploymentMs: number[] = [];
+  for (let round = 0; round < DEPLOYMENTS; round += 1) deploymentMs.push(await deploy(first, key));
+  return {
+    disconnectP50Ms: quantile(callMs, 0.5),
+    disconnectP99Ms: quantile(callMs, 0.99),
+    closedP50Ms: quantile(closedMs, 0.5),
+    statusP50Ms: quantile(statusMs, 0.5),
+    statusP99Ms: quantile(statusMs, 0.99),
+    deploymentP50Ms: quantile(deploymentMs, 0.5),
+    deploymentMaxMs: Math.max(...deploymentMs),
+    cpuMicrosPerCall: Object.fromEntries(
+      Object.entries(cpu).map(([name, micros]) => [name, Math.round((micros - (idle[name] ?? 0)) / CALLS)]),
+    ),
+    nodeRssMiB: Math.round(rssBytes(facts.pids['node-1'] ?? 0) / 2 ** 20),
+    redisRssMiB: Math.round(rssBytes(facts.pids.Redis ?? 0) / 2 ** 20),
+  };
+}
+
+async function timeStatuses({ playerIds, callPort }: Place, key: Key): Promise<number[]> {
+  const http = new HttpConnection(callPort);
+  const tookMs: number[] = [];
+  for (const playerId of playerIds.slice(0, CALLS)) {
+    const asked = request(key, callPort, pathOf(playerId, 'connection'), 'GET');
+    const startedAt = performance.now();
+    const { status, body } = await http.request(asked);
+    tookMs.push(performance.now() - startedAt);
+    if (status !== 200 || !body.includes('"Id"')) throw new Error(`a status was answered with ${status} ${body}`);
+  }
+  http.close();
+  return tookMs;
+}
+
+/** From the call until the deployment is completed, which is when all nodes know it. */
+async function deploy({ callPort }: Place, key: Key): Promise<number> {
+  const { Snapshot } = await call<{ Snapshot: { Id: string } }>(key, callPort, '/game/Demo/snapshot', 'POST', '{}');
+  const stage = '/game/Demo/stage/Dev/deployment';
+  const body = JSON.stringify({ SnapshotId: Snapshot.Id });
+  const startedAt = performance.now();
+  await call(key, callPort, stage, 'POST', body);
+  for (;;) {
+    const { StageDeployment } = await call<{ StageDeployment: { DeploymentState: string; DeploymentResult?: object } }>(
+      ...([key, callPort, stage, 'GET'] as const),
+    );
+    const { DeploymentState: state } = StageDeployment;
+    if (state === 'COMPLETED') return performance.now() - startedAt;
+    if (state === 'FAILED') throw new Error(`a deployment failed: ${JSON.stringify(StageDeployment)}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** CPU of each kind of process. PostgreSQL has one for each of its connections. */
+function cpuOf({ pids }: ClusterFacts): Record<string, number> {
+  const postgres = pids.PostgreSQL ?? 0;
+  const sum = (chosen: readonly number[]) => chosen.reduce((total, pid) => total + cpuMicros(pid), 0);
+  const nodes = Object.entries(pids).flatMap(([name, pid]) => (name.startsWith('node-') ? [[name, pid] as const] : []));
+  const pick = (index: number) => nodes.filter((_, number) => number === index).map(([, pid]) => pid);
+  return {
+    owner: sum(pick(0)),
+    coordinator: sum(pick(1)),
+    others: sum(nodes.slice(2).map(([, pid]) => pid)),
+    redis: cpuMicros(pids.Redis ?? 0),
+    postgres: sum([postgres, ...childrenOf(postgres)]),
+  };
+}
+
+function childrenOf(parent: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return new RegExp(`^PPid:\\s+${parent}$`, 'm').test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+      } catch {
+        return false;
+      }
+    });
+}
+
+/** What the processes use while nobody calls. */
+async function idleCpu(facts: ClusterFacts, durationMs: number): Promise<Record<string, number>> {
+  const before = cpuOf(facts);
+  await new Promise((resolve) => setTimeout(resolve, durationMs));
+  return Object.fromEntries(Object.entries(cpuOf(facts)).map(([name, micros]) => [name, micros - (before[name] ?? 0)]));
+}
+
+await main();
