@@ -21,6 +21,9 @@ import type { Closers } from './closers.ts';
 import type { Migrated } from './migrated.ts';
 import { unlock } from './unlock.ts';
 
+/** Longer than the database takes to notice that the machine of another server is gone. */
+const OTHERS_WAIT_MS = 30_000;
+
 /** What `backends.ts` loads only where the settings name a database, because others need none of it. */
 interface Parts {
   readonly settings: Settings & { readonly databaseUrl: string };
@@ -50,8 +53,10 @@ export async function openPostgresBackends({ settings, log, clock, closers }: Pa
   }
   const room = openRoom({ path: directory.path, clock, log, settings });
   closers.push('room of the disk', () => room.close());
-  const { database, sessions } = await openPostgres({ settings, clock, log });
+  const presence = settings.redisUrl === undefined ? 'alone' : 'with others';
+  const { database, sessions, claimed } = await openPostgres({ settings, clock, log, presence });
   closers.push('database', () => database.close());
+  await claimed(OTHERS_WAIT_MS);
   await database.migrate();
   const store = createStore(database);
   const keyring = await unlock({ directory, store, isShared: false, isKeyOfSettings: true });

@@ -43,7 +43,7 @@ export async function examinePostgres({
 }: {
   settings: DatabaseSettings;
   clock: Clock;
-  log: Pick<Log, 'info' | 'warn'>;
+  log: Pick<Log, 'info' | 'warn' | 'error'>;
 }): Promise<readonly DatabaseFinding[]> {
   const { database, sessions, versions } = await openPostgres({ settings, clock, log, isWatching: false });
   try {

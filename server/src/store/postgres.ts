@@ -1,5 +1,5 @@
 import { Kysely, sql } from 'kysely';
-import type { Clock } from '../clock.ts';
+import { type Clock, withTimeout } from '../clock.ts';
 import { parseDatabaseAddress } from '../database-address.ts';
 import type { Log } from '../log.ts';
 import { StartupError } from '../startup-error.ts';
@@ -10,6 +10,7 @@ import type { DatabaseSettings } from './postgres/client.ts';
 import { createDialect } from './postgres/dialect.ts';
 import { describeFault } from './postgres/faults.ts';
 import { assertMigratedBeside, findVersionBeside, migrateBeside } from './postgres/migrations.ts';
+import { createClaim, type Presence } from './postgres/presence.ts';
 import { openSessions, type Sessions } from './postgres/sessions.ts';
 import { createWriterTurns } from './postgres/writer-turns.ts';
 import type { Schema } from './schema.ts';
@@ -25,23 +26,31 @@ export interface Postgres {
   readonly sessions: Sessions;
   /** The versions of the schema of the store, and of the tables beside it; 0 for one that is not there. */
   versions(): Promise<{ readonly store: number; readonly beside: number }>;
+  /**
+   * Resolves when no other server uses the database that this one must not run beside. Throws a `StartupError` when one
+   * still does after `waitMs`; a machine that was lost counts for 20 s.
+   */
+  claimed(waitMs: number): Promise<void>;
 }
 
 /**
  * Opens a database that other nodes may use at the same time. Transactions of all of them run one at a time. Throws a
  * `StartupError` when it cannot be reached or used; afterwards a lost connection fails only the calls that need it, and
- * later ones get another. With `isWatching` look-ups may be remembered, for which changes of other nodes are heard of.
+ * later ones get another. With `isWatching` look-ups may be remembered, for which changes of other nodes are heard of, and
+ * the `presence` of a server can be claimed.
  */
 export async function openPostgres({
   settings,
   clock,
   log,
   isWatching = true,
+  presence,
 }: {
   settings: DatabaseSettings;
   clock: Clock;
-  log: Pick<Log, 'info' | 'warn'>;
+  log: Pick<Log, 'info' | 'warn' | 'error'>;
   isWatching?: boolean;
+  presence?: Presence;
 }): Promise<Postgres> {
   const sessions = openSessions({ settings, clock, log });
   try {
@@ -52,7 +61,8 @@ export async function openPostgres({
   }
   const query = new Kysely<Schema>({ dialect: createDialect(sessions) });
   const takeTurn = createWriterTurns({ clock, maxWaitMs: settings.databaseStatementTimeoutMs / 2 });
-  const watch = isWatching ? watchChanges({ connect: () => sessions.connectAlone(), clock, log }) : undefined;
+  const claim = presence === undefined ? undefined : createClaim({ presence, clock, log });
+  const watch = isWatching ? watchChanges({ connect: () => sessions.connectAlone(), claim, clock, log }) : undefined;
   const transaction = <T>(work: (query: Query) => Promise<T>) => takeTurn(() => query.transaction().execute(work));
 
   const database: Database = {
@@ -82,7 +92,18 @@ export async function openPostgres({
     },
   };
   const versions = async () => ({ store: await findVersion({ query }), beside: await findVersionBeside(query) });
-  return { database, sessions, versions };
+  return {
+    database,
+    sessions,
+    versions,
+    async claimed(waitMs) {
+      await withTimeout(claim?.claimed ?? Promise.resolve(), waitMs, clock).catch((cause: unknown) => {
+        const other = presence === 'alone' ? 'another server' : 'a server without RESPARK_REDIS_URL';
+        const advice = 'stop it, or make both nodes of one cluster by RESPARK_REDIS_URL';
+        throw new StartupError(`${other} uses the database ${describe(settings)}: ${advice}`, { cause });
+      });
+    },
+  };
 }
 
 /** A connection for what takes longer than calls may. The caller must end it. */

@@ -11,6 +11,7 @@ import {
 } from '@aws-sdk/client-gamesparks';
 import { usePostgres, whyNoPostgres } from '../support/postgres.ts';
 import { createWorkplace, type RunningServer } from '../support/process.ts';
+import { findRedisFault, RedisServer } from '../support/redis-server.ts';
 import { until } from '../support/server.ts';
 
 const skip = whyNoPostgres;
@@ -38,9 +39,14 @@ const sdkOf = (node: RunningServer, maxAttempts = 1) => node.sdk({ credentials: 
 const demo = { GameName: 'Demo', StageName: 'Dev' };
 
 describe('[postgres] nodes on one database', { skip }, () => {
-  test('that start at once on an empty one all serve, and know of each other’s changes within a second', async (t) => {
+  test('that start at once on an empty one all serve, and know of each other’s changes within a second', {
+    skip: findRedisFault() ?? false,
+  }, async (t) => {
     const url = await server.emptyDatabase(t);
-    const nodes = await Promise.all([serve(t, url), serve(t, url), serve(t, url)]);
+    const redis = await RedisServer.start(t);
+    const cluster = { RESPARK_REDIS_URL: redis.url, RESPARK_PUBLIC_URL: 'http://respark.example' };
+    const start = () => serve(t, url, ['--demo'], cluster);
+    const nodes = await Promise.all([start(), start(), start()]);
     assert.equal(new Set(nodes.map(({ gameKey }) => gameKey)).size, 1);
     const [a, b, c] = nodes.map((node) => sdkOf(node)) as [ReturnType<typeof sdkOf>, ...ReturnType<typeof sdkOf>[]];
     await a.send(new CreateGameCommand({ GameName: 'Zoo' }));
@@ -51,9 +57,22 @@ describe('[postgres] nodes on one database', { skip }, () => {
     assert.equal(found?.Game?.Description, 'changed');
   });
 
+  test('that are no cluster run one after the other: the next one waits for the end of the first', async (t) => {
+    const url = await server.emptyDatabase(t);
+    const first = await serve(t, url);
+    const next = createWorkplace(t).startRespark(['serve', '--port', '0'], { env: environment(url) });
+    await next.printed(/waiting for the end of another server that uses the database/);
+    assert.doesNotMatch(next.out(), /Respark is serving/);
+    first.child.kill('SIGTERM');
+    await first.ended();
+    await next.printed(/Respark is serving/);
+  });
+
   test('with another secret key is refused, and so is a database of a newer program', async (t) => {
     const url = await server.emptyDatabase(t);
-    await serve(t, url);
+    const first = await serve(t, url);
+    first.child.kill('SIGTERM');
+    await first.ended();
     const place = createWorkplace(t);
     const other = { ...environment(url), RESPARK_SECRET_KEY: randomBytes(32).toString('base64') };
     const refused = await place.respark(['serve', '--port', '0'], { env: other });

@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import type { CuttableClient } from './client.ts';
 import { describeFault } from './faults.ts';
+import { type Claim, KEEP_ALIVE } from './presence.ts';
 
 const CHANNEL = 'respark_changes';
 /** What a transaction executes so that its commit tells every node. */
@@ -29,12 +30,16 @@ export interface ChangeWatch {
  * A heartbeat is a query. Before its answer, the server sends every notification of a commit that was answered before the
  * heartbeat was sent. So the version stands for as long as the last answered heartbeat was *sent* less than
  * `MAX_TRUST_MS` ago, and a paused process, a dead connection or a busy server can only end that.
+ *
+ * With a `claim` the connection also holds the lock of the server's presence.
  */
 export function watchChanges({
   connect,
+  claim,
   clock,
   log,
 }: {
+  claim?: Pick<Claim, 'begin' | 'beat'> | undefined;
   connect: () => Promise<CuttableClient>;
   clock: Pick<Clock, 'monotonic' | 'after'>;
   log: Pick<Log, 'info' | 'warn'>;
@@ -59,7 +64,7 @@ export function watchChanges({
     const sentAt = clock.monotonic();
     const cancel = clock.after(MAX_SILENCE_MS, () => listening.cut());
     try {
-      await listening.query('select 1');
+      await (claim === undefined ? listening.query('select 1') : claim.beat(listening));
       provenAt = sentAt;
     } finally {
       cancel();
@@ -67,12 +72,13 @@ export function watchChanges({
   }
 
   async function listen(): Promise<void> {
+    claim?.begin();
     client = await connect();
     client.on('notification', () => {
       version += 1;
     });
     const cancel = clock.after(MAX_SILENCE_MS, () => client?.cut());
-    await client.query(`listen ${CHANNEL}`).finally(cancel);
+    await client.query(`listen ${CHANNEL}; ${KEEP_ALIVE}`).finally(cancel);
     // What was announced while nobody listened is unknown.
     version += 1;
     while (!isClosed) {

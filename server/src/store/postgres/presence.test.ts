@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { recordedLog } from '../../../test/support/domain.ts';
+import { databaseSettings, usePostgres, whyNoPostgres } from '../../../test/support/postgres.ts';
+import { until } from '../../../test/support/server.ts';
+import { systemClock } from '../../clock.ts';
+import { openPostgres } from '../postgres.ts';
+import type { Presence } from './presence.ts';
+
+const skip = whyNoPostgres;
+const server = usePostgres();
+const SOON_MS = 700;
+
+/** A server on the database, which has not claimed its presence yet; its clock can be set forward. */
+async function open(t: TestContext, url: string, presence: Presence) {
+  const { log, lines } = recordedLog();
+  let offsetMs = 0;
+  const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + offsetMs };
+  const { database, claimed } = await openPostgres({ settings: databaseSettings(url), clock, log, presence });
+  let isOpen = true;
+  const close = async () => {
+    if (isOpen) await database.close();
+    isOpen = false;
+  };
+  t.after(close);
+  const pass = (ms: number) => {
+    offsetMs += ms;
+  };
+  return { claimed, close, lines, pass };
+}
+
+test('[postgres] a server that is no node of a cluster has the database for itself, until it ends', {
+  skip,
+}, async (t) => {
+  const url = await server.emptyDatabase(t);
+  const first = await open(t, url, 'alone');
+  await first.claimed(5_000);
+  const next = await open(t, url, 'alone');
+  const refused = { name: 'StartupError', message: /^another server uses the database .*RESPARK_REDIS_URL$/ };
+  await assert.rejects(next.claimed(SOON_MS), refused);
+  const node = await open(t, url, 'with others');
+  await assert.rejects(node.claimed(SOON_MS), { message: /^a server without RESPARK_REDIS_URL uses the database/ });
+  assert.equal(next.lines.filter(({ msg }) => /waiting for the end of another server/.test(msg)).length, 1);
+  await node.close();
+  await first.close();
+  await next.claimed(5_000);
+});
+
+test('[postgres] nodes of a cluster use a database together, and bear no other server there', { skip }, async (t) => {
+  const url = await server.emptyDatabase(t);
+  const nodes = [await open(t, url, 'with others'), await open(t, url, 'with others')];
+  for (const { claimed } of nodes) await claimed(5_000);
+  const other = await open(t, url, 'alone');
+  await assert.rejects(other.claimed(SOON_MS), { name: 'StartupError' });
+});
+
+test('[postgres] a server that loses its connection claims the database again, and says so when it cannot', {
+  skip,
+}, async (t) => {
+  const url = await server.emptyDatabase(t);
+  await server.execute(url, 'create role of_the_first login');
+  const first = await open(t, url.replace('postgres@', 'of_the_first@'), 'alone');
+  await first.claimed(5_000);
+  const next = await open(t, url, 'alone');
+  // The first cannot connect again before the next one has its place.
+  await server.execute(url, 'alter role of_the_first nologin');
+  await server.execute(url, `select pg_terminate_backend(pid) from pg_stat_activity where usename = 'of_the_first'`);
+  await next.claimed(5_000);
+  await server.execute(url, 'alter role of_the_first login');
+  const messages = () => first.lines.map(({ msg }) => msg);
+  await until(() => messages().includes('changes of other nodes are heard of again'));
+  const error = 'another server uses the database since this one lost its connection';
+  assert(!messages().includes(error));
+  first.pass(31_000);
+  await until(() => messages().includes(error));
+});
