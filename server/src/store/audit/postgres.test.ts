@@ -128,6 +128,20 @@ describe('[postgres] audit records', { skip }, () => {
     );
   });
 
+  test('get an outcome that comes during a move which takes longer than a second', async (t) => {
+    const { auditLog, place, clock, journal } = await openLog(t);
+    await auditLog.begin(sampleIntent('1'));
+    // The move of the record is under way when its outcome comes, and still when the next one is due.
+    clock.advance(1_000);
+    await auditLog.finish(sampleIntent('1'), SAMPLE_OUTCOME);
+    clock.advance(1_000);
+    await until(() => {
+      clock.advance(1_000);
+      return statSync(journal).size === 0;
+    });
+    assert.deepEqual(await rowsOf(place.url), ['a 1 done']);
+  });
+
   test('wait in the journal while the database is away, then move, and the next start moves what a kill left', async (t) => {
     const { auditLog, place, clock, lines, move } = await openLog(t);
     await auditLog.begin(sampleIntent('1'));

@@ -230,6 +230,9 @@ class PostgresAuditLog implements AuditLog {
   #moveAll(): Promise<void> {
     this.#moving ??= this.#moveInSteps().finally(() => {
       this.#moving = undefined;
+      const { records, lateOutcomes } = this.#waiting;
+      // What came meanwhile may have had its second already, and found this move under way.
+      if (!this.#isClosed && records.size + lateOutcomes.size > 0) this.#planMove();
     });
     return this.#moving;
   }
