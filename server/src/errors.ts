@@ -31,3 +31,8 @@ export function isCallersMistake(error: unknown): boolean {
 export function assertNever(value: never): never {
   throw new Error(`unexpected value: ${String(value)}`);
 }
+
+/** Whether a failure of the server may be over soon, as when its database is away; false for a bug. */
+export function mayPass(error: unknown): boolean {
+  return error instanceof ServiceError && error.code === 'internal' && error.retryAfterMs !== undefined;
+}

@@ -3,6 +3,7 @@ import { type Clock, withTimeout } from '../clock.ts';
 import { type Cluster, DirectoryUnavailable, type Lease } from '../cluster/cluster.ts';
 import type { Admission, NotAdmitted, Players } from '../domain/players/players.ts';
 import type { Runtimes } from '../domain/runtime/runtimes.ts';
+import { mayPass } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { andThen, type MaybePromise, orElse } from '../maybe-promise.ts';
 import type { Metrics } from '../metrics.ts';
@@ -212,7 +213,7 @@ export class Gateway implements ConnectionHost {
       return;
     }
     this.#admit(connection, hello).catch((error: unknown) => {
-      const isAway = error instanceof DirectoryUnavailable;
+      const isAway = error instanceof DirectoryUnavailable || mayPass(error);
       const facts = { err: error, connectionId: connection.id };
       this.log[isAway ? 'debug' : 'error'](facts, 'a player could not be admitted');
       this.close(connection, isAway ? 'try_again_later' : 'server_error');

@@ -70,7 +70,15 @@ export class FakeSocket implements PlayerSocket {
 }
 
 /** A gateway without a network: the token of a hello is simply the player's id. */
-export function openGateway({ settings = {} }: { settings?: Partial<GatewaySettings> } = {}) {
+export function openGateway({
+  settings = {},
+  log = SILENT,
+  ...overrides
+}: {
+  settings?: Partial<GatewaySettings>;
+  log?: Log;
+  admit?: Players['admit'];
+} = {}) {
   const clock = new ManualClock();
   const random = createSystemRandom();
   const cluster = new LocalCluster({ clock, random });
@@ -80,6 +88,7 @@ export function openGateway({ settings = {} }: { settings?: Partial<GatewaySetti
       player: { stageId: STAGE.stageId, playerId: token },
       runtime: { id: EMPTY_RUNTIME_ID, stage: STAGE },
     }),
+    ...overrides,
   };
   const gateway = new Gateway({
     players,
@@ -88,7 +97,7 @@ export function openGateway({ settings = {} }: { settings?: Partial<GatewaySetti
     limits: new Limits({ settings: UNLIMITED, clock }),
     clock,
     random,
-    log: SILENT,
+    log,
     metrics: NO_METRICS,
     settings: { ...SETTINGS, ...settings },
   });
