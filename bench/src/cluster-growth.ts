@@ -4,11 +4,13 @@
 import { spawn } from 'node:child_process';
 import { on, once } from 'node:events';
 import { chmodSync, readdirSync, readFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type GeneratorProcess, startGenerator } from './load/generator-process.ts';
 import { HttpConnection } from './load/http.ts';
+import type { Pacing } from './load/pacing.ts';
 import { cpuMicros, machineFacts, measuredCommit, nodeOnCore, rssBytes } from './machine.ts';
 import { OWN_NODE } from './node-binary.ts';
 import { resparkSeeds } from './respark.ts';
@@ -27,7 +29,7 @@ const { values: options } = parseArgs({
 const NODES = Number(options.nodes);
 const SIZES = options.sizes.split(',').map(Number);
 const CALLS = Number(options.calls);
-const PER_SECOND = Number(options['calls-per-second']);
+const LOADS = [{ atOnce: 1 }, { perSecond: Number(options['calls-per-second']), isSparing: true }] as const;
 const DEPLOYMENTS = 5;
 const WARM_UP_CALLS = 100;
 const CONNECT_AT_ONCE = 32;
@@ -178,39 +180,47 @@ async function measure({
 }) {
   const [first] = places as readonly [Place];
   const seeds = await seedsOf(first.playerIds);
-  const disconnect = async (count: number) => {
+  const disconnect = async (count: number, pacing: Pacing) => {
     const calls = first.playerIds
       .slice(0, count)
       .map((playerId) => ({ playerId, request: request(key, first.callPort, pathOf(playerId, 'disconnect')) }));
     const before = cpuOf(facts);
-    const figures = await first.generator.disconnect({ calls, pacing: { perSecond: PER_SECOND, isSparing: true } });
-    const used = cpuOf(facts);
+    const figures = await first.generator.disconnect({ calls, pacing });
+    const cpu = differences(cpuOf(facts), before);
     // The next measurement finds as many connections as this one.
     await first.generator.connect({ seeds, perPlayer: 1, atOnce: CONNECT_AT_ONCE });
-    return {
-      ...figures,
-      cpu: Object.fromEntries(Object.entries(used).map(([name, micros]) => [name, micros - (before[name] ?? 0)])),
-    };
+    return { ...figures, cpu };
   };
-  await disconnect(WARM_UP_CALLS);
-  const { callMs, closedMs, durationMs, cpu } = await disconnect(CALLS);
-  const idle = await idleCpu(facts, durationMs);
+  await disconnect(WARM_UP_CALLS, { atOnce: 1 });
+  const loads = [];
+  for (const pacing of LOADS) {
+    const { callMs, closedMs, durationMs, cpu } = await disconnect(CALLS, pacing);
+    const idle = await idleCpu(facts, durationMs);
+    loads.push({
+      ...pacing,
+      callP50Ms: quantile(callMs, 0.5),
+      callP99Ms: quantile(callMs, 0.99),
+      closedP50Ms: quantile(closedMs, 0.5),
+      cpuMicrosPerCall: Object.fromEntries(
+        Object.entries(differences(cpu, idle)).map(([name, micros]) => [name, Math.round(micros / CALLS)]),
+      ),
+      idleCpuShare: Object.fromEntries(
+        Object.entries(idle).map(([name, micros]) => [name, Number((micros / durationMs / 1_000).toFixed(4))]),
+      ),
+    });
+  }
   const statusMs = await timeStatuses(first, key);
   const deploymentMs: number[] = [];
   for (let round = 0; round < DEPLOYMENTS; round += 1) deploymentMs.push(await deploy(first, key));
   return {
-    disconnectP50Ms: quantile(callMs, 0.5),
-    disconnectP99Ms: quantile(callMs, 0.99),
-    closedP50Ms: quantile(closedMs, 0.5),
+    loads,
     statusP50Ms: quantile(statusMs, 0.5),
     statusP99Ms: quantile(statusMs, 0.99),
     deploymentP50Ms: quantile(deploymentMs, 0.5),
     deploymentMaxMs: Math.max(...deploymentMs),
-    cpuMicrosPerCall: Object.fromEntries(
-      Object.entries(cpu).map(([name, micros]) => [name, Math.round((micros - (idle[name] ?? 0)) / CALLS)]),
-    ),
     nodeRssMiB: Math.round(rssBytes(facts.pids['node-1'] ?? 0) / 2 ** 20),
     redisRssMiB: Math.round(rssBytes(facts.pids.Redis ?? 0) / 2 ** 20),
+    load: loadavg()[0],
   };
 }
 
@@ -278,7 +288,11 @@ function childrenOf(parent: number): number[] {
 async function idleCpu(facts: ClusterFacts, durationMs: number): Promise<Record<string, number>> {
   const before = cpuOf(facts);
   await new Promise((resolve) => setTimeout(resolve, durationMs));
-  return Object.fromEntries(Object.entries(cpuOf(facts)).map(([name, micros]) => [name, micros - (before[name] ?? 0)]));
+  return differences(cpuOf(facts), before);
+}
+
+function differences(after: Record<string, number>, before: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(after).map(([name, value]) => [name, value - (before[name] ?? 0)]));
 }
 
 await main();
