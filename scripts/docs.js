@@ -107,7 +107,10 @@ given, the flag wins. An empty variable counts as not set, and an unknown \`RESP
 flag, so that they never appear in a list of processes. A secret can also be read from a file, which a second variable names:
 \`RESPARK_SECRET_KEY_FILE=/run/secrets/respark\`.
 
-\`respark config print\` shows every value and where it comes from; \`respark config check\` only checks that all values are valid.`,
+\`respark config print\` shows every value and where it comes from; \`respark config check\` only checks that all values are valid.
+
+In a [cluster](scaling.md) the limits of connections, addresses, handshakes and failed authentications are each node's own, so
+that several nodes allow several times as much; rates of calls and of their replies' bytes are shared out over the nodes.`,
     ...sections,
   );
 }

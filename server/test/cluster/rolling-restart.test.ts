@@ -68,7 +68,7 @@ async function restart(cluster: ScriptedCluster, index: number): Promise<void> {
   });
 }
 
-test('a rolling restart: every player comes back, and no call fails but with an error that may be retried', {
+test('[haproxy] a rolling restart: every player comes back, and no call fails but with an error that may be retried', {
   skip: whyNoClusterScript,
 }, async (t) => {
   const cluster = await startClusterScript(t);

@@ -9,7 +9,7 @@ import { CLUSTER_SCRIPT, processesIn, startClusterScript, whyNoClusterScript } f
 import { createWorkplace } from '../support/process.ts';
 import { sayHello } from '../support/server.ts';
 
-test('npm run cluster: a player on two nodes is disconnected by one call at a third, and nothing is left at the end', {
+test('[haproxy] npm run cluster: a player on two nodes is disconnected by one call at a third, and nothing is left at the end', {
   skip: whyNoClusterScript,
 }, async (t) => {
   const cluster = await startClusterScript(t);
