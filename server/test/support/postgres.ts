@@ -51,15 +51,20 @@ const binaries = findBinaries();
 export const whyNoPostgres: string | false =
   binaries === undefined ? 'PostgreSQL is not installed (on Debian: apt-get install postgresql)' : false;
 
+/** A test, or anything else with an end. */
+type Ending = Pick<TestContext, 'after'>;
+
 export interface PostgresServer {
   /** The URL of a new empty database, of any name, until the test ends. */
-  emptyDatabase(t: TestContext): Promise<string>;
+  emptyDatabase(t: Ending): Promise<string>;
   /** The same for a database with the schema of this program. */
-  migratedDatabase(t: TestContext): Promise<string>;
+  migratedDatabase(t: Ending): Promise<string>;
   /** Runs a statement as the superuser. */
   execute(url: string, statement: string): Promise<Record<string, unknown>[]>;
   /** Kills every process of the server, as a loss of power does. */
   kill(): Promise<void>;
+  /** Ends it without a last checkpoint, as `pg_ctl stop -m immediate` does: clients still hear of it. */
+  stopImmediately(): Promise<void>;
   /** Starts the server again, where it was, after a kill: as a standby, which can only be read, or as what it was. */
   restart(as?: 'primary' | 'standby'): Promise<void>;
   /** Stops all processes of the server where they are, until `resume`. */
@@ -90,16 +95,35 @@ export async function openMigrated(t: TestContext, url: string): Promise<Postgre
   return postgres;
 }
 
-/** A private server for the tests of a file, on a free port and without synchronising the disk. */
-export function usePostgres({
+interface ServerOptions {
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+  /** Without one, everybody is let in. */
+  readonly password?: string;
+}
+
+/** A private server for the tests of a file. */
+export function usePostgres(options: ServerOptions = {}): PostgresServer {
+  if (whyNoPostgres !== false) return unusable();
+  const { open, close, ...server } = createPostgres(options);
+  before(open);
+  after(close);
+  return server;
+}
+
+/** A private server until the end. */
+export async function startPostgres(t: Ending): Promise<PostgresServer> {
+  if (whyNoPostgres !== false) throw new Error(whyNoPostgres);
+  const { open, close, ...server } = createPostgres({});
+  t.after(close);
+  await open();
+  return server;
+}
+
+/** A server on a free port and without synchronising the disk, which runs from `open` to `close`. */
+function createPostgres({
   tls,
   password,
-}: {
-  tls?: { certFile: string; keyFile: string };
-  /** Without one, everybody is let in. */
-  password?: string;
-} = {}): PostgresServer {
-  if (whyNoPostgres !== false) return unusable();
+}: ServerOptions): PostgresServer & { open(): Promise<void>; close(): Promise<void> } {
   const user = userOfServer();
   const directory = mkdtempSync(join(tmpdir(), 'respark-postgres-'));
   const data = join(directory, 'data');
@@ -132,11 +156,12 @@ export function usePostgres({
     await Promise.race([ended, answering(() => urlOf('postgres'))]);
   }
 
-  async function kill(): Promise<void> {
+  async function end(how: 'SIGKILL' | 'SIGQUIT'): Promise<void> {
     if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
     const pids = pidsOf(child.pid);
-    for (const pid of pids) signal(pid, 'SIGKILL');
+    // Its first process passes on every signal but SIGKILL.
+    for (const pid of how === 'SIGKILL' ? pids : [child.pid]) signal(pid, how);
     await exited;
     while (pids.some(isRunning)) await tick();
   }
@@ -145,7 +170,7 @@ export function usePostgres({
     for (const pid of child?.pid === undefined ? [] : pidsOf(child.pid)) signal(pid, name);
   };
 
-  async function create(t: TestContext, how: string): Promise<string> {
+  async function create(t: Ending, how: string): Promise<string> {
     databases += 1;
     const name = `test_${databases}`;
     await execute(urlOf('postgres'), `create database ${name} ${how}`);
@@ -153,7 +178,7 @@ export function usePostgres({
     return urlOf(name);
   }
 
-  before(async () => {
+  async function open(): Promise<void> {
     // PostgreSQL refuses a key that others may read.
     if (tls !== undefined) writeFileSync(keyFile, readFileSync(tls.keyFile), { mode: 0o600 });
     if (user.uid !== undefined && user.gid !== undefined) {
@@ -167,13 +192,16 @@ export function usePostgres({
     execFileSync(program('initdb'), [...args, ...letsIn], { ...user, stdio: 'pipe', cwd: directory });
     port = await freePort();
     await start();
-  });
-  after(async () => {
-    await kill();
+  }
+
+  async function close(): Promise<void> {
+    await end('SIGKILL');
     rmSync(directory, { recursive: true, force: true });
-  });
+  }
 
   return {
+    open,
+    close,
     emptyDatabase: (t) => create(t, 'template template0'),
     async migratedDatabase(t) {
       migrated ??= (async () => {
@@ -186,7 +214,8 @@ export function usePostgres({
       return await create(t, 'template migrated');
     },
     execute,
-    kill,
+    kill: () => end('SIGKILL'),
+    stopImmediately: () => end('SIGQUIT'),
     async restart(as = 'primary') {
       const mark = join(data, 'standby.signal');
       if (as === 'standby') writeFileSync(mark, '');
@@ -283,7 +312,7 @@ function unusable(): PostgresServer {
     throw new Error(String(whyNoPostgres));
   };
   return {
-    ...{ emptyDatabase: refuse, migratedDatabase: refuse, execute: refuse, kill: refuse, restart: refuse },
-    ...{ pause: refuse, resume: refuse },
+    ...{ emptyDatabase: refuse, migratedDatabase: refuse, execute: refuse, kill: refuse, stopImmediately: refuse },
+    ...{ restart: refuse, pause: refuse, resume: refuse },
   };
 }
