@@ -102,7 +102,7 @@ const rows = {
     default: 10_000,
     min: 100,
     max: 1_000_000,
-    help: 'How many lines of scripts are kept for each stage; older ones are dropped.',
+    help: 'How many lines of scripts are kept for each stage; older ones are dropped. A stage may log 5,000 lines a second on average, and 10,000 at once, where a line counts again for each KiB that it has; its log says how many more were left out.',
   }),
   stageLogMaxBytes: integer({
     default: 8 * MEBIBYTE,

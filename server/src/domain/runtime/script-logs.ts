@@ -1,21 +1,32 @@
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
+import { createRareWarnings } from '../../rare-warnings.ts';
 import type { NewLogLine, StageLogs } from '../../store/stage-logs/stage-logs.ts';
+import { createTokenBuckets } from '../../token-bucket.ts';
+import { HeldLines, type Turn } from './held-lines.ts';
 
-/** Lines that wait to be kept, of all stages, and the length of their texts; more are left out. */
-const MAX_WAITING = 10_000;
-const MAX_WAITING_CHARACTERS = 16_777_216;
 /** Lines are kept together with others, which costs far less than one by one. */
 const DELAY_MS = 20;
+/**
+ * What each stage may keep on average, and at once. It is far more than anybody reads, and so little that the stages of
+ * one game cannot keep the logs busy. A line counts once, and once more for each so many characters that it has.
+ */
+const OF_STAGE = { ratePerSecond: 5_000, burst: 10_000, maxKeys: 10_000 };
+const CHARACTERS_OF_TOKEN = 1_024;
+/** How often the log of a stage says how many lines were left out. */
+const NOTE_MS = 1_000;
 
 export interface LineWriter {
-  /** Keeps a line soon. Never fails: a line that cannot be kept is counted and left out. */
+  /** Keeps a line soon. Never fails: a line that cannot be kept is left out, and the log of its stage says how many were. */
   write(stageId: string, line: NewLogLine): void;
   /** Resolves when the lines that were written before have been kept or left out. */
   flush(): Promise<void>;
 }
 
-/** Hands the lines of scripts to the logs of their stages, many at a time, in the order in which they were written. */
+/**
+ * Hands the lines of scripts to the logs of their stages, many at a time, in the order in which each stage has written
+ * its own. A stage that floods takes neither the room of others nor their turns.
+ */
 export function createLineWriter({
   stageLogs,
   clock,
@@ -25,50 +36,129 @@ export function createLineWriter({
   clock: Clock;
   log: Log;
 }): LineWriter {
-  /** Stage id → its lines. */
-  let waiting = new Map<string, NewLogLine[]>();
-  let count = 0;
-  let characters = 0;
-  let dropped = 0;
+  const held = new HeldLines();
+  const buckets = createTokenBuckets({ ...OF_STAGE, clock });
+  const leftOut = createLeftOut({ clock, log, addNote });
   let cancelTimer: (() => void) | undefined;
-  let writing: Promise<void> = Promise.resolve();
+  let draining: Promise<void> | undefined;
+  let round: Promise<unknown> = Promise.resolve();
 
-  async function append(stageId: string, lines: readonly NewLogLine[]): Promise<void> {
-    try {
-      await stageLogs.append(stageId, lines);
-    } catch (error) {
-      log.warn({ err: error, stageId, lines: lines.length }, 'lines of scripts could not be kept');
-    }
+  function addNote(stageId: string, note: NewLogLine): void {
+    held.add(stageId, note);
+    plan();
   }
 
-  function flush(): Promise<void> {
+  function plan(): void {
+    if (draining === undefined) cancelTimer ??= clock.after(DELAY_MS, start);
+  }
+
+  function start(): void {
+    draining ??= drain();
+  }
+
+  /** Never rejects. What comes meanwhile waits for others to join it, unless it comes while more than one round is left. */
+  async function drain(): Promise<void> {
     cancelTimer?.();
     cancelTimer = undefined;
-    const batch = waiting;
-    waiting = new Map();
-    count = 0;
-    characters = 0;
-    if (dropped > 0) log.warn({ dropped }, 'scripts wrote more lines than could be kept');
-    dropped = 0;
-    writing = writing.then(async () => {
-      for (const [stageId, lines] of batch) await append(stageId, lines);
-    });
-    return writing;
+    for (let isMore = true; isMore; ) {
+      const taken = held.take();
+      round = Promise.all(taken.turns.map(keep));
+      await round;
+      isMore = taken.isMore;
+    }
+    draining = undefined;
+    if (!held.isEmpty) plan();
+  }
+
+  async function keep(turn: Turn): Promise<void> {
+    try {
+      await stageLogs.append(turn.stageId, turn.lines);
+      leftOut.kept(turn);
+    } catch (error) {
+      leftOut.failed(turn, error);
+    }
+    held.settle(turn);
   }
 
   return {
     write(stageId, line) {
-      if (count >= MAX_WAITING || characters + line.text.length > MAX_WAITING_CHARACTERS) {
-        dropped += 1;
+      const tokens = 1 + Math.floor(line.text.length / CHARACTERS_OF_TOKEN);
+      if (!held.hasRoom(stageId, line) || buckets.take(stageId, tokens) > 0) {
+        leftOut.count(stageId, 1);
         return;
       }
-      count += 1;
-      characters += line.text.length;
-      const lines = waiting.get(stageId);
-      if (lines === undefined) waiting.set(stageId, [line]);
-      else lines.push(line);
-      cancelTimer ??= clock.after(DELAY_MS, () => void flush());
+      held.add(stageId, line);
+      plan();
     },
-    flush,
+    async flush() {
+      leftOut.note();
+      const isSettled = held.mark();
+      while (!isSettled()) {
+        start();
+        await round;
+      }
+    },
+  };
+}
+
+/** Counts lines that are left out, and says so: now and then in the log of the stage, and rarely in that of the server. */
+function createLeftOut({
+  clock,
+  log,
+  addNote,
+}: {
+  clock: Clock;
+  log: Log;
+  addNote: (stageId: string, note: NewLogLine) => void;
+}) {
+  const warnRarely = createRareWarnings({ clock, log });
+  const counts = new Map<string, number>();
+  /** By stage, the line that says how many were left out, until it is kept. There is one at most, however long that takes. */
+  const notes = new Map<string, { readonly line: NewLogLine; readonly lines: number }>();
+  let cancelTimer: (() => void) | undefined;
+
+  function note(): void {
+    cancelTimer?.();
+    cancelTimer = undefined;
+    const facts = { playerId: undefined, handler: undefined, requestId: undefined };
+    for (const [stageId, lines] of [...counts]) {
+      if (notes.has(stageId)) {
+        count(stageId, 0);
+        continue;
+      }
+      counts.delete(stageId);
+      const what = lines === 1 ? '1 line was' : `${lines} lines were`;
+      const text = `${what} left out: there were more than could be kept`;
+      const line: NewLogLine = { at: clock.now(), level: 'warn', text, ...facts };
+      notes.set(stageId, { line, lines });
+      warnRarely(stageId, { stageId, lines }, 'lines of scripts were left out');
+      addNote(stageId, line);
+    }
+  }
+
+  function count(stageId: string, lines: number): void {
+    counts.set(stageId, (counts.get(stageId) ?? 0) + lines);
+    cancelTimer ??= clock.after(NOTE_MS, note);
+  }
+
+  /** Gives the note of the stage if it is among the lines, and no longer waits for it. */
+  function takeNote({ stageId, lines }: Turn) {
+    const found = notes.get(stageId);
+    if (found === undefined || !lines.includes(found.line)) return undefined;
+    notes.delete(stageId);
+    return found;
+  }
+
+  return {
+    note,
+    count,
+    kept: (turn: Turn): void => void takeNote(turn),
+    failed(turn: Turn, error: unknown): void {
+      const { stageId, lines } = turn;
+      warnRarely(stageId, { err: error, stageId, lines: lines.length }, 'lines of scripts could not be kept');
+      const found = takeNote(turn);
+      // The note stands for lines that were left out before.
+      count(stageId, lines.length + (found === undefined ? 0 : found.lines - 1));
+    },
   };
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { Batches } from '../postgres/batches.ts';
 import type { Session, Sessions } from '../postgres/sessions.ts';
 import { type KeptLine, toKept } from './kept-lines.ts';
@@ -13,6 +14,11 @@ import {
 /** A commit does not wait for the disk, as `StageLogs` allows: a crash of the database may lose the last second. */
 const BEGIN = 'begin; set local synchronous_commit = off';
 const REMOVED_AT_ONCE = 2_000;
+/** Lines that are made ready in one turn of the event loop, and those of one statement. */
+const LINES_OF_STEP = 64;
+const INSERTED_AT_ONCE = 256;
+/** A statement has no more than about so many bytes of lines. */
+const BYTES_AT_ONCE = 1_048_576;
 
 type Query = Pick<Session, 'query'>;
 
@@ -27,6 +33,12 @@ interface Log {
   last: number;
   /** Of all lines that the log ever had. */
   bytes: number;
+}
+
+interface PlacedLine extends KeptLine {
+  readonly log: Log;
+  readonly position: number;
+  readonly offset: number;
 }
 
 /**
@@ -49,7 +61,11 @@ export function openPostgresStageLogs({
   });
   return {
     async append(stageId, lines) {
-      const kept = lines.map((line) => toKept(line, limits));
+      const kept: KeptLine[] = [];
+      for (const line of lines) {
+        if (kept.length % LINES_OF_STEP === LINES_OF_STEP - 1) await setImmediate();
+        kept.push(toKept(line, limits));
+      }
       if (kept.length === 0) return;
       const bytes = kept.reduce((sum, line) => sum + line.bytes, 0);
       await batches.write({ stageId, lines: kept }, bytes);
@@ -71,31 +87,43 @@ export function openPostgresStageLogs({
 
 async function appendAll(session: Query, appends: readonly Append[], limits: StageLogsLimits): Promise<void> {
   const logs = await lockLogs(session, [...new Set(appends.map(({ stageId }) => stageId))]);
-  const columns: unknown[][] = Array.from({ length: 9 }, () => []);
-  const placed: { readonly log: Log; readonly values: readonly unknown[] }[] = [];
+  const placed: PlacedLine[] = [];
   for (const { stageId, lines } of appends) {
     const log = logs.get(stageId);
     if (log === undefined) throw new Error('a log of the batch was not locked');
-    for (const { line, bytes } of lines) {
+    for (const line of lines) {
       log.last += 1;
-      const { at, level, playerId = null, handler = null, requestId = null, text } = line;
-      const facts = [at, LOG_LEVELS.indexOf(level), playerId, handler, requestId, text];
-      placed.push({ log, values: [stageId, log.last, log.bytes, ...facts] });
-      log.bytes += bytes;
+      placed.push({ ...line, log, position: log.last, offset: log.bytes });
+      log.bytes += line.bytes;
     }
   }
-  for (const { log, values } of placed) {
-    const [, position, offset] = values as [string, number, number];
+  let some: PlacedLine[] = [];
+  let bytes = 0;
+  for (const line of placed) {
+    const { log, position, offset } = line;
     if (position < leastPosition(log, limits) || offset < leastOffset(log, limits)) continue;
-    for (const [index, value] of values.entries()) columns[index]?.push(value);
+    some.push(line);
+    bytes += line.bytes;
+    if (some.length < INSERTED_AT_ONCE && bytes < BYTES_AT_ONCE) continue;
+    await insert(session, some);
+    some = [];
+    bytes = 0;
   }
+  if (some.length > 0) await insert(session, some);
+  for (const log of logs.values()) await dropTooMany(session, log, limits);
+}
+
+async function insert(session: Query, lines: readonly PlacedLine[]): Promise<void> {
+  const rows = lines.map(({ log, position, offset, line }) => {
+    const { at, level, playerId = null, handler = null, requestId = null, text } = line;
+    return [log.stageId, position, offset, at, LOG_LEVELS.indexOf(level), playerId, handler, requestId, text];
+  });
   await session.query(
     `insert into stage_log_lines (stage_id, position, "offset", at, level, player_id, handler, request_id, text)
      select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::integer[], $6::text[], $7::text[],
        $8::text[], $9::text[])`,
-    columns,
+    Array.from({ length: 9 }, (_, column) => rows.map((row) => row[column])),
   );
-  for (const log of logs.values()) await dropTooMany(session, log, limits);
 }
 
 /** A log that another transaction has made meanwhile breaks the key, and the batch is repeated. */

@@ -112,9 +112,11 @@ test('appends that come together share a commit, whatever their stages, and each
 
 test('everything else has its turn while many lines are appended and dropped, or read, or looked through', async (t) => {
   const { logs } = await open(t, temporaryFile(t), { clock: slowClock() });
-  assert.ok((await turnsOf(logs.append('dev', numbered(5_000)))) > 300);
+  assert.ok((await turnsOf(logs.append('dev', numbered(5_000)))) > 900);
   assert.ok((await turnsOf(logs.append('dev', numbered(1)))) < 100);
-  assert.ok((await turnsOf(logs.append('dev', numbered(1_000)))) > 60);
+  assert.ok((await turnsOf(logs.append('dev', numbered(1_000)))) > 180);
+  const long = Array.from({ length: 16 }, () => line('x'.repeat(60_000)));
+  assert.ok((await turnsOf(logs.append('long', long))) > 10);
   assert.ok((await turnsOf(logs.read('dev', { order: 'newest_first', limit: 5_000 }))) > 15);
   assert.ok((await turnsOf(logs.read('dev', { order: 'oldest_first', limit: 10, minLevel: 'error' }))) >= 4);
 });

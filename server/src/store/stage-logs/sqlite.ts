@@ -2,12 +2,14 @@ import { ServiceError } from '../../errors.ts';
 import { openSharedCommits, type SharedCommitsOptions, type WriteStatement } from '../shared-commits.ts';
 import { type KeptLine, toKept } from './kept-lines.ts';
 import { createReadPage } from './pages.ts';
-import { LOG_LEVELS, type StageLogs, type StageLogsLimits } from './stage-logs.ts';
+import { LOG_LEVELS, type NewLogLine, type StageLogs, type StageLogsLimits } from './stage-logs.ts';
 
 /** The file in the data directory. */
 export const STAGE_LOGS_FILE = 'stage-logs.sqlite';
 /** Lines of one statement. To run a statement costs a third of what it costs to insert a line by itself. */
 const INSERTED_AT_ONCE = 16;
+/** A statement has no more than about so many bytes of lines, because nothing else runs meanwhile. */
+const BYTES_AT_ONCE = 65_536;
 /** Removing these takes a millisecond, in which no other write runs. */
 const REMOVED_AT_ONCE = 256;
 
@@ -93,9 +95,8 @@ export async function openSqliteStageLogs({
         const message = 'the disk of the server is full, so nothing was logged: make room on it, and try again';
         throw new ServiceError('internal', message, { retryAfterMs: 1_000 });
       }
-      const kept = lines.map((line) => toKept(line, limits));
-      const bytes = kept.reduce((sum, line) => sum + line.bytes, 0);
-      await commits.write(bytes, (writes) => writes.append(stageId, kept));
+      const characters = lines.reduce((sum, { text }) => sum + text.length, 0);
+      await commits.write(characters, (writes) => writes.append(stageId, lines));
     },
     read: readPage,
     async remove(stageId) {
@@ -138,13 +139,19 @@ class Writes {
     this.#limits = limits;
   }
 
-  *append(stageId: string, lines: readonly KeptLine[]): Generator<void, void> {
+  *append(stageId: string, lines: readonly NewLogLine[]): Generator<void, void> {
     if (lines.length === 0) return;
-    const log = this.#find(stageId) ?? this.#make(stageId);
+    const kept: KeptLine[] = [];
     for (const line of lines) {
+      kept.push(toKept(line, this.#limits));
+      if (kept.length % INSERTED_AT_ONCE === 0) yield;
+    }
+    const log = this.#find(stageId) ?? this.#make(stageId);
+    for (const line of kept) {
       log.last += 1;
       this.#waiting.push({ ...line, log, position: log.last, offset: log.bytes });
       log.bytes += line.bytes;
+      if (log.last % INSERTED_AT_ONCE === 0) yield;
     }
     yield;
   }
@@ -160,11 +167,9 @@ class Writes {
 
   *end(): Generator<void, void> {
     const { insert, insertMany, update, remove } = this.#statements;
-    const rows = this.#waiting.filter((line) => this.#isKept(line)).map(valuesOf);
-    for (let index = 0; index < rows.length; index += INSERTED_AT_ONCE) {
-      const some = rows.slice(index, index + INSERTED_AT_ONCE);
-      if (some.length === INSERTED_AT_ONCE) insertMany.run(some.flat());
-      else for (const row of some) insert.run(row);
+    for (const rows of this.#rows()) {
+      if (rows.length === INSERTED_AT_ONCE) insertMany.run(rows.flat());
+      else for (const row of rows) insert.run(row);
       yield;
     }
     for (const log of this.#logs.values()) {
@@ -173,6 +178,24 @@ class Writes {
       else update.run(log.first, log.last, log.bytes, log.id);
       yield;
     }
+  }
+
+  /** The rows of each small step, which has none where lines are too many by then. */
+  *#rows(): Generator<(string | number | null)[][], void> {
+    let rows: (string | number | null)[][] = [];
+    let bytes = 0;
+    for (const [index, line] of this.#waiting.entries()) {
+      if (this.#isKept(line)) {
+        rows.push(valuesOf(line));
+        bytes += line.bytes;
+      }
+      const isStep = rows.length === 0 && index % INSERTED_AT_ONCE === 0;
+      if (!isStep && rows.length < INSERTED_AT_ONCE && bytes < BYTES_AT_ONCE) continue;
+      yield rows;
+      rows = [];
+      bytes = 0;
+    }
+    yield rows;
   }
 
   #find(stageId: string): Log | undefined {
