@@ -147,7 +147,6 @@ async function main(): Promise<void> {
   } finally {
     await Promise.all(places.map(({ generator }) => generator.stop()));
     await stop();
-    directory.remove();
   }
 }
 
@@ -295,4 +294,4 @@ function differences(after: Record<string, number>, before: Record<string, numbe
   return Object.fromEntries(Object.entries(after).map(([name, value]) => [name, value - (before[name] ?? 0)]));
 }
 
-await main();
+await main().finally(directory.remove);
