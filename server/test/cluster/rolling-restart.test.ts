@@ -93,7 +93,9 @@ test('[haproxy] a rolling restart: every player comes back, and no call fails bu
   await calls.stop();
 
   assert(ends.length >= PLAYERS, `each player was moved at least once: ${ends.length}`);
-  assert.deepEqual(new Set(ends), new Set(['draining reconnect']));
+  assert(ends.filter((end) => end === 'draining reconnect').length >= PLAYERS);
+  // An attempt to come back may meet a node that is just stopping.
+  for (const end of ends) assert.match(end, / reconnect$/);
   const { tally } = calls;
   assert(tally.calls > 100);
   t.diagnostic(`${tally.calls} calls, of which ${tally.failures.length} failed`);
