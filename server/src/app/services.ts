@@ -46,7 +46,11 @@ type ServicesSettings = ConfigurationsParts['settings'] &
   GamesParts['settings'] &
   GeneratedCodeJobsParts['settings'] &
   SnapshotsParts['settings'] &
-  StagesParts['settings'] & { readonly playerTokenLifetimeMs: number; readonly disconnectDeadlineMs: number };
+  StagesParts['settings'] & {
+    readonly playerTokenLifetimeMs: number;
+    readonly disconnectDeadlineMs: number;
+    readonly scriptDisconnectsPerSecond: number;
+  };
 
 /** What scripts are run by, and what they reach. */
 export interface CloudCode {
@@ -104,7 +108,7 @@ export function createServices({
   const answers = createGameAnswers({
     programs: createPrograms({ store, longWork, clock, log }),
     notify: createNotify({ cluster, clock, log, settings }),
-    disconnect: createScriptDisconnect({ players, arns, clock, random }),
+    disconnect: createScriptDisconnect({ players, arns, clock, random, settings }),
     ...{ ...cloudCode, lines, metrics, clock, random, log },
   });
   const runtimes = createRuntimes({ tokens, answers, log });

@@ -191,11 +191,11 @@ test('[postgres] respark migrate says from which version to which', { skip }, as
   const first = await place.respark(['migrate'], { env });
   assert.match(
     first.stdout,
-    /^the store: from version 0 to \d+\nplayer data, logs and audit records: from version 0 to 1\n$/,
+    /^the store: from version 0 to \d+\nplayer data, logs and audit records: from version 0 to \d+\n$/,
   );
   assert.match(
     (await place.respark(['migrate'], { env })).stdout,
-    /^the store: is at version \d+\n.*: is at version 1\n$/,
+    /^the store: is at version \d+\n.*: is at version \d+\n$/,
   );
   const none = await place.respark(['migrate', '--data-dir', 'nowhere']);
   assert.deepEqual([none.exitCode, /there is no data directory/.test(none.stderr)], [1, true]);

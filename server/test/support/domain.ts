@@ -54,6 +54,7 @@ const SETTINGS = {
   disconnectDeadlineMs: 5_000,
   authTimeoutMs: 5_000,
   playerTokenLifetimeMs: 60_000,
+  scriptDisconnectsPerSecond: 20,
 };
 
 /** Makes changes without a record. */

@@ -36,8 +36,8 @@ async function connect(t: TestContext, server: TestServer, token?: string) {
   return { client, ask, refusal, notifications, playerId: client.playerId ?? '', token: String(AuthenticationToken) };
 }
 
-async function open(t: TestContext, game: Game) {
-  const server = await startTestServer(t);
+async function open(t: TestContext, game: Game, settings: Parameters<typeof startTestServer>[1] = {}) {
+  const server = await startTestServer(t, settings);
   await deployGame(server, game);
   return { server, ...(await connect(t, server)) };
 }
@@ -230,6 +230,28 @@ test('[ws] the SDK: a script closes every connection of a player, on record, and
     .sdk()
     .send(new GetPlayerConnectionStatusCommand({ ...ON_STAGE, PlayerId: victim.playerId }));
   assert.deepEqual(Connections, []);
+});
+
+test('[ws] the SDK: a script that disconnects too many players gets an error that it can catch', async (t) => {
+  const { ask } = await open(
+    t,
+    {
+      requests: {
+        KickAll: {
+          response: { Done: 'Integer', Code: 'String' },
+          script: `
+          for (let done = 0; ; done += 1) {
+            try { GameSparks().Player('nobody').Disconnect(); }
+            catch (e) { return GameSparks().Messaging().Response({ Done: done, Code: e.code }); }
+          }`,
+        },
+      },
+    },
+    { settings: { scriptDisconnectsPerSecond: 2 } },
+  );
+  const { Done, Code } = await ask('KickAll');
+  assert.equal(Code, 'throttled');
+  assert.ok(Number(Done) >= 10 && Number(Done) <= 50, `${Done} disconnects`);
 });
 
 test('[ws] the SDK: a player stays on the handlers that were deployed when they came; a newcomer gets the new ones', async (t) => {

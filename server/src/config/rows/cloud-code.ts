@@ -62,6 +62,12 @@ const rows = {
     max: 1_000_000,
     help: 'How many values the arguments of a call and the response may have each, in lists and objects at any depth.',
   }),
+  scriptDisconnectsPerSecond: integer({
+    default: 20,
+    min: 1,
+    max: 10_000,
+    help: 'How many times a second the scripts of one stage may call Player(id).Disconnect on one node, and five times as many at once, because each is on record in the audit log; for one more the script gets the error throttled.',
+  }),
   scriptMaxLines: integer({
     default: 200,
     min: 1,

@@ -85,7 +85,7 @@ const rows = {
     default: 4_096 * MEBIBYTE,
     min: MEBIBYTE,
     max: 1_048_576 * MEBIBYTE,
-    help: 'Size of the audit log beyond which it loses its oldest records, even before their time. Records of the last 24 hours stay until it has twice that size, so that no flood of calls can soon wash away its own traces; the log then warns.',
+    help: 'Size of the audit log beyond which it loses its oldest records, even before their time: first what scripts did, then the rest. Of the rest, records of the last 24 hours stay until it has twice that size, so that no flood of calls can soon wash away its own traces; the log then warns.',
   }),
   maxHttpSockets: integer({
     default: 5_000,

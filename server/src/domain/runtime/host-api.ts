@@ -31,7 +31,10 @@ export type HostApi = (context: CallContext) => HostCalls;
 export interface HostApiParts {
   readonly playerData: Pick<PlayerData, 'get' | 'set'>;
   readonly outside: Outside;
-  /** Closes a player's connections, on record, with the promises of DisconnectPlayer. */
+  /**
+   * Closes a player's connections, on record, with the promises of DisconnectPlayer. Throws `throttled` when the scripts
+   * of the stage do so too often.
+   */
   readonly disconnect: (
     context: CallContext,
     playerId: string,

@@ -89,7 +89,7 @@ export const SCRIPT_API: readonly ScriptObject[] = [
         name: 'Disconnect',
         parameters: 'reason?: string',
         returns: '{ DisconnectSuccesses: string[]; DisconnectFailures: string[] }',
-        does: 'Closes every connection of the player, with the promises of DisconnectPlayer, and says which have ended. It is on record. The client is told the reason, of at most 64 characters.',
+        does: 'Closes every connection of the player, with the promises of DisconnectPlayer, and says which have ended. It is on record. The client is told the reason, of at most 64 characters. When the scripts of the stage have disconnected too many in a short time, it throws an error with the code `throttled`, and nothing is done.',
       },
     ],
   },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import type {
+  AuditCause,
   AuditIntent,
   AuditLog,
   AuditOrder,
@@ -13,8 +14,8 @@ import type {
 } from './audit-log.ts';
 
 export interface AuditLogs {
-  /** Opens an empty log that the test's end closes. */
-  open(t: TestContext): Promise<AuditLog>;
+  /** Opens an empty log that the test's end closes. For it, it is `now`. */
+  open(t: TestContext, limits?: { readonly maxBytes: number; readonly now: number }): Promise<AuditLog>;
   /** Opens the same records as another process would. */
   openReader(t: TestContext, beside: AuditLog): Promise<AuditReader>;
 }
@@ -153,6 +154,50 @@ export function testAuditLog({ open, openReader }: AuditLogs): void {
     await auditLog.removeBefore(100);
     assert.deepEqual(await ids(auditLog, { limit: 10_000 }), ['new']);
     await auditLog.removeBefore(100);
+  });
+
+  test('a log that is too large loses the oldest records of scripts first, but none whose outcome may still come', async (t) => {
+    const now = 1_700_000_000_000;
+    const auditLog = await open(t, { maxBytes: 1_000_000, now });
+    const write = async (name: string, count: number, cause: AuditCause, at: number) => {
+      for (let index = 0; index < count; index += 1) {
+        const id = `${name} ${String(index).padStart(5, '0')}`;
+        await auditLog.begin(sampleIntent(id, { cause, at: at + index, resource: 'x'.repeat(400) }));
+      }
+    };
+    await write('old', 500, 'operator', now - 2 * 86_400_000);
+    await write('script', 2_000, 'script', now - 7_200_000);
+    await write('server', 100, 'server', now - 3_600_000);
+    await write('late script', 100, 'script', now - 1_000);
+    await auditLog.removeBefore(0);
+    const left = await ids(auditLog, { limit: 10_000 });
+    const leftOf = (name: string) => left.filter((id) => id.startsWith(`${name} `));
+    assert.deepEqual(
+      ['old', 'server', 'late script'].map((name) => leftOf(name).length),
+      [500, 100, 100],
+    );
+    const ofScripts = leftOf('script');
+    assert.ok(ofScripts.length > 200 && ofScripts.length < 1_500, `${ofScripts.length} records of scripts`);
+    assert.equal(ofScripts[0], `script ${String(2_000 - ofScripts.length).padStart(5, '0')}`);
+  });
+
+  test('a log that has become too large is made smaller soon, without being asked', async (t) => {
+    const now = 1_700_000_000_000;
+    const auditLog = await open(t, { maxBytes: 1_000_000, now });
+    for (let index = 0; index < 5_000; index += 1) {
+      const facts = { cause: 'script', at: now - 7_200_000 + index, resource: 'x'.repeat(400) } as const;
+      await auditLog.begin(sampleIntent(String(index), facts));
+    }
+    let turns = 0;
+    const isSmaller = async () => {
+      const { records } = await auditLog.find({ order: 'oldest_first', limit: 1 });
+      return Number(records[0]?.requestId) > 2_000;
+    };
+    for (; !(await isSmaller()); turns += 1) {
+      assert.ok(turns < 20_000, 'the oldest records are removed');
+      await setImmediate();
+    }
+    assert.equal((await ids(auditLog, { order: 'newest_first', limit: 1 }))[0], '4999');
   });
 
   test('another process reads what is being written', async (t) => {

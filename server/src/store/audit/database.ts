@@ -48,6 +48,7 @@ const MIGRATIONS = [
   `ALTER TABLE audit RENAME COLUMN access_key_id TO actor;
    ALTER TABLE audit ADD COLUMN cause TEXT NOT NULL DEFAULT 'operator'`,
   'ALTER TABLE audit ADD COLUMN details TEXT',
+  "CREATE INDEX audit_of_scripts ON audit (at, request_id) WHERE cause = 'script'",
 ];
 
 /** The version that this program's migrations lead to. */
@@ -90,6 +91,8 @@ export interface AuditDatabase {
   bytes(): number;
   /** Removes some of the oldest of the records before this time; returns whether there were any. */
   removeSomeBefore(at: number): boolean;
+  /** The same of records whose cause is a script. */
+  removeSomeOfScriptsBefore(at: number): boolean;
   /**
    * Waits for the end of a checkpoint that is under way. What is written meanwhile is as safe as ever, but until the end
    * a copy of the file alone would not tell that it lacks it.
@@ -126,10 +129,17 @@ export function openAuditDatabase({
   const select = database.prepare('SELECT 1 FROM audit WHERE at = ? AND request_id = ?');
   const newest = database.prepare('SELECT at FROM audit ORDER BY at DESC LIMIT 1');
   // Records are removed in steps, so that years of them do not hold up the calls in between.
-  const remove = database.prepare(
-    `DELETE FROM audit WHERE (at, request_id) IN
-       (SELECT at, request_id FROM audit WHERE at < ? ORDER BY at LIMIT ${REMOVED_AT_ONCE})`,
-  );
+  const removalOf = (condition: string) => {
+    const remove = database.prepare(
+      `DELETE FROM audit WHERE (at, request_id) IN
+         (SELECT at, request_id FROM audit WHERE ${condition} ORDER BY at, request_id LIMIT ${REMOVED_AT_ONCE})`,
+    );
+    return (at: number) => {
+      const isSome = remove.run(at).changes > 0;
+      if (isSome) checkpoints.committed(REMOVED_AT_ONCE / RECORDS_OF_PAGE);
+      return isSome;
+    };
+  };
   const size = database.prepare(
     `SELECT (page_count - freelist_count) * page_size AS bytes
      FROM pragma_page_count, pragma_freelist_count, pragma_page_size`,
@@ -168,11 +178,8 @@ export function openAuditDatabase({
     newestAt: () => (newest.all()[0] as { at: number } | undefined)?.at,
     find: (query) => find(database, query),
     bytes: () => (size.all()[0] as { bytes: number }).bytes,
-    removeSomeBefore(at) {
-      const isSome = remove.run(at).changes > 0;
-      if (isSome) checkpoints.committed(REMOVED_AT_ONCE / RECORDS_OF_PAGE);
-      return isSome;
-    },
+    removeSomeBefore: removalOf('at < ?'),
+    removeSomeOfScriptsBefore: removalOf("cause = 'script' AND at < ?"),
     checkpointed: checkpoints.end,
     close: () =>
       andThen(checkpoints.end(), () => {

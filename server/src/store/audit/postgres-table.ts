@@ -13,6 +13,8 @@ const COUNTED = 1_000_000;
 /** What a record takes beside its texts: the head of its row, and its place in the index. */
 const BYTES_BESIDE = 130;
 const KEPT_MS = 86_400_000;
+/** Of a younger record the outcome may still be to come. */
+const UNDER_WAY_MS = 60_000;
 /** How often its size a log may have so that the records of the last day stay. */
 const MOST_TIMES = 2;
 /** A number that no other program uses for a lock on the same database. */
@@ -31,6 +33,12 @@ interface Row {
   readonly outcome: string | null;
 }
 
+/** About how large a log is. */
+interface AuditSize {
+  readonly bytes: number;
+  readonly bytesOfRecord: number;
+}
+
 /** The records of all nodes. */
 export interface AuditTable {
   /**
@@ -46,10 +54,10 @@ export interface AuditTable {
   /** Removes some of the records before this time; gives whether there may be more. */
   removeSomeBefore(at: number): Promise<boolean>;
   /**
-   * Removes about as many of the oldest records as are too many, unless they are of the last day; gives the bytes of the
-   * log when it stays larger than it may be.
+   * Removes about as many records as are too many, in the order that `AuditLog.removeBefore` promises. Gives what the log
+   * has then; undefined when another node is about it.
    */
-  shrink(limits: { readonly maxBytes: number; readonly now: number }): Promise<number | undefined>;
+  shrink(limits: { readonly maxBytes: number; readonly now: number }): Promise<AuditSize | undefined>;
 }
 
 /** `node` names the place of the journal from which records come. */
@@ -139,10 +147,15 @@ async function find({ query: ask }: Query, query: AuditQuery): Promise<StoredRec
   return { records: rows.map(toRecord), lookedTo };
 }
 
-async function remove({ query }: Query, count: number, before: number): Promise<number> {
+async function remove(
+  { query }: Query,
+  count: number,
+  before: number,
+  condition: 'true' | "cause = 'script'" = 'true',
+): Promise<number> {
   const { rowCount } = await query(
     `delete from audit where (at, request_id, node) in
-       (select at, request_id, node from audit where at < $1 order by at, request_id limit $2)`,
+       (select at, request_id, node from audit where at < $1 and ${condition} order by at, request_id, node limit $2)`,
     [before, count],
   );
   return rowCount ?? 0;
@@ -155,7 +168,7 @@ async function remove({ query }: Query, count: number, before: number): Promise<
 async function shrink(
   session: Query,
   { maxBytes, now }: { readonly maxBytes: number; readonly now: number },
-): Promise<number | undefined> {
+): Promise<AuditSize | undefined> {
   const { rows: lock } = await session.query<{ taken: boolean }>(
     `select pg_try_advisory_xact_lock(${SHRINKING_LOCK}) as taken`,
   );
@@ -165,18 +178,21 @@ async function shrink(
     `with newest as (
        select pg_column_size(audit.*) as bytes from audit order by at desc, request_id desc limit ${SAMPLED}
      ), counted as (
-       select 1 from audit limit ${COUNTED}
+       select count(*) as count from (select 1 from audit limit ${COUNTED}) as first_ones
      )
-     select greatest(pg_stat_get_live_tuples('audit'::regclass), (select count(*) from counted)) as count,
-       (select coalesce(avg(bytes), 0)::float8 from newest) + ${BYTES_BESIDE} as each`,
+     select case when count < ${COUNTED} then count
+         else greatest(pg_stat_get_live_tuples('audit'::regclass), count) end as count,
+       (select coalesce(avg(bytes), 0)::float8 from newest) + ${BYTES_BESIDE} as each
+     from counted`,
   );
   const { count, each } = rows[0] ?? { count: 0, each: BYTES_BESIDE };
   const bytes = Math.round(count * each);
-  if (bytes <= maxBytes) return undefined;
+  if (bytes <= maxBytes) return { bytes, bytesOfRecord: each };
   const tooMany = Math.ceil((bytes - maxBytes) / each);
-  const isFarTooLarge = bytes > MOST_TIMES * maxBytes;
-  const removed = await remove(session, tooMany, isFarTooLarge ? Number.MAX_SAFE_INTEGER : now - KEPT_MS);
-  return removed < tooMany ? bytes : undefined;
+  const before = bytes > MOST_TIMES * maxBytes ? Number.MAX_SAFE_INTEGER : now - KEPT_MS;
+  let removed = await remove(session, tooMany, now - UNDER_WAY_MS, "cause = 'script'");
+  if (removed < tooMany) removed += await remove(session, tooMany - removed, before);
+  return { bytes: Math.floor((count - removed) * each), bytesOfRecord: each };
 }
 
 /** U+0000, which no text of PostgreSQL has, stands in JSON as an escape. */

@@ -21,10 +21,14 @@ interface Place {
 }
 
 /** A log whose records stay in the journal until the test moves them. */
-async function openLog(t: TestContext, place: Partial<Place> = {}, { maxBytes }: { maxBytes?: number } = {}) {
+async function openLog(
+  t: TestContext,
+  place: Partial<Place> = {},
+  { maxBytes, now }: { maxBytes?: number; now?: number } = {},
+) {
   const { url = await server.migratedDatabase(t), directory = temporaryDirectory(t), node = 'a' } = place;
   const { sessions } = await openMigrated(t, url);
-  const clock = new ManualClock();
+  const clock = new ManualClock(now);
   const { log, lines } = recordedLog();
   const auditLog = await openPostgresAuditLog({
     ...{ directory, node, sessions, clock, log },
@@ -55,8 +59,8 @@ const rowsOf = async (url: string) =>
 describe('[postgres] the audit log', { skip }, () => {
   const places = new WeakMap<AuditLog, Place>();
   testAuditLog({
-    async open(t) {
-      const { auditLog, place } = await openLog(t);
+    async open(t, limits) {
+      const { auditLog, place } = await openLog(t, {}, limits);
       places.set(auditLog, place);
       return auditLog;
     },

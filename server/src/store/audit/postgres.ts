@@ -3,6 +3,7 @@ import type { Clock } from '../../clock.ts';
 import { isFull } from '../../file-fault.ts';
 import type { Log } from '../../log.ts';
 import type { MaybePromise } from '../../maybe-promise.ts';
+import { createRareWarnings, type WarnRarely } from '../../rare-warnings.ts';
 import type { Sessions } from '../postgres/sessions.ts';
 import type {
   AuditIntent,
@@ -37,6 +38,12 @@ const MOVED_AT_ONCE = 1_000;
 const MOVED_IN_JOURNAL = 4_000;
 /** Of so many calls the outcome may come after their record was moved. */
 const MAX_UNFINISHED = 100_000;
+/**
+ * The size of the log is looked at after so many records of this node at least. They may take a share of the room that is
+ * left, because other nodes write too, or a hundredth of the limit when there is none.
+ */
+const LEAST_UNTIL_SHRINK = 1_000;
+const SHARES_OF_ROOM = 4;
 
 interface Parts {
   /** The data directory, where the journal is. */
@@ -103,6 +110,7 @@ class PostgresAuditLog implements AuditLog {
     readonly table: AuditTable;
     readonly journal: AuditJournal;
   };
+  readonly #warnRarely: WarnRarely;
   /** What is in the journal and not known to be in the table. */
   readonly #waiting: Journaled;
   /** Records that were moved and still lack their outcome. */
@@ -113,6 +121,9 @@ class PostgresAuditLog implements AuditLog {
   #journaled: number;
   #cancelMoving: (() => void) | undefined;
   #moving: Promise<void> | undefined;
+  #shrinking: Promise<void> = Promise.resolve();
+  /** How many records are to be moved before the size of the log is looked at. */
+  #untilShrink = LEAST_UNTIL_SHRINK;
   /** Whether the last move failed. While it is true, only the clock or a probe tries again. */
   #isFailing = false;
   #isClosed = false;
@@ -128,6 +139,7 @@ class PostgresAuditLog implements AuditLog {
     movedTo: number;
   }) {
     this.#parts = parts;
+    this.#warnRarely = createRareWarnings(parts);
     this.#waiting = journaled;
     this.#journaled = journaled.records.size;
     this.#movedTo = movedTo;
@@ -179,13 +191,29 @@ class PostgresAuditLog implements AuditLog {
 
   async removeBefore(at: number): Promise<void> {
     await this.#moveAll();
-    const { table, clock, maxBytes, log } = this.#parts;
-    while (!this.#isClosed && (await table.removeSomeBefore(at)));
+    while (!this.#isClosed && (await this.#parts.table.removeSomeBefore(at)));
+    await this.#shrink();
+  }
+
+  /** Makes the log smaller if it is too large, after an attempt that is under way. */
+  #shrink(): Promise<void> {
+    this.#shrinking = this.#shrinking.catch(() => {}).then(() => this.#shrinkNow());
+    return this.#shrinking;
+  }
+
+  /** Decides as well after how many more records the size is looked at again. */
+  async #shrinkNow(): Promise<void> {
+    const { table, clock, maxBytes } = this.#parts;
     if (this.#isClosed || maxBytes === Number.POSITIVE_INFINITY) return;
-    const bytes = await table.shrink({ maxBytes, now: clock.now() });
-    if (bytes !== undefined) {
-      log.warn({ bytes, maxBytes }, 'the audit log is larger than it may be, but all of it is of the last day');
-    }
+    this.#untilShrink = LEAST_UNTIL_SHRINK;
+    const size = await table.shrink({ maxBytes, now: clock.now() });
+    if (size === undefined) return;
+    const { bytes, bytesOfRecord } = size;
+    const room = Math.max(maxBytes / 100, (maxBytes - bytes) / SHARES_OF_ROOM);
+    this.#untilShrink = Math.max(LEAST_UNTIL_SHRINK, Math.floor(room / bytesOfRecord));
+    if (bytes <= maxBytes) return;
+    const message = 'the audit log is larger than it may be, but all of it is of the last day';
+    this.#warnRarely('size', { bytes, maxBytes }, message);
   }
 
   async probe(): Promise<void> {
@@ -221,8 +249,24 @@ class PostgresAuditLog implements AuditLog {
   #moveInBackground(): void {
     this.#cancelMoving?.();
     this.#cancelMoving = undefined;
-    this.#moveAll().catch(() => {
+    const planNext = () => {
       if (!this.#isClosed) this.#planMove();
+    };
+    this.#moveAll().then(() => {
+      const { records, lateOutcomes } = this.#waiting;
+      // What came during the move has no timer if that passed during the move as well.
+      if (records.size > 0 || lateOutcomes.size > 0) planNext();
+      this.#shrinkWhenDue();
+    }, planNext);
+  }
+
+  /** To count the records of all nodes takes long, so it is done when this one has written enough to make a difference. */
+  #shrinkWhenDue(): void {
+    if (this.#untilShrink > 0) return;
+    this.#untilShrink = LEAST_UNTIL_SHRINK;
+    this.#shrink().catch((error: unknown) => {
+      if (this.#isClosed) return;
+      this.#warnRarely('removal', { err: error }, 'audit records that are too many could not be removed');
     });
   }
 
@@ -261,6 +305,7 @@ class PostgresAuditLog implements AuditLog {
     }
     this.#isFailing = false;
     for (const moved of batch) this.#moved(moved);
+    this.#untilShrink -= batch.length;
     for (const { requestId } of lateBatch) lateOutcomes.delete(requestId);
     return batch.length + lateBatch.length;
   }

@@ -25,10 +25,14 @@ import type { AuditLog, AuditQuery, AuditReader } from './audit-log.ts';
 import { openSqliteAuditBeside, openSqliteAuditLog } from './sqlite.ts';
 
 /** A log whose records stay in the journal until the test moves them. */
-function openLog(t: TestContext, directory = temporaryDirectory(t)) {
-  const clock = new ManualClock();
+function openLog(
+  t: TestContext,
+  directory = temporaryDirectory(t),
+  { now, ...limits }: { maxBytes?: number; now?: number } = {},
+) {
+  const clock = new ManualClock(now);
   const { log, lines } = recordedLog();
-  const auditLog = openSqliteAuditLog({ directory, clock, log });
+  const auditLog = openSqliteAuditLog({ directory, clock, log, ...limits });
   t.after(() => auditLog.close());
   const move = async () => {
     clock.advance(1_000);
@@ -63,8 +67,8 @@ async function idsOf(reader: AuditReader, query: Partial<AuditQuery> = {}): Prom
 
 const directories = new WeakMap<AuditLog, string>();
 testAuditLog({
-  async open(t) {
-    const { auditLog, directory } = openLog(t);
+  async open(t, limits) {
+    const { auditLog, directory } = openLog(t, temporaryDirectory(t), limits);
     directories.set(auditLog, directory);
     return auditLog;
   },
@@ -142,7 +146,7 @@ test('records from before there were causes and actors are found as the operator
     { requestId: '2', at: 20, outcome },
   ];
   writeFileSync(join(directory, 'audit.journal'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-  assert.throws(() => openReader(t, directory), /version 0, but this program needs 3: start the server once first/);
+  assert.throws(() => openReader(t, directory), /version 0, but this program needs 4: start the server once first/);
 
   const { auditLog } = openLog(t, directory);
   const { accessKeyId, ...rest } = old;

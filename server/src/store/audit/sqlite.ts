@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
 import { describeFileFault, isFull } from '../../file-fault.ts';
 import type { Log } from '../../log.ts';
+import { createRareWarnings, type WarnRarely } from '../../rare-warnings.ts';
 import { StartupError } from '../../startup-error.ts';
 import type {
   AuditIntent,
@@ -25,12 +26,16 @@ export const AUDIT_DATABASE_FILE = 'audit.sqlite';
 const MAX_WAITING = 10_000;
 const MOVE_PERIOD_MS = 1_000;
 const KEPT_MS = 86_400_000;
+/** Of a younger record the outcome may still be to come. */
+const UNDER_WAY_MS = 60_000;
 /** How often its size a log may have so that the records of the last day stay. */
 const MOST_TIMES = 2;
 /** So many records are moved before their second is over, and so many at once unless the time is up before. */
 const MOVED_AT_ONCE = 256;
 /** After this time no more records join those that are being moved, because nothing else runs meanwhile. */
 const MOVE_MS = 1;
+/** What is logged when the log cannot be made smaller. */
+const NOT_REMOVED = 'audit records that are too many could not be removed';
 
 interface Parts {
   readonly directory: string;
@@ -105,6 +110,7 @@ class SqliteAuditLog implements AuditLog {
   readonly #journal: AuditJournal;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #warnRarely: WarnRarely;
   readonly #onFull: () => boolean;
   readonly #maxBytes: number;
   /** What is in the journal and not known to be in the database. */
@@ -115,6 +121,7 @@ class SqliteAuditLog implements AuditLog {
   #journaled: number;
   #cancelMoving: (() => void) | undefined;
   #moving: Promise<void> | undefined;
+  #shrinking: Promise<void> | undefined;
   /** Whether the last move failed. While it is true, only the clock or a probe tries again. */
   #isFailing = false;
   #isClosed = false;
@@ -130,6 +137,7 @@ class SqliteAuditLog implements AuditLog {
     this.#journal = parts.journal;
     this.#clock = parts.clock;
     this.#log = parts.log;
+    this.#warnRarely = createRareWarnings(parts);
     this.#onFull = parts.onFull;
     this.#maxBytes = parts.maxBytes;
     this.#waiting = parts.journaled;
@@ -180,18 +188,28 @@ class SqliteAuditLog implements AuditLog {
     await this.#shrink();
   }
 
+  /** Makes the log smaller if it is too large, once at a time. */
+  #shrink(): Promise<void> {
+    this.#shrinking ??= this.#shrinkInSteps().finally(() => {
+      this.#shrinking = undefined;
+    });
+    return this.#shrinking;
+  }
+
   /**
-   * Records of the last day stay, because a flood of calls must not wash away its own traces, unless the log has twice
-   * its size: then the disk would be full before the day is over.
+   * Other records of the last day stay, because a flood of calls must not wash away its own traces, unless the log has
+   * twice its size: then the disk would be full before the day is over.
    */
-  async #shrink(): Promise<void> {
-    const before = this.#clock.now() - KEPT_MS;
+  async #shrinkInSteps(): Promise<void> {
     while (!this.#isClosed && this.#database.bytes() > this.#maxBytes) {
       const bytes = this.#database.bytes();
-      const isFarTooLarge = bytes > MOST_TIMES * this.#maxBytes;
-      if (!this.#database.removeSomeBefore(isFarTooLarge ? Number.MAX_SAFE_INTEGER : before)) {
+      const now = this.#clock.now();
+      const before = bytes > MOST_TIMES * this.#maxBytes ? Number.MAX_SAFE_INTEGER : now - KEPT_MS;
+      const isSmaller =
+        this.#database.removeSomeOfScriptsBefore(now - UNDER_WAY_MS) || this.#database.removeSomeBefore(before);
+      if (!isSmaller) {
         const facts = { bytes, maxBytes: this.#maxBytes };
-        this.#log.warn(facts, 'the audit log is larger than it may be, but all of it is of the last day');
+        this.#warnRarely('size', facts, 'the audit log is larger than it may be, but all of it is of the last day');
         return;
       }
       await this.#nextStep();
@@ -234,7 +252,10 @@ class SqliteAuditLog implements AuditLog {
   #moveInBackground(): void {
     this.#cancelMoving?.();
     this.#cancelMoving = undefined;
-    this.#moveAll().catch(() => this.#planMove());
+    this.#moveAll().then(
+      () => this.#shrink().catch((error: unknown) => this.#warnRarely('removal', { err: error }, NOT_REMOVED)),
+      () => this.#planMove(),
+    );
   }
 
   /** Rejects when something cannot be moved, which then goes on waiting. */

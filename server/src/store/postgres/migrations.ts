@@ -60,6 +60,7 @@ const MIGRATIONS = [
      outcome text collate "C",
      primary key (at, request_id, node)
    )`,
+  `create index audit_of_scripts on audit (at, request_id, node) where cause = 'script'`,
 ];
 
 /** The version that this program's migrations lead to. */
