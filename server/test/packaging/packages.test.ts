@@ -96,7 +96,7 @@ describe('the packages that npm pack makes', () => {
       'LICENSE',
       'bin/respark.js',
       'dist/src/cli/program.js',
-      'dist/src/main.d.ts',
+      'dist/src/main.js',
       ...named,
     ])
       assert(files.includes(`package/${file}`), file);

@@ -95,8 +95,8 @@ export interface AuditLog extends AuditReader, AuditWriter {
   /**
    * Removes all records from before this time, some at a time, so that other calls get their turn. A log that has a limit
    * of its size is then made smaller too, as it is soon after it has grown beyond the limit. First it loses the oldest
-   * records of scripts, apart from those of the last minute, whose outcome may still be to come; then others, the oldest
-   * first, but none of the last day unless the log has twice its size.
+   * records of scripts, apart from those of the last two minutes whose outcome is to come; then others, the oldest first,
+   * but none of the last day unless the log has twice its size.
    */
   removeBefore(at: number): Promise<void>;
   /** Tries whether records can be written, and rejects while they cannot. Changes nothing. */

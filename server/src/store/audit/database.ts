@@ -91,8 +91,8 @@ export interface AuditDatabase {
   bytes(): number;
   /** Removes some of the oldest of the records before this time; returns whether there were any. */
   removeSomeBefore(at: number): boolean;
-  /** The same of records whose cause is a script. */
-  removeSomeOfScriptsBefore(at: number): boolean;
+  /** The same of records of scripts, of this time and later too if they have their outcome. */
+  removeSomeOfScripts(at: number): boolean;
   /**
    * Waits for the end of a checkpoint that is under way. What is written meanwhile is as safe as ever, but until the end
    * a copy of the file alone would not tell that it lacks it.
@@ -179,7 +179,7 @@ export function openAuditDatabase({
     find: (query) => find(database, query),
     bytes: () => (size.all()[0] as { bytes: number }).bytes,
     removeSomeBefore: removalOf('at < ?'),
-    removeSomeOfScriptsBefore: removalOf("cause = 'script' AND at < ?"),
+    removeSomeOfScripts: removalOf("cause = 'script' AND (at < ? OR outcome IS NOT NULL)"),
     checkpointed: checkpoints.end,
     close: () =>
       andThen(checkpoints.end(), () => {

@@ -13,8 +13,8 @@ const COUNTED = 1_000_000;
 /** What a record takes beside its texts: the head of its row, and its place in the index. */
 const BYTES_BESIDE = 130;
 const KEPT_MS = 86_400_000;
-/** Of a younger record the outcome may still be to come. */
-const UNDER_WAY_MS = 60_000;
+/** For so long the outcome of a record may still be to come: twice as long as a disconnect may take. */
+const UNDER_WAY_MS = 120_000;
 /** How often its size a log may have so that the records of the last day stay. */
 const MOST_TIMES = 2;
 /** A number that no other program uses for a lock on the same database. */
@@ -147,15 +147,17 @@ async function find({ query: ask }: Query, query: AuditQuery): Promise<StoredRec
   return { records: rows.map(toRecord), lookedTo };
 }
 
+const OF_SCRIPTS = "cause = 'script' and (at < $1 or outcome is not null)";
+
 async function remove(
   { query }: Query,
   count: number,
   before: number,
-  condition: 'true' | "cause = 'script'" = 'true',
+  condition: 'at < $1' | typeof OF_SCRIPTS = 'at < $1',
 ): Promise<number> {
   const { rowCount } = await query(
     `delete from audit where (at, request_id, node) in
-       (select at, request_id, node from audit where at < $1 and ${condition} order by at, request_id, node limit $2)`,
+       (select at, request_id, node from audit where ${condition} order by at, request_id, node limit $2)`,
     [before, count],
   );
   return rowCount ?? 0;
@@ -190,7 +192,7 @@ async function shrink(
   if (bytes <= maxBytes) return { bytes, bytesOfRecord: each };
   const tooMany = Math.ceil((bytes - maxBytes) / each);
   const before = bytes > MOST_TIMES * maxBytes ? Number.MAX_SAFE_INTEGER : now - KEPT_MS;
-  let removed = await remove(session, tooMany, now - UNDER_WAY_MS, "cause = 'script'");
+  let removed = await remove(session, tooMany, now - UNDER_WAY_MS, OF_SCRIPTS);
   if (removed < tooMany) removed += await remove(session, tooMany - removed, before);
   return { bytes: Math.floor((count - removed) * each), bytesOfRecord: each };
 }

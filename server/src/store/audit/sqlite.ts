@@ -26,8 +26,8 @@ export const AUDIT_DATABASE_FILE = 'audit.sqlite';
 const MAX_WAITING = 10_000;
 const MOVE_PERIOD_MS = 1_000;
 const KEPT_MS = 86_400_000;
-/** Of a younger record the outcome may still be to come. */
-const UNDER_WAY_MS = 60_000;
+/** For so long the outcome of a record may still be to come: twice as long as a disconnect may take. */
+const UNDER_WAY_MS = 120_000;
 /** How often its size a log may have so that the records of the last day stay. */
 const MOST_TIMES = 2;
 /** So many records are moved before their second is over, and so many at once unless the time is up before. */
@@ -206,7 +206,7 @@ class SqliteAuditLog implements AuditLog {
       const now = this.#clock.now();
       const before = bytes > MOST_TIMES * this.#maxBytes ? Number.MAX_SAFE_INTEGER : now - KEPT_MS;
       const isSmaller =
-        this.#database.removeSomeOfScriptsBefore(now - UNDER_WAY_MS) || this.#database.removeSomeBefore(before);
+        this.#database.removeSomeOfScripts(now - UNDER_WAY_MS) || this.#database.removeSomeBefore(before);
       if (!isSmaller) {
         const facts = { bytes, maxBytes: this.#maxBytes };
         this.#warnRarely('size', facts, 'the audit log is larger than it may be, but all of it is of the last day');
