@@ -221,9 +221,10 @@ test('[ws] a disconnect that was under way when the drain began is answered trut
   const player = await server.connect();
   // Its body is held back, so that it is in flight for as long as the test wants.
   const path = `/runtime/game/${GAME}/stage/${STAGE}/player/${player.playerId}/disconnect`;
-  const call = request(new URL(path, server.url), { method: 'POST', headers: signed(server, path, '{}') });
+  const headers = { ...signed(server, path, '{}'), expect: '100-continue' };
+  const call = request(new URL(path, server.url), { method: 'POST', headers });
   call.flushHeaders();
-  await until(() => server.counts().inFlight === 1);
+  await once(call, 'continue');
   const drained = server.drain();
   assert.equal((await player.closed).code, 4000);
   call.end('{}');
