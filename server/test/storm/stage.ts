@@ -94,7 +94,6 @@ export async function holdsWithin(boundMs: number, holds: () => Promise<boolean>
 /** It is a fault unless all nodes are ready, and each disconnects a player of another one, within the bound. */
 export async function untilWorking(stage: Stage, boundMs: number): Promise<void> {
   const { rig, tally, residents } = stage;
-  const startedAt = performance.now();
   let missing = '';
   const isWorking = async () => {
     const ready = await Promise.all(rig.nodes.map((node) => node.isReady()));
@@ -114,7 +113,6 @@ export async function untilWorking(stage: Stage, boundMs: number): Promise<void>
     await holdsWithin(boundMs + 30_000, isWorking);
   }
   const workedAt = performance.now();
-  tally.count(`took ${Math.ceil((workedAt - startedAt) / 1_000)} s to work again`);
   if (!(await holdsWithin(SLACK_MS, () => residents.areServedSince(workedAt))))
     tally.fault('a player who had nothing to do with the fault is not served');
 }
