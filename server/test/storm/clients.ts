@@ -138,6 +138,10 @@ export async function playLane({ clients, tally, settle, leave }: Life, options:
       await pause(100, 600, leave);
       continue;
     }
+    if (leave.aborted) {
+      client.player.ws.terminate();
+      return;
+    }
     tally.count('connects');
     connected?.(client);
     const gone = new AbortController();

@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pass } from 'node:timers/promises';
 import { CONNECT_PATH } from '@respark/protocol';
@@ -140,7 +139,6 @@ export class Node {
 
 /** The cluster: three nodes behind haproxy, and what they share. */
 export interface Rig {
-  readonly directory: string;
   readonly nodes: readonly Node[];
   readonly redis: RedisServer;
   readonly postgres: PostgresServer;
@@ -150,9 +148,7 @@ export interface Rig {
   readonly gameKey: string;
 }
 
-export async function startRig(scope: Scope, times: Times): Promise<Rig> {
-  const directory = mkdtempSync(join(tmpdir(), 'respark-storm-'));
-  scope.after(() => rmSync(directory, { recursive: true, force: true }));
+export async function startRig(scope: Scope, directory: string, times: Times): Promise<Rig> {
   const [redis, postgres] = await Promise.all([RedisServer.start(scope), startPostgres(scope)]);
   const databaseUrl = new URL(await postgres.emptyDatabase(scope));
   const run = (name: string, words: readonly string[], env: Readonly<Record<string, string>> = {}) =>
@@ -186,9 +182,19 @@ export async function startRig(scope: Scope, times: Times): Promise<Rig> {
   await untilListening(port, () => {
     if (proxy.exitCode !== null) throw new Error(`haproxy ended: ${logOf(directory, 'haproxy')}`);
   });
-  const { gameKey } = JSON.parse(readFileSync(join(directory, NODES[0] ?? '', 'demo.json'), 'utf8'));
+  const { gameKey } = await readWhenThere(join(directory, NODES[0] ?? '', 'demo.json'));
   const playerUrl = `ws://127.0.0.1:${port}${CONNECT_PATH}`;
-  return { directory, nodes, redis, postgres, url: `http://127.0.0.1:${port}`, playerUrl, gameKey };
+  return { nodes, redis, postgres, url: `http://127.0.0.1:${port}`, playerUrl, gameKey };
+}
+
+/** A node answers a moment before it has written about its demo game. */
+async function readWhenThere(file: string): Promise<{ gameKey: string }> {
+  const deadline = performance.now() + START_MS;
+  while (!existsSync(file)) {
+    if (performance.now() > deadline) throw new Error(`there is no ${file}`);
+    await pass(20);
+  }
+  return JSON.parse(readFileSync(file, 'utf8'));
 }
 
 function logOf(directory: string, name: string): string {

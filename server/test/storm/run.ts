@@ -27,24 +27,25 @@ const REPORT_EVERY_MS = 10_000;
 interface Verdict {
   readonly faults: readonly string[];
   readonly recorded: Recorded;
-  /** Where the programs have logged. */
-  readonly directory: string;
 }
 
 /** One run, from the start of the servers to the judgement. */
 export async function runStorm({
   scope,
+  directory,
   seed,
   times,
   say,
 }: {
   scope: Scope;
+  /** Where the programs have their files and log. */
+  directory: string;
   seed: number;
   times: Times;
   say: (text: string) => void;
 }): Promise<Verdict> {
   const random = new Seeded(seed);
-  const rig = await startRig(scope, times);
+  const rig = await startRig(scope, directory, times);
   const plan = makePlan(random, rig.nodes.length);
   for (const [number, planned] of plan.entries()) say(`  ${number + 1}. ${describePlan(planned, rig.nodes)}`);
   const tally = new Tally();
@@ -77,8 +78,8 @@ export async function runStorm({
   settle.abort();
   await Promise.all([calling, reporting]);
   const quiet = await untilQuiet(stage, lanes.count);
-  const { clients, outages } = { clients: stage.clients.all, outages: stage.outages };
-  const recorded = record(stage.calls, { clients, outages, quiet, rig, times });
+  const { outages } = stage;
+  const recorded = record(stage.calls, { clients: stage.clients.all, outages, quiet, rig, times });
   const violations = judge(recorded);
   checkCoverage(tally);
   say(tally.lines().join('\n'));
@@ -88,7 +89,7 @@ export async function runStorm({
   leave.abort();
   stage.clients.leave();
   await lanes.ended;
-  return { faults: [...violations, ...tally.faults, ...more], recorded, directory: rig.directory };
+  return { faults: [...violations, ...tally.faults, ...more], recorded };
 }
 
 async function openStage(scope: Scope, rig: Rig, times: Times, tally: Tally): Promise<Stage> {

@@ -1,7 +1,7 @@
 // Runs a cluster of real processes, lets players and operators loose on it, and brings one fault after another over it, each
 // at a named point of a disconnect in flight. Then the checker of the simulation judges what the clients have seen. Exits
 // with 1 if anything is not as promised, and leaves no process behind.
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -78,27 +78,35 @@ async function runOnce(seed: number): Promise<boolean> {
   scope = new Scope();
   const startedAt = performance.now();
   const tooLate = setTimeout(() => void leave(`the run took more than ${MAX_RUN_MS} ms`), MAX_RUN_MS);
+  const directory = mkdtempSync(join(tmpdir(), 'respark-storm-'));
+  scope.after(() => rmSync(directory, { recursive: true, force: true }));
   try {
     const times = values.quick ? QUICK : WHOLE;
-    const { faults, recorded, directory } = await runStorm({ scope, seed, times, say });
+    const { faults, recorded } = await runStorm({ scope, directory, seed, times, say });
     report(faults);
-    say(
-      `seed ${seed}: ${faults.length === 0 ? 'passed' : 'FAILED'} after ${Math.round((performance.now() - startedAt) / 1_000)} s`,
-    );
+    const seconds = Math.round((performance.now() - startedAt) / 1_000);
+    say(`seed ${seed}: ${faults.length === 0 ? 'passed' : 'FAILED'} after ${seconds} s`);
     if (faults.length > 0) keep(seed, directory, recorded);
     return faults.length === 0;
+  } catch (error) {
+    say(`seed ${seed}: FAILED: ${error instanceof Error ? error.stack : error}`);
+    keep(seed, directory);
+    return false;
   } finally {
     clearTimeout(tooLate);
     await scope.close();
   }
 }
 
-function keep(seed: number, directory: string, recorded: Recorded): void {
+function keep(seed: number, directory: string, recorded?: Recorded): void {
   const kept = join(tmpdir(), `respark-storm-failed-${seed}`);
   mkdirSync(kept, { recursive: true });
   cpSync(directory, kept, { recursive: true, filter: (source) => source === directory || source.endsWith('.log') });
-  writeFileSync(join(kept, 'history.json'), JSON.stringify(recorded));
-  say(`kept in ${kept}; judge it again with --check ${join(kept, 'history.json')}`);
+  say(`what the programs have logged is in ${kept}`);
+  if (recorded === undefined) return;
+  const file = join(kept, 'history.json');
+  writeFileSync(file, JSON.stringify(recorded));
+  say(`to judge the history again: --check ${file}`);
 }
 
 function report(faults: readonly string[]): number {
