@@ -65,11 +65,11 @@ const FAULTS = {
     },
   },
   holdLong: {
-    name: 'a node is held up for more than its lease',
+    name: 'a node that handles many messages is held up for more than its lease',
     boundMs: reconnectMs,
     async run(stage, victim, { point }) {
       const witness = await placeWitness(stage, victim);
-      await strike(stage, point, victim, () => victim.hold());
+      await holdWhileBusy(stage, victim, point);
       const struckAt = performance.now();
       await checkDeadOwner(stage, witness, struckAt);
       await pass(Math.max(0, struckAt + stage.times.leaseMs + 1_000 - performance.now()));
@@ -202,6 +202,26 @@ export function describePlan({ kind, variant, victim, point }: Plan, nodes: read
   const { name, variants }: Fault = FAULTS[kind];
   const way = variants === undefined ? '' : `, ${variants[variant ? 0 : 1]}`;
   return `${name} (${nodes[victim]?.name} at "${point}"${way})`;
+}
+
+/** Messages that each client sends before the process is held up, and as many again afterwards. */
+const BURST = 10;
+
+/**
+ * A process that waits for events runs its timers first when it goes on. One that is held up while it handles messages goes
+ * on with them, and reads from the same sockets what has come meanwhile.
+ */
+async function holdWhileBusy(stage: Stage, victim: Node, point: Point): Promise<void> {
+  await strike(stage, point, victim, () => {
+    const busy = stage.clients.open().filter(({ life }) => life === victim.life);
+    const send = () => {
+      for (let sent = 0; sent < BURST; sent += 1) for (const client of busy) client.send();
+    };
+    // haproxy and the node handle the first messages while this process still sends the others.
+    send();
+    victim.hold();
+    send();
+  });
 }
 
 function cut(node: Node, what: 'redis' | 'database', isSilent: boolean): void {

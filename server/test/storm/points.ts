@@ -30,14 +30,19 @@ interface Strike {
   readonly act: (node: string) => void;
 }
 
+interface InFlight {
+  readonly disconnectsInFlight: number;
+  /** Whether a text names a player whose disconnect is in flight. */
+  isInFlight(text: string): boolean;
+}
+
 /** Does something to a node at the very moment at which it comes to a point of a disconnect that is in flight. */
 export class Points {
-  readonly #isInFlight: (text: string) => boolean;
+  readonly #calls: InFlight;
   #strike: Strike | undefined;
 
-  /** `isInFlight` says whether a text names a player whose disconnect is in flight. */
-  constructor(isInFlight: (text: string) => boolean) {
-    this.#isInFlight = isInFlight;
+  constructor(calls: InFlight) {
+    this.#calls = calls;
   }
 
   /** What this node sends to Redis. */
@@ -46,8 +51,9 @@ export class Points {
     if (strike === undefined || (strike.node ?? node) !== node) return;
     const text = chunk.toString('latin1');
     if (!text.includes(MARKS[strike.point])) return;
-    // An answer does not name the player; it is one to a disconnect in any case.
-    if (strike.point !== 'acknowledge' && !this.#isInFlight(text)) return;
+    // An answer does not name the player, and may come too late for its call.
+    const { disconnectsInFlight } = this.#calls;
+    if (strike.point === 'acknowledge' ? disconnectsInFlight === 0 : !this.#calls.isInFlight(text)) return;
     this.#strike = undefined;
     strike.act(node);
   }

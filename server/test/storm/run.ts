@@ -95,7 +95,7 @@ export async function runStorm({
 async function openStage(scope: Scope, rig: Rig, times: Times, tally: Tally): Promise<Stage> {
   const calls = new Calls(rig, tally);
   const clients = new Clients(rig, tally);
-  const points = new Points((text) => calls.isInFlight(text));
+  const points = new Points(calls);
   for (const { name, redis } of rig.nodes) redis.watch = (chunk) => points.see(name, chunk);
   // The first nodes of a cluster wait as long as after a restart of Redis, and haproxy must have seen them ready.
   const isReady = async () => (await Promise.all(rig.nodes.map((node) => node.isReady()))).every(Boolean);

@@ -30,6 +30,7 @@ const QUICK: Times = {
   ...{ leaseMs: 6_000, marginMs: 1_000, renewMs: 500, recoveryMs: 6_000 },
   ...{ redisTimeoutMs: 1_500, deadlineMs: 2_000, pauseMs: 2_000, databaseCutMs: 3_000 },
 };
+const MAX_SHOWN = 30;
 const MAX_RUN_MS = 8 * 60_000;
 
 const { values } = parseArgs({
@@ -110,7 +111,8 @@ function keep(seed: number, directory: string, recorded?: Recorded): void {
 }
 
 function report(faults: readonly string[]): number {
-  for (const fault of faults) say(`FAULT: ${fault}`);
+  for (const fault of faults.slice(0, MAX_SHOWN)) say(`FAULT: ${fault}`);
+  if (faults.length > MAX_SHOWN) say(`FAULT: ${faults.length - MAX_SHOWN} more`);
   return faults.length === 0 ? 0 : 1;
 }
 
