@@ -146,6 +146,7 @@ async function bring(stage: Stage, plan: Plan, say: (text: string) => void): Pro
   }
   const seconds = [overAt - startedAt, workedAt - overAt].map((ms) => (ms / 1_000).toFixed(1));
   say(`   took ${seconds[0]} s, worked again ${seconds[1]} s later, ${tally.faultCount - before} faults`);
+  for (const fault of tally.faults.slice(before)) say(`   ${fault}`);
 }
 
 /** Waits until the directory lists what the clients have. Returns, for each player, what it lists. */
