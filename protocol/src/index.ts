@@ -19,6 +19,8 @@ export {
   CONNECT_PATH,
   type ErrorFrame,
   type EventFrame,
+  FAREWELL,
+  type FarewellPayload,
   GET_PLAYER_TOKEN,
   type HeartbeatFrame,
   type HelloFrame,

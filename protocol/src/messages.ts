@@ -5,6 +5,12 @@ export const CONNECT_PATH = '/connect';
 /** The request that any client may send after its welcome; the answer is `{ AuthenticationToken }`. */
 export const GET_PLAYER_TOKEN = 'GameSparks.Identity.GetPlayerToken';
 
+/**
+ * The notification that a welcomed client gets right before its close frame, if the call that disconnects it says why.
+ * Notifications whose type begins with `Respark.` are the server's own; a game's never do.
+ */
+export const FAREWELL = 'Respark.Farewell';
+
 // Lengths are in Unicode code points, so that all languages count alike.
 export const MAX_GAME_KEY_LENGTH = 44;
 export const MAX_TOKEN_LENGTH = 4096;
@@ -84,6 +90,20 @@ export interface NotificationFrame {
   readonly kind: 'notification';
   readonly type: string;
   readonly payload: Payload;
+}
+
+/** The payload of a `FAREWELL`. A newer server may send more. */
+export interface FarewellPayload {
+  /** A code of the game's own. */
+  readonly reason?: string;
+  /** A text for the player. */
+  readonly message?: string;
+  /** Locale → the same text in that language; sent instead of `message`. */
+  readonly messages?: Readonly<Record<string, string>>;
+  /** Until when the player is kept out, milliseconds since 1970. */
+  readonly until?: number;
+  /** The id of the management call that closes the connection. */
+  readonly requestId: string;
 }
 
 export type ClientFrame = HelloFrame | RequestFrame | EventFrame | HeartbeatFrame;

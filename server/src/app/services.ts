@@ -49,6 +49,7 @@ type ServicesSettings = ConfigurationsParts['settings'] &
   StagesParts['settings'] & {
     readonly playerTokenLifetimeMs: number;
     readonly disconnectDeadlineMs: number;
+    readonly maxFrameBytes: number;
     readonly scriptDisconnectsPerSecond: number;
   };
 

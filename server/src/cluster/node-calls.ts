@@ -1,3 +1,4 @@
+import type { DisconnectOrder, ProvenEnd } from '../disconnect-order.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { PlayerKey } from '../player-key.ts';
 
@@ -8,16 +9,18 @@ import type { PlayerKey } from '../player-key.ts';
 export interface NodeCalls {
   /** Ends these connections of the player. */
   readonly disconnect: {
-    readonly request: {
+    readonly request: DisconnectOrder & {
       readonly player: PlayerKey;
       readonly connectionIds: readonly string[];
-      /** The id of the management call, which the close frame tells the player. */
-      readonly requestId: string;
-      /** What the close frame says in words. */
-      readonly reason?: string | undefined;
+      /** Whether the reply says how each end was proven. */
+      readonly isDetailed?: boolean | undefined;
     };
-    /** Those of `connectionIds` that have ended and that the directory no longer lists. */
-    readonly reply: { readonly closedIds: readonly string[] };
+    readonly reply: {
+      /** Those of `connectionIds` that have ended and that the directory no longer lists. */
+      readonly closedIds: readonly string[];
+      /** One for each of `closedIds`, if asked for. A node of an earlier version gives none. */
+      readonly ends?: readonly ProvenEnd[];
+    };
   };
   /**
    * Pings these connections of the player, and ends those of which nothing arrives within `probeTimeoutMs`. The reply

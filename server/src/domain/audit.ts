@@ -94,6 +94,11 @@ export function createAudit({
   };
 }
 
+/** What staff write down about a person is for those who may read the record, and they are fewer than who read the log. */
+function forLog({ evidence, ...details }: NonNullable<Change['details']>): NonNullable<Change['details']> {
+  return evidence === undefined ? details : { ...details, evidence: '(in the audit record)' };
+}
+
 /** What is written of a change, in this order. */
 type WrittenPart = 'intent' | 'outcome';
 
@@ -129,7 +134,7 @@ export function createRecording({
     // Scripts may change much and the server by itself little of interest: the record has both.
     log[cause === 'operator' ? 'info' : 'debug'](() => {
       const { at: _, ...change } = intent;
-      return { ...change, ...outcome };
+      return { ...change, ...(change.details && { details: forLog(change.details) }), ...outcome };
     }, 'audited call');
     return orElse(
       () => auditLog.finish({ requestId, at }, outcome),

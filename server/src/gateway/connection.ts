@@ -18,7 +18,7 @@ import type { Log } from '../log.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { Metrics, StageMetrics } from '../metrics.ts';
 import type { PlayerKey } from '../player-key.ts';
-import type { PlayerSocket } from './player-socket.ts';
+import type { PlayerSocket, SocketProof, TextFrame } from './player-socket.ts';
 
 /**
  * The states of a connection, and what leaves each:
@@ -70,6 +70,7 @@ export class Connection {
   #lease: Lease | undefined;
   #stageMetrics: StageMetrics | undefined;
   #ended: MaybePromise<void> = undefined;
+  #end: { readonly proof: SocketProof; readonly at: number } | undefined;
   #lastFrameAt: number;
   #messagesLeft: number;
   #bytesLeft: number;
@@ -138,6 +139,11 @@ export class Connection {
   /** A promise while the end of a connection that has stopped is not proven yet. */
   get ended(): MaybePromise<void> {
     return this.#ended;
+  }
+
+  /** How the end was proven, and when, milliseconds since 1970. */
+  get end(): { readonly proof: SocketProof; readonly at: number } | undefined {
+    return this.#end;
   }
 
   /**
@@ -216,26 +222,34 @@ export class Connection {
   }
 
   /**
-   * Detaches input and output and writes the close frame before anything else can run. Returns a promise, which resolves
-   * when the end is proven, unless it is proven at once; a second call changes nothing and returns the same.
+   * Detaches input and output and writes the close frame before anything else can run; in front of it the farewell, for
+   * a player who has been welcomed and whose outbox has room for it. Returns a promise, which resolves when the end is
+   * proven, unless it is proven at once; a second call changes nothing and returns the same.
    */
-  stop(code: number, reason: string): MaybePromise<void> {
+  stop(code: number, reason: string, farewell?: TextFrame): MaybePromise<void> {
     if (!this.isStopped) {
+      const last = farewell !== undefined && this.#mayHear(farewell) ? farewell : undefined;
       this.#state = 'stopped';
-      this.#ended = this.#closeSocket(code, reason);
+      this.#ended = this.#closeSocket(code, reason, last);
       this.#stageMetrics?.stopped();
       this.#showSign();
     }
     return this.#ended;
   }
 
-  #closeSocket(code: number, reason: string): MaybePromise<void> {
-    let isProven = false;
-    let settle = () => {
-      isProven = true;
+  #mayHear({ bytes }: TextFrame): boolean {
+    if (this.#state !== 'open' || !this.#mayAct()) return false;
+    return this.#socket.bufferedBytes + bytes <= this.#host.settings.maxOutboxBytes;
+  }
+
+  #closeSocket(code: number, reason: string, last: TextFrame | undefined): MaybePromise<void> {
+    let settle = () => {};
+    const prove = (proof: SocketProof) => {
+      this.#end = { proof, at: this.#host.clock.now() };
+      settle();
     };
-    this.#socket.close(code, reason, () => settle());
-    if (isProven) return;
+    this.#socket.close(code, reason, prove, last);
+    if (this.#end !== undefined) return;
     return new Promise((resolve) => {
       settle = resolve;
     });

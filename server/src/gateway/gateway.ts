@@ -12,7 +12,7 @@ import { Connection, type ConnectionHost } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { type Limits, RETRY_WHEN_FULL_MS } from './limits.ts';
 import { CLOSE_BY_FAULT, type ListingFault, Membership } from './membership.ts';
-import { answerNodeRequests } from './node-requests.ts';
+import { answerNodeRequests, type Why } from './node-requests.ts';
 import { Outboxes } from './outboxes.ts';
 import { paced } from './paced.ts';
 import type { PlayerSocket } from './player-socket.ts';
@@ -129,7 +129,7 @@ export class Gateway implements ConnectionHost {
     answerNodeRequests({
       cluster,
       membership: this.#membership,
-      end: (connection, name, text, facts) => this.#end(connection, name, text, facts),
+      end: (connection, why) => this.#end(connection, why),
       clock,
       metrics,
       settings,
@@ -184,7 +184,7 @@ export class Gateway implements ConnectionHost {
   close(connection: Connection, name: CloseName, text?: string, facts: CloseFacts = {}): void {
     // `#unlist` has logged the failure. The connection stays listed, and the next attempt to end it tries again.
     void orElse(
-      () => this.#end(connection, name, text, facts),
+      () => this.#end(connection, { name, text, facts }),
       () => {},
     );
   }
@@ -315,12 +315,12 @@ export class Gateway implements ConnectionHost {
    * longer lists it. A second call waits for the same end. Fails when the directory does; the next call asks the
    * directory again.
    */
-  #end(connection: Connection, name: CloseName, text?: string, facts?: CloseFacts): MaybePromise<void> {
+  #end(connection: Connection, why: Why): MaybePromise<void> {
     const underway = this.#closings.get(connection);
     if (underway !== undefined) return underway;
     const isFirst = !connection.isStopped;
     if (!isFirst && this.#membership.find(connection.id) === undefined) return;
-    const ended = isFirst ? this.#stop(connection, name, text, facts) : connection.ended;
+    const ended = isFirst ? this.#stop(connection, why) : connection.ended;
     const unlisted = andThen(ended, () => this.#unlist(connection));
     if (!(unlisted instanceof Promise)) return;
     const closing = unlisted.finally(() => this.#closings.delete(connection));
@@ -328,9 +328,9 @@ export class Gateway implements ConnectionHost {
     return closing;
   }
 
-  #stop(connection: Connection, name: CloseName, text?: string, facts?: CloseFacts): MaybePromise<void> {
+  #stop(connection: Connection, { name, text, facts, farewell }: Why): MaybePromise<void> {
     const { code, meaning } = CLOSE_CODES[name];
-    const ended = connection.stop(code, formatCloseReason(text ?? meaning, facts));
+    const ended = connection.stop(code, formatCloseReason(text ?? meaning, facts), farewell);
     this.#unwelcomed.delete(connection);
     this.#heartbeats.delete(connection);
     this.#outboxes.delete(connection);

@@ -1,19 +1,24 @@
-import { type CloseFacts, type CloseName, encode } from '@respark/protocol';
+import { type CloseFacts, type CloseName, encode, FAREWELL } from '@respark/protocol';
 import { type Clock, withTimeout } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import type { FarewellWords } from '../disconnect-order.ts';
 import { all, andThen, type MaybePromise, orElse } from '../maybe-promise.ts';
 import type { Metrics } from '../metrics.ts';
 import type { PlayerKey } from '../player-key.ts';
 import type { Connection } from './connection.ts';
 import type { Membership } from './membership.ts';
+import type { TextFrame } from './player-socket.ts';
 
 /** Stops a connection in this turn. Settles when its end is proven and the directory no longer lists it. */
-type End = (connection: Connection, name: CloseName, text?: string, facts?: CloseFacts) => MaybePromise<void>;
+type End = (connection: Connection, why: Why) => MaybePromise<void>;
 
-interface Why {
+/** Why a connection is ended, as its client is told. */
+export interface Why {
   readonly name: CloseName;
   readonly text?: string | undefined;
   readonly facts?: CloseFacts;
+  /** A frame that the client gets before the close frame. */
+  readonly farewell?: TextFrame | undefined;
 }
 
 /** Answers the requests of other nodes, and of this one, about this node's connections. */
@@ -33,10 +38,10 @@ export function answerNodeRequests({
   settings: { readonly probeTimeoutMs: number };
 }): void {
   /** The ids of the connections that have ended and that the directory no longer lists. */
-  function endAll(player: PlayerKey, ids: readonly string[], { name, text, facts }: Why): MaybePromise<string[]> {
+  function endAll(player: PlayerKey, ids: readonly string[], why: Why): MaybePromise<string[]> {
     const endOne = (id: string) => {
       const connection = membership.find(id);
-      if (connection !== undefined) return end(connection, name, text, facts);
+      if (connection !== undefined) return end(connection, why);
       // The connection has already ended here; the directory may not know that yet.
       return cluster.unregister(player, [id]);
     };
@@ -67,10 +72,18 @@ export function answerNodeRequests({
     }
   }
 
-  cluster.answer('disconnect', ({ player, connectionIds, requestId, reason: text }) => {
-    const why = { name: 'disconnected', text, facts: { requestId } } as const;
+  cluster.answer('disconnect', ({ player, connectionIds, requestId, reason: text, farewell: words, isDetailed }) => {
+    const farewell = words && farewellFrame(words, requestId);
+    const why = { name: 'disconnected', text, facts: { requestId }, farewell } as const;
+    // A connection that has ended is not found any more.
+    const connections = isDetailed ? connectionIds.map((id) => membership.find(id)) : undefined;
     const closed = endAll(player, connectionIds, why);
-    return andThen(closed, (closedIds) => ({ closedIds }));
+    return andThen(closed, (closedIds) => {
+      if (connections === undefined) return { closedIds };
+      const endOf = new Map(connections.map((connection) => [connection?.id, connection?.end]));
+      const alreadyEnded = { proof: 'already_ended', at: clock.now() } as const;
+      return { closedIds, ends: closedIds.map((id) => ({ connectionId: id, ...(endOf.get(id) ?? alreadyEnded) })) };
+    });
   });
 
   cluster.answer('probe', async ({ player, connectionIds }) => {
@@ -94,8 +107,16 @@ export function answerNodeRequests({
 
   cluster.answer('close_stage', async ({ stageId }) => {
     // Asynchronous, so that a connection whose end fails at once keeps none of the others.
-    await Promise.all(membership.ofStage(stageId).map(async (connection) => await end(connection, 'stage_deleted')));
+    await Promise.all(
+      membership.ofStage(stageId).map(async (connection) => await end(connection, { name: 'stage_deleted' })),
+    );
     metrics.forgetStage(stageId);
     return {};
   });
+}
+
+/** Made once for all connections of the player. */
+function farewellFrame(words: FarewellWords, requestId: string): TextFrame {
+  const text = encode({ kind: 'notification', type: FAREWELL, payload: { ...words, requestId } });
+  return { text, bytes: Buffer.byteLength(text) };
 }

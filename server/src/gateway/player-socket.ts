@@ -1,3 +1,12 @@
+/** A text frame that is still to be written, with its text's length in bytes of UTF-8. */
+export interface TextFrame {
+  readonly text: string;
+  readonly bytes: number;
+}
+
+/** How the end of a socket is proven: the kernel has accepted its close frame and all before it, or the socket is gone. */
+export type SocketProof = 'close_frame_accepted' | 'socket_destroyed';
+
 /** What a connection needs from its WebSocket. */
 export interface PlayerSocket {
   /** Bytes that were written and that the kernel has not accepted yet. */
@@ -10,10 +19,11 @@ export interface PlayerSocket {
   ping(): void;
 
   /**
-   * Writes the close frame after everything written before. `settle` is called once, perhaps before this returns, when
-   * the kernel has accepted the frame or the socket is gone. A peer that does not read can delay it for ever.
+   * Writes the close frame after everything written before, in one write with the frame `last` in front of it, if there
+   * is one. `settle` is called once, perhaps before this returns, when the kernel has accepted all of it or the socket is
+   * gone. A peer that does not read can delay it for ever.
    */
-  close(code: number, reason: string, settle: () => void): void;
+  close(code: number, reason: string, settle: (proof: SocketProof) => void, last?: TextFrame): void;
 
   /** Ends the socket now and drops what is unsent. Calls the `settle` of `close` if that is still to come. */
   destroy(): void;

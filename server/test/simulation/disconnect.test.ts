@@ -1,13 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CLOSE_CODES } from '@respark/protocol';
+import { CLOSE_CODES, encode, FAREWELL } from '@respark/protocol';
 import fc from 'fast-check';
+import type { ConnectionOutcome } from '../../src/domain/players/disconnect.ts';
 import { ServiceError } from '../../src/errors.ts';
 import { CHANGE } from '../support/domain.ts';
 import { type DisconnectCall, History } from './history.ts';
 import type { SimulatedSocket } from './simulated-socket.ts';
 import { watchFirstListing } from './watched-cluster.ts';
-import { DEADLINE_MS, GAME, type LinkFault, requestFrame, STAGE, STAGE_ID, World } from './world.ts';
+import { DEADLINE_MS, GAME, type LinkFault, requestFrame, SETTINGS, STAGE, STAGE_ID, World } from './world.ts';
+
+const WORDS = { reason: 'CHEATING', message: 'You were seen in two places at once.' };
+const FAREWELL_BYTES = encode({
+  kind: 'notification',
+  type: FAREWELL,
+  payload: { ...WORDS, requestId: CHANGE.requestId },
+}).length;
 
 type Action =
   | { readonly do: 'connect'; readonly player: string }
@@ -69,6 +77,7 @@ test('every interleaving of connects, messages, closes, disconnects, deletion an
         note(coverage, history);
         noteRoom(coverage, world);
         checkRefusals(world, coverage);
+        checkFarewells(world, coverage);
         if (!linkFaults.includes('unregister fails')) checkNothingIsLeft(world);
       },
     ),
@@ -96,6 +105,12 @@ test('every interleaving of connects, messages, closes, disconnects, deletion an
     'a newcomer told to come back',
     'a silent connection that gave way',
     'a replaced connection',
+    'a farewell',
+    'a connection that was closed before it was welcomed',
+    'closed: close_frame_accepted',
+    'closed: socket_destroyed',
+    'closed: not_listed',
+    'gone_already: already_ended',
   ]) {
     assert(coverage.has(race), `no history had ${race}`);
   }
@@ -168,16 +183,15 @@ async function disconnect(world: World, playerId: string): Promise<void> {
         }
       }),
     );
-    const { successes, failures } = await players.disconnect(
-      {
-        gameName: GAME,
-        stageName: STAGE,
-        playerId,
-      },
-      CHANGE,
-    );
+    const named = { gameName: GAME, stageName: STAGE, playerId };
+    const { successes, failures, connections } = await players.disconnect(named, CHANGE, {
+      farewell: WORDS,
+      isDetailed: true,
+    });
     call.successes = successes;
     call.failures = failures;
+    call.outcomes = connections ?? [];
+    checkProofs(world, call.outcomes);
     const { entries } = await world.cluster.inner.list({ stageId: STAGE_ID, playerId });
     call.listedAfter = entries.flatMap(({ connectionId: id }) => (successes.includes(id) ? [id] : []));
     call.unaccepted = world.sockets.flatMap(({ bufferedBytes, connection }) =>
@@ -230,6 +244,36 @@ function checkRefusals({ sockets }: World, coverage: Set<string>): void {
     if (closedWith === undefined || !closedWith.startsWith(`${CLOSE_CODES.player_full.code} `)) continue;
     const dead = lost.find((other) => (other.stoppedAt ?? Number.POSITIVE_INFINITY) > stoppedAt);
     assert.equal(dead?.connection?.id, undefined, `I9: ${connection?.id} was refused for good`);
+  }
+}
+
+/** I10: what the call says of a connection is what its socket has gone through, and the farewell has gone with it. */
+function checkProofs({ sockets, history }: World, outcomes: readonly ConnectionOutcome[]): void {
+  for (const { connectionId: id, outcome, proof } of outcomes) {
+    if (outcome !== 'unproven') history.coverage.add(`${outcome}: ${proof}`);
+    const socket = sockets.find(({ connection }) => connection?.id === id);
+    if (proof !== 'close_frame_accepted' && proof !== 'socket_destroyed') continue;
+    assert.equal(proof, socket?.proof, `I10: the proof of ${id}`);
+    if (proof !== 'close_frame_accepted' || socket?.farewell === undefined || !socket.hasWrittenClose) continue;
+    const isHeard = history.events.some(
+      (event) => event.id === id && 'text' in event && event.text === socket.farewell,
+    );
+    assert(isHeard, `I10: the farewell of ${id} is still in user space`);
+  }
+}
+
+/** I11: a player who has been welcomed, and whose outbox has room for it, is told why; nobody else is. */
+function checkFarewells({ sockets }: World, coverage: Set<string>): void {
+  for (const { connection, closedWith = '', farewell, bytesBeforeClose } of sockets) {
+    if (!closedWith.startsWith(`${CLOSE_CODES.disconnected.code} `)) {
+      assert.equal(farewell, undefined, 'I11: only a disconnect says farewell');
+      continue;
+    }
+    const hasRoom = bytesBeforeClose + FAREWELL_BYTES <= SETTINGS.maxOutboxBytes;
+    const isExpected = connection?.isWelcomed === true && hasRoom;
+    assert.equal(farewell !== undefined, isExpected, `I11: the farewell of ${connection?.id}`);
+    if (isExpected) coverage.add('a farewell');
+    else if (!connection?.isWelcomed) coverage.add('a connection that was closed before it was welcomed');
   }
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { ConnectionOutcome } from '../../src/domain/players/disconnect.ts';
 
 type Event =
   | { readonly kind: 'dispatched'; readonly id: string }
@@ -17,6 +18,8 @@ export interface DisconnectCall {
   returnedMs?: number;
   successes?: readonly string[];
   failures?: readonly string[];
+  /** What the call says of each connection. */
+  outcomes?: readonly ConnectionOutcome[];
   /** Successes that the directory still listed when the call returned. */
   listedAfter?: readonly string[];
   /** Successes whose socket still had bytes that the kernel had not accepted when the call returned. */
@@ -72,6 +75,11 @@ export class History {
       }
       const answered = [...successes, ...failures].sort();
       assert.deepEqual(answered, [...call.listed].sort(), 'I4, I5: each listed id is in one list, and no other id is');
+      for (const { connectionId: id, outcome } of call.outcomes ?? []) {
+        const list = outcome === 'unproven' ? failures : successes;
+        assert(list.includes(id), `I10: ${id} is ${outcome}, and not in that list`);
+      }
+      assert.equal(call.outcomes?.length, call.listed.length, 'I10: each listed id has one outcome');
     }
   }
 }

@@ -14,7 +14,7 @@ const BUGS: readonly PlantedBug[] = [
   {
     name: 'a success is answered before the close frame is accepted or the socket destroyed',
     file: 'gateway/connection.js',
-    changes: [['this.#ended = this.#closeSocket(code, reason);', 'this.#socket.close(code, reason, () => {});']],
+    changes: [['this.#ended = this.#closeSocket(code, reason, last);', 'this.#socket.close(code, reason, () => {});']],
     caughtAs: /I1/,
   },
   {

@@ -146,7 +146,7 @@ export class SimulatedNode {
         metrics: NO_METRICS,
       },
       tokens: { issue: (_stageId, playerId) => playerId, verify: (_stageId, token) => token },
-      settings: { disconnectDeadlineMs: DEADLINE_MS },
+      settings: { disconnectDeadlineMs: DEADLINE_MS, maxFrameBytes: 16_384 },
     });
   }
 

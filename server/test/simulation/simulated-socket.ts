@@ -1,6 +1,6 @@
 import type { Connection } from '../../src/gateway/connection.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
-import type { PlayerSocket } from '../../src/gateway/player-socket.ts';
+import type { PlayerSocket, SocketProof, TextFrame } from '../../src/gateway/player-socket.ts';
 import type { History } from './history.ts';
 
 /** What a socket needs from the world around it. */
@@ -17,7 +17,7 @@ interface SocketWorld {
 export class SimulatedSocket implements PlayerSocket {
   readonly #world: SocketWorld;
   #unaccepted: string[] = [];
-  #settle: (() => void) | undefined;
+  #settle: ((proof: SocketProof) => void) | undefined;
   #isClosing = false;
   isReading = true;
   /** A peer whose network is gone, or who has been left alone, answers no ping. */
@@ -26,6 +26,13 @@ export class SimulatedSocket implements PlayerSocket {
   connection: Connection | undefined;
   /** The close frame that the server wrote. */
   closedWith: string | undefined;
+  /** The frame that the server gave to be written in front of it, and the bytes that waited then. */
+  farewell: string | undefined;
+  bytesBeforeClose = 0;
+  /** Whether both were written, because the peer had not closed before. */
+  hasWrittenClose = false;
+  /** What the server was told of the socket's end. */
+  proof: SocketProof | undefined;
   /** When the player connected, lost the network although welcomed, and was stopped, as the history counts. */
   readonly connectedAt: number;
   lostAt: number | undefined;
@@ -49,15 +56,21 @@ export class SimulatedSocket implements PlayerSocket {
     if (!this.#isClosing && !this.isGone) this.#write('ping');
   }
 
-  close(code: number, reason: string, settle: () => void): void {
+  close(code: number, reason: string, settle: (proof: SocketProof) => void, last?: TextFrame): void {
     this.stoppedAt ??= this.#world.history.tick();
+    this.#settle = settle;
     if (this.isGone) {
-      settle();
+      this.#settled('socket_destroyed');
       return;
     }
-    this.#settle = settle;
     this.closedWith ??= `${code} ${reason}`;
-    if (!this.#isClosing) this.#write(`close ${code} ${reason}`);
+    this.bytesBeforeClose = this.bufferedBytes;
+    this.farewell = last?.text;
+    if (!this.#isClosing) {
+      this.hasWrittenClose = true;
+      if (last !== undefined) this.#unaccepted.push(last.text);
+      this.#write(`close ${code} ${reason}`);
+    }
     this.#isClosing = true;
     this.#accept();
   }
@@ -66,7 +79,7 @@ export class SimulatedSocket implements PlayerSocket {
     if (this.isGone) return;
     this.isGone = true;
     this.#unaccepted = [];
-    this.#settled();
+    this.#settled('socket_destroyed');
     this.#world.later('socket closed', () => this.#closed());
   }
 
@@ -102,7 +115,7 @@ export class SimulatedSocket implements PlayerSocket {
   }
 
   #closed(): void {
-    this.#settled();
+    this.#settled('socket_destroyed');
     if (this.connection !== undefined) this.#world.gateway.socketClosed(this.connection, 1006);
   }
 
@@ -119,7 +132,7 @@ export class SimulatedSocket implements PlayerSocket {
         this.#world.history.record({ kind: 'handed to kernel', id: this.connection?.id ?? '', text });
     }
     this.#unaccepted = [];
-    this.#settled();
+    this.#settled('close_frame_accepted');
     // A peer that reads will answer the close frame at some time.
     if (this.#isClosing && this.#hasNetwork) this.#world.later('close answered', () => this.destroy());
   }
@@ -130,9 +143,11 @@ export class SimulatedSocket implements PlayerSocket {
     });
   }
 
-  #settled(): void {
+  #settled(proof: SocketProof): void {
     const settle = this.#settle;
     this.#settle = undefined;
-    settle?.();
+    if (settle === undefined) return;
+    this.proof = proof;
+    settle(proof);
   }
 }

@@ -29,7 +29,7 @@ export const STAGE = 'Dev';
 export const STAGE_ID = 'stage-1';
 export const DEADLINE_MS = 5_000;
 
-const SETTINGS: GatewaySettings = {
+export const SETTINGS: GatewaySettings = {
   authTimeoutMs: 5_000,
   heartbeatMs: 20_000,
   closeFlushMs: 250,
@@ -207,7 +207,7 @@ export class World {
       random: this.#random,
       log: SILENT,
       metrics: NO_METRICS,
-      settings: { disconnectDeadlineMs: DEADLINE_MS },
+      settings: { disconnectDeadlineMs: DEADLINE_MS, maxFrameBytes: 16_384 },
     });
   }
 

@@ -52,6 +52,7 @@ const SETTINGS = {
   maxGeneratedCodeJobs: 20,
   allowedRoles: [] as readonly string[],
   disconnectDeadlineMs: 5_000,
+  maxFrameBytes: 16_384,
   authTimeoutMs: 5_000,
   playerTokenLifetimeMs: 60_000,
   scriptDisconnectsPerSecond: 20,

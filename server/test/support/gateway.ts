@@ -5,7 +5,7 @@ import { createRuntimes } from '../../src/domain/runtime/runtimes.ts';
 import type { Connection } from '../../src/gateway/connection.ts';
 import { Gateway, type GatewaySettings } from '../../src/gateway/gateway.ts';
 import { Limits } from '../../src/gateway/limits.ts';
-import type { PlayerSocket } from '../../src/gateway/player-socket.ts';
+import type { PlayerSocket, SocketProof, TextFrame } from '../../src/gateway/player-socket.ts';
 import type { Log } from '../../src/log.ts';
 import { createSystemRandom } from '../../src/random.ts';
 import { EMPTY_RUNTIME_ID } from '../../src/runtime-id.ts';
@@ -55,9 +55,10 @@ export class FakeSocket implements PlayerSocket {
     this.#note('ping');
   }
 
-  close(code: number, reason: string, settle: () => void): void {
+  close(code: number, reason: string, settle: (proof: SocketProof) => void, last?: TextFrame): void {
+    if (last !== undefined) this.#note(JSON.parse(last.text).type);
     this.#note(`close ${code} ${reason}`);
-    settle();
+    settle('close_frame_accepted');
   }
 
   destroy(): void {

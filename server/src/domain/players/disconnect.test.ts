@@ -5,14 +5,18 @@ import { ManualClock } from '../../../test/support/manual-clock.ts';
 import type { Listing } from '../../cluster/cluster.ts';
 import { LocalCluster } from '../../cluster/local.ts';
 import { createSystemRandom } from '../../random.ts';
-import { createDisconnect } from './disconnect.ts';
+import { createDisconnect, type Disconnect } from './disconnect.ts';
 
 const PLAYER = { stageId: 'stage-1', playerId: 'alice' };
 const entry = (connectionId: string, node: string) => ({ connectionId, node, createdAt: 1, runtimeId: 'empty' });
 const BEFORE: Listing = { era: 'e1', entries: [entry('a', 'n1'), entry('b', 'n2'), entry('c', 'n2')], endedOwners: [] };
 
 /** Disconnects a player of whom node n1 closes what it has and n2 is silent; the second look at the directory gives `after`. */
-async function disconnect(after: Partial<Listing>, deadNodes: readonly string[] = []) {
+async function disconnect(
+  after: Partial<Listing>,
+  deadNodes: readonly string[] = [],
+  asking: Partial<Parameters<Disconnect>[0]> = {},
+) {
   const clock = new ManualClock();
   const cluster = new LocalCluster({ clock, random: createSystemRandom() });
   const asked: unknown[] = [];
@@ -22,9 +26,10 @@ async function disconnect(after: Partial<Listing>, deadNodes: readonly string[] 
       asked.push(owners);
       return listings.shift() ?? assert.fail('the directory is looked at twice at most');
     },
-    request: async (node: string) => {
+    request: async (node: string, _kind: string, { isDetailed }: { isDetailed?: boolean }) => {
       if (node === 'n2') throw new Error('node n2 is silent');
-      return { closedIds: ['a'] };
+      const ends = [{ connectionId: 'a', proof: 'socket_destroyed', at: 7 }];
+      return isDetailed ? { closedIds: ['a'], ends } : { closedIds: ['a'] };
     },
     isProvenDead: (node: string) => deadNodes.includes(node),
   };
@@ -33,7 +38,12 @@ async function disconnect(after: Partial<Listing>, deadNodes: readonly string[] 
     clock,
     log: recordedLog().log,
   };
-  const result = await createDisconnect(parts)({ player: PLAYER, requestId: 'r', timeoutMs: 5_000 });
+  const result = await createDisconnect(parts)({
+    player: PLAYER,
+    order: { requestId: 'r' },
+    timeoutMs: 5_000,
+    ...asking,
+  });
   assert.deepEqual(asked, [undefined, ['n2']]);
   return result;
 }
@@ -53,4 +63,34 @@ test('another era of the directory proves nothing', async () => {
   const failures = { successes: ['a'], failures: ['b', 'c'] };
   assert.deepEqual(await disconnect({ era: 'e2', entries: [], endedOwners: [] }), failures);
   assert.deepEqual(await disconnect({ era: 'e2', entries: [], endedOwners: ['n2'] }), failures);
+});
+
+test('a call that asks for it is told what became of each connection, and how that is known', async () => {
+  const asking = { isDetailed: true };
+  const [node, createdAt] = ['n2', 1];
+  const a = {
+    ...{ connectionId: 'a', outcome: 'closed', proof: 'socket_destroyed', closedAt: 7 },
+    ...{ node: 'n1', createdAt },
+  };
+  const c = { connectionId: 'c', outcome: 'closed', proof: 'not_listed', node, createdAt };
+  assert.deepEqual(await disconnect({ entries: [entry('b', 'n2')] }, [], asking), {
+    ...{ successes: ['a', 'c'], failures: ['b'] },
+    connections: [a, { connectionId: 'b', outcome: 'unproven', node, createdAt }, c],
+  });
+  const { connections } = await disconnect({}, ['n2'], asking);
+  const dead = { outcome: 'gone_already', proof: 'owner_dead', node, createdAt };
+  assert.deepEqual(connections, [a, { connectionId: 'b', ...dead }, { connectionId: 'c', ...dead }]);
+});
+
+test('what is not selected is left alone, and what the player does not have is gone already', async () => {
+  const only = ['b', 'elsewhere', 'b', 'nowhere'];
+  const { connections, ...lists } = await disconnect({}, [], { isDetailed: true, selection: { only } });
+  assert.deepEqual(lists, { successes: [], failures: ['b'] });
+  const absent = { outcome: 'gone_already', proof: 'not_listed' };
+  assert.deepEqual(connections, [
+    { connectionId: 'b', outcome: 'unproven', node: 'n2', createdAt: 1 },
+    { connectionId: 'elsewhere', ...absent },
+    { connectionId: 'nowhere', ...absent },
+  ]);
+  assert.deepEqual(await disconnect({}, [], { selection: { except: ['b'] } }), { successes: ['a'], failures: ['c'] });
 });

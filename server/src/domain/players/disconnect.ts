@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import type { Cluster, DirectoryEntry, Listing } from '../../cluster/cluster.ts';
+import type { DisconnectOrder, EndProof, ProvenEnd } from '../../disconnect-order.ts';
 import type { Log } from '../../log.ts';
 import { all, andThen, inSteps, type MaybePromise, orElse, type Steps, settled } from '../../maybe-promise.ts';
 import type { PlayerKey } from '../../player-key.ts';
@@ -13,31 +14,76 @@ export interface DisconnectResult {
   readonly successes: readonly string[];
   /** Still listed, and nothing proves their end: ask again. */
   readonly failures: readonly string[];
+  /** What became of each connection, if asked for: those of both lists, and those of which a third thing is true. */
+  readonly connections?: readonly ConnectionOutcome[] | undefined;
 }
 
 /**
- * Closes every connection of the player and says of each whether its end is proven. Throws `internal` when the directory
- * cannot say what there is to close: never an empty success. Answers within `timeoutMs` whatever the owners do.
+ * How the end of a connection is known, by its owner or otherwise. `not_listed`: the directory no longer lists the
+ * connection, in the era in which the call began, or never did for this player. `owner_dead`: its node is proven dead.
+ */
+type OutcomeProof = EndProof | 'not_listed' | 'owner_dead';
+
+/** What became of one connection. */
+export interface ConnectionOutcome {
+  readonly connectionId: string;
+  /**
+   * `closed` and `unproven` are what a success and a failure are. `gone_already`: it had ended before its owner was asked; a
+   * success, unless the directory had no entry of it or its node has died. `would_close`: it is open, and the call asked
+   * only for that.
+   */
+  readonly outcome: 'closed' | 'gone_already' | 'unproven' | 'would_close';
+  /** Missing as long as nothing proves the end, and where an owner of an earlier version does not say how it did. */
+  readonly proof?: OutcomeProof | undefined;
+  /** When its owner has proven the end, milliseconds since 1970 by the owner's clock. */
+  readonly closedAt?: number | undefined;
+  /** The incarnation that owns it, and when it was registered; missing for what the directory has no entry of. */
+  readonly node?: string | undefined;
+  readonly createdAt?: number | undefined;
+}
+
+/** Which of a player's connections are meant; without either list, all. */
+export interface ConnectionSelection {
+  readonly only?: readonly string[] | undefined;
+  readonly except?: readonly string[] | undefined;
+}
+
+/**
+ * Closes the selected connections of the player and says of each whether its end is proven. Throws `internal` when the
+ * directory cannot say what there is to close: never an empty success. Answers within `timeoutMs` whatever the owners do.
  */
 export type Disconnect = (call: {
   readonly player: PlayerKey;
-  readonly requestId: string;
-  /** What the close frames say; without it, what they always say. */
-  readonly reason?: string | undefined;
+  readonly order: DisconnectOrder;
   readonly timeoutMs: number;
+  readonly selection?: ConnectionSelection | undefined;
+  /** Whether the result has the outcome of each connection. */
+  readonly isDetailed?: boolean | undefined;
+  /** Whether to ask nobody to close, and only list what would be. The result is then a detailed one, without successes. */
+  readonly isDryRun?: boolean | undefined;
 }) => MaybePromise<DisconnectResult>;
+
+type OwnersRequest = DisconnectOrder & {
+  readonly player: PlayerKey;
+  readonly connectionIds: readonly string[];
+  readonly isDetailed: boolean | undefined;
+};
+
+/** The ids that are proven closed → the proof, where the owner has given one. */
+type ProvenEnds = Map<string, ProvenEnd | undefined>;
 
 export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; clock: Clock; log: Log }): Disconnect {
   /** Adds to `closed` the ids that the owner proves closed. */
   const askOwner = inSteps(function* (
     node: string,
-    request: { player: PlayerKey; connectionIds: readonly string[]; requestId: string; reason: string | undefined },
+    request: OwnersRequest,
     timeoutMs: number,
-    closed: Set<string>,
+    closed: ProvenEnds,
   ): Steps<void> {
     try {
       const reply = yield* settled(cluster.request(node, 'disconnect', request, timeoutMs));
-      for (const id of reply.closedIds) closed.add(id);
+      for (const id of reply.closedIds) closed.set(id, undefined);
+      for (const end of reply.ends ?? []) if (closed.has(end.connectionId)) closed.set(end.connectionId, end);
     } catch (error) {
       const { requestId } = request;
       log.warn({ err: error, node, requestId }, 'a node did not prove that it closed its connections to a player');
@@ -48,30 +94,35 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
   function closeAtOwners(
     player: PlayerKey,
     entries: readonly DirectoryEntry[],
-    { requestId, reason }: { requestId: string; reason: string | undefined },
+    { order: { requestId, reason, farewell }, isDetailed }: { order: DisconnectOrder; isDetailed: boolean | undefined },
     timeoutMs: number,
-  ): MaybePromise<Set<string>> {
-    const closed = new Set<string>();
+  ): MaybePromise<ProvenEnds> {
+    const closed: ProvenEnds = new Map();
     const asked = [...idsByOwner(entries)].map(([node, connectionIds]) =>
-      askOwner(node, { player, connectionIds, requestId, reason }, timeoutMs, closed),
+      askOwner(node, { player, connectionIds, requestId, reason, farewell, isDetailed }, timeoutMs, closed),
     );
     return andThen(all(asked), () => closed);
   }
 
-  return inSteps(function* ({ player, requestId, reason, timeoutMs }): Steps<DisconnectResult> {
+  return inSteps(function* (call): Steps<DisconnectResult> {
+    const { player, order, timeoutMs, selection, isDetailed } = call;
     const deadline = clock.monotonic() + timeoutMs;
     const leftMs = () => deadline - clock.monotonic();
 
     const before = yield* settled(listConnections({ cluster, clock, player, timeoutMs }));
+    const entries = selection === undefined ? before.entries : before.entries.filter(isIn(selection));
+    if (call.isDryRun) {
+      return { successes: [], failures: [], connections: outcomesOf({ entries, selection }, () => WOULD_CLOSE) };
+    }
     const ownersMs = leftMs() - timeoutMs * LAST_LOOK_SHARE;
-    const closed = yield* settled(closeAtOwners(player, before.entries, { requestId, reason }, ownersMs));
-    const ids = before.entries.map((entry) => entry.connectionId);
+    const closed = yield* settled(closeAtOwners(player, entries, { order, isDetailed }, ownersMs));
+    const ids = entries.map((entry) => entry.connectionId);
     const unproven = new Set(ids.filter((id) => !closed.has(id)));
     const orphans = new Set<string>();
     if (unproven.size > 0) {
       // An owner unlists a connection before it answers: what the same era no longer lists has ended, and only the
       // answer was lost.
-      const owners = [...idsByOwner(before.entries.filter(({ connectionId: id }) => unproven.has(id))).keys()];
+      const owners = [...idsByOwner(entries.filter(({ connectionId: id }) => unproven.has(id))).keys()];
       const lookAgain = () => listConnections({ cluster, clock, player, owners, timeoutMs: leftMs() });
       const after = yield* settled(orElse<Listing | undefined>(lookAgain, () => undefined));
       const ended = new Set(after?.era === before.era ? after.endedOwners : []);
@@ -81,15 +132,55 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
       }
       // An owner that has died meanwhile has ended its connections without closing them: they are neither, also when
       // another node has removed them from the directory since.
-      for (const { node, connectionId: id } of before.entries) {
+      for (const { node, connectionId: id } of entries) {
         if (closed.has(id) || !(ended.has(node) || cluster.isProvenDead(node))) continue;
         unproven.delete(id);
         orphans.add(id);
       }
     }
     const isEnded = (id: string) => !unproven.has(id) && !orphans.has(id);
-    return { successes: ids.filter(isEnded), failures: [...unproven] };
+    const result = { successes: ids.filter(isEnded), failures: [...unproven] };
+    if (!isDetailed) return result;
+    const connections = outcomesOf({ entries, selection }, (id) => outcomeOf(id, { closed, unproven, orphans }));
+    return { ...result, connections };
   });
+}
+
+type WhatBecame = Pick<ConnectionOutcome, 'outcome' | 'proof' | 'closedAt'>;
+
+const WOULD_CLOSE: WhatBecame = { outcome: 'would_close' };
+
+function isIn({ only, except = [] }: ConnectionSelection): (entry: DirectoryEntry) => boolean {
+  const chosen = only && new Set(only);
+  const left = new Set(except);
+  return ({ connectionId: id }) => chosen?.has(id) !== false && !left.has(id);
+}
+
+/** One outcome for each entry, oldest first, then one for each connection that was named and that the player does not have. */
+function outcomesOf(
+  { entries, selection }: { entries: readonly DirectoryEntry[]; selection: ConnectionSelection | undefined },
+  whatBecame: (connectionId: string) => WhatBecame,
+): ConnectionOutcome[] {
+  const listed = new Set(entries.map(({ connectionId }) => connectionId));
+  const absent = [...new Set(selection?.only)].filter((id) => !listed.has(id));
+  return [
+    ...[...entries]
+      .sort((one, other) => one.createdAt - other.createdAt)
+      .map(({ connectionId, node, createdAt }) => ({ connectionId, ...whatBecame(connectionId), node, createdAt })),
+    ...absent.map((connectionId) => ({ connectionId, outcome: 'gone_already', proof: 'not_listed' }) as const),
+  ];
+}
+
+function outcomeOf(
+  id: string,
+  { closed, unproven, orphans }: { closed: ProvenEnds; unproven: ReadonlySet<string>; orphans: ReadonlySet<string> },
+): WhatBecame {
+  if (unproven.has(id)) return { outcome: 'unproven' };
+  if (orphans.has(id)) return { outcome: 'gone_already', proof: 'owner_dead' };
+  if (!closed.has(id)) return { outcome: 'closed', proof: 'not_listed' };
+  const end = closed.get(id);
+  const outcome = end?.proof === 'already_ended' ? 'gone_already' : 'closed';
+  return { outcome, proof: end?.proof, closedAt: end?.at };
 }
 
 /** Node → the ids of the connections that it owns. */

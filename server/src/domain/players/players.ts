@@ -13,6 +13,7 @@ import type { RuntimeName } from '../runtime/message.ts';
 import { activeStage, findStage, isBeingDeleted } from '../stages.ts';
 import { listConnections, orUnavailable } from './directory-look-up.ts';
 import { createDisconnect, type DisconnectResult } from './disconnect.ts';
+import { checkDisconnectRequest, type DisconnectRequest, detailsOf } from './disconnect-request.ts';
 import type { PlayerTokens } from './player-tokens.ts';
 
 /** 27 letters and digits hold 160 random bits, too many to guess. */
@@ -53,11 +54,12 @@ export interface Players {
   connections(player: NamedPlayer): Promise<readonly DirectoryEntry[]>;
 
   /**
-   * Closes every connection of the player and says of each whether its end is proven. Throws `not_found` for a stage that
-   * is unknown or being deleted, and `internal` when the directory cannot say what there is to close: never an empty
-   * success. Answers within `disconnectDeadlineMs` whatever the owners do. The player's client is told the reason.
+   * Closes every connection of the player, or those that the request selects, and says of each whether its end is proven.
+   * Throws `not_found` for a stage that is unknown or being deleted, `validation` for a request that contradicts itself, and
+   * `internal` when the directory cannot say what there is to close: never an empty success. Answers within
+   * `disconnectDeadlineMs` whatever the owners do. A dry run, which closes nothing, is on record too.
    */
-  disconnect(player: NamedPlayer, change: Change, reason?: string): MaybePromise<DisconnectResult>;
+  disconnect(player: NamedPlayer, change: Change, request?: DisconnectRequest): MaybePromise<DisconnectResult>;
 }
 
 export function createPlayers({
@@ -82,7 +84,7 @@ export function createPlayers({
   random: RandomBytes;
   log: Log;
   metrics: Pick<Metrics, 'disconnected'>;
-  settings: { readonly disconnectDeadlineMs: number };
+  settings: { readonly disconnectDeadlineMs: number; readonly maxFrameBytes: number };
 }): Players {
   function getKey({ gameName, stageName, playerId }: NamedPlayer, timeoutMs: number): MaybePromise<PlayerKey> {
     const found = orUnavailable('store', () => findStage(store, gameName, stageName), timeoutMs, clock);
@@ -94,16 +96,20 @@ export function createPlayers({
   const end = inSteps(function* (
     named: NamedPlayer,
     requestId: string,
-    reason: string | undefined,
+    request: DisconnectRequest | undefined,
   ): Steps<DisconnectResult> {
     const startedAt = clock.monotonic();
     const spentMs = () => clock.monotonic() - startedAt;
     try {
       const player = yield* settled(getKey(named, settings.disconnectDeadlineMs));
       const timeoutMs = settings.disconnectDeadlineMs - spentMs();
-      const { successes, failures } = yield* settled(disconnect({ player, requestId, reason, timeoutMs }));
-      metrics.disconnected({ durationMs: spentMs(), successes: successes.length, failures: failures.length });
-      return { successes, failures };
+      const order = { requestId, reason: request?.closeText, farewell: request?.farewell };
+      const { selection, isDryRun, isDetailed } = request ?? {};
+      const result = yield* settled(disconnect({ player, order, timeoutMs, selection, isDryRun, isDetailed }));
+      if (isDryRun) return result;
+      const [successes, failures] = [result.successes.length, result.failures.length];
+      metrics.disconnected({ durationMs: spentMs(), successes, failures });
+      return result;
     } catch (error) {
       if (!isCallersMistake(error)) metrics.disconnected('failed');
       throw error;
@@ -142,12 +148,17 @@ export function createPlayers({
       return [...entries].sort((a, b) => a.createdAt - b.createdAt);
     },
 
-    disconnect: (named, change, reason) =>
-      audit.around(
-        // V8 adds members to a copy many times as slowly as it makes the copy, so the new one comes first.
-        { playerId: named.playerId, ...change },
-        () => end(named, change.requestId, reason),
-        (result) => result,
-      ),
+    disconnect(named, change, request) {
+      if (request !== undefined) checkDisconnectRequest(request, settings);
+      const details = request && detailsOf(request);
+      return audit.around(
+        // V8 adds members to a copy many times as slowly as it makes the copy, so the new ones come first.
+        details === undefined
+          ? { playerId: named.playerId, ...change }
+          : { playerId: named.playerId, ...change, details: { ...change.details, ...details } },
+        () => end(named, change.requestId, request),
+        ({ successes, failures }) => ({ successes, failures }),
+      );
+    },
   };
 }

@@ -48,6 +48,6 @@ export function createScriptDisconnect({
       resource: arns.player(gameName, stageName, playerId),
       details: { message: requestId },
     } as const;
-    return await players.disconnect({ gameName, stageName, playerId }, change, reason);
+    return await players.disconnect({ gameName, stageName, playerId }, change, { closeText: reason });
   };
 }

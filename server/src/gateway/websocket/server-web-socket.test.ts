@@ -265,6 +265,47 @@ for (const isTls of [false, true]) {
       assert.equal(settled, 1);
       assert.ok(!heard.all.includes('close 4500 '));
     });
+
+    test('what is said last goes out with the close frame, and the kernel has both when it is accepted', async (t) => {
+      const { client, heard, socket, webSocket } = await openWebSocketPair(t, { isTls });
+      client.pause();
+      await fill(socket, webSocket);
+      const proofs: string[] = [];
+      const last = { text: 'why', bytes: Buffer.byteLength('why') };
+      webSocket.close(4500, 'no more', (proof) => proofs.push(`${proof} ${socket.writableLength}`), last);
+      await turn();
+      assert.deepEqual(proofs, []);
+      client.resume();
+      await heard.has('close 4500 no more');
+      await turn();
+      assert.deepEqual(
+        [heard.all.slice(-2), proofs],
+        [['text why', 'close 4500 no more'], ['close_frame_accepted 0']],
+      );
+    });
+
+    test('`settle` is told that the socket is destroyed, whatever had been written', async (t) => {
+      const { client, heard, socket, webSocket } = await openWebSocketPair(t, { isTls });
+      client.pause();
+      await fill(socket, webSocket);
+      const proofs: string[] = [];
+      webSocket.close(4500, '', (proof) => proofs.push(proof), { text: 'why', bytes: 3 });
+      webSocket.destroy();
+      client.resume();
+      await once(socket, 'close');
+      assert.deepEqual(proofs, ['socket_destroyed']);
+      assert.ok(!heard.all.includes('text why'));
+    });
+
+    test('a close after the client has ended its stream is proven by the socket’s end, since no close frame goes out', async (t) => {
+      const { client, heard, told, socket, webSocket } = await openWebSocketPair(t, { isTls });
+      const proofs: string[] = [];
+      socket.once('end', () => webSocket.close(4500, '', (proof) => proofs.push(proof), { text: 'why', bytes: 3 }));
+      client.end();
+      await told.has('closed 1006');
+      await turn();
+      assert.deepEqual([proofs, heard.all], [['socket_destroyed'], ['end']]);
+    });
   });
 }
 

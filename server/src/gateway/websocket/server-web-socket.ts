@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { PlayerSocket } from '../player-socket.ts';
+import type { PlayerSocket, SocketProof, TextFrame } from '../player-socket.ts';
 import { FrameReader, type ReaderLimits, type Received } from './frame-reader.ts';
 import { closeFrame, controlFrame, OPCODE, textFrame } from './frames.ts';
 
@@ -51,14 +51,15 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
   readonly #host: SocketHost<Owner>;
   #reader: FrameReader | undefined;
   #bytesRead = 0;
-  #isClosing = false;
+  /** What this end has written for good: a close frame, or the end of its stream without one. */
+  #lastWritten: 'close frame' | 'end' | undefined;
   #hasEnded = false;
   #isWaiting = false;
   /** Whether the client has ended its stream while something waited for its turn. */
   #isCutShort = false;
   #isGone = false;
   #code = NO_CLOSE_FRAME;
-  #settle: (() => void) | undefined;
+  #settle: ((proof: SocketProof) => void) | undefined;
 
   /** `head` is what the client has sent behind its handshake. */
   constructor(socket: Socket, head: Buffer, host: SocketHost<Owner>) {
@@ -83,13 +84,16 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
     if (this.#canWrite()) this.#socket.write(controlFrame(OPCODE.ping, NOTHING));
   }
 
-  close(code: number, reason: string, settle: () => void): void {
+  close(code: number, reason: string, settle: (proof: SocketProof) => void, last?: TextFrame): void {
     const socket = this.#socket;
     // When the client's close frame or a fault came first, the answer to it has been written.
-    if (this.#canWrite()) this.#writeClose(code, reason);
+    if (this.#canWrite()) this.#writeClose(code, reason, last);
     // Plain TCP hands the kernel at once what it takes. TLS always has its encrypted bytes still to write.
-    if (socket.destroyed || (socket.writableLength === 0 && !isTls(socket))) {
-      settle();
+    const isAccepted = socket.writableLength === 0 && !isTls(socket);
+    // Both ends have finished their streams, so nothing is lost, and no close frame will be there to be accepted.
+    if (isAccepted && this.#lastWritten !== 'close frame') socket.destroy();
+    if (socket.destroyed || isAccepted) {
+      settle(socket.destroyed ? 'socket_destroyed' : 'close_frame_accepted');
       return;
     }
     this.#settle = settle;
@@ -98,7 +102,7 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
     if (!socket.writableEnded) {
       socket.write(NOTHING, (error) => {
         // Node.js 20 reports no error over TLS for what `destroy` dropped, so only a live socket proves anything.
-        if (!error && !socket.destroyed) this.#settled();
+        if (!error && !socket.destroyed) this.#settled('close_frame_accepted');
       });
     }
   }
@@ -108,7 +112,7 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
     // With data unsent, an orderly close would hold the kernel's buffers for minutes (FIN-WAIT-1). A reset frees them.
     if (socket.writableLength > 0 && !isTls(socket)) socket.resetAndDestroy();
     else socket.destroy();
-    this.#settled();
+    this.#settled('socket_destroyed');
   }
 
   /** Takes what the network brought. */
@@ -133,7 +137,7 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
       return;
     }
     this.#hasEnded = true;
-    this.#isClosing = true;
+    this.#lastWritten ??= 'end';
     this.#reader = undefined;
     this.#socket.end();
   }
@@ -141,7 +145,7 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
   /** The socket is gone. What came before, and waits for its turn, is read first. */
   gone(): void {
     this.#isGone = true;
-    this.#settled();
+    this.#settled('socket_destroyed');
     if (!this.#isWaiting) this.#host.closed(this.owner, this.#code);
   }
 
@@ -215,19 +219,20 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
     else socket.destroySoon();
   }
 
-  #writeClose(code: number | undefined, reason: string | Buffer): void {
-    this.#isClosing = true;
-    this.#socket.write(closeFrame(code, reason));
+  #writeClose(code: number | undefined, reason: string | Buffer, last?: TextFrame): void {
+    this.#lastWritten = 'close frame';
+    const frame = closeFrame(code, reason);
+    this.#socket.write(last === undefined ? frame : Buffer.concat([textFrame(last.text, last.bytes), frame]));
   }
 
   #canWrite(): boolean {
-    return !this.#isClosing && this.#socket.writable;
+    return this.#lastWritten === undefined && this.#socket.writable;
   }
 
-  #settled(): void {
+  #settled(proof: SocketProof): void {
     const settle = this.#settle;
     this.#settle = undefined;
-    settle?.();
+    settle?.(proof);
   }
 }
 
