@@ -244,3 +244,24 @@ describe('close()', () => {
     assert.deepEqual([told, client.connectionId], [[], 'connection-2']);
   });
 });
+
+test('what the server says before it closes is a notification, and comes again with the disconnect and the errors', async () => {
+  const { client, newest, told } = await setUpConnected({ locale: 'de-AT' });
+  const heard: unknown[] = [];
+  client.on('notification', ({ type }) => told.push(type));
+  client.on('disconnect', ({ farewell }) => heard.push(farewell));
+  const request = client.request('Custom.Game.Ask').catch(({ closure }) => closure.farewell);
+  const payload = { reason: 'CHEATING', messages: { en: 'Bye', de: 'Tschau' }, until: 1_000, requestId: 'r-1' };
+  newest().receives({ kind: 'notification', type: 'Respark.Farewell', payload });
+  newest().closes(4500, 'out; requestId=r-1');
+  assert.deepEqual(told, ['Respark.Farewell', 'closed', 'disconnect 4500 undefined']);
+  const farewell = { reason: 'CHEATING', message: 'Tschau', until: new Date(1_000), requestId: 'r-1' };
+  assert.deepEqual([heard, await request], [[farewell], farewell]);
+
+  const connected = client.connect();
+  await settle();
+  newest().welcomes();
+  await connected;
+  newest().closes(4500, 'out');
+  assert.deepEqual(heard, [farewell, undefined]);
+});

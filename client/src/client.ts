@@ -41,6 +41,8 @@ export interface ClientOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** By default baseMs is 500, capMs 30,000, and the number of retries unlimited. */
   readonly reconnect?: Partial<BackoffOptions> | undefined;
+  /** The player's, such as `pt-BR`, in which messages of the server are shown if it has them; by default the platform's. */
+  readonly locale?: string | undefined;
   /** Returns numbers from 0 up to but not including 1, for the jitter. */
   readonly random?: (() => number) | undefined;
   readonly clock?: Clock | undefined;
@@ -101,6 +103,7 @@ export class ResparkClient {
   readonly #gameKey: string;
   readonly #requestTimeoutMs: number;
   readonly #connectTimeoutMs: number;
+  readonly #locale: string | undefined;
   readonly #WebSocket: SocketConstructor | undefined;
   readonly #clock: Clock;
   readonly #backoff: Backoff;
@@ -131,6 +134,7 @@ export class ResparkClient {
     this.#gameKey = options.gameKey;
     this.#requestTimeoutMs = options.requestTimeoutMs ?? 10_000;
     this.#connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
+    this.#locale = options.locale;
     this.#WebSocket = options.WebSocket;
     this.#clock = clock;
     this.#page = options.page;
@@ -250,6 +254,7 @@ export class ResparkClient {
       hello,
       clock: this.#clock,
       connectTimeoutMs: this.#connectTimeoutMs,
+      locale: this.#locale,
       observer: {
         welcomed: ({ kind: _, ...welcome }) => isCurrent() && this.#welcomed(connection, welcome),
         notified: ({ type, payload }) => isCurrent() && this.#events.emit('notification', { type, payload }),

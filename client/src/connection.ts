@@ -4,6 +4,7 @@ import {
   decodeServerFrame,
   type EventFrame,
   encode,
+  FAREWELL,
   type HelloFrame,
   type NotificationFrame,
   type Payload,
@@ -23,6 +24,7 @@ import {
   RequestTimeoutError,
   ResparkError,
 } from './errors.ts';
+import { type Farewell, readFarewell } from './farewell.ts';
 import { FrameAllowance } from './frame-allowance.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Socket } from './socket.ts';
@@ -76,6 +78,8 @@ export class Connection {
   #requests = 0;
   /** Why the socket failed, if it said so: `ws` does, browsers do not. It stands in for the reason of a close frame. */
   #failure: string | undefined;
+  #farewell: Farewell | undefined;
+  readonly #locale: string | undefined;
   #cancelDeadline: () => void;
   #heartbeat: Heartbeat | undefined;
   #resolveClosed: () => void = () => {};
@@ -85,6 +89,8 @@ export class Connection {
     readonly hello: HelloFrame;
     readonly clock: Clock;
     readonly connectTimeoutMs: number;
+    /** The player's, for texts of the server; the platform's by default. */
+    readonly locale?: string | undefined;
     readonly observer: ConnectionObserver;
   }) {
     const { socket, clock, connectTimeoutMs } = options;
@@ -92,6 +98,7 @@ export class Connection {
     this.#hello = options.hello;
     this.#clock = clock;
     this.#observer = options.observer;
+    this.#locale = options.locale;
     this.#cancelDeadline = afterDeadline(clock, connectTimeoutMs, (lateMs) =>
       this.#drop(`no welcome within ${connectTimeoutMs} ms`, lateMs),
     );
@@ -200,6 +207,7 @@ export class Connection {
         break;
       }
       case 'notification':
+        if (frame.type === FAREWELL) this.#farewell = readFarewell(frame.payload, this.#locale);
         this.#observer.notified(frame);
         break;
       case 'heartbeat':
@@ -261,9 +269,10 @@ export class Connection {
     else this.#socket.terminate();
   }
 
-  #end(closure: Closure, lateMs = 0): void {
+  #end(how: Closure, lateMs = 0): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
+    const closure = this.#farewell === undefined ? how : { ...how, farewell: this.#farewell };
     this.#stopTimers();
     this.#rejectPending(closure);
     this.#observer.ended(closure, lateMs);

@@ -1,4 +1,5 @@
 import { type CloseName, findCloseName, parseCloseReason, type Verdict, verdictOf } from '@respark/protocol';
+import type { Farewell } from './farewell.ts';
 
 /** Every failure of this SDK is one. `code` is for programs, the message for people. */
 export class ResparkError extends Error {
@@ -40,6 +41,8 @@ export interface Closure {
   readonly retryAfterMs?: number;
   /** The request id of the management call that closed the connection. */
   readonly requestId?: string;
+  /** What the server said before it closed the connection, if it said anything. */
+  readonly farewell?: Farewell;
 }
 
 /** There is no connection. A request that was in flight may or may not have taken effect. */

@@ -16,6 +16,7 @@ export {
   RequestTimeoutError,
   ResparkError,
 } from './errors.ts';
+export type { Farewell } from './farewell.ts';
 export type { Page } from './page.ts';
 export type { TokenScope, TokenStorage } from './player-token.ts';
 export type { Socket, SocketConstructor } from './socket.ts';
