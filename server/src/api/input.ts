@@ -1,10 +1,14 @@
 import { parseJson } from '@respark/protocol';
 import { LONG, type LongWork } from '../domain/long-work.ts';
+import { ServiceError } from '../errors.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import { Refusal } from './reply.ts';
 import type { Shape, StructureShape } from './shape.ts';
 import { parseQuery } from './signature/sigv4.ts';
-import { parse, RepeatedValue } from './validation.ts';
+import { excerptOf, parse, RepeatedValue } from './validation.ts';
+
+/** A body may have thousands of members that nobody knows. */
+const MAX_SHOWN = 20;
 
 /** The parts of a request that the members of an operation's input come from. */
 export interface InputSources {
@@ -44,8 +48,8 @@ export function readLongInput(
 }
 
 /**
- * Returns the validated input of an operation. Unknown query keys and body members are ignored, as in AWS services, and
- * so is the body of an operation that takes none. Throws a `validation` ServiceError that names the faults, or a
+ * Returns the validated input of an operation. Unknown query keys and body members are ignored, as in AWS services, unless
+ * its shape is exact, and so is the body of an operation that takes none. Throws a `validation` ServiceError that names the faults, or a
  * Refusal when the body is not a JSON object.
  */
 export function readInput(shape: StructureShape, { labels, rawQuery, body }: InputSources): Record {
@@ -60,7 +64,18 @@ export function readInput(shape: StructureShape, { labels, rawQuery, body }: Inp
     }
     return [name, Object.hasOwn(json, name) ? json[name] : undefined];
   });
-  return parse(shape, Object.fromEntries(raw)) as Record;
+  const input = parse(shape, Object.fromEntries(raw)) as Record;
+  const unknown = shape.isExact ? Object.keys(json).filter((name) => !Object.hasOwn(shape.members, name)) : [];
+  if (unknown.length > 0) {
+    const shown = unknown.slice(0, MAX_SHOWN).map((name) => `'${excerptOf(name)}'`);
+    const rest = unknown.length - shown.length;
+    const more = rest === 0 ? '' : ` and ${rest} more`;
+    throw new ServiceError(
+      'validation',
+      `The body has members that this server does not know: ${shown.join(', ')}${more}`,
+    );
+  }
+  return input;
 }
 
 function queryMember(shape: Shape, values: readonly string[]): unknown {

@@ -1,5 +1,5 @@
 import { ServiceError } from '../errors.ts';
-import type { Operation } from './operation.ts';
+import { type Operation, wholeInput } from './operation.ts';
 import type { Shape } from './shape.ts';
 import { excerptOf, parse } from './validation.ts';
 
@@ -12,11 +12,11 @@ export type Input = Readonly<Record<string, unknown>>;
  * not have. The API ignores such members, but their author must have meant something by them.
  */
 export function requestOf(
-  operation: Pick<Operation, 'name' | 'http' | 'input'>,
+  operation: Pick<Operation, 'name' | 'http' | 'input' | 'additions'>,
   input: Input,
 ): { readonly path: `/${string}`; readonly body: string | undefined } {
   checkInput(operation, input);
-  const members = Object.entries(operation.input.members);
+  const members = Object.entries(wholeInput(operation).members);
   const given = members.flatMap(([name, { location }]) => {
     const value = Object.hasOwn(input, name) ? input[name] : undefined;
     return value === undefined || value === null ? [] : [{ name, location, value }];
@@ -27,15 +27,18 @@ export function requestOf(
   const query = at('querystring')
     .flatMap(({ name, value }) => [value].flat().map((item) => `${name}=${encodeURIComponent(String(item))}`))
     .join('&');
-  const hasBody = members.some(([, { location }]) => location === undefined);
   const body = Object.fromEntries(at(undefined).map(({ name, value }) => [name, value]));
+  const takesBody = Object.values(operation.input.members).some(({ location }) => location === undefined);
+  const hasBody = takesBody || Object.keys(body).length > 0;
   return {
     path: `${path as `/${string}`}${query === '' ? '' : '?'}${query}`,
     body: hasBody ? JSON.stringify(body) : undefined,
   };
 }
 
-function checkInput({ name, input: shape }: Pick<Operation, 'name' | 'input'>, input: Input): void {
+function checkInput(operation: Pick<Operation, 'name' | 'input' | 'additions'>, input: Input): void {
+  const { name } = operation;
+  const shape = wholeInput(operation);
   const faults = [
     ...unknownMembers(shape, input, '').map((path) => `there is no member ${path}`),
     // Every URL parser takes these for steps in the path, even when they are percent-encoded.

@@ -85,6 +85,23 @@ export interface OperationRow<Input, Output> {
   /** What this server does where neither the model nor the service's documentation says: each in whole sentences. */
   readonly decisions?: readonly string[];
   handler(call: Call<Input>): MaybePromise<Output>;
+  /** What calls with a body get beyond the model, where an operation of Amazon's has such a thing. */
+  readonly additions?: Additions;
+}
+
+/**
+ * What this server takes and answers of an operation beyond the published model. Only a call with a body gets it; all others
+ * go by the model alone, and cost what they would cost without.
+ */
+export interface Additions<Input = never, Output = unknown> {
+  /** The model's input with the members that are ours, which are in the body, and none of them required. */
+  readonly input: StructureShape;
+  /** The model's output with the members that are ours. */
+  readonly output: StructureShape;
+  /** What the documentation says of them: each in whole sentences. */
+  readonly decisions: readonly string[];
+  /** Answers as the operation's own handler does when none of the members that are ours are given. */
+  handler(call: Call<Input>): MaybePromise<Output>;
 }
 
 /** A row without the types of its input and output, so that all rows fit in one list. */
@@ -110,4 +127,24 @@ export function operation<
 
 export function withAction<Input, Output>(service: string, row: OperationRow<Input, Output>): Operation {
   return { ...(row as OperationRow<never, unknown>), action: `${service}:${row.name}` };
+}
+
+/** Makes the additions of a row, with the types of their handler checked against their shapes. */
+export function additions<
+  const I extends Members,
+  const RI extends keyof I & string,
+  const O extends Members,
+  const RO extends keyof O & string,
+>(
+  row: Additions<Value<StructureShape<I, RI>>, Value<StructureShape<O, RO>>> & {
+    readonly input: StructureShape<I, RI>;
+    readonly output: StructureShape<O, RO>;
+  },
+): Additions {
+  return row as Additions;
+}
+
+/** The input of an operation with everything that this server takes. */
+export function wholeInput({ input, additions }: Pick<Operation, 'input' | 'additions'>): StructureShape {
+  return additions?.input ?? input;
 }

@@ -122,8 +122,9 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     }
 
     // Validate: 400 that names the faults, or 400 for a body that is not a JSON object.
+    const form = body.length === 0 ? operation : (operation.additions ?? operation);
     const sources = { labels, rawQuery: request.rawQuery, body };
-    const input = yield* settled(readLongInput(longWork, principal.id, operation.input, sources));
+    const input = yield* settled(readLongInput(longWork, principal.id, form.input, sources));
 
     // Authorize: 403 that names the action and the resource, and leaves a record too.
     const resources = operation.resource(input, arns);
@@ -145,14 +146,14 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     // Handle: one of the errors that the operation models. A rule that changes something puts the change on record
     // first. When it cannot, nothing is done: 500.
     const output = yield* settled(
-      handle(operation, {
+      handle(operation, form, {
         ...{ input, services, arns, change },
         absoluteUrl: (relative) => parts.urlFor({ host, isSecure: request.isSecure }, relative),
       }),
     );
 
     // Reply: 200.
-    const reply = successReply(requestId, serialize(operation.output, output));
+    const reply = successReply(requestId, serialize(form.output, output));
     throttle.replied(principal.id, reply.body.length);
     return reply;
   });
@@ -235,9 +236,9 @@ function rateExceeded({ of, waitMs }: Excess): ServiceError {
   return new ServiceError('throttled', message, { retryAfterMs: waitMs });
 }
 
-function handle(operation: Operation, call: Call<Input>): MaybePromise<unknown> {
+function handle(operation: Operation, form: Pick<Operation, 'handler'>, call: Call<Input>): MaybePromise<unknown> {
   return orElse(
-    () => operation.handler(call),
+    () => form.handler(call),
     (error) => {
       throw modelled(operation, error);
     },

@@ -80,6 +80,8 @@ export interface StructureShape<M extends Members = Members, R extends string = 
   readonly type: 'structure';
   readonly members: M;
   readonly required: readonly R[];
+  /** Of an operation's input: whether a body with any other member is refused, instead of that member being ignored. */
+  readonly isExact?: boolean;
 }
 
 /** The form of a value on the wire, as data. Parsing, validation, the docs and the TypeScript type derive from it. */

@@ -1,9 +1,11 @@
 import type { Arns } from '../../domain/arn.ts';
-import { andThen } from '../../maybe-promise.ts';
-import { COMMON_ERRORS, operation } from '../operation.ts';
-import { label, structure } from '../shape.ts';
+import type { ConnectionOutcome } from '../../domain/players/disconnect.ts';
+import type { DisconnectRequest } from '../../domain/players/disconnect-request.ts';
+import { andThen, type MaybePromise } from '../../maybe-promise.ts';
+import { additions, type Call, COMMON_ERRORS, operation } from '../operation.ts';
+import { boolean, label, list, map, type StructureShape, string, structure, type Value } from '../shape.ts';
 import { stageTags } from './resources.ts';
-import { connectionIds, connections, gameName, playerId, stageName } from './shapes.ts';
+import { connectionId, connectionIds, connections, dateTime, gameName, playerId, stageName } from './shapes.ts';
 
 const playerInput = structure({ GameName: label(gameName), PlayerId: label(playerId), StageName: label(stageName) }, [
   'GameName',
@@ -46,6 +48,114 @@ export const getPlayerConnectionStatus = operation({
   },
 });
 
+const messageText = string({ min: 1, max: 500 });
+const someConnectionIds = list(connectionId, { min: 1, max: 100 });
+
+const ORDER = {
+  Reason: string({ min: 1, max: 64, pattern: '^[A-Za-z0-9._:-]+$' }),
+  Message: messageText,
+  Messages: map(string({ min: 2, max: 35, pattern: '^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$' }), messageText, {
+    min: 1,
+    max: 50,
+  }),
+  Evidence: string({ min: 1, max: 4_096 }),
+  ConnectionIds: someConnectionIds,
+  ExceptConnectionIds: someConnectionIds,
+  DryRun: boolean(),
+  Details: boolean(),
+} as const;
+
+type OrderInput = Value<StructureShape<typeof ORDER, never>>;
+
+const OUTCOMES = {
+  closed: 'CLOSED',
+  gone_already: 'GONE_ALREADY',
+  unproven: 'UNPROVEN',
+  would_close: 'WOULD_CLOSE',
+} as const satisfies Record<ConnectionOutcome['outcome'], string>;
+
+const PROOFS = {
+  close_frame_accepted: 'CLOSE_FRAME_ACCEPTED',
+  socket_destroyed: 'SOCKET_DESTROYED',
+  already_ended: 'ALREADY_ENDED',
+  not_listed: 'NOT_LISTED',
+  owner_dead: 'OWNER_DEAD',
+} as const satisfies Record<NonNullable<ConnectionOutcome['proof']>, string>;
+
+/** What a call asks for beyond the model; undefined when it has no member that is ours. */
+function requestOf(input: OrderInput): DisconnectRequest | undefined {
+  if (!Object.keys(ORDER).some((name) => Object.hasOwn(input, name))) return undefined;
+  const { Reason: reason, Message: message, Messages: messages, ConnectionIds: only } = input;
+  const hasWords = (reason ?? message ?? messages) !== undefined;
+  const { ExceptConnectionIds: except, Evidence: evidence, DryRun: isDryRun } = input;
+  return {
+    farewell: hasWords ? { reason, message, messages } : undefined,
+    selection: (only ?? except) === undefined ? undefined : { only, except },
+    ...{ evidence, isDryRun, isDetailed: input.Details ?? true },
+  };
+}
+
+function disconnectAsModelled({ input, services, change }: Call<PlayerInput>): MaybePromise<{
+  readonly DisconnectSuccesses: readonly string[];
+  readonly DisconnectFailures: readonly string[];
+}> {
+  const disconnected = services.players.disconnect(nameOf(input), change);
+  return andThen(disconnected, ({ successes, failures }) => ({
+    DisconnectSuccesses: successes,
+    DisconnectFailures: failures,
+  }));
+}
+
+const orders = additions({
+  input: { ...structure({ ...playerInput.members, ...ORDER }, playerInput.required), isExact: true },
+  output: structure({
+    DisconnectFailures: connectionIds,
+    DisconnectSuccesses: connectionIds,
+    OperationId: string({ min: 1, max: 64 }),
+    Connections: list(
+      structure({
+        Id: connectionId,
+        Outcome: string({ enum: Object.values(OUTCOMES) }),
+        Proof: string({ enum: Object.values(PROOFS) }),
+        ClosedAt: dateTime,
+        Node: string({ min: 1, max: 64 }),
+        Created: dateTime,
+      }),
+    ),
+  }),
+  decisions: [
+    'A call with a JSON body may say more than the model has; AWS clients send none, and get what the model has. A body with a member that is not one of the following is a `ValidationException`, since a misspelled `ConnectionIds` would close everything. All of them are optional.',
+    '`Reason`, a code of the game’s, and `Message`, a text for the player, or `Messages`, one for each locale such as `en` or `pt-BR`, reach the player: a client that has been welcomed gets them as the notification `Respark.Farewell` right before the close frame, in the same write, so that an accepted close frame proves both. A client whose outbox has no room for it gets the close frame alone. With everything around it, the notification may have 8,192 bytes, or `RESPARK_MAX_FRAME_BYTES` if that is less.',
+    '`Evidence` is for the audit record alone, which has the reason and the selected ids too; neither the player nor the log gets it.',
+    '`ConnectionIds` closes only these connections of the player, `ExceptConnectionIds` all but these. `DryRun` closes nothing and lists what would be closed; both lists of the reply are then empty. It is on record as well, and is allowed to whom the call itself is.',
+    'The reply to a call with any of them has the `OperationId`, under which the call is on record, and `Connections`, oldest first; `Details` asks for both alone, or, when false, for neither. `CLOSED`: this call, or another one at the same time, closed it. `GONE_ALREADY`: it had ended before. `UNPROVEN`: a failure; call again. `WOULD_CLOSE`: in a dry run.',
+    '`Proof` says how the end is known: `CLOSE_FRAME_ACCEPTED` by the kernel, or `SOCKET_DESTROYED`, each at the node that owned the connection; `ALREADY_ENDED`: that node had it no more; `NOT_LISTED`: the directory lists it no longer, or never did for this player; `OWNER_DEAD`: the node is proven dead. It is missing where a node of an earlier version does not say. `ClosedAt` is when the owner had the proof, by its clock.',
+    'Each success is `CLOSED` or `GONE_ALREADY`, each failure `UNPROVEN`. In neither list are what `OWNER_DEAD` says, and ids of `ConnectionIds` that the player does not have, which are `GONE_ALREADY` and `NOT_LISTED`.',
+  ],
+  handler(call) {
+    const { input, services, change } = call;
+    const request = requestOf(input);
+    if (request === undefined) return disconnectAsModelled(call);
+    const disconnected = services.players.disconnect(nameOf(input), change, request);
+    return andThen(disconnected, ({ successes, failures, connections }) => ({
+      DisconnectSuccesses: successes,
+      DisconnectFailures: failures,
+      ...(connections !== undefined && { OperationId: change.requestId, Connections: connections.map(toConnection) }),
+    }));
+  },
+});
+
+function toConnection({ connectionId: id, outcome, proof, closedAt, node, createdAt }: ConnectionOutcome) {
+  return {
+    Id: id,
+    Outcome: OUTCOMES[outcome],
+    Proof: proof && PROOFS[proof],
+    ClosedAt: closedAt,
+    Node: node,
+    Created: createdAt,
+  };
+}
+
 export const disconnectPlayer = operation({
   name: 'DisconnectPlayer',
   http: { method: 'POST', path: '/runtime/game/{GameName}/stage/{StageName}/player/{PlayerId}/disconnect' },
@@ -62,11 +172,6 @@ export const disconnectPlayer = operation({
     'The reply always has both lists; for a player who is not connected, both are empty.',
     'Its calls have a rate limit of their own, which reads and writes do not use up. Policies are as in GetPlayerConnectionStatus.',
   ],
-  handler({ input, services, change }) {
-    const disconnected = services.players.disconnect(nameOf(input), change);
-    return andThen(disconnected, ({ successes, failures }) => ({
-      DisconnectSuccesses: successes,
-      DisconnectFailures: failures,
-    }));
-  },
+  handler: disconnectAsModelled,
+  additions: orders,
 });

@@ -1,7 +1,7 @@
 import { parseJson } from '@respark/protocol';
 import { Command } from 'commander';
 import { EVERY_OPERATION } from '../../api/every-operation.ts';
-import type { Operation } from '../../api/operation.ts';
+import { type Operation, wholeInput } from '../../api/operation.ts';
 import type { Input } from '../../api/operation-request.ts';
 import type { Shape, StructureShape } from '../../api/shape.ts';
 import { printable } from '../../text.ts';
@@ -97,7 +97,8 @@ Examples: list all operations; show the input of one; call it
 function helpOf(name: string | undefined): string {
   const operation = name === undefined ? undefined : findOperation(name);
   if (operation === undefined) return EXAMPLES;
-  const { http, input } = operation;
+  const { http } = operation;
+  const input = wholeInput(operation);
   const members = [...rowsOf(input, '')];
   const json = input.required.length === 0 ? '' : ` --json '${JSON.stringify(skeletonOf(input))}'`;
   return `
