@@ -16,6 +16,7 @@ import { listen, listenForMetrics, listenForPlayers } from './app/listeners.ts';
 import type { Migrated } from './app/migrated.ts';
 import { createNode } from './app/node.ts';
 import { osUser } from './app/os-user.ts';
+import type { RedisSettings } from './app/redis-backends.ts';
 import { ensureRoot, openAccess, type RootKey, writeRootCredentials } from './app/root-key.ts';
 import { type Rotation, rotateSecretKey } from './app/secret-rotation.ts';
 import { createServices } from './app/services.ts';
@@ -238,8 +239,8 @@ export async function openAdministration(options: Surroundings): Promise<Adminis
 export const backUpData = writeBackup;
 export const restoreData = restoreBackup;
 
-/** What a command may find out about the server that holds the directory of a cluster. Rejects when it is away. */
-export async function examineRedis(settings: { readonly redisUrl: string; readonly redisTimeoutMs: number }) {
+/** What a command may find out about the servers that hold the directory of a cluster. Rejects when they are away. */
+export async function examineRedis(settings: RedisSettings) {
   const { examineRedis } = await import('./app/redis-backends.ts');
   return await examineRedis(settings);
 }

@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts';
+import { type Clock, systemClock } from '../clock.ts';
 import type { Cluster, NodeRecord } from '../cluster/cluster.ts';
-import { examineRedisServer, type ServerFinding } from '../cluster/redis/examine-server.ts';
+import { examineRedisServers, type ServerFinding } from '../cluster/redis/examine-server.ts';
 import { NodeRedisLink } from '../cluster/redis/node-redis.ts';
 import { RedisCluster } from '../cluster/redis/redis-cluster.ts';
 import type { Settings } from '../config/config.ts';
@@ -24,18 +24,21 @@ export function openRedisCluster({
   readonly metrics: Pick<Metrics, 'cluster'>;
   readonly facts: NodeRecord['facts'];
 }): Cluster {
-  const { redisUrl: url, redisTimeoutMs: timeoutMs } = settings;
-  const link = new NodeRedisLink({ url, timeoutMs, clock });
+  const { redisUrl: url, redisSentinelUrl: sentinelUrl, redisTimeoutMs: timeoutMs } = settings;
+  const link = new NodeRedisLink({ url, sentinelUrl, timeoutMs, clock });
   return new RedisCluster({ settings, log, clock, random, link, facts, metrics: metrics.cluster });
 }
 
-/** What is wrong with the server that holds the directory, or may be. Rejects when it is away. */
+export interface RedisSettings extends Pick<Settings, 'redisSentinelUrl' | 'redisPartitions' | 'redisTimeoutMs'> {
+  readonly redisUrl: string;
+}
+
+/** What is wrong with the servers that hold the directory, or may be. Rejects when they are away. */
 export async function examineRedis({
   redisUrl: url,
+  redisSentinelUrl: sentinelUrl,
+  redisPartitions: partitions,
   redisTimeoutMs: timeoutMs,
-}: {
-  readonly redisUrl: string;
-  readonly redisTimeoutMs: number;
-}): Promise<readonly ServerFinding[]> {
-  return await examineRedisServer({ url, timeoutMs });
+}: RedisSettings): Promise<readonly ServerFinding[]> {
+  return await examineRedisServers({ url, sentinelUrl, partitions, timeoutMs, clock: systemClock });
 }

@@ -44,6 +44,7 @@ export interface NodeCalls {
   /** Sends a notification on those of the connections that are open. */
   readonly notify: {
     readonly request: {
+      readonly player: PlayerKey;
       readonly connectionIds: readonly string[];
       readonly type: string;
       readonly payload: Readonly<Record<string, unknown>>;

@@ -92,7 +92,10 @@ test('the model of Redis in the simulation does what the scripts do on a real on
   skip: findRedisFault() ?? false,
 }, async (t) => {
   const server = await RedisServer.start(t);
-  const session = await new NodeRedisLink({ url: server.url, timeoutMs: 10_000, clock: systemClock }).connect(() => {});
+  const session = await new NodeRedisLink({ url: server.url, timeoutMs: 10_000, clock: systemClock }).connect(
+    '{d0}',
+    () => {},
+  );
   t.after(() => session.close());
   const replies = new Set<string>();
   for (let seed = 1; seed <= SEEDS; seed += 1) {

@@ -52,7 +52,7 @@ export class SimulatedRedis {
 
   linkOf(client: Client): RedisLink {
     return {
-      connect: async (closed) => {
+      connect: async (_key, closed) => {
         const connection = await this.#open(client, closed);
         const runId = await this.#ask(connection, () => this.runId);
         const session: RedisSession = {

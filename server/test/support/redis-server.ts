@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,12 +19,12 @@ export function findRedisFault(): string | undefined {
 export class RedisServer {
   readonly url: string;
   readonly directory: string;
-  readonly #port: number;
+  readonly port: number;
   readonly #flags: readonly string[];
   #child: ChildProcess | undefined;
 
   private constructor(port: number, flags: readonly string[]) {
-    this.#port = port;
+    this.port = port;
     this.#flags = flags;
     this.url = `redis://127.0.0.1:${port}`;
     this.directory = mkdtempSync(join(tmpdir(), 'redis-'));
@@ -32,30 +32,46 @@ export class RedisServer {
 
   static async start(t: Pick<TestContext, 'after'>, flags: readonly string[] = []): Promise<RedisServer> {
     const server = new RedisServer(await freePort(), flags);
-    t.after(async () => {
-      await server.kill();
-      rmSync(server.directory, { recursive: true, force: true });
-    });
+    t.after(() => server.#discard());
     await server.start();
     return server;
   }
 
+  /** A Sentinel that decides alone, half a second after the primary has gone. */
+  static async startSentinel(
+    t: Pick<TestContext, 'after'>,
+    { name, primary }: { name: string; primary: RedisServer },
+  ): Promise<RedisServer> {
+    const sentinel = new RedisServer(await freePort(), []);
+    t.after(() => sentinel.#discard());
+    const file = join(sentinel.directory, 'sentinel.conf');
+    const lines = [
+      `sentinel monitor ${name} 127.0.0.1 ${primary.port} 1`,
+      `sentinel down-after-milliseconds ${name} 500`,
+    ];
+    writeFileSync(file, lines.join('\n'));
+    await sentinel.#run([file, '--sentinel', '--port', String(sentinel.port)], '+monitor');
+    return sentinel;
+  }
+
   /** Starts with the snapshot that is in its directory, if there is one. */
   async start(): Promise<void> {
-    const child = spawn(
-      'redis-server',
-      [
-        ...['--port', String(this.#port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'],
-        ...['--dir', this.directory, '--maxmemory-policy', 'noeviction', ...this.#flags],
-      ],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    );
+    const flags = [
+      ...['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'],
+      ...['--dir', this.directory, '--maxmemory-policy', 'noeviction', ...this.#flags],
+    ];
+    await this.#run(flags, 'Ready to accept connections');
+  }
+
+  /** Resolves when the program has printed that it is ready. */
+  async #run(flags: readonly string[], ready: string): Promise<void> {
+    const child = spawn('redis-server', flags, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#child = child;
     await new Promise<void>((resolve, reject) => {
       let output = '';
       child.stdout.on('data', (chunk: Buffer) => {
         output += chunk.toString();
-        if (output.includes('Ready to accept connections')) resolve();
+        if (output.includes(ready)) resolve();
       });
       child.once('exit', () => reject(new Error(`redis-server did not start: ${output}`)));
     });
@@ -66,6 +82,11 @@ export class RedisServer {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGKILL');
     await once(child, 'exit');
+  }
+
+  async #discard(): Promise<void> {
+    await this.kill();
+    rmSync(this.directory, { recursive: true, force: true });
   }
 
   /** Removes the snapshot. */
@@ -83,12 +104,12 @@ export class RedisServer {
 
   /** Runs a command with redis-cli. */
   command(...words: readonly string[]): string {
-    const { stdout, stderr } = spawnSync('redis-cli', ['-p', String(this.#port), ...words], { encoding: 'utf8' });
+    const { stdout, stderr } = spawnSync('redis-cli', ['-p', String(this.port), ...words], { encoding: 'utf8' });
     return `${stdout}${stderr}`.trim();
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -141,12 +141,12 @@ async function checkDatabase(world: World, settings: Settings): Promise<Finding[
 
 /** A single node has no Redis to check. */
 async function checkRedis(world: World, settings: Settings): Promise<Finding[]> {
-  const { redisUrl, redisTimeoutMs } = settings;
+  const { redisUrl } = settings;
   if (redisUrl === undefined) return [];
   const check = 'Redis';
   try {
     const { examineRedis } = await world.loadMain();
-    return (await examineRedis({ redisUrl, redisTimeoutMs })).map((finding) => ({ check, ...finding }));
+    return (await examineRedis({ ...settings, redisUrl })).map((finding) => ({ check, ...finding }));
   } catch (error) {
     const detail = `it does not answer: ${describeCause(error)}`;
     return [{ check, state: 'fail', detail, advice: 'see that it runs, and that RESPARK_REDIS_URL names it' }];

@@ -3,6 +3,7 @@ import type { Log } from '../../log.ts';
 import { type RandomBytes, uuidV7 } from '../../random.ts';
 import type { NodeCallKind } from '../node-calls.ts';
 import { fraction } from './kept-session.ts';
+import type { PartitionKeys } from './keys.ts';
 import type { RedisLink, RedisSubscription } from './link.ts';
 
 /** What goes through a node's channel: a request, or the reply to one of its own. */
@@ -20,7 +21,7 @@ const LAST_RETRY_MS = 2_000;
 
 interface ChannelsParts {
   readonly node: string;
-  readonly prefix: string;
+  readonly keys: Pick<PartitionKeys, 'channel'>;
   readonly timeoutMs: number;
   readonly link: RedisLink;
   readonly clock: Clock;
@@ -32,8 +33,8 @@ interface ChannelsParts {
 }
 
 /**
- * The requests that one incarnation sends to others and gets from them, as messages on channels: each incarnation has one
- * that carries its name. A message is delivered once or not at all, so a request without a reply fails at its time limit.
+ * The requests that one incarnation sends to others and gets from them about one partition's players, as messages on channels:
+ * each incarnation has one that carries its name, on the partition's server. A message is delivered once or not at all, so a request without a reply fails at its time limit.
  */
 export class Channels {
   readonly #parts: ChannelsParts;
@@ -60,7 +61,7 @@ export class Channels {
   }
 
   async request(target: string, kind: NodeCallKind, request: unknown, timeoutMs: number): Promise<unknown> {
-    const { node, random, clock, publish } = this.#parts;
+    const { node, random, clock, keys, publish } = this.#parts;
     if (this.#waiting.size >= MAX_WAITING) throw new Error('too many requests wait for other nodes');
     const id = uuidV7(random, clock.now());
     const replied = new Promise<unknown>((resolve, reject) => {
@@ -70,7 +71,7 @@ export class Channels {
     try {
       const message: Message = { id, from: node, kind, request };
       const send = async () => {
-        const receivers = await publish(this.#channelOf(target), JSON.stringify(message));
+        const receivers = await publish(keys.channel(target), JSON.stringify(message));
         if (receivers === 0) throw new Error(`node ${target} is not listening`);
         return await replied;
       };
@@ -88,15 +89,11 @@ export class Channels {
     this.#waiting.clear();
   }
 
-  #channelOf(node: string): string {
-    return `${this.#parts.prefix}:node:${node}`;
-  }
-
   async #keepSubscribed(): Promise<void> {
-    const { node, link, log, random } = this.#parts;
+    const { node, link, keys, log, random } = this.#parts;
     for (let failures = 0; !this.#isClosed; ) {
       try {
-        await this.#subscribeUntilLost(link, this.#channelOf(node), () => {
+        await this.#subscribeUntilLost(link, keys.channel(node), () => {
           failures = 0;
         });
         if (!this.#isClosed) log.warn({ node }, 'the channel of this node was lost: other nodes cannot reach it');
@@ -161,8 +158,9 @@ export class Channels {
   }
 
   async #answer({ id, from, kind, request }: Extract<Message, { id: string }>): Promise<void> {
+    const { keys, publish } = this.#parts;
     const send = async (message: Message) => {
-      if (!this.#isClosed) await this.#parts.publish(this.#channelOf(from), JSON.stringify(message));
+      if (!this.#isClosed) await publish(keys.channel(from), JSON.stringify(message));
     };
     if (this.#answering >= MAX_ANSWERING) {
       await send({ to: id, fault: 'the node has too many requests to answer' });

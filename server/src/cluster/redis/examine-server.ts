@@ -1,4 +1,6 @@
-import { createClient } from '@redis/client';
+import { type Clock, withTimeout } from '../../clock.ts';
+import { partitionTag } from './keys.ts';
+import { connectTo, type RedisClient, type RedisPlace, RedisServers, siblingOf } from './servers.ts';
 
 /** What is wrong with a Redis server, or may be. `fail`: a cluster on it does not keep its promises. */
 export interface ServerFinding {
@@ -10,45 +12,104 @@ export interface ServerFinding {
 /** The oldest that is tested. */
 const OLDEST_VERSION = 7;
 
-/** Looks at a server's version, role and settings, and changes nothing. Rejects when it cannot be reached. */
-export async function examineRedisServer({
-  url,
-  timeoutMs,
-}: {
-  url: string;
-  timeoutMs: number;
-}): Promise<ServerFinding[]> {
-  const [one, other] = [await open({ url, timeoutMs }), await open({ url, timeoutMs })];
+/** What `judge` reads of a server's settings. */
+const SETTINGS = [
+  ...['maxmemory-policy', 'min-replicas-to-write', 'min-replicas-max-lag'],
+  ...['cluster-node-timeout', 'cluster-require-full-coverage'],
+];
+
+interface Examination extends RedisPlace {
+  readonly partitions: number;
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+}
+
+/**
+ * Looks at the version, role and settings of each server that has a part of the directory or could have one, and changes
+ * nothing. Rejects when the first one cannot be reached.
+ */
+export async function examineRedisServers(parts: Examination): Promise<ServerFinding[]> {
+  const { timeoutMs } = parts;
+  const servers = new RedisServers(parts);
+  const findings: ServerFinding[] = [];
+  const shards = await findShards(servers, parts);
+  for (const [url, partitions] of shards) {
+    const isOnly = url === undefined;
+    const connect = async () => (isOnly ? await servers.connect(partitionTag(0)) : await connectTo(url, timeoutMs));
+    const found = await examine(connect, parts).catch((error: unknown): ServerFinding[] => {
+      if (isOnly) throw error;
+      const detail = `it does not answer: ${error instanceof Error ? error.message : String(error)}`;
+      return [{ state: 'fail', detail, advice: 'see that it runs, and that nodes of Respark reach it' }];
+    });
+    const where = isOnly ? '' : `${new URL(url).host} (${partitions} of ${parts.partitions} partitions): `;
+    findings.push(...found.map((finding) => ({ ...finding, detail: `${where}${finding.detail}` })));
+  }
+  const idle = [...shards.values()].filter((partitions) => partitions === 0).length;
+  if (idle > 0) {
+    const detail = `${idle} of the ${shards.size} shards of the cluster have no partition`;
+    findings.push({ state: 'warn', detail, advice: 'stop all nodes, and raise RESPARK_REDIS_PARTITIONS' });
+  }
+  return findings;
+}
+
+/** URL of each primary of a Redis Cluster → how many partitions it has. A single server has all, and no URL of its own. */
+async function findShards(servers: RedisServers, examination: Examination): Promise<Map<string | undefined, number>> {
+  const client = await servers.connect(partitionTag(0));
   try {
-    const info = factsOf(await one.sendCommand(['INFO']));
-    const again = factsOf(await other.sendCommand(['INFO', 'server']));
-    const setting = async (name: string) => {
-      const reply: unknown = await one.sendCommand(['CONFIG', 'GET', name]).catch(() => undefined);
-      return Array.isArray(reply) ? String(reply[1]) : undefined;
-    };
+    const ask = askOf(client, examination);
+    const { partitions } = examination;
+    if (factsOf(await ask('INFO', 'server')).get('redis_mode') !== 'cluster') return new Map([[undefined, partitions]]);
+    const ranges = ((await ask('CLUSTER', 'SLOTS')) as [number, number, [string | null, number]][]).map(
+      ([first, last, [host, port]]) => ({ first, last, url: siblingOf(client.url, host ?? '', String(port)).href }),
+    );
+    const tags = Array.from({ length: partitions }, (_, number) => partitionTag(number));
+    const slots = (await Promise.all(tags.map((tag) => ask('CLUSTER', 'KEYSLOT', tag)))).map(Number);
+    const shards = new Map<string, number>(ranges.map(({ url }) => [url, 0]));
+    for (const { first, last, url } of ranges) {
+      const own = slots.filter((slot) => slot >= first && slot <= last).length;
+      shards.set(url, (shards.get(url) ?? 0) + own);
+    }
+    return shards;
+  } finally {
+    client.end();
+  }
+}
+
+/** `connect` is called twice, to see whether it leads to the same process each time. */
+async function examine(connect: () => Promise<RedisClient>, examination: Examination): Promise<ServerFinding[]> {
+  const one = await connect();
+  try {
+    const ask = askOf(one, examination);
+    const info = factsOf(await ask('INFO'));
+    const other = await connect();
+    const again = await askOf(other, examination)('INFO', 'server').finally(other.end);
+    const runId = info.get('run_id');
+    const settings = await ask('CONFIG', 'GET', ...SETTINGS).catch(() => ({}));
     return judge({
       info,
-      isDirect: info.get('run_id') !== undefined && info.get('run_id') === again.get('run_id'),
-      eviction: (await setting('maxmemory-policy')) ?? info.get('maxmemory_policy'),
-      minReplicas: await setting('min-replicas-to-write'),
+      isDirect: runId !== undefined && runId === factsOf(again).get('run_id'),
+      settings: new Map(Object.entries({ 'maxmemory-policy': info.get('maxmemory_policy'), ...(settings as object) })),
     });
   } finally {
-    for (const client of [one, other]) if (client.isOpen) client.destroy();
+    one.end();
   }
+}
+
+function askOf(client: RedisClient, { timeoutMs, clock }: Examination) {
+  return (...words: string[]) => withTimeout(client.send(words), timeoutMs, clock);
 }
 
 /** The findings about what a server says of itself. */
 export function judge({
   info,
   isDirect,
-  eviction,
-  minReplicas,
+  settings,
 }: {
   info: ReadonlyMap<string, string>;
   /** Whether two connections have reached the same process. */
   isDirect: boolean;
-  eviction: string | undefined;
-  minReplicas: string | undefined;
+  /** Those that the server has told. */
+  settings: ReadonlyMap<string, string | undefined>;
 }): ServerFinding[] {
   const version = info.get('valkey_version') ?? info.get('redis_version') ?? 'unknown';
   const findings: ServerFinding[] = [];
@@ -61,31 +122,31 @@ export function judge({
   if (Number.parseInt(version, 10) < OLDEST_VERSION) {
     add('warn', `version ${version} is older than what is tested`, `use version ${OLDEST_VERSION} or later`);
   }
-  if (info.get('redis_mode') === 'cluster') {
-    add('fail', 'it is a node of Redis Cluster', 'use a single primary, with replicas and Sentinel if you like');
-  }
   if (info.get('role') !== undefined && info.get('role') !== 'master') {
     add('fail', 'it is a replica', 'connect to the primary');
   }
+  const [eviction, minReplicas, maxLag, nodeTimeout, fullCoverage] = SETTINGS.map((name) => settings.get(name));
   if (eviction !== 'noeviction') {
     const detail = `maxmemory-policy is ${eviction ?? 'unknown'}: connections that are evicted would not be found`;
     add(eviction === undefined ? 'warn' : 'fail', detail, 'CONFIG SET maxmemory-policy noeviction');
   }
-  if (Number(info.get('connected_slaves') ?? '0') > 0 && !(Number(minReplicas) >= 1)) {
+  const hasReplicas = Number(info.get('connected_slaves') ?? '0') > 0;
+  if (hasReplicas && !(Number(minReplicas) >= 1)) {
     const detail = `it has replicas, and min-replicas-to-write is ${minReplicas ?? 'unknown'}: a primary that is cut off would go on`;
     add('warn', detail, 'CONFIG SET min-replicas-to-write 1');
   }
+  if (info.get('redis_mode') === 'cluster') {
+    if (fullCoverage !== 'no') {
+      const detail = `cluster-require-full-coverage is ${fullCoverage ?? 'unknown'}: one shard that is away would take all others with it`;
+      add('warn', detail, 'CONFIG SET cluster-require-full-coverage no');
+    }
+    if (hasReplicas && Number(maxLag) * 1_000 >= Number(nodeTimeout)) {
+      const detail = `min-replicas-max-lag (${maxLag} s) is not below cluster-node-timeout (${nodeTimeout} ms): a primary that is cut off could go on beside its successor`;
+      add('warn', detail, 'CONFIG SET cluster-node-timeout to more');
+    }
+  }
   if (findings.length > 0) return findings;
   return [{ state: 'ok', detail: `version ${version}, a primary that evicts nothing` }];
-}
-
-async function open({ url, timeoutMs }: { url: string; timeoutMs: number }) {
-  const socket = { reconnectStrategy: false as const, connectTimeout: timeoutMs, socketTimeout: timeoutMs };
-  const client = createClient({ url, RESP: 2, disableOfflineQueue: true, disableClientInfo: true, socket });
-  // What fails rejects as well.
-  client.on('error', () => {});
-  await client.connect();
-  return client;
 }
 
 /** The lines `name:value` of an INFO. */

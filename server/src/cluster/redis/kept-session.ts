@@ -71,6 +71,8 @@ export class OpenSession {
 
 interface KeptSessionParts {
   readonly link: RedisLink;
+  /** The connection is to the server that has this key, whichever that is when it is made. */
+  readonly key: string;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly redisTimeoutMs: number;
@@ -141,11 +143,11 @@ export class KeptSession {
   }
 
   async #connect(): Promise<OpenSession> {
-    const { link, clock, redisTimeoutMs: timeoutMs, measured } = this.#parts;
+    const { link, key, clock, redisTimeoutMs: timeoutMs, measured } = this.#parts;
     let isLate = false;
     let isEnded = false;
     let open: OpenSession | undefined;
-    const connecting = link.connect(() => {
+    const connecting = link.connect(key, () => {
       isEnded = true;
       open?.giveUp();
     });

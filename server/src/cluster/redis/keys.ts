@@ -1,15 +1,20 @@
 import type { PlayerKey } from '../../player-key.ts';
 
-/** The names of one partition's keys. They share a hash tag, so that one server has all of them. */
+/** The names of one partition's keys and channels. They share a hash tag, so that one server has all of them. */
 export class PartitionKeys {
   readonly era: string;
   readonly former: string;
   readonly #base: string;
 
   constructor(prefix: string, partition: number) {
-    this.#base = `${prefix}:{d${partition}}`;
+    this.#base = `${prefix}:${partitionTag(partition)}`;
     this.era = `${this.#base}:era`;
     this.former = `${this.#base}:former`;
+  }
+
+  /** The channel on which the node hears of the partition's players. */
+  channel(node: string): string {
+    return `${this.#base}:node:${node}`;
   }
 
   of(era: string): EraKeys {
@@ -51,6 +56,11 @@ export class EraKeys {
   index(node: string): string {
     return `${this.#base}:i:${node}`;
   }
+}
+
+/** The hash tag of a partition: what a Redis Cluster takes instead of the whole key to choose the server. */
+export function partitionTag(partition: number): string {
+  return `{d${partition}}`;
 }
 
 /** A player's name within keys and scripts. Stage ids have no colon. */

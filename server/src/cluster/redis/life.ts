@@ -4,6 +4,7 @@ import { type RandomBytes, uuidV7 } from '../../random.ts';
 import { DirectoryUnavailable } from '../cluster.ts';
 import type { NodeCallKind } from '../node-calls.ts';
 import { Channels } from './channels.ts';
+import { PartitionKeys } from './keys.ts';
 import { NodeLease } from './lease.ts';
 import type { RedisLink } from './link.ts';
 import { Partition } from './partition.ts';
@@ -35,30 +36,34 @@ interface LifeEvents extends Omit<PartitionEvents, 'buried'> {
  */
 export class Life {
   readonly lease: NodeLease;
-  readonly channels: Channels;
-  readonly #partitions: Partition[] = [];
+  /** One for each partition, so that what is asked about its players passes its server alone. */
+  readonly #channels: readonly Channels[];
+  readonly #partitions: (Partition | undefined)[];
 
   constructor(parts: LifeParts, events: LifeEvents, former?: Life) {
     const { clock, random, log, link, settings, facts } = parts;
-    const { redisPartitions, leaseMs, leaseMarginMs, redisPrefix: prefix, redisTimeoutMs: timeoutMs } = settings;
+    const { redisPartitions, leaseMs, leaseMarginMs, redisPrefix, redisTimeoutMs: timeoutMs } = settings;
     const node = uuidV7(random, clock.now());
     this.lease = new NodeLease({
       ...{ node, clock, partitions: redisPartitions, durationMs: leaseMs - leaseMarginMs },
       ended: () => events.ended(this),
     });
-    this.channels = new Channels({
-      ...{ node, prefix, timeoutMs, link, clock, random, log },
-      publish: async (channel, text) => await this.partition(0).publish(channel, text),
-      answer: (kind, request) => events.answer(kind, request),
-    });
-    // An entry is made only when requests about it can arrive.
-    void this.channels.subscribed.then(() => {
-      if (this.lease.isOver) return;
-      const partitionEvents = { ...events, buried: () => this.lease.end() };
-      for (let number = 0; number < redisPartitions; number += 1) {
+    this.#partitions = new Array<Partition | undefined>(redisPartitions).fill(undefined);
+    this.#channels = Array.from(this.#partitions, (_, number) => {
+      const channels = new Channels({
+        ...{ node, timeoutMs, link, clock, random, log },
+        keys: new PartitionKeys(redisPrefix, number),
+        publish: async (channel, text) => await this.partition(number).publish(channel, text),
+        answer: (kind, request) => events.answer(kind, request),
+      });
+      // An entry is made only when requests about it can arrive.
+      void channels.subscribed.then(() => {
+        if (this.lease.isOver) return;
         const own = { lease: this.lease, facts: JSON.stringify(facts), former: former?.node };
-        this.#partitions.push(new Partition({ ...parts, ...own, number, events: partitionEvents }));
-      }
+        const partitionEvents = { ...events, buried: () => this.lease.end() };
+        this.#partitions[number] = new Partition({ ...parts, ...own, number, events: partitionEvents });
+      });
+      return channels;
     });
   }
 
@@ -66,12 +71,20 @@ export class Life {
     return this.lease.node;
   }
 
-  get partitions(): readonly Partition[] {
+  /** By number; those that the node has not joined yet are undefined. */
+  get partitions(): readonly (Partition | undefined)[] {
     return this.#partitions;
   }
 
+  /** While the lease lasts, one partition that is away keeps nobody from the players of the others. */
   get isAvailable(): boolean {
-    return this.lease.mayAct() && this.#partitions.every(({ isAvailable }) => isAvailable);
+    return this.lease.mayAct() && this.#partitions.some((partition) => partition?.isAvailable);
+  }
+
+  channels(partition: number): Channels {
+    const channels = this.#channels[partition];
+    if (channels === undefined) throw new Error(`there is no partition ${partition}`);
+    return channels;
   }
 
   partition(number: number): Partition {
@@ -84,8 +97,8 @@ export class Life {
   async close({ isLeaving }: { isLeaving: boolean }): Promise<void> {
     const mayLeave = isLeaving && this.lease.mayAct();
     this.lease.close();
-    const closing = this.#partitions.map((partition) => partition.close({ isLeaving: mayLeave }));
+    const closing = this.#partitions.map((partition) => partition?.close({ isLeaving: mayLeave }));
     if (mayLeave) await Promise.all(closing);
-    this.channels.close();
+    for (const channels of this.#channels) channels.close();
   }
 }

@@ -12,7 +12,10 @@ export type ScriptReply = readonly [status: string, ...rest: string[]];
  * sent again on another connection: when this one ends, what has no reply yet rejects, and its outcome is unknown.
  */
 export interface RedisSession {
-  /** The server's run id. Another server has another, and so has the same one after a restart. */
+  /**
+   * Names the server's life as a primary. Another server has another, and so has the same one after a restart, or after it
+   * was a replica.
+   */
   readonly runId: string;
   run(script: Script, keys: readonly string[], parameters: readonly string[]): Promise<ScriptReply>;
   /** Resolves with the number of subscribers that the message was sent to. */
@@ -25,10 +28,13 @@ export interface RedisSubscription {
   close(): void;
 }
 
-/** The way to Redis. Neither method tries again: the caller does. Both reject within the link's own time limit. */
+/**
+ * The way to Redis: to the primary that has a key or a channel, by its hash tag, at the time. Neither method tries again: the
+ * caller does. Both reject when a server does not answer within the link's own time limit.
+ */
 export interface RedisLink {
-  /** Opens a connection; `closed` is called once when it ends, for whatever reason. */
-  connect(closed: () => void): Promise<RedisSession>;
+  /** Opens a connection for keys with the same hash tag; `closed` is called once when it ends, for whatever reason. */
+  connect(key: string, closed: () => void): Promise<RedisSession>;
   /** Opens a connection of its own for the messages of this channel. What is published while it is away is lost. */
   subscribe(channel: string, events: { message(text: string): void; closed(): void }): Promise<RedisSubscription>;
 }

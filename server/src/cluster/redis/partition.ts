@@ -68,6 +68,7 @@ export class Partition {
     this.#observation = new Observation(settings);
     this.#kept = new KeptSession({
       ...parts,
+      key: this.#keys.era,
       redisTimeoutMs: settings.redisTimeoutMs,
       join: (session) => this.#join(session),
       failed: (err) => log.warn({ err, partition }, 'the directory of connections cannot be reached'),

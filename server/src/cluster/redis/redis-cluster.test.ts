@@ -1,5 +1,6 @@
 import { after, describe, type TestContext } from 'node:test';
 import { findRedisFault, RedisServer } from '../../../test/support/redis-server.ts';
+import { RedisShards } from '../../../test/support/redis-shards.ts';
 import { systemClock } from '../../clock.ts';
 import { createSystemRandom, randomAlphanumeric } from '../../random.ts';
 import { testCluster } from '../cluster.contract.ts';
@@ -17,16 +18,20 @@ const clock = {
   },
 };
 
-for (const redisPartitions of [1, 3]) {
-  describe(`over Redis, with ${redisPartitions} partitions`, { skip: fault ?? false }, () => {
-    let server: Promise<RedisServer> | undefined;
+for (const { name, redisPartitions, start } of [
+  { name: 'a server of Redis', redisPartitions: 1, start: RedisServer.start },
+  { name: 'a server of Redis', redisPartitions: 3, start: RedisServer.start },
+  { name: 'a Redis Cluster', redisPartitions: 4, start: RedisShards.start },
+]) {
+  describe(`over ${name}, with ${redisPartitions} partitions`, { skip: fault ?? false }, () => {
+    let server: Promise<{ readonly url: string }> | undefined;
     const closings: (() => Promise<void>)[] = [];
     after(async () => {
       for (const close of closings) await close();
     });
 
     testCluster(async (t: TestContext) => {
-      server ??= RedisServer.start({ after: (close) => void closings.push(close as () => Promise<void>) });
+      server ??= start({ after: (close) => void closings.push(close as () => Promise<void>) });
       const random = createSystemRandom();
       const cluster = new RedisCluster({
         ...{ clock, random, facts: { version: '1' }, log: { debug() {}, info() {}, warn() {}, error() {} } },
@@ -38,8 +43,16 @@ for (const redisPartitions of [1, 3]) {
         },
       });
       t.after(() => cluster.close());
-      while (!cluster.isAvailable) await new Promise((resolve) => setTimeout(resolve, 5));
+      while (!(await isComplete(cluster))) await new Promise((resolve) => setTimeout(resolve, 5));
       return cluster;
     });
   });
+}
+
+/** Whether every partition answers: players enough to be in each of them. */
+async function isComplete(cluster: RedisCluster): Promise<boolean> {
+  if (!cluster.isAvailable) return false;
+  const names = Array.from({ length: 20 }, (_, number) => `player-${number}`);
+  const looks = names.map((playerId) => cluster.list({ stageId: 'stage-1', playerId }));
+  return (await Promise.allSettled(looks)).every(({ status }) => status === 'fulfilled');
 }

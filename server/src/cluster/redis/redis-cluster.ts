@@ -54,12 +54,12 @@ export class RedisCluster implements Cluster {
   }
 
   get size(): number {
-    return this.#life.partitions.reduce((total, { size }) => total + size, 0);
+    return this.#life.partitions.reduce((total, partition) => total + (partition?.size ?? 0), 0);
   }
 
   /** The eras of all partitions: a player's is looked at only when the player is known. */
   era(): string {
-    return this.#life.partitions.map(({ era }) => era).join(' ');
+    return this.#life.partitions.map((partition) => partition?.era ?? '').join(' ');
   }
 
   async register(
@@ -89,7 +89,8 @@ export class RedisCluster implements Cluster {
   ): MaybePromise<NodeReply<Kind>> {
     const life = this.#life;
     if (node !== life.node) {
-      return life.channels.request(node, kind, request, timeoutMs) as Promise<NodeReply<Kind>>;
+      const partition = 'player' in request ? this.#partitionOf(request.player) : 0;
+      return life.channels(partition).request(node, kind, request, timeoutMs) as Promise<NodeReply<Kind>>;
     }
     return withTimeout(this.#answerIn(life, kind, request), timeoutMs, this.#parts.clock);
   }
@@ -114,7 +115,7 @@ export class RedisCluster implements Cluster {
   }
 
   isProvenDead(node: string): boolean {
-    return this.#life.partitions.some((partition) => partition.isDead(node));
+    return this.#life.partitions.some((partition) => partition?.isDead(node));
   }
 
   async nodes(): Promise<readonly NodeRecord[]> {

@@ -40,7 +40,7 @@ describe('nodes that share a Redis', { skip: findRedisFault() ?? false }, () => 
   test('what anybody else publishes on a node’s channel does no harm', async (t) => {
     const { one, other, server } = await open(t);
     for (const text of ['', '{', 'null', '7', '{"id":1}'])
-      server.command('PUBLISH', `respark:node:${other.node}`, text);
+      server.command('SPUBLISH', `respark:{d0}:node:${other.node}`, text);
     other.answer('disconnect', ({ connectionIds }) => ({ closedIds: connectionIds }));
     const request = { player: ALICE, connectionIds: ['a'], requestId: 'r' };
     assert.deepEqual(await one.request(other.node, 'disconnect', request, TIMEOUT_MS), { closedIds: ['a'] });
@@ -118,8 +118,8 @@ describe('nodes that share a Redis', { skip: findRedisFault() ?? false }, () => 
     // Connections that are given up stay open here, as one of which Redis has not heard the end.
     const link: RedisLink = {
       subscribe: (channel, events) => real.subscribe(channel, events),
-      async connect() {
-        const session = await real.connect(() => {});
+      async connect(key) {
+        const session = await real.connect(key, () => {});
         sessions.push(session);
         return { ...session, close: () => {} };
       },

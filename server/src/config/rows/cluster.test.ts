@@ -39,3 +39,13 @@ for (const [name, env, pattern] of [
     assert.match(faultsOf({ ...CLUSTER, ...env }).join(), pattern);
   });
 }
+
+test('Sentinels are named beside the name of the primary, and several servers are separated by commas', () => {
+  const sentinels = 'redis://s1:26379,redis://:pass,word@s2:26379';
+  const env = { ...CLUSTER, RESPARK_REDIS_URL: 'redis://primary', RESPARK_REDIS_SENTINEL_URL: sentinels };
+  assert.equal(loadSettings({ env }).redisSentinelUrl, sentinels);
+  assert.match(
+    faultsOf({ RESPARK_REDIS_SENTINEL_URL: sentinels }).join(),
+    /RESPARK_REDIS_SENTINEL_URL is set without RESPARK_REDIS_URL/,
+  );
+});

@@ -1,11 +1,19 @@
 import { atMost, needs } from '../checks.ts';
 import { choice, integer, secret, text } from '../setting.ts';
 
+/** One URL or several: the commas between them are those in front of a scheme. */
+const REDIS_URLS = /^rediss?:\/\/\S+$/;
+
 const rows = {
   redisUrl: secret({
     rule: 'a URL such as redis://user:password@host:6379, or rediss:// for TLS',
-    pattern: /^rediss?:\/\/\S+$/,
-    help: 'Redis or Valkey server that nodes share: it knows which player is connected to which node, and carries messages between nodes. If not set, this server is the only node. The certificate of a rediss:// server is checked; NODE_EXTRA_CA_CERTS adds authorities.',
+    pattern: REDIS_URLS,
+    help: 'Redis or Valkey server that nodes share: it knows which player is connected to which node, and carries messages between nodes. If not set, this server is the only node. Of a Redis Cluster, name any node, or several, separated by commas, of which one must answer. The certificate of a rediss:// server is checked; NODE_EXTRA_CA_CERTS adds authorities.',
+  }),
+  redisSentinelUrl: secret({
+    rule: 'URLs such as redis://sentinel-1:26379,redis://sentinel-2:26379',
+    pattern: REDIS_URLS,
+    help: 'Redis Sentinels, separated by commas, that say which server is the primary at the moment. RESPARK_REDIS_URL then has, in place of the host, the name by which they know it, such as redis://user:password@mymaster.',
   }),
   redisPrefix: text({
     default: 'respark',
@@ -17,7 +25,7 @@ const rows = {
     default: 1,
     min: 1,
     max: 1_024,
-    help: 'Parts of the directory in Redis, by player. Each node has a connection to Redis for each. All nodes must have the same number: stop all of them to change it.',
+    help: 'Parts of the directory in Redis, by player: they are spread over the shards of a Redis Cluster. Each node has two connections to Redis for each. All nodes must have the same number: stop all of them to change it.',
   }),
   nodeRole: choice({
     default: 'both',
@@ -68,6 +76,7 @@ export const cluster = {
   checks: [
     // A database needs a secret key, so no node makes one of its own.
     needs('redisUrl', 'databaseUrl', 'each node would keep games, keys and players of its own, which the others lack'),
+    needs('redisSentinelUrl', 'redisUrl', 'nobody knows by which name the Sentinels know the primary'),
     needs('redisUrl', 'publicUrl', 'downloads would lead to one of the nodes'),
     // A node that was cut off when the directory lost its memory has stopped by then.
     atMost('leaseMs', 'recoveryMs'),

@@ -26,7 +26,7 @@ export function createNotify({
     const { entries } = await listConnections({ cluster, clock, player, timeoutMs });
     const asked = [...idsByOwner(entries)].map(async ([node, connectionIds]) => {
       try {
-        await cluster.request(node, 'notify', { connectionIds, type, payload }, timeoutMs);
+        await cluster.request(node, 'notify', { player, connectionIds, type, payload }, timeoutMs);
       } catch (error) {
         log.warn({ err: error, node, type }, 'a node did not take a notification');
       }

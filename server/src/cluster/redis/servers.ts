@@ -1,0 +1,138 @@
+import { createClient } from '@redis/client';
+import { type Clock, withTimeout } from '../../clock.ts';
+
+/** Where the servers of a directory are. */
+export interface RedisPlace {
+  /** The server, or several nodes of one Redis Cluster, separated by commas. */
+  readonly url: string;
+  /** Sentinels, separated by commas. The host of `url` is then the name by which they know the primary. */
+  readonly sentinelUrl?: string | undefined;
+}
+
+/** One connection, which is never connected again. */
+export type RedisClient = Awaited<ReturnType<typeof connectTo>>;
+
+/** A cluster whose nodes redirect more often than this does not agree with itself. */
+const MAX_REDIRECTIONS = 5;
+
+/** Finds the primary that has a key: the only server, the one that Sentinels name, or one of a Redis Cluster. */
+export class RedisServers {
+  /** The first one is asked. It goes to the end when it does not answer. */
+  readonly #urls: string[];
+  readonly #sentinelUrls: string[];
+  readonly #timeoutMs: number;
+  readonly #clock: Clock;
+
+  constructor({ url, sentinelUrl, timeoutMs, clock }: RedisPlace & { timeoutMs: number; clock: Clock }) {
+    this.#urls = urlsIn(url);
+    this.#sentinelUrls = urlsIn(sentinelUrl ?? '');
+    this.#timeoutMs = timeoutMs;
+    this.#clock = clock;
+  }
+
+  /** Connects to the server as it is now. What fails is not tried again. */
+  async connect(key: string): Promise<RedisClient> {
+    let url = await this.#findEntrance();
+    for (let redirections = 0; redirections <= MAX_REDIRECTIONS; redirections += 1) {
+      const found = await this.#lookAt(url, key).catch((error: unknown) => {
+        if (redirections === 0) rotate(this.#urls, url);
+        throw error;
+      });
+      if (!(found instanceof URL)) return found;
+      url = found.href;
+    }
+    throw new Error(`the cluster redirected more than ${MAX_REDIRECTIONS} times: its nodes do not agree about ${key}`);
+  }
+
+  /** A connection to the server, or the URL of the one that it names as having the key. */
+  async #lookAt(url: string, key: string): Promise<RedisClient | URL> {
+    const client = await connectTo(url, this.#timeoutMs);
+    try {
+      await this.#ask(client, ['EXISTS', key]);
+      return client;
+    } catch (error) {
+      client.end();
+      const [, host, port] = /^MOVED \d+ (.*):(\d+)$/.exec(error instanceof Error ? error.message : '') ?? [];
+      if (host === undefined || port === undefined) throw error;
+      return siblingOf(url, host, port);
+    }
+  }
+
+  async #findEntrance(): Promise<string> {
+    const [url = ''] = this.#urls;
+    const [sentinelUrl] = this.#sentinelUrls;
+    if (sentinelUrl === undefined) return url;
+    try {
+      const name = new URL(url).hostname;
+      const sentinel = await connectTo(sentinelUrl, this.#timeoutMs);
+      try {
+        const address = await this.#ask(sentinel, ['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name]);
+        if (!Array.isArray(address)) throw new Error(`Sentinel knows no primary with the name "${name}"`);
+        return siblingOf(url, String(address[0]), String(address[1])).href;
+      } finally {
+        sentinel.end();
+      }
+    } catch (error) {
+      rotate(this.#sentinelUrls, sentinelUrl);
+      throw error;
+    }
+  }
+
+  async #ask(client: RedisClient, words: string[]): Promise<unknown> {
+    return await withTimeout(client.send(words), this.#timeoutMs, this.#clock);
+  }
+}
+
+/** Opens one connection to one server. Rejects when it is not open in time. */
+export async function connectTo(url: string, timeoutMs: number) {
+  const client = createClient({
+    ...{ url, RESP: 3, disableOfflineQueue: true, disableClientInfo: true, maintNotifications: 'disabled' },
+    socket: { reconnectStrategy: false, connectTimeout: timeoutMs },
+  });
+  let noteEnd = () => {};
+  const ended = new Promise<void>((resolve) => {
+    noteEnd = resolve;
+  });
+  const end = () => {
+    noteEnd();
+    if (client.isOpen) client.destroy();
+  };
+  client.on('error', end);
+  client.on('end', end);
+  try {
+    await client.connect();
+  } catch (error) {
+    end();
+    throw error;
+  }
+  return {
+    url,
+    /** Resolves when the connection has ended, for whatever reason. */
+    ended,
+    end,
+    send: async (words: string[]): Promise<unknown> => await client.sendCommand(words),
+    /** What is published on the channel comes in order. `moved` is called when another server has the channel from now on. */
+    async subscribe(channel: string, { message, moved }: { message(text: string): void; moved(): void }) {
+      client.on('sharded-channel-moved', moved);
+      await client.sSubscribe(channel, (text) => message(text));
+    },
+  };
+}
+
+/** The URL of another server of the same kind. An empty host is the one that was asked. */
+export function siblingOf(url: string, host: string, port: string): URL {
+  const other = new URL(url);
+  const name = host === '' ? other.hostname : host;
+  other.host = `${name.includes(':') && !name.startsWith('[') ? `[${name}]` : name}:${port}`;
+  return other;
+}
+
+/** A password may have commas of its own. */
+function urlsIn(text: string): string[] {
+  return text === '' ? [] : text.split(/,(?=rediss?:\/\/)/);
+}
+
+/** Moves the item to the end, unless another caller has done so meanwhile. */
+function rotate(items: string[], item: string): void {
+  if (items[0] === item) items.push(...items.splice(0, 1));
+}
