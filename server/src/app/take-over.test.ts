@@ -12,6 +12,8 @@ const CLUSTER = {
   RESPARK_DATABASE_URL: 'postgres://me@localhost/d',
   RESPARK_SECRET_KEY: Buffer.alloc(32, 'key').toString('base64'),
   RESPARK_LEASE_MS: '30000',
+  RESPARK_REDIS_URL: 'redis://localhost',
+  RESPARK_PUBLIC_URL: 'https://respark.example',
 };
 
 /** A node with two kinds of work, whose first look of all succeeds and whose later ones for deletions fail. */

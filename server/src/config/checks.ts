@@ -32,6 +32,19 @@ export function needs<Key extends string, Needed extends string>(
   };
 }
 
+/** The first setting has another value than `value`, its default, only where the second is set. */
+export function pointless<Key extends string, Needed extends string>(
+  key: Key,
+  value: unknown,
+  needed: Needed,
+): Check<Each<Key | Needed, unknown>> {
+  return (values) => {
+    if (values[needed] !== undefined || values[key] === value) return undefined;
+    const [name, missing] = [variableOf(key), variableOf(needed)];
+    return `${name} is ${values[key]} without ${missing}, and means nothing there; set ${missing}, or leave ${name} out`;
+  };
+}
+
 /** The small number, multiplied by `times`, is at most the large one. */
 export function atMost<Small extends string, Large extends string>(
   small: Small,

@@ -40,6 +40,24 @@ for (const [name, env, pattern] of [
   });
 }
 
+for (const env of [
+  { RESPARK_NODE_ROLE: 'gateway' },
+  { RESPARK_LEASE_MS: '40000', RESPARK_RECOVERY_MS: '40000' },
+  { RESPARK_REDIS_PARTITIONS: '2' },
+  { RESPARK_REDIS_PREFIX: 'other' },
+]) {
+  test(`a single node is not given ${Object.keys(env).join(' and ')}`, () => {
+    assert.deepEqual(
+      faultsOf(env),
+      Object.entries(env).map(
+        ([name, value]) =>
+          `${name} is ${value} without RESPARK_REDIS_URL, and means nothing there; set RESPARK_REDIS_URL, or leave ${name} out`,
+      ),
+    );
+    assert.deepEqual(faultsOf({ ...CLUSTER, ...env }), []);
+  });
+}
+
 test('Sentinels are named beside the name of the primary, and several servers are separated by commas', () => {
   const sentinels = 'redis://s1:26379,redis://:pass,word@s2:26379';
   const env = { ...CLUSTER, RESPARK_REDIS_URL: 'redis://primary', RESPARK_REDIS_SENTINEL_URL: sentinels };

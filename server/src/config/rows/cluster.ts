@@ -1,4 +1,4 @@
-import { atMost, needs } from '../checks.ts';
+import { atMost, needs, pointless } from '../checks.ts';
 import { choice, integer, secret, text } from '../setting.ts';
 
 /** One URL or several: the commas between them are those in front of a scheme. */
@@ -70,6 +70,12 @@ const rows = {
   }),
 };
 
+/** A single node would go by none of these, so that whoever sets them means a cluster. */
+const ONLY_IN_A_CLUSTER = [
+  ...['redisPrefix', 'redisPartitions', 'nodeRole', 'redisTimeoutMs'],
+  ...['renewMs', 'leaseMs', 'leaseMarginMs', 'recoveryMs'],
+] as const satisfies (keyof typeof rows)[];
+
 export const cluster = {
   title: 'A cluster of nodes',
   rows,
@@ -77,6 +83,7 @@ export const cluster = {
     // A database needs a secret key, so no node makes one of its own.
     needs('redisUrl', 'databaseUrl', 'each node would keep games, keys and players of its own, which the others lack'),
     needs('redisSentinelUrl', 'redisUrl', 'nobody knows by which name the Sentinels know the primary'),
+    ...ONLY_IN_A_CLUSTER.map((key) => pointless(key, rows[key].default, 'redisUrl')),
     needs('redisUrl', 'publicUrl', 'downloads would lead to one of the nodes'),
     // A node that was cut off when the directory lost its memory has stopped by then.
     atMost('leaseMs', 'recoveryMs'),
