@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Clock } from '../clock.ts';
-import type { Cluster } from '../cluster/cluster.ts';
+import type { Cluster, NodeRecord } from '../cluster/cluster.ts';
 import { LocalCluster } from '../cluster/local.ts';
 import type { Settings } from '../config/config.ts';
 import { backUp, type LiveFiles } from '../data-directory/backup.ts';
@@ -40,8 +40,10 @@ import { openSqliteStageLogs, STAGE_LOGS_FILE } from '../store/stage-logs/sqlite
 import type { StageLogs } from '../store/stage-logs/stage-logs.ts';
 import type { Store } from '../store/store.ts';
 import type { Closers } from './closers.ts';
+import { identifyDatabase } from './database-id.ts';
 import type { Migrated } from './migrated.ts';
 import { factsOf } from './node-facts.ts';
+import type { NodeFacts } from './node-watch.ts';
 import { readVersion } from './server-info.ts';
 import type { CloudCode } from './services.ts';
 import { unlock } from './unlock.ts';
@@ -60,6 +62,8 @@ export interface Backends {
   readonly playerData: PlayerData;
   readonly stageLogs: StageLogs;
   readonly cluster: Cluster;
+  /** What the node says of itself in the cluster. */
+  readonly facts: NodeFacts;
 }
 
 /** Opens everything for a server, on a data directory that no other server may use meanwhile. Migrates the database. */
@@ -72,19 +76,24 @@ export async function openBackends(
     const advice = 'set RESPARK_SECRET_KEY to the key that is in RESPARK_NEXT_SECRET_KEY';
     log.warn({ advice }, 'the secret key of the settings was replaced by its successor');
   }
-  const cluster = await openCluster(parts);
+  const database = settings.redisUrl === undefined ? undefined : await identifyDatabase({ ...parts, ...stored });
+  const facts = factsOf(settings, parts.clock, database);
+  const cluster = await openCluster({ ...parts, facts: { ...facts } });
   closers.push('cluster', () => cluster.close());
-  return { ...stored, cluster };
+  return { ...stored, cluster, facts };
 }
 
-async function openCluster(parts: ServerParts & { readonly metrics: Pick<Metrics, 'cluster'> }): Promise<Cluster> {
-  const { settings, clock, random } = parts;
+async function openCluster(
+  parts: ServerParts & { readonly metrics: Pick<Metrics, 'cluster'>; readonly facts: NodeRecord['facts'] },
+): Promise<Cluster> {
+  const { settings, clock, random, facts } = parts;
   const { redisUrl } = settings;
-  const facts = { ...factsOf(settings, clock) };
   if (redisUrl === undefined) return new LocalCluster({ clock, random, facts });
   const { openRedisCluster } = await import('./redis-backends.ts');
-  return openRedisCluster({ ...parts, facts, settings: { ...settings, redisUrl } });
+  return openRedisCluster({ ...parts, settings: { ...settings, redisUrl } });
 }
+
+type StoredBackends = Omit<Backends, 'cluster' | 'facts'>;
 
 interface ServerParts {
   readonly settings: Settings;
@@ -101,12 +110,12 @@ function isShared(settings: Settings): settings is SettingsOfDatabase {
   return settings.databaseUrl !== undefined;
 }
 
-async function openShared(parts: ServerParts & { settings: SettingsOfDatabase }): Promise<Omit<Backends, 'cluster'>> {
+async function openShared(parts: ServerParts & { settings: SettingsOfDatabase }): Promise<StoredBackends> {
   const { openPostgresBackends } = await import('./postgres-backends.ts');
   return await openPostgresBackends(parts);
 }
 
-async function openEmbedded({ settings, log, clock, closers }: ServerParts): Promise<Omit<Backends, 'cluster'>> {
+async function openEmbedded({ settings, log, clock, closers }: ServerParts): Promise<StoredBackends> {
   const data = await openServerData({ settings, log, clock, closers });
   const { directory, room } = data;
   const auditLog = openSqliteAuditLog({

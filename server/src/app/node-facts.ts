@@ -12,13 +12,16 @@ const SHARED = [
 ] as const satisfies (keyof Settings)[];
 
 /** What this node says of itself when it joins a cluster. */
-export function factsOf(settings: Settings, clock: Pick<Clock, 'now'>): NodeFacts {
-  const { nodeRole: role } = settings;
-  return { version: readVersion(), role, machine: hostname(), startedAt: clock.now(), settings: digestOf(settings) };
+export function factsOf(settings: Settings, clock: Pick<Clock, 'now'>, database: string | undefined): NodeFacts {
+  const [version, { nodeRole: role }] = [readVersion(), settings];
+  return {
+    ...{ version, role, machine: hostname(), startedAt: clock.now(), settings: digestOf(settings) },
+    ...(database === undefined ? {} : { database }),
+  };
 }
 
 /** Tells nodes whose shared settings differ, without saying what they are. */
-export function digestOf(settings: Settings): string {
+function digestOf(settings: Settings): string {
   const shared = SHARED.map((key) => settings[key]);
   return createHash('sha256').update(JSON.stringify(shared)).digest('hex').slice(0, 16);
 }

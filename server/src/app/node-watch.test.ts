@@ -6,15 +6,17 @@ import { ManualClock } from '../../test/support/manual-clock.ts';
 import type { NodeRecord } from '../cluster/cluster.ts';
 import { watchNodes } from './node-watch.ts';
 
-test('nodes that take calls are counted, and one with other settings is warned of once', async (t) => {
+test('nodes that take calls are counted, and one with other settings or another database is warned of once', async (t) => {
   const clock = new ManualClock();
   const { log, lines } = recordedLog();
-  const own = { version: '1', role: 'both', settings: 'same' } as const;
+  const own = { version: '1', role: 'both', settings: 'same', database: 'one' } as const;
   const known: NodeRecord[] = [
     { node: 'own', facts: own },
     { node: 'gateway', facts: { ...own, role: 'gateway' } },
     { node: 'management', facts: { ...own, role: 'management' } },
     { node: 'strange', facts: { ...own, settings: 'others' } },
+    { node: 'elsewhere', facts: { ...own, database: 'two' } },
+    { node: 'of an earlier version', facts: { version: '0', role: 'both', settings: 'same' } },
   ];
   let isAway = false;
   const nodes = async () => {
@@ -28,10 +30,16 @@ test('nodes that take calls are counted, and one with other settings is warned o
     clock.advance(5_000);
     await rest();
   }
-  assert.equal(watch.managementNodes, 3);
-  assert.equal(lines.length, 1);
+  assert.equal(watch.managementNodes, 5);
+  assert.deepEqual(
+    lines.map(({ level, node }) => [level, node]),
+    [
+      [40, 'strange'],
+      [50, 'elsewhere'],
+    ],
+  );
   isAway = true;
   clock.advance(5_000);
   await rest();
-  assert.equal(watch.managementNodes, 3);
+  assert.equal(watch.managementNodes, 5);
 });

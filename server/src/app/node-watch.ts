@@ -14,6 +14,8 @@ export interface NodeFacts {
   readonly startedAt: number;
   /** Differs when settings that all nodes must share do: see `node-facts.ts`. */
   readonly settings: string;
+  /** The name of its database. Nodes of earlier versions do not say it, nor do those without a cluster. */
+  readonly database?: string;
 }
 
 /** What this node knows of the others without asking anyone. */
@@ -25,7 +27,10 @@ export interface NodeWatch {
 
 const PERIOD_MS = 5_000;
 
-/** Looks at the other nodes now and then: counts those that share out a caller's rate, and warns of other settings. */
+/**
+ * Looks at the other nodes now and then: counts those that share out a caller's rate, and warns of other settings and of
+ * another database.
+ */
 export function watchNodes({
   cluster,
   own,
@@ -33,7 +38,7 @@ export function watchNodes({
   log,
 }: {
   cluster: Pick<Cluster, 'nodes' | 'node'>;
-  own: Pick<NodeFacts, 'settings'>;
+  own: Pick<NodeFacts, 'settings' | 'database'>;
   clock: Clock;
   log: Log;
 }): NodeWatch {
@@ -45,10 +50,20 @@ export function watchNodes({
     const others = (await cluster.nodes()).filter(({ node }) => node !== cluster.node);
     managementNodes = 1 + others.filter(({ facts }) => facts.role !== 'gateway').length;
     for (const { node, facts } of others) {
-      if (facts.settings === own.settings || warned.has(node)) continue;
+      const isElsewhere = facts.database !== undefined && facts.database !== own.database;
+      if ((facts.settings === own.settings && !isElsewhere) || warned.has(node)) continue;
       warned.add(node);
+      const { version, machine } = facts;
+      if (isElsewhere) {
+        const advice = 'stop it, and give it the RESPARK_DATABASE_URL of all others, or a Redis prefix of its own';
+        log.error(
+          { node, version, machine, advice },
+          'another node has another database: each has players that the other does not know',
+        );
+        continue;
+      }
       const advice = 'give all nodes the same region, account, limits of players, lease and partitions';
-      log.warn({ node, version: facts.version, advice }, 'another node has other settings than this one');
+      log.warn({ node, version, machine, advice }, 'another node has other settings than this one');
     }
     const there = new Set(others.map(({ node }) => node));
     for (const node of warned) if (!there.has(node)) warned.delete(node);

@@ -27,7 +27,6 @@ import { createTurns } from '../turns.ts';
 import type { Backends } from './backends.ts';
 import type { Closers } from './closers.ts';
 import { answerAboutNode } from './node-answers.ts';
-import { digestOf } from './node-facts.ts';
 import { watchNodes } from './node-watch.ts';
 import { createServerInfo } from './server-info.ts';
 import type { Services } from './services.ts';
@@ -127,13 +126,12 @@ export function createNode(parts: {
 
 /** Gives the number of nodes that take calls, as of a few seconds ago. */
 function watchManagementNodes({
-  backends: { cluster },
-  settings,
+  backends: { cluster, facts: own },
   closers,
   clock,
   log,
 }: Parameters<typeof createNode>[0]): () => number {
-  const watch = watchNodes({ cluster, own: { settings: digestOf(settings) }, clock, log });
+  const watch = watchNodes({ cluster, own, clock, log });
   closers.push('watch of nodes', async () => watch.close());
   return () => watch.managementNodes;
 }
