@@ -8,7 +8,7 @@ import { assertMigrated, findVersion, migrate } from './migrations/migrate.ts';
 import { ANNOUNCE_CHANGE, watchChanges } from './postgres/change-watch.ts';
 import type { DatabaseSettings } from './postgres/client.ts';
 import { createDialect } from './postgres/dialect.ts';
-import { describeFault } from './postgres/faults.ts';
+import { describeFault, describeMigrationFault } from './postgres/faults.ts';
 import { assertMigratedBeside, findVersionBeside, migrateBeside } from './postgres/migrations.ts';
 import { createClaim, type Presence } from './postgres/presence.ts';
 import { openSessions, type Sessions } from './postgres/sessions.ts';
@@ -17,6 +17,8 @@ import type { Schema } from './schema.ts';
 
 /** A migration, the wait for another node's, or a statement of a copy may take so long. */
 const PATIENCE_MS = 600_000;
+/** A migration that is not over after this time is mentioned in the log. */
+const QUIET_MS = 10_000;
 /** Of this version, PostgreSQL knows everything that is asked of it here. */
 const LEAST_VERSION = 12;
 
@@ -113,13 +115,24 @@ export function patientSessions({ settings, ...parts }: Parameters<typeof openSe
 }
 
 async function migrateAll(parts: Parameters<typeof openSessions>[0]): Promise<void> {
+  const { settings, clock, log } = parts;
   const sessions = patientSessions(parts);
+  const cancel = clock.after(QUIET_MS, () => {
+    const advice = 'if it does not end, look in pg_stat_activity for a session that holds a lock on its tables';
+    log.warn({ advice }, 'the database is still being brought up to this version');
+  });
   try {
     const query = new Kysely<Schema>({ dialect: createDialect(sessions) });
     const transaction = <T>(work: (query: Query) => Promise<T>) => query.transaction().execute(work);
     await migrate({ transaction });
     await migrateBeside({ transaction });
+  } catch (error) {
+    const fault = describeMigrationFault(error);
+    if (fault === undefined) throw error;
+    const what = `cannot bring the database ${describe(settings)} up to this version`;
+    throw new StartupError(`${what}: ${fault}`, { cause: error });
   } finally {
+    cancel();
     await sessions.end();
   }
 }
@@ -151,5 +164,5 @@ async function assertUsable(sessions: Sessions): Promise<void> {
 function describe({ databaseUrl }: DatabaseSettings): string {
   const address = parseDatabaseAddress(databaseUrl);
   if (typeof address === 'string') return '';
-  return `"${address.database}" of ${address.host}:${address.port}`;
+  return `"${address.database}" of ${address.host}:${address.port} as "${address.user}"`;
 }

@@ -44,6 +44,24 @@ export function describeFault(error: unknown): string {
   return typeof code === 'string' ? `${error.message} (${code})` : error.message;
 }
 
+/** The code of a failed migration → what to do about it. */
+const MIGRATION_ADVICE: readonly (readonly [code: RegExp, advice: string])[] = [
+  [/^42501$/, 'make the user the owner of the database and its tables, or GRANT it CREATE on the schema'],
+  [TOO_LATE, 'end the session that holds a lock on its tables, which pg_stat_activity shows, and start again'],
+  [/^25006$/, 'it can only be read: have RESPARK_DATABASE_URL name the primary'],
+  [/^53/, 'give the database server more of what it lacks, and start again'],
+  [/^42(?:P06|P07|710)$/, 'use a database in which no other program has tables'],
+];
+
+/** Why a migration failed and what to do; undefined for what is no fault of the database. */
+export function describeMigrationFault(error: unknown): string | undefined {
+  const cause = error instanceof ServiceError ? (error.cause ?? error) : error;
+  if (!(cause instanceof pg.DatabaseError) && !(error instanceof ServiceError)) return undefined;
+  const code = codeOf(error);
+  const [, advice] = MIGRATION_ADVICE.find(([pattern]) => pattern.test(code)) ?? [];
+  return `${describeFault(cause)}: ${advice ?? 'see the log of the database server, and start again'}`;
+}
+
 /** The error that callers get: one that may be tried again for a failure that passes; any other stays as it is. */
 export function failureOf(error: unknown): unknown {
   if (error instanceof ServiceError || !isPassing(error)) return error;

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { describe, type TestContext, test } from 'node:test';
+import { until } from '../../test/support/cluster.ts';
+import { recordedLog } from '../../test/support/domain.ts';
+import { databaseSettings, usePostgres, whyNoPostgres } from '../../test/support/postgres.ts';
+import { systemClock } from '../clock.ts';
+import { openPostgres } from './postgres.ts';
+
+const server = usePostgres();
+
+describe('[postgres] a migration that fails', { skip: whyNoPostgres }, () => {
+  test('for want of a right says whose, where, and how to give it', async (t) => {
+    const url = await server.emptyDatabase(t);
+    await server.execute(url, 'create role modest login');
+    const { database, name } = await open(t, url.replace('postgres@', 'modest@'));
+    await assert.rejects(database.migrate(), {
+      name: 'StartupError',
+      message: `cannot bring the database ${name} up to this version: permission denied for schema public (42501): make the user the owner of the database and its tables, or GRANT it CREATE on the schema`,
+    });
+    await server.execute(url, 'grant create on schema public to modest');
+    await database.migrate();
+  });
+
+  test('where another program has tables says which one is in the way', async (t) => {
+    const url = await server.emptyDatabase(t);
+    await server.execute(url, 'create table games (id integer)');
+    const { database } = await open(t, url);
+    await assert.rejects(database.migrate(), {
+      name: 'StartupError',
+      message: /relation "games" already exists \(42P07\): use a database in which no other program has tables$/,
+    });
+  });
+
+  test('for a session that holds a lock is mentioned while it waits, and says so when it is given up', async (t) => {
+    const url = await server.migratedDatabase(t);
+    const { database, lines } = await open(t, url, { isHurried: true });
+    const held = server.execute(url, 'begin; lock table schema_version; select pg_sleep(60)');
+    held.catch(() => {});
+    const waiting = `select pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
+    await until(
+      async () =>
+        (
+          await server.execute(
+            url,
+            "select 1 from pg_locks where mode = 'AccessExclusiveLock' and granted and relation = 'schema_version'::regclass",
+          )
+        ).length > 0,
+    );
+    const migrating = database.migrate();
+    migrating.catch(() => {});
+    await until(async () => (await server.execute(url, waiting)).length > 0);
+    await until(() => lines.some(({ msg }) => msg === 'the database is still being brought up to this version'));
+    await server.execute(url, `select pg_cancel_backend(pid) from (${waiting}) as found`);
+    await assert.rejects(migrating, {
+      name: 'StartupError',
+      message:
+        /\(57014\): end the session that holds a lock on its tables, which pg_stat_activity shows, and start again$/,
+    });
+  });
+});
+
+async function open(t: TestContext, url: string, { isHurried = false } = {}) {
+  const { log, lines } = recordedLog();
+  // A migration is mentioned after ten seconds.
+  const clock = {
+    ...systemClock,
+    after: (delayMs: number, task: () => void) =>
+      systemClock.after(isHurried && delayMs === 10_000 ? 0 : delayMs, task),
+  };
+  const { database } = await openPostgres({ settings: databaseSettings(url), clock, log, isWatching: false });
+  t.after(() => database.close());
+  const { username, host, pathname } = new URL(url);
+  return { database, lines, name: `"${pathname.slice(1)}" of ${host} as "${username}"` };
+}
