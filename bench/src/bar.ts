@@ -1,5 +1,6 @@
 import type { BarCheck } from './bar-check.ts';
 import { checkCloudCodeBar } from './cloud-code-bar.ts';
+import { checkClusterBar } from './cluster-bar.ts';
 import type { Kind } from './contestants.ts';
 import { Medians, type Results } from './results.ts';
 
@@ -66,6 +67,7 @@ export function checkBar(results: Results, node: string): BarCheck[] {
       value: spread(growthFigures.map((figure) => growth.of('respark', figure))),
       limit: 1.2,
     },
+    ...checkClusterBar(results, node),
     ...checkCloudCodeBar(results, node),
   ];
 }

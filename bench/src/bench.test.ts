@@ -9,6 +9,7 @@ import { SignJWT } from 'jose';
 import { WebSocket, WebSocketServer } from 'ws';
 import { checkBar } from './bar.ts';
 import { runBench } from './bench.ts';
+import { findMissingBackend } from './cluster/backends.ts';
 import { CONTESTANT_NAMES, CONTESTANTS } from './contestants.ts';
 import { LoadGenerator } from './load/generator.ts';
 import { majorOf, OWN_NODE } from './node-binary.ts';
@@ -44,6 +45,32 @@ test('every contestant closes only the sockets of the player that a call names',
   }
   assert.equal(checkBar(results, process.version).filter(({ value }) => value !== undefined).length, 8);
   assert.match(report(results), /\| 200 calls\/s: call p50, ms \|( [\d.,]+ \|){8,9}( [\d.]+x \|){3}\n/);
+});
+
+const noCluster = skip || ((await findMissingBackend()) ?? false);
+
+test('every cluster closes the sockets of a player who is on another node than the one that is called', {
+  skip: noCluster,
+}, async () => {
+  const results = await runBench({
+    scenarios: ['cluster-disconnect'],
+    scale: { ...QUICK, warmUpConnections: 30, calls: 10, clusterSizes: [2] },
+    isQuick: true,
+    rounds: 1,
+    nodes: [OWN_NODE],
+    onProgress: () => {},
+  });
+  const commands = Object.fromEntries(
+    results.measurements.map(({ contestant, figures }) => [contestant, figures['2 nodes: commands to Redis a call']]),
+  );
+  assert.deepEqual(Object.keys(commands), ['respark', 'socket.io', 'colyseus']);
+  // A list, a request, an end of each of the three connections, and an acknowledgement; renewals may come between them.
+  assert.equal(Math.floor(commands.respark ?? 0), 6);
+  assert.equal(commands['socket.io'], 1);
+  for (const { figures } of results.measurements) {
+    for (const [figure, value] of Object.entries(figures)) assert(Number.isFinite(value), `${figure} is ${value}`);
+  }
+  assert.match(report(results), /\| 2 nodes, one at a time: last socket closed p50, to the better peer \|/);
 });
 
 for (const peer of ['socket-io', 'colyseus']) {

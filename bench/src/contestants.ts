@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
+import { type StartCluster, startPeerCluster, startResparkCluster } from './cluster/contestants.ts';
 import type { DialectName } from './load/dialects.ts';
 import type { NodeBinary } from './node-binary.ts';
 import { startRespark, startResparkBare } from './respark.ts';
@@ -26,10 +27,12 @@ export interface Contestant {
   /** The oldest Node.js that it runs on, where that is not ours. */
   readonly minNodeMajor?: number;
   start(node: NodeBinary, options?: StartOptions): Promise<RunningContestant>;
+  /** Several of its servers over a Redis, for those who run on more than one. */
+  readonly startCluster?: StartCluster;
 }
 
 export const CONTESTANTS = {
-  respark: { title: 'Respark', kind: 'respark', start: startRespark },
+  respark: { title: 'Respark', kind: 'respark', start: startRespark, startCluster: startResparkCluster },
   'respark-bare': { title: 'Respark’s gateway, bare HTTP', kind: 'part', start: startResparkBare },
   'respark-one-thread': {
     title: 'Respark, one script thread',
@@ -40,6 +43,7 @@ export const CONTESTANTS = {
     title: 'Socket.IO 4.8',
     kind: 'peer',
     start: (node, options) => startBare(node, 'peers/socket-io', 'socket.io', options),
+    startCluster: startPeerCluster('peers/socket-io-redis', 'socket.io'),
   },
   'socket.io-guarded': {
     title: 'socket.io guarded',
@@ -50,6 +54,7 @@ export const CONTESTANTS = {
     title: 'Colyseus 0.16',
     kind: 'peer',
     start: (node, options) => startBare(node, 'peers/colyseus', 'colyseus', options),
+    startCluster: startPeerCluster('peers/colyseus-redis', 'colyseus'),
   },
   'colyseus-guarded': {
     title: 'colyseus guarded',

@@ -45,6 +45,11 @@ export function nodeOnCore(core: 0 | 1 | 'any', { path }: NodeBinary): { command
   return { command: TASKSET, args: ['-c', String(core), path] };
 }
 
+/** Has a process that somebody else has started, and what it will start, run on the core of the servers. */
+export function pinToServersCore(pid: number): void {
+  if (canPin()) execFileSync(TASKSET, ['-a', '-c', '-p', '0', String(pid)]);
+}
+
 function canPin(): boolean {
   return availableParallelism() > 1 && existsSync(TASKSET);
 }

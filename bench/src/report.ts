@@ -48,7 +48,7 @@ function tableOf(results: Results, scenario: ScenarioName): string {
     const isOfServer = !figure.includes('generator');
     const ratios = bases.map(({ of }) => {
       const base = of(medians, figure);
-      return isOfServer && ours !== undefined && base !== undefined ? `${(ours / base).toFixed(2)}x` : '';
+      return isOfServer && ours !== undefined && base !== undefined && base > 0 ? `${(ours / base).toFixed(2)}x` : '';
     });
     return [onNode(figure, node, results), ...contestants.map((name) => shown(medians.of(name, figure))), ...ratios];
   };

@@ -6,6 +6,11 @@ export async function fromServer<Module>(path: string): Promise<Module> {
   return (await import(new URL(`../../../server/dist/src/${path}.js`, import.meta.url).href)) as Module;
 }
 
+/** The same for a module of the server's built tests: those start the servers that a cluster needs. */
+export async function fromServerTests<Module>(path: string): Promise<Module> {
+  return (await import(new URL(`../../../server/dist/test/${path}.js`, import.meta.url).href)) as Module;
+}
+
 export const RESPARK_COMMAND = new URL('../../../server/bin/respark.js', import.meta.url).pathname;
 
 const NO_LIMIT = '1000000';

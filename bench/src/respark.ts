@@ -12,7 +12,7 @@ import {
   type StartOptions,
   temporaryDirectory,
 } from './running-contestant.ts';
-import { startServerProcess } from './server-process.ts';
+import { type ServerProcess, startServerProcess } from './server-process.ts';
 
 const RESPARK_ENVIRONMENT = { RESPARK_SECRET_KEY: RESPARK_KEYS.secretKey };
 
@@ -22,41 +22,74 @@ export async function startRespark(
   { waitUrl, settings = {}, scriptThreads = 2 }: StartOptions & { readonly scriptThreads?: number } = {},
 ): Promise<RunningContestant> {
   const directory = temporaryDirectory();
-  const flags = Object.entries({ ...RESPARK_SETTINGS, ...settings }).flatMap(([key, value]) => [
-    `--${toKebabCase(key)}`,
-    value,
-  ]);
-  const server = await startServerProcess({
-    node,
-    script: RESPARK_COMMAND,
-    args: ['serve', '--demo', '--data-dir', directory.path, '--script-threads', String(scriptThreads), ...flags],
-    env: { ...RESPARK_ENVIRONMENT, ...(waitUrl === undefined ? {} : { RESPARK_LAMBDA_ROUTES: `Wait=${waitUrl}` }) },
+  const server = await startResparkServer(node, {
+    directory,
+    settings: { scriptThreads: String(scriptThreads), ...settings },
+    env: waitUrl === undefined ? {} : { RESPARK_LAMBDA_ROUTES: `Wait=${waitUrl}` },
     core: waitUrl === undefined ? 0 : 'any',
-    readyLine: /Management API +http:\/\/127\.0\.0\.1:(?<port>\d+)/,
-    release: directory.remove,
   });
-  const accessKey = await createOperatorKey(node, directory.path).catch(async (error: unknown) => {
+  const demo = await useDemo(node, directory.path).catch(async (error: unknown) => {
     await server.stop();
     throw error;
   });
-  const { readLocalFile } =
-    await fromServer<typeof import('../../server/src/data-directory/local-files.ts')>('data-directory/local-files');
-  const { signRequest } =
-    await fromServer<typeof import('../../server/src/api/signature/sigv4.ts')>('api/signature/sigv4');
-  const demo = await readLocalFile.demo(directory.path);
-  if (demo === undefined) throw new Error('Respark has left no demo.json in its data directory');
-  const [, claims = ''] = demo.token.split('.');
-  const { aud: stageId } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as { aud: string };
   return {
     ...server,
     dialect: 'respark',
     studio: await createStudio({ port: server.port, dataDir: directory.path }),
-    seeds: (playerIds) => resparkSeeds({ stageId, gameKey: demo.gameKey, playerIds }),
-    disconnectRequest(playerId) {
+    seeds: demo.seeds,
+    disconnectRequest: (playerId) => demo.disconnectRequest(playerId, server.port),
+  };
+}
+
+/** Starts a server, whose directory is removed when it has ended. */
+export async function startResparkServer(
+  node: NodeBinary,
+  {
+    directory,
+    settings,
+    env = {},
+    core = 0,
+  }: {
+    directory: ReturnType<typeof temporaryDirectory>;
+    /** What differs from the settings of the bench, or is added to them. */
+    settings: Readonly<Record<string, string>>;
+    env?: Readonly<Record<string, string>>;
+    core?: 0 | 'any';
+  },
+): Promise<ServerProcess> {
+  const flags = Object.entries({ ...RESPARK_SETTINGS, ...settings }).flatMap(([key, value]) => [
+    `--${toKebabCase(key)}`,
+    value,
+  ]);
+  return await startServerProcess({
+    node,
+    script: RESPARK_COMMAND,
+    args: ['serve', '--demo', '--data-dir', directory.path, ...flags],
+    env: { ...RESPARK_ENVIRONMENT, ...env },
+    core,
+    readyLine: /Management API +http:\/\/127\.0\.0\.1:(?<port>\d+)/,
+    release: directory.remove,
+  });
+}
+
+/** What players and an operator need to use the demo game of the server with this data directory and environment. */
+export async function useDemo(node: NodeBinary, dataDir: string, env: Readonly<Record<string, string>> = {}) {
+  const accessKey = await createOperatorKey(node, dataDir, env);
+  const { readLocalFile } =
+    await fromServer<typeof import('../../server/src/data-directory/local-files.ts')>('data-directory/local-files');
+  const { signRequest } =
+    await fromServer<typeof import('../../server/src/api/signature/sigv4.ts')>('api/signature/sigv4');
+  const demo = await readLocalFile.demo(dataDir);
+  if (demo === undefined) throw new Error('Respark has left no demo.json in its data directory');
+  const [, claims = ''] = demo.token.split('.');
+  const { aud: stageId } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as { aud: string };
+  return {
+    seeds: (playerIds: readonly string[]) => resparkSeeds({ stageId, gameKey: demo.gameKey, playerIds }),
+    disconnectRequest(playerId: string, port: number) {
       const path = `/runtime/game/Demo/stage/Dev/player/${playerId}/disconnect`;
-      const url = new URL(path, `http://127.0.0.1:${server.port}`);
+      const url = new URL(path, `http://127.0.0.1:${port}`);
       const signing = { method: 'POST', url, ...accessKey, region: 'us-east-1', nowMs: Date.now() };
-      return post({ path, port: server.port, headers: signRequest(signing) });
+      return post({ path, port, headers: signRequest(signing) });
     },
   };
 }
@@ -65,9 +98,10 @@ export async function startRespark(
 async function createOperatorKey(
   { path }: NodeBinary,
   dataDir: string,
+  env: Readonly<Record<string, string>>,
 ): Promise<{ accessKeyId: string; secretAccessKey: string }> {
   const words = ['keys', 'create', '--role', 'operator', '--game', 'Demo', '--json', '--data-dir', dataDir];
-  const options = { env: RESPARK_ENVIRONMENT };
+  const options = { env: { ...RESPARK_ENVIRONMENT, ...env } };
   const { stdout } = await promisify(execFile)(path, [RESPARK_COMMAND, ...words], options);
   return JSON.parse(stdout) as { accessKeyId: string; secretAccessKey: string };
 }

@@ -1,10 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { runBench } from './bench.ts';
+import { findMissingBackend } from './cluster/backends.ts';
 import { findNodes, OWN_NODE } from './node-binary.ts';
 import { report } from './report.ts';
-import { SCENARIO_NAMES, type ScenarioName } from './scenarios/index.ts';
-import { FULL, QUICK } from './scenarios/scenario.ts';
+import { SCENARIO_NAMES, SCENARIOS, type ScenarioName } from './scenarios/index.ts';
+import { FULL, QUICK, type Scenario } from './scenarios/scenario.ts';
 
 const HELP = `Measures the server and its peers side by side and prints the results. Needs Linux, because it reads /proc.
 
@@ -17,6 +18,7 @@ Usage: npm run bench -- [options]
   --json FILE       also write all measurements to this file
   --help            print this
 
+Scenarios of clusters need redis-server and PostgreSQL (on Debian: apt-get install redis-server postgresql).
 Run nothing else at the same time. All scenarios take about an hour and a half, and each further Node.js more than half an hour.
 `;
 
@@ -32,6 +34,19 @@ function parseRounds(text: string): number {
   return rounds;
 }
 
+/** Those that are named; otherwise all that this machine can run. */
+async function chooseScenarios(text: string | undefined): Promise<ScenarioName[]> {
+  const isOfClusters = (name: ScenarioName) => (SCENARIOS[name] as Scenario).isOfClusters === true;
+  const missing = await findMissingBackend();
+  if (text === undefined && missing !== undefined) {
+    process.stderr.write(`${SCENARIO_NAMES.filter(isOfClusters).join(', ')} left out: ${missing}\n`);
+    return SCENARIO_NAMES.filter((name) => !isOfClusters(name));
+  }
+  const chosen = text === undefined ? SCENARIO_NAMES : parseScenarios(text);
+  if (missing !== undefined && chosen.some(isOfClusters)) throw new Error(missing);
+  return chosen;
+}
+
 function parseScenarios(text: string): ScenarioName[] {
   return text.split(',').map((name) => {
     const known = SCENARIO_NAMES.find((scenario) => scenario === name);
@@ -43,7 +58,7 @@ function parseScenarios(text: string): ScenarioName[] {
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
-      scenario: { type: 'string', default: SCENARIO_NAMES.join(',') },
+      scenario: { type: 'string' },
       rounds: { type: 'string' },
       'also-node': { type: 'string', multiple: true, default: [] },
       quick: { type: 'boolean', default: false },
@@ -58,7 +73,7 @@ async function main(): Promise<void> {
   const nodes = findNodes(values['also-node']);
   if (nodes.length === 1) process.stderr.write(HOW_TO_ADD_A_NODE);
   const results = await runBench({
-    scenarios: parseScenarios(values.scenario),
+    scenarios: await chooseScenarios(values.scenario),
     scale: values.quick ? QUICK : FULL,
     isQuick: values.quick,
     rounds: values.rounds === undefined ? (values.quick ? 1 : DEFAULT_ROUNDS) : parseRounds(values.rounds),

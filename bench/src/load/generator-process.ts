@@ -17,15 +17,25 @@ export interface GeneratorProcess extends Generator {
   stop(): Promise<void>;
 }
 
-export function startGenerator({ port, dialect, callPort = port, network = 0 }: LoadTarget): GeneratorProcess {
+export function startGenerator({
+  port,
+  dialect,
+  callPort = port,
+  network = 0,
+  isConfirmed = true,
+}: LoadTarget): GeneratorProcess {
   const node = nodeOnCore(1, OWN_NODE);
   const [execPath, ...execArgv] = [node.command, ...node.args];
-  const child = fork(new URL('./main.js', import.meta.url), [port, dialect, callPort, network].map(String), {
-    execPath,
-    execArgv,
-    env: {},
-    serialization: 'advanced',
-  });
+  const child = fork(
+    new URL('./main.js', import.meta.url),
+    [port, dialect, callPort, network, isConfirmed].map(String),
+    {
+      execPath,
+      execArgv,
+      env: {},
+      serialization: 'advanced',
+    },
+  );
   const exited = once(child, 'exit');
 
   /** Sends one request and waits for its answer; calls must not overlap. */

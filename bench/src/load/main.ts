@@ -2,12 +2,12 @@ import { DIALECTS, type DialectName } from './dialects.ts';
 import { type Generator, LoadGenerator } from './generator.ts';
 import type { Answer, Ask } from './generator-process.ts';
 
-const [port, name = '', callPort, network] = process.argv.slice(2);
+const [port, name = '', callPort, network, isConfirmed] = process.argv.slice(2);
 if (!Object.hasOwn(DIALECTS, name))
   throw new Error(`the dialect must be one of ${Object.keys(DIALECTS).join(', ')}, got "${name}"`);
 const generator: Generator = new LoadGenerator({
   ...{ port: Number(port), dialect: name as DialectName },
-  ...{ callPort: Number(callPort), network: Number(network) },
+  ...{ callPort: Number(callPort), network: Number(network), isConfirmed: isConfirmed === 'true' },
 });
 
 async function answer(ask: Ask): Promise<Answer> {

@@ -11,13 +11,16 @@ type Disconnect = (playerId: string) => string[];
  */
 export async function disconnectRoute(disconnect: Disconnect): Promise<RequestListener> {
   const [auditFile, secret] = process.argv.slice(2);
-  if (auditFile === undefined || secret === undefined) {
-    return (request, response) => answer(response, 200, report(disconnect(playerOf(request))));
-  }
+  if (auditFile === undefined || secret === undefined) return bareRoute(disconnect);
   const handle = await guarded(disconnect, { auditFile, secret });
   return (request, response) => {
     handle(request, response).catch(() => answer(response, 500, { error: 'internal' }));
   };
+}
+
+/** The same route, never guarded. */
+export function bareRoute(disconnect: Disconnect): RequestListener {
+  return (request, response) => answer(response, 200, report(disconnect(playerOf(request))));
 }
 
 /**

@@ -10,7 +10,7 @@ import {
 } from './scenario.ts';
 
 /** Three ways to load the same call. Disconnected players have reconnected before the next one begins. */
-const LOADS = [
+export const LOADS = [
   { label: 'one at a time', pacing: { atOnce: 1 } },
   { label: '32 at once', pacing: { atOnce: 32 } },
   { label: '200 calls/s', pacing: { perSecond: 200 } },

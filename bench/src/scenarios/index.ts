@@ -1,3 +1,4 @@
+import { clusterDisconnectScenario } from './cluster-disconnect.ts';
 import { connectScenario } from './connect.ts';
 import { deploymentScenario } from './deployment.ts';
 import { disconnectScenario } from './disconnect.ts';
@@ -14,6 +15,7 @@ import { stuckNeighbourScenario } from './stuck-neighbour.ts';
 /** All scenarios, in the order in which they run. */
 export const SCENARIOS = {
   disconnect: disconnectScenario,
+  'cluster-disconnect': clusterDisconnectScenario,
   idle: idleScenario,
   connect: connectScenario,
   growth: growthScenario,

@@ -17,6 +17,8 @@ export interface Scale {
   readonly idleSizes: readonly number[];
   readonly growthSizes: readonly number[];
   readonly growthBatches: number;
+  /** How many nodes the clusters have whose calls are compared. */
+  readonly clusterSizes: readonly number[];
   readonly handshakes: number;
   readonly chattingConnections: number;
   readonly messages: number;
@@ -42,6 +44,7 @@ export const FULL: Scale = {
   idleSizes: [1_000, 10_000, 19_000],
   growthSizes: [100, 1_000, 10_000, 19_000],
   growthBatches: 20,
+  clusterSizes: [1, 2, 3],
   handshakes: 5_000,
   chattingConnections: 1_000,
   messages: 40_000,
@@ -61,6 +64,7 @@ export const QUICK: Scale = {
   idleSizes: [1_000],
   growthSizes: [100, 600],
   growthBatches: 2,
+  clusterSizes: [1, 2, 3],
   handshakes: 300,
   chattingConnections: 100,
   messages: 2_000,
@@ -88,6 +92,8 @@ export interface Scenario {
   readonly kinds: readonly Kind[];
   /** Whether it is run on every Node.js that was named, and not only on that of the bench. */
   readonly isOnEveryNode: boolean;
+  /** Whether it is about clusters, so that only those who have one take part. */
+  readonly isOfClusters?: boolean;
   /** Measures one contestant once. */
   run(entrant: Entrant, scale: Scale): Promise<Figures>;
 }
@@ -97,13 +103,13 @@ export const UNGUARDED = ['respark', 'part', 'peer', 'floor'] as const satisfies
 
 /** The turns of a contestant on all versions of Node.js come in a row, because readers compare those first. */
 export function entrantsOf(
-  { kinds, isOnEveryNode }: Pick<Scenario, 'kinds' | 'isOnEveryNode'>,
+  { kinds, isOnEveryNode, isOfClusters = false }: Pick<Scenario, 'kinds' | 'isOnEveryNode' | 'isOfClusters'>,
   nodes: readonly NodeBinary[],
 ): Entrant[] {
   const itsNodes = isOnEveryNode ? nodes : nodes.slice(0, 1);
   return CONTESTANT_NAMES.flatMap((contestant) => {
-    const { kind, minNodeMajor = 0 }: Contestant = CONTESTANTS[contestant];
-    if (!kinds.includes(kind)) return [];
+    const { kind, minNodeMajor = 0, startCluster }: Contestant = CONTESTANTS[contestant];
+    if (!kinds.includes(kind) || (isOfClusters && startCluster === undefined)) return [];
     return itsNodes.filter((node) => majorOf(node) >= minNodeMajor).map((node) => ({ contestant, node }));
   });
 }
@@ -125,7 +131,14 @@ export async function inArena<T>(
   options?: StartOptions,
 ): Promise<T> {
   const { start }: Contestant = CONTESTANTS[contestant];
-  const server = await start(node, options);
+  return await withGenerator(await start(node, options), measure);
+}
+
+/** Runs one measurement with a fresh generator, and ends it and the server. */
+export async function withGenerator<Server extends RunningContestant, T>(
+  server: Server,
+  measure: (arena: { readonly server: Server; readonly generator: GeneratorProcess }) => Promise<T>,
+): Promise<T> {
   try {
     const generator = startGenerator(server);
     try {
@@ -185,16 +198,25 @@ export async function disconnect(
   pacing: Pacing,
   idleMs = SHORT_IDLE_MS,
 ): Promise<DisconnectFigures & { cpuMicros: number }> {
-  const calls = seeds.map(({ playerId }) => ({ playerId, request: server.disconnectRequest(playerId) }));
   const untilIdle = () => untilSteady(() => server.cpuMicros(), { quietMs: idleMs, tolerance: 0.001 });
   await untilIdle();
-  // Nothing may take long from here on, because Node.js closes connections that are silent for five seconds.
-  const count = 'atOnce' in pacing ? pacing.atOnce : CALLERS_AT_A_RATE;
-  await generator.openCallers({ count, request: server.disconnectRequest(NOBODY) });
+  const call = await prepareCalls({ server, generator }, seeds, pacing);
   const before = server.cpuMicros();
-  const figures = await generator.disconnect({ calls, pacing });
+  const figures = await call();
   await untilIdle();
   return { ...figures, cpuMicros: server.cpuMicros() - before };
+}
+
+/** Signs the calls and connects their callers. The calls must be made soon: Node.js closes connections that are silent for five seconds. */
+export async function prepareCalls(
+  { server, generator }: Arena,
+  seeds: readonly PlayerSeed[],
+  pacing: Pacing,
+): Promise<() => Promise<DisconnectFigures>> {
+  const calls = seeds.map(({ playerId }) => ({ playerId, request: server.disconnectRequest(playerId) }));
+  const count = 'atOnce' in pacing ? pacing.atOnce : CALLERS_AT_A_RATE;
+  await generator.openCallers({ count, request: server.disconnectRequest(NOBODY) });
+  return () => generator.disconnect({ calls, pacing });
 }
 
 export function callFigures(

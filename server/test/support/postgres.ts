@@ -67,6 +67,8 @@ export interface PostgresServer {
   stopImmediately(): Promise<void>;
   /** Starts the server again, where it was, after a kill: as a standby, which can only be read, or as what it was. */
   restart(as?: 'primary' | 'standby'): Promise<void>;
+  /** Its processes at this moment: it has one for each of its connections. */
+  pids(): readonly number[];
   /** Stops all processes of the server where they are, until `resume`. */
   pause(): void;
   resume(): void;
@@ -166,8 +168,9 @@ function createPostgres({
     while (pids.some(isRunning)) await tick();
   }
 
+  const pids = () => (child?.pid === undefined ? [] : pidsOf(child.pid));
   const signalAll = (name: NodeJS.Signals) => {
-    for (const pid of child?.pid === undefined ? [] : pidsOf(child.pid)) signal(pid, name);
+    for (const pid of pids()) signal(pid, name);
   };
 
   async function create(t: Ending, how: string): Promise<string> {
@@ -222,6 +225,7 @@ function createPostgres({
       else rmSync(mark, { force: true });
       await start();
     },
+    pids,
     pause: () => signalAll('SIGSTOP'),
     resume: () => signalAll('SIGCONT'),
   };
@@ -313,6 +317,6 @@ function unusable(): PostgresServer {
   };
   return {
     ...{ emptyDatabase: refuse, migratedDatabase: refuse, execute: refuse, kill: refuse, stopImmediately: refuse },
-    ...{ restart: refuse, pause: refuse, resume: refuse },
+    ...{ restart: refuse, pids: refuse, pause: refuse, resume: refuse },
   };
 }

@@ -84,6 +84,13 @@ export class RedisServer {
     await once(child, 'exit');
   }
 
+  /** Throws when it does not run. */
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error('the redis-server of the test does not run');
+    return pid;
+  }
+
   async #discard(): Promise<void> {
     await this.kill();
     rmSync(this.directory, { recursive: true, force: true });
