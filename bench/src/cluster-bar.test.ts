@@ -50,9 +50,13 @@ test('until the sockets are closed, Respark may take no longer than the better p
     '2 nodes, 200 calls/s: last socket closed p50, ms': two,
     '3 nodes, 200 calls/s: last socket closed p50, ms': three,
   });
-  assert.deepEqual(barOf({ respark: figures(3, 3), 'socket.io': figures(4, 2), colyseus: figures(6, 6) }), [
-    '2 nodes, 200 calls/s: last socket closed p50, to the better peer: 0.75 of 1',
-    '3 nodes, 200 calls/s: last socket closed p50, to the better peer: 1.5 of 1',
+  const bare = { 'socket.io': figures(4, 2), colyseus: figures(6, 6) };
+  const guarded = { 'socket.io-guarded': figures(12, 6), 'colyseus-guarded': figures(6, 12) };
+  assert.deepEqual(barOf({ respark: figures(3, 3), ...bare, ...guarded }), [
+    '2 nodes, 200 calls/s: last socket closed p50, to the better bare peer: 0.75 of 1',
+    '3 nodes, 200 calls/s: last socket closed p50, to the better bare peer: 1.5 of 1',
+    '2 nodes, 200 calls/s: last socket closed p50, to the better guarded peer: 0.5 of 1',
+    '3 nodes, 200 calls/s: last socket closed p50, to the better guarded peer: 0.5 of 1',
   ]);
 });
 

@@ -1,17 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
-import { SignJWT } from 'jose';
 import { type StartCluster, startPeerCluster, startResparkCluster } from './cluster/contestants.ts';
+import { createGuard } from './guard.ts';
 import type { DialectName } from './load/dialects.ts';
 import type { NodeBinary } from './node-binary.ts';
 import { startRespark, startResparkBare } from './respark.ts';
-import {
-  ownServer,
-  post,
-  type RunningContestant,
-  type StartOptions,
-  temporaryDirectory,
-} from './running-contestant.ts';
+import { ownServer, post, type RunningContestant, type StartOptions } from './running-contestant.ts';
 import { type ServerProcess, startServerProcess } from './server-process.ts';
 
 /**
@@ -49,6 +41,7 @@ export const CONTESTANTS = {
     title: 'socket.io guarded',
     kind: 'guarded',
     start: (node) => startGuarded(node, 'peers/socket-io', 'socket.io'),
+    startCluster: startPeerCluster('peers/socket-io-redis', 'socket.io', { isGuarded: true }),
   },
   colyseus: {
     title: 'Colyseus 0.16',
@@ -60,6 +53,7 @@ export const CONTESTANTS = {
     title: 'colyseus guarded',
     kind: 'guarded',
     start: (node) => startGuarded(node, 'peers/colyseus', 'colyseus'),
+    startCluster: startPeerCluster('peers/colyseus-redis', 'colyseus', { isGuarded: true }),
   },
   'colyseus-018': {
     title: 'Colyseus 0.18',
@@ -95,20 +89,15 @@ async function startBare(
 
 /** The same server with the route's guard, and a caller with a token for the next hour. */
 async function startGuarded(node: NodeBinary, name: string, dialect: DialectName): Promise<RunningContestant> {
-  const directory = temporaryDirectory();
-  const secret = randomBytes(32).toString('base64url');
-  const token = await new SignJWT()
-    .setProtectedHeader({ alg: 'HS256' })
-    .setSubject('operator')
-    .setAudience('disconnect')
-    .setExpirationTime('1 hour')
-    .sign(new TextEncoder().encode(secret));
-  const args = [join(directory.path, 'audit.jsonl'), secret];
-  const server = await startServerProcess({ ...ownServer(node, name), args, release: directory.remove });
-  return asPeer(server, dialect, { authorization: `Bearer ${token}` });
+  const guard = await createGuard();
+  return asPeer(await startServerProcess({ ...ownServer(node, name), ...guard.newServer() }), dialect, guard.headers);
 }
 
-function asPeer(server: ServerProcess, dialect: DialectName, headers: Record<string, string> = {}): RunningContestant {
+function asPeer(
+  server: ServerProcess,
+  dialect: DialectName,
+  headers: Readonly<Record<string, string>> = {},
+): RunningContestant {
   return {
     ...server,
     dialect,

@@ -45,7 +45,7 @@ export function post({
 }: {
   path: string;
   port: number;
-  headers?: Record<string, string>;
+  headers?: Readonly<Record<string, string>>;
 }): string {
   const all = { host: `127.0.0.1:${port}`, 'content-length': '0', ...headers };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { createGuard } from '../guard.ts';
 import type { DialectName } from '../load/dialects.ts';
 import type { NodeBinary } from '../node-binary.ts';
 import { startResparkServer, useDemo } from '../respark.ts';
@@ -40,17 +41,24 @@ export const startResparkCluster: StartCluster = async (node, { size, backends }
   }
 };
 
-/** Servers that close the sockets of whomever anybody names, wherever they are, and do not say whether they have. */
-export function startPeerCluster(name: string, dialect: DialectName): StartCluster {
+/**
+ * Servers that close the sockets of whomever anybody names, or a caller with a token where they are guarded, wherever those
+ * are, and do not say whether they have.
+ */
+export function startPeerCluster(name: string, dialect: DialectName, { isGuarded = false } = {}): StartCluster {
   return async (node, { size, backends }) => {
-    const start = () => startServerProcess({ ...ownServer(node, name), args: [backends.redisUrl] });
+    const guard = isGuarded ? await createGuard() : undefined;
+    const start = () => {
+      const { args = [], release = () => {} } = guard?.newServer() ?? {};
+      return startServerProcess({ ...ownServer(node, name), args: [backends.redisUrl, ...args], release });
+    };
     return clusterOf({
       servers: await startAll(size, start),
       backends,
       dialect,
       isConfirmed: false,
       seeds: async (playerIds) => playerIds.map((playerId) => ({ playerId, hello: '' })),
-      disconnectRequest: (playerId, port) => post({ path: `/player/${playerId}`, port }),
+      disconnectRequest: (playerId, port) => post({ path: `/player/${playerId}`, port, headers: guard?.headers ?? {} }),
     });
   };
 }

@@ -7,11 +7,11 @@ import { RedisDriver } from '@colyseus/redis-driver';
 import { RedisPresence } from '@colyseus/redis-presence';
 import { WebSocketTransport } from '@colyseus/ws-transport';
 import { reportReady } from '../servers/ready.ts';
-import { bareRoute } from './disconnect-route.ts';
+import { disconnectRoute } from './disconnect-route.ts';
 
 const CLOSE_CODE = 4000;
 
-const [redisUrl = ''] = process.argv.slice(2);
+const [redisUrl = '', ...guard] = process.argv.slice(2);
 const clients = new Map<string, Set<Client>>();
 const presence = new RedisPresence(redisUrl);
 const topicOf = (playerId: string) => `disconnect:${playerId}`;
@@ -50,12 +50,11 @@ class Lobby extends Room {
   }
 }
 
-const http = createServer(
-  bareRoute((playerId) => {
-    void presence.publish(topicOf(playerId), null);
-    return [];
-  }),
-);
+const route = await disconnectRoute((playerId) => {
+  void presence.publish(topicOf(playerId), null);
+  return [];
+}, guard);
+const http = createServer(route);
 
 // Heartbeats would fall into some measured windows and not into others, so no contestant has them.
 const transport = new WebSocketTransport({ server: http, pingInterval: 0 });

@@ -6,21 +6,20 @@ import { jwtVerify } from 'jose';
 type Disconnect = (playerId: string) => string[];
 
 /**
- * `POST /player/ID`. Where the command line of this process has an audit file and a secret, the route is guarded as an
+ * `POST /player/ID`. Where the words of the command line name an audit file and a secret, the route is guarded as an
  * operator would have to guard it; otherwise it does what anybody says.
  */
-export async function disconnectRoute(disconnect: Disconnect): Promise<RequestListener> {
-  const [auditFile, secret] = process.argv.slice(2);
-  if (auditFile === undefined || secret === undefined) return bareRoute(disconnect);
+export async function disconnectRoute(
+  disconnect: Disconnect,
+  [auditFile, secret]: readonly string[] = process.argv.slice(2),
+): Promise<RequestListener> {
+  if (auditFile === undefined || secret === undefined) {
+    return (request, response) => answer(response, 200, report(disconnect(playerOf(request))));
+  }
   const handle = await guarded(disconnect, { auditFile, secret });
   return (request, response) => {
     handle(request, response).catch(() => answer(response, 500, { error: 'internal' }));
   };
-}
-
-/** The same route, never guarded. */
-export function bareRoute(disconnect: Disconnect): RequestListener {
-  return (request, response) => answer(response, 200, report(disconnect(playerOf(request))));
 }
 
 /**

@@ -6,20 +6,19 @@ import { createAdapter } from '@socket.io/redis-adapter';
 import { Redis } from 'ioredis';
 import { Server } from 'socket.io';
 import { reportReady } from '../servers/ready.ts';
-import { bareRoute } from './disconnect-route.ts';
+import { disconnectRoute } from './disconnect-route.ts';
 
 const HOUR_MS = 3_600_000;
 
-const [redisUrl = ''] = process.argv.slice(2);
+const [redisUrl = '', ...guard] = process.argv.slice(2);
 const publisher = new Redis(redisUrl);
 const subscriber = publisher.duplicate();
 
-const http = createServer(
-  bareRoute((playerId) => {
-    io.in(`player:${playerId}`).disconnectSockets(true);
-    return [];
-  }),
-);
+const route = await disconnectRoute((playerId) => {
+  io.in(`player:${playerId}`).disconnectSockets(true);
+  return [];
+}, guard);
+const http = createServer(route);
 
 // Heartbeats would fall into some measured windows and not into others, so no contestant has them.
 const io = new Server(http, {
