@@ -89,4 +89,88 @@ describe('the player’s token', () => {
     assert.equal(told[1], 'error the stored token could not be loaded; connecting as a guest');
     assert.equal(client.state, 'connected');
   });
+
+  test('comes from the game itself before each attempt, and is then neither renewed nor stored', async () => {
+    const storage = { load: () => assert.fail('not needed'), save: () => assert.fail('not to be stored') };
+    let made = 0;
+    const token = () => {
+      made += 1;
+      return `theirs-${made}`;
+    };
+    const { client, newest, clock, told } = setUp({ token, storage });
+    const connected = client.connect();
+    await settle();
+    newest().welcomes();
+    await connected;
+    assert.deepEqual(newest().sent, [{ kind: 'hello', gameKey: 'key', token: 'theirs-1' }]);
+    newest().closes(1006);
+    await clock.advance(500);
+    newest().opens();
+    assert.deepEqual(newest().sent, [{ kind: 'hello', gameKey: 'key', token: 'theirs-2' }]);
+    assert.deepEqual(
+      told.filter((line) => line.startsWith('error')),
+      [],
+    );
+  });
+
+  test('is asked of the game once more when the server refuses it, and again after the next welcome', async () => {
+    const asked: boolean[] = [];
+    const token = async ({ wasRefused }: { wasRefused: boolean }) => {
+      asked.push(wasRefused);
+      return wasRefused ? 'fresh' : 'old';
+    };
+    const { client, newest, clock, told, sockets } = setUp({ token });
+    const connected = client.connect();
+    await settle();
+    newest().opens();
+    newest().closes(4503, 'the token has expired');
+    await clock.advance(500);
+    newest().welcomes();
+    await connected;
+    assert.equal(newest().sent[0]?.token, 'fresh');
+    assert.ok(told.includes('disconnect 4503 250'), told.join());
+    newest().closes(1006);
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      await clock.advance(2_000);
+      newest().opens();
+      newest().closes(4503, 'the token has expired');
+    }
+    await clock.advance(60_000);
+    assert.deepEqual([client.state, sockets.length, asked], ['closed', 4, [false, true, false, true]]);
+  });
+
+  test('that the game cannot give now is asked for again, and nobody else is connected meanwhile', async () => {
+    let isOnline = false;
+    const token = async () => (isOnline ? 'theirs' : Promise.reject(new Error('offline')));
+    const { client, newest, clock, told, sockets } = setUp({ token });
+    const connected = client.connect();
+    await settle();
+    assert.equal(sockets.length, 0);
+    assert.ok(told.includes("error the game's own function gave no token: offline"), told.join());
+    isOnline = true;
+    await clock.advance(500);
+    newest().welcomes();
+    await connected;
+    assert.equal(newest().sent[0]?.token, 'theirs');
+  });
+
+  test('that the game does not give in time, or that is none, ends an attempt', async () => {
+    for (const token of [() => new Promise<string>(() => {}), () => '', () => 'x'.repeat(4_097)]) {
+      const { client, clock, sockets, told } = setUp({ token, connectTimeoutMs: 1_000, reconnect: { maxRetries: 0 } });
+      const rejected = assert.rejects(client.connect(), /gave no token/);
+      await clock.advance(1_000);
+      await rejected;
+      assert.equal(sockets.length, 0, told.join());
+      assert.equal(clock.timers, 0);
+    }
+  });
+
+  test('of the game is forgotten with the player, who is then a new guest', async () => {
+    const { client, newest } = setUp({ token: () => 'theirs' });
+    await client.forgetPlayer();
+    client.connect().catch(() => {});
+    await settle();
+    newest().opens();
+    assert.deepEqual(newest().sent, [{ kind: 'hello', gameKey: 'key' }]);
+  });
 });

@@ -3,10 +3,10 @@ import { Backoff, type BackoffOptions } from './backoff.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { CLOSED_BY_CLIENT, Connection } from './connection.ts';
 import { endpointOf } from './endpoint.ts';
-import { type Closure, ConnectionClosedError, closureOf } from './errors.ts';
+import { type Closure, ConnectionClosedError, closureOf, ResparkError } from './errors.ts';
 import { Events } from './events.ts';
 import { onReturn, type Page, platformPage } from './page.ts';
-import { PlayerToken, type TokenStorage } from './player-token.ts';
+import { PlayerToken, type TokenSource, type TokenStorage } from './player-token.ts';
 import { findSocketConstructor, type ImportWs, type SocketConstructor } from './socket.ts';
 
 /*
@@ -29,8 +29,11 @@ export interface ClientOptions {
   /** `ws(s)://HOST:PORT`, or the same with `http(s)`; the path `/connect` is added if there is none. */
   readonly url: string;
   readonly gameKey: string;
-  /** Names the player, and takes precedence over the storage. Without either, the server creates a guest. */
-  readonly token?: string | undefined;
+  /**
+   * Names the player, and takes precedence over the storage. Without either, the server creates a guest. A function is
+   * asked before each attempt, and once more when the server refuses what it gave; then the storage is not used at all.
+   */
+  readonly token?: string | TokenSource | undefined;
   /** In browsers `browserTokenStorage()`. Without any, the player lives as long as this client. */
   readonly storage?: TokenStorage | undefined;
   /** By default the platform's, or that of the package `ws` if the platform has none. */
@@ -245,7 +248,13 @@ export class ResparkClient {
 
   async #open(attempt: number): Promise<void> {
     const WebSocket = this.#WebSocket ?? (await findSocketConstructor(this.importWs));
-    const token = await this.#token.load(this.#connectTimeoutMs);
+    let token: string | undefined;
+    try {
+      token = await this.#token.load(this.#connectTimeoutMs);
+    } catch (cause) {
+      if (attempt === this.#attempt) this.#missedToken(cause);
+      return;
+    }
     if (attempt !== this.#attempt) return;
     const hello: HelloFrame = { kind: 'hello', gameKey: this.#gameKey, ...(token === undefined ? {} : { token }) };
     const isCurrent = () => attempt === this.#attempt;
@@ -263,6 +272,13 @@ export class ResparkClient {
       },
     });
     this.#connection = connection;
+  }
+
+  /** The source of tokens may be away for as long as the network is, so this ends an attempt like a lost connection. */
+  #missedToken(cause: unknown): void {
+    const reason = `the game's own function gave no token: ${cause instanceof Error ? cause.message : String(cause)}`;
+    this.#ended(closureOf(closeCode('abnormal'), reason));
+    this.#events.emit('error', new ResparkError(reason, { code: 'token', cause }));
   }
 
   #welcomed(connection: Connection, welcome: Welcome): void {
@@ -285,7 +301,8 @@ export class ResparkClient {
   #ended(closure: Closure, lateMs = 0): void {
     const lastedMs = this.#welcomedAtMs === undefined ? 0 : this.#clock.monotonic() - this.#welcomedAtMs;
     if (lastedMs >= LASTING_MS) this.#backoff.reset();
-    const waitMs = closure.verdict === 'stop' ? undefined : this.#backoff.next(closure.retryAfterMs);
+    const mayRetry = closure.name === 'token_refused' ? this.#token.refused() : closure.verdict === 'reconnect';
+    const waitMs = mayRetry ? this.#backoff.next(closure.retryAfterMs) : undefined;
     this.#leaveAttempt(closure);
     if (waitMs === undefined) {
       this.#fail(new ConnectionClosedError(closure));

@@ -18,5 +18,5 @@ export {
 } from './errors.ts';
 export type { Farewell } from './farewell.ts';
 export type { Page } from './page.ts';
-export type { TokenScope, TokenStorage } from './player-token.ts';
+export type { TokenScope, TokenSource, TokenStorage } from './player-token.ts';
 export type { Socket, SocketConstructor } from './socket.ts';

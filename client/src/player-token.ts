@@ -25,14 +25,21 @@ export interface TokenStorage {
   readonly isShared?: boolean;
 }
 
+/**
+ * Gives the player's newest token, such as one of the game's identity provider. It is asked before each attempt; with
+ * `wasRefused` because the server has just refused what it gave, which then has expired or was never good.
+ */
+export type TokenSource = (asked: { readonly wasRefused: boolean }) => Promise<string> | string;
+
 const RENEWAL_RETRY_MS = 60_000;
 /** However short-lived the tokens are, the client asks for them no more often than this. */
 const MIN_RENEWAL_MS = 1_000;
 
 /**
  * The token with which the client comes back as the same player. It is loaded once, or before each attempt if the
- * storage is shared, renewed while connected, and saved at each change. No method rejects or throws; failures are
- * reported.
+ * storage is shared, renewed while connected, and saved at each change. Where a source gives the tokens, it is asked
+ * instead, and nothing is renewed or saved. No method rejects or throws but `load` where the source fails; other failures
+ * are reported.
  */
 export class PlayerToken {
   readonly #storage: TokenStorage | undefined;
@@ -47,6 +54,9 @@ export class PlayerToken {
   #isLoading = false;
   /** Whether the token was given, so that what the storage holds does not matter. */
   #isGiven: boolean;
+  #source: TokenSource | undefined;
+  /** Whether the server has refused what the source gave, and has not accepted any since. */
+  #wasRefused = false;
   /** Counts how often the player was forgotten: the result of a load that was running then is ignored. */
   #forgotten = 0;
   /** Whether the storage could be read, ever. */
@@ -58,7 +68,7 @@ export class PlayerToken {
   #cancelRenewal: () => void = () => {};
 
   constructor(options: {
-    readonly token: string | undefined;
+    readonly token: string | TokenSource | undefined;
     readonly storage: TokenStorage | undefined;
     readonly scope: TokenScope;
     readonly clock: Clock;
@@ -68,29 +78,56 @@ export class PlayerToken {
     this.#clock = options.clock;
     this.#report = options.report;
     this.#scope = options.scope;
-    this.#token = options.token;
-    this.#isGiven = options.token !== undefined;
+    const { token } = options;
+    this.#source = typeof token === 'function' ? token : undefined;
+    this.#token = typeof token === 'function' ? undefined : token;
+    this.#isGiven = token !== undefined;
   }
 
-  /** The newest token. If the storage does not answer within the `timeoutMs` of the first call, it counts as failed. */
+  /**
+   * The newest token. If the storage does not answer within the `timeoutMs` of the first call, it counts as failed.
+   * Rejects when a source fails or takes longer: nobody else may be connected in the place of its player.
+   */
   async load(timeoutMs: number): Promise<string | undefined> {
+    if (this.#source !== undefined) return await this.#ask(this.#source, timeoutMs);
     const isDue = this.#loading === undefined || (this.#storage?.isShared === true && !this.#isLoading);
     if (isDue && !this.#isGiven) this.#loading = this.#loadStored(timeoutMs);
     await this.#loading;
     return this.#token;
   }
 
+  async #ask(source: TokenSource, timeoutMs: number): Promise<string> {
+    const token: unknown = await this.#within(timeoutMs, async () => source({ wasRefused: this.#wasRefused }));
+    if (typeof token === 'string' && token !== '' && token.length <= MAX_TOKEN_LENGTH) return token;
+    throw new Error(`it must give a string of 1-${MAX_TOKEN_LENGTH} characters`);
+  }
+
+  async #within<T>(timeoutMs: number, work: () => Promise<T>): Promise<T> {
+    let cancel = () => {};
+    const timeout = new Promise<never>((_, reject) => {
+      cancel = afterDeadline(this.#clock, timeoutMs, () => reject(new Error(`no answer within ${timeoutMs} ms`)));
+    });
+    try {
+      return await Promise.race([work(), timeout]);
+    } finally {
+      cancel();
+    }
+  }
+
+  /** Takes that the server has refused the token. Whether there is reason to try another one, which is once. */
+  refused(): boolean {
+    if (this.#source === undefined || this.#wasRefused) return false;
+    this.#wasRefused = true;
+    return true;
+  }
+
   async #loadStored(timeoutMs: number): Promise<void> {
     const storage = this.#storage;
     if (storage === undefined) return;
     const forgotten = this.#forgotten;
-    let cancel = () => {};
     this.#isLoading = true;
     try {
-      const timeout = new Promise<never>((_, reject) => {
-        cancel = afterDeadline(this.#clock, timeoutMs, () => reject(new Error(`no answer within ${timeoutMs} ms`)));
-      });
-      const stored = await Promise.race([(async () => storage.load(this.#scope))(), timeout]);
+      const stored = await this.#within(timeoutMs, async () => storage.load(this.#scope));
       if (forgotten === this.#forgotten) this.#loaded(stored);
     } catch (error) {
       if (forgotten === this.#forgotten) this.#maySave = this.#wasLoaded;
@@ -99,7 +136,6 @@ export class PlayerToken {
         new ResparkError(`the stored token could not be loaded; ${instead}`, { code: 'storage', cause: error }),
       );
     } finally {
-      cancel();
       this.#isLoading = false;
     }
   }
@@ -114,6 +150,8 @@ export class PlayerToken {
   /** Asks for a token of this player now, and again at half of each lifetime, until `stopRenewing` is called. */
   startRenewing(ask: () => Promise<Payload>, playerId: string, lifetimeMs: number): void {
     this.stopRenewing();
+    this.#wasRefused = false;
+    if (this.#source !== undefined) return;
     let isStopped = false;
     let cancelWait = () => {};
     this.#cancelRenewal = () => {
@@ -148,6 +186,7 @@ export class PlayerToken {
   async forget(): Promise<void> {
     this.stopRenewing();
     this.#token = undefined;
+    this.#source = undefined;
     this.#forgotten += 1;
     this.#isGiven = false;
     this.#loading ??= Promise.resolve();
