@@ -8,6 +8,7 @@ import {
   openBackendsAlone,
   openBackendsBeside,
   openCloudCode,
+  openProviderTokens,
 } from './app/backends.ts';
 import { restoreBackup, writeBackup } from './app/backups.ts';
 import { Closers } from './app/closers.ts';
@@ -118,10 +119,10 @@ async function start(
   const threads = createThreads({ clock });
   // Set when the listener is open. Only calls read it, and they come through the listener.
   let url = '';
-  const cloudCode = await openCloudCode({ backends, settings, log, clock, closers });
   const services = createServices({
     ...parts,
-    cloudCode,
+    cloudCode: await openCloudCode({ backends, settings, log, clock, closers }),
+    providerTokens: openProviderTokens({ settings, log, clock, closers }),
     ...{ keyring, store, auditLog, cluster, metrics, arns },
     audit: createAuditWithinRoom({ audit, room, clock }),
     findCredential: (id) => access.findCredential(id),

@@ -105,13 +105,14 @@ const RULE: Readonly<Record<string, Names>> = {
   'server/src/outside/planted.ts': {
     allowed: [
       './lambda.ts',
+      '../domain/players/provider-tokens.ts',
       '../domain/runtime/outside.ts',
       '../domain/wildcard.ts',
       '../sandbox/sandbox.ts',
       '../clock.ts',
       '../text.ts',
       'node:http',
-      ...['@aws-sdk/client-dynamodb', '@aws-sdk/client-lambda', '@aws-sdk/lib-dynamodb', '@respark/protocol'],
+      ...['@aws-sdk/client-dynamodb', '@aws-sdk/client-lambda', '@aws-sdk/lib-dynamodb', '@respark/protocol', 'jose'],
     ],
     forbidden: [
       '../domain/runtime/host-api.ts',

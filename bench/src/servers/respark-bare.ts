@@ -73,6 +73,7 @@ const { players, runtimes } = createServices({
       ...{ deleteItem: refuse, query: refuse, fetch: refuse },
     },
   },
+  providerTokens: { verify: refuse },
   arns: createArns(settings),
 });
 const gateway = new Gateway({ players, runtimes, cluster, limits, clock, random, log, metrics, settings });

@@ -10,6 +10,7 @@ import type { Nodes } from '../domain/nodes.ts';
 import type { Players } from '../domain/players/players.ts';
 import type { ServerInfo } from '../domain/server-info.ts';
 import type { Snapshots } from '../domain/snapshots.ts';
+import type { StageIdentities } from '../domain/stage-identities.ts';
 import type { StageLogLines } from '../domain/stage-log-lines.ts';
 import type { Stages } from '../domain/stages.ts';
 import type { ResourceTags, Tags } from '../domain/tags.ts';
@@ -22,6 +23,7 @@ import type { ThrottleClass } from './throttle.ts';
 export interface Services {
   readonly games: Games;
   readonly stages: Stages;
+  readonly stageIdentities: StageIdentities;
   readonly players: Pick<Players, 'connections' | 'createToken' | 'disconnect'>;
   readonly configurations: Configurations;
   readonly snapshots: Snapshots;

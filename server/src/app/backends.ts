@@ -9,11 +9,13 @@ import { type DataDirectory, findDataDirectory, openDataDirectory } from '../dat
 import { openRoom, type Room } from '../data-directory/reserve.ts';
 import type { Keyrings } from '../data-directory/restore.ts';
 import { DATABASE_FILE } from '../data-directory/server-files.ts';
+import type { ProviderTokens } from '../domain/players/provider-tokens.ts';
 import { describeFileFault } from '../file-fault.ts';
 import { findKeyring, type Keyring } from '../keyring.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { createOutside } from '../outside/outside.ts';
+import { createProviderTokens } from '../outside/provider-tokens.ts';
 import type { RandomBytes } from '../random.ts';
 import { SandboxPool } from '../sandbox/pool.ts';
 import { StartupError } from '../startup-error.ts';
@@ -194,6 +196,13 @@ export async function openCloudCode({
   const outside = createOutside({ settings, log, clock });
   closers.push('outside', () => outside.close());
   return { playerData, stageLogs, sandbox, outside };
+}
+
+/** Opens what checks the tokens of identity providers. */
+export function openProviderTokens({ settings, log, clock, closers }: CommandParts): ProviderTokens {
+  const providerTokens = createProviderTokens({ settings, log, clock });
+  closers.push('keys of identity providers', async () => providerTokens.close());
+  return providerTokens;
 }
 
 /** What a command uses: the server's own cluster and journal are the server's. */

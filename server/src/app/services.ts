@@ -19,6 +19,7 @@ import { createNodes } from '../domain/nodes.ts';
 import { createPageTokens, createPaginate } from '../domain/pagination.ts';
 import { createPlayerTokens } from '../domain/players/player-tokens.ts';
 import { createPlayers } from '../domain/players/players.ts';
+import type { ProviderTokens } from '../domain/players/provider-tokens.ts';
 import { createGameAnswers } from '../domain/runtime/game-answers.ts';
 import { createNotify } from '../domain/runtime/notify.ts';
 import type { Outside } from '../domain/runtime/outside.ts';
@@ -27,6 +28,7 @@ import { createRuntimes } from '../domain/runtime/runtimes.ts';
 import { createScriptDisconnect } from '../domain/runtime/script-disconnect.ts';
 import { createLineWriter } from '../domain/runtime/script-logs.ts';
 import { createSnapshots, type SnapshotsParts } from '../domain/snapshots.ts';
+import { createStageIdentities } from '../domain/stage-identities.ts';
 import { createStageLogLines } from '../domain/stage-log-lines.ts';
 import { createStages, type StagesParts } from '../domain/stages.ts';
 import { createResourceTags } from '../domain/tags.ts';
@@ -69,6 +71,7 @@ export function createServices({
   findCredential,
   cluster,
   cloudCode,
+  providerTokens,
   keyring,
   settings,
   log,
@@ -85,6 +88,7 @@ export function createServices({
   findCredential: Access['findCredential'];
   cluster: Cluster;
   cloudCode: CloudCode;
+  providerTokens: ProviderTokens;
   keyring: Keyring;
   settings: ServicesSettings;
   log: Log;
@@ -104,7 +108,10 @@ export function createServices({
     clock,
     lifetimeMs: settings.playerTokenLifetimeMs,
   });
-  const players = createPlayers({ store, audit, cluster, tokens, clock, random, log, metrics, settings });
+  const players = createPlayers({
+    ...{ store, audit, cluster, tokens, providerTokens },
+    ...{ clock, random, log, metrics, settings },
+  });
   const lines = createLineWriter({ stageLogs, clock, log });
   const answers = createGameAnswers({
     programs: createPrograms({ store, longWork, clock, log }),
@@ -138,6 +145,7 @@ export function createServices({
     generatedCodeJobs,
     games: createGames(parts),
     stages: createStages(parts),
+    stageIdentities: createStageIdentities({ ...parts, tokens, providerTokens }),
     configurations: createConfigurations(parts),
     snapshots: createSnapshots(parts),
     extensions: createExtensions({ paginate }),

@@ -19,6 +19,7 @@ import { envCommand } from './commands/env.ts';
 import { exportCommand } from './commands/export.ts';
 import { generateCommand } from './commands/generate.ts';
 import { healthCommand } from './commands/health.ts';
+import { identityCommand } from './commands/identity.ts';
 import { importCommand } from './commands/import.ts';
 import { keysCommand } from './commands/keys.ts';
 import { logsCommand } from './commands/logs.ts';
@@ -29,6 +30,7 @@ import { restoreCommand } from './commands/restore.ts';
 import { sendCommand } from './commands/send.ts';
 import { serveCommand } from './commands/serve.ts';
 import { storeCommand } from './commands/store.ts';
+import { tokenCommand } from './commands/token.ts';
 import { unpackCommand } from './commands/unpack.ts';
 import { CommandError, type World } from './world.ts';
 
@@ -67,6 +69,8 @@ Settings are flags of "serve" or RESPARK_… variables; "respark config print" s
     connectCommand,
     disconnectCommand,
     connectionsCommand,
+    tokenCommand,
+    identityCommand,
     importCommand,
     deployCommand,
     devCommand,

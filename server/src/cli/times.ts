@@ -14,6 +14,13 @@ export function parseSince(text: string, nowMs: number): number {
   );
 }
 
+/** The seconds of a duration. Throws a CommandError (exit code 2) for anything else. */
+export function parseDurationSeconds(option: string, text: string): number {
+  const [, count, unit] = /^([1-9]\d{0,8})([smhd])$/.exec(text) ?? [];
+  if (count !== undefined) return (Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS]) / 1000;
+  throw new CommandError(`${option} must be a duration such as 30m, 1h or 2d, got "${text}"`, { exitCode: 2 });
+}
+
 /** The number. Throws a CommandError (exit code 2) for anything but 1 to `max`. */
 export function parseCount(option: string, text: string, max: number): number {
   const count = /^\d{1,9}$/.test(text) ? Number(text) : 0;

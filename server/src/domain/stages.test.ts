@@ -30,6 +30,7 @@ test('a created stage has a game key and a log group of its own', async (t) => {
     state: 'ACTIVE',
     gameState: 'ACTIVE',
     runtimeId: undefined,
+    identity: undefined,
     tags: { a: '1' },
     createdAt: clock.now(),
     updatedAt: clock.now(),

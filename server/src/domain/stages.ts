@@ -91,7 +91,7 @@ export function createStages({ store, audit, deletions, paginate, clock, random,
       updatedAt: now,
     } as const;
     await store.stages.insert(stage);
-    return { ...stage, gameName, gameState: 'ACTIVE', runtimeId: undefined };
+    return { ...stage, gameName, gameState: 'ACTIVE', runtimeId: undefined, identity: undefined };
   }
 
   return {

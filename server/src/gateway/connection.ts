@@ -11,6 +11,7 @@ import {
 } from '@respark/protocol';
 import type { Clock } from '../clock.ts';
 import type { Lease } from '../cluster/cluster.ts';
+import type { Session } from '../domain/players/player-tokens.ts';
 import type { Outcome } from '../domain/runtime/message.ts';
 import type { Runtime } from '../domain/runtime/runtimes.ts';
 import { Interrupted } from '../interrupted.ts';
@@ -68,6 +69,7 @@ export class Connection {
   #player: PlayerKey | undefined;
   #runtime: Runtime | undefined;
   #lease: Lease | undefined;
+  #session: Session | undefined;
   #stageMetrics: StageMetrics | undefined;
   #ended: MaybePromise<void> = undefined;
   #end: { readonly proof: SocketProof; readonly at: number } | undefined;
@@ -184,11 +186,15 @@ export class Connection {
     return this.#lease === undefined || this.#lease.mayAct();
   }
 
-  /** `registering` → `open`: counts the connection in the metrics of its stage, and sends the welcome. */
-  open(welcome: WelcomeFrame, stageMetrics: StageMetrics): void {
+  /**
+   * `registering` → `open`: counts the connection in the metrics of its stage, and sends the welcome. The session is what
+   * the token of the hello said.
+   */
+  open(welcome: WelcomeFrame, stageMetrics: StageMetrics, session?: Session): void {
     if (this.#state !== 'registering') throw new Error(`connection ${this.id} cannot open while ${this.#state}`);
     this.#state = 'open';
     this.#stageMetrics = stageMetrics;
+    this.#session = session;
     stageMetrics.opened();
     this.send(welcome);
   }
@@ -370,6 +376,6 @@ export class Connection {
   #handle({ kind, type, payload }: RequestFrame | EventFrame): Promise<Outcome> {
     const [player, runtime] = [this.#player, this.#runtime];
     if (player === undefined || runtime === undefined) throw new Error(`connection ${this.id} has no player`);
-    return runtime[kind]({ player, type, payload });
+    return runtime[kind]({ player, session: this.#session, type, payload });
   }
 }

@@ -267,7 +267,7 @@ export class Gateway implements ConnectionHost {
       admission = await this.#players.admit(hello);
       if (connection.isStopped) return;
       if (!admission.isAdmitted) {
-        this.close(connection, admission.reason);
+        this.close(connection, admission.reason, admission.text, admission.facts);
         return;
       }
       fault = await this.#membership.register(connection, admission, era);
@@ -287,7 +287,7 @@ export class Gateway implements ConnectionHost {
     this.#welcome(connection, admission);
   }
 
-  #welcome(connection: Connection, { player, runtime }: Admission): void {
+  #welcome(connection: Connection, { player, runtime, session }: Admission): void {
     const { heartbeatMs, maxFrameBytes, messagesPerSecond, messagesBurst, maxRequestsInFlight } = this.settings;
     const { bytesPerSecond, bytesBurst } = this.settings;
     this.#limits.welcomed(connection.addressGroup);
@@ -304,9 +304,9 @@ export class Gateway implements ConnectionHost {
       bytesPerSecond,
       bytesBurst,
       maxRequestsInFlight,
-      tokenLifetimeMs: this.settings.playerTokenLifetimeMs,
+      tokenLifetimeMs: session?.lifetimeMs ?? this.settings.playerTokenLifetimeMs,
     } as const;
-    connection.open(welcome, this.metrics.ofStage(runtime.stage));
+    connection.open(welcome, this.metrics.ofStage(runtime.stage), session);
     this.log.debug(() => ({ connectionId: connection.id, ...player }), 'player connected');
   }
 

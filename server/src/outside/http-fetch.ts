@@ -1,11 +1,11 @@
 import type { LookupAddress } from 'node:dns';
-import { lookup as lookUpHost } from 'node:dns/promises';
-import { isIP, type LookupFunction } from 'node:net';
+import { isIP } from 'node:net';
 import type { Parameters } from '../domain/runtime/outside.ts';
 import { decodeText, shown } from '../text.ts';
 import { notAllowed } from './allow-list.ts';
 import { exchange, type HttpReply } from './http-exchange.ts';
-import { connectionFault, OutsideFault } from './outside-fault.ts';
+import { always, createAddressesOf, type LookUp } from './look-up.ts';
+import { OutsideFault } from './outside-fault.ts';
 import { badArgument, isObject, type OptionRow, readOptions } from './parameters.ts';
 import { isLoopback, isPublic } from './public-address.ts';
 
@@ -14,9 +14,6 @@ export interface FetchSettings {
   readonly outsideHosts: readonly string[];
   readonly outsideMaxResponseBytes: number;
 }
-
-/** The addresses of a host, in the order in which they are tried. */
-export type LookUp = (host: string) => Promise<readonly LookupAddress[]>;
 
 /**
  * `Http().Fetch(url, { Method?, Headers?, Body? }?)` → `{ Status, Headers, Body }`. Names of the answer's headers are in
@@ -52,30 +49,12 @@ const OPTIONS = {
 export function createFetch({ settings, lookUp }: { settings: FetchSettings; lookUp: LookUp }): Fetch {
   const { outsideMaxResponseBytes: maxBytes } = settings;
   const listed = new Set(settings.outsideHosts.map((entry) => (/:\d+$/.test(entry) ? entry : `${entry}:443`)));
-  /**
-   * Look-ups under way, which no deadline ends. The calls of one host share one, so that a name server that does not
-   * answer costs one thread of those that Node.js has for that and for files.
-   */
-  const lookUps = new Map<string, Promise<readonly LookupAddress[]>>();
+  const addressesOf = createAddressesOf({ lookUp });
 
-  function addressesOf(host: string): Promise<readonly LookupAddress[]> {
-    const known = lookUps.get(host);
-    if (known !== undefined) return known;
-    const started = lookUp(host).finally(() => lookUps.delete(host));
-    lookUps.set(host, started);
-    return started;
-  }
-
-  /** The addresses that a name may stand for. They are looked up once, and the connection goes to what was checked. */
+  /** The addresses that a name may stand for. */
   async function checkedAddresses(host: string): Promise<LookupAddress[]> {
-    let addresses: readonly LookupAddress[];
-    try {
-      addresses = await addressesOf(host);
-    } catch (error) {
-      throw connectionFault(error, host) ?? error;
-    }
     const isFit = host === 'localhost' ? isLoopback : isPublic;
-    const fit = addresses.filter(({ address }) => isFit(address));
+    const fit = (await addressesOf(host)).filter(({ address }) => isFit(address));
     if (fit.length > 0) return fit;
     const message = `${shown(host)} stands for addresses of a private network, which scripts may use only if RESPARK_OUTSIDE_HOSTS lists the address itself`;
     throw new OutsideFault('not_allowed', message);
@@ -105,9 +84,6 @@ export function createFetch({ settings, lookUp }: { settings: FetchSettings; loo
     return answerOf(await exchange({ ...request, ...lookup }, { signal, maxBytes }), url.host);
   };
 }
-
-/** Asks the operating system, as every program does. */
-export const systemLookUp: LookUp = (host) => lookUpHost(host, { all: true });
 
 function urlOf(given: unknown): URL {
   if (typeof given !== 'string' || given.length > MAX_URL_CHARACTERS || !URL.canParse(given)) {
@@ -142,13 +118,6 @@ function headersOf(given: Readonly<Record<string, unknown>>): Record<string, str
     throw badArgument(`the headers must be ${MAX_HEADERS} at most, with ${MAX_HEADER_CHARACTERS} characters in all`);
   }
   return Object.fromEntries(headers);
-}
-
-function always(addresses: LookupAddress[]): LookupFunction {
-  return (_host, options, callback) => {
-    if (options.all === true) callback(null, addresses);
-    else callback(null, addresses[0]?.address ?? '', addresses[0]?.family);
-  };
 }
 
 function answerOf({ status, headers, body }: HttpReply, whom: string): unknown {

@@ -4,8 +4,9 @@ import type { Log } from '../log.ts';
 import { createRareWarnings } from '../rare-warnings.ts';
 import type { HostAnswer } from '../sandbox/sandbox.ts';
 import { createDynamoDb, type DynamoDbSettings } from './dynamo-db.ts';
-import { createFetch, type FetchSettings, type LookUp, systemLookUp } from './http-fetch.ts';
+import { createFetch, type FetchSettings } from './http-fetch.ts';
 import { createLambda, type LambdaSettings } from './lambda.ts';
+import { type LookUp, systemLookUp } from './look-up.ts';
 import { OutsideFault } from './outside-fault.ts';
 import { checkSize } from './parameters.ts';
 

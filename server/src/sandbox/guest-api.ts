@@ -29,6 +29,7 @@ export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
   const ownObject = Object;
   const handlers = new Map<string, (message: unknown) => unknown>();
   let playerId = '';
+  let claims: unknown = {};
   let random = () => 0;
 
   class Response {
@@ -148,7 +149,7 @@ export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
   const gameSparks = freeze({
     Logging: () => logging,
     Messaging: () => messaging,
-    CurrentPlayer: () => player(playerId),
+    CurrentPlayer: () => freeze({ ...player(playerId), Claims: () => claims }),
     Player: player,
     Lambda: lambda,
     DynamoDB: () => dynamoDb,
@@ -216,6 +217,7 @@ export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
       random = seed(a, b, c, d);
       const input = parse(inputJson);
       playerId = input.playerId;
+      claims = input.claims ?? {};
       try {
         const result = handlers.get(handler)?.(input.message);
         if (result instanceof Response) return `r${stringify(result.payload) ?? ''}`;

@@ -100,10 +100,10 @@ export class SandboxPool implements Sandbox {
 
   invoke(invocation: Invocation): Promise<InvocationResult> {
     if (this.#isClosed) return Promise.reject(new Interrupted());
-    const { runtime, playerId, message } = invocation;
+    const { runtime, playerId, claims, message } = invocation;
     const pausedMs = this.#offences.pausedMs(runtime.stageId);
     if (pausedMs > 0) return Promise.resolve(busy(`the scripts of this stage are paused for ${pausedMs} ms more`));
-    const inputJson = JSON.stringify({ playerId, message });
+    const inputJson = JSON.stringify({ playerId, claims, message });
     return new Promise((resolve, reject) => {
       const job: Job = {
         invocation,

@@ -19,6 +19,8 @@ export interface Invocation {
   readonly runtime: ScriptedRuntime;
   readonly handler: string;
   readonly playerId: string;
+  /** What the player's token says of them, as JSON has it. */
+  readonly claims?: Readonly<Record<string, unknown>> | undefined;
   readonly message: unknown;
   /** Runs a call of the script. A rejection is a fault of the server; the script sees it as one without detail. */
   readonly call: (operation: string, parameters: readonly unknown[]) => Promise<HostAnswer>;

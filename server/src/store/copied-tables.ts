@@ -36,6 +36,7 @@ const STORE_TABLES: StoreTables = {
     created_at: 'bigint',
     updated_at: 'bigint',
     runtime_id: 'text',
+    identity: 'text',
   },
   configurations: { game_id: 'text', updated_at: 'bigint', sections: 'text' },
   snapshots: {

@@ -27,6 +27,7 @@ export interface Schema {
     created_at: number;
     updated_at: number;
     runtime_id: string | null;
+    identity: string | null;
   };
   configurations: { game_id: string; updated_at: number; sections: string };
   snapshots: {

@@ -117,7 +117,7 @@ test('a database of the first version is brought up to this one, with everything
   await database.migrate();
   await database.assertMigrated();
   const store = createStore(database);
-  const migrated = { ...stage, gameName: 'Zoo', gameState: 'ACTIVE', runtimeId: undefined };
+  const migrated = { ...stage, gameName: 'Zoo', gameState: 'ACTIVE', runtimeId: undefined, identity: undefined };
   assert.deepEqual(await store.games.find('Zoo'), game);
   assert.deepEqual(await store.stages.find('Zoo', 'Dev'), migrated);
   assert.equal(await store.meta.get('fact'), 'kept');

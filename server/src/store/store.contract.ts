@@ -96,7 +96,7 @@ function testStages(open: OpenStore): void {
     const stage = sampleStage(game, 'Dev', { tags: { x: 'y' } });
     await games.insert(game);
     await stages.insert(stage);
-    const expected = { ...stage, gameName: 'Zoo', gameState: 'ACTIVE', runtimeId: undefined };
+    const expected = { ...stage, gameName: 'Zoo', gameState: 'ACTIVE', runtimeId: undefined, identity: undefined };
     assert.deepEqual(await stages.find('Zoo', 'Dev'), expected);
     assert.deepEqual(await stages.findById(stage.id), expected);
     assert.deepEqual(await stages.findByGameKey(stage.gameKey), expected);
@@ -157,13 +157,13 @@ function testStages(open: OpenStore): void {
     assert.equal(await stages.findById(stage.id), undefined);
   });
 
-  test("a stage's tags and runtime are seen by every look-up as soon as they are changed", async (t) => {
+  test("a stage's tags, runtime and identity are seen by every look-up as soon as they are changed", async (t) => {
     const { games, stages, transaction } = await open(t);
     const game = sampleGame('Zoo');
     await games.insert(game);
     const stage = sampleStage(game, 'Dev', { tags: { a: 'b' } });
     await stages.insert(stage);
-    const expected = { ...stage, gameName: 'Zoo', gameState: 'ACTIVE', runtimeId: undefined };
+    const expected = { ...stage, gameName: 'Zoo', gameState: 'ACTIVE', runtimeId: undefined, identity: undefined };
     const assertFound = async (change: object) => {
       assert.deepEqual(await stages.find('Zoo', 'Dev'), { ...expected, ...change });
       assert.deepEqual(await stages.findByGameKey(stage.gameKey), { ...expected, ...change });
@@ -186,6 +186,14 @@ function testStages(open: OpenStore): void {
     await assertFound({ runtimeId: 'second', tags: { c: 'd' }, updatedAt: 10 });
     await stages.update(stage.id, { runtimeId: undefined, updatedAt: 11 });
     await assertFound({ tags: { c: 'd' }, updatedAt: 11 });
+    const identity = '{"allowGuests":false,"issuer":"ünï"}';
+    await stages.update(stage.id, { identity, updatedAt: 12 });
+    await assertFound({ tags: { c: 'd' }, identity, updatedAt: 12 });
+    await stages.update(stage.id, { description: 'no other', updatedAt: 13 });
+    await assertFound({ tags: { c: 'd' }, identity, description: 'no other', updatedAt: 13 });
+    await stages.remove(stage.id);
+    await stages.insert(stage);
+    await assertFound({});
   });
 
   test('the stages being deleted are listed, by themselves or with their game', async (t) => {

@@ -33,13 +33,15 @@ export interface StageRecord {
   readonly gameState: LifeState;
   /** The runtime on which players open their connections; undefined until something has been deployed. */
   readonly runtimeId: string | undefined;
+  /** JSON text of who may be a player of the stage; undefined until that has been set. */
+  readonly identity: string | undefined;
   readonly tags: Tags;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
 
 /** What is stored for a new stage. The name and state of its game are not stored again, but read with the stage. */
-export type NewStage = Omit<StageRecord, 'gameName' | 'gameState' | 'runtimeId'>;
+export type NewStage = Omit<StageRecord, 'gameName' | 'gameState' | 'runtimeId' | 'identity'>;
 
 /** A game's working copy; a game has none until something is written to it. */
 export interface ConfigurationRecord {
@@ -208,7 +210,7 @@ export interface StageTable {
 
 /** A `runtimeId` that is present but undefined takes the runtime off the stage. */
 export type StageChange = Partial<Pick<StageRecord, 'description' | 'role' | 'state' | 'tags' | 'runtimeId'>> &
-  Pick<StageRecord, 'updatedAt'>;
+  Pick<StageRecord, 'updatedAt'> & { readonly identity?: string };
 
 export interface ConfigurationTable {
   find(gameId: string): Promise<ConfigurationRecord | undefined>;

@@ -8,7 +8,7 @@ import { createRuntimes } from '../../src/domain/runtime/runtimes.ts';
 import { Gateway, type GatewaySettings } from '../../src/gateway/gateway.ts';
 import { Limits } from '../../src/gateway/limits.ts';
 import type { StageRecord } from '../../src/store/store.ts';
-import { NO_ANSWERS } from '../support/cloud-code.ts';
+import { NO_ANSWERS, NO_PROVIDERS } from '../support/cloud-code.ts';
 import { UNRECORDED } from '../support/domain.ts';
 import { NO_METRICS } from '../support/metrics.ts';
 import type { Engine } from './engine.ts';
@@ -41,7 +41,7 @@ export const STAGE = 'Dev';
 
 const STAGE_RECORD: StageRecord = {
   ...{ id: 'stage-1', gameId: 'game-1', gameName: GAME, name: STAGE, description: '', role: 'role', gameKey: 'key' },
-  ...{ logGroup: 'group', state: 'ACTIVE', gameState: 'ACTIVE', runtimeId: undefined },
+  ...{ logGroup: 'group', state: 'ACTIVE', gameState: 'ACTIVE', runtimeId: undefined, identity: undefined },
   ...{ tags: {}, createdAt: 0, updatedAt: 0 },
 };
 
@@ -145,8 +145,9 @@ export class SimulatedNode {
         log: SILENT,
         metrics: NO_METRICS,
       },
-      tokens: { issue: (_stageId, playerId) => playerId, verify: (_stageId, token) => token },
-      settings: { disconnectDeadlineMs: DEADLINE_MS, maxFrameBytes: 16_384 },
+      tokens: { issue: (_stageId, playerId) => playerId, verify: (_stageId, token) => ({ playerId: token }) },
+      providerTokens: NO_PROVIDERS,
+      settings: { disconnectDeadlineMs: DEADLINE_MS, maxFrameBytes: 16_384, playerTokenLifetimeMs: DEADLINE_MS },
     });
   }
 

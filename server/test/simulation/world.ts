@@ -14,7 +14,7 @@ import type { MaybePromise } from '../../src/maybe-promise.ts';
 import type { PlayerKey } from '../../src/player-key.ts';
 import type { RandomBytes } from '../../src/random.ts';
 import type { StageRecord } from '../../src/store/store.ts';
-import { NO_ANSWERS } from '../support/cloud-code.ts';
+import { NO_ANSWERS, NO_PROVIDERS } from '../support/cloud-code.ts';
 import { UNRECORDED } from '../support/domain.ts';
 import { NO_METRICS } from '../support/metrics.ts';
 import type { History } from './history.ts';
@@ -201,13 +201,14 @@ export class World {
       // The token is simply the player's id, because this does not test signatures.
       tokens: {
         issue: (_stageId, playerId) => playerId,
-        verify: (_stageId, token) => token,
+        verify: (_stageId, token) => ({ playerId: token }),
       },
       clock: this.clock,
       random: this.#random,
       log: SILENT,
       metrics: NO_METRICS,
-      settings: { disconnectDeadlineMs: DEADLINE_MS, maxFrameBytes: 16_384 },
+      providerTokens: NO_PROVIDERS,
+      settings: { disconnectDeadlineMs: DEADLINE_MS, maxFrameBytes: 16_384, playerTokenLifetimeMs: DEADLINE_MS },
     });
   }
 
@@ -283,6 +284,7 @@ const STAGE_RECORD: StageRecord = {
   state: 'ACTIVE',
   gameState: 'ACTIVE',
   runtimeId: undefined,
+  identity: undefined,
   tags: {},
   createdAt: 0,
   updatedAt: 0,

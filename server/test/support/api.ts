@@ -134,7 +134,7 @@ export async function openApi(
   };
 
   const arns = createArns({ region: 'us-east-1', accountId: '123456789012' });
-  const { games, stages, resourceTags, auditRecords, stageLogLines, clusterNodes } = domain;
+  const { games, stages, stageIdentities, resourceTags, auditRecords, stageLogLines, clusterNodes } = domain;
 
   const pipeline = createPipeline({
     operations,
@@ -142,6 +142,7 @@ export async function openApi(
       ...UNAVAILABLE,
       games,
       stages,
+      stageIdentities,
       players,
       resourceTags,
       auditRecords,

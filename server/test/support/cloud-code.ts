@@ -1,4 +1,5 @@
 import type { CloudCode } from '../../src/app/services.ts';
+import type { ProviderTokens } from '../../src/domain/players/provider-tokens.ts';
 import type { GameAnswers } from '../../src/domain/runtime/game-answers.ts';
 
 const refuse = () => Promise.reject(new Error('this test runs no scripts'));
@@ -20,3 +21,6 @@ export const NO_CLOUD_CODE: CloudCode = {
 };
 
 export const NO_ANSWERS: GameAnswers = { request: refuse, override: refuse, event: refuse, prepare: async () => {} };
+
+/** For stages without identity providers. */
+export const NO_PROVIDERS: ProviderTokens = { verify: refuse };

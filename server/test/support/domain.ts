@@ -9,6 +9,7 @@ import type { Json, Sections } from '../../src/domain/configuration/document.ts'
 import type { DeletionsParts } from '../../src/domain/deletions.ts';
 import type { Examine } from '../../src/domain/examination.ts';
 import type { Elsewhere, LongWork } from '../../src/domain/long-work.ts';
+import type { ProviderTokens } from '../../src/domain/players/provider-tokens.ts';
 import { createKeyring } from '../../src/keyring.ts';
 import { createLog } from '../../src/log.ts';
 import { createSystemRandom } from '../../src/random.ts';
@@ -16,7 +17,7 @@ import type { AuditReader } from '../../src/store/audit/audit-log.ts';
 import type { Store } from '../../src/store/store.ts';
 import { openTestStore } from '../../src/store/test-store.ts';
 import { JOBS } from '../../src/threads/jobs.ts';
-import { NO_CLOUD_CODE } from './cloud-code.ts';
+import { NO_CLOUD_CODE, NO_PROVIDERS } from './cloud-code.ts';
 import { ManualClock } from './manual-clock.ts';
 import { NO_METRICS } from './metrics.ts';
 
@@ -90,6 +91,8 @@ export interface DomainOptions extends Partial<typeof SETTINGS> {
   /** A log of the test's own. */
   readonly recorded?: ReturnType<typeof recordedLog>;
   readonly audit?: Audit;
+  /** By default no stage has an identity provider. */
+  readonly providerTokens?: ProviderTokens;
   readonly auditLog?: Pick<AuditReader, 'find'>;
   /** By default every access key may sign. */
   readonly findCredential?: Access['findCredential'];
@@ -108,6 +111,7 @@ export async function openDomain(t: TestContext, options: DomainOptions = {}) {
     audit = UNRECORDED,
     auditLog = { find: async () => ({ records: [], next: undefined }) },
     findCredential = async (accessKeyId) => ({ accessKeyId, secretAccessKey: 'secret', policies: [] }),
+    providerTokens = NO_PROVIDERS,
     ...changed
   } = options;
   const random = createSystemRandom();
@@ -120,6 +124,7 @@ export async function openDomain(t: TestContext, options: DomainOptions = {}) {
   });
   const services = createServices({
     ...{ store, audit, auditLog, findCredential, cluster, clock, random, log, examine, longWork },
+    providerTokens,
     cloudCode: {
       ...NO_CLOUD_CODE,
       playerData: { ...NO_CLOUD_CODE.playerData, ...playerData },

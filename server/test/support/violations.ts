@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Operation } from '../../src/api/operation.ts';
 import type { Shape } from '../../src/api/shape.ts';
+import { assertNever } from '../../src/errors.ts';
 import { ROLE } from './domain.ts';
 
 /** A valid value for each member that an operation may take, wherever it is. */
@@ -32,6 +33,16 @@ const VALID: Record<string, unknown> = {
   Order: 'NEWEST_FIRST',
   Since: '2026-01-02T03:04:05Z',
   Until: '2026-01-02T03:04:06Z',
+  AllowGuests: false,
+  LifetimeSeconds: 3_600,
+  Providers: [
+    {
+      ...{ Issuer: 'https://login.example', JwksUrl: 'https://login.example/jwks', Audiences: ['game'], Algorithms: ['RS256'] },
+      ...{ ClockSkewSeconds: 5, PlayerIdClaim: 'sub', PlayerIdForm: 'PLAIN', PlayerIdPrefix: 'a', Claims: ['role'] },
+    },
+  ],
+  SessionSeconds: 3_600,
+  Token: 'token',
 };
 
 interface Violation {
@@ -108,6 +119,9 @@ function* violationsOfShape(shape: Shape, at: string, valid: unknown): Generator
       yield { value: [], at, constraint: 'Member must be a structure' };
       yield* violationsOfStructure(shape, at, valid as object);
       return;
+    case 'boolean':
+      yield { value: 'yes', at, constraint: 'Member must be true or false' };
+      return;
     case 'string':
       if (inBody) yield { value: 5, at, constraint: 'Member must be a string' };
       for (const [value, constraint] of wrongTexts(shape)) yield { value, at, constraint };
@@ -137,7 +151,7 @@ function* violationsOfShape(shape: Shape, at: string, valid: unknown): Generator
       return;
     }
     default:
-      throw new Error(`violations of a ${shape.type} are not written yet`);
+      assertNever(shape);
   }
 }
 

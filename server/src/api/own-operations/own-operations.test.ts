@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openApi } from '../../../test/support/api.ts';
 import { CHANGE, ROLE } from '../../../test/support/domain.ts';
-import { assertConstraintsAreKept } from '../../../test/support/violations.ts';
+import { assertConstraintsAreKept, requestOf } from '../../../test/support/violations.ts';
 import { LOCAL_OPERATIONS } from '../../domain/local-changes.ts';
 import { ACTIONS } from '../every-operation.ts';
 import { OPERATIONS } from '../operations/index.ts';
@@ -45,9 +45,8 @@ test('a key needs a policy that names the action; a policy for Amazon’s operat
   addKey('respark', allow('respark:*'));
   addKey('all', allow('*'));
   for (const operation of OWN_OPERATIONS) {
-    const { method, path } = operation.http;
-    const named = path.replace('{SnapshotId}', 'Snapshot_2026-01-02T03:04:05.000000Z').replaceAll(/\{\w+\}/g, 'a');
-    const statusOf = async (accessKeyId: string) => (await call(method, named, { accessKeyId })).status;
+    const { method, path, body } = requestOf(operation);
+    const statusOf = async (accessKeyId: string) => (await call(method, path, { accessKeyId, body })).status;
     assert.equal(await statusOf('gamesparks'), 403, operation.name);
     // The names in the path are of nothing that there is.
     for (const key of ['respark', 'all']) assert.notEqual(await statusOf(key), 403, operation.name);

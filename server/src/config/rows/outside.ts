@@ -80,7 +80,7 @@ function faultOfRoute(item: string): string | undefined {
 }
 
 /** What is wrong with an entry that no URL would match, and what to write instead. */
-function faultOfHost(item: string): string | undefined {
+export function faultOfHost(item: string): string | undefined {
   if (item.includes('*')) return 'has a wildcard: list every host by name';
   if (item.includes('/')) return 'has a scheme or a path: write the host alone, as in api.example or api.example:8080';
   const [, host = '', port] = /^(.*?)(?::(\d+))?$/.exec(item) ?? [];

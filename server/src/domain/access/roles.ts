@@ -66,14 +66,18 @@ export const GRANTS: Readonly<Record<string, Grant>> = {
   'gamesparks:ListTagsForResource': seen('tagged'),
   'gamesparks:GetPlayerConnectionStatus': seenByAll('stage'),
   'gamesparks:DisconnectPlayer': grant('stage', 'moderator', 'operator'),
+  'respark:CheckPlayerToken': grant('stage', 'developer'),
   // Whoever has a player's token can play as the player, as whoever deploys scripts can.
   'respark:CreatePlayerToken': grant('stage', 'developer'),
   'respark:DeleteSnapshot': grant('game', 'developer'),
   'respark:DrainNode': grant('server'),
   'respark:GetServerInfo': seenByAll('public'),
+  'respark:GetStageIdentity': seen('stage'),
   'respark:ListAuditRecords': grant('server', 'operator'),
   'respark:ListNodes': seen('server'),
   'respark:ListStageLogLines': seen('stage'),
+  // Whoever says which issuers a stage trusts says who may be any of its players.
+  'respark:UpdateStageIdentity': grant('stage', 'developer'),
 };
 
 /** What a role is limited to; without a game, to nothing. */

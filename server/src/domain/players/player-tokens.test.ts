@@ -15,8 +15,14 @@ const DAY_MS = 86_400_000;
 const { deriveKey } = createKeyring(new Uint8Array(32).fill(7));
 const KEY = deriveKey(`player-token ${STAGE}`);
 
-const tokensAt = (nowMs: number) =>
-  createPlayerTokens({ deriveKey, clock: new ManualClock(nowMs), lifetimeMs: DAY_MS });
+const fullTokensAt = (nowMs: number, key = deriveKey) =>
+  createPlayerTokens({ deriveKey: key, clock: new ManualClock(nowMs), lifetimeMs: DAY_MS });
+
+/** The same, but of a token that is accepted only the player. */
+function tokensAt(nowMs: number, key = deriveKey) {
+  const full = fullTokensAt(nowMs, key);
+  return { ...full, verify: (stageId: string, token: string) => full.verify(stageId, token)?.playerId };
+}
 const tokens = tokensAt(NOW_MS);
 
 const CLAIMS = { iss: 'respark', aud: STAGE, sub: 'player-1', iat: NOW, exp: NOW + 86_400 };
@@ -84,7 +90,7 @@ test('a token is valid for its lifetime and not a second longer, in whole second
 
 test('a token of another stage or another secret key is refused', () => {
   const others = createKeyring(new Uint8Array(32).fill(8));
-  const foreign = createPlayerTokens({ ...others, clock: new ManualClock(NOW_MS), lifetimeMs: DAY_MS });
+  const foreign = tokensAt(NOW_MS, others.deriveKey);
   assert.equal(tokens.verify(OTHER_STAGE, tokens.issue(STAGE, 'player-1')), undefined);
   assert.equal(tokens.verify(STAGE, foreign.issue(STAGE, 'player-1')), undefined);
 });
@@ -226,5 +232,45 @@ test('more stages than there are keys remembered have their tokens told apart', 
     const next = stages[(index + 1) % stages.length] as string;
     assert.equal(tokens.verify(stage, issued[index] as string), stage);
     assert.equal(tokens.verify(next, issued[index] as string), undefined);
+  }
+});
+
+const SESSION = { claims: { level: 7, roles: ['gm', 'tester'] }, lifetimeMs: 3_600_000, untilMs: NOW * 1000 + DAY_MS };
+
+test('a token says what its session says, and when it was issued', async () => {
+  const token = fullTokensAt(NOW_MS).issue(STAGE, 'player-1', SESSION);
+  assert.equal(await joseVerify(token), 'player-1');
+  const said = { playerId: 'player-1', issuedAtMs: NOW * 1000, session: SESSION };
+  assert.deepEqual(fullTokensAt(NOW_MS + 3_599_000).verify(STAGE, token), said);
+  assert.equal(fullTokensAt(NOW_MS + 3_600_000).verify(STAGE, token), undefined);
+  const plain = fullTokensAt(NOW_MS).issue(STAGE, 'player-1');
+  const nothing = { playerId: 'player-1', issuedAtMs: NOW * 1000, session: undefined };
+  assert.deepEqual(fullTokensAt(NOW_MS).verify(STAGE, plain), nothing);
+});
+
+test('no renewal lasts longer than its session or than the server lets any token', () => {
+  let token = fullTokensAt(NOW_MS).issue(STAGE, 'player-1', SESSION);
+  let endedAfterMs = 0;
+  for (let passedMs = 0; endedAfterMs === 0; passedMs += 1_800_000) {
+    const now = fullTokensAt(NOW_MS + passedMs);
+    const session = now.verify(STAGE, token)?.session;
+    if (session === undefined) endedAfterMs = passedMs;
+    else token = now.issue(STAGE, 'player-1', session);
+  }
+  assert.equal(endedAfterMs, DAY_MS);
+  const late = fullTokensAt(NOW_MS + DAY_MS);
+  assert.throws(() => late.issue(STAGE, 'player-1', SESSION), { name: 'SessionEnded' });
+  const long = fullTokensAt(NOW_MS).issue(STAGE, 'player-1', {
+    ...SESSION,
+    ...{ lifetimeMs: 2 * DAY_MS, untilMs: SESSION.untilMs + DAY_MS },
+  });
+  assert.equal(fullTokensAt(NOW_MS + DAY_MS).verify(STAGE, long), undefined);
+});
+
+test('a token whose claims are none is one without a session', async () => {
+  for (const claims of [undefined, null, [], 'level', { level: {} }, { level: null }]) {
+    const token = await joseSign({ ...CLAIMS, until: NOW + 60, claims: claims as object });
+    const said = { playerId: 'player-1', issuedAtMs: NOW * 1000, session: undefined };
+    assert.deepEqual(fullTokensAt(NOW_MS).verify(STAGE, token), said);
   }
 });

@@ -1,5 +1,7 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { parseJson } from '@respark/protocol';
 import type { Clock } from '../../clock.ts';
+import { type Claims, faultOfClaims } from './claims.ts';
 
 const ISSUER = 'respark';
 
@@ -9,11 +11,36 @@ const HEADER = base64url('{"alg":"HS256"}');
 /** Keys that are remembered: as many as stages that are in use at once. */
 const MAX_KEYS = 1_000;
 
+/**
+ * What somebody has said of a player in a token, and for how long that counts. The tokens that renew it say the same, and
+ * none is valid beyond its end: whoever vouched for the player must then do so again. Guests have none.
+ */
+export interface Session {
+  readonly claims: Claims;
+  /** How long each of its tokens is valid, unless the session ends before. */
+  readonly lifetimeMs: number;
+  /** When the session ends, in milliseconds since 1970. */
+  readonly untilMs: number;
+}
+
+/** What a token says. */
+export interface VerifiedToken {
+  readonly playerId: string;
+  /** In milliseconds since 1970, of a whole second. */
+  readonly issuedAtMs?: number | undefined;
+  readonly session?: Session | undefined;
+}
+
+/** There is no new token for a player whose session has ended. */
+export class SessionEnded extends Error {
+  override readonly name = 'SessionEnded';
+}
+
 export interface PlayerTokens {
-  /** A token that a later hello of the same player carries. */
-  issue(stageId: string, playerId: string): string;
-  /** The player of a token that this stage issued and that has not expired; undefined for anything else. */
-  verify(stageId: string, token: string): string | undefined;
+  /** A token that a later hello of the same player carries. Throws `SessionEnded`. */
+  issue(stageId: string, playerId: string, session?: Session): string;
+  /** What a token says that this stage issued and that has not expired; undefined for anything else. */
+  verify(stageId: string, token: string): VerifiedToken | undefined;
 }
 
 /**
@@ -48,10 +75,14 @@ export function createPlayerTokens({
   const nowSeconds = () => Math.floor(clock.now() / 1000);
 
   return {
-    issue(stageId, playerId) {
+    issue(stageId, playerId, session) {
       const iat = nowSeconds();
-      const exp = iat + Math.ceil(lifetimeMs / 1000);
-      const claims = base64url(JSON.stringify({ iss: ISSUER, aud: stageId, sub: playerId, iat, exp }));
+      const ends = iat + Math.ceil(Math.min(session?.lifetimeMs ?? lifetimeMs, lifetimeMs) / 1000);
+      const until = Math.floor((session?.untilMs ?? Number.POSITIVE_INFINITY) / 1000);
+      if (until <= iat) throw new SessionEnded('the session of the player has ended: connect with a new token');
+      const exp = Math.min(ends, until);
+      const said = session === undefined ? {} : { until, claims: session.claims };
+      const claims = base64url(JSON.stringify({ iss: ISSUER, aud: stageId, sub: playerId, iat, exp, ...said }));
       const signed = `${HEADER}.${claims}`;
       return `${signed}.${sign(stageId, signed)}`;
     },
@@ -63,12 +94,15 @@ export function createPlayerTokens({
       const isGenuine = areEqual(token.slice(dot + 1), sign(stageId, token.slice(0, dot)));
       // What follows is text that was signed with the stage's key: nothing else is ever parsed.
       if (!isGenuine) return undefined;
-      const { iss, aud, sub, iat, nbf, exp } = readClaims(token.slice(HEADER.length + 1, dot));
+      const read = readClaims(token.slice(HEADER.length + 1, dot));
+      const { iss, aud, sub, iat, nbf, exp } = read;
       const now = nowSeconds();
       const isForStage = aud === stageId || (Array.isArray(aud) && aud.includes(stageId));
-      const hasBegun = isTimeOrAbsent(iat) && isTimeOrAbsent(nbf) && (nbf === undefined || nbf <= now);
-      if (iss !== ISSUER || !isForStage || !hasBegun || typeof exp !== 'number' || exp <= now) return undefined;
-      return typeof sub === 'string' ? sub : undefined;
+      if (!isTimeOrAbsent(iat) || !isTimeOrAbsent(nbf) || (nbf !== undefined && nbf > now)) return undefined;
+      if (iss !== ISSUER || !isForStage || typeof exp !== 'number' || exp <= now) return undefined;
+      if (typeof sub !== 'string') return undefined;
+      const issuedAtMs = iat === undefined ? undefined : iat * 1000;
+      return { playerId: sub, issuedAtMs, session: sessionIn(read, exp - (iat ?? now)) };
     },
   };
 }
@@ -84,19 +118,32 @@ function areEqual(given: string, expected: string): boolean {
 }
 
 /** The claims that count, unchecked. There are none in what is no JSON object in UTF-8 and base64url without padding. */
-function readClaims(payload: string): Claims {
+function readClaims(payload: string): Payload {
   const text = Buffer.from(payload, 'base64url').toString();
-  if (base64url(text) !== payload) return NO_CLAIMS;
+  if (base64url(text) !== payload) return EMPTY;
   try {
-    return (JSON.parse(text) as Claims | null) ?? NO_CLAIMS;
+    return (parseJson(text) as Payload | null) ?? EMPTY;
   } catch {
-    return NO_CLAIMS;
+    return EMPTY;
   }
 }
 
-const NO_CLAIMS: Claims = {};
+const EMPTY: Payload = {};
 
-type Claims = { readonly [Name in 'iss' | 'aud' | 'sub' | 'iat' | 'nbf' | 'exp']?: unknown };
+type Payload = { readonly [Name in 'iss' | 'aud' | 'sub' | 'iat' | 'nbf' | 'exp' | 'until' | 'claims']?: unknown };
+
+/** Clients ask for a new token at half of a lifetime, and should not do so every moment when the session is about to end. */
+const MIN_LIFETIME_MS = 60_000;
+
+/** Tokens of a session say when it ends, and each lives as long as the one that it renews. */
+function sessionIn({ until, claims }: Payload, lifetimeSeconds: number): Session | undefined {
+  if (typeof until !== 'number' || faultOfClaims(claims) !== undefined) return undefined;
+  return {
+    claims: claims as Claims,
+    lifetimeMs: Math.max(lifetimeSeconds * 1000, MIN_LIFETIME_MS),
+    untilMs: until * 1000,
+  };
+}
 
 function isTimeOrAbsent(claim: unknown): claim is number | undefined {
   return claim === undefined || typeof claim === 'number';

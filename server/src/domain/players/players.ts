@@ -5,30 +5,36 @@ import type { Log } from '../../log.ts';
 import { andThen, inSteps, type MaybePromise, type Steps, settled } from '../../maybe-promise.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { PlayerKey } from '../../player-key.ts';
-import { type RandomBytes, randomAlphanumeric } from '../../random.ts';
+import type { RandomBytes } from '../../random.ts';
 import { EMPTY_RUNTIME_ID } from '../../runtime-id.ts';
 import type { Store } from '../../store/store.ts';
 import type { Audit, Change } from '../audit.ts';
 import type { RuntimeName } from '../runtime/message.ts';
 import { activeStage, findStage, isBeingDeleted } from '../stages.ts';
+import { type CreateToken, createCreateToken } from './create-token.ts';
 import { listConnections, orUnavailable } from './directory-look-up.ts';
 import { createDisconnect, type DisconnectResult } from './disconnect.ts';
 import { checkDisconnectRequest, type DisconnectRequest, detailsOf } from './disconnect-request.ts';
-import type { PlayerTokens } from './player-tokens.ts';
-
-/** 27 letters and digits hold 160 random bits, too many to guess. */
-const GUEST_ID_LENGTH = 27;
+import { createIdentify, type NotIdentified } from './identify.ts';
+import type { PlayerTokens, Session } from './player-tokens.ts';
+import type { ProviderTokens } from './provider-tokens.ts';
 
 /** A player who may connect, and the runtime that their connection opens on. */
 export interface Admission {
   readonly isAdmitted: true;
   readonly player: PlayerKey;
   readonly runtime: RuntimeName;
+  /** What the token of the hello says, if it says more than who the player is. */
+  readonly session?: Session | undefined;
 }
 
 export interface NotAdmitted {
   readonly isAdmitted: false;
-  readonly reason: 'unknown_game_key' | 'token_refused' | 'stage_deleted';
+  /** The name of the close code. */
+  readonly reason: 'unknown_game_key' | 'stage_deleted' | NotIdentified['reason'];
+  /** What the close code does not say by itself. */
+  readonly text?: string;
+  readonly facts?: NotIdentified['facts'];
 }
 
 interface NamedPlayer {
@@ -38,14 +44,20 @@ interface NamedPlayer {
 }
 
 export interface Players {
-  /** Finds the player of a hello: the token's player, or without a token a new guest. Nothing is stored for a guest. */
+  /**
+   * Finds the player of a hello: that of a token of the stage's own or of one of its identity providers, or without a
+   * token a new guest, if the stage lets guests in. Nothing is stored for a guest.
+   */
   admit(hello: { gameKey: string; token?: string | undefined }): Promise<Admission | NotAdmitted>;
 
   /** A token for a later hello of this player. */
   issueToken(player: PlayerKey): string;
 
-  /** The same for whom an operator names, with the stage's game key. Throws `not_found`, as `disconnect` does. */
-  createToken(player: NamedPlayer, change: Change): Promise<{ readonly token: string; readonly gameKey: string }>;
+  /**
+   * The same for whom an operator names, with the stage's game key. Throws `not_found`, as `disconnect` does, and
+   * `validation` for a lifetime or claims that no token may have.
+   */
+  readonly createToken: CreateToken;
 
   /**
    * The player's connections on every node, oldest first. Throws `not_found`, or `internal` when the directory does not
@@ -67,6 +79,7 @@ export function createPlayers({
   audit,
   cluster,
   tokens,
+  providerTokens,
   clock,
   random,
   log,
@@ -80,12 +93,20 @@ export function createPlayers({
   audit: Audit;
   cluster: Cluster;
   tokens: PlayerTokens;
+  providerTokens: ProviderTokens;
   clock: Clock;
   random: RandomBytes;
   log: Log;
   metrics: Pick<Metrics, 'disconnected'>;
-  settings: { readonly disconnectDeadlineMs: number; readonly maxFrameBytes: number };
+  settings: {
+    readonly disconnectDeadlineMs: number;
+    readonly maxFrameBytes: number;
+    readonly playerTokenLifetimeMs: number;
+  };
 }): Players {
+  const identify = createIdentify({ tokens, providerTokens, clock, random, settings });
+  const createToken = createCreateToken({ store, audit, tokens, clock, settings });
+
   function getKey({ gameName, stageName, playerId }: NamedPlayer, timeoutMs: number): MaybePromise<PlayerKey> {
     const found = orUnavailable('store', () => findStage(store, gameName, stageName), timeoutMs, clock);
     return andThen(found, (stage) => ({ stageId: activeStage(stage, gameName, stageName).id, playerId }));
@@ -121,25 +142,20 @@ export function createPlayers({
       const stage = await store.stages.findByGameKey(gameKey);
       if (stage === undefined) return { isAdmitted: false, reason: 'unknown_game_key' };
       if (isBeingDeleted(stage)) return { isAdmitted: false, reason: 'stage_deleted' };
-      const playerId =
-        token === undefined ? randomAlphanumeric(random, GUEST_ID_LENGTH) : tokens.verify(stage.id, token);
-      if (playerId === undefined) return { isAdmitted: false, reason: 'token_refused' };
+      const identified = await identify(stage, token);
+      if (!identified.isIdentified) return { ...identified, isAdmitted: false };
       const { id: stageId, gameName, name: stageName } = stage;
       return {
         isAdmitted: true,
-        player: { stageId, playerId },
+        player: { stageId, playerId: identified.playerId },
+        session: identified.session,
         runtime: { id: stage.runtimeId ?? EMPTY_RUNTIME_ID, stage: { stageId, gameName, stageName } },
       };
     },
 
     issueToken: (player) => tokens.issue(player.stageId, player.playerId),
 
-    async createToken({ gameName, stageName, playerId }, change) {
-      return await audit.around({ playerId, ...change }, async () => {
-        const stage = activeStage(await findStage(store, gameName, stageName), gameName, stageName);
-        return { token: tokens.issue(stage.id, playerId), gameKey: stage.gameKey };
-      });
-    },
+    createToken,
 
     async connections(named) {
       const timeoutMs = settings.disconnectDeadlineMs;

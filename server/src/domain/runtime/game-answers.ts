@@ -41,8 +41,8 @@ export function createGameAnswers({
 }): GameAnswers {
   const hostApi = createHostApi({
     ...hostApiParts,
-    raise({ stage, program, player, raised }, type, payload) {
-      const message = { player, type, payload, raised: raised + 1 };
+    raise({ stage, program, player, session, raised }, type, payload) {
+      const message = { player, session, type, payload, raised: raised + 1 };
       // Lines of the handler, and why it was not run, are in the log of the stage.
       handling.event({ stage, program }, message).catch((error: unknown) => {
         if (error instanceof Interrupted) return;

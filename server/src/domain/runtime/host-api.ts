@@ -5,6 +5,7 @@ import type { HostAnswer } from '../../sandbox/sandbox.ts';
 import type { PlayerData } from '../../store/player-data/player-data.ts';
 import { shown } from '../../text.ts';
 import type { DisconnectResult } from '../players/disconnect.ts';
+import type { Session } from '../players/player-tokens.ts';
 import type { GameProgram } from './game-program.ts';
 import type { RuntimeName } from './message.ts';
 import { GAME_PREFIX } from './message-types.ts';
@@ -19,6 +20,8 @@ export interface CallContext {
   readonly player: PlayerKey;
   readonly handler: string;
   readonly requestId: string;
+  /** What the player's token said. */
+  readonly session: Session | undefined;
   /** How many handlers in a row have raised the event that this one handles; 0 for a player's message. */
   readonly raised: number;
 }

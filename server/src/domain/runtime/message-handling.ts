@@ -59,14 +59,15 @@ export function createMessageHandling({
     payload: unknown,
   ): Promise<{ readonly result: InvocationResult; readonly write: Write }> {
     const requestId = uuidV7(random, clock.now());
-    const { player, raised = 0 } = message;
+    const { player, session, raised = 0 } = message;
     const write = writerOf(stage, player.playerId, name, requestId);
     const result = await sandbox.invoke({
       runtime: program.scripted,
       handler: name,
       playerId: player.playerId,
+      claims: session?.claims,
       message: payload,
-      call: hostApi({ stage, program, player, handler: name, requestId, raised }),
+      call: hostApi({ stage, program, player, session, handler: name, requestId, raised }),
     });
     for (const { level, text } of result.lines) write(level, text);
     if (result.linesDropped > 0) write('warn', tooManyLines(result.linesDropped));

@@ -1,5 +1,6 @@
 import type { Payload } from '@respark/protocol';
 import type { PlayerKey } from '../../player-key.ts';
+import type { Session } from '../players/player-tokens.ts';
 
 export interface RuntimeName {
   readonly id: string;
@@ -12,6 +13,8 @@ export interface Message {
   readonly player: PlayerKey;
   readonly type: string;
   readonly payload: Payload;
+  /** What the token said with which the player's connection was opened. */
+  readonly session?: Session | undefined;
   /** For an event that a script has raised: how many handlers in a row have raised one, this one included. */
   readonly raised?: number;
 }

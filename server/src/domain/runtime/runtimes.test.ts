@@ -14,7 +14,7 @@ const [FIRST, SECOND, THIRD] = ['01', '02', '03'].map((start) => `${start}9b7d9a
 function open() {
   const { log, lines } = recordedLog();
   const runtimes = createRuntimes({
-    tokens: { issue: (...player) => `token of ${player.join('/')}` },
+    tokens: { issue: (...player) => `token of ${player.slice(0, 2).join('/')}` },
     answers: NO_ANSWERS,
     log,
   });

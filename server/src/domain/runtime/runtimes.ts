@@ -1,7 +1,7 @@
 import { GET_PLAYER_TOKEN } from '@respark/protocol';
 import type { Log } from '../../log.ts';
 import { EMPTY_RUNTIME_ID, isNewerRuntime } from '../../runtime-id.ts';
-import type { PlayerTokens } from '../players/player-tokens.ts';
+import { type PlayerTokens, SessionEnded } from '../players/player-tokens.ts';
 import type { GameAnswers } from './game-answers.ts';
 import { type Message, noHandler, type Outcome, type RuntimeName } from './message.ts';
 import { GAME_PREFIX } from './message-types.ts';
@@ -62,11 +62,11 @@ export function createRuntimes({
       id,
       stage,
       async request(message) {
-        const { type, player } = message;
+        const { type } = message;
         if (type === GET_PLAYER_TOKEN) {
           const override = id === EMPTY_RUNTIME_ID ? undefined : await answers.override(name, message);
           if (override !== undefined) return override;
-          return { isHandled: true, payload: { AuthenticationToken: tokens.issue(player.stageId, player.playerId) } };
+          return answerWithToken(tokens, message);
         }
         return isAnswered(type) ? await answers.request(name, message) : noHandler('request', type);
       },
@@ -116,4 +116,14 @@ export function createRuntimes({
       return size;
     },
   };
+}
+
+function answerWithToken(tokens: Pick<PlayerTokens, 'issue'>, { player, session }: Message): Outcome {
+  try {
+    const token = tokens.issue(player.stageId, player.playerId, session);
+    return { isHandled: true, payload: { AuthenticationToken: token } };
+  } catch (error) {
+    if (!(error instanceof SessionEnded)) throw error;
+    return { isHandled: false, code: 'bad_request', message: error.message };
+  }
 }

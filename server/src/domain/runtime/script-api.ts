@@ -11,6 +11,8 @@ interface ScriptCall {
 interface ScriptObject {
   /** The type of the object in `cloud-code.d.ts`. */
   readonly type: string;
+  /** The type whose calls it has too. */
+  readonly extends?: string;
   /** How a script gets it from `GameSparks()`. */
   readonly getter: string;
   readonly does: string;
@@ -68,9 +70,23 @@ export const SCRIPT_API: readonly ScriptObject[] = [
     ],
   },
   {
-    type: 'Player',
+    type: 'CurrentPlayer',
+    extends: 'Player',
     getter: 'CurrentPlayer()',
-    does: 'The player whose message is handled; `GameSparks().Player(id)` is any player of the stage.',
+    does: 'The player whose message is handled, with all calls of `GameSparks().Player(id)` and one more.',
+    calls: [
+      {
+        name: 'Claims',
+        parameters: '',
+        returns: '{ [name: string]: any }',
+        does: 'What the token said with which the player has connected: the claims of CreatePlayerToken, or those of an identity provider’s token that the stage lets handlers read. Nobody can change them but who made the token. Empty for a guest.',
+      },
+    ],
+  },
+  {
+    type: 'Player',
+    getter: 'Player(id: string)',
+    does: 'Any player of the stage.',
     calls: [
       { name: 'Id', parameters: '', returns: 'string', does: 'The player’s id.' },
       {
@@ -163,11 +179,12 @@ export const SCRIPT_API: readonly ScriptObject[] = [
  * the name of a call, the lists of parameters that the game's messages give it.
  */
 export function scriptApiDeclarations(overloads: ReadonlyMap<string, readonly string[]>): string {
-  const objects = SCRIPT_API.map(({ type, does, calls }) => {
+  const objects = SCRIPT_API.map(({ type, extends: base, does, calls }) => {
     const members = calls.flatMap(({ name, parameters, returns, does }) =>
       (overloads.get(name) ?? [parameters]).map((own) => `    /** ${does} */\n    ${name}(${own}): ${returns};`),
     );
-    return `  /** ${does} */\n  interface ${type} {\n${members.join('\n')}\n  }`;
+    const heading = base === undefined ? type : `${type} extends ${base}`;
+    return `  /** ${does} */\n  interface ${heading} {\n${members.join('\n')}\n  }`;
   });
   const getters = SCRIPT_API.map(({ type, getter }) => `    ${getter}: ${type};`);
   return `// What scripts of cloud code can call. Made by respark; changes are lost.
@@ -180,7 +197,6 @@ declare namespace GameSparksApi {
 ${objects.join('\n')}
   interface Root {
 ${getters.join('\n')}
-    Player(id: string): Player;
   }
 }
 

@@ -4,6 +4,7 @@ import { createGamesAndKeys } from './0001-games-and-keys.ts';
 import { createSnapshotsAndDeployments } from './0002-snapshots-and-deployments.ts';
 import { createRuntimesAndClaims } from './0003-runtimes-and-claims.ts';
 import { createSizes } from './0004-sizes.ts';
+import { createStageIdentity } from './0006-stage-identity.ts';
 
 /** In order. A migration's place in the list, from 1, is the version that it leads to; only ever append to the list. */
 const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
@@ -11,6 +12,7 @@ const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
   createSnapshotsAndDeployments,
   createRuntimesAndClaims,
   createSizes,
+  createStageIdentity,
 ];
 
 /** The version that this program's migrations lead to. */

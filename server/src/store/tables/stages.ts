@@ -51,6 +51,7 @@ export function stageTable(scope: Scope): StageTable {
         created_at: stage.createdAt,
         updated_at: stage.updatedAt,
         runtime_id: null,
+        identity: null,
       };
       const message = `there is already a stage "${stage.name}" in this game: choose another name`;
       await insertUnique(scope, 'stages', row, message);
@@ -92,6 +93,7 @@ function toStage(row: StageRow): StageRecord {
     state: row.state,
     gameState: row.game_state,
     runtimeId: row.runtime_id ?? undefined,
+    identity: row.identity ?? undefined,
     tags: JSON.parse(row.tags) as Tags,
     createdAt: row.created_at,
     updatedAt: row.updated_at,

@@ -1,0 +1,116 @@
+import { isIP } from 'node:net';
+import { parseJson } from '@respark/protocol';
+import type { JWK } from 'jose';
+import type { Clock } from '../clock.ts';
+import { decodeText, shown } from '../text.ts';
+import { exchange } from './http-exchange.ts';
+import { always, createAddressesOf, type LookUp } from './look-up.ts';
+import { OutsideFault } from './outside-fault.ts';
+import { isLoopback, isPublic } from './public-address.ts';
+
+/** A set of keys has a few kilobytes. */
+const MAX_BYTES = 262_144;
+const MAX_KEYS = 100;
+/** Shorter than a player waits for the welcome. */
+const TIMEOUT_MS = 3_000;
+
+export interface PublishedKeysSettings {
+  /** Hosts that keys may be fetched from although their addresses are not public. */
+  readonly identityHosts: readonly string[];
+}
+
+/** What a provider has published, and for how long it says that this is good; undefined if it does not say. */
+export interface PublishedKeys {
+  readonly keys: readonly JWK[];
+  readonly maxAgeMs: number | undefined;
+}
+
+/**
+ * Gets a set of keys (RFC 7517) from its URL, over one connection of its own. Rejects with an `OutsideFault` within
+ * seconds when that cannot be done. Nothing that comes back is shown to anybody but the keys.
+ */
+export type FetchPublishedKeys = (url: string) => Promise<PublishedKeys>;
+
+export function createFetchPublishedKeys({
+  clock,
+  lookUp,
+  stopping,
+  settings,
+}: {
+  clock: Pick<Clock, 'after'>;
+  lookUp: LookUp;
+  /** Ends what is under way when the server stops. */
+  stopping: AbortSignal;
+  settings: PublishedKeysSettings;
+}): FetchPublishedKeys {
+  const addressesOf = createAddressesOf({ lookUp });
+  const listed = new Set(settings.identityHosts);
+
+  /** Where the connection may go, so that a name cannot lead to what is behind the server's own network. */
+  async function addressesFor({ hostname, host }: URL) {
+    const name = hostname.replace(/^\[|\]$/g, '');
+    const isFit = (address: string) =>
+      isPublic(address) || listed.has(hostname) || listed.has(host) || (isLocalName(hostname) && isLoopback(address));
+    const addresses = isIP(name) === 0 ? await addressesOf(hostname) : [{ address: name, family: isIP(name) }];
+    const fit = addresses.filter(({ address }) => isFit(address));
+    if (fit.length > 0) return fit;
+    const message = `${shown(host)} stands for addresses of a private network: add it to RESPARK_IDENTITY_HOSTS if keys may be fetched from there`;
+    throw new OutsideFault('not_allowed', message);
+  }
+
+  return async (text) => {
+    const url = new URL(text);
+    const controller = new AbortController();
+    const signal = AbortSignal.any([controller.signal, stopping]);
+    const late = new OutsideFault('timeout', `${url.host} did not answer within ${TIMEOUT_MS} ms`);
+    return await new Promise((resolve, reject) => {
+      const cancel = clock.after(TIMEOUT_MS, () => {
+        reject(late);
+        controller.abort(late);
+      });
+      const work = async () => {
+        const lookup = always(await addressesFor(url));
+        signal.throwIfAborted();
+        const request = { url, method: 'GET', headers: { accept: 'application/json' }, body: undefined, lookup };
+        const limits = { signal, maxBytes: MAX_BYTES };
+        const { status, headers, body } = await exchange({ ...request, agent: false }, limits).catch(inOwnWords(url));
+        // A redirect is no success, and is not followed: the keys would be somebody else's.
+        if (status !== 200) throw new OutsideFault('failed', `${url.host} answered with status ${status}`);
+        return { keys: keysIn(body, url.host), maxAgeMs: maxAgeOf(headers['cache-control']) };
+      };
+      work().then(resolve, reject).finally(cancel);
+    });
+  };
+}
+
+/** What is said of answers that are too long names a setting that is not for this one. */
+function inOwnWords({ host }: URL): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof OutsideFault) || error.code !== 'too_large') throw error;
+    throw new OutsideFault('too_large', `${host} answered with more than ${MAX_BYTES} bytes`, { cause: error });
+  };
+}
+
+/** Names of this machine, which are for development: the URL's form has been checked when it was set. */
+function isLocalName(hostname: string): boolean {
+  return ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
+}
+
+function keysIn(body: Uint8Array, whose: string): readonly JWK[] {
+  let read: unknown;
+  try {
+    read = parseJson(decodeText(body));
+  } catch (cause) {
+    throw new OutsideFault('failed', `${whose} answered with what is not JSON`, { cause });
+  }
+  const { keys } = Object(read) as { keys?: unknown };
+  const isSet = Array.isArray(keys) && keys.every((key) => typeof key === 'object' && key !== null);
+  if (!isSet) throw new OutsideFault('failed', `${whose} answered with what is no set of keys (JWKS)`);
+  if (keys.length > MAX_KEYS) throw new OutsideFault('failed', `${whose} has more than ${MAX_KEYS} keys`);
+  return keys as JWK[];
+}
+
+function maxAgeOf(cacheControl = ''): number | undefined {
+  const [, seconds] = /(?:^|[\s,])max-age="?(\d{1,9})"?(?:$|[\s,;])/i.exec(cacheControl) ?? [];
+  return seconds === undefined ? undefined : Number(seconds) * 1000;
+}
