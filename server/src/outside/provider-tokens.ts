@@ -20,9 +20,6 @@ type Jose = typeof import('jose');
 /** The form of a signed token: three parts in base64url, none of them empty (RFC 7515, section 3.1). */
 const SIGNED = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
-/** How much of a token's own words is shown to its client: a close frame has little room. */
-const MAX_SHOWN = 48;
-
 /**
  * Checks tokens with `jose`, which is loaded by the first one. What the token says of itself decides only whose keys are
  * asked: a key is of the kind that its algorithm needs, and the algorithm is one that the provider is known for.
@@ -82,7 +79,7 @@ export function createProviderTokens({
       const issuer = issuerOf(token);
       if (issuer === undefined) return refused('the token is neither one of this stage nor a signed JWT');
       const provider = providers.find((candidate) => candidate.issuer === issuer);
-      if (provider === undefined) return refused(`no provider of this stage is the issuer ${shown(issuer, MAX_SHOWN)}`);
+      if (provider === undefined) return refused(`no provider of this stage is the issuer ${shown(issuer)}`);
       const jose = await import('jose');
       const known = await keySets.get(provider.jwksUrl);
       if (known.keys === undefined) return later(known.retryAfterMs);
@@ -133,7 +130,7 @@ function faultOf({ errors }: Jose, error: unknown, { audiences }: IdentityProvid
   if (error instanceof errors.JWTClaimValidationFailed) {
     if (error.reason === 'missing') return `it has no claim ${error.claim}`;
     if (error.claim === 'nbf') return 'it is not valid yet (nbf)';
-    if (error.claim === 'aud') return `it is for another audience than ${shown(audiences.join(' '), MAX_SHOWN)}`;
+    if (error.claim === 'aud') return `it is for another audience than ${shown(audiences.join(' '))}`;
     return `its claim ${error.claim} is not as it must be`;
   }
   if (error instanceof errors.JOSEAlgNotAllowed) return 'it is signed with an algorithm that the stage does not list';
