@@ -37,7 +37,12 @@ const VALID: Record<string, unknown> = {
   LifetimeSeconds: 3_600,
   Providers: [
     {
-      ...{ Issuer: 'https://login.example', JwksUrl: 'https://login.example/jwks', Audiences: ['game'], Algorithms: ['RS256'] },
+      ...{
+        Issuer: 'https://login.example',
+        JwksUrl: 'https://login.example/jwks',
+        Audiences: ['game'],
+        Algorithms: ['RS256'],
+      },
       ...{ ClockSkewSeconds: 5, PlayerIdClaim: 'sub', PlayerIdForm: 'PLAIN', PlayerIdPrefix: 'a', Claims: ['role'] },
     },
   ],

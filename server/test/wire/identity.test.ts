@@ -48,7 +48,11 @@ async function tokenFor(server: TestServer, player: string, body: object = {}): 
   return String(json.AuthenticationToken);
 }
 
-function clientOf(t: TestContext, server: TestServer, options: Partial<ConstructorParameters<typeof ResparkClient>[0]>) {
+function clientOf(
+  t: TestContext,
+  server: TestServer,
+  options: Partial<ConstructorParameters<typeof ResparkClient>[0]>,
+) {
   const client = new ResparkClient({ url: server.playerUrl, gameKey: server.gameKey, ...options });
   t.after(() => client.close());
   return client;
@@ -102,14 +106,21 @@ for (const algorithm of ['RS256', 'ES256']) {
 
 test('[ws] a token is checked without a connection, and what it would come to is said', async (t) => {
   const [server, provider] = await Promise.all([open(t), startIdentityProvider(t)]);
-  const check = async (Token: string) => (await rawCall(server, 'POST', `${AT_STAGE}/token-check`, { body: { Token } })).json;
+  const check = async (Token: string) =>
+    (await rawCall(server, 'POST', `${AT_STAGE}/token-check`, { body: { Token } })).json;
   const token = await provider.signIn('bo');
   assert.deepEqual(await check(token), {
     IsAccepted: false,
     Reason: 'The token is expired, damaged or of another stage.',
   });
   const Providers = [
-    { Issuer: provider.issuer, JwksUrl: provider.jwksUrl, Audiences: ['else'], Algorithms: ['RS256'], Claims: ['level'] },
+    {
+      Issuer: provider.issuer,
+      JwksUrl: provider.jwksUrl,
+      Audiences: ['else'],
+      Algorithms: ['RS256'],
+      Claims: ['level'],
+    },
   ];
   await setIdentity(server, { Providers, SessionSeconds: 3_600 });
   assert.deepEqual(await check(token), { IsAccepted: false, Reason: 'it is for another audience than "else"' });

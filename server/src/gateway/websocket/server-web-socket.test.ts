@@ -278,10 +278,7 @@ for (const isTls of [false, true]) {
       client.resume();
       await heard.has('close 4500 no more');
       await turn();
-      assert.deepEqual(
-        [heard.all.slice(-2), proofs],
-        [['text why', 'close 4500 no more'], ['close_frame_accepted 0']],
-      );
+      assert.deepEqual([heard.all.slice(-2), proofs], [['text why', 'close 4500 no more'], ['close_frame_accepted 0']]);
     });
 
     test('`settle` is told that the socket is destroyed, whatever had been written', async (t) => {
