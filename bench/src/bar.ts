@@ -3,6 +3,7 @@ import { checkCloudCodeBar } from './cloud-code-bar.ts';
 import { checkClusterBar } from './cluster-bar.ts';
 import type { Kind } from './contestants.ts';
 import { Medians, type Results } from './results.ts';
+import { ratio } from './statistics.ts';
 
 /** The memory of an idle connection is promised for these numbers of them; a smaller one shows more noise than memory. */
 const IDLE_SIZES = ['10,000', '19,000'];
@@ -70,10 +71,6 @@ export function checkBar(results: Results, node: string): BarCheck[] {
     ...checkClusterBar(results, node),
     ...checkCloudCodeBar(results, node),
   ];
-}
-
-function ratio(value: number | undefined, base: number | undefined): number | undefined {
-  return value === undefined || base === undefined ? undefined : value / base;
 }
 
 function spread(values: readonly (number | undefined)[]): number | undefined {

@@ -1,5 +1,6 @@
 import type { BarCheck } from './bar-check.ts';
 import { Medians, type Results } from './results.ts';
+import { difference, ratio } from './statistics.ts';
 
 /** The loads whose times are promised; with 32 calls at once they show how many nodes there are on one core. */
 const TIMED_LOADS = ['one at a time', '200 calls/s'];
@@ -47,12 +48,4 @@ export function checkClusterBar(results: Results, node: string): BarCheck[] {
 
 function sum(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? undefined : a + b;
-}
-
-function difference(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined || b === undefined ? undefined : a - b;
-}
-
-function ratio(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined || b === undefined ? undefined : a / b;
 }

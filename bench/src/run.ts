@@ -14,12 +14,12 @@ Usage: npm run bench -- [options]
   --scenario NAMES  run only these, separated by commas: ${SCENARIO_NAMES.join(', ')}
   --rounds NUMBER   how many turns each contestant gets; the tables show medians (default 5)
   --also-node PATH  run the contestants on this Node.js too, in the same rounds; may be given several times
-  --quick           small numbers and one round, only to see that it works; takes about three minutes
+  --quick           small numbers and one round, only to see that it works; takes about six minutes
   --json FILE       also write all measurements to this file
   --help            print this
 
 Scenarios of clusters need redis-server and PostgreSQL (on Debian: apt-get install redis-server postgresql).
-Run nothing else at the same time. All scenarios take about an hour and a half, and each further Node.js more than half an hour.
+Run nothing else at the same time. All scenarios take more than two hours, and each further Node.js more than half an hour.
 `;
 
 const HOW_TO_ADD_A_NODE = `Only Node.js ${OWN_NODE.version} is measured. To measure another beside it, for example:

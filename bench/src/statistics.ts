@@ -17,3 +17,13 @@ export function median(values: readonly number[]): number {
     2
   );
 }
+
+/** Undefined unless both were measured. */
+export function ratio(value: number | undefined, base: number | undefined): number | undefined {
+  return value === undefined || base === undefined ? undefined : value / base;
+}
+
+/** Undefined unless both were measured. */
+export function difference(value: number | undefined, base: number | undefined): number | undefined {
+  return value === undefined || base === undefined ? undefined : value - base;
+}

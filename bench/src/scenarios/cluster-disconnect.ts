@@ -6,6 +6,7 @@ import { CONTESTANTS, type Contestant } from '../contestants.ts';
 import type { GeneratorProcess } from '../load/generator-process.ts';
 import type { Pacing } from '../load/pacing.ts';
 import type { PlayerSeed } from '../load/players.ts';
+import { difference } from '../statistics.ts';
 import { LOADS } from './disconnect.ts';
 import {
   arrive,
@@ -21,6 +22,8 @@ import {
   withGenerator,
 } from './scenario.ts';
 
+/** The cluster is watched without calls for so many times as long as calls have to be done with; its nodes renew leases then. */
+const IDLE_WINDOWS = 4;
 /** How many calls are made to count the commands that each needs. */
 const COUNTED_CALLS = 100;
 /** Longer than what comes after the last call of those takes. */
@@ -60,39 +63,51 @@ export const clusterDisconnectScenario: Scenario = {
 
 async function measure(arena: ClusterArena, scale: Scale, label: string): Promise<Figures> {
   await warmUp(arena, scale);
-  const seeds = await playersFor(arena, scale.calls * CONNECTIONS_PER_PLAYER);
+  const seeds = await playersFor(arena, scale.clusterCalls * CONNECTIONS_PER_PLAYER);
   await arrive(arena, seeds);
   await warmUpCalls(arena, seeds);
+  await arrive(arena, seeds);
+  await wait(scale.idleMs);
+  const idle = await cpuOf(arena.server, () => wait(IDLE_WINDOWS * scale.idleMs));
   const figures: Figures = {};
   for (const { label: load, pacing } of LOADS) {
     await arrive(arena, seeds);
-    Object.assign(figures, await measureCalls(arena, { seeds, pacing, label: `${label}, ${load}`, scale }));
+    await wait(scale.idleMs);
+    Object.assign(figures, await measureCalls(arena, { seeds, pacing, label: `${label}, ${load}`, idle, scale }));
   }
   await arrive(arena, seeds);
   figures[`${label}: commands to Redis a call`] = await countCommands(arena, seeds.slice(0, COUNTED_CALLS));
   return figures;
 }
 
-/** A cluster is never without work, so what it uses while nobody calls is measured for as long, and is no part of a call. */
+/** What processes have used, and in which time. */
+interface Spent {
+  readonly cpu: ClusterCpu;
+  readonly durationMs: number;
+}
+
+/** A cluster is never without work, so what it uses while nobody calls is no part of a call. */
 async function measureCalls(
   arena: ClusterArena,
-  { seeds, pacing, label, scale }: { seeds: readonly PlayerSeed[]; pacing: Pacing; label: string; scale: Scale },
+  {
+    seeds,
+    pacing,
+    label,
+    idle,
+    scale,
+  }: { seeds: readonly PlayerSeed[]; pacing: Pacing; label: string; idle: Spent; scale: Scale },
 ): Promise<Figures> {
-  const { server } = arena;
-  await wait(scale.idleMs);
   const call = await prepareCalls(arena, seeds, pacing);
-  const startedAt = performance.now();
-  const before = server.cpuByProcess();
-  const figures = await call();
-  // What comes after the answers is a part of the calls.
-  await wait(scale.idleMs);
-  const after = server.cpuByProcess();
-  await wait(performance.now() - startedAt);
-  const idle = server.cpuByProcess();
+  const spent = await cpuOf(arena.server, async () => {
+    const figures = await call();
+    // What comes after the answers is a part of the calls.
+    await wait(scale.idleMs);
+    return figures;
+  });
   const cpuOfCall = (kind: keyof ClusterCpu) => {
-    const [atStart, atEnd, later] = [before[kind], after[kind], idle[kind]];
-    if (atStart === undefined || atEnd === undefined || later === undefined) return undefined;
-    return (atEnd - atStart - (later - atEnd)) / seeds.length;
+    const [used, usedIdle] = [spent.cpu[kind], idle.cpu[kind]];
+    if (used === undefined || usedIdle === undefined) return undefined;
+    return (used - (usedIdle * spent.durationMs) / idle.durationMs) / seeds.length;
   };
   const perCall = {
     'Redis CPU, µs a call': cpuOfCall('redis'),
@@ -100,13 +115,27 @@ async function measureCalls(
     'CPU of the nodes that are not asked and own nobody, µs a call': cpuOfCall('bystanders'),
   };
   return {
-    ...callFigures(label, { ...figures, cpuMicros: (cpuOfCall('servers') ?? 0) * seeds.length }),
+    ...callFigures(label, { ...spent.result, cpuMicros: (cpuOfCall('servers') ?? 0) * seeds.length }),
     ...Object.fromEntries(
       Object.entries(perCall).flatMap(([figure, value]) =>
         value === undefined ? [] : [[`${label}: ${figure}`, value] as const],
       ),
     ),
   };
+}
+
+async function cpuOf<T>(server: RunningCluster, work: () => Promise<T>): Promise<Spent & { readonly result: T }> {
+  const startedAt = performance.now();
+  const before = server.cpuByProcess();
+  const result = await work();
+  const after = server.cpuByProcess();
+  const cpu = {
+    servers: after.servers - before.servers,
+    bystanders: difference(after.bystanders, before.bystanders),
+    redis: after.redis - before.redis,
+    postgres: difference(after.postgres, before.postgres),
+  };
+  return { result, cpu, durationMs: performance.now() - startedAt };
 }
 
 async function countCommands(arena: ClusterArena, seeds: readonly PlayerSeed[]): Promise<number> {

@@ -17,8 +17,9 @@ export interface Scale {
   readonly idleSizes: readonly number[];
   readonly growthSizes: readonly number[];
   readonly growthBatches: number;
-  /** How many nodes the clusters have whose calls are compared. */
+  /** How many nodes the clusters have whose calls are compared, and how many calls each gets. */
   readonly clusterSizes: readonly number[];
+  readonly clusterCalls: number;
   readonly handshakes: number;
   readonly chattingConnections: number;
   readonly messages: number;
@@ -45,6 +46,7 @@ export const FULL: Scale = {
   growthSizes: [100, 1_000, 10_000, 19_000],
   growthBatches: 20,
   clusterSizes: [1, 2, 3],
+  clusterCalls: 500,
   handshakes: 5_000,
   chattingConnections: 1_000,
   messages: 40_000,
@@ -65,6 +67,7 @@ export const QUICK: Scale = {
   growthSizes: [100, 600],
   growthBatches: 2,
   clusterSizes: [1, 2, 3],
+  clusterCalls: 50,
   handshakes: 300,
   chattingConnections: 100,
   messages: 2_000,
