@@ -203,7 +203,8 @@ client that signs for the service \`gamesparks\`.`,
 operations: a text must be well-formed Unicode without U+0000, or the call is a \`ValidationException\`; only the JSON of a
 configuration may contain U+0000.`,
     ...EVERY_OPERATION.map(
-      ({ name, decisions = [] }) => `## ${name}\n\n${decisions.map((text) => `- ${text}`).join('\n')}`,
+      ({ name, decisions = [], additions }) =>
+        `## ${name}\n\n${[...decisions, ...(additions?.decisions ?? [])].map((text) => `- ${text}`).join('\n')}`,
     ),
   );
 }

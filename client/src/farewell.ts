@@ -38,6 +38,6 @@ function textFor(locale: string, messages: object): unknown {
 
 /** Neither is everywhere: Node.js 20 has no `navigator`, and some builds of React Native no `Intl`. */
 function platformLocale(): string {
-  const { navigator, Intl } = globalThis as Partial<Pick<typeof globalThis, 'navigator' | 'Intl'>>;
-  return navigator?.language ?? Intl?.DateTimeFormat().resolvedOptions().locale ?? '';
+  const platform: Partial<Pick<typeof globalThis, 'navigator' | 'Intl'>> = globalThis;
+  return platform.navigator?.language ?? platform.Intl?.DateTimeFormat().resolvedOptions().locale ?? '';
 }

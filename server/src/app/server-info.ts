@@ -8,6 +8,7 @@ function featuresOf(settings: Settings): Readonly<Record<string, boolean>> {
   return {
     'audit-records': true,
     'browser-players': settings.allowedOrigins.length > 0,
+    'disconnect-orders': true,
     'metrics-listener': settings.metricsPort !== undefined,
     'player-listener': settings.playerPort !== undefined,
   };

@@ -125,6 +125,57 @@ describe('disconnect', () => {
   });
 });
 
+describe('kick', () => {
+  const connections = (...outcomes: readonly string[]) =>
+    outcomes.map((Outcome, index) => ({ Id: `c${index}`, Outcome, Created: '2026-01-02T03:04:05.000Z' }));
+  const replyOf = (...outcomes: readonly string[]) => ({
+    ...{ DisconnectSuccesses: [], DisconnectFailures: [], OperationId: 'op' },
+    Connections: connections(...outcomes),
+  });
+
+  it('sends what it was told, and asks for the outcomes', async (t) => {
+    const { world, requests } = await serveReply(t, {
+      body: { ...replyOf('CLOSED'), Features: ['disconnect-orders'] },
+    });
+    const words = ['--reason', 'AFK', '--message', 'Bye', '--evidence', 'seen'];
+    assert.equal(
+      await world.run('kick', ...PLAYER, ...words, '--connection', 'a', '--connection', 'b', '--dry-run'),
+      0,
+    );
+    assert.equal(requests[0]?.url, '/respark/server');
+    const { body = '' } = requests[1] ?? {};
+    assert.deepEqual(JSON.parse(body), {
+      ...{ Reason: 'AFK', Message: 'Bye', Evidence: 'seen', ConnectionIds: ['a', 'b'], DryRun: true, Details: true },
+    });
+  });
+
+  it('exits with 1, after it has told everything, when a connection could not be proven closed', async (t) => {
+    const { world } = await serveReply(t, { body: replyOf('UNPROVEN', 'CLOSED') });
+    assert.equal(await world.run('kick', ...PLAYER), 1);
+    const since = 'since 2026-01-02T03:04:05.000Z';
+    assert.equal(
+      world.out(),
+      `player p1: 2 connections (on record as op)\n  unproven  c0  ${since}\n  closed    c1  ${since}\n`,
+    );
+    assert.match(world.err(), /^1 connection could not be proven closed/);
+  });
+
+  it('does not ask a server that would close what it must not', async (t) => {
+    for (const option of [['--dry-run'], ['--connection', 'a'], ['--except', 'a']]) {
+      const { world, requests } = await serveReply(t, { body: { Features: ['audit-records'] } });
+      assert.equal(await world.run('kick', ...PLAYER, ...option), 1);
+      assert.match(world.err(), /an earlier version, which would close all connections/);
+      assert.equal(requests.length, 1);
+    }
+  });
+
+  it('says so when an earlier version has told the player nothing', async (t) => {
+    const { world } = await serveReply(t, { body: { DisconnectSuccesses: ['c1'], DisconnectFailures: [] } });
+    assert.equal(await world.run('kick', ...PLAYER, '--reason', 'AFK'), 1);
+    assert.match(world.err(), /earlier version: it has closed all connections of the player, and has told nobody why/);
+  });
+});
+
 describe('connections', () => {
   it('lists ids and when each connection was created', async (t) => {
     const { world, requests } = await serveReply(t, {

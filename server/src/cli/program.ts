@@ -22,6 +22,7 @@ import { healthCommand } from './commands/health.ts';
 import { identityCommand } from './commands/identity.ts';
 import { importCommand } from './commands/import.ts';
 import { keysCommand } from './commands/keys.ts';
+import { kickCommand } from './commands/kick.ts';
 import { logsCommand } from './commands/logs.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { nodesCommand } from './commands/nodes.ts';
@@ -68,6 +69,7 @@ Settings are flags of "serve" or RESPARK_… variables; "respark config print" s
     serveCommand,
     connectCommand,
     disconnectCommand,
+    kickCommand,
     connectionsCommand,
     tokenCommand,
     identityCommand,

@@ -123,3 +123,43 @@ describe('a disconnect by the command', () => {
     );
   });
 });
+
+describe('a kick by the command', () => {
+  it('says what became of each connection, and the player in the terminal hears why', async (t) => {
+    const place = createWorkplace(t);
+    const server = await place.serve(['--demo']);
+    const player = place.startRespark(['connect']);
+    const [, connectionId = ''] = await player.printed(/^connected as demo-player, connection (\S+)$/m);
+    const bystander = await server.connect();
+    const who = [...DEMO_STAGE, '--player', 'demo-player'];
+    const why = ['--reason', 'AFK', '--message', 'You were away.', '--evidence', 'seen by 7'];
+
+    const dry = await place.respark(['kick', ...who, ...why, '--dry-run']);
+    assert.deepEqual([dry.exitCode, dry.stderr], [0, '']);
+    assert.match(dry.stdout, new RegExp(`^  would close  ${connectionId}  since 2\\S+Z$`, 'm'));
+    const none = await place.respark(['kick', ...who, '--except', connectionId]);
+    assert.match(
+      none.stdout,
+      new RegExp(`^player demo-player has no such connections \\(on record as ${UUID.source}\\)\n$`),
+    );
+
+    const kicked = await place.respark(['kick', ...who, ...why, '--connection', connectionId]);
+    assert.deepEqual([kicked.exitCode, kicked.stderr], [0, '']);
+    const words = `closed  ${connectionId}  since \\S+  its close frame is on its way`;
+    assert.match(
+      kicked.stdout,
+      new RegExp(`^player demo-player: 1 connection \\(on record as ${UUID.source}\\)\n  ${words}\n$`),
+    );
+    const { stdout } = await player.ended();
+    assert.match(stdout, /^notification Respark\.Farewell \{"reason":"AFK","message":"You were away\."/m);
+    assert.match(stdout, /^closed: 4500 disconnected/m);
+    const audit = await place.respark(['audit', '--player', 'demo-player']);
+    assert.match(audit.stdout, /evidence: seen by 7/);
+
+    const json = await place.respark(['kick', ...DEMO_STAGE, '--player', bystander.playerId, '--json']);
+    const { Connections: connections, OperationId: operation } = JSON.parse(json.stdout);
+    assert.match(operation, UUID);
+    assert.deepEqual([connections[0].Id, connections[0].Outcome], [bystander.connectionId, 'CLOSED']);
+    assert.equal((await bystander.closed).code, 4500);
+  });
+});

@@ -72,6 +72,24 @@ const BUGS: readonly PlantedBug[] = [
     caughtAs: /I9/,
   },
   {
+    name: 'a player is told why who has not been welcomed',
+    file: 'gateway/connection.js',
+    changes: [["this.#state !== 'open' || !this.#mayAct()", '!this.#mayAct()']],
+    caughtAs: /I11/,
+  },
+  {
+    name: 'a socket that was destroyed counts as one whose close frame was accepted',
+    file: 'gateway/connection.js',
+    changes: [['this.#end = { proof,', "this.#end = { proof: 'close_frame_accepted',"]],
+    caughtAs: /I10/,
+  },
+  {
+    name: 'an end that its owner did not prove is called proven',
+    file: 'domain/players/disconnect.js',
+    changes: [["if (unproven.has(id))\n        return { outcome: 'unproven' };", '']],
+    caughtAs: /I10/,
+  },
+  {
     name: 'failures are lost',
     file: 'domain/players/disconnect.js',
     changes: [['failures: [...unproven]', 'failures: []']],

@@ -66,6 +66,28 @@ test('the only departure from the model is a pattern of URLs, which also accepts
   }
 });
 
+test('what a row takes beyond the model is optional and in the body, and hides nothing of the model', () => {
+  const extended = OPERATIONS.flatMap(({ name, input, output, additions }) =>
+    additions === undefined ? [] : [{ name, input, output, additions }],
+  );
+  assert.deepEqual(
+    extended.map(({ name }) => name),
+    ['DisconnectPlayer'],
+  );
+  for (const { name, input, output, additions } of extended) {
+    const isBody = ({ location }: Shape) => location === undefined;
+    assert.ok(!Object.values(input.members).some(isBody), `${name} takes no body, so no AWS client sends one`);
+    assert.deepEqual(additions.input.required, input.required);
+    assert.equal(additions.input.isExact, true);
+    for (const side of ['input', 'output'] as const) {
+      const theirs = { input, output }[side].members;
+      const members = Object.entries(additions[side].members);
+      assert.deepEqual(Object.fromEntries(members.filter(([member]) => Object.hasOwn(theirs, member))), theirs);
+      assert.ok(members.every(([member, shape]) => Object.hasOwn(theirs, member) || isBody(shape)));
+    }
+  }
+});
+
 test('a row with any single fact changed differs from the model', () => {
   let changes = 0;
   for (const { name, http, isIdempotent, errors, input, output } of OPERATIONS) {

@@ -21,7 +21,7 @@ const outcome = structure({
 const record = structure({
   Actor: text,
   Cause: string({ enum: ['OPERATOR', 'SCRIPT', 'SERVER'] }),
-  Details: map(text, text),
+  Details: map(text, string({ min: 0, max: 8_192 })),
   Operation: text,
   Outcome: outcome,
   PlayerId: playerId,

@@ -1,0 +1,119 @@
+import type { Command } from 'commander';
+import { disconnectPlayer } from '../../api/operations/players.ts';
+import { getServerInfo } from '../../api/own-operations/server.ts';
+import { printable } from '../../text.ts';
+import type { ManagementClient } from '../management-client.ts';
+import { type PlayerInput, playerCommand } from '../player-call.ts';
+import { listAt, textAt, valueAt } from '../reply.ts';
+import { formatJson, formatTable } from '../table.ts';
+import { CommandError, type World } from '../world.ts';
+
+interface KickOptions {
+  readonly reason?: string;
+  readonly message?: string;
+  readonly evidence?: string;
+  readonly connection?: readonly string[];
+  readonly except?: readonly string[];
+  readonly dryRun?: true;
+}
+
+interface Outcome {
+  readonly Id: string;
+  readonly Outcome: string;
+  readonly Proof?: string;
+  readonly Node?: string;
+  readonly Created?: string;
+}
+
+const OUTCOMES: Readonly<Record<string, string>> = {
+  CLOSED: 'closed',
+  GONE_ALREADY: 'gone already',
+  UNPROVEN: 'unproven',
+  WOULD_CLOSE: 'would close',
+};
+
+const PROOFS: Readonly<Record<string, string>> = {
+  CLOSE_FRAME_ACCEPTED: 'its close frame is on its way',
+  SOCKET_DESTROYED: 'its socket is destroyed, so the player may not know why',
+  ALREADY_ENDED: 'its node had it no more',
+  NOT_LISTED: 'the directory does not list it',
+  OWNER_DEAD: 'its node is dead',
+};
+
+/** What the server must know, or it would close everything. */
+const FEATURE = 'disconnect-orders';
+
+const collect = (id: string, ids: readonly string[] = []) => [...ids, id];
+
+export function kickCommand(world: World): Command {
+  const command = playerCommand('kick', world, async (client, player, isJson) => {
+    const options = command.opts<KickOptions>();
+    await checkServer(client, options);
+    const reply = await client.call(disconnectPlayer, { ...player, ...orderOf(options) });
+    // Without this list it is the reply of another service, which has closed nothing.
+    listAt(reply, 'DisconnectSuccesses');
+    if (valueAt(reply, ['OperationId']) === undefined) {
+      throw new CommandError(
+        'the server is of an earlier version: it has closed all connections of the player, and has told nobody why',
+      );
+    }
+    const outcomes = listAt<Outcome>(reply, 'Connections');
+    world.stdout.write(isJson ? formatJson(reply) : describe(player, outcomes, textAt(reply, 'OperationId')));
+    const unproven = outcomes.filter(({ Outcome: outcome }) => outcome === 'UNPROVEN').length;
+    // The reply has been printed by now, so that scripts get it although the command fails.
+    if (unproven === 0) return;
+    throw new CommandError(
+      `${count(unproven)} could not be proven closed in time; run the command again, which is safe`,
+    );
+  })
+    .option('--reason <code>', 'a code of the game’s for its client: 1-64 letters, digits, ".", "_", ":" and "-"')
+    .option('--message <text>', 'what the player is shown, at most 500 characters')
+    .option('--evidence <text>', 'what the staff know of the matter; only the audit record gets it')
+    .option('--connection <id>', 'close only this connection; may be given again', collect)
+    .option('--except <id>', 'close all connections but this one; may be given again', collect)
+    .option('--dry-run', 'close nothing, and list what would be closed')
+    .description('Close connections of a player, tell the player why, and report what became of each.')
+    .addHelpText(
+      'after',
+      `
+Example:
+  $ respark kick --game Demo --stage Dev --player demo-player --reason AFK --message "You were away for too long."
+
+It is not a ban: the player may connect again at once.
+Exit codes: 0 all have ended, or there were none; 1 some could not be proven closed, or the call failed; 2 wrong usage.`,
+    );
+  return command;
+}
+
+/** An earlier version ignores what it does not know, and would close what it must not. */
+async function checkServer(client: ManagementClient, { connection, except, dryRun }: KickOptions): Promise<void> {
+  if ((connection ?? except ?? dryRun) === undefined) return;
+  const features = listAt<string>(await client.call(getServerInfo, {}), 'Features');
+  if (features.includes(FEATURE)) return;
+  throw new CommandError(
+    'the server is of an earlier version, which would close all connections of the player; leave out --connection, --except and --dry-run',
+  );
+}
+
+function orderOf({ reason, message, evidence, connection, except, dryRun }: KickOptions) {
+  return {
+    ...{ Reason: reason, Message: message, Evidence: evidence },
+    ...{ ConnectionIds: connection, ExceptConnectionIds: except, DryRun: dryRun, Details: true },
+  };
+}
+
+function describe({ PlayerId: player }: PlayerInput, outcomes: readonly Outcome[], operationId: string): string {
+  const record = `(on record as ${operationId})`;
+  if (outcomes.length === 0) return `${printable(`player ${player} has no such connections ${record}`)}\n`;
+  const rows = outcomes.map(({ Id, Outcome: outcome, Proof: proof, Created: created }) => [
+    `  ${OUTCOMES[outcome] ?? outcome}`,
+    Id,
+    created === undefined ? '' : `since ${created}`,
+    proof === undefined ? '' : (PROOFS[proof] ?? proof),
+  ]);
+  return `${printable(`player ${player}: ${count(outcomes.length)} ${record}`)}\n${formatTable(rows)}`;
+}
+
+function count(connections: number): string {
+  return `${connections} ${connections === 1 ? 'connection' : 'connections'}`;
+}
