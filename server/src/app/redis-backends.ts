@@ -29,7 +29,8 @@ export function openRedisCluster({
   return new RedisCluster({ settings, log, clock, random, link, facts, metrics: metrics.cluster });
 }
 
-export interface RedisSettings extends Pick<Settings, 'redisSentinelUrl' | 'redisPartitions' | 'redisTimeoutMs'> {
+export interface RedisSettings
+  extends Pick<Settings, 'redisSentinelUrl' | 'redisPrefix' | 'redisPartitions' | 'redisTimeoutMs'> {
   readonly redisUrl: string;
 }
 
@@ -37,8 +38,9 @@ export interface RedisSettings extends Pick<Settings, 'redisSentinelUrl' | 'redi
 export async function examineRedis({
   redisUrl: url,
   redisSentinelUrl: sentinelUrl,
+  redisPrefix: prefix,
   redisPartitions: partitions,
   redisTimeoutMs: timeoutMs,
 }: RedisSettings): Promise<readonly ServerFinding[]> {
-  return await examineRedisServers({ url, sentinelUrl, partitions, timeoutMs, clock: systemClock });
+  return await examineRedisServers({ url, sentinelUrl, prefix, partitions, timeoutMs, clock: systemClock });
 }

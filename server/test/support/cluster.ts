@@ -23,8 +23,7 @@ const ENV = {
   RESPARK_READ_CALLS_PER_SECOND: '1000',
 };
 
-export interface TestCluster {
-  readonly redis: RedisServer;
+interface TestNodes {
   readonly nodes: readonly RunningServer[];
   disconnect(node: RunningServer, player: string): Promise<{ successes: string[]; failures: string[] }>;
   status(node: RunningServer, player: string): Promise<string[]>;
@@ -36,11 +35,25 @@ export interface TestCluster {
   untilReady(nodes?: readonly RunningServer[]): Promise<void>;
 }
 
+export interface TestCluster extends TestNodes {
+  readonly redis: RedisServer;
+}
+
 /** Servers that share a Redis and a database, and so the demo game and all keys. */
 export async function startCluster(t: TestContext, postgres: PostgresServer, count: number): Promise<TestCluster> {
   const redis = await RedisServer.start(t);
+  return { redis, ...(await startNodes(t, postgres, count, { RESPARK_REDIS_URL: redis.url })) };
+}
+
+/** The same, with a Redis and settings of the caller's. */
+export async function startNodes(
+  t: TestContext,
+  postgres: PostgresServer,
+  count: number,
+  changed: Readonly<Record<string, string>>,
+): Promise<TestNodes> {
   const workplace = createWorkplace(t);
-  const env = { ...ENV, RESPARK_REDIS_URL: redis.url, RESPARK_DATABASE_URL: await postgres.emptyDatabase(t) };
+  const env = { ...ENV, ...changed, RESPARK_DATABASE_URL: await postgres.emptyDatabase(t) };
   const names = Array.from({ length: count }, (_, number) => `node-${number}`);
   const nodes = await Promise.all(names.map((name) => workplace.serve(['--demo', '--data-dir', name], { env })));
   const named = (player: string) => ({ GameName: 'Demo', StageName: 'Dev', PlayerId: player });
@@ -49,7 +62,6 @@ export async function startCluster(t: TestContext, postgres: PostgresServer, cou
   const run = ({ dataDir }: RunningServer, ...args: readonly string[]) =>
     workplace.respark([...args, '--data-dir', dataDir]);
   return {
-    redis,
     nodes,
     run,
     async list(node) {

@@ -70,7 +70,7 @@ test('a real server is looked at, and one that is not there is a rejection', {
   skip: findRedisFault() ?? false,
 }, async (t) => {
   const server = await RedisServer.start(t);
-  const examination = { url: server.url, partitions: 2, timeoutMs: 2_000, clock: systemClock };
+  const examination = { url: server.url, prefix: 'respark', partitions: 2, timeoutMs: 2_000, clock: systemClock };
   assert.deepEqual(
     (await examineRedisServers(examination)).map(({ state }) => state),
     ['ok'],

@@ -1,5 +1,5 @@
 import { type Clock, withTimeout } from '../../clock.ts';
-import { partitionTag } from './keys.ts';
+import { PartitionKeys } from './keys.ts';
 import { connectTo, type RedisClient, type RedisPlace, RedisServers, siblingOf } from './servers.ts';
 
 /** What is wrong with a Redis server, or may be. `fail`: a cluster on it does not keep its promises. */
@@ -19,6 +19,7 @@ const SETTINGS = [
 ];
 
 interface Examination extends RedisPlace {
+  readonly prefix: string;
   readonly partitions: number;
   readonly timeoutMs: number;
   readonly clock: Clock;
@@ -26,7 +27,7 @@ interface Examination extends RedisPlace {
 
 /**
  * Looks at the version, role and settings of each server that has a part of the directory or could have one, and changes
- * nothing. Rejects when the first one cannot be reached.
+ * nothing. Rejects when none of them can be reached.
  */
 export async function examineRedisServers(parts: Examination): Promise<ServerFinding[]> {
   const { timeoutMs } = parts;
@@ -35,7 +36,7 @@ export async function examineRedisServers(parts: Examination): Promise<ServerFin
   const shards = await findShards(servers, parts);
   for (const [url, partitions] of shards) {
     const isOnly = url === undefined;
-    const connect = async () => (isOnly ? await servers.connect(partitionTag(0)) : await connectTo(url, timeoutMs));
+    const connect = async () => (isOnly ? await servers.connect(keyOf(parts, 0)) : await connectTo(url, timeoutMs));
     const found = await examine(connect, parts).catch((error: unknown): ServerFinding[] => {
       if (isOnly) throw error;
       const detail = `it does not answer: ${error instanceof Error ? error.message : String(error)}`;
@@ -54,7 +55,7 @@ export async function examineRedisServers(parts: Examination): Promise<ServerFin
 
 /** URL of each primary of a Redis Cluster → how many partitions it has. A single server has all, and no URL of its own. */
 async function findShards(servers: RedisServers, examination: Examination): Promise<Map<string | undefined, number>> {
-  const client = await servers.connect(partitionTag(0));
+  const client = await servers.connectToAny();
   try {
     const ask = askOf(client, examination);
     const { partitions } = examination;
@@ -62,8 +63,8 @@ async function findShards(servers: RedisServers, examination: Examination): Prom
     const ranges = ((await ask('CLUSTER', 'SLOTS')) as [number, number, [string | null, number]][]).map(
       ([first, last, [host, port]]) => ({ first, last, url: siblingOf(client.url, host ?? '', String(port)).href }),
     );
-    const tags = Array.from({ length: partitions }, (_, number) => partitionTag(number));
-    const slots = (await Promise.all(tags.map((tag) => ask('CLUSTER', 'KEYSLOT', tag)))).map(Number);
+    const keys = Array.from({ length: partitions }, (_, number) => keyOf(examination, number));
+    const slots = (await Promise.all(keys.map((key) => ask('CLUSTER', 'KEYSLOT', key)))).map(Number);
     const shards = new Map<string, number>(ranges.map(({ url }) => [url, 0]));
     for (const { first, last, url } of ranges) {
       const own = slots.filter((slot) => slot >= first && slot <= last).length;
@@ -93,6 +94,11 @@ async function examine(connect: () => Promise<RedisClient>, examination: Examina
   } finally {
     one.end();
   }
+}
+
+/** A key that the user of the nodes may ask about, too. */
+function keyOf({ prefix }: Examination, partition: number): string {
+  return new PartitionKeys(prefix, partition).era;
 }
 
 function askOf(client: RedisClient, { timeoutMs, clock }: Examination) {

@@ -7,7 +7,7 @@ export class PartitionKeys {
   readonly #base: string;
 
   constructor(prefix: string, partition: number) {
-    this.#base = `${prefix}:${partitionTag(partition)}`;
+    this.#base = `${prefix}:{d${partition}}`;
     this.era = `${this.#base}:era`;
     this.former = `${this.#base}:former`;
   }
@@ -56,11 +56,6 @@ export class EraKeys {
   index(node: string): string {
     return `${this.#base}:i:${node}`;
   }
-}
-
-/** The hash tag of a partition: what a Redis Cluster takes instead of the whole key to choose the server. */
-export function partitionTag(partition: number): string {
-  return `{d${partition}}`;
 }
 
 /** A player's name within keys and scripts. Stage ids have no colon. */

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, type TestContext, test } from 'node:test';
 import { until } from '../../../test/support/cluster.ts';
 import { findRedisFault, RedisServer } from '../../../test/support/redis-server.ts';
 import { systemClock } from '../../clock.ts';
 import { createSystemRandom } from '../../random.ts';
 import type { Lease } from '../cluster.ts';
+import { examineRedisServers } from './examine-server.ts';
 import type { RedisLink, RedisSession } from './link.ts';
 import { NodeRedisLink } from './node-redis.ts';
 import { RedisCluster } from './redis-cluster.ts';
@@ -44,6 +46,32 @@ describe('nodes that share a Redis', { skip: findRedisFault() ?? false }, () => 
     other.answer('disconnect', ({ connectionIds }) => ({ closedIds: connectionIds }));
     const request = { player: ALICE, connectionIds: ['a'], requestId: 'r' };
     assert.deepEqual(await one.request(other.node, 'disconnect', request, TIMEOUT_MS), { closedIds: ['a'] });
+  });
+
+  test('a user needs no more rights than those in the guide to deploying', async (t) => {
+    const guide = readFileSync(new URL('../../../../../docs/deploying.md', import.meta.url), 'utf8');
+    const [, rule = ''] = /^ACL SETUSER respark on >PASSWORD (.+)$/m.exec(guide) ?? [];
+    const { server, one } = await open(t);
+    server.command('ACL', 'SETUSER', 'respark', 'on', '>secret', ...rule.split(' '));
+    const url = server.url.replace('redis://', 'redis://respark:secret@');
+    const limited = await join(t, new NodeRedisLink({ url, timeoutMs: TIMEOUT_MS, clock }));
+    limited.answer('disconnect', async ({ player, connectionIds }) => {
+      await limited.unregister(player, connectionIds);
+      return { closedIds: connectionIds };
+    });
+    await register(limited, 'a');
+    const request = { player: ALICE, connectionIds: ['a'], requestId: 'r' };
+    assert.deepEqual(await one.request(limited.node, 'disconnect', request, TIMEOUT_MS), { closedIds: ['a'] });
+    const gone = await join(t, new NodeRedisLink({ url, timeoutMs: TIMEOUT_MS, clock }));
+    await register(gone, 'b');
+    await gone.close();
+    await until(async () => (await listed(limited)).length === 0);
+    const examination = { url, prefix: 'respark', partitions: 1, timeoutMs: TIMEOUT_MS, clock };
+    assert.deepEqual(
+      (await examineRedisServers(examination)).map(({ state }) => state),
+      ['ok'],
+    );
+    assert.match(server.command('ACL', 'LOG'), /^$/);
   });
 
   test('a stage is closed at all nodes, and a new runtime is announced to all', async (t) => {

@@ -44,6 +44,19 @@ export class RedisServers {
     throw new Error(`the cluster redirected more than ${MAX_REDIRECTIONS} times: its nodes do not agree about ${key}`);
   }
 
+  /** Connects to one of them, whatever it has. Each is tried once. */
+  async connectToAny(): Promise<RedisClient> {
+    for (let left = Math.max(this.#urls.length, this.#sentinelUrls.length); ; left -= 1) {
+      const [first = ''] = this.#urls;
+      try {
+        return await connectTo(await this.#findEntrance(), this.#timeoutMs);
+      } catch (error) {
+        if (left <= 1) throw error;
+        rotate(this.#urls, first);
+      }
+    }
+  }
+
   /** A connection to the server, or the URL of the one that it names as having the key. */
   async #lookAt(url: string, key: string): Promise<RedisClient | URL> {
     const client = await connectTo(url, this.#timeoutMs);
