@@ -57,6 +57,15 @@ describe('[postgres] nodes on one database', { skip }, () => {
     assert.equal(found?.Game?.Description, 'changed');
   });
 
+  test('that are two say so when they meet in one Redis', { skip: findRedisFault() ?? false }, async (t) => {
+    const redis = await RedisServer.start(t);
+    const cluster = { RESPARK_REDIS_URL: redis.url, RESPARK_PUBLIC_URL: 'http://respark.example' };
+    const urls = await Promise.all([server.emptyDatabase(t), server.emptyDatabase(t)]);
+    const nodes = await Promise.all(urls.map((url) => serve(t, url, [], cluster)));
+    const says = /"level":50.*another node has another database: each has players that the other does not know/;
+    await Promise.all(nodes.map((node) => node.printed(says)));
+  });
+
   test('that are no cluster run one after the other: the next one waits for the end of the first', async (t) => {
     const url = await server.emptyDatabase(t);
     const first = await serve(t, url);
