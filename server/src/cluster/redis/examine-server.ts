@@ -1,6 +1,7 @@
 import { type Clock, withTimeout } from '../../clock.ts';
 import { PartitionKeys } from './keys.ts';
 import { connectTo, type RedisClient, type RedisPlace, RedisServers, siblingOf } from './servers.ts';
+import { pairsOf } from './values.ts';
 
 /** What is wrong with a Redis server, or may be. `fail`: a cluster on it does not keep its promises. */
 export interface ServerFinding {
@@ -36,7 +37,7 @@ export async function examineRedisServers(parts: Examination): Promise<ServerFin
   const shards = await findShards(servers, parts);
   for (const [url, partitions] of shards) {
     const isOnly = url === undefined;
-    const connect = async () => (isOnly ? await servers.connect(keyOf(parts, 0)) : await connectTo(url, timeoutMs));
+    const connect = () => (isOnly ? servers.connectToAny() : connectTo(url, timeoutMs));
     const found = await examine(connect, parts).catch((error: unknown): ServerFinding[] => {
       if (isOnly) throw error;
       const detail = `it does not answer: ${error instanceof Error ? error.message : String(error)}`;
@@ -85,11 +86,12 @@ async function examine(connect: () => Promise<RedisClient>, examination: Examina
     const other = await connect();
     const again = await askOf(other, examination)('INFO', 'server').finally(other.end);
     const runId = info.get('run_id');
-    const settings = await ask('CONFIG', 'GET', ...SETTINGS).catch(() => ({}));
+    const told: unknown = await ask('CONFIG', 'GET', ...SETTINGS).catch(() => []);
+    const settings = new Map(pairsOf((told as unknown[]).map(String)));
     return judge({
       info,
       isDirect: runId !== undefined && runId === factsOf(again).get('run_id'),
-      settings: new Map(Object.entries({ 'maxmemory-policy': info.get('maxmemory_policy'), ...(settings as object) })),
+      settings: new Map([['maxmemory-policy', info.get('maxmemory_policy')], ...settings]),
     });
   } finally {
     one.end();

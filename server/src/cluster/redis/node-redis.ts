@@ -25,13 +25,17 @@ export class NodeRedisLink implements RedisLink {
   }
 
   async connect(key: string, closed: () => void): Promise<RedisSession> {
-    const client = await this.#open(key, closed);
-    try {
-      const info = String(await this.#inTime(client.send(['INFO', 'server', 'replication'])));
-      // A script that a server does not know would be sent twice, behind what came after it.
-      await this.#inTime(Promise.all([...DIGESTS.keys()].map(({ lua }) => client.send(['SCRIPT', 'LOAD', lua]))));
+    return await this.#servers.open(async (client) => {
+      const [, info] = await Promise.all([
+        client.send(['EXISTS', key]),
+        client.send(['INFO', 'server', 'replication']),
+        // A script that a server does not know would be sent twice, behind what came after it.
+        ...[...DIGESTS.keys()].map(({ lua }) => client.send(['SCRIPT', 'LOAD', lua])),
+      ]);
+      const runId = lifeOf(String(info));
+      void client.ended.then(closed);
       return {
-        runId: lifeOf(info),
+        runId,
         async run(script, keys, parameters) {
           const digest = DIGESTS.get(script) ?? '';
           const reply = await client.send(['EVALSHA', digest, String(keys.length), ...keys, ...parameters]);
@@ -40,47 +44,35 @@ export class NodeRedisLink implements RedisLink {
         publish: async (channel, text) => Number(await client.send(['SPUBLISH', channel, text])),
         close: client.end,
       };
-    } catch (error) {
-      client.end();
-      throw error;
-    }
+    });
   }
 
   async subscribe(
     channel: string,
     { message, closed }: { message(text: string): void; closed(): void },
   ): Promise<RedisSubscription> {
-    const client = await this.#open(channel, closed);
-    try {
-      await this.#inTime(client.subscribe(channel, { message, moved: client.end }));
-    } catch (error) {
-      client.end();
-      throw error;
-    }
-    void this.#watch(client, channel);
-    return { close: client.end };
+    return await this.#servers.open(
+      async (client) => {
+        await client.subscribe(channel, { message, moved: client.end });
+        void client.ended.then(closed);
+        void this.#watch(client, channel);
+        return { close: client.end };
+      },
+      { RESP: 3 },
+    );
   }
 
   /** Nothing else asks anything of this connection, so that it would not be noticed when the server is gone. */
   async #watch(client: RedisClient, channel: string): Promise<void> {
+    const asking = client.send(['PUBSUB', 'SHARDNUMSUB', channel]);
     try {
-      const [, count] = (await this.#inTime(client.send(['PUBSUB', 'SHARDNUMSUB', channel]))) as unknown[];
+      const [, count] = (await withTimeout(asking, this.#timeoutMs, this.#clock)) as unknown[];
       if (Number(count) === 0) throw new Error('another server has the channel');
     } catch {
       client.end();
       return;
     }
     this.#clock.after(this.#timeoutMs, () => void this.#watch(client, channel));
-  }
-
-  async #open(key: string, closed: () => void): Promise<RedisClient> {
-    const client = await this.#servers.connect(key);
-    void client.ended.then(closed);
-    return client;
-  }
-
-  #inTime<T>(work: Promise<T>): Promise<T> {
-    return withTimeout(work, this.#timeoutMs, this.#clock);
   }
 }
 

@@ -12,6 +12,11 @@ export interface RedisPlace {
 /** One connection, which is never connected again. */
 export type RedisClient = Awaited<ReturnType<typeof connectTo>>;
 
+interface ClientOptions {
+  /** 2 saves a round trip; with 3, a connection that subscribes can still be asked anything. */
+  readonly RESP?: 2 | 3;
+}
+
 /** A cluster whose nodes redirect more often than this does not agree with itself. */
 const MAX_REDIRECTIONS = 5;
 
@@ -30,18 +35,21 @@ export class RedisServers {
     this.#clock = clock;
   }
 
-  /** Connects to the server as it is now. What fails is not tried again. */
-  async connect(key: string): Promise<RedisClient> {
+  /**
+   * Connects to the primary of today, and begins with commands about a key or a channel, by which another server says that
+   * it is not the one. What fails is not tried again.
+   */
+  async open<T>(begin: (client: RedisClient) => Promise<T>, options: ClientOptions = {}): Promise<T> {
     let url = await this.#findEntrance();
     for (let redirections = 0; redirections <= MAX_REDIRECTIONS; redirections += 1) {
-      const found = await this.#lookAt(url, key).catch((error: unknown) => {
+      const begun = await this.#beginAt(url, begin, options).catch((error: unknown) => {
         if (redirections === 0) rotate(this.#urls, url);
         throw error;
       });
-      if (!(found instanceof URL)) return found;
-      url = found.href;
+      if (!(begun instanceof URL)) return begun;
+      url = begun.href;
     }
-    throw new Error(`the cluster redirected more than ${MAX_REDIRECTIONS} times: its nodes do not agree about ${key}`);
+    throw new Error(`the cluster redirected more than ${MAX_REDIRECTIONS} times: its nodes do not agree`);
   }
 
   /** Connects to one of them, whatever it has. Each is tried once. */
@@ -57,12 +65,11 @@ export class RedisServers {
     }
   }
 
-  /** A connection to the server, or the URL of the one that it names as having the key. */
-  async #lookAt(url: string, key: string): Promise<RedisClient | URL> {
-    const client = await connectTo(url, this.#timeoutMs);
+  /** What has begun, or the URL of the server that was named instead. */
+  async #beginAt<T>(url: string, begin: (client: RedisClient) => Promise<T>, options: ClientOptions): Promise<T | URL> {
+    const client = await connectTo(url, this.#timeoutMs, options);
     try {
-      await this.#ask(client, ['EXISTS', key]);
-      return client;
+      return await withTimeout(begin(client), this.#timeoutMs, this.#clock);
     } catch (error) {
       client.end();
       const [, host, port] = /^MOVED \d+ (.*):(\d+)$/.exec(error instanceof Error ? error.message : '') ?? [];
@@ -79,7 +86,8 @@ export class RedisServers {
       const name = new URL(url).hostname;
       const sentinel = await connectTo(sentinelUrl, this.#timeoutMs);
       try {
-        const address = await this.#ask(sentinel, ['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name]);
+        const asking = sentinel.send(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name]);
+        const address = await withTimeout(asking, this.#timeoutMs, this.#clock);
         if (!Array.isArray(address)) throw new Error(`Sentinel knows no primary with the name "${name}"`);
         return siblingOf(url, String(address[0]), String(address[1])).href;
       } finally {
@@ -90,16 +98,12 @@ export class RedisServers {
       throw error;
     }
   }
-
-  async #ask(client: RedisClient, words: string[]): Promise<unknown> {
-    return await withTimeout(client.send(words), this.#timeoutMs, this.#clock);
-  }
 }
 
-/** Opens one connection to one server. Rejects when it is not open in time. */
-export async function connectTo(url: string, timeoutMs: number) {
+/** Opens one connection to one server. */
+export async function connectTo(url: string, timeoutMs: number, { RESP = 2 }: ClientOptions = {}) {
   const client = createClient({
-    ...{ url, RESP: 3, disableOfflineQueue: true, disableClientInfo: true, maintNotifications: 'disabled' },
+    ...{ url, RESP, disableOfflineQueue: true, disableClientInfo: true, maintNotifications: 'disabled' },
     socket: { reconnectStrategy: false, connectTimeout: timeoutMs },
   });
   let noteEnd = () => {};
