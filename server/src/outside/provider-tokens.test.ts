@@ -133,6 +133,11 @@ test('a token is refused for its signature, its algorithm, its times and for who
       /algorithm that the stage does not list/,
     ],
     ['signed by somebody else under the same name', await sign(claims(), STRANGER), /signature is wrong/],
+    [
+      'that brings its own key',
+      await sign(claims(), STRANGER, { jwk: STRANGER.jwk, jku: 'https://evil.example' }),
+      /signature is wrong/,
+    ],
     ['with claims of its own', `${header}.${encoded(claims({ sub: 'root' }))}.${signature}`, /signature is wrong/],
     ['signed with a key that nobody publishes', await sign(claims(), RSA, { kid: 'made-up' }), /publishes no key/],
     ['that names a key of another kind', await sign(claims(), RSA, { kid: 'ec' }), /publishes no key/],

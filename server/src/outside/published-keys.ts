@@ -47,10 +47,11 @@ export function createFetchPublishedKeys({
   const listed = new Set(settings.identityHosts);
 
   /** Where the connection may go, so that a name cannot lead to what is behind the server's own network. */
-  async function addressesFor({ hostname, host }: URL) {
+  async function addressesFor({ hostname, host, port, protocol }: URL) {
+    const place = `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`;
     const name = hostname.replace(/^\[|\]$/g, '');
     const isFit = (address: string) =>
-      isPublic(address) || listed.has(hostname) || listed.has(host) || (isLocalName(hostname) && isLoopback(address));
+      isPublic(address) || listed.has(hostname) || listed.has(place) || (isLocalName(hostname) && isLoopback(address));
     const addresses = isIP(name) === 0 ? await addressesOf(hostname) : [{ address: name, family: isIP(name) }];
     const fit = addresses.filter(({ address }) => isFit(address));
     if (fit.length > 0) return fit;

@@ -113,6 +113,8 @@ async function makeEveryChange(server: TestServer) {
     operation: 'CreatePlayerToken',
     resource: `${live}/player/p-1`,
   });
+  const set = await rawCall(server, 'PUT', '/respark/game/Shop/stage/Live/identity', { body: { AllowGuests: true } });
+  made.push({ requestId: String(set.headers['x-amzn-requestid']), operation: 'UpdateStageIdentity', resource: live });
   // The newest snapshot of a game, and one that is in use, cannot be deleted.
   const spare = await note('CreateSnapshot', shop, sdk.send(new CreateSnapshotCommand(game)));
   await note('CreateSnapshot', shop, sdk.send(new CreateSnapshotCommand(game)));

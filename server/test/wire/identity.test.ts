@@ -5,10 +5,11 @@ import { encode } from '@respark/protocol';
 import { readAudit } from '../support/administration.ts';
 import { fileOf } from '../support/game-document.ts';
 import { CLIENT_ID, startIdentityProvider } from '../support/identity-provider.ts';
+import { startWebServer } from '../support/outside.ts';
 import { createSnapshot, deploy } from '../support/publishing.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { scriptedGame } from '../support/scripted-game.ts';
-import { GAME, STAGE, startTestServer, type TestServer } from '../support/server.ts';
+import { GAME, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
 
 const AT_STAGE = `/respark/game/${GAME}/stage/${STAGE}`;
 
@@ -190,4 +191,21 @@ test('[ws] a provider that is away turns nobody away for good', async (t) => {
     await refusalOf(server, token),
     /^1013 the keys of its issuer cannot be had at the moment; retryAfterMs=\d+$/,
   );
+});
+
+test('[ws] a provider that does not answer holds its players up no longer than any hello, and nobody else', async (t) => {
+  const server = await startTestServer(t, { settings: { authTimeoutMs: 500 } });
+  const [provider, silent] = await Promise.all([startIdentityProvider(t), startWebServer(t, () => {})]);
+  const token = await provider.signIn('anna');
+  await setIdentity(server, {
+    Providers: [
+      { Issuer: provider.issuer, JwksUrl: `${silent.url}/jwks`, Audiences: [CLIENT_ID], Algorithms: ['RS256'] },
+    ],
+  });
+  const refused = Promise.all([refusalOf(server, token), refusalOf(server, token)]);
+  await until(() => silent.requests.length > 0);
+  assert.ok((await server.connect()).playerId !== '');
+  const late = '1013 the server could not welcome you in time';
+  assert.deepEqual(await refused, [late, late]);
+  assert.equal(silent.requests.length, 1);
 });

@@ -5,7 +5,7 @@ import { readInputText } from '../files.ts';
 import { readJsonObject } from '../json-object.ts';
 import { addClientOptions, createClient, type ManagementClient } from '../management-client.ts';
 import { listAt, textAt, valueAt } from '../reply.ts';
-import { formatJson, formatTable } from '../table.ts';
+import { formatJson, formatJsonLine, formatTable } from '../table.ts';
 import { parseDurationSeconds } from '../times.ts';
 import { CommandError, type World } from '../world.ts';
 
@@ -173,7 +173,6 @@ function describeAccepted(reply: unknown): string {
     `the token is accepted: its client is player ${textAt(reply, 'PlayerId')}`,
     `issuer: ${typeof issuer === 'string' ? issuer : 'this server'}`,
     ...(typeof ends === 'string' ? [`the player must be vouched for anew by ${ends}`] : []),
-    `claims: ${JSON.stringify(valueAt(reply, ['Claims']))}`,
   ];
-  return `${lines.map(printable).join('\n')}\n`;
+  return `${lines.map(printable).join('\n')}\nclaims: ${formatJsonLine(valueAt(reply, ['Claims']) ?? {})}`;
 }
