@@ -16,6 +16,8 @@ import { createTestWorld } from '../support/world.ts';
 const READING = [
   'connect',
   'connections',
+  'identity get',
+  'identity check',
   'env',
   'logs',
   'unpack',
@@ -37,7 +39,10 @@ const READING = [
 const COPYING = ['store copy'];
 
 /** Commands that change something only by calls of the API, each of which leaves a record. */
-const CALLING = ['disconnect', 'import', 'deploy', 'dev', 'send', 'export', 'generate', 'api', 'drain'];
+const CALLING = [
+  ...['disconnect', 'import', 'deploy', 'dev', 'send', 'export', 'generate', 'api', 'drain', 'token'],
+  'identity set',
+];
 
 const POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"gamesparks:GetGame","Resource":"*"}]}';
 
