@@ -64,7 +64,13 @@ export async function copyToDatabase({
     begin: (intent) => auditLog.begin(intent),
     async finish(position, outcome) {
       await auditLog.finish(position, outcome);
-      const table = openAuditTable({ sessions, node: COPIED_NODE });
+      const table = openAuditTable({
+        sessions,
+        node: COPIED_NODE,
+        writer: COPIED_NODE,
+        installation: '',
+        now: () => clock.now(),
+      });
       if (isCopied) await table.write([], [{ at: position.at, requestId: position.requestId, outcome }]);
     },
   };

@@ -48,6 +48,13 @@ function openAudit({ isAtOnce = false } = {}) {
       written.outcomes.push(outcome);
     }),
     find: async () => ({ records: [], next: undefined }),
+    chain: {
+      chains: async () => [],
+      links: async () => [],
+      looseRecords: async () => ({ unchained: 0, strays: [] }),
+      place: async () => undefined,
+    },
+    settle: async () => {},
     async removeBefore(at) {
       fail('removeBefore');
       written.removedBefore.push(at);

@@ -1,10 +1,11 @@
+import { CHAINS_WITH_HEADS } from './audit/sqlite-chain.ts';
 import { idOfEntry } from './player-data/postgres.ts';
 import type { Schema } from './schema.ts';
 
-export type ColumnType = 'text' | 'bigint' | 'integer';
-export type CopiedRow = Readonly<Record<string, string | number | null>>;
+export type ColumnType = 'text' | 'bigint' | 'integer' | 'bytea';
+export type CopiedRow = Readonly<Record<string, string | number | ArrayBuffer | null>>;
 
-/** The name in the keys of audit records that were written before the copy. */
+/** The name in the keys of audit records that were written before the copy, and of the writer of their chain. */
 export const COPIED_NODE = 'copied';
 
 type StoreTables = {
@@ -176,10 +177,50 @@ export const COPIED_TABLES: readonly CopiedTable[] = [
       player_id: 'text',
       details: 'text',
       outcome: 'text',
+      chain: 'text',
+      intent_link: 'bigint',
+      outcome_link: 'bigint',
     },
     file: 'audit',
     rows: `SELECT at, request_id, '${COPIED_NODE}' AS node, cause, actor, source_address, operation, resource, player_id,
-             details, outcome
+             details, outcome, iif(intent_link IS NULL AND outcome_link IS NULL, NULL, '${COPIED_NODE}') AS chain,
+             intent_link, outcome_link
            FROM audit`,
+  },
+  {
+    name: 'chains of audit records',
+    table: 'audit_chains',
+    columns: {
+      writer: 'text',
+      id: 'text',
+      installation: 'text',
+      number: 'bigint',
+      hash: 'text',
+      base_number: 'bigint',
+      base_hash: 'text',
+    },
+    file: 'audit',
+    rows: `SELECT '${COPIED_NODE}' AS writer, id, installation, number, hash, base_number, base_hash
+           FROM (${CHAINS_WITH_HEADS})`,
+  },
+  {
+    name: 'links of audit records',
+    table: 'audit_links',
+    columns: {
+      writer: 'text',
+      number: 'bigint',
+      at: 'bigint',
+      kind: 'text',
+      previous: 'bytea',
+      hash: 'bytea',
+      content: 'bytea',
+      digests: 'bytea',
+      note: 'text',
+      removed: 'text',
+      removed_by: 'bigint',
+    },
+    file: 'audit',
+    rows: `SELECT '${COPIED_NODE}' AS writer, number, at, kind, previous, hash, content, digests, note, removed, removed_by
+           FROM audit_links`,
   },
 ];

@@ -101,7 +101,8 @@ async function insert(session: Query, { table, columns }: CopiedTable, rows: rea
   const values = names.map((name) =>
     rows.map((row) => {
       const value = row[name] ?? null;
-      return typeof value === 'string' ? value.replaceAll('\0', '\ufffd') : value;
+      if (typeof value === 'string') return value.replaceAll('\0', '\ufffd');
+      return value instanceof ArrayBuffer ? Buffer.from(value) : value;
     }),
   );
   const parameters = Object.values(columns).map((type, index) => `$${index + 1}::${type}[]`);

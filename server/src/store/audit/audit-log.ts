@@ -1,3 +1,4 @@
+import type { ChainHead, LinkBody } from '../../audit-chain.ts';
 import type { MaybePromise } from '../../maybe-promise.ts';
 
 /** What set a change off: an operator's call, a player's own script, or the server itself. */
@@ -72,7 +73,77 @@ export interface AuditPage {
   readonly next: AuditPosition | undefined;
 }
 
+/** A chain of links over the items that one writer has put into the log: an intent and an outcome of each record. */
+export interface AuditChain extends ChainHead {
+  /** Names the writer within the log: the server, a node, or the commands. */
+  readonly writer: string;
+  readonly id: string;
+  readonly installation: string;
+  /** What the first link that is kept follows: those before it have nothing left, and were removed. */
+  readonly base: ChainHead;
+}
+
+export interface AuditLink extends LinkBody {
+  readonly previous: string;
+  readonly hash: string;
+  /** The digests of its items in order; undefined for a note, and when nothing of the items is left. */
+  readonly digests: readonly string[] | undefined;
+  /** What a link without items says, as a `ChainNote` in JSON. */
+  readonly note: string | undefined;
+  /** Which items were removed, as a mask. */
+  readonly removed: string | undefined;
+  /** The number of the newest note that says which of its items were removed. */
+  readonly removedBy: number | undefined;
+  /** What the records that say they are in this link are in it: at most as many as it may have, and a few more. */
+  readonly items: readonly AuditItem[];
+}
+
+/** An intent or an outcome, as the text of which a link has the digest. */
+export interface AuditItem {
+  readonly requestId: string;
+  readonly text: string;
+}
+
+/** What of the log belongs to no link. */
+export interface LooseRecords {
+  /** Records of which nothing is in a chain: those from before there were chains. */
+  readonly unchained: number;
+  /** Request ids of some records that say they are in links which are not there. */
+  readonly strays: readonly string[];
+}
+
+/** A record, and in which links its parts are; undefined for a part that is in none. */
+export interface PlacedRecord {
+  readonly record: AuditRecord;
+  readonly writer: string;
+  readonly intent: AuditItemPlace | undefined;
+  readonly outcome: AuditItemPlace | undefined;
+}
+
+export interface AuditItemPlace extends ChainHead {
+  /** The digest of the item. */
+  readonly digest: string;
+}
+
+/** Reads what is in the database: what waits in a journal is in no chain yet. */
+export interface ChainReader {
+  chains(): Promise<readonly AuditChain[]>;
+  /**
+   * The links after this number, in order. A page ends early when it has many items; an empty one means that there are no
+   * more.
+   */
+  links(query: {
+    readonly writer: string;
+    readonly after: number;
+    readonly limit: number;
+  }): Promise<readonly AuditLink[]>;
+  looseRecords(): Promise<LooseRecords>;
+  /** The record of this request id, whose own time is at most some minutes away from that of the record. */
+  place(requestId: string): Promise<PlacedRecord | undefined>;
+}
+
 export interface AuditReader {
+  readonly chain: ChainReader;
   /** Includes what other processes have written. */
   find(query: AuditQuery): Promise<AuditPage>;
   /** Releases what is open. */
@@ -99,6 +170,8 @@ export interface AuditLog extends AuditReader, AuditWriter {
    * but none of the last day unless the log has twice its size.
    */
   removeBefore(at: number): Promise<void>;
+  /** Moves what waits into the database, and so into the chain. Rejects while that is not possible. */
+  settle(): Promise<void>;
   /** Tries whether records can be written, and rejects while they cannot. Changes nothing. */
   probe(): Promise<void>;
   /** Closes the log; afterwards nothing can be written. */

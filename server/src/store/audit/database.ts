@@ -1,12 +1,16 @@
 import Libsql from 'libsql';
+import type { RemovalReason } from '../../audit-chain.ts';
 import { createPrivateFile, describeDatabaseFault } from '../../data-directory/private-file.ts';
 import { isReadOnly } from '../../file-fault.ts';
 import { andThen, type MaybePromise } from '../../maybe-promise.ts';
 import { StartupError } from '../../startup-error.ts';
 import { openWalMark, type WalMark } from '../wal-mark.ts';
-import type { AuditCause, AuditOutcome, AuditPosition, AuditQuery, AuditRecord } from './audit-log.ts';
+import type { AuditPosition, AuditQuery, AuditRecord } from './audit-log.ts';
 import { createCheckpoints } from './checkpoints.ts';
-import { type LateOutcome, toOutcome } from './journal.ts';
+import type { LateOutcome } from './journal.ts';
+import { type AuditRow, toRecord } from './rows.ts';
+import { CHAIN_MIGRATION, type ChainParts, openSqliteChain, type SqliteChain } from './sqlite-chain.ts';
+import { createTransact, createWriting } from './sqlite-writing.ts';
 
 /** Another process holds the write lock for a millisecond, and SQLite's wait for it blocks the whole server. */
 const BUSY_TIMEOUT_MS = 100;
@@ -18,10 +22,8 @@ const RECORDS_OF_PAGE = 6;
 /** Opening happens at a start, when the process has nothing else to do, so it may wait. */
 const MAX_OPENINGS = 10;
 const OPENING_PAUSE_MS = 20;
-/** Removing these takes a millisecond, in which nothing else runs. */
-const REMOVED_AT_ONCE = 500;
-/** Rows of one statement. To run a statement costs a third of what it costs to insert a row by itself. */
-const INSERTED_AT_ONCE = 16;
+/** Removing these takes a millisecond or two, in which nothing else runs. */
+const REMOVED_AT_ONCE = 200;
 /** How many records one query looks at, which takes some milliseconds. The process does nothing else meanwhile. */
 const LOOKED_AT_ONCE = 5_000;
 /** A checkpoint synchronises the disk, so it comes rarely: when the WAL has 40 MB. */
@@ -49,25 +51,15 @@ const MIGRATIONS = [
    ALTER TABLE audit ADD COLUMN cause TEXT NOT NULL DEFAULT 'operator'`,
   'ALTER TABLE audit ADD COLUMN details TEXT',
   "CREATE INDEX audit_of_scripts ON audit (at, request_id) WHERE cause = 'script'",
+  CHAIN_MIGRATION,
 ];
 
 /** The version that this program's migrations lead to. */
 export const AUDIT_VERSION = MIGRATIONS.length;
 
-interface Row {
-  request_id: string;
-  at: number;
-  actor: string;
-  source_address: string;
-  operation: string;
-  resource: string;
-  player_id: string | null;
-  outcome: string | null;
-  cause: AuditCause;
-  details: string | null;
-}
-
 export interface AuditDatabase {
+  /** What is read of the chain; what is written to it is this interface's matter. */
+  readonly chain: Pick<SqliteChain, 'chains' | 'links' | 'looseRecords' | 'place'>;
   /**
    * Writes records and then outcomes in one transaction, until all are written or `isTimeUp`; gives how many of each are
    * written, which is some unless there are none. A throw leaves all as it was. A record that is there already stays as
@@ -90,9 +82,9 @@ export interface AuditDatabase {
   /** Bytes of what is in it. What was removed does not count, because its room is used again. */
   bytes(): number;
   /** Removes some of the oldest of the records before this time; returns whether there were any. */
-  removeSomeBefore(at: number): boolean;
+  removeSomeBefore(at: number, reason: RemovalReason): boolean;
   /** The same of records of scripts, of this time and later too if they have their outcome. */
-  removeSomeOfScripts(at: number): boolean;
+  removeSomeOfScripts(at: number, reason: RemovalReason): boolean;
   /**
    * Waits for the end of a checkpoint that is under way. What is written meanwhile is as safe as ever, but until the end
    * a copy of the file alone would not tell that it lacks it.
@@ -110,32 +102,23 @@ export function openAuditDatabase({
   file,
   isShared,
   checkpointPages = CHECKPOINT_PAGES,
-}: {
+  ...parts
+}: ChainParts & {
   file: string;
   isShared: boolean;
   checkpointPages?: number;
 }): AuditDatabase {
   const { database, mark } = connect(file, isShared);
   const checkpoints = createCheckpoints({ file, pages: checkpointPages, settled: mark.committed });
-  const insertOf = (rows: number) =>
-    database.prepare(
-      `INSERT INTO audit (at, request_id, cause, actor, source_address, operation, resource, player_id, details, outcome)
-       VALUES ${Array(rows).fill('(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').join(', ')}
-       ON CONFLICT (at, request_id) DO UPDATE SET outcome = coalesce(excluded.outcome, outcome)`,
-    );
-  const insert = insertOf(1);
-  const insertMany = insertOf(INSERTED_AT_ONCE);
-  const update = database.prepare('UPDATE audit SET outcome = ? WHERE at = ? AND request_id = ?');
+  const chain = openSqliteChain(database, parts);
+  const write = createWriting(database, chain);
   const select = database.prepare('SELECT 1 FROM audit WHERE at = ? AND request_id = ?');
   const newest = database.prepare('SELECT at FROM audit ORDER BY at DESC LIMIT 1');
+  const removalOf = createRemoval(database, chain);
   // Records are removed in steps, so that years of them do not hold up the calls in between.
-  const removalOf = (condition: string) => {
-    const remove = database.prepare(
-      `DELETE FROM audit WHERE (at, request_id) IN
-         (SELECT at, request_id FROM audit WHERE ${condition} ORDER BY at, request_id LIMIT ${REMOVED_AT_ONCE})`,
-    );
-    return (at: number) => {
-      const isSome = remove.run(at).changes > 0;
+  const removeSome = (remove: (before: number, reason: RemovalReason) => boolean) => {
+    return (before: number, reason: RemovalReason) => {
+      const isSome = remove(before, reason);
       if (isSome) checkpoints.committed(REMOVED_AT_ONCE / RECORDS_OF_PAGE);
       return isSome;
     };
@@ -144,33 +127,11 @@ export function openAuditDatabase({
     `SELECT (page_count - freelist_count) * page_size AS bytes
      FROM pragma_page_count, pragma_freelist_count, pragma_page_size`,
   );
-  const begin = database.prepare('BEGIN IMMEDIATE');
-  const commit = database.prepare('COMMIT');
-  const rollback = database.prepare('ROLLBACK');
 
   return {
-    write(records, lateOutcomes, isTimeUp = () => false) {
-      const written = { records: 0, lateOutcomes: 0 };
-      let characters = 0;
-      begin.run();
-      try {
-        while (written.records < records.length && (written.records === 0 || !isTimeUp())) {
-          const rows = records.slice(written.records, written.records + INSERTED_AT_ONCE).map(valuesOf);
-          if (rows.length === INSERTED_AT_ONCE) insertMany.run(rows.flat());
-          else for (const row of rows) insert.run(row);
-          for (const row of rows) characters += charactersOf(row);
-          written.records += rows.length;
-        }
-        for (const { at, requestId, outcome } of lateOutcomes) {
-          if (written.records + written.lateOutcomes > 0 && isTimeUp()) break;
-          update.run(JSON.stringify(outcome), at, requestId);
-          written.lateOutcomes += 1;
-        }
-        commit.run();
-      } catch (error) {
-        if (database.inTransaction) rollback.run();
-        throw error;
-      }
+    chain,
+    write(records, lateOutcomes, isTimeUp) {
+      const { characters, ...written } = write(records, lateOutcomes, isTimeUp);
       checkpoints.committed(characters / TEXT_OF_PAGE + written.lateOutcomes);
       return written;
     },
@@ -178,8 +139,8 @@ export function openAuditDatabase({
     newestAt: () => (newest.all()[0] as { at: number } | undefined)?.at,
     find: (query) => find(database, query),
     bytes: () => (size.all()[0] as { bytes: number }).bytes,
-    removeSomeBefore: removalOf('at < ?'),
-    removeSomeOfScripts: removalOf("cause = 'script' AND (at < ? OR outcome IS NOT NULL)"),
+    removeSomeBefore: removeSome(removalOf('at < ?', false)),
+    removeSomeOfScripts: removeSome(removalOf("cause = 'script' AND (at < ? OR outcome IS NOT NULL)", true)),
     checkpointed: checkpoints.end,
     close: () =>
       andThen(checkpoints.end(), () => {
@@ -195,6 +156,24 @@ export function openAuditDatabase({
           database.close();
         }
       }),
+  };
+}
+
+/** Gives what removes some of the oldest rows, and puts that into the chain, in one transaction. */
+function createRemoval(database: Libsql.Database, chain: SqliteChain) {
+  const transact = createTransact(database);
+  return (condition: string, onlyScripts: boolean) => {
+    const oldest = `FROM audit WHERE ${condition} ORDER BY at, request_id LIMIT ${REMOVED_AT_ONCE}`;
+    const select = database.prepare(`SELECT * ${oldest}`);
+    const remove = database.prepare(`DELETE FROM audit WHERE (at, request_id) IN (SELECT at, request_id ${oldest})`);
+    return (before: number, reason: RemovalReason) =>
+      transact(() => {
+        const rows = select.all(before) as AuditRow[];
+        if (rows.length === 0) return false;
+        remove.run(before);
+        chain.removed(rows, { reason, before, onlyScripts });
+        return true;
+      });
   };
 }
 
@@ -217,7 +196,7 @@ function find(database: Libsql.Database, query: AuditQuery): ReturnType<AuditDat
 
   const [end] = database
     .prepare(`SELECT at, request_id FROM audit WHERE ${range()} ${inOrder} LIMIT 1 OFFSET ${LOOKED_AT_ONCE - 1}`)
-    .all(...bounds()) as Pick<Row, 'at' | 'request_id'>[];
+    .all(...bounds()) as Pick<AuditRow, 'at' | 'request_id'>[];
   const lookedTo = end && { at: end.at, requestId: end.request_id };
   if (lookedTo !== undefined && isAscending) upper = { than: '<=', ...lookedTo };
   else if (lookedTo !== undefined) lower = { than: '>=', ...lookedTo };
@@ -228,7 +207,7 @@ function find(database: Libsql.Database, query: AuditQuery): ReturnType<AuditDat
          AND (?5 IS NULL OR player_id = ?5) AND (?6 IS NULL OR operation = ?6) AND (?7 IS NULL OR actor = ?7)
        ${inOrder} LIMIT ?8`,
     )
-    .all(...bounds(), playerId, operation, actor, limit + 1) as Row[];
+    .all(...bounds(), playerId, operation, actor, limit + 1) as AuditRow[];
   return { records: rows.map(toRecord), lookedTo };
 }
 
@@ -295,30 +274,4 @@ function versionOf(database: Libsql.Database): number {
 /** A file without the table is empty, and any process may create its schema. */
 function hasTable(database: Libsql.Database): boolean {
   return database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'audit'").all().length > 0;
-}
-
-function valuesOf(record: AuditRecord): (string | number | null)[] {
-  const { at, requestId, cause, actor, sourceAddress, operation, resource, playerId, details, outcome } = record;
-  const json = (value: object | undefined) => (value === undefined ? null : JSON.stringify(value));
-  const nullable = [playerId ?? null, json(details), json(outcome)];
-  return [at, requestId, cause, actor, sourceAddress, operation, resource, ...nullable];
-}
-
-function charactersOf(values: readonly (string | number | null)[]): number {
-  return values.reduce<number>((sum, value) => sum + (typeof value === 'string' ? value.length : 0), 0);
-}
-
-function toRecord(row: Row): AuditRecord {
-  return {
-    requestId: row.request_id,
-    at: row.at,
-    cause: row.cause,
-    actor: row.actor,
-    sourceAddress: row.source_address,
-    operation: row.operation,
-    resource: row.resource,
-    playerId: row.player_id ?? undefined,
-    ...(row.details !== null && { details: JSON.parse(row.details) as Record<string, string> }),
-    outcome: row.outcome === null ? undefined : toOutcome(JSON.parse(row.outcome) as AuditOutcome),
-  };
 }

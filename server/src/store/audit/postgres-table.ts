@@ -1,11 +1,24 @@
+import { outcomeText, type RemovalReason } from '../../audit-chain.ts';
 import type { Session, Sessions } from '../postgres/sessions.ts';
-import type { AuditCause, AuditOutcome, AuditPosition, AuditQuery, AuditRecord } from './audit-log.ts';
-import { type LateOutcome, toOutcome } from './journal.ts';
+import type { AuditCause, AuditPosition, AuditQuery, AuditRecord, ChainReader } from './audit-log.ts';
+import { type Batch, intentTextOf, kindOf } from './chain-rows.ts';
+import type { LateOutcome } from './journal.ts';
 import type { StoredRecords } from './pages.ts';
+import {
+  beginChainBatch,
+  type ChainedRow,
+  commitChainBatch,
+  lockChains,
+  noteRemovals,
+  postgresChainReader,
+  type Writer,
+} from './postgres-chain.ts';
+import { type AuditRow, toRecord, toRow } from './rows.ts';
 
 /** How many records one query looks at, so that a search through years of them has an end. */
 const LOOKED_AT_ONCE = 50_000;
-const REMOVED_AT_ONCE = 5_000;
+/** To hash these takes a millisecond or two, in which nothing else runs. */
+const REMOVED_AT_ONCE = 500;
 /** From so many of the newest records it is told how large the others are. */
 const SAMPLED = 1_000;
 /** So many are counted; how many more there are the database knows about, a while later. */
@@ -20,19 +33,6 @@ const MOST_TIMES = 2;
 /** A number that no other program uses for a lock on the same database. */
 const SHRINKING_LOCK = 7_305_808_870;
 
-interface Row {
-  readonly at: number;
-  readonly request_id: string;
-  readonly cause: AuditCause;
-  readonly actor: string;
-  readonly source_address: string;
-  readonly operation: string;
-  readonly resource: string;
-  readonly player_id: string | null;
-  readonly details: string | null;
-  readonly outcome: string | null;
-}
-
 /** About how large a log is. */
 interface AuditSize {
   readonly bytes: number;
@@ -41,6 +41,7 @@ interface AuditSize {
 
 /** The records of all nodes. */
 export interface AuditTable {
+  readonly chain: ChainReader;
   /**
    * Writes records and then outcomes in one transaction. A record of this node that is there already stays as it is, but
    * gets an outcome that it lacks.
@@ -60,14 +61,35 @@ export interface AuditTable {
   shrink(limits: { readonly maxBytes: number; readonly now: number }): Promise<AuditSize | undefined>;
 }
 
+/** Some of the records are in the table already, as after a commit without an answer. */
+class AlreadyThere extends Error {}
+
 /** `node` names the place of the journal from which records come. */
-export function openAuditTable({ sessions, node }: { sessions: Sessions; node: string }): AuditTable {
+export function openAuditTable({
+  sessions,
+  node,
+  ...parts
+}: Writer & { readonly sessions: Sessions; readonly node: string }): AuditTable {
+  const write = (records: readonly AuditRecord[], lateOutcomes: readonly LateOutcome[], isNew: boolean) =>
+    sessions.transact(async (session) => {
+      const batch = await beginChainBatch(session, parts);
+      const place = { node, chain: parts.writer };
+      const { missing, completed } = isNew ? allNew(records) : await sortOut(session, node, records);
+      if (missing.length > 0) await insert(session, place, batch, missing);
+      const late = new Map([...completed, ...lateOutcomes].map((each) => [`${each.at} ${each.requestId}`, each]));
+      if (late.size > 0) await update(session, place, batch, [...late.values()]);
+      await commitChainBatch(session, parts, batch);
+    });
   return {
-    write: (records, lateOutcomes) =>
-      sessions.transact(async (session) => {
-        if (records.length > 0) await insert(session, node, records);
-        if (lateOutcomes.length > 0) await update(session, node, lateOutcomes);
-      }),
+    chain: postgresChainReader(sessions),
+    async write(records, lateOutcomes) {
+      try {
+        await write(records, lateOutcomes, true);
+      } catch (error) {
+        if (!(error instanceof AlreadyThere)) throw error;
+        await write(records, lateOutcomes, false);
+      }
+    },
     async has({ at, requestId }) {
       const { rows } = await sessions.use(({ query }) =>
         query('select 1 from audit where at = $1 and request_id = $2 and node = $3', [at, requestId, node]),
@@ -82,7 +104,10 @@ export function openAuditTable({ sessions, node }: { sessions: Sessions; node: s
     },
     find: (query) => sessions.use((session) => find(session, query)),
     async removeSomeBefore(at) {
-      const removed = await sessions.transact((session) => remove(session, REMOVED_AT_ONCE, at));
+      const removed = await sessions.transact(async (session) => {
+        await lockChains(session);
+        return await remove(session, { count: REMOVED_AT_ONCE, before: at, reason: 'retention', at: parts.now() });
+      });
       return removed === REMOVED_AT_ONCE;
     },
     shrink: (limits) => sessions.transact((session) => shrink(session, limits)),
@@ -91,23 +116,77 @@ export function openAuditTable({ sessions, node }: { sessions: Sessions; node: s
 
 type Query = Pick<Session, 'query'>;
 
-async function insert({ query }: Query, node: string, records: readonly AuditRecord[]): Promise<void> {
-  const rows = records.map(valuesOf);
-  const columns = Array.from({ length: 10 }, (_, column) => rows.map((row) => row[column] ?? null));
-  await query(
-    `insert into audit (node, at, request_id, cause, actor, source_address, operation, resource, player_id, details, outcome)
-     select $1, * from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-       $9::text[], $10::text[], $11::text[])
-     on conflict (at, request_id, node) do update set outcome = coalesce(excluded.outcome, audit.outcome)`,
-    [node, ...columns],
-  );
+interface Place {
+  readonly node: string;
+  readonly chain: string;
 }
 
-async function update({ query }: Query, node: string, lateOutcomes: readonly LateOutcome[]): Promise<void> {
-  await query(
-    `update audit set outcome = late.outcome
-     from unnest($2::bigint[], $3::text[], $4::text[]) as late (at, request_id, outcome)
-     where audit.at = late.at and audit.request_id = late.request_id and audit.node = $1`,
+interface SortedOut {
+  readonly missing: readonly AuditRecord[];
+  /** Outcomes of records that may be there without them. */
+  readonly completed: readonly LateOutcome[];
+}
+
+function allNew(missing: readonly AuditRecord[]): SortedOut {
+  return { missing, completed: [] };
+}
+
+/** Finds which of the records are in the table already. */
+async function sortOut({ query }: Query, node: string, records: readonly AuditRecord[]): Promise<SortedOut> {
+  const { rows } = await query<{ at: number; requestId: string }>(
+    `select audit.at, audit.request_id as "requestId"
+     from audit join unnest($2::bigint[], $3::text[]) as asked (at, request_id) using (at, request_id)
+     where audit.node = $1`,
+    [node, records.map(({ at }) => at), records.map(({ requestId }) => requestId)],
+  );
+  const places = new Set(rows.map(({ at, requestId }) => `${at} ${requestId}`));
+  const isThere = ({ at, requestId }: AuditPosition) => places.has(`${at} ${requestId}`);
+  return {
+    missing: records.filter((record) => !isThere(record)),
+    completed: records
+      .filter(isThere)
+      .flatMap(({ at, requestId, outcome }) => (outcome === undefined ? [] : [{ at, requestId, outcome }])),
+  };
+}
+
+async function insert(
+  { query }: Query,
+  { node, chain }: Place,
+  batch: Batch,
+  records: readonly AuditRecord[],
+): Promise<void> {
+  const rows = records.map((record) => {
+    const row = toRow(record);
+    const { at, request_id, cause, actor, source_address, operation, resource, player_id, details, outcome } = row;
+    const kind = kindOf(cause);
+    const intentLink = batch.add(kind, intentTextOf(row));
+    const outcomeLink = outcome === null ? null : batch.add(kind, outcomeText(at, request_id, outcome));
+    const texts = [request_id, cause, actor, source_address, operation, resource, player_id, details, outcome];
+    return [at, ...texts, intentLink, outcomeLink];
+  });
+  const columns = Array.from({ length: 12 }, (_, column) => rows.map((row) => row[column] ?? null));
+  const { rowCount } = await query(
+    `insert into audit (node, chain, at, request_id, cause, actor, source_address, operation, resource, player_id,
+       details, outcome, intent_link, outcome_link)
+     select $1, $2, * from unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+       $10::text[], $11::text[], $12::text[], $13::bigint[], $14::bigint[])
+     on conflict (at, request_id, node) do nothing`,
+    [node, chain, ...columns],
+  );
+  if (rowCount !== rows.length) throw new AlreadyThere();
+}
+
+/** Writes outcomes that come after their records, unless those have one already, or were removed meanwhile. */
+async function update(
+  { query }: Query,
+  { node, chain }: Place,
+  batch: Batch,
+  lateOutcomes: readonly LateOutcome[],
+): Promise<void> {
+  const { rows } = await query<{ at: number; requestId: string; cause: AuditCause; outcome: string }>(
+    `select audit.at, audit.request_id as "requestId", cause, late.outcome
+     from audit join unnest($2::bigint[], $3::text[], $4::text[]) as late (at, request_id, outcome) using (at, request_id)
+     where audit.node = $1 and audit.outcome is null`,
     [
       node,
       lateOutcomes.map(({ at }) => at),
@@ -115,6 +194,21 @@ async function update({ query }: Query, node: string, lateOutcomes: readonly Lat
       lateOutcomes.map(({ outcome }) => JSON.stringify(outcome)),
     ],
   );
+  if (rows.length === 0) return;
+  const links = rows.map(({ at, requestId, cause, outcome }) =>
+    batch.add(kindOf(cause), outcomeText(at, requestId, outcome)),
+  );
+  const { rowCount } = await query(
+    `update audit set outcome = late.outcome, outcome_link = late.link, chain = $2
+     from unnest($3::bigint[], $4::text[], $5::text[], $6::bigint[]) as late (at, request_id, outcome, link)
+     where audit.at = late.at and audit.request_id = late.request_id and audit.node = $1`,
+    [
+      ...[node, chain, rows.map(({ at }) => at), rows.map(({ requestId }) => requestId)],
+      ...[rows.map(({ outcome }) => outcome), links],
+    ],
+  );
+  // Removals lock the chain first, so nothing was removed in between.
+  if (rowCount !== rows.length) throw new Error('an audit record was removed while its outcome was written');
 }
 
 /** Looks from one place in the primary key to another, neither sorting nor scanning beyond that. */
@@ -138,7 +232,7 @@ async function find({ query: ask }: Query, query: AuditQuery): Promise<StoredRec
   const lookedTo = ends.rows[0];
   if (lookedTo !== undefined && isAscending) upper = { than: '<=', ...lookedTo };
   else if (lookedTo !== undefined) lower = { than: '>=', ...lookedTo };
-  const { rows } = await ask<Row>(
+  const { rows } = await ask<AuditRow>(
     `select * from audit where ${range()}
        and ($5::text is null or player_id = $5) and ($6::text is null or operation = $6) and ($7::text is null or actor = $7)
      ${inOrder} limit $8`,
@@ -149,18 +243,37 @@ async function find({ query: ask }: Query, query: AuditQuery): Promise<StoredRec
 
 const OF_SCRIPTS = "cause = 'script' and (at < $1 or outcome is not null)";
 
+/** Removes the oldest, and puts that into the chains, which the caller has locked. */
 async function remove(
-  { query }: Query,
-  count: number,
-  before: number,
-  condition: 'at < $1' | typeof OF_SCRIPTS = 'at < $1',
+  session: Query,
+  {
+    condition = 'at < $1',
+    count,
+    before,
+    reason,
+    at,
+  }: {
+    condition?: 'at < $1' | typeof OF_SCRIPTS;
+    count: number;
+    before: number;
+    reason: RemovalReason;
+    at: number;
+  },
 ): Promise<number> {
-  const { rowCount } = await query(
-    `delete from audit where (at, request_id, node) in
-       (select at, request_id, node from audit where ${condition} order by at, request_id, node limit $2)`,
-    [before, count],
-  );
-  return rowCount ?? 0;
+  let removed = 0;
+  for (let isMore = true; isMore && removed < count; ) {
+    const step = Math.min(REMOVED_AT_ONCE, count - removed);
+    const { rows } = await session.query<ChainedRow>(
+      `delete from audit where (at, request_id, node) in
+         (select at, request_id, node from audit where ${condition} order by at, request_id, node limit $2)
+       returning *`,
+      [before, step],
+    );
+    await noteRemovals(session, rows, { reason, before, onlyScripts: condition === OF_SCRIPTS, at });
+    removed += rows.length;
+    isMore = rows.length === step;
+  }
+  return removed;
 }
 
 /**
@@ -192,30 +305,10 @@ async function shrink(
   if (bytes <= maxBytes) return { bytes, bytesOfRecord: each };
   const tooMany = Math.ceil((bytes - maxBytes) / each);
   const before = bytes > MOST_TIMES * maxBytes ? Number.MAX_SAFE_INTEGER : now - KEPT_MS;
-  let removed = await remove(session, tooMany, now - UNDER_WAY_MS, OF_SCRIPTS);
-  if (removed < tooMany) removed += await remove(session, tooMany - removed, before);
+  await lockChains(session);
+  const why = { reason: 'size', at: now } as const;
+  const ofScripts = { ...why, condition: OF_SCRIPTS, before: now - UNDER_WAY_MS } as const;
+  let removed = await remove(session, { ...ofScripts, count: tooMany });
+  if (removed < tooMany) removed += await remove(session, { ...why, before, count: tooMany - removed });
   return { bytes: Math.floor((count - removed) * each), bytesOfRecord: each };
-}
-
-/** U+0000, which no text of PostgreSQL has, stands in JSON as an escape. */
-function valuesOf(record: AuditRecord): (string | number | null)[] {
-  const { at, requestId, cause, actor, sourceAddress, operation, resource, playerId, details, outcome } = record;
-  const json = (value: object | undefined) => (value === undefined ? null : JSON.stringify(value));
-  const texts = [requestId, cause, actor, sourceAddress, operation, resource, playerId ?? null];
-  return [at, ...texts.map((text) => text?.replaceAll('\0', '\ufffd') ?? null), json(details), json(outcome)];
-}
-
-function toRecord(row: Row): AuditRecord {
-  return {
-    requestId: row.request_id,
-    at: row.at,
-    cause: row.cause,
-    actor: row.actor,
-    sourceAddress: row.source_address,
-    operation: row.operation,
-    resource: row.resource,
-    playerId: row.player_id ?? undefined,
-    ...(row.details !== null && { details: JSON.parse(row.details) as Record<string, string> }),
-    outcome: row.outcome === null ? undefined : toOutcome(JSON.parse(row.outcome) as AuditOutcome),
-  };
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Clock } from '../../clock.ts';
+import { type Clock, systemClock } from '../../clock.ts';
 import { isFull } from '../../file-fault.ts';
 import type { Log } from '../../log.ts';
 import type { MaybePromise } from '../../maybe-promise.ts';
@@ -15,6 +15,7 @@ import type {
   AuditReader,
   AuditRecord,
   AuditWriter,
+  ChainReader,
 } from './audit-log.ts';
 import {
   type AuditJournal,
@@ -38,6 +39,8 @@ const MOVED_AT_ONCE = 1_000;
 const MOVED_IN_JOURNAL = 4_000;
 /** Of so many calls the outcome may come after their record was moved. */
 const MAX_UNFINISHED = 100_000;
+/** The writer of the chain that all commands share. */
+const COMMANDS = 'commands';
 /**
  * The size of the log is looked at after so many records of this node at least. They may take a share of the room that is
  * left, because other nodes write too, or a hundredth of the limit when there is none.
@@ -50,6 +53,8 @@ interface Parts {
   readonly directory: string;
   /** Names the data directory among those of all nodes, for good. */
   readonly node: string;
+  /** The id of the installation, which a new chain begins with. */
+  readonly installation?: string;
   readonly sessions: Sessions;
   readonly clock: Clock;
   readonly log: Log;
@@ -64,8 +69,9 @@ interface Parts {
  * `openPostgresAuditBeside`. What a killed process has left in the journal is moved to the table soon.
  */
 export async function openPostgresAuditLog(parts: Parts): Promise<AuditLog> {
-  const { directory, node, sessions, clock, log, onFull = () => false, maxBytes = Number.POSITIVE_INFINITY } = parts;
-  const table = openAuditTable({ sessions, node });
+  const { directory, node, installation = '', sessions, clock, log } = parts;
+  const { onFull = () => false, maxBytes = Number.POSITIVE_INFINITY } = parts;
+  const table = openAuditTable({ sessions, node, writer: node, installation, now: () => clock.now() });
   const movedTo = (await table.newestAt()) ?? Number.NEGATIVE_INFINITY;
   const { journal, journaled } = openJournal({ directory, log, onFull });
   return new PostgresAuditLog({ table, journal, journaled, movedTo, clock, log, onFull, maxBytes });
@@ -78,11 +84,14 @@ export async function openPostgresAuditLog(parts: Parts): Promise<AuditLog> {
 export function openPostgresAuditBeside({
   directory,
   node,
+  installation = '',
   sessions,
-}: Pick<Parts, 'directory' | 'node' | 'sessions'>): AuditReader & AuditWriter {
-  const table = openAuditTable({ sessions, node });
+}: Pick<Parts, 'directory' | 'node' | 'installation' | 'sessions'>): AuditReader & AuditWriter {
+  const now = () => systemClock.now();
+  const table = openAuditTable({ sessions, node, writer: COMMANDS, installation, now });
   const file = join(directory, AUDIT_JOURNAL_FILE);
   return {
+    chain: table.chain,
     async find(query) {
       // The journal is read first: what has left it by then is in the table.
       const { journaled } = readAuditJournal(file);
@@ -106,7 +115,8 @@ export function openPostgresAuditBeside({
  * nothing: its key has this node's name.
  */
 class PostgresAuditLog implements AuditLog {
-  readonly #parts: Required<Omit<Parts, 'directory' | 'node' | 'sessions'>> & {
+  readonly chain: ChainReader;
+  readonly #parts: Required<Omit<Parts, 'directory' | 'node' | 'installation' | 'sessions'>> & {
     readonly table: AuditTable;
     readonly journal: AuditJournal;
   };
@@ -132,12 +142,13 @@ class PostgresAuditLog implements AuditLog {
     journaled,
     movedTo,
     ...parts
-  }: Required<Omit<Parts, 'directory' | 'node' | 'sessions'>> & {
+  }: Required<Omit<Parts, 'directory' | 'node' | 'installation' | 'sessions'>> & {
     table: AuditTable;
     journal: AuditJournal;
     journaled: Journaled;
     movedTo: number;
   }) {
+    this.chain = parts.table.chain;
     this.#parts = parts;
     this.#warnRarely = createRareWarnings(parts);
     this.#waiting = journaled;
@@ -214,6 +225,14 @@ class PostgresAuditLog implements AuditLog {
     if (bytes <= maxBytes) return;
     const message = 'the audit log is larger than it may be, but all of it is of the last day';
     this.#warnRarely('size', { bytes, maxBytes }, message);
+  }
+
+  async settle(): Promise<void> {
+    this.#assertOpen();
+    const { records, lateOutcomes } = this.#waiting;
+    // A move that is under way may have begun before the newest of them came.
+    await this.#moving;
+    if (records.size + lateOutcomes.size > 0) await this.#moveAll();
   }
 
   async probe(): Promise<void> {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
-import type { Clock } from '../../clock.ts';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
+import { type Clock, systemClock } from '../../clock.ts';
 import { describeFileFault, isFull } from '../../file-fault.ts';
 import type { Log } from '../../log.ts';
 import { createRareWarnings, type WarnRarely } from '../../rare-warnings.ts';
@@ -14,11 +14,13 @@ import type {
   AuditQuery,
   AuditReader,
   AuditWriter,
+  ChainReader,
 } from './audit-log.ts';
 import { type AuditDatabase, openAuditDatabase } from './database.ts';
 import { type AuditJournal, type Journaled, openRecord, readAuditJournal, toOutcome } from './journal.ts';
 import { AUDIT_JOURNAL_FILE, openJournal } from './open-journal.ts';
 import { firstOf, pageOf } from './pages.ts';
+import { toRecord } from './rows.ts';
 
 /** The file in the data directory. */
 export const AUDIT_DATABASE_FILE = 'audit.sqlite';
@@ -34,11 +36,15 @@ const MOST_TIMES = 2;
 const MOVED_AT_ONCE = 256;
 /** After this time no more records join those that are being moved, because nothing else runs meanwhile. */
 const MOVE_MS = 1;
+/** A command that writes one record after another leaves the server, whose wait for the file is short, its turn. */
+const SHARED_PAUSE_MS = 2;
 /** What is logged when the log cannot be made smaller. */
 const NOT_REMOVED = 'audit records that are too many could not be removed';
 
 interface Parts {
   readonly directory: string;
+  /** The id of the installation, which a new chain begins with. */
+  readonly installation?: string;
   readonly clock: Clock;
   readonly log: Log;
   /** Called when the disk is full; gives whether there is room now. */
@@ -53,12 +59,16 @@ interface Parts {
  */
 export function openSqliteAuditLog({
   directory,
+  installation = '',
   clock,
   log,
   onFull = () => false,
   maxBytes = Number.POSITIVE_INFINITY,
 }: Parts): AuditLog {
-  const database = openAuditDatabase({ file: join(directory, AUDIT_DATABASE_FILE), isShared: false });
+  const database = openAuditDatabase({
+    ...{ file: join(directory, AUDIT_DATABASE_FILE), isShared: false, installation },
+    now: () => clock.now(),
+  });
   try {
     const { journal, journaled } = openJournal({ directory, log, onFull });
     return new SqliteAuditLog({ database, journal, journaled, clock, log, onFull, maxBytes });
@@ -74,11 +84,18 @@ export function openSqliteAuditLog({
  * For a process beside the server, or after it. The journal belongs to the server, so this process writes its own
  * records straight to the database, which takes one writer after the other, whatever process it is.
  */
-export function openSqliteAuditBeside({ directory }: Pick<Parts, 'directory'>): AuditReader & AuditWriter {
-  const database = openAuditDatabase({ file: join(directory, AUDIT_DATABASE_FILE), isShared: true });
+export function openSqliteAuditBeside({
+  directory,
+  installation = '',
+}: Pick<Parts, 'directory' | 'installation'>): AuditReader & AuditWriter {
+  const database = openAuditDatabase({
+    ...{ file: join(directory, AUDIT_DATABASE_FILE), isShared: true, installation },
+    now: () => systemClock.now(),
+  });
   const file = join(directory, AUDIT_JOURNAL_FILE);
   let isClosed = false;
   return {
+    chain: chainReaderOf(database),
     // The journal is read first: what has left it by then is in the database.
     async find(query) {
       const { journaled } = readAuditJournal(file);
@@ -87,15 +104,31 @@ export function openSqliteAuditBeside({ directory }: Pick<Parts, 'directory'>): 
     async begin(intent) {
       if (database.has(intent)) throw new Error(`there is already an audit record ${intent.requestId}`);
       database.write([openRecord(intent)], []);
+      await sleep(SHARED_PAUSE_MS);
     },
     async finish({ requestId, at }, outcome) {
       if (!database.has({ requestId, at })) throw new Error(`there is no audit record ${requestId} to finish`);
       database.write([], [{ requestId, at, outcome: toOutcome(outcome) }]);
+      await sleep(SHARED_PAUSE_MS);
     },
     async close() {
       if (isClosed) return;
       isClosed = true;
       await database.close();
+    },
+  };
+}
+
+function chainReaderOf({ chain }: AuditDatabase): ChainReader {
+  return {
+    chains: async () => chain.chains(),
+    links: async ({ after, limit }) => chain.links(after, limit),
+    looseRecords: async () => chain.looseRecords(),
+    async place(requestId) {
+      const place = chain.place(requestId);
+      if (place === undefined) return undefined;
+      const { row, ...rest } = place;
+      return { record: toRecord(row), ...rest };
     },
   };
 }
@@ -106,6 +139,7 @@ export function openSqliteAuditBeside({ directory }: Pick<Parts, 'directory'>): 
  * moving a record again changes nothing.
  */
 class SqliteAuditLog implements AuditLog {
+  readonly chain: ChainReader;
   readonly #database: AuditDatabase;
   readonly #journal: AuditJournal;
   readonly #clock: Clock;
@@ -127,12 +161,13 @@ class SqliteAuditLog implements AuditLog {
   #isClosed = false;
 
   constructor(
-    parts: Required<Omit<Parts, 'directory'>> & {
+    parts: Required<Omit<Parts, 'directory' | 'installation'>> & {
       database: AuditDatabase;
       journal: AuditJournal;
       journaled: Journaled;
     },
   ) {
+    this.chain = chainReaderOf(parts.database);
     this.#database = parts.database;
     this.#journal = parts.journal;
     this.#clock = parts.clock;
@@ -184,7 +219,7 @@ class SqliteAuditLog implements AuditLog {
 
   async removeBefore(at: number): Promise<void> {
     await this.#moveAll();
-    while (!this.#isClosed && this.#database.removeSomeBefore(at)) await this.#nextStep();
+    while (!this.#isClosed && this.#database.removeSomeBefore(at, 'retention')) await this.#nextStep();
     await this.#shrink();
   }
 
@@ -206,7 +241,8 @@ class SqliteAuditLog implements AuditLog {
       const now = this.#clock.now();
       const before = bytes > MOST_TIMES * this.#maxBytes ? Number.MAX_SAFE_INTEGER : now - KEPT_MS;
       const isSmaller =
-        this.#database.removeSomeOfScripts(now - UNDER_WAY_MS) || this.#database.removeSomeBefore(before);
+        this.#database.removeSomeOfScripts(now - UNDER_WAY_MS, 'size') ||
+        this.#database.removeSomeBefore(before, 'size');
       if (!isSmaller) {
         const facts = { bytes, maxBytes: this.#maxBytes };
         this.#warnRarely('size', facts, 'the audit log is larger than it may be, but all of it is of the last day');
@@ -214,6 +250,13 @@ class SqliteAuditLog implements AuditLog {
       }
       await this.#nextStep();
     }
+  }
+
+  async settle(): Promise<void> {
+    this.#assertOpen();
+    // A move that is under way may have begun before the newest of them came.
+    await this.#moving;
+    if (!this.#journal.isEmpty) await this.#moveAll();
   }
 
   async probe(): Promise<void> {

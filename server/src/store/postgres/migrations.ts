@@ -7,7 +7,8 @@ import type { Database, Query } from '../database.ts';
  * one version to the next; only ever append to this list.
  *
  * The id of an entry stands for its key, which may be too long for an index. An offset is how many bytes the log had
- * before the line. A record of the audit log has the node that wrote it in its key, so no two nodes collide.
+ * before the line. A record of the audit log has the node that wrote it in its key, so no two nodes collide;
+ * `chain` names the writer whose links its intent and outcome are in.
  */
 const MIGRATIONS = [
   `create table players (
@@ -61,6 +62,37 @@ const MIGRATIONS = [
      primary key (at, request_id, node)
    )`,
   `create index audit_of_scripts on audit (at, request_id, node) where cause = 'script'`,
+  `alter table audit
+     add column chain text collate "C",
+     add column intent_link bigint,
+     add column outcome_link bigint;
+   create index audit_by_intent_link on audit (chain, intent_link) where intent_link is not null;
+   create index audit_by_outcome_link on audit (chain, outcome_link)
+     where outcome_link is not null and outcome_link is distinct from intent_link;
+   create index audit_unchained on audit (node) where intent_link is null;
+   create table audit_chains (
+     writer text collate "C" primary key,
+     id text collate "C" not null,
+     installation text collate "C" not null,
+     number bigint not null,
+     hash text collate "C" not null,
+     base_number bigint not null,
+     base_hash text collate "C" not null
+   );
+   create table audit_links (
+     writer text collate "C" not null,
+     number bigint not null,
+     at bigint not null,
+     kind text collate "C" not null,
+     previous bytea not null,
+     hash bytea not null,
+     content bytea not null,
+     digests bytea,
+     note text collate "C",
+     removed text collate "C",
+     removed_by bigint,
+     primary key (writer, number)
+   )`,
 ];
 
 /** The version that this program's migrations lead to. */

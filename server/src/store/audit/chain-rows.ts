@@ -1,0 +1,202 @@
+import {
+  type ChainHead,
+  contentOfItems,
+  digestOf,
+  intentText,
+  type LinkBody,
+  type LinkKind,
+  linkHash,
+  outcomeText,
+  removedItems,
+  unpackDigests,
+} from '../../audit-chain.ts';
+import type { AuditCause, AuditChain, AuditItem, AuditLink } from './audit-log.ts';
+import type { AuditRow } from './rows.ts';
+
+/** How many digests a page of links has at most, unless its first link alone has more. */
+export const DIGESTS_OF_PAGE = 1_000;
+/** So many records more than a link has may say that they are in it, and are shown. */
+export const MORE_ITEMS = 100;
+export const STRAYS_SHOWN = 10;
+/** So many links at the beginning of a chain are removed at once. */
+export const CUT_AT_ONCE = 1_000;
+/** A record is looked for from so long before the time in its request id, and until so long after. */
+export const PLACE_BEFORE_MS = 60_000;
+export const PLACE_AFTER_MS = 120_000;
+
+export interface ChainRow {
+  readonly writer: string;
+  readonly id: string;
+  readonly installation: string;
+  readonly number: number;
+  readonly hash: string;
+  readonly base_number: number;
+  readonly base_hash: string;
+}
+
+export interface LinkRow {
+  readonly number: number;
+  readonly at: number;
+  readonly kind: LinkKind;
+  readonly previous: Uint8Array;
+  readonly hash: Uint8Array;
+  readonly content: Uint8Array;
+  readonly digests: Uint8Array | null;
+  readonly note: string | null;
+  readonly removed: string | null;
+  readonly removed_by: number | null;
+}
+
+export interface NewLink extends LinkBody, ChainHead {
+  readonly previous: string;
+  readonly digests: readonly string[] | undefined;
+  readonly note: string | undefined;
+}
+
+/** What a transaction puts into a chain. Its links are made at its end, so that they follow the head as it was. */
+export interface Batch {
+  /** Takes an item into the link of its kind; gives the number of that link. */
+  add(kind: LinkKind, text: string): number;
+  links(at: number): readonly NewLink[];
+}
+
+export function beginBatch(head: ChainHead): Batch {
+  const drafts = new Map<LinkKind, { number: number; digests: string[] }>();
+  return {
+    add(kind, text) {
+      let draft = drafts.get(kind);
+      if (draft === undefined) {
+        draft = { number: head.number + drafts.size + 1, digests: [] };
+        drafts.set(kind, draft);
+      }
+      draft.digests.push(digestOf(text));
+      return draft.number;
+    },
+    links(at) {
+      let previous = head.hash;
+      return [...drafts].map(([kind, { number, digests }]) => {
+        const link = linkAfter(previous, { number, at, kind, digests });
+        previous = link.hash;
+        return link;
+      });
+    },
+  };
+}
+
+function linkAfter(
+  previous: string,
+  { number, at, kind, digests }: Pick<LinkBody, 'number' | 'at' | 'kind'> & { digests: readonly string[] },
+): NewLink {
+  const body = { number, at, kind, content: contentOfItems(digests) };
+  return { ...body, previous, hash: linkHash(previous, body), digests, note: undefined };
+}
+
+export function noteAfter(head: ChainHead, at: number, note: object): NewLink {
+  const text = JSON.stringify(note);
+  const body = { number: head.number + 1, at, kind: 'note', content: digestOf(text) } as const;
+  return { ...body, previous: head.hash, hash: linkHash(head.hash, body), digests: undefined, note: text };
+}
+
+export function kindOf(cause: AuditCause): LinkKind {
+  return cause === 'script' ? 'scripts' : 'records';
+}
+
+export function intentTextOf(row: Omit<AuditRow, 'intent_link' | 'outcome_link' | 'outcome'>): string {
+  return intentText({
+    at: row.at,
+    requestId: row.request_id,
+    cause: row.cause,
+    actor: row.actor,
+    sourceAddress: row.source_address,
+    operation: row.operation,
+    resource: row.resource,
+    playerId: row.player_id,
+    details: row.details,
+  });
+}
+
+/** The items of rows, by the number of their link. */
+export function itemsByLink(rows: readonly AuditRow[]): Map<number, AuditItem[]> {
+  const items = new Map<number, AuditItem[]>();
+  const take = (link: number | null, requestId: string, text: () => string) => {
+    if (link === null) return;
+    const known = items.get(link);
+    const item = { requestId, text: text() };
+    if (known === undefined) items.set(link, [item]);
+    else known.push(item);
+  };
+  for (const row of rows) {
+    take(row.intent_link, row.request_id, () => intentTextOf(row));
+    take(row.outcome_link, row.request_id, () => outcomeText(row.at, row.request_id, row.outcome ?? ''));
+  }
+  return items;
+}
+
+export function toChain(row: ChainRow): AuditChain {
+  const { writer, id, installation, number, hash, base_number, base_hash } = row;
+  return { writer, id, installation, number, hash, base: { number: base_number, hash: base_hash } };
+}
+
+export function toLink(row: LinkRow, items: readonly AuditItem[]): AuditLink {
+  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+  return {
+    number: row.number,
+    at: row.at,
+    kind: row.kind,
+    previous: hex(row.previous),
+    hash: hex(row.hash),
+    content: hex(row.content),
+    digests: row.digests === null ? undefined : unpackDigests(row.digests),
+    note: row.note ?? undefined,
+    removed: row.removed ?? undefined,
+    removedBy: row.removed_by ?? undefined,
+    items,
+  };
+}
+
+/** What becomes of links whose items are removed. */
+export interface Thinning {
+  readonly gone: readonly number[];
+  readonly thinned: readonly (readonly [number: number, mask: string])[];
+}
+
+/**
+ * Decides what is left of links when these items are removed. An item that its link does not have changes nothing: the
+ * link then goes on missing the one that was in its place.
+ */
+export function thin(
+  removed: ReadonlyMap<number, readonly AuditItem[]>,
+  links: readonly Pick<LinkRow, 'number' | 'digests' | 'removed'>[],
+): Thinning {
+  const gone: number[] = [];
+  const thinned: (readonly [number, string])[] = [];
+  for (const { number, digests: bytes, removed: mask } of links) {
+    if (bytes === null) continue;
+    const places = new Map(unpackDigests(bytes).map((digest, place) => [digest, place]));
+    const items = removedItems(mask ?? '');
+    for (const { text } of removed.get(number) ?? []) {
+      const place = places.get(digestOf(text));
+      if (place !== undefined) items.add(place);
+    }
+    if (items.size === places.size) gone.push(number);
+    else thinned.push([number, items.toHex()]);
+  }
+  return { gone, thinned };
+}
+
+/** As many of the links as fit into a page. */
+export function pageOfLinks<Row extends Pick<LinkRow, 'digests'>>(rows: readonly Row[]): Row[] {
+  let digests = 0;
+  const end = rows.findIndex((row, index) => {
+    digests += (row.digests?.byteLength ?? 0) / 32;
+    return index > 0 && digests > DIGESTS_OF_PAGE;
+  });
+  return rows.slice(0, end < 0 ? rows.length : end);
+}
+
+/** When a request id says that it was made; undefined for one that is no UUID of version 7. */
+export function timeOfRequestId(requestId: string): number | undefined {
+  const [, high, low] =
+    /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.exec(requestId) ?? [];
+  return high === undefined ? undefined : Number.parseInt(`${high}${low}`, 16);
+}

@@ -1,0 +1,279 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type BeginNote,
+  type ChainHead,
+  digestOf,
+  outcomeText,
+  packDigests,
+  type RemovalNote,
+  type RemovalReason,
+  rangesOf,
+  rootOf,
+} from '../../audit-chain.ts';
+import type { Session, Sessions } from '../postgres/sessions.ts';
+import type { AuditItemPlace, AuditLink, ChainReader, LooseRecords } from './audit-log.ts';
+import {
+  type Batch,
+  beginBatch,
+  type ChainRow,
+  CUT_AT_ONCE,
+  intentTextOf,
+  itemsByLink,
+  type LinkRow,
+  MORE_ITEMS,
+  type NewLink,
+  noteAfter,
+  PLACE_AFTER_MS,
+  PLACE_BEFORE_MS,
+  pageOfLinks,
+  STRAYS_SHOWN,
+  thin,
+  timeOfRequestId,
+  toChain,
+  toLink,
+} from './chain-rows.ts';
+import { type AuditRow, toRecord } from './rows.ts';
+
+type Query = Pick<Session, 'query'>;
+
+/** A record's row, which names its chain: the link of its intent or outcome may be that of any writer. */
+export type ChainedRow = AuditRow & { readonly node: string; readonly chain: string | null };
+
+/** Who writes: each node has a chain of its own, and so have the commands together. */
+export interface Writer {
+  readonly installation: string;
+  readonly writer: string;
+  readonly now: () => number;
+}
+
+/**
+ * The batch of a transaction. The row of the chain is locked until its end, so that writers of one chain take turns; its
+ * order in a transaction is before the records, because removals lock all chains before any records too.
+ */
+export async function beginChainBatch(session: Query, parts: Writer): Promise<Batch> {
+  return beginBatch((await lockChain(session, parts.writer)) ?? (await makeChain(session, parts)));
+}
+
+export async function commitChainBatch(session: Query, { writer, now }: Writer, batch: Batch): Promise<void> {
+  await append(session, writer, batch.links(now()));
+}
+
+async function lockChain({ query }: Query, writer: string): Promise<ChainRow | undefined> {
+  const { rows } = await query<ChainRow>('select * from audit_chains where writer = $1 for update', [writer]);
+  return rows[0];
+}
+
+async function makeChain(session: Query, { installation, writer, now }: Writer): Promise<ChainHead> {
+  const id = randomUUID();
+  const root = rootOf({ installation, chain: id });
+  const { rowCount } = await session.query(
+    `insert into audit_chains (writer, id, installation, number, hash, base_number, base_hash)
+     values ($1, $2, $3, $4, $5, $4, $5) on conflict do nothing`,
+    [writer, id, installation, root.number, root.hash],
+  );
+  const made = rowCount === 1 ? undefined : await lockChain(session, writer);
+  // Another process was first.
+  if (made !== undefined) return made;
+  const { rows } = await session.query<{ unchained: number }>(
+    'select count(*) as unchained from audit where node = $1 and intent_link is null',
+    [writer],
+  );
+  const unchained = rows[0]?.unchained ?? 0;
+  const note: BeginNote = { type: 'begin', installation, chain: id, writer, unchained };
+  const first = noteAfter(root, now(), note);
+  await append(session, writer, [first]);
+  return first;
+}
+
+async function append({ query }: Query, writer: string, links: readonly NewLink[]): Promise<void> {
+  const head = links.at(-1);
+  if (head === undefined) return;
+  const bytesOf = (hexes: readonly string[]) => hexes.map((hex) => Buffer.from(hex, 'hex'));
+  await query(
+    `with added as (
+       insert into audit_links (writer, number, at, kind, previous, hash, content, digests, note)
+       select $1, * from unnest($2::bigint[], $3::bigint[], $4::text[], $5::bytea[], $6::bytea[], $7::bytea[],
+         $8::bytea[], $9::text[])
+     )
+     update audit_chains set number = $10, hash = $11 where writer = $1`,
+    [
+      writer,
+      links.map(({ number }) => number),
+      links.map(({ at }) => at),
+      links.map(({ kind }) => kind),
+      bytesOf(links.map(({ previous }) => previous)),
+      bytesOf(links.map(({ hash }) => hash)),
+      bytesOf(links.map(({ content }) => content)),
+      links.map(({ digests }) => (digests === undefined ? null : packDigests(digests))),
+      links.map(({ note }) => note ?? null),
+      head.number,
+      head.hash,
+    ],
+  );
+}
+
+/** To be called before records are removed, so that no chain grows meanwhile. */
+export async function lockChains({ query }: Query): Promise<void> {
+  await query('select 1 from audit_chains order by writer for update');
+}
+
+/** Puts on record in each chain which of its rows were removed. */
+export async function noteRemovals(
+  session: Query,
+  rows: readonly ChainedRow[],
+  why: { readonly reason: RemovalReason; readonly before: number; readonly onlyScripts: boolean; readonly at: number },
+): Promise<void> {
+  const writers = new Map<string, ChainedRow[]>();
+  for (const row of rows) {
+    // A record without a chain belonged to its node, if that has begun one by now.
+    const of = row.chain ?? row.node;
+    const known = writers.get(of);
+    if (known === undefined) writers.set(of, [row]);
+    else known.push(row);
+  }
+  for (const [writer, removed] of writers) {
+    const chain = await lockChain(session, writer);
+    if (chain !== undefined) await noteRemoval(session, chain, removed, why);
+  }
+}
+
+async function noteRemoval(
+  session: Query,
+  chain: ChainRow,
+  rows: readonly AuditRow[],
+  { at, ...why }: { reason: RemovalReason; before: number; onlyScripts: boolean; at: number },
+): Promise<void> {
+  const { writer } = chain;
+  const number = chain.number + 1;
+  const items = itemsByLink(rows);
+  const { rows: links } = await session.query<LinkRow>(
+    'select number, digests, removed from audit_links where writer = $1 and number = any($2::bigint[]) order by number',
+    [writer, [...items.keys()]],
+  );
+  const { gone, thinned } = thin(items, links);
+  await session.query(
+    `update audit_links set digests = null, removed = null, removed_by = $2
+     where writer = $1 and number = any($3::bigint[])`,
+    [writer, number, gone],
+  );
+  await session.query(
+    `update audit_links as link set removed = thinned.mask, removed_by = $2
+     from unnest($3::bigint[], $4::text[]) as thinned (number, mask)
+     where link.writer = $1 and link.number = thinned.number`,
+    [writer, number, thinned.map(([link]) => link), thinned.map(([, mask]) => mask)],
+  );
+  const cutTo = await cut(session, chain);
+  const unchained = rows.filter(({ intent_link: link }) => link === null).length;
+  const note: RemovalNote = {
+    ...{ type: 'removal', ...why, records: rows.length, unchained },
+    ...{ gone: rangesOf(gone), thinned, cutTo },
+  };
+  await append(session, writer, [noteAfter(chain, at, note)]);
+}
+
+/** Removes links at the beginning of which nothing is left, apart from the newest one. */
+async function cut({ query }: Query, chain: ChainRow): Promise<ChainHead> {
+  const { writer, base_number: number, base_hash: hash } = chain;
+  const { rows } = await query<{ number: number }>(
+    'select number from audit_links where writer = $1 and digests is not null order by number limit 1',
+    [writer],
+  );
+  const end = Math.min((rows[0]?.number ?? chain.number) - 1, number + CUT_AT_ONCE);
+  const { rows: last } = await query<LinkRow>('select hash from audit_links where writer = $1 and number = $2', [
+    writer,
+    end,
+  ]);
+  if (end <= number || last[0] === undefined) return { number, hash };
+  const base = { number: end, hash: Buffer.from(last[0].hash).toString('hex') };
+  await query('delete from audit_links where writer = $1 and number <= $2', [writer, end]);
+  await query('update audit_chains set base_number = $2, base_hash = $3 where writer = $1', [writer, end, base.hash]);
+  return base;
+}
+
+/** Reads the chains of all writers. */
+export function postgresChainReader(sessions: Sessions): ChainReader {
+  return {
+    chains: () =>
+      sessions.use(async ({ query }) =>
+        (await query<ChainRow>('select * from audit_chains order by writer')).rows.map(toChain),
+      ),
+    links: (query) => sessions.use((session) => readLinks(session, query)),
+    looseRecords: () => sessions.use(readLoose),
+    place: (requestId) =>
+      sessions.use(async (session) => {
+        const row = await findRow(session, requestId);
+        if (row === undefined) return undefined;
+        const placeIn = async (number: number | null, text: string): Promise<AuditItemPlace | undefined> => {
+          const { rows } = await session.query<LinkRow>(
+            'select hash from audit_links where writer = $1 and number = $2',
+            [row.chain, number],
+          );
+          if (number === null || rows[0] === undefined) return undefined;
+          return { number, hash: Buffer.from(rows[0].hash).toString('hex'), digest: digestOf(text) };
+        };
+        return {
+          record: toRecord(row),
+          writer: row.chain ?? row.node,
+          intent: await placeIn(row.intent_link, intentTextOf(row)),
+          outcome: await placeIn(row.outcome_link, outcomeText(row.at, row.request_id, row.outcome ?? '')),
+        };
+      }),
+  };
+}
+
+async function readLinks(
+  { query }: Query,
+  { writer, after, limit }: { writer: string; after: number; limit: number },
+): Promise<AuditLink[]> {
+  const { rows: links } = await query<LinkRow>(
+    'select * from audit_links where writer = $1 and number > $2 order by number limit $3',
+    [writer, after, limit],
+  );
+  const page = pageOfLinks(links);
+  const [first, last] = [page.at(0), page.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  const most = page.reduce((sum, { digests }) => sum + (digests?.byteLength ?? 0) / 32, MORE_ITEMS);
+  const { rows } = await query<AuditRow>(
+    `select * from audit where chain = $1 and intent_link between $2 and $3
+     union all
+     select * from audit where chain = $1 and outcome_link between $2 and $3 and outcome_link is not null
+       and outcome_link is distinct from intent_link and (intent_link is null or intent_link not between $2 and $3)
+     order by at, request_id limit $4`,
+    [writer, first.number, last.number, most],
+  );
+  const items = itemsByLink(rows);
+  return page.map((row) => toLink(row, items.get(row.number) ?? []));
+}
+
+async function readLoose({ query }: Query): Promise<LooseRecords> {
+  const { rows: counts } = await query<{ unchained: number }>(
+    'select count(*) as unchained from audit where intent_link is null and outcome_link is null',
+  );
+  const { rows: strays } = await query<{ id: string }>(
+    `select request_id as id from audit left join audit_chains on writer = chain
+     where intent_link is not null and (writer is null or intent_link > number or intent_link <= base_number)
+     union
+     select request_id from audit left join audit_chains on writer = chain
+     where outcome_link is not null and outcome_link is distinct from intent_link
+       and (writer is null or outcome_link > number or outcome_link <= base_number)
+     limit ${STRAYS_SHOWN}`,
+  );
+  return { unchained: counts[0]?.unchained ?? 0, strays: strays.map(({ id }) => id) };
+}
+
+async function findRow({ query }: Query, requestId: string): Promise<ChainedRow | undefined> {
+  const at = timeOfRequestId(requestId);
+  if (at === undefined) return undefined;
+  // The first look is at what is likely, and costs little.
+  for (const [from, to] of [
+    [at, at + 1_000],
+    [at - PLACE_BEFORE_MS, at + PLACE_AFTER_MS],
+  ]) {
+    const { rows } = await query<ChainedRow>(
+      'select * from audit where at between $1 and $2 and request_id = $3 limit 1',
+      [from, to, requestId],
+    );
+    if (rows[0] !== undefined) return rows[0];
+  }
+  return undefined;
+}

@@ -1,0 +1,255 @@
+import { randomUUID } from 'node:crypto';
+import type Libsql from 'libsql';
+import {
+  type BeginNote,
+  type ChainHead,
+  digestOf,
+  outcomeText,
+  packDigests,
+  type RemovalNote,
+  type RemovalReason,
+  rangesOf,
+  rootOf,
+} from '../../audit-chain.ts';
+import type { AuditChain, AuditItemPlace, AuditLink, LooseRecords } from './audit-log.ts';
+import {
+  type Batch,
+  beginBatch,
+  type ChainRow,
+  CUT_AT_ONCE,
+  intentTextOf,
+  itemsByLink,
+  type LinkRow,
+  MORE_ITEMS,
+  type NewLink,
+  noteAfter,
+  PLACE_AFTER_MS,
+  PLACE_BEFORE_MS,
+  pageOfLinks,
+  STRAYS_SHOWN,
+  thin,
+  timeOfRequestId,
+  toChain,
+  toLink,
+} from './chain-rows.ts';
+import type { AuditRow } from './rows.ts';
+
+/** All who write to the file take turns, so there is one chain in it. */
+const WRITER = 'server';
+
+/**
+ * Two columns of `audit` have the numbers of the links that its intent and its outcome are in. What writes no chain, such
+ * as a version from before there was one, leaves them empty.
+ */
+export const CHAIN_MIGRATION = `
+  ALTER TABLE audit ADD COLUMN intent_link INTEGER;
+  ALTER TABLE audit ADD COLUMN outcome_link INTEGER;
+  CREATE INDEX audit_by_intent_link ON audit (intent_link) WHERE intent_link IS NOT NULL;
+  CREATE INDEX audit_by_outcome_link ON audit (outcome_link)
+    WHERE outcome_link IS NOT NULL AND outcome_link IS NOT intent_link;
+  CREATE INDEX audit_unchained ON audit (at) WHERE intent_link IS NULL;
+  CREATE TABLE audit_chains (
+    writer TEXT PRIMARY KEY,
+    id TEXT NOT NULL,
+    installation TEXT NOT NULL,
+    base_number INTEGER NOT NULL,
+    base_hash TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE audit_links (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    previous BLOB NOT NULL,
+    hash BLOB NOT NULL,
+    content BLOB NOT NULL,
+    digests BLOB,
+    note TEXT,
+    removed TEXT,
+    removed_by INTEGER
+  ) STRICT`;
+
+/** The head is that of the newest link: to keep it beside would cost each transaction another page. */
+export const CHAINS_WITH_HEADS = `
+  SELECT writer, id, installation, ifnull(number, base_number) AS number, ifnull(lower(hex(hash)), base_hash) AS hash,
+    base_number, base_hash
+  FROM audit_chains LEFT JOIN audit_links ON number = (SELECT max(number) FROM audit_links)`;
+
+const OF_LINKS = `(
+  SELECT * FROM audit WHERE intent_link IS NOT NULL AND intent_link BETWEEN ?1 AND ?2
+  UNION
+  SELECT * FROM audit WHERE outcome_link IS NOT NULL AND outcome_link IS NOT intent_link AND outcome_link BETWEEN ?1 AND ?2
+)`;
+
+/** The chain of the file. What it writes belongs to the transaction that the caller has begun. */
+export interface SqliteChain {
+  /** Begins what a transaction adds; `commit` must have it before the transaction ends. */
+  begin(): Batch;
+  commit(batch: Batch): void;
+  /** Puts on record that these rows were removed. */
+  removed(rows: readonly AuditRow[], why: Pick<RemovalNote, 'reason' | 'before' | 'onlyScripts'>): void;
+  chains(): AuditChain[];
+  links(after: number, limit: number): AuditLink[];
+  looseRecords(): LooseRecords;
+  /** The row of a record, and in which links its parts are. */
+  place(
+    requestId: string,
+  ):
+    | { row: AuditRow; writer: string; intent: AuditItemPlace | undefined; outcome: AuditItemPlace | undefined }
+    | undefined;
+}
+
+/** What the first link has, and a clock for all of them. */
+export interface ChainParts {
+  readonly installation: string;
+  readonly now: () => number;
+}
+
+export function openSqliteChain(database: Libsql.Database, { installation, now }: ChainParts): SqliteChain {
+  const select = database.prepare(CHAINS_WITH_HEADS);
+  const insert = database.prepare(
+    `INSERT INTO audit_links (number, at, kind, previous, hash, content, digests, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const find = () => (select.all() as ChainRow[])[0];
+
+  function append(links: readonly NewLink[]): void {
+    for (const { number, at, kind, previous, hash, content, digests, note } of links) {
+      const bytes = [previous, hash, content].map((hex) => Buffer.from(hex, 'hex'));
+      insert.run(number, at, kind, ...bytes, digests === undefined ? null : packDigests(digests), note ?? null);
+    }
+  }
+
+  function make(): ChainHead {
+    const id = randomUUID();
+    const root = rootOf({ installation, chain: id });
+    const [{ unchained }] = database
+      .prepare('SELECT count(*) AS unchained FROM audit WHERE intent_link IS NULL')
+      .all() as [Pick<BeginNote, 'unchained'>];
+    database
+      .prepare('INSERT INTO audit_chains VALUES (?, ?, ?, ?, ?)')
+      .run(WRITER, id, installation, root.number, root.hash);
+    const note: BeginNote = { type: 'begin', installation, chain: id, writer: WRITER, unchained };
+    const first = noteAfter(root, now(), note);
+    append([first]);
+    return first;
+  }
+
+  return {
+    begin: () => beginBatch(find() ?? make()),
+    commit: (batch) => append(batch.links(now())),
+    removed(rows, why) {
+      const chain = find();
+      if (chain !== undefined) append([noteRemoval({ database, chain, rows, why, at: now() })]);
+    },
+    chains: () => (select.all() as ChainRow[]).map(toChain),
+    links: (after, limit) => readLinks(database, after, limit),
+    looseRecords: () => readLoose(database),
+    place: (requestId) => findPlace(database, requestId),
+  };
+}
+
+function noteRemoval({
+  database,
+  chain,
+  rows,
+  why,
+  at,
+}: {
+  database: Libsql.Database;
+  chain: ChainRow;
+  rows: readonly AuditRow[];
+  why: { readonly reason: RemovalReason; readonly before: number; readonly onlyScripts: boolean };
+  at: number;
+}): NewLink {
+  const number = chain.number + 1;
+  const items = itemsByLink(rows);
+  const linkOf = database.prepare('SELECT number, digests, removed FROM audit_links WHERE number = ?');
+  const links = [...items.keys()].sort((a, b) => a - b).flatMap((link) => linkOf.all(link) as LinkRow[]);
+  const { gone, thinned } = thin(items, links);
+  const empty = database.prepare(
+    'UPDATE audit_links SET digests = NULL, removed = NULL, removed_by = ? WHERE number = ?',
+  );
+  for (const link of gone) empty.run(number, link);
+  const mark = database.prepare('UPDATE audit_links SET removed = ?, removed_by = ? WHERE number = ?');
+  for (const [link, mask] of thinned) mark.run(mask, number, link);
+  const cutTo = cut(database, chain);
+  const unchained = rows.filter(({ intent_link: link }) => link === null).length;
+  const note: RemovalNote = {
+    ...{ type: 'removal', ...why, records: rows.length, unchained },
+    ...{ gone: rangesOf(gone), thinned, cutTo },
+  };
+  return noteAfter(chain, at, note);
+}
+
+/** Removes links at the beginning of which nothing is left, apart from the newest one. */
+function cut(database: Libsql.Database, chain: ChainRow): ChainHead {
+  const [kept] = database
+    .prepare('SELECT number FROM audit_links WHERE digests IS NOT NULL ORDER BY number LIMIT 1')
+    .all() as { number: number }[];
+  const end = Math.min((kept?.number ?? chain.number) - 1, chain.base_number + CUT_AT_ONCE);
+  const [last] = database.prepare('SELECT number, hash FROM audit_links WHERE number = ?').all(end) as LinkRow[];
+  if (end <= chain.base_number || last === undefined) return { number: chain.base_number, hash: chain.base_hash };
+  const hash = Buffer.from(last.hash).toString('hex');
+  database.prepare('DELETE FROM audit_links WHERE number <= ?').run(end);
+  database.prepare('UPDATE audit_chains SET base_number = ?, base_hash = ? WHERE writer = ?').run(end, hash, WRITER);
+  return { number: end, hash };
+}
+
+function readLinks(database: Libsql.Database, after: number, limit: number): AuditLink[] {
+  const rows = pageOfLinks(
+    database
+      .prepare('SELECT * FROM audit_links WHERE number > ? ORDER BY number LIMIT ?')
+      .all(after, limit) as LinkRow[],
+  );
+  const [first, last] = [rows.at(0), rows.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  const most = rows.reduce((sum, { digests }) => sum + (digests?.byteLength ?? 0) / 32, MORE_ITEMS);
+  const items = itemsByLink(
+    database
+      .prepare(`SELECT * FROM ${OF_LINKS} ORDER BY at, request_id LIMIT ?3`)
+      .all(first.number, last.number, most) as AuditRow[],
+  );
+  return rows.map((row) => toLink(row, items.get(row.number) ?? []));
+}
+
+function readLoose(database: Libsql.Database): LooseRecords {
+  const [{ unchained }] = database
+    .prepare('SELECT count(*) AS unchained FROM audit WHERE intent_link IS NULL AND outcome_link IS NULL')
+    .all() as [{ unchained: number }];
+  const ranges = `
+    SELECT ifnull(min(base_number), 0) AS first, ifnull((SELECT max(number) FROM audit_links), 0) AS last FROM audit_chains`;
+  const beyond = (column: string, condition: string) => `
+    SELECT request_id FROM audit, (${ranges}) WHERE ${condition} AND ${column} > last
+    UNION SELECT request_id FROM audit, (${ranges}) WHERE ${condition} AND ${column} <= first`;
+  const strays = database
+    .prepare(
+      `SELECT request_id FROM (${beyond('intent_link', 'intent_link IS NOT NULL')} UNION
+         ${beyond('outcome_link', 'outcome_link IS NOT NULL AND outcome_link IS NOT intent_link')})
+       LIMIT ${STRAYS_SHOWN}`,
+    )
+    .all() as Pick<AuditRow, 'request_id'>[];
+  return { unchained, strays: strays.map((row) => row.request_id) };
+}
+
+function findPlace(database: Libsql.Database, requestId: string): ReturnType<SqliteChain['place']> {
+  const at = timeOfRequestId(requestId);
+  if (at === undefined) return undefined;
+  // The first look is at what is likely, and costs little.
+  const look = database.prepare('SELECT * FROM audit WHERE at BETWEEN ? AND ? AND request_id = ? LIMIT 1');
+  const [row] = [
+    ...(look.all(at, at + 1_000, requestId) as AuditRow[]),
+    ...(look.all(at - PLACE_BEFORE_MS, at + PLACE_AFTER_MS, requestId) as AuditRow[]),
+  ];
+  if (row === undefined) return undefined;
+  const hashOf = database.prepare('SELECT hash FROM audit_links WHERE number = ?');
+  const placeIn = (number: number | null, text: string): AuditItemPlace | undefined => {
+    const [link] = hashOf.all(number) as Pick<LinkRow, 'hash'>[];
+    if (number === null || link === undefined) return undefined;
+    return { number, hash: Buffer.from(link.hash).toString('hex'), digest: digestOf(text) };
+  };
+  return {
+    row,
+    writer: WRITER,
+    intent: placeIn(row.intent_link, intentTextOf(row)),
+    outcome: placeIn(row.outcome_link, outcomeText(row.at, row.request_id, row.outcome ?? '')),
+  };
+}
