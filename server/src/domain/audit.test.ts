@@ -51,7 +51,7 @@ function openAudit({ isAtOnce = false } = {}) {
     chain: {
       chains: async () => [],
       links: async () => [],
-      looseRecords: async () => ({ unchained: 0, strays: [] }),
+      looseRecords: async () => ({ unchained: 0, late: [], strays: [] }),
       place: async () => undefined,
     },
     settle: async () => {},

@@ -194,13 +194,14 @@ export const COPIED_TABLES: readonly CopiedTable[] = [
       writer: 'text',
       id: 'text',
       installation: 'text',
+      began_at: 'bigint',
       number: 'bigint',
       hash: 'text',
       base_number: 'bigint',
       base_hash: 'text',
     },
     file: 'audit',
-    rows: `SELECT '${COPIED_NODE}' AS writer, id, installation, number, hash, base_number, base_hash
+    rows: `SELECT '${COPIED_NODE}' AS writer, id, installation, began_at, number, hash, base_number, base_hash
            FROM (${CHAINS_WITH_HEADS})`,
   },
   {

@@ -79,6 +79,7 @@ export interface AuditChain extends ChainHead {
   readonly writer: string;
   readonly id: string;
   readonly installation: string;
+  readonly beganAt: number;
   /** What the first link that is kept follows: those before it have nothing left, and were removed. */
   readonly base: ChainHead;
 }
@@ -106,8 +107,10 @@ export interface AuditItem {
 
 /** What of the log belongs to no link. */
 export interface LooseRecords {
-  /** Records of which nothing is in a chain: those from before there were chains. */
+  /** Records whose intent is in no chain: those from before there were chains. */
   readonly unchained: number;
+  /** Request ids of some of them that are newer than the chain of their writer, which would have them. */
+  readonly late: readonly string[];
   /** Request ids of some records that say they are in links which are not there. */
   readonly strays: readonly string[];
 }

@@ -18,6 +18,8 @@ export const DIGESTS_OF_PAGE = 1_000;
 /** So many records more than a link has may say that they are in it, and are shown. */
 export const MORE_ITEMS = 100;
 export const STRAYS_SHOWN = 10;
+/** A clock may have been set back by so much when the chain began. */
+export const LATE_AFTER_MS = 60_000;
 /** So many links at the beginning of a chain are removed at once. */
 export const CUT_AT_ONCE = 1_000;
 /** A record is looked for from so long before the time in its request id, and until so long after. */
@@ -28,6 +30,7 @@ export interface ChainRow {
   readonly writer: string;
   readonly id: string;
   readonly installation: string;
+  readonly began_at: number;
   readonly number: number;
   readonly hash: string;
   readonly base_number: number;
@@ -133,8 +136,8 @@ export function itemsByLink(rows: readonly AuditRow[]): Map<number, AuditItem[]>
 }
 
 export function toChain(row: ChainRow): AuditChain {
-  const { writer, id, installation, number, hash, base_number, base_hash } = row;
-  return { writer, id, installation, number, hash, base: { number: base_number, hash: base_hash } };
+  const { writer, id, installation, began_at: beganAt, number, hash, base_number, base_hash } = row;
+  return { writer, id, installation, beganAt, number, hash, base: { number: base_number, hash: base_hash } };
 }
 
 export function toLink(row: LinkRow, items: readonly AuditItem[]): AuditLink {

@@ -19,6 +19,7 @@ import {
   CUT_AT_ONCE,
   intentTextOf,
   itemsByLink,
+  LATE_AFTER_MS,
   type LinkRow,
   MORE_ITEMS,
   type NewLink,
@@ -65,11 +66,12 @@ async function lockChain({ query }: Query, writer: string): Promise<ChainRow | u
 
 async function makeChain(session: Query, { installation, writer, now }: Writer): Promise<ChainHead> {
   const id = randomUUID();
+  const at = now();
   const root = rootOf({ installation, chain: id });
   const { rowCount } = await session.query(
-    `insert into audit_chains (writer, id, installation, number, hash, base_number, base_hash)
-     values ($1, $2, $3, $4, $5, $4, $5) on conflict do nothing`,
-    [writer, id, installation, root.number, root.hash],
+    `insert into audit_chains (writer, id, installation, began_at, number, hash, base_number, base_hash)
+     values ($1, $2, $3, $4, $5, $6, $5, $6) on conflict do nothing`,
+    [writer, id, installation, at, root.number, root.hash],
   );
   const made = rowCount === 1 ? undefined : await lockChain(session, writer);
   // Another process was first.
@@ -80,7 +82,7 @@ async function makeChain(session: Query, { installation, writer, now }: Writer):
   );
   const unchained = rows[0]?.unchained ?? 0;
   const note: BeginNote = { type: 'begin', installation, chain: id, writer, unchained };
-  const first = noteAfter(root, now(), note);
+  const first = noteAfter(root, at, note);
   await append(session, writer, [first]);
   return first;
 }
@@ -247,7 +249,7 @@ async function readLinks(
 
 async function readLoose({ query }: Query): Promise<LooseRecords> {
   const { rows: counts } = await query<{ unchained: number }>(
-    'select count(*) as unchained from audit where intent_link is null and outcome_link is null',
+    'select count(*) as unchained from audit where intent_link is null',
   );
   const { rows: strays } = await query<{ id: string }>(
     `select request_id as id from audit left join audit_chains on writer = chain
@@ -258,7 +260,12 @@ async function readLoose({ query }: Query): Promise<LooseRecords> {
        and (writer is null or outcome_link > number or outcome_link <= base_number)
      limit ${STRAYS_SHOWN}`,
   );
-  return { unchained: counts[0]?.unchained ?? 0, strays: strays.map(({ id }) => id) };
+  const { rows: late } = await query<{ id: string }>(
+    `select request_id as id from audit join audit_chains on writer = node
+     where intent_link is null and outcome_link is null and at > began_at + ${LATE_AFTER_MS} limit ${STRAYS_SHOWN}`,
+  );
+  const idsOf = (rows: typeof strays) => rows.map(({ id }) => id);
+  return { unchained: counts[0]?.unchained ?? 0, late: idsOf(late), strays: idsOf(strays) };
 }
 
 async function findRow({ query }: Query, requestId: string): Promise<ChainedRow | undefined> {

@@ -19,6 +19,7 @@ import {
   CUT_AT_ONCE,
   intentTextOf,
   itemsByLink,
+  LATE_AFTER_MS,
   type LinkRow,
   MORE_ITEMS,
   type NewLink,
@@ -52,6 +53,7 @@ export const CHAIN_MIGRATION = `
     writer TEXT PRIMARY KEY,
     id TEXT NOT NULL,
     installation TEXT NOT NULL,
+    began_at INTEGER NOT NULL,
     base_number INTEGER NOT NULL,
     base_hash TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
@@ -70,7 +72,7 @@ export const CHAIN_MIGRATION = `
 
 /** The head is that of the newest link: to keep it beside would cost each transaction another page. */
 export const CHAINS_WITH_HEADS = `
-  SELECT writer, id, installation, ifnull(number, base_number) AS number, ifnull(lower(hex(hash)), base_hash) AS hash,
+  SELECT writer, id, installation, began_at, ifnull(number, base_number) AS number, ifnull(lower(hex(hash)), base_hash) AS hash,
     base_number, base_hash
   FROM audit_chains LEFT JOIN audit_links ON number = (SELECT max(number) FROM audit_links)`;
 
@@ -120,15 +122,16 @@ export function openSqliteChain(database: Libsql.Database, { installation, now }
 
   function make(): ChainHead {
     const id = randomUUID();
+    const at = now();
     const root = rootOf({ installation, chain: id });
     const [{ unchained }] = database
       .prepare('SELECT count(*) AS unchained FROM audit WHERE intent_link IS NULL')
       .all() as [Pick<BeginNote, 'unchained'>];
     database
-      .prepare('INSERT INTO audit_chains VALUES (?, ?, ?, ?, ?)')
-      .run(WRITER, id, installation, root.number, root.hash);
+      .prepare('INSERT INTO audit_chains VALUES (?, ?, ?, ?, ?, ?)')
+      .run(WRITER, id, installation, at, root.number, root.hash);
     const note: BeginNote = { type: 'begin', installation, chain: id, writer: WRITER, unchained };
-    const first = noteAfter(root, now(), note);
+    const first = noteAfter(root, at, note);
     append([first]);
     return first;
   }
@@ -213,8 +216,14 @@ function readLinks(database: Libsql.Database, after: number, limit: number): Aud
 
 function readLoose(database: Libsql.Database): LooseRecords {
   const [{ unchained }] = database
-    .prepare('SELECT count(*) AS unchained FROM audit WHERE intent_link IS NULL AND outcome_link IS NULL')
+    .prepare('SELECT count(*) AS unchained FROM audit WHERE intent_link IS NULL')
     .all() as [{ unchained: number }];
+  const late = database
+    .prepare(
+      `SELECT request_id FROM audit, audit_chains
+       WHERE intent_link IS NULL AND outcome_link IS NULL AND at > began_at + ${LATE_AFTER_MS} LIMIT ${STRAYS_SHOWN}`,
+    )
+    .all() as Pick<AuditRow, 'request_id'>[];
   const ranges = `
     SELECT ifnull(min(base_number), 0) AS first, ifnull((SELECT max(number) FROM audit_links), 0) AS last FROM audit_chains`;
   const beyond = (column: string, condition: string) => `
@@ -227,7 +236,8 @@ function readLoose(database: Libsql.Database): LooseRecords {
        LIMIT ${STRAYS_SHOWN}`,
     )
     .all() as Pick<AuditRow, 'request_id'>[];
-  return { unchained, strays: strays.map((row) => row.request_id) };
+  const idsOf = (rows: typeof strays) => rows.map((row) => row.request_id);
+  return { unchained, late: idsOf(late), strays: idsOf(strays) };
 }
 
 function findPlace(database: Libsql.Database, requestId: string): ReturnType<SqliteChain['place']> {

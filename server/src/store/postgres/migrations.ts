@@ -74,6 +74,7 @@ const MIGRATIONS = [
      writer text collate "C" primary key,
      id text collate "C" not null,
      installation text collate "C" not null,
+     began_at bigint not null,
      number bigint not null,
      hash text collate "C" not null,
      base_number bigint not null,

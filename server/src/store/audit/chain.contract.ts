@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { type FindingKind, type Verification, verifyAudit } from '../../domain/audit-verification.ts';
+import { SAMPLE_OUTCOME, sampleIntent } from './audit-log.contract.ts';
+import type { AuditLog, AuditReader } from './audit-log.ts';
+
+/** A log, and a way to its tables that the log knows nothing of. */
+export interface ChainedLog {
+  readonly auditLog: AuditLog;
+  /** Has the time pass, so that records of different times are in links of their own. */
+  advance(ms: number): void;
+  execute(statement: string): Promise<void>;
+  /** Reads the same log as another process would. */
+  openReader(): Promise<AuditReader>;
+}
+
+export const NOW = 1_700_000_000_000;
+const DAY_MS = 86_400_000;
+
+export const verify = async (reader: AuditReader, more: Partial<Parameters<typeof verifyAudit>[0]> = {}) =>
+  await verifyAudit({ reader: reader.chain, ...more });
+
+export function briefly({ findings }: Pick<Verification, 'findings'>): string[] {
+  return findings.map(({ kind, link, requestId }) =>
+    [kind, link, requestId].filter((part) => part !== undefined).join(' '),
+  );
+}
+
+/** Writes records of these names, each batch into a link of its own. Each record is a second after the one before. */
+export async function writeBatches(auditLog: AuditLog, ...batches: (readonly string[])[]): Promise<void> {
+  let at = NOW;
+  for (const batch of batches) {
+    for (const requestId of batch) {
+      at += 1_000;
+      const intent = sampleIntent(requestId, { at, cause: requestId.startsWith('script') ? 'script' : 'operator' });
+      await auditLog.begin(intent);
+      await auditLog.finish(intent, SAMPLE_OUTCOME);
+    }
+    await auditLog.settle();
+  }
+}
+
+const OF = (id: string) => `where request_id = '${id}'`;
+
+/** Each manipulation, and exactly what is found of it. The first link begins the chain, so the batches have 2, 3 and 4. */
+const MANIPULATIONS: Readonly<Record<string, { does: readonly string[]; found: readonly string[] }>> = {
+  'a record that was removed': { does: [`delete from audit ${OF('b2')}`], found: ['removed 3'] },
+  'the last record, removed': { does: [`delete from audit ${OF('c2')}`], found: ['removed 4'] },
+  'an actor that was changed': { does: [`update audit set actor = 'nobody' ${OF('b1')}`], found: ['changed 3 b1'] },
+  'an outcome that was changed': {
+    does: [`update audit set outcome = replace(outcome, '1.234', '1.235') ${OF('b1')}`],
+    found: ['changed 3 b1'],
+  },
+  'an outcome that was taken away': {
+    does: [`update audit set outcome = null, outcome_link = null ${OF('b1')}`],
+    found: ['removed 3'],
+  },
+  'a time that was changed': {
+    does: [`update audit set at = at + 1 ${OF('a1')}`],
+    found: ['changed 2 a1', 'changed 2 a1'],
+  },
+  'two records that were exchanged': {
+    does: [
+      `update audit set intent_link = 4, outcome_link = 4 ${OF('b1')}`,
+      `update audit set intent_link = 3, outcome_link = 3 ${OF('c1')}`,
+    ],
+    found: ['reordered 3 c1', 'reordered 3 c1', 'reordered 4 b1', 'reordered 4 b1'],
+  },
+  'a link that was removed from the middle': {
+    does: ['delete from audit_links where number = 3'],
+    found: ['link_removed 3'],
+  },
+  'a link that was removed with its records': {
+    does: [`delete from audit where intent_link = 3`, 'delete from audit_links where number = 3'],
+    found: ['link_removed 3'],
+  },
+  'links that were exchanged': {
+    does: [
+      'update audit_links set number = 99 where number = 3',
+      'update audit_links set number = 3 where number = 4',
+      'update audit_links set number = 4 where number = 99',
+      'update audit set intent_link = 99, outcome_link = 99 where intent_link = 3',
+      'update audit set intent_link = 3, outcome_link = 3 where intent_link = 4',
+      'update audit set intent_link = 4, outcome_link = 4 where intent_link = 99',
+    ],
+    found: ['link_reordered 3', 'link_reordered 3', 'link_reordered 4', 'link_reordered 4'],
+  },
+  'a link whose time was changed': {
+    does: ['update audit_links set at = at + 1 where number = 3'],
+    found: ['link_changed 3'],
+  },
+  'records that were taken away as if they had been removed for their age': {
+    does: [`delete from audit where intent_link = 3`, 'update audit_links set digests = null where number = 3'],
+    found: ['removed 3'],
+  },
+  'a record of another link that says it is in this one': {
+    does: [`update audit set intent_link = 77 ${OF('b1')}`],
+    found: ['removed 3', 'inserted b1'],
+  },
+};
+
+/** Holds the chain of one implementation to what is promised of it. */
+export function testChain(open: (t: TestContext, limits?: { readonly maxBytes: number }) => Promise<ChainedLog>): void {
+  const fresh = async (t: TestContext) => {
+    const log = await open(t);
+    await writeBatches(log.auditLog, ['a1', 'a2', 'a3'], ['b1', 'b2', 'b3'], ['c1', 'c2']);
+    return log;
+  };
+
+  test('a log that nobody has touched is whole, with a link for each move', async (t) => {
+    const { auditLog, openReader } = await fresh(t);
+    const late = sampleIntent('late', { at: NOW + 20_000 });
+    await auditLog.begin(late);
+    await auditLog.settle();
+    await auditLog.finish(late, SAMPLE_OUTCOME);
+    await auditLog.settle();
+    for (const reader of [auditLog, await openReader()]) {
+      const { chains, unchained, findings } = await verify(reader);
+      assert.deepEqual(findings, []);
+      assert.deepEqual(
+        chains.map(({ number, links, items }) => [number, links, items]),
+        [[6, 6, 18]],
+      );
+      assert.equal(unchained, 0);
+    }
+  });
+
+  for (const [name, { does, found }] of Object.entries(MANIPULATIONS)) {
+    test(`the verification finds ${name}, and nothing else`, async (t) => {
+      const log = await fresh(t);
+      assert.deepEqual(briefly(await verify(log.auditLog)), []);
+      for (const statement of does) await log.execute(statement);
+      const unique = (kinds: readonly string[]) => [...kinds].sort();
+      assert.deepEqual(unique(briefly(await verify(log.auditLog))), unique(found));
+    });
+  }
+
+  test('the verification finds a record that was put in later, with a link or without one', async (t) => {
+    const log = await fresh(t);
+    const copy = (id: string, at: number, change: string) =>
+      log.execute(
+        `create temporary table copied as select * from audit ${OF('b1')};
+         update copied set request_id = '${id}', at = ${at} ${change};
+         insert into audit select * from copied; drop table copied`,
+      );
+    await copy('planted', NOW + 4_500, '');
+    await copy('loose', NOW + DAY_MS, ', intent_link = null, outcome_link = null');
+    const found = briefly(await verify(log.auditLog));
+    assert.ok(found.includes('inserted 3 planted') && found.includes('inserted loose'), found.join(', '));
+  });
+
+  test('an end that was cut off is found by whoever knows a link of it', async (t) => {
+    const log = await fresh(t);
+    const { chains } = await verify(log.auditLog);
+    const known = chains.map(({ id, number, hash }) => ({ chain: id, number, hash, digests: [], source: 'a receipt' }));
+    assert.deepEqual(briefly(await verify(log.auditLog, { known })), []);
+    await log.execute('delete from audit where intent_link = 4');
+    await log.execute('delete from audit_links where number = 4');
+    const found: FindingKind[] = (await verify(log.auditLog, { known })).findings.map(({ kind }) => kind);
+    assert.ok(found.length > 0 && found.every((kind) => kind === 'cut_off'), found.join(', '));
+    const [{ message } = { message: '' }] = (await verify(log.auditLog, { known })).findings.slice(-1);
+    assert.equal(message, 'the chain ends with link 3, but a receipt is in link 4: its end was cut off');
+  });
+
+  test('a chain that was written again from some record on is found by whoever knows a later link', async (t) => {
+    const log = await fresh(t);
+    const { chains } = await verify(log.auditLog);
+    const known = chains.map(({ id, number }) => ({
+      ...{ chain: id, number, hash: '00'.repeat(32), digests: [], source: 'a receipt' },
+    }));
+    assert.deepEqual(briefly(await verify(log.auditLog, { known })), ['link_changed 4']);
+  });
+
+  test('what is removed for its age is on record, and links of which nothing is left go', async (t) => {
+    const log = await fresh(t);
+    await log.auditLog.removeBefore(NOW + 5_000);
+    const { chains, findings } = await verify(log.auditLog);
+    assert.deepEqual(findings, []);
+    assert.deepEqual(
+      chains[0]?.removals.map(({ reason, before, records }) => [reason, before, records]),
+      [['retention', NOW + 5_000, 4]],
+    );
+    assert.equal((await log.auditLog.chain.chains())[0]?.base.number, 2);
+    await log.execute(`delete from audit ${OF('b3')}`);
+    assert.deepEqual(briefly(await verify(log.auditLog)), ['removed 3']);
+    await log.auditLog.removeBefore(NOW + 60_000);
+    assert.deepEqual(briefly(await verify(log.auditLog)), ['removed 3']);
+  });
+
+  test('a beginning that was cut off looks like no removal', async (t) => {
+    const log = await fresh(t);
+    await log.auditLog.removeBefore(NOW + 3_500);
+    await log.execute('delete from audit where intent_link = 3');
+    await log.execute('delete from audit_links where number <= 3');
+    await log.execute(`update audit_chains set base_number = 3, base_hash = '${'11'.repeat(32)}'`);
+    assert.deepEqual(briefly(await verify(log.auditLog)), ['link_reordered 4', 'link_removed 3']);
+  });
+
+  test('records of scripts that are removed for the size of the log leave the others verifiable', async (t) => {
+    const log = await open(t, { maxBytes: 60_000 });
+    const batches = Array.from({ length: 40 }, (_, batch) =>
+      Array.from({ length: 10 }, (_, index) => `${index === 5 ? 'operator' : 'script'} ${batch} ${index}`),
+    );
+    await writeBatches(log.auditLog, ...batches);
+    log.advance(DAY_MS / 2);
+    await log.auditLog.removeBefore(0);
+    const { chains, findings } = await verify(log.auditLog);
+    assert.deepEqual(findings, []);
+    const [removal] = chains[0]?.removals ?? [];
+    assert.ok(removal?.onlyScripts && removal.reason === 'size' && removal.records > 100, JSON.stringify(removal));
+    await log.execute(`delete from audit where request_id = 'operator 1 5'`);
+    assert.deepEqual(
+      (await verify(log.auditLog)).findings.map(({ kind }) => kind),
+      ['removed'],
+    );
+  });
+}
