@@ -99,7 +99,7 @@ export interface RemovalNote {
   readonly before: number;
   readonly onlyScripts: boolean;
   readonly records: number;
-  /** How many of them were in no chain. */
+  /** How many records that are in no chain are left. */
   readonly unchained: number;
   /** Links of which nothing is left, as ranges of their numbers. */
   readonly gone: readonly (readonly [first: number, last: number])[];

@@ -195,13 +195,14 @@ export const COPIED_TABLES: readonly CopiedTable[] = [
       id: 'text',
       installation: 'text',
       began_at: 'bigint',
+      unchained: 'bigint',
       number: 'bigint',
       hash: 'text',
       base_number: 'bigint',
       base_hash: 'text',
     },
     file: 'audit',
-    rows: `SELECT '${COPIED_NODE}' AS writer, id, installation, began_at, number, hash, base_number, base_hash
+    rows: `SELECT '${COPIED_NODE}' AS writer, id, installation, began_at, unchained, number, hash, base_number, base_hash
            FROM (${CHAINS_WITH_HEADS})`,
   },
   {

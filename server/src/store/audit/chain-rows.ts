@@ -31,6 +31,8 @@ export interface ChainRow {
   readonly id: string;
   readonly installation: string;
   readonly began_at: number;
+  /** How many records from before the chain are left. */
+  readonly unchained: number;
   readonly number: number;
   readonly hash: string;
   readonly base_number: number;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { type FindingKind, type Verification, verifyAudit } from '../../domain/audit-verification.ts';
+import type { FindingKind } from '../../domain/audit-chain-walk.ts';
+import { type Verification, verifyAudit } from '../../domain/audit-verification.ts';
 import { SAMPLE_OUTCOME, sampleIntent } from './audit-log.contract.ts';
 import type { AuditLog, AuditReader } from './audit-log.ts';
 

@@ -68,18 +68,14 @@ async function makeChain(session: Query, { installation, writer, now }: Writer):
   const id = randomUUID();
   const at = now();
   const root = rootOf({ installation, chain: id });
-  const { rowCount } = await session.query(
-    `insert into audit_chains (writer, id, installation, began_at, number, hash, base_number, base_hash)
-     values ($1, $2, $3, $4, $5, $6, $5, $6) on conflict do nothing`,
+  const { rows } = await session.query<{ unchained: number }>(
+    `insert into audit_chains (writer, id, installation, began_at, unchained, number, hash, base_number, base_hash)
+     values ($1, $2, $3, $4, (select count(*) from audit where node = $1 and intent_link is null), $5, $6, $5, $6) on conflict do nothing returning unchained`,
     [writer, id, installation, at, root.number, root.hash],
   );
-  const made = rowCount === 1 ? undefined : await lockChain(session, writer);
   // Another process was first.
+  const made = rows.length > 0 ? undefined : await lockChain(session, writer);
   if (made !== undefined) return made;
-  const { rows } = await session.query<{ unchained: number }>(
-    'select count(*) as unchained from audit where node = $1 and intent_link is null',
-    [writer],
-  );
   const unchained = rows[0]?.unchained ?? 0;
   const note: BeginNote = { type: 'begin', installation, chain: id, writer, unchained };
   const first = noteAfter(root, at, note);
@@ -165,7 +161,8 @@ async function noteRemoval(
     [writer, number, thinned.map(([link]) => link), thinned.map(([, mask]) => mask)],
   );
   const cutTo = await cut(session, chain);
-  const unchained = rows.filter(({ intent_link: link }) => link === null).length;
+  const unchained = chain.unchained - rows.filter(({ intent_link: link }) => link === null).length;
+  await session.query('update audit_chains set unchained = $2 where writer = $1', [writer, unchained]);
   const note: RemovalNote = {
     ...{ type: 'removal', ...why, records: rows.length, unchained },
     ...{ gone: rangesOf(gone), thinned, cutTo },

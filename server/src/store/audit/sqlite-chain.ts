@@ -54,6 +54,7 @@ export const CHAIN_MIGRATION = `
     id TEXT NOT NULL,
     installation TEXT NOT NULL,
     began_at INTEGER NOT NULL,
+    unchained INTEGER NOT NULL,
     base_number INTEGER NOT NULL,
     base_hash TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
@@ -72,7 +73,7 @@ export const CHAIN_MIGRATION = `
 
 /** The head is that of the newest link: to keep it beside would cost each transaction another page. */
 export const CHAINS_WITH_HEADS = `
-  SELECT writer, id, installation, began_at, ifnull(number, base_number) AS number, ifnull(lower(hex(hash)), base_hash) AS hash,
+  SELECT writer, id, installation, began_at, unchained, ifnull(number, base_number) AS number, ifnull(lower(hex(hash)), base_hash) AS hash,
     base_number, base_hash
   FROM audit_chains LEFT JOIN audit_links ON number = (SELECT max(number) FROM audit_links)`;
 
@@ -128,8 +129,8 @@ export function openSqliteChain(database: Libsql.Database, { installation, now }
       .prepare('SELECT count(*) AS unchained FROM audit WHERE intent_link IS NULL')
       .all() as [Pick<BeginNote, 'unchained'>];
     database
-      .prepare('INSERT INTO audit_chains VALUES (?, ?, ?, ?, ?, ?)')
-      .run(WRITER, id, installation, at, root.number, root.hash);
+      .prepare('INSERT INTO audit_chains VALUES (?, ?, ?, ?, ?, ?, ?)')
+      .run(WRITER, id, installation, at, unchained, root.number, root.hash);
     const note: BeginNote = { type: 'begin', installation, chain: id, writer: WRITER, unchained };
     const first = noteAfter(root, at, note);
     append([first]);
@@ -175,7 +176,8 @@ function noteRemoval({
   const mark = database.prepare('UPDATE audit_links SET removed = ?, removed_by = ? WHERE number = ?');
   for (const [link, mask] of thinned) mark.run(mask, number, link);
   const cutTo = cut(database, chain);
-  const unchained = rows.filter(({ intent_link: link }) => link === null).length;
+  const unchained = chain.unchained - rows.filter(({ intent_link: link }) => link === null).length;
+  database.prepare('UPDATE audit_chains SET unchained = ? WHERE writer = ?').run(unchained, WRITER);
   const note: RemovalNote = {
     ...{ type: 'removal', ...why, records: rows.length, unchained },
     ...{ gone: rangesOf(gone), thinned, cutTo },

@@ -75,6 +75,7 @@ const MIGRATIONS = [
      id text collate "C" not null,
      installation text collate "C" not null,
      began_at bigint not null,
+     unchained bigint not null,
      number bigint not null,
      hash text collate "C" not null,
      base_number bigint not null,
