@@ -39,6 +39,8 @@ export interface Closure {
   readonly verdict: Verdict;
   /** How long to wait at least before reconnecting, in milliseconds from the close. */
   readonly retryAfterMs?: number;
+  /** When what keeps the player out ends, milliseconds since 1970; without it, nobody knows. */
+  readonly until?: number;
   /** The request id of the management call that closed the connection. */
   readonly requestId?: string;
   /** What the server said before it closed the connection, if it said anything. */

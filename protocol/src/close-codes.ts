@@ -40,6 +40,7 @@ export const CLOSE_CODES = {
     verdict: 'reconnect',
     meaning: 'The player has too many connections, but some of them may be dead.',
   },
+  maintenance: { code: 4007, verdict: 'reconnect', meaning: 'The stage is closed for the time being.' },
 
   disconnected: { code: 4500, verdict: 'stop', meaning: 'The operator disconnected this player.' },
   bad_hello: { code: 4501, verdict: 'stop', meaning: 'The first frame was not a valid hello.' },
@@ -50,6 +51,7 @@ export const CLOSE_CODES = {
   stage_deleted: { code: 4507, verdict: 'stop', meaning: 'The stage or its game was deleted.' },
   origin_refused: { code: 4508, verdict: 'stop', meaning: 'The page’s origin is not allowed to connect.' },
   replaced: { code: 4509, verdict: 'stop', meaning: 'A newer connection of the same player took its place.' },
+  blocked: { code: 4510, verdict: 'stop', meaning: 'The player is blocked.' },
 } as const satisfies Record<string, CloseCode>;
 
 export type CloseName = keyof typeof CLOSE_CODES;
@@ -81,6 +83,8 @@ export const MAX_RETRY_AFTER_MS = 3_600_000;
 export interface CloseFacts {
   /** How long to wait at least before reconnecting, in milliseconds from the close. */
   readonly retryAfterMs?: number;
+  /** When what keeps the player out ends, milliseconds since 1970; without it, nobody knows. */
+  readonly until?: number;
   /** The id of the management call that closed the connection. */
   readonly requestId?: string;
 }
@@ -101,6 +105,7 @@ export function formatCloseReason(text: string, facts: CloseFacts = {}): string 
   if (facts.retryAfterMs !== undefined && facts.retryAfterMs >= 0) {
     tail += `; retryAfterMs=${Math.round(Math.min(facts.retryAfterMs, MAX_RETRY_AFTER_MS))}`;
   }
+  if (facts.until !== undefined && isTime(facts.until)) tail += `; until=${facts.until}`;
   if (facts.requestId !== undefined && REQUEST_ID.test(facts.requestId)) tail += `; requestId=${facts.requestId}`;
   // The facts are ASCII, so each character is one byte.
   return cutToBytes(text.replaceAll(';', ','), MAX_CLOSE_REASON_BYTES - tail.length) + tail;
@@ -116,12 +121,19 @@ export function parseCloseReason(reason: string): CloseReason {
     }),
   );
   const retryAfterMs = facts.get('retryAfterMs') ?? '';
+  const until = facts.get('until') ?? '';
   const requestId = facts.get('requestId') ?? '';
   return {
     text,
     ...(/^\d{1,15}$/.test(retryAfterMs) ? { retryAfterMs: Math.min(Number(retryAfterMs), MAX_RETRY_AFTER_MS) } : {}),
+    ...(/^\d{1,16}$/.test(until) && isTime(Number(until)) ? { until: Number(until) } : {}),
     ...(REQUEST_ID.test(requestId) ? { requestId } : {}),
   };
+}
+
+/** Whether a `Date` can show it. */
+function isTime(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= 8_640_000_000_000_000;
 }
 
 function cutToBytes(text: string, maxBytes: number): string {

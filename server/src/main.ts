@@ -143,6 +143,7 @@ async function start(
   // The gateway must be there first: an unfinished deletion closes the stage's players. Before the server listens it
   // has none.
   await resumeWork({ ...parts, background: services.background });
+  services.bars.start();
 
   const management = await listen({ settings, log, clock, closers, turns, upgrade, listeners });
   url = `${management.isTls ? 'https' : 'http'}://${management.authority}`;

@@ -7,7 +7,9 @@ import type { Extensions } from '../domain/extensions.ts';
 import type { Games } from '../domain/games.ts';
 import type { GeneratedCodeJobs } from '../domain/generated-code-jobs.ts';
 import type { Nodes } from '../domain/nodes.ts';
+import type { Blocks } from '../domain/players/blocks.ts';
 import type { Players } from '../domain/players/players.ts';
+import type { StageAccess } from '../domain/players/stage-access.ts';
 import type { ServerInfo } from '../domain/server-info.ts';
 import type { Snapshots } from '../domain/snapshots.ts';
 import type { StageIdentities } from '../domain/stage-identities.ts';
@@ -25,6 +27,8 @@ export interface Services {
   readonly stages: Stages;
   readonly stageIdentities: StageIdentities;
   readonly players: Pick<Players, 'connections' | 'createToken' | 'disconnect'>;
+  readonly blocks: Blocks;
+  readonly stageAccess: StageAccess;
   readonly configurations: Configurations;
   readonly snapshots: Snapshots;
   readonly deployments: Pick<Deployments, 'start' | 'get' | 'list'>;

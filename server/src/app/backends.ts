@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Clock } from '../clock.ts';
-import type { Cluster, NodeRecord } from '../cluster/cluster.ts';
+import type { Cluster, LoadBars, NodeRecord } from '../cluster/cluster.ts';
 import { LocalCluster } from '../cluster/local.ts';
 import type { Settings } from '../config/config.ts';
 import { backUp, type LiveFiles } from '../data-directory/backup.ts';
@@ -9,6 +9,7 @@ import { type DataDirectory, findDataDirectory, openDataDirectory } from '../dat
 import { openRoom, type Room } from '../data-directory/reserve.ts';
 import type { Keyrings } from '../data-directory/restore.ts';
 import { DATABASE_FILE } from '../data-directory/server-files.ts';
+import { loadBarsOf } from '../domain/players/bars.ts';
 import type { ProviderTokens } from '../domain/players/provider-tokens.ts';
 import { describeFileFault } from '../file-fault.ts';
 import { findKeyring, type Keyring } from '../keyring.ts';
@@ -80,19 +81,25 @@ export async function openBackends(
   }
   const database = settings.redisUrl === undefined ? undefined : await identifyDatabase({ ...parts, ...stored });
   const facts = factsOf(settings, parts.clock, database);
-  const cluster = await openCluster({ ...parts, facts: { ...facts } });
+  const loadBars = loadBarsOf({ store: stored.store, clock: parts.clock });
+  const cluster = await openCluster({ ...parts, facts: { ...facts } }, loadBars);
   closers.push('cluster', () => cluster.close());
   return { ...stored, cluster, facts };
 }
 
 async function openCluster(
   parts: ServerParts & { readonly metrics: Pick<Metrics, 'cluster'>; readonly facts: NodeRecord['facts'] },
+  loadBars: LoadBars,
 ): Promise<Cluster> {
   const { settings, clock, random, facts } = parts;
   const { redisUrl } = settings;
-  if (redisUrl === undefined) return new LocalCluster({ clock, random, facts });
+  if (redisUrl === undefined) {
+    const cluster = new LocalCluster({ clock, random, facts });
+    await cluster.loadBars(loadBars);
+    return cluster;
+  }
   const { openRedisCluster } = await import('./redis-backends.ts');
-  return openRedisCluster({ ...parts, settings: { ...settings, redisUrl } });
+  return openRedisCluster({ ...parts, loadBars, settings: { ...settings, redisUrl } });
 }
 
 type StoredBackends = Omit<Backends, 'cluster' | 'facts'>;

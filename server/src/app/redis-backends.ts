@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../clock.ts';
-import type { Cluster, NodeRecord } from '../cluster/cluster.ts';
+import type { Cluster, LoadBars, NodeRecord } from '../cluster/cluster.ts';
 import { examineRedisServers, type ServerFinding } from '../cluster/redis/examine-server.ts';
 import { NodeRedisLink } from '../cluster/redis/node-redis.ts';
 import { RedisCluster } from '../cluster/redis/redis-cluster.ts';
@@ -16,6 +16,7 @@ export function openRedisCluster({
   random,
   metrics,
   facts,
+  loadBars,
 }: {
   readonly settings: Settings & { readonly redisUrl: string };
   readonly log: Log;
@@ -23,10 +24,11 @@ export function openRedisCluster({
   readonly random: RandomBytes;
   readonly metrics: Pick<Metrics, 'cluster'>;
   readonly facts: NodeRecord['facts'];
+  readonly loadBars: LoadBars;
 }): Cluster {
   const { redisUrl: url, redisSentinelUrl: sentinelUrl, redisTimeoutMs: timeoutMs } = settings;
   const link = new NodeRedisLink({ url, sentinelUrl, timeoutMs, clock });
-  return new RedisCluster({ settings, log, clock, random, link, facts, metrics: metrics.cluster });
+  return new RedisCluster({ settings, log, clock, random, link, facts, loadBars, metrics: metrics.cluster });
 }
 
 export interface RedisSettings

@@ -17,9 +17,15 @@ import { createGeneratedCodeJobs, type GeneratedCodeJobsParts } from '../domain/
 import type { LongWork } from '../domain/long-work.ts';
 import { createNodes } from '../domain/nodes.ts';
 import { createPageTokens, createPaginate } from '../domain/pagination.ts';
+import { createBarChanges } from '../domain/players/bar-changes.ts';
+import { createBarEnforcement } from '../domain/players/bar-enforcement.ts';
+import { createBlocks } from '../domain/players/blocks.ts';
+import { createDisconnect } from '../domain/players/disconnect.ts';
 import { createPlayerTokens } from '../domain/players/player-tokens.ts';
 import { createPlayers } from '../domain/players/players.ts';
 import type { ProviderTokens } from '../domain/players/provider-tokens.ts';
+import { createStageAccess } from '../domain/players/stage-access.ts';
+import { createTokenRenewal } from '../domain/players/token-renewal.ts';
 import { createGameAnswers } from '../domain/runtime/game-answers.ts';
 import { createNotify } from '../domain/runtime/notify.ts';
 import type { Outside } from '../domain/runtime/outside.ts';
@@ -112,6 +118,9 @@ export function createServices({
     ...{ store, audit, cluster, tokens, providerTokens },
     ...{ clock, random, log, metrics, settings },
   });
+  const disconnect = createDisconnect({ cluster, clock, log });
+  const bars = createBarEnforcement({ store, cluster, disconnect, clock, log, settings });
+  const changes = createBarChanges({ store, enforcement: bars, clock });
   const lines = createLineWriter({ stageLogs, clock, log });
   const answers = createGameAnswers({
     programs: createPrograms({ store, longWork, clock, log }),
@@ -119,7 +128,7 @@ export function createServices({
     disconnect: createScriptDisconnect({ players, arns, clock, random, settings }),
     ...{ ...cloudCode, lines, metrics, clock, random, log },
   });
-  const runtimes = createRuntimes({ tokens, answers, log });
+  const runtimes = createRuntimes({ renewToken: createTokenRenewal({ tokens, cluster, clock }), answers, log });
   const downloads = createDownloads({ store, findCredential, sealer: keyring, longWork, clock });
   const parts = {
     store,
@@ -153,10 +162,13 @@ export function createServices({
     resourceTags: createResourceTags({ store, audit, arns, clock }),
     clusterNodes: createNodes({ cluster, audit, clock, log, settings }),
     players,
+    bars,
+    blocks: createBlocks({ store, changes, audit, paginate, clock }),
+    stageAccess: createStageAccess({ changes, audit }),
     scriptLines: lines,
     stageLogLines: createStageLogLines({ store, stageLogs }),
     /** Resumed at a start, and stopped before the backends. Deletions come first, because they close players. */
-    background: [deletions, deployments, generatedCodeJobs] as readonly BackgroundWork[],
+    background: [deletions, deployments, generatedCodeJobs, bars] as readonly BackgroundWork[],
   };
 }
 

@@ -7,6 +7,8 @@ import { apiCommand } from './commands/api.ts';
 import { auditCommand } from './commands/audit.ts';
 import { awsModelCommand } from './commands/aws-model.ts';
 import { backupCommand } from './commands/backup.ts';
+import { blockCommand } from './commands/block.ts';
+import { blocksCommand } from './commands/blocks.ts';
 import { configCommand } from './commands/config.ts';
 import { connectCommand } from './commands/connect.ts';
 import { connectionsCommand } from './commands/connections.ts';
@@ -24,14 +26,17 @@ import { importCommand } from './commands/import.ts';
 import { keysCommand } from './commands/keys.ts';
 import { kickCommand } from './commands/kick.ts';
 import { logsCommand } from './commands/logs.ts';
+import { maintenanceCommand } from './commands/maintenance.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { nodesCommand } from './commands/nodes.ts';
 import { packCommand } from './commands/pack.ts';
 import { restoreCommand } from './commands/restore.ts';
+import { revokeTokensCommand } from './commands/revoke-tokens.ts';
 import { sendCommand } from './commands/send.ts';
 import { serveCommand } from './commands/serve.ts';
 import { storeCommand } from './commands/store.ts';
 import { tokenCommand } from './commands/token.ts';
+import { unblockCommand } from './commands/unblock.ts';
 import { unpackCommand } from './commands/unpack.ts';
 import { CommandError, type World } from './world.ts';
 
@@ -73,6 +78,11 @@ Settings are flags of "serve" or RESPARK_… variables; "respark config print" s
     connectionsCommand,
     tokenCommand,
     identityCommand,
+    blockCommand,
+    unblockCommand,
+    blocksCommand,
+    revokeTokensCommand,
+    maintenanceCommand,
     importCommand,
     deployCommand,
     devCommand,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { Cluster, DirectoryEntry, Expectations } from './cluster.ts';
+import { ANYBODY } from '../../test/support/bars.ts';
+import type { Bar, Cluster, DirectoryEntry, Expectations, Newcomer } from './cluster.ts';
 
 const ALICE = { stageId: 'stage-1', playerId: 'alice' };
 const BOB = { stageId: 'stage-1', playerId: 'bob' };
@@ -18,6 +19,7 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
   const expecting = (cluster: Cluster, change: Partial<Expectations> = {}): Expectations => ({
     era: cluster.era(),
     maxConnectionsPerPlayer: 3,
+    newcomer: ANYBODY,
     ...change,
   });
   const idsOf = async (cluster: Cluster, key: typeof ALICE) =>
@@ -79,6 +81,85 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
     const { entries } = await cluster.list(ALICE);
     await cluster.unregister(ALICE, ['a']);
     assert.deepEqual(entries, [entry(cluster, 'a')]);
+  });
+
+  const standing = (cluster: Cluster) => ({ era: cluster.era(), node: cluster.node });
+  const bar = (version: number, change: Partial<Bar> = {}): Bar => ({
+    ...{ version, until: undefined, signedInBefore: undefined, note: 'a|note\n' },
+    ...change,
+  });
+  const asking = (change: Partial<Newcomer> = {}) => ({
+    newcomer: { barNames: ['of alice', 'of all'], at: 1_000, signedInAt: 500, ...change },
+  });
+  const registered = async (cluster: Cluster, who = asking(), key = ALICE) =>
+    await cluster.register(key, entry(cluster, 'a'), expecting(cluster, who));
+
+  test('a bar keeps out whoever asks about it, and nobody else, until it is lifted', async (t) => {
+    const cluster = await open(t);
+    const target = { name: 'of alice', player: ALICE };
+    await cluster.setBar(target, bar(7), standing(cluster));
+    const barred = { barName: 'of alice', until: undefined, note: 'a|note\n' };
+    assert.deepEqual(await registered(cluster), barred);
+    assert.deepEqual(await cluster.findBar(ALICE, asking().newcomer), barred);
+    assert.deepEqual(await idsOf(cluster, ALICE), []);
+    assert.equal(await registered(cluster, asking({ barNames: ['of bob', 'of all'] }), BOB), undefined);
+    assert.equal(await cluster.findBar(ALICE, asking({ barNames: [] }).newcomer), undefined);
+    await cluster.liftBar(target, 8);
+    assert.equal(await registered(cluster), undefined);
+    assert.equal(await cluster.findBar(ALICE, asking().newcomer), undefined);
+  });
+
+  test('a bar about more than a player in a stage keeps out players wherever they are listed', async (t) => {
+    const cluster = await open(t);
+    await cluster.setBar({ name: 'of all' }, bar(1), standing(cluster));
+    for (const playerId of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) {
+      const fault = await registered(cluster, asking(), { stageId: 'stage-1', playerId });
+      assert.equal(typeof fault === 'object' && fault.barName, 'of all', playerId);
+    }
+  });
+
+  test('an older version of a bar, set or lifted, changes nothing', async (t) => {
+    const cluster = await open(t);
+    const target = { name: 'of alice', player: ALICE };
+    await cluster.setBar(target, bar(9, { note: 'newest' }), standing(cluster));
+    await cluster.liftBar(target, 8);
+    await cluster.setBar(target, bar(10, { note: 'ten' }), standing(cluster));
+    await cluster.setBar(target, bar(9), standing(cluster));
+    const fault = await registered(cluster);
+    assert.equal(typeof fault === 'object' && fault.note, 'ten');
+    await cluster.liftBar(target, 12);
+    await cluster.setBar(target, bar(11), standing(cluster));
+    assert.equal(await registered(cluster), undefined);
+  });
+
+  test('a bar ends by the clock of whoever asks, and one about sign-ins lets in who signed in since', async (t) => {
+    const cluster = await open(t);
+    await cluster.setBar({ name: 'of alice', player: ALICE }, bar(1, { until: 1_000 }), standing(cluster));
+    const early = await registered(cluster, asking({ at: 999 }));
+    assert.equal(typeof early === 'object' && early.until, 1_000);
+    await cluster.setBar({ name: 'of all' }, bar(2, { signedInBefore: 500 }), standing(cluster));
+    const old = await registered(cluster, asking({ signedInAt: 499 }));
+    assert.equal(typeof old === 'object' && old.barName, 'of all');
+    assert.equal(await registered(cluster), undefined);
+  });
+
+  test('a bar that was read in another era, or by another life of the node, is not set', async (t) => {
+    const cluster = await open(t);
+    const target = { name: 'of alice', player: ALICE };
+    for (const change of [{ era: 'another' }, { node: 'another' }]) {
+      await assert.rejects(async () => await cluster.setBar(target, bar(1), { ...standing(cluster), ...change }));
+    }
+    assert.equal(await registered(cluster), undefined);
+  });
+
+  test('a bar ends no connection that is listed, and refuses to list one again', async (t) => {
+    const cluster = await open(t);
+    assert.equal(await registered(cluster), undefined);
+    await cluster.setBar({ name: 'of all' }, bar(1), standing(cluster));
+    assert.deepEqual(await idsOf(cluster, ALICE), ['a']);
+    assert.equal(typeof (await registered(cluster)), 'object');
+    await cluster.unregister(ALICE, ['a']);
+    assert.deepEqual(await idsOf(cluster, ALICE), []);
   });
 
   test('a request reaches its node, and the reply comes back', async (t) => {

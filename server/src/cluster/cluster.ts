@@ -48,7 +48,57 @@ export interface Expectations {
   /** What `era()` gave before anything was looked up for the connection: what is announced later refuses it. */
   readonly era: string;
   readonly maxConnectionsPerPlayer: number;
+  readonly newcomer: Newcomer;
 }
+
+/** Who asks to be let in: what bars may be about. */
+export interface Newcomer {
+  /** The names of the bars that may keep this one out; the first of them that holds does. */
+  readonly barNames: readonly string[];
+  /** The caller's wall clock: a bar ends by the clock of the node that asks. */
+  readonly at: number;
+  /** When the player was given what they sign in with. */
+  readonly signedInAt: number;
+}
+
+/** Where a bar is kept: with the player's entries, or, for one that is about more than a player in a stage, everywhere. */
+export interface BarTarget {
+  /** Unique among all bars. */
+  readonly name: string;
+  readonly player?: PlayerKey | undefined;
+}
+
+/** What keeps newcomers out. It never ends a connection that is listed already. */
+export interface Bar {
+  /** Grows with each change of the bar: what is older than what the directory has heard of this name changes nothing. */
+  readonly version: number;
+  /** When the bar ends by itself, milliseconds since 1970; undefined for one that does not. */
+  readonly until: number | undefined;
+  /** Keeps out only those who signed in before; undefined for one that keeps out everybody. */
+  readonly signedInBefore: number | undefined;
+  /** What whoever is kept out gets to hear; the directory does not look at it. */
+  readonly note: string;
+}
+
+/** A newcomer is kept out by this bar. */
+export interface Barred extends Pick<Bar, 'until' | 'note'> {
+  readonly barName: string;
+}
+
+/** What was so before the caller read or wrote what it now tells the directory of. */
+export interface Standing {
+  readonly era: string;
+  readonly node: string;
+}
+
+/**
+ * Gives every bar that holds, some at a time; `next` asks for what comes behind, and is undefined at the end. What has been
+ * set before the call is there. Rejects when that cannot be read at the moment.
+ */
+export type LoadBars = (after: string | undefined) => Promise<{
+  readonly bars: readonly { readonly target: BarTarget; readonly bar: Bar }[];
+  readonly next: string | undefined;
+}>;
 
 /**
  * Why no entry was made. `runtime_changed` means that the stage has a newer runtime than the entry's: the caller looks the
@@ -83,10 +133,31 @@ export interface Cluster {
   readonly isAvailable: boolean;
 
   /**
-   * Makes an entry if every expectation holds; the checks and the entry are one atomic step. Returns the first fault,
-   * or undefined on success. Registering the same connection again succeeds and changes nothing.
+   * Makes an entry if every expectation holds and no bar keeps the newcomer out; the checks and the entry are one atomic
+   * step. Returns the first fault, or undefined on success. Registering the same connection again succeeds and changes
+   * nothing. Rejects with `DirectoryUnavailable` in an era that does not have all bars yet.
    */
-  register(key: PlayerKey, entry: DirectoryEntry, expected: Expectations): MaybePromise<RegistrationFault | undefined>;
+  register(
+    key: PlayerKey,
+    entry: DirectoryEntry,
+    expected: Expectations,
+  ): MaybePromise<RegistrationFault | Barred | undefined>;
+
+  /**
+   * Sets a bar, unless the directory has heard of a newer version of it: one that was set or lifted. When it resolves,
+   * no later registration passes it. Rejects when the era, or this node's incarnation, is not that of `asOf` any more: the
+   * caller may then have read what is no longer so, and must read it again.
+   */
+  setBar(target: BarTarget, bar: Bar, asOf: Standing): MaybePromise<void>;
+
+  /**
+   * Lifts a bar, unless the directory has heard of a newer version. When it resolves, no later registration is refused
+   * because of an older one, also when that is set again.
+   */
+  liftBar(target: BarTarget, version: number): MaybePromise<void>;
+
+  /** The bar that keeps this player out, if one does. Rejects as `register` does. */
+  findBar(key: PlayerKey, newcomer: Newcomer): MaybePromise<Barred | undefined>;
 
   /**
    * Removes these connections of the player, as far as they belong to this incarnation, and no others; an id that is

@@ -3,15 +3,23 @@ import type { MaybePromise } from '../maybe-promise.ts';
 import type { PlayerKey } from '../player-key.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import { isNewerRuntime } from '../runtime-id.ts';
-import type {
-  Cluster,
-  DirectoryEntry,
-  Expectations,
-  Lease,
-  Listing,
-  NodeRecord,
-  RegistrationFault,
+import {
+  type Bar,
+  type Barred,
+  type BarTarget,
+  type Cluster,
+  type DirectoryEntry,
+  DirectoryUnavailable,
+  type Expectations,
+  type Lease,
+  type Listing,
+  type LoadBars,
+  type Newcomer,
+  type NodeRecord,
+  type RegistrationFault,
+  type Standing,
 } from './cluster.ts';
+import { LocalBars } from './local-bars.ts';
 import type { AnswerNodeCall, NodeCallKind, NodeReply, NodeRequest } from './node-calls.ts';
 
 /** How long what was announced of a stage is remembered: far longer than a handshake that looked it up before can take. */
@@ -35,11 +43,13 @@ export class LocalCluster implements Cluster {
   readonly #stages = new Map<string, Map<string, readonly DirectoryEntry[]>>();
   /** Stage → its latest announcement; the oldest comes first. */
   readonly #announcements = new Map<string, Announcement>();
+  readonly #bars: LocalBars;
   #answers: { [Kind in NodeCallKind]?: AnswerNodeCall<Kind> } = {};
 
   constructor({ clock, random, facts = {} }: { clock: Clock; random: RandomBytes; facts?: NodeRecord['facts'] }) {
     this.#clock = clock;
     this.#facts = facts;
+    this.#bars = new LocalBars({ clock });
     this.node = uuidV7(random, clock.now());
     // Nobody else takes this node for dead, so there is nothing to look at.
     this.lease = { node: this.node, mayAct: () => true };
@@ -49,16 +59,41 @@ export class LocalCluster implements Cluster {
     return this.node;
   }
 
-  register(key: PlayerKey, entry: DirectoryEntry, expected: Expectations): RegistrationFault | undefined {
+  /** Sets every bar that holds. Whoever has bars calls this before the first registration. */
+  async loadBars(load: LoadBars): Promise<void> {
+    let after: string | undefined;
+    do {
+      const { bars, next } = await load(after);
+      for (const { target, bar } of bars) this.#bars.set(target.name, bar);
+      after = next;
+    } while (after !== undefined);
+  }
+
+  register(key: PlayerKey, entry: DirectoryEntry, expected: Expectations): RegistrationFault | Barred | undefined {
     if (expected.era !== this.era()) return 'era_changed';
     const announced = this.#announcements.get(key.stageId)?.runtimeId;
     if (announced === 'closed') return 'stage_closed';
     if (announced !== undefined && isNewerRuntime(announced, entry.runtimeId)) return 'runtime_changed';
+    const barred = this.#bars.find(expected.newcomer);
+    if (barred !== undefined) return barred;
     const entries = this.#entriesOf(key);
     if (entries.some(({ connectionId }) => connectionId === entry.connectionId)) return undefined;
     if (entries.length >= expected.maxConnectionsPerPlayer) return 'player_full';
     this.#setEntries(key, [...entries, entry]);
     return undefined;
+  }
+
+  setBar(target: BarTarget, bar: Bar, { era, node }: Standing): void {
+    if (era !== this.era() || node !== this.node) throw new DirectoryUnavailable('the bar was read in another era');
+    this.#bars.set(target.name, bar);
+  }
+
+  liftBar({ name }: BarTarget, version: number): void {
+    this.#bars.lift(name, version);
+  }
+
+  findBar(_key: PlayerKey, newcomer: Newcomer): Barred | undefined {
+    return this.#bars.find(newcomer);
   }
 
   unregister(key: PlayerKey, connectionIds: readonly string[]): void {

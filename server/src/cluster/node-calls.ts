@@ -77,6 +77,16 @@ export interface NodeCalls {
     readonly request: Readonly<Record<string, never>>;
     readonly reply: Readonly<Record<string, never>>;
   };
+  /** Sends everybody who is connected to the stage away, to come back later. The reply comes when all have been told. */
+  readonly send_away: {
+    readonly request: {
+      readonly stageId: string;
+      readonly text?: string | undefined;
+      /** When they may come back, milliseconds since 1970; undefined when nobody knows. */
+      readonly until?: number | undefined;
+    };
+    readonly reply: Readonly<Record<string, never>>;
+  };
   /** Ends every connection in the stage. The reply comes when the directory no longer lists any of this node's. */
   readonly close_stage: {
     readonly request: { readonly stageId: string };

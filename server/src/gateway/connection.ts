@@ -1,5 +1,6 @@
 import {
   type ClientFrame,
+  type CloseFacts,
   type CloseName,
   decodeClientFrame,
   type EventFrame,
@@ -18,7 +19,7 @@ import { Interrupted } from '../interrupted.ts';
 import type { Log } from '../log.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { Metrics, StageMetrics } from '../metrics.ts';
-import type { PlayerKey } from '../player-key.ts';
+import type { SignedInPlayer } from '../player-key.ts';
 import type { PlayerSocket, SocketProof, TextFrame } from './player-socket.ts';
 
 /**
@@ -34,6 +35,15 @@ import type { PlayerSocket, SocketProof, TextFrame } from './player-socket.ts';
  * gone. Only the methods below move a connection from one state to the next.
  */
 type ConnectionState = 'hello' | 'admitting' | 'registering' | 'open' | 'stopped';
+
+/** Why a connection is ended, as its client is told. */
+export interface Why {
+  readonly name: CloseName;
+  readonly text?: string | undefined;
+  readonly facts?: CloseFacts;
+  /** A frame that the client gets before the close frame. */
+  readonly farewell?: TextFrame | undefined;
+}
 
 /** What a connection needs from its gateway. */
 export interface ConnectionHost {
@@ -66,7 +76,7 @@ export class Connection {
   readonly #socket: PlayerSocket;
   readonly #host: ConnectionHost;
   #state: ConnectionState = 'hello';
-  #player: PlayerKey | undefined;
+  #player: SignedInPlayer | undefined;
   #runtime: Runtime | undefined;
   #lease: Lease | undefined;
   #session: Session | undefined;
@@ -109,7 +119,7 @@ export class Connection {
   }
 
   /** The player that the connection belongs to; known from `registering` on. */
-  get player(): PlayerKey | undefined {
+  get player(): SignedInPlayer | undefined {
     return this.#player;
   }
 
@@ -173,7 +183,7 @@ export class Connection {
    * `admitting` → `registering`: from now on the connection belongs to a player and is on a runtime. It may register again
    * as another one, as long as the directory has not listed it.
    */
-  register(player: PlayerKey, runtime: Runtime, lease: Lease): void {
+  register(player: SignedInPlayer, runtime: Runtime, lease: Lease): void {
     if (!this.isAwaitingWelcome) throw new Error(`connection ${this.id} cannot register while ${this.#state}`);
     this.#state = 'registering';
     this.#player = player;

@@ -7,15 +7,17 @@ import { mayPass } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { andThen, type MaybePromise, orElse } from '../maybe-promise.ts';
 import type { Metrics } from '../metrics.ts';
+import { keyOf } from '../player-key.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
-import { Connection, type ConnectionHost } from './connection.ts';
+import { Connection, type ConnectionHost, type Why } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { type Limits, RETRY_WHEN_FULL_MS } from './limits.ts';
-import { CLOSE_BY_FAULT, type ListingFault, Membership } from './membership.ts';
-import { answerNodeRequests, type Why } from './node-requests.ts';
+import { Membership } from './membership.ts';
+import { answerNodeRequests } from './node-requests.ts';
 import { Outboxes } from './outboxes.ts';
 import { paced } from './paced.ts';
 import type { PlayerSocket } from './player-socket.ts';
+import { answerSendAway, type ListingFault, refusalBy, returnHint } from './refusal.ts';
 import { createMakeRoom, type RoomSettings } from './room.ts';
 
 export interface GatewaySettings extends RoomSettings {
@@ -34,9 +36,6 @@ export interface GatewaySettings extends RoomSettings {
   readonly bytesBurst: number;
   readonly playerTokenLifetimeMs: number;
 }
-
-/** Hints spread the players' reconnects over this time, so that they do not all reach the next node at once. */
-const RETURN_SPREAD_MS = 5_000;
 
 /** A node whose lease has ended closes its connections in this time. Nothing passes them any more. */
 const FENCE_SPREAD_MS = 1_000;
@@ -133,6 +132,10 @@ export class Gateway implements ConnectionHost {
       clock,
       metrics,
       settings,
+    });
+    answerSendAway({
+      ...{ cluster, random, ofStage: (stageId) => this.#membership.ofStage(stageId), now: () => clock.now() },
+      end: (connection, why) => this.#end(connection, why),
     });
   }
 
@@ -243,7 +246,7 @@ export class Gateway implements ConnectionHost {
   }
 
   #sendBack(connection: Connection): void {
-    this.close(connection, 'draining', undefined, this.#returnHint());
+    this.close(connection, 'draining', undefined, returnHint(this.#random));
   }
 
   /** Resolves when every player has been closed and has gone. */
@@ -276,9 +279,9 @@ export class Gateway implements ConnectionHost {
       lookUps += 1;
     } while (fault === 'runtime_changed' && lookUps < MAX_LOOK_UPS);
     if (fault !== undefined) {
-      const facts = fault === 'player_maybe_full' ? { retryAfterMs: this.settings.probeTimeoutMs } : {};
-      this.close(connection, CLOSE_BY_FAULT[fault], undefined, facts);
-      return;
+      const { probeTimeoutMs } = this.settings;
+      const refusal = refusalBy(fault, { now: this.clock.now(), random: this.#random, probeTimeoutMs });
+      return this.close(connection, refusal.name, refusal.text, refusal.facts);
     }
     // The listener for the lease's end closes it.
     if (connection.lease?.mayAct() !== true) return;
@@ -307,7 +310,7 @@ export class Gateway implements ConnectionHost {
       tokenLifetimeMs: session?.lifetimeMs ?? this.settings.playerTokenLifetimeMs,
     } as const;
     connection.open(welcome, this.metrics.ofStage(runtime.stage), session);
-    this.log.debug(() => ({ connectionId: connection.id, ...player }), 'player connected');
+    this.log.debug(() => ({ connectionId: connection.id, ...keyOf(player) }), 'player connected');
   }
 
   /**
@@ -342,7 +345,7 @@ export class Gateway implements ConnectionHost {
       }
     }
     this.log.debug(
-      () => ({ connectionId: connection.id, ...connection.player, close: name, text, ...facts }),
+      () => ({ connectionId: connection.id, ...keyOf(connection.player), close: name, text, ...facts }),
       'connection stopped',
     );
     return ended;
@@ -368,7 +371,7 @@ export class Gateway implements ConnectionHost {
     for (const connection of this.#membership.ofLease(lease)) {
       const [random = 0] = this.#random(1);
       this.clock.after((random / 256) * FENCE_SPREAD_MS, () => {
-        this.close(connection, 'node_fenced', undefined, this.#returnHint());
+        this.close(connection, 'node_fenced', undefined, returnHint(this.#random));
         this.#membership.abandon(connection);
       });
     }
@@ -389,11 +392,5 @@ export class Gateway implements ConnectionHost {
     }
     if (silentPeriods >= 1.5) connection.ping();
     this.#heartbeats.add(connection);
-  }
-
-  /** When a player should come back: at a random time within RETURN_SPREAD_MS. */
-  #returnHint(): CloseFacts {
-    const [high = 0, low = 0] = this.#random(2);
-    return { retryAfterMs: Math.round(((high * 256 + low) / 65_535) * RETURN_SPREAD_MS) };
   }
 }

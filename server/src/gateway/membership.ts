@@ -1,24 +1,13 @@
-import type { CloseName } from '@respark/protocol';
 import type { Clock } from '../clock.ts';
-import type { Cluster, DirectoryEntry, Lease, RegistrationFault } from '../cluster/cluster.ts';
+import type { Barred, Cluster, DirectoryEntry, Lease, RegistrationFault } from '../cluster/cluster.ts';
+import { newcomerOf } from '../domain/players/bars.ts';
 import type { RuntimeName } from '../domain/runtime/message.ts';
 import type { Runtimes } from '../domain/runtime/runtimes.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
-import type { PlayerKey } from '../player-key.ts';
+import type { SignedInPlayer } from '../player-key.ts';
 import type { Connection } from './connection.ts';
+import type { ListingFault } from './refusal.ts';
 import type { MakeRoom } from './room.ts';
-
-/** Why a connection is not listed; `player_maybe_full` means that the player's other connections may be dead. */
-export type ListingFault = RegistrationFault | 'player_maybe_full';
-
-/** Why a connection could not be listed → the name of the close code that the player gets. */
-export const CLOSE_BY_FAULT = {
-  era_changed: 'try_again_later',
-  stage_closed: 'stage_deleted',
-  runtime_changed: 'try_again_later',
-  player_full: 'player_full',
-  player_maybe_full: 'player_maybe_full',
-} as const satisfies Record<ListingFault, CloseName>;
 
 /**
  * How often a connection registers when others of its player take each place that is made. It is far more than there are
@@ -82,7 +71,7 @@ export class Membership {
    */
   async register(
     connection: Connection,
-    { player, runtime }: { readonly player: PlayerKey; readonly runtime: RuntimeName },
+    { player, runtime }: { readonly player: SignedInPlayer; readonly runtime: RuntimeName },
     era: string,
   ): Promise<ListingFault | undefined> {
     const { runtime: former } = connection;
@@ -111,11 +100,12 @@ export class Membership {
 
   async #list(
     connection: Connection,
-    player: PlayerKey,
+    player: SignedInPlayer,
     entry: DirectoryEntry,
     era: string,
-  ): Promise<RegistrationFault | undefined> {
-    const expected = { era, maxConnectionsPerPlayer: this.#maxConnectionsPerPlayer };
+  ): Promise<RegistrationFault | Barred | undefined> {
+    const newcomer = newcomerOf(player, this.#clock.now());
+    const expected = { era, maxConnectionsPerPlayer: this.#maxConnectionsPerPlayer, newcomer };
     const registration = this.#cluster.register(player, entry, expected);
     if (!(registration instanceof Promise)) return registration;
     this.#registrations.set(connection, registration);

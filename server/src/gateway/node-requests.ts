@@ -1,25 +1,16 @@
-import { type CloseFacts, type CloseName, encode, FAREWELL } from '@respark/protocol';
+import { encode, FAREWELL } from '@respark/protocol';
 import { type Clock, withTimeout } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { FarewellWords } from '../disconnect-order.ts';
 import { all, andThen, type MaybePromise, orElse } from '../maybe-promise.ts';
 import type { Metrics } from '../metrics.ts';
 import type { PlayerKey } from '../player-key.ts';
-import type { Connection } from './connection.ts';
+import type { Connection, Why } from './connection.ts';
 import type { Membership } from './membership.ts';
 import type { TextFrame } from './player-socket.ts';
 
 /** Stops a connection in this turn. Settles when its end is proven and the directory no longer lists it. */
 type End = (connection: Connection, why: Why) => MaybePromise<void>;
-
-/** Why a connection is ended, as its client is told. */
-export interface Why {
-  readonly name: CloseName;
-  readonly text?: string | undefined;
-  readonly facts?: CloseFacts;
-  /** A frame that the client gets before the close frame. */
-  readonly farewell?: TextFrame | undefined;
-}
 
 /** Answers the requests of other nodes, and of this one, about this node's connections. */
 export function answerNodeRequests({

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { ANYBODY } from '../../test/support/bars.ts';
 import { type FakeSocket, openGateway, rest } from '../../test/support/gateway.ts';
 import type { Connection } from './connection.ts';
 
@@ -126,7 +127,7 @@ describe('one connection too many', () => {
   test('is told to come back when the owner of the others does not say whether they are alive', async () => {
     const world = await openFull();
     const player = { stageId: 'stage-1', playerId: 'bob' };
-    const expected = { era: world.cluster.era(), maxConnectionsPerPlayer: 2 };
+    const expected = { era: world.cluster.era(), maxConnectionsPerPlayer: 2, newcomer: ANYBODY };
     for (const connectionId of ['x', 'y']) {
       const entry = { connectionId, node: 'another', createdAt: 0, runtimeId: '' };
       await world.cluster.register(player, entry, expected);

@@ -1,4 +1,4 @@
-import type { DeploymentRecord, DeploymentResultCode, DeploymentState, LifeState } from './store.ts';
+import type { BarKind, BarState, DeploymentRecord, DeploymentResultCode, DeploymentState, LifeState } from './store.ts';
 
 /** The tables, in types that SQLite and PostgreSQL share: times and flags are integers, bytes are base64 text. */
 export interface Schema {
@@ -62,6 +62,26 @@ export interface Schema {
     created_at: number;
     updated_at: number;
     archive: string | null;
+  };
+  bars: {
+    name: string;
+    kind: BarKind;
+    game_id: string;
+    stage_id: string | null;
+    player_id: string | null;
+    until: number | null;
+    signed_in_before: number | null;
+    ends_connections: number;
+    reason: string;
+    /** A JSON object of strings. */
+    messages: string;
+    evidence: string;
+    actor: string;
+    request_id: string;
+    created_at: number;
+    version: number;
+    state: BarState;
+    is_enforced: number;
   };
   access_keys: {
     id: string;

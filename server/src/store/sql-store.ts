@@ -3,6 +3,7 @@ import type { Database, Query } from './database.ts';
 import { type Changed, createMemory } from './remembered.ts';
 import type { StageRecord, Store } from './store.ts';
 import { accessKeyTable } from './tables/access-keys.ts';
+import { barTable } from './tables/bars.ts';
 import { clientTokenTable } from './tables/client-tokens.ts';
 import { configurationTable } from './tables/configurations.ts';
 import { deploymentTable } from './tables/deployments.ts';
@@ -77,6 +78,7 @@ function createTables(scope: Scope): Omit<Store, 'transaction'> {
     deployments: deploymentTable(scope),
     runtimes: runtimeTable(scope),
     generatedCodeJobs: generatedCodeJobTable(scope),
+    bars: barTable(scope),
     accessKeys: accessKeyTable(scope),
     clientTokens: clientTokenTable(scope),
     meta: metaTable(scope),

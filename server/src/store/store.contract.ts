@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { testBars } from './bars.contract.ts';
 import { testDeployments } from './deployments.contract.ts';
 import { testGeneratedCodeJobs } from './generated-code-jobs.contract.ts';
 import { testSnapshots } from './snapshots.contract.ts';
@@ -12,6 +13,7 @@ export function testStore(open: OpenStore): void {
   testSnapshots(open);
   testDeployments(open);
   testGeneratedCodeJobs(open);
+  testBars(open);
   testAccessKeys(open);
   testClientTokensAndMeta(open);
   testTransactions(open);

@@ -11,9 +11,23 @@ import { RedisData, runModel } from './redis-model.ts';
 const SEEDS = 60;
 const STEPS = 250;
 
-const KEYS = ['era', 'former', 'links', 'nodes', 'facts', 'dead', 'stages', 'recovered', 'touch'] as const;
+const KEYS = [
+  'era',
+  'former',
+  'links',
+  'nodes',
+  'facts',
+  'dead',
+  'stages',
+  'recovered',
+  'touch',
+  'bars',
+  'barends',
+  'barred',
+] as const;
 const PLAYERS = ['s:alice', 's:bob', 's:carol'];
 const NODES = ['n1', 'n2', 'n3'];
+const BARS = ['block:s:alice', 'block:s:bob', 'closure:s'];
 const RUNTIMES = ['empty', '01-a', '01-b', '01-c'];
 const key = (name: string) => `{d0}:${name}`;
 
@@ -30,17 +44,32 @@ function drawCall(engine: Engine, data: RedisData): Call {
   const names = (...own: (typeof KEYS)[number][]) => own.map(key);
   const value = `${node}|1|${pick(RUNTIMES)}`;
   const players = PLAYERS.filter(() => engine.chance(0.5));
+  const who = () => [pick(['90', '100', '1100']), pick(['40', '50', '600']), ...BARS.filter(() => engine.chance(0.6))];
+  const bar = (): string[] => {
+    const [version, until, before] = [pick(['7', '8', '9', '10']), pick(['', '100', '1000']), pick(['', '50', '500'])];
+    const [isLifted, note] = [engine.chance(0.3), '{"text":"a|b\\nc"}'];
+    const value = isLifted ? `${version}|lifted|||` : `${version}|set|${until}|${before}|${note}`;
+    return [pick(BARS), version, value, isLifted ? '95' : until];
+  };
   return pick<() => Call>([
+    () => [
+      scripts.SET_BARS,
+      names('era', 'links', 'bars', 'barends', 'barred'),
+      [era, node, link, pick(['80', '99', '100']), ...bar(), ...(engine.chance(0.5) ? bar() : [])],
+    ],
+    () => [scripts.BARRED, names('era', 'links', 'barred'), [era, node, link]],
+    () => [scripts.FIND_BAR, names('era', 'barred', 'bars'), [era, ...who()]],
     () => [scripts.ENTER, names('era', 'former'), [engine.chance(0.95) ? 'r0' : 'r1', String(engine.random())]],
     () => [
       scripts.JOIN,
-      names('era', 'links', 'nodes', 'facts', 'recovered'),
+      names('era', 'links', 'nodes', 'facts', 'recovered', 'barred'),
       [era, node, pick(['1', '2', '10']), '5', '{}'],
     ],
     () => [scripts.RENEW, names('era', 'links', 'nodes', 'dead', 'former'), [era, node, link, pick(['6', '7'])]],
     ...Array.from({ length: 4 }, () => (): Call => {
       const texts = [era, node, link, player, id, value, stageId, pick(RUNTIMES), pick(['1', '3'])];
-      return [scripts.REGISTER, [...names('era', 'links'), at, of, key('stages')], texts];
+      texts.push(...who());
+      return [scripts.REGISTER, [...names('era', 'links'), at, of, ...names('stages', 'barred', 'bars')], texts];
     }),
     () => {
       const own = players.map((name) => key(`c:${name}`));
@@ -117,6 +146,9 @@ test('the model of Redis in the simulation does what the scripts do on a real on
     'register: stage_closed',
     'register: runtime_changed',
     'bury: alive',
+    'register: unbarred',
+    'register: barred',
+    'find_bar: barred',
   ]) {
     assert(replies.has(refusal), `no call was refused as ${refusal}`);
   }

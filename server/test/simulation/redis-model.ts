@@ -5,12 +5,15 @@ export class RedisData {
   readonly texts = new Map<string, string>();
   readonly hashes = new Map<string, Map<string, string>>();
   readonly sets = new Map<string, Set<string>>();
+  /** Sorted sets: key → member → score. */
+  readonly ranked = new Map<string, Map<string, number>>();
 
   clone(): RedisData {
     const copy = new RedisData();
     for (const [key, text] of this.texts) copy.texts.set(key, text);
     for (const [key, hash] of this.hashes) copy.hashes.set(key, new Map(hash));
     for (const [key, set] of this.sets) copy.sets.set(key, new Set(set));
+    for (const [key, ranks] of this.ranked) copy.ranked.set(key, new Map(ranks));
     return copy;
   }
 
@@ -51,6 +54,24 @@ export class RedisData {
     this.texts.delete(key);
     this.hashes.delete(key);
     this.sets.delete(key);
+    this.ranked.delete(key);
+  }
+
+  zadd(key: string, score: number, member: string): void {
+    this.ranked.set(key, (this.ranked.get(key) ?? new Map<string, number>()).set(member, score));
+  }
+
+  zrem(key: string, member: string): void {
+    const ranks = this.ranked.get(key);
+    ranks?.delete(member);
+    if (ranks?.size === 0) this.ranked.delete(key);
+  }
+
+  /** Up to `limit` members with a score of `maximum` at most, the lowest first. */
+  zrange(key: string, maximum: number, limit: number): string[] {
+    const found = [...(this.ranked.get(key) ?? [])].filter(([, score]) => score <= maximum);
+    const byRank = found.sort(([one, a], [other, b]) => a - b || (one < other ? -1 : 1));
+    return byRank.slice(0, limit).map(([member]) => member);
   }
 }
 
@@ -76,7 +97,7 @@ export function runModel(
   return model(data, keys, texts);
 }
 
-const ON_LINK = new Set(['renew', 'register', 'restore', 'unregister', 'leave']);
+const ON_LINK = new Set(['renew', 'register', 'restore', 'unregister', 'leave', 'set_bars', 'barred']);
 
 function at(texts: readonly string[], index: number): string {
   const text = texts[index];
@@ -94,6 +115,22 @@ function forget(data: RedisData, key: string, index: string, player: string, nod
   if (!values.some((value) => ownerOf(value) === node)) data.srem(index, player);
 }
 
+/** The first of the bars that holds and keeps out who signed in at `since`. */
+function findBar(
+  data: RedisData,
+  bars: string,
+  [now = '', since = '', ...names]: readonly string[],
+): ScriptReply | undefined {
+  for (const name of names) {
+    const value = data.hget(bars, name);
+    const [, state, until = '', before = ''] = value?.split('|') ?? [];
+    if (value === undefined || state !== 'set') continue;
+    const holds = until === '' || Number(now) < Number(until);
+    if (holds && (before === '' || Number(since) < Number(before))) return ['barred', name, value];
+  }
+  return undefined;
+}
+
 const MODELS: Readonly<Record<string, Model>> = {
   enter(data, keys, [runId = '', part = '']) {
     const era = data.texts.get(at(keys, 0));
@@ -109,7 +146,7 @@ const MODELS: Readonly<Record<string, Model>> = {
     data.hset(at(keys, 1), node, link);
     data.hset(at(keys, 2), node, sequence);
     data.hset(at(keys, 3), node, facts);
-    return ['ok', data.texts.has(at(keys, 4)) ? '1' : '0'];
+    return ['ok', data.texts.has(at(keys, 4)) ? '1' : '0', data.texts.has(at(keys, 5)) ? '1' : '0'];
   },
   renew(data, keys, [, node = '', , sequence = '']) {
     data.hset(at(keys, 2), node, sequence);
@@ -117,16 +154,43 @@ const MODELS: Readonly<Record<string, Model>> = {
     const [former = ''] = data.smembers(at(keys, 4));
     return ['ok', dead, former, ...data.hgetall(at(keys, 2))];
   },
-  register(data, keys, [, , , player = '', id = '', value = '', stageId = '', runtimeId = '', maximum = '']) {
+  register(data, keys, [, , , player = '', id = '', value = '', stageId = '', runtimeId = '', maximum = '', ...who]) {
+    if (!data.texts.has(at(keys, 5))) return ['unbarred'];
     const newest = data.hget(at(keys, 4), stageId);
     if (newest === 'closed') return ['stage_closed'];
     if (newest !== undefined && newest !== 'empty' && (runtimeId === 'empty' || newest > runtimeId)) {
       return ['runtime_changed'];
     }
+    const barred = findBar(data, at(keys, 6), who);
+    if (barred !== undefined) return barred;
     if (data.hget(at(keys, 2), id) !== undefined) return OK;
     if ((data.hashes.get(at(keys, 2))?.size ?? 0) >= Number(maximum)) return ['player_full'];
     data.hset(at(keys, 2), id, value);
     data.sadd(at(keys, 3), player);
+    return OK;
+  },
+  find_bar(data, keys, [, ...who]) {
+    if (!data.texts.has(at(keys, 1))) return ['unbarred'];
+    return findBar(data, at(keys, 2), who) ?? OK;
+  },
+  set_bars(data, keys, [, , , now = '', ...bars]) {
+    const [hash, ends] = [at(keys, 2), at(keys, 3)];
+    for (let index = 0; index < bars.length; index += 4) {
+      const [name = '', version = '', value = '', forgottenAt = ''] = bars.slice(index, index + 4);
+      const known = data.hget(hash, name);
+      if (known !== undefined && Number(known.split('|')[0]) >= Number(version)) continue;
+      data.hset(hash, name, value);
+      if (forgottenAt === '') data.zrem(ends, name);
+      else data.zadd(ends, Number(forgottenAt), name);
+    }
+    for (const name of data.zrange(ends, Number(now), 20)) {
+      data.hdel(hash, name);
+      data.zrem(ends, name);
+    }
+    return ['ok', data.texts.has(at(keys, 4)) ? '1' : '0'];
+  },
+  barred(data, keys) {
+    data.texts.set(at(keys, 2), '1');
     return OK;
   },
   restore(data, keys, texts) {

@@ -3,15 +3,23 @@ import type { Clock } from '../../src/clock.ts';
 import type { Cluster, Lease } from '../../src/cluster/cluster.ts';
 import type { NodeLease } from '../../src/cluster/redis/lease.ts';
 import { RedisCluster } from '../../src/cluster/redis/redis-cluster.ts';
+import { createBarChanges } from '../../src/domain/players/bar-changes.ts';
+import { type BarEnforcement, createBarEnforcement } from '../../src/domain/players/bar-enforcement.ts';
+import { loadBarsOf } from '../../src/domain/players/bars.ts';
+import { type Blocks, createBlocks } from '../../src/domain/players/blocks.ts';
+import { createDisconnect } from '../../src/domain/players/disconnect.ts';
+import type { VerifiedToken } from '../../src/domain/players/player-tokens.ts';
 import { createPlayers, type Players } from '../../src/domain/players/players.ts';
 import { createRuntimes } from '../../src/domain/runtime/runtimes.ts';
 import { Gateway, type GatewaySettings } from '../../src/gateway/gateway.ts';
 import { Limits } from '../../src/gateway/limits.ts';
-import type { StageRecord } from '../../src/store/store.ts';
+import type { GameRecord, StageRecord } from '../../src/store/store.ts';
+import { NO_BARS, NO_TOKEN } from '../support/bars.ts';
 import { NO_ANSWERS, NO_PROVIDERS } from '../support/cloud-code.ts';
 import { UNRECORDED } from '../support/domain.ts';
 import { NO_METRICS } from '../support/metrics.ts';
 import type { Engine } from './engine.ts';
+import type { SimulatedBars } from './simulated-bars.ts';
 import type { SimulatedRedis } from './simulated-redis.ts';
 import { SimulatedSocket } from './simulated-socket.ts';
 
@@ -77,12 +85,15 @@ export class SimulatedNode {
     notes,
     skewMs,
     partitions: redisPartitions,
+    bars,
   }: {
     engine: Engine;
     redis: SimulatedRedis;
     notes: Notes;
     skewMs: number;
     partitions: number;
+    /** What the store has of bars; without it, no player is ever barred. */
+    bars?: SimulatedBars;
   }) {
     this.#engine = engine;
     this.#notes = notes;
@@ -95,10 +106,12 @@ export class SimulatedNode {
       ...{ clock: this.clock, random: engine.bytes, log: SILENT, facts: {} },
       settings: { ...CLUSTER_SETTINGS, redisPartitions },
       link: redis.linkOf(this),
+      loadBars:
+        bars === undefined ? NO_BARS : loadBarsOf({ store: { bars: bars.of(this) }, clock: this.clock, limit: 2 }),
       metrics: { directoryCalled() {}, linkLost() {}, eraChanged() {}, leaseEnded() {} },
     });
     this.cluster.onLeaseEnd((lease) => notes.leaseEnded(lease));
-    const runtimes = createRuntimes({ tokens: { issue: () => '' }, answers: NO_ANSWERS, log: SILENT });
+    const runtimes = createRuntimes({ renewToken: NO_TOKEN, answers: NO_ANSWERS, log: SILENT });
     this.cluster.answer('runtime_deployed', ({ stageId, runtimeId }) => {
       runtimes.deployed(stageId, runtimeId);
       return {};
@@ -145,10 +158,31 @@ export class SimulatedNode {
         log: SILENT,
         metrics: NO_METRICS,
       },
-      tokens: { issue: (_stageId, playerId) => playerId, verify: (_stageId, token) => ({ playerId: token }) },
+      tokens: { issue: (_stageId, playerId) => playerId, verify: (_stageId, token) => readToken(token) },
       providerTokens: NO_PROVIDERS,
       settings: { disconnectDeadlineMs: DEADLINE_MS, maxFrameBytes: 16_384, playerTokenLifetimeMs: DEADLINE_MS },
     });
+  }
+
+  /** The rules of blocks over this node's cluster, and the work that goes on with what they leave. */
+  blocks(bars: SimulatedBars): { readonly blocks: Blocks; readonly enforcement: BarEnforcement } {
+    const { clock, cluster } = this;
+    const game = { id: STAGE_RECORD.gameId, state: 'ACTIVE' } as GameRecord;
+    const games = { find: async () => game };
+    const stages = {
+      find: async () => STAGE_RECORD,
+      findById: async () => STAGE_RECORD,
+      list: async () => [STAGE_RECORD],
+    };
+    const store = { bars: bars.of(this), games, stages };
+    const enforcement = createBarEnforcement({
+      ...{ store, cluster, clock, log: SILENT, settings: { disconnectDeadlineMs: DEADLINE_MS } },
+      disconnect: createDisconnect({ cluster, clock, log: SILENT }),
+    });
+    enforcement.start();
+    const changes = createBarChanges({ store, enforcement, clock });
+    const paginate = async () => ({ items: [], nextToken: undefined });
+    return { blocks: createBlocks({ store, changes, audit: UNRECORDED, paginate, clock }), enforcement };
   }
 
   connect(player: string): SimulatedSocket {
@@ -251,6 +285,12 @@ export class SimulatedNode {
       cancel();
     };
   }
+}
+
+/** A token is a player's id and, behind a colon, when it was issued. */
+function readToken(token: string): VerifiedToken {
+  const [playerId = '', issuedAtMs = '0'] = token.split(':');
+  return { playerId, issuedAtMs: Number(issuedAtMs) };
 }
 
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };

@@ -14,6 +14,7 @@ import type { MaybePromise } from '../../src/maybe-promise.ts';
 import type { PlayerKey } from '../../src/player-key.ts';
 import type { RandomBytes } from '../../src/random.ts';
 import type { StageRecord } from '../../src/store/store.ts';
+import { NO_TOKEN } from '../support/bars.ts';
 import { NO_ANSWERS, NO_PROVIDERS } from '../support/cloud-code.ts';
 import { UNRECORDED } from '../support/domain.ts';
 import { NO_METRICS } from '../support/metrics.ts';
@@ -94,6 +95,12 @@ class ScheduledCluster implements Cluster {
     return await this.#acrossLink('register', () => this.inner.register(...parameters));
   }
 
+  setBar: Cluster['setBar'] = (...parameters) => this.#acrossLink('set bar', () => this.inner.setBar(...parameters));
+  liftBar: Cluster['liftBar'] = (...parameters) =>
+    this.#acrossLink('lift bar', () => this.inner.liftBar(...parameters));
+  findBar: Cluster['findBar'] = (...parameters) =>
+    this.#acrossLink('find bar', () => this.inner.findBar(...parameters));
+
   async unregister(key: PlayerKey, ids: readonly string[]) {
     if (this.#takeFault('unregister fails')) throw new Error('the directory is away');
     await this.#acrossLink('unregister', () => this.inner.unregister(key, ids));
@@ -140,7 +147,7 @@ export class World {
   readonly gateway: Gateway;
   readonly cluster: ScheduledCluster;
   readonly limits: Limits;
-  readonly runtimes = createRuntimes({ tokens: { issue: () => '' }, answers: NO_ANSWERS, log: SILENT });
+  readonly runtimes = createRuntimes({ renewToken: NO_TOKEN, answers: NO_ANSWERS, log: SILENT });
   readonly sockets: SimulatedSocket[] = [];
   readonly #scheduler: Scheduler;
   readonly #random: RandomBytes;
@@ -201,7 +208,7 @@ export class World {
       // The token is simply the player's id, because this does not test signatures.
       tokens: {
         issue: (_stageId, playerId) => playerId,
-        verify: (_stageId, token) => ({ playerId: token }),
+        verify: (_stageId, token) => ({ playerId: token, issuedAtMs: 0 }),
       },
       clock: this.clock,
       random: this.#random,

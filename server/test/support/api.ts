@@ -134,7 +134,8 @@ export async function openApi(
   };
 
   const arns = createArns({ region: 'us-east-1', accountId: '123456789012' });
-  const { games, stages, stageIdentities, resourceTags, auditRecords, stageLogLines, clusterNodes } = domain;
+  const { games, stages, stageIdentities, blocks, stageAccess } = domain;
+  const { resourceTags, auditRecords, stageLogLines, clusterNodes } = domain;
 
   const pipeline = createPipeline({
     operations,
@@ -144,6 +145,8 @@ export async function openApi(
       stages,
       stageIdentities,
       players,
+      blocks,
+      stageAccess,
       resourceTags,
       auditRecords,
       stageLogLines,

@@ -9,6 +9,7 @@ import type { PlayerSocket, SocketProof, TextFrame } from '../../src/gateway/pla
 import type { Log } from '../../src/log.ts';
 import { createSystemRandom } from '../../src/random.ts';
 import { EMPTY_RUNTIME_ID } from '../../src/runtime-id.ts';
+import { NO_TOKEN } from './bars.ts';
 import { NO_ANSWERS } from './cloud-code.ts';
 import { ManualClock } from './manual-clock.ts';
 import { NO_METRICS } from './metrics.ts';
@@ -86,14 +87,14 @@ export function openGateway({
   const players: Pick<Players, 'admit'> = {
     admit: async ({ token = 'guest' }: HelloFrame) => ({
       isAdmitted: true,
-      player: { stageId: STAGE.stageId, playerId: token },
+      player: { stageId: STAGE.stageId, playerId: token, gameId: 'game-1', signedInAt: 0 },
       runtime: { id: EMPTY_RUNTIME_ID, stage: STAGE },
     }),
     ...overrides,
   };
   const gateway = new Gateway({
     players,
-    runtimes: createRuntimes({ tokens: { issue: () => '' }, answers: NO_ANSWERS, log: SILENT }),
+    runtimes: createRuntimes({ renewToken: NO_TOKEN, answers: NO_ANSWERS, log: SILENT }),
     cluster,
     limits: new Limits({ settings: UNLIMITED, clock }),
     clock,

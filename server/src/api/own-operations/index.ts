@@ -1,22 +1,48 @@
 import type { Operation } from '../operation.ts';
 import { listAuditRecords } from './audit.ts';
+import {
+  blockPlayer,
+  blockPlayerInGame,
+  getBlock,
+  getBlockInGame,
+  listBlocks,
+  listBlocksInGame,
+  revokePlayerTokens,
+  revokePlayerTokensInGame,
+  unblockPlayer,
+  unblockPlayerInGame,
+} from './blocks.ts';
 import { drainNode, listNodes } from './nodes.ts';
 import { createPlayerToken } from './player-tokens.ts';
 import { getServerInfo } from './server.ts';
 import { deleteSnapshot } from './snapshots.ts';
+import { closeStageToPlayers, getStageAccess, openStageToPlayers } from './stage-access.ts';
 import { checkPlayerToken, getStageIdentity, updateStageIdentity } from './stage-identity.ts';
 import { listStageLogLines } from './stage-logs.ts';
 
 /** Every operation of this server's own, which Amazon's API does not have; a new one is added here too. */
 export const OWN_OPERATIONS: readonly Operation[] = [
+  blockPlayer,
+  blockPlayerInGame,
+  closeStageToPlayers,
   checkPlayerToken,
   createPlayerToken,
   deleteSnapshot,
   drainNode,
+  getBlock,
+  getBlockInGame,
   getServerInfo,
   getStageIdentity,
+  getStageAccess,
   listAuditRecords,
+  listBlocks,
+  listBlocksInGame,
   listNodes,
   listStageLogLines,
   updateStageIdentity,
+  openStageToPlayers,
+  revokePlayerTokens,
+  revokePlayerTokensInGame,
+  unblockPlayer,
+  unblockPlayerInGame,
 ];

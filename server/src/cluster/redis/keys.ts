@@ -32,6 +32,9 @@ export class EraKeys {
   readonly stages: string;
   readonly recovered: string;
   readonly touch: string;
+  readonly bars: string;
+  readonly barEnds: string;
+  readonly barred: string;
 
   constructor(base: string) {
     this.#base = base;
@@ -42,11 +45,17 @@ export class EraKeys {
     this.stages = `${base}:stages`;
     this.recovered = `${base}:recovered`;
     this.touch = `${base}:touch`;
+    this.bars = `${base}:bars`;
+    this.barEnds = `${base}:barends`;
+    this.barred = `${base}:barred`;
   }
 
   /** Those that there is one of. */
   get single(): readonly string[] {
-    return [...[this.links, this.nodes, this.facts, this.dead], ...[this.stages, this.recovered, this.touch]];
+    return [
+      ...[this.links, this.nodes, this.facts, this.dead, this.stages, this.recovered, this.touch],
+      ...[this.bars, this.barEnds, this.barred],
+    ];
   }
 
   player(name: string): string {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import { type RandomBytes, uuidV7 } from '../../random.ts';
-import { DirectoryUnavailable } from '../cluster.ts';
+import { DirectoryUnavailable, type LoadBars } from '../cluster.ts';
 import type { NodeCallKind } from '../node-calls.ts';
 import { Channels } from './channels.ts';
 import { PartitionKeys } from './keys.ts';
@@ -11,13 +11,13 @@ import { Partition } from './partition.ts';
 import type { PartitionEvents, PartitionSettings } from './partition-parts.ts';
 
 export interface LifeSettings extends PartitionSettings {
-  readonly redisPartitions: number;
   /** How much earlier than others take it for dead a node stops: for clocks that run at different rates. */
   readonly leaseMarginMs: number;
 }
 
 export interface LifeParts {
   readonly link: RedisLink;
+  readonly loadBars: LoadBars;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Log;

@@ -1,11 +1,15 @@
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import type { RandomBytes } from '../../random.ts';
+import type { LoadBars } from '../cluster.ts';
+import type { OpenSession } from './kept-session.ts';
+import type { EraKeys } from './keys.ts';
 import type { NodeLease } from './lease.ts';
 import type { RedisLink } from './link.ts';
 
 export interface PartitionSettings {
   readonly redisPrefix: string;
+  readonly redisPartitions: number;
   /** After this time without a renewal a node is taken for dead. */
   readonly leaseMs: number;
   readonly renewMs: number;
@@ -32,9 +36,19 @@ export interface PartitionParts {
   /** The incarnation that this node was before, and which has stopped. */
   readonly former: string | undefined;
   readonly link: RedisLink;
+  readonly loadBars: LoadBars;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Log;
   readonly settings: PartitionSettings;
   readonly events: PartitionEvents;
+}
+
+/** A connection on which the node has joined an era. */
+export interface Joined {
+  readonly session: OpenSession;
+  readonly era: string;
+  readonly keys: EraKeys;
+  /** The number of the connection, for the directory: it refuses what an earlier one still brings. */
+  readonly link: string;
 }

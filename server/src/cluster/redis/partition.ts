@@ -1,29 +1,26 @@
 import type { PlayerKey } from '../../player-key.ts';
 import {
+  type Bar,
+  type Barred,
+  type BarTarget,
   type DirectoryEntry,
   DirectoryUnavailable,
   type Expectations,
   type Listing,
+  type Newcomer,
   type RegistrationFault,
+  type Standing,
 } from '../cluster.ts';
+import { newcomerTexts, PartitionBars, readBarred } from './bars.ts';
 import { Entries, type EntryRecord, type Leaving } from './entries.ts';
 import { fraction, KeptSession, type OpenSession } from './kept-session.ts';
-import { type EraKeys, PartitionKeys, playerName } from './keys.ts';
+import { PartitionKeys, playerName } from './keys.ts';
 import { type Moment, momentOf } from './lease.ts';
 import { Observation } from './observation.ts';
-import type { PartitionParts } from './partition-parts.ts';
+import type { Joined, PartitionParts } from './partition-parts.ts';
 import * as scripts from './scripts.ts';
 import { sweep } from './sweep.ts';
 import { decodeEntry, encodeEntry, pairsOf } from './values.ts';
-
-/** A connection on which the node has joined an era. */
-interface Joined {
-  readonly session: OpenSession;
-  readonly era: string;
-  readonly keys: EraKeys;
-  /** The number of the connection, for the directory: it refuses what an earlier one still brings. */
-  readonly link: string;
-}
 
 /** Entries that are listed again in one step in a new era, and the longest pause between two such steps. */
 const RESTORED_AT_ONCE = 100;
@@ -46,6 +43,7 @@ export class Partition {
   readonly #entries = new Entries();
   readonly #observation: Observation;
   readonly #kept: KeptSession;
+  readonly #bars: PartitionBars;
   #joined: Joined | undefined;
   #era = '';
   #eraSeenAt = 0;
@@ -78,6 +76,11 @@ export class Partition {
       },
       measured: events.measured,
     });
+    this.#bars = new PartitionBars({
+      ...{ parts, keys: this.#keys },
+      pause: (delayMs) => this.#kept.pause(delayMs),
+      refused: (session, status) => this.#refused(session, status),
+    });
     void this.#keepRenewing();
   }
 
@@ -87,7 +90,7 @@ export class Partition {
   }
 
   get isAvailable(): boolean {
-    return this.#findJoined() !== undefined && this.#isRecovered;
+    return this.#findJoined() !== undefined && this.#isRecovered && this.#bars.areComplete;
   }
 
   get size(): number {
@@ -98,7 +101,7 @@ export class Partition {
     key: PlayerKey,
     entry: DirectoryEntry,
     expected: Expectations,
-  ): Promise<RegistrationFault | undefined> {
+  ): Promise<RegistrationFault | Barred | undefined> {
     const { session, era, keys, link } = this.#getJoined();
     const { lease } = this.#parts;
     const { connectionId: id, node, runtimeId } = entry;
@@ -109,13 +112,16 @@ export class Partition {
     const record: EntryRecord = known ?? { key, entry, state: 'registering', sentIn: era, listedIn: undefined };
     this.#entries.add(record);
     const player = playerName(key);
-    const names = [this.#keys.era, keys.links, keys.player(player), keys.index(node), keys.stages];
+    const ownNames = [this.#keys.era, keys.links, keys.player(player), keys.index(node)];
+    const names = [...ownNames, keys.stages, keys.barred, keys.bars];
     const maximum = String(expected.maxConnectionsPerPlayer);
-    const texts = [era, node, link, player, id, encodeEntry(entry), key.stageId, runtimeId, maximum];
+    const ownTexts = [era, node, link, player, id, encodeEntry(entry), key.stageId, runtimeId, maximum];
+    const texts = [...ownTexts, ...newcomerTexts(expected.newcomer)];
     this.#registrations += 1;
     let status: string;
+    let rest: string[];
     try {
-      [status] = await session.run(scripts.REGISTER, names, texts);
+      [status, ...rest] = await session.run(scripts.REGISTER, names, texts);
     } catch (error) {
       if (record.state === 'registering') record.state = 'unknown';
       throw error;
@@ -129,9 +135,23 @@ export class Partition {
       return undefined;
     }
     if (record !== known) this.#entries.drop(record);
+    const barred = readBarred(status, rest);
+    if (barred !== undefined) return barred;
     if (isFault(status)) return status;
     this.#refused(session, status);
     return 'era_changed';
+  }
+
+  async setBar(target: BarTarget, bar: Bar, asOf: Standing): Promise<void> {
+    await this.#bars.set(this.#getJoined(), target, bar, asOf);
+  }
+
+  async liftBar(target: BarTarget, version: number): Promise<void> {
+    await this.#bars.lift(this.#getJoined(), target, version);
+  }
+
+  async findBar(newcomer: Newcomer): Promise<Barred | undefined> {
+    return await this.#bars.find(this.#getJoined(), newcomer);
   }
 
   async unregister(key: PlayerKey, ids: readonly string[]): Promise<void> {
@@ -201,9 +221,9 @@ export class Partition {
     this.#sequence += 1;
     const link = String(this.#links);
     const keys = this.#keys.of(era);
-    const names = [this.#keys.era, keys.links, keys.nodes, keys.facts, keys.recovered];
+    const names = [this.#keys.era, keys.links, keys.nodes, keys.facts, keys.recovered, keys.barred];
     const texts = [era, lease.node, link, String(this.#sequence), facts];
-    const [status, hasRecovered] = await session.run(scripts.JOIN, names, texts);
+    const [status, hasRecovered, hasBars] = await session.run(scripts.JOIN, names, texts);
     if (status !== 'ok') throw this.#refused(session, status);
     if (era !== this.#era) {
       log.info({ era, former: this.#era, partition }, 'the directory is in an era that is new to this node');
@@ -213,6 +233,7 @@ export class Partition {
     this.#renewedAt = sentAt;
     const joined = { session, era, keys, link };
     this.#joined = joined;
+    this.#bars.joined(joined, hasBars === '1');
     this.#sendLeavings(joined, this.#entries.leavings());
     await this.#restore(joined);
     this.#countLease();

@@ -1,4 +1,5 @@
 import { after, describe, type TestContext } from 'node:test';
+import { NO_BARS } from '../../../test/support/bars.ts';
 import { findRedisFault, RedisServer } from '../../../test/support/redis-server.ts';
 import { RedisShards } from '../../../test/support/redis-shards.ts';
 import { systemClock } from '../../clock.ts';
@@ -35,6 +36,7 @@ for (const { name, redisPartitions, start } of [
       const random = createSystemRandom();
       const cluster = new RedisCluster({
         ...{ clock, random, facts: { version: '1' }, log: { debug() {}, info() {}, warn() {}, error() {} } },
+        loadBars: NO_BARS,
         link: new NodeRedisLink({ url: (await server).url, timeoutMs: 1_000, clock }),
         metrics: { directoryCalled() {}, linkLost() {}, eraChanged() {}, leaseEnded() {} },
         settings: {

@@ -2,13 +2,18 @@ import { withTimeout } from '../../clock.ts';
 import type { MaybePromise } from '../../maybe-promise.ts';
 import type { PlayerKey } from '../../player-key.ts';
 import type {
+  Bar,
+  Barred,
+  BarTarget,
   Cluster,
   DirectoryEntry,
   Expectations,
   Lease,
   Listing,
+  Newcomer,
   NodeRecord,
   RegistrationFault,
+  Standing,
 } from '../cluster.ts';
 import type { AnswerNodeCall, NodeCallKind, NodeReply, NodeRequest } from '../node-calls.ts';
 import { partitionOf } from './keys.ts';
@@ -66,10 +71,27 @@ export class RedisCluster implements Cluster {
     key: PlayerKey,
     entry: DirectoryEntry,
     expected: Expectations,
-  ): Promise<RegistrationFault | undefined> {
+  ): Promise<RegistrationFault | Barred | undefined> {
     const number = this.#partitionOf(key);
     const era = expected.era.split(' ')[number] ?? '';
     return await this.#life.partition(number).register(key, entry, { ...expected, era });
+  }
+
+  async setBar(target: BarTarget, bar: Bar, { era, node }: Standing): Promise<void> {
+    const eras = era.split(' ');
+    const set = (number: number) => {
+      return this.#life.partition(number).setBar(target, bar, { era: eras[number] ?? '', node });
+    };
+    await Promise.all(this.#partitionsOf(target).map(set));
+  }
+
+  async liftBar(target: BarTarget, version: number): Promise<void> {
+    const lift = (number: number) => this.#life.partition(number).liftBar(target, version);
+    await Promise.all(this.#partitionsOf(target).map(lift));
+  }
+
+  async findBar(key: PlayerKey, newcomer: Newcomer): Promise<Barred | undefined> {
+    return await this.#life.partition(this.#partitionOf(key)).findBar(newcomer);
   }
 
   async unregister(key: PlayerKey, connectionIds: readonly string[]): Promise<void> {
@@ -146,6 +168,11 @@ export class RedisCluster implements Cluster {
 
   #partitionOf(key: PlayerKey): number {
     return partitionOf(key, this.#parts.settings.redisPartitions);
+  }
+
+  #partitionsOf({ player }: BarTarget): number[] {
+    if (player !== undefined) return [this.#partitionOf(player)];
+    return Array.from({ length: this.#parts.settings.redisPartitions }, (_, number) => number);
   }
 
   #begin(former?: Life): Life {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, type TestContext, test } from 'node:test';
+import { ANYBODY, NO_BARS } from '../../../test/support/bars.ts';
 import { until } from '../../../test/support/cluster.ts';
 import { findRedisFault, RedisServer } from '../../../test/support/redis-server.ts';
 import { systemClock } from '../../clock.ts';
@@ -188,7 +189,7 @@ describe('nodes that share a Redis', { skip: findRedisFault() ?? false }, () => 
 
 function register(cluster: RedisCluster, connectionId: string) {
   const entry = { connectionId, node: cluster.node, createdAt: 1, runtimeId: 'empty' };
-  return cluster.register(ALICE, entry, { era: cluster.era(), maxConnectionsPerPlayer: 9 });
+  return cluster.register(ALICE, entry, { era: cluster.era(), maxConnectionsPerPlayer: 9, newcomer: ANYBODY });
 }
 
 async function listed(cluster: RedisCluster): Promise<string[]> {
@@ -201,9 +202,9 @@ async function open(t: TestContext) {
   return { server, one: await join(t, link()), other: await join(t, link()) };
 }
 
-async function join(t: TestContext, link: RedisLink): Promise<RedisCluster> {
+async function join(t: TestContext, link: RedisLink, loadBars = NO_BARS): Promise<RedisCluster> {
   const cluster = new RedisCluster({
-    ...{ clock, random: createSystemRandom(), facts: {}, link },
+    ...{ clock, random: createSystemRandom(), facts: {}, link, loadBars },
     log: { debug() {}, info() {}, warn() {}, error() {} },
     metrics: { directoryCalled() {}, linkLost() {}, eraChanged() {}, leaseEnded() {} },
     settings: {

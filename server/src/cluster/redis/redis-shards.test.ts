@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
+import { ANYBODY, NO_BARS } from '../../../test/support/bars.ts';
 import { until } from '../../../test/support/cluster.ts';
 import { findRedisFault, RedisServer } from '../../../test/support/redis-server.ts';
 import { RedisShards } from '../../../test/support/redis-shards.ts';
@@ -191,7 +192,11 @@ describe('nodes whose Redis fails over', { skip: findRedisFault() ?? false }, ()
 
 async function register(cluster: RedisCluster, player: PlayerKey, connectionId = 'a'): Promise<void> {
   const entry = { connectionId, node: cluster.node, createdAt: 1, runtimeId: 'empty' };
-  const fault = await cluster.register(player, entry, { era: cluster.era(), maxConnectionsPerPlayer: 9 });
+  const fault = await cluster.register(player, entry, {
+    era: cluster.era(),
+    maxConnectionsPerPlayer: 9,
+    newcomer: ANYBODY,
+  });
   assert.equal(fault, undefined);
 }
 
@@ -235,7 +240,7 @@ async function join(t: TestContext, place: RedisPlace, { leaseMs }: { leaseMs: n
   const { url, sentinelUrl } = place;
   const nodes = [0, 1].map(() => {
     const cluster = new RedisCluster({
-      ...{ clock, random: createSystemRandom(), facts: {} },
+      ...{ clock, random: createSystemRandom(), facts: {}, loadBars: NO_BARS },
       link: new NodeRedisLink({ url, sentinelUrl, timeoutMs: TIMEOUT_MS, clock }),
       log: { debug() {}, info() {}, warn() {}, error() {} },
       metrics: { directoryCalled() {}, linkLost() {}, eraChanged() {}, leaseEnded() {} },

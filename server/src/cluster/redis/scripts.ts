@@ -12,6 +12,9 @@ import type { Script } from './link.ts';
  * - `dead`       set: incarnations that are dead and whose entries are still there
  * - `stages`     hash: stage id → `closed`, or the newest runtime that was announced
  * - `recovered`  there once a node has seen the era for long enough
+ * - `bars`       hash: name of a bar → `version|set or lifted|until|signed in before|note`
+ * - `barends`    sorted set: name of a bar that ends → when it may be forgotten
+ * - `barred`     there once the era has every bar: nobody is registered before
  * - `player`     hash: connection id → `incarnation|created|runtime`
  * - `index`      set, one for each incarnation: the players that have entries of it
  */
@@ -37,8 +40,8 @@ export const ENTER = script(
 );
 
 /**
- * Keys: era, links, nodes, facts, recovered. Parameters: era, node, link, sequence, facts. From now on earlier links of the
- * node count no more. Replies with 1 when the era has recovered.
+ * Keys: era, links, nodes, facts, recovered, barred. Parameters: era, node, link, sequence, facts. From now on earlier links
+ * of the node count no more. Replies with 1 when the era has recovered, and with 1 when it has all bars.
  */
 export const JOIN = script(
   'join',
@@ -49,7 +52,7 @@ export const JOIN = script(
   `redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])`,
   `redis.call('HSET', KEYS[3], ARGV[2], ARGV[4])`,
   `redis.call('HSET', KEYS[4], ARGV[2], ARGV[5])`,
-  `return {'ok', tostring(redis.call('EXISTS', KEYS[5]))}`,
+  `return {'ok', tostring(redis.call('EXISTS', KEYS[5])), tostring(redis.call('EXISTS', KEYS[6]))}`,
 );
 
 /**
@@ -67,22 +70,83 @@ export const RENEW = script(
 );
 
 /**
- * Keys: era, links, player, index, stages. Parameters: era, node, link, player, connection id, value, stage id, runtime,
- * maximum. Replies with the fault, or with `ok` when the connection is listed, as it may have been before.
+ * The first bar among those whose names are the parameters from `from` on that keeps out who signed in at `since`. The
+ * times are numbers: as texts, they would be compared like words.
+ */
+const FIND_BAR_AMONG = `local function find_bar(bars, now, since, from)
+  if #ARGV < from then return nil end
+  local values = redis.call('HMGET', bars, unpack(ARGV, from))
+  for i, value in ipairs(values) do
+    if value then
+      local state, till, before = string.match(value, '^%d+|(%a+)|(%d*)|(%d*)|')
+      local holds = state == 'set' and (till == '' or now < tonumber(till))
+      if holds and (before == '' or since < tonumber(before)) then return {'barred', ARGV[from + i - 1], value} end
+    end
+  end
+  return nil
+end`;
+
+/** Nobody is let in before the era has every bar. */
+const WITH_BARS = (barred: string) => `if redis.call('EXISTS', ${barred}) == 0 then return {'unbarred'} end`;
+
+/**
+ * Keys: era, links, player, index, stages, barred, bars. Parameters: era, node, link, player, connection id, value, stage id,
+ * runtime, maximum, now, when the player signed in, names of bars. Replies with the fault, with a bar and its value, or with
+ * `ok` when the connection is listed, as it may have been before.
  */
 export const REGISTER = script(
   'register',
+  FIND_BAR_AMONG,
   IN_ERA,
   ON_LINK,
+  WITH_BARS('KEYS[6]'),
   `local newest = redis.call('HGET', KEYS[5], ARGV[7])`,
   `if newest == 'closed' then return {'stage_closed'} end`,
   `if newest and newest ~= 'empty' and (ARGV[8] == 'empty' or newest > ARGV[8]) then return {'runtime_changed'} end`,
+  `local bar = find_bar(KEYS[7], tonumber(ARGV[10]), tonumber(ARGV[11]), 12)`,
+  `if bar then return bar end`,
   `if redis.call('HEXISTS', KEYS[3], ARGV[5]) == 1 then return {'ok'} end`,
   `if redis.call('HLEN', KEYS[3]) >= tonumber(ARGV[9]) then return {'player_full'} end`,
   `redis.call('HSET', KEYS[3], ARGV[5], ARGV[6])`,
   `redis.call('SADD', KEYS[4], ARGV[4])`,
   `return {'ok'}`,
 );
+
+/** Keys: era, barred, bars. Parameters: era, now, when the player signed in, names of bars. Replies as REGISTER does. */
+export const FIND_BAR = script(
+  'find_bar',
+  FIND_BAR_AMONG,
+  IN_ERA,
+  WITH_BARS('KEYS[2]'),
+  `return find_bar(KEYS[3], tonumber(ARGV[2]), tonumber(ARGV[3]), 4) or {'ok'}`,
+);
+
+/**
+ * Sets and lifts bars, and forgets a few that have ended. Keys: era, links, bars, barends, barred. Parameters: era, node,
+ * link, now, then for each bar its name, version, value and when it may be forgotten, or nothing. A version that is not
+ * newer than the known one changes nothing. Replies with 1 when the era has all bars.
+ */
+export const SET_BARS = script(
+  'set_bars',
+  IN_ERA,
+  ON_LINK,
+  `for i = 5, #ARGV, 4 do`,
+  `  local known = redis.call('HGET', KEYS[3], ARGV[i])`,
+  `  if not known or tonumber(string.match(known, '^%d+')) < tonumber(ARGV[i + 1]) then`,
+  `    redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 2])`,
+  `    if ARGV[i + 3] == '' then redis.call('ZREM', KEYS[4], ARGV[i])`,
+  `    else redis.call('ZADD', KEYS[4], ARGV[i + 3], ARGV[i]) end`,
+  `  end`,
+  `end`,
+  `for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', ARGV[4], 'LIMIT', 0, 20)) do`,
+  `  redis.call('HDEL', KEYS[3], name)`,
+  `  redis.call('ZREM', KEYS[4], name)`,
+  `end`,
+  `return {'ok', tostring(redis.call('EXISTS', KEYS[5]))}`,
+);
+
+/** The era has every bar from now on. Keys: era, links, barred. Parameters: era, node, link. */
+export const BARRED = script('barred', IN_ERA, ON_LINK, `redis.call('SET', KEYS[3], '1')`, `return {'ok'}`);
 
 /**
  * Lists connections that were listed in an era before, whatever their number. Keys: era, links, index, then a player for

@@ -45,7 +45,12 @@ test('what only looks is for a viewer, and what changes something or hands out U
   );
   assert.deepEqual(
     actionsOf('moderator').filter((action) => changing.includes(action)),
-    ['gamesparks:DisconnectPlayer'],
+    [
+      'gamesparks:DisconnectPlayer',
+      ...['respark:BlockPlayer', 'respark:BlockPlayerInGame'],
+      ...['respark:RevokePlayerTokens', 'respark:RevokePlayerTokensInGame'],
+      ...['respark:UnblockPlayer', 'respark:UnblockPlayerInGame'],
+    ],
   );
   for (const role of ['viewer', 'moderator', 'developer'] as const) {
     assert.ok(!actionsOf(role).includes('respark:ListAuditRecords'), role);
@@ -85,7 +90,13 @@ test('a role on a stage reaches no other stage, not even by deleting the game', 
     'gamesparks:GetStage',
     'gamesparks:GetPlayerConnectionStatus',
     'gamesparks:DisconnectPlayer',
+    'respark:BlockPlayer',
+    'respark:GetBlock',
     'respark:GetServerInfo',
+    'respark:GetStageAccess',
+    'respark:ListBlocks',
+    'respark:RevokePlayerTokens',
+    'respark:UnblockPlayer',
   ]);
   const admin = allowed('admin', limits);
   assert.ok(!admin.includes('gamesparks:DeleteGame') && admin.includes('gamesparks:DeleteStage'));

@@ -4,8 +4,8 @@ import { shown } from '../../text.ts';
 /** Kinds of people who get a key. Each has what it may do from the table below, and nothing that was added since. */
 export const ROLES = {
   viewer: 'sees everything but the audit log, and changes nothing',
-  moderator: 'sees players’ connections and disconnects players',
-  operator: 'sees everything, disconnects players, deploys, changes stages and tags',
+  moderator: 'sees players’ connections, disconnects and blocks players',
+  operator: 'sees everything, disconnects and blocks players, closes stages, deploys, changes stages and tags',
   developer:
     'sees everything but the audit log, changes configurations, makes snapshots, generates code, deploys and plays as any player',
   admin: 'does everything, including what makes and deletes games and stages',
@@ -67,6 +67,20 @@ export const GRANTS: Readonly<Record<string, Grant>> = {
   'gamesparks:GetPlayerConnectionStatus': seenByAll('stage'),
   'gamesparks:DisconnectPlayer': grant('stage', 'moderator', 'operator'),
   'respark:CheckPlayerToken': grant('stage', 'developer'),
+  // What staff have written about a player is not for everybody who may see things.
+  'respark:BlockPlayer': grant('stage', 'moderator', 'operator'),
+  'respark:BlockPlayerInGame': grant('stages', 'moderator', 'operator'),
+  'respark:CloseStageToPlayers': grant('stage', 'operator'),
+  'respark:GetBlock': grant('stage', 'moderator', 'operator'),
+  'respark:GetBlockInGame': grant('stages', 'moderator', 'operator'),
+  'respark:GetStageAccess': seenByAll('stage'),
+  'respark:ListBlocks': grant('stage', 'moderator', 'operator'),
+  'respark:ListBlocksInGame': grant('stages', 'moderator', 'operator'),
+  'respark:OpenStageToPlayers': grant('stage', 'operator'),
+  'respark:RevokePlayerTokens': grant('stage', 'moderator', 'operator'),
+  'respark:RevokePlayerTokensInGame': grant('stages', 'moderator', 'operator'),
+  'respark:UnblockPlayer': grant('stage', 'moderator', 'operator'),
+  'respark:UnblockPlayerInGame': grant('stages', 'moderator', 'operator'),
   // Whoever has a player's token can play as the player, as whoever deploys scripts can.
   'respark:CreatePlayerToken': grant('stage', 'developer'),
   'respark:DeleteSnapshot': grant('game', 'developer'),

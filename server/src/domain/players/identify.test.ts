@@ -45,7 +45,9 @@ function open({
     ...{ gameName: 'Zoo', gameState: game.state, runtimeId: undefined, identity: JSON.stringify(stored) },
   };
   const identify = createIdentify({
-    tokens: { verify: (_, token) => (token.startsWith('own ') ? { playerId: token.slice(4) } : undefined) },
+    tokens: {
+      verify: (_, token) => (token.startsWith('own ') ? { playerId: token.slice(4), issuedAtMs: 0 } : undefined),
+    },
     providerTokens: {
       verify: verify ?? (async () => ({ isGenuine: true, provider: full, payload: { sub, ...payload } })),
     },

@@ -20,8 +20,8 @@ const PLAYER_ID = new RegExp(`^[\\w-]{1,${MAX_PLAYER_ID_LENGTH}}$`);
 export interface Identified {
   readonly isIdentified: true;
   readonly playerId: string;
-  /** When the token was issued, if there is one that says so. */
-  readonly issuedAtMs?: number | undefined;
+  /** When the token was issued; now for a guest, and 0 where an identity provider does not say. */
+  readonly issuedAtMs: number;
   readonly session?: Session | undefined;
   /** Who has signed the token, if it was not the server. */
   readonly issuer?: string;
@@ -67,7 +67,7 @@ export function createIdentify({
     const identity = identityOf(stage);
     if (token === undefined) {
       if (!identity.allowGuests) return refused('this stage does not allow guests');
-      return { isIdentified: true, playerId: randomAlphanumeric(random, GUEST_ID_LENGTH) };
+      return { isIdentified: true, playerId: randomAlphanumeric(random, GUEST_ID_LENGTH), issuedAtMs: clock.now() };
     }
     const own = tokens.verify(stage.id, token);
     if (own !== undefined) return { isIdentified: true, ...own };
@@ -106,7 +106,7 @@ function playerOf({ provider, payload }: GenuineToken, sessionMs: number, nowMs:
   return {
     isIdentified: true,
     playerId,
-    issuedAtMs: typeof iat === 'number' ? iat * 1000 : undefined,
+    issuedAtMs: typeof iat === 'number' ? iat * 1000 : 0,
     session: { claims, lifetimeMs: sessionMs, untilMs: nowMs + sessionMs },
     issuer: provider.issuer,
   };

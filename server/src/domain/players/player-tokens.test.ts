@@ -55,7 +55,18 @@ test('a token that an earlier version has issued is the same to the last charact
     'eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJyZXNwYXJrIiwiYXVkIjoiMDE5MzliNWUtN2E3MC03YzNhLThhMWItMDEyMzQ1Njc4OWFiIiwic3ViIjoi' +
     'cGxheWVyLTEiLCJpYXQiOjE3NjczMjMwNDUsImV4cCI6MTc2NzQwOTQ0NX0.cit9n0STjvzBJX7mGBg4vUeVJy3kTb57CUiFiST7u6M';
   assert.equal(tokens.verify(STAGE, issued), 'player-1');
-  assert.equal(tokens.issue(STAGE, 'player-1'), issued);
+  assert.equal(tokensAt(NOW * 1000).issue(STAGE, 'player-1'), issued);
+});
+
+test('a token says to the millisecond when it was issued, and one that does not say has what its expiry leaves', () => {
+  const issuedAt = (token: string) => fullTokensAt(NOW * 1000).verify(STAGE, token)?.issuedAtMs;
+  assert.equal(
+    issuedAt(fullTokensAt(NOW * 1000).issue(STAGE, 'player-1', undefined, NOW * 1000 - 4_321)),
+    NOW * 1000 - 4_321,
+  );
+  assert.equal(issuedAt(fullTokensAt(NOW * 1000).issue(STAGE, 'player-1', undefined, NOW * 1000)), NOW * 1000);
+  const { iat: _, ...without } = CLAIMS;
+  assert.equal(issuedAt(signed(HEADER, encoded(without))), CLAIMS.exp * 1000 - 86_400_000);
 });
 
 test('the reference implementation accepts what is issued, whatever the player is called', async () => {

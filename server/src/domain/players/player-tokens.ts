@@ -26,8 +26,8 @@ export interface Session {
 /** What a token says. */
 export interface VerifiedToken {
   readonly playerId: string;
-  /** In milliseconds since 1970, of a whole second. */
-  readonly issuedAtMs?: number | undefined;
+  /** Milliseconds since 1970. A token that does not say has what its expiry leaves. */
+  readonly issuedAtMs: number;
   readonly session?: Session | undefined;
 }
 
@@ -37,8 +37,8 @@ export class SessionEnded extends Error {
 }
 
 export interface PlayerTokens {
-  /** A token that a later hello of the same player carries. Throws `SessionEnded`. */
-  issue(stageId: string, playerId: string, session?: Session): string;
+  /** A token that a later hello of the same player carries, issued now or at another time. Throws `SessionEnded`. */
+  issue(stageId: string, playerId: string, session?: Session, issuedAtMs?: number): string;
   /** What a token says that this stage issued and that has not expired; undefined for anything else. */
   verify(stageId: string, token: string): VerifiedToken | undefined;
 }
@@ -75,11 +75,13 @@ export function createPlayerTokens({
   const nowSeconds = () => Math.floor(clock.now() / 1000);
 
   return {
-    issue(stageId, playerId, session) {
-      const iat = nowSeconds();
-      const ends = iat + Math.ceil(Math.min(session?.lifetimeMs ?? lifetimeMs, lifetimeMs) / 1000);
+    issue(stageId, playerId, session, issuedAtMs = clock.now()) {
+      // To the millisecond, so that a revocation tells a token of the moment before from one of the moment after.
+      const iat = issuedAtMs / 1000;
+      const second = Math.floor(iat);
+      const ends = second + Math.ceil(Math.min(session?.lifetimeMs ?? lifetimeMs, lifetimeMs) / 1000);
       const until = Math.floor((session?.untilMs ?? Number.POSITIVE_INFINITY) / 1000);
-      if (until <= iat) throw new SessionEnded('the session of the player has ended: connect with a new token');
+      if (until <= second) throw new SessionEnded('the session of the player has ended: connect with a new token');
       const exp = Math.min(ends, until);
       const said = session === undefined ? {} : { until, claims: session.claims };
       const claims = base64url(JSON.stringify({ iss: ISSUER, aud: stageId, sub: playerId, iat, exp, ...said }));
@@ -101,8 +103,8 @@ export function createPlayerTokens({
       if (!isTimeOrAbsent(iat) || !isTimeOrAbsent(nbf) || (nbf !== undefined && nbf > now)) return undefined;
       if (iss !== ISSUER || !isForStage || typeof exp !== 'number' || exp <= now) return undefined;
       if (typeof sub !== 'string') return undefined;
-      const issuedAtMs = iat === undefined ? undefined : iat * 1000;
-      return { playerId: sub, issuedAtMs, session: sessionIn(read, exp - (iat ?? now)) };
+      const issuedAtMs = iat === undefined ? exp * 1000 - lifetimeMs : Math.round(iat * 1000);
+      return { playerId: sub, issuedAtMs, session: sessionIn(read, exp - Math.floor(iat ?? now)) };
     },
   };
 }

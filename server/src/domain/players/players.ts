@@ -4,7 +4,7 @@ import { isCallersMistake } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { andThen, inSteps, type MaybePromise, type Steps, settled } from '../../maybe-promise.ts';
 import type { Metrics } from '../../metrics.ts';
-import type { PlayerKey } from '../../player-key.ts';
+import type { PlayerKey, SignedInPlayer } from '../../player-key.ts';
 import type { RandomBytes } from '../../random.ts';
 import { EMPTY_RUNTIME_ID } from '../../runtime-id.ts';
 import type { Store } from '../../store/store.ts';
@@ -22,7 +22,7 @@ import type { ProviderTokens } from './provider-tokens.ts';
 /** A player who may connect, and the runtime that their connection opens on. */
 export interface Admission {
   readonly isAdmitted: true;
-  readonly player: PlayerKey;
+  readonly player: SignedInPlayer;
   readonly runtime: RuntimeName;
   /** What the token of the hello says, if it says more than who the player is. */
   readonly session?: Session | undefined;
@@ -144,10 +144,10 @@ export function createPlayers({
       if (isBeingDeleted(stage)) return { isAdmitted: false, reason: 'stage_deleted' };
       const identified = await identify(stage, token);
       if (!identified.isIdentified) return { ...identified, isAdmitted: false };
-      const { id: stageId, gameName, name: stageName } = stage;
+      const { id: stageId, gameId, gameName, name: stageName } = stage;
       return {
         isAdmitted: true,
-        player: { stageId, playerId: identified.playerId },
+        player: { stageId, playerId: identified.playerId, gameId, signedInAt: identified.issuedAtMs },
         session: identified.session,
         runtime: { id: stage.runtimeId ?? EMPTY_RUNTIME_ID, stage: { stageId, gameName, stageName } },
       };

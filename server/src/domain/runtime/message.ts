@@ -1,5 +1,5 @@
 import type { Payload } from '@respark/protocol';
-import type { PlayerKey } from '../../player-key.ts';
+import type { PlayerKey, SignedInPlayer } from '../../player-key.ts';
 import type { Session } from '../players/player-tokens.ts';
 
 export interface RuntimeName {
@@ -17,6 +17,11 @@ export interface Message {
   readonly session?: Session | undefined;
   /** For an event that a script has raised: how many handlers in a row have raised one, this one included. */
   readonly raised?: number;
+}
+
+/** A message that came on a connection. */
+export interface PlayerMessage extends Message {
+  readonly player: SignedInPlayer;
 }
 
 /** What came of a message; a code of the protocol, or one of the script's own, says why it was not handled. */

@@ -14,7 +14,10 @@ const [FIRST, SECOND, THIRD] = ['01', '02', '03'].map((start) => `${start}9b7d9a
 function open() {
   const { log, lines } = recordedLog();
   const runtimes = createRuntimes({
-    tokens: { issue: (...player) => `token of ${player.slice(0, 2).join('/')}` },
+    renewToken: async ({ stageId, playerId }) => ({
+      isHandled: true,
+      payload: { AuthenticationToken: `token of ${stageId}/${playerId}` },
+    }),
     answers: NO_ANSWERS,
     log,
   });
@@ -88,7 +91,7 @@ test('leaving more often than entering is a bug that shows', () => {
 
 test('every runtime answers the request for a player token, and says of other messages that nothing handles them', async () => {
   const runtime = open().enter('s1', EMPTY_RUNTIME_ID);
-  const message = { player: { stageId: 's1', playerId: 'p1' }, payload: {} };
+  const message = { player: { stageId: 's1', playerId: 'p1', gameId: 'g1', signedInAt: 0 }, payload: {} };
   assert.deepEqual(await runtime.request({ ...message, type: 'GameSparks.Identity.GetPlayerToken' }), {
     isHandled: true,
     payload: { AuthenticationToken: 'token of s1/p1' },

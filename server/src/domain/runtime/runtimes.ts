@@ -1,9 +1,9 @@
 import { GET_PLAYER_TOKEN } from '@respark/protocol';
 import type { Log } from '../../log.ts';
 import { EMPTY_RUNTIME_ID, isNewerRuntime } from '../../runtime-id.ts';
-import { type PlayerTokens, SessionEnded } from '../players/player-tokens.ts';
+import type { RenewToken } from '../players/token-renewal.ts';
 import type { GameAnswers } from './game-answers.ts';
-import { type Message, noHandler, type Outcome, type RuntimeName } from './message.ts';
+import { type Message, noHandler, type Outcome, type PlayerMessage, type RuntimeName } from './message.ts';
 import { GAME_PREFIX } from './message-types.ts';
 
 /**
@@ -12,7 +12,7 @@ import { GAME_PREFIX } from './message-types.ts';
  */
 export interface Runtime extends RuntimeName {
   /** Answers a request. A rejection is a fault of the server, never of the player. */
-  request(message: Message): Promise<Outcome>;
+  request(message: PlayerMessage): Promise<Outcome>;
   /** Takes an event; an event that was handled has no answer. */
   event(message: Message): Promise<Outcome>;
   /** Whether this node has heard of a newer runtime of the stage. */
@@ -43,11 +43,11 @@ interface StageRuntimes {
 }
 
 export function createRuntimes({
-  tokens,
+  renewToken,
   answers,
   log,
 }: {
-  tokens: Pick<PlayerTokens, 'issue'>;
+  renewToken: RenewToken;
   answers: GameAnswers;
   log: Log;
 }): Runtimes {
@@ -66,7 +66,7 @@ export function createRuntimes({
         if (type === GET_PLAYER_TOKEN) {
           const override = id === EMPTY_RUNTIME_ID ? undefined : await answers.override(name, message);
           if (override !== undefined) return override;
-          return answerWithToken(tokens, message);
+          return await renewToken(message.player, message.session);
         }
         return isAnswered(type) ? await answers.request(name, message) : noHandler('request', type);
       },
@@ -116,14 +116,4 @@ export function createRuntimes({
       return size;
     },
   };
-}
-
-function answerWithToken(tokens: Pick<PlayerTokens, 'issue'>, { player, session }: Message): Outcome {
-  try {
-    const token = tokens.issue(player.stageId, player.playerId, session);
-    return { isHandled: true, payload: { AuthenticationToken: token } };
-  } catch (error) {
-    if (!(error instanceof SessionEnded)) throw error;
-    return { isHandled: false, code: 'bad_request', message: error.message };
-  }
 }

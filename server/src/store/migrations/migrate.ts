@@ -5,6 +5,7 @@ import { createSnapshotsAndDeployments } from './0002-snapshots-and-deployments.
 import { createRuntimesAndClaims } from './0003-runtimes-and-claims.ts';
 import { createSizes } from './0004-sizes.ts';
 import { createStageIdentity } from './0006-stage-identity.ts';
+import { createBars } from './0005-bars.ts';
 
 /** In order. A migration's place in the list, from 1, is the version that it leads to; only ever append to the list. */
 const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
@@ -12,6 +13,7 @@ const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
   createSnapshotsAndDeployments,
   createRuntimesAndClaims,
   createSizes,
+  createBars,
   createStageIdentity,
 ];
 

@@ -1,0 +1,88 @@
+import { ServiceError } from '../../errors.ts';
+import type { BarRecord } from '../../store/store.ts';
+import { connectionIds, gameName, playerId, stageName, TRIMMED_PATTERN } from '../operations/shapes.ts';
+import { boolean, integer, label, map, string, structure, timestamp } from '../shape.ts';
+
+const LONGEST_SECONDS = 10 * 366 * 86_400;
+
+const reason = string({ min: 1, max: 64, pattern: TRIMMED_PATTERN });
+const message = string({ min: 1, max: 500 });
+const locale = string({ min: 2, max: 35, pattern: '^[A-Za-z0-9-]+$' });
+const messages = map(locale, message, { min: 1, max: 20 });
+const evidence = string({ min: 1, max: 4_000 });
+
+/** What is said of a bar. */
+export const wordingMembers = { Evidence: evidence, Message: message, Messages: messages, Reason: reason };
+
+/** How long it lasts. */
+export const durationMembers = { Seconds: integer({ min: 1, max: LONGEST_SECONDS }), Until: timestamp() };
+
+export const stageMembers = { GameName: label(gameName), StageName: label(stageName) };
+
+export const stagePlayerMembers = { ...stageMembers, PlayerId: label(playerId) };
+
+export const gamePlayerMembers = { GameName: label(gameName), PlayerId: label(playerId) };
+
+export const blockMembers = {
+  Actor: string({ min: 0, max: 2_048 }),
+  Created: timestamp(),
+  Enforced: boolean(),
+  Evidence: evidence,
+  Message: message,
+  Messages: messages,
+  PlayerId: playerId,
+  Reason: reason,
+  RequestId: string({ min: 0, max: 64 }),
+  StageName: stageName,
+  Until: timestamp(),
+};
+
+export const endedMembers = { DisconnectFailures: connectionIds, DisconnectSuccesses: connectionIds };
+
+export const block = structure(blockMembers);
+
+interface WordingInput {
+  readonly Evidence?: string | undefined;
+  readonly Message?: string | undefined;
+  readonly Messages?: Readonly<Record<string, string>> | undefined;
+  readonly Reason?: string | undefined;
+}
+
+interface DurationInput {
+  readonly Seconds?: number | undefined;
+  readonly Until?: number | undefined;
+}
+
+export function wordingOf({ Evidence, Message, Messages, Reason }: WordingInput) {
+  const all = { ...Messages, ...(Message !== undefined && { '': Message }) };
+  return { evidence: Evidence, reason: Reason, messages: all };
+}
+
+/** Throws `validation` when both ways to say it are used. */
+export function durationOf({ Seconds, Until }: DurationInput) {
+  if (Seconds !== undefined && Until !== undefined) {
+    throw new ServiceError(
+      'validation',
+      '"Until" and "Seconds" both say when it ends: give one of them, or none for good',
+    );
+  }
+  return { seconds: Seconds, until: Until };
+}
+
+/** What is empty is left out. */
+export function toBlock(bar: BarRecord & { readonly stageName?: string | undefined }) {
+  const { '': own, ...byLocale } = bar.messages;
+  return {
+    Actor: bar.actor,
+    Created: bar.createdAt,
+    Enforced: bar.isEnforced,
+    Evidence: bar.evidence || undefined,
+    Message: own,
+    Messages: Object.keys(byLocale).length === 0 ? undefined : byLocale,
+    PlayerId: bar.playerId,
+    Reason: bar.reason || undefined,
+    RequestId: bar.requestId,
+    StageName: bar.stageName,
+    Until: bar.until,
+  };
+}

@@ -1,0 +1,248 @@
+import type { Arns } from '../../domain/arn.ts';
+import type { DisconnectResult } from '../../domain/players/disconnect.ts';
+import { COMMON_ERRORS } from '../operation.ts';
+import { gameResource, gameTags, stageResource, stageTags } from '../operations/resources.ts';
+import { gameName, maxResults, nextToken } from '../operations/shapes.ts';
+import { boolean, label, list, query, structure, timestamp } from '../shape.ts';
+import {
+  block,
+  blockMembers,
+  durationMembers,
+  durationOf,
+  endedMembers,
+  gamePlayerMembers,
+  stageMembers,
+  stagePlayerMembers,
+  toBlock,
+  wordingMembers,
+  wordingOf,
+} from './block-shapes.ts';
+import { ownOperation } from './own-operation.ts';
+
+const STAGE_PLAYER = '/respark/game/{GameName}/stage/{StageName}/player/{PlayerId}';
+const GAME_PLAYER = '/respark/game/{GameName}/player/{PlayerId}';
+
+const IN_GAME = ['GameName', 'PlayerId'] as const;
+const IN_STAGE = ['GameName', 'PlayerId', 'StageName'] as const;
+
+interface GamePlayer {
+  readonly GameName: string;
+  readonly PlayerId: string;
+}
+
+interface StagePlayer extends GamePlayer {
+  readonly StageName: string;
+}
+
+/** As for the operations of Amazon's about a player: a policy can restrict a key to a stage or to certain players. */
+const stagePlayerResource = ({ GameName, StageName, PlayerId }: StagePlayer, arns: Arns) => [
+  arns.stage(GameName, StageName),
+  arns.player(GameName, StageName, PlayerId),
+];
+
+const nameOf = ({ GameName, StageName, PlayerId }: GamePlayer & { readonly StageName?: string }) => ({
+  gameName: GameName,
+  stageName: StageName,
+  playerId: PlayerId,
+});
+
+const toEnded = ({ successes, failures }: DisconnectResult) => ({
+  DisconnectFailures: failures,
+  DisconnectSuccesses: successes,
+});
+
+const BLOCKED =
+  'Once the call has returned, no connection of the player is welcomed on any node, whichever took the call, and those that there were have ended. Exceptions are the connections in `DisconnectFailures`: the node that owns one did not prove its end in time. The server goes on to end them; `GetBlock` says `Enforced` once all have.';
+const TERMS =
+  'The block lasts until `Until`, or for `Seconds`, or for good. Players are told with the close code 4510, whose reason has `Message` as far as it fits, and `until`. `Messages` has others by locale. `Reason` is a code of the game’s own; `Evidence` is for staff only. A block that is there already is replaced.';
+const AWAY =
+  'It is a retryable `InternalServerException` while the directory of the cluster is away. The block is stored all the same, and comes into force as soon as the directory is back.';
+const LIFTED =
+  'Once the call has returned, no later attempt of the player to connect is refused because of the block. A player who is not blocked stays so: `WasBlocked` is false then.';
+const REVOKED =
+  'Refuses every token of the player that was issued before the call, on all nodes: whoever comes with one is closed with 4503. Connections are ended too, with 4500, unless `KeepConnections` is true; one that goes on can get no new token if it signed in before. Tokens that are issued after the call count.';
+
+export const blockPlayer = ownOperation({
+  name: 'BlockPlayer',
+  http: { method: 'POST', path: `${STAGE_PLAYER}/block` },
+  isIdempotent: true,
+  throttleClass: 'disconnect',
+  input: structure({ ...stagePlayerMembers, ...wordingMembers, ...durationMembers }, IN_STAGE),
+  output: structure({ Block: block, ...endedMembers }),
+  errors: [...COMMON_ERRORS, 'not_found'],
+  resource: stagePlayerResource,
+  resourceTags: stageTags,
+  decisions: ['Keeps a player from connecting to a stage.', BLOCKED, TERMS, AWAY],
+  async handler({ input, services, change }) {
+    const asked = { ...wordingOf(input), ...durationOf(input) };
+    const { block, ended } = await services.blocks.block(nameOf(input), asked, change);
+    return { Block: toBlock({ ...block, stageName: input.StageName }), ...toEnded(ended) };
+  },
+});
+
+export const blockPlayerInGame = ownOperation({
+  name: 'BlockPlayerInGame',
+  http: { method: 'POST', path: `${GAME_PLAYER}/block` },
+  isIdempotent: true,
+  throttleClass: 'disconnect',
+  input: structure({ ...gamePlayerMembers, ...wordingMembers, ...durationMembers }, IN_GAME),
+  output: structure({ Block: block, ...endedMembers }),
+  errors: [...COMMON_ERRORS, 'not_found'],
+  resource: gameResource,
+  resourceTags: gameTags,
+  decisions: ['As BlockPlayer, in all stages of the game, also those that are made later.', BLOCKED, TERMS, AWAY],
+  async handler({ input, services, change }) {
+    const asked = { ...wordingOf(input), ...durationOf(input) };
+    const { block, ended } = await services.blocks.block(nameOf(input), asked, change);
+    return { Block: toBlock(block), ...toEnded(ended) };
+  },
+});
+
+export const unblockPlayer = ownOperation({
+  name: 'UnblockPlayer',
+  http: { method: 'DELETE', path: `${STAGE_PLAYER}/block` },
+  isIdempotent: true,
+  throttleClass: 'write',
+  input: structure(stagePlayerMembers, IN_STAGE),
+  output: structure({ WasBlocked: boolean() }),
+  errors: [...COMMON_ERRORS, 'not_found'],
+  resource: stagePlayerResource,
+  resourceTags: stageTags,
+  decisions: ['Ends a block that BlockPlayer has set; one in the whole game stays.', LIFTED],
+  async handler({ input, services, change }) {
+    return { WasBlocked: await services.blocks.unblock(nameOf(input), change) };
+  },
+});
+
+export const unblockPlayerInGame = ownOperation({
+  name: 'UnblockPlayerInGame',
+  http: { method: 'DELETE', path: `${GAME_PLAYER}/block` },
+  isIdempotent: true,
+  throttleClass: 'write',
+  input: structure(gamePlayerMembers, IN_GAME),
+  output: structure({ WasBlocked: boolean() }),
+  errors: [...COMMON_ERRORS, 'not_found'],
+  resource: gameResource,
+  resourceTags: gameTags,
+  decisions: ['Ends a block that BlockPlayerInGame has set; those in single stages stay.', LIFTED],
+  async handler({ input, services, change }) {
+    return { WasBlocked: await services.blocks.unblock(nameOf(input), change) };
+  },
+});
+
+export const getBlock = ownOperation({
+  name: 'GetBlock',
+  http: { method: 'GET', path: `${STAGE_PLAYER}/block` },
+  isIdempotent: true,
+  throttleClass: 'read',
+  input: structure(stagePlayerMembers, IN_STAGE),
+  output: structure({ Block: block }),
+  errors: [...COMMON_ERRORS, 'not_found'],
+  resource: stagePlayerResource,
+  resourceTags: stageTags,
+  decisions: ['Describes the block of a player in a stage; it is a `ResourceNotFoundException` when there is none.'],
+  async handler({ input, services }) {
+    const block = await services.blocks.get(nameOf(input));
+    return { Block: toBlock({ ...block, stageName: input.StageName }) };
+  },
+});
+
+export const getBlockInGame = ownOperation({
+  name: 'GetBlockInGame',
+  http: { method: 'GET', path: `${GAME_PLAYER}/block` },
+  isIdempotent: true,
+  throttleClass: 'read',
+  input: structure(gamePlayerMembers, IN_GAME),
+  output: structure({ Block: structure(blockMembers) }),
+  errors: [...COMMON_ERRORS, 'not_found'],
+  resource: gameResource,
+  resourceTags: gameTags,
+  decisions: [
+    'Describes the block of a player in the whole game; it is a `ResourceNotFoundException` when there is none.',
+  ],
+  async handler({ input, services }) {
+    return { Block: toBlock(await services.blocks.get(nameOf(input))) };
+  },
+});
+
+const PAGES = 'Blocks that have ended are not listed. Pages have at most 100, in no order that means anything.';
+
+export const listBlocks = ownOperation({
+  name: 'ListBlocks',
+  http: { method: 'GET', path: '/respark/game/{GameName}/stage/{StageName}/block' },
+  isIdempotent: true,
+  throttleClass: 'read',
+  input: structure({ ...stageMembers, MaxResults: query(maxResults), NextToken: query(nextToken) }, [
+    'GameName',
+    'StageName',
+  ]),
+  output: structure({ Blocks: list(block), NextToken: nextToken }, ['Blocks']),
+  errors: [...COMMON_ERRORS, 'not_found'],
+  resource: stageResource,
+  resourceTags: stageTags,
+  decisions: ['Lists who is blocked in a stage by a block of that stage.', PAGES],
+  async handler({ input, services }) {
+    const place = { gameName: input.GameName, stageName: input.StageName };
+    const page = await services.blocks.list(place, { maxResults: input.MaxResults, nextToken: input.NextToken });
+    return { Blocks: page.items.map(toBlock), NextToken: page.nextToken };
+  },
+});
+
+export const listBlocksInGame = ownOperation({
+  name: 'ListBlocksInGame',
+  http: { method: 'GET', path: '/respark/game/{GameName}/block' },
+  isIdempotent: true,
+  throttleClass: 'read',
+  input: structure({ GameName: label(gameName), MaxResults: query(maxResults), NextToken: query(nextToken) }, [
+    'GameName',
+  ]),
+  output: structure({ Blocks: list(block), NextToken: nextToken }, ['Blocks']),
+  errors: [...COMMON_ERRORS, 'not_found'],
+  resource: gameResource,
+  resourceTags: gameTags,
+  decisions: ['Lists who is blocked in a game: in the whole game, and in each stage, which `StageName` names.', PAGES],
+  async handler({ input, services }) {
+    const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
+    const page = await services.blocks.list({ gameName: input.GameName }, request);
+    return { Blocks: page.items.map(toBlock), NextToken: page.nextToken };
+  },
+});
+
+const revoked = structure({ ...endedMembers, IssuedBefore: timestamp() });
+const revocationMembers = { ...wordingMembers, KeepConnections: boolean() };
+
+export const revokePlayerTokens = ownOperation({
+  name: 'RevokePlayerTokens',
+  http: { method: 'POST', path: `${STAGE_PLAYER}/token/revocation` },
+  isIdempotent: true,
+  throttleClass: 'disconnect',
+  input: structure({ ...stagePlayerMembers, ...revocationMembers }, IN_STAGE),
+  output: revoked,
+  errors: [...COMMON_ERRORS, 'not_found'],
+  resource: stagePlayerResource,
+  resourceTags: stageTags,
+  decisions: [REVOKED, 'Tokens are told apart by the clocks of the nodes that issued them, to the millisecond.', AWAY],
+  async handler({ input, services, change }) {
+    const asked = { ...wordingOf(input), keepsConnections: input.KeepConnections ?? false };
+    const { revocation, ended } = await services.blocks.revokeTokens(nameOf(input), asked, change);
+    return { ...toEnded(ended), IssuedBefore: revocation.signedInBefore };
+  },
+});
+
+export const revokePlayerTokensInGame = ownOperation({
+  name: 'RevokePlayerTokensInGame',
+  http: { method: 'POST', path: `${GAME_PLAYER}/token/revocation` },
+  isIdempotent: true,
+  throttleClass: 'disconnect',
+  input: structure({ ...gamePlayerMembers, ...revocationMembers }, IN_GAME),
+  output: revoked,
+  errors: [...COMMON_ERRORS, 'not_found'],
+  resource: gameResource,
+  resourceTags: gameTags,
+  decisions: ['As RevokePlayerTokens, for the player’s tokens of all stages of the game.', REVOKED, AWAY],
+  async handler({ input, services, change }) {
+    const asked = { ...wordingOf(input), keepsConnections: input.KeepConnections ?? false };
+    const { revocation, ended } = await services.blocks.revokeTokens(nameOf(input), asked, change);
+    return { ...toEnded(ended), IssuedBefore: revocation.signedInBefore };
+  },
+});

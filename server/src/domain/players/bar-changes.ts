@@ -1,0 +1,112 @@
+import type { Clock } from '../../clock.ts';
+import { ServiceError } from '../../errors.ts';
+import type { BarRecord, NewBar, Store } from '../../store/store.ts';
+import type { Change } from '../audit.ts';
+import { gameNotFound } from '../games.ts';
+import { activeStage, findStage } from '../stages.ts';
+import type { BarEnforcement } from './bar-enforcement.ts';
+import { type BarredScope, barName } from './bars.ts';
+import type { DisconnectResult } from './disconnect.ts';
+
+/** What is said of a bar. */
+export interface Wording {
+  readonly reason?: string | undefined;
+  /** By locale; the one under `` is for all others. */
+  readonly messages?: Readonly<Record<string, string>> | undefined;
+  readonly evidence?: string | undefined;
+}
+
+/** How long: until a time, for a time, or, with neither, until somebody ends it. */
+export interface Duration {
+  readonly until?: number | undefined;
+  readonly seconds?: number | undefined;
+}
+
+/** A game, or a stage of it. */
+export interface NamedPlace {
+  readonly gameName: string;
+  readonly stageName?: string | undefined;
+}
+
+type NewTerms = Wording & Pick<NewBar, 'until' | 'signedInBefore' | 'endsConnections'>;
+
+/** How bars of every kind change: in the store first, then in the directory. */
+export interface BarChanges {
+  /** Throws `not_found` for what is unknown or being deleted. */
+  getPlace(place: NamedPlace): Promise<BarredScope>;
+  set(
+    kind: BarRecord['kind'],
+    scope: BarredScope,
+    terms: NewTerms,
+    change: Change,
+  ): Promise<{ readonly record: BarRecord; readonly ended: DisconnectResult }>;
+  /** Says whether the bar held until now. */
+  lift(kind: BarRecord['kind'], scope: BarredScope): Promise<boolean>;
+  /** The bar, if it holds. */
+  find(kind: BarRecord['kind'], scope: BarredScope): Promise<BarRecord | undefined>;
+  /** Throws `validation` for a time that has passed. */
+  endOf(duration: Duration): number | undefined;
+}
+
+export function createBarChanges({
+  store,
+  enforcement,
+  clock,
+}: {
+  store: {
+    readonly bars: Store['bars'];
+    readonly games: Pick<Store['games'], 'find'>;
+    readonly stages: Pick<Store['stages'], 'find'>;
+  };
+  enforcement: Pick<BarEnforcement, 'bring' | 'standing'>;
+  clock: Clock;
+}): BarChanges {
+  function holds({ state, until }: BarRecord): boolean {
+    return state === 'SET' && (until === undefined || until > clock.now());
+  }
+
+  return {
+    async getPlace({ gameName, stageName }) {
+      if (stageName !== undefined) {
+        const stage = activeStage(await findStage(store, gameName, stageName), gameName, stageName);
+        return { gameId: stage.gameId, stageId: stage.id };
+      }
+      const game = await store.games.find(gameName);
+      if (game === undefined || game.state === 'DELETING') return gameNotFound(gameName);
+      return { gameId: game.id };
+    },
+
+    async set(kind, scope, { reason = '', messages = {}, evidence = '', ...terms }, { actor, requestId }) {
+      const { gameId, stageId, playerId } = scope;
+      const { until, signedInBefore, endsConnections } = terms;
+      const asOf = enforcement.standing();
+      const record = await store.bars.set({
+        ...{ name: barName(kind, scope), kind, gameId, stageId, playerId, until, signedInBefore, endsConnections },
+        ...{ reason, messages, evidence, actor, requestId, createdAt: Math.floor(clock.now()) },
+      });
+      const ended = await enforcement.bring(record, asOf);
+      return { record: { ...record, isEnforced: ended.failures.length === 0 }, ended };
+    },
+
+    async lift(kind, scope) {
+      const name = barName(kind, scope);
+      const asOf = enforcement.standing();
+      const before = await store.bars.find(name);
+      const lifted = before && (await store.bars.lift(name, Math.floor(clock.now())));
+      if (before === undefined || lifted === undefined) return false;
+      await enforcement.bring(lifted, asOf);
+      return holds(before);
+    },
+
+    async find(kind, scope) {
+      const record = await store.bars.find(barName(kind, scope));
+      return record !== undefined && holds(record) ? record : undefined;
+    },
+
+    endOf({ until, seconds }) {
+      const end = seconds === undefined ? until : Math.ceil(clock.now() + seconds * 1_000);
+      if (end === undefined || end > clock.now()) return end;
+      throw new ServiceError('validation', `"Until" must be in the future, got ${new Date(end).toISOString()}`);
+    },
+  };
+}

@@ -1,0 +1,176 @@
+import { type Clock, withTimeout } from '../../clock.ts';
+import type { Cluster, Standing } from '../../cluster/cluster.ts';
+import type { FarewellWords } from '../../disconnect-order.ts';
+import { ServiceError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { BarRecord, Store } from '../../store/store.ts';
+import { type BackgroundWork, createBackground } from '../background.ts';
+import { markerOf } from './bars.ts';
+import type { Disconnect, DisconnectResult } from './disconnect.ts';
+
+/** How often a node looks for bars that nobody has brought to the directory yet, and for those that have ended. */
+const LOOK_PERIOD_MS = 10_000;
+/** A bar that has ended is kept for so long, for those who want to know why a player could not connect. */
+const ENDED_KEPT_MS = 3_600_000;
+const LOOKED_AT_ONCE = 100;
+const REMOVED_AT_ONCE = 500;
+const STAGES_AT_ONCE = 20;
+
+const NOBODY: DisconnectResult = { successes: [], failures: [] };
+
+/**
+ * Brings bars from the store to the directory. The order makes what is promised: a bar is stored, then acknowledged by the
+ * directory, and only then the player's connections are listed and ended. So each connection that registered before is in
+ * the list, and none registers later. A bar that is lifted is marked in the store, lifted in the directory, and only then
+ * removed: as long as the directory does not know, the store does.
+ */
+export interface BarEnforcement extends BackgroundWork {
+  /** Looks for what is left again and again from now on, until `close`. */
+  start(): void;
+  /** To be taken before the bar is read or written. */
+  standing(): Standing;
+  /**
+   * Brings what was just written. Throws an `internal` that may be tried again when the directory does not take it in time;
+   * the nodes then go on by themselves.
+   */
+  bring(record: BarRecord, asOf: Standing): Promise<DisconnectResult>;
+}
+
+export function createBarEnforcement({
+  store,
+  cluster,
+  disconnect,
+  clock,
+  log,
+  settings,
+}: {
+  store: { readonly bars: Store['bars']; readonly stages: Pick<Store['stages'], 'list'> };
+  cluster: Cluster;
+  disconnect: Disconnect;
+  clock: Clock;
+  log: Log;
+  settings: { readonly disconnectDeadlineMs: number };
+}): BarEnforcement {
+  const background = createBackground({ clock, log, failure: 'a bar could not be enforced and will be tried again' });
+  let isClosing = false;
+  let cancel = () => {};
+  let looking = Promise.resolve();
+
+  const standing = () => ({ era: cluster.era(), node: cluster.node });
+
+  const endConnections = createEndConnections({ store, cluster, disconnect, clock });
+
+  async function enforce(record: BarRecord, asOf: Standing): Promise<DisconnectResult> {
+    const { name, version, state } = record;
+    const { target, bar } = markerOf(record);
+    const { disconnectDeadlineMs: timeoutMs } = settings;
+    const deadline = clock.monotonic() + timeoutMs;
+    if (state === 'LIFTED') {
+      await withTimeout(cluster.liftBar(target, version), timeoutMs, clock);
+      await store.bars.remove(name, version);
+      return NOBODY;
+    }
+    // One that has ended meanwhile is brought too: what it took the place of may last longer.
+    await withTimeout(cluster.setBar(target, bar, asOf), timeoutMs, clock);
+    const ended = await withTimeout(endConnections(record, deadline - clock.monotonic()), timeoutMs, clock);
+    // A connection whose end is not proven is asked for again, by whichever node comes first.
+    if (ended.failures.length === 0) await store.bars.markEnforced(name, version);
+    return ended;
+  }
+
+  /** Does what is still to be done, whoever has begun it. */
+  async function attempt(name: string): Promise<boolean> {
+    const asOf = standing();
+    const record = await store.bars.find(name);
+    if (record === undefined || record.isEnforced) return true;
+    const { failures } = await enforce(record, asOf);
+    return failures.length === 0;
+  }
+
+  async function resume(): Promise<void> {
+    await store.bars.removeEnded(clock.now() - ENDED_KEPT_MS, REMOVED_AT_ONCE);
+    for (const { name } of await store.bars.listUnfinished(LOOKED_AT_ONCE)) {
+      void background.run(name, () => attempt(name));
+    }
+  }
+
+  /** On every node, because any may be the one that still reaches the directory. */
+  function look(): void {
+    cancel = clock.after(LOOK_PERIOD_MS, () => {
+      looking = resume()
+        .catch((err: unknown) => log.warn({ err }, 'bars that are still to be enforced could not be looked for'))
+        .then(() => {
+          if (!isClosing) look();
+        });
+    });
+  }
+
+  return {
+    name: 'bars',
+    standing,
+    start: look,
+    async bring(record, asOf) {
+      try {
+        return await enforce(record, asOf);
+      } catch (cause) {
+        const { name } = record;
+        if (!isClosing) void background.run(name, () => attempt(name));
+        const message =
+          'The directory of connections is not available. The change is stored and will be enforced; try again to see it done.';
+        throw new ServiceError('internal', message, { cause });
+      }
+    },
+    resume,
+    settled: background.settled,
+    async close() {
+      isClosing = true;
+      cancel();
+      await looking;
+      await background.close();
+    },
+  };
+}
+
+/** The one place where connections are ended because of a bar. */
+function createEndConnections({
+  store,
+  cluster,
+  disconnect,
+  clock,
+}: {
+  store: { readonly stages: Pick<Store['stages'], 'list'> };
+  cluster: Cluster;
+  disconnect: Disconnect;
+  clock: Clock;
+}) {
+  return async (record: BarRecord, timeoutMs: number): Promise<DisconnectResult> => {
+    const { gameId, stageId, playerId, requestId, reason, messages, until, endsConnections } = record;
+    if (!endsConnections || (until !== undefined && until <= clock.now())) return NOBODY;
+    const text = messages[''];
+    if (playerId === undefined) {
+      if (stageId !== undefined) await cluster.requestAll('send_away', { stageId, text, until }, timeoutMs);
+      return NOBODY;
+    }
+    const farewell = { ...(reason !== '' && { reason }), ...wordsOf(messages), until };
+    const order = { requestId, reason: text, farewell };
+    const end = (id: string) => disconnect({ player: { stageId: id, playerId }, order, timeoutMs: timeoutMs * 0.9 });
+    if (stageId !== undefined) return await end(stageId);
+    const ended: DisconnectResult[] = [];
+    let after: string | undefined;
+    do {
+      const stages = await store.stages.list(gameId, { ...(after !== undefined && { after }), limit: STAGES_AT_ONCE });
+      ended.push(...(await Promise.all(stages.map(async ({ id }) => await end(id)))));
+      after = stages.length === STAGES_AT_ONCE ? stages.at(-1)?.name : undefined;
+    } while (after !== undefined);
+    return {
+      successes: ended.flatMap(({ successes }) => successes),
+      failures: ended.flatMap(({ failures }) => failures),
+    };
+  };
+}
+
+/** What players are told, as a farewell says it. The text for all other locales is that of an unknown language. */
+function wordsOf({ '': message, ...messages }: BarRecord['messages']): Pick<FarewellWords, 'message' | 'messages'> {
+  if (Object.keys(messages).length === 0) return { message };
+  return { messages: message === undefined ? messages : { und: message, ...messages } };
+}

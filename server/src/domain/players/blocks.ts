@@ -1,0 +1,123 @@
+import type { Clock } from '../../clock.ts';
+import { ServiceError } from '../../errors.ts';
+import type { BarRecord, Store } from '../../store/store.ts';
+import type { Audit, Change } from '../audit.ts';
+import type { Page, PageRequest, Paginate } from '../pagination.ts';
+import type { BarChanges, Duration, NamedPlace, Wording } from './bar-changes.ts';
+import type { DisconnectResult } from './disconnect.ts';
+
+/** A player in a stage, or in all stages of the game. */
+export interface BlockedPlayer extends NamedPlace {
+  readonly playerId: string;
+}
+
+/** A bar and the name of its stage. */
+export type Block = BarRecord & { readonly stageName: string | undefined };
+
+/**
+ * Who may not connect. Once a call that bars somebody has returned, none of the player's connections is welcomed, on any node,
+ * except those that it names as failures; once one that lets somebody in has returned, none is refused because of what it
+ * ended.
+ *
+ * All throw `not_found` for a game or stage that is unknown or being deleted, and those that change something an `internal`
+ * that may be tried again when the store or the directory is not available. What is stored by then comes into force as soon
+ * as the directory is back.
+ */
+export interface Blocks {
+  /** Blocks the player, or changes the block, and ends the player's connections. */
+  block(
+    player: BlockedPlayer,
+    asked: Wording & Duration,
+    change: Change,
+  ): Promise<{ readonly block: BarRecord; readonly ended: DisconnectResult }>;
+  /** Does nothing for a player who is not blocked; says whether they were. */
+  unblock(player: BlockedPlayer, change: Change): Promise<boolean>;
+  /** The block, unless it has ended; throws `not_found` without one. */
+  get(player: BlockedPlayer): Promise<BarRecord>;
+  /** The blocks in a stage; without a stage, those of a whole game and in each of its stages. */
+  list(place: NamedPlace, page: PageRequest): Promise<Page<Block>>;
+  /** Refuses the player's tokens that were issued before now, and ends the connections, unless they are to go on. */
+  revokeTokens(
+    player: BlockedPlayer,
+    asked: Wording & { readonly keepsConnections: boolean },
+    change: Change,
+  ): Promise<{ readonly revocation: BarRecord; readonly ended: DisconnectResult }>;
+}
+
+/** A token lives no longer, whatever the settings say. */
+const LONGEST_TOKEN_MS = 3_650 * 86_400_000;
+
+export function createBlocks({
+  store,
+  changes,
+  audit,
+  paginate,
+  clock,
+}: {
+  store: { readonly bars: Pick<Store['bars'], 'list'>; readonly stages: Pick<Store['stages'], 'findById'> };
+  changes: BarChanges;
+  audit: Audit;
+  paginate: Paginate;
+  clock: Clock;
+}): Blocks {
+  const getScope = async (player: BlockedPlayer) => ({
+    ...(await changes.getPlace(player)),
+    playerId: player.playerId,
+  });
+
+  const about = ({ playerId }: BlockedPlayer, change: Change): Change => ({ playerId, ...change });
+
+  async function block(player: BlockedPlayer, asked: Wording & Duration, change: Change) {
+    const terms = { ...asked, until: changes.endOf(asked), signedInBefore: undefined, endsConnections: true };
+    const { record, ended } = await changes.set('block', await getScope(player), terms, change);
+    return { block: record, ended };
+  }
+
+  return {
+    block: (player, asked, change) =>
+      audit.around(
+        about(player, change),
+        () => block(player, asked, change),
+        ({ ended }) => ended,
+      ),
+
+    unblock: (player, change) =>
+      audit.around(about(player, change), async () => await changes.lift('block', await getScope(player))),
+
+    async get(player) {
+      const found = await changes.find('block', await getScope(player));
+      if (found !== undefined) return found;
+      const where = player.stageName === undefined ? 'the whole game' : `stage "${player.stageName}"`;
+      throw new ServiceError(
+        'not_found',
+        `player "${player.playerId}" is not blocked in ${where}: ListBlocks shows who is`,
+      );
+    },
+
+    async list(place, request) {
+      const { gameId, stageId } = await changes.getPlace(place);
+      const scope = { kind: 'block', gameId, stageId } as const;
+      const page = await paginate(`ListBlocks ${gameId} ${stageId ?? ''}`, request, (some) =>
+        store.bars.list(scope, clock.now(), some),
+      );
+      const ids = new Set(page.items.flatMap((bar) => bar.stageId ?? []));
+      const names = new Map<string, string | undefined>();
+      for (const id of ids) names.set(id, (await store.stages.findById(id))?.name);
+      return { ...page, items: page.items.map((bar) => ({ ...bar, stageName: names.get(bar.stageId ?? '') })) };
+    },
+
+    revokeTokens: (player, { keepsConnections, ...wording }, change) =>
+      audit.around(
+        about(player, change),
+        async () => {
+          const scope = await getScope(player);
+          const now = Math.floor(clock.now());
+          const times = { until: now + LONGEST_TOKEN_MS, signedInBefore: now };
+          const terms = { ...wording, ...times, endsConnections: !keepsConnections };
+          const { record, ended } = await changes.set('revocation', scope, terms, change);
+          return { revocation: record, ended };
+        },
+        ({ ended }) => ended,
+      ),
+  };
+}

@@ -1,0 +1,37 @@
+import type { BarRecord } from '../../store/store.ts';
+import type { Audit, Change } from '../audit.ts';
+import type { BarChanges, Duration, Wording } from './bar-changes.ts';
+
+interface NamedStage {
+  readonly gameName: string;
+  readonly stageName: string;
+}
+
+/** Stages that are closed to newcomers, for maintenance. Promises and throws as `Blocks` does. */
+export interface StageAccess {
+  /** Refuses everybody who comes to the stage, and sends away who is there, if that is asked for. */
+  close(
+    stage: NamedStage,
+    asked: Wording & Duration & { readonly sendsAway: boolean },
+    change: Change,
+  ): Promise<BarRecord>;
+  /** Says whether the stage was closed. */
+  open(stage: NamedStage, change: Change): Promise<boolean>;
+  /** Why the stage is closed; undefined while it is open. */
+  findClosure(stage: NamedStage): Promise<BarRecord | undefined>;
+}
+
+export function createStageAccess({ changes, audit }: { changes: BarChanges; audit: Audit }): StageAccess {
+  return {
+    close: (stage, { sendsAway, ...asked }, change) =>
+      audit.around(change, async () => {
+        const terms = { ...asked, until: changes.endOf(asked), signedInBefore: undefined, endsConnections: sendsAway };
+        return (await changes.set('closure', await changes.getPlace(stage), terms, change)).record;
+      }),
+
+    open: (stage, change) =>
+      audit.around(change, async () => await changes.lift('closure', await changes.getPlace(stage))),
+
+    findClosure: async (stage) => await changes.find('closure', await changes.getPlace(stage)),
+  };
+}

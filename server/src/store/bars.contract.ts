@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { BarRecord, NewBar } from './store.ts';
+import { type OpenStore, sampleGame, sampleStage } from './store-samples.ts';
+
+const NOW = 1_700_000_000_000;
+const ZOO = sampleGame('Zoo');
+const [DEV, LIVE] = [sampleStage(ZOO, 'Dev'), sampleStage(ZOO, 'Live')];
+
+export function testBars(open: OpenStore): void {
+  const sample = (name: string, change: Partial<NewBar> = {}): NewBar => ({
+    ...{ name, kind: 'block', gameId: ZOO.id, stageId: DEV.id, playerId: 'alice', until: NOW + 1_000 },
+    ...{ signedInBefore: undefined, endsConnections: true, reason: 'r', messages: { '': 'out', de: 'raus' } },
+    ...{ evidence: 'ünï', actor: 'AKID', requestId: 'request', createdAt: NOW },
+    ...change,
+  });
+  const openGame: OpenStore = async (t) => {
+    const store = await open(t);
+    await store.games.insert(ZOO);
+    for (const stage of [DEV, LIVE]) await store.stages.insert(stage);
+    return store;
+  };
+  const namesOf = (records: readonly BarRecord[]) => records.map(({ name }) => name);
+
+  test('a bar is found as it was set, not enforced yet, and replaced under a greater version', async (t) => {
+    const { bars } = await openGame(t);
+    const first = await bars.set(sample('a'));
+    assert.deepEqual(await bars.find('a'), first);
+    const { version, ...rest } = first;
+    assert.deepEqual(rest, { ...sample('a'), state: 'SET', isEnforced: false });
+    assert(version >= NOW);
+    const second = await bars.set(sample('a', { until: undefined, stageId: undefined, playerId: undefined, messages: {} }));
+    assert(second.version > version);
+    assert.deepEqual(await bars.find('a'), second);
+    assert.equal(await bars.find('b'), undefined);
+  });
+
+  test('a bar is enforced or removed only in the version that is meant', async (t) => {
+    const { bars } = await openGame(t);
+    const { version } = await bars.set(sample('a'));
+    const lifted = await bars.lift('a', NOW);
+    assert(lifted !== undefined && lifted.version > version && lifted.state === 'LIFTED');
+    assert.deepEqual([await bars.markEnforced('a', version), await bars.remove('a', version)], [false, false]);
+    assert.deepEqual(await bars.find('a'), lifted);
+    assert.equal(await bars.markEnforced('a', lifted.version), true);
+    assert.equal((await bars.find('a'))?.isEnforced, true);
+    assert.equal(await bars.remove('a', lifted.version), true);
+    assert.equal(await bars.lift('a', NOW), undefined);
+    assert((await bars.set(sample('a'))).version > lifted.version, 'versions go on');
+  });
+
+  test('bars are listed in pages: of a game, of a stage, and all that hold', async (t) => {
+    const { bars } = await openGame(t);
+    await bars.set(sample('game', { stageId: undefined, until: undefined }));
+    await bars.set(sample('dev'));
+    await bars.set(sample('live', { stageId: LIVE.id }));
+    await bars.set(sample('closure', { kind: 'closure', playerId: undefined }));
+    await bars.set(sample('ended', { until: NOW }));
+    await bars.set(sample('lifted'));
+    await bars.lift('lifted', NOW);
+    const ofGame = { gameId: ZOO.id, kind: 'block' } as const;
+    assert.deepEqual(namesOf(await bars.list(ofGame, NOW, { limit: 9 })), ['dev', 'game', 'live']);
+    assert.deepEqual(namesOf(await bars.list(ofGame, NOW, { after: 'dev', limit: 1 })), ['game']);
+    assert.deepEqual(namesOf(await bars.list({ ...ofGame, stageId: LIVE.id }, NOW, { limit: 9 })), ['live']);
+    assert.deepEqual(namesOf(await bars.list({ ...ofGame, gameId: 'another' }, NOW, { limit: 9 })), []);
+    assert.deepEqual(namesOf(await bars.listAll(NOW, { limit: 3 })), ['closure', 'dev', 'game']);
+    assert.deepEqual(namesOf(await bars.listAll(NOW, { after: 'game', limit: 3 })), ['live']);
+  });
+
+  test('what is unfinished is listed from the oldest on, and what has ended is forgotten when it is enforced', async (t) => {
+    const { bars } = await openGame(t);
+    const versions = new Map<string, number>();
+    for (const name of ['b', 'a', 'c']) versions.set(name, (await bars.set(sample(name))).version);
+    assert.deepEqual(namesOf(await bars.listUnfinished(2)), ['b', 'a']);
+    for (const name of ['b', 'a']) await bars.markEnforced(name, versions.get(name) ?? 0);
+    assert.deepEqual(namesOf(await bars.listUnfinished(2)), ['c']);
+    assert.equal(await bars.removeEnded(NOW + 999, 9), 0);
+    assert.equal(await bars.removeEnded(NOW + 1_000, 1), 1);
+    assert.equal(await bars.removeEnded(NOW + 1_000, 9), 1);
+    assert.deepEqual(namesOf(await bars.listAll(NOW, { limit: 9 })), ['c']);
+  });
+
+  test('the bars of a stage go with the stage, and all of them with the game', async (t) => {
+    const { bars, stages, games } = await openGame(t);
+    await bars.set(sample('dev'));
+    await bars.set(sample('game', { stageId: undefined }));
+    await stages.remove(DEV.id);
+    assert.deepEqual(namesOf(await bars.listAll(NOW, { limit: 9 })), ['game']);
+    await games.remove(ZOO.id);
+    assert.deepEqual(await bars.listAll(NOW, { limit: 9 }), []);
+  });
+}

@@ -1,0 +1,152 @@
+import type { Query } from '../database.ts';
+import type { Schema } from '../schema.ts';
+import type { BarRecord, BarTable, NewBar } from '../store.ts';
+import type { Scope } from './scope.ts';
+
+/** The fact that holds the latest version. */
+const LATEST = 'bar_version';
+
+export function barTable({ read, write }: Scope): BarTable {
+  const standing = (at: number) =>
+    read
+      .selectFrom('bars')
+      .selectAll()
+      .where('state', '=', 'SET')
+      .where(({ eb, or }) => or([eb('until', 'is', null), eb('until', '>', at)]));
+
+  return {
+    async find(name) {
+      const row = await read.selectFrom('bars').selectAll().where('name', '=', name).executeTakeFirst();
+      return row && toBar(row);
+    },
+    async set(record) {
+      return await write(async (query) => {
+        const row = { ...toRow(record), version: await nextVersion(query, record.createdAt), is_enforced: 0 };
+        const { name: _, ...change } = row;
+        await query
+          .insertInto('bars')
+          .values(row)
+          .onConflict((conflict) => conflict.column('name').doUpdateSet(change))
+          .execute();
+        return toBar(row);
+      });
+    },
+    async lift(name, at) {
+      return await write(async (query) => {
+        const row = await query.selectFrom('bars').selectAll().where('name', '=', name).executeTakeFirst();
+        if (row === undefined) return undefined;
+        const change = { version: await nextVersion(query, at), state: 'LIFTED', is_enforced: 0 } as const;
+        await query.updateTable('bars').set(change).where('name', '=', name).execute();
+        return toBar({ ...row, ...change });
+      });
+    },
+    async markEnforced(name, version) {
+      const { numUpdatedRows } = await write((query) =>
+        query
+          .updateTable('bars')
+          .set({ is_enforced: 1 })
+          .where('name', '=', name)
+          .where('version', '=', version)
+          .executeTakeFirstOrThrow(),
+      );
+      return numUpdatedRows > 0n;
+    },
+    async remove(name, version) {
+      const { numDeletedRows } = await write((query) =>
+        query.deleteFrom('bars').where('name', '=', name).where('version', '=', version).executeTakeFirstOrThrow(),
+      );
+      return numDeletedRows > 0n;
+    },
+    async list({ gameId, stageId, kind }, at, { after = '', limit }) {
+      const ofGame = standing(at).where('game_id', '=', gameId).where('kind', '=', kind).where('name', '>', after);
+      const page = stageId === undefined ? ofGame : ofGame.where('stage_id', '=', stageId);
+      return (await page.orderBy('name').limit(limit).execute()).map(toBar);
+    },
+    async listAll(at, { after = '', limit }) {
+      return (await standing(at).where('name', '>', after).orderBy('name').limit(limit).execute()).map(toBar);
+    },
+    async listUnfinished(limit) {
+      const unfinished = read.selectFrom('bars').selectAll().where('is_enforced', '=', 0);
+      return (await unfinished.orderBy('version').limit(limit).execute()).map(toBar);
+    },
+    async removeEnded(at, limit) {
+      const ended = read
+        .selectFrom('bars')
+        .select('name')
+        .where('until', '<=', at)
+        .where('is_enforced', '=', 1)
+        .limit(limit);
+      const names = (await ended.execute()).map(({ name }) => name);
+      if (names.length === 0) return 0;
+      const { numDeletedRows } = await write((query) =>
+        query
+          .deleteFrom('bars')
+          .where('name', 'in', names)
+          .where('until', '<=', at)
+          .where('is_enforced', '=', 1)
+          .executeTakeFirstOrThrow(),
+      );
+      return Number(numDeletedRows);
+    },
+  };
+}
+
+/**
+ * Versions follow the wall clock as far as it goes forward, so that those of a database that was restored from a backup are
+ * greater than what a directory remembers of the time since.
+ */
+async function nextVersion(query: Query, now: number): Promise<number> {
+  const latest = await query.selectFrom('meta').select('value').where('key', '=', LATEST).executeTakeFirst();
+  const version = Math.max(Number(latest?.value ?? 0) + 1, now);
+  const value = String(version);
+  await query
+    .insertInto('meta')
+    .values({ key: LATEST, value })
+    .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
+    .execute();
+  return version;
+}
+
+type BarRow = Schema['bars'];
+
+function toRow(record: NewBar): Omit<BarRow, 'version' | 'is_enforced'> {
+  return {
+    name: record.name,
+    kind: record.kind,
+    game_id: record.gameId,
+    stage_id: record.stageId ?? null,
+    player_id: record.playerId ?? null,
+    until: record.until ?? null,
+    signed_in_before: record.signedInBefore ?? null,
+    ends_connections: Number(record.endsConnections),
+    reason: record.reason,
+    messages: JSON.stringify(record.messages),
+    evidence: record.evidence,
+    actor: record.actor,
+    request_id: record.requestId,
+    created_at: record.createdAt,
+    state: 'SET',
+  };
+}
+
+function toBar(row: BarRow): BarRecord {
+  return {
+    name: row.name,
+    kind: row.kind,
+    gameId: row.game_id,
+    stageId: row.stage_id ?? undefined,
+    playerId: row.player_id ?? undefined,
+    until: row.until ?? undefined,
+    signedInBefore: row.signed_in_before ?? undefined,
+    endsConnections: row.ends_connections === 1,
+    reason: row.reason,
+    messages: JSON.parse(row.messages) as BarRecord['messages'],
+    evidence: row.evidence,
+    actor: row.actor,
+    requestId: row.request_id,
+    createdAt: row.created_at,
+    version: row.version,
+    state: row.state,
+    isEnforced: row.is_enforced === 1,
+  };
+}

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { ResparkClient, ResparkError } from '@respark/client';
+import { encode, parseCloseReason } from '@respark/protocol';
+import { policyOfRole } from '../../src/domain/access/roles.ts';
+import { createKey } from '../support/administration.ts';
+import { rawCall } from '../support/raw-call.ts';
+import { GAME, STAGE, startTestServer, type TestServer } from '../support/server.ts';
+
+const IN_STAGE = `/respark/game/${GAME}/stage/${STAGE}`;
+const FOREVER = { code: 4510, text: 'The player is blocked.' };
+
+/** How a hello is refused. */
+async function refused(server: TestServer, hello: { token?: string } = {}) {
+  const ws = await server.open();
+  const closed = once(ws, 'close');
+  ws.send(encode({ kind: 'hello', gameKey: server.gameKey, ...hello }));
+  const [code, reason] = await closed;
+  return { code: Number(code), ...parseCloseReason(String(reason)) };
+}
+
+test('a blocked player is closed and not let in again, until the block is ended or over', async (t) => {
+  const server = await startTestServer(t);
+  const player = await server.connect();
+  const token = await player.token();
+  const path = `${IN_STAGE}/player/${player.playerId}/block`;
+  const body = { Reason: 'cheating', Message: 'See you', Messages: { de: 'Bis dann' }, Evidence: 'clip 7' };
+  const { status, json } = await rawCall(server, 'POST', path, { body });
+  assert.equal(status, 200, JSON.stringify(json));
+  assert.deepEqual([json.DisconnectSuccesses, json.DisconnectFailures], [[player.connectionId], []]);
+  const { Created, RequestId, Actor, ...block } = json.Block as Record<string, unknown>;
+  assert.deepEqual(block, { ...body, PlayerId: player.playerId, StageName: STAGE, Enforced: true });
+  assert.equal((await player.closed).code, 4500);
+  assert.deepEqual(await refused(server, { token }), { ...FOREVER, text: 'See you' });
+  assert.deepEqual((await rawCall(server, 'GET', path)).json.Block, json.Block);
+  assert.deepEqual((await rawCall(server, 'GET', `${IN_STAGE}/block`)).json, { Blocks: [json.Block] });
+  assert.deepEqual((await rawCall(server, 'GET', `/respark/game/${GAME}/block`)).json, { Blocks: [json.Block] });
+  await server.connect();
+
+  const Until = new Date(Date.now() + 3_600_000).toISOString();
+  assert.equal((await rawCall(server, 'POST', path, { body: { Until } })).status, 200);
+  assert.deepEqual(await refused(server, { token }), { ...FOREVER, until: Date.parse(Until) });
+  assert.deepEqual((await rawCall(server, 'DELETE', path)).json, { WasBlocked: true });
+  assert.deepEqual((await rawCall(server, 'DELETE', path)).json, { WasBlocked: false });
+  assert.equal((await rawCall(server, 'GET', path)).error, 'ResourceNotFoundException');
+  await server.connect({ token });
+});
+
+test('a block in the whole game holds in every stage, beside those of single stages', async (t) => {
+  const server = await startTestServer(t);
+  const player = await server.connect();
+  const token = await player.token();
+  const path = `/respark/game/${GAME}/player/${player.playerId}/block`;
+  const { json } = await rawCall(server, 'POST', path, { body: { Seconds: 60 } });
+  assert.deepEqual(json.DisconnectSuccesses, [player.connectionId]);
+  const { until = 0, ...how } = await refused(server, { token });
+  assert.deepEqual(how, FOREVER);
+  assert(Math.abs(until - Date.now() - 60_000) < 30_000);
+  assert.deepEqual((await rawCall(server, 'GET', `${IN_STAGE}/block`)).json, { Blocks: [] });
+  await rawCall(server, 'POST', `${IN_STAGE}/player/${player.playerId}/block`);
+  await rawCall(server, 'DELETE', path);
+  assert.deepEqual(await refused(server, { token }), FOREVER);
+});
+
+test('what contradicts itself, has passed, or is about nothing, is refused', async (t) => {
+  const server = await startTestServer(t);
+  const path = `${IN_STAGE}/player/p1/block`;
+  const until = (ms: number) => new Date(Date.now() + ms).toISOString();
+  for (const body of [{ Until: until(-1_000) }, { Until: until(60_000), Seconds: 5 }, { Seconds: 0 }, { Reason: '' }]) {
+    assert.equal((await rawCall(server, 'POST', path, { body })).error, 'ValidationException', JSON.stringify(body));
+  }
+  for (const elsewhere of ['/respark/game/Nope/stage/Dev', `/respark/game/${GAME}/stage/Nope`, '/respark/game/Nope']) {
+    const { error } = await rawCall(server, 'POST', `${elsewhere}/player/p1/block`);
+    assert.equal(error, 'ResourceNotFoundException', elsewhere);
+  }
+});
+
+test('revoked tokens are refused, those of afterwards count, and a connection that goes on gets none', async (t) => {
+  const server = await startTestServer(t);
+  const player = await server.connect();
+  const token = await player.token();
+  const path = `${IN_STAGE}/player/${player.playerId}/token`;
+  const kept = await rawCall(server, 'POST', `${path}/revocation`, { body: { KeepConnections: true } });
+  assert.deepEqual([kept.status, kept.json.DisconnectSuccesses], [200, []]);
+  const answered = player.next((frame) => frame.kind === 'error');
+  player.request('again', 'GameSparks.Identity.GetPlayerToken');
+  const answer = await answered;
+  assert.equal(answer.kind === 'error' && answer.code, 'not_allowed');
+  assert.equal((await refused(server, { token })).code, 4503);
+  const { json } = await rawCall(server, 'POST', path);
+  const fresh = await server.connect({ token: String(json.AuthenticationToken) });
+  assert.equal(fresh.playerId, player.playerId);
+  const ended = await rawCall(server, 'POST', `${path}/revocation`);
+  assert.deepEqual((ended.json.DisconnectSuccesses as string[]).toSorted(), [player.connectionId, fresh.connectionId].toSorted());
+});
+
+test('a closed stage lets nobody in, and sends away who is there only if that is asked for', async (t) => {
+  const server = await startTestServer(t);
+  const player = await server.connect();
+  const path = `${IN_STAGE}/closure`;
+  assert.deepEqual((await rawCall(server, 'GET', path)).json, { IsOpen: true });
+  const closing = await rawCall(server, 'POST', path, { body: { Seconds: 600, Message: 'New maps' } });
+  assert.equal(closing.status, 200, closing.message);
+  const { code, text, until = 0, retryAfterMs = 0 } = await refused(server);
+  assert.deepEqual([code, text], [4007, 'New maps']);
+  assert(retryAfterMs > 590_000 && until > Date.now() + 590_000);
+  await player.token();
+  await rawCall(server, 'POST', path, { body: { SendAway: true } });
+  const closed = await player.closed;
+  assert.equal(closed.code, 4000);
+  assert.deepEqual((await rawCall(server, 'GET', path)).json.IsOpen, false);
+  assert.deepEqual((await rawCall(server, 'DELETE', path)).json, { WasClosed: true });
+  await server.connect();
+});
+
+test('blocks outlive the server', async (t) => {
+  const first = await startTestServer(t);
+  const player = await first.connect();
+  const token = await player.token();
+  await rawCall(first, 'POST', `${IN_STAGE}/player/${player.playerId}/block`);
+  await first.close();
+  const second = await startTestServer(t, { dataDir: first.dataDir });
+  assert.deepEqual(await refused(second, { token }), FOREVER);
+});
+
+test('the SDK tells the game until when a player is blocked, and does not come back', async (t) => {
+  const server = await startTestServer(t);
+  const player = await server.connect();
+  const token = await player.token();
+  const until = Date.now() + 3_600_000;
+  const body = { Until: new Date(until).toISOString() };
+  await rawCall(server, 'POST', `${IN_STAGE}/player/${player.playerId}/block`, { body });
+  const client = new ResparkClient({ url: server.playerUrl, gameKey: server.gameKey, token });
+  t.after(() => client.close());
+  await assert.rejects(client.connect(), (error: ResparkError) => {
+    assert.equal(error.code, 'blocked');
+    assert.equal((error as unknown as { closure: { until?: number } }).closure.until, until);
+    return true;
+  });
+});
+
+test('a moderator may block players, and may not close the stage', async (t) => {
+  const server = await startTestServer(t);
+  const { Statement } = policyOfRole('moderator', { game: GAME, stage: STAGE }) as { Statement: object[] };
+  const credentials = await createKey(server, Statement);
+  const path = `${IN_STAGE}/player/p1/block`;
+  for (const method of ['POST', 'GET', 'DELETE']) {
+    assert.equal((await rawCall(server, method, path, { credentials })).status, 200, method);
+  }
+  assert.equal((await rawCall(server, 'POST', `${IN_STAGE}/closure`, { credentials })).status, 403);
+  assert.equal((await rawCall(server, 'POST', `/respark/game/${GAME}/player/p1/block`, { credentials })).status, 403);
+});
