@@ -71,6 +71,7 @@ const RULE: Readonly<Record<string, Names>> = {
       '../store/store.ts',
       '../store/audit/audit-log.ts',
       '../store/player-data/player-data.ts',
+      '../store/events/event-log.ts',
       '../store/stage-logs/stage-logs.ts',
       '../cluster/cluster.ts',
       '../sandbox/sandbox.ts',
@@ -106,6 +107,7 @@ const RULE: Readonly<Record<string, Names>> = {
     allowed: [
       './lambda.ts',
       '../domain/players/provider-tokens.ts',
+      '../domain/events/post-webhook.ts',
       '../domain/runtime/outside.ts',
       '../domain/wildcard.ts',
       '../sandbox/sandbox.ts',
@@ -150,6 +152,7 @@ const RULE: Readonly<Record<string, Names>> = {
       '../store/store.ts',
       '../store/audit/audit-log.ts',
       '../store/player-data/player-data.ts',
+      '../store/events/event-log.ts',
       '../store/stage-logs/stage-logs.ts',
       '../cluster/cluster.ts',
       '../sandbox/sandbox.ts',

@@ -17,6 +17,7 @@ import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { createOutside } from '../outside/outside.ts';
 import { createProviderTokens } from '../outside/provider-tokens.ts';
+import { createWebhookPost } from '../outside/webhook-post.ts';
 import type { RandomBytes } from '../random.ts';
 import { SandboxPool } from '../sandbox/pool.ts';
 import { StartupError } from '../startup-error.ts';
@@ -28,6 +29,7 @@ import {
   AUDIT_FORM,
   copyDatabase,
   type DatabaseForm,
+  EVENTS_FORM,
   examineDatabase,
   findOutdated,
   PLAYER_DATA_FORM,
@@ -35,6 +37,9 @@ import {
   STORE_FORM,
   sizeOfDatabase,
 } from '../store/database-copy.ts';
+import type { EventLog } from '../store/events/event-log.ts';
+import { EVENT_JOURNAL_FILE } from '../store/events/journal.ts';
+import { EVENTS_FILE, openSqliteEventLog } from '../store/events/sqlite.ts';
 import type { PlayerData } from '../store/player-data/player-data.ts';
 import { openSqlitePlayerData, PLAYER_DATA_FILE } from '../store/player-data/sqlite.ts';
 import { createStore } from '../store/sql-store.ts';
@@ -64,6 +69,7 @@ export interface Backends {
   readonly auditLog: AuditLog;
   readonly playerData: PlayerData;
   readonly stageLogs: StageLogs;
+  readonly eventLog: EventLog;
   readonly cluster: Cluster;
   /** What the node says of itself in the cluster. */
   readonly facts: NodeFacts;
@@ -146,7 +152,12 @@ async function openEmbedded({ settings, log, clock, closers }: ServerParts): Pro
     ...{ ...parts, file: directory.file(STAGE_LOGS_FILE), limits: stageLogsLimits },
   });
   closers.push('stage logs', () => stageLogs.close());
-  return { ...data, auditLog, playerData, stageLogs };
+  const eventLog = await openSqliteEventLog({
+    ...{ clock, log, file: directory.file(EVENTS_FILE), limits: { maxEventsPerGame: settings.eventsMaxPerGame } },
+    onFull: () => room.release(),
+  });
+  closers.push('events', () => eventLog.close());
+  return { ...data, auditLog, playerData, stageLogs, eventLog };
 }
 
 /**
@@ -210,6 +221,13 @@ export function openProviderTokens({ settings, log, clock, closers }: CommandPar
   const providerTokens = createProviderTokens({ settings, log, clock });
   closers.push('keys of identity providers', async () => providerTokens.close());
   return providerTokens;
+}
+
+/** Opens what sends webhooks. */
+export function openWebhookPost({ settings, clock, closers }: Pick<ServerParts, 'settings' | 'clock' | 'closers'>) {
+  const post = createWebhookPost({ settings, clock });
+  closers.push('webhook connections', () => post.close());
+  return post;
 }
 
 /** What a command uses: the server's own cluster and journal are the server's. */
@@ -318,15 +336,19 @@ const FORMS: Readonly<Record<string, DatabaseForm>> = {
   [AUDIT_DATABASE_FILE]: AUDIT_FORM,
   [PLAYER_DATA_FILE]: PLAYER_DATA_FORM,
   [STAGE_LOGS_FILE]: STAGE_LOGS_FORM,
+  [EVENTS_FILE]: EVENTS_FORM,
 };
 
 /**
- * How the files of a data directory are copied. The journal is read before the database to which its records move. What
+ * How the files of a data directory are copied. A journal is read before the database to which it is moved. What
  * stages have is copied before the stages: a stage that is deleted meanwhile may leave data in the copy without a stage,
  * but never loses data that a stage of the copy should have.
  */
 export const LIVE_FILES: LiveFiles = {
-  names: [PLAYER_DATA_FILE, STAGE_LOGS_FILE, DATABASE_FILE, AUDIT_JOURNAL_FILE, AUDIT_DATABASE_FILE],
+  names: [
+    ...[PLAYER_DATA_FILE, STAGE_LOGS_FILE, EVENT_JOURNAL_FILE, EVENTS_FILE, DATABASE_FILE],
+    ...[AUDIT_JOURNAL_FILE, AUDIT_DATABASE_FILE],
+  ],
   copy(name, from, to) {
     const form = FORMS[name];
     if (form === undefined) copyAuditJournal({ from, to });

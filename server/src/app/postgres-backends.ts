@@ -9,6 +9,8 @@ import type { Keyring } from '../keyring.ts';
 import type { Log } from '../log.ts';
 import type { AuditLog, AuditReader, AuditWriter } from '../store/audit/audit-log.ts';
 import { openPostgresAuditBeside, openPostgresAuditLog } from '../store/audit/postgres.ts';
+import type { EventLog } from '../store/events/event-log.ts';
+import { openPostgresEventLog } from '../store/events/postgres.ts';
 import { type DatabaseFinding, examinePostgres } from '../store/examine-postgres.ts';
 import type { PlayerData } from '../store/player-data/player-data.ts';
 import { openPostgresPlayerData } from '../store/player-data/postgres.ts';
@@ -40,6 +42,7 @@ interface PostgresBackends {
   readonly auditLog: AuditLog;
   readonly playerData: PlayerData;
   readonly stageLogs: StageLogs;
+  readonly eventLog: EventLog;
 }
 
 /** Opens everything for a server. Migrates the database. The data directory has this node's journal, and its lock. */
@@ -77,7 +80,13 @@ export async function openPostgresBackends({ settings, log, clock, closers }: Pa
     limits: { maxLinesPerStage: stageLogMaxLines, maxBytesPerStage: stageLogMaxBytes },
   });
   closers.push('stage logs', () => stageLogs.close());
-  return { directory, keyring, room, store, auditLog, playerData, stageLogs };
+  const eventLog = await openPostgresEventLog({
+    ...{ directory: directory.path, node: nodeIdOf(directory), sessions, clock, log },
+    limits: { maxEventsPerGame: settings.eventsMaxPerGame },
+    onFull: () => room.release(),
+  });
+  closers.push('events', () => eventLog.close());
+  return { directory, keyring, room, store, auditLog, playerData, stageLogs, eventLog };
 }
 
 /** Opens what a command needs, on any machine, whether or not there is a data directory. Changes no schema. */

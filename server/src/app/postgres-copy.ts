@@ -13,7 +13,8 @@ import { openAuditTable } from '../store/audit/postgres-table.ts';
 import { AUDIT_DATABASE_FILE, openSqliteAuditLog } from '../store/audit/sqlite.ts';
 import { COPIED_NODE } from '../store/copied-tables.ts';
 import { type CopiedCounts, copyToPostgres } from '../store/copy-to-postgres.ts';
-import { AUDIT_FORM, findOutdated, PLAYER_DATA_FORM, STAGE_LOGS_FORM } from '../store/database-copy.ts';
+import { AUDIT_FORM, EVENTS_FORM, findOutdated, PLAYER_DATA_FORM, STAGE_LOGS_FORM } from '../store/database-copy.ts';
+import { EVENTS_FILE, openSqliteEventLog } from '../store/events/sqlite.ts';
 import { PLAYER_DATA_FILE } from '../store/player-data/sqlite.ts';
 import { openPostgres, patientSessions } from '../store/postgres.ts';
 import { STAGE_LOGS_FILE } from '../store/stage-logs/sqlite.ts';
@@ -49,10 +50,13 @@ export async function copyToDatabase({
     playerData: directory.file(PLAYER_DATA_FILE),
     stageLogs: directory.file(STAGE_LOGS_FILE),
     audit: directory.file(AUDIT_DATABASE_FILE),
+    events: directory.file(EVENTS_FILE),
   };
   assertCurrent(files);
   // What a killed server has left in its journal belongs to the audit log too.
   await openSqliteAuditLog({ directory: directory.path, clock, log }).close();
+  const limits = { maxEventsPerGame: settings.eventsMaxPerGame };
+  await (await openSqliteEventLog({ file: files.events, limits, clock, log })).close();
   const { database } = await openPostgres({ settings, clock, log, isWatching: false });
   closers.push('database of the copy', () => database.close());
   await database.migrate();
@@ -86,9 +90,14 @@ export async function copyToDatabase({
 }
 
 /** The files beside the store, which a server makes with it. */
-function assertCurrent(files: { playerData: string; stageLogs: string; audit: string }): void {
-  const forms = { playerData: PLAYER_DATA_FORM, stageLogs: STAGE_LOGS_FORM, audit: AUDIT_FORM } as const;
-  for (const name of ['playerData', 'stageLogs', 'audit'] as const) {
+function assertCurrent(files: { playerData: string; stageLogs: string; audit: string; events: string }): void {
+  const forms = {
+    playerData: PLAYER_DATA_FORM,
+    stageLogs: STAGE_LOGS_FORM,
+    audit: AUDIT_FORM,
+    events: EVENTS_FORM,
+  } as const;
+  for (const name of ['playerData', 'stageLogs', 'audit', 'events'] as const) {
     const file = files[name];
     const isCurrent = existsSync(file) && findOutdated({ form: forms[name], file }) === undefined;
     if (isCurrent) continue;

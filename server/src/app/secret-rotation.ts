@@ -65,6 +65,13 @@ async function sealAgain(store: Store, keyring: Keyring, next: Keyring): Promise
   for (const { id, sealedSecret } of await store.accessKeys.list()) {
     await store.accessKeys.setSealedSecret(id, again(sealedSecret, id));
   }
+  for (const { id, sealedSecret, sealedFormerSecret, updatedAt } of await store.webhooks.listAll()) {
+    await store.webhooks.update(id, {
+      sealedSecret: again(sealedSecret, id),
+      sealedFormerSecret: sealedFormerSecret && again(sealedFormerSecret, id),
+      updatedAt,
+    });
+  }
   const root = await store.meta.get(ROOT_OF_SETTINGS);
   if (root !== undefined) {
     const sealed = again(Buffer.from(root, 'base64'), ROOT_OF_SETTINGS);

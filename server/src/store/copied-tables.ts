@@ -101,6 +101,21 @@ const STORE_TABLES: StoreTables = {
     created_at: 'bigint',
     revoked_at: 'bigint',
   },
+  webhooks: {
+    id: 'text',
+    game_id: 'text',
+    url: 'text',
+    description: 'text',
+    stages: 'text',
+    types: 'text',
+    state: 'text',
+    reason: 'text',
+    sealed_secret: 'text',
+    sealed_former_secret: 'text',
+    former_until: 'bigint',
+    created_at: 'bigint',
+    updated_at: 'bigint',
+  },
   client_tokens: {
     principal: 'text',
     operation: 'text',
@@ -130,6 +145,7 @@ export interface SourceFiles {
   readonly playerData: string;
   readonly stageLogs: string;
   readonly audit: string;
+  readonly events: string;
 }
 
 export const COPIED_TABLES: readonly CopiedTable[] = [
@@ -180,6 +196,34 @@ export const COPIED_TABLES: readonly CopiedTable[] = [
     file: 'stageLogs',
     rows: `SELECT stage_id, position, "offset", at, level, player_id, handler, request_id, text
            FROM lines JOIN logs ON logs.id = lines.log`,
+  },
+  {
+    name: 'logs of events',
+    table: 'event_logs',
+    columns: { game_id: 'text', first: 'bigint', last: 'bigint' },
+    file: 'events',
+    rows: 'SELECT game_id, first, last FROM event_logs',
+  },
+  {
+    name: 'events',
+    table: 'events',
+    columns: { game_id: 'text', position: 'bigint', at: 'bigint', body: 'text' },
+    file: 'events',
+    rows: 'SELECT game_id, position, at, body FROM events',
+  },
+  {
+    name: 'open connections in events',
+    table: 'event_connections',
+    columns: { connection_id: 'text', owner: 'text', game_id: 'text', body: 'text' },
+    file: 'events',
+    rows: 'SELECT connection_id, owner, game_id, body FROM event_connections',
+  },
+  {
+    name: 'cursors of webhooks',
+    table: 'event_cursors',
+    columns: { receiver: 'text', game_id: 'text', owner: 'text', position: 'bigint', failing_since: 'bigint' },
+    file: 'events',
+    rows: 'SELECT receiver, game_id, owner, position, failing_since FROM event_cursors',
   },
   {
     name: 'audit records',

@@ -4,6 +4,7 @@ import Libsql from 'libsql';
 import { createPrivateFile, describeDatabaseFault } from '../data-directory/private-file.ts';
 import { StartupError } from '../startup-error.ts';
 import { AUDIT_VERSION } from './audit/database.ts';
+import { EVENTS_VERSION } from './events/sqlite.ts';
 import { SCHEMA_VERSION } from './migrations/migrate.ts';
 import { PLAYER_DATA_VERSION } from './player-data/sqlite.ts';
 import { STAGE_LOGS_VERSION } from './stage-logs/sqlite.ts';
@@ -35,6 +36,7 @@ const BY_USER_VERSION = {
 
 export const AUDIT_FORM: DatabaseForm = { ...BY_USER_VERSION, newest: AUDIT_VERSION };
 export const PLAYER_DATA_FORM: DatabaseForm = { ...BY_USER_VERSION, newest: PLAYER_DATA_VERSION };
+export const EVENTS_FORM: DatabaseForm = { ...BY_USER_VERSION, newest: EVENTS_VERSION };
 export const STAGE_LOGS_FORM: DatabaseForm = { ...BY_USER_VERSION, newest: STAGE_LOGS_VERSION };
 
 /**

@@ -92,6 +92,22 @@ export interface Schema {
     created_at: number;
     revoked_at: number | null;
   };
+  webhooks: {
+    id: string;
+    game_id: string;
+    url: string;
+    description: string;
+    /** A JSON list of strings. */
+    stages: string;
+    types: string;
+    state: WebhookRecord['state'];
+    reason: string;
+    sealed_secret: string;
+    sealed_former_secret: string | null;
+    former_until: number | null;
+    created_at: number;
+    updated_at: number;
+  };
   client_tokens: {
     principal: string;
     operation: string;

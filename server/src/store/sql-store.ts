@@ -15,6 +15,7 @@ import type { Scope } from './tables/scope.ts';
 import { snapshotTable } from './tables/snapshots.ts';
 import { stageTable } from './tables/stages.ts';
 import { usageOf } from './tables/usage.ts';
+import { webhookTable } from './tables/webhooks.ts';
 
 /** A store remembers what it has looked up, so a process must have only one over the same `database`. */
 export function createStore(database: Database): Store {
@@ -80,6 +81,7 @@ function createTables(scope: Scope): Omit<Store, 'transaction'> {
     generatedCodeJobs: generatedCodeJobTable(scope),
     bars: barTable(scope),
     accessKeys: accessKeyTable(scope),
+    webhooks: webhookTable(scope),
     clientTokens: clientTokenTable(scope),
     meta: metaTable(scope),
     usage: usageOf(scope),

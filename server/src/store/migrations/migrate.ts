@@ -6,6 +6,7 @@ import { createRuntimesAndClaims } from './0003-runtimes-and-claims.ts';
 import { createSizes } from './0004-sizes.ts';
 import { createStageIdentity } from './0006-stage-identity.ts';
 import { createBars } from './0005-bars.ts';
+import { createWebhooks } from './0007-webhooks.ts';
 
 /** In order. A migration's place in the list, from 1, is the version that it leads to; only ever append to the list. */
 const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
@@ -15,6 +16,7 @@ const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
   createSizes,
   createBars,
   createStageIdentity,
+  createWebhooks,
 ];
 
 /** The version that this program's migrations lead to. */

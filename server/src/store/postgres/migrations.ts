@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { StartupError } from '../../startup-error.ts';
 import type { Database, Query } from '../database.ts';
+import { POSTGRES_EVENT_TABLES } from '../events/statements.ts';
 
 /**
  * What is in files of its own beside the embedded store: player data, stage logs and the audit log. Each entry leads from
@@ -95,6 +96,7 @@ const MIGRATIONS = [
      removed_by bigint,
      primary key (writer, number)
    )`,
+  POSTGRES_EVENT_TABLES,
 ];
 
 /** The version that this program's migrations lead to. */

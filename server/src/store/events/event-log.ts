@@ -1,0 +1,120 @@
+/** A connection that an event opens or ends. The log knows which of those that it has seen open have not ended. */
+export interface TrackedConnection {
+  readonly id: string;
+  readonly change: 'opened' | 'ended';
+  /** The incarnation of the node that holds the connection. */
+  readonly owner: string;
+}
+
+/** What has happened, as it is kept and sent. Times are milliseconds since 1970. */
+export interface LoggedEvent {
+  /** A UUIDv7. Ids of one node sort in the order in which it emitted them. */
+  readonly id: string;
+  readonly type: string;
+  readonly at: number;
+  readonly game: string;
+  readonly stage?: string;
+  readonly player?: string;
+  readonly node: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** An event in its game's log. */
+export interface PlacedEvent {
+  /** 1 for the first event of the game, and one more for each after it. No position is ever used again. */
+  readonly position: number;
+  readonly event: LoggedEvent;
+}
+
+export interface EventPage {
+  /** In order of position. */
+  readonly events: readonly PlacedEvent[];
+  /** How many events beyond `after` were dropped before they could be read. */
+  readonly missed: number;
+}
+
+/** Where a receiver of a game's events is. */
+export interface EventCursor {
+  /** Everything up to this position is settled. */
+  readonly position: number;
+  /** Since when the receiver has accepted nothing; undefined while it accepts. */
+  readonly failingSince: number | undefined;
+}
+
+export interface ClaimedCursor {
+  readonly receiver: string;
+  readonly owner: string | undefined;
+}
+
+export interface EventLogLimits {
+  readonly maxEventsPerGame: number;
+}
+
+/**
+ * The events of each game, in one order that all nodes see. The newest are kept, as many as the limit allows.
+ *
+ * What was appended survives the end of the process at once, because it is in a journal beside the database, and can be
+ * read within a second, or as soon as the database is there again. An event can be read only when every event of the game
+ * with a lower position can be read or has been dropped, so a reader that goes on from a position misses none without
+ * being told. Events of one node are in the order in which they were appended; between nodes, the order is that of their
+ * arrival.
+ *
+ * Every method but `append` rejects with a `ServiceError('internal')` that may be tried again when the database is away.
+ */
+export interface EventLog {
+  /**
+   * Appends without waiting for the database; false, and nothing is kept, when the journal is full or cannot be written.
+   * An event that ends a connection whose opening was appended is kept only once for each such connection, whoever ends
+   * it.
+   */
+  append(gameId: string, event: LoggedEvent, connection?: TrackedConnection): boolean;
+  /** Reads events behind a position; at least one unless there is none. */
+  read(gameId: string, query: { readonly after: number; readonly limit: number }): Promise<EventPage>;
+  /** The positions of the first event that is kept and of the last; 1 and 0 in a log that never had any. */
+  ends(gameId: string): Promise<{ readonly first: number; readonly last: number }>;
+  /** The position in front of all events of this time or later. */
+  positionBefore(gameId: string, at: number): Promise<number>;
+  /** Calls the listener when this process has made events readable. Gives what ends that. */
+  onMoved(listener: () => void): () => void;
+
+  /** Removes events from before this time, some at a time. */
+  removeBefore(at: number): Promise<void>;
+  /** Removes all that there is of a game, some at a time. */
+  removeGame(gameId: string): Promise<void>;
+
+  /**
+   * Takes the cursor of a receiver for `owner` if nobody has it, or only `owner` itself or `from`; undefined when somebody
+   * else has. A receiver without a cursor gets one at the end of the log.
+   */
+  claim(claim: {
+    readonly receiver: string;
+    readonly gameId: string;
+    readonly owner: string;
+    readonly from?: string | undefined;
+  }): Promise<EventCursor | undefined>;
+  /** Moves a cursor; false, and nothing is changed, when `owner` has lost it. */
+  save(receiver: string, owner: string, cursor: EventCursor): Promise<boolean>;
+  release(receiver: string, owner: string): Promise<void>;
+  /** Puts a cursor somewhere else, and takes it from whoever has it. */
+  rewind(receiver: string, gameId: string, position: number): Promise<void>;
+  removeCursor(receiver: string): Promise<void>;
+  cursors(): Promise<readonly ClaimedCursor[]>;
+
+  /** Notes that somebody watches the game's events until this time. */
+  watch(game: { readonly id: string; readonly name: string }, until: number): Promise<void>;
+  /** The games that are watched at this time. */
+  watched(at: number): Promise<readonly { readonly id: string; readonly name: string }[]>;
+
+  /** The owners of connections that have opened and not ended. */
+  owners(): Promise<readonly string[]>;
+  /**
+   * Ends, in the log, the connections of an owner that is dead: `toEnd` makes the event of each from that of its opening.
+   * Gives how many there were. Several nodes may try; each connection ends once.
+   */
+  endConnections(owner: string, toEnd: (opened: LoggedEvent) => LoggedEvent): Promise<number>;
+
+  /** How many events wait in the journal. */
+  readonly waiting: number;
+  /** Moves what waits if the database is there; the journal keeps the rest for the next start. Later calls reject. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { copyFileSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { recordedLog } from '../../../test/support/domain.ts';
+import { openMigrated, usePostgres, whyNoPostgres } from '../../../test/support/postgres.ts';
+import { systemClock } from '../../clock.ts';
+import { temporaryDirectory } from '../test-store.ts';
+import { testEventLog } from './event-log.contract.ts';
+import type { EventLog, EventLogLimits } from './event-log.ts';
+import { openPostgresEventLog } from './postgres.ts';
+
+const skip = whyNoPostgres;
+const server = usePostgres();
+const LIMITS = { maxEventsPerGame: 10_000 };
+
+interface Where {
+  readonly url: string;
+  readonly directory: string;
+  readonly node: string;
+}
+
+const places = new WeakMap<EventLog, Where>();
+
+async function openAt(t: TestContext, where: Where, limits: EventLogLimits = LIMITS): Promise<EventLog> {
+  const { sessions } = await openMigrated(t, where.url);
+  const { log } = recordedLog();
+  const { directory, node } = where;
+  const opened = await openPostgresEventLog({ sessions, directory, node, limits, clock: systemClock, log });
+  t.after(() => opened.close());
+  places.set(opened, where);
+  return opened;
+}
+
+describe('[postgres] event log', { skip }, () => {
+  testEventLog({
+    async open(t, limits) {
+      const url = await server.migratedDatabase(t);
+      return await openAt(t, { url, directory: temporaryDirectory(t), node: 'n1' }, limits);
+    },
+    async reopenKilled(t, killed, limits) {
+      const where = places.get(killed) as Where;
+      const directory = temporaryDirectory(t);
+      const journal = join(where.directory, 'events.journal');
+      if (existsSync(journal)) copyFileSync(journal, join(directory, 'events.journal'));
+      return await openAt(t, { ...where, directory }, limits);
+    },
+  });
+});
+
+test('[postgres] a reader that follows a log to which several nodes append at once misses nothing', {
+  skip,
+}, async (t) => {
+  const url = await server.migratedDatabase(t);
+  const names = ['n1', 'n2', 'n3'];
+  const nodes = await Promise.all(names.map((node) => openAt(t, { url, directory: temporaryDirectory(t), node })));
+  const wanted = names.flatMap((node) => Array.from({ length: 300 }, (_, index) => `${node} ${index}`));
+  for (let index = 0; index < 300; index += 1) {
+    for (const [number, node] of nodes.entries()) {
+      const name = String(names[number]);
+      const facts = { type: 'connection.opened', at: index, game: 'Demo', node: name, data: {} };
+      node.append('game', { id: `${name} ${index}`, ...facts });
+    }
+  }
+  const [reader] = nodes as [EventLog];
+  const seen: string[] = [];
+  for (let after = 0; seen.length < wanted.length; ) {
+    const { events, missed } = await reader.read('game', { after, limit: 50 });
+    assert.equal(missed, 0);
+    for (const { position, event } of events) {
+      assert.equal(position, after + 1);
+      after = position;
+      seen.push(event.id);
+    }
+  }
+  assert.deepEqual([...seen].sort(), [...wanted].sort());
+  for (const name of names) {
+    const own = seen.filter((id) => id.startsWith(name)).map((id) => Number(id.split(' ')[1]));
+    assert.deepEqual(
+      own,
+      Array.from({ length: 300 }, (_, index) => index),
+    );
+  }
+});

@@ -1,0 +1,133 @@
+import type { LoggedEvent } from './event-log.ts';
+import type { JournaledEvent } from './journal.ts';
+import type { EventStatement } from './statements.ts';
+
+type Value = string | number | null;
+
+/** A statement to run; what is yielded for it is its only row, or undefined. */
+interface Asked {
+  readonly name: EventStatement;
+  readonly values: readonly Value[];
+}
+
+type Row = Readonly<Record<string, unknown>> | undefined;
+
+/** The work of a transaction, in the same code for both databases. It does nothing but ask. */
+export type EventWork<T> = Generator<Asked, T, Row>;
+
+/** Where the statements run. */
+export interface EventDatabase {
+  /** Resolves when what the work wrote is committed. The work may run again after a conflict of transactions. */
+  write<T>(bytes: number, work: () => EventWork<T>): Promise<T>;
+  read(name: EventStatement, values: readonly Value[]): Promise<Row>;
+  close(): Promise<void>;
+}
+
+/** Rows of one statement: nothing else runs in the process while SQLite works. */
+const ROWS_AT_ONCE = 64;
+/** How many events one transaction drops at most beside those that it adds. */
+const DROPPED_AT_ONCE = 2_000;
+
+export function* ask(name: EventStatement, ...values: Value[]): EventWork<Row> {
+  return yield { name, values };
+}
+
+export function listIn(row: Row): readonly unknown[] {
+  return row === undefined ? [] : JSON.parse(String(row.json));
+}
+
+interface Kept {
+  readonly gameId: string;
+  readonly event: LoggedEvent;
+}
+
+/**
+ * Moves what a journal has, unless that was done before. The row of the journal's node says up to where that is, so a
+ * kill may come between this and the clearing of the journal.
+ */
+export function* moveJournaled(
+  node: string,
+  batch: readonly JournaledEvent[],
+  maxEventsPerGame: number,
+): EventWork<void> {
+  const moved = Number((yield* ask('findSeq', node))?.seq ?? 0);
+  const fresh = batch.filter(({ seq }) => seq > moved);
+  const last = fresh.at(-1);
+  if (last === undefined) return;
+  yield* openConnections(fresh);
+  const ending = fresh.flatMap(({ connection }) => (connection?.change === 'ended' ? [connection.id] : []));
+  const ended = yield* takeConnections(ending);
+  yield* place(
+    // A connection ends once, also where one batch has two ends of it.
+    fresh.filter(({ connection }) => connection?.change !== 'ended' || ended.delete(connection.id)),
+    maxEventsPerGame,
+  );
+  yield* ask('setSeq', node, last.seq);
+}
+
+function* openConnections(events: readonly JournaledEvent[]): EventWork<void> {
+  const rows = events.flatMap(({ gameId, event, connection }) =>
+    connection?.change === 'opened' ? [[connection.id, connection.owner, gameId, JSON.stringify(event)]] : [],
+  );
+  for (const some of chunksOf(rows)) yield* ask('addConnections', JSON.stringify(some));
+}
+
+/** The connections among these that had not ended yet. From now on they have. */
+function* takeConnections(ids: readonly string[]): EventWork<Set<string>> {
+  const taken = new Set<string>();
+  for (const some of chunksOf(ids)) {
+    for (const id of listIn(yield* ask('takeConnections', JSON.stringify(some)))) taken.add(String(id));
+    yield* ask('forgetConnections', JSON.stringify(some));
+  }
+  return taken;
+}
+
+/** Gives events their positions. Games are locked in one order, whichever node does so. */
+function* place(events: readonly Kept[], maxEventsPerGame: number): EventWork<void> {
+  const byGame = new Map<string, LoggedEvent[]>();
+  for (const { gameId, event } of events) {
+    const known = byGame.get(gameId);
+    if (known === undefined) byGame.set(gameId, [event]);
+    else known.push(event);
+  }
+  for (const gameId of [...byGame.keys()].sort()) {
+    const placed = byGame.get(gameId) ?? [];
+    const row = yield* ask('allocate', gameId, placed.length);
+    const [first, last] = [Number(row?.first), Number(row?.last)];
+    const rows = placed.map((event, index) => [
+      gameId,
+      last - placed.length + 1 + index,
+      event.at,
+      JSON.stringify(event),
+    ]);
+    for (const some of chunksOf(rows)) yield* ask('insert', JSON.stringify(some));
+    const least = Math.min(last - maxEventsPerGame + 1, first + placed.length + DROPPED_AT_ONCE);
+    if (least > first) yield* dropBefore(gameId, least);
+  }
+}
+
+export function* dropBefore(gameId: string, position: number): EventWork<void> {
+  yield* ask('removeUntil', gameId, position);
+  yield* ask('setFirst', gameId, position);
+}
+
+/** Ends some connections of an owner. Gives how many it has found. */
+export function* endSome(
+  owner: string,
+  toEnd: (opened: LoggedEvent) => LoggedEvent,
+  maxEventsPerGame: number,
+): EventWork<number> {
+  const found = listIn(yield* ask('findConnections', owner, ROWS_AT_ONCE)) as [string, string, string][];
+  const taken = yield* takeConnections(found.map(([id]) => id));
+  const events = found
+    .filter(([id]) => taken.has(id))
+    .map(([, gameId, body]) => ({ gameId, event: toEnd(JSON.parse(body) as LoggedEvent) }));
+  yield* place(events, maxEventsPerGame);
+  return found.length;
+}
+
+function chunksOf<Item>(items: readonly Item[]): Item[][] {
+  return Array.from({ length: Math.ceil(items.length / ROWS_AT_ONCE) }, (_, index) =>
+    items.slice(index * ROWS_AT_ONCE, (index + 1) * ROWS_AT_ONCE),
+  );
+}
