@@ -9,6 +9,7 @@ import {
   openBackendsBeside,
   openCloudCode,
   openProviderTokens,
+  openWebhookPost,
 } from './app/backends.ts';
 import { restoreBackup, writeBackup } from './app/backups.ts';
 import { Closers } from './app/closers.ts';
@@ -20,7 +21,7 @@ import { osUser } from './app/os-user.ts';
 import type { RedisSettings } from './app/redis-backends.ts';
 import { ensureRoot, openAccess, type RootKey, writeRootCredentials } from './app/root-key.ts';
 import { type Rotation, rotateSecretKey } from './app/secret-rotation.ts';
-import { createServices } from './app/services.ts';
+import { createServices, type Services } from './app/services.ts';
 import { resumeWork } from './app/take-over.ts';
 import { warningsOf } from './app/warnings.ts';
 import { type Clock, passing, systemClock, withTimeout } from './clock.ts';
@@ -105,7 +106,7 @@ async function start(
   const metrics = createMetrics();
   closers.push('metrics', () => metrics.close());
   const backends = await openBackends({ ...parts, metrics });
-  const { directory, keyring, room, store, cluster, auditLog } = backends;
+  const { directory, keyring, room, store, cluster, auditLog, eventLog } = backends;
   const audit = createAudit({ auditLog, clock, log, metrics, settings });
   closers.push('audit', () => audit.close());
   const refusals = createRefusals({ audit, clock, log });
@@ -123,7 +124,8 @@ async function start(
     ...parts,
     cloudCode: await openCloudCode({ backends, settings, log, clock, closers }),
     providerTokens: openProviderTokens({ settings, log, clock, closers }),
-    ...{ keyring, store, auditLog, cluster, metrics, arns },
+    webhookPost: openWebhookPost(parts),
+    ...{ keyring, store, auditLog, eventLog, cluster, metrics, arns },
     audit: createAuditWithinRoom({ audit, room, clock }),
     findCredential: (id) => access.findCredential(id),
     examine: examiner.examine,
@@ -140,10 +142,7 @@ async function start(
     ...{ longWork: threads, ownUrl: () => url },
   });
   const { gateway, drainAsked, turns, upgrade, listeners, requests } = node;
-  // The gateway must be there first: an unfinished deletion closes the stage's players. Before the server listens it
-  // has none.
-  await resumeWork({ ...parts, background: services.background });
-  services.bars.start();
+  await beginWork({ ...parts, services });
 
   const management = await listen({ settings, log, clock, closers, turns, upgrade, listeners });
   url = `${management.isTls ? 'https' : 'http'}://${management.authority}`;
@@ -164,9 +163,9 @@ async function start(
 
   return {
     ...{ url, playerUrl, metricsUrl, root },
-    ...(demo === undefined
-      ? {}
-      : { demo: { gameName: DEMO_GAME, stageName: DEMO_STAGE, gameKey: demo.gameKey, playerId: demo.playerId } }),
+    ...(demo && {
+      demo: { gameName: DEMO_GAME, stageName: DEMO_STAGE, gameKey: demo.gameKey, playerId: demo.playerId },
+    }),
     warnings: [
       ...directory.warnings,
       ...warningsOf({ settings, management, playerServer, nodeVersion: process.versions.node, openFileLimit, clock }),
@@ -188,6 +187,23 @@ async function start(
     },
     close: () => closers.close({ clock, log }),
   };
+}
+
+/**
+ * Goes on with what the last start has left. The gateway must be there: an unfinished deletion closes the stage's players,
+ * of whom there are none before the server listens.
+ */
+async function beginWork({
+  services,
+  ...parts
+}: Parameters<typeof start>[0] & { readonly services: Services }): Promise<void> {
+  // The gateway must be there first: an unfinished deletion closes the stage's players. Before the server listens it
+  // has none.
+  await resumeWork({ ...parts, background: services.background });
+  services.bars.start();
+  parts.closers.push('webhooks', () => services.deliveries.close());
+  // Before players come, because somebody may want to hear of them.
+  await services.deliveries.start();
 }
 
 /** What a command may do in the data directory, whether or not a server is running on it. */

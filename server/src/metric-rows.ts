@@ -160,6 +160,42 @@ export const METRICS = {
     help: 'Audit records that could not be written, by part: an `intent`, whose call was refused, or an `outcome`.',
     labelNames: ['part'],
   },
+  eventsEmitted: {
+    type: Counter,
+    name: 'respark_events_total',
+    help: 'Events that this node has put into the log of a game that somebody wants to hear of.',
+    labelNames: [],
+  },
+  eventsLost: {
+    type: Counter,
+    name: 'respark_events_lost_total',
+    help: 'Events that could not be kept, because the journal was full, or that were dropped before a webhook of this node got them.',
+    labelNames: [],
+  },
+  webhookDeliveries: {
+    type: Counter,
+    name: 'respark_webhook_deliveries_total',
+    help: 'Attempts to send an event to a webhook: `accepted`, `failed`, or `given_up` for the last of an event that the receiver refuses again and again.',
+    labelNames: ['result'],
+  },
+  webhooksSwitchedOff: {
+    type: Counter,
+    name: 'respark_webhooks_switched_off_total',
+    help: 'Webhooks that this node has switched off because of what their receivers answered, or did not.',
+    labelNames: [],
+  },
+  webhookBacklog: {
+    type: Gauge,
+    name: 'respark_webhook_backlog_events',
+    help: 'Events that wait for the webhooks that this node delivers, all together.',
+    labelNames: [],
+  },
+  webhookOldest: {
+    type: Gauge,
+    name: 'respark_webhook_oldest_event_seconds',
+    help: 'Age of the oldest event that waits for a webhook that this node delivers; 0 without any.',
+    labelNames: [],
+  },
   eventLoopDelay: {
     type: Gauge,
     name: 'respark_event_loop_delay_seconds',

@@ -18,6 +18,8 @@ const NOTHING_HELD = {
   freeSpace: 0,
   isShort: 0,
   outboxBytes: 0,
+  webhookBacklog: 0,
+  webhookOldest: 0,
 };
 
 function openMetrics(t: TestContext): Metrics {
@@ -192,6 +194,8 @@ test('what the node holds and what the process uses is read at each scrape', asy
     freeSpace: 0,
     isShort: 0,
     outboxBytes: 70,
+    webhookBacklog: 0,
+    webhookOldest: 0,
   };
   const metrics = openMetrics(t);
   const read = async () => {

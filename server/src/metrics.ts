@@ -15,6 +15,8 @@ const HELD = [
   'freeSpace',
   'isShort',
   'outboxBytes',
+  'webhookBacklog',
+  'webhookOldest',
 ] as const satisfies (keyof typeof METRICS)[];
 
 export type HeldCounts = Readonly<Record<(typeof HELD)[number], number>>;
@@ -44,6 +46,13 @@ export interface Metrics {
   throttled(throttleClass: string): void;
   authFailed(cause: string): void;
   auditFailed(part: 'intent' | 'outcome'): void;
+  /** What happens to events that leave the server. */
+  readonly events: {
+    emitted(): void;
+    lost(count: number): void;
+    delivered(result: 'accepted' | 'failed' | 'given_up'): void;
+    switchedOff(): void;
+  };
   /** What the cluster counts; a single node has nothing to count. */
   readonly cluster: {
     directoryCalled(durationMs: number): void;
@@ -67,6 +76,10 @@ export function createMetrics(): Metrics {
   const calls = new Map<string, Map<number, number>>();
   const counted = createCounts();
   let slowCloses = 0;
+  const events = { emitted: 0, lost: 0, switchedOff: 0 };
+  const count = (key: keyof typeof events, by = 1) => {
+    events[key] += by;
+  };
   let outboxHighWater = 0;
 
   return {
@@ -108,6 +121,12 @@ export function createMetrics(): Metrics {
     throttled: (throttleClass) => add(counted.throttled, throttleClass),
     authFailed: (cause) => add(counted.authFailures, cause),
     auditFailed: (part) => add(counted.auditFailures, part),
+    events: {
+      emitted: () => count('emitted'),
+      lost: (lost) => count('lost', lost),
+      delivered: (result) => add(counted.webhookDeliveries, result),
+      switchedOff: () => count('switchedOff'),
+    },
     cluster: {
       directoryCalled: (durationMs) => m.directoryCallDuration.observe(durationMs / 1000),
       linkLost: () => add(counted.clusterEvents, 'link_lost'),
@@ -121,6 +140,9 @@ export function createMetrics(): Metrics {
       fillCalls(m.calls, calls);
       m.slowCloses.reset();
       m.slowCloses.inc(slowCloses);
+      setCounter(m.eventsEmitted, events.emitted);
+      setCounter(m.eventsLost, events.lost);
+      setCounter(m.webhooksSwitchedOff, events.switchedOff);
       m.outboxHighWater.set(outboxHighWater);
       outboxHighWater = 0;
       setEventLoopDelay(m.eventLoopDelay, eventLoop);
@@ -184,6 +206,7 @@ function createCounts() {
     throttled: from(),
     authFailures: from(),
     auditFailures: from('intent', 'outcome'),
+    webhookDeliveries: from('accepted', 'failed', 'given_up'),
     clusterEvents: from('link_lost', 'era_changed', 'lease_ended'),
   } satisfies Partial<Record<keyof Defined, Map<string | number, number>>>;
 }
@@ -230,6 +253,11 @@ function setEventLoopDelay(gauge: Gauge, delay: IntervalHistogram): void {
   gauge.set({ quantile: '0.99' }, seconds(delay.percentile(99)));
   gauge.set({ quantile: '1' }, seconds(delay.max));
   delay.reset();
+}
+
+function setCounter(counter: Counter, value: number): void {
+  counter.reset();
+  counter.inc(value);
 }
 
 /** What is not known has no sample, because 0 would be taken for a fact. */

@@ -3,6 +3,8 @@ import type { Change } from '../domain/audit.ts';
 import type { AuditRecords } from '../domain/audit-records.ts';
 import type { Configurations } from '../domain/configurations.ts';
 import type { Deployments } from '../domain/deployments.ts';
+import type { EventRecords } from '../domain/events/event-records.ts';
+import type { Webhooks } from '../domain/events/webhooks.ts';
 import type { Extensions } from '../domain/extensions.ts';
 import type { Games } from '../domain/games.ts';
 import type { GeneratedCodeJobs } from '../domain/generated-code-jobs.ts';
@@ -17,6 +19,7 @@ import type { StageLogLines } from '../domain/stage-log-lines.ts';
 import type { Stages } from '../domain/stages.ts';
 import type { ResourceTags, Tags } from '../domain/tags.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { ReplySink } from '../http/exchange.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { Members, StructureShape, Value } from './shape.ts';
 import type { ThrottleClass } from './throttle.ts';
@@ -37,6 +40,8 @@ export interface Services {
   readonly resourceTags: ResourceTags;
   readonly auditRecords: AuditRecords;
   readonly stageLogLines: StageLogLines;
+  readonly eventRecords: Pick<EventRecords, 'list' | 'watch'>;
+  readonly webhooks: Webhooks;
   readonly clusterNodes: Nodes;
   readonly serverInfo: () => ServerInfo;
 }
@@ -48,8 +53,18 @@ export interface Call<Input> {
   readonly arns: Arns;
   /** What a rule that changes something puts on record, with the caller and the request id. */
   readonly change: Change;
+  /** The first value of a header of the request, by its name in lower case; it need not be signed. */
+  header(name: string): string | undefined;
   /** Makes an absolute URL, which the caller can reach, of a relative one of this server. */
   absoluteUrl(relative: string): string;
+}
+
+/** An output that goes on after the reply has begun, as server-sent events, instead of one in the row's shape. */
+export class StreamedOutput {
+  readonly start: (sink: ReplySink) => () => void;
+  constructor(start: StreamedOutput['start']) {
+    this.start = start;
+  }
 }
 
 /** The errors that every operation may answer. */
@@ -90,7 +105,7 @@ export interface OperationRow<Input, Output> {
   auditResource?(input: Input, arns: Arns): string;
   /** What this server does where neither the model nor the service's documentation says: each in whole sentences. */
   readonly decisions?: readonly string[];
-  handler(call: Call<Input>): MaybePromise<Output>;
+  handler(call: Call<Input>): MaybePromise<Output | StreamedOutput>;
   /** What calls with a body get beyond the model, where an operation of Amazon's has such a thing. */
   readonly additions?: Additions;
 }

@@ -12,13 +12,14 @@ import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import { createAuthorize } from './authorize.ts';
 import { type InputJobs, readLongInput } from './input.ts';
-import type { Call, Operation, Services } from './operation.ts';
+import { type Call, type Operation, type Services, StreamedOutput } from './operation.ts';
 import {
   failureReply,
   internalErrorReply,
   optionsReply,
   Refusal,
   refusalReply,
+  streamReply,
   successReply,
   wrongMethod,
 } from './reply.ts';
@@ -147,12 +148,13 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     // first. When it cannot, nothing is done: 500.
     const output = yield* settled(
       handle(operation, form, {
-        ...{ input, services, arns, change },
+        ...{ input, services, arns, change, header: (name: string) => request.headers.get(name)?.[0] },
         absoluteUrl: (relative) => parts.urlFor({ host, isSecure: request.isSecure }, relative),
       }),
     );
 
     // Reply: 200.
+    if (output instanceof StreamedOutput) return streamReply(requestId, output);
     const reply = successReply(requestId, serialize(form.output, output));
     throttle.replied(principal.id, reply.body.length);
     return reply;

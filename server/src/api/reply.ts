@@ -1,5 +1,6 @@
 import type { ErrorCode, ServiceError } from '../errors.ts';
 import type { BodyError, HttpReply } from '../http/exchange.ts';
+import type { StreamedOutput } from './operation.ts';
 import { PreparedJson } from './shape.ts';
 import type { SignatureRefusal } from './signature/sigv4.ts';
 import { excerptOf } from './validation.ts';
@@ -79,6 +80,17 @@ export function bodyRefusal({ kind, message }: BodyError): Refusal {
 
 export function successReply(requestId: string, output: unknown): HttpReply {
   return reply({ status: 200, requestId, headers: {}, body: output });
+}
+
+/** Server-sent events, which no cache and no proxy may hold back. */
+export function streamReply(requestId: string, { start }: StreamedOutput): HttpReply {
+  const headers = {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-store',
+    'x-accel-buffering': 'no',
+    'x-amzn-requestid': requestId,
+  };
+  return { status: 200, headers, body: '', stream: start };
 }
 
 /** The refusal of a method that none of `allowed` is. */

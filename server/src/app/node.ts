@@ -55,11 +55,12 @@ export function createNode(parts: {
   const { settings, log, clock, random, backends, access, audit, refusals, metrics, arns, services, longWork, ownUrl } =
     parts;
   const { store, cluster, room } = backends;
-  const { players, downloads, runtimes } = services;
+  const { players, downloads, runtimes, deliveries } = services;
+  const events = services.events.connections;
   const limits = new Limits({ settings, clock });
-  const gateway = new Gateway({ players, runtimes, cluster, limits, clock, random, log, metrics, settings });
+  const gateway = new Gateway({ players, runtimes, cluster, limits, clock, random, log, metrics, events, settings });
   const counts = () => ({ ...gateway.counts, ...limits.counts, directory: cluster.size, runtimes: runtimes.size });
-  const held = () => ({ ...counts(), freeSpace: room.free(), isShort: Number(room.isShort()) });
+  const held = () => ({ ...counts(), ...deliveries.counts(), freeSpace: room.free(), isShort: Number(room.isShort()) });
   const managementNodes = settings.redisUrl === undefined ? () => 1 : watchManagementNodes(parts);
   const drainAsked = answerAboutNode({ cluster, gateway, ownUrl, log });
   const pipeline = createPipeline({
@@ -121,7 +122,15 @@ export function createNode(parts: {
     metrics: listenerFor(optionsOfServer, observe),
   };
   const upgrade = createUpgradeHandler({ gateway, limits, readHead, turns, warn, metrics, settings });
-  return { gateway, drainAsked, counts, turns, upgrade, listeners, requests: allRequests(Object.values(listeners)) };
+  return {
+    gateway,
+    drainAsked,
+    counts,
+    turns,
+    upgrade,
+    listeners,
+    requests: allRequests(Object.values(listeners), services.eventRecords),
+  };
 }
 
 /** Gives the number of nodes that take calls, as of a few seconds ago. */
@@ -137,9 +146,13 @@ function watchManagementNodes({
 }
 
 /** Drains and counts the requests of several listeners together. */
-function allRequests(listeners: readonly HttpListener[]): Pick<HttpListener, 'drain' | 'inFlight'> {
+function allRequests(
+  listeners: readonly HttpListener[],
+  streams: { drain(): void },
+): Pick<HttpListener, 'drain' | 'inFlight'> {
   return {
     async drain() {
+      streams.drain();
       await Promise.all(listeners.map((listener) => listener.drain()));
     },
     get inFlight() {

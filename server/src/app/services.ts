@@ -10,6 +10,12 @@ import { type ConfigurationsParts, createConfigurations } from '../domain/config
 import { createDeletions, type DeletionsParts } from '../domain/deletions.ts';
 import { createDeployments, type DeploymentsParts } from '../domain/deployments.ts';
 import { createDownloads } from '../domain/downloads.ts';
+import { createDeliveries, type DeliveriesParts } from '../domain/events/deliveries.ts';
+import { createEventRecords } from '../domain/events/event-records.ts';
+import { createEvents } from '../domain/events/events.ts';
+import { createInterest } from '../domain/events/interest.ts';
+import type { WebhookPost } from '../domain/events/post-webhook.ts';
+import { createWebhooks } from '../domain/events/webhooks.ts';
 import type { Examine } from '../domain/examination.ts';
 import { createExtensions } from '../domain/extensions.ts';
 import { createGames, type GamesParts } from '../domain/games.ts';
@@ -44,12 +50,14 @@ import type { Metrics } from '../metrics.ts';
 import type { RandomBytes } from '../random.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { AuditReader } from '../store/audit/audit-log.ts';
+import type { EventLog } from '../store/events/event-log.ts';
 import type { PlayerData } from '../store/player-data/player-data.ts';
 import type { StageLogs } from '../store/stage-logs/stage-logs.ts';
 import type { Store } from '../store/store.ts';
 
 type ServicesSettings = ConfigurationsParts['settings'] &
   DeletionsParts['settings'] &
+  DeliveriesParts['settings'] &
   DeploymentsParts['settings'] &
   GamesParts['settings'] &
   GeneratedCodeJobsParts['settings'] &
@@ -59,6 +67,8 @@ type ServicesSettings = ConfigurationsParts['settings'] &
     readonly disconnectDeadlineMs: number;
     readonly maxFrameBytes: number;
     readonly scriptDisconnectsPerSecond: number;
+    readonly eventsMaxWatchers: number;
+    readonly redisUrl: string | undefined;
   };
 
 /** What scripts are run by, and what they reach. */
@@ -67,6 +77,32 @@ export interface CloudCode {
   readonly playerData: PlayerData;
   readonly stageLogs: StageLogs;
   readonly outside: Outside;
+}
+
+/** Nodes move their events within a fifth of a second; those that come later may be sent after later ones. */
+const EVENT_HOLD_MS = 1_000;
+
+/** What takes note of events, and what sends them. */
+function createEventServices(
+  parts: Omit<DeliveriesParts, 'interest' | 'holdMs' | 'sealer'> & {
+    readonly store: Store;
+    readonly audit: Audit;
+    readonly keyring: Keyring;
+    readonly post: WebhookPost;
+    readonly settings: ServicesSettings;
+  },
+) {
+  const { keyring: sealer, settings } = parts;
+  const interest = createInterest();
+  const events = createEvents({ ...parts, interest });
+  const holdMs = settings.redisUrl === undefined ? 0 : EVENT_HOLD_MS;
+  const deliveries = createDeliveries({ ...parts, interest, holdMs, sealer });
+  return {
+    events,
+    deliveries,
+    webhooks: createWebhooks({ ...parts, deliveries, interest, sealer }),
+    eventRecords: createEventRecords({ ...parts, interest }),
+  };
 }
 
 /** Composes the rules over their contracts. This is the only composition: the tests and the bench use it too. */
@@ -78,6 +114,8 @@ export function createServices({
   cluster,
   cloudCode,
   providerTokens,
+  eventLog,
+  webhookPost,
   keyring,
   settings,
   log,
@@ -95,18 +133,25 @@ export function createServices({
   cluster: Cluster;
   cloudCode: CloudCode;
   providerTokens: ProviderTokens;
+  eventLog: EventLog;
+  webhookPost: WebhookPost;
   keyring: Keyring;
   settings: ServicesSettings;
   log: Log;
   clock: Clock;
   random: RandomBytes;
-  metrics: Pick<Metrics, 'disconnected' | 'ofStage'>;
+  metrics: Pick<Metrics, 'disconnected' | 'ofStage' | 'events'>;
   examine: Examine;
   longWork: LongWork<SectionJobs>;
   arns: Arns;
 }) {
   const { playerData, stageLogs } = cloudCode;
-  const deletions = createDeletions({ store, playerData, stageLogs, cluster, clock, log, settings });
+  const deletions = createDeletions({ store, playerData, stageLogs, eventLog, cluster, clock, log, settings });
+  const outgoing = createEventServices({
+    ...{ store, audit, cluster, keyring, eventLog, clock, random, log, metrics, settings },
+    post: webhookPost,
+  });
+  const { events } = outgoing;
   const pageTokens = createPageTokens({ sealer: keyring });
   const paginate = createPaginate({ pageTokens });
   const tokens = createPlayerTokens({
@@ -115,7 +160,7 @@ export function createServices({
     lifetimeMs: settings.playerTokenLifetimeMs,
   });
   const players = createPlayers({
-    ...{ store, audit, cluster, tokens, providerTokens },
+    ...{ store, audit, cluster, tokens, providerTokens, events },
     ...{ clock, random, log, metrics, settings },
   });
   const disconnect = createDisconnect({ cluster, clock, log });
@@ -140,6 +185,7 @@ export function createServices({
     examine,
     longWork,
     runtimes,
+    events,
     clock,
     random,
     log,
@@ -148,6 +194,7 @@ export function createServices({
   const deployments = createDeployments(parts);
   const generatedCodeJobs = createGeneratedCodeJobs(parts);
   return {
+    ...outgoing,
     downloads,
     runtimes,
     deployments,

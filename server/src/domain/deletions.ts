@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Log } from '../log.ts';
+import type { EventLog } from '../store/events/event-log.ts';
 import type { PlayerData } from '../store/player-data/player-data.ts';
 import type { StageLogs } from '../store/stage-logs/stage-logs.ts';
 import type { Store } from '../store/store.ts';
@@ -26,6 +27,7 @@ export interface DeletionsParts {
   readonly store: Store;
   readonly playerData: Pick<PlayerData, 'removeStage'>;
   readonly stageLogs: Pick<StageLogs, 'remove'>;
+  readonly eventLog: Pick<EventLog, 'removeGame'>;
   readonly cluster: Cluster;
   readonly clock: Clock;
   readonly log: Log;
@@ -39,6 +41,7 @@ export function createDeletions({
   store,
   playerData,
   stageLogs,
+  eventLog,
   cluster,
   clock,
   log,
@@ -65,6 +68,7 @@ export function createDeletions({
         if (areGone.includes(false)) return false;
       }
       await store.snapshots.removeAll(gameId);
+      await eventLog.removeGame(gameId);
       await store.games.remove(gameId);
       return true;
     });

@@ -10,6 +10,7 @@ import type { BackgroundWork } from './background.ts';
 import { createClaimedWork, isUnfinished, type WorkKind } from './claimed-work.ts';
 import { createOnce } from './client-tokens.ts';
 import { type ConfigurationFault, describeFault } from './configuration/fault.ts';
+import type { Events } from './events/events.ts';
 import type { Examine } from './examination.ts';
 import type { Page, PageRequest, Paginate } from './pagination.ts';
 import { findRuntimesInUse, forgetOldRuntimes } from './runtime/old-runtimes.ts';
@@ -58,6 +59,7 @@ export interface DeploymentsParts {
   readonly cluster: Pick<Cluster, 'node' | 'isAlive' | 'answer' | 'announceRuntime' | 'requestAll'>;
   readonly runtimes: Pick<Runtimes, 'deployed' | 'inUse'>;
   readonly paginate: Paginate;
+  readonly events: Pick<Events, 'emit'>;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Log;
@@ -166,7 +168,7 @@ interface Begun {
  * What a deployment does. A failure of the store makes it try again; anything else that goes wrong ends it as failed.
  */
 function createDeploymentWork(parts: DeploymentsParts): WorkKind<Deployment, Begun, Examined, Result> {
-  const { store, examine, cluster, clock, log, settings } = parts;
+  const { store, examine, cluster, events, clock, log, settings } = parts;
   const { allowedRoles, disconnectDeadlineMs } = settings;
   const allowed = allowedRoles.map(compileWildcard);
 
@@ -231,6 +233,8 @@ function createDeploymentWork(parts: DeploymentsParts): WorkKind<Deployment, Beg
       }
       const { gameName, name: stageName } = stage;
       log.info({ gameName, stageName, snapshotId, deploymentId: id, resultCode: code }, 'deployment ended');
+      const data = { deploymentId: id, snapshotId, resultCode: code };
+      events.emit({ type: 'deployment.completed', gameName, stageName, data });
     },
   };
 }

@@ -1,6 +1,7 @@
 import { CLOSE_CODES, type CloseFacts, type CloseName, formatCloseReason, type HelloFrame } from '@respark/protocol';
 import { type Clock, withTimeout } from '../clock.ts';
 import { type Cluster, DirectoryUnavailable, type Lease } from '../cluster/cluster.ts';
+import { type ConnectionEvents, NO_CONNECTION_EVENTS } from '../domain/events/events.ts';
 import type { Admission, NotAdmitted, Players } from '../domain/players/players.ts';
 import type { Runtimes } from '../domain/runtime/runtimes.ts';
 import { mayPass } from '../errors.ts';
@@ -55,6 +56,7 @@ export class Gateway implements ConnectionHost {
   readonly metrics: GatewayMetrics;
   readonly settings: GatewaySettings;
   readonly #players: Pick<Players, 'admit'>;
+  readonly #events: ConnectionEvents;
   readonly #cluster: Cluster;
   readonly #membership: Membership;
   readonly #limits: Limits;
@@ -80,6 +82,7 @@ export class Gateway implements ConnectionHost {
     random,
     log,
     metrics,
+    events = NO_CONNECTION_EVENTS,
     settings,
   }: {
     players: Pick<Players, 'admit'>;
@@ -90,6 +93,7 @@ export class Gateway implements ConnectionHost {
     random: RandomBytes;
     log: Log;
     metrics: GatewayMetrics;
+    events?: ConnectionEvents;
     settings: GatewaySettings;
   }) {
     this.clock = clock;
@@ -97,6 +101,7 @@ export class Gateway implements ConnectionHost {
     this.metrics = metrics;
     this.settings = settings;
     this.#players = players;
+    this.#events = events;
     this.#cluster = cluster;
     cluster.onLeaseEnd((lease) => this.#closeFenced(lease));
     this.#membership = new Membership({
@@ -176,6 +181,7 @@ export class Gateway implements ConnectionHost {
     this.#graces.delete(connection);
     this.metrics.closed(code);
     this.#limits.closed(connection.addressGroup, { wasWelcomed: connection.isWelcomed });
+    if (connection.isWelcomed && !connection.isStopped) this.#events.closed(connection, { code });
     this.close(connection, 'normal');
     if (this.#sockets.size === 0) this.#whenEmpty?.();
   }
@@ -309,6 +315,8 @@ export class Gateway implements ConnectionHost {
       maxRequestsInFlight,
       tokenLifetimeMs: session?.lifetimeMs ?? this.settings.playerTokenLifetimeMs,
     } as const;
+    // First, because the welcome may be too much for a slow reader, which ends the connection at once.
+    this.#events.opened(connection);
     connection.open(welcome, this.metrics.ofStage(runtime.stage), session);
     this.log.debug(() => ({ connectionId: connection.id, ...keyOf(player) }), 'player connected');
   }
@@ -338,6 +346,7 @@ export class Gateway implements ConnectionHost {
     this.#heartbeats.delete(connection);
     this.#outboxes.delete(connection);
     if (this.#sockets.has(connection)) {
+      if (connection.isWelcomed) this.#events.closed(connection, { name, text, facts });
       this.#graces.add(connection);
       if (ended instanceof Promise) {
         this.#flushes.add(connection);

@@ -38,6 +38,20 @@ export interface HttpReply {
   /** By lower-case name. The listener adds `content-length`, and `connection: close` where the connection must end. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array;
+  /**
+   * Writes what follows the body, for as long as it likes: such a reply has no length, and its connection ends with it.
+   * Gives what the listener calls when the client is gone.
+   */
+  readonly stream?: (sink: ReplySink) => () => void;
+}
+
+/** Where the rest of a reply is written to. */
+export interface ReplySink {
+  write(text: string): void;
+  /** Bytes that the client has not taken yet. */
+  readonly bufferedBytes: number;
+  /** Ends the reply after what was written. A client that does not take that in time is cut off. */
+  end(): void;
 }
 
 /**

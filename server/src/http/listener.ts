@@ -6,6 +6,7 @@ import type { Turns } from '../turns.ts';
 import { createBodyMemory } from './body-memory.ts';
 import { addressGroup } from './client-address.ts';
 import { firstReply, type HttpReply, type HttpRequest, type RequestHeaders, type Site, textReply } from './exchange.ts';
+import { sendStream } from './reply-stream.ts';
 import { hasBody, isWaitingToSend, readBody } from './request-body.ts';
 import { hasTooManyHeaders, type ReadHead, type RequestHead, TOO_MANY_HEADERS } from './request-head.ts';
 import { createRequestLines, type RequestLines } from './request-lines.ts';
@@ -257,6 +258,10 @@ function send(
   const { socket } = request;
   if (response.destroyed || socket.destroyed) return undefined;
   const { status, body } = reply;
+  if (reply.stream !== undefined && request.method !== 'HEAD') {
+    abandon(socket);
+    return sendStream({ ...reply, stream: reply.stream }, response, timeoutMs);
+  }
   // Reading the rest of a refused body to keep the connection for another request is not worth it.
   const isUnread = !request.complete && hasBody(received);
   const bytes = Buffer.byteLength(body);

@@ -1,4 +1,12 @@
-import type { BarKind, BarState, DeploymentRecord, DeploymentResultCode, DeploymentState, LifeState } from './store.ts';
+import type {
+  BarKind,
+  BarState,
+  DeploymentRecord,
+  DeploymentResultCode,
+  DeploymentState,
+  LifeState,
+  WebhookRecord,
+} from './store.ts';
 
 /** The tables, in types that SQLite and PostgreSQL share: times and flags are integers, bytes are base64 text. */
 export interface Schema {

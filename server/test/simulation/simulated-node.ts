@@ -157,6 +157,7 @@ export class SimulatedNode {
         random: this.#engine.bytes,
         log: SILENT,
         metrics: NO_METRICS,
+        events: { emit() {} },
       },
       tokens: { issue: (_stageId, playerId) => playerId, verify: (_stageId, token) => readToken(token) },
       providerTokens: NO_PROVIDERS,

@@ -215,6 +215,7 @@ export class World {
       log: SILENT,
       metrics: NO_METRICS,
       providerTokens: NO_PROVIDERS,
+      events: { emit() {} },
       settings: { disconnectDeadlineMs: DEADLINE_MS, maxFrameBytes: 16_384, playerTokenLifetimeMs: DEADLINE_MS },
     });
   }

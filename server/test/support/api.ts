@@ -134,7 +134,7 @@ export async function openApi(
   };
 
   const arns = createArns({ region: 'us-east-1', accountId: '123456789012' });
-  const { games, stages, stageIdentities, blocks, stageAccess } = domain;
+  const { games, stages, stageIdentities, blocks, stageAccess, eventRecords, webhooks } = domain;
   const { resourceTags, auditRecords, stageLogLines, clusterNodes } = domain;
 
   const pipeline = createPipeline({
@@ -151,6 +151,8 @@ export async function openApi(
       auditRecords,
       stageLogLines,
       clusterNodes,
+      eventRecords,
+      webhooks,
       serverInfo: () => INFO,
       ...services,
     },

@@ -18,6 +18,7 @@ import type { Store } from '../../src/store/store.ts';
 import { openTestStore } from '../../src/store/test-store.ts';
 import { JOBS } from '../../src/threads/jobs.ts';
 import { NO_CLOUD_CODE, NO_PROVIDERS } from './cloud-code.ts';
+import { NO_EVENT_LOG, NO_WEBHOOK_POST } from './events.ts';
 import { ManualClock } from './manual-clock.ts';
 import { NO_METRICS } from './metrics.ts';
 
@@ -57,6 +58,13 @@ const SETTINGS = {
   authTimeoutMs: 5_000,
   playerTokenLifetimeMs: 60_000,
   scriptDisconnectsPerSecond: 20,
+  eventsMaxWatchers: 10,
+  eventRetentionDays: 7,
+  webhookMaxParallel: 4,
+  webhookDisableAfterHours: 72,
+  nodeRole: 'both',
+  leaseMs: 15_000,
+  redisUrl: undefined,
 };
 
 /** Makes changes without a record. */
@@ -130,6 +138,8 @@ export async function openDomain(t: TestContext, options: DomainOptions = {}) {
       playerData: { ...NO_CLOUD_CODE.playerData, ...playerData },
       stageLogs: { ...NO_CLOUD_CODE.stageLogs, ...stageLogs },
     },
+    eventLog: NO_EVENT_LOG,
+    webhookPost: NO_WEBHOOK_POST,
     keyring: createKeyring(new Uint8Array(32).fill(7)),
     settings: { ...SETTINGS, ...changed },
     metrics: NO_METRICS,

@@ -13,6 +13,7 @@ export const NO_METRICS: Metrics = {
   throttled() {},
   authFailed() {},
   auditFailed() {},
+  events: { emitted() {}, lost() {}, delivered() {}, switchedOff() {} },
   cluster: { directoryCalled() {}, linkLost() {}, eraChanged() {}, leaseEnded() {} },
   render: async () => ({ contentType: 'text/plain', text: '' }),
   close() {},

@@ -12,6 +12,7 @@ import {
   unblockPlayer,
   unblockPlayerInGame,
 } from './blocks.ts';
+import { listEvents, watchEvents } from './events.ts';
 import { drainNode, listNodes } from './nodes.ts';
 import { createPlayerToken } from './player-tokens.ts';
 import { getServerInfo } from './server.ts';
@@ -19,6 +20,15 @@ import { deleteSnapshot } from './snapshots.ts';
 import { closeStageToPlayers, getStageAccess, openStageToPlayers } from './stage-access.ts';
 import { checkPlayerToken, getStageIdentity, updateStageIdentity } from './stage-identity.ts';
 import { listStageLogLines } from './stage-logs.ts';
+import {
+  createWebhook,
+  deleteWebhook,
+  getWebhook,
+  listWebhooks,
+  replayWebhook,
+  testWebhook,
+  updateWebhook,
+} from './webhooks.ts';
 
 /** Every operation of this server's own, which Amazon's API does not have; a new one is added here too. */
 export const OWN_OPERATIONS: readonly Operation[] = [
@@ -27,7 +37,9 @@ export const OWN_OPERATIONS: readonly Operation[] = [
   closeStageToPlayers,
   checkPlayerToken,
   createPlayerToken,
+  createWebhook,
   deleteSnapshot,
+  deleteWebhook,
   drainNode,
   getBlock,
   getBlockInGame,
@@ -45,4 +57,11 @@ export const OWN_OPERATIONS: readonly Operation[] = [
   revokePlayerTokensInGame,
   unblockPlayer,
   unblockPlayerInGame,
+  getWebhook,
+  listEvents,
+  listWebhooks,
+  replayWebhook,
+  testWebhook,
+  updateWebhook,
+  watchEvents,
 ];

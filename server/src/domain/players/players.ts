@@ -9,6 +9,7 @@ import type { RandomBytes } from '../../random.ts';
 import { EMPTY_RUNTIME_ID } from '../../runtime-id.ts';
 import type { Store } from '../../store/store.ts';
 import type { Audit, Change } from '../audit.ts';
+import type { Events } from '../events/events.ts';
 import type { RuntimeName } from '../runtime/message.ts';
 import { activeStage, findStage, isBeingDeleted } from '../stages.ts';
 import { type CreateToken, createCreateToken } from './create-token.ts';
@@ -80,6 +81,7 @@ export function createPlayers({
   cluster,
   tokens,
   providerTokens,
+  events,
   clock,
   random,
   log,
@@ -94,6 +96,7 @@ export function createPlayers({
   cluster: Cluster;
   tokens: PlayerTokens;
   providerTokens: ProviderTokens;
+  events: Pick<Events, 'emit'>;
   clock: Clock;
   random: RandomBytes;
   log: Log;
@@ -116,7 +119,7 @@ export function createPlayers({
 
   const end = inSteps(function* (
     named: NamedPlayer,
-    requestId: string,
+    { requestId, actor }: Pick<Change, 'requestId' | 'actor'>,
     request: DisconnectRequest | undefined,
   ): Steps<DisconnectResult> {
     const startedAt = clock.monotonic();
@@ -128,8 +131,9 @@ export function createPlayers({
       const { selection, isDryRun, isDetailed } = request ?? {};
       const result = yield* settled(disconnect({ player, order, timeoutMs, selection, isDryRun, isDetailed }));
       if (isDryRun) return result;
-      const [successes, failures] = [result.successes.length, result.failures.length];
-      metrics.disconnected({ durationMs: spentMs(), successes, failures });
+      const [closed, unproven] = [result.successes.length, result.failures.length];
+      metrics.disconnected({ durationMs: spentMs(), successes: closed, failures: unproven });
+      events.emit({ type: 'player.disconnect_called', ...named, data: { requestId, actor, closed, unproven } });
       return result;
     } catch (error) {
       if (!isCallersMistake(error)) metrics.disconnected('failed');
@@ -172,7 +176,7 @@ export function createPlayers({
         details === undefined
           ? { playerId: named.playerId, ...change }
           : { playerId: named.playerId, ...change, details: { ...change.details, ...details } },
-        () => end(named, change.requestId, request),
+        () => end(named, change, request),
         ({ successes, failures }) => ({ successes, failures }),
       );
     },

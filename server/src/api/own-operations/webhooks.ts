@@ -1,0 +1,190 @@
+import type { Webhook } from '../../domain/events/webhooks.ts';
+import { COMMON_ERRORS } from '../operation.ts';
+import { gameResource, gameTags } from '../operations/resources.ts';
+import { gameName, stageName } from '../operations/shapes.ts';
+import { boolean, integer, label, list, string, structure, timestamp } from '../shape.ts';
+import { ownOperation } from './own-operation.ts';
+
+const url = string({ min: 1, max: 2_048 });
+const description = string({ min: 0, max: 256 });
+const eventType = string({ min: 1, max: 64 });
+const webhookId = string({ min: 36, max: 36, pattern: '^[0-9a-f-]+$' });
+const secret = string({ min: 1, max: 128 });
+const words = string({ min: 0, max: 2_048 });
+
+const webhook = structure({
+  Created: timestamp(),
+  Description: description,
+  EventTypes: list(eventType),
+  GameName: gameName,
+  Id: webhookId,
+  LastUpdated: timestamp(),
+  Reason: words,
+  Stages: list(stageName),
+  State: string({ enum: ['DISABLED', 'ENABLED'] }),
+  Url: url,
+});
+
+const asked = {
+  Description: description,
+  EventTypes: list(eventType, { max: 32 }),
+  Stages: list(stageName, { max: 100 }),
+};
+
+const OF_GAME = '/respark/game/{GameName}/webhook';
+const OF_WEBHOOK = `${OF_GAME}/{WebhookId}` as const;
+const named = { GameName: label(gameName), WebhookId: label(webhookId) };
+const errors = [...COMMON_ERRORS, 'not_found'] as const;
+const onGame = { resource: gameResource, resourceTags: gameTags };
+
+export const createWebhook = ownOperation({
+  name: 'CreateWebhook',
+  http: { method: 'POST', path: OF_GAME },
+  isIdempotent: false,
+  throttleClass: 'write',
+  input: structure({ ...asked, GameName: label(gameName), Url: url }, ['GameName', 'Url']),
+  output: structure({ Secret: secret, Webhook: webhook }),
+  errors: [...errors, 'quota_exceeded'],
+  ...onGame,
+  decisions: [
+    'Has the server post each event of the game, from now on, to the URL. Without `EventTypes` or `Stages`, or with empty ones, all are sent. A game may have ten webhooks.',
+    'The URL must begin with `https://` and lead to addresses of the public internet, unless `RESPARK_WEBHOOK_PRIVATE_HOSTS` lists its host.',
+    '`Secret`, with which the receiver checks signatures, is shown this once. On other nodes of a cluster, connections count from a second later at the latest.',
+  ],
+  async handler({ input, services, change }) {
+    const { GameName, Url, Description, EventTypes, Stages } = input;
+    const made = await services.webhooks.create(
+      GameName,
+      { url: Url, description: Description, types: EventTypes, stages: Stages },
+      change,
+    );
+    return { Secret: made.secret, Webhook: toListed(made.webhook) };
+  },
+});
+
+export const getWebhook = ownOperation({
+  name: 'GetWebhook',
+  http: { method: 'GET', path: OF_WEBHOOK },
+  isIdempotent: true,
+  throttleClass: 'read',
+  input: structure(named, ['GameName', 'WebhookId']),
+  output: structure({ Webhook: webhook }),
+  errors,
+  ...onGame,
+  decisions: ['`Reason` says why the server has switched the webhook off, if it has.'],
+  async handler({ input, services }) {
+    return { Webhook: toListed(await services.webhooks.get(input.GameName, input.WebhookId)) };
+  },
+});
+
+export const listWebhooks = ownOperation({
+  name: 'ListWebhooks',
+  http: { method: 'GET', path: OF_GAME },
+  isIdempotent: true,
+  throttleClass: 'read',
+  input: structure({ GameName: label(gameName) }, ['GameName']),
+  output: structure({ Webhooks: list(webhook) }),
+  errors,
+  ...onGame,
+  decisions: ['Lists all webhooks of the game, the oldest first.'],
+  async handler({ input, services }) {
+    return { Webhooks: (await services.webhooks.list(input.GameName)).map(toListed) };
+  },
+});
+
+export const updateWebhook = ownOperation({
+  name: 'UpdateWebhook',
+  http: { method: 'PATCH', path: OF_WEBHOOK },
+  isIdempotent: false,
+  throttleClass: 'write',
+  input: structure({ ...asked, ...named, IsEnabled: boolean(), RotateSecret: boolean(), Url: url }, [
+    'GameName',
+    'WebhookId',
+  ]),
+  output: structure({ Secret: secret, Webhook: webhook }),
+  errors,
+  ...onGame,
+  decisions: [
+    'Changes what is given. A webhook that is enabled again goes on where it was: what has happened meanwhile is sent, as far as it is kept.',
+    '`RotateSecret` makes another secret, which the reply shows this once. For a day each event is signed with both, and after that with the new one alone.',
+    'What is being sent while the call is answered may still go to the URL from before.',
+  ],
+  async handler({ input, services, change }) {
+    const { GameName, WebhookId, Url, Description, EventTypes, Stages, IsEnabled, RotateSecret } = input;
+    const update = { url: Url, description: Description, types: EventTypes, stages: Stages };
+    const { webhook: changed, secret: made } = await services.webhooks.update(
+      GameName,
+      WebhookId,
+      { ...update, isEnabled: IsEnabled, rotatesSecret: RotateSecret },
+      change,
+    );
+    return { Secret: made, Webhook: toListed(changed) };
+  },
+});
+
+export const deleteWebhook = ownOperation({
+  name: 'DeleteWebhook',
+  http: { method: 'DELETE', path: OF_WEBHOOK },
+  isIdempotent: true,
+  throttleClass: 'write',
+  input: structure(named, ['GameName', 'WebhookId']),
+  output: structure({}),
+  errors,
+  ...onGame,
+  decisions: ['Events that were not sent yet are not sent any more; another node may send for a second longer.'],
+  async handler({ input, services, change }) {
+    await services.webhooks.delete(input.GameName, input.WebhookId, change);
+    return {};
+  },
+});
+
+export const replayWebhook = ownOperation({
+  name: 'ReplayWebhook',
+  http: { method: 'POST', path: `${OF_WEBHOOK}/replay` },
+  isIdempotent: true,
+  throttleClass: 'write',
+  input: structure({ ...named, Since: timestamp() }, ['GameName', 'Since', 'WebhookId']),
+  output: structure({}),
+  errors,
+  ...onGame,
+  decisions: [
+    'Sends again everything that is kept from this time on, with the same ids, so that a receiver may drop what it has already; a time in the future skips everything that waits. A webhook that is disabled does so when it is enabled.',
+  ],
+  async handler({ input, services, change }) {
+    await services.webhooks.replay(input.GameName, input.WebhookId, input.Since, change);
+    return {};
+  },
+});
+
+export const testWebhook = ownOperation({
+  name: 'TestWebhook',
+  http: { method: 'POST', path: `${OF_WEBHOOK}/test` },
+  isIdempotent: false,
+  throttleClass: 'write',
+  input: structure(named, ['GameName', 'WebhookId']),
+  output: structure({ IsAccepted: boolean(), Message: words, Status: integer({ min: 0 }) }),
+  errors,
+  ...onGame,
+  decisions: [
+    'Sends one event of type `webhook.test`, once, and says what the receiver has answered. `Status` is missing when there was no answer, and `Message` says why.',
+  ],
+  async handler({ input, services, change }) {
+    const { isAccepted, status, message } = await services.webhooks.test(input.GameName, input.WebhookId, change);
+    return { IsAccepted: isAccepted, Message: message, Status: status };
+  },
+});
+
+function toListed(webhook: Webhook) {
+  return {
+    Created: webhook.createdAt,
+    Description: webhook.description,
+    EventTypes: webhook.types,
+    GameName: webhook.gameName,
+    Id: webhook.id,
+    LastUpdated: webhook.updatedAt,
+    Reason: webhook.reason === '' ? undefined : webhook.reason,
+    Stages: webhook.stages,
+    State: webhook.state,
+    Url: webhook.url,
+  };
+}

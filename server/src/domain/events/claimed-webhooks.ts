@@ -1,0 +1,151 @@
+import type { Cluster } from '../../cluster/cluster.ts';
+import type { Sealer } from '../../keyring.ts';
+import { createRareWarnings } from '../../rare-warnings.ts';
+import type { EventLog } from '../../store/events/event-log.ts';
+import type { Store, WebhookRecord } from '../../store/store.ts';
+import { Delivery, type DeliveryParts, type Receiver } from './delivery.ts';
+
+export interface ClaimedWebhooksParts extends Omit<DeliveryParts, 'eventLog'> {
+  readonly eventLog: EventLog;
+  readonly store: Pick<Store, 'webhooks'>;
+  readonly cluster: Pick<Cluster, 'node' | 'isAlive'>;
+  readonly sealer: Sealer;
+}
+
+/** How far the receivers are behind: events that wait, and the age of the oldest in seconds. */
+export interface WebhookLag {
+  readonly webhookBacklog: number;
+  readonly webhookOldest: number;
+}
+
+/** The webhooks that this node delivers, each while it has the cursor. */
+export interface ClaimedWebhooks {
+  /**
+   * Delivers what is enabled and nobody else has, by what is known now, and nothing else. Takes what a dead node had. What
+   * fails for one webhook is logged, and leaves the others alone.
+   */
+  reconcile(webhooks: readonly WebhookRecord[]): Promise<void>;
+  lag(): WebhookLag;
+  close(): Promise<void>;
+}
+
+export function createClaimedWebhooks(parts: ClaimedWebhooksParts): ClaimedWebhooks {
+  const { store, eventLog, cluster, clock, log } = parts;
+  const warn = createRareWarnings({ clock, log });
+  const running = new Map<string, Delivery>();
+  const lags = new Map<string, { events: number; oldestAt: number | undefined }>();
+  let isClosed = false;
+
+  async function stop(id: string): Promise<void> {
+    const delivery = running.get(id);
+    running.delete(id);
+    lags.delete(id);
+    await delivery?.stop();
+  }
+
+  /** Goes on with the delivery while it is this node's. */
+  async function keep(webhook: WebhookRecord, delivery: Delivery): Promise<void> {
+    delivery.change(receiverOf(webhook, parts));
+    const isOwn = delivery.owner === cluster.node && (await delivery.save());
+    if (!isOwn) return await stop(webhook.id);
+    lags.set(webhook.id, delivery.lag((await eventLog.ends(webhook.gameId)).last));
+  }
+
+  async function leave(id: string, delivery: Delivery): Promise<void> {
+    await stop(id);
+    await delivery.save();
+    await eventLog.release(id, delivery.owner);
+  }
+
+  async function begin(webhook: WebhookRecord, from: string | undefined): Promise<void> {
+    const owner = cluster.node;
+    if (from !== undefined && from !== owner && (await cluster.isAlive(from))) return;
+    const { id, gameId } = webhook;
+    const cursor = await eventLog.claim({ receiver: id, gameId, owner, from });
+    if (cursor === undefined || isClosed) return;
+    const ended = (reason: string) => void switchOff(webhook, reason);
+    running.set(id, new Delivery({ ...parts, receiver: receiverOf(webhook, parts), owner, cursor, ended }));
+  }
+
+  async function switchOff({ id, gameName, url }: WebhookRecord, reason: string): Promise<void> {
+    log.warn({ webhookId: id, gameName, host: new URL(url).host, reason }, 'a webhook was switched off');
+    parts.metrics.events.switchedOff();
+    try {
+      await running.get(id)?.save();
+      await store.webhooks.update(id, { state: 'DISABLED', reason, updatedAt: clock.now() });
+    } catch (error) {
+      // The next attempt to deliver it fails as well, and switches it off.
+      warn(id, { err: error, webhookId: id }, 'a webhook could not be switched off');
+    }
+    await stop(id);
+    await eventLog.release(id, cluster.node).catch(() => {});
+  }
+
+  /** A webhook that cannot be looked at must not keep others from that. */
+  async function each(id: string, work: () => Promise<void>): Promise<void> {
+    await work().catch((error: unknown) => {
+      if (!isClosed) warn(id, { err: error, webhookId: id }, 'a webhook could not be looked at');
+    });
+  }
+
+  async function reconcile(webhooks: readonly WebhookRecord[]): Promise<void> {
+    const enabled = new Map(
+      webhooks.filter(({ state }) => state === 'ENABLED').map((webhook) => [webhook.id, webhook]),
+    );
+    for (const [id, delivery] of [...running]) {
+      const webhook = enabled.get(id);
+      await each(id, () => (webhook === undefined ? leave(id, delivery) : keep(webhook, delivery)));
+    }
+    if ([...enabled.keys()].every((id) => running.has(id))) return;
+    const owners = new Map((await eventLog.cursors()).map(({ receiver, owner }) => [receiver, owner]));
+    for (const [id, webhook] of enabled) {
+      if (!running.has(id) && !isClosed) await each(id, () => begin(webhook, owners.get(id)));
+    }
+  }
+
+  return {
+    reconcile,
+    lag() {
+      const all = [...lags.values()];
+      const oldest = Math.min(...all.map(({ oldestAt }) => oldestAt ?? Number.POSITIVE_INFINITY));
+      return {
+        webhookBacklog: all.reduce((sum, { events }) => sum + events, 0),
+        webhookOldest: oldest === Number.POSITIVE_INFINITY ? 0 : Math.max(0, clock.now() - oldest) / 1000,
+      };
+    },
+    async close() {
+      isClosed = true;
+      // Another node, or the next start, goes on from there. What could not be saved is sent again.
+      await Promise.all([...running].map(([id, delivery]) => leave(id, delivery).catch(() => {})));
+    },
+  };
+}
+
+function receiverOf(
+  webhook: WebhookRecord,
+  { sealer, clock }: Pick<ClaimedWebhooksParts, 'sealer' | 'clock'>,
+): Receiver {
+  const { id, gameId, gameName, url, stages, types } = webhook;
+  return {
+    id,
+    gameId,
+    gameName,
+    url,
+    filter: { stages, types },
+    secrets: secretsOf(webhook, { sealer, nowMs: clock.now() }),
+  };
+}
+
+/** The secrets that a receiver may know, the newest first. */
+export function secretsOf(
+  { id, sealedSecret, sealedFormerSecret, formerUntil }: WebhookRecord,
+  { sealer, nowMs }: { sealer: Sealer; nowMs: number },
+): Uint8Array[] {
+  const isFormerValid = sealedFormerSecret !== undefined && (formerUntil ?? 0) > nowMs;
+  return [sealedSecret, ...(isFormerValid ? [sealedFormerSecret] : [])].map((sealed) => {
+    const secret = sealer.open(sealed, id);
+    if (secret === undefined)
+      throw new Error(`the secret of webhook ${id} was not sealed with this server's secret key`);
+    return secret;
+  });
+}

@@ -1,0 +1,111 @@
+import { createRareWarnings } from '../../rare-warnings.ts';
+import { type ClaimedWebhooksParts, createClaimedWebhooks, type WebhookLag } from './claimed-webhooks.ts';
+import { endOfOrphan } from './events.ts';
+import type { Interest } from './interest.ts';
+
+/** What other nodes have changed counts here after so long at most. */
+const LOOK_PERIOD_MS = 1_000;
+const PRUNE_PERIOD_MS = 600_000;
+const DAY_MS = 86_400_000;
+
+export interface DeliveriesParts extends ClaimedWebhooksParts {
+  readonly interest: Interest;
+  readonly settings: ClaimedWebhooksParts['settings'] & {
+    readonly nodeRole: string;
+    readonly leaseMs: number;
+    readonly eventRetentionDays: number;
+  };
+}
+
+/**
+ * This node's part in what leaves by webhooks: which games are of interest, which webhooks this node delivers, and which
+ * connections of dead nodes are to be ended in the log. A node delivers a webhook while it has the cursor; it takes that
+ * of a node that is dead.
+ */
+export interface Deliveries {
+  /** Must be called before players are welcomed. Rejects when the store cannot be read. */
+  start(): Promise<void>;
+  /** Looks now at what has changed. Never rejects. */
+  look(): Promise<void>;
+  /** How far the receivers are behind that this node delivers to. */
+  counts(): WebhookLag;
+  close(): Promise<void>;
+}
+
+export function createDeliveries(parts: DeliveriesParts): Deliveries {
+  const { store, eventLog, interest, cluster, clock, log, settings } = parts;
+  const warn = createRareWarnings({ clock, log });
+  const claimed = createClaimedWebhooks(parts);
+  const isDelivering = settings.nodeRole !== 'gateway';
+  let looking: Promise<void> = Promise.resolve();
+  let cancel = () => {};
+  let isClosed = false;
+  let nextOwnersAt = Number.NEGATIVE_INFINITY;
+  let nextPruneAt = clock.monotonic() + PRUNE_PERIOD_MS / 10;
+
+  async function endOrphans(): Promise<void> {
+    if (clock.monotonic() < nextOwnersAt) return;
+    nextOwnersAt = clock.monotonic() + settings.leaseMs;
+    for (const owner of await eventLog.owners()) {
+      if (owner === cluster.node || (await cluster.isAlive(owner))) continue;
+      const facts = { at: clock.now(), random: parts.random };
+      const count = await eventLog.endConnections(owner, (opened) => endOfOrphan(opened, facts));
+      if (count > 0) log.warn({ node: owner, count }, 'connections of a node that has ended were ended in the events');
+    }
+  }
+
+  function prune(): void {
+    if (clock.monotonic() < nextPruneAt) return;
+    nextPruneAt = clock.monotonic() + PRUNE_PERIOD_MS;
+    eventLog
+      .removeBefore(clock.now() - settings.eventRetentionDays * DAY_MS)
+      .catch((error: unknown) => warn('prune', { err: error }, 'old events could not be removed'));
+  }
+
+  async function lookOnce(): Promise<void> {
+    const webhooks = await store.webhooks.listAll();
+    const watched = await eventLog.watched(clock.now());
+    interest.set(
+      new Map([
+        ...watched.map(({ name, id }) => [name, id] as const),
+        ...webhooks.map(({ gameName, gameId }) => [gameName, gameId] as const),
+      ]),
+    );
+    if (!isDelivering || isClosed) return;
+    await claimed.reconcile(webhooks);
+    await endOrphans();
+    prune();
+  }
+
+  function plan(): void {
+    if (!isClosed) cancel = clock.after(LOOK_PERIOD_MS, () => void look());
+  }
+
+  /** One look after the other. */
+  function look(): Promise<void> {
+    looking = looking.then(async () => {
+      if (isClosed) return;
+      cancel();
+      await lookOnce().catch((error: unknown) => {
+        if (!isClosed) warn('look', { err: error }, 'webhooks could not be looked at');
+      });
+      plan();
+    });
+    return looking;
+  }
+
+  return {
+    async start() {
+      await lookOnce();
+      plan();
+    },
+    look,
+    counts: claimed.lag,
+    async close() {
+      isClosed = true;
+      cancel();
+      await looking;
+      await claimed.close();
+    },
+  };
+}

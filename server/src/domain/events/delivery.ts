@@ -1,0 +1,366 @@
+import type { Clock } from '../../clock.ts';
+import { withTimeout } from '../../clock.ts';
+import type { Log } from '../../log.ts';
+import type { Metrics } from '../../metrics.ts';
+import { type RandomBytes, uuidV7 } from '../../random.ts';
+import type { EventCursor, EventLog, LoggedEvent } from '../../store/events/event-log.ts';
+import { type EventFilter, isWanted, toWire } from './event-filter.ts';
+import type { WebhookAnswer, WebhookPost } from './post-webhook.ts';
+import { signatureHeaders } from './webhook-signing.ts';
+
+/** Who gets events, and how. */
+export interface Receiver {
+  readonly id: string;
+  readonly gameId: string;
+  readonly gameName: string;
+  readonly url: string;
+  readonly filter: EventFilter;
+  /** Those that the receiver may know, the newest first. */
+  readonly secrets: readonly Uint8Array[];
+}
+
+export interface DeliveryParts {
+  readonly eventLog: Pick<EventLog, 'read' | 'onMoved' | 'save'>;
+  readonly post: Pick<WebhookPost, 'post'>;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Pick<Log, 'warn' | 'debug'>;
+  readonly metrics: Pick<Metrics, 'events'>;
+  /**
+   * How long an event waits for earlier ones of its player that are still on their way from other nodes; 0 where there
+   * are none.
+   */
+  readonly holdMs: number;
+  readonly settings: { readonly webhookMaxParallel: number; readonly webhookDisableAfterHours: number };
+}
+
+/** So many events of one webhook are in memory, and so far may the settled ones be ahead of the oldest that is not. */
+const MAX_UNSETTLED = 1_000;
+const MAX_AHEAD = 10_000;
+const PAGE = 250;
+/** Events that other nodes have moved are looked for so often. */
+const POLL_MS = 500;
+/** After how long an event is tried again that failed while others were accepted, each time it fails; then it is given up. */
+const RETRY_MS = [5_000, 15_000, 60_000, 300_000, 600_000, 600_000, 600_000] as const;
+/** A receiver that fails is tried again after a twentieth of the time for which it has failed, within these. */
+const PAUSE_SHARE = 20;
+const MIN_PAUSE_MS = 1_000;
+const MAX_PAUSE_MS = 300_000;
+const MAX_RETRY_AFTER_MS = 3_600_000;
+const HOUR_MS = 3_600_000;
+/** How long a stop waits for the answers to what is being sent. */
+const STOP_GRACE_MS = 1_000;
+
+interface Entry {
+  readonly position: number;
+  readonly event: LoggedEvent;
+  /** Monotonic time before which it waits for earlier ones. */
+  readonly readyAt: number;
+  failures: number;
+  lastFailedAt: number;
+}
+
+/** What one player's events wait in, in the order in which they are sent. It is in one of these states, or is dropped. */
+interface Lane {
+  readonly key: string;
+  readonly entries: Entry[];
+  state: 'ready' | 'delayed' | 'sending';
+  /** Monotonic time at which a delayed lane becomes ready. */
+  until: number;
+}
+
+/**
+ * Sends one webhook's events, from its cursor on. Each player's are sent one after the other: the next when the one before
+ * was accepted or given up. Players do not wait for each other. After any failure the whole webhook pauses, and one event
+ * at a time tries whether the receiver is back.
+ */
+export class Delivery {
+  readonly owner: string;
+  readonly #parts: DeliveryParts;
+  readonly #ended: (reason: string) => void;
+  #receiver: Receiver;
+  /** What was read and is not settled, by position, in that order. */
+  readonly #unsettled = new Map<number, Entry>();
+  readonly #lanes = new Map<string, Lane>();
+  readonly #ready = new Set<Lane>();
+  readonly #delayed = new Set<Lane>();
+  readonly #sending = new Set<Promise<void>>();
+  #readTo: number;
+  #failingSince: number | undefined;
+  #lastAcceptedAt = Number.NEGATIVE_INFINITY;
+  #pausedUntil = Number.NEGATIVE_INFINITY;
+  #isReading = false;
+  /** Whether the last read found nothing further. */
+  #isAtEnd = false;
+  #isStopped = false;
+  #cancelWake = () => {};
+  #cancelPoll = () => {};
+  readonly #endListening: () => void;
+
+  /** `ended` is called once when the webhook must be switched off, with the reason. */
+  constructor({
+    receiver,
+    owner,
+    cursor,
+    ended,
+    ...parts
+  }: DeliveryParts & { receiver: Receiver; owner: string; cursor: EventCursor; ended: (reason: string) => void }) {
+    this.#parts = parts;
+    this.#receiver = receiver;
+    this.#ended = ended;
+    this.owner = owner;
+    this.#readTo = cursor.position;
+    this.#failingSince = cursor.failingSince;
+    this.#endListening = parts.eventLog.onMoved(() => this.#look());
+    this.#look();
+  }
+
+  get gameId(): string {
+    return this.#receiver.gameId;
+  }
+
+  /** Everything up to here is settled. */
+  get #position(): number {
+    for (const position of this.#unsettled.keys()) return position - 1;
+    return this.#readTo;
+  }
+
+  /** How far the receiver is behind the end of the log, and since when the oldest event has waited. */
+  lag(last: number): { events: number; oldestAt: number | undefined } {
+    const [oldest] = this.#unsettled.values();
+    return { events: Math.max(0, last - this.#position), oldestAt: oldest?.event.at };
+  }
+
+  /** From now on events go there. */
+  change(receiver: Receiver): void {
+    this.#receiver = receiver;
+  }
+
+  /** Writes down how far it is; false when another node has taken over, and this delivery must stop. */
+  save(): Promise<boolean> {
+    const cursor = { position: this.#position, failingSince: this.#failingSince };
+    return this.#parts.eventLog.save(this.#receiver.id, this.owner, cursor);
+  }
+
+  /** Sends nothing further, and waits a moment for the answers to what was sent. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#endListening();
+    this.#cancelWake();
+    this.#cancelPoll();
+    await withTimeout(Promise.all(this.#sending), STOP_GRACE_MS, this.#parts.clock).catch(() => {});
+  }
+
+  #look(): void {
+    if (this.#isStopped) return;
+    this.#isAtEnd = false;
+    this.#fill();
+  }
+
+  #fill(): void {
+    const isFull = this.#unsettled.size >= MAX_UNSETTLED || this.#readTo - this.#position >= MAX_AHEAD;
+    if (this.#isStopped || this.#isReading || this.#isAtEnd || isFull) return;
+    this.#isReading = true;
+    this.#cancelPoll();
+    // Set before the read, so that what is moved during it is looked for.
+    this.#isAtEnd = true;
+    this.#read().then(
+      (found) => {
+        this.#isReading = false;
+        if (found) this.#isAtEnd = false;
+        else this.#poll();
+        this.#pump();
+        this.#fill();
+      },
+      (error: unknown) => {
+        this.#isReading = false;
+        this.#parts.log.debug({ err: error, webhookId: this.#receiver.id }, 'events could not be read');
+        this.#poll();
+      },
+    );
+  }
+
+  #poll(): void {
+    if (this.#isStopped) return;
+    this.#cancelPoll = this.#parts.clock.after(POLL_MS, () => this.#look());
+  }
+
+  async #read(): Promise<boolean> {
+    const { eventLog, clock, random, holdMs, metrics } = this.#parts;
+    const { gameId, gameName } = this.#receiver;
+    const { events, missed } = await eventLog.read(gameId, { after: this.#readTo, limit: PAGE });
+    if (this.#isStopped) return false;
+    const now = clock.now();
+    if (missed > 0) {
+      metrics.events.lost(missed);
+      const position = this.#readTo + missed;
+      const data = { count: missed };
+      const gap = { id: uuidV7(random, now), type: 'events.lost', at: now, game: gameName, node: this.owner, data };
+      this.#take(position, gap, 0);
+      this.#readTo = position;
+    }
+    for (const { position, event } of events) {
+      this.#readTo = position;
+      // A clock that is ahead must not hold events up.
+      const left = Math.min(holdMs, Math.max(0, event.at + holdMs - now));
+      if (isWanted(event, this.#receiver.filter)) this.#take(position, event, left);
+    }
+    return events.length > 0;
+  }
+
+  #take(position: number, event: LoggedEvent, holdMs: number): void {
+    const readyAt = this.#parts.clock.monotonic() + holdMs;
+    const entry = { position, event, readyAt, failures: 0, lastFailedAt: Number.NEGATIVE_INFINITY };
+    this.#unsettled.set(position, entry);
+    // What is not about a player need not wait for anything.
+    const key = event.player === undefined ? event.id : `${event.stage} ${event.player}`;
+    const known = this.#lanes.get(key);
+    if (known === undefined) {
+      const lane: Lane = { key, entries: [entry], state: 'ready', until: readyAt };
+      this.#lanes.set(key, lane);
+      this.#queue(lane);
+      return;
+    }
+    // By time, and what came first among those of one time; but not before what is being sent, or was already.
+    const first = known.state === 'sending' || (known.entries[0]?.failures ?? 0) > 0 ? 1 : 0;
+    let index = known.entries.length;
+    while (index > first && (known.entries[index - 1] as Entry).event.at > event.at) index -= 1;
+    known.entries.splice(index, 0, entry);
+  }
+
+  /** Has the lane wait until its first event may be sent. */
+  #queue(lane: Lane): void {
+    const now = this.#parts.clock.monotonic();
+    const entry = lane.entries[0];
+    if (entry === undefined) {
+      this.#lanes.delete(lane.key);
+      return;
+    }
+    lane.until = Math.max(entry.readyAt, entry.lastFailedAt + (RETRY_MS[entry.failures - 1] ?? 0));
+    lane.state = lane.until <= now ? 'ready' : 'delayed';
+    this.#ready.delete(lane);
+    this.#delayed.delete(lane);
+    (lane.state === 'ready' ? this.#ready : this.#delayed).add(lane);
+  }
+
+  #pump(): void {
+    if (this.#isStopped) return;
+    const { clock, settings } = this.#parts;
+    const now = clock.monotonic();
+    for (const lane of this.#delayed) if (lane.until <= now) this.#queue(lane);
+    const most = this.#failingSince === undefined ? settings.webhookMaxParallel : 1;
+    if (now >= this.#pausedUntil) {
+      for (const lane of this.#ready) {
+        if (this.#sending.size >= most) break;
+        this.#ready.delete(lane);
+        lane.state = 'sending';
+        const sending = this.#send(lane, lane.entries[0] as Entry).finally(() => {
+          this.#sending.delete(sending);
+          this.#pump();
+          this.#fill();
+        });
+        this.#sending.add(sending);
+      }
+    }
+    this.#planWake(now);
+  }
+
+  #planWake(now: number): void {
+    this.#cancelWake();
+    let at = this.#pausedUntil > now ? this.#pausedUntil : Number.POSITIVE_INFINITY;
+    for (const { until } of this.#delayed) at = Math.min(at, Math.max(until, this.#pausedUntil));
+    if (at !== Number.POSITIVE_INFINITY) this.#cancelWake = this.#parts.clock.after(at - now, () => this.#pump());
+  }
+
+  /** Never rejects. */
+  async #send(lane: Lane, entry: Entry): Promise<void> {
+    const { clock, post, random } = this.#parts;
+    const { id } = entry.event;
+    const { url, secrets } = this.#receiver;
+    const body = JSON.stringify(toWire(entry.event));
+    const headers = signatureHeaders({ id, nowMs: clock.now(), body, secrets });
+    let answer: WebhookAnswer | undefined;
+    let reason: string;
+    try {
+      answer = await post.post({ url, headers, body });
+      reason = `the receiver answers with the status ${answer.status}`;
+    } catch (error) {
+      reason = error instanceof Error ? error.message : String(error);
+    }
+    const isAccepted = isSuccess(answer);
+    if (this.#isStopped && !isAccepted) return;
+    if (isAccepted) this.#accepted(lane, entry);
+    else if (answer?.status === 410) this.#end('the receiver has answered 410 (Gone)');
+    else this.#failed({ lane, entry, reason, retryAfterMs: answer?.retryAfterMs, random });
+  }
+
+  #accepted(lane: Lane, entry: Entry): void {
+    this.#parts.metrics.events.delivered('accepted');
+    this.#lastAcceptedAt = this.#parts.clock.monotonic();
+    if (this.#failingSince !== undefined) {
+      this.#failingSince = undefined;
+      this.#pausedUntil = Number.NEGATIVE_INFINITY;
+      // They have failed because the receiver was away.
+      for (const delayed of [...this.#delayed]) {
+        const [first] = delayed.entries;
+        if (first !== undefined && first.failures <= 1) first.failures = 0;
+        this.#queue(delayed);
+      }
+    }
+    this.#settle(lane, entry);
+  }
+
+  #settle(lane: Lane, entry: Entry): void {
+    this.#unsettled.delete(entry.position);
+    lane.entries.shift();
+    this.#queue(lane);
+  }
+
+  #failed({
+    lane,
+    entry,
+    reason,
+    retryAfterMs = 0,
+    random,
+  }: {
+    lane: Lane;
+    entry: Entry;
+    reason: string;
+    retryAfterMs: number | undefined;
+    random: RandomBytes;
+  }): void {
+    const { clock, metrics, log, settings } = this.#parts;
+    const now = clock.monotonic();
+    metrics.events.delivered('failed');
+    this.#failingSince ??= clock.now();
+    const failedForMs = Math.max(0, clock.now() - this.#failingSince);
+    log.debug({ webhookId: this.#receiver.id, reason, failedForMs }, 'a webhook was not accepted');
+    if (failedForMs >= settings.webhookDisableAfterHours * HOUR_MS) {
+      this.#end(`nothing was accepted for ${settings.webhookDisableAfterHours} hours: ${reason}`);
+      return;
+    }
+    const pause = Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, failedForMs / PAUSE_SHARE));
+    const jitter = 0.75 + ((random(1)[0] ?? 0) / 255) * 0.5;
+    this.#pausedUntil = now + Math.max(pause * jitter, Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));
+    // While nothing is accepted, that is not the fault of this event.
+    if (this.#lastAcceptedAt > entry.lastFailedAt) entry.failures += 1;
+    entry.lastFailedAt = now;
+    if (entry.failures <= RETRY_MS.length) {
+      this.#queue(lane);
+      return;
+    }
+    metrics.events.delivered('given_up');
+    log.warn({ webhookId: this.#receiver.id, eventId: entry.event.id, reason }, 'a webhook’s event was given up');
+    this.#settle(lane, entry);
+  }
+
+  #end(reason: string): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#ended(reason);
+  }
+}
+
+function isSuccess(answer: WebhookAnswer | undefined): boolean {
+  return answer !== undefined && answer.status >= 200 && answer.status < 300;
+}

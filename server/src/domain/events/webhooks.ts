@@ -1,0 +1,220 @@
+import type { Clock } from '../../clock.ts';
+import { ServiceError } from '../../errors.ts';
+import type { Sealer } from '../../keyring.ts';
+import { type RandomBytes, uuidV7 } from '../../random.ts';
+import type { EventLog } from '../../store/events/event-log.ts';
+import type { Store, WebhookChange, WebhookRecord } from '../../store/store.ts';
+import { shown } from '../../text.ts';
+import type { Audit, Change } from '../audit.ts';
+import { getActiveGame, getGame } from '../games.ts';
+import { secretsOf } from './claimed-webhooks.ts';
+import type { Deliveries } from './deliveries.ts';
+import { toWire } from './event-filter.ts';
+import { EVENT_TYPE_NAMES } from './event-types.ts';
+import type { Interest } from './interest.ts';
+import type { WebhookPost } from './post-webhook.ts';
+import { showSecret, signatureHeaders } from './webhook-signing.ts';
+
+export type Webhook = WebhookRecord;
+
+export interface NewWebhook {
+  readonly url: string;
+  readonly description?: string | undefined;
+  readonly stages?: readonly string[] | undefined;
+  readonly types?: readonly string[] | undefined;
+}
+
+export interface WebhookUpdate extends Omit<NewWebhook, 'url'> {
+  readonly url?: string | undefined;
+  readonly isEnabled?: boolean | undefined;
+  /** Makes another secret; the one before counts for a day longer. */
+  readonly rotatesSecret?: boolean | undefined;
+}
+
+/** The secret is shown only when it is made. */
+interface WithSecret {
+  readonly webhook: Webhook;
+  readonly secret: string | undefined;
+}
+
+/** What became of a test. */
+export interface WebhookTest {
+  readonly isAccepted: boolean;
+  readonly status: number | undefined;
+  readonly message: string;
+}
+
+/** The rules of webhooks. All throw `not_found` for a game or webhook that is not there. */
+export interface Webhooks {
+  /** Throws `validation` for a URL that the settings do not allow, and `quota_exceeded`. */
+  create(gameName: string, webhook: NewWebhook, change: Change): Promise<WithSecret>;
+  get(gameName: string, id: string): Promise<Webhook>;
+  list(gameName: string): Promise<readonly Webhook[]>;
+  /** What is enabled again goes on where it was. Throws `validation` as `create` does. */
+  update(gameName: string, id: string, update: WebhookUpdate, change: Change): Promise<WithSecret>;
+  delete(gameName: string, id: string, change: Change): Promise<void>;
+  /** Sends everything that is kept from this time on, again where it was sent before. */
+  replay(gameName: string, id: string, since: number, change: Change): Promise<void>;
+  /** Sends one event of type `webhook.test`, whether or not the webhook is enabled. */
+  test(gameName: string, id: string, change: Change): Promise<WebhookTest>;
+}
+
+const MAX_PER_GAME = 10;
+const SECRET_BYTES = 32;
+const FORMER_SECRET_MS = 86_400_000;
+
+export interface WebhooksParts {
+  readonly store: Store;
+  readonly audit: Audit;
+  readonly eventLog: Pick<EventLog, 'rewind' | 'removeCursor' | 'positionBefore'>;
+  readonly deliveries: Pick<Deliveries, 'look'>;
+  readonly interest: Pick<Interest, 'add'>;
+  readonly post: WebhookPost;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly cluster: { readonly node: string };
+}
+
+export function createWebhooks(parts: WebhooksParts): Webhooks {
+  const { store, audit, eventLog, deliveries, interest, post, sealer, clock, random } = parts;
+
+  async function get(gameName: string, id: string): Promise<Webhook> {
+    const { id: gameId } = await getGame(store, gameName);
+    return (await store.webhooks.find(gameId, id)) ?? webhookNotFound(gameName, id);
+  }
+
+  const assertFit = (asked: Pick<WebhookUpdate, 'url' | 'types'>) => assertAllowed(asked, post);
+
+  async function insert(gameName: string, asked: NewWebhook): Promise<WithSecret> {
+    const secret = random(SECRET_BYTES);
+    const webhook = await store.transaction(async (store) => {
+      const { id: gameId } = await getActiveGame(store, gameName);
+      if ((await store.webhooks.list(gameId)).length >= MAX_PER_GAME) {
+        const message = `game "${gameName}" has ${MAX_PER_GAME} webhooks, as many as a game may have: delete one`;
+        throw new ServiceError('quota_exceeded', message);
+      }
+      const now = clock.now();
+      const id = uuidV7(random, now);
+      const { url, description = '', stages = [], types = [] } = asked;
+      const record: Webhook = {
+        ...{ id, gameId, gameName, url, description, stages, types, state: 'ENABLED', reason: '' },
+        ...{ sealedSecret: sealer.seal(secret, id), sealedFormerSecret: undefined, formerUntil: undefined },
+        ...{ createdAt: now, updatedAt: now },
+      };
+      await store.webhooks.insert(record);
+      return record;
+    });
+    interest.add({ name: gameName, id: webhook.gameId });
+    await deliveries.look();
+    return { webhook, secret: showSecret(secret) };
+  }
+
+  return {
+    get,
+
+    async list(gameName) {
+      const { id } = await getGame(store, gameName);
+      return await store.webhooks.list(id);
+    },
+
+    create: (gameName, asked, change) =>
+      audit.around(change, async () => {
+        assertFit(asked);
+        return await insert(gameName, asked);
+      }),
+
+    update: (gameName, id, asked, change) =>
+      audit.around(change, async () => {
+        assertFit(asked);
+        const secret = asked.rotatesSecret === true ? random(SECRET_BYTES) : undefined;
+        const webhook = await store.transaction(async (store) => {
+          const game = await getActiveGame(store, gameName);
+          const found = (await store.webhooks.find(game.id, id)) ?? webhookNotFound(gameName, id);
+          const update = changesOf({ webhook: found, update: asked, secret, sealer, now: clock.now() });
+          await store.webhooks.update(id, update);
+          return { ...found, ...update };
+        });
+        await deliveries.look();
+        return { webhook, secret: secret && showSecret(secret) };
+      }),
+
+    delete: (gameName, id, change) =>
+      audit.around(change, async () => {
+        await get(gameName, id);
+        await store.webhooks.remove(id);
+        await deliveries.look();
+        await eventLog.removeCursor(id);
+      }),
+
+    replay: (gameName, id, since, change) =>
+      audit.around(change, async () => {
+        const { gameId } = await get(gameName, id);
+        await eventLog.rewind(id, gameId, await eventLog.positionBefore(gameId, since));
+        // The first look finds that the cursor was taken away, the second takes it up again.
+        await deliveries.look();
+        await deliveries.look();
+      }),
+
+    test: (gameName, id, change) => audit.around(change, async () => await sendTest(await get(gameName, id), parts)),
+  };
+}
+
+function assertAllowed({ url, types = [] }: Pick<WebhookUpdate, 'url' | 'types'>, post: WebhookPost): void {
+  const fault = url === undefined ? undefined : post.faultOf(url);
+  if (fault !== undefined) throw new ServiceError('validation', fault);
+  const unknown = types.find((type) => !(EVENT_TYPE_NAMES as readonly string[]).includes(type));
+  if (unknown === undefined) return;
+  const known = EVENT_TYPE_NAMES.join(', ');
+  throw new ServiceError('validation', `there is no type of event ${shown(unknown)}: the types are ${known}`);
+}
+
+function changesOf({
+  webhook: { id, sealedSecret },
+  update: { url, description, stages, types, isEnabled },
+  secret,
+  sealer,
+  now,
+}: {
+  webhook: Webhook;
+  update: WebhookUpdate;
+  secret: Uint8Array | undefined;
+  sealer: Sealer;
+  now: number;
+}): WebhookChange {
+  return {
+    ...(url === undefined ? {} : { url }),
+    ...(description === undefined ? {} : { description }),
+    ...(stages === undefined ? {} : { stages }),
+    ...(types === undefined ? {} : { types }),
+    ...(isEnabled === undefined ? {} : { state: isEnabled ? 'ENABLED' : 'DISABLED', reason: '' }),
+    ...(secret && {
+      ...{ sealedSecret: sealer.seal(secret, id), sealedFormerSecret: sealedSecret },
+      formerUntil: now + FORMER_SECRET_MS,
+    }),
+    updatedAt: now,
+  };
+}
+
+async function sendTest(
+  webhook: Webhook,
+  { post, sealer, clock, random, cluster }: Pick<WebhooksParts, 'post' | 'sealer' | 'clock' | 'random' | 'cluster'>,
+): Promise<WebhookTest> {
+  const at = clock.now();
+  const event = { id: uuidV7(random, at), type: 'webhook.test', at, game: webhook.gameName, node: cluster.node };
+  const body = JSON.stringify(toWire({ ...event, data: { message: 'a test that an operator asked for' } }));
+  const secrets = secretsOf(webhook, { sealer, nowMs: at });
+  const headers = signatureHeaders({ id: event.id, nowMs: at, body, secrets });
+  try {
+    const { status } = await post.post({ url: webhook.url, headers, body });
+    const isAccepted = status >= 200 && status < 300;
+    return { isAccepted, status, message: `the receiver answers with the status ${status}` };
+  } catch (error) {
+    return { isAccepted: false, status: undefined, message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function webhookNotFound(gameName: string, id: string): never {
+  const message = `there is no webhook ${shown(id)} of game "${gameName}": ListWebhooks shows those that exist`;
+  throw new ServiceError('not_found', message);
+}

@@ -1,0 +1,121 @@
+import type { LookupAddress } from 'node:dns';
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { isIP } from 'node:net';
+import type { Clock } from '../clock.ts';
+import type { WebhookAnswer, WebhookPost } from '../domain/events/post-webhook.ts';
+import { shown } from '../text.ts';
+import { exchange } from './http-exchange.ts';
+import { always, createAddressesOf, type LookUp, systemLookUp } from './look-up.ts';
+import { OutsideFault } from './outside-fault.ts';
+import { isPublic } from './public-address.ts';
+
+const VARIABLE = 'RESPARK_WEBHOOK_PRIVATE_HOSTS';
+/** What a receiver says beside its status is thrown away. */
+const MAX_ANSWER_BYTES = 65_536;
+const IDLE_MS = 20_000;
+const MAX_SOCKETS_PER_HOST = 64;
+const MAX_SOCKETS = 512;
+
+export interface WebhookPostSettings {
+  readonly webhookTimeoutMs: number;
+  /** `host`, for each port, or `host:port`: receivers that may be in a private network, or speak plain HTTP. */
+  readonly webhookPrivateHosts: readonly string[];
+}
+
+/** Sends webhooks. They reach public addresses over TLS only, and what the settings list besides. */
+export function createWebhookPost({
+  settings,
+  clock,
+  lookUp = systemLookUp,
+}: {
+  settings: WebhookPostSettings;
+  clock: Clock;
+  lookUp?: LookUp;
+}): WebhookPost & { close(): Promise<void> } {
+  const { webhookTimeoutMs: timeoutMs, webhookPrivateHosts } = settings;
+  const listed = new Set(webhookPrivateHosts);
+  const addressesOf = createAddressesOf({ lookUp });
+  const options = { keepAlive: true, timeout: IDLE_MS, maxSockets: MAX_SOCKETS_PER_HOST, maxTotalSockets: MAX_SOCKETS };
+  const agents = { 'http:': new HttpAgent(options), 'https:': new HttpsAgent(options) } as const;
+  const underWay = new Set<AbortController>();
+  let isClosed = false;
+
+  function isListed({ hostname, port, protocol }: URL): boolean {
+    return listed.has(hostname) || listed.has(`${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`);
+  }
+
+  function faultOf(text: string): string | undefined {
+    if (!URL.canParse(text)) return `${shown(text)} is no URL`;
+    const url = new URL(text);
+    if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'a webhook’s URL must begin with https://';
+    if (url.username !== '' || url.password !== '') return 'a webhook’s URL must not have a user name or a password';
+    if (isListed(url)) return undefined;
+    if (url.protocol === 'http:') {
+      return `a webhook’s URL must begin with https://, unless ${VARIABLE} lists its host ${shown(url.hostname)}`;
+    }
+    const address = url.hostname.replace(/^\[|\]$/g, '');
+    if (isIP(address) === 0 || isPublic(address)) return undefined;
+    return `${shown(url.hostname)} is an address of a private network: list it in ${VARIABLE} to allow it`;
+  }
+
+  async function checkedAddresses(url: URL): Promise<LookupAddress[]> {
+    const addresses = await addressesOf(url.hostname);
+    const fit = isListed(url) ? [...addresses] : addresses.filter(({ address }) => isPublic(address));
+    if (fit.length > 0) return fit;
+    const message = `${shown(url.hostname)} stands for addresses of a private network: list it in ${VARIABLE} to allow it`;
+    throw new OutsideFault('not_allowed', message);
+  }
+
+  async function send(
+    { url: text, headers, body }: Parameters<WebhookPost['post']>[0],
+    signal: AbortSignal,
+  ): Promise<WebhookAnswer> {
+    const fault = faultOf(text);
+    if (fault !== undefined) throw new OutsideFault('not_allowed', fault);
+    const url = new URL(text);
+    const isAddress = isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0;
+    const lookup = isAddress ? {} : { lookup: always(await checkedAddresses(url)) };
+    signal.throwIfAborted();
+    const request = {
+      ...{ url, method: 'POST', body, ...lookup },
+      headers: { 'content-type': 'application/json', ...headers },
+      agent: agents[url.protocol as keyof typeof agents],
+    };
+    const { status, headers: answered } = await exchange(request, { signal, maxBytes: MAX_ANSWER_BYTES });
+    return { status, retryAfterMs: retryAfterOf(answered['retry-after'], clock.now()) };
+  }
+
+  return {
+    faultOf,
+    async post(request) {
+      if (isClosed) throw new OutsideFault('unavailable', 'the server is stopping');
+      const controller = new AbortController();
+      underWay.add(controller);
+      const cancel = clock.after(timeoutMs, () =>
+        controller.abort(new OutsideFault('timeout', `there was no answer within ${timeoutMs} ms`)),
+      );
+      const aborted = new Promise<never>((_, reject) => {
+        controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true });
+      });
+      try {
+        return await Promise.race([send(request, controller.signal), aborted]);
+      } finally {
+        cancel();
+        underWay.delete(controller);
+      }
+    },
+    async close() {
+      isClosed = true;
+      for (const controller of underWay) controller.abort(new OutsideFault('unavailable', 'the server is stopping'));
+      for (const agent of Object.values(agents)) agent.destroy();
+    },
+  };
+}
+
+/** Seconds or a date, as in RFC 9110. */
+function retryAfterOf(text: string | undefined, nowMs: number): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - nowMs;
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+}
