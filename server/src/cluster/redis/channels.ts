@@ -34,7 +34,8 @@ interface ChannelsParts {
 
 /**
  * The requests that one incarnation sends to others and gets from them about one partition's players, as messages on channels:
- * each incarnation has one that carries its name, on the partition's server. A message is delivered once or not at all, so a request without a reply fails at its time limit.
+ * each incarnation has one that carries its name, on the partition's server. A message is delivered once or not at all, so a
+ * request without a reply fails at its time limit.
  */
 export class Channels {
   readonly #parts: ChannelsParts;

@@ -32,7 +32,7 @@ test('a primary that evicts nothing is fine, and one of a Redis Cluster', () => 
 
 for (const [name, change, state, pattern] of [
   ['a proxy', { isDirect: false }, 'fail', /run ids/],
-  ['an old version', { info: new Map([['redis_version', '6.0.16']]) }, 'warn', /6\.0\.16/],
+  ['an old version', { info: new Map([['redis_version', '6.0.16']]) }, 'fail', /6\.0\.16/],
   ['a replica', { info: new Map([...GOOD.info, ['role', 'slave']]) }, 'fail', /replica/],
   ['a server that evicts', { settings: setting('maxmemory-policy', 'allkeys-lru') }, 'fail', /allkeys-lru/],
   ['a server that does not say', { settings: new Map() }, 'warn', /unknown/],

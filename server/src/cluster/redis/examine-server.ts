@@ -10,7 +10,7 @@ export interface ServerFinding {
   readonly advice?: string;
 }
 
-/** The oldest that is tested. */
+/** The oldest that knows all that is asked of it. */
 const OLDEST_VERSION = 7;
 
 /** What `judge` reads of a server's settings. */
@@ -98,7 +98,6 @@ async function examine(connect: () => Promise<RedisClient>, examination: Examina
   }
 }
 
-/** A key that the user of the nodes may ask about, too. */
 function keyOf({ prefix }: Examination, partition: number): string {
   return new PartitionKeys(prefix, partition).era;
 }
@@ -128,7 +127,7 @@ export function judge({
     add('fail', detail, 'connect to the primary itself, not to a proxy or to one of several servers');
   }
   if (Number.parseInt(version, 10) < OLDEST_VERSION) {
-    add('warn', `version ${version} is older than what is tested`, `use version ${OLDEST_VERSION} or later`);
+    add('fail', `version ${version} has no sharded channels`, `use version ${OLDEST_VERSION} or later`);
   }
   if (info.get('role') !== undefined && info.get('role') !== 'master') {
     add('fail', 'it is a replica', 'connect to the primary');

@@ -53,7 +53,9 @@ export class NodeRedisLink implements RedisLink {
   ): Promise<RedisSubscription> {
     return await this.#servers.open(
       async (client) => {
-        await client.subscribe(channel, { message, moved: client.end });
+        // A replica would let anybody subscribe, and its primary would count nobody.
+        const subscribing = client.subscribe(channel, { message, moved: client.end });
+        await Promise.all([client.send(['EXISTS', channel]), subscribing]);
         void client.ended.then(closed);
         void this.#watch(client, channel);
         return { close: client.end };

@@ -101,9 +101,13 @@ describe('nodes that share a Redis Cluster', { skip: findRedisFault() ?? false }
     const shards = await RedisShards.start(t);
     const lost = shards.ownerOf('{d0}');
     const replica = await shards.addReplica(lost);
-    const [one, other] = await join(t, shards, { leaseMs: 30_000 });
+    const [one, other] = await join(t, replica, { leaseMs: 30_000 });
     const { lease } = one;
-    for (const player of PLAYERS) await register(one, player);
+    for (const player of PLAYERS) {
+      await register(one, player, 'z');
+      assert.deepEqual(await disconnect(other, one, player), ['z'], 'a replica leads to its primary');
+      await register(one, player);
+    }
     const [former] = one.era().split(' ');
     lost.pause();
     await until(() => [one, other].every((node) => node.era().split(' ')[0] !== former));
@@ -225,14 +229,21 @@ async function fails(cluster: RedisCluster, player: PlayerKey | undefined): Prom
   );
 }
 
+/** Whether each node finds every player, and reaches the others by every channel. */
 async function isComplete(...nodes: readonly RedisCluster[]): Promise<boolean> {
   const failing = nodes.flatMap((node) => PLAYERS.map((player) => fails(node, player)));
-  return nodes.every(({ isAvailable }) => isAvailable) && !(await Promise.all(failing)).includes(true);
+  if ((await Promise.all(failing)).includes(true) || !nodes.every(({ isAvailable }) => isAvailable)) return false;
+  const asking = nodes.flatMap((from) =>
+    nodes.flatMap(({ node }) =>
+      PLAYERS.map(async (player) => await from.request(node, 'probe', { player, connectionIds: [] }, TIMEOUT_MS)),
+    ),
+  );
+  return (await Promise.allSettled(asking)).every(({ status }) => status === 'fulfilled');
 }
 
 async function open(t: TestContext) {
   const shards = await RedisShards.start(t);
-  const [one, other] = await join(t, shards, { leaseMs: 4_000 });
+  const [one, other] = await join(t, shards, { leaseMs: 10_000 });
   return { shards, one, other };
 }
 
@@ -255,6 +266,7 @@ async function join(t: TestContext, place: RedisPlace, { leaseMs }: { leaseMs: n
       return { closedIds: connectionIds };
     });
     cluster.answer('close_stage', () => ({}));
+    cluster.answer('probe', () => ({ aliveIds: [], closedIds: [] }));
     return cluster;
   });
   const [one, other] = nodes as [RedisCluster, RedisCluster];
