@@ -278,10 +278,13 @@ test('no renewal lasts longer than its session or than the server lets any token
   assert.equal(fullTokensAt(NOW_MS + DAY_MS).verify(STAGE, long), undefined);
 });
 
-test('a token whose claims are none is one without a session', async () => {
+test('a token of a session whose claims are none, or that has no end, is refused', async () => {
   for (const claims of [undefined, null, [], 'level', { level: {} }, { level: null }]) {
     const token = await joseSign({ ...CLAIMS, until: NOW + 60, claims: claims as object });
-    const said = { playerId: 'player-1', issuedAtMs: NOW * 1000, session: undefined };
-    assert.deepEqual(fullTokensAt(NOW_MS).verify(STAGE, token), said);
+    assert.equal(tokens.verify(STAGE, token), undefined, JSON.stringify(claims));
   }
+  for (const until of [null, 'tomorrow', true]) {
+    assert.equal(tokens.verify(STAGE, await joseSign({ ...CLAIMS, until, claims: {} })), undefined, String(until));
+  }
+  assert.equal(tokens.verify(STAGE, await joseSign({ ...CLAIMS, until: NOW + 60, claims: {} })), 'player-1');
 });

@@ -102,9 +102,10 @@ export function createPlayerTokens({
       const isForStage = aud === stageId || (Array.isArray(aud) && aud.includes(stageId));
       if (!isTimeOrAbsent(iat) || !isTimeOrAbsent(nbf) || (nbf !== undefined && nbf > now)) return undefined;
       if (iss !== ISSUER || !isForStage || typeof exp !== 'number' || exp <= now) return undefined;
-      if (typeof sub !== 'string') return undefined;
+      const session = sessionIn(read, exp - Math.floor(iat ?? now));
+      if (typeof sub !== 'string' || session === 'damaged') return undefined;
       const issuedAtMs = iat === undefined ? exp * 1000 - lifetimeMs : Math.round(iat * 1000);
-      return { playerId: sub, issuedAtMs, session: sessionIn(read, exp - Math.floor(iat ?? now)) };
+      return { playerId: sub, issuedAtMs, session };
     },
   };
 }
@@ -138,8 +139,9 @@ type Payload = { readonly [Name in 'iss' | 'aud' | 'sub' | 'iat' | 'nbf' | 'exp'
 const MIN_LIFETIME_MS = 60_000;
 
 /** Tokens of a session say when it ends, and each lives as long as the one that it renews. */
-function sessionIn({ until, claims }: Payload, lifetimeSeconds: number): Session | undefined {
-  if (typeof until !== 'number' || faultOfClaims(claims) !== undefined) return undefined;
+function sessionIn({ until, claims }: Payload, lifetimeSeconds: number): Session | 'damaged' | undefined {
+  if (until === undefined) return undefined;
+  if (typeof until !== 'number' || faultOfClaims(claims) !== undefined) return 'damaged';
   return {
     claims: claims as Claims,
     lifetimeMs: Math.max(lifetimeSeconds * 1000, MIN_LIFETIME_MS),
