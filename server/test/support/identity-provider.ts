@@ -5,13 +5,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import { exportJWK, generateKeyPair } from 'jose';
-import Provider from 'oidc-provider';
+import { Provider } from 'oidc-provider';
 
 /** The client that games sign their players in with, and where the provider sends them back to. */
 export const CLIENT_ID = 'game';
 const REDIRECT_URI = 'http://127.0.0.1/signed-in';
 
-/** A form that the provider shows; its pages are for development. */
+/** More pages and redirects than a sign-in has. */
 const MAX_STEPS = 12;
 
 /** An OpenID provider whose users sign in by whatever name they give, over HTTP as browsers do. */

@@ -3,7 +3,7 @@ declare module 'oidc-provider' {
 
   // biome-ignore lint/style/noDefaultExport: this is how the package exports it.
   /** The few parts that the tests use. */
-  export default class Provider {
+  export class Provider {
     constructor(issuer: string, configuration: object);
     callback(): RequestListener;
   }
