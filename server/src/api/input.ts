@@ -48,9 +48,9 @@ export function readLongInput(
 }
 
 /**
- * Returns the validated input of an operation. Unknown query keys and body members are ignored, as in AWS services, unless
- * its shape is exact, and so is the body of an operation that takes none. Throws a `validation` ServiceError that names the faults, or a
- * Refusal when the body is not a JSON object.
+ * Returns the validated input of an operation. Unknown query keys are ignored, as in AWS services, and so is the body of an
+ * operation that takes none, and an unknown member of a body, unless the shape is exact. Throws a `validation` ServiceError
+ * that names the faults, or a Refusal when the body is not a JSON object.
  */
 export function readInput(shape: StructureShape, { labels, rawQuery, body }: InputSources): Record {
   const queryValues = parseQuery(rawQuery) ?? [];

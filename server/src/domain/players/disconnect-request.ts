@@ -19,21 +19,22 @@ export interface DisconnectRequest {
 }
 
 /** What a farewell's texts may add up to, with everything around them: half of what a client may send by default. */
-export const MAX_FAREWELL_BYTES = 8_192;
+const MAX_FAREWELL_BYTES = 8_192;
 
 /** A request id is a UUID. */
 const REQUEST_ID_BYTES = 36;
 
 /** Throws a `validation` for what contradicts itself, or what would be longer than a frame may be. */
 export function checkDisconnectRequest(
-  { farewell = {}, selection = {} }: DisconnectRequest,
+  { farewell, selection }: DisconnectRequest,
   { maxFrameBytes }: { readonly maxFrameBytes: number },
 ): void {
+  if (selection?.only !== undefined && selection.except !== undefined) {
+    throw new ServiceError('validation', 'Give ConnectionIds or ExceptConnectionIds, not both');
+  }
+  if (farewell === undefined) return;
   if (farewell.message !== undefined && farewell.messages !== undefined) {
     throw new ServiceError('validation', 'Give Message, or Messages with a text for each locale, not both');
-  }
-  if (selection.only !== undefined && selection.except !== undefined) {
-    throw new ServiceError('validation', 'Give ConnectionIds or ExceptConnectionIds, not both');
   }
   const frame = encode({ kind: 'notification', type: FAREWELL, payload: { ...farewell, requestId: '' } });
   const bytes = Buffer.byteLength(frame) + REQUEST_ID_BYTES;

@@ -11,11 +11,15 @@ const PLAYER = { stageId: 'stage-1', playerId: 'alice' };
 const entry = (connectionId: string, node: string) => ({ connectionId, node, createdAt: 1, runtimeId: 'empty' });
 const BEFORE: Listing = { era: 'e1', entries: [entry('a', 'n1'), entry('b', 'n2'), entry('c', 'n2')], endedOwners: [] };
 
-/** Disconnects a player of whom node n1 closes what it has and n2 is silent; the second look at the directory gives `after`. */
+/**
+ * Disconnects a player of whom node n1 closes what it has, and n2 is silent, or closes too and is of an earlier version. The
+ * second look at the directory gives `after`.
+ */
 async function disconnect(
   after: Partial<Listing>,
   deadNodes: readonly string[] = [],
   asking: Partial<Parameters<Disconnect>[0]> = {},
+  isOlder = false,
 ) {
   const clock = new ManualClock();
   const cluster = new LocalCluster({ clock, random: createSystemRandom() });
@@ -27,6 +31,7 @@ async function disconnect(
       return listings.shift() ?? assert.fail('the directory is looked at twice at most');
     },
     request: async (node: string, _kind: string, { isDetailed }: { isDetailed?: boolean }) => {
+      if (node === 'n2' && isOlder) return { closedIds: ['b', 'c'] };
       if (node === 'n2') throw new Error('node n2 is silent');
       const ends = [{ connectionId: 'a', proof: 'socket_destroyed', at: 7 }];
       return isDetailed ? { closedIds: ['a'], ends } : { closedIds: ['a'] };
@@ -44,7 +49,7 @@ async function disconnect(
     timeoutMs: 5_000,
     ...asking,
   });
-  assert.deepEqual(asked, [undefined, ['n2']]);
+  assert.deepEqual(asked, isOlder ? [undefined] : [undefined, ['n2']]);
   return result;
 }
 
@@ -80,6 +85,22 @@ test('a call that asks for it is told what became of each connection, and how th
   const { connections } = await disconnect({}, ['n2'], asking);
   const dead = { outcome: 'gone_already', proof: 'owner_dead', node, createdAt };
   assert.deepEqual(connections, [a, { connectionId: 'b', ...dead }, { connectionId: 'c', ...dead }]);
+});
+
+test('what a node of an earlier version has closed is closed, though nothing says how', async () => {
+  const { connections = [], ...lists } = await disconnect({}, [], { isDetailed: true }, true);
+  assert.deepEqual(lists, { successes: ['a', 'b', 'c'], failures: [] });
+  const found = connections.map(({ connectionId, outcome, proof, closedAt }) => [
+    connectionId,
+    outcome,
+    proof,
+    closedAt,
+  ]);
+  assert.deepEqual(found, [
+    ['a', 'closed', 'socket_destroyed', 7],
+    ['b', 'closed', undefined, undefined],
+    ['c', 'closed', undefined, undefined],
+  ]);
 });
 
 test('what is not selected is left alone, and what the player does not have is gone already', async () => {
