@@ -209,7 +209,7 @@ async function beginWork({
 /** What a command may do in the data directory, whether or not a server is running on it. */
 interface Administration {
   readonly access: Access;
-  readonly auditLog: Pick<AuditReader, 'find'>;
+  readonly auditLog: Pick<AuditReader, 'find' | 'chain'>;
   /** Which of a game and a stage of it is not there, if one is not. */
   findMissing(names: {
     readonly game: string;

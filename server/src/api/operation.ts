@@ -1,6 +1,7 @@
 import type { Arns } from '../domain/arn.ts';
 import type { Change } from '../domain/audit.ts';
 import type { AuditRecords } from '../domain/audit-records.ts';
+import type { ChainReader } from '../domain/audit-verification.ts';
 import type { Configurations } from '../domain/configurations.ts';
 import type { Deployments } from '../domain/deployments.ts';
 import type { EventRecords } from '../domain/events/event-records.ts';
@@ -12,6 +13,7 @@ import type { Nodes } from '../domain/nodes.ts';
 import type { Blocks } from '../domain/players/blocks.ts';
 import type { Players } from '../domain/players/players.ts';
 import type { StageAccess } from '../domain/players/stage-access.ts';
+import type { Receipts } from '../domain/receipts.ts';
 import type { ServerInfo } from '../domain/server-info.ts';
 import type { Snapshots } from '../domain/snapshots.ts';
 import type { StageIdentities } from '../domain/stage-identities.ts';
@@ -39,6 +41,8 @@ export interface Services {
   readonly extensions: Extensions;
   readonly resourceTags: ResourceTags;
   readonly auditRecords: AuditRecords;
+  readonly auditChains: ChainReader;
+  readonly receipts: Receipts;
   readonly stageLogLines: StageLogLines;
   readonly eventRecords: Pick<EventRecords, 'list' | 'watch'>;
   readonly webhooks: Webhooks;

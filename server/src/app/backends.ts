@@ -11,6 +11,7 @@ import type { Keyrings } from '../data-directory/restore.ts';
 import { DATABASE_FILE } from '../data-directory/server-files.ts';
 import { loadBarsOf } from '../domain/players/bars.ts';
 import type { ProviderTokens } from '../domain/players/provider-tokens.ts';
+import { type Installation, openInstallation } from '../domain/installation.ts';
 import { describeFileFault } from '../file-fault.ts';
 import { findKeyring, type Keyring } from '../keyring.ts';
 import type { Log } from '../log.ts';
@@ -64,6 +65,8 @@ export interface Backends {
   readonly directory: DataDirectory;
   /** The one that the store's secrets are sealed with. */
   readonly keyring: Keyring;
+  /** Who signs receipts, and names itself in the chain of the audit log. */
+  readonly installation: Installation;
   readonly room: Room;
   readonly store: Store;
   readonly auditLog: AuditLog;
@@ -132,9 +135,9 @@ async function openShared(parts: ServerParts & { settings: SettingsOfDatabase })
 
 async function openEmbedded({ settings, log, clock, closers }: ServerParts): Promise<StoredBackends> {
   const data = await openServerData({ settings, log, clock, closers });
-  const { directory, room } = data;
+  const { directory, room, installation } = data;
   const auditLog = openSqliteAuditLog({
-    ...{ directory: directory.path, clock, log },
+    ...{ directory: directory.path, installation: installation.id, clock, log },
     onFull: () => room.release(),
     maxBytes: settings.auditMaxBytes,
   });
@@ -231,7 +234,7 @@ export function openWebhookPost({ settings, clock, closers }: Pick<ServerParts, 
 }
 
 /** What a command uses: the server's own cluster and journal are the server's. */
-type BackendsOfCommand = Pick<Backends, 'directory' | 'keyring' | 'store'> & {
+type BackendsOfCommand = Pick<Backends, 'directory' | 'keyring' | 'installation' | 'store'> & {
   readonly auditLog: AuditReader & AuditWriter;
 };
 
@@ -272,9 +275,10 @@ async function openBackendsOfCommand({
   await database.assertMigrated();
   const store = createStore(database);
   const keyring = await unlock({ directory, store, isShared: isBeside, isKeyOfSettings: secretKey !== undefined });
-  const auditLog = openSqliteAuditBeside({ directory: directory.path });
+  const installation = await openInstallation({ store, keyring });
+  const auditLog = openSqliteAuditBeside({ directory: directory.path, installation: installation.id });
   closers.push('audit log', () => auditLog.close());
-  return { directory, keyring, store, auditLog };
+  return { directory, keyring, installation, store, auditLog };
 }
 
 async function openServerData({
@@ -287,7 +291,7 @@ async function openServerData({
   log: Log;
   clock: Clock;
   closers: Closers;
-}): Promise<Pick<Backends, 'directory' | 'keyring' | 'store' | 'room'>> {
+}): Promise<Pick<Backends, 'directory' | 'keyring' | 'installation' | 'store' | 'room'>> {
   const directory = openDataDirectory({ path: dataDir, secretKey, nextSecretKey });
   closers.push('data directory', () => directory.close());
   const room = openRoom({ path: directory.path, clock, log, settings });
@@ -298,7 +302,7 @@ async function openServerData({
   await database.migrate();
   const store = createStore(database);
   const keyring = await unlock({ directory, store, isShared: false, isKeyOfSettings: secretKey !== undefined });
-  return { directory, keyring, store, room };
+  return { directory, keyring, installation: await openInstallation({ store, keyring }), store, room };
 }
 
 /**
@@ -380,8 +384,9 @@ export async function openUnpacked({
 }): Promise<Pick<Backends, 'auditLog'>> {
   const database = openSqlite({ file: join(directory, DATABASE_FILE) });
   closers.push('database', () => database.close());
-  await findKeyring(createStore(database), keyrings);
-  const auditLog = openSqliteAuditLog({ directory, clock, log });
+  const store = createStore(database);
+  const installation = await openInstallation({ store, keyring: await findKeyring(store, keyrings) });
+  const auditLog = openSqliteAuditLog({ directory, installation: installation.id, clock, log });
   closers.push('audit log', () => auditLog.close());
   return { auditLog };
 }

@@ -12,6 +12,7 @@ import type { Refusals } from '../domain/access/refusals.ts';
 import type { Arns } from '../domain/arn.ts';
 import type { AuditHealth } from '../domain/audit.ts';
 import type { LongWork } from '../domain/long-work.ts';
+import { createReceipts } from '../domain/receipts.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import { Limits } from '../gateway/limits.ts';
 import { createUpgradeHandler } from '../gateway/upgrade.ts';
@@ -54,7 +55,7 @@ export function createNode(parts: {
 }) {
   const { settings, log, clock, random, backends, access, audit, refusals, metrics, arns, services, longWork, ownUrl } =
     parts;
-  const { store, cluster, room } = backends;
+  const { store, cluster, room, auditLog, installation } = backends;
   const { players, downloads, runtimes, deliveries } = services;
   const events = services.events.connections;
   const limits = new Limits({ settings, clock });
@@ -66,7 +67,12 @@ export function createNode(parts: {
   const pipeline = createPipeline({
     managementNodes,
     operations: EVERY_OPERATION,
-    services: { ...services, serverInfo: createServerInfo({ settings, cluster }) },
+    services: {
+      ...services,
+      auditChains: auditLog.chain,
+      receipts: createReceipts({ auditLog, installation, clock }),
+      serverInfo: createServerInfo({ settings, cluster }),
+    },
     authenticate: createSignatureAuthentication({
       findCredential: (id) => access.findCredential(id),
       ...{ arns, clock, metrics, refusals, settings },

@@ -5,6 +5,7 @@ import type { Settings } from '../config/config.ts';
 import { type DataDirectory, openDataDirectory } from '../data-directory/data-directory.ts';
 import { openRoom, type Room } from '../data-directory/reserve.ts';
 import { DATABASE_FILE, NODE_ID_FILE } from '../data-directory/server-files.ts';
+import { type Installation, openInstallation } from '../domain/installation.ts';
 import type { Keyring } from '../keyring.ts';
 import type { Log } from '../log.ts';
 import type { AuditLog, AuditReader, AuditWriter } from '../store/audit/audit-log.ts';
@@ -37,6 +38,7 @@ interface Parts {
 interface PostgresBackends {
   readonly directory: DataDirectory;
   readonly keyring: Keyring;
+  readonly installation: Installation;
   readonly room: Room;
   readonly store: Store;
   readonly auditLog: AuditLog;
@@ -63,8 +65,10 @@ export async function openPostgresBackends({ settings, log, clock, closers }: Pa
   await database.migrate();
   const store = createStore(database);
   const keyring = await unlock({ directory, store, isShared: false, isKeyOfSettings: true });
+  const installation = await openInstallation({ store, keyring });
   const auditLog = await openPostgresAuditLog({
     ...{ directory: directory.path, node: nodeIdOf(directory), sessions, clock, log },
+    installation: installation.id,
     onFull: () => room.release(),
     maxBytes: settings.auditMaxBytes,
   });
@@ -86,7 +90,7 @@ export async function openPostgresBackends({ settings, log, clock, closers }: Pa
     onFull: () => room.release(),
   });
   closers.push('events', () => eventLog.close());
-  return { directory, keyring, room, store, auditLog, playerData, stageLogs, eventLog };
+  return { directory, keyring, installation, room, store, auditLog, playerData, stageLogs, eventLog };
 }
 
 /** Opens what a command needs, on any machine, whether or not there is a data directory. Changes no schema. */
@@ -97,7 +101,9 @@ export async function openPostgresBackendsOfCommand({
   closers,
   isShared,
 }: Parts & { readonly isShared: boolean }): Promise<
-  Pick<PostgresBackends, 'directory' | 'keyring' | 'store'> & { readonly auditLog: AuditReader & AuditWriter }
+  Pick<PostgresBackends, 'directory' | 'keyring' | 'installation' | 'store'> & {
+    readonly auditLog: AuditReader & AuditWriter;
+  }
 > {
   const { dataDir, secretKey, nextSecretKey } = settings;
   const directory = openDataDirectory({ path: dataDir, secretKey, nextSecretKey, isShared, hasStore: false });
@@ -107,9 +113,12 @@ export async function openPostgresBackendsOfCommand({
   await database.assertMigrated();
   const store = createStore(database);
   const keyring = await unlock({ directory, store, isShared, isKeyOfSettings: true });
-  const auditLog = openPostgresAuditBeside({ directory: directory.path, node: randomUUID(), sessions });
+  const installation = await openInstallation({ store, keyring });
+  const auditLog = openPostgresAuditBeside({
+    ...{ directory: directory.path, node: randomUUID(), installation: installation.id, sessions },
+  });
   closers.push('audit log', () => auditLog.close());
-  return { directory, keyring, store, auditLog };
+  return { directory, keyring, installation, store, auditLog };
 }
 
 /** Brings the schema of the database up to this version. */

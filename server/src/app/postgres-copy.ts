@@ -4,6 +4,7 @@ import type { Settings } from '../config/config.ts';
 import type { DataDirectory } from '../data-directory/data-directory.ts';
 import { DATABASE_FILE } from '../data-directory/server-files.ts';
 import { createRecording } from '../domain/audit.ts';
+import type { Installation } from '../domain/installation.ts';
 import { createRecordLocally } from '../domain/local-changes.ts';
 import type { Log } from '../log.ts';
 import type { RandomBytes } from '../random.ts';
@@ -27,6 +28,7 @@ import { osUser } from './os-user.ts';
  */
 export async function copyToDatabase({
   directory,
+  installation,
   auditLog,
   settings,
   progress,
@@ -36,6 +38,7 @@ export async function copyToDatabase({
   closers,
 }: {
   directory: DataDirectory;
+  installation: Pick<Installation, 'id'>;
   auditLog: AuditWriter;
   /** Name the database to copy to. */
   settings: Settings & { readonly databaseUrl: string };
@@ -54,7 +57,7 @@ export async function copyToDatabase({
   };
   assertCurrent(files);
   // What a killed server has left in its journal belongs to the audit log too.
-  await openSqliteAuditLog({ directory: directory.path, clock, log }).close();
+  await openSqliteAuditLog({ directory: directory.path, installation: installation.id, clock, log }).close();
   const limits = { maxEventsPerGame: settings.eventsMaxPerGame };
   await (await openSqliteEventLog({ file: files.events, limits, clock, log })).close();
   const { database } = await openPostgres({ settings, clock, log, isWatching: false });
@@ -72,7 +75,7 @@ export async function copyToDatabase({
         sessions,
         node: COPIED_NODE,
         writer: COPIED_NODE,
-        installation: '',
+        installation: installation.id,
         now: () => clock.now(),
       });
       if (isCopied) await table.write([], [{ at: position.at, requestId: position.requestId, outcome }]);

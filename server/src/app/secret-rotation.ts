@@ -1,5 +1,6 @@
 import type { DataDirectory } from '../data-directory/data-directory.ts';
 import { ROOT_OF_SETTINGS } from '../domain/access/root-of-settings.ts';
+import { RECEIPT_KEY } from '../domain/installation.ts';
 import type { RecordLocally } from '../domain/local-changes.ts';
 import { type Keyring, setKeyring } from '../keyring.ts';
 import { StartupError } from '../startup-error.ts';
@@ -72,10 +73,11 @@ async function sealAgain(store: Store, keyring: Keyring, next: Keyring): Promise
       updatedAt,
     });
   }
-  const root = await store.meta.get(ROOT_OF_SETTINGS);
-  if (root !== undefined) {
-    const sealed = again(Buffer.from(root, 'base64'), ROOT_OF_SETTINGS);
-    await store.meta.set(ROOT_OF_SETTINGS, Buffer.from(sealed).toString('base64'));
+  for (const name of [ROOT_OF_SETTINGS, RECEIPT_KEY]) {
+    const known = await store.meta.get(name);
+    if (known === undefined) continue;
+    const sealed = again(Buffer.from(known, 'base64'), name);
+    await store.meta.set(name, Buffer.from(sealed).toString('base64'));
   }
   await setKeyring(store.meta, next);
 }

@@ -11,6 +11,7 @@ function featuresOf(settings: Settings): Readonly<Record<string, boolean>> {
     'disconnect-orders': true,
     'metrics-listener': settings.metricsPort !== undefined,
     'player-listener': settings.playerPort !== undefined,
+    receipts: true,
   };
 }
 

@@ -30,6 +30,7 @@ import { maintenanceCommand } from './commands/maintenance.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { nodesCommand } from './commands/nodes.ts';
 import { packCommand } from './commands/pack.ts';
+import { receiptCommand } from './commands/receipt.ts';
 import { restoreCommand } from './commands/restore.ts';
 import { revokeTokensCommand } from './commands/revoke-tokens.ts';
 import { sendCommand } from './commands/send.ts';
@@ -58,6 +59,8 @@ export async function run(args: readonly string[], world: World): Promise<number
 
 export function createProgram(world: World): Command {
   const program = new Command('respark')
+    // What follows the name of a command is for that command, so that one with options may have others below it.
+    .enablePositionalOptions()
     .description('A self-hosted game backend runtime that speaks the Amazon GameSparks API.')
     .version(world.version)
     .addHelpText(
@@ -97,6 +100,7 @@ Settings are flags of "serve" or RESPARK_… variables; "respark config print" s
     awsModelCommand,
     keysCommand,
     auditCommand,
+    receiptCommand,
     nodesCommand,
     drainCommand,
     backupCommand,

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { recordedLog } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { NO_METRICS } from '../../test/support/metrics.ts';
+import { NO_CHAIN } from '../../test/support/no-chain.ts';
 import { ServiceError } from '../errors.ts';
 import type { AuditIntent, AuditLog, AuditOutcome } from '../store/audit/audit-log.ts';
 import { type Change, createAudit } from './audit.ts';
@@ -48,12 +49,7 @@ function openAudit({ isAtOnce = false } = {}) {
       written.outcomes.push(outcome);
     }),
     find: async () => ({ records: [], next: undefined }),
-    chain: {
-      chains: async () => [],
-      links: async () => [],
-      looseRecords: async () => ({ unchained: 0, late: [], strays: [] }),
-      place: async () => undefined,
-    },
+    chain: NO_CHAIN,
     settle: async () => {},
     async removeBefore(at) {
       fail('removeBefore');

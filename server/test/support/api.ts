@@ -149,6 +149,8 @@ export async function openApi(
       stageAccess,
       resourceTags,
       auditRecords,
+      auditChains: auditLog.chain,
+      receipts: unavailable(),
       stageLogLines,
       clusterNodes,
       eventRecords,

@@ -27,7 +27,7 @@ test('the server tells its version, its node and what it can do beyond Amazon’
   assert.equal(status, 200);
   assert.deepEqual(json, {
     ApiVersion: '2021-08-17',
-    Features: ['audit-records', 'browser-players', 'disconnect-orders'],
+    Features: ['audit-records', 'browser-players', 'disconnect-orders', 'receipts'],
     Node: server.logged.find(({ msg }) => msg === 'server started')?.node,
     Version: version,
   });

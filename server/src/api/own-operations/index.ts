@@ -1,5 +1,6 @@
 import type { Operation } from '../operation.ts';
 import { listAuditRecords } from './audit.ts';
+import { listAuditChains, listAuditLinks } from './audit-chain.ts';
 import {
   blockPlayer,
   blockPlayerInGame,
@@ -15,6 +16,7 @@ import {
 import { listEvents, watchEvents } from './events.ts';
 import { drainNode, listNodes } from './nodes.ts';
 import { createPlayerToken } from './player-tokens.ts';
+import { getReceipt, getReceiptKey } from './receipts.ts';
 import { getServerInfo } from './server.ts';
 import { deleteSnapshot } from './snapshots.ts';
 import { closeStageToPlayers, getStageAccess, openStageToPlayers } from './stage-access.ts';
@@ -46,6 +48,10 @@ export const OWN_OPERATIONS: readonly Operation[] = [
   getServerInfo,
   getStageIdentity,
   getStageAccess,
+  getReceipt,
+  getReceiptKey,
+  listAuditChains,
+  listAuditLinks,
   listAuditRecords,
   listBlocks,
   listBlocksInGame,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { refusal, startFakeService } from '../../../test/support/fake-service.ts';
+import { NO_CHAIN } from '../../../test/support/no-chain.ts';
 import { createTestWorld } from '../../../test/support/world.ts';
 import type { Administration } from '../administer.ts';
 
@@ -29,6 +30,7 @@ function createAuditWorld(records: readonly AuditRecord[]) {
         return {
           access: {} as Administration['access'],
           auditLog: {
+            chain: NO_CHAIN,
             async find(query) {
               queries.push(query);
               return { records: records.slice().reverse(), next: undefined };

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { EVERY_OPERATION } from '../../api/every-operation.ts';
 import { auditRecordOnWire, listAuditRecords } from '../../api/own-operations/audit.ts';
@@ -7,12 +6,14 @@ import { systemClock } from '../../clock.ts';
 import { LOCAL_OPERATIONS } from '../../domain/local-changes.ts';
 import { shown } from '../../text.ts';
 import { administer } from '../administer.ts';
-import { addClientOptions, createClient, hasOwnEndpoint, ServiceRefusal } from '../management-client.ts';
+import { addClientOptions, createClient, hasOwnEndpoint } from '../management-client.ts';
 import { settingsOf } from '../options.ts';
+import { patiently } from '../patiently.ts';
 import { listAt, valueAt } from '../reply.ts';
 import { formatJson, formatTable } from '../table.ts';
 import { parseCount, parseSince } from '../times.ts';
 import { CommandError, type World } from '../world.ts';
+import { auditVerifyCommand } from './audit-verify.ts';
 
 const DEFAULT_LIMIT = 100;
 /** All records that are shown are in memory at once. */
@@ -20,11 +21,11 @@ const MAX_LIMIT = 100_000;
 /** The most records that one ListAuditRecords call returns. */
 const MAX_PAGE = 100;
 const MAX_SIMILAR = 3;
-const MAX_ATTEMPTS = 10;
-const PAUSE_MS = 1_000;
 
 export function auditCommand(world: World): Command {
   const command = new Command('audit')
+    // The options of "verify" are its own, although some have the same names.
+    .enablePositionalOptions()
     .description(
       'Show who changed what, from where and with what outcome, oldest first. Every change leaves a record, and every kind of call that no policy allows.',
     )
@@ -59,6 +60,7 @@ Example: see who disconnected a player within the last hour
       else if (records.length === 0) world.stdout.write('no records match\n');
       else world.stdout.write(formatTable([HEAD, ...records.map(forPeople)]));
     });
+  command.addCommand(auditVerifyCommand(world));
   return addClientOptions(command);
 }
 
@@ -132,19 +134,6 @@ async function askServer(world: World, command: Command, asked: Asked): Promise<
     if (next === undefined) break;
   }
   return records.reverse();
-}
-
-/** Makes the call again after a pause when the server has no capacity for it now: many pages are many calls. */
-async function patiently<T>(call: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await call();
-    } catch (error) {
-      const isThrottled = error instanceof ServiceRefusal && error.errorName === 'ThrottlingException';
-      if (!isThrottled || attempt === MAX_ATTEMPTS) throw error;
-      await sleep(PAUSE_MS);
-    }
-  }
 }
 
 /** Reads the files while a server may be running beside: the records are those that it has written so far. */

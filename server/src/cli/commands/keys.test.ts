@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { NO_CHAIN } from '../../../test/support/no-chain.ts';
 import { createTestWorld, ROOT } from '../../../test/support/world.ts';
 import { policyOfRole } from '../../domain/access/roles.ts';
 import { ServiceError } from '../../errors.ts';
@@ -30,7 +31,7 @@ function createKeyWorld(parts: Partial<Access>) {
         events.push(`open ${settings.dataDir}`);
         return {
           access,
-          auditLog: { find: unexpected },
+          auditLog: { chain: NO_CHAIN, find: unexpected },
           findMissing: async ({ game, stage }) => {
             events.push('look');
             if (game !== 'Demo') return 'game';

@@ -97,6 +97,11 @@ export const GRANTS: Readonly<Record<string, Grant>> = {
   'respark:WatchEvents': seenByAll('game'),
   'respark:GetServerInfo': seenByAll('public'),
   'respark:GetStageIdentity': seen('stage'),
+  // Like records, receipts are of all games.
+  'respark:GetReceipt': grant('server', 'operator'),
+  'respark:GetReceiptKey': seenByAll('public'),
+  'respark:ListAuditChains': grant('server', 'operator'),
+  'respark:ListAuditLinks': grant('server', 'operator'),
   'respark:ListAuditRecords': grant('server', 'operator'),
   'respark:ListNodes': seen('server'),
   'respark:ListStageLogLines': seen('stage'),

@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import { NO_ANSWERS } from '../../../test/support/cloud-code.ts';
 import { recordedLog } from '../../../test/support/domain.ts';
 import { EMPTY_RUNTIME_ID } from '../../runtime-id.ts';
-import { SessionEnded } from '../players/player-tokens.ts';
 import { createRuntimes } from './runtimes.ts';
 
 const [FIRST, SECOND, THIRD] = ['01', '02', '03'].map((start) => `${start}9b7d9a-0000-7000-8000-000000000000`) as [
@@ -101,24 +100,4 @@ test('every runtime answers the request for a player token, and says of other me
     const outcome = await runtime[kind]({ ...message, type: 'Custom.Game.Nothing' });
     assert.equal(outcome.isHandled === false && outcome.code, 'no_handler');
   }
-});
-
-test('a player whose session has ended is told so when their client asks for a new token', async () => {
-  const session = { claims: {}, lifetimeMs: 60_000, untilMs: 1 };
-  const runtimes = createRuntimes({
-    tokens: {
-      issue(...asked) {
-        assert.deepEqual(asked, ['s1', 'p1', session]);
-        throw new SessionEnded('it has ended');
-      },
-    },
-    answers: NO_ANSWERS,
-    log: recordedLog().log,
-  });
-  const runtime = runtimes.enter({ id: EMPTY_RUNTIME_ID, stage: { stageId: 's1', gameName: 'G', stageName: 's1' } });
-  const player = { stageId: 's1', playerId: 'p1' };
-  assert.deepEqual(
-    await runtime.request({ player, session, type: 'GameSparks.Identity.GetPlayerToken', payload: {} }),
-    { isHandled: false, code: 'bad_request', message: 'it has ended' },
-  );
 });

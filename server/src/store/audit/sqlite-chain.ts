@@ -254,8 +254,9 @@ function findPlace(database: Libsql.Database, requestId: string): ReturnType<Sql
   if (row === undefined) return undefined;
   const hashOf = database.prepare('SELECT hash FROM audit_links WHERE number = ?');
   const placeIn = (number: number | null, text: string): AuditItemPlace | undefined => {
+    if (number === null) return undefined;
     const [link] = hashOf.all(number) as Pick<LinkRow, 'hash'>[];
-    if (number === null || link === undefined) return undefined;
+    if (link === undefined) return undefined;
     return { number, hash: Buffer.from(link.hash).toString('hex'), digest: digestOf(text) };
   };
   return {
