@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import Libsql from 'libsql';
 import { recordedLog } from '../../../test/support/domain.ts';
 import { systemClock } from '../../clock.ts';
+import { verifyAudit } from '../../domain/audit-verification.ts';
 import { temporaryDirectory } from '../test-store.ts';
 import { findRecords, SAMPLE_OUTCOME, sampleIntent } from './audit-log.contract.ts';
 import type { AuditRecord } from './audit-log.ts';
@@ -86,12 +87,16 @@ if (mode === 'write') {
       await killWriter();
       const reader = openSqliteAuditBeside({ directory });
       const left = await findRecords(reader, { limit: 100_000 });
-      await reader.close();
       assertComplete(left, last);
+      assert.deepEqual((await verifyAudit({ reader: reader.chain })).findings, [], 'the chain is whole after a kill');
+      await reader.close();
 
       const { log, lines } = recordedLog();
       const auditLog = openSqliteAuditLog({ directory, clock: systemClock, log });
       assert.deepEqual(await findRecords(auditLog, { limit: 100_000 }), left);
+      const { chains, findings } = await verifyAudit({ reader: auditLog.chain });
+      const outcomes = left.filter(({ outcome }) => outcome !== undefined).length;
+      assert.deepEqual([findings, chains[0]?.items], [[], left.length + outcomes], 'each item is in the chain once');
       await auditLog.close();
       assert.deepEqual(lines, []);
       const database = new Libsql(join(directory, 'audit.sqlite'));
