@@ -124,7 +124,11 @@ test('[ws] the floor with an own codec speaks the protocol of WebSockets', async
 });
 
 /** A server that speaks the floor's dialect, and does what the test says when it is to disconnect a player. */
-async function startServer(t: TestContext, disconnect: (asked: WebSocket[], others: WebSocket[]) => string[]) {
+async function startServer(
+  t: TestContext,
+  disconnect: (asked: WebSocket[], others: WebSocket[]) => string[],
+  { isConfirmed = true } = {},
+) {
   const sockets: { playerId: string; ws: WebSocket }[] = [];
   const server = createServer((request, response) => {
     const isAsked = ({ playerId }: { playerId: string }) => request.url === `/player/${playerId}`;
@@ -143,7 +147,7 @@ async function startServer(t: TestContext, disconnect: (asked: WebSocket[], othe
   server.on('connection', () => {
     connections += 1;
   });
-  const generator = new LoadGenerator({ port, dialect: 'floor' });
+  const generator = new LoadGenerator({ port, dialect: 'floor', isConfirmed });
   t.after(async () => {
     await generator.leave();
     server.closeAllConnections();
@@ -170,6 +174,20 @@ test('an honest server is measured', async (t) => {
   const { callMs, closedMs } = await call();
   assert.equal(callMs.length, 1);
   assert.equal(closedMs.length, 1);
+});
+
+test('where answers confirm nothing, a server may close sockets after its answer, but only those of the player', async (t) => {
+  const later = (sockets: WebSocket[]) => {
+    setImmediate(() => closed(sockets));
+    return [];
+  };
+  const { call } = await startServer(t, later, { isConfirmed: false });
+  const { callMs, closedMs } = await call();
+  assert.equal(callMs.length, 1);
+  assert.equal(closedMs.length, 1);
+
+  const liar = await startServer(t, (asked, others) => later([...asked, ...others]), { isConfirmed: false });
+  await assert.rejects(liar.call, { message: /0 sockets are open, but 2 should be/ });
 });
 
 test('a call that is measured finds its connection open', async (t) => {

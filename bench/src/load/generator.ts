@@ -116,10 +116,11 @@ export class LoadGenerator implements Generator {
         latenessMs.push(performance.now() - dueAt);
         const { status, body } = await pool.use((http) => http.request(request));
         callMs.push(performance.now() - dueAt);
-        // The next call does not wait until the sockets of this one are closed.
         const check = this.#verify(player, status, body).then((closedAt) => void closedMs.push(closedAt - dueAt));
         check.catch(() => {});
         verified.push(check);
+        // A caller who gets no confirmation waits for as long as one who does.
+        if (!this.#isConfirmed) await check;
       }),
     );
     await Promise.all(verified);

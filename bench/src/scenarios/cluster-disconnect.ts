@@ -37,7 +37,7 @@ interface ClusterArena {
 export const clusterDisconnectScenario: Scenario = {
   title: 'Disconnect a player across nodes',
   description:
-    'idle connections, three per player, all on the first node of a cluster; the calls go to another one, unless there is none. All nodes share a Redis (Respark’s a PostgreSQL too) and one core. Respark’s answer comes when the owner has confirmed that the sockets are closed; the peers, bare and guarded, answer at once, and name nobody: Socket.IO asks all nodes, Colyseus those that have subscribed to the player’s topic. CPU is that of the calls, without what the cluster uses when it is idle, and that of the servers is of all nodes together',
+    'idle connections, three per player, all on the first node of a cluster; the calls go to another one, unless there is none. All nodes share a Redis (Respark’s a PostgreSQL too) and one core. Respark’s answer comes when the owner has confirmed that the sockets are closed; the peers, bare and guarded, answer at once, and name nobody: Socket.IO asks all nodes, Colyseus those that have subscribed to the player’s topic; so their next call waits until the sockets of the last one are closed. CPU is that of the calls, without what the cluster uses when it is idle, and that of the servers is of all nodes together',
   kinds: ['respark', 'peer', 'guarded'],
   isOnEveryNode: false,
   isOfClusters: true,
