@@ -114,7 +114,6 @@ async function start(
   const record = createRecordLocally({ audit, actor: osUser(), clock, random });
   const access = openAccess({ keyring, store, settings, record, clock, random });
   const root = await ensureRoot(access, directory, settings);
-
   const arns = createArns(settings);
   const examiner = createExaminer({ clock, settings });
   const threads = createThreads({ clock });

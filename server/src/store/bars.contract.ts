@@ -29,7 +29,9 @@ export function testBars(open: OpenStore): void {
     const { version, ...rest } = first;
     assert.deepEqual(rest, { ...sample('a'), state: 'SET', isEnforced: false });
     assert(version >= NOW);
-    const second = await bars.set(sample('a', { until: undefined, stageId: undefined, playerId: undefined, messages: {} }));
+    const second = await bars.set(
+      sample('a', { until: undefined, stageId: undefined, playerId: undefined, messages: {} }),
+    );
     assert(second.version > version);
     assert.deepEqual(await bars.find('a'), second);
     assert.equal(await bars.find('b'), undefined);

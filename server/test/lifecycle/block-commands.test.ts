@@ -35,7 +35,10 @@ test('a stage is closed and opened by commands', async (t) => {
   const player = await server.connect();
   const run = async (...args: string[]) => (await place.respark(['maintenance', ...args])).stdout;
   assert.equal(await run('status', ...DEMO), 'stage Dev is open\n');
-  assert.match(await run('on', ...DEMO, '--for', '30m', '--send-away'), /^stage Dev is closed to newcomers until \S+\n$/);
+  assert.match(
+    await run('on', ...DEMO, '--for', '30m', '--send-away'),
+    /^stage Dev is closed to newcomers until \S+\n$/,
+  );
   assert.equal((await player.closed).code, 4000);
   await assert.rejects(server.connect(), /4007/);
   assert.equal(await run('off', ...DEMO), 'stage Dev is open again\n');
@@ -44,7 +47,12 @@ test('a stage is closed and opened by commands', async (t) => {
 
 test('times that are none are refused before anything is called', async (t) => {
   const place = createWorkplace(t);
-  for (const wrong of [['--for', 'soon'], ['--for', '0h'], ['--until', 'tomorrow'], ['--for', '1h', '--until', '2030-01-01']]) {
+  for (const wrong of [
+    ['--for', 'soon'],
+    ['--for', '0h'],
+    ['--until', 'tomorrow'],
+    ['--for', '1h', '--until', '2030-01-01'],
+  ]) {
     const { exitCode, stderr } = await place.respark(['block', ...DEMO, '--player', 'p', ...wrong]);
     assert.notEqual(exitCode, 0, wrong.join(' '));
     assert.match(stderr, /--(for|until)|credentials|server/);

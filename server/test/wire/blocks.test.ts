@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { ResparkClient, ResparkError } from '@respark/client';
+import { ResparkClient, type ResparkError } from '@respark/client';
 import { encode, parseCloseReason } from '@respark/protocol';
 import { policyOfRole } from '../../src/domain/access/roles.ts';
 import { createKey } from '../support/administration.ts';
@@ -92,7 +92,10 @@ test('revoked tokens are refused, those of afterwards count, and a connection th
   const fresh = await server.connect({ token: String(json.AuthenticationToken) });
   assert.equal(fresh.playerId, player.playerId);
   const ended = await rawCall(server, 'POST', `${path}/revocation`);
-  assert.deepEqual((ended.json.DisconnectSuccesses as string[]).toSorted(), [player.connectionId, fresh.connectionId].toSorted());
+  assert.deepEqual(
+    (ended.json.DisconnectSuccesses as string[]).toSorted(),
+    [player.connectionId, fresh.connectionId].toSorted(),
+  );
 });
 
 test('a closed stage lets nobody in, and sends away who is there only if that is asked for', async (t) => {

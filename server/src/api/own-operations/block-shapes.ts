@@ -1,5 +1,5 @@
+import type { Block } from '../../domain/players/blocks.ts';
 import { ServiceError } from '../../errors.ts';
-import type { BarRecord } from '../../store/store.ts';
 import { connectionIds, gameName, playerId, stageName, TRIMMED_PATTERN } from '../operations/shapes.ts';
 import { boolean, integer, label, map, string, structure, timestamp } from '../shape.ts';
 
@@ -70,7 +70,7 @@ export function durationOf({ Seconds, Until }: DurationInput) {
 }
 
 /** What is empty is left out. */
-export function toBlock(bar: BarRecord & { readonly stageName?: string | undefined }) {
+export function toBlock(bar: Block) {
   const { '': own, ...byLocale } = bar.messages;
   return {
     Actor: bar.actor,

@@ -28,14 +28,20 @@ export function barName(kind: BarKind, { gameId, stageId, playerId }: BarredScop
   return playerId === undefined ? `${kind}:${scope}` : `${kind}:${scope}:${playerId}`;
 }
 
-/** Every bar that may keep the player out, the one that lasts longest in the mind first. */
-export function newcomerOf({ gameId, stageId, playerId, signedInAt }: SignedInPlayer, now: number): Newcomer {
+/** Every bar that may keep the player out. */
+export function newcomerOf(player: SignedInPlayer, now: number): Newcomer {
+  const { barNames, ...rest } = holderOf(player, now);
+  const { gameId, stageId } = player;
+  return { barNames: [...barNames, barName('closure', { gameId, stageId })], ...rest };
+}
+
+/** Every bar because of which the player gets no token: one about the stage passes before the token is used. */
+export function holderOf({ gameId, stageId, playerId, signedInAt }: SignedInPlayer, now: number): Newcomer {
   const barNames = [
     barName('block', { gameId, playerId }),
     barName('block', { gameId, stageId, playerId }),
     barName('revocation', { gameId, playerId }),
     barName('revocation', { gameId, stageId, playerId }),
-    barName('closure', { gameId, stageId }),
   ];
   return { barNames, at: now, signedInAt };
 }

@@ -12,7 +12,7 @@ export interface BlockedPlayer extends NamedPlace {
 }
 
 /** A bar and the name of its stage. */
-export type Block = BarRecord & { readonly stageName: string | undefined };
+export type Block = BarRecord & { readonly stageName?: string | undefined };
 
 /**
  * Who may not connect. Once a call that bars somebody has returned, none of the player's connections is welcomed, on any node,

@@ -21,7 +21,7 @@ export function createTokenRenewal({
     // The token is of the moment before the directory is asked: a revocation that comes behind refuses it.
     const issuedAtMs = clock.now();
     try {
-      const barred = await cluster.findBar(player, newcomerOf(player, issuedAtMs));
+      const barred = await cluster.findBar(player, holderOf(player, issuedAtMs));
       if (barred !== undefined)
         return failed('not_allowed', 'you get no token, because you may not connect at present');
     } catch (error) {
