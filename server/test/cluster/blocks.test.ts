@@ -29,7 +29,8 @@ test('200 players come and go on three nodes while they are blocked and let in a
   const names = Array.from({ length: PLAYERS }, (_, number) => `player-${number}`);
   const tokens = new Map<string, string>();
   for (const name of names) {
-    const { json } = await call(pick(nodes), 'POST', `${DEMO}/player/${name}/token`);
+    const { json, message } = await call(pick(nodes), 'POST', `${DEMO}/player/${name}/token`);
+    assert(json.AuthenticationToken !== undefined, message);
     tokens.set(name, String(json.AuthenticationToken));
   }
   const calls: BarCall[] = [];
