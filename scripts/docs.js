@@ -7,6 +7,7 @@ import { REFUSALS, WIRE_ERRORS } from '../server/dist/src/api/reply.js';
 import { SETTING_GROUPS } from '../server/dist/src/config/config.js';
 import { actionsOf, GRANTS, ROLES } from '../server/dist/src/domain/access/roles.js';
 import { createArns } from '../server/dist/src/domain/arn.js';
+import { EVENT_TYPES } from '../server/dist/src/domain/events/event-types.js';
 import { SCRIPT_API } from '../server/dist/src/domain/runtime/script-api.js';
 import { METRIC_ROWS } from '../server/dist/src/metric-rows.js';
 
@@ -57,6 +58,7 @@ const documents = {
   'docs/metrics.md': metrics(),
   'docs/operations.md': operations(),
   'docs/policies.md': policies(),
+  'docs/webhooks.md': webhooks(),
 };
 
 const stale = Object.entries(documents).filter(
@@ -253,6 +255,22 @@ key is made, so that no part of a policy is silently ignored:`,
 - As in IAM, a Deny on a stage does not protect it from \`gamesparks:DeleteGame\`, whose resource is the game, nor does it hide
   the stage's game key from \`gamesparks:ListStages\`. Deny those on the game too.`,
   );
+}
+
+/** The page about webhooks is written by hand, but for the types of events. */
+function webhooks() {
+  const page = readFileSync('docs/webhooks.md', 'utf8');
+  const [, before, after] =
+    /^(.*\n<!-- generated events begin here -->\n).*(\n<!-- generated events end here -->\n.*)$/s.exec(page) ?? [];
+  if (before === undefined) throw new Error('docs/webhooks.md has lost the comments around its generated events');
+  const rows = Object.entries(EVENT_TYPES).map(([type, { when, data }]) => [
+    code(type),
+    when,
+    Object.entries(data)
+      .map(([name, { type, isOptional, help }]) => `${code(name)} (${type}${isOptional ? ', optional' : ''}): ${help}`)
+      .join('<br>'),
+  ]);
+  return `${before}\n${table(['type', 'when', 'data'], rows)}\n${after}`;
 }
 
 function ownBodyLimits() {

@@ -154,7 +154,7 @@ test('a backup copies what stages keep before the stages, which may be deleted m
     await backUp({ ...options, now: () => clock.now() });
   });
   assert.deepEqual(copied, [
-    ...['player-data.sqlite', 'stage-logs.sqlite', 'respark.sqlite'],
+    ...['player-data.sqlite', 'stage-logs.sqlite', 'events.journal', 'events.sqlite', 'respark.sqlite'],
     ...['audit.journal', 'audit.sqlite'],
   ]);
 });

@@ -162,6 +162,21 @@ export class ManagementClient {
     throw failureOf(response, json, this.#endpoint);
   }
 
+  /** The bytes of a reply that goes on, as they come. Rejects as `call` does when it does not begin. */
+  async stream(operation: Operation, input: Input): Promise<AsyncIterable<Uint8Array>> {
+    const { method } = operation.http;
+    const url = new URL(`${this.#endpoint}${toRequest(operation, input).path}`);
+    const headers = signRequest({ method, url, ...this.#credentials, region: this.#region, nowMs: Date.now() });
+    let response: Response;
+    try {
+      response = await fetch(url, { method, headers, redirect: 'error' });
+    } catch (error) {
+      throw new Unreachable(`cannot reach ${this.#endpoint}: ${describeCause(error)}`, { cause: error });
+    }
+    if (response.ok && response.body !== null) return bytesOf(response.body, this.#endpoint);
+    throw failureOf(response, findJson(new Uint8Array(await response.arrayBuffer())), this.#endpoint);
+  }
+
   /**
    * The file behind a URL that the server has returned, from where the calls go too: this machine need not reach the
    * server's public URL. The path is a secret, so messages show only the host.
@@ -202,6 +217,22 @@ async function fetchWhole(
     return { response, bytes: new Uint8Array(await response.arrayBuffer()) };
   } catch (error) {
     throw new Unreachable(`cannot reach ${shownAs}: ${describeCause(error)}`, { cause: error });
+  }
+}
+
+/** A stream that breaks off, because its server is gone, ends like one that could not begin. */
+async function* bytesOf(body: ReadableStream<Uint8Array>, shownAs: string): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } catch (error) {
+    throw new Unreachable(`lost the connection to ${shownAs}: ${describeCause(error)}`, { cause: error });
+  } finally {
+    await reader.cancel().catch(() => {});
   }
 }
 

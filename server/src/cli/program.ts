@@ -18,6 +18,7 @@ import { disconnectCommand } from './commands/disconnect.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { drainCommand } from './commands/drain.ts';
 import { envCommand } from './commands/env.ts';
+import { eventsCommand } from './commands/events.ts';
 import { exportCommand } from './commands/export.ts';
 import { generateCommand } from './commands/generate.ts';
 import { healthCommand } from './commands/health.ts';
@@ -39,6 +40,7 @@ import { storeCommand } from './commands/store.ts';
 import { tokenCommand } from './commands/token.ts';
 import { unblockCommand } from './commands/unblock.ts';
 import { unpackCommand } from './commands/unpack.ts';
+import { webhooksCommand } from './commands/webhooks.ts';
 import { CommandError, type World } from './world.ts';
 
 /**
@@ -101,6 +103,8 @@ Settings are flags of "serve" or RESPARK_… variables; "respark config print" s
     keysCommand,
     auditCommand,
     receiptCommand,
+    eventsCommand,
+    webhooksCommand,
     nodesCommand,
     drainCommand,
     backupCommand,

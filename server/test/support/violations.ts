@@ -48,6 +48,13 @@ const VALID: Record<string, unknown> = {
   ],
   SessionSeconds: 3_600,
   Token: 'token',
+  Url: 'https://hooks.example/respark',
+  EventTypes: ['connection.closed'],
+  Stages: ['Dev'],
+  WebhookId: '01939b5e-7a70-7c3a-8a1b-0123456789ab',
+  IsEnabled: true,
+  RotateSecret: false,
+  Types: 'connection.closed',
 };
 
 interface Violation {
@@ -135,6 +142,9 @@ function* violationsOfShape(shape: Shape, at: string, valid: unknown): Generator
       for (const value of ['yesterday', '2026-01-31', '2026-13-01T00:00:00Z', '1769860800']) {
         yield { value, at, constraint: 'Member must be an ISO 8601 date and time' };
       }
+      return;
+    case 'boolean':
+      yield { value: 'yes', at, constraint: 'Member must be true or false' };
       return;
     case 'integer':
       yield { value: 'many', at, constraint: 'Member must be an integer' };

@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseJson } from '@respark/protocol';
+import type { Operation } from '../api/operation.ts';
+import { isUnreachable, type ManagementClient } from './management-client.ts';
+import { valueAt } from './reply.ts';
+
+/** A server-sent event. */
+interface StreamedEvent {
+  readonly id: string | undefined;
+  readonly name: string;
+  readonly data: unknown;
+}
+
+const RECONNECT_MS = 1_000;
+const MAX_FAILURES = 30;
+
+/** Follows a stream for ever, and goes on where it was when it ends: a node may have been drained. Rejects when no server answers for a while. */
+export async function followEvents(
+  client: ManagementClient,
+  operation: Operation,
+  query: Readonly<Record<string, unknown>>,
+  show: (event: StreamedEvent) => void,
+): Promise<void> {
+  let position: string | undefined;
+  for (let failures = 0; ; ) {
+    const from = position === undefined ? {} : { After: Number(position), Since: undefined };
+    try {
+      for await (const event of eventsIn(await client.stream(operation, { ...query, ...from }))) {
+        failures = 0;
+        position = event.id ?? position;
+        if (event.name !== '' && event.name !== 'end') show(event);
+      }
+    } catch (error) {
+      failures += 1;
+      if (failures > MAX_FAILURES || !isUnreachable(error)) throw error;
+    }
+    await sleep(RECONNECT_MS);
+  }
+}
+
+/** Reads `id`, `event` and `data`; the position in the first comment counts as an id. */
+async function* eventsIn(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<StreamedEvent> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const chunk of chunks) {
+    text += decoder.decode(chunk, { stream: true });
+    const blocks = text.split('\n\n');
+    text = blocks.pop() ?? '';
+    for (const block of blocks) yield toEvent(block.split('\n'));
+  }
+}
+
+function toEvent(lines: readonly string[]): StreamedEvent {
+  const field = (name: string) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+  const start = lines.map((line) => /^: position (\d+)$/.exec(line)?.[1]).find((found) => found !== undefined);
+  const data = field('data');
+  const parsed = data === undefined ? undefined : parseJson(data);
+  const name = field('event') ?? '';
+  return {
+    id: field('id') ?? start,
+    name: name === '' && valueAt(parsed, ['type']) !== undefined ? 'message' : name,
+    data: parsed,
+  };
+}

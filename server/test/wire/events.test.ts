@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { connect } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { DisconnectPlayerCommand } from '@aws-sdk/client-gamesparks';
+import { EVERY_OPERATION } from '../../src/api/every-operation.ts';
+import { ManagementClient } from '../../src/cli/management-client.ts';
+import { GAME, ROOT, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
+import { type ReceivedEvent, startReceiver } from '../support/webhook-receiver.ts';
+
+type Reply = Readonly<Record<string, unknown>>;
+
+const PRIVATE = { webhookPrivateHosts: ['127.0.0.1'] };
+
+function clientOf({ url }: TestServer) {
+  const client = new ManagementClient({ endpoint: url, credentials: ROOT, region: 'us-east-1' });
+  const find = (name: string) => {
+    const operation = EVERY_OPERATION.find((row) => row.name === name);
+    assert(operation);
+    return operation;
+  };
+  return {
+    call: async (name: string, input: object = {}) =>
+      (await client.call(find(name), { GameName: GAME, ...input })) as Reply,
+    stream: (input: object = {}) => client.stream(find('WatchEvents'), { GameName: GAME, ...input }),
+  };
+}
+
+const idOf = (made: Reply) => (made.Webhook as { Id: string }).Id;
+
+const disconnect = (server: TestServer, PlayerId: string) =>
+  server.sdk().send(new DisconnectPlayerCommand({ GameName: GAME, StageName: STAGE, PlayerId }));
+
+/** The frames of a stream as they come; the last of a stream that has ended is undefined. */
+function framesOf(stream: AsyncIterable<Uint8Array>) {
+  const frames: string[] = [];
+  let isOver = false;
+  const reading = (async () => {
+    let text = '';
+    for await (const chunk of stream) {
+      text += new TextDecoder().decode(chunk);
+      const blocks = text.split('\n\n');
+      text = blocks.pop() ?? '';
+      frames.push(...blocks);
+    }
+    isOver = true;
+  })();
+  reading.catch(() => {});
+  return {
+    frames,
+    isOver: () => isOver,
+    named: (name: string) => frames.filter((frame) => frame.includes(`event: ${name}\n`)),
+  };
+}
+
+async function start(t: TestContext, settings: Parameters<typeof startTestServer>[1] = {}) {
+  const server = await startTestServer(t, { ...settings, settings: { ...PRIVATE, ...settings?.settings } });
+  return { server, ...clientOf(server) };
+}
+
+test('[aws-sdk] a webhook tells who came, who was disconnected by which call, and how long each was there', async (t) => {
+  const { server, call } = await start(t);
+  const receiver = await startReceiver(t);
+  const { Secret } = await call('CreateWebhook', { Url: receiver.url, Description: 'a test' });
+  receiver.trust(String(Secret));
+  const player = await server.connect();
+  const { $metadata } = await disconnect(server, player.playerId);
+  const other = await server.connect();
+  other.ws.close(4321);
+  await receiver.until((events) => events.filter(({ type }) => type === 'connection.closed').length === 2);
+  const find = (type: string, playerId: string) =>
+    receiver.events.find((event) => event.type === type && event.player === playerId) as ReceivedEvent;
+  const opened = find('connection.opened', player.playerId);
+  assert.deepEqual([opened.game, opened.stage, opened.data.connectionId], [GAME, STAGE, player.connectionId]);
+  const { requestId } = $metadata;
+  const { lastedMs, ...closed } = find('connection.closed', player.playerId).data;
+  const { connectionId } = player;
+  assert.deepEqual(closed, { connectionId, code: 4500, close: 'disconnected', requestId });
+  assert.ok(typeof lastedMs === 'number' && lastedMs >= 0 && lastedMs < 60_000);
+  const { code, close } = find('connection.closed', other.playerId).data;
+  assert.deepEqual({ code, close }, { code: 4321, close: 'client' });
+  const facts = { requestId, actor: ROOT.accessKeyId, closed: 1, unproven: 0 };
+  assert.deepEqual(find('player.disconnect_called', player.playerId).data, facts);
+  assert.deepEqual(receiver.forged, []);
+});
+
+test('a webhook is changed, tested, switched off, replayed and deleted, and its secret is shown only when it is made', async (t) => {
+  const { server, call } = await start(t);
+  const receiver = await startReceiver(t);
+  const made = await call('CreateWebhook', { Url: receiver.url, EventTypes: ['connection.opened'] });
+  const WebhookId = idOf(made);
+  assert.match(String(made.Secret), /^whsec_[A-Za-z0-9+/]{43}=$/);
+  receiver.trust(String(made.Secret));
+  assert.equal((await call('GetWebhook', { WebhookId })).Secret, undefined);
+  const before = Date.now();
+  const player = await server.connect();
+  await disconnect(server, player.playerId);
+  await receiver.until((events) => events.length === 1);
+  assert.deepEqual(await call('TestWebhook', { WebhookId }), {
+    ...{ IsAccepted: true, Message: 'the receiver answers with the status 204', Status: 204 },
+  });
+  const rotated = await call('UpdateWebhook', { WebhookId, RotateSecret: true, EventTypes: [] });
+  await call('ReplayWebhook', { WebhookId, Since: new Date(before).toISOString() });
+  // Both secrets count.
+  await receiver.until((events) => events.some(({ type }) => type === 'player.disconnect_called'));
+  receiver.trust(String(rotated.Secret));
+  await call('UpdateWebhook', { WebhookId, IsEnabled: false });
+  await server.connect();
+  const { requests } = receiver;
+  await call('UpdateWebhook', { WebhookId, IsEnabled: true });
+  await receiver.until((events) => events.filter(({ type }) => type === 'connection.opened').length === 2);
+  assert.ok(receiver.requests > requests);
+  assert.deepEqual(receiver.forged, []);
+  await call('DeleteWebhook', { WebhookId });
+  assert.deepEqual(await call('ListWebhooks'), { Webhooks: [] });
+});
+
+test('a receiver that answers 410 is switched off, and its game is none without a webhook', async (t) => {
+  const { server, call } = await start(t);
+  const receiver = await startReceiver(t);
+  receiver.answer(410);
+  const WebhookId = idOf(await call('CreateWebhook', { Url: receiver.url }));
+  await server.connect();
+  let state: Reply = {};
+  while (state.State !== 'DISABLED') state = (await call('GetWebhook', { WebhookId })).Webhook as Reply;
+  assert.equal(state.Reason, 'the receiver has answered 410 (Gone)');
+  assert.equal(receiver.requests, 1);
+});
+
+test('URLs of private networks, and those without TLS, are refused unless the settings list them', async (t) => {
+  const { call } = await start(t, { settings: { webhookPrivateHosts: [] } });
+  for (const Url of [
+    'http://hooks.example/',
+    'https://10.0.0.1/',
+    'https://[::1]/',
+    'http://127.0.0.1/',
+    'ftp://a/',
+    'x',
+  ]) {
+    await assert.rejects(call('CreateWebhook', { Url }), { errorName: 'ValidationException' }, Url);
+  }
+  // What a name stands for is known only when it is used.
+  const { Webhook } = await call('CreateWebhook', { Url: 'https://localhost:1/' });
+  const { IsAccepted, Message } = await call('TestWebhook', { WebhookId: (Webhook as { Id: string }).Id });
+  assert.equal(IsAccepted, false);
+  assert.match(String(Message), /private network: list it in RESPARK_WEBHOOK_PRIVATE_HOSTS/);
+});
+
+test('a game has ten webhooks at most', async (t) => {
+  const { call } = await start(t);
+  for (let count = 0; count < 10; count += 1) await call('CreateWebhook', { Url: 'https://hooks.example/' });
+  const again = call('CreateWebhook', { Url: 'https://hooks.example/' });
+  await assert.rejects(again, { errorName: 'ServiceQuotaExceededException' });
+});
+
+test('a watcher sees what happens from now on, goes on behind a position, and hears why its stream ends', async (t) => {
+  const { server, call, stream } = await start(t);
+  const first = framesOf(await stream());
+  await until(() => first.frames.length > 0);
+  const player = await server.connect();
+  await until(() => first.named('connection.opened').length === 1);
+  const [frame = ''] = first.named('connection.opened');
+  const position = Number(/^id: (\d+)$/m.exec(frame)?.[1]);
+  const event: ReceivedEvent = JSON.parse(/^data: (.*)$/m.exec(frame)?.[1] ?? '');
+  assert.deepEqual([event.player, event.data.connectionId], [player.playerId, player.connectionId]);
+  await disconnect(server, player.playerId);
+  await until(() => first.named('connection.closed').length === 1);
+  const second = framesOf(await stream({ After: position, Types: 'connection.closed', PlayerId: player.playerId }));
+  await until(() => second.named('connection.closed').length === 1);
+  assert.deepEqual(second.named('connection.opened'), []);
+  const listed = await call('ListEvents', { After: position - 1, MaxResults: 1 });
+  assert.deepEqual((listed.Events as { Id: string }[])[0]?.Id, event.id);
+  assert.equal(listed.IsEnd, false);
+  const hurry = Promise.resolve();
+  await server.turnAway(hurry);
+  await server.drain();
+  for (const watcher of [first, second]) {
+    await until(watcher.isOver);
+    assert.match(watcher.named('end').join(), /"reason":"draining"/);
+  }
+});
+
+test('a node has only so many watchers, and one that goes away makes room', async (t) => {
+  const { server, stream } = await start(t, { settings: { eventsMaxWatchers: 1 } });
+  const iterator = (await stream())[Symbol.asyncIterator]();
+  await iterator.next();
+  await assert.rejects(stream(), { errorName: 'ThrottlingException' });
+  await iterator.return?.();
+  await until(() => server.counts().inFlight === 0);
+  const again = (await stream())[Symbol.asyncIterator]();
+  assert.equal((await again.next()).done, false);
+  await again.return?.();
+});
+
+test('a call is answered as fast as ever while the receiver holds every request', async (t) => {
+  const { server, call } = await start(t, { settings: { webhookTimeoutMs: 60_000 } });
+  const held = connectionsThatHold(t);
+  await call('CreateWebhook', { Url: await held });
+  const player = await server.connect();
+  const startedAt = performance.now();
+  await disconnect(server, player.playerId);
+  assert.ok(performance.now() - startedAt < 5_000);
+});
+
+/** A receiver that takes requests and never answers. */
+async function connectionsThatHold(t: TestContext): Promise<string> {
+  const { createServer } = await import('node:net');
+  const sockets = new Set<ReturnType<typeof connect>>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as { port: number }).port}/`;
+}
