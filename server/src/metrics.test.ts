@@ -168,6 +168,10 @@ test('every counter goes on from one scrape to the next', async (t) => {
     metrics.authFailed('InvalidSignatureException');
     metrics.auditFailed('outcome');
     metrics.cluster.leaseEnded();
+    metrics.events.emitted();
+    metrics.events.lost(1);
+    metrics.events.delivered('given_up');
+    metrics.events.switchedOff();
     metrics.ofStage(DEV).opened();
     metrics.ofStage(DEV).handled('Greet', 'ok', 1);
   };

@@ -1,3 +1,5 @@
+import { parseJson } from '@respark/protocol';
+
 /** Where a member of an operation's input travels. Members without a location are in the JSON body. */
 export type Location = 'uri' | 'querystring';
 
@@ -185,6 +187,8 @@ export function serialize(shape: Shape, value: unknown): unknown {
       return new Date(value as number).toISOString();
     case 'blob':
       return Buffer.from(value as Uint8Array).toString('base64');
+    case 'document':
+      return parseJson(value as string);
     case 'list':
       return (value as readonly unknown[]).map((item) => serialize(shape.member, item));
     case 'map':

@@ -9,9 +9,9 @@ import { type DataDirectory, findDataDirectory, openDataDirectory } from '../dat
 import { openRoom, type Room } from '../data-directory/reserve.ts';
 import type { Keyrings } from '../data-directory/restore.ts';
 import { DATABASE_FILE } from '../data-directory/server-files.ts';
+import { type Installation, openInstallation } from '../domain/installation.ts';
 import { loadBarsOf } from '../domain/players/bars.ts';
 import type { ProviderTokens } from '../domain/players/provider-tokens.ts';
-import { type Installation, openInstallation } from '../domain/installation.ts';
 import { describeFileFault } from '../file-fault.ts';
 import { findKeyring, type Keyring } from '../keyring.ts';
 import type { Log } from '../log.ts';

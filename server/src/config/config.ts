@@ -4,8 +4,8 @@ import { decodeText, EncodingError, shown } from '../text.ts';
 import { cloudCode } from './rows/cloud-code.ts';
 import { cluster } from './rows/cluster.ts';
 import { database } from './rows/database.ts';
-import { identity } from './rows/identity.ts';
 import { events } from './rows/events.ts';
+import { identity } from './rows/identity.ts';
 import { listeners } from './rows/listeners.ts';
 import { management } from './rows/management.ts';
 import { outside } from './rows/outside.ts';
@@ -18,7 +18,18 @@ import { findKubernetesAdvice, findUnknownVariables } from './unknown-variables.
  * Every setting, in the order of the documentation, and what must hold between them. A capability that needs settings adds
  * a file of rows, and names it here.
  */
-const GROUPS = [listeners, server, database, cluster, management, players, identity, cloudCode, outside, events] as const;
+const GROUPS = [
+  listeners,
+  server,
+  database,
+  cluster,
+  management,
+  players,
+  identity,
+  cloudCode,
+  outside,
+  events,
+] as const;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -111,9 +111,7 @@ test('200 players come and go on three nodes while they are blocked and let in a
   }
   // A block that ends is over within a second on every node.
   const settled = arrivals.filter(({ player, helloMs, endedMs = helloMs }) => {
-    const ends = calls.flatMap((made) =>
-      made.player === player && made.untilMs !== undefined ? [made.untilMs] : [],
-    );
+    const ends = calls.flatMap((made) => (made.player === player && made.untilMs !== undefined ? [made.untilMs] : []));
     return !ends.some((end) => endedMs > end - CLOCK_MS && helloMs < end + CLOCK_MS);
   });
   assert.deepEqual(findBarViolations({ calls, arrivals: settled, quiet }), []);

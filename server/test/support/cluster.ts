@@ -41,9 +41,14 @@ export interface TestCluster extends TestNodes {
 }
 
 /** Servers that share a Redis and a database, and so the demo game and all keys. */
-export async function startCluster(t: TestContext, postgres: PostgresServer, count: number): Promise<TestCluster> {
+export async function startCluster(
+  t: TestContext,
+  postgres: PostgresServer,
+  count: number,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<TestCluster> {
   const redis = await RedisServer.start(t);
-  return { redis, ...(await startNodes(t, postgres, count, { RESPARK_REDIS_URL: redis.url })) };
+  return { redis, ...(await startNodes(t, postgres, count, { ...settings, RESPARK_REDIS_URL: redis.url })) };
 }
 
 /** The same, with a Redis and settings of the caller's. */

@@ -131,9 +131,6 @@ function* violationsOfShape(shape: Shape, at: string, valid: unknown): Generator
       yield { value: [], at, constraint: 'Member must be a structure' };
       yield* violationsOfStructure(shape, at, valid as object);
       return;
-    case 'boolean':
-      yield { value: 'yes', at, constraint: 'Member must be true or false' };
-      return;
     case 'string':
       if (inBody) yield { value: 5, at, constraint: 'Member must be a string' };
       for (const [value, constraint] of wrongTexts(shape)) yield { value, at, constraint };

@@ -85,6 +85,8 @@ export class Delivery {
   readonly #ready = new Set<Lane>();
   readonly #delayed = new Set<Lane>();
   readonly #sending = new Set<Promise<void>>();
+  /** What has failed since something was accepted. */
+  readonly #failed = new Set<Entry>();
   #readTo: number;
   #failingSince: number | undefined;
   #lastAcceptedAt = Number.NEGATIVE_INFINITY;
@@ -291,7 +293,7 @@ export class Delivery {
     if (this.#isStopped && !isAccepted) return;
     if (isAccepted) this.#accepted(lane, entry);
     else if (answer?.status === 410) this.#end('the receiver has answered 410 (Gone)');
-    else this.#failed({ lane, entry, reason, retryAfterMs: answer?.retryAfterMs, random });
+    else this.#refused({ lane, entry, reason, retryAfterMs: answer?.retryAfterMs, random });
   }
 
   #accepted(lane: Lane, entry: Entry): void {
@@ -300,23 +302,28 @@ export class Delivery {
     if (this.#failingSince !== undefined) {
       this.#failingSince = undefined;
       this.#pausedUntil = Number.NEGATIVE_INFINITY;
-      // They have failed because the receiver was away.
-      for (const delayed of [...this.#delayed]) {
-        const [first] = delayed.entries;
-        if (first !== undefined && first.failures <= 1) first.failures = 0;
-        this.#queue(delayed);
-      }
+      this.#forgive();
     }
     this.#settle(lane, entry);
   }
 
+  /** When several have failed, the receiver was away, and that is not held against any of them. */
+  #forgive(): void {
+    const failed = [...this.#failed];
+    this.#failed.clear();
+    if (failed.length < 2) return;
+    for (const entry of failed) entry.failures = Math.max(0, entry.failures - 1);
+    for (const lane of [...this.#delayed]) this.#queue(lane);
+  }
+
   #settle(lane: Lane, entry: Entry): void {
     this.#unsettled.delete(entry.position);
+    this.#failed.delete(entry);
     lane.entries.shift();
     this.#queue(lane);
   }
 
-  #failed({
+  #refused({
     lane,
     entry,
     reason,
@@ -345,6 +352,7 @@ export class Delivery {
     // While nothing is accepted, that is not the fault of this event.
     if (this.#lastAcceptedAt > entry.lastFailedAt) entry.failures += 1;
     entry.lastFailedAt = now;
+    this.#failed.add(entry);
     if (entry.failures <= RETRY_MS.length) {
       this.#queue(lane);
       return;

@@ -4,8 +4,8 @@ import { createGamesAndKeys } from './0001-games-and-keys.ts';
 import { createSnapshotsAndDeployments } from './0002-snapshots-and-deployments.ts';
 import { createRuntimesAndClaims } from './0003-runtimes-and-claims.ts';
 import { createSizes } from './0004-sizes.ts';
-import { createStageIdentity } from './0006-stage-identity.ts';
 import { createBars } from './0005-bars.ts';
+import { createStageIdentity } from './0006-stage-identity.ts';
 import { createWebhooks } from './0007-webhooks.ts';
 
 /** In order. A migration's place in the list, from 1, is the version that it leads to; only ever append to the list. */
