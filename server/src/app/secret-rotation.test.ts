@@ -12,6 +12,7 @@ import { type Access, type AccessKeyPair, createAccess } from '../domain/access/
 import { createArns } from '../domain/arn.ts';
 import type { LocalChange, RecordLocally } from '../domain/local-changes.ts';
 import { createSystemRandom } from '../random.ts';
+import { sampleGame } from '../store/store-samples.ts';
 import { temporaryDirectory } from '../store/test-store.ts';
 import { openBackends, openBackendsAlone, openBackendsBeside } from './backends.ts';
 import { Closers } from './closers.ts';
@@ -53,6 +54,10 @@ async function start(settings: Settings) {
       const keys = (await access.listKeys()).filter(({ revokedAt }) => revokedAt === undefined);
       const secrets: Record<string, string | undefined> = {};
       for (const { id } of keys) secrets[id] = (await access.findCredential(id))?.secretAccessKey;
+      for (const { id, sealedSecret, sealedFormerSecret } of await backends.store.webhooks.listAll()) {
+        const sealed = [sealedSecret, sealedFormerSecret ?? Buffer.of()];
+        secrets[id] = sealed.map((each) => String(backends.keyring.open(each, id))).join(' ');
+      }
       return { keyId: backends.keyring.keyId, root, secrets };
     },
   );
@@ -72,6 +77,14 @@ async function prepare(t: TestContext, secrets: Partial<Settings> = {}) {
       await access.createKey({ policy: POLICY, description });
       const { accessKeyId } = await access.createKey({ policy: POLICY, description });
       await access.revokeKey(accessKeyId);
+      const game = sampleGame('Zoo');
+      await backends.store.games.insert(game);
+      const seal = (text: string) => backends.keyring.seal(Buffer.from(text), 'hook');
+      await backends.store.webhooks.insert({
+        ...{ id: 'hook', gameId: game.id, url: 'https://hooks.example/', description: '', stages: [], types: [] },
+        ...{ state: 'ENABLED', reason: '', sealedSecret: seal('new'), sealedFormerSecret: seal('old') },
+        ...{ formerUntil: 2, createdAt: 1, updatedAt: 1 },
+      });
     },
   );
   return { dataDir, settings, before: await start(settings) };

@@ -5,6 +5,7 @@ import { testDeployments } from './deployments.contract.ts';
 import { testGeneratedCodeJobs } from './generated-code-jobs.contract.ts';
 import { testSnapshots } from './snapshots.contract.ts';
 import { isConflict, type OpenStore, sampleGame, sampleKey, sampleStage } from './store-samples.ts';
+import { testWebhooks } from './webhooks.contract.ts';
 
 /** Holds one implementation to every promise of `Store`; `open` gives an empty one that the test's end closes. */
 export function testStore(open: OpenStore): void {
@@ -14,6 +15,7 @@ export function testStore(open: OpenStore): void {
   testDeployments(open);
   testGeneratedCodeJobs(open);
   testBars(open);
+  testWebhooks(open);
   testAccessKeys(open);
   testClientTokensAndMeta(open);
   testTransactions(open);

@@ -253,7 +253,7 @@ function testCommands(): void {
     const upgraded = await serveHere(place.directory, ['--port', '0']);
     assert.equal(upgraded.exitCode, 0, upgraded.stderr);
     assert(versions(path) > 1);
-    const file = join(path, 'before-upgrade-1-same-same-same.tar.gz');
+    const file = join(path, 'before-upgrade-1-same-same-same-same.tar.gz');
     assert.match(upgraded.stderr, /"msg":"a backup was made before the databases are brought up to this version"/);
     const again = await serveHere(place.directory, ['--port', '0']);
     assert.doesNotMatch(again.stderr, /before the databases/);

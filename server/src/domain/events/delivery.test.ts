@@ -69,21 +69,26 @@ async function open(
       },
     },
     post: {
-      post: ({ body }) =>
-        new Promise<WebhookAnswer>((resolve, reject) => {
-          const { id, type } = JSON.parse(body);
-          sent.push({
-            id: type === 'events.lost' ? type : id,
-            answer(status, retryAfterMs) {
-              resolve({ status, retryAfterMs });
-              return settle();
-            },
-            fail() {
-              reject(new Error('there was no answer'));
-              return settle();
-            },
-          });
-        }),
+      post({ body }) {
+        const { id, type } = JSON.parse(body);
+        let resolve: (answer: WebhookAnswer) => void = () => {};
+        let reject: (error: Error) => void = () => {};
+        const answered = new Promise<WebhookAnswer>((...both) => {
+          [resolve, reject] = both;
+        });
+        sent.push({
+          id: type === 'events.lost' ? type : id,
+          answer(status, retryAfterMs) {
+            resolve({ status, retryAfterMs });
+            return settle();
+          },
+          fail() {
+            reject(new Error('there was no answer'));
+            return settle();
+          },
+        });
+        return answered;
+      },
     },
     ...{ clock, log, holdMs, metrics: NO_METRICS, random: () => new Uint8Array([127]) },
     settings: { webhookMaxParallel, webhookDisableAfterHours: 1 },

@@ -365,6 +365,8 @@ export class Delivery {
   #end(reason: string): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
+    // Whoever enables it again gives it as much time as a new one has.
+    this.#failingSince = undefined;
     this.#ended(reason);
   }
 }
