@@ -34,8 +34,11 @@ const UNDER_WAY_MS = 120_000;
 const MOST_TIMES = 2;
 /** So many records are moved before their second is over, and so many at once unless the time is up before. */
 const MOVED_AT_ONCE = 256;
-/** After this time no more records join those that are being moved, because nothing else runs meanwhile. */
-const MOVE_MS = 1;
+/**
+ * After this time no more records join those that are being moved, because nothing else runs meanwhile. The link and the
+ * commit come after it.
+ */
+const MOVE_MS = 0.8;
 /** A command that writes one record after another leaves the server, whose wait for the file is short, its turn. */
 const SHARED_PAUSE_MS = 2;
 /** What is logged when the log cannot be made smaller. */
