@@ -23,7 +23,7 @@ const RECORDS_OF_PAGE = 6;
 const MAX_OPENINGS = 10;
 const OPENING_PAUSE_MS = 20;
 /** Removing these takes a millisecond or two, in which nothing else runs. */
-const REMOVED_AT_ONCE = 200;
+const REMOVED_AT_ONCE = 50;
 /** How many records one query looks at, which takes some milliseconds. The process does nothing else meanwhile. */
 const LOOKED_AT_ONCE = 5_000;
 /** A checkpoint synchronises the disk, so it comes rarely: when the WAL has 40 MB. */

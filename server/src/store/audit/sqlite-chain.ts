@@ -79,8 +79,9 @@ export const CHAINS_WITH_HEADS = `
 
 const OF_LINKS = `(
   SELECT * FROM audit WHERE intent_link IS NOT NULL AND intent_link BETWEEN ?1 AND ?2
-  UNION
+  UNION ALL
   SELECT * FROM audit WHERE outcome_link IS NOT NULL AND outcome_link IS NOT intent_link AND outcome_link BETWEEN ?1 AND ?2
+    AND (intent_link IS NULL OR intent_link NOT BETWEEN ?1 AND ?2)
 )`;
 
 /** The chain of the file. What it writes belongs to the transaction that the caller has begun. */
