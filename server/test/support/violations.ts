@@ -141,7 +141,7 @@ function* violationsOfShape(shape: Shape, at: string, valid: unknown): Generator
       }
       return;
     case 'boolean':
-      yield { value: 'yes', at, constraint: 'Member must be true or false' };
+      for (const value of ['true', 1]) yield { value, at, constraint: 'Member must be true or false' };
       return;
     case 'integer':
       yield { value: 'many', at, constraint: 'Member must be an integer' };
@@ -152,7 +152,7 @@ function* violationsOfShape(shape: Shape, at: string, valid: unknown): Generator
       return;
     case 'map': {
       yield { value: [], at, constraint: 'Member must be a map' };
-      const tooMany = Object.fromEntries(Array.from({ length: (shape.max ?? 0) + 1 }, (_, index) => [`k${index}`, '']));
+      const tooMany = Object.fromEntries(Array.from({ length: (shape.max ?? 0) + 1 }, (_, index) => [`k${index}`, 'v']));
       yield { value: tooMany, at, constraint: `length less than or equal to ${shape.max}` };
       yield { value: {}, at, constraint: `length greater than or equal to ${shape.min}` };
       for (const [key, constraint] of wrongTexts(shape.key)) yield { value: { [key]: 'v' }, at, constraint };
