@@ -83,13 +83,6 @@ const BUGS: readonly PlantedBug[] = [
     ],
     caughtAs: /B3/,
   },
-  {
-    name: 'a player is welcomed without a check of what has happened meanwhile',
-    file: 'gateway/gateway.js',
-    changes: [['if (connection.isStopped)\n                return;\n            lookUps += 1;', 'lookUps += 1;']],
-    alsoIn: [{ file: 'gateway/connection.js', changes: [["if (this.#state !== 'registering')", 'if (false)']] }],
-    caughtAs: /B1/,
-  },
 ];
 
 for (const bug of BUGS) {

@@ -152,7 +152,9 @@ function* violationsOfShape(shape: Shape, at: string, valid: unknown): Generator
       return;
     case 'map': {
       yield { value: [], at, constraint: 'Member must be a map' };
-      const tooMany = Object.fromEntries(Array.from({ length: (shape.max ?? 0) + 1 }, (_, index) => [`k${index}`, 'v']));
+      const tooMany = Object.fromEntries(
+        Array.from({ length: (shape.max ?? 0) + 1 }, (_, index) => [`k${index}`, 'v']),
+      );
       yield { value: tooMany, at, constraint: `length less than or equal to ${shape.max}` };
       yield { value: {}, at, constraint: `length greater than or equal to ${shape.min}` };
       for (const [key, constraint] of wrongTexts(shape.key)) yield { value: { [key]: 'v' }, at, constraint };
