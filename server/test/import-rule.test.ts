@@ -68,8 +68,7 @@ const RULE: Readonly<Record<string, Names>> = {
   },
   'server/src/app/planted.ts': {
     allowed: [
-      '../store/store.ts',
-      '../store/audit/audit-log.ts',
+      ...['../store/store.ts', '../store/audit/audit-log.ts'],
       '../store/player-data/player-data.ts',
       '../store/events/event-log.ts',
       '../store/stage-logs/stage-logs.ts',

@@ -130,11 +130,8 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     // Authorize: 403 that names the action and the resource, and leaves a record too.
     const resources = operation.resource(input, arns);
     const change: Change = {
-      requestId,
-      cause: 'operator',
-      actor: principal.id,
+      ...{ requestId, cause: 'operator', actor: principal.id, operation: operation.name },
       sourceAddress: request.remoteAddress ?? 'unknown',
-      operation: operation.name,
       resource: operation.auditResource?.(input, arns) ?? resources.at(-1) ?? '',
     };
     try {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { BarRecord, NewBar } from './store.ts';
+import type { BarRecord, NewBar } from './bars.ts';
 import { type OpenStore, sampleGame, sampleStage } from './store-samples.ts';
 
 const NOW = 1_700_000_000_000;

@@ -1,12 +1,6 @@
-import type {
-  BarKind,
-  BarState,
-  DeploymentRecord,
-  DeploymentResultCode,
-  DeploymentState,
-  LifeState,
-  WebhookRecord,
-} from './store.ts';
+import type { BarKind, BarState } from './bars.ts';
+import type { DeploymentRecord, DeploymentResultCode, DeploymentState, LifeState } from './store.ts';
+import type { WebhookRecord } from './webhooks.ts';
 
 /** The tables, in types that SQLite and PostgreSQL share: times and flags are integers, bytes are base64 text. */
 export interface Schema {

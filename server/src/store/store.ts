@@ -1,4 +1,7 @@
 import type { MaybePromise } from '../maybe-promise.ts';
+import type { BarTable } from './bars.ts';
+import type { PageQuery } from './page-query.ts';
+import type { WebhookTable } from './webhooks.ts';
 
 /**
  * While a game or stage is `DELETING` its name is still taken, and it can be read and deleted again; every other call
@@ -116,46 +119,6 @@ export interface GeneratedCodeJobRecord extends Claimable {
   readonly updatedAt: number;
 }
 
-/**
- * What keeps players from connecting: a `block` one player, for good or for a time; a `revocation` whoever comes with a
- * token of before; a `closure` everybody who comes to a stage.
- */
-export type BarKind = 'block' | 'revocation' | 'closure';
-
-/** A bar that is lifted is kept until the directory of connections knows. */
-export type BarState = 'SET' | 'LIFTED';
-
-export interface BarRecord {
-  /** Unique; says what kind of bar it is, and whom it is about. */
-  readonly name: string;
-  readonly kind: BarKind;
-  readonly gameId: string;
-  /** Undefined for a bar in all stages of the game. */
-  readonly stageId: string | undefined;
-  /** Undefined for a closure. */
-  readonly playerId: string | undefined;
-  /** Undefined for a bar that does not end by itself. */
-  readonly until: number | undefined;
-  /** Of a revocation: tokens that were issued before are refused. */
-  readonly signedInBefore: number | undefined;
-  /** Whether those who are connected are sent away. */
-  readonly endsConnections: boolean;
-  readonly reason: string;
-  /** What players are told, by locale; the one under `` is for all others. */
-  readonly messages: Readonly<Record<string, string>>;
-  readonly evidence: string;
-  readonly actor: string;
-  readonly requestId: string;
-  readonly createdAt: number;
-  /** Greater than that of every change of any bar before, also of bars that are gone. */
-  readonly version: number;
-  readonly state: BarState;
-  /** Whether the directory has acknowledged this version, and whoever it sends away is gone. */
-  readonly isEnforced: boolean;
-}
-
-export type NewBar = Omit<BarRecord, 'version' | 'state' | 'isEnforced'>;
-
 export interface AccessKeyRecord {
   /** The access key id, as clients send it. */
   readonly id: string;
@@ -167,30 +130,6 @@ export interface AccessKeyRecord {
   readonly isRoot: boolean;
   readonly createdAt: number;
   readonly revokedAt: number | undefined;
-}
-
-/** Who is told of a game's events. */
-export interface WebhookRecord {
-  /** A UUIDv7. */
-  readonly id: string;
-  readonly gameId: string;
-  readonly gameName: string;
-  readonly url: string;
-  readonly description: string;
-  /** The names of the stages whose events are sent; empty for all. */
-  readonly stages: readonly string[];
-  /** The types of events that are sent; empty for all. */
-  readonly types: readonly string[];
-  readonly state: 'ENABLED' | 'DISABLED';
-  /** Why the server has switched the webhook off; empty otherwise. */
-  readonly reason: string;
-  /** Sealed by the keyring, with `id` as associated text. */
-  readonly sealedSecret: Uint8Array;
-  /** The secret before, which counts until `formerUntil`. */
-  readonly sealedFormerSecret: Uint8Array | undefined;
-  readonly formerUntil: number | undefined;
-  readonly createdAt: number;
-  readonly updatedAt: number;
 }
 
 /** What a create call with a ClientToken asked for, and what it made. */
@@ -236,15 +175,6 @@ export interface Store {
   readonly clientTokens: ClientTokenTable;
   readonly meta: MetaTable;
   readonly usage: Usage;
-}
-
-/**
- * Asks for a page: at most `limit` records, and only those after `after` if it is given. Records are in order of name
- * unless the list says otherwise.
- */
-export interface PageQuery {
-  readonly after?: string;
-  readonly limit: number;
 }
 
 export interface GameTable {
@@ -359,34 +289,6 @@ export interface GeneratedCodeJobTable {
   prune(gameId: string, snapshotId: string, keep: number): Promise<void>;
 }
 
-/** Bars are listed in order of name. Those that have ended by `at` are left out, as are those that are lifted. */
-export interface BarTable {
-  /** Whatever its state, and also when it has ended. */
-  find(name: string): Promise<BarRecord | undefined>;
-  /** Sets a bar, in place of an earlier one of its name. */
-  set(record: NewBar): Promise<BarRecord>;
-  /** Lifts a bar; resolves with the record, or with undefined when there is none. */
-  lift(name: string, at: number): Promise<BarRecord | undefined>;
-  /** Resolves with false, and changes nothing, when the bar has another version by now, or is gone. */
-  markEnforced(name: string, version: number): Promise<boolean>;
-  /** The same for removing it. */
-  remove(name: string, version: number): Promise<boolean>;
-  /** A game's, or, with a stage, those that are about this stage alone. */
-  list(scope: BarScope, at: number, page: PageQuery): Promise<BarRecord[]>;
-  /** Every bar that holds. */
-  listAll(at: number, page: PageQuery): Promise<BarRecord[]>;
-  /** Those of which the directory has not acknowledged the latest change, the oldest first. */
-  listUnfinished(limit: number): Promise<BarRecord[]>;
-  /** Forgets at most `limit` bars that are enforced and have ended by `at`; resolves with how many they were. */
-  removeEnded(at: number, limit: number): Promise<number>;
-}
-
-export interface BarScope {
-  readonly gameId: string;
-  readonly stageId?: string | undefined;
-  readonly kind: BarKind;
-}
-
 export interface AccessKeyTable {
   find(id: string): MaybePromise<AccessKeyRecord | undefined>;
   /** All access keys, including revoked ones, in order of id. */
@@ -400,22 +302,6 @@ export interface AccessKeyTable {
   /** Forgets the keys that were revoked before `revokedAt`. */
   removeRevokedBefore(revokedAt: number): Promise<void>;
 }
-
-export interface WebhookTable {
-  find(gameId: string, id: string): Promise<WebhookRecord | undefined>;
-  /** The webhooks of a game, which has few, the oldest first. */
-  list(gameId: string): Promise<WebhookRecord[]>;
-  /** Those of all games. */
-  listAll(): Promise<WebhookRecord[]>;
-  /** Ids are unique. */
-  insert(record: Omit<WebhookRecord, 'gameName'>): Promise<void>;
-  /** A former secret that is present but undefined is taken off the webhook. */
-  update(id: string, change: WebhookChange): Promise<void>;
-  remove(id: string): Promise<void>;
-}
-
-export type WebhookChange = Partial<Omit<WebhookRecord, 'id' | 'gameId' | 'gameName' | 'createdAt'>> &
-  Pick<WebhookRecord, 'updatedAt'>;
 
 export interface ClientTokenTable {
   find(principal: string, operation: string, token: string): Promise<ClientTokenRecord | undefined>;

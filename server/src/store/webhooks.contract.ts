@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { WebhookRecord } from './store.ts';
 import { isConflict, type OpenStore, OTHER, openZoo, ZOO } from './store-samples.ts';
+import type { WebhookRecord } from './webhooks.ts';
 
 function sampleWebhook(id: string, { id: gameId, name: gameName } = ZOO): WebhookRecord {
   return {

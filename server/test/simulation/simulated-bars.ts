@@ -1,4 +1,4 @@
-import type { BarRecord, BarTable } from '../../src/store/store.ts';
+import type { BarRecord, BarTable } from '../../src/store/bars.ts';
 import type { Engine } from './engine.ts';
 
 /** Where the code that asks runs: a node, which may be held up or killed while it waits. */

@@ -2,7 +2,8 @@ import type { Cluster } from '../../cluster/cluster.ts';
 import type { Sealer } from '../../keyring.ts';
 import { createRareWarnings } from '../../rare-warnings.ts';
 import type { EventLog } from '../../store/events/event-log.ts';
-import type { Store, WebhookRecord } from '../../store/store.ts';
+import type { Store } from '../../store/store.ts';
+import type { WebhookRecord } from '../../store/webhooks.ts';
 import { Delivery, type DeliveryParts, type Receiver } from './delivery.ts';
 
 export interface ClaimedWebhooksParts extends Omit<DeliveryParts, 'eventLog'> {

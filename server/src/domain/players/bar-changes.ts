@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import { ServiceError } from '../../errors.ts';
-import type { BarRecord, NewBar, Store } from '../../store/store.ts';
+import type { BarRecord, NewBar } from '../../store/bars.ts';
+import type { Store } from '../../store/store.ts';
 import type { Change } from '../audit.ts';
 import { gameNotFound } from '../games.ts';
 import { activeStage, findStage } from '../stages.ts';

@@ -2,7 +2,8 @@ import type { CloseFacts, CloseName } from '@respark/protocol';
 import type { Clock } from '../../clock.ts';
 import type { Bar, Barred, BarTarget, LoadBars, Newcomer } from '../../cluster/cluster.ts';
 import type { SignedInPlayer } from '../../player-key.ts';
-import type { BarKind, BarRecord, Store } from '../../store/store.ts';
+import type { BarKind, BarRecord } from '../../store/bars.ts';
+import type { Store } from '../../store/store.ts';
 
 /** Whom a bar is about. */
 export interface BarredScope {

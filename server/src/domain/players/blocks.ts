@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import { ServiceError } from '../../errors.ts';
-import type { BarRecord, Store } from '../../store/store.ts';
+import type { BarRecord } from '../../store/bars.ts';
+import type { Store } from '../../store/store.ts';
 import type { Audit, Change } from '../audit.ts';
 import type { Page, PageRequest, Paginate } from '../pagination.ts';
 import type { BarChanges, Duration, NamedPlace, Wording } from './bar-changes.ts';

@@ -1,4 +1,4 @@
-import type { BarRecord } from '../../store/store.ts';
+import type { BarRecord } from '../../store/bars.ts';
 import type { Audit, Change } from '../audit.ts';
 import type { BarChanges, Duration, Wording } from './bar-changes.ts';
 

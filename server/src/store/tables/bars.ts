@@ -1,6 +1,6 @@
+import type { BarRecord, BarTable, NewBar } from '../bars.ts';
 import type { Query } from '../database.ts';
 import type { Schema } from '../schema.ts';
-import type { BarRecord, BarTable, NewBar } from '../store.ts';
 import type { Scope } from './scope.ts';
 
 /** The fact that holds the latest version. */

@@ -1,5 +1,5 @@
 import type { Schema } from '../schema.ts';
-import type { WebhookRecord, WebhookTable } from '../store.ts';
+import type { WebhookRecord, WebhookTable } from '../webhooks.ts';
 import { insertUnique, type Scope } from './scope.ts';
 
 export function webhookTable(scope: Scope): WebhookTable {

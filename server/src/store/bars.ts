@@ -1,0 +1,69 @@
+import type { PageQuery } from './page-query.ts';
+
+/**
+ * What keeps players from connecting: a `block` one player, for good or for a time; a `revocation` whoever comes with a
+ * token of before; a `closure` everybody who comes to a stage.
+ */
+export type BarKind = 'block' | 'revocation' | 'closure';
+
+/** A bar that is lifted is kept until the directory of connections knows. */
+export type BarState = 'SET' | 'LIFTED';
+
+export interface BarRecord {
+  /** Unique; says what kind of bar it is, and whom it is about. */
+  readonly name: string;
+  readonly kind: BarKind;
+  readonly gameId: string;
+  /** Undefined for a bar in all stages of the game. */
+  readonly stageId: string | undefined;
+  /** Undefined for a closure. */
+  readonly playerId: string | undefined;
+  /** Undefined for a bar that does not end by itself. */
+  readonly until: number | undefined;
+  /** Of a revocation: tokens that were issued before are refused. */
+  readonly signedInBefore: number | undefined;
+  /** Whether those who are connected are sent away. */
+  readonly endsConnections: boolean;
+  readonly reason: string;
+  /** What players are told, by locale; the one under `` is for all others. */
+  readonly messages: Readonly<Record<string, string>>;
+  readonly evidence: string;
+  readonly actor: string;
+  readonly requestId: string;
+  readonly createdAt: number;
+  /** Greater than that of every change of any bar before, also of bars that are gone. */
+  readonly version: number;
+  readonly state: BarState;
+  /** Whether the directory has acknowledged this version, and whoever it sends away is gone. */
+  readonly isEnforced: boolean;
+}
+
+export type NewBar = Omit<BarRecord, 'version' | 'state' | 'isEnforced'>;
+
+/** Bars are listed in order of name. Those that have ended by `at` are left out, as are those that are lifted. */
+export interface BarTable {
+  /** Whatever its state, and also when it has ended. */
+  find(name: string): Promise<BarRecord | undefined>;
+  /** Sets a bar, in place of an earlier one of its name. */
+  set(record: NewBar): Promise<BarRecord>;
+  /** Lifts a bar; resolves with the record, or with undefined when there is none. */
+  lift(name: string, at: number): Promise<BarRecord | undefined>;
+  /** Resolves with false, and changes nothing, when the bar has another version by now, or is gone. */
+  markEnforced(name: string, version: number): Promise<boolean>;
+  /** The same for removing it. */
+  remove(name: string, version: number): Promise<boolean>;
+  /** A game's, or, with a stage, those that are about this stage alone. */
+  list(scope: BarScope, at: number, page: PageQuery): Promise<BarRecord[]>;
+  /** Every bar that holds. */
+  listAll(at: number, page: PageQuery): Promise<BarRecord[]>;
+  /** Those of which the directory has not acknowledged the latest change, the oldest first. */
+  listUnfinished(limit: number): Promise<BarRecord[]>;
+  /** Forgets at most `limit` bars that are enforced and have ended by `at`; resolves with how many they were. */
+  removeEnded(at: number, limit: number): Promise<number>;
+}
+
+export interface BarScope {
+  readonly gameId: string;
+  readonly stageId?: string | undefined;
+  readonly kind: BarKind;
+}
