@@ -129,11 +129,8 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
     // Authorize: 403 that names the action and the resource, and leaves a record too.
     const resources = operation.resource(input, arns);
-    const change: Change = {
-      ...{ requestId, cause: 'operator', actor: principal.id, operation: operation.name },
-      sourceAddress: request.remoteAddress ?? 'unknown',
-      resource: operation.auditResource?.(input, arns) ?? resources.at(-1) ?? '',
-    };
+    const resource = operation.auditResource?.(input, arns) ?? resources.at(-1) ?? '';
+    const change = changeBy(principal.id, request, { requestId, operation: operation.name, resource });
     try {
       yield* settled(authorize({ request, operation, principal, input, resources }));
     } catch (error) {
@@ -179,6 +176,15 @@ interface Trace {
   operation?: string;
   /** The id of the principal. */
   principal?: string;
+}
+
+function changeBy(
+  actor: string,
+  { remoteAddress }: HttpRequest,
+  { requestId, operation, resource }: Pick<Change, 'requestId' | 'operation' | 'resource'>,
+): Change {
+  const sourceAddress = remoteAddress ?? 'unknown';
+  return { requestId, cause: 'operator', actor, sourceAddress, operation, resource };
 }
 
 function isDenial(error: unknown): boolean {
