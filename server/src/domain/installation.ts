@@ -8,7 +8,8 @@ import {
   sign,
 } from 'node:crypto';
 import type { Sealer } from '../keyring.ts';
-import type { Store } from '../store/store.ts';
+import { StartupError } from '../startup-error.ts';
+import type { MetaTable, Store } from '../store/store.ts';
 
 /** Under this key the store has the private key of the installation, sealed. */
 export const RECEIPT_KEY = 'receipt_key';
@@ -31,24 +32,22 @@ export interface Installation {
   sign(bytes: Uint8Array): Uint8Array;
 }
 
-/** The installation of a store, which is made with its first use. Throws when the keyring cannot open its key. */
+/** The installation of a store, which is made with its first use. Throws a `StartupError` when the
+ * keyring cannot open its key. */
 export async function openInstallation({
   store,
   keyring,
 }: {
-  store: Pick<Store, 'transaction'>;
+  store: Pick<Store, 'meta' | 'transaction'>;
   keyring: Sealer;
 }): Promise<Installation> {
-  const { id, sealed } = await store.transaction(async ({ meta }) => {
-    const [known, knownKey] = [await meta.get(INSTALLATION), await meta.get(RECEIPT_KEY)];
-    const id = known ?? randomUUID();
-    const sealed = knownKey ?? Buffer.from(keyring.seal(makeKey(), RECEIPT_KEY)).toString('base64');
-    if (known === undefined) await meta.set(INSTALLATION, id);
-    if (knownKey === undefined) await meta.set(RECEIPT_KEY, sealed);
-    return { id, sealed };
-  });
+  const { id, sealed } = (await findSealed(store.meta)) ?? (await store.transaction(({ meta }) => make(meta, keyring)));
   const opened = keyring.open(Buffer.from(sealed, 'base64'), RECEIPT_KEY);
-  if (opened === undefined) throw new Error('the key of receipts was not sealed with the secret key of this database');
+  if (opened === undefined) {
+    throw new StartupError(
+      'the key of receipts is sealed with another secret key than the rest of this database, as an older respark leaves it after "respark keys rotate-secret": restore the backup from before, and replace the secret key with this version',
+    );
+  }
   const key = createPrivateKey({ key: Buffer.from(opened), format: 'der', type: 'pkcs8' });
   const publicKey = createPublicKey(key);
   const publicJwk = jwkOf(publicKey);
@@ -59,6 +58,26 @@ export async function openInstallation({
     publicPem: publicKey.export({ format: 'pem', type: 'spki' }).toString(),
     sign: (bytes) => sign(null, bytes, key),
   };
+}
+
+interface Sealed {
+  readonly id: string;
+  readonly sealed: string;
+}
+
+async function findSealed(meta: MetaTable): Promise<Sealed | undefined> {
+  const [id, sealed] = [await meta.get(INSTALLATION), await meta.get(RECEIPT_KEY)];
+  return id === undefined || sealed === undefined ? undefined : { id, sealed };
+}
+
+/** Another node may have been first. */
+async function make(meta: MetaTable, keyring: Sealer): Promise<Sealed> {
+  const known = await findSealed(meta);
+  if (known !== undefined) return known;
+  const made = { id: randomUUID(), sealed: Buffer.from(keyring.seal(makeKey(), RECEIPT_KEY)).toString('base64') };
+  await meta.set(INSTALLATION, made.id);
+  await meta.set(RECEIPT_KEY, made.sealed);
+  return made;
 }
 
 function makeKey(): Buffer {
