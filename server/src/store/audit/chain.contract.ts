@@ -201,6 +201,17 @@ export function testChain(open: (t: TestContext, limits?: { readonly maxBytes: n
     assert.deepEqual(briefly(await verify(log.auditLog)), ['removed 3']);
   });
 
+  test('what was taken away cannot hide behind a removal that is on record', async (t) => {
+    const log = await fresh(t);
+    await log.auditLog.removeBefore(NOW + 5_000);
+    await log.execute(`delete from audit ${OF('b2')}`);
+    await log.execute("update audit_links set removed = '0f' where number = 3");
+    assert.deepEqual(briefly(await verify(log.auditLog)), ['removed 3']);
+    await log.execute('delete from audit where intent_link = 3');
+    await log.execute('update audit_links set digests = null where number = 3');
+    assert.deepEqual(briefly(await verify(log.auditLog)), ['removed 3']);
+  });
+
   test('a beginning that was cut off looks like no removal', async (t) => {
     const log = await fresh(t);
     await log.auditLog.removeBefore(NOW + 3_500);
