@@ -1,6 +1,7 @@
+import assert from 'node:assert/strict';
 import { copyFileSync, existsSync, mkdtempSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, type TestContext } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { recordedLog } from '../../../test/support/domain.ts';
 import { systemClock } from '../../clock.ts';
 import { temporaryDirectory } from '../test-store.ts';
@@ -32,4 +33,30 @@ describe('[sqlite] event log', () => {
       return openIn(t, join(to, 'events.sqlite'), limits);
     },
   });
+});
+
+test('[sqlite] a kill after a move, and before the journal is cleared, moves nothing twice', async (t) => {
+  const directory = temporaryDirectory(t);
+  const killed = temporaryDirectory(t);
+  const { log } = recordedLog();
+  const parts = { limits: { maxEventsPerGame: 1_000 }, clock: systemClock, log };
+  const first = await openSqliteEventLog({ ...parts, file: join(directory, 'events.sqlite') });
+  const facts = { type: 'connection.opened', at: 1, game: 'Demo', node: 'n1', data: {} };
+  for (const id of ['a', 'b']) first.append('game', { id, ...facts }, { id, change: 'opened', owner: 'n1' });
+  first.append('game', { id: 'end of a', ...facts }, { id: 'a', change: 'ended', owner: 'n1' });
+  copyFileSync(join(directory, 'events.journal'), join(killed, 'events.journal'));
+  await first.close();
+  copyFileSync(join(directory, 'events.sqlite'), join(killed, 'events.sqlite'));
+  const next = await openSqliteEventLog({ ...parts, file: join(killed, 'events.sqlite') });
+  t.after(() => next.close());
+  next.append('game', { id: 'next', ...facts });
+  await next.close();
+  const last = await openSqliteEventLog({ ...parts, file: join(killed, 'events.sqlite') });
+  t.after(() => last.close());
+  const { events } = await last.read('game', { after: 0, limit: 10 });
+  assert.deepEqual(
+    events.map(({ event: { id } }) => id),
+    ['a', 'b', 'end of a', 'next'],
+  );
+  assert.equal(await last.endConnections('n1', (opened) => ({ ...opened, id: `end of ${opened.id}` })), 1);
 });
