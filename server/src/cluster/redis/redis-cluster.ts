@@ -79,14 +79,14 @@ export class RedisCluster implements Cluster {
 
   async setBar(target: BarTarget, bar: Bar, { era, node }: Standing): Promise<void> {
     const eras = era.split(' ');
-    const set = (number: number) => {
-      return this.#life.partition(number).setBar(target, bar, { era: eras[number] ?? '', node });
-    };
+    // Asynchronous, so that a partition that the node has not joined yet keeps no other rejection from being handled.
+    const set = async (number: number) =>
+      await this.#life.partition(number).setBar(target, bar, { era: eras[number] ?? '', node });
     await Promise.all(this.#partitionsOf(target).map(set));
   }
 
   async liftBar(target: BarTarget, version: number): Promise<void> {
-    const lift = (number: number) => this.#life.partition(number).liftBar(target, version);
+    const lift = async (number: number) => await this.#life.partition(number).liftBar(target, version);
     await Promise.all(this.#partitionsOf(target).map(lift));
   }
 

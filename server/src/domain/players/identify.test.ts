@@ -87,7 +87,7 @@ test('a stage that allows guests makes a new one for each hello without a token,
 
 test('a token of the stage’s own is no matter for providers, nor is any token on a stage without them', async () => {
   const { identify, bare } = open({ verify: refusing });
-  assert.deepEqual(await identify('own bo'), { isIdentified: true, playerId: 'bo' });
+  assert.deepEqual(await identify('own bo'), { isIdentified: true, playerId: 'bo', issuedAtMs: 0 });
   assert.deepEqual(await bare(), { isIdentified: false, reason: 'token_refused' });
 });
 

@@ -251,11 +251,11 @@ const SESSION = { claims: { level: 7, roles: ['gm', 'tester'] }, lifetimeMs: 3_6
 test('a token says what its session says, and when it was issued', async () => {
   const token = fullTokensAt(NOW_MS).issue(STAGE, 'player-1', SESSION);
   assert.equal(await joseVerify(token), 'player-1');
-  const said = { playerId: 'player-1', issuedAtMs: NOW * 1000, session: SESSION };
+  const said = { playerId: 'player-1', issuedAtMs: NOW_MS, session: SESSION };
   assert.deepEqual(fullTokensAt(NOW_MS + 3_599_000).verify(STAGE, token), said);
   assert.equal(fullTokensAt(NOW_MS + 3_600_000).verify(STAGE, token), undefined);
   const plain = fullTokensAt(NOW_MS).issue(STAGE, 'player-1');
-  const nothing = { playerId: 'player-1', issuedAtMs: NOW * 1000, session: undefined };
+  const nothing = { playerId: 'player-1', issuedAtMs: NOW_MS, session: undefined };
   assert.deepEqual(fullTokensAt(NOW_MS).verify(STAGE, plain), nothing);
 });
 
