@@ -2,19 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseJson } from '@respark/protocol';
 import type { Operation } from '../api/operation.ts';
 import { isUnreachable, type ManagementClient } from './management-client.ts';
-import { valueAt } from './reply.ts';
 
 /** A server-sent event. */
 interface StreamedEvent {
   readonly id: string | undefined;
-  readonly name: string;
+  readonly name: string | undefined;
   readonly data: unknown;
 }
 
 const RECONNECT_MS = 1_000;
 const MAX_FAILURES = 30;
 
-/** Follows a stream for ever, and goes on where it was when it ends: a node may have been drained. Rejects when no server answers for a while. */
+/**
+ * Follows a stream for ever, and goes on where it was when it ends: a node may have been drained. Rejects when no server
+ * answers for a while.
+ */
 export async function followEvents(
   client: ManagementClient,
   operation: Operation,
@@ -28,7 +30,7 @@ export async function followEvents(
       for await (const event of eventsIn(await client.stream(operation, { ...query, ...from }))) {
         failures = 0;
         position = event.id ?? position;
-        if (event.name !== '' && event.name !== 'end') show(event);
+        if (event.name !== undefined && event.name !== 'end') show(event);
       }
     } catch (error) {
       failures += 1;
@@ -54,11 +56,5 @@ function toEvent(lines: readonly string[]): StreamedEvent {
   const field = (name: string) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
   const start = lines.map((line) => /^: position (\d+)$/.exec(line)?.[1]).find((found) => found !== undefined);
   const data = field('data');
-  const parsed = data === undefined ? undefined : parseJson(data);
-  const name = field('event') ?? '';
-  return {
-    id: field('id') ?? start,
-    name: name === '' && valueAt(parsed, ['type']) !== undefined ? 'message' : name,
-    data: parsed,
-  };
+  return { id: field('id') ?? start, name: field('event'), data: data === undefined ? undefined : parseJson(data) };
 }

@@ -180,6 +180,18 @@ test('an event that is refused again and again while others are accepted is give
   assert.ok(Number(await position()) > 2);
 });
 
+test('a webhook whose URL was changed is tried there at once', async (t) => {
+  const { delivery, sent } = await open(t, [event('a', 'a')]);
+  await sent[0]?.answer(503, 3_600_000);
+  const receiver = { id: 'w1', gameId: 'g1', gameName: 'Demo', filter: { stages: [], types: [] }, secrets: [] };
+  delivery.change({ ...receiver, url: 'https://hooks.example/' });
+  await settle();
+  assert.equal(sent.length, 1);
+  delivery.change({ ...receiver, url: 'https://elsewhere.example/' });
+  await settle();
+  assert.equal(sent.length, 2);
+});
+
 test('a receiver that says when to come back is left alone until then, and for an hour at most', async (t) => {
   const { sent, pass } = await open(t, [event('a', 'a')]);
   await sent[0]?.answer(429, 90_000);

@@ -133,9 +133,14 @@ export class Delivery {
     return { events: Math.max(0, last - this.#position), oldestAt: oldest?.event.at };
   }
 
-  /** From now on events go there. */
+  /** From now on events go there; to another URL at once, whatever became of the one before. */
   change(receiver: Receiver): void {
+    const isElsewhere = receiver.url !== this.#receiver.url;
     this.#receiver = receiver;
+    if (!isElsewhere) return;
+    this.#pausedUntil = Number.NEGATIVE_INFINITY;
+    this.#failingSince = undefined;
+    this.#pump();
   }
 
   /** Writes down how far it is; false when another node has taken over, and this delivery must stop. */

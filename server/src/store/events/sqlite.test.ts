@@ -9,7 +9,7 @@ import { testEventLog } from './event-log.contract.ts';
 import type { EventLog, EventLogLimits } from './event-log.ts';
 import { openSqliteEventLog } from './sqlite.ts';
 
-describe('[sqlite] event log', () => {
+describe('event log in SQLite', () => {
   const files = new WeakMap<EventLog, string>();
 
   async function openIn(t: TestContext, file: string, limits: EventLogLimits): Promise<EventLog> {
@@ -35,7 +35,7 @@ describe('[sqlite] event log', () => {
   });
 });
 
-test('[sqlite] a kill after a move, and before the journal is cleared, moves nothing twice', async (t) => {
+test('a kill after a move, and before the journal is cleared, moves nothing twice', async (t) => {
   const directory = temporaryDirectory(t);
   const killed = temporaryDirectory(t);
   const { log } = recordedLog();
