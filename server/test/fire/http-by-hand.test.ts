@@ -250,9 +250,9 @@ const BODIES: Readonly<Record<string, Case>> = {
     ),
     '400 ValidationException',
   ],
-  'a body where none is taken': [
+  'a body that is no JSON': [
     requestBytes({ method: 'POST', path: DISCONNECT, body: '['.repeat(1_000), rawHeaders: CLOSE }),
-    '200',
+    '400 SerializationException',
   ],
 };
 
