@@ -19,6 +19,8 @@ export interface DisconnectOrder {
   readonly requestId: string;
   /** What the close frame says in words; without it, what it always says. */
   readonly reason?: string | undefined;
+  /** The close code, where it is not that of any disconnect. A node of an earlier version closes with that. */
+  readonly close?: 'blocked' | undefined;
   /** Clients that have been welcomed hear it right before their close frame. */
   readonly farewell?: FarewellWords | undefined;
 }

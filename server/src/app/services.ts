@@ -210,7 +210,7 @@ export function createServices({
     clusterNodes: createNodes({ cluster, audit, clock, log, settings }),
     players,
     bars,
-    blocks: createBlocks({ store, changes, audit, paginate, clock }),
+    blocks: createBlocks({ store, changes, audit, paginate, clock, settings }),
     stageAccess: createStageAccess({ changes, audit }),
     scriptLines: lines,
     stageLogLines: createStageLogLines({ store, stageLogs }),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatCloseReason } from '@respark/protocol';
 import { openGateway } from '../../test/support/gateway.ts';
+import type { DisconnectOrder } from '../disconnect-order.ts';
 
 const PLAYER = { stageId: 'stage-1', playerId: 'alice' };
 const CLOSE = `close 4500 ${formatCloseReason('The operator disconnected this player.', { requestId: 'r1' })}`;
@@ -12,7 +13,7 @@ async function open(settings: Parameters<typeof openGateway>[0] = {}) {
   const { cluster } = world;
   const { socket, connection } = await world.connect('alice');
   const disconnect = (
-    order: { farewell?: { reason?: string; message?: string }; isDetailed?: boolean; reason?: string },
+    order: Partial<Omit<DisconnectOrder, 'requestId'>> & { isDetailed?: boolean },
     connectionIds = [connection.id],
   ) => cluster.request(cluster.node, 'disconnect', { player: PLAYER, connectionIds, requestId: 'r1', ...order }, 5_000);
   return { ...world, socket, connection, disconnect };
@@ -34,6 +35,19 @@ test('what a node of the version before asks for still closes, with its words in
   const { socket, disconnect } = await open();
   await disconnect({ reason: 'see you' });
   assert.deepEqual(socket.did.at(-1), '0 close 4500 see you; requestId=r1');
+});
+
+test('a block closes with its own code, and says until when', async () => {
+  const { socket, disconnect } = await open();
+  await disconnect({ close: 'blocked', farewell: { until: 1_800_000_000_000 } });
+  const reason = formatCloseReason('The player is blocked.', { requestId: 'r1', until: 1_800_000_000_000 });
+  assert.deepEqual(socket.did, ['0 welcome', '0 Respark.Farewell', `0 close 4510 ${reason}`]);
+});
+
+test('a code that only a node of a later version knows closes as any disconnect', async () => {
+  const { socket, disconnect } = await open();
+  await disconnect({ close: 'banished' as 'blocked' });
+  assert.deepEqual(socket.did.at(-1), `0 ${CLOSE}`);
 });
 
 test('a player whose outbox has no room for it gets the close frame alone', async () => {

@@ -1,7 +1,7 @@
 import { encode, FAREWELL } from '@respark/protocol';
 import { type Clock, withTimeout } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import type { FarewellWords } from '../disconnect-order.ts';
+import type { DisconnectOrder, FarewellWords } from '../disconnect-order.ts';
 import { all, andThen, type MaybePromise, orElse } from '../maybe-promise.ts';
 import type { Metrics } from '../metrics.ts';
 import type { PlayerKey } from '../player-key.ts';
@@ -63,9 +63,8 @@ export function answerNodeRequests({
     }
   }
 
-  cluster.answer('disconnect', ({ player, connectionIds, requestId, reason: text, farewell: words, isDetailed }) => {
-    const farewell = words && farewellFrame(words, requestId);
-    const why = { name: 'disconnected', text, facts: { requestId }, farewell } as const;
+  cluster.answer('disconnect', ({ player, connectionIds, isDetailed, ...order }) => {
+    const why = whyOf(order);
     // A connection that has ended is not found any more.
     const connections = isDetailed ? connectionIds.map((id) => membership.find(id)) : undefined;
     const closed = endAll(player, connectionIds, why);
@@ -107,6 +106,14 @@ export function answerNodeRequests({
 }
 
 /** Made once for all connections of the player. */
+function whyOf({ requestId, reason: text, close, farewell: words }: DisconnectOrder): Why {
+  const farewell = words && farewellFrame(words, requestId);
+  // A node of a later version may ask for a code that this one does not know.
+  if (close !== 'blocked') return { name: 'disconnected', text, facts: { requestId }, farewell };
+  const until = words?.until;
+  return { name: close, text, facts: { requestId, ...(until !== undefined && { until }) }, farewell };
+}
+
 function farewellFrame(words: FarewellWords, requestId: string): TextFrame {
   const text = encode({ kind: 'notification', type: FAREWELL, payload: { ...words, requestId } });
   return { text, bytes: Buffer.byteLength(text) };

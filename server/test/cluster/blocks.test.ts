@@ -136,7 +136,7 @@ test('what one node is told by a command, the others do', { skip: whyNoCluster }
   const demo = ['--game', 'Demo', '--stage', 'Dev'];
   const ran = await cluster.run(first, 'block', ...demo, '--player', player.playerId);
   assert.deepEqual([ran.exitCode, ran.stderr], [0, '']);
-  assert.equal((await player.closed).code, 4500);
+  assert.equal((await player.closed).code, 4510);
   await assert.rejects(third.connect({ token }), /4510/);
   assert.equal((await cluster.run(third, 'unblock', ...demo, '--player', player.playerId)).exitCode, 0);
   const again = await second.connect({ token });

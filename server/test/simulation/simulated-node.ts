@@ -183,7 +183,8 @@ export class SimulatedNode {
     enforcement.start();
     const changes = createBarChanges({ store, enforcement, clock });
     const paginate = async () => ({ items: [], nextToken: undefined });
-    return { blocks: createBlocks({ store, changes, audit: UNRECORDED, paginate, clock }), enforcement };
+    const parts = { store, changes, audit: UNRECORDED, paginate, clock, settings: { maxFrameBytes: 16_384 } };
+    return { blocks: createBlocks(parts), enforcement };
   }
 
   connect(player: string): SimulatedSocket {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { ResparkClient, type ResparkError } from '@respark/client';
-import { encode, parseCloseReason } from '@respark/protocol';
+import { encode, FAREWELL, parseCloseReason } from '@respark/protocol';
 import { policyOfRole } from '../../src/domain/access/roles.ts';
 import { createKey } from '../support/administration.ts';
 import { rawCall } from '../support/raw-call.ts';
@@ -31,7 +31,10 @@ test('a blocked player is closed and not let in again, until the block is ended 
   assert.deepEqual([json.DisconnectSuccesses, json.DisconnectFailures], [[player.connectionId], []]);
   const { Created, RequestId, Actor, ...block } = json.Block as Record<string, unknown>;
   assert.deepEqual(block, { ...body, PlayerId: player.playerId, StageName: STAGE, Enforced: true });
-  assert.equal((await player.closed).code, 4500);
+  const closed = await player.closed;
+  assert.deepEqual([closed.code, parseCloseReason(closed.reason).requestId], [4510, RequestId]);
+  const payload = { reason: 'cheating', messages: { und: 'See you', de: 'Bis dann' }, requestId: RequestId };
+  assert.deepEqual(player.frames.at(-1), { kind: 'notification', type: FAREWELL, payload });
   assert.deepEqual(await refused(server, { token }), { ...FOREVER, text: 'See you' });
   assert.deepEqual((await rawCall(server, 'GET', path)).json.Block, json.Block);
   assert.deepEqual((await rawCall(server, 'GET', `${IN_STAGE}/block`)).json, { Blocks: [json.Block] });
@@ -54,7 +57,9 @@ test('a block in the whole game holds in every stage, beside those of single sta
   const path = `/respark/game/${GAME}/player/${player.playerId}/block`;
   const { json } = await rawCall(server, 'POST', path, { body: { Seconds: 60 } });
   assert.deepEqual(json.DisconnectSuccesses, [player.connectionId]);
+  const closed = await player.closed;
   const { until = 0, ...how } = await refused(server, { token });
+  assert.deepEqual([closed.code, parseCloseReason(closed.reason).until], [4510, until], 'both say until when');
   assert.deepEqual(how, FOREVER);
   assert(Math.abs(until - Date.now() - 60_000) < 30_000);
   assert.deepEqual((await rawCall(server, 'GET', `${IN_STAGE}/block`)).json, { Blocks: [] });
@@ -70,6 +75,13 @@ test('what contradicts itself, has passed, or is about nothing, is refused', asy
   for (const body of [{ Until: until(-1_000) }, { Until: until(60_000), Seconds: 5 }, { Seconds: 0 }, { Reason: '' }]) {
     assert.equal((await rawCall(server, 'POST', path, { body })).error, 'ValidationException', JSON.stringify(body));
   }
+  const Messages = Object.fromEntries(['de', 'en', 'es', 'fr', 'ja', 'ko'].map((locale) => [locale, '字'.repeat(500)]));
+  for (const where of [path, `/respark/game/${GAME}/player/p1/block`, `${IN_STAGE}/player/p1/token/revocation`]) {
+    const { error, message } = await rawCall(server, 'POST', where, { body: { Messages } });
+    assert.equal(error, 'ValidationException');
+    assert.match(message ?? '', /takes \d+ bytes, and may take 8192/);
+  }
+  assert.equal((await rawCall(server, 'GET', path)).error, 'ResourceNotFoundException', 'nothing was done');
   for (const elsewhere of ['/respark/game/Nope/stage/Dev', `/respark/game/${GAME}/stage/Nope`, '/respark/game/Nope']) {
     const { error } = await rawCall(server, 'POST', `${elsewhere}/player/p1/block`);
     assert.equal(error, 'ResourceNotFoundException', elsewhere);

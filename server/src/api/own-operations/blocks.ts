@@ -54,7 +54,7 @@ const toEnded = ({ successes, failures }: DisconnectResult) => ({
 const BLOCKED =
   'Once the call has returned, no connection of the player is welcomed on any node, whichever took the call, and those that there were have ended. Exceptions are the connections in `DisconnectFailures`: the node that owns one did not prove its end in time. The server goes on to end them; `GetBlock` says `Enforced` once all have.';
 const TERMS =
-  'The block lasts until `Until`, or for `Seconds`, or for good. Players are told with the close code 4510, whose reason has `Message` as far as it fits, and `until`. `Messages` has others by locale. `Reason` is a code of the game’s own; `Evidence` is for staff only. A block that is there already is replaced.';
+  'The block lasts until `Until`, or for `Seconds`, or for good. Players are told with the close code 4510, those who are connected too; its reason has `Message` as far as it fits, and `until`. `Messages` has others by locale, and `Reason` is a code of the game’s own: whoever is connected gets all of it in the notification `Respark.Farewell` before, which may be as long as that of DisconnectPlayer. `Evidence` is for staff only. A block that is there already is replaced.';
 const AWAY =
   'It is a retryable `InternalServerException` while the directory of the cluster is away. The block is stored all the same, and comes into force as soon as the directory is back.';
 const LIFTED =

@@ -107,7 +107,10 @@ export function createBarChanges({
     endOf({ until, seconds }) {
       const end = seconds === undefined ? until : Math.ceil(clock.now() + seconds * 1_000);
       if (end === undefined || end > clock.now()) return end;
-      throw new ServiceError('validation', `"Until" must be in the future, got ${new Date(end).toISOString()}`);
+      throw new ServiceError(
+        'validation',
+        `the time at which it ends must be in the future, got ${new Date(end).toISOString()}`,
+      );
     },
   };
 }

@@ -1,12 +1,11 @@
 import { type Clock, withTimeout } from '../../clock.ts';
 import type { Cluster, Standing } from '../../cluster/cluster.ts';
-import type { FarewellWords } from '../../disconnect-order.ts';
 import { ServiceError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { BarRecord } from '../../store/bars.ts';
 import type { Store } from '../../store/store.ts';
 import { type BackgroundWork, createBackground } from '../background.ts';
-import { markerOf } from './bars.ts';
+import { farewellOf, markerOf } from './bars.ts';
 import type { Disconnect, DisconnectResult } from './disconnect.ts';
 
 /** How often a node looks for bars that nobody has brought to the directory yet, and for those that have ended. */
@@ -145,15 +144,15 @@ function createEndConnections({
   clock: Clock;
 }) {
   return async (record: BarRecord, timeoutMs: number): Promise<DisconnectResult> => {
-    const { gameId, stageId, playerId, requestId, reason, messages, until, endsConnections } = record;
+    const { kind, gameId, stageId, playerId, requestId, messages, until, endsConnections } = record;
     if (!endsConnections || (until !== undefined && until <= clock.now())) return NOBODY;
     const text = messages[''];
     if (playerId === undefined) {
       if (stageId !== undefined) await cluster.requestAll('send_away', { stageId, text, until }, timeoutMs);
       return NOBODY;
     }
-    const farewell = { ...(reason !== '' && { reason }), ...wordsOf(messages), until };
-    const order = { requestId, reason: text, farewell };
+    const close = kind === 'block' ? ('blocked' as const) : undefined;
+    const order = { requestId, reason: text, close, farewell: farewellOf(record) };
     const end = (id: string) => disconnect({ player: { stageId: id, playerId }, order, timeoutMs: timeoutMs * 0.9 });
     if (stageId !== undefined) return await end(stageId);
     const ended: DisconnectResult[] = [];
@@ -168,10 +167,4 @@ function createEndConnections({
       failures: ended.flatMap(({ failures }) => failures),
     };
   };
-}
-
-/** What players are told, as a farewell says it. The text for all other locales is that of an unknown language. */
-function wordsOf({ '': message, ...messages }: BarRecord['messages']): Pick<FarewellWords, 'message' | 'messages'> {
-  if (Object.keys(messages).length === 0) return { message };
-  return { messages: message === undefined ? messages : { und: message, ...messages } };
 }

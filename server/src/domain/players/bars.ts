@@ -1,6 +1,7 @@
 import type { CloseFacts, CloseName } from '@respark/protocol';
 import type { Clock } from '../../clock.ts';
 import type { Bar, Barred, BarTarget, LoadBars, Newcomer } from '../../cluster/cluster.ts';
+import type { FarewellWords } from '../../disconnect-order.ts';
 import type { SignedInPlayer } from '../../player-key.ts';
 import type { BarKind, BarRecord } from '../../store/bars.ts';
 import type { Store } from '../../store/store.ts';
@@ -54,6 +55,24 @@ export function markerOf(record: BarRecord): { readonly target: BarTarget; reado
   const text = messages[''] ?? Object.values(messages)[0] ?? '';
   const note: Note = { kind, text: text.slice(0, MAX_NOTE_CHARACTERS) };
   return { target: { name, player }, bar: { version, until, signedInBefore, note: JSON.stringify(note) } };
+}
+
+/**
+ * What a player who is connected is told. The text for all other locales is that of an unknown language, and a revocation
+ * keeps nobody out who gets a new token.
+ */
+export function farewellOf({
+  kind,
+  reason,
+  messages: { '': message, ...messages },
+  until,
+}: Pick<BarRecord, 'kind' | 'reason' | 'messages' | 'until'>): FarewellWords {
+  const hasMore = Object.keys(messages).length > 0;
+  return {
+    ...(reason !== '' && { reason }),
+    ...(hasMore ? { messages: { ...(message !== undefined && { und: message }), ...messages } } : { message }),
+    ...(kind === 'block' && { until }),
+  };
 }
 
 /** How whoever is kept out is told. `spreadMs` is random, so that not all come back at once. */

@@ -5,7 +5,9 @@ import type { Store } from '../../store/store.ts';
 import type { Audit, Change } from '../audit.ts';
 import type { Page, PageRequest, Paginate } from '../pagination.ts';
 import type { BarChanges, Duration, NamedPlace, Wording } from './bar-changes.ts';
+import { farewellOf } from './bars.ts';
 import type { DisconnectResult } from './disconnect.ts';
+import { checkFarewell } from './disconnect-request.ts';
 
 /** A player in a stage, or in all stages of the game. */
 export interface BlockedPlayer extends NamedPlace {
@@ -20,7 +22,8 @@ export type Block = BarRecord & { readonly stageName?: string | undefined };
  * except those that it names as failures; once one that lets somebody in has returned, none is refused because of what it
  * ended.
  *
- * All throw `not_found` for a game or stage that is unknown or being deleted, and those that change something an `internal`
+ * All throw `not_found` for a game or stage that is unknown or being deleted, `validation` for what contradicts itself, has
+ * passed, or is longer than players may be told, and those that change something an `internal`
  * that may be tried again when the store or the directory is not available. What is stored by then comes into force as soon
  * as the directory is back.
  */
@@ -54,12 +57,14 @@ export function createBlocks({
   audit,
   paginate,
   clock,
+  settings,
 }: {
   store: { readonly bars: Pick<Store['bars'], 'list'>; readonly stages: Pick<Store['stages'], 'findById'> };
   changes: BarChanges;
   audit: Audit;
   paginate: Paginate;
   clock: Clock;
+  settings: { readonly maxFrameBytes: number };
 }): Blocks {
   const getScope = async (player: BlockedPlayer) => ({
     ...(await changes.getPlace(player)),
@@ -68,8 +73,13 @@ export function createBlocks({
 
   const about = ({ playerId }: BlockedPlayer, change: Change): Change => ({ playerId, ...change });
 
+  const checkWords = (kind: BarRecord['kind'], { reason = '', messages = {} }: Wording, until?: number) =>
+    checkFarewell(farewellOf({ kind, reason, messages, until }), settings);
+
   async function block(player: BlockedPlayer, asked: Wording & Duration, change: Change) {
-    const terms = { ...asked, until: changes.endOf(asked), signedInBefore: undefined, endsConnections: true };
+    const until = changes.endOf(asked);
+    checkWords('block', asked, until);
+    const terms = { ...asked, until, signedInBefore: undefined, endsConnections: true };
     const { record, ended } = await changes.set('block', await getScope(player), terms, change);
     return { block: record, ended };
   }
@@ -111,6 +121,7 @@ export function createBlocks({
       audit.around(
         about(player, change),
         async () => {
+          checkWords('revocation', wording);
           const scope = await getScope(player);
           const now = Math.floor(clock.now());
           const times = { until: now + LONGEST_TOKEN_MS, signedInBefore: now };

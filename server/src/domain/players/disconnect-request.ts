@@ -32,7 +32,11 @@ export function checkDisconnectRequest(
   if (selection?.only !== undefined && selection.except !== undefined) {
     throw new ServiceError('validation', 'Give ConnectionIds or ExceptConnectionIds, not both');
   }
-  if (farewell === undefined) return;
+  if (farewell !== undefined) checkFarewell(farewell, { maxFrameBytes });
+}
+
+/** Throws a `validation` for two texts at once, and for more than a farewell may be. */
+export function checkFarewell(farewell: FarewellWords, { maxFrameBytes }: { readonly maxFrameBytes: number }): void {
   if (farewell.message !== undefined && farewell.messages !== undefined) {
     throw new ServiceError('validation', 'Give Message, or Messages with a text for each locale, not both');
   }

@@ -94,12 +94,15 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
   function closeAtOwners(
     player: PlayerKey,
     entries: readonly DirectoryEntry[],
-    { order: { requestId, reason, farewell }, isDetailed }: { order: DisconnectOrder; isDetailed: boolean | undefined },
+    {
+      order: { requestId, reason, close, farewell },
+      isDetailed,
+    }: { order: DisconnectOrder; isDetailed: boolean | undefined },
     timeoutMs: number,
   ): MaybePromise<ProvenEnds> {
     const closed: ProvenEnds = new Map();
     const asked = [...idsByOwner(entries)].map(([node, connectionIds]) =>
-      askOwner(node, { player, connectionIds, requestId, reason, farewell, isDetailed }, timeoutMs, closed),
+      askOwner(node, { player, connectionIds, requestId, reason, close, farewell, isDetailed }, timeoutMs, closed),
     );
     return andThen(all(asked), () => closed);
   }
