@@ -12,16 +12,17 @@ type Input = Readonly<Record<string, unknown>>;
 export type Authorize = (call: {
   readonly request: Pick<HttpRequest, 'remoteAddress' | 'isSecure'>;
   readonly operation: Operation;
+  /** The operation's own, or another one that the call asks for. */
+  readonly action: string;
   readonly principal: Principal;
   readonly input: Input;
   /** The ARNs that `operation.resource` gives for the input. */
   readonly resources: readonly string[];
 }) => MaybePromise<void>;
 
-/** The returned function throws `access_denied` unless the principal's policies allow the call. */
+/** The returned function throws `access_denied` unless the principal's policies allow the action. */
 export function createAuthorize({ services, clock }: { services: Services; clock: Clock }): Authorize {
-  return function authorize({ request, operation, principal, input, resources }) {
-    const { action } = operation;
+  return function authorize({ request, operation, action, principal, input, resources }) {
     const requestTags = operation.requestTags?.(input) ?? {};
     // Reading the resource's tags costs a look at the store, which most policies do not need.
     const readsTags = usesResourceTags(principal.policies);

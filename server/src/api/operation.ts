@@ -125,6 +125,8 @@ export interface Additions<Input = never, Output = unknown> {
   readonly output: StructureShape;
   /** What the documentation says of them: each in whole sentences. */
   readonly decisions: readonly string[];
+  /** Actions that a policy must allow too, on the same resources, for what this call asks. */
+  furtherActions?(input: Input): readonly string[];
   /** Answers as the operation's own handler does when none of the members that are ours are given. */
   handler(call: Call<Input>): MaybePromise<Output>;
 }

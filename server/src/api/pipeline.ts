@@ -123,7 +123,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     }
 
     // Validate: 400 that names the faults, or 400 for a body that is not a JSON object.
-    const form = body.length === 0 ? operation : (operation.additions ?? operation);
+    const form: Form = body.length === 0 ? operation : (operation.additions ?? operation);
     const sources = { labels, rawQuery: request.rawQuery, body };
     const input = yield* settled(readLongInput(longWork, principal.id, form.input, sources));
 
@@ -131,11 +131,13 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     const resources = operation.resource(input, arns);
     const resource = operation.auditResource?.(input, arns) ?? resources.at(-1) ?? '';
     const change = changeBy(principal.id, request, { requestId, operation: operation.name, resource });
-    try {
-      yield* settled(authorize({ request, operation, principal, input, resources }));
-    } catch (error) {
-      if (isDenial(error)) yield* settled(refusals.denied(change, operation.action));
-      throw error;
+    for (const action of [operation.action, ...(form.furtherActions?.(input) ?? [])]) {
+      try {
+        yield* settled(authorize({ request, operation, action, principal, input, resources }));
+      } catch (error) {
+        if (isDenial(error)) yield* settled(refusals.denied(change, action));
+        throw error;
+      }
     }
 
     // Handle: one of the errors that the operation models. A rule that changes something puts the change on record
@@ -193,6 +195,9 @@ function isDenial(error: unknown): boolean {
 
 type Input = Readonly<Record<string, unknown>>;
 
+/** What a call of an operation takes and answers: as the model has it, or with what is beyond. */
+type Form = Pick<Operation, 'input' | 'output' | 'handler'> & { furtherActions?(input: Input): readonly string[] };
+
 /**
  * Between client and server a proxy may have decoded the path, and taken off the path of the public URL. With that path
  * in front, a path counts only if no operation has it: otherwise one signature could be used for two different calls.
@@ -241,7 +246,7 @@ function rateExceeded({ of, waitMs }: Excess): ServiceError {
   return new ServiceError('throttled', message, { retryAfterMs: waitMs });
 }
 
-function handle(operation: Operation, form: Pick<Operation, 'handler'>, call: Call<Input>): MaybePromise<unknown> {
+function handle(operation: Operation, form: Form, call: Call<Input>): MaybePromise<unknown> {
   return orElse(
     () => form.handler(call),
     (error) => {

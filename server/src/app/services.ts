@@ -25,6 +25,7 @@ import { createNodes } from '../domain/nodes.ts';
 import { createPageTokens, createPaginate } from '../domain/pagination.ts';
 import { createBarChanges } from '../domain/players/bar-changes.ts';
 import { createBarEnforcement } from '../domain/players/bar-enforcement.ts';
+import { createBlocking } from '../domain/players/blocking.ts';
 import { createBlocks } from '../domain/players/blocks.ts';
 import { createDisconnect } from '../domain/players/disconnect.ts';
 import { createPlayerTokens } from '../domain/players/player-tokens.ts';
@@ -159,13 +160,14 @@ export function createServices({
     clock,
     lifetimeMs: settings.playerTokenLifetimeMs,
   });
-  const players = createPlayers({
-    ...{ store, audit, cluster, tokens, providerTokens, events },
-    ...{ clock, random, log, metrics, settings },
-  });
   const disconnect = createDisconnect({ cluster, clock, log });
   const bars = createBarEnforcement({ store, cluster, disconnect, clock, log, settings });
   const changes = createBarChanges({ store, enforcement: bars, clock });
+  const blocking = createBlocking({ changes, events, settings });
+  const players = createPlayers({
+    ...{ store, audit, cluster, tokens, providerTokens, blocking, events },
+    ...{ clock, random, log, metrics, settings },
+  });
   const lines = createLineWriter({ stageLogs, clock, log });
   const answers = createGameAnswers({
     programs: createPrograms({ store, longWork, clock, log }),
@@ -210,7 +212,7 @@ export function createServices({
     clusterNodes: createNodes({ cluster, audit, clock, log, settings }),
     players,
     bars,
-    blocks: createBlocks({ store, changes, audit, paginate, clock, settings }),
+    blocks: createBlocks({ store, blocking, changes, audit, paginate, clock, settings }),
     stageAccess: createStageAccess({ changes, audit }),
     scriptLines: lines,
     stageLogLines: createStageLogLines({ store, stageLogs }),

@@ -161,7 +161,7 @@ describe('kick', () => {
   });
 
   it('does not ask a server that would close what it must not', async (t) => {
-    for (const option of [['--dry-run'], ['--connection', 'a'], ['--except', 'a']]) {
+    for (const option of [['--dry-run'], ['--connection', 'a'], ['--except', 'a'], ['--block', '2h']]) {
       const { world, requests } = await serveReply(t, { body: { Features: ['audit-records'] } });
       assert.equal(await world.run('kick', ...PLAYER, ...option), 1);
       assert.match(world.err(), /an earlier version, which would close all connections/);

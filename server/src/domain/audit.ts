@@ -96,7 +96,9 @@ export function createAudit({
 
 /** What staff write down about a person is for those who may read the record, and they are fewer than who read the log. */
 function forLog({ evidence, ...details }: NonNullable<Change['details']>): NonNullable<Change['details']> {
-  return evidence === undefined ? details : { ...details, evidence: '(in the audit record)' };
+  // Texts for players may be long, and in many languages.
+  const short = Object.entries(details).filter(([name]) => name !== 'told' && !name.startsWith('told.'));
+  return { ...Object.fromEntries(short), ...(evidence !== undefined && { evidence: '(in the audit record)' }) };
 }
 
 /** What is written of a change, in this order. */

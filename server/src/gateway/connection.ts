@@ -41,6 +41,8 @@ export interface Why {
   readonly name: CloseName;
   readonly text?: string | undefined;
   readonly facts?: CloseFacts;
+  /** The game's own code for the reason. */
+  readonly reasonCode?: string | undefined;
   /** A frame that the client gets before the close frame. */
   readonly farewell?: TextFrame | undefined;
 }

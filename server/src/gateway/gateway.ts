@@ -339,14 +339,14 @@ export class Gateway implements ConnectionHost {
     return closing;
   }
 
-  #stop(connection: Connection, { name, text, facts, farewell }: Why): MaybePromise<void> {
+  #stop(connection: Connection, { name, text, facts, reasonCode, farewell }: Why): MaybePromise<void> {
     const { code, meaning } = CLOSE_CODES[name];
     const ended = connection.stop(code, formatCloseReason(text ?? meaning, facts), farewell);
     this.#unwelcomed.delete(connection);
     this.#heartbeats.delete(connection);
     this.#outboxes.delete(connection);
     if (this.#sockets.has(connection)) {
-      if (connection.isWelcomed) this.#events.closed(connection, { name, text, facts });
+      if (connection.isWelcomed) this.#events.closed(connection, { name, text, facts, reasonCode });
       this.#graces.add(connection);
       if (ended instanceof Promise) {
         this.#flushes.add(connection);

@@ -107,11 +107,11 @@ export function answerNodeRequests({
 
 /** Made once for all connections of the player. */
 function whyOf({ requestId, reason: text, close, farewell: words }: DisconnectOrder): Why {
-  const farewell = words && farewellFrame(words, requestId);
+  const said = { text, reasonCode: words?.reason, farewell: words && farewellFrame(words, requestId) };
   // A node of a later version may ask for a code that this one does not know.
-  if (close !== 'blocked') return { name: 'disconnected', text, facts: { requestId }, farewell };
+  if (close !== 'blocked') return { name: 'disconnected', ...said, facts: { requestId } };
   const until = words?.until;
-  return { name: close, text, facts: { requestId, ...(until !== undefined && { until }) }, farewell };
+  return { name: close, ...said, facts: { requestId, ...(until !== undefined && { until }) } };
 }
 
 function farewellFrame(words: FarewellWords, requestId: string): TextFrame {

@@ -161,5 +161,9 @@ describe('a kick by the command', () => {
     assert.match(operation, UUID);
     assert.deepEqual([connections[0].Id, connections[0].Outcome], [bystander.connectionId, 'CLOSED']);
     assert.equal((await bystander.closed).code, 4500);
+
+    const blocked = await place.respark(['kick', ...who, '--block', '2h']);
+    assert.match(blocked.stdout, /\n? {2}blocked until 2\S+Z\n$/);
+    assert.match((await place.respark(['blocks', ...DEMO_STAGE])).stdout, /demo-player/);
   });
 });

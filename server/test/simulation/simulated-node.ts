@@ -6,6 +6,7 @@ import { RedisCluster } from '../../src/cluster/redis/redis-cluster.ts';
 import { createBarChanges } from '../../src/domain/players/bar-changes.ts';
 import { type BarEnforcement, createBarEnforcement } from '../../src/domain/players/bar-enforcement.ts';
 import { loadBarsOf } from '../../src/domain/players/bars.ts';
+import { createBlocking } from '../../src/domain/players/blocking.ts';
 import { type Blocks, createBlocks } from '../../src/domain/players/blocks.ts';
 import { createDisconnect } from '../../src/domain/players/disconnect.ts';
 import type { VerifiedToken } from '../../src/domain/players/player-tokens.ts';
@@ -15,7 +16,7 @@ import { Gateway, type GatewaySettings } from '../../src/gateway/gateway.ts';
 import { Limits } from '../../src/gateway/limits.ts';
 import type { GameRecord, StageRecord } from '../../src/store/store.ts';
 import { NO_BARS, NO_TOKEN } from '../support/bars.ts';
-import { NO_ANSWERS, NO_PROVIDERS } from '../support/cloud-code.ts';
+import { NO_ANSWERS, NO_BLOCKING, NO_PROVIDERS } from '../support/cloud-code.ts';
 import { UNRECORDED } from '../support/domain.ts';
 import { NO_METRICS } from '../support/metrics.ts';
 import type { Engine } from './engine.ts';
@@ -158,6 +159,7 @@ export class SimulatedNode {
         log: SILENT,
         metrics: NO_METRICS,
         events: { emit() {} },
+        blocking: NO_BLOCKING,
       },
       tokens: { issue: (_stageId, playerId) => playerId, verify: (_stageId, token) => readToken(token) },
       providerTokens: NO_PROVIDERS,
@@ -183,7 +185,9 @@ export class SimulatedNode {
     enforcement.start();
     const changes = createBarChanges({ store, enforcement, clock });
     const paginate = async () => ({ items: [], nextToken: undefined });
-    const parts = { store, changes, audit: UNRECORDED, paginate, clock, settings: { maxFrameBytes: 16_384 } };
+    const settings = { maxFrameBytes: 16_384 };
+    const blocking = createBlocking({ changes, events: { emit() {} }, settings });
+    const parts = { store, blocking, changes, audit: UNRECORDED, paginate, clock, settings };
     return { blocks: createBlocks(parts), enforcement };
   }
 

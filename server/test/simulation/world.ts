@@ -15,7 +15,7 @@ import type { PlayerKey } from '../../src/player-key.ts';
 import type { RandomBytes } from '../../src/random.ts';
 import type { StageRecord } from '../../src/store/store.ts';
 import { NO_TOKEN } from '../support/bars.ts';
-import { NO_ANSWERS, NO_PROVIDERS } from '../support/cloud-code.ts';
+import { NO_ANSWERS, NO_BLOCKING, NO_PROVIDERS } from '../support/cloud-code.ts';
 import { UNRECORDED } from '../support/domain.ts';
 import { NO_METRICS } from '../support/metrics.ts';
 import type { History } from './history.ts';
@@ -216,6 +216,7 @@ export class World {
       metrics: NO_METRICS,
       providerTokens: NO_PROVIDERS,
       events: { emit() {} },
+      blocking: NO_BLOCKING,
       settings: { disconnectDeadlineMs: DEADLINE_MS, maxFrameBytes: 16_384, playerTokenLifetimeMs: DEADLINE_MS },
     });
   }

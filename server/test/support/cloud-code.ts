@@ -1,4 +1,6 @@
+import assert from 'node:assert/strict';
 import type { CloudCode } from '../../src/app/services.ts';
+import type { Blocking } from '../../src/domain/players/blocking.ts';
 import type { ProviderTokens } from '../../src/domain/players/provider-tokens.ts';
 import type { GameAnswers } from '../../src/domain/runtime/game-answers.ts';
 
@@ -24,3 +26,10 @@ export const NO_ANSWERS: GameAnswers = { request: refuse, override: refuse, even
 
 /** For stages without identity providers. */
 export const NO_PROVIDERS: ProviderTokens = { verify: refuse };
+
+/** For players whom nobody blocks. */
+export const NO_BLOCKING: Pick<Blocking, 'termsOf' | 'farewell' | 'block'> = {
+  termsOf: () => assert.fail(),
+  farewell: () => assert.fail(),
+  block: refuse,
+};

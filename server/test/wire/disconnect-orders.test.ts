@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { DisconnectPlayerCommand } from '@aws-sdk/client-gamesparks';
-import { FAREWELL } from '@respark/protocol';
+import { FAREWELL, parseCloseReason } from '@respark/protocol';
 import { signRequest } from '../../src/api/signature/sigv4.ts';
 import type { Settings } from '../../src/config/config.ts';
+import { createKey } from '../support/administration.ts';
+import { rawCall } from '../support/raw-call.ts';
 import {
   assertNothingLeft,
   GAME,
@@ -24,6 +26,8 @@ interface Reply {
     readonly DisconnectSuccesses: readonly string[];
     readonly DisconnectFailures: readonly string[];
     readonly OperationId?: string;
+    readonly Blocked?: boolean;
+    readonly BlockedUntil?: string;
     readonly Connections?: readonly Readonly<Record<string, string>>[];
     readonly Message?: string;
   };
@@ -150,6 +154,54 @@ test('[ws] a dry run lists what would be closed, closes nothing, and is on recor
   }
 });
 
+test('[ws] a disconnect with a block keeps the player out from before its connections are listed, under one record', async (t) => {
+  const server = await startTestServer(t);
+  const [one, two] = await connectOften(server, 2);
+  assert.ok(two !== undefined);
+  const token = await one.token();
+  const dry = await call(server, one.playerId, { BlockSeconds: 60, DryRun: true });
+  assert.deepEqual([dry.json.Blocked, dry.json.BlockedUntil, dry.json.Connections?.length], [false, undefined, 2]);
+  await server.connect({ token }).then(({ ws }) => ws.terminate());
+
+  const BlockUntil = new Date(Date.now() + 3_600_000).toISOString();
+  const order = { BlockUntil, Reason: 'CHEATING', Message: 'Wait', Evidence: 'clip 7' };
+  const { json } = await call(server, one.playerId, order);
+  assert.deepEqual([json.Blocked, json.BlockedUntil], [true, BlockUntil]);
+  assert.deepEqual(outcomesOf({ ...dry, json })[idOf(one)], 'CLOSED CLOSE_FRAME_ACCEPTED');
+  for (const player of [one, two]) {
+    assert.ok(json.DisconnectSuccesses.includes(idOf(player)));
+    const { code, reason } = await player.closed;
+    const { text, until, requestId } = parseCloseReason(reason);
+    assert.deepEqual([code, text, until, requestId], [4510, 'Wait', Date.parse(BlockUntil), json.OperationId]);
+    const payload = { reason: 'CHEATING', message: 'Wait', until: Date.parse(BlockUntil), requestId: json.OperationId };
+    assert.deepEqual(player.frames.at(-1), { kind: 'notification', type: FAREWELL, payload });
+  }
+  await assert.rejects(server.connect({ token }), /4510 Wait/);
+  const block = await rawCall(server, 'GET', `/respark/game/${GAME}/stage/${STAGE}/player/${one.playerId}/block`);
+  const { Reason, Evidence, RequestId } = block.json.Block as Record<string, string>;
+  assert.deepEqual([Reason, Evidence, RequestId], ['CHEATING', 'clip 7', json.OperationId]);
+  const records = (await rawCall(server, 'GET', `/respark/audit-record?PlayerId=${one.playerId}`)).json.AuditRecords;
+  const [record, ...others] = records as readonly { Operation: string; Details: unknown }[];
+  const details = { reason: 'CHEATING', told: 'Wait', until: BlockUntil, block: 'true', evidence: 'clip 7' };
+  assert.deepEqual([record?.Operation, record?.Details], ['DisconnectPlayer', details]);
+  assert.equal(others.length, 1, 'the dry run');
+});
+
+test('whoever may disconnect players, and not block them, cannot block them by disconnecting them', async (t) => {
+  const server = await startTestServer(t);
+  const player = await server.connect();
+  const Allow = { Effect: 'Allow', Action: 'gamesparks:DisconnectPlayer', Resource: '*' };
+  const credentials = await createKey(server, [Allow]);
+  const path = `/runtime/game/${GAME}/stage/${STAGE}/player/${player.playerId}/disconnect`;
+  const refused = await rawCall(server, 'POST', path, { body: { BlockSeconds: 60 }, credentials });
+  assert.equal(refused.error, 'AccessDeniedException');
+  assert.match(refused.message ?? '', /not authorized to perform: respark:BlockPlayer on resource/);
+  assert.equal(player.ws.readyState, player.ws.OPEN);
+  const [record] = (await rawCall(server, 'GET', '/respark/audit-record')).json.AuditRecords as { Details: unknown }[];
+  assert.deepEqual(record?.Details, { action: 'respark:BlockPlayer', count: '1' });
+  assert.equal((await rawCall(server, 'POST', path, { body: { Reason: 'AFK' }, credentials })).status, 200);
+});
+
 test('the evidence is in the audit record, and neither in the log nor with the player', async (t) => {
   const server = await startTestServer(t);
   const player = await server.connect();
@@ -197,6 +249,10 @@ test('a body that contradicts itself, or that the server does not understand, cl
     [{ ConnectionIds: [] }, /'connectionIds' .* greater than or equal to 1/],
     [{ ConnectionIds: Array(101).fill('id') }, /'connectionIds' .* less than or equal to 100/],
     [{ ConnectionIds: ids, ExceptConnectionIds: ids }, /ConnectionIds or ExceptConnectionIds, not both/],
+    [{ BlockSeconds: 5, BlockUntil: '2999-01-01T00:00:00Z' }, /BlockUntil or BlockSeconds, not both/],
+    [{ BlockSeconds: 5, ConnectionIds: ids }, /ends all connections of the player/],
+    [{ BlockUntil: '2020-01-01T00:00:00Z' }, /must be in the future/],
+    [{ BlockSeconds: 0 }, /'blockSeconds' .* 1/],
     [{ Message: 'one', Messages: { en: 'two' } }, /Message, or Messages .*, not both/],
     [{ Reason: 'not a code' }, /'reason' .* pattern/],
     [{ Reason: 'x'.repeat(65) }, /'reason' .* 64/],

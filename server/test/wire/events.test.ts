@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { DisconnectPlayerCommand } from '@aws-sdk/client-gamesparks';
 import { EVERY_OPERATION } from '../../src/api/every-operation.ts';
 import { ManagementClient } from '../../src/cli/management-client.ts';
+import { rawCall } from '../support/raw-call.ts';
 import { GAME, ROOT, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
 import { type ReceivedEvent, startReceiver } from '../support/webhook-receiver.ts';
 
@@ -67,7 +68,8 @@ test('[aws-sdk] a webhook tells who came, who was disconnected by which call, an
   const { $metadata } = await disconnect(server, player.playerId);
   const other = await server.connect();
   other.ws.close(4321);
-  await receiver.until((events) => events.filter(({ type }) => type === 'connection.closed').length === 2);
+  // Those of different players may come in any order.
+  await receiver.until((events) => events.length === 5);
   const find = (type: string, playerId: string) =>
     receiver.events.find((event) => event.type === type && event.player === playerId) as ReceivedEvent;
   const opened = find('connection.opened', player.playerId);
@@ -82,6 +84,41 @@ test('[aws-sdk] a webhook tells who came, who was disconnected by which call, an
   const facts = { requestId, actor: ROOT.accessKeyId, closed: 1, unproven: 0 };
   assert.deepEqual(find('player.disconnect_called', player.playerId).data, facts);
   assert.deepEqual(receiver.forged, []);
+});
+
+test('a webhook tells who was blocked and let in again, by which call, and the game’s code for the reason', async (t) => {
+  const { server, call } = await start(t);
+  const receiver = await startReceiver(t);
+  receiver.trust(String((await call('CreateWebhook', { Url: receiver.url })).Secret));
+  const player = await server.connect();
+  const PlayerId = player.playerId;
+  const path = `/respark/game/${GAME}/stage/${STAGE}/player/${PlayerId}/block`;
+  const disconnectPath = `/runtime/game/${GAME}/stage/${STAGE}/player/${PlayerId}/disconnect`;
+  const kicked = await rawCall(server, 'POST', disconnectPath, { body: { Reason: 'AFK', BlockSeconds: 60 } });
+  const forGood = await rawCall(server, 'POST', `/respark/game/${GAME}/player/${PlayerId}/block`);
+  const lifted = await rawCall(server, 'DELETE', path);
+  await rawCall(server, 'DELETE', path);
+  await receiver.until((events) => events.length === 6);
+  const told = receiver.events
+    .filter(({ player: id, type }) => id === PlayerId && type !== 'connection.opened')
+    .map(({ type, stage, data: { lastedMs: _, ...data } }) => ({ type, stage, data }));
+  // Events of the whole game have an order of their own.
+  const inOrder = [...told.filter(({ stage }) => stage !== undefined), ...told.filter(({ stage }) => !stage)];
+  const [by, inGame] = [kicked, forGood].map(({ headers }) => ({
+    ...{ requestId: headers['x-amzn-requestid'], actor: ROOT.accessKeyId },
+  }));
+  const { BlockedUntil: until } = kicked.json;
+  const end = { connectionId: player.connectionId, code: 4510, close: 'blocked', requestId: by?.requestId };
+  assert.deepEqual(inOrder, [
+    { type: 'player.blocked', stage: STAGE, data: { ...by, until, reasonCode: 'AFK' } },
+    { type: 'connection.closed', stage: STAGE, data: { ...end, reasonCode: 'AFK' } },
+    { type: 'player.disconnect_called', stage: STAGE, data: { ...by, closed: 1, unproven: 0, reasonCode: 'AFK' } },
+    {
+      ...{ type: 'player.unblocked', stage: STAGE },
+      data: { requestId: lifted.headers['x-amzn-requestid'], actor: ROOT.accessKeyId },
+    },
+    { type: 'player.blocked', stage: undefined, data: inGame },
+  ]);
 });
 
 test('a webhook is changed, tested, switched off, replayed and deleted, and its secret is shown only when it is made', async (t) => {

@@ -3,6 +3,7 @@ import type { ConnectionOutcome } from '../../domain/players/disconnect.ts';
 import type { DisconnectRequest } from '../../domain/players/disconnect-request.ts';
 import { andThen, type MaybePromise } from '../../maybe-promise.ts';
 import { additions, type Call, COMMON_ERRORS, operation } from '../operation.ts';
+import { durationMembers } from '../own-operations/block-shapes.ts';
 import { boolean, label, list, map, type StructureShape, string, structure, type Value } from '../shape.ts';
 import { stageTags } from './resources.ts';
 import { connectionId, connectionIds, connections, dateTime, gameName, playerId, stageName } from './shapes.ts';
@@ -61,11 +62,15 @@ const ORDER = {
   Evidence: string({ min: 1, max: 4_096 }),
   ConnectionIds: someConnectionIds,
   ExceptConnectionIds: someConnectionIds,
+  BlockSeconds: durationMembers.Seconds,
+  BlockUntil: durationMembers.Until,
   DryRun: boolean(),
   Details: boolean(),
 } as const;
 
 type OrderInput = Value<StructureShape<typeof ORDER, never>>;
+
+const BLOCK_ACTION = 'respark:BlockPlayer';
 
 const OUTCOMES = {
   closed: 'CLOSED',
@@ -87,10 +92,12 @@ function requestOf(input: OrderInput): DisconnectRequest | undefined {
   if (!Object.keys(ORDER).some((name) => Object.hasOwn(input, name))) return undefined;
   const { Reason: reason, Message: message, Messages: messages, ConnectionIds: only } = input;
   const hasWords = (reason ?? message ?? messages) !== undefined;
+  const { BlockUntil: until, BlockSeconds: seconds } = input;
   const { ExceptConnectionIds: except, Evidence: evidence, DryRun: isDryRun } = input;
   return {
     farewell: hasWords ? { reason, message, messages } : undefined,
     selection: (only ?? except) === undefined ? undefined : { only, except },
+    block: (until ?? seconds) === undefined ? undefined : { until, seconds },
     ...{ evidence, isDryRun, isDetailed: input.Details ?? true },
   };
 }
@@ -112,6 +119,8 @@ const orders = additions({
     DisconnectFailures: connectionIds,
     DisconnectSuccesses: connectionIds,
     OperationId: string({ min: 1, max: 64 }),
+    Blocked: boolean(),
+    BlockedUntil: dateTime,
     Connections: list(
       structure({
         Id: connectionId,
@@ -128,18 +137,22 @@ const orders = additions({
     '`Reason`, a code of the game’s, and `Message`, a text for the player, or `Messages`, one for each locale such as `en` or `pt-BR`, reach the player: a client that has been welcomed gets them as the notification `Respark.Farewell` right before the close frame, in the same write, so that an accepted close frame proves both. A client whose outbox has no room for it gets the close frame alone. With everything around it, the notification may have 8,192 bytes, or `RESPARK_MAX_FRAME_BYTES` if that is less.',
     '`Evidence` is for the audit record alone, which has the reason and the selected ids too; neither the player nor the log gets it.',
     '`ConnectionIds` closes only these connections of the player, `ExceptConnectionIds` all but these. `DryRun` closes nothing and lists what would be closed; both lists of the reply are then empty. It is on record as well, and is allowed to whom the call itself is.',
+    '`BlockUntil`, or `BlockSeconds`, blocks the player from the stage as BlockPlayer does, before the connections are listed, and under the same record: none that the call does not list is welcomed later. The connections are closed with 4510 and `until`, and policies must allow `respark:BlockPlayer` too. The reply then has `Blocked`, which is false in a dry run, and `BlockedUntil`. It ends all connections of the player, so it goes with neither list of ids.',
     'The reply to a call with any of them has the `OperationId`, under which the call is on record, and `Connections`, oldest first; `Details` asks for both alone, or, when false, for neither. `CLOSED`: this call, or another one at the same time, closed it. `GONE_ALREADY`: it had ended before. `UNPROVEN`: a failure; call again. `WOULD_CLOSE`: in a dry run.',
     '`Proof` says how the end is known: `CLOSE_FRAME_ACCEPTED` by the kernel, or `SOCKET_DESTROYED`, each at the node that owned the connection; `ALREADY_ENDED`: that node had it no more; `NOT_LISTED`: the directory lists it no longer, or never did for this player; `OWNER_DEAD`: the node is proven dead. It is missing where a node of an earlier version does not say. `ClosedAt` is when the owner had the proof, by its clock.',
     'Each success is `CLOSED` or `GONE_ALREADY`, each failure `UNPROVEN`. In neither list are what `OWNER_DEAD` says, and ids of `ConnectionIds` that the player does not have, which are `GONE_ALREADY` and `NOT_LISTED`.',
   ],
+  furtherActions: ({ BlockUntil, BlockSeconds }: OrderInput) =>
+    (BlockUntil ?? BlockSeconds) === undefined ? [] : [BLOCK_ACTION],
   handler(call) {
     const { input, services, change } = call;
     const request = requestOf(input);
     if (request === undefined) return disconnectAsModelled(call);
     const disconnected = services.players.disconnect(nameOf(input), change, request);
-    return andThen(disconnected, ({ successes, failures, connections }) => ({
+    return andThen(disconnected, ({ successes, failures, connections, block }) => ({
       DisconnectSuccesses: successes,
       DisconnectFailures: failures,
+      ...(request.block !== undefined && { Blocked: block !== undefined, BlockedUntil: block?.until }),
       ...(connections !== undefined && { OperationId: change.requestId, Connections: connections.map(toConnection) }),
     }));
   },

@@ -9,7 +9,7 @@ const reason = string({ min: 1, max: 64, pattern: TRIMMED_PATTERN });
 const message = string({ min: 1, max: 500 });
 const locale = string({ min: 2, max: 35, pattern: '^[A-Za-z0-9-]+$' });
 const messages = map(locale, message, { min: 1, max: 20 });
-const evidence = string({ min: 1, max: 4_000 });
+const evidence = string({ min: 1, max: 4_096 });
 
 /** What is said of a bar. */
 export const wordingMembers = { Evidence: evidence, Message: message, Messages: messages, Reason: reason };

@@ -6,6 +6,7 @@ import type { ManagementClient } from '../management-client.ts';
 import { type PlayerInput, playerCommand } from '../player-call.ts';
 import { listAt, textAt, valueAt } from '../reply.ts';
 import { formatJson, formatTable } from '../table.ts';
+import { parseDurationSeconds } from '../times.ts';
 import { CommandError, type World } from '../world.ts';
 
 interface KickOptions {
@@ -14,6 +15,7 @@ interface KickOptions {
   readonly evidence?: string;
   readonly connection?: readonly string[];
   readonly except?: readonly string[];
+  readonly block?: string;
   readonly dryRun?: true;
 }
 
@@ -58,7 +60,8 @@ export function kickCommand(world: World): Command {
       );
     }
     const outcomes = listAt<Outcome>(reply, 'Connections');
-    world.stdout.write(isJson ? formatJson(reply) : describe(player, outcomes, textAt(reply, 'OperationId')));
+    const block = describeBlock(reply);
+    world.stdout.write(isJson ? formatJson(reply) : describe(player, outcomes, textAt(reply, 'OperationId')) + block);
     const unproven = outcomes.filter(({ Outcome: outcome }) => outcome === 'UNPROVEN').length;
     // The reply has been printed by now, so that scripts get it although the command fails.
     if (unproven === 0) return;
@@ -71,6 +74,7 @@ export function kickCommand(world: World): Command {
     .option('--evidence <text>', 'what the staff know of the matter; only the audit record gets it')
     .option('--connection <id>', 'close only this connection; may be given again', collect)
     .option('--except <id>', 'close all connections but this one; may be given again', collect)
+    .option('--block <duration>', 'keep the player out too, for 30m, 2h or 7d; "respark block" does it for good')
     .option('--dry-run', 'close nothing, and list what would be closed')
     .description('Close connections of a player, tell the player why, and report what became of each.')
     .addHelpText(
@@ -79,26 +83,30 @@ export function kickCommand(world: World): Command {
 Example:
   $ respark kick --game Demo --stage Dev --player demo-player --reason AFK --message "You were away for too long."
 
-It is not a ban: the player may connect again at once.
+Without --block it is not a ban: the player may connect again at once.
 Exit codes: 0 all have ended, or there were none; 1 some could not be proven closed, or the call failed; 2 wrong usage.`,
     );
   return command;
 }
 
 /** An earlier version ignores what it does not know, and would close what it must not. */
-async function checkServer(client: ManagementClient, { connection, except, dryRun }: KickOptions): Promise<void> {
-  if ((connection ?? except ?? dryRun) === undefined) return;
+async function checkServer(
+  client: ManagementClient,
+  { connection, except, block, dryRun }: KickOptions,
+): Promise<void> {
+  if ((connection ?? except ?? block ?? dryRun) === undefined) return;
   const features = listAt<string>(await client.call(getServerInfo, {}), 'Features');
   if (features.includes(FEATURE)) return;
   throw new CommandError(
-    'the server is of an earlier version, which would close all connections of the player; leave out --connection, --except and --dry-run',
+    'the server is of an earlier version, which would close all connections of the player and no more; leave out --connection, --except, --block and --dry-run',
   );
 }
 
-function orderOf({ reason, message, evidence, connection, except, dryRun }: KickOptions) {
+function orderOf({ reason, message, evidence, connection, except, block, dryRun }: KickOptions) {
   return {
     ...{ Reason: reason, Message: message, Evidence: evidence },
     ...{ ConnectionIds: connection, ExceptConnectionIds: except, DryRun: dryRun, Details: true },
+    ...(block !== undefined && { BlockSeconds: parseDurationSeconds('--block', block) }),
   };
 }
 
@@ -112,6 +120,13 @@ function describe({ PlayerId: player }: PlayerInput, outcomes: readonly Outcome[
     proof === undefined ? '' : (PROOFS[proof] ?? proof),
   ]);
   return `${printable(`player ${player}: ${count(outcomes.length)} ${record}`)}\n${formatTable(rows)}`;
+}
+
+/** Until when the player is kept out; nothing unless a block was asked for. */
+function describeBlock(reply: unknown): string {
+  const isBlocked = valueAt(reply, ['Blocked']);
+  if (isBlocked === undefined) return '';
+  return isBlocked === true ? `  blocked until ${printable(textAt(reply, 'BlockedUntil'))}\n` : '  not blocked\n';
 }
 
 function count(connections: number): string {

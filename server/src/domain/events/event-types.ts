@@ -38,6 +38,7 @@ export const EVENT_TYPES = {
       actor: text('Who has called.'),
       closed: number('How many connections are proven closed.'),
       unproven: number('How many are not.'),
+      reasonCode: optional(text('The game’s own code for the reason, if the call gave one.')),
     },
   },
   'player.blocked': {

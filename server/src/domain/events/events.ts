@@ -28,7 +28,12 @@ export interface EventConnection {
 
 /** How a connection has ended: by this node, with the name of a close code, or by the player's side, with a code. */
 export type ConnectionEnd =
-  | { readonly name: CloseName; readonly text?: string | undefined; readonly facts?: CloseFacts | undefined }
+  | {
+      readonly name: CloseName;
+      readonly text?: string | undefined;
+      readonly facts?: CloseFacts | undefined;
+      readonly reasonCode?: string | undefined;
+    }
   | { readonly code: number };
 
 export interface ConnectionEvents {
@@ -152,11 +157,12 @@ export function createEvents({
 
 function describeEnd(end: ConnectionEnd) {
   if ('code' in end) return { code: end.code, close: 'client' };
-  const { name, text, facts } = end;
+  const { name, text, facts, reasonCode } = end;
   return {
     code: closeCode(name),
     close: name,
     ...(text === undefined ? {} : { reason: text }),
+    ...(reasonCode === undefined ? {} : { reasonCode }),
     ...(facts?.requestId === undefined ? {} : { requestId: facts.requestId }),
   };
 }

@@ -39,10 +39,15 @@ export interface BarChanges {
     kind: BarRecord['kind'],
     scope: BarredScope,
     terms: NewTerms,
-    change: Change,
+    asked: {
+      readonly change: Pick<Change, 'actor' | 'requestId'>;
+      readonly isDetailed?: boolean | undefined;
+      /** Called when the bar is stored, and so will be enforced whatever comes next. */
+      readonly stored?: () => void;
+    },
   ): Promise<{ readonly record: BarRecord; readonly ended: DisconnectResult }>;
-  /** Says whether the bar held until now. */
-  lift(kind: BarRecord['kind'], scope: BarredScope): Promise<boolean>;
+  /** Says whether the bar held until now; calls `lifted` if so, as soon as that is stored. */
+  lift(kind: BarRecord['kind'], scope: BarredScope, lifted?: () => void): Promise<boolean>;
   /** The bar, if it holds. */
   find(kind: BarRecord['kind'], scope: BarredScope): Promise<BarRecord | undefined>;
   /** Throws `validation` for a time that has passed. */
@@ -77,7 +82,8 @@ export function createBarChanges({
       return { gameId: game.id };
     },
 
-    async set(kind, scope, { reason = '', messages = {}, evidence = '', ...terms }, { actor, requestId }) {
+    async set(kind, scope, { reason = '', messages = {}, evidence = '', ...terms }, asked) {
+      const { actor, requestId } = asked.change;
       const { gameId, stageId, playerId } = scope;
       const { until, signedInBefore, endsConnections } = terms;
       const asOf = enforcement.standing();
@@ -85,18 +91,21 @@ export function createBarChanges({
         ...{ name: barName(kind, scope), kind, gameId, stageId, playerId, until, signedInBefore, endsConnections },
         ...{ reason, messages, evidence, actor, requestId, createdAt: Math.floor(clock.now()) },
       });
-      const ended = await enforcement.bring(record, asOf);
+      asked.stored?.();
+      const ended = await enforcement.bring(record, asOf, asked);
       return { record: { ...record, isEnforced: ended.failures.length === 0 }, ended };
     },
 
-    async lift(kind, scope) {
+    async lift(kind, scope, onLifted) {
       const name = barName(kind, scope);
       const asOf = enforcement.standing();
       const before = await store.bars.find(name);
       const lifted = before && (await store.bars.lift(name, Math.floor(clock.now())));
       if (before === undefined || lifted === undefined) return false;
+      const held = holds(before);
+      if (held) onLifted?.();
       await enforcement.bring(lifted, asOf);
-      return holds(before);
+      return held;
     },
 
     async find(kind, scope) {

@@ -16,7 +16,13 @@ const LOOKED_AT_ONCE = 100;
 const REMOVED_AT_ONCE = 500;
 const STAGES_AT_ONCE = 20;
 
-const NOBODY: DisconnectResult = { successes: [], failures: [] };
+const NOBODY: DisconnectResult = { successes: [], failures: [], connections: [] };
+
+/** What the result of one that brings a bar has. */
+interface Detail {
+  /** Whether it has the outcome of each connection, where the bar is about a player in one stage. */
+  readonly isDetailed?: boolean | undefined;
+}
 
 /**
  * Brings bars from the store to the directory. The order makes what is promised: a bar is stored, then acknowledged by the
@@ -33,7 +39,7 @@ export interface BarEnforcement extends BackgroundWork {
    * Brings what was just written. Throws an `internal` that may be tried again when the directory does not take it in time;
    * the nodes then go on by themselves.
    */
-  bring(record: BarRecord, asOf: Standing): Promise<DisconnectResult>;
+  bring(record: BarRecord, asOf: Standing, detail?: Detail): Promise<DisconnectResult>;
 }
 
 export function createBarEnforcement({
@@ -60,7 +66,7 @@ export function createBarEnforcement({
 
   const endConnections = createEndConnections({ store, cluster, disconnect, clock });
 
-  async function enforce(record: BarRecord, asOf: Standing): Promise<DisconnectResult> {
+  async function enforce(record: BarRecord, asOf: Standing, detail: Detail = {}): Promise<DisconnectResult> {
     const { name, version, state } = record;
     const { target, bar } = markerOf(record);
     const { disconnectDeadlineMs: timeoutMs } = settings;
@@ -72,7 +78,8 @@ export function createBarEnforcement({
     }
     // One that has ended meanwhile is brought too: what it took the place of may last longer.
     await withTimeout(cluster.setBar(target, bar, asOf), timeoutMs, clock);
-    const ended = await withTimeout(endConnections(record, deadline - clock.monotonic()), timeoutMs, clock);
+    const ending = endConnections(record, deadline - clock.monotonic(), detail);
+    const ended = await withTimeout(ending, timeoutMs, clock);
     // A connection whose end is not proven is asked for again, by whichever node comes first.
     if (ended.failures.length === 0) await store.bars.markEnforced(name, version);
     return ended;
@@ -109,9 +116,9 @@ export function createBarEnforcement({
     name: 'bars',
     standing,
     start: look,
-    async bring(record, asOf) {
+    async bring(record, asOf, detail) {
       try {
-        return await enforce(record, asOf);
+        return await enforce(record, asOf, detail);
       } catch (cause) {
         const { name } = record;
         if (!isClosing) void background.run(name, () => attempt(name));
@@ -143,7 +150,7 @@ function createEndConnections({
   disconnect: Disconnect;
   clock: Clock;
 }) {
-  return async (record: BarRecord, timeoutMs: number): Promise<DisconnectResult> => {
+  return async (record: BarRecord, timeoutMs: number, { isDetailed }: Detail): Promise<DisconnectResult> => {
     const { kind, gameId, stageId, playerId, requestId, messages, until, endsConnections } = record;
     if (!endsConnections || (until !== undefined && until <= clock.now())) return NOBODY;
     const text = messages[''];
@@ -153,8 +160,9 @@ function createEndConnections({
     }
     const close = kind === 'block' ? ('blocked' as const) : undefined;
     const order = { requestId, reason: text, close, farewell: farewellOf(record) };
-    const end = (id: string) => disconnect({ player: { stageId: id, playerId }, order, timeoutMs: timeoutMs * 0.9 });
-    if (stageId !== undefined) return await end(stageId);
+    const call = { order, timeoutMs: timeoutMs * 0.9 };
+    const end = (id: string) => disconnect({ ...call, player: { stageId: id, playerId } });
+    if (stageId !== undefined) return await disconnect({ ...call, player: { stageId, playerId }, isDetailed });
     const ended: DisconnectResult[] = [];
     let after: string | undefined;
     do {

@@ -6,13 +6,9 @@ import type { Audit, Change } from '../audit.ts';
 import type { Page, PageRequest, Paginate } from '../pagination.ts';
 import type { BarChanges, Duration, NamedPlace, Wording } from './bar-changes.ts';
 import { farewellOf } from './bars.ts';
+import type { BlockedPlayer, Blocking } from './blocking.ts';
 import type { DisconnectResult } from './disconnect.ts';
-import { checkFarewell } from './disconnect-request.ts';
-
-/** A player in a stage, or in all stages of the game. */
-export interface BlockedPlayer extends NamedPlace {
-  readonly playerId: string;
-}
+import { checkFarewell, detailsOf } from './disconnect-request.ts';
 
 /** A bar and the name of its stage. */
 export type Block = BarRecord & { readonly stageName?: string | undefined };
@@ -53,6 +49,7 @@ const LONGEST_TOKEN_MS = 3_650 * 86_400_000;
 
 export function createBlocks({
   store,
+  blocking,
   changes,
   audit,
   paginate,
@@ -60,6 +57,7 @@ export function createBlocks({
   settings,
 }: {
   store: { readonly bars: Pick<Store['bars'], 'list'>; readonly stages: Pick<Store['stages'], 'findById'> };
+  blocking: Blocking;
   changes: BarChanges;
   audit: Audit;
   paginate: Paginate;
@@ -71,29 +69,23 @@ export function createBlocks({
     playerId: player.playerId,
   });
 
-  const about = ({ playerId }: BlockedPlayer, change: Change): Change => ({ playerId, ...change });
-
-  const checkWords = (kind: BarRecord['kind'], { reason = '', messages = {} }: Wording, until?: number) =>
-    checkFarewell(farewellOf({ kind, reason, messages, until }), settings);
-
-  async function block(player: BlockedPlayer, asked: Wording & Duration, change: Change) {
-    const until = changes.endOf(asked);
-    checkWords('block', asked, until);
-    const terms = { ...asked, until, signedInBefore: undefined, endsConnections: true };
-    const { record, ended } = await changes.set('block', await getScope(player), terms, change);
-    return { block: record, ended };
-  }
+  const about = ({ playerId }: BlockedPlayer, change: Change, details: Change['details'] = {}): Change => ({
+    ...{ playerId, ...change },
+    ...(Object.keys(details).length > 0 && { details: { ...change.details, ...details } }),
+  });
 
   return {
-    block: (player, asked, change) =>
-      audit.around(
-        about(player, change),
-        () => block(player, asked, change),
+    async block(player, asked, change) {
+      const terms = blocking.termsOf(asked);
+      const { evidence } = terms;
+      return await audit.around(
+        about(player, change, detailsOf({ farewell: blocking.farewell(terms), evidence })),
+        () => blocking.block(player, terms, change),
         ({ ended }) => ended,
-      ),
+      );
+    },
 
-    unblock: (player, change) =>
-      audit.around(about(player, change), async () => await changes.lift('block', await getScope(player))),
+    unblock: (player, change) => audit.around(about(player, change), () => blocking.unblock(player, change)),
 
     async get(player) {
       const found = await changes.find('block', await getScope(player));
@@ -117,19 +109,22 @@ export function createBlocks({
       return { ...page, items: page.items.map((bar) => ({ ...bar, stageName: names.get(bar.stageId ?? '') })) };
     },
 
-    revokeTokens: (player, { keepsConnections, ...wording }, change) =>
-      audit.around(
-        about(player, change),
+    async revokeTokens(player, { keepsConnections, ...wording }, change) {
+      const { reason = '', messages = {}, evidence } = wording;
+      const farewell = farewellOf({ kind: 'revocation', reason, messages, until: undefined });
+      checkFarewell(farewell, settings);
+      return await audit.around(
+        about(player, change, detailsOf({ farewell, evidence })),
         async () => {
-          checkWords('revocation', wording);
           const scope = await getScope(player);
           const now = Math.floor(clock.now());
           const times = { until: now + LONGEST_TOKEN_MS, signedInBefore: now };
           const terms = { ...wording, ...times, endsConnections: !keepsConnections };
-          const { record, ended } = await changes.set('revocation', scope, terms, change);
+          const { record, ended } = await changes.set('revocation', scope, terms, { change });
           return { revocation: record, ended };
         },
         ({ ended }) => ended,
-      ),
+      );
+    },
   };
 }

@@ -7,11 +7,14 @@ import type { Metrics } from '../../metrics.ts';
 import type { PlayerKey, SignedInPlayer } from '../../player-key.ts';
 import type { RandomBytes } from '../../random.ts';
 import { EMPTY_RUNTIME_ID } from '../../runtime-id.ts';
+import type { BarRecord } from '../../store/bars.ts';
 import type { Store } from '../../store/store.ts';
 import type { Audit, Change } from '../audit.ts';
 import type { Events } from '../events/events.ts';
 import type { RuntimeName } from '../runtime/message.ts';
 import { activeStage, findStage, isBeingDeleted } from '../stages.ts';
+import type { Wording } from './bar-changes.ts';
+import type { Blocking, BlockTerms } from './blocking.ts';
 import { type CreateToken, createCreateToken } from './create-token.ts';
 import { listConnections, orUnavailable } from './directory-look-up.ts';
 import { createDisconnect, type DisconnectResult } from './disconnect.ts';
@@ -70,10 +73,14 @@ export interface Players {
    * Closes every connection of the player, or those that the request selects, and says of each whether its end is proven.
    * Throws `not_found` for a stage that is unknown or being deleted, `validation` for a request that contradicts itself, and
    * `internal` when the directory cannot say what there is to close: never an empty success. Answers within
-   * `disconnectDeadlineMs` whatever the owners do. A dry run, which closes nothing, is on record too.
+   * `disconnectDeadlineMs` whatever the owners do. With a block, it is `Blocks.block` with the outcome of each connection, and
+   * one record has both. A dry run, which closes nothing, is on record too.
    */
-  disconnect(player: NamedPlayer, change: Change, request?: DisconnectRequest): MaybePromise<DisconnectResult>;
+  disconnect(player: NamedPlayer, change: Change, request?: DisconnectRequest): MaybePromise<DisconnectedPlayer>;
 }
+
+/** What came of a disconnect, and the block that was made before, if the request asked for one. */
+export type DisconnectedPlayer = DisconnectResult & { readonly block?: BarRecord | undefined };
 
 export function createPlayers({
   store,
@@ -81,6 +88,7 @@ export function createPlayers({
   cluster,
   tokens,
   providerTokens,
+  blocking,
   events,
   clock,
   random,
@@ -96,6 +104,7 @@ export function createPlayers({
   cluster: Cluster;
   tokens: PlayerTokens;
   providerTokens: ProviderTokens;
+  blocking: Pick<Blocking, 'termsOf' | 'farewell' | 'block'>;
   events: Pick<Events, 'emit'>;
   clock: Clock;
   random: RandomBytes;
@@ -119,21 +128,30 @@ export function createPlayers({
 
   const end = inSteps(function* (
     named: NamedPlayer,
-    { requestId, actor }: Pick<Change, 'requestId' | 'actor'>,
+    change: Change,
     request: DisconnectRequest | undefined,
-  ): Steps<DisconnectResult> {
+    terms: BlockTerms | undefined,
+  ): Steps<DisconnectedPlayer> {
+    const { requestId, actor } = change;
     const startedAt = clock.monotonic();
     const spentMs = () => clock.monotonic() - startedAt;
     try {
-      const player = yield* settled(getKey(named, settings.disconnectDeadlineMs));
-      const timeoutMs = settings.disconnectDeadlineMs - spentMs();
-      const order = { requestId, reason: request?.closeText, farewell: request?.farewell };
-      const { selection, isDryRun, isDetailed } = request ?? {};
-      const result = yield* settled(disconnect({ player, order, timeoutMs, selection, isDryRun, isDetailed }));
+      const { selection, isDryRun, isDetailed, farewell } = request ?? {};
+      let result: DisconnectedPlayer;
+      if (terms !== undefined && !isDryRun) {
+        const { block, ended } = yield* settled(blocking.block(named, terms, change, { isDetailed }));
+        result = { ...ended, block };
+      } else {
+        const player = yield* settled(getKey(named, settings.disconnectDeadlineMs));
+        const timeoutMs = settings.disconnectDeadlineMs - spentMs();
+        const order = { requestId, reason: request?.closeText, farewell };
+        result = yield* settled(disconnect({ player, order, timeoutMs, selection, isDryRun, isDetailed }));
+      }
       if (isDryRun) return result;
       const [closed, unproven] = [result.successes.length, result.failures.length];
       metrics.disconnected({ durationMs: spentMs(), successes: closed, failures: unproven });
-      events.emit({ type: 'player.disconnect_called', ...named, data: { requestId, actor, closed, unproven } });
+      const data = { requestId, actor, closed, unproven, reasonCode: farewell?.reason };
+      events.emit({ type: 'player.disconnect_called', ...named, data });
       return result;
     } catch (error) {
       if (!isCallersMistake(error)) metrics.disconnected('failed');
@@ -170,15 +188,23 @@ export function createPlayers({
 
     disconnect(named, change, request) {
       if (request !== undefined) checkDisconnectRequest(request, settings);
-      const details = request && detailsOf(request);
+      const terms = request?.block && blocking.termsOf({ ...wordingOf(request), ...request.block });
+      const told = terms === undefined ? request : { ...request, farewell: blocking.farewell(terms) };
+      const details = told && detailsOf(told);
       return audit.around(
         // V8 adds members to a copy many times as slowly as it makes the copy, so the new ones come first.
         details === undefined
           ? { playerId: named.playerId, ...change }
           : { playerId: named.playerId, ...change, details: { ...change.details, ...details } },
-        () => end(named, change, request),
+        () => end(named, change, request, terms),
         ({ successes, failures }) => ({ successes, failures }),
       );
     },
   };
+}
+
+/** What a request tells the player, as bars have it. */
+function wordingOf({ farewell = {}, evidence }: DisconnectRequest): Wording {
+  const { reason, message, messages } = farewell;
+  return { reason, messages: { ...messages, ...(message !== undefined && { '': message }) }, evidence };
 }

@@ -26,7 +26,7 @@ export function createStageAccess({ changes, audit }: { changes: BarChanges; aud
     close: (stage, { sendsAway, ...asked }, change) =>
       audit.around(change, async () => {
         const terms = { ...asked, until: changes.endOf(asked), signedInBefore: undefined, endsConnections: sendsAway };
-        return (await changes.set('closure', await changes.getPlace(stage), terms, change)).record;
+        return (await changes.set('closure', await changes.getPlace(stage), terms, { change })).record;
       }),
 
     open: (stage, change) =>
