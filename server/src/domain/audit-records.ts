@@ -1,7 +1,7 @@
 import type { AuditFilter, AuditOrder, AuditPosition, AuditReader, AuditRecord } from '../store/audit/audit-log.ts';
 import type { Page, PageRequest, PageTokens } from './pagination.ts';
 
-export type { AuditRecord } from '../store/audit/audit-log.ts';
+export type { AuditedConnection, AuditRecord } from '../store/audit/audit-log.ts';
 
 /** The record of what was changed, and by whom. */
 export interface AuditRecords {

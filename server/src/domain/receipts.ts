@@ -1,6 +1,6 @@
 import { type Clock, withTimeout } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
-import type { AuditItemPlace, AuditLog, PlacedRecord } from '../store/audit/audit-log.ts';
+import type { AuditedConnection, AuditItemPlace, AuditLog, PlacedRecord } from '../store/audit/audit-log.ts';
 import type { Installation } from './installation.ts';
 import { RECEIPT_TYPE, type ReceiptPayload } from './receipt-verification.ts';
 
@@ -84,7 +84,7 @@ function payloadOf(
 ): ReceiptPayload {
   const { requestId, at, cause, actor, operation, resource, playerId, details = {}, outcome } = record;
   const told = Object.entries(details).filter(([name]) => !NOT_IN_RECEIPTS.includes(name.toLowerCase()));
-  const { error, ...facts } = outcome ?? {};
+  const { error, connections, ...facts } = outcome ?? {};
   const result = error === undefined ? 'done' : 'failed';
   return {
     version: 1,
@@ -92,8 +92,23 @@ function payloadOf(
     ...namesOf(resource),
     ...(playerId !== undefined && { player: playerId }),
     ...(told.length > 0 && { details: Object.fromEntries(told) }),
-    outcome: outcome === undefined ? null : { result, ...(error !== undefined && { error }), ...facts },
+    outcome:
+      outcome === undefined
+        ? null
+        : {
+            ...{ result, ...(error !== undefined && { error }), ...facts },
+            ...(connections !== undefined && { connections: connections.map(toConnection) }),
+          },
     chain: { id: chain.id, writer: chain.writer, intent: linkOf(chain.intent), outcome: linkOf(chain.outcome) },
+  };
+}
+
+/** Times are for people and for other programs, as the receipt's own is. */
+function toConnection({ closedAt, createdAt, ...facts }: AuditedConnection) {
+  return {
+    ...facts,
+    ...(closedAt !== undefined && { closedAt: new Date(closedAt).toISOString() }),
+    ...(createdAt !== undefined && { createdAt: new Date(createdAt).toISOString() }),
   };
 }
 

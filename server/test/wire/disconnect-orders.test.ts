@@ -181,7 +181,12 @@ test('[ws] a disconnect with a block keeps the player out from before its connec
   const { Reason, Evidence, RequestId } = block.json.Block as Record<string, string>;
   assert.deepEqual([Reason, Evidence, RequestId], ['CHEATING', 'clip 7', json.OperationId]);
   const records = (await rawCall(server, 'GET', `/respark/audit-record?PlayerId=${one.playerId}`)).json.AuditRecords;
-  const [record, ...others] = records as readonly { Operation: string; Details: unknown }[];
+  const [record, ...others] = records as readonly {
+    readonly Operation: string;
+    readonly Details: unknown;
+    readonly Outcome: { readonly Connections?: unknown };
+  }[];
+  assert.deepEqual(record?.Outcome.Connections, json.Connections, 'the record has what the reply had');
   const details = { reason: 'CHEATING', told: 'Wait', until: BlockUntil, block: 'true', evidence: 'clip 7' };
   assert.deepEqual([record?.Operation, record?.Details], ['DisconnectPlayer', details]);
   assert.equal(others.length, 1, 'the dry run');

@@ -1,4 +1,4 @@
-import type { AuditRecord } from '../../domain/audit-records.ts';
+import type { AuditedConnection, AuditRecord } from '../../domain/audit-records.ts';
 import { COMMON_ERRORS } from '../operation.ts';
 import { maxResults, NAME_PATTERN, nextToken, playerId } from '../operations/shapes.ts';
 import { wireErrorOf } from '../reply.ts';
@@ -10,7 +10,12 @@ const text = string({ min: 0, max: 2_048 });
 const connectionIds = list(string({ min: 1, max: 36 }));
 const dateTime = timestamp();
 
+const connections = list(
+  structure({ ClosedAt: dateTime, Created: dateTime, Id: text, Node: text, Outcome: text, Proof: text }),
+);
+
 const outcome = structure({
+  Connections: connections,
   ConnectionsClosed: connectionIds,
   ConnectionsNotProvenClosed: connectionIds,
   DurationMicroseconds: integer({ min: 0 }),
@@ -53,6 +58,7 @@ export const listAuditRecords = ownOperation({
     'Lists what was changed, by which principal (`Actor`, such as an access key id), from where and with what outcome. Records are listed newest first unless `Order` says otherwise; `Since` is inclusive, `Until` is exclusive.',
     'Calls that no policy allows are listed with `AccessDeniedException`; `Details` have the action. The first ten different ones of a key in a minute have a record each. Repetitions, and what exceeds the ten, are counted: at the end of the minute one record for each has the `count`, beside what the latest of these calls asked for.',
     'Changes that were made on the server’s machine are listed too: `CreateAccessKey`, `RevokeAccessKey`, `RotateRootAccessKey`, `RotateSecretKey`, `RestoreBackup` and `CopyStore` by commands, `CreateRootAccessKey` by the first start, and `ChangeRootAccessKey` by a start with another root key in its settings than the last. Their `Actor` is the user of the operating system, such as `uid=1000(alice)`; `policySha256` in the `Details` of a new key is the SHA-256 of its policy document.',
+    '`Connections` in the `Outcome` of a DisconnectPlayer that asked for details has what its reply had, so that a record tells how the end of each connection was proven.',
     'If a record has no `Outcome`, the outcome of the change is unknown: it is still under way, or the server stopped before recording it.',
     'One call examines at most 5,000 records, so a page may have few records, or none, and still have a `NextToken`.',
     'The log covers all games, so policies cannot restrict the call to one: its only resource is `*`. As in IAM, an `Allow` of all actions, or one with `NotAction`, includes it, and a `Deny` on a game does not hide the records of that game: deny `respark:ListAuditRecords` to keys that must not read them.',
@@ -104,14 +110,27 @@ function toDetails({
 }
 
 /** Durations are whole microseconds, because the API's numbers are integers. */
-function toOutcome({ error, durationMs, successes, failures }: NonNullable<AuditRecord['outcome']>) {
+function toOutcome({ error, durationMs, successes, failures, connections: each }: NonNullable<AuditRecord['outcome']>) {
   const { status, name } = error === undefined ? { status: 200, name: undefined } : wireErrorOf(error);
   return {
+    Connections: each?.map(toConnection),
     ConnectionsClosed: successes,
     ConnectionsNotProvenClosed: failures,
     DurationMicroseconds: Math.round(durationMs * 1_000),
     Error: name,
     Status: status,
+  };
+}
+
+/** Outcomes and proofs have the names that the reply of DisconnectPlayer gives them. */
+function toConnection({ id, outcome, proof, closedAt, node, createdAt }: AuditedConnection) {
+  return {
+    ClosedAt: closedAt,
+    Created: createdAt,
+    Id: id,
+    Node: node,
+    Outcome: outcome.toUpperCase(),
+    Proof: proof?.toUpperCase(),
   };
 }
 

@@ -98,6 +98,7 @@ interface AuditRecord {
     readonly Status: number;
     readonly Error?: string;
     readonly DurationMicroseconds: number;
+    readonly Connections?: readonly Readonly<Record<string, string>>[];
     readonly ConnectionsClosed?: readonly string[];
     readonly ConnectionsNotProvenClosed?: readonly string[];
   };
@@ -174,6 +175,9 @@ function forScripts(record: AuditRecord): object {
             durationMs: outcome.DurationMicroseconds / 1_000,
             successes: outcome.ConnectionsClosed,
             failures: outcome.ConnectionsNotProvenClosed,
+            connections: outcome.Connections?.map(({ Id, Outcome, Proof, ClosedAt, Node, Created }) => ({
+              ...{ id: Id, outcome: Outcome, proof: Proof, closedAt: ClosedAt, node: Node, created: Created },
+            })),
           },
   };
 }

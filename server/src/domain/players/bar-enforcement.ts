@@ -16,7 +16,7 @@ const LOOKED_AT_ONCE = 100;
 const REMOVED_AT_ONCE = 500;
 const STAGES_AT_ONCE = 20;
 
-const NOBODY: DisconnectResult = { successes: [], failures: [], connections: [] };
+const NOBODY: DisconnectResult = { successes: [], failures: [] };
 
 /** What the result of one that brings a bar has. */
 interface Detail {
@@ -152,7 +152,9 @@ function createEndConnections({
 }) {
   return async (record: BarRecord, timeoutMs: number, { isDetailed }: Detail): Promise<DisconnectResult> => {
     const { kind, gameId, stageId, playerId, requestId, messages, until, endsConnections } = record;
-    if (!endsConnections || (until !== undefined && until <= clock.now())) return NOBODY;
+    if (!endsConnections || (until !== undefined && until <= clock.now())) {
+      return isDetailed ? { ...NOBODY, connections: [] } : NOBODY;
+    }
     const text = messages[''];
     if (playerId === undefined) {
       if (stageId !== undefined) await cluster.requestAll('send_away', { stageId, text, until }, timeoutMs);

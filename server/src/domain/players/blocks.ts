@@ -8,7 +8,7 @@ import type { BarChanges, Duration, NamedPlace, Wording } from './bar-changes.ts
 import { farewellOf } from './bars.ts';
 import type { BlockedPlayer, Blocking } from './blocking.ts';
 import type { DisconnectResult } from './disconnect.ts';
-import { checkFarewell, detailsOf } from './disconnect-request.ts';
+import { checkFarewell, detailsOf, onRecord } from './disconnect-request.ts';
 
 /** A bar and the name of its stage. */
 export type Block = BarRecord & { readonly stageName?: string | undefined };
@@ -81,7 +81,7 @@ export function createBlocks({
       return await audit.around(
         about(player, change, detailsOf({ farewell: blocking.farewell(terms), evidence })),
         () => blocking.block(player, terms, change),
-        ({ ended }) => ended,
+        ({ ended }) => onRecord(ended),
       );
     },
 
@@ -123,7 +123,7 @@ export function createBlocks({
           const { record, ended } = await changes.set('revocation', scope, terms, { change });
           return { revocation: record, ended };
         },
-        ({ ended }) => ended,
+        ({ ended }) => onRecord(ended),
       );
     },
   };

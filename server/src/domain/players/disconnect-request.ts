@@ -1,8 +1,9 @@
 import { encode, FAREWELL } from '@respark/protocol';
 import type { FarewellWords } from '../../disconnect-order.ts';
 import { ServiceError } from '../../errors.ts';
+import type { AuditOutcome } from '../../store/audit/audit-log.ts';
 import type { Duration } from './bar-changes.ts';
-import type { ConnectionSelection } from './disconnect.ts';
+import type { ConnectionSelection, DisconnectResult } from './disconnect.ts';
 
 /** What a call may ask of a disconnect, beside the player. */
 export interface DisconnectRequest {
@@ -80,6 +81,17 @@ export function detailsOf(request: DisconnectRequest): Readonly<Record<string, s
     ...(evidence !== undefined && { evidence }),
   };
   return Object.keys(details).length === 0 ? undefined : details;
+}
+
+/** What the audit record says of the result: the outcome of each connection where the request asked for it. */
+export function onRecord({
+  successes,
+  failures,
+  connections,
+}: DisconnectResult): Omit<AuditOutcome, 'error' | 'durationMs'> {
+  if (connections === undefined) return { successes, failures };
+  const each = connections.map(({ connectionId: id, ...facts }) => ({ id, ...facts }));
+  return { successes, failures, connections: each };
 }
 
 function detailsOfFarewell({ reason, message, messages = {}, until }: FarewellWords): Record<string, string> {

@@ -18,7 +18,7 @@ import type { Blocking, BlockTerms } from './blocking.ts';
 import { type CreateToken, createCreateToken } from './create-token.ts';
 import { listConnections, orUnavailable } from './directory-look-up.ts';
 import { createDisconnect, type DisconnectResult } from './disconnect.ts';
-import { checkDisconnectRequest, type DisconnectRequest, detailsOf } from './disconnect-request.ts';
+import { checkDisconnectRequest, type DisconnectRequest, detailsOf, onRecord } from './disconnect-request.ts';
 import { createIdentify, type NotIdentified } from './identify.ts';
 import type { PlayerTokens, Session } from './player-tokens.ts';
 import type { ProviderTokens } from './provider-tokens.ts';
@@ -197,7 +197,7 @@ export function createPlayers({
           ? { playerId: named.playerId, ...change }
           : { playerId: named.playerId, ...change, details: { ...change.details, ...details } },
         () => end(named, change, request, terms),
-        ({ successes, failures }) => ({ successes, failures }),
+        onRecord,
       );
     },
   };

@@ -65,10 +65,13 @@ export function testAuditLog({ open, openReader }: AuditLogs): void {
       { ...game, outcome: undefined },
     ]);
     await auditLog.finish(game, { error: 'conflict', durationMs: 0.5 });
-    await auditLog.finish(player, { ...SAMPLE_OUTCOME, successes: ['a', 'b'], failures: [] });
+    const connections = [
+      { id: 'a', outcome: 'closed', proof: 'socket_destroyed', closedAt: 7, node: 'n', createdAt: 5 },
+    ];
+    await auditLog.finish(player, { ...SAMPLE_OUTCOME, successes: ['a', 'b'], failures: [], connections });
     const outcomes = (await findRecords(auditLog)).map(({ outcome }) => outcome);
     assert.deepEqual(JSON.parse(JSON.stringify(outcomes)), [
-      { durationMs: 1.234, successes: ['a', 'b'], failures: [] },
+      { durationMs: 1.234, successes: ['a', 'b'], failures: [], connections },
       { error: 'conflict', durationMs: 0.5 },
     ]);
     assert.equal(outcomes[0]?.error, undefined);

@@ -34,6 +34,20 @@ export interface AuditOutcome {
   /** The connection ids that a disconnect listed. */
   readonly successes?: readonly string[] | undefined;
   readonly failures?: readonly string[] | undefined;
+  /** What became of each connection, where the call has asked. */
+  readonly connections?: readonly AuditedConnection[] | undefined;
+}
+
+/** A connection that a disconnect was about. */
+export interface AuditedConnection {
+  readonly id: string;
+  readonly outcome: string;
+  /** How its end is known; missing where nothing proves it. */
+  readonly proof?: string | undefined;
+  /** By the clock of the node that owned it. */
+  readonly closedAt?: number | undefined;
+  readonly node?: string | undefined;
+  readonly createdAt?: number | undefined;
 }
 
 /** The outcome is missing, and not known, when the server stopped or could not write after the intent. */
