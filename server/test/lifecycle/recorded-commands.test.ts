@@ -20,6 +20,11 @@ const READING = [
   'identity check',
   'env',
   'logs',
+  'events',
+  'blocks',
+  'maintenance status',
+  'webhooks list',
+  'webhooks get',
   'unpack',
   'pack',
   'aws-model',
@@ -44,7 +49,8 @@ const COPYING = ['store copy'];
 /** Commands that change something only by calls of the API, each of which leaves a record. */
 const CALLING = [
   ...['disconnect', 'import', 'deploy', 'dev', 'send', 'export', 'generate', 'api', 'drain', 'token'],
-  'identity set',
+  ...['identity set', 'kick', 'block', 'unblock', 'revoke-tokens', 'maintenance on', 'maintenance off'],
+  ...['webhooks create', 'webhooks update', 'webhooks delete', 'webhooks replay', 'webhooks test'],
 ];
 
 const POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"gamesparks:GetGame","Resource":"*"}]}';
