@@ -1,6 +1,5 @@
 import type { Clock } from '../clock.ts';
 
-const SLOW_MS = 20;
 const MAX_KILLS = 3;
 const WINDOW_MS = 60_000;
 const PAUSE_MS = 60_000;
@@ -25,9 +24,8 @@ export class Offences {
     this.#clock = clock;
   }
 
-  /** Whether the stage's invocations take long on average. */
-  isSlow(stageId: string): boolean {
-    return (this.#stages.get(stageId)?.averageMs ?? 0) >= SLOW_MS;
+  averageMs(stageId: string): number {
+    return this.#stages.get(stageId)?.averageMs ?? 0;
   }
 
   /** How much longer the stage is paused; 0 when it is not. */

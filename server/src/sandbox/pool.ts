@@ -20,6 +20,9 @@ const STACK_MEGABYTES = 16;
 /** Many times what the largest configuration takes. */
 const LOAD_TIMEOUT_MS = 5_000;
 
+/** A stage whose invocations take longer on average leaves a thread to the others, if there is more than one. */
+const SLOW_MS = 20;
+
 interface Job {
   readonly invocation: Invocation;
   readonly inputJson: string;
@@ -43,8 +46,6 @@ interface Thread {
   job: Job | undefined;
   /** Whether the script of the job waits for the answer to a call. */
   isWaiting: boolean;
-  /** Whether it gives way to all other threads; this stays so. */
-  isYielding: boolean;
   startedAt: number;
   /** Loads that the thread has been sent and has not answered, the first first. */
   readonly loading: Loading[];
@@ -141,7 +142,6 @@ export class SandboxPool implements Sandbox {
       isReady: false,
       job: undefined,
       isWaiting: false,
-      isYielding: false,
       startedAt: 0,
       loading: [],
       cancelWatchdog: () => {},
@@ -169,10 +169,10 @@ export class SandboxPool implements Sandbox {
 
   #runNext(): void {
     for (const thread of this.#threads) {
-      if (this.#queue.size === 0) return;
       if (!thread.isReady || thread.job !== undefined) continue;
-      const job = this.#takeJob((stageId) => this.#mayRun(stageId, thread));
-      if (job !== undefined) this.#run(thread, job);
+      const job = this.#takeJob((stageId) => this.#mayRun(stageId));
+      if (job === undefined) return;
+      this.#run(thread, job);
     }
     this.#runOnSpare();
   }
@@ -194,28 +194,14 @@ export class SandboxPool implements Sandbox {
     }
   }
 
-  /** Stages that are slow leave one thread to the others. */
-  #mayRun(stageId: string, thread: Thread): boolean {
-    if (!this.#offences.isSlow(stageId)) return true;
-    const most = Math.max(1, this.#settings.scriptThreads - 1);
-    if ((this.#running.get(stageId) ?? 0) >= most) return false;
-    return thread.isYielding || [...this.#threads].filter(({ isYielding }) => isYielding).length < most;
-  }
-
-  /**
-   * Has a thread that runs a slow stage give way to all others, the server's own among them: a script that computes without
-   * a pause would make each of them wait for some milliseconds. Other stages are offered the other threads first.
-   */
-  #yield(thread: Thread): void {
-    if (thread.isYielding || !this.#threads.delete(thread)) return;
-    thread.isYielding = true;
-    this.#threads.add(thread);
-    this.#send(thread, { kind: 'yield' });
+  #mayRun(stageId: string): boolean {
+    const running = this.#running.get(stageId) ?? 0;
+    const { scriptThreads } = this.#settings;
+    return running === 0 || running < scriptThreads - 1 || this.#offences.averageMs(stageId) < SLOW_MS;
   }
 
   #run(thread: Thread, job: Job): void {
     const { stageId } = job.invocation.runtime;
-    if (this.#offences.isSlow(stageId)) this.#yield(thread);
     thread.job = job;
     thread.startedAt = this.#clock.monotonic();
     this.#running.set(stageId, (this.#running.get(stageId) ?? 0) + 1);

@@ -8,7 +8,6 @@ import { withHint } from './hints.ts';
 import { hasMoreValues } from './json-values.ts';
 import type { Ending, ScriptFailure, ScriptLine } from './sandbox.ts';
 import type { FromThread, ThreadData, ThreadLimits, ToThread } from './thread-messages.ts';
-import { lowerPriority } from './thread-priority.ts';
 
 const WARM_UP_INVOCATIONS = 100;
 const SEED_BYTES = 16;
@@ -63,19 +62,8 @@ export class ScriptThread {
     // Messages are handled one after the other, although making a guest takes an await.
     this.#last = this.#warmUp();
     this.#port.on('message', (message: ToThread) => {
-      this.#last = this.#last.then(() => this.#handle(message));
+      this.#last = this.#last.then(() => (message.kind === 'load' ? this.#load(message) : this.#invoke(message)));
     });
-  }
-
-  #handle(message: ToThread): Promise<void> | void {
-    switch (message.kind) {
-      case 'load':
-        return this.#load(message);
-      case 'yield':
-        return lowerPriority();
-      case 'invoke':
-        return this.#invoke(message);
-    }
   }
 
   /** The first guest of a thread takes ten times as long as the next. */

@@ -27,8 +27,6 @@ export type ToThread =
       readonly gameId: string;
       readonly scripts: ReadonlyMap<string, string>;
     }
-  /** From now on the thread gives way to all others. */
-  | { readonly kind: 'yield' }
   | { readonly kind: 'invoke'; readonly runtimeId: string; readonly handler: string; readonly inputJson: string };
 
 export type FromThread =

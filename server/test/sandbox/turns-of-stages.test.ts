@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { loadSettings } from '../../src/config/config.ts';
@@ -73,26 +72,6 @@ test('a stage whose scripts never end by themselves does not keep a thread from 
     for (const kind of await Promise.all(endless)) assert.match(kind, handler === 'Stuck' ? /stopped|busy/ : /stopped/);
     assert.equal(await invoke('other', 'p', 'Good'), 'returned');
   }
-});
-
-/** The nice values of this process's threads (proc(5)), the lowest priority last. */
-function niceValues(): number[] {
-  const stats = readdirSync('/proc/self/task').map((id) => readFileSync(`/proc/self/task/${id}/stat`, 'utf8'));
-  const fields = stats.map((stat) => stat.slice(stat.lastIndexOf(')') + 2).split(' '));
-  return fields.map((field) => Number(field[16])).sort((a, b) => a - b);
-}
-
-test('a thread that runs a slow stage yields the processor to all others', {
-  skip: process.platform !== 'linux' && 'a priority is that of a thread on Linux only',
-}, async (t) => {
-  const { invoke } = await open(t, 2);
-  const before = niceValues();
-  await invoke('other', 'p', 'Good');
-  assert.deepEqual(niceValues(), before);
-  await Promise.all([1, 2, 3].map((index) => invoke('slow', `p${index}`, 'Endless')));
-  const lowest = before.at(-1) ?? 0;
-  assert.equal(niceValues().filter((value) => value > lowest).length, 1);
-  assert.equal(await invoke('other', 'p', 'Good'), 'returned');
 });
 
 for (const kind of ['slow', 'fast']) {

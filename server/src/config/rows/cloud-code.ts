@@ -6,7 +6,7 @@ const rows = {
     default: 2,
     min: 1,
     max: 64,
-    help: 'Threads that run the scripts of games. With two or more, the scripts of one stage that take long leave one to the others; on Linux, the threads that run such scripts have a lower priority.',
+    help: 'Threads that run the scripts of games. With two or more, the scripts of one stage that take long leave one to the others.',
   }),
   scriptMaxTicks: integer({
     default: 500,
