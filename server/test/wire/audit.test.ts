@@ -124,6 +124,7 @@ async function makeEveryChange(server: TestServer) {
     operation: 'DeleteSnapshot',
     resource: `${shop}/snapshot/${spare.Snapshot?.Id}`,
   });
+  made.push(...(await makeLiveChanges(server)));
   const disconnect = new DisconnectPlayerCommand({ ...stage, PlayerId: 'p-1' });
   await note('DisconnectPlayer', `${live}/player/p-1`, sdk.send(disconnect));
   await note('DeleteStage', live, sdk.send(new DeleteStageCommand(stage)));
@@ -134,6 +135,36 @@ async function makeEveryChange(server: TestServer) {
   const requestId = String(drained.headers['x-amzn-requestid']);
   made.push({ requestId, operation: 'DrainNode', resource: `node/${node}` });
   return { made, secrets: ['words', new URL(S3Url).pathname.split('/')[2] ?? ''] };
+}
+
+/** The changes that keep players out of the stage and let them in again, and those of a webhook. */
+async function makeLiveChanges(server: TestServer) {
+  const made: { readonly requestId: string; readonly operation: string; readonly resource: string }[] = [];
+  async function note(operation: string, resource: string, method: string, path: string, body?: object) {
+    const { headers, status, json, message } = await rawCall(server, method, `/respark/game/Shop${path}`, { body });
+    assert.equal(status, 200, `${operation}: ${message}`);
+    made.push({ requestId: String(headers['x-amzn-requestid']), operation, resource });
+    return json;
+  }
+
+  const [shop, live] = [`${ARN}/Shop`, `${ARN}/Shop/stage/Live`];
+  for (const [suffix, path, resource] of [
+    ['', '/stage/Live/player/p-1', `${live}/player/p-1`],
+    ['InGame', '/player/p-1', shop],
+  ] as const) {
+    await note(`BlockPlayer${suffix}`, resource, 'POST', `${path}/block`, {});
+    await note(`UnblockPlayer${suffix}`, resource, 'DELETE', `${path}/block`);
+    await note(`RevokePlayerTokens${suffix}`, resource, 'POST', `${path}/token/revocation`);
+  }
+  await note('CloseStageToPlayers', live, 'POST', '/stage/Live/closure', {});
+  await note('OpenStageToPlayers', live, 'DELETE', '/stage/Live/closure');
+  const { Webhook } = await note('CreateWebhook', shop, 'POST', '/webhook', { Url: 'https://hooks.example/respark' });
+  const path = `/webhook/${(Webhook as { Id: string }).Id}`;
+  await note('UpdateWebhook', shop, 'PATCH', path, { Description: 'words', IsEnabled: false });
+  await note('ReplayWebhook', shop, 'POST', `${path}/replay`, { Since: '2026-01-01T00:00:00Z' });
+  await note('TestWebhook', shop, 'POST', `${path}/test`);
+  await note('DeleteWebhook', shop, 'DELETE', path);
+  return made;
 }
 
 test('[aws-sdk] every operation that changes something leaves a record in the store and in the log', async (t) => {
@@ -149,7 +180,7 @@ test('[aws-sdk] every operation that changes something leaves a record in the st
   );
   for (const { actor, sourceAddress, playerId, operation, outcome } of records) {
     assert.deepEqual([actor, sourceAddress], [ROOT.accessKeyId, '127.0.0.1']);
-    assert.equal(playerId, /Player/.test(operation) ? 'p-1' : undefined);
+    assert.equal(playerId, /Player(?!s$)/.test(operation) ? 'p-1' : undefined);
     assert.ok(outcome, operation);
     assert.equal(outcome.error, undefined, operation);
   }
