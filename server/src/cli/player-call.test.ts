@@ -160,6 +160,14 @@ describe('kick', () => {
     assert.match(world.err(), /^1 connection could not be proven closed/);
   });
 
+  it('exits with 1 when there is no receipt to write, and says how to get it later', async (t) => {
+    const { world, requests } = await serveReply(t, { body: { ...replyOf('CLOSED'), ReceiptMissing: 'Try again.' } });
+    assert.equal(await world.run('kick', ...PLAYER, '--receipt', '/nowhere/receipt.jws'), 1);
+    assert.equal(JSON.parse(requests[0]?.body ?? '').Receipt, true);
+    assert.match(world.out(), /closed {2}c0/);
+    assert.match(world.err(), /call is done, but its receipt is not there yet: Try again\. \(respark receipt get op\)/);
+  });
+
   it('does not ask a server that would close what it must not', async (t) => {
     for (const option of [['--dry-run'], ['--connection', 'a'], ['--except', 'a'], ['--block', '2h']]) {
       const { world, requests } = await serveReply(t, { body: { Features: ['audit-records'] } });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { createWorkplace, RESPARK } from '../support/process.ts';
@@ -157,13 +157,19 @@ describe('a kick by the command', () => {
     assert.match(audit.stdout, /evidence: seen by 7/);
 
     const json = await place.respark(['kick', ...DEMO_STAGE, '--player', bystander.playerId, '--json']);
-    const { Connections: connections, OperationId: operation } = JSON.parse(json.stdout);
+    const { Connections: connections, OperationId: operation, Receipt: receipt } = JSON.parse(json.stdout);
+    assert.match(receipt, /^ey[\w.-]+$/);
     assert.match(operation, UUID);
     assert.deepEqual([connections[0].Id, connections[0].Outcome], [bystander.connectionId, 'CLOSED']);
     assert.equal((await bystander.closed).code, 4500);
 
-    const blocked = await place.respark(['kick', ...who, '--block', '2h']);
+    const blocked = await place.respark(['kick', ...who, '--block', '2h', '--receipt', 'receipt.jws']);
     assert.match(blocked.stdout, /\n? {2}blocked until 2\S+Z\n$/);
+    const { stdout: key } = await place.respark(['receipt', 'key', '--pem']);
+    writeFileSync(join(place.directory, 'receipts.pem'), key);
+    const verified = await place.respark(['receipt', 'verify', 'receipt.jws', '--key', 'receipts.pem']);
+    assert.deepEqual([verified.exitCode, verified.stderr], [0, '']);
+    assert.match(verified.stdout, /^ {2}block {4}true$/m);
     assert.match((await place.respark(['blocks', ...DEMO_STAGE])).stdout, /demo-player/);
   });
 });

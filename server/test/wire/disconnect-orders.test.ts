@@ -4,6 +4,7 @@ import { DisconnectPlayerCommand } from '@aws-sdk/client-gamesparks';
 import { FAREWELL, parseCloseReason } from '@respark/protocol';
 import { signRequest } from '../../src/api/signature/sigv4.ts';
 import type { Settings } from '../../src/config/config.ts';
+import { readReceipt, readReceiptKey } from '../../src/domain/receipt-verification.ts';
 import { createKey } from '../support/administration.ts';
 import { rawCall } from '../support/raw-call.ts';
 import {
@@ -26,6 +27,7 @@ interface Reply {
     readonly DisconnectSuccesses: readonly string[];
     readonly DisconnectFailures: readonly string[];
     readonly OperationId?: string;
+    readonly Receipt?: string;
     readonly Blocked?: boolean;
     readonly BlockedUntil?: string;
     readonly Connections?: readonly Readonly<Record<string, string>>[];
@@ -190,6 +192,22 @@ test('[ws] a disconnect with a block keeps the player out from before its connec
   const details = { reason: 'CHEATING', told: 'Wait', until: BlockUntil, block: 'true', evidence: 'clip 7' };
   assert.deepEqual([record?.Operation, record?.Details], ['DisconnectPlayer', details]);
   assert.equal(others.length, 1, 'the dry run');
+});
+
+test('a receipt that a call asks for is in its reply, and says what became of each connection', async (t) => {
+  const server = await startTestServer(t);
+  const player = await server.connect();
+  const { json } = await call(server, player.playerId, { Receipt: true, Reason: 'AFK', Message: 'Bye', Evidence: 'x' });
+  const { Pem } = (await rawCall(server, 'GET', '/respark/receipt-key')).json;
+  const { details, outcome, requestId } = readReceipt(json.Receipt ?? '', readReceiptKey(String(Pem)));
+  assert.deepEqual([requestId, details], [json.OperationId, { reason: 'AFK', told: 'Bye' }]);
+  const each = json.Connections?.map(({ Id, Outcome, Proof, ClosedAt, Node, Created }) => ({
+    ...{ id: Id, outcome: Outcome?.toLowerCase(), proof: Proof?.toLowerCase(), node: Node },
+    ...{ closedAt: ClosedAt, createdAt: Created },
+  }));
+  assert.deepEqual(outcome?.connections, each);
+  const later = await rawCall(server, 'GET', `/respark/receipt/${requestId}`);
+  assert.equal(later.json.Receipt, json.Receipt, 'a call has one receipt');
 });
 
 test('whoever may disconnect players, and not block them, cannot block them by disconnecting them', async (t) => {

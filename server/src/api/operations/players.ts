@@ -1,6 +1,7 @@
 import type { Arns } from '../../domain/arn.ts';
 import type { ConnectionOutcome } from '../../domain/players/disconnect.ts';
 import type { DisconnectRequest } from '../../domain/players/disconnect-request.ts';
+import type { ReceiptOrReason } from '../../domain/receipts.ts';
 import { andThen, type MaybePromise } from '../../maybe-promise.ts';
 import { additions, type Call, COMMON_ERRORS, operation } from '../operation.ts';
 import { durationMembers } from '../own-operations/block-shapes.ts';
@@ -66,6 +67,7 @@ const ORDER = {
   BlockUntil: durationMembers.Until,
   DryRun: boolean(),
   Details: boolean(),
+  Receipt: boolean(),
 } as const;
 
 type OrderInput = Value<StructureShape<typeof ORDER, never>>;
@@ -121,6 +123,8 @@ const orders = additions({
     OperationId: string({ min: 1, max: 64 }),
     Blocked: boolean(),
     BlockedUntil: dateTime,
+    Receipt: string({ min: 1, max: 4_194_304 }),
+    ReceiptMissing: string({ min: 1, max: 2_048 }),
     Connections: list(
       structure({
         Id: connectionId,
@@ -139,6 +143,7 @@ const orders = additions({
     '`ConnectionIds` closes only these connections of the player, `ExceptConnectionIds` all but these. `DryRun` closes nothing and lists what would be closed; both lists of the reply are then empty. It is on record as well, and is allowed to whom the call itself is.',
     '`BlockUntil`, or `BlockSeconds`, blocks the player from the stage as BlockPlayer does, before the connections are listed, and under the same record: none that the call does not list is welcomed later. The connections are closed with 4510 and `until`, and policies must allow `respark:BlockPlayer` too. The reply then has `Blocked`, which is false in a dry run, and `BlockedUntil`. It ends all connections of the player, so it goes with neither list of ids.',
     'The reply to a call with any of them has the `OperationId`, under which the call is on record, and `Connections`, oldest first; `Details` asks for both alone, or, when false, for neither. `CLOSED`: this call, or another one at the same time, closed it. `GONE_ALREADY`: it had ended before. `UNPROVEN`: a failure; call again. `WOULD_CLOSE`: in a dry run.',
+    '`Receipt` asks for the receipt of the call, which is then in the reply as `GetReceipt` would give it, for whoever may make the call. `ReceiptMissing` says why where it could not be made in time: the call is done all the same, and `GetReceipt` may give it later.',
     '`Proof` says how the end is known: `CLOSE_FRAME_ACCEPTED` by the kernel, or `SOCKET_DESTROYED`, each at the node that owned the connection; `ALREADY_ENDED`: that node had it no more; `NOT_LISTED`: the directory lists it no longer, or never did for this player; `OWNER_DEAD`: the node is proven dead. It is missing where a node of an earlier version does not say. `ClosedAt` is when the owner had the proof, by its clock.',
     'Each success is `CLOSED` or `GONE_ALREADY`, each failure `UNPROVEN`. In neither list are what `OWNER_DEAD` says, and ids of `ConnectionIds` that the player does not have, which are `GONE_ALREADY` and `NOT_LISTED`.',
   ],
@@ -149,14 +154,24 @@ const orders = additions({
     const request = requestOf(input);
     if (request === undefined) return disconnectAsModelled(call);
     const disconnected = services.players.disconnect(nameOf(input), change, request);
-    return andThen(disconnected, ({ successes, failures, connections, block }) => ({
+    const replied = andThen(disconnected, ({ successes, failures, connections, block }) => ({
       DisconnectSuccesses: successes,
       DisconnectFailures: failures,
       ...(request.block !== undefined && { Blocked: block !== undefined, BlockedUntil: block?.until }),
       ...(connections !== undefined && { OperationId: change.requestId, Connections: connections.map(toConnection) }),
     }));
+    if (input.Receipt !== true) return replied;
+    // The record is complete by now, whatever becomes of its receipt.
+    return andThen(replied, async (reply) => ({
+      ...reply,
+      ...toReceipt(await services.receipts.receiptFor(change.requestId)),
+    }));
   },
 });
+
+function toReceipt(made: ReceiptOrReason) {
+  return 'receipt' in made ? { Receipt: made.receipt } : { ReceiptMissing: made.missing };
+}
 
 function toConnection({ connectionId: id, outcome, proof, closedAt, node, createdAt }: ConnectionOutcome) {
   return {

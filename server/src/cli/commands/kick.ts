@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { disconnectPlayer } from '../../api/operations/players.ts';
 import { getServerInfo } from '../../api/own-operations/server.ts';
 import { printable } from '../../text.ts';
+import { writeOutputFile } from '../files.ts';
 import type { ManagementClient } from '../management-client.ts';
 import { type PlayerInput, playerCommand } from '../player-call.ts';
 import { listAt, textAt, valueAt } from '../reply.ts';
@@ -17,6 +18,8 @@ interface KickOptions {
   readonly except?: readonly string[];
   readonly block?: string;
   readonly dryRun?: true;
+  readonly receipt?: string;
+  readonly json?: true;
 }
 
 interface Outcome {
@@ -62,9 +65,13 @@ export function kickCommand(world: World): Command {
     const outcomes = listAt<Outcome>(reply, 'Connections');
     const block = describeBlock(reply);
     world.stdout.write(isJson ? formatJson(reply) : describe(player, outcomes, textAt(reply, 'OperationId')) + block);
+    const missing = await keepReceipt(reply, options);
     const unproven = outcomes.filter(({ Outcome: outcome }) => outcome === 'UNPROVEN').length;
     // The reply has been printed by now, so that scripts get it although the command fails.
-    if (unproven === 0) return;
+    if (unproven === 0) {
+      if (missing !== undefined) throw new CommandError(missing);
+      return;
+    }
     throw new CommandError(
       `${count(unproven)} could not be proven closed in time; run the command again, which is safe`,
     );
@@ -75,6 +82,7 @@ export function kickCommand(world: World): Command {
     .option('--connection <id>', 'close only this connection; may be given again', collect)
     .option('--except <id>', 'close all connections but this one; may be given again', collect)
     .option('--block <duration>', 'keep the player out too, for 30m, 2h or 7d; "respark block" does it for good')
+    .option('--receipt <file>', 'write the receipt of the call to this file; --json has it in any case')
     .option('--dry-run', 'close nothing, and list what would be closed')
     .description('Close connections of a player, tell the player why, and report what became of each.')
     .addHelpText(
@@ -102,10 +110,11 @@ async function checkServer(
   );
 }
 
-function orderOf({ reason, message, evidence, connection, except, block, dryRun }: KickOptions) {
+function orderOf({ reason, message, evidence, connection, except, block, dryRun, receipt, json }: KickOptions) {
   return {
     ...{ Reason: reason, Message: message, Evidence: evidence },
     ...{ ConnectionIds: connection, ExceptConnectionIds: except, DryRun: dryRun, Details: true },
+    ...((receipt !== undefined || json === true) && { Receipt: true }),
     ...(block !== undefined && { BlockSeconds: parseDurationSeconds('--block', block) }),
   };
 }
@@ -127,6 +136,19 @@ function describeBlock(reply: unknown): string {
   const isBlocked = valueAt(reply, ['Blocked']);
   if (isBlocked === undefined) return '';
   return isBlocked === true ? `  blocked until ${printable(textAt(reply, 'BlockedUntil'))}\n` : '  not blocked\n';
+}
+
+/** Writes the receipt where it was asked for; gives what to say when there is none. */
+async function keepReceipt(reply: unknown, { receipt: file }: KickOptions): Promise<string | undefined> {
+  if (file === undefined) return;
+  const missing = valueAt(reply, ['ReceiptMissing']);
+  if (missing === undefined) {
+    await writeOutputFile(file, `${textAt(reply, 'Receipt')}\n`);
+    return;
+  }
+  return printable(
+    `the call is done, but its receipt is not there yet: ${missing} (respark receipt get ${textAt(reply, 'OperationId')})`,
+  );
 }
 
 function count(connections: number): string {
