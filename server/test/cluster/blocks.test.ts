@@ -139,6 +139,14 @@ test('what one node is told by a command, the others do', { skip: whyNoCluster }
   assert.equal((await player.closed).code, 4510);
   await assert.rejects(third.connect({ token }), /4510/);
   assert.equal((await cluster.run(third, 'unblock', ...demo, '--player', player.playerId)).exitCode, 0);
+  const kick = ['kick', ...demo, '--player', player.playerId, '--block', '2h', '--reason', 'AFK', '--json'];
+  const back = await second.connect({ token });
+  const kicked = JSON.parse((await cluster.run(first, ...kick)).stdout);
+  assert.deepEqual([kicked.Blocked, kicked.Connections[0].Proof], [true, 'CLOSE_FRAME_ACCEPTED']);
+  assert.match(kicked.Receipt, /^ey/);
+  assert.equal((await back.closed).code, 4510);
+  await assert.rejects(third.connect({ token }), /4510/);
+  assert.equal((await cluster.run(third, 'unblock', ...demo, '--player', player.playerId)).exitCode, 0);
   const again = await second.connect({ token });
   assert.equal((await cluster.run(first, 'maintenance', 'on', ...demo, '--send-away')).exitCode, 0);
   assert.equal((await again.closed).code, 4000);

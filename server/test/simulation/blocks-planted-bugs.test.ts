@@ -2,7 +2,7 @@ import { test } from 'node:test';
 import { assertCaught, type PlantedBug } from './planting.ts';
 
 const SET = 'await withTimeout(cluster.setBar(target, bar, asOf), timeoutMs, clock);';
-const END = 'const ended = await withTimeout(endConnections(record, deadline - clock.monotonic()), timeoutMs, clock);';
+const END = 'const ended = await withTimeout(ending, timeoutMs, clock);';
 
 const BUGS: readonly (PlantedBug & { readonly firstSeed?: number })[] = [
   {
