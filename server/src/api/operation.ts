@@ -14,6 +14,7 @@ import type { Blocks } from '../domain/players/blocks.ts';
 import type { Players } from '../domain/players/players.ts';
 import type { StageAccess } from '../domain/players/stage-access.ts';
 import type { Receipts } from '../domain/receipts.ts';
+import type { Notifications } from '../domain/runtime/notifications.ts';
 import type { ServerInfo } from '../domain/server-info.ts';
 import type { Snapshots } from '../domain/snapshots.ts';
 import type { StageIdentities } from '../domain/stage-identities.ts';
@@ -34,6 +35,7 @@ export interface Services {
   readonly players: Pick<Players, 'connections' | 'createToken' | 'disconnect'>;
   readonly blocks: Blocks;
   readonly stageAccess: StageAccess;
+  readonly notifications: Notifications;
   readonly configurations: Configurations;
   readonly snapshots: Snapshots;
   readonly deployments: Pick<Deployments, 'start' | 'get' | 'list'>;

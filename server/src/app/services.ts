@@ -34,6 +34,7 @@ import type { ProviderTokens } from '../domain/players/provider-tokens.ts';
 import { createStageAccess } from '../domain/players/stage-access.ts';
 import { createTokenRenewal } from '../domain/players/token-renewal.ts';
 import { createGameAnswers } from '../domain/runtime/game-answers.ts';
+import { createNotifications } from '../domain/runtime/notifications.ts';
 import { createNotify } from '../domain/runtime/notify.ts';
 import type { Outside } from '../domain/runtime/outside.ts';
 import { createPrograms } from '../domain/runtime/programs.ts';
@@ -169,9 +170,10 @@ export function createServices({
     ...{ clock, random, log, metrics, settings },
   });
   const lines = createLineWriter({ stageLogs, clock, log });
+  const programs = createPrograms({ store, longWork, clock, log });
+  const notify = createNotify({ cluster, clock, log, settings });
   const answers = createGameAnswers({
-    programs: createPrograms({ store, longWork, clock, log }),
-    notify: createNotify({ cluster, clock, log, settings }),
+    ...{ programs, notify },
     disconnect: createScriptDisconnect({ players, arns, clock, random, settings }),
     ...{ ...cloudCode, lines, metrics, clock, random, log },
   });
@@ -214,6 +216,7 @@ export function createServices({
     bars,
     blocks: createBlocks({ store, blocking, changes, audit, paginate, clock, settings }),
     stageAccess: createStageAccess({ changes, audit }),
+    notifications: createNotifications({ store, audit, cluster, programs, notify, clock, log, settings }),
     scriptLines: lines,
     stageLogLines: createStageLogLines({ store, stageLogs }),
     /** Resumed at a start, and stopped before the backends. Deletions come first, because they close players. */

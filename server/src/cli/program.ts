@@ -30,6 +30,7 @@ import { logsCommand } from './commands/logs.ts';
 import { maintenanceCommand } from './commands/maintenance.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { nodesCommand } from './commands/nodes.ts';
+import { notifyCommand } from './commands/notify.ts';
 import { packCommand } from './commands/pack.ts';
 import { receiptCommand } from './commands/receipt.ts';
 import { restoreCommand } from './commands/restore.ts';
@@ -88,6 +89,7 @@ Settings are flags of "serve" or RESPARK_… variables; "respark config print" s
     blocksCommand,
     revokeTokensCommand,
     maintenanceCommand,
+    notifyCommand,
     importCommand,
     deployCommand,
     devCommand,

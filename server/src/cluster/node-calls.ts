@@ -49,7 +49,22 @@ export interface NodeCalls {
       readonly type: string;
       readonly payload: Readonly<Record<string, unknown>>;
     };
-    readonly reply: Readonly<Record<string, never>>;
+    readonly reply: {
+      /** How many of the connections it was written to. A node of an earlier version does not say. */
+      readonly reached?: number;
+    };
+  };
+  /** Sends a notification to everybody who is connected to the stage on this node. */
+  readonly notify_stage: {
+    readonly request: {
+      readonly stageId: string;
+      readonly type: string;
+      readonly payload: Readonly<Record<string, unknown>>;
+      /** Whether to send nothing, and only count. */
+      readonly isDryRun: boolean;
+    };
+    /** How many connections it was written to. */
+    readonly reply: { readonly reached: number };
   };
   /** Connections in the stage open on this runtime from now on. */
   readonly runtime_deployed: {

@@ -220,23 +220,25 @@ export class Connection {
     this.#sendText(text, Buffer.byteLength(text));
   }
 
-  #sendText(text: string, bytes: number): void {
+  /** Whether the connection is still there afterwards: what is too much for its outbox ends it. */
+  #sendText(text: string, bytes: number): boolean {
     const outboxBytes = this.#socket.bufferedBytes + bytes;
     this.#host.metrics.outbox(outboxBytes);
     if (outboxBytes > this.#host.settings.maxOutboxBytes) {
       this.#host.close(this, 'slow_consumer');
-      return;
+      return false;
     }
     this.#socket.send(text, bytes);
     this.#host.noteOutbox(this);
+    return !this.isStopped;
   }
 
   /**
    * Sends a notification, the text of its frame and that text's length in bytes of UTF-8, if the player has been welcomed:
-   * before that, clients expect none.
+   * before that, clients expect none. Returns whether it was written.
    */
-  notify(text: string, bytes: number): void {
-    if (this.#state === 'open' && this.#mayAct()) this.#sendText(text, bytes);
+  notify(text: string, bytes: number): boolean {
+    return this.#state === 'open' && this.#mayAct() && this.#sendText(text, bytes);
   }
 
   /**

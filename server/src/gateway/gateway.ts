@@ -20,6 +20,7 @@ import { paced } from './paced.ts';
 import type { PlayerSocket } from './player-socket.ts';
 import { answerSendAway, type ListingFault, refusalBy, returnHint } from './refusal.ts';
 import { createMakeRoom, type RoomSettings } from './room.ts';
+import { answerNotifyStage } from './stage-notifications.ts';
 
 export interface GatewaySettings extends RoomSettings {
   readonly authTimeoutMs: number;
@@ -138,6 +139,7 @@ export class Gateway implements ConnectionHost {
       metrics,
       settings,
     });
+    answerNotifyStage({ cluster, clock, ofStage: (stageId) => this.#membership.ofStage(stageId) });
     answerSendAway({
       ...{ cluster, random, ofStage: (stageId) => this.#membership.ofStage(stageId), now: () => clock.now() },
       end: (connection, why) => this.#end(connection, why),

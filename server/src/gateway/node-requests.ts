@@ -91,8 +91,7 @@ export function answerNodeRequests({
     // It may be long, and a player may have many connections.
     const text = encode({ kind: 'notification', type, payload });
     const bytes = Buffer.byteLength(text);
-    for (const id of connectionIds) membership.find(id)?.notify(text, bytes);
-    return {};
+    return { reached: connectionIds.filter((id) => membership.find(id)?.notify(text, bytes)).length };
   });
 
   cluster.answer('close_stage', async ({ stageId }) => {

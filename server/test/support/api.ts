@@ -134,7 +134,7 @@ export async function openApi(
   };
 
   const arns = createArns({ region: 'us-east-1', accountId: '123456789012' });
-  const { games, stages, stageIdentities, blocks, stageAccess, eventRecords, webhooks } = domain;
+  const { games, stages, stageIdentities, blocks, stageAccess, notifications, eventRecords, webhooks } = domain;
   const { resourceTags, auditRecords, stageLogLines, clusterNodes } = domain;
 
   const pipeline = createPipeline({
@@ -147,6 +147,7 @@ export async function openApi(
       players,
       blocks,
       stageAccess,
+      notifications,
       resourceTags,
       auditRecords,
       auditChains: auditLog.chain,

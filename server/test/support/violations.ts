@@ -55,6 +55,8 @@ const VALID: Record<string, unknown> = {
   IsEnabled: true,
   RotateSecret: false,
   Types: 'connection.closed',
+  Type: 'Custom.Game.Starts',
+  DryRun: true,
 };
 
 interface Violation {

@@ -15,6 +15,7 @@ import {
 } from './blocks.ts';
 import { listEvents, watchEvents } from './events.ts';
 import { drainNode, listNodes } from './nodes.ts';
+import { sendNotificationToPlayer, sendNotificationToStage } from './notifications.ts';
 import { createPlayerToken } from './player-tokens.ts';
 import { getReceipt, getReceiptKey } from './receipts.ts';
 import { getServerInfo } from './server.ts';
@@ -61,6 +62,8 @@ export const OWN_OPERATIONS: readonly Operation[] = [
   openStageToPlayers,
   revokePlayerTokens,
   revokePlayerTokensInGame,
+  sendNotificationToPlayer,
+  sendNotificationToStage,
   unblockPlayer,
   unblockPlayerInGame,
   getWebhook,

@@ -5,7 +5,8 @@ import { shown } from '../../text.ts';
 export const ROLES = {
   viewer: 'sees everything but the audit log, and changes nothing',
   moderator: 'sees players’ connections, disconnects and blocks players',
-  operator: 'sees everything, disconnects and blocks players, closes stages, deploys, changes stages and tags',
+  operator:
+    'sees everything, disconnects, blocks and notifies players, closes stages, deploys, changes stages and tags',
   developer:
     'sees everything but the audit log, changes configurations, makes snapshots, generates code, deploys and plays as any player',
   admin: 'does everything, including what makes and deletes games and stages',
@@ -79,6 +80,8 @@ export const GRANTS: Readonly<Record<string, Grant>> = {
   'respark:OpenStageToPlayers': grant('stage', 'operator'),
   'respark:RevokePlayerTokens': grant('stage', 'moderator', 'operator'),
   'respark:RevokePlayerTokensInGame': grant('stages', 'moderator', 'operator'),
+  'respark:SendNotificationToPlayer': grant('stage', 'operator'),
+  'respark:SendNotificationToStage': grant('stage', 'operator'),
   'respark:UnblockPlayer': grant('stage', 'moderator', 'operator'),
   'respark:UnblockPlayerInGame': grant('stages', 'moderator', 'operator'),
   // Whoever has a player's token can play as the player, as whoever deploys scripts can.

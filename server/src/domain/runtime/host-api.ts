@@ -44,7 +44,7 @@ export interface HostApiParts {
     reason: string | undefined,
   ) => Promise<DisconnectResult>;
   /** Sends a notification to every connection of the player, on any node. */
-  readonly notify: (player: PlayerKey, type: string, payload: Readonly<Record<string, unknown>>) => Promise<void>;
+  readonly notify: (player: PlayerKey, type: string, payload: Readonly<Record<string, unknown>>) => Promise<unknown>;
   /** Has the event's handler run for the same player, after this one. */
   readonly raise: (context: CallContext, type: string, payload: Readonly<Record<string, unknown>>) => void;
 }

@@ -5,11 +5,27 @@ import type { PlayerKey } from '../../player-key.ts';
 import { listConnections } from '../players/directory-look-up.ts';
 import { idsByOwner } from '../players/disconnect.ts';
 
+/** How far a notification has come at one node. */
+export interface NodeReach {
+  readonly node: string;
+  /**
+   * The connections that it was written to. Undefined when the node did not say: it may have sent it to all, some or none
+   * of its connections.
+   */
+  readonly connections: number | undefined;
+}
+
 /**
  * Sends a notification on every connection of the player, on any node. Resolves when the nodes have taken it; one that
- * does not is logged. Throws `internal` when the directory does not say where the player is connected.
+ * does not is logged. Throws `internal` when the directory does not say where the player is connected. A dry run sends
+ * nothing, and counts what the directory lists.
  */
-export type Notify = (player: PlayerKey, type: string, payload: Readonly<Record<string, unknown>>) => Promise<void>;
+export type Notify = (
+  player: PlayerKey,
+  type: string,
+  payload: Readonly<Record<string, unknown>>,
+  options?: { readonly isDryRun: boolean },
+) => Promise<readonly NodeReach[]>;
 
 export function createNotify({
   cluster,
@@ -22,15 +38,18 @@ export function createNotify({
   log: Log;
   settings: { readonly disconnectDeadlineMs: number };
 }): Notify {
-  return async (player, type, payload) => {
+  return async (player, type, payload, options) => {
     const { entries } = await listConnections({ cluster, clock, player, timeoutMs });
-    const asked = [...idsByOwner(entries)].map(async ([node, connectionIds]) => {
+    const asked = [...idsByOwner(entries)].map(async ([node, connectionIds]): Promise<NodeReach> => {
+      if (options?.isDryRun) return { node, connections: connectionIds.length };
       try {
-        await cluster.request(node, 'notify', { player, connectionIds, type, payload }, timeoutMs);
+        const { reached } = await cluster.request(node, 'notify', { player, connectionIds, type, payload }, timeoutMs);
+        return { node, connections: reached };
       } catch (error) {
         log.warn({ err: error, node, type }, 'a node did not take a notification');
+        return { node, connections: undefined };
       }
     });
-    await Promise.all(asked);
+    return await Promise.all(asked);
   };
 }
