@@ -4,6 +4,7 @@ import { EVERY_OPERATION } from '../server/dist/src/api/every-operation.js';
 import { OPERATIONS } from '../server/dist/src/api/operations/index.js';
 import { OWN_OPERATIONS } from '../server/dist/src/api/own-operations/index.js';
 import { REFUSALS, WIRE_ERRORS } from '../server/dist/src/api/reply.js';
+import { REHEARSAL_RULES } from '../server/dist/src/cli/rehearsal-rules.js';
 import { SETTING_GROUPS } from '../server/dist/src/config/config.js';
 import { actionsOf, GRANTS, ROLES } from '../server/dist/src/domain/access/roles.js';
 import { createArns } from '../server/dist/src/domain/arn.js';
@@ -58,6 +59,7 @@ const documents = {
   'docs/metrics.md': metrics(),
   'docs/operations.md': operations(),
   'docs/policies.md': policies(),
+  'docs/rehearsal.md': rehearsal(),
   'docs/webhooks.md': webhooks(),
 };
 
@@ -255,6 +257,22 @@ key is made, so that no part of a policy is silently ignored:`,
 - As in IAM, a Deny on a stage does not protect it from \`gamesparks:DeleteGame\`, whose resource is the game, nor does it hide
   the stage's game key from \`gamesparks:ListStages\`. Deny those on the game too.`,
   );
+}
+
+/** The page about rehearsals is written by hand, but for the rules. */
+function rehearsal() {
+  const page = readFileSync('docs/rehearsal.md', 'utf8');
+  const [, before, after] =
+    /^(.*\n<!-- generated rules begin here -->\n).*(\n<!-- generated rules end here -->\n.*)$/s.exec(page) ?? [];
+  if (before === undefined) throw new Error('docs/rehearsal.md has lost the comments around its generated rules');
+  const rows = REHEARSAL_RULES.map(({ name, meaning, expected, sentence }) => [
+    code(name),
+    meaning,
+    { back: 'come back', away: 'stay away' }[expected],
+    sentence,
+  ]);
+  const head = ['name', 'what happens to the client', 'it must', 'because the protocol says'];
+  return `${before}\n${table(head, rows)}\n${after}`;
 }
 
 /** The page about webhooks is written by hand, but for the types of events. */

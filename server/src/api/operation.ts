@@ -12,6 +12,7 @@ import type { GeneratedCodeJobs } from '../domain/generated-code-jobs.ts';
 import type { Nodes } from '../domain/nodes.ts';
 import type { Blocks } from '../domain/players/blocks.ts';
 import type { Players } from '../domain/players/players.ts';
+import type { Rehearsals } from '../domain/players/rehearsals.ts';
 import type { StageAccess } from '../domain/players/stage-access.ts';
 import type { Receipts } from '../domain/receipts.ts';
 import type { Notifications } from '../domain/runtime/notifications.ts';
@@ -36,6 +37,7 @@ export interface Services {
   readonly blocks: Blocks;
   readonly stageAccess: StageAccess;
   readonly notifications: Notifications;
+  readonly rehearsals: Rehearsals;
   readonly configurations: Configurations;
   readonly snapshots: Snapshots;
   readonly deployments: Pick<Deployments, 'start' | 'get' | 'list'>;

@@ -31,6 +31,7 @@ import { createDisconnect } from '../domain/players/disconnect.ts';
 import { createPlayerTokens } from '../domain/players/player-tokens.ts';
 import { createPlayers } from '../domain/players/players.ts';
 import type { ProviderTokens } from '../domain/players/provider-tokens.ts';
+import { createRehearsals } from '../domain/players/rehearsals.ts';
 import { createStageAccess } from '../domain/players/stage-access.ts';
 import { createTokenRenewal } from '../domain/players/token-renewal.ts';
 import { createGameAnswers } from '../domain/runtime/game-answers.ts';
@@ -68,6 +69,7 @@ type ServicesSettings = ConfigurationsParts['settings'] &
     readonly playerTokenLifetimeMs: number;
     readonly disconnectDeadlineMs: number;
     readonly maxFrameBytes: number;
+    readonly heartbeatMs: number;
     readonly scriptDisconnectsPerSecond: number;
     readonly eventsMaxWatchers: number;
     readonly redisUrl: string | undefined;
@@ -216,6 +218,7 @@ export function createServices({
     bars,
     blocks: createBlocks({ store, blocking, changes, audit, paginate, clock, settings }),
     stageAccess: createStageAccess({ changes, audit }),
+    rehearsals: createRehearsals({ store, audit, cluster, clock, settings }),
     notifications: createNotifications({ store, audit, cluster, programs, notify, clock, log, settings }),
     scriptLines: lines,
     stageLogLines: createStageLogLines({ store, stageLogs }),

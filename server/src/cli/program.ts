@@ -33,6 +33,7 @@ import { nodesCommand } from './commands/nodes.ts';
 import { notifyCommand } from './commands/notify.ts';
 import { packCommand } from './commands/pack.ts';
 import { receiptCommand } from './commands/receipt.ts';
+import { rehearseCommand } from './commands/rehearse.ts';
 import { restoreCommand } from './commands/restore.ts';
 import { revokeTokensCommand } from './commands/revoke-tokens.ts';
 import { sendCommand } from './commands/send.ts';
@@ -94,6 +95,7 @@ Settings are flags of "serve" or RESPARK_… variables; "respark config print" s
     deployCommand,
     devCommand,
     sendCommand,
+    rehearseCommand,
     logsCommand,
     exportCommand,
     generateCommand,

@@ -1,6 +1,7 @@
 import type { DisconnectOrder, ProvenEnd } from '../disconnect-order.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { PlayerKey } from '../player-key.ts';
+import type { RehearsalOrder } from '../rehearsal-order.ts';
 
 /**
  * What one node may ask another: one row per kind, with its request and its reply. The folder that owns the subject
@@ -65,6 +66,17 @@ export interface NodeCalls {
     };
     /** How many connections it was written to. */
     readonly reply: { readonly reached: number };
+  };
+  /** Ends or disturbs one connection as an accident would, for a rehearsal. */
+  readonly rehearse: {
+    readonly request: RehearsalOrder;
+    readonly reply: {
+      /** False when the connection has already ended. */
+      readonly isPlayed: boolean;
+      /** When it began, milliseconds since 1970, and the code of the close frame, where there is one. */
+      readonly at?: number;
+      readonly code?: number;
+    };
   };
   /** Connections in the stage open on this runtime from now on. */
   readonly runtime_deployed: {

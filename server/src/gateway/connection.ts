@@ -275,6 +275,11 @@ export class Connection {
     });
   }
 
+  /** Has the socket neither read nor write until the connection ends, which then comes without a close frame. */
+  silence(): void {
+    this.#socket.silence();
+  }
+
   /** Ends the socket now, because its peer did not take the close frame in time. */
   destroy(): void {
     this.#socket.destroy();

@@ -19,6 +19,7 @@ import { Outboxes } from './outboxes.ts';
 import { paced } from './paced.ts';
 import type { PlayerSocket } from './player-socket.ts';
 import { answerSendAway, type ListingFault, refusalBy, returnHint } from './refusal.ts';
+import { answerRehearse } from './rehearsal.ts';
 import { createMakeRoom, type RoomSettings } from './room.ts';
 import { answerNotifyStage } from './stage-notifications.ts';
 
@@ -139,6 +140,11 @@ export class Gateway implements ConnectionHost {
       metrics,
       settings,
     });
+    answerRehearse({
+      ...{ cluster, clock, find: (id) => this.#membership.find(id) },
+      end: (connection, why) => this.#end(connection, why),
+      silence: (connection, forMs) => this.#silence(connection, forMs),
+    });
     answerNotifyStage({ cluster, clock, ofStage: (stageId) => this.#membership.ofStage(stageId) });
     answerSendAway({
       ...{ cluster, random, ofStage: (stageId) => this.#membership.ofStage(stageId), now: () => clock.now() },
@@ -255,6 +261,13 @@ export class Gateway implements ConnectionHost {
 
   #sendBack(connection: Connection): void {
     this.close(connection, 'draining', undefined, returnHint(this.#random));
+  }
+
+  /** The player's silence then has no consequence, so that only the client can find out that something is wrong. */
+  #silence(connection: Connection, forMs: number): void {
+    this.#heartbeats.delete(connection);
+    connection.silence();
+    this.clock.after(forMs, () => this.close(connection, 'abnormal'));
   }
 
   /** Resolves when every player has been closed and has gone. */

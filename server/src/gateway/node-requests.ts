@@ -1,13 +1,13 @@
-import { encode, FAREWELL } from '@respark/protocol';
+import { encode } from '@respark/protocol';
 import { type Clock, withTimeout } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import type { DisconnectOrder, FarewellWords } from '../disconnect-order.ts';
+import type { DisconnectOrder } from '../disconnect-order.ts';
 import { all, andThen, type MaybePromise, orElse } from '../maybe-promise.ts';
 import type { Metrics } from '../metrics.ts';
 import type { PlayerKey } from '../player-key.ts';
 import type { Connection, Why } from './connection.ts';
+import { farewellFrame } from './farewell-frame.ts';
 import type { Membership } from './membership.ts';
-import type { TextFrame } from './player-socket.ts';
 
 /** Stops a connection in this turn. Settles when its end is proven and the directory no longer lists it. */
 type End = (connection: Connection, why: Why) => MaybePromise<void>;
@@ -111,9 +111,4 @@ function whyOf({ requestId, reason: text, close, farewell: words }: DisconnectOr
   if (close !== 'blocked') return { name: 'disconnected', ...said, facts: { requestId } };
   const until = words?.until;
   return { name: close, ...said, facts: { requestId, ...(until !== undefined && { until }) } };
-}
-
-function farewellFrame(words: FarewellWords, requestId: string): TextFrame {
-  const text = encode({ kind: 'notification', type: FAREWELL, payload: { ...words, requestId } });
-  return { text, bytes: Buffer.byteLength(text) };
 }

@@ -25,6 +25,9 @@ export interface PlayerSocket {
    */
   close(code: number, reason: string, settle: (proof: SocketProof) => void, last?: TextFrame): void;
 
+  /** From now on neither reads nor writes, as if the network were gone. Only closing, which then destroys it, is left. */
+  silence(): void;
+
   /** Ends the socket now and drops what is unsent. Calls the `settle` of `close` if that is still to come. */
   destroy(): void;
 }

@@ -56,6 +56,10 @@ export class SimulatedSocket implements PlayerSocket {
     if (!this.#isClosing && !this.isGone) this.#write('ping');
   }
 
+  silence(): void {
+    throw new Error('no rehearsal is simulated');
+  }
+
   close(code: number, reason: string, settle: (proof: SocketProof) => void, last?: TextFrame): void {
     this.stoppedAt ??= this.#world.history.tick();
     this.#settle = settle;

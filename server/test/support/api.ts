@@ -134,7 +134,8 @@ export async function openApi(
   };
 
   const arns = createArns({ region: 'us-east-1', accountId: '123456789012' });
-  const { games, stages, stageIdentities, blocks, stageAccess, notifications, eventRecords, webhooks } = domain;
+  const { games, stages, stageIdentities, blocks, stageAccess, notifications, rehearsals, eventRecords, webhooks } =
+    domain;
   const { resourceTags, auditRecords, stageLogLines, clusterNodes } = domain;
 
   const pipeline = createPipeline({
@@ -148,6 +149,7 @@ export async function openApi(
       blocks,
       stageAccess,
       notifications,
+      rehearsals,
       resourceTags,
       auditRecords,
       auditChains: auditLog.chain,

@@ -64,6 +64,7 @@ const SETTINGS = {
   webhookDisableAfterHours: 72,
   nodeRole: 'both',
   leaseMs: 15_000,
+  heartbeatMs: 20_000,
   redisUrl: undefined,
 };
 

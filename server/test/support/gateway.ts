@@ -62,6 +62,10 @@ export class FakeSocket implements PlayerSocket {
     settle('close_frame_accepted');
   }
 
+  silence(): void {
+    this.#note('silence');
+  }
+
   destroy(): void {
     this.#note('destroy');
   }

@@ -57,6 +57,8 @@ const VALID: Record<string, unknown> = {
   Types: 'connection.closed',
   Type: 'Custom.Game.Starts',
   DryRun: true,
+  End: 'DRAINING',
+  WindowSeconds: 30,
 };
 
 interface Violation {

@@ -18,6 +18,7 @@ import { drainNode, listNodes } from './nodes.ts';
 import { sendNotificationToPlayer, sendNotificationToStage } from './notifications.ts';
 import { createPlayerToken } from './player-tokens.ts';
 import { getReceipt, getReceiptKey } from './receipts.ts';
+import { playRehearsedEnd } from './rehearsals.ts';
 import { getServerInfo } from './server.ts';
 import { deleteSnapshot } from './snapshots.ts';
 import { closeStageToPlayers, getStageAccess, openStageToPlayers } from './stage-access.ts';
@@ -62,6 +63,7 @@ export const OWN_OPERATIONS: readonly Operation[] = [
   openStageToPlayers,
   revokePlayerTokens,
   revokePlayerTokensInGame,
+  playRehearsedEnd,
   sendNotificationToPlayer,
   sendNotificationToStage,
   unblockPlayer,

@@ -8,7 +8,7 @@ export const ROLES = {
   operator:
     'sees everything, disconnects, blocks and notifies players, closes stages, deploys, changes stages and tags',
   developer:
-    'sees everything but the audit log, changes configurations, makes snapshots, generates code, deploys and plays as any player',
+    'sees everything but the audit log, changes configurations, makes snapshots, generates code, deploys, plays as any player and rehearses ends of connections',
   admin: 'does everything, including what makes and deletes games and stages',
 } as const;
 
@@ -86,6 +86,8 @@ export const GRANTS: Readonly<Record<string, Grant>> = {
   'respark:UnblockPlayerInGame': grant('stages', 'moderator', 'operator'),
   // Whoever has a player's token can play as the player, as whoever deploys scripts can.
   'respark:CreatePlayerToken': grant('stage', 'developer'),
+  // It ends a player's connection, and is not for those who end real ones: they would take it for the real thing.
+  'respark:PlayRehearsedEnd': grant('stage', 'developer'),
   'respark:DeleteSnapshot': grant('game', 'developer'),
   'respark:DrainNode': grant('server'),
   // A webhook sends what happens in the game to wherever its URL says.

@@ -43,6 +43,8 @@ interface Carrier extends Socket {
  * - ended     the client's close frame has come, a fault, or the end of its stream: nothing more is read, and this end
  *             finishes its stream once its close frame is written
  * - gone      the socket is closed
+ *
+ * An open one may fall silent: it then neither reads nor writes until it is destroyed.
  */
 export class ServerWebSocket<Owner> implements PlayerSocket {
   /** Must be set in the turn in which the WebSocket was made. */
@@ -58,6 +60,7 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
   /** Whether the client has ended its stream while something waited for its turn. */
   #isCutShort = false;
   #isGone = false;
+  #isSilent = false;
   #code = NO_CLOSE_FRAME;
   #settle: ((proof: SocketProof) => void) | undefined;
 
@@ -86,6 +89,11 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
 
   close(code: number, reason: string, settle: (proof: SocketProof) => void, last?: TextFrame): void {
     const socket = this.#socket;
+    if (this.#isSilent) {
+      this.#settle = settle;
+      this.destroy();
+      return;
+    }
     // When the client's close frame or a fault came first, the answer to it has been written.
     if (this.#canWrite()) this.#writeClose(code, reason, last);
     // Plain TCP hands the kernel at once what it takes. TLS always has its encrypted bytes still to write.
@@ -107,6 +115,12 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
     }
   }
 
+  silence(): void {
+    this.#isSilent = true;
+    this.#reader = undefined;
+    this.#socket.pause();
+  }
+
   destroy(): void {
     const socket = this.#socket;
     // With data unsent, an orderly close would hold the kernel's buffers for minutes (FIN-WAIT-1). A reset frees them.
@@ -117,6 +131,7 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
 
   /** Takes what the network brought. */
   push(chunk: Buffer): void {
+    if (this.#isSilent) return;
     if (this.#hasEnded) {
       // Without turns, a client that goes on sending would have the server read for that client alone.
       if (!this.#isWaiting && !this.#host.mayRead(this.owner)) this.#wait();
@@ -131,7 +146,7 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
 
   /** The client sends nothing more. What waits for its turn is read first. */
   end(): void {
-    if (this.#hasEnded) return;
+    if (this.#hasEnded || this.#isSilent) return;
     if (this.#isWaiting) {
       this.#isCutShort = true;
       return;
@@ -179,7 +194,7 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
       // Its `closed` would not do: a socket that is being destroyed has the `close` event still to come.
       if (this.#isGone) this.#host.closed(this.owner, this.#code);
       else if (this.#isCutShort) this.end();
-      else this.#socket.resume();
+      else if (!this.#isSilent) this.#socket.resume();
     });
   }
 
@@ -226,7 +241,7 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
   }
 
   #canWrite(): boolean {
-    return this.#lastWritten === undefined && this.#socket.writable;
+    return this.#lastWritten === undefined && !this.#isSilent && this.#socket.writable;
   }
 
   #settled(proof: SocketProof): void {
