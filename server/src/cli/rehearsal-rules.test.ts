@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { CLOSE_CODES } from '@respark/protocol';
 import { playRehearsedEnd } from '../api/own-operations/rehearsals.ts';
-import { judge, REHEARSAL_RULES, waitOf } from './rehearsal-rules.ts';
+import { judge, judgeRounds, REHEARSAL_RULES, waitOf } from './rehearsal-rules.ts';
 
 /** Seen from server/dist/src/cli. */
 const PROTOCOL = readFileSync(new URL('../../../../protocol/README.md', import.meta.url), 'utf8').replace(/\s+/g, ' ');
@@ -20,7 +20,7 @@ test('every rule stands word for word in the protocol, and agrees with the verdi
 test('there is a rule for each end that can be played', () => {
   const { End } = playRehearsedEnd.input.members;
   assert.ok(End?.type === 'string');
-  assert.deepEqual(REHEARSAL_RULES.map(({ end }) => end).sort(), [...(End.enum ?? [])].sort());
+  assert.deepEqual([...new Set(REHEARSAL_RULES.map(({ end }) => end))].sort(), [...(End.enum ?? [])].sort());
 });
 
 test('a client that must come back passes only if it does so after its hint and before the end of its time', () => {
@@ -41,4 +41,14 @@ test('a client that must stay away passes only if it does', () => {
   assert.deepEqual(judge({ expected: 'away' }, { ...played, backAt: 2_000 }), { hasPassed: false, seen });
   const away = { hasPassed: true, seen: 'stayed away for 10.0 s' };
   assert.deepEqual(judge({ expected: 'away' }, { ...played, backAt: undefined }), away);
+});
+
+test('a client that is closed again and again passes only if it comes back each time and waits in between', () => {
+  const round = (backAt: number | undefined) => ({ at: 0, retryAfterMs: 0, noticeMs: 0, windowMs: 10_000, backAt });
+  const passes = (...waits: (number | undefined)[]) => judgeRounds({ expected: 'back' }, waits.map(round)).hasPassed;
+  assert.deepEqual(
+    [passes(400, 700), passes(10, 10), passes(400, undefined), passes(10)],
+    [true, false, false, true],
+    'one round may be short by chance',
+  );
 });

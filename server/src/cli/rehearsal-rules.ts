@@ -7,6 +7,8 @@ export interface RehearsalRule {
   readonly meaning: string;
   /** `back`: connect again by itself. `away`: stay away until the player asks for it. */
   readonly expected: 'back' | 'away';
+  /** How often it is played, each time as soon as the client is back; once, if left out. */
+  readonly rounds?: number;
   /** Word for word as the protocol's specification has it. */
   readonly sentence: string;
 }
@@ -53,6 +55,15 @@ export const REHEARSAL_RULES: readonly RehearsalRule[] = [
     expected: 'back',
     sentence:
       'A client that has received nothing for 2 × `heartbeatMs` treats the connection as dead: it drops it and reconnects.',
+  },
+  {
+    name: 'tight-loop',
+    end: 'SLOW_READER',
+    meaning: 'it is closed six times in a row, as soon as it is back (4001)',
+    expected: 'back',
+    rounds: 6,
+    sentence:
+      'A welcome alone is not enough: with a server that closes right after it, the client would reconnect in a tight loop.',
   },
   {
     name: 'replaced',
@@ -123,6 +134,24 @@ export function judge({ expected }: Pick<RehearsalRule, 'expected'>, played: Pla
     return { hasPassed: false, seen: `${after}, later than the ${seconds(waitOf(played))} s that it had` };
   }
   return { hasPassed: true, seen: after };
+}
+
+/**
+ * What all of a client's waits in a row may be together at the least. Waits that are random up to 0.5, 1, 2, 4, 8 and 16
+ * seconds are less than this three times in a million.
+ */
+const MIN_WAITS_MS = 1_000;
+
+/** Judges several ends in a row: each by itself, and whether the client has waited in between. */
+export function judgeRounds(rule: Pick<RehearsalRule, 'expected'>, rounds: readonly Played[]): Judgement {
+  const judgements = rounds.map((played) => judge(rule, played));
+  const failed = judgements.find(({ hasPassed }) => !hasPassed);
+  const only = judgements.length === 1 ? judgements[0] : undefined;
+  if (failed !== undefined || only !== undefined) return (failed ?? only) as Judgement;
+  const waitedMs = rounds.reduce((sum, { at, backAt = at }) => sum + backAt - at, 0);
+  const hasPassed = waitedMs >= MIN_WAITS_MS;
+  const seen = `came back ${rounds.length} times within ${seconds(waitedMs)} s in all`;
+  return { hasPassed, seen: hasPassed ? seen : `${seen}, without a wait that grows` };
 }
 
 /** How long after the end there is something to see. */

@@ -6,7 +6,14 @@ import { systemClock } from '../../clock.ts';
 import { printable } from '../../text.ts';
 import { addClientOptions, createClient, type ManagementClient, mayPass } from '../management-client.ts';
 import type { PlayerInput } from '../player-call.ts';
-import { type Judgement, judge, type Played, REHEARSAL_RULES, type RehearsalRule, waitOf } from '../rehearsal-rules.ts';
+import {
+  type Judgement,
+  judgeRounds,
+  type Played,
+  REHEARSAL_RULES,
+  type RehearsalRule,
+  waitOf,
+} from '../rehearsal-rules.ts';
 import { listAt, textAt, valueAt } from '../reply.ts';
 import { formatJson, formatTable } from '../table.ts';
 import { CommandError, type World } from '../world.ts';
@@ -108,8 +115,18 @@ async function rehearse(world: World, client: ManagementClient, options: Options
 async function playOne(world: World, client: ManagementClient, options: Options, rule: RehearsalRule): Promise<Result> {
   const input = { GameName: options.game, StageName: options.stage, PlayerId: options.player };
   if (!(await untilConnected(world, client, input, options))) return { rule, judgement: undefined };
-  const reply = await client.call(playRehearsedEnd, { ...input, End: rule.end, WindowSeconds: options.window });
-  const windowMs = options.window * 1_000;
+  const rounds: Played[] = [];
+  let operationId = '';
+  do {
+    const reply = await client.call(playRehearsedEnd, { ...input, End: rule.end, WindowSeconds: options.window });
+    operationId = textAt(reply, 'OperationId');
+    rounds.push(await watch(client, input, reply, options.window * 1_000));
+  } while (rounds.length < (rule.rounds ?? 1) && rounds.at(-1)?.backAt !== undefined);
+  return { rule, judgement: judgeRounds(rule, rounds), operationId };
+}
+
+/** What the client does after the end that the reply tells of. */
+async function watch(client: ManagementClient, input: PlayerInput, reply: unknown, windowMs: number): Promise<Played> {
   const numberAt = (name: string) => Number(valueAt(reply, [name]) ?? 0);
   const silentForMs = numberAt('SilentForMs');
   const played = {
@@ -118,9 +135,7 @@ async function playOne(world: World, client: ManagementClient, options: Options,
     noticeMs: silentForMs === 0 ? 0 : silentForMs - windowMs,
     windowMs,
   };
-  const backAt = await findReturn(client, input, textAt(reply, 'ConnectionId'), waitOf(played));
-  const judged: Played = { ...played, backAt };
-  return { rule, judgement: judge(rule, judged), operationId: textAt(reply, 'OperationId') };
+  return { ...played, backAt: await findReturn(client, input, textAt(reply, 'ConnectionId'), waitOf(played)) };
 }
 
 /** When the player was connected anew, by the server's clock; undefined when that does not happen in time. */
