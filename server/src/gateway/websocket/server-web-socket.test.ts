@@ -58,6 +58,28 @@ for (const isTls of [false, true]) {
       }
     });
 
+    test('a silent socket neither reads nor writes, also what waits for its turn, and closing it destroys it', async (t) => {
+      const { client, heard, told, webSocket, hold, giveTurn, taken } = await openWebSocketPair(t, { isTls });
+      hold();
+      const waiting = text('waits');
+      client.write(waiting);
+      await taken(waiting.length);
+      webSocket.silence();
+      webSocket.send('late', 4);
+      webSocket.ping();
+      giveTurn();
+      client.write(join(frame({ opcode: PING, payload: 'p' }), text('more')));
+      await turn();
+      assert.deepEqual([heard.all, told.all], [[], []]);
+      const proofs: string[] = [];
+      webSocket.close(4500, 'no more', (proof) => proofs.push(proof));
+      assert.deepEqual(proofs, ['socket_destroyed']);
+      await told.has('closed 1006');
+      await heard.when(() => heard.all.length > 0);
+      assert.ok(!heard.all.some((line) => /^(text|ping|pong|close)/.test(line)), heard.all.join());
+      assert.deepEqual(told.all, ['closed 1006']);
+    });
+
     test('the close frame of the server is the last thing that it writes, and the answer ends the socket', async (t) => {
       const { client, heard, told, webSocket } = await openWebSocketPair(t, { isTls });
       let settled = 0;
