@@ -7,6 +7,9 @@ import { usePostgres } from '../support/postgres.ts';
 
 const postgres = usePostgres();
 
+/** What takes minutes by default. */
+const SHORT = ['--settle', '0', '--window', '4', '--json'];
+
 describe('three servers that share a Redis', { skip: whyNoCluster }, () => {
   test('a client is rehearsed with through a node that it is not connected to, and may come back to any', async (t) => {
     const cluster = await startCluster(t, postgres, 3, { RESPARK_HEARTBEAT_MS: '1000' });
@@ -18,7 +21,7 @@ describe('three servers that share a Redis', { skip: whyNoCluster }, () => {
     });
     t.after(() => client.close());
     const { playerId } = await client.connect();
-    const words = ['--game', 'Demo', '--stage', 'Dev', '--player', playerId, '--settle', '0', '--window', '4', '--json'];
+    const words = ['--game', 'Demo', '--stage', 'Dev', '--player', playerId, ...SHORT];
     const rehearse = async (node: typeof one, only: string) => {
       const { exitCode, stdout, stderr } = await cluster.run(node, 'rehearse', ...words, '--only', only);
       assert.notEqual(stdout, '', stderr);
