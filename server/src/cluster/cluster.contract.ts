@@ -85,6 +85,91 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
     assert.deepEqual(entries, [entry(cluster, 'a')]);
   });
 
+  /** Every page of the stage's list, each of which begins behind the last. */
+  async function pagesOf(cluster: Cluster, { limit, prefix }: { limit: number; prefix?: string }) {
+    const pages: string[][] = [];
+    let from: string | undefined;
+    do {
+      const { players, last } = await cluster.listStage('stage-1', { limit, prefix, from });
+      assert(players.length <= limit);
+      pages.push(players.map(({ playerId }) => playerId));
+      from = last === undefined ? undefined : `${last}!`;
+    } while (from !== undefined);
+    return pages;
+  }
+
+  test('a stage lists its players in order of their ids, page by page, each with all entries', async (t) => {
+    const cluster = await open(t);
+    const register = async (playerId: string, connectionId: string, stageId = 'stage-1') =>
+      await cluster.register({ stageId, playerId }, entry(cluster, connectionId), expecting(cluster));
+    const names = ['alice', 'alice-', 'alice2', 'aliced', 'Bob', '-', '_9', 'zoe'];
+    for (const [index, name] of names.entries()) await register(name, `of ${name} ${index}`);
+    await register('alice', 'another');
+    await register('elsewhere', 'b', 'stage-2');
+    const inOrder = ['-', 'Bob', '_9', 'alice', 'alice-', 'alice2', 'aliced', 'zoe'];
+    for (const limit of [1, 3, 8, 100]) {
+      assert.deepEqual((await pagesOf(cluster, { limit })).flat(), inOrder, `pages of ${limit}`);
+      const begun = (await pagesOf(cluster, { limit, prefix: 'alice' })).flat();
+      assert.deepEqual(begun, ['alice', 'alice-', 'alice2', 'aliced']);
+    }
+    assert.deepEqual((await pagesOf(cluster, { limit: 3, prefix: 'nobody' })).flat(), []);
+    const { players } = await cluster.listStage('stage-1', { limit: 1, from: 'alice' });
+    const ids = players[0]?.entries.map(({ connectionId }) => connectionId).sort();
+    assert.deepEqual(ids, ['another', 'of alice 0']);
+    assert.deepEqual(await cluster.listStage('stage-3', { limit: 5 }), { players: [], last: undefined });
+  });
+
+  test('a player leaves the list of the stage with the last entry, and comes back with the next', async (t) => {
+    const cluster = await open(t);
+    const register = async (key: typeof ALICE, id: string) =>
+      await cluster.register(key, entry(cluster, id), expecting(cluster));
+    for (const id of ['a', 'b']) await register(ALICE, id);
+    await register(BOB, 'c');
+    await cluster.unregister(ALICE, ['a', 'c']);
+    assert.deepEqual(await pagesOf(cluster, { limit: 5 }), [['alice', 'bob']]);
+    await cluster.unregister(ALICE, ['b']);
+    await cluster.unregister(ALICE, ['b', 'never']);
+    assert.deepEqual(await pagesOf(cluster, { limit: 5 }), [['bob']]);
+    await register(ALICE, 'd');
+    assert.deepEqual(await pagesOf(cluster, { limit: 5 }), [['alice', 'bob']]);
+    // Whoever goes and comes between two pages moves nobody else.
+    const { last } = await cluster.listStage('stage-1', { limit: 1 });
+    await cluster.unregister(ALICE, ['d']);
+    const rest = await cluster.listStage('stage-1', { limit: 1, from: `${last}!` });
+    assert.deepEqual(
+      rest.players.map(({ playerId }) => playerId),
+      ['bob'],
+    );
+  });
+
+  test('the players and connections of a stage are counted, these by node and runtime', async (t) => {
+    const cluster = await open(t);
+    const register = async (key: typeof ALICE, connectionId: string, runtimeId: string) =>
+      await cluster.register(key, { ...entry(cluster, connectionId), runtimeId }, expecting(cluster));
+    const counted = async () => {
+      const { players, groups } = await cluster.countStage('stage-1');
+      const byRuntime: Record<string, number> = {};
+      for (const { node, runtimeId, connections } of groups) {
+        assert.equal(node, cluster.node);
+        byRuntime[runtimeId] = (byRuntime[runtimeId] ?? 0) + connections;
+      }
+      return { players, byRuntime };
+    };
+    assert.deepEqual(await counted(), { players: 0, byRuntime: {} });
+    await register(ALICE, 'a', 'empty');
+    await register(ALICE, 'a', 'empty');
+    await register(ALICE, 'b', '0190-1');
+    for (const playerId of ['bob', 'carol', 'dave', 'eve']) {
+      await register({ stageId: 'stage-1', playerId }, `of ${playerId}`, 'empty');
+    }
+    await register(ALICE_ELSEWHERE, 'e', 'empty');
+    assert.deepEqual(await counted(), { players: 5, byRuntime: { empty: 5, '0190-1': 1 } });
+    await cluster.unregister(ALICE, ['b', 'never']);
+    await cluster.unregister(BOB, ['of bob']);
+    await cluster.unregister(BOB, ['of bob']);
+    assert.deepEqual(await counted(), { players: 4, byRuntime: { empty: 4 } });
+  });
+
   const standing = (cluster: Cluster) => ({ era: cluster.era(), node: cluster.node });
   const bar = (version: number, change: Partial<Bar> = {}): Bar => ({
     ...{ version, until: undefined, signedInBefore: undefined, note: 'a|note\n' },

@@ -43,6 +43,33 @@ export interface Listing {
   readonly endedOwners: readonly string[];
 }
 
+/** Which players of a stage are asked for: the first `limit` of them, in order of their ids. */
+export interface StagePage {
+  /** Only ids that are this one or behind it. */
+  readonly from?: string | undefined;
+  /** Only ids that begin with this. */
+  readonly prefix?: string | undefined;
+  /** At least 1. */
+  readonly limit: number;
+}
+
+export interface StageListing {
+  /** In order of their ids. Each has entries; those of owners proven dead are left out. */
+  readonly players: readonly { readonly playerId: string; readonly entries: readonly DirectoryEntry[] }[];
+  /** The last player that was looked at, behind whom there may be others; undefined at the end. */
+  readonly last: string | undefined;
+}
+
+export interface StageCounts {
+  /** Players with entries, among which are those of a dead owner until the directory has let go of them. */
+  readonly players: number;
+  /**
+   * How many connections each owner has on each runtime, without owners proven dead. A pair may be there several times, each
+   * time with a part of its connections.
+   */
+  readonly groups: readonly { readonly node: string; readonly runtimeId: string; readonly connections: number }[];
+}
+
 /** What the directory checks in the same step in which it makes an entry. */
 export interface Expectations {
   /** What `era()` gave before anything was looked up for the connection: what is announced later refuses it. */
@@ -172,6 +199,16 @@ export interface Cluster {
    * an entry that is no longer there was removed by its owner, unless that has ended.
    */
   list(key: PlayerKey, owners?: readonly string[]): MaybePromise<Listing>;
+
+  /**
+   * A page of the stage's players, at a cost that grows with the page alone. A player who has entries throughout is on exactly
+   * one page, if each begins behind the last player of the page before; and a player's entries are of one moment. Rejects as
+   * `list` does, and while a node of an earlier version is there, which keeps no list of its players.
+   */
+  listStage(stageId: string, page: StagePage): MaybePromise<StageListing>;
+
+  /** How many players and connections a stage has, at a cost that does not grow with them. Rejects as `listStage` does. */
+  countStage(stageId: string): MaybePromise<StageCounts>;
 
   /**
    * Sends one node a request and resolves with its reply. Rejects when no reply comes within `timeoutMs` or the node

@@ -17,9 +17,13 @@ import {
   type Newcomer,
   type NodeRecord,
   type RegistrationFault,
+  type StageCounts,
+  type StageListing,
+  type StagePage,
   type Standing,
 } from './cluster.ts';
 import { LocalBars } from './local-bars.ts';
+import { LocalStage } from './local-stage.ts';
 import type { AnswerNodeCall, NodeCallKind, NodeReply, NodeRequest } from './node-calls.ts';
 
 /** How long what was announced of a stage is remembered: far longer than a handshake that looked it up before can take. */
@@ -39,8 +43,8 @@ export class LocalCluster implements Cluster {
   readonly isAvailable = true;
   readonly #clock: Clock;
   readonly #facts: NodeRecord['facts'];
-  /** Stage → player → entries. A player has few, so each change copies them. */
-  readonly #stages = new Map<string, Map<string, readonly DirectoryEntry[]>>();
+  /** Only stages that have entries. */
+  readonly #stages = new Map<string, LocalStage>();
   /** Stage → its latest announcement; the oldest comes first. */
   readonly #announcements = new Map<string, Announcement>();
   readonly #bars: LocalBars;
@@ -79,7 +83,12 @@ export class LocalCluster implements Cluster {
     const entries = this.#entriesOf(key);
     if (entries.some(({ connectionId }) => connectionId === entry.connectionId)) return undefined;
     if (entries.length >= expected.maxConnectionsPerPlayer) return 'player_full';
-    this.#setEntries(key, [...entries, entry]);
+    let stage = this.#stages.get(key.stageId);
+    if (stage === undefined) {
+      stage = new LocalStage();
+      this.#stages.set(key.stageId, stage);
+    }
+    stage.add(key.playerId, entry);
     return undefined;
   }
 
@@ -96,15 +105,22 @@ export class LocalCluster implements Cluster {
     return this.#bars.find(newcomer);
   }
 
-  unregister(key: PlayerKey, connectionIds: readonly string[]): void {
-    this.#setEntries(
-      key,
-      this.#entriesOf(key).filter(({ connectionId }) => !connectionIds.includes(connectionId)),
-    );
+  unregister({ stageId, playerId }: PlayerKey, connectionIds: readonly string[]): void {
+    const stage = this.#stages.get(stageId);
+    stage?.remove(playerId, connectionIds);
+    if (stage?.size === 0) this.#stages.delete(stageId);
   }
 
   list(key: PlayerKey): Listing {
     return { era: this.era(), entries: this.#entriesOf(key), endedOwners: NO_OWNERS };
+  }
+
+  listStage(stageId: string, page: StagePage): StageListing {
+    return this.#stages.get(stageId)?.list(page) ?? { players: [], last: undefined };
+  }
+
+  countStage(stageId: string): StageCounts {
+    return this.#stages.get(stageId)?.counts(this.node) ?? { players: 0, groups: [] };
   }
 
   request<Kind extends NodeCallKind>(
@@ -172,20 +188,12 @@ export class LocalCluster implements Cluster {
 
   get size(): number {
     let total = 0;
-    for (const players of this.#stages.values()) for (const entries of players.values()) total += entries.length;
+    for (const { size } of this.#stages.values()) total += size;
     return total;
   }
 
   #entriesOf({ stageId, playerId }: PlayerKey): readonly DirectoryEntry[] {
-    return this.#stages.get(stageId)?.get(playerId) ?? NONE;
-  }
-
-  #setEntries({ stageId, playerId }: PlayerKey, entries: readonly DirectoryEntry[]): void {
-    const players = this.#stages.get(stageId) ?? new Map<string, readonly DirectoryEntry[]>();
-    if (entries.length > 0) players.set(playerId, entries);
-    else players.delete(playerId);
-    if (players.size > 0) this.#stages.set(stageId, players);
-    else this.#stages.delete(stageId);
+    return this.#stages.get(stageId)?.entriesOf(playerId) ?? NONE;
   }
 }
 

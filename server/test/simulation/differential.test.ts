@@ -24,6 +24,7 @@ const KEYS = [
   'bars',
   'barends',
   'barred',
+  'listers',
 ] as const;
 const PLAYERS = ['s:alice', 's:bob', 's:carol'];
 const NODES = ['n1', 'n2', 'n3'];
@@ -41,6 +42,7 @@ function drawCall(engine: Engine, data: RedisData): Call {
   const known = data.hget(key('links'), node);
   const link = known === undefined || engine.chance(0.05) ? '1' : known;
   const [at, of, stageId] = [key(`c:${player}`), key(`i:${node}`), pick(['s', 't'])];
+  const ofStage = [key('s:s'), key('n:s')];
   const names = (...own: (typeof KEYS)[number][]) => own.map(key);
   const value = `${node}|1|${pick(RUNTIMES)}`;
   const players = PLAYERS.filter(() => engine.chance(0.5));
@@ -62,33 +64,58 @@ function drawCall(engine: Engine, data: RedisData): Call {
     () => [scripts.ENTER, names('era', 'former'), [engine.chance(0.95) ? 'r0' : 'r1', String(engine.random())]],
     () => [
       scripts.JOIN,
-      names('era', 'links', 'nodes', 'facts', 'recovered', 'barred'),
+      names('era', 'links', 'nodes', 'facts', 'recovered', 'barred', 'listers'),
       [era, node, pick(['1', '2', '10']), '5', '{}'],
     ],
     () => [scripts.RENEW, names('era', 'links', 'nodes', 'dead', 'former'), [era, node, link, pick(['6', '7'])]],
     ...Array.from({ length: 4 }, () => (): Call => {
       const texts = [era, node, link, player, id, value, stageId, pick(RUNTIMES), pick(['1', '3'])];
       texts.push(...who());
-      return [scripts.REGISTER, [...names('era', 'links'), at, of, ...names('stages', 'barred', 'bars')], texts];
+      return [
+        scripts.REGISTER,
+        [...names('era', 'links'), at, of, ...names('stages', 'barred', 'bars'), ...ofStage],
+        texts,
+      ];
     }),
     () => {
-      const own = players.map((name) => key(`c:${name}`));
+      const own = players.flatMap((name) => [key(`c:${name}`), ...ofStage]);
       return [
         scripts.RESTORE,
         [...names('era', 'links'), of, ...own],
         [era, node, link, ...players.flatMap((name, n) => [name, `r${n}`, value])],
       ];
     },
-    () => [scripts.UNREGISTER, [...names('era', 'links'), at, of], [era, node, link, player, id, pick(['a', 'x'])]],
+    () => [
+      scripts.UNREGISTER,
+      [...names('era', 'links'), at, of, ...ofStage],
+      [era, node, link, player, id, pick(['a', 'x'])],
+    ],
     () => [
       scripts.LIST,
       [...names('era', 'touch'), at, key('links')],
       [era, ...NODES.filter(() => engine.chance(0.5))],
     ],
+    () => [
+      scripts.STAGE_PLAYERS,
+      [...names('era', 'touch'), key('s:s'), ...names('nodes', 'listers')],
+      [era, pick(['-', '[bob', '[c']), pick(['+', '(bo~', '(b~']), pick(['1', '2', '10'])],
+    ],
+    () => [
+      scripts.PLAYERS_ENTRIES,
+      [...names('era', 'touch'), key('s:s'), ...players.map((name) => key(`c:${name}`))],
+      [era, ...players.map((name) => name.slice(2))],
+    ],
+    () => [scripts.STAGE_COUNTS, [...names('era', 'touch'), ...ofStage, ...names('nodes', 'listers', 'links')], [era]],
+    // As a node of an earlier version does, which keeps no lists.
+    () => [scripts.FORGET, names('era', 'listers'), [era, node]],
     () => [scripts.NODES, names('era', 'facts'), [era]],
     () => [scripts.BURY, names('era', 'links', 'nodes', 'facts', 'dead'), [era, node, pick(['', '5', '6'])]],
     () => [scripts.SAMPLE, [key('era'), of], [era, '64']],
-    () => [scripts.SWEEP, [key('era'), of, ...players.map((name) => key(`c:${name}`))], [era, node, ...players]],
+    () => [
+      scripts.SWEEP,
+      [key('era'), of, ...players.flatMap((name) => [key(`c:${name}`), ...ofStage])],
+      [era, node, ...players],
+    ],
     () => [scripts.FORGET, names('era', 'dead'), [era, node]],
     () => [scripts.FORGET, names('era', 'former', 'touch'), [era, 'r1-0.5']],
     () => [scripts.FIELDS, names('era', 'links'), [era]],
@@ -110,6 +137,9 @@ function comparable(name: string, [status, ...rest]: ScriptReply, data: RedisDat
     const dead = texts.slice(0, Number(count));
     return [count, dead, pairs(texts.slice(dead.length))];
   }
+  if (name === 'stage_players') return [status, rest];
+  if (name === 'stage_counts' && status === 'ok') return [rest[0], pairs(rest.slice(1))];
+  if (name === 'players_entries') return [status, [...rest].sort()];
   return [status, name === 'sample' || name === 'fields' ? [...rest].sort() : pairs(rest)];
 }
 
@@ -149,6 +179,8 @@ test('the model of Redis in the simulation does what the scripts do on a real on
     'register: unbarred',
     'register: barred',
     'find_bar: barred',
+    'stage_players: unlisted',
+    'stage_counts: unlisted',
   ]) {
     assert(replies.has(refusal), `no call was refused as ${refusal}`);
   }

@@ -67,6 +67,16 @@ export class RedisData {
     if (ranks?.size === 0) this.ranked.delete(key);
   }
 
+  /** Up to `limit` members between two ends, as ZRANGEBYLEX has them. */
+  zrangebylex(key: string, min: string, max: string, limit: number): string[] {
+    const isBehind = (member: string) => min === '-' || member >= min.slice(1);
+    const isBefore = (member: string) => {
+      return max === '+' || (max.startsWith('(') ? member < max.slice(1) : member <= max.slice(1));
+    };
+    const members = [...(this.ranked.get(key)?.keys() ?? [])].sort();
+    return members.filter((member) => isBehind(member) && isBefore(member)).slice(0, limit);
+  }
+
   /** Up to `limit` members with a score of `maximum` at most, the lowest first. */
   zrange(key: string, maximum: number, limit: number): string[] {
     const found = [...(this.ranked.get(key) ?? [])].filter(([, score]) => score <= maximum);
@@ -115,6 +125,48 @@ function forget(data: RedisData, key: string, index: string, player: string, nod
   if (!values.some((value) => ownerOf(value) === node)) data.srem(index, player);
 }
 
+/** The keys of a player and of the stage's list and counts. */
+type EntryKeys = readonly [player: string, stage: string, counts: string];
+
+function entryKeys(keys: readonly string[], from: number): EntryKeys {
+  return [at(keys, from), at(keys, from + 1), at(keys, from + 2)];
+}
+
+function idOf(player: string): string {
+  return player.slice(player.indexOf(':') + 1);
+}
+
+function countEntry(data: RedisData, counts: string, value: string, by: number): void {
+  const [node = '', , runtime = ''] = value.split('|');
+  const field = `${node}|${runtime}`;
+  const count = Number(data.hget(counts, field) ?? 0) + by;
+  if (count > 0) data.hset(counts, field, String(count));
+  else data.hdel(counts, field);
+}
+
+function addEntry(data: RedisData, [key, stage, counts]: EntryKeys, player: string, id: string, value: string): void {
+  const isNew = data.hget(key, id) === undefined;
+  data.hset(key, id, value);
+  if (!isNew) return;
+  countEntry(data, counts, value, 1);
+  data.zadd(stage, 0, idOf(player));
+}
+
+function removeEntry(data: RedisData, [key, , counts]: EntryKeys, id: string, value: string): void {
+  data.hdel(key, id);
+  countEntry(data, counts, value, -1);
+}
+
+function unlist(data: RedisData, [key, stage]: EntryKeys, player: string): void {
+  if (!data.hashes.has(key)) data.zrem(stage, idOf(player));
+}
+
+/** Whether all nodes keep lists of stages. */
+function allList(data: RedisData, nodes: string, listers: string): boolean {
+  const known = new Set(data.smembers(listers));
+  return [...(data.hashes.get(nodes)?.keys() ?? [])].every((node) => known.has(node));
+}
+
 /** The first of the bars that holds and keeps out who signed in at `since`. */
 function findBar(
   data: RedisData,
@@ -146,6 +198,7 @@ const MODELS: Readonly<Record<string, Model>> = {
     data.hset(at(keys, 1), node, link);
     data.hset(at(keys, 2), node, sequence);
     data.hset(at(keys, 3), node, facts);
+    data.sadd(at(keys, 6), node);
     return ['ok', data.texts.has(at(keys, 4)) ? '1' : '0', data.texts.has(at(keys, 5)) ? '1' : '0'];
   },
   renew(data, keys, [, node = '', , sequence = '']) {
@@ -165,7 +218,7 @@ const MODELS: Readonly<Record<string, Model>> = {
     if (barred !== undefined) return barred;
     if (data.hget(at(keys, 2), id) !== undefined) return OK;
     if ((data.hashes.get(at(keys, 2))?.size ?? 0) >= Number(maximum)) return ['player_full'];
-    data.hset(at(keys, 2), id, value);
+    addEntry(data, [at(keys, 2), at(keys, 7), at(keys, 8)], player, id, value);
     data.sadd(at(keys, 3), player);
     return OK;
   },
@@ -194,18 +247,20 @@ const MODELS: Readonly<Record<string, Model>> = {
     return OK;
   },
   restore(data, keys, texts) {
-    for (let index = 3; index < keys.length; index += 1) {
-      const from = 3 + (index - 3) * 3;
-      data.hset(at(keys, index), at(texts, from + 1), at(texts, from + 2));
-      data.sadd(at(keys, 2), at(texts, from));
+    for (let index = 3; index < keys.length; index += 3) {
+      const player = at(texts, index);
+      addEntry(data, entryKeys(keys, index), player, at(texts, index + 1), at(texts, index + 2));
+      data.sadd(at(keys, 2), player);
     }
     return OK;
   },
   unregister(data, keys, [, node = '', , player = '', ...ids]) {
+    const own: EntryKeys = [at(keys, 2), at(keys, 4), at(keys, 5)];
     for (const id of ids) {
       const value = data.hget(at(keys, 2), id);
-      if (value !== undefined && ownerOf(value) === node) data.hdel(at(keys, 2), id);
+      if (value !== undefined && ownerOf(value) === node) removeEntry(data, own, id, value);
     }
+    unlist(data, own, player);
     forget(data, at(keys, 2), at(keys, 3), player, node);
     return OK;
   },
@@ -213,6 +268,27 @@ const MODELS: Readonly<Record<string, Model>> = {
     data.texts.set(at(keys, 1), '1');
     const dead = nodes.filter((node) => data.hget(at(keys, 3), node) === 'dead');
     return ['ok', String(dead.length), ...dead, ...data.hgetall(at(keys, 2))];
+  },
+  stage_players(data, keys, [, min = '', max = '', limit = '']) {
+    data.texts.set(at(keys, 1), '1');
+    if (!allList(data, at(keys, 3), at(keys, 4))) return ['unlisted'];
+    return ['ok', ...data.zrangebylex(at(keys, 2), min, max, Number(limit))];
+  },
+  players_entries(data, keys, [, ...ids]) {
+    data.texts.set(at(keys, 1), '1');
+    const replies = ids.flatMap((id, index) => {
+      const entries = data.hgetall(at(keys, index + 3));
+      if (entries.length === 0) data.zrem(at(keys, 2), id);
+      return [String(entries.length / 2), ...entries];
+    });
+    return ['ok', ...replies];
+  },
+  stage_counts(data, keys) {
+    data.texts.set(at(keys, 1), '1');
+    if (!allList(data, at(keys, 4), at(keys, 5))) return ['unlisted'];
+    const counts = [...(data.hashes.get(at(keys, 3)) ?? [])];
+    const living = counts.filter(([field]) => data.hget(at(keys, 6), ownerOf(field)) !== 'dead');
+    return ['ok', String(data.ranked.get(at(keys, 2))?.size ?? 0), ...living.flat()];
   },
   nodes: (data, keys) => ['ok', ...data.hgetall(at(keys, 1))],
   bury(data, keys, [, node = '', sequence = '']) {
@@ -228,8 +304,11 @@ const MODELS: Readonly<Record<string, Model>> = {
   sample: (data, keys, [, count = '']) => ['ok', ...data.smembers(at(keys, 1)).slice(0, Number(count))],
   sweep(data, keys, [, node = '', ...players]) {
     for (const [index, player] of players.entries()) {
-      const key = at(keys, index + 2);
-      for (const [id, value] of [...(data.hashes.get(key) ?? [])]) if (ownerOf(value) === node) data.hdel(key, id);
+      const own = entryKeys(keys, 2 + index * 3);
+      for (const [id, value] of [...(data.hashes.get(own[0]) ?? [])]) {
+        if (ownerOf(value) === node) removeEntry(data, own, id, value);
+      }
+      unlist(data, own, player);
       data.srem(at(keys, 1), player);
     }
     return OK;

@@ -111,6 +111,11 @@ class ScheduledCluster implements Cluster {
     return await this.#acrossLink('list', () => this.inner.list(key));
   }
 
+  listStage: Cluster['listStage'] = (...parameters) =>
+    this.#acrossLink('list stage', () => this.inner.listStage(...parameters));
+  countStage: Cluster['countStage'] = (...parameters) =>
+    this.#acrossLink('count stage', () => this.inner.countStage(...parameters));
+
   /** The time limit includes the time on both links. */
   request<Kind extends NodeCallKind>(node: string, kind: Kind, request: NodeRequest<Kind>, timeoutMs: number) {
     return withTimeout(this.#exchange(node, kind, request, timeoutMs), timeoutMs, this.#world.clock);

@@ -35,6 +35,7 @@ export class EraKeys {
   readonly bars: string;
   readonly barEnds: string;
   readonly barred: string;
+  readonly listers: string;
 
   constructor(base: string) {
     this.#base = base;
@@ -48,13 +49,14 @@ export class EraKeys {
     this.bars = `${base}:bars`;
     this.barEnds = `${base}:barends`;
     this.barred = `${base}:barred`;
+    this.listers = `${base}:listers`;
   }
 
   /** Those that there is one of. */
   get single(): readonly string[] {
     return [
       ...[this.links, this.nodes, this.facts, this.dead, this.stages, this.recovered, this.touch],
-      ...[this.bars, this.barEnds, this.barred],
+      ...[this.bars, this.barEnds, this.barred, this.listers],
     ];
   }
 
@@ -64,6 +66,20 @@ export class EraKeys {
 
   index(node: string): string {
     return `${this.#base}:i:${node}`;
+  }
+
+  stage(stageId: string): string {
+    return `${this.#base}:s:${stageId}`;
+  }
+
+  counts(stageId: string): string {
+    return `${this.#base}:n:${stageId}`;
+  }
+
+  /** What changes with a player's entries: the player, and the stage's list and counts. */
+  entriesOf(name: string): [player: string, stage: string, counts: string] {
+    const stageId = name.slice(0, name.indexOf(':'));
+    return [this.player(name), this.stage(stageId), this.counts(stageId)];
   }
 }
 

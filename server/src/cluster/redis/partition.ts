@@ -18,6 +18,7 @@ import { PartitionKeys, playerName } from './keys.ts';
 import { type Moment, momentOf } from './lease.ts';
 import { Observation } from './observation.ts';
 import type { Joined, PartitionParts } from './partition-parts.ts';
+import { PartitionStages } from './partition-stages.ts';
 import * as scripts from './scripts.ts';
 import { sweep } from './sweep.ts';
 import { decodeEntry, encodeEntry, pairsOf } from './values.ts';
@@ -38,6 +39,7 @@ const MAX_REGISTRATIONS = 10_000;
  * one is given up, and everything begins again on the next.
  */
 export class Partition {
+  readonly stages: PartitionStages;
   readonly #parts: PartitionParts;
   readonly #keys: PartitionKeys;
   readonly #entries = new Entries();
@@ -76,11 +78,11 @@ export class Partition {
       },
       measured: events.measured,
     });
-    this.#bars = new PartitionBars({
-      ...{ parts, keys: this.#keys },
-      pause: (delayMs) => this.#kept.pause(delayMs),
-      refused: (session, status) => this.#refused(session, status),
-    });
+    const refused = (session: OpenSession, status: string) => this.#refused(session, status);
+    const pause = (delayMs: number) => this.#kept.pause(delayMs);
+    this.#bars = new PartitionBars({ parts, keys: this.#keys, pause, refused });
+    const getRecovered = () => this.#getRecovered();
+    this.stages = new PartitionStages({ keys: this.#keys, observation: this.#observation, getRecovered, refused });
     void this.#keepRenewing();
   }
 
@@ -112,8 +114,9 @@ export class Partition {
     const record: EntryRecord = known ?? { key, entry, state: 'registering', sentIn: era, listedIn: undefined };
     this.#entries.add(record);
     const player = playerName(key);
-    const ownNames = [this.#keys.era, keys.links, keys.player(player), keys.index(node)];
-    const names = [...ownNames, keys.stages, keys.barred, keys.bars];
+    const [at, ...ofStage] = keys.entriesOf(player);
+    const ownNames = [this.#keys.era, keys.links, at, keys.index(node)];
+    const names = [...ownNames, keys.stages, keys.barred, keys.bars, ...ofStage];
     const maximum = String(expected.maxConnectionsPerPlayer);
     const ownTexts = [era, node, link, player, id, encodeEntry(entry), key.stageId, runtimeId, maximum];
     const texts = [...ownTexts, ...newcomerTexts(expected.newcomer)];
@@ -162,8 +165,7 @@ export class Partition {
   }
 
   async list(key: PlayerKey, owners: readonly string[]): Promise<Listing> {
-    const { session, era, keys } = this.#getJoined();
-    if (!this.#isRecovered) throw new DirectoryUnavailable('the directory is recovering: its list may not be complete');
+    const { session, era, keys } = this.#getRecovered();
     const names = [this.#keys.era, keys.touch, keys.player(playerName(key)), keys.links];
     const [status, count, ...texts] = await session.run(scripts.LIST, names, [era, ...owners]);
     if (status !== 'ok') throw this.#refused(session, status);
@@ -221,7 +223,7 @@ export class Partition {
     this.#sequence += 1;
     const link = String(this.#links);
     const keys = this.#keys.of(era);
-    const names = [this.#keys.era, keys.links, keys.nodes, keys.facts, keys.recovered, keys.barred];
+    const names = [this.#keys.era, keys.links, keys.nodes, keys.facts, keys.recovered, keys.barred, keys.listers];
     const texts = [era, lease.node, link, String(this.#sequence), facts];
     const [status, hasRecovered, hasBars] = await session.run(scripts.JOIN, names, texts);
     if (status !== 'ok') throw this.#refused(session, status);
@@ -259,7 +261,7 @@ export class Partition {
       // What is to go meanwhile is left out; what is in a batch already goes behind it on the same connection.
       const batch = missing.slice(from, from + RESTORED_AT_ONCE).filter(({ state }) => state === 'listed');
       for (const record of batch) record.sentIn = era;
-      const players = batch.map(({ key }) => keys.player(playerName(key)));
+      const players = batch.flatMap(({ key }) => keys.entriesOf(playerName(key)));
       const names = [this.#keys.era, keys.links, keys.index(lease.node), ...players];
       const texts = batch.flatMap(({ key, entry }) => [playerName(key), entry.connectionId, encodeEntry(entry)]);
       const [status] = await session.run(scripts.RESTORE, names, [era, lease.node, link, ...texts]);
@@ -354,7 +356,8 @@ export class Partition {
       else byPlayer.set(player, [...(byPlayer.get(player) ?? []), leaving]);
     }
     for (const [player, group] of byPlayer) {
-      const names = [this.#keys.era, keys.links, keys.player(player), keys.index(node)];
+      const [at, ...ofStage] = keys.entriesOf(player);
+      const names = [this.#keys.era, keys.links, at, keys.index(node), ...ofStage];
       const texts = [era, node, link, player, ...group.map(({ id }) => id)];
       session.run(scripts.UNREGISTER, names, texts).then(
         ([status]) => {
@@ -373,6 +376,12 @@ export class Partition {
   #getJoined(): Joined {
     const joined = this.#findJoined();
     if (joined === undefined) throw new DirectoryUnavailable('the directory of connections is away');
+    return joined;
+  }
+
+  #getRecovered(): Joined {
+    const joined = this.#getJoined();
+    if (!this.#isRecovered) throw new DirectoryUnavailable('the directory is recovering: its list may not be complete');
     return joined;
   }
 

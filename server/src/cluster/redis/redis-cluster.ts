@@ -13,6 +13,9 @@ import type {
   Newcomer,
   NodeRecord,
   RegistrationFault,
+  StageCounts,
+  StageListing,
+  StagePage,
   Standing,
 } from '../cluster.ts';
 import type { AnswerNodeCall, NodeCallKind, NodeReply, NodeRequest } from '../node-calls.ts';
@@ -101,6 +104,34 @@ export class RedisCluster implements Cluster {
 
   async list(key: PlayerKey, owners: readonly string[] = []): Promise<Listing> {
     return await this.#life.partition(this.#partitionOf(key)).list(key, owners);
+  }
+
+  async listStage(stageId: string, page: StagePage): Promise<StageListing> {
+    const partitions = this.#allPartitions();
+    const lists = await Promise.all(partitions.map(({ stages }) => stages.players(stageId, page)));
+    // The first so many of all are among the first so many of each.
+    const ids = (lists.length === 1 ? lists.flat() : lists.flat().sort()).slice(0, page.limit);
+    const isEnd = ids.length < page.limit;
+    const entriesIn = async ({ stages }: Partition, number: number) => {
+      const own = ids.filter((playerId) => this.#partitionOf({ stageId, playerId }) === number);
+      return await stages.entries(stageId, own);
+    };
+    const entries = new Map((await Promise.all(partitions.map(entriesIn))).flatMap((found) => [...found]));
+    return {
+      players: ids.flatMap((playerId) => {
+        const own = entries.get(playerId) ?? [];
+        return own.length === 0 ? [] : [{ playerId, entries: own }];
+      }),
+      last: isEnd ? undefined : ids.at(-1),
+    };
+  }
+
+  async countStage(stageId: string): Promise<StageCounts> {
+    const counts = await Promise.all(this.#allPartitions().map(({ stages }) => stages.counts(stageId)));
+    return {
+      players: counts.reduce((total, { players }) => total + players, 0),
+      groups: counts.flatMap(({ groups }) => groups),
+    };
   }
 
   request<Kind extends NodeCallKind>(

@@ -173,6 +173,55 @@ describe('nodes that share a Redis', { skip: findRedisFault() ?? false }, () => 
     assert.deepEqual(await listed(one), ['a']);
   });
 
+  test('a stage lists and counts the players of all nodes, and those of a node that has left no longer', async (t) => {
+    const { one, other, server } = await open(t);
+    await register(one, 'a');
+    await register(other, 'b');
+    await register(other, 'c', 'bob');
+    const idsIn = async () => {
+      const { players } = await one.listStage('stage-1', { limit: 9 });
+      return players.map(({ playerId, entries }) => [
+        playerId,
+        ...entries.map(({ connectionId }) => connectionId).sort(),
+      ]);
+    };
+    assert.deepEqual(await idsIn(), [
+      ['alice', 'a', 'b'],
+      ['bob', 'c'],
+    ]);
+    const counts = await other.countStage('stage-1');
+    const byNode = new Map(counts.groups.map(({ node, connections }) => [node, connections]));
+    assert.equal(counts.players, 2);
+    assert.deepEqual([byNode.size, byNode.get(one.node), byNode.get(other.node)], [2, 1, 2]);
+    await other.close();
+    await until(async () => (await one.countStage('stage-1')).players === 1);
+    assert.deepEqual(await idsIn(), [['alice', 'a']]);
+    const { groups } = await one.countStage('stage-1');
+    assert.deepEqual(groups, [{ node: one.node, runtimeId: 'empty', connections: 1 }]);
+    await one.unregister(ALICE, ['a']);
+    assert.doesNotMatch(server.command('KEYS', '*'), /:[sn]:stage-1/);
+  });
+
+  test('a stage is neither listed nor counted while a node of an earlier version is there', async (t) => {
+    const { one, server } = await open(t);
+    const base = `respark:{d0}:${one.era()}`;
+    // Such a node lists its players, and takes them from no list of the stage.
+    server.command('HSET', `${base}:nodes`, 'old', '1');
+    server.command('HSET', `${base}:links`, 'old', '1');
+    server.command('ZADD', `${base}:s:stage-1`, '0', 'gone');
+    await register(one, 'a');
+    await assert.rejects(async () => await one.listStage('stage-1', { limit: 9 }), /earlier version/);
+    await assert.rejects(async () => await one.countStage('stage-1'), /earlier version/);
+    assert.deepEqual(await listed(one), ['a']);
+    server.command('HDEL', `${base}:nodes`, 'old');
+    const { players } = await one.listStage('stage-1', { limit: 9 });
+    assert.deepEqual(
+      players.map(({ playerId }) => playerId),
+      ['alice'],
+    );
+    assert.equal((await one.countStage('stage-1')).players, 1);
+  });
+
   test('the keys of a former era are removed', async (t) => {
     const { one, server } = await open(t);
     await register(one, 'a');
@@ -182,14 +231,20 @@ describe('nodes that share a Redis', { skip: findRedisFault() ?? false }, () => 
     server.command('SET', 'respark:{d0}:era', 'another-era');
     await until(() => one.era() !== former && one.isAvailable);
     assert.deepEqual(await listed(one), ['a']);
+    assert.equal((await one.listStage('stage-1', { limit: 9 })).players.length, 1);
+    assert.equal((await one.countStage('stage-1')).players, 1);
     await until(() => !server.command('KEYS', '*').includes(former));
     assert(!server.command('SMEMBERS', 'respark:{d0}:former').includes(former));
   });
 });
 
-function register(cluster: RedisCluster, connectionId: string) {
+function register(cluster: RedisCluster, connectionId: string, playerId = ALICE.playerId) {
   const entry = { connectionId, node: cluster.node, createdAt: 1, runtimeId: 'empty' };
-  return cluster.register(ALICE, entry, { era: cluster.era(), maxConnectionsPerPlayer: 9, newcomer: ANYBODY });
+  return cluster.register({ ...ALICE, playerId }, entry, {
+    era: cluster.era(),
+    maxConnectionsPerPlayer: 9,
+    newcomer: ANYBODY,
+  });
 }
 
 async function listed(cluster: RedisCluster): Promise<string[]> {

@@ -15,8 +15,11 @@ import type { Script } from './link.ts';
  * - `bars`       hash: name of a bar → `version|set or lifted|until|signed in before|note`
  * - `barends`    sorted set: name of a bar that ends → when it may be forgotten
  * - `barred`     there once the era has every bar: nobody is registered before
+ * - `listers`    set: incarnations that keep `stage` and `counts`, which those of earlier versions do not
  * - `player`     hash: connection id → `incarnation|created|runtime`
  * - `index`      set, one for each incarnation: the players that have entries of it
+ * - `stage`      sorted set, one for each stage: the ids of its players that have entries; all scores are 0
+ * - `counts`     hash, one for each stage: `incarnation|runtime` → how many entries have both
  */
 const script = (name: string, ...lines: string[]): Script => ({ name, lua: lines.join('\n') });
 
@@ -40,7 +43,7 @@ export const ENTER = script(
 );
 
 /**
- * Keys: era, links, nodes, facts, recovered, barred. Parameters: era, node, link, sequence, facts. From now on earlier links
+ * Keys: era, links, nodes, facts, recovered, barred, listers. Parameters: era, node, link, sequence, facts. From now on earlier links
  * of the node count no more. Replies with 1 when the era has recovered, and with 1 when it has all bars.
  */
 export const JOIN = script(
@@ -52,6 +55,7 @@ export const JOIN = script(
   `redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])`,
   `redis.call('HSET', KEYS[3], ARGV[2], ARGV[4])`,
   `redis.call('HSET', KEYS[4], ARGV[2], ARGV[5])`,
+  `redis.call('SADD', KEYS[7], ARGV[2])`,
   `return {'ok', tostring(redis.call('EXISTS', KEYS[5])), tostring(redis.call('EXISTS', KEYS[6]))}`,
 );
 
@@ -89,14 +93,36 @@ end`;
 /** Nobody is let in before the era has every bar. */
 const WITH_BARS = (barred: string) => `if redis.call('EXISTS', ${barred}) == 0 then return {'unbarred'} end`;
 
+/** Keeps a stage's list and counts in the step that changes the entries of one of its players. */
+const KEEP_STAGE = `local function owner(value) return string.match(value, '^[^|]*') end
+local function id_of(player) return string.sub(player, string.find(player, ':', 1, true) + 1) end
+local function count(counts, value, by)
+  local node, runtime = string.match(value, '^([^|]*)|[^|]*|(.*)$')
+  local field = node .. '|' .. runtime
+  if redis.call('HINCRBY', counts, field, by) <= 0 then redis.call('HDEL', counts, field) end
+end
+local function add(key, stage, counts, player, connection, value)
+  if redis.call('HSET', key, connection, value) == 0 then return end
+  count(counts, value, 1)
+  redis.call('ZADD', stage, 0, id_of(player))
+end
+local function remove(key, counts, connection, value)
+  redis.call('HDEL', key, connection)
+  count(counts, value, -1)
+end
+local function unlist(key, stage, player)
+  if redis.call('EXISTS', key) == 0 then redis.call('ZREM', stage, id_of(player)) end
+end`;
+
 /**
- * Keys: era, links, player, index, stages, barred, bars. Parameters: era, node, link, player, connection id, value, stage id,
+ * Keys: era, links, player, index, stages, barred, bars, stage, counts. Parameters: era, node, link, player, connection id, value, stage id,
  * runtime, maximum, now, when the player signed in, names of bars. Replies with the fault, with a bar and its value, or with
  * `ok` when the connection is listed, as it may have been before.
  */
 export const REGISTER = script(
   'register',
   FIND_BAR_AMONG,
+  KEEP_STAGE,
   IN_ERA,
   ON_LINK,
   WITH_BARS('KEYS[6]'),
@@ -107,7 +133,7 @@ export const REGISTER = script(
   `if bar then return bar end`,
   `if redis.call('HEXISTS', KEYS[3], ARGV[5]) == 1 then return {'ok'} end`,
   `if redis.call('HLEN', KEYS[3]) >= tonumber(ARGV[9]) then return {'player_full'} end`,
-  `redis.call('HSET', KEYS[3], ARGV[5], ARGV[6])`,
+  `add(KEYS[3], KEYS[8], KEYS[9], ARGV[4], ARGV[5], ARGV[6])`,
   `redis.call('SADD', KEYS[4], ARGV[4])`,
   `return {'ok'}`,
 );
@@ -149,40 +175,41 @@ export const SET_BARS = script(
 export const BARRED = script('barred', IN_ERA, ON_LINK, `redis.call('SET', KEYS[3], '1')`, `return {'ok'}`);
 
 /**
- * Lists connections that were listed in an era before, whatever their number. Keys: era, links, index, then a player for
- * each entry. Parameters: era, node, link, then player, connection id and value for each entry.
+ * Lists connections that were listed in an era before, whatever their number. Keys: era, links, index, then player, stage
+ * and counts for each entry. Parameters: era, node, link, then player, connection id and value for each entry.
  */
 export const RESTORE = script(
   'restore',
+  KEEP_STAGE,
   IN_ERA,
   ON_LINK,
-  `for i = 4, #KEYS do`,
-  `  local at = 4 + (i - 4) * 3`,
-  `  redis.call('HSET', KEYS[i], ARGV[at + 1], ARGV[at + 2])`,
-  `  redis.call('SADD', KEYS[3], ARGV[at])`,
+  `for i = 4, #KEYS, 3 do`,
+  `  add(KEYS[i], KEYS[i + 1], KEYS[i + 2], ARGV[i], ARGV[i + 1], ARGV[i + 2])`,
+  `  redis.call('SADD', KEYS[3], ARGV[i])`,
   `end`,
   `return {'ok'}`,
 );
 
-/** Deletes entries of one node from a player, and the player from the node's index when none is left. */
-const DELETE_OWN = `local function owner(value) return string.match(value, '^[^|]*') end
-local function forget(key, index, player, node)
+/** Deletes a player from a node's index when none of the node's entries is left. */
+const FORGET_OWN = `local function forget(key, index, player, node)
   for _, value in ipairs(redis.call('HVALS', key)) do
     if owner(value) == node then return end
   end
   redis.call('SREM', index, player)
 end`;
 
-/** Keys: era, links, player, index. Parameters: era, node, link, player, connection ids. */
+/** Keys: era, links, player, index, stage, counts. Parameters: era, node, link, player, connection ids. */
 export const UNREGISTER = script(
   'unregister',
+  KEEP_STAGE,
+  FORGET_OWN,
   IN_ERA,
   ON_LINK,
-  DELETE_OWN,
   `for i = 5, #ARGV do`,
   `  local value = redis.call('HGET', KEYS[3], ARGV[i])`,
-  `  if value and owner(value) == ARGV[2] then redis.call('HDEL', KEYS[3], ARGV[i]) end`,
+  `  if value and owner(value) == ARGV[2] then remove(KEYS[3], KEYS[6], ARGV[i], value) end`,
   `end`,
+  `unlist(KEYS[3], KEYS[5], ARGV[4])`,
   `forget(KEYS[3], KEYS[4], ARGV[4], ARGV[2])`,
   `return {'ok'}`,
 );
@@ -201,6 +228,65 @@ export const LIST = script(
   `end`,
   `reply[2] = tostring(#reply - 2)`,
   `for _, text in ipairs(redis.call('HGETALL', KEYS[3])) do reply[#reply + 1] = text end`,
+  `return reply`,
+);
+
+/** A list or count of a stage has gaps while there are nodes that do not keep it. */
+const WITH_LISTERS = (nodes: string, listers: string) => `for _, node in ipairs(redis.call('HKEYS', ${nodes})) do
+  if redis.call('SISMEMBER', ${listers}, node) == 0 then return {'unlisted'} end
+end`;
+
+/**
+ * Keys: era, touch, stage, nodes, listers. Parameters: era, the ends of a range of ids as ZRANGEBYLEX has them, a number.
+ * Replies with as many ids of the stage's players at most, in order.
+ */
+export const STAGE_PLAYERS = script(
+  'stage_players',
+  IN_ERA,
+  `redis.call('SET', KEYS[2], '1')`,
+  WITH_LISTERS('KEYS[4]', 'KEYS[5]'),
+  `local reply = {'ok'}`,
+  `local ids = redis.call('ZRANGEBYLEX', KEYS[3], ARGV[2], ARGV[3], 'LIMIT', 0, tonumber(ARGV[4]))`,
+  `for _, id in ipairs(ids) do reply[#reply + 1] = id end`,
+  `return reply`,
+);
+
+/**
+ * Keys: era, touch, stage, then players. Parameters: era, then the ids of the same players. Replies for each with the number
+ * of entries, and with each connection id and its value. Who has none is on the stage's list no more: a node of an earlier
+ * version may have left the id there.
+ */
+export const PLAYERS_ENTRIES = script(
+  'players_entries',
+  IN_ERA,
+  `redis.call('SET', KEYS[2], '1')`,
+  `local reply = {'ok'}`,
+  `for i = 4, #KEYS do`,
+  `  local entries = redis.call('HGETALL', KEYS[i])`,
+  `  if #entries == 0 then redis.call('ZREM', KEYS[3], ARGV[i - 2]) end`,
+  `  reply[#reply + 1] = tostring(#entries / 2)`,
+  `  for _, text in ipairs(entries) do reply[#reply + 1] = text end`,
+  `end`,
+  `return reply`,
+);
+
+/**
+ * Keys: era, touch, stage, counts, nodes, listers, links. Parameters: era. Replies with the number of players, and with each
+ * pair of a node that is not dead and a runtime, and how many entries have both.
+ */
+export const STAGE_COUNTS = script(
+  'stage_counts',
+  IN_ERA,
+  `redis.call('SET', KEYS[2], '1')`,
+  WITH_LISTERS('KEYS[5]', 'KEYS[6]'),
+  `local reply = {'ok', tostring(redis.call('ZCARD', KEYS[3]))}`,
+  `local counts = redis.call('HGETALL', KEYS[4])`,
+  `for i = 1, #counts, 2 do`,
+  `  if redis.call('HGET', KEYS[7], string.match(counts[i], '^[^|]*')) ~= 'dead' then`,
+  `    reply[#reply + 1] = counts[i]`,
+  `    reply[#reply + 1] = counts[i + 1]`,
+  `  end`,
+  `end`,
   `return reply`,
 );
 
@@ -239,17 +325,22 @@ export const SAMPLE = script(
   `return reply`,
 );
 
-/** Deletes a dead node's entries. Keys: era, index, then players. Parameters: era, node, then the same players. */
+/**
+ * Deletes a dead node's entries. Keys: era, index, then player, stage and counts for each player. Parameters: era, node, then
+ * the same players.
+ */
 export const SWEEP = script(
   'sweep',
+  KEEP_STAGE,
   IN_ERA,
-  DELETE_OWN,
-  `for i = 3, #KEYS do`,
+  `for i = 3, #KEYS, 3 do`,
+  `  local player = ARGV[3 + (i - 3) / 3]`,
   `  local entries = redis.call('HGETALL', KEYS[i])`,
   `  for j = 1, #entries, 2 do`,
-  `    if owner(entries[j + 1]) == ARGV[2] then redis.call('HDEL', KEYS[i], entries[j]) end`,
+  `    if owner(entries[j + 1]) == ARGV[2] then remove(KEYS[i], KEYS[i + 2], entries[j], entries[j + 1]) end`,
   `  end`,
-  `  redis.call('SREM', KEYS[2], ARGV[i])`,
+  `  unlist(KEYS[i], KEYS[i + 1], player)`,
+  `  redis.call('SREM', KEYS[2], player)`,
   `end`,
   `return {'ok'}`,
 );

@@ -27,7 +27,7 @@ export async function sweep({
   if (dead !== '') {
     const index = keys.index(dead);
     const delete_ = (players: readonly string[]) =>
-      run(scripts.SWEEP, [index, ...players.map((player) => keys.player(player))], dead, ...players);
+      run(scripts.SWEEP, [index, ...players.flatMap((player) => keys.entriesOf(player))], dead, ...players);
     await eachSample(run, index, delete_);
     await run(scripts.FORGET, [keys.dead], dead);
   }
@@ -37,7 +37,7 @@ export async function sweep({
   for (const node of nodes) {
     const index = old.index(node);
     const delete_ = (players: readonly string[]) =>
-      run(scripts.FORGET, [index, ...players.map((player) => old.player(player))], ...players);
+      run(scripts.FORGET, [index, ...players.flatMap((player) => old.entriesOf(player))], ...players);
     await eachSample(run, index, delete_);
   }
   await run(scripts.FORGET, [partitionKeys.former, ...old.single], former);
