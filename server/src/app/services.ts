@@ -28,6 +28,7 @@ import { createBarEnforcement } from '../domain/players/bar-enforcement.ts';
 import { createBlocking } from '../domain/players/blocking.ts';
 import { createBlocks } from '../domain/players/blocks.ts';
 import { createDisconnect } from '../domain/players/disconnect.ts';
+import { createOnline } from '../domain/players/online.ts';
 import { createPlayerTokens } from '../domain/players/player-tokens.ts';
 import { createPlayers } from '../domain/players/players.ts';
 import type { ProviderTokens } from '../domain/players/provider-tokens.ts';
@@ -215,6 +216,7 @@ export function createServices({
     resourceTags: createResourceTags({ store, audit, arns, clock }),
     clusterNodes: createNodes({ cluster, audit, clock, log, settings }),
     players,
+    online: createOnline({ store, cluster, pageTokens, clock, log, settings }),
     bars,
     blocks: createBlocks({ store, blocking, changes, audit, paginate, clock, settings }),
     stageAccess: createStageAccess({ changes, audit }),

@@ -32,6 +32,7 @@ import { migrateCommand } from './commands/migrate.ts';
 import { nodesCommand } from './commands/nodes.ts';
 import { notifyCommand } from './commands/notify.ts';
 import { packCommand } from './commands/pack.ts';
+import { playersCommand } from './commands/players.ts';
 import { receiptCommand } from './commands/receipt.ts';
 import { rehearseCommand } from './commands/rehearse.ts';
 import { restoreCommand } from './commands/restore.ts';
@@ -83,6 +84,7 @@ Settings are flags of "serve" or RESPARK_… variables; "respark config print" s
     disconnectCommand,
     kickCommand,
     connectionsCommand,
+    playersCommand,
     tokenCommand,
     identityCommand,
     blockCommand,

@@ -88,6 +88,14 @@ export interface NodeCalls {
     readonly request: { readonly stageId: string };
     readonly reply: { readonly runtimeIds: readonly string[] };
   };
+  /** What only the owner knows of these connections in the stage. */
+  readonly describe_connections: {
+    readonly request: { readonly stageId: string; readonly connectionIds: readonly string[] };
+    readonly reply: {
+      /** Those that the node has not forgotten since they ended. */
+      readonly connections: readonly { readonly connectionId: string; readonly addressGroup: string }[];
+    };
+  };
   /** What the node says of itself at the moment. */
   readonly describe_node: {
     readonly request: Readonly<Record<string, never>>;

@@ -94,6 +94,14 @@ export function answerNodeRequests({
     return { reached: connectionIds.filter((id) => membership.find(id)?.notify(text, bytes)).length };
   });
 
+  cluster.answer('describe_connections', ({ stageId, connectionIds }) => ({
+    connections: connectionIds.flatMap((connectionId) => {
+      const connection = membership.find(connectionId);
+      if (connection?.player?.stageId !== stageId) return [];
+      return [{ connectionId, addressGroup: connection.addressGroup }];
+    }),
+  }));
+
   cluster.answer('close_stage', async ({ stageId }) => {
     // Asynchronous, so that a connection whose end fails at once keeps none of the others.
     await Promise.all(

@@ -1,4 +1,5 @@
 import { isNewerRuntime } from '../../src/runtime-id.ts';
+import type { StageLook } from './stage-look.ts';
 
 /** One DisconnectPlayer call as its caller saw it. `…At` counts what happened in the history; `…Ms` is its time. */
 export interface DisconnectRecord {
@@ -76,6 +77,9 @@ export interface ClusterHistory {
     readonly directory: readonly string[];
     readonly nodeTables: readonly string[];
     readonly sockets: readonly string[];
+    /** The players of the sockets, and what a node then says of the stage; undefined if it did not answer. */
+    readonly players?: number;
+    readonly stage?: StageLook | undefined;
   };
 }
 
@@ -163,7 +167,7 @@ function findOutdated({ deployments, connections }: ClusterHistory): string[] {
   });
 }
 
-/** I8: when all is quiet, the directory, the nodes' tables and the clients agree. */
+/** I8: when all is quiet, the directory, its list of the stage, the nodes' tables and the clients agree. */
 function findLeftovers({ quiet }: ClusterHistory): string[] {
   if (quiet === undefined) return [];
   const [directory, nodeTables, sockets] = [quiet.directory, quiet.nodeTables, quiet.sockets].map((ids) =>
@@ -172,5 +176,13 @@ function findLeftovers({ quiet }: ClusterHistory): string[] {
   const faults: string[] = [];
   if (directory !== sockets) faults.push(`I8: the directory lists [${directory}], the clients are [${sockets}]`);
   if (nodeTables !== sockets) faults.push(`I8: the nodes know [${nodeTables}], the clients are [${sockets}]`);
+  if (quiet.players === undefined) return faults;
+  if (quiet.stage === undefined) return [...faults, 'I8: a node does not say who is in the stage'];
+  const { ids, players, connections } = quiet.stage;
+  const inStage = [...ids].sort().join(' ');
+  if (inStage !== sockets) faults.push(`I8: the stage lists [${inStage}], the clients are [${sockets}]`);
+  const counted = `${connections} of ${players} players`;
+  const there = `${quiet.sockets.length} of ${quiet.players} players`;
+  if (counted !== there) faults.push(`I8: the stage counts ${counted}, the clients are ${there}`);
   return faults;
 }

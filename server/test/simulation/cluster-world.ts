@@ -6,6 +6,7 @@ import { RedisData } from './redis-model.ts';
 import { CLUSTER_SETTINGS, DEADLINE_MS, GAME, SimulatedNode, STAGE } from './simulated-node.ts';
 import { SimulatedRedis } from './simulated-redis.ts';
 import type { SimulatedSocket } from './simulated-socket.ts';
+import { lookAtStage } from './stage-look.ts';
 import { watchFirstListing } from './watched-cluster.ts';
 import { requestFrame } from './world.ts';
 
@@ -54,22 +55,21 @@ export class ClusterWorld {
     // The directory begins to answer when it has been seen for long enough.
     await engine.passTo(CLUSTER_SETTINGS.recoveryMs + 1_500);
     const actions = 10 + Math.floor(engine.random() * 30);
-    for (let count = 0; count < actions; count += 1) {
-      engine.after(engine.between(0, ACTION_MS), () => this.#act());
-    }
+    for (let count = 0; count < actions; count += 1) engine.after(engine.between(0, ACTION_MS), () => this.#act());
     const faults = engine.pick([0, 1, 2, 3, 4]);
-    for (let count = 0; count < faults; count += 1) {
-      engine.after(engine.between(0, ACTION_MS), () => this.#fail());
-    }
+    for (let count = 0; count < faults; count += 1) engine.after(engine.between(0, ACTION_MS), () => this.#fail());
     engine.after(engine.between(0, ACTION_MS), () => this.#keepSnapshot());
     await engine.passTo(engine.nowMs + ACTION_MS);
     this.#heal();
     await engine.passTo(engine.nowMs + 2 * CLUSTER_SETTINGS.leaseMs + CLUSTER_SETTINGS.recoveryMs + 3_000);
-    const quiet = this.#lookAround();
+    const around = this.#lookAround();
+    const stage = lookAtStage(engine.pick(this.#living()).cluster);
+    await engine.passTo(engine.nowMs + 1_000);
     for (const player of PLAYERS) this.#disconnect(player, engine.pick(this.#living()));
     await engine.passTo(engine.nowMs + 3_000);
     const last = this.disconnects.slice(-PLAYERS.length);
     const isUnwell = last.some(({ outcome }) => typeof outcome !== 'object' || outcome.failures.length > 0);
+    const quiet = { ...around, stage: await stage };
     for (const node of this.nodes) void node.cluster.close();
     return {
       ...{ disconnects: this.disconnects, statuses: this.statuses, passages: this.passages },
@@ -393,6 +393,7 @@ export class ClusterWorld {
     const isEven = listed === ids.length && recorded === ids.length;
     return {
       directory: [...this.redis.entries().keys()],
+      players: new Set(sockets.map(({ player }) => player?.playerId)).size,
       sockets: ids,
       nodeTables: isEven ? ids : [`${listed} in gateways, ${recorded} in clusters`],
     };

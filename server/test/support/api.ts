@@ -134,8 +134,8 @@ export async function openApi(
   };
 
   const arns = createArns({ region: 'us-east-1', accountId: '123456789012' });
-  const { games, stages, stageIdentities, blocks, stageAccess, notifications, rehearsals, eventRecords, webhooks } =
-    domain;
+  const { games, stages, stageIdentities, online, blocks, stageAccess } = domain;
+  const { notifications, rehearsals, eventRecords, webhooks } = domain;
   const { resourceTags, auditRecords, stageLogLines, clusterNodes } = domain;
 
   const pipeline = createPipeline({
@@ -146,6 +146,7 @@ export async function openApi(
       stages,
       stageIdentities,
       players,
+      online,
       blocks,
       stageAccess,
       notifications,

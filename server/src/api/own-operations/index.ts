@@ -16,6 +16,7 @@ import {
 import { listEvents, watchEvents } from './events.ts';
 import { drainNode, listNodes } from './nodes.ts';
 import { sendNotificationToPlayer, sendNotificationToStage } from './notifications.ts';
+import { countConnections, listConnections, listPlayers } from './online.ts';
 import { createPlayerToken } from './player-tokens.ts';
 import { getReceipt, getReceiptKey } from './receipts.ts';
 import { playRehearsedEnd } from './rehearsals.ts';
@@ -40,6 +41,7 @@ export const OWN_OPERATIONS: readonly Operation[] = [
   blockPlayerInGame,
   closeStageToPlayers,
   checkPlayerToken,
+  countConnections,
   createPlayerToken,
   createWebhook,
   deleteSnapshot,
@@ -57,7 +59,9 @@ export const OWN_OPERATIONS: readonly Operation[] = [
   listAuditRecords,
   listBlocks,
   listBlocksInGame,
+  listConnections,
   listNodes,
+  listPlayers,
   listStageLogLines,
   updateStageIdentity,
   openStageToPlayers,

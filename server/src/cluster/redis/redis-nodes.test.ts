@@ -61,6 +61,8 @@ describe('nodes that share a Redis', { skip: findRedisFault() ?? false }, () => 
       return { closedIds: connectionIds };
     });
     await register(limited, 'a');
+    assert.equal((await limited.listStage('stage-1', { limit: 9 })).players.length, 1);
+    assert.equal((await limited.countStage('stage-1')).players, 1);
     const request = { player: ALICE, connectionIds: ['a'], requestId: 'r' };
     assert.deepEqual(await one.request(limited.node, 'disconnect', request, TIMEOUT_MS), { closedIds: ['a'] });
     const gone = await join(t, new NodeRedisLink({ url, timeoutMs: TIMEOUT_MS, clock }));

@@ -1,0 +1,276 @@
+import type { Clock } from '../../clock.ts';
+import type { Cluster, DirectoryEntry, StageListing } from '../../cluster/cluster.ts';
+import { type ConnectionSelector, createMatcher, parseAddresses, withoutAddresses } from '../../connection-selector.ts';
+import { ServiceError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import { EMPTY_RUNTIME_ID } from '../../runtime-id.ts';
+import type { Store } from '../../store/store.ts';
+import { shown } from '../../text.ts';
+import type { Page, PageRequest, PageTokens } from '../pagination.ts';
+import { activeStage, findStage, type Stage } from '../stages.ts';
+import { orUnavailable } from './directory-look-up.ts';
+
+interface NamedStage {
+  readonly gameName: string;
+  readonly stageName: string;
+}
+
+/** Which connections are listed: those of which all of it is true. */
+export interface OnlineFilter extends Omit<ConnectionSelector, 'playerIds' | 'runtimeId' | 'beforeRuntimeId'> {
+  /** The id of a runtime, `CURRENT` for that of the stage, or `OLDER` for those before it. */
+  readonly runtime?: string | undefined;
+}
+
+/** A player with at least one connection that the filter lets through; what is said of them is about those alone. */
+export interface OnlinePlayer {
+  readonly playerId: string;
+  readonly connections: number;
+  /** When the oldest was registered, milliseconds since 1970. */
+  readonly since: number;
+}
+
+export interface OnlineConnection extends DirectoryEntry {
+  readonly playerId: string;
+  /** Undefined when the node that owns the connection does not say it. */
+  readonly addressGroup: string | undefined;
+}
+
+export interface OnlineCounts {
+  readonly players: number;
+  readonly connections: number;
+  readonly byRuntime: ReadonlyMap<string, number>;
+  readonly byNode: ReadonlyMap<string, number>;
+  readonly currentRuntimeId: string;
+}
+
+/**
+ * Who is connected to a stage. Whoever is connected throughout is on exactly one of the pages. A page ends early when the
+ * filter lets few through: what a call costs does not grow with the stage. All throw `not_found` for a stage that is unknown or
+ * being deleted, `validation` for a filter that cannot be read, and an `internal` that may be tried again when the directory,
+ * or a node that must be asked, does not say who is there: never a shorter list.
+ */
+export interface Online {
+  /** In order of their ids. */
+  players(stage: NamedStage, filter: OnlineFilter, page: PageRequest): Promise<Page<OnlinePlayer>>;
+  /** In order of players and of connection ids, which is the order in which those were made. */
+  connections(stage: NamedStage, filter: OnlineFilter, page: PageRequest): Promise<Page<OnlineConnection>>;
+  count(stage: NamedStage): Promise<OnlineCounts>;
+}
+
+const MAX_PAGE = 100;
+/** Players who are read from the directory at once, and those that one call looks at. */
+const BATCH = 100;
+const MAX_EXAMINED = 1_000;
+/** A node that is held up must not hold up the list. */
+const ANSWER_MS = 2_000;
+/** No character of an id comes before it, so behind an id come those that begin with the id and this. */
+const BEHIND = '!';
+
+/** Where a page begins: with this player, whose connections up to `after` were on the page before. */
+interface Position {
+  readonly from: string;
+  readonly after?: string | undefined;
+}
+
+/** A player and those of the connections that the filter lets through, which are at least one. */
+interface Found {
+  readonly playerId: string;
+  readonly connections: readonly OnlineConnection[];
+}
+
+export function createOnline({
+  store,
+  cluster,
+  pageTokens,
+  clock,
+  log,
+  settings,
+}: {
+  store: { readonly games: Pick<Store['games'], 'find'>; readonly stages: Pick<Store['stages'], 'find'> };
+  cluster: Pick<Cluster, 'listStage' | 'countStage' | 'request'>;
+  pageTokens: PageTokens;
+  clock: Clock;
+  log: Pick<Log, 'debug'>;
+  settings: { readonly disconnectDeadlineMs: number };
+}): Online {
+  const timeoutMs = settings.disconnectDeadlineMs;
+  const answerMs = Math.min(ANSWER_MS, timeoutMs);
+  const lookUpAddresses = createLookUpAddresses({ cluster, clock, log, timeoutMs: answerMs });
+
+  async function getStage({ gameName, stageName }: NamedStage): Promise<Stage> {
+    const found = await orUnavailable('store', () => findStage(store, gameName, stageName), timeoutMs, clock);
+    return activeStage(found, gameName, stageName);
+  }
+
+  async function fromDirectory<T>(ask: () => T | Promise<T>): Promise<T> {
+    return await orUnavailable('directory of connections', ask, timeoutMs, clock);
+  }
+
+  /**
+   * One page of what `itemsOf` makes of each player. `position` is where the next page begins if it is to begin behind the
+   * item.
+   */
+  async function page<T>(
+    name: string,
+    named: NamedStage,
+    filter: OnlineFilter,
+    { maxResults = MAX_PAGE, nextToken }: PageRequest,
+    list: {
+      readonly showsAddresses: boolean;
+      itemsOf(found: Found, position: Position): readonly T[];
+      behind(item: T): Position;
+    },
+  ): Promise<Page<T>> {
+    const stage = await getStage(named);
+    const selector = selectorOf(filter, currentRuntime(stage));
+    const { showsAddresses } = list;
+    const filterPlayers = createFilter(lookUpAddresses, { stageId: stage.id, selector, showsAddresses });
+    // A deployment between two pages must not change what the list is of.
+    const scope = `${name} ${stage.id} ${JSON.stringify(filter)}`;
+    const start: Position = nextToken === undefined ? { from: '' } : parsePosition(pageTokens.open(nextToken, scope));
+    const items: T[] = [];
+    let from = start.from;
+    const end = (position: Position) => ({ items, nextToken: pageTokens.seal(JSON.stringify(position), scope) });
+    for (let examined = 0; examined < MAX_EXAMINED; examined += BATCH) {
+      const request = { from, prefix: filter.playerIdPrefix, limit: BATCH };
+      const listing = await fromDirectory(() => cluster.listStage(stage.id, request));
+      for (const found of await filterPlayers(listing)) {
+        for (const item of list.itemsOf(found, start)) {
+          const last = items.at(-1);
+          if (items.length === maxResults && last !== undefined) return end(list.behind(last));
+          items.push(item);
+        }
+      }
+      if (listing.last === undefined) return { items, nextToken: undefined };
+      from = `${listing.last}${BEHIND}`;
+    }
+    return end({ from });
+  }
+
+  return {
+    players: async (stage, filter, request) =>
+      await page<OnlinePlayer>('ListPlayers', stage, filter, request, {
+        showsAddresses: false,
+        itemsOf: ({ playerId, connections }) => {
+          const since = Math.min(...connections.map(({ createdAt }) => createdAt));
+          return [{ playerId, connections: connections.length, since }];
+        },
+        behind: ({ playerId }) => ({ from: `${playerId}${BEHIND}` }),
+      }),
+
+    connections: async (stage, filter, request) =>
+      await page<OnlineConnection>('ListConnections', stage, filter, request, {
+        showsAddresses: true,
+        itemsOf: ({ playerId, connections }, { from, after }) => {
+          if (after === undefined || playerId !== from) return connections;
+          return connections.filter(({ connectionId }) => connectionId > after);
+        },
+        behind: ({ playerId, connectionId }) => ({ from: playerId, after: connectionId }),
+      }),
+
+    async count(named) {
+      const stage = await getStage(named);
+      const { players, groups } = await fromDirectory(() => cluster.countStage(stage.id));
+      const [byRuntime, byNode] = [new Map<string, number>(), new Map<string, number>()];
+      let total = 0;
+      for (const { node, runtimeId, connections } of groups) {
+        total += connections;
+        byRuntime.set(runtimeId, (byRuntime.get(runtimeId) ?? 0) + connections);
+        byNode.set(node, (byNode.get(node) ?? 0) + connections);
+      }
+      return { players, connections: total, byRuntime, byNode, currentRuntimeId: currentRuntime(stage) };
+    },
+  };
+}
+
+/** Connection id → address group, as far as the owners say. With `isNeeded`, throws when one of them does not. */
+type LookUpAddresses = (
+  stageId: string,
+  entries: readonly DirectoryEntry[],
+  how: { readonly isNeeded: boolean },
+) => Promise<ReadonlyMap<string, string>>;
+
+function createLookUpAddresses({
+  cluster,
+  clock,
+  log,
+  timeoutMs,
+}: {
+  cluster: Pick<Cluster, 'request'>;
+  clock: Clock;
+  log: Pick<Log, 'debug'>;
+  timeoutMs: number;
+}): LookUpAddresses {
+  return async (stageId, entries, { isNeeded }) => {
+    const groups = new Map<string, string>();
+    const idsOf = new Map<string, string[]>();
+    for (const { node, connectionId } of entries) {
+      const ids = idsOf.get(node);
+      if (ids === undefined) idsOf.set(node, [connectionId]);
+      else ids.push(connectionId);
+    }
+    const askOwner = async ([node, connectionIds]: [string, readonly string[]]) => {
+      const ask = () => cluster.request(node, 'describe_connections', { stageId, connectionIds }, timeoutMs);
+      try {
+        const { connections } = await orUnavailable(`node ${node}`, ask, timeoutMs, clock);
+        for (const { connectionId, addressGroup } of connections) groups.set(connectionId, addressGroup);
+      } catch (error) {
+        if (isNeeded) throw error;
+        log.debug({ err: error, node }, 'a node did not describe its connections');
+      }
+    };
+    await Promise.all([...idsOf].map(askOwner));
+    return groups;
+  };
+}
+
+/** Makes of a part of the directory those players whom the filter lets through, each with the connections that it does. */
+function createFilter(
+  lookUpAddresses: LookUpAddresses,
+  { stageId, selector, showsAddresses }: { stageId: string; selector: ConnectionSelector; showsAddresses: boolean },
+): (listing: StageListing) => Promise<Found[]> {
+  const isMeant = createMatcher(selector);
+  const mayBeMeant = createMatcher(withoutAddresses(selector));
+  const isNeeded = selector.addresses !== undefined;
+  return async ({ players }) => {
+    const known = players.flatMap(({ playerId, entries }) =>
+      entries.map((entry) => ({ ...entry, playerId })).filter((entry) => mayBeMeant({ ...entry, addressGroup: '' })),
+    );
+    const mustAsk = isNeeded || showsAddresses;
+    const groups = mustAsk ? await lookUpAddresses(stageId, known, { isNeeded }) : new Map<string, string>();
+    const found = new Map<string, OnlineConnection[]>();
+    for (const entry of known) {
+      const addressGroup = groups.get(entry.connectionId);
+      // The owner of a connection that it does not describe has it no longer.
+      if (isNeeded && (addressGroup === undefined || !isMeant({ ...entry, addressGroup }))) continue;
+      const own = found.get(entry.playerId);
+      if (own === undefined) found.set(entry.playerId, [{ ...entry, addressGroup }]);
+      else own.push({ ...entry, addressGroup });
+    }
+    return [...found].map(([playerId, connections]) => ({
+      playerId,
+      connections: connections.sort((one, other) => (one.connectionId < other.connectionId ? -1 : 1)),
+    }));
+  };
+}
+
+function currentRuntime({ runtimeId }: Stage): string {
+  return runtimeId ?? EMPTY_RUNTIME_ID;
+}
+
+function selectorOf({ runtime, ...filter }: OnlineFilter, current: string): ConnectionSelector {
+  const { addresses } = filter;
+  if (addresses !== undefined && parseAddresses(addresses) === undefined) {
+    throw new ServiceError(
+      'validation',
+      `"Address" must be an IP address or a CIDR range, of IPv6 no narrower than /64, got ${shown(addresses)}`,
+    );
+  }
+  if (runtime === 'OLDER') return { ...filter, beforeRuntimeId: current };
+  return { ...filter, runtimeId: runtime === 'CURRENT' ? current : runtime };
+}
+
+/** Only tokens that this list has sealed come this far. */
+function parsePosition(text: string): Position {
+  return JSON.parse(text) as Position;
+}

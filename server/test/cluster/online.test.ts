@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { startCluster, whyNoCluster } from '../support/cluster.ts';
+import { usePostgres } from '../support/postgres.ts';
+import type { RunningServer } from '../support/process.ts';
+import { rawCall } from '../support/raw-call.ts';
+
+const postgres = usePostgres();
+
+const PLACE = ['--game', 'Demo', '--stage', 'Dev'];
+
+type Listed = Readonly<Record<'PlayerId' | 'Id' | 'Node' | 'AddressGroup', string>>;
+
+describe('who is online on servers that share a Redis', { skip: whyNoCluster }, () => {
+  test('any node lists and counts the players of all, and says so while it cannot', async (t) => {
+    const cluster = await startCluster(t, postgres, 3, { RESPARK_REDIS_PARTITIONS: '4' });
+    const [one, other, third] = cluster.nodes as [RunningServer, RunningServer, RunningServer];
+    await cluster.untilReady();
+    const players = await Promise.all([one, one, other, other, third, third].map((node) => node.connect()));
+    const [first] = players as [(typeof players)[number]];
+    const again = await other.connect({ token: await first.token() });
+    const inOrder = players.map(({ playerId }) => playerId).sort();
+    const ids = [...players, again].map(({ connectionId }) => connectionId).sort();
+    const json = async (node: RunningServer, ...args: string[]) => {
+      const { stdout, stderr } = await cluster.run(node, ...args, '--json');
+      assert.notEqual(stdout, '', stderr);
+      return JSON.parse(stdout) as Record<string, Listed[]> & { Players: Listed[]; Connections: Listed[] };
+    };
+    for (const node of [one, other, third]) {
+      const { Players } = await json(node, 'players', ...PLACE);
+      assert.deepEqual(
+        Players.map(({ PlayerId }) => PlayerId),
+        inOrder,
+      );
+    }
+    const { Connections } = await json(third, 'connections', ...PLACE, '--address', '127.0.0.0/8');
+    assert.deepEqual(Connections.map(({ Id }) => Id).sort(), ids);
+    assert(Connections.every(({ AddressGroup }) => AddressGroup === '127.0.0.1'));
+    const nodeOf = new Map(Connections.map(({ Id, Node }) => [Id, Node]));
+    const here = nodeOf.get(first.connectionId) ?? '';
+    assert.equal(new Set(nodeOf.values()).size, 3);
+    const counts = await json(third, 'players', ...PLACE, '--count');
+    assert.deepEqual([counts.Players, counts.Connections], [6, 7]);
+    const byNode = (counts.Nodes as unknown as { Node: string; Connections: number }[]).map(
+      ({ Node, Connections }) => [Node, Connections] as const,
+    );
+    assert.deepEqual(
+      Object.fromEntries(byNode),
+      Object.fromEntries(
+        [...new Set(nodeOf.values())].map((node) => [node, node === nodeOf.get(again.connectionId) ? 3 : 2]),
+      ),
+    );
+
+    // Page by page, through another node each time.
+    const found: string[] = [];
+    let query = 'MaxResults=2';
+    for (let page = 0; query !== ''; page += 1) {
+      const node = cluster.nodes[page % 3] as RunningServer;
+      const path = `/respark/game/Demo/stage/Dev/connection?${query}`;
+      const reply = await rawCall(node, 'GET', path, { credentials: node.credentials });
+      assert.equal(reply.status, 200, reply.message);
+      found.push(...(reply.json.Connections as Listed[]).map(({ Id }) => Id));
+      const token = reply.json.NextToken;
+      query = token === undefined ? '' : `MaxResults=2&NextToken=${encodeURIComponent(String(token))}`;
+    }
+    assert.deepEqual(
+      found,
+      Connections.map(({ Id }) => Id),
+    );
+
+    // The directory lists a killed node's connections until its lease has ended; what only the node knew is missing.
+    one.child.kill('SIGKILL');
+    await one.ended();
+    const left = await json(third, 'connections', ...PLACE);
+    const ofDead = left.Connections.filter(({ Node }) => Node === here);
+    assert.deepEqual([left.Connections.length, ofDead.length], [7, 2]);
+    assert(ofDead.every(({ AddressGroup }) => AddressGroup === undefined));
+    const ranged = await cluster.run(third, 'players', ...PLACE, '--address', '127.0.0.0/8');
+    assert.match(`${ranged.exitCode} ${ranged.stderr}`, /^1 InternalServerException: The node \S+ is not available/);
+    for (;;) {
+      const { Players } = await json(third, 'players', ...PLACE, '--address', '127.0.0.0/8').catch(() => ({
+        Players: undefined,
+      }));
+      if (Players !== undefined) {
+        const alive = [...players.slice(2), again].map(({ playerId }) => playerId).sort();
+        assert.deepEqual(
+          Players.map(({ PlayerId }) => PlayerId),
+          alive,
+        );
+        break;
+      }
+    }
+
+    await cluster.redis.kill();
+    await cluster.redis.start();
+    const away = await cluster.run(other, 'players', ...PLACE);
+    assert.match(`${away.exitCode} ${away.stderr}`, /^1 InternalServerException: The directory of connections is not/);
+    await cluster.untilReady([other, third]);
+    const recovered = await json(other, 'connections', ...PLACE);
+    assert.equal(recovered.Connections.length, 5);
+  });
+});
