@@ -62,8 +62,7 @@ export class ClusterWorld {
     await engine.passTo(engine.nowMs + ACTION_MS);
     this.#heal();
     await engine.passTo(engine.nowMs + 2 * CLUSTER_SETTINGS.leaseMs + CLUSTER_SETTINGS.recoveryMs + 3_000);
-    const around = this.#lookAround();
-    const stage = lookAtStage(engine.pick(this.#living()).cluster);
+    const [around, stage] = [this.#lookAround(), lookAtStage(engine.pick(this.#living()).cluster)];
     await engine.passTo(engine.nowMs + 1_000);
     for (const player of PLAYERS) this.#disconnect(player, engine.pick(this.#living()));
     await engine.passTo(engine.nowMs + 3_000);
