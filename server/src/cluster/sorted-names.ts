@@ -1,5 +1,5 @@
 /** A chunk that has grown to this many names is cut in two. */
-const MAX_CHUNK = 512;
+const MAX_CHUNK = 128;
 
 /**
  * A set of names in order of their UTF-16 units, which grows and shrinks at the cost of one short chunk, however many names

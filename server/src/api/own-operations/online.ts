@@ -121,7 +121,7 @@ export const listConnections = ownOperation({
     const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
     const page = await services.online.connections(nameOf(input), toFilter(input), request);
     const connections = page.items.map((connection) => ({
-      AddressGroup: connection.addressGroup,
+      AddressGroup: connection.addressGroup || undefined,
       Created: connection.createdAt,
       Id: connection.connectionId,
       Node: connection.node,
