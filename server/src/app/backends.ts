@@ -216,6 +216,7 @@ export async function openCloudCode({
   closers.push('sandbox', () => sandbox.close());
   const outside = createOutside({ settings, log, clock });
   closers.push('outside', () => outside.close());
+  await outside.warmUp();
   return { playerData, stageLogs, sandbox, outside };
 }
 

@@ -4,7 +4,13 @@ import type { WarnRarely } from '../rare-warnings.ts';
 import { shown } from '../text.ts';
 import { createAllowList, notAllowed } from './allow-list.ts';
 import { type AwsService, boundReply, clientSettings, faultOfAws } from './aws.ts';
+import { loadAwsPackage } from './aws-package.ts';
 import { badArgument, isObject, isText, type OptionRow, type OptionRows, readOptions } from './parameters.ts';
+
+const NEEDED = {
+  setting: 'RESPARK_DYNAMODB_TABLES',
+  packages: '@aws-sdk/client-dynamodb @aws-sdk/lib-dynamodb',
+};
 
 export interface DynamoDbSettings {
   readonly region: string;
@@ -187,8 +193,8 @@ async function openSdk({
   dynamodbEndpoint,
   outsideMaxResponseBytes: maxBytes,
 }: DynamoDbSettings): Promise<Sdk> {
-  const { DynamoDBClient } = await import('@aws-sdk/client-dynamodb');
-  const commands = await import('@aws-sdk/lib-dynamodb');
+  const { DynamoDBClient } = await loadAwsPackage(() => import('@aws-sdk/client-dynamodb'), NEEDED);
+  const commands = await loadAwsPackage(() => import('@aws-sdk/lib-dynamodb'), NEEDED);
   const plainClient = new DynamoDBClient(clientSettings({ endpoint: dynamodbEndpoint, region }));
   plainClient.middlewareStack.add((next) => async (args) => boundReply(await next(args), maxBytes, DYNAMO_DB.title), {
     name: 'boundReply',

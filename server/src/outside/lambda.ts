@@ -7,9 +7,12 @@ import type { WarnRarely } from '../rare-warnings.ts';
 import { decodeText, excerpt, MAX_SENTENCE_CHARACTERS, shown } from '../text.ts';
 import { createAllowList, notAllowed } from './allow-list.ts';
 import { type AwsService, boundReply, clientSettings, faultOfAws } from './aws.ts';
+import { loadAwsPackage } from './aws-package.ts';
 import { exchange } from './http-exchange.ts';
 import { OutsideFault } from './outside-fault.ts';
 import { badArgument, isObject, nestsTooDeep } from './parameters.ts';
+
+const NEEDED = { setting: 'RESPARK_LAMBDA_FUNCTIONS', packages: '@aws-sdk/client-lambda' };
 
 export interface LambdaSettings {
   readonly region: string;
@@ -63,7 +66,7 @@ export function createLambda({ settings, warn }: { settings: LambdaSettings; war
   let sdk: Promise<{ client: LambdaClient; Invoke: typeof InvokeCommand }> | undefined;
 
   function loadSdk() {
-    sdk ??= import('@aws-sdk/client-lambda').then(({ LambdaClient, InvokeCommand }) => {
+    sdk ??= loadAwsPackage(() => import('@aws-sdk/client-lambda'), NEEDED).then(({ LambdaClient, InvokeCommand }) => {
       const client = new LambdaClient(clientSettings({ endpoint: lambdaEndpoint, region }));
       client.middlewareStack.add((next) => async (args) => boundReply(await next(args), maxBytes, LAMBDA.title), {
         name: 'boundReply',

@@ -22,6 +22,7 @@ const READING = [
   'logs',
   'events',
   'blocks',
+  'players',
   'maintenance status',
   'webhooks list',
   'webhooks get',
@@ -49,7 +50,7 @@ const COPYING = ['store copy'];
 /** Commands that change something only by calls of the API, each of which leaves a record. */
 const CALLING = [
   ...['disconnect', 'import', 'deploy', 'dev', 'send', 'export', 'generate', 'api', 'drain', 'token'],
-  ...['identity set', 'kick', 'block', 'unblock', 'revoke-tokens', 'maintenance on', 'maintenance off'],
+  ...['identity set', 'kick', 'block', 'unblock', 'revoke-tokens', 'maintenance on', 'maintenance off', 'notify', 'rehearse'],
   ...['webhooks create', 'webhooks update', 'webhooks delete', 'webhooks replay', 'webhooks test'],
 ];
 

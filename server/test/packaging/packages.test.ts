@@ -22,7 +22,8 @@ import { createWorkplace } from '../support/process.ts';
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 const COMPILER = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 const MAX_TARBALL_BYTES = 1_000_000;
-const MAX_INSTALLED_BYTES = 50_000_000;
+/** Ten of them are the build of libsql for another C library, which npm cannot leave out. */
+const MAX_INSTALLED_BYTES = 41_000_000;
 const NPM_TIMEOUT_MS = 120_000;
 const CANNOT_REACH = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ETIMEDOUT)\b/;
 

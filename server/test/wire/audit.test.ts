@@ -13,6 +13,7 @@ import {
   GetGeneratedCodeJobCommand,
   GetPlayerConnectionStatusCommand,
   GetStageCommand,
+  GetStageDeploymentCommand,
   ImportGameConfigurationCommand,
   ListExtensionsCommand,
   ListGamesCommand,
@@ -29,6 +30,7 @@ import {
   UpdateSnapshotCommand,
   UpdateStageCommand,
 } from '@aws-sdk/client-gamesparks';
+import { ResparkClient } from '@respark/client';
 import { parseCloseReason } from '@respark/protocol';
 import { EVERY_OPERATION } from '../../src/api/every-operation.ts';
 import type { AuditRecord } from '../../src/store/audit/audit-log.ts';
@@ -38,6 +40,7 @@ import { ROLE } from '../support/domain.ts';
 import { fileOf } from '../support/game-document.ts';
 import { whenEnded } from '../support/publishing.ts';
 import { rawCall } from '../support/raw-call.ts';
+import { scriptedGame } from '../support/scripted-game.ts';
 import { GAME, ROOT, STAGE, startTestServer, type TestServer } from '../support/server.ts';
 
 const ARN = 'arn:aws:gamesparks:us-east-1:000000000000:game';
@@ -77,7 +80,8 @@ async function makeEveryChange(server: TestServer) {
   const untagged = { ResourceArn: shop, tagKeys: ['team'] };
   await note('UntagResource', shop, sdk.send(new UntagResourceCommand(untagged)));
 
-  const source = { ...game, ImportSource: { File: fileOf({ 'My.Section': {} }) } };
+  const document = { ...scriptedGame({ notifications: { Starts: {} } }), 'My.Section': {} };
+  const source = { ...game, ImportSource: { File: fileOf(document) } };
   await note('ImportGameConfiguration', shop, sdk.send(new ImportGameConfigurationCommand(source)));
   const Modifications = [{ Section: 'My.Section', Operation: 'ADD', Path: '/a', Value: 'words' } as const];
   const update = new UpdateGameConfigurationCommand({ ...game, Modifications });
@@ -106,8 +110,12 @@ async function makeEveryChange(server: TestServer) {
   await note('GetGeneratedCodeJob', copy, sdk.send(new GetGeneratedCodeJobCommand({ ...snapshot, JobId })));
   const deploy = new StartStageDeploymentCommand({ ...stage, ...snapshot });
   await note('StartStageDeployment', live, sdk.send(deploy));
+  await whenEnded(
+    () => sdk.send(new GetStageDeploymentCommand(stage)),
+    ({ StageDeployment }) => StageDeployment?.DeploymentState,
+  );
 
-  const { headers } = await rawCall(server, 'POST', '/respark/game/Shop/stage/Live/player/p-1/token');
+  const { headers, json } = await rawCall(server, 'POST', '/respark/game/Shop/stage/Live/player/p-1/token');
   made.push({
     requestId: String(headers['x-amzn-requestid']),
     operation: 'CreatePlayerToken',
@@ -124,7 +132,7 @@ async function makeEveryChange(server: TestServer) {
     operation: 'DeleteSnapshot',
     resource: `${shop}/snapshot/${spare.Snapshot?.Id}`,
   });
-  made.push(...(await makeLiveChanges(server)));
+  made.push(...(await makeLiveChanges(server, json as unknown as { AuthenticationToken: string; GameKey: string })));
   const disconnect = new DisconnectPlayerCommand({ ...stage, PlayerId: 'p-1' });
   await note('DisconnectPlayer', `${live}/player/p-1`, sdk.send(disconnect));
   await note('DeleteStage', live, sdk.send(new DeleteStageCommand(stage)));
@@ -138,7 +146,10 @@ async function makeEveryChange(server: TestServer) {
 }
 
 /** The changes that keep players out of the stage and let them in again, and those of a webhook. */
-async function makeLiveChanges(server: TestServer) {
+async function makeLiveChanges(
+  server: TestServer,
+  { AuthenticationToken: token, GameKey: gameKey }: { AuthenticationToken: string; GameKey: string },
+) {
   const made: { readonly requestId: string; readonly operation: string; readonly resource: string }[] = [];
   async function note(operation: string, resource: string, method: string, path: string, body?: object) {
     const { headers, status, json, message } = await rawCall(server, method, `/respark/game/Shop${path}`, { body });
@@ -148,6 +159,13 @@ async function makeLiveChanges(server: TestServer) {
   }
 
   const [shop, live] = [`${ARN}/Shop`, `${ARN}/Shop/stage/Live`];
+  const client = new ResparkClient({ url: server.playerUrl, gameKey, token });
+  await client.connect();
+  const said = { Type: 'Custom.Game.Starts', Payload: {} };
+  await note('SendNotificationToPlayer', `${live}/player/p-1`, 'POST', '/stage/Live/player/p-1/notification', said);
+  await note('SendNotificationToStage', live, 'POST', '/stage/Live/notification', said);
+  await note('PlayRehearsedEnd', `${live}/player/p-1`, 'POST', '/stage/Live/player/p-1/rehearsal', { End: 'KICKED' });
+  client.close();
   for (const [suffix, path, resource] of [
     ['', '/stage/Live/player/p-1', `${live}/player/p-1`],
     ['InGame', '/player/p-1', shop],
@@ -180,7 +198,7 @@ test('[aws-sdk] every operation that changes something leaves a record in the st
   );
   for (const { actor, sourceAddress, playerId, operation, outcome } of records) {
     assert.deepEqual([actor, sourceAddress], [ROOT.accessKeyId, '127.0.0.1']);
-    assert.equal(playerId, /Player(?!s$)/.test(operation) ? 'p-1' : undefined);
+    assert.equal(playerId, /Player(?!s$)|RehearsedEnd/.test(operation) ? 'p-1' : undefined);
     assert.ok(outcome, operation);
     assert.equal(outcome.error, undefined, operation);
   }
