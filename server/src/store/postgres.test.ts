@@ -91,7 +91,7 @@ describe('[postgres] the schema', { skip }, () => {
     };
     assert.match(
       await refusal((url) => (url.port = '1')),
-      /of 127\.0\.0\.1:1: .*ECONNREFUSED.*check RESPARK_DATABASE_URL/,
+      /of 127\.0\.0\.1:1 as "postgres": .*ECONNREFUSED.*check RESPARK_DATABASE_URL/,
     );
     assert.match(await refusal((url) => (url.pathname = '/nowhere')), /database "nowhere" does not exist/);
     assert.match(await refusal((url) => (url.username = 'nobody')), /role "nobody" does not exist/);
