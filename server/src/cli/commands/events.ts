@@ -102,7 +102,7 @@ function toShown(event: Readonly<Record<string, unknown>>): ShownEvent {
 
 function lineOf({ time, type, stage = '-', player = '-', data }: ShownEvent): string {
   const facts = Object.entries(Object(data)).map(
-    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+    ([name, value]) => `${name}=${typeof value === 'string' ? value : formatJsonLine(value).trimEnd()}`,
   );
   return `${printable([time, type.padEnd(17), stage, player, ...facts].join(' '))}\n`;
 }
