@@ -50,7 +50,17 @@ const COPYING = ['store copy'];
 /** Commands that change something only by calls of the API, each of which leaves a record. */
 const CALLING = [
   ...['disconnect', 'import', 'deploy', 'dev', 'send', 'export', 'generate', 'api', 'drain', 'token'],
-  ...['identity set', 'kick', 'block', 'unblock', 'revoke-tokens', 'maintenance on', 'maintenance off', 'notify', 'rehearse'],
+  ...[
+    'identity set',
+    'kick',
+    'block',
+    'unblock',
+    'revoke-tokens',
+    'maintenance on',
+    'maintenance off',
+    'notify',
+    'rehearse',
+  ],
   ...['webhooks create', 'webhooks update', 'webhooks delete', 'webhooks replay', 'webhooks test'],
 ];
 
