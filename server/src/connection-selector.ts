@@ -20,6 +20,12 @@ export interface ConnectionSelector {
   readonly addresses?: string | undefined;
 }
 
+/** A connection, and whose it is. */
+export interface NamedConnection {
+  readonly connectionId: string;
+  readonly playerId: string;
+}
+
 /** What a selector asks about a connection. */
 export interface ConnectionFacts {
   readonly playerId: string;

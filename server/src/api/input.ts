@@ -49,7 +49,7 @@ export function readLongInput(
 
 /**
  * Returns the validated input of an operation. Unknown query keys are ignored, as in AWS services, and so is the body of an
- * operation that takes none, and an unknown member of a body, unless the shape is exact. Throws a `validation` ServiceError
+ * operation that takes none, and an unknown member of a body, unless its shape is exact. Throws a `validation` ServiceError
  * that names the faults, or a Refusal when the body is not a JSON object.
  */
 export function readInput(shape: StructureShape, { labels, rawQuery, body }: InputSources): Record {

@@ -11,6 +11,7 @@ import type { Games } from '../domain/games.ts';
 import type { GeneratedCodeJobs } from '../domain/generated-code-jobs.ts';
 import type { Nodes } from '../domain/nodes.ts';
 import type { Blocks } from '../domain/players/blocks.ts';
+import type { DisconnectJobs } from '../domain/players/disconnect-jobs.ts';
 import type { Online } from '../domain/players/online.ts';
 import type { Players } from '../domain/players/players.ts';
 import type { Rehearsals } from '../domain/players/rehearsals.ts';
@@ -37,6 +38,7 @@ export interface Services {
   readonly players: Pick<Players, 'connections' | 'createToken' | 'disconnect'>;
   readonly online: Online;
   readonly blocks: Blocks;
+  readonly disconnectJobs: DisconnectJobs;
   readonly stageAccess: StageAccess;
   readonly notifications: Notifications;
   readonly rehearsals: Rehearsals;

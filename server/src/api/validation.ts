@@ -124,6 +124,9 @@ function visitStructure(shape: Shape & { type: 'structure' }, raw: unknown, path
     if (isGiven(member, value)) members.push([name, visit(member, value, memberPath, faults)]);
     else if (shape.required.includes(name)) faults.add(value, memberPath, NOT_NULL);
   }
+  // Of the input itself only known members come this far.
+  const unknown = shape.isExact ? Object.keys(raw).filter((name) => !Object.hasOwn(shape.members, name)) : [];
+  for (const name of unknown) faults.add(raw[name], join(path, excerptOf(name)), 'Member is not known to this server');
   return Object.fromEntries(members);
 }
 

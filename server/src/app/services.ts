@@ -28,6 +28,8 @@ import { createBarEnforcement } from '../domain/players/bar-enforcement.ts';
 import { createBlocking } from '../domain/players/blocking.ts';
 import { createBlocks } from '../domain/players/blocks.ts';
 import { createDisconnect } from '../domain/players/disconnect.ts';
+import { createDisconnectJobWork } from '../domain/players/disconnect-job-work.ts';
+import { createDisconnectJobs, type DisconnectJobsParts } from '../domain/players/disconnect-jobs.ts';
 import { createOnline } from '../domain/players/online.ts';
 import { createPlayerTokens } from '../domain/players/player-tokens.ts';
 import { createPlayers } from '../domain/players/players.ts';
@@ -66,7 +68,8 @@ type ServicesSettings = ConfigurationsParts['settings'] &
   GamesParts['settings'] &
   GeneratedCodeJobsParts['settings'] &
   SnapshotsParts['settings'] &
-  StagesParts['settings'] & {
+  StagesParts['settings'] &
+  DisconnectJobsParts['settings'] & {
     readonly playerTokenLifetimeMs: number;
     readonly disconnectDeadlineMs: number;
     readonly maxFrameBytes: number;
@@ -198,6 +201,7 @@ export function createServices({
     log,
     settings,
   };
+  const jobWork = createDisconnectJobWork({ ...parts, arns });
   const deployments = createDeployments(parts);
   const generatedCodeJobs = createGeneratedCodeJobs(parts);
   return {
@@ -220,12 +224,13 @@ export function createServices({
     bars,
     blocks: createBlocks({ store, blocking, changes, audit, paginate, clock, settings }),
     stageAccess: createStageAccess({ changes, audit }),
+    disconnectJobs: createDisconnectJobs({ ...parts, work: jobWork }),
     rehearsals: createRehearsals({ store, audit, cluster, clock, settings }),
     notifications: createNotifications({ store, audit, cluster, programs, notify, clock, log, settings }),
     scriptLines: lines,
     stageLogLines: createStageLogLines({ store, stageLogs }),
     /** Resumed at a start, and stopped before the backends. Deletions come first, because they close players. */
-    background: [deletions, deployments, generatedCodeJobs, bars] as readonly BackgroundWork[],
+    background: [deletions, deployments, generatedCodeJobs, bars, jobWork] as readonly BackgroundWork[],
   };
 }
 

@@ -1,52 +1,23 @@
 import type { Command } from 'commander';
 import type { Operation } from '../api/operation.ts';
 import { countConnections } from '../api/own-operations/online.ts';
-import { systemClock } from '../clock.ts';
+import { addFilters, type FilterOptions, filtersOf } from './connection-filters.ts';
 import type { ManagementClient } from './management-client.ts';
 import { patiently } from './patiently.ts';
 import { listAt, valueAt } from './reply.ts';
 import { formatJson, formatTable } from './table.ts';
-import { parseSince } from './times.ts';
 import type { World } from './world.ts';
 
 /** Who of a stage is asked for. */
-export interface OnlineOptions {
+export interface OnlineOptions extends FilterOptions {
   readonly game: string;
   readonly stage: string;
-  readonly prefix?: string;
-  readonly node?: string;
-  readonly runtime?: string;
-  readonly since?: string;
-  readonly before?: string;
-  readonly address?: string;
   readonly count?: true;
   readonly json?: true;
 }
 
-/** Most runtimes are told apart by being the stage's or not. */
-const RUNTIMES: Readonly<Record<string, string>> = { current: 'CURRENT', older: 'OLDER' };
-
 export function addOnlineFilters(command: Command): Command {
-  return command
-    .option('--prefix <text>', 'only players whose ids begin with this')
-    .option('--node <id>', 'only connections to this node, of those that "respark nodes" lists')
-    .option('--runtime <id>', 'only connections on this runtime, on the "current" one of the stage, or on "older" ones')
-    .option('--since <time>', 'only connections since then: a duration such as 30m, 1h or 2d, or an ISO 8601 time')
-    .option('--before <time>', 'only connections from before then: a duration or a time')
-    .option('--address <range>', 'only connections from this IP address or CIDR range')
-    .option('--count', 'print how many there are instead');
-}
-
-function filtersOf({ prefix, node, runtime, since, before, address }: OnlineOptions): Record<string, string> {
-  const timeOf = (text: string, option: string) => new Date(parseSince(text, systemClock.now(), option)).toISOString();
-  return {
-    ...(prefix !== undefined && { PlayerIdPrefix: prefix }),
-    ...(node !== undefined && { Node: node }),
-    ...(runtime !== undefined && { RuntimeId: RUNTIMES[runtime] ?? runtime }),
-    ...(since !== undefined && { ConnectedSince: timeOf(since, '--since') }),
-    ...(before !== undefined && { ConnectedBefore: timeOf(before, '--before') }),
-    ...(address !== undefined && { Address: address }),
-  };
+  return addFilters(command).option('--count', 'print how many there are instead');
 }
 
 export function hasFilter(options: OnlineOptions): boolean {

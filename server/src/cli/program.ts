@@ -24,6 +24,7 @@ import { generateCommand } from './commands/generate.ts';
 import { healthCommand } from './commands/health.ts';
 import { identityCommand } from './commands/identity.ts';
 import { importCommand } from './commands/import.ts';
+import { jobsCommand } from './commands/jobs.ts';
 import { keysCommand } from './commands/keys.ts';
 import { kickCommand } from './commands/kick.ts';
 import { logsCommand } from './commands/logs.ts';
@@ -82,6 +83,7 @@ Settings are flags of "serve" or RESPARK_… variables; "respark config print" s
     serveCommand,
     connectCommand,
     disconnectCommand,
+    jobsCommand,
     kickCommand,
     connectionsCommand,
     playersCommand,

@@ -1,3 +1,4 @@
+import type { ConnectionSelector, NamedConnection } from '../connection-selector.ts';
 import type { DisconnectOrder, ProvenEnd } from '../disconnect-order.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { PlayerKey } from '../player-key.ts';
@@ -67,6 +68,11 @@ export interface NodeCalls {
     /** How many connections it was written to. */
     readonly reply: { readonly reached: number };
   };
+  /** The same, to those whom the selector means. A node of an earlier version does not answer it. */
+  readonly notify_connections: {
+    readonly request: NodeCalls['notify_stage']['request'] & { readonly selector: ConnectionSelector };
+    readonly reply: NodeCalls['notify_stage']['reply'];
+  };
   /** Ends or disturbs one connection as an accident would, for a rehearsal. */
   readonly rehearse: {
     readonly request: RehearsalOrder;
@@ -94,6 +100,32 @@ export interface NodeCalls {
     readonly reply: {
       /** Those that the node has not forgotten since they ended. */
       readonly connections: readonly { readonly connectionId: string; readonly addressGroup: string }[];
+    };
+  };
+  /** How many connections in the stage the selector means on this node, and how many players have them. */
+  readonly count_connections: {
+    readonly request: { readonly stageId: string; readonly selector: ConnectionSelector };
+    readonly reply: { readonly connections: number; readonly players: number };
+  };
+  /** The first of these connections, `limit` at most, in no order that means anything. */
+  readonly match_connections: {
+    readonly request: { readonly stageId: string; readonly selector: ConnectionSelector; readonly limit: number };
+    readonly reply: { readonly connections: readonly NamedConnection[] };
+  };
+  /** Ends these connections in the stage, between the node's other work. */
+  readonly end_connections: {
+    readonly request: {
+      readonly stageId: string;
+      readonly connections: readonly NamedConnection[];
+      readonly order: DisconnectOrder;
+      /** If given, the players are asked to come back, each after a random time within this one. */
+      readonly returnWithinMs?: number | undefined;
+    };
+    readonly reply: {
+      /** Those that have ended because of the request, and that the directory no longer lists. */
+      readonly closedIds: readonly string[];
+      /** Those that had ended before it came, and that the directory no longer lists. */
+      readonly goneIds: readonly string[];
     };
   };
   /** What the node says of itself at the moment. */

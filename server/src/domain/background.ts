@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
+import { createPauses } from '../pauses.ts';
 
 const FIRST_PAUSE_MS = 200;
 const MAX_PAUSE_MS = 30_000;
@@ -39,19 +40,18 @@ export function createBackground({
   maxAtOnce?: number;
 }): Background {
   const underWay = new Map<string, Promise<boolean>>();
-  const pauses = new Set<() => void>();
+  const pauses = createPauses(clock);
   const waiting: (() => void)[] = [];
   let running = 0;
-  let isClosing = false;
 
   async function persevere(id: string, attempt: () => Promise<boolean>): Promise<boolean> {
-    for (let pauseMs = FIRST_PAUSE_MS; !isClosing; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
+    for (let pauseMs = FIRST_PAUSE_MS; !pauses.isEnded; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
       try {
         if (await inTurn(attempt)) return true;
       } catch (error) {
         log.warn({ err: error, resourceId: id, retryAfterMs: pauseMs }, failure);
       }
-      await pause(pauseMs);
+      await pauses.pause(pauseMs);
     }
     return false;
   }
@@ -60,26 +60,13 @@ export function createBackground({
     if (running < maxAtOnce) running += 1;
     else await new Promise<void>((resolve) => waiting.push(resolve));
     try {
-      return isClosing ? false : await attempt();
+      return pauses.isEnded ? false : await attempt();
     } finally {
       // The place goes to the attempt that has waited longest, if there is one.
       const next = waiting.shift();
       if (next === undefined) running -= 1;
       else next();
     }
-  }
-
-  function pause(delayMs: number): Promise<void> {
-    if (isClosing) return Promise.resolve();
-    return new Promise((resolve) => {
-      const wake = () => {
-        cancel();
-        pauses.delete(wake);
-        resolve();
-      };
-      const cancel = clock.after(delayMs, wake);
-      pauses.add(wake);
-    });
   }
 
   async function settled(): Promise<void> {
@@ -96,8 +83,7 @@ export function createBackground({
     },
     settled,
     async close() {
-      isClosing = true;
-      for (const wake of pauses) wake();
+      pauses.end();
       await settled();
     },
   };

@@ -2,13 +2,13 @@ import type { Clock } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Log } from '../log.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
-import type { DeploymentState, Store } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import { type BackgroundWork, createBackground } from './background.ts';
 
-/** The store's record of a piece of work: PENDING, then IN_PROGRESS once a node has claimed it, then ended. */
+/** The store's record of a piece of work: PENDING, then IN_PROGRESS once a node has claimed it, then anything else. */
 interface WorkRecord {
   readonly id: string;
-  readonly state: DeploymentState;
+  readonly state: string;
   readonly claimedBy: string | undefined;
 }
 
@@ -29,7 +29,10 @@ export interface WorkKind<Work extends WorkRecord, Begun, Result, Ended> {
    * Does the work. Rejects only with `Interrupted` and for failures that may pass: the whole attempt is then repeated.
    */
   perform(begun: Begun): Promise<Result>;
-  /** Writes the result with the table's `end`, in a transaction of its own; undefined when that changed nothing. */
+  /**
+   * Writes the result with the table's `end`, in a transaction of its own; undefined when that changed nothing, and then
+   * the work is looked at again.
+   */
   end(store: Store, begun: Begun, result: Result, owner: string): Promise<Ended | undefined>;
   /** Called once the end is on disk. Must not reject. */
   ended?(begun: Begun, outcome: Ended): MaybePromise<void>;
@@ -86,11 +89,25 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended>
     if (begun === undefined) return true;
     const result = await kind.perform(begun);
     const outcome = await store.transaction((store) => kind.end(store, begun, result, owner));
-    if (outcome !== undefined) await kind.ended?.(begun, outcome);
+    if (outcome === undefined) return false;
+    await kind.ended?.(begun, outcome);
     return true;
   }
 
-  const start = (work: Work): void => void background.run(work.id, () => attempt(work));
+  /** Work that was started while an attempt was under way, which may have come too late to see why. */
+  const again = new Set<string>();
+
+  function start(work: Work): void {
+    const { id } = work;
+    again.add(id);
+    const run = background.run(id, () => {
+      again.delete(id);
+      return attempt(work);
+    });
+    void run.then((isDone) => {
+      if (isDone && again.delete(id)) start(work);
+    });
+  }
 
   return {
     name,

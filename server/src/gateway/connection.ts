@@ -81,6 +81,7 @@ export class Connection {
   #player: SignedInPlayer | undefined;
   #runtime: Runtime | undefined;
   #lease: Lease | undefined;
+  #registeredAt = 0;
   #session: Session | undefined;
   #stageMetrics: StageMetrics | undefined;
   #ended: MaybePromise<void> = undefined;
@@ -135,6 +136,11 @@ export class Connection {
     return this.#lease;
   }
 
+  /** When the connection registered, milliseconds since 1970, as the directory has it; known from `registering` on. */
+  get registeredAt(): number {
+    return this.#registeredAt;
+  }
+
   /** Monotonic time of the last frame, ping or pong from the player; before the first one, of the upgrade. */
   get lastFrameAt(): number {
     return this.#lastFrameAt;
@@ -185,12 +191,13 @@ export class Connection {
    * `admitting` → `registering`: from now on the connection belongs to a player and is on a runtime. It may register again
    * as another one, as long as the directory has not listed it.
    */
-  register(player: SignedInPlayer, runtime: Runtime, lease: Lease): void {
+  register(player: SignedInPlayer, runtime: Runtime, lease: Lease, at: number): void {
     if (!this.isAwaitingWelcome) throw new Error(`connection ${this.id} cannot register while ${this.#state}`);
     this.#state = 'registering';
     this.#player = player;
     this.#runtime = runtime;
     this.#lease = lease;
+    this.#registeredAt = at;
   }
 
   /** Other nodes may take a node whose lease has ended for dead, so nothing passes from then on. */

@@ -10,18 +10,16 @@ import { andThen, type MaybePromise, orElse } from '../maybe-promise.ts';
 import type { Metrics } from '../metrics.ts';
 import { keyOf } from '../player-key.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
+import { answerOtherNodes } from './answers.ts';
 import { Connection, type ConnectionHost, type Why } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { type Limits, RETRY_WHEN_FULL_MS } from './limits.ts';
 import { Membership } from './membership.ts';
-import { answerNodeRequests } from './node-requests.ts';
 import { Outboxes } from './outboxes.ts';
 import { paced } from './paced.ts';
 import type { PlayerSocket } from './player-socket.ts';
-import { answerSendAway, type ListingFault, refusalBy, returnHint } from './refusal.ts';
-import { answerRehearse } from './rehearsal.ts';
+import { type ListingFault, refusalBy, returnHint } from './refusal.ts';
 import { createMakeRoom, type RoomSettings } from './room.ts';
-import { answerNotifyStage } from './stage-notifications.ts';
 
 export interface GatewaySettings extends RoomSettings {
   readonly authTimeoutMs: number;
@@ -132,23 +130,10 @@ export class Gateway implements ConnectionHost {
       connection.destroy();
     });
     this.#graces = deadlines(settings.closeGraceMs, (connection) => connection.destroy());
-    answerNodeRequests({
-      cluster,
-      membership: this.#membership,
-      end: (connection, why) => this.#end(connection, why),
-      clock,
-      metrics,
-      settings,
-    });
-    answerRehearse({
-      ...{ cluster, clock, find: (id) => this.#membership.find(id) },
+    answerOtherNodes({
+      ...{ cluster, membership: this.#membership, clock, random, metrics, settings },
       end: (connection, why) => this.#end(connection, why),
       silence: (connection, forMs) => this.#silence(connection, forMs),
-    });
-    answerNotifyStage({ cluster, clock, ofStage: (stageId) => this.#membership.ofStage(stageId) });
-    answerSendAway({
-      ...{ cluster, random, ofStage: (stageId) => this.#membership.ofStage(stageId), now: () => clock.now() },
-      end: (connection, why) => this.#end(connection, why),
     });
   }
 

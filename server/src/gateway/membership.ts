@@ -55,6 +55,11 @@ export class Membership {
     return this.#listed.get(connectionId);
   }
 
+  /** In the order in which they registered. Connections may come and go while somebody iterates over them. */
+  all(): Iterable<Connection> {
+    return this.#listed.values();
+  }
+
   ofStage(stageId: string): readonly Connection[] {
     return [...this.#listed.values()].filter(({ player }) => player?.stageId === stageId);
   }
@@ -76,7 +81,8 @@ export class Membership {
   ): Promise<ListingFault | undefined> {
     const { runtime: former } = connection;
     const { lease } = this.#cluster;
-    connection.register(player, this.#runtimes.enter(runtime), lease);
+    const createdAt = this.#clock.now();
+    connection.register(player, this.#runtimes.enter(runtime), lease, createdAt);
     former?.leave();
     // The node must know the connection before the directory lists it: a disconnect that reads the entry looks for it
     // here.
@@ -84,7 +90,7 @@ export class Membership {
     const entry = {
       connectionId: connection.id,
       node: lease.node,
-      createdAt: this.#clock.now(),
+      createdAt,
       runtimeId: runtime.id,
     };
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {

@@ -112,8 +112,8 @@ export function answerNodeRequests({
   });
 }
 
-/** Made once for all connections of the player. */
-function whyOf({ requestId, reason: text, close, farewell: words }: DisconnectOrder): Why {
+/** Made once for all connections that the order is about. */
+export function whyOf({ requestId, reason: text, close, farewell: words }: DisconnectOrder): Why {
   const said = { text, reasonCode: words?.reason, farewell: words && farewellFrame(words, requestId) };
   // A node of a later version may ask for a code that this one does not know.
   if (close !== 'blocked') return { name: 'disconnected', ...said, facts: { requestId } };

@@ -42,8 +42,13 @@ export function returnHint(random: RandomBytes): { readonly retryAfterMs: number
 }
 
 function spread(random: RandomBytes): number {
+  return spreadOver(RETURN_SPREAD_MS, random);
+}
+
+/** A random time from 0 to `withinMs`. */
+export function spreadOver(withinMs: number, random: RandomBytes): number {
   const [high = 0, low = 0] = random(2);
-  return Math.round(((high * 256 + low) / 65_535) * RETURN_SPREAD_MS);
+  return Math.round(((high * 256 + low) / 65_535) * withinMs);
 }
 
 /** Answers the request to send everybody away who is connected to a stage that is closed to newcomers. */

@@ -1,41 +1,47 @@
 import { encode } from '@respark/protocol';
 import type { Clock } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import type { ConnectionSelector } from '../connection-selector.ts';
 import type { Connection } from './connection.ts';
+import type { Membership } from './membership.ts';
+import { createSelection } from './selection.ts';
+import { createSlices } from './slices.ts';
 
-/** How many connections are written to before other work has its turn, and how long that may take. */
-const SLICE_CONNECTIONS = 100;
-const SLICE_MS = 2;
-const PAUSE_MS = 1;
+interface StageNotification {
+  readonly stageId: string;
+  readonly selector?: ConnectionSelector;
+  readonly type: string;
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly isDryRun: boolean;
+}
 
-/** Answers the request to send a notification to everybody who is connected to a stage on this node. */
+/** Answers the requests to send a notification to those who are connected to a stage on this node. */
 export function answerNotifyStage({
   cluster,
-  ofStage,
+  membership,
   clock,
 }: {
   cluster: Pick<Cluster, 'answer'>;
-  ofStage: (stageId: string) => readonly Connection[];
+  membership: Pick<Membership, 'ofStage'>;
   clock: Clock;
 }): void {
-  cluster.answer('notify_stage', async ({ stageId, type, payload, isDryRun }) => {
-    // Whoever comes while it is being sent has come later than it.
-    const connections = ofStage(stageId);
-    if (isDryRun) return { reached: connections.filter(isOpen).length };
+  async function notify({ stageId, selector = {}, type, payload, isDryRun }: StageNotification) {
+    const isMeant = createSelection(stageId, selector);
     const text = encode({ kind: 'notification', type, payload });
     const bytes = Buffer.byteLength(text);
     let reached = 0;
-    let [left, endsAt] = [SLICE_CONNECTIONS, clock.monotonic() + SLICE_MS];
-    for (const connection of connections) {
-      if (left === 0 || clock.monotonic() >= endsAt) {
-        await new Promise<void>((resolve) => void clock.after(PAUSE_MS, resolve));
-        [left, endsAt] = [SLICE_CONNECTIONS, clock.monotonic() + SLICE_MS];
-      }
-      if (connection.notify(text, bytes)) reached += 1;
-      left -= 1;
+    const pauseIfDue = createSlices(clock);
+    // Whoever comes while it is being sent has come later than it.
+    for (const connection of membership.ofStage(stageId)) {
+      await pauseIfDue();
+      if (!isMeant(connection)) continue;
+      if (isDryRun ? isOpen(connection) : connection.notify(text, bytes)) reached += 1;
     }
     return { reached };
-  });
+  }
+
+  cluster.answer('notify_stage', notify);
+  cluster.answer('notify_connections', notify);
 }
 
 function isOpen({ isWelcomed, isStopped }: Connection): boolean {

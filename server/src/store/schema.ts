@@ -1,4 +1,5 @@
 import type { BarKind, BarState } from './bars.ts';
+import type { DisconnectJobState, DisconnectJobWish } from './disconnect-jobs.ts';
 import type { DeploymentRecord, DeploymentResultCode, DeploymentState, LifeState } from './store.ts';
 import type { WebhookRecord } from './webhooks.ts';
 
@@ -109,6 +110,33 @@ export interface Schema {
     former_until: number | null;
     created_at: number;
     updated_at: number;
+  };
+  disconnect_jobs: {
+    id: string;
+    stage_id: string;
+    state: DisconnectJobState;
+    wish: DisconnectJobWish;
+    claimed_by: string | null;
+    /** A JSON object. */
+    request: string;
+    /** Ids with spaces between them. */
+    player_ids: string | null;
+    named_players: number | null;
+    actor: string;
+    request_id: string;
+    confirmed_by: string | null;
+    connections: number;
+    players: number;
+    created_at: number;
+    updated_at: number;
+    begun_at: number | null;
+    closed: number;
+    gone: number;
+    unproven: number;
+    /** JSON lists. */
+    in_flight: string;
+    failures: string;
+    silent_nodes: string;
   };
   client_tokens: {
     principal: string;

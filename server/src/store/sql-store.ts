@@ -7,6 +7,7 @@ import { barTable } from './tables/bars.ts';
 import { clientTokenTable } from './tables/client-tokens.ts';
 import { configurationTable } from './tables/configurations.ts';
 import { deploymentTable } from './tables/deployments.ts';
+import { disconnectJobTable } from './tables/disconnect-jobs.ts';
 import { gameTable } from './tables/games.ts';
 import { generatedCodeJobTable } from './tables/generated-code-jobs.ts';
 import { metaTable } from './tables/meta.ts';
@@ -80,6 +81,7 @@ function createTables(scope: Scope): Omit<Store, 'transaction'> {
     runtimes: runtimeTable(scope),
     generatedCodeJobs: generatedCodeJobTable(scope),
     bars: barTable(scope),
+    disconnectJobs: disconnectJobTable(scope),
     accessKeys: accessKeyTable(scope),
     webhooks: webhookTable(scope),
     clientTokens: clientTokenTable(scope),

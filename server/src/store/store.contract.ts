@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { testBars } from './bars.contract.ts';
 import { testDeployments } from './deployments.contract.ts';
+import { testDisconnectJobs } from './disconnect-jobs.contract.ts';
 import { testGeneratedCodeJobs } from './generated-code-jobs.contract.ts';
 import { testSnapshots } from './snapshots.contract.ts';
 import { isConflict, type OpenStore, sampleGame, sampleKey, sampleStage } from './store-samples.ts';
@@ -15,6 +16,7 @@ export function testStore(open: OpenStore): void {
   testDeployments(open);
   testGeneratedCodeJobs(open);
   testBars(open);
+  testDisconnectJobs(open);
   testWebhooks(open);
   testAccessKeys(open);
   testClientTokensAndMeta(open);

@@ -1,5 +1,6 @@
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { BarTable } from './bars.ts';
+import type { DisconnectJobTable } from './disconnect-jobs.ts';
 import type { PageQuery } from './page-query.ts';
 import type { WebhookTable } from './webhooks.ts';
 
@@ -170,6 +171,7 @@ export interface Store {
   readonly runtimes: RuntimeTable;
   readonly generatedCodeJobs: GeneratedCodeJobTable;
   readonly bars: BarTable;
+  readonly disconnectJobs: DisconnectJobTable;
   readonly accessKeys: AccessKeyTable;
   readonly webhooks: WebhookTable;
   readonly clientTokens: ClientTokenTable;

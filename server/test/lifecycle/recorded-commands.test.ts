@@ -24,6 +24,8 @@ const READING = [
   'blocks',
   'players',
   'maintenance status',
+  'jobs list',
+  'jobs show',
   'webhooks list',
   'webhooks get',
   'unpack',
@@ -61,6 +63,7 @@ const CALLING = [
     'notify',
     'rehearse',
   ],
+  ...['jobs start', 'jobs confirm', 'jobs pause', 'jobs resume', 'jobs cancel'],
   ...['webhooks create', 'webhooks update', 'webhooks delete', 'webhooks replay', 'webhooks test'],
 ];
 

@@ -134,7 +134,7 @@ export async function openApi(
   };
 
   const arns = createArns({ region: 'us-east-1', accountId: '123456789012' });
-  const { games, stages, stageIdentities, online, blocks, stageAccess } = domain;
+  const { games, stages, stageIdentities, online, blocks, disconnectJobs, stageAccess } = domain;
   const { notifications, rehearsals, eventRecords, webhooks } = domain;
   const { resourceTags, auditRecords, stageLogLines, clusterNodes } = domain;
 
@@ -148,6 +148,7 @@ export async function openApi(
       players,
       online,
       blocks,
+      disconnectJobs,
       stageAccess,
       notifications,
       rehearsals,

@@ -53,6 +53,7 @@ const SETTINGS = {
   maxConfigurationBytes: 1_024_000,
   maxGeneratedCodeJobs: 20,
   allowedRoles: [] as readonly string[],
+  jobConfirmAbove: 1_000,
   disconnectDeadlineMs: 5_000,
   maxFrameBytes: 16_384,
   authTimeoutMs: 5_000,

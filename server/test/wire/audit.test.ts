@@ -151,8 +151,11 @@ async function makeLiveChanges(
   { AuthenticationToken: token, GameKey: gameKey }: { AuthenticationToken: string; GameKey: string },
 ) {
   const made: { readonly requestId: string; readonly operation: string; readonly resource: string }[] = [];
+  const second = await createKey(server, [{ Effect: 'Allow', Action: 'respark:ConfirmDisconnectJob', Resource: '*' }]);
   async function note(operation: string, resource: string, method: string, path: string, body?: object) {
-    const { headers, status, json, message } = await rawCall(server, method, `/respark/game/Shop${path}`, { body });
+    const credentials = operation === 'ConfirmDisconnectJob' ? second : ROOT;
+    const asked = { body, credentials };
+    const { headers, status, json, message } = await rawCall(server, method, `/respark/game/Shop${path}`, asked);
     assert.equal(status, 200, `${operation}: ${message}`);
     made.push({ requestId: String(headers['x-amzn-requestid']), operation, resource });
     return json;
@@ -166,6 +169,19 @@ async function makeLiveChanges(
   await note('SendNotificationToStage', live, 'POST', '/stage/Live/notification', said);
   await note('PlayRehearsedEnd', `${live}/player/p-1`, 'POST', '/stage/Live/player/p-1/rehearsal', { End: 'KICKED' });
   client.close();
+  const first = Array.from({ length: 2 }, () => new ResparkClient({ url: server.playerUrl, gameKey, token }));
+  await Promise.all(first.map((client) => client.connect()));
+  const jobs = '/stage/Live/disconnect-job';
+  const job = { Selector: { PlayerIds: ['p-1'] }, RatePerSecond: 1 };
+  const idOf = (reply: unknown) => (reply as { Job: { JobId: string } }).Job.JobId;
+  await note('StartDisconnectJob', live, 'POST', jobs, { ...job, DryRun: true });
+  const awaiting = idOf(await note('StartDisconnectJob', live, 'POST', jobs, { ...job, ConfirmAbove: 0 }));
+  const begun = idOf(await note('StartDisconnectJob', live, 'POST', jobs, job));
+  await note('PauseDisconnectJob', live, 'POST', `${jobs}/${begun}/pause`);
+  await note('ResumeDisconnectJob', live, 'POST', `${jobs}/${begun}/resume`);
+  await note('CancelDisconnectJob', live, 'POST', `${jobs}/${begun}/cancel`);
+  await note('ConfirmDisconnectJob', live, 'POST', `${jobs}/${awaiting}/confirm`);
+  for (const one of first) one.close();
   for (const [suffix, path, resource] of [
     ['', '/stage/Live/player/p-1', `${live}/player/p-1`],
     ['InGame', '/player/p-1', shop],
@@ -197,7 +213,8 @@ test('[aws-sdk] every operation that changes something leaves a record in the st
     made.map(({ operation, resource }) => [operation, resource]),
   );
   for (const { actor, sourceAddress, playerId, operation, outcome } of records) {
-    assert.deepEqual([actor, sourceAddress], [ROOT.accessKeyId, '127.0.0.1']);
+    assert.equal(actor === ROOT.accessKeyId, operation !== 'ConfirmDisconnectJob');
+    assert.equal(sourceAddress, '127.0.0.1');
     assert.equal(playerId, /Player(?!s$)|RehearsedEnd/.test(operation) ? 'p-1' : undefined);
     assert.ok(outcome, operation);
     assert.equal(outcome.error, undefined, operation);

@@ -51,9 +51,9 @@ export const getPlayerConnectionStatus = operation({
 });
 
 const messageText = string({ min: 1, max: 500 });
-const someConnectionIds = list(connectionId, { min: 1, max: 100 });
 
-const ORDER = {
+/** What a player is told, and what the staff know. */
+export const orderWords = {
   Reason: string({ min: 1, max: 64, pattern: '^[A-Za-z0-9._:-]+$' }),
   Message: messageText,
   Messages: map(string({ min: 2, max: 35, pattern: '^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$' }), messageText, {
@@ -61,6 +61,12 @@ const ORDER = {
     max: 50,
   }),
   Evidence: string({ min: 1, max: 4_096 }),
+} as const;
+
+const someConnectionIds = list(connectionId, { min: 1, max: 100 });
+
+const ORDER = {
+  ...orderWords,
   ConnectionIds: someConnectionIds,
   ExceptConnectionIds: someConnectionIds,
   BlockSeconds: durationMembers.Seconds,

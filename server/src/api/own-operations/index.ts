@@ -13,6 +13,15 @@ import {
   unblockPlayer,
   unblockPlayerInGame,
 } from './blocks.ts';
+import {
+  cancelDisconnectJob,
+  confirmDisconnectJob,
+  getDisconnectJob,
+  listDisconnectJobs,
+  pauseDisconnectJob,
+  resumeDisconnectJob,
+  startDisconnectJob,
+} from './disconnect-jobs.ts';
 import { listEvents, watchEvents } from './events.ts';
 import { drainNode, listNodes } from './nodes.ts';
 import { sendNotificationToPlayer, sendNotificationToStage } from './notifications.ts';
@@ -44,6 +53,13 @@ export const OWN_OPERATIONS: readonly Operation[] = [
   countConnections,
   createPlayerToken,
   createWebhook,
+  startDisconnectJob,
+  confirmDisconnectJob,
+  pauseDisconnectJob,
+  resumeDisconnectJob,
+  cancelDisconnectJob,
+  getDisconnectJob,
+  listDisconnectJobs,
   deleteSnapshot,
   deleteWebhook,
   drainNode,

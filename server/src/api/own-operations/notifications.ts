@@ -5,6 +5,7 @@ import { COMMON_ERRORS } from '../operation.ts';
 import { stageResource, stageTags } from '../operations/resources.ts';
 import { gameName, playerId, stageName } from '../operations/shapes.ts';
 import { boolean, document, integer, label, list, string, structure } from '../shape.ts';
+import { exact, MAX_SELECTOR_BODY_BYTES, SELECTORS, selectionOf, selector } from './connection-filters.ts';
 import { ownOperation } from './own-operation.ts';
 
 const REACHED = 'REACHED';
@@ -88,19 +89,22 @@ export const sendNotificationToStage = ownOperation({
   http: { method: 'POST', path: '/respark/game/{GameName}/stage/{StageName}/notification' },
   isIdempotent: false,
   throttleClass: 'write',
-  input: structure(stageMembers, ['GameName', 'StageName', 'Type']),
+  maxBodyBytes: MAX_SELECTOR_BODY_BYTES,
+  input: exact(structure({ ...stageMembers, Selector: selector }, ['GameName', 'StageName', 'Type'])),
   output,
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: stageResource,
   resourceTags: stageTags,
   decisions: [
-    'Sends a notification to everybody who is connected to the stage. Each node is asked once and sends to its own players, between its other work; it has 15 seconds to say that it has. Who connects meanwhile may miss it.',
+    'Sends a notification to everybody who is connected to the stage, or to those whom `Selector` means. Each node is asked once and sends to its own players, between its other work; it has 15 seconds to say that it has. Who connects meanwhile may miss it.',
+    `${SELECTORS} A node of an earlier version, which knows no selectors, is \`UNKNOWN\` and sends to nobody.`,
     ...ABOUT_NOTIFICATIONS,
     'A stage gets one such notification a second, and five at once, from each node that takes calls; beyond that the call is a `ThrottlingException`. Dry runs do not count.',
   ],
   async handler({ input, services, change }) {
     const stage = { gameName: input.GameName, stageName: input.StageName };
-    const reached = await services.notifications.toStage(stage, notificationOf(input), change);
+    const selection = input.Selector && selectionOf(input.Selector);
+    const reached = await services.notifications.toStage(stage, notificationOf(input), change, selection);
     return toReply(reached, change.requestId);
   },
 });

@@ -1,51 +1,30 @@
-import type { OnlineFilter } from '../../domain/players/online.ts';
 import { COMMON_ERRORS } from '../operation.ts';
 import { stageResource, stageTags } from '../operations/resources.ts';
-import { connectionId, maxResults, NAME_PATTERN, nextToken, playerId } from '../operations/shapes.ts';
+import { connectionId, maxResults, nextToken, playerId } from '../operations/shapes.ts';
 import { integer, list, query, string, structure, timestamp } from '../shape.ts';
 import { stageMembers } from './block-shapes.ts';
+import { FILTERS, filterMembers, node, runtime, toFilter } from './connection-filters.ts';
 import { ownOperation } from './own-operation.ts';
 
 const STAGE = '/respark/game/{GameName}/stage/{StageName}';
 const IN_STAGE = ['GameName', 'StageName'] as const;
 
-const node = string({ min: 1, max: 36, pattern: '^[a-z0-9-]+$' });
-const runtime = string({ min: 1, max: 36, pattern: NAME_PATTERN });
-const addresses = string({ min: 2, max: 49, pattern: '^[0-9a-fA-F.:/]+$' });
-
 const filters = {
-  Address: query(addresses),
-  ConnectedBefore: query(timestamp()),
-  ConnectedSince: query(timestamp()),
+  Address: query(filterMembers.Address),
+  ConnectedBefore: query(filterMembers.ConnectedBefore),
+  ConnectedSince: query(filterMembers.ConnectedSince),
   MaxResults: query(maxResults),
   NextToken: query(nextToken),
   Node: query(node),
-  PlayerIdPrefix: query(playerId),
+  PlayerIdPrefix: query(filterMembers.PlayerIdPrefix),
   RuntimeId: query(runtime),
 };
-
-interface Filters {
-  readonly Address?: string | undefined;
-  readonly ConnectedBefore?: number | undefined;
-  readonly ConnectedSince?: number | undefined;
-  readonly Node?: string | undefined;
-  readonly PlayerIdPrefix?: string | undefined;
-  readonly RuntimeId?: string | undefined;
-}
-
-function toFilter(input: Filters): OnlineFilter {
-  const { Address: addresses, ConnectedBefore: connectedBefore, ConnectedSince: connectedSince } = input;
-  const { Node: node, PlayerIdPrefix: playerIdPrefix, RuntimeId: runtime } = input;
-  return { addresses, connectedBefore, connectedSince, node, playerIdPrefix, runtime };
-}
 
 const nameOf = ({ GameName, StageName }: { readonly GameName: string; readonly StageName: string }) => ({
   gameName: GameName,
   stageName: StageName,
 });
 
-const FILTERS =
-  'Filters can be combined. `RuntimeId` is the id of a runtime, which is that of its deployment, `CURRENT` for what the stage has now, or `OLDER` for everything before; a stage without a deployment has the runtime `empty`. `Node` is an id that ListNodes gives. `Address` is an IP address or a CIDR range; IPv6 addresses are known by their /64 alone. `ConnectedSince` is met at that time or later, `ConnectedBefore` until then.';
 const PAGES =
   'A call looks at about 1,000 players, so a page may have few entries, or none, although there are more: go on until there is no `NextToken`. Whoever is connected throughout is on exactly one page, and what a page costs does not grow with the stage.';
 const AWAY =

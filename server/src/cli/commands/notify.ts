@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { sendNotificationToPlayer, sendNotificationToStage } from '../../api/own-operations/notifications.ts';
 import { printable } from '../../text.ts';
+import { addSelector, hasSelector, type SelectorOptions, selectorOf } from '../connection-filters.ts';
 import { readJsonObject } from '../json-object.ts';
 import { addClientOptions, createClient, type ManagementClient } from '../management-client.ts';
 import { listAt, textAt, valueAt } from '../reply.ts';
@@ -10,7 +11,7 @@ import { CommandError, type World } from '../world.ts';
 /** More connections than this are written to only with --yes. */
 const MAX_UNCONFIRMED = 100;
 
-interface Options {
+interface Options extends SelectorOptions {
   readonly game: string;
   readonly stage: string;
   readonly player?: string;
@@ -37,7 +38,7 @@ export function notifyCommand(world: World): Command {
     .argument('[payload]', 'its payload: a JSON object, @FILE for a file with one, or - for stdin', '{}')
     .requiredOption('--game <name>', 'name of the game')
     .requiredOption('--stage <name>', 'name of the stage')
-    .option('--player <id>', 'id of the player (default: everybody in the stage)')
+    .option('--player <id>', 'id of the player (default: everybody in the stage, or those whom the filters mean)')
     .option('--dry-run', 'send nothing, and count the connections that would get it')
     .option('--yes', `send it to more than ${MAX_UNCONFIRMED} connections too`)
     .option('--json', "print the server's reply")
@@ -54,14 +55,21 @@ Exit codes: 0 every node has sent it; 1 some did not say whether they have, or t
       const message = { Type: type, Payload: await readJsonObject(world, text, '<payload>') };
       await notify(world, await createClient(world, command), message, command.opts<Options>());
     });
-  return addClientOptions(command);
+  return addClientOptions(addSelector(command));
 }
 
 async function notify(world: World, client: ManagementClient, message: Message, options: Options): Promise<void> {
   const { game, stage, player, dryRun, yes, json } = options;
+  const isSelected = hasSelector(options);
+  if (player !== undefined && isSelected) {
+    throw new CommandError('--player sends it to one player: leave out the other options that say whom', {
+      exitCode: 2,
+    });
+  }
+  const selected = isSelected ? { Selector: await selectorOf(options, world) } : {};
   const send = async (isDryRun: boolean) => {
     const input = { GameName: game, StageName: stage, ...message, ...(isDryRun && { DryRun: true }) };
-    if (player === undefined) return await client.call(sendNotificationToStage, input);
+    if (player === undefined) return await client.call(sendNotificationToStage, { ...input, ...selected });
     return await client.call(sendNotificationToPlayer, { ...input, PlayerId: player });
   };
   if (player === undefined && dryRun !== true && yes !== true) failWhenMany(await send(true));

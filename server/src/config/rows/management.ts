@@ -51,6 +51,12 @@ const rows = {
     max: 100,
     help: 'Generated code jobs kept for each snapshot. One more replaces the oldest that has ended; if none has ended, it is refused with 429.',
   }),
+  jobConfirmAbove: integer({
+    default: 1_000,
+    min: 0,
+    max: 10_000_000,
+    help: 'A job that would disconnect more players’ connections than this waits until another access key confirms it.',
+  }),
   allowedRoles: list({
     rule: 'ARNs of IAM roles, with * and ? as wildcards, separated by commas',
     isItem: (item) => /^arn:\S+:\S+$/.test(item),

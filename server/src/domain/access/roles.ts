@@ -92,6 +92,13 @@ export const GRANTS: Readonly<Record<string, Grant>> = {
   'respark:CreatePlayerToken': grant('stage', 'developer'),
   // It ends a player's connection, and is not for those who end real ones: they would take it for the real thing.
   'respark:PlayRehearsedEnd': grant('stage', 'developer'),
+  'respark:StartDisconnectJob': grant('stage', 'operator'),
+  'respark:ConfirmDisconnectJob': grant('stage', 'operator'),
+  'respark:PauseDisconnectJob': grant('stage', 'operator'),
+  'respark:ResumeDisconnectJob': grant('stage', 'operator'),
+  'respark:CancelDisconnectJob': grant('stage', 'operator'),
+  'respark:GetDisconnectJob': seenByAll('stage'),
+  'respark:ListDisconnectJobs': seenByAll('stage'),
   'respark:DeleteSnapshot': grant('game', 'developer'),
   'respark:DrainNode': grant('server'),
   // A webhook sends what happens in the game to wherever its URL says.

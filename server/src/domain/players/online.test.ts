@@ -7,7 +7,8 @@ import { LocalCluster } from '../../cluster/local.ts';
 import type { ErrorCode } from '../../errors.ts';
 import { createSystemRandom } from '../../random.ts';
 import type { StageRecord } from '../../store/store.ts';
-import { createOnline, type Online, type OnlineFilter } from './online.ts';
+import type { ConnectionFilter } from './connection-filter.ts';
+import { createOnline, type Online } from './online.ts';
 
 const NAMED = { gameName: 'Demo', stageName: 'Dev' };
 const failsWith = (code: ErrorCode, message: RegExp) => ({ name: 'ServiceError', code, message });
@@ -63,7 +64,7 @@ function prepare() {
   };
 }
 
-async function idsOn(online: Online, filter: OnlineFilter, maxResults?: number) {
+async function idsOn(online: Online, filter: ConnectionFilter, maxResults?: number) {
   const pages: string[][] = [];
   let nextToken: string | undefined;
   do {
@@ -116,7 +117,7 @@ test('runtimes are told apart by the stage’s, and players are described by the
   connect('alice', 'b', { runtimeId: '0190-1', createdAt: 2_000 });
   connect('alice', 'c', { createdAt: 3_000 });
   connect('bob', 'd', { createdAt: 4_000 });
-  const players = async (filter: OnlineFilter) => (await online.players(NAMED, filter, {})).items;
+  const players = async (filter: ConnectionFilter) => (await online.players(NAMED, filter, {})).items;
   const alice = { playerId: 'alice', connections: 2, since: 1_000 };
   assert.deepEqual(await players({ runtime: 'OLDER' }), [alice]);
   assert.deepEqual(await players({ runtime: 'CURRENT' }), [
@@ -156,7 +157,7 @@ test('addresses are asked of owners, and a list by address is complete or none',
   assert.deepEqual(await shown(), ['192.0.2.7', '2001:db8:0:1::/64', '']);
   await online.players(NAMED, {}, {});
   assert.deepEqual(asked, [2]);
-  const ranged = (filter: OnlineFilter) => online.players(NAMED, { addresses: '192.0.2.0/24', ...filter }, {});
+  const ranged = (filter: ConnectionFilter) => online.players(NAMED, { addresses: '192.0.2.0/24', ...filter }, {});
   await assert.rejects(ranged({}), failsWith('internal', /^The node cut off is not available\. Try again\.$/));
   // Of a player whom another part of the filter leaves out nobody is asked.
   assert.deepEqual((await ranged({ playerIdPrefix: 'a' })).items.length, 1);

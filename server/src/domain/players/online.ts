@@ -1,24 +1,16 @@
 import type { Clock } from '../../clock.ts';
 import type { Cluster, DirectoryEntry, StageListing } from '../../cluster/cluster.ts';
-import { type ConnectionSelector, createMatcher, parseAddresses, withoutAddresses } from '../../connection-selector.ts';
-import { ServiceError } from '../../errors.ts';
+import { type ConnectionSelector, createMatcher, withoutAddresses } from '../../connection-selector.ts';
 import type { Log } from '../../log.ts';
-import { EMPTY_RUNTIME_ID } from '../../runtime-id.ts';
 import type { Store } from '../../store/store.ts';
-import { shown } from '../../text.ts';
 import type { Page, PageRequest, PageTokens } from '../pagination.ts';
 import { activeStage, findStage, type Stage } from '../stages.ts';
+import { type ConnectionFilter, currentRuntime, selectorOf } from './connection-filter.ts';
 import { orUnavailable } from './directory-look-up.ts';
 
 interface NamedStage {
   readonly gameName: string;
   readonly stageName: string;
-}
-
-/** Which connections are listed: those of which all of it is true. */
-export interface OnlineFilter extends Omit<ConnectionSelector, 'playerIds' | 'runtimeId' | 'beforeRuntimeId'> {
-  /** The id of a runtime, `CURRENT` for that of the stage, or `OLDER` for those before it. */
-  readonly runtime?: string | undefined;
 }
 
 /** A player with at least one connection that the filter lets through; what is said of them is about those alone. */
@@ -51,9 +43,9 @@ export interface OnlineCounts {
  */
 export interface Online {
   /** In order of their ids. */
-  players(stage: NamedStage, filter: OnlineFilter, page: PageRequest): Promise<Page<OnlinePlayer>>;
+  players(stage: NamedStage, filter: ConnectionFilter, page: PageRequest): Promise<Page<OnlinePlayer>>;
   /** In order of players and of connection ids, which is the order in which those were made. */
-  connections(stage: NamedStage, filter: OnlineFilter, page: PageRequest): Promise<Page<OnlineConnection>>;
+  connections(stage: NamedStage, filter: ConnectionFilter, page: PageRequest): Promise<Page<OnlineConnection>>;
   count(stage: NamedStage): Promise<OnlineCounts>;
 }
 
@@ -118,7 +110,7 @@ export function createOnline({
   async function page<T>(
     name: string,
     named: NamedStage,
-    filter: OnlineFilter,
+    filter: ConnectionFilter,
     { maxResults = MAX_PAGE, nextToken }: PageRequest,
     list: {
       readonly showsAddresses: boolean;
@@ -127,7 +119,7 @@ export function createOnline({
     },
   ): Promise<Page<T>> {
     const stage = await getStage(named);
-    const selector = selectorOf(filter, currentRuntime(stage));
+    const selector = selectorOf(filter, stage);
     const { showsAddresses } = list;
     const filterPlayers = createFilter(lookUpAddresses, { stageId: stage.id, selector, showsAddresses });
     // A deployment between two pages must not change what the list is of.
@@ -261,22 +253,6 @@ function createFilter(
       return meant.length === 0 ? [] : [{ playerId, connections: meant }];
     });
   };
-}
-
-function currentRuntime({ runtimeId }: Stage): string {
-  return runtimeId ?? EMPTY_RUNTIME_ID;
-}
-
-function selectorOf({ runtime, ...filter }: OnlineFilter, current: string): ConnectionSelector {
-  const { addresses } = filter;
-  if (addresses !== undefined && parseAddresses(addresses) === undefined) {
-    throw new ServiceError(
-      'validation',
-      `"Address" must be an IP address or a CIDR range, of IPv6 no narrower than /64, got ${shown(addresses)}`,
-    );
-  }
-  if (runtime === 'OLDER') return { ...filter, beforeRuntimeId: current };
-  return { ...filter, runtimeId: runtime === 'CURRENT' ? current : runtime };
 }
 
 /** Only tokens that this list has sealed come this far. */

@@ -1,6 +1,7 @@
 import { encode } from '@respark/protocol';
 import type { Clock } from '../../clock.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
+import type { ConnectionSelector } from '../../connection-selector.ts';
 import { ServiceError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { EMPTY_RUNTIME_ID } from '../../runtime-id.ts';
@@ -8,6 +9,7 @@ import type { Store } from '../../store/store.ts';
 import { shown } from '../../text.ts';
 import { createTokenBuckets } from '../../token-bucket.ts';
 import type { Audit, Change } from '../audit.ts';
+import { onRecordOf, readSelection, type Selection } from '../players/connection-filter.ts';
 import { orUnavailable } from '../players/directory-look-up.ts';
 import { activeStage, findStage, type Stage } from '../stages.ts';
 import type { NodeReach, Notify } from './notify.ts';
@@ -44,9 +46,14 @@ export interface Notifications {
   ): Promise<readonly NodeReach[]>;
   /**
    * To everybody who is connected to the stage: each node is asked once, for its own connections. Throws `throttled` when
-   * the stage gets them too often.
+   * the stage gets them too often, and `validation` for a selection that is none. With one, to those whom it means.
    */
-  toStage(stage: NamedStage, notification: OperatorNotification, change: Change): Promise<readonly NodeReach[]>;
+  toStage(
+    stage: NamedStage,
+    notification: OperatorNotification,
+    change: Change,
+    selection?: Selection,
+  ): Promise<readonly NodeReach[]>;
 }
 
 /** A node with very many players sends for seconds, because it serves them meanwhile. */
@@ -119,16 +126,21 @@ export function createNotifications({
     return result.payload;
   }
 
-  function recorded(change: Change, { type, isDryRun }: OperatorNotification): Change {
-    return { ...change, details: { ...change.details, type, ...(isDryRun && { dryRun: 'true' }) } };
+  function recorded(change: Change, { type, isDryRun }: OperatorNotification, selection?: Selection): Change {
+    const about = selection && onRecordOf(selection);
+    return { ...change, details: { ...change.details, ...about, type, ...(isDryRun && { dryRun: 'true' }) } };
   }
 
   async function askNode(
     node: string,
     request: { stageId: string; type: string; payload: Readonly<Record<string, unknown>>; isDryRun: boolean },
+    selector: ConnectionSelector | undefined,
   ): Promise<NodeReach> {
     try {
-      return { node, connections: (await cluster.request(node, 'notify_stage', request, STAGE_TIMEOUT_MS)).reached };
+      const reply = await (selector === undefined
+        ? cluster.request(node, 'notify_stage', request, STAGE_TIMEOUT_MS)
+        : cluster.request(node, 'notify_connections', { ...request, selector }, STAGE_TIMEOUT_MS));
+      return { node, connections: reply.reached };
     } catch (error) {
       log.warn({ err: error, node, type: request.type }, 'a node did not say whom it sent a notification');
       return { node, connections: undefined };
@@ -144,10 +156,11 @@ export function createNotifications({
         return await notify({ stageId: stage.id, playerId: player.playerId }, type, payload, { isDryRun });
       }),
 
-    toStage: async (named, notification, change) =>
-      await audit.around(recorded(change, notification), async () => {
+    toStage: async (named, notification, change, selection) =>
+      await audit.around(recorded(change, notification, selection), async () => {
         const { type, isDryRun } = notification;
         const stage = await getStage(named);
+        const selector = selection && readSelection(selection, stage);
         const payload = await read(stage, notification);
         const retryAfterMs = isDryRun ? 0 : buckets.take(stage.id);
         if (retryAfterMs > 0) {
@@ -156,7 +169,9 @@ export function createNotifications({
         }
         const records = await orUnavailable('directory of nodes', () => cluster.nodes(), timeoutMs, clock);
         const nodes = records.map(({ node }) => node).sort();
-        return await Promise.all(nodes.map((node) => askNode(node, { stageId: stage.id, type, payload, isDryRun })));
+        return await Promise.all(
+          nodes.map((node) => askNode(node, { stageId: stage.id, type, payload, isDryRun }, selector)),
+        );
       }),
   };
 }

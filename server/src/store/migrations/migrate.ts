@@ -7,6 +7,7 @@ import { createSizes } from './0004-sizes.ts';
 import { createBars } from './0005-bars.ts';
 import { createStageIdentity } from './0006-stage-identity.ts';
 import { createWebhooks } from './0007-webhooks.ts';
+import { createDisconnectJobs } from './0008-disconnect-jobs.ts';
 
 /** In order. A migration's place in the list, from 1, is the version that it leads to; only ever append to the list. */
 const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
@@ -17,6 +18,7 @@ const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
   createBars,
   createStageIdentity,
   createWebhooks,
+  createDisconnectJobs,
 ];
 
 /** The version that this program's migrations lead to. */

@@ -1,0 +1,46 @@
+import { ServiceError } from '../../errors.ts';
+import type { DisconnectJobChange, DisconnectJobRecord } from '../../store/disconnect-jobs.ts';
+import { isUnfinished } from '../claimed-work.ts';
+
+// What people may do with a job, by the state that it is in. All throw a `conflict` for a state that does not allow it.
+
+/** Whom the job was to hit has changed too much afterwards. */
+const CONFIRM_WITHIN_MS = 3_600_000;
+
+/** Throws `access_denied` for whoever has started the job. */
+export function confirmed(job: DisconnectJobRecord, actor: string, now: number): DisconnectJobChange {
+  if (job.state !== 'AWAITING_CONFIRMATION') throw conflict(job, 'only one that awaits it can be confirmed');
+  if (job.actor === actor) {
+    throw new ServiceError('access_denied', 'a job must be confirmed with another access key than it was started with');
+  }
+  if (job.updatedAt + CONFIRM_WITHIN_MS < now) {
+    throw conflict(job, 'it was to be confirmed within an hour: cancel it, and start another one');
+  }
+  return { state: 'PENDING', wish: 'RUN', confirmedBy: actor, updatedAt: now };
+}
+
+export function paused(job: DisconnectJobRecord, now: number): DisconnectJobChange {
+  if (job.state === 'PAUSED') return { updatedAt: now };
+  if (isUnfinished(job) && job.wish !== 'CANCEL') return { wish: 'PAUSE', updatedAt: now };
+  throw conflict(job, 'only one that is at work can be paused');
+}
+
+export function resumed(job: DisconnectJobRecord, now: number): DisconnectJobChange {
+  if (job.state === 'PAUSED') return { state: 'PENDING', wish: 'RUN', updatedAt: now };
+  if (isUnfinished(job) && job.wish !== 'CANCEL') return { wish: 'RUN', updatedAt: now };
+  throw conflict(job, 'only one that is paused can be resumed');
+}
+
+export function cancelled(job: DisconnectJobRecord, now: number): DisconnectJobChange {
+  if (job.state === 'CANCELLED') return { updatedAt: now };
+  if (isUnfinished(job)) return { wish: 'CANCEL', updatedAt: now };
+  // Some of its connections may be on their way to their ends, so a node does the rest.
+  const isWaiting = job.state === 'PAUSED' || job.state === 'AWAITING_CONFIRMATION';
+  if (isWaiting) return { state: 'PENDING', wish: 'CANCEL', updatedAt: now };
+  throw conflict(job, 'it has ended');
+}
+
+function conflict({ id, state, wish }: DisconnectJobRecord, why: string): ServiceError {
+  const isCancelling = state !== 'CANCELLED' && wish === 'CANCEL';
+  return new ServiceError('conflict', `job "${id}" is ${isCancelling ? 'CANCELLING' : state}: ${why}`);
+}

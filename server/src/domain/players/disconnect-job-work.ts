@@ -1,0 +1,97 @@
+import { createPauses } from '../../pauses.ts';
+import type { DisconnectJobRecord, JobEnd } from '../../store/disconnect-jobs.ts';
+import type { Store } from '../../store/store.ts';
+import type { Arns } from '../arn.ts';
+import type { Audit, Change } from '../audit.ts';
+import type { BackgroundWork } from '../background.ts';
+import { createClaimedWork, type WorkKind } from '../claimed-work.ts';
+import type { Events } from '../events/events.ts';
+import type { JobRequest } from './disconnect-job-request.ts';
+import { DisconnectJobRun, type RunEnd, type RunParts } from './disconnect-job-run.ts';
+
+/** Jobs at the same time on one node. */
+const MAX_AT_ONCE = 4;
+
+export type DisconnectJobWork = BackgroundWork & { start(job: DisconnectJobRecord): void };
+
+type Parts = Omit<RunParts, 'disconnectJobs' | 'pauses' | 'log'> &
+  Pick<Parameters<typeof createClaimedWork>[0], 'log'> & {
+    readonly store: Store;
+    readonly audit: Pick<Audit, 'around'>;
+    readonly events: Pick<Events, 'emit'>;
+    readonly arns: Pick<Arns, 'stage'>;
+  };
+
+interface Begun {
+  readonly job: DisconnectJobRecord;
+  readonly playerIds: readonly string[] | undefined;
+  readonly owner: string;
+}
+
+export function createDisconnectJobWork(parts: Parts): DisconnectJobWork {
+  const { store, cluster, clock, log } = parts;
+  const pauses = createPauses(clock);
+  const runParts = { ...parts, disconnectJobs: store.disconnectJobs, pauses };
+
+  const kind: WorkKind<DisconnectJobRecord, Begun, RunEnd, JobEnd> = {
+    name: 'disconnect jobs',
+    failure: 'a disconnect job was interrupted and will be gone on with',
+    maxAtOnce: MAX_AT_ONCE,
+    listUnfinished: () => store.disconnectJobs.listUnfinished(),
+    find: (store, { stageId, id }) => store.disconnectJobs.find(stageId, id),
+    claim: (store, { id }, owner) => store.disconnectJobs.claim(id, owner, clock.now()),
+
+    async begin({ disconnectJobs }, { stageId, id }) {
+      const job = await disconnectJobs.find(stageId, id);
+      const owner = job?.claimedBy;
+      return job && owner !== undefined ? { job, owner, playerIds: await disconnectJobs.playerIds(id) } : undefined;
+    },
+
+    async perform({ job, playerIds, owner }) {
+      const request = JSON.parse(job.request) as JobRequest;
+      return await new DisconnectJobRun(runParts, { job, request, playerIds, owner }).run();
+    },
+
+    async end(store, { job: { id } }, result, owner) {
+      if (result === undefined) return undefined;
+      const end = { ...result, at: clock.now() };
+      return (await store.disconnectJobs.end(id, owner, end)) ? end : undefined;
+    },
+
+    ended: ({ job }, end) => announce(parts, job, end),
+  };
+
+  const work = createClaimedWork({ kind, store, cluster, clock, log });
+  return {
+    ...work,
+    async close() {
+      pauses.end();
+      await work.close();
+    },
+  };
+}
+
+/** Puts the end of a job on record, and tells whoever wants to hear of it. */
+async function announce(
+  { store, audit, events, arns, log }: Parts,
+  { id, stageId, requestId }: DisconnectJobRecord,
+  { state, progress: { closed, gone, unproven, silentNodes } }: JobEnd,
+): Promise<void> {
+  if (state === 'PAUSED' || state === 'AWAITING_CONFIRMATION') return;
+  try {
+    const stage = await store.stages.findById(stageId);
+    if (stage === undefined) return;
+    const { gameName, name: stageName } = stage;
+    const counts = { closed, gone, unproven, silentNodes: silentNodes.length };
+    const details = Object.entries(counts).map(([name, count]) => [name, String(count)]);
+    const change: Change = {
+      ...{ requestId: id, cause: 'server', actor: 'disconnect job', sourceAddress: '', operation: 'DisconnectJob' },
+      resource: arns.stage(gameName, stageName),
+      details: { ...Object.fromEntries(details), state, startedBy: requestId },
+    };
+    await audit.around(change, () => {});
+    events.emit({ type: 'job.finished', gameName, stageName, data: { jobId: id, kind: 'disconnect', state, counts } });
+  } catch (error) {
+    log.error({ err: error, jobId: id }, 'the end of a disconnect job could not be put on record');
+  }
+}

@@ -1,0 +1,240 @@
+import type { Clock } from '../../clock.ts';
+import type { Cluster } from '../../cluster/cluster.ts';
+import type { ConnectionSelector } from '../../connection-selector.ts';
+import { ServiceError } from '../../errors.ts';
+import { type RandomBytes, uuidV7After } from '../../random.ts';
+import type { DisconnectJobChange, DisconnectJobRecord } from '../../store/disconnect-jobs.ts';
+import type { Store } from '../../store/store.ts';
+import type { Audit, Change } from '../audit.ts';
+import { isUnfinished } from '../claimed-work.ts';
+import type { Page, PageRequest, Paginate } from '../pagination.ts';
+import { activeStage, findStage, type Stage } from '../stages.ts';
+import { readSelection } from './connection-filter.ts';
+import { orUnavailable } from './directory-look-up.ts';
+import { cancelled, confirmed, paused, resumed } from './disconnect-job-decisions.ts';
+import { type JobRequest, type NewJob, onRecordOfJob } from './disconnect-job-request.ts';
+import type { DisconnectJobWork } from './disconnect-job-work.ts';
+import { checkFarewell } from './disconnect-request.ts';
+
+interface NamedStage {
+  readonly gameName: string;
+  readonly stageName: string;
+}
+
+export type { JobTarget } from '../../store/disconnect-jobs.ts';
+
+/** As a caller sees it: one that is at work and is to stop has not stopped yet. */
+export type DisconnectJobState = DisconnectJobRecord['state'] | 'PAUSING' | 'CANCELLING';
+
+export interface DisconnectJob extends Omit<DisconnectJobRecord, 'state' | 'request' | 'wish' | 'claimedBy'> {
+  readonly state: DisconnectJobState;
+  readonly asked: JobRequest;
+}
+
+/** How many connections a selection means, and how many players have them; one who is connected to several nodes counts at each. */
+export interface SelectionCounts {
+  readonly connections: number;
+  readonly players: number;
+  readonly byNode: readonly { readonly node: string; readonly connections: number; readonly players: number }[];
+}
+
+/**
+ * Jobs that end many connections of a stage, at a rate. Each means those connections that are there when it begins, so nobody is
+ * hit twice, and nobody who comes back. All throw `not_found` for a stage that is unknown or being deleted.
+ */
+export interface DisconnectJobs {
+  /** Throws a retryable `internal` when a node does not say whom it has, as `start` does; nothing has begun then. */
+  count(stage: NamedStage, job: NewJob, change: Change): Promise<SelectionCounts>;
+  /**
+   * Begins, or waits for a second key when it means more connections than one key may end. Throws `validation` for a
+   * selection that is none, and `quota_exceeded` when the stage has too many jobs that have not ended.
+   */
+  start(stage: NamedStage, job: NewJob, change: Change): Promise<DisconnectJob>;
+  /**
+   * Lets a job go on that waits for it. Throws `access_denied` for whoever has started it, and `conflict` for a job that
+   * waits for nothing, or has waited too long.
+   */
+  confirm(stage: NamedStage, id: string, change: Change): Promise<DisconnectJob>;
+  /** Throws `conflict` for a job that is not at work, or has ended. */
+  pause(stage: NamedStage, id: string, change: Change): Promise<DisconnectJob>;
+  resume(stage: NamedStage, id: string, change: Change): Promise<DisconnectJob>;
+  cancel(stage: NamedStage, id: string, change: Change): Promise<DisconnectJob>;
+  get(stage: NamedStage, id: string): Promise<DisconnectJob>;
+  /** Newest first. */
+  list(stage: NamedStage, request: PageRequest): Promise<Page<DisconnectJob>>;
+}
+
+const DEFAULT_RATE_PER_SECOND = 500;
+const MAX_OPEN = 5;
+const KEPT = 50;
+/** A node with very many players looks through them between its other work. */
+const COUNT_TIMEOUT_MS = 10_000;
+
+export interface DisconnectJobsParts {
+  readonly store: Store;
+  readonly audit: Audit;
+  readonly cluster: Pick<Cluster, 'nodes' | 'request'>;
+  readonly work: DisconnectJobWork;
+  readonly paginate: Paginate;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly settings: {
+    readonly disconnectDeadlineMs: number;
+    readonly maxFrameBytes: number;
+    readonly jobConfirmAbove: number;
+  };
+}
+
+export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs {
+  const { store, audit, work, paginate, clock, settings } = parts;
+  const count = createCount(parts);
+
+  async function getStage({ gameName, stageName }: NamedStage): Promise<Stage> {
+    return activeStage(await findStage(store, gameName, stageName), gameName, stageName);
+  }
+
+  async function getJob(within: Pick<Store, 'disconnectJobs'>, stage: Stage, id: string): Promise<DisconnectJobRecord> {
+    const job = await within.disconnectJobs.find(stage.id, id);
+    if (job !== undefined) return job;
+    const message = `there is no job "${id}" in stage "${stage.name}": ListDisconnectJobs shows those that are kept`;
+    throw new ServiceError('not_found', message);
+  }
+
+  /** Checks all that can be checked before a node is asked. */
+  function read({ selection, farewell }: NewJob, stage: Stage): ConnectionSelector {
+    if (farewell !== undefined) checkFarewell(farewell, settings);
+    return readSelection(selection, stage);
+  }
+
+  function recorded(change: Change, job: NewJob, isDryRun: boolean): Change {
+    return { ...change, details: { ...change.details, ...onRecordOfJob(job, { isDryRun }) } };
+  }
+
+  /** Decides about a job in one step with what it is. */
+  async function decide(
+    named: NamedStage,
+    id: string,
+    change: Change,
+    decision: (job: DisconnectJobRecord) => DisconnectJobChange,
+  ): Promise<DisconnectJob> {
+    return await audit.around({ ...change, details: { ...change.details, jobId: id } }, async () => {
+      const stage = await getStage(named);
+      const job = await store.transaction(async (store) => {
+        await store.disconnectJobs.update(id, decision(await getJob(store, stage, id)));
+        return await getJob(store, stage, id);
+      });
+      if (isUnfinished(job)) work.start(job);
+      return toJob(job);
+    });
+  }
+
+  return {
+    count: async (named, job, change) =>
+      await audit.around(recorded(change, job, true), async () => {
+        const stage = await getStage(named);
+        return await count(stage.id, read(job, stage));
+      }),
+
+    start: async (named, job, change) =>
+      await audit.around(recorded(change, job, false), async () => {
+        const stage = await getStage(named);
+        const meant = read(job, stage);
+        const { connections, players } = await count(stage.id, meant);
+        const { playerIds, ...selector } = meant;
+        const { isEverybody } = job.selection;
+        const confirmAbove = Math.min(job.confirmAbove ?? settings.jobConfirmAbove, settings.jobConfirmAbove);
+        const { farewell, returnWithinMs, ratePerSecond = DEFAULT_RATE_PER_SECOND } = job;
+        const request: JobRequest = { isEverybody, selector, farewell, returnWithinMs, ratePerSecond, confirmAbove };
+        const made = await insert(parts, stage, {
+          ...{ connections, players, playerIds, actor: change.actor, requestId: change.requestId },
+          state: connections > confirmAbove ? 'AWAITING_CONFIRMATION' : 'PENDING',
+          request: JSON.stringify(request),
+        });
+        if (isUnfinished(made)) work.start(made);
+        return toJob(made);
+      }),
+
+    async confirm(named, id, change) {
+      const stage = await getStage(named);
+      const before = await getJob(store, stage, id);
+      const meant = { ...readRequest(before).selector, playerIds: await store.disconnectJobs.playerIds(id) };
+      // A job that has begun is about those whom it has not come to yet.
+      const { connections, players } = before.begunAt === undefined ? await count(stage.id, meant) : before;
+      return await decide(named, id, change, (job) => ({
+        ...confirmed(job, change.actor, clock.now()),
+        ...{ connections, players },
+      }));
+    },
+
+    pause: async (named, id, change) => await decide(named, id, change, (job) => paused(job, clock.now())),
+    resume: async (named, id, change) => await decide(named, id, change, (job) => resumed(job, clock.now())),
+    cancel: async (named, id, change) => await decide(named, id, change, (job) => cancelled(job, clock.now())),
+
+    async get(named, id) {
+      return toJob(await getJob(store, await getStage(named), id));
+    },
+
+    async list(named, request) {
+      const stage = await getStage(named);
+      const list = (page: Parameters<Store['disconnectJobs']['list']>[1]) => store.disconnectJobs.list(stage.id, page);
+      const page = await paginate(`ListDisconnectJobs ${stage.id}`, request, list, ({ id }) => id);
+      return { ...page, items: page.items.map(toJob) };
+    },
+  };
+}
+
+function createCount({ cluster, clock, settings }: Pick<DisconnectJobsParts, 'cluster' | 'clock' | 'settings'>) {
+  return async (stageId: string, selector: ConnectionSelector): Promise<SelectionCounts> => {
+    const { disconnectDeadlineMs: timeoutMs } = settings;
+    const records = await orUnavailable('directory of nodes', () => cluster.nodes(), timeoutMs, clock);
+    const nodes = records
+      .map(({ node }) => node)
+      .filter((node) => selector.node === undefined || node === selector.node);
+    const askNode = async (node: string) => {
+      const ask = () => cluster.request(node, 'count_connections', { stageId, selector }, COUNT_TIMEOUT_MS);
+      return { node, ...(await orUnavailable(`node ${node}`, ask, COUNT_TIMEOUT_MS, clock)) };
+    };
+    const byNode = await Promise.all(nodes.sort().map(askNode));
+    const sumOf = (name: 'connections' | 'players') => byNode.reduce((sum, counts) => sum + counts[name], 0);
+    return { connections: sumOf('connections'), players: sumOf('players'), byNode };
+  };
+}
+
+async function insert(
+  { store, clock, random }: Pick<DisconnectJobsParts, 'store' | 'clock' | 'random'>,
+  stage: Stage,
+  job: Omit<Parameters<Store['disconnectJobs']['insert']>[0], 'id' | 'stageId' | 'createdAt' | 'updatedAt'>,
+): Promise<DisconnectJobRecord> {
+  return await store.transaction(async ({ disconnectJobs }) => {
+    const open = await disconnectJobs.countOpen(stage.id);
+    if (open >= MAX_OPEN) {
+      const message = `stage "${stage.name}" has ${open} jobs that have not ended, as many as there may be: wait for one, or cancel one`;
+      throw new ServiceError('quota_exceeded', message);
+    }
+    await disconnectJobs.prune(stage.id, KEPT - 1);
+    const now = clock.now();
+    const [newest] = await disconnectJobs.list(stage.id, { limit: 1 });
+    const id = uuidV7After(newest?.id, random, now);
+    await disconnectJobs.insert({ ...job, id, stageId: stage.id, createdAt: now, updatedAt: now });
+    const made = await disconnectJobs.find(stage.id, id);
+    if (made === undefined) throw new Error(`job ${id} is missing right after it was stored`);
+    return made;
+  });
+}
+
+function readRequest({ request }: Pick<DisconnectJobRecord, 'request'>): JobRequest {
+  return JSON.parse(request) as JobRequest;
+}
+
+function toJob({ request, wish, claimedBy: _, ...job }: DisconnectJobRecord): DisconnectJob {
+  return {
+    ...job,
+    state: isUnfinished(job) ? shownState(job.state, wish) : job.state,
+    asked: readRequest({ request }),
+  };
+}
+
+function shownState(state: DisconnectJobRecord['state'], wish: DisconnectJobRecord['wish']): DisconnectJobState {
+  if (wish === 'RUN') return state;
+  return wish === 'PAUSE' ? 'PAUSING' : 'CANCELLING';
+}

@@ -1,0 +1,94 @@
+import type { Clock } from '../clock.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import type { ConnectionSelector, NamedConnection } from '../connection-selector.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
+import type { RandomBytes } from '../random.ts';
+import type { Connection, Why } from './connection.ts';
+import type { Membership } from './membership.ts';
+import { whyOf } from './node-requests.ts';
+import { spreadOver } from './refusal.ts';
+import { createSelection } from './selection.ts';
+import { createSlices } from './slices.ts';
+
+/** An end costs about as much as a thousand looks at a connection. */
+const ENDS_AT_ONCE = 20;
+
+/** Answers the requests about all of this node's connections that a selector means. */
+export function answerBulkRequests({
+  cluster,
+  membership,
+  end,
+  clock,
+  random,
+}: {
+  cluster: Pick<Cluster, 'answer' | 'unregister'>;
+  membership: Pick<Membership, 'all' | 'find'>;
+  end: (connection: Connection, why: Why) => MaybePromise<void>;
+  clock: Clock;
+  random: RandomBytes;
+}): void {
+  cluster.answer('count_connections', async ({ stageId, selector }) => {
+    const players = new Set<string>();
+    let connections = 0;
+    await lookThrough(membership.all(), { stageId, selector, clock }, ({ playerId }) => {
+      connections += 1;
+      players.add(playerId);
+      return true;
+    });
+    return { connections, players: players.size };
+  });
+
+  cluster.answer('match_connections', async ({ stageId, selector, limit }) => {
+    const connections: NamedConnection[] = [];
+    await lookThrough(membership.all(), { stageId, selector, clock }, (connection) => {
+      connections.push(connection);
+      return connections.length < limit;
+    });
+    return { connections };
+  });
+
+  cluster.answer('end_connections', async ({ stageId, connections, order, returnWithinMs }) => {
+    const why = whyOf(order);
+    const [closedIds, goneIds]: [string[], string[]] = [[], []];
+    const pauseIfDue = createSlices(clock, ENDS_AT_ONCE);
+    const ends: Promise<void>[] = [];
+    for (const { connectionId, playerId } of connections) {
+      await pauseIfDue();
+      const connection = membership.find(connectionId);
+      const isOpen = connection !== undefined && !connection.isStopped;
+      ends.push(
+        (async () => {
+          if (connection === undefined) await cluster.unregister({ stageId, playerId }, [connectionId]);
+          else await end(connection, returnWithinMs === undefined ? why : returning(why, returnWithinMs, random));
+          (isOpen ? closedIds : goneIds).push(connectionId);
+        })(),
+      );
+    }
+    // The directory still lists one that failed, and whoever asked asks again.
+    await Promise.allSettled(ends);
+    return { closedIds, goneIds };
+  });
+}
+
+/** Calls `found` for each connection that the selector means, until that returns false, and lets other work have its turn. */
+async function lookThrough(
+  connections: Iterable<Connection>,
+  { stageId, selector, clock }: { stageId: string; selector: ConnectionSelector; clock: Clock },
+  found: (connection: NamedConnection) => boolean,
+): Promise<void> {
+  const isMeant = createSelection(stageId, selector);
+  const pauseIfDue = createSlices(clock);
+  for (const connection of connections) {
+    await pauseIfDue();
+    const { id: connectionId, player } = connection;
+    if (player === undefined || !isMeant(connection)) continue;
+    if (!found({ connectionId, playerId: player.playerId })) return;
+  }
+}
+
+/** The same end, of which the client comes back. */
+function returning({ text, facts, reasonCode, farewell }: Why, withinMs: number, random: RandomBytes): Why {
+  const retryAfterMs = spreadOver(withinMs, random);
+  const words = text ?? 'the server asks you to connect again';
+  return { name: 'draining', text: words, facts: { ...facts, retryAfterMs }, reasonCode, farewell };
+}

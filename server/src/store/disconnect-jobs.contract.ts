@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { JobProgress, NewDisconnectJob } from './disconnect-jobs.ts';
+import { DEV, FOREIGN_KEY_FAILURE, idsOf, isConflict, LIVE, type OpenStore, openZoo } from './store-samples.ts';
+
+const NOW = 1_700_000_000_000;
+
+const TARGET = { node: 'node-a', playerId: 'alice', connectionId: 'c-1' };
+const NOTHING: JobProgress = { closed: 0, gone: 0, unproven: 0, inFlight: [], failures: [], silentNodes: [] };
+const SOME: JobProgress = {
+  ...{ closed: 3, gone: 2, unproven: 1, inFlight: [TARGET] },
+  ...{ failures: [{ ...TARGET, connectionId: 'c-2' }], silentNodes: ['node-b'] },
+};
+
+/** Holds one implementation to the promises about jobs that end connections. */
+export function testDisconnectJobs(open: OpenStore): void {
+  const sample = (id: string, change: Partial<NewDisconnectJob> = {}): NewDisconnectJob => ({
+    ...{ id, stageId: DEV.id, state: 'PENDING', request: '{"ratePerSecond":5}', playerIds: undefined },
+    ...{ actor: 'AKID', requestId: 'request', connections: 7, players: 6, createdAt: NOW, updatedAt: NOW },
+    ...change,
+  });
+
+  test('a job is found in its stage as it was inserted, and has done nothing', async (t) => {
+    const { disconnectJobs } = await openZoo(open, t);
+    await disconnectJobs.insert(sample('J1', { playerIds: ['alice', 'bob'] }));
+    const { playerIds: _, ...inserted } = sample('J1');
+    const unset = { wish: 'RUN', claimedBy: undefined, confirmedBy: undefined, begunAt: undefined } as const;
+    assert.deepEqual(await disconnectJobs.find(DEV.id, 'J1'), { ...inserted, ...unset, ...NOTHING, namedPlayers: 2 });
+    assert.equal(await disconnectJobs.find(LIVE.id, 'J1'), undefined);
+    assert.deepEqual(await disconnectJobs.playerIds('J1'), ['alice', 'bob']);
+    await disconnectJobs.insert(sample('J2'));
+    assert.equal(await disconnectJobs.playerIds('J2'), undefined);
+    assert.equal((await disconnectJobs.find(DEV.id, 'J2'))?.namedPlayers, undefined);
+    await assert.rejects(disconnectJobs.insert(sample('J1')), isConflict);
+    await assert.rejects(disconnectJobs.insert(sample('J3', { stageId: 'none' })), FOREIGN_KEY_FAILURE);
+  });
+
+  test('jobs are listed in pages, newest first, and those at work oldest first', async (t) => {
+    const { disconnectJobs } = await openZoo(open, t);
+    for (const id of ['J2', 'J3', 'J1']) await disconnectJobs.insert(sample(id));
+    await disconnectJobs.insert(sample('J9', { stageId: LIVE.id }));
+    assert.deepEqual(await idsOf(disconnectJobs.list(DEV.id, { limit: 2 })), ['J3', 'J2']);
+    assert.deepEqual(await idsOf(disconnectJobs.list(DEV.id, { after: 'J2', limit: 2 })), ['J1']);
+    await disconnectJobs.update('J2', { state: 'PAUSED', updatedAt: NOW });
+    await disconnectJobs.update('J3', { state: 'CANCELLED', updatedAt: NOW });
+    assert.deepEqual(await idsOf(disconnectJobs.listUnfinished()), ['J1', 'J9']);
+    assert.deepEqual([await disconnectJobs.countOpen(DEV.id), await disconnectJobs.countOpen(LIVE.id)], [2, 1]);
+  });
+
+  test('only a job at work is claimed; its first claim is its beginning, unless it is cancelled', async (t) => {
+    const { disconnectJobs } = await openZoo(open, t);
+    for (const id of ['J1', 'J2', 'J3']) await disconnectJobs.insert(sample(id));
+    assert.equal(await disconnectJobs.claim('J1', 'a', NOW + 1), true);
+    assert.equal(await disconnectJobs.claim('J1', 'b', NOW + 2), true);
+    const { state, claimedBy, begunAt, updatedAt } = (await disconnectJobs.find(DEV.id, 'J1')) ?? {};
+    assert.deepEqual([state, claimedBy, begunAt, updatedAt], ['IN_PROGRESS', 'b', NOW + 1, NOW + 2]);
+    await disconnectJobs.update('J2', { wish: 'CANCEL', updatedAt: NOW });
+    assert.equal(await disconnectJobs.claim('J2', 'a', NOW + 1), true);
+    assert.equal((await disconnectJobs.find(DEV.id, 'J2'))?.begunAt, undefined);
+    await disconnectJobs.update('J3', { state: 'AWAITING_CONFIRMATION', updatedAt: NOW });
+    assert.equal(await disconnectJobs.claim('J3', 'a', NOW + 1), false);
+  });
+
+  test('only the owner advances a job, and hears what is wanted of it', async (t) => {
+    const { disconnectJobs } = await openZoo(open, t);
+    await disconnectJobs.insert(sample('J1'));
+    await disconnectJobs.claim('J1', 'a', NOW);
+    assert.equal(await disconnectJobs.advance('J1', 'b', SOME, NOW + 1), undefined);
+    assert.equal(await disconnectJobs.advance('J1', 'a', SOME, NOW + 1), 'RUN');
+    await disconnectJobs.update('J1', {
+      wish: 'PAUSE',
+      confirmedBy: 'BKID',
+      connections: 9,
+      players: 8,
+      updatedAt: NOW,
+    });
+    assert.equal(await disconnectJobs.advance('J1', 'a', SOME, NOW + 2), 'PAUSE');
+    const job = await disconnectJobs.find(DEV.id, 'J1');
+    const { confirmedBy, connections, players, updatedAt, ...rest } = job ?? assert.fail();
+    assert.deepEqual([confirmedBy, connections, players, updatedAt], ['BKID', 9, 8, NOW + 2]);
+    for (const [name, value] of Object.entries(SOME)) assert.deepEqual(rest[name as keyof typeof rest], value, name);
+  });
+
+  test('a job ends for its owner alone, and only while what is wanted of it is still the same', async (t) => {
+    const { disconnectJobs } = await openZoo(open, t);
+    await disconnectJobs.insert(sample('J1'));
+    await disconnectJobs.claim('J1', 'a', NOW);
+    const end = { state: 'COMPLETED', wish: 'RUN', progress: { ...SOME, inFlight: [] }, at: NOW + 5 } as const;
+    assert.equal(await disconnectJobs.end('J1', 'b', end), false);
+    await disconnectJobs.update('J1', { wish: 'CANCEL', updatedAt: NOW });
+    assert.equal(await disconnectJobs.end('J1', 'a', end), false);
+    assert.equal((await disconnectJobs.find(DEV.id, 'J1'))?.closed, 0);
+    assert.equal(await disconnectJobs.end('J1', 'a', { ...end, state: 'CANCELLED', wish: 'CANCEL' }), true);
+    const { state, claimedBy, closed, inFlight } = (await disconnectJobs.find(DEV.id, 'J1')) ?? {};
+    assert.deepEqual([state, claimedBy, closed, inFlight], ['CANCELLED', undefined, 3, []]);
+    assert.equal(await disconnectJobs.end('J1', 'a', { ...end, wish: 'CANCEL' }), false);
+    assert.equal(await disconnectJobs.advance('J1', 'a', SOME, NOW), undefined);
+    assert.equal(await disconnectJobs.claim('J1', 'a', NOW), false);
+  });
+
+  test('jobs that have ended are forgotten but for the newest, and all with their stage', async (t) => {
+    const { disconnectJobs, stages } = await openZoo(open, t);
+    for (const id of ['J1', 'J2', 'J3', 'J4']) {
+      await disconnectJobs.insert(sample(id, { state: id === 'J2' ? 'PAUSED' : 'COMPLETED' }));
+    }
+    await disconnectJobs.insert(sample('J0', { stageId: LIVE.id, state: 'FAILED' }));
+    await disconnectJobs.prune(DEV.id, 1);
+    assert.deepEqual(await idsOf(disconnectJobs.list(DEV.id, { limit: 9 })), ['J4', 'J2']);
+    assert.deepEqual(await idsOf(disconnectJobs.list(LIVE.id, { limit: 9 })), ['J0']);
+    await stages.remove(DEV.id);
+    assert.deepEqual(await idsOf(disconnectJobs.list(DEV.id, { limit: 9 })), []);
+  });
+}

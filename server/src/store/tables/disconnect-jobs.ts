@@ -1,0 +1,210 @@
+import { sql } from 'kysely';
+import type { DisconnectJobRecord, DisconnectJobTable, JobProgress } from '../disconnect-jobs.ts';
+import type { Schema } from '../schema.ts';
+import { insertUnique, type Scope, UNFINISHED } from './scope.ts';
+
+const ENDED = ['COMPLETED', 'FAILED', 'CANCELLED'] as const;
+
+/** All columns but the list of players. */
+const RECORD = [
+  'id',
+  'stage_id',
+  'state',
+  'wish',
+  'claimed_by',
+  'request',
+  'named_players',
+  'actor',
+  'request_id',
+  'confirmed_by',
+  'connections',
+  'players',
+  'created_at',
+  'updated_at',
+  'begun_at',
+  'closed',
+  'gone',
+  'unproven',
+  'in_flight',
+  'failures',
+  'silent_nodes',
+] as const;
+
+export function disconnectJobTable(scope: Scope): DisconnectJobTable {
+  return { ...createLookUps(scope), ...createChanges(scope), ...createSteps(scope) };
+}
+
+function createLookUps({
+  read,
+}: Scope): Pick<DisconnectJobTable, 'find' | 'list' | 'listUnfinished' | 'countOpen' | 'playerIds'> {
+  const jobs = read.selectFrom('disconnect_jobs').select(RECORD);
+  return {
+    async find(stageId, id) {
+      const row = await jobs.where('stage_id', '=', stageId).where('id', '=', id).executeTakeFirst();
+      return row && toJob(row);
+    },
+    async list(stageId, { after, limit }) {
+      const all = jobs.where('stage_id', '=', stageId);
+      const page = after === undefined ? all : all.where('id', '<', after);
+      return (await page.orderBy('id', 'desc').limit(limit).execute()).map(toJob);
+    },
+    async listUnfinished() {
+      return (await jobs.where('state', 'in', UNFINISHED).orderBy('id').execute()).map(toJob);
+    },
+    async countOpen(stageId) {
+      const { count } = await read
+        .selectFrom('disconnect_jobs')
+        .select(({ fn }) => fn.countAll<number>().as('count'))
+        .where('stage_id', '=', stageId)
+        .where('state', 'not in', ENDED)
+        .executeTakeFirstOrThrow();
+      return Number(count);
+    },
+    async playerIds(id) {
+      const rows = read.selectFrom('disconnect_jobs').select('player_ids').where('id', '=', id);
+      const text = (await rows.executeTakeFirst())?.player_ids;
+      return typeof text === 'string' ? text.split(' ') : undefined;
+    },
+  };
+}
+
+function createChanges(scope: Scope): Pick<DisconnectJobTable, 'insert' | 'update' | 'prune'> {
+  const { write } = scope;
+  return {
+    async insert({ playerIds, ...job }) {
+      const row = {
+        id: job.id,
+        stage_id: job.stageId,
+        state: job.state,
+        wish: 'RUN' as const,
+        claimed_by: null,
+        request: job.request,
+        // No id of a player has a space.
+        player_ids: playerIds?.join(' ') ?? null,
+        named_players: playerIds?.length ?? null,
+        actor: job.actor,
+        request_id: job.requestId,
+        confirmed_by: null,
+        connections: job.connections,
+        players: job.players,
+        created_at: job.createdAt,
+        updated_at: job.updatedAt,
+        begun_at: null,
+        ...toColumns({ closed: 0, gone: 0, unproven: 0, inFlight: [], failures: [], silentNodes: [] }),
+      };
+      await insertUnique(scope, 'disconnect_jobs', row, `there is already a job ${job.id}: try again`);
+    },
+    async update(id, { state, wish, confirmedBy, connections, players, updatedAt }) {
+      const change = {
+        updated_at: updatedAt,
+        ...(state !== undefined && { state }),
+        ...(wish !== undefined && { wish }),
+        ...(confirmedBy !== undefined && { confirmed_by: confirmedBy }),
+        ...(connections !== undefined && { connections }),
+        ...(players !== undefined && { players }),
+      };
+      await write((query) => query.updateTable('disconnect_jobs').set(change).where('id', '=', id).execute());
+    },
+    async prune(stageId, keep) {
+      await write((query) => {
+        const ended = query
+          .selectFrom('disconnect_jobs')
+          .select('id')
+          .where('stage_id', '=', stageId)
+          .where('state', 'in', ENDED);
+        return query
+          .deleteFrom('disconnect_jobs')
+          .where('id', 'in', ended)
+          .where('id', 'not in', ended.orderBy('id', 'desc').limit(keep))
+          .execute();
+      });
+    },
+  };
+}
+
+/** What the node that does the work writes. */
+function createSteps({ write }: Scope): Pick<DisconnectJobTable, 'claim' | 'advance' | 'end'> {
+  return {
+    async claim(id, owner, at) {
+      const { numUpdatedRows } = await write((query) =>
+        query
+          .updateTable('disconnect_jobs')
+          .set({
+            state: 'IN_PROGRESS',
+            claimed_by: owner,
+            updated_at: at,
+            begun_at: sql<number | null>`case when wish = 'CANCEL' then begun_at else coalesce(begun_at, ${at}) end`,
+          })
+          .where('id', '=', id)
+          .where('state', 'in', UNFINISHED)
+          .executeTakeFirst(),
+      );
+      return numUpdatedRows > 0n;
+    },
+    async advance(id, owner, progress, at) {
+      const row = await write((query) =>
+        query
+          .updateTable('disconnect_jobs')
+          .set({ ...toColumns(progress), updated_at: at })
+          .where('id', '=', id)
+          .where('claimed_by', '=', owner)
+          .where('state', 'in', UNFINISHED)
+          .returning('wish')
+          .executeTakeFirst(),
+      );
+      return row?.wish;
+    },
+    async end(id, owner, { state, wish, progress, at }) {
+      const { numUpdatedRows } = await write((query) =>
+        query
+          .updateTable('disconnect_jobs')
+          .set({ ...toColumns(progress), state, claimed_by: null, updated_at: at })
+          .where('id', '=', id)
+          .where('claimed_by', '=', owner)
+          .where('wish', '=', wish)
+          .where('state', 'in', UNFINISHED)
+          .executeTakeFirst(),
+      );
+      return numUpdatedRows > 0n;
+    },
+  };
+}
+
+type JobRow = Pick<Schema['disconnect_jobs'], (typeof RECORD)[number]>;
+
+function toColumns({ closed, gone, unproven, inFlight, failures, silentNodes }: JobProgress) {
+  return {
+    closed,
+    gone,
+    unproven,
+    in_flight: JSON.stringify(inFlight),
+    failures: JSON.stringify(failures),
+    silent_nodes: JSON.stringify(silentNodes),
+  };
+}
+
+function toJob(row: JobRow): DisconnectJobRecord {
+  return {
+    id: row.id,
+    stageId: row.stage_id,
+    state: row.state,
+    wish: row.wish,
+    claimedBy: row.claimed_by ?? undefined,
+    request: row.request,
+    namedPlayers: row.named_players ?? undefined,
+    actor: row.actor,
+    requestId: row.request_id,
+    confirmedBy: row.confirmed_by ?? undefined,
+    connections: row.connections,
+    players: row.players,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    begunAt: row.begun_at ?? undefined,
+    closed: row.closed,
+    gone: row.gone,
+    unproven: row.unproven,
+    inFlight: JSON.parse(row.in_flight) as JobProgress['inFlight'],
+    failures: JSON.parse(row.failures) as JobProgress['failures'],
+    silentNodes: JSON.parse(row.silent_nodes) as JobProgress['silentNodes'],
+  };
+}
