@@ -35,8 +35,11 @@ test('the commands of each role do what their section says', async (t) => {
   const [antiCheat] = commandsOf('Anti-cheat');
   assert.match(await run(antiCheat), /blocked player demo-player until (.*\n)*.*evidence: match 81, aim 0\.98/);
 
-  const [maintenance, events] = commandsOf('Live operations');
+  const [maintenance, jobs, events] = commandsOf('Live operations');
   await run(maintenance);
+  const ended = await run(jobs);
+  assert.match(ended, /^0 connections of 0 players would be disconnected$/m);
+  assert.equal(ended.match(/ COMPLETED /g)?.length, 4, ended);
   assert.match(await run(events), /whsec_/);
 
   const [verify, receipt] = commandsOf('Security');

@@ -89,7 +89,10 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended>
     if (begun === undefined) return true;
     const result = await kind.perform(begun);
     const outcome = await store.transaction((store) => kind.end(store, begun, result, owner));
-    if (outcome === undefined) return false;
+    if (outcome === undefined) {
+      const left = await kind.find(store, work);
+      return left === undefined || !isUnfinished(left);
+    }
     await kind.ended?.(begun, outcome);
     return true;
   }

@@ -13,7 +13,8 @@ export function createSlices(clock: Clock, sliceConnections = SLICE_CONNECTIONS)
   let [left, endsAt] = [sliceConnections, clock.monotonic() + SLICE_MS];
   const pause = async () => {
     await new Promise<void>((resolve) => void clock.after(PAUSE_MS, resolve));
-    [left, endsAt] = [sliceConnections, clock.monotonic() + SLICE_MS];
+    // One of them is dealt with right after the pause.
+    [left, endsAt] = [sliceConnections - 1, clock.monotonic() + SLICE_MS];
   };
   return () => {
     left -= 1;

@@ -57,6 +57,7 @@ const VALID: Record<string, unknown> = {
   Types: 'connection.closed',
   Type: 'Custom.Game.Starts',
   DryRun: true,
+  Selector: { PlayerIds: ['p1'] },
   End: 'DRAINING',
   WindowSeconds: 30,
 };
