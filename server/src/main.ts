@@ -13,7 +13,7 @@ import {
 } from './app/backends.ts';
 import { restoreBackup, writeBackup } from './app/backups.ts';
 import { Closers } from './app/closers.ts';
-import { DEMO_GAME, DEMO_STAGE, ensureDemo } from './app/demo.ts';
+import { DEMO_GAME, DEMO_STAGE, ensureDemo, withLocalProviders } from './app/demo.ts';
 import { listen, listenForMetrics, listenForPlayers } from './app/listeners.ts';
 import type { Migrated } from './app/migrated.ts';
 import { createNode } from './app/node.ts';
@@ -88,7 +88,8 @@ export interface RunningServer {
 
 /** Starts a server. If it cannot, it releases everything and throws; what an operator can fix is a StartupError. */
 export async function startServer(options: Surroundings & { demo?: boolean }): Promise<RunningServer> {
-  const { settings, log, clock = systemClock, random = createSystemRandom(), demo: hasDemo = false } = options;
+  const { log, clock = systemClock, random = createSystemRandom(), demo: hasDemo = false } = options;
+  const settings = hasDemo ? withLocalProviders(options.settings) : options.settings;
   const closers = new Closers();
   try {
     return await start({ settings, log, clock, random, closers, hasDemo });

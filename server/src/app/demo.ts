@@ -55,3 +55,8 @@ async function unlessThere(create: () => Promise<unknown>): Promise<void> {
     if (!(error instanceof ServiceError && error.code === 'conflict')) throw error;
   }
 }
+
+/** Settings with which the keys of an identity provider on this machine may be fetched: it is what people try first. */
+export function withLocalProviders<S extends { readonly identityHosts: readonly string[] }>(settings: S): S {
+  return { ...settings, identityHosts: [...settings.identityHosts, 'localhost', '127.0.0.1', '[::1]'] };
+}

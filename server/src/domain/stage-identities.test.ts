@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
 import { test } from 'node:test';
 import { CHANGE, openDomain, ROLE } from '../../test/support/domain.ts';
 import type { Audit } from './audit.ts';
@@ -48,11 +49,15 @@ test('what is not given stays as it is, and everything is on record', async (t) 
   await update({ providers: [], allowGuests: true });
   assert.deepEqual(await get(), { ...NOBODY, sessionSeconds: 3_600 });
   assert.deepEqual(recorded, [
-    { issuers: 'https://login.example' },
+    {
+      issuers: 'https://login.example',
+      jwksUrls: 'https://login.example/jwks',
+      providersDigest: hash('sha256', JSON.stringify([PROVIDER]), 'hex'),
+    },
     { allowGuests: 'false' },
     { sessionSeconds: '3600' },
     {},
-    { allowGuests: 'true', issuers: '' },
+    { allowGuests: 'true', issuers: '', jwksUrls: '', providersDigest: hash('sha256', '[]', 'hex') },
   ]);
 });
 

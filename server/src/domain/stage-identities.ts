@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import type { RandomBytes } from '../random.ts';
@@ -90,7 +91,14 @@ function faultOfLength({ length }: string): string | undefined {
 function detailsOf({ allowGuests, providers, sessionSeconds }: Parameters<StageIdentities['update']>[2]) {
   return {
     ...(allowGuests === undefined ? {} : { allowGuests: String(allowGuests) }),
-    ...(providers === undefined ? {} : { issuers: providers.map(({ issuer }) => issuer).join(' ') }),
+    ...(providers === undefined
+      ? {}
+      : {
+          issuers: providers.map(({ issuer }) => issuer).join(' '),
+          jwksUrls: providers.map(({ jwksUrl }) => jwksUrl).join(' '),
+          // Two records whose digests are alike set the same providers, to the last claim.
+          providersDigest: hash('sha256', JSON.stringify(providers), 'hex'),
+        }),
     ...(sessionSeconds === undefined ? {} : { sessionSeconds: String(sessionSeconds) }),
   };
 }

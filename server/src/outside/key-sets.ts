@@ -1,6 +1,7 @@
 import type { JWK } from 'jose';
 import type { Clock } from '../clock.ts';
 import type { WarnRarely } from '../rare-warnings.ts';
+import { createTokenBuckets } from '../token-bucket.ts';
 import { OutsideFault } from './outside-fault.ts';
 import type { FetchPublishedKeys } from './published-keys.ts';
 
@@ -14,8 +15,17 @@ const USUALLY_KEPT_MS = 60 * MINUTE_MS;
 const KEPT_WHILE_AWAY_MS = 24 * 60 * MINUTE_MS;
 /** How often one URL is asked, whatever tokens ask for. */
 const ASK_SPACING_MS = 30_000;
+/** How often the keys of one stage's providers are fetched; whoever sets new URLs again and again must not wear the node out. */
+const FETCHES_PER_SECOND = 0.1;
+const FETCH_BURST = 10;
+/** A name that no name server knows of holds up the look-ups of others, so it costs as much as this many fetches. */
+const SILENCE_COSTS = 6;
+const MAX_OWNERS = 10_000;
 /** More than there are providers in use at once. The set that was used longest ago makes way. */
 const MAX_SETS = 200;
+
+/** A fetch ends within seconds. */
+const BUSY_MS = 1_000;
 
 /** Keys as they were at some time since. */
 export interface KeySet {
@@ -39,11 +49,14 @@ export interface NoKeys {
  * - old: whoever needs it waits for it to be fetched again. If that fails, it counts for another day.
  *
  * A set is fetched once at a time, and at most every 30 seconds, whatever comes of it. So keys that nobody has cost a
- * provider no more than others.
+ * provider no more than others. A stage has few fetches, and one at a time.
  */
 export interface KeySets {
-  /** The keys; with `newerThanMs`, only such as were asked for at that time or later. Never rejects for a provider's fault. */
-  get(url: string, newerThanMs?: number): Promise<KeySet | NoKeys>;
+  /**
+   * The keys, for the stage `owner`; with `newerThanMs`, only such as were asked for at that time or later. Never rejects for
+   * a provider's fault.
+   */
+  get(url: string, owner: string, newerThanMs?: number): Promise<KeySet | NoKeys>;
 }
 
 interface Entry {
@@ -58,11 +71,15 @@ export function createKeySets({
   warn,
 }: {
   fetchKeys: FetchPublishedKeys;
-  clock: Pick<Clock, 'monotonic'>;
+  clock: Clock;
   warn: WarnRarely;
 }): KeySets {
   /** In order of their last use. */
   const entries = new Map<string, Entry>();
+  const busyOwners = new Set<string>();
+  const fetches = createTokenBuckets({
+    ...{ ratePerSecond: FETCHES_PER_SECOND, burst: FETCH_BURST, maxKeys: MAX_OWNERS, clock },
+  });
 
   function entryOf(url: string): Entry {
     const entry = entries.get(url) ?? { set: undefined, askedAtMs: Number.NEGATIVE_INFINITY, fetching: undefined };
@@ -75,39 +92,51 @@ export function createKeySets({
     return entry;
   }
 
-  async function fetchInto(entry: Entry, url: string): Promise<void> {
+  async function fetchInto(entry: Entry, url: string, owner: string): Promise<void> {
     const askedAtMs = clock.monotonic();
     entry.askedAtMs = askedAtMs;
+    busyOwners.add(owner);
     try {
       const { keys, maxAgeMs = USUALLY_KEPT_MS } = await fetchKeys(url);
       const keptMs = Math.min(Math.max(maxAgeMs, MIN_KEPT_MS), MAX_KEPT_MS);
       entry.set = { keys, askedAtMs, keptUntilMs: askedAtMs + keptMs };
     } catch (error) {
+      if (error instanceof OutsideFault && error.code === 'timeout') fetches.spend(owner, SILENCE_COSTS);
       const { host } = new URL(url);
       const cause = error instanceof OutsideFault ? error.message : 'the server failed to fetch them';
       const facts = error instanceof OutsideFault ? { host, cause } : { host, cause, err: error };
       warn(host, facts, 'the keys of an identity provider cannot be fetched');
     } finally {
       entry.fetching = undefined;
+      busyOwners.delete(owner);
     }
   }
 
+  /** How long the stage has to wait before it may have keys fetched; 0 if it may, and then that counts. */
+  function waitOf(owner: string): number {
+    return busyOwners.has(owner) ? BUSY_MS : fetches.take(owner);
+  }
+
   return {
-    async get(url, newerThanMs = Number.NEGATIVE_INFINITY) {
+    async get(url, owner, newerThanMs = Number.NEGATIVE_INFINITY) {
       const entry = entryOf(url);
       const isGood = () => {
         const { set } = entry;
         return set !== undefined && set.askedAtMs >= newerThanMs && clock.monotonic() < set.keptUntilMs;
       };
       const spacedMs = entry.askedAtMs + ASK_SPACING_MS - clock.monotonic();
+      let ownWaitMs = 0;
       if (!isGood()) {
-        if (entry.fetching === undefined && spacedMs <= 0) entry.fetching = fetchInto(entry, url);
+        if (entry.fetching === undefined && spacedMs <= 0) {
+          ownWaitMs = waitOf(owner);
+          if (ownWaitMs === 0) entry.fetching = fetchInto(entry, url, owner);
+        }
         await entry.fetching;
       }
       const { set } = entry;
       const doesCount = set !== undefined && clock.monotonic() < set.keptUntilMs + KEPT_WHILE_AWAY_MS;
       if (doesCount && set.askedAtMs >= newerThanMs) return set;
-      const waitMs = entry.askedAtMs + ASK_SPACING_MS - clock.monotonic();
+      const waitMs = Math.max(ownWaitMs, entry.askedAtMs + ASK_SPACING_MS - clock.monotonic());
       return { keys: undefined, retryAfterMs: Math.max(1_000, Math.ceil(waitMs)) };
     },
   };

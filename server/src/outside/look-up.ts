@@ -33,6 +33,16 @@ export function createAddressesOf({ lookUp }: { lookUp: LookUp }): LookUp {
   };
 }
 
+/** Looks up one host after the other, so that look-ups which nobody waits for leave the threads to others. */
+export function oneAtATime(lookUp: LookUp): LookUp {
+  let last: Promise<unknown> = Promise.resolve();
+  return (host) => {
+    const mine = last.then(() => lookUp(host));
+    last = mine.catch(() => {});
+    return mine;
+  };
+}
+
 /** Has a connection go to addresses that were looked up, and checked, before. */
 export function always(addresses: LookupAddress[]): LookupFunction {
   return (_host, options, callback) => {

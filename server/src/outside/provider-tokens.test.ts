@@ -45,7 +45,7 @@ async function open(
     signers = [RSA, EC, ED],
     answer,
     lookUp,
-    identityHosts = [],
+    identityHosts = ['127.0.0.1'],
     ...change
   }: Partial<IdentityProvider> & {
     signers?: readonly Signer[];
@@ -89,8 +89,9 @@ async function open(
     ...{ iss: ISSUER, aud: 'game', sub: 'anna', iat: now(), exp: now() + 7_200 },
     ...more,
   });
-  const verify = (token: string) => tokens.verify(token, [{ ...provider, issuer: 'https://other.example' }, provider]);
-  return { ...server, published, clock, lines, claims, now, verify };
+  const verify = (token: string) =>
+    tokens.verify(token, [{ ...provider, issuer: 'https://other.example' }, provider], 'S');
+  return { ...server, published, clock, lines, claims, now, verify, tokens, provider };
 }
 
 type Opened = Awaited<ReturnType<typeof open>>;
@@ -309,11 +310,11 @@ for (const [what, answer, cause] of [
   ['redirects', (response, { url }) => response.writeHead(302, { location: `${url}-elsewhere` }).end(), /status 302/],
   ['answers with what is no set of keys', (response) => response.end('{"keys":{}}'), /no set of keys/],
   ['answers with what is not JSON', (response) => response.end('<html>'), /not JSON/],
-  ['answers with too much', (response) => response.end(`{"keys":[${' '.repeat(262_144)}]}`), /more than 262144 bytes/],
+  ['answers with too much', (response) => response.end(`{"keys":[${' '.repeat(262_144)}]}`), /more than 32768 bytes/],
   [
     'has too many keys',
     (response) => response.end(JSON.stringify({ keys: Array(101).fill(EC.jwk) })),
-    /more than 100 keys/,
+    /more than 20 keys/,
   ],
   ['hangs up', (response) => response.destroy(), /could not be reached/],
 ] as const satisfies readonly (readonly [string, Parameters<typeof startWebServer>[1], RegExp])[]) {
@@ -352,7 +353,7 @@ test('keys are fetched from no address of a private network, unless the settings
     'https://[fd00::1]/jwks',
     'https://169.254.169.254/',
   ]) {
-    const refused = await open(t, { jwksUrl, lookUp: privately });
+    const refused = await open(t, { jwksUrl, lookUp: privately, identityHosts: [] });
     assert.match(await reasonOf(refused, await token(refused)), /cannot be had/);
     assert.match(String(refused.lines[0]?.cause), /RESPARK_IDENTITY_HOSTS/, jwksUrl);
     assert.deepEqual(refused.requests, []);
@@ -364,8 +365,12 @@ test('keys are fetched from no address of a private network, unless the settings
     identityHosts: ['login.example'],
   });
   assert.equal(await reasonOf(inside, await token(inside)), 'genuine');
-  const resolved = await open(t, { lookUp: privately, jwksUrl: `http://localhost:${port}/jwks` });
+  const local = { lookUp: privately, jwksUrl: `http://localhost:${port}/jwks` };
+  const resolved = await open(t, { ...local, identityHosts: ['localhost'] });
   assert.equal(await reasonOf(resolved, await token(resolved)), 'genuine');
+  // Whoever may set up a stage must not reach what else listens on the server's machine.
+  const unlisted = await open(t, { ...local, identityHosts: [] });
+  assert.match(await reasonOf(unlisted, await token(unlisted)), /cannot be had/);
 });
 
 test('nothing is fetched, nor jose asked, for a token that names no issuer of the stage', async (t) => {
@@ -373,4 +378,22 @@ test('nothing is fetched, nor jose asked, for a token that names no issuer of th
   for (const token of ['', 'guest', await sign(opened.claims({ iss: 'https://evil.example' }))])
     await opened.verify(token);
   assert.deepEqual(opened.requests, []);
+});
+
+test('a stage has few sets of keys fetched, and holds up no other stage by that', async (t) => {
+  const opened = await open(t);
+  const verify = async (stageId: string, set: number) => {
+    const other = { ...opened.provider, jwksUrl: `${opened.provider.jwksUrl}?${stageId}${set}` };
+    return await opened.tokens.verify(await sign(opened.claims()), [other], stageId);
+  };
+  for (let set = 0; set < 10; set += 1) assert.equal((await verify('one', set)).isGenuine, true);
+  const refused = await verify('one', 10);
+  assert.deepEqual(refused, {
+    ...{ isGenuine: false, reason: 'the keys of its issuer cannot be had at the moment', retryAfterMs: 10_000 },
+  });
+  assert.equal((await verify('one', 0)).isGenuine, true, 'those that are known still count');
+  assert.equal((await verify('other', 0)).isGenuine, true);
+  assert.equal(opened.requests.length, 11);
+  opened.clock.advance(10_000);
+  assert.equal((await verify('one', 10)).isGenuine, true);
 });

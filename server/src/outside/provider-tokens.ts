@@ -74,19 +74,19 @@ export function createProviderTokens({
   }
 
   return {
-    async verify(token, providers) {
+    async verify(token, providers, stageId) {
       const startedAtMs = clock.monotonic();
       const issuer = issuerOf(token);
       if (issuer === undefined) return refused('the token is neither one of this stage nor a signed JWT');
       const provider = providers.find((candidate) => candidate.issuer === issuer);
       if (provider === undefined) return refused(`no provider of this stage is the issuer ${shown(issuer)}`);
       const jose = await import('jose');
-      const known = await keySets.get(provider.jwksUrl);
+      const known = await keySets.get(provider.jwksUrl, stageId);
       if (known.keys === undefined) return later(known.retryAfterMs);
       const checked = await check(jose, token, provider, known);
       if (checked !== 'unknown_key') return checked;
       // The provider may have begun to sign with a new key, so what counts is what it publishes from now on.
-      const newest = await keySets.get(provider.jwksUrl, startedAtMs);
+      const newest = await keySets.get(provider.jwksUrl, stageId, startedAtMs);
       if (newest.keys === undefined) return later(newest.retryAfterMs);
       const again = newest === known ? checked : await check(jose, token, provider, newest);
       return again === 'unknown_key' ? refused('its issuer publishes no key that it is signed with') : again;

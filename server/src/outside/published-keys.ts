@@ -6,11 +6,13 @@ import { decodeText, shown } from '../text.ts';
 import { exchange } from './http-exchange.ts';
 import { always, createAddressesOf, type LookUp } from './look-up.ts';
 import { OutsideFault } from './outside-fault.ts';
-import { isLoopback, isPublic } from './public-address.ts';
+import { isPublic } from './public-address.ts';
 
-/** A set of keys has a few kilobytes. */
-const MAX_BYTES = 262_144;
-const MAX_KEYS = 100;
+/** A set of keys has a few kilobytes, and is read in the event loop. */
+const MAX_BYTES = 32_768;
+const MAX_KEYS = 20;
+/** What a key for a signature has, and what gives a private one away; certificates, which may be long, are not looked at. */
+const MEMBERS = ['kty', 'kid', 'alg', 'use', 'key_ops', 'crv', 'x', 'y', 'n', 'e', 'd', 'k'] as const;
 /** Shorter than a player waits for the welcome. */
 const TIMEOUT_MS = 3_000;
 
@@ -50,8 +52,7 @@ export function createFetchPublishedKeys({
   async function addressesFor({ hostname, host, port, protocol }: URL) {
     const place = `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`;
     const name = hostname.replace(/^\[|\]$/g, '');
-    const isFit = (address: string) =>
-      isPublic(address) || listed.has(hostname) || listed.has(place) || (isLocalName(hostname) && isLoopback(address));
+    const isFit = (address: string) => isPublic(address) || listed.has(hostname) || listed.has(place);
     const addresses = isIP(name) === 0 ? await addressesOf(hostname) : [{ address: name, family: isIP(name) }];
     const fit = addresses.filter(({ address }) => isFit(address));
     if (fit.length > 0) return fit;
@@ -92,11 +93,6 @@ function inOwnWords({ host }: URL): (error: unknown) => never {
   };
 }
 
-/** Names of this machine, which are for development: the URL's form has been checked when it was set. */
-function isLocalName(hostname: string): boolean {
-  return ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
-}
-
 function keysIn(body: Uint8Array, whose: string): readonly JWK[] {
   let read: unknown;
   try {
@@ -108,7 +104,12 @@ function keysIn(body: Uint8Array, whose: string): readonly JWK[] {
   const isSet = Array.isArray(keys) && keys.every((key) => typeof key === 'object' && key !== null);
   if (!isSet) throw new OutsideFault('failed', `${whose} answered with what is no set of keys (JWKS)`);
   if (keys.length > MAX_KEYS) throw new OutsideFault('failed', `${whose} has more than ${MAX_KEYS} keys`);
-  return keys as JWK[];
+  return (keys as JWK[]).map((key) => {
+    const known = MEMBERS.flatMap((name) =>
+      typeof key[name] === 'string' || name === 'key_ops' ? [[name, key[name]]] : [],
+    );
+    return Object.fromEntries(known.filter(([, value]) => value !== undefined));
+  });
 }
 
 function maxAgeOf(cacheControl = ''): number | undefined {

@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts';
 import type { WebhookAnswer, WebhookPost } from '../domain/events/post-webhook.ts';
 import { shown } from '../text.ts';
 import { exchange } from './http-exchange.ts';
-import { always, createAddressesOf, type LookUp, systemLookUp } from './look-up.ts';
+import { always, createAddressesOf, type LookUp, oneAtATime, systemLookUp } from './look-up.ts';
 import { OutsideFault } from './outside-fault.ts';
 import { isPublic } from './public-address.ts';
 
@@ -35,7 +35,7 @@ export function createWebhookPost({
 }): WebhookPost & { close(): Promise<void> } {
   const { webhookTimeoutMs: timeoutMs, webhookPrivateHosts } = settings;
   const listed = new Set(webhookPrivateHosts);
-  const addressesOf = createAddressesOf({ lookUp });
+  const addressesOf = createAddressesOf({ lookUp: oneAtATime(lookUp) });
   const options = { keepAlive: true, timeout: IDLE_MS, maxSockets: MAX_SOCKETS_PER_HOST, maxTotalSockets: MAX_SOCKETS };
   const agents = { 'http:': new HttpAgent(options), 'https:': new HttpsAgent(options) } as const;
   const underWay = new Set<AbortController>();

@@ -146,10 +146,14 @@ test('[ws] a token is checked without a connection, and what it would come to is
   const records = await readAudit(server);
   const changes = records.filter(({ operation }) => operation === 'UpdateStageIdentity');
   assert.deepEqual(
-    changes.map(({ details, outcome }) => [details, outcome?.error]),
+    changes.map(({ details: { providersDigest, ...details } = {}, outcome }) => [
+      details,
+      providersDigest?.length,
+      outcome?.error,
+    ]),
     [
-      [{ issuers: provider.issuer, sessionSeconds: '3600' }, undefined],
-      [{ issuers: provider.issuer }, undefined],
+      [{ issuers: provider.issuer, jwksUrls: provider.jwksUrl, sessionSeconds: '3600' }, 64, undefined],
+      [{ issuers: provider.issuer, jwksUrls: provider.jwksUrl }, 64, undefined],
     ],
   );
   const everything = JSON.stringify([records, server.logged]);

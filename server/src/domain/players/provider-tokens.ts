@@ -27,10 +27,10 @@ export interface IdentityProvider {
 /** Checks the tokens of identity providers. */
 export interface ProviderTokens {
   /**
-   * Whether one of the providers has signed the token, for one of its audiences and for now. Settles within seconds,
-   * whatever the provider does, and rejects only for a fault of the server.
+   * Whether one of the stage's providers has signed the token, for one of its audiences and for now. Settles within
+   * seconds, whatever the provider does, and rejects only for a fault of the server.
    */
-  verify(token: string, providers: readonly IdentityProvider[]): Promise<GenuineToken | RefusedToken>;
+  verify(token: string, providers: readonly IdentityProvider[], stageId: string): Promise<GenuineToken | RefusedToken>;
 }
 
 export interface GenuineToken {
