@@ -1,0 +1,187 @@
+using System;
+using System.Collections.Generic;
+using System.Net.WebSockets;
+using System.Text;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace Respark
+{
+    /// <summary>
+    /// A socket of .NET. It reads, writes and connects on threads of the pool, and posts what happens to the loop. If the
+    /// loop is not updated, it stops reading after a while, so that nothing piles up.
+    /// </summary>
+    public sealed class NativeSocket : ISocket
+    {
+        /// <summary>How many messages may wait for the loop.</summary>
+        private const int MaxUnread = 64;
+
+        /// <summary>A longer message ends the connection; the server's own limit is far below.</summary>
+        private const int MaxMessageBytes = 16 * 1048576;
+
+        private readonly ClientWebSocket socket = new ClientWebSocket();
+        private readonly CancellationTokenSource cancel = new CancellationTokenSource();
+        private readonly SemaphoreSlim unread = new SemaphoreSlim(MaxUnread);
+        private readonly EventLoop loop;
+        private readonly ISocketListener listener;
+        /// <summary>What is still to be sent, guarded by itself; a close code after all messages.</summary>
+        private readonly Queue<Outgoing> outgoing = new Queue<Outgoing>();
+        private bool isSending;
+        private bool isOpen;
+        private long bufferedBytes;
+
+        private NativeSocket(string url, string subprotocol, EventLoop loop, ISocketListener listener)
+        {
+            this.loop = loop;
+            this.listener = listener;
+            socket.Options.AddSubProtocol(subprotocol);
+            // The protocol has heartbeats of its own.
+            socket.Options.KeepAliveInterval = TimeSpan.Zero;
+            var uri = new Uri(url);
+            Task.Run(() => Run(uri));
+        }
+
+        public long BufferedBytes => Interlocked.Read(ref bufferedBytes);
+
+        /// <summary>Throws if the URL is not one.</summary>
+        public static ISocket Open(string url, string subprotocol, EventLoop loop, ISocketListener listener)
+        {
+            return new NativeSocket(url, subprotocol, loop, listener);
+        }
+
+        public void Send(string text)
+        {
+            var bytes = Encoding.UTF8.GetBytes(text);
+            Interlocked.Add(ref bufferedBytes, bytes.Length);
+            Enqueue(new Outgoing { Bytes = bytes });
+        }
+
+        public void Close(int code)
+        {
+            if (isOpen) Enqueue(new Outgoing { CloseCode = code });
+            else Abort();
+        }
+
+        public void Abort()
+        {
+            cancel.Cancel();
+        }
+
+        /// <summary>From the opening to the end. It never throws.</summary>
+        private async Task Run(Uri uri)
+        {
+            var code = CloseCodes.Abnormal;
+            var reason = "";
+            string failure = null;
+            try
+            {
+                await socket.ConnectAsync(uri, cancel.Token).ConfigureAwait(false);
+                loop.Post(() =>
+                {
+                    isOpen = true;
+                    listener.Opened(socket.SubProtocol ?? "");
+                });
+                await ReceiveAll().ConfigureAwait(false);
+                code = (int)(socket.CloseStatus ?? WebSocketCloseStatus.Empty);
+                reason = socket.CloseStatusDescription ?? "";
+                // The answer to the server's close frame, unless this side has sent its own already.
+                if (socket.State == WebSocketState.CloseReceived) await SendClose(CloseCodes.Normal).ConfigureAwait(false);
+            }
+            catch (Exception error)
+            {
+                if (code == CloseCodes.Abnormal) failure = Innermost(error).Message;
+            }
+            loop.Post(() => listener.Closed(code, reason, failure));
+            cancel.Cancel();
+            socket.Dispose();
+        }
+
+        /// <summary>Until the close frame.</summary>
+        private async Task ReceiveAll()
+        {
+            var buffer = new byte[4096];
+            for (;;)
+            {
+                await unread.WaitAsync(cancel.Token).ConfigureAwait(false);
+                var length = 0;
+                WebSocketReceiveResult received;
+                do
+                {
+                    if (length == buffer.Length) Array.Resize(ref buffer, 2 * length);
+                    var room = new ArraySegment<byte>(buffer, length, buffer.Length - length);
+                    received = await socket.ReceiveAsync(room, cancel.Token).ConfigureAwait(false);
+                    length += received.Count;
+                    if (length > MaxMessageBytes) throw new WebSocketException($"a message has more than {MaxMessageBytes} bytes");
+                }
+                while (!received.EndOfMessage && received.MessageType != WebSocketMessageType.Close);
+                if (received.MessageType == WebSocketMessageType.Close) return;
+                var text = received.MessageType == WebSocketMessageType.Text ? Encoding.UTF8.GetString(buffer, 0, length) : null;
+                loop.Post(() =>
+                {
+                    unread.Release();
+                    if (text == null) listener.ReceivedBinary();
+                    else listener.Received(text);
+                });
+            }
+        }
+
+        private void Enqueue(Outgoing next)
+        {
+            lock (outgoing)
+            {
+                outgoing.Enqueue(next);
+                if (isSending) return;
+                isSending = true;
+            }
+            Task.Run(SendAll);
+        }
+
+        /// <summary>A failure ends the connection, which the one who receives hears of.</summary>
+        private async Task SendAll()
+        {
+            try
+            {
+                for (;;)
+                {
+                    Outgoing next;
+                    lock (outgoing)
+                    {
+                        isSending = outgoing.Count > 0;
+                        if (!isSending) return;
+                        next = outgoing.Dequeue();
+                    }
+                    if (next.Bytes == null)
+                    {
+                        await SendClose(next.CloseCode).ConfigureAwait(false);
+                        continue;
+                    }
+                    var bytes = new ArraySegment<byte>(next.Bytes);
+                    await socket.SendAsync(bytes, WebSocketMessageType.Text, true, cancel.Token).ConfigureAwait(false);
+                    Interlocked.Add(ref bufferedBytes, -next.Bytes.Length);
+                }
+            }
+            catch (Exception)
+            {
+                cancel.Cancel();
+            }
+        }
+
+        private Task SendClose(int code)
+        {
+            return socket.CloseOutputAsync((WebSocketCloseStatus)code, "", cancel.Token);
+        }
+
+        private static Exception Innermost(Exception error)
+        {
+            while (error.InnerException != null) error = error.InnerException;
+            return error;
+        }
+
+        private struct Outgoing
+        {
+            /// <summary>Null for a close frame.</summary>
+            internal byte[] Bytes;
+            internal int CloseCode;
+        }
+    }
+}
