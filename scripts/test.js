@@ -14,7 +14,7 @@ import { spec as Spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
 
 const CLIENTS = [
-  ...['aws-cli', 'aws-sdk', 'ws', 'undici', 'websockets', 'chromium', 'mcs'],
+  ...['aws-cli', 'aws-sdk', 'ws', 'undici', 'websockets', 'chromium', 'mcs', 'mono'],
   ...['nginx', 'haproxy', 'caddy', 'promtool', 'postgres'],
 ];
 

@@ -118,8 +118,12 @@ export async function compileCSharp(
   return { said: stdout + stderr, program };
 }
 
-export function run(file: string, args: readonly string[]): Promise<{ stdout: string; stderr: string }> {
-  const env = { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', TZ: 'UTC' };
+export function run(
+  file: string,
+  args: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): Promise<{ stdout: string; stderr: string }> {
+  const env = { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', TZ: 'UTC', ...variables };
   return new Promise((resolve) => {
     execFile(file, [...args], { env, maxBuffer: 2 ** 26 }, (error, stdout, stderr) =>
       resolve({ stdout, stderr: error !== null && stdout + stderr === '' ? error.message : stderr }),
