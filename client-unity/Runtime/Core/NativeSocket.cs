@@ -89,7 +89,7 @@ namespace Respark
             }
             catch (Exception error)
             {
-                if (code == CloseCodes.Abnormal) failure = Innermost(error).Message;
+                if (code == CloseCodes.Abnormal) failure = Cause(error);
             }
             loop.Post(() => listener.Closed(code, reason, failure));
             cancel.Cancel();
@@ -171,10 +171,11 @@ namespace Respark
             return socket.CloseOutputAsync((WebSocketCloseStatus)code, "", cancel.Token);
         }
 
-        private static Exception Innermost(Exception error)
+        /// <summary>One line. What is around the innermost exception only says that something failed.</summary>
+        private static string Cause(Exception error)
         {
             while (error.InnerException != null) error = error.InnerException;
-            return error;
+            return error.Message.Split('\n')[0].Trim();
         }
 
         private struct Outgoing

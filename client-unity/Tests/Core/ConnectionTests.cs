@@ -185,6 +185,23 @@ namespace Respark.Tests
         }
 
         [Test]
+        public void A_request_does_not_bring_back_a_player_who_was_kicked()
+        {
+            Begin(isConnected: true);
+            world.Newest.Closes(4500, "out");
+            Send();
+            world.Advance(60000);
+            Assert.AreEqual(new[] { "error disconnected: connection closed: out (4500)" }, told);
+            Assert.AreEqual(1, world.Sockets.Count);
+            world.Client.Connect();
+            Send();
+            world.Settle();
+            world.Newest.Welcomes();
+            Respond("{\"Sum\":3,\"At\":\"2024-01-02T03:04:05Z\"}");
+            Assert.AreEqual(2, told.Count);
+        }
+
+        [Test]
         public void No_more_than_64_requests_wait_and_those_that_are_over_make_room()
         {
             Begin(isConnected: false);

@@ -141,6 +141,17 @@ namespace Respark.Tests
         }
 
         [Test]
+        public void And_so_has_one_after_others_that_were_answered()
+        {
+            Begin();
+            answersAfterMs = 1500;
+            Pass(39000);
+            ticker.Sleep(20500);
+            Pass(60000, 500);
+            Assert.IsEmpty(ends);
+        }
+
+        [Test]
         public void A_server_that_is_silent_for_two_periods_has_no_time_more_when_the_timers_fire_as_they_should()
         {
             Begin();

@@ -7,48 +7,13 @@ import { WebSocket } from 'ws';
 import { policyOfRole, type Role } from '../../src/domain/access/roles.ts';
 import { createKey } from '../support/administration.ts';
 import { rawCall } from '../support/raw-call.ts';
+import { REHEARSAL_SETTINGS, type RehearsalResult, rehearse } from '../support/rehearsal.ts';
 import { assertNothingLeft, GAME, ROOT, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
 import { createTestWorld } from '../support/world.ts';
 
 const pathOf = (playerId: string) => `/respark/game/${GAME}/stage/${STAGE}/player/${playerId}/rehearsal`;
 
-/** Many calls a second, because the command looks often; and a period that a test can wait for twice. */
-const SETTINGS = { heartbeatMs: 1_000, readCallsPerSecond: 1_000, readCallsBurst: 1_000 };
-
-interface Result {
-  readonly Name: string;
-  readonly Expected: string;
-  readonly Outcome: string;
-  readonly Seen: string;
-}
-
-/** Runs the command, and has the player ask for a connection each time that the command asks for that. */
-async function rehearse(
-  server: TestServer,
-  playerId: string,
-  { args = [], reconnect = () => {} }: { args?: readonly string[]; reconnect?: () => void } = {},
-): Promise<{ exitCode: number; results: readonly Result[]; err: string }> {
-  const env = { AWS_ACCESS_KEY_ID: ROOT.accessKeyId, AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey };
-  const world = createTestWorld({ env, local: { url: server.url } });
-  const words = ['--game', GAME, '--stage', STAGE, '--player', playerId, '--settle', '0', '--window', '4', '--json'];
-  let [asked, isOver] = [0, false];
-  const run = world.run('rehearse', ...words, ...args).finally(() => {
-    isOver = true;
-  });
-  const helper = (async () => {
-    while (!isOver) {
-      await until(() => isOver || world.err().split('have the client connect again').length - 1 > asked);
-      asked += 1;
-      if (!isOver) reconnect();
-    }
-  })();
-  const exitCode = await run;
-  await helper;
-  const results = world.out() === '' ? [] : (JSON.parse(world.out()) as { Results: readonly Result[] }).Results;
-  return { exitCode, results, err: world.err() };
-}
-
-const outcomesOf = (results: readonly Result[]) => results.map(({ Name, Outcome }) => [Name, Outcome]);
+const outcomesOf = (results: readonly RehearsalResult[]) => results.map(({ Name, Outcome }) => [Name, Outcome]);
 
 async function connectSdk(t: TestContext, server: TestServer): Promise<ResparkClient> {
   const { playerUrl: url, gameKey } = server;
@@ -83,7 +48,7 @@ async function connectNaively(t: TestContext, server: TestServer): Promise<strin
 }
 
 test('the SDK does after each end what the protocol says', async (t) => {
-  const server = await startTestServer(t, { settings: SETTINGS });
+  const server = await startTestServer(t, { settings: REHEARSAL_SETTINGS });
   const client = await connectSdk(t, server);
   const farewells: unknown[] = [];
   client.on('disconnect', ({ name, farewell }) => farewells.push(farewell && [name, farewell.reason]));
@@ -111,7 +76,7 @@ test('the SDK does after each end what the protocol says', async (t) => {
 });
 
 test('[ws] a client that comes back at once whatever happens, and trusts silence, fails what it does wrong', async (t) => {
-  const server = await startTestServer(t, { settings: SETTINGS });
+  const server = await startTestServer(t, { settings: REHEARSAL_SETTINGS });
   const { exitCode, results, err } = await rehearse(server, await connectNaively(t, server));
   assert.deepEqual(outcomesOf(results), [
     ['draining', 'FAILED'],
@@ -132,7 +97,7 @@ test('[ws] a client that comes back at once whatever happens, and trusts silence
 });
 
 test('[ws] a client that never comes back fails each end after which it should, and only those can be played', async (t) => {
-  const server = await startTestServer(t, { settings: SETTINGS });
+  const server = await startTestServer(t, { settings: REHEARSAL_SETTINGS });
   const { playerId } = await server.connect();
   const args = ['--only', 'kicked,slow-reader', '--window', '1', '--wait', '1'];
   const { exitCode, results } = await rehearse(server, playerId, { args });
@@ -144,7 +109,7 @@ test('[ws] a client that never comes back fails each end after which it should, 
 });
 
 test('a silent connection takes and gives nothing, is ended after its time, and leaves nothing behind', async (t) => {
-  const server = await startTestServer(t, { settings: SETTINGS });
+  const server = await startTestServer(t, { settings: REHEARSAL_SETTINGS });
   const player = await server.connect();
   const body = { End: 'SILENT_NETWORK', WindowSeconds: 1 };
   const { status, json } = await rawCall(server, 'POST', pathOf(player.playerId), { body });
@@ -159,7 +124,7 @@ test('a silent connection takes and gives nothing, is ended after its time, and 
 });
 
 test('only a player with one connection is rehearsed with, by one caller at a time', async (t) => {
-  const server = await startTestServer(t, { settings: SETTINGS });
+  const server = await startTestServer(t, { settings: REHEARSAL_SETTINGS });
   const play = async (playerId: string, credentials = ROOT) => {
     const body = { End: 'SLOW_READER', WindowSeconds: 1 };
     const { status, message = '' } = await rawCall(server, 'POST', pathOf(playerId), { body, credentials });
@@ -185,7 +150,7 @@ test('only a player with one connection is rehearsed with, by one caller at a ti
 });
 
 test('[aws-sdk] a stage with real players is protected by a tag, by the roles and by --yes', async (t) => {
-  const server = await startTestServer(t, { settings: SETTINGS });
+  const server = await startTestServer(t, { settings: REHEARSAL_SETTINGS });
   const player = await server.connect();
   const statusOf = async (role: Role) => {
     const { Statement } = policyOfRole(role, { game: GAME, stage: STAGE }) as { Statement: object[] };

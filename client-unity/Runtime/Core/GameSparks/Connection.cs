@@ -9,9 +9,10 @@ using Respark;
 namespace Amazon.GameSparks.Unity.DotNet
 {
     /// <summary>
-    /// What generated code sends its messages through. It connects by itself with the first message. Requests wait for the
-    /// connection while there is none, as long as their time-out allows; once they have been sent, they are never sent
-    /// again. All handlers are called while the client is updated.
+    /// What generated code sends its messages through. It connects by itself with the first message. Requests wait while the
+    /// client connects, as long as their time-out allows; once they have been sent, they are never sent again. Requests to
+    /// a client that has stopped fail with the reason: whoever was kicked comes back only when the game calls
+    /// <see cref="ResparkClient.Connect"/>. All handlers are called while the client is updated.
     /// </summary>
     public sealed class Connection
     {
@@ -26,10 +27,12 @@ namespace Amazon.GameSparks.Unity.DotNet
 
         private readonly List<Waiting> waiting = new List<Waiting>();
         private readonly Dictionary<string, Action<JObject>> subscriptions = new Dictionary<string, Action<JObject>>();
+        private bool hasConnected;
 
         public Connection(ResparkClient client)
         {
             Client = client;
+            hasConnected = client.State != ClientState.Closed;
             client.StateChanged += OnState;
             client.Notified += OnNotification;
         }
@@ -112,7 +115,8 @@ namespace Amazon.GameSparks.Unity.DotNet
                 }
                 handleResponse(response);
             };
-            if (Client.State == ClientState.Connected)
+            if (Client.State == ClientState.Closed && !hasConnected) Client.Connect();
+            if (Client.State == ClientState.Connected || Client.State == ClientState.Closed)
             {
                 Client.Request(type, payload, read, handleError, timeout);
                 return;
@@ -124,11 +128,11 @@ namespace Amazon.GameSparks.Unity.DotNet
                 return;
             }
             waiting.Add(new Waiting(this, type, payload, timeout, read, handleError));
-            if (Client.State == ClientState.Closed) Client.Connect();
         }
 
         private void OnState(ClientState state)
         {
+            hasConnected = true;
             if (state != ClientState.Connected && state != ClientState.Closed) return;
             var all = waiting.ToArray();
             waiting.Clear();
