@@ -146,7 +146,7 @@ namespace Respark.Tests
             Begin();
             answersAfterMs = 1500;
             Pass(39000);
-            ticker.Sleep(20500);
+            ticker.Sleep(22000);
             Pass(60000, 500);
             Assert.IsEmpty(ends);
         }
