@@ -45,7 +45,8 @@ export interface Assembly {
 export async function compileAssembly({ mcs }: UnityTools, directory: string, assembly: Assembly): Promise<string> {
   const { name, target = 'library', references = [], withTests = false, defines = [] } = assembly;
   const compiled = join(directory, `${name}.${target === 'exe' ? 'exe' : 'dll'}`);
-  const libraries = [NEWTONSOFT, ...(withTests ? [NUNIT] : []), ...references];
+  // Generated enums are marked with what the first of them has; Unity has it in its standard library.
+  const libraries = ['System.Runtime.Serialization', NEWTONSOFT, ...(withTests ? [NUNIT] : []), ...references];
   const { stdout, stderr } = await run(mcs, [
     ...['-langversion:7.2', '-warn:4', '-warnaserror', '-debug', `-target:${target}`, `-out:${compiled}`],
     ...libraries.map((library) => `-r:${library}`),

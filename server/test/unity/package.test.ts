@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { runInNewContext } from 'node:vm';
+import { WebSocket } from 'ws';
+import { readModel } from '../../src/domain/configuration/model.ts';
+import { generateFiles } from '../../src/domain/generated-code/generate-code.ts';
+import { chooseGenerator } from '../../src/domain/generated-code/generators.ts';
+import { fileOf } from '../support/game-document.ts';
+import { sampleModel } from '../support/generated-code.ts';
+import { createWorkplace } from '../support/process.ts';
+import { createSnapshot, deploy } from '../support/publishing.ts';
+import { scriptedGame } from '../support/scripted-game.ts';
+import { startTestServer, temporaryDirectory, until } from '../support/server.ts';
+import {
+  compileAssembly,
+  compileCore,
+  findUnityTools,
+  MISSING_UNITY_TOOLS,
+  PACKAGE,
+  ROOT,
+  type UnityTools,
+} from '../support/unity.ts';
+
+const tools = findUnityTools();
+const skip = tools === undefined ? MISSING_UNITY_TOOLS : false;
+
+const WEATHER = scriptedGame({
+  requests: {
+    GetForecast: {
+      request: { city: 'String', days: 'Integer' },
+      response: { result: 'String' },
+      script: `if (message.city === 'Atlantis') throw new Error('drowned');
+        return GameSparks().Messaging().Response({ result: message.days + ' days of rain in ' + message.city });`,
+    },
+  },
+});
+
+const RACES = scriptedGame({
+  shapes: { Place: { Enum: { Values: ['First', 'Second', 'third-or-later'] } }, Laps: { List: { Shape: 'Decimal' } } },
+  requests: { Enter: { request: { Name: 'String', Number: 'Integer?' }, response: { Place: 'Place', Laps: 'Laps?' } } },
+  events: { Passed: { event: { At: 'Timestamp' } } },
+  notifications: { Over: { Winner: 'String' } },
+});
+
+/** The C# that is generated for a game, in a directory. */
+function generated(directory: string, gameName: string, model: ReturnType<typeof readModel>): string[] {
+  return generateFiles({ gameName, model, generator: chooseGenerator({}) })
+    .filter(({ name }) => name.endsWith('.cs'))
+    .map(({ name, text }) => {
+      writeFileSync(join(directory, name), text);
+      return join(directory, name);
+    });
+}
+
+/** The package on stand-ins for Unity: the paths of all its assemblies. */
+async function compilePackage(mono: UnityTools, directory: string, defines: readonly string[] = []): Promise<string[]> {
+  const standIn = (name: string, references: readonly string[] = []) =>
+    compileAssembly(mono, directory, { name, sources: [`server/test/unity/stand-ins/${name}.cs`], references });
+  const core = await compileCore(mono, directory);
+  const engine = await standIn('UnityEngine');
+  const editor = await standIn('UnityEditor', [engine]);
+  const runtime = await compileAssembly(mono, directory, {
+    name: 'Respark.GameSparks',
+    sources: ['client-unity/Runtime/Unity'],
+    references: [core, engine],
+    defines,
+  });
+  return [core, engine, editor, runtime];
+}
+
+describe('the Unity package', () => {
+  test('[mono] compiles without a warning, for players, for browsers, for the editor, and with its sample', {
+    skip,
+  }, async (t) => {
+    assert.ok(tools !== undefined);
+    await compilePackage(tools, temporaryDirectory(t), ['UNITY_WEBGL']);
+    const directory = temporaryDirectory(t);
+    const references = await compilePackage(tools, directory);
+    for (const [name, source] of [
+      ['Editor', 'client-unity/Editor'],
+      ['Guest', 'client-unity/Samples~/Guest'],
+    ] as const) {
+      await compileAssembly(tools, directory, { name, sources: [source], references });
+    }
+  });
+
+  test('[mono] compiles with the code of three games, one of them shaped as GameSparks’ own generator wrote it', {
+    skip,
+  }, async (t) => {
+    assert.ok(tools !== undefined);
+    const directory = temporaryDirectory(t);
+    const references = await compilePackage(tools, directory);
+    const games = [
+      ...generated(directory, 'Sample', sampleModel),
+      ...generated(directory, 'Races', readModel(RACES)),
+      'server/test/unity/studio/WeatherOperations.cs',
+      'server/test/unity/studio/WeatherScript.cs',
+    ];
+    await compileAssembly(tools, directory, { name: 'Assembly-CSharp', sources: [...new Set(games)], references });
+  });
+
+  test('[mono] lets a script and an asset of GameSparks’ time play against a real server', { skip }, async (t) => {
+    assert.ok(tools !== undefined);
+    const server = await startTestServer(t);
+    await deploy(server, await createSnapshot(server, fileOf(WEATHER)));
+    const directory = temporaryDirectory(t);
+    const references = await compilePackage(tools, directory);
+    const program = await compileAssembly(tools, directory, {
+      name: 'game',
+      target: 'exe',
+      sources: ['server/test/unity/studio', ...generated(directory, 'None', readModel({}))],
+      references,
+    });
+    const asset = join(directory, 'Connection.asset');
+    writeFileSync(
+      asset,
+      [
+        '%YAML 1.1',
+        '--- !u!114 &11400000',
+        'MonoBehaviour:',
+        '  m_Script: {fileID: 11500000, guid: 513ef5af1ad74c7ba268d637389f52a3, type: 3}',
+        '  m_Name: Connection',
+        `  gameKey: ${server.gameKey}`,
+        '  authenticationProvider: 0',
+        '  region: 1',
+        `  endpointOverride: ${server.playerUrl}`,
+      ].join('\n'),
+    );
+    const game = createWorkplace(t).start([tools.mono, program, asset]);
+    game.child.stdin.write('\n\n');
+    await game.printed(/^Token of \d+ characters$/m);
+    await game.printed(/^3 days of rain in Oslo$/m);
+    await game.printed(/^Request failed: Custom\.Game\.GetForecast: script_error: /m);
+    game.child.stdin.end();
+    const { exitCode, stderr } = await game.ended();
+    assert.deepEqual([exitCode, stderr], [0, '']);
+    await until(() => server.counts().sockets === 0);
+  });
+
+  test('has a .meta file for each of its files, with the ids that GameSparks’ assets and scenes refer to', () => {
+    execFileSync(process.execPath, [join(ROOT, 'scripts', 'unity-meta.js'), '--check']);
+    const idOf = (file: string) => /^guid: (\w+)$/m.exec(readFileSync(join(PACKAGE, `${file}.meta`), 'utf8'))?.[1];
+    assert.equal(idOf('Runtime/Unity/ConnectionScriptableObject.cs'), '513ef5af1ad74c7ba268d637389f52a3');
+    assert.equal(idOf('Runtime/Unity/GameSparksClient.prefab'), 'f322dd3d924b24a74a20de1daf87367f');
+    const scene = readFileSync(join(PACKAGE, 'Samples~/Guest/Guest.unity'), 'utf8');
+    assert.ok(scene.includes(`guid: ${idOf('Samples~/Guest/GuestSample.cs')},`), 'the scene finds its script');
+  });
+
+  test('is packed whole, with the version of everything else', () => {
+    const read = (folder: string) => JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8'));
+    assert.equal(read('client-unity').version, read('client').version);
+    const packed = execFileSync('npm', ['pack', '--dry-run', '--json'], { cwd: PACKAGE, encoding: 'utf8' });
+    const [{ files }] = JSON.parse(packed) as [{ files: { path: string }[] }];
+    const paths = new Set(files.map(({ path }) => path));
+    for (const path of [
+      'package.json.meta',
+      'Runtime/link.xml',
+      'Runtime/Core/ResparkClient.cs',
+      'Runtime/Unity/Plugins/WebGL/ResparkSocket.jslib',
+      'Editor/ConnectionMenu.cs.meta',
+      'Samples~/Guest/Guest.unity',
+    ]) {
+      assert.ok(paths.has(path), path);
+    }
+  });
+});
+
+/** The plug-in for browsers as Unity links it into a page, on the page's WebSocket and a memory of strings. */
+function loadPlugIn() {
+  const functions: Record<string, (...values: unknown[]) => unknown> = {};
+  const strings: string[] = [''];
+  const give = (text: string) => strings.push(text) - 1;
+  const library: Record<string, unknown> = {};
+  const page: Record<string, unknown> = {
+    WebSocket,
+    LibraryManager: { library },
+    autoAddDeps: () => {},
+    mergeInto: (_: object, added: Record<string, never>) => Object.assign(functions, added),
+    UTF8ToString: (pointer: number) => strings[pointer],
+    lengthBytesUTF8: (text: string) => Buffer.byteLength(text),
+    _malloc: () => give(''),
+    stringToUTF8: (text: string, pointer: number, bytes: number) => {
+      assert.equal(bytes, Buffer.byteLength(text) + 1);
+      strings[pointer] = text;
+    },
+  };
+  runInNewContext(readFileSync(join(PACKAGE, 'Runtime/Unity/Plugins/WebGL/ResparkSocket.jslib'), 'utf8'), page);
+  // The linker makes a global of what the other functions depend on.
+  page.ResparkSockets = functions.$ResparkSockets;
+  const call = (name: string, ...values: unknown[]) => functions[`ResparkSocket${name}`]?.(...values) as number;
+  return { call, give, textOf: (id: number) => strings[call('Text', id)] ?? '' };
+}
+
+test('[ws] the plug-in for browsers opens, sends, receives and closes a player’s socket', async (t) => {
+  const server = await startTestServer(t);
+  const { call, give, textOf } = loadPlugIn();
+  assert.equal(call('Open', give('nonsense'), give('respark.v1')), 0);
+  const id = call('Open', give(server.playerUrl), give('respark.v1'));
+  const next = async () => {
+    let kind = 0;
+    await until(() => {
+      kind = call('Next', id);
+      return kind !== 0;
+    });
+    return { kind, text: textOf(id), code: call('Code', id) };
+  };
+  assert.deepEqual(await next(), { kind: 1, text: 'respark.v1', code: 0 });
+  call('Send', id, give(JSON.stringify({ kind: 'hello', gameKey: server.gameKey })));
+  const welcome = await next();
+  assert.deepEqual([welcome.kind, JSON.parse(welcome.text).kind], [2, 'welcome']);
+  assert.equal(call('Buffered', id), 0);
+  call('Close', id, 1000);
+  const { kind, code } = await next();
+  assert.deepEqual([kind, code], [4, 1000]);
+  call('Forget', id);
+  assert.equal(call('Next', id), 0);
+});
