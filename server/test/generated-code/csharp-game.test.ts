@@ -20,6 +20,8 @@ test('[mcs] a game in C# sends and receives its messages through the generated c
     'request GameSparks.Identity.GetPlayerToken within 10 s: ',
     'timeout',
     'request Custom.Game.FindMatch within 10 s: Mode: duel, Level: 3',
+    'awaited request Custom.Game.FindMatch within 10 s: Mode: duel, Level: ',
+    'no response',
     'event Custom.Game.Moved: class: knight, x: 1, isFinal: True',
     'subscription to Custom.Game.Chat',
     'nothing',

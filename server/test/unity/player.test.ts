@@ -109,6 +109,7 @@ test('[mono] a game in C# plays, comes back after a restart as the same player, 
   const [, playerId = ''] = await player.next(/welcome (\S+)/);
   await player.next(/saved/);
   await player.do('add', /sum 5 in the game's thread/);
+  await player.do('await', /awaited 7/);
   await player.do('shout', /heard HÉ 👋 in the game's thread/);
 
   const { port } = new URL(server.url);

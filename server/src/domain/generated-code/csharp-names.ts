@@ -19,7 +19,9 @@ const MEMBERS_OF_OBJECT = 'Equals Finalize GetHashCode GetType MemberwiseClone R
 /** Names that a nested type must not have, because the generated code uses them for something else. */
 const TYPES_IN_USE: ReadonlySet<string> = new Set([
   ...MEMBERS_OF_OBJECT,
-  ...'Action Connection DateTimeOffset Decimal DefaultError Environment IReadOnlyDictionary IReadOnlyList'.split(' '),
+  ...'Action Connection DateTimeOffset Decimal DefaultError Environment IDisposable IReadOnlyDictionary IReadOnlyList'.split(
+    ' ',
+  ),
   ...'JsonConverter JsonConverterAttribute JsonProperty JsonPropertyAttribute Message Newtonsoft'.split(' '),
   ...'NullValueHandling System TimeSpan'.split(' '),
 ]);

@@ -3,11 +3,18 @@ import { describe, it } from 'node:test';
 import { sampleModel } from '../../../test/support/generated-code.ts';
 import type { Sections } from '../configuration/document.ts';
 import { readModel } from '../configuration/model.ts';
-import { csharpFile } from './csharp.ts';
-import { gameMessages, identityMessages } from './game-messages.ts';
+import { csharpFiles } from './csharp.ts';
+import { type GameMessages, gameMessages, identityMessages, type SourceFile } from './game-messages.ts';
 
-const identity = csharpFile(identityMessages());
-const sample = csharpFile(gameMessages('Sample', sampleModel)).text;
+const [identity, identityAsync] = filesOf(identityMessages());
+const [{ text: sample }, sampleAsync] = filesOf(gameMessages('Sample', sampleModel));
+
+/** The file in the form of Amazon's generator, and the one for `await`. */
+function filesOf(messages: GameMessages): readonly [SourceFile, SourceFile | undefined] {
+  const [file, awaitable] = csharpFiles(messages);
+  assert.ok(file !== undefined);
+  return [file, awaitable];
+}
 
 /** The lines as they stand in the file, but without its indentation. */
 function assertLines(text: string, expected: string): void {
@@ -21,7 +28,7 @@ function structure(name: string, fields: Readonly<Record<string, { Shape: string
     'GameSparks.Core.Model': { [name]: { Structure: { Fields: fields } } },
     'GameSparks.Core.Notifications': { News: { NotificationShape: name } },
   };
-  return csharpFile(gameMessages('Sample', readModel(sections))).text;
+  return filesOf(gameMessages('Sample', readModel(sections)))[0].text;
 }
 
 describe('generated C#', () => {
@@ -131,10 +138,28 @@ describe('generated C#', () => {
     );
     assertLines(
       sample,
-      `public static void SubscribeToChatNotification(this Connection connection, Action<Message<_Message>> handleNotification)
+      `public static IDisposable SubscribeToChatNotification(this Connection connection, Action<Message<_Message>> handleNotification)
       {
-      connection.SubscribeToNotification<_Message>("Custom.Game.Chat", handleNotification);`,
+      return connection.SubscribeToNotification<_Message>("Custom.Game.Chat", handleNotification);`,
     );
+  });
+
+  it('has the requests once more in a file of its own, for await', () => {
+    assert.equal(identityAsync?.name, 'IdentityOperationsAsync.cs');
+    assert.equal(sampleAsync?.name, 'SampleOperationsAsync.cs');
+    assertLines(
+      sampleAsync?.text ?? '',
+      `public static class SampleOperationsAsync
+      {
+      /// <summary>Looks for opponents.</summary>
+      public static Task<SampleOperations.FindMatchResponse> SendFindMatchRequestAsync(this Connection connection, SampleOperations.FindMatchRequest payload, TimeSpan timeout)
+      {
+      return connection.SendRequestAsync<SampleOperations.FindMatchRequest, SampleOperations.FindMatchResponse>(new Message<SampleOperations.FindMatchRequest>("Custom.Game.FindMatch", payload), timeout);
+      }
+      }`,
+    );
+    assert.doesNotMatch(sample, /Async|Task/);
+    assert.equal(filesOf(gameMessages('Empty', readModel({})))[1], undefined);
   });
 
   it('leaves out what only the backend may send', () => {

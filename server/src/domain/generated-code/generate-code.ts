@@ -17,8 +17,8 @@ export function generateCode(request: CodeRequest): Uint8Array {
 export function generateFiles({ gameName, model, generator }: CodeRequest): readonly SourceFile[] {
   const game = gameMessages(gameName, model);
   return [
-    generator.file(game),
-    generator.file(identityMessages()),
+    ...generator.files(game),
+    ...generator.files(identityMessages()),
     { name: 'README.txt', text: generator.readme(game) },
   ];
 }

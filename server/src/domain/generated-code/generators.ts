@@ -1,5 +1,5 @@
 import { ServiceError } from '../../errors.ts';
-import { csharpFile, csharpReadme } from './csharp.ts';
+import { csharpFiles, csharpReadme } from './csharp.ts';
 import type { GameMessages, SourceFile } from './game-messages.ts';
 import { typescriptFile, typescriptReadme } from './typescript.ts';
 
@@ -14,7 +14,8 @@ export interface CodeGenerator {
   readonly targetPlatform: string;
   readonly language: string;
   readonly gameSdkVersion: string;
-  readonly file: (messages: GameMessages) => SourceFile;
+  /** The first one is named as the messages are. */
+  readonly files: (messages: GameMessages) => readonly SourceFile[];
   /** How to use the files, as text whose last line ends with a newline. */
   readonly readme: (messages: GameMessages) => string;
 }
@@ -23,12 +24,12 @@ export interface CodeGenerator {
  * The first one for a platform has its default language; the first of all has the default platform. Newest come first.
  */
 const GENERATORS: readonly CodeGenerator[] = [
-  { targetPlatform: 'Unity', language: 'CSharp', gameSdkVersion: '1.0.0', file: csharpFile, readme: csharpReadme },
+  { targetPlatform: 'Unity', language: 'CSharp', gameSdkVersion: '1.0.0', files: csharpFiles, readme: csharpReadme },
   {
     targetPlatform: 'Web',
     language: 'TypeScript',
     gameSdkVersion: '1.0.0',
-    file: typescriptFile,
+    files: (messages) => [typescriptFile(messages)],
     readme: typescriptReadme,
   },
 ];

@@ -1,5 +1,6 @@
 // Stands in for the Unity package com.amazonaws.gamesparks: what generated code needs of it. It sends to the console.
 using System;
+using System.Threading.Tasks;
 using Amazon.GameSparks.Unity.EngineIntegration;
 
 namespace Amazon.GameSparks.Unity.DotNet
@@ -30,15 +31,22 @@ namespace Amazon.GameSparks.Unity.DotNet
             handleTimeout();
         }
 
+        public Task<TResponse> SendRequestAsync<TRequest, TResponse>(Message<TRequest> request, TimeSpan timeout)
+        {
+            Console.WriteLine($"awaited request {request.Type} within {timeout.TotalSeconds} s: {Line(request.Payload)}");
+            return Task.FromResult(default(TResponse));
+        }
+
         public void SendEvent<T>(Message<T> message)
         {
             Console.WriteLine($"event {message.Type}: {Line(message.Payload)}");
         }
 
-        public void SubscribeToNotification<T>(string type, Action<Message<T>> handleNotification)
+        public IDisposable SubscribeToNotification<T>(string type, Action<Message<T>> handleNotification)
         {
             Console.WriteLine($"subscription to {type}");
             handleNotification(new Message<T>(type, default(T)));
+            return Task.FromResult(true);
         }
 
         private static string Line(object payload)

@@ -32,6 +32,10 @@ public static class Game
             () => { },
             timeout);
 
+        SampleOperations.FindMatchResponse awaited =
+            connection.SendFindMatchRequestAsync(new SampleOperations.FindMatchRequest(SampleOperations.Mode.duel), timeout).Result;
+        Console.WriteLine(awaited == null ? "no response" : "a response");
+
         connection.EnqueueMovedEvent(new SampleOperations.MovedEvent(@class: "knight", x: 1, isFinal: true));
 
         connection.SubscribeToChatNotification(message =>

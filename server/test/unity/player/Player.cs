@@ -60,6 +60,9 @@ public static class Player
                     () => Print("timeout"),
                     Timeout);
                 break;
+            case "await":
+                Await(connection);
+                break;
             case "shout":
                 connection.EnqueueShoutEvent(new GameOperations.ShoutEvent("hé 👋"));
                 break;
@@ -69,6 +72,12 @@ public static class Player
             default:
                 throw new ArgumentException(line);
         }
+    }
+
+    private static async void Await(Connection connection)
+    {
+        var response = await connection.SendAddRequestAsync(new GameOperations.AddRequest(3, 4), Timeout);
+        Print($"awaited {response.Sum}");
     }
 
     private static string Shown(Disconnect end)
