@@ -1,7 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import type { GameModel } from '../../src/domain/configuration/model.ts';
+import { generateFiles } from '../../src/domain/generated-code/generate-code.ts';
+import { chooseGenerator } from '../../src/domain/generated-code/generators.ts';
 import { findMono, run } from './generated-code.ts';
 import { temporaryDirectory } from './server.ts';
 
@@ -60,6 +63,36 @@ export async function compileAssembly({ mcs }: UnityTools, directory: string, as
 /** The core without anything of Unity's. */
 export function compileCore(tools: UnityTools, directory: string): Promise<string> {
   return compileAssembly(tools, directory, { name: 'Respark.GameSparks.Core', sources: ['client-unity/Runtime/Core'] });
+}
+
+/** The C# that is generated for a game, in a directory. */
+export function generated(directory: string, gameName: string, model: GameModel): string[] {
+  return generateFiles({ gameName, model, generator: chooseGenerator({}) })
+    .filter(({ name }) => name.endsWith('.cs'))
+    .map(({ name, text }) => {
+      writeFileSync(join(directory, name), text);
+      return join(directory, name);
+    });
+}
+
+/** The package on stand-ins for Unity: the paths of all its assemblies. */
+export async function compilePackage(
+  tools: UnityTools,
+  directory: string,
+  defines: readonly string[] = [],
+): Promise<string[]> {
+  const standIn = (name: string, references: readonly string[] = []) =>
+    compileAssembly(tools, directory, { name, sources: [`server/test/unity/stand-ins/${name}.cs`], references });
+  const core = await compileCore(tools, directory);
+  const engine = await standIn('UnityEngine');
+  const editor = await standIn('UnityEditor', [engine]);
+  const runtime = await compileAssembly(tools, directory, {
+    name: 'Respark.GameSparks',
+    sources: ['client-unity/Runtime/Unity'],
+    references: [core, engine],
+    defines,
+  });
+  return [core, engine, editor, runtime];
 }
 
 export interface TestCase {

@@ -6,8 +6,6 @@ import { describe, test } from 'node:test';
 import { runInNewContext } from 'node:vm';
 import { WebSocket } from 'ws';
 import { readModel } from '../../src/domain/configuration/model.ts';
-import { generateFiles } from '../../src/domain/generated-code/generate-code.ts';
-import { chooseGenerator } from '../../src/domain/generated-code/generators.ts';
 import { fileOf } from '../support/game-document.ts';
 import { sampleModel } from '../support/generated-code.ts';
 import { createWorkplace } from '../support/process.ts';
@@ -16,12 +14,12 @@ import { scriptedGame } from '../support/scripted-game.ts';
 import { startTestServer, temporaryDirectory, until } from '../support/server.ts';
 import {
   compileAssembly,
-  compileCore,
+  compilePackage,
   findUnityTools,
+  generated,
   MISSING_UNITY_TOOLS,
   PACKAGE,
   ROOT,
-  type UnityTools,
 } from '../support/unity.ts';
 
 const tools = findUnityTools();
@@ -44,32 +42,6 @@ const RACES = scriptedGame({
   events: { Passed: { event: { At: 'Timestamp' } } },
   notifications: { Over: { Winner: 'String' } },
 });
-
-/** The C# that is generated for a game, in a directory. */
-function generated(directory: string, gameName: string, model: ReturnType<typeof readModel>): string[] {
-  return generateFiles({ gameName, model, generator: chooseGenerator({}) })
-    .filter(({ name }) => name.endsWith('.cs'))
-    .map(({ name, text }) => {
-      writeFileSync(join(directory, name), text);
-      return join(directory, name);
-    });
-}
-
-/** The package on stand-ins for Unity: the paths of all its assemblies. */
-async function compilePackage(mono: UnityTools, directory: string, defines: readonly string[] = []): Promise<string[]> {
-  const standIn = (name: string, references: readonly string[] = []) =>
-    compileAssembly(mono, directory, { name, sources: [`server/test/unity/stand-ins/${name}.cs`], references });
-  const core = await compileCore(mono, directory);
-  const engine = await standIn('UnityEngine');
-  const editor = await standIn('UnityEditor', [engine]);
-  const runtime = await compileAssembly(mono, directory, {
-    name: 'Respark.GameSparks',
-    sources: ['client-unity/Runtime/Unity'],
-    references: [core, engine],
-    defines,
-  });
-  return [core, engine, editor, runtime];
-}
 
 describe('the Unity package', () => {
   test('[mono] compiles without a warning, for players, for browsers, for the editor, and with its sample', {

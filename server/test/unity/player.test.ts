@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { readModel } from '../../src/domain/configuration/model.ts';
-import { generateFiles } from '../../src/domain/generated-code/generate-code.ts';
-import { chooseGenerator } from '../../src/domain/generated-code/generators.ts';
 import { fileOf } from '../support/game-document.ts';
 import { createWorkplace, type Running, type Workplace } from '../support/process.ts';
 import { createSnapshot, deploy, type Place } from '../support/publishing.ts';
@@ -12,7 +9,7 @@ import { REHEARSAL_SETTINGS, rehearse } from '../support/rehearsal.ts';
 import { scriptedGame } from '../support/scripted-game.ts';
 import { GAME, STAGE, startTestServer, temporaryDirectory, until } from '../support/server.ts';
 import { tlsFiles } from '../support/tls-files.ts';
-import { compileAssembly, compileCore, findUnityTools, MISSING_UNITY_TOOLS } from '../support/unity.ts';
+import { compileAssembly, compileCore, findUnityTools, generated, MISSING_UNITY_TOOLS } from '../support/unity.ts';
 
 const tools = findUnityTools();
 const skip = tools === undefined ? MISSING_UNITY_TOOLS : false;
@@ -42,17 +39,10 @@ const GAME_OPTIONS = ['--game', GAME, '--stage', STAGE] as const;
 async function compilePlayer(t: TestContext): Promise<string> {
   assert.ok(tools !== undefined);
   const directory = temporaryDirectory(t);
-  const files = generateFiles({ gameName: 'Game', model: readModel(SECTIONS), generator: chooseGenerator({}) });
-  const generated = files
-    .filter(({ name }) => name.endsWith('.cs'))
-    .map(({ name, text }) => {
-      writeFileSync(join(directory, name), text);
-      return join(directory, name);
-    });
   return await compileAssembly(tools, directory, {
     name: 'player',
     target: 'exe',
-    sources: ['server/test/unity/player/Player.cs', ...generated],
+    sources: ['server/test/unity/player/Player.cs', ...generated(directory, 'Game', readModel(SECTIONS))],
     references: [await compileCore(tools, directory)],
   });
 }

@@ -184,7 +184,7 @@ describe('generated C#', () => {
       },
       'GameSparks.Core.Notifications': { News: { NotificationShape: 'News' } },
     };
-    const { text } = csharpFile(gameMessages('Sample', readModel(sections)));
+    const [{ text }] = filesOf(gameMessages('Sample', readModel(sections)));
     assert.match(text, /public News\((IReadOnlyList<){8}Newtonsoft\.Json\.Linq\.JToken>{8} tree\)/);
   });
 
