@@ -19,6 +19,9 @@ namespace Respark
         /// <summary>A longer message ends the connection; the server's own limit is far below.</summary>
         private const int MaxMessageBytes = 16 * 1048576;
 
+        /// <summary>How long the server has to answer a close frame.</summary>
+        private const int MaxClosingMs = 5000;
+
         private readonly ClientWebSocket socket = new ClientWebSocket();
         private readonly CancellationTokenSource cancel = new CancellationTokenSource();
         private readonly SemaphoreSlim unread = new SemaphoreSlim(MaxUnread);
@@ -152,6 +155,7 @@ namespace Respark
                     }
                     if (next.Bytes == null)
                     {
+                        cancel.CancelAfter(MaxClosingMs);
                         await SendClose(next.CloseCode).ConfigureAwait(false);
                         continue;
                     }

@@ -5,7 +5,7 @@ using NUnit.Framework;
 namespace Respark.Tests
 {
     [TestFixture]
-    internal sealed class BackoffTests
+    public sealed class BackoffTests
     {
         private static Backoff SetUp(Func<double> random, int maxRetries = int.MaxValue)
         {

@@ -8,7 +8,7 @@ using NUnit.Framework;
 namespace Respark.Tests
 {
     [TestFixture]
-    internal sealed class ClientTests
+    public sealed class ClientTests
     {
         [Test]
         public void Connect_is_done_at_the_welcome_with_the_player_and_the_connection()
@@ -219,8 +219,8 @@ namespace Respark.Tests
             var byDefault = world.Client.Request("Slow");
             var byOption = world.Client.Request("Slow", null, TimeSpan.FromMilliseconds(5));
             world.Advance(700);
-            Assert.That(world.ErrorOf<RequestTimeoutException>(byDefault).Message, Is.StringContaining(" 700 ms"));
-            Assert.That(world.ErrorOf<RequestTimeoutException>(byOption).Message, Is.StringContaining(" 5 ms"));
+            StringAssert.Contains(" 700 ms", world.ErrorOf<RequestTimeoutException>(byDefault).Message);
+            StringAssert.Contains(" 5 ms", world.ErrorOf<RequestTimeoutException>(byOption).Message);
         }
 
         [Test]
@@ -355,7 +355,7 @@ namespace Respark.Tests
     }
 
     [TestFixture]
-    internal sealed class VerdictTests
+    public sealed class VerdictTests
     {
         private static IEnumerable<TestCaseData> Codes()
         {
@@ -423,7 +423,7 @@ namespace Respark.Tests
     }
 
     [TestFixture]
-    internal sealed class HistoryTests
+    public sealed class HistoryTests
     {
         /// <summary>One step of the world around a client.</summary>
         private static void Take(World world, string kind, int detail)

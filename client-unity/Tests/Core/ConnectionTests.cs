@@ -10,7 +10,7 @@ namespace Respark.Tests
 {
     /// <summary>The surface that generated code is written against.</summary>
     [TestFixture]
-    internal sealed class ConnectionTests
+    public sealed class ConnectionTests
     {
         private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
 
@@ -100,7 +100,7 @@ namespace Respark.Tests
             Begin(isConnected: true);
             Send();
             Respond("{\"Sum\":\"many\"}");
-            Assert.That(told.Single(), Is.StringStarting("error bad_response: \"Custom.Game.Ask\" does not fit its class: "));
+            StringAssert.StartsWith("error bad_response: \"Custom.Game.Ask\" does not fit its class: ", told.Single());
             told.Clear();
             Send();
             var id = world.Newest.IdOf("Custom.Game.Ask");

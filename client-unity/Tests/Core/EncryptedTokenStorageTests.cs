@@ -6,7 +6,7 @@ using NUnit.Framework;
 namespace Respark.Tests
 {
     [TestFixture]
-    internal sealed class EncryptedTokenStorageTests
+    public sealed class EncryptedTokenStorageTests
     {
         private const string Token = "eyJhbGciOi.hé 👋";
 

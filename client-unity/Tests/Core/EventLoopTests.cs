@@ -6,7 +6,7 @@ using NUnit.Framework;
 namespace Respark.Tests
 {
     [TestFixture]
-    internal sealed class EventLoopTests
+    public sealed class EventLoopTests
     {
         [Test]
         public void A_client_that_has_nothing_to_do_allocates_nothing()

@@ -6,7 +6,7 @@ using NUnit.Framework;
 namespace Respark.Tests
 {
     [TestFixture]
-    internal sealed class FarewellTests
+    public sealed class FarewellTests
     {
         private const string Messages =
             "{\"messages\":{\"de\":\"Tschau\",\"en\":\"Bye\",\"pt\":\"Adeus\",\"pt-BR\":\"Tchau\",\"zh-Hant\":\"再見\"}}";
@@ -64,7 +64,7 @@ namespace Respark.Tests
     }
 
     [TestFixture]
-    internal sealed class EndpointTests
+    public sealed class EndpointTests
     {
         [TestCase("ws://host:8080", "ws://host:8080/connect")]
         [TestCase("wss://host/", "wss://host/connect")]

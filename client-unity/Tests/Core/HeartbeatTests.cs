@@ -5,7 +5,7 @@ using NUnit.Framework;
 namespace Respark.Tests
 {
     [TestFixture]
-    internal sealed class HeartbeatTests
+    public sealed class HeartbeatTests
     {
         private const double PeriodMs = 20000;
 

@@ -7,7 +7,7 @@ namespace Respark.Tests
 {
     /// <summary>What a client does that hears that the network is back or the player has returned.</summary>
     [TestFixture]
-    internal sealed class HurryTests
+    public sealed class HurryTests
     {
         private static Action<ResparkClient>[] Ways()
         {
@@ -176,7 +176,7 @@ namespace Respark.Tests
     }
 
     [TestFixture]
-    internal sealed class HeldBackTimerTests
+    public sealed class HeldBackTimerTests
     {
         [Test]
         public void Where_timers_fire_once_a_minute_a_connection_is_kept_while_the_server_answers()

@@ -8,7 +8,7 @@ using NUnit.Framework;
 namespace Respark.Tests
 {
     [TestFixture]
-    internal sealed class SessionTests : ISessionObserver
+    public sealed class SessionTests : ISessionObserver
     {
         private const string Hello = "{\"kind\":\"hello\",\"gameKey\":\"key\",\"token\":\"secret\"}";
 

@@ -42,7 +42,7 @@ namespace Respark.Tests
     }
 
     [TestFixture]
-    internal sealed class PlayerTokenTests
+    public sealed class PlayerTokenTests
     {
         private Ticker ticker;
         private List<string> reports;
@@ -326,7 +326,7 @@ namespace Respark.Tests
     }
 
     [TestFixture]
-    internal sealed class ClientTokenTests
+    public sealed class ClientTokenTests
     {
         private static string TokenOf(FakeSocket socket)
         {
@@ -524,7 +524,7 @@ namespace Respark.Tests
             });
             var connected = world.Client.Connect();
             world.Advance(1000);
-            Assert.That(world.ErrorOf<ConnectionClosedException>(connected).Message, Is.StringContaining("gave no token"));
+            StringAssert.Contains("gave no token", world.ErrorOf<ConnectionClosedException>(connected).Message);
             Assert.AreEqual(0, world.Sockets.Count);
             Assert.AreEqual(0, world.Timers);
         }

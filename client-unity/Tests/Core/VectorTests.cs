@@ -11,7 +11,7 @@ namespace Respark.Tests
 {
     /// <summary>What the protocol's own files say, which every implementation must agree with.</summary>
     [TestFixture]
-    internal sealed class VectorTests
+    public sealed class VectorTests
     {
         private static readonly JToken Reasons = Protocol.Read("vectors/close-reasons.json");
 
@@ -131,7 +131,7 @@ namespace Respark.Tests
     }
 
     [TestFixture]
-    internal sealed class FrameFaultTests
+    public sealed class FrameFaultTests
     {
         private static string FaultOf(string text)
         {
