@@ -32,9 +32,10 @@ const FIRST = [
 ];
 const QUICK = [
   ...['protocol/src/', 'client/src/', 'server/src/'],
-  // These have tests of the AWS CLI, the AWS SDK and ws; of Chromium; of Mono's compiler.
+  // These have tests of the AWS CLI, the AWS SDK and ws; of Chromium; of Mono's compiler; of what it compiles.
   ...['server/test/wire/players.test.ts', 'server/test/wire/browser.test.ts'],
   'server/test/generated-code/csharp-game.test.ts',
+  'server/test/unity/core.test.ts',
 ];
 
 const sources = ['protocol', 'client', 'server', 'bench']

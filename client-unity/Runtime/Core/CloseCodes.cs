@@ -70,6 +70,7 @@ namespace Respark
     internal static class CloseCodes
     {
         internal const int Normal = 1000;
+        internal const int NoStatus = 1005;
         internal const int Abnormal = 1006;
         internal const int TokenRefused = 4503;
         internal const int ProtocolError = 4504;
@@ -80,7 +81,7 @@ namespace Respark
             [1001] = "going_away",
             [1002] = "protocol_fault",
             [1003] = "unsupported_data",
-            [1005] = "no_status",
+            [NoStatus] = "no_status",
             [Abnormal] = "abnormal",
             [1007] = "invalid_text",
             [1008] = "policy_violation",

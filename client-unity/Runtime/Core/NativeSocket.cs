@@ -87,6 +87,8 @@ namespace Respark
                 await ReceiveAll().ConfigureAwait(false);
                 code = (int)(socket.CloseStatus ?? WebSocketCloseStatus.Empty);
                 reason = socket.CloseStatusDescription ?? "";
+                // .NET takes a close frame without a code for one with 1000. Respark gives a reason with each code.
+                if (code == CloseCodes.Normal && reason.Length == 0) code = CloseCodes.NoStatus;
                 // The answer to the server's close frame, unless this side has sent its own already.
                 if (socket.State == WebSocketState.CloseReceived) await SendClose(CloseCodes.Normal).ConfigureAwait(false);
             }

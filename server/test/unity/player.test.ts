@@ -1,101 +1,31 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { readModel } from '../../src/domain/configuration/model.ts';
+import { test } from 'node:test';
+import { CSHARP_GAME, compileCSharpPlayer, placeOf, startCSharpPlayer } from '../support/csharp-player.ts';
 import { fileOf } from '../support/game-document.ts';
-import { createWorkplace, type Running, type Workplace } from '../support/process.ts';
+import { createWorkplace } from '../support/process.ts';
 import { createSnapshot, deploy, type Place } from '../support/publishing.ts';
 import { REHEARSAL_SETTINGS, rehearse } from '../support/rehearsal.ts';
-import { scriptedGame } from '../support/scripted-game.ts';
-import { GAME, STAGE, startTestServer, temporaryDirectory, until } from '../support/server.ts';
+import { GAME, STAGE, startTestServer, until } from '../support/server.ts';
 import { tlsFiles } from '../support/tls-files.ts';
-import { compileAssembly, compileCore, findUnityTools, generated, MISSING_UNITY_TOOLS } from '../support/unity.ts';
+import { findUnityTools, MISSING_UNITY_TOOLS } from '../support/unity.ts';
 
 const tools = findUnityTools();
 const skip = tools === undefined ? MISSING_UNITY_TOOLS : false;
-const MONO = tools?.mono ?? '';
-
-const MESSAGING = 'GameSparks().Messaging()';
-const SECTIONS = scriptedGame({
-  requests: {
-    Add: {
-      request: { X: 'Integer', Y: 'Integer' },
-      response: { Sum: 'Integer' },
-      script: `return ${MESSAGING}.Response({ Sum: message.X + message.Y });`,
-    },
-  },
-  events: {
-    Shout: {
-      event: { Text: 'String' },
-      script: `${MESSAGING}.SendNotification('Heard', { Text: message.Text.toUpperCase() });`,
-    },
-  },
-  notifications: { Heard: { Text: 'String' } },
-});
 
 const GAME_OPTIONS = ['--game', GAME, '--stage', STAGE] as const;
 
-/** Compiles the program with what is generated for the game. */
-async function compilePlayer(t: TestContext): Promise<string> {
-  assert.ok(tools !== undefined);
-  const directory = temporaryDirectory(t);
-  return await compileAssembly(tools, directory, {
-    name: 'player',
-    target: 'exe',
-    sources: ['server/test/unity/player/Player.cs', ...generated(directory, 'Game', readModel(SECTIONS))],
-    references: [await compileCore(tools, directory)],
-  });
-}
-
-interface Player extends Running {
-  /** Has it do something, and resolves when it has printed what comes of that. */
-  do(line: string, printed: RegExp): Promise<RegExpExecArray>;
-  /** Resolves with the next line, of those that nobody has waited for, that matches. */
-  next(pattern: RegExp): Promise<RegExpExecArray>;
-}
-
-const placeOf = ({ playerUrl, gameKey }: { playerUrl: string; gameKey: string }) => ({ url: playerUrl, gameKey });
-
-/** Starts the program, which connects at once. */
-function startPlayer(
-  workplace: Workplace,
-  program: string,
-  server: { readonly url: string; readonly gameKey: string },
-  { longestWaitMs = 30_000 }: { longestWaitMs?: number } = {},
-): Player {
-  const tokenFile = join(workplace.directory, 'token');
-  const running = workplace.start([MONO, program, server.url, server.gameKey, tokenFile, `${longestWaitMs}`], {
-    env: { LC_ALL: 'C.UTF-8' },
-  });
-  let seen = 0;
-  const next = async (pattern: RegExp) => {
-    const from = seen;
-    const match = await running.printed(new RegExp(`(?<=^[\\s\\S]{${from},})^(?:${pattern.source})$`, 'm'));
-    seen = match.index + match[0].length;
-    return match;
-  };
-  return {
-    ...running,
-    next,
-    async do(line, printed) {
-      running.child.stdin.write(`${line}\n`);
-      return await next(printed);
-    },
-  };
-}
-
 async function deployGame(place: Place): Promise<void> {
-  await deploy(place, await createSnapshot(place, fileOf(SECTIONS)));
+  await deploy(place, await createSnapshot(place, fileOf(CSHARP_GAME)));
 }
 
 test('[mono] a game in C# plays, comes back after a restart as the same player, and stays away when it is kicked', {
   skip,
 }, async (t) => {
-  const program = await compilePlayer(t);
+  const program = await compileCSharpPlayer(t);
   const workplace = createWorkplace(t);
   const server = await workplace.serve(['--demo']);
   await deployGame(server);
-  const player = startPlayer(workplace, program, placeOf(server));
+  const player = startCSharpPlayer(workplace, program, placeOf(server));
   const [, playerId = ''] = await player.next(/welcome (\S+)/);
   await player.next(/saved/);
   await player.do('add', /sum 5 in the game's thread/);
@@ -123,10 +53,10 @@ test('[mono] a game in C# plays, comes back after a restart as the same player, 
 });
 
 test('[mono] the rehearsal finds no fault with a game in C#, whatever ends its connection', { skip }, async (t) => {
-  const program = await compilePlayer(t);
+  const program = await compileCSharpPlayer(t);
   const server = await startTestServer(t, { settings: REHEARSAL_SETTINGS });
   // The command plays each end at once here, so the waits would become long.
-  const player = startPlayer(createWorkplace(t), program, placeOf(server), { longestWaitMs: 500 });
+  const player = startCSharpPlayer(createWorkplace(t), program, placeOf(server), { longestWaitMs: 500 });
   const [, playerId = ''] = await player.next(/welcome (\S+)/);
   await player.next(/saved/);
   const reconnect = () => void player.child.stdin.write('connect\n');
@@ -154,23 +84,23 @@ test('[mono] the rehearsal finds no fault with a game in C#, whatever ends its c
 test('[mono] a game in C# renews its token, and does not become a guest when it has come too late for that', {
   skip,
 }, async (t) => {
-  const program = await compilePlayer(t);
+  const program = await compileCSharpPlayer(t);
   const lifetimeMs = 3_000;
   const server = await startTestServer(t, { settings: { playerTokenLifetimeMs: lifetimeMs } });
   const workplace = createWorkplace(t);
-  const first = startPlayer(workplace, program, placeOf(server));
+  const first = startCSharpPlayer(workplace, program, placeOf(server));
   const [, playerId = ''] = await first.next(/welcome (\S+)/);
   for (let renewals = 0; renewals < 3; renewals += 1) await first.next(/saved/);
   first.child.stdin.end();
   await first.ended();
-  const second = startPlayer(workplace, program, placeOf(server));
+  const second = startCSharpPlayer(workplace, program, placeOf(server));
   assert.equal((await second.next(/welcome (\S+)/))[1], playerId);
   await second.next(/saved/);
   second.child.stdin.end();
   await second.ended();
   const endedAtMs = performance.now();
   await until(() => performance.now() - endedAtMs > lifetimeMs + 1_000);
-  const third = startPlayer(workplace, program, placeOf(server));
+  const third = startCSharpPlayer(workplace, program, placeOf(server));
   await third.next(/disconnect 4503 token_refused, .*, stays away/);
   await third.do('state', /state Closed/);
   assert.doesNotMatch(third.out(), /welcome/);
@@ -179,14 +109,14 @@ test('[mono] a game in C# renews its token, and does not become a guest when it 
 test('[mono] a game in C# plays over TLS with a private authority that it trusts, and with no other', {
   skip,
 }, async (t) => {
-  const program = await compilePlayer(t);
+  const program = await compileCSharpPlayer(t);
   const workplace = createWorkplace(t);
   const { certFile, keyFile } = tlsFiles('first');
   const server = await workplace.serve(['--demo', '--tls-cert-file', certFile, '--tls-key-file', keyFile]);
   assert.match(server.playerUrl, /^wss:/);
   // Mono finds no addresses in a certificate.
   const place = { url: server.playerUrl.replace('127.0.0.1', 'localhost'), gameKey: server.gameKey };
-  const stranger = startPlayer(workplace, program, place);
+  const stranger = startCSharpPlayer(workplace, program, place);
   const [said] = await stranger.next(/disconnect 1006 abnormal, .*, comes back/);
   assert.match(said, /CERTIFICATE_VERIFY_FAILED/);
   stranger.child.stdin.end();
@@ -194,7 +124,7 @@ test('[mono] a game in C# plays over TLS with a private authority that it trusts
   // The store of this user, in the home directory of the test.
   const trusted = await workplace.start(['cert-sync', '--quiet', '--user', certFile]).ended();
   assert.equal(trusted.exitCode, 0, trusted.stdout + trusted.stderr);
-  const player = startPlayer(workplace, program, place);
+  const player = startCSharpPlayer(workplace, program, place);
   await player.next(/welcome \S+/);
   await player.next(/saved/);
 });
