@@ -5,6 +5,7 @@ WORKDIR /respark
 COPY package.json package-lock.json ./
 COPY protocol/package.json protocol/
 COPY client/package.json client/
+COPY console/package.json console/
 COPY server/package.json server/
 COPY server/bin server/bin/
 RUN npm ci --include=dev
@@ -28,6 +29,7 @@ COPY --from=build /respark/client/package.json client/
 COPY --from=build /respark/client/dist/src client/dist/src/
 COPY --from=build /respark/server/package.json server/
 COPY --from=build /respark/server/bin server/bin/
+COPY --from=build /respark/server/dist/console server/dist/console/
 COPY --from=build /respark/server/dist/src server/dist/src/
 # A new volume takes its owner from here. By number, Kubernetes can see that the user is not root.
 COPY --from=build --chown=1000:1000 /respark/data /var/lib/respark/

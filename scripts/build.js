@@ -1,14 +1,26 @@
-// Builds all workspaces. With --unless-built a clone from which the compiler has been removed starts what was built.
+// Builds all workspaces, and the console into the server's package. With --unless-built a clone from which the compiler
+// has been removed starts what was built.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { isConsoleBuilt, rememberConsole } from './console-build.js';
 
-const [root, compiler, program] = ['..', '../node_modules/typescript/bin/tsc', '../server/dist/src/cli/program.js'].map(
-  (path) => fileURLToPath(new URL(path, import.meta.url)),
-);
+const [root, compiler, vite, program] = [
+  ...['..', '../node_modules/typescript/bin/tsc', '../node_modules/vite/bin/vite.js'],
+  '../server/dist/src/cli/program.js',
+].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+
+function run(script, ...args) {
+  const { status } = spawnSync(process.execPath, [script, ...args], { cwd: root, stdio: 'inherit' });
+  return status ?? 1;
+}
+
 if (existsSync(compiler)) {
-  const { status } = spawnSync(process.execPath, [compiler, '--build'], { cwd: root, stdio: 'inherit' });
-  process.exitCode = status ?? 1;
+  process.exitCode = run(compiler, '--build');
+  if (process.exitCode === 0 && !isConsoleBuilt()) {
+    process.exitCode = run(vite, 'build', 'console', '--logLevel', 'warn');
+    if (process.exitCode === 0) rememberConsole();
+  }
 } else if (!process.argv.includes('--unless-built') || !existsSync(program)) {
   console.error(
     'respark cannot be built, because npm has left out the compiler, as it does with NODE_ENV=production; run: npm ci --include=dev && npm run build && npm prune --omit=dev',

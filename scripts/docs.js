@@ -11,6 +11,7 @@ import { createArns } from '../server/dist/src/domain/arn.js';
 import { EVENT_TYPES } from '../server/dist/src/domain/events/event-types.js';
 import { SCRIPT_API } from '../server/dist/src/domain/runtime/script-api.js';
 import { METRIC_ROWS } from '../server/dist/src/metric-rows.js';
+import { consoleOperations } from './console-operations.js';
 
 // When each error occurs, and the error that means the same in AWS's list of errors common to all services ("-" if none does).
 const WHEN = {
@@ -53,6 +54,7 @@ const WHEN = {
 };
 
 const documents = {
+  'console/src/api/operations.ts': consoleOperations(EVERY_OPERATION),
   'docs/cloud-code.md': cloudCode(),
   'docs/configuration.md': configuration(),
   'docs/errors.md': errors(),

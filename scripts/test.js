@@ -38,7 +38,7 @@ const QUICK = [
   'server/test/unity/core.test.ts',
 ];
 
-const sources = ['protocol', 'client', 'server', 'bench']
+const sources = ['protocol', 'client', 'console', 'server', 'bench']
   .flatMap((workspace) => readdirSync(workspace, { recursive: true }).map((file) => `${workspace}/${file}`))
   .map((file) => file.replaceAll(sep, '/'))
   .filter((file) => file.endsWith('.test.ts') && !file.includes('node_modules') && !file.includes('/dist'));

@@ -1,3 +1,4 @@
+import type { Principal } from '../domain/access/principal.ts';
 import type { Arns } from '../domain/arn.ts';
 import type { Change } from '../domain/audit.ts';
 import type { AuditRecords } from '../domain/audit-records.ts';
@@ -58,6 +59,19 @@ export interface Services {
   readonly serverInfo: () => ServerInfo;
 }
 
+/** Where calls would be made. An operation that needs more of a place than is given is not asked about. */
+export interface PermissionPlace {
+  readonly gameName?: string | undefined;
+  readonly stageName?: string | undefined;
+  readonly playerId?: string | undefined;
+}
+
+export interface Permission {
+  readonly action: string;
+  /** Why not; undefined when the caller may make the call. */
+  readonly denial: 'explicit_deny' | 'no_allow' | undefined;
+}
+
 /** One call of an operation, as its handler gets it. */
 export interface Call<Input> {
   readonly input: Input;
@@ -69,6 +83,8 @@ export interface Call<Input> {
   header(name: string): string | undefined;
   /** Makes an absolute URL, which the caller can reach, of a relative one of this server. */
   absoluteUrl(relative: string): string;
+  /** Who the caller is, and what the caller may do at a place. */
+  permissions(place: PermissionPlace): Promise<{ principal: Principal; decided: readonly Permission[] }>;
 }
 
 /** An output that goes on after the reply has begun, as server-sent events, instead of one in the row's shape. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { ServiceError } from '../errors.ts';
-import type { HttpRequest } from '../http/exchange.ts';
+import { type HttpRequest, textReply } from '../http/exchange.ts';
 import { createSystemRandom } from '../random.ts';
 import { createManagementPages, createObservationPages, optionsOfServer, playerPages } from './pages.ts';
 
@@ -45,6 +45,7 @@ function openPages({ hasMetricsElsewhere = false, hasPlayers = true, pagesPerSec
   };
   const manage = createManagementPages({
     ...{ observe, downloads, hasMetricsElsewhere, hasPlayers },
+    console: { isPath: (rawPath) => rawPath === '/console/', serve: async () => textReply(200, 'the console\n') },
     settings: { pagesPerSecondPerAddress },
     clock,
     random: createSystemRandom(),

@@ -44,6 +44,12 @@ export function createObservationPages({
   };
 }
 
+/** A site with paths of its own. */
+export interface PageSite {
+  isPath(rawPath: string): boolean;
+  serve(request: HttpRequest): Promise<HttpReply>;
+}
+
 /**
  * What the management listener answers without a signature, by GET and HEAD. OPTIONS says so, and every other method is
  * refused in the form of the API. Metrics reveal the names of games and how busy they are, so only this machine gets
@@ -55,6 +61,7 @@ export function createManagementPages({
   downloads,
   hasMetricsElsewhere,
   hasPlayers,
+  console,
   settings,
   clock,
   random,
@@ -64,6 +71,8 @@ export function createManagementPages({
   hasMetricsElsewhere: boolean;
   /** Whether players connect to the same listener. */
   hasPlayers: boolean;
+  /** The pages of the web console, for those of its paths; undefined where it is not served. */
+  console: PageSite | undefined;
   settings: { readonly pagesPerSecondPerAddress: number };
   clock: Clock;
   random: RandomBytes;
@@ -78,6 +87,7 @@ export function createManagementPages({
 
   function isPage(rawPath: string): boolean {
     if (rawPath === CONNECT_PATH) return hasPlayers;
+    if (console?.isPath(rawPath)) return true;
     return ['/', '/healthz', '/readyz', '/metrics'].includes(rawPath) || rawPath.startsWith('/download/');
   }
 
@@ -86,6 +96,7 @@ export function createManagementPages({
     if (rawPath === '/') return WELCOME_REPLY;
     if (rawPath.startsWith('/download/')) return await download(request, downloads);
     if (rawPath === CONNECT_PATH) return UPGRADE_REPLY;
+    if (console?.isPath(rawPath)) return await console.serve(request);
     if (rawPath === '/metrics') {
       if (hasMetricsElsewhere) return textReply(404, 'metrics are on a port of their own (RESPARK_METRICS_PORT)\n');
       const refusal = metricsRefusal(request);

@@ -13,6 +13,7 @@ import { type RandomBytes, uuidV7 } from '../random.ts';
 import { createAuthorize } from './authorize.ts';
 import { type InputJobs, readLongInput } from './input.ts';
 import { type Call, type Operation, type Services, StreamedOutput } from './operation.ts';
+import { createPermissions } from './permissions.ts';
 import {
   failureReply,
   internalErrorReply,
@@ -88,6 +89,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   const pathsOf = createPathsOf({ match, settings });
   const throttle = createThrottle(parts);
   const authorize = createAuthorize(parts);
+  const permissionsOf = createPermissions(parts);
 
   const answer = inSteps(function* (request: HttpRequest, trace: Trace): Steps<HttpReply> {
     const { requestId } = trace;
@@ -146,6 +148,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       handle(operation, form, {
         ...{ input, services, arns, change, header: (name: string) => request.headers.get(name)?.[0] },
         absoluteUrl: (relative) => parts.urlFor({ host, isSecure: request.isSecure }, relative),
+        permissions: async (place) => ({ principal, decided: await permissionsOf(place, { principal, request }) }),
       }),
     );
 

@@ -7,6 +7,7 @@ import { createSignatureAuthentication } from '../api/signature/authenticate.ts'
 import { createUrlFor } from '../api/url-for.ts';
 import { type Clock, withTimeout } from '../clock.ts';
 import type { Settings } from '../config/config.ts';
+import { createConsole, isConsolePath } from '../console/console.ts';
 import type { Access } from '../domain/access/access.ts';
 import type { Refusals } from '../domain/access/refusals.ts';
 import type { Arns } from '../domain/arn.ts';
@@ -27,6 +28,7 @@ import { createRareWarnings } from '../rare-warnings.ts';
 import { createTurns } from '../turns.ts';
 import type { Backends } from './backends.ts';
 import type { Closers } from './closers.ts';
+import { createConsoleFiles } from './console-files.ts';
 import { answerAboutNode } from './node-answers.ts';
 import { watchNodes } from './node-watch.ts';
 import { createServerInfo } from './server-info.ts';
@@ -110,6 +112,11 @@ export function createNode(parts: {
     downloads,
     hasMetricsElsewhere: settings.metricsPort !== undefined,
     hasPlayers: settings.playerPort === undefined,
+    // The console calls the API of the node that serves it.
+    console:
+      settings.nodeRole === 'gateway'
+        ? undefined
+        : { isPath: isConsolePath, serve: createConsole({ findFile: createConsoleFiles() }) },
     settings,
     clock,
     random,

@@ -96,6 +96,7 @@ describe('the packages that npm pack makes', () => {
       'package.json',
       'LICENSE',
       'bin/respark.js',
+      'dist/console/index.html',
       'dist/src/cli/program.js',
       'dist/src/main.js',
       ...named,
@@ -111,7 +112,7 @@ describe('the packages that npm pack makes', () => {
       const run = Object.keys(JSON.parse(manifest).scripts).filter((script) => /install|prepare/.test(script));
       assert.deepEqual(run, [], name);
     }
-    const built = files.filter((file) => file.startsWith('package/dist/'));
+    const built = files.filter((file) => file.startsWith('package/dist/src/'));
     const sources = built.map((file) => file.replace(/^package\/dist\/|\.d\.ts$|\.js$/g, ''));
     for (const source of sources) assert(existsSync(join(ROOT, 'server', `${source}.ts`)), `${source} has no source`);
   });

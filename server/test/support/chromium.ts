@@ -8,7 +8,7 @@ import type { TestContext } from 'node:test';
 const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
 /** No window, no sandbox (a container has none to give), no network traffic of its own, and tabs that a page opens. */
-const FLAGS = [
+export const FLAGS = [
   '--headless',
   '--no-sandbox',
   '--disable-gpu',

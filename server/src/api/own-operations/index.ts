@@ -26,6 +26,7 @@ import { listEvents, watchEvents } from './events.ts';
 import { drainNode, listNodes } from './nodes.ts';
 import { sendNotificationToPlayer, sendNotificationToStage } from './notifications.ts';
 import { countConnections, listConnections, listPlayers } from './online.ts';
+import { listPermissions } from './permissions.ts';
 import { createPlayerToken } from './player-tokens.ts';
 import { getReceipt, getReceiptKey } from './receipts.ts';
 import { playRehearsedEnd } from './rehearsals.ts';
@@ -77,6 +78,7 @@ export const OWN_OPERATIONS: readonly Operation[] = [
   listBlocksInGame,
   listConnections,
   listNodes,
+  listPermissions,
   listPlayers,
   listStageLogLines,
   updateStageIdentity,

@@ -112,6 +112,7 @@ export const GRANTS: Readonly<Record<string, Grant>> = {
   'respark:ListEvents': seenByAll('stages'),
   'respark:WatchEvents': seenByAll('stages'),
   'respark:GetServerInfo': seenByAll('public'),
+  'respark:ListPermissions': seenByAll('public'),
   'respark:GetStageIdentity': seen('stage'),
   // Like records, receipts are of all games.
   'respark:GetReceipt': grant('server', 'operator'),

@@ -1,0 +1,105 @@
+import { type Inputs, OPERATIONS, type OperationName, type Outputs, type Row } from './operations.ts';
+import { type AccessKey, signatureOf } from './signature.ts';
+
+/** A call that the server has refused, or that it has not answered. */
+export class CallError extends Error {
+  override readonly name = 'CallError';
+  readonly operation: OperationName;
+  /** As the API names it; undefined when there was no answer. */
+  readonly code: string | undefined;
+  readonly status: number;
+  readonly requestId: string | undefined;
+
+  constructor(operation: OperationName, { message, code, status = 0, requestId }: Partial<CallError>) {
+    super(message);
+    this.operation = operation;
+    this.code = code;
+    this.status = status;
+    this.requestId = requestId;
+  }
+}
+
+export type Call = <N extends OperationName>(name: N, input: Inputs[N], signal?: AbortSignal) => Promise<Outputs[N]>;
+
+/** A clock that is further off than this makes signatures that the server refuses. */
+const NOTICED_SKEW_MS = 60_000;
+/** How often a call that the server asks to repeat later is repeated, and how long it is waited for. */
+const MAX_REPEATS = 3;
+const MAX_WAIT_MS = 5_000;
+
+/** Signs every call in the browser, so that there is no session on the server that could be stolen. */
+export function createCall({ key, base }: { key: AccessKey; base: URL }): Call {
+  /** How far the browser's clock is behind the server's. */
+  let skewMs = 0;
+
+  async function attempt(name: OperationName, input: Inputs[OperationName], signal?: AbortSignal): Promise<Response> {
+    const [method] = OPERATIONS[name];
+    const { url, body } = requestOf(OPERATIONS[name], input, base);
+    const headers = signatureOf(key, { method, url, body, at: new Date(Date.now() + skewMs) });
+    try {
+      return await fetch(url, {
+        method,
+        headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
+        ...(body !== undefined && { body }),
+        ...(signal && { signal }),
+        cache: 'no-store',
+        credentials: 'omit',
+      });
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      throw new CallError(name, { message: '' });
+    }
+  }
+
+  return async function call<N extends OperationName>(name: N, input: Inputs[N], signal?: AbortSignal) {
+    for (let repeats = 0; ; repeats += 1) {
+      const response = await attempt(name, input, signal);
+      if (response.ok) return (await response.json()) as Outputs[N];
+      const late = Date.parse(response.headers.get('date') ?? '') - Date.now() - skewMs;
+      if (response.status === 403 && Math.abs(late) > NOTICED_SKEW_MS && repeats === 0) {
+        skewMs += late;
+        continue;
+      }
+      const waitMs = Number(response.headers.get('retry-after') ?? Number.NaN) * 1000;
+      if (response.status === 429 && repeats < MAX_REPEATS && waitMs <= MAX_WAIT_MS) {
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
+        continue;
+      }
+      throw await errorOf(name, response);
+    }
+  };
+}
+
+async function errorOf(name: OperationName, response: Response): Promise<CallError> {
+  const { headers, status } = response;
+  const said = (await response.json().catch(() => ({}))) as { Message?: unknown };
+  return new CallError(name, {
+    message: typeof said.Message === 'string' ? said.Message : response.statusText,
+    code: headers.get('x-amzn-errortype') ?? undefined,
+    requestId: headers.get('x-amzn-requestid') ?? undefined,
+    status,
+  });
+}
+
+/** Where a call goes and what it carries: what is neither in the path nor in the query is in the body. */
+function requestOf([, template, query, sendsBody]: Row, input: object, base: URL) {
+  const rest = new Map(Object.entries(input).filter(([, value]) => value !== undefined && value !== ''));
+  const take = (name: string) => {
+    const value = rest.get(name);
+    rest.delete(name);
+    return value as unknown;
+  };
+  const path = template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(take(name))));
+  const pairs = query.split(' ').flatMap((name) => {
+    const value = take(name);
+    return value === undefined ? [] : [`${name}=${encodeURIComponent(String(value))}`];
+  });
+  const url = new URL(`.${path}${pairs.length === 0 ? '' : '?'}${pairs.join('&')}`, base);
+  const hasBody = sendsBody || rest.size > 0;
+  return { url, body: hasBody ? JSON.stringify(Object.fromEntries(rest)) : undefined };
+}
+
+/** The service in front of a policy's action is that of the operation's path. */
+export function actionOf(name: OperationName): string {
+  return `${OPERATIONS[name][1].startsWith('/respark/') ? 'respark' : 'gamesparks'}:${name}`;
+}

@@ -1,0 +1,150 @@
+import { useEffect, useState } from 'preact/hooks';
+import { PAGES, pageOf } from './pages.ts';
+import { SelectField, TextField } from './parts/fields.tsx';
+import { useAllowed } from './permissions.ts';
+import { place } from './place.ts';
+import { goTo, linkTo, route } from './route.ts';
+import { session, signOut } from './session.ts';
+import { useSignal } from './store.ts';
+import { choose, LANGUAGES, type Language, language, t } from './texts/language.ts';
+import { applyTheme, currentTheme, THEMES, type Theme } from './theme.ts';
+import { useCall } from './use-call.ts';
+
+const GROUPS = { live: 'groupLive', operate: 'groupOperate', game: 'groupGame', records: 'groupRecords' } as const;
+
+export function Navigation() {
+  const { page } = useSignal(route);
+  const at = useSignal(place);
+  const isAllowed = useAllowed();
+  const shown = PAGES.filter(({ title, needs }) => title !== undefined && isAllowed(...needs));
+  const current = page === 'player' ? 'players' : pageOf(page).id;
+  return (
+    <aside class="side">
+      <a class="brand" href={linkTo('home', { ...at })}>
+        <svg viewBox="0 0 32 32" aria-hidden="true">
+          <path d="M18.5 1 5 18.2h8.6L11.8 31 27 12.6h-9.4z" />
+        </svg>
+        Respark
+      </a>
+      <PlacePicker />
+      <nav aria-label={t('navigation')}>
+        {Object.entries(GROUPS).map(([group, title]) => {
+          const pages = shown.filter((each) => each.group === group);
+          if (pages.length === 0) return null;
+          return (
+            <div key={group} class="group">
+              <h2>{t(title)}</h2>
+              <ul>
+                {pages.map(({ id, title: name }) => (
+                  <li key={id}>
+                    <a href={linkTo(id, { ...at })} aria-current={id === current ? 'page' : undefined}>
+                      {name && t(name)}
+                    </a>
+                  </li>
+                ))}
+              </ul>
+            </div>
+          );
+        })}
+      </nav>
+      <Person />
+    </aside>
+  );
+}
+
+/** Which game and stage the pages are about. A key that may not list them is told nothing, and names them itself. */
+function PlacePicker() {
+  const at = useSignal(place);
+  const { page } = useSignal(route);
+  const games = useCall('ListGames', {});
+  const stages = useCall('ListStages', at.game === '' ? undefined : { GameName: at.game });
+  const gameNames = games.data?.Games?.map(({ Name = '' }) => Name);
+  const stageNames = stages.data?.Stages?.map(({ Name = '' }) => Name);
+  const go = (game: string, stage: string) => goTo(page === 'player' ? 'players' : page, { game, stage });
+  const [onlyGame] = gameNames ?? [];
+  const [firstStage] = stageNames ?? [];
+  useEffect(() => {
+    if (at.game === '' && onlyGame !== undefined) go(onlyGame, '');
+    else if (at.game !== '' && at.stage === '' && firstStage !== undefined) go(at.game, firstStage);
+  }, [at.game, at.stage, onlyGame, firstStage]);
+  return (
+    <div class="place">
+      {games.error === undefined ? (
+        <SelectField
+          label={t('game')}
+          value={at.game}
+          onValue={(game) => go(game, '')}
+          options={withCurrent(gameNames, at.game)}
+        />
+      ) : (
+        <NameField label={t('game')} value={at.game} onName={(game) => go(game, '')} />
+      )}
+      {stages.error === undefined ? (
+        <SelectField
+          label={t('stage')}
+          value={at.stage}
+          onValue={(stage) => go(at.game, stage)}
+          options={withCurrent(stageNames, at.stage)}
+        />
+      ) : (
+        <NameField label={t('stage')} value={at.stage} onName={(stage) => go(at.game, stage)} />
+      )}
+    </div>
+  );
+}
+
+/** What is chosen is among the choices while these are still being asked for. */
+function withCurrent(names: readonly string[] = [], current: string): (readonly [string, string])[] {
+  const all = names.includes(current) ? names : [current, ...names];
+  return all.map((name) => [name, name === '' ? '–' : name]);
+}
+
+function NameField({ label, value, onName }: { label: string; value: string; onName: (name: string) => void }) {
+  const [typed, setTyped] = useState(value);
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        onName(typed);
+      }}
+      onFocusOut={() => typed !== value && onName(typed)}
+    >
+      <TextField label={label} value={typed} onValue={setTyped} />
+    </form>
+  );
+}
+
+/** Who is signed in, and how the console looks and speaks to them. */
+function Person() {
+  const signedIn = useSignal(session);
+  const spoken = useSignal(language);
+  const [theme, setTheme] = useState(currentTheme);
+  const themes = { auto: t('themeAuto'), light: t('themeLight'), dark: t('themeDark') };
+  return (
+    <footer class="person">
+      <p>
+        <span class="muted">{t('signedInAs')}</span> <code>{signedIn?.accessKeyId}</code>
+      </p>
+      <div class="choices">
+        <SelectField
+          label={t('language')}
+          value={spoken}
+          onValue={(value) => choose(value as Language)}
+          options={Object.entries(LANGUAGES)}
+        />
+        <SelectField
+          label={t('theme')}
+          value={theme}
+          onValue={(value) => {
+            setTheme(value as Theme);
+            applyTheme(value as Theme);
+          }}
+          options={THEMES.map((each) => [each, themes[each]])}
+        />
+      </div>
+      <button type="button" class="link" onClick={signOut}>
+        {t('signOut')}
+      </button>
+    </footer>
+  );
+}

@@ -1,0 +1,64 @@
+import type { FunctionComponent } from 'preact';
+import type { OperationName } from './api/operations.ts';
+import { Audit } from './pages/audit.tsx';
+import { Blocks } from './pages/blocks.tsx';
+import { Deployments } from './pages/deployments.tsx';
+import { Home } from './pages/home.tsx';
+import { Logs } from './pages/logs.tsx';
+import { Maintenance } from './pages/maintenance.tsx';
+import { Notifications } from './pages/notifications.tsx';
+import { PlayerPage } from './pages/player.tsx';
+import { Players } from './pages/players.tsx';
+import { Webhooks } from './pages/webhooks.tsx';
+import type { TextKey } from './texts/language.ts';
+
+interface PageRow {
+  readonly id: string;
+  /** Its name in the navigation; a page without one is reached from others. */
+  readonly title?: TextKey;
+  readonly group: 'live' | 'operate' | 'game' | 'records';
+  /** What the page is of no use without: it is not shown to a key that may not call it. */
+  readonly needs: readonly OperationName[];
+  /** Whether it is about a stage, which must be chosen first. */
+  readonly isOfStage: boolean;
+  readonly Show: FunctionComponent;
+}
+
+/** Every page of the console, in the order of the navigation. A new one is a row here. */
+export const PAGES: readonly PageRow[] = [
+  { id: 'home', title: 'home', group: 'live', needs: [], isOfStage: false, Show: Home },
+  { id: 'players', title: 'players', group: 'live', needs: ['ListPlayers'], isOfStage: true, Show: Players },
+  { id: 'player', group: 'live', needs: [], isOfStage: true, Show: PlayerPage },
+  { id: 'blocks', title: 'blocks', group: 'operate', needs: ['ListBlocks'], isOfStage: true, Show: Blocks },
+  {
+    id: 'notifications',
+    title: 'notifications',
+    group: 'operate',
+    needs: ['SendNotificationToStage'],
+    isOfStage: true,
+    Show: Notifications,
+  },
+  {
+    id: 'maintenance',
+    title: 'maintenance',
+    group: 'operate',
+    needs: ['GetStageAccess'],
+    isOfStage: true,
+    Show: Maintenance,
+  },
+  { id: 'webhooks', title: 'webhooks', group: 'operate', needs: ['ListWebhooks'], isOfStage: true, Show: Webhooks },
+  {
+    id: 'deployments',
+    title: 'deployments',
+    group: 'game',
+    needs: ['ListStageDeployments'],
+    isOfStage: true,
+    Show: Deployments,
+  },
+  { id: 'logs', title: 'logs', group: 'records', needs: ['ListStageLogLines'], isOfStage: true, Show: Logs },
+  { id: 'audit', title: 'audit', group: 'records', needs: ['ListAuditRecords'], isOfStage: false, Show: Audit },
+];
+
+export function pageOf(id: string): PageRow {
+  return PAGES.find((page) => page.id === id) ?? (PAGES[0] as PageRow);
+}

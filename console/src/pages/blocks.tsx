@@ -1,0 +1,140 @@
+import { useState } from 'preact/hooks';
+import { Button } from '../parts/button.tsx';
+import { Confirm } from '../parts/confirm.tsx';
+import { More } from '../parts/more.tsx';
+import { Badge, Page } from '../parts/page.tsx';
+import { Table } from '../parts/table.tsx';
+import { Time } from '../parts/time.tsx';
+import { Id, Untrusted } from '../parts/untrusted.tsx';
+import { useAllowed } from '../permissions.ts';
+import { place } from '../place.ts';
+import { linkTo } from '../route.ts';
+import { useSignal } from '../store.ts';
+import { t } from '../texts/language.ts';
+import { useAction } from '../use-call.ts';
+import { usePages } from '../use-pages.ts';
+import { BlockDialog } from './block-dialog.tsx';
+
+/** Who is kept out, by a block of this stage or of the whole game. */
+export function Blocks() {
+  const { game, stage } = useSignal(place);
+  const isAllowed = useAllowed();
+  const isWhole = isAllowed('ListBlocksInGame');
+  const [isOpen, setOpen] = useState(false);
+  const [lifted, setLifted] = useState<{ player: string; isInGame: boolean }>();
+  const input = { GameName: game };
+  const ofGame = usePages('ListBlocksInGame', stage !== '' && isWhole ? input : undefined, ({ Blocks }) => Blocks);
+  const ofStage = usePages(
+    'ListBlocks',
+    stage === '' || isWhole ? undefined : { ...input, StageName: stage },
+    ({ Blocks }) => Blocks,
+  );
+  const blocks = isWhole ? ofGame : ofStage;
+  const here = blocks.items?.filter(({ StageName }) => StageName === undefined || StageName === stage);
+  return (
+    <Page
+      title={t('blocks')}
+      actions={
+        <Button kind="danger" needs={['BlockPlayer']} onClick={() => setOpen(true)}>
+          {t('blockPlayer')}
+        </Button>
+      }
+    >
+      <Table
+        title={t('blocks')}
+        answer={blocks}
+        rows={here}
+        keyOf={({ PlayerId = '', StageName = '' }) => `${PlayerId} ${StageName}`}
+        columns={[
+          {
+            head: t('player'),
+            cell: ({ PlayerId = '' }) => (
+              <a href={linkTo('player', { game, stage, player: PlayerId })}>
+                <Id id={PlayerId} />
+              </a>
+            ),
+          },
+          {
+            head: t('where'),
+            isMinor: true,
+            cell: ({ StageName }) => (StageName === undefined ? t('wholeGame') : StageName),
+          },
+          {
+            head: t('until'),
+            cell: ({ Until, Enforced }) => (
+              <>
+                {Until === undefined ? t('forGood') : <Time at={Until} />}{' '}
+                {Enforced === false && <Badge kind="warning">{t('notEnforcedYet')}</Badge>}
+              </>
+            ),
+          },
+          { head: t('reason'), cell: ({ Reason = '–' }) => <Untrusted text={Reason} /> },
+          { head: t('messageToPlayer'), isMinor: true, cell: ({ Message = '–' }) => <Untrusted text={Message} /> },
+          { head: t('by'), isMinor: true, cell: ({ Actor = '' }) => <Untrusted text={Actor} /> },
+          {
+            head: t('action'),
+            cell: ({ PlayerId = '', StageName }) => (
+              <Button
+                label={`${t('unblock')} ${PlayerId}`}
+                needs={[StageName === undefined ? 'UnblockPlayerInGame' : 'UnblockPlayer']}
+                onClick={() => setLifted({ player: PlayerId, isInGame: StageName === undefined })}
+              >
+                {t('unblock')}
+              </Button>
+            ),
+          },
+        ]}
+        empty={
+          <>
+            <p>{t('nobodyBlocked')}</p>
+            <p class="muted">{t('nobodyBlockedAdvice')}</p>
+          </>
+        }
+      />
+      <More pages={blocks} />
+      {isOpen && <BlockDialog onClose={() => setOpen(false)} onDone={blocks.reload} />}
+      {lifted !== undefined && (
+        <UnblockDialog {...lifted} onClose={() => setLifted(undefined)} onDone={blocks.reload} />
+      )}
+    </Page>
+  );
+}
+
+function UnblockDialog({
+  player,
+  isInGame,
+  onClose,
+  onDone,
+}: {
+  player: string;
+  isInGame: boolean;
+  onClose: () => void;
+  onDone: () => void;
+}) {
+  const { game, stage } = place.get();
+  const inStage = useAction('UnblockPlayer');
+  const inGame = useAction('UnblockPlayerInGame');
+  const { isBusy, error } = isInGame ? inGame : inStage;
+  const input = { GameName: game, PlayerId: player };
+  return (
+    <Confirm
+      title={t('unblock')}
+      action={t('unblock')}
+      needs={[isInGame ? 'UnblockPlayerInGame' : 'UnblockPlayer']}
+      isBusy={isBusy}
+      error={error}
+      onClose={onClose}
+      onConfirm={async () => {
+        const done = await (isInGame ? inGame.run(input) : inStage.run({ ...input, StageName: stage }));
+        if (done === undefined) return;
+        onDone();
+        onClose();
+      }}
+    >
+      <p class="subject">
+        <Id id={player} />
+      </p>
+      <p>{t('unblockExplained', { place: isInGame ? t('inGame', { game }) : t('inStage', { stage }) })}</p>
+    </Confirm>
+  );
+}

@@ -1,0 +1,288 @@
+import { useState } from 'preact/hooks';
+import type { Inputs, Outputs } from '../api/operations.ts';
+import { Button } from '../parts/button.tsx';
+import { Dialog } from '../parts/dialog.tsx';
+import { AreaField, CheckField, SelectField, TextField } from '../parts/fields.tsx';
+import { Copied, Failure, Notice } from '../parts/notice.tsx';
+import { Badge } from '../parts/page.tsx';
+import { Table } from '../parts/table.tsx';
+import { Time } from '../parts/time.tsx';
+import { Id } from '../parts/untrusted.tsx';
+import { place } from '../place.ts';
+import { counted, t } from '../texts/language.ts';
+import { useAction } from '../use-call.ts';
+import { BLOCK_TIMES } from './durations.ts';
+
+type Kicked = NonNullable<Outputs['DisconnectPlayer']['Connections']>[number];
+
+interface Wording {
+  readonly reason: string;
+  readonly message: string;
+  readonly evidence: string;
+  readonly blockSeconds: string;
+  readonly wantsReceipt: boolean;
+}
+
+const NOTHING: Wording = { reason: '', message: '', evidence: '', blockSeconds: '', wantsReceipt: true };
+
+/**
+ * Sends a player away in three steps: what to say, what it will do, what it has done. The second is the server's own dry
+ * run, so what is confirmed is what the server would do and not what this page believes.
+ */
+export function KickDialog({
+  player,
+  connectionId,
+  onClose,
+  onDone,
+}: {
+  player: string;
+  /** Only this connection; all of them when it is undefined. */
+  connectionId?: string | undefined;
+  onClose: () => void;
+  onDone: () => void;
+}) {
+  const [wording, setWording] = useState(NOTHING);
+  const preview = useAction('DisconnectPlayer');
+  const kick = useAction('DisconnectPlayer');
+  const { game, stage } = place.get();
+  const input: Inputs['DisconnectPlayer'] = {
+    GameName: game,
+    StageName: stage,
+    PlayerId: player,
+    Reason: wording.reason.trim() || undefined,
+    Message: wording.message.trim() || undefined,
+    Evidence: wording.evidence.trim() || undefined,
+    ...(connectionId !== undefined && { ConnectionIds: [connectionId] }),
+    ...(wording.blockSeconds !== '' && { BlockSeconds: Number(wording.blockSeconds) }),
+    Details: true,
+  };
+  const kicking = async () => {
+    await kick.run({ ...input, ...(wording.wantsReceipt && { Receipt: true }) });
+    onDone();
+  };
+  const title = connectionId === undefined ? t('kickPlayer') : t('kickConnection');
+  return (
+    <Dialog title={title} onClose={onClose}>
+      <p class="subject">
+        <Id id={player} />
+        {connectionId !== undefined && (
+          <>
+            {' · '}
+            <Id id={connectionId} />
+          </>
+        )}
+      </p>
+      {kick.data !== undefined ? (
+        <Outcome done={kick.data} onClose={onClose} />
+      ) : preview.data !== undefined ? (
+        <Preview
+          preview={preview.data}
+          blocks={input.BlockSeconds !== undefined}
+          isBusy={kick.isBusy}
+          onBack={() => {
+            preview.reset();
+            kick.reset();
+          }}
+          onConfirm={kicking}
+        >
+          <Failure error={kick.error} />
+        </Preview>
+      ) : (
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            void preview.run({ ...input, DryRun: true });
+          }}
+        >
+          <WordingFields wording={wording} onWording={setWording} mayBlock={connectionId === undefined} />
+          <Failure error={preview.error} />
+          <footer>
+            <Button onClick={onClose}>{t('cancel')}</Button>
+            <Button kind="primary" type="submit" needs={['DisconnectPlayer']} isBusy={preview.isBusy}>
+              {t('showWhatHappens')}
+            </Button>
+          </footer>
+        </form>
+      )}
+    </Dialog>
+  );
+}
+
+function WordingFields({
+  wording,
+  onWording,
+  mayBlock,
+}: {
+  wording: Wording;
+  onWording: (wording: Wording) => void;
+  mayBlock: boolean;
+}) {
+  const set = (change: Partial<Wording>) => onWording({ ...wording, ...change });
+  return (
+    <>
+      <TextField
+        label={t('reason')}
+        hint={t('reasonHint')}
+        value={wording.reason}
+        onValue={(reason) => set({ reason })}
+        maxLength={64}
+        suggestions={['AFK', 'ABUSE', 'CHEATING', 'MAINTENANCE']}
+      />
+      <AreaField
+        label={t('messageToPlayer')}
+        value={wording.message}
+        onValue={(message) => set({ message })}
+        maxLength={500}
+      />
+      <AreaField
+        label={t('evidence')}
+        hint={t('evidenceHint')}
+        value={wording.evidence}
+        onValue={(evidence) => set({ evidence })}
+        maxLength={4_096}
+      />
+      {mayBlock && (
+        <SelectField
+          label={t('blockToo')}
+          value={wording.blockSeconds}
+          onValue={(blockSeconds) => set({ blockSeconds })}
+          options={[['', t('blockNot')], ...BLOCK_TIMES.map(([seconds, key]) => [`${seconds}`, t(key)] as const)]}
+        />
+      )}
+      <CheckField
+        label={t('wantsReceipt')}
+        hint={t('receiptHint')}
+        isChecked={wording.wantsReceipt}
+        onCheck={(wantsReceipt) => set({ wantsReceipt })}
+      />
+    </>
+  );
+}
+
+function Preview({
+  preview: { Connections = [], BlockedUntil },
+  blocks,
+  isBusy,
+  onBack,
+  onConfirm,
+  children,
+}: {
+  preview: Outputs['DisconnectPlayer'];
+  blocks: boolean;
+  isBusy: boolean;
+  onBack: () => void;
+  onConfirm: () => Promise<void>;
+  children: preact.ComponentChildren;
+}) {
+  const closing = Connections.filter(({ Outcome: outcome }) => outcome === 'WOULD_CLOSE').length;
+  return (
+    <>
+      <Notice kind="warning">
+        <p>
+          <strong>{counted('wouldClose', closing)}</strong>
+          {blocks && (
+            <>
+              {' '}
+              {t('wouldBlock')} {BlockedUntil !== undefined && <Time at={BlockedUntil} />}
+            </>
+          )}
+        </p>
+        <p>{t('nothingDoneYet')}</p>
+      </Notice>
+      <ConnectionTable rows={Connections} />
+      {children}
+      <footer>
+        <Button onClick={onBack}>{t('back')}</Button>
+        <Button
+          kind="danger"
+          needs={blocks ? ['DisconnectPlayer', 'BlockPlayer'] : ['DisconnectPlayer']}
+          isBusy={isBusy}
+          onClick={onConfirm}
+        >
+          {blocks ? counted('kickAndBlock', closing) : counted('kickNow', closing)}
+        </Button>
+      </footer>
+    </>
+  );
+}
+
+/** What was done to each connection, and how that is known. */
+function Outcome({ done, onClose }: { done: Outputs['DisconnectPlayer']; onClose: () => void }) {
+  const { Connections = [], DisconnectFailures = [], DisconnectSuccesses = [] } = done;
+  const isWhole = DisconnectFailures.length === 0;
+  return (
+    <>
+      <Notice kind={isWhole ? 'good' : 'bad'}>
+        <p>
+          <strong>{counted('closedNow', DisconnectSuccesses.length)}</strong>{' '}
+          {!isWhole && counted('unprovenNow', DisconnectFailures.length)}
+          {done.Blocked && (
+            <>
+              {t('blockedUntil')} <Time at={done.BlockedUntil} />
+            </>
+          )}
+        </p>
+        {done.OperationId !== undefined && (
+          <p class="muted">
+            {t('onRecordAs')} <Copied text={done.OperationId} />
+          </p>
+        )}
+      </Notice>
+      <ConnectionTable rows={Connections} />
+      {done.ReceiptMissing !== undefined && <Notice kind="warning">{done.ReceiptMissing}</Notice>}
+      <footer>
+        {done.Receipt !== undefined && (
+          <a class="button plain" download="receipt.jws" href={receiptUrl(done.Receipt)}>
+            {t('saveReceipt')}
+          </a>
+        )}
+        <Button kind="primary" onClick={onClose}>
+          {t('close')}
+        </Button>
+      </footer>
+    </>
+  );
+}
+
+const receiptUrl = (receipt: string) => URL.createObjectURL(new Blob([receipt], { type: 'application/jose' }));
+
+function ConnectionTable({ rows }: { rows: readonly Kicked[] }) {
+  return (
+    <Table
+      title={t('connections')}
+      answer={{ error: undefined, isLoading: false }}
+      rows={rows}
+      keyOf={({ Id: id = '' }) => id}
+      columns={[
+        { head: t('connection'), cell: ({ Id: id = '' }) => <Id id={id} /> },
+        { head: t('outcome'), cell: ({ Outcome: outcome }) => <OutcomeBadge outcome={outcome} /> },
+        { head: t('proof'), cell: ({ Proof: proof }) => (proof === undefined ? '–' : t(PROOFS[proof])) },
+        { head: t('closedAt'), isMinor: true, cell: ({ ClosedAt: at }) => <Time at={at} /> },
+      ]}
+      empty={<p>{t('noConnections')}</p>}
+    />
+  );
+}
+
+const PROOFS = {
+  CLOSE_FRAME_ACCEPTED: 'proofCloseFrame',
+  SOCKET_DESTROYED: 'proofDestroyed',
+  ALREADY_ENDED: 'proofEnded',
+  NOT_LISTED: 'proofNotListed',
+  OWNER_DEAD: 'proofOwnerDead',
+} as const satisfies Record<NonNullable<Kicked['Proof']>, string>;
+
+function OutcomeBadge({ outcome }: { outcome: Kicked['Outcome'] }) {
+  switch (outcome) {
+    case 'CLOSED':
+      return <Badge kind="good">{t('outcomeClosed')}</Badge>;
+    case 'GONE_ALREADY':
+      return <Badge kind="plain">{t('outcomeGone')}</Badge>;
+    case 'UNPROVEN':
+      return <Badge kind="bad">{t('outcomeUnproven')}</Badge>;
+    case 'WOULD_CLOSE':
+      return <Badge kind="warning">{t('outcomeWouldClose')}</Badge>;
+    default:
+      return <>–</>;
+  }
+}

@@ -1,0 +1,261 @@
+import { useState } from 'preact/hooks';
+import { Button } from '../parts/button.tsx';
+import { Confirm } from '../parts/confirm.tsx';
+import { More } from '../parts/more.tsx';
+import { Badge, Page, Section } from '../parts/page.tsx';
+import { Table } from '../parts/table.tsx';
+import { Since, Time } from '../parts/time.tsx';
+import { Id, Untrusted } from '../parts/untrusted.tsx';
+import { useAllowed } from '../permissions.ts';
+import { place } from '../place.ts';
+import { linkTo, route } from '../route.ts';
+import { useSignal } from '../store.ts';
+import { counted, t } from '../texts/language.ts';
+import { useAction, useCall } from '../use-call.ts';
+import { usePages } from '../use-pages.ts';
+import { AuditTable } from './audit-table.tsx';
+import { BlockDialog } from './block-dialog.tsx';
+import { KickDialog } from './kick-dialog.tsx';
+import { LogTable } from './log-table.tsx';
+
+const LIVE_MS = 2_000;
+
+/** One player: where they are, what keeps them out, what they and others have done. */
+export function PlayerPage() {
+  const { game, stage } = useSignal(place);
+  const { query } = useSignal(route);
+  const player = query.player ?? '';
+  const isAllowed = useAllowed();
+  const [open, setOpen] = useState<{ kick?: string | 'all'; block?: true; revoke?: true }>({});
+  const [round, setRound] = useState(0);
+  const done = () => setRound((before) => before + 1);
+  const close = () => setOpen({});
+  if (stage === '' || player === '') return <p class="muted">{t('loading')}</p>;
+  return (
+    <Page
+      title={
+        <>
+          {t('player')} <Id id={player} />
+        </>
+      }
+      actions={
+        <>
+          <Button needs={['RevokePlayerTokens']} onClick={() => setOpen({ revoke: true })}>
+            {t('revokeTokens')}
+          </Button>
+          <Button needs={['BlockPlayer']} onClick={() => setOpen({ block: true })}>
+            {t('block')}
+          </Button>
+          <Button kind="danger" needs={['DisconnectPlayer']} onClick={() => setOpen({ kick: 'all' })}>
+            {t('kickAll')}
+          </Button>
+        </>
+      }
+    >
+      <p>
+        <a href={linkTo('players', { game, stage })}>← {t('players')}</a>
+      </p>
+      <BlockState key={`block ${round}`} player={player} />
+      <Connections player={player} round={round} onKick={(kick) => setOpen({ kick })} />
+      {isAllowed('ListStageLogLines') && <Logs player={player} />}
+      {isAllowed('ListAuditRecords') && <History key={`history ${round}`} player={player} />}
+      {open.kick !== undefined && (
+        <KickDialog
+          player={player}
+          connectionId={open.kick === 'all' ? undefined : open.kick}
+          onClose={close}
+          onDone={done}
+        />
+      )}
+      {open.block && <BlockDialog player={player} onClose={close} onDone={done} />}
+      {open.revoke && <RevokeDialog player={player} onClose={close} onDone={done} />}
+    </Page>
+  );
+}
+
+function Connections({
+  player,
+  round,
+  onKick,
+}: {
+  player: string;
+  round: number;
+  onKick: (connectionId: string) => void;
+}) {
+  const { game, stage } = place.get();
+  const isAllowed = useAllowed();
+  const input = { GameName: game, StageName: stage };
+  const isDetailed = isAllowed('ListConnections');
+  // The exact id comes first among those that begin with it, so the first page has it.
+  const detailed = useCall('ListConnections', isDetailed ? { ...input, PlayerIdPrefix: player } : undefined, {
+    everyMs: LIVE_MS,
+  });
+  const plain = useCall('GetPlayerConnectionStatus', isDetailed ? undefined : { ...input, PlayerId: player }, {
+    everyMs: LIVE_MS,
+  });
+  const answer = isDetailed ? detailed : plain;
+  const rows: readonly Connected[] | undefined = isDetailed
+    ? detailed.data?.Connections.filter(({ PlayerId }) => PlayerId === player)
+    : plain.data?.Connections;
+  return (
+    <Section
+      key={`connections ${round}`}
+      title={rows === undefined ? t('connections') : `${t('connections')} (${rows.length})`}
+    >
+      <Table
+        title={t('connections')}
+        answer={answer}
+        rows={rows}
+        keyOf={({ Id: id = '' }) => id}
+        columns={[
+          { head: t('connection'), cell: ({ Id: id = '' }) => <Id id={id} /> },
+          { head: t('onlineFor'), cell: ({ Created }) => <Since at={Created} /> },
+          { head: t('address'), cell: ({ AddressGroup }) => AddressGroup ?? '–' },
+          { head: t('node'), isMinor: true, cell: ({ Node }) => (Node === undefined ? '–' : <Id id={Node} isShort />) },
+          { head: t('runtime'), isMinor: true, cell: ({ RuntimeId = '–' }) => <Id id={RuntimeId} isShort /> },
+          {
+            head: t('action'),
+            cell: ({ Id: id = '' }) => (
+              <Button needs={['DisconnectPlayer']} label={`${t('kick')} ${id}`} onClick={() => onKick(id)}>
+                {t('kick')}
+              </Button>
+            ),
+          },
+        ]}
+        empty={<p>{t('notOnline')}</p>}
+      />
+    </Section>
+  );
+}
+
+interface Connected {
+  readonly Id?: string;
+  readonly Created?: string;
+  readonly AddressGroup?: string;
+  readonly Node?: string;
+  readonly RuntimeId?: string;
+}
+
+/** Whether the player is kept out of this stage or of the whole game, by whom and until when. */
+function BlockState({ player }: { player: string }) {
+  const { game, stage } = place.get();
+  const isAllowed = useAllowed();
+  const input = { GameName: game, PlayerId: player };
+  const inStage = useCall('GetBlock', isAllowed('GetBlock') ? { ...input, StageName: stage } : undefined);
+  const inGame = useCall('GetBlockInGame', isAllowed('GetBlockInGame') ? input : undefined);
+  const unblock = useAction('UnblockPlayer');
+  const unblockInGame = useAction('UnblockPlayerInGame');
+  const blocks = [
+    { name: t('inStage', { stage }), found: inStage, needs: 'UnblockPlayer' as const },
+    { name: t('inGame', { game }), found: inGame, needs: 'UnblockPlayerInGame' as const },
+  ];
+  const lift = async (needs: 'UnblockPlayer' | 'UnblockPlayerInGame') => {
+    if (needs === 'UnblockPlayer') await unblock.run({ ...input, StageName: stage });
+    else await unblockInGame.run(input);
+    inStage.reload();
+    inGame.reload();
+  };
+  return (
+    <>
+      {blocks.map(({ name, found, needs }) => {
+        const block = found.error === undefined ? found.data?.Block : undefined;
+        if (block === undefined) return null;
+        return (
+          <div key={name} class="notice bad block-state">
+            <div>
+              <p>
+                <Badge kind="bad">{t('blocked')}</Badge> {name}{' '}
+                {block.Until === undefined ? (
+                  t('forGood')
+                ) : (
+                  <>
+                    {t('until')} <Time at={block.Until} />
+                  </>
+                )}
+                {block.Enforced === false && ` · ${t('notEnforcedYet')}`}
+              </p>
+              <p class="muted">
+                {block.Reason !== undefined && (
+                  <>
+                    <Untrusted text={block.Reason} />
+                    {' · '}
+                  </>
+                )}
+                {block.Message !== undefined && (
+                  <>
+                    <Untrusted text={block.Message} />
+                    {' · '}
+                  </>
+                )}
+                {t('by')} <Untrusted text={block.Actor ?? ''} />, <Time at={block.Created} />
+                {block.Evidence !== undefined && (
+                  <>
+                    {' · '}
+                    {t('evidence')}: <Untrusted text={block.Evidence} />
+                  </>
+                )}
+              </p>
+            </div>
+            <Button needs={[needs]} isBusy={unblock.isBusy || unblockInGame.isBusy} onClick={() => lift(needs)}>
+              {t('unblock')}
+            </Button>
+          </div>
+        );
+      })}
+    </>
+  );
+}
+
+function Logs({ player }: { player: string }) {
+  const { game, stage } = place.get();
+  const lines = useCall(
+    'ListStageLogLines',
+    { GameName: game, StageName: stage, PlayerId: player, MaxResults: 50 },
+    { everyMs: LIVE_MS },
+  );
+  return (
+    <Section title={t('logs')}>
+      <LogTable answer={lines} lines={lines.data?.LogLines} empty={<p>{t('noLogsOfPlayer')}</p>} hidesPlayer />
+    </Section>
+  );
+}
+
+function History({ player }: { player: string }) {
+  const records = usePages('ListAuditRecords', { PlayerId: player }, ({ AuditRecords }) => AuditRecords);
+  return (
+    <Section title={t('history')}>
+      <AuditTable answer={records} records={records.items} empty={<p>{t('noHistory')}</p>} hidesPlayer />
+      <More pages={records} />
+    </Section>
+  );
+}
+
+function RevokeDialog({ player, onClose, onDone }: { player: string; onClose: () => void; onDone: () => void }) {
+  const { game, stage } = place.get();
+  const revoke = useAction('RevokePlayerTokens');
+  const status = useCall('GetPlayerConnectionStatus', { GameName: game, StageName: stage, PlayerId: player });
+  const count = status.data?.Connections?.length;
+  return (
+    <Confirm
+      title={t('revokeTokens')}
+      action={t('revokeTokens')}
+      needs={['RevokePlayerTokens']}
+      isBusy={revoke.isBusy}
+      error={revoke.error}
+      onClose={onClose}
+      onConfirm={async () => {
+        const done = await revoke.run({ GameName: game, StageName: stage, PlayerId: player });
+        if (done === undefined) return;
+        onDone();
+        onClose();
+      }}
+    >
+      <p class="subject">
+        <Id id={player} />
+      </p>
+      <p>
+        {t('revokeExplained')} {count !== undefined && counted('wouldClose', count)}
+      </p>
+    </Confirm>
+  );
+}

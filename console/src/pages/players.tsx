@@ -1,0 +1,134 @@
+import { useState } from 'preact/hooks';
+import { Button } from '../parts/button.tsx';
+import { SelectField, TextField } from '../parts/fields.tsx';
+import { More } from '../parts/more.tsx';
+import { Page } from '../parts/page.tsx';
+import { Table } from '../parts/table.tsx';
+import { Since, Time } from '../parts/time.tsx';
+import { Id } from '../parts/untrusted.tsx';
+import { place } from '../place.ts';
+import { goTo, linkTo, refine, route } from '../route.ts';
+import { useSignal } from '../store.ts';
+import { counted, formatNumber, t } from '../texts/language.ts';
+import { useCall } from '../use-call.ts';
+import { usePages } from '../use-pages.ts';
+
+const LIVE_MS = 3_000;
+
+export function Players() {
+  const { game, stage } = useSignal(place);
+  const { query } = useSignal(route);
+  const { prefix = '', runtime = '', node = '', address = '' } = query;
+  const stageInput = { GameName: game, StageName: stage };
+  const isPlaced = stage !== '';
+  const counts = useCall('CountConnections', isPlaced ? stageInput : undefined, { everyMs: LIVE_MS });
+  const filters = { PlayerIdPrefix: prefix, RuntimeId: runtime, Node: node, Address: address };
+  const input = isPlaced ? { ...stageInput, ...filters } : undefined;
+  const players = usePages('ListPlayers', input, ({ Players }) => Players, { everyMs: LIVE_MS });
+  const hasFilters = Object.values(filters).some((value) => value !== '');
+  const nodes = counts.data?.Nodes ?? [];
+  return (
+    <Page title={t('players')} actions={<OpenPlayer />}>
+      {counts.data !== undefined && (
+        <p class="lead" role="status">
+          <strong>{counted('playerOnline', counts.data.Players ?? 0)}</strong>
+          {' · '}
+          {counted('connectionOpen', counts.data.Connections ?? 0)}
+        </p>
+      )}
+      <search class="filters" aria-label={t('filters')}>
+        <TextField
+          label={t('playerIdBegins')}
+          type="search"
+          value={prefix}
+          onValue={(value) => refine({ prefix: value })}
+        />
+        <SelectField
+          label={t('runtime')}
+          value={runtime}
+          onValue={(value) => refine({ runtime: value })}
+          options={[
+            ['', t('any')],
+            ['CURRENT', t('runtimeCurrent')],
+            ['OLDER', t('runtimeOlder')],
+          ]}
+        />
+        <SelectField
+          label={t('node')}
+          value={node}
+          onValue={(value) => refine({ node: value })}
+          options={[
+            ['', t('any')],
+            ...nodes.map(({ Node = '', Connections = 0 }) => [Node, `${Node} (${formatNumber(Connections)})`] as const),
+          ]}
+        />
+        <AddressField value={address} />
+      </search>
+      <Table
+        title={t('players')}
+        answer={players}
+        rows={players.items}
+        keyOf={({ PlayerId = '' }) => PlayerId}
+        columns={[
+          {
+            head: t('player'),
+            cell: ({ PlayerId = '' }) => (
+              <a href={linkTo('player', { game, stage, player: PlayerId })}>
+                <Id id={PlayerId} />
+              </a>
+            ),
+          },
+          { head: t('connections'), isNumber: true, cell: ({ Connections = 0 }) => formatNumber(Connections) },
+          { head: t('onlineFor'), cell: ({ Since: since }) => <Since at={since} /> },
+          { head: t('since'), isMinor: true, cell: ({ Since: since }) => <Time at={since} /> },
+        ]}
+        empty={
+          hasFilters ? (
+            <p>{t('noPlayerMatches')}</p>
+          ) : (
+            <>
+              <p>{t('nobodyOnline')}</p>
+              <p class="muted">
+                {t('connectAPlayer')} <code>npx respark connect</code>
+              </p>
+            </>
+          )
+        }
+      />
+      <More pages={players} />
+    </Page>
+  );
+}
+
+/** An address is asked for only when it is whole, because half of one is none. */
+function AddressField({ value }: { value: string }) {
+  const [typed, setTyped] = useState(value);
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        refine({ address: typed.trim() });
+      }}
+      onFocusOut={() => refine({ address: typed.trim() })}
+    >
+      <TextField label={t('address')} type="search" value={typed} onValue={setTyped} placeholder="203.0.113.0/24" />
+    </form>
+  );
+}
+
+/** Everybody has a page, whether online or not. */
+function OpenPlayer() {
+  const [id, setId] = useState('');
+  return (
+    <form
+      class="inline"
+      onSubmit={(event) => {
+        event.preventDefault();
+        goTo('player', { ...place.get(), player: id.trim() });
+      }}
+    >
+      <TextField label={t('openPlayer')} value={id} onValue={setId} isRequired maxLength={128} />
+      <Button type="submit">{t('open')}</Button>
+    </form>
+  );
+}

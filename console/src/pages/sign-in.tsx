@@ -1,0 +1,84 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { CallError } from '../api/calls.ts';
+import { Button } from '../parts/button.tsx';
+import { CheckField, SelectField, TextField } from '../parts/fields.tsx';
+import { Failure } from '../parts/notice.tsx';
+import { signIn } from '../session.ts';
+import { choose, LANGUAGES, type Language, language, t } from '../texts/language.ts';
+import { asCallError } from '../use-call.ts';
+
+export function SignIn() {
+  const [accessKeyId, setId] = useState('');
+  const [secretAccessKey, setSecret] = useState('');
+  const [isKept, setKept] = useState(false);
+  const [isBusy, setBusy] = useState(false);
+  const [error, setError] = useState<CallError>();
+  useEffect(() => {
+    document.title = `${t('signIn')} · Respark`;
+  }, []);
+
+  async function submit(): Promise<void> {
+    setBusy(true);
+    try {
+      // What is pasted often has a space or a line's end with it, which no key has.
+      await signIn({ accessKeyId: accessKeyId.trim(), secretAccessKey: secretAccessKey.trim() }, { isKept });
+    } catch (thrown) {
+      setError(asCallError('GetServerInfo', thrown));
+      setBusy(false);
+    }
+  }
+
+  return (
+    <main class="sign-in">
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void submit();
+        }}
+      >
+        <div class="brand">
+          <svg viewBox="0 0 32 32" aria-hidden="true">
+            <path d="M18.5 1 5 18.2h8.6L11.8 31 27 12.6h-9.4z" />
+          </svg>
+          Respark
+        </div>
+        <h1>{t('signIn')}</h1>
+        <p class="muted">{t('signInIntroduction')}</p>
+        <TextField
+          label={t('accessKeyId')}
+          value={accessKeyId}
+          onValue={setId}
+          isRequired
+          maxLength={128}
+          autocomplete="username"
+        />
+        <TextField
+          label={t('secretAccessKey')}
+          type="password"
+          value={secretAccessKey}
+          onValue={setSecret}
+          isRequired
+          maxLength={256}
+          autocomplete="current-password"
+          hint={t('secretHint')}
+        />
+        <CheckField label={t('keepKey')} hint={t('keepKeyHint')} isChecked={isKept} onCheck={setKept} />
+        <Failure error={error} />
+        <Button kind="primary" type="submit" isBusy={isBusy}>
+          {t('signIn')}
+        </Button>
+        <div class="sign-in-foot">
+          <p class="muted">
+            {t('whereKeysComeFrom')} <code>respark keys create --role moderator</code>
+          </p>
+          <SelectField
+            label={t('language')}
+            value={language.get()}
+            onValue={(value) => choose(value as Language)}
+            options={Object.entries(LANGUAGES)}
+          />
+        </div>
+      </form>
+    </main>
+  );
+}

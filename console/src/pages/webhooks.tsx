@@ -1,0 +1,265 @@
+import { useState } from 'preact/hooks';
+import type { Outputs } from '../api/operations.ts';
+import { Button } from '../parts/button.tsx';
+import { Confirm } from '../parts/confirm.tsx';
+import { Dialog } from '../parts/dialog.tsx';
+import { SelectField, TextField } from '../parts/fields.tsx';
+import { Copied, Failure, Notice } from '../parts/notice.tsx';
+import { Badge, Page } from '../parts/page.tsx';
+import { Table } from '../parts/table.tsx';
+import { Time } from '../parts/time.tsx';
+import { Untrusted } from '../parts/untrusted.tsx';
+import { place } from '../place.ts';
+import { useSignal } from '../store.ts';
+import { formatTime, t } from '../texts/language.ts';
+import { useAction, useCall } from '../use-call.ts';
+
+type Webhook = NonNullable<Outputs['ListWebhooks']['Webhooks']>[number];
+
+/** Who is told of what happens in the game by a post, and whether that works. */
+export function Webhooks() {
+  const { game } = useSignal(place);
+  const [open, setOpen] = useState<{ kind: 'create' } | { kind: 'delete' | 'replay'; webhook: Webhook }>();
+  const webhooks = useCall('ListWebhooks', game === '' ? undefined : { GameName: game }, { everyMs: 5_000 });
+  const close = () => setOpen(undefined);
+  return (
+    <Page
+      title={t('webhooks')}
+      actions={
+        <Button kind="primary" needs={['CreateWebhook']} onClick={() => setOpen({ kind: 'create' })}>
+          {t('createWebhook')}
+        </Button>
+      }
+    >
+      <Table
+        title={t('webhooks')}
+        answer={webhooks}
+        rows={webhooks.data?.Webhooks}
+        keyOf={({ Id: id = '' }) => id}
+        columns={[
+          {
+            head: t('receiver'),
+            cell: ({ Url = '', Description = '' }) => (
+              <>
+                <Untrusted text={Url} />
+                <div class="muted">
+                  <Untrusted text={Description} />
+                </div>
+              </>
+            ),
+          },
+          {
+            head: t('state'),
+            cell: ({ State, Reason }) => (
+              <>
+                <Badge kind={State === 'ENABLED' ? 'good' : 'warning'}>
+                  {State === 'ENABLED' ? t('webhookOn') : t('webhookOff')}
+                </Badge>
+                {Reason !== undefined && (
+                  <div class="muted">
+                    <Untrusted text={Reason} />
+                  </div>
+                )}
+              </>
+            ),
+          },
+          {
+            head: t('events'),
+            isMinor: true,
+            cell: ({ EventTypes = [] }) => (EventTypes.length === 0 ? t('allEvents') : EventTypes.join(', ')),
+          },
+          { head: t('changed'), isMinor: true, cell: ({ LastUpdated }) => <Time at={LastUpdated} /> },
+          {
+            head: t('action'),
+            cell: (webhook) => <Actions webhook={webhook} onOpen={setOpen} onChanged={webhooks.reload} />,
+          },
+        ]}
+        empty={
+          <>
+            <p>{t('noWebhooks')}</p>
+            <p class="muted">{t('noWebhooksAdvice')}</p>
+          </>
+        }
+      />
+      {open?.kind === 'create' && <CreateDialog onClose={close} onDone={webhooks.reload} />}
+      {open?.kind === 'delete' && <DeleteDialog webhook={open.webhook} onClose={close} onDone={webhooks.reload} />}
+      {open?.kind === 'replay' && <ReplayDialog webhook={open.webhook} onClose={close} />}
+    </Page>
+  );
+}
+
+function Actions({
+  webhook,
+  onOpen,
+  onChanged,
+}: {
+  webhook: Webhook;
+  onOpen: (what: { kind: 'delete' | 'replay'; webhook: Webhook }) => void;
+  onChanged: () => void;
+}) {
+  const test = useAction('TestWebhook');
+  const update = useAction('UpdateWebhook');
+  const named = { GameName: webhook.GameName ?? '', WebhookId: webhook.Id ?? '' };
+  const isOn = webhook.State === 'ENABLED';
+  return (
+    <>
+      <div class="actions">
+        <Button needs={['TestWebhook']} isBusy={test.isBusy} onClick={() => test.run(named)}>
+          {t('test')}
+        </Button>
+        <Button needs={['ReplayWebhook']} onClick={() => onOpen({ kind: 'replay', webhook })}>
+          {t('replay')}
+        </Button>
+        <Button
+          needs={['UpdateWebhook']}
+          isBusy={update.isBusy}
+          onClick={async () => {
+            await update.run({ ...named, IsEnabled: !isOn });
+            onChanged();
+          }}
+        >
+          {isOn ? t('switchOff') : t('switchOn')}
+        </Button>
+        <Button kind="danger" needs={['DeleteWebhook']} onClick={() => onOpen({ kind: 'delete', webhook })}>
+          {t('delete')}
+        </Button>
+      </div>
+      {test.data !== undefined && (
+        <Notice kind={test.data.IsAccepted ? 'good' : 'bad'}>
+          {test.data.IsAccepted ? t('testAccepted', { status: `${test.data.Status ?? ''}` }) : t('testRefused')}{' '}
+          {!test.data.IsAccepted && <Untrusted text={test.data.Message ?? `${test.data.Status ?? ''}`} />}
+        </Notice>
+      )}
+      <Failure error={test.error ?? update.error} />
+    </>
+  );
+}
+
+function CreateDialog({ onClose, onDone }: { onClose: () => void; onDone: () => void }) {
+  const { game, stage } = place.get();
+  const [url, setUrl] = useState('');
+  const [description, setDescription] = useState('');
+  const [types, setTypes] = useState('');
+  const [where, setWhere] = useState('game');
+  const create = useAction('CreateWebhook');
+  const secret = create.data?.Secret;
+  return (
+    <Dialog title={t('createWebhook')} onClose={onClose}>
+      {secret !== undefined ? (
+        <>
+          <Notice kind="good">
+            <p>
+              <strong>{t('secretShownOnce')}</strong>
+            </p>
+            <p>
+              <Copied text={secret} />
+            </p>
+          </Notice>
+          <footer>
+            <Button kind="primary" onClick={onClose}>
+              {t('close')}
+            </Button>
+          </footer>
+        </>
+      ) : (
+        <form
+          onSubmit={async (event) => {
+            event.preventDefault();
+            const EventTypes = types.split(/[\s,]+/).filter(Boolean);
+            const input = { GameName: game, Url: url, Description: description || undefined, EventTypes };
+            await create.run(where === 'stage' ? { ...input, Stages: [stage] } : input);
+            onDone();
+          }}
+        >
+          <TextField label={t('url')} type="url" value={url} onValue={setUrl} isRequired placeholder="https://" />
+          <TextField label={t('description')} value={description} onValue={setDescription} maxLength={256} />
+          <TextField
+            label={t('events')}
+            hint={t('eventsHint')}
+            value={types}
+            onValue={setTypes}
+            placeholder="player.blocked, deployment.ended"
+          />
+          <SelectField
+            label={t('where')}
+            value={where}
+            onValue={setWhere}
+            options={[
+              ['game', t('inGame', { game })],
+              ['stage', t('inStage', { stage })],
+            ]}
+          />
+          <Failure error={create.error} />
+          <footer>
+            <Button onClick={onClose}>{t('cancel')}</Button>
+            <Button kind="primary" type="submit" needs={['CreateWebhook']} isBusy={create.isBusy}>
+              {t('createWebhook')}
+            </Button>
+          </footer>
+        </form>
+      )}
+    </Dialog>
+  );
+}
+
+function DeleteDialog({ webhook, onClose, onDone }: { webhook: Webhook; onClose: () => void; onDone: () => void }) {
+  const remove = useAction('DeleteWebhook');
+  return (
+    <Confirm
+      title={t('deleteWebhook')}
+      action={t('deleteWebhook')}
+      needs={['DeleteWebhook']}
+      isBusy={remove.isBusy}
+      error={remove.error}
+      onClose={onClose}
+      onConfirm={async () => {
+        const done = await remove.run({ GameName: webhook.GameName ?? '', WebhookId: webhook.Id ?? '' });
+        if (done === undefined) return;
+        onDone();
+        onClose();
+      }}
+    >
+      <p class="subject">
+        <Untrusted text={webhook.Url ?? ''} />
+      </p>
+      <p>{t('deleteWebhookExplained')}</p>
+    </Confirm>
+  );
+}
+
+const REPLAYED = [
+  ['1', 'hours1'],
+  ['24', 'days1'],
+] as const;
+
+function ReplayDialog({ webhook, onClose }: { webhook: Webhook; onClose: () => void }) {
+  const replay = useAction('ReplayWebhook');
+  const [hours, setHours] = useState('1');
+  const [openedAt] = useState(Date.now);
+  const since = new Date(openedAt - Number(hours) * 3_600_000);
+  return (
+    <Confirm
+      title={t('replay')}
+      action={t('replay')}
+      needs={['ReplayWebhook']}
+      isBusy={replay.isBusy}
+      error={replay.error}
+      onClose={onClose}
+      onConfirm={async () => {
+        const named = { GameName: webhook.GameName ?? '', WebhookId: webhook.Id ?? '' };
+        if ((await replay.run({ ...named, Since: since.toISOString() })) !== undefined) onClose();
+      }}
+    >
+      <p class="subject">
+        <Untrusted text={webhook.Url ?? ''} />
+      </p>
+      <SelectField
+        label={t('atMostBefore')}
+        value={hours}
+        onValue={setHours}
+        options={REPLAYED.map(([value, key]) => [value, t(key)] as const)}
+      />
+      <p>{t('replayExplained', { since: formatTime(since) })}</p>
+    </Confirm>
+  );
+}

@@ -1,0 +1,47 @@
+import type { ComponentChildren } from 'preact';
+import type { OperationName } from '../api/operations.ts';
+import { useMay } from '../permissions.ts';
+
+interface Props {
+  readonly children: ComponentChildren;
+  readonly onClick?: () => unknown;
+  readonly kind?: 'primary' | 'danger' | 'plain';
+  readonly type?: 'button' | 'submit';
+  /** Its whole name for those who do not see the row that it stands in. */
+  readonly label?: string;
+  readonly isBusy?: boolean;
+  readonly isDisabled?: boolean;
+  /** The calls behind the button. Where a policy does not allow one of them, the button says so instead of acting. */
+  readonly needs?: readonly OperationName[];
+}
+
+export function Button({
+  children,
+  onClick,
+  kind = 'plain',
+  type = 'button',
+  label,
+  isBusy = false,
+  isDisabled = false,
+  needs = [],
+}: Props) {
+  const reason = useMay(...needs);
+  const isOff = isBusy || isDisabled || reason !== undefined;
+  return (
+    <button
+      type={type}
+      class={`button ${kind}`}
+      aria-label={label}
+      aria-disabled={isOff}
+      aria-busy={isBusy}
+      title={reason}
+      // A disabled button could be neither reached by keyboard nor pointed at, and so would not say why it is off.
+      onClick={(event) => {
+        if (isOff) event.preventDefault();
+        else onClick?.();
+      }}
+    >
+      {children}
+    </button>
+  );
+}

@@ -1,0 +1,158 @@
+import type { ComponentChildren } from 'preact';
+import { useId } from 'preact/hooks';
+
+interface Common {
+  readonly label: string;
+  readonly hint?: string | undefined;
+  readonly value: string;
+  readonly onValue: (value: string) => void;
+}
+
+interface TextProps extends Common {
+  readonly type?: 'text' | 'password' | 'search' | 'datetime-local' | 'number' | 'url';
+  readonly isRequired?: boolean;
+  readonly maxLength?: number;
+  readonly placeholder?: string;
+  readonly autocomplete?: string;
+  readonly suggestions?: readonly string[];
+}
+
+function Field({
+  id,
+  label,
+  hint,
+  children,
+}: {
+  id: string;
+  label: string;
+  hint: string | undefined;
+  children: ComponentChildren;
+}) {
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      {children}
+      {hint !== undefined && (
+        <small class="hint" id={`${id}-hint`}>
+          {hint}
+        </small>
+      )}
+    </div>
+  );
+}
+
+export function TextField({
+  label,
+  hint,
+  value,
+  onValue,
+  type = 'text',
+  isRequired = false,
+  suggestions,
+  ...rest
+}: TextProps) {
+  const id = useId();
+  return (
+    <Field id={id} label={label} hint={hint}>
+      <input
+        id={id}
+        // The types of Preact know which lists go with which type, and cannot know that all of these may have one.
+        type={type as 'text'}
+        value={value}
+        required={isRequired}
+        aria-describedby={hint === undefined ? undefined : `${id}-hint`}
+        spellcheck={false}
+        list={suggestions && `${id}-list`}
+        onInput={(event) => onValue(event.currentTarget.value)}
+        {...rest}
+      />
+      {suggestions && (
+        <datalist id={`${id}-list`}>
+          {suggestions.map((each) => (
+            <option key={each} value={each} />
+          ))}
+        </datalist>
+      )}
+    </Field>
+  );
+}
+
+export function AreaField({
+  label,
+  hint,
+  value,
+  onValue,
+  rows = 3,
+  isCode = false,
+  maxLength,
+}: Common & { rows?: number; isCode?: boolean; maxLength?: number }) {
+  const id = useId();
+  return (
+    <Field id={id} label={label} hint={hint}>
+      <textarea
+        id={id}
+        rows={rows}
+        class={isCode ? 'code' : ''}
+        maxLength={maxLength}
+        spellcheck={!isCode}
+        aria-describedby={hint === undefined ? undefined : `${id}-hint`}
+        value={value}
+        onInput={(event) => onValue(event.currentTarget.value)}
+      />
+    </Field>
+  );
+}
+
+export function SelectField({
+  label,
+  hint,
+  value,
+  onValue,
+  options,
+}: Common & { options: readonly (readonly [value: string, label: string])[] }) {
+  const id = useId();
+  return (
+    <Field id={id} label={label} hint={hint}>
+      <select id={id} value={value} onChange={(event) => onValue(event.currentTarget.value)}>
+        {options.map(([option, text]) => (
+          <option key={option} value={option}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </Field>
+  );
+}
+
+export function CheckField({
+  label,
+  hint,
+  isChecked,
+  onCheck,
+}: {
+  label: string;
+  hint?: string;
+  isChecked: boolean;
+  onCheck: (isChecked: boolean) => void;
+}) {
+  const id = useId();
+  return (
+    <div class="check">
+      <input
+        id={id}
+        type="checkbox"
+        checked={isChecked}
+        aria-describedby={hint === undefined ? undefined : `${id}-hint`}
+        onChange={(event) => onCheck(event.currentTarget.checked)}
+      />
+      <div>
+        <label for={id}>{label}</label>
+        {hint !== undefined && (
+          <small class="hint" id={`${id}-hint`}>
+            {hint}
+          </small>
+        )}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,52 @@
+import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
+import type { CallError } from '../api/calls.ts';
+import { t } from '../texts/language.ts';
+import { Id, Untrusted } from './untrusted.tsx';
+
+export function Notice({ kind, children }: { kind: 'good' | 'bad' | 'warning' | 'info'; children: ComponentChildren }) {
+  return (
+    <div class={`notice ${kind}`} role={kind === 'bad' ? 'alert' : 'status'}>
+      {children}
+    </div>
+  );
+}
+
+/** What went wrong in the server's own words, and the id under which its log has the cause. */
+export function Failure({ error }: { error: CallError | undefined }) {
+  if (error === undefined) return null;
+  const isAway = error.status === 0;
+  return (
+    <Notice kind="bad">
+      <p>
+        <strong>{isAway ? t('serverAway') : t('callFailed', { operation: error.operation })}</strong>{' '}
+        <Untrusted text={isAway ? t('serverAwayAdvice') : error.message} />
+      </p>
+      {error.requestId !== undefined && (
+        <p class="muted">
+          {error.code} · {t('requestId')} <Copied text={error.requestId} />
+        </p>
+      )}
+    </Notice>
+  );
+}
+
+/** A text to hand on, with a button that copies it. */
+export function Copied({ text }: { text: string }) {
+  const [isCopied, setCopied] = useState(false);
+  const copy = async () => {
+    // Pages that came by plain HTTP have no clipboard. The text can be selected there.
+    await navigator.clipboard?.writeText(text);
+    setCopied(true);
+  };
+  return (
+    <span class="copied">
+      <Id id={text} />
+      {navigator.clipboard !== undefined && (
+        <button type="button" class="link" onClick={() => void copy()} aria-label={t('copyOf', { text })}>
+          {isCopied ? t('copied') : t('copy')}
+        </button>
+      )}
+    </span>
+  );
+}

@@ -1,0 +1,71 @@
+import { useState } from 'preact/hooks';
+import { t } from '../texts/language.ts';
+
+/** What is shown of a long text before somebody asks for more, and at most then. */
+const SHORT = 400;
+const LONG = 20_000;
+const SHORT_ID = 12;
+
+/**
+ * What has no shape of its own, moves other characters about, or ends a line where a table has none. What makes one emoji
+ * of several is let through, and only between them.
+ */
+const INVISIBLE = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+
+const IN_EMOJI = ['\ufe0f', '\u200d'];
+
+/** The text with each character that could not be seen, or would move others, as its number. */
+export function visible(text: string, { keepsLines = false } = {}): string {
+  return text.replace(INVISIBLE, (char, offset: number) => {
+    if (keepsLines && (char === '\n' || char === '\t')) return char;
+    if (IN_EMOJI.includes(char) && isInEmoji(text, offset)) return char;
+    return `‹${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}›`;
+  });
+}
+
+function isInEmoji(text: string, offset: number): boolean {
+  const before = /(\p{Extended_Pictographic}\ufe0f?|\p{Emoji_Modifier})$/u.test(
+    text.slice(Math.max(0, offset - 4), offset),
+  );
+  return (
+    before && (text[offset] === '\ufe0f' || /^\p{Extended_Pictographic}/u.test(text.slice(offset + 1, offset + 5)))
+  );
+}
+
+/** No more than three marks on one letter: a pile of them would cover the lines above and below. */
+const tamed = (text: string) => text.replace(/(\p{Mark}{3})\p{Mark}+/gu, '$1…');
+
+/** A name, a reason, a line of a log: somebody else's text, which must neither act as ours nor hide what it is. */
+export function Untrusted({ text, keepsLines = false }: { text: string; keepsLines?: boolean }) {
+  const [isLong, setLong] = useState(false);
+  const limit = isLong ? LONG : SHORT;
+  const shown = tamed(visible(text.slice(0, limit), { keepsLines }));
+  return (
+    <bdi class={keepsLines ? 'untrusted lines' : 'untrusted'}>
+      {shown}
+      {text.length > limit && '…'}
+      {text.length > SHORT && !isLong && (
+        <button type="button" class="link" onClick={() => setLong(true)}>
+          {t('showMore', { n: text.length })}
+        </button>
+      )}
+    </bdi>
+  );
+}
+
+/** An id, which people read letter by letter and copy. */
+export function Id({ id, isShort = false }: { id: string; isShort?: boolean }) {
+  // Ids that begin with a time are told apart by their end.
+  if (isShort && id.length > SHORT_ID) {
+    return (
+      <code class="id" title={visible(id)}>
+        …<Untrusted text={id.slice(-SHORT_ID)} />
+      </code>
+    );
+  }
+  return (
+    <code class="id">
+      <Untrusted text={id} />
+    </code>
+  );
+}

@@ -1,0 +1,40 @@
+import { useEffect } from 'preact/hooks';
+import { actionOf } from './api/calls.ts';
+import type { OperationName } from './api/operations.ts';
+import { place } from './place.ts';
+import { session } from './session.ts';
+import { signal, useSignal } from './store.ts';
+import { t } from './texts/language.ts';
+
+/** The actions that the key's policies deny at this place; undefined while that is not known. */
+const denied = signal<ReadonlyMap<string, string> | undefined>(undefined);
+
+/** Asks what the key may do, whenever somebody else signs in or another game or stage is looked at. */
+export function usePermissions(): void {
+  const signedIn = useSignal(session);
+  const { game, stage } = useSignal(place);
+  useEffect(() => {
+    const abort = new AbortController();
+    const input = game === '' ? {} : stage === '' ? { GameName: game } : { GameName: game, StageName: stage };
+    signedIn?.call('ListPermissions', input, abort.signal).then(
+      ({ Denied = [] }) => denied.set(new Map(Denied.map(({ Action = '', Reason = '' }) => [Action, Reason]))),
+      // A key whose policy does not let it ask sees everything, and learns from each call what it may not do.
+      () => !abort.signal.aborted && denied.set(new Map()),
+    );
+    return () => abort.abort();
+  }, [signedIn, game, stage]);
+}
+
+/** Why the key may not make one of these calls; undefined when it may make them all. */
+export function useMay(...names: readonly OperationName[]): string | undefined {
+  const known = useSignal(denied);
+  const action = names.map(actionOf).find((name) => known?.has(name));
+  if (action === undefined) return undefined;
+  return t(known?.get(action) === 'EXPLICIT_DENY' ? 'deniedExplicitly' : 'deniedByDefault', { action });
+}
+
+/** Which of these calls the key may make, for what is not shown at all otherwise. */
+export function useAllowed(): (...names: readonly OperationName[]) => boolean {
+  const known = useSignal(denied);
+  return (...names) => !names.some((name) => known?.has(actionOf(name)));
+}

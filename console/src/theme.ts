@@ -1,0 +1,15 @@
+export const THEMES = ['auto', 'light', 'dark'] as const;
+export type Theme = (typeof THEMES)[number];
+
+const STORED = 'respark.theme';
+
+export function currentTheme(): Theme {
+  const stored = localStorage.getItem(STORED);
+  return THEMES.find((theme) => theme === stored) ?? 'auto';
+}
+
+/** Colours follow `color-scheme`, which is the browser's own choice unless somebody has chosen here. */
+export function applyTheme(theme: Theme = currentTheme()): void {
+  localStorage.setItem(STORED, theme);
+  document.documentElement.dataset.theme = theme;
+}

@@ -1,0 +1,86 @@
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { CallError } from './api/calls.ts';
+import type { Inputs, OperationName, Outputs } from './api/operations.ts';
+import { session } from './session.ts';
+import { useSignal } from './store.ts';
+
+export interface Answer<T> {
+  /** What was answered last; it stays while the next answer is under way, and when that fails. */
+  readonly data: T | undefined;
+  readonly error: CallError | undefined;
+  readonly isLoading: boolean;
+  reload(): void;
+}
+
+/** Makes a call when the page opens and whenever its input changes, and again and again if told so. */
+export function useCall<N extends OperationName>(
+  name: N,
+  input: Inputs[N] | undefined,
+  { everyMs }: { everyMs?: number } = {},
+): Answer<Outputs[N]> {
+  const signedIn = useSignal(session);
+  const [state, setState] = useState<Omit<Answer<Outputs[N]>, 'reload'>>({
+    data: undefined,
+    error: undefined,
+    isLoading: input !== undefined,
+  });
+  const [round, setRound] = useState(0);
+  const asked = JSON.stringify(input);
+  const shown = useRef(asked);
+  // `asked` stands for the input, which is another object each time.
+  useEffect(() => {
+    if (input === undefined || signedIn === undefined) return;
+    const abort = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    // The answer to another question must not stand there as if it were one to this.
+    if (shown.current !== asked) setState({ data: undefined, error: undefined, isLoading: true });
+    shown.current = asked;
+    const again = () => {
+      if (everyMs !== undefined && !abort.signal.aborted) timer = setTimeout(ask, everyMs);
+    };
+    const ask = async () => {
+      // Nobody looks at a page in the background, so it costs the server nothing.
+      if (document.hidden) return again();
+      try {
+        const data = await signedIn.call(name, input, abort.signal);
+        setState({ data, error: undefined, isLoading: false });
+      } catch (error) {
+        if (abort.signal.aborted) return;
+        setState(({ data }) => ({ data, error: asCallError(name, error), isLoading: false }));
+      }
+      again();
+    };
+    void ask();
+    return () => {
+      abort.abort();
+      clearTimeout(timer);
+    };
+  }, [name, asked, signedIn, everyMs, round]);
+  const reload = useCallback(() => setRound((before) => before + 1), []);
+  return { ...state, reload };
+}
+
+/** A call that a person makes by a button. */
+export function useAction<N extends OperationName>(name: N) {
+  const signedIn = useSignal(session);
+  const [state, setState] = useState<{ data?: Outputs[N]; error?: CallError; isBusy: boolean }>({ isBusy: false });
+  return {
+    ...state,
+    reset: () => setState({ isBusy: false }),
+    async run(input: Inputs[N]): Promise<Outputs[N] | undefined> {
+      setState({ isBusy: true });
+      try {
+        const data = await signedIn?.call(name, input);
+        setState({ isBusy: false, ...(data && { data }) });
+        return data;
+      } catch (error) {
+        setState({ isBusy: false, error: asCallError(name, error) });
+        return undefined;
+      }
+    },
+  };
+}
+
+export function asCallError(name: OperationName, error: unknown): CallError {
+  return error instanceof CallError ? error : new CallError(name, { message: String(error) });
+}

@@ -1,0 +1,32 @@
+// Knows whether the console that was built is that of the sources, so that a build which changes nothing there takes no
+// second of its own, as with the compiler.
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const [sources, built, stamp] = [
+  '../console',
+  '../server/dist/console/index.html',
+  '../server/dist/console.sha256',
+].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+const lock = fileURLToPath(new URL('../package-lock.json', import.meta.url));
+
+export function isConsoleBuilt() {
+  return existsSync(built) && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest();
+}
+
+export function rememberConsole() {
+  writeFileSync(stamp, digest());
+}
+
+function digest() {
+  const hash = createHash('sha256').update(existsSync(lock) ? readFileSync(lock) : '');
+  const files = readdirSync(sources, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((file) => !/[\\/](dist|node_modules)[\\/]|\.tsbuildinfo$|\.test\.ts$/.test(file))
+    .sort();
+  for (const file of files) hash.update(`${relative(sources, file).replaceAll(sep, '/')}\0`).update(readFileSync(file));
+  return hash.digest('hex');
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { type ConsolePage, chromium, openConsole } from '../support/console-page.ts';
+import { GAME, ROOT, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
+
+const skip = chromium === undefined ? 'there is no Chromium here' : false;
+
+const PLACE = `game=${GAME}&stage=${STAGE}`;
+
+/** Somebody with the root key, on the page of this address. */
+async function signedIn(server: TestServer, hash = '', options = {}): Promise<ConsolePage> {
+  const console = await openConsole(server.url, { hash, ...options });
+  await console.fill('Access key id', ROOT.accessKeyId);
+  await console.fill('Secret access key', ROOT.secretAccessKey);
+  await console.press('Sign in');
+  await console.shows('Sign out');
+  return console;
+}
+
+async function startWith(t: TestContext, settings = {}): Promise<TestServer> {
+  return await startTestServer(t, { settings });
+}
+
+test('[chromium] a person signs in with an access key, and is told when the key is wrong', { skip }, async (t) => {
+  const server = await startWith(t);
+  const console = await openConsole(server.url);
+  await console.shows('Sign in');
+  await console.assertSound();
+  await console.fill('Access key id', ROOT.accessKeyId);
+  await console.fill('Secret access key', 'not the secret');
+  await console.press('Sign in');
+  const refused = await console.shows('Request id');
+  assert.match(refused, /InvalidSignatureException/);
+  await console.assertSound();
+  await console.fill('Secret access key', ROOT.secretAccessKey);
+  await console.press('Sign in');
+  await console.shows('Respark 0.1.0');
+  await console.shows(`${GAME} · ${STAGE}`);
+  await console.assertSound();
+
+  // The secret was in memory only, so it is gone with the page.
+  await console.page.reload();
+  await console.shows('Secret access key');
+  assert.equal(await console.page.evaluate('sessionStorage.length + document.cookie.length'), 0);
+});
+
+test('[chromium] a moderator finds a player, sees what a kick will do, and how each connection ended', {
+  skip,
+}, async (t) => {
+  const server = await startWith(t);
+  const player = await server.connect();
+  const other = await server.connect({ token: await player.token() });
+  const console = await signedIn(server, `#/players?${PLACE}`);
+  await console.shows('1 player online');
+  await console.assertSound();
+  await console.press(player.playerId);
+  await console.shows('Connections (2)');
+  await console.assertSound();
+
+  await console.press('Disconnect…');
+  await console.fill('Reason', 'AFK');
+  await console.fill('Message to the player', 'See you.');
+  await console.assertSound();
+  await console.press('Show what it will do');
+  await console.shows('2 connections end.');
+  assert.equal(server.counts().connections, 2);
+  await console.assertSound();
+  await console.press('Disconnect 2 connections');
+  const outcome = await console.shows('2 connections closed.');
+  assert.match(outcome, /close frame left the process/);
+  await console.assertSound();
+  const { code } = await player.closed;
+  assert.equal(code, 4500);
+  await other.closed;
+  await console.press('Close');
+  const history = await console.shows('The player is not online.');
+  assert.match(history, /DisconnectPlayer/);
+  await until(() => server.counts().sockets === 0);
+});

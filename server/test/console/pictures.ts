@@ -1,0 +1,51 @@
+// Makes the pictures of docs/console/: each page of the console in both themes, of a game that is being played.
+//   npm run console:pictures [--width 390] [--language de] [--output FOLDER]
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { openConsole } from '../support/console-page.ts';
+import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
+import { makeBusy } from './busy-game.ts';
+
+const { values } = parseArgs({
+  options: {
+    width: { type: 'string', default: '1280' },
+    height: { type: 'string', default: '860' },
+    language: { type: 'string', default: 'en' },
+    output: { type: 'string', default: fileURLToPath(new URL('../../../../docs/console/', import.meta.url)) },
+  },
+  // The test runner has its own.
+  strict: false,
+});
+
+const PAGES = ['home', 'players', 'player', 'blocks', 'notifications', 'maintenance', 'webhooks', 'deployments'];
+const PLACE = `game=${GAME}&stage=${STAGE}`;
+const [SIGN_IN, ID, SECRET] =
+  values.language === 'de'
+    ? ['Anmelden', 'Access-Key-Id', 'Secret-Access-Key']
+    : ['Sign in', 'Access key id', 'Secret access key'];
+
+test('pictures of the console', async (t) => {
+  const server = await startTestServer(t, { settings: {} });
+  await makeBusy(server);
+  mkdirSync(String(values.output), { recursive: true });
+  for (const theme of ['light', 'dark'] as const) {
+    const size = { width: Number(values.width), height: Number(values.height) };
+    const opened = await openConsole(server.url, { theme, language: String(values.language), ...size });
+    const shoot = async (name: `${string}`) =>
+      await opened.page.screenshot({ path: join(String(values.output), `${name}-${theme}.png`) as `${string}.png` });
+    await opened.shows(SIGN_IN);
+    await shoot('sign-in');
+    await opened.fill(ID, ROOT.accessKeyId);
+    await opened.fill(SECRET, ROOT.secretAccessKey);
+    await opened.press(SIGN_IN);
+    for (const page of [...PAGES, 'logs', 'audit']) {
+      const player = page === 'player' ? '&player=ada-3757' : '';
+      await opened.page.evaluate(`location.hash = '#/${page}?${PLACE}${player}'`);
+      await opened.page.waitForNetworkIdle({ idleTime: 400 });
+      await shoot(page);
+    }
+  }
+});
