@@ -1,3 +1,5 @@
+import { signal } from './store.ts';
+
 export const THEMES = ['auto', 'light', 'dark'] as const;
 export type Theme = (typeof THEMES)[number];
 
@@ -8,8 +10,15 @@ export function currentTheme(): Theme {
   return THEMES.find((theme) => theme === stored) ?? 'auto';
 }
 
+/** Told whenever the colours may have changed, for what is drawn and does not follow by itself. */
+export const colours = signal(0);
+
+const repaint = () => colours.set(colours.get() + 1);
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', repaint);
+
 /** Colours follow `color-scheme`, which is the browser's own choice unless somebody has chosen here. */
 export function applyTheme(theme: Theme = currentTheme()): void {
   localStorage.setItem(STORED, theme);
   document.documentElement.dataset.theme = theme;
+  repaint();
 }

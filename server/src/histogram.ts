@@ -46,6 +46,14 @@ export class Histogram {
     return series;
   }
 
+  /** How many values each bucket has got under any label, the one without a bound last. */
+  totals(): number[] {
+    const sums = [...this.#bounds, Number.POSITIVE_INFINITY].map(() => 0);
+    for (const { counts } of this.#series.values())
+      for (const [bucket, count] of counts.entries()) sums[bucket] = (sums[bucket] ?? 0) + count;
+    return sums;
+  }
+
   /** Called by the registry at each scrape. */
   async get(): Promise<object> {
     const { name, help, type } = this;

@@ -60,11 +60,29 @@ export interface Metrics {
     eraChanged(): void;
     leaseEnded(): void;
   };
+  /** What has been counted so far, of all stages together. */
+  totals(): MetricTotals;
   /** The content of `/metrics`; `held` is what the node holds at this moment. */
   render(held: HeldCounts): Promise<{ contentType: string; text: string }>;
   /** Stops measuring the event loop. */
   close(): void;
 }
+
+export interface MetricTotals {
+  /** Open at the moment. */
+  readonly connections: number;
+  readonly opened: number;
+  readonly messages: number;
+  /** Messages that were not answered with `ok`. */
+  readonly failed: number;
+  /** Connections that DisconnectPlayer has closed. */
+  readonly disconnected: number;
+  /** Messages by the bucket that their duration is in. */
+  readonly durations: readonly number[];
+}
+
+/** The upper bounds of the buckets of `durations`, in seconds; the last bucket has none. */
+export const DURATION_BOUNDS: readonly number[] = METRICS.messageDuration.buckets;
 
 export function createMetrics(): Metrics {
   const registry = new Registry();
@@ -133,6 +151,11 @@ export function createMetrics(): Metrics {
       eraChanged: () => add(counted.clusterEvents, 'era_changed'),
       leaseEnded: () => add(counted.clusterEvents, 'lease_ended'),
     },
+    totals: () => ({
+      ...totalsOf(stages.values()),
+      disconnected: counted.disconnected.get('success') ?? 0,
+      durations: m.messageDuration.totals(),
+    }),
     async render(held) {
       for (const key of HELD) m[key].set(held[key]);
       fillCounted(m, counted);
@@ -146,19 +169,38 @@ export function createMetrics(): Metrics {
       m.outboxHighWater.set(outboxHighWater);
       outboxHighWater = 0;
       setEventLoopDelay(m.eventLoopDelay, eventLoop);
-      const { user, system } = process.cpuUsage();
-      m.cpu.reset();
-      m.cpu.inc((user + system) / 1e6);
-      const { rss, heapUsed } = process.memoryUsage();
-      m.memory.set(rss);
-      m.heap.set(heapUsed);
-      const files = await readOpenFiles();
-      setOrRemove(m.openFiles, files.open);
-      setOrRemove(m.maxFiles, files.max);
+      await fillProcess(m);
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
     close: () => void eventLoop.disable(),
   };
+}
+
+async function fillProcess(m: ReturnType<typeof define>): Promise<void> {
+  const { user, system } = process.cpuUsage();
+  m.cpu.reset();
+  m.cpu.inc((user + system) / 1e6);
+  const { rss, heapUsed } = process.memoryUsage();
+  m.memory.set(rss);
+  m.heap.set(heapUsed);
+  const files = await readOpenFiles();
+  setOrRemove(m.openFiles, files.open);
+  setOrRemove(m.maxFiles, files.max);
+}
+
+function totalsOf(stages: Iterable<StageCounts>) {
+  const all = { connections: 0, opened: 0, messages: 0, failed: 0 };
+  for (const { open, total, messages } of stages) {
+    all.connections += open;
+    all.opened += total;
+    for (const byOutcome of messages.values()) {
+      for (const [outcome, times] of byOutcome) {
+        all.messages += times;
+        if (outcome !== 'ok') all.failed += times;
+      }
+    }
+  }
+  return all;
 }
 
 /** One stage's connections and messages; the registry gets the numbers at each scrape. */

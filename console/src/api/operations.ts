@@ -39,6 +39,7 @@ export const OPERATIONS = {
   GetStageIdentity: ['GET', '/respark/game/{GameName}/stage/{StageName}/identity', '', false],
   GetWebhook: ['GET', '/respark/game/{GameName}/webhook/{WebhookId}', '', false],
   ImportGameConfiguration: ['PUT', '/game/{GameName}/configuration', '', true],
+  ListActivity: ['GET', '/respark/activity', 'After', false],
   ListAuditChains: ['GET', '/respark/audit-chain', '', false],
   ListAuditLinks: ['GET', '/respark/audit-chain/{Writer}/link', 'After MaxResults', false],
   ListAuditRecords: ['GET', '/respark/audit-record', 'Actor MaxResults NextToken Operation Order PlayerId Since Until', false],
@@ -121,6 +122,7 @@ export interface Inputs {
   GetStageIdentity: { readonly GameName: string; readonly StageName: string };
   GetWebhook: { readonly GameName: string; readonly WebhookId: string };
   ImportGameConfiguration: { readonly GameName: string; readonly ImportSource: { readonly File: string } };
+  ListActivity: { readonly After?: string | undefined };
   ListAuditChains: Readonly<Record<string, never>>;
   ListAuditLinks: { readonly After?: number | undefined; readonly MaxResults?: number | undefined; readonly Writer: string };
   ListAuditRecords: { readonly Actor?: string | undefined; readonly MaxResults?: number | undefined; readonly NextToken?: string | undefined; readonly Operation?: string | undefined; readonly Order?: 'NEWEST_FIRST' | 'OLDEST_FIRST' | undefined; readonly PlayerId?: string | undefined; readonly Since?: string | undefined; readonly Until?: string | undefined };
@@ -201,6 +203,7 @@ export interface Outputs {
   GetStageIdentity: { readonly Identity?: { readonly AllowGuests?: boolean; readonly Providers?: readonly { readonly Algorithms: readonly ('RS256' | 'ES256' | 'EdDSA')[]; readonly Audiences: readonly string[]; readonly Claims?: readonly string[]; readonly ClockSkewSeconds?: number; readonly Issuer: string; readonly JwksUrl: string; readonly PlayerIdClaim?: string; readonly PlayerIdForm?: 'PLAIN' | 'HASHED'; readonly PlayerIdPrefix?: string }[]; readonly SessionSeconds?: number } };
   GetWebhook: { readonly Webhook?: { readonly Created?: string; readonly Description?: string; readonly EventTypes?: readonly string[]; readonly GameName?: string; readonly Id?: string; readonly LastUpdated?: string; readonly Reason?: string; readonly Stages?: readonly string[]; readonly State?: 'DISABLED' | 'ENABLED'; readonly Url?: string } };
   ImportGameConfiguration: { readonly GameConfiguration?: { readonly Created?: string; readonly LastUpdated?: string; readonly Sections?: Readonly<Record<string, { readonly Attributes?: unknown; readonly Name?: string; readonly Size?: number }>> } };
+  ListActivity: { readonly Nodes: readonly { readonly IsKnown: boolean; readonly Node: string; readonly Steps: readonly { readonly Connections?: number; readonly Disconnected?: number; readonly DurationMs?: number; readonly Failed?: number; readonly Messages?: number; readonly MicrosecondsHalf?: number; readonly MicrosecondsMost?: number; readonly Opened?: number; readonly Time?: string }[] }[] };
   ListAuditChains: { readonly Chains: readonly { readonly Base: { readonly Hash: string; readonly Number: number }; readonly Began: string; readonly Head: { readonly Hash: string; readonly Number: number }; readonly Id: string; readonly InstallationId: string; readonly Writer: string }[]; readonly Late: readonly string[]; readonly Strays: readonly string[]; readonly Unchained: number };
   ListAuditLinks: { readonly Links: readonly { readonly Content: string; readonly Digests?: readonly string[]; readonly Hash: string; readonly Items: readonly { readonly RequestId: string; readonly Text: string }[]; readonly Kind: 'RECORDS' | 'SCRIPTS' | 'NOTE'; readonly Note?: string; readonly Number: number; readonly Previous: string; readonly Removed?: string; readonly RemovedBy?: number; readonly Time: string }[] };
   ListAuditRecords: { readonly AuditRecords?: readonly { readonly Actor?: string; readonly Cause?: 'OPERATOR' | 'SCRIPT' | 'SERVER'; readonly Details?: Readonly<Record<string, string>>; readonly Operation?: string; readonly Outcome?: { readonly Connections?: readonly { readonly ClosedAt?: string; readonly Created?: string; readonly Id?: string; readonly Node?: string; readonly Outcome?: string; readonly Proof?: string }[]; readonly ConnectionsClosed?: readonly string[]; readonly ConnectionsNotProvenClosed?: readonly string[]; readonly DurationMicroseconds?: number; readonly Error?: string; readonly Status?: number }; readonly PlayerId?: string; readonly RequestId?: string; readonly Resource?: string; readonly SourceAddress?: string; readonly Time?: string }[]; readonly NextToken?: string };

@@ -13,6 +13,7 @@ import { linkTo } from '../route.ts';
 import { useSignal } from '../store.ts';
 import { counted, formatNumber, t } from '../texts/language.ts';
 import { useAction, useCall } from '../use-call.ts';
+import { ActivityCharts } from './activity-charts.tsx';
 
 const LIVE_MS = 3_000;
 
@@ -24,6 +25,7 @@ export function Home() {
     <Page title={t('home')}>
       <Failure error={info.error} />
       {stage !== '' && <StagePicture />}
+      {isAllowed('ListActivity') && <ActivityCharts />}
       {isAllowed('ListNodes') && <Nodes />}
       {info.data !== undefined && (
         <p class="muted">{t('serverVersion', { version: info.data.Version, api: info.data.ApiVersion })}</p>

@@ -41,8 +41,8 @@ export function Maintenance() {
       {access.data !== undefined && (
         <div class="card">
           <p class="lead">
-            <Badge kind={isOpen ? 'good' : 'warning'}>{isOpen ? t('stageOpen') : t('stageClosed')}</Badge>{' '}
-            {t('inStage', { stage })}
+            {t('stage')} <strong>{stage}</strong>{' '}
+            <Badge kind={isOpen ? 'good' : 'warning'}>{isOpen ? t('stageOpen') : t('stageClosed')}</Badge>
           </p>
           <p>{isOpen ? t('stageOpenExplained') : t('stageClosedExplained')}</p>
           {closure !== undefined && (

@@ -69,6 +69,22 @@ export const PLAIN_TEXTS = {
     'Behält das Geheimnis, bis der Tab geschlossen wird. Sonst ist es beim Neuladen vergessen.',
   ],
   language: ['Language', 'Sprache'],
+  lastHour: ['The last hour', 'Die letzte Stunde'],
+  lastHourBegins: [
+    'The first values come ten seconds after the start of the server.',
+    'Die ersten Werte kommen zehn Sekunden nach dem Start des Servers.',
+  ],
+  chartOf: [
+    '{title}: now {now}, at most {most} in the last hour',
+    '{title}: jetzt {now}, höchstens {most} in der letzten Stunde',
+  ],
+  chartConnections: ['Connections', 'Verbindungen'],
+  chartMessages: ['Messages a second', 'Nachrichten je Sekunde'],
+  chartLatency: ['Handlers, 95 of 100 within, ms', 'Handler, 95 von 100 binnen, ms'],
+  chartFailed: ['Failed messages a second', 'Fehlgeschlagene Nachrichten je Sekunde'],
+  chartMarks: ['What was done', 'Was getan wurde'],
+  nodesSilent: ['{n} node does not answer and is missing here.', '{n} Knoten antwortet nicht und fehlt hier.'],
+  nodesSilentMany: ['{n} nodes do not answer and are missing here.', '{n} Knoten antworten nicht und fehlen hier.'],
   level: ['Level', 'Stufe'],
   levelFrom: ['Level from', 'Ab Stufe'],
   linesMissed: [

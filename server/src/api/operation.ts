@@ -1,4 +1,5 @@
 import type { Principal } from '../domain/access/principal.ts';
+import type { Activity } from '../domain/activity.ts';
 import type { Arns } from '../domain/arn.ts';
 import type { Change } from '../domain/audit.ts';
 import type { AuditRecords } from '../domain/audit-records.ts';
@@ -55,6 +56,7 @@ export interface Services {
   readonly stageLogLines: StageLogLines;
   readonly eventRecords: Pick<EventRecords, 'list' | 'watch'>;
   readonly webhooks: Webhooks;
+  readonly clusterActivity: Activity;
   readonly clusterNodes: Nodes;
   readonly serverInfo: () => ServerInfo;
 }

@@ -1,7 +1,14 @@
+import { createActivityRing } from '../activity.ts';
 import { createCors } from '../api/cors.ts';
 import { EVERY_OPERATION } from '../api/every-operation.ts';
 import type { InputJobs } from '../api/input.ts';
-import { createManagementPages, createObservationPages, optionsOfServer, playerPages } from '../api/pages.ts';
+import {
+  createManagementPages,
+  createObservationPages,
+  optionsOfServer,
+  type PageSite,
+  playerPages,
+} from '../api/pages.ts';
 import { createPipeline } from '../api/pipeline.ts';
 import { createSignatureAuthentication } from '../api/signature/authenticate.ts';
 import { createUrlFor } from '../api/url-for.ts';
@@ -66,6 +73,7 @@ export function createNode(parts: {
   const held = () => ({ ...counts(), ...deliveries.counts(), freeSpace: room.free(), isShort: Number(room.isShort()) });
   const managementNodes = settings.redisUrl === undefined ? () => 1 : watchManagementNodes(parts);
   const drainAsked = answerAboutNode({ cluster, gateway, ownUrl, log });
+  reportActivity(parts);
   const pipeline = createPipeline({
     managementNodes,
     operations: EVERY_OPERATION,
@@ -112,11 +120,7 @@ export function createNode(parts: {
     downloads,
     hasMetricsElsewhere: settings.metricsPort !== undefined,
     hasPlayers: settings.playerPort === undefined,
-    // The console calls the API of the node that serves it.
-    console:
-      settings.nodeRole === 'gateway'
-        ? undefined
-        : { isPath: isConsolePath, serve: createConsole({ findFile: createConsoleFiles() }) },
+    console: consoleFor(settings),
     settings,
     clock,
     random,
@@ -144,6 +148,19 @@ export function createNode(parts: {
     listeners,
     requests: allRequests(Object.values(listeners), services.eventRecords),
   };
+}
+
+/** The console calls the API of the node that serves it, so there is none where there is no API. */
+function consoleFor({ nodeRole }: Settings): PageSite | undefined {
+  if (nodeRole === 'gateway') return undefined;
+  return { isPath: isConsolePath, serve: createConsole({ findFile: createConsoleFiles() }) };
+}
+
+/** Remembers how the last hour of this node went, and says so to whichever node is asked. */
+function reportActivity({ backends: { cluster }, metrics, closers, clock }: Parameters<typeof createNode>[0]): void {
+  const activity = createActivityRing({ read: () => metrics.totals(), clock });
+  closers.push('record of activity', async () => activity.close());
+  cluster.answer('report_activity', ({ after }) => ({ steps: activity.after(after) }));
 }
 
 /** Gives the number of nodes that take calls, as of a few seconds ago. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Access } from '../domain/access/access.ts';
+import { createActivity } from '../domain/activity.ts';
 import type { Arns } from '../domain/arn.ts';
 import type { Audit } from '../domain/audit.ts';
 import { createAuditRecords } from '../domain/audit-records.ts';
@@ -218,6 +219,7 @@ export function createServices({
     extensions: createExtensions({ paginate }),
     auditRecords: createAuditRecords({ auditLog, pageTokens }),
     resourceTags: createResourceTags({ store, audit, arns, clock }),
+    clusterActivity: createActivity({ cluster, clock, log, settings }),
     clusterNodes: createNodes({ cluster, audit, clock, log, settings }),
     players,
     online: createOnline({ store, cluster, pageTokens, clock, log, settings }),

@@ -1,3 +1,4 @@
+import type { ActivityStep } from '../activity.ts';
 import type { ConnectionSelector, NamedConnection } from '../connection-selector.ts';
 import type { DisconnectOrder, ProvenEnd } from '../disconnect-order.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
@@ -138,6 +139,13 @@ export interface NodeCalls {
       readonly connections: number;
       readonly isDraining: boolean;
     };
+  };
+  /** What has happened on the node, in steps of some seconds, as far as it remembers. */
+  readonly report_activity: {
+    /** Only steps that ended later, milliseconds since 1970. */
+    readonly request: { readonly after: number };
+    /** Oldest first. */
+    readonly reply: { readonly steps: readonly ActivityStep[] };
   };
   /** Has the node stop as at a SIGTERM. The reply comes at once; asking again changes nothing. */
   readonly drain_node: {

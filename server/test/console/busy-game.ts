@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../../src/clock.ts';
 import { fileOf } from '../support/game-document.ts';
 import { createSnapshot, deploy } from '../support/publishing.ts';
 import { rawCall } from '../support/raw-call.ts';
@@ -43,7 +44,8 @@ export async function makeBusy(server: TestServer, { players = 60 } = {}): Promi
   return all;
 }
 
-async function connect(server: TestServer, from: number, to: number): Promise<TestPlayer[]> {
+/** Has players come, each under a name of their own. */
+export async function connect(server: TestServer, from: number, to: number): Promise<TestPlayer[]> {
   const found: TestPlayer[] = [];
   for (let n = from; n < to; n += 1) {
     const id = `${NAMES[n % NAMES.length]}-${(7_919 * (n + 3)) % 10_000}`;
@@ -53,6 +55,55 @@ async function connect(server: TestServer, from: number, to: number): Promise<Te
     if (n % 7 === 0) found.push(await server.connect({ token }));
   }
   return found;
+}
+
+const HOUR_MS = 3_600_000;
+const LOOK_MS = 20;
+
+/** A clock that begins an hour ago, and on which time passes faster than it does while somebody wants that. */
+export function hastyClock(): Clock & { speed(times: number): void } {
+  let speed = 1;
+  let passed = 0;
+  let since = systemClock.monotonic();
+  const begunAt = systemClock.now() - HOUR_MS;
+  const monotonic = () => passed + speed * (systemClock.monotonic() - since);
+  return {
+    now: () => Math.round(begunAt + monotonic()),
+    monotonic,
+    after(delayMs, task) {
+      const due = monotonic() + delayMs;
+      let cancel = () => {};
+      // It looks again now and then, because the speed may change before the time has come.
+      const look = () => {
+        const left = due - monotonic();
+        if (left <= 0) task();
+        else cancel = systemClock.after(Math.min(left / speed, LOOK_MS), look);
+      };
+      look();
+      return () => cancel();
+    },
+    speed(times) {
+      passed = monotonic();
+      since = systemClock.monotonic();
+      speed = times;
+    },
+  };
+}
+
+/** Has the players play for a while, now more and now less of them. */
+export async function playOn(
+  players: readonly TestPlayer[],
+  { forMs, meanwhile }: { forMs: number; meanwhile: () => Promise<unknown> },
+): Promise<void> {
+  const steps = Math.ceil(forMs / 100);
+  for (let step = 0; step < steps; step += 1) {
+    const share = 0.5 + 0.35 * Math.sin(step / 17) + 0.15 * Math.sin(step / 5);
+    players.slice(0, Math.round(share * players.length)).forEach((player, n) => {
+      player.request(`${step} ${n}`, 'Custom.Game.FindMatch');
+    });
+    if (step === Math.floor(steps * 0.6)) await meanwhile();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 /** What a moderator has done before. */

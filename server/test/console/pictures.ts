@@ -6,8 +6,9 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openConsole } from '../support/console-page.ts';
+import { deploy } from '../support/publishing.ts';
 import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
-import { makeBusy } from './busy-game.ts';
+import { connect, hastyClock, makeBusy, playOn } from './busy-game.ts';
 
 const { values } = parseArgs({
   options: {
@@ -20,6 +21,20 @@ const { values } = parseArgs({
   strict: false,
 });
 
+/** An hour of the server's passes while the game is played for half a minute. */
+const SPEED = 100;
+const PLAYED_MS = 30_000;
+
+/** What has a time of its own is not to be hurried by the clock. */
+const PATIENT = {
+  maxClockSkewMs: 3 * 3_600_000,
+  heartbeatMs: 3_600_000,
+  scriptMaxMs: 600_000,
+  scriptMaxBusyMs: 600_000,
+  scriptWatchdogMs: 600_000,
+  scriptCallTimeoutMs: 600_000,
+};
+
 const PAGES = ['home', 'players', 'player', 'blocks', 'notifications', 'maintenance', 'webhooks', 'deployments'];
 const PLACE = `game=${GAME}&stage=${STAGE}`;
 const [SIGN_IN, ID, SECRET] =
@@ -28,8 +43,19 @@ const [SIGN_IN, ID, SECRET] =
     : ['Sign in', 'Access key id', 'Secret access key'];
 
 test('pictures of the console', async (t) => {
-  const server = await startTestServer(t, { settings: {} });
-  await makeBusy(server);
+  const clock = hastyClock();
+  const server = await startTestServer(t, { clock, settings: { ...PATIENT, writeCallsBurst: 1_000 } });
+  const players = await makeBusy(server);
+  clock.speed(SPEED);
+  const meanwhile = async () => {
+    // What checks a snapshot is given seconds of this clock, and needs its own.
+    clock.speed(1);
+    await deploy(server);
+    await connect(server, 60, 110);
+    clock.speed(SPEED);
+  };
+  await playOn(players, { forMs: PLAYED_MS, meanwhile });
+  clock.speed(1);
   mkdirSync(String(values.output), { recursive: true });
   for (const theme of ['light', 'dark'] as const) {
     const size = { width: Number(values.width), height: Number(values.height) };

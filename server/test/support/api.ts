@@ -136,7 +136,7 @@ export async function openApi(
   const arns = createArns({ region: 'us-east-1', accountId: '123456789012' });
   const { games, stages, stageIdentities, online, blocks, disconnectJobs, stageAccess } = domain;
   const { notifications, rehearsals, eventRecords, webhooks } = domain;
-  const { resourceTags, auditRecords, stageLogLines, clusterNodes } = domain;
+  const { resourceTags, auditRecords, stageLogLines, clusterActivity, clusterNodes } = domain;
 
   const pipeline = createPipeline({
     operations,
@@ -157,6 +157,7 @@ export async function openApi(
       auditChains: auditLog.chain,
       receipts: unavailable(),
       stageLogLines,
+      clusterActivity,
       clusterNodes,
       eventRecords,
       webhooks,

@@ -15,6 +15,7 @@ export const NO_METRICS: Metrics = {
   auditFailed() {},
   events: { emitted() {}, lost() {}, delivered() {}, switchedOff() {} },
   cluster: { directoryCalled() {}, linkLost() {}, eraChanged() {}, leaseEnded() {} },
+  totals: () => ({ connections: 0, opened: 0, messages: 0, failed: 0, disconnected: 0, durations: [] }),
   render: async () => ({ contentType: 'text/plain', text: '' }),
   close() {},
 };

@@ -1,4 +1,5 @@
 import type { Operation } from '../operation.ts';
+import { listActivity } from './activity.ts';
 import { listAuditRecords } from './audit.ts';
 import { listAuditChains, listAuditLinks } from './audit-chain.ts';
 import {
@@ -71,6 +72,7 @@ export const OWN_OPERATIONS: readonly Operation[] = [
   getStageAccess,
   getReceipt,
   getReceiptKey,
+  listActivity,
   listAuditChains,
   listAuditLinks,
   listAuditRecords,

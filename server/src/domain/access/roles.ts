@@ -117,6 +117,8 @@ export const GRANTS: Readonly<Record<string, Grant>> = {
   // Like records, receipts are of all games.
   'respark:GetReceipt': grant('server', 'operator'),
   'respark:GetReceiptKey': seenByAll('public'),
+  // Like metrics, it is of all games together.
+  'respark:ListActivity': seen('server'),
   'respark:ListAuditChains': grant('server', 'operator'),
   'respark:ListAuditLinks': grant('server', 'operator'),
   'respark:ListAuditRecords': grant('server', 'operator'),

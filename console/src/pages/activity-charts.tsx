@@ -1,0 +1,141 @@
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import type { Outputs } from '../api/operations.ts';
+import { Chart } from '../parts/chart.tsx';
+import { Section } from '../parts/page.tsx';
+import { Time } from '../parts/time.tsx';
+import { Untrusted } from '../parts/untrusted.tsx';
+import { useAllowed } from '../permissions.ts';
+import { session } from '../session.ts';
+import { useSignal } from '../store.ts';
+import { counted, t } from '../texts/language.ts';
+import { useCall } from '../use-call.ts';
+
+type Step = Outputs['ListActivity']['Nodes'][number]['Steps'][number];
+
+const LIVE_MS = 5_000;
+const STEP_MS = 10_000;
+const HOUR_MS = 3_600_000;
+/** What changes the picture of the whole server; what concerns one player does not. */
+const MARKED = ['StartStageDeployment', 'DrainNode', 'CloseStageToPlayers'] as const;
+
+/** The last hour of all nodes together, as they remember it themselves. */
+export function ActivityCharts() {
+  const { steps, silent } = useActivity();
+  const marks = useMarks();
+  const { times, ...series } = useMemo(() => seriesOf(steps), [steps]);
+  const at = marks.map(({ Time: time = '' }) => Date.parse(time) / 1000);
+  if (times.length === 0) {
+    return (
+      <Section title={t('lastHour')}>
+        <p class="muted">{t('lastHourBegins')}</p>
+      </Section>
+    );
+  }
+  return (
+    <Section title={t('lastHour')}>
+      <div class="charts">
+        <Chart title={t('chartConnections')} times={times} values={series.connections} marks={at} />
+        <Chart title={t('chartMessages')} times={times} values={series.messages} marks={at} />
+        <Chart title={t('chartLatency')} times={times} values={series.latency} marks={at} />
+        <Chart title={t('chartFailed')} times={times} values={series.failed} marks={at} />
+      </div>
+      {silent > 0 && <p class="muted">{counted('nodesSilent', silent)}</p>}
+      {marks.length > 0 && (
+        <ul class="marks" aria-label={t('chartMarks')}>
+          {marks.slice(0, 5).map(({ Time: time, Operation = '', Actor = '', RequestId = '' }) => (
+            <li key={RequestId}>
+              <Time at={time} /> <Untrusted text={Operation} />{' '}
+              <span class="muted">
+                <Untrusted text={Actor} />
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </Section>
+  );
+}
+
+/** What is known of each node; each look asks only for what is newer. */
+function useActivity(): { steps: ReadonlyMap<string, readonly Step[]>; silent: number } {
+  const signedIn = useSignal(session);
+  const [known, setKnown] = useState<{ steps: ReadonlyMap<string, readonly Step[]>; silent: number }>({
+    steps: new Map(),
+    silent: 0,
+  });
+  useEffect(() => {
+    const abort = new AbortController();
+    let steps = new Map<string, readonly Step[]>();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const look = async () => {
+      const newest = [...steps.values()].map((all) => all.at(-1)?.Time ?? '').sort();
+      try {
+        // A node that was silent is asked for all that it knows when it is back, and others are asked for little.
+        const [oldest = ''] = newest;
+        const input = oldest === '' ? {} : { After: oldest };
+        const { Nodes } = document.hidden
+          ? { Nodes: undefined }
+          : ((await signedIn?.call('ListActivity', input, abort.signal)) ?? { Nodes: undefined });
+        if (Nodes !== undefined) {
+          steps = new Map(Nodes.map(({ Node, Steps }) => [Node, join(steps.get(Node) ?? [], Steps)]));
+          setKnown({ steps, silent: Nodes.filter(({ IsKnown }) => !IsKnown).length });
+        }
+      } catch {
+        // The table of nodes below says that the server does not answer; what is known stays.
+      }
+      if (!abort.signal.aborted) timer = setTimeout(() => void look(), LIVE_MS);
+    };
+    void look();
+    return () => {
+      abort.abort();
+      clearTimeout(timer);
+    };
+  }, [signedIn]);
+  return known;
+}
+
+function join(before: readonly Step[], more: readonly Step[]): readonly Step[] {
+  const last = before.at(-1)?.Time ?? '';
+  return [...before, ...more.filter(({ Time: time = '' }) => time > last)].slice(-HOUR_MS / STEP_MS);
+}
+
+function useMarks() {
+  const isAllowed = useAllowed();
+  const [openedAt] = useState(Date.now);
+  const input = { Since: new Date(openedAt - HOUR_MS).toISOString(), MaxResults: 20 };
+  const asked = isAllowed('ListAuditRecords') ? input : undefined;
+  const every = { everyMs: 3 * LIVE_MS };
+  const [deployed, drained, closed] = [
+    useCall('ListAuditRecords', asked && { ...asked, Operation: MARKED[0] }, every),
+    useCall('ListAuditRecords', asked && { ...asked, Operation: MARKED[1] }, every),
+    useCall('ListAuditRecords', asked && { ...asked, Operation: MARKED[2] }, every),
+  ];
+  return [deployed, drained, closed]
+    .flatMap(({ data }) => data?.AuditRecords ?? [])
+    .sort((a, b) => ((a.Time ?? '') < (b.Time ?? '') ? 1 : -1));
+}
+
+/** The nodes' steps as one line each: their steps do not end together, so they are counted by tens of seconds. */
+function seriesOf(steps: ReadonlyMap<string, readonly Step[]>) {
+  const slots = new Map<number, Step[]>();
+  for (const all of steps.values()) {
+    for (const step of all) {
+      const slot = Math.floor(Date.parse(step.Time ?? '') / STEP_MS);
+      slots.set(slot, [...(slots.get(slot) ?? []), step]);
+    }
+  }
+  const rows = [...slots].sort(([a], [b]) => a - b);
+  const sum = (all: readonly Step[], of: (step: Step) => number) => all.reduce((total, step) => total + of(step), 0);
+  const rate = (count: number | undefined, { DurationMs = STEP_MS }: Step) => ((count ?? 0) * 1000) / DurationMs;
+  const rounded = (value: number) => Math.round(value * 10) / 10;
+  return {
+    times: rows.map(([slot]) => (slot * STEP_MS) / 1000),
+    connections: rows.map(([, all]) => sum(all, ({ Connections = 0 }) => Connections)),
+    messages: rows.map(([, all]) => rounded(sum(all, (step) => rate(step.Messages, step)))),
+    failed: rows.map(([, all]) => rounded(sum(all, (step) => rate(step.Failed, step)))),
+    latency: rows.map(([, all]) => {
+      const known = all.flatMap(({ MicrosecondsMost }) => (MicrosecondsMost === undefined ? [] : [MicrosecondsMost]));
+      return known.length === 0 ? null : rounded(Math.max(...known) / 1000);
+    }),
+  };
+}

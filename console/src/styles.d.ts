@@ -1,0 +1,2 @@
+/** The bundler takes styles in; they have no value. */
+declare module '*.css';
