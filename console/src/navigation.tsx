@@ -67,6 +67,7 @@ function PlacePicker() {
     if (at.game === '' && onlyGame !== undefined) go(onlyGame, '');
     else if (at.game !== '' && at.stage === '' && firstStage !== undefined) go(at.game, firstStage);
   }, [at.game, at.stage, onlyGame, firstStage]);
+  const isStageListed = stages.data !== undefined || (games.error === undefined && stages.error === undefined);
   return (
     <div class="place">
       {games.error === undefined ? (
@@ -79,7 +80,7 @@ function PlacePicker() {
       ) : (
         <NameField label={t('game')} value={at.game} onName={(game) => go(game, '')} />
       )}
-      {stages.error === undefined ? (
+      {isStageListed ? (
         <SelectField
           label={t('stage')}
           value={at.stage}

@@ -55,7 +55,7 @@ export function Audit() {
       <search class="filters" aria-label={t('filters')}>
         {field('operation', t('operation'), operation, 64)}
         {field('actor', t('actor'), actor, 128)}
-        {field('player', t('playerId'), player, 128)}
+        {field('player', t('playerId'), player, 44)}
         <SelectField
           label={t('atMostBefore')}
           value={hours}

@@ -60,7 +60,7 @@ export function BlockDialog({
       onConfirm={confirm}
       onClose={onClose}
     >
-      <TextField label={t('playerId')} value={player} onValue={setPlayer} isRequired maxLength={128} />
+      <TextField label={t('playerId')} value={player} onValue={setPlayer} isRequired maxLength={44} />
       <SelectField
         label={t('where')}
         value={isInGame}

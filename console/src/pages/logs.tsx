@@ -56,7 +56,7 @@ export function Logs() {
           label={t('playerId')}
           type="search"
           value={player}
-          maxLength={128}
+          maxLength={44}
           onValue={(value) => refine({ player: value })}
         />
       </search>

@@ -50,7 +50,7 @@ export function Notifications() {
           hint={t('toPlayerHint')}
           value={player}
           onValue={setPlayer}
-          maxLength={128}
+          maxLength={44}
           placeholder={t('everybody')}
         />
         <TextField

@@ -127,7 +127,7 @@ function OpenPlayer() {
         goTo('player', { ...place.get(), player: id.trim() });
       }}
     >
-      <TextField label={t('openPlayer')} value={id} onValue={setId} isRequired maxLength={128} />
+      <TextField label={t('openPlayer')} value={id} onValue={setId} isRequired maxLength={44} />
       <Button type="submit">{t('open')}</Button>
     </form>
   );

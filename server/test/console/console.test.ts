@@ -1,28 +1,14 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
-import { type ConsolePage, chromium, openConsole } from '../support/console-page.ts';
-import { GAME, ROOT, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
+import { test } from 'node:test';
+import { chromium, openConsole, signIn } from '../support/console-page.ts';
+import { GAME, ROOT, STAGE, startTestServer, until } from '../support/server.ts';
 
 const skip = chromium === undefined ? 'there is no Chromium here' : false;
 
 const PLACE = `game=${GAME}&stage=${STAGE}`;
 
-/** Somebody with the root key, on the page of this address. */
-async function signedIn(server: TestServer, hash = '', options = {}): Promise<ConsolePage> {
-  const console = await openConsole(server.url, { hash, ...options });
-  await console.fill('Access key id', ROOT.accessKeyId);
-  await console.fill('Secret access key', ROOT.secretAccessKey);
-  await console.press('Sign in');
-  await console.shows('Sign out');
-  return console;
-}
-
-async function startWith(t: TestContext, settings = {}): Promise<TestServer> {
-  return await startTestServer(t, { settings });
-}
-
 test('[chromium] a person signs in with an access key, and is told when the key is wrong', { skip }, async (t) => {
-  const server = await startWith(t);
+  const server = await startTestServer(t);
   const console = await openConsole(server.url);
   await console.shows('Sign in');
   await console.assertSound();
@@ -47,10 +33,10 @@ test('[chromium] a person signs in with an access key, and is told when the key 
 test('[chromium] a moderator finds a player, sees what a kick will do, and how each connection ended', {
   skip,
 }, async (t) => {
-  const server = await startWith(t);
+  const server = await startTestServer(t);
   const player = await server.connect();
   const other = await server.connect({ token: await player.token() });
-  const console = await signedIn(server, `#/players?${PLACE}`);
+  const console = await signIn(server.url, ROOT, { hash: `#/players?${PLACE}` });
   await console.shows('1 player online');
   await console.assertSound();
   await console.press(player.playerId);

@@ -145,3 +145,21 @@ async function faultsOf(page: Page): Promise<unknown> {
     elements: nodes.map(({ html, failureSummary }) => html.slice(0, 300) + ' ' + failureSummary),
   })))`);
 }
+
+/** Somebody who has signed in with the key, on the page of this address. */
+export async function signIn(
+  url: string,
+  { accessKeyId, secretAccessKey }: { readonly accessKeyId: string; readonly secretAccessKey: string },
+  options: Parameters<typeof openConsole>[1] = {},
+): Promise<ConsolePage> {
+  const opened = await openConsole(url, options);
+  const [id, secret, enter, leave] =
+    options.language === 'de'
+      ? ['Access-Key-Id', 'Secret-Access-Key', 'Anmelden', 'Abmelden']
+      : ['Access key id', 'Secret access key', 'Sign in', 'Sign out'];
+  await opened.fill(id, accessKeyId);
+  await opened.fill(secret, secretAccessKey);
+  await opened.press(enter);
+  await opened.shows(leave);
+  return opened;
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { chromium, signIn } from '../support/console-page.ts';
+import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
+import { makeBusy } from './busy-game.ts';
+
+const skip = chromium === undefined ? 'there is no Chromium here' : false;
+
+const PLACE = `game=${GAME}&stage=${STAGE}`;
+/** Page → what it shows when it is there, in English and in German. */
+const PAGES = {
+  home: ['The last hour', 'Die letzte Stunde'],
+  players: ['30 players online', '30 Spieler online'],
+  player: ['Connections (2)', 'Verbindungen (2)'],
+  blocks: ['toxic-tom', 'toxic-tom'],
+  notifications: ['Payload, as JSON', 'Inhalt, als JSON'],
+  maintenance: ['Players are let in.', 'Spieler werden eingelassen.'],
+  webhooks: ['Moderation channel', 'Moderation channel'],
+  deployments: ['(current)', '(aktuell)'],
+  logs: ['found on', 'found on'],
+  audit: ['BlockPlayer', 'BlockPlayer'],
+} as const;
+
+const READERS = [
+  { name: 'in English on a desk', theme: 'light', language: 'en', width: 1280 },
+  { name: 'in German in the dark', theme: 'dark', language: 'de', width: 1280 },
+  { name: 'on a phone', theme: 'light', language: 'en', width: 390 },
+  { name: 'in German on a phone in the dark', theme: 'dark', language: 'de', width: 390 },
+] as const;
+
+test('[chromium] every page is sound for every reader, and no page is wider than the screen', { skip }, async (t) => {
+  const server = await startTestServer(t, { settings: { writeCallsBurst: 1_000 } });
+  await makeBusy(server, { players: 30 });
+  for (const { name, ...reader } of READERS) {
+    const opened = await signIn(server.url, ROOT, { ...reader, hash: `#/home?${PLACE}` });
+    for (const [page, texts] of Object.entries(PAGES)) {
+      await t.test(`${page} ${name}`, async () => {
+        const player = page === 'player' ? '&player=ada-3757' : '';
+        await opened.page.evaluate(`location.hash = '#/${page}?${PLACE}${player}'`);
+        await opened.shows(texts[reader.language === 'en' ? 0 : 1]);
+        const tooWide = await opened.page.evaluate('document.documentElement.scrollWidth - innerWidth');
+        assert(Number(tooWide) <= 0, `the page is ${tooWide} pixels wider than the screen`);
+        await opened.assertSound();
+      });
+    }
+  }
+});
+
+test('[chromium] a page is used by keyboard alone', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  const player = await server.connect();
+  const opened = await signIn(server.url, ROOT, { hash: `#/player?${PLACE}&player=${player.playerId}` });
+  await opened.shows('Connections (1)');
+  const { keyboard } = opened.page;
+  const focused = () =>
+    opened.page.evaluate('document.activeElement?.ariaLabel ?? document.activeElement?.textContent.trim()');
+  const tabTo = async (name: string) => {
+    for (let presses = 0; presses < 60; presses += 1) {
+      if ((await focused()) === name) return;
+      await keyboard.press('Tab');
+    }
+    assert.fail(`no way to ${name} by Tab, only to ${await focused()}`);
+  };
+  await tabTo('Disconnect…');
+  await keyboard.press('Enter');
+  await opened.shows('Message to the player');
+  await keyboard.press('Escape');
+  await opened.page.waitForFunction('document.querySelector("dialog") === null');
+  assert.equal(await focused(), 'Disconnect…', 'the focus is where it was');
+  await keyboard.press('Enter');
+  await tabTo('Show what it will do');
+  await keyboard.press('Enter');
+  await opened.shows('1 connection ends.');
+  await tabTo('Disconnect 1 connection');
+  await keyboard.press('Enter');
+  await opened.shows('1 connection closed.');
+  assert.equal((await player.closed).code, 4500);
+  await opened.assertSound();
+});

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { policyOfRole } from '../../src/domain/access/roles.ts';
+import { administer } from '../support/administration.ts';
+import { chromium, signIn } from '../support/console-page.ts';
+import { GAME, STAGE, startTestServer, type TestServer } from '../support/server.ts';
+
+const skip = chromium === undefined ? 'there is no Chromium here' : false;
+
+const PLACE = `game=${GAME}&stage=${STAGE}`;
+
+async function keyOf(server: TestServer, role: Parameters<typeof policyOfRole>[0], limits = {}) {
+  const policy = JSON.stringify(policyOfRole(role, limits));
+  return await administer(server, (access) => access.createKey({ policy, description: role }));
+}
+
+/** The pages in the navigation. */
+const pagesOf = (page: { evaluate(text: string): Promise<unknown> }) =>
+  page.evaluate("[...document.querySelectorAll('nav a')].map((link) => link.textContent)");
+
+test('[chromium] each role sees the pages that its policy allows', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  const expected = {
+    viewer: ['Overview', 'Players', 'Maintenance', 'Webhooks', 'Deployments', 'Logs'],
+    moderator: ['Overview', 'Players', 'Blocks', 'Maintenance'],
+    operator: [
+      ...['Overview', 'Players', 'Blocks', 'Notifications', 'Maintenance', 'Webhooks', 'Deployments', 'Logs', 'Audit'],
+    ],
+    developer: ['Overview', 'Players', 'Maintenance', 'Webhooks', 'Deployments', 'Logs'],
+  } as const;
+  for (const [role, pages] of Object.entries(expected)) {
+    const key = await keyOf(server, role as keyof typeof expected);
+    const opened = await signIn(server.url, key, { hash: `#/home?${PLACE}` });
+    await opened.page.waitForFunction(`document.querySelectorAll('nav a').length === ${pages.length}`);
+    assert.deepEqual(await pagesOf(opened.page), pages, role);
+    await opened.assertSound();
+  }
+});
+
+test('[chromium] a moderator of one stage names it, kicks and blocks there, and is told why nothing else is possible', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const player = await server.connect();
+  const key = await keyOf(server, 'moderator', { game: GAME, stage: STAGE });
+  const opened = await signIn(server.url, key);
+  // Neither games nor stages may be listed with this key.
+  await opened.fill('Game', GAME);
+  await opened.fill('Stage', STAGE);
+  await opened.page.keyboard.press('Enter');
+  await opened.press('Players');
+  await opened.shows('1 player online');
+  await opened.press(player.playerId);
+  await opened.shows('Connections (1)');
+
+  await opened.press('Block…');
+  await opened.choose('For how long', '3600');
+  await opened.fill('Reason', 'ABUSE');
+  await opened.shows('1 connection ends.');
+  await opened.press('Block and close 1 connection');
+  await opened.shows('in the stage Dev Until'.slice(0, 16));
+  assert.equal((await player.closed).code, 4510);
+  await opened.press('Unblock');
+  await opened.page.waitForFunction("!document.body.innerText.includes('ABUSE')");
+
+  await opened.press('Maintenance');
+  await opened.shows('Players are let in.');
+  const [title, isOff] = (await opened.page.evaluate(`(() => {
+    const button = [...document.querySelectorAll('main button')].find((each) => each.textContent === 'Close the stage');
+    button.click();
+    return [button.title, button.ariaDisabled];
+  })()`)) as [string, string];
+  assert.match(title, /No policy of this key allows respark:CloseStageToPlayers/);
+  assert.equal(isOff, 'true');
+  assert.equal(await opened.page.evaluate("document.querySelector('dialog') === null"), true, 'nothing opens');
+  await opened.assertSound();
+});
