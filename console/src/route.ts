@@ -7,7 +7,7 @@ export interface Route {
 }
 
 function read(): Route {
-  const [, page = '', query = ''] = /^#\/?([\w-]*)\??(.*)$/.exec(location.hash) ?? [];
+  const [, page = '', query = ''] = /^#\/([\w-]*)\??(.*)$/.exec(location.hash) ?? [];
   return { page: page || 'home', query: Object.fromEntries(new URLSearchParams(query)) };
 }
 

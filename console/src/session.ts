@@ -45,6 +45,15 @@ export async function signIn(key: AccessKey, { isKept }: { isKept: boolean }): P
   session.set(opened);
 }
 
+/** Signs in with the key that the server gives for the code of its link. */
+export async function signInWithCode(code: string): Promise<void> {
+  const reply = await fetch(new URL('console/sign-in', BASE), { method: 'POST', body: code, cache: 'no-store' });
+  const said = await reply.text();
+  if (!reply.ok) throw new Error(said.trim());
+  // The code is used up, so the key stays for as long as the tab does.
+  await signIn(JSON.parse(said) as AccessKey, { isKept: true });
+}
+
 export function signOut(): void {
   sessionStorage.removeItem(STORED);
   session.set(undefined);

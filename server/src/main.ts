@@ -13,6 +13,7 @@ import {
 } from './app/backends.ts';
 import { restoreBackup, writeBackup } from './app/backups.ts';
 import { Closers } from './app/closers.ts';
+import { consoleLink, createConsoleKeys } from './app/console-keys.ts';
 import { DEMO_GAME, DEMO_STAGE, ensureDemo, withLocalProviders } from './app/demo.ts';
 import { listen, listenForMetrics, listenForPlayers } from './app/listeners.ts';
 import type { Migrated } from './app/migrated.ts';
@@ -26,6 +27,8 @@ import { resumeWork } from './app/take-over.ts';
 import { warningsOf } from './app/warnings.ts';
 import { type Clock, passing, systemClock, withTimeout } from './clock.ts';
 import type { Settings } from './config/config.ts';
+import { createCodeExchange } from './console/code-exchange.ts';
+import { createOneTimeCodes } from './console/one-time-codes.ts';
 import { directoryError } from './data-directory/data-directory.ts';
 import { DEMO_FILE, RUNNING_FILE } from './data-directory/local-files.ts';
 import type { Access } from './domain/access/access.ts';
@@ -66,6 +69,10 @@ export interface RunningServer {
     readonly gameKey: string;
     readonly playerId: string;
   };
+  /** Where the console is; undefined on a node without one. */
+  readonly consoleUrl?: string;
+  /** The console's address with a code that signs in once within a minute; undefined where nobody could use it. */
+  readonly consoleLink?: string;
   /** What the operator should know about these settings. */
   readonly warnings: readonly string[];
   /** Resolves when an operator has asked the node to drain: the caller then stops it as at a signal. */
@@ -137,8 +144,10 @@ async function start(
   closers.push('examiner', () => examiner.close());
   closers.push('threads', () => threads.close());
 
+  const codes = createOneTimeCodes({ clock, random });
   const node = createNode({
     ...{ ...parts, backends, access, audit, refusals, metrics, arns, services },
+    codeExchange: createCodeExchange({ codes, makeKey: createConsoleKeys({ access }) }),
     ...{ longWork: threads, ownUrl: () => url },
   });
   const { gateway, drainAsked, turns, upgrade, listeners, requests } = node;
@@ -166,6 +175,7 @@ async function start(
     ...(demo && {
       demo: { gameName: DEMO_GAME, stageName: DEMO_STAGE, gameKey: demo.gameKey, playerId: demo.playerId },
     }),
+    ...consoleLink({ settings, url, codes, hasDemo }),
     warnings: [
       ...directory.warnings,
       ...warningsOf({ settings, management, playerServer, nodeVersion: process.versions.node, openFileLimit, clock }),

@@ -1,9 +1,11 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { CallError } from '../api/calls.ts';
+import { takeCode } from '../code.ts';
 import { Button } from '../parts/button.tsx';
 import { CheckField, SelectField, TextField } from '../parts/fields.tsx';
-import { Failure } from '../parts/notice.tsx';
-import { signIn } from '../session.ts';
+import { Failure, Notice } from '../parts/notice.tsx';
+import { Untrusted } from '../parts/untrusted.tsx';
+import { signIn, signInWithCode } from '../session.ts';
 import { choose, LANGUAGES, type Language, language, t } from '../texts/language.ts';
 import { asCallError } from '../use-call.ts';
 
@@ -13,8 +15,16 @@ export function SignIn() {
   const [isKept, setKept] = useState(false);
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<CallError>();
+  const [refusal, setRefusal] = useState<string>();
   useEffect(() => {
     document.title = `${t('signIn')} · Respark`;
+    const code = takeCode();
+    if (code === undefined) return;
+    setBusy(true);
+    signInWithCode(code).catch((thrown) => {
+      setRefusal(thrown instanceof Error ? thrown.message : String(thrown));
+      setBusy(false);
+    });
   }, []);
 
   async function submit(): Promise<void> {
@@ -63,6 +73,14 @@ export function SignIn() {
           hint={t('secretHint')}
         />
         <CheckField label={t('keepKey')} hint={t('keepKeyHint')} isChecked={isKept} onCheck={setKept} />
+        {refusal !== undefined && (
+          <Notice kind="bad">
+            <p>
+              <strong>{t('linkRefused')}</strong> <Untrusted text={refusal} />
+            </p>
+            <p>{t('linkAdvice')}</p>
+          </Notice>
+        )}
         <Failure error={error} />
         <Button kind="primary" type="submit" isBusy={isBusy}>
           {t('signIn')}

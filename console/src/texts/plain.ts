@@ -95,6 +95,11 @@ export const PLAIN_TEXTS = {
     '{n} lines came too fast to be shown: filter to see them.',
     '{n} Zeilen kamen zu schnell, um gezeigt zu werden: bitte filtern.',
   ],
+  linkAdvice: [
+    'Start the server again for another link, or sign in with the root key: npx respark env shows it.',
+    'Starten Sie den Server für einen neuen Link neu, oder melden Sie sich mit dem Root-Schlüssel an: npx respark env zeigt ihn.',
+  ],
+  linkRefused: ['The link does not sign in.', 'Der Link meldet nicht an.'],
   loading: ['Loading…', 'Lädt …'],
   logs: ['Logs', 'Logs'],
   machine: ['Machine', 'Maschine'],

@@ -3,9 +3,8 @@ import { createAddressBuckets } from '../address-buckets.ts';
 import type { Clock } from '../clock.ts';
 import type { DownloadedFile, Downloads } from '../domain/downloads.ts';
 import { ServiceError } from '../errors.ts';
-import { addressGroup, isLoopback } from '../http/client-address.ts';
+import { addressGroup, isLoopback, isLoopbackName } from '../http/client-address.ts';
 import { type HttpReply, type HttpRequest, type Site, textReply } from '../http/exchange.ts';
-import { parseIpAddress } from '../ip-address.ts';
 import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import { shown } from '../text.ts';
@@ -147,14 +146,6 @@ function metricsRefusal({ remoteAddress, mayBeProxied, headers }: HttpRequest): 
   const hosts = headers.get('host') ?? [];
   if (hosts.every(isLoopbackName) && hosts.length <= 1) return undefined;
   return noMetrics(`this request was for the host ${shown(hosts.join())}: read them at 127.0.0.1 or localhost`);
-}
-
-/** A web page may have a name of its own lead to this machine (DNS rebinding), but then it says that name. */
-function isLoopbackName(host: string): boolean {
-  const url = `http://${host}`;
-  if (!URL.canParse(url)) return false;
-  const { hostname } = new URL(url);
-  return hostname === 'localhost' || isLoopback(parseIpAddress(hostname.replace(/^\[|\]$/g, ''))?.toString());
 }
 
 function noMetrics(reason: string): HttpReply {

@@ -61,6 +61,8 @@ export function createNode(parts: {
   /** The URL of the management listener. Only calls ask for it, so the listener may open later. */
   ownUrl: () => string;
   longWork: LongWork<InputJobs>;
+  /** Signs the newcomer in who follows the link of the start. */
+  codeExchange: Site;
 }) {
   const { settings, log, clock, random, backends, access, audit, refusals, metrics, arns, services, longWork, ownUrl } =
     parts;
@@ -134,7 +136,8 @@ export function createNode(parts: {
   const cors = createCors({ origins: settings.apiOrigins, methods });
   const listeners = {
     // The API answers every request that reaches it, so it comes last.
-    management: listenerFor(cors(pages, settings.nodeRole === 'gateway' ? playerPages : pipeline)),
+    // Pages of other origins have no business with codes, so it is outside of what lets them in.
+    management: listenerFor(parts.codeExchange, cors(pages, settings.nodeRole === 'gateway' ? playerPages : pipeline)),
     players: listenerFor(optionsOfServer, playerPages),
     metrics: listenerFor(optionsOfServer, observe),
   };

@@ -154,3 +154,11 @@ function withoutPort(hop: string): string {
 function listOf(headers: RequestHeaders, name: string): string[] {
   return (headers.get(name) ?? []).flatMap((line) => line.split(',')).map((item) => item.trim());
 }
+
+/** A web page may have a name of its own lead to this machine (DNS rebinding), but then it says that name. */
+export function isLoopbackName(host: string): boolean {
+  const url = `http://${host}`;
+  if (!URL.canParse(url)) return false;
+  const { hostname } = new URL(url);
+  return hostname === 'localhost' || isLoopback(parseIpAddress(hostname.replace(/^\[|\]$/g, ''))?.toString());
+}

@@ -112,9 +112,12 @@ function banner({
   platform: NodeJS.Platform;
 }): string {
   const { root, demo } = server;
+  // Redirected output may be read by others before the minute is over.
+  const consoleLine = showSecret ? (server.consoleLink ?? server.consoleUrl) : server.consoleUrl;
   const facts = [
     ['  Management API', server.url],
     ['  Players', server.playerUrl],
+    ...(consoleLine === undefined ? [] : [['  Console', consoleLine]]),
     ['  Data directory', resolve(settings.dataDir)],
     ['  Root access key', root.accessKeyId],
     ['  Its secret', describeSecret(root, showSecret)],

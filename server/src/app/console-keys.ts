@@ -1,0 +1,47 @@
+import type { Settings } from '../config/config.ts';
+import type { OneTimeCodes } from '../console/one-time-codes.ts';
+import type { Access, AccessKeyPair } from '../domain/access/access.ts';
+import { policyOfRole } from '../domain/access/roles.ts';
+import { isLoopbackName } from '../http/client-address.ts';
+import { DEMO_GAME, DEMO_STAGE } from './demo.ts';
+
+/** By this the keys are known that the link of a start has made. */
+const DESCRIPTION = 'console: made by the link of a start';
+
+/**
+ * Makes the key of whoever follows the link of a start: a developer, who may also send the players of the demo away. There
+ * is one at a time, so that links leave no keys behind that nobody remembers.
+ */
+export function createConsoleKeys({
+  access,
+}: {
+  access: Pick<Access, 'createKey' | 'listKeys' | 'revokeKey'>;
+}): () => Promise<AccessKeyPair> {
+  return async function makeKey() {
+    const keys = await access.listKeys();
+    for (const key of keys)
+      if (key.description === DESCRIPTION && key.revokedAt === undefined) await access.revokeKey(key.id);
+    const developer = policyOfRole('developer', {}) as { Statement: object[] };
+    const moderator = policyOfRole('moderator', { game: DEMO_GAME, stage: DEMO_STAGE }) as { Statement: object[] };
+    const policy = { ...developer, Statement: [...developer.Statement, ...moderator.Statement] };
+    return await access.createKey({ policy: JSON.stringify(policy), description: DESCRIPTION });
+  };
+}
+
+/** The console's address, and for a newcomer on this machine with a code, so that there is nothing to copy. */
+export function consoleLink({
+  settings,
+  url,
+  codes,
+  hasDemo,
+}: {
+  settings: Pick<Settings, 'nodeRole'>;
+  url: string;
+  codes: Pick<OneTimeCodes, 'issue'>;
+  hasDemo: boolean;
+}): { readonly consoleUrl?: string; readonly consoleLink?: string } {
+  if (settings.nodeRole === 'gateway') return {};
+  const consoleUrl = `${url}/console/`;
+  if (!hasDemo || !isLoopbackName(new URL(url).host)) return { consoleUrl };
+  return { consoleUrl, consoleLink: `${consoleUrl}#code=${codes.issue()}` };
+}

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readAudit } from '../support/administration.ts';
+import { chromium, openConsole } from '../support/console-page.ts';
+import { GAME, STAGE, startTestServer } from '../support/server.ts';
+
+const skip = chromium === undefined ? 'there is no Chromium here' : false;
+
+test('[chromium] the link of a start signs a newcomer in, once, and they send a player away', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  const player = await server.connect();
+  const { hash } = new URL(server.consoleLink ?? '');
+  const opened = await openConsole(server.url, { hash });
+  await opened.shows(`${GAME} · ${STAGE}`);
+  assert(!String(await opened.page.evaluate('location.href')).includes('code'), 'the code is out of the address');
+  await opened.page.reload();
+  await opened.shows(`${GAME} · ${STAGE}`);
+  await opened.press('Players');
+  await opened.press(player.playerId);
+  await opened.press('Disconnect…');
+  await opened.press('Show what it will do');
+  await opened.press('Disconnect 1 connection');
+  await opened.shows('1 connection closed.');
+  assert.equal((await player.closed).code, 4500);
+  await opened.assertSound();
+
+  const again = await openConsole(server.url, { hash });
+  await again.shows('The link does not sign in.');
+  await again.shows('Secret access key');
+  const made = await readAudit(server, { operation: 'CreateAccessKey', isLocal: true });
+  assert.equal(made.length, 1, 'the key is on record');
+});
+
+test('nobody else gets a key for a code: no other machine, page or name, and no proxy', async (t) => {
+  const server = await startTestServer(t);
+  const code = new URL(server.consoleLink ?? '').hash.replace('#code=', '');
+  const origin = server.url;
+  const ask = (headers: Record<string, string>, body = code) =>
+    fetch(`${server.url}/console/sign-in`, { method: 'POST', body, headers });
+  const refused = {
+    'another page': { origin: 'https://evil.example' },
+    'no page': {},
+    'a page that says nothing': { origin: 'null' },
+    'a proxy': { origin, 'x-forwarded-for': '203.0.113.9' },
+    'a proxy that names this machine': { origin, via: '1.1 proxy' },
+  };
+  for (const [who, headers] of Object.entries(refused))
+    assert.equal((await ask(headers as Record<string, string>)).status, 403, who);
+  assert.equal((await ask({ origin }, 'x'.repeat(2_000))).status, 400);
+  assert.equal((await ask({ origin }, 'guess')).status, 403);
+  const given = await ask({ origin });
+  assert.equal(given.status, 200);
+  assert.equal(given.headers.get('cache-control'), 'no-store');
+  assert.deepEqual(Object.keys((await given.json()) as object), ['accessKeyId', 'secretAccessKey']);
+  assert.equal((await ask({ origin })).status, 403);
+});
