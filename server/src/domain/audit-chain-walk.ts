@@ -156,7 +156,7 @@ export class ChainWalk {
       this.#lookAtPlace(link);
       this.#links += 1;
       this.#items += link.digests?.length ?? 0;
-      if (link.kind === 'note') this.#take(link);
+      if (link.kind === 'note') this.#take(link, unmatched);
       else await this.#match(link, unmatched, missing);
     }
     this.#explain(unmatched, missing);
@@ -201,9 +201,11 @@ export class ChainWalk {
     if (number === this.#chain.number) this.#headHash = hash;
   }
 
-  /** Takes in what a note says. */
-  #take({ number, at, note }: AuditLink): void {
+  /** Takes in what a note says. No record is in a note, whatever it says of itself. */
+  #take(link: AuditLink, unmatched: Unmatched[]): void {
+    const { number, at, note, items } = link;
     const { writer, id, installation, base } = this.#chain;
+    unmatched.push(...items.map((item) => ({ link, item, digest: digestOf(item.text) })));
     const said = parseNote(note);
     if (said?.type === 'begin') {
       this.#unchained = said.unchained;

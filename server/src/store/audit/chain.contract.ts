@@ -43,6 +43,12 @@ export async function writeBatches(auditLog: AuditLog, ...batches: (readonly str
 
 const OF = (id: string) => `where request_id = '${id}'`;
 
+/** Puts in what a record says once more, under another name and with some changes. */
+const copyOf = (id: string, as: string, changes: string) =>
+  `create temporary table copied as select * from audit ${OF(id)};
+   update copied set request_id = '${as}', ${changes};
+   insert into audit select * from copied; drop table copied`;
+
 /** Each manipulation, and exactly what is found of it. The first link begins the chain, so the batches have 2, 3 and 4. */
 const MANIPULATIONS: Readonly<Record<string, { does: readonly string[]; found: readonly string[] }>> = {
   'a record that was removed': { does: [`delete from audit ${OF('b2')}`], found: ['removed 3'] },
@@ -93,6 +99,14 @@ const MANIPULATIONS: Readonly<Record<string, { does: readonly string[]; found: r
   'records that were taken away as if they had been removed for their age': {
     does: [`delete from audit where intent_link = 3`, 'update audit_links set digests = null where number = 3'],
     found: ['removed 3'],
+  },
+  'a record that was put in and says that it is in a note': {
+    does: [copyOf('b1', 'planted', 'intent_link = 1, outcome_link = 1')],
+    found: ['inserted 1 planted', 'inserted 1 planted'],
+  },
+  'a record that says it is in a note instead of its link': {
+    does: [`update audit set intent_link = 1 ${OF('b1')}`],
+    found: ['reordered 1 b1'],
   },
   'a record of another link that says it is in this one': {
     does: [`update audit set intent_link = 77 ${OF('b1')}`],
@@ -151,14 +165,8 @@ export function testChain(open: (t: TestContext, limits?: { readonly maxBytes: n
 
   test('the verification finds a record that was put in later, with a link or without one', async (t) => {
     const log = await fresh(t);
-    const copy = (id: string, at: number, change: string) =>
-      log.execute(
-        `create temporary table copied as select * from audit ${OF('b1')};
-         update copied set request_id = '${id}', at = ${at} ${change};
-         insert into audit select * from copied; drop table copied`,
-      );
-    await copy('planted', NOW + 4_500, '');
-    await copy('loose', NOW + DAY_MS, ', intent_link = null, outcome_link = null');
+    await log.execute(copyOf('b1', 'planted', `at = ${NOW + 4_500}`));
+    await log.execute(copyOf('b1', 'loose', `at = ${NOW + DAY_MS}, intent_link = null, outcome_link = null`));
     const found = briefly(await verify(log.auditLog));
     assert.ok(found.includes('inserted 3 planted') && found.includes('inserted loose'), found.join(', '));
   });
