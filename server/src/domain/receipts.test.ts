@@ -71,6 +71,22 @@ test('a receipt for a call under way says that its outcome is not known, and an 
   await assert.rejects(receipts.get('no-uuid'), { code: 'not_found' });
 });
 
+test('a record that is not what was chained gets no receipt, and whoever asks hears what to do', async (t) => {
+  const { directory, auditLog, receipts } = await open(t);
+  await auditLog.begin(intent);
+  await auditLog.finish(intent, CLOSED);
+  assert.ok('receipt' in (await receipts.receiptFor(ID)));
+  const database = new Libsql(join(directory, 'audit.sqlite'));
+  t.after(() => database.close());
+  const forged = uuidV7((count) => new Uint8Array(count).fill(8), NOW);
+  database.exec(`CREATE TEMP TABLE copied AS SELECT * FROM audit;
+    UPDATE copied SET request_id = '${forged}', actor = 'AKIAINNOCENT'; INSERT INTO audit SELECT * FROM copied`);
+  const refusal = { code: 'not_found', message: /does not fit the chain.*audit verify/ };
+  await assert.rejects(receipts.get(forged), refusal);
+  assert.match(JSON.stringify(await receipts.receiptFor(forged)), /"missing":"There is no receipt: the record/);
+  assert.ok('receipt' in (await receipts.receiptFor(ID)), 'the real one still has its receipt');
+});
+
 test('while the database is locked a receipt may be asked for again, and whoever needs none says why there is none', async (t) => {
   const { directory, auditLog, receipts } = await open(t);
   const other = new Libsql(join(directory, 'audit.sqlite'));

@@ -15,8 +15,8 @@ export type ReceiptOrReason = { readonly receipt: string } | { readonly missing:
 /** Signed statements about records of the audit log, which convince those who have the public key alone. */
 export interface Receipts {
   /**
-   * The receipt for the record of a call. Throws `not_found` when there is no such record, or it is from before records
-   * were chained, and a retryable `internal` while the record cannot be moved into the chain.
+   * The receipt for the record of a call. Throws `not_found` when there is no such record, it is from before records were
+   * chained, or not what was written into the chain, and a retryable `internal` while it cannot be moved there.
    */
   get(requestId: string): Promise<string>;
   /** The same for whoever has an answer to give in any case. Never rejects. */
@@ -33,6 +33,12 @@ export function createReceipts({
   installation: Installation;
   clock: Clock;
 }): Receipts {
+  /** A record may be removed for its age between the looks at it and at its links, so what does not fit is looked at twice. */
+  async function place(requestId: string): Promise<PlacedRecord | undefined> {
+    const placed = await auditLog.chain.place(requestId);
+    return placed?.fits === false ? await auditLog.chain.place(requestId) : placed;
+  }
+
   async function get(requestId: string): Promise<string> {
     try {
       await withTimeout(auditLog.settle(), SETTLE_MS, clock);
@@ -40,11 +46,17 @@ export function createReceipts({
       const message = 'The audit log cannot take the record in at the moment, so there is no receipt yet. Try again.';
       throw new ServiceError('internal', message, { cause, retryAfterMs: 1_000 });
     }
-    const placed = await auditLog.chain.place(requestId);
+    const placed = await place(requestId);
     if (placed === undefined) {
       throw new ServiceError(
         'not_found',
         'There is no record of this request. That of a call which another node took is there a second after its answer.',
+      );
+    }
+    if (!placed.fits) {
+      throw new ServiceError(
+        'not_found',
+        'There is no receipt: the record of this request does not fit the chain of the audit log, so the log was changed beside the server. "respark audit verify" says what was changed; keep a copy of the log, and restore it from a backup.',
       );
     }
     const chain = (await auditLog.chain.chains()).find(({ writer }) => writer === placed.writer);

@@ -18,7 +18,7 @@ export const getReceipt = ownOperation({
   decisions: [
     'Gives a receipt for a call that is on record in the audit log: a compact JWS (`EdDSA`), signed with the key of GetReceiptKey, over who did what to whom, why, when, with what outcome for each connection, and where the record is in the chain of the audit log. `respark receipt verify` checks it without a server; docs/receipts.md has its members.',
     '`RequestId` is the one that the reply to the call has in `x-amzn-requestid`. What is in `Details` as evidence for the staff is not in the receipt, and neither is the address of the caller.',
-    'A record of a call that another node took is found a second after its answer. A record from before records were chained has no receipt: both are a `ResourceNotFoundException`. While the database of the audit log cannot take records in, it is an `InternalServerException` that may be tried again.',
+    'A record of a call that another node took is found a second after its answer. A record from before records were chained has no receipt, and neither has one that is not what was written into the chain, because somebody has changed the log beside the server: all are a `ResourceNotFoundException` that says which. While the database of the audit log cannot take records in, it is an `InternalServerException` that may be tried again.',
     'The receipt of a call whose outcome was not known yet says so, and another one may be had later; otherwise a call has one receipt for good.',
   ],
   async handler({ input, services }) {

@@ -135,6 +135,8 @@ export interface PlacedRecord {
   readonly writer: string;
   readonly intent: AuditItemPlace | undefined;
   readonly outcome: AuditItemPlace | undefined;
+  /** Whether each part is what was hashed into the link that it names; if not, the log was changed beside the server. */
+  readonly fits: boolean;
 }
 
 export interface AuditItemPlace extends ChainHead {

@@ -10,7 +10,7 @@ import {
   removedItems,
   unpackDigests,
 } from '../../audit-chain.ts';
-import type { AuditCause, AuditChain, AuditItem, AuditLink } from './audit-log.ts';
+import type { AuditCause, AuditChain, AuditItem, AuditItemPlace, AuditLink, PlacedRecord } from './audit-log.ts';
 import type { AuditRow } from './rows.ts';
 
 /** How many digests a page of links has at most, unless its first link alone has more. */
@@ -157,6 +157,33 @@ export function toLink(row: LinkRow, items: readonly AuditItem[]): AuditLink {
     removedBy: row.removed_by ?? undefined,
     items,
   };
+}
+
+/** Where the parts of a row are. `links` are those that it names, as far as they are there. */
+export function placesOf(row: AuditRow, links: readonly LinkRow[]): Pick<PlacedRecord, 'intent' | 'outcome' | 'fits'> {
+  const { at, request_id: requestId, cause, intent_link, outcome, outcome_link } = row;
+  const placeIn = (number: number | null, text: string): AuditItemPlace | 'unfit' | undefined => {
+    if (number === null) return undefined;
+    const link = links.find((each) => each.number === number);
+    const digest = digestOf(text);
+    if (link === undefined || link.kind !== kindOf(cause) || !hasItem(toLink(link, []), digest)) return 'unfit';
+    return { number, hash: Buffer.from(link.hash).toString('hex'), digest };
+  };
+  const intent = placeIn(intent_link, intentTextOf(row));
+  const ended = placeIn(outcome_link, outcomeText(at, requestId, outcome ?? ''));
+  const isEndLoose = outcome !== null && outcome_link === null && intent_link !== null;
+  return {
+    intent: intent === 'unfit' ? undefined : intent,
+    outcome: ended === 'unfit' ? undefined : ended,
+    fits: intent !== 'unfit' && ended !== 'unfit' && !isEndLoose,
+  };
+}
+
+/** Whether a link of items is as it was hashed, and still has an item of this digest. */
+function hasItem({ digests = [], removed, ...link }: AuditLink, digest: string): boolean {
+  const place = digests.indexOf(digest);
+  if (place < 0 || removedItems(removed).has(place)) return false;
+  return contentOfItems(digests) === link.content && linkHash(link.previous, link) === link.hash;
 }
 
 /** What becomes of links whose items are removed. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { FindingKind } from '../../domain/audit-chain-walk.ts';
 import { type Verification, verifyAudit } from '../../domain/audit-verification.ts';
+import { uuidV7 } from '../../random.ts';
 import { SAMPLE_OUTCOME, sampleIntent } from './audit-log.contract.ts';
 import type { AuditLog, AuditReader } from './audit-log.ts';
 
@@ -41,6 +42,7 @@ export async function writeBatches(auditLog: AuditLog, ...batches: (readonly str
   }
 }
 
+const uuid = (last: number) => uuidV7((count) => new Uint8Array(count).fill(last), NOW);
 const OF = (id: string) => `where request_id = '${id}'`;
 
 /** Puts in what a record says once more, under another name and with some changes. */
@@ -114,6 +116,25 @@ const MANIPULATIONS: Readonly<Record<string, { does: readonly string[]; found: r
   },
 };
 
+const [REAL, FORGED] = [uuid(1), uuid(2)];
+
+/** Records that nobody may be told to be in the chain. The link of the real one is 2, that of a script 3, then comes 4. */
+const FORGERIES: Readonly<Record<string, string>> = {
+  'one that was put in': copyOf(REAL, FORGED, "actor = 'nobody'"),
+  'one that was put in and says that it is in a note': copyOf(REAL, FORGED, 'intent_link = 1, outcome_link = 1'),
+  'one whose link is not there': copyOf(REAL, FORGED, 'intent_link = 99, outcome_link = null, outcome = null'),
+  'one whose actor was changed': `update audit set actor = 'nobody' ${OF(REAL)}`,
+  'one whose outcome was changed': `update audit set outcome = replace(outcome, '1.234', '9') ${OF(REAL)}`,
+  'one whose outcome was changed and is in no link': `update audit set outcome = replace(outcome, '1.234', '9'), outcome_link = null ${OF(REAL)}`,
+  'one that is said to be in another link': `update audit set intent_link = 4 ${OF(REAL)}`,
+  'one whose cause was changed': `update audit set cause = 'script' ${OF(REAL)}`,
+  'one whose link was changed': 'update audit_links set at = at + 1 where number = 2',
+  'one whose link has the items of another': `update audit_links set digests = (select digests from audit_links where number = 2)
+    where number = 4; update audit set intent_link = 4, outcome_link = 4 ${OF(REAL)}`,
+  'one whose link has nothing left': 'update audit_links set digests = null where number = 2',
+  'one that was removed': "update audit_links set removed = '03' where number = 2",
+};
+
 /** Holds the chain of one implementation to what is promised of it. */
 export function testChain(open: (t: TestContext, limits?: { readonly maxBytes: number }) => Promise<ChainedLog>): void {
   const fresh = async (t: TestContext) => {
@@ -170,6 +191,19 @@ export function testChain(open: (t: TestContext, limits?: { readonly maxBytes: n
     const found = briefly(await verify(log.auditLog));
     assert.ok(found.includes('inserted 3 planted') && found.includes('inserted loose'), found.join(', '));
   });
+
+  for (const [name, does] of Object.entries(FORGERIES)) {
+    test(`the place of a record is not that of ${name}`, async (t) => {
+      const log = await open(t);
+      await writeBatches(log.auditLog, [REAL, 'script 1'], ['b1']);
+      const place = async (id: string) => await log.auditLog.chain.place(id);
+      const real = await place(REAL);
+      assert.deepEqual([real?.fits, real?.intent?.number, real?.outcome?.number], [true, 2, 2]);
+      await log.execute(does);
+      const forged = (await place(FORGED)) ?? (await place(REAL));
+      assert.equal(forged?.fits, false);
+    });
+  }
 
   test('an end that was cut off is found by whoever knows a link of it', async (t) => {
     const log = await fresh(t);

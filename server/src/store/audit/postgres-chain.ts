@@ -2,8 +2,6 @@ import { randomUUID } from 'node:crypto';
 import {
   type BeginNote,
   type ChainHead,
-  digestOf,
-  outcomeText,
   packDigests,
   type RemovalNote,
   type RemovalReason,
@@ -11,13 +9,12 @@ import {
   rootOf,
 } from '../../audit-chain.ts';
 import type { Session, Sessions } from '../postgres/sessions.ts';
-import type { AuditItemPlace, AuditLink, ChainReader, LooseRecords } from './audit-log.ts';
+import type { AuditLink, ChainReader, LooseRecords } from './audit-log.ts';
 import {
   type Batch,
   beginBatch,
   type ChainRow,
   CUT_AT_ONCE,
-  intentTextOf,
   itemsByLink,
   LATE_AFTER_MS,
   type LinkRow,
@@ -27,6 +24,7 @@ import {
   PLACE_AFTER_MS,
   PLACE_BEFORE_MS,
   pageOfLinks,
+  placesOf,
   STRAYS_SHOWN,
   thin,
   timeOfRequestId,
@@ -202,20 +200,11 @@ export function postgresChainReader(sessions: Sessions): ChainReader {
       sessions.use(async (session) => {
         const row = await findRow(session, requestId);
         if (row === undefined) return undefined;
-        const placeIn = async (number: number | null, text: string): Promise<AuditItemPlace | undefined> => {
-          const { rows } = await session.query<LinkRow>(
-            'select hash from audit_links where writer = $1 and number = $2',
-            [row.chain, number],
-          );
-          if (number === null || rows[0] === undefined) return undefined;
-          return { number, hash: Buffer.from(rows[0].hash).toString('hex'), digest: digestOf(text) };
-        };
-        return {
-          record: toRecord(row),
-          writer: row.chain ?? row.node,
-          intent: await placeIn(row.intent_link, intentTextOf(row)),
-          outcome: await placeIn(row.outcome_link, outcomeText(row.at, row.request_id, row.outcome ?? '')),
-        };
+        const { rows: links } = await session.query<LinkRow>(
+          'select * from audit_links where writer = $1 and number in ($2, $3)',
+          [row.chain, row.intent_link, row.outcome_link],
+        );
+        return { record: toRecord(row), writer: row.chain ?? row.node, ...placesOf(row, links) };
       }),
   };
 }

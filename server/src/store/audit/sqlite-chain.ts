@@ -3,21 +3,18 @@ import type Libsql from 'libsql';
 import {
   type BeginNote,
   type ChainHead,
-  digestOf,
-  outcomeText,
   packDigests,
   type RemovalNote,
   type RemovalReason,
   rangesOf,
   rootOf,
 } from '../../audit-chain.ts';
-import type { AuditChain, AuditItemPlace, AuditLink, LooseRecords } from './audit-log.ts';
+import type { AuditChain, AuditLink, LooseRecords, PlacedRecord } from './audit-log.ts';
 import {
   type Batch,
   beginBatch,
   type ChainRow,
   CUT_AT_ONCE,
-  intentTextOf,
   itemsByLink,
   LATE_AFTER_MS,
   type LinkRow,
@@ -27,6 +24,7 @@ import {
   PLACE_AFTER_MS,
   PLACE_BEFORE_MS,
   pageOfLinks,
+  placesOf,
   STRAYS_SHOWN,
   thin,
   timeOfRequestId,
@@ -95,11 +93,7 @@ export interface SqliteChain {
   links(after: number, limit: number): AuditLink[];
   looseRecords(): LooseRecords;
   /** The row of a record, and in which links its parts are. */
-  place(
-    requestId: string,
-  ):
-    | { row: AuditRow; writer: string; intent: AuditItemPlace | undefined; outcome: AuditItemPlace | undefined }
-    | undefined;
+  place(requestId: string): (Omit<PlacedRecord, 'record'> & { readonly row: AuditRow }) | undefined;
 }
 
 /** What the first link has, and a clock for all of them. */
@@ -253,17 +247,6 @@ function findPlace(database: Libsql.Database, requestId: string): ReturnType<Sql
     ...(look.all(at - PLACE_BEFORE_MS, at + PLACE_AFTER_MS, requestId) as AuditRow[]),
   ];
   if (row === undefined) return undefined;
-  const hashOf = database.prepare('SELECT hash FROM audit_links WHERE number = ?');
-  const placeIn = (number: number | null, text: string): AuditItemPlace | undefined => {
-    if (number === null) return undefined;
-    const [link] = hashOf.all(number) as Pick<LinkRow, 'hash'>[];
-    if (link === undefined) return undefined;
-    return { number, hash: Buffer.from(link.hash).toString('hex'), digest: digestOf(text) };
-  };
-  return {
-    row,
-    writer: WRITER,
-    intent: placeIn(row.intent_link, intentTextOf(row)),
-    outcome: placeIn(row.outcome_link, outcomeText(row.at, row.request_id, row.outcome ?? '')),
-  };
+  const linkOf = database.prepare('SELECT * FROM audit_links WHERE number IN (?, ?)');
+  return { row, writer: WRITER, ...placesOf(row, linkOf.all(row.intent_link, row.outcome_link) as LinkRow[]) };
 }
