@@ -37,6 +37,14 @@ export interface LinkBody {
   readonly kind: LinkKind;
   /** The digest of its items, or of its note. */
   readonly content: string;
+  /** What a link of the kind `note` says; of a link of items, an `ItemsNote`. Both in JSON. */
+  readonly note?: string | undefined;
+}
+
+/** What a link of items says of them, so that it can still be told when nothing of them is left. */
+export interface ItemsNote {
+  /** The time of the oldest of the records that its items are of. */
+  readonly oldest: number;
 }
 
 export function intentText(intent: StoredIntent): string {
@@ -66,8 +74,9 @@ export function rootOf({ installation, chain }: { readonly installation: string;
   return { number: 0, hash: digestOf(JSON.stringify(['respark audit chain 1', installation, chain])) };
 }
 
-export function linkHash(previous: string, { number, at, kind, content }: LinkBody): string {
-  return digestOf(JSON.stringify(['respark audit link 1', previous, number, at, kind, content]));
+export function linkHash(previous: string, { number, at, kind, content, note }: LinkBody): string {
+  const ofItems = kind === 'note' || note === undefined ? [] : [note];
+  return digestOf(JSON.stringify(['respark audit link 1', previous, number, at, kind, content, ...ofItems]));
 }
 
 export function packDigests(digests: readonly string[]): Buffer {
@@ -99,14 +108,19 @@ export interface RemovalNote {
   readonly before: number;
   readonly onlyScripts: boolean;
   readonly records: number;
+  /** The time of the newest record that was removed: no older one of its kind was left. */
+  readonly newest: number;
   /** How many records that are in no chain are left. */
   readonly unchained: number;
   /** Links of which nothing is left, as ranges of their numbers. */
   readonly gone: readonly (readonly [first: number, last: number])[];
   /** Links of which something is left: which of their items are gone by now, as a mask in hexadecimal. */
   readonly thinned: readonly (readonly [number: number, mask: string])[];
-  /** The newest of the links at the chain's beginning that are not kept any more, and its hash. */
-  readonly cutTo: ChainHead;
+  /**
+   * The newest of the links at the chain's beginning that are not kept any more. The removal that removed it has all that
+   * its hash is of.
+   */
+  readonly cutTo: ChainHead & Partial<LinkBody & { readonly previous: string }>;
 }
 
 export type RemovalReason = 'retention' | 'size';

@@ -13,6 +13,8 @@ export interface Verification {
   readonly unchained: number;
   /** What is known from elsewhere and cannot be looked at any more, because it was removed for its age or the log's size. */
   readonly outdated: readonly string[];
+  /** What is known from elsewhere of records that were removed for their age or the log's size. */
+  readonly removed: readonly string[];
   /** The first of them. */
   readonly findings: readonly Finding[];
   readonly findingsInAll: number;
@@ -26,11 +28,14 @@ export async function verifyAudit({
   reader,
   known = [],
   since,
+  now = Number.POSITIVE_INFINITY,
   progress = () => {},
 }: {
   reader: ChainReader;
   known?: readonly KnownLink[];
   since?: number | undefined;
+  /** The time, if a clock is at hand: no removal can be from later. */
+  now?: number;
   /** Called after each page with the number of links that were looked at, and how many there are. */
   progress?: (done: number, all: number) => void;
 }): Promise<Verification> {
@@ -44,14 +49,16 @@ export async function verifyAudit({
   const all = chains.reduce((sum, { number, base }) => sum + number - base.number, 0);
   let done = 0;
   const outdated: string[] = [];
+  const removed: string[] = [];
   const verified: ReturnType<ChainWalk['result']>[] = [];
   for (const { writer } of chains) {
     const tell = (links: number) => progress(done + links, all);
-    const { walk, found } = await walkPatiently({ reader, writer, known, since, progress: tell });
+    const { walk, found } = await walkPatiently({ reader, writer, known, since, now, progress: tell });
     for (const finding of found) report(finding);
     const result = walk.result();
     done += result.links;
     outdated.push(...walk.outdated);
+    removed.push(...walk.removed);
     verified.push(result);
   }
   for (const { chain, source } of known) {
@@ -74,7 +81,7 @@ export async function verifyAudit({
     const message = `there are ${loose.unchained} records from before the chain, but its links say ${expected}`;
     if (loose.unchained !== expected && since === undefined) report({ kind, writer: only.writer, message });
   }
-  return { chains: verified.map(plain), unchained: loose.unchained, outdated, findings, findingsInAll };
+  return { chains: verified.map(plain), unchained: loose.unchained, outdated, removed, findings, findingsInAll };
 }
 
 /** Walks again when the server has removed records meanwhile, because then what was read does not fit together. */
@@ -82,13 +89,14 @@ async function walkPatiently({
   reader,
   writer,
   known,
-  since,
   progress,
+  ...times
 }: {
   reader: ChainReader;
   writer: string;
   known: readonly KnownLink[];
   since: number | undefined;
+  now: number;
   progress: (links: number) => void;
 }): Promise<{ walk: ChainWalk; found: readonly Finding[] }> {
   for (let attempt = 1; ; attempt += 1) {
@@ -99,7 +107,7 @@ async function walkPatiently({
       ...{ reader, chain, known: known.filter((link) => link.chain === chain.id) },
       report: (finding) => void found.push(finding),
     });
-    await walk.run(since, progress);
+    await walk.run({ ...times, progress });
     if (found.length === 0 || !walk.hasMoved || attempt === MAX_WALKS) return { walk, found };
   }
 }

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { listAuditChains, listAuditLinks } from '../../api/own-operations/audit-chain.ts';
 import type { LinkKind } from '../../audit-chain.ts';
 import { systemClock } from '../../clock.ts';
-import type { KnownLink } from '../../domain/audit-chain-walk.ts';
+import { type KnownLink, timeOf } from '../../domain/audit-chain-walk.ts';
 import { type ChainReader, type Verification, verifyAudit } from '../../domain/audit-verification.ts';
 import type { ReceiptPayload } from '../../domain/receipt-verification.ts';
 import { printable } from '../../text.ts';
@@ -52,7 +52,7 @@ Who can write to the files can also write a whole chain again: only receipts, or
       const since = options.since === undefined ? undefined : parseSince(options.since, systemClock.now());
       const progress = reportLinks(world);
       const verification = await withReader(world, command, options.offline === true, (reader) =>
-        verifyAudit({ reader, known, since, progress }),
+        verifyAudit({ reader, known, since, now: systemClock.now(), progress }),
       );
       const { findings, findingsInAll } = verification;
       world.stdout.write(options.json === true ? formatJson(verification) : describe(verification));
@@ -144,9 +144,10 @@ async function knownOf(
 function receiptLinks(text: string, file: string): KnownLink[] {
   const payload: ReceiptPayload = JSON.parse(Buffer.from(text.split('.')[1] ?? '', 'base64url').toString('utf8'));
   const { id: chain, intent, outcome } = payload.chain;
+  const about = { source: `the receipt ${file}`, recordAt: Date.parse(payload.time) };
   return [intent, outcome].flatMap((link) => {
     if (link === null) return [];
-    return [{ chain, number: link.link, hash: link.hash, digests: [link.digest], source: `the receipt ${file}` }];
+    return [{ chain, number: link.link, hash: link.hash, digests: [link.digest], ...about }];
   });
 }
 
@@ -170,18 +171,19 @@ function reportLinks({ stderr }: Pick<World, 'stderr'>): (done: number, all: num
   };
 }
 
-function describe({ chains, unchained, outdated, findings, findingsInAll }: Verification): string {
+function describe({ chains, unchained, outdated, removed, findings, findingsInAll }: Verification): string {
   const lines = chains.flatMap(({ writer, id, number, links, items, removals }) => [
     `chain ${id} of ${writer}: ${links} links up to number ${number}, with ${items} intents and outcomes`,
     ...removals.map(({ records, reason, before, onlyScripts }) => {
       const what = onlyScripts ? 'records of scripts' : 'records';
       const why = reason === 'retention' ? 'their age' : 'the size of the log';
-      return `  ${records} ${what} were removed for ${why}, the last from before ${isoOf(before)}`;
+      return `  ${records} ${what} were removed for ${why}, the last from before ${timeOf(before)}`;
     }),
   ]);
   if (unchained > 0)
     lines.push(`${unchained} records are from before there were chains: nothing can be said about them`);
   lines.push(...outdated.map((text) => `${text}, so it says nothing here`));
+  lines.push(...removed);
   lines.push(
     ...findings.map(
       ({ kind, writer, message }) => `${kind.toUpperCase()} ${[writer, message].filter(Boolean).join(': ')}`,
@@ -190,9 +192,4 @@ function describe({ chains, unchained, outdated, findings, findingsInAll }: Veri
   if (findingsInAll > findings.length) lines.push(`and ${findingsInAll - findings.length} more`);
   if (findings.length === 0) lines.push('nothing was removed, changed, reordered or put in');
   return `${lines.map(printable).join('\n')}\n`;
-}
-
-/** Everything may go when a log has twice its size, whatever its time. */
-function isoOf(at: number): string {
-  return Number.isNaN(new Date(at).getTime()) ? 'any time' : new Date(at).toISOString();
 }

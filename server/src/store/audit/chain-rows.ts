@@ -2,11 +2,13 @@ import {
   type ChainHead,
   contentOfItems,
   digestOf,
+  type ItemsNote,
   intentText,
   type LinkBody,
   type LinkKind,
   linkHash,
   outcomeText,
+  type RemovalNote,
   removedItems,
   unpackDigests,
 } from '../../audit-chain.ts';
@@ -60,27 +62,28 @@ export interface NewLink extends LinkBody, ChainHead {
 
 /** What a transaction puts into a chain. Its links are made at its end, so that they follow the head as it was. */
 export interface Batch {
-  /** Takes an item into the link of its kind; gives the number of that link. */
-  add(kind: LinkKind, text: string): number;
+  /** Takes an item of a record of this time into the link of its kind; gives the number of that link. */
+  add(kind: LinkKind, at: number, text: string): number;
   links(at: number): readonly NewLink[];
 }
 
 export function beginBatch(head: ChainHead): Batch {
-  const drafts = new Map<LinkKind, { number: number; digests: string[] }>();
+  const drafts = new Map<LinkKind, { number: number; oldest: number; digests: string[] }>();
   return {
-    add(kind, text) {
+    add(kind, at, text) {
       let draft = drafts.get(kind);
       if (draft === undefined) {
-        draft = { number: head.number + drafts.size + 1, digests: [] };
+        draft = { number: head.number + drafts.size + 1, oldest: at, digests: [] };
         drafts.set(kind, draft);
       }
+      draft.oldest = Math.min(draft.oldest, at);
       draft.digests.push(digestOf(text));
       return draft.number;
     },
     links(at) {
       let previous = head.hash;
-      return [...drafts].map(([kind, { number, digests }]) => {
-        const link = linkAfter(previous, { number, at, kind, digests });
+      return [...drafts].map(([kind, { number, oldest, digests }]) => {
+        const link = linkAfter(previous, { number, at, kind, oldest, digests });
         previous = link.hash;
         return link;
       });
@@ -90,16 +93,35 @@ export function beginBatch(head: ChainHead): Batch {
 
 function linkAfter(
   previous: string,
-  { number, at, kind, digests }: Pick<LinkBody, 'number' | 'at' | 'kind'> & { digests: readonly string[] },
+  { number, at, kind, oldest, digests }: Omit<LinkBody, 'content'> & ItemsNote & { digests: readonly string[] },
 ): NewLink {
-  const body = { number, at, kind, content: contentOfItems(digests) };
-  return { ...body, previous, hash: linkHash(previous, body), digests, note: undefined };
+  const note: ItemsNote = { oldest };
+  const body = { number, at, kind, content: contentOfItems(digests), note: JSON.stringify(note) };
+  return { ...body, previous, hash: linkHash(previous, body), digests };
 }
 
 export function noteAfter(head: ChainHead, at: number, note: object): NewLink {
   const text = JSON.stringify(note);
   const body = { number: head.number + 1, at, kind: 'note', content: digestOf(text) } as const;
   return { ...body, previous: head.hash, hash: linkHash(head.hash, body), digests: undefined, note: text };
+}
+
+/** What is put on record of a removal, beside what it has done to links. */
+export function aboutRemoval(
+  rows: readonly AuditRow[],
+  { unchained }: Pick<ChainRow, 'unchained'>,
+): Pick<RemovalNote, 'records' | 'newest' | 'unchained'> {
+  return {
+    records: rows.length,
+    newest: Math.max(...rows.map(({ at }) => at)),
+    unchained: unchained - rows.filter(({ intent_link: link }) => link === null).length,
+  };
+}
+
+/** The link that a chain is cut to, as the note has it. */
+export function cutToLink(row: LinkRow): RemovalNote['cutTo'] {
+  const { number, hash, previous, at, kind, content, note } = toLink(row, []);
+  return { number, hash, previous, at, kind, content, note };
 }
 
 export function kindOf(cause: AuditCause): LinkKind {

@@ -17,7 +17,7 @@ export interface ChainedLog {
 }
 
 export const NOW = 1_700_000_000_000;
-const DAY_MS = 86_400_000;
+export const DAY_MS = 86_400_000;
 
 export const verify = async (reader: AuditReader, more: Partial<Parameters<typeof verifyAudit>[0]> = {}) =>
   await verifyAudit({ reader: reader.chain, ...more });
@@ -229,6 +229,7 @@ export function testChain(open: (t: TestContext, limits?: { readonly maxBytes: n
 
   test('what is removed for its age is on record, and links of which nothing is left go', async (t) => {
     const log = await fresh(t);
+    log.advance(2 * DAY_MS);
     await log.auditLog.removeBefore(NOW + 5_000);
     const { chains, findings } = await verify(log.auditLog);
     assert.deepEqual(findings, []);
@@ -239,12 +240,14 @@ export function testChain(open: (t: TestContext, limits?: { readonly maxBytes: n
     assert.equal((await log.auditLog.chain.chains())[0]?.base.number, 2);
     await log.execute(`delete from audit ${OF('b3')}`);
     assert.deepEqual(briefly(await verify(log.auditLog)), ['removed 3']);
+    log.advance(2 * DAY_MS);
     await log.auditLog.removeBefore(NOW + 60_000);
     assert.deepEqual(briefly(await verify(log.auditLog)), ['removed 3']);
   });
 
   test('what was taken away cannot hide behind a removal that is on record', async (t) => {
     const log = await fresh(t);
+    log.advance(2 * DAY_MS);
     await log.auditLog.removeBefore(NOW + 5_000);
     await log.execute(`delete from audit ${OF('b2')}`);
     await log.execute("update audit_links set removed = '0f' where number = 3");
@@ -256,6 +259,7 @@ export function testChain(open: (t: TestContext, limits?: { readonly maxBytes: n
 
   test('a beginning that was cut off looks like no removal', async (t) => {
     const log = await fresh(t);
+    log.advance(2 * DAY_MS);
     await log.auditLog.removeBefore(NOW + 3_500);
     await log.execute('delete from audit where intent_link = 3');
     await log.execute('delete from audit_links where number <= 3');

@@ -7,8 +7,9 @@ import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { openMigrated, usePostgres, whyNoPostgres } from '../../../test/support/postgres.ts';
 import { temporaryDirectory } from '../test-store.ts';
 import { SAMPLE_OUTCOME, sampleIntent } from './audit-log.contract.ts';
-import { NOW, testChain, verify, writeBatches } from './chain.contract.ts';
+import { DAY_MS, NOW, testChain, verify, writeBatches } from './chain.contract.ts';
 import { openPostgresAuditBeside, openPostgresAuditLog } from './postgres.ts';
+import { type ForgeableLog, testRemovals } from './removals.contract.ts';
 
 const skip = whyNoPostgres;
 const server = usePostgres();
@@ -30,15 +31,24 @@ async function open(t: TestContext, place: Partial<Place> = {}, limits: { maxByt
 }
 
 describe('[postgres] the chain of audit records', { skip }, () => {
-  testChain(async (t, limits) => {
+  const openLog = async (t: TestContext, limits?: { readonly maxBytes: number }): Promise<ForgeableLog> => {
     const { auditLog, clock, sessions, place } = await open(t, {}, limits);
     return {
       auditLog,
       advance: (ms) => clock.advance(ms),
       execute: async (statement) => void (await server.execute(place.url, statement)),
       openReader: async () => openPostgresAuditBeside({ ...place, sessions }),
+      async append({ number, at, kind, previous, hash, content, note }) {
+        const bytes = [previous, hash, content].map((hex) => `decode('${hex}', 'hex')`).join(', ');
+        const values = `'${place.node}', ${number}, ${at}, '${kind}', ${bytes}, '${note}'`;
+        const insert = 'insert into audit_links (writer, number, at, kind, previous, hash, content, note)';
+        await server.execute(place.url, `${insert} values (${values})`);
+        await server.execute(place.url, `update audit_chains set number = ${number}, hash = '${hash}'`);
+      },
     };
-  });
+  };
+  testChain(openLog);
+  testRemovals(openLog);
 
   test('is one for each node, and one for all commands', async (t) => {
     const a = await open(t);
@@ -90,6 +100,7 @@ describe('[postgres] the chain of audit records', { skip }, () => {
       Array.from({ length: 20 }, (_, index) => `${batch} ${index}`),
     );
     const removing = (async () => {
+      for (const { clock } of [a, b]) clock.advance(2 * DAY_MS);
       for (let until = 0; until < 40; until += 1) await b.auditLog.removeBefore(NOW + until * 10_000);
     })();
     await Promise.all([writeBatches(a.auditLog, ...batches), removing]);

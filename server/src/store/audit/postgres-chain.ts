@@ -11,10 +11,12 @@ import {
 import type { Session, Sessions } from '../postgres/sessions.ts';
 import type { AuditLink, ChainReader, LooseRecords } from './audit-log.ts';
 import {
+  aboutRemoval,
   type Batch,
   beginBatch,
   type ChainRow,
   CUT_AT_ONCE,
+  cutToLink,
   itemsByLink,
   LATE_AFTER_MS,
   type LinkRow,
@@ -159,31 +161,34 @@ async function noteRemoval(
     [writer, number, thinned.map(([link]) => link), thinned.map(([, mask]) => mask)],
   );
   const cutTo = await cut(session, chain);
-  const unchained = chain.unchained - rows.filter(({ intent_link: link }) => link === null).length;
-  await session.query('update audit_chains set unchained = $2 where writer = $1', [writer, unchained]);
+  const about = aboutRemoval(rows, chain);
+  await session.query('update audit_chains set unchained = $2 where writer = $1', [writer, about.unchained]);
   const note: RemovalNote = {
-    ...{ type: 'removal', ...why, records: rows.length, unchained },
+    ...{ type: 'removal', ...why, ...about },
     ...{ gone: rangesOf(gone), thinned, cutTo },
   };
   await append(session, writer, [noteAfter(chain, at, note)]);
 }
 
-/** Removes links at the beginning of which nothing is left, apart from the newest one. */
-async function cut({ query }: Query, chain: ChainRow): Promise<ChainHead> {
+/** Removes links at the beginning of which nothing is left, and notes among them, apart from the newest link. */
+async function cut({ query }: Query, chain: ChainRow): Promise<RemovalNote['cutTo']> {
   const { writer, base_number: number, base_hash: hash } = chain;
   const { rows } = await query<{ number: number }>(
     'select number from audit_links where writer = $1 and digests is not null order by number limit 1',
     [writer],
   );
-  const end = Math.min((rows[0]?.number ?? chain.number) - 1, number + CUT_AT_ONCE);
-  const { rows: last } = await query<LinkRow>('select hash from audit_links where writer = $1 and number = $2', [
+  const gone =
+    "select * from audit_links where writer = $1 and number < $2 and kind <> 'note' order by number limit $3";
+  const { rows: last } = await query<LinkRow>(`select * from (${gone}) as gone order by number desc limit 1`, [
     writer,
-    end,
+    rows[0]?.number ?? chain.number,
+    CUT_AT_ONCE,
   ]);
-  if (end <= number || last[0] === undefined) return { number, hash };
-  const base = { number: end, hash: Buffer.from(last[0].hash).toString('hex') };
-  await query('delete from audit_links where writer = $1 and number <= $2', [writer, end]);
-  await query('update audit_chains set base_number = $2, base_hash = $3 where writer = $1', [writer, end, base.hash]);
+  if (last[0] === undefined) return { number, hash };
+  const base = cutToLink(last[0]);
+  await query('delete from audit_links where writer = $1 and number <= $2', [writer, base.number]);
+  const moved = [writer, base.number, base.hash];
+  await query('update audit_chains set base_number = $2, base_hash = $3 where writer = $1', moved);
   return base;
 }
 

@@ -159,8 +159,8 @@ async function insert(
     const row = toRow(record);
     const { at, request_id, cause, actor, source_address, operation, resource, player_id, details, outcome } = row;
     const kind = kindOf(cause);
-    const intentLink = batch.add(kind, intentTextOf(row));
-    const outcomeLink = outcome === null ? null : batch.add(kind, outcomeText(at, request_id, outcome));
+    const intentLink = batch.add(kind, at, intentTextOf(row));
+    const outcomeLink = outcome === null ? null : batch.add(kind, at, outcomeText(at, request_id, outcome));
     const texts = [request_id, cause, actor, source_address, operation, resource, player_id, details, outcome];
     return [at, ...texts, intentLink, outcomeLink];
   });
@@ -196,7 +196,7 @@ async function update(
   );
   if (rows.length === 0) return;
   const links = rows.map(({ at, requestId, cause, outcome }) =>
-    batch.add(kindOf(cause), outcomeText(at, requestId, outcome)),
+    batch.add(kindOf(cause), at, outcomeText(at, requestId, outcome)),
   );
   const { rowCount } = await query(
     `update audit set outcome = late.outcome, outcome_link = late.link, chain = $2

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import Libsql from 'libsql';
 import { recordedLog } from '../../../test/support/domain.ts';
@@ -9,9 +9,10 @@ import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { temporaryDirectory } from '../test-store.ts';
 import { SAMPLE_OUTCOME, sampleIntent } from './audit-log.contract.ts';
 import { briefly, NOW, testChain, verify, writeBatches } from './chain.contract.ts';
+import { type ForgeableLog, testRemovals } from './removals.contract.ts';
 import { openSqliteAuditBeside, openSqliteAuditLog } from './sqlite.ts';
 
-testChain(async (t, limits = { maxBytes: Number.POSITIVE_INFINITY }) => {
+async function openLog(t: TestContext, limits = { maxBytes: Number.POSITIVE_INFINITY }): Promise<ForgeableLog> {
   const directory = temporaryDirectory(t);
   const clock = new ManualClock(NOW);
   const auditLog = openSqliteAuditLog({ directory, installation: 'here', clock, log: recordedLog().log, ...limits });
@@ -29,8 +30,19 @@ testChain(async (t, limits = { maxBytes: Number.POSITIVE_INFINITY }) => {
       t.after(() => reader.close());
       return reader;
     },
+    async append({ number, at, kind, previous, hash, content, note }) {
+      const database = new Libsql(join(directory, 'audit.sqlite'));
+      const bytes = [previous, hash, content].map((hex) => Buffer.from(hex, 'hex'));
+      const insert =
+        'INSERT INTO audit_links (number, at, kind, previous, hash, content, note) VALUES (?, ?, ?, ?, ?, ?, ?)';
+      database.prepare(insert).run(number, at, kind, ...bytes, note);
+      database.close();
+    },
   };
-});
+}
+
+testChain(openLog);
+testRemovals(openLog);
 
 test('a journal that is moved twice is in the chain once', async (t) => {
   const directory = temporaryDirectory(t);

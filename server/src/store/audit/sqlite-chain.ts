@@ -11,10 +11,12 @@ import {
 } from '../../audit-chain.ts';
 import type { AuditChain, AuditLink, LooseRecords, PlacedRecord } from './audit-log.ts';
 import {
+  aboutRemoval,
   type Batch,
   beginBatch,
   type ChainRow,
   CUT_AT_ONCE,
+  cutToLink,
   itemsByLink,
   LATE_AFTER_MS,
   type LinkRow,
@@ -171,27 +173,30 @@ function noteRemoval({
   const mark = database.prepare('UPDATE audit_links SET removed = ?, removed_by = ? WHERE number = ?');
   for (const [link, mask] of thinned) mark.run(mask, number, link);
   const cutTo = cut(database, chain);
-  const unchained = chain.unchained - rows.filter(({ intent_link: link }) => link === null).length;
-  database.prepare('UPDATE audit_chains SET unchained = ? WHERE writer = ?').run(unchained, WRITER);
+  const about = aboutRemoval(rows, chain);
+  database.prepare('UPDATE audit_chains SET unchained = ? WHERE writer = ?').run(about.unchained, WRITER);
   const note: RemovalNote = {
-    ...{ type: 'removal', ...why, records: rows.length, unchained },
+    ...{ type: 'removal', ...why, ...about },
     ...{ gone: rangesOf(gone), thinned, cutTo },
   };
   return noteAfter(chain, at, note);
 }
 
-/** Removes links at the beginning of which nothing is left, apart from the newest one. */
-function cut(database: Libsql.Database, chain: ChainRow): ChainHead {
+/** Removes links at the beginning of which nothing is left, and notes among them, apart from the newest link. */
+function cut(database: Libsql.Database, chain: ChainRow): RemovalNote['cutTo'] {
   const [kept] = database
     .prepare('SELECT number FROM audit_links WHERE digests IS NOT NULL ORDER BY number LIMIT 1')
     .all() as { number: number }[];
-  const end = Math.min((kept?.number ?? chain.number) - 1, chain.base_number + CUT_AT_ONCE);
-  const [last] = database.prepare('SELECT number, hash FROM audit_links WHERE number = ?').all(end) as LinkRow[];
-  if (end <= chain.base_number || last === undefined) return { number: chain.base_number, hash: chain.base_hash };
-  const hash = Buffer.from(last.hash).toString('hex');
-  database.prepare('DELETE FROM audit_links WHERE number <= ?').run(end);
-  database.prepare('UPDATE audit_chains SET base_number = ?, base_hash = ? WHERE writer = ?').run(end, hash, WRITER);
-  return { number: end, hash };
+  const gone = "SELECT * FROM audit_links WHERE number < ? AND kind <> 'note' ORDER BY number LIMIT ?";
+  const [last] = database
+    .prepare(`SELECT * FROM (${gone}) ORDER BY number DESC LIMIT 1`)
+    .all(kept?.number ?? chain.number, CUT_AT_ONCE) as LinkRow[];
+  if (last === undefined) return { number: chain.base_number, hash: chain.base_hash };
+  const base = cutToLink(last);
+  database.prepare('DELETE FROM audit_links WHERE number <= ?').run(base.number);
+  const move = database.prepare('UPDATE audit_chains SET base_number = ?, base_hash = ? WHERE writer = ?');
+  move.run(base.number, base.hash, WRITER);
+  return base;
 }
 
 function readLinks(database: Libsql.Database, after: number, limit: number): AuditLink[] {

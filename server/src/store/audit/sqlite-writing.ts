@@ -44,7 +44,7 @@ export function createWriting(database: Libsql.Database, chain: SqliteChain) {
   function complete(batch: Batch, at: number, requestId: string, outcome: string): void {
     const record = find(at, requestId);
     if (record?.is_open !== 1) return;
-    update.run(outcome, batch.add(kindOf(record.cause), outcomeText(at, requestId, outcome)), at, requestId);
+    update.run(outcome, batch.add(kindOf(record.cause), at, outcomeText(at, requestId, outcome)), at, requestId);
   }
 
   function insertNew(batch: Batch, rows: readonly AuditRow[]): number {
@@ -124,8 +124,8 @@ export function createTransact(database: Libsql.Database): <T>(work: () => T) =>
 function valuesOf(row: AuditRow, batch: Batch): (string | number | null)[] {
   const { at, request_id, cause, actor, source_address, operation, resource, player_id, details, outcome } = row;
   const kind = kindOf(cause);
-  const intentLink = batch.add(kind, intentTextOf(row));
-  const outcomeLink = outcome === null ? null : batch.add(kind, outcomeText(at, request_id, outcome));
+  const intentLink = batch.add(kind, at, intentTextOf(row));
+  const outcomeLink = outcome === null ? null : batch.add(kind, at, outcomeText(at, request_id, outcome));
   const texts = [request_id, cause, actor, source_address, operation, resource, player_id, details, outcome];
   return [at, ...texts, intentLink, outcomeLink];
 }
