@@ -153,6 +153,8 @@ export interface Additions<Input = never, Output = unknown> {
   readonly decisions: readonly string[];
   /** Actions that a policy must allow too, on the same resources, for what this call asks. */
   furtherActions?(input: Input): readonly string[];
+  /** Classes that the call counts in beside the operation's own, for what it asks. */
+  furtherClasses?(input: Input): readonly ThrottleClass[];
   /** Answers as the operation's own handler does when none of the members that are ours are given. */
   handler(call: Call<Input>): MaybePromise<Output>;
 }

@@ -26,7 +26,7 @@ import {
 } from './reply.ts';
 import { createRouter } from './router.ts';
 import { serialize } from './shape.ts';
-import { createThrottle, type Excess, type ThrottleSettings } from './throttle.ts';
+import { createThrottle, type Excess, type ThrottleClass, type ThrottleSettings } from './throttle.ts';
 import type { UrlFor } from './url-for.ts';
 import { excerptOf } from './validation.ts';
 
@@ -118,16 +118,21 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     trace.principal = principal.id;
 
     // Throttle: 429 with the time to wait.
-    const excess = throttle.take(principal.id, operation.throttleClass);
-    if (excess !== undefined) {
-      metrics.throttled(operation.throttleClass);
+    const count = (throttleClass: ThrottleClass) => {
+      const excess = throttle.take(principal.id, throttleClass);
+      if (excess === undefined) return;
+      metrics.throttled(throttleClass);
       throw rateExceeded(excess);
-    }
+    };
+    count(operation.throttleClass);
 
     // Validate: 400 that names the faults, or 400 for a body that is not a JSON object.
     const form: Form = body.length === 0 ? operation : (operation.additions ?? operation);
     const sources = { labels, rawQuery: request.rawQuery, body };
     const input = yield* settled(readLongInput(longWork, principal.id, form.input, sources));
+
+    // Throttle again, what the input asks for beside the operation's own work: nothing has been done yet.
+    for (const further of form.furtherClasses?.(input) ?? []) count(further);
 
     // Authorize: 403 that names the action and the resource, and leaves a record too.
     const resources = operation.resource(input, arns);
@@ -199,7 +204,10 @@ function isDenial(error: unknown): boolean {
 type Input = Readonly<Record<string, unknown>>;
 
 /** What a call of an operation takes and answers: as the model has it, or with what is beyond. */
-type Form = Pick<Operation, 'input' | 'output' | 'handler'> & { furtherActions?(input: Input): readonly string[] };
+type Form = Pick<Operation, 'input' | 'output' | 'handler'> & {
+  furtherActions?(input: Input): readonly string[];
+  furtherClasses?(input: Input): readonly ThrottleClass[];
+};
 
 /**
  * Between client and server a proxy may have decoded the path, and taken off the path of the public URL. With that path

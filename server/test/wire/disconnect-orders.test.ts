@@ -210,6 +210,19 @@ test('a receipt that a call asks for is in its reply, and says what became of ea
   assert.equal(later.json.Receipt, json.Receipt, 'a call has one receipt');
 });
 
+test('calls that ask for a receipt count as read calls too, and others as disconnects alone', async (t) => {
+  const server = await startTestServer(t, { settings: { readCallsBurst: 2, readCallsPerSecond: 1 } });
+  const player = await server.connect();
+  const path = `/runtime/game/${GAME}/stage/${STAGE}/player/${player.playerId}/disconnect`;
+  const ask = async (body: object) => await rawCall(server, 'POST', path, { body });
+  const answers = await Promise.all(Array.from({ length: 10 }, async () => await ask({ Receipt: true, DryRun: true })));
+  const refused = answers.filter(({ error }) => error === 'ThrottlingException');
+  assert.ok(refused.length >= 6 && answers.length - refused.length >= 2, `${refused.length} were refused`);
+  assert.match(refused[0]?.message ?? '', /^Rate exceeded for read calls of this access key: try again in \d+ ms$/);
+  for (let round = 0; round < 10; round += 1) assert.equal((await ask({ DryRun: true, Receipt: false })).status, 200);
+  assert.equal(player.ws.readyState, player.ws.OPEN);
+});
+
 test('whoever may disconnect players, and not block them, cannot block them by disconnecting them', async (t) => {
   const server = await startTestServer(t);
   const player = await server.connect();

@@ -31,7 +31,7 @@ test('a server and a command that open a new log at the same moment both find it
   for (const file of shared.files) {
     const database = new Libsql(file);
     assert.deepEqual(database.prepare('SELECT user_version AS version FROM pragma_user_version').all(), [
-      { version: 5 },
+      { version: 6 },
     ]);
     database.close();
   }

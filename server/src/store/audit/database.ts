@@ -52,6 +52,7 @@ const MIGRATIONS = [
   'ALTER TABLE audit ADD COLUMN details TEXT',
   "CREATE INDEX audit_of_scripts ON audit (at, request_id) WHERE cause = 'script'",
   CHAIN_MIGRATION,
+  'CREATE INDEX audit_by_request_id ON audit (request_id)',
 ];
 
 /** The version that this program's migrations lead to. */

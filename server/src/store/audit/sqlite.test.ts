@@ -146,7 +146,7 @@ test('records from before there were causes and actors are found as the operator
     { requestId: '2', at: 20, outcome },
   ];
   writeFileSync(join(directory, 'audit.journal'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-  assert.throws(() => openReader(t, directory), /version 0, but this program needs 5: start the server once first/);
+  assert.throws(() => openReader(t, directory), /version 0, but this program needs 6: start the server once first/);
 
   const { auditLog } = openLog(t, directory);
   const { accessKeyId, ...rest } = old;

@@ -97,6 +97,7 @@ const MIGRATIONS = [
      primary key (writer, number)
    )`,
   POSTGRES_EVENT_TABLES,
+  'create index audit_by_request_id on audit (request_id)',
 ];
 
 /** The version that this program's migrations lead to. */
