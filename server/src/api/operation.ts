@@ -151,6 +151,8 @@ export interface Additions<Input = never, Output = unknown> {
   readonly output: StructureShape;
   /** What the documentation says of them: each in whole sentences. */
   readonly decisions: readonly string[];
+  /** What the handler may throw beyond the errors of the operation. */
+  readonly furtherErrors?: readonly ErrorCode[];
   /** Actions that a policy must allow too, on the same resources, for what this call asks. */
   furtherActions?(input: Input): readonly string[];
   /** Classes that the call counts in beside the operation's own, for what it asks. */

@@ -4,7 +4,7 @@ import type { Refusals } from '../domain/access/refusals.ts';
 import type { Arns } from '../domain/arn.ts';
 import type { Change } from '../domain/audit.ts';
 import type { LongWork } from '../domain/long-work.ts';
-import { ServiceError } from '../errors.ts';
+import { type ErrorCode, ServiceError } from '../errors.ts';
 import type { HttpReply, HttpRequest } from '../http/exchange.ts';
 import type { Log } from '../log.ts';
 import { andThen, inSteps, type MaybePromise, orElse, type Steps, settled } from '../maybe-promise.ts';
@@ -26,7 +26,7 @@ import {
 } from './reply.ts';
 import { createRouter } from './router.ts';
 import { serialize } from './shape.ts';
-import { createThrottle, type Excess, type ThrottleClass, type ThrottleSettings } from './throttle.ts';
+import { createThrottle, type Excess, type Throttle, type ThrottleClass, type ThrottleSettings } from './throttle.ts';
 import type { UrlFor } from './url-for.ts';
 import { excerptOf } from './validation.ts';
 
@@ -88,6 +88,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   const match = createRouter(operations);
   const pathsOf = createPathsOf({ match, settings });
   const throttle = createThrottle(parts);
+  const count = createCount(throttle, metrics);
   const authorize = createAuthorize(parts);
   const permissionsOf = createPermissions(parts);
 
@@ -118,13 +119,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     trace.principal = principal.id;
 
     // Throttle: 429 with the time to wait.
-    const count = (throttleClass: ThrottleClass) => {
-      const excess = throttle.take(principal.id, throttleClass);
-      if (excess === undefined) return;
-      metrics.throttled(throttleClass);
-      throw rateExceeded(excess);
-    };
-    count(operation.throttleClass);
+    count(principal.id, operation.throttleClass);
 
     // Validate: 400 that names the faults, or 400 for a body that is not a JSON object.
     const form: Form = body.length === 0 ? operation : (operation.additions ?? operation);
@@ -132,7 +127,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     const input = yield* settled(readLongInput(longWork, principal.id, form.input, sources));
 
     // Throttle again, what the input asks for beside the operation's own work: nothing has been done yet.
-    for (const further of form.furtherClasses?.(input) ?? []) count(further);
+    for (const further of form.furtherClasses?.(input) ?? []) count(principal.id, further);
 
     // Authorize: 403 that names the action and the resource, and leaves a record too.
     const resources = operation.resource(input, arns);
@@ -180,6 +175,16 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   };
 }
 
+/** Counts a call, and throws `throttled` when it is one too many. */
+function createCount(throttle: Pick<Throttle, 'take'>, metrics: Pick<Metrics, 'throttled'>) {
+  return (principal: string, throttleClass: ThrottleClass): void => {
+    const excess = throttle.take(principal, throttleClass);
+    if (excess === undefined) return;
+    metrics.throttled(throttleClass);
+    throw rateExceeded(excess);
+  };
+}
+
 /** What is known about a request so far, for the log. */
 interface Trace {
   readonly requestId: string;
@@ -205,6 +210,7 @@ type Input = Readonly<Record<string, unknown>>;
 
 /** What a call of an operation takes and answers: as the model has it, or with what is beyond. */
 type Form = Pick<Operation, 'input' | 'output' | 'handler'> & {
+  readonly furtherErrors?: readonly ErrorCode[];
   furtherActions?(input: Input): readonly string[];
   furtherClasses?(input: Input): readonly ThrottleClass[];
 };
@@ -261,14 +267,15 @@ function handle(operation: Operation, form: Form, call: Call<Input>): MaybePromi
   return orElse(
     () => form.handler(call),
     (error) => {
-      throw modelled(operation, error);
+      throw modelled(operation, form, error);
     },
   );
 }
 
 /** Typed clients would not know an error that the operation does not model, so it is a bug, and answered as one. */
-function modelled(operation: Operation, error: unknown): unknown {
-  if (!(error instanceof ServiceError) || operation.errors.includes(error.code)) return error;
+function modelled(operation: Operation, { furtherErrors = [] }: Form, error: unknown): unknown {
+  if (!(error instanceof ServiceError)) return error;
+  if (operation.errors.includes(error.code) || furtherErrors.includes(error.code)) return error;
   return new Error(`${operation.name} failed with ${error.code}, which it does not model`, { cause: error });
 }
 

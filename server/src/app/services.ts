@@ -26,6 +26,7 @@ import { createNodes } from '../domain/nodes.ts';
 import { createPageTokens, createPaginate } from '../domain/pagination.ts';
 import { createBarChanges } from '../domain/players/bar-changes.ts';
 import { createBarEnforcement } from '../domain/players/bar-enforcement.ts';
+import { createBarRoom } from '../domain/players/bar-room.ts';
 import { createBlocking } from '../domain/players/blocking.ts';
 import { createBlocks } from '../domain/players/blocks.ts';
 import { createDisconnect } from '../domain/players/disconnect.ts';
@@ -75,6 +76,7 @@ type ServicesSettings = ConfigurationsParts['settings'] &
     readonly disconnectDeadlineMs: number;
     readonly maxFrameBytes: number;
     readonly heartbeatMs: number;
+    readonly maxBlocksPerGame: number;
     readonly scriptDisconnectsPerSecond: number;
     readonly eventsMaxWatchers: number;
     readonly redisUrl: string | undefined;
@@ -170,7 +172,12 @@ export function createServices({
   });
   const disconnect = createDisconnect({ cluster, clock, log });
   const bars = createBarEnforcement({ store, cluster, disconnect, clock, log, settings });
-  const changes = createBarChanges({ store, enforcement: bars, clock });
+  const changes = createBarChanges({
+    store,
+    enforcement: bars,
+    room: createBarRoom({ store, clock, settings }),
+    clock,
+  });
   const blocking = createBlocking({ changes, events, settings });
   const players = createPlayers({
     ...{ store, audit, cluster, tokens, providerTokens, blocking, events },

@@ -82,6 +82,30 @@ export function testBars(open: OpenStore): void {
     assert.deepEqual(namesOf(await bars.listAll(NOW, { limit: 9 })), ['c']);
   });
 
+  test('the bars of a game are counted by their kind, and those that have ended are forgotten of one game alone', async (t) => {
+    const { bars, games } = await openGame(t);
+    const other = sampleGame('Farm');
+    await games.insert(other);
+    for (const [index, change] of [{}, { stageId: undefined }, { stageId: LIVE.id }, { until: undefined }].entries()) {
+      await bars.set(sample(`zoo ${index}`, change));
+    }
+    const { name, version } = await bars.set(sample('farm', { gameId: other.id, stageId: undefined }));
+    await bars.markEnforced(name, version);
+    await bars.set(sample('revoked', { kind: 'revocation' }));
+    await bars.lift('zoo 0', NOW);
+    const counts = async () =>
+      await Promise.all([
+        bars.count({ gameId: ZOO.id, kind: 'block' }),
+        bars.count({ gameId: ZOO.id, kind: 'revocation' }),
+        bars.count({ gameId: other.id, kind: 'block' }),
+        bars.count({ gameId: 'none', kind: 'block' }),
+      ]);
+    assert.deepEqual(await counts(), [4, 1, 1, 0]);
+    assert.equal(await bars.removeEnded(NOW + 1_000, 9, ZOO.id), 0);
+    assert.equal(await bars.removeEnded(NOW + 1_000, 9, other.id), 1);
+    assert.deepEqual(await counts(), [4, 1, 0, 0]);
+  });
+
   test('the bars of a stage go with the stage, and all of them with the game', async (t) => {
     const { bars, stages, games } = await openGame(t);
     await bars.set(sample('dev'));

@@ -66,6 +66,7 @@ export class SimulatedBars {
         }),
       remove: (name, version) => once(() => has(name, version) && this.records.delete(name)),
       list: async () => [],
+      count: async () => this.records.size,
       listAll: (at, { after = '', limit }) =>
         once(() =>
           standing(at)

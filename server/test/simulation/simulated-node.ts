@@ -183,7 +183,7 @@ export class SimulatedNode {
       disconnect: createDisconnect({ cluster, clock, log: SILENT }),
     });
     enforcement.start();
-    const changes = createBarChanges({ store, enforcement, clock });
+    const changes = createBarChanges({ store, enforcement, room: { take: async () => () => {}, freed() {} }, clock });
     const paginate = async () => ({ items: [], nextToken: undefined });
     const settings = { maxFrameBytes: 16_384 };
     const blocking = createBlocking({ changes, events: { emit() {} }, settings });

@@ -47,6 +47,7 @@ const SETTINGS = {
   maxGames: 100,
   maxStages: 20,
   maxSnapshots: 1_000,
+  maxBlocksPerGame: 1_000,
   maxGameBytes: 1_073_741_824,
   maxStoredBytes: 1_073_741_824,
   maxDeployments: 1_000,

@@ -68,6 +68,49 @@ test('a block in the whole game holds in every stage, beside those of single sta
   assert.deepEqual(await refused(server, { token }), FOREVER);
 });
 
+test('a game has as many blocks as it may, and as many revocations, and those it has can be replaced', async (t) => {
+  const server = await startTestServer(t, { settings: { maxBlocksPerGame: 2 } });
+  const player = await server.connect();
+  const block = async (id: string, body: object = {}) =>
+    await rawCall(server, 'POST', `${IN_STAGE}/player/${id}/block`, { body });
+  const revoke = async (id: string) => await rawCall(server, 'POST', `${IN_STAGE}/player/${id}/token/revocation`);
+  for (const id of ['a', 'b']) assert.deepEqual([(await block(id)).status, (await revoke(id)).status], [200, 200]);
+  const disconnect = `/runtime/game/${GAME}/stage/${STAGE}/player/${player.playerId}/disconnect`;
+  for (const refused of [
+    await block('c'),
+    await rawCall(server, 'POST', `/respark/game/${GAME}/player/c/block`, { body: {} }),
+    await rawCall(server, 'POST', disconnect, { body: { BlockSeconds: 60 } }),
+  ]) {
+    assert.deepEqual([refused.status, refused.error], [402, 'ServiceQuotaExceededException']);
+    assert.equal(
+      refused.message,
+      'The game has 2 blocks, as many as this server allows: unblock players, give blocks an end, or raise RESPARK_MAX_BLOCKS_PER_GAME',
+    );
+  }
+  assert.match(
+    (await revoke('c')).message ?? '',
+    /^The game has 2 revocations of tokens, as many as this server allows/,
+  );
+  assert.equal(player.ws.readyState, player.ws.OPEN, 'nothing was done');
+  assert.equal((await rawCall(server, 'POST', disconnect, { body: { Reason: 'AFK' } })).status, 200);
+  assert.deepEqual([(await block('a', { Reason: 'again' })).status, (await revoke('a')).status], [200, 200]);
+  assert.equal((await rawCall(server, 'POST', `${IN_STAGE}/closure`, { body: {} })).status, 200);
+  assert.deepEqual((await rawCall(server, 'DELETE', `${IN_STAGE}/player/b/block`)).json, { WasBlocked: true });
+  assert.equal((await block('c')).status, 200);
+});
+
+test('what is said of a block takes no more than is kept of many', async (t) => {
+  const server = await startTestServer(t);
+  const body = { Message: 'm'.repeat(500), Evidence: '\u4e2d'.repeat(2_600) };
+  for (const end of ['player/a/block', 'player/a/token/revocation']) {
+    const refused = await rawCall(server, 'POST', `${IN_STAGE}/${end}`, { body });
+    assert.equal(refused.error, 'ValidationException', end);
+    assert.match(refused.message ?? '', /take 8300 bytes together, and may take 8192/);
+    const { status } = await rawCall(server, 'POST', `${IN_STAGE}/${end}`, { body: { Evidence: body.Evidence } });
+    assert.equal(status, 200, end);
+  }
+});
+
 test('what contradicts itself, has passed, or is about nothing, is refused', async (t) => {
   const server = await startTestServer(t);
   const path = `${IN_STAGE}/player/p1/block`;

@@ -55,6 +55,8 @@ const BLOCKED =
   'Once the call has returned, no connection of the player is welcomed on any node, whichever took the call, and those that there were have ended. Exceptions are the connections in `DisconnectFailures`: the node that owns one did not prove its end in time. The server goes on to end them; `GetBlock` says `Enforced` once all have.';
 const TERMS =
   'The block lasts until `Until`, or for `Seconds`, or for good. Players are told with the close code 4510, those who are connected too; its reason has `Message` as far as it fits, and `until`. `Messages` has others by locale, and `Reason` is a code of the game’s own: whoever is connected gets all of it in the notification `Respark.Farewell` before, which may be as long as that of DisconnectPlayer. `Evidence` is for staff only. A block that is there already is replaced.';
+const KEPT =
+  'A game has at most `RESPARK_MAX_BLOCKS_PER_GAME` blocks, those of its stages included, and as many revocations; a new one beyond that is a `ServiceQuotaExceededException`, while one that is there can be replaced. `Reason`, `Message`, `Messages` and `Evidence` may have 8,192 bytes together. A block that has ended is forgotten after an hour, or sooner when there is no room.';
 const AWAY =
   'It is a retryable `InternalServerException` while the directory of the cluster is away. The block is stored all the same, and comes into force as soon as the directory is back.';
 const LIFTED =
@@ -69,10 +71,10 @@ export const blockPlayer = ownOperation({
   throttleClass: 'disconnect',
   input: structure({ ...stagePlayerMembers, ...wordingMembers, ...durationMembers }, IN_STAGE),
   output: structure({ Block: block, ...endedMembers }),
-  errors: [...COMMON_ERRORS, 'not_found'],
+  errors: [...COMMON_ERRORS, 'not_found', 'quota_exceeded'],
   resource: stagePlayerResource,
   resourceTags: stageTags,
-  decisions: ['Keeps a player from connecting to a stage.', BLOCKED, TERMS, AWAY],
+  decisions: ['Keeps a player from connecting to a stage.', BLOCKED, TERMS, KEPT, AWAY],
   async handler({ input, services, change }) {
     const asked = { ...wordingOf(input), ...durationOf(input) };
     const { block, ended } = await services.blocks.block(nameOf(input), asked, change);
@@ -87,10 +89,10 @@ export const blockPlayerInGame = ownOperation({
   throttleClass: 'disconnect',
   input: structure({ ...gamePlayerMembers, ...wordingMembers, ...durationMembers }, IN_GAME),
   output: structure({ Block: block, ...endedMembers }),
-  errors: [...COMMON_ERRORS, 'not_found'],
+  errors: [...COMMON_ERRORS, 'not_found', 'quota_exceeded'],
   resource: gameResource,
   resourceTags: gameTags,
-  decisions: ['As BlockPlayer, in all stages of the game, also those that are made later.', BLOCKED, TERMS, AWAY],
+  decisions: ['As BlockPlayer, in all stages of the game, also those that are made later.', BLOCKED, TERMS, KEPT, AWAY],
   async handler({ input, services, change }) {
     const asked = { ...wordingOf(input), ...durationOf(input) };
     const { block, ended } = await services.blocks.block(nameOf(input), asked, change);
@@ -218,10 +220,15 @@ export const revokePlayerTokens = ownOperation({
   throttleClass: 'disconnect',
   input: structure({ ...stagePlayerMembers, ...revocationMembers }, IN_STAGE),
   output: revoked,
-  errors: [...COMMON_ERRORS, 'not_found'],
+  errors: [...COMMON_ERRORS, 'not_found', 'quota_exceeded'],
   resource: stagePlayerResource,
   resourceTags: stageTags,
-  decisions: [REVOKED, 'Tokens are told apart by the clocks of the nodes that issued them, to the millisecond.', AWAY],
+  decisions: [
+    REVOKED,
+    'Tokens are told apart by the clocks of the nodes that issued them, to the millisecond.',
+    KEPT,
+    AWAY,
+  ],
   async handler({ input, services, change }) {
     const asked = { ...wordingOf(input), keepsConnections: input.KeepConnections ?? false };
     const { revocation, ended } = await services.blocks.revokeTokens(nameOf(input), asked, change);
@@ -236,10 +243,10 @@ export const revokePlayerTokensInGame = ownOperation({
   throttleClass: 'disconnect',
   input: structure({ ...gamePlayerMembers, ...revocationMembers }, IN_GAME),
   output: revoked,
-  errors: [...COMMON_ERRORS, 'not_found'],
+  errors: [...COMMON_ERRORS, 'not_found', 'quota_exceeded'],
   resource: gameResource,
   resourceTags: gameTags,
-  decisions: ['As RevokePlayerTokens, for the player’s tokens of all stages of the game.', REVOKED, AWAY],
+  decisions: ['As RevokePlayerTokens, for the player’s tokens of all stages of the game.', REVOKED, KEPT, AWAY],
   async handler({ input, services, change }) {
     const asked = { ...wordingOf(input), keepsConnections: input.KeepConnections ?? false };
     const { revocation, ended } = await services.blocks.revokeTokens(nameOf(input), asked, change);

@@ -20,6 +20,12 @@ const rows = {
     max: 100_000,
     help: 'Maximum number of snapshots of a game; one more is refused with 409.',
   }),
+  maxBlocksPerGame: integer({
+    default: 100_000,
+    min: 1,
+    max: 10_000_000,
+    help: 'Maximum number of blocks of a game with all its stages, and of revocations of its players’ tokens; one more is refused with 402, while a player who has one already can get another.',
+  }),
   maxGameBytes: integer({
     default: 1_024 * MEBIBYTE,
     min: MEBIBYTE,

@@ -6,6 +6,7 @@ import type { Change } from '../audit.ts';
 import { gameNotFound } from '../games.ts';
 import { activeStage, findStage } from '../stages.ts';
 import type { BarEnforcement } from './bar-enforcement.ts';
+import type { BarRoom } from './bar-room.ts';
 import { type BarredScope, barName } from './bars.ts';
 import type { DisconnectResult } from './disconnect.ts';
 
@@ -15,6 +16,20 @@ export interface Wording {
   /** By locale; the one under `` is for all others. */
   readonly messages?: Readonly<Record<string, string>> | undefined;
   readonly evidence?: string | undefined;
+}
+
+/** What is said of a bar takes no more: many bars are kept, and each is read again when the directory starts anew. */
+const MAX_WORDING_BYTES = 8_192;
+
+/** Throws `validation` for more than is kept. */
+export function checkWording({ reason = '', messages = {}, evidence = '' }: Wording): void {
+  const texts = [reason, evidence, ...Object.entries(messages).flat()];
+  const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  if (bytes <= MAX_WORDING_BYTES) return;
+  throw new ServiceError(
+    'validation',
+    `Reason, Message, Messages and Evidence take ${bytes} bytes together, and may take ${MAX_WORDING_BYTES} of what is kept: shorten them`,
+  );
 }
 
 /** How long: until a time, for a time, or, with neither, until somebody ends it. */
@@ -35,6 +50,7 @@ type NewTerms = Wording & Pick<NewBar, 'until' | 'signedInBefore' | 'endsConnect
 export interface BarChanges {
   /** Throws `not_found` for what is unknown or being deleted. */
   getPlace(place: NamedPlace): Promise<BarredScope>;
+  /** Throws `quota_exceeded` for a new bar of a game that has as many of the kind as it may. */
   set(
     kind: BarRecord['kind'],
     scope: BarredScope,
@@ -57,6 +73,7 @@ export interface BarChanges {
 export function createBarChanges({
   store,
   enforcement,
+  room,
   clock,
 }: {
   store: {
@@ -65,6 +82,7 @@ export function createBarChanges({
     readonly stages: Pick<Store['stages'], 'find'>;
   };
   enforcement: Pick<BarEnforcement, 'bring' | 'standing'>;
+  room: BarRoom;
   clock: Clock;
 }): BarChanges {
   function holds({ state, until }: BarRecord): boolean {
@@ -86,11 +104,14 @@ export function createBarChanges({
       const { actor, requestId } = asked.change;
       const { gameId, stageId, playerId } = scope;
       const { until, signedInBefore, endsConnections } = terms;
+      const name = barName(kind, scope);
+      const isSet = await room.take({ kind, name, gameId });
       const asOf = enforcement.standing();
-      const record = await store.bars.set({
-        ...{ name: barName(kind, scope), kind, gameId, stageId, playerId, until, signedInBefore, endsConnections },
+      const setting = store.bars.set({
+        ...{ name, kind, gameId, stageId, playerId, until, signedInBefore, endsConnections },
         ...{ reason, messages, evidence, actor, requestId, createdAt: Math.floor(clock.now()) },
       });
+      const record = await setting.finally(isSet);
       asked.stored?.();
       const ended = await enforcement.bring(record, asOf, asked);
       return { record: { ...record, isEnforced: ended.failures.length === 0 }, ended };
@@ -105,6 +126,7 @@ export function createBarChanges({
       const held = holds(before);
       if (held) onLifted?.();
       await enforcement.bring(lifted, asOf);
+      room.freed(lifted);
       return held;
     },
 

@@ -13,8 +13,14 @@ const LOOK_PERIOD_MS = 10_000;
 /** A bar that has ended is kept for so long, for those who want to know why a player could not connect. */
 const ENDED_KEPT_MS = 3_600_000;
 const LOOKED_AT_ONCE = 100;
-const REMOVED_AT_ONCE = 500;
+/** To remove these takes a few milliseconds, in which a single node does nothing else. */
+const REMOVED_AT_ONCE = 100;
+/** What one key may set in a second is removed in a tenth of it. */
+const REMOVAL_PAUSE_MS = 20;
 const STAGES_AT_ONCE = 20;
+
+/** Names the removal among what is under way, where no bar has such a name. */
+const REMOVAL = 'the removal of bars that have ended';
 
 const NOBODY: DisconnectResult = { successes: [], failures: [] };
 
@@ -94,8 +100,16 @@ export function createBarEnforcement({
     return failures.length === 0;
   }
 
+  async function removeEnded(): Promise<boolean> {
+    while ((await store.bars.removeEnded(clock.now() - ENDED_KEPT_MS, REMOVED_AT_ONCE)) === REMOVED_AT_ONCE) {
+      await new Promise<void>((resolve) => clock.after(REMOVAL_PAUSE_MS, resolve));
+      if (isClosing) return true;
+    }
+    return true;
+  }
+
   async function resume(): Promise<void> {
-    await store.bars.removeEnded(clock.now() - ENDED_KEPT_MS, REMOVED_AT_ONCE);
+    void background.run(REMOVAL, removeEnded);
     for (const { name } of await store.bars.listUnfinished(LOOKED_AT_ONCE)) {
       void background.run(name, () => attempt(name));
     }

@@ -2,7 +2,7 @@ import type { FarewellWords } from '../../disconnect-order.ts';
 import type { BarRecord } from '../../store/bars.ts';
 import type { Change } from '../audit.ts';
 import type { Events } from '../events/events.ts';
-import type { BarChanges, Duration, NamedPlace, Wording } from './bar-changes.ts';
+import { type BarChanges, checkWording, type Duration, type NamedPlace, type Wording } from './bar-changes.ts';
 import { farewellOf } from './bars.ts';
 import type { DisconnectResult } from './disconnect.ts';
 import { checkFarewell } from './disconnect-request.ts';
@@ -54,6 +54,7 @@ export function createBlocking({
     termsOf({ reason, messages, evidence, ...duration }) {
       const terms = { reason, messages, evidence, until: changes.endOf(duration) };
       checkFarewell(farewell(terms), settings);
+      checkWording(terms);
       return terms;
     },
 

@@ -4,7 +4,7 @@ import type { BarRecord } from '../../store/bars.ts';
 import type { Store } from '../../store/store.ts';
 import type { Audit, Change } from '../audit.ts';
 import type { Page, PageRequest, Paginate } from '../pagination.ts';
-import type { BarChanges, Duration, NamedPlace, Wording } from './bar-changes.ts';
+import { type BarChanges, checkWording, type Duration, type NamedPlace, type Wording } from './bar-changes.ts';
 import { farewellOf } from './bars.ts';
 import type { BlockedPlayer, Blocking } from './blocking.ts';
 import type { DisconnectResult } from './disconnect.ts';
@@ -113,6 +113,7 @@ export function createBlocks({
       const { reason = '', messages = {}, evidence } = wording;
       const farewell = farewellOf({ kind: 'revocation', reason, messages, until: undefined });
       checkFarewell(farewell, settings);
+      checkWording(wording);
       return await audit.around(
         about(player, change, detailsOf({ farewell, evidence })),
         async () => {

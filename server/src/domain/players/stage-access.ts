@@ -1,6 +1,6 @@
 import type { BarRecord } from '../../store/bars.ts';
 import type { Audit, Change } from '../audit.ts';
-import type { BarChanges, Duration, Wording } from './bar-changes.ts';
+import { type BarChanges, checkWording, type Duration, type Wording } from './bar-changes.ts';
 
 interface NamedStage {
   readonly gameName: string;
@@ -23,11 +23,13 @@ export interface StageAccess {
 
 export function createStageAccess({ changes, audit }: { changes: BarChanges; audit: Audit }): StageAccess {
   return {
-    close: (stage, { sendsAway, ...asked }, change) =>
-      audit.around(change, async () => {
+    async close(stage, { sendsAway, ...asked }, change) {
+      checkWording(asked);
+      return await audit.around(change, async () => {
         const terms = { ...asked, until: changes.endOf(asked), signedInBefore: undefined, endsConnections: sendsAway };
         return (await changes.set('closure', await changes.getPlace(stage), terms, { change })).record;
-      }),
+      });
+    },
 
     open: (stage, change) =>
       audit.around(change, async () => await changes.lift('closure', await changes.getPlace(stage))),

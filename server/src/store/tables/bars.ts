@@ -69,14 +69,19 @@ export function barTable({ read, write }: Scope): BarTable {
       const unfinished = read.selectFrom('bars').selectAll().where('is_enforced', '=', 0);
       return (await unfinished.orderBy('version').limit(limit).execute()).map(toBar);
     },
-    async removeEnded(at, limit) {
-      const ended = read
+    async count({ gameId, kind }) {
+      const { count } = await read
         .selectFrom('bars')
-        .select('name')
-        .where('until', '<=', at)
-        .where('is_enforced', '=', 1)
-        .limit(limit);
-      const names = (await ended.execute()).map(({ name }) => name);
+        .select(({ fn }) => fn.countAll<number>().as('count'))
+        .where('game_id', '=', gameId)
+        .where('kind', '=', kind)
+        .executeTakeFirstOrThrow();
+      return Number(count);
+    },
+    async removeEnded(at, limit, gameId) {
+      const all = read.selectFrom('bars').select('name').where('until', '<=', at).where('is_enforced', '=', 1);
+      const ended = gameId === undefined ? all : all.where('game_id', '=', gameId);
+      const names = (await ended.limit(limit).execute()).map(({ name }) => name);
       if (names.length === 0) return 0;
       const { numDeletedRows } = await write((query) =>
         query
