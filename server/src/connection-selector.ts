@@ -1,4 +1,4 @@
-import { type IpRange, parseIpAddress, parseIpRange } from './ip-address.ts';
+import { type IpAddress, type IpRange, parseIpAddress, parseIpRange } from './ip-address.ts';
 import { isNewerRuntime } from './runtime-id.ts';
 
 /**
@@ -73,12 +73,24 @@ export function parseAddresses(text: string): ((addressGroup: string) => boolean
   const range: IpRange | undefined = parseIpRange(isV6 && bits === undefined ? `${address}/${GROUP_BITS}` : text);
   if (range === undefined) return undefined;
   return (addressGroup) => {
-    const parsed = parseIpAddress(addressGroup.replace(/\/64$/, ''));
+    const parsed = parseGroup(addressGroup);
     return parsed !== undefined && range(parsed);
   };
 }
 
 const GROUP_BITS = 64;
+
+/** To read an address takes a hundred times as long as to compare it, and a list meets the same ones again. */
+const parsedGroups = new Map<string, IpAddress | undefined>();
+const MAX_PARSED_GROUPS = 20_000;
+
+function parseGroup(addressGroup: string): IpAddress | undefined {
+  if (parsedGroups.has(addressGroup)) return parsedGroups.get(addressGroup);
+  const parsed = parseIpAddress(addressGroup.replace(/\/64$/, ''));
+  if (parsedGroups.size >= MAX_PARSED_GROUPS) parsedGroups.clear();
+  parsedGroups.set(addressGroup, parsed);
+  return parsed;
+}
 
 function rangeOf(text: string): (addressGroup: string) => boolean {
   const range = parseAddresses(text);

@@ -21,6 +21,7 @@ import type { Examine } from '../domain/examination.ts';
 import { createExtensions } from '../domain/extensions.ts';
 import { createGames, type GamesParts } from '../domain/games.ts';
 import { createGeneratedCodeJobs, type GeneratedCodeJobsParts } from '../domain/generated-code-jobs.ts';
+import { createListTurn } from '../domain/list-turns.ts';
 import type { LongWork } from '../domain/long-work.ts';
 import { createNodes } from '../domain/nodes.ts';
 import { createPageTokens, createPaginate } from '../domain/pagination.ts';
@@ -165,6 +166,7 @@ export function createServices({
   const { events } = outgoing;
   const pageTokens = createPageTokens({ sealer: keyring });
   const paginate = createPaginate({ pageTokens });
+  const turn = createListTurn();
   const tokens = createPlayerTokens({
     deriveKey: (purpose) => keyring.deriveKey(purpose),
     clock,
@@ -224,14 +226,14 @@ export function createServices({
     configurations: createConfigurations(parts),
     snapshots: createSnapshots(parts),
     extensions: createExtensions({ paginate }),
-    auditRecords: createAuditRecords({ auditLog, pageTokens }),
+    auditRecords: createAuditRecords({ auditLog, pageTokens, turn }),
     resourceTags: createResourceTags({ store, audit, arns, clock }),
     clusterActivity: createActivity({ cluster, clock, log, settings }),
     clusterNodes: createNodes({ cluster, audit, clock, log, settings }),
     players,
-    online: createOnline({ store, cluster, pageTokens, clock, log, settings }),
+    online: createOnline({ store, cluster, pageTokens, turn, clock, log, settings }),
     bars,
-    blocks: createBlocks({ store, blocking, changes, audit, paginate, clock, settings }),
+    blocks: createBlocks({ store, blocking, changes, audit, paginate, turn, clock, settings }),
     stageAccess: createStageAccess({ changes, audit }),
     disconnectJobs: createDisconnectJobs({ ...parts, work: jobWork }),
     rehearsals: createRehearsals({ store, audit, cluster, clock, settings }),

@@ -1,4 +1,5 @@
 import type { AuditFilter, AuditOrder, AuditPosition, AuditReader, AuditRecord } from '../store/audit/audit-log.ts';
+import { type ListTurn, MAX_PAGE_BYTES } from './list-turns.ts';
 import type { Page, PageRequest, PageTokens } from './pagination.ts';
 
 export type { AuditedConnection, AuditRecord } from '../store/audit/audit-log.ts';
@@ -7,29 +8,52 @@ export type { AuditedConnection, AuditRecord } from '../store/audit/audit-log.ts
 export interface AuditRecords {
   /**
    * The records that match, in pages. A page may have fewer records than were asked for, even none, and still have a
-   * token, because one call looks at a bounded number of records. Following the tokens gives every record that exists
+   * token, because one call looks at a bounded number of
+   * records, and gives a bounded number of bytes. Following the tokens gives every record that exists
    * throughout exactly once. Throws `validation` for a token of another list.
    */
   list(asked: AuditFilter & { readonly order: AuditOrder }, request: PageRequest): Promise<Page<AuditRecord>>;
 }
 
 const MAX_PAGE = 100;
+/** Records can have twenty kilobytes each, and to read a few of those takes a millisecond. */
+const READ_AT_ONCE = 10;
+/** Each step looks at a bounded number of records as well, in a turn of its own. */
+const MAX_STEPS = 10;
 
 export function createAuditRecords({
   auditLog,
   pageTokens,
+  turn,
 }: {
   auditLog: Pick<AuditReader, 'find'>;
   pageTokens: PageTokens;
+  turn: ListTurn;
 }): AuditRecords {
   return {
     async list({ playerId, operation, actor, since, until, order }, { maxResults = MAX_PAGE, nextToken }) {
       const filter = { playerId, operation, actor, since, until, order };
       const scope = `ListAuditRecords ${JSON.stringify(filter)}`;
-      const after =
+      const seal = (position: AuditPosition | undefined) =>
+        position && pageTokens.seal(JSON.stringify(position), scope);
+      let after =
         nextToken === undefined ? undefined : (JSON.parse(pageTokens.open(nextToken, scope)) as AuditPosition);
-      const { records, next } = await auditLog.find({ ...filter, after, limit: maxResults });
-      return { items: records, nextToken: next && pageTokens.seal(JSON.stringify(next), scope) };
+      const items: AuditRecord[] = [];
+      let bytes = 0;
+      for (let step = 0; step < MAX_STEPS; step += 1) {
+        await turn();
+        const limit = Math.min(READ_AT_ONCE, maxResults - items.length);
+        const { records, next } = await auditLog.find({ ...filter, after, limit });
+        for (const record of records) {
+          bytes += Buffer.byteLength(JSON.stringify(record));
+          if (items.length > 0 && bytes > MAX_PAGE_BYTES) return { items, nextToken: seal(after) };
+          items.push(record);
+          after = { at: record.at, requestId: record.requestId };
+        }
+        after = next;
+        if (next === undefined || items.length === maxResults) break;
+      }
+      return { items, nextToken: seal(after) };
     },
   };
 }

@@ -1,5 +1,6 @@
 import { ServiceError } from '../errors.ts';
 import type { Sealer } from '../keyring.ts';
+import { fittingOnPage } from './list-turns.ts';
 
 export interface PageRequest {
   readonly maxResults?: number | undefined;
@@ -14,6 +15,11 @@ export interface Page<T> {
 
 type List<T> = (page: { readonly after?: string; readonly limit: number }) => Promise<readonly T[]>;
 
+interface SizedList<T> {
+  readonly list: List<T>;
+  bytesOf(record: T): number;
+}
+
 /**
  * One page of the list that `scope` names (the operation and everything that selects what it lists). `list` gives the
  * records after `after`, in order of their positions, which are their names unless `positionOf` says otherwise.
@@ -23,6 +29,8 @@ type List<T> = (page: { readonly after?: string; readonly limit: number }) => Pr
 export interface Paginate {
   <T extends { readonly name: string }>(scope: string, request: PageRequest, list: List<T>): Promise<Page<T>>;
   <T>(scope: string, request: PageRequest, list: List<T>, positionOf: (record: T) => string): Promise<Page<T>>;
+  /** A page that would have more bytes than `MAX_PAGE_BYTES` ends early. */
+  <T extends { readonly name: string }>(scope: string, request: PageRequest, list: SizedList<T>): Promise<Page<T>>;
 }
 
 const MAX_PAGE = 100;
@@ -38,15 +46,17 @@ export function createPaginate({ pageTokens }: { pageTokens: PageTokens }): Pagi
   async function paginate<T>(
     scope: string,
     { maxResults = MAX_PAGE, nextToken }: PageRequest,
-    list: List<T>,
+    list: List<T> | SizedList<T>,
     // The types let a caller leave this out only for records that have a name.
     positionOf = (record: T): string => (record as T & { name: string }).name,
   ): Promise<Page<T>> {
     const start = nextToken === undefined ? {} : { after: pageTokens.open(nextToken, scope) };
-    const records = await list({ ...start, limit: maxResults + 1 });
-    const items = records.slice(0, maxResults);
+    const { list: find, bytesOf } = typeof list === 'function' ? { list, bytesOf: undefined } : list;
+    const records = await find({ ...start, limit: maxResults + 1 });
+    const fitting = bytesOf === undefined ? records.length : fittingOnPage(records.map(bytesOf));
+    const items = records.slice(0, Math.min(maxResults, fitting));
     const last = items.at(-1);
-    const isLastPage = records.length <= maxResults || last === undefined;
+    const isLastPage = records.length === items.length || last === undefined;
     return { items, nextToken: isLastPage ? undefined : pageTokens.seal(positionOf(last), scope) };
   }
 

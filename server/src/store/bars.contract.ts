@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { BarRecord, NewBar } from './bars.ts';
+import type { ListedBar, NewBar } from './bars.ts';
 import { type OpenStore, sampleGame, sampleStage } from './store-samples.ts';
 
 const NOW = 1_700_000_000_000;
@@ -20,7 +20,7 @@ export function testBars(open: OpenStore): void {
     for (const stage of [DEV, LIVE]) await store.stages.insert(stage);
     return store;
   };
-  const namesOf = (records: readonly BarRecord[]) => records.map(({ name }) => name);
+  const namesOf = (records: readonly ListedBar[]) => records.map(({ name }) => name);
 
   test('a bar is found as it was set, not enforced yet, and replaced under a greater version', async (t) => {
     const { bars } = await openGame(t);
@@ -63,6 +63,11 @@ export function testBars(open: OpenStore): void {
     const ofGame = { gameId: ZOO.id, kind: 'block' } as const;
     assert.deepEqual(namesOf(await bars.list(ofGame, NOW, { limit: 9 })), ['dev', 'game', 'live']);
     assert.deepEqual(namesOf(await bars.list(ofGame, NOW, { after: 'dev', limit: 1 })), ['game']);
+    const { evidence: _, ...listed } = { ...(await bars.find('dev')) };
+    assert.deepEqual(
+      { ...(await bars.list(ofGame, NOW, { limit: 1 }))[0], evidence: undefined },
+      { ...listed, evidence: undefined },
+    );
     assert.deepEqual(namesOf(await bars.list({ ...ofGame, stageId: LIVE.id }, NOW, { limit: 9 })), ['live']);
     assert.deepEqual(namesOf(await bars.list({ ...ofGame, gameId: 'another' }, NOW, { limit: 9 })), []);
     assert.deepEqual(namesOf(await bars.listAll(NOW, { limit: 3 })), ['closure', 'dev', 'game']);

@@ -38,6 +38,9 @@ export interface BarRecord {
   readonly isEnforced: boolean;
 }
 
+/** A bar without what only the staff who look at it alone need, and which may be long. */
+export type ListedBar = Omit<BarRecord, 'evidence'>;
+
 export type NewBar = Omit<BarRecord, 'version' | 'state' | 'isEnforced'>;
 
 /** Bars are listed in order of name. Those that have ended by `at` are left out, as are those that are lifted. */
@@ -53,7 +56,7 @@ export interface BarTable {
   /** The same for removing it. */
   remove(name: string, version: number): Promise<boolean>;
   /** A game's, or, with a stage, those that are about this stage alone. */
-  list(scope: BarScope, at: number, page: PageQuery): Promise<BarRecord[]>;
+  list(scope: BarScope, at: number, page: PageQuery): Promise<ListedBar[]>;
   /** Every bar that holds. */
   listAll(at: number, page: PageQuery): Promise<BarRecord[]>;
   /** Those of which the directory has not acknowledged the latest change, the oldest first. */

@@ -187,7 +187,7 @@ export class SimulatedNode {
     const paginate = async () => ({ items: [], nextToken: undefined });
     const settings = { maxFrameBytes: 16_384 };
     const blocking = createBlocking({ changes, events: { emit() {} }, settings });
-    const parts = { store, blocking, changes, audit: UNRECORDED, paginate, clock, settings };
+    const parts = { store, blocking, changes, audit: UNRECORDED, paginate, turn: async () => {}, clock, settings };
     return { blocks: createBlocks(parts), enforcement };
   }
 

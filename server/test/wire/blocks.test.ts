@@ -37,8 +37,10 @@ test('a blocked player is closed and not let in again, until the block is ended 
   assert.deepEqual(player.frames.at(-1), { kind: 'notification', type: FAREWELL, payload });
   assert.deepEqual(await refused(server, { token }), { ...FOREVER, text: 'See you' });
   assert.deepEqual((await rawCall(server, 'GET', path)).json.Block, json.Block);
-  assert.deepEqual((await rawCall(server, 'GET', `${IN_STAGE}/block`)).json, { Blocks: [json.Block] });
-  assert.deepEqual((await rawCall(server, 'GET', `/respark/game/${GAME}/block`)).json, { Blocks: [json.Block] });
+  const { Evidence, ...listed } = json.Block as Record<string, unknown>;
+  assert.equal(Evidence, 'clip 7');
+  assert.deepEqual((await rawCall(server, 'GET', `${IN_STAGE}/block`)).json, { Blocks: [listed] });
+  assert.deepEqual((await rawCall(server, 'GET', `/respark/game/${GAME}/block`)).json, { Blocks: [listed] });
   await server.connect();
 
   const Until = new Date(Date.now() + 3_600_000).toISOString();

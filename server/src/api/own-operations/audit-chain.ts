@@ -82,7 +82,7 @@ export const listAuditLinks = ownOperation({
   errors: COMMON_ERRORS,
   resource: () => [],
   decisions: [
-    'Lists the links of a chain after the number `After`, in order, each with the texts of the items that say they are in it, so that a client can hash all of it by itself. A page with many items ends early; an empty page means that there are no more links.',
+    'Lists the links of a chain after the number `After`, in order, each with the texts of the items that say they are in it, so that a client can hash all of it by itself. A page with many items, or more than 64 KiB, ends early; an empty page means that there are no more links.',
     'Like ListAuditRecords the call covers all games, and its only resource is `*`.',
   ],
   async handler({ input, services }) {

@@ -60,7 +60,7 @@ export const listAuditRecords = ownOperation({
     'Changes that were made on the server’s machine are listed too: `CreateAccessKey`, `RevokeAccessKey`, `RotateRootAccessKey`, `RotateSecretKey`, `RestoreBackup` and `CopyStore` by commands, `CreateRootAccessKey` by the first start, and `ChangeRootAccessKey` by a start with another root key in its settings than the last. Their `Actor` is the user of the operating system, such as `uid=1000(alice)`; `policySha256` in the `Details` of a new key is the SHA-256 of its policy document.',
     '`Connections` in the `Outcome` of a DisconnectPlayer that asked for details has what its reply had, so that a record tells how the end of each connection was proven.',
     'If a record has no `Outcome`, the outcome of the change is unknown: it is still under way, or the server stopped before recording it.',
-    'One call examines at most 5,000 records, so a page may have few records, or none, and still have a `NextToken`.',
+    'One call examines at most 5,000 records (with PostgreSQL 50,000), and a page ends early when it has more than 64 KiB, so a page may have few records, or none, and still have a `NextToken`.',
     'The log covers all games, so policies cannot restrict the call to one: its only resource is `*`. As in IAM, an `Allow` of all actions, or one with `NotAction`, includes it, and a `Deny` on a game does not hide the records of that game: deny `respark:ListAuditRecords` to keys that must not read them.',
   ],
   async handler({ input, services }) {

@@ -41,6 +41,11 @@ export const endedMembers = { DisconnectFailures: connectionIds, DisconnectSucce
 
 export const block = structure(blockMembers);
 
+const { Evidence: _, ...listedMembers } = blockMembers;
+
+/** What a list says of a block. */
+export const listedBlock = structure(listedMembers);
+
 interface WordingInput {
   readonly Evidence?: string | undefined;
   readonly Message?: string | undefined;
@@ -76,7 +81,7 @@ export function toBlock(bar: Block) {
     Actor: bar.actor,
     Created: bar.createdAt,
     Enforced: bar.isEnforced,
-    Evidence: bar.evidence || undefined,
+    Evidence: bar.evidence === '' ? undefined : bar.evidence,
     Message: own,
     Messages: Object.keys(byLocale).length === 0 ? undefined : byLocale,
     PlayerId: bar.playerId,

@@ -11,6 +11,7 @@ import {
   durationOf,
   endedMembers,
   gamePlayerMembers,
+  listedBlock,
   stageMembers,
   stagePlayerMembers,
   toBlock,
@@ -167,7 +168,8 @@ export const getBlockInGame = ownOperation({
   },
 });
 
-const PAGES = 'Blocks that have ended are not listed. Pages have at most 100, in no order that means anything.';
+const PAGES =
+  'Blocks that have ended are not listed. Pages have at most 100, in no order that means anything, and end early when they have more than 64 KiB. `Evidence` is not in them: GetBlock has it.';
 
 export const listBlocks = ownOperation({
   name: 'ListBlocks',
@@ -178,7 +180,7 @@ export const listBlocks = ownOperation({
     'GameName',
     'StageName',
   ]),
-  output: structure({ Blocks: list(block), NextToken: nextToken }, ['Blocks']),
+  output: structure({ Blocks: list(listedBlock), NextToken: nextToken }, ['Blocks']),
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: stageResource,
   resourceTags: stageTags,
@@ -198,7 +200,7 @@ export const listBlocksInGame = ownOperation({
   input: structure({ GameName: label(gameName), MaxResults: query(maxResults), NextToken: query(nextToken) }, [
     'GameName',
   ]),
-  output: structure({ Blocks: list(block), NextToken: nextToken }, ['Blocks']),
+  output: structure({ Blocks: list(listedBlock), NextToken: nextToken }, ['Blocks']),
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: gameResource,
   resourceTags: gameTags,

@@ -155,6 +155,22 @@ describe('connect', () => {
     assert.equal(world.err(), 'the connection was closed for good (4500)\n');
   });
 
+  it('says until when a block lasts, if that is a time', async (t) => {
+    for (const [until, line] of [
+      [Date.UTC(2030, 0, 2, 3, 4, 5), ' {2}until 2030-01-02T03:04:05\\.000Z\n'],
+      [9_007_199_254_740_991, ''],
+    ] as const) {
+      const { url, sockets } = await startGateway(t);
+      const world = createLocalWorld(url);
+      const exitCode = world.run('connect');
+      await world.printed('to disconnect it');
+      sockets[0]?.close(4510, `See you; requestId=r-1; until=${until}`);
+      assert.equal(await exitCode, 1);
+      const expected = `\nclosed: 4510 blocked: .*\n {2}reason: See you\n${line} {2}by the call with the request id r-1\n$`;
+      assert.match(world.out(), new RegExp(expected));
+    }
+  });
+
   it('reconnects when the close allows it', async (t) => {
     const { url, sockets } = await startGateway(t);
     const world = createLocalWorld(url);

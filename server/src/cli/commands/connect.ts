@@ -220,7 +220,8 @@ function describeFailure(url: string, reason: string, refusal: UpgradeRefusal | 
  * Describes the end of a connection: its code and meaning, the reason, and the management call that caused it; or that of
  * an attempt, as `failure` does. Then it says when the next attempt begins, if there is one.
  */
-function describeEnd({ closeCode, name, reason, requestId, reconnectInMs }: Disconnect, failure?: string): string {
+function describeEnd(end: Disconnect, failure?: string): string {
+  const { closeCode, name, reason, requestId, until, reconnectInMs } = end;
   const retry = reconnectInMs === undefined ? [] : [`  reconnecting in ${Math.round(reconnectInMs)} ms`];
   if (failure !== undefined) return [failure, ...retry].join('\n');
   const known = name === undefined ? '' : ` ${name}`;
@@ -231,9 +232,15 @@ function describeEnd({ closeCode, name, reason, requestId, reconnectInMs }: Disc
   return [
     `closed: ${closeCode}${known}${meaning === '' ? '' : `: ${meaning}`}`,
     ...(hasOwnReason ? [`  reason: ${printable(reason)}`] : []),
+    ...(isTime(until) ? [`  until ${new Date(until).toISOString()}`] : []),
     ...(requestId === undefined ? [] : [`  by the call with the request id ${requestId}`]),
     ...retry,
   ].join('\n');
+}
+
+/** The server may be anybody's, and say what is no time. */
+function isTime(ms: number | undefined): ms is number {
+  return ms !== undefined && !Number.isNaN(new Date(ms).getTime());
 }
 
 /** Sends each line of stdin as it comes, until the result is closed. */

@@ -1,8 +1,9 @@
 import type { Clock } from '../../clock.ts';
 import { ServiceError } from '../../errors.ts';
-import type { BarRecord } from '../../store/bars.ts';
+import type { BarRecord, ListedBar } from '../../store/bars.ts';
 import type { Store } from '../../store/store.ts';
 import type { Audit, Change } from '../audit.ts';
+import { type ListTurn, MAX_PAGE_BYTES } from '../list-turns.ts';
 import type { Page, PageRequest, Paginate } from '../pagination.ts';
 import { type BarChanges, checkWording, type Duration, type NamedPlace, type Wording } from './bar-changes.ts';
 import { farewellOf } from './bars.ts';
@@ -11,7 +12,7 @@ import type { DisconnectResult } from './disconnect.ts';
 import { checkFarewell, detailsOf, onRecord } from './disconnect-request.ts';
 
 /** A bar and the name of its stage. */
-export type Block = BarRecord & { readonly stageName?: string | undefined };
+export type Block = ListedBar & { readonly evidence?: string; readonly stageName?: string | undefined };
 
 /**
  * Who may not connect. Once a call that bars somebody has returned, none of the player's connections is welcomed, on any node,
@@ -34,7 +35,7 @@ export interface Blocks {
   unblock(player: BlockedPlayer, change: Change): Promise<boolean>;
   /** The block, unless it has ended; throws `not_found` without one. */
   get(player: BlockedPlayer): Promise<BarRecord>;
-  /** The blocks in a stage; without a stage, those of a whole game and in each of its stages. */
+  /** The blocks in a stage, without their evidence, in pages that end early when they have many bytes; without a stage, those of a whole game and in each of its stages. */
   list(place: NamedPlace, page: PageRequest): Promise<Page<Block>>;
   /** Refuses the player's tokens that were issued before now, and ends the connections, unless they are to go on. */
   revokeTokens(
@@ -42,6 +43,15 @@ export interface Blocks {
     asked: Wording & { readonly keepsConnections: boolean },
     change: Change,
   ): Promise<{ readonly revocation: BarRecord; readonly ended: DisconnectResult }>;
+}
+
+/** To read so many takes a part of a millisecond. */
+const READ_AT_ONCE = 10;
+/** What a block has beside its texts. */
+const BYTES_BESIDE = 400;
+
+function bytesOf({ reason, messages }: ListedBar): number {
+  return BYTES_BESIDE + [reason, ...Object.values(messages)].reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 }
 
 /** A token lives no longer, whatever the settings say. */
@@ -53,6 +63,7 @@ export function createBlocks({
   changes,
   audit,
   paginate,
+  turn,
   clock,
   settings,
 }: {
@@ -61,6 +72,7 @@ export function createBlocks({
   changes: BarChanges;
   audit: Audit;
   paginate: Paginate;
+  turn: ListTurn;
   clock: Clock;
   settings: { readonly maxFrameBytes: number };
 }): Blocks {
@@ -100,9 +112,26 @@ export function createBlocks({
     async list(place, request) {
       const { gameId, stageId } = await changes.getPlace(place);
       const scope = { kind: 'block', gameId, stageId } as const;
-      const page = await paginate(`ListBlocks ${gameId} ${stageId ?? ''}`, request, (some) =>
-        store.bars.list(scope, clock.now(), some),
-      );
+      const page = await paginate(`ListBlocks ${gameId} ${stageId ?? ''}`, request, {
+        bytesOf,
+        list: async ({ after, limit }) => {
+          const found: ListedBar[] = [];
+          let bytes = 0;
+          for (let from = after; ; from = found.at(-1)?.name) {
+            await turn();
+            const step = Math.min(READ_AT_ONCE, limit - found.length);
+            const some = await store.bars.list(scope, clock.now(), {
+              ...(from !== undefined && { after: from }),
+              limit: step,
+            });
+            found.push(...some);
+            bytes += some.reduce((sum, bar) => sum + bytesOf(bar), 0);
+            // One more than the page has room for says that there are more.
+            if (some.length < step || found.length === limit || (bytes > MAX_PAGE_BYTES && found.length > 1))
+              return found;
+          }
+        },
+      });
       const ids = new Set(page.items.flatMap((bar) => bar.stageId ?? []));
       const names = new Map<string, string | undefined>();
       for (const id of ids) names.set(id, (await store.stages.findById(id))?.name);

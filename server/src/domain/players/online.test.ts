@@ -7,6 +7,7 @@ import { LocalCluster } from '../../cluster/local.ts';
 import type { ErrorCode } from '../../errors.ts';
 import { createSystemRandom } from '../../random.ts';
 import type { StageRecord } from '../../store/store.ts';
+import { createListTurn } from '../list-turns.ts';
 import type { ConnectionFilter } from './connection-filter.ts';
 import { createOnline, type Online } from './online.ts';
 
@@ -43,10 +44,10 @@ function prepare() {
     },
     pageTokens: { seal: (position) => position, open: (token) => token },
     ...{ clock, log: recordedLog().log, settings: { disconnectDeadlineMs: 5_000 } },
-    later(task) {
+    turn: createListTurn((task) => {
       turns += 1;
       task();
-    },
+    }),
   });
   return {
     ...{ online, cluster, addresses, asked },

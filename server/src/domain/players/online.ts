@@ -3,6 +3,7 @@ import type { Cluster, DirectoryEntry, StageListing } from '../../cluster/cluste
 import { type ConnectionSelector, createMatcher, withoutAddresses } from '../../connection-selector.ts';
 import type { Log } from '../../log.ts';
 import type { Store } from '../../store/store.ts';
+import type { ListTurn } from '../list-turns.ts';
 import type { Page, PageRequest, PageTokens } from '../pagination.ts';
 import { activeStage, findStage, type Stage } from '../stages.ts';
 import { type ConnectionFilter, currentRuntime, selectorOf } from './connection-filter.ts';
@@ -79,7 +80,7 @@ export function createOnline({
   clock,
   log,
   settings,
-  later = setImmediate,
+  turn,
 }: {
   store: { readonly games: Pick<Store['games'], 'find'>; readonly stages: Pick<Store['stages'], 'find'> };
   cluster: Pick<Cluster, 'listStage' | 'countStage' | 'request'>;
@@ -87,8 +88,7 @@ export function createOnline({
   clock: Clock;
   log: Pick<Log, 'debug'>;
   settings: { readonly disconnectDeadlineMs: number };
-  /** Runs a task in the next turn of the event loop. */
-  later?: (task: () => void) => unknown;
+  turn: ListTurn;
 }): Online {
   const timeoutMs = settings.disconnectDeadlineMs;
   const answerMs = Math.min(ANSWER_MS, timeoutMs);
@@ -129,6 +129,7 @@ export function createOnline({
     let from = start.from;
     const end = (position: Position) => ({ items, nextToken: pageTokens.seal(JSON.stringify(position), scope) });
     for (let examined = 0; examined < MAX_EXAMINED; examined += BATCH) {
+      await turn();
       const request = { from, prefix: filter.playerIdPrefix, limit: BATCH };
       const listing = await fromDirectory(() => cluster.listStage(stage.id, request));
       for (const found of await filterPlayers(listing)) {
@@ -140,8 +141,6 @@ export function createOnline({
       }
       if (listing.last === undefined) return { items, nextToken: undefined };
       from = `${listing.last}${BEHIND}`;
-      // Whoever wants a player disconnected meanwhile waits for a part at most.
-      await new Promise<void>((resolve) => later(resolve));
     }
     return end({ from });
   }

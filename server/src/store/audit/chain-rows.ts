@@ -16,7 +16,9 @@ import type { AuditCause, AuditChain, AuditItem, AuditItemPlace, AuditLink, Plac
 import type { AuditRow } from './rows.ts';
 
 /** How many digests a page of links has at most, unless its first link alone has more. */
-export const DIGESTS_OF_PAGE = 1_000;
+const DIGESTS_OF_PAGE = 100;
+/** The same for the bytes of what is in it. */
+const BYTES_OF_PAGE = 65_536;
 /** So many records more than a link has may say that they are in it, and are shown. */
 export const MORE_ITEMS = 100;
 export const STRAYS_SHOWN = 10;
@@ -246,6 +248,20 @@ export function pageOfLinks<Row extends Pick<LinkRow, 'digests'>>(rows: readonly
     return index > 0 && digests > DIGESTS_OF_PAGE;
   });
   return rows.slice(0, end < 0 ? rows.length : end);
+}
+
+/** As many links, with their items, as a page has room for; at least one, since a link is hashed as a whole. */
+export function fittingLinks(links: readonly AuditLink[]): AuditLink[] {
+  let bytes = 0;
+  const end = links.findIndex((link, index) => {
+    bytes += bytesOfLink(link);
+    return index > 0 && bytes > BYTES_OF_PAGE;
+  });
+  return links.slice(0, end < 0 ? links.length : end);
+}
+
+function bytesOfLink({ digests = [], note = '', removed = '', items }: AuditLink): number {
+  return 67 * digests.length + note.length + removed.length + items.reduce((sum, { text }) => sum + text.length, 300);
 }
 
 /** When a request id says that it was made; undefined for one that is no UUID of version 7. */

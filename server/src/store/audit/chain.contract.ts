@@ -207,6 +207,28 @@ export function testChain(open: (t: TestContext, limits?: { readonly maxBytes: n
     }
   });
 
+  test('a page of links ends when it has many bytes, and pages have every link once', async (t) => {
+    const { auditLog } = await open(t);
+    for (let batch = 0; batch < 12; batch += 1) {
+      const at = NOW + batch;
+      await auditLog.begin(sampleIntent(`large ${batch}`, { at, details: { evidence: 'x'.repeat(20_000) } }));
+      await auditLog.settle();
+    }
+    const [{ writer } = { writer: '' }] = await auditLog.chain.chains();
+    const numbers: number[] = [];
+    for (;;) {
+      const links = await auditLog.chain.links({ writer, after: numbers.at(-1) ?? 0, limit: 100 });
+      if (links.length === 0) break;
+      const bytes = Buffer.byteLength(JSON.stringify(links));
+      assert.ok(bytes < 80_000, `${links.length} links of ${bytes} bytes`);
+      numbers.push(...links.map(({ number }) => number));
+    }
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: 13 }, (_, index) => index + 1),
+    );
+  });
+
   for (const [name, { does, found }] of Object.entries(MANIPULATIONS)) {
     test(`the verification finds ${name}, and nothing else`, async (t) => {
       const log = await fresh(t);

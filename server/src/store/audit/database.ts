@@ -24,8 +24,8 @@ const MAX_OPENINGS = 10;
 const OPENING_PAUSE_MS = 20;
 /** Removing these takes a millisecond or two, in which nothing else runs. */
 const REMOVED_AT_ONCE = 50;
-/** How many records one query looks at, which takes some milliseconds. The process does nothing else meanwhile. */
-const LOOKED_AT_ONCE = 5_000;
+/** How many records one query looks at, which takes about a millisecond. The process does nothing else meanwhile. */
+const LOOKED_AT_ONCE = 500;
 /** A checkpoint synchronises the disk, so it comes rarely: when the WAL has 40 MB. */
 const CHECKPOINT_PAGES = 10_000;
 /** When checkpoints have not kept the WAL below so many times that size, a commit waits for one. */

@@ -17,6 +17,7 @@ import {
   type ChainRow,
   CUT_AT_ONCE,
   cutToLink,
+  fittingLinks,
   itemsByLink,
   LATE_AFTER_MS,
   type LinkRow,
@@ -235,7 +236,7 @@ async function readLinks(
     [writer, first.number, last.number, most],
   );
   const items = itemsByLink(rows);
-  return page.map((row) => toLink(row, items.get(row.number) ?? []));
+  return fittingLinks(page.map((row) => toLink(row, items.get(row.number) ?? [])));
 }
 
 async function readLoose({ query }: Query): Promise<LooseRecords> {

@@ -16,7 +16,7 @@ import {
 import { type AuditRow, toRecord, toRow } from './rows.ts';
 
 /** How many records one query looks at, so that a search through years of them has an end. */
-const LOOKED_AT_ONCE = 50_000;
+const LOOKED_AT_ONCE = 5_000;
 /** To hash these takes a millisecond or two, in which nothing else runs. */
 const REMOVED_AT_ONCE = 500;
 /** From so many of the newest records it is told how large the others are. */

@@ -17,6 +17,7 @@ import {
   type ChainRow,
   CUT_AT_ONCE,
   cutToLink,
+  fittingLinks,
   itemsByLink,
   LATE_AFTER_MS,
   type LinkRow,
@@ -213,7 +214,7 @@ function readLinks(database: Libsql.Database, after: number, limit: number): Aud
       .prepare(`SELECT * FROM ${OF_LINKS} ORDER BY at, request_id LIMIT ?3`)
       .all(first.number, last.number, most) as AuditRow[],
   );
-  return rows.map((row) => toLink(row, items.get(row.number) ?? []));
+  return fittingLinks(rows.map((row) => toLink(row, items.get(row.number) ?? [])));
 }
 
 function readLoose(database: Libsql.Database): LooseRecords {

@@ -6,11 +6,16 @@ import type { Scope } from './scope.ts';
 /** The fact that holds the latest version. */
 const LATEST = 'bar_version';
 
+/** All columns but the evidence. */
+const LISTED = [
+  ...(['name', 'kind', 'game_id', 'stage_id', 'player_id', 'until', 'signed_in_before', 'ends_connections'] as const),
+  ...(['reason', 'messages', 'actor', 'request_id', 'created_at', 'version', 'state', 'is_enforced'] as const),
+];
+
 export function barTable({ read, write }: Scope): BarTable {
   const standing = (at: number) =>
     read
       .selectFrom('bars')
-      .selectAll()
       .where('state', '=', 'SET')
       .where(({ eb, or }) => or([eb('until', 'is', null), eb('until', '>', at)]));
 
@@ -60,10 +65,15 @@ export function barTable({ read, write }: Scope): BarTable {
     async list({ gameId, stageId, kind }, at, { after = '', limit }) {
       const ofGame = standing(at).where('game_id', '=', gameId).where('kind', '=', kind).where('name', '>', after);
       const page = stageId === undefined ? ofGame : ofGame.where('stage_id', '=', stageId);
-      return (await page.orderBy('name').limit(limit).execute()).map(toBar);
+      const rows = await page.select(LISTED).orderBy('name').limit(limit).execute();
+      return rows.map((row) => {
+        const { evidence: _, ...listed } = toBar({ ...row, evidence: '' });
+        return listed;
+      });
     },
     async listAll(at, { after = '', limit }) {
-      return (await standing(at).where('name', '>', after).orderBy('name').limit(limit).execute()).map(toBar);
+      const page = standing(at).selectAll().where('name', '>', after);
+      return (await page.orderBy('name').limit(limit).execute()).map(toBar);
     },
     async listUnfinished(limit) {
       const unfinished = read.selectFrom('bars').selectAll().where('is_enforced', '=', 0);

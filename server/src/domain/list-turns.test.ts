@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { AuditQuery, AuditRecord } from '../store/audit/audit-log.ts';
+import { createAuditRecords } from './audit-records.ts';
+import { createListTurn, fittingOnPage } from './list-turns.ts';
+import { createPaginate } from './pagination.ts';
+
+const TOKENS = { seal: (position: string) => position, open: (token: string) => token };
+
+test('of all lists that are asked for at once, one part is made in a turn', async () => {
+  const tasks: (() => void)[] = [];
+  const turn = createListTurn((task) => tasks.push(task));
+  const made: string[] = [];
+  const list = async (name: string) => {
+    for (let part = 0; part < 3; part += 1) {
+      await turn();
+      made.push(`${name}${part}`);
+    }
+  };
+  const lists = ['a', 'b', 'c'].map(list);
+  for (let turns = 0; made.length < 9; turns += 1) {
+    assert.ok(turns < 100);
+    // What a task sets off is over before the next turn of the loop.
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(tasks.length <= 1, 'one task in a turn');
+    const before = made.length;
+    tasks.shift()?.();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(made.length <= before + 1);
+  }
+  await Promise.all(lists);
+  assert.deepEqual(made, ['a0', 'b0', 'c0', 'a1', 'b1', 'c1', 'a2', 'b2', 'c2']);
+});
+
+test('a page has no more bytes than it may, apart from an item that is larger alone', () => {
+  assert.equal(fittingOnPage([70_000, 1]), 1);
+  assert.equal(fittingOnPage([65_000, 536, 1]), 2);
+  assert.equal(fittingOnPage([1, 2]), 2);
+  assert.equal(fittingOnPage([]), 0);
+});
+
+test('pages of large items end early, and following the tokens gives every item once', async () => {
+  const items = Array.from({ length: 40 }, (_, at) => ({ name: String(at).padStart(3, '0'), bytes: 500 * (at % 30) }));
+  const paginate = createPaginate({ pageTokens: TOKENS });
+  const list = async ({ after = '', limit }: { readonly after?: string; readonly limit: number }) =>
+    items.filter(({ name }) => name > after).slice(0, limit);
+  const seen: typeof items = [];
+  let pages = 0;
+  for (let nextToken: string | undefined; ; pages += 1) {
+    const page = await paginate('L', { nextToken }, { list, bytesOf: ({ bytes }) => bytes });
+    assert.ok(page.items.reduce((sum, { bytes }) => sum + bytes, 0) <= 65_536);
+    seen.push(...page.items);
+    nextToken = page.nextToken;
+    if (nextToken === undefined) break;
+  }
+  assert.deepEqual(seen, items);
+  assert.ok(pages > 2);
+});
+
+test('a call for audit records reads a few at a time, in turns, and gives a bounded number of bytes', async () => {
+  const record = (at: number): AuditRecord => ({
+    ...{ requestId: 'r', at, cause: 'operator', actor: 'a', sourceAddress: '', operation: 'o', resource: '' },
+    ...{ details: { evidence: 'x'.repeat(at % 50 === 0 ? 70_000 : 2_000) }, outcome: undefined },
+  });
+  const all = Array.from({ length: 230 }, (_, at) => record(at));
+  let [turns, most] = [0, 0];
+  const auditLog = {
+    // As a database that looks at 30 records at once.
+    async find({ after, limit }: AuditQuery) {
+      most = Math.max(most, limit);
+      const from = after === undefined ? 0 : after.at + 1;
+      const found = all.slice(from, from + 30).filter(({ at }) => at % 2 === 0 || at === 229);
+      const records = found.slice(0, limit);
+      const last = found.length > limit ? records.at(-1) : all[from + 29];
+      return { records, next: last && { at: last.at, requestId: 'r' } };
+    },
+  };
+  const turn = async () => {
+    turns += 1;
+  };
+  const records = createAuditRecords({ auditLog, pageTokens: TOKENS, turn });
+  const seen: number[] = [];
+  let pages = 0;
+  for (let nextToken: string | undefined; ; pages += 1) {
+    const page = await records.list({ order: 'oldest_first' }, { nextToken });
+    const bytes = Buffer.byteLength(JSON.stringify(page.items));
+    assert.ok(bytes < 66_000 || page.items.length === 1, `${page.items.length} items of ${bytes} bytes`);
+    seen.push(...page.items.map(({ at }) => at));
+    nextToken = page.nextToken;
+    if (nextToken === undefined) break;
+  }
+  assert.deepEqual(
+    seen,
+    all.map(({ at }) => at).filter((at) => at % 2 === 0 || at === 229),
+  );
+  assert.ok(most <= 10 && turns >= 12 && pages >= 5, `${most} at once, ${turns} turns, ${pages} pages`);
+});
