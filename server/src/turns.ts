@@ -3,6 +3,12 @@ import type { Clock } from './clock.ts';
 /** How long clients' work may hold up one turn of the event loop before the rest of it waits for the next turn. */
 const TURN_MS = 2;
 
+/** Runs `work` in its turn, which is now while there is time left, and gives what it gives. */
+export function inTurn<T>(turns: Turns, lane: string, work: () => Promise<T>): Promise<T> {
+  if (turns.isOpen(lane)) return work();
+  return new Promise((resolve, reject) => turns.wait(lane, () => void work().then(resolve, reject)));
+}
+
 /**
  * Shares the event loop out among clients. Work runs at once while its turn of the loop has time left; otherwise it
  * waits in the lane of its client, and the lanes take turns: one piece of work each, between which the loop reads and
@@ -20,8 +26,11 @@ export interface Turns {
 export function createTurns({
   clock,
   later = setImmediate,
+  turnMs = TURN_MS,
 }: {
   clock: Pick<Clock, 'monotonic'>;
+  /** How long the work may hold up one turn of the event loop. */
+  turnMs?: number;
   /** Runs a task in the next turn of the event loop, after its sockets have been read. */
   later?: (task: () => void) => unknown;
 }): Turns {
@@ -34,7 +43,7 @@ export function createTurns({
   let calls = 0;
 
   function begin(): number {
-    endsAt = clock.monotonic() + TURN_MS;
+    endsAt = clock.monotonic() + turnMs;
     later(end);
     return endsAt;
   }
@@ -78,5 +87,5 @@ export function createTurns({
   };
 }
 
-/** How many pieces one turn prepares to run. Pieces that take less than TURN_MS / MAX_CALLS each leave time unused. */
+/** How many pieces one turn prepares to run. Pieces that take less than a turn / MAX_CALLS each leave time unused. */
 const MAX_CALLS = 64;

@@ -89,9 +89,17 @@ export interface Call<Input> {
   permissions(place: PermissionPlace): Promise<{ principal: Principal; decided: readonly Permission[] }>;
 }
 
+/** Where a stream is written to. What it writes counts as bytes of replies to its caller. */
+export interface StreamSink extends ReplySink {
+  /** How long no more should be written, in milliseconds, so that the caller may go on with other calls meanwhile. */
+  waitMs(): number;
+  /** Whether the caller may still make the call: its key may have been revoked, or may do less by now. */
+  isAllowed(): MaybePromise<boolean>;
+}
+
 /** An output that goes on after the reply has begun, as server-sent events, instead of one in the row's shape. */
 export class StreamedOutput {
-  readonly start: (sink: ReplySink) => () => void;
+  readonly start: (sink: StreamSink) => () => void;
   constructor(start: StreamedOutput['start']) {
     this.start = start;
   }

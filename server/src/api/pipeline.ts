@@ -5,14 +5,14 @@ import type { Arns } from '../domain/arn.ts';
 import type { Change } from '../domain/audit.ts';
 import type { LongWork } from '../domain/long-work.ts';
 import { type ErrorCode, ServiceError } from '../errors.ts';
-import type { HttpReply, HttpRequest } from '../http/exchange.ts';
+import type { HttpReply, HttpRequest, ReplySink } from '../http/exchange.ts';
 import type { Log } from '../log.ts';
 import { andThen, inSteps, type MaybePromise, orElse, type Steps, settled } from '../maybe-promise.ts';
 import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import { createAuthorize } from './authorize.ts';
 import { type InputJobs, readLongInput } from './input.ts';
-import { type Call, type Operation, type Services, StreamedOutput } from './operation.ts';
+import { type Call, type Operation, type Services, StreamedOutput, type StreamSink } from './operation.ts';
 import { createPermissions } from './permissions.ts';
 import {
   failureReply,
@@ -61,6 +61,8 @@ export interface PipelineParts {
   readonly operations: readonly Operation[];
   readonly services: Services;
   readonly authenticate: Authenticate;
+  /** The principal as it may call now; undefined when it no longer may. */
+  readonly renew: (principal: Principal) => MaybePromise<Principal | undefined>;
   /** Whether the node is about to stop and takes no more calls. */
   readonly isDraining: () => boolean;
   readonly urlFor: UrlFor;
@@ -91,6 +93,24 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   const count = createCount(throttle, metrics);
   const authorize = createAuthorize(parts);
   const permissionsOf = createPermissions(parts);
+
+  /** Whether a caller that was let in would still be. */
+  async function mayStill(call: Parameters<typeof authorize>[0]): Promise<boolean> {
+    const principal = await parts.renew(call.principal);
+    if (principal === undefined) return false;
+    try {
+      await authorize({ ...call, principal });
+      return true;
+    } catch (error) {
+      if (isDenial(error)) return false;
+      throw error;
+    }
+  }
+
+  const throttleOf = (principalId: string) => ({
+    waitMs: () => throttle.streamWaitMs(principalId),
+    written: (bytes: number) => throttle.replied(principalId, bytes),
+  });
 
   const answer = inSteps(function* (request: HttpRequest, trace: Trace): Steps<HttpReply> {
     const { requestId } = trace;
@@ -153,7 +173,11 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     );
 
     // Reply: 200.
-    if (output instanceof StreamedOutput) return streamReply(requestId, output);
+    if (output instanceof StreamedOutput) {
+      const isAllowed = () => mayStill({ request, operation, action: operation.action, principal, input, resources });
+      const { waitMs, written } = throttleOf(principal.id);
+      return streamReply(requestId, (sink) => output.start(streamSink(sink, { waitMs, written, isAllowed })));
+    }
     const reply = successReply(requestId, serialize(form.output, output));
     throttle.replied(principal.id, reply.body.length);
     return reply;
@@ -200,6 +224,24 @@ function changeBy(
 ): Change {
   const sourceAddress = remoteAddress ?? 'unknown';
   return { requestId, cause: 'operator', actor, sourceAddress, operation, resource };
+}
+
+/** Charges what a stream writes to its caller. */
+function streamSink(
+  sink: ReplySink,
+  { written, ...rest }: Pick<StreamSink, 'waitMs' | 'isAllowed'> & { written: (bytes: number) => void },
+): StreamSink {
+  return {
+    ...rest,
+    write(text) {
+      written(Buffer.byteLength(text));
+      sink.write(text);
+    },
+    get bufferedBytes() {
+      return sink.bufferedBytes;
+    },
+    end: () => sink.end(),
+  };
 }
 
 function isDenial(error: unknown): boolean {

@@ -1,6 +1,5 @@
 import type { ErrorCode, ServiceError } from '../errors.ts';
 import type { BodyError, HttpReply } from '../http/exchange.ts';
-import type { StreamedOutput } from './operation.ts';
 import { PreparedJson } from './shape.ts';
 import type { SignatureRefusal } from './signature/sigv4.ts';
 import { excerptOf } from './validation.ts';
@@ -83,14 +82,14 @@ export function successReply(requestId: string, output: unknown): HttpReply {
 }
 
 /** Server-sent events, which no cache and no proxy may hold back. */
-export function streamReply(requestId: string, { start }: StreamedOutput): HttpReply {
+export function streamReply(requestId: string, stream: NonNullable<HttpReply['stream']>): HttpReply {
   const headers = {
     'content-type': 'text/event-stream',
     'cache-control': 'no-store',
     'x-accel-buffering': 'no',
     'x-amzn-requestid': requestId,
   };
-  return { status: 200, headers, body: '', stream: start };
+  return { status: 200, headers, body: '', stream };
 }
 
 /** The refusal of a method that none of `allowed` is. */

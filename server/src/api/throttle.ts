@@ -32,6 +32,10 @@ export interface Throttle {
    * them. Disconnects do not wait for that.
    */
   replied(principal: string, bytes: number): void;
+  /**
+   * Milliseconds until a stream may go on. It leaves half of the bytes that the principal may have at once to its calls.
+   */
+  streamWaitMs(principal: string): number;
 }
 
 /**
@@ -70,5 +74,6 @@ export function createThrottle({
       return waitMs > 0 ? { of: `${throttleClass} calls`, waitMs } : undefined;
     },
     replied: (principal, bytes) => replyBytes.spend(principal, bytes * managementNodes()),
+    streamWaitMs: (principal) => replyBytes.peek(principal, settings.replyBytesBurst / 2),
   };
 }

@@ -10,7 +10,7 @@ import {
   playerPages,
 } from '../api/pages.ts';
 import { createPipeline } from '../api/pipeline.ts';
-import { createSignatureAuthentication } from '../api/signature/authenticate.ts';
+import { createRenewal, createSignatureAuthentication } from '../api/signature/authenticate.ts';
 import { createUrlFor } from '../api/url-for.ts';
 import { type Clock, withTimeout } from '../clock.ts';
 import type { Settings } from '../config/config.ts';
@@ -89,6 +89,7 @@ export function createNode(parts: {
       findCredential: (id) => access.findCredential(id),
       ...{ arns, clock, metrics, refusals, settings },
     }),
+    renew: createRenewal({ findCredential: (id) => access.findCredential(id) }),
     isDraining: () => gateway.isDraining,
     urlFor: createUrlFor({ settings, ownUrl }),
     refusals,

@@ -2,7 +2,7 @@ import type { TestContext } from 'node:test';
 import { ACTIONS, EVERY_OPERATION } from '../../src/api/every-operation.ts';
 import type { Operation, Services } from '../../src/api/operation.ts';
 import { createPipeline } from '../../src/api/pipeline.ts';
-import { createSignatureAuthentication } from '../../src/api/signature/authenticate.ts';
+import { createRenewal, createSignatureAuthentication } from '../../src/api/signature/authenticate.ts';
 import { signRequest } from '../../src/api/signature/sigv4.ts';
 import type { DirectoryEntry } from '../../src/cluster/cluster.ts';
 import type { Credential } from '../../src/domain/access/access.ts';
@@ -168,6 +168,7 @@ export async function openApi(
       findCredential: async (accessKeyId) => credentials.get(accessKeyId),
       ...{ arns, clock, metrics, refusals, settings: { ...SETTINGS, ...settings } },
     }),
+    renew: createRenewal({ findCredential: (accessKeyId) => credentials.get(accessKeyId) }),
     isDraining: () => false,
     urlFor: ({ host, isSecure }, relative) => `${isSecure ? 'https' : 'http'}://${host}${relative}`,
     refusals,

@@ -4,7 +4,7 @@ import type { EventLog } from '../../src/store/events/event-log.ts';
 /** For what nobody wants to hear of. */
 export const NO_EVENT_LOG: EventLog = {
   append: () => true,
-  read: async () => ({ events: [], missed: 0 }),
+  read: async () => ({ events: [], missed: 0, cursor: 0, isEnd: true }),
   ends: async () => ({ first: 1, last: 0 }),
   positionBefore: async () => 0,
   onMoved: () => () => {},

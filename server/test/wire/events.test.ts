@@ -5,16 +5,19 @@ import { type TestContext, test } from 'node:test';
 import { DisconnectPlayerCommand } from '@aws-sdk/client-gamesparks';
 import { EVERY_OPERATION } from '../../src/api/every-operation.ts';
 import { ManagementClient } from '../../src/cli/management-client.ts';
+import { administer, alterDatabase, createKey } from '../support/administration.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, ROOT, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
 import { type ReceivedEvent, startReceiver } from '../support/webhook-receiver.ts';
+
+const WATCH = { Effect: 'Allow', Action: 'respark:WatchEvents', Resource: '*' };
 
 type Reply = Readonly<Record<string, unknown>>;
 
 const PRIVATE = { webhookPrivateHosts: ['127.0.0.1'] };
 
-function clientOf({ url }: TestServer) {
-  const client = new ManagementClient({ endpoint: url, credentials: ROOT, region: 'us-east-1' });
+function clientOf({ url }: TestServer, credentials = ROOT) {
+  const client = new ManagementClient({ endpoint: url, credentials, region: 'us-east-1' });
   const find = (name: string) => {
     const operation = EVERY_OPERATION.find((row) => row.name === name);
     assert(operation);
@@ -227,6 +230,67 @@ test('a node has only so many watchers, and one that goes away makes room', asyn
   const again = (await stream())[Symbol.asyncIterator]();
   assert.equal((await again.next()).done, false);
   await again.return?.();
+});
+
+test('one key has ten streams at most, also of those that come at once, and a stream that fails takes no place', async (t) => {
+  const { server, stream } = await start(t, { settings: { eventsMaxWatchers: 12 } });
+  const other = clientOf(server, await createKey(server, [WATCH]));
+  const open = async (streams: Promise<AsyncIterable<Uint8Array>>[]) =>
+    (await Promise.allSettled(streams)).filter(({ status }) => status === 'fulfilled').length;
+  const unknown = Array.from({ length: 12 }, () => stream({ GameName: 'None' }));
+  for (const each of unknown) await assert.rejects(each);
+  assert.equal(await open(Array.from({ length: 20 }, () => stream())), 10);
+  assert.equal(await open(Array.from({ length: 20 }, () => other.stream())), 2);
+});
+
+test('a stream ends when its key is revoked, or may no longer watch', async (t) => {
+  const { server } = await start(t);
+  const [revoked, changed, kept] = [await createKey(server, [WATCH]), await createKey(server, [WATCH]), ROOT];
+  const streams: ReturnType<typeof framesOf>[] = [];
+  for (const key of [revoked, changed, kept]) streams.push(framesOf(await clientOf(server, key).stream()));
+  await until(() => streams.every(({ frames }) => frames.length > 0));
+  await administer(server, (access) => access.revokeKey(revoked.accessKeyId));
+  const statement = { ...WATCH, Action: 'respark:ListEvents' };
+  const policy = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
+  alterDatabase(server, `UPDATE access_keys SET policy = '${policy}' WHERE id = '${changed.accessKeyId}'`);
+  await until(() => streams[0]?.isOver() === true && streams[1]?.isOver() === true);
+  for (const { named } of streams.slice(0, 2)) assert.match(named('end').join(), /"reason":"access"/);
+  assert.equal(streams[2]?.isOver(), false);
+});
+
+test('what a stream writes counts as bytes of its key, and leaves some of them to the key’s calls', async (t) => {
+  const settings = { replyBytesBurst: 65_536, replyBytesPerSecond: 65_536, disconnectCallsBurst: 1_000 };
+  const { server, call } = await start(t, { settings: { ...settings, disconnectCallsPerSecond: 1_000 } });
+  await call('CreateWebhook', { Url: 'https://hooks.example/', EventTypes: ['job.finished'] });
+  const count = 300;
+  const path = (index: number) => `/runtime/game/${GAME}/stage/${STAGE}/player/nobody-${index}/disconnect`;
+  for (let index = 0; index < count; index += 1) await rawCall(server, 'POST', path(index));
+  const reader = clientOf(server, await createKey(server, [{ ...WATCH, Action: 'respark:*' }]));
+  for (let moved = 0; moved < count; ) moved = Number((await call('ListEvents', { After: moved })).Cursor);
+  const startedAt = performance.now();
+  const { frames, named } = framesOf(await reader.stream({ After: 0 }));
+  await until(() => frames.length > 1);
+  await reader.call('ListWebhooks');
+  await until(() => named('player.disconnect_called').length === count);
+  assert.ok(performance.now() - startedAt > 500, 'more than the key may have at once came at once');
+});
+
+test('watchers that come at different times, and from different positions, get each event once and in order', async (t) => {
+  const { server, stream } = await start(t);
+  const streams = [framesOf(await stream()), framesOf(await stream({ Types: 'connection.opened' }))];
+  const path = (index: number) => `/runtime/game/${GAME}/stage/${STAGE}/player/nobody-${index}/disconnect`;
+  const count = 120;
+  for (let index = 0; index < count; index += 1) {
+    if (index % 20 === 0) streams.push(framesOf(await stream({ After: 0 })));
+    await rawCall(server, 'POST', path(index));
+  }
+  await server.connect();
+  await until(() => streams.every(({ named }) => named('connection.opened').length === 1));
+  const ids = Array.from({ length: count + 1 }, (_, index) => index + 1);
+  for (const [index, { frames }] of streams.entries()) {
+    const told = frames.flatMap((frame) => /^id: (\d+)$/m.exec(frame)?.[1] ?? []).map(Number);
+    assert.deepEqual(told, index === 1 ? [count + 1] : ids, `stream ${index}`);
+  }
 });
 
 test('a call is answered as fast as ever while the receiver holds every request', async (t) => {

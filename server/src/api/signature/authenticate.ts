@@ -1,12 +1,13 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import type { Credential } from '../../domain/access/access.ts';
+import type { Principal } from '../../domain/access/principal.ts';
 import type { Refusals } from '../../domain/access/refusals.ts';
 import type { Arns } from '../../domain/arn.ts';
 import { ServiceError } from '../../errors.ts';
 import { addressGroup } from '../../http/client-address.ts';
 import { BodyError, type HttpRequest } from '../../http/exchange.ts';
-import { inSteps, type MaybePromise, orElse, type Steps, settled } from '../../maybe-promise.ts';
+import { andThen, inSteps, type MaybePromise, orElse, type Steps, settled } from '../../maybe-promise.ts';
 import type { Metrics } from '../../metrics.ts';
 import { createTokenBuckets } from '../../token-bucket.ts';
 import type { Authenticate, Authenticated, CallNames } from '../pipeline.ts';
@@ -121,6 +122,14 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
       host: signed.host,
     };
   });
+}
+
+/** Looks a principal up again, whose key may have been revoked, or may do less by now. */
+export function createRenewal({
+  findCredential,
+}: Pick<AuthenticationParts, 'findCredential'>): (principal: Principal) => MaybePromise<Principal | undefined> {
+  return (principal) =>
+    andThen(findCredential(principal.id), (current) => current && { ...principal, policies: current.policies });
 }
 
 /** A request that may be refused, for the log. */

@@ -57,6 +57,8 @@ async function open(
         return {
           events: page.map((each, index) => ({ position: from + 1 + index, event: each })),
           missed: from - after,
+          cursor: Math.min(from + limit, events.length),
+          isEnd: from + limit >= events.length,
         };
       },
       onMoved(listener) {

@@ -3,8 +3,8 @@ import { withTimeout } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import type { Metrics } from '../../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../../random.ts';
-import type { EventCursor, EventLog, LoggedEvent } from '../../store/events/event-log.ts';
-import { type EventFilter, isWanted, toWire } from './event-filter.ts';
+import type { EventCursor, EventFilter, EventLog, LoggedEvent } from '../../store/events/event-log.ts';
+import { isWanted, toWire } from './event-filter.ts';
 import type { WebhookAnswer, WebhookPost } from './post-webhook.ts';
 import { signatureHeaders } from './webhook-signing.ts';
 
@@ -92,7 +92,7 @@ export class Delivery {
   #lastAcceptedAt = Number.NEGATIVE_INFINITY;
   #pausedUntil = Number.NEGATIVE_INFINITY;
   #isReading = false;
-  /** Whether the last read found nothing further. */
+  /** Whether the last read came to the end of the log. */
   #isAtEnd = false;
   #isStopped = false;
   #cancelWake = () => {};
@@ -195,7 +195,8 @@ export class Delivery {
   async #read(): Promise<boolean> {
     const { eventLog, clock, random, holdMs, metrics } = this.#parts;
     const { gameId, gameName } = this.#receiver;
-    const { events, missed } = await eventLog.read(gameId, { after: this.#readTo, limit: PAGE });
+    const { filter } = this.#receiver;
+    const { events, missed, cursor, isEnd } = await eventLog.read(gameId, { after: this.#readTo, limit: PAGE, filter });
     if (this.#isStopped) return false;
     const now = clock.now();
     if (missed > 0) {
@@ -212,7 +213,8 @@ export class Delivery {
       const left = Math.min(holdMs, Math.max(0, event.at + holdMs - now));
       if (isWanted(event, this.#receiver.filter)) this.#take(position, event, left);
     }
-    return events.length > 0;
+    this.#readTo = cursor;
+    return !isEnd;
   }
 
   #take(position: number, event: LoggedEvent, holdMs: number): void {

@@ -1,11 +1,4 @@
-import type { LoggedEvent } from '../../store/events/event-log.ts';
-
-/** Which events of a game a receiver wants; an empty list stands for all. */
-export interface EventFilter {
-  readonly stages: readonly string[];
-  readonly types: readonly string[];
-  readonly playerId?: string | undefined;
-}
+import type { EventFilter, LoggedEvent } from '../../store/events/event-log.ts';
 
 /** Events of the whole game are for every stage, and who has missed events must know, whatever else is wanted. */
 export function isWanted({ type, stage, player }: LoggedEvent, { stages, types, playerId }: EventFilter): boolean {

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import type { Register } from '../suite.ts';
-import type { EventLog, EventLogLimits, LoggedEvent, TrackedConnection } from './event-log.ts';
+import type {
+  EventFilter,
+  EventLog,
+  EventLogLimits,
+  LoggedEvent,
+  PlacedEvent,
+  TrackedConnection,
+} from './event-log.ts';
 
 export interface EventLogStores {
   /** Opens a log without an event, which the test's end closes. */
@@ -37,7 +45,21 @@ async function moved(log: EventLog): Promise<void> {
 
 async function idsOf(log: EventLog, after = 0, gameId = GAME): Promise<string[]> {
   await moved(log);
-  return (await log.read(gameId, { after, limit: 1_000 })).events.map(({ event: { id } }) => id);
+  return (await readAll(log, { after, gameId })).map(({ event: { id } }) => id);
+}
+
+/** All that is there, step by step. */
+async function readAll(
+  log: EventLog,
+  { after = 0, gameId = GAME, filter }: { after?: number; gameId?: string; filter?: EventFilter },
+): Promise<PlacedEvent[]> {
+  const found: PlacedEvent[] = [];
+  for (let cursor = after; ; ) {
+    const page = await log.read(gameId, { after: cursor, limit: 1_000, filter });
+    found.push(...page.events);
+    if (page.isEnd) return found;
+    cursor = page.cursor;
+  }
 }
 
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => String(index + 1));
@@ -55,7 +77,7 @@ export function testEventLog(stores: EventLogStores, register: Register = test):
 function testOrder({ open }: EventLogStores, register: Register): void {
   register('events come back whole, in the order in which they were appended, in the log of their game', async (t) => {
     const log = await open(t, LIMITS);
-    assert.deepEqual(await log.read(GAME, { after: 0, limit: 10 }), { events: [], missed: 0 });
+    assert.deepEqual(await log.read(GAME, { after: 0, limit: 10 }), { events: [], missed: 0, cursor: 0, isEnd: true });
     assert.deepEqual(await log.ends(GAME), { first: 1, last: 0 });
     const odd = event('b', { at: 10, data: { text: '"ünï"\n\0 💥 \ud800 $1 ?1', list: [1, null] } });
     const { stage: _stage, player: _player, ...ofGame } = event('c');
@@ -75,6 +97,62 @@ function testOrder({ open }: EventLogStores, register: Register): void {
     assert.deepEqual(await log.ends(GAME), { first: 1, last: 3 });
     assert.deepEqual(await idsOf(log, 2), ['c']);
     assert.equal((await log.read(GAME, { after: 1, limit: 1 })).events[0]?.event.id, 'b');
+  });
+
+  register('a step of a reader gives few events and says where the next begins', async (t) => {
+    const log = await open(t, LIMITS);
+    for (const id of numbered(600)) log.append(GAME, event(id));
+    await moved(log);
+    const page = await log.read(GAME, { after: 0, limit: 1_000 });
+    assert.ok(page.events.length > 0 && page.events.length <= 64, `${page.events.length} events`);
+    assert.deepEqual([page.cursor, page.isEnd], [page.events.at(-1)?.position, false]);
+    assert.deepEqual(await idsOf(log), numbered(600));
+    const none = await log.read(GAME, { after: 0, limit: 1, filter: { stages: [], types: [], playerId: 'nobody' } });
+    assert.deepEqual([none.events, none.isEnd], [[], false]);
+    assert.ok(none.cursor > 0 && none.cursor < 600);
+  });
+
+  register('a filter leaves out what a reader does not want, and what is lost is for everybody', async (t) => {
+    const log = await open(t, LIMITS);
+    const { stage: _stage, player: _player, ...ofGame } = event('of the game', { type: 'job.finished' });
+    const odd = { stage: 'Live', player: 'an"na \\ ü' };
+    log.append(GAME, event('anna', { player: 'anna' }));
+    log.append(
+      GAME,
+      event('other', { player: 'ann', type: 'connection.closed', data: { player: 'anna', stage: 'Live' } }),
+    );
+    log.append(GAME, event('odd', odd));
+    log.append(GAME, { ...ofGame, data: { first: 1, stage: 'Live' } });
+    log.append(GAME, { ...ofGame, id: 'lost', type: 'events.lost', data: { count: 1 } });
+    await moved(log);
+    const wanted = async (filter: Partial<EventFilter>) =>
+      (await readAll(log, { filter: { stages: [], types: [], ...filter } })).map(({ event: { id } }) => id);
+    assert.deepEqual(await wanted({}), ['anna', 'other', 'odd', 'of the game', 'lost']);
+    assert.deepEqual(await wanted({ playerId: 'nobody' }), ['lost']);
+    assert.deepEqual(await wanted({ playerId: odd.player }), ['odd', 'lost']);
+    assert.ok((await wanted({ playerId: 'anna' })).includes('anna'));
+    assert.deepEqual(await wanted({ types: ['connection.closed', 'x'] }), ['other', 'lost']);
+    assert.deepEqual(await wanted({ types: ['connection'] }), ['lost']);
+    assert.deepEqual(await wanted({ stages: ['Live'] }), ['odd', 'of the game', 'lost']);
+    assert.deepEqual(await wanted({ stages: ['Dev'] }), ['anna', 'other', 'of the game', 'lost']);
+    assert.deepEqual(await wanted({ stages: ['None', 'Live'], types: ['connection.opened'] }), ['odd', 'lost']);
+  });
+
+  register('reads hold the event loop up for about a millisecond, however many there are', async (t) => {
+    const log = await open(t, LIMITS);
+    for (const id of numbered(2_000)) log.append(GAME, event(id));
+    await moved(log);
+    const filter = { stages: [], types: [], playerId: 'nobody' };
+    let isOver = false;
+    let turns = 0;
+    const counting = (async () => {
+      for (; !isOver; turns += 1) await setImmediate();
+    })();
+    await Promise.all(Array.from({ length: 50 }, () => readAll(log, { filter })));
+    isOver = true;
+    await counting;
+    // Without turns of their own, those of one step each would run in one turn of the loop.
+    assert.ok(turns >= 30, `${turns} turns of the event loop`);
   });
 
   register('a time leads to the position in front of all events of that time or later', async (t) => {
@@ -109,7 +187,7 @@ function testLimits({ open }: EventLogStores, register: Register): void {
     await log.removeBefore(4);
     assert.deepEqual(await log.ends(GAME), { first: 5, last: 10 });
     await log.removeBefore(100);
-    assert.deepEqual(await log.read(GAME, { after: 2, limit: 5 }), { events: [], missed: 8 });
+    assert.deepEqual(await log.read(GAME, { after: 2, limit: 5 }), { events: [], missed: 8, cursor: 10, isEnd: true });
     log.append(GAME, event('next'));
     await moved(log);
     assert.deepEqual((await log.read(GAME, { after: 10, limit: 5 })).events[0]?.position, 11);

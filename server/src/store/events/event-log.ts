@@ -6,7 +6,10 @@ export interface TrackedConnection {
   readonly owner: string;
 }
 
-/** What has happened, as it is kept and sent. Times are milliseconds since 1970. */
+/**
+ * What has happened, as it is kept and sent. Times are milliseconds since 1970. The members have this order wherever an
+ * event is made, so that a reader's filter can look at the text that is kept.
+ */
 export interface LoggedEvent {
   /** A UUIDv7. Ids of one node sort in the order in which it emitted them. */
   readonly id: string;
@@ -26,11 +29,31 @@ export interface PlacedEvent {
   readonly event: LoggedEvent;
 }
 
+/** Which events of a game a reader wants; an empty list stands for all. */
+export interface EventFilter {
+  readonly stages: readonly string[];
+  readonly types: readonly string[];
+  readonly playerId?: string | undefined;
+}
+
+export interface EventQuery {
+  readonly after: number;
+  /** How many events there may be at most; there are fewer when that would hold the process up. */
+  readonly limit: number;
+  /** Most of the events that it does not want are left out, which costs less than to look at them; not all. */
+  readonly filter?: EventFilter | undefined;
+}
+
+/** What one small step of a reader has found. */
 export interface EventPage {
   /** In order of position. */
   readonly events: readonly PlacedEvent[];
   /** How many events beyond `after` were dropped before they could be read. */
   readonly missed: number;
+  /** Everything up to here was looked at: where the next step begins. */
+  readonly cursor: number;
+  /** Whether there was nothing behind the cursor. */
+  readonly isEnd: boolean;
 }
 
 /** Where a receiver of a game's events is. */
@@ -68,8 +91,11 @@ export interface EventLog {
    * it.
    */
   append(gameId: string, event: LoggedEvent, connection?: TrackedConnection): boolean;
-  /** Reads events behind a position; at least one unless there is none. */
-  read(gameId: string, query: { readonly after: number; readonly limit: number }): Promise<EventPage>;
+  /**
+   * Looks at some events behind a position: so few that the process is not held up, and all reads of the process share
+   * one turn of the event loop. A reader goes on until `isEnd`, or as far as it needs.
+   */
+  read(gameId: string, query: EventQuery): Promise<EventPage>;
   /** The positions of the first event that is kept and of the last; 1 and 0 in a log that never had any. */
   ends(gameId: string): Promise<{ readonly first: number; readonly last: number }>;
   /** The position in front of all events of this time or later. */

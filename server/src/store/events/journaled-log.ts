@@ -4,12 +4,15 @@ import { describeFileFault } from '../../file-fault.ts';
 import type { Log } from '../../log.ts';
 import { createRareWarnings, type WarnRarely } from '../../rare-warnings.ts';
 import { StartupError } from '../../startup-error.ts';
+import { createTurns, inTurn, type Turns } from '../../turns.ts';
 import type {
   ClaimedCursor,
   EventCursor,
+  EventFilter,
   EventLog,
   EventLogLimits,
   EventPage,
+  EventQuery,
   LoggedEvent,
   TrackedConnection,
 } from './event-log.ts';
@@ -34,6 +37,14 @@ const RETRY_PERIOD_MS = 1_000;
 const MOVED_IN_JOURNAL = 4_000;
 const BYTES_OF_EVENT = 500;
 const REMOVED_AT_ONCE = 2_000;
+/** How long all reads of events together hold the event loop up before everything else has its turn. */
+const READ_TURN_MS = 1;
+/**
+ * How many positions one step of a reader looks at, and how many events it gives. Either takes a few tenths of a
+ * millisecond: an event has a few kilobytes at most.
+ */
+const POSITIONS_OF_STEP = 256;
+const EVENTS_OF_STEP = 32;
 
 export interface JournaledLogParts {
   /** The data directory, where the journal is. */
@@ -80,6 +91,7 @@ class JournaledLog implements EventLog {
   /** What is in the journal and not known to be in the database, the oldest first. */
   readonly #waiting: JournaledEvent[];
   readonly #listeners = new Set<() => void>();
+  readonly #turns: Turns;
   #seq: number;
   /** How many events are in the journal, with those that the database has already. */
   #journaled: number;
@@ -92,6 +104,7 @@ class JournaledLog implements EventLog {
     this.#parts = parts;
     this.#journal = parts.journal;
     this.#warnRarely = createRareWarnings(parts);
+    this.#turns = createTurns({ clock: parts.clock, turnMs: READ_TURN_MS });
     this.#waiting = parts.left;
     this.#journaled = parts.left.length;
     this.#seq = Math.max(parts.moved, parts.left.at(-1)?.seq ?? 0);
@@ -178,14 +191,25 @@ class JournaledLog implements EventLog {
     return () => this.#listeners.delete(listener);
   }
 
-  async read(gameId: string, { after, limit }: { after: number; limit: number }): Promise<EventPage> {
-    const { database } = this.#parts;
-    const rows = listIn(await database.read('read', [gameId, after, limit])) as [number, string][];
-    const events = rows
+  async read(gameId: string, { after, limit, filter }: EventQuery): Promise<EventPage> {
+    const upTo = after + POSITIONS_OF_STEP;
+    const most = Math.min(limit, EVENTS_OF_STEP);
+    const row = await this.#readInTurn(gameId, 'read', [gameId, after, upTo, most, ...textsOf(filter)]);
+    if (row === undefined) return { events: [], missed: 0, cursor: after, isEnd: true };
+    const [first, last] = [Number(row.first), Number(row.last)];
+    const events = (listIn(row) as [number, string][])
       .map(([position, body]) => ({ position, event: JSON.parse(body) as LoggedEvent }))
       .sort((a, b) => a.position - b.position);
-    const first = events[0]?.position ?? (await this.ends(gameId)).first;
-    return { events, missed: Math.max(0, first - after - 1) };
+    // A step that has found as many as it may has not looked at what follows.
+    const isFull = events.length === most;
+    const reached = isFull ? (events.at(-1)?.position ?? after) : Math.min(Math.max(upTo, first - 1), last);
+    const cursor = Math.max(after, reached);
+    return { events, missed: Math.max(0, first - after - 1), cursor, isEnd: cursor >= last };
+  }
+
+  /** Readers of one game share a lane, so that those of a busy game do not hold up those of another. */
+  #readInTurn(gameId: string, ...asked: Parameters<EventDatabase['read']>): ReturnType<EventDatabase['read']> {
+    return inTurn(this.#turns, gameId, () => this.#parts.database.read(...asked));
   }
 
   async ends(gameId: string): Promise<{ first: number; last: number }> {
@@ -194,7 +218,7 @@ class JournaledLog implements EventLog {
   }
 
   async positionBefore(gameId: string, at: number): Promise<number> {
-    const row = await this.#parts.database.read('findAt', [gameId, at]);
+    const row = await this.#readInTurn(gameId, 'findAt', [gameId, at]);
     const found = row?.position;
     return typeof found === 'number' ? found - 1 : (await this.ends(gameId)).last;
   }
@@ -310,4 +334,10 @@ class JournaledLog implements EventLog {
 interface CursorToSave {
   readonly position: number;
   readonly failingSince?: number | null | undefined;
+}
+
+/** What the statement that reads looks for in the text of an event; empty texts for all. */
+function textsOf({ stages, types, playerId }: EventFilter = { stages: [], types: [] }): string[] {
+  const list = (items: readonly string[]) => (items.length === 0 ? '' : JSON.stringify(items));
+  return [playerId === undefined ? '' : `"player":${JSON.stringify(playerId)}`, list(types), list(stages)];
 }

@@ -85,6 +85,33 @@ function listOf(columns: string, from: string): Row {
   };
 }
 
+function firstAt(looked: number): string {
+  return `SELECT min(position) AS position FROM
+            (SELECT position FROM events WHERE game_id = ?1 AND at >= ?2 ORDER BY at LIMIT ${looked}) AS found`;
+}
+
+/**
+ * Events behind the position ?2, up to ?3, at most ?4 of those that a filter wants: ?5 is the text of the player, ?6 the
+ * list of types and ?7 that of stages, each empty for all. The text of an event is not parsed for that, because a reader
+ * may want few of very many. What has no type or stage where it should be is given, and is looked at by the reader.
+ */
+function wantedRows(instr: 'instr' | 'strpos'): string {
+  const listed = (list: string, text: string) =>
+    `${instr}(${list}, '"' || substr(${text}, 1, ${instr}(${text}, '"'))) > 0`;
+  return `SELECT position, body FROM (
+      SELECT position, body, substr(body, ${instr}(body, '"type":"') + 8, 64) AS type_on,
+        CASE WHEN ${instr}(body, ',"stage":"') BETWEEN 1 AND ${instr}(body, ',"node":"')
+          THEN substr(body, ${instr}(body, ',"stage":"') + 10, 256) ELSE '' END AS stage_on
+      FROM events WHERE game_id = ?1 AND position > ?2 AND position <= ?3
+    ) AS looked
+    WHERE ${instr}(type_on, 'events.lost"') = 1 OR (
+      ${instr}(body, ?5) > 0
+      AND (?6 = '' OR ${listed('?6', 'type_on')})
+      AND (?7 = '' OR stage_on = '' OR ${listed('?7', 'stage_on')})
+    )
+    ORDER BY position LIMIT ?4`;
+}
+
 export const EVENT_STATEMENTS = {
   findSeq: same('SELECT seq FROM event_journals WHERE node = ?1'),
   setSeq: same(
@@ -139,17 +166,21 @@ export const EVENT_STATEMENTS = {
     sqlite: 'DELETE FROM events WHERE game_id = ?1 AND position < ?2 RETURNING position',
     postgres: 'delete from events where game_id = ?1 and position < ?2',
   },
-  read: listOf(
-    'position, body',
-    '(SELECT position, body FROM events WHERE game_id = ?1 AND position > ?2 ORDER BY position LIMIT ?3) AS page',
-  ),
+  /** The ends of a log, and some of its events, as of one moment. */
+  read: {
+    sqlite: `SELECT first, last, (SELECT json_group_array(json_array(position, body)) FROM (${wantedRows('instr')})) AS json
+             FROM event_logs WHERE game_id = ?1`,
+    postgres: `SELECT first, last, (
+                 SELECT coalesce(json_agg(json_build_array(position, body)), '[]') FROM (${wantedRows('strpos')}) AS page
+               )::text AS json FROM event_logs WHERE game_id = ?1`,
+  },
   ends: same('SELECT first, last FROM event_logs WHERE game_id = ?1'),
   logs: listOf('game_id, first, last', 'event_logs'),
-  /** Of the earliest events of this time or later, the first in the log: a few of them may stand in another order. */
-  findAt: same(
-    `SELECT min(position) AS position FROM
-       (SELECT position FROM events WHERE game_id = ?1 AND at >= ?2 ORDER BY at LIMIT 10000) AS found`,
-  ),
+  /**
+   * Of the earliest events of this time or later, the first in the log: a few of them may stand in another order. Where
+   * one node writes the whole log that is only after its clock was set back, and nothing else runs during the query.
+   */
+  findAt: { sqlite: firstAt(1_000), postgres: firstAt(10_000) },
   claim: same(
     `INSERT INTO event_cursors (receiver, game_id, owner, position, failing_since)
      VALUES (?1, ?2, ?3, coalesce((SELECT last FROM event_logs WHERE game_id = ?2), 0), NULL)

@@ -1,0 +1,58 @@
+import { ServiceError } from '../../errors.ts';
+
+/** One caller must not take the streams of all others. */
+const MAX_OF_CALLER = 10;
+const RETRY_AFTER_MS = 5_000;
+
+/** How many streams of events there are on this node, and whose. */
+export interface WatcherPlaces {
+  /** Takes a place, or throws `throttled`. Gives what must be called when the stream is over; again does no harm. */
+  take(caller: string): () => void;
+  /** Lets nobody in any more. */
+  close(): void;
+}
+
+export function createWatcherPlaces({ max }: { readonly max: number }): WatcherPlaces {
+  const byCaller = new Map<string, number>();
+  let taken = 0;
+  let isClosed = false;
+
+  function refuse(message: string): never {
+    throw new ServiceError('throttled', message, { retryAfterMs: RETRY_AFTER_MS });
+  }
+
+  function assertFree(caller: string): void {
+    if (isClosed) refuse('this node is about to stop: try again');
+    if ((byCaller.get(caller) ?? 0) >= MAX_OF_CALLER) {
+      refuse(`this access key has ${MAX_OF_CALLER} streams of events on this node, as many as it may have: end one`);
+    }
+    if (taken >= max) {
+      refuse(
+        `this node has ${taken} watchers of events, as many as it may have: try again later, or raise RESPARK_EVENTS_MAX_WATCHERS`,
+      );
+    }
+  }
+
+  function change(caller: string, by: 1 | -1): void {
+    taken += by;
+    const count = (byCaller.get(caller) ?? 0) + by;
+    if (count === 0) byCaller.delete(caller);
+    else byCaller.set(caller, count);
+  }
+
+  return {
+    take(caller) {
+      assertFree(caller);
+      change(caller, 1);
+      let isLeft = false;
+      return () => {
+        if (isLeft) return;
+        isLeft = true;
+        change(caller, -1);
+      };
+    },
+    close() {
+      isClosed = true;
+    },
+  };
+}
