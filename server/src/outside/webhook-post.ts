@@ -60,10 +60,12 @@ export function createWebhookPost({
   }
 
   async function checkedAddresses(url: URL): Promise<LookupAddress[]> {
-    const addresses = await addressesOf(url.hostname);
-    const fit = isListed(url) ? [...addresses] : addresses.filter(({ address }) => isPublic(address));
+    if (isListed(url)) return [...(await addressesOf(url.hostname))];
+    // Whoever may make a webhook must not find out which names there are in the network of the server.
+    const addresses = await addressesOf(url.hostname).catch(() => []);
+    const fit = addresses.filter(({ address }) => isPublic(address));
     if (fit.length > 0) return fit;
-    const message = `${shown(url.hostname)} stands for addresses of a private network: list it in ${VARIABLE} to allow it`;
+    const message = `${shown(url.hostname)} has no address of the public internet: check the name, or list it in ${VARIABLE} if it is in a private network`;
     throw new OutsideFault('not_allowed', message);
   }
 
@@ -82,7 +84,8 @@ export function createWebhookPost({
       headers: { 'content-type': 'application/json', ...headers },
       agent: agents[url.protocol as keyof typeof agents],
     };
-    const { status, headers: answered } = await exchange(request, { signal, maxBytes: MAX_ANSWER_BYTES });
+    const limits = { signal, maxBytes: MAX_ANSWER_BYTES };
+    const { status, headers: answered } = await exchange(request, limits).catch(inOwnWords);
     return { status, retryAfterMs: retryAfterOf(answered['retry-after'], clock.now()) };
   }
 
@@ -111,6 +114,13 @@ export function createWebhookPost({
       for (const agent of Object.values(agents)) agent.destroy();
     },
   };
+}
+
+/** What is said of answers that are too long names a setting that is not for this one. */
+function inOwnWords(error: unknown): never {
+  if (!(error instanceof OutsideFault) || error.code !== 'too_large') throw error;
+  const message = `the receiver answers with more than ${MAX_ANSWER_BYTES} bytes: a status is enough`;
+  throw new OutsideFault('too_large', message, { cause: error });
 }
 
 /** Seconds or a date, as in RFC 9110. */
