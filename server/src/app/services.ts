@@ -15,6 +15,7 @@ import { createDeliveries, type DeliveriesParts } from '../domain/events/deliver
 import { createEventRecords } from '../domain/events/event-records.ts';
 import { createEvents } from '../domain/events/events.ts';
 import { createInterest } from '../domain/events/interest.ts';
+import { createPostPace } from '../domain/events/post-pace.ts';
 import type { WebhookPost } from '../domain/events/post-webhook.ts';
 import { createWebhooks } from '../domain/events/webhooks.ts';
 import type { Examine } from '../domain/examination.ts';
@@ -80,6 +81,7 @@ type ServicesSettings = ConfigurationsParts['settings'] &
     readonly maxBlocksPerGame: number;
     readonly scriptDisconnectsPerSecond: number;
     readonly eventsMaxWatchers: number;
+    readonly webhookMaxPostsPerSecond: number;
     readonly redisUrl: string | undefined;
   };
 
@@ -96,7 +98,7 @@ const EVENT_HOLD_MS = 1_000;
 
 /** What takes note of events, and what sends them. */
 function createEventServices(
-  parts: Omit<DeliveriesParts, 'interest' | 'holdMs' | 'sealer'> & {
+  parts: Omit<DeliveriesParts, 'interest' | 'holdMs' | 'pace' | 'sealer'> & {
     readonly store: Store;
     readonly audit: Audit;
     readonly keyring: Keyring;
@@ -108,7 +110,8 @@ function createEventServices(
   const interest = createInterest();
   const events = createEvents({ ...parts, interest });
   const holdMs = settings.redisUrl === undefined ? 0 : EVENT_HOLD_MS;
-  const deliveries = createDeliveries({ ...parts, interest, holdMs, sealer });
+  const pace = createPostPace({ postsPerSecond: settings.webhookMaxPostsPerSecond, clock: parts.clock });
+  const deliveries = createDeliveries({ ...parts, interest, holdMs, pace, sealer });
   return {
     events,
     deliveries,

@@ -63,6 +63,7 @@ const SETTINGS = {
   eventsMaxWatchers: 10,
   eventRetentionDays: 7,
   webhookMaxParallel: 4,
+  webhookMaxPostsPerSecond: 1_000,
   webhookDisableAfterHours: 72,
   nodeRole: 'both',
   leaseMs: 15_000,

@@ -149,6 +149,7 @@ export const replayWebhook = ownOperation({
   ...onGame,
   decisions: [
     'Sends again everything that is kept from this time on, with the same ids, so that a receiver may drop what it has already; a time in the future skips everything that waits. A webhook that is disabled does so when it is enabled.',
+    'A webhook is replayed once a minute at most, by each node; another one is a ThrottlingException. The events go out at the rate of `RESPARK_WEBHOOK_MAX_POSTS_PER_SECOND`.',
   ],
   async handler({ input, services, change }) {
     await services.webhooks.replay(input.GameName, input.WebhookId, input.Since, change);

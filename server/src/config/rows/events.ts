@@ -31,6 +31,12 @@ const rows = {
     max: 64,
     help: 'How many events of one webhook are sent at once, each of another player.',
   }),
+  webhookMaxPostsPerSecond: integer({
+    default: 2_000,
+    min: 2,
+    max: 100_000,
+    help: 'How many events a node sends in a second to the receivers of all webhooks together, and to those of one game half as many. What comes beyond that waits, and so does what is replayed.',
+  }),
   webhookDisableAfterHours: integer({
     default: 72,
     min: 1,

@@ -6,6 +6,7 @@ import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { NO_METRICS } from '../../../test/support/metrics.ts';
 import type { EventCursor, LoggedEvent } from '../../store/events/event-log.ts';
 import { Delivery } from './delivery.ts';
+import { createPostPace } from './post-pace.ts';
 import type { WebhookAnswer } from './post-webhook.ts';
 
 interface Sent {
@@ -92,6 +93,7 @@ async function open(
         return answered;
       },
     },
+    pace: createPostPace({ postsPerSecond: 1_000, clock }),
     ...{ clock, log, holdMs, metrics: NO_METRICS, random: () => new Uint8Array([127]) },
     settings: { webhookMaxParallel, webhookDisableAfterHours: 1 },
   });

@@ -5,6 +5,7 @@ import type { Metrics } from '../../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../../random.ts';
 import type { EventCursor, EventFilter, EventLog, LoggedEvent } from '../../store/events/event-log.ts';
 import { isWanted, toWire } from './event-filter.ts';
+import type { PostPace } from './post-pace.ts';
 import type { WebhookAnswer, WebhookPost } from './post-webhook.ts';
 import { signatureHeaders } from './webhook-signing.ts';
 
@@ -22,6 +23,7 @@ export interface Receiver {
 export interface DeliveryParts {
   readonly eventLog: Pick<EventLog, 'read' | 'onMoved' | 'save'>;
   readonly post: Pick<WebhookPost, 'post'>;
+  readonly pace: PostPace;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Pick<Log, 'warn' | 'debug'>;
@@ -97,6 +99,8 @@ export class Delivery {
   #isStopped = false;
   #cancelWake = () => {};
   #cancelPoll = () => {};
+  /** Only while it has asked for its turn to send. */
+  #cancelAsking: (() => void) | undefined;
   readonly #endListening: () => void;
 
   /** `ended` is called once when the webhook must be switched off, with the reason. */
@@ -155,6 +159,7 @@ export class Delivery {
     this.#endListening();
     this.#cancelWake();
     this.#cancelPoll();
+    this.#cancelAsking?.();
     await withTimeout(Promise.all(this.#sending), STOP_GRACE_MS, this.#parts.clock).catch(() => {});
   }
 
@@ -254,24 +259,42 @@ export class Delivery {
 
   #pump(): void {
     if (this.#isStopped) return;
-    const { clock, settings } = this.#parts;
-    const now = clock.monotonic();
+    const now = this.#parts.clock.monotonic();
     for (const lane of this.#delayed) if (lane.until <= now) this.#queue(lane);
-    const most = this.#failingSince === undefined ? settings.webhookMaxParallel : 1;
-    if (now >= this.#pausedUntil) {
-      for (const lane of this.#ready) {
-        if (this.#sending.size >= most) break;
-        this.#ready.delete(lane);
-        lane.state = 'sending';
-        const sending = this.#send(lane, lane.entries[0] as Entry).finally(() => {
-          this.#sending.delete(sending);
-          this.#pump();
-          this.#fill();
-        });
-        this.#sending.add(sending);
-      }
-    }
+    this.#ask();
     this.#planWake(now);
+  }
+
+  /** Has the next event sent as soon as the pace of all webhooks lets it. */
+  #ask(): void {
+    if (this.#cancelAsking !== undefined || !this.#canSend()) return;
+    this.#cancelAsking = this.#parts.pace.ask(this.gameId, this.#receiver.id, () => {
+      this.#cancelAsking = undefined;
+      return this.#sendNext();
+    });
+  }
+
+  #canSend(): boolean {
+    const { clock, settings } = this.#parts;
+    const most = this.#failingSince === undefined ? settings.webhookMaxParallel : 1;
+    const isOpen = !this.#isStopped && clock.monotonic() >= this.#pausedUntil;
+    return isOpen && this.#ready.size > 0 && this.#sending.size < most;
+  }
+
+  /** Gives whether there was something to send. */
+  #sendNext(): boolean {
+    const [lane] = this.#ready;
+    if (lane === undefined || !this.#canSend()) return false;
+    this.#ready.delete(lane);
+    lane.state = 'sending';
+    const sending = this.#send(lane, lane.entries[0] as Entry).finally(() => {
+      this.#sending.delete(sending);
+      this.#pump();
+      this.#fill();
+    });
+    this.#sending.add(sending);
+    this.#ask();
+    return true;
   }
 
   #planWake(now: number): void {

@@ -4,7 +4,7 @@ import type { MaybePromise } from '../../maybe-promise.ts';
 import { createRareWarnings, type WarnRarely } from '../../rare-warnings.ts';
 import type { EventFilter, EventLog } from '../../store/events/event-log.ts';
 import { createTurns, inTurn, type Turns } from '../../turns.ts';
-import { isWanted, toWire } from './event-filter.ts';
+import { readStep, type Told, type WatchedGameName, type WatchedLog } from './event-steps.ts';
 
 /** Where the events of a watcher are written to. */
 export interface WatcherSink {
@@ -27,17 +27,12 @@ export interface Watchers {
 }
 
 interface NewWatcher {
-  readonly game: Game;
+  readonly game: WatchedGameName;
   readonly position: number;
   readonly filter: EventFilter;
   readonly sink: WatcherSink;
   /** Called once when the stream is over. */
   readonly ended: () => void;
-}
-
-interface Game {
-  readonly id: string;
-  readonly name: string;
 }
 
 /** What other nodes have moved is looked for so often, and everything else that depends on time. */
@@ -55,7 +50,7 @@ const TOLD_AT_ONCE = 256;
 /** How long writing to watchers holds one turn of the event loop up. */
 const WRITE_TURN_MS = 1;
 
-interface Parts {
+interface Parts extends WatchedLog {
   readonly eventLog: Pick<EventLog, 'read' | 'onMoved' | 'watch'>;
   readonly clock: Clock;
   readonly log: Pick<Log, 'warn'>;
@@ -98,7 +93,7 @@ export function createWatchers(parts: Parts): Watchers {
     };
   }
 
-  function find(game: Game): WatchedGame {
+  function find(game: WatchedGameName): WatchedGame {
     const known = games.get(game.id);
     if (known !== undefined) return known;
     const watched = new WatchedGame(shared, game);
@@ -134,19 +129,12 @@ export function createWatchers(parts: Parts): Watchers {
   };
 }
 
-/** Something to tell, as text once somebody wants it. */
-interface Told {
-  readonly position: number;
-  readonly isWanted: (filter: EventFilter) => boolean;
-  readonly text: () => string;
-}
-
 /**
  * A game that is watched. What comes at the end of its log is read, and made text, once for all of its watchers that have
  * come so far; the others read on by themselves.
  */
 class WatchedGame {
-  readonly game: Game;
+  readonly game: WatchedGameName;
   readonly #shared: Shared;
   readonly #watchers = new Set<Watcher>();
   /** Those that have everything up to the position below. */
@@ -158,7 +146,7 @@ class WatchedGame {
   #isMore = false;
   #renewAt: number;
 
-  constructor(shared: Shared, game: Game) {
+  constructor(shared: Shared, game: WatchedGameName) {
     this.#shared = shared;
     this.game = game;
     this.#renewAt = shared.clock.monotonic() + WATCH_RENEWAL_MS;
@@ -388,35 +376,4 @@ class Watcher {
     }
     return false;
   }
-}
-
-async function readStep(
-  { eventLog, clock }: Pick<Shared, 'eventLog' | 'clock'>,
-  game: Game,
-  { after, filter }: { readonly after: number; readonly filter?: EventFilter },
-): Promise<{ readonly told: Told[]; readonly cursor: number; readonly isEnd: boolean }> {
-  const page = await eventLog.read(game.id, { after, limit: TOLD_AT_ONCE, filter });
-  const told = page.events.map(({ position, event }) => ({
-    position,
-    isWanted: (wanted: EventFilter) => isWanted(event, wanted),
-    text: once(() => formatted(position, event.type, toWire(event))),
-  }));
-  if (page.missed === 0) return { ...page, told };
-  const type = 'events.lost';
-  const lost = { type, timestamp: new Date(clock.now()).toISOString(), game: game.name, data: { count: page.missed } };
-  const position = after + page.missed;
-  return { ...page, told: [{ position, isWanted: () => true, text: () => formatted(position, type, lost) }, ...told] };
-}
-
-function once(make: () => string): () => string {
-  let made: string | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
-}
-
-/** The id is the position, from which `Last-Event-ID` goes on. */
-function formatted(position: number, type: string, event: object): string {
-  return `id: ${position}\nevent: ${type}\ndata: ${JSON.stringify(event)}\n\n`;
 }

@@ -6,6 +6,7 @@ import type { EventLog } from '../../store/events/event-log.ts';
 import type { Store } from '../../store/store.ts';
 import type { WebhookChange, WebhookRecord } from '../../store/webhooks.ts';
 import { shown } from '../../text.ts';
+import { createTokenBuckets } from '../../token-bucket.ts';
 import type { Audit, Change } from '../audit.ts';
 import { getActiveGame, getGame } from '../games.ts';
 import { secretsOf } from './claimed-webhooks.ts';
@@ -54,7 +55,7 @@ export interface Webhooks {
   /** What is enabled again goes on where it was. Throws `validation` as `create` does. */
   update(gameName: string, id: string, update: WebhookUpdate, change: Change): Promise<WithSecret>;
   delete(gameName: string, id: string, change: Change): Promise<void>;
-  /** Sends everything that is kept from this time on, again where it was sent before. */
+  /** Sends everything that is kept from this time on, again where it was sent before. Throws `throttled` when that was lately. */
   replay(gameName: string, id: string, since: number, change: Change): Promise<void>;
   /** Sends one event of type `webhook.test`, whether or not the webhook is enabled. */
   test(gameName: string, id: string, change: Change): Promise<WebhookTest>;
@@ -63,6 +64,10 @@ export interface Webhooks {
 const MAX_PER_GAME = 10;
 const SECRET_BYTES = 32;
 const FORMER_SECRET_MS = 86_400_000;
+/** A replay sends perhaps a million events, so one webhook has one in so long. */
+const REPLAY_SECONDS = 60;
+/** Webhooks whose last replay is remembered. */
+const MAX_REPLAYED = 10_000;
 
 export interface WebhooksParts {
   readonly store: Store;
@@ -85,6 +90,7 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
     return (await store.webhooks.find(gameId, id)) ?? webhookNotFound(gameName, id);
   }
 
+  const replays = createTokenBuckets({ ratePerSecond: 1 / REPLAY_SECONDS, burst: 1, maxKeys: MAX_REPLAYED, clock });
   const assertFit = (asked: Pick<WebhookUpdate, 'url' | 'types'>) => assertAllowed(asked, post);
 
   async function insert(gameName: string, asked: NewWebhook): Promise<WithSecret> {
@@ -148,14 +154,18 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
         await eventLog.removeCursor(id);
       }),
 
-    replay: (gameName, id, since, change) =>
-      audit.around(change, async () => {
+    async replay(gameName, id, since, change) {
+      // What is refused leaves no record, as every other call that comes too often.
+      assertRested(replays.peek(id));
+      await audit.around(change, async () => {
         const { gameId } = await get(gameName, id);
+        assertRested(replays.take(id));
         await eventLog.rewind(id, gameId, await eventLog.positionBefore(gameId, since));
         // The first look finds that the cursor was taken away, the second takes it up again.
         await deliveries.look();
         await deliveries.look();
-      }),
+      });
+    },
 
     test: (gameName, id, change) => audit.around(change, async () => await sendTest(await get(gameName, id), parts)),
   };
@@ -168,6 +178,12 @@ function assertAllowed({ url, types = [] }: Pick<WebhookUpdate, 'url' | 'types'>
   if (unknown === undefined) return;
   const known = EVENT_TYPE_NAMES.join(', ');
   throw new ServiceError('validation', `there is no type of event ${shown(unknown)}: the types are ${known}`);
+}
+
+function assertRested(waitMs: number): void {
+  if (waitMs === 0) return;
+  const message = `a webhook is replayed once in ${REPLAY_SECONDS} seconds at most: try again in ${waitMs} ms`;
+  throw new ServiceError('throttled', message, { retryAfterMs: waitMs });
 }
 
 function changesOf({
