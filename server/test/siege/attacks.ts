@@ -12,6 +12,7 @@ import {
   times,
   upgradeBytes,
 } from '../fire/raw-websocket.ts';
+import { EVENT_ATTACKS } from './event-attacks.ts';
 import { HARMFUL_HANDLERS } from './scripted-attacks.ts';
 import { LARGE, type Target } from './target.ts';
 
@@ -123,6 +124,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   'disconnects of players who are not there': keptAlive(8, (target) =>
     signed(target, { method: 'POST', path: `/runtime/game/${LARGE}/stage/None/player/p/disconnect` }),
   ),
+  ...EVENT_ATTACKS,
 };
 
 const WRONG = { accessKeyId: 'AKIAWRONG', secretAccessKey: 'x'.repeat(40) };

@@ -15,6 +15,7 @@ import { rawCall } from '../support/raw-call.ts';
 import { GAME, STAGE } from '../support/server.ts';
 import { BIN, type ServerProcess, startServerProcess } from '../support/server-process.ts';
 import { ATTACKS } from './attacks.ts';
+import { fillEvents } from './event-attacks.ts';
 import { harmfulGame } from './scripted-attacks.ts';
 import { LARGE, type Target } from './target.ts';
 
@@ -41,6 +42,8 @@ const SERVER_ARGUMENTS = [
   ...['--handshakes-per-second-per-address', '1000', '--max-unauthenticated-per-address', '1000'],
   // Each kind that uses handlers has a stage of its own.
   ...['--max-stages', '100'],
+  // The receivers of the attacker's webhooks are on this machine.
+  ...['--webhook-private-hosts', '127.0.0.1'],
 ];
 
 /** The game of the stage whose handlers do harm. */
@@ -81,6 +84,7 @@ async function besiege(): Promise<number> {
   const call = callerOf(server);
   const target = await prepare(server, call);
   const harmId = await publishHarm(call);
+  await makeEvents(server, call);
   await measure(server, 'warm-up', 2);
   const heapBefore = await server.heapUsed();
   const idle = await measure(server, 'nobody', seconds);
@@ -140,6 +144,21 @@ async function prepare(server: ServerProcess, call: Call): Promise<Target> {
   };
 }
 
+/** Has the attacker's game keep events, and many of them. Its only webhook of ours is switched off. */
+async function makeEvents(server: ServerProcess, call: Call): Promise<void> {
+  const webhooks = `/respark/game/${LARGE}/webhook`;
+  const { Webhook: { Id: id } = { Id: '' } } = await call('POST', webhooks, { Url: 'https://hooks.invalid/' });
+  await call('PATCH', `${webhooks}/${id}`, { IsEnabled: false });
+  await call('POST', `/game/${LARGE}/stage`, { StageName: 'Dev', Role: 'arn:aws:iam::000000000000:role/siege' });
+  await call('POST', `/runtime/game/${LARGE}/stage/Dev/player/nobody/disconnect`);
+  for (let isThere = false; !isThere; ) {
+    await wait(50);
+    const { Cursor: cursor = 0 } = await call('GET', `/respark/game/${LARGE}/event`);
+    isThere = cursor > 0;
+  }
+  fillEvents(server);
+}
+
 /** Configures the game whose handlers do harm, and gives the id of its snapshot. */
 async function publishHarm(call: Call): Promise<string> {
   await call('POST', '/game', { GameName: HARMFUL });
@@ -171,7 +190,7 @@ function makeKey({ dataDir }: ServerProcess): Target['key'] {
   const directory = mkdtempSync(join(tmpdir(), 'respark-siege-'));
   const policyFile = join(directory, 'policy.json');
   const resource = ['', '/*'].map((rest) => `arn:aws:gamesparks:*:*:*/${LARGE}${rest}`);
-  const statement = { Effect: 'Allow', Action: 'gamesparks:*', Resource: resource };
+  const statement = { Effect: 'Allow', Action: ['gamesparks:*', 'respark:*'], Resource: resource };
   writeFileSync(policyFile, JSON.stringify({ Version: '2012-10-17', Statement: [statement] }));
   const args = [BIN, 'keys', 'create', '--policy', policyFile, '--json', '--data-dir', dataDir];
   try {
