@@ -96,9 +96,10 @@ namespace Respark
             {
                 if (code == CloseCodes.Abnormal) failure = Cause(error);
             }
-            loop.Post(() => listener.Closed(code, reason, failure));
             cancel.Cancel();
             socket.Dispose();
+            // Last, so that nothing of it runs any more when the listener hears of the end.
+            loop.Post(() => listener.Closed(code, reason, failure));
         }
 
         /// <summary>Until the close frame.</summary>

@@ -92,12 +92,12 @@ test('[mono] a game in C# renews its token, and does not become a guest when it 
   const [, playerId = ''] = await first.next(/welcome (\S+)/);
   for (let renewals = 0; renewals < 3; renewals += 1) await first.next(/saved/);
   first.child.stdin.end();
-  await first.ended();
+  assert.equal((await first.ended()).exitCode, 0);
   const second = startCSharpPlayer(workplace, program, placeOf(server));
   assert.equal((await second.next(/welcome (\S+)/))[1], playerId);
   await second.next(/saved/);
   second.child.stdin.end();
-  await second.ended();
+  assert.equal((await second.ended()).exitCode, 0);
   const endedAtMs = performance.now();
   await until(() => performance.now() - endedAtMs > lifetimeMs + 1_000);
   const third = startCSharpPlayer(workplace, program, placeOf(server));
@@ -120,7 +120,7 @@ test('[mono] a game in C# plays over TLS with a private authority that it trusts
   const [said] = await stranger.next(/disconnect 1006 abnormal, .*, comes back/);
   assert.match(said, /CERTIFICATE_VERIFY_FAILED/);
   stranger.child.stdin.end();
-  await stranger.ended();
+  assert.equal((await stranger.ended()).exitCode, 0);
   // The store of this user, in the home directory of the test.
   const trusted = await workplace.start(['cert-sync', '--quiet', '--user', certFile]).ended();
   assert.equal(trusted.exitCode, 0, trusted.stdout + trusted.stderr);

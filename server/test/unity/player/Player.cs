@@ -37,9 +37,24 @@ public static class Player
         {
             while (lines.TryDequeue(out var line))
             {
-                if (line == null) return;
+                if (line == null)
+                {
+                    Leave(client);
+                    return;
+                }
                 Do(line, connection);
             }
+            client.Update();
+            Thread.Sleep(5);
+        }
+    }
+
+    /// <summary>Mono may crash if a process ends while sockets are still open.</summary>
+    private static void Leave(ResparkClient client)
+    {
+        var closed = client.Close();
+        while (!closed.IsCompleted)
+        {
             client.Update();
             Thread.Sleep(5);
         }

@@ -27,6 +27,14 @@ public static class Engine
             }
         }
         foreach (var behaviour in GameObject.Added.ToArray()) Call(behaviour, "OnDestroy");
+        // Mono may crash if a process ends while sockets are still open.
+        var client = asset.Connection.Client;
+        var closed = client.Close();
+        while (!closed.IsCompleted)
+        {
+            client.Update();
+            Thread.Sleep(5);
+        }
     }
 
     private static void Deserialize(string file, ScriptableObject asset)
