@@ -16,6 +16,7 @@ export const PACKAGE = join(ROOT, 'client-unity');
 const NEWTONSOFT = '/usr/lib/cli/Newtonsoft.Json-5.0/Newtonsoft.Json.dll';
 const NUNIT = '/usr/lib/cli/nunit.framework-2.6.3/nunit.framework.dll';
 const NUNIT_CONSOLE = '/usr/lib/nunit/nunit-console.exe';
+const CERT_SYNC = '/usr/bin/cert-sync';
 
 export interface UnityTools {
   readonly mono: string;
@@ -24,11 +25,12 @@ export interface UnityTools {
 
 /** Mono with the libraries that the package's code and its tests need, if this machine has them all. */
 export function findUnityTools(): UnityTools | undefined {
-  return [NEWTONSOFT, NUNIT, NUNIT_CONSOLE].every((file) => existsSync(file)) ? findMono() : undefined;
+  return [NEWTONSOFT, NUNIT, NUNIT_CONSOLE, CERT_SYNC].every((file) => existsSync(file)) ? findMono() : undefined;
 }
 
 export const MISSING_UNITY_TOOLS =
-  'there is no Mono with NUnit and Newtonsoft.Json here (apt-get install mono-mcs nunit-console libnewtonsoft-json5.0-cil)';
+  'there is no Mono with NUnit and Newtonsoft.Json here (apt-get install mono-mcs libnewtonsoft-json5.0-cil ' +
+  'nunit-console libnunit-cil-dev ca-certificates-mono)';
 
 export interface Assembly {
   readonly name: string;

@@ -42,6 +42,15 @@ test('no C# of the Unity package separates digits, which Mono’s compiler reads
   }
 });
 
+test('no code of the Unity package is made while it runs, or found by reflection, which IL2CPP could not compile', () => {
+  const runtime = join(PACKAGE, 'Runtime');
+  for (const file of readdirSync(runtime, { recursive: true }).map(String)) {
+    if (!file.endsWith('.cs')) continue;
+    const code = readFileSync(join(runtime, file), 'utf8').replace(/^\s*\/\/.*$/gm, '');
+    assert.doesNotMatch(code, /\bdynamic\b|Reflection|Activator|Linq\.Expressions|\.Compile\(|MakeGeneric/, file);
+  }
+});
+
 test('the core of the Unity package names nothing of Unity’s', () => {
   const core = join(PACKAGE, 'Runtime', 'Core');
   for (const file of readdirSync(core, { recursive: true }).map(String)) {
