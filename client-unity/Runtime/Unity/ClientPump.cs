@@ -27,6 +27,12 @@ namespace Respark
             if (!instance.clients.Contains(client)) instance.clients.Add(client);
         }
 
+        /// <summary>Whether the client is updated.</summary>
+        public static bool Updates(ResparkClient client)
+        {
+            return instance != null && instance.clients.Contains(client);
+        }
+
         private void Awake()
         {
             reachability = Application.internetReachability;

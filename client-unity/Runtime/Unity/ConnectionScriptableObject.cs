@@ -49,9 +49,13 @@ namespace Amazon.GameSparks.Unity.Editor.Assets
         {
             get
             {
-                if (connection == null) connection = new Connection(new ResparkClient(Options()));
-                // In the editor, the object of the pump ends with the game, and this asset does not.
-                if (Application.isPlaying) ClientPump.Add(connection.Client);
+                // In the editor, this asset and what it holds may outlive the game, whose pump has closed all clients.
+                var isOver = connection != null && Application.isPlaying && !ClientPump.Updates(connection.Client);
+                if (connection == null || isOver)
+                {
+                    connection = new Connection(new ResparkClient(Options()));
+                    if (Application.isPlaying) ClientPump.Add(connection.Client);
+                }
                 return connection;
             }
         }

@@ -17,6 +17,7 @@ public static class Engine
         script.AskWhoIAm();
         script.Ask("Oslo");
         script.Ask("Atlantis");
+        var client = asset.Connection.Client;
         while (Console.In.Peek() >= 0)
         {
             Console.In.ReadLine();
@@ -27,8 +28,8 @@ public static class Engine
             }
         }
         foreach (var behaviour in GameObject.Added.ToArray()) Call(behaviour, "OnDestroy");
+        if (asset.Connection.Client == client) throw new InvalidOperationException("the next game must not get what this one has closed");
         // Mono may crash if a process ends while sockets are still open.
-        var client = asset.Connection.Client;
         var closed = client.Close();
         while (!closed.IsCompleted)
         {
