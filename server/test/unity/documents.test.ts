@@ -83,7 +83,6 @@ test('[mono] the steps from Amazon bring a game and its Unity project here, and 
     references,
   });
   const game = workplace.start([tools.mono, program, asset]);
-  game.child.stdin.write('\n\n');
   await game.printed(/^Token of \d+ characters$/m);
   assert.match(toRehearse, /^respark rehearse --game Mine --stage Dev --player PLAYER$/m);
   game.child.stdin.end();

@@ -18,14 +18,14 @@ public static class Engine
         script.Ask("Oslo");
         script.Ask("Atlantis");
         var client = asset.Connection.Client;
-        while (Console.In.Peek() >= 0)
+        // The game lasts until stdin ends.
+        var input = new Thread(() => Console.In.ReadToEnd());
+        input.IsBackground = true;
+        input.Start();
+        while (input.IsAlive)
         {
-            Console.In.ReadLine();
-            for (var frame = 0; frame < 400; frame += 1)
-            {
-                foreach (var behaviour in GameObject.Added.ToArray()) Call(behaviour, "Update");
-                Thread.Sleep(5);
-            }
+            foreach (var behaviour in GameObject.Added.ToArray()) Call(behaviour, "Update");
+            Thread.Sleep(5);
         }
         foreach (var behaviour in GameObject.Added.ToArray()) Call(behaviour, "OnDestroy");
         if (asset.Connection.Client == client) throw new InvalidOperationException("the next game must not get what this one has closed");
