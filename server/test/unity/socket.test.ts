@@ -8,6 +8,7 @@ import { decodeClientFrame, encode, SUBPROTOCOL } from '@respark/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { compileCSharpPlayer, startCSharpPlayer } from '../support/csharp-player.ts';
 import { createWorkplace } from '../support/process.ts';
+import { until } from '../support/server.ts';
 import { findUnityTools, MISSING_UNITY_TOOLS } from '../support/unity.ts';
 
 const tools = findUnityTools();
@@ -127,4 +128,36 @@ test('[mono] the socket of .NET says how each attempt and each connection ends, 
   await player.next(/welcome player-1/);
   await player.next(/disconnect 4510 blocked, blocked, request r-1, stays away/);
   assert.equal(player.err(), '');
+});
+
+test('[mono] a game that is paused stops reading, so that what the server goes on to send does not fill its memory', {
+  skip,
+}, async (t) => {
+  const program = await compileCSharpPlayer(t);
+  let connected: (ws: WebSocket) => void = () => {};
+  const connection = new Promise<WebSocket>((resolve) => {
+    connected = resolve;
+  });
+  const url = await serve(t, [
+    async ({ accept }) => {
+      const ws = await accept();
+      await welcome(ws);
+      connected(ws);
+    },
+  ]);
+  const player = startCSharpPlayer(createWorkplace(t), program, { url, gameKey: 'key' });
+  const ws = await connection;
+  await player.next(/welcome player-1/);
+  await player.do('pause', /paused/);
+  const noise = encode({ kind: 'notification', type: 'Custom.Game.Noise', payload: { Text: 'x'.repeat(16_000) } });
+  for (let sent = 0; sent < 2_500; sent += 1) ws.send(noise);
+  ws.send(encode({ kind: 'notification', type: 'Custom.Game.Heard', payload: { Text: 'the last' } }));
+  let [left, since] = [ws.bufferedAmount, performance.now()];
+  await until(() => {
+    if (ws.bufferedAmount !== left) [left, since] = [ws.bufferedAmount, performance.now()];
+    return performance.now() - since > 1_500;
+  });
+  assert.ok(left > 10_000_000, `${left} bytes are left`);
+  await player.do('resume', /heard the last in the game's thread/);
+  assert.equal(ws.bufferedAmount, 0);
 });

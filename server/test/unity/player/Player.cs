@@ -11,6 +11,7 @@ using Respark;
 public static class Player
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
+    private static readonly ConcurrentQueue<string> Lines = new ConcurrentQueue<string>();
 
     /// <param name="arguments">The URL, the game key, a file for the token, and the longest wait in milliseconds.</param>
     public static void Main(string[] arguments)
@@ -32,10 +33,10 @@ public static class Player
 
         Thread.CurrentThread.Name = "the game's thread";
         client.Connect();
-        var lines = ReadLines();
+        ReadLines();
         while (true)
         {
-            while (lines.TryDequeue(out var line))
+            while (Lines.TryDequeue(out var line))
             {
                 if (line == null)
                 {
@@ -81,6 +82,11 @@ public static class Player
             case "shout":
                 connection.EnqueueShoutEvent(new GameOperations.ShoutEvent("hé 👋"));
                 break;
+            case "pause":
+                // As on a phone whose player does something else: nothing is updated until the next line comes.
+                Print("paused");
+                while (!Lines.TryDequeue(out line)) Thread.Sleep(5);
+                break;
             case "state":
                 Print($"state {connection.Client.State}");
                 break;
@@ -103,22 +109,20 @@ public static class Player
         return $"disconnect {closure.CloseCode} {closure.Name}, {closure.Reason}, request {closure.RequestId}{farewell}, {next}";
     }
 
-    private static ConcurrentQueue<string> ReadLines()
+    private static void ReadLines()
     {
-        var lines = new ConcurrentQueue<string>();
         var reader = new Thread(() =>
         {
             string line;
             do
             {
                 line = Console.In.ReadLine();
-                lines.Enqueue(line);
+                Lines.Enqueue(line);
             }
             while (line != null);
         });
         reader.IsBackground = true;
         reader.Start();
-        return lines;
     }
 
     private static void Print(string line)
