@@ -11,7 +11,7 @@ import { createArns } from '../server/dist/src/domain/arn.js';
 import { EVENT_TYPES } from '../server/dist/src/domain/events/event-types.js';
 import { SCRIPT_API } from '../server/dist/src/domain/runtime/script-api.js';
 import { METRIC_ROWS } from '../server/dist/src/metric-rows.js';
-import { consoleOperations } from './console-operations.js';
+import { consoleOperations, consoleScriptCalls } from './console-operations.js';
 
 // When each error occurs, and the error that means the same in AWS's list of errors common to all services ("-" if none does).
 const WHEN = {
@@ -55,6 +55,7 @@ const WHEN = {
 
 const documents = {
   'console/src/api/operations.ts': consoleOperations(EVERY_OPERATION),
+  'console/src/api/script-calls.ts': consoleScriptCalls(SCRIPT_API),
   'docs/cloud-code.md': cloudCode(),
   'docs/configuration.md': configuration(),
   'docs/errors.md': errors(),

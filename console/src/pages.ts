@@ -2,6 +2,7 @@ import type { FunctionComponent } from 'preact';
 import type { OperationName } from './api/operations.ts';
 import { Audit } from './pages/audit.tsx';
 import { Blocks } from './pages/blocks.tsx';
+import { Configuration } from './pages/configuration.tsx';
 import { Deployments } from './pages/deployments.tsx';
 import { Home } from './pages/home.tsx';
 import { Logs } from './pages/logs.tsx';
@@ -47,6 +48,14 @@ export const PAGES: readonly PageRow[] = [
     Show: Maintenance,
   },
   { id: 'webhooks', title: 'webhooks', group: 'operate', needs: ['ListWebhooks'], isOfStage: true, Show: Webhooks },
+  {
+    id: 'configuration',
+    title: 'configuration',
+    group: 'game',
+    needs: ['GetGameConfiguration'],
+    isOfStage: true,
+    Show: Configuration,
+  },
   {
     id: 'deployments',
     title: 'deployments',

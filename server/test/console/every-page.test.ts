@@ -16,6 +16,7 @@ const PAGES = {
   notifications: ['Payload, as JSON', 'Inhalt, als JSON'],
   maintenance: ['Players are let in.', 'Spieler werden eingelassen.'],
   webhooks: ['Moderation channel', 'Moderation channel'],
+  configuration: ['RequestHandlers', 'RequestHandlers'],
   deployments: ['(current)', '(aktuell)'],
   logs: ['found on', 'found on'],
   audit: ['BlockPlayer', 'BlockPlayer'],

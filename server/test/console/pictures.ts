@@ -35,7 +35,17 @@ const PATIENT = {
   scriptCallTimeoutMs: 600_000,
 };
 
-const PAGES = ['home', 'players', 'player', 'blocks', 'notifications', 'maintenance', 'webhooks', 'deployments'];
+const PAGES = [
+  'home',
+  'players',
+  'player',
+  'blocks',
+  'notifications',
+  'maintenance',
+  'webhooks',
+  'configuration',
+  'deployments',
+];
 const PLACE = `game=${GAME}&stage=${STAGE}`;
 const [SIGN_IN, ID, SECRET] =
   values.language === 'de'
@@ -68,7 +78,10 @@ test('pictures of the console', async (t) => {
     await opened.fill(SECRET, ROOT.secretAccessKey);
     await opened.press(SIGN_IN);
     for (const page of [...PAGES, 'logs', 'audit']) {
-      const player = page === 'player' ? '&player=ada-3757' : '';
+      const player =
+        { player: '&player=ada-3757', configuration: '&section=GameSparks.Core.RequestHandlers&entry=FindMatch' }[
+          page
+        ] ?? '';
       await opened.page.evaluate(`location.hash = '#/${page}?${PLACE}${player}'`);
       await opened.page.waitForNetworkIdle({ idleTime: 400 });
       await shoot(page);

@@ -21,12 +21,23 @@ const pagesOf = (page: { evaluate(text: string): Promise<unknown> }) =>
 test('[chromium] each role sees the pages that its policy allows', { skip }, async (t) => {
   const server = await startTestServer(t);
   const expected = {
-    viewer: ['Overview', 'Players', 'Maintenance', 'Webhooks', 'Deployments', 'Logs'],
+    viewer: ['Overview', 'Players', 'Maintenance', 'Webhooks', 'Configuration', 'Deployments', 'Logs'],
     moderator: ['Overview', 'Players', 'Blocks', 'Maintenance'],
     operator: [
-      ...['Overview', 'Players', 'Blocks', 'Notifications', 'Maintenance', 'Webhooks', 'Deployments', 'Logs', 'Audit'],
+      ...[
+        'Overview',
+        'Players',
+        'Blocks',
+        'Notifications',
+        'Maintenance',
+        'Webhooks',
+        'Configuration',
+        'Deployments',
+        'Logs',
+        'Audit',
+      ],
     ],
-    developer: ['Overview', 'Players', 'Maintenance', 'Webhooks', 'Deployments', 'Logs'],
+    developer: ['Overview', 'Players', 'Maintenance', 'Webhooks', 'Configuration', 'Deployments', 'Logs'],
   } as const;
   for (const [role, pages] of Object.entries(expected)) {
     const key = await keyOf(server, role as keyof typeof expected);

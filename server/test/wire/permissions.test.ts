@@ -34,7 +34,7 @@ const GIVEN: Readonly<Record<string, unknown>> = {
   tags: { a: 'b' },
 };
 
-function exampleOf(name: string, shape: Shape): unknown {
+function sampleOf(name: string, shape: Shape): unknown {
   if (Object.hasOwn(GIVEN, name)) return GIVEN[name];
   switch (shape.type) {
     case 'string':
@@ -50,21 +50,21 @@ function exampleOf(name: string, shape: Shape): unknown {
     case 'document':
       return {};
     case 'list':
-      return [exampleOf('', shape.member)];
+      return [sampleOf('', shape.member)];
     case 'map':
-      return { a: exampleOf('', shape.value) };
+      return { a: sampleOf('', shape.value) };
     case 'structure':
       return Object.fromEntries(
         Object.entries(shape.members)
           .filter(([member]) => shape.required.includes(member))
-          .map(([member, each]) => [member, exampleOf(member, each)]),
+          .map(([member, each]) => [member, sampleOf(member, each)]),
       );
   }
 }
 
 /** Whether the key may make the call; undefined when it is refused for something else before. */
 async function mayCall(server: TestServer, operation: Operation, credentials: AccessKeyPair) {
-  const { path, body } = requestOf(operation, exampleOf('', operation.input) as Record<string, unknown>);
+  const { path, body } = requestOf(operation, sampleOf('', operation.input) as Record<string, unknown>);
   const answer = await rawCall(server, operation.http.method, path, {
     ...(body !== undefined && { body }),
     credentials,

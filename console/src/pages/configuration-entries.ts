@@ -1,0 +1,89 @@
+import type { Inputs, Outputs } from '../api/operations.ts';
+
+type Sections = NonNullable<Outputs['GetGameConfiguration']['GameConfiguration']>['Sections'];
+type Modification = Inputs['UpdateGameConfiguration']['Modifications'][number];
+
+/** A named part of a section: a message, a shape, or a handler, of which the script is what is edited. */
+export interface Entry {
+  readonly section: string;
+  readonly name: string;
+  readonly value: unknown;
+  readonly isScript: boolean;
+}
+
+/** In the order in which somebody works on them; sections that the server does not know come last. */
+const ORDER = ['RequestHandlers', 'EventHandlers', 'Requests', 'Events', 'Notifications', 'Model'].map(
+  (name) => `GameSparks.Core.${name}`,
+);
+const SCRIPT = 'Javascript_ES5_1';
+
+export function entriesOf(sections: Sections = {}): readonly Entry[] {
+  const rank = (section: string) => (ORDER.includes(section) ? ORDER.indexOf(section) : ORDER.length);
+  return Object.entries(sections)
+    .sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1))
+    .flatMap(([section, { Attributes }]) =>
+      Object.entries(isObject(Attributes) ? Attributes : {}).map(([name, value]) => ({
+        section,
+        name,
+        value,
+        isScript: /Handlers$/.test(section) && scriptOf(value) !== undefined,
+      })),
+    );
+}
+
+export function entryAt(sections: Sections, { section, name }: Entry): Entry | undefined {
+  return entriesOf(sections).find((each) => each.section === section && each.name === name);
+}
+
+/** What the editor shows. */
+export function textOf({ value, isScript }: Entry): string {
+  return isScript ? (scriptOf(value) ?? '') : JSON.stringify(value, null, 2);
+}
+
+/** What the entry becomes with this text in the editor; of a handler everything but the script stays. */
+export function changedValue({ value, isScript }: Entry, text: string): unknown {
+  if (!isScript) return JSON.parse(text);
+  const handler = isObject(value) ? value : {};
+  return { ...handler, Code: { ...(isObject(handler.Code) ? handler.Code : {}), Script: text } };
+}
+
+/** As a JSON Pointer. */
+export const pathOf = ({ name }: Pick<Entry, 'name'>) => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+
+/** What makes a message that works as it is: its shapes, the message and a handler. What is there already stays. */
+export function newMessage(kind: 'Request' | 'Event', name: string, sections: Sections): readonly Modification[] {
+  const known = new Set(entriesOf(sections).map((entry) => `${entry.section}${pathOf(entry)}`));
+  const add = (section: string, entry: string, Value: unknown): Modification[] =>
+    known.has(`GameSparks.Core.${section}${pathOf({ name: entry })}`)
+      ? []
+      : [{ Section: `GameSparks.Core.${section}`, Operation: 'ADD', Path: pathOf({ name: entry }), Value }];
+  const empty = { Structure: { Fields: {} } };
+  const handler = (Script: string) => ({ Enabled: true, Code: { Script, ScriptLanguage: SCRIPT } });
+  if (kind === 'Event') {
+    return [
+      ...add('Model', `${name}Event`, empty),
+      ...add('Events', name, { AllowedSources: ['Player'], EventShape: `${name}Event` }),
+      ...add('EventHandlers', name, handler("GameSparks().Logging().Info('it happened');\n")),
+    ];
+  }
+  return [
+    ...add('Model', `${name}Request`, empty),
+    ...add('Model', `${name}Response`, empty),
+    ...add('Requests', name, {
+      AllowedSources: ['Player'],
+      RequestShape: `${name}Request`,
+      ResponseShape: `${name}Response`,
+    }),
+    ...add('RequestHandlers', name, handler('return GameSparks().Messaging().Response({});\n')),
+  ];
+}
+
+function scriptOf(value: unknown): string | undefined {
+  const code = isObject(value) ? value.Code : undefined;
+  const script = isObject(code) ? code.Script : undefined;
+  return typeof script === 'string' ? script : undefined;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

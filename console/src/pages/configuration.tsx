@@ -1,0 +1,293 @@
+import { useRef, useState } from 'preact/hooks';
+import type { Outputs } from '../api/operations.ts';
+import { Button } from '../parts/button.tsx';
+import { CodeEditor } from '../parts/code-editor.tsx';
+import { Dialog } from '../parts/dialog.tsx';
+import type { Editor } from '../parts/editor.ts';
+import { SelectField, TextField } from '../parts/fields.tsx';
+import { Failure, Notice } from '../parts/notice.tsx';
+import { Badge, Page } from '../parts/page.tsx';
+import { Untrusted } from '../parts/untrusted.tsx';
+import { place } from '../place.ts';
+import { linkTo, refine, route } from '../route.ts';
+import { useSignal } from '../store.ts';
+import { t } from '../texts/language.ts';
+import { useAction, useCall } from '../use-call.ts';
+import { type Entry, entriesOf, entryAt, newMessage, pathOf, textOf, changedValue } from './configuration-entries.ts';
+import { useDeployment } from './use-deployment.ts';
+
+type Sections = NonNullable<Outputs['GetGameConfiguration']['GameConfiguration']>['Sections'];
+
+/** The messages, shapes and handlers of the game, one at a time in an editor. */
+export function Configuration() {
+  const { game, stage } = useSignal(place);
+  const { query } = useSignal(route);
+  const [isMaking, setMaking] = useState(false);
+  const configuration = useCall('GetGameConfiguration', game === '' ? undefined : { GameName: game });
+  const sections = configuration.data?.GameConfiguration?.Sections;
+  const entries = entriesOf(sections);
+  const entry = entries.find(({ section, name }) => section === query.section && name === query.entry);
+  const link = ({ section, name }: Entry) => linkTo('configuration', { game, stage, section, entry: name });
+  return (
+    <Page
+      title={t('configuration')}
+      actions={
+        <Button kind="primary" needs={['UpdateGameConfiguration']} onClick={() => setMaking(true)}>
+          {t('createMessage')}
+        </Button>
+      }
+    >
+      <Failure error={configuration.error} />
+      {sections !== undefined && entries.length === 0 && (
+        <div class="empty">
+          <p>{t('configurationEmpty')}</p>
+          <p class="muted">{t('configurationEmptyAdvice', { game })}</p>
+        </div>
+      )}
+      {entries.length > 0 && (
+        <div class="split">
+          <nav class="entries" aria-label={t('entries')}>
+            {[...new Set(entries.map(({ section }) => section))].map((section) => (
+              <div key={section}>
+                <h2>{section.replace('GameSparks.Core.', '')}</h2>
+                <ul>
+                  {entries
+                    .filter((each) => each.section === section)
+                    .map((each) => (
+                      <li key={each.name}>
+                        <a href={link(each)} aria-current={each === entry ? 'true' : undefined}>
+                          <Untrusted text={each.name} />
+                        </a>
+                      </li>
+                    ))}
+                </ul>
+              </div>
+            ))}
+          </nav>
+          {entry === undefined ? (
+            <p class="muted">{t('chooseEntry')}</p>
+          ) : (
+            <EntryEditor key={`${entry.section} ${entry.name}`} entry={entry} onSaved={configuration.reload} />
+          )}
+        </div>
+      )}
+      {isMaking && (
+        <MessageDialog
+          sections={sections}
+          onClose={() => setMaking(false)}
+          onDone={(made) => {
+            configuration.reload();
+            refine({ section: made.section, entry: made.name });
+          }}
+        />
+      )}
+    </Page>
+  );
+}
+
+/** One part. It is saved by a change of just this part, and only while nobody else has changed it. */
+function EntryEditor({ entry, onSaved }: { entry: Entry; onSaved: () => void }) {
+  const { game, stage } = place.get();
+  const editor = useRef<Editor>(undefined);
+  const [base, setBase] = useState(() => textOf(entry));
+  const [text, setText] = useState(base);
+  // What is typed counts at once, also for a click that comes before the page is drawn again.
+  const typed = useRef(text);
+  const type = (changed: string) => {
+    typed.current = changed;
+    setText(changed);
+  };
+  const [theirs, setTheirs] = useState<string>();
+  const read = useAction('GetGameConfiguration');
+  const update = useAction('UpdateGameConfiguration');
+  const deployment = useDeployment();
+  const fault = faultOf(entry, text);
+  const isBusy = read.isBusy || update.isBusy || deployment.isBusy;
+
+  async function save(isForced = false): Promise<boolean> {
+    const mine = typed.current;
+    const input = { GameName: game, Sections: [entry.section] };
+    const current = await read.run(input);
+    if (current === undefined) return false;
+    const now = entryAt(current.GameConfiguration?.Sections, entry);
+    const found = now === undefined ? '' : textOf(now);
+    if (found !== base && found !== mine && !isForced) {
+      setTheirs(found);
+      return false;
+    }
+    const done = await update.run({
+      GameName: game,
+      Modifications: [
+        { Section: entry.section, Operation: 'ADD', Path: pathOf(entry), Value: changedValue(now ?? entry, mine) },
+      ],
+    });
+    if (done === undefined) return false;
+    setTheirs(undefined);
+    setBase(mine);
+    onSaved();
+    return true;
+  }
+
+  const isSaved = text === base;
+  const { name } = entry;
+  return (
+    <section class="entry">
+      <header>
+        <h2>
+          <Untrusted text={name} />{' '}
+          <Badge kind={isSaved ? 'plain' : 'warning'}>{isSaved ? t('saved') : t('unsaved')}</Badge>
+        </h2>
+        <div class="actions">
+          <Button
+            needs={['UpdateGameConfiguration']}
+            isBusy={isBusy}
+            isDisabled={fault !== undefined || isSaved}
+            onClick={() => save()}
+          >
+            {t('save')}
+          </Button>
+          <Button
+            kind="primary"
+            needs={['UpdateGameConfiguration', 'CreateSnapshot', 'StartStageDeployment']}
+            isBusy={isBusy}
+            isDisabled={fault !== undefined}
+            onClick={async () => {
+              if (typed.current === base || (await save())) await deployment.run();
+            }}
+          >
+            {t('deployNow', { stage })}
+          </Button>
+        </div>
+      </header>
+      <CodeEditor
+        label={t('scriptOf', { name })}
+        language={entry.isScript ? 'javascript' : 'json'}
+        text={text}
+        onText={type}
+        onReady={(ready) => {
+          editor.current = ready;
+        }}
+      />
+      {fault !== undefined && (
+        <Notice kind="bad">
+          {t('notJson')} <Untrusted text={fault} />
+        </Notice>
+      )}
+      {theirs !== undefined && (
+        <Notice kind="warning">
+          <p>{t('changedMeanwhile')}</p>
+          <div class="actions">
+            <Button
+              onClick={() => {
+                setBase(theirs);
+                type(theirs);
+                setTheirs(undefined);
+              }}
+            >
+              {t('loadTheirs')}
+            </Button>
+            <Button kind="danger" onClick={() => save(true)}>
+              {t('saveMine')}
+            </Button>
+          </div>
+        </Notice>
+      )}
+      <Failure error={read.error ?? update.error ?? deployment.error} />
+      {deployment.outcome !== undefined && (
+        <DeploymentOutcome outcome={deployment.outcome} entry={entry} onLine={(...at) => editor.current?.goTo(...at)} />
+      )}
+    </section>
+  );
+}
+
+/** Whether it was deployed, and if not, the server's own words, with a way to each line that they name in this script. */
+function DeploymentOutcome({
+  outcome,
+  entry,
+  onLine,
+}: {
+  outcome: { isDone: boolean; message: string };
+  entry: Entry;
+  onLine: (line: number, column: number) => void;
+}) {
+  if (outcome.isDone) return <Notice kind="good">{t('deployed')}</Notice>;
+  const path = `${pathOf(entry)}/Code/Script`;
+  const faults = [...outcome.message.matchAll(/at "([^"]+)" does not parse, line (\d+), column (\d+)/g)];
+  const here = faults.filter(([, at]) => at === path);
+  return (
+    <Notice kind="bad">
+      <p>
+        <strong>{t('deployRefused')}</strong> <Untrusted text={outcome.message} keepsLines />
+      </p>
+      {here.map(([fault, , line, column]) => (
+        <Button key={fault} onClick={() => onLine(Number(line), Number(column))}>
+          {t('goToLine', { line: Number(line) })}
+        </Button>
+      ))}
+    </Notice>
+  );
+}
+
+function faultOf(entry: Entry, text: string): string | undefined {
+  if (entry.isScript) return undefined;
+  try {
+    JSON.parse(text);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function MessageDialog({
+  sections,
+  onClose,
+  onDone,
+}: {
+  sections: Sections;
+  onClose: () => void;
+  onDone: (made: { section: string; name: string }) => void;
+}) {
+  const { game } = place.get();
+  const [name, setName] = useState('');
+  const [kind, setKind] = useState<'Request' | 'Event'>('Request');
+  const update = useAction('UpdateGameConfiguration');
+  return (
+    <Dialog title={t('createMessage')} onClose={onClose}>
+      <form
+        onSubmit={async (event) => {
+          event.preventDefault();
+          const made = newMessage(kind, name.trim(), sections);
+          const done = await update.run({ GameName: game, Modifications: made });
+          if (done === undefined) return;
+          onDone({ section: `GameSparks.Core.${kind}Handlers`, name: name.trim() });
+          onClose();
+        }}
+      >
+        <TextField
+          label={t('messageName')}
+          hint={t('messageNameHint')}
+          value={name}
+          onValue={setName}
+          isRequired
+          maxLength={64}
+        />
+        <SelectField
+          label={t('messageKind')}
+          value={kind}
+          onValue={(value) => setKind(value === 'Event' ? 'Event' : 'Request')}
+          options={[
+            ['Request', t('kindRequest')],
+            ['Event', t('kindEvent')],
+          ]}
+        />
+        <Failure error={update.error} />
+        <footer>
+          <Button onClick={onClose}>{t('cancel')}</Button>
+          <Button kind="primary" type="submit" needs={['UpdateGameConfiguration']} isBusy={update.isBusy}>
+            {t('createMessage')}
+          </Button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,56 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { CallError } from '../api/calls.ts';
+import { place } from '../place.ts';
+import { session } from '../session.ts';
+import { asCallError } from '../use-call.ts';
+
+const LOOK_MS = 500;
+/** Longer than the server needs for the largest configuration. */
+const MAX_WAIT_MS = 120_000;
+
+interface State {
+  readonly isBusy: boolean;
+  readonly outcome?: { readonly isDone: boolean; readonly message: string };
+  readonly error?: CallError;
+}
+
+/** Makes a snapshot of the configuration, puts it on the stage, and says how that ended. */
+export function useDeployment() {
+  const [state, setState] = useState<State>({ isBusy: false });
+  const isGone = useRef(false);
+  useEffect(
+    () => () => {
+      isGone.current = true;
+    },
+    [],
+  );
+
+  async function run(): Promise<void> {
+    const { game, stage } = place.get();
+    const call = session.get()?.call;
+    if (call === undefined) return;
+    setState({ isBusy: true });
+    try {
+      const { Snapshot } = await call('CreateSnapshot', { GameName: game });
+      const on = { GameName: game, StageName: stage };
+      const started = await call('StartStageDeployment', { ...on, SnapshotId: Snapshot?.Id ?? '' });
+      const DeploymentId = started.StageDeployment?.DeploymentId;
+      const until = performance.now() + MAX_WAIT_MS;
+      while (!isGone.current && performance.now() < until) {
+        const { StageDeployment } = await call('GetStageDeployment', { ...on, DeploymentId });
+        const { DeploymentState, DeploymentResult } = StageDeployment ?? {};
+        if (DeploymentState === 'COMPLETED' || DeploymentState === 'FAILED') {
+          const isDone = DeploymentState === 'COMPLETED';
+          setState({ isBusy: false, outcome: { isDone, message: DeploymentResult?.Message ?? '' } });
+          return;
+        }
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      }
+      setState({ isBusy: false });
+    } catch (error) {
+      setState({ isBusy: false, error: asCallError('StartStageDeployment', error) });
+    }
+  }
+
+  return { ...state, run };
+}
