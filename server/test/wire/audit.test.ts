@@ -219,6 +219,11 @@ test('[aws-sdk] every operation that changes something leaves a record in the st
     assert.ok(outcome, operation);
     assert.equal(outcome.error, undefined, operation);
   }
+  const created = records.find(({ operation }) => operation === 'CreateWebhook');
+  const { webhookId, ...rest } = created?.details ?? {};
+  assert.deepEqual(rest, { host: 'hooks.example' });
+  const updated = records.find(({ operation }) => operation === 'UpdateWebhook');
+  assert.deepEqual(updated?.details, { webhookId, isEnabled: 'false' });
   const changes = EVERY_OPERATION.filter(({ throttleClass }) => throttleClass !== 'read').map(({ name }) => name);
   assert.deepEqual([...new Set(made.map(({ operation }) => operation))].sort(), changes.sort(), 'none is missing here');
 

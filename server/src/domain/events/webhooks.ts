@@ -93,7 +93,7 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
   const replays = createTokenBuckets({ ratePerSecond: 1 / REPLAY_SECONDS, burst: 1, maxKeys: MAX_REPLAYED, clock });
   const assertFit = (asked: Pick<WebhookUpdate, 'url' | 'types'>) => assertAllowed(asked, post);
 
-  async function insert(gameName: string, asked: NewWebhook): Promise<WithSecret> {
+  async function insert(id: string, gameName: string, asked: NewWebhook): Promise<WithSecret> {
     const secret = random(SECRET_BYTES);
     const webhook = await store.transaction(async (store) => {
       const { id: gameId } = await getActiveGame(store, gameName);
@@ -102,7 +102,6 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
         throw new ServiceError('quota_exceeded', message);
       }
       const now = clock.now();
-      const id = uuidV7(random, now);
       const { url, description = '', stages = [], types = [] } = asked;
       const record: Webhook = {
         ...{ id, gameId, gameName, url, description, stages, types, state: 'ENABLED', reason: '' },
@@ -125,14 +124,16 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
       return await store.webhooks.list(id);
     },
 
-    create: (gameName, asked, change) =>
-      audit.around(change, async () => {
+    async create(gameName, asked, change) {
+      const id = uuidV7(random, clock.now());
+      return await audit.around(recorded(change, id, asked), async () => {
         assertFit(asked);
-        return await insert(gameName, asked);
-      }),
+        return await insert(id, gameName, asked);
+      });
+    },
 
     update: (gameName, id, asked, change) =>
-      audit.around(change, async () => {
+      audit.around(recorded(change, id, asked), async () => {
         assertFit(asked);
         const secret = asked.rotatesSecret === true ? random(SECRET_BYTES) : undefined;
         const webhook = await store.transaction(async (store) => {
@@ -147,7 +148,7 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
       }),
 
     delete: (gameName, id, change) =>
-      audit.around(change, async () => {
+      audit.around(recorded(change, id), async () => {
         await get(gameName, id);
         await store.webhooks.remove(id);
         await deliveries.look();
@@ -157,7 +158,7 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
     async replay(gameName, id, since, change) {
       // What is refused leaves no record, as every other call that comes too often.
       assertRested(replays.peek(id));
-      await audit.around(change, async () => {
+      await audit.around(recorded(change, id), async () => {
         const { gameId } = await get(gameName, id);
         assertRested(replays.take(id));
         await eventLog.rewind(id, gameId, await eventLog.positionBefore(gameId, since));
@@ -167,8 +168,21 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
       });
     },
 
-    test: (gameName, id, change) => audit.around(change, async () => await sendTest(await get(gameName, id), parts)),
+    test: (gameName, id, change) =>
+      audit.around(recorded(change, id), async () => await sendTest(await get(gameName, id), parts)),
   };
+}
+
+/** Puts on record which webhook it is, and what of it is set. Paths of URLs are left out, for many are secrets of the receiver. */
+function recorded(change: Change, webhookId: string, asked: WebhookUpdate = {}): Change {
+  const { url = '', stages, types, isEnabled, rotatesSecret } = asked;
+  const set = {
+    ...{ webhookId, host: URL.canParse(url) ? new URL(url).host : undefined },
+    ...{ stages: stages?.join(' '), types: types?.join(' ') },
+    ...{ isEnabled: isEnabled?.toString(), rotatesSecret: rotatesSecret?.toString() },
+  };
+  const given = Object.entries(set).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return { ...change, details: { ...change.details, ...Object.fromEntries(given) } };
 }
 
 function assertAllowed({ url, types = [] }: Pick<WebhookUpdate, 'url' | 'types'>, post: WebhookPost): void {
