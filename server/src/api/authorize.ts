@@ -48,6 +48,11 @@ export function createAuthorize({ services, clock }: { services: Services; clock
   };
 }
 
+/** Whether an error is that a policy does not allow a call. */
+export function isDenial(error: unknown): boolean {
+  return error instanceof ServiceError && error.code === 'access_denied';
+}
+
 /** A condition on the address may be why, and the caller could not tell. */
 const UNKNOWN_ADDRESS = ' (the address of the caller is not known: its proxy sent none in X-Forwarded-For)';
 

@@ -5,14 +5,14 @@ import type { Arns } from '../domain/arn.ts';
 import type { Change } from '../domain/audit.ts';
 import type { LongWork } from '../domain/long-work.ts';
 import { type ErrorCode, ServiceError } from '../errors.ts';
-import type { HttpReply, HttpRequest, ReplySink } from '../http/exchange.ts';
+import type { HttpReply, HttpRequest } from '../http/exchange.ts';
 import type { Log } from '../log.ts';
 import { andThen, inSteps, type MaybePromise, orElse, type Steps, settled } from '../maybe-promise.ts';
 import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
-import { createAuthorize } from './authorize.ts';
+import { createAuthorize, isDenial } from './authorize.ts';
 import { type InputJobs, readLongInput } from './input.ts';
-import { type Call, type Operation, type Services, StreamedOutput, type StreamSink } from './operation.ts';
+import { type Call, type Operation, type Services, StreamedOutput } from './operation.ts';
 import { createPermissions } from './permissions.ts';
 import {
   failureReply,
@@ -26,6 +26,7 @@ import {
 } from './reply.ts';
 import { createRouter } from './router.ts';
 import { serialize } from './shape.ts';
+import { createStreams } from './streams.ts';
 import { createThrottle, type Excess, type Throttle, type ThrottleClass, type ThrottleSettings } from './throttle.ts';
 import type { UrlFor } from './url-for.ts';
 import { excerptOf } from './validation.ts';
@@ -93,24 +94,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   const count = createCount(throttle, metrics);
   const authorize = createAuthorize(parts);
   const permissionsOf = createPermissions(parts);
-
-  /** Whether a caller that was let in would still be. */
-  async function mayStill(call: Parameters<typeof authorize>[0]): Promise<boolean> {
-    const principal = await parts.renew(call.principal);
-    if (principal === undefined) return false;
-    try {
-      await authorize({ ...call, principal });
-      return true;
-    } catch (error) {
-      if (isDenial(error)) return false;
-      throw error;
-    }
-  }
-
-  const throttleOf = (principalId: string) => ({
-    waitMs: () => throttle.streamWaitMs(principalId),
-    written: (bytes: number) => throttle.replied(principalId, bytes),
-  });
+  const streamOf = createStreams({ throttle, authorize, renew: parts.renew });
 
   const answer = inSteps(function* (request: HttpRequest, trace: Trace): Steps<HttpReply> {
     const { requestId } = trace;
@@ -174,9 +158,8 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
     // Reply: 200.
     if (output instanceof StreamedOutput) {
-      const isAllowed = () => mayStill({ request, operation, action: operation.action, principal, input, resources });
-      const { waitMs, written } = throttleOf(principal.id);
-      return streamReply(requestId, (sink) => output.start(streamSink(sink, { waitMs, written, isAllowed })));
+      const call = { request, operation, action: operation.action, principal, input, resources };
+      return streamReply(requestId, streamOf(output, call));
     }
     const reply = successReply(requestId, serialize(form.output, output));
     throttle.replied(principal.id, reply.body.length);
@@ -224,28 +207,6 @@ function changeBy(
 ): Change {
   const sourceAddress = remoteAddress ?? 'unknown';
   return { requestId, cause: 'operator', actor, sourceAddress, operation, resource };
-}
-
-/** Charges what a stream writes to its caller. */
-function streamSink(
-  sink: ReplySink,
-  { written, ...rest }: Pick<StreamSink, 'waitMs' | 'isAllowed'> & { written: (bytes: number) => void },
-): StreamSink {
-  return {
-    ...rest,
-    write(text) {
-      written(Buffer.byteLength(text));
-      sink.write(text);
-    },
-    get bufferedBytes() {
-      return sink.bufferedBytes;
-    },
-    end: () => sink.end(),
-  };
-}
-
-function isDenial(error: unknown): boolean {
-  return error instanceof ServiceError && error.code === 'access_denied';
 }
 
 type Input = Readonly<Record<string, unknown>>;
