@@ -41,7 +41,7 @@ export interface EventRecords {
   drain(): void;
 }
 
-const MAX_EXAMINED = 5_000;
+const MAX_EXAMINED = 2_000;
 /** A stream that has not begun by then never will: its client went away while the call was answered. */
 const START_MS = 5_000;
 
