@@ -13,7 +13,7 @@ import { linkTo, refine, route } from '../route.ts';
 import { useSignal } from '../store.ts';
 import { t } from '../texts/language.ts';
 import { useAction, useCall } from '../use-call.ts';
-import { type Entry, entriesOf, entryAt, newMessage, pathOf, textOf, changedValue } from './configuration-entries.ts';
+import { changedValue, type Entry, entriesOf, entryAt, newMessage, pathOf, textOf } from './configuration-entries.ts';
 import { useDeployment } from './use-deployment.ts';
 
 type Sections = NonNullable<Outputs['GetGameConfiguration']['GameConfiguration']>['Sections'];
