@@ -98,11 +98,8 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
   const answer = inSteps(function* (request: HttpRequest, trace: Trace): Steps<HttpReply> {
     const { requestId } = trace;
-
     // Drain: 503, so that the caller's next attempt reaches another node.
-    if (parts.isDraining()) {
-      throw new Refusal('draining', 'This node is shutting down: try again', { 'retry-after': RETRY_AFTER_SECONDS });
-    }
+    if (parts.isDraining()) throw shuttingDown();
 
     // Match: 404 for a path that no operation has, 405 for a method that none has there, 400 for a malformed path.
     // OPTIONS, which no operation has, is answered with the methods that there are.
@@ -127,8 +124,9 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
     // Validate: 400 that names the faults, or 400 for a body that is not a JSON object.
     const form: Form = body.length === 0 ? operation : (operation.additions ?? operation);
-    const sources = { labels, rawQuery: request.rawQuery, body };
-    const input = yield* settled(readLongInput(longWork, principal.id, form.input, sources));
+    const input = yield* settled(
+      readLongInput(longWork, principal.id, form.input, { labels, rawQuery: request.rawQuery, body }),
+    );
 
     // Throttle again, what the input asks for beside the operation's own work: nothing has been done yet.
     for (const further of form.furtherClasses?.(input) ?? []) count(principal.id, further);
@@ -158,12 +156,10 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
     // Reply: 200.
     if (output instanceof StreamedOutput) {
-      const call = { request, operation, action: operation.action, principal, input, resources };
-      return streamReply(requestId, streamOf(output, call));
+      const asked = { request, operation, action: operation.action, principal, input, resources };
+      return streamReply(requestId, streamOf(output, asked));
     }
-    const reply = successReply(requestId, serialize(form.output, output));
-    throttle.replied(principal.id, reply.body.length);
-    return reply;
+    return charged(throttle, principal.id, successReply(requestId, serialize(form.output, output)));
   });
 
   return function pipeline(request) {
@@ -180,6 +176,20 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       return reply;
     });
   };
+}
+
+/** Counts the bytes of a reply against those that the caller may have. */
+function charged(
+  throttle: Pick<Throttle, 'replied'>,
+  principal: string,
+  reply: ReturnType<typeof successReply>,
+): HttpReply {
+  throttle.replied(principal, reply.body.length);
+  return reply;
+}
+
+function shuttingDown(): Refusal {
+  return new Refusal('draining', 'This node is shutting down: try again', { 'retry-after': RETRY_AFTER_SECONDS });
 }
 
 /** Counts a call, and throws `throttled` when it is one too many. */
