@@ -102,7 +102,7 @@ describe('the Unity package', () => {
       ].join('\n'),
     );
     const game = createWorkplace(t).start([tools.mono, program, asset]);
-      await game.printed(/^Token of \d+ characters$/m);
+    await game.printed(/^Token of \d+ characters$/m);
     await game.printed(/^3 days of rain in Oslo$/m);
     await game.printed(/^Request failed: Custom\.Game\.GetForecast: script_error: /m);
     game.child.stdin.end();
