@@ -1,23 +1,19 @@
 import {
-  type BeginNote,
   type ChainHead,
   contentOfItems,
   digestOf,
-  type ItemsNote,
   linkHash,
   type RemovalNote,
   removedItems,
   rootOf,
 } from '../audit-chain.ts';
 import type { AuditChain, AuditItem, AuditLink, ChainReader } from '../store/audit/audit-log.ts';
+import { oldestOf, parseNote, type Removal, Removals, timeOf } from './audit-removals.ts';
 
 const LINKS_OF_PAGE = 100;
 /** A link whose hash is that of another place is looked for this far away. */
 const NEIGHBOURS = 8;
 const NOTES_KEPT = 16;
-const REASONS: ReadonlySet<string> = new Set<RemovalNote['reason']>(['retention', 'size']);
-/** The shortest time for which a server keeps records, less what its clock may have been set back by. */
-const LEAST_AGE_MS = 23 * 3_600_000;
 
 export type FindingKind =
   | 'removed'
@@ -50,17 +46,6 @@ export interface KnownLink extends ChainHead {
   readonly recordAt?: number | undefined;
 }
 
-/** A link of the chain at which something was removed for its age, or for the size of the log. */
-export interface Removal {
-  readonly writer: string;
-  readonly link: number;
-  readonly at: number;
-  readonly reason: RemovalNote['reason'];
-  readonly before: number;
-  readonly onlyScripts: boolean;
-  readonly records: number;
-}
-
 export interface VerifiedChain extends ChainHead {
   readonly writer: string;
   readonly id: string;
@@ -87,28 +72,6 @@ interface Missing {
   readonly between: string;
 }
 
-/** The oldest of the records that are left so far, by what a removal may have left. */
-class OldestLeft {
-  #intentOfScript = Number.POSITIVE_INFINITY;
-  #outcomeOfScript = Number.POSITIVE_INFINITY;
-  #other = Number.POSITIVE_INFINITY;
-
-  add(kind: AuditLink['kind'], text: string): void {
-    const [, part, digits] = /^\["respark audit (intent|outcome) 1",(\d+),/.exec(text) ?? [];
-    const at = Number(digits);
-    if (part === undefined) return;
-    if (kind !== 'scripts') this.#other = Math.min(this.#other, at);
-    else if (part === 'intent') this.#intentOfScript = Math.min(this.#intentOfScript, at);
-    else this.#outcomeOfScript = Math.min(this.#outcomeOfScript, at);
-  }
-
-  /** The oldest is removed first; of scripts alone those are left whose outcome was still to come. */
-  isOlderThan({ newest, before, onlyScripts }: RemovalNote): boolean {
-    if (!onlyScripts) return Math.min(this.#other, this.#intentOfScript, this.#outcomeOfScript) < newest;
-    return this.#outcomeOfScript < newest || this.#intentOfScript < Math.min(newest, before);
-  }
-}
-
 /** One walk through a chain, from its beginning to its end. */
 export class ChainWalk {
   readonly #reader: ChainReader;
@@ -116,16 +79,10 @@ export class ChainWalk {
   readonly #known: readonly KnownLink[];
   readonly #report: Report;
   readonly #notes = new Map<number, RemovalNote | undefined>();
-  readonly #removals = new Map<string, Removal>();
+  readonly #removals: Removals;
   readonly outdated: string[] = [];
   /** What is known from elsewhere and was removed, as the chain has on record. */
   readonly removed = new Set<string>();
-  readonly #left = new OldestLeft();
-  /** The removal for age that went the furthest. */
-  #furthest: { readonly number: number; readonly before: number } | undefined;
-  /** The time of the newest record that a removal names. */
-  #newestRemoved = Number.NEGATIVE_INFINITY;
-  #cutTo: RemovalNote['cutTo'] | undefined;
   #unchained: number | undefined;
   #last: ChainHead;
   #headHash: string | undefined;
@@ -144,6 +101,9 @@ export class ChainWalk {
       parts.report(finding);
     };
     this.#last = parts.chain.base;
+    this.#removals = new Removals(parts.chain, (link, message) =>
+      this.#report({ kind: 'removed', writer: parts.chain.writer, link, message }),
+    );
   }
 
   async run({
@@ -166,7 +126,7 @@ export class ChainWalk {
       await this.#look(page);
       progress(this.#last.number - first);
     }
-    this.#lookAtAge(now);
+    this.#removals.lookAtAge(now);
     this.#lookAtEnds(isWhole);
     this.#lookAtKnown(first);
   }
@@ -175,7 +135,7 @@ export class ChainWalk {
     const { writer, id, installation } = this.#chain;
     return {
       ...{ writer, id, installation, ...this.#last, links: this.#links, items: this.#items },
-      ...{ removals: [...this.#removals.values()], unchained: this.#unchained },
+      ...{ removals: this.#removals.summed(), unchained: this.#unchained },
     };
   }
 
@@ -202,7 +162,7 @@ export class ChainWalk {
       this.#items += link.digests?.length ?? 0;
       if (link.kind === 'note') this.#take(link, unmatched);
       else await this.#match(link, unmatched, missing);
-      this.#lookAtAge(link.at);
+      this.#removals.lookAtAge(link.at);
     }
     this.#explain(unmatched, missing);
   }
@@ -249,7 +209,7 @@ export class ChainWalk {
   /** Takes in what a note says. No record is in a note, whatever it says of itself. */
   #take(link: AuditLink, unmatched: Unmatched[]): void {
     const { number, at, note, items } = link;
-    const { writer, id, installation, base } = this.#chain;
+    const { writer, id, installation } = this.#chain;
     unmatched.push(...items.map((item) => ({ link, item, digest: digestOf(item.text) })));
     const said = parseNote(note);
     if (said?.type === 'begin') {
@@ -258,49 +218,12 @@ export class ChainWalk {
       const message = `link ${number} begins another chain, ${said.chain}`;
       this.#report({ kind: 'link_changed', writer, link: number, message });
     } else if (said !== undefined) {
-      const { reason, before, onlyScripts, records, newest, cutTo, unchained } = said;
       // What it has removed may have been looked at before.
       if (number > this.#chain.number) this.hasMoved = true;
-      else this.#lookAtRemoval(number, said);
-      const key = `${reason} ${onlyScripts}`;
-      const sum = (this.#removals.get(key)?.records ?? 0) + records;
-      this.#removals.set(key, { writer, link: number, at, reason, before, onlyScripts, records: sum });
-      this.#newestRemoved = Math.max(this.#newestRemoved, newest);
-      if (cutTo.number === base.number && cutTo.previous !== undefined) this.#cutTo = cutTo;
-      this.#unchained = unchained;
+      else this.#removals.look(number, said);
+      this.#removals.add({ link: number, at }, said);
+      this.#unchained = said.unchained;
     }
-  }
-
-  /** Is a removal one that the server makes? What is left of before it was looked at already. */
-  #lookAtRemoval(number: number, said: RemovalNote): void {
-    const { writer } = this.#chain;
-    const { reason, before, newest, onlyScripts } = said;
-    const say = (what: string) => {
-      const message = `link ${number} is no removal of a server: ${what}`;
-      this.#report({ kind: 'removed', writer, link: number, message });
-    };
-    if (this.#left.isOlderThan(said)) {
-      say(`it has removed a record of ${timeOf(newest)} and left older ones, but the oldest are removed first`);
-    }
-    if (!onlyScripts && newest >= before) {
-      say(
-        `it has removed a record of ${timeOf(newest)}, but only those from before ${timeOf(before)} were to be removed`,
-      );
-    }
-    const isFurthest = reason === 'retention' && before > (this.#furthest?.before ?? Number.NEGATIVE_INFINITY);
-    if (isFurthest) this.#furthest = { number, before };
-  }
-
-  /**
-   * No record is removed for its age within a day. The time that a removal says may be invented, so those of later links
-   * count as well.
-   */
-  #lookAtAge(at: number): void {
-    if (this.#furthest === undefined || at - this.#furthest.before >= LEAST_AGE_MS) return;
-    const { number, before } = this.#furthest;
-    this.#furthest = undefined;
-    const message = `link ${number} is no removal of a server: it has removed records from before ${timeOf(before)} for their age, which at ${timeOf(at)} was less than a day`;
-    this.#report({ kind: 'removed', writer: this.#chain.writer, link: number, message });
   }
 
   async #match(link: AuditLink, unmatched: Unmatched[], missing: Map<string, Missing>): Promise<void> {
@@ -320,7 +243,7 @@ export class ChainWalk {
       if (place === undefined || found.has(place) || isRemoved(place)) unmatched.push({ link, item, digest });
       else {
         found.set(place, item.requestId);
-        this.#left.add(link.kind, item.text);
+        this.#removals.left.add(link.kind, item.text);
       }
     }
     for (const known of this.#known) if (known.number === number) await this.#lookAtRecord(known, link, isRemoved);
@@ -426,7 +349,7 @@ export class ChainWalk {
         message: `the chain does not begin as one of ${installation} does`,
       });
     }
-    if (isWhole && base.number > 0 && !this.#isAnchored()) {
+    if (isWhole && base.number > 0 && !this.#removals.isBaseAnchored()) {
       const message = `the links up to ${base.number} are missing, and no removal is on record that can have removed them`;
       this.#report({ kind: 'link_removed', writer, link: base.number, message });
     }
@@ -441,15 +364,6 @@ export class ChainWalk {
     this.#report({ kind: 'cut_off', writer, link: this.#last.number, message });
   }
 
-  /** Is a removal on record that has removed the links up to the base, and one that can have removed their records? */
-  #isAnchored(): boolean {
-    const { number, hash } = this.#chain.base;
-    const { previous, at, kind, content, note } = this.#cutTo ?? {};
-    if (previous === undefined || at === undefined || kind === undefined || content === undefined) return false;
-    const link = { number, at, kind, content, note };
-    return linkHash(previous, link) === hash && oldestOf(link) <= this.#newestRemoved;
-  }
-
   #lookAtKnown(first: number): void {
     const { writer, base } = this.#chain;
     for (const { number, source, recordAt } of this.#known) {
@@ -457,7 +371,7 @@ export class ChainWalk {
         const message = `the chain ends with link ${this.#last.number}, but ${source} is in link ${number}: its end was cut off`;
         this.#report({ kind: 'cut_off', writer, link: this.#last.number, message });
       } else if (number <= base.number && recordAt !== undefined) {
-        this.#lookAtRemovedRecord({ source, recordAt, number, newest: this.#newestRemoved });
+        this.#lookAtRemovedRecord({ source, recordAt, number, newest: this.#removals.newest });
       } else if (number <= Math.max(first, base.number)) {
         this.outdated.push(`${source} is in link ${number}, which is from before what was looked at`);
       }
@@ -479,33 +393,4 @@ function findPlace(link: AuditLink): number | undefined {
     }
   }
   return undefined;
-}
-
-/** The time of the oldest record in a link, as far as it says that. */
-function oldestOf({ kind, note }: Pick<AuditLink, 'kind' | 'note'>): number {
-  if (kind === 'note' || note === undefined) return Number.NEGATIVE_INFINITY;
-  try {
-    const { oldest } = Object(JSON.parse(note)) as Partial<ItemsNote>;
-    return typeof oldest === 'number' ? oldest : Number.POSITIVE_INFINITY;
-  } catch {
-    return Number.POSITIVE_INFINITY;
-  }
-}
-
-/** Everything may go when a log has twice its size, whatever its time. */
-export function timeOf(at: number): string {
-  return Number.isNaN(new Date(at).getTime()) ? 'any time' : new Date(at).toISOString();
-}
-
-/** What has another form was never written by a server: its link is reported for its hash, or has no effect. */
-function parseNote(note: string | undefined): BeginNote | RemovalNote | undefined {
-  try {
-    const said = Object(JSON.parse(note ?? 'null')) as BeginNote | RemovalNote;
-    if (said.type === 'begin') return said;
-    const isRemoval = said.type === 'removal' && Array.isArray(said.gone) && Array.isArray(said.thinned);
-    const hasNumbers = [said.before, said.newest, said.cutTo?.number].every((value) => typeof value === 'number');
-    return isRemoval && hasNumbers && REASONS.has(said.reason) ? said : undefined;
-  } catch {
-    return undefined;
-  }
 }
