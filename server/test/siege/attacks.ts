@@ -1,6 +1,5 @@
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import { signRequest } from '../../src/api/signature/sigv4.ts';
 import {
   BINARY,
   frame,
@@ -14,6 +13,8 @@ import {
 } from '../fire/raw-websocket.ts';
 import { EVENT_ATTACKS } from './event-attacks.ts';
 import { HARMFUL_HANDLERS } from './scripted-attacks.ts';
+import { open, signed } from './signed-calls.ts';
+import { STAFF_ATTACKS } from './staff-attacks.ts';
 import { LARGE, type Target } from './target.ts';
 
 type Attack = (target: Target) => Promise<void>;
@@ -125,6 +126,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     signed(target, { method: 'POST', path: `/runtime/game/${LARGE}/stage/None/player/p/disconnect` }),
   ),
   ...EVENT_ATTACKS,
+  ...STAFF_ATTACKS,
 };
 
 const WRONG = { accessKeyId: 'AKIAWRONG', secretAccessKey: 'x'.repeat(40) };
@@ -315,27 +317,8 @@ function lone(request: () => string): Attack {
   };
 }
 
-function open({ url, address }: Target): Socket {
-  const { hostname, port } = new URL(url);
-  return connect({ host: hostname, port: Number(port), localAddress: address }).on('error', () => {});
-}
-
 function from({ address }: Target) {
   return { localAddress: address };
-}
-
-function signed(
-  { url: base, key: own }: Target,
-  { method = 'GET', path, body = '', key = own }: { method?: string; path: string; body?: string; key?: Target['key'] },
-): string {
-  const url = new URL(path, base);
-  const headers = signRequest({
-    ...{ method, url, body: Buffer.from(body), ...key },
-    ...{ region: 'us-east-1', nowMs: Date.now() },
-  });
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  const length = body === '' ? '' : `Content-Length: ${body.length}\r\n`;
-  return `${method} ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\n${lines.join('')}${length}\r\n${body}`;
 }
 
 function post(path: string, body: string): string {

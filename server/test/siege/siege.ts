@@ -17,7 +17,8 @@ import { BIN, type ServerProcess, startServerProcess } from '../support/server-p
 import { ATTACKS } from './attacks.ts';
 import { fillEvents } from './event-attacks.ts';
 import { harmfulGame } from './scripted-attacks.ts';
-import { LARGE, type Target } from './target.ts';
+import { LARGE_WORDING } from './staff-attacks.ts';
+import { LARGE, LARGE_STAGE, type Target } from './target.ts';
 
 const HELP = `npm run siege -- [--seconds 10] [--kind TEXT] [--bound-ms 25] [--from 127.0.0.2]
 
@@ -45,6 +46,17 @@ const SERVER_ARGUMENTS = [
   // The receivers of the attacker's webhooks are on this machine.
   ...['--webhook-private-hosts', '127.0.0.1'],
 ];
+
+const GAME_AND_STAGES = ['', '/*'].map((rest) => `arn:aws:gamesparks:*:*:*/${LARGE}${rest}`);
+const OF_GAME = [{ Effect: 'Allow', Action: ['gamesparks:*', 'respark:*'], Resource: GAME_AND_STAGES }];
+const OF_STAFF = [
+  { Effect: 'Allow', Action: ['gamesparks:*', 'respark:*'], Resource: GAME_AND_STAGES },
+  { Effect: 'Allow', Action: ['respark:ListAudit*', 'respark:GetReceipt'], Resource: '*' },
+];
+/** More than a page of blocks, more than one call looks at of players, and a busy time of calls. */
+const LARGE_BLOCKS = 120;
+const CROWD_SIZE = 300;
+const CALLS_ON_RECORD = 2_000;
 
 /** The game of the stage whose handlers do harm. */
 const HARMFUL = 'Harmful';
@@ -140,7 +152,8 @@ async function prepare(server: ServerProcess, call: Call): Promise<Target> {
   return {
     ...{ url: server.url, playerUrl: server.playerUrl, gameKey: server.gameKey, address: values.from },
     harmfulGameKey: '',
-    ...{ key: makeKey(server), snapshotId, document, downloadPath: new URL(downloadUrl).pathname },
+    ...{ key: makeKey(server, OF_GAME), snapshotId, document, downloadPath: new URL(downloadUrl).pathname },
+    ...{ staffKey: makeKey(server, OF_STAFF), requestId: await gather(server, call) },
   };
 }
 
@@ -157,6 +170,22 @@ async function makeEvents(server: ServerProcess, call: Call): Promise<void> {
     isThere = cursor > 0;
   }
   fillEvents(server);
+}
+
+/** Makes the stage whose players the attacker's calls are about; gives the request id of one of many calls on record. */
+async function gather(server: ServerProcess, call: Call): Promise<string> {
+  const input = { StageName: LARGE_STAGE, Role: 'arn:aws:iam::000000000000:role/siege' };
+  const { Stage: { GameKey: gameKey } = { GameKey: '' } } = await call('POST', `/game/${LARGE}/stage`, input);
+  for (let number = 0; number < LARGE_BLOCKS; number += 1) {
+    await call('POST', `/respark/game/${LARGE}/stage/${LARGE_STAGE}/player/b${number}/block`, LARGE_WORDING);
+  }
+  for (let number = 0; number < CROWD_SIZE; number += 1) await openPlayer({ ...server, gameKey });
+  let last = '';
+  for (let number = 0; number < CALLS_ON_RECORD; number += 1) {
+    const path = `/runtime/game/${LARGE}/stage/${LARGE_STAGE}/player/n${number}/disconnect`;
+    last = (await call('POST', path, { Details: true })).OperationId ?? '';
+  }
+  return last;
 }
 
 /** Configures the game whose handlers do harm, and gives the id of its snapshot. */
@@ -186,12 +215,10 @@ async function deployHarm(call: Call, snapshotId: string, stageName: string): Pr
   }
 }
 
-function makeKey({ dataDir }: ServerProcess): Target['key'] {
+function makeKey({ dataDir }: ServerProcess, statement: readonly object[]): Target['key'] {
   const directory = mkdtempSync(join(tmpdir(), 'respark-siege-'));
   const policyFile = join(directory, 'policy.json');
-  const resource = ['', '/*'].map((rest) => `arn:aws:gamesparks:*:*:*/${LARGE}${rest}`);
-  const statement = { Effect: 'Allow', Action: ['gamesparks:*', 'respark:*'], Resource: resource };
-  writeFileSync(policyFile, JSON.stringify({ Version: '2012-10-17', Statement: [statement] }));
+  writeFileSync(policyFile, JSON.stringify({ Version: '2012-10-17', Statement: statement }));
   const args = [BIN, 'keys', 'create', '--policy', policyFile, '--json', '--data-dir', dataDir];
   try {
     return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }));

@@ -14,9 +14,16 @@ export interface Target {
   /** The path of a file of LARGE that needs no signature. */
   readonly downloadPath: string;
   readonly snapshotId: string;
+  /** A key that may do everything in the stage LARGE_STAGE of LARGE, and read the audit log. */
+  readonly staffKey: AccessKeyPair;
+  /** A call that is on record. */
+  readonly requestId: string;
   /** A file that ImportGameConfiguration takes, of about a megabyte. */
   readonly document: string;
 }
 
 /** A game whose configuration is about a megabyte long. */
 export const LARGE = 'Large';
+
+/** The stage that the attacker's calls about players are for. */
+export const LARGE_STAGE = 'Crowd';

@@ -1,0 +1,57 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { open, signed } from './signed-calls.ts';
+import { LARGE, LARGE_STAGE, type Target } from './target.ts';
+
+type Attack = (target: Target) => Promise<void>;
+
+const CROWD = `/respark/game/${LARGE}/stage/${LARGE_STAGE}`;
+
+/** As much as may be said of a block. */
+export const LARGE_WORDING = {
+  Evidence: 'x'.repeat(3_800),
+  Messages: Object.fromEntries(Array.from({ length: 8 }, (_, at) => [`en-${at}a`, 'x'.repeat(480)])),
+};
+
+/** What somebody sends who has a key for the staff of one stage, and for the audit log. */
+export const STAFF_ATTACKS: Readonly<Record<string, Attack>> = {
+  receipts: asStaff(8, ({ requestId }) => ({ path: `/respark/receipt/${requestId}` })),
+  'links of the audit log': asStaff(8, () => ({ path: '/respark/audit-chain/server/link' })),
+  'searches of the audit log': asStaff(8, () => ({ path: '/respark/audit-record?PlayerId=nobody' })),
+  'lists of large blocks': asStaff(8, () => ({ path: `${CROWD}/block` })),
+  'lists of connections by address': asStaff(8, () => ({ path: `${CROWD}/connection?Address=203.0.113.1` })),
+  'disconnects with a receipt': asStaff(8, () => ({
+    ...{ method: 'POST', path: `/runtime/game/${LARGE}/stage/${LARGE_STAGE}/player/p/disconnect` },
+    body: JSON.stringify({ Receipt: true }),
+  })),
+  'large blocks of ever other players': asStaff(8, (_, number) => ({
+    ...{ method: 'POST', path: `${CROWD}/player/n${number}/block`, body: JSON.stringify(LARGE_WORDING) },
+  })),
+};
+
+/** Calls with the key of the staff, each call signed for itself, over some connections. */
+function asStaff(
+  connections: number,
+  call: (target: Target, number: number) => { method?: string; path: string; body?: string },
+): Attack {
+  return async (target) => {
+    let number = 0;
+    const send = async (): Promise<never> => {
+      for (;;) {
+        const socket = open(target);
+        const next = () => {
+          number += 1;
+          socket.write(signed(target, { ...call(target, number), key: target.staffKey }));
+        };
+        next();
+        await new Promise<void>((resolve) => {
+          socket.on('close', () => resolve());
+          socket.on('data', (chunk: Buffer) => {
+            if (chunk.includes('HTTP/1.1 ')) next();
+          });
+        });
+        await wait(1);
+      }
+    };
+    await Promise.all(Array.from({ length: connections }, send));
+  };
+}
