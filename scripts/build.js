@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { isConsoleBuilt, rememberConsole } from './console-build.js';
+import { isConsoleBuilt, rememberConsole, zipConsole } from './console-build.js';
 
 const [root, compiler, vite, program] = [
   ...['..', '../node_modules/typescript/bin/tsc', '../node_modules/vite/bin/vite.js'],
@@ -19,7 +19,10 @@ if (existsSync(compiler)) {
   process.exitCode = run(compiler, '--build');
   if (process.exitCode === 0 && !isConsoleBuilt()) {
     process.exitCode = run(vite, 'build', 'console', '--logLevel', 'warn');
-    if (process.exitCode === 0) rememberConsole();
+    if (process.exitCode === 0) {
+      zipConsole();
+      rememberConsole();
+    }
   }
 } else if (!process.argv.includes('--unless-built') || !existsSync(program)) {
   console.error(

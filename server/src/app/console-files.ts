@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { gunzipSync, gzip } from 'node:zlib';
 import type { ConsoleFile, FindConsoleFile } from '../console/console.ts';
 
 /** Where the build puts the pages: beside the program, seen from dist/src/app. */
@@ -33,10 +33,13 @@ function readFiles(directory: string): ReadonlyMap<string, ConsoleFile> {
   const names = readdirSync(directory, { recursive: true, encoding: 'utf8' });
   return new Map(
     names.flatMap((name): [string, ConsoleFile][] => {
-      const contentType = TYPES[extname(name)];
+      const path = name.replaceAll(sep, '/').replace(/\.gz$/, '');
+      const contentType = TYPES[extname(path)];
       if (contentType === undefined) return [];
-      const path = name.replaceAll(sep, '/');
-      return [[path, toFile(readFileSync(join(directory, name)), contentType, path.startsWith('assets/'))]];
+      const stored = readFileSync(join(directory, name));
+      return [
+        [path, toFile(name.endsWith('.gz') ? gunzipSync(stored) : stored, contentType, path.startsWith('assets/'))],
+      ];
     }),
   );
 }

@@ -46,7 +46,8 @@ function createClone(directory: string): void {
 describe('npm start', () => {
   it('says what to do where npm has left out the compiler, and starts what was built before', async (t) => {
     const place = createWorkplace(t);
-    for (const file of ['package.json', 'scripts/build.js', 'server/bin/respark.js', 'server/package.json'])
+    const scripts = ['scripts/build.js', 'scripts/console-build.js'];
+    for (const file of ['package.json', ...scripts, 'server/bin/respark.js', 'server/package.json'])
       cpSync(join(ROOT, file), join(place.directory, file));
     const npm = async (...words: string[]) => {
       const env = { NODE_ENV: 'production', npm_config_update_notifier: 'false' };

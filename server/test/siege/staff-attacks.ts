@@ -23,8 +23,9 @@ export const STAFF_ATTACKS: Readonly<Record<string, Attack>> = {
     ...{ method: 'POST', path: `/runtime/game/${LARGE}/stage/${LARGE_STAGE}/player/p/disconnect` },
     body: JSON.stringify({ Receipt: true }),
   })),
-  'large blocks of ever other players': asStaff(8, (_, number) => ({
-    ...{ method: 'POST', path: `${CROWD}/player/n${number}/block`, body: JSON.stringify(LARGE_WORDING) },
+  // Blocks are state that stays, so there are only so many, again and again.
+  'large blocks of 500 players': asStaff(8, (_, number) => ({
+    ...{ method: 'POST', path: `${CROWD}/player/n${number % 500}/block`, body: JSON.stringify(LARGE_WORDING) },
   })),
 };
 

@@ -178,6 +178,7 @@ test('a selection that says nothing, or too much, starts nothing', async (t) => 
     [{ Everybody: true, PlayerIdPrefix: 'a' }, /"Everybody" goes with no other member/],
     [{ PlayerIdsPrefix: 'a' }, /'selector.PlayerIdsPrefix' failed to satisfy constraint: Member is not known/],
     [{ Everybody: true, Runtime: 'OLDER' }, /'selector.Runtime' failed/],
+    [{ RuntimeId: 'OLDER', BeforeRuntimeId: 'empty' }, /not both/],
     [{ PlayerIds: [] }, /'selector.playerIds'/],
     [{ PlayerIds: many }, /'selector.playerIds'/],
     [{ Address: '10.0.0.0/99' }, /"Address" must be an IP address or a CIDR range/],

@@ -260,10 +260,10 @@ export const listDisconnectJobs = ownOperation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: stageResource,
   resourceTags: stageTags,
-  decisions: ['Lists the jobs of a stage, newest first.'],
+  decisions: ['Lists the jobs of a stage, newest first, without `Failures`, which GetDisconnectJob has.'],
   async handler({ input, services }) {
     const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
     const page = await services.disconnectJobs.list(nameOf(input), request);
-    return { Jobs: page.items.map(toJob), NextToken: page.nextToken };
+    return { Jobs: page.items.map((job) => toJob({ ...job, failures: [] })), NextToken: page.nextToken };
   },
 });

@@ -33,6 +33,9 @@ export function readSelection({ isEverybody, playerIds, filter }: Selection, sta
       : 'Selector must say which connections are meant: give one of its members, or "Everybody": true for all of them';
     throw new ServiceError('validation', message);
   }
+  if (filter.runtime === 'OLDER' && filter.beforeRuntimeId !== undefined) {
+    throw new ServiceError('validation', 'Give "BeforeRuntimeId" or "RuntimeId": "OLDER", not both: each says how old');
+  }
   return { ...selectorOf(filter, stage), playerIds };
 }
 
