@@ -22,8 +22,11 @@ async function write({ page }: ConsolePage, script: string): Promise<void> {
   await page.keyboard.sendCharacter(script);
 }
 
-const shownScript = ({ page }: ConsolePage) =>
-  page.evaluate("document.querySelector('.code-editor').shadowRoot.querySelector('.cm-content').innerText");
+/** Fails when the editor does not show it after a while. */
+const untilScriptIs = async ({ page }: ConsolePage, text: string) =>
+  await page.waitForFunction(
+    `document.querySelector('.code-editor')?.shadowRoot?.querySelector('.cm-content')?.innerText === ${JSON.stringify(text)}`,
+  );
 
 test('[chromium] a developer makes a message, writes its handler, and a player is answered by it', {
   skip,
@@ -77,8 +80,8 @@ test('[chromium] two developers do not overwrite each other', { skip }, async (t
   await second.shows('Somebody else has changed this since you opened it.');
   await second.assertSound();
   await second.press('Load theirs');
+  await untilScriptIs(second, "return 'first';");
   await second.page.waitForFunction("!document.body.innerText.includes('not saved')");
-  assert.equal(await shownScript(second), "return 'first';");
   await write(second, "return 'both';");
   await second.press('Save');
   await second.page.waitForFunction("!document.body.innerText.includes('not saved')");
