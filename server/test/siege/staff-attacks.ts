@@ -24,8 +24,8 @@ export const STAFF_ATTACKS: Readonly<Record<string, Attack>> = {
     body: JSON.stringify({ Receipt: true }),
   })),
   // Blocks are state that stays, so there are only so many, again and again.
-  'large blocks of 500 players': asStaff(8, (_, number) => ({
-    ...{ method: 'POST', path: `${CROWD}/player/n${number % 500}/block`, body: JSON.stringify(LARGE_WORDING) },
+  'large blocks of 50 players': asStaff(8, (_, number) => ({
+    ...{ method: 'POST', path: `${CROWD}/player/n${number % 50}/block`, body: JSON.stringify(LARGE_WORDING) },
   })),
 };
 
