@@ -115,6 +115,7 @@ async function besiege(): Promise<number> {
     // What the attacker has left in the server's queues must not count for the next kind.
     await wait(LEAD_MS);
   }
+  await removeWebhooks(call);
   const heapAfter = await settledHeap(server, heapBefore);
   const failed = results.filter((result) => isFailed(result, bound));
   const isGrown = heapAfter > heapBefore + MAX_HEAP_GROWTH_BYTES;
@@ -186,6 +187,13 @@ async function gather(server: ServerProcess, call: Call): Promise<string> {
     last = (await call('POST', path, { Details: true })).OperationId ?? '';
   }
   return last;
+}
+
+/** What waits for a receiver that is gone is kept, as it should be, and is no leak. */
+async function removeWebhooks(call: Call): Promise<void> {
+  const webhooks = `/respark/game/${LARGE}/webhook`;
+  const { Webhooks: left } = (await call('GET', webhooks)) as { Webhooks?: readonly { readonly Id: string }[] };
+  for (const { Id: id } of left ?? []) await call('DELETE', `${webhooks}/${id}`);
 }
 
 /** Configures the game whose handlers do harm, and gives the id of its snapshot. */
