@@ -169,7 +169,7 @@ async function makeLiveChanges(
   await note('SendNotificationToStage', live, 'POST', '/stage/Live/notification', said);
   await note('PlayRehearsedEnd', `${live}/player/p-1`, 'POST', '/stage/Live/player/p-1/rehearsal', { End: 'KICKED' });
   client.close();
-  const first = Array.from({ length: 2 }, () => new ResparkClient({ url: server.playerUrl, gameKey, token }));
+  const first = Array.from({ length: 5 }, () => new ResparkClient({ url: server.playerUrl, gameKey, token }));
   await Promise.all(first.map((client) => client.connect()));
   const jobs = '/stage/Live/disconnect-job';
   const job = { Selector: { PlayerIds: ['p-1'] }, RatePerSecond: 1 };
