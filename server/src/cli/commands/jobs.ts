@@ -233,9 +233,14 @@ function describe(job: Job): string {
 
 function describeCount(reply: unknown): string {
   const nodes = listAt<{ Node: string; Connections: number; Players: number }>(reply, 'Nodes');
-  const counts = (of: unknown) => `${valueAt(of, ['Connections'])} connections of ${valueAt(of, ['Players'])} players`;
+  const counts = (of: unknown) =>
+    `${plural(valueAt(of, ['Connections']), 'connection')} of ${plural(valueAt(of, ['Players']), 'player')}`;
   const rows = nodes.map((node) => [`  ${node.Node}`, counts(node)]);
   return `${printable(`${counts(reply)} would be disconnected`)}\n${formatTable(rows)}`;
+}
+
+function plural(count: unknown, noun: string): string {
+  return `${count} ${count === 1 ? noun : `${noun}s`}`;
 }
 
 function failWhenMany(reply: unknown): void {
