@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Sections } from '../../src/domain/configuration/document.ts';
-import { BUILTIN_NAMES, isBuiltin } from '../../src/domain/configuration/model.ts';
+import { BUILTIN_NAMES, isBuiltin } from '../../src/payload-shapes.ts';
 import { anyText } from './any-text.ts';
 
 const NAMES = `a A _a b Message _Message Connection Action System Newtonsoft Environment NullValueHandling JsonProperty

@@ -1,8 +1,8 @@
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
+import { BUILTIN_NAMES, isBuiltin } from '../../payload-shapes.ts';
 import { shown } from '../../text.ts';
 import { faultOfValue, isObject, type Json, MAX_DEPTH, memberOf, type Sections } from './document.ts';
 import type { ConfigurationFault } from './fault.ts';
-import { BUILTIN_NAMES, isBuiltin } from './model.ts';
 import { keysOf, pointerOf } from './pointer.ts';
 import { CORE_SCHEMA } from './schemas.ts';
 import { findScriptFault } from './scripts.ts';

@@ -1,3 +1,4 @@
+import { isBuiltin, type Shape, type Structure, type TypeReference } from '../../payload-shapes.ts';
 import type { Sections } from './document.ts';
 import { SECTIONS } from './sections.ts';
 
@@ -48,56 +49,6 @@ export interface MessageHandler {
   /** The body of a function, in JavaScript. */
   readonly script: string;
 }
-
-export type Shape = Structure | Enumeration | List | Dictionary;
-
-export interface Structure {
-  readonly kind: 'structure';
-  readonly name: string;
-  readonly description: string;
-  readonly fields: readonly Field[];
-}
-
-export interface Field {
-  readonly name: string;
-  readonly type: TypeReference;
-  readonly isRequired: boolean;
-  readonly description: string;
-}
-
-export interface Enumeration {
-  readonly kind: 'enum';
-  readonly name: string;
-  readonly description: string;
-  readonly values: readonly string[];
-}
-
-export interface List {
-  readonly kind: 'list';
-  readonly name: string;
-  readonly description: string;
-  readonly item: TypeReference;
-}
-
-/** Keys are strings. */
-export interface Dictionary {
-  readonly kind: 'map';
-  readonly name: string;
-  readonly description: string;
-  readonly value: TypeReference;
-}
-
-export type TypeReference =
-  | { readonly kind: 'builtin'; readonly name: BuiltinName }
-  | { readonly kind: 'shape'; readonly name: string };
-
-/**
- * Integer has 32 bits and Long 64; Timestamp is ISO 8601 text; Document is any JSON. A shape of the game cannot have one
- * of these names.
- */
-export const BUILTIN_NAMES = ['String', 'Integer', 'Long', 'Decimal', 'Boolean', 'Timestamp', 'Document'] as const;
-
-export type BuiltinName = (typeof BUILTIN_NAMES)[number];
 
 /** The known sections, as a document without faults has them: what the schemas say, in TypeScript. */
 interface KnownSections {
@@ -177,10 +128,6 @@ function readShape(name: string, entry: ShapeEntry): Shape {
     return { kind: 'list', name, description: entry.List.Description ?? '', item: typeOf(entry.List.Shape) };
   }
   return { kind: 'map', name, description: entry.Map.Description ?? '', value: typeOf(entry.Map.Shape) };
-}
-
-export function isBuiltin(name: string): name is BuiltinName {
-  return (BUILTIN_NAMES as readonly string[]).includes(name);
 }
 
 function typeOf(name: string): TypeReference {

@@ -1,5 +1,6 @@
 import { GET_PLAYER_TOKEN } from '@respark/protocol';
-import type { Field, RequestMessage, Structure } from './model.ts';
+import type { Field, Structure } from '../../payload-shapes.ts';
+import type { RequestMessage } from './model.ts';
 
 /**
  * The requests that every stage answers by itself. A handler in the configuration that has the type of one of them as

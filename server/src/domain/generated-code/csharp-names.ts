@@ -1,4 +1,4 @@
-import type { Enumeration, Structure } from '../configuration/model.ts';
+import type { Enumeration, Structure } from '../../payload-shapes.ts';
 import type { GameMessages } from './game-messages.ts';
 import { identifiers } from './source-code.ts';
 

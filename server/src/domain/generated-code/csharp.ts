@@ -1,15 +1,6 @@
 import { assertNever } from '../../errors.ts';
-import type {
-  BuiltinName,
-  Enumeration,
-  EventMessage,
-  Field,
-  NotificationMessage,
-  RequestMessage,
-  Shape,
-  Structure,
-  TypeReference,
-} from '../configuration/model.ts';
+import type { BuiltinName, Enumeration, Field, Shape, Structure, TypeReference } from '../../payload-shapes.ts';
+import type { EventMessage, NotificationMessage, RequestMessage } from '../configuration/model.ts';
 import { memberIdentifiers, methodName, propertyIdentifiers, typeIdentifiers, written } from './csharp-names.ts';
 import { byName, type GameMessages, getShape, type SourceFile } from './game-messages.ts';
 import { descriptionLines, fileText, indent, type Lines, paragraphs, quoted } from './source-code.ts';

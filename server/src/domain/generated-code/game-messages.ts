@@ -1,13 +1,6 @@
 import { assertNever } from '../../errors.ts';
-import type {
-  EventMessage,
-  GameModel,
-  NotificationMessage,
-  RequestMessage,
-  Shape,
-  Structure,
-  TypeReference,
-} from '../configuration/model.ts';
+import type { Shape, Structure, TypeReference } from '../../payload-shapes.ts';
+import type { EventMessage, GameModel, NotificationMessage, RequestMessage } from '../configuration/model.ts';
 import { GAME_PREFIX, SYSTEM_PREFIX } from '../runtime/message-types.ts';
 
 /** What one generated file is about: the messages of one extension that players can use, in order of their names. */

@@ -1,14 +1,6 @@
 import { assertNever } from '../../errors.ts';
-import type {
-  BuiltinName,
-  Enumeration,
-  EventMessage,
-  NotificationMessage,
-  RequestMessage,
-  Shape,
-  Structure,
-  TypeReference,
-} from '../configuration/model.ts';
+import type { BuiltinName, Enumeration, Shape, Structure, TypeReference } from '../../payload-shapes.ts';
+import type { EventMessage, NotificationMessage, RequestMessage } from '../configuration/model.ts';
 import { type GameMessages, type SourceFile, typesIn } from './game-messages.ts';
 import { descriptionLines, fileText, identifiers, indent, type Lines, paragraphs, quoted } from './source-code.ts';
 

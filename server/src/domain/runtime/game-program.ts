@@ -1,8 +1,9 @@
+import type { Structure } from '../../payload-shapes.ts';
+import { createPayloadReaders, type PayloadReader } from '../../payloads.ts';
 import type { ScriptedRuntime } from '../../sandbox/sandbox.ts';
-import type { GameModel, MessageHandler, Structure } from '../configuration/model.ts';
+import type { GameModel, MessageHandler } from '../configuration/model.ts';
 import { SYSTEM_REQUESTS } from '../configuration/system-requests.ts';
 import { GAME_PREFIX } from './message-types.ts';
-import { createPayloadReaders, type PayloadReader } from './payloads.ts';
 
 interface ProgramMessage {
   readonly name: string;

@@ -1,5 +1,6 @@
 import { MAX_PLAYER_ID_LENGTH } from '@respark/protocol';
 import { ServiceError } from '../../errors.ts';
+import { PayloadFault } from '../../payloads.ts';
 import type { PlayerKey } from '../../player-key.ts';
 import type { HostAnswer } from '../../sandbox/sandbox.ts';
 import type { PlayerData } from '../../store/player-data/player-data.ts';
@@ -10,7 +11,6 @@ import type { GameProgram } from './game-program.ts';
 import type { RuntimeName } from './message.ts';
 import { GAME_PREFIX } from './message-types.ts';
 import type { Outside } from './outside.ts';
-import { PayloadFault } from './payloads.ts';
 import { ScriptPlayerData } from './script-player-data.ts';
 
 /** The invocation that a call comes from. */

@@ -1,6 +1,7 @@
 import { MAX_CODE_LENGTH, MAX_MESSAGE_LENGTH, parseJson, type RequestErrorCode } from '@respark/protocol';
 import type { Clock } from '../../clock.ts';
 import type { Metrics } from '../../metrics.ts';
+import { PayloadFault } from '../../payloads.ts';
 import { type RandomBytes, uuidV7 } from '../../random.ts';
 import type { InvocationResult, Sandbox, ScriptFailure } from '../../sandbox/sandbox.ts';
 import type { LogLevel } from '../../store/stage-logs/stage-logs.ts';
@@ -8,7 +9,6 @@ import { excerpt, shown } from '../../text.ts';
 import type { ProgramEvent, ProgramRequest } from './game-program.ts';
 import type { CallContext, HostApi } from './host-api.ts';
 import { type Message, noHandler, type Outcome } from './message.ts';
-import { PayloadFault } from './payloads.ts';
 import { createRefusalCount } from './refusal-lines.ts';
 import type { LineWriter } from './script-logs.ts';
 

@@ -4,6 +4,7 @@ import type { Cluster } from '../../cluster/cluster.ts';
 import type { ConnectionSelector } from '../../connection-selector.ts';
 import { ServiceError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { PayloadFault } from '../../payloads.ts';
 import { EMPTY_RUNTIME_ID } from '../../runtime-id.ts';
 import type { Store } from '../../store/store.ts';
 import { shown } from '../../text.ts';
@@ -13,7 +14,6 @@ import { onRecordOf, readSelection, type Selection } from '../players/connection
 import { orUnavailable } from '../players/directory-look-up.ts';
 import { activeStage, findStage, type Stage } from '../stages.ts';
 import type { NodeReach, Notify } from './notify.ts';
-import { PayloadFault } from './payloads.ts';
 import type { Programs } from './programs.ts';
 
 interface NamedStage {

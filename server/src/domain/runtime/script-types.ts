@@ -1,4 +1,5 @@
-import type { BuiltinName, GameModel, Shape, Structure, TypeReference } from '../configuration/model.ts';
+import type { BuiltinName, Shape, Structure, TypeReference } from '../../payload-shapes.ts';
+import type { GameModel } from '../configuration/model.ts';
 import { scriptApiDeclarations } from './script-api.ts';
 
 const BUILTIN_TYPES: Readonly<Record<BuiltinName, string>> = {

@@ -1,6 +1,6 @@
 import { MAX_PAYLOAD_DEPTH } from '@respark/protocol';
-import { excerpt, shown } from '../../text.ts';
-import type { BuiltinName, GameModel, Shape, Structure, TypeReference } from '../configuration/model.ts';
+import type { BuiltinName, Shape, Structure, TypeReference } from './payload-shapes.ts';
+import { excerpt, shown } from './text.ts';
 
 /** What is wrong with a payload, and where. */
 export class PayloadFault {
@@ -36,7 +36,11 @@ export type PayloadReader = (payload: unknown) => ReadPayload | PayloadFault;
 type Read = (value: unknown, unknown: string[], depth: number) => unknown;
 
 /** Makes the readers for a game's structures. Shapes are compiled once, whatever refers to them. */
-export function createPayloadReaders({ shapes }: Pick<GameModel, 'shapes'>): (structure: Structure) => PayloadReader {
+export function createPayloadReaders({
+  shapes,
+}: {
+  shapes: ReadonlyMap<string, Shape>;
+}): (structure: Structure) => PayloadReader {
   const reads = new Map<string, Read>();
 
   function readOf(type: TypeReference): Read {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readModel, type Structure } from '../configuration/model.ts';
+import { readModel } from './domain/configuration/model.ts';
+import type { Structure } from './payload-shapes.ts';
 import { createPayloadReaders, PayloadFault } from './payloads.ts';
 
 const field = (shape: string, cardinality = 'Required') => ({ Shape: shape, Cardinality: cardinality });
