@@ -73,7 +73,7 @@ const BUGS: readonly PlantedBug[] = [
   {
     name: 'what was not acknowledged before a link broke is not asked for again',
     file: 'cluster/redis/partition.js',
-    changes: [['this.#sendLeavings(joined, this.#entries.leavings());', '']],
+    changes: [['this.#departures.sendAll(joined);', '']],
     caughtAs: /I8/,
   },
   {

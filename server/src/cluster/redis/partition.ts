@@ -12,7 +12,8 @@ import {
   type Standing,
 } from '../cluster.ts';
 import { newcomerTexts, PartitionBars, readBarred } from './bars.ts';
-import { Entries, type EntryRecord, type Leaving } from './entries.ts';
+import { Departures } from './departures.ts';
+import { Entries, type EntryRecord } from './entries.ts';
 import { fraction, KeptSession, type OpenSession } from './kept-session.ts';
 import { PartitionKeys, playerName } from './keys.ts';
 import { type Moment, momentOf } from './lease.ts';
@@ -43,6 +44,7 @@ export class Partition {
   readonly #parts: PartitionParts;
   readonly #keys: PartitionKeys;
   readonly #entries = new Entries();
+  readonly #departures: Departures;
   readonly #observation: Observation;
   readonly #kept: KeptSession;
   readonly #bars: PartitionBars;
@@ -79,6 +81,9 @@ export class Partition {
       measured: events.measured,
     });
     const refused = (session: OpenSession, status: string) => this.#refused(session, status);
+    const findJoined = () => this.#findJoined();
+    const { node } = parts.lease;
+    this.#departures = new Departures({ node, keys: this.#keys, entries: this.#entries, findJoined, refused });
     const pause = (delayMs: number) => this.#kept.pause(delayMs);
     this.#bars = new PartitionBars({ parts, keys: this.#keys, pause, refused });
     const getRecovered = () => this.#getRecovered();
@@ -158,10 +163,7 @@ export class Partition {
   }
 
   async unregister(key: PlayerKey, ids: readonly string[]): Promise<void> {
-    const leavings = ids.map((id) => this.#entries.leave(key, id, this.#era));
-    const joined = this.#findJoined();
-    if (joined !== undefined) this.#sendLeavings(joined, leavings);
-    await Promise.all(leavings.map(({ gone }) => gone));
+    await this.#departures.unregister(key, ids, this.#era);
   }
 
   async list(key: PlayerKey, owners: readonly string[]): Promise<Listing> {
@@ -199,6 +201,7 @@ export class Partition {
   /** Ends the connection; with `isLeaving`, the node record goes first. Pending calls reject. */
   async close({ isLeaving }: { isLeaving: boolean }): Promise<void> {
     const { lease } = this.#parts;
+    this.#departures.abandon();
     this.#entries.abandon(new Error(`incarnation ${lease.node} has ended`));
     const joined = this.#findJoined();
     if (isLeaving && joined !== undefined) {
@@ -236,7 +239,7 @@ export class Partition {
     const joined = { session, era, keys, link };
     this.#joined = joined;
     this.#bars.joined(joined, hasBars === '1');
-    this.#sendLeavings(joined, this.#entries.leavings());
+    this.#departures.sendAll(joined);
     await this.#restore(joined);
     this.#countLease();
     log.info({ partition, link }, 'the node has joined the directory of connections');
@@ -343,30 +346,6 @@ export class Partition {
     const [status] = await session.run(scripts.BURY, names, [era, node, sequence]);
     if (status === 'ok') this.#observation.confirm(node);
     else if (status !== 'alive') throw this.#refused(session, status);
-  }
-
-  /** Asks for each player's at once. What is not acknowledged on this connection is asked for again on the next. */
-  #sendLeavings({ session, era, keys, link }: Joined, leavings: readonly Leaving[]): void {
-    const { node } = this.#parts.lease;
-    const byPlayer = new Map<string, Leaving[]>();
-    for (const leaving of leavings) {
-      const player = playerName(leaving.key);
-      // One that was listed in an earlier era only is not in this one.
-      if (leaving.sentIn !== era) this.#entries.left(leaving);
-      else byPlayer.set(player, [...(byPlayer.get(player) ?? []), leaving]);
-    }
-    for (const [player, group] of byPlayer) {
-      const [at, ...ofStage] = keys.entriesOf(player);
-      const names = [this.#keys.era, keys.links, at, keys.index(node), ...ofStage];
-      const texts = [era, node, link, player, ...group.map(({ id }) => id)];
-      session.run(scripts.UNREGISTER, names, texts).then(
-        ([status]) => {
-          if (status !== 'ok') this.#refused(session, status);
-          else for (const leaving of group) this.#entries.left(leaving);
-        },
-        () => {},
-      );
-    }
   }
 
   #findJoined(): Joined | undefined {

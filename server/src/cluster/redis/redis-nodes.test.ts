@@ -111,6 +111,33 @@ describe('nodes that share a Redis', { skip: findRedisFault() ?? false }, () => 
     await until(() => !server.command('KEYS', '*').includes('alice'));
   });
 
+  test('connections of a player that go in the same turn are unlisted in one step', async (t) => {
+    const server = await RedisServer.start(t);
+    const real = new NodeRedisLink({ url: server.url, timeoutMs: TIMEOUT_MS, clock });
+    const run: string[] = [];
+    const link: RedisLink = {
+      subscribe: (channel, events) => real.subscribe(channel, events),
+      async connect(key, closed) {
+        const session = await real.connect(key, closed);
+        return {
+          ...session,
+          run(script, keys, parameters) {
+            run.push(script.name);
+            return session.run(script, keys, parameters);
+          },
+        };
+      },
+    };
+    const one = await join(t, link);
+    for (const id of ['a', 'b', 'c', 'd']) await register(one, id);
+    await register(one, 'e', 'bob');
+    const bob = { ...ALICE, playerId: 'bob' };
+    await Promise.all([...['a', 'b', 'c'].map((id) => one.unregister(ALICE, [id])), one.unregister(bob, ['e'])]);
+    assert.equal(run.filter((name) => name === 'unregister').length, 2, 'one for each player');
+    assert.deepEqual(await listed(one), ['d']);
+    assert.deepEqual((await one.list(bob)).entries, []);
+  });
+
   test('a listing says which owners have ended, also when their entries are gone', async (t) => {
     const { one, other } = await open(t);
     await register(one, 'a');
