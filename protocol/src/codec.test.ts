@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { decodeClientFrame, decodeServerFrame, encode } from './codec.ts';
+import { decodeClientFrame, decodeServerFrame, encode, encodeResponse } from './codec.ts';
 import type { ClientFrame, ServerFrame } from './messages.ts';
 
 interface Vector {
@@ -35,6 +35,9 @@ describe('golden frames', () => {
       }
       assert.deepEqual(decoded, { ok: true, frame });
       assert.deepEqual(decoders[direction](encode(frame)), { ok: true, frame });
+      if (frame.kind === 'response') {
+        assert.equal(encodeResponse(frame.id, JSON.stringify(frame.payload)), encode(frame));
+      }
     });
   }
 

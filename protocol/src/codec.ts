@@ -87,6 +87,11 @@ export function encode(frame: ClientFrame | ServerFrame): string {
   return JSON.stringify(frame);
 }
 
+/** The text of the response to a request, whose payload is the JSON text of an object already. */
+export function encodeResponse(id: string, payloadJson: string): string {
+  return `{"kind":"response","id":${JSON.stringify(id)},"payload":${payloadJson}}`;
+}
+
 function decode<Frame extends { readonly kind: string }>(text: string, readers: Readers<Frame>): Decoded<Frame> {
   let value: unknown;
   try {

@@ -12,7 +12,7 @@ export {
   type Verdict,
   verdictOf,
 } from './close-codes.ts';
-export { type Decoded, decodeClientFrame, decodeServerFrame, encode } from './codec.ts';
+export { type Decoded, decodeClientFrame, decodeServerFrame, encode, encodeResponse } from './codec.ts';
 export { parseJson } from './json.ts';
 export {
   type ClientFrame,

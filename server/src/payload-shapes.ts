@@ -1,4 +1,4 @@
-/** What the payloads of a game are made of. */
+/** What the payloads of a game's messages are made of. */
 export type Shape = Structure | Enumeration | List | Dictionary;
 
 export interface Structure {
@@ -51,4 +51,10 @@ export type BuiltinName = (typeof BUILTIN_NAMES)[number];
 
 export function isBuiltin(name: string): name is BuiltinName {
   return (BUILTIN_NAMES as readonly string[]).includes(name);
+}
+
+/** A structure, and by their names the shapes that it refers to, itself included. */
+export interface PayloadShape {
+  readonly structure: Structure;
+  readonly shapes: ReadonlyMap<string, Shape>;
 }

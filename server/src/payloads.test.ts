@@ -32,7 +32,7 @@ const MODEL = {
 };
 
 const model = readModel({ 'GameSparks.Core.Model': MODEL } as never);
-const readerOf = createPayloadReaders(model);
+const readerOf = createPayloadReaders(model.shapes);
 const readerFor = (name: string) => readerOf(model.shapes.get(name) as Structure);
 const read = readerFor('Everything');
 

@@ -1,5 +1,5 @@
 import { MAX_PAYLOAD_DEPTH } from '@respark/protocol';
-import type { BuiltinName, Shape, Structure, TypeReference } from './payload-shapes.ts';
+import type { BuiltinName, PayloadShape, Shape, Structure, TypeReference } from './payload-shapes.ts';
 import { excerpt, shown } from './text.ts';
 
 /** What is wrong with a payload, and where. */
@@ -35,12 +35,8 @@ export type PayloadReader = (payload: unknown) => ReadPayload | PayloadFault;
 
 type Read = (value: unknown, unknown: string[], depth: number) => unknown;
 
-/** Makes the readers for a game's structures. Shapes are compiled once, whatever refers to them. */
-export function createPayloadReaders({
-  shapes,
-}: {
-  shapes: ReadonlyMap<string, Shape>;
-}): (structure: Structure) => PayloadReader {
+/** Makes readers for structures whose shapes are these, by name. Shapes are compiled once, whatever refers to them. */
+export function createPayloadReaders(shapes: ReadonlyMap<string, Shape>): (structure: Structure) => PayloadReader {
   const reads = new Map<string, Read>();
 
   function readOf(type: TypeReference): Read {
@@ -64,6 +60,24 @@ export function createPayloadReaders({
       const value = read(payload, unknown, 1);
       return value instanceof PayloadFault ? value : { payload: value as ReadPayload['payload'], unknown };
     };
+  };
+}
+
+/** Finds readers by the names of their payloads' shapes. Each is made when it is asked for the first time. */
+export function createReaderOf(
+  payloads: ReadonlyMap<string, PayloadShape>,
+): (name: string) => PayloadReader | undefined {
+  const compilers = new Map<PayloadShape['shapes'], (structure: Structure) => PayloadReader>();
+  const readers = new Map<string, PayloadReader>();
+  return (name) => {
+    const known = readers.get(name);
+    const payload = payloads.get(name);
+    if (known !== undefined || payload === undefined) return known;
+    const compile = compilers.get(payload.shapes) ?? createPayloadReaders(payload.shapes);
+    compilers.set(payload.shapes, compile);
+    const reader = compile(payload.structure);
+    readers.set(name, reader);
+    return reader;
   };
 }
 

@@ -5,6 +5,7 @@ import {
   decodeClientFrame,
   type EventFrame,
   encode,
+  encodeResponse,
   type HelloFrame,
   type RequestFrame,
   type ServerFrame,
@@ -222,8 +223,11 @@ export class Connection {
    * Sends a frame unless the connection has stopped. Closes it instead when the player reads too slowly for its outbox.
    */
   send(frame: ServerFrame): void {
+    this.#sendFrame(encode(frame));
+  }
+
+  #sendFrame(text: string): void {
     if (this.isStopped || !this.#mayAct()) return;
-    const text = encode(frame);
     this.#sendText(text, Buffer.byteLength(text));
   }
 
@@ -386,7 +390,7 @@ export class Connection {
     try {
       const outcome = await this.#handle(frame);
       if (!outcome.isHandled) this.send({ kind: 'error', ...id, code: outcome.code, message: outcome.message });
-      else if (frame.kind === 'request') this.send({ kind: 'response', id: frame.id, payload: outcome.payload });
+      else if (frame.kind === 'request') this.#sendFrame(encodeResponse(frame.id, outcome.payloadJson));
     } catch (error) {
       // The log gets the error itself; the player learns only that the server is at fault. At a stop it is nobody's, and
       // thousands of messages may end at once.

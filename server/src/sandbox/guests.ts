@@ -1,17 +1,27 @@
 import type { Clock } from '../clock.ts';
+import { createReaderOf, type PayloadReader } from '../payloads.ts';
 import { Guest, type GuestHost, type GuestLimits, type ScriptSet } from './guest.ts';
+import type { ScriptedRuntime } from './sandbox.ts';
 import type { CompiledEngine } from './web-assembly.ts';
+
+interface LoadedRuntime {
+  readonly scripts: ReadonlyMap<string, string>;
+  readonly findResponseReader: (handler: string) => PayloadReader | undefined;
+  /** What the scripts are compiled to in the instance that the game has now. */
+  set: ScriptSet | undefined;
+}
 
 interface GuestOfGame {
   guest: Guest;
-  /** Runtime id → its scripts, and what they are compiled to in this instance. The one used last comes last. */
-  readonly runtimes: Map<string, { readonly scripts: ReadonlyMap<string, string>; set: ScriptSet | undefined }>;
+  /** By id. The one used last comes last. */
+  readonly runtimes: Map<string, LoadedRuntime>;
 }
 
 /** What is ready to be run: a guest that is used by nobody else, and the scripts in it. */
 export interface Ready {
   readonly guest: Guest;
   readonly set: ScriptSet;
+  readonly findResponseReader: LoadedRuntime['findResponseReader'];
 }
 
 /** The guests of one thread, one for each game, within a bound of memory. */
@@ -41,11 +51,11 @@ export class Guests {
     return Guest.create(this.#parts);
   }
 
-  async load(runtimeId: string, gameId: string, scripts: ReadonlyMap<string, string>): Promise<void> {
+  async load({ id: runtimeId, gameId, scripts, responses }: Omit<ScriptedRuntime, 'stageId'>): Promise<void> {
     const game = await this.#gameOf(gameId);
     const set = game.guest.load(scripts);
     game.runtimes.delete(runtimeId);
-    game.runtimes.set(runtimeId, { scripts, set });
+    game.runtimes.set(runtimeId, { scripts, set, findResponseReader: createReaderOf(responses ?? new Map()) });
     this.#gameOfRuntime.set(runtimeId, gameId);
     this.#shrink();
   }
@@ -59,7 +69,7 @@ export class Guests {
     runtime.set ??= game.guest.load(runtime.scripts);
     game.runtimes.delete(runtimeId);
     game.runtimes.set(runtimeId, runtime);
-    return { guest: game.guest, set: runtime.set };
+    return { guest: game.guest, set: runtime.set, findResponseReader: runtime.findResponseReader };
   }
 
   /** The guest of the game, a new one in place of one that is spoiled. */

@@ -158,8 +158,7 @@ export class SandboxPool implements Sandbox {
   #load(thread: Thread, runtime: ScriptedRuntime): Promise<void> {
     return new Promise((resolve, reject) => {
       thread.loading.push({ runtime, resolve, reject });
-      const { id: runtimeId, gameId, scripts } = runtime;
-      this.#send(thread, { kind: 'load', runtimeId, gameId, scripts });
+      this.#send(thread, { kind: 'load', runtime });
     });
   }
 

@@ -1,4 +1,5 @@
 import type { LogLevel } from '../log.ts';
+import type { PayloadShape } from '../payload-shapes.ts';
 
 /** The scripts of one runtime. */
 export interface ScriptedRuntime {
@@ -8,6 +9,8 @@ export interface ScriptedRuntime {
   readonly stageId: string;
   /** Handler name → the body of a function. */
   readonly scripts: ReadonlyMap<string, string>;
+  /** Handler name → what its response must be; any JSON without one. */
+  readonly responses?: ReadonlyMap<string, PayloadShape> | undefined;
 }
 
 /** What the host answers to a call of a script. */
@@ -40,8 +43,10 @@ export interface ScriptFailure {
 }
 
 export type Ending =
-  /** The JSON text of the response. */
-  | { readonly kind: 'returned'; readonly response: string }
+  /** The JSON text of the response as its shape has it, and the first few members that no shape has, which were left out. */
+  | { readonly kind: 'returned'; readonly response: string; readonly unknown?: readonly string[] | undefined }
+  /** The response is none of its shape. */
+  | { readonly kind: 'unfit'; readonly fault: string }
   /** The script returned no response; `instead` says in a word what it returned. */
   | { readonly kind: 'returned'; readonly response: undefined; readonly instead: string }
   /** The script answered with an error of its own. */

@@ -1,5 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
+import { parseJson } from '@respark/protocol';
 import type { Clock } from '../clock.ts';
+import { PayloadFault, type PayloadReader } from '../payloads.ts';
 import type { RandomBytes } from '../random.ts';
 import { AnswerBox } from './bridge.ts';
 import { type Finished, type Guest, OUT_OF_MEMORY, WRAPPER_START } from './guest.ts';
@@ -77,10 +79,10 @@ export class ScriptThread {
     this.#post({ kind: 'ready' });
   }
 
-  async #load({ runtimeId, gameId, scripts }: Extract<ToThread, { kind: 'load' }>): Promise<void> {
+  async #load({ runtime }: Extract<ToThread, { kind: 'load' }>): Promise<void> {
     let fault: string | undefined;
     try {
-      await this.#guests.load(runtimeId, gameId, scripts);
+      await this.#guests.load(runtime);
     } catch (error) {
       fault = String(error);
     }
@@ -90,14 +92,15 @@ export class ScriptThread {
   async #invoke({ runtimeId, handler, inputJson }: Extract<ToThread, { kind: 'invoke' }>): Promise<void> {
     const ready = await this.#guests.find(runtimeId);
     if (ready === undefined) return this.#post({ kind: 'missing' });
-    const { guest, set } = ready;
+    const { guest, set, findResponseReader } = ready;
     const running: Running = { guest, lines: [], lineBytes: 0, linesDropped: 0, calls: 0 };
     this.#running = running;
     const seeds = new Int32Array(this.#random(SEED_BYTES).slice().buffer);
     const finished = guest.invoke(set, handler, inputJson, seeds);
     this.#running = undefined;
     const { lines, linesDropped } = running;
-    this.#post({ kind: 'ended', ending: endingOf(handler, finished, this.#limits), lines, linesDropped });
+    const ending = fitted(endingOf(handler, finished, this.#limits), findResponseReader(handler));
+    this.#post({ kind: 'ended', ending, lines, linesDropped });
     guest.rest(set);
   }
 
@@ -178,6 +181,15 @@ function responseOf(response: string, limits: ThreadLimits): Ending {
     return { kind: 'stopped', why: `its response may have ${valuesText(limits)}, and has more` };
   }
   return { kind: 'returned', response };
+}
+
+/** Reads the response here, where nobody else waits: a long one takes milliseconds. */
+function fitted(ending: Ending, read: PayloadReader | undefined): Ending {
+  if (read === undefined || ending.kind !== 'returned' || ending.response === undefined) return ending;
+  const answer = read(parseJson(ending.response));
+  if (answer instanceof PayloadFault) return { kind: 'unfit', fault: answer.text };
+  const response = JSON.stringify(answer.payload);
+  return answer.unknown.length === 0 ? { ...ending, response } : { ...ending, response, unknown: answer.unknown };
 }
 
 function valuesText({ maxValues }: ThreadLimits): string {

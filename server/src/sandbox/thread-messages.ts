@@ -1,5 +1,5 @@
 import type { GuestLimits } from './guest.ts';
-import type { Ending, ScriptLine } from './sandbox.ts';
+import type { Ending, ScriptedRuntime, ScriptLine } from './sandbox.ts';
 import type { CompiledEngine } from './web-assembly.ts';
 
 export interface ThreadLimits extends GuestLimits {
@@ -21,12 +21,7 @@ export interface ThreadData {
 }
 
 export type ToThread =
-  | {
-      readonly kind: 'load';
-      readonly runtimeId: string;
-      readonly gameId: string;
-      readonly scripts: ReadonlyMap<string, string>;
-    }
+  | { readonly kind: 'load'; readonly runtime: Omit<ScriptedRuntime, 'stageId'> }
   | { readonly kind: 'invoke'; readonly runtimeId: string; readonly handler: string; readonly inputJson: string };
 
 export type FromThread =

@@ -116,7 +116,7 @@ test('an error of a call has its code and its text in the script and in the log'
       { response: { Code: 'String', Text: 'String' } },
     );
     assert.ok(caught.outcome.isHandled, `${call}: ${JSON.stringify(caught)}`);
-    const { Code, Text } = caught.outcome.payload as { Code: string; Text: string };
+    const { Code, Text } = JSON.parse(caught.outcome.payloadJson) as { Code: string; Text: string };
     assert.equal(Code, code, call);
     assert.match(Text, text, call);
     const { outcome, lines } = await run(`${call};`);
@@ -130,7 +130,7 @@ test('nulls that are meant, and what only looks like one, are no fault of SetDat
   const run = await open(t);
   const values = "{ a: null, b: 'null', null: [null, undefined, { c: 1.5, d: null }], e: { toJSON: () => null } }";
   const script = `${GS}.CurrentPlayer().SetData(${values}); return ${GS}.Messaging().Response({});`;
-  assert.deepEqual(await run(script), { outcome: { isHandled: true, payload: {} }, lines: [] });
+  assert.deepEqual(await run(script), { outcome: { isHandled: true, payloadJson: '{}' }, lines: [] });
 });
 
 /** A script, its outcome, and the line that its author finds. */

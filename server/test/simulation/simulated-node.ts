@@ -125,7 +125,7 @@ export class SimulatedNode {
           request: async ({ type: id }) => {
             notes.record({ kind: 'dispatched', id });
             await new Promise<void>((resolve) => this.schedule(engine.between(0, 3), resolve));
-            return { isHandled: true, payload: {} };
+            return { isHandled: true, payloadJson: '{}' };
           },
         }),
       },

@@ -183,9 +183,9 @@ export class World {
           request: async ({ type: id }) => {
             history.record({ kind: 'dispatched', id });
             await this.turn('handler');
-            return { isHandled: true, payload: {} };
+            return { isHandled: true, payloadJson: '{}' };
           },
-          event: async () => ({ isHandled: true, payload: {} }),
+          event: async () => ({ isHandled: true, payloadJson: '{}' }),
         }),
       },
       cluster: this.cluster,

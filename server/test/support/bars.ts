@@ -8,4 +8,4 @@ export const ANYBODY: Newcomer = { barNames: [], at: 0, signedInAt: 0 };
 export const NO_BARS: LoadBars = async () => ({ bars: [], next: undefined });
 
 /** For worlds whose players ask for no token. */
-export const NO_TOKEN: RenewToken = async () => ({ isHandled: true, payload: { AuthenticationToken: '' } });
+export const NO_TOKEN: RenewToken = async () => ({ isHandled: true, payloadJson: '{"AuthenticationToken":""}' });

@@ -26,7 +26,7 @@ test('a new token is of the moment before the directory was asked, and of the sa
       return 'new';
     },
   });
-  assert.deepEqual(await renew(PLAYER, SESSION), { isHandled: true, payload: { AuthenticationToken: 'new' } });
+  assert.deepEqual(await renew(PLAYER, SESSION), { isHandled: true, payloadJson: '{"AuthenticationToken":"new"}' });
   assert.deepEqual(asked, [['s1', 'p1', SESSION, 5_000]]);
 });
 

@@ -30,7 +30,7 @@ export function createTokenRenewal({
     }
     try {
       const token = tokens.issue(player.stageId, player.playerId, session, issuedAtMs);
-      return { isHandled: true, payload: { AuthenticationToken: token } };
+      return { isHandled: true, payloadJson: JSON.stringify({ AuthenticationToken: token }) };
     } catch (error) {
       if (!(error instanceof SessionEnded)) throw error;
       return failed('bad_request', error.message);

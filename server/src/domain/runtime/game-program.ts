@@ -1,11 +1,12 @@
-import type { Structure } from '../../payload-shapes.ts';
+import type { PayloadShape, Structure } from '../../payload-shapes.ts';
 import { createPayloadReaders, type PayloadReader } from '../../payloads.ts';
 import type { ScriptedRuntime } from '../../sandbox/sandbox.ts';
 import type { GameModel, MessageHandler } from '../configuration/model.ts';
 import { SYSTEM_REQUESTS } from '../configuration/system-requests.ts';
 import { GAME_PREFIX } from './message-types.ts';
 
-interface ProgramMessage {
+/** A request or an event. */
+export interface ProgramMessage {
   readonly name: string;
   /** Whether players may send it; if not, only scripts may. */
   readonly isFromPlayers: boolean;
@@ -13,19 +14,13 @@ interface ProgramMessage {
   readonly handler: MessageHandler | undefined;
 }
 
-export interface ProgramRequest extends ProgramMessage {
-  readonly readResponse: PayloadReader;
-}
-
-export type ProgramEvent = ProgramMessage;
-
 /** A deployed configuration, ready to answer messages. */
 export interface GameProgram {
   /** By type on the wire. */
-  readonly requests: ReadonlyMap<string, ProgramRequest>;
-  readonly events: ReadonlyMap<string, ProgramEvent>;
+  readonly requests: ReadonlyMap<string, ProgramMessage>;
+  readonly events: ReadonlyMap<string, ProgramMessage>;
   /** By type on the wire: the requests that every stage answers by itself, where a handler that is on overrides that. */
-  readonly overrides: ReadonlyMap<string, ProgramRequest>;
+  readonly overrides: ReadonlyMap<string, ProgramMessage>;
   /** Readers of payloads, by type on the wire. */
   readonly notifications: ReadonlyMap<string, PayloadReader>;
   /** What the sandbox runs. A handler goes by the name of its message, which is what scripts see in their errors. */
@@ -36,26 +31,29 @@ export function createGameProgram(
   model: GameModel,
   { id, gameId, stageId }: { readonly id: string; readonly gameId: string; readonly stageId: string },
 ): GameProgram {
-  const readerOf = createPayloadReaders(model);
+  const { shapes } = model;
+  const readerOf = createPayloadReaders(shapes);
   const { requestHandlers, eventHandlers } = model;
-  const requests = model.requests.map(({ name, isFromPlayers, request, response }): [string, ProgramRequest] => [
+  const requests = model.requests.map(({ name, isFromPlayers, request }): [string, ProgramMessage] => [
     `${GAME_PREFIX}${name}`,
-    {
-      ...{ name, isFromPlayers, read: readerOf(request), readResponse: readerOf(response) },
-      handler: requestHandlers.get(name),
-    },
+    { name, isFromPlayers, read: readerOf(request), handler: requestHandlers.get(name) },
   ]);
-  const events = model.events.map(({ name, isFromPlayers, event }): [string, ProgramEvent] => [
+  const events = model.events.map(({ name, isFromPlayers, event }): [string, ProgramMessage] => [
     `${GAME_PREFIX}${name}`,
     { name, isFromPlayers, read: readerOf(event), handler: eventHandlers.get(name) },
   ]);
-  const overrides = SYSTEM_REQUESTS.flatMap(
-    ({ name, isFromPlayers, request, response }): [string, ProgramRequest][] => {
-      const handler = requestHandlers.get(name);
-      if (handler?.isEnabled !== true) return [];
-      return [[name, { ...{ name, isFromPlayers, handler }, read: readOwn(request), readResponse: readOwn(response) }]];
-    },
-  );
+  const overrides = SYSTEM_REQUESTS.flatMap(({ name, isFromPlayers, request }): [string, ProgramMessage][] => {
+    const handler = requestHandlers.get(name);
+    if (handler?.isEnabled !== true) return [];
+    return [[name, { name, isFromPlayers, handler, read: createPayloadReaders(alone(request))(request) }]];
+  });
+  const responses = [
+    ...model.requests.map(({ name, response }): [string, PayloadShape] => [name, { structure: response, shapes }]),
+    ...SYSTEM_REQUESTS.map(({ name, response }): [string, PayloadShape] => [
+      name,
+      { structure: response, shapes: alone(response) },
+    ]),
+  ];
   const scripts = [...requestHandlers, ...eventHandlers].flatMap(([name, { isEnabled, script }]): [string, string][] =>
     isEnabled ? [[name, script]] : [],
   );
@@ -66,11 +64,11 @@ export function createGameProgram(
     notifications: new Map(
       model.notifications.map(({ name, notification }) => [`${GAME_PREFIX}${name}`, readerOf(notification)]),
     ),
-    scripted: { id, gameId, stageId, scripts: new Map(scripts) },
+    scripted: { id, gameId, stageId, scripts: new Map(scripts), responses: new Map(responses) },
   };
 }
 
-/** The reader for a structure that is none of the game's, and has no other in it. */
-function readOwn(structure: Structure): PayloadReader {
-  return createPayloadReaders({ shapes: new Map([[structure.name, structure]]) })(structure);
+/** The shapes of a structure that is none of the game's, and has no other in it. */
+function alone(structure: Structure): PayloadShape['shapes'] {
+  return new Map([[structure.name, structure]]);
 }

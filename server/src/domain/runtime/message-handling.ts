@@ -1,4 +1,4 @@
-import { MAX_CODE_LENGTH, MAX_MESSAGE_LENGTH, parseJson, type RequestErrorCode } from '@respark/protocol';
+import { MAX_CODE_LENGTH, MAX_MESSAGE_LENGTH, type RequestErrorCode } from '@respark/protocol';
 import type { Clock } from '../../clock.ts';
 import type { Metrics } from '../../metrics.ts';
 import { PayloadFault } from '../../payloads.ts';
@@ -6,7 +6,7 @@ import { type RandomBytes, uuidV7 } from '../../random.ts';
 import type { InvocationResult, Sandbox, ScriptFailure } from '../../sandbox/sandbox.ts';
 import type { LogLevel } from '../../store/stage-logs/stage-logs.ts';
 import { excerpt, shown } from '../../text.ts';
-import type { ProgramEvent, ProgramRequest } from './game-program.ts';
+import type { ProgramMessage } from './game-program.ts';
 import type { CallContext, HostApi } from './host-api.ts';
 import { type Message, noHandler, type Outcome } from './message.ts';
 import { createRefusalCount } from './refusal-lines.ts';
@@ -54,7 +54,7 @@ export function createMessageHandling({
 
   async function run(
     { stage, program }: Place,
-    { name }: ProgramRequest | ProgramEvent,
+    { name }: ProgramMessage,
     message: Message,
     payload: unknown,
   ): Promise<{ readonly result: InvocationResult; readonly write: Write }> {
@@ -87,7 +87,7 @@ export function createMessageHandling({
 
   async function handleRequest(
     place: Place,
-    request: ProgramRequest,
+    request: ProgramMessage,
     message: Message,
     withoutResponse: (write: Write, instead: string) => Outcome,
   ): Promise<Outcome> {
@@ -97,15 +97,10 @@ export function createMessageHandling({
     const failure = refusalOf(result, write);
     if (failure !== undefined || result.ending.kind !== 'returned') return failure ?? internal();
     if (result.ending.response === undefined) return withoutResponse(write, result.ending.instead);
-    const answer = request.readResponse(parseJson(result.ending.response));
-    if (answer instanceof PayloadFault) {
-      write('error', `the response does not fit its shape: ${answer.text}`);
-      return failed('bad_response', 'the handler of this message gave a response that does not fit');
-    }
-    if (answer.unknown.length > 0) {
-      write('warn', `the response has members that its shape does not have: ${answer.unknown.join(', ')}`);
-    }
-    return { isHandled: true, payload: answer.payload };
+    const { response, unknown = [] } = result.ending;
+    if (unknown.length > 0)
+      write('warn', `the response has members that its shape does not have: ${unknown.join(', ')}`);
+    return { isHandled: true, payloadJson: response };
   }
 
   async function takeEvent(place: Place, message: Message): Promise<Outcome> {
@@ -116,7 +111,7 @@ export function createMessageHandling({
     const read = event.read(message.payload);
     if (read instanceof PayloadFault) return badRequest(place, event, message, read);
     const { result, write } = await run(place, event, message, read.payload);
-    return refusalOf(result, write) ?? { isHandled: true, payload: {} };
+    return refusalOf(result, write) ?? { isHandled: true, payloadJson: '{}' };
   }
 
   return {
@@ -144,12 +139,7 @@ function createWriting({ lines, clock }: { lines: LineWriter; clock: Clock }): W
 /** Refuses payloads. The game's author sees what the client sends wrongly, without the client's help. */
 function createBadRequests({ writerOf, clock, random }: { writerOf: WriterOf; clock: Clock; random: RandomBytes }) {
   const countRefusal = createRefusalCount(clock);
-  return (
-    { stage }: Place,
-    { name }: ProgramRequest | ProgramEvent,
-    { player }: Message,
-    fault: PayloadFault,
-  ): Outcome => {
+  return ({ stage }: Place, { name }: ProgramMessage, { player }: Message, fault: PayloadFault): Outcome => {
     const text = excerpt(fault.text, MAX_MESSAGE_LENGTH);
     const leftOut = countRefusal(stage.stageId, name);
     if (leftOut !== undefined) {
@@ -165,7 +155,7 @@ function createBadRequests({ writerOf, clock, random }: { writerOf: WriterOf; cl
 function createCounting({ metrics, clock }: { metrics: Pick<Metrics, 'ofStage'>; clock: Clock }) {
   return async (
     { stage }: Place,
-    known: ProgramRequest | ProgramEvent | undefined,
+    known: ProgramMessage | undefined,
     answer: () => Promise<Outcome>,
   ): Promise<Outcome> => {
     const startedAt = clock.monotonic();
@@ -183,7 +173,7 @@ function createCounting({ metrics, clock }: { metrics: Pick<Metrics, 'ofStage'>;
 }
 
 /** Stands for the stage's own answer. */
-const LEFT: Outcome = { isHandled: true, payload: {} };
+const LEFT: Outcome = { isHandled: true, payloadJson: '{}' };
 
 /** What is answered for an end that is not a response; undefined for one. */
 function refusalOf({ ending }: InvocationResult, write: Write): Outcome | undefined {
@@ -197,6 +187,9 @@ function refusalOf({ ending }: InvocationResult, write: Write): Outcome | undefi
         `the code of Messaging().Error must be a capital followed by letters, digits, "_", "." or "-", got ${shown(ending.code)}`,
       );
       return failed('script_error', 'the handler of this message failed');
+    case 'unfit':
+      write('error', `the response does not fit its shape: ${ending.fault}`);
+      return failed('bad_response', 'the handler of this message gave a response that does not fit');
     case 'failed':
       write('error', describeFailure(ending.failure));
       return failed('script_error', 'the handler of this message failed');
@@ -213,7 +206,7 @@ function refusalOf({ ending }: InvocationResult, write: Write): Outcome | undefi
 function refusalBefore(
   kind: 'request' | 'event',
   type: string,
-  message: ProgramRequest | ProgramEvent | undefined,
+  message: ProgramMessage | undefined,
   isFromScript = false,
 ): Outcome | undefined {
   if (message === undefined) return noHandler(kind, type);

@@ -26,7 +26,7 @@ export interface PlayerMessage extends Message {
 
 /** What came of a message; a code of the protocol, or one of the script's own, says why it was not handled. */
 export type Outcome =
-  | { readonly isHandled: true; readonly payload: Payload }
+  | { readonly isHandled: true; readonly payloadJson: string }
   | { readonly isHandled: false; readonly code: string; readonly message: string };
 
 /** The protocol bounds the type, so it is quoted whole. */

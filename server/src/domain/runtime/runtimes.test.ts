@@ -16,7 +16,7 @@ function open() {
   const runtimes = createRuntimes({
     renewToken: async ({ stageId, playerId }) => ({
       isHandled: true,
-      payload: { AuthenticationToken: `token of ${stageId}/${playerId}` },
+      payloadJson: JSON.stringify({ AuthenticationToken: `token of ${stageId}/${playerId}` }),
     }),
     answers: NO_ANSWERS,
     log,
@@ -94,7 +94,7 @@ test('every runtime answers the request for a player token, and says of other me
   const message = { player: { stageId: 's1', playerId: 'p1', gameId: 'g1', signedInAt: 0 }, payload: {} };
   assert.deepEqual(await runtime.request({ ...message, type: 'GameSparks.Identity.GetPlayerToken' }), {
     isHandled: true,
-    payload: { AuthenticationToken: 'token of s1/p1' },
+    payloadJson: '{"AuthenticationToken":"token of s1/p1"}',
   });
   for (const kind of ['request', 'event'] as const) {
     const outcome = await runtime[kind]({ ...message, type: 'Custom.Game.Nothing' });
