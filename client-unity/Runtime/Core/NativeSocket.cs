@@ -19,7 +19,7 @@ namespace Respark
         /// <summary>A longer message ends the connection; the server's own limit is far below.</summary>
         private const int MaxMessageBytes = 16 * 1048576;
 
-        /// <summary>How long the server has to answer a close frame.</summary>
+        /// <summary>How long the server has to answer a close frame, and what lies unread when nothing can be sent.</summary>
         private const int MaxClosingMs = 5000;
 
         private readonly ClientWebSocket socket = new ClientWebSocket();
@@ -67,7 +67,8 @@ namespace Respark
 
         public void Abort()
         {
-            cancel.Cancel();
+            // On another thread, because whatever is cancelled may go on at once on the thread that cancels it.
+            Task.Run(Cancel);
         }
 
         /// <summary>From the opening to the end. It never throws.</summary>
@@ -96,7 +97,7 @@ namespace Respark
             {
                 if (code == CloseCodes.Abnormal) failure = Cause(error);
             }
-            cancel.Cancel();
+            Cancel();
             socket.Dispose();
             // Last, so that nothing of it runs any more when the listener hears of the end.
             loop.Post(() => listener.Closed(code, reason, failure));
@@ -143,6 +144,7 @@ namespace Respark
         }
 
         /// <summary>A failure ends the connection, which the one who receives hears of.</summary>
+        /// <remarks>The server may have said why before, in a close frame that is still to be read.</remarks>
         private async Task SendAll()
         {
             try
@@ -158,7 +160,7 @@ namespace Respark
                     }
                     if (next.Bytes == null)
                     {
-                        cancel.CancelAfter(MaxClosingMs);
+                        CancelLater();
                         await SendClose(next.CloseCode).ConfigureAwait(false);
                         continue;
                     }
@@ -169,7 +171,28 @@ namespace Respark
             }
             catch (Exception)
             {
+                CancelLater();
+            }
+        }
+
+        private void CancelLater()
+        {
+            Task.Delay(MaxClosingMs, cancel.Token).ContinueWith(
+                _ => Cancel(),
+                CancellationToken.None,
+                TaskContinuationOptions.OnlyOnRanToCompletion,
+                TaskScheduler.Default);
+        }
+
+        private void Cancel()
+        {
+            try
+            {
                 cancel.Cancel();
+            }
+            catch (AggregateException)
+            {
+                // The socket, or the stream under it, failed at its own end, which is what was wanted.
             }
         }
 

@@ -130,6 +130,33 @@ test('[mono] the socket of .NET says how each attempt and each connection ends, 
   assert.equal(player.err(), '');
 });
 
+test('[mono] a game that goes on sending to a server that has gone still reads why it went', { skip }, async (t) => {
+  const program = await compileCSharpPlayer(t);
+  let connected: (ws: WebSocket) => void = () => {};
+  const connection = new Promise<WebSocket>((resolve) => {
+    connected = resolve;
+  });
+  const url = await serve(t, [
+    async ({ accept }) => {
+      const ws = await accept();
+      await welcome(ws);
+      connected(ws);
+    },
+  ]);
+  const player = startCSharpPlayer(createWorkplace(t), program, { url, gameKey: 'key' });
+  const ws = await connection;
+  await player.next(/welcome player-1/);
+  await player.do('pause', /paused/);
+  // More than it reads while it is paused, so that the close frame lies unread.
+  const noise = encode({ kind: 'notification', type: 'Custom.Game.Noise', payload: {} });
+  for (let sent = 0; sent < 200; sent += 1) ws.send(noise);
+  ws.close(4510, 'blocked; requestId=r-1');
+  await until(() => ws.bufferedAmount === 0);
+  ws.terminate();
+  await player.do(`resume\n${'shout\n'.repeat(50)}pause`, /paused/);
+  await player.do('resume', /disconnect 4510 blocked, blocked, request r-1, stays away/);
+});
+
 test('[mono] a game that is paused stops reading, so that what the server goes on to send does not fill its memory', {
   skip,
 }, async (t) => {
