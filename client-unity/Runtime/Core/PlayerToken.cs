@@ -234,19 +234,24 @@ namespace Respark
                 if (renewal != current) return;
                 waitMs = Math.Min(waitMs, RenewalRetryMs);
                 report(new ResparkException("could not get a new player token; asking again later", "token", error));
-                // Whoever heard of it may have closed the client.
-                if (renewal != current) return;
             }
+            // Whoever heard of a failure, also of the storage, may have closed the client.
+            if (renewal != current) return;
             current.Timer = loop.After(Math.Max(waitMs, MinRenewalMs), () => Renew(current));
         }
 
         /// <summary>Saves the newest token, one save at a time; a token that arrives during a save is saved after it.</summary>
         private void Save()
         {
-            if (saving == null || saving.IsCompleted) saving = SaveUntilCurrent();
+            if (saving != null && !saving.IsCompleted) return;
+            // Set before the storage is called: whoever hears of its failure may have the player forgotten, which saves too.
+            var done = new TaskCompletionSource<bool>();
+            saving = done.Task;
+            SaveUntilCurrent(done);
         }
 
-        private async Task<bool> SaveUntilCurrent()
+        /// <summary>Never fails, so nobody waits for it.</summary>
+        private async void SaveUntilCurrent(TaskCompletionSource<bool> done)
         {
             string saved;
             do
@@ -262,7 +267,7 @@ namespace Respark
                 }
             }
             while (saved != token);
-            return true;
+            done.TrySetResult(true);
         }
 
         private static Task<bool> Done(Task task)

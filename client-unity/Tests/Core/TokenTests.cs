@@ -273,6 +273,26 @@ namespace Respark.Tests
         }
 
         [Test]
+        public void A_player_may_be_forgotten_by_whoever_hears_that_saving_has_failed()
+        {
+            var storage = new FakeStorage { Save = _ => { throw new InvalidOperationException("full"); } };
+            var world = World.Connected(options => options.Storage = storage);
+            var forgotten = new List<Task>();
+            world.Client.Failed += error =>
+            {
+                // One that does not stop would end the process of the tests.
+                if (forgotten.Count < 100) forgotten.Add(world.Client.ForgetPlayer());
+            };
+            world.AnswerToken("token-1");
+            world.Newest.Closes(1000);
+            world.Settle();
+            Assert.AreEqual(new[] { "token-1", null }, storage.Saved);
+            Assert.AreEqual(2, forgotten.Count);
+            Assert.IsTrue(forgotten.TrueForAll(task => task.IsCompleted));
+            Assert.AreEqual(0, world.Timers);
+        }
+
+        [Test]
         public void Saving_waits_for_the_save_before_it_and_then_saves_only_the_newest_token()
         {
             var running = new List<TaskCompletionSource<bool>>();
