@@ -147,6 +147,19 @@ describe('renewing', () => {
     assert.deepEqual([storage.saved, reports, clock.timers], [[], [], 0]);
   });
 
+  test('stops when whoever hears that it has failed closes the client', async () => {
+    const clock = new FakeClock();
+    let heard = 0;
+    const report = () => {
+      heard += 1;
+      playerToken.stopRenewing();
+    };
+    const playerToken = new PlayerToken({ token: 'old', storage: undefined, scope: SCOPE, clock, report });
+    playerToken.startRenewing(() => Promise.reject(new Error('no handler')), 'player-1', 60_000);
+    await settle();
+    assert.deepEqual([heard, clock.timers], [1, 0]);
+  });
+
   for (const [name, answer] of Object.entries({
     'an error': Promise.reject(new Error('no handler')),
     'no token': Promise.resolve({}),
@@ -203,6 +216,25 @@ describe('saving', () => {
     assert.deepEqual(reports, ['storage']);
     assert.equal(await playerToken.load(1_000), 'token-1');
     playerToken.stopRenewing();
+  });
+
+  test('that throws at once is reported, and keeps no later token from being saved or forgotten', async () => {
+    const storage = memoryStorage();
+    const { save } = storage;
+    let isFull = true;
+    storage.save = (token, scope) => {
+      if (isFull) throw new Error('full');
+      return save(token, scope);
+    };
+    const { playerToken, clock, reports } = setUp({ storage });
+    playerToken.startRenewing(tokens(), 'player-1', 60_000);
+    await settle();
+    assert.deepEqual(reports, ['storage']);
+    isFull = false;
+    await clock.advance(30_000);
+    assert.deepEqual(storage.saved, ['token-2']);
+    await playerToken.forget();
+    assert.deepEqual(storage.saved, ['token-2', undefined]);
   });
 
   test('waits for the save before it, and then saves only the newest token', async () => {

@@ -173,6 +173,8 @@ export class PlayerToken {
           new ResparkError('could not get a new player token; asking again later', { code: 'token', cause: error }),
         );
       }
+      // Whoever heard of a failure, also of the storage, may have closed the client.
+      if (isStopped) return;
       cancelWait = this.#clock.after(Math.max(waitMs, MIN_RENEWAL_MS), () => void renew());
     };
     void renew();
@@ -205,7 +207,8 @@ export class PlayerToken {
     do {
       token = this.#token;
       try {
-        await this.#storage?.save(token, { ...this.#scope, playerId: this.#playerId });
+        // What it throws at once must come no earlier than a rejection would: `#saving` is set only then.
+        await (async () => this.#storage?.save(token, { ...this.#scope, playerId: this.#playerId }))();
       } catch (error) {
         this.#report(new ResparkError('the player token could not be saved', { code: 'storage', cause: error }));
       }
