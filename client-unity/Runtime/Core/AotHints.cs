@@ -1,23 +1,37 @@
 using System;
 using System.Collections.Generic;
+using System.Collections.ObjectModel;
 
 namespace Respark
 {
     /// <summary>
-    /// Names the collections that generated code may have as fields, and that Newtonsoft makes by reflection, so that IL2CPP
-    /// compiles them ahead of time. Those of classes share their code. It is never called.
+    /// Makes what Newtonsoft makes by reflection for the lists and maps of generated code, which are fields such as
+    /// `IReadOnlyList&lt;int&gt;`: IL2CPP then compiles it ahead of time, and the linker keeps its constructors. All
+    /// classes share one code, and so do all enums. It is never called.
     /// </summary>
     internal static class AotHints
     {
-        internal static object[] Collections()
+        internal static IEnumerable<object> Collections()
         {
-            return new object[]
+            yield return Of<object>();
+            yield return Of<int>();
+            yield return Of<long>();
+            yield return Of<bool>();
+            yield return Of<decimal>();
+            yield return Of<DateTimeOffset>();
+            yield return Of<Verdict>();
+            yield return new object[]
             {
-                new List<int>(), new List<long>(), new List<bool>(), new List<decimal>(), new List<DateTimeOffset>(),
-                new Dictionary<string, int>(), new Dictionary<string, long>(), new Dictionary<string, bool>(),
-                new Dictionary<string, decimal>(), new Dictionary<string, DateTimeOffset>(),
                 new int?(0), new long?(0), new bool?(false), new decimal?(0), new DateTimeOffset?(DateTimeOffset.MinValue),
             };
+        }
+
+        /// <summary>What is read goes into the first of each two, which the second wraps.</summary>
+        private static object[] Of<T>()
+        {
+            var list = new List<T>();
+            var map = new Dictionary<string, T>();
+            return new object[] { list, new ReadOnlyCollection<T>(list), map, new ReadOnlyDictionary<string, T>(map) };
         }
     }
 }

@@ -31,10 +31,17 @@ namespace Respark
             return new Farewell
             {
                 Reason = TextOf(payload["reason"]),
-                Message = TextOf(payload["message"] ?? MessageFor(locale ?? CultureInfo.CurrentUICulture.Name, payload)),
+                Message = TextOf(MessageIn(payload) ?? MessageFor(locale ?? CultureInfo.CurrentUICulture.Name, payload)),
                 Until = until != null && until.Type == JTokenType.Integer ? Times.FromUnixMs((long)until) : null,
                 RequestId = TextOf(payload["requestId"]),
             };
+        }
+
+        /// <summary>The one for every language; null if there is none, which JSON can say in two ways.</summary>
+        private static JToken MessageIn(JObject payload)
+        {
+            var message = payload["message"];
+            return message == null || message.Type == JTokenType.Null ? null : message;
         }
 
         /// <summary>The text of the locale, else of its language, else in English, else the first.</summary>

@@ -20,6 +20,8 @@ namespace Respark.Tests
         [TestCase("", "Bye", Messages)]
         [TestCase("nl-NL", "Salut", "{\"messages\":{\"fr\":\"Salut\",\"de\":\"Tschau\"}}")]
         [TestCase("en-GB", "Cheers", "{\"messages\":{\"en-GB\":\"Cheers\",\"fr\":\"Salut\"}}")]
+        [TestCase("fr", "Salut", "{\"message\":null,\"messages\":{\"fr\":\"Salut\"}}")]
+        [TestCase("fr", "All alike", "{\"message\":\"All alike\",\"messages\":{\"fr\":\"Salut\"}}")]
         public void The_message_is_that_of_the_locale_else_of_its_language_else_in_English_else_the_first(
             string locale, string message, string payload)
         {

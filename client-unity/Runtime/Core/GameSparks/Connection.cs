@@ -16,13 +16,16 @@ namespace Amazon.GameSparks.Unity.DotNet
     /// </summary>
     public sealed class Connection
     {
-        /// <summary>How many requests may wait for a connection; more are refused with the code `busy`.</summary>
-        private const int MaxWaiting = 64;
+        /// <summary>How many requests may wait for a connection; more are refused with the code `busy`. All are sent at the
+        /// welcome, so they must fit what a server allows, which is 64 in flight by default, beside others.</summary>
+        private const int MaxWaiting = 48;
 
         private readonly JsonSerializer serializer = JsonSerializer.Create(new JsonSerializerSettings
         {
             DateParseHandling = DateParseHandling.None,
             ConstructorHandling = ConstructorHandling.AllowNonPublicDefaultConstructor,
+            // The keys of a map may be whatever a player writes, such as `$ref`.
+            MetadataPropertyHandling = MetadataPropertyHandling.Ignore,
         });
 
         private readonly List<Waiting> waiting = new List<Waiting>();
