@@ -31,11 +31,29 @@ namespace Amazon.GameSparks.Unity.Editor.Assets
         [NonSerialized]
         private Connection connection;
 
+        private Action<ClientOptions> configuring;
+
+        /// <summary>Which game the two belong to.</summary>
+        [NonSerialized]
+        private int game;
+
         /// <summary>
         /// What the client is made with. Change it before the first use of <see cref="Connection"/>: its storage, say, which
-        /// is the PlayerPrefs by default.
+        /// is the PlayerPrefs by default. The handlers last until the game ends.
         /// </summary>
-        public event Action<ClientOptions> Configuring;
+        public event Action<ClientOptions> Configuring
+        {
+            add
+            {
+                BeginGame();
+                configuring += value;
+            }
+
+            remove
+            {
+                configuring -= value;
+            }
+        }
 
         public string GameKey => gameKey;
 
@@ -49,28 +67,31 @@ namespace Amazon.GameSparks.Unity.Editor.Assets
         {
             get
             {
-                // In the editor, this asset and what it holds may outlive the game, whose pump has closed all clients.
-                var isOver = connection != null && Application.isPlaying && !ClientPump.Updates(connection.Client);
-                if (connection == null || isOver)
+                BeginGame();
+                // Whoever destroys the pump closes its clients. At the end of the game, what is closed stays closed.
+                var isClosed = connection != null && Application.isPlaying && !ClientPump.Updates(connection.Client);
+                if (connection == null || isClosed && !ClientPump.IsOver)
                 {
                     connection = new Connection(new ResparkClient(Options()));
-                    if (Application.isPlaying) ClientPump.Add(connection.Client);
+                    if (Application.isPlaying) ClientPump.Add(connection.Client, this);
                 }
                 return connection;
             }
         }
 
-        /// <summary>Sets what a new asset is to have.</summary>
+        /// <summary>Sets what a new asset is to have. A connection to what it had before is closed.</summary>
         public void Configure(string newGameKey, string newEndpoint)
         {
             gameKey = newGameKey;
             endpointOverride = newEndpoint;
+            if (connection != null) ClientPump.Remove(connection.Client);
             connection = null;
         }
 
         /// <summary>The options of a client for this asset.</summary>
         public ClientOptions Options()
         {
+            BeginGame();
             if (string.IsNullOrEmpty(gameKey)) throw Missing("gameKey");
             if (string.IsNullOrEmpty(endpointOverride)) throw Missing("endpointOverride");
             var options = new ClientOptions
@@ -79,9 +100,20 @@ namespace Amazon.GameSparks.Unity.Editor.Assets
                 GameKey = gameKey,
                 Storage = new PlayerPrefsTokenStorage(),
                 OpenSocket = Sockets.Open,
+                Locale = PlayerLocale.Find(),
             };
-            Configuring?.Invoke(options);
+            configuring?.Invoke(options);
             return options;
+        }
+
+        /// <summary>In the editor, this asset and what it holds may outlive a game; the handlers of the next one come in addition
+        /// then, and may encrypt what is encrypted already.</summary>
+        private void BeginGame()
+        {
+            if (game == ClientPump.Game) return;
+            game = ClientPump.Game;
+            connection = null;
+            configuring = null;
         }
 
         private ResparkException Missing(string field)

@@ -14,11 +14,13 @@ namespace Respark
 
         /// <summary>
         /// A secret of this machine, for an EncryptedTokenStorage: with it, a copy of the PlayerPrefs is useless elsewhere.
-        /// A secret from a plug-in for the platform's keychain is better.
+        /// A secret from a plug-in for the platform's keychain is better. Where machines have no id, as in browsers, it is the
+        /// same everywhere and hides nothing.
         /// </summary>
         public static byte[] SecretOfMachine()
         {
-            return Encoding.UTF8.GetBytes($"respark {SystemInfo.deviceUniqueIdentifier}");
+            // A platform without ids has three letters instead of one, which are too short for a secret.
+            return Encoding.UTF8.GetBytes($"respark {SystemInfo.deviceUniqueIdentifier}".PadRight(16));
         }
 
         public Task<string> LoadAsync(TokenScope scope)

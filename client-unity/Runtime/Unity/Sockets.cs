@@ -6,6 +6,8 @@ namespace Respark
         public static ISocket Open(string url, string subprotocol, EventLoop loop, ISocketListener listener)
         {
 #if UNITY_WEBGL && !UNITY_EDITOR
+            // It asks the plug-in in each frame what has happened.
+            ClientPump.Prepare();
             return WebSocketOfBrowser.Open(url, subprotocol, loop, listener);
 #else
             return NativeSocket.Open(url, subprotocol, loop, listener);

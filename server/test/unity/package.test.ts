@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { runInNewContext } from 'node:vm';
-import { WebSocket } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import { readModel } from '../../src/domain/configuration/model.ts';
 import { fileOf } from '../support/game-document.ts';
 import { sampleModel } from '../support/generated-code.ts';
@@ -20,6 +22,7 @@ import {
   MISSING_UNITY_TOOLS,
   PACKAGE,
   ROOT,
+  runNUnit,
 } from '../support/unity.ts';
 
 const tools = findUnityTools();
@@ -57,6 +60,25 @@ describe('the Unity package', () => {
     ] as const) {
       await compileAssembly(tools, directory, { name, sources: [source], references });
     }
+  });
+
+  test('[mono] does what Unity’s part has to do when games begin and end, on stand-ins for Unity', {
+    skip,
+  }, async (t) => {
+    assert.ok(tools !== undefined);
+    const directory = temporaryDirectory(t);
+    const tests = await compileAssembly(tools, directory, {
+      name: 'Respark.GameSparks.Tests',
+      sources: ['server/test/unity/runtime'],
+      references: await compilePackage(tools, directory),
+      withTests: true,
+    });
+    const cases = await runNUnit(t, tools, tests);
+    assert.deepEqual(
+      cases.filter(({ failure }) => failure !== '').map(({ name, failure }) => `${name}: ${failure}`),
+      [],
+    );
+    assert.ok(cases.length > 15, `${cases.length} tests ran`);
   });
 
   test('[mono] compiles with the code of three games, one of them shaped as GameSparks’ own generator wrote it', {
@@ -109,6 +131,14 @@ describe('the Unity package', () => {
     const { exitCode, stderr } = await game.ended();
     assert.deepEqual([exitCode, stderr], [0, '']);
     await until(() => server.counts().sockets === 0);
+  });
+
+  test('has the linker keep what is found by its name', () => {
+    const linked = readFileSync(join(PACKAGE, 'Runtime/link.xml'), 'utf8');
+    // The first is what Aes.Create() makes in the editor and in builds with Mono, the second in builds with IL2CPP.
+    for (const name of ['AesCryptoServiceProvider', 'AesManaged']) {
+      assert.ok(linked.includes(`<type fullname="System.Security.Cryptography.${name}" preserve="all" />`), name);
+    }
   });
 
   test('has a .meta file for each of its files, with the ids that GameSparks’ assets and scenes refer to', () => {
@@ -188,4 +218,41 @@ test('[ws] the plug-in for browsers opens, sends, receives and closes a player�
   assert.deepEqual([kind, code], [4, 1000]);
   call('Forget', id);
   assert.equal(call('Next', id), 0);
+});
+
+test('[ws] the plug-in for browsers keeps sockets apart, passes on why they closed, and holds a thousand messages', async (t) => {
+  const sockets = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  t.after(() => sockets.close());
+  await once(sockets, 'listening');
+  const { port } = sockets.address() as AddressInfo;
+  const { call, give, textOf } = loadPlugIn();
+  const open = async () => {
+    const connected = once(sockets, 'connection');
+    const id = call('Open', give(`ws://127.0.0.1:${port}/`), give('respark.v1'));
+    const [ws] = (await connected) as [WebSocket];
+    return { id, ws };
+  };
+  const next = async (id: number) => {
+    let kind = 0;
+    await until(() => {
+      kind = call('Next', id);
+      return kind !== 0;
+    });
+    return [kind, textOf(id), call('Code', id)];
+  };
+  const [one, other] = [await open(), await open()];
+  assert.notEqual(one.id, other.id);
+  for (const { id } of [one, other]) assert.deepEqual(await next(id), [1, 'respark.v1', 0]);
+  one.ws.send(Buffer.from([1, 2, 3]));
+  other.ws.send('é👋');
+  assert.deepEqual(await next(one.id), [3, '', 0]);
+  assert.deepEqual(await next(other.id), [2, 'é👋', 0]);
+  one.ws.close(4510, 'blocked; requestId=r-1');
+  assert.deepEqual(await next(one.id), [4, 'blocked; requestId=r-1', 4510]);
+  for (let sent = 0; sent < 1_200; sent += 1) other.ws.send('x');
+  const [code] = await once(other.ws, 'close');
+  assert.equal(code, 4001);
+  const kinds: number[] = [];
+  while (kinds.at(-1) !== 4) kinds.push(Number((await next(other.id))[0]));
+  assert.equal(kinds.length, 1_001);
 });

@@ -2,15 +2,54 @@
 // program needs to be a game.
 using System;
 using System.Collections.Generic;
+using System.Reflection;
 
 namespace UnityEngine
 {
     public class Object
     {
+        private bool isDestroyed;
+
         public string name { get; set; }
+
+        public static bool operator ==(Object one, Object other)
+        {
+            return ReferenceEquals(one, other) || IsNothing(one) && IsNothing(other);
+        }
+
+        public static bool operator !=(Object one, Object other)
+        {
+            return !(one == other);
+        }
 
         public static void DontDestroyOnLoad(Object target)
         {
+        }
+
+        public static void DestroyImmediate(Object target)
+        {
+            if (target is MonoBehaviour behaviour)
+            {
+                behaviour.enabled = false;
+                behaviour.Send("OnDestroy");
+                GameObject.Added.Remove(behaviour);
+            }
+            target.isDestroyed = true;
+        }
+
+        public override bool Equals(object other)
+        {
+            return ReferenceEquals(this, other);
+        }
+
+        public override int GetHashCode()
+        {
+            return base.GetHashCode();
+        }
+
+        private static bool IsNothing(Object one)
+        {
+            return ReferenceEquals(one, null) || one.isDestroyed;
         }
     }
 
@@ -20,6 +59,28 @@ namespace UnityEngine
 
     public class Behaviour : Component
     {
+        private bool isEnabled = true;
+
+        public bool enabled
+        {
+            get
+            {
+                return isEnabled;
+            }
+
+            set
+            {
+                if (value == isEnabled) return;
+                isEnabled = value;
+                Send(value ? "OnEnable" : "OnDisable");
+            }
+        }
+
+        /// <summary>Calls what Unity would call, if there is one.</summary>
+        public void Send(string message)
+        {
+            GetType().GetMethod(message, BindingFlags.Instance | BindingFlags.NonPublic)?.Invoke(this, null);
+        }
     }
 
     public class MonoBehaviour : Behaviour
@@ -50,6 +111,7 @@ namespace UnityEngine
         {
             var component = Activator.CreateInstance<T>();
             Added.Add(component);
+            component.Send("Awake");
             return component;
         }
     }
@@ -65,7 +127,77 @@ namespace UnityEngine
     {
         public static NetworkReachability internetReachability { get; set; } = NetworkReachability.ReachableViaLocalAreaNetwork;
 
+        public static event Action quitting;
+
         public static bool isPlaying => true;
+
+        public static SystemLanguage systemLanguage { get; set; } = SystemLanguage.Unknown;
+
+        public static void Quit()
+        {
+            quitting?.Invoke();
+        }
+    }
+
+    public enum SystemLanguage
+    {
+        Afrikaans,
+        Arabic,
+        Basque,
+        Belarusian,
+        Bulgarian,
+        Catalan,
+        Chinese,
+        Czech,
+        Danish,
+        Dutch,
+        English,
+        Estonian,
+        Faroese,
+        Finnish,
+        French,
+        German,
+        Greek,
+        Hebrew,
+        Hungarian,
+        Icelandic,
+        Indonesian,
+        Italian,
+        Japanese,
+        Korean,
+        Latvian,
+        Lithuanian,
+        Norwegian,
+        Polish,
+        Portuguese,
+        Romanian,
+        Russian,
+        SerboCroatian,
+        Slovak,
+        Slovenian,
+        Spanish,
+        Swedish,
+        Thai,
+        Turkish,
+        Ukrainian,
+        Vietnamese,
+        ChineseSimplified,
+        ChineseTraditional,
+        Unknown,
+    }
+
+    public enum RuntimeInitializeLoadType
+    {
+        AfterSceneLoad,
+        SubsystemRegistration,
+    }
+
+    [AttributeUsage(AttributeTargets.Method)]
+    public sealed class RuntimeInitializeOnLoadMethodAttribute : Attribute
+    {
+        public RuntimeInitializeOnLoadMethodAttribute(RuntimeInitializeLoadType loadType)
+        {
+        }
     }
 
     public static class PlayerPrefs
@@ -94,7 +226,7 @@ namespace UnityEngine
 
     public static class SystemInfo
     {
-        public static string deviceUniqueIdentifier => "the machine of the tests";
+        public static string deviceUniqueIdentifier { get; set; } = "the machine of the tests";
     }
 
     public static class Debug

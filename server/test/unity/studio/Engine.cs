@@ -27,7 +27,7 @@ public static class Engine
             foreach (var behaviour in GameObject.Added.ToArray()) Call(behaviour, "Update");
             Thread.Sleep(5);
         }
-        foreach (var behaviour in GameObject.Added.ToArray()) Call(behaviour, "OnDestroy");
+        foreach (var behaviour in GameObject.Added.ToArray()) Call(behaviour, "OnDisable");
         if (asset.Connection.Client == client) throw new InvalidOperationException("the next game must not get what this one has closed");
         // Mono may crash if a process ends while sockets are still open.
         var closed = client.Close();
