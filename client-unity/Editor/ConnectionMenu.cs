@@ -92,6 +92,7 @@ namespace Respark.Editing
                 catch (Exception error)
                 {
                     Debug.LogException(error);
+                    client.Close();
                     isOver = true;
                 }
                 // The socket closes on a thread of its own.

@@ -23,11 +23,36 @@ public sealed class GuestSample : MonoBehaviour
             return;
         }
         client = connectionScriptableObject.Connection.Client;
-        client.Welcomed += welcome => Say($"Signed in as {welcome.PlayerId}.");
-        client.Notified += notification => Say($"Heard {notification.Type}: {notification.Payload}");
-        client.Failed += error => Say(error.Message);
+        client.Welcomed += ShowWelcome;
+        client.Notified += ShowNotification;
+        client.Failed += ShowFailure;
         client.Disconnected += ShowEnd;
         client.Connect();
+    }
+
+    /// <summary>The client outlives the scene, and must not call what is gone.</summary>
+    private void OnDestroy()
+    {
+        if (client == null) return;
+        client.Welcomed -= ShowWelcome;
+        client.Notified -= ShowNotification;
+        client.Failed -= ShowFailure;
+        client.Disconnected -= ShowEnd;
+    }
+
+    private void ShowWelcome(Welcome welcome)
+    {
+        Say($"Signed in as {welcome.PlayerId}.");
+    }
+
+    private void ShowNotification(Notification notification)
+    {
+        Say($"Heard {notification.Type}: {notification.Payload}");
+    }
+
+    private void ShowFailure(ResparkException error)
+    {
+        Say(error.Message);
     }
 
     private void ShowEnd(Disconnect end)
