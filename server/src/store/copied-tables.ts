@@ -116,6 +116,7 @@ const STORE_TABLES: StoreTables = {
     failures: 'text',
     silent_nodes: 'text',
   },
+  disconnect_job_players: { job_id: 'text', player_ids: 'text' },
   access_keys: {
     id: 'text',
     description: 'text',

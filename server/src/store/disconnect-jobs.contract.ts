@@ -101,10 +101,12 @@ export function testDisconnectJobs(open: OpenStore): void {
   test('jobs that have ended are forgotten but for the newest, and all with their stage', async (t) => {
     const { disconnectJobs, stages } = await openZoo(open, t);
     for (const id of ['J1', 'J2', 'J3', 'J4']) {
-      await disconnectJobs.insert(sample(id, { state: id === 'J2' ? 'PAUSED' : 'COMPLETED' }));
+      await disconnectJobs.insert(sample(id, { state: id === 'J2' ? 'PAUSED' : 'COMPLETED', playerIds: ['alice'] }));
     }
     await disconnectJobs.insert(sample('J0', { stageId: LIVE.id, state: 'FAILED' }));
     await disconnectJobs.prune(DEV.id, 1);
+    assert.deepEqual(await disconnectJobs.playerIds('J4'), ['alice']);
+    assert.equal(await disconnectJobs.playerIds('J1'), undefined);
     assert.deepEqual(await idsOf(disconnectJobs.list(DEV.id, { limit: 9 })), ['J4', 'J2']);
     assert.deepEqual(await idsOf(disconnectJobs.list(LIVE.id, { limit: 9 })), ['J0']);
     await stages.remove(DEV.id);

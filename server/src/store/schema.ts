@@ -119,7 +119,7 @@ export interface Schema {
     claimed_by: string | null;
     /** A JSON object. */
     request: string;
-    /** Ids with spaces between them. */
+    /** Empty where they are in `disconnect_job_players`. */
     player_ids: string | null;
     named_players: number | null;
     actor: string;
@@ -138,6 +138,8 @@ export interface Schema {
     failures: string;
     silent_nodes: string;
   };
+  /** Ids with spaces between them. */
+  disconnect_job_players: { job_id: string; player_ids: string };
   client_tokens: {
     principal: string;
     operation: string;

@@ -47,6 +47,33 @@ test('commits are synchronised in full, in WAL mode', async (t) => {
   assert.deepEqual(pragmas.rows, [{ journal_mode: 'wal', synchronous: 2 }]);
 });
 
+test('a step of a job that ends connections writes little, however many players the job names', async (t) => {
+  const file = temporaryFile(t);
+  const { store } = await open(t, file);
+  const { disconnectJobs } = store;
+  const [game, steps] = [sampleGame('Zoo'), 20];
+  const stage = sampleStage(game, 'Live');
+  await store.games.insert(game);
+  await store.stages.insert(stage);
+  const playerIds = Array.from({ length: 10_000 }, (_, number) => `player-${number}`.padEnd(44, '_'));
+  await disconnectJobs.insert({
+    ...{ id: 'J1', stageId: stage.id, state: 'PENDING', request: '{}', playerIds, actor: 'AKID', requestId: 'request' },
+    ...{ connections: 7, players: 6, createdAt: 1, updatedAt: 1 },
+  });
+  await disconnectJobs.claim('J1', 'node', 2);
+  const bytes = () => statSync(`${file}-wal`).size;
+  const before = bytes();
+  for (let closed = 1; closed <= steps; closed += 1) {
+    // A row of another length is written anew as a whole.
+    const inFlight = Array.from({ length: closed }, () => ({ node: 'node', playerId: 'alice', connectionId: 'c-1' }));
+    const progress = { closed, gone: 0, unproven: 0, inFlight, failures: [], silentNodes: [] };
+    assert.equal(await disconnectJobs.advance('J1', 'node', progress, closed + 2), 'RUN');
+  }
+  const each = (bytes() - before) / steps;
+  assert.ok(each > 0 && each < 50_000, `a step writes ${each} bytes`);
+  assert.deepEqual(await disconnectJobs.playerIds('J1'), playerIds);
+});
+
 test('a file that cannot keep the promises, or is not a database, is refused with one line', (t) => {
   assert.throws(() => openSqlite({ file: '/dev/null/respark.db' }), StartupError);
   const file = temporaryFile(t);

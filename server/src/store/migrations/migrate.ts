@@ -8,6 +8,7 @@ import { createBars } from './0005-bars.ts';
 import { createStageIdentity } from './0006-stage-identity.ts';
 import { createWebhooks } from './0007-webhooks.ts';
 import { createDisconnectJobs } from './0008-disconnect-jobs.ts';
+import { createPlayersOfDisconnectJobs } from './0009-players-of-disconnect-jobs.ts';
 
 /** In order. A migration's place in the list, from 1, is the version that it leads to; only ever append to the list. */
 const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
@@ -19,6 +20,7 @@ const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
   createStageIdentity,
   createWebhooks,
   createDisconnectJobs,
+  createPlayersOfDisconnectJobs,
 ];
 
 /** The version that this program's migrations lead to. */

@@ -61,8 +61,13 @@ function createLookUps({
       return Number(count);
     },
     async playerIds(id) {
-      const rows = read.selectFrom('disconnect_jobs').select('player_ids').where('id', '=', id);
-      const text = (await rows.executeTakeFirst())?.player_ids;
+      const row = await read
+        .selectFrom('disconnect_jobs')
+        .leftJoin('disconnect_job_players', 'disconnect_job_players.job_id', 'disconnect_jobs.id')
+        .select(['disconnect_jobs.player_ids as inRow', 'disconnect_job_players.player_ids as apart'])
+        .where('disconnect_jobs.id', '=', id)
+        .executeTakeFirst();
+      const text = row?.apart ?? row?.inRow;
       return typeof text === 'string' ? text.split(' ') : undefined;
     },
   };
@@ -79,8 +84,8 @@ function createChanges(scope: Scope): Pick<DisconnectJobTable, 'insert' | 'updat
         wish: 'RUN' as const,
         claimed_by: null,
         request: job.request,
-        // No id of a player has a space.
-        player_ids: playerIds?.join(' ') ?? null,
+        // A program of the version before looks for the players here. It finds nobody; null would mean everybody.
+        player_ids: playerIds === undefined ? null : '',
         named_players: playerIds?.length ?? null,
         actor: job.actor,
         request_id: job.requestId,
@@ -92,7 +97,14 @@ function createChanges(scope: Scope): Pick<DisconnectJobTable, 'insert' | 'updat
         begun_at: null,
         ...toColumns({ closed: 0, gone: 0, unproven: 0, inFlight: [], failures: [], silentNodes: [] }),
       };
-      await insertUnique(scope, 'disconnect_jobs', row, `there is already a job ${job.id}: try again`);
+      await write(async (query, changed) => {
+        const inside: Scope = { ...scope, write: (work) => work(query, changed) };
+        await insertUnique(inside, 'disconnect_jobs', row, `there is already a job ${job.id}: try again`);
+        if (playerIds === undefined) return;
+        // No id of a player has a space.
+        const list = { job_id: job.id, player_ids: playerIds.join(' ') };
+        await query.insertInto('disconnect_job_players').values(list).execute();
+      });
     },
     async update(id, { state, wish, confirmedBy, connections, players, updatedAt }) {
       const change = {
