@@ -40,7 +40,7 @@ export function addDuration(command: Command): Command {
 
 export function addWording(command: Command): Command {
   return command
-    .option('--reason <code>', 'a code of your own, 1-64 characters')
+    .option('--reason <code>', 'a code of the game’s for its client, 1-64 characters')
     .option('--message <text>', 'what players are told')
     .option('--evidence <text>', 'what staff should know');
 }

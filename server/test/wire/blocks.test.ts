@@ -52,6 +52,43 @@ test('a blocked player is closed and not let in again, until the block is ended 
   await server.connect({ token });
 });
 
+test('a reason and texts that one call takes are taken by all that disconnect players or keep them out', async (t) => {
+  const server = await startTestServer(t);
+  const player = await server.connect();
+  const said = { Reason: 'zu oft gemeldet', Message: 'See you', Messages: { de: 'Bis dann', 'x-0': 'Vale' } };
+  const ofPlayer = `${IN_STAGE}/player/${player.playerId}`;
+  for (const [path, body] of [
+    [`${IN_STAGE}/disconnect-job`, { Selector: { PlayerIds: [player.playerId] }, DryRun: true }],
+    [`/runtime/game/${GAME}/stage/${STAGE}/player/${player.playerId}/disconnect`, { BlockSeconds: 60 }],
+    [`/respark/game/${GAME}/player/${player.playerId}/block`, {}],
+    [`${ofPlayer}/token/revocation`, {}],
+    [`/respark/game/${GAME}/player/${player.playerId}/token/revocation`, {}],
+    [`${IN_STAGE}/closure`, {}],
+  ] as const) {
+    const { status, message } = await rawCall(server, 'POST', path, { body: { ...said, ...body } });
+    assert.equal(status, 200, `${path}: ${message}`);
+  }
+  await player.closed;
+  const { payload } = player.frames.at(-1) as { payload?: Record<string, unknown> };
+  const { Reason: reason, Message: und, Messages: others } = said;
+  assert.deepEqual([payload?.reason, payload?.messages], [reason, { und, ...others }]);
+  const { Block } = (await rawCall(server, 'GET', `${ofPlayer}/block`)).json as { Block: Record<string, unknown> };
+  assert.deepEqual([Block.Reason, Block.Message, Block.Messages], [reason, und, others]);
+  const other = await server.connect().catch((error: Error) => error.message);
+  assert.match(String(other), /4007/, 'the stage is closed');
+});
+
+test('a kick without a block says texts with one for all other locales too', async (t) => {
+  const server = await startTestServer(t);
+  const player = await server.connect();
+  const path = `/runtime/game/${GAME}/stage/${STAGE}/player/${player.playerId}/disconnect`;
+  const { status } = await rawCall(server, 'POST', path, { body: { Message: 'Bye', Messages: { de: 'Tschau' } } });
+  assert.equal(status, 200);
+  await player.closed;
+  const { payload } = player.frames.at(-1) as { payload?: Record<string, unknown> };
+  assert.deepEqual([payload?.messages, payload?.message], [{ und: 'Bye', de: 'Tschau' }, undefined]);
+});
+
 test('a block in the whole game holds in every stage, beside those of single stages', async (t) => {
   const server = await startTestServer(t);
   const player = await server.connect();

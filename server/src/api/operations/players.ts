@@ -5,7 +5,8 @@ import type { ReceiptOrReason } from '../../domain/receipts.ts';
 import { andThen, type MaybePromise } from '../../maybe-promise.ts';
 import { additions, type Call, COMMON_ERRORS, operation } from '../operation.ts';
 import { durationMembers } from '../own-operations/block-shapes.ts';
-import { boolean, label, list, map, type StructureShape, string, structure, type Value } from '../shape.ts';
+import { farewellOf, WORDING, wordingMembers, wordingOf } from '../own-operations/wording.ts';
+import { boolean, label, list, type StructureShape, string, structure, type Value } from '../shape.ts';
 import { stageTags } from './resources.ts';
 import { connectionId, connectionIds, connections, dateTime, gameName, playerId, stageName } from './shapes.ts';
 
@@ -50,23 +51,10 @@ export const getPlayerConnectionStatus = operation({
   },
 });
 
-const messageText = string({ min: 1, max: 500 });
-
-/** What a player is told, and what the staff know. */
-export const orderWords = {
-  Reason: string({ min: 1, max: 64, pattern: '^[A-Za-z0-9._:-]+$' }),
-  Message: messageText,
-  Messages: map(string({ min: 2, max: 35, pattern: '^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$' }), messageText, {
-    min: 1,
-    max: 50,
-  }),
-  Evidence: string({ min: 1, max: 4_096 }),
-} as const;
-
 const someConnectionIds = list(connectionId, { min: 1, max: 100 });
 
 const ORDER = {
-  ...orderWords,
+  ...wordingMembers,
   ConnectionIds: someConnectionIds,
   ExceptConnectionIds: someConnectionIds,
   BlockSeconds: durationMembers.Seconds,
@@ -98,14 +86,12 @@ const PROOFS = {
 /** What a call asks for beyond the model; undefined when it has no member that is ours. */
 function requestOf(input: OrderInput): DisconnectRequest | undefined {
   if (!Object.keys(ORDER).some((name) => Object.hasOwn(input, name))) return undefined;
-  const { Reason: reason, Message: message, Messages: messages, ConnectionIds: only } = input;
-  const hasWords = (reason ?? message ?? messages) !== undefined;
-  const { BlockUntil: until, BlockSeconds: seconds } = input;
-  const { ExceptConnectionIds: except, Evidence: evidence, DryRun: isDryRun } = input;
+  const { BlockUntil: until, BlockSeconds: seconds, Evidence: evidence, DryRun: isDryRun } = input;
+  const { ConnectionIds: only, ExceptConnectionIds: except } = input;
   return {
-    farewell: hasWords ? { reason, message, messages } : undefined,
+    farewell: farewellOf(input),
     selection: (only ?? except) === undefined ? undefined : { only, except },
-    block: (until ?? seconds) === undefined ? undefined : { until, seconds },
+    block: (until ?? seconds) === undefined ? undefined : { ...wordingOf(input), until, seconds },
     ...{ evidence, isDryRun, isDetailed: input.Details ?? true },
   };
 }
@@ -144,7 +130,8 @@ const orders = additions({
   }),
   decisions: [
     'A call with a JSON body may say more than the model has; AWS clients send none, and get what the model has. A body with a member that is not one of the following is a `ValidationException`, since a misspelled `ConnectionIds` would close everything. All of them are optional.',
-    '`Reason`, a code of the game’s, and `Message`, a text for the player, or `Messages`, one for each locale such as `en` or `pt-BR`, reach the player: a client that has been welcomed gets them as the notification `Respark.Farewell` right before the close frame, in the same write, so that an accepted close frame proves both. A client whose outbox has no room for it gets the close frame alone. With everything around it, the notification may have 8,192 bytes, or `RESPARK_MAX_FRAME_BYTES` if that is less.',
+    WORDING,
+    '`Reason`, `Message` and `Messages` reach the player: a client that has been welcomed gets them as the notification `Respark.Farewell` right before the close frame, in the same write, so that an accepted close frame proves both. A client whose outbox has no room for it gets the close frame alone. With everything around it, the notification may have 8,192 bytes, or `RESPARK_MAX_FRAME_BYTES` if that is less.',
     '`Evidence` is for the audit record alone, which has the reason and the selected ids too; neither the player nor the log gets it.',
     '`ConnectionIds` closes only these connections of the player, `ExceptConnectionIds` all but these. `DryRun` closes nothing and lists what would be closed; both lists of the reply are then empty. It is on record as well, and is allowed to whom the call itself is.',
     '`BlockUntil`, or `BlockSeconds`, blocks the player from the stage as BlockPlayer does, before the connections are listed, and under the same record: none that the call does not list is welcomed later. The connections are closed with 4510 and `until`, and policies must allow `respark:BlockPlayer` too. The reply then has `Blocked`, which is false in a dry run, and `BlockedUntil`. Where the game has as many blocks as it may, as BlockPlayer says, it is a `ServiceQuotaExceededException` and nothing is closed: call again without a block. It ends all connections of the player, so it goes with neither list of ids.',

@@ -1,20 +1,14 @@
 import type { Block } from '../../domain/players/blocks.ts';
 import { ServiceError } from '../../errors.ts';
-import { connectionIds, gameName, playerId, stageName, TRIMMED_PATTERN } from '../operations/shapes.ts';
-import { boolean, integer, label, map, string, structure, timestamp } from '../shape.ts';
+import { connectionIds, gameName, playerId, stageName } from '../operations/shapes.ts';
+import { boolean, integer, label, string, structure, timestamp } from '../shape.ts';
+import { wordingMembers } from './wording.ts';
 
 const LONGEST_SECONDS = 10 * 366 * 86_400;
 
-const reason = string({ min: 1, max: 64, pattern: TRIMMED_PATTERN });
-const message = string({ min: 1, max: 500 });
-const locale = string({ min: 2, max: 35, pattern: '^[A-Za-z0-9-]+$' });
-const messages = map(locale, message, { min: 1, max: 20 });
-const evidence = string({ min: 1, max: 4_096 });
+const { Evidence: evidence, Message: message, Messages: messages, Reason: reason } = wordingMembers;
 
-/** What is said of a bar. */
-export const wordingMembers = { Evidence: evidence, Message: message, Messages: messages, Reason: reason };
-
-/** How long it lasts. */
+/** How long a bar lasts. */
 export const durationMembers = { Seconds: integer({ min: 1, max: LONGEST_SECONDS }), Until: timestamp() };
 
 export const stageMembers = { GameName: label(gameName), StageName: label(stageName) };
@@ -46,21 +40,9 @@ const { Evidence: _, ...listedMembers } = blockMembers;
 /** What a list says of a block. */
 export const listedBlock = structure(listedMembers);
 
-interface WordingInput {
-  readonly Evidence?: string | undefined;
-  readonly Message?: string | undefined;
-  readonly Messages?: Readonly<Record<string, string>> | undefined;
-  readonly Reason?: string | undefined;
-}
-
 interface DurationInput {
   readonly Seconds?: number | undefined;
   readonly Until?: number | undefined;
-}
-
-export function wordingOf({ Evidence, Message, Messages, Reason }: WordingInput) {
-  const all = { ...Messages, ...(Message !== undefined && { '': Message }) };
-  return { evidence: Evidence, reason: Reason, messages: all };
 }
 
 /** Throws `validation` when both ways to say it are used. */

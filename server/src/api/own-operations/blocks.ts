@@ -15,10 +15,9 @@ import {
   stageMembers,
   stagePlayerMembers,
   toBlock,
-  wordingMembers,
-  wordingOf,
 } from './block-shapes.ts';
 import { ownOperation } from './own-operation.ts';
+import { wordingMembers, wordingOf } from './wording.ts';
 
 const STAGE_PLAYER = '/respark/game/{GameName}/stage/{StageName}/player/{PlayerId}';
 const GAME_PLAYER = '/respark/game/{GameName}/player/{PlayerId}';
@@ -55,7 +54,7 @@ const toEnded = ({ successes, failures }: DisconnectResult) => ({
 const BLOCKED =
   'Once the call has returned, no connection of the player is welcomed on any node, whichever took the call, and those that there were have ended. Exceptions are the connections in `DisconnectFailures`: the node that owns one did not prove its end in time. The server goes on to end them; `GetBlock` says `Enforced` once all have.';
 const TERMS =
-  'The block lasts until `Until`, or for `Seconds`, or for good. Players are told with the close code 4510, those who are connected too; its reason has `Message` as far as it fits, and `until`. `Messages` has others by locale, and `Reason` is a code of the game’s own: whoever is connected gets all of it in the notification `Respark.Farewell` before, which may be as long as that of DisconnectPlayer. `Evidence` is for staff only. A block that is there already is replaced.';
+  'The block lasts until `Until`, or for `Seconds`, or for good. Players are told with the close code 4510, those who are connected too; its reason has `Message` as far as it fits, and `until`. `Reason`, `Message`, `Messages` and `Evidence` are what they are for DisconnectPlayer: whoever is connected gets what is for players in the notification `Respark.Farewell` before, which may be as long as that of DisconnectPlayer. A block that is there already is replaced.';
 const KEPT =
   'A game has at most `RESPARK_MAX_BLOCKS_PER_GAME` blocks, those of its stages included, and as many revocations; a new one beyond that is a `ServiceQuotaExceededException`, while one that is there can be replaced. `Reason`, `Message`, `Messages` and `Evidence` may have 8,192 bytes together. A block that has ended is forgotten after an hour, or sooner when there is no room.';
 const AWAY =

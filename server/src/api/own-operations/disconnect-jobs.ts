@@ -1,7 +1,6 @@
 import type { NewJob } from '../../domain/players/disconnect-job-request.ts';
 import type { DisconnectJob, DisconnectJobState, JobTarget } from '../../domain/players/disconnect-jobs.ts';
 import { COMMON_ERRORS } from '../operation.ts';
-import { orderWords } from '../operations/players.ts';
 import { stageResource, stageTags } from '../operations/resources.ts';
 import { connectionId, dateTime, maxResults, nextToken, playerId } from '../operations/shapes.ts';
 import { boolean, integer, label, list, query, string, structure } from '../shape.ts';
@@ -18,6 +17,7 @@ import {
   selector,
 } from './connection-filters.ts';
 import { ownOperation } from './own-operation.ts';
+import { farewellOf, wordingMembers } from './wording.ts';
 
 const JOBS = '/respark/game/{GameName}/stage/{StageName}/disconnect-job';
 const IN_STAGE = ['GameName', 'StageName'] as const;
@@ -60,7 +60,7 @@ const job = structure({
   JobId: jobId,
   Players: count,
   RatePerSecond: ratePerSecond,
-  Reason: orderWords.Reason,
+  Reason: wordingMembers.Reason,
   ReturnWithinSeconds: returnWithinSeconds,
   Selector: shownSelector,
   SilentNodes: list(node),
@@ -92,12 +92,11 @@ interface StartInput {
 }
 
 function jobOf(input: StartInput): NewJob {
-  const { Reason: reason, Message: message, Messages: messages, ReturnWithinSeconds: seconds } = input;
   const { Evidence: evidence, RatePerSecond: ratePerSecond, ConfirmAbove: confirmAbove } = input;
-  const hasWords = (reason ?? message ?? messages) !== undefined;
+  const { ReturnWithinSeconds: seconds } = input;
   return {
     selection: selectionOf(input.Selector),
-    farewell: hasWords ? { reason, message, messages } : undefined,
+    farewell: farewellOf(input),
     returnWithinMs: seconds === undefined ? undefined : seconds * 1_000,
     ...{ evidence, ratePerSecond, confirmAbove },
   };
@@ -155,7 +154,7 @@ export const startDisconnectJob = ownOperation({
     structure(
       {
         ...stageMembers,
-        ...orderWords,
+        ...wordingMembers,
         ConfirmAbove: confirmAbove,
         DryRun: boolean(),
         RatePerSecond: ratePerSecond,

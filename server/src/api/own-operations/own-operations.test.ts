@@ -4,9 +4,11 @@ import { openApi } from '../../../test/support/api.ts';
 import { CHANGE, ROLE } from '../../../test/support/domain.ts';
 import { assertConstraintsAreKept, requestOf } from '../../../test/support/violations.ts';
 import { LOCAL_OPERATIONS } from '../../domain/local-changes.ts';
-import { ACTIONS } from '../every-operation.ts';
+import { ACTIONS, EVERY_OPERATION } from '../every-operation.ts';
+import { wholeInput } from '../operation.ts';
 import { OPERATIONS } from '../operations/index.ts';
 import { OWN_OPERATIONS } from './index.ts';
+import { wordingMembers } from './wording.ts';
 
 const AUDIT = '/respark/audit-record';
 
@@ -32,6 +34,17 @@ test('every constraint of every member is a 400 that names the member, and every
   for (const { name, decisions = [] } of OWN_OPERATIONS) {
     assert.ok(decisions.length > 0, name);
     for (const decision of decisions) assert.match(decision, /^[A-Z`].*\.$/, name);
+  }
+});
+
+test('what players are told and the staff know has the same form in every call that says it', () => {
+  const saying = EVERY_OPERATION.filter((operation) => Object.hasOwn(wholeInput(operation).members, 'Evidence'));
+  assert.ok(saying.length >= 7, 'kicks, jobs, blocks, revocations and closures');
+  for (const operation of saying) {
+    const { members } = wholeInput(operation);
+    for (const [name, shape] of Object.entries(wordingMembers)) {
+      assert.equal(members[name], shape, `${operation.name} ${name}`);
+    }
   }
 });
 

@@ -108,7 +108,7 @@ function start(world: World): Command {
     report(world, reply, options);
   });
   return addSelector(command)
-    .option('--reason <code>', 'a code of the game’s for its client: 1-64 letters, digits, ".", "_", ":" and "-"')
+    .option('--reason <code>', 'a code of the game’s for its client, 1-64 characters')
     .option('--message <text>', 'what players are shown, at most 500 characters')
     .option('--evidence <text>', 'what the staff know of the matter; only the audit record gets it')
     .option('--rate <number>', 'how many connections a second, on all nodes together (default: 500)')

@@ -76,7 +76,7 @@ export function kickCommand(world: World): Command {
       `${count(unproven)} could not be proven closed in time; run the command again, which is safe`,
     );
   })
-    .option('--reason <code>', 'a code of the game’s for its client: 1-64 letters, digits, ".", "_", ":" and "-"')
+    .option('--reason <code>', 'a code of the game’s for its client, 1-64 characters')
     .option('--message <text>', 'what the player is shown, at most 500 characters')
     .option('--evidence <text>', 'what the staff know of the matter; only the audit record gets it')
     .option('--connection <id>', 'close only this connection; may be given again', collect)

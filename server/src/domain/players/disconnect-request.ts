@@ -2,7 +2,7 @@ import { encode, FAREWELL } from '@respark/protocol';
 import type { FarewellWords } from '../../disconnect-order.ts';
 import { ServiceError } from '../../errors.ts';
 import type { AuditOutcome } from '../../store/audit/audit-log.ts';
-import type { Duration } from './bar-changes.ts';
+import type { Duration, Wording } from './bar-changes.ts';
 import type { ConnectionSelection, DisconnectResult } from './disconnect.ts';
 
 /** What a call may ask of a disconnect, beside the player. */
@@ -14,8 +14,8 @@ export interface DisconnectRequest {
   /** What the staff know of the matter: it is for the audit record alone, never for the player or the log. */
   readonly evidence?: string | undefined;
   readonly selection?: ConnectionSelection | undefined;
-  /** For how long the player is kept out too, beginning before the connections are listed. */
-  readonly block?: Duration | undefined;
+  /** For how long the player is kept out too, beginning before the connections are listed, and what is said of that. */
+  readonly block?: (Wording & Duration) | undefined;
   /** Whether to close nothing, and only list what would be closed. */
   readonly isDryRun?: boolean | undefined;
   /** Whether the result has the outcome of each connection. */
@@ -51,11 +51,8 @@ export function checkDisconnectRequest(
   if (farewell !== undefined) checkFarewell(farewell, { maxFrameBytes });
 }
 
-/** Throws a `validation` for two texts at once, and for more than a farewell may be. */
+/** Throws a `validation` for more than a farewell may be. */
 export function checkFarewell(farewell: FarewellWords, { maxFrameBytes }: { readonly maxFrameBytes: number }): void {
-  if (farewell.message !== undefined && farewell.messages !== undefined) {
-    throw new ServiceError('validation', 'Give Message, or Messages with a text for each locale, not both');
-  }
   const frame = encode({ kind: 'notification', type: FAREWELL, payload: { ...farewell, requestId: '' } });
   const bytes = Buffer.byteLength(frame) + REQUEST_ID_BYTES;
   const maxBytes = Math.min(MAX_FAREWELL_BYTES, maxFrameBytes);

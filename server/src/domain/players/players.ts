@@ -13,7 +13,6 @@ import type { Audit, Change } from '../audit.ts';
 import type { Events } from '../events/events.ts';
 import type { RuntimeName } from '../runtime/message.ts';
 import { activeStage, findStage, isBeingDeleted } from '../stages.ts';
-import type { Wording } from './bar-changes.ts';
 import type { Blocking, BlockTerms } from './blocking.ts';
 import { type CreateToken, createCreateToken } from './create-token.ts';
 import { listConnections, orUnavailable } from './directory-look-up.ts';
@@ -188,7 +187,7 @@ export function createPlayers({
 
     disconnect(named, change, request) {
       if (request !== undefined) checkDisconnectRequest(request, settings);
-      const terms = request?.block && blocking.termsOf({ ...wordingOf(request), ...request.block });
+      const terms = request?.block && blocking.termsOf(request.block);
       const told = terms === undefined ? request : { ...request, farewell: blocking.farewell(terms) };
       const details = told && detailsOf(told);
       return audit.around(
@@ -201,10 +200,4 @@ export function createPlayers({
       );
     },
   };
-}
-
-/** What a request tells the player, as bars have it. */
-function wordingOf({ farewell = {}, evidence }: DisconnectRequest): Wording {
-  const { reason, message, messages } = farewell;
-  return { reason, messages: { ...messages, ...(message !== undefined && { '': message }) }, evidence };
 }

@@ -1,0 +1,43 @@
+import type { FarewellWords } from '../../disconnect-order.ts';
+import { TRIMMED_PATTERN } from '../operations/shapes.ts';
+import { map, string } from '../shape.ts';
+
+const message = string({ min: 1, max: 500 });
+const locale = string({ min: 2, max: 35, pattern: '^[A-Za-z0-9-]+$' });
+
+/**
+ * Why players are disconnected or kept out: what they are told, and what the staff know. It is the same in every call
+ * that does either.
+ */
+export const wordingMembers = {
+  Evidence: string({ min: 1, max: 4_096 }),
+  Message: message,
+  Messages: map(locale, message, { min: 1, max: 50 }),
+  Reason: string({ min: 1, max: 64, pattern: TRIMMED_PATTERN }),
+} as const;
+
+/** What documentation says of them, once. */
+export const WORDING =
+  '`Reason` is a code of the game’s for its client, such as `AFK`: 1-64 characters without spaces around them. `Message` is a text for the player, of at most 500 characters; `Messages` has one for each of up to 50 locales such as `en` or `pt-BR`, and `Message` beside it is for all others. `Evidence`, of at most 4,096 characters, is for the staff alone. So it is in every call that disconnects players or keeps them out.';
+
+interface WordingInput {
+  readonly Evidence?: string | undefined;
+  readonly Message?: string | undefined;
+  readonly Messages?: Readonly<Record<string, string>> | undefined;
+  readonly Reason?: string | undefined;
+}
+
+/** As bars have it. */
+export function wordingOf({ Evidence, Message, Messages, Reason }: WordingInput) {
+  const all = { ...Messages, ...(Message !== undefined && { '': Message }) };
+  return { evidence: Evidence, reason: Reason, messages: all };
+}
+
+/** As players who are connected hear it; undefined when there is nothing to hear. */
+export function farewellOf({ Message, Messages, Reason }: WordingInput): FarewellWords | undefined {
+  if ((Reason ?? Message ?? Messages) === undefined) return undefined;
+  // The text for all other locales is that of an unknown language.
+  if (Message !== undefined && Messages !== undefined)
+    return { reason: Reason, messages: { und: Message, ...Messages } };
+  return { reason: Reason, message: Message, messages: Messages };
+}
