@@ -1,19 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { API_VERSION } from '../api/service-model.ts';
 import type { Settings } from '../config/config.ts';
-import type { ServerInfo } from '../domain/server-info.ts';
+import { FEATURES, type Feature, type ServerInfo } from '../domain/server-info.ts';
 
-/** Feature → whether this server has it. Each new capability adds a row; a published name never changes its meaning. */
-function featuresOf(settings: Settings): Readonly<Record<string, boolean>> {
-  return {
-    'audit-records': true,
-    'browser-players': settings.allowedOrigins.length > 0,
-    'disconnect-orders': true,
-    'metrics-listener': settings.metricsPort !== undefined,
-    'player-listener': settings.playerPort !== undefined,
-    receipts: true,
-  };
-}
+/** Whether this server has what some servers have, and others do not. */
+const SWITCHED: Partial<Record<Feature, (settings: Settings) => boolean>> = {
+  'browser-players': ({ allowedOrigins }) => allowedOrigins.length > 0,
+  'metrics-listener': ({ metricsPort }) => metricsPort !== undefined,
+  'player-listener': ({ playerPort }) => playerPort !== undefined,
+};
 
 export function createServerInfo({
   settings,
@@ -23,7 +18,7 @@ export function createServerInfo({
   cluster: { readonly node: string };
 }): () => ServerInfo {
   const version = readVersion();
-  const features = Object.entries(featuresOf(settings)).flatMap(([name, isThere]) => (isThere ? [name] : []));
+  const features = (Object.keys(FEATURES) as Feature[]).filter((name) => SWITCHED[name]?.(settings) ?? true);
   return () => ({ version, apiVersion: API_VERSION, node: cluster.node, features });
 }
 

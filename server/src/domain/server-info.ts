@@ -9,3 +9,56 @@ export interface ServerInfo {
   /** What this server does beyond that API. */
   readonly features: readonly string[];
 }
+
+/**
+ * Feature → the operations that are there with it, and what it is where those do not say it. A published name never
+ * changes its meaning, so an operation that comes later, or what one can do besides later, gets a name of its own.
+ */
+export const FEATURES = {
+  activity: { operations: ['ListActivity'] },
+  'audit-chains': { operations: ['ListAuditChains', 'ListAuditLinks'] },
+  'audit-records': { operations: ['ListAuditRecords'] },
+  'browser-players': { operations: [], means: 'pages of some origins may connect players' },
+  'connection-filters': {
+    operations: ['CountConnections', 'ListConnections', 'ListPlayers'],
+    means: 'with filters',
+  },
+  'disconnect-jobs': {
+    operations: [
+      ...['CancelDisconnectJob', 'ConfirmDisconnectJob', 'GetDisconnectJob', 'ListDisconnectJobs'],
+      ...['PauseDisconnectJob', 'ResumeDisconnectJob', 'StartDisconnectJob'],
+    ],
+  },
+  'disconnect-orders': { operations: [], means: 'DisconnectPlayer takes a JSON body' },
+  events: { operations: ['ListEvents', 'WatchEvents'] },
+  'identity-providers': { operations: ['CheckPlayerToken', 'GetStageIdentity', 'UpdateStageIdentity'] },
+  maintenance: { operations: ['CloseStageToPlayers', 'GetStageAccess', 'OpenStageToPlayers'] },
+  'metrics-listener': { operations: [], means: 'metrics have a port of their own' },
+  nodes: { operations: ['DrainNode', 'ListNodes'] },
+  notifications: {
+    operations: ['SendNotificationToPlayer', 'SendNotificationToStage'],
+    means: 'the latter with a `Selector` too',
+  },
+  permissions: { operations: ['ListPermissions'] },
+  'player-blocks': {
+    operations: [
+      ...['BlockPlayer', 'BlockPlayerInGame', 'GetBlock', 'GetBlockInGame', 'ListBlocks', 'ListBlocksInGame'],
+      ...['UnblockPlayer', 'UnblockPlayerInGame'],
+    ],
+  },
+  'player-listener': { operations: [], means: 'players have a port of their own' },
+  'player-tokens': { operations: ['CreatePlayerToken'] },
+  receipts: { operations: ['GetReceipt', 'GetReceiptKey'], means: 'and `Receipt` of DisconnectPlayer' },
+  rehearsals: { operations: ['PlayRehearsedEnd'] },
+  'snapshot-deletion': { operations: ['DeleteSnapshot'] },
+  'stage-logs': { operations: ['ListStageLogLines'] },
+  'token-revocations': { operations: ['RevokePlayerTokens', 'RevokePlayerTokensInGame'] },
+  webhooks: {
+    operations: [
+      ...['CreateWebhook', 'DeleteWebhook', 'GetWebhook', 'ListWebhooks', 'ReplayWebhook', 'TestWebhook'],
+      'UpdateWebhook',
+    ],
+  },
+} as const satisfies Readonly<Record<string, { readonly operations: readonly string[]; readonly means?: string }>>;
+
+export type Feature = keyof typeof FEATURES;

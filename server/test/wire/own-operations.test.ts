@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { CreateGameCommand, DeleteGameCommand, DisconnectPlayerCommand } from '@aws-sdk/client-gamesparks';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { osUser } from '../../src/app/os-user.ts';
+import { FEATURES } from '../../src/domain/server-info.ts';
 import { createKey } from '../support/administration.ts';
 import { NodeSha256 } from '../support/node-sha256.ts';
 import { rawCall } from '../support/raw-call.ts';
@@ -27,7 +28,7 @@ test('the server tells its version, its node and what it can do beyond Amazon’
   assert.equal(status, 200);
   assert.deepEqual(json, {
     ApiVersion: '2021-08-17',
-    Features: ['audit-records', 'browser-players', 'disconnect-orders', 'receipts'],
+    Features: Object.keys(FEATURES).filter((name) => !name.endsWith('-listener')),
     Node: server.logged.find(({ msg }) => msg === 'server started')?.node,
     Version: version,
   });

@@ -4,6 +4,7 @@ import { openApi } from '../../../test/support/api.ts';
 import { CHANGE, ROLE } from '../../../test/support/domain.ts';
 import { assertConstraintsAreKept, requestOf } from '../../../test/support/violations.ts';
 import { LOCAL_OPERATIONS } from '../../domain/local-changes.ts';
+import { FEATURES } from '../../domain/server-info.ts';
 import { ACTIONS, EVERY_OPERATION } from '../every-operation.ts';
 import { wholeInput } from '../operation.ts';
 import { OPERATIONS } from '../operations/index.ts';
@@ -72,6 +73,14 @@ test('a key needs a policy that names the action; a policy for Amazon’s operat
 test('ListAuditRecords says which changes that are no calls have records', () => {
   const decisions = OWN_OPERATIONS.flatMap(({ decisions = [] }) => decisions).join('\n');
   for (const name of LOCAL_OPERATIONS) assert.ok(decisions.includes(`\`${name}\``), name);
+});
+
+test('each of this server’s own operations is there with one feature that GetServerInfo tells', () => {
+  const told: string[] = Object.values(FEATURES).flatMap(({ operations }) => [...operations]);
+  const names = OWN_OPERATIONS.map(({ name }) => name).filter((name) => name !== 'GetServerInfo');
+  assert.deepEqual(told.sort(), names.sort());
+  const decisions = OWN_OPERATIONS.find(({ name }) => name === 'GetServerInfo')?.decisions?.join('\n') ?? '';
+  for (const name of Object.keys(FEATURES)) assert.ok(decisions.includes(`\`${name}\` (`), name);
 });
 
 test('GetServerInfo returns the versions, the node and the features', async (t) => {

@@ -1,8 +1,13 @@
+import { FEATURES } from '../../domain/server-info.ts';
 import { COMMON_ERRORS } from '../operation.ts';
 import { list, string, structure } from '../shape.ts';
 import { ownOperation } from './own-operation.ts';
 
 const text = string({ min: 1, max: 128 });
+
+const described = Object.entries<{ readonly operations: readonly string[]; readonly means?: string }>(FEATURES).map(
+  ([name, { operations, means = [] }]) => `\`${name}\` (${[...operations].concat(means).join(', ')})`,
+);
 
 export const getServerInfo = ownOperation({
   name: 'GetServerInfo',
@@ -21,6 +26,7 @@ export const getServerInfo = ownOperation({
   decisions: [
     '`Version` is the version of Respark and `ApiVersion` that of the Amazon GameSparks API. `Node` identifies the process that answers, and is different after each start.',
     '`Features` names what this server can do beyond that API, so that a client need not guess it from the version. A name keeps its meaning in later versions.',
+    `They are ${described.join(', ')}.`,
   ],
   async handler({ services }) {
     const { version, apiVersion, node, features } = services.serverInfo();
