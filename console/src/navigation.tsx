@@ -17,7 +17,8 @@ export function Navigation() {
   const at = useSignal(place);
   const isAllowed = useAllowed();
   const shown = PAGES.filter(({ title, needs }) => title !== undefined && isAllowed(...needs));
-  const current = page === 'player' ? 'players' : pageOf(page).id;
+  const { id, partOf } = pageOf(page);
+  const current = partOf ?? id;
   return (
     <aside class="side">
       <a class="brand" href={linkTo('home', { ...at })}>
@@ -35,9 +36,9 @@ export function Navigation() {
             <div key={group} class="group">
               <h2>{t(title)}</h2>
               <ul>
-                {pages.map(({ id, title: name }) => (
-                  <li key={id}>
-                    <a href={linkTo(id, { ...at })} aria-current={id === current ? 'page' : undefined}>
+                {pages.map(({ id: each, title: name }) => (
+                  <li key={each}>
+                    <a href={linkTo(each, { ...at })} aria-current={each === current ? 'page' : undefined}>
                       {name && t(name)}
                     </a>
                   </li>
@@ -60,7 +61,7 @@ function PlacePicker() {
   const stages = useCall('ListStages', at.game === '' ? undefined : { GameName: at.game });
   const gameNames = games.data?.Games?.map(({ Name = '' }) => Name);
   const stageNames = stages.data?.Stages?.map(({ Name = '' }) => Name);
-  const go = (game: string, stage: string) => goTo(page === 'player' ? 'players' : page, { game, stage });
+  const go = (game: string, stage: string) => goTo(pageOf(page).partOf ?? page, { game, stage });
   const [onlyGame] = gameNames ?? [];
   const [firstStage] = stageNames ?? [];
   useEffect(() => {

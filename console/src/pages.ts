@@ -5,6 +5,8 @@ import { Blocks } from './pages/blocks.tsx';
 import { Configuration } from './pages/configuration.tsx';
 import { Deployments } from './pages/deployments.tsx';
 import { Home } from './pages/home.tsx';
+import { JobPage } from './pages/job.tsx';
+import { Jobs } from './pages/jobs.tsx';
 import { Logs } from './pages/logs.tsx';
 import { Maintenance } from './pages/maintenance.tsx';
 import { Notifications } from './pages/notifications.tsx';
@@ -17,6 +19,8 @@ interface PageRow {
   readonly id: string;
   /** Its name in the navigation; a page without one is reached from others. */
   readonly title?: TextKey;
+  /** The page of the navigation that it belongs to, if it has no name there. */
+  readonly partOf?: string;
   readonly group: 'live' | 'operate' | 'game' | 'records';
   /** What the page is of no use without: it is not shown to a key that may not call it. */
   readonly needs: readonly OperationName[];
@@ -29,7 +33,7 @@ interface PageRow {
 export const PAGES: readonly PageRow[] = [
   { id: 'home', title: 'home', group: 'live', needs: [], isOfStage: false, Show: Home },
   { id: 'players', title: 'players', group: 'live', needs: ['ListPlayers'], isOfStage: true, Show: Players },
-  { id: 'player', group: 'live', needs: [], isOfStage: true, Show: PlayerPage },
+  { id: 'player', partOf: 'players', group: 'live', needs: [], isOfStage: true, Show: PlayerPage },
   { id: 'blocks', title: 'blocks', group: 'operate', needs: ['ListBlocks'], isOfStage: true, Show: Blocks },
   {
     id: 'notifications',
@@ -47,6 +51,8 @@ export const PAGES: readonly PageRow[] = [
     isOfStage: true,
     Show: Maintenance,
   },
+  { id: 'jobs', title: 'jobs', group: 'operate', needs: ['ListDisconnectJobs'], isOfStage: true, Show: Jobs },
+  { id: 'job', partOf: 'jobs', group: 'operate', needs: ['GetDisconnectJob'], isOfStage: true, Show: JobPage },
   { id: 'webhooks', title: 'webhooks', group: 'operate', needs: ['ListWebhooks'], isOfStage: true, Show: Webhooks },
   {
     id: 'configuration',

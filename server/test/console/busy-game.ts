@@ -23,8 +23,11 @@ const game = (version: number) =>
     }),
   );
 
-/** Fills a server with what a game has on an ordinary evening: players, logs, blocks, deployments, a webhook. */
-export async function makeBusy(server: TestServer, { players = 60 } = {}): Promise<readonly TestPlayer[]> {
+/** Fills a server with what a game has on an ordinary evening: players, logs, blocks, deployments, jobs, a webhook. */
+export async function makeBusy(
+  server: TestServer,
+  { players = 60 } = {},
+): Promise<{ readonly players: readonly TestPlayer[]; readonly awaiting: string }> {
   await deploy(server, await createSnapshot(server, game(1)));
   const early = await connect(server, 0, Math.floor(players / 3));
   await deploy(server, await createSnapshot(server, game(2)));
@@ -34,6 +37,11 @@ export async function makeBusy(server: TestServer, { players = 60 } = {}): Promi
     player.request(`match ${n}`, 'Custom.Game.FindMatch');
   });
   await moderate(server);
+  await startJob(server, { Selector: { PlayerIdPrefix: 'bot-' }, Reason: 'BOTS' });
+  const awaiting = await startJob(server, {
+    ...{ Selector: { RuntimeId: 'OLDER' }, Reason: 'UPDATE', Message: 'A new version is there.' },
+    ...{ ReturnWithinSeconds: 120, RatePerSecond: 200, ConfirmAbove: 0 },
+  });
   await rawCall(server, 'POST', `/respark/game/${GAME}/webhook`, {
     body: {
       Url: 'https://hooks.example.com/respark/live',
@@ -41,7 +49,13 @@ export async function makeBusy(server: TestServer, { players = 60 } = {}): Promi
       EventTypes: ['player.blocked'],
     },
   });
-  return all;
+  return { players: all, awaiting };
+}
+
+/** Starts a job that disconnects players, and gives its id. */
+export async function startJob(server: TestServer, body: object): Promise<string> {
+  const { json } = await rawCall(server, 'POST', `${IN_STAGE}/disconnect-job`, { body });
+  return (json.Job as { readonly JobId: string }).JobId;
 }
 
 /** Has players come, each under a name of their own. */

@@ -15,6 +15,8 @@ const PAGES = {
   blocks: ['toxic-tom', 'toxic-tom'],
   notifications: ['Payload, as JSON', 'Inhalt, als JSON'],
   maintenance: ['Players are let in.', 'Spieler werden eingelassen.'],
+  jobs: ['awaits another key', 'wartet auf anderen Schlüssel'],
+  job: ['waits for somebody else', 'bis jemand anderes'],
   webhooks: ['Moderation channel', 'Moderation channel'],
   configuration: ['RequestHandlers', 'RequestHandlers'],
   deployments: ['(current)', '(aktuell)'],
@@ -31,13 +33,14 @@ const READERS = [
 
 test('[chromium] every page is sound for every reader, and no page is wider than the screen', { skip }, async (t) => {
   const server = await startTestServer(t, { settings: { writeCallsBurst: 1_000 } });
-  await makeBusy(server, { players: 30 });
+  const { awaiting } = await makeBusy(server, { players: 30 });
+  const OF = { player: '&player=ada-3757', job: `&job=${awaiting}` };
   for (const { name, ...reader } of READERS) {
     const opened = await signIn(server.url, ROOT, { ...reader, hash: `#/home?${PLACE}` });
     for (const [page, texts] of Object.entries(PAGES)) {
       await t.test(`${page} ${name}`, async () => {
-        const player = page === 'player' ? '&player=ada-3757' : '';
-        await opened.page.evaluate(`location.hash = '#/${page}?${PLACE}${player}'`);
+        const of = OF[page as keyof typeof OF] ?? '';
+        await opened.page.evaluate(`location.hash = '#/${page}?${PLACE}${of}'`);
         await opened.shows(texts[reader.language === 'en' ? 0 : 1]);
         const tooWide = await opened.page.evaluate('document.documentElement.scrollWidth - innerWidth');
         assert(Number(tooWide) <= 0, `the page is ${tooWide} pixels wider than the screen`);

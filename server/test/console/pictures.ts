@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { openConsole } from '../support/console-page.ts';
 import { deploy } from '../support/publishing.ts';
 import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
-import { connect, hastyClock, makeBusy, playOn } from './busy-game.ts';
+import { connect, hastyClock, makeBusy, playOn, startJob } from './busy-game.ts';
 
 const { values } = parseArgs({
   options: {
@@ -42,6 +42,8 @@ const PAGES = [
   'blocks',
   'notifications',
   'maintenance',
+  'jobs',
+  'job',
   'webhooks',
   'configuration',
   'deployments',
@@ -55,7 +57,7 @@ const [SIGN_IN, ID, SECRET] =
 test('pictures of the console', async (t) => {
   const clock = hastyClock();
   const server = await startTestServer(t, { clock, settings: { ...PATIENT, writeCallsBurst: 1_000 } });
-  const players = await makeBusy(server);
+  const { players } = await makeBusy(server);
   clock.speed(SPEED);
   const meanwhile = async () => {
     // What checks a snapshot is given seconds of this clock, and needs its own.
@@ -66,6 +68,8 @@ test('pictures of the console', async (t) => {
   };
   await playOn(players, { forMs: PLAYED_MS, meanwhile });
   clock.speed(1);
+  // It is at work while the pictures are made.
+  const job = await startJob(server, { Selector: { RuntimeId: 'OLDER' }, Reason: 'UPDATE', RatePerSecond: 1 });
   mkdirSync(String(values.output), { recursive: true });
   for (const theme of ['light', 'dark'] as const) {
     const size = { width: Number(values.width), height: Number(values.height) };
@@ -78,11 +82,12 @@ test('pictures of the console', async (t) => {
     await opened.fill(SECRET, ROOT.secretAccessKey);
     await opened.press(SIGN_IN);
     for (const page of [...PAGES, 'logs', 'audit']) {
-      const player =
-        { player: '&player=ada-3757', configuration: '&section=GameSparks.Core.RequestHandlers&entry=FindMatch' }[
-          page
-        ] ?? '';
-      await opened.page.evaluate(`location.hash = '#/${page}?${PLACE}${player}'`);
+      const of = {
+        player: '&player=ada-3757',
+        job: `&job=${job}`,
+        configuration: '&section=GameSparks.Core.RequestHandlers&entry=FindMatch',
+      };
+      await opened.page.evaluate(`location.hash = '#/${page}?${PLACE}${of[page as keyof typeof of] ?? ''}'`);
       await opened.page.waitForNetworkIdle({ idleTime: 400 });
       await shoot(page);
     }

@@ -1,0 +1,279 @@
+import { useState } from 'preact/hooks';
+import type { Inputs, Outputs } from '../api/operations.ts';
+import { Button } from '../parts/button.tsx';
+import { Dialog } from '../parts/dialog.tsx';
+import { AreaField, SelectField, TextField } from '../parts/fields.tsx';
+import { Failure, Notice } from '../parts/notice.tsx';
+import { Table } from '../parts/table.tsx';
+import { Id } from '../parts/untrusted.tsx';
+import { place } from '../place.ts';
+import { goTo } from '../route.ts';
+import { counted, formatDuration, formatNumber, t } from '../texts/language.ts';
+import { useAction } from '../use-call.ts';
+
+type Selector = Inputs['StartDisconnectJob']['Selector'];
+
+interface Wish {
+  readonly whom: 'everybody' | 'some';
+  readonly runtime: string;
+  readonly playerIds: string;
+  readonly prefix: string;
+  readonly before: string;
+  readonly address: string;
+  readonly node: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly evidence: string;
+  readonly rate: string;
+  readonly returnWithin: string;
+}
+
+const NOTHING: Wish = {
+  whom: 'some',
+  ...{ runtime: '', playerIds: '', prefix: '', before: '', address: '', node: '' },
+  ...{ reason: '', message: '', evidence: '', rate: '', returnWithin: '' },
+};
+
+/** What the server does when nothing is said. */
+const USUAL_RATE = 500;
+const RETURN_SECONDS = [30, 60, 120, 300, 600, 3_600];
+
+/**
+ * Starts a job in two steps: whom to disconnect and how, and then what that would do. The second is the server's own dry
+ * run. While it is shown nothing can be changed, so that what was counted is what is started.
+ */
+export function JobDialog({ onClose }: { onClose: () => void }) {
+  const [wish, setWish] = useState(NOTHING);
+  const preview = useAction('StartDisconnectJob');
+  const start = useAction('StartDisconnectJob');
+  const { game, stage } = place.get();
+  const input = { GameName: game, StageName: stage, ...orderOf(wish) };
+  return (
+    <Dialog title={t('startJob')} onClose={onClose}>
+      {preview.data === undefined ? (
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            void preview.run({ ...input, DryRun: true });
+          }}
+        >
+          <WhomFields wish={wish} onWish={setWish} />
+          <HowFields wish={wish} onWish={setWish} />
+          <Failure error={preview.error} />
+          <footer>
+            <Button onClick={onClose}>{t('cancel')}</Button>
+            <Button kind="primary" type="submit" needs={['StartDisconnectJob']} isBusy={preview.isBusy}>
+              {t('showWhatHappens')}
+            </Button>
+          </footer>
+        </form>
+      ) : (
+        <>
+          <Preview found={preview.data} rate={input.RatePerSecond ?? USUAL_RATE} />
+          <Failure error={start.error} />
+          <footer>
+            <Button
+              onClick={() => {
+                preview.reset();
+                start.reset();
+              }}
+            >
+              {t('back')}
+            </Button>
+            <Button
+              kind="danger"
+              needs={['StartDisconnectJob']}
+              isBusy={start.isBusy}
+              isDisabled={preview.data.Connections === 0}
+              onClick={async () => {
+                const done = await start.run(input);
+                if (done?.Job !== undefined) goTo('job', { game, stage, job: done.Job.JobId });
+              }}
+            >
+              {counted('startJobNow', preview.data.Connections ?? 0)}
+            </Button>
+          </footer>
+        </>
+      )}
+    </Dialog>
+  );
+}
+
+function orderOf(wish: Wish): Omit<Inputs['StartDisconnectJob'], 'GameName' | 'StageName'> {
+  const { reason, message, evidence, rate, returnWithin } = wish;
+  return {
+    Selector: selectorOf(wish),
+    Reason: reason.trim() || undefined,
+    Message: message.trim() || undefined,
+    Evidence: evidence.trim() || undefined,
+    RatePerSecond: rate === '' ? undefined : Number(rate),
+    ReturnWithinSeconds: returnWithin === '' ? undefined : Number(returnWithin),
+  };
+}
+
+/** Whoever chooses nothing means nobody: the server refuses that, and takes everybody only when told so. */
+function selectorOf({ whom, runtime, playerIds, prefix, before, address, node }: Wish): Selector {
+  if (whom === 'everybody') return { Everybody: true };
+  const ids = playerIds.split(/[\s,]+/).filter(Boolean);
+  return {
+    ...(runtime !== '' && { RuntimeId: runtime }),
+    ...(ids.length > 0 && { PlayerIds: ids }),
+    ...(prefix.trim() !== '' && { PlayerIdPrefix: prefix.trim() }),
+    ...(before !== '' && { ConnectedBefore: new Date(before).toISOString() }),
+    ...(address.trim() !== '' && { Address: address.trim() }),
+    ...(node.trim() !== '' && { Node: node.trim() }),
+  };
+}
+
+interface FieldsProps {
+  readonly wish: Wish;
+  readonly onWish: (wish: Wish) => void;
+}
+
+function WhomFields({ wish, onWish }: FieldsProps) {
+  const set = (change: Partial<Wish>) => onWish({ ...wish, ...change });
+  return (
+    <>
+      <SelectField
+        label={t('whom')}
+        value={wish.whom}
+        onValue={(whom) => set({ whom: whom === 'everybody' ? 'everybody' : 'some' })}
+        options={[
+          ['some', t('selectorOther')],
+          ['everybody', t('everybody')],
+        ]}
+      />
+      {wish.whom === 'some' && (
+        <div class="pairs">
+          <SelectField
+            label={t('runtime')}
+            value={wish.runtime}
+            onValue={(runtime) => set({ runtime })}
+            options={[
+              ['', t('any')],
+              ['OLDER', t('runtimeOlder')],
+              ['CURRENT', t('runtimeCurrent')],
+            ]}
+          />
+          <TextField
+            label={t('playerIdBegins')}
+            value={wish.prefix}
+            onValue={(prefix) => set({ prefix })}
+            maxLength={44}
+          />
+          <TextField
+            label={t('connectedBefore')}
+            type="datetime-local"
+            value={wish.before}
+            onValue={(before) => set({ before })}
+          />
+          <TextField
+            label={t('address')}
+            value={wish.address}
+            onValue={(address) => set({ address })}
+            maxLength={49}
+            placeholder="203.0.113.0/24"
+          />
+          <TextField label={t('node')} value={wish.node} onValue={(node) => set({ node })} maxLength={36} />
+          <AreaField
+            label={t('playerIds')}
+            hint={t('playerIdsHint')}
+            value={wish.playerIds}
+            onValue={(playerIds) => set({ playerIds })}
+          />
+        </div>
+      )}
+    </>
+  );
+}
+
+function HowFields({ wish, onWish }: FieldsProps) {
+  const set = (change: Partial<Wish>) => onWish({ ...wish, ...change });
+  return (
+    <>
+      <div class="pairs">
+        <TextField
+          label={t('rate')}
+          hint={t('rateHint')}
+          type="number"
+          value={wish.rate}
+          onValue={(rate) => set({ rate })}
+          placeholder={`${USUAL_RATE}`}
+        />
+        <SelectField
+          label={t('comeBack')}
+          hint={t('comeBackHint')}
+          value={wish.returnWithin}
+          onValue={(returnWithin) => set({ returnWithin })}
+          options={[
+            ['', t('comeBackNot')],
+            ...RETURN_SECONDS.map(
+              (seconds) => [`${seconds}`, t('comeBackWithin', { time: formatDuration(seconds * 1_000) })] as const,
+            ),
+          ]}
+        />
+      </div>
+      <TextField
+        label={t('reason')}
+        hint={t('reasonHint')}
+        value={wish.reason}
+        onValue={(reason) => set({ reason })}
+        maxLength={64}
+        suggestions={['UPDATE', 'MAINTENANCE', 'BOTS']}
+      />
+      <AreaField
+        label={t('messageToPlayer')}
+        value={wish.message}
+        onValue={(message) => set({ message })}
+        rows={2}
+        maxLength={500}
+      />
+      <AreaField
+        label={t('evidence')}
+        hint={t('evidenceHint')}
+        value={wish.evidence}
+        onValue={(evidence) => set({ evidence })}
+        rows={2}
+        maxLength={4_096}
+      />
+    </>
+  );
+}
+
+function Preview({ found, rate }: { found: Outputs['StartDisconnectJob']; rate: number }) {
+  const { Connections = 0, Players = 0, Nodes = [] } = found;
+  return (
+    <>
+      <Notice kind="warning">
+        {Connections === 0 ? (
+          <p>
+            <strong>{t('meansNobody')}</strong>
+          </p>
+        ) : (
+          <p>
+            <strong>
+              {t('wouldEnd', {
+                connections: counted('connectionOpen', Connections),
+                players: counted('ofPlayers', Players),
+              })}
+            </strong>{' '}
+            {t('jobTakes', { time: formatDuration(Math.ceil(Connections / rate) * 1_000) })}
+          </p>
+        )}
+        <p>{t('nothingDoneYet')}</p>
+      </Notice>
+      <Table
+        title={t('nodes')}
+        answer={{ error: undefined, isLoading: false }}
+        rows={Nodes}
+        keyOf={({ Node = '' }) => Node}
+        columns={[
+          { head: t('node'), cell: ({ Node = '' }) => <Id id={Node} /> },
+          { head: t('connections'), isNumber: true, cell: ({ Connections: n = 0 }) => formatNumber(n) },
+          { head: t('players'), isNumber: true, cell: ({ Players: n = 0 }) => formatNumber(n) },
+        ]}
+        empty={<p>{t('nobodyOnline')}</p>}
+      />
+    </>
+  );
+}

@@ -1,0 +1,230 @@
+import type { Outputs } from '../api/operations.ts';
+import { Button } from '../parts/button.tsx';
+import { Confirm } from '../parts/confirm.tsx';
+import { Failure, Notice } from '../parts/notice.tsx';
+import { Badge } from '../parts/page.tsx';
+import { Shares } from '../parts/shares.tsx';
+import { Untrusted } from '../parts/untrusted.tsx';
+import { place } from '../place.ts';
+import { counted, formatNumber, formatTime, t } from '../texts/language.ts';
+import { useAction } from '../use-call.ts';
+
+export type Job = Outputs['GetDisconnectJob']['Job'];
+type State = NonNullable<Job['State']>;
+
+const STATES = {
+  AWAITING_CONFIRMATION: ['warning', 'jobAwaiting'],
+  PENDING: ['plain', 'jobPending'],
+  IN_PROGRESS: ['warning', 'jobRunning'],
+  PAUSING: ['plain', 'jobPausing'],
+  PAUSED: ['plain', 'jobPaused'],
+  CANCELLING: ['plain', 'jobCancelling'],
+  CANCELLED: ['plain', 'jobCancelled'],
+  COMPLETED: ['good', 'jobCompleted'],
+  FAILED: ['bad', 'jobFailed'],
+} as const satisfies Record<State, readonly [string, string]>;
+
+/** States in which something changes by itself, so that a look now and then is worth its while. */
+const AT_WORK: readonly State[] = ['PENDING', 'IN_PROGRESS', 'PAUSING', 'CANCELLING'];
+
+export const isAtWork = ({ State: state = 'COMPLETED' }: Job) => AT_WORK.includes(state);
+
+/** How often a page looks at jobs, of which one is at work or none is. */
+export const lookMs = (isAnyAtWork: boolean) => (isAnyAtWork ? 1_000 : 4_000);
+
+export function JobState({ job: { State: state = 'PENDING' } }: { job: Job }) {
+  return <Badge kind={STATES[state][0]}>{t(STATES[state][1])}</Badge>;
+}
+
+export function JobProgress({ job }: { job: Job }) {
+  const { Closed: closed = 0, GoneAlready: gone = 0, Unproven: unproven = 0, Connections: meant = 0 } = job;
+  const done = closed + gone + unproven;
+  const total = Math.max(meant, done);
+  return (
+    <>
+      <Shares
+        label={t('progressLabel', { closed, gone, unproven, total })}
+        total={total}
+        parts={[
+          ['good', closed],
+          ['plain', gone],
+          ['bad', unproven],
+        ]}
+      />
+      <small class="muted">{t('progressOf', { done, total })}</small>
+    </>
+  );
+}
+
+/** Whom the job means, in words. */
+export function Whom({ job: { Selector: meant = {} } }: { job: Job }) {
+  const words = [
+    meant.Everybody && t('everybody'),
+    meant.NamedPlayers !== undefined && meant.NamedPlayers > 0 && counted('namedPlayers', meant.NamedPlayers),
+    meant.RuntimeId !== undefined &&
+      (meant.RuntimeId === 'OLDER' ? t('olderRuntimes') : t('selectorRuntime', { runtime: meant.RuntimeId })),
+    meant.BeforeRuntimeId !== undefined && t('selectorBeforeRuntime', { runtime: meant.BeforeRuntimeId }),
+    meant.PlayerIdPrefix !== undefined && t('prefixOf', { prefix: meant.PlayerIdPrefix }),
+    meant.ConnectedBefore !== undefined && t('selectorBefore', { time: formatTime(meant.ConnectedBefore) }),
+    meant.ConnectedSince !== undefined && t('selectorSince', { time: formatTime(meant.ConnectedSince) }),
+    meant.Address !== undefined && t('selectorAddress', { address: meant.Address }),
+    meant.Node !== undefined && t('selectorNode', { node: meant.Node }),
+  ];
+  return <Untrusted text={words.filter(Boolean).join(', ')} />;
+}
+
+/** What is decided about a job in a dialog. */
+export interface Decision {
+  readonly kind: 'cancel' | 'confirm';
+  readonly job: Job;
+}
+
+/** What can be done with the job in the state that it is in. */
+export function JobActions({
+  job,
+  onDecide,
+  onChanged,
+}: {
+  job: Job;
+  onDecide: (decision: Decision) => void;
+  onChanged: () => void;
+}) {
+  const pause = useAction('PauseDisconnectJob');
+  const resume = useAction('ResumeDisconnectJob');
+  const { State: state } = job;
+  const input = inputOf(job);
+  const named = (action: string) => `${action} ${job.JobId}`;
+  const mayPause = state === 'PENDING' || state === 'IN_PROGRESS';
+  const mayResume = state === 'PAUSED' || state === 'PAUSING';
+  const isWaiting = state === 'AWAITING_CONFIRMATION';
+  return (
+    <>
+      <div class="actions">
+        {isWaiting && (
+          <Button
+            label={named(t('confirmJob'))}
+            needs={['ConfirmDisconnectJob']}
+            onClick={() => onDecide({ kind: 'confirm', job })}
+          >
+            {t('confirmJob')}
+          </Button>
+        )}
+        {mayPause && (
+          <Button
+            label={named(t('pauseJob'))}
+            needs={['PauseDisconnectJob']}
+            isBusy={pause.isBusy}
+            onClick={async () => (await pause.run(input)) && onChanged()}
+          >
+            {t('pauseJob')}
+          </Button>
+        )}
+        {mayResume && (
+          <Button
+            label={named(t('resumeJob'))}
+            needs={['ResumeDisconnectJob']}
+            isBusy={resume.isBusy}
+            onClick={async () => (await resume.run(input)) && onChanged()}
+          >
+            {t('resumeJob')}
+          </Button>
+        )}
+        {(isWaiting || mayPause || mayResume) && (
+          <Button
+            kind="danger"
+            label={named(t('cancelJob'))}
+            needs={['CancelDisconnectJob']}
+            onClick={() => onDecide({ kind: 'cancel', job })}
+          >
+            {t('cancel')}
+          </Button>
+        )}
+      </div>
+      <Failure error={pause.error ?? resume.error} />
+    </>
+  );
+}
+
+function inputOf({ JobId = '' }: Job) {
+  const { game, stage } = place.get();
+  return { GameName: game, StageName: stage, JobId };
+}
+
+export function DecisionDialog({
+  decision: { kind, job },
+  ...rest
+}: { decision: Decision } & Omit<DialogProps, 'job'>) {
+  return kind === 'cancel' ? <CancelDialog job={job} {...rest} /> : <ConfirmDialog job={job} {...rest} />;
+}
+
+interface DialogProps {
+  readonly job: Job;
+  readonly onClose: () => void;
+  readonly onDone: () => void;
+}
+
+function CancelDialog({ job, onClose, onDone }: DialogProps) {
+  const cancel = useAction('CancelDisconnectJob');
+  return (
+    <Confirm
+      title={t('cancelJob')}
+      action={t('cancelJob')}
+      needs={['CancelDisconnectJob']}
+      isBusy={cancel.isBusy}
+      error={cancel.error}
+      onClose={onClose}
+      onConfirm={async () => {
+        if ((await cancel.run(inputOf(job))) === undefined) return;
+        onDone();
+        onClose();
+      }}
+    >
+      <p class="subject">
+        <Whom job={job} />
+      </p>
+      <p>{t('cancelJobExplained')}</p>
+    </Confirm>
+  );
+}
+
+/** The server takes no confirmation of whoever has started the job, and says so in its own words. */
+function ConfirmDialog({ job, onClose, onDone }: DialogProps) {
+  const confirm = useAction('ConfirmDisconnectJob');
+  const { Connections = 0, Players = 0, StartedBy = '' } = job;
+  return (
+    <Confirm
+      title={t('confirmJobTitle')}
+      action={counted('confirmJobNow', Connections)}
+      needs={['ConfirmDisconnectJob']}
+      isBusy={confirm.isBusy}
+      error={confirm.error}
+      onClose={onClose}
+      onConfirm={async () => {
+        if ((await confirm.run(inputOf(job))) === undefined) return;
+        onDone();
+        onClose();
+      }}
+    >
+      <p class="subject">
+        <Whom job={job} />
+      </p>
+      <Notice kind="warning">
+        <p>
+          <strong>
+            {t('wouldEnd', {
+              connections: counted('connectionOpen', Connections),
+              players: counted('ofPlayers', Players),
+            })}
+          </strong>
+        </p>
+        <p>
+          <Untrusted text={t('confirmJobExplained', { actor: StartedBy })} />
+        </p>
+      </Notice>
+    </Confirm>
+  );
+}
+
+export function Rate({ job: { RatePerSecond } }: { job: Job }) {
+  return <>{RatePerSecond === undefined ? '–' : t('rateOf', { n: formatNumber(RatePerSecond) })}</>;
+}

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { policyOfRole } from '../../src/domain/access/roles.ts';
+import { administer } from '../support/administration.ts';
+import { chromium, signIn } from '../support/console-page.ts';
+import { rawCall } from '../support/raw-call.ts';
+import { GAME, ROOT, STAGE, startTestServer, type TestServer } from '../support/server.ts';
+
+const skip = chromium === undefined ? 'there is no Chromium here' : false;
+
+const PLACE = `game=${GAME}&stage=${STAGE}`;
+const IN_STAGE = `/respark/game/${GAME}/stage/${STAGE}`;
+
+async function playerNamed(server: TestServer, playerId: string) {
+  const { json } = await rawCall(server, 'POST', `${IN_STAGE}/player/${playerId}/token`);
+  return await server.connect({ token: String(json.AuthenticationToken) });
+}
+
+const keyOf = async (server: TestServer, role: 'moderator' | 'operator') =>
+  await administer(server, (access) =>
+    access.createKey({ policy: JSON.stringify(policyOfRole(role, {})), description: role }),
+  );
+
+test('[chromium] an operator sees whom a job means before it begins, follows it, and sees what has come of it', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const [anna, anton, ben] = await Promise.all(['anna', 'anton', 'ben'].map((id) => playerNamed(server, id)));
+  const opened = await signIn(server.url, ROOT, { hash: `#/jobs?${PLACE}` });
+  await opened.shows('Nobody has started a job in this stage.');
+  await opened.assertSound();
+  await opened.press('Start a job');
+  // Who chooses nothing has chosen nobody.
+  await opened.press('Show what it will do');
+  await opened.shows('StartDisconnectJob failed.');
+  await opened.fill('Player id begins with', 'an');
+  await opened.fill('Reason', 'UPDATE');
+  await opened.fill('Message to the player', 'See you soon');
+  await opened.assertSound();
+  await opened.press('Show what it will do');
+  const shown = await opened.shows('2 connections of 2 players would end.');
+  assert.match(shown, /Nothing has been done yet/);
+  assert.equal(server.counts().connections, 3);
+  await opened.assertSound();
+  await opened.press('Disconnect 2 connections');
+  await opened.shows('ids that begin with an');
+  const ended = await opened.shows('Every end is proven.');
+  assert.match(ended, /UPDATE/);
+  await opened.shows(/completed[\s\S]*2 of 2/);
+  await opened.assertSound();
+  assert.deepEqual([(await anna?.closed)?.code, (await anton?.closed)?.code], [4500, 4500]);
+  assert.equal(server.counts().connections, 1);
+  await opened.press('Jobs');
+  await opened.shows('ids that begin with an');
+  await opened.assertSound();
+  ben?.ws.close();
+});
+
+test('[chromium] a job is paused, resumed and cancelled while somebody watches', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  await Promise.all(Array.from({ length: 12 }, () => server.connect()));
+  const opened = await signIn(server.url, ROOT, { hash: `#/jobs?${PLACE}` });
+  await opened.press('Start a job');
+  await opened.choose('Whom', 'everybody');
+  await opened.fill('Connections a second', '1');
+  await opened.choose('Come back', '60');
+  await opened.press('Show what it will do');
+  await opened.shows('At this rate that takes about 12 s.');
+  await opened.press('Disconnect 12 connections');
+  await opened.shows('by themselves, within 1 min');
+  await opened.shows('running');
+  await opened.shows(/[1-9] of 12/);
+  await opened.assertSound();
+  const { JobId } = await onlyJob(server);
+  await opened.press(`Pause ${JobId}`);
+  await opened.shows('paused');
+  await opened.press(`Resume ${JobId}`);
+  await opened.shows('running');
+  await opened.press('Jobs');
+  await opened.press(`Cancel the job ${JobId}`);
+  await opened.shows('What it has closed stays closed');
+  await opened.assertSound();
+  await opened.press('Cancel the job');
+  await opened.shows(/(?<!being )cancelled/);
+  assert((await onlyJob(server)).State === 'CANCELLED');
+  assert(server.counts().connections !== 0, 'those that it had not come to stay');
+});
+
+async function onlyJob(server: TestServer) {
+  const { json } = await rawCall(server, 'GET', `${IN_STAGE}/disconnect-job`);
+  const [job] = json.Jobs as { readonly JobId: string; readonly State: string }[];
+  assert(job !== undefined);
+  return job;
+}
+
+test('[chromium] a job above the limit of one key waits for another, and takes no confirmation of its own', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t, { settings: { jobConfirmAbove: 1 } });
+  const players = await Promise.all([server.connect(), server.connect()]);
+  const [first, second] = [await keyOf(server, 'operator'), await keyOf(server, 'operator')];
+  const starting = await signIn(server.url, first, { hash: `#/jobs?${PLACE}` });
+  await starting.press('Start a job');
+  await starting.choose('Whom', 'everybody');
+  await starting.press('Show what it will do');
+  await starting.press('Disconnect 2 connections');
+  await starting.shows('awaits another key');
+  await starting.shows('It waits for somebody else to confirm it');
+  await starting.assertSound();
+  const { JobId } = await onlyJob(server);
+  await starting.press(`Confirm… ${JobId}`);
+  await starting.press('Confirm, and disconnect 2 connections');
+  await starting.shows('a job must be confirmed with another access key than it was started with');
+  await starting.assertSound();
+
+  const confirming = await signIn(server.url, second, { hash: `#/jobs?${PLACE}`, theme: 'dark' });
+  await confirming.press(`Confirm… ${JobId}`);
+  await confirming.shows(`Started by ${first.accessKeyId}`);
+  await confirming.assertSound();
+  await confirming.press('Confirm, and disconnect 2 connections');
+  await confirming.shows('completed');
+  for (const { closed } of players) assert.equal((await closed).code, 4500);
+  await confirming.press('everybody in the stage');
+  await confirming.shows(second.accessKeyId);
+  await confirming.assertSound();
+});
+
+test('[chromium] a moderator sees jobs, and is told why nothing can be done with them', { skip }, async (t) => {
+  const server = await startTestServer(t, { settings: { jobConfirmAbove: 0 } });
+  await server.connect();
+  await rawCall(server, 'POST', `${IN_STAGE}/disconnect-job`, { body: { Selector: { Everybody: true } } });
+  const { JobId } = await onlyJob(server);
+  const opened = await signIn(server.url, await keyOf(server, 'moderator'), { hash: `#/jobs?${PLACE}` });
+  await opened.shows('awaits another key');
+  for (const name of ['Start a job', `Confirm… ${JobId}`, `Cancel the job ${JobId}`]) {
+    const [title, isOff] = (await opened.page.evaluate(`(() => {
+      const button = [...document.querySelectorAll('main button')]
+        .find((each) => (each.ariaLabel ?? each.textContent) === ${JSON.stringify(name)});
+      button.click();
+      return [button.title, button.ariaDisabled];
+    })()`)) as [string, string];
+    assert.match(title, /No policy of this key allows respark:\w+DisconnectJob/);
+    assert.equal(isOff, 'true');
+  }
+  assert.equal(await opened.page.evaluate("document.querySelector('dialog') === null"), true, 'nothing opens');
+  await opened.assertSound();
+});
