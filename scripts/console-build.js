@@ -6,11 +6,11 @@ import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
-const [sources, built, stamp] = [
-  '../console',
-  '../server/dist/console/index.html',
-  '../server/dist/console.sha256',
-].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+const [built, stamp, root] = ['../server/dist/console/index.html', '../server/dist/console.sha256', '..'].map((path) =>
+  fileURLToPath(new URL(path, import.meta.url)),
+);
+/** What the pages are made of: their own sources, and the SDK of players with its protocol. */
+const SOURCES = ['console', 'client/src', 'protocol/src'].map((path) => join(root, path));
 const lock = fileURLToPath(new URL('../package-lock.json', import.meta.url));
 
 export function isConsoleBuilt() {
@@ -34,11 +34,11 @@ export function rememberConsole() {
 function digest() {
   const hash = createHash('sha256').update(existsSync(lock) ? readFileSync(lock) : '');
   hash.update(readFileSync(fileURLToPath(import.meta.url)));
-  const files = readdirSync(sources, { recursive: true, withFileTypes: true })
+  const files = SOURCES.flatMap((path) => readdirSync(path, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((file) => !/[\\/](dist|node_modules)[\\/]|\.tsbuildinfo$|\.test\.ts$/.test(file))
     .sort();
-  for (const file of files) hash.update(`${relative(sources, file).replaceAll(sep, '/')}\0`).update(readFileSync(file));
+  for (const file of files) hash.update(`${relative(root, file).replaceAll(sep, '/')}\0`).update(readFileSync(file));
   return hash.digest('hex');
 }

@@ -13,6 +13,7 @@ import { Notifications } from './pages/notifications.tsx';
 import { PlayerPage } from './pages/player.tsx';
 import { Players } from './pages/players.tsx';
 import { Webhooks } from './pages/webhooks.tsx';
+import { later } from './parts/later.tsx';
 import type { TextKey } from './texts/language.ts';
 
 interface PageRow {
@@ -69,6 +70,14 @@ export const PAGES: readonly PageRow[] = [
     needs: ['ListStageDeployments'],
     isOfStage: true,
     Show: Deployments,
+  },
+  {
+    id: 'harness',
+    title: 'harness',
+    group: 'game',
+    needs: ['GetSnapshot', 'GetStage'],
+    isOfStage: true,
+    Show: later(async () => (await import('./pages/harness.tsx')).Harness),
   },
   { id: 'logs', title: 'logs', group: 'records', needs: ['ListStageLogLines'], isOfStage: true, Show: Logs },
   { id: 'audit', title: 'audit', group: 'records', needs: ['ListAuditRecords'], isOfStage: false, Show: Audit },

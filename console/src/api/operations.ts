@@ -212,7 +212,7 @@ export interface Outputs {
   GetPlayerConnectionStatus: { readonly Connections?: readonly { readonly Created?: string; readonly Id?: string }[] };
   GetReceipt: { readonly Receipt: string };
   GetReceiptKey: { readonly InstallationId: string; readonly Jwk: { readonly alg?: string; readonly crv?: string; readonly kid?: string; readonly kty?: string; readonly use?: string; readonly x?: string }; readonly KeyId: string; readonly Pem: string };
-  GetServerInfo: { readonly ApiVersion: string; readonly Features: readonly string[]; readonly Node: string; readonly Version: string };
+  GetServerInfo: { readonly ApiVersion: string; readonly Features: readonly string[]; readonly Node: string; readonly PlayerUrl?: string; readonly Version: string };
   GetSnapshot: { readonly Snapshot?: { readonly Created?: string; readonly Description?: string; readonly Id?: string; readonly LastUpdated?: string; readonly Sections?: Readonly<Record<string, { readonly Attributes?: unknown; readonly Name?: string; readonly Size?: number }>> } };
   GetStage: { readonly Stage?: { readonly Arn?: string; readonly Created?: string; readonly Description?: string; readonly GameKey?: string; readonly LastUpdated?: string; readonly LogGroup?: string; readonly Name?: string; readonly Role?: string; readonly State?: 'ACTIVE' | 'DELETING'; readonly Tags?: Readonly<Record<string, string>> } };
   GetStageAccess: { readonly Closure?: { readonly Actor?: string; readonly Created?: string; readonly Enforced?: boolean; readonly Evidence?: string; readonly Message?: string; readonly Messages?: Readonly<Record<string, string>>; readonly PlayerId?: string; readonly Reason?: string; readonly RequestId?: string; readonly StageName?: string; readonly Until?: string }; readonly IsOpen?: boolean };

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { Outputs } from '../api/operations.ts';
+import { faultOfObject } from '../json-object.ts';
 import { Button } from '../parts/button.tsx';
 import { AreaField, TextField } from '../parts/fields.tsx';
 import { Copied, Failure, Notice } from '../parts/notice.tsx';
@@ -22,7 +23,7 @@ export function Notifications() {
   const [step, setStep] = useState<{ asked: string; found: Sent; isSent: boolean }>();
   const toStage = useAction('SendNotificationToStage');
   const toPlayer = useAction('SendNotificationToPlayer');
-  const fault = faultOf(payload);
+  const fault = faultOfObject(payload);
   const { isBusy, error } = player === '' ? toStage : toPlayer;
   const asked = JSON.stringify([game, stage, player, type, payload]);
   // What was looked at must be what is sent: whoever changes a word looks again.
@@ -101,15 +102,6 @@ export function Notifications() {
       )}
     </Page>
   );
-}
-
-function faultOf(payload: string): string | undefined {
-  try {
-    const value: unknown = JSON.parse(payload);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? undefined : t('mustBeObject');
-  } catch (error) {
-    return String(error instanceof Error ? error.message : error);
-  }
 }
 
 function Reach({ nodes }: { nodes: Sent['Nodes'] }) {

@@ -52,6 +52,17 @@ export function formatTime(iso: string | number | Date): string {
   return at.toLocaleString(language.get(), { ...day, ...time });
 }
 
+/** For what happens in quick succession. */
+export function formatMoment(at: number): string {
+  const time = { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 } as const;
+  return new Date(at).toLocaleTimeString(language.get(), { ...time, hourCycle: 'h23' });
+}
+
+/** Short times with a digit more, because there it matters. */
+export function formatMilliseconds(ms: number): string {
+  return ms.toLocaleString(language.get(), { maximumFractionDigits: ms < 100 ? 1 : 0 });
+}
+
 /** How long something has lasted, in its two largest units. */
 export function formatDuration(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));

@@ -155,9 +155,9 @@ export function createNode(parts: {
 }
 
 /** The console calls the API of the node that serves it, so there is none where there is no API. */
-function consoleFor({ nodeRole }: Settings): PageSite | undefined {
+function consoleFor({ nodeRole, playerUrl }: Settings): PageSite | undefined {
   if (nodeRole === 'gateway') return undefined;
-  return { isPath: isConsolePath, serve: createConsole({ findFile: createConsoleFiles() }) };
+  return { isPath: isConsolePath, serve: createConsole({ findFile: createConsoleFiles(), playerUrl }) };
 }
 
 /** Remembers how the last hour of this node went, and says so to whichever node is asked. */

@@ -19,7 +19,8 @@ export function createServerInfo({
 }): () => ServerInfo {
   const version = readVersion();
   const features = (Object.keys(FEATURES) as Feature[]).filter((name) => SWITCHED[name]?.(settings) ?? true);
-  return () => ({ version, apiVersion: API_VERSION, node: cluster.node, features });
+  const { playerUrl } = settings;
+  return () => ({ version, apiVersion: API_VERSION, node: cluster.node, features, playerUrl });
 }
 
 /** The version of this program. */

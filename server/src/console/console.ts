@@ -18,20 +18,24 @@ export type FindConsoleFile = (path: string) => ConsoleFile | undefined;
 
 const PATH = '/console';
 
-/** What a browser may do on these pages: run and show what this server has sent, talk to it, and nothing else. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+/**
+ * What a browser may do on these pages: run and show what this server has sent, talk to it and to where its players
+ * connect, and nothing else.
+ */
+function policyOf(playerUrl: string | undefined): string {
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    `connect-src 'self'${playerUrl === undefined ? '' : ` ${new URL(playerUrl).origin}`}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ');
+}
 
 const SAFETY = {
-  'content-security-policy': POLICY,
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
   'permissions-policy': 'camera=(), geolocation=(), microphone=()',
@@ -52,16 +56,20 @@ export function isConsolePath(rawPath: string): boolean {
 /** The pages of the console. They are the same for everybody: what a person sees there, their own signed calls bring. */
 export function createConsole({
   findFile,
+  playerUrl,
 }: {
   findFile: FindConsoleFile;
+  /** Where players connect, if that is not where these pages come from. */
+  playerUrl?: string | undefined;
 }): (request: Pick<HttpRequest, 'rawPath' | 'headers'>) => Promise<HttpReply> {
+  const safety = { ...SAFETY, 'content-security-policy': policyOf(playerUrl) };
   return async function serveConsole({ rawPath, headers }) {
     // The pages name their files relative to their own address. This way there is relative too, behind any proxy.
-    if (rawPath === PATH) return { status: 308, headers: { ...SAFETY, location: './console/' }, body: '' };
+    if (rawPath === PATH) return { status: 308, headers: { ...safety, location: './console/' }, body: '' };
     const file = findFile(rawPath === `${PATH}/` ? 'index.html' : rawPath.slice(PATH.length + 1));
     if (file === undefined) return NOT_THERE;
     const caching = {
-      ...SAFETY,
+      ...safety,
       etag: file.etag,
       'cache-control': file.isHashed ? IMMUTABLE : REVALIDATED,
       vary: 'Accept-Encoding',

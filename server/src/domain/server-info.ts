@@ -8,6 +8,8 @@ export interface ServerInfo {
   readonly node: string;
   /** What this server does beyond that API. */
   readonly features: readonly string[];
+  /** Where players connect; undefined where that is not said, because it is where the API is or only a proxy knows. */
+  readonly playerUrl: string | undefined;
 }
 
 /**

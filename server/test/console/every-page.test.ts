@@ -20,6 +20,7 @@ const PAGES = {
   webhooks: ['Moderation channel', 'Moderation channel'],
   configuration: ['RequestHandlers', 'RequestHandlers'],
   deployments: ['(current)', '(aktuell)'],
+  harness: ['Shape of the payload', 'Form des Inhalts'],
   logs: ['found on', 'found on'],
   audit: ['BlockPlayer', 'BlockPlayer'],
 } as const;

@@ -120,3 +120,60 @@ test('[chromium] hostile reasons, messages, evidence and logs are shown, and do 
     assert(Number(tooWide) <= 0, `${page} is ${tooWide} pixels wider than the screen`);
   }
 });
+
+test('[chromium] hostile answers, errors, notifications and descriptions do nothing where messages are played', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const script = `var log = GameSparks().Logging();
+    for (var n = 0; n < message.Texts.length; n += 1) log.Info(message.Texts[n]);
+    GameSparks().Messaging().SendNotification('News', { Texts: message.Texts });
+    return GameSparks().Messaging().Response({ Texts: message.Texts });`;
+  const refusal = "return GameSparks().Messaging().Error('Refused', message.Text);";
+  const game = scriptedGame({
+    shapes: { Texts: { List: { Shape: 'String', Description: HOSTILE['a script'] ?? '' } } },
+    requests: {
+      Say: { request: { Texts: 'Texts' }, response: { Texts: 'Texts' }, script },
+      Refuse: { request: { Text: 'String' }, script: refusal },
+    },
+    notifications: { News: { Texts: 'Texts' } },
+  });
+  const said = JSON.stringify(Object.values(HOSTILE).join(' '));
+  const described = JSON.parse(
+    JSON.stringify(game).replaceAll('"RequestShape"', () => `"Description":${said},"RequestShape"`),
+  );
+  await deploy(server, await createSnapshot(server, fileOf(described)));
+  const opened = await signIn(server.url, ROOT, { hash: `#/harness?${PLACE}` });
+  const elements = () =>
+    opened.page.evaluate("document.querySelectorAll('script, img, iframe, form, style, base, meta').length");
+  const write = (payload: object) =>
+    opened.page.evaluate(`(() => {
+      const area = document.querySelector('textarea');
+      area.value = ${JSON.stringify(JSON.stringify(payload))};
+      area.dispatchEvent(new Event('input', { bubbles: true }));
+    })()`);
+  await opened.press('Connect');
+  await opened.shows('connected as');
+  const before = await elements();
+  await write({ Texts: Object.values(HOSTILE) });
+  await opened.press('Send');
+  await opened.shows('Answer after');
+  await opened.page.waitForFunction("document.querySelector('.inspector').innerText.includes('INFO')");
+  await opened.choose('Message', 'request Custom.Game.Refuse');
+  await write({ Text: Object.values(HOSTILE).slice(0, 20).join(' ') });
+  await opened.press('Send');
+  await opened.shows('Refused: <script>');
+  // What is long is shown whole.
+  await opened.page.evaluate(`document.querySelectorAll('.untrusted .link').forEach((each) => each.click());
+    document.querySelectorAll('details').forEach((each) => { each.open = true; })`);
+  await opened.shows('evil.example');
+  assert.equal(await opened.page.evaluate('globalThis.pwned'), undefined);
+  assert.equal(await elements(), before, 'there are elements that somebody else made');
+  const unseen = await opened.page.evaluate(
+    `${UNSEEN}.exec(document.querySelector('.inspector').textContent.replaceAll(${JSON.stringify(HOSTILE[EMOJI])}, ''))?.[0].codePointAt(0)`,
+  );
+  assert.equal(unseen, undefined, 'there is a character that cannot be seen');
+  const tooWide = await opened.page.evaluate('document.documentElement.scrollWidth - innerWidth');
+  assert(Number(tooWide) <= 0, `the page is ${tooWide} pixels wider than the screen`);
+  await opened.assertSound();
+});

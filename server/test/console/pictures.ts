@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import type { Page } from 'puppeteer-core';
 import { openConsole } from '../support/console-page.ts';
 import { deploy } from '../support/publishing.ts';
 import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
@@ -47,6 +48,7 @@ const PAGES = [
   'webhooks',
   'configuration',
   'deployments',
+  'harness',
 ];
 const PLACE = `game=${GAME}&stage=${STAGE}`;
 const [SIGN_IN, ID, SECRET] =
@@ -89,7 +91,21 @@ test('pictures of the console', async (t) => {
       };
       await opened.page.evaluate(`location.hash = '#/${page}?${PLACE}${of[page as keyof typeof of] ?? ''}'`);
       await opened.page.waitForNetworkIdle({ idleTime: 400 });
+      if (page === 'harness') await playMessages(opened.page);
       await shoot(page);
     }
   }
 });
+
+/** Connects, and sends a message twice, by the buttons in whatever language they are. */
+async function playMessages(page: Page): Promise<void> {
+  await page.click('.connect button[type=submit]');
+  const isOn = (button: string) =>
+    page.waitForFunction(`document.querySelector('${button}')?.ariaDisabled === 'false'`);
+  for (let times = 0; times < 2; times += 1) {
+    await isOn('.harness button[type=submit]');
+    await page.click('.harness button[type=submit]');
+    await page.waitForSelector('.harness .notice');
+  }
+  await page.waitForFunction("document.querySelector('.inspector')?.innerText.includes('found on')");
+}

@@ -15,7 +15,9 @@ async function keyOf(server: TestServer, role: Parameters<typeof policyOfRole>[0
 }
 
 /** What everybody sees who sees everything but what staff have written. */
-const SEEN = [...['Overview', 'Players', 'Maintenance', 'Jobs', 'Webhooks', 'Configuration', 'Deployments', 'Logs']];
+const SEEN = [
+  ...['Overview', 'Players', 'Maintenance', 'Jobs', 'Webhooks', 'Configuration', 'Deployments', 'Test harness', 'Logs'],
+];
 
 /** The pages in the navigation. */
 const pagesOf = (page: { evaluate(text: string): Promise<unknown> }) =>
@@ -37,6 +39,7 @@ test('[chromium] each role sees the pages that its policy allows', { skip }, asy
         'Webhooks',
         'Configuration',
         'Deployments',
+        'Test harness',
         'Logs',
         'Audit',
       ],

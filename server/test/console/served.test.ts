@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { loadSettings } from '../../src/config/config.ts';
 import { createConsole } from '../../src/console/console.ts';
 import { startTestServer } from '../support/server.ts';
 
@@ -78,4 +79,33 @@ test('the body is in gzip only for those who take it', async () => {
     assert.equal(reply.headers['content-encoding'], isPacked ? 'gzip' : undefined, coding);
     assert.equal(reply.headers.vary, 'Accept-Encoding');
   }
+});
+
+test('the pages may also reach where players connect, if that is elsewhere, and nothing can be slipped in with it', async () => {
+  const reach = async (playerUrl?: string) => {
+    const reply = await createConsole({ findFile: () => undefined, playerUrl })({
+      rawPath: '/console',
+      headers: new Map(),
+    });
+    return /connect-src ([^;]*);/.exec(String(reply.headers['content-security-policy']))?.[1];
+  };
+  assert.equal(await reach(), "'self'");
+  assert.equal(await reach('wss://play.example/respark/connect'), "'self' wss://play.example");
+  assert.equal(await reach('ws://[::1]:8081'), "'self' ws://[::1]:8081");
+
+  const load = (url: string) => loadSettings({ env: { RESPARK_PLAYER_URL: url }, flags: {} }).playerUrl;
+  for (const url of ['ws://127.0.0.1:8081', 'wss://play.example', 'wss://play.example/respark/connect', 'ws://[::1]:1'])
+    assert.equal(load(url), url);
+  for (const url of [
+    ...['https://play.example', 'wss://play.example/', 'wss://*', 'wss://*.example', 'wss://a@play.example'],
+    ...[
+      'wss://play.example; script-src *',
+      'wss://play.example;script-src',
+      'wss://a,b',
+      'wss://a b',
+      'wss://a?b',
+      'wss://',
+    ],
+  ])
+    assert.throws(() => load(url), /RESPARK_PLAYER_URL/, url);
 });

@@ -39,7 +39,10 @@ const SETTINGS = {
   replyBytesBurst: 100_000_000,
 };
 
-const INFO = { version: '0.1.0', apiVersion: '2021-08-17', node: 'the-node', features: ['audit-records'] };
+const INFO = {
+  ...{ version: '0.1.0', apiVersion: '2021-08-17', node: 'the-node', features: ['audit-records'] },
+  playerUrl: undefined,
+};
 
 export interface CallOptions {
   readonly accessKeyId?: string;

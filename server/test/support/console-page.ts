@@ -93,7 +93,11 @@ export async function openConsole(
     },
     async fill(label, value) {
       const field = await find('input, textarea', label);
-      await field.click({ count: 3 });
+      await field.click();
+      // A click that selects would select one line of several.
+      await page.keyboard.down('Control');
+      await page.keyboard.press('KeyA');
+      await page.keyboard.up('Control');
       await field.press('Backspace');
       await field.type(value);
     },

@@ -15,21 +15,20 @@ export const getServerInfo = ownOperation({
   isIdempotent: true,
   throttleClass: 'read',
   input: structure({}),
-  output: structure({ ApiVersion: text, Features: list(text), Node: text, Version: text }, [
-    'ApiVersion',
-    'Features',
-    'Node',
-    'Version',
-  ]),
+  output: structure(
+    { ApiVersion: text, Features: list(text), Node: text, PlayerUrl: string({ min: 1, max: 2_048 }), Version: text },
+    ['ApiVersion', 'Features', 'Node', 'Version'],
+  ),
   errors: COMMON_ERRORS,
   resource: () => [],
   decisions: [
     '`Version` is the version of Respark and `ApiVersion` that of the Amazon GameSparks API. `Node` identifies the process that answers, and is different after each start.',
     '`Features` names what this server can do beyond that API, so that a client need not guess it from the version. A name keeps its meaning in later versions.',
     `They are ${described.join(', ')}.`,
+    '`PlayerUrl` is what `RESPARK_PLAYER_URL` says, and is left out without it: players then connect where the API is, at `/connect`, unless `player-listener` is among the features.',
   ],
   async handler({ services }) {
-    const { version, apiVersion, node, features } = services.serverInfo();
-    return { ApiVersion: apiVersion, Features: features, Node: node, Version: version };
+    const { version, apiVersion, node, features, playerUrl } = services.serverInfo();
+    return { ApiVersion: apiVersion, Features: features, Node: node, PlayerUrl: playerUrl, Version: version };
   },
 });

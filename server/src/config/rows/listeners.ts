@@ -22,6 +22,12 @@ const rows = {
     max: 65_535,
     help: 'Port of a listener for players only; if not set, players connect to the port of the management API.',
   }),
+  playerUrl: text({
+    default: undefined,
+    rule: 'a ws or wss URL without credentials or a query, not ending in /',
+    pattern: /^wss?:\/\/[\w.:[\]-]+(?:\/[\w./~-]*[\w.~-])?$/,
+    help: 'URL at which players connect, which GetServerInfo tells, and to which the pages of the console may connect for its test harness; if not set, players are taken to connect where the management API is. The origin of the console must then be in RESPARK_ALLOWED_ORIGINS.',
+  }),
   tlsCertFile: file({ help: 'Certificate chain (PEM) of the management API; reloaded when the file changes.' }),
   tlsKeyFile: file({ help: 'Private key (PEM) of that certificate.' }),
   playerTlsCertFile: file({
@@ -62,7 +68,8 @@ export const listeners = {
     needs('playerHost', 'playerPort', 'players have no listener of their own'),
     needs('playerTlsCertFile', 'playerPort', 'players have no listener of their own'),
     findSharedPort,
-    findUnreadableUrl,
+    findUnreadableUrl('publicUrl'),
+    findUnreadableUrl('playerUrl'),
   ],
 };
 
@@ -73,7 +80,10 @@ function findSharedPort({ host, port, playerHost, playerPort }: ValuesOf<typeof 
   return `${players} must differ from ${main}; unset it to serve both on one port`;
 }
 
-function findUnreadableUrl({ publicUrl }: ValuesOf<typeof rows>): string | undefined {
-  if (publicUrl === undefined || URL.canParse(publicUrl)) return undefined;
-  return `${variableOf('publicUrl')} (${publicUrl}) is no URL that a client could call; check its host and port`;
+function findUnreadableUrl(key: 'publicUrl' | 'playerUrl') {
+  return (settings: ValuesOf<typeof rows>): string | undefined => {
+    const url = settings[key];
+    if (url === undefined || URL.canParse(url)) return undefined;
+    return `${variableOf(key)} (${url}) is no URL that a client could call; check its host and port`;
+  };
 }

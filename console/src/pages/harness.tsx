@@ -1,0 +1,271 @@
+import { useMemo, useState } from 'preact/hooks';
+import type { Outputs } from '../api/operations.ts';
+import { faultOfObject } from '../json-object.ts';
+import { Button } from '../parts/button.tsx';
+import { AreaField, CheckField, SelectField, TextField } from '../parts/fields.tsx';
+import { Failure, Notice } from '../parts/notice.tsx';
+import { Badge, Page } from '../parts/page.tsx';
+import { Id, Untrusted } from '../parts/untrusted.tsx';
+import { place } from '../place.ts';
+import { linkTo, refine, route } from '../route.ts';
+import { useSignal } from '../store.ts';
+import { formatMilliseconds, t } from '../texts/language.ts';
+import { useCall } from '../use-call.ts';
+import { describeShape, examplePayload, messagesOf, type PlayableMessage } from './harness-messages.ts';
+import { Inspector } from './inspector.tsx';
+import { type ConnectFailure, type Sent, useTestPlayer } from './use-test-player.ts';
+
+const LIVE_MS = 5_000;
+
+/** Plays the messages of what is deployed, as a player does, and shows all that happens. */
+export function Harness() {
+  const { game, stage } = useSignal(place);
+  return (
+    <Page title={t('harness')}>
+      {stage !== '' && <HarnessOfStage key={`${game} ${stage}`} game={game} stage={stage} />}
+    </Page>
+  );
+}
+
+function HarnessOfStage({ game, stage }: { game: string; stage: string }) {
+  const info = useCall('GetServerInfo', {});
+  const on = { GameName: game, StageName: stage };
+  const deployments = useCall('ListStageDeployments', { ...on, MaxResults: 50 }, { everyMs: LIVE_MS });
+  const deployed = deployments.data?.StageDeployments?.find(
+    ({ DeploymentState: state, DeploymentAction: action }) => state === 'COMPLETED' && action !== 'UNDEPLOY',
+  );
+  const SnapshotId = deployed?.SnapshotId;
+  const snapshot = useCall('GetSnapshot', SnapshotId === undefined ? undefined : { GameName: game, SnapshotId });
+  const url = info.isLoading ? undefined : playerUrlOf(info.data);
+  const player = useTestPlayer({ game, stage, url });
+  const [playedOn, setPlayedOn] = useState<string>();
+  const { state } = player;
+  const isStale = state.phase === 'connected' && playedOn !== deployed?.DeploymentId;
+  return (
+    <>
+      <Failure error={deployments.error ?? snapshot.error} />
+      {!info.isLoading && url === undefined && (
+        <Notice kind="warning">{t('ownListener', { origin: location.origin })}</Notice>
+      )}
+      <ConnectForm
+        player={player}
+        isDisabled={url === undefined || deployments.isLoading}
+        onConnect={(as) => {
+          setPlayedOn(deployed?.DeploymentId);
+          void player.connect(as);
+        }}
+      />
+      {state.phase === 'closed' && state.failure !== undefined && (
+        <WhyNotConnected failure={state.failure} url={url ?? ''} />
+      )}
+      {isStale && <Notice kind="warning">{t('newerDeployment')}</Notice>}
+      <div class="harness">
+        {deployments.data !== undefined && deployed === undefined ? (
+          <div class="empty">
+            <p>{t('nothingDeployed')}</p>
+            <p class="muted">
+              {t('deployFirst')} <a href={linkTo('deployments', { game, stage })}>{t('deployments')}</a>
+            </p>
+          </div>
+        ) : (
+          <MessageForm sections={snapshot.data?.Snapshot?.Sections} player={player} />
+        )}
+        <div class="inspected">
+          <header>
+            <h2>{t('inspector')}</h2>
+            <Button isDisabled={player.entries.length === 0} onClick={player.clear}>
+              {t('inspectorClear')}
+            </Button>
+          </header>
+          <Inspector entries={player.entries} />
+        </div>
+      </div>
+    </>
+  );
+}
+
+/** Where players connect: where this page comes from, unless the server says that they do so elsewhere. */
+function playerUrlOf(info: Outputs['GetServerInfo'] | undefined): string | undefined {
+  if (info?.PlayerUrl !== undefined) return info.PlayerUrl;
+  if (info?.Features.includes('player-listener')) return undefined;
+  return new URL('../connect', document.baseURI).href.replace(/^http/, 'ws');
+}
+
+type Player = ReturnType<typeof useTestPlayer>;
+
+function ConnectForm({
+  player: { state, disconnect },
+  isDisabled,
+  onConnect,
+}: {
+  player: Player;
+  isDisabled: boolean;
+  onConnect: (playerId: string | undefined) => void;
+}) {
+  const [as, setAs] = useState('player');
+  const [playerId, setPlayerId] = useState('test-player');
+  const isGuest = as === 'guest';
+  return (
+    <form
+      class="card connect"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (state.phase === 'closed') onConnect(isGuest ? undefined : playerId.trim());
+        else disconnect();
+      }}
+    >
+      <div class="inline">
+        <SelectField
+          label={t('connectAs')}
+          value={as}
+          onValue={setAs}
+          options={[
+            ['player', t('connectAsPlayer')],
+            ['guest', t('connectAsGuest')],
+          ]}
+        />
+        {!isGuest && (
+          <TextField label={t('playerId')} value={playerId} onValue={setPlayerId} isRequired maxLength={44} />
+        )}
+        {state.phase === 'connected' ? (
+          <Button type="submit">{t('disconnect')}</Button>
+        ) : (
+          <Button
+            kind="primary"
+            type="submit"
+            needs={[isGuest ? 'GetStage' : 'CreatePlayerToken']}
+            isBusy={state.phase === 'connecting'}
+            isDisabled={isDisabled}
+          >
+            {state.phase === 'connecting' ? t('connecting') : t('connect')}
+          </Button>
+        )}
+        {state.phase === 'connected' && (
+          <p class="connected" role="status">
+            <Badge kind="good">{t('connectedAs')}</Badge> <Id id={state.playerId} />
+          </p>
+        )}
+      </div>
+      {!isGuest && <p class="hint">{t('playExplained')}</p>}
+    </form>
+  );
+}
+
+/** What is in the way, and what setting opens it. */
+function WhyNotConnected({ failure, url }: { failure: ConnectFailure; url: string }) {
+  if (failure.error !== undefined) return <Failure error={failure.error} />;
+  if (failure.code === 'origin_refused')
+    return <Notice kind="bad">{t('originRefused', { origin: location.origin })}</Notice>;
+  return (
+    <Notice kind="bad">
+      <p>
+        <Untrusted text={t('connectFailed', { url, why: failure.message })} />
+      </p>
+      {failure.code === 'abnormal' && <p>{t('connectFailedAdvice')}</p>}
+    </Notice>
+  );
+}
+
+const keyOf = ({ kind, type }: PlayableMessage) => `${kind} ${type}`;
+
+function MessageForm({
+  sections,
+  player,
+}: {
+  sections: NonNullable<Outputs['GetSnapshot']['Snapshot']>['Sections'];
+  player: Player;
+}) {
+  const { query } = useSignal(route);
+  const [hasOptional, setOptional] = useState(true);
+  const [edited, setEdited] = useState<{ of: string; text: string }>();
+  const messages = useMemo(() => messagesOf(sections), [sections]);
+  const message = messages.find((each) => keyOf(each) === query.message) ?? messages[0];
+  const of = message === undefined ? '' : `${keyOf(message)} ${hasOptional}`;
+  const [example, shape] = useMemo(() => {
+    if (message === undefined) return ['{}', ''];
+    const payload = examplePayload(sections, message.shape, { hasOptional, now: new Date() });
+    return [JSON.stringify(payload, null, 2), describeShape(sections, message.shape)];
+  }, [sections, of]);
+  const text = edited?.of === of ? edited.text : example;
+  const fault = faultOfObject(text);
+  if (sections === undefined) return <p class="muted">{t('loading')}</p>;
+  if (message === undefined) return <div class="empty">{t('noMessages')}</div>;
+  return (
+    <form
+      class="card form"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (fault === undefined) void player.send(message, JSON.parse(text));
+      }}
+    >
+      <SelectField
+        label={t('message')}
+        value={keyOf(message)}
+        onValue={(key) => refine({ message: key })}
+        options={messages.map(
+          (each) =>
+            [keyOf(each), `${each.type} (${each.kind === 'event' ? t('harnessEvent') : t('harnessRequest')})`] as const,
+        )}
+      />
+      {message.description !== '' && (
+        <p class="muted">
+          <Untrusted text={message.description} />
+        </p>
+      )}
+      <AreaField
+        label={t('payload')}
+        hint={fault}
+        value={text}
+        onValue={(changed) => setEdited({ of, text: changed })}
+        rows={12}
+        isCode
+      />
+      <div class="inline example">
+        <CheckField label={t('withOptional')} isChecked={hasOptional} onCheck={setOptional} />
+        <button type="button" class="link" onClick={() => setEdited(undefined)}>
+          {t('exampleAgain')}
+        </button>
+      </div>
+      <details>
+        <summary>{t('shapeOfPayload')}</summary>
+        <Untrusted text={shape} keepsLines />
+      </details>
+      <Button
+        kind="primary"
+        type="submit"
+        isBusy={player.sent?.kind === 'waiting'}
+        isDisabled={fault !== undefined || player.state.phase !== 'connected'}
+      >
+        {t('send')}
+      </Button>
+      <Outcome sent={player.sent} />
+    </form>
+  );
+}
+
+function Outcome({ sent }: { sent: Sent | undefined }) {
+  switch (sent?.kind) {
+    case 'event':
+      return <Notice kind="info">{t('eventSent')}</Notice>;
+    case 'unsent':
+      return (
+        <Notice kind="bad">
+          <Untrusted text={t('sentFailed', { why: sent.text })} />
+        </Notice>
+      );
+    case 'answer':
+    case 'error':
+      return (
+        <Notice kind={sent.kind === 'answer' ? 'good' : 'bad'}>
+          <p>
+            <strong>
+              {t(sent.kind === 'answer' ? 'answerAfter' : 'errorAfter', { ms: formatMilliseconds(sent.afterMs) })}
+            </strong>
+          </p>
+          <Untrusted text={sent.text} keepsLines />
+        </Notice>
+      );
+    default:
+      return null;
+  }
+}
