@@ -22,6 +22,9 @@ namespace Respark
         /// <summary>How long the server has to answer a close frame, and what lies unread when nothing can be sent.</summary>
         private const int MaxClosingMs = 5000;
 
+        /// <summary>How long a receive has to end once it is cancelled.</summary>
+        private const int MaxCancellingMs = 1000;
+
         private readonly ClientWebSocket socket = new ClientWebSocket();
         private readonly CancellationTokenSource cancel = new CancellationTokenSource();
         private readonly SemaphoreSlim unread = new SemaphoreSlim(MaxUnread);
@@ -31,6 +34,7 @@ namespace Respark
         private readonly Queue<Outgoing> outgoing = new Queue<Outgoing>();
         private bool isSending;
         private bool isOpen;
+        private bool isGone;
         private long bufferedBytes;
 
         private NativeSocket(string url, string subprotocol, EventLoop loop, ISocketListener listener)
@@ -85,7 +89,7 @@ namespace Respark
                     isOpen = true;
                     listener.Opened(socket.SubProtocol ?? "");
                 });
-                await ReceiveAll().ConfigureAwait(false);
+                await ReceiveUntilEnd().ConfigureAwait(false);
                 code = (int)(socket.CloseStatus ?? WebSocketCloseStatus.Empty);
                 reason = socket.CloseStatusDescription ?? "";
                 // .NET takes a close frame without a code for one with 1000. Respark gives a reason with each code.
@@ -99,8 +103,25 @@ namespace Respark
             }
             Cancel();
             socket.Dispose();
-            // Last, so that nothing of it runs any more when the listener hears of the end.
-            loop.Post(() => listener.Closed(code, reason, failure));
+            loop.Post(() =>
+            {
+                isGone = true;
+                listener.Closed(code, reason, failure);
+            });
+        }
+
+        /// <summary>Now and then, Mono never completes a receive that is cancelled while a close frame is being sent.</summary>
+        private async Task ReceiveUntilEnd()
+        {
+            var receiving = ReceiveAll();
+            var cancelled = new TaskCompletionSource<bool>();
+            using (cancel.Token.Register(() => cancelled.TrySetResult(true)))
+            {
+                await Task.WhenAny(receiving, cancelled.Task).ConfigureAwait(false);
+            }
+            if (!receiving.IsCompleted) await Task.WhenAny(receiving, Task.Delay(MaxCancellingMs)).ConfigureAwait(false);
+            if (!receiving.IsCompleted) throw new OperationCanceledException();
+            await receiving.ConfigureAwait(false);
         }
 
         /// <summary>Until the close frame.</summary>
@@ -126,6 +147,7 @@ namespace Respark
                 loop.Post(() =>
                 {
                     unread.Release();
+                    if (isGone) return;
                     if (text == null) listener.ReceivedBinary();
                     else listener.Received(text);
                 });
