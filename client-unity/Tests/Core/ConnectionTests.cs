@@ -1,7 +1,9 @@
 using System;
 using System.Collections.Generic;
 using System.Collections.ObjectModel;
+using System.Globalization;
 using System.Linq;
+using System.Threading;
 using Amazon.GameSparks.Unity.DotNet;
 using Amazon.GameSparks.Unity.EngineIntegration;
 using Newtonsoft.Json;
@@ -61,6 +63,29 @@ namespace Respark.Tests
             public Scores(Dictionary<string, int> By)
             {
                 this.By = By;
+            }
+        }
+
+        private sealed class Race
+        {
+            [JsonProperty]
+            public DateTimeOffset At { get; }
+
+            [JsonProperty]
+            public decimal Fee { get; }
+
+            [JsonProperty]
+            public IReadOnlyList<long> Laps { get; }
+
+            [JsonProperty]
+            public IReadOnlyDictionary<string, decimal> Odds { get; }
+
+            public Race(DateTimeOffset At, decimal Fee, IReadOnlyList<long> Laps, IReadOnlyDictionary<string, decimal> Odds)
+            {
+                this.At = At;
+                this.Fee = Fee;
+                this.Laps = Laps;
+                this.Odds = Odds;
             }
         }
 
@@ -295,6 +320,30 @@ namespace Respark.Tests
             Assert.AreEqual(expected, Text.Canonical(world.Newest.LastSent));
             world.Newest.Closes(1006);
             Assert.Throws<ConnectionClosedException>(() => connection.SendEvent(new Message<Question>("Custom.Game.Said", new Question("hi"))));
+        }
+
+        [TestCase("de-DE")]
+        [TestCase("th-TH")]
+        [TestCase("ar-SA")]
+        public void Times_and_numbers_are_sent_as_servers_read_them_whatever_the_culture_of_the_player(string culture)
+        {
+            Begin(isConnected: true);
+            var before = Thread.CurrentThread.CurrentCulture;
+            Thread.CurrentThread.CurrentCulture = new CultureInfo(culture);
+            try
+            {
+                var at = new DateTimeOffset(2024, 1, 2, 3, 4, 5, 6, TimeSpan.FromHours(-2));
+                var odds = new Dictionary<string, decimal> { ["Anna"] = -0.25m };
+                connection.SendEvent(new Message<Race>("Custom.Game.Began", new Race(at, 1234.5m, new[] { 9007199254740991 }, odds)));
+            }
+            finally
+            {
+                Thread.CurrentThread.CurrentCulture = before;
+            }
+            // As text, because the parser of the tests would take the time for one of the machine's zone.
+            StringAssert.Contains(
+                "{\"At\":\"2024-01-02T03:04:05.006-02:00\",\"Fee\":1234.5,\"Laps\":[9007199254740991],\"Odds\":{\"Anna\":-0.25}}",
+                world.Newest.LastText);
         }
 
         [Test]

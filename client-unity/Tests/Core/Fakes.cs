@@ -102,10 +102,13 @@ namespace Respark.Tests
         /// <summary>Whether the other end has closed, or this end has aborted.</summary>
         internal bool IsGone { get; private set; }
 
+        internal string LastText { get; private set; }
+
         internal JObject LastSent => Sent[Sent.Count - 1];
 
         public void Send(string text)
         {
+            LastText = text;
             Sent.Add(JObject.Parse(text));
         }
 
