@@ -74,7 +74,6 @@ namespace Respark
         {
             Game += 1;
             IsOver = false;
-            instance = null;
             Application.quitting -= End;
             Application.quitting += End;
         }

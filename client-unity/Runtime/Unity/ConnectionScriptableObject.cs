@@ -111,7 +111,10 @@ namespace Amazon.GameSparks.Unity.Editor.Assets
         private void BeginGame()
         {
             if (game == ClientPump.Game) return;
+            // Those who come before the first game begins come for it.
+            var hasOthers = game > 0;
             game = ClientPump.Game;
+            if (!hasOthers) return;
             connection = null;
             configuring = null;
         }

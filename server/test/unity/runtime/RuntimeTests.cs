@@ -194,6 +194,16 @@ public sealed class RuntimeTests
     }
 
     [Test]
+    public void A_handler_that_was_there_before_the_first_game_of_a_process_began_is_one_of_that_game()
+    {
+        typeof(ClientPump).GetProperty("Game", BindingFlags.Static | BindingFlags.NonPublic).SetValue(null, 0);
+        asset = MakeAsset();
+        BeginGame();
+        Connect();
+        Assert.AreEqual(1, sockets.Count);
+    }
+
+    [Test]
     public void An_object_that_the_game_disables_closes_its_connections_and_the_next_use_makes_another()
     {
         var client = Connect();
