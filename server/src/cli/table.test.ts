@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { startFakeService } from '../../test/support/fake-service.ts';
 import { createTestWorld } from '../../test/support/world.ts';
+import { OWN_OPERATIONS } from '../api/own-operations/index.ts';
 import { temporaryDirectory } from '../store/test-store.ts';
 
 /** Clears the screen of some terminals, reverses the text after it, and is no line break to JSON. */
@@ -41,11 +42,21 @@ test('pack prints the document, and what is wrong, without characters that a ter
   assert.doesNotMatch(world.err(), RAW);
 });
 
+const CLI = fileURLToPath(new URL('../../../src/cli/', import.meta.url));
+const sources = readdirSync(CLI, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+  .map((name) => ({ name, text: readFileSync(join(CLI, name), 'utf8') }));
+
+test('every operation of this server’s own is called by a command', () => {
+  const called = new Set(sources.flatMap(({ text }) => text.match(/\b\w+\b/g) ?? []));
+  const isCalled = ({ name }: { name: string }) => called.has(`${name.charAt(0).toLowerCase()}${name.slice(1)}`);
+  const left = OWN_OPERATIONS.filter((operation) => !isCalled(operation)).map(({ name }) => name);
+  // They are for programs that draw pictures and grey buttons out; "respark api" calls them as it does all.
+  assert.deepEqual(left, ['ListActivity', 'ListPermissions']);
+});
+
 test('commands make JSON to print in one place only', () => {
-  const sources = fileURLToPath(new URL('../../../src/cli/', import.meta.url));
-  const making = readdirSync(sources, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
-    .filter((name) => /(?<!printable\()JSON\.stringify/.test(readFileSync(join(sources, name), 'utf8')));
+  const making = sources.filter(({ text }) => /(?<!printable\()JSON\.stringify/.test(text)).map(({ name }) => name);
   // The others make examples of calls to copy.
   assert.deepEqual(making.sort(), ['commands/api.ts', 'snapshots.ts', 'table.ts']);
 });

@@ -126,34 +126,3 @@ test('200 players come and go on three nodes while they are blocked and let in a
   assert(outcomes.has('welcomed') && outcomes.has('blocked'), 'players were let in and kept out');
   assert(blocked.size > 0 && blocked.size < PLAYERS && calls.some(({ outcome }) => outcome === 'done'));
 });
-
-test('what one node is told by a command, the others do', { skip: whyNoCluster }, async (t) => {
-  const cluster = await startCluster(t, postgres, 3);
-  await cluster.untilReady();
-  const [first, second, third] = cluster.nodes as [RunningServer, RunningServer, RunningServer];
-  const player = await second.connect();
-  const token = await player.token();
-  const demo = ['--game', 'Demo', '--stage', 'Dev'];
-  const ran = await cluster.run(first, 'block', ...demo, '--player', player.playerId);
-  assert.deepEqual([ran.exitCode, ran.stderr], [0, '']);
-  assert.equal((await player.closed).code, 4510);
-  await assert.rejects(third.connect({ token }), /4510/);
-  assert.equal((await cluster.run(third, 'unblock', ...demo, '--player', player.playerId)).exitCode, 0);
-  const kick = ['kick', ...demo, '--player', player.playerId, '--block', '2h', '--reason', 'AFK', '--json'];
-  const back = await second.connect({ token });
-  const kicked = JSON.parse((await cluster.run(first, ...kick)).stdout);
-  assert.deepEqual([kicked.Blocked, kicked.Connections[0].Proof], [true, 'CLOSE_FRAME_ACCEPTED']);
-  assert.match(kicked.Receipt, /^ey/);
-  assert.equal((await back.closed).code, 4510);
-  await assert.rejects(third.connect({ token }), /4510/);
-  assert.equal((await cluster.run(third, 'unblock', ...demo, '--player', player.playerId)).exitCode, 0);
-  const again = await second.connect({ token });
-  assert.equal((await cluster.run(first, 'maintenance', 'on', ...demo, '--send-away')).exitCode, 0);
-  assert.equal((await again.closed).code, 4000);
-  await assert.rejects(third.connect({ token }), /4007/);
-  assert.equal((await cluster.run(second, 'maintenance', 'off', ...demo)).exitCode, 0);
-  const last = await third.connect({ token });
-  assert.equal((await cluster.run(first, 'revoke-tokens', ...demo, '--player', player.playerId)).exitCode, 0);
-  assert.equal((await last.closed).code, 4500);
-  await assert.rejects(second.connect({ token }), /4503/);
-});

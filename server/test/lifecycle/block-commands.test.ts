@@ -21,6 +21,13 @@ test('a player is blocked, listed and let in again by commands', async (t) => {
   await assert.rejects(server.connect({ token }), /4510 Bye; until=\d+/);
   assert.match(await run('blocks', ...DEMO), new RegExp(`^PLAYER .*\\n${player.playerId} +Dev +\\S+ +cheating`));
   assert.equal(JSON.parse(await run('blocks', '--game', GAME, '--json')).Blocks.length, 1);
+  assert.match(
+    await run('blocks', ...DEMO, ...who),
+    new RegExp(`^PLAYER .*\\n${player.playerId} +Dev +\\S+ +cheating`),
+  );
+  const inGame = await place.respark(['blocks', '--game', GAME, ...who]);
+  assert.deepEqual([inGame.exitCode, inGame.stdout], [1, '']);
+  assert.match(inGame.stderr, /^ResourceNotFoundException: /);
   assert.equal(await run('unblock', ...DEMO, ...who), `player ${player.playerId} may connect again\n`);
   assert.equal(await run('unblock', '--game', GAME, ...who), `player ${player.playerId} was not blocked\n`);
   assert.equal(await run('blocks', ...DEMO), 'nobody is blocked\n');

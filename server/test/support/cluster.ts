@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { DisconnectPlayerCommand, GetPlayerConnectionStatusCommand } from '@aws-sdk/client-gamesparks';
+import type { AccessKeyPair } from '../../src/domain/access/access.ts';
 import { type PostgresServer, whyNoPostgres } from './postgres.ts';
 import { createWorkplace, type Ended, type RunningServer } from './process.ts';
 import { findRedisFault, RedisServer } from './redis-server.ts';
@@ -33,6 +34,8 @@ interface TestNodes {
   /** The nodes as this one lists them. */
   list(node: RunningServer): Promise<readonly { Id: string; State: string; Url?: string; Connections?: number }[]>;
   isReady(node: RunningServer): Promise<boolean>;
+  /** Makes an access key with these statements, as whoever has the settings of the nodes does. */
+  createKey(statements: readonly object[]): Promise<AccessKeyPair>;
   untilReady(nodes?: readonly RunningServer[]): Promise<void>;
 }
 
@@ -76,6 +79,13 @@ export async function startNodes(
       return JSON.parse(stdout).Nodes;
     },
     isReady,
+    async createKey(statements) {
+      const stdin = JSON.stringify({ Version: '2012-10-17', Statement: statements });
+      const words = ['keys', 'create', '--policy', '-', '--json', '--data-dir', names[0] ?? ''];
+      const { stdout, stderr } = await workplace.respark(words, { env, stdin });
+      assert.notEqual(stdout, '', stderr);
+      return JSON.parse(stdout) as AccessKeyPair;
+    },
     async disconnect(node, player) {
       const reply = await node.sdk({ maxAttempts: 1 }).send(new DisconnectPlayerCommand(named(player)));
       return { successes: reply.DisconnectSuccesses ?? [], failures: reply.DisconnectFailures ?? [] };

@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { CreateGameCommand, DeleteGameCommand, DisconnectPlayerCommand } from '@aws-sdk/client-gamesparks';
 import { SignatureV4 } from '@smithy/signature-v4';
+import { OWN_OPERATIONS } from '../../src/api/own-operations/index.ts';
 import { osUser } from '../../src/app/os-user.ts';
 import { FEATURES } from '../../src/domain/server-info.ts';
 import { createKey } from '../support/administration.ts';
+import { drainLast, playEveryOwnOperation } from '../support/every-own-operation.ts';
 import { NodeSha256 } from '../support/node-sha256.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, ROOT, STAGE, startTestServer, type TestServer } from '../support/server.ts';
@@ -34,6 +36,22 @@ test('the server tells its version, its node and what it can do beyond Amazon’
   });
   assert.equal((await rawCall(server, 'GET', '/respark/server', { isSigned: false })).status, 403);
 });
+
+const CALLS = { readCallsPerSecond: 1_000, writeCallsPerSecond: 1_000, writeCallsBurst: 1_000 };
+
+for (const way of ['calls', 'commands'] as const) {
+  test(`one node does every operation of its own that ${way} ask for`, async (t) => {
+    const server = await startTestServer(t, { settings: { ...CALLS, webhookPrivateHosts: ['127.0.0.1'] } });
+    const confirm = { Effect: 'Allow', Action: 'respark:ConfirmDisconnectJob', Resource: '*' };
+    const parts = { way, nodes: [server], credentials: ROOT, second: await createKey(server, [confirm]) };
+    await playEveryOwnOperation(t, parts);
+    await drainLast(parts);
+    await server.drainAsked;
+    const asked = new Set(server.logged.map(({ operation }) => operation));
+    const missing = OWN_OPERATIONS.map(({ name }) => name).filter((name) => !asked.has(name));
+    assert.deepEqual(missing, [], 'each is asked for in every-own-operation.ts');
+  });
+}
 
 test('[aws-sdk] what AWS clients change is listed, page by page, to those whose policy allows it', async (t) => {
   const server = await startTestServer(t);

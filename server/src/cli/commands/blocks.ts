@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import { listBlocks, listBlocksInGame } from '../../api/own-operations/blocks.ts';
-import { placeCommand, placeInput } from '../place-options.ts';
+import { getBlock, getBlockInGame, listBlocks, listBlocksInGame } from '../../api/own-operations/blocks.ts';
+import type { ManagementClient } from '../management-client.ts';
+import { type PlaceOptions, placeCommand, placeInput } from '../place-options.ts';
 import { listAt, valueAt } from '../reply.ts';
 import { formatJson, formatTable } from '../table.ts';
 import type { World } from '../world.ts';
@@ -14,8 +15,11 @@ interface Listed {
   readonly Created?: string;
 }
 
+const HEAD = ['PLAYER', 'STAGE', 'UNTIL', 'REASON', 'BY', 'SINCE'];
+
 export function blocksCommand(world: World): Command {
   return placeCommand('blocks', world, async (client, options) => {
+    if (options.player !== undefined) return await showBlock(world, client, options);
     const operation = options.stage === undefined ? listBlocksInGame : listBlocks;
     const blocks: Listed[] = [];
     let nextToken: unknown;
@@ -27,11 +31,19 @@ export function blocksCommand(world: World): Command {
     } while (nextToken !== undefined);
     if (options.json) world.stdout.write(formatJson({ Blocks: blocks }));
     else if (blocks.length === 0) world.stdout.write('nobody is blocked\n');
-    else world.stdout.write(formatTable([['PLAYER', 'STAGE', 'UNTIL', 'REASON', 'BY', 'SINCE'], ...blocks.map(rowOf)]));
+    else world.stdout.write(formatTable([HEAD, ...blocks.map(rowOf)]));
   })
-    .description('List who is blocked in a game, or in one stage.')
+    .description('List who is blocked in a game, or in one stage, or show the block of a player there.')
     .option('--stage <name>', 'name of the stage (default: the whole game and all its stages)')
+    .option('--player <id>', 'id of the player, whose block --json shows with the evidence (default: everybody)')
     .addHelpText('after', '\nExample:\n  $ respark blocks --game Demo --stage Dev');
+}
+
+/** Fails where there is no block: of the whole game, or, with a stage, in that one alone. */
+async function showBlock(world: World, client: ManagementClient, options: PlaceOptions): Promise<void> {
+  const reply = await client.call(options.stage === undefined ? getBlockInGame : getBlock, placeInput(options));
+  const block = valueAt(reply, ['Block']) as Listed;
+  world.stdout.write(options.json ? formatJson(reply) : formatTable([HEAD, rowOf(block)]));
 }
 
 function rowOf({ PlayerId, StageName, Until, Reason, Actor, Created }: Listed): string[] {
