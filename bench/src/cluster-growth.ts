@@ -1,6 +1,7 @@
 // Measures what calls cost in a cluster as its connections grow: `node bench/dist/src/cluster-growth.js`, after
 // `npx tsc --build`. It starts `scripts/cluster.js` on one core and a generator for each node on another, and prints a row
-// of JSON for each number of connections. docs/scaling.md says what came out.
+// of JSON for each number of connections. docs/scaling.md says what came out. With `--lists` a row has what DisconnectPlayer
+// takes beside somebody who pages through all connections of the stage without a pause, and beside nobody, instead.
 import { spawn } from 'node:child_process';
 import { on, once } from 'node:events';
 import { chmodSync, readdirSync, readFileSync } from 'node:fs';
@@ -11,12 +12,13 @@ import { parseArgs } from 'node:util';
 import { type GeneratorProcess, startGenerator } from './load/generator-process.ts';
 import { HttpConnection } from './load/http.ts';
 import type { Pacing } from './load/pacing.ts';
-import { cpuMicros, machineFacts, measuredCommit, nodeOnCore, rssBytes } from './machine.ts';
+import { startPaging } from './load/paging.ts';
+import { cpuMicros, machineFacts, measuredCommit, nodeOnCore, pinToGeneratorsCore, rssBytes } from './machine.ts';
 import { OWN_NODE } from './node-binary.ts';
 import { resparkSeeds } from './respark.ts';
 import { fromServer, RESPARK_SETTINGS } from './respark-build.ts';
 import { post, temporaryDirectory } from './running-contestant.ts';
-import { quantile } from './statistics.ts';
+import { median, quantile } from './statistics.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -24,12 +26,15 @@ const { values: options } = parseArgs({
     sizes: { type: 'string', default: '10000,30000,100000' },
     calls: { type: 'string', default: '1000' },
     'calls-per-second': { type: 'string', default: '50' },
+    lists: { type: 'boolean', default: false },
   },
 });
 const NODES = Number(options.nodes);
 const SIZES = options.sizes.split(',').map(Number);
 const CALLS = Number(options.calls);
 const LOADS = [{ atOnce: 1 }, { perSecond: Number(options['calls-per-second']), isSparing: true }] as const;
+const SPARING = LOADS[1];
+const LIST_ROUNDS = 3;
 const DEPLOYMENTS = 5;
 const WARM_UP_CALLS = 100;
 const CONNECT_AT_ONCE = 32;
@@ -73,8 +78,9 @@ function clusterSettings(): Record<string, string> {
   const calls = ['READ', 'WRITE'].flatMap((kind) =>
     ['PER_SECOND', 'BURST'].map((what) => [`RESPARK_${kind}_CALLS_${what}`, '100000']),
   );
+  const bytes = ['PER_SECOND', 'BURST'].map((what) => [`RESPARK_REPLY_BYTES_${what}`, '1000000000']);
   return {
-    ...Object.fromEntries([...named, ...calls]),
+    ...Object.fromEntries([...named, ...calls, ...bytes]),
     // Many processes share two cores here, so a lease that is as short as that of a test would end by itself.
     ...{ RESPARK_LEASE_MS: '30000', RESPARK_LEASE_MARGIN_MS: '3000', RESPARK_RENEW_MS: '5000' },
     RESPARK_RECOVERY_MS: '30000',
@@ -142,7 +148,8 @@ async function main(): Promise<void> {
     const seedsOf = (playerIds: readonly string[]) => resparkSeeds({ stageId, gameKey, playerIds, secretKey });
     for (const size of SIZES) {
       const connected = await grow(places, Math.floor(size / places.length), seedsOf);
-      print({ connections: size, ...connected, ...(await measure({ places, key, facts, seedsOf })) });
+      const found = await (options.lists ? measureLists : measure)({ places, key, facts, seedsOf });
+      print({ connections: size, ...connected, ...found });
     }
   } finally {
     await Promise.all(places.map(({ generator }) => generator.stop()));
@@ -166,20 +173,18 @@ async function grow(places: readonly Place[], perNode: number, seedsOf: SeedsOf)
   return { connectsPerSecond: Math.round((places.length * perNode - before) / seconds) };
 }
 
-async function measure({
-  places,
-  key,
-  facts,
-  seedsOf,
-}: {
-  places: readonly Place[];
-  key: Key;
-  facts: ClusterFacts;
-  seedsOf: SeedsOf;
-}) {
+interface Measured {
+  readonly places: readonly Place[];
+  readonly key: Key;
+  readonly facts: ClusterFacts;
+  readonly seedsOf: SeedsOf;
+}
+
+/** Disconnects players of the first node through the next, and has them connect again. */
+async function disconnecting({ places, key, facts, seedsOf }: Measured) {
   const [first] = places as readonly [Place];
   const seeds = await seedsOf(first.playerIds);
-  const disconnect = async (count: number, pacing: Pacing) => {
+  return async (count: number, pacing: Pacing) => {
     const calls = first.playerIds
       .slice(0, count)
       .map((playerId) => ({ playerId, request: request(key, first.callPort, pathOf(playerId, 'disconnect')) }));
@@ -190,6 +195,38 @@ async function measure({
     await first.generator.connect({ seeds, perPlayer: 1, atOnce: CONNECT_AT_ONCE });
     return { ...figures, cpu };
   };
+}
+
+/**
+ * Somebody pages through the connections of the stage at the node that takes the calls; the key has no limits, so nothing
+ * but the server's own work holds up the pages.
+ */
+async function measureLists(parts: Measured) {
+  const [{ callPort }] = parts.places as readonly [Place];
+  const disconnect = await disconnecting(parts);
+  await disconnect(WARM_UP_CALLS, { atOnce: 1 });
+  const alone: number[] = [];
+  const beside: number[] = [];
+  const readers = [];
+  const unpin = pinToGeneratorsCore();
+  for (let round = 0; round < LIST_ROUNDS; round += 1) {
+    alone.push(quantile((await disconnect(CALLS, SPARING)).callMs, 0.5));
+    const paging = startPaging({
+      ...{ port: callPort, list: 'ListConnections' },
+      requestOf: (path) => request(parts.key, callPort, `/respark/game/Demo/stage/Dev/${path}`, 'GET'),
+    });
+    beside.push(quantile((await disconnect(CALLS, SPARING)).callMs, 0.5));
+    readers.push(await paging.stop());
+  }
+  unpin();
+  const [withoutP50Ms, withP50Ms] = [median(alone), median(beside)];
+  return { withoutP50Ms, withP50Ms, p50Ratio: withP50Ms / withoutP50Ms, readers, load: loadavg()[0] };
+}
+
+async function measure(parts: Measured) {
+  const { places, key, facts } = parts;
+  const [first] = places as readonly [Place];
+  const disconnect = await disconnecting(parts);
   await disconnect(WARM_UP_CALLS, { atOnce: 1 });
   const loads = [];
   for (const pacing of LOADS) {

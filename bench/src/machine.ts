@@ -50,6 +50,18 @@ export function pinToServersCore(pid: number): void {
   if (canPin()) execFileSync(TASKSET, ['-a', '-c', '-p', '0', String(pid)]);
 }
 
+/**
+ * Has this process run on the core of the generators until the function that this returns is called. It must start no
+ * process meanwhile, which would run there too.
+ */
+export function pinToGeneratorsCore(): () => void {
+  if (!canPin()) return () => {};
+  const allowed = /^Cpus_allowed_list:\s+(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0-1';
+  const pin = (cores: string) => execFileSync(TASKSET, ['-a', '-c', '-p', cores, String(process.pid)]);
+  pin('1');
+  return () => void pin(allowed);
+}
+
 function canPin(): boolean {
   return availableParallelism() > 1 && existsSync(TASKSET);
 }
