@@ -166,6 +166,9 @@ function WhyNotConnected({ failure, url }: { failure: ConnectFailure; url: strin
   );
 }
 
+const MIN_ROWS = 5;
+const MAX_ROWS = 18;
+
 const keyOf = ({ kind, type }: PlayableMessage) => `${kind} ${type}`;
 
 function MessageForm({
@@ -217,7 +220,7 @@ function MessageForm({
         hint={fault}
         value={text}
         onValue={(changed) => setEdited({ of, text: changed })}
-        rows={12}
+        rows={Math.min(MAX_ROWS, Math.max(MIN_ROWS, example.split('\n').length + 1))}
         isCode
       />
       <div class="inline example">

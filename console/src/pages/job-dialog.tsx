@@ -19,6 +19,7 @@ interface Wish {
   readonly playerIds: string;
   readonly prefix: string;
   readonly before: string;
+  readonly since: string;
   readonly address: string;
   readonly node: string;
   readonly reason: string;
@@ -30,7 +31,7 @@ interface Wish {
 
 const NOTHING: Wish = {
   whom: 'some',
-  ...{ runtime: '', playerIds: '', prefix: '', before: '', address: '', node: '' },
+  ...{ runtime: '', playerIds: '', prefix: '', before: '', since: '', address: '', node: '' },
   ...{ reason: '', message: '', evidence: '', rate: '', returnWithin: '' },
 };
 
@@ -112,7 +113,7 @@ function orderOf(wish: Wish): Omit<Inputs['StartDisconnectJob'], 'GameName' | 'S
 }
 
 /** Whoever chooses nothing means nobody: the server refuses that, and takes everybody only when told so. */
-function selectorOf({ whom, runtime, playerIds, prefix, before, address, node }: Wish): Selector {
+function selectorOf({ whom, runtime, playerIds, prefix, before, since, address, node }: Wish): Selector {
   if (whom === 'everybody') return { Everybody: true };
   const ids = playerIds.split(/[\s,]+/).filter(Boolean);
   return {
@@ -120,6 +121,7 @@ function selectorOf({ whom, runtime, playerIds, prefix, before, address, node }:
     ...(ids.length > 0 && { PlayerIds: ids }),
     ...(prefix.trim() !== '' && { PlayerIdPrefix: prefix.trim() }),
     ...(before !== '' && { ConnectedBefore: new Date(before).toISOString() }),
+    ...(since !== '' && { ConnectedSince: new Date(since).toISOString() }),
     ...(address.trim() !== '' && { Address: address.trim() }),
     ...(node.trim() !== '' && { Node: node.trim() }),
   };
@@ -144,44 +146,53 @@ function WhomFields({ wish, onWish }: FieldsProps) {
         ]}
       />
       {wish.whom === 'some' && (
-        <div class="pairs">
-          <SelectField
-            label={t('runtime')}
-            value={wish.runtime}
-            onValue={(runtime) => set({ runtime })}
-            options={[
-              ['', t('any')],
-              ['OLDER', t('runtimeOlder')],
-              ['CURRENT', t('runtimeCurrent')],
-            ]}
-          />
-          <TextField
-            label={t('playerIdBegins')}
-            value={wish.prefix}
-            onValue={(prefix) => set({ prefix })}
-            maxLength={44}
-          />
-          <TextField
-            label={t('connectedBefore')}
-            type="datetime-local"
-            value={wish.before}
-            onValue={(before) => set({ before })}
-          />
-          <TextField
-            label={t('address')}
-            value={wish.address}
-            onValue={(address) => set({ address })}
-            maxLength={49}
-            placeholder="203.0.113.0/24"
-          />
-          <TextField label={t('node')} value={wish.node} onValue={(node) => set({ node })} maxLength={36} />
+        <>
+          <div class="pairs">
+            <SelectField
+              label={t('runtime')}
+              value={wish.runtime}
+              onValue={(runtime) => set({ runtime })}
+              options={[
+                ['', t('any')],
+                ['OLDER', t('runtimeOlder')],
+                ['CURRENT', t('runtimeCurrent')],
+              ]}
+            />
+            <TextField
+              label={t('playerIdBegins')}
+              value={wish.prefix}
+              onValue={(prefix) => set({ prefix })}
+              maxLength={44}
+            />
+            <TextField
+              label={t('connectedBefore')}
+              type="datetime-local"
+              value={wish.before}
+              onValue={(before) => set({ before })}
+            />
+            <TextField
+              label={t('connectedSince')}
+              type="datetime-local"
+              value={wish.since}
+              onValue={(since) => set({ since })}
+            />
+            <TextField
+              label={t('address')}
+              value={wish.address}
+              onValue={(address) => set({ address })}
+              maxLength={49}
+              placeholder="203.0.113.0/24"
+            />
+            <TextField label={t('node')} value={wish.node} onValue={(node) => set({ node })} maxLength={36} />
+          </div>
           <AreaField
             label={t('playerIds')}
+            rows={2}
             hint={t('playerIdsHint')}
             value={wish.playerIds}
             onValue={(playerIds) => set({ playerIds })}
           />
-        </div>
+        </>
       )}
     </>
   );

@@ -56,19 +56,23 @@ export function JobProgress({ job }: { job: Job }) {
   );
 }
 
+/** Ids of runtimes begin with a time, and are told apart by their ends. */
+const SHORT_ID = 12;
+
 /** Whom the job means, in words. */
-export function Whom({ job: { Selector: meant = {} } }: { job: Job }) {
+export function Whom({ job: { Selector: meant = {} }, isWhole = false }: { job: Job; isWhole?: boolean }) {
+  const named = (id: string) => (isWhole || id.length <= SHORT_ID ? id : `…${id.slice(-SHORT_ID)}`);
   const words = [
     meant.Everybody && t('everybody'),
     meant.NamedPlayers !== undefined && meant.NamedPlayers > 0 && counted('namedPlayers', meant.NamedPlayers),
     meant.RuntimeId !== undefined &&
-      (meant.RuntimeId === 'OLDER' ? t('olderRuntimes') : t('selectorRuntime', { runtime: meant.RuntimeId })),
-    meant.BeforeRuntimeId !== undefined && t('selectorBeforeRuntime', { runtime: meant.BeforeRuntimeId }),
+      (meant.RuntimeId === 'OLDER' ? t('olderRuntimes') : t('selectorRuntime', { runtime: named(meant.RuntimeId) })),
+    meant.BeforeRuntimeId !== undefined && t('selectorBeforeRuntime', { runtime: named(meant.BeforeRuntimeId) }),
     meant.PlayerIdPrefix !== undefined && t('prefixOf', { prefix: meant.PlayerIdPrefix }),
     meant.ConnectedBefore !== undefined && t('selectorBefore', { time: formatTime(meant.ConnectedBefore) }),
     meant.ConnectedSince !== undefined && t('selectorSince', { time: formatTime(meant.ConnectedSince) }),
     meant.Address !== undefined && t('selectorAddress', { address: meant.Address }),
-    meant.Node !== undefined && t('selectorNode', { node: meant.Node }),
+    meant.Node !== undefined && t('selectorNode', { node: named(meant.Node) }),
   ];
   return <Untrusted text={words.filter(Boolean).join(', ')} />;
 }
@@ -132,11 +136,11 @@ export function JobActions({
         {(isWaiting || mayPause || mayResume) && (
           <Button
             kind="danger"
-            label={named(t('cancelJob'))}
+            label={named(t('stopJobNow'))}
             needs={['CancelDisconnectJob']}
             onClick={() => onDecide({ kind: 'cancel', job })}
           >
-            {t('cancel')}
+            {t('stopJob')}
           </Button>
         )}
       </div>
@@ -167,8 +171,8 @@ function CancelDialog({ job, onClose, onDone }: DialogProps) {
   const cancel = useAction('CancelDisconnectJob');
   return (
     <Confirm
-      title={t('cancelJob')}
-      action={t('cancelJob')}
+      title={t('stopJobNow')}
+      action={t('stopJobNow')}
       needs={['CancelDisconnectJob']}
       isBusy={cancel.isBusy}
       error={cancel.error}
@@ -182,7 +186,7 @@ function CancelDialog({ job, onClose, onDone }: DialogProps) {
       <p class="subject">
         <Whom job={job} />
       </p>
-      <p>{t('cancelJobExplained')}</p>
+      <p>{t('stopJobExplained')}</p>
     </Confirm>
   );
 }

@@ -47,7 +47,7 @@ export function JobPage() {
         </>
       )}
       <p class="muted">
-        <a href={linkTo('jobs', { game, stage })}>{t('jobs')}</a>
+        <a href={linkTo('jobs', { game, stage })}>{t('allJobs')}</a>
       </p>
       {decision && <DecisionDialog decision={decision} onClose={() => setDecision(undefined)} onDone={answer.reload} />}
     </Page>
@@ -61,7 +61,7 @@ function Picture({ job }: { job: Job }) {
     <>
       <div class="card job">
         <p class="lead">
-          <Whom job={job} /> <JobState job={job} />
+          <Whom job={job} isWhole /> <JobState job={job} />
         </p>
         <JobProgress job={job} />
         {job.State === 'AWAITING_CONFIRMATION' && (
@@ -109,7 +109,7 @@ function Picture({ job }: { job: Job }) {
         </dl>
       </div>
       <dl class="stats">
-        <Stat label={t('outcomeClosed')} value={formatNumber(Closed)} />
+        <Stat label={t('closed')} value={formatNumber(Closed)} />
         <Stat label={t('goneBefore')} value={formatNumber(GoneAlready)} />
         <Stat label={t('notProven')} value={formatNumber(Unproven)} />
         <Stat label={t('inFlight')} value={formatNumber(InFlight)} />

@@ -56,9 +56,15 @@ export function Jobs() {
               </a>
             ),
           },
-          { head: t('state'), cell: (job) => <JobState job={job} /> },
-          { head: t('progress'), cell: (job) => <JobProgress job={job} /> },
-          { head: t('rate'), isMinor: true, isNumber: true, cell: (job) => <Rate job={job} /> },
+          {
+            head: t('state'),
+            cell: (job) => (
+              <>
+                <JobState job={job} /> <JobProgress job={job} />
+              </>
+            ),
+          },
+          { head: t('rateHead'), isMinor: true, isNumber: true, cell: (job) => <Rate job={job} /> },
           { head: t('startedBy'), isMinor: true, cell: ({ StartedBy = '–' }) => <Untrusted text={StartedBy} /> },
           { head: t('time'), isMinor: true, cell: ({ Created }) => <Time at={Created} /> },
           { head: t('action'), cell: (job) => <JobActions job={job} onDecide={setDecision} onChanged={jobs.reload} /> },

@@ -22,7 +22,7 @@ export const HARNESS_TEXTS = {
     'Sent. Events are not answered; what their handler writes is in the log.',
     'Gesendet. Ereignisse werden nicht beantwortet; was ihr Handler schreibt, steht im Protokoll.',
   ],
-  exampleAgain: ['Fill in an example again', 'Wieder ein Beispiel einsetzen'],
+  exampleAgain: ['New example', 'Neues Beispiel'],
   frameAnswer: ['answer', 'Antwort'],
   frameEnd: ['end', 'Ende'],
   frameError: ['error', 'Fehler'],

@@ -1,5 +1,6 @@
 /** What is said of jobs that end many connections. */
 export const JOB_TEXTS = {
+  allJobs: ['All jobs', 'Alle Jobs'],
   awaitsKey: [
     'It means more connections than one access key may end alone: {n} connection. It waits for somebody else to confirm it, for an hour at most.',
     'Er meint mehr Verbindungen, als ein Access-Key allein trennen darf: {n} Verbindung. Er wartet, höchstens eine Stunde, bis jemand anderes ihn bestätigt.',
@@ -9,8 +10,9 @@ export const JOB_TEXTS = {
     'Er meint mehr Verbindungen, als ein Access-Key allein trennen darf: {n} Verbindungen. Er wartet, höchstens eine Stunde, bis jemand anderes ihn bestätigt.',
   ],
   began: ['Began', 'Begonnen'],
-  cancelJob: ['Cancel the job', 'Job abbrechen'],
-  cancelJobExplained: [
+  stopJob: ['Stop…', 'Beenden …'],
+  stopJobNow: ['Stop the job', 'Job beenden'],
+  stopJobExplained: [
     'It ends for good. What it has closed stays closed, and who is still connected stays connected.',
     'Er endet endgültig. Was er getrennt hat, bleibt getrennt; wer noch verbunden ist, bleibt verbunden.',
   ],
@@ -23,6 +25,7 @@ export const JOB_TEXTS = {
     'Gestartet von {actor}. Ein Job wird mit einem anderen Access-Key bestätigt, als er gestartet wurde.',
   ],
   confirmedBy: ['Confirmed by', 'Bestätigt von'],
+  closed: ['Closed', 'Getrennt'],
   comeBack: ['Come back', 'Kommen zurück'],
   comeBackNot: ['not by themselves', 'nicht von selbst'],
   comeBackWithin: ['by themselves, within {time}', 'von selbst, binnen {time}'],
@@ -30,6 +33,7 @@ export const JOB_TEXTS = {
     'Each client comes back after a random time within this one, so that they do not all come at once.',
     'Jeder Client kommt nach einer zufälligen Zeit binnen dieser zurück, damit nicht alle zugleich kommen.',
   ],
+  connectedSince: ['Connected since', 'Verbunden seit'],
   connectedBefore: ['Connected before', 'Verbunden vor'],
   failuresFirst: [
     'The first {n} are listed. They may still close: disconnect these players again.',
@@ -57,12 +61,12 @@ export const JOB_TEXTS = {
   meansNobody: ['Nobody who is connected now is meant.', 'Niemand, der jetzt verbunden ist, ist gemeint.'],
   namedPlayers: ['{n} named player', '{n} genannter Spieler'],
   namedPlayersMany: ['{n} named players', '{n} genannte Spieler'],
-  noFailures: ['Every end is proven.', 'Jedes Ende ist bewiesen.'],
+  noFailures: ['None: so far every end is proven.', 'Keine: bisher ist jedes Ende bewiesen.'],
   noJobs: ['Nobody has started a job in this stage.', 'Auf dieser Stage hat niemand einen Job gestartet.'],
   notProven: ['Not proven', 'Nicht bewiesen'],
   olderRuntimes: ['older runtimes', 'ältere Runtimes'],
   ofPlayers: ['{n} player', '{n} Spieler'],
-  ofPlayersMany: ['{n} players', '{n} Spieler'],
+  ofPlayersMany: ['{n} players', '{n} Spielern'],
   pauseJob: ['Pause', 'Anhalten'],
   playerIds: ['Player ids', 'Spieler-Ids'],
   playerIdsHint: [
@@ -71,7 +75,6 @@ export const JOB_TEXTS = {
   ],
   playersMeant: ['Players', 'Spieler'],
   prefixOf: ['ids that begin with {prefix}', 'Ids, die mit {prefix} beginnen'],
-  progress: ['Progress', 'Fortschritt'],
   progressLabel: [
     '{closed} closed, {gone} gone before, {unproven} not proven, of {total}',
     '{closed} getrennt, {gone} schon vorher weg, {unproven} nicht bewiesen, von {total}',
@@ -79,6 +82,7 @@ export const JOB_TEXTS = {
   progressOf: ['{done} of {total}', '{done} von {total}'],
   rate: ['Connections a second', 'Verbindungen je Sekunde'],
   rateHint: ['On all nodes together; 500 if nothing is said.', 'Auf allen Knoten zusammen; ohne Angabe 500.'],
+  rateHead: ['Rate', 'Rate'],
   rateOf: ['{n}/s', '{n}/s'],
   resumeJob: ['Resume', 'Fortsetzen'],
   selectorAddress: ['address {address}', 'Adresse {address}'],
@@ -87,7 +91,7 @@ export const JOB_TEXTS = {
   selectorRuntime: ['runtime {runtime}', 'Runtime {runtime}'],
   selectorBeforeRuntime: ['runtimes older than {runtime}', 'Runtimes älter als {runtime}'],
   selectorSince: ['connected since {time}', 'verbunden seit {time}'],
-  selectorOther: ['those whom the fields below mean', 'die, die die Felder unten meinen'],
+  selectorOther: ['only whom the fields describe', 'nur wen die Felder beschreiben'],
   silentNodes: ['Silent nodes', 'Stumme Knoten'],
   startJob: ['Start a job', 'Job starten'],
   startJobNow: ['Disconnect {n} connection', '{n} Verbindung trennen'],

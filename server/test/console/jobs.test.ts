@@ -44,7 +44,7 @@ test('[chromium] an operator sees whom a job means before it begins, follows it,
   await opened.assertSound();
   await opened.press('Disconnect 2 connections');
   await opened.shows('ids that begin with an');
-  const ended = await opened.shows('Every end is proven.');
+  const ended = await opened.shows('so far every end is proven');
   assert.match(ended, /UPDATE/);
   await opened.shows(/completed[\s\S]*2 of 2/);
   await opened.assertSound();
@@ -77,10 +77,10 @@ test('[chromium] a job is paused, resumed and cancelled while somebody watches',
   await opened.press(`Resume ${JobId}`);
   await opened.shows('running');
   await opened.press('Jobs');
-  await opened.press(`Cancel the job ${JobId}`);
+  await opened.press(`Stop the job ${JobId}`);
   await opened.shows('What it has closed stays closed');
   await opened.assertSound();
-  await opened.press('Cancel the job');
+  await opened.press('Stop the job');
   await opened.shows(/(?<!being )cancelled/);
   assert((await onlyJob(server)).State === 'CANCELLED');
   assert(server.counts().connections !== 0, 'those that it had not come to stay');
@@ -132,7 +132,7 @@ test('[chromium] a moderator sees jobs, and is told why nothing can be done with
   const { JobId } = await onlyJob(server);
   const opened = await signIn(server.url, await keyOf(server, 'moderator'), { hash: `#/jobs?${PLACE}` });
   await opened.shows('awaits another key');
-  for (const name of ['Start a job', `Confirm… ${JobId}`, `Cancel the job ${JobId}`]) {
+  for (const name of ['Start a job', `Confirm… ${JobId}`, `Stop the job ${JobId}`]) {
     const [title, isOff] = (await opened.page.evaluate(`(() => {
       const button = [...document.querySelectorAll('main button')]
         .find((each) => (each.ariaLabel ?? each.textContent) === ${JSON.stringify(name)});
