@@ -30,6 +30,8 @@ const FIRST = [
   ],
   'server/src/store/',
 ];
+/** Of the tests that run at once, about so many wait for a server's time limit and take no processor. */
+const WAITING = 1;
 const QUICK = [
   ...['protocol/src/', 'client/src/', 'server/src/'],
   // These have tests of the AWS CLI, the AWS SDK and ws; of Chromium; of Mono's compiler; of what it compiles.
@@ -72,7 +74,7 @@ if (files.filter((file) => file.startsWith('server/dist/test/')).length > 1) {
   process.env.TEST_AWS_CLI ??= (await findAws()) ?? '';
 }
 const counts = { passed: 0, failed: 0, skipped: [], ofClient: new Map(CLIENTS.map((client) => [client, 0])) };
-const events = run({ files: files.map((file) => `${process.cwd()}/${file}`), concurrency: availableParallelism() });
+const events = run({ files: files.map((file) => `${process.cwd()}/${file}`), concurrency: availableParallelism() + WAITING });
 await pipeline(Readable.from(counted(events)), new Spec(), process.stdout, { end: false });
 
 console.log();
