@@ -1,17 +1,52 @@
 import type { LookupAddress } from 'node:dns';
-import { lookup as lookUpHost } from 'node:dns/promises';
+import { lookup as lookUpHost, Resolver } from 'node:dns/promises';
 import type { LookupFunction } from 'node:net';
 import { connectionFault } from './outside-fault.ts';
 
 /** The addresses of a host, in the order in which they are tried. */
 export type LookUp = (host: string) => Promise<readonly LookupAddress[]>;
 
-/** Asks the operating system, as every program does. */
+/** How long a name server has for its first answer, and how often it is asked: with longer waits, 3 s in all. */
+const FIRST_WAIT_MS = 1_000;
+const TRIES = 2;
+
+/**
+ * Asks the operating system, as every program does. That takes a thread of those that Node.js has for it, two at a time,
+ * until the system gives up: it is for hosts that the settings list, for others' silence would hold up everybody.
+ */
 export const systemLookUp: LookUp = (host) => lookUpHost(host, { all: true });
 
 /**
+ * Asks the name servers, which know every public name, and nothing else on this machine. It takes no thread, however long
+ * they are silent. Without `servers`, they are those of the system.
+ */
+export function createNameServerLookUp(servers?: readonly string[]): LookUp {
+  return async (host) => {
+    // The system's servers are read each time: they may have changed.
+    const resolver = new Resolver({ timeout: FIRST_WAIT_MS, tries: TRIES });
+    if (servers !== undefined) resolver.setServers(servers);
+    const [four, six] = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)]);
+    const addresses = [...found(four, 4), ...found(six, 6)];
+    if (addresses.length === 0 && four.status === 'rejected') throw four.reason;
+    return addresses;
+  };
+}
+
+/** How hosts are looked up: those that the settings list, and all others, which must be public. */
+export interface LookUps {
+  readonly listed: LookUp;
+  readonly public: LookUp;
+}
+
+export const SYSTEM_LOOK_UPS: LookUps = { listed: systemLookUp, public: createNameServerLookUp() };
+
+function found(answer: PromiseSettledResult<string[]>, family: 4 | 6): LookupAddress[] {
+  return answer.status === 'rejected' ? [] : answer.value.map((address) => ({ address, family }));
+}
+
+/**
  * Gives the addresses of hosts, or throws an `OutsideFault`. Look-ups under way are ended by no deadline, so those of one
- * host are one: a name server that does not answer then costs one thread of those that Node.js has for that and for files.
+ * host are one.
  */
 export function createAddressesOf({ lookUp }: { lookUp: LookUp }): LookUp {
   const lookUps = new Map<string, Promise<readonly LookupAddress[]>>();
@@ -30,16 +65,6 @@ export function createAddressesOf({ lookUp }: { lookUp: LookUp }): LookUp {
     } catch (error) {
       throw connectionFault(error, host) ?? error;
     }
-  };
-}
-
-/** Looks up one host after the other, so that look-ups which nobody waits for leave the threads to others. */
-export function oneAtATime(lookUp: LookUp): LookUp {
-  let last: Promise<unknown> = Promise.resolve();
-  return (host) => {
-    const mine = last.then(() => lookUp(host));
-    last = mine.catch(() => {});
-    return mine;
   };
 }
 

@@ -12,6 +12,8 @@ export class OutsideFault extends Error {
 /** Failures of networks, which may be over at the next attempt. */
 const NETWORK_CODES = new Set([
   ...['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL'],
+  // Name servers' own.
+  ...['ENODATA', 'ETIMEOUT', 'ESERVFAIL', 'EREFUSED'],
   ...['EHOSTDOWN', 'EHOSTUNREACH', 'ENETDOWN', 'ENETUNREACH', 'EADDRNOTAVAIL', 'EMFILE', 'ENFILE'],
 ]);
 

@@ -70,7 +70,8 @@ async function open(
   );
   const clock = new ManualClock();
   const { log, lines } = recordedLog();
-  const tokens = createProviderTokens({ clock, log, settings: { identityHosts }, ...(lookUp && { lookUp }) });
+  const lookUps = lookUp && { listed: lookUp, public: lookUp };
+  const tokens = createProviderTokens({ clock, log, settings: { identityHosts }, ...(lookUps && { lookUps }) });
   t.after(() => tokens.close());
   const provider: IdentityProvider = {
     issuer: ISSUER,

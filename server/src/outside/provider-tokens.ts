@@ -11,7 +11,7 @@ import type { Log } from '../log.ts';
 import { createRareWarnings } from '../rare-warnings.ts';
 import { shown } from '../text.ts';
 import { createKeySets, type KeySet } from './key-sets.ts';
-import { type LookUp, systemLookUp } from './look-up.ts';
+import { type LookUps, SYSTEM_LOOK_UPS } from './look-up.ts';
 import { OutsideFault } from './outside-fault.ts';
 import { createFetchPublishedKeys, type PublishedKeysSettings } from './published-keys.ts';
 
@@ -28,15 +28,15 @@ export function createProviderTokens({
   clock,
   log,
   settings,
-  lookUp = systemLookUp,
+  lookUps = SYSTEM_LOOK_UPS,
 }: {
   clock: Clock;
   log: Pick<Log, 'warn'>;
   settings: PublishedKeysSettings;
-  lookUp?: LookUp;
+  lookUps?: LookUps;
 }): ProviderTokens & { close(): void } {
   const stopping = new AbortController();
-  const fetchKeys = createFetchPublishedKeys({ clock, lookUp, settings, stopping: stopping.signal });
+  const fetchKeys = createFetchPublishedKeys({ clock, lookUps, settings, stopping: stopping.signal });
   const keySets = createKeySets({ fetchKeys, clock, warn: createRareWarnings({ clock, log }) });
   /** What jose makes of a set of keys, which it then remembers the keys of in their imported form. */
   const resolvers = new WeakMap<KeySet, ReturnType<Jose['createLocalJWKSet']>>();

@@ -4,7 +4,7 @@ import type { JWK } from 'jose';
 import type { Clock } from '../clock.ts';
 import { decodeText, shown } from '../text.ts';
 import { exchange } from './http-exchange.ts';
-import { always, createAddressesOf, type LookUp } from './look-up.ts';
+import { always, createAddressesOf, type LookUps } from './look-up.ts';
 import { OutsideFault } from './outside-fault.ts';
 import { isPublic } from './public-address.ts';
 
@@ -35,26 +35,28 @@ export type FetchPublishedKeys = (url: string) => Promise<PublishedKeys>;
 
 export function createFetchPublishedKeys({
   clock,
-  lookUp,
+  lookUps,
   stopping,
   settings,
 }: {
   clock: Pick<Clock, 'after'>;
-  lookUp: LookUp;
+  lookUps: LookUps;
   /** Ends what is under way when the server stops. */
   stopping: AbortSignal;
   settings: PublishedKeysSettings;
 }): FetchPublishedKeys {
-  const addressesOf = createAddressesOf({ lookUp });
+  const addressesOf = createAddressesOf({ lookUp: lookUps.public });
+  const listedAddressesOf = createAddressesOf({ lookUp: lookUps.listed });
   const listed = new Set(settings.identityHosts);
 
   /** Where the connection may go, so that a name cannot lead to what is behind the server's own network. */
   async function addressesFor({ hostname, host, port, protocol }: URL) {
     const place = `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`;
     const name = hostname.replace(/^\[|\]$/g, '');
-    const isFit = (address: string) => isPublic(address) || listed.has(hostname) || listed.has(place);
-    const addresses = isIP(name) === 0 ? await addressesOf(hostname) : [{ address: name, family: isIP(name) }];
-    const fit = addresses.filter(({ address }) => isFit(address));
+    const isListed = listed.has(hostname) || listed.has(place);
+    const lookUp = isListed ? listedAddressesOf : (host: string) => addressesOf(host).catch(notPublic);
+    const addresses = isIP(name) === 0 ? await lookUp(hostname) : [{ address: name, family: isIP(name) }];
+    const fit = addresses.filter(({ address }) => isListed || isPublic(address));
     if (fit.length > 0) return fit;
     const message = `${shown(host)} stands for addresses of a private network: add it to RESPARK_IDENTITY_HOSTS if keys may be fetched from there`;
     throw new OutsideFault('not_allowed', message);
@@ -83,6 +85,13 @@ export function createFetchPublishedKeys({
       work().then(resolve, reject).finally(cancel);
     });
   };
+}
+
+/** A name that is only in the server's own network is unknown to public name servers. */
+function notPublic(error: unknown): never {
+  if (!(error instanceof OutsideFault)) throw error;
+  const message = `${error.message}: check the name, or add it to RESPARK_IDENTITY_HOSTS if it is in a private network`;
+  throw new OutsideFault(error.code, message, { cause: error });
 }
 
 /** What is said of answers that are too long names a setting that is not for this one. */

@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts';
 import type { WebhookAnswer, WebhookPost } from '../domain/events/post-webhook.ts';
 import { shown } from '../text.ts';
 import { exchange } from './http-exchange.ts';
-import { always, createAddressesOf, type LookUp, oneAtATime, systemLookUp } from './look-up.ts';
+import { always, createAddressesOf, type LookUps, SYSTEM_LOOK_UPS } from './look-up.ts';
 import { OutsideFault } from './outside-fault.ts';
 import { isPublic } from './public-address.ts';
 
@@ -27,15 +27,16 @@ export interface WebhookPostSettings {
 export function createWebhookPost({
   settings,
   clock,
-  lookUp = systemLookUp,
+  lookUps = SYSTEM_LOOK_UPS,
 }: {
   settings: WebhookPostSettings;
   clock: Clock;
-  lookUp?: LookUp;
+  lookUps?: LookUps;
 }): WebhookPost & { close(): Promise<void> } {
   const { webhookTimeoutMs: timeoutMs, webhookPrivateHosts } = settings;
   const listed = new Set(webhookPrivateHosts);
-  const addressesOf = createAddressesOf({ lookUp: oneAtATime(lookUp) });
+  const addressesOf = createAddressesOf({ lookUp: lookUps.public });
+  const listedAddressesOf = createAddressesOf({ lookUp: lookUps.listed });
   const options = { keepAlive: true, timeout: IDLE_MS, maxSockets: MAX_SOCKETS_PER_HOST, maxTotalSockets: MAX_SOCKETS };
   const agents = { 'http:': new HttpAgent(options), 'https:': new HttpsAgent(options) } as const;
   const underWay = new Set<AbortController>();
@@ -60,7 +61,7 @@ export function createWebhookPost({
   }
 
   async function checkedAddresses(url: URL): Promise<LookupAddress[]> {
-    if (isListed(url)) return [...(await addressesOf(url.hostname))];
+    if (isListed(url)) return [...(await listedAddressesOf(url.hostname))];
     // Whoever may make a webhook must not find out which names there are in the network of the server.
     const addresses = await addressesOf(url.hostname).catch(() => []);
     const fit = addresses.filter(({ address }) => isPublic(address));
