@@ -43,7 +43,7 @@ export const JOB_TEXTS = {
   goneBefore: ['Gone before', 'Schon vorher weg'],
   inFlight: ['Being closed', 'Werden getrennt'],
   job: ['Job', 'Job'],
-  jobAwaiting: ['awaits another key', 'wartet auf anderen Schlüssel'],
+  jobAwaiting: ['awaits another key', 'wartet auf Bestätigung'],
   jobCancelled: ['cancelled', 'abgebrochen'],
   jobCancelling: ['being cancelled', 'wird abgebrochen'],
   jobCompleted: ['completed', 'fertig'],

@@ -15,7 +15,7 @@ const PAGES = {
   blocks: ['toxic-tom', 'toxic-tom'],
   notifications: ['Payload, as JSON', 'Inhalt, als JSON'],
   maintenance: ['Players are let in.', 'Spieler werden eingelassen.'],
-  jobs: ['awaits another key', 'wartet auf anderen Schlüssel'],
+  jobs: ['awaits another key', 'wartet auf Bestätigung'],
   job: ['waits for somebody else', 'bis jemand anderes'],
   webhooks: ['Moderation channel', 'Moderation channel'],
   configuration: ['RequestHandlers', 'RequestHandlers'],
