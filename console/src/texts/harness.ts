@@ -51,8 +51,8 @@ export const HARNESS_TEXTS = {
     'Der Server lässt keine Seite von {origin} als Spieler zu. Nehmen Sie den Ursprung in RESPARK_ALLOWED_ORIGINS auf, oder öffnen Sie die Konsole über https oder unter einer Adresse oder localhost statt eines Namens.',
   ],
   ownListener: [
-    'Players have a listener of their own here, and this page does not know its address. Set RESPARK_PLAYER_URL on the server to where players connect, such as wss://play.example, and add {origin} to RESPARK_ALLOWED_ORIGINS.',
-    'Spieler haben hier einen eigenen Listener, dessen Adresse diese Seite nicht kennt. Nennen Sie dem Server mit RESPARK_PLAYER_URL, wo sich Spieler verbinden, etwa wss://play.example, und nehmen Sie {origin} in RESPARK_ALLOWED_ORIGINS auf.',
+    'Players have a listener of their own here, and this page does not know its address. Set RESPARK_PLAYER_URL on the server to where players connect, such as wss://play.example. If that is another origin than this page’s, add {origin} to RESPARK_ALLOWED_ORIGINS.',
+    'Spieler haben hier einen eigenen Listener, dessen Adresse diese Seite nicht kennt. Nennen Sie dem Server mit RESPARK_PLAYER_URL, wo sich Spieler verbinden, etwa wss://play.example. Ist das ein anderer Ursprung als der dieser Seite, nehmen Sie {origin} in RESPARK_ALLOWED_ORIGINS auf.',
   ],
   pageNotLoaded: [
     'This page could not be loaded. Was the server updated? Load the console again.',
