@@ -44,7 +44,8 @@ namespace Respark
             return message == null || message.Type == JTokenType.Null ? null : message;
         }
 
-        /// <summary>The text of the locale, else of its language, else in English, else the first.</summary>
+        /// <summary>The text of the locale, else of its language, else the one for all others, else in English, else the
+        /// first.</summary>
         private static JToken MessageFor(string locale, JObject payload)
         {
             if (!(payload["messages"] is JObject messages)) return null;
@@ -55,7 +56,7 @@ namespace Respark
                 first = first ?? message.Value;
                 all[message.Key] = message.Value;
             }
-            foreach (var wanted in new[] { locale.Replace('_', '-'), "en" })
+            foreach (var wanted in new[] { locale.Replace('_', '-'), "und", "en" })
             {
                 for (var tag = wanted; tag.Length > 0; tag = tag.Substring(0, Math.Max(0, tag.LastIndexOf('-'))))
                 {

@@ -7,7 +7,7 @@ namespace Amazon.GameSparks.Unity.Editor.Assets
 {
     /// <summary>
     /// A connection as an asset. Its fields have the names of those that GameSparks' own assets have, and its script has
-    /// their id, so that such an asset keeps its game key and needs its `endpointOverride` only.
+    /// their id, so that such an asset is found as it is; it needs this server's game key and an `endpointOverride`.
     /// </summary>
     [CreateAssetMenu(fileName = "Connection", menuName = "GameSparks/Connection")]
     public sealed class ConnectionScriptableObject : ScriptableObject

@@ -55,6 +55,23 @@ namespace Respark.Tests
             }
         }
 
+        private enum Weather
+        {
+            Sunny,
+            Stormy,
+        }
+
+        private sealed class Forecast
+        {
+            [JsonProperty]
+            public Weather Next { get; }
+
+            public Forecast(Weather Next)
+            {
+                this.Next = Next;
+            }
+        }
+
         private sealed class Scores
         {
             [JsonProperty]
@@ -129,6 +146,21 @@ namespace Respark.Tests
             Assert.AreEqual(
                 new[] { "answer Custom.Game.Ask 3 2024-01-02T03:04:05.0060000+00:00 2024-01-02T03:04:05Z" },
                 told);
+        }
+
+        [Test]
+        public void Enums_go_by_their_names_whether_or_not_their_class_says_so()
+        {
+            Begin(isConnected: true);
+            connection.SendRequest<Forecast, Forecast>(
+                new Message<Forecast>("Custom.Game.Ask", new Forecast(Weather.Stormy)),
+                Timeout,
+                response => told.Add($"answer {response.Payload.Next}"),
+                error => told.Add($"error {error.Payload}"),
+                () => told.Add("timeout"));
+            Assert.AreEqual("{\"Next\":\"Stormy\"}", Text.Canonical(world.Newest.LastSent["payload"]));
+            Respond("{\"Next\":\"Sunny\"}");
+            Assert.AreEqual(new[] { "answer Sunny" }, told);
         }
 
         [Test]

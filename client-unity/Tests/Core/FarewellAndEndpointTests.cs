@@ -19,6 +19,7 @@ namespace Respark.Tests
         [TestCase("fr-FR", "Bye", Messages)]
         [TestCase("", "Bye", Messages)]
         [TestCase("nl-NL", "Salut", "{\"messages\":{\"fr\":\"Salut\",\"de\":\"Tschau\"}}")]
+        [TestCase("nl-NL", "Salut", "{\"messages\":{\"en\":\"Bye\",\"und\":\"Salut\"}}")]
         [TestCase("en-GB", "Cheers", "{\"messages\":{\"en-GB\":\"Cheers\",\"fr\":\"Salut\"}}")]
         [TestCase("fr", "Salut", "{\"message\":null,\"messages\":{\"fr\":\"Salut\"}}")]
         [TestCase("fr", "All alike", "{\"message\":\"All alike\",\"messages\":{\"fr\":\"Salut\"}}")]

@@ -84,7 +84,9 @@ test('[mono] the steps from Amazon bring a game and its Unity project here, and 
   });
   const game = workplace.start([tools.mono, program, asset]);
   await game.printed(/^Token of \d+ characters$/m);
-  assert.match(toRehearse, /^respark rehearse --game Mine --stage Dev --player PLAYER$/m);
+  const [toFind = '', ...rehearsing] = toRehearse.split(/(?=^respark rehearse)/m);
+  assert.match(await run(toFind), /^(?!no players)\S/);
+  assert.match(rehearsing.join(''), /^respark rehearse --game Mine --stage Dev --player PLAYER$/m);
   game.child.stdin.end();
   assert.equal((await game.ended()).exitCode, 0);
 });

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Threading.Tasks;
 using Amazon.GameSparks.Unity.EngineIntegration;
 using Newtonsoft.Json;
+using Newtonsoft.Json.Converters;
 using Newtonsoft.Json.Linq;
 using Respark;
 
@@ -26,6 +27,8 @@ namespace Amazon.GameSparks.Unity.DotNet
             ConstructorHandling = ConstructorHandling.AllowNonPublicDefaultConstructor,
             // The keys of a map may be whatever a player writes, such as `$ref`.
             MetadataPropertyHandling = MetadataPropertyHandling.Ignore,
+            // Ours say so themselves; of those that Amazon's generator wrote nobody knows.
+            Converters = { new StringEnumConverter() },
         });
 
         private readonly List<Waiting> waiting = new List<Waiting>();
