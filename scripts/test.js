@@ -74,7 +74,10 @@ if (files.filter((file) => file.startsWith('server/dist/test/')).length > 1) {
   process.env.TEST_AWS_CLI ??= (await findAws()) ?? '';
 }
 const counts = { passed: 0, failed: 0, skipped: [], ofClient: new Map(CLIENTS.map((client) => [client, 0])) };
-const events = run({ files: files.map((file) => `${process.cwd()}/${file}`), concurrency: availableParallelism() + WAITING });
+const events = run({
+  files: files.map((file) => `${process.cwd()}/${file}`),
+  concurrency: availableParallelism() + WAITING,
+});
 await pipeline(Readable.from(counted(events)), new Spec(), process.stdout, { end: false });
 
 console.log();

@@ -17,6 +17,7 @@ test('the message is that of the locale, else of its language, else in English, 
     assert.equal(readFarewell({ messages: MESSAGES }, locale).message, message, locale);
   }
   assert.equal(readFarewell({ messages: { fr: 'Salut', de: 'Tschau' } }, 'nl-NL').message, 'Salut');
+  assert.equal(readFarewell({ messages: { en: 'Bye', und: 'Salut' } }, 'nl-NL').message, 'Salut');
   assert.equal(readFarewell({ messages: { 'en-GB': 'Cheers', fr: 'Salut' } }, 'en-GB').message, 'Cheers');
 });
 

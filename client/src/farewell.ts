@@ -25,10 +25,10 @@ export function readFarewell(payload: Payload, locale: string | undefined): Fare
   };
 }
 
-/** The text of the locale, else of its language, else in English, else the first. */
+/** The text of the locale, else of its language, else the one for all others, else in English, else the first. */
 function textFor(locale: string, messages: object): unknown {
   const all = new Map(Object.entries(messages).map(([key, text]) => [key.toLowerCase(), text]));
-  for (const wanted of [locale.replaceAll('_', '-').toLowerCase(), 'en']) {
+  for (const wanted of [locale.replaceAll('_', '-').toLowerCase(), 'und', 'en']) {
     for (let tag = wanted; tag !== ''; tag = tag.slice(0, Math.max(0, tag.lastIndexOf('-')))) {
       if (all.has(tag)) return all.get(tag);
     }

@@ -63,6 +63,41 @@ export function createPayloadReaders(shapes: ReadonlyMap<string, Shape>): (struc
   };
 }
 
+/** Of the shapes those that the structures refer to, themselves included, without their descriptions. */
+export function shapesUnder(
+  structures: readonly Structure[],
+  shapes: PayloadShape['shapes'],
+): ReadonlyMap<string, Shape> {
+  const found = new Map<string, Shape>();
+  const reached = structures.map(({ name }) => name);
+  // Goes on through what is added meanwhile.
+  for (const name of reached) {
+    const shape = shapes.get(name);
+    if (shape === undefined || found.has(name)) continue;
+    found.set(name, withoutDescriptions(shape));
+    for (const type of typesIn(shape)) if (type.kind === 'shape') reached.push(type.name);
+  }
+  return found;
+}
+
+function withoutDescriptions(shape: Shape): Shape {
+  if (shape.kind !== 'structure') return { ...shape, description: '' };
+  return { ...shape, description: '', fields: shape.fields.map((field) => ({ ...field, description: '' })) };
+}
+
+function typesIn(shape: Shape): readonly TypeReference[] {
+  switch (shape.kind) {
+    case 'structure':
+      return shape.fields.map(({ type }) => type);
+    case 'enum':
+      return [];
+    case 'list':
+      return [shape.item];
+    case 'map':
+      return [shape.value];
+  }
+}
+
 /** Finds readers by the names of their payloads' shapes. Each is made when it is asked for the first time. */
 export function createReaderOf(
   payloads: ReadonlyMap<string, PayloadShape>,

@@ -83,6 +83,13 @@ test('shapes that contain themselves end, and many that refer to each other stay
     ]),
   );
   assert(JSON.stringify(example(wide, 'S0')).length < 20_000);
+  const required = Object.fromEntries(
+    names.map((name, n) => [
+      name,
+      structure(Object.fromEntries(names.map((each) => [each, field(names[n + 1] ?? 'String', 'Required')]))),
+    ]),
+  );
+  assert(JSON.stringify(example(required, 'S0')).length < 20_000);
 });
 
 test('names that every object has are names like any other', () => {

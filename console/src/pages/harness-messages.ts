@@ -61,8 +61,8 @@ export function examplePayload(
     const isFull = (next: string) => inside.includes(next) || inside.length > MAX_DEPTH || left <= 0;
     switch (found?.kind) {
       case 'structure':
-        // More than this no required field can nest either: such a shape has no payload that fits.
-        if (path.length > MAX_DEPTH) return {};
+        // Nor does a required field nest deeper. Whose example is longer than this has to write the rest of it.
+        if (path.length > MAX_DEPTH || left <= 0) return {};
         return Object.fromEntries(
           found.fields
             .filter(({ shape: next, isRequired }) => isRequired || (hasOptional && !isFull(next)))

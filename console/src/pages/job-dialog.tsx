@@ -41,7 +41,8 @@ const RETURN_SECONDS = [30, 60, 120, 300, 600, 3_600];
 
 /**
  * Starts a job in two steps: whom to disconnect and how, and then what that would do. The second is the server's own dry
- * run. While it is shown nothing can be changed, so that what was counted is what is started.
+ * run. While it is shown nothing can be changed, so that what was counted is what is started; another stage, which the
+ * browser's own way back leads to, begins anew, because the page makes a dialog for each.
  */
 export function JobDialog({ onClose }: { onClose: () => void }) {
   const [wish, setWish] = useState(NOTHING);

@@ -127,7 +127,7 @@ function Fact({ name, children }: { name: string; children: preact.ComponentChil
   );
 }
 
-function Failures({ job: { Failures: failures = [], Unproven = 0 } }: { job: Job }) {
+function Failures({ job: { Failures: failures = [], Unproven = 0, SilentNodes = [] } }: { job: Job }) {
   const { game, stage } = place.get();
   return (
     <>
@@ -148,7 +148,7 @@ function Failures({ job: { Failures: failures = [], Unproven = 0 } }: { job: Job
           { head: t('connection'), cell: ({ ConnectionId = '' }) => <Id id={ConnectionId} isShort /> },
           { head: t('unprovenAtNode'), cell: ({ Node = '' }) => <Id id={Node} isShort /> },
         ]}
-        empty={<p>{t('noFailures')}</p>}
+        empty={<p>{t(SilentNodes.length === 0 ? 'noFailures' : 'silentInstead')}</p>}
       />
       {Unproven > 0 && <p class="muted">{t('failuresFirst', { n: failures.length })}</p>}
     </>

@@ -61,13 +61,14 @@ export function PlayerPage() {
       {isAllowed('ListAuditRecords') && <History key={`history ${round}`} player={player} />}
       {open.kick !== undefined && (
         <KickDialog
+          key={`${game} ${stage}`}
           player={player}
           connectionId={open.kick === 'all' ? undefined : open.kick}
           onClose={close}
           onDone={done}
         />
       )}
-      {open.block && <BlockDialog player={player} onClose={close} onDone={done} />}
+      {open.block && <BlockDialog key={`${game} ${stage}`} player={player} onClose={close} onDone={done} />}
       {open.revoke && <RevokeDialog player={player} onClose={close} onDone={done} />}
     </Page>
   );

@@ -61,6 +61,10 @@ export const JOB_TEXTS = {
   meansNobody: ['Nobody who is connected now is meant.', 'Niemand, der jetzt verbunden ist, ist gemeint.'],
   namedPlayers: ['{n} named player', '{n} genannter Spieler'],
   namedPlayersMany: ['{n} named players', '{n} genannte Spieler'],
+  silentInstead: [
+    'The silent nodes did not say whom they have. Their players may still be connected: start the job again.',
+    'Die stummen Knoten haben nicht gesagt, wen sie haben. Deren Spieler sind vielleicht noch verbunden: den Auftrag noch einmal starten.',
+  ],
   noFailures: ['None: so far every end is proven.', 'Keine: bisher ist jedes Ende bewiesen.'],
   noJobs: ['Nobody has started a job in this stage.', 'Auf dieser Stage hat niemand einen Job gestartet.'],
   notProven: ['Not proven', 'Nicht bewiesen'],

@@ -54,7 +54,7 @@ export function createFetchPublishedKeys({
     const place = `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`;
     const name = hostname.replace(/^\[|\]$/g, '');
     const isListed = listed.has(hostname) || listed.has(place);
-    const lookUp = isListed ? listedAddressesOf : (host: string) => addressesOf(host).catch(notPublic);
+    const lookUp = isListed ? listedAddressesOf : (host: string) => addressesOf(host).catch(withAdvice);
     const addresses = isIP(name) === 0 ? await lookUp(hostname) : [{ address: name, family: isIP(name) }];
     const fit = addresses.filter(({ address }) => isListed || isPublic(address));
     if (fit.length > 0) return fit;
@@ -88,8 +88,9 @@ export function createFetchPublishedKeys({
 }
 
 /** A name that is only in the server's own network is unknown to public name servers. */
-function notPublic(error: unknown): never {
-  if (!(error instanceof OutsideFault)) throw error;
+function withAdvice(error: unknown): never {
+  const { code } = Object((error as { cause?: unknown }).cause) as { code?: unknown };
+  if (!(error instanceof OutsideFault) || (code !== 'ENOTFOUND' && code !== 'ENODATA')) throw error;
   const message = `${error.message}: check the name, or add it to RESPARK_IDENTITY_HOSTS if it is in a private network`;
   throw new OutsideFault(error.code, message, { cause: error });
 }

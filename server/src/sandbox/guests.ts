@@ -7,6 +7,8 @@ import type { CompiledEngine } from './web-assembly.ts';
 interface LoadedRuntime {
   readonly scripts: ReadonlyMap<string, string>;
   readonly findResponseReader: (handler: string) => PayloadReader | undefined;
+  /** About what the shapes of its responses take. */
+  readonly shapesBytes: number;
   /** What the scripts are compiled to in the instance that the game has now. */
   set: ScriptSet | undefined;
 }
@@ -51,11 +53,17 @@ export class Guests {
     return Guest.create(this.#parts);
   }
 
-  async load({ id: runtimeId, gameId, scripts, responses }: Omit<ScriptedRuntime, 'stageId'>): Promise<void> {
+  async load({
+    id: runtimeId,
+    gameId,
+    scripts,
+    responses = new Map(),
+  }: Omit<ScriptedRuntime, 'stageId'>): Promise<void> {
     const game = await this.#gameOf(gameId);
     const set = game.guest.load(scripts);
     game.runtimes.delete(runtimeId);
-    game.runtimes.set(runtimeId, { scripts, set, findResponseReader: createReaderOf(responses ?? new Map()) });
+    const findResponseReader = createReaderOf(responses);
+    game.runtimes.set(runtimeId, { scripts, set, findResponseReader, shapesBytes: bytesOfShapes(responses) });
     this.#gameOfRuntime.set(runtimeId, gameId);
     this.#shrink();
   }
@@ -93,7 +101,8 @@ export class Guests {
         const [oldest] = game.runtimes.keys();
         const isLast = gameId === [...this.#games.keys()].at(-1);
         if (oldest === undefined || (isLast && game.runtimes.size === 1)) break;
-        bytes -= game.runtimes.get(oldest)?.set?.snapshot.bytes ?? 0;
+        const dropped = game.runtimes.get(oldest);
+        bytes -= dropped === undefined ? 0 : bytesOfRuntime(dropped);
         game.runtimes.delete(oldest);
         this.#gameOfRuntime.delete(oldest);
       }
@@ -106,6 +115,15 @@ export class Guests {
 
 function bytesOf({ guest, runtimes }: GuestOfGame): number {
   let bytes = guest.bytes;
-  for (const { set } of runtimes.values()) bytes += set?.snapshot.bytes ?? 0;
+  for (const runtime of runtimes.values()) bytes += bytesOfRuntime(runtime);
   return bytes;
+}
+
+function bytesOfRuntime({ set, shapesBytes }: LoadedRuntime): number {
+  return (set?.snapshot.bytes ?? 0) + shapesBytes;
+}
+
+function bytesOfShapes(responses: NonNullable<ScriptedRuntime['responses']>): number {
+  const shapes = new Set([...responses.values()].flatMap((response) => [...response.shapes.values()]));
+  return JSON.stringify([...shapes]).length;
 }

@@ -55,7 +55,7 @@ test('a blocked player is closed and not let in again, until the block is ended 
 test('a reason and texts that one call takes are taken by all that disconnect players or keep them out', async (t) => {
   const server = await startTestServer(t);
   const player = await server.connect();
-  const said = { Reason: 'zu oft gemeldet', Message: 'See you', Messages: { de: 'Bis dann', 'x-0': 'Vale' } };
+  const said = { Reason: 'zu oft gemeldet', Message: 'See you', Messages: { de: 'Bis dann', la: 'Vale' } };
   const ofPlayer = `${IN_STAGE}/player/${player.playerId}`;
   for (const [path, body] of [
     [`${IN_STAGE}/disconnect-job`, { Selector: { PlayerIds: [player.playerId] }, DryRun: true }],

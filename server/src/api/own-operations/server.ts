@@ -25,7 +25,7 @@ export const getServerInfo = ownOperation({
     '`Version` is the version of Respark and `ApiVersion` that of the Amazon GameSparks API. `Node` identifies the process that answers, and is different after each start.',
     '`Features` names what this server can do beyond that API, so that a client need not guess it from the version. A name keeps its meaning in later versions.',
     `They are ${described.join(', ')}.`,
-    '`PlayerUrl` is what `RESPARK_PLAYER_URL` says, and is left out without it: players then connect where the API is, at `/connect`, unless `player-listener` is among the features.',
+    '`PlayerUrl` is what `RESPARK_PLAYER_URL` says; clients add `/connect` to one without a path, as the SDKs do. It is left out without that setting: players then connect where the API is, at `/connect`, unless `player-listener` is among the features.',
   ],
   async handler({ services }) {
     const { version, apiVersion, node, features, playerUrl } = services.serverInfo();

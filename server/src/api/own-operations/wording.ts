@@ -3,7 +3,7 @@ import { TRIMMED_PATTERN } from '../operations/shapes.ts';
 import { map, string } from '../shape.ts';
 
 const message = string({ min: 1, max: 500 });
-const locale = string({ min: 2, max: 35, pattern: '^[A-Za-z0-9-]+$' });
+const locale = string({ min: 2, max: 35, pattern: '^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$' });
 
 /**
  * Why players are disconnected or kept out: what they are told, and what the staff know. It is the same in every call
@@ -18,7 +18,7 @@ export const wordingMembers = {
 
 /** What documentation says of them, once. */
 export const WORDING =
-  '`Reason` is a code of the game’s for its client, such as `AFK`: 1-64 characters without spaces around them. `Message` is a text for the player, of at most 500 characters; `Messages` has one for each of up to 50 locales such as `en` or `pt-BR`, and `Message` beside it is for all others. `Evidence`, of at most 4,096 characters, is for the staff alone. So it is in every call that disconnects players or keeps them out.';
+  '`Reason` is a code of the game’s for its client, such as `AFK`: 1-64 characters without spaces around them. `Message` is a text for the player, of at most 500 characters; `Messages` has one for each of up to 50 locales such as `en` or `pt-BR`, and `Message` beside it is for all others. `Evidence`, of at most 4,096 characters, is for the staff alone. All four have this form in every call that disconnects players or keeps them out.';
 
 interface WordingInput {
   readonly Evidence?: string | undefined;

@@ -46,7 +46,7 @@ const rows = {
   webhookPrivateHosts: list({
     rule: 'hosts such as hooks.internal, or with a port such as 127.0.0.1:9000, separated by commas',
     isItem: (item) => /^(?:\[[\da-f:.]+\]|[a-z\d.-]+)(?::\d{1,5})?$/.test(item),
-    help: 'Receivers of webhooks that may be in a private network or on this machine, and may speak plain HTTP. All others must have addresses of the public internet, and TLS.',
+    help: 'Receivers of webhooks that may be in a private network or on this machine, and may speak plain HTTP. All others must have a name that name servers know, an address of the public internet, and TLS.',
   }),
 };
 

@@ -26,7 +26,7 @@ const rows = {
     default: undefined,
     rule: 'a ws or wss URL without credentials or a query, not ending in /',
     pattern: /^wss?:\/\/[\w.:[\]-]+(?:\/[\w./~-]*[\w.~-])?$/,
-    help: 'URL at which players connect, which GetServerInfo tells, and to which the pages of the console may connect for its test harness; if not set, players are taken to connect where the management API is. The origin of the console must then be in RESPARK_ALLOWED_ORIGINS.',
+    help: 'URL at which players connect, which GetServerInfo tells, and to which the pages of the console may connect for its test harness; SDKs add /connect to one without a path. Unless the console has the same origin, RESPARK_ALLOWED_ORIGINS must list the origin of the console. If not set, players are taken to connect where the management API is.',
   }),
   tlsCertFile: file({ help: 'Certificate chain (PEM) of the management API; reloaded when the file changes.' }),
   tlsKeyFile: file({ help: 'Private key (PEM) of that certificate.' }),

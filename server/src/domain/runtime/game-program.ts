@@ -1,5 +1,5 @@
 import type { PayloadShape, Structure } from '../../payload-shapes.ts';
-import { createPayloadReaders, type PayloadReader } from '../../payloads.ts';
+import { createPayloadReaders, type PayloadReader, shapesUnder } from '../../payloads.ts';
 import type { ScriptedRuntime } from '../../sandbox/sandbox.ts';
 import type { GameModel, MessageHandler } from '../configuration/model.ts';
 import { SYSTEM_REQUESTS } from '../configuration/system-requests.ts';
@@ -47,8 +47,16 @@ export function createGameProgram(
     if (handler?.isEnabled !== true) return [];
     return [[name, { name, isFromPlayers, handler, read: createPayloadReaders(alone(request))(request) }]];
   });
+  const handled = model.requests.filter(({ name }) => requestHandlers.get(name)?.isEnabled === true);
+  const responseShapes = shapesUnder(
+    handled.map(({ response }) => response),
+    shapes,
+  );
   const responses = [
-    ...model.requests.map(({ name, response }): [string, PayloadShape] => [name, { structure: response, shapes }]),
+    ...handled.map(({ name, response }): [string, PayloadShape] => [
+      name,
+      { structure: response, shapes: responseShapes },
+    ]),
     ...SYSTEM_REQUESTS.map(({ name, response }): [string, PayloadShape] => [
       name,
       { structure: response, shapes: alone(response) },
