@@ -30,7 +30,9 @@ const FIRST = [
   ],
   'server/src/store/',
 ];
-/** Of the tests that run at once, about so many wait for a server's time limit and take no processor. */
+/** Several servers each, which lose their leases on a machine that is too busy: no more of them at once than processors. */
+const OF_CLUSTERS = ['server/test/cluster/', 'server/test/storm/'];
+/** Of other tests that run at once, about so many wait for a time limit of a server and take no processor. */
 const WAITING = 1;
 const QUICK = [
   ...['protocol/src/', 'client/src/', 'server/src/'],
@@ -44,7 +46,7 @@ const sources = ['protocol', 'client', 'console', 'server', 'bench']
   .flatMap((workspace) => readdirSync(workspace, { recursive: true }).map((file) => `${workspace}/${file}`))
   .map((file) => file.replaceAll(sep, '/'))
   .filter((file) => file.endsWith('.test.ts') && !file.includes('node_modules') && !file.includes('/dist'));
-for (const start of [...FIRST, ...QUICK])
+for (const start of [...FIRST, ...QUICK, ...OF_CLUSTERS])
   if (!sources.some((file) => file.startsWith(start)))
     throw new Error(`there is no ${start} any more: fix the lists of scripts/test.js`);
 
@@ -57,28 +59,28 @@ const rankOf = (file) => {
   const rank = FIRST.findIndex((start) => file.startsWith(start));
   return rank === -1 ? FIRST.length : rank;
 };
-const files = sources
+const chosen = sources
   .filter((file) => !options.quick || QUICK.some((start) => file.startsWith(start)))
   .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
-  .sort((a, b) => rankOf(a) - rankOf(b) || (a < b ? -1 : 1))
-  .map((file) => file.replace(/^(\w+)\//, '$1/dist/').replace(/\.ts$/, '.js'));
-if (files.length === 0) {
+  .sort((a, b) => rankOf(a) - rankOf(b) || (a < b ? -1 : 1));
+const isOfCluster = (file) => OF_CLUSTERS.some((start) => file.startsWith(start));
+const groups = [
+  { files: chosen.filter(isOfCluster).map(builtOf), concurrency: availableParallelism() },
+  { files: chosen.filter((file) => !isOfCluster(file)).map(builtOf), concurrency: availableParallelism() + WAITING },
+].filter(({ files }) => files.length > 0);
+if (groups.length === 0) {
   console.error(`no test file matches ${process.argv.slice(2).join(' ')}`);
   process.exit(1);
 }
 
 // Each file runs in a process of its own, which inherits this variable.
 process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --enable-source-maps`;
-if (files.filter((file) => file.startsWith('server/dist/test/')).length > 1) {
+if (chosen.filter((file) => file.startsWith('server/test/')).length > 1) {
   const { findAws } = await import('../server/dist/test/support/aws-cli.js');
   process.env.TEST_AWS_CLI ??= (await findAws()) ?? '';
 }
 const counts = { passed: 0, failed: 0, skipped: [], ofClient: new Map(CLIENTS.map((client) => [client, 0])) };
-const events = run({
-  files: files.map((file) => `${process.cwd()}/${file}`),
-  concurrency: availableParallelism() + WAITING,
-});
-await pipeline(Readable.from(counted(events)), new Spec(), process.stdout, { end: false });
+await pipeline(Readable.from(counted(eventsOf(groups))), new Spec(), process.stdout, { end: false });
 
 console.log();
 for (const [client, count] of counts.ofClient) console.log(`real client ${client}: ${count} passed`);
@@ -88,6 +90,15 @@ if (process.env.CI === 'true' && isWhole) {
 }
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
 if (counts.failed > 0) process.exitCode = 1;
+
+function builtOf(source) {
+  return `${process.cwd()}/${source.replace(/^(\w+)\//, '$1/dist/').replace(/\.ts$/, '.js')}`;
+}
+
+/** One group after the other. */
+async function* eventsOf(these) {
+  for (const group of these) yield* run(group);
+}
 
 /** Passes the events on and counts the tests. A suite is not counted, except as a failure when it fails by itself. */
 async function* counted(events) {
