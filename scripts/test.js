@@ -31,7 +31,7 @@ const FIRST = [
   'server/src/store/',
 ];
 /** Several servers each, which lose their leases on a machine that is too busy: no more of them at once than processors. */
-const OF_CLUSTERS = ['server/test/cluster/', 'server/test/storm/'];
+const OF_CLUSTERS = ['server/test/cluster/', 'server/test/storm/', 'server/src/cluster/'];
 /** Of other tests that run at once, about so many wait for a time limit of a server and take no processor. */
 const WAITING = 1;
 const QUICK = [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { startCluster, whyNoCluster } from '../support/cluster.ts';
+import { startCluster, until, whyNoCluster } from '../support/cluster.ts';
 import { usePostgres } from '../support/postgres.ts';
 import type { RunningServer } from '../support/process.ts';
 import { rawCall } from '../support/raw-call.ts';
@@ -100,6 +100,7 @@ describe('who is online on servers that share a Redis', { skip: whyNoCluster }, 
     const away = await read(other, 'player');
     assert.match(`${away.status} ${away.message}`, /^500 The directory of connections is not/);
     await cluster.untilReady([other, third]);
+    await until(async () => (await read(other, 'connection')).status === 200);
     const recovered = await json(other, 'connections', ...PLACE);
     assert.equal(recovered.Connections.length, 5);
   });
