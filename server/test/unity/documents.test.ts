@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { readModel } from '../../src/domain/configuration/model.ts';
 import { createWorkplace, RESPARK } from '../support/process.ts';
+import { scriptedGame } from '../support/scripted-game.ts';
 import {
   compileAssembly,
   compilePackage,
@@ -89,6 +90,22 @@ test('[mono] the steps from Amazon bring a game and its Unity project here, and 
   assert.match(rehearsing.join(''), /^respark rehearse --game Mine --stage Dev --player PLAYER$/m);
   game.child.stdin.end();
   assert.equal((await game.ended()).exitCode, 0);
+});
+
+test('[mono] the script that the package’s README begins with compiles with the code of its game', {
+  skip,
+}, async (t) => {
+  assert.ok(tools !== undefined);
+  const { directory } = createWorkplace(t);
+  const [, script = ''] = /^```csharp\n(using System;.*?)^```$/ms.exec(read('client-unity/README.md')) ?? [];
+  assert.match(script, /class Greeter/);
+  writeFileSync(join(directory, 'Greeter.cs'), script);
+  const game = scriptedGame({ requests: { Greet: { request: { Name: 'String' }, response: { Greeting: 'String' } } } });
+  await compileAssembly(tools, directory, {
+    name: 'Greeter',
+    sources: [join(directory, 'Greeter.cs'), ...generated(directory, 'Demo', readModel(game))],
+    references: await compilePackage(tools, directory),
+  });
 });
 
 test('the documents for those who come from Amazon and those who write an SDK name files that are there', () => {
