@@ -6,7 +6,7 @@
 // test, or with a skipped one, fails the run.
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { sep } from 'node:path';
+import { relative, sep } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { run } from 'node:test';
@@ -34,6 +34,9 @@ const FIRST = [
 const OF_CLUSTERS = ['server/test/cluster/', 'server/test/storm/', 'server/src/cluster/'];
 /** Of other tests that run at once, about so many wait for a time limit of a server and take no processor. */
 const WAITING = 1;
+/** How many failures are told again at the end, and how many characters of each. */
+const MAX_FAILURES = 20;
+const MAX_REASON = 2_000;
 const QUICK = [
   ...['protocol/src/', 'client/src/', 'server/src/'],
   // These have tests of the AWS CLI, the AWS SDK and ws; of Chromium; of Mono's compiler; of what it compiles.
@@ -79,7 +82,7 @@ if (chosen.filter((file) => file.startsWith('server/test/')).length > 1) {
   const { findAws } = await import('../server/dist/test/support/aws-cli.js');
   process.env.TEST_AWS_CLI ??= (await findAws()) ?? '';
 }
-const counts = { passed: 0, failed: 0, skipped: [], ofClient: new Map(CLIENTS.map((client) => [client, 0])) };
+const counts = { passed: 0, failures: [], skipped: [], ofClient: new Map(CLIENTS.map((client) => [client, 0])) };
 await pipeline(Readable.from(counted(eventsOf(groups))), new Spec(), process.stdout, { end: false });
 
 console.log();
@@ -88,8 +91,10 @@ if (process.env.CI === 'true' && isWhole) {
   for (const [client, count] of counts.ofClient) if (count === 0) refuse(`no test of ${client} ran`);
   for (const title of counts.skipped) refuse(`a test was skipped: ${title}`);
 }
-console.log(`${counts.passed} passed, ${counts.failed} failed`);
-if (counts.failed > 0) process.exitCode = 1;
+// Whoever reads only the end of the output learns what failed, too.
+for (const failure of counts.failures.slice(0, MAX_FAILURES)) console.log(`failed: ${failure}`);
+console.log(`${counts.passed} passed, ${counts.failures.length} failed`);
+if (counts.failures.length > 0) process.exitCode = 1;
 
 function builtOf(source) {
   return `${process.cwd()}/${source.replace(/^(\w+)\//, '$1/dist/').replace(/\.ts$/, '.js')}`;
@@ -107,7 +112,8 @@ async function* counted(events) {
     yield event;
     const { type, data } = event;
     if (type === 'test:start') titles.splice(data.nesting, Number.POSITIVE_INFINITY, data.name);
-    if (type === 'test:fail' && data.details.error.failureType !== 'subtestsFailed') counts.failed += 1;
+    if (type === 'test:fail' && data.details.error.failureType !== 'subtestsFailed')
+      counts.failures.push(described([...titles.slice(0, data.nesting), data.name], data));
     if (type === 'test:pass' && data.details.type !== 'suite')
       count([...titles.slice(0, data.nesting), data.name], data);
   }
@@ -119,6 +125,12 @@ function count(path, { skip }) {
   if (client === undefined) return;
   if (skip === undefined) counts.ofClient.set(client, counts.ofClient.get(client) + 1);
   else counts.skipped.push(path.join(' > '));
+}
+
+/** Where a test is, what it says, and how it failed, as one short text. */
+function described(path, { file, line, details: { error } }) {
+  const reason = String(error.cause?.stack ?? error.cause ?? error.message);
+  return `${relative(process.cwd(), file ?? '')}:${line} ${path.join(' > ')}\n${reason.slice(0, MAX_REASON)}`;
 }
 
 function refuse(reason) {
