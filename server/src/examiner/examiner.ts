@@ -39,7 +39,7 @@ export function createExaminer({ clock, settings }: { clock: Clock; settings: Ex
     else await new Promise<void>((resolve) => waiting.push(resolve));
     try {
       if (isClosed) throw new Interrupted();
-      const worker = new Worker(new URL('./thread.js', import.meta.url), {
+      const worker = new Worker(new URL('./examiner-worker.js', import.meta.url), {
         workerData: examination,
         resourceLimits: { maxOldGenerationSizeMb: Math.floor(settings.examinerMemoryBytes / MEBIBYTE) },
       });

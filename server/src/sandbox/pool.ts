@@ -130,7 +130,7 @@ export class SandboxPool implements Sandbox {
   #start(): Thread {
     const answers = new AnswerBox();
     const data: ThreadData = { engine: this.#engine, answers: answers.memory, limits: limitsOf(this.#settings) };
-    const worker = new Worker(new URL('./thread.js', import.meta.url), {
+    const worker = new Worker(new URL('./script-worker.js', import.meta.url), {
       workerData: data,
       // A script must find nothing of the server's environment, not even if it left its guest.
       env: {},

@@ -50,7 +50,7 @@ export function createPool({ size, clock }: { size: number; clock: Clock }): Poo
   let isClosed = false;
 
   function start(): Thread {
-    const worker = new Worker(new URL('./thread.js', import.meta.url), { resourceLimits: RESOURCE_LIMITS });
+    const worker = new Worker(new URL('./job-worker.js', import.meta.url), { resourceLimits: RESOURCE_LIMITS });
     const thread: Thread = { worker, end: undefined };
     threads.add(thread);
     const fail = (bug: unknown) => {
