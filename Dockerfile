@@ -12,7 +12,7 @@ RUN npm ci --include=dev
 COPY . .
 RUN npm run build && npm prune --omit=dev
 # What only tests and debuggers use stays behind, and so does the build of libsql for another C library.
-RUN find protocol client server -name '*.test.*' -delete -o -name '*.contract.*' -delete -o -name '*.map' -delete
+RUN find protocol client -name '*.test.*' -delete -o -name '*.contract.*' -delete -o -name '*.map' -delete
 RUN rm -rf node_modules/@libsql/*-musl && mkdir data
 
 FROM node:24-bookworm-slim
@@ -29,8 +29,8 @@ COPY --from=build /respark/client/package.json client/
 COPY --from=build /respark/client/dist/src client/dist/src/
 COPY --from=build /respark/server/package.json server/
 COPY --from=build /respark/server/bin server/bin/
+COPY --from=build /respark/server/dist/bundle server/dist/bundle/
 COPY --from=build /respark/server/dist/console server/dist/console/
-COPY --from=build /respark/server/dist/src server/dist/src/
 # A new volume takes its owner from here. By number, Kubernetes can see that the user is not root.
 COPY --from=build --chown=1000:1000 /respark/data /var/lib/respark/
 USER 1000:1000

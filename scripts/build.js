@@ -1,13 +1,14 @@
-// Builds all workspaces, and the console into the server's package. With --unless-built a clone from which the compiler
+// Builds all workspaces, and the console and what processes run into the server's package. With --unless-built a clone from which the compiler
 // has been removed starts what was built.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isConsoleBuilt, rememberConsole, zipConsole } from './console-build.js';
+import { bundleServer } from './server-bundle.js';
 
 const [root, compiler, vite, program] = [
   ...['..', '../node_modules/typescript/bin/tsc', '../node_modules/vite/bin/vite.js'],
-  '../server/dist/src/cli/program.js',
+  '../server/dist/bundle/program.js',
 ].map((path) => fileURLToPath(new URL(path, import.meta.url)));
 
 function run(script, ...args) {
@@ -17,6 +18,7 @@ function run(script, ...args) {
 
 if (existsSync(compiler)) {
   process.exitCode = run(compiler, '--build');
+  if (process.exitCode === 0) await bundleServer();
   if (process.exitCode === 0 && !isConsoleBuilt()) {
     process.exitCode = run(vite, 'build', 'console', '--logLevel', 'warn');
     if (process.exitCode === 0) {

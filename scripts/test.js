@@ -12,6 +12,7 @@ import { pipeline } from 'node:stream/promises';
 import { run } from 'node:test';
 import { spec as Spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
+import { bundleServer } from './server-bundle.js';
 
 const CLIENTS = [
   ...['aws-cli', 'aws-sdk', 'ws', 'undici', 'websockets', 'chromium', 'mcs', 'mono'],
@@ -76,6 +77,7 @@ if (groups.length === 0) {
   process.exit(1);
 }
 
+await bundleServer();
 // Each file runs in a process of its own, which inherits this variable.
 process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --enable-source-maps`;
 if (chosen.filter((file) => file.startsWith('server/test/')).length > 1) {

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
-const program = new URL('../dist/src/cli/program.js', import.meta.url);
+const program = new URL('../dist/bundle/program.js', import.meta.url);
 
 if (major < 20 || (major === 20 && minor < 19)) {
   fail(`respark needs Node.js 20.19 or later, but this is ${process.versions.node}`);

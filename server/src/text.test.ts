@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { decodeText, excerpt, printable, shown } from './text.ts';
+import { decodeText, excerpt, grouped, printable, shown } from './text.ts';
 
 /** Characters that a terminal or a log reader would act on, or that would hide or reorder the rest. */
 const HARMFUL = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}]/u;
@@ -106,5 +106,11 @@ describe('decodeText', () => {
     assert.throws(() => decodeText(Buffer.of(0x22, 0xff, 0x22)), {
       message: 'it is not UTF-8: save it in that encoding',
     });
+  });
+});
+
+describe('grouped', () => {
+  it('writes whole numbers as English does', () => {
+    fc.assert(fc.property(fc.maxSafeNat(), (number) => assert.equal(grouped(number), number.toLocaleString('en'))));
   });
 });

@@ -66,3 +66,8 @@ function isUtf16([first, second]: Uint8Array): boolean {
 export class EncodingError extends Error {
   override readonly name = 'EncodingError';
 }
+
+/** A whole number as English writes it: `1,500,000`. To ask the runtime for it costs every start a tenth of its time. */
+export function grouped(number: number): string {
+  return String(number).replace(/\B(?=(\d{3})+$)/g, ',');
+}

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname, join, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gunzipSync, gzip } from 'node:zlib';
 import type { ConsoleFile, FindConsoleFile } from '../console/console.ts';
+import { PACKAGE_ROOT } from './package-root.ts';
 
-/** Where the build puts the pages: beside the program, seen from dist/src/app. */
-const BUILT = fileURLToPath(new URL('../../console/', import.meta.url));
+/** Where the build puts the pages. */
+const BUILT = join(PACKAGE_ROOT, 'dist', 'console');
 
 const TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',

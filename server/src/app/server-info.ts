@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { API_VERSION } from '../api/service-model.ts';
 import type { Settings } from '../config/config.ts';
 import { FEATURES, type Feature, type ServerInfo } from '../domain/server-info.ts';
+import { PACKAGE_ROOT } from './package-root.ts';
 
 /** Whether this server has what some servers have, and others do not. */
 const SWITCHED: Partial<Record<Feature, (settings: Settings) => boolean>> = {
@@ -25,6 +27,6 @@ export function createServerInfo({
 
 /** The version of this program. */
 export function readVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
+  const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8'));
   return String(version);
 }

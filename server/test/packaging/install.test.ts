@@ -46,7 +46,7 @@ function createClone(directory: string): void {
 describe('npm start', () => {
   it('says what to do where npm has left out the compiler, and starts what was built before', async (t) => {
     const place = createWorkplace(t);
-    const scripts = ['scripts/build.js', 'scripts/console-build.js'];
+    const scripts = ['scripts/build.js', 'scripts/console-build.js', 'scripts/server-bundle.js'];
     for (const file of ['package.json', ...scripts, 'server/bin/respark.js', 'server/package.json'])
       cpSync(join(ROOT, file), join(place.directory, file));
     const npm = async (...words: string[]) => {
@@ -60,7 +60,7 @@ describe('npm start', () => {
     for (const words of [['start'], ['test'], ['run', 'build']])
       assert.deepEqual(await npm(...words), { exitCode: 1, stdout: '', stderr });
 
-    const built = join(place.directory, 'server', 'dist', 'src', 'cli');
+    const built = join(place.directory, 'server', 'dist', 'bundle');
     mkdirSync(built, { recursive: true });
     writeFileSync(join(built, 'program.js'), 'export const run = async (words) => console.log(words.join(" "));');
     writeFileSync(join(built, 'process-world.js'), 'export const createProcessWorld = () => undefined;');

@@ -1,4 +1,5 @@
 import type { Configuration } from '../../domain/configurations.ts';
+import { grouped } from '../../text.ts';
 import { COMMON_ERRORS, operation } from '../operation.ts';
 import { blob, document, label, list, PreparedJson, query, string, structure } from '../shape.ts';
 import { gameResource, gameTags } from './resources.ts';
@@ -64,7 +65,7 @@ export const updateGameConfiguration = operation({
     'Faults in what the configuration means, such as an unknown shape, are accepted as work in progress; a deployment fails because of them. Attributes nested more than 64 levels deep are refused.',
     'Unknown sections are kept unchanged. Numbers have the precision of a double, and keys such as `__proto__` are ordinary data.',
     'If the configuration, exported as compact JSON, would be larger than `RESPARK_MAX_CONFIGURATION_BYTES`, the call is a `ServiceQuotaExceededException`.',
-    `The request body may be up to ${MAX_UPDATE_BODY_BYTES.toLocaleString('en')} bytes long.`,
+    `The request body may be up to ${grouped(MAX_UPDATE_BODY_BYTES)} bytes long.`,
   ],
   async handler({ input, services, change }) {
     const modifications = input.Modifications.map((modification) => ({
@@ -101,7 +102,7 @@ export const importGameConfiguration = operation({
     'Faults in what the configuration means do not prevent an import; a deployment fails because of them. Attributes nested more than 64 levels deep are refused.',
     'If the configuration, exported as compact JSON, is larger than `RESPARK_MAX_CONFIGURATION_BYTES`, the call is a `ServiceQuotaExceededException`.',
     'The AWS CLI 2 takes the file in base64: `--import-source "File=$(base64 -w0 game.json)"`, where Linux takes at most 128 KiB in base64; `respark import` takes any. A file that is encoded twice is refused, with a hint.',
-    `The base64 text must be padded and contain no other characters. The request body may be up to ${MAX_IMPORT_BODY_BYTES.toLocaleString('en')} bytes long.`,
+    `The base64 text must be padded and contain no other characters. The request body may be up to ${grouped(MAX_IMPORT_BODY_BYTES)} bytes long.`,
   ],
   async handler({ input, services, change }) {
     const { GameName, ImportSource } = input;
