@@ -15,7 +15,8 @@ import { RedisCluster } from './redis-cluster.ts';
 import type { RedisPlace } from './servers.ts';
 
 const PARTITIONS = 4;
-const TIMEOUT_MS = 1_000;
+// Long enough for servers and nodes that share two busy processors with other tests.
+const TIMEOUT_MS = 3_000;
 const SYNC_AT_ONCE = ['--repl-diskless-sync-delay', '0'];
 
 // Unlike the system clock's, these timers keep the process alive until the cluster's time limits have passed.
@@ -243,7 +244,7 @@ async function isComplete(...nodes: readonly RedisCluster[]): Promise<boolean> {
 
 async function open(t: TestContext) {
   const shards = await RedisShards.start(t);
-  const [one, other] = await join(t, shards, { leaseMs: 10_000 });
+  const [one, other] = await join(t, shards, { leaseMs: 12_000 });
   return { shards, one, other };
 }
 
