@@ -17,7 +17,8 @@ export const RESPARK: readonly string[] = [
   fileURLToPath(new URL('../../../bin/respark.js', import.meta.url)),
 ];
 
-const MAX_OUTPUT_CHARACTERS = 1_048_576;
+/** More than what the log of a server says in a minute of its busiest test. */
+const MAX_OUTPUT_CHARACTERS = 33_554_432;
 const MAX_WAIT_MS = 30_000;
 
 export interface Ended {
@@ -146,11 +147,16 @@ export function createWorkplace(t: TestContext): Workplace {
 function watch(child: Child, title: string): Running {
   const output = { stdout: '', stderr: '' };
   const waiting = new Set<() => void>();
+  let isTooMuch = false;
   const describe = () => `${title}\nstdout: ${output.stdout}\nstderr: ${output.stderr}`;
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (text: string) => {
       output[name] += text;
-      if (output[name].length > MAX_OUTPUT_CHARACTERS) killGroup(child);
+      if (output[name].length > MAX_OUTPUT_CHARACTERS && !isTooMuch) {
+        isTooMuch = true;
+        output[name] += `\nkilled by the test, because it printed more than ${MAX_OUTPUT_CHARACTERS} characters\n`;
+        killGroup(child);
+      }
       for (const look of waiting) look();
     });
   }
