@@ -54,6 +54,19 @@ test('what is not the body of a function is refused, even if it would end one fu
   }
 });
 
+test('a slash that one parser would take for a regular expression lets no script end its function', () => {
+  // What follows the first slash is a regular expression, or ends the function, runs, and begins another function.
+  const ending = '/ "(" }); for (;;); (function(){ ")" /g';
+  for (const before of ['var of; 1\nof\n', 'message?.return\n', 'message?.typeof\n', 'message?.case\n']) {
+    assert.deepEqual(findScriptFault(`${before}${ending}`), {
+      line: before.split('\n').length,
+      column: 7,
+      message: "Unexpected token '}'",
+    });
+  }
+  assert.equal(findScriptFault(`of = 1;\n${ending}`), undefined, 'here it is a regular expression');
+});
+
 test('what other places have and scripts do not is said in their terms', () => {
   for (const script of ['import a from "a";', 'return 1;\nexport {};']) {
     assert.equal(findScriptFault(script)?.message, 'Scripts have no modules: import and export are not possible');

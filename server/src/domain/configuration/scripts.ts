@@ -1,5 +1,6 @@
 import { Parser } from 'acorn';
 import { excerpt, MAX_SENTENCE_CHARACTERS } from '../../text.ts';
+import { findV8Fault } from '../../v8-fault.ts';
 
 /** How many blocks, functions and classes may nest: acorn walks all of them for every variable or private name. */
 const MAX_BLOCKS = 64;
@@ -11,12 +12,18 @@ export interface ScriptFault {
   readonly message: string;
 }
 
-/** Why a script is not the body of a function; undefined when it is one. Takes time linear in its length. */
+/**
+ * Why a script is not the body of a function; undefined when it is one. Takes time linear in its length.
+ *
+ * acorn's messages are the clearer ones, but it guesses from the token before whether a slash begins a regular expression,
+ * and can be misled: a script could then end its function inside of what acorn takes for one, and run whenever it is
+ * loaded. Therefore V8, which reads slashes by the grammar, must take it for the body of a function as well.
+ */
 export function findScriptFault(script: string): ScriptFault | undefined {
   try {
     // The oldest Node.js that runs scripts knows no later syntax.
     ScriptParser.parse(script, { ecmaVersion: 2024, allowReturnOutsideFunction: true, allowHashBang: false });
-    return undefined;
+    return findV8Fault(script);
   } catch (error) {
     if (isPositioned(error)) {
       const { line, column } = error.loc;
