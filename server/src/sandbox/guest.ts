@@ -26,6 +26,12 @@ export interface GuestHost {
 /** Of the engine's own 5 MiB: what is deeper, its parsers among it, ends as an error of the script. */
 const STACK_BYTES = 98_304;
 
+/**
+ * A deployment refuses a script that would run when it is compiled, because it ends its function and goes on. Should one
+ * come through, it is ended here, so that it keeps no thread from others. The first tick may come at once.
+ */
+const MAX_TICKS_TO_COMPILE = 2;
+
 /** How much longer a script may take that has hardly computed anything, as a multiple of its time. */
 const GRACE = 3;
 
@@ -66,8 +72,8 @@ export class Guest {
   /** What the memory is now, unless an invocation has changed it. */
   #atRest: Snapshot | undefined;
   #isSpoiled = false;
-  /** Whether an invocation is under way. Nothing of a script runs otherwise, and nothing else is limited. */
-  #isRunning = false;
+  /** What is under way of a script; nothing else is limited. While scripts are compiled, nothing of them should run. */
+  #underWay: 'compiling' | 'invocation' | undefined;
   #ticks = 0;
   #isExhausted = false;
   #busyUntil = 0;
@@ -130,7 +136,7 @@ export class Guest {
     this.#atRest = undefined;
     this.#start();
     const context = this.#context;
-    this.#isRunning = true;
+    this.#underWay = 'invocation';
     try {
       const parameters = [handler, inputJson].map((text) => context.newString(text));
       const numbers = Array.from(seeds, (seed) => context.newNumber(seed));
@@ -146,7 +152,7 @@ export class Guest {
       this.#isSpoiled = true;
       return this.#isStopped ? this.#stopped() : { kind: 'broken', cause: String(error) };
     } finally {
-      this.#isRunning = false;
+      this.#underWay = undefined;
     }
   }
 
@@ -211,7 +217,10 @@ export class Guest {
     const context = this.#context;
     let fault: unknown;
     for (const start of [WRAPPER_START, WRAPPER_WITHOUT_MESSAGE]) {
+      this.#ticks = 0;
+      this.#underWay = 'compiling';
       const compiled = context.evalCode(`${start}${script}\n})`, handler);
+      this.#underWay = undefined;
       if (compiled.error === undefined) return compiled.value;
       fault ??= context.dump(compiled.error);
       compiled.error.dispose();
@@ -221,8 +230,9 @@ export class Guest {
 
   #limitTime(runtime: QuickJSRuntime): void {
     runtime.setInterruptHandler(() => {
-      if (!this.#isRunning) return false;
+      if (this.#underWay === undefined) return false;
       this.#ticks += 1;
+      if (this.#underWay === 'compiling') return this.#ticks > MAX_TICKS_TO_COMPILE;
       this.#isStopped ||= this.isOver;
       return this.#isStopped;
     });

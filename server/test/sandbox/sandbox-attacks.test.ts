@@ -41,6 +41,27 @@ test('after every attack that can be stopped, the memory of the guest is byte fo
   }
 });
 
+test('a script that ends its function, and which no deployment lets through, does not hold up its thread', async () => {
+  const host = { call: () => '{"result":{}}', log: () => {} };
+  const guest = await Guest.create({ engine: await compileEngine(), host, limits: LIMITS, clock: systemClock });
+  const set = guest.load(
+    new Map([
+      ['endless', '}); for (;;) {} (function(){'],
+      ['caught', '}); for (;;) { try { for (;;) {} } catch {} } (function(){'],
+      ['good', GOOD],
+    ]),
+  );
+  const invoke = (handler: string) =>
+    guest.invoke(set, handler, '{"playerId":"p1","message":{"a":1,"b":2}}', [1, 2, 3, 4]);
+  for (const handler of ['endless', 'caught']) {
+    const { kind, ...ending } = invoke(handler);
+    assert.equal(kind, 'returned');
+    assert.match(JSON.stringify(ending), /interrupted/);
+    guest.rest(set);
+  }
+  assert.deepEqual(invoke('good'), { kind: 'returned', text: 'r{"sum":3}' });
+});
+
 /** Deployments refuse such a script. */
 function doesNotCompile(script: string): boolean {
   return script.startsWith('})');
