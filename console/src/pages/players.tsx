@@ -6,6 +6,7 @@ import { Page } from '../parts/page.tsx';
 import { Table } from '../parts/table.tsx';
 import { Since, Time } from '../parts/time.tsx';
 import { Id } from '../parts/untrusted.tsx';
+import { useAllowed } from '../permissions.ts';
 import { place } from '../place.ts';
 import { goTo, linkTo, refine, route } from '../route.ts';
 import { useSignal } from '../store.ts';
@@ -18,6 +19,7 @@ const LIVE_MS = 3_000;
 export function Players() {
   const { game, stage } = useSignal(place);
   const { query } = useSignal(route);
+  const isAllowed = useAllowed();
   const { prefix = '', runtime = '', node = '', address = '' } = query;
   const stageInput = { GameName: game, StageName: stage };
   const isPlaced = stage !== '';
@@ -62,7 +64,7 @@ export function Players() {
             ...nodes.map(({ Node = '', Connections = 0 }) => [Node, `${Node} (${formatNumber(Connections)})`] as const),
           ]}
         />
-        <AddressField value={address} />
+        {(address !== '' || isAllowed('ListConnections')) && <AddressField value={address} />}
       </search>
       <Table
         title={t('players')}

@@ -139,6 +139,8 @@ export interface OperationRow<Input, Output> {
   tagKeys?(input: Input): readonly string[];
   /** Tags of the resource, if it exists. Called only when a policy of the caller depends on them. */
   resourceTags?(input: Input, services: Services): Promise<Tags | undefined>;
+  /** Actions that a policy must allow too, on the same resources, for what this call asks. */
+  furtherActions?(input: Input): readonly string[];
   /** The resource that the audit log names for a change, where it is not the last one of `resource`. */
   auditResource?(input: Input, arns: Arns): string;
   /** What this server does where neither the model nor the service's documentation says: each in whole sentences. */

@@ -213,3 +213,18 @@ test('a stage has five open jobs at most, and a moderator none', async (t) => {
   assert.equal(refused.error, 'AccessDeniedException');
   assert.equal((await rawCall(server, 'GET', JOBS, { credentials })).status, 200);
 });
+
+test('whoever may not see addresses may not mean them either, not even to count', async (t) => {
+  const server = await startTestServer(t);
+  await playerNamed(server, 'anna');
+  const credentials = await createKey(server, [
+    { Effect: 'Allow', Action: 'respark:StartDisconnectJob', Resource: '*' },
+  ]);
+  const dryRun = async (Selector: object) => {
+    const body = { Selector, DryRun: true };
+    const { status, message } = await rawCall(server, 'POST', JOBS, { body, credentials });
+    return `${status} ${message}`;
+  };
+  assert.match(await dryRun({ PlayerIdPrefix: 'an' }), /^200 /);
+  assert.match(await dryRun({ PlayerIdPrefix: 'an', Address: '127.0.0.0/8' }), /^403 .*respark:ListConnections/);
+});

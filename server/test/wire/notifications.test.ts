@@ -143,6 +143,12 @@ test('operators may notify, and moderators and developers may not', async (t) =>
     const credentials = await createKey(server, Statement);
     return (await rawCall(server, 'POST', TO_STAGE, { body: { ...STARTS, DryRun: true }, credentials })).status;
   };
+  const credentials = await createKey(server, [
+    { Effect: 'Allow', Action: 'respark:SendNotificationToStage', Resource: '*' },
+  ]);
+  const body = { ...STARTS, DryRun: true, Selector: { Address: '127.0.0.0/8' } };
+  const { status, message } = await rawCall(server, 'POST', TO_STAGE, { body, credentials });
+  assert.match(`${status} ${message}`, /^403 .*respark:ListConnections/, 'it could find out an address');
   assert.deepEqual(
     [await statusOf('operator'), await statusOf('moderator'), await statusOf('developer')],
     [200, 403, 403],

@@ -6,6 +6,7 @@ import { connectionId, dateTime, maxResults, nextToken, playerId } from '../oper
 import { boolean, integer, label, list, query, string, structure } from '../shape.ts';
 import { stageMembers } from './block-shapes.ts';
 import {
+  actionsOfFilter,
   exact,
   filterMembers,
   MAX_SELECTOR_BODY_BYTES,
@@ -173,6 +174,7 @@ export const startDisconnectJob = ownOperation({
   errors: [...COMMON_ERRORS, 'not_found', 'quota_exceeded'],
   resource: stageResource,
   resourceTags: stageTags,
+  furtherActions: ({ Selector }) => actionsOfFilter(Selector),
   decisions: [
     'Ends many connections of a stage, on all nodes, a part at a time. It ends those that are there when the job begins and that `Selector` means; whoever connects later is left alone, also when the job has sent them away. Each node is asked for its own connections, and nothing looks through the directory.',
     SELECTORS,

@@ -5,7 +5,14 @@ import { COMMON_ERRORS } from '../operation.ts';
 import { stageResource, stageTags } from '../operations/resources.ts';
 import { gameName, playerId, stageName } from '../operations/shapes.ts';
 import { boolean, document, integer, label, list, string, structure } from '../shape.ts';
-import { exact, MAX_SELECTOR_BODY_BYTES, SELECTORS, selectionOf, selector } from './connection-filters.ts';
+import {
+  actionsOfFilter,
+  exact,
+  MAX_SELECTOR_BODY_BYTES,
+  SELECTORS,
+  selectionOf,
+  selector,
+} from './connection-filters.ts';
 import { ownOperation } from './own-operation.ts';
 
 const REACHED = 'REACHED';
@@ -95,6 +102,7 @@ export const sendNotificationToStage = ownOperation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: stageResource,
   resourceTags: stageTags,
+  furtherActions: ({ Selector }) => actionsOfFilter(Selector),
   decisions: [
     'Sends a notification to everybody who is connected to the stage, or to those whom `Selector` means. Each node is asked once and sends to its own players, between its other work; it has 15 seconds to say that it has. Who connects meanwhile may miss it.',
     `${SELECTORS} A node of an earlier version, which knows no selectors, is \`UNKNOWN\` and sends to nobody.`,

@@ -3,7 +3,7 @@ import { stageResource, stageTags } from '../operations/resources.ts';
 import { connectionId, maxResults, nextToken, playerId } from '../operations/shapes.ts';
 import { integer, list, query, string, structure, timestamp } from '../shape.ts';
 import { stageMembers } from './block-shapes.ts';
-import { FILTERS, filterMembers, node, runtime, toFilter } from './connection-filters.ts';
+import { actionsOfFilter, FILTERS, filterMembers, node, runtime, toFilter } from './connection-filters.ts';
 import { ownOperation } from './own-operation.ts';
 
 const STAGE = '/respark/game/{GameName}/stage/{StageName}';
@@ -46,6 +46,7 @@ export const listPlayers = ownOperation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: stageResource,
   resourceTags: stageTags,
+  furtherActions: actionsOfFilter,
   decisions: [
     'Lists the players who are connected to a stage, on all nodes, in order of their ids. With filters, those who have a connection that meets all of them; `Connections`, how many, and `Since`, the oldest one’s time, are about such connections alone.',
     FILTERS,
