@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { ResparkClient, type ResparkError } from '@respark/client';
 import { encode, FAREWELL, parseCloseReason } from '@respark/protocol';
 import { policyOfRole } from '../../src/domain/access/roles.ts';
-import { createKey } from '../support/administration.ts';
+import { createKey, readAudit } from '../support/administration.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, STAGE, startTestServer, type TestServer } from '../support/server.ts';
 
@@ -197,10 +197,17 @@ test('a closed stage lets nobody in, and sends away who is there only if that is
   const player = await server.connect();
   const path = `${IN_STAGE}/closure`;
   assert.deepEqual((await rawCall(server, 'GET', path)).json, { IsOpen: true });
-  const closing = await rawCall(server, 'POST', path, { body: { Seconds: 600, Message: 'New maps' } });
+  const closing = await rawCall(server, 'POST', path, {
+    body: { Seconds: 600, Message: 'New maps', Evidence: 'ticket 7' },
+  });
   assert.equal(closing.status, 200, closing.message);
   const { code, text, until = 0, retryAfterMs = 0 } = await refused(server);
   assert.deepEqual([code, text], [4007, 'New maps']);
+  const { Closure } = (await rawCall(server, 'GET', path)).json as { Closure: Record<string, unknown> };
+  assert.deepEqual([Closure.Message, Closure.Evidence], ['New maps', undefined], 'viewers may ask too');
+  const records = await readAudit(server);
+  const { details } = records.find(({ operation }) => operation === 'CloseStageToPlayers') ?? {};
+  assert.deepEqual([details?.evidence, details?.until?.slice(-1)], ['ticket 7', 'Z']);
   assert(retryAfterMs > 590_000 && until > Date.now() + 590_000);
   await player.token();
   await rawCall(server, 'POST', path, { body: { SendAway: true } });

@@ -1,7 +1,7 @@
 import { COMMON_ERRORS } from '../operation.ts';
 import { stageResource, stageTags } from '../operations/resources.ts';
 import { boolean, structure } from '../shape.ts';
-import { block, durationMembers, durationOf, stageMembers, toBlock } from './block-shapes.ts';
+import { block, durationMembers, durationOf, listedBlock, stageMembers, toBlock } from './block-shapes.ts';
 import { ownOperation } from './own-operation.ts';
 import { wordingMembers, wordingOf } from './wording.ts';
 
@@ -57,16 +57,18 @@ export const getStageAccess = ownOperation({
   isIdempotent: true,
   throttleClass: 'read',
   input: structure(stageMembers, REQUIRED),
-  output: structure({ Closure: block, IsOpen: boolean() }),
+  output: structure({ Closure: listedBlock, IsOpen: boolean() }),
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: stageResource,
   resourceTags: stageTags,
   decisions: [
-    'Says whether newcomers are let into a stage, and otherwise why not; `Closure` is missing while they are.',
+    'Says whether newcomers are let into a stage, and otherwise why not; `Closure` is missing while they are. `Evidence` is not in it: the audit record of CloseStageToPlayers has it.',
   ],
   async handler({ input, services }) {
     const stage = { gameName: input.GameName, stageName: input.StageName };
     const closure = await services.stageAccess.findClosure(stage);
-    return { Closure: closure && toBlock({ ...closure, stageName: input.StageName }), IsOpen: closure === undefined };
+    if (closure === undefined) return { IsOpen: true };
+    const { evidence: _, ...shown } = closure;
+    return { Closure: toBlock({ ...shown, stageName: input.StageName }), IsOpen: false };
   },
 });

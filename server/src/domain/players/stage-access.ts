@@ -1,6 +1,8 @@
 import type { BarRecord } from '../../store/bars.ts';
 import type { Audit, Change } from '../audit.ts';
 import { type BarChanges, checkWording, type Duration, type Wording } from './bar-changes.ts';
+import { farewellOf } from './bars.ts';
+import { detailsOf } from './disconnect-request.ts';
 
 interface NamedStage {
   readonly gameName: string;
@@ -25,8 +27,9 @@ export function createStageAccess({ changes, audit }: { changes: BarChanges; aud
   return {
     async close(stage, { sendsAway, ...asked }, change) {
       checkWording(asked);
-      return await audit.around(change, async () => {
-        const terms = { ...asked, until: changes.endOf(asked), signedInBefore: undefined, endsConnections: sendsAway };
+      const until = changes.endOf(asked);
+      return await audit.around(recorded(change, { ...asked, until, sendsAway }), async () => {
+        const terms = { ...asked, until, signedInBefore: undefined, endsConnections: sendsAway };
         return (await changes.set('closure', await changes.getPlace(stage), terms, { change })).record;
       });
     },
@@ -36,4 +39,20 @@ export function createStageAccess({ changes, audit }: { changes: BarChanges; aud
 
     findClosure: async (stage) => await changes.find('closure', await changes.getPlace(stage)),
   };
+}
+
+/** Puts on record what was said, for how long, and whether everybody was sent away. */
+function recorded(
+  change: Change,
+  {
+    reason = '',
+    messages = {},
+    evidence,
+    until,
+    sendsAway,
+  }: Wording & { until: number | undefined; sendsAway: boolean },
+): Change {
+  const farewell = { ...farewellOf({ kind: 'closure', reason, messages, until }), until };
+  const details = { ...detailsOf({ farewell, evidence }), ...(sendsAway && { sendAway: 'true' }) };
+  return Object.keys(details).length === 0 ? change : { ...change, details: { ...change.details, ...details } };
 }
