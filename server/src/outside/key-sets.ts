@@ -81,15 +81,20 @@ export function createKeySets({
     ...{ ratePerSecond: FETCHES_PER_SECOND, burst: FETCH_BURST, maxKeys: MAX_OWNERS, clock },
   });
 
+  /** The entry of the URL, which is not kept before its keys are fetched: whoever names URLs takes no place by that. */
   function entryOf(url: string): Entry {
-    const entry = entries.get(url) ?? { set: undefined, askedAtMs: Number.NEGATIVE_INFINITY, fetching: undefined };
+    const entry = entries.get(url);
+    if (entry === undefined) return { set: undefined, askedAtMs: Number.NEGATIVE_INFINITY, fetching: undefined };
+    keep(url, entry);
+    return entry;
+  }
+
+  function keep(url: string, entry: Entry): void {
     entries.delete(url);
     entries.set(url, entry);
-    if (entries.size > MAX_SETS) {
-      const [oldest] = entries.keys();
-      if (oldest !== undefined) entries.delete(oldest);
-    }
-    return entry;
+    if (entries.size <= MAX_SETS) return;
+    const [oldest] = entries.keys();
+    if (oldest !== undefined) entries.delete(oldest);
   }
 
   async function fetchInto(entry: Entry, url: string, owner: string): Promise<void> {
@@ -129,7 +134,10 @@ export function createKeySets({
       if (!isGood()) {
         if (entry.fetching === undefined && spacedMs <= 0) {
           ownWaitMs = waitOf(owner);
-          if (ownWaitMs === 0) entry.fetching = fetchInto(entry, url, owner);
+          if (ownWaitMs === 0) {
+            keep(url, entry);
+            entry.fetching = fetchInto(entry, url, owner);
+          }
         }
         await entry.fetching;
       }
