@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { connect } from 'node:net';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo, connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { DisconnectPlayerCommand } from '@aws-sdk/client-gamesparks';
 import { EVERY_OPERATION } from '../../src/api/every-operation.ts';
@@ -30,6 +30,29 @@ function clientOf({ url }: TestServer, credentials = ROOT) {
     stream: (input: object = {}) => client.stream(find('WatchEvents'), { GameName: GAME, ...input }),
   };
 }
+
+test('a webhook is tested once at a time, so that slow receivers do not take the connections of all webhooks', async (t) => {
+  const waiting: ServerResponse[] = [];
+  const receiver = createServer((_, response) => waiting.push(response)).listen(0, '127.0.0.1');
+  t.after(() => receiver.close().closeAllConnections());
+  await once(receiver, 'listening');
+  const server = await startTestServer(t, { settings: PRIVATE });
+  const { call } = clientOf(server);
+  const { port } = receiver.address() as AddressInfo;
+  const webhook = { WebhookId: idOf(await call('CreateWebhook', { Url: `http://127.0.0.1:${port}/` })) };
+  const path = `/respark/game/${GAME}/webhook/${webhook.WebhookId}/test`;
+  const first = rawCall(server, 'POST', path);
+  await until(() => waiting.length === 1);
+  const others = await Promise.all(Array.from({ length: 5 }, () => rawCall(server, 'POST', path)));
+  assert.deepEqual(new Set(others.map(({ status }) => status)), new Set([429]));
+  assert.equal(waiting.length, 1);
+  waiting[0]?.end();
+  assert.equal((await first).json.IsAccepted, true);
+  const again = rawCall(server, 'POST', path);
+  await until(() => waiting.length === 2);
+  waiting[1]?.end();
+  assert.equal((await again).status, 200);
+});
 
 const idOf = (made: Reply) => (made.Webhook as { Id: string }).Id;
 

@@ -57,7 +57,10 @@ export interface Webhooks {
   delete(gameName: string, id: string, change: Change): Promise<void>;
   /** Sends everything that is kept from this time on, again where it was sent before. Throws `throttled` when that was lately. */
   replay(gameName: string, id: string, since: number, change: Change): Promise<void>;
-  /** Sends one event of type `webhook.test`, whether or not the webhook is enabled. */
+  /**
+   * Sends one event of type `webhook.test`, whether or not the webhook is enabled. Throws `throttled` while this node waits
+   * for the answer to another one.
+   */
   test(gameName: string, id: string, change: Change): Promise<WebhookTest>;
 }
 
@@ -168,8 +171,7 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
       });
     },
 
-    test: (gameName, id, change) =>
-      audit.around(recorded(change, id), async () => await sendTest(await get(gameName, id), parts)),
+    test: createTest(parts, get),
   };
 }
 
@@ -192,6 +194,24 @@ function assertAllowed({ url, types = [] }: Pick<WebhookUpdate, 'url' | 'types'>
   if (unknown === undefined) return;
   const known = EVENT_TYPE_NAMES.join(', ');
   throw new ServiceError('validation', `there is no type of event ${shown(unknown)}: the types are ${known}`);
+}
+
+/** Each test holds one of the connections that all webhooks share for as long as its receiver likes. */
+function createTest(parts: WebhooksParts, get: Webhooks['get']): Webhooks['test'] {
+  const testing = new Set<string>();
+  return async (gameName, id, change) => {
+    // What is refused leaves no record, as every other call that comes too often.
+    if (testing.has(id)) {
+      const message = 'a webhook is tested once at a time: wait for the answer to the other test';
+      throw new ServiceError('throttled', message, { retryAfterMs: 1_000 });
+    }
+    testing.add(id);
+    try {
+      return await parts.audit.around(recorded(change, id), async () => await sendTest(await get(gameName, id), parts));
+    } finally {
+      testing.delete(id);
+    }
+  };
 }
 
 function assertRested(waitMs: number): void {
