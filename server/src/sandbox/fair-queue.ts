@@ -65,11 +65,12 @@ export class FairQueue<T> {
     return true;
   }
 
-  /** The work whose turn it is, of the lanes that may have one now. */
-  take(mayRun: (lane: string) => boolean): T | undefined {
+  /** The work whose turn it is, of the lanes that may have theirs done now. */
+  take(mayRun: (lane: string, work: T) => boolean): T | undefined {
     let next: Lane<T> | undefined;
     for (const [name, lane] of this.#lanes) {
-      if (lane.waiting > 0 && (next === undefined || lane.used < next.used) && mayRun(name)) next = lane;
+      const [[first] = []] = lane.parties.values();
+      if (first !== undefined && (next === undefined || lane.used < next.used) && mayRun(name, first.work)) next = lane;
     }
     if (next === undefined) return undefined;
     this.#start = Math.max(this.#start, next.used);

@@ -6,6 +6,7 @@ import { AnswerBox, answerText, parametersOf } from './bridge.ts';
 import { compileEngine } from './engine.ts';
 import { FairQueue } from './fair-queue.ts';
 import { Offences } from './offences.ts';
+import { isFree, type Job, type Thread } from './pool-thread.ts';
 import type { Ending, HostAnswer, Invocation, InvocationResult, Sandbox, ScriptedRuntime } from './sandbox.ts';
 import { limitsOf, type SandboxSettings } from './settings.ts';
 import type { FromThread, ThreadData, ToThread } from './thread-messages.ts';
@@ -23,40 +24,11 @@ const LOAD_TIMEOUT_MS = 5_000;
 /** A stage whose invocations take longer on average leaves a thread to the others, if there is more than one. */
 const SLOW_MS = 20;
 
-interface Job {
-  readonly invocation: Invocation;
-  readonly inputJson: string;
-  readonly resolve: (result: InvocationResult) => void;
-  readonly reject: (error: unknown) => void;
-  readonly enqueuedAt: number;
-  hasScriptsSent: boolean;
-}
-
-interface Loading {
-  readonly runtime: ScriptedRuntime;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
-
-interface Thread {
-  readonly worker: Worker;
-  /** Whether it has started and warmed up. */
-  isReady: boolean;
-  readonly answers: AnswerBox;
-  job: Job | undefined;
-  /** Whether the script of the job waits for the answer to a call. */
-  isWaiting: boolean;
-  startedAt: number;
-  /** Loads that the thread has been sent and has not answered, the first first. */
-  readonly loading: Loading[];
-  cancelWatchdog: () => void;
-  cancelDeadline: () => void;
-}
-
 /**
  * Runs scripts in threads. A thread that does not answer is ended and replaced; one more than are needed is kept ready,
  * because a start takes a tenth of a second. While the scripts in all others wait for answers, which takes no processor,
- * that one runs those of the stages that have no thread.
+ * that one runs those of the stages that have no thread. One game may have more stages than there are threads, so while
+ * that one waits too, another in reserve runs those of the games that have no thread.
  */
 export class SandboxPool implements Sandbox {
   readonly #clock: Clock;
@@ -67,6 +39,7 @@ export class SandboxPool implements Sandbox {
   readonly #offences: Offences;
   readonly #threads = new Set<Thread>();
   #spare: Thread | undefined;
+  #reserve: Thread | undefined;
   /** Stage id → how many threads run its scripts. */
   readonly #running = new Map<string, number>();
   #isClosed = false;
@@ -92,6 +65,7 @@ export class SandboxPool implements Sandbox {
     this.#offences = new Offences({ clock });
     for (let count = 0; count < settings.scriptThreads; count += 1) this.#threads.add(this.#start());
     this.#spare = this.#start();
+    this.#reserve = this.#start();
   }
 
   async prepare(runtime: ScriptedRuntime): Promise<void> {
@@ -123,8 +97,13 @@ export class SandboxPool implements Sandbox {
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const { reject } of this.#queue.clear()) reject(new Interrupted());
-    const threads = [...this.#threads, ...(this.#spare === undefined ? [] : [this.#spare])];
-    await Promise.all(threads.map((thread) => thread.worker.terminate()));
+    await Promise.all([...this.#all()].map((thread) => thread.worker.terminate()));
+  }
+
+  *#all(): Generator<Thread, void> {
+    yield* this.#threads;
+    if (this.#spare !== undefined) yield this.#spare;
+    if (this.#reserve !== undefined) yield this.#reserve;
   }
 
   #start(): Thread {
@@ -177,15 +156,20 @@ export class SandboxPool implements Sandbox {
   }
 
   #runOnSpare(): void {
-    const spare = this.#spare;
-    if (spare === undefined || !spare.isReady || spare.job !== undefined) return;
     for (const { isWaiting } of this.#threads) if (!isWaiting) return;
-    const job = this.#takeJob((stageId) => !this.#running.has(stageId));
-    if (job !== undefined) this.#run(spare, job);
+    const [spare, reserve] = [this.#spare, this.#reserve];
+    if (isFree(spare)) {
+      const job = this.#takeJob((stageId) => !this.#running.has(stageId));
+      if (job !== undefined) this.#run(spare, job);
+    }
+    if (!spare?.isWaiting || !isFree(reserve)) return;
+    const games = new Set([...this.#all()].map(({ job }) => job?.invocation.runtime.gameId));
+    const job = this.#takeJob((_, { invocation }) => !games.has(invocation.runtime.gameId));
+    if (job !== undefined) this.#run(reserve, job);
   }
 
   /** Leaves out those who have waited so long that their players have given up. */
-  #takeJob(mayRun: (stageId: string) => boolean): Job | undefined {
+  #takeJob(mayRun: (stageId: string, job: Job) => boolean): Job | undefined {
     for (;;) {
       const job = this.#queue.take(mayRun);
       if (job === undefined || this.#clock.monotonic() - job.enqueuedAt <= this.#settings.scriptMaxMs) return job;
@@ -356,10 +340,14 @@ export class SandboxPool implements Sandbox {
   }
 
   #has(thread: Thread): boolean {
-    return this.#threads.has(thread) || this.#spare === thread;
+    return this.#threads.has(thread) || this.#spare === thread || this.#reserve === thread;
   }
 
   #replace(thread: Thread): void {
+    if (this.#reserve === thread) {
+      this.#reserve = this.#isClosed ? undefined : this.#start();
+      return;
+    }
     const isSpare = !this.#threads.delete(thread);
     if (this.#isClosed) return;
     if (!isSpare) this.#threads.add(this.#spare ?? this.#start());

@@ -25,8 +25,8 @@ async function open(t: TestContext, threads: number) {
     release: () => {
       for (const answer of held.splice(0)) answer();
     },
-    async invoke(stageId: string, playerId: string, handler: string): Promise<string> {
-      const runtime = { id: `runtime of ${stageId}`, gameId: `game of ${stageId}`, stageId, scripts: SCRIPTS };
+    async invoke(stageId: string, playerId: string, handler: string, gameId = `game of ${stageId}`): Promise<string> {
+      const runtime = { id: `runtime of ${stageId}`, gameId, stageId, scripts: SCRIPTS };
       const call = () => new Promise<{ result: unknown }>((resolve) => held.push(() => resolve({ result: {} })));
       const { ending } = await pool.invoke({ runtime, handler, playerId, message: {}, call });
       ended.push(`${stageId} ${playerId} ${handler} ${ending.kind}`);
@@ -92,3 +92,14 @@ for (const kind of ['slow', 'fast']) {
     assert.deepEqual(new Set(await all), new Set(['returned']));
   });
 }
+
+test('a game whose stages all wait for answers leaves a thread to another game', async (t) => {
+  const { invoke, release, ended } = await open(t, 2);
+  const waiting = ['one', 'two', 'three', 'four'].map((stageId) => invoke(stageId, 'p', 'Waiting', 'hostile game'));
+  assert.equal(await invoke('other', 'p', 'Good'), 'returned');
+  assert.deepEqual(ended, ['other p Good returned']);
+  release();
+  const timer = setInterval(release, 10);
+  t.after(() => clearInterval(timer));
+  assert.deepEqual(new Set(await Promise.all(waiting)), new Set(['returned']));
+});

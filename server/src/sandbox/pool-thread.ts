@@ -1,0 +1,39 @@
+import type { Worker } from 'node:worker_threads';
+import type { AnswerBox } from './bridge.ts';
+import type { Invocation, InvocationResult, ScriptedRuntime } from './sandbox.ts';
+
+/** A message that waits for a thread, or has one. */
+export interface Job {
+  readonly invocation: Invocation;
+  readonly inputJson: string;
+  readonly resolve: (result: InvocationResult) => void;
+  readonly reject: (error: unknown) => void;
+  readonly enqueuedAt: number;
+  hasScriptsSent: boolean;
+}
+
+interface Loading {
+  readonly runtime: ScriptedRuntime;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface Thread {
+  readonly worker: Worker;
+  /** Whether it has started and warmed up. */
+  isReady: boolean;
+  readonly answers: AnswerBox;
+  job: Job | undefined;
+  /** Whether the script of the job waits for the answer to a call. */
+  isWaiting: boolean;
+  startedAt: number;
+  /** Loads that the thread has been sent and has not answered, the first first. */
+  readonly loading: Loading[];
+  cancelWatchdog: () => void;
+  cancelDeadline: () => void;
+}
+
+/** Whether the thread could run a job now. */
+export function isFree(thread: Thread | undefined): thread is Thread {
+  return thread?.isReady === true && thread.job === undefined;
+}
