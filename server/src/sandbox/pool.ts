@@ -28,7 +28,8 @@ const SLOW_MS = 20;
  * Runs scripts in threads. A thread that does not answer is ended and replaced; one more than are needed is kept ready,
  * because a start takes a tenth of a second. While the scripts in all others wait for answers, which takes no processor,
  * that one runs those of the stages that have no thread. One game may have more stages than there are threads, so while
- * that one waits too, another in reserve runs those of the games that have no thread.
+ * that one waits too, another in reserve, which is started when it is first needed, runs those of the games that have no
+ * thread.
  */
 export class SandboxPool implements Sandbox {
   readonly #clock: Clock;
@@ -65,7 +66,6 @@ export class SandboxPool implements Sandbox {
     this.#offences = new Offences({ clock });
     for (let count = 0; count < settings.scriptThreads; count += 1) this.#threads.add(this.#start());
     this.#spare = this.#start();
-    this.#reserve = this.#start();
   }
 
   async prepare(runtime: ScriptedRuntime): Promise<void> {
@@ -157,15 +157,17 @@ export class SandboxPool implements Sandbox {
 
   #runOnSpare(): void {
     for (const { isWaiting } of this.#threads) if (!isWaiting) return;
-    const [spare, reserve] = [this.#spare, this.#reserve];
+    const spare = this.#spare;
     if (isFree(spare)) {
       const job = this.#takeJob((stageId) => !this.#running.has(stageId));
       if (job !== undefined) this.#run(spare, job);
     }
-    if (!spare?.isWaiting || !isFree(reserve)) return;
+    if (!spare?.isWaiting || this.#queue.size === 0) return;
+    this.#reserve ??= this.#start();
+    if (!isFree(this.#reserve)) return;
     const games = new Set([...this.#all()].map(({ job }) => job?.invocation.runtime.gameId));
     const job = this.#takeJob((_, { invocation }) => !games.has(invocation.runtime.gameId));
-    if (job !== undefined) this.#run(reserve, job);
+    if (job !== undefined) this.#run(this.#reserve, job);
   }
 
   /** Leaves out those who have waited so long that their players have given up. */
@@ -345,7 +347,7 @@ export class SandboxPool implements Sandbox {
 
   #replace(thread: Thread): void {
     if (this.#reserve === thread) {
-      this.#reserve = this.#isClosed ? undefined : this.#start();
+      this.#reserve = undefined;
       return;
     }
     const isSpare = !this.#threads.delete(thread);
