@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { CONNECT_PATH } from '@respark/protocol';
+import { ACTIONS } from './api/every-operation.ts';
 import {
   copyBackends,
   migrateBackends,
@@ -134,7 +135,7 @@ async function start(
     webhookPost: openWebhookPost(parts),
     ...{ keyring, store, auditLog, eventLog, cluster, metrics, arns },
     audit: createAuditWithinRoom({ audit, room, clock }),
-    findCredential: (id) => access.findCredential(id),
+    ...{ access, actions: ACTIONS },
     examine: examiner.examine,
     longWork: threads,
   });

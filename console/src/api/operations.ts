@@ -11,6 +11,7 @@ export const OPERATIONS = {
   CloseStageToPlayers: ['POST', '/respark/game/{GameName}/stage/{StageName}/closure', '', true],
   ConfirmDisconnectJob: ['POST', '/respark/game/{GameName}/stage/{StageName}/disconnect-job/{JobId}/confirm', '', false],
   CountConnections: ['GET', '/respark/game/{GameName}/stage/{StageName}/connection-count', '', false],
+  CreateAccessKey: ['POST', '/respark/access-key', '', true],
   CreateGame: ['POST', '/game', '', true],
   CreatePlayerToken: ['POST', '/respark/game/{GameName}/stage/{StageName}/player/{PlayerId}/token', '', true],
   CreateSnapshot: ['POST', '/game/{GameName}/snapshot', '', true],
@@ -22,7 +23,9 @@ export const OPERATIONS = {
   DeleteWebhook: ['DELETE', '/respark/game/{GameName}/webhook/{WebhookId}', '', false],
   DisconnectPlayer: ['POST', '/runtime/game/{GameName}/stage/{StageName}/player/{PlayerId}/disconnect', '', false],
   DrainNode: ['POST', '/respark/node/{NodeId}/drain', '', false],
+  ExplainAccess: ['POST', '/respark/access-explanation', '', true],
   ExportSnapshot: ['GET', '/game/{GameName}/snapshot/{SnapshotId}/export', '', false],
+  GetAccessKey: ['GET', '/respark/access-key/{AccessKeyId}', '', false],
   GetBlock: ['GET', '/respark/game/{GameName}/stage/{StageName}/player/{PlayerId}/block', '', false],
   GetBlockInGame: ['GET', '/respark/game/{GameName}/player/{PlayerId}/block', '', false],
   GetDisconnectJob: ['GET', '/respark/game/{GameName}/stage/{StageName}/disconnect-job/{JobId}', '', false],
@@ -42,6 +45,7 @@ export const OPERATIONS = {
   GetStageIdentity: ['GET', '/respark/game/{GameName}/stage/{StageName}/identity', '', false],
   GetWebhook: ['GET', '/respark/game/{GameName}/webhook/{WebhookId}', '', false],
   ImportGameConfiguration: ['PUT', '/game/{GameName}/configuration', '', true],
+  ListAccessKeys: ['GET', '/respark/access-key', 'MaxResults NextToken', false],
   ListActivity: ['GET', '/respark/activity', 'After', false],
   ListAuditChains: ['GET', '/respark/audit-chain', '', false],
   ListAuditLinks: ['GET', '/respark/audit-chain/{Writer}/link', 'After MaxResults', false],
@@ -69,6 +73,7 @@ export const OPERATIONS = {
   PlayRehearsedEnd: ['POST', '/respark/game/{GameName}/stage/{StageName}/player/{PlayerId}/rehearsal', '', true],
   ReplayWebhook: ['POST', '/respark/game/{GameName}/webhook/{WebhookId}/replay', '', true],
   ResumeDisconnectJob: ['POST', '/respark/game/{GameName}/stage/{StageName}/disconnect-job/{JobId}/resume', '', false],
+  RevokeAccessKey: ['DELETE', '/respark/access-key/{AccessKeyId}', '', false],
   RevokePlayerTokens: ['POST', '/respark/game/{GameName}/stage/{StageName}/player/{PlayerId}/token/revocation', '', true],
   RevokePlayerTokensInGame: ['POST', '/respark/game/{GameName}/player/{PlayerId}/token/revocation', '', true],
   SendNotificationToPlayer: ['POST', '/respark/game/{GameName}/stage/{StageName}/player/{PlayerId}/notification', '', true],
@@ -101,6 +106,7 @@ export interface Inputs {
   CloseStageToPlayers: { readonly GameName: string; readonly StageName: string; readonly Evidence?: string | undefined; readonly Message?: string | undefined; readonly Messages?: Readonly<Record<string, string>> | undefined; readonly Reason?: string | undefined; readonly Seconds?: number | undefined; readonly Until?: string | undefined; readonly SendAway?: boolean | undefined };
   ConfirmDisconnectJob: { readonly GameName: string; readonly StageName: string; readonly JobId: string };
   CountConnections: { readonly GameName: string; readonly StageName: string };
+  CreateAccessKey: { readonly Description?: string | undefined; readonly GameName?: string | undefined; readonly Policy?: string | undefined; readonly Role?: 'viewer' | 'moderator' | 'operator' | 'developer' | 'admin' | undefined; readonly StageName?: string | undefined };
   CreateGame: { readonly ClientToken?: string | undefined; readonly Description?: string | undefined; readonly GameName: string; readonly Tags?: Readonly<Record<string, string>> | undefined };
   CreatePlayerToken: { readonly Claims?: unknown | undefined; readonly GameName: string; readonly LifetimeSeconds?: number | undefined; readonly PlayerId: string; readonly StageName: string };
   CreateSnapshot: { readonly Description?: string | undefined; readonly GameName: string };
@@ -112,7 +118,9 @@ export interface Inputs {
   DeleteWebhook: { readonly GameName: string; readonly WebhookId: string };
   DisconnectPlayer: { readonly GameName: string; readonly PlayerId: string; readonly StageName: string; readonly Evidence?: string | undefined; readonly Message?: string | undefined; readonly Messages?: Readonly<Record<string, string>> | undefined; readonly Reason?: string | undefined; readonly ConnectionIds?: readonly string[] | undefined; readonly ExceptConnectionIds?: readonly string[] | undefined; readonly BlockSeconds?: number | undefined; readonly BlockUntil?: string | undefined; readonly DryRun?: boolean | undefined; readonly Details?: boolean | undefined; readonly Receipt?: boolean | undefined };
   DrainNode: { readonly NodeId: string };
+  ExplainAccess: { readonly AccessKeyId?: string | undefined; readonly Action: string; readonly GameName?: string | undefined; readonly PlayerId?: string | undefined; readonly Policy?: string | undefined; readonly SourceAddress?: string | undefined; readonly StageName?: string | undefined };
   ExportSnapshot: { readonly GameName: string; readonly SnapshotId: string };
+  GetAccessKey: { readonly AccessKeyId: string };
   GetBlock: { readonly GameName: string; readonly StageName: string; readonly PlayerId: string };
   GetBlockInGame: { readonly GameName: string; readonly PlayerId: string };
   GetDisconnectJob: { readonly GameName: string; readonly StageName: string; readonly JobId: string };
@@ -132,6 +140,7 @@ export interface Inputs {
   GetStageIdentity: { readonly GameName: string; readonly StageName: string };
   GetWebhook: { readonly GameName: string; readonly WebhookId: string };
   ImportGameConfiguration: { readonly GameName: string; readonly ImportSource: { readonly File: string } };
+  ListAccessKeys: { readonly MaxResults?: number | undefined; readonly NextToken?: string | undefined };
   ListActivity: { readonly After?: string | undefined };
   ListAuditChains: Readonly<Record<string, never>>;
   ListAuditLinks: { readonly After?: number | undefined; readonly MaxResults?: number | undefined; readonly Writer: string };
@@ -159,6 +168,7 @@ export interface Inputs {
   PlayRehearsedEnd: { readonly End: 'DRAINING' | 'SLOW_READER' | 'HEARTBEAT_MISSED' | 'LOST_FRAME' | 'SILENT_NETWORK' | 'KICKED' | 'BLOCKED' | 'TOKEN_REFUSED' | 'REPLACED'; readonly GameName: string; readonly PlayerId: string; readonly StageName: string; readonly WindowSeconds?: number | undefined };
   ReplayWebhook: { readonly GameName: string; readonly WebhookId: string; readonly Since: string };
   ResumeDisconnectJob: { readonly GameName: string; readonly StageName: string; readonly JobId: string };
+  RevokeAccessKey: { readonly AccessKeyId: string };
   RevokePlayerTokens: { readonly GameName: string; readonly StageName: string; readonly PlayerId: string; readonly Evidence?: string | undefined; readonly Message?: string | undefined; readonly Messages?: Readonly<Record<string, string>> | undefined; readonly Reason?: string | undefined; readonly KeepConnections?: boolean | undefined };
   RevokePlayerTokensInGame: { readonly GameName: string; readonly PlayerId: string; readonly Evidence?: string | undefined; readonly Message?: string | undefined; readonly Messages?: Readonly<Record<string, string>> | undefined; readonly Reason?: string | undefined; readonly KeepConnections?: boolean | undefined };
   SendNotificationToPlayer: { readonly GameName: string; readonly StageName: string; readonly DryRun?: boolean | undefined; readonly Payload?: unknown | undefined; readonly Type: string; readonly PlayerId: string };
@@ -189,6 +199,7 @@ export interface Outputs {
   CloseStageToPlayers: { readonly Closure?: { readonly Actor?: string; readonly Created?: string; readonly Enforced?: boolean; readonly Evidence?: string; readonly Message?: string; readonly Messages?: Readonly<Record<string, string>>; readonly PlayerId?: string; readonly Reason?: string; readonly RequestId?: string; readonly StageName?: string; readonly Until?: string } };
   ConfirmDisconnectJob: { readonly Job: { readonly Closed?: number; readonly ConfirmAbove?: number; readonly ConfirmedBy?: string; readonly Connections?: number; readonly Created?: string; readonly Failures?: readonly { readonly ConnectionId?: string; readonly Node?: string; readonly PlayerId?: string }[]; readonly GoneAlready?: number; readonly InFlight?: number; readonly JobId?: string; readonly Players?: number; readonly RatePerSecond?: number; readonly Reason?: string; readonly ReturnWithinSeconds?: number; readonly Selector?: { readonly Address?: string; readonly ConnectedBefore?: string; readonly ConnectedSince?: string; readonly Node?: string; readonly PlayerIdPrefix?: string; readonly RuntimeId?: string; readonly BeforeRuntimeId?: string; readonly Everybody?: boolean; readonly NamedPlayers?: number }; readonly SilentNodes?: readonly string[]; readonly Started?: string; readonly StartedBy?: string; readonly State?: 'AWAITING_CONFIRMATION' | 'PENDING' | 'IN_PROGRESS' | 'PAUSING' | 'PAUSED' | 'CANCELLING' | 'CANCELLED' | 'COMPLETED' | 'FAILED'; readonly StartRequestId?: string; readonly Unproven?: number; readonly Updated?: string } };
   CountConnections: { readonly Connections: number; readonly CurrentRuntimeId?: string; readonly Nodes: readonly { readonly Connections?: number; readonly Node?: string }[]; readonly Players: number; readonly Runtimes: readonly { readonly Connections?: number; readonly RuntimeId?: string }[] };
+  CreateAccessKey: { readonly AccessKey?: { readonly AccessKeyId?: string; readonly Created?: string; readonly Description?: string; readonly IsRoot?: boolean; readonly Policy?: string; readonly Revoked?: string; readonly State?: 'ACTIVE' | 'REVOKED' }; readonly SecretAccessKey?: string; readonly Warnings?: readonly string[] };
   CreateGame: { readonly Game?: { readonly Arn?: string; readonly Created?: string; readonly Description?: string; readonly EnableTerminationProtection?: boolean; readonly LastUpdated?: string; readonly Name?: string; readonly State?: 'ACTIVE' | 'DELETING'; readonly Tags?: Readonly<Record<string, string>> } };
   CreatePlayerToken: { readonly AuthenticationToken?: string; readonly GameKey?: string };
   CreateSnapshot: { readonly Snapshot?: { readonly Created?: string; readonly Description?: string; readonly Id?: string; readonly LastUpdated?: string; readonly Sections?: Readonly<Record<string, { readonly Attributes?: unknown; readonly Name?: string; readonly Size?: number }>> } };
@@ -200,7 +211,9 @@ export interface Outputs {
   DeleteWebhook: Readonly<Record<string, never>>;
   DisconnectPlayer: { readonly DisconnectFailures?: readonly string[]; readonly DisconnectSuccesses?: readonly string[]; readonly OperationId?: string; readonly Blocked?: boolean; readonly BlockedUntil?: string; readonly Receipt?: string; readonly ReceiptMissing?: string; readonly Connections?: readonly { readonly Id?: string; readonly Outcome?: 'CLOSED' | 'GONE_ALREADY' | 'UNPROVEN' | 'WOULD_CLOSE'; readonly Proof?: 'CLOSE_FRAME_ACCEPTED' | 'SOCKET_DESTROYED' | 'ALREADY_ENDED' | 'NOT_LISTED' | 'OWNER_DEAD'; readonly ClosedAt?: string; readonly Node?: string; readonly Created?: string }[] };
   DrainNode: Readonly<Record<string, never>>;
+  ExplainAccess: { readonly Explanation?: string; readonly IsAllowed?: boolean; readonly Reason?: 'EXPLICIT_DENY' | 'NO_ALLOW'; readonly Resources?: readonly string[]; readonly Statements?: readonly { readonly Applies?: boolean; readonly Effect?: 'Allow' | 'Deny'; readonly Explanation?: string; readonly Path?: string; readonly Sid?: string }[]; readonly Warnings?: readonly string[] };
   ExportSnapshot: { readonly S3Url?: string };
+  GetAccessKey: { readonly AccessKey?: { readonly AccessKeyId?: string; readonly Created?: string; readonly Description?: string; readonly IsRoot?: boolean; readonly Policy?: string; readonly Revoked?: string; readonly State?: 'ACTIVE' | 'REVOKED' } };
   GetBlock: { readonly Block?: { readonly Actor?: string; readonly Created?: string; readonly Enforced?: boolean; readonly Evidence?: string; readonly Message?: string; readonly Messages?: Readonly<Record<string, string>>; readonly PlayerId?: string; readonly Reason?: string; readonly RequestId?: string; readonly StageName?: string; readonly Until?: string } };
   GetBlockInGame: { readonly Block?: { readonly Actor?: string; readonly Created?: string; readonly Enforced?: boolean; readonly Evidence?: string; readonly Message?: string; readonly Messages?: Readonly<Record<string, string>>; readonly PlayerId?: string; readonly Reason?: string; readonly RequestId?: string; readonly StageName?: string; readonly Until?: string } };
   GetDisconnectJob: { readonly Job: { readonly Closed?: number; readonly ConfirmAbove?: number; readonly ConfirmedBy?: string; readonly Connections?: number; readonly Created?: string; readonly Failures?: readonly { readonly ConnectionId?: string; readonly Node?: string; readonly PlayerId?: string }[]; readonly GoneAlready?: number; readonly InFlight?: number; readonly JobId?: string; readonly Players?: number; readonly RatePerSecond?: number; readonly Reason?: string; readonly ReturnWithinSeconds?: number; readonly Selector?: { readonly Address?: string; readonly ConnectedBefore?: string; readonly ConnectedSince?: string; readonly Node?: string; readonly PlayerIdPrefix?: string; readonly RuntimeId?: string; readonly BeforeRuntimeId?: string; readonly Everybody?: boolean; readonly NamedPlayers?: number }; readonly SilentNodes?: readonly string[]; readonly Started?: string; readonly StartedBy?: string; readonly State?: 'AWAITING_CONFIRMATION' | 'PENDING' | 'IN_PROGRESS' | 'PAUSING' | 'PAUSED' | 'CANCELLING' | 'CANCELLED' | 'COMPLETED' | 'FAILED'; readonly StartRequestId?: string; readonly Unproven?: number; readonly Updated?: string } };
@@ -220,6 +233,7 @@ export interface Outputs {
   GetStageIdentity: { readonly Identity?: { readonly AllowGuests?: boolean; readonly Providers?: readonly { readonly Algorithms: readonly ('RS256' | 'ES256' | 'EdDSA')[]; readonly Audiences: readonly string[]; readonly Claims?: readonly string[]; readonly ClockSkewSeconds?: number; readonly Issuer: string; readonly JwksUrl: string; readonly PlayerIdClaim?: string; readonly PlayerIdForm?: 'PLAIN' | 'HASHED'; readonly PlayerIdPrefix?: string }[]; readonly SessionSeconds?: number } };
   GetWebhook: { readonly Webhook?: { readonly Created?: string; readonly Description?: string; readonly EventTypes?: readonly string[]; readonly GameName?: string; readonly Id?: string; readonly LastUpdated?: string; readonly Reason?: string; readonly Stages?: readonly string[]; readonly State?: 'DISABLED' | 'ENABLED'; readonly Url?: string } };
   ImportGameConfiguration: { readonly GameConfiguration?: { readonly Created?: string; readonly LastUpdated?: string; readonly Sections?: Readonly<Record<string, { readonly Attributes?: unknown; readonly Name?: string; readonly Size?: number }>> } };
+  ListAccessKeys: { readonly AccessKeys?: readonly { readonly AccessKeyId?: string; readonly Created?: string; readonly Description?: string; readonly IsRoot?: boolean; readonly Policy?: string; readonly Revoked?: string; readonly State?: 'ACTIVE' | 'REVOKED' }[]; readonly NextToken?: string };
   ListActivity: { readonly Nodes: readonly { readonly IsKnown: boolean; readonly Node: string; readonly Steps: readonly { readonly Connections?: number; readonly Disconnected?: number; readonly DurationMs?: number; readonly Failed?: number; readonly Messages?: number; readonly MicrosecondsHalf?: number; readonly MicrosecondsMost?: number; readonly Opened?: number; readonly Time?: string }[] }[] };
   ListAuditChains: { readonly Chains: readonly { readonly Base: { readonly Hash: string; readonly Number: number }; readonly Began: string; readonly Head: { readonly Hash: string; readonly Number: number }; readonly Id: string; readonly InstallationId: string; readonly Writer: string }[]; readonly Late: readonly string[]; readonly Strays: readonly string[]; readonly Unchained: number };
   ListAuditLinks: { readonly Links: readonly { readonly Content: string; readonly Digests?: readonly string[]; readonly Hash: string; readonly Items: readonly { readonly RequestId: string; readonly Text: string }[]; readonly Kind: 'RECORDS' | 'SCRIPTS' | 'NOTE'; readonly Note?: string; readonly Number: number; readonly Previous: string; readonly Removed?: string; readonly RemovedBy?: number; readonly Time: string }[] };
@@ -247,6 +261,7 @@ export interface Outputs {
   PlayRehearsedEnd: { readonly At: string; readonly Code?: number; readonly ConnectionId: string; readonly HeartbeatMs: number; readonly Node: string; readonly OperationId: string; readonly RetryAfterMs?: number; readonly SilentForMs?: number; readonly Until?: string };
   ReplayWebhook: Readonly<Record<string, never>>;
   ResumeDisconnectJob: { readonly Job: { readonly Closed?: number; readonly ConfirmAbove?: number; readonly ConfirmedBy?: string; readonly Connections?: number; readonly Created?: string; readonly Failures?: readonly { readonly ConnectionId?: string; readonly Node?: string; readonly PlayerId?: string }[]; readonly GoneAlready?: number; readonly InFlight?: number; readonly JobId?: string; readonly Players?: number; readonly RatePerSecond?: number; readonly Reason?: string; readonly ReturnWithinSeconds?: number; readonly Selector?: { readonly Address?: string; readonly ConnectedBefore?: string; readonly ConnectedSince?: string; readonly Node?: string; readonly PlayerIdPrefix?: string; readonly RuntimeId?: string; readonly BeforeRuntimeId?: string; readonly Everybody?: boolean; readonly NamedPlayers?: number }; readonly SilentNodes?: readonly string[]; readonly Started?: string; readonly StartedBy?: string; readonly State?: 'AWAITING_CONFIRMATION' | 'PENDING' | 'IN_PROGRESS' | 'PAUSING' | 'PAUSED' | 'CANCELLING' | 'CANCELLED' | 'COMPLETED' | 'FAILED'; readonly StartRequestId?: string; readonly Unproven?: number; readonly Updated?: string } };
+  RevokeAccessKey: Readonly<Record<string, never>>;
   RevokePlayerTokens: { readonly DisconnectFailures?: readonly string[]; readonly DisconnectSuccesses?: readonly string[]; readonly IssuedBefore?: string };
   RevokePlayerTokensInGame: { readonly DisconnectFailures?: readonly string[]; readonly DisconnectSuccesses?: readonly string[]; readonly IssuedBefore?: string };
   SendNotificationToPlayer: { readonly Connections: number; readonly Nodes: readonly { readonly Connections?: number; readonly Node?: string; readonly Outcome?: 'REACHED' | 'UNKNOWN' }[]; readonly OperationId: string };

@@ -1,3 +1,6 @@
+import type { AccessKeys } from '../domain/access/access-keys.ts';
+import type { DecisionExplained } from '../domain/access/explanation.ts';
+import type { Policy } from '../domain/access/policy.ts';
 import type { Principal } from '../domain/access/principal.ts';
 import type { Activity } from '../domain/activity.ts';
 import type { Arns } from '../domain/arn.ts';
@@ -34,6 +37,7 @@ import type { ThrottleClass } from './throttle.ts';
 
 /** What handlers may call. */
 export interface Services {
+  readonly accessKeys: AccessKeys;
   readonly games: Games;
   readonly stages: Stages;
   readonly stageIdentities: StageIdentities;
@@ -74,6 +78,14 @@ export interface Permission {
   readonly denial: 'explicit_deny' | 'no_allow' | undefined;
 }
 
+/** A call that somebody could make. */
+export interface AskedCall {
+  readonly action: string;
+  readonly place: PermissionPlace;
+  /** By default the address of whoever asks. */
+  readonly sourceAddress?: string | undefined;
+}
+
 /** One call of an operation, as its handler gets it. */
 export interface Call<Input> {
   readonly input: Input;
@@ -85,6 +97,15 @@ export interface Call<Input> {
   header(name: string): string | undefined;
   /** Makes an absolute URL, which the caller can reach, of a relative one of this server. */
   absoluteUrl(relative: string): string;
+  readonly principal: Principal;
+  /**
+   * What these policies make of a call, by the evaluation that calls go through. Throws `validation` for an action that
+   * no operation has, and for a place that does not say enough.
+   */
+  explain(
+    policies: readonly Policy[],
+    asked: AskedCall,
+  ): Promise<DecisionExplained & { readonly resources: readonly string[] }>;
   /** Who the caller is, and what the caller may do at a place. */
   permissions(place: PermissionPlace): Promise<{ principal: Principal; decided: readonly Permission[] }>;
 }

@@ -1,11 +1,14 @@
 import type { Clock } from '../clock.ts';
-import { evaluate, usesResourceTags } from '../domain/access/policy.ts';
+import { explain } from '../domain/access/explanation.ts';
+import { evaluate, type Policy, type PolicyRequest, usesResourceTags } from '../domain/access/policy.ts';
 import type { Principal } from '../domain/access/principal.ts';
 import type { Arns } from '../domain/arn.ts';
+import { ServiceError } from '../errors.ts';
 import type { HttpRequest } from '../http/exchange.ts';
-import type { Operation, Permission, PermissionPlace, Services } from './operation.ts';
+import { shown } from '../text.ts';
+import type { Call, Operation, Permission, PermissionPlace, Services } from './operation.ts';
 
-/** Says which calls a caller may make at a place, by the same evaluation that lets the calls themselves through. */
+/** Says which calls may be made at a place, by the same evaluation that lets the calls themselves through. */
 export function createPermissions({
   operations,
   services,
@@ -17,13 +20,14 @@ export function createPermissions({
   arns: Arns;
   clock: Clock;
 }) {
-  async function permissionOf(
+  /** A call as policies see it. */
+  async function requestOf(
     operation: Operation,
     input: Readonly<Record<string, unknown>>,
-    { principal, request }: Caller,
-  ): Promise<Permission> {
-    const readsTags = usesResourceTags(principal.policies);
-    const decision = evaluate(principal.policies, {
+    { policies, request }: Caller,
+  ): Promise<PolicyRequest> {
+    const readsTags = usesResourceTags(policies);
+    return {
       action: operation.action,
       resources: operation.resource(input, arns),
       context: {
@@ -34,21 +38,45 @@ export function createPermissions({
         resourceTags: (readsTags ? await operation.resourceTags?.(input, services) : undefined) ?? {},
         tagKeys: [],
       },
-    });
-    return { action: operation.action, denial: decision.isAllowed ? undefined : decision.reason };
+    };
   }
 
-  return async function permissions(place: PermissionPlace, caller: Caller): Promise<Permission[]> {
-    const input = inputAt(place, arns);
-    const asked = operations.filter(({ input: { required } }) => required.every((name) => isGiven(name, place)));
-    const answered: Permission[] = [];
-    for (const operation of asked) answered.push(await permissionOf(operation, input, caller));
-    return answered;
-  };
+  return (principal: Principal, request: Caller['request']): Asking => ({
+    principal,
+
+    async permissions(place) {
+      const input = inputAt(place, arns);
+      const { policies } = principal;
+      const decided: Permission[] = [];
+      for (const operation of operations) {
+        if (missingAt(operation, place).length > 0) continue;
+        const decision = evaluate(policies, await requestOf(operation, input, { policies, request }));
+        decided.push({ action: operation.action, denial: decision.isAllowed ? undefined : decision.reason });
+      }
+      return { principal, decided };
+    },
+
+    async explain(policies, { action, place, sourceAddress }) {
+      const operation = operations.find((each) => each.action === action);
+      if (operation === undefined) {
+        const message = `no operation has the action ${shown(action)}: write one as "gamesparks:DisconnectPlayer" or "respark:BlockPlayer"`;
+        throw new ServiceError('validation', message);
+      }
+      const missing = missingAt(operation, place).map((name) => (name === 'ResourceArn' ? 'GameName' : name));
+      if (missing.length > 0)
+        throw new ServiceError('validation', `${action} is about a place: say where by ${missing.join(' and ')}`);
+      const caller = { policies, request: { ...request, remoteAddress: sourceAddress ?? request.remoteAddress } };
+      const asked = await requestOf(operation, inputAt(place, arns), caller);
+      return { ...explain(policies, asked), resources: asked.resources };
+    },
+  });
 }
 
+/** What a handler may ask about the caller and about policies. */
+type Asking = Pick<Call<never>, 'principal' | 'permissions' | 'explain'>;
+
 interface Caller {
-  readonly principal: Principal;
+  readonly policies: readonly Policy[];
   readonly request: Pick<HttpRequest, 'remoteAddress' | 'isSecure'>;
 }
 
@@ -65,6 +93,9 @@ function inputAt({ gameName, stageName, playerId }: PermissionPlace, arns: Arns)
 
 const PLACES = { GameName: 'gameName', StageName: 'stageName', ResourceArn: 'gameName' } as const;
 
-function isGiven(member: string, place: PermissionPlace): boolean {
-  return !Object.hasOwn(PLACES, member) || place[PLACES[member as keyof typeof PLACES]] !== undefined;
+/** What of a place the operation needs and is not given. */
+function missingAt({ input: { required } }: Operation, place: PermissionPlace): readonly string[] {
+  return required.filter(
+    (name) => Object.hasOwn(PLACES, name) && place[PLACES[name as keyof typeof PLACES]] === undefined,
+  );
 }

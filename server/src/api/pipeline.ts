@@ -93,7 +93,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   const throttle = createThrottle(parts);
   const count = createCount(throttle, metrics);
   const authorize = createAuthorize(parts);
-  const permissionsOf = createPermissions(parts);
+  const asking = createPermissions(parts);
   const streamOf = createStreams({ throttle, authorize, renew: parts.renew });
 
   const answer = inSteps(function* (request: HttpRequest, trace: Trace): Steps<HttpReply> {
@@ -150,7 +150,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       handle(operation, form, {
         ...{ input, services, arns, change, header: (name: string) => request.headers.get(name)?.[0] },
         absoluteUrl: (relative) => parts.urlFor({ host, isSecure: request.isSecure }, relative),
-        permissions: async (place) => ({ principal, decided: await permissionsOf(place, { principal, request }) }),
+        ...asking(principal, request),
       }),
     );
 

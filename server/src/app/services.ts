@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Access } from '../domain/access/access.ts';
+import { createAccessKeys } from '../domain/access/access-keys.ts';
 import { createActivity } from '../domain/activity.ts';
 import type { Arns } from '../domain/arn.ts';
 import type { Audit } from '../domain/audit.ts';
@@ -125,7 +126,8 @@ export function createServices({
   store,
   audit,
   auditLog,
-  findCredential,
+  access,
+  actions,
   cluster,
   cloudCode,
   providerTokens,
@@ -144,7 +146,9 @@ export function createServices({
   store: Store;
   audit: Audit;
   auditLog: Pick<AuditReader, 'find'>;
-  findCredential: Access['findCredential'];
+  access: Pick<Access, 'createKey' | 'findCredential' | 'listKeys' | 'revokeKey'>;
+  /** Every action that a policy may name. */
+  actions: readonly string[];
   cluster: Cluster;
   cloudCode: CloudCode;
   providerTokens: ProviderTokens;
@@ -197,7 +201,7 @@ export function createServices({
     ...{ ...cloudCode, lines, metrics, clock, random, log },
   });
   const runtimes = createRuntimes({ renewToken: createTokenRenewal({ tokens, cluster, clock }), answers, log });
-  const downloads = createDownloads({ store, findCredential, sealer: keyring, longWork, clock });
+  const downloads = createDownloads({ store, findCredential: access.findCredential, sealer: keyring, longWork, clock });
   const parts = {
     store,
     audit,
@@ -223,6 +227,7 @@ export function createServices({
     runtimes,
     deployments,
     generatedCodeJobs,
+    accessKeys: createAccessKeys({ ...parts, access, actions }),
     games: createGames(parts),
     stages: createStages(parts),
     stageIdentities: createStageIdentities({ ...parts, tokens, providerTokens }),

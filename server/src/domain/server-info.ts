@@ -17,6 +17,8 @@ export interface ServerInfo {
  * changes its meaning, so an operation that comes later, or what one can do besides later, gets a name of its own.
  */
 export const FEATURES = {
+  'access-explanations': { operations: ['ExplainAccess'] },
+  'access-keys': { operations: ['CreateAccessKey', 'GetAccessKey', 'ListAccessKeys', 'RevokeAccessKey'] },
   activity: { operations: ['ListActivity'] },
   'audit-chains': { operations: ['ListAuditChains', 'ListAuditLinks'] },
   'audit-records': { operations: ['ListAuditRecords'] },

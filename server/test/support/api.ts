@@ -139,12 +139,13 @@ export async function openApi(
   const arns = createArns({ region: 'us-east-1', accountId: '123456789012' });
   const { games, stages, stageIdentities, online, blocks, disconnectJobs, stageAccess } = domain;
   const { notifications, rehearsals, eventRecords, webhooks } = domain;
-  const { resourceTags, auditRecords, stageLogLines, clusterActivity, clusterNodes } = domain;
+  const { accessKeys, resourceTags, auditRecords, stageLogLines, clusterActivity, clusterNodes } = domain;
 
   const pipeline = createPipeline({
     operations,
     services: {
       ...UNAVAILABLE,
+      accessKeys,
       games,
       stages,
       stageIdentities,

@@ -1,13 +1,15 @@
 import type { TestContext } from 'node:test';
+import { ACTIONS } from '../../src/api/every-operation.ts';
 import { createServices } from '../../src/app/services.ts';
 import { LocalCluster } from '../../src/cluster/local.ts';
-import type { Access } from '../../src/domain/access/access.ts';
+import { type Access, createAccess } from '../../src/domain/access/access.ts';
 import { createArns } from '../../src/domain/arn.ts';
 import type { Audit, Change } from '../../src/domain/audit.ts';
 import type { BackgroundWork } from '../../src/domain/background.ts';
 import type { Json, Sections } from '../../src/domain/configuration/document.ts';
 import type { DeletionsParts } from '../../src/domain/deletions.ts';
 import type { Examine } from '../../src/domain/examination.ts';
+import type { RecordLocally } from '../../src/domain/local-changes.ts';
 import type { Elsewhere, LongWork } from '../../src/domain/long-work.ts';
 import type { ProviderTokens } from '../../src/domain/players/provider-tokens.ts';
 import { createKeyring } from '../../src/keyring.ts';
@@ -134,8 +136,13 @@ export async function openDomain(t: TestContext, options: DomainOptions = {}) {
     await nodes.closeStage(stageId);
     return {};
   });
+  const keyring = createKeyring(new Uint8Array(32).fill(7));
+  const arns = createArns({ region: 'us-east-1', accountId: '123456789012' });
+  const record: RecordLocally = (_, rule) => rule();
+  const access = createAccess({ store, keyring, clock, random, actions: ACTIONS, record, arns });
   const services = createServices({
-    ...{ store, audit, auditLog, findCredential, cluster, clock, random, log, examine, longWork },
+    ...{ store, audit, auditLog, cluster, clock, random, log, examine, longWork, keyring, arns },
+    ...{ access: { ...access, findCredential }, actions: ACTIONS },
     providerTokens,
     cloudCode: {
       ...NO_CLOUD_CODE,
@@ -144,10 +151,8 @@ export async function openDomain(t: TestContext, options: DomainOptions = {}) {
     },
     eventLog: NO_EVENT_LOG,
     webhookPost: NO_WEBHOOK_POST,
-    keyring: createKeyring(new Uint8Array(32).fill(7)),
     settings: { ...SETTINGS, ...changed },
     metrics: NO_METRICS,
-    arns: createArns({ region: 'us-east-1', accountId: '123456789012' }),
   });
   const [deletions] = services.background as [BackgroundWork];
   return { ...{ store, clock, random, log, lines, longWork, cluster, nodes, closedStages, deletions }, ...services };

@@ -17,6 +17,7 @@ const STARTS = 'Custom.Game.Starts';
 export async function playEveryOwnOperation(t: TestContext, parts: DeskParts): Promise<void> {
   const desk = await openDesk(t, parts);
   await askAboutServer(desk);
+  await changeKeys(desk);
   const webhookId = await watchGame(desk);
   const anna = `anna-${desk.way}`;
   const token = await vouchFor(desk, anna);
@@ -60,6 +61,28 @@ async function askAboutServer({ ask, nodes, gameName }: Desk): Promise<void> {
   const keys = new Set<string>();
   for (const _ of nodes) keys.add(textAt(await ask(['GET', '/respark/receipt-key'], ['receipt', 'key']), 'KeyId'));
   assert.equal(keys.size, 1);
+}
+
+/** A key is good at each node at once, and at none of them any more once one has revoked it. */
+async function changeKeys(desk: Desk): Promise<void> {
+  const { ask, nodes, gameName } = desk;
+  const api = (name: string, input: object) => ['api', name, '--json', JSON.stringify(input)];
+  const asked = { Role: 'viewer', GameName: gameName };
+  const made = await ask(['POST', '/respark/access-key', asked], api('CreateAccessKey', asked));
+  const id = textAt(made, 'AccessKey', 'AccessKeyId');
+  const pair = { accessKeyId: id, secretAccessKey: textAt(made, 'SecretAccessKey') };
+  const one = `/respark/access-key/${id}`;
+  const got = await ask(['GET', one], api('GetAccessKey', { AccessKeyId: id }));
+  assert.match(textAt(got, 'AccessKey', 'Policy'), new RegExp(`game/${gameName}"`));
+  const listed = await ask(['GET', '/respark/access-key'], api('ListAccessKeys', {}));
+  assert.ok(listAt<{ AccessKeyId: string }>(listed, 'AccessKeys').some(({ AccessKeyId }) => AccessKeyId === id));
+  const question = { AccessKeyId: id, Action: 'gamesparks:GetGame', GameName: gameName };
+  const explained = await ask(['POST', '/respark/access-explanation', question], api('ExplainAccess', question));
+  assert.equal(valueAt(explained, ['IsAllowed']), true);
+  const game = () => ask(['GET', `/game/${gameName}`], api('GetGame', { GameName: gameName }), pair);
+  for (const _ of nodes) await game();
+  await ask(['DELETE', one], api('RevokeAccessKey', { AccessKeyId: id }));
+  for (const _ of nodes) await assert.rejects(game(), /UnrecognizedClient|security token|not valid|invalid/i);
 }
 
 /** Makes a webhook, and watches until both have told of a player at the last node. Gives the id of the webhook. */

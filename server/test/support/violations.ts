@@ -60,6 +60,14 @@ const VALID: Record<string, unknown> = {
   Selector: { PlayerIds: ['p1'] },
   End: 'DRAINING',
   WindowSeconds: 30,
+  AccessKeyId: 'AKIAEXAMPLE',
+  Action: 'gamesparks:GetGame',
+  SourceAddress: '192.0.2.7',
+};
+
+/** Where a member of the same name is something else, or would make a change that not every key may make. */
+const OF_OPERATION: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  CreateAccessKey: { Role: undefined },
 };
 
 interface Violation {
@@ -214,8 +222,9 @@ function* wrongTexts({ min = 0, max, pattern, enum: values }: Shape & { type: 's
 }
 
 /** A correct request, except for one member if it is named. */
-export function requestOf({ http, input }: Operation, wrongMember?: string, wrongValue?: unknown) {
-  const given = (name: string) => (name === wrongMember ? wrongValue : VALID[name]);
+export function requestOf({ name: operation, http, input }: Operation, wrongMember?: string, wrongValue?: unknown) {
+  const valid = { ...VALID, ...OF_OPERATION[operation] };
+  const given = (name: string) => (name === wrongMember ? wrongValue : valid[name]);
   const path = http.path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(given(name))));
   const query: string[] = [];
   const body: Record<string, unknown> = {};

@@ -145,6 +145,21 @@ async function makeEveryChange(server: TestServer) {
   return { made, secrets: ['words', new URL(S3Url).pathname.split('/')[2] ?? ''] };
 }
 
+/** A key that is made and revoked again. */
+async function noteKeys(server: TestServer, made: { requestId: string; operation: string; resource: string }[]) {
+  const asked = { body: { Role: 'viewer' } };
+  const created = await rawCall(server, 'POST', '/respark/access-key', asked);
+  assert.equal(created.status, 200, created.message);
+  const { AccessKeyId: id } = created.json.AccessKey as { AccessKeyId: string };
+  const revoked = await rawCall(server, 'DELETE', `/respark/access-key/${id}`);
+  const resource = `arn:aws:iam::000000000000:access-key/${id}`;
+  for (const [operation, { headers }] of [
+    ['CreateAccessKey', created],
+    ['RevokeAccessKey', revoked],
+  ] as const)
+    made.push({ requestId: String(headers['x-amzn-requestid']), operation, resource });
+}
+
 /** The changes that keep players out of the stage and let them in again, and those of a webhook. */
 async function makeLiveChanges(
   server: TestServer,
@@ -164,6 +179,7 @@ async function makeLiveChanges(
   const [shop, live] = [`${ARN}/Shop`, `${ARN}/Shop/stage/Live`];
   const client = new ResparkClient({ url: server.playerUrl, gameKey, token });
   await client.connect();
+  await noteKeys(server, made);
   const said = { Type: 'Custom.Game.Starts', Payload: {} };
   await note('SendNotificationToPlayer', `${live}/player/p-1`, 'POST', '/stage/Live/player/p-1/notification', said);
   await note('SendNotificationToStage', live, 'POST', '/stage/Live/notification', said);

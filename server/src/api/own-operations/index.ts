@@ -1,4 +1,6 @@
 import type { Operation } from '../operation.ts';
+import { explainAccess } from './access-explanations.ts';
+import { createAccessKey, getAccessKey, listAccessKeys, revokeAccessKey } from './access-keys.ts';
 import { listActivity } from './activity.ts';
 import { listAuditRecords } from './audit.ts';
 import { listAuditChains, listAuditLinks } from './audit-chain.ts';
@@ -53,6 +55,7 @@ export const OWN_OPERATIONS: readonly Operation[] = [
   closeStageToPlayers,
   checkPlayerToken,
   countConnections,
+  createAccessKey,
   createPlayerToken,
   createWebhook,
   startDisconnectJob,
@@ -65,6 +68,8 @@ export const OWN_OPERATIONS: readonly Operation[] = [
   deleteSnapshot,
   deleteWebhook,
   drainNode,
+  explainAccess,
+  getAccessKey,
   getBlock,
   getBlockInGame,
   getServerInfo,
@@ -72,6 +77,7 @@ export const OWN_OPERATIONS: readonly Operation[] = [
   getStageAccess,
   getReceipt,
   getReceiptKey,
+  listAccessKeys,
   listActivity,
   listAuditChains,
   listAuditLinks,
@@ -85,6 +91,7 @@ export const OWN_OPERATIONS: readonly Operation[] = [
   listStageLogLines,
   updateStageIdentity,
   openStageToPlayers,
+  revokeAccessKey,
   revokePlayerTokens,
   revokePlayerTokensInGame,
   playRehearsedEnd,

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { policyOfRole, ROLES, type Role } from '../../domain/access/roles.ts';
+import { describeRole, policyOfRole, ROLES, type Role } from '../../domain/access/roles.ts';
 import { createLog } from '../../log.ts';
 import { printable } from '../../text.ts';
 import { administer } from '../administer.ts';
@@ -86,8 +86,7 @@ async function readPolicy(world: World, options: CreateOptions): Promise<{ polic
     throw new CommandError(`give the key a --role (${Object.keys(ROLES).join(', ')}) or a --policy`, { exitCode: 2 });
   }
   const policy = formatJson(policyOfRole(role, { game, stage }));
-  const limits = [game && `game ${game}`, stage && `stage ${stage}`].filter((limit) => limit !== undefined);
-  return { policy, description: description ?? [role, ...limits].join(', ') };
+  return { policy, description: description ?? describeRole(role, { game, stage }) };
 }
 
 function listCommand(world: World): Command {

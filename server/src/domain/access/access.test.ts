@@ -283,3 +283,30 @@ test('a start with another root key in its settings than the last is on record, 
   assert.deepEqual(await start(), [{ root: stored, before: 'ONE of the settings' }]);
   assert.deepEqual(await start(), []);
 });
+
+test('a key that is revoked while it makes another one makes none, and what it may not give away is on record', async (t) => {
+  const { access } = await open(t);
+  const maker = await access.createKey({ policy, description: '' });
+  const tried: string[] = [];
+  const by = (mayGrant: () => void) => ({
+    accessKeyId: maker.accessKeyId,
+    mayGrant,
+    record: async <T>({ operation }: LocalChange, rule: () => Promise<T>) => {
+      tried.push(operation);
+      return await rule();
+    },
+  });
+  const refusal = new ServiceError('access_denied', 'too much');
+  const refuse = () => {
+    throw refusal;
+  };
+  await assert.rejects(access.createKey({ policy, description: '' }, by(refuse)), refusal);
+  await access.createKey({ policy, description: '' }, by(() => {}));
+  await access.revokeKey(maker.accessKeyId);
+  await assert.rejects(
+    access.createKey({ policy, description: '' }, by(() => {})),
+    refusedWith('access_denied', /has been revoked meanwhile/),
+  );
+  assert.deepEqual(tried, ['CreateAccessKey', 'CreateAccessKey', 'CreateAccessKey']);
+  assert.equal((await access.listKeys()).length, 2);
+});

@@ -43,18 +43,32 @@ export interface Access {
    * Makes a key; its secret is told only here. Throws `validation` for a policy that the server could not honour and
    * for a description that is too long, and `quota_exceeded`.
    */
-  createKey(key: { policy: string; description: string }): Promise<AccessKeyPair & Pick<ParsedPolicy, 'warnings'>>;
-  /** In order of id; revoked keys are listed for at least 90 days. */
+  createKey(
+    key: { policy: string; description: string },
+    by?: KeyMaker,
+  ): Promise<AccessKeyPair & Pick<ParsedPolicy, 'warnings'>>;
+  /** In order of id. Revoked keys are listed for at least 90 days, unless there are more than a thousand. */
   listKeys(): Promise<AccessKeySummary[]>;
   /** Throws `not_found`, and `conflict` for the root key. Revoking again changes nothing. */
-  revokeKey(accessKeyId: string): Promise<void>;
+  revokeKey(accessKeyId: string, by?: Pick<KeyMaker, 'record'>): Promise<void>;
   /** Replaces the stored root key; the old one is refused from then on. Throws `conflict` when the settings name the root key. */
   rotateRoot(): Promise<AccessKeyPair>;
+}
+
+/** Who changes a key by a call, where that is not whoever uses the server's machine. */
+export interface KeyMaker {
+  readonly record: RecordLocally;
+  /** May refuse, on record, to have a key with this policy made. */
+  mayGrant(policy: Policy): void;
+  /** The key that the maker has signed with, which must still be good when the new one is made. */
+  readonly accessKeyId: string;
 }
 
 const MAX_DESCRIPTION_CHARACTERS = 250;
 const SECRET_CHARACTERS = 40;
 const REVOKED_KEY_MEMORY_MS = 90 * 24 * 3_600_000;
+/** Calls can make and revoke keys fast, and every list reads them all. */
+const MAX_REVOKED_KEYS = 1_000;
 /** Beyond this many keys in use, secrets are opened and policies parsed again. */
 const MAX_CACHED_CREDENTIALS = 1_000;
 
@@ -125,14 +139,14 @@ export function createAccess(parts: AccessParts): Access {
   };
 }
 
-/** What commands change. */
+/** What commands and calls change. */
 function createKeyChanges(parts: AccessParts): Pick<Access, 'createKey' | 'revokeKey' | 'rotateRoot'> {
   const { store, keyring, clock, rootOverride, maxAccessKeys = 1_000, actions, record, arns } = parts;
   const { newPair, addKey, addRoot } = createKeyMaker(parts);
 
   return {
-    async createKey({ policy, description }) {
-      const { warnings } = parsePolicy(policy, actions);
+    async createKey({ policy, description }, by) {
+      const parsed = parsePolicy(policy, actions);
       const length = [...description].length;
       if (length > MAX_DESCRIPTION_CHARACTERS) {
         const message = `a description has at most ${MAX_DESCRIPTION_CHARACTERS} characters, got ${length}: shorten it`;
@@ -141,9 +155,12 @@ function createKeyChanges(parts: AccessParts): Pick<Access, 'createKey' | 'revok
       const pair = newPair();
       const resource = arns.accessKey(pair.accessKeyId);
       const details = { policySha256: hash('sha256', policy, 'hex'), description };
-      await record({ operation: 'CreateAccessKey', resource, details }, () =>
-        store.transaction(async (store) => {
+      await (by?.record ?? record)({ operation: 'CreateAccessKey', resource, details }, async () => {
+        by?.mayGrant(parsed);
+        await store.transaction(async (store) => {
           const { accessKeys } = store;
+          if (by !== undefined && by.accessKeyId !== rootOverride?.accessKeyId)
+            await assertStillLive(accessKeys, by.accessKeyId);
           // The secret key may have been replaced since this process read it.
           await verifyKeyring(store, keyring);
           const count = (await accessKeys.list()).filter((key) => isLive(key) && !key.isRoot).length;
@@ -152,18 +169,20 @@ function createKeyChanges(parts: AccessParts): Pick<Access, 'createKey' | 'revok
             throw new ServiceError('quota_exceeded', message);
           }
           await addKey(accessKeys, pair, { description, policy, isRoot: false });
-        }),
-      );
-      return { ...pair, warnings };
+        });
+      });
+      return { ...pair, warnings: parsed.warnings };
     },
 
-    async revokeKey(accessKeyId) {
+    async revokeKey(accessKeyId, by) {
+      if (accessKeyId === rootOverride?.accessKeyId) throw rootIsSet();
       // What names no key is not repeated in a record.
       if ((await store.accessKeys.find(accessKeyId)) === undefined) {
         const message = `there is no access key ${JSON.stringify(accessKeyId)}: "respark keys list" shows those that exist`;
         throw new ServiceError('not_found', message);
       }
-      await record({ operation: 'RevokeAccessKey', resource: arns.accessKey(accessKeyId) }, () =>
+      const resource = arns.accessKey(accessKeyId);
+      await (by?.record ?? record)({ operation: 'RevokeAccessKey', resource }, () =>
         store.transaction(async ({ accessKeys }) => {
           const key = await accessKeys.find(accessKeyId);
           if (key?.isRoot && isLive(key)) {
@@ -176,10 +195,7 @@ function createKeyChanges(parts: AccessParts): Pick<Access, 'createKey' | 'revok
     },
 
     async rotateRoot() {
-      if (rootOverride !== undefined) {
-        const message = 'the root access key is set by RESPARK_ROOT_ACCESS_KEY_ID: change it there';
-        throw new ServiceError('conflict', message);
-      }
+      if (rootOverride !== undefined) throw rootIsSet();
       const pair = newPair();
       const before = await findRoot(store.accessKeys);
       const details = before && { replaces: before.id };
@@ -204,7 +220,9 @@ function createKeyMaker({ keyring, clock, random }: Pick<AccessParts, 'keyring' 
     const sealedSecret = keyring.seal(Buffer.from(pair.secretAccessKey), pair.accessKeyId);
     const createdAt = clock.now();
     await accessKeys.insert({ ...key, id: pair.accessKeyId, sealedSecret, createdAt, revokedAt: undefined });
-    await accessKeys.removeRevokedBefore(createdAt - REVOKED_KEY_MEMORY_MS);
+    const revoked = (await accessKeys.list()).flatMap(({ revokedAt = [] }) => revokedAt).sort((a, b) => b - a);
+    const oldest = revoked[MAX_REVOKED_KEYS - 1] ?? 0;
+    await accessKeys.removeRevokedBefore(Math.max(oldest, createdAt - REVOKED_KEY_MEMORY_MS));
   }
 
   return {
@@ -216,6 +234,17 @@ function createKeyMaker({ keyring, clock, random }: Pick<AccessParts, 'keyring' 
     addRoot: (accessKeys: AccessKeyTable, pair: AccessKeyPair) =>
       addKey(accessKeys, pair, { description: 'root', policy: '', isRoot: true }),
   };
+}
+
+function rootIsSet(): ServiceError {
+  return new ServiceError('conflict', 'the root access key is set by RESPARK_ROOT_ACCESS_KEY_ID: change it there');
+}
+
+/** A key that is revoked while it makes another one must not live on in that. */
+async function assertStillLive(accessKeys: AccessKeyTable, accessKeyId: string): Promise<void> {
+  const key = await accessKeys.find(accessKeyId);
+  if (key !== undefined && isLive(key)) return;
+  throw new ServiceError('access_denied', `the access key ${accessKeyId} has been revoked meanwhile`);
 }
 
 function isLive({ revokedAt }: AccessKeyRecord): boolean {

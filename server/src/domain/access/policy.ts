@@ -13,13 +13,25 @@ export interface Policy {
   readonly statements: readonly Statement[];
 }
 
-interface Statement {
+export interface Statement {
+  /** Empty for a statement without one. */
+  readonly sid: string;
   readonly effect: 'Allow' | 'Deny';
   /** The actions that the statement is about, with NotAction resolved. */
   readonly actions: Pick<ReadonlySet<string>, 'has'>;
+  /**
+   * What the statement will be about when a later version has more actions: those that it names now, more of them, since
+   * it has wildcards or NotAction, or all.
+   */
+  readonly later: 'named' | 'more' | 'all';
   coversResources(resources: readonly string[]): boolean;
-  readonly conditions: readonly Condition[];
+  /** Whether it covers each resource that there is, and calls without one. */
+  readonly isEverywhere: boolean;
+  readonly conditions: readonly NamedCondition[];
 }
+
+/** The name is that of its line in the document, for people. */
+type NamedCondition = Condition & { readonly name: string };
 
 export interface ParsedPolicy extends Policy {
   /** Whole sentences about what the document has and the server will never match. */
@@ -38,7 +50,12 @@ export type Decision = { isAllowed: true } | { isAllowed: false; reason: 'explic
 
 /** What the root key may do: everything. */
 export const ALLOW_ALL: Policy = {
-  statements: [{ effect: 'Allow', actions: { has: () => true }, coversResources: () => true, conditions: [] }],
+  statements: [
+    {
+      ...{ sid: '', effect: 'Allow', actions: { has: () => true }, later: 'all' },
+      ...{ coversResources: () => true, isEverywhere: true, conditions: [] },
+    },
+  ],
 };
 
 /**
@@ -92,12 +109,18 @@ export function usesResourceTags(policies: readonly Policy[]): boolean {
   );
 }
 
-function applies(statement: Statement, { action, resources, context }: PolicyRequest): boolean {
-  return (
-    statement.actions.has(action) &&
-    statement.coversResources(resources) &&
-    statement.conditions.every((condition) => isMet(condition, statement, context))
-  );
+function applies(statement: Statement, request: PolicyRequest): boolean {
+  return mismatchOf(statement, request) === undefined;
+}
+
+/** The first thing for which a statement has nothing to say about a request. */
+export type Mismatch = 'action' | 'resource' | NamedCondition;
+
+/** Undefined for a statement that is about the request. */
+export function mismatchOf(statement: Statement, { action, resources, context }: PolicyRequest): Mismatch | undefined {
+  if (!statement.actions.has(action)) return 'action';
+  if (!statement.coversResources(resources)) return 'resource';
+  return statement.conditions.find((condition) => !isMet(condition, statement, context));
 }
 
 /**
@@ -109,12 +132,7 @@ function isMet(condition: Condition, { effect }: Statement, context: ConditionCo
   return condition.isMet(context);
 }
 
-function parseStatement(
-  path: string,
-  value: unknown,
-  known: readonly string[],
-  warnings: string[],
-): Statement & { sid: string } {
+function parseStatement(path: string, value: unknown, known: readonly string[], warnings: string[]): Statement {
   const elements = ['Sid', 'Effect', 'Action', 'NotAction', 'Resource', 'NotResource', 'Condition'];
   const statement = getObject(path, value, elements);
   const { Sid: sid = '', Effect: effect } = statement;
@@ -124,25 +142,25 @@ function parseStatement(
   if (effect !== 'Allow' && effect !== 'Deny') {
     fail(`${path}.Effect`, `must be "Allow" or "Deny", got ${shown(effect)}`);
   }
-  const { actions, others, isOfOthers } = parseActions(path, statement, known);
+  const { actions, later, others, isOfOthers } = parseActions(path, statement, known);
   const verb = effect === 'Allow' ? 'allows' : 'denies';
   // Its resources and conditions are those of other services too, and need not be understood.
   if (isOfOthers) {
     warnings.push(`${path} is about other services only (${listed(others)}): it ${verb} nothing here.`);
-    return { sid, effect, actions, coversResources: () => false, conditions: [] };
+    return { sid, effect, actions, later, coversResources: () => false, isEverywhere: false, conditions: [] };
   }
   if (others.length > 0) {
     warnings.push(`${path} names actions of other services (${listed(others)}), which are never called here.`);
   }
   const conditions = 'Condition' in statement ? parseConditions(`${path}.Condition`, statement.Condition) : [];
-  return { sid, effect, actions, coversResources: parseResources(path, statement, warnings), conditions };
+  return { sid, effect, actions, later, ...parseResources(path, statement, warnings), conditions };
 }
 
 function listed(names: readonly string[]): string {
   return names.map((name) => shown(name)).join(', ');
 }
 
-interface ParsedActions {
+interface ParsedActions extends Pick<Statement, 'later'> {
   readonly actions: ReadonlySet<string>;
   /** The patterns that clearly mean other services. */
   readonly others: readonly string[];
@@ -168,8 +186,11 @@ function parseActions(path: string, statement: JsonObject, known: readonly strin
       );
     }
   }
+  const ours = patterns.filter((pattern) => !others.includes(pattern));
+  const gains = name === 'NotAction' || ours.some((pattern) => /[*?]/.test(pattern));
   return {
     actions: name === 'Action' ? named : new Set(known.filter((action) => !named.has(action))),
+    later: name === 'Action' && ours.includes('*') ? 'all' : gains ? 'more' : 'named',
     others,
     isOfOthers: name === 'Action' && others.length === patterns.length,
   };
@@ -183,7 +204,11 @@ function findActions(pattern: string, known: readonly string[]): readonly string
   return known.filter((action) => matches(action.toLowerCase()));
 }
 
-function parseResources(path: string, statement: JsonObject, warnings: string[]): Statement['coversResources'] {
+function parseResources(
+  path: string,
+  statement: JsonObject,
+  warnings: string[],
+): Pick<Statement, 'coversResources' | 'isEverywhere'> {
   const name = getOneOf(path, statement, 'Resource', 'NotResource');
   const patterns = getTexts(`${path}.${name}`, statement[name]);
   // Elsewhere the server would deny less, or allow more, than an author meant who has only mistyped a name. With no
@@ -199,8 +224,8 @@ function parseResources(path: string, statement: JsonObject, warnings: string[])
   const isAnyNamed = (resources: readonly string[]) => resources.some((arn) => tests.some((matches) => matches(arn)));
   const orAll = (resources: readonly string[]) => (resources.length === 0 ? ['*'] : resources);
   return name === 'Resource'
-    ? (resources) => isAnyNamed(orAll(resources))
-    : (resources) => !isAnyNamed(orAll(resources));
+    ? { coversResources: (resources) => isAnyNamed(orAll(resources)), isEverywhere: patterns.includes('*') }
+    : { coversResources: (resources) => !isAnyNamed(orAll(resources)), isEverywhere: false };
 }
 
 function isOfOtherService(pattern: string): boolean {
@@ -244,12 +269,13 @@ function isResourcePath(path: string): boolean {
   return isWellNamed && parts.length <= 6 && (star !== -1 || parts.length % 2 === 0);
 }
 
-function parseConditions(path: string, value: unknown): Condition[] {
+function parseConditions(path: string, value: unknown): NamedCondition[] {
   return getEntries(path, value).flatMap(([operator, lines]) =>
     getEntries(`${path}.${operator}`, lines).map(([key, wanted]) => {
       const linePath = `${path}.${operator}[${shown(key)}]`;
       try {
-        return compileCondition(operator, key, getTexts(linePath, wanted, ['string', 'number', 'boolean']));
+        const values = getTexts(linePath, wanted, ['string', 'number', 'boolean']);
+        return { ...compileCondition(operator, key, values), name: `${operator} ${key}` };
       } catch (cause) {
         if (cause instanceof ConditionFault) fail(linePath, cause.message, cause);
         throw cause;

@@ -9,7 +9,7 @@ export const ROLES = {
     'sees everything, disconnects, blocks and notifies players, closes stages, deploys, changes stages and tags',
   developer:
     'sees everything but the audit log, changes configurations, makes snapshots, generates code, deploys, plays as any player and rehearses ends of connections',
-  admin: 'does everything, including what makes and deletes games and stages',
+  admin: 'does everything, including what makes and deletes games, stages and access keys',
 } as const;
 
 export type Role = keyof typeof ROLES;
@@ -111,6 +111,12 @@ export const GRANTS: Readonly<Record<string, Grant>> = {
   'respark:ListWebhooks': seen('stages'),
   'respark:ListEvents': seenByAll('stages'),
   'respark:WatchEvents': seenByAll('stages'),
+  // Whoever makes keys gives rights away, and whoever sees them sees who may do what in all games.
+  'respark:CreateAccessKey': grant('server'),
+  'respark:RevokeAccessKey': grant('server'),
+  'respark:GetAccessKey': grant('server'),
+  'respark:ListAccessKeys': grant('server'),
+  'respark:ExplainAccess': grant('server'),
   'respark:GetServerInfo': seenByAll('public'),
   'respark:ListPermissions': seenByAll('public'),
   'respark:GetStageIdentity': seen('stage'),
@@ -133,6 +139,12 @@ export interface RoleLimits {
   readonly game?: string | undefined;
   /** Only together with a game. */
   readonly stage?: string | undefined;
+}
+
+/** The description of a key of a role, where its maker gives none. */
+export function describeRole(role: Role, { game, stage }: RoleLimits): string {
+  const limits = [game && `game ${game}`, stage && `stage ${stage}`].filter((limit) => limit !== undefined);
+  return [role, ...limits].join(', ');
 }
 
 /** The actions of a role, in the order of the table. */
