@@ -11,6 +11,8 @@ interface Props {
   readonly label?: string;
   readonly isBusy?: boolean;
   readonly isDisabled?: boolean;
+  /** Why it does nothing here, for those who wonder. */
+  readonly refusal?: string | undefined;
   /** The calls behind the button. Where a policy does not allow one of them, the button says so instead of acting. */
   readonly needs?: readonly OperationName[];
 }
@@ -23,9 +25,10 @@ export function Button({
   label,
   isBusy = false,
   isDisabled = false,
+  refusal,
   needs = [],
 }: Props) {
-  const reason = useMay(...needs);
+  const reason = useMay(...needs) ?? refusal;
   const isOff = isBusy || isDisabled || reason !== undefined;
   return (
     <button

@@ -36,8 +36,17 @@ function isInEmoji(text: string, offset: number): boolean {
 const tamed = (text: string) => text.replace(/(\p{Mark}{3})\p{Mark}+/gu, '$1…');
 
 /** A name, a reason, a line of a log: somebody else's text, which must neither act as ours nor hide what it is. */
-export function Untrusted({ text, keepsLines = false }: { text: string; keepsLines?: boolean }) {
-  const [isLong, setLong] = useState(false);
+export function Untrusted({
+  text,
+  keepsLines = false,
+  isWhole = false,
+}: {
+  text: string;
+  keepsLines?: boolean;
+  /** Whether it is what the page is for, so that nobody need ask for more of it. */
+  isWhole?: boolean;
+}) {
+  const [isLong, setLong] = useState(isWhole);
   const limit = isLong ? LONG : SHORT;
   const shown = tamed(visible(text.slice(0, limit), { keepsLines }));
   return (

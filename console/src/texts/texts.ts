@@ -1,9 +1,16 @@
 import { ACTION_TEXTS } from './actions.ts';
 import { HARNESS_TEXTS } from './harness.ts';
 import { JOB_TEXTS } from './jobs.ts';
+import { KEY_TEXTS } from './keys.ts';
 import { PLAIN_TEXTS } from './plain.ts';
 
 type Texts = Readonly<Record<string, readonly [english: string, german: string]>>;
 
 /** Every text of the console, in every language. `{name}` is replaced by a value. */
-export const TEXTS = { ...PLAIN_TEXTS, ...ACTION_TEXTS, ...JOB_TEXTS, ...HARNESS_TEXTS } as const satisfies Texts;
+export const TEXTS = {
+  ...PLAIN_TEXTS,
+  ...ACTION_TEXTS,
+  ...JOB_TEXTS,
+  ...HARNESS_TEXTS,
+  ...KEY_TEXTS,
+} as const satisfies Texts;

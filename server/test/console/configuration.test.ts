@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ConsolePage, chromium, signIn } from '../support/console-page.ts';
+import { type ConsolePage, chromium, signIn, write } from '../support/console-page.ts';
 import { fileOf } from '../support/game-document.ts';
 import { importDocument } from '../support/publishing.ts';
 import { scriptedGame } from '../support/scripted-game.ts';
@@ -9,18 +9,6 @@ import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
 const skip = chromium === undefined ? 'there is no Chromium here' : false;
 
 const PLACE = `game=${GAME}&stage=${STAGE}`;
-
-/** Replaces what is in the editor, as a person types. */
-async function write({ page }: ConsolePage, script: string): Promise<void> {
-  await page.waitForFunction(
-    "document.querySelector('.code-editor')?.shadowRoot?.querySelector('.cm-content') != null",
-  );
-  await page.click('.code-editor');
-  await page.keyboard.down('Control');
-  await page.keyboard.press('KeyA');
-  await page.keyboard.up('Control');
-  await page.keyboard.sendCharacter(script);
-}
 
 /** Fails when the editor does not show it after a while. */
 const untilScriptIs = async ({ page }: ConsolePage, text: string) =>

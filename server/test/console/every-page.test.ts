@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { policyOfRole } from '../../src/domain/access/roles.ts';
+import { administer } from '../support/administration.ts';
 import { chromium, signIn } from '../support/console-page.ts';
 import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
 import { makeBusy } from './busy-game.ts';
@@ -17,6 +19,9 @@ const PAGES = {
   maintenance: ['Players are let in.', 'Spieler werden eingelassen.'],
   jobs: ['awaits another key', 'wartet auf Bestätigung'],
   job: ['waits for somebody else', 'bis jemand anderes'],
+  keys: ['the night shift', 'the night shift'],
+  key: ['Would it be allowed?', 'Wäre es erlaubt?'],
+  policy: ['The server can honour this policy.', 'Der Server kann diese Policy einhalten.'],
   webhooks: ['Moderation channel', 'Moderation channel'],
   configuration: ['RequestHandlers', 'RequestHandlers'],
   deployments: ['(current)', '(aktuell)'],
@@ -35,7 +40,11 @@ const READERS = [
 test('[chromium] every page is sound for every reader, and no page is wider than the screen', { skip }, async (t) => {
   const server = await startTestServer(t, { settings: { writeCallsBurst: 1_000 } });
   const { awaiting } = await makeBusy(server, { players: 30 });
-  const OF = { player: '&player=ada-3757', job: `&job=${awaiting}` };
+  const policy = JSON.stringify(policyOfRole('operator', { game: GAME }));
+  const { accessKeyId } = await administer(server, (access) =>
+    access.createKey({ policy, description: 'the night shift' }),
+  );
+  const OF = { player: '&player=ada-3757', job: `&job=${awaiting}`, key: `&key=${accessKeyId}` };
   for (const { name, ...reader } of READERS) {
     const opened = await signIn(server.url, ROOT, { ...reader, hash: `#/home?${PLACE}` });
     for (const [page, texts] of Object.entries(PAGES)) {

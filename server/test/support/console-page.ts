@@ -150,6 +150,18 @@ async function faultsOf(page: Page): Promise<unknown> {
   })))`);
 }
 
+/** Replaces what is in the editor, as a person types. */
+export async function write({ page }: ConsolePage, script: string): Promise<void> {
+  await page.waitForFunction(
+    "document.querySelector('.code-editor')?.shadowRoot?.querySelector('.cm-content') != null",
+  );
+  await page.click('.code-editor');
+  await page.keyboard.down('Control');
+  await page.keyboard.press('KeyA');
+  await page.keyboard.up('Control');
+  await page.keyboard.sendCharacter(script);
+}
+
 /** Somebody who has signed in with the key, on the page of this address. */
 export async function signIn(
   url: string,

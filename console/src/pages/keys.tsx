@@ -1,0 +1,218 @@
+import { useState } from 'preact/hooks';
+import type { Inputs, Outputs } from '../api/operations.ts';
+import { Button } from '../parts/button.tsx';
+import { Confirm } from '../parts/confirm.tsx';
+import { Dialog } from '../parts/dialog.tsx';
+import { SelectField, TextField } from '../parts/fields.tsx';
+import { More } from '../parts/more.tsx';
+import { Failure } from '../parts/notice.tsx';
+import { Badge, Page } from '../parts/page.tsx';
+import { Table } from '../parts/table.tsx';
+import { Time } from '../parts/time.tsx';
+import { Id, Untrusted } from '../parts/untrusted.tsx';
+import { useAllowed } from '../permissions.ts';
+import { place } from '../place.ts';
+import { linkTo } from '../route.ts';
+import { session } from '../session.ts';
+import { useSignal } from '../store.ts';
+import { t } from '../texts/language.ts';
+import { useAction } from '../use-call.ts';
+import { usePages } from '../use-pages.ts';
+import { MadeKey } from './made-key.tsx';
+
+export type ListedKey = NonNullable<Outputs['ListAccessKeys']['AccessKeys']>[number];
+
+/** Who may sign calls: every access key, those that were revoked at the end. */
+export function Keys() {
+  const at = useSignal(place);
+  const [open, setOpen] = useState<'create' | ListedKey>();
+  const isAllowed = useAllowed();
+  const keys = usePages('ListAccessKeys', {}, ({ AccessKeys }) => AccessKeys);
+  const rank = ({ State }: ListedKey) => (State === 'REVOKED' ? 1 : 0);
+  const rows = keys.items?.toSorted((a, b) => rank(a) - rank(b) || ((a.Created ?? '') < (b.Created ?? '') ? 1 : -1));
+  const close = () => setOpen(undefined);
+  return (
+    <Page
+      title={t('accessKeys')}
+      actions={
+        <>
+          {isAllowed('ExplainAccess') && (
+            <a class="button" href={linkTo('policy', { ...at })}>
+              {t('writePolicy')}
+            </a>
+          )}
+          <Button kind="primary" needs={['CreateAccessKey']} onClick={() => setOpen('create')}>
+            {t('createKey')}
+          </Button>
+        </>
+      }
+    >
+      <Table
+        title={t('accessKeys')}
+        answer={keys}
+        rows={rows}
+        keyOf={({ AccessKeyId: id = '' }) => id}
+        columns={[
+          {
+            head: t('accessKey'),
+            cell: (key) => (
+              <>
+                <a href={linkTo('key', { ...at, key: key.AccessKeyId })}>
+                  <Id id={key.AccessKeyId ?? ''} />
+                </a>
+                <div class="muted">
+                  <Untrusted text={key.Description ?? ''} />
+                </div>
+              </>
+            ),
+          },
+          { head: t('state'), cell: (key) => <KeyState accessKey={key} /> },
+          { head: t('created'), isMinor: true, cell: ({ Created }) => <Time at={Created} /> },
+          {
+            head: t('action'),
+            cell: (key) => (
+              <div class="actions">
+                {isAllowed('ListAuditRecords') && (
+                  <a class="button" href={linkTo('audit', { ...at, actor: key.AccessKeyId })}>
+                    {t('keyHistory')}
+                  </a>
+                )}
+                {key.State !== 'REVOKED' && <RevokeButton accessKey={key} onOpen={() => setOpen(key)} />}
+              </div>
+            ),
+          },
+        ]}
+        empty={<p>{t('noKeys')}</p>}
+      />
+      <More pages={keys} />
+      {open === 'create' && <CreateDialog onClose={close} onDone={keys.reload} />}
+      {typeof open === 'object' && <RevokeDialog accessKey={open} onClose={close} onDone={keys.reload} />}
+    </Page>
+  );
+}
+
+export function KeyState({ accessKey }: { accessKey: ListedKey }) {
+  const { accessKeyId } = session.get() ?? {};
+  const isRevoked = accessKey.State === 'REVOKED';
+  return (
+    <>
+      <Badge kind={isRevoked ? 'plain' : 'good'}>{isRevoked ? t('keyRevoked') : t('keyActive')}</Badge>{' '}
+      {accessKey.IsRoot && <Badge kind="warning">{t('keyRoot')}</Badge>}{' '}
+      {accessKey.AccessKeyId === accessKeyId && <Badge kind="plain">{t('keyOwn')}</Badge>}
+      {isRevoked && (
+        <div class="muted">
+          <Time at={accessKey.Revoked} />
+        </div>
+      )}
+    </>
+  );
+}
+
+export function RevokeButton({ accessKey, onOpen }: { accessKey: ListedKey; onOpen: () => void }) {
+  const isOwn = accessKey.AccessKeyId === session.get()?.accessKeyId;
+  const refusal = isOwn ? t('revokeNotOwn') : accessKey.IsRoot ? t('revokeNotRoot') : undefined;
+  return (
+    <Button kind="danger" needs={['RevokeAccessKey']} refusal={refusal} onClick={onOpen}>
+      {t('revoke')}
+    </Button>
+  );
+}
+
+const ROLES = [
+  ['viewer', 'roleViewer'],
+  ['moderator', 'roleModerator'],
+  ['operator', 'roleOperator'],
+  ['developer', 'roleDeveloper'],
+  ['admin', 'roleAdmin'],
+] as const;
+
+function CreateDialog({ onClose, onDone }: { onClose: () => void; onDone: () => void }) {
+  const { game, stage } = place.get();
+  const [role, setRole] = useState<(typeof ROLES)[number][0]>('viewer');
+  const [where, setWhere] = useState('');
+  const [description, setDescription] = useState('');
+  const create = useAction('CreateAccessKey');
+  const limits: Readonly<Record<string, Inputs['CreateAccessKey']>> = {
+    game: { GameName: game },
+    stage: { GameName: game, StageName: stage },
+  };
+  return (
+    <Dialog title={t('createKey')} onClose={onClose}>
+      {create.data !== undefined ? (
+        <MadeKey made={create.data} onClose={onClose} />
+      ) : (
+        <form
+          onSubmit={async (event) => {
+            event.preventDefault();
+            const input = { Role: role, Description: description.trim() || undefined, ...limits[where] };
+            if ((await create.run(input)) !== undefined) onDone();
+          }}
+        >
+          <SelectField
+            label={t('mayDo')}
+            value={role}
+            onValue={(value) => setRole(ROLES.find(([each]) => each === value)?.[0] ?? 'viewer')}
+            options={ROLES.map(([value, key]) => [value, t(key)] as const)}
+          />
+          <SelectField
+            label={t('limitedTo')}
+            value={where}
+            onValue={setWhere}
+            options={[
+              ['', t('allGames')],
+              ...(game === '' ? [] : [['game', game] as const]),
+              ...(stage === '' ? [] : [['stage', t('itsStage', { game, stage })] as const]),
+            ]}
+          />
+          <TextField
+            label={t('description')}
+            hint={t('keyDescriptionHint')}
+            value={description}
+            onValue={setDescription}
+            maxLength={250}
+          />
+          <p class="muted">{t('policyLimits')}</p>
+          <Failure error={create.error} />
+          <footer>
+            <Button onClick={onClose}>{t('cancel')}</Button>
+            <Button kind="primary" type="submit" needs={['CreateAccessKey']} isBusy={create.isBusy}>
+              {t('createKey')}
+            </Button>
+          </footer>
+        </form>
+      )}
+    </Dialog>
+  );
+}
+
+export function RevokeDialog({
+  accessKey,
+  onClose,
+  onDone,
+}: {
+  accessKey: ListedKey;
+  onClose: () => void;
+  onDone: () => void;
+}) {
+  const revoke = useAction('RevokeAccessKey');
+  return (
+    <Confirm
+      title={t('revokeKey')}
+      action={t('revokeKey')}
+      needs={['RevokeAccessKey']}
+      isBusy={revoke.isBusy}
+      error={revoke.error}
+      onClose={onClose}
+      onConfirm={async () => {
+        if ((await revoke.run({ AccessKeyId: accessKey.AccessKeyId ?? '' })) === undefined) return;
+        onDone();
+        onClose();
+      }}
+    >
+      <p class="subject">
+        <Id id={accessKey.AccessKeyId ?? ''} /> <Untrusted text={accessKey.Description ?? ''} />
+      </p>
+      <p>{t('revokeExplained')}</p>
+    </Confirm>
+  );
+}

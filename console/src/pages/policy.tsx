@@ -1,0 +1,137 @@
+import { useRef, useState } from 'preact/hooks';
+import { Button } from '../parts/button.tsx';
+import { CodeEditor } from '../parts/code-editor.tsx';
+import { Dialog } from '../parts/dialog.tsx';
+import type { Editor } from '../parts/editor.ts';
+import { TextField } from '../parts/fields.tsx';
+import { Failure, Notice } from '../parts/notice.tsx';
+import { Page } from '../parts/page.tsx';
+import { Untrusted } from '../parts/untrusted.tsx';
+import { place } from '../place.ts';
+import { t } from '../texts/language.ts';
+import { useAction, useCall } from '../use-call.ts';
+import { useSettled } from '../use-settled.ts';
+import { Explanation } from './explanation.tsx';
+import { MadeKey } from './made-key.tsx';
+import { type PolicyFault, placeOf, policyFaultOf } from './policy-places.ts';
+
+/** Something to begin with: who may disconnect the players of the stage that is looked at. */
+function example(game: string, stage: string): string {
+  const Resource = `arn:aws:gamesparks:*:*:game/${game || '*'}/stage/${stage || '*'}`;
+  const Action = ['gamesparks:DisconnectPlayer', 'gamesparks:GetPlayerConnectionStatus', 'respark:ListPlayers'];
+  const Statement = [{ Sid: 'Support', Effect: 'Allow', Action, Resource }];
+  return JSON.stringify({ Version: '2012-10-17', Statement }, null, 2);
+}
+
+/** A policy that no key has yet: written, checked while it is, asked what it would come to, and given to a key. */
+export function PolicyPage() {
+  const editor = useRef<Editor>(undefined);
+  const [text, setText] = useState(() => example(place.get().game, place.get().stage));
+  const [isMaking, setMaking] = useState(false);
+  const settled = useSettled(text);
+  // Any call is good for this: what is asked about is the document.
+  const check = useCall('ExplainAccess', { Policy: settled, Action: 'respark:GetServerInfo' });
+  const fault = policyFaultOf(check.error?.message ?? '', settled);
+  const goTo = ({ line, column }: NonNullable<PolicyFault['place']>) => editor.current?.goTo(line, column);
+  return (
+    <Page
+      title={t('writePolicy')}
+      actions={
+        <Button
+          kind="primary"
+          needs={['CreateAccessKey']}
+          isDisabled={text !== settled || check.error !== undefined || check.isLoading}
+          onClick={() => setMaking(true)}
+        >
+          {t('createKeyOfPolicy')}
+        </Button>
+      }
+    >
+      <div class="policy">
+        <div>
+          <CodeEditor
+            label={t('policy')}
+            language="json"
+            text={text}
+            onText={setText}
+            onReady={(ready) => {
+              editor.current = ready;
+            }}
+          />
+          {fault === undefined ? <Failure error={check.error} /> : <Fault fault={fault} onPlace={goTo} />}
+          {check.data !== undefined && check.error === undefined && (
+            <Notice kind="good">
+              {t('noPolicyFault')}
+              {check.data.Warnings?.map((warning) => (
+                <p key={warning}>
+                  {t('policyWarning')} <Untrusted text={warning} />
+                </p>
+              ))}
+            </Notice>
+          )}
+          <p class="muted">{t('policyLimits')}</p>
+        </div>
+        <Explanation
+          subject={{ Policy: text }}
+          onPath={(path) => {
+            const at = placeOf(text, path);
+            if (at !== undefined) goTo(at);
+          }}
+        />
+      </div>
+      {isMaking && <CreateDialog policy={text} onClose={() => setMaking(false)} />}
+    </Page>
+  );
+}
+
+function Fault({
+  fault,
+  onPlace,
+}: {
+  fault: PolicyFault;
+  onPlace: (place: NonNullable<PolicyFault['place']>) => void;
+}) {
+  const { words, place: at } = fault;
+  return (
+    <Notice kind="bad">
+      <p>
+        <strong>{t('policyFaulty')}</strong> <Untrusted text={words} />
+      </p>
+      {at !== undefined && <Button onClick={() => onPlace(at)}>{t('goToLine', { line: at.line })}</Button>}
+    </Notice>
+  );
+}
+
+function CreateDialog({ policy, onClose }: { policy: string; onClose: () => void }) {
+  const [description, setDescription] = useState('');
+  const create = useAction('CreateAccessKey');
+  return (
+    <Dialog title={t('createKey')} onClose={onClose}>
+      {create.data !== undefined ? (
+        <MadeKey made={create.data} onClose={onClose} />
+      ) : (
+        <form
+          onSubmit={async (event) => {
+            event.preventDefault();
+            await create.run({ Policy: policy, Description: description.trim() || undefined });
+          }}
+        >
+          <TextField
+            label={t('description')}
+            hint={t('keyDescriptionHint')}
+            value={description}
+            onValue={setDescription}
+            maxLength={250}
+          />
+          <Failure error={create.error} />
+          <footer>
+            <Button onClick={onClose}>{t('cancel')}</Button>
+            <Button kind="primary" type="submit" needs={['CreateAccessKey']} isBusy={create.isBusy}>
+              {t('createKey')}
+            </Button>
+          </footer>
+        </form>
+      )}
+    </Dialog>
+  );
+}
