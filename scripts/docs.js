@@ -232,7 +232,19 @@ function policies() {
     'Access keys and their policies',
     `\`respark keys create --role ROLE [--game GAME [--stage STAGE]]\` makes a key for a role, and \`--print-policy\` shows its policy
 document. \`respark keys create --policy FILE\` takes any other document. Both leave a record in the audit log, with the SHA-256
-of the document.`,
+of the document. CreateAccessKey and the console ([console.md](console.md)) do the same for keys that may make others, and
+ExplainAccess says why a key, or a policy that no key has yet, would be allowed a call or not.`,
+    '## Who may make keys',
+    `By the commands, whoever has the data directory. By a call, a key whose policy allows \`respark:CreateAccessKey\` on \`*\`, such as one
+of the role \`admin\` without \`--game\`, and **no key makes one that may do more than itself**:`,
+    `- An action may be given to a new key only if the maker's policy allows it on \`*\`, in a statement without a condition, and denies
+  it nowhere. So a key that is limited to a game, an address or a time gives none of that away.
+- Wildcards and NotAction in an Allow include what later versions add. Only a key that is allowed \`*\` on \`*\` and denied nothing,
+  such as the root key, may give them away; an \`admin\` names each action, or a role.
+- The root key and a caller's own are not revoked by a call, so there is always a key that may make others. Every other key may
+  be revoked by whoever may call RevokeAccessKey, and the keys that it has made stay: ListAuditRecords with it as \`Actor\` has them.
+- Whoever makes keys can also be the second person who confirms a job (\`ConfirmAbove\`), under another key. Give
+  \`respark:CreateAccessKey\` to few, and look at its records.`,
     '## Roles',
     roles.map((role) => `- ${code(role)} ${ROLES[role]}.`).join('\n'),
     `A key made for a role never gains an action that a later version adds. The last column says what an action is limited to in

@@ -88,6 +88,14 @@ export const PAGES: readonly PageRow[] = [
     Show: Configuration,
   },
   {
+    id: 'changes',
+    partOf: 'configuration',
+    group: 'game',
+    needs: ['GetGameConfiguration', 'ListSnapshots', 'GetSnapshot'],
+    isOfStage: true,
+    Show: later(async () => (await import('./pages/changes.tsx')).Changes),
+  },
+  {
     id: 'deployments',
     title: 'deployments',
     group: 'game',

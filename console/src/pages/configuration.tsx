@@ -8,6 +8,7 @@ import { SelectField, TextField } from '../parts/fields.tsx';
 import { Failure, Notice } from '../parts/notice.tsx';
 import { Badge, Page } from '../parts/page.tsx';
 import { Untrusted } from '../parts/untrusted.tsx';
+import { useAllowed } from '../permissions.ts';
 import { place } from '../place.ts';
 import { linkTo, refine, route } from '../route.ts';
 import { useSignal } from '../store.ts';
@@ -23,6 +24,7 @@ export function Configuration() {
   const { game, stage } = useSignal(place);
   const { query } = useSignal(route);
   const [isMaking, setMaking] = useState(false);
+  const isAllowed = useAllowed();
   const configuration = useCall('GetGameConfiguration', game === '' ? undefined : { GameName: game });
   const sections = configuration.data?.GameConfiguration?.Sections;
   const entries = entriesOf(sections);
@@ -32,9 +34,16 @@ export function Configuration() {
     <Page
       title={t('configuration')}
       actions={
-        <Button kind="primary" needs={['UpdateGameConfiguration']} onClick={() => setMaking(true)}>
-          {t('createMessage')}
-        </Button>
+        <>
+          {isAllowed('ListSnapshots', 'GetSnapshot') && (
+            <a class="button" href={linkTo('changes', { game, stage })}>
+              {t('changesSince')}
+            </a>
+          )}
+          <Button kind="primary" needs={['UpdateGameConfiguration']} onClick={() => setMaking(true)}>
+            {t('createMessage')}
+          </Button>
+        </>
       }
     >
       <Failure error={configuration.error} />

@@ -14,6 +14,7 @@ import { useSignal } from '../store.ts';
 import { counted, formatNumber, t } from '../texts/language.ts';
 import { useAction, useCall } from '../use-call.ts';
 import { usePages } from '../use-pages.ts';
+import { GeneratedCodeDialog } from './generated-code-dialog.tsx';
 import { DeploymentState } from './home.tsx';
 
 const LIVE_MS = 2_000;
@@ -23,6 +24,7 @@ export function Deployments() {
   const { game, stage } = useSignal(place);
   const [isSaving, setSaving] = useState(false);
   const [deployed, setDeployed] = useState<string>();
+  const [generating, setGenerating] = useState<string>();
   const input = { GameName: game, StageName: stage };
   const asked = stage === '' ? undefined : input;
   const deployments = usePages('ListStageDeployments', asked, ({ StageDeployments }) => StageDeployments, {
@@ -90,9 +92,22 @@ export function Deployments() {
             {
               head: t('action'),
               cell: ({ Id: id = '' }) => (
-                <Button needs={['StartStageDeployment']} label={`${t('deploy')} ${id}`} onClick={() => setDeployed(id)}>
-                  {t('deploy')}
-                </Button>
+                <div class="actions">
+                  <Button
+                    needs={['StartStageDeployment']}
+                    label={`${t('deploy')} ${id}`}
+                    onClick={() => setDeployed(id)}
+                  >
+                    {t('deploy')}
+                  </Button>
+                  <Button
+                    needs={['StartGeneratedCodeJob', 'GetGeneratedCodeJob']}
+                    label={`${t('generateCode')} ${id}`}
+                    onClick={() => setGenerating(id)}
+                  >
+                    {t('generateCode')}
+                  </Button>
+                </div>
               ),
             },
           ]}
@@ -106,6 +121,9 @@ export function Deployments() {
         <More pages={snapshots} />
       </Section>
       {isSaving && <SnapshotDialog onClose={() => setSaving(false)} onDone={snapshots.reload} />}
+      {generating !== undefined && (
+        <GeneratedCodeDialog snapshot={generating} onClose={() => setGenerating(undefined)} />
+      )}
       {deployed !== undefined && (
         <DeployDialog snapshot={deployed} onClose={() => setDeployed(undefined)} onDone={deployments.reload} />
       )}

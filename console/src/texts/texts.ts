@@ -1,4 +1,5 @@
 import { ACTION_TEXTS } from './actions.ts';
+import { CHANGE_TEXTS } from './changes.ts';
 import { HARNESS_TEXTS } from './harness.ts';
 import { JOB_TEXTS } from './jobs.ts';
 import { KEY_TEXTS } from './keys.ts';
@@ -13,4 +14,5 @@ export const TEXTS = {
   ...JOB_TEXTS,
   ...HARNESS_TEXTS,
   ...KEY_TEXTS,
+  ...CHANGE_TEXTS,
 } as const satisfies Texts;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ConsolePage, chromium, signIn, write } from '../support/console-page.ts';
 import { fileOf } from '../support/game-document.ts';
-import { importDocument } from '../support/publishing.ts';
+import { createSnapshot, importDocument } from '../support/publishing.ts';
 import { scriptedGame } from '../support/scripted-game.ts';
 import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
 
@@ -80,4 +80,74 @@ test('[chromium] two developers do not overwrite each other', { skip }, async (t
   await write(first, 'return 3;');
   await first.press('Save');
   await first.page.waitForFunction("!document.body.innerText.includes('not saved')");
+});
+
+test('[chromium] what has changed since the newest snapshot is shown entry by entry, and line by line', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const opened = await signIn(server.url, ROOT, { hash: `#/changes?${PLACE}` });
+  await opened.shows('There is no snapshot yet.');
+  await opened.assertSound();
+  const before = { Greet: { script: "var word = 'hi';\nreturn word;\n" }, Gone: { script: 'return 1;' }, Same: {} };
+  await createSnapshot(server, fileOf(scriptedGame({ requests: before })));
+  const hostile = '<img src=x onerror="globalThis.pwned = 1">\u202e\u0007';
+  await opened.page.reload();
+  // The key was in the page alone.
+  const again = await signIn(server.url, ROOT, { hash: `#/configuration?${PLACE}` });
+  await again.press('Changes since the newest snapshot');
+  await again.shows('Nothing has changed: the configuration is what the snapshot is.');
+  await again.assertSound();
+
+  const after = {
+    ...{ Greet: { script: `var word = 'hello';\nreturn word; // ${hostile}\n` }, Same: {} },
+    New: { script: 'return 2;' },
+  };
+  await importDocument(server, fileOf(scriptedGame({ requests: after })));
+  for (const { language, theme, words } of [
+    { language: 'en', theme: 'light', words: ['1 changed', '+var word = ', '−var word = '] },
+    { language: 'de', theme: 'dark', words: ['1 geändert', '+var word = ', '−var word = '] },
+  ] as const) {
+    const reader = await signIn(server.url, ROOT, { language, theme, hash: `#/changes?${PLACE}` });
+    for (const word of words) await reader.shows(word);
+    const shown = await reader.shows('‹202E›‹0007›');
+    for (const name of ['Greet', 'Gone', 'New']) assert.ok(shown.includes(name), name);
+    assert.ok(!shown.includes('Same'), 'what has not changed is not shown');
+    assert.equal(await reader.page.evaluate("document.querySelectorAll('main img').length"), 0);
+    assert.equal(await reader.page.evaluate('globalThis.pwned'), undefined);
+    assert.equal(await reader.page.evaluate('document.documentElement.scrollWidth > innerWidth'), false);
+    await reader.assertSound();
+  }
+  await again.page.evaluate("location.hash = '#/home'");
+  await again.page.evaluate(`location.hash = '#/changes?${PLACE}'`);
+  await again.shows('1 changed');
+  await again.press('Greet');
+  await untilScriptIs(again, `var word = 'hello';\nreturn word; // ${hostile}\n`.replace('\u202e\u0007', '••'));
+});
+
+test('[chromium] the code that is generated for a snapshot is downloaded, and one with faults says which', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const sound = await createSnapshot(server, fileOf(scriptedGame({ requests: { Greet: { response: { Text: 'String' } } } })));
+  const opened = await signIn(server.url, ROOT, { hash: `#/deployments?${PLACE}` });
+  await opened.press(`Code… ${sound}`);
+  await opened.choose('For', 'Web');
+  await opened.assertSound();
+  await opened.press('Generate');
+  await opened.shows('Download the code');
+  await opened.assertSound();
+  const url = String(await opened.page.evaluate("document.querySelector('dialog a').href"));
+  const file = await fetch(url);
+  assert.deepEqual([file.status, file.headers.get('content-type')], [200, 'application/zip']);
+  assert.equal(Buffer.from(await file.arrayBuffer()).subarray(0, 2).toString(), 'PK');
+  await opened.press('Close');
+
+  const broken = await createSnapshot(server, fileOf(scriptedGame({ shapes: { Box: { Structure: { Fields: { A: { Shape: 'Nowhere' } } } } } })));
+  await opened.page.evaluate("location.hash = '#/home'");
+  await opened.page.evaluate(`location.hash = '#/deployments?${PLACE}'`);
+  await opened.press(`Code… ${broken}`);
+  await opened.press('Generate');
+  await opened.shows(/No code: .*lacks "Cardinality"/);
+  await opened.assertSound();
 });

@@ -24,6 +24,7 @@ const PAGES = {
   policy: ['The server can honour this policy.', 'Der Server kann diese Policy einhalten.'],
   webhooks: ['Moderation channel', 'Moderation channel'],
   configuration: ['RequestHandlers', 'RequestHandlers'],
+  changes: ['Nothing has changed', 'Nichts hat sich geändert'],
   deployments: ['(current)', '(aktuell)'],
   harness: ['Shape of the payload', 'Form des Inhalts'],
   logs: ['found on', 'found on'],

@@ -8,7 +8,8 @@ import { parseArgs } from 'node:util';
 import type { Page } from 'puppeteer-core';
 import { openConsole } from '../support/console-page.ts';
 import { deploy } from '../support/publishing.ts';
-import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
+import { rawCall } from '../support/raw-call.ts';
+import { GAME, ROOT, STAGE, startTestServer, type TestServer } from '../support/server.ts';
 import { connect, hastyClock, makeBusy, playOn, startJob } from './busy-game.ts';
 
 const { values } = parseArgs({
@@ -46,7 +47,11 @@ const PAGES = [
   'jobs',
   'job',
   'webhooks',
+  'keys',
+  'key',
+  'policy',
   'configuration',
+  'changes',
   'deployments',
   'harness',
 ];
@@ -76,6 +81,8 @@ test('pictures of the console', async (t) => {
   clock.speed(1);
   // It is at work while the pictures are made.
   const job = await startJob(server, { Selector: { RuntimeId: 'OLDER' }, Reason: 'UPDATE', RatePerSecond: 1 });
+  const accessKeyId = await makeKeys(server);
+  await changeConfiguration(server);
   mkdirSync(String(values.output), { recursive: true });
   for (const theme of ['light', 'dark'] as const) {
     const size = { width: Number(values.width), height: Number(values.height) };
@@ -91,15 +98,54 @@ test('pictures of the console', async (t) => {
       const of = {
         player: '&player=ada-3757',
         job: `&job=${job}`,
+        key: `&key=${accessKeyId}`,
         configuration: '&section=GameSparks.Core.RequestHandlers&entry=FindMatch',
       };
       await opened.page.evaluate(`location.hash = '#/${page}?${PLACE}${of[page as keyof typeof of] ?? ''}'`);
       await opened.page.waitForNetworkIdle({ idleTime: 400 });
       if (page === 'harness') await playMessages(opened.page);
+      // The editor and what is asked of it come a moment later.
+      if (page === 'policy' || page === 'key') await opened.page.waitForSelector('.statements li');
       await shoot(page);
     }
   }
 });
+
+/** Keys as a studio has them, one of which was revoked. Gives the id of one. */
+async function makeKeys(server: TestServer): Promise<string> {
+  const make = async (body: object) => {
+    const { json } = await rawCall(server, 'POST', '/respark/access-key', { body });
+    return (json.AccessKey as { readonly AccessKeyId: string }).AccessKeyId;
+  };
+  const former = await make({ Role: 'operator', Description: 'Bruno, until October' });
+  await rawCall(server, 'DELETE', `/respark/access-key/${former}`);
+  await make({ Role: 'admin', Description: 'Ada' });
+  await make({ Role: 'developer', GameName: GAME, Description: 'builds and deploys of the CI' });
+  await make({ Role: 'viewer', Description: 'dashboard in the office' });
+  return await make({ Role: 'moderator', GameName: GAME, StageName: STAGE, Description: 'support, night shift' });
+}
+
+/** What a developer has done since the newest snapshot. */
+async function changeConfiguration(server: TestServer): Promise<void> {
+  const path = `/game/${GAME}/configuration`;
+  const { json } = await rawCall(server, 'GET', path);
+  const sections = (json.GameConfiguration as { Sections: Record<string, { Attributes: Record<string, unknown> }> })
+    .Sections;
+  const Section = 'GameSparks.Core.RequestHandlers';
+  const handler = sections[Section]?.Attributes.FindMatch as { Code: { Script: string } };
+  const Script = handler.Code.Script.replace('Math.random() < 0.2', 'Math.random() < 0.1').replace(
+    "logging.Error('no free room in the region eu-central')",
+    "logging.Error('no free room', 'eu-central')",
+  );
+  const Modifications = [
+    { Section, Operation: 'ADD', Path: '/FindMatch', Value: { ...handler, Code: { ...handler.Code, Script } } },
+    {
+      ...{ Section: 'GameSparks.Core.Model', Operation: 'ADD', Path: '/Reward' },
+      Value: { Structure: { Fields: { Coins: { Shape: 'Integer', Cardinality: 'Required' } } } },
+    },
+  ];
+  await rawCall(server, 'PATCH', path, { body: { Modifications } });
+}
 
 /** Connects, and sends a message twice, by the buttons in whatever language they are. */
 async function playMessages(page: Page): Promise<void> {
