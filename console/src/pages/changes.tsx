@@ -98,7 +98,7 @@ function ChangedEntry({ change }: { change: Change }) {
         </h2>
       </header>
       {texts.map((each, index) => (
-        <Difference key={index} {...each} name={entry.name} />
+        <Difference key={index} {...each} name={`${entry.section} ${entry.name} ${index + 1}`} />
       ))}
     </section>
   );

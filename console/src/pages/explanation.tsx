@@ -78,7 +78,7 @@ function Decision({ decision, onPath }: { decision: Outputs['ExplainAccess']; on
               )}{' '}
               <Untrusted text={sid} />{' '}
               <Badge kind={applies ? (effect === 'Allow' ? 'good' : 'bad') : 'plain'}>{effect}</Badge>{' '}
-              <span class={applies ? '' : 'muted'}>
+              <span class={applies ? 'says' : 'says muted'}>
                 <Untrusted text={says} />
               </span>
             </li>
