@@ -127,7 +127,10 @@ test('[chromium] the code that is generated for a snapshot is downloaded, and on
   skip,
 }, async (t) => {
   const server = await startTestServer(t);
-  const sound = await createSnapshot(server, fileOf(scriptedGame({ requests: { Greet: { response: { Text: 'String' } } } })));
+  const sound = await createSnapshot(
+    server,
+    fileOf(scriptedGame({ requests: { Greet: { response: { Text: 'String' } } } })),
+  );
   const opened = await signIn(server.url, ROOT, { hash: `#/deployments?${PLACE}` });
   await opened.press(`Code… ${sound}`);
   await opened.choose('For', 'Web');
@@ -138,10 +141,18 @@ test('[chromium] the code that is generated for a snapshot is downloaded, and on
   const url = String(await opened.page.evaluate("document.querySelector('dialog a').href"));
   const file = await fetch(url);
   assert.deepEqual([file.status, file.headers.get('content-type')], [200, 'application/zip']);
-  assert.equal(Buffer.from(await file.arrayBuffer()).subarray(0, 2).toString(), 'PK');
+  assert.equal(
+    Buffer.from(await file.arrayBuffer())
+      .subarray(0, 2)
+      .toString(),
+    'PK',
+  );
   await opened.press('Close');
 
-  const broken = await createSnapshot(server, fileOf(scriptedGame({ shapes: { Box: { Structure: { Fields: { A: { Shape: 'Nowhere' } } } } } })));
+  const broken = await createSnapshot(
+    server,
+    fileOf(scriptedGame({ shapes: { Box: { Structure: { Fields: { A: { Shape: 'Nowhere' } } } } } })),
+  );
   await opened.page.evaluate("location.hash = '#/home'");
   await opened.page.evaluate(`location.hash = '#/deployments?${PLACE}'`);
   await opened.press(`Code… ${broken}`);

@@ -65,7 +65,9 @@ test('a key that a call has made may do what its role may, until a call revokes 
 test('what makes, shows, explains and revokes keys is for administrators of all games alone', async (t) => {
   const server = await startTestServer(t);
   const keys = [
-    ...(await Promise.all((['viewer', 'moderator', 'operator', 'developer'] as const).map((role) => roleKey(server, role)))),
+    ...(await Promise.all(
+      (['viewer', 'moderator', 'operator', 'developer'] as const).map((role) => roleKey(server, role)),
+    )),
     await roleKey(server, 'admin', { game: GAME }),
   ];
   const calls = [
@@ -161,7 +163,10 @@ test('a key is made for a role or a policy, and the faults of a policy name thei
     [{ Policy: documentOf(ALL), GameName: GAME }, /limit a Role/],
     [{ Role: 'viewer', StageName: STAGE }, /Name the game too/],
     [{ Role: 'king' }, /enum value set/],
-    [{ Policy: documentOf({ ...ALL, Action: 'gamesparks:Kick' }) }, /^The policy is not valid\. Statement\[0\]\.Action: /],
+    [
+      { Policy: documentOf({ ...ALL, Action: 'gamesparks:Kick' }) },
+      /^The policy is not valid\. Statement\[0\]\.Action: /,
+    ],
   ] as const) {
     const { status, error, message } = await make(server, body);
     assert.deepEqual([status, error], [400, 'ValidationException'], message);
@@ -212,11 +217,17 @@ test('ExplainAccess says what decides a call of a key, as the call itself is dec
   const allowed = await ask({ ...named, Action: 'respark:BlockPlayer' });
   assert.deepEqual([allowed.IsAllowed, allowed.Reason], [true, undefined]);
   assert.match(allowed.Explanation, /^respark:BlockPlayer is allowed by Statement\[\d\] \(moderatorstage\)\.$/);
-  assert.deepEqual(allowed.Resources.at(-1), `arn:aws:gamesparks:us-east-1:000000000000:game/${GAME}/stage/${STAGE}/player/p1`);
+  assert.deepEqual(
+    allowed.Resources.at(-1),
+    `arn:aws:gamesparks:us-east-1:000000000000:game/${GAME}/stage/${STAGE}/player/p1`,
+  );
   const elsewhere = await ask({ ...named, StageName: 'Other', Action: 'respark:BlockPlayer' });
   assert.deepEqual([elsewhere.IsAllowed, elsewhere.Reason], [false, 'NO_ALLOW']);
   assert.ok(elsewhere.Statements.some(({ Explanation }) => /does not cover the resource .*\/Other/.test(Explanation)));
-  const call = await rawCall(server, 'POST', `/respark/game/${GAME}/stage/Other/player/p1/block`, { body: {}, credentials: key });
+  const call = await rawCall(server, 'POST', `/respark/game/${GAME}/stage/Other/player/p1/block`, {
+    body: {},
+    credentials: key,
+  });
   assert.equal(call.error, 'AccessDeniedException');
   assert.equal((await ask({ AccessKeyId: ROOT.accessKeyId, Action: 'respark:DrainNode' })).IsAllowed, true);
 });
@@ -240,7 +251,10 @@ test('ExplainAccess takes a policy that no key has, and the address that a call 
     [{ Action: 'gamesparks:GetGames', Policy }, /no operation has the action "gamesparks:GetGames"/],
     [{ Action: 'gamesparks:ListGames' }, /either an AccessKeyId or a Policy/],
     [{ Action: 'gamesparks:ListGames', Policy: '{' }, /^The policy is not valid\. The document: is not JSON/],
-    [{ Action: 'gamesparks:ListGames', AccessKeyId: 'AKIANOBODY' }, /no access key that may sign with the id "AKIANOBODY"/],
+    [
+      { Action: 'gamesparks:ListGames', AccessKeyId: 'AKIANOBODY' },
+      /no access key that may sign with the id "AKIANOBODY"/,
+    ],
   ] as const) {
     assert.match((await rawCall(server, 'POST', EXPLANATION, { body })).message ?? '', expected);
   }

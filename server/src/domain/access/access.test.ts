@@ -301,10 +301,16 @@ test('a key that is revoked while it makes another one makes none, and what it m
     throw refusal;
   };
   await assert.rejects(access.createKey({ policy, description: '' }, by(refuse)), refusal);
-  await access.createKey({ policy, description: '' }, by(() => {}));
+  await access.createKey(
+    { policy, description: '' },
+    by(() => {}),
+  );
   await access.revokeKey(maker.accessKeyId);
   await assert.rejects(
-    access.createKey({ policy, description: '' }, by(() => {})),
+    access.createKey(
+      { policy, description: '' },
+      by(() => {}),
+    ),
     refusedWith('access_denied', /has been revoked meanwhile/),
   );
   assert.deepEqual(tried, ['CreateAccessKey', 'CreateAccessKey', 'CreateAccessKey']);
