@@ -243,6 +243,8 @@ of the role \`admin\` without \`--game\`, and **no key makes one that may do mor
   such as the root key, may give them away; an \`admin\` names each action, or a role.
 - The root key and a caller's own are not revoked by a call, so there is always a key that may make others. Every other key may
   be revoked by whoever may call RevokeAccessKey, and the keys that it has made stay: ListAuditRecords with it as \`Actor\` has them.
+- Wildcards that are there already, such as \`respark:*\` on \`*\`, include CreateAccessKey and RevokeAccessKey. Such a key can make
+  no greater one, but can revoke others; where it should not, deny it both.
 - Whoever makes keys can also be the second person who confirms a job (\`ConfirmAbove\`), under another key. Give
   \`respark:CreateAccessKey\` to few, and look at its records.`,
     '## Roles',

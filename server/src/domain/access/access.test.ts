@@ -316,3 +316,26 @@ test('a key that is revoked while it makes another one makes none, and what it m
   assert.deepEqual(tried, ['CreateAccessKey', 'CreateAccessKey', 'CreateAccessKey']);
   assert.equal((await access.listKeys()).length, 2);
 });
+
+test('of revoked keys the latest thousand are kept, however fast they are made and revoked', async (t) => {
+  const { access, store } = await open(t);
+  const now = 1_700_000_000_000;
+  await store.transaction(async ({ accessKeys }) => {
+    for (let n = 0; n < 1_010; n += 1) {
+      const id = `OLD${String(n).padStart(5, '0')}`;
+      const record = {
+        id,
+        description: '',
+        policy,
+        isRoot: false,
+        createdAt: now - 10_000,
+        revokedAt: now - 5_000 + n,
+      };
+      await accessKeys.insert({ ...record, sealedSecret: keyring.seal(Buffer.from('secret'), id) });
+    }
+  });
+  const key = await access.createKey({ policy, description: '' });
+  const kept = (await access.listKeys()).map(({ id }) => id);
+  assert.equal(kept.length, 1_001);
+  assert.ok(kept.includes(key.accessKeyId) && kept.includes('OLD01009') && !kept.includes('OLD00009'));
+});
