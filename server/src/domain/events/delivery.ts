@@ -4,10 +4,10 @@ import type { Log } from '../../log.ts';
 import type { Metrics } from '../../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../../random.ts';
 import type { EventCursor, EventFilter, EventLog, LoggedEvent } from '../../store/events/event-log.ts';
-import { isWanted, toWire } from './event-filter.ts';
+import { isWanted } from './event-filter.ts';
 import type { PostPace } from './post-pace.ts';
-import type { WebhookAnswer, WebhookPost } from './post-webhook.ts';
-import { signatureHeaders } from './webhook-signing.ts';
+import type { WebhookPost } from './post-webhook.ts';
+import { type SentEvent, sendEvent } from './send-event.ts';
 
 /** Who gets events, and how. */
 export interface Receiver {
@@ -306,24 +306,12 @@ export class Delivery {
 
   /** Never rejects. */
   async #send(lane: Lane, entry: Entry): Promise<void> {
-    const { clock, post, random } = this.#parts;
-    const { id } = entry.event;
     const { url, secrets } = this.#receiver;
-    const body = JSON.stringify(toWire(entry.event));
-    const headers = signatureHeaders({ id, nowMs: clock.now(), body, secrets });
-    let answer: WebhookAnswer | undefined;
-    let reason: string;
-    try {
-      answer = await post.post({ url, headers, body });
-      reason = `the receiver answers with the status ${answer.status}`;
-    } catch (error) {
-      reason = error instanceof Error ? error.message : String(error);
-    }
-    const isAccepted = isSuccess(answer);
-    if (this.#isStopped && !isAccepted) return;
-    if (isAccepted) this.#accepted(lane, entry);
-    else if (answer?.status === 410) this.#end('the receiver has answered 410 (Gone)');
-    else this.#refused({ lane, entry, reason, retryAfterMs: answer?.retryAfterMs, random });
+    const sent = await sendEvent({ event: entry.event, url, secrets }, this.#parts);
+    if (this.#isStopped && !sent.isAccepted) return;
+    if (sent.isAccepted) this.#accepted(lane, entry);
+    else if (sent.status === 410) this.#end('the receiver has answered 410 (Gone)');
+    else this.#refused(lane, entry, sent);
   }
 
   #accepted(lane: Lane, entry: Entry): void {
@@ -353,20 +341,8 @@ export class Delivery {
     this.#queue(lane);
   }
 
-  #refused({
-    lane,
-    entry,
-    reason,
-    retryAfterMs = 0,
-    random,
-  }: {
-    lane: Lane;
-    entry: Entry;
-    reason: string;
-    retryAfterMs: number | undefined;
-    random: RandomBytes;
-  }): void {
-    const { clock, metrics, log, settings } = this.#parts;
+  #refused(lane: Lane, entry: Entry, { message: reason, retryAfterMs = 0 }: SentEvent): void {
+    const { clock, metrics, log, settings, random } = this.#parts;
     const now = clock.monotonic();
     metrics.events.delivered('failed');
     this.#failingSince ??= clock.now();
@@ -399,8 +375,4 @@ export class Delivery {
     this.#failingSince = undefined;
     this.#ended(reason);
   }
-}
-
-function isSuccess(answer: WebhookAnswer | undefined): boolean {
-  return answer !== undefined && answer.status >= 200 && answer.status < 300;
 }

@@ -11,11 +11,11 @@ import type { Audit, Change } from '../audit.ts';
 import { getActiveGame, getGame } from '../games.ts';
 import { secretsOf } from './claimed-webhooks.ts';
 import type { Deliveries } from './deliveries.ts';
-import { toWire } from './event-filter.ts';
 import { EVENT_TYPE_NAMES } from './event-types.ts';
 import type { Interest } from './interest.ts';
 import type { WebhookPost } from './post-webhook.ts';
-import { showSecret, signatureHeaders } from './webhook-signing.ts';
+import { sendEvent } from './send-event.ts';
+import { showSecret } from './webhook-signing.ts';
 
 export type Webhook = WebhookRecord;
 
@@ -252,17 +252,10 @@ async function sendTest(
   { post, sealer, clock, random, cluster }: Pick<WebhooksParts, 'post' | 'sealer' | 'clock' | 'random' | 'cluster'>,
 ): Promise<WebhookTest> {
   const at = clock.now();
-  const event = { id: uuidV7(random, at), type: 'webhook.test', at, game: webhook.gameName, node: cluster.node };
-  const body = JSON.stringify(toWire({ ...event, data: { message: 'a test that an operator asked for' } }));
+  const data = { message: 'a test that an operator asked for' };
+  const event = { id: uuidV7(random, at), type: 'webhook.test', at, game: webhook.gameName, node: cluster.node, data };
   const secrets = secretsOf(webhook, { sealer, nowMs: at });
-  const headers = signatureHeaders({ id: event.id, nowMs: at, body, secrets });
-  try {
-    const { status } = await post.post({ url: webhook.url, headers, body });
-    const isAccepted = status >= 200 && status < 300;
-    return { isAccepted, status, message: `the receiver answers with the status ${status}` };
-  } catch (error) {
-    return { isAccepted: false, status: undefined, message: error instanceof Error ? error.message : String(error) };
-  }
+  return await sendEvent({ event, url: webhook.url, secrets }, { post, clock });
 }
 
 function webhookNotFound(gameName: string, id: string): never {
