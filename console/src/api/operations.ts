@@ -67,6 +67,7 @@ export const OPERATIONS = {
   ListStageLogLines: ['GET', '/respark/game/{GameName}/stage/{StageName}/log-line', 'After MaxResults MessageName MinLevel Order PlayerId Since Until', false],
   ListStages: ['GET', '/game/{GameName}/stage', 'MaxResults NextToken', false],
   ListTagsForResource: ['GET', '/tags/{ResourceArn}', '', false],
+  ListWebhookDeliveries: ['GET', '/respark/game/{GameName}/webhook/{WebhookId}/delivery', '', false],
   ListWebhooks: ['GET', '/respark/game/{GameName}/webhook', '', false],
   OpenStageToPlayers: ['DELETE', '/respark/game/{GameName}/stage/{StageName}/closure', '', false],
   PauseDisconnectJob: ['POST', '/respark/game/{GameName}/stage/{StageName}/disconnect-job/{JobId}/pause', '', false],
@@ -162,6 +163,7 @@ export interface Inputs {
   ListStageLogLines: { readonly After?: number | undefined; readonly GameName: string; readonly MaxResults?: number | undefined; readonly MessageName?: string | undefined; readonly MinLevel?: 'DEBUG' | 'INFO' | 'WARN' | 'ERROR' | undefined; readonly Order?: 'NEWEST_FIRST' | 'OLDEST_FIRST' | undefined; readonly PlayerId?: string | undefined; readonly Since?: string | undefined; readonly StageName: string; readonly Until?: string | undefined };
   ListStages: { readonly GameName: string; readonly MaxResults?: number | undefined; readonly NextToken?: string | undefined };
   ListTagsForResource: { readonly ResourceArn: string };
+  ListWebhookDeliveries: { readonly GameName: string; readonly WebhookId: string };
   ListWebhooks: { readonly GameName: string };
   OpenStageToPlayers: { readonly GameName: string; readonly StageName: string };
   PauseDisconnectJob: { readonly GameName: string; readonly StageName: string; readonly JobId: string };
@@ -255,6 +257,7 @@ export interface Outputs {
   ListStageLogLines: { readonly Cursor?: number; readonly IsEnd?: boolean; readonly LogLines?: readonly { readonly Level?: 'DEBUG' | 'INFO' | 'WARN' | 'ERROR'; readonly MessageName?: string; readonly PlayerId?: string; readonly Position?: number; readonly RequestId?: string; readonly Text?: string; readonly Time?: string }[]; readonly Missed?: number };
   ListStages: { readonly NextToken?: string; readonly Stages?: readonly { readonly Description?: string; readonly GameKey?: string; readonly Name?: string; readonly State?: 'ACTIVE' | 'DELETING'; readonly Tags?: Readonly<Record<string, string>> }[] };
   ListTagsForResource: { readonly tags?: Readonly<Record<string, string>> };
+  ListWebhookDeliveries: { readonly Deliveries?: readonly { readonly Attempt?: number; readonly DurationMillis?: number; readonly Error?: string; readonly EventId?: string; readonly EventType?: string; readonly NextAttempt?: string; readonly Outcome?: 'DELIVERED' | 'GIVEN_UP' | 'SWITCHED_OFF' | 'TO_BE_RETRIED'; readonly Position?: number; readonly Status?: number; readonly Time?: string }[]; readonly Waiting?: number };
   ListWebhooks: { readonly Webhooks?: readonly { readonly Created?: string; readonly Description?: string; readonly EventTypes?: readonly string[]; readonly GameName?: string; readonly Id?: string; readonly LastUpdated?: string; readonly Reason?: string; readonly Stages?: readonly string[]; readonly State?: 'DISABLED' | 'ENABLED'; readonly Url?: string }[] };
   OpenStageToPlayers: { readonly WasClosed?: boolean };
   PauseDisconnectJob: { readonly Job: { readonly Closed?: number; readonly ConfirmAbove?: number; readonly ConfirmedBy?: string; readonly Connections?: number; readonly Created?: string; readonly Failures?: readonly { readonly ConnectionId?: string; readonly Node?: string; readonly PlayerId?: string }[]; readonly GoneAlready?: number; readonly InFlight?: number; readonly JobId?: string; readonly Players?: number; readonly RatePerSecond?: number; readonly Reason?: string; readonly ReturnWithinSeconds?: number; readonly Selector?: { readonly Address?: string; readonly ConnectedBefore?: string; readonly ConnectedSince?: string; readonly Node?: string; readonly PlayerIdPrefix?: string; readonly RuntimeId?: string; readonly BeforeRuntimeId?: string; readonly Everybody?: boolean; readonly NamedPlayers?: number }; readonly SilentNodes?: readonly string[]; readonly Started?: string; readonly StartedBy?: string; readonly State?: 'AWAITING_CONFIRMATION' | 'PENDING' | 'IN_PROGRESS' | 'PAUSING' | 'PAUSED' | 'CANCELLING' | 'CANCELLED' | 'COMPLETED' | 'FAILED'; readonly StartRequestId?: string; readonly Unproven?: number; readonly Updated?: string } };

@@ -99,7 +99,8 @@ const EVENT_HOLD_MS = 1_000;
 
 /** What takes note of events, and what sends them. */
 function createEventServices(
-  parts: Omit<DeliveriesParts, 'interest' | 'holdMs' | 'pace' | 'sealer'> & {
+  parts: Omit<DeliveriesParts, 'cluster' | 'interest' | 'holdMs' | 'pace' | 'sealer'> & {
+    readonly cluster: Cluster;
     readonly store: Store;
     readonly audit: Audit;
     readonly keyring: Keyring;

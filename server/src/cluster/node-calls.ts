@@ -1,5 +1,6 @@
 import type { ActivityStep } from '../activity.ts';
 import type { ConnectionSelector, NamedConnection } from '../connection-selector.ts';
+import type { DeliveryAttempt } from '../delivery-attempt.ts';
 import type { DisconnectOrder, ProvenEnd } from '../disconnect-order.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { PlayerKey } from '../player-key.ts';
@@ -146,6 +147,16 @@ export interface NodeCalls {
     readonly request: { readonly after: number };
     /** Oldest first. */
     readonly reply: { readonly steps: readonly ActivityStep[] };
+  };
+  /** The latest attempts to send events to a webhook, as far as the node remembers. A node of an earlier version does not answer it. */
+  readonly describe_deliveries: {
+    readonly request: { readonly webhookId: string };
+    readonly reply: {
+      /** The newest first. */
+      readonly attempts: readonly DeliveryAttempt[];
+      /** How many events wait; only the node says it that delivers the webhook. */
+      readonly waiting?: number | undefined;
+    };
   };
   /** Has the node stop as at a SIGTERM. The reply comes at once; asking again changes nothing. */
   readonly drain_node: {

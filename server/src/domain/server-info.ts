@@ -57,6 +57,7 @@ export const FEATURES = {
   'snapshot-deletion': { operations: ['DeleteSnapshot'] },
   'stage-logs': { operations: ['ListStageLogLines'] },
   'token-revocations': { operations: ['RevokePlayerTokens', 'RevokePlayerTokensInGame'] },
+  'webhook-deliveries': { operations: ['ListWebhookDeliveries'] },
   webhooks: {
     operations: [
       ...['CreateWebhook', 'DeleteWebhook', 'GetWebhook', 'ListWebhooks', 'ReplayWebhook', 'TestWebhook'],

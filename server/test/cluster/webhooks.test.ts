@@ -1,11 +1,23 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { EVERY_OPERATION } from '../../src/api/every-operation.ts';
 import { ManagementClient } from '../../src/cli/management-client.ts';
 import { startCluster, until, whyNoCluster } from '../support/cluster.ts';
 import { usePostgres } from '../support/postgres.ts';
 import type { RunningServer } from '../support/process.ts';
+import { rawCall } from '../support/raw-call.ts';
 import { startReceiver } from '../support/webhook-receiver.ts';
+
+interface Delivery {
+  readonly EventId: string;
+  readonly Outcome: string;
+}
+
+interface Listed {
+  readonly Deliveries: readonly Delivery[];
+  readonly Waiting?: number;
+}
 
 const postgres = usePostgres();
 
@@ -23,8 +35,21 @@ describe('a webhook in a cluster of three', { skip: whyNoCluster }, () => {
     await cluster.untilReady();
     const [first, second, third] = cluster.nodes as [RunningServer, RunningServer, RunningServer];
     // The node that takes the call takes the cursor too, unless another has looked at that very moment.
-    const made = (await call(first, 'CreateWebhook', { Url: receiver.url })) as { Secret: string };
+    const made = (await call(first, 'CreateWebhook', { Url: receiver.url })) as {
+      Secret: string;
+      Webhook: { Id: string };
+    };
     receiver.trust(made.Secret);
+    /** What all these nodes say alike, once nothing waits. */
+    async function sameFrom(nodes: readonly RunningServer[]): Promise<readonly Delivery[]> {
+      let answers: Listed[] = [];
+      await until(async () => {
+        const asked = nodes.map((node) => call(node, 'ListWebhookDeliveries', { WebhookId: made.Webhook.Id }));
+        answers = (await Promise.all(asked)) as Listed[];
+        return answers.every((answer) => answer.Waiting === 0 && isDeepStrictEqual(answer, answers[0]));
+      });
+      return answers[0]?.Deliveries ?? [];
+    }
     const opened = (connectionId: string) =>
       receiver.events.some(({ type, data }) => type === 'connection.opened' && data.connectionId === connectionId);
     // On the other nodes the webhook counts within a second.
@@ -42,8 +67,16 @@ describe('a webhook in a cluster of three', { skip: whyNoCluster }, () => {
     const alice = await second.connect();
     const token = await alice.token();
     await receiver.until(() => opened(orphan.connectionId) && opened(alice.connectionId));
+    const told = await sameFrom(cluster.nodes);
+    const welcome = receiver.events.find(({ data }) => data.connectionId === alice.connectionId);
+    assert.equal(told.find(({ EventId }) => EventId === welcome?.id)?.Outcome, 'DELIVERED');
     first.child.kill('SIGKILL');
     await first.ended();
+    // Until another has taken it over, only the dead node could tell.
+    const path = `/respark/game/Demo/webhook/${made.Webhook.Id}/delivery`;
+    const untold = await rawCall(second, 'GET', path, { credentials: second.credentials });
+    assert.deepEqual([untold.status, untold.error], [500, 'InternalServerException']);
+    assert.match(untold.message ?? '', /which delivers it, is not available. Try again/);
     // She goes from node to node, and each hears of it in order.
     await cluster.disconnect(third, alice.playerId);
     const again = await third.connect({ token });
@@ -69,5 +102,9 @@ describe('a webhook in a cluster of three', { skip: whyNoCluster }, () => {
     assert.equal(ends.length, 1);
     assert.equal(ends[0]?.data.code, 1006);
     assert.deepEqual(receiver.forged, []);
+    const ofSurvivors = await sameFrom([second, third]);
+    assert.ok(ofSurvivors.some(({ EventId }) => EventId === ends[0]?.id));
+    const known = new Set(receiver.events.map(({ id }) => id));
+    assert.ok(ofSurvivors.every(({ EventId }) => known.has(EventId)));
   });
 });

@@ -124,6 +124,12 @@ async function watchGame(desk: Desk): Promise<string> {
   );
   await watching;
   await receiver.until((events) => events.some(({ type }) => type === 'connection.opened'));
+  const named = JSON.stringify({ GameName: gameName, WebhookId: id });
+  const deliveries = await eventually(
+    () => ask(['GET', `${game}/webhook/${id}/delivery`], ['api', 'ListWebhookDeliveries', '--json', named]),
+    (seen) => listAt(seen, 'Deliveries').length > 0,
+  );
+  assert.equal(listAt<{ Outcome: string }>(deliveries, 'Deliveries')[0]?.Outcome, 'DELIVERED');
   await eventually(
     () => ask(['GET', `${game}/event?Types=connection.opened`], ['events', ...ofGame, '--type', 'connection.opened']),
     (events) => JSON.stringify(events).includes('connection.opened'),

@@ -1,3 +1,4 @@
+import type { AttemptOutcome } from '../../delivery-attempt.ts';
 import type { Webhook } from '../../domain/events/webhooks.ts';
 import { COMMON_ERRORS } from '../operation.ts';
 import { gameResource, gameTags } from '../operations/resources.ts';
@@ -89,6 +90,54 @@ export const listWebhooks = ownOperation({
   decisions: ['Lists all webhooks of the game, the oldest first.'],
   async handler({ input, services }) {
     return { Webhooks: (await services.webhooks.list(input.GameName)).map(toListed) };
+  },
+});
+
+const OUTCOMES = {
+  delivered: 'DELIVERED',
+  given_up: 'GIVEN_UP',
+  switched_off: 'SWITCHED_OFF',
+  to_be_retried: 'TO_BE_RETRIED',
+} as const satisfies Record<AttemptOutcome, string>;
+
+const delivery = structure({
+  Attempt: integer({ min: 1 }),
+  DurationMillis: integer({ min: 0 }),
+  Error: words,
+  EventId: string({ min: 1, max: 64 }),
+  EventType: eventType,
+  NextAttempt: timestamp(),
+  Outcome: string({ enum: Object.values(OUTCOMES) }),
+  Position: integer({ min: 0 }),
+  Status: integer({ min: 0 }),
+  Time: timestamp(),
+});
+
+export const listWebhookDeliveries = ownOperation({
+  name: 'ListWebhookDeliveries',
+  http: { method: 'GET', path: `${OF_WEBHOOK}/delivery` },
+  isIdempotent: true,
+  throttleClass: 'read',
+  input: structure(named, ['GameName', 'WebhookId']),
+  output: structure({ Deliveries: list(delivery), Waiting: integer({ min: 0 }) }),
+  errors,
+  ...onGame,
+  decisions: [
+    'Lists the latest fifty attempts to send an event to the webhook, the newest first, each by the event’s id, type and `Position` in the game’s log. `Waiting` is how many events are not accepted yet; it may count some that the webhook does not want as long as they are not read, and is missing while no node delivers the webhook.',
+    '`Status` is missing when there was no answer, and `Error` says in words why the event was not accepted. After `TO_BE_RETRIED` the event waits until `NextAttempt` at least, unless another one is accepted before; after `GIVEN_UP` it is not sent any more; `SWITCHED_OFF` has ended the whole webhook, and the event waits until that is enabled.',
+    'The node that delivers the webhook keeps them in its memory, and every node of a cluster asks it. So the list begins empty when that node has restarted or another one has taken over, and `Attempt` counts from 1 again. A node keeps those of the thousand webhooks that have tried last. Tests are not among them.',
+    'When the node that knows cannot be reached, the call fails with an InternalServerException and may be tried again.',
+  ],
+  async handler({ input, services }) {
+    const { attempts, waiting } = await services.webhooks.deliveries(input.GameName, input.WebhookId);
+    return {
+      Deliveries: attempts.map(({ eventId, eventType, position, at, tookMs, number, ...attempt }) => ({
+        ...{ EventId: eventId, EventType: eventType, Position: position, Time: at, DurationMillis: tookMs },
+        ...{ Attempt: number, Status: attempt.status, Error: attempt.error },
+        ...{ Outcome: OUTCOMES[attempt.outcome], NextAttempt: attempt.retryAt },
+      })),
+      Waiting: waiting,
+    };
   },
 });
 

@@ -109,6 +109,7 @@ export const GRANTS: Readonly<Record<string, Grant>> = {
   'respark:TestWebhook': grant('stages', 'operator'),
   'respark:GetWebhook': seen('stages'),
   'respark:ListWebhooks': seen('stages'),
+  'respark:ListWebhookDeliveries': seen('stages'),
   'respark:ListEvents': seenByAll('stages'),
   'respark:WatchEvents': seenByAll('stages'),
   // Whoever makes keys gives rights away, and whoever sees them sees who may do what in all games.

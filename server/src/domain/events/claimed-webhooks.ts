@@ -5,8 +5,10 @@ import type { EventLog } from '../../store/events/event-log.ts';
 import type { Store } from '../../store/store.ts';
 import type { WebhookRecord } from '../../store/webhooks.ts';
 import { Delivery, type DeliveryParts, type Receiver } from './delivery.ts';
+import { createRecentAttempts } from './recent-attempts.ts';
+import type { WebhookDeliveries } from './webhook-deliveries.ts';
 
-export interface ClaimedWebhooksParts extends Omit<DeliveryParts, 'eventLog'> {
+export interface ClaimedWebhooksParts extends Omit<DeliveryParts, 'eventLog' | 'attempts'> {
   readonly eventLog: EventLog;
   readonly store: Pick<Store, 'webhooks'>;
   readonly cluster: Pick<Cluster, 'node' | 'isAlive'>;
@@ -27,12 +29,15 @@ export interface ClaimedWebhooks {
    */
   reconcile(webhooks: readonly WebhookRecord[]): Promise<void>;
   lag(): WebhookLag;
+  /** What this node remembers of a webhook, also of one that it does not deliver any more. */
+  deliveriesOf(id: string): Promise<WebhookDeliveries>;
   close(): Promise<void>;
 }
 
 export function createClaimedWebhooks(parts: ClaimedWebhooksParts): ClaimedWebhooks {
   const { store, eventLog, cluster, clock, log } = parts;
   const warn = createRareWarnings({ clock, log });
+  const attempts = createRecentAttempts();
   const running = new Map<string, Delivery>();
   const lags = new Map<string, { events: number; oldestAt: number | undefined }>();
   let isClosed = false;
@@ -65,7 +70,7 @@ export function createClaimedWebhooks(parts: ClaimedWebhooksParts): ClaimedWebho
     const cursor = await eventLog.claim({ receiver: id, gameId, owner, from });
     if (cursor === undefined || isClosed) return;
     const ended = (reason: string) => void switchOff(webhook, reason);
-    running.set(id, new Delivery({ ...parts, receiver: receiverOf(webhook, parts), owner, cursor, ended }));
+    running.set(id, new Delivery({ ...parts, attempts, receiver: receiverOf(webhook, parts), owner, cursor, ended }));
   }
 
   async function switchOff({ id, gameName, url }: WebhookRecord, reason: string): Promise<void> {
@@ -113,6 +118,11 @@ export function createClaimedWebhooks(parts: ClaimedWebhooksParts): ClaimedWebho
         webhookBacklog: all.reduce((sum, { events }) => sum + events, 0),
         webhookOldest: oldest === Number.POSITIVE_INFINITY ? 0 : Math.max(0, clock.now() - oldest) / 1000,
       };
+    },
+    async deliveriesOf(id) {
+      const delivery = running.get(id);
+      const waiting = delivery?.waiting((await eventLog.ends(delivery.gameId)).last);
+      return { attempts: attempts.of(id), waiting };
     },
     async close() {
       isClosed = true;

@@ -1,3 +1,4 @@
+import type { Cluster } from '../../cluster/cluster.ts';
 import { createRareWarnings } from '../../rare-warnings.ts';
 import { type ClaimedWebhooksParts, createClaimedWebhooks, type WebhookLag } from './claimed-webhooks.ts';
 import { endOfOrphan } from './events.ts';
@@ -9,6 +10,7 @@ const PRUNE_PERIOD_MS = 600_000;
 const DAY_MS = 86_400_000;
 
 export interface DeliveriesParts extends ClaimedWebhooksParts {
+  readonly cluster: Pick<Cluster, 'node' | 'isAlive' | 'answer'>;
   readonly interest: Interest;
   readonly settings: ClaimedWebhooksParts['settings'] & {
     readonly nodeRole: string;
@@ -36,6 +38,7 @@ export function createDeliveries(parts: DeliveriesParts): Deliveries {
   const { store, eventLog, interest, cluster, clock, log, settings } = parts;
   const warn = createRareWarnings({ clock, log });
   const claimed = createClaimedWebhooks(parts);
+  cluster.answer('describe_deliveries', ({ webhookId }) => claimed.deliveriesOf(webhookId));
   const isDelivering = settings.nodeRole !== 'gateway';
   let looking: Promise<void> = Promise.resolve();
   let cancel = () => {};

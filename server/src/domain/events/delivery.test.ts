@@ -8,6 +8,7 @@ import type { EventCursor, LoggedEvent } from '../../store/events/event-log.ts';
 import { Delivery } from './delivery.ts';
 import { createPostPace } from './post-pace.ts';
 import type { WebhookAnswer } from './post-webhook.ts';
+import { createRecentAttempts } from './recent-attempts.ts';
 
 interface Sent {
   readonly id: string;
@@ -43,6 +44,7 @@ async function open(
   const ended: string[] = [];
   const saved: EventCursor[] = [];
   const moved = new Set<() => void>();
+  const attempts = createRecentAttempts();
   const delivery = new Delivery({
     receiver: {
       ...{ id: 'w1', gameId: 'g1', gameName: 'Demo', url: 'https://hooks.example/' },
@@ -94,6 +96,7 @@ async function open(
       },
     },
     pace: createPostPace({ postsPerSecond: 1_000, clock }),
+    attempts,
     ...{ clock, log, holdMs, metrics: NO_METRICS, random: () => new Uint8Array([127]) },
     settings: { webhookMaxParallel, webhookDisableAfterHours: 1 },
   });
@@ -117,7 +120,7 @@ async function open(
     return saved.at(-1)?.position;
   };
   const ids = () => sent.map(({ id }) => id);
-  return { delivery, sent, ids, ended, pass, add, position };
+  return { delivery, attempts, clock, sent, ids, ended, pass, add, position };
 }
 
 test('a player’s next event waits until the one before is accepted, and other players do not', async (t) => {
@@ -237,4 +240,32 @@ test('a receiver that is behind what is kept is told how many events it has miss
   assert.deepEqual(ids().sort(), ['3', 'events.lost']);
   for (let index = 0; index < sent.length; index += 1) await sent[index]?.answer(200);
   assert.equal(await position(), 3);
+});
+
+test('each attempt is noted, with what came of it, when it is tried again, and how much waits', async (t) => {
+  const { delivery, attempts, clock, sent, pass } = await open(t, [event('a1', 'a'), event('a2', 'a')], {
+    webhookMaxParallel: 1,
+  });
+  assert.deepEqual([attempts.of('w1'), delivery.waiting(5)], [[], 5]);
+  clock.advance(40);
+  await sent[0]?.answer(503, 60_000);
+  const refusedAt = clock.now();
+  const facts = { eventId: 'a1', eventType: 'connection.opened', position: 1 };
+  const error = 'the receiver answers with the status 503';
+  const refused = { ...facts, at: refusedAt - 40, tookMs: 40, number: 1, status: 503, error };
+  assert.deepEqual(attempts.of('w1'), [{ ...refused, outcome: 'to_be_retried', retryAt: refusedAt + 60_000 }]);
+  await pass(59_999);
+  assert.equal(sent.length, 1);
+  await pass(1);
+  await sent[1]?.fail();
+  const [unanswered] = attempts.of('w1');
+  assert.deepEqual([unanswered?.number, unanswered?.status], [2, undefined]);
+  assert.equal(unanswered?.error, 'there was no answer');
+  await pass((unanswered?.retryAt ?? 0) - clock.now());
+  await sent[2]?.answer(204);
+  const [accepted] = attempts.of('w1');
+  assert.deepEqual([accepted?.number, accepted?.outcome, accepted?.error], [3, 'delivered', undefined]);
+  assert.equal(delivery.waiting(2), 1);
+  await sent[3]?.answer(410);
+  assert.deepEqual([attempts.of('w1')[0]?.eventId, attempts.of('w1')[0]?.outcome], ['a2', 'switched_off']);
 });

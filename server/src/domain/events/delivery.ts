@@ -7,6 +7,7 @@ import type { EventCursor, EventFilter, EventLog, LoggedEvent } from '../../stor
 import { isWanted } from './event-filter.ts';
 import type { PostPace } from './post-pace.ts';
 import type { WebhookPost } from './post-webhook.ts';
+import { attemptOf, type Outcome, type RecentAttempts } from './recent-attempts.ts';
 import { type SentEvent, sendEvent } from './send-event.ts';
 
 /** Who gets events, and how. */
@@ -28,6 +29,7 @@ export interface DeliveryParts {
   readonly random: RandomBytes;
   readonly log: Pick<Log, 'warn' | 'debug'>;
   readonly metrics: Pick<Metrics, 'events'>;
+  readonly attempts: Pick<RecentAttempts, 'note'>;
   /**
    * How long an event waits for earlier ones of its player that are still on their way from other nodes; 0 where there
    * are none.
@@ -58,6 +60,7 @@ interface Entry {
   readonly event: LoggedEvent;
   /** Monotonic time before which it waits for earlier ones. */
   readonly readyAt: number;
+  attempts: number;
   failures: number;
   lastFailedAt: number;
 }
@@ -135,6 +138,11 @@ export class Delivery {
   lag(last: number): { events: number; oldestAt: number | undefined } {
     const [oldest] = this.#unsettled.values();
     return { events: Math.max(0, last - this.#position), oldestAt: oldest?.event.at };
+  }
+
+  /** How many events are not settled, of those that were read and of all behind them. */
+  waiting(last: number): number {
+    return this.#unsettled.size + Math.max(0, last - this.#readTo);
   }
 
   /** From now on events go there; to another URL at once, whatever became of the one before. */
@@ -224,7 +232,7 @@ export class Delivery {
 
   #take(position: number, event: LoggedEvent, holdMs: number): void {
     const readyAt = this.#parts.clock.monotonic() + holdMs;
-    const entry = { position, event, readyAt, failures: 0, lastFailedAt: Number.NEGATIVE_INFINITY };
+    const entry = { position, event, readyAt, attempts: 0, failures: 0, lastFailedAt: Number.NEGATIVE_INFINITY };
     this.#unsettled.set(position, entry);
     // What is not about a player need not wait for anything.
     const key = event.player === undefined ? event.id : `${event.stage} ${event.player}`;
@@ -306,15 +314,24 @@ export class Delivery {
 
   /** Never rejects. */
   async #send(lane: Lane, entry: Entry): Promise<void> {
-    const { url, secrets } = this.#receiver;
+    const { clock, attempts } = this.#parts;
+    const { id, url, secrets } = this.#receiver;
+    const [at, begun] = [clock.now(), clock.monotonic()];
+    entry.attempts += 1;
     const sent = await sendEvent({ event: entry.event, url, secrets }, this.#parts);
     if (this.#isStopped && !sent.isAccepted) return;
-    if (sent.isAccepted) this.#accepted(lane, entry);
-    else if (sent.status === 410) this.#end('the receiver has answered 410 (Gone)');
-    else this.#refused(lane, entry, sent);
+    const tookMs = clock.monotonic() - begun;
+    const outcome = this.#settleAttempt(lane, entry, sent);
+    attempts.note(id, attemptOf({ ...entry, number: entry.attempts, at, tookMs }, sent, outcome));
   }
 
-  #accepted(lane: Lane, entry: Entry): void {
+  #settleAttempt(lane: Lane, entry: Entry, sent: SentEvent): Outcome {
+    if (sent.isAccepted) return this.#accepted(lane, entry);
+    if (sent.status === 410) return this.#end('the receiver has answered 410 (Gone)');
+    return this.#refused(lane, entry, sent);
+  }
+
+  #accepted(lane: Lane, entry: Entry): Outcome {
     this.#parts.metrics.events.delivered('accepted');
     this.#lastAcceptedAt = this.#parts.clock.monotonic();
     if (this.#failingSince !== undefined) {
@@ -323,6 +340,7 @@ export class Delivery {
       this.#forgive();
     }
     this.#settle(lane, entry);
+    return { outcome: 'delivered' };
   }
 
   /** When several have failed, the receiver was away, and that is not held against any of them. */
@@ -341,7 +359,7 @@ export class Delivery {
     this.#queue(lane);
   }
 
-  #refused(lane: Lane, entry: Entry, { message: reason, retryAfterMs = 0 }: SentEvent): void {
+  #refused(lane: Lane, entry: Entry, { message: reason, retryAfterMs = 0 }: SentEvent): Outcome {
     const { clock, metrics, log, settings, random } = this.#parts;
     const now = clock.monotonic();
     metrics.events.delivered('failed');
@@ -349,8 +367,7 @@ export class Delivery {
     const failedForMs = Math.max(0, clock.now() - this.#failingSince);
     log.debug({ webhookId: this.#receiver.id, reason, failedForMs }, 'a webhook was not accepted');
     if (failedForMs >= settings.webhookDisableAfterHours * HOUR_MS) {
-      this.#end(`nothing was accepted for ${settings.webhookDisableAfterHours} hours: ${reason}`);
-      return;
+      return this.#end(`nothing was accepted for ${settings.webhookDisableAfterHours} hours: ${reason}`);
     }
     const pause = Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, failedForMs / PAUSE_SHARE));
     const jitter = 0.75 + ((random(1)[0] ?? 0) / 255) * 0.5;
@@ -361,18 +378,20 @@ export class Delivery {
     this.#failed.add(entry);
     if (entry.failures <= RETRY_MS.length) {
       this.#queue(lane);
-      return;
+      const retryAt = clock.now() + Math.max(lane.until, this.#pausedUntil) - now;
+      return { outcome: 'to_be_retried', retryAt };
     }
     metrics.events.delivered('given_up');
     log.warn({ webhookId: this.#receiver.id, eventId: entry.event.id, reason }, 'a webhook’s event was given up');
     this.#settle(lane, entry);
+    return { outcome: 'given_up' };
   }
 
-  #end(reason: string): void {
-    if (this.#isStopped) return;
+  #end(reason: string): Outcome {
     this.#isStopped = true;
     // Whoever enables it again gives it as much time as a new one has.
     this.#failingSince = undefined;
     this.#ended(reason);
+    return { outcome: 'switched_off' };
   }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts';
+import type { Cluster } from '../../cluster/cluster.ts';
 import { ServiceError } from '../../errors.ts';
 import type { Sealer } from '../../keyring.ts';
 import { type RandomBytes, uuidV7 } from '../../random.ts';
@@ -15,6 +16,7 @@ import { EVENT_TYPE_NAMES } from './event-types.ts';
 import type { Interest } from './interest.ts';
 import type { WebhookPost } from './post-webhook.ts';
 import { sendEvent } from './send-event.ts';
+import { findDeliveries, type WebhookDeliveries, type WebhookDeliveriesParts } from './webhook-deliveries.ts';
 import { showSecret } from './webhook-signing.ts';
 
 export type Webhook = WebhookRecord;
@@ -52,6 +54,8 @@ export interface Webhooks {
   create(gameName: string, webhook: NewWebhook, change: Change): Promise<WithSecret>;
   get(gameName: string, id: string): Promise<Webhook>;
   list(gameName: string): Promise<readonly Webhook[]>;
+  /** The latest attempts to deliver, and what waits. Throws an `internal` that may be tried again when the node that knows is away. */
+  deliveries(gameName: string, id: string): Promise<WebhookDeliveries>;
   /** What is enabled again goes on where it was. Throws `validation` as `create` does. */
   update(gameName: string, id: string, update: WebhookUpdate, change: Change): Promise<WithSecret>;
   delete(gameName: string, id: string, change: Change): Promise<void>;
@@ -72,17 +76,17 @@ const REPLAY_SECONDS = 60;
 /** Webhooks whose last replay is remembered. */
 const MAX_REPLAYED = 10_000;
 
-export interface WebhooksParts {
+export interface WebhooksParts extends WebhookDeliveriesParts {
   readonly store: Store;
   readonly audit: Audit;
-  readonly eventLog: Pick<EventLog, 'rewind' | 'removeCursor' | 'positionBefore'>;
+  readonly eventLog: Pick<EventLog, 'cursors' | 'rewind' | 'removeCursor' | 'positionBefore'>;
   readonly deliveries: Pick<Deliveries, 'look'>;
   readonly interest: Pick<Interest, 'add'>;
   readonly post: WebhookPost;
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly random: RandomBytes;
-  readonly cluster: { readonly node: string };
+  readonly cluster: Pick<Cluster, 'node' | 'request' | 'requestAll'>;
 }
 
 export function createWebhooks(parts: WebhooksParts): Webhooks {
@@ -126,6 +130,8 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
       const { id } = await getGame(store, gameName);
       return await store.webhooks.list(id);
     },
+
+    deliveries: async (gameName, id) => await findDeliveries(await get(gameName, id), parts),
 
     async create(gameName, asked, change) {
       const id = uuidV7(random, clock.now());
