@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { eventually } from '../support/operations-desk.ts';
 import { createWorkplace } from '../support/process.ts';
 import { startReceiver } from '../support/webhook-receiver.ts';
 
@@ -46,6 +47,18 @@ test('webhooks are made, shown, changed, tested, replayed and deleted by command
   follower.child.kill('SIGINT');
   await follower.ended();
 
+  const ofDeliveries = ['webhooks', 'deliveries', '--id', id];
+  const attempts = await eventually(
+    () => said(...ofDeliveries),
+    (table) => table.includes('connection.closed'),
+  );
+  const { Deliveries, Waiting } = JSON.parse(await said(...ofDeliveries, '--json'));
+  const [last] = Deliveries;
+  assert.deepEqual([last.EventType, last.Status, last.Outcome], ['connection.closed', 204, 'DELIVERED']);
+  const facts = `${last.EventId}  connection.closed  ${last.Position} +1 +204 +${last.DurationMillis} ms +delivered`;
+  assert.match(attempts, new RegExp(`^TIME +EVENT .*\n${last.Time}  ${facts}`));
+  assert.match(attempts, new RegExp(`^events that wait: ${Waiting}$`, 'm'));
+
   const listed = await said('events', '--type', 'connection.closed', '--json');
   const { Type, Player } = JSON.parse(listed.split('\n')[0] ?? '');
   assert.deepEqual([Type, Player], ['connection.closed', player.playerId]);
@@ -60,8 +73,15 @@ test('webhooks are made, shown, changed, tested, replayed and deleted by command
   await said('webhooks', 'replay', '--id', id, '--since', '1h');
   await receiver.until(() => receiver.requests > requests);
   receiver.answer(500);
+  await server.connect();
+  await eventually(
+    () => said(...ofDeliveries),
+    (table) => / 500 +\d+ ms +again at \S+Z +the receiver answers with the status 500\n/.test(table),
+  );
   const failed = await run('webhooks', 'test', '--id', id);
   assert.deepEqual([failed.exitCode, failed.stderr], [1, 'the receiver did not accept the test\n']);
+  await said('webhooks', 'update', '--id', id, '--disable');
+  assert.match(await said(...ofDeliveries), /^no node delivers the webhook at the moment$/m);
   assert.equal(await said('webhooks', 'delete', '--id', id), `deleted webhook ${id}\n`);
   assert.equal((await run('webhooks', 'get', '--id', id)).exitCode, 1);
 });

@@ -124,9 +124,8 @@ async function watchGame(desk: Desk): Promise<string> {
   );
   await watching;
   await receiver.until((events) => events.some(({ type }) => type === 'connection.opened'));
-  const named = JSON.stringify({ GameName: gameName, WebhookId: id });
   const deliveries = await eventually(
-    () => ask(['GET', `${game}/webhook/${id}/delivery`], ['api', 'ListWebhookDeliveries', '--json', named]),
+    () => ask(['GET', `${game}/webhook/${id}/delivery`], ['webhooks', 'deliveries', ...ofWebhook]),
     (seen) => listAt(seen, 'Deliveries').length > 0,
   );
   assert.equal(listAt<{ Outcome: string }>(deliveries, 'Deliveries')[0]?.Outcome, 'DELIVERED');

@@ -4,6 +4,7 @@ import {
   createWebhook,
   deleteWebhook,
   getWebhook,
+  listWebhookDeliveries,
   listWebhooks,
   replayWebhook,
   testWebhook,
@@ -23,6 +24,19 @@ type Webhook = Readonly<Record<'Id' | 'Url' | 'State', string>> & {
   readonly Stages?: readonly string[];
 };
 
+interface Delivery {
+  readonly Attempt: number;
+  readonly DurationMillis: number;
+  readonly Error?: string;
+  readonly EventId: string;
+  readonly EventType: string;
+  readonly NextAttempt?: string;
+  readonly Outcome: string;
+  readonly Position: number;
+  readonly Status?: number;
+  readonly Time: string;
+}
+
 interface Options {
   readonly game: string;
   readonly id: string;
@@ -38,19 +52,21 @@ interface Options {
 }
 
 const HEAD = ['ID', 'STATE', 'URL', 'STAGES', 'TYPES', 'REASON'];
+const DELIVERY_HEAD = ['TIME', 'EVENT', 'TYPE', 'POSITION', 'ATTEMPT', 'STATUS', 'TOOK', 'OUTCOME', 'ERROR'];
 
 export function webhooksCommand(world: World): Command {
   const command = new Command('webhooks').description(
     "Have what happens in a game posted to a URL: a game's webhooks.",
   );
-  for (const create of [add, list, get, update, remove, replay, test]) command.addCommand(create(world));
+  for (const create of [add, list, get, update, remove, replay, test, deliveries]) command.addCommand(create(world));
   return command.addHelpText(
     'after',
     `
 Example: post each end of a connection of the demo game to a receiver, and see whether that works
   $ respark webhooks create --game Demo --url https://hooks.example/respark --type connection.closed
   $ respark webhooks list --game Demo
-  $ respark webhooks test --game Demo --id ID`,
+  $ respark webhooks test --game Demo --id ID
+  $ respark webhooks deliveries --game Demo --id ID`,
   );
 }
 
@@ -179,6 +195,34 @@ function test(world: World): Command {
   };
   const act = (reply: unknown) => `${printable(textAt(reply, 'Message'))}\n`;
   return subcommand(world, texts, { operation: testWebhook, inputOf: ofWebhook, act }).requiredOption(...ID);
+}
+
+function deliveries(world: World): Command {
+  const texts = {
+    name: 'deliveries',
+    description: 'Show the latest attempts to send events to a webhook, the newest first, and how many events wait.',
+    example: 'deliveries --game Demo --id ID',
+  };
+  const act = (reply: unknown) => {
+    const attempts = listAt<Delivery>(reply, 'Deliveries');
+    const waiting = valueAt(reply, ['Waiting']);
+    const table =
+      attempts.length === 0 ? 'no attempts are known\n' : formatTable([DELIVERY_HEAD, ...attempts.map(lineOf)]);
+    const state = waiting === undefined ? 'no node delivers the webhook at the moment' : `events that wait: ${waiting}`;
+    return `${table}${printable(state)}\n`;
+  };
+  return subcommand(world, texts, { operation: listWebhookDeliveries, inputOf: ofWebhook, act }).requiredOption(...ID);
+}
+
+function lineOf(attempt: Delivery): string[] {
+  const { Time, EventId, EventType, Position, Attempt, Status = '-', DurationMillis, Error: why = '-' } = attempt;
+  const facts = [Time, EventId, EventType, Position, Attempt, Status, `${DurationMillis} ms`, outcomeOf(attempt), why];
+  return facts.map(String);
+}
+
+function outcomeOf({ Outcome, NextAttempt }: Delivery): string {
+  if (NextAttempt !== undefined) return `again at ${NextAttempt}`;
+  return String(Outcome).toLowerCase().replaceAll('_', ' ');
 }
 
 function shownWithSecret(reply: unknown): string {
