@@ -13,13 +13,17 @@ import { place } from '../place.ts';
 import { useSignal } from '../store.ts';
 import { formatTime, t } from '../texts/language.ts';
 import { useAction, useCall } from '../use-call.ts';
+import { DeliveriesDialog } from './deliveries-dialog.tsx';
 
 type Webhook = NonNullable<Outputs['ListWebhooks']['Webhooks']>[number];
+
+/** What is open above the page, and of which webhook. */
+type Opened = { kind: 'create' } | { kind: 'delete' | 'replay' | 'deliveries'; webhook: Webhook };
 
 /** Who is told of what happens in the game by a post, and whether that works. */
 export function Webhooks() {
   const { game } = useSignal(place);
-  const [open, setOpen] = useState<{ kind: 'create' } | { kind: 'delete' | 'replay'; webhook: Webhook }>();
+  const [open, setOpen] = useState<Opened>();
   const webhooks = useCall('ListWebhooks', game === '' ? undefined : { GameName: game }, { everyMs: 5_000 });
   const close = () => setOpen(undefined);
   return (
@@ -84,6 +88,14 @@ export function Webhooks() {
       {open?.kind === 'create' && <CreateDialog onClose={close} onDone={webhooks.reload} />}
       {open?.kind === 'delete' && <DeleteDialog webhook={open.webhook} onClose={close} onDone={webhooks.reload} />}
       {open?.kind === 'replay' && <ReplayDialog webhook={open.webhook} onClose={close} />}
+      {open?.kind === 'deliveries' && (
+        <DeliveriesDialog
+          gameName={open.webhook.GameName ?? ''}
+          webhookId={open.webhook.Id ?? ''}
+          url={open.webhook.Url ?? ''}
+          onClose={close}
+        />
+      )}
     </Page>
   );
 }
@@ -94,7 +106,7 @@ function Actions({
   onChanged,
 }: {
   webhook: Webhook;
-  onOpen: (what: { kind: 'delete' | 'replay'; webhook: Webhook }) => void;
+  onOpen: (what: Opened) => void;
   onChanged: () => void;
 }) {
   const test = useAction('TestWebhook');
@@ -109,6 +121,9 @@ function Actions({
         </Button>
         <Button needs={['ReplayWebhook']} onClick={() => onOpen({ kind: 'replay', webhook })}>
           {t('replay')}
+        </Button>
+        <Button needs={['ListWebhookDeliveries']} onClick={() => onOpen({ kind: 'deliveries', webhook })}>
+          {t('deliveriesOpen')}
         </Button>
         <Button
           needs={['UpdateWebhook']}

@@ -4,6 +4,7 @@ import { HARNESS_TEXTS } from './harness.ts';
 import { JOB_TEXTS } from './jobs.ts';
 import { KEY_TEXTS } from './keys.ts';
 import { PLAIN_TEXTS } from './plain.ts';
+import { WEBHOOK_TEXTS } from './webhooks.ts';
 
 type Texts = Readonly<Record<string, readonly [english: string, german: string]>>;
 
@@ -15,4 +16,5 @@ export const TEXTS = {
   ...HARNESS_TEXTS,
   ...KEY_TEXTS,
   ...CHANGE_TEXTS,
+  ...WEBHOOK_TEXTS,
 } as const satisfies Texts;

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { chromium, signIn } from '../support/console-page.ts';
+import { rawCall } from '../support/raw-call.ts';
+import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
+import { startReceiver } from '../support/webhook-receiver.ts';
+
+const skip = chromium === undefined ? 'there is no Chromium here' : false;
+
+const PLACE = `game=${GAME}&stage=${STAGE}`;
+
+test('[chromium] what a receiver refuses is seen while it waits, and that it was delivered in the end', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t, { settings: { webhookPrivateHosts: ['127.0.0.1'] } });
+  const receiver = await startReceiver(t);
+  receiver.answer(503, { 'retry-after': '5' });
+  await rawCall(server, 'POST', `/respark/game/${GAME}/webhook`, { body: { Url: receiver.url } });
+  const opened = await signIn(server.url, ROOT, { hash: `#/webhooks?${PLACE}` });
+  await opened.press('Deliveries…');
+  await opened.shows('No attempt is known.');
+  await opened.shows('0 events wait.');
+  await opened.assertSound();
+
+  await server.connect();
+  await opened.shows('1 event waits.');
+  const refused = await opened.shows('at the earliest at');
+  assert.match(refused, /connection\.opened.*503.*tried again/s);
+  await opened.assertSound();
+  receiver.answer(0);
+  await opened.shows(/(socket|reset|closed|answer).*tried again.*503/is);
+  receiver.answer(204);
+  await opened.shows('0 events wait.');
+  const delivered = await opened.shows('204');
+  assert.match(delivered, /delivered.*503.*tried again/s);
+  assert.equal(receiver.events.length, 1);
+  await opened.assertSound();
+
+  const german = await signIn(server.url, ROOT, {
+    language: 'de',
+    theme: 'dark',
+    width: 390,
+    hash: `#/webhooks?${PLACE}`,
+  });
+  await german.press('Zustellungen …');
+  await german.shows('zugestellt');
+  await german.shows('0 Ereignisse warten.');
+  const tooWide = await german.page.evaluate('document.documentElement.scrollWidth - innerWidth');
+  assert.ok(Number(tooWide) <= 0, `the page is ${tooWide} pixels wider than the screen`);
+  await german.assertSound();
+});
