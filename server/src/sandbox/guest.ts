@@ -117,6 +117,11 @@ export class Guest {
     return this.#base.bytes;
   }
 
+  /** Forgets all scripts, so that others can be loaded. A guest whose scripts took much memory is spoiled by that instead. */
+  clear(): void {
+    if (!this.#isSpoiled) this.#isSpoiled = !this.#restored(this.#base);
+  }
+
   /**
    * Compiles scripts, handler name → body of a function. One that the engine does not take, because it nests too deeply
    * for one thing, fails whenever it is invoked, and the others are as good as without it.

@@ -59,7 +59,7 @@ export class Guests {
     scripts,
     responses = new Map(),
   }: Omit<ScriptedRuntime, 'stageId'>): Promise<void> {
-    const game = await this.#gameOf(gameId);
+    const game = await this.#emptyGameOf(gameId);
     const set = game.guest.load(scripts);
     game.runtimes.delete(runtimeId);
     const findResponseReader = createReaderOf(responses);
@@ -73,11 +73,18 @@ export class Guests {
     const gameId = this.#gameOfRuntime.get(runtimeId);
     const runtime = gameId === undefined ? undefined : this.#games.get(gameId)?.runtimes.get(runtimeId);
     if (gameId === undefined || runtime === undefined) return undefined;
-    const game = await this.#gameOf(gameId);
+    const game = await (runtime.set === undefined ? this.#emptyGameOf(gameId) : this.#gameOf(gameId));
     runtime.set ??= game.guest.load(runtime.scripts);
     game.runtimes.delete(runtimeId);
     game.runtimes.set(runtimeId, runtime);
     return { guest: game.guest, set: runtime.set, findResponseReader: runtime.findResponseReader };
+  }
+
+  /** The guest of the game, ready to load scripts. */
+  async #emptyGameOf(gameId: string): Promise<GuestOfGame> {
+    const game = await this.#gameOf(gameId);
+    game.guest.clear();
+    return await this.#gameOf(gameId);
   }
 
   /** The guest of the game, a new one in place of one that is spoiled. */

@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { loadSettings } from '../../src/config/config.ts';
 import { SandboxPool } from '../../src/sandbox/pool.ts';
+import type { ScriptedRuntime } from '../../src/sandbox/sandbox.ts';
 import { recordedLog } from '../support/domain.ts';
 
 const SCRIPTS = new Map([
@@ -25,8 +26,15 @@ async function open(t: TestContext, threads: number) {
     release: () => {
       for (const answer of held.splice(0)) answer();
     },
-    async invoke(stageId: string, playerId: string, handler: string, gameId = `game of ${stageId}`): Promise<string> {
-      const runtime = { id: `runtime of ${stageId}`, gameId, stageId, scripts: SCRIPTS };
+    prepare: (runtime: ScriptedRuntime) => pool.prepare(runtime),
+    async invoke(
+      stageId: string,
+      playerId: string,
+      handler: string,
+      gameId = `game of ${stageId}`,
+      scripts = SCRIPTS,
+    ): Promise<string> {
+      const runtime = { id: `runtime of ${stageId}`, gameId, stageId, scripts };
       const call = () => new Promise<{ result: unknown }>((resolve) => held.push(() => resolve({ result: {} })));
       const { ending } = await pool.invoke({ runtime, handler, playerId, message: {}, call });
       ended.push(`${stageId} ${playerId} ${handler} ${ending.kind}`);
@@ -102,4 +110,14 @@ test('a game whose stages all wait for answers leaves a thread to another game',
   const timer = setInterval(release, 10);
   t.after(() => clearInterval(timer));
   assert.deepEqual(new Set(await Promise.all(waiting)), new Set(['returned']));
+});
+
+test('a game whose scripts took much memory can have others loaded', async (t) => {
+  const { invoke, prepare } = await open(t, 1);
+  const large = `if (!message.isNever) return GameSparks().Messaging().Response({});${'x();'.repeat(100_000)}`;
+  const scripts = new Map([['Good', large]]);
+  for (const stageId of ['first', 'second', 'third']) {
+    await prepare({ id: `runtime of ${stageId}`, gameId: 'game', stageId, scripts });
+    assert.equal(await invoke(stageId, 'p', 'Good', 'game', scripts), 'returned');
+  }
 });
