@@ -59,9 +59,10 @@ export class Guests {
     scripts,
     responses = new Map(),
   }: Omit<ScriptedRuntime, 'stageId'>): Promise<void> {
+    // The scripts of a runtime never change, and it is made ready whenever its first player comes.
+    if ((await this.find(runtimeId)) !== undefined) return;
     const game = await this.#emptyGameOf(gameId);
     const set = game.guest.load(scripts);
-    game.runtimes.delete(runtimeId);
     const findResponseReader = createReaderOf(responses);
     game.runtimes.set(runtimeId, { scripts, set, findResponseReader, shapesBytes: bytesOfShapes(responses) });
     this.#gameOfRuntime.set(runtimeId, gameId);

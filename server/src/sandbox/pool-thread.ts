@@ -10,6 +10,8 @@ export interface Job {
   readonly reject: (error: unknown) => void;
   readonly enqueuedAt: number;
   hasScriptsSent: boolean;
+  /** Whether a thread lacked its scripts while another one loaded some of the same game. */
+  isUnloaded: boolean;
 }
 
 interface Loading {
@@ -35,5 +37,10 @@ export interface Thread {
 
 /** Whether the thread could run a job now. */
 export function isFree(thread: Thread | undefined): thread is Thread {
-  return thread?.isReady === true && thread.job === undefined;
+  return thread?.isReady === true && thread.job === undefined && thread.loading.length === 0;
+}
+
+/** Whether what the thread does may take long without a message being served. */
+export function isHeld({ isWaiting, loading }: Thread): boolean {
+  return isWaiting || loading.length > 0;
 }

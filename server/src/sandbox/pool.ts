@@ -5,9 +5,11 @@ import type { Log } from '../log.ts';
 import { AnswerBox, answerText, parametersOf } from './bridge.ts';
 import { compileEngine } from './engine.ts';
 import { FairQueue } from './fair-queue.ts';
+import { createHostAnswers } from './host-answers.ts';
 import { Offences } from './offences.ts';
-import { isFree, type Job, type Thread } from './pool-thread.ts';
-import type { Ending, HostAnswer, Invocation, InvocationResult, Sandbox, ScriptedRuntime } from './sandbox.ts';
+import { isFree, isHeld, type Job, type Thread } from './pool-thread.ts';
+import { Preparations } from './preparations.ts';
+import type { Ending, Invocation, InvocationResult, Sandbox, ScriptedRuntime } from './sandbox.ts';
 import { limitsOf, type SandboxSettings } from './settings.ts';
 import type { FromThread, ThreadData, ToThread } from './thread-messages.ts';
 import type { CompiledEngine } from './web-assembly.ts';
@@ -21,6 +23,9 @@ const STACK_MEGABYTES = 16;
 /** Many times what the largest configuration takes. */
 const LOAD_TIMEOUT_MS = 5_000;
 
+const TOO_LONG_TO_LOAD =
+  'the scripts of the stage take too long to be loaded: give them fewer variables, or split them';
+
 /** A stage whose invocations take longer on average leaves a thread to the others, if there is more than one. */
 const SLOW_MS = 20;
 
@@ -30,6 +35,10 @@ const SLOW_MS = 20;
  * that one runs those of the stages that have no thread. One game may have more stages than there are threads, so while
  * that one waits too, another in reserve, which is started when it is first needed, runs those of the games that have no
  * thread.
+ *
+ * Nothing can stop the engine while it compiles, and what a hostile studio writes may keep it busy for minutes. So a
+ * thread that loads scripts does nothing for other stages, a game loads in one thread at a time, and whoever's scripts
+ * take too long pays for the thread that has to be ended.
  */
 export class SandboxPool implements Sandbox {
   readonly #clock: Clock;
@@ -38,11 +47,13 @@ export class SandboxPool implements Sandbox {
   readonly #engine: CompiledEngine;
   readonly #queue: FairQueue<Job>;
   readonly #offences: Offences;
+  readonly #answer: ReturnType<typeof createHostAnswers>;
   readonly #threads = new Set<Thread>();
   #spare: Thread | undefined;
   #reserve: Thread | undefined;
   /** Stage id → how many threads run its scripts. */
   readonly #running = new Map<string, number>();
+  readonly #preparations = new Preparations();
   #isClosed = false;
 
   static async open(parts: { clock: Clock; log: Log; settings: SandboxSettings }): Promise<SandboxPool> {
@@ -64,13 +75,17 @@ export class SandboxPool implements Sandbox {
       maxBytesPerLane: MAX_WAITING_BYTES / 4,
     });
     this.#offences = new Offences({ clock });
+    this.#answer = createHostAnswers({ clock, log, settings });
     for (let count = 0; count < settings.scriptThreads; count += 1) this.#threads.add(this.#start());
     this.#spare = this.#start();
   }
 
   async prepare(runtime: ScriptedRuntime): Promise<void> {
     if (this.#isClosed) throw new Interrupted();
-    await Promise.all([...this.#threads].map((thread) => this.#load(thread, runtime)));
+    if (this.#isPaused(runtime)) throw new Error('the scripts of the stage are paused');
+    const prepared = this.#preparations.add(runtime, this.#threads);
+    this.#prepareNext();
+    await prepared;
   }
 
   invoke(invocation: Invocation): Promise<InvocationResult> {
@@ -87,16 +102,23 @@ export class SandboxPool implements Sandbox {
         reject,
         enqueuedAt: this.#clock.monotonic(),
         hasScriptsSent: false,
+        isUnloaded: false,
       };
-      const isTaken = this.#queue.add(runtime.stageId, playerId, job, inputJson.length);
-      if (!isTaken) resolve(busy('too many messages wait for their handlers'));
-      else this.#runNext();
+      this.#enqueue(job);
     });
+  }
+
+  #enqueue(job: Job): void {
+    const { runtime, playerId } = job.invocation;
+    const isTaken = this.#queue.add(runtime.stageId, playerId, job, job.inputJson.length);
+    if (!isTaken) job.resolve(busy('too many messages wait for their handlers'));
+    this.#runNext();
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const { reject } of this.#queue.clear()) reject(new Interrupted());
+    this.#preparations.giveAllUp(new Interrupted());
     await Promise.all([...this.#all()].map((thread) => thread.worker.terminate()));
   }
 
@@ -141,28 +163,50 @@ export class SandboxPool implements Sandbox {
     });
   }
 
+  /** Makes runtimes ready in threads that have nothing else to do: one at a time, so that the others serve messages. */
+  #prepareNext(): void {
+    for (const thread of this.#threads) if (thread.job === undefined && thread.loading.length > 0) return;
+    const mayLoad = ({ gameId }: ScriptedRuntime) => !this.#isLoading(gameId);
+    const next = this.#preparations.take({ threads: this.#threads, mayLoad });
+    if (next === undefined) return;
+    const { thread, runtime } = next;
+    this.#load(thread, runtime).catch((error: unknown) => this.#preparations.giveUp(runtime, error));
+    this.#watch(thread);
+  }
+
+  #isPaused({ stageId }: ScriptedRuntime): boolean {
+    return this.#offences.pausedMs(stageId) > 0;
+  }
+
+  /** Whether a thread loads scripts of the game. */
+  #isLoading(gameId: string): boolean {
+    for (const { loading } of this.#all()) if (loading.some(({ runtime }) => runtime.gameId === gameId)) return true;
+    return false;
+  }
+
   #send({ worker }: Thread, message: ToThread): void {
     worker.postMessage(message);
   }
 
   #runNext(): void {
     for (const thread of this.#threads) {
-      if (!thread.isReady || thread.job !== undefined) continue;
+      if (!isFree(thread)) continue;
       const job = this.#takeJob((stageId) => this.#mayRun(stageId));
-      if (job === undefined) return;
+      if (job === undefined) break;
       this.#run(thread, job);
     }
     this.#runOnSpare();
+    this.#prepareNext();
   }
 
   #runOnSpare(): void {
-    for (const { isWaiting } of this.#threads) if (!isWaiting) return;
+    for (const thread of this.#threads) if (!isHeld(thread)) return;
     const spare = this.#spare;
     if (isFree(spare)) {
       const job = this.#takeJob((stageId) => !this.#running.has(stageId));
       if (job !== undefined) this.#run(spare, job);
     }
-    if (!spare?.isWaiting || this.#queue.size === 0) return;
+    if (spare === undefined || !isHeld(spare) || this.#queue.size === 0) return;
     this.#reserve ??= this.#start();
     if (!isFree(this.#reserve)) return;
     const games = new Set([...this.#all()].map(({ job }) => job?.invocation.runtime.gameId));
@@ -172,8 +216,9 @@ export class SandboxPool implements Sandbox {
 
   /** Leaves out those who have waited so long that their players have given up. */
   #takeJob(mayRun: (stageId: string, job: Job) => boolean): Job | undefined {
+    const mayLoad = ({ isUnloaded, invocation }: Job) => !isUnloaded || !this.#isLoading(invocation.runtime.gameId);
     for (;;) {
-      const job = this.#queue.take(mayRun);
+      const job = this.#queue.take((stageId, next) => mayLoad(next) && mayRun(stageId, next));
       if (job === undefined || this.#clock.monotonic() - job.enqueuedAt <= this.#settings.scriptMaxMs) return job;
       job.resolve(busy('the handlers of other messages took too long'));
     }
@@ -233,10 +278,14 @@ export class SandboxPool implements Sandbox {
     const loading = thread.loading.shift();
     if (fault === undefined) loading?.resolve();
     else loading?.reject(new Error(`the scripts could not be loaded: ${fault}`));
-    if (thread.job === undefined) return;
-    // The stage is not charged for what it takes to load its scripts, or its next messages would wait for that as well.
-    thread.startedAt = this.#clock.monotonic();
-    this.#watch(thread);
+    if (thread.job === undefined) thread.cancelWatchdog();
+    else {
+      // The stage is not charged for what it takes to load its scripts, or its next messages would wait for that as well.
+      thread.startedAt = this.#clock.monotonic();
+      this.#watch(thread);
+    }
+    // Messages of the same game may have waited for this.
+    this.#runNext();
   }
 
   /** The thread did not have the scripts, or has dropped them to make room for others. */
@@ -245,6 +294,12 @@ export class SandboxPool implements Sandbox {
     if (job === undefined) return;
     if (job.hasScriptsSent) {
       this.#fail(thread, new Error('a thread for scripts has no room for those of one runtime'));
+      return;
+    }
+    if (this.#isLoading(job.invocation.runtime.gameId)) {
+      job.isUnloaded = true;
+      this.#release(thread);
+      this.#enqueue(job);
       return;
     }
     job.hasScriptsSent = true;
@@ -271,32 +326,6 @@ export class SandboxPool implements Sandbox {
     thread.isWaiting = false;
     this.#watch(thread);
     thread.answers.put(number, answerText(answer));
-  }
-
-  /** Settles once, in time: a late answer could be taken for that to the next call. */
-  async #answer(
-    { call }: Invocation,
-    operation: string,
-    parameters: readonly unknown[] | undefined,
-  ): Promise<HostAnswer> {
-    if (parameters === undefined) {
-      return { error: { code: 'bad_argument', message: 'the arguments of a call must be JSON' } };
-    }
-    const { scriptCallTimeoutMs } = this.#settings;
-    return await new Promise((resolve) => {
-      const cancel = this.#clock.after(scriptCallTimeoutMs, () =>
-        resolve({ error: { code: 'timeout', message: `${operation} took more than ${scriptCallTimeoutMs} ms` } }),
-      );
-      void call(operation, parameters)
-        .catch((error: unknown): HostAnswer => {
-          this.#log.error({ err: error, operation }, 'a call of a script failed');
-          return { error: { code: 'internal', message: `${operation} failed` } };
-        })
-        .then((answer) => {
-          cancel();
-          resolve(answer);
-        });
-    });
   }
 
   #end(thread: Thread, { ending, lines, linesDropped }: InvocationResult): void {
@@ -332,12 +361,14 @@ export class SandboxPool implements Sandbox {
   #kill(thread: Thread): void {
     if (!this.#has(thread)) return;
     const job = this.#release(thread);
+    const [loading] = thread.loading;
     this.#replace(thread);
     void thread.worker.terminate();
-    if (job !== undefined) {
-      this.#offences.killed(job.invocation.runtime.stageId);
-      job.resolve(ended({ kind: 'stopped', why: 'it did not end in time and was ended by force' }));
-    }
+    const runtime = loading?.runtime ?? job?.invocation.runtime;
+    if (runtime !== undefined) this.#offences.killed(runtime.stageId);
+    if (loading !== undefined) this.#preparations.giveUp(loading.runtime, new Error(TOO_LONG_TO_LOAD));
+    const why = loading === undefined ? 'it did not end in time and was ended by force' : TOO_LONG_TO_LOAD;
+    job?.resolve(ended({ kind: 'stopped', why }));
     this.#runNext();
   }
 

@@ -13,6 +13,10 @@ const SCRIPTS = new Map([
   ['Waiting', "GameSparks().Lambda('slow').Invoke({}); return GameSparks().Messaging().Response({});"],
 ]);
 
+/** The engine looks through all names of a scope for each one, so this takes it many seconds to compile. */
+const names = (count: number) => Array.from({ length: count }, (_, n) => `let a${n};`).join('');
+const SLOW_TO_LOAD = new Map([['Good', names(90_000)]]);
+
 /** A pool, and the endings of its invocations as they come: `stage player handler ending`. */
 async function open(t: TestContext, threads: number) {
   const settings = loadSettings({ env: { RESPARK_SCRIPT_THREADS: `${threads}`, RESPARK_SCRIPT_MAX_TICKS: '100000' } });
@@ -110,6 +114,51 @@ test('a game whose stages all wait for answers leaves a thread to another game',
   const timer = setInterval(release, 10);
   t.after(() => clearInterval(timer));
   assert.deepEqual(new Set(await Promise.all(waiting)), new Set(['returned']));
+});
+
+for (const threads of [1, 2]) {
+  test(`of ${threads} threads, scripts that take long to be loaded in advance keep none from other games, and cost them nothing`, async (t) => {
+    const { invoke, prepare } = await open(t, threads);
+    // The engine is ready when this has been answered.
+    assert.equal(await invoke('other', 'p', 'Good'), 'returned');
+    const runtimes = ['one', 'two', 'three'].map((stageId) => ({
+      ...{ id: `runtime of ${stageId}`, gameId: 'hostile game', stageId, scripts: SLOW_TO_LOAD },
+    }));
+    const prepared = Promise.allSettled(runtimes.map(prepare));
+    const from = performance.now();
+    for (let count = 0; count < 5; count += 1) assert.equal(await invoke('other', `p${count}`, 'Good'), 'returned');
+    const [first] = runtimes;
+    assert.ok(first);
+    await assert.rejects(prepare(first), /take too long to be loaded/);
+    assert.ok(performance.now() - from > 4_000, 'it was still being loaded when the other game was served');
+    for (let count = 0; count < 5; count += 1) assert.equal(await invoke('other', `p${count}`, 'Good'), 'returned');
+    await prepared;
+  });
+}
+
+test('messages of a game whose scripts take long to be loaded leave a thread to another game', async (t) => {
+  const { invoke, ended } = await open(t, 2);
+  const stages = ['one', 'two', 'three', 'four'];
+  const slow = stages.map((stageId) => invoke(stageId, 'p', 'Good', 'hostile game', SLOW_TO_LOAD));
+  for (let count = 0; count < 5; count += 1) assert.equal(await invoke('other', 'p', 'Good'), 'returned');
+  assert.deepEqual(new Set(ended), new Set(['other p Good returned']));
+  // The last ones have waited for too long.
+  for (const kind of await Promise.all(slow)) assert.match(kind, /stopped|busy/);
+});
+
+test('scripts that are ready are not loaded again', async (t) => {
+  const { invoke, prepare } = await open(t, 1);
+  const scripts = new Map([['Good', names(12_000)]]);
+  const runtime = { id: 'runtime of stage', gameId: 'game of stage', stageId: 'stage', scripts };
+  assert.equal(await invoke('other', 'p', 'Good'), 'returned');
+  const timeOf = async () => {
+    const from = performance.now();
+    await prepare(runtime);
+    return performance.now() - from;
+  };
+  const first = await timeOf();
+  const others = [await timeOf(), await timeOf(), await timeOf()];
+  assert.ok(Math.min(...others) < first / 4, `${first} ms, and then ${others.join(', ')} ms`);
 });
 
 test('a game whose scripts took much memory can have others loaded', async (t) => {

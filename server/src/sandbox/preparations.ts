@@ -1,0 +1,68 @@
+import { isFree, type Thread } from './pool-thread.ts';
+import type { ScriptedRuntime } from './sandbox.ts';
+
+/** Runtimes that wait to be made ready. One beyond that is loaded by its first message. */
+const MAX_PREPARATIONS = 100;
+
+/** A runtime on its way to be ready in all threads that there were when that was asked for. */
+interface Preparation {
+  readonly runtime: ScriptedRuntime;
+  readonly left: Set<Thread>;
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The runtimes that are to be made ready before their first messages come, in the order in which that was asked for. */
+export class Preparations {
+  /** By the id of the runtime. */
+  readonly #waiting = new Map<string, Preparation>();
+
+  /** Resolves when the runtime is ready in each of the threads that is still there. */
+  add(runtime: ScriptedRuntime, threads: Iterable<Thread>): Promise<void> {
+    const known = this.#waiting.get(runtime.id);
+    if (known !== undefined) return known.promise;
+    if (this.#waiting.size >= MAX_PREPARATIONS) {
+      return Promise.reject(new Error(`${MAX_PREPARATIONS} runtimes wait to be made ready, as many as may`));
+    }
+    let [resolve, reject]: [Preparation['resolve'], Preparation['reject']] = [() => {}, () => {}];
+    const promise = new Promise<void>((onDone, onFault) => {
+      [resolve, reject] = [onDone, onFault];
+    });
+    this.#waiting.set(runtime.id, { runtime, left: new Set(threads), promise, resolve, reject });
+    return promise;
+  }
+
+  /** What to load next, and where: in a thread that has nothing else to do. It counts as loaded there. */
+  take({
+    threads,
+    mayLoad,
+  }: {
+    threads: ReadonlySet<Thread>;
+    mayLoad: (runtime: ScriptedRuntime) => boolean;
+  }): { readonly runtime: ScriptedRuntime; readonly thread: Thread } | undefined {
+    for (const { runtime, left, resolve } of this.#waiting.values()) {
+      for (const thread of left) if (!threads.has(thread)) left.delete(thread);
+      if (left.size === 0) {
+        this.#waiting.delete(runtime.id);
+        resolve();
+        continue;
+      }
+      const thread = [...left].find(isFree);
+      if (thread === undefined || !mayLoad(runtime)) continue;
+      left.delete(thread);
+      return { runtime, thread };
+    }
+    return undefined;
+  }
+
+  /** Leaves it to the first message to load the runtime. */
+  giveUp({ id }: Pick<ScriptedRuntime, 'id'>, error: unknown): void {
+    this.#waiting.get(id)?.reject(error);
+    this.#waiting.delete(id);
+  }
+
+  giveAllUp(error: unknown): void {
+    for (const { runtime } of this.#waiting.values()) this.giveUp(runtime, error);
+  }
+}
