@@ -67,6 +67,32 @@ test('a slash that one parser would take for a regular expression lets no script
   assert.equal(findScriptFault(`of = 1;\n${ending}`), undefined, 'here it is a regular expression');
 });
 
+test('classes of characters count where they are, and regular expressions are checked', () => {
+  for (const script of [
+    'return /^[\\p{L}\\d_]+$/u.test(message.Name);',
+    'return /[\\p{Letter}--[a-z]]|\\p{RGI_Emoji}/v;',
+    'return /[\\w--\\d]\\\\w/v;',
+    'return "\\p{a}" + "\\\\" + `\\w\\P{a}`; // \\s\n/* *\\d */',
+  ]) {
+    assert.equal(findScriptFault(script), undefined, script);
+  }
+  for (const script of [
+    '/\\p{Nothing}/u',
+    '/[\\w-a]/u',
+    '/[b-a]/',
+    '/a/gg',
+    '/a/q',
+    '/\\w(/',
+    '"\\w',
+    'a\\w',
+    'a\\p{L}',
+  ]) {
+    assert.notEqual(findScriptFault(script), undefined, script);
+  }
+  const ending = '/ "(" + "\\w" }); for (;;); (function(){ ")" /g';
+  assert.equal(findScriptFault(`message?.case\n${ending}`)?.message, "Unexpected token '}'");
+});
+
 test('what other places have and scripts do not is said in their terms', () => {
   for (const script of ['import a from "a";', 'return 1;\nexport {};']) {
     assert.equal(findScriptFault(script)?.message, 'Scripts have no modules: import and export are not possible');
@@ -90,6 +116,10 @@ test('a large script costs time linear in its length, whatever is in it', () => 
     'names in blocks': `${blocks}var a${',a'.repeat(150_000)};${'}'.repeat(60)}`,
     'names of both kinds': `var ${names(60_000).join(',')}; let ${names(60_000).join('_,')}_;`,
     'named groups': `/${'(?<a>)|'.repeat(80_000)}/`,
+    'classes of characters': '/[\\p{L}\\P{L}]/iu;'.repeat(30_000),
+    'classes of characters in one': `/[${'\\W'.repeat(200_000)}]/iu`,
+    'classes of texts': '/\\p{RGI_Emoji}/iv;'.repeat(20_000),
+    'classes of texts in one': `/[${'\\p{RGI_Emoji}'.repeat(20_000)}]/iv`,
     statements: 'a=1;'.repeat(75_000),
     'private names in classes': `${'class{['.repeat(60)}${'a.#b;'.repeat(60_000)}`,
   };
