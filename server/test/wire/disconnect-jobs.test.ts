@@ -228,3 +228,19 @@ test('whoever may not see addresses may not mean them either, not even to count'
   assert.match(await dryRun({ PlayerIdPrefix: 'an' }), /^200 /);
   assert.match(await dryRun({ PlayerIdPrefix: 'an', Address: '127.0.0.0/8' }), /^403 .*respark:ListConnections/);
 });
+
+test('whoever may not see addresses does not see those that a job means', async (t) => {
+  const server = await startTestServer(t);
+  await playerNamed(server, 'anna');
+  const Address = '127.0.0.0/8';
+  const { JobId, Selector } = await start(server, { Selector: { Address, PlayerIdPrefix: 'an' }, ConfirmAbove: 0 });
+  assert.deepEqual(Selector, { Address, PlayerIdPrefix: 'an' });
+  for (const role of ['viewer', 'moderator'] as const) {
+    const { Statement } = policyOfRole(role, { game: GAME, stage: STAGE }) as { Statement: object[] };
+    const credentials = await createKey(server, Statement);
+    const got = await rawCall(server, 'GET', `${JOBS}/${JobId}`, { credentials });
+    const listed = await rawCall(server, 'GET', JOBS, { credentials });
+    const seen = [got.json.Job, ...(listed.json.Jobs as Job[])].map((job) => Object(job).Selector.Address);
+    assert.deepEqual(seen, role === 'viewer' ? [undefined, undefined] : [Address, Address], role);
+  }
+});

@@ -1,6 +1,6 @@
 import type { NewJob } from '../../domain/players/disconnect-job-request.ts';
 import type { DisconnectJob, DisconnectJobState, JobTarget } from '../../domain/players/disconnect-jobs.ts';
-import { COMMON_ERRORS } from '../operation.ts';
+import { type Call, COMMON_ERRORS } from '../operation.ts';
 import { stageResource, stageTags } from '../operations/resources.ts';
 import { connectionId, dateTime, maxResults, nextToken, playerId } from '../operations/shapes.ts';
 import { boolean, integer, label, list, query, string, structure } from '../shape.ts';
@@ -101,6 +101,21 @@ function jobOf(input: StartInput): NewJob {
     returnWithinMs: seconds === undefined ? undefined : seconds * 1_000,
     ...{ evidence, ratePerSecond, confirmAbove },
   };
+}
+
+/** Shows jobs to a caller: addresses are for whoever may list connections. */
+async function viewOf(
+  {
+    input,
+    permissions,
+  }: Pick<Call<{ readonly GameName: string; readonly StageName: string }>, 'input' | 'permissions'>,
+  jobs: readonly DisconnectJob[],
+): Promise<typeof toJob> {
+  if (jobs.every(({ asked }) => asked.selector.addresses === undefined)) return toJob;
+  const { decided } = await permissions(nameOf(input));
+  const allowed = decided.flatMap(({ action, denial }) => (denial === undefined ? [action] : []));
+  if (actionsOfFilter({ Address: '' }).every((action) => allowed.includes(action))) return toJob;
+  return (job) => toJob({ ...job, asked: { ...job.asked, selector: { ...job.asked.selector, addresses: undefined } } });
 }
 
 function toJob(job: DisconnectJob) {
@@ -209,8 +224,10 @@ function decision(
     resource: stageResource,
     resourceTags: stageTags,
     decisions,
-    async handler({ input, services, change }) {
-      return { Job: toJob(await services.disconnectJobs[verb](nameOf(input), input.JobId, change)) };
+    async handler({ input, services, change, permissions }) {
+      const decided = await services.disconnectJobs[verb](nameOf(input), input.JobId, change);
+      const view = await viewOf({ input, permissions }, [decided]);
+      return { Job: view(decided) };
     },
   });
 }
@@ -243,11 +260,13 @@ export const getDisconnectJob = ownOperation({
   resource: stageResource,
   resourceTags: stageTags,
   decisions: [
-    'Describes a job. `Connections` and `Players` are what it meant when it was counted last. `Closed` are proven by the nodes that owned them; `GoneAlready` had ended before, or with their node; `InFlight` are being ended; `Unproven` are not proven, and `Failures` has the first 100 of them: ask for those players with DisconnectPlayer. `SilentNodes` did not answer for a minute, though they are not proven dead.',
+    'Describes a job. `Address` is missing in the `Selector` for callers whose policies do not allow `respark:ListConnections`. `Connections` and `Players` are what it meant when it was counted last. `Closed` are proven by the nodes that owned them; `GoneAlready` had ended before, or with their node; `InFlight` are being ended; `Unproven` are not proven, and `Failures` has the first 100 of them: ask for those players with DisconnectPlayer. `SilentNodes` did not answer for a minute, though they are not proven dead.',
     'A job is `COMPLETED` when the end of all that it meant is proven, and `FAILED` otherwise. It goes on after a restart, and on another node when the one that does the work dies. Its end is on record under its id, as `DisconnectJob`, and is the event `job.finished`. The 50 newest that have ended are kept.',
   ],
-  async handler({ input, services }) {
-    return { Job: toJob(await services.disconnectJobs.get(nameOf(input), input.JobId)) };
+  async handler({ input, services, permissions }) {
+    const found = await services.disconnectJobs.get(nameOf(input), input.JobId);
+    const view = await viewOf({ input, permissions }, [found]);
+    return { Job: view(found) };
   },
 });
 
@@ -262,9 +281,10 @@ export const listDisconnectJobs = ownOperation({
   resource: stageResource,
   resourceTags: stageTags,
   decisions: ['Lists the jobs of a stage, newest first, without `Failures`, which GetDisconnectJob has.'],
-  async handler({ input, services }) {
+  async handler({ input, services, permissions }) {
     const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
     const page = await services.disconnectJobs.list(nameOf(input), request);
-    return { Jobs: page.items.map((job) => toJob({ ...job, failures: [] })), NextToken: page.nextToken };
+    const view = await viewOf({ input, permissions }, page.items);
+    return { Jobs: page.items.map((job) => view({ ...job, failures: [] })), NextToken: page.nextToken };
   },
 });
