@@ -38,7 +38,7 @@ Example: keep the receipt of the newest disconnect
     .action(async (requestId: string) => {
       const client = await createClient(world, command);
       const reply = await client.call(getReceipt, { RequestId: requestId });
-      world.stdout.write(command.opts().json === true ? formatJson(reply) : `${textAt(reply, 'Receipt')}\n`);
+      world.stdout.write(command.opts().json === true ? formatJson(reply) : `${printable(textAt(reply, 'Receipt'))}\n`);
     });
   return addClientOptions(command);
 }
@@ -57,7 +57,7 @@ function keyCommand(world: World): Command {
       const client = await createClient(world, command);
       const reply = await client.call(getReceiptKey, {});
       if (json === true) world.stdout.write(formatJson(reply));
-      else if (pem === true) world.stdout.write(textAt(reply, 'Pem'));
+      else if (pem === true) world.stdout.write(textAt(reply, 'Pem').split('\n').map(printable).join('\n'));
       else world.stdout.write(formatJson(Object(valueAt(reply, ['Jwk']))));
     });
   return addClientOptions(command);
