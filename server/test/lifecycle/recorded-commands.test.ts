@@ -28,6 +28,7 @@ const READING = [
   'jobs show',
   'webhooks list',
   'webhooks get',
+  'webhooks deliveries',
   'unpack',
   'pack',
   'aws-model',
