@@ -232,11 +232,11 @@ test('open files and their limit are those of the process, and absent where the 
     return;
   }
   const before = Number(await read('process_open_fds'));
-  const opened = Array.from({ length: 20 }, () => openSync('/dev/null', 'r'));
+  const opened = Array.from({ length: 200 }, () => openSync('/dev/null', 'r'));
   const during = Number(await read('process_open_fds'));
   for (const file of opened) closeSync(file);
-  // The process may open another one or two by itself meanwhile.
-  assert(during - before >= 20 && during - before <= 24, `${during - before}`);
+  // The process may open or close one or two others by itself meanwhile.
+  assert(Math.abs(during - before - 200) <= 4, `${during - before}`);
   const limit = execFileSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }).trim();
   assert.equal(await read('process_max_fds'), limit === 'unlimited' ? Number.POSITIVE_INFINITY : Number(limit));
 });

@@ -30,6 +30,8 @@ describe('who is online on servers that share a Redis', { skip: whyNoCluster }, 
     const read = (node: RunningServer, list: string) =>
       rawCall(node, 'GET', `/respark/game/Demo/stage/Dev/${list}`, { credentials: node.credentials });
     for (const node of [one, other, third]) {
+      // A node is ready with one partition of the directory, and lists once all have recovered.
+      await until(async () => (await read(node, 'player')).status === 200);
       const { Players } = await json(node, 'players', ...PLACE);
       assert.deepEqual(
         Players.map(({ PlayerId }) => PlayerId),

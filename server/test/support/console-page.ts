@@ -142,6 +142,10 @@ function watch(page: Page): string[] {
 
 /** The violations that axe-core finds, each with the elements that it is about. */
 async function faultsOf(page: Page): Promise<unknown> {
+  // A button that has just become another one still has the colours of both.
+  await page.evaluate(
+    'Promise.allSettled(document.getAnimations().map((each) => each instanceof CSSTransition && each.finished))',
+  );
   // The policy of the page does not let scripts be added to it. What the browser is told to evaluate is none of them.
   await page.evaluate(AXE);
   return await page.evaluate(`axe.run().then(({ violations }) => violations.map(({ id, help, nodes }) => ({
