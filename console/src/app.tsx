@@ -2,8 +2,9 @@ import { useEffect, useRef } from 'preact/hooks';
 import { Navigation } from './navigation.tsx';
 import { SignIn } from './pages/sign-in.tsx';
 import { pageOf } from './pages.ts';
-import { usePermissions } from './permissions.ts';
-import { route } from './route.ts';
+import { useAllowed, usePermissions } from './permissions.ts';
+import { place } from './place.ts';
+import { linkTo, route } from './route.ts';
 import { session } from './session.ts';
 import { useSignal } from './store.ts';
 import { language, t } from './texts/language.ts';
@@ -12,6 +13,19 @@ export function App() {
   const signedIn = useSignal(session);
   const spoken = useSignal(language);
   return signedIn === undefined ? <SignIn key={spoken} /> : <Console key={spoken} />;
+}
+
+/** The way from a page to the one that it is a part of. */
+function Back({ to }: { to: string }) {
+  const isAllowed = useAllowed();
+  const at = useSignal(place);
+  const { title, needs } = pageOf(to);
+  if (title === undefined || !isAllowed(...needs)) return null;
+  return (
+    <p class="back">
+      <a href={linkTo(to, { ...at })}>← {t(title)}</a>
+    </p>
+  );
 }
 
 function Console() {
@@ -24,7 +38,7 @@ function Console() {
     if (before.current !== page) main.current?.focus();
     before.current = page;
   }, [page]);
-  const { Show } = pageOf(page);
+  const { Show, partOf } = pageOf(page);
   return (
     <div class="console">
       <button type="button" class="skip" onClick={() => main.current?.focus()}>
@@ -32,6 +46,7 @@ function Console() {
       </button>
       <Navigation />
       <main id="main" ref={main} tabIndex={-1}>
+        {partOf !== undefined && <Back key={page} to={partOf} />}
         <Show key={page} />
       </main>
     </div>

@@ -22,7 +22,7 @@ const KINDS = {
 
 /** What the configuration has become since its newest snapshot, entry by entry. */
 export function Changes() {
-  const { game, stage } = useSignal(place);
+  const { game } = useSignal(place);
   const inGame = game === '' ? undefined : { GameName: game };
   const newest = useCall('ListSnapshots', inGame && { ...inGame, MaxResults: 1 });
   const [summary] = newest.data?.Snapshots ?? [];
@@ -33,14 +33,7 @@ export function Changes() {
   const after = configuration.data?.GameConfiguration?.Sections;
   const changes = before && after && changesBetween(before, after);
   return (
-    <Page
-      title={t('changesSince')}
-      actions={
-        <a class="button" href={linkTo('configuration', { game, stage })}>
-          {t('configuration')}
-        </a>
-      }
-    >
+    <Page title={t('changesSince')}>
       <Failure error={newest.error ?? snapshot.error ?? configuration.error} />
       {newest.data !== undefined && summary === undefined && (
         <div class="empty">

@@ -46,9 +46,6 @@ export function JobPage() {
           </Section>
         </>
       )}
-      <p class="muted">
-        <a href={linkTo('jobs', { game, stage })}>{t('allJobs')}</a>
-      </p>
       {decision && <DecisionDialog decision={decision} onClose={() => setDecision(undefined)} onDone={answer.reload} />}
     </Page>
   );

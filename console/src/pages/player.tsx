@@ -8,7 +8,7 @@ import { Since, Time } from '../parts/time.tsx';
 import { Id, Untrusted } from '../parts/untrusted.tsx';
 import { useAllowed } from '../permissions.ts';
 import { place } from '../place.ts';
-import { linkTo, route } from '../route.ts';
+import { route } from '../route.ts';
 import { useSignal } from '../store.ts';
 import { counted, t } from '../texts/language.ts';
 import { useAction, useCall } from '../use-call.ts';
@@ -52,9 +52,6 @@ export function PlayerPage() {
         </>
       }
     >
-      <p>
-        <a href={linkTo('players', { game, stage })}>← {t('players')}</a>
-      </p>
       <BlockState key={`block ${round}`} player={player} />
       <Connections player={player} round={round} onKick={(kick) => setOpen({ kick })} />
       {isAllowed('ListStageLogLines') && <Logs player={player} />}

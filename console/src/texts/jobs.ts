@@ -1,6 +1,5 @@
 /** What is said of jobs that end many connections. */
 export const JOB_TEXTS = {
-  allJobs: ['All jobs', 'Alle Jobs'],
   awaitsKey: [
     'It means more connections than one access key may end alone: {n} connection. It waits for somebody else to confirm it, for an hour at most.',
     'Er meint mehr Verbindungen, als ein Access-Key allein trennen darf: {n} Verbindung. Er wartet, höchstens eine Stunde, bis jemand anderes ihn bestätigt.',
