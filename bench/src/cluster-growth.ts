@@ -1,7 +1,8 @@
 // Measures what calls cost in a cluster as its connections grow: `node bench/dist/src/cluster-growth.js`, after
 // `npx tsc --build`. It starts `scripts/cluster.js` on one core and a generator for each node on another, and prints a row
 // of JSON for each number of connections. docs/scaling.md says what came out. With `--lists` a row has what DisconnectPlayer
-// takes beside somebody who pages through all connections of the stage without a pause, and beside nobody, instead.
+// takes beside somebody who pages through all connections of the stage without a pause, and beside nobody, instead. With
+// `--hold` nothing is measured: the cluster stays up with its connections until Ctrl-C, for whatever else is to be measured.
 import { spawn } from 'node:child_process';
 import { on, once } from 'node:events';
 import { chmodSync, readdirSync, readFileSync } from 'node:fs';
@@ -27,6 +28,7 @@ const { values: options } = parseArgs({
     calls: { type: 'string', default: '1000' },
     'calls-per-second': { type: 'string', default: '50' },
     lists: { type: 'boolean', default: false },
+    hold: { type: 'boolean', default: false },
   },
 });
 const NODES = Number(options.nodes);
@@ -148,6 +150,11 @@ async function main(): Promise<void> {
     const seedsOf = (playerIds: readonly string[]) => resparkSeeds({ stageId, gameKey, playerIds, secretKey });
     for (const size of SIZES) {
       const connected = await grow(places, Math.floor(size / places.length), seedsOf);
+      if (options.hold) {
+        print({ connections: size, ...connected, dataDir });
+        await once(process, 'SIGINT');
+        continue;
+      }
       const found = await (options.lists ? measureLists : measure)({ places, key, facts, seedsOf });
       print({ connections: size, ...connected, ...found });
     }

@@ -19,8 +19,3 @@ route.subscribe(() => {
   const before = place.get();
   if (game !== '' && (game !== before.game || stage !== before.stage)) place.set({ game, stage });
 });
-
-/** The part of a link that says the place. */
-export function here(): { readonly game: string; readonly stage: string } {
-  return place.get();
-}

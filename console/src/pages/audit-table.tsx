@@ -1,14 +1,16 @@
 import type { ComponentChildren } from 'preact';
+import { useMemo } from 'preact/hooks';
 import type { Outputs } from '../api/operations.ts';
 import { Copied } from '../parts/notice.tsx';
 import { Badge } from '../parts/page.tsx';
-import { Table } from '../parts/table.tsx';
+import { type Column, Table } from '../parts/table.tsx';
 import { Time } from '../parts/time.tsx';
-import { Id, Untrusted } from '../parts/untrusted.tsx';
-import { here } from '../place.ts';
-import { linkTo } from '../route.ts';
+import { Untrusted } from '../parts/untrusted.tsx';
+import { type Place, place } from '../place.ts';
+import { useSignal } from '../store.ts';
 import { counted, t } from '../texts/language.ts';
 import type { Answer } from '../use-call.ts';
+import { playerColumn } from './player-column.tsx';
 
 export type AuditRecord = NonNullable<Outputs['ListAuditRecords']['AuditRecords']>[number];
 
@@ -24,35 +26,29 @@ export function AuditTable({
   empty: ComponentChildren;
   hidesPlayer?: boolean;
 }) {
-  const player = {
-    head: t('player'),
-    isMinor: true,
-    cell: ({ PlayerId }: AuditRecord) =>
-      PlayerId === undefined ? (
-        '–'
-      ) : (
-        <a href={linkTo('player', { ...here(), player: PlayerId })}>
-          <Id id={PlayerId} />
-        </a>
-      ),
-  };
+  const { game, stage } = useSignal(place);
+  const columns = useMemo(() => columnsOf({ game, stage }, hidesPlayer), [game, stage, hidesPlayer]);
   return (
     <Table
       title={t('audit')}
       answer={answer}
       rows={records}
       keyOf={({ RequestId = '', Time: at = '' }) => `${RequestId} ${at}`}
-      columns={[
-        { head: t('time'), cell: ({ Time: at }) => <Time at={at} /> },
-        { head: t('operation'), cell: ({ Operation = '' }) => <Untrusted text={Operation} /> },
-        { head: t('outcome'), cell: (record) => <OutcomeOf record={record} /> },
-        { head: t('actor'), cell: ({ Actor = '' }) => <Untrusted text={Actor} /> },
-        ...(hidesPlayer ? [] : [player]),
-        { head: t('details'), cell: (record) => <Details record={record} /> },
-      ]}
+      columns={columns}
       empty={empty}
     />
   );
+}
+
+function columnsOf(of: Place, hidesPlayer: boolean): readonly Column<AuditRecord>[] {
+  return [
+    { head: t('time'), cell: ({ Time: at }) => <Time at={at} /> },
+    { head: t('operation'), cell: ({ Operation = '' }) => <Untrusted text={Operation} /> },
+    { head: t('outcome'), cell: (record) => <OutcomeOf record={record} /> },
+    { head: t('actor'), cell: ({ Actor = '' }) => <Untrusted text={Actor} /> },
+    ...(hidesPlayer ? [] : [playerColumn<AuditRecord>(of)]),
+    { head: t('details'), cell: (record) => <Details record={record} /> },
+  ];
 }
 
 function OutcomeOf({ record: { Outcome } }: { record: AuditRecord }) {

@@ -1,13 +1,15 @@
 import type { ComponentChildren } from 'preact';
+import { useMemo } from 'preact/hooks';
 import type { Outputs } from '../api/operations.ts';
 import { Badge } from '../parts/page.tsx';
-import { Table } from '../parts/table.tsx';
+import { type Column, Table } from '../parts/table.tsx';
 import { Time } from '../parts/time.tsx';
-import { Id, Untrusted } from '../parts/untrusted.tsx';
-import { here } from '../place.ts';
-import { linkTo } from '../route.ts';
+import { Untrusted } from '../parts/untrusted.tsx';
+import { type Place, place } from '../place.ts';
+import { useSignal } from '../store.ts';
 import { t } from '../texts/language.ts';
 import type { Answer } from '../use-call.ts';
+import { playerColumn } from './player-column.tsx';
 
 export type LogLine = NonNullable<Outputs['ListStageLogLines']['LogLines']>[number];
 
@@ -24,36 +26,26 @@ export function LogTable({
   empty: ComponentChildren;
   hidesPlayer?: boolean;
 }) {
-  const player = {
-    head: t('player'),
-    isMinor: true,
-    cell: ({ PlayerId }: LogLine) =>
-      PlayerId === undefined ? (
-        '–'
-      ) : (
-        <a href={linkTo('player', { ...here(), player: PlayerId })}>
-          <Id id={PlayerId} />
-        </a>
-      ),
-  };
+  const { game, stage } = useSignal(place);
+  const columns = useMemo(() => columnsOf({ game, stage }, hidesPlayer), [game, stage, hidesPlayer]);
   return (
     <Table
       title={t('logs')}
       answer={answer}
       rows={lines}
       keyOf={({ Position }) => `${Position}`}
-      columns={[
-        { head: t('time'), cell: ({ Time: at }) => <Time at={at} /> },
-        { head: t('level'), cell: ({ Level = 'INFO' }) => <Badge kind={KINDS[Level]}>{Level}</Badge> },
-        { head: t('text'), cell: ({ Text = '' }) => <Untrusted text={Text} keepsLines /> },
-        {
-          head: t('message'),
-          isMinor: true,
-          cell: ({ MessageName = '–' }) => <Untrusted text={MessageName} />,
-        },
-        ...(hidesPlayer ? [] : [player]),
-      ]}
+      columns={columns}
       empty={empty}
     />
   );
+}
+
+function columnsOf(of: Place, hidesPlayer: boolean): readonly Column<LogLine>[] {
+  return [
+    { head: t('time'), cell: ({ Time: at }) => <Time at={at} /> },
+    { head: t('level'), cell: ({ Level = 'INFO' }) => <Badge kind={KINDS[Level]}>{Level}</Badge> },
+    { head: t('text'), cell: ({ Text = '' }) => <Untrusted text={Text} keepsLines /> },
+    { head: t('message'), isMinor: true, cell: ({ MessageName = '–' }) => <Untrusted text={MessageName} /> },
+    ...(hidesPlayer ? [] : [playerColumn<LogLine>(of)]),
+  ];
 }

@@ -1,18 +1,21 @@
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
+import type { Outputs } from '../api/operations.ts';
 import { Button } from '../parts/button.tsx';
 import { SelectField, TextField } from '../parts/fields.tsx';
 import { More } from '../parts/more.tsx';
 import { Page } from '../parts/page.tsx';
-import { Table } from '../parts/table.tsx';
+import { type Column, Table } from '../parts/table.tsx';
 import { Since, Time } from '../parts/time.tsx';
 import { Id } from '../parts/untrusted.tsx';
 import { useAllowed } from '../permissions.ts';
-import { place } from '../place.ts';
+import { type Place, place } from '../place.ts';
 import { goTo, linkTo, refine, route } from '../route.ts';
 import { useSignal } from '../store.ts';
 import { counted, formatNumber, t } from '../texts/language.ts';
 import { useCall } from '../use-call.ts';
 import { usePages } from '../use-pages.ts';
+
+type ListedPlayer = NonNullable<Outputs['ListPlayers']['Players']>[number];
 
 const LIVE_MS = 3_000;
 
@@ -29,6 +32,7 @@ export function Players() {
   const players = usePages('ListPlayers', input, ({ Players }) => Players, { everyMs: LIVE_MS });
   const hasFilters = Object.values(filters).some((value) => value !== '');
   const nodes = counts.data?.Nodes ?? [];
+  const columns = useMemo(() => columnsOf({ game, stage }), [game, stage]);
   return (
     <Page title={t('players')} actions={<OpenPlayer />}>
       {counts.data !== undefined && (
@@ -71,19 +75,7 @@ export function Players() {
         answer={players}
         rows={players.items}
         keyOf={({ PlayerId = '' }) => PlayerId}
-        columns={[
-          {
-            head: t('player'),
-            cell: ({ PlayerId = '' }) => (
-              <a href={linkTo('player', { game, stage, player: PlayerId })}>
-                <Id id={PlayerId} />
-              </a>
-            ),
-          },
-          { head: t('connections'), isNumber: true, cell: ({ Connections = 0 }) => formatNumber(Connections) },
-          { head: t('onlineFor'), cell: ({ Since: since }) => <Since at={since} /> },
-          { head: t('since'), isMinor: true, cell: ({ Since: since }) => <Time at={since} /> },
-        ]}
+        columns={columns}
         empty={
           hasFilters ? (
             <p>{t('noPlayerMatches')}</p>
@@ -101,6 +93,20 @@ export function Players() {
     </Page>
   );
 }
+
+const columnsOf = (of: Place): readonly Column<ListedPlayer>[] => [
+  {
+    head: t('player'),
+    cell: ({ PlayerId = '' }) => (
+      <a href={linkTo('player', { ...of, player: PlayerId })}>
+        <Id id={PlayerId} />
+      </a>
+    ),
+  },
+  { head: t('connections'), isNumber: true, cell: ({ Connections = 0 }) => formatNumber(Connections) },
+  { head: t('onlineFor'), cell: ({ Since: since }) => <Since at={since} /> },
+  { head: t('since'), isMinor: true, cell: ({ Since: since }) => <Time at={since} /> },
+];
 
 /** An address is asked for only when it is whole, because half of one is none. */
 function AddressField({ value }: { value: string }) {

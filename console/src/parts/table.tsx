@@ -1,9 +1,9 @@
-import type { ComponentChildren } from 'preact';
+import { Component, type ComponentChildren } from 'preact';
 import { t } from '../texts/language.ts';
 import type { Answer } from '../use-call.ts';
 import { Failure } from './notice.tsx';
 
-interface Column<T> {
+export interface Column<T> {
   readonly head: string;
   readonly cell: (row: T) => ComponentChildren;
   /** Left out where there is little room. */
@@ -14,6 +14,7 @@ interface Column<T> {
 interface Props<T> {
   /** What the table is of, for those who do not see it. */
   readonly title: string;
+  /** Where they are the same as before, only rows that have changed are drawn again. */
   readonly columns: readonly Column<T>[];
   readonly rows: readonly T[] | undefined;
   readonly keyOf: (row: T) => string;
@@ -43,13 +44,7 @@ export function Table<T>({ title, columns, rows, keyOf, answer, empty }: Props<T
             </thead>
             <tbody>
               {rows.map((row) => (
-                <tr key={keyOf(row)}>
-                  {columns.map(({ head, cell, isMinor, isNumber }) => (
-                    <td key={head} class={classOf(isMinor, isNumber)}>
-                      {cell(row)}
-                    </td>
-                  ))}
-                </tr>
+                <Row key={keyOf(row)} row={row} columns={columns} />
               ))}
             </tbody>
           </table>
@@ -57,6 +52,25 @@ export function Table<T>({ title, columns, rows, keyOf, answer, empty }: Props<T
       )}
     </>
   );
+}
+
+class Row<T> extends Component<{ row: T; columns: readonly Column<T>[] }> {
+  override shouldComponentUpdate({ row, columns }: { row: T; columns: readonly Column<T>[] }): boolean {
+    return row !== this.props.row || columns !== this.props.columns;
+  }
+
+  override render() {
+    const { row, columns } = this.props;
+    return (
+      <tr>
+        {columns.map(({ head, cell, isMinor, isNumber }) => (
+          <td key={head} class={classOf(isMinor, isNumber)}>
+            {cell(row)}
+          </td>
+        ))}
+      </tr>
+    );
+  }
 }
 
 const classOf = (isMinor = false, isNumber = false) => `${isMinor ? 'minor ' : ''}${isNumber ? 'number' : ''}`;

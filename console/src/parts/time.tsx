@@ -11,17 +11,39 @@ export function Time({ at }: { at: string | undefined }) {
   );
 }
 
+const TICK_MS = 1_000;
+
+/** One for all that is on the page, so that what changes is drawn together. */
+const ticks = new Set<() => void>();
+let timer: ReturnType<typeof setInterval> | undefined;
+
+function onTick(listener: () => void): () => void {
+  ticks.add(listener);
+  timer ??= setInterval(() => {
+    for (const each of ticks) each();
+  }, TICK_MS);
+  return () => {
+    ticks.delete(listener);
+    if (ticks.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  };
+}
+
 /** How long ago something was, which goes on while it is looked at. */
 export function Since({ at }: { at: string | undefined }) {
-  const [now, setNow] = useState(Date.now);
+  const text = () => (at === undefined ? '–' : formatDuration(Date.now() - Date.parse(at)));
+  const [shown, setShown] = useState(text);
+  // Nothing is drawn again while the text stays the same.
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 1_000);
-    return () => clearInterval(timer);
-  }, []);
+    const update = () => setShown(text);
+    update();
+    return onTick(update);
+  }, [at]);
   if (at === undefined) return <>–</>;
   return (
     <time dateTime={at} title={`${formatTime(at)} · ${at.replace('T', ' ').replace('Z', ' UTC')}`}>
-      {formatDuration(now - Date.parse(at))}
+      {shown}
     </time>
   );
 }

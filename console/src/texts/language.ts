@@ -39,23 +39,38 @@ export function counted(
   return t(n === 1 ? key : (`${key}Many` as TextKey), { ...values, n });
 }
 
+const TIME = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' } as const;
+const DAY = { day: 'numeric', month: 'short', year: 'numeric' } as const;
+
+const numbers = inLanguage((spoken) => new Intl.NumberFormat(spoken));
+const times = inLanguage((spoken) => new Intl.DateTimeFormat(spoken, TIME));
+const moments = inLanguage((spoken) => new Intl.DateTimeFormat(spoken, { ...TIME, fractionalSecondDigits: 3 }));
+const days = inLanguage((spoken) => new Intl.DateTimeFormat(spoken, { ...DAY, ...TIME }));
+
+/** What the language needs, made once: a browser takes a hundred times as long to make a format as to use it. */
+function inLanguage<T>(make: (spoken: Language) => T): () => T {
+  let made: { readonly spoken: Language; readonly format: T } | undefined;
+  return () => {
+    const spoken = language.get();
+    if (made?.spoken !== spoken) made = { spoken, format: make(spoken) };
+    return made.format;
+  };
+}
+
 export function formatNumber(value: number): string {
-  return value.toLocaleString(language.get());
+  return numbers().format(value);
 }
 
 /** In the reader's own zone; the seconds matter when a record is compared with another. */
 export function formatTime(iso: string | number | Date): string {
   const at = new Date(iso);
   const isToday = at.toDateString() === new Date().toDateString();
-  const time = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' } as const;
-  const day = isToday ? {} : ({ day: 'numeric', month: 'short', year: 'numeric' } as const);
-  return at.toLocaleString(language.get(), { ...day, ...time });
+  return (isToday ? times() : days()).format(at);
 }
 
 /** For what happens in quick succession. */
 export function formatMoment(at: number): string {
-  const time = { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 } as const;
-  return new Date(at).toLocaleTimeString(language.get(), { ...time, hourCycle: 'h23' });
+  return moments().format(at);
 }
 
 /** Short times with a digit more, because there it matters. */
