@@ -1,8 +1,10 @@
 // Measures what calls cost in a cluster as its connections grow: `node bench/dist/src/cluster-growth.js`, after
 // `npx tsc --build`. It starts `scripts/cluster.js` on one core and a generator for each node on another, and prints a row
-// of JSON for each number of connections. docs/scaling.md says what came out. With `--lists` a row has what DisconnectPlayer
-// takes beside somebody who pages through all connections of the stage without a pause, and beside nobody, instead. With
-// `--hold` nothing is measured: the cluster stays up with its connections until Ctrl-C, for whatever else is to be measured.
+// of JSON for each number of connections. docs/scaling.md says what came out. `--what` says what is in a row:
+//   calls  what each call costs, as connections grow; this is the default
+//   lists  what DisconnectPlayer takes beside somebody who pages through all connections of the stage without a pause
+//   job    what DisconnectPlayer takes beside a job that ends all connections of the other nodes, 2,000 a second
+//   hold   nothing: the cluster stays up with its connections until Ctrl-C, for whatever else is to be measured
 import { spawn } from 'node:child_process';
 import { on, once } from 'node:events';
 import { chmodSync, readdirSync, readFileSync } from 'node:fs';
@@ -27,8 +29,7 @@ const { values: options } = parseArgs({
     sizes: { type: 'string', default: '10000,30000,100000' },
     calls: { type: 'string', default: '1000' },
     'calls-per-second': { type: 'string', default: '50' },
-    lists: { type: 'boolean', default: false },
-    hold: { type: 'boolean', default: false },
+    what: { type: 'string', default: 'calls' },
   },
 });
 const NODES = Number(options.nodes);
@@ -37,6 +38,8 @@ const CALLS = Number(options.calls);
 const LOADS = [{ atOnce: 1 }, { perSecond: Number(options['calls-per-second']), isSparing: true }] as const;
 const SPARING = LOADS[1];
 const LIST_ROUNDS = 3;
+const JOB_RATE = 2_000;
+const JOBS = '/respark/game/Demo/stage/Dev/disconnect-job';
 const DEPLOYMENTS = 5;
 const WARM_UP_CALLS = 100;
 const CONNECT_AT_ONCE = 32;
@@ -84,6 +87,7 @@ function clusterSettings(): Record<string, string> {
   return {
     ...Object.fromEntries([...named, ...calls, ...bytes]),
     // Many processes share two cores here, so a lease that is as short as that of a test would end by itself.
+    RESPARK_JOB_CONFIRM_ABOVE: '1000000',
     ...{ RESPARK_LEASE_MS: '30000', RESPARK_LEASE_MARGIN_MS: '3000', RESPARK_RENEW_MS: '5000' },
     RESPARK_RECOVERY_MS: '30000',
   };
@@ -132,6 +136,10 @@ async function call<T>(key: Key, port: number, path: string, method = 'POST', bo
 
 const pathOf = (playerId: string, what: string) => `/runtime/game/Demo/stage/Dev/player/${playerId}/${what}`;
 
+const WAYS = { calls: measureCalls, lists: measureLists, job: measureJob, hold } as const;
+const measureWhat = WAYS[options.what as keyof typeof WAYS];
+if (measureWhat === undefined) throw new Error(`--what is one of ${Object.keys(WAYS).join(', ')}, not ${options.what}`);
+
 async function main(): Promise<void> {
   print({ commit: measuredCommit(), ...machineFacts(), nodes: NODES });
   const { facts, stop } = await startCluster();
@@ -150,12 +158,7 @@ async function main(): Promise<void> {
     const seedsOf = (playerIds: readonly string[]) => resparkSeeds({ stageId, gameKey, playerIds, secretKey });
     for (const size of SIZES) {
       const connected = await grow(places, Math.floor(size / places.length), seedsOf);
-      if (options.hold) {
-        print({ connections: size, ...connected, dataDir });
-        await once(process, 'SIGINT');
-        continue;
-      }
-      const found = await (options.lists ? measureLists : measure)({ places, key, facts, seedsOf });
+      const found = await measureWhat({ places, key, facts, seedsOf, dataDir });
       print({ connections: size, ...connected, ...found });
     }
   } finally {
@@ -172,7 +175,8 @@ async function grow(places: readonly Place[], perNode: number, seedsOf: SeedsOf)
   const startedAt = performance.now();
   await Promise.all(
     places.map(async ({ generator, playerIds }, node) => {
-      while (playerIds.length < perNode) playerIds.push(`p-${node}-${playerIds.length}`);
+      // Those of the first node are disconnected by calls, and the others by a job, if there is one.
+      while (playerIds.length < perNode) playerIds.push(`${node === 0 ? 'p' : 'q'}-${node}-${playerIds.length}`);
       await generator.connect({ seeds: await seedsOf(playerIds), perPlayer: 1, atOnce: CONNECT_AT_ONCE });
     }),
   );
@@ -185,6 +189,7 @@ interface Measured {
   readonly key: Key;
   readonly facts: ClusterFacts;
   readonly seedsOf: SeedsOf;
+  readonly dataDir: string;
 }
 
 /** Disconnects players of the first node through the next, and has them connect again. */
@@ -230,7 +235,44 @@ async function measureLists(parts: Measured) {
   return { withoutP50Ms, withP50Ms, p50Ratio: withP50Ms / withoutP50Ms, readers, load: loadavg()[0] };
 }
 
-async function measure(parts: Measured) {
+async function hold({ dataDir }: Measured) {
+  process.stderr.write(`the cluster is up until Ctrl-C; the first node's data directory is ${dataDir}\n`);
+  await once(process, 'SIGINT');
+  return {};
+}
+
+async function measureJob(parts: Measured) {
+  const { places, key } = parts;
+  const [{ callPort, playerIds }] = places as readonly [Place];
+  const disconnect = await disconnecting(parts);
+  await disconnect(WARM_UP_CALLS, { atOnce: 1 });
+  const alone = (await disconnect(CALLS, SPARING)).callMs;
+  const startedAt = performance.now();
+  const asked = JSON.stringify({ Selector: { PlayerIdPrefix: 'q-' }, RatePerSecond: JOB_RATE, Reason: 'BENCH' });
+  interface Answer {
+    readonly Job: Readonly<Record<'JobId' | 'State', string> & Record<'Closed' | 'GoneAlready' | 'Unproven', number>>;
+  }
+  const begun = await call<Answer>(key, callPort, JOBS, 'POST', asked);
+  const read = async () => (await call<Answer>(key, callPort, `${JOBS}/${begun.Job.JobId}`, 'GET')).Job;
+  const beside = (await disconnect(CALLS, SPARING)).callMs;
+  const { State: stateAfterCalls } = await read();
+  let job = await read();
+  for (; job.State === 'PENDING' || job.State === 'IN_PROGRESS'; job = await read()) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const seconds = (performance.now() - startedAt) / 1_000;
+  const path = '/respark/game/Demo/stage/Dev/connection-count';
+  const { Connections: left } = await call<{ Connections: number }>(key, callPort, path, 'GET');
+  const [aloneP50Ms, besideP50Ms] = [quantile(alone, 0.5), quantile(beside, 0.5)];
+  return {
+    ...{ aloneP50Ms, aloneP99Ms: quantile(alone, 0.99), besideP50Ms, besideP99Ms: quantile(beside, 0.99) },
+    ...{ p50Ratio: besideP50Ms / aloneP50Ms, stateAfterCalls, state: job.State, seconds },
+    ...{ closed: job.Closed, gone: job.GoneAlready, unproven: job.Unproven },
+    ...{ othersConnected: left, othersExpected: playerIds.length, load: loadavg()[0] },
+  };
+}
+
+async function measureCalls(parts: Measured) {
   const { places, key, facts } = parts;
   const [first] = places as readonly [Place];
   const disconnect = await disconnecting(parts);
