@@ -2,10 +2,8 @@ import { useState } from 'preact/hooks';
 import type { Inputs, Outputs } from '../api/operations.ts';
 import { Button } from '../parts/button.tsx';
 import { Confirm } from '../parts/confirm.tsx';
-import { Dialog } from '../parts/dialog.tsx';
-import { SelectField, TextField } from '../parts/fields.tsx';
+import { SelectField } from '../parts/fields.tsx';
 import { More } from '../parts/more.tsx';
-import { Failure } from '../parts/notice.tsx';
 import { Badge, Page } from '../parts/page.tsx';
 import { Table } from '../parts/table.tsx';
 import { Time } from '../parts/time.tsx';
@@ -18,7 +16,7 @@ import { useSignal } from '../store.ts';
 import { t } from '../texts/language.ts';
 import { useAction } from '../use-call.ts';
 import { usePages } from '../use-pages.ts';
-import { MadeKey } from './made-key.tsx';
+import { MakeKeyDialog } from './make-key-dialog.tsx';
 
 export type ListedKey = NonNullable<Outputs['ListAccessKeys']['AccessKeys']>[number];
 
@@ -130,58 +128,29 @@ function CreateDialog({ onClose, onDone }: { onClose: () => void; onDone: () => 
   const { game, stage } = place.get();
   const [role, setRole] = useState<(typeof ROLES)[number][0]>('viewer');
   const [where, setWhere] = useState('');
-  const [description, setDescription] = useState('');
-  const create = useAction('CreateAccessKey');
   const limits: Readonly<Record<string, Inputs['CreateAccessKey']>> = {
     game: { GameName: game },
     stage: { GameName: game, StageName: stage },
   };
   return (
-    <Dialog title={t('createKey')} onClose={onClose}>
-      {create.data !== undefined ? (
-        <MadeKey made={create.data} onClose={onClose} />
-      ) : (
-        <form
-          onSubmit={async (event) => {
-            event.preventDefault();
-            const input = { Role: role, Description: description.trim() || undefined, ...limits[where] };
-            if ((await create.run(input)) !== undefined) onDone();
-          }}
-        >
-          <SelectField
-            label={t('mayDo')}
-            value={role}
-            onValue={(value) => setRole(ROLES.find(([each]) => each === value)?.[0] ?? 'viewer')}
-            options={ROLES.map(([value, key]) => [value, t(key)] as const)}
-          />
-          <SelectField
-            label={t('limitedTo')}
-            value={where}
-            onValue={setWhere}
-            options={[
-              ['', t('allGames')],
-              ...(game === '' ? [] : [['game', game] as const]),
-              ...(stage === '' ? [] : [['stage', t('itsStage', { game, stage })] as const]),
-            ]}
-          />
-          <TextField
-            label={t('description')}
-            hint={t('keyDescriptionHint')}
-            value={description}
-            onValue={setDescription}
-            maxLength={250}
-          />
-          <p class="muted">{t('policyLimits')}</p>
-          <Failure error={create.error} />
-          <footer>
-            <Button onClick={onClose}>{t('cancel')}</Button>
-            <Button kind="primary" type="submit" needs={['CreateAccessKey']} isBusy={create.isBusy}>
-              {t('createKey')}
-            </Button>
-          </footer>
-        </form>
-      )}
-    </Dialog>
+    <MakeKeyDialog grant={{ Role: role, ...limits[where] }} onClose={onClose} onDone={onDone}>
+      <SelectField
+        label={t('mayDo')}
+        value={role}
+        onValue={(value) => setRole(ROLES.find(([each]) => each === value)?.[0] ?? 'viewer')}
+        options={ROLES.map(([value, key]) => [value, t(key)] as const)}
+      />
+      <SelectField
+        label={t('limitedTo')}
+        value={where}
+        onValue={setWhere}
+        options={[
+          ['', t('allGames')],
+          ...(game === '' ? [] : [['game', game] as const]),
+          ...(stage === '' ? [] : [['stage', t('itsStage', { game, stage })] as const]),
+        ]}
+      />
+    </MakeKeyDialog>
   );
 }
 

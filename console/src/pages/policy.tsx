@@ -1,18 +1,16 @@
 import { useRef, useState } from 'preact/hooks';
 import { Button } from '../parts/button.tsx';
 import { CodeEditor } from '../parts/code-editor.tsx';
-import { Dialog } from '../parts/dialog.tsx';
 import type { Editor } from '../parts/editor.ts';
-import { TextField } from '../parts/fields.tsx';
 import { Failure, Notice } from '../parts/notice.tsx';
 import { Page } from '../parts/page.tsx';
 import { Untrusted } from '../parts/untrusted.tsx';
 import { place } from '../place.ts';
 import { t } from '../texts/language.ts';
-import { useAction, useCall } from '../use-call.ts';
+import { useCall } from '../use-call.ts';
 import { useSettled } from '../use-settled.ts';
 import { Explanation } from './explanation.tsx';
-import { MadeKey } from './made-key.tsx';
+import { MakeKeyDialog } from './make-key-dialog.tsx';
 import { type PolicyFault, placeOf, policyFaultOf } from './policy-places.ts';
 
 /** Something to begin with: who may disconnect the players of the stage that is looked at. */
@@ -79,7 +77,7 @@ export function PolicyPage() {
           }}
         />
       </div>
-      {isMaking && <CreateDialog policy={text} onClose={() => setMaking(false)} />}
+      {isMaking && <MakeKeyDialog grant={{ Policy: text }} onClose={() => setMaking(false)} />}
     </Page>
   );
 }
@@ -99,39 +97,5 @@ function Fault({
       </p>
       {at !== undefined && <Button onClick={() => onPlace(at)}>{t('goToLine', { line: at.line })}</Button>}
     </Notice>
-  );
-}
-
-function CreateDialog({ policy, onClose }: { policy: string; onClose: () => void }) {
-  const [description, setDescription] = useState('');
-  const create = useAction('CreateAccessKey');
-  return (
-    <Dialog title={t('createKey')} onClose={onClose}>
-      {create.data !== undefined ? (
-        <MadeKey made={create.data} onClose={onClose} />
-      ) : (
-        <form
-          onSubmit={async (event) => {
-            event.preventDefault();
-            await create.run({ Policy: policy, Description: description.trim() || undefined });
-          }}
-        >
-          <TextField
-            label={t('description')}
-            hint={t('keyDescriptionHint')}
-            value={description}
-            onValue={setDescription}
-            maxLength={250}
-          />
-          <Failure error={create.error} />
-          <footer>
-            <Button onClick={onClose}>{t('cancel')}</Button>
-            <Button kind="primary" type="submit" needs={['CreateAccessKey']} isBusy={create.isBusy}>
-              {t('createKey')}
-            </Button>
-          </footer>
-        </form>
-      )}
-    </Dialog>
   );
 }
