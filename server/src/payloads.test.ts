@@ -131,3 +131,35 @@ test('however deep a payload nests, reading it ends with a fault', () => {
   assert.deepEqual(payloadOf(within(32)), within(32));
   assert.match(faultOf(within(33)), / nests more than 32 levels deep$/);
 });
+
+test('what a read costs grows with the payload, not with the fields that its shape could have', () => {
+  const many = Object.fromEntries(
+    Array.from({ length: 15_000 }, (_, index) => [`F${index}`, field('String', 'Optional')]),
+  );
+  const { shapes } = readModel({
+    'GameSparks.Core.Model': {
+      Wide: { Structure: { Fields: many } },
+      Wides: { List: { Shape: 'Wide' } },
+      Root: { Structure: { Fields: { All: field('Wides') } } },
+    },
+  } as never);
+  const readRoot = createPayloadReaders(shapes)(shapes.get('Root') as Structure);
+  // As many objects as a frame of the longest size can have. A field each made it take seconds.
+  const payload = { All: Array.from({ length: 5_000 }, (_, index) => (index === 0 ? { F14999: 'last' } : {})) };
+  assert.deepEqual(payloadOf(payload, readRoot), payload);
+  const startedAt = process.cpuUsage();
+  for (let times = 0; times < 10; times += 1) payloadOf(payload, readRoot);
+  const { user } = process.cpuUsage(startedAt);
+  assert.ok(user < 1_000_000, `ten reads took ${user} µs`);
+});
+
+test('a model may be a chain of shapes as long as a configuration has room for', () => {
+  const structure = (index: number) => ({ Structure: { Fields: { Next: field(`S${index + 1}`, 'Optional') } } });
+  const chain = Object.fromEntries(Array.from({ length: 13_000 }, (_, index) => [`S${index}`, structure(index)]));
+  const { shapes } = readModel({
+    'GameSparks.Core.Model': { ...chain, S13000: { Structure: { Fields: {} } } },
+  } as never);
+  const readFirst = createPayloadReaders(shapes)(shapes.get('S0') as Structure);
+  assert.deepEqual(payloadOf({ Next: { Next: {} } }, readFirst), { Next: { Next: {} } });
+  assert.equal(faultOf({ Next: { Next: 5 } }, readFirst), 'payload.Next.Next must be an object, got 5');
+});
