@@ -6,8 +6,11 @@ import type { SectionJobs } from '../configuration/stored-sections.ts';
 import type { LongWork } from '../long-work.ts';
 import { createGameProgram, type GameProgram } from './game-program.ts';
 
-/** What is kept in memory for messages to come: characters of scripts, and programs. */
-const MAX_CHARACTERS = 67_108_864;
+/**
+ * What is kept in memory for messages to come: characters of configurations, and programs. A program takes up to six times
+ * as much memory as its configuration has characters, most of it for the fields of shapes.
+ */
+const MAX_CHARACTERS = 33_554_432;
 const MAX_PROGRAMS = 1_000;
 
 const MAX_ATTEMPTS = 20;
@@ -23,7 +26,14 @@ export interface Programs {
 
 interface Kept {
   readonly program: Promise<GameProgram>;
+  /** 0 until it has been read. */
   characters: number;
+}
+
+interface Read {
+  readonly program: GameProgram;
+  /** How long the configuration is. */
+  readonly length: number;
 }
 
 /** Reads programs from their snapshots, and keeps those that were used last. */
@@ -42,7 +52,7 @@ export function createPrograms({
   const kept = new Map<string, Kept>();
   let characters = 0;
 
-  async function read(stageId: string, runtimeId: string): Promise<GameProgram> {
+  async function read(stageId: string, runtimeId: string): Promise<Read> {
     const [runtime, stage] = await Promise.all([store.runtimes.find(runtimeId), store.stages.findById(stageId)]);
     const snapshot = runtime && stage && (await store.snapshots.find(stage.gameId, runtime.snapshotId));
     if (snapshot === undefined || stage === undefined) {
@@ -51,7 +61,8 @@ export function createPrograms({
     const { sections } = snapshot;
     const work = { owner: `game ${stage.gameId}`, length: sections.length };
     const model = await insist(() => longWork.run(work, (jobs) => jobs.readModel(sections)));
-    return createGameProgram(model, { id: runtimeId, gameId: stage.gameId, stageId });
+    const program = createGameProgram(model, { id: runtimeId, gameId: stage.gameId, stageId });
+    return { program, length: sections.length };
   }
 
   /** Tries again while the threads have too much to do: the players' messages wait for this. */
@@ -86,13 +97,14 @@ export function createPrograms({
         kept.set(runtimeId, known);
         return known.program;
       }
-      const entry: Kept = { program: read(stageId, runtimeId), characters: 0 };
+      const reading = read(stageId, runtimeId);
+      const entry: Kept = { program: reading.then(({ program }) => program), characters: 0 };
       kept.set(runtimeId, entry);
-      entry.program.then(
-        ({ scripted }) => {
+      reading.then(
+        ({ length }) => {
           if (kept.get(runtimeId) !== entry) return;
-          for (const script of scripted.scripts.values()) entry.characters += script.length;
-          characters += entry.characters;
+          entry.characters = length;
+          characters += length;
           shrink();
         },
         (error: unknown) => {
