@@ -90,6 +90,30 @@ test('a stage and its successor of the same name are counted together, until the
   assert.deepEqual(await read(), { 'respark_connections{game="Demo",stage="Dev"}': 2 });
 });
 
+test('the names of messages make a thousand series of a game, and what comes beyond counts as other', async (t) => {
+  const metrics = openMetrics(t);
+  const elsewhere = { stageId: 's3', gameName: 'Elsewhere', stageName: 'Dev' };
+  const play = (stage: typeof DEV, names: number) => {
+    for (let index = 0; index < names; index += 1) metrics.ofStage(stage).handled(`M${index}`, 'ok', 1);
+  };
+  const seriesOf = async (game: string, stage: string) => {
+    const all = await samples(metrics, `respark_messages_total{game="${game}",stage="${stage}",`);
+    const others = all[`respark_messages_total{game="${game}",stage="${stage}",message="other",outcome="ok"}`];
+    return [Object.keys(all).length, others];
+  };
+  play(DEV, 700);
+  play(LIVE, 20_000);
+  play(elsewhere, 2);
+  assert.deepEqual(await seriesOf('Demo', 'Dev'), [700, undefined]);
+  assert.deepEqual(await seriesOf('Demo', 'Live'), [301, 19_700]);
+  assert.deepEqual(await seriesOf('Elsewhere', 'Dev'), [2, undefined]);
+  assert.equal(metrics.totals().messages, 20_702);
+  // A stage that is gone leaves its room to the others.
+  metrics.forgetStage(DEV.stageId);
+  play(LIVE, 800);
+  assert.deepEqual(await seriesOf('Demo', 'Live'), [801, 19_700]);
+});
+
 test('close codes that are not in the table share one label, whatever clients send', async (t) => {
   const metrics = openMetrics(t);
   for (let code = 3_000; code < 5_000; code += 1) metrics.closed(code);

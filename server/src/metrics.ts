@@ -90,6 +90,7 @@ export function createMetrics(): Metrics {
   const eventLoop = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION_MS });
   eventLoop.enable();
   const stages = new Map<string, StageCounts>();
+  const rooms = createSeriesRooms();
   /** Operation → status → calls. */
   const calls = new Map<string, Map<number, number>>();
   const counted = createCounts();
@@ -104,11 +105,11 @@ export function createMetrics(): Metrics {
     ofStage({ stageId, gameName, stageName }) {
       const known = stages.get(stageId);
       if (known !== undefined) return known;
-      const stage = new StageCounts({ game: gameName, stage: stageName }, m.messageDuration);
+      const stage = new StageCounts({ game: gameName, stage: stageName }, m.messageDuration, rooms.of(gameName));
       stages.set(stageId, stage);
       return stage;
     },
-    forgetStage: (stageId) => void stages.delete(stageId),
+    forgetStage: (stageId) => forgetStage(stageId, stages, rooms),
     closed(code) {
       const isKnown = counted.closed.has(code) || findCloseName(code) !== undefined;
       add(counted.closed, isKnown ? code : 'other');
@@ -203,25 +204,84 @@ function totalsOf(stages: Iterable<StageCounts>) {
   return all;
 }
 
+/**
+ * Names of messages are the game's, ten thousand of them in each deployment, and every scrape writes all that were counted:
+ * without a bound, one game's names would hold up the server at each. Beyond it they count as `other`.
+ */
+const MAX_SERIES_OF_GAME = 1_000;
+
+/** How many series of messages the stages of a game have together. */
+interface SeriesRoom {
+  taken: number;
+}
+
+function createSeriesRooms() {
+  /** Name of the game → its room. */
+  const rooms = new Map<string, SeriesRoom>();
+  return {
+    of(game: string): SeriesRoom {
+      const room = rooms.get(game) ?? { taken: 0 };
+      rooms.set(game, room);
+      return room;
+    },
+    /** Gives back what a stage took, which may have been the last of the game. */
+    free(game: string, series: number, isLast: boolean): void {
+      const room = rooms.get(game);
+      if (room !== undefined) room.taken -= series;
+      if (isLast) rooms.delete(game);
+    },
+  };
+}
+
+function forgetStage(
+  stageId: string,
+  stages: Map<string, StageCounts>,
+  rooms: ReturnType<typeof createSeriesRooms>,
+): void {
+  const stage = stages.get(stageId);
+  stages.delete(stageId);
+  if (stage === undefined) return;
+  const { game } = stage.labels;
+  const isLast = ![...stages.values()].some(({ labels }) => labels.game === game);
+  rooms.free(game, stage.series, isLast);
+}
+
+/** What stands for the names that are not counted one by one. */
+const OTHER = 'other';
+
 /** One stage's connections and messages; the registry gets the numbers at each scrape. */
 class StageCounts implements StageMetrics {
   readonly labels: { readonly game: string; readonly stage: string };
   readonly #durations: Pick<Histogram, 'observe'>;
+  readonly #room: SeriesRoom;
   total = 0;
   open = 0;
+  /** How many it has taken of the room. */
+  series = 0;
   /** Name of the message → outcome → how often. */
   readonly messages = new Map<string, Map<string, number>>();
 
-  constructor(labels: StageCounts['labels'], durations: Pick<Histogram, 'observe'>) {
+  constructor(labels: StageCounts['labels'], durations: Pick<Histogram, 'observe'>, room: SeriesRoom) {
     this.labels = labels;
     this.#durations = durations;
+    this.#room = room;
   }
 
-  handled(message = 'other', outcome: string, durationMs: number): void {
-    const byOutcome = this.messages.get(message);
-    if (byOutcome === undefined) this.messages.set(message, new Map([[outcome, 1]]));
+  handled(message = OTHER, outcome: string, durationMs: number): void {
+    const name = message === OTHER || this.#takes(message, outcome) ? message : OTHER;
+    const byOutcome = this.messages.get(name);
+    if (byOutcome === undefined) this.messages.set(name, new Map([[outcome, 1]]));
     else add(byOutcome, outcome);
     this.#durations.observe(durationMs / 1000, `${this.labels.game}/${this.labels.stage}`);
+  }
+
+  /** Whether the message and its outcome are counted under its name. */
+  #takes(message: string, outcome: string): boolean {
+    if (this.messages.get(message)?.has(outcome)) return true;
+    if (this.#room.taken >= MAX_SERIES_OF_GAME) return false;
+    this.#room.taken += 1;
+    this.series += 1;
+    return true;
   }
 
   opened(): void {
