@@ -13,6 +13,12 @@ const MAX_BYTES = 32_768;
 const MAX_KEYS = 20;
 /** What a key for a signature has, and what gives a private one away; certificates, which may be long, are not looked at. */
 const MEMBERS = ['kty', 'kid', 'alg', 'use', 'key_ops', 'crv', 'x', 'y', 'n', 'e', 'd', 'k'] as const;
+/**
+ * Of an RSA key, in characters of base64url: 8,192 bits and 32. With an exponent as long as the modulus, each token would
+ * take a thread thirty times as long, whoever sent it, and all games share the threads.
+ */
+const MAX_MODULUS_CHARACTERS = 1_366;
+const MAX_EXPONENT_CHARACTERS = 6;
 /** Shorter than a player waits for the welcome. */
 const TIMEOUT_MS = 3_000;
 
@@ -115,11 +121,18 @@ function keysIn(body: Uint8Array, whose: string): readonly JWK[] {
   if (!isSet) throw new OutsideFault('failed', `${whose} answered with what is no set of keys (JWKS)`);
   if (keys.length > MAX_KEYS) throw new OutsideFault('failed', `${whose} has more than ${MAX_KEYS} keys`);
   return (keys as JWK[]).map((key) => {
-    const known = MEMBERS.flatMap((name) =>
+    const isCostly = lengthOf(key.n) > MAX_MODULUS_CHARACTERS || lengthOf(key.e) > MAX_EXPONENT_CHARACTERS;
+    // Without them the key has its name, and nothing that could be used.
+    const members = isCostly ? MEMBERS.filter((name) => name !== 'n' && name !== 'e') : MEMBERS;
+    const known = members.flatMap((name) =>
       typeof key[name] === 'string' || name === 'key_ops' ? [[name, key[name]]] : [],
     );
     return Object.fromEntries(known.filter(([, value]) => value !== undefined));
   });
+}
+
+function lengthOf(value: unknown): number {
+  return typeof value === 'string' ? value.length : 0;
 }
 
 function maxAgeOf(cacheControl = ''): number | undefined {
