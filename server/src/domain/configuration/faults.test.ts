@@ -279,6 +279,18 @@ test('attributes that would make the check itself fail are a fault', () => {
   assert.match(fault, /^GameSparks.Core.Model has the key "\\u\{1b\}x{121}…" of 500001 characters/);
 });
 
+test('a game has at most 5,000 shapes, fields, values of enums and messages', () => {
+  const values = Array.from({ length: 1_500 }, (_, index) => `V${index}`);
+  const game = (events: number): Sections => ({
+    [MODEL]: { A: structure({ ...(many(1_500, () => field('String')) as object) }), B: { Enum: { Values: values } } },
+    'GameSparks.Core.Events': many(events, () => ({ EventShape: 'A', AllowedSources: ['Player'] })),
+  });
+  assert.deepEqual(describe(game(1_998)), []);
+  assert.deepEqual(describe(game(1_999)), [
+    'GameSparks.Core.Model has, with the messages of the game, 5,001 shapes, fields, values of enums and messages: a game has at most 5,000 of them, so remove some',
+  ]);
+});
+
 // Each of these has a megabyte. Code that compares all pairs of something, or copies all errors at each, takes minutes.
 test('large sections cost time linear in their size', () => {
   const hostile: Readonly<Record<string, Sections>> = {

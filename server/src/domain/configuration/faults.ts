@@ -1,6 +1,6 @@
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { BUILTIN_NAMES, isBuiltin } from '../../payload-shapes.ts';
-import { shown } from '../../text.ts';
+import { grouped, shown } from '../../text.ts';
 import { faultOfValue, isObject, type Json, MAX_DEPTH, memberOf, type Sections } from './document.ts';
 import type { ConfigurationFault } from './fault.ts';
 import { keysOf, pointerOf } from './pointer.ts';
@@ -11,6 +11,8 @@ import { SYSTEM_REQUESTS } from './system-requests.ts';
 
 const MAX_LISTED_FAULTS = 100;
 const MAX_KEY_CHARACTERS = 64;
+/** Each of them is an object in the memory of every node that runs the game, made in the turn in which it is deployed. */
+const MAX_PARTS = 5_000;
 
 const MODEL = SECTIONS.model;
 
@@ -47,14 +49,30 @@ export function findFaults(sections: Sections): readonly ConfigurationFault[] {
 type Faults = Iterable<ConfigurationFault>;
 
 /**
- * Faults that would make all else slow: attributes that nest deeply, and long keys, which every fault beneath repeats.
+ * Faults that would make all else slow: attributes that nest deeply, long keys, which every fault beneath repeats, and too
+ * many of everything.
  */
 function unreadableFaults(sections: Sections): ConfigurationFault[] {
-  return Object.values(SECTIONS).flatMap((section) => {
+  const unreadable = Object.values(SECTIONS).flatMap((section) => {
     const attributes = memberOf(sections, section) ?? null;
     const message = faultOfValue(attributes, MAX_DEPTH) ?? faultOfKeys(attributes);
     return message === undefined ? [] : [faultAt(section, [], message)];
   });
+  return unreadable.length > 0 ? unreadable : faultsOfSize(sections);
+}
+
+function faultsOfSize(sections: Sections): ConfigurationFault[] {
+  let parts = MESSAGES.reduce((sum, { section }) => sum + entriesOf(sections, section).length, 0);
+  for (const [, entry] of entriesOf(sections, MODEL)) {
+    const fields = memberOf(memberOf(entry, 'Structure'), 'Fields');
+    const values = memberOf(memberOf(entry, 'Enum'), 'Values');
+    parts += 1 + (isObject(fields) ? Object.keys(fields).length : 0) + (Array.isArray(values) ? values.length : 0);
+  }
+  if (parts <= MAX_PARTS) return [];
+  const message =
+    `has, with the messages of the game, ${grouped(parts)} shapes, fields, values of enums and messages: ` +
+    `a game has at most ${grouped(MAX_PARTS)} of them, so remove some`;
+  return [faultAt(MODEL, [], message)];
 }
 
 function faultOfKeys(value: Json): string | undefined {
