@@ -20,13 +20,13 @@ import { MakeKeyDialog } from './make-key-dialog.tsx';
 
 export type ListedKey = NonNullable<Outputs['ListAccessKeys']['AccessKeys']>[number];
 
-/** Who may sign calls: every access key, those that were revoked at the end. */
+/** Who may sign calls: every access key, those that were revoked or have expired at the end. */
 export function Keys() {
   const at = useSignal(place);
   const [open, setOpen] = useState<'create' | ListedKey>();
   const isAllowed = useAllowed();
   const keys = usePages('ListAccessKeys', {}, ({ AccessKeys }) => AccessKeys);
-  const rank = ({ State }: ListedKey) => (State === 'REVOKED' ? 1 : 0);
+  const rank = ({ State }: ListedKey) => (State === 'ACTIVE' ? 0 : 1);
   const rows = keys.items?.toSorted((a, b) => rank(a) - rank(b) || ((a.Created ?? '') < (b.Created ?? '') ? 1 : -1));
   const close = () => setOpen(undefined);
   return (
@@ -75,7 +75,7 @@ export function Keys() {
                     {t('keyHistory')}
                   </a>
                 )}
-                {key.State !== 'REVOKED' && <RevokeButton accessKey={key} onOpen={() => setOpen(key)} />}
+                {key.State === 'ACTIVE' && <RevokeButton accessKey={key} onOpen={() => setOpen(key)} />}
               </div>
             ),
           },
@@ -89,17 +89,24 @@ export function Keys() {
   );
 }
 
+const STATES = { ACTIVE: 'keyActive', REVOKED: 'keyRevoked', EXPIRED: 'keyExpired' } as const;
+
 export function KeyState({ accessKey }: { accessKey: ListedKey }) {
   const { accessKeyId } = session.get() ?? {};
-  const isRevoked = accessKey.State === 'REVOKED';
+  const { State: state = 'ACTIVE', Revoked: revoked, Expires: expires } = accessKey;
   return (
     <>
-      <Badge kind={isRevoked ? 'plain' : 'good'}>{isRevoked ? t('keyRevoked') : t('keyActive')}</Badge>{' '}
+      <Badge kind={state === 'ACTIVE' ? 'good' : 'plain'}>{t(STATES[state])}</Badge>{' '}
       {accessKey.IsRoot && <Badge kind="warning">{t('keyRoot')}</Badge>}{' '}
       {accessKey.AccessKeyId === accessKeyId && <Badge kind="plain">{t('keyOwn')}</Badge>}
-      {isRevoked && (
+      {state === 'ACTIVE' && expires !== undefined && (
         <div class="muted">
-          <Time at={accessKey.Revoked} />
+          {t('expires')} <Time at={expires} />
+        </div>
+      )}
+      {state !== 'ACTIVE' && (
+        <div class="muted">
+          <Time at={state === 'REVOKED' ? revoked : expires} />
         </div>
       )}
     </>

@@ -18,7 +18,9 @@ export const KEY_TEXTS = {
   decisionDenied: ['denied', 'verboten'],
   effect: ['Effect', 'Wirkung'],
   itsStage: ['{stage} of {game}', '{stage} von {game}'],
+  expires: ['expires', 'läuft ab'],
   keyActive: ['active', 'aktiv'],
+  keyExpired: ['expired', 'abgelaufen'],
   keyDescriptionHint: [
     'Whose it is and what for; it is on record.',
     'Wem er gehört und wofür; das wird aufgezeichnet.',

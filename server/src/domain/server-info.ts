@@ -18,6 +18,7 @@ export interface ServerInfo {
  */
 export const FEATURES = {
   'access-explanations': { operations: ['ExplainAccess'] },
+  'access-key-expiry': { operations: ['RevokeOwnAccessKey'], means: 'and `LifetimeSeconds` of CreateAccessKey' },
   'access-keys': { operations: ['CreateAccessKey', 'GetAccessKey', 'ListAccessKeys', 'RevokeAccessKey'] },
   activity: { operations: ['ListActivity'] },
   'audit-chains': { operations: ['ListAuditChains', 'ListAuditLinks'] },

@@ -125,6 +125,8 @@ const STORE_TABLES: StoreTables = {
     is_root: 'integer',
     created_at: 'bigint',
     revoked_at: 'bigint',
+    expires_at: 'bigint',
+    subject: 'text',
   },
   webhooks: {
     id: 'text',

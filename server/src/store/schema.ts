@@ -94,6 +94,8 @@ export interface Schema {
     is_root: number;
     created_at: number;
     revoked_at: number | null;
+    expires_at: number | null;
+    subject: string | null;
   };
   webhooks: {
     id: string;

@@ -54,6 +54,8 @@ export function sampleKey(id: string, change: Partial<AccessKeyRecord> = {}): Ac
     isRoot: false,
     createdAt: 1_700_000_000_005,
     revokedAt: undefined,
+    expiresAt: undefined,
+    subject: undefined,
     ...change,
   };
 }

@@ -221,7 +221,7 @@ function testStages(open: OpenStore): void {
 function testAccessKeys(open: OpenStore): void {
   test('an access key is found as it was inserted, and listed in order of id', async (t) => {
     const { accessKeys } = await open(t);
-    const [a, b] = [sampleKey('A'), sampleKey('B', { revokedAt: 5 })];
+    const [a, b] = [sampleKey('A'), sampleKey('B', { revokedAt: 5, expiresAt: 7, subject: 'ada' })];
     await accessKeys.insert(b);
     await accessKeys.insert(a);
     assert.deepEqual(await accessKeys.find('A'), a);
@@ -259,15 +259,17 @@ function testAccessKeys(open: OpenStore): void {
     assert.equal((await accessKeys.list()).length, 2);
   });
 
-  test('keys revoked long ago are forgotten, live ones never', async (t) => {
+  test('keys revoked or expired long ago are forgotten, live ones never', async (t) => {
     const { accessKeys } = await open(t);
     await accessKeys.insert(sampleKey('live'));
-    await accessKeys.insert(sampleKey('old', { revokedAt: 10 }));
-    await accessKeys.insert(sampleKey('recent', { revokedAt: 11 }));
-    await accessKeys.removeRevokedBefore(11);
+    for (const [id, at] of Object.entries({ old: 10, recent: 11 })) {
+      await accessKeys.insert(sampleKey(id, { revokedAt: at }));
+      await accessKeys.insert(sampleKey(`expired ${id}`, { expiresAt: at }));
+    }
+    await accessKeys.removeEndedBefore(11);
     assert.deepEqual(
       (await accessKeys.list()).map(({ id }) => id),
-      ['live', 'recent'],
+      ['expired recent', 'live', 'recent'],
     );
   });
 }

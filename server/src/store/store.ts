@@ -131,6 +131,10 @@ export interface AccessKeyRecord {
   readonly isRoot: boolean;
   readonly createdAt: number;
   readonly revokedAt: number | undefined;
+  /** From then on the key may not sign; undefined for one that does not end by itself. */
+  readonly expiresAt: number | undefined;
+  /** Who has signed in to get it, at which issuer; undefined for a key that somebody has made. */
+  readonly subject: string | undefined;
 }
 
 /** What a create call with a ClientToken asked for, and what it made. */
@@ -301,8 +305,8 @@ export interface AccessKeyTable {
   revoke(id: string, revokedAt: number): Promise<boolean>;
   /** Replaces the sealed secret of the key. */
   setSealedSecret(id: string, sealedSecret: Uint8Array): Promise<void>;
-  /** Forgets the keys that were revoked before `revokedAt`. */
-  removeRevokedBefore(revokedAt: number): Promise<void>;
+  /** Forgets the keys that were revoked, or had expired, before `at`. */
+  removeEndedBefore(at: number): Promise<void>;
 }
 
 export interface ClientTokenTable {

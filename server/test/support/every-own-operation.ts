@@ -83,6 +83,16 @@ async function changeKeys(desk: Desk): Promise<void> {
   for (const _ of nodes) await game();
   await ask(['DELETE', one], api('RevokeAccessKey', { AccessKeyId: id }));
   for (const _ of nodes) await assert.rejects(game(), /UnrecognizedClient|security token|not valid|invalid/i);
+
+  const lentFor = { ...asked, LifetimeSeconds: 600 };
+  const lent = await ask(['POST', '/respark/access-key', lentFor], api('CreateAccessKey', lentFor));
+  const own = {
+    accessKeyId: textAt(lent, 'AccessKey', 'AccessKeyId'),
+    secretAccessKey: textAt(lent, 'SecretAccessKey'),
+  };
+  const giveBack = () => ask(['DELETE', '/respark/own-access-key'], api('RevokeOwnAccessKey', {}), own);
+  await giveBack();
+  for (const _ of nodes) await assert.rejects(giveBack(), /UnrecognizedClient|security token|not valid|invalid/i);
 }
 
 /** Makes a webhook, and watches until both have told of a player at the last node. Gives the id of the webhook. */

@@ -62,6 +62,25 @@ test('a key that a call has made may do what its role may, until a call revokes 
   assert.equal(((await rawCall(server, 'GET', one)).json.AccessKey as ListedKey).State, 'REVOKED');
 });
 
+test('a key that expires may give itself back, which one that does not may not', async (t) => {
+  const server = await startTestServer(t);
+  const before = Date.now();
+  const asked = { body: { Role: 'moderator', LifetimeSeconds: 600 } };
+  const made = await rawCall(server, 'POST', KEYS, asked);
+  const key = made.json.AccessKey as ListedKey & { Expires: string };
+  const lifetimeMs = Date.parse(key.Expires) - before;
+  assert.ok(lifetimeMs >= 600_000 && lifetimeMs < 660_000, key.Expires);
+  const lent = { accessKeyId: key.AccessKeyId ?? '', secretAccessKey: String(made.json.SecretAccessKey) };
+  const giveBack = (credentials: typeof lent) => rawCall(server, 'DELETE', '/respark/own-access-key', { credentials });
+  assert.equal((await giveBack(lent)).status, 200);
+  assert.equal((await giveBack(lent)).error, 'UnrecognizedClientException');
+  for (const credentials of [await roleKey(server, 'moderator'), ROOT]) {
+    const refused = await giveBack(credentials);
+    assert.deepEqual([refused.status, refused.error], [409, 'ConflictException']);
+    assert.match(refused.message ?? '', /does not end by itself/);
+  }
+});
+
 test('what makes, shows, explains and revokes keys is for administrators of all games alone', async (t) => {
   const server = await startTestServer(t);
   const keys = [

@@ -152,12 +152,22 @@ async function noteKeys(server: TestServer, made: { requestId: string; operation
   assert.equal(created.status, 200, created.message);
   const { AccessKeyId: id } = created.json.AccessKey as { AccessKeyId: string };
   const revoked = await rawCall(server, 'DELETE', `/respark/access-key/${id}`);
-  const resource = `arn:aws:iam::000000000000:access-key/${id}`;
-  for (const [operation, { headers }] of [
-    ['CreateAccessKey', created],
-    ['RevokeAccessKey', revoked],
+  const lent = await rawCall(server, 'POST', '/respark/access-key', { body: { Role: 'viewer', LifetimeSeconds: 60 } });
+  const { AccessKeyId: accessKeyId } = lent.json.AccessKey as { AccessKeyId: string };
+  const credentials = { accessKeyId, secretAccessKey: String(lent.json.SecretAccessKey) };
+  const given = await rawCall(server, 'DELETE', '/respark/own-access-key', { credentials });
+  assert.equal(given.status, 200, given.message);
+  for (const [operation, { headers }, key] of [
+    ['CreateAccessKey', created, id],
+    ['RevokeAccessKey', revoked, id],
+    ['CreateAccessKey', lent, accessKeyId],
+    ['RevokeOwnAccessKey', given, accessKeyId],
   ] as const)
-    made.push({ requestId: String(headers['x-amzn-requestid']), operation, resource });
+    made.push({
+      requestId: String(headers['x-amzn-requestid']),
+      operation,
+      resource: `arn:aws:iam::000000000000:access-key/${key}`,
+    });
 }
 
 /** The changes that keep players out of the stage and let them in again, and those of a webhook. */
@@ -229,7 +239,7 @@ test('[aws-sdk] every operation that changes something leaves a record in the st
     made.map(({ operation, resource }) => [operation, resource]),
   );
   for (const { actor, sourceAddress, playerId, operation, outcome } of records) {
-    assert.equal(actor === ROOT.accessKeyId, operation !== 'ConfirmDisconnectJob');
+    assert.equal(actor === ROOT.accessKeyId, !/ConfirmDisconnectJob|OwnAccessKey/.test(operation));
     assert.equal(sourceAddress, '127.0.0.1');
     assert.equal(playerId, /Player(?!s$)|RehearsedEnd/.test(operation) ? 'p-1' : undefined);
     assert.ok(outcome, operation);

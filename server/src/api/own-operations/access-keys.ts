@@ -2,7 +2,7 @@ import type { AccessKeySummary } from '../../domain/access/access.ts';
 import { ROLES, type Role } from '../../domain/access/roles.ts';
 import { COMMON_ERRORS } from '../operation.ts';
 import { description, gameName, maxResults, nextToken, stageName } from '../operations/shapes.ts';
-import { boolean, label, list, query, string, structure, timestamp } from '../shape.ts';
+import { boolean, integer, label, list, query, string, structure, timestamp } from '../shape.ts';
 import { ownOperation } from './own-operation.ts';
 
 export const accessKeyId = string({ min: 3, max: 128, pattern: '^\\w+$' });
@@ -13,10 +13,11 @@ const accessKey = structure({
   AccessKeyId: accessKeyId,
   Created: timestamp(),
   Description: string({ min: 0, max: 250 }),
+  Expires: timestamp(),
   IsRoot: boolean(),
   Policy: policyText,
   Revoked: timestamp(),
-  State: string({ enum: ['ACTIVE', 'REVOKED'] }),
+  State: string({ enum: ['ACTIVE', 'REVOKED', 'EXPIRED'] }),
 });
 
 const KEYS = '/respark/access-key';
@@ -31,6 +32,7 @@ export const createAccessKey = ownOperation({
   input: structure({
     Description: description,
     GameName: gameName,
+    LifetimeSeconds: integer({ min: 60, max: 31_536_000 }),
     Policy: policyText,
     Role: string({ enum: Object.keys(ROLES) }),
     StageName: stageName,
@@ -41,13 +43,15 @@ export const createAccessKey = ownOperation({
   decisions: [
     'Makes an access key for a `Role`, limited by `GameName` and `StageName` if they are given, or with a `Policy` document. `SecretAccessKey` is shown this once. On other nodes the key is good at once.',
     'No key can make one that may do more than itself, now or in a later version. An action may be given to the new key only if the policy of the caller’s key allows it on `*`, in a statement without a condition, and no statement of it, whatever its resource or condition, denies the action. Wildcards and `NotAction` in an `Allow` would include what later versions add, so they may be given away only by a key that is allowed `*` on `*` and denied nothing, such as the root key. What the new policy denies is not taken off what it allows. Anything else is an `AccessDeniedException` that names the actions, and is on record.',
+    'With `LifetimeSeconds` the key expires by itself, on each node by its own clock: `Expires` says when. A key that has expired is refused as a revoked one is, and counts no more as one of those that there may be. What it has made stays.',
     'A key that is revoked while the call is under way makes none.',
     'The record has the SHA-256 of the policy document and the description, and never the secret.',
-    'More than `RESPARK_MAX_ACCESS_KEYS` keys are a `ServiceQuotaExceededException`. Of revoked keys the latest thousand are kept, for 90 days.',
+    'More than `RESPARK_MAX_ACCESS_KEYS` keys are a `ServiceQuotaExceededException`. Of keys that were revoked or have expired the latest thousand are kept, for 90 days.',
   ],
   async handler({ input, services, principal, change }) {
-    const { Role, Policy, Description, GameName, StageName } = input;
-    const asked = { role: Role as Role | undefined, policy: Policy, description: Description };
+    const { Role, Policy, Description, LifetimeSeconds, GameName, StageName } = input;
+    const role = Role as Role | undefined;
+    const asked = { role, policy: Policy, description: Description, lifetimeSeconds: LifetimeSeconds };
     const made = await services.accessKeys.create({ ...asked, game: GameName, stage: StageName }, principal, change);
     return { AccessKey: toDetails(made.key), SecretAccessKey: made.secretAccessKey, Warnings: made.warnings };
   },
@@ -80,7 +84,8 @@ export const listAccessKeys = ownOperation({
   errors: COMMON_ERRORS,
   resource: () => [],
   decisions: [
-    'Lists the keys in order of their ids, also those that were revoked, without secrets and policies.',
+    'Lists the keys in order of their ids, also those that were revoked or have expired, without secrets and policies.',
+    'The keys of people who have signed in at an identity provider (docs/console.md) are among them: `Description` says who, and `Expires` until when.',
     'A root key that the settings name is not listed: while it is set, the root key that is listed is refused.',
     'When a key was last used is not known; ListAuditRecords with it as `Actor` has what it has changed.',
   ],
@@ -110,14 +115,36 @@ export const revokeAccessKey = ownOperation({
   },
 });
 
-function toListed({ id, description: words, isRoot, createdAt, revokedAt }: AccessKeySummary) {
+export const revokeOwnAccessKey = ownOperation({
+  name: 'RevokeOwnAccessKey',
+  http: { method: 'DELETE', path: '/respark/own-access-key' },
+  isIdempotent: false,
+  throttleClass: 'write',
+  input: structure({}),
+  output: structure({}),
+  errors: [...COMMON_ERRORS, 'conflict'],
+  resource: () => [],
+  decisions: [
+    'Revokes the key that signs the call, if that is one that expires: so people sign out who have signed in at an identity provider. As with RevokeAccessKey, the key is refused from then on, on all nodes.',
+    'Any other key is a `ConflictException`, because whoever signs with it may have no other.',
+  ],
+  async handler({ services, principal, change }) {
+    await services.accessKeys.revokeOwn(principal, change);
+    return {};
+  },
+});
+
+const STATES = { active: 'ACTIVE', revoked: 'REVOKED', expired: 'EXPIRED' } as const;
+
+function toListed({ id, description: words, isRoot, createdAt, expiresAt, revokedAt, state }: AccessKeySummary) {
   return {
     AccessKeyId: id,
     Created: createdAt,
     Description: words,
+    Expires: expiresAt,
     IsRoot: isRoot,
     Revoked: revokedAt,
-    State: revokedAt === undefined ? 'ACTIVE' : 'REVOKED',
+    State: STATES[state],
   };
 }
 

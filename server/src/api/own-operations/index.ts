@@ -1,6 +1,6 @@
 import type { Operation } from '../operation.ts';
 import { explainAccess } from './access-explanations.ts';
-import { createAccessKey, getAccessKey, listAccessKeys, revokeAccessKey } from './access-keys.ts';
+import { createAccessKey, getAccessKey, listAccessKeys, revokeAccessKey, revokeOwnAccessKey } from './access-keys.ts';
 import { listActivity } from './activity.ts';
 import { listAuditRecords } from './audit.ts';
 import { listAuditChains, listAuditLinks } from './audit-chain.ts';
@@ -93,6 +93,7 @@ export const OWN_OPERATIONS: readonly Operation[] = [
   updateStageIdentity,
   openStageToPlayers,
   revokeAccessKey,
+  revokeOwnAccessKey,
   revokePlayerTokens,
   revokePlayerTokensInGame,
   playRehearsedEnd,

@@ -158,20 +158,24 @@ describe('keys', () => {
   });
 
   it('lists keys without anything secret', async () => {
-    const record = { policy: '{}', isRoot: true, revokedAt: undefined };
+    const endless = { expiresAt: undefined, subject: undefined };
+    const record = { policy: '{}', isRoot: true, revokedAt: undefined, state: 'active', ...endless } as const;
+    const mods = { ...record, isRoot: false, createdAt: 1_000, description: 'mods\u202e' };
     const { world } = createKeyWorld({
       listKeys: async () => [
         { ...record, id: 'AKIAROOT', description: '', createdAt: 0 },
-        { ...record, id: 'AKIAMOD', description: 'mods\u202e', isRoot: false, createdAt: 1_000, revokedAt: 2_000 },
+        { ...mods, id: 'AKIAMOD', revokedAt: 2_000, state: 'revoked' },
+        { ...mods, id: 'AKIAOLD', expiresAt: 3_000, state: 'expired' },
       ],
     });
     assert.equal(await world.run('keys', 'list'), 0);
     assert.equal(
       world.out(),
       [
-        'ACCESS KEY  STATE    CREATED                   DESCRIPTION',
-        'AKIAROOT    active   1970-01-01T00:00:00.000Z  root',
-        'AKIAMOD     revoked  1970-01-01T00:00:01.000Z  mods\\u{202e}',
+        'ACCESS KEY  STATE    CREATED                   EXPIRES                   DESCRIPTION',
+        'AKIAROOT    active   1970-01-01T00:00:00.000Z  never                     root',
+        'AKIAMOD     revoked  1970-01-01T00:00:01.000Z  never                     mods\\u{202e}',
+        'AKIAOLD     expired  1970-01-01T00:00:01.000Z  1970-01-01T00:00:03.000Z  mods\\u{202e}',
         '',
       ].join('\n'),
     );

@@ -96,19 +96,23 @@ function listCommand(world: World): Command {
     .addHelpText('after', '\nExample:\n  $ respark keys list --json')
     .action(async () => {
       const keys = await administer(world, command, ({ access }) => access.listKeys());
-      const shown = keys.map(({ id, description, isRoot, createdAt, revokedAt }) => ({
+      const shown = keys.map(({ id, description, isRoot, createdAt, expiresAt, state }) => ({
         accessKeyId: id,
-        state: revokedAt === undefined ? 'active' : 'revoked',
+        state,
         isRoot,
         created: new Date(createdAt).toISOString(),
+        expires: expiresAt === undefined ? null : new Date(expiresAt).toISOString(),
         description,
       }));
       if (command.opts().json === true) {
         world.stdout.write(formatJson(shown));
         return;
       }
-      const rows = shown.map((key) => [key.accessKeyId, key.state, key.created, key.isRoot ? 'root' : key.description]);
-      world.stdout.write(formatTable([['ACCESS KEY', 'STATE', 'CREATED', 'DESCRIPTION'], ...rows]));
+      const rows = shown.map(({ isRoot, ...key }) => [
+        ...[key.accessKeyId, key.state, key.created, key.expires ?? 'never'],
+        isRoot ? 'root' : key.description,
+      ]);
+      world.stdout.write(formatTable([['ACCESS KEY', 'STATE', 'CREATED', 'EXPIRES', 'DESCRIPTION'], ...rows]));
     });
   return addSettingOptions(command, ['dataDir']);
 }

@@ -13,6 +13,8 @@ export interface AskedKey extends RoleLimits {
   readonly role?: Role | undefined;
   readonly policy?: string | undefined;
   readonly description?: string | undefined;
+  /** When the key ends by itself; without it, never. */
+  readonly lifetimeSeconds?: number | undefined;
 }
 
 /** Access keys as callers of the API may change them: no more than their own policies let them. */
@@ -32,7 +34,9 @@ export interface AccessKeys {
   list(request: PageRequest): Promise<Page<AccessKeySummary>>;
   /** Throws `not_found`, and `conflict` for the root key and for the caller's own. */
   revoke(accessKeyId: string, by: Principal, change: Change): Promise<void>;
-  /** What a key may do. Throws `not_found` also for one that is revoked. */
+  /** Revokes the key of the caller. Throws `conflict` for one that does not end by itself. */
+  revokeOwn(by: Principal, change: Change): Promise<void>;
+  /** What a key may do. Throws `not_found` also for one that is revoked or has expired. */
   policiesOf(accessKeyId: string): Promise<readonly Policy[]>;
   /** A document that no key has yet. Throws `validation`. */
   parse(policy: string): Policy & { readonly warnings: readonly string[] };
@@ -51,8 +55,8 @@ export function createAccessKeys({
 }): AccessKeys {
   const recordAs =
     (change: Change): KeyMaker['record'] =>
-    ({ operation, resource = '', details }, rule) =>
-      audit.around({ ...change, operation, resource, ...(details && { details }) }, rule);
+    ({ resource = '', details }, rule) =>
+      audit.around({ ...change, resource, ...(details && { details }) }, rule);
 
   async function get(accessKeyId: string): Promise<AccessKeySummary> {
     const key = (await access.listKeys()).find(({ id }) => id === accessKeyId);
@@ -64,7 +68,7 @@ export function createAccessKeys({
     async create(asked, maker, change) {
       const { policy, description } = documentOf(asked);
       const made = await access.createKey(
-        { policy, description },
+        { policy, description, lifetimeMs: asked.lifetimeSeconds && asked.lifetimeSeconds * 1000 },
         {
           accessKeyId: maker.id,
           mayGrant: (wanted) => assertMayGrant(maker, wanted, actions),
@@ -93,6 +97,16 @@ export function createAccessKeys({
         throw new ServiceError('conflict', message);
       }
       await access.revokeKey(accessKeyId, { record: recordAs(change) });
+    },
+
+    async revokeOwn(by, change) {
+      const key = (await access.listKeys()).find(({ id }) => id === by.id);
+      // Whoever signs with a key for good may need it again, and has nobody who would make another one.
+      if (key?.expiresAt === undefined) {
+        const message = `${by.id} does not end by itself, as the key of a sign-in does: revoke it with another one`;
+        throw new ServiceError('conflict', message);
+      }
+      await access.revokeKey(by.id, { record: recordAs(change) });
     },
 
     async policiesOf(accessKeyId) {

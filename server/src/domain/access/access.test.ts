@@ -20,6 +20,7 @@ const policy = JSON.stringify({
 });
 const arns = createArns({ region: 'us-east-1', accountId: '123456789012' });
 const keyring = createKeyring(Buffer.alloc(32, 7));
+const ENDLESS = { expiresAt: undefined, subject: undefined };
 
 function accessTo(store: Store, options: { rootOverride?: AccessKeyPair; maxAccessKeys?: number; now?: number } = {}) {
   const clock = { now: () => options.now ?? 1_700_000_000_000 };
@@ -65,10 +66,10 @@ test('a credential is opened and parsed once while its key stays the same', asyn
   const credential = await access.findCredential(accessKeyId);
   assert.equal(await access.findCredential(accessKeyId), credential);
   await store.accessKeys.revoke(accessKeyId, 0);
-  await store.accessKeys.removeRevokedBefore(1);
+  await store.accessKeys.removeEndedBefore(1);
   const sealedSecret = keyring.seal(Buffer.from('another'), accessKeyId);
   const record = { id: accessKeyId, description: '', sealedSecret, policy, isRoot: false, createdAt: 0 };
-  await store.accessKeys.insert({ ...record, revokedAt: undefined });
+  await store.accessKeys.insert({ ...record, revokedAt: undefined, ...ENDLESS });
   assert.equal((await access.findCredential(accessKeyId))?.secretAccessKey, 'another');
 });
 
@@ -111,6 +112,8 @@ test('secrets are nowhere in the files of the database, and not in the list', as
       isRoot: false,
       createdAt: 1_700_000_000_000,
       revokedAt: undefined,
+      ...ENDLESS,
+      state: 'active',
     },
   );
 });
@@ -228,7 +231,7 @@ test('a root key in the settings is the only one while it is there', async (t) =
 
 test('a key whose stored secret or policy cannot be read is a fault of the server, not of the caller', async (t) => {
   const { access, store } = await open(t);
-  const record = { description: '', policy, isRoot: false, createdAt: 0, revokedAt: undefined };
+  const record = { description: '', policy, isRoot: false, createdAt: 0, revokedAt: undefined, ...ENDLESS };
   const moved = keyring.seal(Buffer.from('secret'), 'another key');
   await store.accessKeys.insert({ ...record, id: 'moved', sealedSecret: moved });
   const sealedSecret = keyring.seal(Buffer.from('secret'), 'outdated');
@@ -311,7 +314,7 @@ test('a key that is revoked while it makes another one makes none, and what it m
       { policy, description: '' },
       by(() => {}),
     ),
-    refusedWith('access_denied', /has been revoked meanwhile/),
+    refusedWith('access_denied', /has been revoked or has expired meanwhile/),
   );
   assert.deepEqual(tried, ['CreateAccessKey', 'CreateAccessKey', 'CreateAccessKey']);
   assert.equal((await access.listKeys()).length, 2);
@@ -330,6 +333,7 @@ test('of revoked keys the latest thousand are kept, however fast they are made a
         isRoot: false,
         createdAt: now - 10_000,
         revokedAt: now - 5_000 + n,
+        ...ENDLESS,
       };
       await accessKeys.insert({ ...record, sealedSecret: keyring.seal(Buffer.from('secret'), id) });
     }
@@ -338,4 +342,38 @@ test('of revoked keys the latest thousand are kept, however fast they are made a
   const kept = (await access.listKeys()).map(({ id }) => id);
   assert.equal(kept.length, 1_001);
   assert.ok(kept.includes(key.accessKeyId) && kept.includes('OLD01009') && !kept.includes('OLD00009'));
+});
+
+test('a key that expires is refused from then on, counts no longer, and is forgotten like a revoked one', async (t) => {
+  const store = await openTestStore(t);
+  const now = 1_700_000_000_000;
+  const at = (later: number) => accessTo(store, { now: now + later, maxAccessKeys: 1 });
+  const key = await at(0).createKey({
+    policy,
+    description: '',
+    lifetimeMs: 60_000,
+    subject: 'https://login.example ada',
+  });
+  assert.equal(at(0).recorded.length, 0);
+  const [listed] = await at(59_999).listKeys();
+  assert.deepEqual(
+    [listed?.expiresAt, listed?.subject, listed?.state],
+    [now + 60_000, 'https://login.example ada', 'active'],
+  );
+  const lasting = at(59_999);
+  assert.equal((await lasting.findCredential(key.accessKeyId))?.secretAccessKey, key.secretAccessKey);
+  await assert.rejects(at(59_999).createKey({ policy, description: '' }), refusedWith('quota_exceeded', /already 1/));
+  assert.equal(await at(60_000).findCredential(key.accessKeyId), undefined);
+  assert.equal((await at(60_000).listKeys())[0]?.state, 'expired');
+  const record: RecordLocally = (_, rule) => rule();
+  const maker = { accessKeyId: key.accessKeyId, mayGrant: () => {}, record };
+  await assert.rejects(
+    at(60_000).createKey({ policy, description: '' }, maker),
+    refusedWith('access_denied', /has expired meanwhile/),
+  );
+  const access = at(60_000);
+  await access.createKey({ policy, description: 'next', lifetimeMs: 1_000 });
+  assert.deepEqual(access.recorded[0]?.details?.expires, new Date(now + 61_000).toISOString());
+  await at(61_000 + 90 * 24 * 3_600_000).createKey({ policy, description: 'much later' });
+  assert.deepEqual((await access.listKeys()).map(({ description }) => description).sort(), ['much later', 'next']);
 });

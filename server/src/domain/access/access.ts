@@ -22,7 +22,10 @@ export interface Credential extends AccessKeyPair {
 }
 
 /** A key without its secret. Times are milliseconds since 1970. */
-export type AccessKeySummary = Omit<AccessKeyRecord, 'sealedSecret'>;
+export interface AccessKeySummary extends Omit<AccessKeyRecord, 'sealedSecret'> {
+  /** One that was revoked has not expired. */
+  readonly state: 'active' | 'revoked' | 'expired';
+}
 
 /**
  * The keys that may sign management requests. Every call asks the store, so a revocation elsewhere counts at once. What
@@ -30,8 +33,8 @@ export type AccessKeySummary = Omit<AccessKeyRecord, 'sealedSecret'>;
  */
 export interface Access {
   /**
-   * Undefined for a key that is unknown, revoked, or a stored root key while the settings name another. A key that the
-   * store remembers is answered at once.
+   * Undefined for a key that is unknown, revoked or expired, or a stored root key while the settings name another. A key
+   * that the store remembers is answered at once.
    */
   findCredential(accessKeyId: string): MaybePromise<Credential | undefined>;
   /**
@@ -44,15 +47,25 @@ export interface Access {
    * for a description that is too long, and `quota_exceeded`.
    */
   createKey(
-    key: { policy: string; description: string },
-    by?: KeyMaker,
+    key: NewKey,
+    by?: KeyMaker | Pick<KeyMaker, 'record'>,
   ): Promise<AccessKeyPair & Pick<ParsedPolicy, 'warnings'>>;
-  /** In order of id. Revoked keys are listed for at least 90 days, unless there are more than a thousand. */
+  /** In order of id. Revoked and expired keys are listed for at least 90 days, unless there are more than a thousand. */
   listKeys(): Promise<AccessKeySummary[]>;
   /** Throws `not_found`, and `conflict` for the root key. Revoking again changes nothing. */
   revokeKey(accessKeyId: string, by?: Pick<KeyMaker, 'record'>): Promise<void>;
   /** Replaces the stored root key; the old one is refused from then on. Throws `conflict` when the settings name the root key. */
   rotateRoot(): Promise<AccessKeyPair>;
+}
+
+/** What a key is made of, beside its id and its secret. */
+export interface NewKey {
+  readonly policy: string;
+  readonly description: string;
+  /** When it ends by itself, in milliseconds from now. */
+  readonly lifetimeMs?: number | undefined;
+  /** Whose it is, where somebody has signed in to get it. */
+  readonly subject?: string | undefined;
 }
 
 /** Who changes a key by a call, where that is not whoever uses the server's machine. */
@@ -66,9 +79,9 @@ export interface KeyMaker {
 
 const MAX_DESCRIPTION_CHARACTERS = 250;
 const SECRET_CHARACTERS = 40;
-const REVOKED_KEY_MEMORY_MS = 90 * 24 * 3_600_000;
+const ENDED_KEY_MEMORY_MS = 90 * 24 * 3_600_000;
 /** Calls can make and revoke keys fast, and every list reads them all. */
-const MAX_REVOKED_KEYS = 1_000;
+const MAX_ENDED_KEYS = 1_000;
 /** Beyond this many keys in use, secrets are opened and policies parsed again. */
 const MAX_CACHED_CREDENTIALS = 1_000;
 
@@ -87,14 +100,14 @@ interface AccessParts {
 }
 
 export function createAccess(parts: AccessParts): Access {
-  const { store, keyring, rootOverride, actions, record, arns } = parts;
+  const { store, keyring, clock, rootOverride, actions, record, arns } = parts;
   const openCredential = createCredentialCache(keyring, actions);
   const rootOfSettings = rootOverride && { ...rootOverride, policies: [ALLOW_ALL] };
   const { newPair, addRoot } = createKeyMaker(parts);
   const noticeRootOfSettings = createRootNotice(parts);
 
   function credentialOf(key: AccessKeyRecord | undefined): Credential | undefined {
-    const isRefused = key === undefined || !isLive(key) || (key.isRoot && rootOfSettings !== undefined);
+    const isRefused = key === undefined || !isLive(key, clock.now()) || (key.isRoot && rootOfSettings !== undefined);
     return isRefused ? undefined : openCredential(key);
   }
 
@@ -132,7 +145,11 @@ export function createAccess(parts: AccessParts): Access {
     },
 
     async listKeys() {
-      return (await store.accessKeys.list()).map(({ sealedSecret: _, ...summary }) => summary);
+      const nowMs = clock.now();
+      return (await store.accessKeys.list()).map(({ sealedSecret: _, ...key }) => ({
+        ...key,
+        state: stateOf(key, nowMs),
+      }));
     },
 
     ...createKeyChanges(parts),
@@ -145,7 +162,7 @@ function createKeyChanges(parts: AccessParts): Pick<Access, 'createKey' | 'revok
   const { newPair, addKey, addRoot } = createKeyMaker(parts);
 
   return {
-    async createKey({ policy, description }, by) {
+    async createKey({ policy, description, lifetimeMs, subject }, by) {
       const parsed = parsePolicy(policy, actions);
       const length = [...description].length;
       if (length > MAX_DESCRIPTION_CHARACTERS) {
@@ -154,21 +171,24 @@ function createKeyChanges(parts: AccessParts): Pick<Access, 'createKey' | 'revok
       }
       const pair = newPair();
       const resource = arns.accessKey(pair.accessKeyId);
-      const details = { policySha256: hash('sha256', policy, 'hex'), description };
+      const expiresAt = lifetimeMs === undefined ? undefined : clock.now() + lifetimeMs;
+      const expires = expiresAt === undefined ? {} : { expires: new Date(expiresAt).toISOString() };
+      const details = { policySha256: hash('sha256', policy, 'hex'), description, ...expires };
+      const maker = by !== undefined && 'mayGrant' in by ? by : undefined;
       await (by?.record ?? record)({ operation: 'CreateAccessKey', resource, details }, async () => {
-        by?.mayGrant(parsed);
+        maker?.mayGrant(parsed);
         await store.transaction(async (store) => {
           const { accessKeys } = store;
-          if (by !== undefined && by.accessKeyId !== rootOverride?.accessKeyId)
-            await assertStillLive(accessKeys, by.accessKeyId);
+          if (maker !== undefined && maker.accessKeyId !== rootOverride?.accessKeyId)
+            await assertStillLive(accessKeys, maker.accessKeyId, clock.now());
           // The secret key may have been replaced since this process read it.
           await verifyKeyring(store, keyring);
-          const count = (await accessKeys.list()).filter((key) => isLive(key) && !key.isRoot).length;
+          const count = (await accessKeys.list()).filter((key) => isLive(key, clock.now()) && !key.isRoot).length;
           if (count >= maxAccessKeys) {
             const message = `there are already ${count} access keys: revoke one first, or raise RESPARK_MAX_ACCESS_KEYS`;
             throw new ServiceError('quota_exceeded', message);
           }
-          await addKey(accessKeys, pair, { description, policy, isRoot: false });
+          await addKey(accessKeys, pair, { description, policy, isRoot: false, expiresAt, subject });
         });
       });
       return { ...pair, warnings: parsed.warnings };
@@ -185,7 +205,7 @@ function createKeyChanges(parts: AccessParts): Pick<Access, 'createKey' | 'revok
       await (by?.record ?? record)({ operation: 'RevokeAccessKey', resource }, () =>
         store.transaction(async ({ accessKeys }) => {
           const key = await accessKeys.find(accessKeyId);
-          if (key?.isRoot && isLive(key)) {
+          if (key?.isRoot && key.revokedAt === undefined) {
             const message = `${accessKeyId} is the root access key, which can only be replaced: run "respark keys rotate-root"`;
             throw new ServiceError('conflict', message);
           }
@@ -213,16 +233,16 @@ function createKeyChanges(parts: AccessParts): Pick<Access, 'createKey' | 'revok
   };
 }
 
-type NewKey = Pick<AccessKeyRecord, 'description' | 'policy' | 'isRoot'>;
+type AddedKey = Pick<AccessKeyRecord, 'description' | 'policy' | 'isRoot' | 'expiresAt' | 'subject'>;
 
 function createKeyMaker({ keyring, clock, random }: Pick<AccessParts, 'keyring' | 'clock' | 'random'>) {
-  async function addKey(accessKeys: AccessKeyTable, pair: AccessKeyPair, key: NewKey): Promise<void> {
+  async function addKey(accessKeys: AccessKeyTable, pair: AccessKeyPair, key: AddedKey): Promise<void> {
     const sealedSecret = keyring.seal(Buffer.from(pair.secretAccessKey), pair.accessKeyId);
     const createdAt = clock.now();
     await accessKeys.insert({ ...key, id: pair.accessKeyId, sealedSecret, createdAt, revokedAt: undefined });
-    const revoked = (await accessKeys.list()).flatMap(({ revokedAt = [] }) => revokedAt).sort((a, b) => b - a);
-    const oldest = revoked[MAX_REVOKED_KEYS - 1] ?? 0;
-    await accessKeys.removeRevokedBefore(Math.max(oldest, createdAt - REVOKED_KEY_MEMORY_MS));
+    const ended = (await accessKeys.list()).map(endOf).filter((at) => at <= createdAt);
+    const oldest = ended.sort((a, b) => b - a)[MAX_ENDED_KEYS - 1] ?? 0;
+    await accessKeys.removeEndedBefore(Math.max(oldest, createdAt - ENDED_KEY_MEMORY_MS));
   }
 
   return {
@@ -232,7 +252,10 @@ function createKeyMaker({ keyring, clock, random }: Pick<AccessParts, 'keyring' 
     }),
     addKey,
     addRoot: (accessKeys: AccessKeyTable, pair: AccessKeyPair) =>
-      addKey(accessKeys, pair, { description: 'root', policy: '', isRoot: true }),
+      addKey(accessKeys, pair, {
+        ...{ description: 'root', policy: '', isRoot: true },
+        ...{ expiresAt: undefined, subject: undefined },
+      }),
   };
 }
 
@@ -241,18 +264,31 @@ function rootIsSet(): ServiceError {
 }
 
 /** A key that is revoked while it makes another one must not live on in that. */
-async function assertStillLive(accessKeys: AccessKeyTable, accessKeyId: string): Promise<void> {
+async function assertStillLive(accessKeys: AccessKeyTable, accessKeyId: string, nowMs: number): Promise<void> {
   const key = await accessKeys.find(accessKeyId);
-  if (key !== undefined && isLive(key)) return;
-  throw new ServiceError('access_denied', `the access key ${accessKeyId} has been revoked meanwhile`);
+  if (key !== undefined && isLive(key, nowMs)) return;
+  throw new ServiceError('access_denied', `the access key ${accessKeyId} has been revoked or has expired meanwhile`);
 }
 
-function isLive({ revokedAt }: AccessKeyRecord): boolean {
-  return revokedAt === undefined;
+function isLive(key: AccessKeyRecord, nowMs: number): boolean {
+  return stateOf(key, nowMs) === 'active';
+}
+
+function stateOf(
+  { revokedAt, expiresAt }: Pick<AccessKeyRecord, 'revokedAt' | 'expiresAt'>,
+  nowMs: number,
+): AccessKeySummary['state'] {
+  if (revokedAt !== undefined) return 'revoked';
+  return expiresAt !== undefined && expiresAt <= nowMs ? 'expired' : 'active';
+}
+
+/** When a key ends or has ended; never for most. */
+function endOf({ revokedAt, expiresAt }: AccessKeyRecord): number {
+  return Math.min(revokedAt ?? Number.POSITIVE_INFINITY, expiresAt ?? Number.POSITIVE_INFINITY);
 }
 
 async function findRoot(accessKeys: AccessKeyTable): Promise<AccessKeyRecord | undefined> {
-  return (await accessKeys.list()).find((key) => key.isRoot && isLive(key));
+  return (await accessKeys.list()).find((key) => key.isRoot && key.revokedAt === undefined);
 }
 
 /** 80 random bits, in letters and digits that are hard to confuse. */

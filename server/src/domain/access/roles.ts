@@ -118,6 +118,8 @@ export const GRANTS: Readonly<Record<string, Grant>> = {
   'respark:GetAccessKey': grant('server'),
   'respark:ListAccessKeys': grant('server'),
   'respark:ExplainAccess': grant('server'),
+  // It reaches no key but the caller's own.
+  'respark:RevokeOwnAccessKey': seenByAll('public'),
   'respark:GetServerInfo': seenByAll('public'),
   'respark:ListPermissions': seenByAll('public'),
   'respark:GetStageIdentity': seen('stage'),

@@ -9,6 +9,7 @@ import { createStageIdentity } from './0006-stage-identity.ts';
 import { createWebhooks } from './0007-webhooks.ts';
 import { createDisconnectJobs } from './0008-disconnect-jobs.ts';
 import { createPlayersOfDisconnectJobs } from './0009-players-of-disconnect-jobs.ts';
+import { createExpiryOfKeys } from './0010-expiry-of-keys.ts';
 
 /** In order. A migration's place in the list, from 1, is the version that it leads to; only ever append to the list. */
 const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
@@ -21,6 +22,7 @@ const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
   createWebhooks,
   createDisconnectJobs,
   createPlayersOfDisconnectJobs,
+  createExpiryOfKeys,
 ];
 
 /** The version that this program's migrations lead to. */

@@ -21,6 +21,8 @@ export function accessKeyTable(scope: Scope): AccessKeyTable {
         is_root: Number(key.isRoot),
         created_at: key.createdAt,
         revoked_at: key.revokedAt ?? null,
+        expires_at: key.expiresAt ?? null,
+        subject: key.subject ?? null,
       };
       const message = key.isRoot
         ? 'there is already a root access key, which can only be replaced'
@@ -49,9 +51,12 @@ export function accessKeyTable(scope: Scope): AccessKeyTable {
           .execute();
       });
     },
-    async removeRevokedBefore(revokedAt) {
+    async removeEndedBefore(at) {
       await write(async (query, changed) => {
-        const removed = query.deleteFrom('access_keys').where('revoked_at', '<', revokedAt).returning('id');
+        const removed = query
+          .deleteFrom('access_keys')
+          .where(({ or, eb }) => or([eb('revoked_at', '<', at), eb('expires_at', '<', at)]))
+          .returning('id');
         for (const { id } of await removed.execute()) changed(id);
       });
     },
@@ -67,5 +72,7 @@ function toAccessKey(row: Schema['access_keys']): AccessKeyRecord {
     isRoot: row.is_root === 1,
     createdAt: row.created_at,
     revokedAt: row.revoked_at ?? undefined,
+    expiresAt: row.expires_at ?? undefined,
+    subject: row.subject ?? undefined,
   };
 }
