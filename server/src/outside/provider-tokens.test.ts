@@ -128,12 +128,8 @@ test('a token is refused for its signature, its algorithm, its times and for who
   const refused: readonly (readonly [what: string, token: string, reason: RegExp])[] = [
     ['without a signature', new UnsecuredJWT(claims()).encode(), /neither one of this stage nor a signed JWT/],
     ['unsigned, with a signature', `${encoded({ alg: 'none', kid: 'rsa' })}.${encoded(claims())}.AAAA`, /algorithm/],
-    ['signed with the public key as a secret', await hmac(claims(), secret), /algorithm that the stage does not list/],
-    [
-      'signed by an algorithm that is not listed',
-      await sign(claims(), unlisted),
-      /algorithm that the stage does not list/,
-    ],
+    ['signed with the public key as a secret', await hmac(claims(), secret), /algorithm that is not listed/],
+    ['signed by an algorithm that is not listed', await sign(claims(), unlisted), /algorithm that is not listed/],
     ['signed by somebody else under the same name', await sign(claims(), STRANGER), /signature is wrong/],
     [
       'that brings its own key',
@@ -189,7 +185,7 @@ async function publicKeyOf({ jwk, alg }: Signer): Promise<CryptoKey> {
 
 test('only the algorithms that the stage lists count, whatever else the provider signs with', async (t) => {
   const opened = await open(t, { algorithms: ['ES256'] });
-  assert.match(await reasonOf(opened, await sign(opened.claims(), RSA)), /algorithm that the stage does not list/);
+  assert.match(await reasonOf(opened, await sign(opened.claims(), RSA)), /algorithm that is not listed/);
   assert.equal(await reasonOf(opened, await sign(opened.claims(), EC)), 'genuine');
 });
 
