@@ -242,7 +242,8 @@ of the role \`admin\` without \`--game\`, and **no key makes one that may do mor
   it nowhere. So a key that is limited to a game, an address or a time gives none of that away.
 - Wildcards and NotAction in an Allow include what later versions add. Only a key that is allowed \`*\` on \`*\` and denied nothing,
   such as the root key, may give them away; an \`admin\` names each action, or a role.
-- The root key and a caller's own are not revoked by a call, so there is always a key that may make others. Every other key may
+- The root key and a caller's own are not revoked by a call, so there is always a key that may make others; but a key that expires
+  may be given back by RevokeOwnAccessKey. Every other key may
   be revoked by whoever may call RevokeAccessKey, and the keys that it has made stay: ListAuditRecords with it as \`Actor\` has them.
 - Wildcards that are there already, such as \`respark:*\` on \`*\`, include CreateAccessKey and RevokeAccessKey. Such a key can make
   no greater one, but can revoke others; where it should not, deny it both.

@@ -144,7 +144,7 @@ function Person() {
           options={THEMES.map((each) => [each, themes[each]])}
         />
       </div>
-      <button type="button" class="link" onClick={signOut}>
+      <button type="button" class="link" onClick={() => void signOut()}>
         {t('signOut')}
       </button>
     </footer>

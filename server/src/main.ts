@@ -14,7 +14,7 @@ import {
 } from './app/backends.ts';
 import { restoreBackup, writeBackup } from './app/backups.ts';
 import { Closers } from './app/closers.ts';
-import { consoleLink, createConsoleKeys } from './app/console-keys.ts';
+import { consoleLink } from './app/console-keys.ts';
 import { DEMO_GAME, DEMO_STAGE, ensureDemo, withLocalProviders } from './app/demo.ts';
 import { listen, listenForMetrics, listenForPlayers } from './app/listeners.ts';
 import type { Migrated } from './app/migrated.ts';
@@ -24,11 +24,11 @@ import type { RedisSettings } from './app/redis-backends.ts';
 import { ensureRoot, openAccess, type RootKey, writeRootCredentials } from './app/root-key.ts';
 import { type Rotation, rotateSecretKey } from './app/secret-rotation.ts';
 import { createServices, type Services } from './app/services.ts';
+import { openSignInSites } from './app/sign-in-sites.ts';
 import { resumeWork } from './app/take-over.ts';
 import { warningsOf } from './app/warnings.ts';
 import { type Clock, passing, systemClock, withTimeout } from './clock.ts';
 import type { Settings } from './config/config.ts';
-import { createCodeExchange } from './console/code-exchange.ts';
 import { createOneTimeCodes } from './console/one-time-codes.ts';
 import { directoryError } from './data-directory/data-directory.ts';
 import { DEMO_FILE, RUNNING_FILE } from './data-directory/local-files.ts';
@@ -146,11 +146,9 @@ async function start(
   closers.push('threads', () => threads.close());
 
   const codes = createOneTimeCodes({ clock, random });
-  const node = createNode({
-    ...{ ...parts, backends, access, audit, refusals, metrics, arns, services },
-    codeExchange: createCodeExchange({ codes, makeKey: createConsoleKeys({ access }) }),
-    ...{ longWork: threads, ownUrl: () => url },
-  });
+  const shared = { ...parts, access, audit, refusals, ownUrl: () => url };
+  const signInSites = openSignInSites({ ...shared, keyring, codes });
+  const node = createNode({ ...shared, backends, metrics, arns, services, longWork: threads, signInSites });
   const { gateway, drainAsked, turns, upgrade, listeners, requests } = node;
   await beginWork({ ...parts, services });
 

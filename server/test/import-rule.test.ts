@@ -105,7 +105,7 @@ const RULE: Readonly<Record<string, Names>> = {
   'server/src/outside/planted.ts': {
     allowed: [
       './lambda.ts',
-      '../domain/players/provider-tokens.ts',
+      ...['../domain/access/sign-in-provider.ts', '../domain/players/provider-tokens.ts'],
       '../domain/events/post-webhook.ts',
       '../domain/runtime/outside.ts',
       '../domain/wildcard.ts',

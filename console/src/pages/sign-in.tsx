@@ -5,9 +5,12 @@ import { Button } from '../parts/button.tsx';
 import { CheckField, SelectField, TextField } from '../parts/fields.tsx';
 import { Failure, Notice } from '../parts/notice.tsx';
 import { Untrusted } from '../parts/untrusted.tsx';
-import { signIn, signInWithCode } from '../session.ts';
+import { farewell, signIn, signInFromProvider, signInWithCode } from '../session.ts';
+import { useSignal } from '../store.ts';
+import { takeReturn } from '../team-sign-in.ts';
 import { choose, LANGUAGES, type Language, language, t } from '../texts/language.ts';
 import { asCallError } from '../use-call.ts';
+import { ProviderSignIn } from './provider-sign-in.tsx';
 
 export function SignIn() {
   const [accessKeyId, setId] = useState('');
@@ -16,8 +19,20 @@ export function SignIn() {
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<CallError>();
   const [refusal, setRefusal] = useState<string>();
+  const [isReturning, setReturning] = useState(false);
+  const [providerError, setProviderError] = useState<unknown>();
+  const left = useSignal(farewell);
   useEffect(() => {
     document.title = `${t('signIn')} · Respark`;
+    const returned = takeReturn();
+    if (returned !== undefined) {
+      setReturning(true);
+      signInFromProvider(returned).catch((thrown) => {
+        setProviderError(thrown);
+        setReturning(false);
+      });
+      return;
+    }
     const code = takeCode();
     if (code === undefined) return;
     setBusy(true);
@@ -53,6 +68,12 @@ export function SignIn() {
           Respark
         </div>
         <h1>{t('signIn')}</h1>
+        {left !== undefined && (
+          <Notice kind="warning">
+            <p>{t(left === 'expired' ? 'signInAgain' : 'signInKeyLeft')}</p>
+          </Notice>
+        )}
+        <ProviderSignIn isBusy={isReturning} error={providerError} onError={setProviderError} />
         <p class="muted">{t('signInIntroduction')}</p>
         <TextField
           label={t('accessKeyId')}

@@ -241,10 +241,27 @@ export const PLAIN_TEXTS = {
   show: ['Show', 'Zeigen'],
   showMore: ['Show all {n} characters', 'Alle {n} Zeichen zeigen'],
   signIn: ['Sign in', 'Anmelden'],
+  signInAgain: [
+    'Your sign-in has ended. Sign in again.',
+    'Ihre Anmeldung ist abgelaufen. Bitte melden Sie sich neu an.',
+  ],
+  signInAtProvider: ['Sign in with {provider}', 'Anmelden mit {provider}'],
+  signInFailed: ['You were not signed in.', 'Sie wurden nicht angemeldet.'],
   signInIntroduction: [
     'With an access key of this server. What you do is on record under it.',
     'Mit einem Access-Key dieses Servers. Was Sie tun, wird unter ihm aufgezeichnet.',
   ],
+  signInKeyLeft: [
+    'You are signed out here, but the server could not be told: your access key is good until it expires.',
+    'Sie sind hier abgemeldet, aber der Server hat es nicht erfahren: Ihr Access-Key gilt, bis er abläuft.',
+  ],
+  signInOr: ['or with an access key', 'oder mit einem Access-Key'],
+  signInProviderSays: ['The provider says: {text}', 'Der Anbieter sagt: {text}'],
+  signInStranger: [
+    'This tab has not begun the sign-in that it was sent here with, or has finished it. Sign in again.',
+    'Dieser Tab hat die Anmeldung nicht begonnen, mit der er hierher geschickt wurde, oder sie ist schon beendet. Bitte melden Sie sich neu an.',
+  ],
+  signingIn: ['Signing in…', 'Anmeldung läuft …'],
   signOut: ['Sign out', 'Abmelden'],
   signedInAs: ['Signed in as', 'Angemeldet als'],
   since: ['Since', 'Seit'],

@@ -9,6 +9,7 @@ import { type DataDirectory, findDataDirectory, openDataDirectory } from '../dat
 import { openRoom, type Room } from '../data-directory/reserve.ts';
 import type { Keyrings } from '../data-directory/restore.ts';
 import { DATABASE_FILE } from '../data-directory/server-files.ts';
+import type { SignInProvider } from '../domain/access/sign-in-provider.ts';
 import { type Installation, openInstallation } from '../domain/installation.ts';
 import { loadBarsOf } from '../domain/players/bars.ts';
 import type { ProviderTokens } from '../domain/players/provider-tokens.ts';
@@ -18,6 +19,7 @@ import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { createOutside } from '../outside/outside.ts';
 import { createProviderTokens } from '../outside/provider-tokens.ts';
+import { createSignInProvider } from '../outside/sign-in-provider.ts';
 import { createWebhookPost } from '../outside/webhook-post.ts';
 import type { RandomBytes } from '../random.ts';
 import { SandboxPool } from '../sandbox/pool.ts';
@@ -201,20 +203,12 @@ export async function copyBackends({
 /** Opens what runs scripts, and what they reach outside. */
 export async function openCloudCode({
   backends: { playerData, stageLogs },
-  settings,
-  log,
-  clock,
-  closers,
-}: {
-  backends: Pick<Backends, 'playerData' | 'stageLogs'>;
-  settings: Settings;
-  log: Log;
-  clock: Clock;
-  closers: Closers;
-}): Promise<CloudCode> {
-  const sandbox = await SandboxPool.open({ clock, log, settings });
+  ...parts
+}: CommandParts & { backends: Pick<Backends, 'playerData' | 'stageLogs'> }): Promise<CloudCode> {
+  const { closers } = parts;
+  const sandbox = await SandboxPool.open(parts);
   closers.push('sandbox', () => sandbox.close());
-  const outside = createOutside({ settings, log, clock });
+  const outside = createOutside(parts);
   closers.push('outside', () => outside.close());
   await outside.warmUp();
   return { playerData, stageLogs, sandbox, outside };
@@ -225,6 +219,15 @@ export function openProviderTokens({ settings, log, clock, closers }: CommandPar
   const providerTokens = createProviderTokens({ settings, log, clock });
   closers.push('keys of identity providers', async () => providerTokens.close());
   return providerTokens;
+}
+
+/** Opens the way to the provider by which teams sign in; undefined where there is none, or no console to sign in to. */
+export function openSignInProvider({ settings, log, clock, closers }: CommandParts): SignInProvider | undefined {
+  const { signInIssuer, signInClientId, nodeRole } = settings;
+  if (signInIssuer === undefined || signInClientId === undefined || nodeRole === 'gateway') return undefined;
+  const provider = createSignInProvider({ settings: { ...settings, signInIssuer, signInClientId }, log, clock });
+  closers.push('sign-in', async () => provider.close());
+  return provider;
 }
 
 /** Opens what sends webhooks. */
@@ -249,7 +252,8 @@ export async function openBackendsAlone(parts: CommandParts): Promise<BackendsOf
   return await openBackendsOfCommand({ ...parts, isShared: false });
 }
 
-interface CommandParts {
+/** What commands are opened with, and what servers have too. */
+export interface CommandParts {
   readonly settings: Settings;
   readonly log: Log;
   readonly clock: Clock;

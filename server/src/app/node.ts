@@ -40,6 +40,7 @@ import { answerAboutNode } from './node-answers.ts';
 import { watchNodes } from './node-watch.ts';
 import { createServerInfo } from './server-info.ts';
 import type { Services } from './services.ts';
+import { providerName } from './sign-in-sites.ts';
 
 /** A load balancer does not wait longer to hear whether the node is ready. */
 const STORE_ANSWER_MS = 2_000;
@@ -61,11 +62,11 @@ export function createNode(parts: {
   /** The URL of the management listener. Only calls ask for it, so the listener may open later. */
   ownUrl: () => string;
   longWork: LongWork<InputJobs>;
-  /** Signs the newcomer in who follows the link of the start. */
-  codeExchange: Site;
+  /** Sign in who has no key yet: newcomers who follow the link of the start, and teams by their provider. */
+  signInSites: readonly Site[];
 }) {
-  const { settings, log, clock, random, backends, access, audit, refusals, metrics, arns, services, longWork, ownUrl } =
-    parts;
+  const { settings, log, clock, random, backends, access, audit, refusals, metrics, arns, services } = parts;
+  const { longWork, ownUrl, signInSites } = parts;
   const { store, cluster, room, auditLog, installation } = backends;
   const { players, downloads, runtimes, deliveries } = services;
   const events = services.events.connections;
@@ -133,12 +134,13 @@ export function createNode(parts: {
   const readHead = createHeadReader({ clientAddress: createClientAddress({ trustedProxies, warn }) });
   const turns = createTurns({ clock });
   const listenerFor = (...sites: Site[]) => createHttpListener({ sites, readHead, turns, settings, clock, log });
+  const isGateway = settings.nodeRole === 'gateway';
   const methods = new Set(['HEAD', ...EVERY_OPERATION.map(({ http }) => http.method)]);
   const cors = createCors({ origins: settings.apiOrigins, methods });
   const listeners = {
     // The API answers every request that reaches it, so it comes last.
-    // Pages of other origins have no business with codes, so it is outside of what lets them in.
-    management: listenerFor(parts.codeExchange, cors(pages, settings.nodeRole === 'gateway' ? playerPages : pipeline)),
+    // Pages of other origins have no business with codes, so these are outside of what lets them in.
+    management: listenerFor(...signInSites, cors(pages, isGateway ? playerPages : pipeline)),
     players: listenerFor(optionsOfServer, playerPages),
     metrics: listenerFor(optionsOfServer, observe),
   };
@@ -155,9 +157,10 @@ export function createNode(parts: {
 }
 
 /** The console calls the API of the node that serves it, so there is none where there is no API. */
-function consoleFor({ nodeRole, playerUrl }: Settings): PageSite | undefined {
-  if (nodeRole === 'gateway') return undefined;
-  return { isPath: isConsolePath, serve: createConsole({ findFile: createConsoleFiles(), playerUrl }) };
+function consoleFor(settings: Settings): PageSite | undefined {
+  if (settings.nodeRole === 'gateway') return undefined;
+  const parts = { findFile: createConsoleFiles(), playerUrl: settings.playerUrl, provider: providerName(settings) };
+  return { isPath: isConsolePath, serve: createConsole(parts) };
 }
 
 /** Remembers how the last hour of this node went, and says so to whichever node is asked. */

@@ -11,6 +11,7 @@ import { management } from './rows/management.ts';
 import { outside } from './rows/outside.ts';
 import { players } from './rows/players.ts';
 import { server } from './rows/server.ts';
+import { signIn } from './rows/sign-in.ts';
 import { type NamedSetting, named, type ValuesOf } from './setting.ts';
 import { findKubernetesAdvice, findUnknownVariables } from './unknown-variables.ts';
 
@@ -26,6 +27,7 @@ const GROUPS = [
   management,
   players,
   identity,
+  signIn,
   cloudCode,
   outside,
   events,

@@ -1,9 +1,9 @@
 import type { AccessKeyPair } from '../domain/access/access.ts';
 import { isLoopback, isLoopbackName } from '../http/client-address.ts';
 import { BodyError, type HttpReply, type HttpRequest, type Site, textReply } from '../http/exchange.ts';
+import { SIGN_IN_PATH } from './console.ts';
 import type { OneTimeCodes } from './one-time-codes.ts';
 
-const PATH = '/console/sign-in';
 const MAX_BODY_BYTES = 1_024;
 
 /**
@@ -37,7 +37,7 @@ export function createCodeExchange({
     };
   }
 
-  return (request) => (request.rawPath === PATH && request.method === 'POST' ? exchange(request) : undefined);
+  return (request) => (request.rawPath === SIGN_IN_PATH && request.method === 'POST' ? exchange(request) : undefined);
 }
 
 function refusalOf({ remoteAddress, isForwarded, mayBeProxied, headers }: HttpRequest): string | undefined {

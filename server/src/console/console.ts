@@ -17,6 +17,8 @@ export interface ConsoleFile {
 export type FindConsoleFile = (path: string) => ConsoleFile | undefined;
 
 const PATH = '/console';
+/** A page asks here how people may sign in, and below it has them signed in. */
+export const SIGN_IN_PATH = `${PATH}/sign-in`;
 
 /**
  * What a browser may do on these pages: run and show what this server has sent, talk to it and to where its players
@@ -57,15 +59,24 @@ export function isConsolePath(rawPath: string): boolean {
 export function createConsole({
   findFile,
   playerUrl,
+  provider,
 }: {
   findFile: FindConsoleFile;
   /** Where players connect, if that is not where these pages come from. */
   playerUrl?: string | undefined;
+  /** The name of the provider by which teams sign in, if there is one. */
+  provider?: string | undefined;
 }): (request: Pick<HttpRequest, 'rawPath' | 'headers'>) => Promise<HttpReply> {
   const safety = { ...SAFETY, 'content-security-policy': policyOf(playerUrl) };
+  const waysIn: HttpReply = {
+    status: 200,
+    headers: { ...safety, 'content-type': 'application/json', 'cache-control': 'no-store' },
+    body: JSON.stringify({ provider }),
+  };
   return async function serveConsole({ rawPath, headers }) {
     // The pages name their files relative to their own address. This way there is relative too, behind any proxy.
     if (rawPath === PATH) return { status: 308, headers: { ...safety, location: './console/' }, body: '' };
+    if (rawPath === SIGN_IN_PATH) return waysIn;
     const file = findFile(rawPath === `${PATH}/` ? 'index.html' : rawPath.slice(PATH.length + 1));
     if (file === undefined) return NOT_THERE;
     const caching = {

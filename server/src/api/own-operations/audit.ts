@@ -42,7 +42,7 @@ export const listAuditRecords = ownOperation({
   isIdempotent: true,
   throttleClass: 'read',
   input: structure({
-    Actor: query(string({ min: 1, max: 128 })),
+    Actor: query(string({ min: 1, max: 512 })),
     MaxResults: query(maxResults),
     NextToken: query(nextToken),
     Operation: query(string({ min: 1, max: 64, pattern: NAME_PATTERN })),

@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { Provider } from 'oidc-provider';
+import { readAudit } from '../support/administration.ts';
+import { type ConsolePage, chromium, openConsole } from '../support/console-page.ts';
+import { rawCall } from '../support/raw-call.ts';
+import { GAME, STAGE, startTestServer } from '../support/server.ts';
+
+const skip = chromium === undefined ? 'there is no Chromium here' : false;
+
+const CLIENT = { client_id: 'respark', client_secret: 'a-secret-of-the-tests-that-is-long-enough' };
+const GROUPS: Readonly<Record<string, readonly string[]>> = { ada: ['live-ops'], mallory: ['players'] };
+const PLACE = `game=${GAME}&stage=${STAGE}`;
+
+/** An OpenID provider in which people sign in by name, and a server whose teams sign in by it. */
+async function open(t: TestContext) {
+  const listener = createServer();
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const stop = () => {
+    listener.close();
+    listener.closeAllConnections();
+  };
+  t.after(stop);
+  const issuer = `http://127.0.0.1:${(listener.address() as AddressInfo).port}`;
+  const provider = new Provider(issuer, {
+    // A native client may come back at any port of this machine (RFC 8252, section 7.3).
+    clients: [{ ...CLIENT, application_type: 'native', redirect_uris: ['http://127.0.0.1/console/'] }],
+    scopes: ['openid', 'profile', 'email', 'groups'],
+    claims: { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'], groups: ['groups'] },
+    conformIdTokenClaims: false,
+    findAccount: (_: unknown, sub: string) => ({
+      accountId: sub,
+      claims: async () => ({ sub, name: `${sub} of the tests`, groups: GROUPS[sub] ?? [] }),
+    }),
+    cookies: { keys: ['a key of the tests'] },
+  });
+  listener.on('request', provider.callback());
+  const server = await startTestServer(t, {
+    settings: {
+      ...{ signInIssuer: issuer, signInClientId: CLIENT.client_id, signInClientSecret: CLIENT.client_secret },
+      ...{ signInRoles: ['admins=admin', `live-ops=moderator@${GAME}/${STAGE}`], signInScopes: ['groups'] },
+    },
+  });
+  return { issuer, server, stop, button: `Sign in with ${new URL(issuer).host}` };
+}
+
+/** Keeps the pages of the provider from loading what is not on this machine, such as fonts. */
+async function stayHere({ page }: ConsolePage): Promise<void> {
+  await page.setRequestInterception(true);
+  page.on('request', (request) => {
+    const isHere = new URL(request.url()).hostname === '127.0.0.1';
+    void (isHere ? request.continue() : request.abort('aborted'));
+  });
+}
+
+/** Fills in the forms of the provider: who it is, and that this server may know. */
+async function signInAtProvider({ page }: ConsolePage, name: string): Promise<void> {
+  await page.waitForSelector('input[name=login]');
+  await page.type('input[name=login]', name);
+  await page.type('input[name=password]', 'any');
+  await Promise.all([page.waitForNavigation(), page.keyboard.press('Enter')]);
+  await page.waitForSelector('button[type=submit], button.login-submit');
+  await Promise.all([page.waitForNavigation(), page.click('button[type=submit], button.login-submit')]);
+}
+
+const addressOf = async ({ page }: ConsolePage) => String(await page.evaluate('location.href'));
+
+test('[chromium] somebody signs in by the provider, gets to the page they wanted, may do what their group may, and signs out', {
+  skip,
+}, async (t) => {
+  const { server, button } = await open(t);
+  const opened = await openConsole(server.url, { hash: `#/blocks?${PLACE}`, theme: 'dark' });
+  await stayHere(opened);
+  await opened.shows(button);
+  await opened.shows('or with an access key');
+  await opened.assertSound();
+  // By keyboard alone: it is the first thing on the page.
+  await opened.page.keyboard.press('Tab');
+  assert.equal(await opened.page.evaluate('document.activeElement.textContent'), button);
+  await Promise.all([opened.page.waitForNavigation(), opened.page.keyboard.press('Enter')]);
+  await signInAtProvider(opened, 'ada');
+  await opened.shows('Sign out');
+  await opened.shows('Blocks');
+  assert.equal(
+    await addressOf(opened),
+    `${server.url}/console/#/blocks?${PLACE}`,
+    'nothing of the sign-in is left in it',
+  );
+  const seen = await opened.shows('Players');
+  assert.ok(!seen.includes('Access keys') && !seen.includes('Webhooks'), 'what the role does not allow is not shown');
+  await opened.assertSound();
+  await opened.page.reload();
+  await opened.shows('Sign out');
+
+  const [made] = await readAudit(server, { operation: 'CreateAccessKey' });
+  assert.match(made?.actor ?? '', / ada$/);
+  assert.match(made?.details?.description ?? '', /^ada of the tests, signed in at 127\.0\.0\.1:\d+ as moderator/);
+  const id = made?.resource.split('/').at(-1) ?? '';
+  const stateOf = async () => {
+    const { json } = await rawCall(server, 'GET', `/respark/access-key/${id}`);
+    return (json.AccessKey as { State: string }).State;
+  };
+  assert.equal(await stateOf(), 'ACTIVE');
+  const revoked = opened.page.waitForResponse((reply) => reply.url().endsWith('/respark/own-access-key'));
+  await opened.press('Sign out');
+  await opened.shows(button);
+  assert.equal((await revoked).status(), 200);
+  assert.equal(await stateOf(), 'REVOKED');
+  assert.equal(await opened.page.evaluate('sessionStorage.length'), 0);
+  await opened.assertSound();
+});
+
+test('[chromium] whoever is in no group that gets in is told which those are, in their language', {
+  skip,
+}, async (t) => {
+  const { server, issuer } = await open(t);
+  const opened = await openConsole(server.url, { language: 'de' });
+  await stayHere(opened);
+  await opened.press(`Anmelden mit ${new URL(issuer).host}`);
+  await signInAtProvider(opened, 'mallory');
+  await opened.shows('Sie wurden nicht angemeldet.');
+  await opened.shows('none of the groups that get in, "admins", "live-ops"');
+  await opened.shows('Request-Id');
+  assert.equal(await addressOf(opened), `${server.url}/console/`);
+  assert.deepEqual(
+    (await readAudit(server, { operation: 'CreateAccessKey' })).map(({ outcome }) => outcome?.error),
+    ['access_denied'],
+  );
+});
+
+test('[chromium] an answer that this tab has not asked for signs nobody in, and neither does one that was used', {
+  skip,
+}, async (t) => {
+  const { server, button, issuer } = await open(t);
+  const opened = await openConsole(server.url);
+  await stayHere(opened);
+  const posted: string[] = [];
+  opened.page.on('request', (request) => void (request.method() === 'POST' && posted.push(request.url())));
+  const comeBack = async (query: string) => await opened.page.goto(`${server.url}/console/?${query}#/players`);
+  await comeBack(`code=of-somebody-else&state=theirs&iss=${encodeURIComponent(issuer)}`);
+  await opened.shows('This tab has not begun the sign-in');
+  assert.equal(await addressOf(opened), `${server.url}/console/`);
+  assert.deepEqual(posted, [], 'the code is sent to nobody');
+  await opened.assertSound();
+
+  let answer = '';
+  opened.page.on('framenavigated', (frame) => {
+    if (frame.url().includes('code=')) answer = new URL(frame.url()).search.slice(1);
+  });
+  await opened.press(button);
+  await signInAtProvider(opened, 'ada');
+  await opened.shows('Sign out');
+  assert.match(answer, /code=/);
+  await opened.press('Sign out');
+  await opened.shows(button);
+  await comeBack(answer);
+  await opened.shows('This tab has not begun the sign-in');
+
+  const begun = JSON.stringify({ state: 'own', ticket: 'none', wanted: '' });
+  await opened.page.evaluate(`sessionStorage.setItem('respark.sign-in', ${JSON.stringify(begun)})`);
+  await comeBack('error=access_denied&error_description=%3Cb%3Eno%3C%2Fb%3E&state=own');
+  await opened.shows('The provider says: access_denied: <b>no</b>');
+  await opened.assertSound();
+});
+
+test('[chromium] a key that has expired leads back to the sign-in, and a provider that is away is said to be', {
+  skip,
+}, async (t) => {
+  const { server, button, stop } = await open(t);
+  const made = await rawCall(server, 'POST', '/respark/access-key', { body: { Role: 'viewer', LifetimeSeconds: 60 } });
+  const { AccessKeyId: accessKeyId } = made.json.AccessKey as { AccessKeyId: string };
+  const opened = await openConsole(server.url);
+  const soon = new Date(Date.now() + 2_000).toISOString();
+  const key = JSON.stringify({ accessKeyId, secretAccessKey: made.json.SecretAccessKey, expires: soon });
+  await opened.page.evaluate(`sessionStorage.setItem('respark.access-key', ${JSON.stringify(key)})`);
+  await opened.page.reload();
+  await opened.shows('Your sign-in has ended. Sign in again.');
+  await opened.assertSound();
+  stop();
+  await opened.press(button);
+  await opened.shows('the provider cannot sign anybody in');
+  await opened.shows('ECONNREFUSED');
+  await opened.shows('Request id');
+});
