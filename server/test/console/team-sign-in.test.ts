@@ -167,17 +167,38 @@ test('[chromium] an answer that this tab has not asked for signs nobody in, and 
   await opened.assertSound();
 });
 
+/** Somebody in a browser whose sign-in ends in `leftMs`, with a key of the server that is good for longer. */
+async function signedIn({ url }: { url: string }, leftMs: number): Promise<ConsolePage> {
+  const made = await rawCall({ url }, 'POST', '/respark/access-key', { body: { Role: 'viewer', LifetimeSeconds: 60 } });
+  const { AccessKeyId: accessKeyId } = made.json.AccessKey as { AccessKeyId: string };
+  const expires = new Date(Date.now() + leftMs).toISOString();
+  const key = JSON.stringify({ accessKeyId, secretAccessKey: made.json.SecretAccessKey, expires });
+  const opened = await openConsole(url);
+  await opened.page.evaluate(`sessionStorage.setItem('respark.access-key', ${JSON.stringify(key)})`);
+  await opened.page.reload();
+  return opened;
+}
+
+test('[chromium] whoever signs out while the server is away is told that their key is still good', {
+  skip,
+}, async (t) => {
+  const { server } = await open(t);
+  const opened = await signedIn(server, 60_000);
+  await opened.shows('Sign out');
+  await opened.page.setRequestInterception(true);
+  opened.page.on('request', (request) => {
+    void (request.url().endsWith('/own-access-key') ? request.abort('aborted') : request.continue());
+  });
+  await opened.press('Sign out');
+  await opened.shows('your access key is good until it expires');
+  await opened.assertSound();
+});
+
 test('[chromium] a key that has expired leads back to the sign-in, and a provider that is away is said to be', {
   skip,
 }, async (t) => {
   const { server, button, stop } = await open(t);
-  const made = await rawCall(server, 'POST', '/respark/access-key', { body: { Role: 'viewer', LifetimeSeconds: 60 } });
-  const { AccessKeyId: accessKeyId } = made.json.AccessKey as { AccessKeyId: string };
-  const opened = await openConsole(server.url);
-  const soon = new Date(Date.now() + 2_000).toISOString();
-  const key = JSON.stringify({ accessKeyId, secretAccessKey: made.json.SecretAccessKey, expires: soon });
-  await opened.page.evaluate(`sessionStorage.setItem('respark.access-key', ${JSON.stringify(key)})`);
-  await opened.page.reload();
+  const opened = await signedIn(server, 2_000);
   await opened.shows('Your sign-in has ended. Sign in again.');
   await opened.assertSound();
   stop();
