@@ -4,6 +4,7 @@ import { exportJWK, generateKeyPair, importJWK } from 'jose';
 import { startWebServer } from '../../test/support/outside.ts';
 import { systemClock } from '../clock.ts';
 import { SYSTEM_LOOK_UPS } from './look-up.ts';
+import { createAskProvider } from './provider-requests.ts';
 import { createFetchPublishedKeys } from './published-keys.ts';
 
 test('an RSA key that would take long to check a token with cannot be used', async (t) => {
@@ -16,10 +17,11 @@ test('an RSA key that would take long to check a token with cannot be used', asy
     { ...good, kid: 'of 10,000 bits', n: `${n}${'A'.repeat(1_400)}` },
   ];
   const server = await startWebServer(t, (response) => response.end(JSON.stringify({ keys: [good, ...costly] })));
-  const fetchKeys = createFetchPublishedKeys({
+  const ask = createAskProvider({
     ...{ clock: systemClock, lookUps: SYSTEM_LOOK_UPS, stopping: new AbortController().signal },
     settings: { identityHosts: ['127.0.0.1'] },
   });
+  const fetchKeys = createFetchPublishedKeys({ ask });
   const { keys } = await fetchKeys(`http://127.0.0.1:${server.port}/keys`);
   assert.deepEqual(
     keys.map(({ kid }) => kid),
