@@ -55,6 +55,7 @@ import { identifyDatabase } from './database-id.ts';
 import type { Migrated } from './migrated.ts';
 import { factsOf } from './node-facts.ts';
 import type { NodeFacts } from './node-watch.ts';
+import { playerDataLimitsOf } from './player-data-limits.ts';
 import { readVersion } from './server-info.ts';
 import type { CloudCode } from './services.ts';
 import { unlock } from './unlock.ts';
@@ -146,11 +147,10 @@ async function openEmbedded({ settings, log, clock, closers }: ServerParts): Pro
   closers.push('audit log', () => auditLog.close());
   // What is held back of the disk is for the store, so neither of these has it given up, or takes it when it is.
   const parts = { clock, log, isShort: () => room.isShort() };
-  const { playerDataMaxKeys, playerDataMaxBytes, stageLogMaxLines, stageLogMaxBytes } = settings;
-  const playerDataLimits = { maxKeysPerPlayer: playerDataMaxKeys, maxBytesPerPlayer: playerDataMaxBytes };
+  const { stageLogMaxLines, stageLogMaxBytes } = settings;
   const stageLogsLimits = { maxLinesPerStage: stageLogMaxLines, maxBytesPerStage: stageLogMaxBytes };
   const playerData = await openSqlitePlayerData({
-    ...{ ...parts, file: directory.file(PLAYER_DATA_FILE), limits: playerDataLimits },
+    ...{ ...parts, file: directory.file(PLAYER_DATA_FILE), limits: playerDataLimitsOf(settings) },
   });
   closers.push('player data', () => playerData.close());
   const stageLogs = await openSqliteStageLogs({

@@ -22,6 +22,7 @@ import type { StageLogs } from '../store/stage-logs/stage-logs.ts';
 import type { Store } from '../store/store.ts';
 import type { Closers } from './closers.ts';
 import type { Migrated } from './migrated.ts';
+import { playerDataLimitsOf } from './player-data-limits.ts';
 import { unlock } from './unlock.ts';
 
 /** Longer than the database takes to notice that the machine of another server is gone. */
@@ -73,11 +74,8 @@ export async function openPostgresBackends({ settings, log, clock, closers }: Pa
     maxBytes: settings.auditMaxBytes,
   });
   closers.push('audit log', () => auditLog.close());
-  const { playerDataMaxKeys, playerDataMaxBytes, stageLogMaxLines, stageLogMaxBytes } = settings;
-  const playerData = openPostgresPlayerData({
-    sessions,
-    limits: { maxKeysPerPlayer: playerDataMaxKeys, maxBytesPerPlayer: playerDataMaxBytes },
-  });
+  const { stageLogMaxLines, stageLogMaxBytes } = settings;
+  const playerData = openPostgresPlayerData({ sessions, limits: playerDataLimitsOf(settings) });
   closers.push('player data', () => playerData.close());
   const stageLogs = openPostgresStageLogs({
     sessions,

@@ -2,7 +2,7 @@ import { CHAINS_WITH_HEADS } from './audit/sqlite-chain.ts';
 import { idOfEntry } from './player-data/postgres.ts';
 import type { Schema } from './schema.ts';
 
-export type ColumnType = 'text' | 'bigint' | 'integer' | 'bytea';
+export type ColumnType = 'text' | 'bigint' | 'integer' | 'smallint' | 'bytea';
 export type CopiedRow = Readonly<Record<string, string | number | ArrayBuffer | null>>;
 
 /** The name in the keys of audit records that were written before the copy, and of the writer of their chain. */
@@ -198,6 +198,13 @@ export const COPIED_TABLES: readonly CopiedTable[] = [
     rows: `SELECT stage_id, player_id, key AS id, entries.bytes AS bytes, key, value
            FROM entries JOIN players ON players.id = entries.player`,
     convert: (row) => ({ ...row, id: idOfEntry(String(row.key)) }),
+  },
+  {
+    name: 'stages with player data',
+    table: 'player_stage_bytes',
+    columns: { stage_id: 'text', slot: 'smallint', bytes: 'bigint' },
+    file: 'playerData',
+    rows: 'SELECT stage_id, 0 AS slot, bytes FROM stage_bytes',
   },
   {
     name: 'logs of stages',

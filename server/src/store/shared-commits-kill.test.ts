@@ -29,7 +29,11 @@ async function open(directory: string, log = createLog({ level: 'error' })) {
   const parts = { clock: systemClock, log };
   return {
     data: await openSqlitePlayerData({
-      ...{ ...parts, file: playerData, limits: { maxKeysPerPlayer: 10, maxBytesPerPlayer: 1_000_000 } },
+      ...{
+        ...parts,
+        file: playerData,
+        limits: { maxKeysPerPlayer: 10, maxBytesPerPlayer: 1_000_000, maxBytesPerStage: 100_000_000 },
+      },
     }),
     logs: await openSqliteStageLogs({
       ...{ ...parts, file: stageLogs, limits: { maxLinesPerStage: KEPT_LINES, maxBytesPerStage: 1_000_000_000 } },

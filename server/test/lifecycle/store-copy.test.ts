@@ -25,7 +25,7 @@ const skip = whyNoPostgres;
 const server = usePostgres();
 const log = createLog({ level: 'error', destination: { write: () => {} } });
 const ANNA = { stageId: 'stage', playerId: 'anna' };
-const DATA_LIMITS = { maxKeysPerPlayer: 100, maxBytesPerPlayer: 1_000_000 };
+const DATA_LIMITS = { maxKeysPerPlayer: 100, maxBytesPerPlayer: 1_000_000, maxBytesPerStage: 100_000_000 };
 const LOG_LIMITS = { maxLinesPerStage: 1_000, maxBytesPerStage: 1_000_000 };
 
 const line = (text: string): NewLogLine => ({

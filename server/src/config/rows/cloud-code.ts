@@ -104,6 +104,12 @@ const rows = {
     max: 16 * MEBIBYTE,
     help: 'Maximum size of the data of one player, keys and values together.',
   }),
+  playerDataMaxBytesPerStage: integer({
+    default: 1_024 * MEBIBYTE,
+    min: MEBIBYTE,
+    max: MEBIBYTE * MEBIBYTE,
+    help: 'Maximum size of the data of all players of one stage together, where each key counts 128 bytes beside itself and its value. A script that would set more gets the error quota_exceeded; it can still remove data. Nodes that write at the same time may exceed it by what they are just writing.',
+  }),
   stageLogMaxLines: integer({
     default: 10_000,
     min: 100,
@@ -125,5 +131,6 @@ export const cloudCode = {
     atMost('scriptMaxWaitingPerStage', 'scriptMaxWaiting'),
     atMost('scriptMaxBusyMs', 'scriptWatchdogMs'),
     atMost('scriptCallTimeoutMs', 'scriptMaxMs'),
+    atMost('playerDataMaxBytes', 'playerDataMaxBytesPerStage'),
   ],
 };

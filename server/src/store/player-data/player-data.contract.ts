@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { ServiceError } from '../../errors.ts';
 import type { PlayerKey } from '../../player-key.ts';
 import type { Register } from '../suite.ts';
-import type { PlayerData, PlayerDataLimits } from './player-data.ts';
+import type { PlayerDataLimits } from './player-data.ts';
+import type { PlayerDataStores } from './player-data-stores.ts';
+import { testQuota } from './quota.contract.ts';
 
-export interface PlayerDataStores {
-  /** Opens an empty store that the test's end closes. */
-  open(t: TestContext, limits: PlayerDataLimits): Promise<PlayerData>;
-  /** Opens the same data as another process would. */
-  openBeside(t: TestContext, first: PlayerData, limits: PlayerDataLimits): Promise<PlayerData>;
-}
-
-const LIMITS: PlayerDataLimits = { maxKeysPerPlayer: 1_000, maxBytesPerPlayer: 3_000_000 };
+const LIMITS: PlayerDataLimits = {
+  maxKeysPerPlayer: 1_000,
+  maxBytesPerPlayer: 3_000_000,
+  maxBytesPerStage: 100_000_000,
+};
 
 const ANNA: PlayerKey = { stageId: 'dev', playerId: 'anna' };
 const BERT: PlayerKey = { stageId: 'dev', playerId: 'bert' };
@@ -29,6 +28,7 @@ export function testPlayerData(stores: PlayerDataStores, register: Register = te
   testVersions(stores, register);
   testWritesAtOnce(stores, register);
   testLimits(stores, register);
+  testQuota(stores, register);
   testRemoval(stores, register);
   testProcesses(stores, register);
 }
@@ -234,7 +234,7 @@ function testLimits({ open, openBeside }: PlayerDataStores, register: Register):
     const data = await open(t, LIMITS);
     const values = entries({ a: '"1234567890"', b: '"1234567890"', c: '1' });
     await data.set(ANNA, values);
-    const smaller = await openBeside(t, data, { maxKeysPerPlayer: 1, maxBytesPerPlayer: 4 });
+    const smaller = await openBeside(t, data, { ...LIMITS, maxKeysPerPlayer: 1, maxBytesPerPlayer: 4 });
     assert.deepEqual((await smaller.get(ANNA)).values, values);
     await assert.rejects(smaller.set(ANNA, entries({ a: '1' })), isOverQuota);
     await smaller.set(ANNA, entries({ a: undefined }));

@@ -3,8 +3,9 @@ import { describe, type TestContext, test } from 'node:test';
 import { ServiceError } from '../../errors.ts';
 import type { PlayerKey } from '../../player-key.ts';
 import { failuresOf } from '../suite.ts';
-import { type PlayerDataStores, testPlayerData } from './player-data.contract.ts';
-import type { PlayerData, PlayerDataLimits, PlayerValues } from './player-data.ts';
+import { testPlayerData } from './player-data.contract.ts';
+import { BYTES_BESIDE_ENTRY, type PlayerData, type PlayerDataLimits, type PlayerValues } from './player-data.ts';
+import type { PlayerDataStores } from './player-data-stores.ts';
 
 interface Player {
   readonly key: PlayerKey;
@@ -18,6 +19,8 @@ type Changes = ReadonlyMap<string, string | undefined>;
 interface Disk {
   lastVersion: number;
   readonly players: Map<string, Player>;
+  /** Id of a stage → what it is charged. */
+  readonly charges: Map<string, number>;
 }
 
 const CANNOT_BE_KEPT = /\0|\p{Surrogate}/u;
@@ -30,7 +33,7 @@ class Model implements PlayerData {
   protected readonly limits: PlayerDataLimits;
   protected isClosed = false;
 
-  constructor(limits: PlayerDataLimits, disk: Disk = { lastVersion: 0, players: new Map() }) {
+  constructor(limits: PlayerDataLimits, disk: Disk = { lastVersion: 0, players: new Map(), charges: new Map() }) {
     this.limits = limits;
     this.disk = disk;
   }
@@ -46,7 +49,10 @@ class Model implements PlayerData {
     const { version, values: before } = this.find(key);
     if (expectedVersion !== undefined && expectedVersion !== version) throw new ServiceError('conflict', 'changed');
     const values = this.merge(before, changes);
-    if ([...changes.values()].some((value) => value !== undefined)) this.assertWithinLimits(values);
+    if ([...changes.values()].some((value) => value !== undefined)) {
+      this.assertWithinLimits(values);
+      this.assertStageMayGrow(key.stageId, this.chargeFor(values) - this.chargeFor(before));
+    }
     return this.write(key, values);
   }
 
@@ -69,7 +75,7 @@ class Model implements PlayerData {
   }
 
   protected write(key: PlayerKey, values: ReadonlyMap<string, string>): number {
-    this.find(key);
+    this.count(key.stageId, this.chargeFor(values) - this.chargeFor(this.find(key).values));
     if (values.size === 0) {
       this.disk.players.delete(this.nameOf(key));
       return 0;
@@ -77,6 +83,18 @@ class Model implements PlayerData {
     const version = this.nextVersion(key);
     this.disk.players.set(this.nameOf(key), { key, version, values });
     return version;
+  }
+
+  protected count(stageId: string, growth: number): void {
+    this.disk.charges.set(stageId, (this.disk.charges.get(stageId) ?? 0) + growth);
+  }
+
+  protected chargeFor(values: ReadonlyMap<string, string>): number {
+    return this.bytesOf(values) + values.size * BYTES_BESIDE_ENTRY;
+  }
+
+  protected bytesOf(values: ReadonlyMap<string, string>): number {
+    return [...values].reduce((sum, [name, value]) => sum + this.sizeOf(name) + this.sizeOf(value), 0);
   }
 
   protected nameOf({ stageId, playerId }: PlayerKey): string {
@@ -112,9 +130,15 @@ class Model implements PlayerData {
   }
 
   protected assertWithinLimits(values: ReadonlyMap<string, string>): void {
-    const bytes = [...values].reduce((sum, [name, value]) => sum + this.sizeOf(name) + this.sizeOf(value), 0);
+    const bytes = this.bytesOf(values);
     const { maxKeysPerPlayer, maxBytesPerPlayer } = this.limits;
     if (values.size > maxKeysPerPlayer || bytes > maxBytesPerPlayer) throw new ServiceError('quota_exceeded', 'full');
+  }
+
+  protected assertStageMayGrow(stageId: string, growth: number): void {
+    if (growth <= 0) return;
+    const total = (this.disk.charges.get(stageId) ?? 0) + growth;
+    if (total > this.limits.maxBytesPerStage) throw new ServiceError('quota_exceeded', 'full');
   }
 }
 
@@ -252,6 +276,80 @@ const BROKEN: Readonly<Record<string, { Variant: ModelClass; promise: RegExp }>>
       protected override write(key: PlayerKey, values: ReadonlyMap<string, string>) {
         this.assertWithinLimits(values);
         return super.write(key, values);
+      }
+    },
+  },
+  'nothing bounds the players of a stage together': {
+    promise: /no more than its quota/,
+    Variant: class extends Model {
+      protected override assertStageMayGrow() {}
+    },
+  },
+  'a stage has as many tiny values as it likes': {
+    promise: /each key of a player/,
+    Variant: class extends Model {
+      protected override chargeFor(values: ReadonlyMap<string, string>) {
+        return this.bytesOf(values);
+      }
+    },
+  },
+  'a stage does not get back what was removed': {
+    promise: /removed of a player's data makes room/,
+    Variant: class extends Model {
+      protected override count(stageId: string, growth: number) {
+        super.count(stageId, Math.max(growth, 0));
+      }
+    },
+  },
+  'the removal of a stage gives nothing back': {
+    promise: /removal of a stage makes room/,
+    Variant: class extends Model {
+      override async removeStage(stageId: string) {
+        const before = this.disk.charges.get(stageId) ?? 0;
+        await super.removeStage(stageId);
+        this.disk.charges.set(stageId, before);
+      }
+    },
+  },
+  'a refused write counts': {
+    promise: /counts for nothing/,
+    Variant: class extends Model {
+      protected override assertStageMayGrow(stageId: string, growth: number) {
+        this.count(stageId, growth);
+        super.assertStageMayGrow(stageId, growth);
+        this.count(stageId, -growth);
+      }
+    },
+  },
+  'a stage beyond its quota can write nothing': {
+    promise: /still shrinks/,
+    Variant: class extends Model {
+      protected override assertStageMayGrow(stageId: string, growth: number) {
+        super.assertStageMayGrow(stageId, Math.max(growth, 1));
+      }
+    },
+  },
+  'all stages share one quota': {
+    promise: /quota of its own/,
+    Variant: class extends Model {
+      protected override count(_stageId: string, growth: number) {
+        for (const stageId of ['dev', 'live']) super.count(stageId, growth);
+      }
+    },
+  },
+  'a process counts for itself': {
+    promise: /counted together/,
+    Variant: class extends Model {
+      constructor(limits: PlayerDataLimits, disk?: Disk) {
+        super(limits, disk && { ...disk, charges: new Map() });
+      }
+    },
+  },
+  'a process reads the counts when it begins, and not again': {
+    promise: /when its data is opened again/,
+    Variant: class extends Model {
+      constructor(limits: PlayerDataLimits, disk?: Disk) {
+        super(limits, disk && { ...disk, charges: new Map(disk.charges) });
       }
     },
   },

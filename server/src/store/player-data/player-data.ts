@@ -1,11 +1,19 @@
 import type { PlayerKey } from '../../player-key.ts';
 
-/** How much one player may have. */
+/** How much one player, and all players of a stage, may have. */
 export interface PlayerDataLimits {
   readonly maxKeysPerPlayer: number;
   /** The keys and values together, as UTF-8. */
   readonly maxBytesPerPlayer: number;
+  /** The keys and values of all players of a stage together, and `BYTES_BESIDE_ENTRY` more for each key. */
+  readonly maxBytesPerStage: number;
 }
+
+/**
+ * What a stage is charged for each key of a player, beside the key and its value: about what a database needs to keep
+ * them. Without that, a stage of tiny values would take a hundred times as much as it may.
+ */
+export const BYTES_BESIDE_ENTRY = 128;
 
 export interface PlayerValues {
   /**
@@ -43,7 +51,10 @@ export interface PlayerData {
    * `ServiceError('conflict')` otherwise. Without it, the write replaces whatever was written before.
    *
    * Rejects with a `ServiceError('validation')` for text that cannot be kept, and with a
-   * `ServiceError('quota_exceeded')` when it sets anything and the player would have more than the limits allow.
+   * `ServiceError('quota_exceeded')` when it sets anything and the player would have more than the limits allow, or when
+   * it sets anything, has the stage grow, and its players together would have more. What removes or shrinks always may.
+   * The bound of a stage is exact for one process. Several that write at the same time may exceed it, each by what it is
+   * writing at that moment.
    */
   set(player: PlayerKey, changes: ReadonlyMap<string, string | undefined>, expectedVersion?: number): Promise<number>;
 

@@ -9,7 +9,7 @@ import { openPostgresPlayerData } from './postgres.ts';
 
 const skip = whyNoPostgres;
 const server = usePostgres();
-const LIMITS = { maxKeysPerPlayer: 1_000, maxBytesPerPlayer: 3_000_000 };
+const LIMITS = { maxKeysPerPlayer: 1_000, maxBytesPerPlayer: 3_000_000, maxBytesPerStage: 100_000_000 };
 const ANNA = { stageId: 'dev', playerId: 'anna' };
 
 async function open(t: TestContext, url: string, limits: PlayerDataLimits = LIMITS) {
@@ -95,5 +95,86 @@ describe('[postgres] writes of player data', { skip }, () => {
       await Promise.all(writes);
     }
     for (const player of players) assert.equal((await nodes[0].get(player)).values.size, 3);
+  });
+});
+
+describe('[postgres] the bytes of stages', { skip }, () => {
+  const totals = (url: string) =>
+    server.execute(url, 'select stage_id, sum(bytes)::int as bytes from player_stage_bytes group by 1 order by 1');
+
+  test('are counted from what was there before they were', async (t) => {
+    const url = await server.migratedDatabase(t);
+    await server.execute(
+      url,
+      `drop table player_stage_bytes;
+       delete from beside_version where version > 5;
+       insert into players values ('dev', 'anna', 1, 2, 4), ('dev', 'bert', 2, 1, 3), ('live', 'anna', 3, 1, 2);
+       insert into player_entries values ('dev', 'anna', '=a', 2, 'a', '1'), ('dev', 'anna', '=b', 2, 'b', '2'),
+         ('dev', 'bert', '=a', 3, 'a', '10'), ('live', 'anna', '=a', 2, 'a', '1')`,
+    );
+    const { database } = await openMigrated(t, url);
+    await database.migrate();
+    assert.deepEqual(await totals(url), [
+      { stage_id: 'dev', bytes: 7 + 3 * 128 },
+      { stage_id: 'live', bytes: 2 + 128 },
+    ]);
+    const data = await open(t, url, { ...LIMITS, maxBytesPerStage: 7 + 3 * 128 + 200 });
+    const set = (length: number) => data.set(ANNA, new Map([['c', 'x'.repeat(length)]]));
+    await assert.rejects(set(72), (error) => error instanceof ServiceError && error.code === 'quota_exceeded');
+    await set(71);
+    await data.removeStage('dev');
+    await data.remove({ ...ANNA, stageId: 'live' });
+    await data.removeStage('live');
+    assert.deepEqual(await totals(url), []);
+  });
+
+  test('are corrected at the next start after a node of the version before has written players', async (t) => {
+    const url = await server.migratedDatabase(t);
+    const data = await open(t, url);
+    for (const playerId of ['p1', 'p2']) await data.set({ ...ANNA, playerId }, new Map([['a', '1']]));
+    await data.set({ stageId: 'live', playerId: 'p1' }, new Map([['a', '1']]));
+    await server.execute(
+      url,
+      `insert into players values ('dev', 'p3', 99, 2, 10); update players set bytes = 5 where player_id = 'p2';
+       delete from players where stage_id = 'live'`,
+    );
+    const { database } = await openMigrated(t, url);
+    await Promise.all([database.migrate(), database.migrate()]);
+    await database.migrate();
+    assert.deepEqual(await totals(url), [
+      { stage_id: 'dev', bytes: 2 + 5 + 10 + 4 * 128 },
+      { stage_id: 'live', bytes: 0 },
+    ]);
+  });
+
+  test('are exact while nodes in one slot and in others write and a start counts them anew', async (t) => {
+    const url = await server.migratedDatabase(t);
+    const { sessions, database } = await openMigrated(t, url);
+    const nodes = [0, 0, 3].map((slot) => openPostgresPlayerData({ sessions, limits: LIMITS, slot }));
+    for (const node of nodes) t.after(() => node.close());
+    const stages = ['live', 'dev', 'B', 'a'];
+    for (let round = 0; round < 6; round += 1) {
+      await Promise.all([
+        database.migrate(),
+        ...nodes.flatMap((node, index) =>
+          Array.from({ length: 80 }, (_, number) => {
+            const player = { stageId: String(stages[(number + index) % 4]), playerId: `p${(number * 7 + round) % 50}` };
+            if ((number + round) % 9 === 0) return node.remove(player);
+            return node.set(player, new Map([[`key ${number % 3}`, 'x'.repeat((number * 13 + round * 31) % 200)]]));
+          }),
+        ),
+        ...(round === 4 ? [nodes[0]?.removeStage('a'), nodes[2]?.removeStage('dev')] : []),
+      ]);
+      const players = await server.execute(
+        url,
+        'select stage_id, sum(bytes + 128 * keys)::int as bytes from players group by 1 order by 1',
+      );
+      assert.deepEqual(
+        (await totals(url)).filter(({ bytes }) => bytes !== 0),
+        players,
+      );
+    }
+    for (const stageId of stages) await nodes[1]?.removeStage(stageId);
+    assert.deepEqual(await totals(url), []);
   });
 });

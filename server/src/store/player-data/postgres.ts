@@ -1,15 +1,25 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import { ServiceError } from '../../errors.ts';
 import type { PlayerKey } from '../../player-key.ts';
 import { Batches } from '../postgres/batches.ts';
 import type { Session, Sessions } from '../postgres/sessions.ts';
-import { assertWithinLimits, CANNOT_BE_KEPT, type Change, outdated, toChange } from './changes.ts';
-import type { PlayerData, PlayerDataLimits } from './player-data.ts';
+import {
+  assertStageMayGrow,
+  assertWithinLimits,
+  CANNOT_BE_KEPT,
+  type Change,
+  chargeFor,
+  outdated,
+  toChange,
+} from './changes.ts';
+import { BYTES_BESIDE_ENTRY, type PlayerData, type PlayerDataLimits } from './player-data.ts';
 
 /** Players of a deleted stage that are removed in one transaction. */
 const REMOVED_AT_ONCE = 128;
 /** A longer key is known by its digest, because an index has no room for it. */
 const MAX_KEY_CHARACTERS = 256;
+/** The total of a stage is the sum of so many rows, so that nodes seldom wait for each other's. */
+const SLOTS = 16;
 
 type Query = Pick<Session, 'query'>;
 
@@ -35,20 +45,44 @@ interface Player {
   readonly changes: Map<string, Change>;
 }
 
+/** What the players of a stage have together. */
+interface Total {
+  /** As a batch found it. */
+  readonly stored: number;
+  /** As its writes leave it, as far as this batch knows. */
+  bytes: number;
+}
+
+/** What a batch has read of what it changes. */
+interface Found {
+  readonly players: ReadonlyMap<string, Player>;
+  /** As many new versions as the writes may need. */
+  readonly versions: number[];
+  /** Id of a stage → its total. */
+  readonly totals: ReadonlyMap<string, Total>;
+}
+
 /**
  * Keeps players' data in PostgreSQL, in commits that writes share with what came at the same time. A batch locks the rows
  * of its players, always in the same order, so batches of several nodes wait for each other only where they meet.
+ *
+ * What a stage has is counted in slots, each process in its own, and a batch reads their sum without a lock. So nodes do
+ * not queue for the total of a stage, but batches of several nodes at the same time may exceed the quota by what they
+ * write: at most one batch of each node, of 8 MiB or one write.
  */
 export function openPostgresPlayerData({
   sessions,
   limits,
+  slot = randomInt(SLOTS),
 }: {
   sessions: Sessions;
   limits: PlayerDataLimits;
+  /** In which this process counts. Two that have the same wait for each other, and count as well. */
+  slot?: number;
 }): PlayerData {
   const batches = new Batches<Write, number>({
     subject: 'player data',
-    perform: (writes) => sessions.transact((session) => performAll(session, writes, limits)),
+    perform: (writes) => sessions.transact((session) => performAll({ session, writes, limits, slot })),
   });
   return {
     async get({ stageId, playerId }, keys) {
@@ -78,22 +112,31 @@ export function openPostgresPlayerData({
     async removeStage(stageId) {
       for (let removed = REMOVED_AT_ONCE; removed === REMOVED_AT_ONCE; ) {
         batches.assertOpen();
-        removed = await sessions.transact((session) => removeSome(session, stageId));
+        removed = await sessions.transact((session) => removeSome(session, stageId, slot));
       }
+      await sessions.transact((session) => removeSlots(session, stageId));
     },
     close: () => batches.close(),
   };
 }
 
-async function performAll(
-  session: Query,
-  writes: readonly Write[],
-  limits: PlayerDataLimits,
-): Promise<PromiseSettledResult<number>[]> {
+async function performAll({
+  session,
+  writes,
+  limits,
+  slot,
+}: {
+  session: Query;
+  writes: readonly Write[];
+  limits: PlayerDataLimits;
+  slot: number;
+}): Promise<PromiseSettledResult<number>[]> {
   const players = await lockPlayers(session, writes);
-  const versions = await readEntries(session, writes, players);
-  const results = writes.map((write) => settled(() => perform(write, playerOf(players, write), versions, limits)));
-  await writeAll(session, [...players.values()]);
+  const counters = await readCounters(session, writes);
+  await readEntries(session, writes, players);
+  const found = { players, ...counters };
+  const results = writes.map((write) => settled(() => perform(write, found, limits)));
+  await writeAll({ session, found, slot });
   return results;
 }
 
@@ -116,14 +159,27 @@ async function lockPlayers(session: Query, writes: readonly Write[]): Promise<Ma
   return players;
 }
 
-/** Reads the sizes of the entries that change; gives as many new versions as the writes may need. */
-async function readEntries(session: Query, writes: readonly Write[], players: Map<string, Player>): Promise<number[]> {
-  const sets = writes.filter(({ changes }) => changes !== undefined);
-  const { rows: versions } = await session.query<{ version: number }>(
-    `select nextval('player_versions') as version from generate_series(1, $1::integer)`,
-    [sets.length],
+/** Takes as many new versions as the writes may need, and reads the totals of their stages. */
+async function readCounters(session: Query, writes: readonly Write[]): Promise<Omit<Found, 'players'>> {
+  const stageIds = [...new Set(writes.map(({ player }) => player.stageId))];
+  const { rows } = await session.query<{ stageId: string | null; value: number }>(
+    `select null as "stageId", nextval('player_versions') as value from generate_series(1, $1::integer)
+     union all
+     select stage_id, sum(bytes)::bigint from player_stage_bytes where stage_id = any($2::text[]) group by stage_id`,
+    [setsOf(writes).length, stageIds],
   );
-  const asked = sets.flatMap((write) => {
+  const versions: number[] = [];
+  const totals = new Map<string, Total>(stageIds.map((stageId) => [stageId, { stored: 0, bytes: 0 }]));
+  for (const { stageId, value } of rows) {
+    if (stageId === null) versions.push(value);
+    else totals.set(stageId, { stored: value, bytes: value });
+  }
+  return { versions, totals };
+}
+
+/** Reads the sizes of the entries that change. */
+async function readEntries(session: Query, writes: readonly Write[], players: Map<string, Player>): Promise<void> {
+  const asked = setsOf(writes).flatMap((write) => {
     const { key, isStored } = playerOf(players, write);
     return isStored ? (write.changes ?? []).map((change) => [key.stageId, key.playerId, idOfEntry(change.key)]) : [];
   });
@@ -136,17 +192,19 @@ async function readEntries(session: Query, writes: readonly Write[], players: Ma
     );
     for (const row of rows) players.get(nameOf(row))?.stored.set(row.id, row.bytes);
   }
-  return versions.map(({ version }) => version);
+}
+
+function setsOf(writes: readonly Write[]): readonly Write[] {
+  return writes.filter(({ changes }) => changes !== undefined);
 }
 
 /** Changes the player in memory; throws a `ServiceError`, and changes nothing, when the write is refused. */
-function perform(
-  { changes, expectedVersion }: Write,
-  player: Player,
-  versions: number[],
-  limits: PlayerDataLimits,
-): number {
-  if (changes === undefined) return wipe(player);
+function perform(write: Write, { players, versions, totals }: Found, limits: PlayerDataLimits): number {
+  const { changes, expectedVersion } = write;
+  const player = playerOf(players, write);
+  const total = totals.get(player.key.stageId);
+  if (total === undefined) throw new Error('a stage of the batch was not read');
+  if (changes === undefined) return wipe(player, total);
   if (expectedVersion !== undefined && expectedVersion !== player.version) throw outdated(expectedVersion);
   let { keys, bytes } = player;
   for (const change of changes) {
@@ -160,14 +218,20 @@ function perform(
       bytes += change.bytes;
     }
   }
-  if (changes.some(({ value }) => value !== undefined)) assertWithinLimits({ keys, bytes }, limits);
-  if (keys === 0) return wipe(player);
+  const growth = chargeFor({ keys, bytes }) - chargeFor(player);
+  if (changes.some(({ value }) => value !== undefined)) {
+    assertWithinLimits({ keys, bytes }, limits);
+    assertStageMayGrow(total.bytes, growth, limits);
+  }
+  if (keys === 0) return wipe(player, total);
+  total.bytes += growth;
   for (const change of changes) player.changes.set(idOfEntry(change.key), change);
   player.version = versions.shift() ?? 0;
   return Object.assign(player, { keys, bytes }).version;
 }
 
-function wipe(player: Player): number {
+function wipe(player: Player, total: Total): number {
+  total.bytes -= chargeFor(player);
   player.changes.clear();
   return Object.assign(player, { isWiped: true, version: 0, keys: 0, bytes: 0 }).version;
 }
@@ -180,7 +244,8 @@ function bytesOf({ changes, isWiped, stored }: Player, id: string): number | und
 }
 
 /** A player whom another transaction has made meanwhile breaks the key, and the batch is repeated. */
-async function writeAll(session: Query, players: readonly Player[]): Promise<void> {
+async function writeAll({ session, found, slot }: { session: Query; found: Found; slot: number }): Promise<void> {
+  const players = [...found.players.values()];
   const wiped = players.filter(({ isWiped, isStored }) => isWiped && isStored);
   if (wiped.length > 0) {
     await session.query(
@@ -210,6 +275,11 @@ async function writeAll(session: Query, players: readonly Player[]): Promise<voi
        delete from player_entries using unnest($13::text[], $14::text[], $15::text[]) as old (stage_id, player_id, id)
        where player_entries.stage_id = old.stage_id and player_entries.player_id = old.player_id
          and player_entries.id = old.id
+     ), counted as (
+       insert into player_stage_bytes as total (stage_id, slot, bytes)
+       select stage_id, $22::smallint, growth from unnest($23::text[], $24::bigint[]) as grown (stage_id, growth)
+       order by stage_id collate "C"
+       on conflict (stage_id, slot) do update set bytes = total.bytes + excluded.bytes
      )
      insert into player_entries (stage_id, player_id, id, bytes, key, value)
      select * from unnest($16::text[], $17::text[], $18::text[], $19::integer[], $20::text[], $21::text[])
@@ -240,25 +310,48 @@ async function writeAll(session: Query, players: readonly Player[]): Promise<voi
         ({ player, change: { bytes, key, value } }) => [...player, bytes, key, value],
         6,
       ),
+      slot,
+      ...columnsOf(
+        [...found.totals].filter(([, { stored, bytes }]) => bytes !== stored),
+        ([stageId, { stored, bytes }]) => [stageId, bytes - stored],
+        2,
+      ),
     ],
   );
 }
 
-async function removeSome(session: Query, stageId: string): Promise<number> {
+async function removeSome(session: Query, stageId: string, slot: number): Promise<number> {
   const { rows } = await session.query<{ removed: number }>(
     `with gone as (
        delete from players where (stage_id, player_id) in
          (select stage_id, player_id from players where stage_id = $1 order by player_id limit ${REMOVED_AT_ONCE}
           for update)
-       returning player_id
+       returning player_id, bytes + $3::bigint * keys as charge
      ), entries as (
        delete from player_entries using gone
        where player_entries.stage_id = $1 and player_entries.player_id = gone.player_id
+     ), counted as (
+       insert into player_stage_bytes as total (stage_id, slot, bytes)
+       select $1, $2::smallint, -sum(charge) from gone having count(*) > 0
+       on conflict (stage_id, slot) do update set bytes = total.bytes + excluded.bytes
      )
      select count(*) as removed from gone`,
-    [stageId],
+    [stageId, slot, BYTES_BESIDE_ENTRY],
   );
   return rows[0]?.removed ?? 0;
+}
+
+/** Slots that give nothing together go without a change of the total, whatever others write meanwhile. */
+async function removeSlots(session: Query, stageId: string): Promise<void> {
+  await session.query(
+    `with slots as (
+       select stage_id, slot, bytes from player_stage_bytes where stage_id = $1 order by slot for update
+     )
+     delete from player_stage_bytes using slots
+     where player_stage_bytes.stage_id = slots.stage_id and player_stage_bytes.slot = slots.slot
+       and (select sum(bytes) from slots) = 0`,
+    [stageId],
+  );
 }
 
 /** The columns of a table, as arrays that one statement takes. */

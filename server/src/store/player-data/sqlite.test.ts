@@ -15,7 +15,7 @@ import { testPlayerData } from './player-data.contract.ts';
 import type { PlayerData } from './player-data.ts';
 import { openSqlitePlayerData } from './sqlite.ts';
 
-const LIMITS = { maxKeysPerPlayer: 1_000, maxBytesPerPlayer: 3_000_000 };
+const LIMITS = { maxKeysPerPlayer: 1_000, maxBytesPerPlayer: 3_000_000, maxBytesPerStage: 100_000_000 };
 const ANNA = { stageId: 'dev', playerId: 'anna' };
 
 const playersOf = (stageId: string, count: number) =>
@@ -126,7 +126,7 @@ test('queries find their rows by an index, and sort none', async (t) => {
   const { file } = await open(t);
   const texts = mocks
     .flatMap(({ mock }) => mock.calls.map(({ arguments: [text] }) => String(text)))
-    .filter((text) => /(?:FROM|INTO|UPDATE) (?:players|entries)/.test(text));
+    .filter((text) => /(?:FROM|INTO|UPDATE) (?:players|entries|stage_bytes)/.test(text));
   assert.ok(texts.length >= 9, `${texts.length} queries`);
   const database = new Libsql(file);
   t.after(() => database.close());
@@ -181,4 +181,53 @@ test('a full disk refuses writes and loses nothing, and all goes on when there i
   disk.empty();
   await write('after');
   assert.deepEqual([...(await data.get(ANNA)).values.keys()].sort(), [...kept, 'after'].sort());
+});
+
+test('the bytes of stages are counted from what was there before they were, and have a row while there are any', async (t) => {
+  const file = temporaryFile(t);
+  const before = new Libsql(file);
+  before.exec(`PRAGMA journal_mode = WAL;
+    CREATE TABLE players (stage_id TEXT NOT NULL, player_id TEXT NOT NULL, id INTEGER NOT NULL, version INTEGER NOT NULL,
+      keys INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (stage_id, player_id)) STRICT, WITHOUT ROWID;
+    CREATE TABLE entries (player INTEGER NOT NULL, key TEXT NOT NULL, bytes INTEGER NOT NULL, value TEXT NOT NULL,
+      PRIMARY KEY (player, key)) STRICT, WITHOUT ROWID;
+    CREATE TABLE last_version (version INTEGER NOT NULL) STRICT;
+    INSERT INTO last_version VALUES (3);
+    INSERT INTO players VALUES ('dev', 'anna', 1, 1, 2, 4), ('dev', 'bert', 2, 2, 1, 3), ('live', 'anna', 3, 3, 1, 2);
+    INSERT INTO entries VALUES (1, 'a', 2, '1'), (1, 'b', 2, '2'), (2, 'a', 3, '10'), (3, 'a', 2, '1');
+    PRAGMA user_version = 1`);
+  before.close();
+  const beside = new Libsql(file);
+  const totals = () => beside.prepare('SELECT stage_id, bytes FROM stage_bytes').all();
+  const room = 200;
+  const { data } = await open(t, file, { limits: { ...LIMITS, maxBytesPerStage: 7 + 3 * 128 + room } });
+  assert.deepEqual(totals(), [
+    { stage_id: 'dev', bytes: 7 + 3 * 128 },
+    { stage_id: 'live', bytes: 2 + 128 },
+  ]);
+  const set = (length: number) => data.set(ANNA, new Map([['c', 'x'.repeat(length)]]));
+  await assert.rejects(set(room - 128), (error) => error instanceof ServiceError && error.code === 'quota_exceeded');
+  await set(room - 128 - 1);
+  await data.removeStage('dev');
+  await data.remove({ ...ANNA, stageId: 'live' });
+  assert.deepEqual(totals(), []);
+  await assert.rejects(data.set(ANNA, new Map([['c', 'x'.repeat(1_000)]])), {
+    message:
+      'the data of all players of the stage would have 1129 bytes, of which a stage may have 591: remove data that no player needs, or raise RESPARK_PLAYER_DATA_MAX_BYTES_PER_STAGE',
+  });
+  beside.close();
+});
+
+test('many writes of one commit read and write the total of their stage once', async (t) => {
+  const { file, data } = await open(t, temporaryFile(t), { clock: new ManualClock() });
+  const [beside, trail] = [new Libsql(file), new Libsql(file)];
+  t.after(() => beside.close());
+  t.after(() => trail.close());
+  trail.exec(`CREATE TABLE trail (bytes INTEGER);
+    CREATE TRIGGER of_inserts AFTER INSERT ON stage_bytes BEGIN INSERT INTO trail VALUES (new.bytes); END;
+    CREATE TRIGGER of_updates AFTER UPDATE ON stage_bytes BEGIN INSERT INTO trail VALUES (new.bytes); END`);
+  for (const value of ['1', '22']) {
+    await Promise.all(playersOf('dev', 100).map((player) => data.set(player, new Map([['a', value]]))));
+  }
+  assert.deepEqual(beside.prepare('SELECT bytes FROM trail').all(), [{ bytes: 100 * 130 }, { bytes: 100 * 131 }]);
 });

@@ -1,7 +1,16 @@
 import { ServiceError } from '../../errors.ts';
 import type { PlayerKey } from '../../player-key.ts';
 import { openSharedCommits, type SharedCommitsOptions, type WriteStatement } from '../shared-commits.ts';
-import { assertWithinLimits, CANNOT_BE_KEPT, type Change, outdated, toChange } from './changes.ts';
+import {
+  assertStageMayGrow,
+  assertWithinLimits,
+  CANNOT_BE_KEPT,
+  type Change,
+  chargeFor,
+  outdated,
+  type Size,
+  toChange,
+} from './changes.ts';
 import type { PlayerData, PlayerDataLimits, PlayerValues } from './player-data.ts';
 
 /** The file in the data directory. */
@@ -12,7 +21,8 @@ const BYTES_REMOVED_AT_ONCE = 1_048_576;
 
 /**
  * Each entry leads from one version of the schema (`user_version`) to the next; only ever append to this list. A player
- * has the version of the first write as id, because the keys of entries should be short, and no version comes back.
+ * has the version of the first write as id, because the keys of entries should be short, and no version comes back. A
+ * stage whose players have nothing has no row.
  */
 const MIGRATIONS = [
   `CREATE TABLE players (
@@ -33,6 +43,12 @@ const MIGRATIONS = [
    ) STRICT, WITHOUT ROWID;
    CREATE TABLE last_version (version INTEGER NOT NULL) STRICT;
    INSERT INTO last_version VALUES (0)`,
+  // 128 is what a stage is charged for a key beside itself and its value.
+  `CREATE TABLE stage_bytes (
+     stage_id TEXT NOT NULL PRIMARY KEY,
+     bytes INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   INSERT INTO stage_bytes SELECT stage_id, sum(bytes + 128 * keys) FROM players GROUP BY stage_id`,
 ];
 
 /** The version that this program's migrations lead to. */
@@ -53,17 +69,27 @@ const QUERIES = {
                     (SELECT key FROM entries WHERE player = ?1 LIMIT ${KEYS_REMOVED_AT_ONCE})`,
   lastVersion: 'SELECT version FROM last_version',
   setLastVersion: 'UPDATE last_version SET version = ?',
+  findTotal: 'SELECT bytes FROM stage_bytes WHERE stage_id = ?',
+  putTotal: `INSERT INTO stage_bytes (stage_id, bytes) VALUES (?, ?)
+             ON CONFLICT DO UPDATE SET bytes = excluded.bytes`,
+  removeTotal: 'DELETE FROM stage_bytes WHERE stage_id = ?',
 } as const;
 
 type Statements = Readonly<Record<keyof typeof QUERIES, WriteStatement>>;
 
 /** What a player has, beside the entries. */
-interface Player {
+interface Player extends Size {
   readonly id: number;
   readonly version: number;
-  readonly keys: number;
-  readonly bytes: number;
 }
+
+/** What the players of a stage have together, as it is stored and as the writes of a transaction leave it. */
+interface Total {
+  readonly stored: number;
+  bytes: number;
+}
+
+const NOTHING: Size = { keys: 0, bytes: 0 };
 
 interface Options extends Pick<SharedCommitsOptions<never>, 'file' | 'clock' | 'log'> {
   readonly limits: PlayerDataLimits;
@@ -131,11 +157,15 @@ export async function openSqlitePlayerData({
   };
 }
 
-/** The writes of one transaction. They count versions together, because each version costs a write otherwise. */
+/**
+ * The writes of one transaction. They count versions and the bytes of stages together, because each version, and each
+ * change of a total, costs a write otherwise.
+ */
 class Writes {
   readonly #statements: Statements;
   readonly #limits: PlayerDataLimits;
   #lastVersion: number | undefined;
+  readonly #totals = new Map<string, Total>();
 
   constructor(statements: Statements, limits: PlayerDataLimits) {
     this.#statements = statements;
@@ -146,11 +176,16 @@ class Writes {
     const found = this.#find(player);
     if (expectedVersion !== undefined && expectedVersion !== (found?.version ?? 0)) throw outdated(expectedVersion);
     const { keys, bytes } = yield* this.#sizeAfter(found, changes);
-    if (changes.some(({ value }) => value !== undefined)) assertWithinLimits({ keys, bytes }, this.#limits);
+    const growth = chargeFor({ keys, bytes }) - chargeFor(found ?? NOTHING);
+    if (changes.some(({ value }) => value !== undefined)) {
+      assertWithinLimits({ keys, bytes }, this.#limits);
+      if (growth > 0) assertStageMayGrow(this.#totalOf(player.stageId).bytes, growth, this.#limits);
+    }
     if (keys === 0) {
       yield* this.#removeAll(player, found);
       return 0;
     }
+    if (growth !== 0) this.#totalOf(player.stageId).bytes += growth;
     const version = this.#nextVersion();
     const id = found?.id ?? version;
     const { put, putEntry, removeEntry } = this.#statements;
@@ -184,6 +219,22 @@ class Writes {
   *end(): Generator<void, void> {
     if (this.#lastVersion !== undefined) this.#statements.setLastVersion.run(this.#lastVersion);
     yield;
+    const { putTotal, removeTotal } = this.#statements;
+    for (const [stageId, { stored, bytes }] of this.#totals) {
+      if (bytes === stored) continue;
+      if (bytes === 0) removeTotal.run(stageId);
+      else putTotal.run(stageId, bytes);
+      yield;
+    }
+  }
+
+  #totalOf(stageId: string): Total {
+    const known = this.#totals.get(stageId);
+    if (known !== undefined) return known;
+    const { bytes } = (this.#statements.findTotal.get(stageId) as Size | undefined) ?? NOTHING;
+    const total = { stored: bytes, bytes };
+    this.#totals.set(stageId, total);
+    return total;
   }
 
   #find({ stageId, playerId }: PlayerKey): Player | undefined {
@@ -191,8 +242,8 @@ class Writes {
   }
 
   /** What the player will have after the changes. */
-  *#sizeAfter(found: Player | undefined, changes: readonly Change[]): Generator<void, Pick<Player, 'keys' | 'bytes'>> {
-    let { keys, bytes } = found ?? { keys: 0, bytes: 0 };
+  *#sizeAfter(found: Player | undefined, changes: readonly Change[]): Generator<void, Size> {
+    let { keys, bytes } = found ?? NOTHING;
     for (const change of changes) {
       const before = found && (this.#statements.findBytes.get(found.id, change.key) as { bytes: number } | undefined);
       if (before !== undefined) {
@@ -212,6 +263,7 @@ class Writes {
     if (found === undefined) return;
     while (this.#statements.removeEntries.run(found.id).changes === KEYS_REMOVED_AT_ONCE) yield;
     this.#statements.remove.run(stageId, playerId);
+    this.#totalOf(stageId).bytes -= chargeFor(found);
     yield;
   }
 

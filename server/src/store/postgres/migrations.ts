@@ -98,7 +98,27 @@ const MIGRATIONS = [
    )`,
   POSTGRES_EVENT_TABLES,
   'create index audit_by_request_id on audit (request_id)',
+  `create table player_stage_bytes (
+     stage_id text collate "C" not null,
+     slot smallint not null,
+     bytes bigint not null,
+     primary key (stage_id, slot)
+   )`,
 ];
+
+/**
+ * Corrects the totals of the stages by what their players have. This fills a new table, and also runs at each later
+ * start, because nodes of the version before may go on writing players without counting them. One snapshot sees each
+ * write with its count or without both, so others may write meanwhile. Migrations run one after another, so no
+ * difference is corrected twice. 128 is what a stage is charged for a key beside itself and its value.
+ */
+const COUNT_STAGE_BYTES = `
+  insert into player_stage_bytes as total (stage_id, slot, bytes)
+  select stage_id, 0, sum(bytes) from (
+    select stage_id, sum(bytes + 128 * keys::bigint) as bytes from players group by stage_id
+    union all select stage_id, -sum(bytes) from player_stage_bytes group by stage_id
+  ) as differences group by stage_id having sum(bytes) <> 0 order by stage_id
+  on conflict (stage_id, slot) do update set bytes = total.bytes + excluded.bytes`;
 
 /** The version that this program's migrations lead to. */
 export const BESIDE_VERSION = MIGRATIONS.length;
@@ -120,6 +140,9 @@ export async function migrateBeside({ transaction }: Pick<Database, 'transaction
         .values({ version: index + 1 })
         .execute();
     }
+  });
+  await transaction(async (query) => {
+    await sql.raw(COUNT_STAGE_BYTES).execute(query);
   });
 }
 
