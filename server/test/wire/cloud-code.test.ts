@@ -254,6 +254,41 @@ test('[ws] the SDK: a script that disconnects too many players gets an error tha
   assert.ok(Number(Done) >= 10 && Number(Done) <= 50, `${Done} disconnects`);
 });
 
+test('[ws] the SDK: a script that fills the quota of its stage gets an error that it can catch, and can remove data', async (t) => {
+  const { server, ask } = await open(
+    t,
+    {
+      requests: {
+        Fill: {
+          response: { Players: 'Integer', Code: 'String', Text: 'String' },
+          script: `
+            for (let number = 0; ; number += 1) {
+              try { GameSparks().Player('p' + number).SetData({ a: 'x'.repeat(100000) }); } catch (e) {
+                return GameSparks().Messaging().Response({ Players: number, Code: e.code, Text: e.message });
+              }
+            }`,
+        },
+        MakeRoom: {
+          response: { Left: 'Integer' },
+          script: `
+            GameSparks().Player('p0').SetData({ a: null });
+            GameSparks().CurrentPlayer().SetData({ a: 1 });
+            return GameSparks().Messaging().Response({ Left: Object.keys(GameSparks().Player('p0').GetData()).length });`,
+        },
+      },
+    },
+    { settings: { playerDataMaxBytesPerStage: 1_048_576 } },
+  );
+  const { Players, Code, Text } = await ask('Fill');
+  assert.deepEqual([Players, Code], [10, 'quota_exceeded']);
+  assert.match(
+    String(Text),
+    /1101441 bytes, of which a stage may have 1048576: remove .* RESPARK_PLAYER_DATA_MAX_BYTES_PER_STAGE$/,
+  );
+  assert.deepEqual(await ask('MakeRoom'), { Left: 0 });
+  assert.deepEqual(alarmsOf(server), [], 'a script that writes too much is no alarm of the server');
+});
+
 test('[ws] the SDK: a player stays on the handlers that were deployed when they came; a newcomer gets the new ones', async (t) => {
   const version = (number: number): Game => ({
     requests: {
