@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import Libsql from 'libsql';
 import { recordedLog } from '../../test/support/domain.ts';
 import { systemClock } from '../clock.ts';
 import { createLog } from '../log.ts';
@@ -29,11 +30,8 @@ async function open(directory: string, log = createLog({ level: 'error' })) {
   const parts = { clock: systemClock, log };
   return {
     data: await openSqlitePlayerData({
-      ...{
-        ...parts,
-        file: playerData,
-        limits: { maxKeysPerPlayer: 10, maxBytesPerPlayer: 1_000_000, maxBytesPerStage: 100_000_000 },
-      },
+      ...{ ...parts, file: playerData },
+      limits: { maxKeysPerPlayer: 10, maxBytesPerPlayer: 1_000_000, maxBytesPerStage: 100_000_000 },
     }),
     logs: await openSqliteStageLogs({
       ...{ ...parts, file: stageLogs, limits: { maxLinesPerStage: KEPT_LINES, maxBytesPerStage: 1_000_000_000 } },
@@ -123,6 +121,11 @@ async function killAgainAndAgain(t: TestContext): Promise<void> {
   const { playerData, stageLogs } = filesIn(directory);
   examineDatabase({ form: PLAYER_DATA_FORM, file: playerData });
   examineDatabase({ form: STAGE_LOGS_FORM, file: stageLogs });
+  const database = new Libsql(playerData);
+  const counted = database.prepare('SELECT stage_id, bytes FROM stage_bytes').all();
+  const there = database.prepare('SELECT stage_id, sum(bytes + 128 * keys) AS bytes FROM players GROUP BY 1').all();
+  database.close();
+  assert.deepEqual(counted, there);
 }
 
 const [, , mode, target = ''] = process.argv;
