@@ -53,14 +53,26 @@ async function writeUntilKilled(directory: string): Promise<never> {
     for (let number = Number(values.get('a') ?? 0) + 1; ; number += 1) {
       const set = { a: String(number), b: String(number), filling };
       await data.set(player(writer), new Map(Object.entries(set)));
-      writeSync(1, `data ${writer} ${number}\n`);
+      say(`data ${writer} ${number}\n`);
       const facts = { playerId: String(writer), handler: undefined, requestId: undefined };
       await logs.append('dev', [{ at: number, level: 'info', text: `${number} ${filling}`, ...facts }]);
-      writeSync(1, `line ${writer} ${number}\n`);
+      say(`line ${writer} ${number}\n`);
     }
   };
   await Promise.all(Array.from({ length: WRITERS }, (_, writer) => write(writer)));
   throw new Error('the writers never end');
+}
+
+/** A pipe is full while the one who reads it is busy; what is said must be out before the next write begins. */
+function say(text: string): void {
+  for (let left = Buffer.from(text); left.length > 0; ) {
+    try {
+      left = left.subarray(writeSync(1, left));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
 }
 
 /** Kills the writers at some moment; adds the last number of each kind and writer that was acknowledged to `last`. */
