@@ -34,6 +34,7 @@ function openPages({ hasMetricsElsewhere = false, hasPlayers = true, pagesPerSec
   const observe = createObservationPages({
     renderMetrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'm 1\n' }),
     notReadyCauses: async () => causes,
+    clock,
   });
   const downloads = {
     async open(rawPath: string) {

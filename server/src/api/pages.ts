@@ -7,9 +7,13 @@ import { addressGroup, isLoopback, isLoopbackName } from '../http/client-address
 import { type HttpReply, type HttpRequest, type Site, textReply } from '../http/exchange.ts';
 import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
+import { sharedRuns } from '../shared-runs.ts';
 import { shown } from '../text.ts';
 import { optionsReply, refusalReply, wrongMethod } from './reply.ts';
 import { WELCOME_REPLY } from './welcome-page.ts';
+
+/** Where many ask for metrics at once, everything else goes on for so long before they are written again. */
+const METRICS_PAUSE_MS = 50;
 
 /** Why this node should get no traffic; empty when it is ready for traffic. */
 export type NotReadyCauses = () => Promise<readonly string[]>;
@@ -21,10 +25,13 @@ export type NotReadyCauses = () => Promise<readonly string[]>;
 export function createObservationPages({
   renderMetrics,
   notReadyCauses,
+  clock,
 }: {
   renderMetrics: () => ReturnType<Metrics['render']>;
   notReadyCauses: NotReadyCauses;
+  clock: Pick<Clock, 'after'>;
 }): Site {
+  const render = sharedRuns({ work: renderMetrics, pauseMs: METRICS_PAUSE_MS, clock });
   return async function observe({ rawPath }) {
     switch (rawPath) {
       case '/healthz':
@@ -34,7 +41,7 @@ export function createObservationPages({
         return causes.length === 0 ? textReply(200, 'ready\n') : textReply(503, `not ready: ${causes.join(', ')}\n`);
       }
       case '/metrics': {
-        const { contentType, text } = await renderMetrics();
+        const { contentType, text } = await render();
         return { status: 200, headers: { 'content-type': contentType, 'cache-control': 'no-store' }, body: text };
       }
       default:

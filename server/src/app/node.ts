@@ -32,7 +32,6 @@ import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { RandomBytes } from '../random.ts';
 import { createRareWarnings } from '../rare-warnings.ts';
-import { sharedRuns } from '../shared-runs.ts';
 import { createTurns } from '../turns.ts';
 import type { Backends } from './backends.ts';
 import type { Closers } from './closers.ts';
@@ -45,8 +44,6 @@ import { providerName } from './sign-in-sites.ts';
 
 /** A load balancer does not wait longer to hear whether the node is ready. */
 const STORE_ANSWER_MS = 2_000;
-/** Where many ask for metrics at once, everything else goes on for so long before they are written again. */
-const METRICS_PAUSE_MS = 50;
 
 /** Everything between the rules and the listeners: the gateway for players, the sites for HTTP callers. */
 export function createNode(parts: {
@@ -116,15 +113,11 @@ export function createNode(parts: {
     return Object.entries(causes).flatMap(([cause, holds]) => (holds ? [cause] : []));
   }
   const observe = createObservationPages({
-    renderMetrics: sharedRuns({
-      async work() {
-        const isReady = (await notReadyCauses()).length === 0;
-        return await metrics.render({ ...held(), isReady: Number(isReady) });
-      },
-      pauseMs: METRICS_PAUSE_MS,
-      clock,
-    }),
-    notReadyCauses,
+    async renderMetrics() {
+      const isReady = (await notReadyCauses()).length === 0;
+      return await metrics.render({ ...held(), isReady: Number(isReady) });
+    },
+    ...{ notReadyCauses, clock },
   });
   const pages = createManagementPages({
     observe,
