@@ -9,6 +9,7 @@ export function playerColumn<T extends { readonly PlayerId?: string }>(of: Place
   return {
     head: t('player'),
     isMinor: true,
+    width: '11rem',
     cell: ({ PlayerId }) =>
       PlayerId === undefined ? (
         '–'
