@@ -15,6 +15,7 @@ import { openPostgresEventLog } from '../store/events/postgres.ts';
 import { type DatabaseFinding, examinePostgres } from '../store/examine-postgres.ts';
 import type { PlayerData } from '../store/player-data/player-data.ts';
 import { openPostgresPlayerData } from '../store/player-data/postgres.ts';
+import { keepStageTotals } from '../store/player-data/stage-totals.ts';
 import { openPostgres } from '../store/postgres.ts';
 import { createStore } from '../store/sql-store.ts';
 import { openPostgresStageLogs } from '../store/stage-logs/postgres.ts';
@@ -77,6 +78,8 @@ export async function openPostgresBackends({ settings, log, clock, closers }: Pa
   const { stageLogMaxLines, stageLogMaxBytes } = settings;
   const playerData = openPostgresPlayerData({ sessions, limits: playerDataLimitsOf(settings) });
   closers.push('player data', () => playerData.close());
+  const totals = keepStageTotals({ sessions, clock, log });
+  closers.push('totals of player data', () => totals.close());
   const stageLogs = openPostgresStageLogs({
     sessions,
     limits: { maxLinesPerStage: stageLogMaxLines, maxBytesPerStage: stageLogMaxBytes },

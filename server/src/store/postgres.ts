@@ -125,7 +125,7 @@ async function migrateAll(parts: Parameters<typeof openSessions>[0]): Promise<vo
     const query = new Kysely<Schema>({ dialect: createDialect(sessions) });
     const transaction = <T>(work: (query: Query) => Promise<T>) => query.transaction().execute(work);
     await migrate({ transaction });
-    await migrateBeside({ query, transaction });
+    await migrateBeside({ transaction });
   } catch (error) {
     const fault = describeMigrationFault(error);
     if (fault === undefined) throw error;

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { recordedLog } from '../../../test/support/domain.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { openMigrated, usePostgres, whyNoPostgres } from '../../../test/support/postgres.ts';
 import { until } from '../../../test/support/server.ts';
 import { ServiceError } from '../../errors.ts';
 import { testPlayerData } from './player-data.contract.ts';
 import type { PlayerData, PlayerDataLimits } from './player-data.ts';
 import { openPostgresPlayerData } from './postgres.ts';
+import { keepStageTotals, recountStages } from './stage-totals.ts';
 
 const skip = whyNoPostgres;
 const server = usePostgres();
@@ -112,8 +116,9 @@ describe('[postgres] the bytes of stages', { skip }, () => {
        insert into player_entries values ('dev', 'anna', '=a', 2, 'a', '1'), ('dev', 'anna', '=b', 2, 'b', '2'),
          ('dev', 'bert', '=a', 3, 'a', '10'), ('live', 'anna', '=a', 2, 'a', '1')`,
     );
-    const { database } = await openMigrated(t, url);
+    const { database, sessions } = await openMigrated(t, url);
     await database.migrate();
+    await recountStages(sessions);
     assert.deepEqual(await totals(url), [
       { stage_id: 'dev', bytes: 7 + 3 * 128 },
       { stage_id: 'live', bytes: 2 + 128 },
@@ -128,7 +133,7 @@ describe('[postgres] the bytes of stages', { skip }, () => {
     assert.deepEqual(await totals(url), []);
   });
 
-  test('are corrected at the next start after a node of the version before has written players', async (t) => {
+  test('are corrected by the next recount after a node of the version before has written players', async (t) => {
     const url = await server.migratedDatabase(t);
     const data = await open(t, url);
     for (const playerId of ['p1', 'p2']) await data.set({ ...ANNA, playerId }, new Map([['a', '1']]));
@@ -138,24 +143,52 @@ describe('[postgres] the bytes of stages', { skip }, () => {
       `insert into players values ('dev', 'p3', 99, 2, 10); update players set bytes = 5 where player_id = 'p2';
        delete from players where stage_id = 'live'`,
     );
-    const { database } = await openMigrated(t, url);
-    await Promise.all([database.migrate(), database.migrate()]);
-    await database.migrate();
+    const { sessions } = await openMigrated(t, url);
+    await Promise.all([recountStages(sessions), recountStages(sessions), recountStages(sessions)]);
+    await recountStages(sessions);
     assert.deepEqual(await totals(url), [
       { stage_id: 'dev', bytes: 2 + 5 + 10 + 4 * 128 },
       { stage_id: 'live', bytes: 0 },
     ]);
   });
 
-  test('are exact while nodes in one slot and in others write and a start counts them anew', async (t) => {
+  test('are counted page by page, and at once and every hour by a node', async (t) => {
     const url = await server.migratedDatabase(t);
-    const { sessions, database } = await openMigrated(t, url);
+    const insert = (stageId: string, from: number, to: number) =>
+      server.execute(
+        url,
+        `insert into players select '${stageId}', 'p' || n, n, 1, 2 from generate_series(${from}, ${to}) n`,
+      );
+    await insert('dev', 1, 25_000);
+    await insert('live', 1, 30_000);
+    const { sessions } = await openMigrated(t, url);
+    const clock = new ManualClock();
+    const kept = keepStageTotals({ sessions, clock, log: recordedLog().log });
+    const counted = async (dev: number) => {
+      while ((await totals(url))[0]?.bytes !== dev * 130) await setImmediate();
+    };
+    await counted(25_000);
+    assert.deepEqual(await totals(url), [
+      { stage_id: 'dev', bytes: 25_000 * 130 },
+      { stage_id: 'live', bytes: 30_000 * 130 },
+    ]);
+    await insert('dev', 25_001, 25_010);
+    // The recount may not have set its clock yet.
+    const ticking = setInterval(() => clock.advance(3_600_000), 20);
+    await counted(25_010);
+    clearInterval(ticking);
+    await kept.close();
+  });
+
+  test('are exact while nodes in one slot and in others write and they are counted anew', async (t) => {
+    const url = await server.migratedDatabase(t);
+    const { sessions } = await openMigrated(t, url);
     const nodes = [0, 0, 3].map((slot) => openPostgresPlayerData({ sessions, limits: LIMITS, slot }));
     for (const node of nodes) t.after(() => node.close());
     const stages = ['live', 'dev', 'B', 'a'];
     for (let round = 0; round < 6; round += 1) {
       await Promise.all([
-        database.migrate(),
+        recountStages(sessions),
         ...nodes.flatMap((node, index) =>
           Array.from({ length: 80 }, (_, number) => {
             const player = { stageId: String(stages[(number + index) % 4]), playerId: `p${(number * 7 + round) % 50}` };

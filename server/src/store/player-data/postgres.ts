@@ -13,13 +13,12 @@ import {
   toChange,
 } from './changes.ts';
 import { BYTES_BESIDE_ENTRY, type PlayerData, type PlayerDataLimits } from './player-data.ts';
+import { SLOTS } from './stage-totals.ts';
 
 /** Players of a deleted stage that are removed in one transaction. */
 const REMOVED_AT_ONCE = 128;
 /** A longer key is known by its digest, because an index has no room for it. */
 const MAX_KEY_CHARACTERS = 256;
-/** The total of a stage is the sum of so many rows, so that nodes seldom wait for each other's. */
-const SLOTS = 16;
 
 type Query = Pick<Session, 'query'>;
 
@@ -68,7 +67,7 @@ interface Found {
  *
  * What a stage has is counted in slots, each process in its own, and a batch reads their sum without a lock. So nodes do
  * not queue for the total of a stage, but batches of several nodes at the same time may exceed the quota by what they
- * write: at most one batch of each node, of 8 MiB or one write.
+ * write: at most one batch of each node, of 8 MiB or one write, and what its keys are charged beside.
  */
 export function openPostgresPlayerData({
   sessions,

@@ -106,16 +106,6 @@ const MIGRATIONS = [
    )`,
 ];
 
-/**
- * What the totals of stages lack of what their players have. One snapshot sees each write with its count or without
- * both, so others may write meanwhile. 128 is what a stage is charged for a key beside itself and its value.
- */
-const UNCOUNTED = `
-  select stage_id, sum(bytes) as bytes from (
-    select stage_id, sum(bytes + 128 * keys::bigint) as bytes from players group by stage_id
-    union all select stage_id, -sum(bytes) from player_stage_bytes group by stage_id
-  ) as counts group by stage_id having sum(bytes) <> 0`;
-
 /** The version that this program's migrations lead to. */
 export const BESIDE_VERSION = MIGRATIONS.length;
 
@@ -124,7 +114,7 @@ interface Versions {
 }
 
 /** Brings the tables beside the store's up to this program's version, as `migrate` does for the store. */
-export async function migrateBeside({ query, transaction }: Pick<Database, 'query' | 'transaction'>): Promise<void> {
+export async function migrateBeside({ transaction }: Pick<Database, 'transaction'>): Promise<void> {
   await transaction(async (query) => {
     await sql`create table if not exists beside_version (version integer primary key)`.execute(query);
     const version = await readVersion(query);
@@ -136,26 +126,6 @@ export async function migrateBeside({ query, transaction }: Pick<Database, 'quer
         .values({ version: index + 1 })
         .execute();
     }
-  });
-  await countStageBytes({ query, transaction });
-}
-
-/**
- * Fills the totals when they are new, and corrects them at each later start: nodes of the version before, which go on
- * beside this one, write players without counting them. Writers of the store wait only when there is something to do,
- * and in turn, so that no difference is made up for twice.
- */
-async function countStageBytes({ query, transaction }: Pick<Database, 'query' | 'transaction'>): Promise<void> {
-  const { rows } = await sql.raw(UNCOUNTED).execute(query);
-  if (rows.length === 0) return;
-  await transaction(async (within) => {
-    await sql
-      .raw(
-        `insert into player_stage_bytes as total (stage_id, slot, bytes)
-         select stage_id, 0, bytes from (${UNCOUNTED}) as uncounted order by stage_id
-         on conflict (stage_id, slot) do update set bytes = total.bytes + excluded.bytes`,
-      )
-      .execute(within);
   });
 }
 
