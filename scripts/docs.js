@@ -172,8 +172,8 @@ answers every client that can reach it; \`/metrics\` is then no longer on the ma
 
 The dashboard [grafana-dashboard.json](grafana-dashboard.json) shows all metrics, and
 [prometheus-alerts.yml](prometheus-alerts.yml) has alerts that say what to do. Labels come from the server's own tables and
-from the names of games, stages and messages, of which a game has a thousand series at most, and never from players: their
-number is bounded.`,
+from the names of games, stages and messages, never from players. Each node tells 300 names of a game's messages apart, so
+their number is bounded.`,
     table(['Name', 'Type', 'Labels', 'Meaning'], rows),
   );
 }

@@ -100,7 +100,7 @@ export const METRICS = {
   messages: {
     type: Counter,
     name: 'respark_messages_total',
-    help: 'Messages of players and events of scripts, by name (`other` for those that the game does not have, and for new ones of a game that has a thousand series) and outcome: `ok`, a code of the protocol, or `own` for an error of the script’s own.',
+    help: 'Messages of players and events of scripts, by name (`other` for those that the game does not have, and for new names of a game of which 300 are counted) and outcome: `ok`, a code of the protocol, or `own` for an error of the script’s own.',
     labelNames: ['game', 'stage', 'message', 'outcome'],
   },
   messageDuration: {

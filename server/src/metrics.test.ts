@@ -90,7 +90,7 @@ test('a stage and its successor of the same name are counted together, until the
   assert.deepEqual(await read(), { 'respark_connections{game="Demo",stage="Dev"}': 2 });
 });
 
-test('the names of messages make a thousand series of a game, and what comes beyond counts as other', async (t) => {
+test('three hundred names of a game have series, with all their outcomes, and what comes beyond counts as other', async (t) => {
   const metrics = openMetrics(t);
   const elsewhere = { stageId: 's3', gameName: 'Elsewhere', stageName: 'Dev' };
   const play = (stage: typeof DEV, names: number) => {
@@ -101,17 +101,22 @@ test('the names of messages make a thousand series of a game, and what comes bey
     const others = all[`respark_messages_total{game="${game}",stage="${stage}",message="other",outcome="ok"}`];
     return [Object.keys(all).length, others];
   };
-  play(DEV, 700);
+  play(DEV, 200);
   play(LIVE, 20_000);
   play(elsewhere, 2);
-  assert.deepEqual(await seriesOf('Demo', 'Dev'), [700, undefined]);
-  assert.deepEqual(await seriesOf('Demo', 'Live'), [301, 19_700]);
+  assert.deepEqual(await seriesOf('Demo', 'Dev'), [200, undefined]);
+  assert.deepEqual(await seriesOf('Demo', 'Live'), [101, 19_900]);
   assert.deepEqual(await seriesOf('Elsewhere', 'Dev'), [2, undefined]);
-  assert.equal(metrics.totals().messages, 20_702);
+  assert.equal(metrics.totals().messages, 20_202);
+  for (const name of ['M0', 'M150']) metrics.ofStage(LIVE).handled(name, 'INTERNAL', 1);
+  const failed = await samples(metrics, 'respark_messages_total{game="Demo",stage="Live",');
+  const outcome = (name: string) =>
+    failed[`respark_messages_total{game="Demo",stage="Live",message="${name}",outcome="INTERNAL"}`];
+  assert.deepEqual(['M0', 'M150', 'other'].map(outcome), [1, undefined, 1]);
   // A stage that is gone leaves its room to the others.
   metrics.forgetStage(DEV.stageId);
-  play(LIVE, 800);
-  assert.deepEqual(await seriesOf('Demo', 'Live'), [801, 19_700]);
+  play(LIVE, 400);
+  assert.deepEqual(await seriesOf('Demo', 'Live'), [303, 20_000]);
 });
 
 test('close codes that are not in the table share one label, whatever clients send', async (t) => {

@@ -90,7 +90,7 @@ export function createMetrics(): Metrics {
   const eventLoop = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION_MS });
   eventLoop.enable();
   const stages = new Map<string, StageCounts>();
-  const rooms = createSeriesRooms();
+  const rooms = createNamesRooms();
   /** Operation → status → calls. */
   const calls = new Map<string, Map<number, number>>();
   const counted = createCounts();
@@ -205,29 +205,30 @@ function totalsOf(stages: Iterable<StageCounts>) {
 }
 
 /**
- * Names of messages are the game's, ten thousand of them in each deployment, and every scrape writes all that were counted:
- * without a bound, one game's names would hold up the server at each. Beyond it they count as `other`.
+ * Names of messages are the game's, thousands of them in each deployment, and every scrape writes all that were counted, for
+ * each outcome: without a bound, one game's names would hold up the server at each. Beyond it they count as `other`, with
+ * all their outcomes, so that no message looks as if it never failed.
  */
-const MAX_SERIES_OF_GAME = 1_000;
+const MAX_NAMES_OF_GAME = 300;
 
-/** How many series of messages the stages of a game have together. */
-interface SeriesRoom {
+/** How many names of messages the stages of a game have taken together. */
+interface NamesRoom {
   taken: number;
 }
 
-function createSeriesRooms() {
+function createNamesRooms() {
   /** Name of the game → its room. */
-  const rooms = new Map<string, SeriesRoom>();
+  const rooms = new Map<string, NamesRoom>();
   return {
-    of(game: string): SeriesRoom {
+    of(game: string): NamesRoom {
       const room = rooms.get(game) ?? { taken: 0 };
       rooms.set(game, room);
       return room;
     },
     /** Gives back what a stage took, which may have been the last of the game. */
-    free(game: string, series: number, isLast: boolean): void {
+    free(game: string, names: number, isLast: boolean): void {
       const room = rooms.get(game);
-      if (room !== undefined) room.taken -= series;
+      if (room !== undefined) room.taken -= names;
       if (isLast) rooms.delete(game);
     },
   };
@@ -236,14 +237,14 @@ function createSeriesRooms() {
 function forgetStage(
   stageId: string,
   stages: Map<string, StageCounts>,
-  rooms: ReturnType<typeof createSeriesRooms>,
+  rooms: ReturnType<typeof createNamesRooms>,
 ): void {
   const stage = stages.get(stageId);
   stages.delete(stageId);
   if (stage === undefined) return;
   const { game } = stage.labels;
   const isLast = ![...stages.values()].some(({ labels }) => labels.game === game);
-  rooms.free(game, stage.series, isLast);
+  rooms.free(game, stage.names, isLast);
 }
 
 /** What stands for the names that are not counted one by one. */
@@ -253,34 +254,34 @@ const OTHER = 'other';
 class StageCounts implements StageMetrics {
   readonly labels: { readonly game: string; readonly stage: string };
   readonly #durations: Pick<Histogram, 'observe'>;
-  readonly #room: SeriesRoom;
+  readonly #room: NamesRoom;
   total = 0;
   open = 0;
   /** How many it has taken of the room. */
-  series = 0;
+  names = 0;
   /** Name of the message → outcome → how often. */
   readonly messages = new Map<string, Map<string, number>>();
 
-  constructor(labels: StageCounts['labels'], durations: Pick<Histogram, 'observe'>, room: SeriesRoom) {
+  constructor(labels: StageCounts['labels'], durations: Pick<Histogram, 'observe'>, room: NamesRoom) {
     this.labels = labels;
     this.#durations = durations;
     this.#room = room;
   }
 
   handled(message = OTHER, outcome: string, durationMs: number): void {
-    const name = message === OTHER || this.#takes(message, outcome) ? message : OTHER;
+    const name = message === OTHER || this.#takes(message) ? message : OTHER;
     const byOutcome = this.messages.get(name);
     if (byOutcome === undefined) this.messages.set(name, new Map([[outcome, 1]]));
     else add(byOutcome, outcome);
     this.#durations.observe(durationMs / 1000, `${this.labels.game}/${this.labels.stage}`);
   }
 
-  /** Whether the message and its outcome are counted under its name. */
-  #takes(message: string, outcome: string): boolean {
-    if (this.messages.get(message)?.has(outcome)) return true;
-    if (this.#room.taken >= MAX_SERIES_OF_GAME) return false;
+  /** Whether the message is counted under its name. */
+  #takes(message: string): boolean {
+    if (this.messages.has(message)) return true;
+    if (this.#room.taken >= MAX_NAMES_OF_GAME) return false;
     this.#room.taken += 1;
-    this.series += 1;
+    this.names += 1;
     return true;
   }
 
