@@ -86,8 +86,8 @@ function clusterSettings(): Record<string, string> {
   const bytes = ['PER_SECOND', 'BURST'].map((what) => [`RESPARK_REPLY_BYTES_${what}`, '1000000000']);
   return {
     ...Object.fromEntries([...named, ...calls, ...bytes]),
-    // Many processes share two cores here, so a lease that is as short as that of a test would end by itself.
     RESPARK_JOB_CONFIRM_ABOVE: '1000000',
+    // Many processes share two cores here, so a lease that is as short as that of a test would end by itself.
     ...{ RESPARK_LEASE_MS: '30000', RESPARK_LEASE_MARGIN_MS: '3000', RESPARK_RENEW_MS: '5000' },
     RESPARK_RECOVERY_MS: '30000',
   };

@@ -45,7 +45,7 @@ export function createPayloadReaders(shapes: ReadonlyMap<string, Shape>): (struc
     if (known !== undefined) return known;
     const shape = shapes.get(type.name);
     if (shape === undefined) throw new Error(`the model has no shape ${shown(type.name)}`);
-    // A structure may contain itself, and a model may be a chain of ten thousand shapes, so each is compiled only when it
+    // A structure may contain itself, and a model may be a chain of thousands of shapes, so each is compiled only when it
     // is wanted: no payload nests as deeply.
     let compiled: Read | undefined;
     const read: Read = (value, unknown, depth) => {
@@ -133,8 +133,8 @@ function compile(shape: Shape, readOf: (type: TypeReference) => Read): Read {
 }
 
 /**
- * Looks at the members that a value has, however many fields the shape has: with ten thousand fields, a frame of
- * ten thousand bytes, full of empty objects, would otherwise hold up the server for seconds.
+ * Looks at the members that a value has, however many fields the shape has: with thousands of fields, a frame
+ * full of empty objects would otherwise hold up the server for seconds.
  */
 function compileStructure({ name: structure, fields }: Structure, readOf: (type: TypeReference) => Read): Read {
   const compiled = new Map(
