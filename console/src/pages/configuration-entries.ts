@@ -58,6 +58,7 @@ export function newMessage(kind: 'Request' | 'Event', name: string, sections: Se
       ? []
       : [{ Section: `GameSparks.Core.${section}`, Operation: 'ADD', Path: pathOf({ name: entry }), Value }];
   const empty = { Structure: { Fields: {} } };
+  const text = { Shape: 'String', Cardinality: 'Required' };
   const handler = (Script: string) => ({ Enabled: true, Code: { Script, ScriptLanguage: SCRIPT } });
   if (kind === 'Event') {
     return [
@@ -66,15 +67,20 @@ export function newMessage(kind: 'Request' | 'Event', name: string, sections: Se
       ...add('EventHandlers', name, handler("GameSparks().Logging().Info('it happened');\n")),
     ];
   }
+  const shapes = [
+    ...add('Model', `${name}Request`, { Structure: { Fields: { Name: text } } }),
+    ...add('Model', `${name}Response`, { Structure: { Fields: { Text: text } } }),
+  ];
+  // Shapes that were there may have other fields.
+  const response = shapes.length === 2 ? "{ Text: 'Hello ' + message.Name }" : '{}';
   return [
-    ...add('Model', `${name}Request`, empty),
-    ...add('Model', `${name}Response`, empty),
+    ...shapes,
     ...add('Requests', name, {
       AllowedSources: ['Player'],
       RequestShape: `${name}Request`,
       ResponseShape: `${name}Response`,
     }),
-    ...add('RequestHandlers', name, handler('return GameSparks().Messaging().Response({});\n')),
+    ...add('RequestHandlers', name, handler(`return GameSparks().Messaging().Response(${response});\n`)),
   ];
 }
 

@@ -24,6 +24,7 @@ export function Configuration() {
   const { game, stage } = useSignal(place);
   const { query } = useSignal(route);
   const [isMaking, setMaking] = useState(false);
+  const drafts = useRef(new Map<string, string>());
   const isAllowed = useAllowed();
   const configuration = useCall('GetGameConfiguration', game === '' ? undefined : { GameName: game });
   const sections = configuration.data?.GameConfiguration?.Sections;
@@ -76,7 +77,12 @@ export function Configuration() {
           {entry === undefined ? (
             <p class="muted">{t('chooseEntry')}</p>
           ) : (
-            <EntryEditor key={`${entry.section} ${entry.name}`} entry={entry} onSaved={configuration.reload} />
+            <EntryEditor
+              key={`${entry.section} ${entry.name}`}
+              entry={entry}
+              draft={draftOf(drafts.current, `${game} ${entry.section} ${entry.name}`)}
+              onSaved={configuration.reload}
+            />
           )}
         </div>
       )}
@@ -94,50 +100,71 @@ export function Configuration() {
   );
 }
 
+/** What somebody has typed and not saved, which stays there while they look at another part. */
+interface Draft {
+  get(): string | undefined;
+  set(text: string | undefined): void;
+}
+
+function draftOf(drafts: Map<string, string>, name: string): Draft {
+  return {
+    get: () => drafts.get(name),
+    set: (text) => void (text === undefined ? drafts.delete(name) : drafts.set(name, text)),
+  };
+}
+
 /** One part. It is saved by a change of just this part, and only while nobody else has changed it. */
-function EntryEditor({ entry, onSaved }: { entry: Entry; onSaved: () => void }) {
+function EntryEditor({ entry, draft, onSaved }: { entry: Entry; draft: Draft; onSaved: () => void }) {
   const { game, stage } = place.get();
   const editor = useRef<Editor>(undefined);
+  /** What the server has, as it would be shown, and what the editor had when that was saved. */
   const [base, setBase] = useState(() => textOf(entry));
-  const [text, setText] = useState(base);
+  const [saved, setSaved] = useState(base);
+  const [text, setText] = useState(draft.get() ?? base);
   // What is typed counts at once, also for a click that comes before the page is drawn again.
   const typed = useRef(text);
   const type = (changed: string) => {
     typed.current = changed;
     setText(changed);
+    draft.set(changed);
+    // What was said of the text before is not true of this one.
+    if (deployment.outcome !== undefined || deployment.error !== undefined) deployment.reset();
   };
-  const [theirs, setTheirs] = useState<string>();
+  const [theirs, setTheirs] = useState<{ readonly text: string; readonly isToBeDeployed: boolean }>();
   const read = useAction('GetGameConfiguration');
   const update = useAction('UpdateGameConfiguration');
   const deployment = useDeployment();
   const fault = faultOf(entry, text);
   const isBusy = read.isBusy || update.isBusy || deployment.isBusy;
 
-  async function save(isForced = false): Promise<boolean> {
+  async function save({ isForced = false, isToBeDeployed = false } = {}): Promise<boolean> {
+    deployment.reset();
     const mine = typed.current;
     const input = { GameName: game, Sections: [entry.section] };
     const current = await read.run(input);
     if (current === undefined) return false;
     const now = entryAt(current.GameConfiguration?.Sections, entry);
     const found = now === undefined ? '' : textOf(now);
-    if (found !== base && found !== mine && !isForced) {
-      setTheirs(found);
+    const value = changedValue(now ?? entry, mine);
+    const wanted = textOf({ ...entry, value });
+    if (found !== base && found !== wanted && !isForced) {
+      setTheirs({ text: found, isToBeDeployed });
       return false;
     }
     const done = await update.run({
       GameName: game,
-      Modifications: [
-        { Section: entry.section, Operation: 'ADD', Path: pathOf(entry), Value: changedValue(now ?? entry, mine) },
-      ],
+      Modifications: [{ Section: entry.section, Operation: 'ADD', Path: pathOf(entry), Value: value }],
     });
     if (done === undefined) return false;
     setTheirs(undefined);
-    setBase(mine);
+    setBase(wanted);
+    setSaved(mine);
+    if (typed.current === mine) draft.set(undefined);
     onSaved();
     return true;
   }
 
-  const isSaved = text === base;
+  const isSaved = text === saved;
   const { name } = entry;
   return (
     <section class="entry">
@@ -161,7 +188,7 @@ function EntryEditor({ entry, onSaved }: { entry: Entry; onSaved: () => void }) 
             isBusy={isBusy}
             isDisabled={fault !== undefined}
             onClick={async () => {
-              if (typed.current === base || (await save())) await deployment.run();
+              if (typed.current === saved || (await save({ isToBeDeployed: true }))) await deployment.run();
             }}
           >
             {t('deployNow', { stage })}
@@ -188,14 +215,21 @@ function EntryEditor({ entry, onSaved }: { entry: Entry; onSaved: () => void }) 
           <div class="actions">
             <Button
               onClick={() => {
-                setBase(theirs);
-                type(theirs);
+                setBase(theirs.text);
+                setSaved(theirs.text);
+                type(theirs.text);
+                draft.set(undefined);
                 setTheirs(undefined);
               }}
             >
               {t('loadTheirs')}
             </Button>
-            <Button kind="danger" onClick={() => save(true)}>
+            <Button
+              kind="danger"
+              onClick={async () => {
+                if ((await save({ isForced: true })) && theirs.isToBeDeployed) await deployment.run();
+              }}
+            >
               {t('saveMine')}
             </Button>
           </div>

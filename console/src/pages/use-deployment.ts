@@ -52,5 +52,5 @@ export function useDeployment() {
     }
   }
 
-  return { ...state, run };
+  return { ...state, run, reset: () => setState({ isBusy: false }) };
 }

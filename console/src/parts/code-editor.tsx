@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { Editor } from './editor.ts';
 
 /** A text in an editor, which comes only when there is something to edit. */
@@ -37,6 +37,7 @@ export function CodeEditor({
       editor.current?.destroy();
     };
   }, [label, language]);
-  useEffect(() => editor.current?.show(text), [text]);
+  // At once, before another key can come: later, this would be an older text than that in the editor.
+  useLayoutEffect(() => editor.current?.show(text), [text]);
   return <div ref={frame} class="code-editor" />;
 }

@@ -2,7 +2,7 @@ import { autocompletion, type CompletionContext, type CompletionResult } from '@
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
 import { javascript } from '@codemirror/lang-javascript';
 import { HighlightStyle, syntaxHighlighting } from '@codemirror/language';
-import { EditorState } from '@codemirror/state';
+import { Annotation, EditorState } from '@codemirror/state';
 import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
 import { SCRIPT_CALLS } from '../api/script-calls.ts';
@@ -14,6 +14,9 @@ export interface Editor {
   goTo(line: number, column: number): void;
   destroy(): void;
 }
+
+/** Marks a text that the page has set, of which it need not be told. */
+const SHOWN = Annotation.define<true>();
 
 const COLOURS = EditorView.theme({
   '&': { color: 'var(--ink)', backgroundColor: 'var(--surface)', fontSize: '0.8125rem', minHeight: '20rem' },
@@ -102,7 +105,8 @@ export function createEditor(
         language === 'javascript' ? autocompletion({ override: [complete] }) : [],
         EditorView.contentAttributes.of({ 'aria-label': label }),
         EditorView.updateListener.of((update) => {
-          if (update.docChanged) onText(update.state.doc.toString());
+          const isTyped = update.docChanged && update.transactions.some((each) => each.annotation(SHOWN) === undefined);
+          if (isTyped) onText(update.state.doc.toString());
         }),
         REPLACEMENT,
         COLOURS,
@@ -112,7 +116,8 @@ export function createEditor(
   return {
     show(shown) {
       const { doc } = view.state;
-      if (doc.toString() !== shown) view.dispatch({ changes: { from: 0, to: doc.length, insert: shown } });
+      if (doc.toString() === shown) return;
+      view.dispatch({ changes: { from: 0, to: doc.length, insert: shown }, annotations: SHOWN.of(true) });
     },
     goTo(line, column) {
       const { doc } = view.state;

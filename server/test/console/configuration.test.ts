@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { encode } from '@respark/protocol';
 import { type ConsolePage, chromium, signIn, write } from '../support/console-page.ts';
 import { fileOf } from '../support/game-document.ts';
 import { createSnapshot, importDocument } from '../support/publishing.ts';
@@ -38,17 +39,55 @@ test('[chromium] a developer makes a message, writes its handler, and a player i
 
   await write(
     opened,
-    "GameSparks().Logging().Info('hello from the console'); return GameSparks().Messaging().Response({});",
+    "GameSparks().Logging().Info('hello from the console'); return GameSparks().Messaging().Response({ Text: message.Name });",
   );
   await opened.press(`Save and deploy to ${STAGE}`);
   await opened.shows('Deployed: players who come from now on get it.');
   await opened.assertSound();
   const player = await server.connect();
   const answered = player.next((frame) => frame.kind === 'response');
-  player.request('1', 'Custom.Game.Greet');
-  assert.deepEqual(await answered, { kind: 'response', id: '1', payload: {} });
+  player.ws.send(encode({ kind: 'request', id: '1', type: 'Custom.Game.Greet', payload: { Name: 'Ada' } }));
+  assert.deepEqual(await answered, { kind: 'response', id: '1', payload: { Text: 'Ada' } });
   await opened.press('Logs');
   await opened.shows('hello from the console');
+});
+
+test('[chromium] a script is typed on a slow computer, key by key, and stays while another part is looked at', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const requests = { Greet: { script: '' }, Other: { script: 'return 2;' } };
+  await importDocument(server, fileOf(scriptedGame({ requests })));
+  const hash = `#/configuration?${PLACE}&section=GameSparks.Core.RequestHandlers&entry=Greet`;
+  const opened = await signIn(server.url, ROOT, { hash });
+  await write(opened, ' ');
+  await opened.page.emulateCPUThrottling(6);
+  const script = "return GameSparks().Messaging().Response({ Text: 'Hello' });";
+  // No bracket is closed by itself, and no completion is open at the end of it.
+  for (const key of script) await opened.page.keyboard.sendCharacter(key);
+  await opened.page.emulateCPUThrottling(null);
+  await untilScriptIs(opened, ` ${script}`);
+  await opened.page.evaluate(`location.hash = '${hash.replace('Greet', 'Other')}'`);
+  await untilScriptIs(opened, 'return 2;');
+  await opened.page.evaluate(`location.hash = '${hash}'`);
+  await untilScriptIs(opened, ` ${script}`);
+  await opened.shows('not saved');
+});
+
+test('[chromium] what was written in another form than the server prints is not taken for a change of somebody else', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  await importDocument(server, fileOf(scriptedGame({ requests: { Greet: { response: { Text: 'String' } } } })));
+  const hash = `#/configuration?${PLACE}&section=GameSparks.Core.Model&entry=GreetRequest`;
+  const opened = await signIn(server.url, ROOT, { hash });
+  for (const shape of ['String', 'Integer', 'Boolean']) {
+    await write(opened, `{"Structure":{"Fields":{"A":{"Shape":"${shape}","Cardinality":"Optional"}}}}`);
+    await opened.shows('not saved');
+    await opened.press('Save');
+    await opened.page.waitForFunction("!document.body.innerText.includes('not saved')");
+  }
+  assert.doesNotMatch(await opened.shows('saved'), /Somebody else/);
 });
 
 test('[chromium] two developers do not overwrite each other', { skip }, async (t) => {
