@@ -1,4 +1,4 @@
-import { type Call, CallError, createCall } from './api/calls.ts';
+import { type Call, CallError, createCaller } from './api/calls.ts';
 import type { OperationName, Outputs } from './api/operations.ts';
 import type { AccessKey } from './api/signature.ts';
 import { signal } from './store.ts';
@@ -12,47 +12,92 @@ export interface Session {
   readonly expires: string | undefined;
 }
 
-/** Why the page for signing in is there again: the key has expired, or could not be revoked when its person went. */
-export type Farewell = 'expired' | 'keyLeft';
+/**
+ * Why the page for signing in is there again: the key has expired, the server does not know it any more, or it could not be
+ * revoked when its person went.
+ */
+export type Farewell = 'expired' | 'keyGone' | 'keyLeft';
+
+interface Opened extends Session {
+  /** How long the key is still good for. */
+  leftMs(): number;
+}
 
 const STORED = 'respark.access-key';
 
 /** The server's own address is one step above the pages, also where a proxy has put both under a path. */
 const BASE = new URL('../', document.baseURI);
-/** A browser counts no further. */
-const MAX_TIMER_MS = 2_147_483_647;
+/** How often a server that does not answer is asked whether a key that seems to have expired has. */
+const ASK_AGAIN_MS = 5_000;
 
 export const farewell = signal<Farewell | undefined>(undefined);
 
-export const session = signal<Session | undefined>(restored());
+export const session = signal<Opened | undefined>(restored());
 
-function restored(): Session | undefined {
+function restored(): Opened | undefined {
   const stored = sessionStorage.getItem(STORED);
   if (stored === null) return undefined;
   try {
     const opened = open(JSON.parse(stored) as AccessKey & Partial<LentKey>);
-    leaveInTime(opened);
+    // It is the session only when this has returned.
+    queueMicrotask(() => leaveInTime(opened));
     return opened;
   } catch {
     return undefined;
   }
 }
 
-function open(key: AccessKey & Partial<LentKey>): Session {
-  return { accessKeyId: key.accessKeyId, call: createCall({ key, base: BASE }), expires: key.expires };
+function open(key: AccessKey & Partial<LentKey>): Opened {
+  const { call, now } = createCaller({ key, base: BASE });
+  const { accessKeyId, expires } = key;
+  const leftMs = () => (expires === undefined ? Number.POSITIVE_INFINITY : Date.parse(expires) - now());
+  const opened: Opened = {
+    ...{ accessKeyId, expires, leftMs },
+    async call(name, input, signal) {
+      try {
+        return await call(name, input, signal);
+      } catch (error) {
+        // With a key that is good no more, every further call would count against whoever has the same address.
+        if (isUnknownKey(error) && session.get() === opened) leave(leftMs() > 0 ? 'keyGone' : 'expired');
+        throw error;
+      }
+    },
+  };
+  return opened;
 }
 
-/** Shows the page for signing in once the key has expired. */
-function leaveInTime(opened: Session): void {
-  if (opened.expires === undefined) return;
-  const leftMs = Date.parse(opened.expires) - Date.now();
-  setTimeout(
-    () => {
-      if (session.get() === opened) leave('expired');
-    },
-    Math.min(Math.max(leftMs, 0), MAX_TIMER_MS),
-  );
+function isUnknownKey(error: unknown): boolean {
+  return error instanceof CallError && error.code === 'UnrecognizedClientException';
 }
+
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+/** Shows the page for signing in once the key has expired. */
+function leaveInTime(opened: Opened): void {
+  clearTimeout(timer);
+  if (session.get() !== opened || opened.expires === undefined) return;
+  timer = setTimeout(() => void leaveIfOver(opened), Math.max(opened.leftMs(), 0));
+}
+
+/** A browser's clock may be ahead, so that nobody leaves before the server has said what time it is. */
+async function leaveIfOver(opened: Opened): Promise<void> {
+  const isAnswered = await opened.call('GetServerInfo', {}).then(
+    () => true,
+    (error) => error instanceof CallError && error.status !== 0,
+  );
+  if (session.get() !== opened) return;
+  if (!isAnswered) {
+    clearTimeout(timer);
+    timer = setTimeout(() => void leaveIfOver(opened), ASK_AGAIN_MS);
+  } else if (opened.leftMs() > 0) leaveInTime(opened);
+  else leave('expired');
+}
+
+// While a computer sleeps, its timers do too.
+document.addEventListener('visibilitychange', () => {
+  const opened = session.get();
+  if (!document.hidden && opened !== undefined) leaveInTime(opened);
+});
 
 function leave(why: Farewell | undefined): void {
   sessionStorage.removeItem(STORED);
@@ -105,8 +150,7 @@ export async function signOut(): Promise<void> {
   try {
     await before.call('RevokeOwnAccessKey', {});
   } catch (error) {
-    const isOver = error instanceof CallError && error.code === 'UnrecognizedClientException';
-    if (!isOver) farewell.set('keyLeft');
+    if (!isUnknownKey(error)) farewell.set('keyLeft');
   }
 }
 

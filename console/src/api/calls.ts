@@ -21,21 +21,28 @@ export class CallError extends Error {
 
 export type Call = <N extends OperationName>(name: N, input: Inputs[N], signal?: AbortSignal) => Promise<Outputs[N]>;
 
-/** A clock that is further off than this makes signatures that the server refuses. */
+/** A clock that is much further off than this makes signatures that the server refuses. */
 const NOTICED_SKEW_MS = 60_000;
 /** How often a call that the server asks to repeat later is repeated, and how long it is waited for. */
 const MAX_REPEATS = 3;
 const MAX_WAIT_MS = 5_000;
 
+export interface Caller {
+  readonly call: Call;
+  /** What the server's clock says, as far as its answers have told. */
+  now(): number;
+}
+
 /** Signs every call in the browser, so that there is no session on the server that could be stolen. */
-export function createCall({ key, base }: { key: AccessKey; base: URL }): Call {
+export function createCaller({ key, base }: { key: AccessKey; base: URL }): Caller {
   /** How far the browser's clock is behind the server's. */
   let skewMs = 0;
+  const now = () => Date.now() + skewMs;
 
   async function attempt(name: OperationName, input: Inputs[OperationName], signal?: AbortSignal): Promise<Response> {
     const [method] = OPERATIONS[name];
     const { url, body } = requestOf(OPERATIONS[name], input, base);
-    const headers = signatureOf(key, { method, url, body, at: new Date(Date.now() + skewMs) });
+    const headers = signatureOf(key, { method, url, body, at: new Date(now()) });
     try {
       return await fetch(url, {
         method,
@@ -51,15 +58,15 @@ export function createCall({ key, base }: { key: AccessKey; base: URL }): Call {
     }
   }
 
-  return async function call<N extends OperationName>(name: N, input: Inputs[N], signal?: AbortSignal) {
+  async function call<N extends OperationName>(name: N, input: Inputs[N], signal?: AbortSignal): Promise<Outputs[N]> {
     for (let repeats = 0; ; repeats += 1) {
       const response = await attempt(name, input, signal);
+      const late = Date.parse(response.headers.get('date') ?? '') - now();
+      const isSkewed = Math.abs(late) > NOTICED_SKEW_MS;
+      // Also an answer to what was signed well enough says when a key really expires.
+      if (isSkewed) skewMs += late;
       if (response.ok) return (await response.json()) as Outputs[N];
-      const late = Date.parse(response.headers.get('date') ?? '') - Date.now() - skewMs;
-      if (response.status === 403 && Math.abs(late) > NOTICED_SKEW_MS && repeats === 0) {
-        skewMs += late;
-        continue;
-      }
+      if (response.status === 403 && isSkewed && repeats === 0) continue;
       const waitMs = Number(response.headers.get('retry-after') ?? Number.NaN) * 1000;
       if (response.status === 429 && repeats < MAX_REPEATS && waitMs <= MAX_WAIT_MS) {
         await new Promise((resolve) => setTimeout(resolve, waitMs));
@@ -67,7 +74,9 @@ export function createCall({ key, base }: { key: AccessKey; base: URL }): Call {
       }
       throw await errorOf(name, response);
     }
-  };
+  }
+
+  return { call, now };
 }
 
 async function errorOf(name: OperationName, response: Response): Promise<CallError> {

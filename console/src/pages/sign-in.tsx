@@ -12,6 +12,8 @@ import { choose, LANGUAGES, type Language, language, t } from '../texts/language
 import { asCallError } from '../use-call.ts';
 import { ProviderSignIn } from './provider-sign-in.tsx';
 
+const FAREWELLS = { expired: 'signInAgain', keyGone: 'signInKeyGone', keyLeft: 'signInKeyLeft' } as const;
+
 export function SignIn() {
   const [accessKeyId, setId] = useState('');
   const [secretAccessKey, setSecret] = useState('');
@@ -70,7 +72,7 @@ export function SignIn() {
         <h1>{t('signIn')}</h1>
         {left !== undefined && (
           <Notice kind="warning">
-            <p>{t(left === 'expired' ? 'signInAgain' : 'signInKeyLeft')}</p>
+            <p>{t(FAREWELLS[left])}</p>
           </Notice>
         )}
         <ProviderSignIn isBusy={isReturning} error={providerError} onError={setProviderError} />

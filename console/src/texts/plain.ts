@@ -251,6 +251,10 @@ export const PLAIN_TEXTS = {
     'With an access key of this server. What you do is on record under it.',
     'Mit einem Access-Key dieses Servers. Was Sie tun, wird unter ihm aufgezeichnet.',
   ],
+  signInKeyGone: [
+    'Your access key is no longer good: it was revoked, or it has expired. Sign in again, or ask for a new one.',
+    'Ihr Access-Key gilt nicht mehr: Er wurde widerrufen oder ist abgelaufen. Melden Sie sich neu an, oder lassen Sie sich einen neuen geben.',
+  ],
   signInKeyLeft: [
     'You are signed out here, but the server could not be told: your access key is good until it expires.',
     'Sie sind hier abgemeldet, aber der Server hat es nicht erfahren: Ihr Access-Key gilt, bis er abläuft.',

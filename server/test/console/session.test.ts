@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ConsolePage, chromium, openConsole, signIn } from '../support/console-page.ts';
+import { rawCall } from '../support/raw-call.ts';
+import { GAME, STAGE, startTestServer } from '../support/server.ts';
+
+const skip = chromium === undefined ? 'there is no Chromium here' : false;
+
+const PLACE = `game=${GAME}&stage=${STAGE}`;
+
+async function makeKey(server: { url: string }, body: { Role: string; LifetimeSeconds?: number }) {
+  const { json } = await rawCall(server, 'POST', '/respark/access-key', { body });
+  const { AccessKeyId: accessKeyId } = json.AccessKey as { AccessKeyId: string };
+  return { accessKeyId, secretAccessKey: String(json.SecretAccessKey) };
+}
+
+/** Somebody whose key ends in `leftMs`, as far as their browser knows, in one in which `script` runs before each page. */
+async function signedIn(server: { url: string }, leftMs: number, script: string, hash: string): Promise<ConsolePage> {
+  const made = await makeKey(server, { Role: 'admin', LifetimeSeconds: 60 });
+  const opened = await openConsole(server.url, { hash });
+  await opened.page.evaluateOnNewDocument(script);
+  const expires = new Date(Date.now() + leftMs).toISOString();
+  const key = JSON.stringify({ ...made, expires });
+  await opened.page.evaluate(`sessionStorage.setItem('respark.access-key', ${JSON.stringify(key)})`);
+  await opened.page.reload();
+  return opened;
+}
+
+test('[chromium] a key that was revoked elsewhere leads back to the sign-in, where a wrong one is still said to be', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const key = await makeKey(server, { Role: 'moderator' });
+  const readers = [
+    { language: 'en', online: '0 players online', gone: 'Your access key is no longer good' },
+    { language: 'de', online: '0 Spieler online', gone: 'Ihr Access-Key gilt nicht mehr' },
+  ];
+  const tabs = [];
+  for (const { language, online } of readers) {
+    const opened = await signIn(server.url, key, { language, hash: `#/players?${PLACE}` });
+    await opened.shows(online);
+    tabs.push(opened);
+  }
+  await rawCall(server, 'DELETE', `/respark/access-key/${key.accessKeyId}`);
+  for (const [index, opened] of tabs.entries()) {
+    await opened.shows(readers[index]?.gone ?? '');
+    await opened.assertSound();
+  }
+
+  const [opened] = tabs as [ConsolePage];
+  await opened.fill('Access key id', key.accessKeyId);
+  await opened.fill('Secret access key', key.secretAccessKey);
+  await opened.press('Sign in');
+  await opened.shows('UnrecognizedClientException');
+  await opened.assertSound();
+  const other = await makeKey(server, { Role: 'viewer' });
+  await opened.fill('Access key id', other.accessKeyId);
+  await opened.fill('Secret access key', other.secretAccessKey);
+  await opened.press('Sign in');
+  await opened.shows('0 players online');
+});
+
+test('[chromium] a computer that has slept past the end of a key leads back to the sign-in when it is looked at', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const sleep = `{
+    const later = setTimeout;
+    globalThis.setTimeout = (task, ms, ...rest) => ms > 1_000 ? 0 : later(task, ms, ...rest);
+  }`;
+  const opened = await signedIn(server, 5_000, sleep, `#/audit?${PLACE}`);
+  await opened.shows('CreateAccessKey');
+  const { expires } = JSON.parse(String(await opened.page.evaluate("sessionStorage.getItem('respark.access-key')")));
+  await opened.page.waitForFunction(`Date.now() > ${Date.parse(expires)}`);
+  assert.match(await opened.shows('CreateAccessKey'), /Sign out/);
+  await opened.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))");
+  await opened.shows('Your sign-in has ended. Sign in again.');
+  await opened.assertSound();
+});
+
+test('[chromium] a browser whose clock is ahead stays signed in until the key has really expired', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const ahead = `{
+    const Real = Date;
+    globalThis.Date = class extends Real {
+      constructor(...given) { super(...(given.length === 0 ? [Real.now() + 3_600_000] : given)); }
+      static now() { return Real.now() + 3_600_000; }
+    };
+  }`;
+  const opened = await signedIn(server, 60_000, ahead, `#/players?${PLACE}`);
+  const answered = () =>
+    opened.page.waitForResponse((reply) => reply.ok() && new URL(reply.url()).pathname.endsWith('/player'));
+  await answered();
+  await answered();
+  assert.match(await opened.shows('0 players online'), /Sign out/);
+  await opened.assertSound();
+
+  const brief = await signedIn(server, 3_000, ahead, `#/players?${PLACE}`);
+  await brief.shows('Your sign-in has ended. Sign in again.');
+});
