@@ -116,10 +116,19 @@ export async function signIn(key: AccessKey & Partial<LentKey>, { isKept }: { is
   } catch (error) {
     if (!(error instanceof CallError && error.code === 'AccessDeniedException')) throw error;
   }
+  begin(opened, key, { isKept });
+}
+
+function begin(opened: Opened, key: AccessKey, { isKept }: { isKept: boolean }): void {
   if (isKept) sessionStorage.setItem(STORED, JSON.stringify(key));
   farewell.set(undefined);
   session.set(opened);
   leaveInTime(opened);
+}
+
+/** A key that the server has just given is taken as it is: if it were tried in vain, it would be lost, and good for hours. */
+function signInWithGiven(key: AccessKey & Partial<LentKey>): void {
+  begin(open(key), key, { isKept: true });
 }
 
 /** Signs in with the key that the server gives for the code of its link. */
@@ -128,7 +137,7 @@ export async function signInWithCode(code: string): Promise<void> {
   const said = await reply.text();
   if (!reply.ok) throw new Error(said.trim());
   // The code is used up, so the key stays for as long as the tab does.
-  await signIn(JSON.parse(said) as AccessKey, { isKept: true });
+  signInWithGiven(JSON.parse(said) as AccessKey);
 }
 
 export const findProvider = () => providerOf(BASE);
@@ -139,7 +148,7 @@ export async function signInFromProvider(returned: Returned): Promise<void> {
   const { key, wanted } = await finish(BASE, returned);
   // No step back in the browser's history leads to an answer that is used up.
   location.replace(wanted);
-  await signIn(key, { isKept: true });
+  signInWithGiven(key);
 }
 
 /** A key that was only lent is given back, so that it is worth nothing any more. */

@@ -167,6 +167,27 @@ test('[chromium] an answer that this tab has not asked for signs nobody in, and 
   await opened.assertSound();
 });
 
+test('[chromium] a key that the server has given is kept, even if the first call with it gets no answer', {
+  skip,
+}, async (t) => {
+  const { server, button } = await open(t);
+  const opened = await openConsole(server.url, { hash: `#/blocks?${PLACE}` });
+  await opened.page.setRequestInterception(true);
+  let calls = 0;
+  opened.page.on('request', (request) => {
+    const isCall = request.url().startsWith(`${server.url}/respark/`);
+    const isHere = new URL(request.url()).hostname === '127.0.0.1';
+    if (isCall) calls += 1;
+    void ((isCall && calls === 1) || !isHere ? request.abort('aborted') : request.continue());
+  });
+  await opened.press(button);
+  await signInAtProvider(opened, 'ada');
+  await opened.shows('Sign out');
+  await opened.page.reload();
+  await opened.shows('Sign out');
+  assert(calls > 1);
+});
+
 /** Somebody in a browser whose sign-in ends in `leftMs`, with a key of the server that is good for longer. */
 async function signedIn({ url }: { url: string }, leftMs: number): Promise<ConsolePage> {
   const made = await rawCall({ url }, 'POST', '/respark/access-key', { body: { Role: 'viewer', LifetimeSeconds: 60 } });
