@@ -42,13 +42,13 @@ export function LogTable({
 
 function columnsOf(of: Place, hidesPlayer: boolean): readonly Column<LogLine>[] {
   return [
-    { head: t('time'), width: '6.5rem', cell: ({ Time: at }) => <Time at={at} /> },
-    { head: t('level'), width: '6rem', cell: ({ Level = 'INFO' }) => <Badge kind={KINDS[Level]}>{Level}</Badge> },
-    { head: t('text'), width: 'minmax(9rem, 1fr)', cell: ({ Text = '' }) => <Untrusted text={Text} keepsLines /> },
+    { head: t('time'), width: 6.5, cell: ({ Time: at }) => <Time at={at} /> },
+    { head: t('level'), width: 6, cell: ({ Level = 'INFO' }) => <Badge kind={KINDS[Level]}>{Level}</Badge> },
+    { head: t('text'), width: [9, '1fr'], cell: ({ Text = '' }) => <Untrusted text={Text} keepsLines /> },
     {
       head: t('message'),
       isMinor: true,
-      width: '10rem',
+      width: 10,
       cell: ({ MessageName = '–' }) => <Untrusted text={MessageName} />,
     },
     ...(hidesPlayer ? [] : [playerColumn<LogLine>(of)]),

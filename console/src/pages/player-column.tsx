@@ -9,7 +9,8 @@ export function playerColumn<T extends { readonly PlayerId?: string }>(of: Place
   return {
     head: t('player'),
     isMinor: true,
-    width: '11rem',
+    // A guest's id has a line of its own where there is room.
+    width: [11, '15.5rem'],
     cell: ({ PlayerId }) =>
       PlayerId === undefined ? (
         '–'

@@ -97,16 +97,16 @@ export function Players() {
 const columnsOf = (of: Place): readonly Column<ListedPlayer>[] => [
   {
     head: t('player'),
-    width: 'minmax(7rem, 1fr)',
+    width: [7, '1fr'],
     cell: ({ PlayerId = '' }) => (
       <a href={linkTo('player', { ...of, player: PlayerId })}>
         <Id id={PlayerId} />
       </a>
     ),
   },
-  { head: t('connections'), isNumber: true, width: '8rem', cell: ({ Connections = 0 }) => formatNumber(Connections) },
-  { head: t('onlineFor'), width: '7.25rem', cell: ({ Since: since }) => <Since at={since} /> },
-  { head: t('since'), isMinor: true, width: '11rem', cell: ({ Since: since }) => <Time at={since} /> },
+  { head: t('connections'), isNumber: true, width: 8, cell: ({ Connections = 0 }) => formatNumber(Connections) },
+  { head: t('onlineFor'), width: 7.25, cell: ({ Since: since }) => <Since at={since} /> },
+  { head: t('since'), isMinor: true, width: [9, '14rem'], cell: ({ Since: since }) => <Time at={since} /> },
 ];
 
 /** An address is asked for only when it is whole, because half of one is none. */

@@ -10,10 +10,10 @@ export interface Column<T> {
   readonly isMinor?: boolean;
   readonly isNumber?: boolean;
   /**
-   * How wide it is, as a track of a grid. Where all columns say so, rows that cannot be seen cost the browser nothing, because
-   * it need not look into them to find out.
+   * How wide it is in rem; with a second value, which is any of CSS, at least and at most. Where all columns say so, rows that
+   * cannot be seen cost the browser nothing, because it need not look into them to find out.
    */
-  readonly width?: string;
+  readonly width?: number | readonly [least: number, most: string];
 }
 
 interface Props<T> {
@@ -64,8 +64,15 @@ export function Table<T>({ title, columns, rows, keyOf, answer, empty }: Props<T
 const roleIn = <R extends string>(isLong: boolean, role: R) => (isLong ? role : undefined);
 
 function tracksOf<T>(columns: readonly Column<T>[]): Record<`--${string}`, string> {
-  const tracks = (those: readonly Column<T>[]) => those.map(({ width }) => width).join(' ');
-  return { '--columns': tracks(columns), '--columns-narrow': tracks(columns.filter(({ isMinor }) => !isMinor)) };
+  const wide = columns.map(({ width = 0 }) => (typeof width === 'number' ? ([width, `${width}rem`] as const) : width));
+  const narrow = wide.filter((_, index) => columns[index]?.isMinor !== true);
+  const tracks = (those: typeof wide) => those.map(([least, most]) => `minmax(${least}rem, ${most})`).join(' ');
+  const sum = (those: typeof wide) => `${those.reduce((total, [least]) => total + least, 0)}rem`;
+  return {
+    ...{ '--columns': tracks(wide), '--columns-narrow': tracks(narrow) },
+    // What is not drawn while it cannot be seen is cut off where its row ends, so no row may be narrower than its columns.
+    ...{ '--least': sum(wide), '--least-narrow': sum(narrow) },
+  };
 }
 
 interface RowProps<T> {

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { type ConsolePage, chromium, signIn } from '../support/console-page.ts';
+import { fileOf } from '../support/game-document.ts';
+import { createSnapshot, deploy } from '../support/publishing.ts';
+import { rawCall } from '../support/raw-call.ts';
+import { scriptedGame } from '../support/scripted-game.ts';
+import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
+
+const skip = chromium === undefined ? 'there is no Chromium here' : false;
+
+const PLACE = `game=${GAME}&stage=${STAGE}`;
+/** As long as an id may be, without a place to break it. */
+const LONG_ID = 'w'.repeat(44);
+const LONG_NAME = 'MessageOfWhichNobodyWouldHaveThoughtThatItsNameIsSoLong';
+
+/** A server with a player whose messages write lines to the log. */
+async function open(t: TestContext, { playerId = 'ada-1', message = 'Say' } = {}) {
+  const server = await startTestServer(t);
+  const script = "GameSparks().Logging().Error('line ' + message.Text); return GameSparks().Messaging().Response({});";
+  const requests = { [message]: { request: { Text: 'String' }, response: {}, script } };
+  await deploy(server, await createSnapshot(server, fileOf(scriptedGame({ requests }))));
+  const { json } = await rawCall(server, 'POST', `/respark/game/${GAME}/stage/${STAGE}/player/${playerId}/token`, {
+    body: {},
+  });
+  const token = String(json.AuthenticationToken);
+  const player = await server.connect({ token });
+  const say = async (Text: string) => {
+    const id = `say ${Text.slice(0, 50)}`;
+    const answered = player.next((frame) => frame.kind === 'response' && frame.id === id);
+    player.ws.send(JSON.stringify({ kind: 'request', id, type: `Custom.Game.${message}`, payload: { Text } }));
+    await answered;
+  };
+  return { server, token, say };
+}
+
+/** What stands out of its column or its row, where it would be cut off. */
+const outstanding = ({ page }: ConsolePage) =>
+  page.evaluate(`[...document.querySelectorAll('.long th, .long td')]
+    .filter((cell) => cell.checkVisibility())
+    .filter((cell) => {
+      const endOf = (element) => element.getBoundingClientRect().right;
+      return cell.scrollWidth > cell.clientWidth || endOf(cell) > endOf(cell.parentElement) + 0.5;
+    })
+    .map((cell) => cell.textContent + ': ' + cell.scrollWidth + ' of ' + cell.clientWidth)`);
+
+test('[chromium] nothing stands out of its column in a long table, on a desk or a phone', { skip }, async (t) => {
+  const { server, say } = await open(t, { playerId: LONG_ID, message: LONG_NAME });
+  await say('x'.repeat(500));
+  for (const [width, language] of [
+    [1280, 'de'],
+    [850, 'de'],
+    [390, 'de'],
+    [320, 'en'],
+  ] as const) {
+    const opened = await signIn(server.url, ROOT, { width, language, hash: `#/logs?${PLACE}` });
+    await opened.shows('xxx');
+    assert.deepEqual(await outstanding(opened), [], `logs at ${width} pixels`);
+    await opened.assertSound();
+    await opened.page.evaluate(`location.hash = '#/players?${PLACE}'`);
+    await opened.shows('wwwwww');
+    assert.deepEqual(await outstanding(opened), [], `players at ${width} pixels`);
+    await opened.assertSound();
+  }
+});
+
+test('[chromium] a row out of sight is found by a search of the page, and scrolled to by the keyboard', {
+  skip,
+}, async (t) => {
+  const { server, say } = await open(t);
+  for (let line = 10; line < 55; line += 1) await say(`number ${line}`);
+  const opened = await signIn(server.url, ROOT, { hash: `#/logs?${PLACE}`, height: 500 });
+  await opened.press('Pause');
+  await opened.shows('line number 54');
+  const isSeen = (element: string) =>
+    opened.page.waitForFunction(`(() => {
+      const { top, bottom } = (${element}).getBoundingClientRect();
+      return top >= 0 && bottom <= innerHeight;
+    })()`);
+  assert.equal(await opened.page.evaluate("find('line number 12')"), true);
+  await isSeen('getSelection().getRangeAt(0)');
+  await opened.page.evaluate("getSelection().empty(); scrollTo(0, 0); document.querySelector('section.table').focus()");
+  for (let row = 0; row < 30; row += 1) await opened.page.keyboard.press('Tab');
+  assert.equal(await opened.page.evaluate("document.activeElement.closest('tr') !== null"), true);
+  await isSeen('document.activeElement');
+});
