@@ -3,6 +3,7 @@ import { formatDuration, formatTime } from '../texts/language.ts';
 
 /** A time in the reader's zone; in UTC when pointed at. */
 export function Time({ at }: { at: string | undefined }) {
+  useDay();
   if (at === undefined) return <>–</>;
   return (
     <time dateTime={at} title={at.replace('T', ' ').replace('Z', ' UTC')}>
@@ -30,8 +31,17 @@ function onTick(listener: () => void): () => void {
   };
 }
 
+/** Draws what shows a time again when the day is over, because times of today do without theirs. */
+function useDay(): void {
+  const [, setDay] = useState(dayNow);
+  useEffect(() => onTick(() => setDay(dayNow)), []);
+}
+
+const dayNow = () => new Date().toDateString();
+
 /** How long ago something was, which goes on while it is looked at. */
 export function Since({ at }: { at: string | undefined }) {
+  useDay();
   const text = () => (at === undefined ? '–' : formatDuration(Date.now() - Date.parse(at)));
   const [shown, setShown] = useState(text);
   // Nothing is drawn again while the text stays the same.

@@ -44,6 +44,16 @@ const outstanding = ({ page }: ConsolePage) =>
     })
     .map((cell) => cell.textContent + ': ' + cell.scrollWidth + ' of ' + cell.clientWidth)`);
 
+/** Puts the clock of a page ahead. */
+const DAYS_LATER = `{
+  const Real = Date;
+  const later = () => Real.now() + 2 * 86_400_000;
+  globalThis.Date = class extends Real {
+    constructor(...given) { super(...(given.length === 0 ? [later()] : given)); }
+    static now() { return later(); }
+  };
+}`;
+
 test('[chromium] nothing stands out of its column in a long table, on a desk or a phone', { skip }, async (t) => {
   const { server, say } = await open(t, { playerId: LONG_ID, message: LONG_NAME });
   await say('x'.repeat(500));
@@ -62,6 +72,19 @@ test('[chromium] nothing stands out of its column in a long table, on a desk or 
     assert.deepEqual(await outstanding(opened), [], `players at ${width} pixels`);
     await opened.assertSound();
   }
+});
+
+test('[chromium] times say their day once it is over, also in rows that stay as they are', { skip }, async (t) => {
+  const { server, say } = await open(t);
+  await say('of today');
+  const opened = await signIn(server.url, ROOT, { width: 390, language: 'de', hash: `#/logs?${PLACE}` });
+  await opened.shows('of today');
+  const shown = () => opened.page.evaluate("document.querySelector('.long time').textContent") as Promise<string>;
+  assert.match(await shown(), /^\d\d:\d\d:\d\d$/);
+  await opened.page.evaluate(DAYS_LATER);
+  await opened.shows(/\d+\. \S+ \d{4}, \d\d:\d\d:\d\d/);
+  assert.deepEqual(await outstanding(opened), []);
+  await opened.assertSound();
 });
 
 test('[chromium] a row out of sight is found by a search of the page, and scrolled to by the keyboard', {
