@@ -19,7 +19,7 @@ export interface Column<T> {
 interface Props<T> {
   /** What the table is of, for those who do not see it. */
   readonly title: string;
-  /** Where they are the same as before, only rows that have changed are drawn again. */
+  /** Where they are the same as before, only rows that have changed are drawn again, so no cell may show more than its row. */
   readonly columns: readonly Column<T>[];
   readonly rows: readonly T[] | undefined;
   readonly keyOf: (row: T) => string;
@@ -83,7 +83,9 @@ interface RowProps<T> {
 
 class Row<T> extends Component<RowProps<T>> {
   override shouldComponentUpdate({ row, columns }: RowProps<T>): boolean {
-    return row !== this.props.row || columns !== this.props.columns;
+    if (columns !== this.props.columns) return true;
+    // Each look at the server brings rows that are new objects, most of which say the same as before.
+    return row !== this.props.row && JSON.stringify(row) !== JSON.stringify(this.props.row);
   }
 
   override render() {

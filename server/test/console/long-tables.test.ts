@@ -87,6 +87,39 @@ test('[chromium] times say their day once it is over, also in rows that stay as 
   await opened.assertSound();
 });
 
+test('[chromium] a look at the players draws only the rows that have changed', { skip }, async (t) => {
+  const { server, token } = await open(t);
+  const others = [await server.connect(), await server.connect()];
+  const opened = await signIn(server.url, ROOT, { hash: `#/players?${PLACE}` });
+  await opened.shows('3 players online');
+  await opened.shows('ada-1');
+  // Each row shows the number of its connections, which is 1, and nothing else on the page shows that.
+  await opened.page.evaluate(`{
+    globalThis.ones = 0;
+    const { get } = Object.getOwnPropertyDescriptor(Intl.NumberFormat.prototype, 'format');
+    Object.defineProperty(Intl.NumberFormat.prototype, 'format', { get() {
+      const format = get.call(this);
+      return (value) => {
+        if (value === 1) globalThis.ones += 1;
+        return format(value);
+      };
+    } });
+  }`);
+  const ones = () => opened.page.evaluate('globalThis.ones') as Promise<number>;
+  const looked = () => opened.page.waitForResponse((reply) => new URL(reply.url()).pathname.endsWith('/player'));
+  await looked();
+  await looked();
+  assert.equal(await ones(), 0);
+  await server.connect({ token });
+  await opened.shows(/ada-1\s+2\s/);
+  // What is not drawn again while nothing changes is drawn when the filter lets something else through.
+  await opened.fill('Player id begins with', 'nobody');
+  await opened.shows('Nobody who is online matches');
+  await opened.fill('Player id begins with', '');
+  await opened.shows('ada-1');
+  assert.equal(await ones(), others.length, 'the rows are counted');
+});
+
 test('[chromium] a row out of sight is found by a search of the page, and scrolled to by the keyboard', {
   skip,
 }, async (t) => {
