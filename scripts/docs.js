@@ -247,8 +247,9 @@ of the role \`admin\` without \`--game\`, and **no key makes one that may do mor
   be revoked by whoever may call RevokeAccessKey, and the keys that it has made stay: ListAuditRecords with it as \`Actor\` has them.
 - Wildcards that are there already, such as \`respark:*\` on \`*\`, include CreateAccessKey and RevokeAccessKey. Such a key can make
   no greater one, but can revoke others; where it should not, deny it both.
-- Whoever makes keys can also be the second person who confirms a job (\`ConfirmAbove\`), under another key. Give
-  \`respark:CreateAccessKey\` to few, and look at its records.`,
+- Whoever makes keys can also be the second person who confirms a job (\`ConfirmAbove\`), under another key: the server does
+  not know whose a key is that somebody has made. Give \`respark:CreateAccessKey\` to few, and look at its records. The keys
+  that one person gets by signing in ([console.md](console.md#sign-in-for-teams)) count as one, also when the first has ended.`,
     '## Roles',
     roles.map((role) => `- ${code(role)} ${ROLES[role]}.`).join('\n'),
     `A key made for a role never gains an action that a later version adds. The last column says what an action is limited to in

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
 import { systemClock } from '../../src/clock.ts';
-import { readAudit } from '../support/administration.ts';
+import { alterDatabase, readAudit } from '../support/administration.ts';
 import { closedPort } from '../support/outside.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, STAGE, startTestServer, type TestServer } from '../support/server.ts';
@@ -277,6 +277,28 @@ test('a person has five keys at most, and whoever signs in once more gives up th
   const [revoked] = await readAudit(server, { operation: 'RevokeAccessKey', cause: 'server' });
   assert.match(revoked?.resource ?? '', new RegExp(`${keys[0]?.accessKeyId}$`));
   assert.equal(revoked?.details?.because, 'too many sign-ins');
+});
+
+test('nobody confirms with another sign-in the job that they have started, also when its key is forgotten', async (t) => {
+  const roles = { signInRoles: ['live-ops=operator'], jobConfirmAbove: 0 };
+  const { server, signIn } = await open(t, { settings: roles });
+  const player = await server.connect();
+  const [first, second] = [(await signIn()).said, (await signIn()).said];
+  const other = (await signIn({ ...ADA, sub: 'ada-2' })).said;
+  const jobs = `/respark/game/${GAME}/stage/${STAGE}/disconnect-job`;
+  const sign = ({ accessKeyId, secretAccessKey }: Said) => ({ credentials: { accessKeyId, secretAccessKey } });
+  const started = await rawCall(server, 'POST', jobs, { ...sign(first), body: { Selector: { Everybody: true } } });
+  const { JobId, State } = started.json.Job as { JobId: string; State: string };
+  assert.equal(State, 'AWAITING_CONFIRMATION', started.message);
+  const confirm = (key: Said) => rawCall(server, 'POST', `${jobs}/${JobId}/confirm`, sign(key));
+  assert.equal((await confirm(first)).error, 'AccessDeniedException');
+  const own = await confirm(second);
+  assert.deepEqual([own.status, own.error], [403, 'AccessDeniedException']);
+  assert.match(own.message ?? '', /you have started this job yourself/);
+  alterDatabase(server, `DELETE FROM access_keys WHERE id = '${first.accessKeyId}'`);
+  assert.equal((await confirm(second)).error, 'AccessDeniedException');
+  assert.equal((await confirm(other)).status, 200);
+  await player.closed;
 });
 
 test('an address begins only so many sign-ins, and hears when to come back', async (t) => {

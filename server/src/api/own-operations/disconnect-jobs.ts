@@ -233,7 +233,7 @@ function decision(
 }
 
 export const confirmDisconnectJob = decision('ConfirmDisconnectJob', 'confirm', [
-  'Lets a job go on that awaits it. Whoever has started the job cannot confirm it: that is an `AccessDeniedException`. What is meant is counted anew, for the reply. A job can be confirmed for an hour; later, or in another state, it is a `ConflictException`.',
+  'Lets a job go on that awaits it. Whoever has started the job cannot confirm it, neither with the same access key nor with another one that they have got by a sign-in at the same identity provider: that is an `AccessDeniedException`. What is meant is counted anew, for the reply. A job can be confirmed for an hour; later, or in another state, it is a `ConflictException`.',
   'A job that is confirmed ends as many connections as are meant.',
 ]);
 

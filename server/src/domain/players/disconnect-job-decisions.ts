@@ -7,11 +7,22 @@ import { isUnfinished } from '../claimed-work.ts';
 /** Whom the job was to hit has changed too much afterwards. */
 const CONFIRM_WITHIN_MS = 3_600_000;
 
-/** Throws `access_denied` for whoever has started the job. */
-export function confirmed(job: DisconnectJobRecord, actor: string, now: number): DisconnectJobChange {
+/**
+ * Throws `access_denied` for whoever has started the job. Who has signed in for a key is the same person with each key that
+ * they get so; whose a key is that somebody has made, nobody knows.
+ */
+export function confirmed(
+  job: DisconnectJobRecord,
+  { startedBy, actor, subject }: { startedBy: string | undefined; actor: string; subject: string | undefined },
+  now: number,
+): DisconnectJobChange {
   if (job.state !== 'AWAITING_CONFIRMATION') throw conflict(job, 'only one that awaits it can be confirmed');
   if (job.actor === actor) {
     throw new ServiceError('access_denied', 'a job must be confirmed with another access key than it was started with');
+  }
+  if (startedBy !== undefined && startedBy === subject) {
+    const message = 'you have started this job yourself, when you were signed in before: somebody else must confirm it';
+    throw new ServiceError('access_denied', message);
   }
   if (job.updatedAt + CONFIRM_WITHIN_MS < now) {
     throw conflict(job, 'it was to be confirmed within an hour: cancel it, and start another one');

@@ -24,6 +24,8 @@ export interface JobRequest extends Pick<NewJob, 'farewell' | 'returnWithinMs'> 
   readonly selector: ConnectionSelector;
   readonly ratePerSecond: number;
   readonly confirmAbove: number;
+  /** Who has signed in to start it; undefined for a key that somebody has made. It stays when the key is forgotten. */
+  readonly startedBy?: string | undefined;
 }
 
 /** What the audit record says of the call. */

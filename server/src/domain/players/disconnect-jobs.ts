@@ -89,25 +89,10 @@ export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs
   const { store, audit, work, paginate, clock, settings } = parts;
   const count = createCount(parts);
 
-  async function getStage({ gameName, stageName }: NamedStage): Promise<Stage> {
-    return activeStage(await findStage(store, gameName, stageName), gameName, stageName);
-  }
-
-  async function getJob(within: Pick<Store, 'disconnectJobs'>, stage: Stage, id: string): Promise<DisconnectJobRecord> {
-    const job = await within.disconnectJobs.find(stage.id, id);
-    if (job !== undefined) return job;
-    const message = `there is no job "${id}" in stage "${stage.name}": ListDisconnectJobs shows those that are kept`;
-    throw new ServiceError('not_found', message);
-  }
-
   /** Checks all that can be checked before a node is asked. */
   function read({ selection, farewell }: NewJob, stage: Stage): ConnectionSelector {
     if (farewell !== undefined) checkFarewell(farewell, settings);
     return readSelection(selection, stage);
-  }
-
-  function recorded(change: Change, job: NewJob, isDryRun: boolean): Change {
-    return { ...change, details: { ...change.details, ...onRecordOfJob(job, { isDryRun }) } };
   }
 
   /** Decides about a job in one step with what it is. */
@@ -118,7 +103,7 @@ export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs
     decision: (job: DisconnectJobRecord) => DisconnectJobChange,
   ): Promise<DisconnectJob> {
     return await audit.around({ ...change, details: { ...change.details, jobId: id } }, async () => {
-      const stage = await getStage(named);
+      const stage = await getStage(store, named);
       const job = await store.transaction(async (store) => {
         await store.disconnectJobs.update(id, decision(await getJob(store, stage, id)));
         return await getJob(store, stage, id);
@@ -131,20 +116,29 @@ export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs
   return {
     count: async (named, job, change) =>
       await audit.around(recorded(change, job, true), async () => {
-        const stage = await getStage(named);
+        const stage = await getStage(store, named);
         return await count(stage.id, read(job, stage));
       }),
 
     start: async (named, job, change) =>
       await audit.around(recorded(change, job, false), async () => {
-        const stage = await getStage(named);
+        const stage = await getStage(store, named);
         const meant = read(job, stage);
         const { connections, players } = await count(stage.id, meant);
         const { playerIds, ...selector } = meant;
         const { isEverybody } = job.selection;
+        const startedBy = await subjectOf(store, change.actor);
         const confirmAbove = Math.min(job.confirmAbove ?? settings.jobConfirmAbove, settings.jobConfirmAbove);
         const { farewell, returnWithinMs, ratePerSecond = DEFAULT_RATE_PER_SECOND } = job;
-        const request: JobRequest = { isEverybody, selector, farewell, returnWithinMs, ratePerSecond, confirmAbove };
+        const request: JobRequest = {
+          isEverybody,
+          selector,
+          farewell,
+          returnWithinMs,
+          ratePerSecond,
+          confirmAbove,
+          startedBy,
+        };
         const made = await insert(parts, stage, {
           ...{ connections, players, playerIds, actor: change.actor, requestId: change.requestId },
           state: connections > confirmAbove ? 'AWAITING_CONFIRMATION' : 'PENDING',
@@ -155,13 +149,18 @@ export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs
       }),
 
     async confirm(named, id, change) {
-      const stage = await getStage(named);
+      const stage = await getStage(store, named);
       const before = await getJob(store, stage, id);
       const meant = { ...readRequest(before).selector, playerIds: await store.disconnectJobs.playerIds(id) };
       // A job that has begun is about those whom it has not come to yet.
       const { connections, players } = before.begunAt === undefined ? await count(stage.id, meant) : before;
+      const by = {
+        startedBy: readRequest(before).startedBy,
+        actor: change.actor,
+        subject: await subjectOf(store, change.actor),
+      };
       return await decide(named, id, change, (job) => ({
-        ...confirmed(job, change.actor, clock.now()),
+        ...confirmed(job, by, clock.now()),
         ...{ connections, players },
       }));
     },
@@ -171,16 +170,36 @@ export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs
     cancel: async (named, id, change) => await decide(named, id, change, (job) => cancelled(job, clock.now())),
 
     async get(named, id) {
-      return toJob(await getJob(store, await getStage(named), id));
+      return toJob(await getJob(store, await getStage(store, named), id));
     },
 
     async list(named, request) {
-      const stage = await getStage(named);
+      const stage = await getStage(store, named);
       const list = (page: Parameters<Store['disconnectJobs']['list']>[1]) => store.disconnectJobs.list(stage.id, page);
       const page = await paginate(`ListDisconnectJobs ${stage.id}`, request, list, ({ id }) => id);
       return { ...page, items: page.items.map(toJob) };
     },
   };
+}
+
+async function getStage(store: Store, { gameName, stageName }: NamedStage): Promise<Stage> {
+  return activeStage(await findStage(store, gameName, stageName), gameName, stageName);
+}
+
+async function getJob(within: Pick<Store, 'disconnectJobs'>, stage: Stage, id: string): Promise<DisconnectJobRecord> {
+  const job = await within.disconnectJobs.find(stage.id, id);
+  if (job !== undefined) return job;
+  const message = `there is no job "${id}" in stage "${stage.name}": ListDisconnectJobs shows those that are kept`;
+  throw new ServiceError('not_found', message);
+}
+
+/** Who has signed in to get the key; undefined for one that somebody has made. */
+async function subjectOf({ accessKeys }: Pick<Store, 'accessKeys'>, accessKeyId: string): Promise<string | undefined> {
+  return (await accessKeys.find(accessKeyId))?.subject;
+}
+
+function recorded(change: Change, job: NewJob, isDryRun: boolean): Change {
+  return { ...change, details: { ...change.details, ...onRecordOfJob(job, { isDryRun }) } };
 }
 
 function createCount({ cluster, clock, settings }: Pick<DisconnectJobsParts, 'cluster' | 'clock' | 'settings'>) {
