@@ -6,6 +6,7 @@ import type { TeamSignIn } from '../domain/access/team-sign-in.ts';
 import { ServiceError } from '../errors.ts';
 import { addressGroup } from '../http/client-address.ts';
 import { BodyError, type HttpReply, type HttpRequest, type Site } from '../http/exchange.ts';
+import { GroupCounter } from '../http/group-counter.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import { decodeText } from '../text.ts';
 import { SIGN_IN_PATH } from './console.ts';
@@ -20,6 +21,8 @@ const BURST = 60;
 const MAX_COUNTED_ADDRESSES = 10_000;
 /** Each waits for the provider, for seconds if that is slow. */
 const MAX_UNDER_WAY = 32;
+/** Of those, so many are of one address, so that no address keeps everybody else waiting. */
+const MAX_UNDER_WAY_PER_ADDRESS = 4;
 
 /**
  * Takes people to the provider of the settings and, when they come back, gives them an access key. It needs no signature,
@@ -40,28 +43,40 @@ export function createTeamSignInSite({
 }): Site {
   const limits = { ratePerSecond: PER_SECOND, burst: BURST, maxKeys: MAX_COUNTED_ADDRESSES };
   const allowances = createAddressBuckets({ ...limits, clock });
-  let underWay = 0;
+  const underWay = new GroupCounter();
+
+  /** Takes a place for as long as the provider is waited for, and for nothing else: a client may take long to send its body. */
+  async function inPlace(group: string, requestId: string, work: () => Promise<object>): Promise<HttpReply> {
+    if (underWay.isFull(group, MAX_UNDER_WAY_PER_ADDRESS))
+      return tooMany('too many people of this address are signing in at the moment', 1_000, requestId);
+    if (underWay.total >= MAX_UNDER_WAY)
+      return tooMany('too many people are signing in at the moment', 1_000, requestId);
+    underWay.add(group);
+    try {
+      return reply(200, await work(), requestId);
+    } finally {
+      underWay.remove(group);
+    }
+  }
 
   async function perform(request: HttpRequest, requestId: string): Promise<HttpReply> {
     const group = addressGroup(request.remoteAddress ?? request.peerAddress);
     const waitMs = allowances.take(group);
     if (waitMs > 0) return tooMany('this address signs in too often', waitMs, requestId);
-    if (underWay >= MAX_UNDER_WAY) return tooMany('too many people are signing in at the moment', 1_000, requestId);
     const origins = request.headers.get('origin') ?? [];
     if (origins.length !== 1 || origins[0] !== new URL(returnUrl()).origin)
       return refusal(403, `people sign in by the provider at ${returnUrl()} only: open the console there`, requestId);
-    underWay += 1;
+    const caller = { requestId, sourceAddress: request.remoteAddress ?? 'unknown', addressGroup: group };
     try {
-      const caller = { requestId, sourceAddress: request.remoteAddress ?? 'unknown', addressGroup: group };
-      if (request.rawPath === BEGIN) return reply(200, await signIn.begin(caller), requestId);
+      if (request.rawPath === BEGIN) return await inPlace(group, requestId, () => signIn.begin(caller));
       const returned = returnedIn(await request.readBody(MAX_BODY_BYTES));
       if (returned === undefined) return refusal(400, 'the body must have a code, a state and a ticket', requestId);
-      const { expiresAt, ...key } = await signIn.finish(returned, caller);
-      return reply(200, { ...key, expires: new Date(expiresAt).toISOString() }, requestId);
+      return await inPlace(group, requestId, async () => {
+        const { expiresAt, ...key } = await signIn.finish(returned, caller);
+        return { ...key, expires: new Date(expiresAt).toISOString() };
+      });
     } catch (error) {
       return refusalOf(error, requestId);
-    } finally {
-      underWay -= 1;
     }
   }
 

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
 import { systemClock } from '../../src/clock.ts';
@@ -299,6 +301,38 @@ test('nobody confirms with another sign-in the job that they have started, also 
   assert.equal((await confirm(second)).error, 'AccessDeniedException');
   assert.equal((await confirm(other)).status, 200);
   await player.closed;
+});
+
+test('an address waits for the provider four times at once, everybody 32 times, and hears when to come back', async (t) => {
+  const { provider, server, post } = await open(t, { settings: { trustedProxies: ['127.0.0.1'] } });
+  provider.misdeeds.isSilent = true;
+  const beginAt = (address: string) => post('begin', {}, { origin: server.url, 'x-forwarded-for': address });
+  const ofOne = Array.from({ length: 5 }, () => beginAt('203.0.113.1'));
+  const fifth = await Promise.race(ofOne);
+  assert.deepEqual([fifth.status, fifth.headers.get('retry-after')], [429, '1']);
+  assert.match(fifth.said.Message, /too many people of this address/);
+  const ofOthers = Array.from({ length: 29 }, (_, n) => beginAt(`203.0.113.${10 + (n % 10)}`));
+  const last = await Promise.race(ofOthers);
+  assert.deepEqual([last.status, last.said.Message], [429, 'too many people are signing in at the moment']);
+  const statuses = (await Promise.all([...ofOne, ...ofOthers])).map(({ status }) => status);
+  assert.equal(statuses.filter((status) => status === 429).length, 2);
+  assert.equal((await beginAt('203.0.113.1')).status, 502, 'the places are free again');
+});
+
+test('whoever sends a body slowly keeps nobody from signing in', async (t) => {
+  const { server, signIn } = await open(t, { settings: { trustedProxies: ['127.0.0.1'] } });
+  for (let n = 0; n < 40; n += 1) {
+    const headers = { origin: server.url, 'x-forwarded-for': `203.0.113.${n}`, expect: '100-continue' };
+    const slow = request(`${server.url}/console/sign-in/finish`, {
+      ...{ method: 'POST', agent: false, headers: { ...headers, 'content-length': '100' } },
+    });
+    t.after(() => slow.destroy());
+    slow.flushHeaders();
+    const answered = once(slow, 'response').then(([{ statusCode }]) => `answered ${statusCode}`);
+    answered.catch(() => {});
+    assert.equal(await Promise.race([once(slow, 'continue').then(() => 'asked'), answered]), 'asked');
+  }
+  assert.equal((await signIn()).status, 200);
 });
 
 test('an address begins only so many sign-ins, and hears when to come back', async (t) => {
