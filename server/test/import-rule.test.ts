@@ -206,6 +206,7 @@ const RULE: Readonly<Record<string, Names>> = {
       '../api/pipeline.ts',
       '../http/exchange.ts',
       '../http/client-address.ts',
+      '../http/group-counter.ts',
       '../random.ts',
       'node:crypto',
     ],
