@@ -60,12 +60,13 @@ export function createTeamSignInSite({
   }
 
   async function perform(request: HttpRequest, requestId: string): Promise<HttpReply> {
-    const group = addressGroup(request.remoteAddress ?? request.peerAddress);
-    const waitMs = allowances.take(group);
-    if (waitMs > 0) return tooMany('this address signs in too often', waitMs, requestId);
     const origins = request.headers.get('origin') ?? [];
     if (origins.length !== 1 || origins[0] !== new URL(returnUrl()).origin)
       return refusal(403, `people sign in by the provider at ${returnUrl()} only: open the console there`, requestId);
+    // Any page of the web that somebody has open could use up the allowance of an office, if it were asked for first.
+    const group = addressGroup(request.remoteAddress ?? request.peerAddress);
+    const waitMs = allowances.take(group);
+    if (waitMs > 0) return tooMany('this address signs in too often', waitMs, requestId);
     const caller = { requestId, sourceAddress: request.remoteAddress ?? 'unknown', addressGroup: group };
     try {
       if (request.rawPath === BEGIN) return await inPlace(group, requestId, () => signIn.begin(caller));

@@ -209,6 +209,8 @@ test('only the console’s own page is answered, and nothing that it says change
     assert.equal(status, 403);
     assert.match(said.Message, new RegExp(`at ${server.url}/console/ only`));
   }
+  for (let n = 0; n < 90; n += 1)
+    assert.equal((await post('begin', {}, { origin: 'https://evil.example' })).status, 403, 'it costs no allowance');
   const evil = 'https://evil.example/';
   const forwarded = { 'x-forwarded-host': 'evil.example', forwarded: 'host=evil.example', referer: evil };
   const asked = { redirect_uri: evil, returnUrl: evil, url: evil, state: 'mine' };
@@ -342,6 +344,7 @@ test('an address begins only so many sign-ins, and hears when to come back', asy
   const late = replies.filter(({ status }) => status === 429);
   assert.ok(late.length > 0 && replies.slice(0, 60).every(({ status }) => status === 200));
   assert.match(late[0]?.headers.get('retry-after') ?? '', /^1$/);
+  assert.match(late[0]?.said.Message ?? '', /this address signs in too often/);
 });
 
 test('a server without a provider offers none', async (t) => {
