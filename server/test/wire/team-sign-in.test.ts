@@ -10,7 +10,10 @@ import { rawCall } from '../support/raw-call.ts';
 import { GAME, STAGE, startTestServer, type TestServer } from '../support/server.ts';
 import { CLIENT_ID, CLIENT_SECRET, startTeamProvider } from '../support/team-provider.ts';
 
-const ADA = { sub: 'ada-1', name: 'Ada', email: 'ada@studio.example', groups: ['live-ops', 'everybody'] };
+const ADA = {
+  ...{ sub: 'ada-1', name: 'Ada', email: 'ada@studio.example', email_verified: true },
+  groups: ['live-ops', 'everybody'],
+};
 
 interface Said {
   readonly url: string;
@@ -68,7 +71,7 @@ test('whoever the provider vouches for gets a key of the role of their group, fo
   const { Description, Expires, State } = listed.json.AccessKey as Record<string, string>;
   const role = `moderator, game ${GAME}, stage ${STAGE}`;
   const host = new URL(provider.issuer).host;
-  assert.equal(Description, `Ada <ada@studio.example>, signed in at ${host} as ${role}`);
+  assert.equal(Description, `${role}: Ada <ada@studio.example>, signed in at ${host}`);
   assert.deepEqual([State, (Expires ?? '').slice(0, 19)], ['ACTIVE', key.expires.slice(0, 19)]);
   const [record] = await readAudit(server, { operation: 'CreateAccessKey' });
   assert.deepEqual(

@@ -77,7 +77,7 @@ export interface KeyMaker {
   readonly accessKeyId: string;
 }
 
-const MAX_DESCRIPTION_CHARACTERS = 250;
+export const MAX_DESCRIPTION_CHARACTERS = 250;
 const SECRET_CHARACTERS = 40;
 const ENDED_KEY_MEMORY_MS = 90 * 24 * 3_600_000;
 /** Calls can make and revoke keys fast, and every list reads them all. */

@@ -7,7 +7,7 @@ import { type RandomBytes, uuidV7 } from '../../random.ts';
 import { createRareWarnings } from '../../rare-warnings.ts';
 import { excerpt, shown } from '../../text.ts';
 import type { Audit, Change } from '../audit.ts';
-import type { Access, AccessKeyPair, KeyMaker } from './access.ts';
+import { type Access, type AccessKeyPair, type KeyMaker, MAX_DESCRIPTION_CHARACTERS } from './access.ts';
 import type { Refusals } from './refusals.ts';
 import { describeRole, policyOfRole, type Role, type RoleLimits } from './roles.ts';
 import { type SignInBegun, SignInFault, type SignInProvider, type SignInReturn } from './sign-in-provider.ts';
@@ -185,9 +185,11 @@ function createKeyOfPerson({
     const { requestId, sourceAddress } = caller;
     const subject = actorOf(provider, person);
     await makeRoom(subject, sourceAddress);
+    // What comes first is never cut: names may be as long as somebody likes.
+    const description = `${describeRole(role, limits)}: ${person.words}, signed in at ${host}`;
     const key = {
       policy: JSON.stringify(policyOfRole(role, limits)),
-      description: `${person.words}, signed in at ${excerpt(host)} as ${describeRole(role, limits)}`,
+      description: excerpt(description, MAX_DESCRIPTION_CHARACTERS),
       ...{ lifetimeMs, subject },
     };
     const change = { requestId, cause: 'operator', actor: subject, sourceAddress } as const;
@@ -215,13 +217,18 @@ function actorOf({ issuer }: Pick<SignInProvider, 'issuer'>, { sub }: Person): s
 function personIn(claims: Readonly<Record<string, unknown>>, groupsClaim: string): Person {
   const { sub, name, preferred_username: username, email, email_verified: isVerified } = claims;
   if (!isText(sub) || sub.length > MAX_SUB_CHARACTERS) throw refused('the ID token of the provider names nobody (sub)');
-  const called = [name, username].find(isText);
-  const mail = isText(email) && isVerified !== false ? email : undefined;
+  const called = [name, username].filter(isText).map(withoutBrackets).find(isText);
+  const mail = isText(email) && isVerified === true ? withoutBrackets(email) : undefined;
   const words = called === undefined ? (mail ?? sub) : mail === undefined ? called : `${called} <${mail}>`;
   // Whoever may write any address into their own profile must not get in by that.
   const isBelieved = groupsClaim !== 'email' || isVerified === true;
   const named = Object.hasOwn(claims, groupsClaim) && isBelieved ? [claims[groupsClaim]].flat() : [];
   return { sub, words: excerpt(words, MAX_WORDS_CHARACTERS), groups: new Set(named.filter(isText)) };
+}
+
+/** Whoever chooses their own name must not choose what looks like an address that was verified. */
+function withoutBrackets(text: string): string {
+  return text.replace(/[<>]/g, '').trim();
 }
 
 function isText(value: unknown): value is string {

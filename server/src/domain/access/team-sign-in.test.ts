@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { recordedLog, UNRECORDED } from '../../../test/support/domain.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { ACTIONS } from '../../api/every-operation.ts';
+import { createKeyring } from '../../keyring.ts';
+import { createSystemRandom } from '../../random.ts';
+import { openTestStore } from '../../store/test-store.ts';
+import { createArns } from '../arn.ts';
+import { createAccess } from './access.ts';
+import { createRefusals } from './refusals.ts';
+import { createTeamSignIn } from './team-sign-in.ts';
+
+const CALLER = { requestId: 'a-request', sourceAddress: '192.0.2.7', addressGroup: '192.0.2.7' };
+const RETURN_URL = 'https://api.studio.example/console/';
+const ADA = { sub: 'ada-1', name: 'Ada', groups: ['live-ops'] };
+
+/** Sign-ins at a provider of a long name that vouches for whomever the test wants. */
+async function open(t: TestContext, { role = 'moderator', maxAccessKeys = 100 } = {}) {
+  const store = await openTestStore(t);
+  const [clock, random, keyring] = [new ManualClock(), createSystemRandom(), createKeyring(Buffer.alloc(32, 7))];
+  const { log, lines } = recordedLog();
+  const arns = createArns({ region: 'us-east-1', accountId: '123456789012' });
+  const parts = { store, keyring, clock, random, arns, actions: ACTIONS, maxAccessKeys };
+  const access = createAccess({ ...parts, record: (_, rule) => rule() });
+  const refusals = createRefusals({ audit: { refused: async () => {} }, clock, log });
+  t.after(() => refusals.close());
+  let claims: Readonly<Record<string, unknown>> = ADA;
+  const signIn = createTeamSignIn({
+    ...{ access, refusals, clock, random, log, audit: UNRECORDED, sealer: keyring },
+    provider: {
+      issuer: `https://login.${'studio.'.repeat(12)}example`,
+      pageOf: async () => 'https://login.studio.example/auth',
+      redeem: async () => claims,
+    },
+    returnUrl: () => RETURN_URL,
+    settings: { signInRoles: [`live-ops=${role}`], signInGroupsClaim: 'groups', signInKeyMinutes: 60 },
+  });
+  return {
+    ...{ access, clock, lines, signIn },
+    enter: async (change: object = {}) => {
+      claims = { ...ADA, ...change };
+      const { state, ticket } = await signIn.begin(CALLER);
+      return await signIn.finish({ state, ticket, code: 'code', issuer: undefined }, CALLER);
+    },
+  };
+}
+
+test('a key is described by its role and its person, in as many characters as a description may have', async (t) => {
+  const [game, stage] = ['g'.repeat(36), 's'.repeat(36)];
+  const { access, enter } = await open(t, { role: `moderator@${game}/${stage}` });
+  const describe = async (claims: object) => {
+    const { accessKeyId } = await enter(claims);
+    return (await access.listKeys()).find(({ id }) => id === accessKeyId)?.description ?? '';
+  };
+  const role = `moderator, game ${game}, stage ${stage}`;
+  const long = await describe({ name: '\u{1F600}'.repeat(300) });
+  assert.ok(long.startsWith(`${role}: \u{1F600}`) && long.endsWith('…'), long);
+  assert.equal([...long].length, 250);
+
+  const named = async (claims: object) => (await describe(claims)).slice(role.length + 2).split(', signed in at ')[0];
+  const [email, isVerified] = ['ada@studio.example', { email_verified: true }];
+  assert.equal(await named({ email, ...isVerified }), 'Ada <ada@studio.example>');
+  for (const other of [false, 'true', undefined]) assert.equal(await named({ email, email_verified: other }), 'Ada');
+  assert.equal(await named({ name: `Eve <${email}>` }), `Eve ${email}`, 'nobody names an address that is not verified');
+  assert.equal(await named({ name: '<>', preferred_username: 'ada', email, ...isVerified }), `ada <${email}>`);
+  assert.equal(await named({ name: undefined }), 'ada-1');
+});
