@@ -49,7 +49,7 @@ export interface Access {
   createKey(
     key: NewKey,
     by?: KeyMaker | Pick<KeyMaker, 'record'>,
-  ): Promise<AccessKeyPair & Pick<ParsedPolicy, 'warnings'>>;
+  ): Promise<AccessKeyPair & Pick<ParsedPolicy, 'warnings'> & { readonly expiresAt?: number | undefined }>;
   /** In order of id. Revoked and expired keys are listed for at least 90 days, unless there are more than a thousand. */
   listKeys(): Promise<AccessKeySummary[]>;
   /** Throws `not_found`, and `conflict` for the root key. Revoking again changes nothing. */
@@ -191,7 +191,7 @@ function createKeyChanges(parts: AccessParts): Pick<Access, 'createKey' | 'revok
           await addKey(accessKeys, pair, { description, policy, isRoot: false, expiresAt, subject });
         });
       });
-      return { ...pair, warnings: parsed.warnings };
+      return { ...pair, warnings: parsed.warnings, ...(expiresAt !== undefined && { expiresAt }) };
     },
 
     async revokeKey(accessKeyId, by) {

@@ -66,3 +66,29 @@ test('a key is described by its role and its person, in as many characters as a 
   assert.equal(await named({ name: '<>', preferred_username: 'ada', email, ...isVerified }), `ada <${email}>`);
   assert.equal(await named({ name: undefined }), 'ada-1');
 });
+
+test('the oldest key of a person ends only when there is another one', async (t) => {
+  const { access, clock, enter } = await open(t, { maxAccessKeys: 6 });
+  const keys: string[] = [];
+  const active = async () => {
+    const listed = await access.listKeys();
+    return keys.filter((key) => listed.some(({ id, state }) => id === key && state === 'active'));
+  };
+  for (let n = 0; n < 6; n += 1) {
+    keys.push((await enter()).accessKeyId);
+    // Only the newest is certain where several are of the same millisecond.
+    if (n < 4) clock.advance(1);
+  }
+  assert.deepEqual(await active(), keys.slice(1));
+  await enter({ sub: 'ada-2' });
+  await assert.rejects(enter(), /there are already 6 access keys/);
+  assert.deepEqual(await active(), keys.slice(1));
+});
+
+test('a key is good until when the person is told', async (t) => {
+  const { access, clock, enter } = await open(t);
+  const { accessKeyId, expiresAt } = await enter();
+  assert.equal(expiresAt, clock.now() + 3_600_000);
+  const [key] = await access.listKeys();
+  assert.deepEqual([key?.id, key?.expiresAt], [accessKeyId, expiresAt]);
+});

@@ -7,7 +7,7 @@ import { type RandomBytes, uuidV7 } from '../../random.ts';
 import { createRareWarnings } from '../../rare-warnings.ts';
 import { excerpt, shown } from '../../text.ts';
 import type { Audit, Change } from '../audit.ts';
-import { type Access, type AccessKeyPair, type KeyMaker, MAX_DESCRIPTION_CHARACTERS } from './access.ts';
+import { type Access, type AccessKeyPair, type AccessKeySummary, type KeyMaker, MAX_DESCRIPTION_CHARACTERS } from './access.ts';
 import type { Refusals } from './refusals.ts';
 import { describeRole, policyOfRole, type Role, type RoleLimits } from './roles.ts';
 import { type SignInBegun, SignInFault, type SignInProvider, type SignInReturn } from './sign-in-provider.ts';
@@ -167,9 +167,10 @@ function createKeyOfPerson({
   const { host } = new URL(provider.issuer);
   const lifetimeMs = settings.signInKeyMinutes * 60_000;
 
-  async function makeRoom(subject: string, sourceAddress: string): Promise<void> {
-    const own = (await access.listKeys()).filter((key) => key.subject === subject && key.state === 'active');
-    const oldest = own.sort((a, b) => b.createdAt - a.createdAt).slice(MAX_KEYS_OF_PERSON - 1);
+  async function revokeOldest(subject: string, newest: string, sourceAddress: string): Promise<void> {
+    const isOther = (key: AccessKeySummary) => key.subject === subject && key.state === 'active' && key.id !== newest;
+    const others = (await access.listKeys()).filter(isOther);
+    const oldest = others.sort((a, b) => b.createdAt - a.createdAt).slice(MAX_KEYS_OF_PERSON - 1);
     for (const { id } of oldest) {
       const change = {
         requestId: uuidV7(random, clock.now()),
@@ -184,7 +185,6 @@ function createKeyOfPerson({
   return async (person: Person, { group, role, ...limits }: GivenRole, caller: SignInCaller) => {
     const { requestId, sourceAddress } = caller;
     const subject = actorOf(provider, person);
-    await makeRoom(subject, sourceAddress);
     // What comes first is never cut: names may be as long as somebody likes.
     const description = `${describeRole(role, limits)}: ${person.words}, signed in at ${host}`;
     const key = {
@@ -193,9 +193,10 @@ function createKeyOfPerson({
       ...{ lifetimeMs, subject },
     };
     const change = { requestId, cause: 'operator', actor: subject, sourceAddress } as const;
-    const expiresAt = clock.now() + lifetimeMs;
     const record = recordAs(audit, change, { role: describeRole(role, limits), group: excerpt(group) });
-    const { accessKeyId, secretAccessKey } = await access.createKey(key, { record });
+    const { accessKeyId, secretAccessKey, expiresAt } = await access.createKey(key, { record });
+    if (expiresAt === undefined) throw new Error(`the key ${accessKeyId} of a sign-in does not end`);
+    await revokeOldest(subject, accessKeyId, sourceAddress);
     return { accessKeyId, secretAccessKey, expiresAt };
   };
 }
