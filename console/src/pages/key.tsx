@@ -50,6 +50,14 @@ export function KeyPage() {
                     <Untrusted text={key.Description || '–'} />
                   </dd>
                 </div>
+                {key.Subject !== undefined && (
+                  <div>
+                    <dt>{t('keySubject')}</dt>
+                    <dd>
+                      <Untrusted text={key.Subject} />
+                    </dd>
+                  </div>
+                )}
                 <div>
                   <dt>{t('state')}</dt>
                   <dd>

@@ -61,6 +61,11 @@ export function Keys() {
                 <div class="muted">
                   <Untrusted text={key.Description ?? ''} />
                 </div>
+                {key.Subject !== undefined && (
+                  <div class="muted">
+                    {t('keySubject')}: <Untrusted text={key.Subject} />
+                  </div>
+                )}
               </>
             ),
           },

@@ -34,6 +34,7 @@ export const KEY_TEXTS = {
   keyRevoked: ['revoked', 'widerrufen'],
   keyRoot: ['root', 'Root'],
   keyRootMay: ['The root key may do everything.', 'Der Root-Key darf alles.'],
+  keySubject: ['Signed in as', 'Angemeldet als'],
   limitedTo: ['Limited to', 'Beschränkt auf'],
   mayDo: ['What it may do', 'Was er darf'],
   noKeys: ['There is no key but the root key of the settings.', 'Es gibt nur den Root-Key der Einstellungen.'],

@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { Provider } from 'oidc-provider';
 import { readAudit } from '../support/administration.ts';
-import { type ConsolePage, chromium, openConsole } from '../support/console-page.ts';
+import { type ConsolePage, chromium, openConsole, signIn } from '../support/console-page.ts';
 import { rawCall } from '../support/raw-call.ts';
-import { GAME, STAGE, startTestServer } from '../support/server.ts';
+import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
 
 const skip = chromium === undefined ? 'there is no Chromium here' : false;
 
@@ -72,7 +72,7 @@ const addressOf = async ({ page }: ConsolePage) => String(await page.evaluate('l
 test('[chromium] somebody signs in by the provider, gets to the page they wanted, may do what their group may, and signs out', {
   skip,
 }, async (t) => {
-  const { server, button } = await open(t);
+  const { server, button, issuer } = await open(t);
   const opened = await openConsole(server.url, { hash: `#/blocks?${PLACE}`, theme: 'dark' });
   await stayHere(opened);
   await opened.shows(button);
@@ -105,6 +105,12 @@ test('[chromium] somebody signs in by the provider, gets to the page they wanted
     return (json.AccessKey as { State: string }).State;
   };
   assert.equal(await stateOf(), 'ACTIVE');
+  // What somebody is called is their own choice, so the pages say who it is beside that.
+  const others = await signIn(server.url, ROOT, { hash: `#/keys?${PLACE}` });
+  await others.shows(`Signed in as: ${issuer} ada`);
+  await others.press(id);
+  await others.shows(`${issuer} ada`);
+  await others.assertSound();
   const revoked = opened.page.waitForResponse((reply) => reply.url().endsWith('/respark/own-access-key'));
   await opened.press('Sign out');
   await opened.shows(button);

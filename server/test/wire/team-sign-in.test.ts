@@ -68,10 +68,13 @@ test('whoever the provider vouches for gets a key of the role of their group, fo
   assert.equal((await call(server, key, 'GET', '/game')).error, 'AccessDeniedException', 'it is for one stage');
 
   const listed = await rawCall(server, 'GET', `/respark/access-key/${key.accessKeyId}`);
-  const { Description, Expires, State } = listed.json.AccessKey as Record<string, string>;
+  const { Description, Expires, State, Subject } = listed.json.AccessKey as Record<string, string>;
   const role = `moderator, game ${GAME}, stage ${STAGE}`;
   const host = new URL(provider.issuer).host;
   assert.equal(Description, `${role}: Ada <ada@studio.example>, signed in at ${host}`);
+  assert.equal(Subject, `${provider.issuer} ada-1`);
+  const all = (await rawCall(server, 'GET', '/respark/access-key')).json.AccessKeys as Record<string, string>[];
+  assert.ok(all.some((each) => each.AccessKeyId === key.accessKeyId && each.Subject === Subject));
   assert.deepEqual([State, (Expires ?? '').slice(0, 19)], ['ACTIVE', key.expires.slice(0, 19)]);
   const [record] = await readAudit(server, { operation: 'CreateAccessKey' });
   assert.deepEqual(

@@ -18,6 +18,7 @@ const accessKey = structure({
   Policy: policyText,
   Revoked: timestamp(),
   State: string({ enum: ['ACTIVE', 'REVOKED', 'EXPIRED'] }),
+  Subject: string({ min: 1, max: 2_048 }),
 });
 
 const KEYS = '/respark/access-key';
@@ -85,7 +86,7 @@ export const listAccessKeys = ownOperation({
   resource: () => [],
   decisions: [
     'Lists the keys in order of their ids, also those that were revoked or have expired, without secrets and policies.',
-    'The keys of people who have signed in at an identity provider (docs/console.md) are among them: `Description` says who, and `Expires` until when.',
+    'The keys of people who have signed in at an identity provider (docs/console.md) are among them: `Subject` says who, by the issuer and the subject of their ID token, and `Expires` until when. `Description` has what they call themselves there, which others may do as well.',
     'A root key that the settings name is not listed: while it is set, the root key that is listed is refused.',
     'When a key was last used is not known; ListAuditRecords with it as `Actor` has what it has changed.',
   ],
@@ -136,7 +137,8 @@ export const revokeOwnAccessKey = ownOperation({
 
 const STATES = { active: 'ACTIVE', revoked: 'REVOKED', expired: 'EXPIRED' } as const;
 
-function toListed({ id, description: words, isRoot, createdAt, expiresAt, revokedAt, state }: AccessKeySummary) {
+function toListed(key: AccessKeySummary) {
+  const { id, description: words, isRoot, createdAt, expiresAt, revokedAt, state, subject } = key;
   return {
     AccessKeyId: id,
     Created: createdAt,
@@ -145,6 +147,7 @@ function toListed({ id, description: words, isRoot, createdAt, expiresAt, revoke
     IsRoot: isRoot,
     Revoked: revokedAt,
     State: STATES[state],
+    Subject: subject,
   };
 }
 

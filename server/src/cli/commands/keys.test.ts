@@ -181,6 +181,22 @@ describe('keys', () => {
     );
   });
 
+  it('lists as JSON whose a key is that somebody has signed in to get', async () => {
+    const key = { policy: '{}', isRoot: false, revokedAt: undefined, state: 'active', description: 'Ada' } as const;
+    const { world } = createKeyWorld({
+      listKeys: async () => [
+        { ...key, id: 'AKIAMADE', createdAt: 0, expiresAt: undefined, subject: undefined },
+        { ...key, id: 'AKIASIGN', createdAt: 0, expiresAt: 3_000, subject: 'https://login.example ada-1' },
+      ],
+    });
+    assert.equal(await world.run('keys', 'list', '--json'), 0);
+    const listed = JSON.parse(world.out()) as { subject: unknown }[];
+    assert.deepEqual(
+      listed.map(({ subject }) => subject),
+      [null, 'https://login.example ada-1'],
+    );
+  });
+
   it('revokes a key', async () => {
     const revoked: string[] = [];
     const { world } = createKeyWorld({ revokeKey: async (id) => void revoked.push(id) });

@@ -96,13 +96,14 @@ function listCommand(world: World): Command {
     .addHelpText('after', '\nExample:\n  $ respark keys list --json')
     .action(async () => {
       const keys = await administer(world, command, ({ access }) => access.listKeys());
-      const shown = keys.map(({ id, description, isRoot, createdAt, expiresAt, state }) => ({
+      const shown = keys.map(({ id, description, isRoot, createdAt, expiresAt, state, subject }) => ({
         accessKeyId: id,
         state,
         isRoot,
         created: new Date(createdAt).toISOString(),
         expires: expiresAt === undefined ? null : new Date(expiresAt).toISOString(),
         description,
+        subject: subject ?? null,
       }));
       if (command.opts().json === true) {
         world.stdout.write(formatJson(shown));
