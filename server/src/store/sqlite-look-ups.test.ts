@@ -64,7 +64,7 @@ async function perform(store: Store, command: Command): Promise<string> {
       await store.accessKeys.revoke('K', 1);
       break;
     case 'forget keys':
-      await store.accessKeys.removeEndedBefore(2);
+      await store.accessKeys.removeEndedBefore(2, { ofSignIns: false });
       break;
     case 'find key': {
       const key = await store.accessKeys.find('K');

@@ -266,7 +266,13 @@ function testAccessKeys(open: OpenStore): void {
       await accessKeys.insert(sampleKey(id, { revokedAt: at }));
       await accessKeys.insert(sampleKey(`expired ${id}`, { expiresAt: at }));
     }
-    await accessKeys.removeEndedBefore(11);
+    await accessKeys.insert(sampleKey('signed in', { revokedAt: 10, subject: 'ada' }));
+    await accessKeys.removeEndedBefore(11, { ofSignIns: false });
+    assert.deepEqual(
+      (await accessKeys.list()).map(({ id }) => id),
+      ['expired recent', 'live', 'recent', 'signed in'],
+    );
+    await accessKeys.removeEndedBefore(12, { ofSignIns: true });
     assert.deepEqual(
       (await accessKeys.list()).map(({ id }) => id),
       ['expired recent', 'live', 'recent'],

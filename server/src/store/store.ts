@@ -305,8 +305,8 @@ export interface AccessKeyTable {
   revoke(id: string, revokedAt: number): Promise<boolean>;
   /** Replaces the sealed secret of the key. */
   setSealedSecret(id: string, sealedSecret: Uint8Array): Promise<void>;
-  /** Forgets the keys that were revoked, or had expired, before `at`. */
-  removeEndedBefore(at: number): Promise<void>;
+  /** Forgets the keys that were revoked, or had expired, before `at`: those with a subject, or those without one. */
+  removeEndedBefore(at: number, which: { readonly ofSignIns: boolean }): Promise<void>;
 }
 
 export interface ClientTokenTable {

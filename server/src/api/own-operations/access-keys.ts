@@ -47,7 +47,7 @@ export const createAccessKey = ownOperation({
     'With `LifetimeSeconds` the key expires by itself, on each node by its own clock: `Expires` says when. A key that has expired is refused as a revoked one is, and counts no more as one of those that there may be. What it has made stays.',
     'A key that is revoked while the call is under way makes none.',
     'The record has the SHA-256 of the policy document and the description, and never the secret.',
-    'More than `RESPARK_MAX_ACCESS_KEYS` keys are a `ServiceQuotaExceededException`. Of keys that were revoked or have expired the latest thousand are kept, for 90 days.',
+    'More than `RESPARK_MAX_ACCESS_KEYS` keys are a `ServiceQuotaExceededException`. Of keys that were revoked or have expired the latest thousand are kept, for 90 days; those of people who have signed in are counted apart, as many of them.',
   ],
   async handler({ input, services, principal, change }) {
     const { Role, Policy, Description, LifetimeSeconds, GameName, StageName } = input;

@@ -66,7 +66,7 @@ test('a credential is opened and parsed once while its key stays the same', asyn
   const credential = await access.findCredential(accessKeyId);
   assert.equal(await access.findCredential(accessKeyId), credential);
   await store.accessKeys.revoke(accessKeyId, 0);
-  await store.accessKeys.removeEndedBefore(1);
+  await store.accessKeys.removeEndedBefore(1, { ofSignIns: false });
   const sealedSecret = keyring.seal(Buffer.from('another'), accessKeyId);
   const record = { id: accessKeyId, description: '', sealedSecret, policy, isRoot: false, createdAt: 0 };
   await store.accessKeys.insert({ ...record, revokedAt: undefined, ...ENDLESS });
@@ -183,6 +183,23 @@ test('keys revoked long ago are forgotten when another is made', async (t) => {
   assert.equal((await access.listKeys()).length, 2);
   await accessTo(store, { now: 90 * day + 1 }).createKey({ policy, description: '' });
   assert.ok((await access.listKeys()).every(({ description }) => description !== 'old'));
+});
+
+test('whoever signs in and out again and again pushes no revoked key out that was made', async (t) => {
+  const { access, store } = await open(t);
+  const before = accessTo(store, { now: 1_700_000_000_000 - 5_000 });
+  const made = await before.createKey({ policy, description: 'made' });
+  await before.revokeKey(made.accessKeyId);
+  const ended = { description: 'signed in', policy, isRoot: false, sealedSecret: Buffer.alloc(1), expiresAt: undefined };
+  const createdAt = 1_700_000_000_000;
+  for (let n = 0; n < 1_001; n += 1) {
+    const revokedAt = createdAt - n;
+    await store.accessKeys.insert({ ...ended, id: `RSPKENDED${n}`, createdAt, revokedAt, subject: 'ada' });
+  }
+  await access.createKey({ policy, description: 'another' });
+  const listed = (await access.listKeys()).map(({ description }) => description);
+  assert.ok(listed.includes('made'));
+  assert.equal(listed.filter((description) => description === 'signed in').length, 1_000);
 });
 
 test('the root key is made once, even by two processes at once, and may do everything', async (t) => {

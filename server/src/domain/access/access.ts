@@ -50,7 +50,10 @@ export interface Access {
     key: NewKey,
     by?: KeyMaker | Pick<KeyMaker, 'record'>,
   ): Promise<AccessKeyPair & Pick<ParsedPolicy, 'warnings'> & { readonly expiresAt?: number | undefined }>;
-  /** In order of id. Revoked and expired keys are listed for at least 90 days, unless there are more than a thousand. */
+  /**
+   * In order of id. Revoked and expired keys are listed for at least 90 days, unless there are more than a
+   * thousand of those that people have signed in to get, or of the others.
+   */
   listKeys(): Promise<AccessKeySummary[]>;
   /** Throws `not_found`, and `conflict` for the root key. Revoking again changes nothing. */
   revokeKey(accessKeyId: string, by?: Pick<KeyMaker, 'record'>): Promise<void>;
@@ -80,7 +83,10 @@ export interface KeyMaker {
 export const MAX_DESCRIPTION_CHARACTERS = 250;
 const SECRET_CHARACTERS = 40;
 const ENDED_KEY_MEMORY_MS = 90 * 24 * 3_600_000;
-/** Calls can make and revoke keys fast, and every list reads them all. */
+/**
+ * Calls can make and revoke keys fast, and every list reads them all. So many are kept of those that people have got by
+ * signing in, and as many of the others: whoever signs in and out makes nobody forget a key that was made and revoked.
+ */
 const MAX_ENDED_KEYS = 1_000;
 /** Beyond this many keys in use, secrets are opened and policies parsed again. */
 const MAX_CACHED_CREDENTIALS = 1_000;
@@ -240,9 +246,13 @@ function createKeyMaker({ keyring, clock, random }: Pick<AccessParts, 'keyring' 
     const sealedSecret = keyring.seal(Buffer.from(pair.secretAccessKey), pair.accessKeyId);
     const createdAt = clock.now();
     await accessKeys.insert({ ...key, id: pair.accessKeyId, sealedSecret, createdAt, revokedAt: undefined });
-    const ended = (await accessKeys.list()).map(endOf).filter((at) => at <= createdAt);
-    const oldest = ended.sort((a, b) => b - a)[MAX_ENDED_KEYS - 1] ?? 0;
-    await accessKeys.removeEndedBefore(Math.max(oldest, createdAt - ENDED_KEY_MEMORY_MS));
+    const keys = await accessKeys.list();
+    for (const ofSignIns of [false, true]) {
+      const alike = keys.filter(({ subject }) => (subject !== undefined) === ofSignIns);
+      const ended = alike.map(endOf).filter((at) => at <= createdAt);
+      const oldest = ended.sort((a, b) => b - a)[MAX_ENDED_KEYS - 1] ?? 0;
+      await accessKeys.removeEndedBefore(Math.max(oldest, createdAt - ENDED_KEY_MEMORY_MS), { ofSignIns });
+    }
   }
 
   return {

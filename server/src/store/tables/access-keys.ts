@@ -51,11 +51,12 @@ export function accessKeyTable(scope: Scope): AccessKeyTable {
           .execute();
       });
     },
-    async removeEndedBefore(at) {
+    async removeEndedBefore(at, { ofSignIns }) {
       await write(async (query, changed) => {
         const removed = query
           .deleteFrom('access_keys')
           .where(({ or, eb }) => or([eb('revoked_at', '<', at), eb('expires_at', '<', at)]))
+          .where('subject', ofSignIns ? 'is not' : 'is', null)
           .returning('id');
         for (const { id } of await removed.execute()) changed(id);
       });
