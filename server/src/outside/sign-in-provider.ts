@@ -192,10 +192,11 @@ async function redeemCode(
     },
     body: form.toString(),
   });
+  // What stands between, such as a proxy, answers with what is not JSON, and its status says more than that.
+  if (status === 429) throw ofProvider('it is asked too much (status 429): try again in a minute');
   if (status >= 500) throw ofProvider(`it answered with status ${status} to the code`);
-  const said = readObject(body);
-  if (status !== 200) throw refusedCode(said.error, status);
-  const { id_token: token } = said;
+  if (status !== 200) throw refusedCode(errorIn(body), status);
+  const { id_token: token } = readObject(body);
   if (typeof token !== 'string') throw ofProvider('it gave no ID token for the code');
   return token;
 }
@@ -206,6 +207,14 @@ function refusedCode(error: unknown, status: number): SignInFault {
   if (name === 'invalid_grant')
     return refused('the provider does not take the code (invalid_grant): it was used, or is too old. Sign in again');
   return ofProvider(`it refused this server’s request (${name}): check the client at the provider and its secret`);
+}
+
+function errorIn(body: Uint8Array): unknown {
+  try {
+    return readObject(body).error;
+  } catch {
+    return undefined;
+  }
 }
 
 /** RFC 6749, section 2.3.1: both are encoded as in a form first. */

@@ -251,6 +251,8 @@ test('a provider that is away, or says what it must not, is named as the reason,
     [{ body: '{"access_token":"a"}' }, /no ID token/],
     [{ status: 401, body: '{"error":"invalid_client"}' }, /refused this server’s request \(invalid_client\)/],
     [{ status: 400, body: '{"error":"<script>"}' }, /\(status 400\)/],
+    [{ status: 403, body: '<html>' }, /refused this server’s request \(status 403\)/],
+    [{ status: 429, body: 'slowly' }, /asked too much \(status 429\): try again in a minute/],
   ];
   for (const [answer, reason] of misdeeds) {
     provider.misdeeds.answer.token = answer;
