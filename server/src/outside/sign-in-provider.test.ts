@@ -4,6 +4,7 @@ import { recordedLog } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { CLIENT_ID, CLIENT_SECRET, startTeamProvider } from '../../test/support/team-provider.ts';
 import { SignInFault } from '../domain/access/sign-in-provider.ts';
+import { ServiceError } from '../errors.ts';
 import { createSignInProvider, type SignInSettings } from './sign-in-provider.ts';
 
 const BEGUN = { state: 'state', nonce: 'nonce', verifier: 'verifier', returnUrl: 'https://api.example/console/' };
@@ -118,4 +119,18 @@ test('the client shows its secret as the provider takes it, and one without a se
 test('scopes that are set are asked for beside those of every sign-in', async (t) => {
   const { provider } = await open(t, { signInScopes: ['groups', 'email'] });
   assert.equal(new URL(await provider.pageOf(BEGUN)).searchParams.get('scope'), 'openid profile email groups');
+});
+
+test('the provider is asked for so many tokens a second, whoever wants them', async (t) => {
+  const { clock, requests, signIn } = await open(t);
+  for (let n = 0; n < 100; n += 1) assert.equal((await signIn()).sub, 'ada');
+  const tooMuch = (error: unknown) => {
+    assert.ok(error instanceof ServiceError);
+    assert.deepEqual([error.code, error.retryAfterMs], ['throttled', 100]);
+    return true;
+  };
+  await assert.rejects(signIn(), tooMuch);
+  assert.equal(requests.filter(({ url }) => url === '/token').length, 100);
+  clock.advance(100);
+  assert.equal((await signIn()).sub, 'ada');
 });

@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import { parseJson } from '@respark/protocol';
 import type { Clock } from '../clock.ts';
 import { type SignInBegun, SignInFault, type SignInProvider } from '../domain/access/sign-in-provider.ts';
+import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { decodeText, shown } from '../text.ts';
+import { createTokenBuckets } from '../token-bucket.ts';
 import { type LookUps, SYSTEM_LOOK_UPS } from './look-up.ts';
 import { OutsideFault } from './outside-fault.ts';
 import { type AskProvider, createAskProvider, type ProviderSettings } from './provider-requests.ts';
@@ -19,6 +21,8 @@ const KEPT_MS = 3_600_000;
 const ASK_SPACING_MS = 2_000;
 const MAX_URL_CHARACTERS = 2_000;
 const CLOCK_SKEW_SECONDS = 30;
+/** How many codes are redeemed for everybody together, so that nobody has this server overload the provider. */
+const CODES = { ratePerSecond: 10, burst: 100, maxKeys: 1 };
 /** On whose account keys are fetched; stages have ids of another form. */
 const OWNER = 'sign-in';
 
@@ -57,6 +61,7 @@ export function createSignInProvider({
   const ask = createAskProvider({ clock, lookUps, settings, stopping: stopping.signal });
   const check = createCheckSignedToken({ clock, log, ask });
   const describe = createDescribe({ ask, clock, issuer });
+  const codes = createTokenBuckets({ ...CODES, clock });
   const scope = [...new Set(['openid', 'profile', 'email', ...signInScopes])].join(' ');
 
   return {
@@ -78,6 +83,15 @@ export function createSignInProvider({
       const description = await describe();
       if (returned.issuer !== undefined ? returned.issuer !== issuer : description.namesItself)
         throw refused('another provider than the one of this server has sent you back');
+      const waitMs = codes.take(OWNER);
+      if (waitMs > 0)
+        throw new ServiceError(
+          'throttled',
+          'too many people come back from the provider at the moment: sign in again',
+          {
+            retryAfterMs: waitMs,
+          },
+        );
       const token = await redeemCode({ ask, settings }, description, returned.code, begun);
       const checked = await check(
         token,

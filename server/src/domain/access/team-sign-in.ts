@@ -7,7 +7,13 @@ import { type RandomBytes, uuidV7 } from '../../random.ts';
 import { createRareWarnings } from '../../rare-warnings.ts';
 import { excerpt, shown } from '../../text.ts';
 import type { Audit, Change } from '../audit.ts';
-import { type Access, type AccessKeyPair, type AccessKeySummary, type KeyMaker, MAX_DESCRIPTION_CHARACTERS } from './access.ts';
+import {
+  type Access,
+  type AccessKeyPair,
+  type AccessKeySummary,
+  type KeyMaker,
+  MAX_DESCRIPTION_CHARACTERS,
+} from './access.ts';
 import type { Refusals } from './refusals.ts';
 import { describeRole, policyOfRole, type Role, type RoleLimits } from './roles.ts';
 import { type SignInBegun, SignInFault, type SignInProvider, type SignInReturn } from './sign-in-provider.ts';
@@ -28,7 +34,10 @@ export interface SignInCaller {
 export interface TeamSignIn {
   /** Rejects with a `SignInFault`. */
   begin(caller: SignInCaller): Promise<{ readonly url: string; readonly state: string; readonly ticket: string }>;
-  /** Rejects with a `SignInFault`, and with a `quota_exceeded` ServiceError when there are too many keys. */
+  /**
+   * Rejects with a `SignInFault`, with a `quota_exceeded` ServiceError when there are too many keys, and with a `throttled`
+   * one when too many people come back at once.
+   */
   finish(
     returned: SignInReturn & { readonly state: string; readonly ticket: string },
     caller: SignInCaller,
