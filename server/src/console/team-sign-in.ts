@@ -67,7 +67,7 @@ export function createTeamSignInSite({
     const group = addressGroup(request.remoteAddress ?? request.peerAddress);
     const waitMs = allowances.take(group);
     if (waitMs > 0) return tooMany('this address signs in too often', waitMs, requestId);
-    const caller = { requestId, sourceAddress: request.remoteAddress ?? 'unknown', addressGroup: group };
+    const caller = { requestId, sourceAddress: request.remoteAddress ?? 'unknown' };
     try {
       if (request.rawPath === BEGIN) return await inPlace(group, requestId, () => signIn.begin(caller));
       const returned = returnedIn(await request.readBody(MAX_BODY_BYTES));

@@ -11,7 +11,7 @@ import { createAccess } from './access.ts';
 import { createRefusals } from './refusals.ts';
 import { createTeamSignIn } from './team-sign-in.ts';
 
-const CALLER = { requestId: 'a-request', sourceAddress: '192.0.2.7', addressGroup: '192.0.2.7' };
+const CALLER = { requestId: 'a-request', sourceAddress: '192.0.2.7' };
 const RETURN_URL = 'https://api.studio.example/console/';
 const ADA = { sub: 'ada-1', name: 'Ada', groups: ['live-ops'] };
 
@@ -91,4 +91,21 @@ test('a key is good until when the person is told', async (t) => {
   assert.equal(expiresAt, clock.now() + 3_600_000);
   const [key] = await access.listKeys();
   assert.deepEqual([key?.id, key?.expiresAt], [accessKeyId, expiresAt]);
+});
+
+test('each refusal is in the log, under the request id that the page shows', async (t) => {
+  const { lines, signIn } = await open(t);
+  const { state } = await signIn.begin(CALLER);
+  const ids = ['first', 'second', 'third'];
+  for (const requestId of ids)
+    await assert.rejects(
+      signIn.finish({ state, ticket: 'e30', code: 'code', issuer: undefined }, { ...CALLER, requestId }),
+      /not begun at this server/,
+    );
+  const refused = lines.filter(({ msg }) => msg === 'sign-in refused');
+  assert.deepEqual(
+    refused.map(({ requestId }) => requestId),
+    ids,
+  );
+  assert.deepEqual([refused[0]?.sourceAddress, refused[0]?.cause], [CALLER.sourceAddress, 'SignInRefused']);
 });

@@ -22,8 +22,6 @@ import { type SignInBegun, SignInFault, type SignInProvider, type SignInReturn }
 export interface SignInCaller {
   readonly requestId: string;
   readonly sourceAddress: string;
-  /** What counts as one caller where there is no key. */
-  readonly addressGroup: string;
 }
 
 /**
@@ -79,16 +77,16 @@ export function createTeamSignIn(parts: {
   provider: SignInProvider;
   access: Pick<Access, 'createKey' | 'listKeys' | 'revokeKey'>;
   audit: Audit;
-  refusals: Pick<Refusals, 'denied' | 'unauthenticated'>;
+  refusals: Pick<Refusals, 'denied'>;
   sealer: Sealer;
   clock: Clock;
   random: RandomBytes;
-  log: Pick<Log, 'warn'>;
+  log: Pick<Log, 'info' | 'warn'>;
   /** Where the provider sends people back to. */
   returnUrl: () => string;
   settings: TeamSignInSettings;
 }): TeamSignIn {
-  const { provider, refusals, random, returnUrl, settings } = parts;
+  const { provider, refusals, random, log, returnUrl, settings } = parts;
   const { seal, open } = createTickets(parts);
   const makeKey = createKeyOfPerson(parts);
   const warn = createRareWarnings(parts);
@@ -107,12 +105,12 @@ export function createTeamSignIn(parts: {
   }
 
   /** Leaves a trace of who was not let in, and of a provider that does not do what it is there for. */
-  function note(fault: SignInFault, { requestId, sourceAddress, addressGroup }: SignInCaller): void {
+  function note(fault: SignInFault, { requestId, sourceAddress }: SignInCaller): void {
     const reason = fault.message;
     if (fault.isOfProvider) warn('', { requestId, reason }, 'nobody can sign in to the console');
     const cause = fault.isOfProvider ? 'SignInUnavailable' : 'SignInRefused';
-    const seen = { requestId, sourceAddress, addressGroup, accessKeyId: undefined };
-    refusals.unauthenticated({ ...seen, operation: 'SignIn', cause, reason });
+    // Each of them, since people are told to look for their own; an address has only so many.
+    log.info({ requestId, sourceAddress, operation: 'SignIn', cause, reason }, 'sign-in refused');
   }
 
   async function noted<T>(caller: SignInCaller, work: () => Promise<T>): Promise<T> {
