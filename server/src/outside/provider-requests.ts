@@ -45,7 +45,7 @@ export function createAskProvider({
     const addresses = isIP(name) === 0 ? await lookUp(hostname) : [{ address: name, family: isIP(name) }];
     const fit = addresses.filter(({ address }) => isListed || isPublic(address));
     if (fit.length > 0) return fit;
-    const message = `${shown(host)} stands for addresses of a private network: add it to RESPARK_IDENTITY_HOSTS if keys may be fetched from there`;
+    const message = `${shown(host)} stands for addresses of a private network: add it to RESPARK_IDENTITY_HOSTS if the server may ask it`;
     throw new OutsideFault('not_allowed', message);
   }
 

@@ -72,7 +72,7 @@ const rows = {
     default: 1_000,
     min: 1,
     max: 100_000,
-    help: 'Maximum number of access keys, apart from the root key and revoked ones.',
+    help: 'Maximum number of access keys, apart from the root key and from keys that were revoked or have expired.',
   }),
   maxBodyBytes: integer({
     default: 65_536,
