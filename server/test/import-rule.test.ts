@@ -204,9 +204,7 @@ const RULE: Readonly<Record<string, Names>> = {
     allowed: [
       './session.ts',
       '../api/pipeline.ts',
-      '../http/exchange.ts',
-      '../http/client-address.ts',
-      '../http/group-counter.ts',
+      ...['exchange', 'client-address', 'group-counter'].map((each) => `../http/${each}.ts`),
       '../random.ts',
       'node:crypto',
     ],

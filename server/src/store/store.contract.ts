@@ -267,16 +267,11 @@ function testAccessKeys(open: OpenStore): void {
       await accessKeys.insert(sampleKey(`expired ${id}`, { expiresAt: at }));
     }
     await accessKeys.insert(sampleKey('signed in', { revokedAt: 10, subject: 'ada' }));
+    const left = async () => (await accessKeys.list()).map(({ id }) => id);
     await accessKeys.removeEndedBefore(11, { ofSignIns: false });
-    assert.deepEqual(
-      (await accessKeys.list()).map(({ id }) => id),
-      ['expired recent', 'live', 'recent', 'signed in'],
-    );
-    await accessKeys.removeEndedBefore(12, { ofSignIns: true });
-    assert.deepEqual(
-      (await accessKeys.list()).map(({ id }) => id),
-      ['expired recent', 'live', 'recent'],
-    );
+    assert.deepEqual(await left(), ['expired recent', 'live', 'recent', 'signed in']);
+    await accessKeys.removeEndedBefore(11, { ofSignIns: true });
+    assert.deepEqual(await left(), ['expired recent', 'live', 'recent']);
   });
 }
 

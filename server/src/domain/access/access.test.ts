@@ -187,19 +187,17 @@ test('keys revoked long ago are forgotten when another is made', async (t) => {
 
 test('whoever signs in and out again and again pushes no revoked key out that was made', async (t) => {
   const { access, store } = await open(t);
-  const before = accessTo(store, { now: 1_700_000_000_000 - 5_000 });
+  const createdAt = 1_700_000_000_000;
+  const before = accessTo(store, { now: createdAt - 5_000 });
   const made = await before.createKey({ policy, description: 'made' });
   await before.revokeKey(made.accessKeyId);
-  const ended = { description: 'signed in', policy, isRoot: false, sealedSecret: Buffer.alloc(1), expiresAt: undefined };
-  const createdAt = 1_700_000_000_000;
-  for (let n = 0; n < 1_001; n += 1) {
-    const revokedAt = createdAt - n;
-    await store.accessKeys.insert({ ...ended, id: `RSPKENDED${n}`, createdAt, revokedAt, subject: 'ada' });
-  }
+  const ended = { ...ENDLESS, description: '', policy, isRoot: false, sealedSecret: Buffer.alloc(1), subject: 'ada' };
+  for (let n = 0; n < 1_001; n += 1)
+    await store.accessKeys.insert({ ...ended, id: `ENDED${n}`, createdAt, revokedAt: createdAt - n });
   await access.createKey({ policy, description: 'another' });
-  const listed = (await access.listKeys()).map(({ description }) => description);
-  assert.ok(listed.includes('made'));
-  assert.equal(listed.filter((description) => description === 'signed in').length, 1_000);
+  const listed = await access.listKeys();
+  assert.ok(listed.some(({ id }) => id === made.accessKeyId));
+  assert.equal(listed.filter(({ subject }) => subject === 'ada').length, 1_000);
 });
 
 test('the root key is made once, even by two processes at once, and may do everything', async (t) => {
