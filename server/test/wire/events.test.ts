@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { DisconnectPlayerCommand } from '@aws-sdk/client-gamesparks';
 import { EVERY_OPERATION } from '../../src/api/every-operation.ts';
 import { ManagementClient } from '../../src/cli/management-client.ts';
+import { systemClock } from '../../src/clock.ts';
 import { administer, alterDatabase, createKey } from '../support/administration.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, ROOT, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
@@ -296,6 +297,23 @@ test('a stream ends when its key is revoked, or may no longer watch', async (t) 
   await until(() => streams[0]?.isOver() === true && streams[1]?.isOver() === true);
   for (const { named } of streams.slice(0, 2)) assert.match(named('end').join(), /"reason":"access"/);
   assert.equal(streams[2]?.isOver(), false);
+});
+
+test('a key that has expired signs no call any more, and its stream ends', async (t) => {
+  let lateMs = 0;
+  const server = await startTestServer(t, { clock: { ...systemClock, now: () => systemClock.now() + lateMs } });
+  const body = { Role: 'operator', LifetimeSeconds: 60 };
+  const { json } = await rawCall(server, 'POST', '/respark/access-key', { body });
+  const { AccessKeyId: accessKeyId } = json.AccessKey as { AccessKeyId: string };
+  const credentials = { accessKeyId, secretAccessKey: String(json.SecretAccessKey) };
+  const { frames, named, isOver } = framesOf(await clientOf(server, credentials).stream());
+  await until(() => frames.length > 0);
+  const call = () => rawCall(server, 'GET', '/respark/server', { credentials });
+  assert.equal((await call()).status, 200, 'the look-up of the key is remembered from here on');
+  lateMs = 60_000;
+  assert.equal((await call()).error, 'UnrecognizedClientException');
+  await until(isOver);
+  assert.match(named('end').join(), /"reason":"access"/);
 });
 
 test('what a stream writes counts as bytes of its key, and leaves some of them to the key’s calls', async (t) => {
