@@ -210,36 +210,39 @@ function EntryEditor({ entry, draft, onSaved }: { entry: Entry; draft: Draft; on
         </Notice>
       )}
       {theirs !== undefined && (
-        <Notice kind="warning">
-          <p>{t('changedMeanwhile')}</p>
-          <div class="actions">
-            <Button
-              onClick={() => {
-                setBase(theirs.text);
-                setSaved(theirs.text);
-                type(theirs.text);
-                draft.set(undefined);
-                setTheirs(undefined);
-              }}
-            >
-              {t('loadTheirs')}
-            </Button>
-            <Button
-              kind="danger"
-              onClick={async () => {
-                if ((await save({ isForced: true })) && theirs.isToBeDeployed) await deployment.run();
-              }}
-            >
-              {t('saveMine')}
-            </Button>
-          </div>
-        </Notice>
+        <ChangedMeanwhile
+          onTheirs={() => {
+            setBase(theirs.text);
+            setSaved(theirs.text);
+            type(theirs.text);
+            draft.set(undefined);
+            setTheirs(undefined);
+          }}
+          onMine={async () => {
+            if ((await save({ isForced: true })) && theirs.isToBeDeployed) await deployment.run();
+          }}
+        />
       )}
       <Failure error={read.error ?? update.error ?? deployment.error} />
       {deployment.outcome !== undefined && (
         <DeploymentOutcome outcome={deployment.outcome} entry={entry} onLine={(...at) => editor.current?.goTo(...at)} />
       )}
     </section>
+  );
+}
+
+/** Somebody else has saved another text: which of the two is to stay. */
+function ChangedMeanwhile({ onTheirs, onMine }: { onTheirs: () => void; onMine: () => void }) {
+  return (
+    <Notice kind="warning">
+      <p>{t('changedMeanwhile')}</p>
+      <div class="actions">
+        <Button onClick={onTheirs}>{t('loadTheirs')}</Button>
+        <Button kind="danger" onClick={onMine}>
+          {t('saveMine')}
+        </Button>
+      </div>
+    </Notice>
   );
 }
 
