@@ -118,9 +118,8 @@ function EntryEditor({ entry, draft, onSaved }: { entry: Entry; draft: Draft; on
   const { game, stage } = place.get();
   const editor = useRef<Editor>(undefined);
   /** What the server has, as it would be shown, and what the editor had when that was saved. */
-  const [base, setBase] = useState(() => textOf(entry));
-  const [saved, setSaved] = useState(base);
-  const [text, setText] = useState(draft.get() ?? base);
+  const [saved, setSaved] = useState(() => ({ base: textOf(entry), text: textOf(entry) }));
+  const [text, setText] = useState(draft.get() ?? saved.text);
   // What is typed counts at once, also for a click that comes before the page is drawn again.
   const typed = useRef(text);
   const type = (changed: string) => {
@@ -147,7 +146,7 @@ function EntryEditor({ entry, draft, onSaved }: { entry: Entry; draft: Draft; on
     const found = now === undefined ? '' : textOf(now);
     const value = changedValue(now ?? entry, mine);
     const wanted = textOf({ ...entry, value });
-    if (found !== base && found !== wanted && !isForced) {
+    if (found !== saved.base && found !== wanted && !isForced) {
       setTheirs({ text: found, isToBeDeployed });
       return false;
     }
@@ -157,20 +156,18 @@ function EntryEditor({ entry, draft, onSaved }: { entry: Entry; draft: Draft; on
     });
     if (done === undefined) return false;
     setTheirs(undefined);
-    setBase(wanted);
-    setSaved(mine);
+    setSaved({ base: wanted, text: mine });
     if (typed.current === mine) draft.set(undefined);
     onSaved();
     return true;
   }
 
-  const isSaved = text === saved;
-  const { name } = entry;
+  const isSaved = text === saved.text;
   return (
     <section class="entry">
       <header>
         <h2>
-          <Untrusted text={name} />{' '}
+          <Untrusted text={entry.name} />{' '}
           <Badge kind={isSaved ? 'plain' : 'warning'}>{isSaved ? t('saved') : t('unsaved')}</Badge>
         </h2>
         <div class="actions">
@@ -188,7 +185,7 @@ function EntryEditor({ entry, draft, onSaved }: { entry: Entry; draft: Draft; on
             isBusy={isBusy}
             isDisabled={fault !== undefined}
             onClick={async () => {
-              if (typed.current === saved || (await save({ isToBeDeployed: true }))) await deployment.run();
+              if (typed.current === saved.text || (await save({ isToBeDeployed: true }))) await deployment.run();
             }}
           >
             {t('deployNow', { stage })}
@@ -196,7 +193,7 @@ function EntryEditor({ entry, draft, onSaved }: { entry: Entry; draft: Draft; on
         </div>
       </header>
       <CodeEditor
-        label={t('scriptOf', { name })}
+        label={t('scriptOf', { name: entry.name })}
         language={entry.isScript ? 'javascript' : 'json'}
         text={text}
         onText={type}
@@ -212,8 +209,7 @@ function EntryEditor({ entry, draft, onSaved }: { entry: Entry; draft: Draft; on
       {theirs !== undefined && (
         <ChangedMeanwhile
           onTheirs={() => {
-            setBase(theirs.text);
-            setSaved(theirs.text);
+            setSaved({ base: theirs.text, text: theirs.text });
             type(theirs.text);
             draft.set(undefined);
             setTheirs(undefined);
