@@ -12,7 +12,9 @@ const CODE = { gameName: 'Demo', targetPlatform: 'Unity', language: 'CSharp', ga
 
 /** Stored sections of about this length, whose requests share one shape. */
 function sectionsOf({ length, Shape = 'String' }: { length: number; Shape?: string }): string {
-  const request = { AllowedSources: ['Player'], RequestShape: 'Ping', ResponseShape: 'Ping' };
+  // A game may not have as many requests as would fit without their descriptions.
+  const Description = 'It asks whether anybody is there. '.repeat(8);
+  const request = { AllowedSources: ['Player'], Description, RequestShape: 'Ping', ResponseShape: 'Ping' };
   const count = Math.ceil(length / JSON.stringify({ R00000: request }).length);
   const requests = Array.from({ length: count }, (_, index) => [`R${String(index).padStart(5, '0')}`, request]);
   return JSON.stringify({
