@@ -16,10 +16,13 @@ import {
 } from './raw-http.ts';
 import { besiege } from './siege.ts';
 
-/** Sends the parts one by one, with the wait `pace` after each, and returns what comes back. */
+/**
+ * Sends the parts one by one, with the wait `pace` after each, and returns what comes back. A part that is on its way
+ * when the server has answered and closed brings a reset behind the answer.
+ */
 async function slowly(server: TestServer, parts: readonly Bytes[], pace: () => Promise<unknown>): Promise<string> {
   const socket = open(server);
-  const ended = once(socket, 'end');
+  const ended = new Promise((resolve) => socket.once('end', resolve).once('close', resolve));
   let received = '';
   socket.setEncoding('latin1').on('data', (text: string) => {
     received += text;
