@@ -17,6 +17,7 @@ function run(script, ...args) {
 }
 
 if (existsSync(compiler)) {
+  if (!existsSync(program)) console.log('Respark is built for the first time, which takes about half a minute…');
   process.exitCode = run(compiler, '--build');
   if (process.exitCode === 0) await bundleServer();
   if (process.exitCode === 0 && !isConsoleBuilt()) {

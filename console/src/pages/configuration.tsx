@@ -188,7 +188,7 @@ function EntryEditor({ entry, draft, onSaved }: { entry: Entry; draft: Draft; on
               if (typed.current === saved.text || (await save({ isToBeDeployed: true }))) await deployment.run();
             }}
           >
-            {t('deployNow', { stage })}
+            {deployment.isBusy ? t('deploying') : t('deployNow', { stage })}
           </Button>
         </div>
       </header>
@@ -252,7 +252,12 @@ function DeploymentOutcome({
   entry: Entry;
   onLine: (line: number, column: number) => void;
 }) {
-  if (outcome.isDone) return <Notice kind="good">{t('deployed')}</Notice>;
+  if (outcome.isDone)
+    return (
+      <Notice kind="good">
+        {t('deployed')} <a href={linkTo('harness', { ...place.get() })}>{t('tryIt')}</a>
+      </Notice>
+    );
   const path = `${pathOf(entry)}/Code/Script`;
   const faults = [...outcome.message.matchAll(/at "([^"]+)" does not parse, line (\d+), column (\d+)/g)];
   const here = faults.filter(([, at]) => at === path);

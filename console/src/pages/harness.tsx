@@ -63,8 +63,11 @@ function HarnessOfStage({ game, stage }: { game: string; stage: string }) {
         {deployments.data !== undefined && deployed === undefined ? (
           <div class="empty">
             <p>{t('nothingDeployed')}</p>
-            <p class="muted">
-              {t('deployFirst')} <a href={linkTo('deployments', { game, stage })}>{t('deployments')}</a>
+            <p class="muted">{t('deployFirst')}</p>
+            <p>
+              <a class="button" href={linkTo('configuration', { game, stage })}>
+                {t('makeFirstMessage')}
+              </a>
             </p>
           </div>
         ) : (

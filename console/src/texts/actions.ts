@@ -24,6 +24,7 @@ export const ACTION_TEXTS = {
   createMessage: ['Make a message', 'Nachricht anlegen'],
   deployNow: ['Save and deploy to {stage}', 'Speichern und auf {stage} ausrollen'],
   deployed: ['Deployed: players who come from now on get it.', 'Ausgerollt: Spieler, die ab jetzt kommen, haben es.'],
+  deploying: ['Deploying…', 'Rollt aus …'],
   deployRefused: ['It was saved, and not deployed:', 'Es wurde gespeichert und nicht ausgerollt:'],
   goToLine: ['Go to line {line}', 'Zu Zeile {line}'],
   loadTheirs: ['Load theirs', 'Deren Stand laden'],

@@ -13,8 +13,8 @@ export const HARNESS_TEXTS = {
   connectedAs: ['connected as', 'verbunden als'],
   connecting: ['Connecting…', 'Verbindet …'],
   deployFirst: [
-    'Deploy the configuration, and its messages are here.',
-    'Rollen Sie die Konfiguration aus, dann stehen ihre Nachrichten hier.',
+    'Make a message, or deploy those that there are, and they are here.',
+    'Legen Sie eine Nachricht an oder rollen Sie die vorhandenen aus, dann stehen sie hier.',
   ],
   disconnect: ['Disconnect', 'Trennen'],
   errorAfter: ['Error after {ms} ms', 'Fehler nach {ms} ms'],
@@ -45,6 +45,7 @@ export const HARNESS_TEXTS = {
     'Something was deployed since. A connection stays on the runtime it opened on: connect again.',
     'Seither wurde etwas ausgerollt. Eine Verbindung bleibt auf ihrer Runtime: verbinden Sie neu.',
   ],
+  makeFirstMessage: ['Make your first message', 'Erste Nachricht anlegen'],
   noMessages: ['Players may send no messages here.', 'Spieler können hier keine Nachrichten senden.'],
   originRefused: [
     'The server lets no page of {origin} connect as a player. Add that origin to RESPARK_ALLOWED_ORIGINS, or open the console over https, or at an address or localhost instead of a name.',
@@ -66,5 +67,6 @@ export const HARNESS_TEXTS = {
   sentFailed: ['Not sent: {why}', 'Nicht gesendet: {why}'],
   shapeOfPayload: ['Shape of the payload', 'Form des Inhalts'],
   tokenHidden: ['(hidden)', '(verborgen)'],
+  tryIt: ['Try it in the test harness', 'In der Testumgebung ausprobieren'],
   withOptional: ['With optional fields', 'Mit optionalen Feldern'],
 } as const;

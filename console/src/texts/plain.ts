@@ -207,7 +207,7 @@ export const PLAIN_TEXTS = {
   players: ['Players', 'Spieler'],
   proof: ['Proof', 'Beweis'],
   reason: ['Reason', 'Grund'],
-  reasonHint: ['A code for the game’s own program.', 'Ein Code für das Programm des Spiels.'],
+  reasonHint: ['A code for the game’s own program, such as AFK.', 'Ein Code für das Programm des Spiels, etwa AFK.'],
   receiver: ['Receiver', 'Empfänger'],
   refresh: ['Refresh', 'Aktualisieren'],
   requestId: ['Request id', 'Request-Id'],

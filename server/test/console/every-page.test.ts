@@ -79,6 +79,7 @@ test('[chromium] a page is used by keyboard alone', { skip }, async (t) => {
   await tabTo('Disconnect…');
   await keyboard.press('Enter');
   await opened.shows('Message to the player');
+  assert.equal(await opened.page.evaluate('document.activeElement?.tagName'), 'INPUT', 'what is to be filled in');
   await keyboard.press('Escape');
   await opened.page.waitForFunction('document.querySelector("dialog") === null');
   assert.equal(await focused(), 'Disconnect…', 'the focus is where it was');

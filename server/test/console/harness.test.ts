@@ -147,7 +147,7 @@ test('[chromium] a guest plays, and whoever stays is told of a newer deployment'
 test('[chromium] a stage without a deployment says what to do, and so does a refusal', { skip }, async (t) => {
   const server = await startTestServer(t);
   const opened = await signIn(server.url, ROOT, { hash: HASH });
-  await opened.shows('Deploy the configuration, and its messages are here.');
+  await opened.shows('Make a message, or deploy those that there are, and they are here.');
   await rawCall(server, 'POST', `/respark/game/${GAME}/stage/${STAGE}/player/tess/block`, {
     body: { Reason: 'ABUSE' },
   });
