@@ -13,7 +13,8 @@ import { formatMilliseconds, t } from '../texts/language.ts';
 import { useCall } from '../use-call.ts';
 import { describeShape, examplePayload, messagesOf, type PlayableMessage } from './harness-messages.ts';
 import { Inspector } from './inspector.tsx';
-import { type ConnectFailure, type Sent, useTestPlayer } from './use-test-player.ts';
+import type { ConnectFailure, Sent } from './playing.ts';
+import { useTestPlayer } from './use-test-player.ts';
 
 const LIVE_MS = 5_000;
 
@@ -38,9 +39,9 @@ function HarnessOfStage({ game, stage }: { game: string; stage: string }) {
   const snapshot = useCall('GetSnapshot', SnapshotId === undefined ? undefined : { GameName: game, SnapshotId });
   const url = info.isLoading ? undefined : playerUrlOf(info.data);
   const player = useTestPlayer({ game, stage, url });
-  const [playedOn, setPlayedOn] = useState<string>();
   const { state } = player;
-  const isStale = state.phase === 'connected' && playedOn !== deployed?.DeploymentId;
+  const isStale =
+    state.phase === 'connected' && deployments.data !== undefined && state.deploymentId !== deployed?.DeploymentId;
   return (
     <>
       <Failure error={deployments.error ?? snapshot.error} />
@@ -49,11 +50,9 @@ function HarnessOfStage({ game, stage }: { game: string; stage: string }) {
       )}
       <ConnectForm
         player={player}
+        at={{ game, stage }}
         isDisabled={url === undefined || deployments.isLoading}
-        onConnect={(as) => {
-          setPlayedOn(deployed?.DeploymentId);
-          void player.connect(as);
-        }}
+        onConnect={(as) => void player.connect(as, deployed?.DeploymentId)}
       />
       {state.phase === 'closed' && state.failure !== undefined && (
         <WhyNotConnected failure={state.failure} url={url ?? ''} />
@@ -97,16 +96,19 @@ function playerUrlOf(info: Outputs['GetServerInfo'] | undefined): string | undef
 type Player = ReturnType<typeof useTestPlayer>;
 
 function ConnectForm({
-  player: { state, disconnect },
+  player: { state, disconnect, lastAs },
+  at,
   isDisabled,
   onConnect,
 }: {
   player: Player;
+  at: { game: string; stage: string };
   isDisabled: boolean;
   onConnect: (playerId: string | undefined) => void;
 }) {
-  const [as, setAs] = useState('player');
-  const [playerId, setPlayerId] = useState('test-player');
+  const [before] = useState(lastAs);
+  const [as, setAs] = useState(before !== undefined && before.playerId === undefined ? 'guest' : 'player');
+  const [playerId, setPlayerId] = useState(before?.playerId ?? 'test-player');
   const isGuest = as === 'guest';
   return (
     <form
@@ -145,11 +147,18 @@ function ConnectForm({
         )}
         {state.phase === 'connected' && (
           <p class="connected" role="status">
-            <Badge kind="good">{t('connectedAs')}</Badge> <Id id={state.playerId} />
+            <Badge kind="good">{t('connectedAs')}</Badge>{' '}
+            <a href={linkTo('player', { ...at, player: state.playerId })}>
+              <Id id={state.playerId} />
+            </a>
           </p>
         )}
       </div>
-      {!isGuest && <p class="hint">{t('playExplained')}</p>}
+      {state.phase === 'connected' ? (
+        <p class="hint">{t('playGoesOn')}</p>
+      ) : (
+        !isGuest && <p class="hint">{t('playExplained')}</p>
+      )}
     </form>
   );
 }

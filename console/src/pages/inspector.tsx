@@ -2,7 +2,7 @@ import { useLayoutEffect, useRef } from 'preact/hooks';
 import { Badge } from '../parts/page.tsx';
 import { Untrusted } from '../parts/untrusted.tsx';
 import { formatMilliseconds, formatMoment, t } from '../texts/language.ts';
-import type { Entry } from './use-test-player.ts';
+import type { Entry } from './playing.ts';
 
 const KINDS = {
   sent: 'plain',

@@ -63,6 +63,10 @@ export const HARNESS_TEXTS = {
     'You play as this player: what you send is done to their data, and that you have taken a token of theirs is on record.',
     'Sie spielen als dieser Spieler: Was Sie senden, geschieht mit seinen Daten, und dass Sie ein Token von ihm haben, wird aufgezeichnet.',
   ],
+  playGoesOn: [
+    'The player stays connected while you look at other pages of this tab, so you can see them there, or send them away.',
+    'Der Spieler bleibt verbunden, während Sie in diesem Tab andere Seiten ansehen; dort können Sie ihn sehen oder trennen.',
+  ],
   send: ['Send', 'Senden'],
   sentFailed: ['Not sent: {why}', 'Nicht gesendet: {why}'],
   shapeOfPayload: ['Shape of the payload', 'Form des Inhalts'],

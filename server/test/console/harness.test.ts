@@ -8,7 +8,7 @@ import { createSnapshot, deploy } from '../support/publishing.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { freePort } from '../support/redis-server.ts';
 import { scriptedGame } from '../support/scripted-game.ts';
-import { GAME, ROOT, STAGE, startTestServer, type TestServer } from '../support/server.ts';
+import { GAME, ROOT, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
 
 const skip = chromium === undefined ? 'there is no Chromium here' : false;
 
@@ -138,10 +138,49 @@ test('[chromium] a guest plays, and whoever stays is told of a newer deployment'
   await opened.press('Disconnect');
   await opened.press('Connect');
   await opened.page.waitForFunction("!document.body.innerText.includes('Something was deployed since')");
-  // Who leaves the page leaves the game.
+});
+
+test('[chromium] a test player stays while other pages are looked at, and can be sent away there', {
+  skip,
+}, async (t) => {
+  const server = await served(t);
+  const opened = await signIn(server.url, ROOT, { hash: HASH });
+  const connections = async () => {
+    const { json } = await rawCall(server, 'GET', `/respark/game/${GAME}/stage/${STAGE}/connection-count`);
+    return Number(json.Connections);
+  };
+  await opened.fill('Player id', 'tess');
+  await opened.press('Connect');
+  await opened.shows(/connected as\s+tess/);
   await opened.press('Logs');
-  const { json } = await rawCall(server, 'GET', `/respark/game/${GAME}/stage/${STAGE}/connection-count`);
-  assert(Number(json.Connections) <= 1);
+  await opened.shows('Logs');
+  await opened.press('Test harness');
+  await opened.shows(/connected as\s+tess/);
+  await logged(opened, 'welcome');
+  await opened.press('Send');
+  await opened.shows(/Answer after [\d.]+ ms/);
+  await logged(opened, 'weighed HANDS');
+
+  await opened.page.evaluate("document.querySelector('.connected a').click()");
+  await opened.shows('Connections (1)');
+  await opened.press('Disconnect…');
+  await opened.fill('Message to the player', 'See you');
+  await opened.press('Show what it will do');
+  await opened.press('Disconnect 1 connection');
+  await opened.shows('closed');
+  assert.equal(await connections(), 0);
+  await opened.press('Close');
+  await opened.press('Test harness');
+  await logged(opened, '4500 disconnected');
+  await logged(opened, 'See you');
+  await opened.assertSound();
+
+  await opened.press('Connect');
+  await opened.shows(/connected as\s+tess/);
+  assert.equal(await connections(), 1);
+  await opened.press('Sign out');
+  await opened.shows('Sign in');
+  await until(() => server.counts().sockets === 0);
 });
 
 test('[chromium] a stage without a deployment says what to do, and so does a refusal', { skip }, async (t) => {
