@@ -106,6 +106,16 @@ describe('serve', () => {
     assert.doesNotMatch(world.out(), /npx/);
   });
 
+  it('shows the link that signs in to a terminal only, and for how long it works', async () => {
+    const consoleUrl = 'http://127.0.0.1:8080/console/';
+    const server = { consoleUrl, consoleLink: `${consoleUrl}#code=a-code` };
+    const terminal = await start({ isTTY: true, server });
+    assert.match(terminal.world.out(), /Console +http:\S+#code=a-code \(works once, within a minute\)\n/);
+    const file = await start({ isTTY: false, server });
+    assert.match(file.world.out(), /Console +http:\S+\/console\/\n/);
+    assert(!file.world.out().includes('a-code'));
+  });
+
   it('shows the secret of a new root key to a terminal only, and never that of an old one', async () => {
     const isNew = { ...ROOT, credentialsFile: '/data/root-key', isNew: true };
     for (const [isTTY, root, isShown] of [

@@ -113,7 +113,10 @@ function banner({
 }): string {
   const { root, demo } = server;
   // Redirected output may be read by others before the minute is over.
-  const consoleLine = showSecret ? (server.consoleLink ?? server.consoleUrl) : server.consoleUrl;
+  const consoleLine =
+    showSecret && server.consoleLink !== undefined
+      ? `${server.consoleLink} (works once, within a minute)`
+      : server.consoleUrl;
   const facts = [
     ['  Management API', server.url],
     ['  Players', server.playerUrl],
