@@ -82,6 +82,13 @@ export function Players() {
           ) : (
             <>
               <p>{t('nobodyOnline')}</p>
+              {isAllowed('GetSnapshot', 'GetStage') && (
+                <p>
+                  <a class="button" href={linkTo('harness', { game, stage })}>
+                    {t('connectInHarness')}
+                  </a>
+                </p>
+              )}
               <p class="muted">
                 {t('connectAPlayer')} <code>npx respark connect</code>
               </p>

@@ -40,7 +40,11 @@ export const PLAIN_TEXTS = {
   saved: ['saved', 'gespeichert'],
   scriptOf: ['Script of {name}', 'Skript von {name}'],
   unsaved: ['not saved', 'nicht gespeichert'],
-  connectAPlayer: ['Connect one in a terminal:', 'Verbinden Sie einen in einem Terminal:'],
+  connectAPlayer: [
+    'In a terminal, in the folder where the server runs:',
+    'In einem Terminal, im Ordner, in dem der Server läuft:',
+  ],
+  connectInHarness: ['Connect one in the test harness', 'Einen in der Testumgebung verbinden'],
   connection: ['Connection', 'Verbindung'],
   connectionOpen: ['{n} connection', '{n} Verbindung'],
   connectionOpenMany: ['{n} connections', '{n} Verbindungen'],

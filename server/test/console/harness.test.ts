@@ -144,7 +144,11 @@ test('[chromium] a test player stays while other pages are looked at, and can be
   skip,
 }, async (t) => {
   const server = await served(t);
-  const opened = await signIn(server.url, ROOT, { hash: HASH });
+  const opened = await signIn(server.url, ROOT, { hash: `#/players?${PLACE}` });
+  await opened.shows('Nobody is online in this stage.');
+  await opened.assertSound();
+  await opened.press('Connect one in the test harness');
+  await opened.shows('Connect as');
   const connections = async () => {
     const { json } = await rawCall(server, 'GET', `/respark/game/${GAME}/stage/${STAGE}/connection-count`);
     return Number(json.Connections);
