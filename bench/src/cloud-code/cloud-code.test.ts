@@ -32,7 +32,9 @@ for (const { scenario, figures } of [
       const expected = contestant === 'fresh-engine' && scenario === 'handlers' ? 12 : figures;
       assert.equal(Object.keys(measured).length, expected, contestant);
       for (const [figure, value] of Object.entries(measured)) {
-        assert(value > 0 && Number.isFinite(value), `${contestant}: ${figure} is ${value}`);
+        // A server of one thread may do so few messages without any other.
+        const isPossible = value > 0 || (value === 0 && figure.includes('beside the main thread'));
+        assert(isPossible && Number.isFinite(value), `${contestant}: ${figure} is ${value}`);
       }
     }
   });
