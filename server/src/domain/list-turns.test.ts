@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ManualClock } from '../../test/support/manual-clock.ts';
 import type { AuditQuery, AuditRecord } from '../store/audit/audit-log.ts';
 import { createAuditRecords } from './audit-records.ts';
-import { createListTurn, fittingOnPage } from './list-turns.ts';
+import { createListShare, createListTurn, fittingOnPage } from './list-turns.ts';
 import { createPaginate } from './pagination.ts';
 
 const TOKENS = { seal: (position: string) => position, open: (token: string) => token };
@@ -30,6 +31,77 @@ test('of all lists that are asked for at once, one part is made in a turn', asyn
   }
   await Promise.all(lists);
   assert.deepEqual(made, ['a0', 'b0', 'c0', 'a1', 'b1', 'c1', 'a2', 'b2', 'c2']);
+});
+
+/** What a promise sets off is over before the next turn of the loop. */
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Readers who ask for one part after the other, each of which takes as long, for so long; gives when parts began. */
+async function read({ readers, partMs, forMs }: { readers: number; partMs: number; forMs: number }) {
+  const clock = new ManualClock();
+  const share = createListShare(clock);
+  const began: number[] = [];
+  const ofReader = new Map<number, number>();
+  const readOn = async (reader: number) => {
+    while (clock.monotonic() < forMs) {
+      await share(async () => {
+        began.push(clock.monotonic());
+        ofReader.set(reader, (ofReader.get(reader) ?? 0) + 1);
+        await new Promise<void>((resolve) => void clock.after(partMs, resolve));
+      });
+    }
+  };
+  const reading = Promise.all(Array.from({ length: readers }, (_, reader) => readOn(reader)));
+  let isOver = false;
+  void reading.then(() => {
+    isOver = true;
+  });
+  for (; !isOver; clock.advance(1)) await settle();
+  await reading;
+  return { began, perReader: [...ofReader.values()] };
+}
+
+test('whoever reads page after page gets a tenth of the time, once what was saved is used up', async () => {
+  const { began } = await read({ readers: 1, partMs: 5, forMs: 10_000 });
+  const [burst, later] = [began.filter((at) => at < 250), began.filter((at) => at >= 5_000 && at < 10_000)];
+  assert.ok(burst.length >= 40, `${burst.length} parts at once`);
+  // Of 5,000 ms, 500 are for parts of 5 ms each.
+  assert.ok(later.length >= 90 && later.length <= 100, `${later.length} parts`);
+});
+
+test('many readers share what one would have had, in the order in which they ask', async () => {
+  const { began, perReader } = await read({ readers: 20, partMs: 5, forMs: 10_000 });
+  const later = began.filter((at) => at >= 5_000 && at < 10_000);
+  assert.ok(later.length >= 90 && later.length <= 100, `${later.length} parts`);
+  assert.ok(Math.max(...perReader) - Math.min(...perReader) <= 1, perReader.join());
+});
+
+test('a part that waits for a node without an answer costs the others little', async () => {
+  const clock = new ManualClock();
+  const share = createListShare(clock);
+  const hung = share(() => new Promise<void>((resolve) => void clock.after(2_000, resolve)));
+  let made = 0;
+  const part = async () => {
+    made += 1;
+  };
+  const beside = share(part);
+  await settle();
+  assert.equal(made, 0);
+  clock.advance(50);
+  await beside;
+  clock.advance(2_000);
+  await hung;
+  await share(part);
+  assert.equal(made, 2);
+});
+
+test('a part that fails gives way to the next', async () => {
+  const share = createListShare(new ManualClock());
+  await assert.rejects(
+    share(() => Promise.reject(new Error('no directory'))),
+    /no directory/,
+  );
+  assert.equal(await share(async () => 'a page'), 'a page');
 });
 
 test('a page has no more bytes than it may, apart from an item that is larger alone', () => {

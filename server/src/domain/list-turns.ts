@@ -1,3 +1,6 @@
+import type { Clock } from '../clock.ts';
+import { createTokenBuckets } from '../token-bucket.ts';
+
 /** A page has no more bytes of what it lists, unless its first item alone has more. */
 export const MAX_PAGE_BYTES = 65_536;
 
@@ -16,6 +19,54 @@ export function createListTurn(
   return () => {
     last = last.then(() => new Promise<void>((resolve) => void later(resolve)));
     return last;
+  };
+}
+
+/** Settles as `part` does, which is called when there is time for it. */
+export type ListShare = <T>(part: () => Promise<T>) => Promise<T>;
+
+/** How much of its time a node spends on lists that ask the directory and other nodes, and how long at once after a pause. */
+const SHARE = 0.1;
+const AT_ONCE_MS = 250;
+/** A part that takes longer waits for somebody who does not answer, which keeps nobody busy. */
+const MAX_COUNTED_MS = 50;
+
+/**
+ * To be made once for a node. A part of a list takes the directory and other nodes time, too, so whoever reads one page after
+ * the other gets a share of it, and calls that cannot wait get the rest. One part is made at a time, in the order in which
+ * they are asked for.
+ */
+export function createListShare(clock: Clock): ListShare {
+  const time = createTokenBuckets({ ratePerSecond: 1_000 * SHARE, burst: AT_ONCE_MS, maxKeys: 1, clock });
+  let before = Promise.resolve();
+
+  async function untilThereIsTime(): Promise<void> {
+    for (let waitMs = time.peek('', 0); waitMs > 0; waitMs = time.peek('', 0))
+      await new Promise<void>((resolve) => void clock.after(waitMs, resolve));
+  }
+
+  return async (part) => {
+    const there = before.then(untilThereIsTime);
+    let letNext = () => {};
+    before = new Promise((resolve) => {
+      letNext = resolve;
+    });
+    await there;
+    const startedAt = clock.monotonic();
+    let isCounted = false;
+    const end = () => {
+      if (isCounted) return;
+      isCounted = true;
+      cancel();
+      time.spend('', clock.monotonic() - startedAt);
+      letNext();
+    };
+    const cancel = clock.after(MAX_COUNTED_MS, end);
+    try {
+      return await part();
+    } finally {
+      end();
+    }
   };
 }
 

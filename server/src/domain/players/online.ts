@@ -3,7 +3,7 @@ import type { Cluster, DirectoryEntry, StageListing } from '../../cluster/cluste
 import { type ConnectionSelector, createMatcher, withoutAddresses } from '../../connection-selector.ts';
 import type { Log } from '../../log.ts';
 import type { Store } from '../../store/store.ts';
-import type { ListTurn } from '../list-turns.ts';
+import { createListShare, type ListTurn } from '../list-turns.ts';
 import type { Page, PageRequest, PageTokens } from '../pagination.ts';
 import { activeStage, findStage, type Stage } from '../stages.ts';
 import { type ConnectionFilter, currentRuntime, selectorOf } from './connection-filter.ts';
@@ -92,6 +92,7 @@ export function createOnline({
 }): Online {
   const timeoutMs = settings.disconnectDeadlineMs;
   const answerMs = Math.min(ANSWER_MS, timeoutMs);
+  const share = createListShare(clock);
   const lookUpAddresses = createLookUpAddresses({ cluster, clock, log, timeoutMs: answerMs });
 
   async function getStage({ gameName, stageName }: NamedStage): Promise<Stage> {
@@ -129,18 +130,21 @@ export function createOnline({
     let from = start.from;
     const end = (position: Position) => ({ items, nextToken: pageTokens.seal(JSON.stringify(position), scope) });
     for (let examined = 0; examined < MAX_EXAMINED; examined += BATCH) {
-      await turn();
       const request = { from, prefix: filter.playerIdPrefix, limit: BATCH };
-      const listing = await fromDirectory(() => cluster.listStage(stage.id, request));
-      for (const found of await filterPlayers(listing)) {
+      const { last: lastPlayer, found: players } = await share(async () => {
+        await turn();
+        const listing = await fromDirectory(() => cluster.listStage(stage.id, request));
+        return { last: listing.last, found: await filterPlayers(listing) };
+      });
+      for (const found of players) {
         for (const item of list.itemsOf(found, start)) {
           const last = items.at(-1);
           if (items.length === maxResults && last !== undefined) return end(list.behind(last));
           items.push(item);
         }
       }
-      if (listing.last === undefined) return { items, nextToken: undefined };
-      from = `${listing.last}${BEHIND}`;
+      if (lastPlayer === undefined) return { items, nextToken: undefined };
+      from = `${lastPlayer}${BEHIND}`;
     }
     return end({ from });
   }
@@ -168,7 +172,7 @@ export function createOnline({
 
     async count(named) {
       const stage = await getStage(named);
-      const { players, groups } = await fromDirectory(() => cluster.countStage(stage.id));
+      const { players, groups } = await share(() => fromDirectory(() => cluster.countStage(stage.id)));
       const [byRuntime, byNode] = [new Map<string, number>(), new Map<string, number>()];
       let total = 0;
       for (const { node, runtimeId, connections } of groups) {
