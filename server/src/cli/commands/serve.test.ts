@@ -167,6 +167,18 @@ describe('serve', () => {
     assert.equal(await exitCode, 0);
   });
 
+  for (const [signal, waits] of [
+    ['SIGINT', false],
+    ['SIGTERM', true],
+  ] as const) {
+    it(`${waits ? 'waits' : 'does not wait'} for load balancers after ${signal} in a terminal`, async () => {
+      const { world, events } = await start({ isTTY: true }, '--drain-delay-ms', '7000');
+      world.signal(signal);
+      await world.printed(waits ? 'SIGTERM: refusing' : 'SIGINT: draining, at most 10000 ms');
+      assert.deepEqual(events, [waits ? 'turn away' : 'drain']);
+    });
+  }
+
   it('drains when an operator asks for it; a signal hurries it, and is not the second one', async () => {
     const drainAsked = Promise.resolve();
     const { world, events, exitCode, drained } = await start({ server: { drainAsked } }, '--drain-delay-ms', '7000');

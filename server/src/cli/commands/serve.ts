@@ -33,13 +33,15 @@ async function serve(world: World, settings: Settings, isDemo: boolean): Promise
   const stop = whenToStop(world, log);
   try {
     const server = await startServer({ settings, log, demo: isDemo });
-    const showSecret = world.stdout.isTTY === true;
-    world.stdout.write(banner({ server, settings, showSecret, platform: world.platform }));
+    const isTerminal = world.stdout.isTTY === true;
+    world.stdout.write(banner({ server, settings, showSecret: isTerminal, platform: world.platform }));
     for (const warning of server.warnings) world.stderr.write(`\nWarning: ${warning}\n`);
     const reason = await Promise.race([stop.reason, server.drainAsked.then(() => 'DrainNode' as const)]);
     const say = (what: string) => void world.stderr.write(`${reason}: ${what}\n`);
     const { drainDelayMs, drainTimeoutMs } = settings;
-    const hasDelay = reason !== 'crash' && drainDelayMs > 0;
+    // Whoever presses Ctrl-C in a terminal waits for no load balancer.
+    const isAtOnce = reason === 'crash' || (reason === 'SIGINT' && isTerminal);
+    const hasDelay = !isAtOnce && drainDelayMs > 0;
     if (hasDelay) {
       const next = reason === 'DrainNode' ? 'a' : 'a second';
       say(`refusing new players and calls for ${drainDelayMs} ms; ${next} signal goes on at once`);

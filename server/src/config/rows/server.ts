@@ -76,7 +76,7 @@ const rows = {
     default: 5_000,
     min: 0,
     max: 3_600_000,
-    help: 'How long a stopping server goes on listening, and serves connected players, while /readyz says that it is draining and new players and calls get 503, so that load balancers find out first. 0 is for a server without a load balancer.',
+    help: 'How long a stopping server goes on listening, and serves connected players, while /readyz says that it is draining and new players and calls get 503, so that load balancers find out first. 0 is for a server without a load balancer. Ctrl-C in a terminal does not wait for it.',
   }),
   drainTimeoutMs: integer({
     default: 10_000,
