@@ -78,7 +78,7 @@ export function formatMilliseconds(ms: number): string {
   return ms.toLocaleString(language.get(), { maximumFractionDigits: ms < 100 ? 1 : 0 });
 }
 
-/** How long something has lasted, in its two largest units. */
+/** How long something has lasted, in its largest unit, and in the next one while that says more than a tenth. */
 export function formatDuration(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   const units = [
@@ -89,7 +89,8 @@ export function formatDuration(ms: number): string {
   ] as const;
   const first = units.findIndex(([, size]) => seconds >= size);
   if (first === -1) return '0 s';
-  const parts = units.slice(first, first + 2).map(([unit, size], index) => {
+  const isShort = seconds < 10 * (units[first]?.[1] ?? 1);
+  const parts = units.slice(first, first + (isShort ? 2 : 1)).map(([unit, size], index) => {
     const previous = units[first + index - 1]?.[1] ?? Number.POSITIVE_INFINITY;
     return [Math.floor((seconds % previous) / size), unit] as const;
   });

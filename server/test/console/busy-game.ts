@@ -72,51 +72,55 @@ export async function connect(server: TestServer, from: number, to: number): Pro
 }
 
 const HOUR_MS = 3_600_000;
-const LOOK_MS = 20;
+const LOOK_MS = 10;
+const STEP_MS = 10_000;
 
-/** A clock that begins an hour ago, and on which time passes faster than it does while somebody wants that. */
-export function hastyClock(): Clock & { speed(times: number): void } {
-  let speed = 1;
-  let passed = 0;
-  let since = systemClock.monotonic();
-  const begunAt = systemClock.now() - HOUR_MS;
-  const monotonic = () => passed + speed * (systemClock.monotonic() - since);
+/** A clock that begins an hour ago, which does not pass until somebody skips it. */
+export function lateClock(): Clock & { skip(ms: number): void } {
+  let skipped = 0;
+  const begunAt = systemClock.now() - systemClock.monotonic() - HOUR_MS;
+  const monotonic = () => skipped + systemClock.monotonic();
   return {
     now: () => Math.round(begunAt + monotonic()),
     monotonic,
     after(delayMs, task) {
       const due = monotonic() + delayMs;
       let cancel = () => {};
-      // It looks again now and then, because the speed may change before the time has come.
+      // It looks again now and then, because the time may have been skipped.
       const look = () => {
         const left = due - monotonic();
         if (left <= 0) task();
-        else cancel = systemClock.after(Math.min(left / speed, LOOK_MS), look);
+        else cancel = systemClock.after(Math.min(left, LOOK_MS), look);
       };
       look();
       return () => cancel();
     },
-    speed(times) {
-      passed = monotonic();
-      since = systemClock.monotonic();
-      speed = times;
+    skip(ms) {
+      skipped += ms;
     },
   };
 }
 
-/** Has the players play for a while, now more and now less of them. */
+/** Has players play for an hour of the clock, now more and now less of them. `meanwhile` gives those who come. */
 export async function playOn(
-  players: readonly TestPlayer[],
-  { forMs, meanwhile }: { forMs: number; meanwhile: () => Promise<unknown> },
+  first: readonly TestPlayer[],
+  { clock, meanwhile }: { clock: ReturnType<typeof lateClock>; meanwhile: () => Promise<readonly TestPlayer[]> },
 ): Promise<void> {
-  const steps = Math.ceil(forMs / 100);
+  let players = first;
+  const steps = HOUR_MS / STEP_MS;
   for (let step = 0; step < steps; step += 1) {
     const share = 0.5 + 0.35 * Math.sin(step / 17) + 0.15 * Math.sin(step / 5);
-    players.slice(0, Math.round(share * players.length)).forEach((player, n) => {
-      player.request(`${step} ${n}`, 'Custom.Game.FindMatch');
+    const playing = players.slice(0, Math.round(share * players.length)).map(async (player, n) => {
+      const id = `${step} ${n}`;
+      player.request(id, 'Custom.Game.FindMatch');
+      await player.next((frame) => frame.kind === 'response' && frame.id === id);
     });
-    if (step === Math.floor(steps * 0.6)) await meanwhile();
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    // Handlers take the time that they take: nothing of it is skipped.
+    await Promise.all(playing);
+    if (step === Math.floor(steps * 0.6)) players = [...(await meanwhile()), ...players];
+    clock.skip(STEP_MS);
+    // What is counted every few seconds is counted now.
+    await new Promise((resolve) => setTimeout(resolve, 2 * LOOK_MS));
   }
 }
 
