@@ -25,7 +25,7 @@ export const CLOSE_CODES = {
   bad_gateway: { code: 1014, verdict: 'reconnect', meaning: 'Something in between got no good answer.' },
   tls_failure: { code: 1015, verdict: 'reconnect', meaning: 'The TLS handshake failed.' },
 
-  draining: { code: 4000, verdict: 'reconnect', meaning: 'The node is shutting down; connect again.' },
+  draining: { code: 4000, verdict: 'reconnect', meaning: 'The server sent the player away for now; connect again.' },
   slow_consumer: { code: 4001, verdict: 'reconnect', meaning: 'The client reads too slowly: its outbox is full.' },
   heartbeat_missed: {
     code: 4002,

@@ -155,6 +155,20 @@ describe('connect', () => {
     assert.equal(world.err(), 'the connection was closed for good (4500)\n');
   });
 
+  it('says the code of the reason, and what the player is told', async (t) => {
+    const { url, sockets, send } = await startGateway(t);
+    const world = createLocalWorld(url);
+    const exitCode = world.run('connect');
+    await world.printed('to disconnect it');
+    send({ kind: 'notification', type: 'Respark.Farewell', payload: { reason: 'CHEATING', message: 'Be fair' } });
+    sockets[0]?.close(4510, 'Be fair; requestId=r-1');
+    assert.equal(await exitCode, 1);
+    assert.match(
+      world.out(),
+      /\nclosed: 4510 blocked: .*\n {2}reason: CHEATING\n {2}message: Be fair\n {2}by the call/,
+    );
+  });
+
   it('says until when a block lasts, if that is a time', async (t) => {
     for (const [until, line] of [
       [Date.UTC(2030, 0, 2, 3, 4, 5), ' {2}until 2030-01-02T03:04:05\\.000Z\n'],
@@ -187,9 +201,9 @@ describe('connect', () => {
     const world = createLocalWorld(url);
     const exitCode = world.run('connect', '--once');
     await world.printed('to disconnect it');
-    sockets[0]?.close(4000, 'The node is shutting down, connect again.');
+    sockets[0]?.close(4000, 'The server sent the player away for now, connect again.');
     assert.equal(await exitCode, 1);
-    assert.match(world.out(), /\nclosed: 4000 draining: The node is shutting down; connect again\.\n$/);
+    assert.match(world.out(), /\nclosed: 4000 draining: The server sent the player away for now; connect again\.\n$/);
   });
 
   it('sends the messages typed on stdin and prints those that arrive', async (t) => {

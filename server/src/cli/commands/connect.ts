@@ -221,7 +221,7 @@ function describeFailure(url: string, reason: string, refusal: UpgradeRefusal | 
  * an attempt, as `failure` does. Then it says when the next attempt begins, if there is one.
  */
 function describeEnd(end: Disconnect, failure?: string): string {
-  const { closeCode, name, reason, requestId, until, reconnectInMs } = end;
+  const { closeCode, name, reason, requestId, until, reconnectInMs, farewell } = end;
   const retry = reconnectInMs === undefined ? [] : [`  reconnecting in ${Math.round(reconnectInMs)} ms`];
   if (failure !== undefined) return [failure, ...retry].join('\n');
   const known = name === undefined ? '' : ` ${name}`;
@@ -231,7 +231,8 @@ function describeEnd(end: Disconnect, failure?: string): string {
   const hasOwnReason = reason !== meaning.replaceAll(';', ',');
   return [
     `closed: ${closeCode}${known}${meaning === '' ? '' : `: ${meaning}`}`,
-    ...(hasOwnReason ? [`  reason: ${printable(reason)}`] : []),
+    ...(farewell?.reason === undefined ? [] : [`  reason: ${printable(farewell.reason)}`]),
+    ...(hasOwnReason ? [`  ${farewell?.reason === undefined ? 'reason' : 'message'}: ${printable(reason)}`] : []),
     ...(isTime(until) ? [`  until ${new Date(until).toISOString()}`] : []),
     ...(requestId === undefined ? [] : [`  by the call with the request id ${requestId}`]),
     ...retry,
