@@ -12,7 +12,7 @@ import { type LogLine, LogTable } from './log-table.tsx';
 const LIVE_MS = 1_000;
 /** What one look brings, and what is kept to look back at. */
 const PAGE_LINES = 50;
-const KEPT_LINES = 250;
+const KEPT_LINES = 200;
 
 const LEVELS = ['DEBUG', 'INFO', 'WARN', 'ERROR'] as const;
 type Level = (typeof LEVELS)[number];

@@ -1,4 +1,5 @@
 import { Component, type ComponentChildren } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { t } from '../texts/language.ts';
 import type { Answer } from '../use-call.ts';
 import { Failure } from './notice.tsx';
@@ -28,8 +29,9 @@ interface Props<T> {
   readonly empty: ComponentChildren;
 }
 
-export function Table<T>({ title, columns, rows, keyOf, answer, empty }: Props<T>) {
+export function Table<T>({ title, columns, rows: all, keyOf, answer, empty }: Props<T>) {
   const isLong = columns.every(({ width }) => width !== undefined);
+  const rows = useGradually(all, keyOf, isLong ? NEW_ROWS_IN_A_FRAME : Number.POSITIVE_INFINITY);
   return (
     <>
       <Failure error={answer.error} />
@@ -73,6 +75,27 @@ function tracksOf<T>(columns: readonly Column<T>[]): Record<`--${string}`, strin
     // What is not drawn while it cannot be seen is cut off where its row ends, so no row may be narrower than its columns.
     ...{ '--least': sum(wide), '--least-narrow': sum(narrow) },
   };
+}
+
+/** What a slow machine draws well within a frame of 16 ms. */
+const NEW_ROWS_IN_A_FRAME = 5;
+
+/** The rows, of which those that are new come a few in each frame: first those beside rows that are there already. */
+function useGradually<T>(rows: readonly T[] | undefined, keyOf: (row: T) => string, atOnce: number) {
+  const drawn = useRef<ReadonlySet<string>>(new Set());
+  const [, drawMore] = useState(0);
+  const keys = (rows ?? []).map(keyOf);
+  const place = keys.findIndex((key) => drawn.current.has(key));
+  const isNew = (key: string) => !drawn.current.has(key);
+  const coming = [...keys.slice(0, Math.max(0, place)).reverse(), ...keys.slice(Math.max(0, place))].filter(isNew);
+  const waiting = new Set(coming.slice(atOnce));
+  drawn.current = new Set(keys.filter((key) => !waiting.has(key)));
+  useEffect(() => {
+    if (waiting.size === 0) return;
+    const frame = requestAnimationFrame(() => drawMore((count) => count + 1));
+    return () => cancelAnimationFrame(frame);
+  });
+  return waiting.size === 0 ? rows : rows?.filter((row) => !waiting.has(keyOf(row)));
 }
 
 interface RowProps<T> {
