@@ -1,7 +1,10 @@
 import { useState } from 'preact/hooks';
+import type { Outputs } from '../api/operations.ts';
 import { Button } from '../parts/button.tsx';
-import { Confirm } from '../parts/confirm.tsx';
+import { Dialog } from '../parts/dialog.tsx';
+import { CheckField } from '../parts/fields.tsx';
 import { More } from '../parts/more.tsx';
+import { Failure, Notice } from '../parts/notice.tsx';
 import { Badge, Page, Section } from '../parts/page.tsx';
 import { Table } from '../parts/table.tsx';
 import { Since, Time } from '../parts/time.tsx';
@@ -228,32 +231,77 @@ function History({ player }: { player: string }) {
   );
 }
 
+/** Says what it will do to the player and to how many connections, and afterwards what it has done. */
 function RevokeDialog({ player, onClose, onDone }: { player: string; onClose: () => void; onDone: () => void }) {
   const { game, stage } = place.get();
   const revoke = useAction('RevokePlayerTokens');
-  const status = useCall('GetPlayerConnectionStatus', { GameName: game, StageName: stage, PlayerId: player });
+  const input = { GameName: game, StageName: stage, PlayerId: player };
+  const status = useCall('GetPlayerConnectionStatus', input);
+  const [isKept, setKept] = useState(false);
   const count = status.data?.Connections?.length;
   return (
-    <Confirm
-      title={t('revokeTokens')}
-      action={t('revokeTokens')}
-      needs={['RevokePlayerTokens']}
-      isBusy={revoke.isBusy}
-      error={revoke.error}
-      onClose={onClose}
-      onConfirm={async () => {
-        const done = await revoke.run({ GameName: game, StageName: stage, PlayerId: player });
-        if (done === undefined) return;
-        onDone();
-        onClose();
-      }}
-    >
+    <Dialog title={t('revokeTokens')} onClose={onClose}>
       <p class="subject">
         <Id id={player} />
       </p>
-      <p>
-        {t('revokeExplained')} {count !== undefined && counted('wouldClose', count)}
-      </p>
-    </Confirm>
+      {revoke.data !== undefined ? (
+        <Revoked done={revoke.data} onClose={onClose} />
+      ) : (
+        <>
+          <Notice kind="warning">
+            <p>
+              {t('revokeTokensExplained')} {!isKept && count !== undefined && counted('wouldClose', count)}
+            </p>
+          </Notice>
+          <CheckField
+            label={t('keepConnections')}
+            hint={t('keepConnectionsHint')}
+            isChecked={isKept}
+            onCheck={setKept}
+          />
+          <Failure error={revoke.error} />
+          <footer>
+            <Button onClick={onClose}>{t('cancel')}</Button>
+            <Button
+              kind="danger"
+              needs={['RevokePlayerTokens']}
+              isBusy={revoke.isBusy}
+              onClick={async () => {
+                if ((await revoke.run({ ...input, KeepConnections: isKept })) !== undefined) onDone();
+              }}
+            >
+              {t('revokeTokens')}
+            </Button>
+          </footer>
+        </>
+      )}
+    </Dialog>
+  );
+}
+
+function Revoked({
+  done: { IssuedBefore, DisconnectSuccesses = [], DisconnectFailures = [] },
+  onClose,
+}: {
+  done: Outputs['RevokePlayerTokens'];
+  onClose: () => void;
+}) {
+  const [closed, unproven] = [DisconnectSuccesses.length, DisconnectFailures.length];
+  return (
+    <>
+      <Notice kind={unproven === 0 ? 'good' : 'bad'}>
+        <p>
+          <strong>
+            {t('tokensRevoked')} <Time at={IssuedBefore} />.
+          </strong>{' '}
+          {closed > 0 && counted('closedNow', closed)} {unproven > 0 && counted('unprovenNow', unproven)}
+        </p>
+      </Notice>
+      <footer>
+        <Button kind="primary" onClick={onClose}>
+          {t('close')}
+        </Button>
+      </footer>
+    </>
   );
 }

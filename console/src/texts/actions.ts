@@ -100,10 +100,13 @@ export const ACTION_TEXTS = {
     'Sends everything since {since} again, with the same ids.',
     'Sendet alles seit {since} noch einmal, mit denselben Ids.',
   ],
-  revokeExplained: [
-    'Every token that the player has is refused from then on; they may come back with a new one.',
-    'Jedes Token, das der Spieler hat, wird danach abgelehnt; mit einem neuen darf er zurückkommen.',
+  revokeTokensExplained: [
+    'Every token that the player was given until now is refused from then on, on every node. It cannot be undone. The player comes back with a new token; a guest, whose token is all they have, cannot come back as the same player.',
+    'Jedes Token, das der Spieler bis dahin bekommen hat, wird danach auf jedem Knoten abgelehnt. Das lässt sich nicht rückgängig machen. Mit einem neuen Token kommt der Spieler zurück; ein Gast, der nur sein Token hat, kann nicht als derselbe Spieler zurückkommen.',
   ],
+  keepConnections: ['Let those who are connected go on', 'Wer verbunden ist, bleibt verbunden'],
+  keepConnectionsHint: ['They get no new tokens.', 'Neue Tokens bekommen sie nicht.'],
+  tokensRevoked: ['Revoked: every token from before', 'Widerrufen: jedes Token von vor'],
   revokeTokens: ['Revoke tokens', 'Tokens widerrufen'],
   saveReceipt: ['Save the receipt', 'Quittung speichern'],
   sendAway: ['Send everybody away', 'Alle wegschicken'],

@@ -8,6 +8,17 @@ import { WEBHOOK_TEXTS } from './webhooks.ts';
 
 type Texts = Readonly<Record<string, readonly [english: string, german: string]>>;
 
+/** The parts, no two of which may have a text of the same name: the later one would be shown for both. */
+export const PARTS: readonly Texts[] = [
+  PLAIN_TEXTS,
+  ACTION_TEXTS,
+  JOB_TEXTS,
+  HARNESS_TEXTS,
+  KEY_TEXTS,
+  CHANGE_TEXTS,
+  WEBHOOK_TEXTS,
+];
+
 /** Every text of the console, in every language. `{name}` is replaced by a value. */
 export const TEXTS = {
   ...PLAIN_TEXTS,

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { chromium, signIn } from '../support/console-page.ts';
+import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
+
+const skip = chromium === undefined ? 'there is no Chromium here' : false;
+
+const PLACE = `game=${GAME}&stage=${STAGE}`;
+
+test('[chromium] whoever revokes the tokens of a player reads what becomes of the player, before and after', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const player = await server.connect();
+  const opened = await signIn(server.url, ROOT, { hash: `#/player?${PLACE}&player=${player.playerId}` });
+  await opened.shows('Connections (1)');
+  const token = await player.token();
+  await opened.press('Revoke tokens');
+  const before = await opened.shows('1 connection ends.');
+  assert.match(before, /Every token that the player was given until now is refused/);
+  assert.match(before, /a guest, whose token is all they have, cannot come back as the same player/);
+  assert.doesNotMatch(before, /call that it signs/, 'that is what befalls an access key');
+  await opened.press('Let those who are connected go on');
+  await opened.page.waitForFunction("!document.body.innerText.includes('1 connection ends.')");
+  await opened.assertSound();
+  await opened.press('Let those who are connected go on');
+  await opened.press('Revoke tokens');
+  const after = await opened.shows('Revoked: every token from before');
+  assert.match(after, /every token from before \d\d:\d\d:\d\d\. 1 connection closed\./);
+  await opened.assertSound();
+  assert.equal((await player.closed).code, 4500);
+  await opened.press('Close');
+  await opened.shows('The player is not online.');
+  await assert.rejects(server.connect({ token }), /4503/);
+});
