@@ -7,7 +7,7 @@ import { Copied, Failure, Notice } from '../parts/notice.tsx';
 import { Badge } from '../parts/page.tsx';
 import { Table } from '../parts/table.tsx';
 import { Time } from '../parts/time.tsx';
-import { Id } from '../parts/untrusted.tsx';
+import { Id, Untrusted } from '../parts/untrusted.tsx';
 import { place } from '../place.ts';
 import { counted, t } from '../texts/language.ts';
 import { useAction } from '../use-call.ts';
@@ -77,7 +77,7 @@ export function KickDialog({
       ) : preview.data !== undefined ? (
         <Preview
           preview={preview.data}
-          blocks={input.BlockSeconds !== undefined}
+          order={input}
           isBusy={kick.isBusy}
           onBack={() => {
             preview.reset();
@@ -160,21 +160,31 @@ function WordingFields({
 }
 
 function Preview({
-  preview: { Connections = [], BlockedUntil },
-  blocks,
+  preview: { Connections = [] },
+  order: { BlockSeconds, Reason, Message, Evidence },
   isBusy,
   onBack,
   onConfirm,
   children,
 }: {
   preview: Outputs['DisconnectPlayer'];
-  blocks: boolean;
+  /** What is repeated, so that whoever confirms reads it once more. */
+  order: Inputs['DisconnectPlayer'];
   isBusy: boolean;
   onBack: () => void;
   onConfirm: () => Promise<void>;
   children: preact.ComponentChildren;
 }) {
   const closing = Connections.filter(({ Outcome: outcome }) => outcome === 'WOULD_CLOSE').length;
+  const blocks = BlockSeconds !== undefined;
+  // A dry run blocks nobody, so the server does not say until when.
+  const [openedAt] = useState(Date.now);
+  const [, time] = BLOCK_TIMES.find(([seconds]) => seconds === BlockSeconds) ?? [];
+  const wording = [
+    ['reason', Reason],
+    ['messageToPlayer', Message],
+    ['evidence', Evidence],
+  ] as const;
   return (
     <>
       <Notice kind="warning">
@@ -183,12 +193,28 @@ function Preview({
           {blocks && (
             <>
               {' '}
-              {t('wouldBlock')} {BlockedUntil !== undefined && <Time at={BlockedUntil} />}
+              {t('wouldBlock', { time: time === undefined ? '' : t(time) })}{' '}
+              <Time at={new Date(openedAt + BlockSeconds * 1_000).toISOString()} />.
             </>
           )}
         </p>
         <p>{t('nothingDoneYet')}</p>
       </Notice>
+      {wording.some(([, text]) => text !== undefined) && (
+        <dl class="facts">
+          {wording.map(
+            ([name, text]) =>
+              text !== undefined && (
+                <div key={name}>
+                  <dt>{t(name)}</dt>
+                  <dd>
+                    <Untrusted text={text} keepsLines />
+                  </dd>
+                </div>
+              ),
+          )}
+        </dl>
+      )}
       <ConnectionTable rows={Connections} />
       {children}
       <footer>

@@ -135,7 +135,7 @@ export const ACTION_TEXTS = {
     'Das Ende von {n} Verbindungen ist nicht bewiesen: bitte noch einmal versuchen.',
   ],
   wantsReceipt: ['With a receipt', 'Mit Quittung'],
-  wouldBlock: ['The player is kept out, until', 'Der Spieler wird ausgesperrt, bis'],
+  wouldBlock: ['The player is kept out for {time}, until', 'Der Spieler wird für {time} ausgesperrt, bis'],
   wouldClose: ['{n} connection ends.', '{n} Verbindung endet.'],
   wouldCloseMany: ['{n} connections end.', '{n} Verbindungen enden.'],
   wouldNotify: ['{n} connection would get it.', '{n} Verbindung bekäme sie.'],

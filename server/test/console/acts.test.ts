@@ -33,3 +33,22 @@ test('[chromium] whoever revokes the tokens of a player reads what becomes of th
   await opened.shows('The player is not online.');
   await assert.rejects(server.connect({ token }), /4503/);
 });
+
+test('[chromium] the preview of a kick says until when the player is kept out, and repeats what the player is told', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const player = await server.connect();
+  const opened = await signIn(server.url, ROOT, { hash: `#/player?${PLACE}&player=${player.playerId}` });
+  await opened.shows('Connections (1)');
+  await opened.press('Disconnect…');
+  await opened.fill('Reason', 'ABUSE');
+  await opened.fill('Message to the player', 'Two hours of rest.');
+  await opened.choose('Block as well', '7200');
+  await opened.press('Show what it will do');
+  const preview = await opened.shows('1 connection ends.');
+  assert.match(preview, /The player is kept out for 2 hours, until .*\d\d:\d\d:\d\d\./);
+  assert.match(preview, /Reason\s+ABUSE\s+Message to the player\s+Two hours of rest\./);
+  assert.equal(server.counts().connections, 1);
+  await opened.assertSound();
+});
