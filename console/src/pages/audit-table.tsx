@@ -51,10 +51,12 @@ function columnsOf(of: Place, hidesPlayer: boolean): readonly Column<AuditRecord
   ];
 }
 
-function OutcomeOf({ record: { Outcome } }: { record: AuditRecord }) {
+function OutcomeOf({ record: { Outcome, Details: details } }: { record: AuditRecord }) {
   if (Outcome === undefined) return <Badge kind="warning">{t('outcomeUnknown')}</Badge>;
   const { Error: error, ConnectionsClosed = [], ConnectionsNotProvenClosed = [] } = Outcome;
   if (error !== undefined) return <Badge kind="bad">{error}</Badge>;
+  // It has looked at what it would do, and has done none of it.
+  if (details?.dryRun === 'true') return <Badge kind="plain">{t('outcomeDryRun')}</Badge>;
   const unproven = ConnectionsNotProvenClosed.length;
   return (
     <>

@@ -97,14 +97,14 @@ export function Notifications() {
               </p>
             </Notice>
           )}
-          <Reach nodes={current.found.Nodes ?? []} />
+          <Reach nodes={current.found.Nodes ?? []} isSent={current.isSent} />
         </section>
       )}
     </Page>
   );
 }
 
-function Reach({ nodes }: { nodes: Sent['Nodes'] }) {
+function Reach({ nodes, isSent }: { nodes: Sent['Nodes']; isSent: boolean }) {
   if (nodes.length === 0) return null;
   return (
     <Table
@@ -120,8 +120,10 @@ function Reach({ nodes }: { nodes: Sent['Nodes'] }) {
           cell: ({ Outcome: outcome }) =>
             outcome === 'UNKNOWN' ? (
               <Badge kind="warning">{t('nodeDidNotAnswer')}</Badge>
-            ) : (
+            ) : isSent ? (
               <Badge kind="good">{t('nodeAnswered')}</Badge>
+            ) : (
+              <Badge kind="plain">{t('nodeWouldSend')}</Badge>
             ),
         },
       ]}

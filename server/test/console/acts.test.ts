@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chromium, signIn } from '../support/console-page.ts';
+import { fileOf } from '../support/game-document.ts';
+import { createSnapshot, deploy } from '../support/publishing.ts';
+import { rawCall } from '../support/raw-call.ts';
+import { scriptedGame } from '../support/scripted-game.ts';
 import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
 
 const skip = chromium === undefined ? 'there is no Chromium here' : false;
 
+const PLAYED = fileOf(scriptedGame({ notifications: { News: { Text: 'String' } } }));
 const PLACE = `game=${GAME}&stage=${STAGE}`;
 
 test('[chromium] whoever revokes the tokens of a player reads what becomes of the player, before and after', {
@@ -51,4 +56,40 @@ test('[chromium] the preview of a kick says until when the player is kept out, a
   assert.match(preview, /Reason\s+ABUSE\s+Message to the player\s+Two hours of rest\./);
   assert.equal(server.counts().connections, 1);
   await opened.assertSound();
+});
+
+test('[chromium] the preview of a notification does not say that it was sent', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  await deploy(server, await createSnapshot(server, PLAYED));
+  await server.connect();
+  const opened = await signIn(server.url, ROOT, { hash: `#/notifications?${PLACE}` });
+  await opened.fill('Type', 'Custom.Game.News');
+  await opened.fill('Payload, as JSON', '{"Text":"Noon."}');
+  await opened.press('Show what it will do');
+  const preview = await opened.shows('would be sent');
+  assert.match(preview, /1 connection would get it\. Nothing has been done yet\./);
+  assert.doesNotMatch(preview, /\tsent/);
+  await opened.assertSound();
+  await opened.press('Send to 1 connection');
+  assert.match(await opened.shows('Sent to 1 connection.'), /\tsent/);
+});
+
+test('[chromium] the audit log tells dry runs from deeds', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  const player = await server.connect();
+  const path = `/runtime/game/${GAME}/stage/${STAGE}/player/${player.playerId}/disconnect`;
+  await rawCall(server, 'POST', path, { body: { DryRun: true } });
+  const opened = await signIn(server.url, ROOT, { hash: `#/audit?${PLACE}` });
+  const audit = await opened.shows('dry run');
+  assert.match(audit, /DisconnectPlayer\s+dry run/);
+  assert.doesNotMatch(audit, /DisconnectPlayer\s+done/);
+  await opened.assertSound();
+  await rawCall(server, 'POST', path, { body: {} });
+  await player.closed;
+  await opened.page.goto('about:blank');
+  const again = await signIn(server.url, ROOT, { hash: `#/player?${PLACE}&player=${player.playerId}` });
+  assert.match(
+    await again.shows('dry run'),
+    /DisconnectPlayer\s+done\s+1 connection closed\.[\s\S]*DisconnectPlayer\s+dry run/,
+  );
 });
