@@ -36,7 +36,6 @@ export function BlockDialog({
   const online = status.data?.Connections?.length;
 
   async function confirm(): Promise<void> {
-    if (named === '') return;
     const wording = {
       Reason: reason.trim() || undefined,
       Message: message.trim() || undefined,

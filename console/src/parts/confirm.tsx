@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import { useRef } from 'preact/hooks';
 import type { CallError } from '../api/calls.ts';
 import type { OperationName } from '../api/operations.ts';
 import { t } from '../texts/language.ts';
@@ -27,16 +28,26 @@ export function Confirm({
   onConfirm: () => unknown;
   onClose: () => void;
 }) {
+  const form = useRef<HTMLFormElement>(null);
   return (
     <Dialog title={title} onClose={onClose}>
-      {children}
-      <Failure error={error} />
-      <footer>
-        <Button onClick={onClose}>{t('cancel')}</Button>
-        <Button kind="danger" needs={needs} isBusy={isBusy} onClick={onConfirm}>
-          {action}
-        </Button>
-      </footer>
+      {/* Only the button does it: whoever presses Enter in a field may not have finished. */}
+      <form ref={form} onSubmit={(event) => event.preventDefault()}>
+        {children}
+        <Failure error={error} />
+        <footer>
+          <Button onClick={onClose}>{t('cancel')}</Button>
+          <Button
+            kind="danger"
+            needs={needs}
+            isBusy={isBusy}
+            // Where something is missing, the browser says so at its field.
+            onClick={() => form.current?.reportValidity() && onConfirm()}
+          >
+            {action}
+          </Button>
+        </footer>
+      </form>
     </Dialog>
   );
 }

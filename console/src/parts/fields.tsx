@@ -60,6 +60,8 @@ export function TextField({
         type={type as 'text'}
         value={value}
         required={isRequired}
+        // Spaces alone are nothing filled in.
+        pattern={isRequired ? '.*\\S.*' : undefined}
         aria-describedby={hint === undefined ? undefined : `${id}-hint`}
         spellcheck={false}
         list={suggestions && `${id}-list`}

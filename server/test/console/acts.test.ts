@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { readAudit } from '../support/administration.ts';
 import { chromium, signIn } from '../support/console-page.ts';
 import { fileOf } from '../support/game-document.ts';
 import { createSnapshot, deploy } from '../support/publishing.ts';
@@ -92,4 +93,23 @@ test('[chromium] the audit log tells dry runs from deeds', { skip }, async (t) =
     await again.shows('dry run'),
     /DisconnectPlayer\s+done\s+1 connection closed\.[\s\S]*DisconnectPlayer\s+dry run/,
   );
+});
+
+test('[chromium] a block of nobody is not asked for: the browser says what is missing', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  const opened = await signIn(server.url, ROOT, { hash: `#/blocks?${PLACE}` });
+  await opened.press('Block a player');
+  const faulty = () => opened.page.evaluate("document.activeElement.validationMessage ?? ''");
+  for (const nobody of ['', '  ']) {
+    await opened.fill('Player id', nobody);
+    await opened.press('Block…');
+    assert.match(String(await faulty()), nobody === '' ? /fill out this field/ : /match the requested format/);
+  }
+  await opened.fill('Player id', 'nobody-yet');
+  await opened.shows('0 connections end.');
+  await opened.page.keyboard.press('Enter');
+  await opened.press('Block and close 0 connections');
+  await opened.page.waitForFunction("document.querySelector('dialog') === null");
+  await opened.shows('nobody-yet');
+  assert.equal((await readAudit(server, { operation: 'BlockPlayer' })).length, 1, 'Enter in a field blocks nobody');
 });
