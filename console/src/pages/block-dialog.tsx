@@ -6,6 +6,7 @@ import { place } from '../place.ts';
 import { counted, t } from '../texts/language.ts';
 import { useAction, useCall } from '../use-call.ts';
 import { BLOCK_TIMES } from './durations.ts';
+import { REASONS } from './reasons.ts';
 
 /** Keeps a player out of this stage or of the whole game. The number of connections that end is said before. */
 export function BlockDialog({
@@ -75,7 +76,14 @@ export function BlockDialog({
         onValue={setSeconds}
         options={[...BLOCK_TIMES.map(([value, key]) => [`${value}`, t(key)] as const), ['', t('forGood')]]}
       />
-      <TextField label={t('reason')} hint={t('reasonHint')} value={reason} onValue={setReason} maxLength={64} />
+      <TextField
+        label={t('reason')}
+        hint={t('reasonHint')}
+        value={reason}
+        onValue={setReason}
+        maxLength={64}
+        suggestions={REASONS}
+      />
       <AreaField label={t('messageToPlayer')} value={message} onValue={setMessage} maxLength={500} />
       <AreaField
         label={t('evidence')}

@@ -36,7 +36,7 @@ export function Blocks() {
       title={t('blocks')}
       actions={
         <Button kind="danger" needs={['BlockPlayer']} onClick={() => setOpen(true)}>
-          {t('blockPlayer')}
+          {t('blockPlayerOpen')}
         </Button>
       }
     >
@@ -75,11 +75,11 @@ export function Blocks() {
             head: t('action'),
             cell: ({ PlayerId = '', StageName }) => (
               <Button
-                label={`${t('unblock')} ${PlayerId}`}
+                label={`${t('unblockOpen')} ${PlayerId}`}
                 needs={[StageName === undefined ? 'UnblockPlayerInGame' : 'UnblockPlayer']}
                 onClick={() => setLifted({ player: PlayerId, isInGame: StageName === undefined })}
               >
-                {t('unblock')}
+                {t('unblockOpen')}
               </Button>
             ),
           },
@@ -120,6 +120,7 @@ function UnblockDialog({
     <Confirm
       title={t('unblock')}
       action={t('unblock')}
+      kind="primary"
       needs={[isInGame ? 'UnblockPlayerInGame' : 'UnblockPlayer']}
       isBusy={isBusy}
       error={error}

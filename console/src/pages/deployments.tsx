@@ -209,6 +209,7 @@ function DeployDialog({ snapshot, onClose, onDone }: { snapshot: string; onClose
     <Confirm
       title={t('deploySnapshot')}
       action={t('deployTo', { stage })}
+      kind="primary"
       needs={['StartStageDeployment']}
       isBusy={deploy.isBusy}
       error={deploy.error}

@@ -38,7 +38,7 @@ export function Jobs() {
       title={t('jobs')}
       actions={
         <Button kind="danger" needs={['StartDisconnectJob']} onClick={() => setOpen(true)}>
-          {t('startJob')}
+          {t('startJobOpen')}
         </Button>
       }
     >

@@ -12,6 +12,7 @@ import { place } from '../place.ts';
 import { counted, t } from '../texts/language.ts';
 import { useAction } from '../use-call.ts';
 import { BLOCK_TIMES } from './durations.ts';
+import { REASONS } from './reasons.ts';
 
 type Kicked = NonNullable<Outputs['DisconnectPlayer']['Connections']>[number];
 
@@ -126,7 +127,7 @@ function WordingFields({
         value={wording.reason}
         onValue={(reason) => set({ reason })}
         maxLength={64}
-        suggestions={['AFK', 'ABUSE', 'CHEATING', 'MAINTENANCE']}
+        suggestions={REASONS}
       />
       <AreaField
         label={t('messageToPlayer')}

@@ -28,11 +28,11 @@ export function Maintenance() {
       actions={
         isOpen ? (
           <Button kind="danger" needs={['CloseStageToPlayers']} onClick={() => setClosing(true)}>
-            {t('closeStage')}
+            {t('closeStageOpen')}
           </Button>
         ) : (
           <Button kind="primary" needs={['OpenStageToPlayers']} onClick={() => setOpening(true)}>
-            {t('openStage')}
+            {t('openStageOpen')}
           </Button>
         )
       }
@@ -72,6 +72,7 @@ export function Maintenance() {
         <Confirm
           title={t('openStage')}
           action={t('openStage')}
+          kind="primary"
           needs={['OpenStageToPlayers']}
           isBusy={open.isBusy}
           error={open.error}

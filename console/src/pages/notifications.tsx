@@ -91,7 +91,7 @@ export function Notifications() {
                 <strong>{counted('wouldNotify', current.found.Connections)}</strong> {t('nothingDoneYet')}
               </p>
               <p>
-                <Button kind="danger" isBusy={isBusy} onClick={() => send(false)}>
+                <Button kind="primary" isBusy={isBusy} onClick={() => send(false)}>
                   {counted('notifyNow', current.found.Connections)}
                 </Button>
               </p>

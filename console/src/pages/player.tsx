@@ -44,10 +44,10 @@ export function PlayerPage() {
       actions={
         <>
           <Button needs={['RevokePlayerTokens']} onClick={() => setOpen({ revoke: true })}>
-            {t('revokeTokens')}
+            {t('revokeTokensOpen')}
           </Button>
           <Button needs={['BlockPlayer']} onClick={() => setOpen({ block: true })}>
-            {t('block')}
+            {t('blockOpen')}
           </Button>
           <Button kind="danger" needs={['DisconnectPlayer']} onClick={() => setOpen({ kick: 'all' })}>
             {t('kickAll')}

@@ -120,7 +120,7 @@ function Actions({
           {t('test')}
         </Button>
         <Button needs={['ReplayWebhook']} onClick={() => onOpen({ kind: 'replay', webhook })}>
-          {t('replay')}
+          {t('replayOpen')}
         </Button>
         <Button needs={['ListWebhookDeliveries']} onClick={() => onOpen({ kind: 'deliveries', webhook })}>
           {t('deliveriesOpen')}
@@ -256,6 +256,7 @@ function ReplayDialog({ webhook, onClose }: { webhook: Webhook; onClose: () => v
     <Confirm
       title={t('replay')}
       action={t('replay')}
+      kind="primary"
       needs={['ReplayWebhook']}
       isBusy={replay.isBusy}
       error={replay.error}

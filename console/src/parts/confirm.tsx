@@ -12,6 +12,7 @@ export function Confirm({
   title,
   children,
   action,
+  kind = 'danger',
   needs,
   isBusy,
   error,
@@ -22,6 +23,8 @@ export function Confirm({
   children: ComponentChildren;
   /** The words on the button, which say what it does. */
   action: string;
+  /** `primary` for what hurts no player and deletes nothing. */
+  kind?: 'danger' | 'primary';
   needs: readonly OperationName[];
   isBusy: boolean;
   error: CallError | undefined;
@@ -38,7 +41,7 @@ export function Confirm({
         <footer>
           <Button onClick={onClose}>{t('cancel')}</Button>
           <Button
-            kind="danger"
+            kind={kind}
             needs={needs}
             isBusy={isBusy}
             // Where something is missing, the browser says so at its field.

@@ -1,6 +1,7 @@
 /** What actions are called, what they will do and what they have done. */
 export const ACTION_TEXTS = {
-  block: ['Block…', 'Sperren …'],
+  block: ['Block', 'Sperren'],
+  blockOpen: ['Block…', 'Sperren …'],
   blockAndClose: ['Block and close {n} connection', 'Sperren und {n} Verbindung trennen'],
   blockAndCloseMany: ['Block and close {n} connections', 'Sperren und {n} Verbindungen trennen'],
   blockExplained: [
@@ -9,12 +10,14 @@ export const ACTION_TEXTS = {
   ],
   blockNot: ['No: the player may come back at once', 'Nein: der Spieler darf sofort zurückkommen'],
   blockPlayer: ['Block a player', 'Spieler sperren'],
+  blockPlayerOpen: ['Block a player…', 'Spieler sperren …'],
   blockToo: ['Block as well', 'Zugleich sperren'],
   blockedUntil: ['Blocked until', 'Gesperrt bis'],
   closeAndSendAway: ['Close and send {n} player away', 'Schließen und {n} Spieler wegschicken'],
   closeAndSendAwayMany: ['Close and send {n} players away', 'Schließen und {n} Spieler wegschicken'],
   closeExplained: ['Nobody who comes is let in.', 'Niemand, der kommt, wird eingelassen.'],
   closeStage: ['Close the stage', 'Stage schließen'],
+  closeStageOpen: ['Close the stage…', 'Stage schließen …'],
   closedNow: ['{n} connection closed.', '{n} Verbindung getrennt.'],
   closedNowMany: ['{n} connections closed.', '{n} Verbindungen getrennt.'],
   changedMeanwhile: [
@@ -82,6 +85,7 @@ export const ACTION_TEXTS = {
     'Spieler werden danach auf jedem Knoten wieder eingelassen.',
   ],
   openStage: ['Open the stage', 'Stage öffnen'],
+  openStageOpen: ['Open the stage…', 'Stage öffnen …'],
   outcomeClosed: ['closed', 'getrennt'],
   outcomeGone: ['gone before', 'schon vorher weg'],
   outcomeUnproven: ['not proven', 'nicht bewiesen'],
@@ -95,7 +99,8 @@ export const ACTION_TEXTS = {
     'A signed statement of what was done, which convinces others.',
     'Eine signierte Aussage darüber, was getan wurde, die auch andere überzeugt.',
   ],
-  replay: ['Replay…', 'Wiederholen …'],
+  replay: ['Replay', 'Wiederholen'],
+  replayOpen: ['Replay…', 'Wiederholen …'],
   replayExplained: [
     'Sends everything since {since} again, with the same ids.',
     'Sendet alles seit {since} noch einmal, mit denselben Ids.',
@@ -108,6 +113,7 @@ export const ACTION_TEXTS = {
   keepConnectionsHint: ['They get no new tokens.', 'Neue Tokens bekommen sie nicht.'],
   tokensRevoked: ['Revoked: every token from before', 'Widerrufen: jedes Token von vor'],
   revokeTokens: ['Revoke tokens', 'Tokens widerrufen'],
+  revokeTokensOpen: ['Revoke tokens…', 'Tokens widerrufen …'],
   saveReceipt: ['Save the receipt', 'Quittung speichern'],
   sendAway: ['Send everybody away', 'Alle wegschicken'],
   sendAwayHint: [
@@ -125,6 +131,7 @@ export const ACTION_TEXTS = {
   testAccepted: ['The receiver took the test event ({status}).', 'Der Empfänger nahm das Testereignis an ({status}).'],
   testRefused: ['The receiver did not take the test event:', 'Der Empfänger nahm das Testereignis nicht an:'],
   unblock: ['Unblock', 'Entsperren'],
+  unblockOpen: ['Unblock…', 'Entsperren …'],
   unblockExplained: ['The player may come back {place}.', 'Der Spieler darf {place} zurückkommen.'],
   unprovenNow: [
     '{n} connection could not be proven closed: try again.',

@@ -97,6 +97,7 @@ export const JOB_TEXTS = {
   selectorOther: ['only whom the fields describe', 'nur wen die Felder beschreiben'],
   silentNodes: ['Silent nodes', 'Stumme Knoten'],
   startJob: ['Start a job', 'Job starten'],
+  startJobOpen: ['Start a job…', 'Job starten …'],
   startJobNow: ['Disconnect {n} connection', '{n} Verbindung trennen'],
   startJobNowMany: ['Disconnect {n} connections', '{n} Verbindungen trennen'],
   startedBy: ['Started by', 'Gestartet von'],

@@ -21,7 +21,7 @@ test('[chromium] whoever revokes the tokens of a player reads what becomes of th
   const opened = await signIn(server.url, ROOT, { hash: `#/player?${PLACE}&player=${player.playerId}` });
   await opened.shows('Connections (1)');
   const token = await player.token();
-  await opened.press('Revoke tokens');
+  await opened.press('Revoke tokens…');
   const before = await opened.shows('1 connection ends.');
   assert.match(before, /Every token that the player was given until now is refused/);
   assert.match(before, /a guest, whose token is all they have, cannot come back as the same player/);
@@ -98,11 +98,11 @@ test('[chromium] the audit log tells dry runs from deeds', { skip }, async (t) =
 test('[chromium] a block of nobody is not asked for: the browser says what is missing', { skip }, async (t) => {
   const server = await startTestServer(t);
   const opened = await signIn(server.url, ROOT, { hash: `#/blocks?${PLACE}` });
-  await opened.press('Block a player');
+  await opened.press('Block a player…');
   const faulty = () => opened.page.evaluate("document.activeElement.validationMessage ?? ''");
   for (const nobody of ['', '  ']) {
     await opened.fill('Player id', nobody);
-    await opened.press('Block…');
+    await opened.press('Block');
     assert.match(String(await faulty()), nobody === '' ? /fill out this field/ : /match the requested format/);
   }
   await opened.fill('Player id', 'nobody-yet');

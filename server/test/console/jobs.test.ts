@@ -29,7 +29,7 @@ test('[chromium] an operator sees whom a job means before it begins, follows it,
   const opened = await signIn(server.url, ROOT, { hash: `#/jobs?${PLACE}` });
   await opened.shows('Nobody has started a job in this stage.');
   await opened.assertSound();
-  await opened.press('Start a job');
+  await opened.press('Start a job…');
   // Who chooses nothing has chosen nobody.
   await opened.press('Show what it will do');
   await opened.shows('StartDisconnectJob failed.');
@@ -60,7 +60,7 @@ test('[chromium] a job is paused, resumed and cancelled while somebody watches',
   const server = await startTestServer(t);
   await Promise.all(Array.from({ length: 12 }, () => server.connect()));
   const opened = await signIn(server.url, ROOT, { hash: `#/jobs?${PLACE}` });
-  await opened.press('Start a job');
+  await opened.press('Start a job…');
   await opened.choose('Whom', 'everybody');
   await opened.fill('Connections a second', '1');
   await opened.choose('Come back', '60');
@@ -100,7 +100,7 @@ test('[chromium] a job above the limit of one key waits for another, and takes n
   const players = await Promise.all([server.connect(), server.connect()]);
   const [first, second] = [await keyOf(server, 'operator'), await keyOf(server, 'operator')];
   const starting = await signIn(server.url, first, { hash: `#/jobs?${PLACE}` });
-  await starting.press('Start a job');
+  await starting.press('Start a job…');
   await starting.choose('Whom', 'everybody');
   await starting.press('Show what it will do');
   await starting.press('Disconnect 2 connections');
@@ -132,7 +132,7 @@ test('[chromium] a moderator sees jobs, and is told why nothing can be done with
   const { JobId } = await onlyJob(server);
   const opened = await signIn(server.url, await keyOf(server, 'moderator'), { hash: `#/jobs?${PLACE}` });
   await opened.shows('awaits another key');
-  for (const name of ['Start a job', `Confirm… ${JobId}`, `Stop the job ${JobId}`]) {
+  for (const name of ['Start a job…', `Confirm… ${JobId}`, `Stop the job ${JobId}`]) {
     const [title, isOff] = (await opened.page.evaluate(`(() => {
       const button = [...document.querySelectorAll('main button')]
         .find((each) => (each.ariaLabel ?? each.textContent) === ${JSON.stringify(name)});

@@ -84,7 +84,7 @@ test('[chromium] a moderator of one stage names it, kicks and blocks there, and 
   await opened.press('Maintenance');
   await opened.shows('Players are let in.');
   const [title, isOff] = (await opened.page.evaluate(`(() => {
-    const button = [...document.querySelectorAll('main button')].find((each) => each.textContent === 'Close the stage');
+    const button = [...document.querySelectorAll('main button')].find((each) => each.textContent === 'Close the stage…');
     button.click();
     return [button.title, button.ariaDisabled];
   })()`)) as [string, string];
