@@ -1,7 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
+import type { CallError } from './api/calls.ts';
 import { PAGES, pageOf } from './pages.ts';
 import { SelectField, TextField } from './parts/fields.tsx';
-import { useAllowed } from './permissions.ts';
+import { namedGames, useAllowed } from './permissions.ts';
 import { place } from './place.ts';
 import { goTo, linkTo, route } from './route.ts';
 import { session, signOut } from './session.ts';
@@ -53,14 +54,20 @@ export function Navigation() {
   );
 }
 
-/** Which game and stage the pages are about. A key that may not list them is told nothing, and names them itself. */
+/**
+ * Which game and stage the pages are about. A key that may not list them chooses among those that its policies name, and
+ * where they name none, somebody types the name.
+ */
 function PlacePicker() {
   const at = useSignal(place);
   const { page } = useSignal(route);
   const games = useCall('ListGames', {});
   const stages = useCall('ListStages', at.game === '' ? undefined : { GameName: at.game });
-  const gameNames = games.data?.Games?.map(({ Name = '' }) => Name);
-  const stageNames = stages.data?.Stages?.map(({ Name = '' }) => Name);
+  const named = useSignal(namedGames);
+  const listed = games.data?.Games?.map(({ Name = '' }) => Name);
+  const gameNames = listed ?? (games.error && named.map(({ GameName = '' }) => GameName));
+  const known = stages.data?.Stages?.map(({ Name = '' }) => Name);
+  const stageNames = known ?? (stages.error && named.find(({ GameName }) => GameName === at.game)?.StageNames);
   const go = (game: string, stage: string) => goTo(pageOf(page).partOf ?? page, { game, stage });
   const [onlyGame] = gameNames ?? [];
   const [firstStage] = stageNames ?? [];
@@ -68,32 +75,45 @@ function PlacePicker() {
     if (at.game === '' && onlyGame !== undefined) go(onlyGame, '');
     else if (at.game !== '' && at.stage === '' && firstStage !== undefined) go(at.game, firstStage);
   }, [at.game, at.stage, onlyGame, firstStage]);
-  const isStageListed = stages.data !== undefined || (games.error === undefined && stages.error === undefined);
+  const mustNameGame = gameNames?.length === 0 && listed === undefined;
+  const mustNameStage = known === undefined && (mustNameGame || (stages.error !== undefined && !stageNames?.length));
   return (
     <div class="place">
-      {games.error === undefined ? (
+      {mustNameGame ? (
+        <NameField
+          label={t('game')}
+          hint={isDenied(games.error) ? t('typeGame') : undefined}
+          value={at.game}
+          onName={(game) => go(game, '')}
+        />
+      ) : (
         <SelectField
           label={t('game')}
           value={at.game}
           onValue={(game) => go(game, '')}
           options={withCurrent(gameNames, at.game)}
         />
-      ) : (
-        <NameField label={t('game')} value={at.game} onName={(game) => go(game, '')} />
       )}
-      {isStageListed ? (
+      {mustNameStage ? (
+        <NameField
+          label={t('stage')}
+          hint={isDenied(stages.error) ? t('typeStage') : undefined}
+          value={at.stage}
+          onName={(stage) => go(at.game, stage)}
+        />
+      ) : (
         <SelectField
           label={t('stage')}
           value={at.stage}
           onValue={(stage) => go(at.game, stage)}
           options={withCurrent(stageNames, at.stage)}
         />
-      ) : (
-        <NameField label={t('stage')} value={at.stage} onName={(stage) => go(at.game, stage)} />
       )}
     </div>
   );
 }
+
+const isDenied = (error: CallError | undefined) => error?.code === 'AccessDeniedException';
 
 /** What is chosen is among the choices while these are still being asked for. */
 function withCurrent(names: readonly string[] = [], current: string): (readonly [string, string])[] {
@@ -101,7 +121,17 @@ function withCurrent(names: readonly string[] = [], current: string): (readonly 
   return all.map((name) => [name, name === '' ? '–' : name]);
 }
 
-function NameField({ label, value, onName }: { label: string; value: string; onName: (name: string) => void }) {
+function NameField({
+  label,
+  hint,
+  value,
+  onName,
+}: {
+  label: string;
+  hint: string | undefined;
+  value: string;
+  onName: (name: string) => void;
+}) {
   const [typed, setTyped] = useState(value);
   return (
     <form
@@ -111,7 +141,7 @@ function NameField({ label, value, onName }: { label: string; value: string; onN
       }}
       onFocusOut={() => typed !== value && onName(typed)}
     >
-      <TextField label={label} value={typed} onValue={setTyped} />
+      <TextField label={label} hint={hint} value={typed} onValue={setTyped} />
     </form>
   );
 }

@@ -1,6 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import { actionOf } from './api/calls.ts';
-import type { OperationName } from './api/operations.ts';
+import type { OperationName, Outputs } from './api/operations.ts';
 import { place } from './place.ts';
 import { session } from './session.ts';
 import { signal, useSignal } from './store.ts';
@@ -8,6 +8,9 @@ import { t } from './texts/language.ts';
 
 /** The actions that the key's policies deny at this place; undefined while that is not known. */
 const denied = signal<ReadonlyMap<string, string> | undefined>(undefined);
+
+/** The games, and of each the stages, that the key's policies name, for a key that may not list them. */
+export const namedGames = signal<Outputs['ListPermissions']['Games']>([]);
 
 /** Asks what the key may do, whenever somebody else signs in or another game or stage is looked at. */
 export function usePermissions(): void {
@@ -17,9 +20,16 @@ export function usePermissions(): void {
     const abort = new AbortController();
     const input = game === '' ? {} : stage === '' ? { GameName: game } : { GameName: game, StageName: stage };
     signedIn?.call('ListPermissions', input, abort.signal).then(
-      ({ Denied = [] }) => denied.set(new Map(Denied.map(({ Action = '', Reason = '' }) => [Action, Reason]))),
+      ({ Denied = [], Games = [] }) => {
+        namedGames.set(Games);
+        denied.set(new Map(Denied.map(({ Action = '', Reason = '' }) => [Action, Reason])));
+      },
       // A key whose policy does not let it ask sees everything, and learns from each call what it may not do.
-      () => !abort.signal.aborted && denied.set(new Map()),
+      () => {
+        if (abort.signal.aborted) return;
+        namedGames.set([]);
+        denied.set(new Map());
+      },
     );
     return () => abort.abort();
   }, [signedIn, game, stage]);

@@ -297,6 +297,14 @@ export const PLAIN_TEXTS = {
   time: ['Time', 'Zeit'],
   toPlayer: ['To', 'An'],
   toPlayerHint: ['A player id, or nothing for everybody.', 'Eine Spieler-Id, oder nichts für alle.'],
+  typeGame: [
+    'Your key may not list games: type the name of yours.',
+    'Ihr Key darf Spiele nicht auflisten: Geben Sie den Namen des Ihren ein.',
+  ],
+  typeStage: [
+    'Your key may not list stages: type the name of yours.',
+    'Ihr Key darf Stages nicht auflisten: Geben Sie den Namen der Ihren ein.',
+  ],
   until: ['Until', 'Bis'],
   untilOpened: ['until it is opened again', 'bis sie wieder geöffnet wird'],
   url: ['URL', 'URL'],

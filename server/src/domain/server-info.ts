@@ -45,6 +45,7 @@ export const FEATURES = {
     means: 'the latter with a `Selector` too',
   },
   permissions: { operations: ['ListPermissions'] },
+  'permitted-games': { operations: [], means: '`Games` of ListPermissions' },
   'player-blocks': {
     operations: [
       ...['BlockPlayer', 'BlockPlayerInGame', 'GetBlock', 'GetBlockInGame', 'ListBlocks', 'ListBlocksInGame'],

@@ -55,17 +55,16 @@ test('[chromium] each role sees the pages that its policy allows', { skip }, asy
   }
 });
 
-test('[chromium] a moderator of one stage names it, kicks and blocks there, and is told why nothing else is possible', {
+test('[chromium] a moderator of one stage is there at once, kicks and blocks there, and is told why nothing else is possible', {
   skip,
 }, async (t) => {
   const server = await startTestServer(t);
   const player = await server.connect();
   const key = await keyOf(server, 'moderator', { game: GAME, stage: STAGE });
   const opened = await signIn(server.url, key);
-  // Neither games nor stages may be listed with this key.
-  await opened.fill('Game', GAME);
-  await opened.fill('Stage', STAGE);
-  await opened.page.keyboard.press('Enter');
+  // Neither games nor stages may be listed with this key, but its policy names one of each.
+  await opened.shows(`${GAME} · ${STAGE}`);
+  await opened.assertSound();
   await opened.press('Players');
   await opened.shows('1 player online');
   await opened.press(player.playerId);
@@ -92,4 +91,42 @@ test('[chromium] a moderator of one stage names it, kicks and blocks there, and 
   assert.equal(isOff, 'true');
   assert.equal(await opened.page.evaluate("document.querySelector('dialog') === null"), true, 'nothing opens');
   await opened.assertSound();
+});
+
+test('[chromium] a key whose policy names several games may choose, and one that names none is told what to do', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const game = await keyOf(server, 'viewer', { game: GAME });
+  const ofGame = await signIn(server.url, game);
+  await ofGame.shows(`${GAME} · ${STAGE}`);
+
+  const keyWith = async (Resource: string[]) => {
+    const Statement = [
+      { Effect: 'Allow', Action: 'respark:ListPermissions', Resource: '*' },
+      { Effect: 'Allow', Action: 'respark:CountConnections', Resource },
+    ];
+    const policy = JSON.stringify({ Version: '2012-10-17', Statement });
+    return await administer(server, (access) => access.createKey({ policy, description: '' }));
+  };
+  const arn = (path: string) => `arn:aws:gamesparks:*:*:game/${path}`;
+  const several = await keyWith([arn(`${GAME}/stage/${STAGE}`), arn('Other/stage/Live'), arn('Third/*')]);
+  const chooser = await signIn(server.url, several);
+  await chooser.shows(`${GAME} · ${STAGE}`);
+  await chooser.choose('Game', 'Other');
+  await chooser.shows('Other · Live');
+  assert.deepEqual(
+    await chooser.page.evaluate("[...document.querySelector('.place select').options].map(({ value }) => value)"),
+    [GAME, 'Other', 'Third'],
+  );
+  await chooser.assertSound();
+
+  const stranger = await signIn(server.url, await keyWith([arn(`${GAME.slice(0, -1)}?/stage/*`)]));
+  await stranger.shows('Your key may not list games: type the name of yours.');
+  await stranger.assertSound();
+  await stranger.fill('Game', GAME);
+  await stranger.fill('Stage', STAGE);
+  await stranger.shows('Your key may not list stages: type the name of yours.');
+  await stranger.page.keyboard.press('Enter');
+  await stranger.shows(`${GAME} · ${STAGE}`);
 });

@@ -92,6 +92,12 @@ const KEYS: Readonly<Record<string, Statements['Statement']>> = {
   ],
 };
 
+/** The games and stages that those keys' policies allow something in by their names. */
+const NAMED: Readonly<Record<string, object[]>> = {
+  'a moderator of this stage': [{ GameName: GAME_NAME, StageNames: [STAGE] }],
+  'a moderator of another stage': [{ GameName: GAME, StageNames: [STAGE] }],
+};
+
 for (const [who, statements] of Object.entries(KEYS)) {
   test(`ListPermissions says what happens to each call of ${who}`, async (t) => {
     const server = await startTestServer(t, {
@@ -105,6 +111,7 @@ for (const [who, statements] of Object.entries(KEYS)) {
     const allowed = new Set(json.Allowed as string[]);
     assert.equal(denied.size + allowed.size, EVERY_OPERATION.length);
     assert.equal(json.PrincipalId, credentials.accessKeyId);
+    assert.deepEqual(json.Games, NAMED[who] ?? []);
     let compared = 0;
     for (const operation of EVERY_OPERATION.filter(({ name }) => !LEFT_OUT.includes(name))) {
       const may = await mayCall(server, operation, credentials);

@@ -3,7 +3,14 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { ACTIONS } from '../../api/every-operation.ts';
 import { createArns } from '../arn.ts';
-import { ALLOW_ALL, evaluate, type PolicyRequest, parsePolicy as parse, usesResourceTags } from './policy.ts';
+import {
+  ALLOW_ALL,
+  evaluate,
+  namedPlaces,
+  type PolicyRequest,
+  parsePolicy as parse,
+  usesResourceTags,
+} from './policy.ts';
 
 const arns = createArns({ region: 'eu-central-1', accountId: '123456789012' });
 const parsePolicy = (text: string) => parse(text, ACTIONS);
@@ -30,6 +37,37 @@ const policy = (...statements: object[]) =>
   );
 const allows = (statement: object, changes: Parameters<typeof request>[0] = {}) =>
   evaluate([policy(statement)], request(changes)).isAllowed;
+
+describe('the places that policies name', () => {
+  const of = (...Resource: string[]) => namedPlaces([policy({ Action: '*', Resource })]);
+  const arn = (path: string) => `arn:aws:gamesparks:*:*:${path}`;
+
+  it('are games and stages, each once and in order', () => {
+    const named = of(arn('game/B/stage/Two'), arn('game/B/stage/One'), arn('game/B'), arn('game/A/stage/One/player/P'));
+    assert.deepEqual(named, [
+      { game: 'A', stages: ['One'] },
+      { game: 'B', stages: ['One', 'Two'] },
+    ]);
+  });
+
+  it('are none where a wildcard stands for a name or for a part of one', () => {
+    assert.deepEqual(of('*', arn('*'), arn('game/*'), arn('game/A*'), arn('game/A?/stage/One'), arn('g*/A')), []);
+    assert.deepEqual(of(arn('game/A/*'), arn('game/A/stage/*'), arn('game/A/stage/O?e'), arn('game/A/s*/One')), [
+      { game: 'A', stages: [] },
+    ]);
+  });
+
+  it('are not those that are denied, left out or of other services', () => {
+    const Resource = arn('game/A');
+    const others = [arn('game/B'), 'arn:aws:s3:::game/C'];
+    const policies = [
+      policy({ Action: '*', Effect: 'Deny', Resource }, { Action: '*', NotResource: Resource }),
+      policy({ Action: '*', Resource: others }, { Action: 's3:*', Resource: 'arn:aws:s3:::game/D' }),
+      ALLOW_ALL,
+    ];
+    assert.deepEqual(namedPlaces(policies), [{ game: 'B', stages: [] }]);
+  });
+});
 
 describe('a condition on the address of a caller whose address is not known', () => {
   const all = { Action: '*', Resource: '*' };

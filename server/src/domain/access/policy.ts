@@ -27,7 +27,15 @@ export interface Statement {
   coversResources(resources: readonly string[]): boolean;
   /** Whether it covers each resource that there is, and calls without one. */
   readonly isEverywhere: boolean;
+  /** The games and stages that its Resource names whole, without wildcards. */
+  readonly places: readonly NamedPlace[];
   readonly conditions: readonly NamedCondition[];
+}
+
+/** A game, or one of its stages. */
+export interface NamedPlace {
+  readonly game: string;
+  readonly stage?: string | undefined;
 }
 
 /** The name is that of its line in the document, for people. */
@@ -53,7 +61,7 @@ export const ALLOW_ALL: Policy = {
   statements: [
     {
       ...{ sid: '', effect: 'Allow', actions: { has: () => true }, later: 'all' },
-      ...{ coversResources: () => true, isEverywhere: true, conditions: [] },
+      ...{ coversResources: () => true, isEverywhere: true, places: [], conditions: [] },
     },
   ],
 };
@@ -147,7 +155,8 @@ function parseStatement(path: string, value: unknown, known: readonly string[], 
   // Its resources and conditions are those of other services too, and need not be understood.
   if (isOfOthers) {
     warnings.push(`${path} is about other services only (${listed(others)}): it ${verb} nothing here.`);
-    return { sid, effect, actions, later, coversResources: () => false, isEverywhere: false, conditions: [] };
+    const nothing = { coversResources: () => false, isEverywhere: false, places: [] };
+    return { sid, effect, actions, later, ...nothing, conditions: [] };
   }
   if (others.length > 0) {
     warnings.push(`${path} names actions of other services (${listed(others)}), which are never called here.`);
@@ -208,7 +217,7 @@ function parseResources(
   path: string,
   statement: JsonObject,
   warnings: string[],
-): Pick<Statement, 'coversResources' | 'isEverywhere'> {
+): Pick<Statement, 'coversResources' | 'isEverywhere' | 'places'> {
   const name = getOneOf(path, statement, 'Resource', 'NotResource');
   const patterns = getTexts(`${path}.${name}`, statement[name]);
   // Elsewhere the server would deny less, or allow more, than an author meant who has only mistyped a name. With no
@@ -223,10 +232,39 @@ function parseResources(
   const tests = patterns.map(compileWildcard);
   const isAnyNamed = (resources: readonly string[]) => resources.some((arn) => tests.some((matches) => matches(arn)));
   const orAll = (resources: readonly string[]) => (resources.length === 0 ? ['*'] : resources);
-  return name === 'Resource'
-    ? { coversResources: (resources) => isAnyNamed(orAll(resources)), isEverywhere: patterns.includes('*') }
-    : { coversResources: (resources) => !isAnyNamed(orAll(resources)), isEverywhere: false };
+  if (name === 'NotResource')
+    return { coversResources: (resources) => !isAnyNamed(orAll(resources)), isEverywhere: false, places: [] };
+  return {
+    coversResources: (resources) => isAnyNamed(orAll(resources)),
+    isEverywhere: patterns.includes('*'),
+    places: patterns.filter((pattern) => !others.includes(pattern)).flatMap(placeOf),
+  };
 }
+
+/** What of a place the pattern names before its first wildcard; a stage is one only together with its game. */
+function placeOf(pattern: string): NamedPlace[] {
+  const [, , , , , resource = ''] = pattern.split(':');
+  const [keyword, game = '', subkeyword, stage = ''] = resource.split('/');
+  const isName = (text: string) => /^[\w-]{1,36}$/.test(text);
+  if (keyword !== 'game' || !isName(game)) return [];
+  return [{ game, ...(subkeyword === 'stage' && isName(stage) && { stage }) }];
+}
+
+/** The games and stages that the policies allow something in and name, each once, in the order of their names. */
+export function namedPlaces(policies: readonly Policy[]): readonly { game: string; stages: readonly string[] }[] {
+  const found = new Map<string, Set<string>>();
+  for (const { effect, places } of policies.flatMap(({ statements }) => statements)) {
+    if (effect === 'Deny') continue;
+    for (const { game, stage } of places) {
+      const stages = found.get(game) ?? new Set();
+      if (stage !== undefined) stages.add(stage);
+      found.set(game, stages);
+    }
+  }
+  return [...found].sort(byName).map(([game, stages]) => ({ game, stages: [...stages].sort() }));
+}
+
+const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]) => (a < b ? -1 : 1);
 
 function isOfOtherService(pattern: string): boolean {
   const [arn, partition = '', service = '', ...rest] = pattern.split(':');
