@@ -14,6 +14,16 @@ import { ProviderSignIn } from './provider-sign-in.tsx';
 
 const FAREWELLS = { expired: 'signInAgain', keyGone: 'signInKeyGone', keyLeft: 'signInKeyLeft' } as const;
 
+/** What the server says of a key in words for programmers. */
+function plainly(error: CallError | undefined): string | undefined {
+  if (error?.code === 'InvalidSignatureException') return t('signInWrongSecret');
+  if (error?.code === 'UnrecognizedClientException') return t('signInNoSuchKey');
+  return undefined;
+}
+
+const sentenceOf = (text: string) =>
+  text.replace(/^\p{L}/u, (letter) => letter.toUpperCase()).replace(/[^.!?]$/, '$&.');
+
 export function SignIn() {
   const [accessKeyId, setId] = useState('');
   const [secretAccessKey, setSecret] = useState('');
@@ -46,6 +56,10 @@ export function SignIn() {
 
   async function submit(): Promise<void> {
     setBusy(true);
+    // What came of an earlier attempt, or of a link, says nothing about this one.
+    setError(undefined);
+    setRefusal(undefined);
+    setProviderError(undefined);
     try {
       // What is pasted often has a space or a line's end with it, which no key has.
       await signIn({ accessKeyId: accessKeyId.trim(), secretAccessKey: secretAccessKey.trim() }, { isKept });
@@ -99,12 +113,12 @@ export function SignIn() {
         {refusal !== undefined && (
           <Notice kind="bad">
             <p>
-              <strong>{t('linkRefused')}</strong> <Untrusted text={refusal} />
+              <strong>{t('linkRefused')}</strong> <Untrusted text={sentenceOf(refusal)} />
             </p>
             <p>{t('linkAdvice')}</p>
           </Notice>
         )}
-        <Failure error={error} />
+        <Failure error={error} plain={plainly(error)} />
         <Button kind="primary" type="submit" isBusy={isBusy}>
           {t('signIn')}
         </Button>

@@ -12,16 +12,31 @@ export function Notice({ kind, children }: { kind: 'good' | 'bad' | 'warning' | 
   );
 }
 
-/** What went wrong in the server's own words, and the id under which its log has the cause. */
-export function Failure({ error }: { error: CallError | undefined }) {
+/**
+ * What went wrong in the server's own words, and the id under which its log has the cause. Where those words are for
+ * programmers, plainer ones come first.
+ */
+export function Failure({ error, plain }: { error: CallError | undefined; plain?: string | undefined }) {
   if (error === undefined) return null;
   const isAway = error.status === 0;
   return (
     <Notice kind="bad">
-      <p>
-        <strong>{isAway ? t('serverAway') : t('callFailed', { operation: error.operation })}</strong>{' '}
-        <Untrusted text={isAway ? t('serverAwayAdvice') : error.message} />
-      </p>
+      {plain === undefined ? (
+        <p>
+          <strong>{isAway ? t('serverAway') : t('callFailed', { operation: error.operation })}</strong>{' '}
+          <Untrusted text={isAway ? t('serverAwayAdvice') : error.message} />
+        </p>
+      ) : (
+        <>
+          <p>
+            <strong>{plain}</strong>
+          </p>
+          <details>
+            <summary>{t('details')}</summary>
+            <Untrusted text={error.message} />
+          </details>
+        </>
+      )}
       {error.requestId !== undefined && (
         <p class="muted">
           {error.code} · {t('requestId')} <Copied text={error.requestId} />

@@ -265,11 +265,19 @@ export const PLAIN_TEXTS = {
     'You are signed out here, but the server could not be told: your access key is good until it expires.',
     'Sie sind hier abgemeldet, aber der Server hat es nicht erfahren: Ihr Access-Key gilt, bis er abläuft.',
   ],
+  signInNoSuchKey: [
+    'There is no such access key: its id is misspelled, or it was revoked or has expired.',
+    'Diesen Access-Key gibt es nicht: Seine Id ist falsch geschrieben, oder er wurde widerrufen oder ist abgelaufen.',
+  ],
   signInOr: ['or with an access key', 'oder mit einem Access-Key'],
   signInProviderSays: ['The provider says: {text}', 'Der Anbieter sagt: {text}'],
   signInStranger: [
     'This tab has not begun the sign-in that it was sent here with, or has finished it. Sign in again.',
     'Dieser Tab hat die Anmeldung nicht begonnen, mit der er hierher geschickt wurde, oder sie ist schon beendet. Bitte melden Sie sich neu an.',
+  ],
+  signInWrongSecret: [
+    'The secret does not belong to this access key, or the clock of this computer is wrong.',
+    'Das Geheimnis gehört nicht zu diesem Access-Key, oder die Uhr dieses Rechners geht falsch.',
   ],
   signingIn: ['Signing in…', 'Anmeldung läuft …'],
   signOut: ['Sign out', 'Abmelden'],

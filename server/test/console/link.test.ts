@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readAudit } from '../support/administration.ts';
 import { chromium, openConsole } from '../support/console-page.ts';
-import { GAME, STAGE, startTestServer } from '../support/server.ts';
+import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
 
 const skip = chromium === undefined ? 'there is no Chromium here' : false;
 
@@ -25,8 +25,11 @@ test('[chromium] the link of a start signs a newcomer in, once, and they send a 
   await opened.assertSound();
 
   const again = await openConsole(server.url, { hash });
-  await again.shows('The link does not sign in.');
-  await again.shows('Secret access key');
+  await again.shows('The link does not sign in. The code was used, or is older than a minute.');
+  await again.fill('Access key id', ROOT.accessKeyId);
+  await again.fill('Secret access key', 'not the secret');
+  await again.press('Sign in');
+  assert.doesNotMatch(await again.shows('The secret does not belong to this access key'), /The link does not sign in/);
   const made = await readAudit(server, { operation: 'CreateAccessKey', isLocal: true });
   assert.equal(made.length, 1, 'the key is on record');
 });

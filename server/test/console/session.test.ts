@@ -51,7 +51,7 @@ test('[chromium] a key that was revoked elsewhere leads back to the sign-in, whe
   await opened.fill('Access key id', key.accessKeyId);
   await opened.fill('Secret access key', key.secretAccessKey);
   await opened.press('Sign in');
-  await opened.shows('UnrecognizedClientException');
+  assert.match(await opened.shows('UnrecognizedClientException'), /There is no such access key: its id is misspelled/);
   await opened.assertSound();
   const other = await makeKey(server, { Role: 'viewer' });
   await opened.fill('Access key id', other.accessKeyId);
