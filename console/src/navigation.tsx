@@ -2,7 +2,8 @@ import { useEffect, useState } from 'preact/hooks';
 import type { CallError } from './api/calls.ts';
 import { PAGES, pageOf } from './pages.ts';
 import { SelectField, TextField } from './parts/fields.tsx';
-import { namedGames, useAllowed } from './permissions.ts';
+import { Untrusted } from './parts/untrusted.tsx';
+import { namedGames, useAllowed, useSurelyAllowed } from './permissions.ts';
 import { place } from './place.ts';
 import { goTo, linkTo, route } from './route.ts';
 import { session, signOut } from './session.ts';
@@ -151,11 +152,15 @@ function Person() {
   const signedIn = useSignal(session);
   const spoken = useSignal(language);
   const [theme, setTheme] = useState(currentTheme);
+  const { accessKeyId = '' } = signedIn ?? {};
+  const isTold = useSurelyAllowed('GetAccessKey');
+  const own = useCall('GetAccessKey', isTold && accessKeyId !== '' ? { AccessKeyId: accessKeyId } : undefined);
+  const { Description: description = '' } = own.data?.AccessKey ?? {};
   const themes = { auto: t('themeAuto'), light: t('themeLight'), dark: t('themeDark') };
   return (
     <footer class="person">
       <p>
-        <span class="muted">{t('signedInAs')}</span> <code>{signedIn?.accessKeyId}</code>
+        <span class="muted">{t('signedInAs')}</span> <Untrusted text={description} /> <code>{accessKeyId}</code>
       </p>
       <div class="choices">
         <SelectField

@@ -43,6 +43,12 @@ export function useMay(...names: readonly OperationName[]): string | undefined {
   return t(known?.get(action) === 'EXPLICIT_DENY' ? 'deniedExplicitly' : 'deniedByDefault', { action });
 }
 
+/** Whether the key may make the call, as far as its policies have said so: for what is asked without anybody's wish. */
+export function useSurelyAllowed(name: OperationName): boolean {
+  const known = useSignal(denied);
+  return known !== undefined && !known.has(actionOf(name));
+}
+
 /** Which of these calls the key may make, for what is not shown at all otherwise. */
 export function useAllowed(): (...names: readonly OperationName[]) => boolean {
   const known = useSignal(denied);

@@ -45,6 +45,7 @@ function StagePicture() {
   const { Players = 0, Connections = 0, Runtimes = [], CurrentRuntimeId } = counts.data ?? {};
   const current = Runtimes.find(({ RuntimeId }) => RuntimeId === CurrentRuntimeId)?.Connections ?? 0;
   const share = Connections === 0 ? undefined : Math.round((100 * current) / Connections);
+  const isNothingDeployed = deployment.error?.code === 'ResourceNotFoundException';
   const newest = deployment.error === undefined ? deployment.data?.StageDeployment : undefined;
   return (
     <Section title={t('stageNow', { game, stage })}>
@@ -76,6 +77,16 @@ function StagePicture() {
           />
         )}
       </dl>
+      {counts.data !== undefined && isNothingDeployed && isAllowed('GetGameConfiguration') && (
+        <div class="empty">
+          <p>{t('deployFirstHere')}</p>
+          <p>
+            <a class="button" href={linkTo('configuration', { game, stage })}>
+              {t('makeFirstMessage')}
+            </a>
+          </p>
+        </div>
+      )}
     </Section>
   );
 }

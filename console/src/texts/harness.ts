@@ -16,6 +16,10 @@ export const HARNESS_TEXTS = {
     'Make a message, or deploy those that there are, and they are here.',
     'Legen Sie eine Nachricht an oder rollen Sie die vorhandenen aus, dann stehen sie hier.',
   ],
+  deployFirstHere: [
+    'Make a message, or deploy those that there are, and players can send them.',
+    'Legen Sie eine Nachricht an oder rollen Sie die vorhandenen aus, dann können Spieler sie senden.',
+  ],
   disconnect: ['Disconnect', 'Trennen'],
   errorAfter: ['Error after {ms} ms', 'Fehler nach {ms} ms'],
   eventSent: [

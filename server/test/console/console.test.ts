@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { policyOfRole } from '../../src/domain/access/roles.ts';
+import { administer } from '../support/administration.ts';
 import { chromium, openConsole, signIn } from '../support/console-page.ts';
+import { createSnapshot, deploy } from '../support/publishing.ts';
 import { GAME, ROOT, STAGE, startTestServer, until } from '../support/server.ts';
 
 const skip = chromium === undefined ? 'there is no Chromium here' : false;
@@ -30,6 +33,22 @@ test('[chromium] a person signs in with an access key, and is told when the key 
   await console.page.reload();
   await console.shows('Secret access key');
   assert.equal(await console.page.evaluate('sessionStorage.length + document.cookie.length'), 0);
+});
+
+test('[chromium] somebody who comes to a stage without anything on it is shown the first step', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  const policy = JSON.stringify(policyOfRole('admin', {}));
+  const key = await administer(server, (access) => access.createKey({ policy, description: 'admin: Ada' }));
+  const console = await signIn(server.url, key);
+  await console.shows(`Signed in as admin: Ada ${key.accessKeyId}`);
+  await console.shows('Nothing was deployed to this stage yet.');
+  await console.assertSound();
+  await console.press('Make your first message');
+  await console.shows('The game has no messages yet.');
+
+  await deploy(server, await createSnapshot(server));
+  await console.press('Overview');
+  assert.doesNotMatch(await console.shows('completed'), /Make your first message/);
 });
 
 test('[chromium] a moderator finds a player, sees what a kick will do, and how each connection ended', {
