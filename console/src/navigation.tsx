@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { CallError } from './api/calls.ts';
+import { drafted } from './pages/drafts.ts';
 import { PAGES, pageOf } from './pages.ts';
 import { SelectField, TextField } from './parts/fields.tsx';
 import { Untrusted } from './parts/untrusted.tsx';
@@ -147,6 +148,9 @@ function NameField({
   );
 }
 
+/** What is not saved is gone with whoever wrote it. */
+const isLossWanted = () => drafted.get().size === 0 || confirm(t('discardOnSignOut'));
+
 /** Who is signed in, and how the console looks and speaks to them. */
 function Person() {
   const signedIn = useSignal(session);
@@ -179,7 +183,7 @@ function Person() {
           options={THEMES.map((each) => [each, themes[each]])}
         />
       </div>
-      <button type="button" class="link" onClick={() => void signOut()}>
+      <button type="button" class="link" onClick={() => isLossWanted() && void signOut()}>
         {t('signOut')}
       </button>
     </footer>

@@ -1,4 +1,4 @@
-import { useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Outputs } from '../api/operations.ts';
 import { Button } from '../parts/button.tsx';
 import { CodeEditor } from '../parts/code-editor.tsx';
@@ -15,6 +15,7 @@ import { useSignal } from '../store.ts';
 import { t } from '../texts/language.ts';
 import { useAction, useCall } from '../use-call.ts';
 import { changedValue, type Entry, entriesOf, entryAt, newMessage, pathOf, textOf } from './configuration-entries.ts';
+import { drafted, draftName, draftOf, setDraft } from './drafts.ts';
 import { useDeployment } from './use-deployment.ts';
 
 type Sections = NonNullable<Outputs['GetGameConfiguration']['GameConfiguration']>['Sections'];
@@ -24,7 +25,7 @@ export function Configuration() {
   const { game, stage } = useSignal(place);
   const { query } = useSignal(route);
   const [isMaking, setMaking] = useState(false);
-  const drafts = useRef(new Map<string, string>());
+  const unsaved = useSignal(drafted);
   const isAllowed = useAllowed();
   const configuration = useCall('GetGameConfiguration', game === '' ? undefined : { GameName: game });
   const sections = configuration.data?.GameConfiguration?.Sections;
@@ -67,6 +68,12 @@ export function Configuration() {
                       <li key={each.name}>
                         <a href={link(each)} aria-current={each === entry ? 'true' : undefined}>
                           <Untrusted text={each.name} />
+                          {unsaved.has(draftName(game, each)) && (
+                            <>
+                              {' '}
+                              <Badge kind="warning">{t('unsaved')}</Badge>
+                            </>
+                          )}
                         </a>
                       </li>
                     ))}
@@ -78,9 +85,9 @@ export function Configuration() {
             <p class="muted">{t('chooseEntry')}</p>
           ) : (
             <EntryEditor
-              key={`${entry.section} ${entry.name}`}
+              key={draftName(game, entry)}
               entry={entry}
-              draft={draftOf(drafts.current, `${game} ${entry.section} ${entry.name}`)}
+              name={draftName(game, entry)}
               onSaved={configuration.reload}
             />
           )}
@@ -100,36 +107,34 @@ export function Configuration() {
   );
 }
 
-/** What somebody has typed and not saved, which stays there while they look at another part. */
-interface Draft {
-  get(): string | undefined;
-  set(text: string | undefined): void;
-}
+const asShown = (text: string) => ({ base: text, text });
 
-function draftOf(drafts: Map<string, string>, name: string): Draft {
-  return {
-    get: () => drafts.get(name),
-    set: (text) => void (text === undefined ? drafts.delete(name) : drafts.set(name, text)),
-  };
-}
-
-/** One part. It is saved by a change of just this part, and only while nobody else has changed it. */
-function EntryEditor({ entry, draft, onSaved }: { entry: Entry; draft: Draft; onSaved: () => void }) {
-  const { game, stage } = place.get();
-  const editor = useRef<Editor>(undefined);
+/** The text of a part as it is edited. It is saved by a change of just this part, and only while nobody else has changed it. */
+function useEdited(entry: Entry, name: string, onSaved: () => void) {
+  const { game } = place.get();
+  const [draft] = useState(() => draftOf(name));
   /** What the server has, as it would be shown, and what the editor had when that was saved. */
-  const [saved, setSaved] = useState(() => ({ base: textOf(entry), text: textOf(entry) }));
-  const [text, setText] = useState(draft.get() ?? saved.text);
+  const [saved, setSaved] = useState(() => asShown(draft?.base ?? textOf(entry)));
+  const [text, setText] = useState(draft?.text ?? saved.text);
   // What is typed counts at once, also for a click that comes before the page is drawn again.
   const typed = useRef(text);
-  const type = (changed: string) => {
+  const type = (changed: string, { base, text: kept } = saved) => {
     typed.current = changed;
     setText(changed);
-    draft.set(changed);
+    setDraft(name, changed === kept ? undefined : { text: changed, base });
     // What was said of the text before is not true of this one.
     if (deployment.outcome !== undefined || deployment.error !== undefined) deployment.reset();
   };
-  const [theirs, setTheirs] = useState<{ readonly text: string; readonly isToBeDeployed: boolean }>();
+  const [theirs, setTheirs] = useState<Theirs | undefined>(() => {
+    const found = textOf(entry);
+    const isOld = found !== saved.base && found !== text;
+    return isOld ? { text: found, isToBeDeployed: false } : undefined;
+  });
+  const load = (now: typeof saved) => {
+    setSaved(now);
+    type(now.text, now);
+    setTheirs(undefined);
+  };
   const read = useAction('GetGameConfiguration');
   const update = useAction('UpdateGameConfiguration');
   const deployment = useDeployment();
@@ -157,12 +162,57 @@ function EntryEditor({ entry, draft, onSaved }: { entry: Entry; draft: Draft; on
     if (done === undefined) return false;
     setTheirs(undefined);
     setSaved({ base: wanted, text: mine });
-    if (typed.current === mine) draft.set(undefined);
+    const later = draftOf(name)?.text ?? mine;
+    setDraft(name, later === mine ? undefined : { text: later, base: wanted });
     onSaved();
     return true;
   }
 
-  const isSaved = text === saved.text;
+  const isSaved = () => typed.current === saved.text;
+  return {
+    text,
+    typed: () => typed.current,
+    type,
+    isSaved,
+    save,
+    load,
+    original: theirs === undefined ? saved : asShown(theirs.text),
+    theirs,
+    fault,
+    isBusy,
+    read,
+    update,
+    deployment,
+  };
+}
+
+/** The key that saves in every editor. In a browser it would save the page, which is of no use to anybody. */
+function useSaveKey(save: () => void): void {
+  const latest = useRef(save);
+  latest.current = save;
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      const { key, ctrlKey, metaKey, shiftKey, altKey } = event;
+      if (key.toLowerCase() !== 's' || !(ctrlKey || metaKey) || shiftKey || altKey) return;
+      event.preventDefault();
+      latest.current();
+    };
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, []);
+}
+
+function EntryEditor({ entry, name, onSaved }: { entry: Entry; name: string; onSaved: () => void }) {
+  const { stage } = place.get();
+  const editor = useRef<Editor>(undefined);
+  const isAllowed = useAllowed();
+  const edited = useEdited(entry, name, onSaved);
+  const { text, type, save, fault, isBusy, theirs, read, update, deployment } = edited;
+  const isSaved = edited.isSaved();
+  useSaveKey(() => {
+    const isOff = isBusy || edited.isSaved() || faultOf(entry, edited.typed()) !== undefined;
+    if (!isOff && isAllowed('UpdateGameConfiguration')) void save();
+  });
   return (
     <section class="entry">
       <header>
@@ -171,6 +221,11 @@ function EntryEditor({ entry, draft, onSaved }: { entry: Entry; draft: Draft; on
           <Badge kind={isSaved ? 'plain' : 'warning'}>{isSaved ? t('saved') : t('unsaved')}</Badge>
         </h2>
         <div class="actions">
+          {!isSaved && (
+            <Button isBusy={isBusy} onClick={() => edited.load(edited.original)}>
+              {t('discard')}
+            </Button>
+          )}
           <Button
             needs={['UpdateGameConfiguration']}
             isBusy={isBusy}
@@ -185,7 +240,7 @@ function EntryEditor({ entry, draft, onSaved }: { entry: Entry; draft: Draft; on
             isBusy={isBusy}
             isDisabled={fault !== undefined}
             onClick={async () => {
-              if (typed.current === saved.text || (await save({ isToBeDeployed: true }))) await deployment.run();
+              if (edited.isSaved() || (await save({ isToBeDeployed: true }))) await deployment.run();
             }}
           >
             {deployment.isBusy ? t('deploying') : t('deployNow', { stage })}
@@ -208,12 +263,7 @@ function EntryEditor({ entry, draft, onSaved }: { entry: Entry; draft: Draft; on
       )}
       {theirs !== undefined && (
         <ChangedMeanwhile
-          onTheirs={() => {
-            setSaved({ base: theirs.text, text: theirs.text });
-            type(theirs.text);
-            draft.set(undefined);
-            setTheirs(undefined);
-          }}
+          onTheirs={() => edited.load(asShown(theirs.text))}
           onMine={async () => {
             if ((await save({ isForced: true })) && theirs.isToBeDeployed) await deployment.run();
           }}
@@ -225,6 +275,12 @@ function EntryEditor({ entry, draft, onSaved }: { entry: Entry; draft: Draft; on
       )}
     </section>
   );
+}
+
+/** What somebody else has saved meanwhile, and whether a deployment waits for what becomes of it. */
+interface Theirs {
+  readonly text: string;
+  readonly isToBeDeployed: boolean;
 }
 
 /** Somebody else has saved another text: which of the two is to stay. */

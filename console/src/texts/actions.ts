@@ -29,6 +29,11 @@ export const ACTION_TEXTS = {
   deployed: ['Deployed: players who come from now on get it.', 'Ausgerollt: Spieler, die ab jetzt kommen, haben es.'],
   deploying: ['Deploying…', 'Rollt aus …'],
   deployRefused: ['It was saved, and not deployed:', 'Es wurde gespeichert und nicht ausgerollt:'],
+  discard: ['Discard the changes', 'Änderungen verwerfen'],
+  discardOnSignOut: [
+    'Signing out discards what is not saved in the configuration. Sign out?',
+    'Beim Abmelden geht verloren, was in der Konfiguration nicht gespeichert ist. Abmelden?',
+  ],
   goToLine: ['Go to line {line}', 'Zu Zeile {line}'],
   loadTheirs: ['Load theirs', 'Deren Stand laden'],
   save: ['Save', 'Speichern'],

@@ -4,6 +4,7 @@ import { encode } from '@respark/protocol';
 import { type ConsolePage, chromium, signIn, write } from '../support/console-page.ts';
 import { fileOf } from '../support/game-document.ts';
 import { createSnapshot, importDocument } from '../support/publishing.ts';
+import { rawCall } from '../support/raw-call.ts';
 import { scriptedGame } from '../support/scripted-game.ts';
 import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
 
@@ -88,6 +89,63 @@ test('[chromium] what was written in another form than the server prints is not 
     await opened.page.waitForFunction("!document.body.innerText.includes('not saved')");
   }
   assert.doesNotMatch(await opened.shows('saved'), /Somebody else/);
+});
+
+test('[chromium] what is not saved stays while other pages are looked at, and is not lost without a question', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const greet = (script: string) => importDocument(server, fileOf(scriptedGame({ requests: { Greet: { script } } })));
+  await greet('return 1;');
+  const hash = `#/configuration?${PLACE}&section=GameSparks.Core.RequestHandlers&entry=Greet`;
+  const opened = await signIn(server.url, ROOT, { hash });
+  const asked: string[] = [];
+  opened.page.on('dialog', (dialog) => {
+    asked.push(dialog.type());
+    void dialog.dismiss();
+  });
+  const reload = () => opened.page.evaluate('location.reload()');
+  await write(opened, "return 'mine';");
+  await opened.shows('not saved');
+  await opened.press('Logs');
+  await opened.shows('No script of this stage has written anything yet.');
+  await opened.page.goBack();
+  await untilScriptIs(opened, "return 'mine';");
+  await opened.shows(/Greet not saved/);
+  await opened.assertSound();
+  await reload();
+  await opened.press('Sign out');
+  assert.deepEqual(asked, ['beforeunload', 'confirm']);
+
+  await opened.page.click('.code-editor');
+  const saveKey = async () => {
+    await opened.page.keyboard.down('Control');
+    await opened.page.keyboard.press('s');
+    await opened.page.keyboard.up('Control');
+  };
+  await saveKey();
+  await opened.page.waitForFunction("!document.body.innerText.includes('not saved')");
+  const scriptNow = async () => {
+    const { json } = await rawCall(server, 'GET', `/game/${GAME}/configuration`);
+    return /return '?\w+'?;/.exec(JSON.stringify(json))?.[0];
+  };
+  assert.equal(await scriptNow(), "return 'mine';");
+
+  await write(opened, "return 'again';");
+  await opened.press('Logs');
+  await opened.shows('No script of this stage');
+  await greet("return 'theirs';");
+  await opened.page.goBack();
+  await opened.shows('Somebody else has changed this since you opened it.');
+  await untilScriptIs(opened, "return 'again';");
+  await saveKey();
+  assert.equal(await scriptNow(), "return 'theirs';");
+  await opened.press('Discard the changes');
+  await untilScriptIs(opened, "return 'theirs';");
+  assert.doesNotMatch(await opened.shows('saved'), /not saved|Somebody else/);
+  await opened.page.reload();
+  await opened.shows('Secret access key');
+  assert.equal(asked.length, 2);
 });
 
 test('[chromium] two developers do not overwrite each other', { skip }, async (t) => {
