@@ -9,7 +9,6 @@ import { JobPage } from './pages/job.tsx';
 import { Jobs } from './pages/jobs.tsx';
 import { Logs } from './pages/logs.tsx';
 import { Maintenance } from './pages/maintenance.tsx';
-import { Notifications } from './pages/notifications.tsx';
 import { PlayerPage } from './pages/player.tsx';
 import { Players } from './pages/players.tsx';
 import { Webhooks } from './pages/webhooks.tsx';
@@ -42,7 +41,7 @@ export const PAGES: readonly PageRow[] = [
     group: 'operate',
     needs: ['SendNotificationToStage'],
     isOfStage: true,
-    Show: Notifications,
+    Show: later(async () => (await import('./pages/notifications.tsx')).Notifications),
   },
   {
     id: 'maintenance',

@@ -101,7 +101,8 @@ function requestOf([, template, query, sendsBody]: Row, input: object, base: URL
   const path = template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(take(name))));
   const pairs = query.split(' ').flatMap((name) => {
     const value = take(name);
-    return value === undefined ? [] : [`${name}=${encodeURIComponent(String(value))}`];
+    // A list has its name before each of its values.
+    return value === undefined ? [] : [value].flat().map((each) => `${name}=${encodeURIComponent(String(each))}`);
   });
   const url = new URL(`.${path}${pairs.length === 0 ? '' : '?'}${pairs.join('&')}`, base);
   const hasBody = sendsBody || rest.size > 0;

@@ -50,8 +50,14 @@ export function changedValue({ value, isScript }: Entry, text: string): unknown 
 /** As a JSON Pointer. */
 export const pathOf = ({ name }: Pick<Entry, 'name'>) => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 
-/** What makes a message that works as it is: its shapes, the message and a handler. What is there already stays. */
-export function newMessage(kind: 'Request' | 'Event', name: string, sections: Sections): readonly Modification[] {
+export const MESSAGE_KINDS = ['Request', 'Event', 'Notification'] as const;
+export type MessageKind = (typeof MESSAGE_KINDS)[number];
+
+/**
+ * What makes a message that works as it is: its shapes, the message and, if players send it, a handler. What is there already
+ * stays.
+ */
+export function newMessage(kind: MessageKind, name: string, sections: Sections): readonly Modification[] {
   const known = new Set(entriesOf(sections).map((entry) => `${entry.section}${pathOf(entry)}`));
   const add = (section: string, entry: string, Value: unknown): Modification[] =>
     known.has(`GameSparks.Core.${section}${pathOf({ name: entry })}`)
@@ -65,6 +71,12 @@ export function newMessage(kind: 'Request' | 'Event', name: string, sections: Se
       ...add('Model', `${name}Event`, empty),
       ...add('Events', name, { AllowedSources: ['Player'], EventShape: `${name}Event` }),
       ...add('EventHandlers', name, handler("GameSparks().Logging().Info('it happened');\n")),
+    ];
+  }
+  if (kind === 'Notification') {
+    return [
+      ...add('Model', `${name}Notification`, { Structure: { Fields: { Text: text } } }),
+      ...add('Notifications', name, { NotificationShape: `${name}Notification` }),
     ];
   }
   const shapes = [
@@ -82,6 +94,13 @@ export function newMessage(kind: 'Request' | 'Event', name: string, sections: Se
     }),
     ...add('RequestHandlers', name, handler(`return GameSparks().Messaging().Response(${response});\n`)),
   ];
+}
+
+/** The part that whoever has made the message goes on with: its handler, or of one that has none, its shape. */
+export function firstEntryOf(kind: MessageKind, name: string): Pick<Entry, 'section' | 'name'> {
+  return kind === 'Notification'
+    ? { section: 'GameSparks.Core.Model', name: `${name}Notification` }
+    : { section: `GameSparks.Core.${kind}Handlers`, name };
 }
 
 function scriptOf(value: unknown): string | undefined {

@@ -14,7 +14,17 @@ import { linkTo, refine, route } from '../route.ts';
 import { useSignal } from '../store.ts';
 import { t } from '../texts/language.ts';
 import { useAction, useCall } from '../use-call.ts';
-import { changedValue, type Entry, entriesOf, entryAt, newMessage, pathOf, textOf } from './configuration-entries.ts';
+import {
+  changedValue,
+  type Entry,
+  entriesOf,
+  entryAt,
+  firstEntryOf,
+  MESSAGE_KINDS,
+  newMessage,
+  pathOf,
+  textOf,
+} from './configuration-entries.ts';
 import { drafted, draftName, draftOf, setDraft } from './drafts.ts';
 import { useDeployment } from './use-deployment.ts';
 
@@ -24,7 +34,6 @@ type Sections = NonNullable<Outputs['GetGameConfiguration']['GameConfiguration']
 export function Configuration() {
   const { game, stage } = useSignal(place);
   const { query } = useSignal(route);
-  const [isMaking, setMaking] = useState(false);
   const unsaved = useSignal(drafted);
   const isAllowed = useAllowed();
   const configuration = useCall('GetGameConfiguration', game === '' ? undefined : { GameName: game });
@@ -42,7 +51,7 @@ export function Configuration() {
               {t('changesSince')}
             </a>
           )}
-          <Button kind="primary" needs={['UpdateGameConfiguration']} onClick={() => setMaking(true)}>
+          <Button kind="primary" needs={['UpdateGameConfiguration']} onClick={() => refine({ make: 'Request' })}>
             {t('createMessage')}
           </Button>
         </>
@@ -93,10 +102,11 @@ export function Configuration() {
           )}
         </div>
       )}
-      {isMaking && (
+      {query.make !== undefined && (
         <MessageDialog
           sections={sections}
-          onClose={() => setMaking(false)}
+          asked={query.make}
+          onClose={() => refine({ make: undefined })}
           onDone={(made) => {
             configuration.reload();
             refine({ section: made.section, entry: made.name });
@@ -341,18 +351,24 @@ function faultOf(entry: Entry, text: string): string | undefined {
   }
 }
 
+const KIND_TEXTS = { Request: 'kindRequest', Event: 'kindEvent', Notification: 'kindNotification' } as const;
+
 function MessageDialog({
   sections,
+  asked,
   onClose,
   onDone,
 }: {
   sections: Sections;
+  /** The kind that whoever was led here wants. */
+  asked: string;
   onClose: () => void;
   onDone: (made: { section: string; name: string }) => void;
 }) {
   const { game } = place.get();
   const [name, setName] = useState('');
-  const [kind, setKind] = useState<'Request' | 'Event'>('Request');
+  const kindOf = (value: string) => MESSAGE_KINDS.find((each) => each === value) ?? 'Request';
+  const [kind, setKind] = useState(() => kindOf(asked));
   const update = useAction('UpdateGameConfiguration');
   return (
     <Dialog title={t('createMessage')} onClose={onClose}>
@@ -362,7 +378,7 @@ function MessageDialog({
           const made = newMessage(kind, name.trim(), sections);
           const done = await update.run({ GameName: game, Modifications: made });
           if (done === undefined) return;
-          onDone({ section: `GameSparks.Core.${kind}Handlers`, name: name.trim() });
+          onDone(firstEntryOf(kind, name.trim()));
           onClose();
         }}
       >
@@ -377,11 +393,8 @@ function MessageDialog({
         <SelectField
           label={t('messageKind')}
           value={kind}
-          onValue={(value) => setKind(value === 'Event' ? 'Event' : 'Request')}
-          options={[
-            ['Request', t('kindRequest')],
-            ['Event', t('kindEvent')],
-          ]}
+          onValue={(value) => setKind(kindOf(value))}
+          options={MESSAGE_KINDS.map((each) => [each, t(KIND_TEXTS[each])] as const)}
         />
         <Failure error={update.error} />
         <footer>

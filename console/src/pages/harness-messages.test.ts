@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describeShape, examplePayload, messagesOf } from './harness-messages.ts';
+import { describeShape, examplePayload, messagesOf, notificationsOf } from './harness-messages.ts';
 
 const NOW = new Date('2026-03-04T05:06:07.890Z');
 
@@ -34,6 +34,14 @@ test('messages are those that players may send, by their types on the wire', () 
     { kind: 'event', type: 'Custom.Game.Throw', description: '', shape: 'Ripple' },
   ]);
   assert.deepEqual(messagesOf(undefined), []);
+});
+
+test('notifications are those that the game has, by their types on the wire', () => {
+  const Attributes = { News: { NotificationShape: 'Article', Description: 'What is new.' }, Odd: 1 };
+  assert.deepEqual(notificationsOf({ 'GameSparks.Core.Notifications': { Attributes } }), [
+    { type: 'Custom.Game.News', description: 'What is new.', shape: 'Article' },
+  ]);
+  assert.deepEqual(notificationsOf(undefined), []);
 });
 
 test('an example has a value of each kind, and optional fields only when they are wanted', () => {

@@ -2,14 +2,18 @@ import type { Outputs } from '../api/operations.ts';
 
 type Sections = NonNullable<Outputs['GetSnapshot']['Snapshot']>['Sections'];
 
-/** A message that players may send. */
-export interface PlayableMessage {
-  readonly kind: 'request' | 'event';
-  /** As players send it. */
+/** A message that players may get. */
+export interface GameMessage {
+  /** As players know it. */
   readonly type: string;
   readonly description: string;
   /** The name of its payload's shape. */
   readonly shape: string;
+}
+
+/** One that they may send. */
+export interface PlayableMessage extends GameMessage {
+  readonly kind: 'request' | 'event';
 }
 
 type Attributes = Readonly<Record<string, unknown>>;
@@ -26,6 +30,12 @@ export function messagesOf(sections: Sections): readonly PlayableMessage[] {
       return [{ kind, type: `${PREFIX}${name}`, description, shape: textOf(message[shape]) }];
     });
   return [...of('Requests', 'request', 'RequestShape'), ...of('Events', 'event', 'EventShape')];
+}
+
+export function notificationsOf(sections: Sections): readonly GameMessage[] {
+  return [...entriesOf(sections, 'Notifications')].map(([name, { Description, NotificationShape }]) => ({
+    ...{ type: `${PREFIX}${name}`, description: textOf(Description), shape: textOf(NotificationShape) },
+  }));
 }
 
 /** What a shape nests in an example at most, and how many values all of them have together. */

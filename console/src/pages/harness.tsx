@@ -1,8 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { Outputs } from '../api/operations.ts';
-import { faultOfObject } from '../json-object.ts';
 import { Button } from '../parts/button.tsx';
-import { AreaField, CheckField, SelectField, TextField } from '../parts/fields.tsx';
+import { SelectField, TextField } from '../parts/fields.tsx';
 import { Failure, Notice } from '../parts/notice.tsx';
 import { Badge, Page } from '../parts/page.tsx';
 import { Id, Untrusted } from '../parts/untrusted.tsx';
@@ -11,9 +10,11 @@ import { linkTo, refine, route } from '../route.ts';
 import { useSignal } from '../store.ts';
 import { formatMilliseconds, t } from '../texts/language.ts';
 import { useCall } from '../use-call.ts';
-import { describeShape, examplePayload, messagesOf, type PlayableMessage } from './harness-messages.ts';
+import { messagesOf, type PlayableMessage } from './harness-messages.ts';
 import { Inspector } from './inspector.tsx';
+import { PayloadFields, usePayload } from './payload-fields.tsx';
 import type { ConnectFailure, Sent } from './playing.ts';
+import { useDeployed } from './use-deployed.ts';
 import { useTestPlayer } from './use-test-player.ts';
 
 const LIVE_MS = 5_000;
@@ -30,28 +31,22 @@ export function Harness() {
 
 function HarnessOfStage({ game, stage }: { game: string; stage: string }) {
   const info = useCall('GetServerInfo', {});
-  const on = { GameName: game, StageName: stage };
-  const deployments = useCall('ListStageDeployments', { ...on, MaxResults: 50 }, { everyMs: LIVE_MS });
-  const deployed = deployments.data?.StageDeployments?.find(
-    ({ DeploymentState: state, DeploymentAction: action }) => state === 'COMPLETED' && action !== 'UNDEPLOY',
-  );
-  const SnapshotId = deployed?.SnapshotId;
-  const snapshot = useCall('GetSnapshot', SnapshotId === undefined ? undefined : { GameName: game, SnapshotId });
+  const now = useDeployed({ game, stage }, { everyMs: LIVE_MS });
+  const { deployed } = now;
   const url = info.isLoading ? undefined : playerUrlOf(info.data);
   const player = useTestPlayer({ game, stage, url });
   const { state } = player;
-  const isStale =
-    state.phase === 'connected' && deployments.data !== undefined && state.deploymentId !== deployed?.DeploymentId;
+  const isStale = state.phase === 'connected' && now.isKnown && state.deploymentId !== deployed?.DeploymentId;
   return (
     <>
-      <Failure error={deployments.error ?? snapshot.error} />
+      <Failure error={now.error} />
       {!info.isLoading && url === undefined && (
         <Notice kind="warning">{t('ownListener', { origin: location.origin })}</Notice>
       )}
       <ConnectForm
         player={player}
         at={{ game, stage }}
-        isDisabled={url === undefined || deployments.isLoading}
+        isDisabled={url === undefined || now.isLoading}
         onConnect={(as) => void player.connect(as, deployed?.DeploymentId)}
       />
       {state.phase === 'closed' && state.failure !== undefined && (
@@ -59,7 +54,7 @@ function HarnessOfStage({ game, stage }: { game: string; stage: string }) {
       )}
       {isStale && <Notice kind="warning">{t('newerDeployment')}</Notice>}
       <div class="harness">
-        {deployments.data !== undefined && deployed === undefined ? (
+        {now.isKnown && deployed === undefined ? (
           <div class="empty">
             <p>{t('nothingDeployed')}</p>
             <p class="muted">{t('deployFirst')}</p>
@@ -70,7 +65,7 @@ function HarnessOfStage({ game, stage }: { game: string; stage: string }) {
             </p>
           </div>
         ) : (
-          <MessageForm sections={snapshot.data?.Snapshot?.Sections} player={player} />
+          <MessageForm sections={now.sections} player={player} />
         )}
         <div class="inspected">
           <header>
@@ -178,9 +173,6 @@ function WhyNotConnected({ failure, url }: { failure: ConnectFailure; url: strin
   );
 }
 
-const MIN_ROWS = 5;
-const MAX_ROWS = 18;
-
 const keyOf = ({ kind, type }: PlayableMessage) => `${kind} ${type}`;
 
 function MessageForm({
@@ -191,18 +183,9 @@ function MessageForm({
   player: Player;
 }) {
   const { query } = useSignal(route);
-  const [hasOptional, setOptional] = useState(true);
-  const [edited, setEdited] = useState<{ of: string; text: string }>();
   const messages = useMemo(() => messagesOf(sections), [sections]);
   const message = messages.find((each) => keyOf(each) === query.message) ?? messages[0];
-  const of = message === undefined ? '' : `${keyOf(message)} ${hasOptional}`;
-  const [example, shape] = useMemo(() => {
-    if (message === undefined) return ['{}', ''];
-    const payload = examplePayload(sections, message.shape, { hasOptional, now: new Date() });
-    return [JSON.stringify(payload, null, 2), describeShape(sections, message.shape)];
-  }, [sections, of]);
-  const text = edited?.of === of ? edited.text : example;
-  const fault = faultOfObject(text);
+  const payload = usePayload(sections, message && { key: keyOf(message), shape: message.shape });
   if (sections === undefined) return <p class="muted">{t('loading')}</p>;
   if (message === undefined) return <div class="empty">{t('noMessages')}</div>;
   return (
@@ -210,7 +193,7 @@ function MessageForm({
       class="card form"
       onSubmit={(event) => {
         event.preventDefault();
-        if (fault === undefined) void player.send(message, JSON.parse(text));
+        if (payload.fault === undefined) void player.send(message, JSON.parse(payload.text));
       }}
     >
       <SelectField
@@ -227,29 +210,12 @@ function MessageForm({
           <Untrusted text={message.description} />
         </p>
       )}
-      <AreaField
-        label={t('payload')}
-        hint={fault}
-        value={text}
-        onValue={(changed) => setEdited({ of, text: changed })}
-        rows={Math.min(MAX_ROWS, Math.max(MIN_ROWS, example.split('\n').length + 1))}
-        isCode
-      />
-      <div class="inline example">
-        <CheckField label={t('withOptional')} isChecked={hasOptional} onCheck={setOptional} />
-        <button type="button" class="link" onClick={() => setEdited(undefined)}>
-          {t('exampleAgain')}
-        </button>
-      </div>
-      <details>
-        <summary>{t('shapeOfPayload')}</summary>
-        <Untrusted text={shape} keepsLines />
-      </details>
+      <PayloadFields payload={payload} />
       <Button
         kind="primary"
         type="submit"
         isBusy={player.sent?.kind === 'waiting'}
-        isDisabled={fault !== undefined || player.state.phase !== 'connected'}
+        isDisabled={payload.fault !== undefined || player.state.phase !== 'connected'}
       >
         {t('send')}
       </Button>

@@ -1,43 +1,99 @@
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import type { Outputs } from '../api/operations.ts';
-import { faultOfObject } from '../json-object.ts';
 import { Button } from '../parts/button.tsx';
-import { AreaField, TextField } from '../parts/fields.tsx';
+import { SelectField, TextField } from '../parts/fields.tsx';
 import { Copied, Failure, Notice } from '../parts/notice.tsx';
 import { Badge, Page } from '../parts/page.tsx';
 import { Table } from '../parts/table.tsx';
-import { Id } from '../parts/untrusted.tsx';
+import { Id, Untrusted } from '../parts/untrusted.tsx';
+import { useAllowed } from '../permissions.ts';
 import { place } from '../place.ts';
+import { linkTo } from '../route.ts';
 import { useSignal } from '../store.ts';
 import { counted, formatNumber, t } from '../texts/language.ts';
 import { useAction } from '../use-call.ts';
+import { type GameMessage, notificationsOf } from './harness-messages.ts';
+import { PayloadFields, usePayload } from './payload-fields.tsx';
+import { useDeployed } from './use-deployed.ts';
 
 type Sent = Outputs['SendNotificationToStage'];
+
+const SECTIONS = ['GameSparks.Core.Notifications', 'GameSparks.Core.Model'];
 
 /** A message from the server to one player or to everybody in the stage, after a look at how many it would reach. */
 export function Notifications() {
   const { game, stage } = useSignal(place);
+  const isAllowed = useAllowed();
+  const mayRead = isAllowed('ListStageDeployments', 'GetSnapshot');
+  const { deployed, sections, isKnown, error } = useDeployed(mayRead && stage !== '' ? { game, stage } : undefined, {
+    sections: SECTIONS,
+  });
+  const messages = useMemo(() => sections && notificationsOf(sections), [sections]);
+  const isUnread = !mayRead || error !== undefined;
+  const hasNone = messages?.length === 0 || (isKnown && deployed === undefined);
+  return (
+    <Page title={t('notifications')}>
+      {hasNone ? (
+        <NoNotifications isDeployed={deployed !== undefined} />
+      ) : messages === undefined && !isUnread ? (
+        <p class="muted">{t('loading')}</p>
+      ) : (
+        <NotificationForm key={`${game} ${stage}`} messages={messages} sections={sections} />
+      )}
+    </Page>
+  );
+}
+
+function NoNotifications({ isDeployed }: { isDeployed: boolean }) {
+  const at = useSignal(place);
+  const isAllowed = useAllowed();
+  return (
+    <div class="empty">
+      <p>{t(isDeployed ? 'noNotifications' : 'nothingDeployed')}</p>
+      <p class="muted">{t('noNotificationsAdvice')}</p>
+      {isAllowed('GetGameConfiguration') && (
+        <p>
+          <a class="button" href={linkTo('configuration', { ...at, make: 'Notification' })}>
+            {t('makeNotification')}
+          </a>
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** Whoever may not read what is deployed has no list to choose from, and writes the type and the payload themselves. */
+function NotificationForm({
+  messages,
+  sections,
+}: {
+  messages: readonly GameMessage[] | undefined;
+  sections: Parameters<typeof usePayload>[0];
+}) {
+  const { game, stage } = useSignal(place);
   const [player, setPlayer] = useState('');
-  const [type, setType] = useState('');
-  const [payload, setPayload] = useState('{}');
+  const [typed, setTyped] = useState('');
   const [step, setStep] = useState<{ asked: string; found: Sent; isSent: boolean }>();
   const toStage = useAction('SendNotificationToStage');
   const toPlayer = useAction('SendNotificationToPlayer');
-  const fault = faultOfObject(payload);
+  const message = messages?.find(({ type }) => type === typed) ?? messages?.[0];
+  const type = message?.type ?? typed;
+  const payload = usePayload(sections, message && { key: message.type, shape: message.shape });
   const { isBusy, error } = player === '' ? toStage : toPlayer;
-  const asked = JSON.stringify([game, stage, player, type, payload]);
+  const asked = JSON.stringify([game, stage, player, type, payload.text]);
   // What was looked at must be what is sent: whoever changes a word looks again.
   const current = step?.asked === asked ? step : undefined;
 
   async function send(isDryRun: boolean): Promise<void> {
-    if (fault !== undefined) return;
-    const input = { GameName: game, StageName: stage, Type: type, Payload: JSON.parse(payload), DryRun: isDryRun };
+    if (payload.fault !== undefined) return;
+    const Payload = JSON.parse(payload.text);
+    const input = { GameName: game, StageName: stage, Type: type, Payload, DryRun: isDryRun };
     const found = await (player === '' ? toStage.run(input) : toPlayer.run({ ...input, PlayerId: player.trim() }));
     if (found !== undefined) setStep({ asked, found: found as Sent, isSent: !isDryRun });
   }
 
   return (
-    <Page title={t('notifications')}>
+    <>
       <form
         class="card form"
         onSubmit={(event) => {
@@ -54,53 +110,80 @@ export function Notifications() {
           maxLength={44}
           placeholder={t('everybody')}
         />
-        <TextField
-          label={t('notificationType')}
-          hint={t('notificationTypeHint')}
-          value={type}
-          onValue={setType}
-          isRequired
-          maxLength={128}
-        />
-        <AreaField label={t('payload')} hint={fault} value={payload} onValue={setPayload} rows={6} isCode />
+        {messages === undefined ? (
+          <TextField
+            label={t('notificationType')}
+            hint={t('notificationTypeHint')}
+            value={typed}
+            onValue={setTyped}
+            isRequired
+            maxLength={128}
+          />
+        ) : (
+          <SelectField
+            label={t('notificationType')}
+            value={type}
+            onValue={setTyped}
+            options={messages.map((each) => [each.type, each.type] as const)}
+          />
+        )}
+        {message !== undefined && message.description !== '' && (
+          <p class="muted">
+            <Untrusted text={message.description} />
+          </p>
+        )}
+        <PayloadFields payload={payload} />
         <Failure error={error} />
         <Button
           kind="primary"
           type="submit"
           needs={[player === '' ? 'SendNotificationToStage' : 'SendNotificationToPlayer']}
           isBusy={isBusy}
-          isDisabled={fault !== undefined}
+          isDisabled={payload.fault !== undefined}
         >
           {t('showWhatHappens')}
         </Button>
       </form>
-      {current !== undefined && (
-        <section class="section" aria-live="polite">
-          {current.isSent ? (
-            <Notice kind="good">
-              <p>
-                <strong>{counted('notified', current.found.Connections)}</strong>
-              </p>
-              <p class="muted">
-                {t('onRecordAs')} <Copied text={current.found.OperationId} />
-              </p>
-            </Notice>
-          ) : (
-            <Notice kind="warning">
-              <p>
-                <strong>{counted('wouldNotify', current.found.Connections)}</strong> {t('nothingDoneYet')}
-              </p>
-              <p>
-                <Button kind="primary" isBusy={isBusy} onClick={() => send(false)}>
-                  {counted('notifyNow', current.found.Connections)}
-                </Button>
-              </p>
-            </Notice>
-          )}
-          <Reach nodes={current.found.Nodes ?? []} isSent={current.isSent} />
-        </section>
+      {current !== undefined && <Step step={current} isBusy={isBusy} onSend={() => send(false)} />}
+    </>
+  );
+}
+
+/** How many it would reach, or has reached. */
+function Step({
+  step: { found, isSent },
+  isBusy,
+  onSend,
+}: {
+  step: { found: Sent; isSent: boolean };
+  isBusy: boolean;
+  onSend: () => void;
+}) {
+  return (
+    <section class="section" aria-live="polite">
+      {isSent ? (
+        <Notice kind="good">
+          <p>
+            <strong>{counted('notified', found.Connections)}</strong>
+          </p>
+          <p class="muted">
+            {t('onRecordAs')} <Copied text={found.OperationId} />
+          </p>
+        </Notice>
+      ) : (
+        <Notice kind="warning">
+          <p>
+            <strong>{counted('wouldNotify', found.Connections)}</strong> {t('nothingDoneYet')}
+          </p>
+          <p>
+            <Button kind="primary" isBusy={isBusy} onClick={onSend}>
+              {counted('notifyNow', found.Connections)}
+            </Button>
+          </p>
+        </Notice>
       )}
-    </Page>
+      <Reach nodes={found.Nodes ?? []} isSent={isSent} />
+    </section>
   );
 }
 

@@ -21,11 +21,14 @@ function Field({
   id,
   label,
   hint,
+  isFault = false,
   children,
 }: {
   id: string;
   label: string;
   hint: string | undefined;
+  /** Whether the hint says what is wrong with the value. */
+  isFault?: boolean;
   children: ComponentChildren;
 }) {
   return (
@@ -33,7 +36,7 @@ function Field({
       <label for={id}>{label}</label>
       {children}
       {hint !== undefined && (
-        <small class="hint" id={`${id}-hint`}>
+        <small class={isFault ? 'hint fault' : 'hint'} id={`${id}-hint`}>
           {hint}
         </small>
       )}
@@ -82,22 +85,25 @@ export function TextField({
 export function AreaField({
   label,
   hint,
+  fault,
   value,
   onValue,
   rows = 3,
   isCode = false,
   maxLength,
-}: Common & { rows?: number; isCode?: boolean; maxLength?: number }) {
+}: Common & { fault?: string | undefined; rows?: number; isCode?: boolean; maxLength?: number }) {
   const id = useId();
+  const said = fault ?? hint;
   return (
-    <Field id={id} label={label} hint={hint}>
+    <Field id={id} label={label} hint={said} isFault={fault !== undefined}>
       <textarea
         id={id}
         rows={rows}
         class={isCode ? 'code' : ''}
         maxLength={maxLength}
         spellcheck={!isCode}
-        aria-describedby={hint === undefined ? undefined : `${id}-hint`}
+        aria-invalid={fault !== undefined}
+        aria-describedby={said === undefined ? undefined : `${id}-hint`}
         value={value}
         onInput={(event) => onValue(event.currentTarget.value)}
       />

@@ -26,6 +26,10 @@ export const PLAIN_TEXTS = {
   chooseEntry: ['Choose what to change on the left.', 'Wählen Sie links, was Sie ändern möchten.'],
   entries: ['Parts of the configuration', 'Teile der Konfiguration'],
   kindEvent: ['event: sent by players, without an answer', 'Ereignis: von Spielern gesendet, ohne Antwort'],
+  kindNotification: [
+    'notification: sent to players by the server, without a handler',
+    'Benachrichtigung: vom Server an Spieler gesendet, ohne Handler',
+  ],
   kindRequest: [
     'request: sent by players, answered by a handler',
     'Anfrage: von Spielern gesendet, von einem Handler beantwortet',
@@ -33,8 +37,8 @@ export const PLAIN_TEXTS = {
   messageKind: ['Kind', 'Art'],
   messageName: ['Name', 'Name'],
   messageNameHint: [
-    'Letters and digits; players send Custom.Game.NAME.',
-    'Buchstaben und Ziffern; Spieler senden Custom.Game.NAME.',
+    'Letters and digits; players know it as Custom.Game.NAME.',
+    'Buchstaben und Ziffern; Spieler kennen sie als Custom.Game.NAME.',
   ],
   notJson: ['This is no JSON:', 'Das ist kein JSON:'],
   saved: ['saved', 'gespeichert'],
@@ -147,6 +151,15 @@ export const PLAIN_TEXTS = {
   noLogsOfPlayer: [
     'No script has written anything about this player.',
     'Kein Skript hat etwas zu diesem Spieler geschrieben.',
+  ],
+  makeNotification: ['Make a notification', 'Benachrichtigung anlegen'],
+  noNotifications: [
+    'The game that is deployed to this stage has no notifications.',
+    'Das Spiel, das auf dieser Stage ausgerollt ist, hat keine Benachrichtigungen.',
+  ],
+  noNotificationsAdvice: [
+    'Make one in the configuration and deploy it: it says what players are told, and in what form.',
+    'Legen Sie eine in der Konfiguration an und rollen Sie sie aus: Sie sagt, was Spieler erfahren, und in welcher Form.',
   ],
   noPlayerMatches: [
     'Nobody who is online matches: take a filter away.',
