@@ -54,7 +54,7 @@ const WHEN = {
 };
 
 const documents = {
-  'console/src/api/operations.ts': consoleOperations(EVERY_OPERATION),
+  'console/src/api/operations.ts': consoleOperations(EVERY_OPERATION, Object.keys(EVENT_TYPES)),
   'console/src/api/script-calls.ts': consoleScriptCalls(SCRIPT_API),
   'docs/cloud-code.md': cloudCode(),
   'docs/configuration.md': configuration(),

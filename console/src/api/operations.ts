@@ -99,6 +99,17 @@ export const OPERATIONS = {
 
 export type OperationName = keyof typeof OPERATIONS;
 
+/** The types of events that a webhook may be for. */
+export const EVENT_TYPES = [
+  'connection.opened',
+  'connection.closed',
+  'player.disconnect_called',
+  'player.blocked',
+  'player.unblocked',
+  'deployment.completed',
+  'job.finished',
+] as const;
+
 /** A blob is base64, a time is ISO 8601. */
 export interface Inputs {
   BlockPlayer: { readonly GameName: string; readonly StageName: string; readonly PlayerId: string; readonly Evidence?: string | undefined; readonly Message?: string | undefined; readonly Messages?: Readonly<Record<string, string>> | undefined; readonly Reason?: string | undefined; readonly Seconds?: number | undefined; readonly Until?: string | undefined };

@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks';
-import type { Outputs } from '../api/operations.ts';
+import { EVENT_TYPES, type Outputs } from '../api/operations.ts';
 import { Button } from '../parts/button.tsx';
 import { Confirm } from '../parts/confirm.tsx';
 import { Dialog } from '../parts/dialog.tsx';
-import { SelectField, TextField } from '../parts/fields.tsx';
+import { CheckField, SelectField, TextField } from '../parts/fields.tsx';
 import { Copied, Failure, Notice } from '../parts/notice.tsx';
 import { Badge, Page } from '../parts/page.tsx';
 import { Table } from '../parts/table.tsx';
@@ -154,7 +154,7 @@ function CreateDialog({ onClose, onDone }: { onClose: () => void; onDone: () => 
   const { game, stage } = place.get();
   const [url, setUrl] = useState('');
   const [description, setDescription] = useState('');
-  const [types, setTypes] = useState('');
+  const [types, setTypes] = useState<ReadonlySet<string>>(new Set());
   const [where, setWhere] = useState('game');
   const create = useAction('CreateWebhook');
   const secret = create.data?.Secret;
@@ -180,7 +180,7 @@ function CreateDialog({ onClose, onDone }: { onClose: () => void; onDone: () => 
         <form
           onSubmit={async (event) => {
             event.preventDefault();
-            const EventTypes = types.split(/[\s,]+/).filter(Boolean);
+            const EventTypes = EVENT_TYPES.filter((type) => types.has(type));
             const input = { GameName: game, Url: url, Description: description || undefined, EventTypes };
             await create.run(where === 'stage' ? { ...input, Stages: [stage] } : input);
             onDone();
@@ -188,13 +188,20 @@ function CreateDialog({ onClose, onDone }: { onClose: () => void; onDone: () => 
         >
           <TextField label={t('url')} type="url" value={url} onValue={setUrl} isRequired placeholder="https://" />
           <TextField label={t('description')} value={description} onValue={setDescription} maxLength={256} />
-          <TextField
-            label={t('events')}
-            hint={t('eventsHint')}
-            value={types}
-            onValue={setTypes}
-            placeholder="player.blocked, deployment.ended"
-          />
+          <fieldset class="checks">
+            <legend>{t('events')}</legend>
+            {EVENT_TYPES.map((type) => (
+              <CheckField
+                key={type}
+                label={type}
+                isChecked={types.has(type)}
+                onCheck={(isChecked) =>
+                  setTypes(new Set(EVENT_TYPES.filter((each) => (each === type ? isChecked : types.has(each)))))
+                }
+              />
+            ))}
+            <small class="hint">{t('eventsHint')}</small>
+          </fieldset>
           <SelectField
             label={t('where')}
             value={where}

@@ -71,7 +71,10 @@ export const PLAIN_TEXTS = {
   details: ['Details', 'Einzelheiten'],
   done: ['done', 'getan'],
   events: ['Events', 'Ereignisse'],
-  eventsHint: ['Types, with commas between them; without any, all.', 'Typen, mit Kommas getrennt; ohne Angabe alle.'],
+  eventsHint: [
+    'Without any, all are sent. That events were lost (events.lost) is sent in any case.',
+    'Ohne Auswahl werden alle gesendet. Dass Ereignisse verloren gingen (events.lost), wird immer gesendet.',
+  ],
   everybody: ['everybody in the stage', 'alle auf der Stage'],
   evidence: ['Evidence', 'Belege'],
   evidenceHint: [

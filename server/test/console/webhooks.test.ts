@@ -49,3 +49,32 @@ test('[chromium] what a receiver refuses is seen while it waits, and that it was
   assert.ok(Number(tooWide) <= 0, `the page is ${tooWide} pixels wider than the screen`);
   await german.assertSound();
 });
+
+test('[chromium] a webhook is created for the types of events that are ticked, and for all when none is', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const opened = await signIn(server.url, ROOT, { hash: `#/webhooks?${PLACE}` });
+  const create = async (url: string, types: readonly string[]) => {
+    await opened.press('Create a webhook');
+    await opened.fill('URL', url);
+    for (const type of types) await opened.press(type);
+    await opened.assertSound();
+    await opened.page.keyboard.press('Enter');
+    await opened.shows('The secret, with which the receiver checks signatures.');
+    await opened.press('Close');
+  };
+  await create('https://hooks.example/some', [
+    'player.blocked',
+    'connection.closed',
+    'deployment.completed',
+    'connection.closed',
+  ]);
+  await create('https://hooks.example/all', []);
+  const { json } = await rawCall(server, 'GET', `/respark/game/${GAME}/webhook`);
+  const made = json.Webhooks as readonly { Url: string; EventTypes?: readonly string[] }[];
+  assert.deepEqual(Object.fromEntries(made.map(({ Url, EventTypes = [] }) => [new URL(Url).pathname, EventTypes])), {
+    '/some': ['player.blocked', 'deployment.completed'],
+    '/all': [],
+  });
+});
