@@ -22,36 +22,55 @@ export function Navigation() {
   const shown = PAGES.filter(({ title, needs }) => title !== undefined && isAllowed(...needs));
   const { id, partOf } = pageOf(page);
   const current = partOf ?? id;
+  const [isOpen, setOpen] = useState(false);
+  // Whoever has chosen a page wants to see it.
+  useEffect(() => setOpen(false), [page]);
+  const name = t(pageOf(current).title ?? 'home');
   return (
     <aside class="side">
-      <a class="brand" href={linkTo('home', { ...at })}>
-        <svg viewBox="0 0 32 32" aria-hidden="true">
-          <path d="M18.5 1 5 18.2h8.6L11.8 31 27 12.6h-9.4z" />
-        </svg>
-        Respark
-      </a>
-      <PlacePicker />
-      <nav aria-label={t('navigation')}>
-        {Object.entries(GROUPS).map(([group, title]) => {
-          const pages = shown.filter((each) => each.group === group);
-          if (pages.length === 0) return null;
-          return (
-            <div key={group} class="group">
-              <h2>{t(title)}</h2>
-              <ul>
-                {pages.map(({ id: each, title: name }) => (
-                  <li key={each}>
-                    <a href={linkTo(each, { ...at })} aria-current={each === current ? 'page' : undefined}>
-                      {name && t(name)}
-                    </a>
-                  </li>
-                ))}
-              </ul>
-            </div>
-          );
-        })}
-      </nav>
-      <Person />
+      <div class="bar">
+        <a class="brand" href={linkTo('home', { ...at })}>
+          <svg viewBox="0 0 32 32" aria-hidden="true">
+            <path d="M18.5 1 5 18.2h8.6L11.8 31 27 12.6h-9.4z" />
+          </svg>
+          Respark
+        </a>
+        <span class="muted">{[at.game, at.stage].filter(Boolean).join(' · ')}</span>
+        <button
+          type="button"
+          class="button"
+          aria-expanded={isOpen}
+          aria-controls="menu"
+          aria-label={`${t('navigation')}: ${name}`}
+          onClick={() => setOpen(!isOpen)}
+        >
+          <span aria-hidden="true">☰</span> {name}
+        </button>
+      </div>
+      <div id="menu" class={isOpen ? 'menu open' : 'menu'}>
+        <PlacePicker />
+        <nav aria-label={t('navigation')}>
+          {Object.entries(GROUPS).map(([group, title]) => {
+            const pages = shown.filter((each) => each.group === group);
+            if (pages.length === 0) return null;
+            return (
+              <div key={group} class="group">
+                <h2>{t(title)}</h2>
+                <ul>
+                  {pages.map(({ id: each, title: link }) => (
+                    <li key={each}>
+                      <a href={linkTo(each, { ...at })} aria-current={each === current ? 'page' : undefined}>
+                        {link && t(link)}
+                      </a>
+                    </li>
+                  ))}
+                </ul>
+              </div>
+            );
+          })}
+        </nav>
+        <Person />
+      </div>
     </aside>
   );
 }

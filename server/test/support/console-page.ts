@@ -173,13 +173,13 @@ export async function signIn(
   options: Parameters<typeof openConsole>[1] = {},
 ): Promise<ConsolePage> {
   const opened = await openConsole(url, options);
-  const [id, secret, enter, leave] =
+  const [id, secret, enter] =
     options.language === 'de'
-      ? ['Access-Key-Id', 'Secret-Access-Key', 'Anmelden', 'Abmelden']
-      : ['Access key id', 'Secret access key', 'Sign in', 'Sign out'];
+      ? ['Access-Key-Id', 'Secret-Access-Key', 'Anmelden']
+      : ['Access key id', 'Secret access key', 'Sign in'];
   await opened.fill(id, accessKeyId);
   await opened.fill(secret, secretAccessKey);
   await opened.press(enter);
-  await opened.shows(leave);
+  await opened.page.waitForSelector('.console main');
   return opened;
 }
