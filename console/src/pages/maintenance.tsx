@@ -45,6 +45,7 @@ export function Maintenance() {
             <Badge kind={isOpen ? 'good' : 'warning'}>{isOpen ? t('stageOpen') : t('stageClosed')}</Badge>
           </p>
           <p>{isOpen ? t('stageOpenExplained') : t('stageClosedExplained')}</p>
+          {closure?.Until !== undefined && <p>{t('closedWaitsNow')}</p>}
           {closure !== undefined && (
             <dl class="facts">
               <div>
@@ -83,7 +84,9 @@ export function Maintenance() {
             setOpening(false);
           }}
         >
-          <p>{t('openExplained')}</p>
+          <p>
+            {t('openExplained')} {closure?.Until !== undefined && t('closedWaitsNow')}
+          </p>
         </Confirm>
       )}
     </Page>
@@ -131,6 +134,7 @@ function CloseDialog({ onClose, onDone }: { onClose: () => void; onDone: () => v
         <p>
           {t('closeExplained')} {sendsAway ? counted('wouldSendAway', players) : counted('wouldStay', players)}
         </p>
+        <p>{seconds === '' ? t('closedTries') : t('closedWaits')}</p>
       </Notice>
     </Confirm>
   );

@@ -16,6 +16,18 @@ export const ACTION_TEXTS = {
   closeAndSendAway: ['Close and send {n} player away', 'Schließen und {n} Spieler wegschicken'],
   closeAndSendAwayMany: ['Close and send {n} players away', 'Schließen und {n} Spieler wegschicken'],
   closeExplained: ['Nobody who comes is let in.', 'Niemand, der kommt, wird eingelassen.'],
+  closedTries: [
+    'Clients of those who are refused or sent away try again by themselves, until the stage is open.',
+    'Clients von Abgewiesenen und Weggeschickten versuchen es von selbst wieder, bis die Stage offen ist.',
+  ],
+  closedWaits: [
+    'Whoever is refused or sent away is told this time, and their client comes back only then, even if the stage is opened earlier.',
+    'Wer abgewiesen oder weggeschickt wird, erfährt diese Zeit, und sein Client kommt erst dann wieder, auch wenn die Stage früher geöffnet wird.',
+  ],
+  closedWaitsNow: [
+    'Clients who were refused or sent away come back at the end that they were told, even if the stage is opened earlier.',
+    'Clients, die abgewiesen oder weggeschickt wurden, kommen zum genannten Ende wieder, auch wenn die Stage früher geöffnet wird.',
+  ],
   closeStage: ['Close the stage', 'Stage schließen'],
   closeStageOpen: ['Close the stage…', 'Stage schließen …'],
   closedNow: ['{n} connection closed.', '{n} Verbindung getrennt.'],

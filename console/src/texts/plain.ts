@@ -304,10 +304,7 @@ export const PLAIN_TEXTS = {
   snapshots: ['Snapshots', 'Snapshots'],
   stage: ['Stage', 'Stage'],
   stageClosed: ['closed', 'geschlossen'],
-  stageClosedExplained: [
-    'Nobody is let in; clients who are refused try again by themselves.',
-    'Niemand wird eingelassen; abgewiesene Clients versuchen es von selbst wieder.',
-  ],
+  stageClosedExplained: ['Nobody is let in.', 'Niemand wird eingelassen.'],
   stageIsClosed: ['The stage is closed to players.', 'Die Stage ist für Spieler geschlossen.'],
   stageNow: ['{game} · {stage}', '{game} · {stage}'],
   stageOpen: ['open', 'offen'],
