@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { Outputs } from '../api/operations.ts';
 import { Chart } from '../parts/chart.tsx';
-import { Section } from '../parts/page.tsx';
+import { Badge, Section } from '../parts/page.tsx';
 import { Time } from '../parts/time.tsx';
 import { Untrusted } from '../parts/untrusted.tsx';
 import { useAllowed } from '../permissions.ts';
@@ -41,16 +41,20 @@ export function ActivityCharts() {
       </div>
       {silent > 0 && <p class="muted">{counted('nodesSilent', silent)}</p>}
       {marks.length > 0 && (
-        <ul class="marks" aria-label={t('chartMarks')}>
-          {marks.slice(0, 5).map(({ Time: time, Operation = '', Actor = '', RequestId = '' }) => (
-            <li key={RequestId}>
-              <Time at={time} /> <Untrusted text={Operation} />{' '}
-              <span class="muted">
-                <Untrusted text={Actor} />
-              </span>
-            </li>
-          ))}
-        </ul>
+        <div class="marks">
+          <h3 id="marks">{t('chartMarks')}</h3>
+          <ul aria-labelledby="marks">
+            {marks.slice(0, 5).map(({ Time: time, Operation = '', Actor = '', RequestId = '', Outcome }) => (
+              <li key={RequestId}>
+                <Time at={time} /> <Untrusted text={Operation} />{' '}
+                {Outcome?.Error !== undefined && <Badge kind="bad">{Outcome.Error}</Badge>}{' '}
+                <span class="muted">
+                  <Untrusted text={Actor} />
+                </span>
+              </li>
+            ))}
+          </ul>
+        </div>
       )}
     </Section>
   );

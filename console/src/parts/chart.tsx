@@ -43,12 +43,14 @@ export function Chart({ title, times, values, marks }: Props) {
   }, []);
   useEffect(() => plot.current?.setData([[...times], [...values]]), [times, values]);
   const known = values.filter((value) => value !== null);
-  const now = known.at(-1) ?? 0;
-  const summary = t('chartOf', { title, now: formatNumber(now), most: formatNumber(Math.max(0, ...known)) });
+  // What was known before is not what is now.
+  const newest = values.at(-1) ?? undefined;
+  const now = newest === undefined ? '–' : formatNumber(newest);
+  const summary = t('chartOf', { title, now, most: formatNumber(Math.max(0, ...known)) });
   return (
     <figure class="chart">
       <figcaption>
-        {title} <strong>{formatNumber(now)}</strong>
+        {title} <strong>{now}</strong>
       </figcaption>
       <div ref={frame} role="img" aria-label={summary} />
     </figure>

@@ -116,7 +116,7 @@ export const PLAIN_TEXTS = {
   chartMessages: ['Messages a second', 'Nachrichten je Sekunde'],
   chartLatency: ['Handlers, 95 of 100 within, ms', 'Handler, 95 von 100 binnen, ms'],
   chartFailed: ['Failed messages a second', 'Fehlgeschlagene Nachrichten je Sekunde'],
-  chartMarks: ['What was done', 'Was getan wurde'],
+  chartMarks: ['What was done, marked by dashed lines', 'Was getan wurde, markiert durch gestrichelte Linien'],
   nodesSilent: ['{n} node does not answer and is missing here.', '{n} Knoten antwortet nicht und fehlt hier.'],
   nodesSilentMany: ['{n} nodes do not answer and are missing here.', '{n} Knoten antworten nicht und fehlen hier.'],
   level: ['Level', 'Stufe'],
