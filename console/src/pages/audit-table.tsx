@@ -5,7 +5,7 @@ import { Copied } from '../parts/notice.tsx';
 import { Badge } from '../parts/page.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { Time } from '../parts/time.tsx';
-import { Untrusted } from '../parts/untrusted.tsx';
+import { Id, Untrusted } from '../parts/untrusted.tsx';
 import { type Place, place } from '../place.ts';
 import { useSignal } from '../store.ts';
 import { counted, t } from '../texts/language.ts';
@@ -36,6 +36,7 @@ export function AuditTable({
       keyOf={({ RequestId = '', Time: at = '' }) => `${RequestId} ${at}`}
       columns={columns}
       empty={empty}
+      detailsOf={detailsOf}
     />
   );
 }
@@ -43,11 +44,17 @@ export function AuditTable({
 function columnsOf(of: Place, hidesPlayer: boolean): readonly Column<AuditRecord>[] {
   return [
     { head: t('time'), cell: ({ Time: at }) => <Time at={at} /> },
-    { head: t('operation'), cell: ({ Operation = '' }) => <Untrusted text={Operation} /> },
+    {
+      head: t('operation'),
+      cell: ({ Operation = '' }) => (
+        <span class="name">
+          <Untrusted text={Operation} />
+        </span>
+      ),
+    },
     { head: t('outcome'), cell: (record) => <OutcomeOf record={record} /> },
-    { head: t('actor'), cell: ({ Actor = '' }) => <Untrusted text={Actor} /> },
-    ...(hidesPlayer ? [] : [playerColumn<AuditRecord>(of)]),
-    { head: t('details'), cell: (record) => <Details record={record} /> },
+    { head: t('actor'), isMinor: true, cell: ({ Actor = '' }) => <Id id={Actor} isShort="middle" /> },
+    ...(hidesPlayer ? [] : [playerColumn<AuditRecord>(of, 'middle')]),
   ];
 }
 
@@ -67,32 +74,30 @@ function OutcomeOf({ record: { Outcome, Details: details } }: { record: AuditRec
   );
 }
 
-function Details({ record }: { record: AuditRecord }) {
-  const { Cause, Details: details = {}, Resource = '', SourceAddress = '', RequestId = '' } = record;
-  const facts = { ...details, resource: Resource, address: SourceAddress, cause: (Cause ?? '').toLowerCase() };
+function detailsOf(record: AuditRecord) {
+  const { Cause, Details: details = {}, Actor = '', PlayerId = '', Resource = '', SourceAddress = '' } = record;
+  const who = { actor: Actor, player: PlayerId, address: SourceAddress, cause: (Cause ?? '').toLowerCase() };
+  const facts = { ...details, resource: Resource, ...who };
   return (
-    <details>
-      <summary>{t('show')}</summary>
-      <dl class="facts">
-        {Object.entries(facts)
-          .filter(([, value]) => value !== '')
-          .map(([name, value]) => (
-            <div key={name}>
-              <dt>
-                <Untrusted text={name} />
-              </dt>
-              <dd>
-                <Untrusted text={value} keepsLines />
-              </dd>
-            </div>
-          ))}
-        <div>
-          <dt>{t('requestId')}</dt>
-          <dd>
-            <Copied text={RequestId} />
-          </dd>
-        </div>
-      </dl>
-    </details>
+    <dl class="facts">
+      {Object.entries(facts)
+        .filter(([, value]) => value !== '')
+        .map(([name, value]) => (
+          <div key={name}>
+            <dt>
+              <Untrusted text={name} />
+            </dt>
+            <dd>
+              <Untrusted text={value} keepsLines />
+            </dd>
+          </div>
+        ))}
+      <div>
+        <dt>{t('requestId')}</dt>
+        <dd>
+          <Copied text={record.RequestId ?? ''} />
+        </dd>
+      </div>
+    </dl>
   );
 }

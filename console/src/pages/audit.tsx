@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { CallError } from '../api/calls.ts';
+import { OPERATIONS, type OperationName } from '../api/operations.ts';
 import { Button } from '../parts/button.tsx';
 import { SelectField, TextField } from '../parts/fields.tsx';
 import { More } from '../parts/more.tsx';
@@ -20,6 +21,15 @@ const SINCE = [
 ] as const;
 /** An export holds all its records in memory until it is saved. */
 const MAX_EXPORTED = 20_000;
+
+/** What reads only is on no record. */
+const RECORDED = (Object.keys(OPERATIONS) as OperationName[]).filter((name) => OPERATIONS[name][0] !== 'GET');
+
+/** The name of an operation as the server spells it, however it was typed. */
+function spelled(typed: string): string {
+  const wanted = typed.trim().toLowerCase();
+  return RECORDED.find((name) => name.toLowerCase() === wanted) ?? typed;
+}
 
 export function Audit() {
   const { query } = useSignal(route);
@@ -53,7 +63,14 @@ export function Audit() {
       }
     >
       <search class="filters" aria-label={t('filters')}>
-        {field('operation', t('operation'), operation, 64)}
+        <TextField
+          label={t('operation')}
+          type="search"
+          value={operation}
+          maxLength={64}
+          suggestions={RECORDED}
+          onValue={(typed) => refine({ operation: spelled(typed) })}
+        />
         {field('actor', t('actor'), actor, 128)}
         {field('player', t('playerId'), player, 44)}
         <SelectField

@@ -50,29 +50,45 @@ export function Blocks() {
             head: t('player'),
             cell: ({ PlayerId = '' }) => (
               <a href={linkTo('player', { game, stage, player: PlayerId })}>
-                <Id id={PlayerId} />
+                <Id id={PlayerId} isShort="middle" />
               </a>
             ),
           },
           {
             head: t('where'),
             isMinor: true,
-            cell: ({ StageName }) => (StageName === undefined ? t('wholeGame') : StageName),
+            cell: ({ StageName }) => <span class="whole">{StageName ?? t('wholeGame')}</span>,
           },
           {
             head: t('until'),
             cell: ({ Until, Enforced }) => (
               <>
-                {Until === undefined ? t('forGood') : <Time at={Until} />}{' '}
+                {Until === undefined ? <span class="whole">{t('forGood')}</span> : <Time at={Until} />}{' '}
                 {Enforced === false && <Badge kind="warning">{t('notEnforcedYet')}</Badge>}
               </>
             ),
           },
-          { head: t('reason'), cell: ({ Reason = '–' }) => <Untrusted text={Reason} /> },
-          { head: t('messageToPlayer'), isMinor: true, cell: ({ Message = '–' }) => <Untrusted text={Message} /> },
-          { head: t('by'), isMinor: true, cell: ({ Actor = '' }) => <Untrusted text={Actor} /> },
+          {
+            head: t('reason'),
+            cell: ({ Reason = '–' }) => (
+              <span class="code">
+                <Untrusted text={Reason} />
+              </span>
+            ),
+          },
+          {
+            head: t('messageToPlayer'),
+            isMinor: true,
+            cell: ({ Message = '–' }) => (
+              <span class="prose">
+                <Untrusted text={Message} />
+              </span>
+            ),
+          },
+          { head: t('by'), isMinor: true, cell: ({ Actor = '' }) => <Id id={Actor} isShort="middle" /> },
           {
             head: t('action'),
+            isAction: true,
             cell: ({ PlayerId = '', StageName }) => (
               <Button
                 label={`${t('unblockOpen')} ${PlayerId}`}

@@ -58,6 +58,7 @@ export function Deployments() {
             },
             {
               head: t('action'),
+              isAction: true,
               cell: ({ SnapshotId = '', DeploymentState: state }) =>
                 state === 'COMPLETED' && (
                   <Button
@@ -91,6 +92,7 @@ export function Deployments() {
             { head: t('description'), cell: ({ Description }) => <Untrusted text={Description || '–'} /> },
             {
               head: t('action'),
+              isAction: true,
               cell: ({ Id: id = '' }) => (
                 <div class="actions">
                   <Button

@@ -142,6 +142,7 @@ function Nodes() {
           { head: t('version'), isMinor: true, cell: ({ Version = '–' }) => Version },
           {
             head: t('action'),
+            isAction: true,
             cell: (node) => (
               <Button needs={['DrainNode']} label={`${t('drain')} ${node.Id}`} onClick={() => setDrained(node)}>
                 {t('drain')}

@@ -67,7 +67,11 @@ export function Jobs() {
           { head: t('rateHead'), isMinor: true, isNumber: true, cell: (job) => <Rate job={job} /> },
           { head: t('startedBy'), isMinor: true, cell: ({ StartedBy = '–' }) => <Untrusted text={StartedBy} /> },
           { head: t('time'), isMinor: true, cell: ({ Created }) => <Time at={Created} /> },
-          { head: t('action'), cell: (job) => <JobActions job={job} onDecide={setDecision} onChanged={jobs.reload} /> },
+          {
+            head: t('action'),
+            isAction: true,
+            cell: (job) => <JobActions job={job} onDecide={setDecision} onChanged={jobs.reload} />,
+          },
         ]}
         empty={
           <>

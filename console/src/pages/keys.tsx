@@ -73,6 +73,7 @@ export function Keys() {
           { head: t('created'), isMinor: true, cell: ({ Created }) => <Time at={Created} /> },
           {
             head: t('action'),
+            isAction: true,
             cell: (key) => (
               <div class="actions">
                 {isAllowed('ListAuditRecords') && (

@@ -5,7 +5,7 @@ import { linkTo } from '../route.ts';
 import { t } from '../texts/language.ts';
 
 /** Whom a row is about, if anybody, with the way to that player's page. */
-export function playerColumn<T extends { readonly PlayerId?: string }>(of: Place): Column<T> {
+export function playerColumn<T extends { readonly PlayerId?: string }>(of: Place, isShort?: 'middle'): Column<T> {
   return {
     head: t('player'),
     isMinor: true,
@@ -16,7 +16,7 @@ export function playerColumn<T extends { readonly PlayerId?: string }>(of: Place
         '–'
       ) : (
         <a href={linkTo('player', { ...of, player: PlayerId })}>
-          <Id id={PlayerId} />
+          <Id id={PlayerId} isShort={isShort} />
         </a>
       ),
   };

@@ -116,6 +116,7 @@ function Connections({
           { head: t('runtime'), isMinor: true, cell: ({ RuntimeId = '–' }) => <Id id={RuntimeId} isShort /> },
           {
             head: t('action'),
+            isAction: true,
             cell: ({ Id: id = '' }) => (
               <Button needs={['DisconnectPlayer']} label={`${t('kick')} ${id}`} onClick={() => onKick(id)}>
                 {t('kick')}

@@ -75,6 +75,7 @@ export function Webhooks() {
           { head: t('changed'), isMinor: true, cell: ({ LastUpdated }) => <Time at={LastUpdated} /> },
           {
             head: t('action'),
+            isAction: true,
             cell: (webhook) => <Actions webhook={webhook} onOpen={setOpen} onChanged={webhooks.reload} />,
           },
         ]}

@@ -10,6 +10,8 @@ export interface Column<T> {
   /** Left out where there is little room. */
   readonly isMinor?: boolean;
   readonly isNumber?: boolean;
+  /** What can be done with the row, which is always in sight: on a phone it has a line of its own. */
+  readonly isAction?: boolean;
   /**
    * How wide it is in rem; with a second value, which is any of CSS, at least and at most. Where all columns say so, rows that
    * cannot be seen cost the browser nothing, because it need not look into them to find out.
@@ -27,10 +29,14 @@ interface Props<T> {
   readonly answer: Pick<Answer<unknown>, 'error' | 'isLoading'>;
   /** What stands there when there is nothing: why, and what to do next. */
   readonly empty: ComponentChildren;
+  /** What there is to know of a row besides, which opens beneath it. */
+  readonly detailsOf?: (row: T) => ComponentChildren;
 }
 
-export function Table<T>({ title, columns, rows: all, keyOf, answer, empty }: Props<T>) {
+export function Table<T>({ title, columns, rows: all, keyOf, answer, empty, detailsOf }: Props<T>) {
   const isLong = columns.every(({ width }) => width !== undefined);
+  const isActing = columns.some(({ isAction }) => isAction) || detailsOf !== undefined;
+  const isDrawn = isLong || isActing;
   const rows = useGradually(all, keyOf, isLong ? NEW_ROWS_IN_A_FRAME : Number.POSITIVE_INFINITY);
   return (
     <>
@@ -40,19 +46,24 @@ export function Table<T>({ title, columns, rows: all, keyOf, answer, empty }: Pr
       {rows !== undefined && rows.length > 0 && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
         <section class="table" aria-label={title} tabIndex={0}>
-          <table {...(isLong && { class: 'long', role: 'table', style: tracksOf(columns) })}>
-            <thead role={roleIn(isLong, 'rowgroup')}>
-              <tr role={roleIn(isLong, 'row')}>
-                {columns.map(({ head, isMinor, isNumber }) => (
-                  <th key={head} scope="col" role={roleIn(isLong, 'columnheader')} class={classOf(isMinor, isNumber)}>
-                    {head}
+          <table {...(isLong ? longOf(columns) : isActing && actingOf(columns))}>
+            <thead role={roleIn(isDrawn, 'rowgroup')}>
+              <tr role={roleIn(isDrawn, 'row')}>
+                {columns.map((column) => (
+                  <th key={column.head} scope="col" role={roleIn(isDrawn, 'columnheader')} class={classOf(column)}>
+                    {column.head}
                   </th>
                 ))}
+                {detailsOf !== undefined && (
+                  <th scope="col" role={roleIn(isDrawn, 'columnheader')} class="action">
+                    {t('details')}
+                  </th>
+                )}
               </tr>
             </thead>
-            <tbody role={roleIn(isLong, 'rowgroup')}>
+            <tbody role={roleIn(isDrawn, 'rowgroup')}>
               {rows.map((row) => (
-                <Row key={keyOf(row)} row={row} columns={columns} isLong={isLong} />
+                <Row key={keyOf(row)} row={row} columns={columns} isDrawn={isDrawn} detailsOf={detailsOf} />
               ))}
             </tbody>
           </table>
@@ -63,7 +74,20 @@ export function Table<T>({ title, columns, rows: all, keyOf, answer, empty }: Pr
 }
 
 /** What is no table for the eye must be told that it is one for the ear. */
-const roleIn = <R extends string>(isLong: boolean, role: R) => (isLong ? role : undefined);
+const roleIn = <R extends string>(isDrawn: boolean, role: R) => (isDrawn ? role : undefined);
+
+const longOf = <T,>(columns: readonly Column<T>[]) =>
+  ({ class: 'long', role: 'table', style: tracksOf(columns) }) as const;
+
+/** On a phone, what can be done stands beneath the columns that are left there. */
+function actingOf<T>(columns: readonly Column<T>[]) {
+  const narrow = columns.filter(({ isMinor, isAction }) => isMinor !== true && isAction !== true).length;
+  return {
+    class: 'acting',
+    role: 'table',
+    style: { '--narrow': `${narrow}` } as Record<`--${string}`, string>,
+  } as const;
+}
 
 function tracksOf<T>(columns: readonly Column<T>[]): Record<`--${string}`, string> {
   const wide = columns.map(({ width = 0 }) => (typeof width === 'number' ? ([width, `${width}rem`] as const) : width));
@@ -101,28 +125,54 @@ function useGradually<T>(rows: readonly T[] | undefined, keyOf: (row: T) => stri
 interface RowProps<T> {
   readonly row: T;
   readonly columns: readonly Column<T>[];
-  readonly isLong: boolean;
+  readonly isDrawn: boolean;
+  readonly detailsOf: Props<T>['detailsOf'];
 }
 
-class Row<T> extends Component<RowProps<T>> {
-  override shouldComponentUpdate({ row, columns }: RowProps<T>): boolean {
-    if (columns !== this.props.columns) return true;
+class Row<T> extends Component<RowProps<T>, { isOpen: boolean }> {
+  override state = { isOpen: false };
+
+  override shouldComponentUpdate({ row, columns }: RowProps<T>, { isOpen }: { isOpen: boolean }): boolean {
+    if (columns !== this.props.columns || isOpen !== this.state.isOpen) return true;
     // Each look at the server brings rows that are new objects, most of which say the same as before.
     return row !== this.props.row && JSON.stringify(row) !== JSON.stringify(this.props.row);
   }
 
   override render() {
-    const { row, columns, isLong } = this.props;
+    const { row, columns, isDrawn, detailsOf } = this.props;
+    const { isOpen } = this.state;
     return (
-      <tr role={roleIn(isLong, 'row')}>
-        {columns.map(({ head, cell, isMinor, isNumber }) => (
-          <td key={head} role={roleIn(isLong, 'cell')} class={classOf(isMinor, isNumber)}>
-            {cell(row)}
-          </td>
-        ))}
-      </tr>
+      <>
+        <tr role={roleIn(isDrawn, 'row')}>
+          {columns.map((column) => (
+            <td key={column.head} role={roleIn(isDrawn, 'cell')} class={classOf(column)}>
+              {column.cell(row)}
+            </td>
+          ))}
+          {detailsOf !== undefined && (
+            <td role={roleIn(isDrawn, 'cell')} class="action">
+              <button
+                type="button"
+                class="link"
+                aria-expanded={isOpen}
+                onClick={() => this.setState({ isOpen: !isOpen })}
+              >
+                {isOpen ? t('hide') : t('show')}
+              </button>
+            </td>
+          )}
+        </tr>
+        {isOpen && (
+          <tr role={roleIn(isDrawn, 'row')} class="beneath">
+            <td role={roleIn(isDrawn, 'cell')} colSpan={columns.length + 1}>
+              {detailsOf?.(row)}
+            </td>
+          </tr>
+        )}
+      </>
     );
   }
 }
 
-const classOf = (isMinor = false, isNumber = false) => `${isMinor ? 'minor ' : ''}${isNumber ? 'number' : ''}`;
+const classOf = <T,>({ isMinor, isNumber, isAction }: Column<T>) =>
+  [isMinor && 'minor', isNumber && 'number', isAction && 'action'].filter(Boolean).join(' ');

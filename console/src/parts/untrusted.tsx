@@ -62,19 +62,26 @@ export function Untrusted({
   );
 }
 
-/** An id, which people read letter by letter and copy. */
-export function Id({ id, isShort = false }: { id: string; isShort?: boolean }) {
-  // Ids that begin with a time are told apart by their end.
-  if (isShort && id.length > SHORT_ID) {
+/** From how many characters on an id is shortened in the middle, and what is left of it at each end. */
+const MIDDLE = { longest: 16, ends: [7, 5] } as const;
+
+/**
+ * An id, which people read letter by letter and copy. Those that begin with a time are told apart by their end; of others
+ * both ends are left, where a column has no room for all of it.
+ */
+export function Id({ id, isShort = false }: { id: string; isShort?: boolean | 'middle' | undefined }) {
+  const isMiddle = isShort === 'middle';
+  const [first, last] = isMiddle ? MIDDLE.ends : [0, SHORT_ID];
+  if (!isShort || id.length <= (isMiddle ? MIDDLE.longest : SHORT_ID)) {
     return (
-      <code class="id" title={visible(id)}>
-        …<Untrusted text={id.slice(-SHORT_ID)} />
+      <code class="id">
+        <Untrusted text={id} />
       </code>
     );
   }
   return (
-    <code class="id">
-      <Untrusted text={id} />
+    <code class="id whole" title={visible(id)}>
+      <Untrusted text={`${id.slice(0, first)}…${id.slice(-last)}`} />
     </code>
   );
 }

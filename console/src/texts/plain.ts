@@ -91,6 +91,7 @@ export const PLAIN_TEXTS = {
   groupLive: ['Live', 'Live'],
   groupOperate: ['Operations', 'Betrieb'],
   groupRecords: ['Records', 'Aufzeichnungen'],
+  hide: ['Hide', 'Verbergen'],
   history: ['History', 'Verlauf'],
   home: ['Overview', 'Überblick'],
   hours1: ['1 hour', '1 Stunde'],

@@ -106,6 +106,7 @@ test('[chromium] hostile reasons, messages, evidence and logs are shown, and do 
     // Rows out of sight are not drawn, and where the long one pushes the others to is a matter of time.
     await opened.page.waitForFunction(`document.querySelector('main').textContent.includes(${JSON.stringify(text)})`);
     await opened.page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })");
+    await opened.page.evaluate("document.querySelectorAll('td [aria-expanded=false]').forEach((each) => each.click())");
     await opened.assertSound();
     assert.equal(await opened.page.evaluate('globalThis.pwned'), undefined, page);
     assert.equal(await elements(), before, `${page} has elements that somebody else made`);
