@@ -128,6 +128,8 @@ test('[chromium] a row out of sight is found by a search of the page, and scroll
   const opened = await signIn(server.url, ROOT, { hash: `#/logs?${PLACE}`, height: 500 });
   await opened.press('Pause');
   await opened.shows('line number 54');
+  // The rows come a few in each frame.
+  await opened.page.waitForFunction("document.body.textContent.includes('line number 12')");
   const isSeen = (element: string) =>
     opened.page.waitForFunction(`(() => {
       const { top, bottom } = (${element}).getBoundingClientRect();
