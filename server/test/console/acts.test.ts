@@ -64,7 +64,7 @@ test('[chromium] the preview of a notification does not say that it was sent', {
   await deploy(server, await createSnapshot(server, PLAYED));
   await server.connect();
   const opened = await signIn(server.url, ROOT, { hash: `#/notifications?${PLACE}` });
-  await opened.fill('Type', 'Custom.Game.News');
+  await opened.choose('Type', 'Custom.Game.News');
   await opened.fill('Payload, as JSON', '{"Text":"Noon."}');
   await opened.press('Show what it will do');
   const preview = await opened.shows('would be sent');
