@@ -29,11 +29,11 @@ export function Navigation() {
   return (
     <aside class="side">
       <div class="bar">
-        <a class="brand" href={linkTo('home', { ...at })}>
+        <a class="brand" aria-label="Respark" href={linkTo('home', { ...at })}>
           <svg viewBox="0 0 32 32" aria-hidden="true">
             <path d="M18.5 1 5 18.2h8.6L11.8 31 27 12.6h-9.4z" />
           </svg>
-          Respark
+          <span>Respark</span>
         </a>
         <span class="muted">{[at.game, at.stage].filter(Boolean).join(' · ')}</span>
         <button
