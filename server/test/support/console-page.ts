@@ -89,7 +89,18 @@ export async function openConsole(
   return {
     page,
     async press(name) {
-      await (await find('button, a, summary, input[type=checkbox]', name)).click();
+      for (;;) {
+        const found = await find('button, a, summary, input[type=checkbox]', name);
+        // A live page may draw another in its place at that moment, which a person would press instead.
+        const isPressed = await found.click().then(
+          () => true,
+          async (error: unknown) => {
+            if (await found.evaluate((element) => element.isConnected)) throw error;
+            return false;
+          },
+        );
+        if (isPressed) return;
+      }
     },
     async fill(label, value) {
       const field = await find('input, textarea', label);
