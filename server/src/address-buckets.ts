@@ -23,6 +23,11 @@ export function widerGroups(group: string): readonly { readonly group: string; r
   return [{ group, share: 1 }, ...WIDER_SHARES.map(({ bits, share }) => ({ group: `${ofBits[bits]}/${bits}`, share }))];
 }
 
+/** The widest of the groups that an address group belongs to: all that one customer may have. */
+export function widestGroup(group: string): string {
+  return hasWiderGroups(group) ? (widerGroups(group).at(-1)?.group ?? group) : group;
+}
+
 const IPV6_GROUP = /^([\da-f]+:[\da-f]+:[\da-f]+):([\da-f]+)::\/64$/;
 
 /** A token bucket for each address group, and larger ones for the wider networks around it. */

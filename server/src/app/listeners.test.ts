@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { startTestServer } from '../../test/support/server.ts';
+import { tlsFiles } from '../../test/support/tls-files.ts';
 
 /** Sends a request that is refused without its body, and leaves the body out. Returns the socket and the answer. */
 async function leaveBodyOut(t: TestContext, url: string) {
@@ -34,5 +35,18 @@ for (const listener of ['players', 'metrics'] as const) {
     await text(socket);
     await drained;
     assert.equal(server.counts().inFlight, 0);
+  });
+}
+
+for (const listener of ['management', 'players'] as const) {
+  test(`over TLS the listener for ${listener} hands nothing to TLS that is not the whole of a hello`, async (t) => {
+    const { certFile: tlsCertFile, keyFile: tlsKeyFile } = tlsFiles('first');
+    const server = await startTestServer(t, { settings: { playerPort: 0, tlsCertFile, tlsKeyFile } });
+    const url = { management: server.url, players: server.playerUrl }[listener];
+    const socket = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {});
+    t.after(() => socket.destroy());
+    // A warning that TLS takes no notice of: the hello may follow at any time.
+    socket.write(Buffer.from([21, 3, 1, 0, 2, 1, 90]));
+    assert.equal(await text(socket), '');
   });
 }

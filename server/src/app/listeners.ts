@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Settings } from '../config/config.ts';
 import type { createUpgradeHandler } from '../gateway/upgrade.ts';
 import { createProxyCheck } from '../http/client-address.ts';
+import { shakeHandsInTurns } from '../http/handshake-turns.ts';
 import { type HttpServer, openHttpServer, type TlsFiles } from '../http/http-server.ts';
 import type { HttpListener } from '../http/listener.ts';
 import { limitSockets } from '../http/socket-limits.ts';
@@ -44,6 +45,7 @@ export async function listen({
       limitSockets(server, { settings, isTrusted: createProxyCheck(settings), clock });
       parseInTurns(server, turns, listeners.management.mayParse);
       limitTinyRecords(server, { settings, log });
+      shakeHandsInTurns(server, { turns, clock });
     },
   });
   closers.push('management listener', () => management.close());
@@ -74,6 +76,7 @@ export async function listenForPlayers({
       limitSockets(server, { settings, isTrusted: createProxyCheck(settings), clock });
       parseInTurns(server, turns, listeners.players.mayParse);
       limitTinyRecords(server, { settings, log });
+      shakeHandsInTurns(server, { turns, clock });
     },
   });
   closers.push('player listener', () => playerServer.close());

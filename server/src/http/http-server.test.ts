@@ -138,3 +138,39 @@ test('a body that is read stays with its client while others have their turn', a
   for (; parsed < 50; parsed += 1) await new Promise((resolve) => setImmediate(resolve));
   assert(socket !== undefined && socket.bytesRead <= 524_288, `${socket?.bytesRead} bytes were read`);
 });
+
+test('clients cannot choose a handshake that costs the server more than others', async (t) => {
+  const { port } = await open(t);
+  const isTaken = async (options: ConnectionOptions): Promise<boolean> => {
+    const socket = connectTls({
+      port,
+      host: '127.0.0.1',
+      rejectUnauthorized: false,
+      maxVersion: 'TLSv1.2',
+      ...options,
+    });
+    t.after(() => socket.destroy());
+    return await new Promise((resolve) => {
+      socket.on('secureConnect', () => resolve(true)).on('error', () => resolve(false));
+    });
+  };
+  const taken: Record<string, boolean> = {};
+  for (const ecdhCurve of ['X25519:P-256', 'P-256', 'P-384', 'P-521', 'X448'])
+    taken[ecdhCurve] = await isTaken({ ecdhCurve });
+  assert.deepEqual(taken, { 'X25519:P-256': true, 'P-256': true, 'P-384': false, 'P-521': false, X448: false });
+});
+
+test('the server decrypts nothing with its RSA key for a client', async (t) => {
+  const { mock } = t.mock.method(https, 'createServer');
+  syncBuiltinESMExports();
+  t.after(() => {
+    mock.restore();
+    syncBuiltinESMExports();
+  });
+  await open(t);
+  const { ciphers = '' } = mock.calls[0]?.arguments[0] as https.ServerOptions;
+  assert.deepEqual(
+    ciphers.split(':').filter((name) => !name.startsWith('ECDHE-')),
+    [],
+  );
+});

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { hasWiderGroups, widerGroups } from '../address-buckets.ts';
+import { widestGroup } from '../address-buckets.ts';
 import type { Clock } from '../clock.ts';
 
 /** A client that means to say something has done so by then, over any network. */
@@ -137,8 +137,4 @@ function firstUnknown(
 
 function firstKnown({ known: [known] }: Group): Candidate | undefined {
   return known && { placed: known, rank: 0 };
-}
-
-function widestGroup(group: string): string {
-  return hasWiderGroups(group) ? (widerGroups(group).at(-1)?.group ?? group) : group;
 }
