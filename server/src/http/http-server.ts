@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto';
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { createServer, IncomingMessage, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -129,17 +130,18 @@ export async function openHttpServer({
 }
 
 /**
- * TLS 1.3 lets a client change its keys as often as it likes, which takes 4 µs of the event loop for each 27 bytes, and
- * Node.js neither limits that nor tells of it. Handshakes within a connection of TLS 1.2 are limited by Node.js.
+ * What a client can have the event loop compute must be little, and begin in turns (`handshake-turns.ts`).
+ *
+ * - TLS 1.3 lets a client change its keys as often as it likes, which takes 4 µs for each 27 bytes, and Node.js neither
+ *   limits that nor tells of it.
+ * - A handshake within a connection would sign again, and hundreds of connections may begin one at the same moment.
+ * - Without ECDHE the server has to decrypt with its RSA key what comes in the second half of the handshake, and with a
+ *   curve of 384 or 521 bits each half takes milliseconds. Whoever speaks TLS 1.2 knows something of these.
  */
-const TLS_VERSIONS = { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' } as const;
-
-/**
- * A client chooses how much a handshake costs the server. Without ECDHE the server has to decrypt with its RSA key what
- * comes in the second half of the handshake, and with a curve of 384 or 521 bits each half takes milliseconds. Whoever
- * speaks TLS 1.2 knows one of these.
- */
-const TLS_COSTS = {
+const TLS_OPTIONS = {
+  minVersion: 'TLSv1.2',
+  maxVersion: 'TLSv1.2',
+  secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   ciphers: [
     ...['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-AES256-GCM-SHA384'],
     ...['ECDHE-RSA-AES256-GCM-SHA384', 'ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305'],
@@ -147,7 +149,6 @@ const TLS_COSTS = {
     ...['ECDHE-ECDSA-AES256-SHA', 'ECDHE-RSA-AES256-SHA'],
   ].join(':'),
   ecdhCurve: 'X25519:prime256v1',
-  honorCipherOrder: true,
 } as const;
 
 function openTls(
@@ -158,7 +159,7 @@ function openTls(
   const read = () => ({ cert: readText(files.certFile), key: readText(files.keyFile) });
   let server: ReturnType<typeof createTlsServer>;
   try {
-    server = createTlsServer({ ...SERVER_OPTIONS, ...read(), ...TLS_VERSIONS, ...TLS_COSTS, handshakeTimeout });
+    server = createTlsServer({ ...SERVER_OPTIONS, ...read(), ...TLS_OPTIONS, handshakeTimeout });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new StartupError(
@@ -168,7 +169,7 @@ function openTls(
   }
   const reload = () => {
     try {
-      server.setSecureContext({ ...read(), ...TLS_VERSIONS, ...TLS_COSTS });
+      server.setSecureContext({ ...read(), ...TLS_OPTIONS });
       log.info({ certFile: files.certFile }, 'the TLS certificate was reloaded');
     } catch (error) {
       // Certificate and key are two files. Between their changes they do not match.
