@@ -95,6 +95,25 @@ test('a part that waits for a node without an answer costs the others little', a
   assert.equal(made, 2);
 });
 
+test('no more than 32 parts wait, and the next ones are refused until there is room', async () => {
+  const clock = new ManualClock();
+  const share = createListShare(clock);
+  const held = () => share(() => new Promise<void>((resolve) => void clock.after(40, resolve)));
+  const first = held();
+  await settle();
+  const waiting = Array.from({ length: 32 }, held);
+  await assert.rejects(held(), { code: 'throttled', message: /32 lists/ });
+  clock.advance(40);
+  await first;
+  await settle();
+  let isOver = false;
+  const last = held().then(() => {
+    isOver = true;
+  });
+  for (; !isOver; clock.advance(10)) await settle();
+  await Promise.all([...waiting, last]);
+});
+
 test('a part that fails gives way to the next', async () => {
   const share = createListShare(new ManualClock());
   await assert.rejects(

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { ServiceError } from '../errors.ts';
 import { createTokenBuckets } from '../token-bucket.ts';
 
 /** A page has no more bytes of what it lists, unless its first item alone has more. */
@@ -22,7 +23,7 @@ export function createListTurn(
   };
 }
 
-/** Settles as `part` does, which is called when there is time for it. */
+/** Settles as `part` does, which is called when there is time for it. Rejects with `throttled` when too many wait for that. */
 export type ListShare = <T>(part: () => Promise<T>) => Promise<T>;
 
 /** How much of its time a node spends on lists that ask the directory and other nodes, and how long at once after a pause. */
@@ -30,6 +31,9 @@ const SHARE = 0.1;
 const AT_ONCE_MS = 250;
 /** A part that takes longer waits for somebody who does not answer, which keeps nobody busy. */
 const MAX_COUNTED_MS = 50;
+/** However many ask, the last of them waits for so many parts, a few seconds in a cluster. */
+const MAX_WAITING = 32;
+const RETRY_AFTER_MS = 1_000;
 
 /**
  * To be made once for a node. A part of a list takes the directory and other nodes time, too, so whoever reads one page after
@@ -39,6 +43,7 @@ const MAX_COUNTED_MS = 50;
 export function createListShare(clock: Clock): ListShare {
   const time = createTokenBuckets({ ratePerSecond: 1_000 * SHARE, burst: AT_ONCE_MS, maxKeys: 1, clock });
   let before = Promise.resolve();
+  let waiting = 0;
 
   async function untilThereIsTime(): Promise<void> {
     for (let waitMs = time.peek('', 0); waitMs > 0; waitMs = time.peek('', 0))
@@ -46,12 +51,18 @@ export function createListShare(clock: Clock): ListShare {
   }
 
   return async (part) => {
+    if (waiting >= MAX_WAITING) {
+      const message = `${MAX_WAITING} lists of who is online wait for this node already: try again in a second`;
+      throw new ServiceError('throttled', message, { retryAfterMs: RETRY_AFTER_MS });
+    }
+    waiting += 1;
     const there = before.then(untilThereIsTime);
     let letNext = () => {};
     before = new Promise((resolve) => {
       letNext = resolve;
     });
     await there;
+    waiting -= 1;
     const startedAt = clock.monotonic();
     let isCounted = false;
     const end = () => {

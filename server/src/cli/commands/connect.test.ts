@@ -155,19 +155,24 @@ describe('connect', () => {
     assert.equal(world.err(), 'the connection was closed for good (4500)\n');
   });
 
-  it('says the code of the reason, and what the player is told', async (t) => {
-    const { url, sockets, send } = await startGateway(t);
-    const world = createLocalWorld(url);
-    const exitCode = world.run('connect');
-    await world.printed('to disconnect it');
-    send({ kind: 'notification', type: 'Respark.Farewell', payload: { reason: 'CHEATING', message: 'Be fair' } });
-    sockets[0]?.close(4510, 'Be fair; requestId=r-1');
-    assert.equal(await exitCode, 1);
-    assert.match(
-      world.out(),
-      /\nclosed: 4510 blocked: .*\n {2}reason: CHEATING\n {2}message: Be fair\n {2}by the call/,
-    );
-  });
+  for (const [told, text] of [
+    ['as its message', 'Be fair'],
+    ['in the farewell alone', 'The player is blocked.'],
+  ] as const) {
+    it(`says the code of the reason, and what the player is told ${told}`, async (t) => {
+      const { url, sockets, send } = await startGateway(t);
+      const world = createLocalWorld(url);
+      const exitCode = world.run('connect');
+      await world.printed('to disconnect it');
+      send({ kind: 'notification', type: 'Respark.Farewell', payload: { reason: 'CHEATING', message: 'Be fair' } });
+      sockets[0]?.close(4510, `${text}; requestId=r-1`);
+      assert.equal(await exitCode, 1);
+      assert.match(
+        world.out(),
+        /\nclosed: 4510 blocked: .*\n {2}reason: CHEATING\n {2}message: Be fair\n {2}by the call/,
+      );
+    });
+  }
 
   it('says until when a block lasts, if that is a time', async (t) => {
     for (const [until, line] of [

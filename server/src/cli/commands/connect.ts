@@ -229,10 +229,12 @@ function describeEnd(end: Disconnect, failure?: string): string {
   const meaning = name === undefined ? '' : CLOSE_CODES[name].meaning;
   // A reason has no semicolons, because they end it.
   const hasOwnReason = reason !== meaning.replaceAll(';', ',');
+  const code = farewell?.reason;
+  const told = farewell?.message ?? (hasOwnReason ? reason : undefined);
   return [
     `closed: ${closeCode}${known}${meaning === '' ? '' : `: ${meaning}`}`,
-    ...(farewell?.reason === undefined ? [] : [`  reason: ${printable(farewell.reason)}`]),
-    ...(hasOwnReason ? [`  ${farewell?.reason === undefined ? 'reason' : 'message'}: ${printable(reason)}`] : []),
+    ...(code === undefined ? [] : [`  reason: ${printable(code)}`]),
+    ...(told === undefined || told === code ? [] : [`  ${farewell ? 'message' : 'reason'}: ${printable(told)}`]),
     ...(isTime(until) ? [`  until ${new Date(until).toISOString()}`] : []),
     ...(requestId === undefined ? [] : [`  by the call with the request id ${requestId}`]),
     ...retry,
