@@ -162,7 +162,7 @@ function metrics() {
 recovering; never on a single node). None of these requests needs a signature. \`OPTIONS /\`, the
 default check of HAProxy, is answered with 200 by every listener, whether ready or not.
 
-A server that gets SIGTERM or SIGINT says \`draining\` for \`RESPARK_DRAIN_DELAY_MS\`, while it goes on listening; then it stops
+A server that gets SIGTERM, or SIGINT outside a terminal, says \`draining\` for \`RESPARK_DRAIN_DELAY_MS\`, while it goes on listening; then it stops
 listening and closes its players. A listener for metrics goes on answering until the process ends.
 
 The management listener serves all three, but \`/metrics\` only to this machine: a request that a proxy sent is
