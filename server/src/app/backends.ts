@@ -202,12 +202,14 @@ export async function copyBackends({
 
 /** Opens what runs scripts, and what they reach outside. */
 export async function openCloudCode({
-  backends: { playerData, stageLogs },
+  backends: { store, playerData, stageLogs },
   ...parts
-}: CommandParts & { backends: Pick<Backends, 'playerData' | 'stageLogs'> }): Promise<CloudCode> {
+}: CommandParts & { backends: Pick<Backends, 'store' | 'playerData' | 'stageLogs'> }): Promise<CloudCode> {
   const { closers } = parts;
   const sandbox = await SandboxPool.open(parts);
   closers.push('sandbox', () => sandbox.close());
+  // The first message after a start does not wait for threads.
+  if (await store.runtimes.areThere()) sandbox.start();
   const outside = createOutside(parts);
   closers.push('outside', () => outside.close());
   await outside.warmUp();

@@ -1,6 +1,11 @@
-import type { Worker } from 'node:worker_threads';
-import type { AnswerBox } from './bridge.ts';
+import { Worker } from 'node:worker_threads';
+import { AnswerBox } from './bridge.ts';
 import type { Invocation, InvocationResult, ScriptedRuntime } from './sandbox.ts';
+import type { ThreadData, ThreadLimits } from './thread-messages.ts';
+import type { CompiledEngine } from './web-assembly.ts';
+
+/** Deep recursion in a script becomes recursion of the engine's, on the thread's own stack. */
+const STACK_MEGABYTES = 16;
 
 /** A message that waits for a thread, or has one. */
 export interface Job {
@@ -33,6 +38,30 @@ export interface Thread {
   readonly loading: Loading[];
   cancelWatchdog: () => void;
   cancelDeadline: () => void;
+}
+
+export function openThread(engine: CompiledEngine, limits: ThreadLimits): Thread {
+  const answers = new AnswerBox();
+  const data: ThreadData = { engine, answers: answers.memory, limits };
+  const worker = new Worker(new URL('./script-worker.js', import.meta.url), {
+    workerData: data,
+    // A script must find nothing of the server's environment, not even if it left its guest.
+    env: {},
+    resourceLimits: { stackSizeMb: STACK_MEGABYTES },
+  });
+  // The server stays up for its listeners, and a command is not kept up by what it no longer needs.
+  worker.unref();
+  return {
+    worker,
+    answers,
+    isReady: false,
+    job: undefined,
+    isWaiting: false,
+    startedAt: 0,
+    loading: [],
+    cancelWatchdog: () => {},
+    cancelDeadline: () => {},
+  };
 }
 
 /** Whether the thread could run a job now. */

@@ -1,24 +1,20 @@
-import { Worker } from 'node:worker_threads';
 import type { Clock } from '../clock.ts';
 import { Interrupted } from '../interrupted.ts';
 import type { Log } from '../log.ts';
-import { AnswerBox, answerText, parametersOf } from './bridge.ts';
+import { answerText, parametersOf } from './bridge.ts';
 import { compileEngine } from './engine.ts';
 import { FairQueue } from './fair-queue.ts';
 import { createHostAnswers } from './host-answers.ts';
 import { Offences } from './offences.ts';
-import { isFree, isHeld, type Job, type Thread } from './pool-thread.ts';
+import { isFree, isHeld, type Job, openThread, type Thread } from './pool-thread.ts';
 import { Preparations } from './preparations.ts';
 import type { Ending, Invocation, InvocationResult, Sandbox, ScriptedRuntime } from './sandbox.ts';
 import { limitsOf, type SandboxSettings } from './settings.ts';
-import type { FromThread, ThreadData, ToThread } from './thread-messages.ts';
+import type { FromThread, ToThread } from './thread-messages.ts';
 import type { CompiledEngine } from './web-assembly.ts';
 
 /** What waits for a thread, as JSON. Beside each text there is the payload that was read from it, which takes more. */
 const MAX_WAITING_BYTES = 67_108_864;
-
-/** Deep recursion in a script becomes recursion of the engine's, on the thread's own stack. */
-const STACK_MEGABYTES = 16;
 
 /** Many times what the largest configuration takes. */
 const LOAD_TIMEOUT_MS = 5_000;
@@ -30,8 +26,8 @@ const TOO_LONG_TO_LOAD =
 const SLOW_MS = 20;
 
 /**
- * Runs scripts in threads. A thread that does not answer is ended and replaced; one more than are needed is kept ready,
- * because a start takes a tenth of a second. While the scripts in all others wait for answers, which takes no processor,
+ * Runs scripts in threads, which are there once there is something to run. A thread that does not answer is ended and
+ * replaced; one more than are needed is kept ready, because a start takes a tenth of a second. While the scripts in all others wait for answers, which takes no processor,
  * that one runs those of the stages that have no thread. One game may have more stages than there are threads, so while
  * that one waits too, another in reserve, which is started when it is first needed, runs those of the games that have no
  * thread.
@@ -76,13 +72,19 @@ export class SandboxPool implements Sandbox {
     });
     this.#offences = new Offences({ clock });
     this.#answer = createHostAnswers({ clock, log, settings });
-    for (let count = 0; count < settings.scriptThreads; count += 1) this.#threads.add(this.#start());
-    this.#spare = this.#start();
+  }
+
+  /** Starts the threads, unless it has: for a server that will have scripts to run. */
+  start(): void {
+    if (this.#isClosed || this.#threads.size > 0) return;
+    for (let count = 0; count < this.#settings.scriptThreads; count += 1) this.#threads.add(this.#startThread());
+    this.#spare = this.#startThread();
   }
 
   async prepare(runtime: ScriptedRuntime): Promise<void> {
     if (this.#isClosed) throw new Interrupted();
     if (this.#isPaused(runtime)) throw new Error('the scripts of the stage are paused');
+    this.start();
     const prepared = this.#preparations.add(runtime, this.#threads);
     this.#prepareNext();
     await prepared;
@@ -91,6 +93,7 @@ export class SandboxPool implements Sandbox {
   invoke(invocation: Invocation): Promise<InvocationResult> {
     if (this.#isClosed) return Promise.reject(new Interrupted());
     const { runtime, playerId, claims, message } = invocation;
+    this.start();
     const pausedMs = this.#offences.pausedMs(runtime.stageId);
     if (pausedMs > 0) return Promise.resolve(busy(`the scripts of this stage are paused for ${pausedMs} ms more`));
     const inputJson = JSON.stringify({ playerId, claims, message });
@@ -128,28 +131,9 @@ export class SandboxPool implements Sandbox {
     if (this.#reserve !== undefined) yield this.#reserve;
   }
 
-  #start(): Thread {
-    const answers = new AnswerBox();
-    const data: ThreadData = { engine: this.#engine, answers: answers.memory, limits: limitsOf(this.#settings) };
-    const worker = new Worker(new URL('./script-worker.js', import.meta.url), {
-      workerData: data,
-      // A script must find nothing of the server's environment, not even if it left its guest.
-      env: {},
-      resourceLimits: { stackSizeMb: STACK_MEGABYTES },
-    });
-    const thread: Thread = {
-      worker,
-      answers,
-      isReady: false,
-      job: undefined,
-      isWaiting: false,
-      startedAt: 0,
-      loading: [],
-      cancelWatchdog: () => {},
-      cancelDeadline: () => {},
-    };
-    // The server stays up for its listeners, and a command is not kept up by what it no longer needs.
-    worker.unref();
+  #startThread(): Thread {
+    const thread = openThread(this.#engine, limitsOf(this.#settings));
+    const { worker } = thread;
     worker.on('message', (message: FromThread) => this.#receive(thread, message));
     worker.on('error', (error) => this.#log.error({ err: error }, 'a thread for scripts failed'));
     worker.on('exit', () => this.#exited(thread));
@@ -207,7 +191,7 @@ export class SandboxPool implements Sandbox {
       if (job !== undefined) this.#run(spare, job);
     }
     if (spare === undefined || !isHeld(spare) || this.#queue.size === 0) return;
-    this.#reserve ??= this.#start();
+    this.#reserve ??= this.#startThread();
     if (!isFree(this.#reserve)) return;
     const games = new Set([...this.#all()].map(({ job }) => job?.invocation.runtime.gameId));
     const job = this.#takeJob((_, { invocation }) => !games.has(invocation.runtime.gameId));
@@ -383,8 +367,8 @@ export class SandboxPool implements Sandbox {
     }
     const isSpare = !this.#threads.delete(thread);
     if (this.#isClosed) return;
-    if (!isSpare) this.#threads.add(this.#spare ?? this.#start());
-    this.#spare = this.#start();
+    if (!isSpare) this.#threads.add(this.#spare ?? this.#startThread());
+    this.#spare = this.#startThread();
   }
 
   #exited(thread: Thread): void {

@@ -101,11 +101,13 @@ export function testDeployments(open: OpenStore): void {
     const { deployments, runtimes, stages } = await openZoo(open, t);
     const runtime = (id: string, stage = DEV) => ({ id, stageId: stage.id, snapshotId: SNAPSHOT.id, createdAt: 7 });
     assert.deepEqual(await runtimes.list(DEV.id), []);
+    assert.equal(await runtimes.areThere(), false);
     for (const id of ['R2', 'R1', 'R3']) {
       await deployments.insert(sampleDeployment(DEV, id));
       await runtimes.insert(runtime(id));
     }
     await runtimes.insert(runtime('R4', LIVE));
+    assert.equal(await runtimes.areThere(), true);
     await assert.rejects(runtimes.insert(runtime('R4')), isConflict);
     await assert.rejects(runtimes.insert({ ...runtime('R5'), stageId: 'unknown' }), FOREIGN_KEY_FAILURE);
     await deployments.prune(DEV.id, 0);

@@ -269,6 +269,8 @@ export interface RuntimeTable {
   find(id: string): Promise<RuntimeRecord | undefined>;
   /** All runtimes of the stage, oldest first. */
   list(stageId: string): Promise<RuntimeRecord[]>;
+  /** Whether any stage has one. */
+  areThere(): Promise<boolean>;
   /** Ids are unique. */
   insert(record: RuntimeRecord): Promise<void>;
   remove(id: string): Promise<void>;

@@ -13,6 +13,9 @@ export function runtimeTable(scope: Scope): RuntimeTable {
     async list(stageId) {
       return (await runtimes.where('stage_id', '=', stageId).orderBy('id').execute()).map(toRuntime);
     },
+    async areThere() {
+      return (await read.selectFrom('runtimes').select('id').limit(1).executeTakeFirst()) !== undefined;
+    },
     async insert({ id, stageId, snapshotId, createdAt }) {
       const row = { id, stage_id: stageId, snapshot_id: snapshotId, created_at: createdAt };
       await insertUnique(scope, 'runtimes', row, `there is already a runtime ${id}: try again`);
