@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { connect, type Socket } from 'node:net';
+import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { CONNECT_PATH, encode, SUBPROTOCOL } from '@respark/protocol';
 import type { TestServer } from '../support/server.ts';
 
@@ -103,8 +104,9 @@ export function openSocket(
     localAddress = '127.0.0.1',
   }: { upgrade?: string | Uint8Array; localAddress?: string } = {},
 ): RawSocket {
-  const { hostname, port } = new URL(server.playerUrl);
-  const socket = connect({ host: hostname, port: Number(port), localAddress, allowHalfOpen: true });
+  const { protocol, hostname, port } = new URL(server.playerUrl);
+  const to: TcpNetConnectOpts = { host: hostname, port: Number(port), localAddress, allowHalfOpen: true };
+  const socket = protocol === 'wss:' ? connectTls({ ...to, rejectUnauthorized: false }) : connect(to);
   const texts: string[] = [];
   const looks = new Set<() => void>();
   const ending = new Promise<{ end: string; reason: string }>((resolve) => {

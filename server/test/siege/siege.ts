@@ -4,6 +4,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
+import { Agent as TlsAgent } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -14,17 +15,22 @@ import { fileOf } from '../support/game-document.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, STAGE } from '../support/server.ts';
 import { BIN, type ServerProcess, startServerProcess } from '../support/server-process.ts';
+import { tlsFiles } from '../support/tls-files.ts';
 import { ATTACKS } from './attacks.ts';
 import { fillEvents } from './event-attacks.ts';
 import { harmfulGame } from './scripted-attacks.ts';
 import { LARGE_WORDING } from './staff-attacks.ts';
-import { LARGE, LARGE_STAGE, type Target } from './target.ts';
+import { type Door, LARGE, LARGE_STAGE, type Target } from './target.ts';
+import { TLS_ATTACKS } from './tls-attacks.ts';
+
+const KINDS = [...Object.keys(ATTACKS), ...Object.keys(TLS_ATTACKS)];
 
 const HELP = `npm run siege -- [--seconds 10] [--kind TEXT] [--bound-ms 25] [--from 127.0.0.2]
 
 Disconnects 20 players a second with signed calls while one attacker sends one kind of abuse, for --seconds each: all of
-the ${Object.keys(ATTACKS).length} kinds, or those whose name contains --kind. The attacker is a process of its own, and connects from another
-loopback address than the operator. The table gives the milliseconds from a call to its answer.
+the ${KINDS.length} kinds, or those whose name contains --kind. The attacker is a process of its own, and connects from another
+loopback address than the operator. The table gives the milliseconds from a call to its answer. The kinds of TLS are for
+a second server, with an RSA key.
 
 The exit code is 0 when the p99 of each kind is at most --bound-ms, or three times that without an attack, every call
 was answered with the connection that it should end, and the heap is back to its size in the end.
@@ -47,6 +53,9 @@ const SERVER_ARGUMENTS = [
   ...['--webhook-private-hosts', '127.0.0.1'],
 ];
 
+const RSA = tlsFiles('rsa');
+const TLS_ARGUMENTS = ['--tls-cert-file', RSA.certFile, '--tls-key-file', RSA.keyFile];
+
 const GAME_AND_STAGES = ['', '/*'].map((rest) => `arn:aws:gamesparks:*:*:*/${LARGE}${rest}`);
 const OF_GAME = [{ Effect: 'Allow', Action: ['gamesparks:*', 'respark:*'], Resource: GAME_AND_STAGES }];
 const OF_STAFF = [
@@ -62,6 +71,15 @@ const CALLS_ON_RECORD = 2_000;
 const HARMFUL = 'Harmful';
 
 type Call = (method: string, path: string, body?: unknown) => Promise<Record<string, never>>;
+
+/** The kinds that are tried on one server, its arguments, and what makes what the attacker knows of it. */
+interface Siege {
+  readonly kinds: readonly string[];
+  readonly args: readonly string[];
+  readonly prepare: (server: ServerProcess, call: Call) => Promise<Door> | Door;
+  /** Undoes what would be taken for a leak. */
+  readonly clear: (call: Call) => Promise<void> | void;
+}
 
 interface Result {
   readonly kind: string;
@@ -85,18 +103,42 @@ else process.exitCode = await besiege();
 
 async function besiege(): Promise<number> {
   const seconds = Number(values.seconds);
-  const kinds = Object.keys(ATTACKS).filter((kind) => kind.includes(values.kind));
+  const kinds = KINDS.filter((kind) => kind.includes(values.kind));
   if (kinds.length === 0 || !(seconds > 0)) {
     process.stderr.write(
       `no kind of attack contains "${values.kind}", or --seconds "${values.seconds}" is not a time\n`,
     );
     return 2;
   }
-  const server = await startServerProcess(SERVER_ARGUMENTS);
+  const sieges = [
+    { kinds: kinds.filter((kind) => kind in ATTACKS), args: SERVER_ARGUMENTS, prepare, clear: removeWebhooks },
+    {
+      kinds: kinds.filter((kind) => kind in TLS_ATTACKS),
+      args: [...SERVER_ARGUMENTS, ...TLS_ARGUMENTS],
+      prepare: doorOf,
+      clear: () => {},
+    },
+  ];
+  let held = 0;
+  let isSound = true;
+  for (const siege of sieges.filter((each) => each.kinds.length > 0)) {
+    const outcome = await besiegeServer(siege, seconds);
+    held += outcome.held;
+    isSound &&= outcome.isSound;
+  }
+  process.stdout.write(`${held} of ${kinds.length} kinds held\n`);
+  return held === kinds.length && isSound ? 0 : 1;
+}
+
+/** Tells how many kinds one server held out against, and whether it kept its size and ended as it should. */
+async function besiegeServer(
+  { kinds, args, ...siege }: Siege,
+  seconds: number,
+): Promise<{ held: number; isSound: boolean }> {
+  const server = await startServerProcess(args);
   const call = callerOf(server);
-  const target = await prepare(server, call);
-  const harmId = await publishHarm(call);
-  await makeEvents(server, call);
+  const target = await siege.prepare(server, call);
+  const harmId = kinds.some(usesHandlers) ? await publishHarm(call) : '';
   await measure(server, 'warm-up', 2);
   const heapBefore = await server.heapUsed();
   const idle = await measure(server, 'nobody', seconds);
@@ -104,8 +146,7 @@ async function besiege(): Promise<number> {
   print(idle, bound);
   const results: Result[] = [];
   for (const [index, kind] of kinds.entries()) {
-    const usesHandlers = kind.startsWith('handlers');
-    const harmfulGameKey = usesHandlers ? await deployHarm(call, harmId, `Harm${index}`) : '';
+    const harmfulGameKey = usesHandlers(kind) ? await deployHarm(call, harmId, `Harm${index}`) : '';
     const attacker = await startAttack(kind, { ...target, harmfulGameKey });
     await wait(LEAD_MS);
     const result = await measure(server, kind, seconds);
@@ -115,21 +156,22 @@ async function besiege(): Promise<number> {
     // What the attacker has left in the server's queues must not count for the next kind.
     await wait(LEAD_MS);
   }
-  await removeWebhooks(call);
+  await siege.clear(call);
   const heapAfter = await settledHeap(server, heapBefore);
   const failed = results.filter((result) => isFailed(result, bound));
   const isGrown = heapAfter > heapBefore + MAX_HEAP_GROWTH_BYTES;
   process.stdout.write(
-    `heap before ${mebibytes(heapBefore)}, after ${mebibytes(heapAfter)}${isGrown ? ': not back to its size' : ''}\n`,
+    `heap before ${mebibytes(heapBefore)}, after ${mebibytes(heapAfter)}${isGrown ? ': not back to its size' : ''}; bound ${bound.toFixed(1)} ms\n`,
   );
   const exitCode = await server.stop();
   if (exitCode !== 0) process.stdout.write(`the server ended with ${exitCode}\n`);
   for (const { kind, faults } of failed)
     for (const fault of faults.slice(0, 3)) process.stdout.write(`${kind}: ${fault}\n`);
-  process.stdout.write(
-    `${results.length - failed.length} of ${results.length} kinds held, bound ${bound.toFixed(1)} ms\n`,
-  );
-  return failed.length === 0 && !isGrown && exitCode === 0 ? 0 : 1;
+  return { held: results.length - failed.length, isSound: !isGrown && exitCode === 0 };
+}
+
+function usesHandlers(kind: string): boolean {
+  return kind.startsWith('handlers');
 }
 
 /** Calls as the operator, who may do everything; any error of the server ends the siege. */
@@ -142,7 +184,11 @@ function callerOf(server: ServerProcess): Call {
   };
 }
 
-/** Makes the attacker's game, its key and what it may read. */
+function doorOf({ url, playerUrl, gameKey }: ServerProcess): Door {
+  return { url, playerUrl, gameKey, address: values.from };
+}
+
+/** Makes the attacker's game, its key, what it may read, and its events. */
 async function prepare(server: ServerProcess, call: Call): Promise<Target> {
   await call('POST', '/game', { GameName: LARGE });
   const document = largeDocument();
@@ -150,8 +196,9 @@ async function prepare(server: ServerProcess, call: Call): Promise<Target> {
   await call('PUT', `/game/${LARGE}/configuration`, { ImportSource: { File: file } });
   const { Snapshot: { Id: snapshotId } = { Id: '' } } = await call('POST', `/game/${LARGE}/snapshot`, {});
   const { S3Url: downloadUrl = '' } = await call('GET', `/game/${LARGE}/snapshot/${snapshotId}/export`);
+  await makeEvents(server, call);
   return {
-    ...{ url: server.url, playerUrl: server.playerUrl, gameKey: server.gameKey, address: values.from },
+    ...doorOf(server),
     harmfulGameKey: '',
     ...{ key: makeKey(server, OF_GAME), snapshotId, document, downloadPath: new URL(downloadUrl).pathname },
     ...{ staffKey: makeKey(server, OF_STAFF), requestId: await gather(server, call) },
@@ -244,7 +291,7 @@ function largeDocument(): string {
   return `{"Document":{"Type":"Game","Sections":{"GameSparks.Large":{${members.join(',')}}}}}`;
 }
 
-async function startAttack(kind: string, target: Target): Promise<ChildProcess> {
+async function startAttack(kind: string, target: Door & Pick<Target, 'harmfulGameKey'>): Promise<ChildProcess> {
   const program = fileURLToPath(new URL('attacker.js', import.meta.url));
   const attacker = spawn(process.execPath, [program, kind], { stdio: ['pipe', 'pipe', 'inherit'] });
   const leave = () => attacker.kill('SIGKILL');
@@ -263,7 +310,7 @@ async function measure(server: ServerProcess, kind: string, seconds: number): Pr
   const calls: Promise<void>[] = [];
   const waits: number[] = [];
   const faults: string[] = [];
-  const agent = new Agent({ keepAlive: true });
+  const agent = new (server.url.startsWith('https:') ? TlsAgent : Agent)({ keepAlive: true });
   const disconnect = async (player: RawSocket, number: number) => {
     const welcome = JSON.parse(player.texts[0] ?? '{}');
     const path = `/runtime/game/${GAME}/stage/${STAGE}/player/${welcome.playerId}/disconnect`;

@@ -1,14 +1,18 @@
 import type { AccessKeyPair } from '../../src/domain/access/access.ts';
 
-/** What an attacker knows of the server. */
-export interface Target {
+/** What everybody knows of the server. */
+export interface Door {
   readonly url: string;
   readonly playerUrl: string;
   readonly gameKey: string;
-  /** That of a stage whose handlers do harm, for the kinds that use them. */
-  readonly harmfulGameKey: string;
   /** The address that the attacker connects from, so that its limits are not those of the operator. */
   readonly address: string;
+}
+
+/** What an attacker knows of the server. */
+export interface Target extends Door {
+  /** That of a stage whose handlers do harm, for the kinds that use them. */
+  readonly harmfulGameKey: string;
   /** A key that may read everything of the game LARGE, and change it, but nothing else. */
   readonly key: AccessKeyPair;
   /** The path of a file of LARGE that needs no signature. */
