@@ -77,6 +77,8 @@ export interface Backends {
   readonly stageLogs: StageLogs;
   readonly eventLog: EventLog;
   readonly cluster: Cluster;
+  /** How many servers use the database; missing where there is no database that several may use. */
+  readonly countServers?: () => Promise<number>;
   /** What the node says of itself in the cluster. */
   readonly facts: NodeFacts;
 }

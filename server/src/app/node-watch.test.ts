@@ -43,3 +43,31 @@ test('nodes that take calls are counted, and one with other settings or another 
   await rest();
   assert.equal(watch.managementNodes, 5);
 });
+
+test('a server that uses the database and stays away from the directory is an error in the log, once', async (t) => {
+  const clock = new ManualClock();
+  const { log, lines } = recordedLog();
+  const own = { version: '1', role: 'both', settings: 'same', database: 'one' } as const;
+  const nodes = async () => ['own', 'other'].map((node) => ({ node, facts: own }));
+  let servers = 2;
+  const watch = watchNodes({ cluster: { node: 'own', nodes }, own, countServers: async () => servers, clock, log });
+  t.after(() => watch.close());
+  const pass = async (looks: number) => {
+    for (let look = 0; look < looks; look += 1) {
+      clock.advance(5_000);
+      await rest();
+    }
+  };
+  await pass(20);
+  servers = 3;
+  await pass(11);
+  servers = 2;
+  await pass(1);
+  assert.deepEqual(lines, [], 'a server that starts or stops is there for less than a minute');
+  servers = 3;
+  await pass(30);
+  assert.deepEqual(
+    lines.map(({ level, servers, nodes }) => [level, servers, nodes]),
+    [[50, 3, 2]],
+  );
+});

@@ -26,25 +26,42 @@ export interface NodeWatch {
 }
 
 const PERIOD_MS = 5_000;
+/** A server that starts or stops is on the database without being in the directory, but not at so many looks in a row. */
+const MAX_LOOKS_ASTRAY = 12;
 
 /**
- * Looks at the other nodes now and then: counts those that share out a caller's rate, and warns of other settings and of
- * another database.
+ * Looks at the other nodes now and then: counts those that share out a caller's rate, and warns of other settings, of
+ * another database, and of servers on the same database that are not in the directory.
  */
 export function watchNodes({
   cluster,
   own,
+  countServers,
   clock,
   log,
 }: {
   cluster: Pick<Cluster, 'nodes' | 'node'>;
   own: Pick<NodeFacts, 'settings' | 'database'>;
+  /** How many servers use the database, this one included. */
+  countServers?: (() => Promise<number>) | undefined;
   clock: Clock;
   log: Log;
 }): NodeWatch {
   const warned = new Set<string>();
+  let looksAstray = 0;
   let managementNodes = 1;
   let cancel = () => {};
+
+  function lookForStrays(nodes: number, servers = nodes): void {
+    looksAstray = servers > nodes ? looksAstray + 1 : 0;
+    if (looksAstray !== MAX_LOOKS_ASTRAY) return;
+    const advice =
+      'give all nodes the same RESPARK_REDIS_URL, or stop the other; one that has only lost its way to Redis comes back by itself';
+    log.error(
+      { servers, nodes, advice },
+      'another server uses the database and is not in the directory: calls to this node do not find its players',
+    );
+  }
 
   async function look(): Promise<void> {
     const others = (await cluster.nodes()).filter(({ node }) => node !== cluster.node);
@@ -65,6 +82,7 @@ export function watchNodes({
       const advice = 'give all nodes the same region, account, limits of players, lease and partitions';
       log.warn({ node, version, machine, advice }, 'another node has other settings than this one');
     }
+    lookForStrays(others.length + 1, await countServers?.());
     const there = new Set(others.map(({ node }) => node));
     for (const node of warned) if (!there.has(node)) warned.delete(node);
   }

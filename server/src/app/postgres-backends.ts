@@ -47,6 +47,7 @@ interface PostgresBackends {
   readonly playerData: PlayerData;
   readonly stageLogs: StageLogs;
   readonly eventLog: EventLog;
+  readonly countServers: () => Promise<number>;
 }
 
 /** Opens everything for a server. Migrates the database. The data directory has this node's journal, and its lock. */
@@ -60,8 +61,8 @@ export async function openPostgresBackends({ settings, log, clock, closers }: Pa
   }
   const room = openRoom({ path: directory.path, clock, log, settings });
   closers.push('room of the disk', () => room.close());
-  const presence = settings.redisUrl === undefined ? 'alone' : 'with others';
-  const { database, sessions, claimed } = await openPostgres({ settings, clock, log, presence });
+  const presence = settings.redisUrl === undefined ? 'alone' : { directory: directoryOf(settings) };
+  const { database, sessions, claimed, countServers } = await openPostgres({ settings, clock, log, presence });
   closers.push('database', () => database.close());
   await claimed(OTHERS_WAIT_MS);
   await database.migrate();
@@ -91,7 +92,12 @@ export async function openPostgresBackends({ settings, log, clock, closers }: Pa
     onFull: () => room.release(),
   });
   closers.push('events', () => eventLog.close());
-  return { directory, keyring, installation, room, store, auditLog, playerData, stageLogs, eventLog };
+  return { directory, keyring, installation, room, store, auditLog, playerData, stageLogs, eventLog, countServers };
+}
+
+/** What nodes must have alike to find each other's players in Redis. Its URL may be spelled differently on each. */
+function directoryOf({ redisPrefix, redisPartitions }: Settings): string {
+  return `${redisPartitions} ${redisPrefix}`;
 }
 
 /** Opens what a command needs, on any machine, whether or not there is a data directory. Changes no schema. */

@@ -10,7 +10,7 @@ import type { DatabaseSettings } from './postgres/client.ts';
 import { createDialect } from './postgres/dialect.ts';
 import { describeFault, describeMigrationFault } from './postgres/faults.ts';
 import { assertMigratedBeside, findVersionBeside, migrateBeside } from './postgres/migrations.ts';
-import { createClaim, type Presence } from './postgres/presence.ts';
+import { COUNT_PRESENT, createClaim, type Presence } from './postgres/presence.ts';
 import { openSessions, type Sessions } from './postgres/sessions.ts';
 import { createWriterTurns } from './postgres/writer-turns.ts';
 import type { Schema } from './schema.ts';
@@ -33,6 +33,8 @@ export interface Postgres {
    * still does after `waitMs`; a machine that was lost counts for 20 s.
    */
   claimed(waitMs: number): Promise<void>;
+  /** How many servers have claimed their presence on the database, this one included. */
+  countServers(): Promise<number>;
 }
 
 /**
@@ -98,11 +100,21 @@ export async function openPostgres({
     database,
     sessions,
     versions,
+    async countServers() {
+      const { rows } = await sessions.use((session) => session.query<{ present: number }>(COUNT_PRESENT));
+      return rows[0]?.present ?? 0;
+    },
     async claimed(waitMs) {
       await withTimeout(claim?.claimed ?? Promise.resolve(), waitMs, clock).catch((cause: unknown) => {
+        const which = describe(settings);
+        if (claim?.isOtherDirectory) {
+          const others = 'nodes with another RESPARK_REDIS_PREFIX or RESPARK_REDIS_PARTITIONS use the database';
+          const advice = 'give all nodes the same, or stop the others: neither would know the players of the other';
+          throw new StartupError(`${others} ${which}: ${advice}`, { cause });
+        }
         const other = presence === 'alone' ? 'another server' : 'a server without RESPARK_REDIS_URL';
         const advice = 'stop it, or make both nodes of one cluster by RESPARK_REDIS_URL';
-        throw new StartupError(`${other} uses the database ${describe(settings)}: ${advice}`, { cause });
+        throw new StartupError(`${other} uses the database ${which}: ${advice}`, { cause });
       });
     },
   };

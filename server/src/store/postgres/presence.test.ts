@@ -16,7 +16,12 @@ async function open(t: TestContext, url: string, presence: Presence) {
   const { log, lines } = recordedLog();
   let offsetMs = 0;
   const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + offsetMs };
-  const { database, claimed } = await openPostgres({ settings: databaseSettings(url), clock, log, presence });
+  const { database, claimed, countServers } = await openPostgres({
+    settings: databaseSettings(url),
+    clock,
+    log,
+    presence,
+  });
   let isOpen = true;
   const close = async () => {
     if (isOpen) await database.close();
@@ -26,7 +31,7 @@ async function open(t: TestContext, url: string, presence: Presence) {
   const pass = (ms: number) => {
     offsetMs += ms;
   };
-  return { claimed, close, lines, pass };
+  return { claimed, countServers, close, lines, pass };
 }
 
 test('[postgres] a server that is no node of a cluster has the database for itself, until it ends', {
@@ -38,7 +43,7 @@ test('[postgres] a server that is no node of a cluster has the database for itse
   const next = await open(t, url, 'alone');
   const refused = { name: 'StartupError', message: /^another server uses the database .*RESPARK_REDIS_URL$/ };
   await assert.rejects(next.claimed(SOON_MS), refused);
-  const node = await open(t, url, 'with others');
+  const node = await open(t, url, { directory: 'one' });
   await assert.rejects(node.claimed(SOON_MS), { message: /^a server without RESPARK_REDIS_URL uses the database/ });
   assert.equal(next.lines.filter(({ msg }) => /waiting for the end of another server/.test(msg)).length, 1);
   await node.close();
@@ -48,10 +53,29 @@ test('[postgres] a server that is no node of a cluster has the database for itse
 
 test('[postgres] nodes of a cluster use a database together, and bear no other server there', { skip }, async (t) => {
   const url = await server.emptyDatabase(t);
-  const nodes = [await open(t, url, 'with others'), await open(t, url, 'with others')];
+  const nodes = [await open(t, url, { directory: 'one' }), await open(t, url, { directory: 'one' })];
   for (const { claimed } of nodes) await claimed(5_000);
+  assert.equal(await nodes[0]?.countServers(), 2);
   const other = await open(t, url, 'alone');
   await assert.rejects(other.claimed(SOON_MS), { name: 'StartupError' });
+});
+
+test('[postgres] nodes that would not find each other’s players in Redis use no database together', {
+  skip,
+}, async (t) => {
+  const url = await server.emptyDatabase(t);
+  const first = await open(t, url, { directory: 'one' });
+  await first.claimed(5_000);
+  const strange = await open(t, url, { directory: 'two' });
+  const message =
+    /^nodes with another RESPARK_REDIS_PREFIX or RESPARK_REDIS_PARTITIONS use the database .*: give all nodes the same/;
+  await assert.rejects(strange.claimed(SOON_MS), { name: 'StartupError', message });
+  // While it waits, it keeps no node off that fits.
+  const second = await open(t, url, { directory: 'one' });
+  await second.claimed(5_000);
+  await first.close();
+  await second.close();
+  await strange.claimed(5_000);
 });
 
 test('[postgres] a server that loses its connection claims the database again, and says so when it cannot', {
