@@ -1,3 +1,4 @@
+import { parseJson } from '@respark/protocol';
 import { type Clock, withTimeout } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import { type RandomBytes, uuidV7 } from '../../random.ts';
@@ -182,7 +183,7 @@ export class Channels {
 /** Whoever may publish on the server can send anything. */
 function parse(text: string): Message | undefined {
   try {
-    const message = JSON.parse(text) as Partial<Record<string, unknown>> | null;
+    const message = parseJson(text) as Partial<Record<string, unknown>> | null;
     const isRequest = typeof message?.id === 'string' && typeof message.from === 'string';
     return isRequest || typeof message?.to === 'string' ? (message as Message) : undefined;
   } catch {
