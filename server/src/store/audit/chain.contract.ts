@@ -110,6 +110,10 @@ const MANIPULATIONS: Readonly<Record<string, { does: readonly string[]; found: r
     does: [`update audit set intent_link = 1 ${OF('b1')}`],
     found: ['reordered 1 b1'],
   },
+  'a chain whose own entry was removed, so that its links count no more': {
+    does: ['delete from audit_chains', `update audit set actor = 'nobody' ${OF('b1')}`],
+    found: ['a1', 'a2', 'a3', 'b1', 'b2', 'b3', 'c1', 'c2'].map((id) => `inserted ${id}`),
+  },
   'a record of another link that says it is in this one': {
     does: [`update audit set intent_link = 77 ${OF('b1')}`],
     found: ['removed 3', 'inserted b1'],

@@ -227,8 +227,10 @@ function readLoose(database: Libsql.Database): LooseRecords {
        WHERE intent_link IS NULL AND outcome_link IS NULL AND at > began_at + ${LATE_AFTER_MS} LIMIT ${STRAYS_SHOWN}`,
     )
     .all() as Pick<AuditRow, 'request_id'>[];
+  // Links without the entry of their chain are verified by nothing, so no record is in one of them.
   const ranges = `
-    SELECT ifnull(min(base_number), 0) AS first, ifnull((SELECT max(number) FROM audit_links), 0) AS last FROM audit_chains`;
+    SELECT ifnull(min(base_number), 0) AS first, iif(count(*) = 0, 0, ifnull((SELECT max(number) FROM audit_links), 0)) AS last
+    FROM audit_chains`;
   const beyond = (column: string, condition: string) => `
     SELECT request_id FROM audit, (${ranges}) WHERE ${condition} AND ${column} > last
     UNION SELECT request_id FROM audit, (${ranges}) WHERE ${condition} AND ${column} <= first`;
