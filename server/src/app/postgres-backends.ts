@@ -95,9 +95,12 @@ export async function openPostgresBackends({ settings, log, clock, closers }: Pa
   return { directory, keyring, installation, room, store, auditLog, playerData, stageLogs, eventLog, countServers };
 }
 
-/** What nodes must have alike to find each other's players in Redis. Its URL may be spelled differently on each. */
-function directoryOf({ redisPrefix, redisPartitions }: Settings): string {
-  return `${redisPartitions} ${redisPrefix}`;
+/**
+ * What nodes must have alike to find each other's players in Redis: one with a shorter lease than another takes that for dead
+ * while it still serves its players. The URL of Redis may be spelled differently on each.
+ */
+function directoryOf({ redisPrefix, redisPartitions, leaseMs }: Settings): string {
+  return `${redisPartitions} ${leaseMs} ${redisPrefix}`;
 }
 
 /** Opens what a command needs, on any machine, whether or not there is a data directory. Changes no schema. */

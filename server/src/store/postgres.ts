@@ -108,7 +108,8 @@ export async function openPostgres({
       await withTimeout(claim?.claimed ?? Promise.resolve(), waitMs, clock).catch((cause: unknown) => {
         const which = describe(settings);
         if (claim?.isOtherDirectory) {
-          const others = 'nodes with another RESPARK_REDIS_PREFIX or RESPARK_REDIS_PARTITIONS use the database';
+          const others =
+            'nodes with another RESPARK_REDIS_PREFIX, RESPARK_REDIS_PARTITIONS or RESPARK_LEASE_MS use the database';
           const advice = 'give all nodes the same, or stop the others: neither would know the players of the other';
           throw new StartupError(`${others} ${which}: ${advice}`, { cause });
         }

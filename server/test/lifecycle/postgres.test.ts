@@ -66,6 +66,29 @@ describe('[postgres] nodes on one database', { skip }, () => {
     await Promise.all(nodes.map((node) => node.printed(says)));
   });
 
+  test('that would not find each other’s players in Redis do not run together', {
+    skip: findRedisFault() ?? false,
+  }, async (t) => {
+    const url = await server.emptyDatabase(t);
+    const redis = await RedisServer.start(t);
+    const cluster = { RESPARK_REDIS_URL: redis.url, RESPARK_PUBLIC_URL: 'http://respark.example' };
+    const first = await serve(t, url, [], cluster);
+    const others = [
+      { RESPARK_REDIS_PREFIX: 'other' },
+      { RESPARK_REDIS_PARTITIONS: '4' },
+      { RESPARK_LEASE_MS: '20000' },
+    ];
+    const env = { ...environment(url), ...cluster };
+    const refused = others.map((other) =>
+      createWorkplace(t).startRespark(['serve', '--port', '0'], { env: { ...env, ...other } }),
+    );
+    const says =
+      /same RESPARK_REDIS_PREFIX, RESPARK_REDIS_PARTITIONS and RESPARK_LEASE_MS.*waiting for the end of another/;
+    await Promise.all(refused.map((next) => next.printed(says)));
+    for (const next of refused) assert.doesNotMatch(next.out(), /Respark is serving/);
+    assert.doesNotMatch(first.out(), /"level":50/);
+  });
+
   test('that are no cluster run one after the other: the next one waits for the end of the first', async (t) => {
     const url = await server.emptyDatabase(t);
     const first = await serve(t, url);

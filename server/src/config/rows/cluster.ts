@@ -54,7 +54,7 @@ const rows = {
     default: 30_000,
     min: 100,
     max: 600_000,
-    help: 'After this time without a renewal a node is taken for dead. Make it longer than a fail-over of Redis takes: players stay connected through an outage that is shorter. All nodes must have the same.',
+    help: 'After this time without a renewal a node is taken for dead. Make it longer than a fail-over of Redis takes: players stay connected through an outage that is shorter. All nodes must have the same: stop all of them to change it.',
   }),
   leaseMarginMs: integer({
     default: 3_000,

@@ -68,7 +68,7 @@ test('[postgres] nodes that would not find each other’s players in Redis use n
   await first.claimed(5_000);
   const strange = await open(t, url, { directory: 'two' });
   const message =
-    /^nodes with another RESPARK_REDIS_PREFIX or RESPARK_REDIS_PARTITIONS use the database .*: give all nodes the same/;
+    /^nodes with another RESPARK_REDIS_PREFIX, RESPARK_REDIS_PARTITIONS or RESPARK_LEASE_MS use the database .*: give all/;
   await assert.rejects(strange.claimed(SOON_MS), { name: 'StartupError', message });
   // While it waits, it keeps no node off that fits.
   const second = await open(t, url, { directory: 'one' });

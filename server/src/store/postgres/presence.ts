@@ -16,8 +16,8 @@ export const COUNT_PRESENT = `select count(*)::int as present from pg_locks wher
 export const KEEP_ALIVE = 'set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3';
 
 /**
- * A server is alone on its database, or one of the nodes that share a directory, by the settings that say where in Redis the
- * directory is. Nodes bear no server that is alone, and none with another directory.
+ * A server is alone on its database, or one of the nodes that share a directory, by the settings that they must have alike to
+ * do so. Nodes bear no server that is alone, and none with another directory.
  */
 export type Presence = 'alone' | { readonly directory: string };
 
@@ -67,7 +67,7 @@ export function createClaim({
     if (isSaid || clock.monotonic() < dueAt) return;
     isSaid = true;
     const advice = isOtherDirectory
-      ? 'give all nodes the same RESPARK_REDIS_PREFIX and RESPARK_REDIS_PARTITIONS'
+      ? 'give all nodes the same RESPARK_REDIS_PREFIX, RESPARK_REDIS_PARTITIONS and RESPARK_LEASE_MS'
       : 'stop one of them, or make both nodes of one cluster by RESPARK_REDIS_URL';
     if (hasBeenMade) log.error({ advice }, 'another server uses the database since this one lost its connection');
     else log.warn({ advice }, 'waiting for the end of another server that uses the database');
