@@ -3,6 +3,7 @@ import type { Outputs } from '../api/operations.ts';
 import { Button } from '../parts/button.tsx';
 import { CodeEditor } from '../parts/code-editor.tsx';
 import { Dialog } from '../parts/dialog.tsx';
+import { ActionFooter } from '../parts/dialog-footer.tsx';
 import type { Editor } from '../parts/editor.ts';
 import { SelectField, TextField } from '../parts/fields.tsx';
 import { Failure, Notice } from '../parts/notice.tsx';
@@ -397,12 +398,12 @@ function MessageDialog({
           options={MESSAGE_KINDS.map((each) => [each, t(KIND_TEXTS[each])] as const)}
         />
         <Failure error={update.error} />
-        <footer>
-          <Button onClick={onClose}>{t('cancel')}</Button>
-          <Button kind="primary" type="submit" needs={['UpdateGameConfiguration']} isBusy={update.isBusy}>
-            {t('createMessage')}
-          </Button>
-        </footer>
+        <ActionFooter
+          onLeave={onClose}
+          action={t('createMessage')}
+          needs={['UpdateGameConfiguration']}
+          isBusy={update.isBusy}
+        />
       </form>
     </Dialog>
   );

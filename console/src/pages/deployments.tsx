@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import { Button } from '../parts/button.tsx';
 import { Confirm } from '../parts/confirm.tsx';
 import { Dialog } from '../parts/dialog.tsx';
+import { ActionFooter } from '../parts/dialog-footer.tsx';
 import { TextField } from '../parts/fields.tsx';
 import { More } from '../parts/more.tsx';
 import { Failure, Notice } from '../parts/notice.tsx';
@@ -192,12 +193,12 @@ function SnapshotDialog({ onClose, onDone }: { onClose: () => void; onDone: () =
         <p>{t('snapshotExplained')}</p>
         <TextField label={t('description')} value={description} onValue={setDescription} maxLength={256} />
         <Failure error={create.error} />
-        <footer>
-          <Button onClick={onClose}>{t('cancel')}</Button>
-          <Button kind="primary" type="submit" needs={['CreateSnapshot']} isBusy={create.isBusy}>
-            {t('createSnapshot')}
-          </Button>
-        </footer>
+        <ActionFooter
+          onLeave={onClose}
+          action={t('createSnapshot')}
+          needs={['CreateSnapshot']}
+          isBusy={create.isBusy}
+        />
       </form>
     </Dialog>
   );

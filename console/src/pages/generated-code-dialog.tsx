@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { CallError } from '../api/calls.ts';
-import { Button } from '../parts/button.tsx';
 import { Dialog } from '../parts/dialog.tsx';
+import { ActionFooter } from '../parts/dialog-footer.tsx';
 import { SelectField } from '../parts/fields.tsx';
 import { Failure, Notice } from '../parts/notice.tsx';
 import { Time } from '../parts/time.tsx';
@@ -96,17 +96,14 @@ export function GeneratedCodeDialog({ snapshot, onClose }: { snapshot: string; o
           </p>
         </Notice>
       )}
-      <footer>
-        <Button onClick={onClose}>{t('close')}</Button>
-        <Button
-          kind="primary"
-          needs={['StartGeneratedCodeJob', 'GetGeneratedCodeJob']}
-          isBusy={state.isBusy}
-          onClick={generate}
-        >
-          {t('generate')}
-        </Button>
-      </footer>
+      <ActionFooter
+        leave={t('close')}
+        onLeave={onClose}
+        action={t('generate')}
+        needs={['StartGeneratedCodeJob', 'GetGeneratedCodeJob']}
+        isBusy={state.isBusy}
+        onAction={generate}
+      />
     </Dialog>
   );
 }

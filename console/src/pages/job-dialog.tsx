@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { Inputs, Outputs } from '../api/operations.ts';
-import { Button } from '../parts/button.tsx';
 import { Dialog } from '../parts/dialog.tsx';
+import { ActionFooter } from '../parts/dialog-footer.tsx';
 import { AreaField, SelectField, TextField } from '../parts/fields.tsx';
 import { Failure, Notice } from '../parts/notice.tsx';
 import { Table } from '../parts/table.tsx';
@@ -62,39 +62,33 @@ export function JobDialog({ onClose }: { onClose: () => void }) {
           <WhomFields wish={wish} onWish={setWish} />
           <HowFields wish={wish} onWish={setWish} />
           <Failure error={preview.error} />
-          <footer>
-            <Button onClick={onClose}>{t('cancel')}</Button>
-            <Button kind="primary" type="submit" needs={['StartDisconnectJob']} isBusy={preview.isBusy}>
-              {t('showWhatHappens')}
-            </Button>
-          </footer>
+          <ActionFooter
+            onLeave={onClose}
+            action={t('showWhatHappens')}
+            needs={['StartDisconnectJob']}
+            isBusy={preview.isBusy}
+          />
         </form>
       ) : (
         <>
           <Preview found={preview.data} rate={input.RatePerSecond ?? USUAL_RATE} />
           <Failure error={start.error} />
-          <footer>
-            <Button
-              onClick={() => {
-                preview.reset();
-                start.reset();
-              }}
-            >
-              {t('back')}
-            </Button>
-            <Button
-              kind="danger"
-              needs={['StartDisconnectJob']}
-              isBusy={start.isBusy}
-              isDisabled={preview.data.Connections === 0}
-              onClick={async () => {
-                const done = await start.run(input);
-                if (done?.Job !== undefined) goTo('job', { game, stage, job: done.Job.JobId });
-              }}
-            >
-              {counted('startJobNow', preview.data.Connections ?? 0)}
-            </Button>
-          </footer>
+          <ActionFooter
+            leave={t('back')}
+            onLeave={() => {
+              preview.reset();
+              start.reset();
+            }}
+            action={counted('startJobNow', preview.data.Connections ?? 0)}
+            kind="danger"
+            needs={['StartDisconnectJob']}
+            isBusy={start.isBusy}
+            isDisabled={preview.data.Connections === 0}
+            onAction={async () => {
+              const done = await start.run(input);
+              if (done?.Job !== undefined) goTo('job', { game, stage, job: done.Job.JobId });
+            }}
+          />
         </>
       )}
     </Dialog>

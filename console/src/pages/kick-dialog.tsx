@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { Inputs, Outputs } from '../api/operations.ts';
-import { Button } from '../parts/button.tsx';
 import { Dialog } from '../parts/dialog.tsx';
+import { ActionFooter, CloseFooter } from '../parts/dialog-footer.tsx';
 import { AreaField, CheckField, SelectField, TextField } from '../parts/fields.tsx';
 import { Copied, Failure, Notice } from '../parts/notice.tsx';
 import { Badge } from '../parts/page.tsx';
@@ -97,12 +97,12 @@ export function KickDialog({
         >
           <WordingFields wording={wording} onWording={setWording} mayBlock={connectionId === undefined} />
           <Failure error={preview.error} />
-          <footer>
-            <Button onClick={onClose}>{t('cancel')}</Button>
-            <Button kind="primary" type="submit" needs={['DisconnectPlayer']} isBusy={preview.isBusy}>
-              {t('showWhatHappens')}
-            </Button>
-          </footer>
+          <ActionFooter
+            onLeave={onClose}
+            action={t('showWhatHappens')}
+            needs={['DisconnectPlayer']}
+            isBusy={preview.isBusy}
+          />
         </form>
       )}
     </Dialog>
@@ -218,17 +218,15 @@ function Preview({
       )}
       <ConnectionTable rows={Connections} />
       {children}
-      <footer>
-        <Button onClick={onBack}>{t('back')}</Button>
-        <Button
-          kind="danger"
-          needs={blocks ? ['DisconnectPlayer', 'BlockPlayer'] : ['DisconnectPlayer']}
-          isBusy={isBusy}
-          onClick={onConfirm}
-        >
-          {blocks ? counted('kickAndBlock', closing) : counted('kickNow', closing)}
-        </Button>
-      </footer>
+      <ActionFooter
+        leave={t('back')}
+        onLeave={onBack}
+        action={blocks ? counted('kickAndBlock', closing) : counted('kickNow', closing)}
+        kind="danger"
+        needs={blocks ? ['DisconnectPlayer', 'BlockPlayer'] : ['DisconnectPlayer']}
+        isBusy={isBusy}
+        onAction={onConfirm}
+      />
     </>
   );
 }
@@ -257,16 +255,13 @@ function Outcome({ done, onClose }: { done: Outputs['DisconnectPlayer']; onClose
       </Notice>
       <ConnectionTable rows={Connections} />
       {done.ReceiptMissing !== undefined && <Notice kind="warning">{done.ReceiptMissing}</Notice>}
-      <footer>
+      <CloseFooter onClose={onClose}>
         {done.Receipt !== undefined && (
           <a class="button plain" download="receipt.jws" href={receiptUrl(done.Receipt)}>
             {t('saveReceipt')}
           </a>
         )}
-        <Button kind="primary" onClick={onClose}>
-          {t('close')}
-        </Button>
-      </footer>
+      </CloseFooter>
     </>
   );
 }

@@ -1,8 +1,8 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import type { Inputs, Outputs } from '../api/operations.ts';
-import { Button } from '../parts/button.tsx';
 import { Dialog } from '../parts/dialog.tsx';
+import { ActionFooter, CloseFooter } from '../parts/dialog-footer.tsx';
 import { TextField } from '../parts/fields.tsx';
 import { Copied, Failure, Notice } from '../parts/notice.tsx';
 import { Untrusted } from '../parts/untrusted.tsx';
@@ -46,12 +46,7 @@ export function MakeKeyDialog({
           />
           <p class="muted">{t('policyLimits')}</p>
           <Failure error={create.error} />
-          <footer>
-            <Button onClick={onClose}>{t('cancel')}</Button>
-            <Button kind="primary" type="submit" needs={['CreateAccessKey']} isBusy={create.isBusy}>
-              {t('createKey')}
-            </Button>
-          </footer>
+          <ActionFooter onLeave={onClose} action={t('createKey')} needs={['CreateAccessKey']} isBusy={create.isBusy} />
         </form>
       )}
     </Dialog>
@@ -87,11 +82,7 @@ function MadeKey({ made, onClose }: { made: Outputs['CreateAccessKey']; onClose:
           <Untrusted text={warning} />
         </Notice>
       ))}
-      <footer>
-        <Button kind="primary" onClick={onClose}>
-          {t('close')}
-        </Button>
-      </footer>
+      <CloseFooter onClose={onClose} />
     </>
   );
 }

@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import type { Outputs } from '../api/operations.ts';
 import { Button } from '../parts/button.tsx';
 import { Dialog } from '../parts/dialog.tsx';
+import { ActionFooter, CloseFooter } from '../parts/dialog-footer.tsx';
 import { CheckField } from '../parts/fields.tsx';
 import { More } from '../parts/more.tsx';
 import { Failure, Notice } from '../parts/notice.tsx';
@@ -261,19 +262,16 @@ function RevokeDialog({ player, onClose, onDone }: { player: string; onClose: ()
             onCheck={setKept}
           />
           <Failure error={revoke.error} />
-          <footer>
-            <Button onClick={onClose}>{t('cancel')}</Button>
-            <Button
-              kind="danger"
-              needs={['RevokePlayerTokens']}
-              isBusy={revoke.isBusy}
-              onClick={async () => {
-                if ((await revoke.run({ ...input, KeepConnections: isKept })) !== undefined) onDone();
-              }}
-            >
-              {t('revokeTokens')}
-            </Button>
-          </footer>
+          <ActionFooter
+            onLeave={onClose}
+            action={t('revokeTokens')}
+            kind="danger"
+            needs={['RevokePlayerTokens']}
+            isBusy={revoke.isBusy}
+            onAction={async () => {
+              if ((await revoke.run({ ...input, KeepConnections: isKept })) !== undefined) onDone();
+            }}
+          />
         </>
       )}
     </Dialog>
@@ -298,11 +296,7 @@ function Revoked({
           {closed > 0 && counted('closedNow', closed)} {unproven > 0 && counted('unprovenNow', unproven)}
         </p>
       </Notice>
-      <footer>
-        <Button kind="primary" onClick={onClose}>
-          {t('close')}
-        </Button>
-      </footer>
+      <CloseFooter onClose={onClose} />
     </>
   );
 }

@@ -3,6 +3,7 @@ import { EVENT_TYPES, type Outputs } from '../api/operations.ts';
 import { Button } from '../parts/button.tsx';
 import { Confirm } from '../parts/confirm.tsx';
 import { Dialog } from '../parts/dialog.tsx';
+import { ActionFooter, CloseFooter } from '../parts/dialog-footer.tsx';
 import { CheckField, SelectField, TextField } from '../parts/fields.tsx';
 import { Copied, Failure, Notice } from '../parts/notice.tsx';
 import { Badge, Page } from '../parts/page.tsx';
@@ -171,11 +172,7 @@ function CreateDialog({ onClose, onDone }: { onClose: () => void; onDone: () => 
               <Copied text={secret} />
             </p>
           </Notice>
-          <footer>
-            <Button kind="primary" onClick={onClose}>
-              {t('close')}
-            </Button>
-          </footer>
+          <CloseFooter onClose={onClose} />
         </>
       ) : (
         <form
@@ -213,12 +210,12 @@ function CreateDialog({ onClose, onDone }: { onClose: () => void; onDone: () => 
             ]}
           />
           <Failure error={create.error} />
-          <footer>
-            <Button onClick={onClose}>{t('cancel')}</Button>
-            <Button kind="primary" type="submit" needs={['CreateWebhook']} isBusy={create.isBusy}>
-              {t('createWebhook')}
-            </Button>
-          </footer>
+          <ActionFooter
+            onLeave={onClose}
+            action={t('createWebhook')}
+            needs={['CreateWebhook']}
+            isBusy={create.isBusy}
+          />
         </form>
       )}
     </Dialog>

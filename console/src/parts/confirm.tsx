@@ -2,9 +2,8 @@ import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
 import type { CallError } from '../api/calls.ts';
 import type { OperationName } from '../api/operations.ts';
-import { t } from '../texts/language.ts';
-import { Button } from './button.tsx';
 import { Dialog } from './dialog.tsx';
+import { ActionFooter } from './dialog-footer.tsx';
 import { Failure } from './notice.tsx';
 
 /** Says what an action will do, and to how many, before it is done. */
@@ -38,18 +37,15 @@ export function Confirm({
       <form ref={form} onSubmit={(event) => event.preventDefault()}>
         {children}
         <Failure error={error} />
-        <footer>
-          <Button onClick={onClose}>{t('cancel')}</Button>
-          <Button
-            kind={kind}
-            needs={needs}
-            isBusy={isBusy}
-            // Where something is missing, the browser says so at its field.
-            onClick={() => form.current?.reportValidity() && onConfirm()}
-          >
-            {action}
-          </Button>
-        </footer>
+        <ActionFooter
+          onLeave={onClose}
+          action={action}
+          kind={kind}
+          needs={needs}
+          isBusy={isBusy}
+          // Where something is missing, the browser says so at its field.
+          onAction={() => form.current?.reportValidity() && onConfirm()}
+        />
       </form>
     </Dialog>
   );
