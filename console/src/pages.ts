@@ -5,13 +5,10 @@ import { Blocks } from './pages/blocks.tsx';
 import { Configuration } from './pages/configuration.tsx';
 import { Deployments } from './pages/deployments.tsx';
 import { Home } from './pages/home.tsx';
-import { JobPage } from './pages/job.tsx';
-import { Jobs } from './pages/jobs.tsx';
 import { Logs } from './pages/logs.tsx';
 import { Maintenance } from './pages/maintenance.tsx';
 import { PlayerPage } from './pages/player.tsx';
 import { Players } from './pages/players.tsx';
-import { Webhooks } from './pages/webhooks.tsx';
 import { later } from './parts/later.tsx';
 import type { TextKey } from './texts/language.ts';
 
@@ -51,9 +48,30 @@ export const PAGES: readonly PageRow[] = [
     isOfStage: true,
     Show: Maintenance,
   },
-  { id: 'jobs', title: 'jobs', group: 'operate', needs: ['ListDisconnectJobs'], isOfStage: true, Show: Jobs },
-  { id: 'job', partOf: 'jobs', group: 'operate', needs: ['GetDisconnectJob'], isOfStage: true, Show: JobPage },
-  { id: 'webhooks', title: 'webhooks', group: 'operate', needs: ['ListWebhooks'], isOfStage: true, Show: Webhooks },
+  {
+    id: 'jobs',
+    title: 'jobs',
+    group: 'operate',
+    needs: ['ListDisconnectJobs'],
+    isOfStage: true,
+    Show: later(async () => (await import('./pages/jobs.tsx')).Jobs),
+  },
+  {
+    id: 'job',
+    partOf: 'jobs',
+    group: 'operate',
+    needs: ['GetDisconnectJob'],
+    isOfStage: true,
+    Show: later(async () => (await import('./pages/job.tsx')).JobPage),
+  },
+  {
+    id: 'webhooks',
+    title: 'webhooks',
+    group: 'operate',
+    needs: ['ListWebhooks'],
+    isOfStage: true,
+    Show: later(async () => (await import('./pages/webhooks.tsx')).Webhooks),
+  },
   {
     id: 'keys',
     title: 'accessKeys',
