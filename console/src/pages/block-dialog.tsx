@@ -1,14 +1,18 @@
 import { useState } from 'preact/hooks';
+import type { Outputs } from '../api/operations.ts';
 import { Confirm } from '../parts/confirm.tsx';
 import { AreaField, SelectField, TextField } from '../parts/fields.tsx';
 import { Notice } from '../parts/notice.tsx';
+import { Time } from '../parts/time.tsx';
+import { Id } from '../parts/untrusted.tsx';
 import { place } from '../place.ts';
 import { counted, t } from '../texts/language.ts';
 import { useAction, useCall } from '../use-call.ts';
 import { BLOCK_TIMES } from './durations.ts';
+import { EndedNotice } from './ended-notice.tsx';
 import { REASONS } from './reasons.ts';
 
-/** Keeps a player out of this stage or of the whole game. The number of connections that end is said before. */
+/** Keeps a player out of this stage or of the whole game. The number of connections that end is said before and after. */
 export function BlockDialog({
   player: given,
   onClose,
@@ -45,11 +49,10 @@ export function BlockDialog({
     };
     const input = { GameName: game, PlayerId: named, ...wording };
     const done = await (isInGame === 'game' ? inGame.run(input) : inStage.run({ ...input, StageName: stage }));
-    if (done === undefined) return;
-    onDone();
-    onClose();
+    if (done !== undefined) onDone();
   }
 
+  const where = isInGame === 'game' ? t('inGame', { game }) : t('inStage', { stage });
   return (
     <Confirm
       title={t('blockPlayer')}
@@ -57,6 +60,7 @@ export function BlockDialog({
       needs={[isInGame === 'game' ? 'BlockPlayerInGame' : 'BlockPlayer']}
       isBusy={block.isBusy}
       error={block.error}
+      outcome={block.data && <Blocked player={named} where={where} done={block.data} />}
       onConfirm={confirm}
       onClose={onClose}
     >
@@ -100,5 +104,28 @@ export function BlockDialog({
         </Notice>
       )}
     </Confirm>
+  );
+}
+
+function Blocked({ player, where, done }: { player: string; where: string; done: Outputs['BlockPlayer'] }) {
+  const until = done.Block?.Until;
+  return (
+    <>
+      <p class="subject">
+        <Id id={player} />
+      </p>
+      <EndedNotice done={done}>
+        <strong>
+          {until === undefined ? (
+            t('blockedForGood')
+          ) : (
+            <>
+              {t('blockedUntil')} <Time at={until} />
+            </>
+          )}{' '}
+          {where}.
+        </strong>
+      </EndedNotice>
+    </>
   );
 }

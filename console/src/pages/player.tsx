@@ -1,5 +1,4 @@
 import { useState } from 'preact/hooks';
-import type { Outputs } from '../api/operations.ts';
 import { Button } from '../parts/button.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { ActionFooter, CloseFooter } from '../parts/dialog-footer.tsx';
@@ -19,6 +18,7 @@ import { useAction, useCall } from '../use-call.ts';
 import { usePages } from '../use-pages.ts';
 import { AuditTable } from './audit-table.tsx';
 import { BlockDialog } from './block-dialog.tsx';
+import { EndedNotice } from './ended-notice.tsx';
 import { KickDialog } from './kick-dialog.tsx';
 import { LogTable } from './log-table.tsx';
 
@@ -247,7 +247,14 @@ function RevokeDialog({ player, onClose, onDone }: { player: string; onClose: ()
         <Id id={player} />
       </p>
       {revoke.data !== undefined ? (
-        <Revoked done={revoke.data} onClose={onClose} />
+        <>
+          <EndedNotice done={revoke.data}>
+            <strong>
+              {t('tokensRevoked')} <Time at={revoke.data.IssuedBefore} />.
+            </strong>
+          </EndedNotice>
+          <CloseFooter onClose={onClose} />
+        </>
       ) : (
         <>
           <Notice kind="warning">
@@ -275,28 +282,5 @@ function RevokeDialog({ player, onClose, onDone }: { player: string; onClose: ()
         </>
       )}
     </Dialog>
-  );
-}
-
-function Revoked({
-  done: { IssuedBefore, DisconnectSuccesses = [], DisconnectFailures = [] },
-  onClose,
-}: {
-  done: Outputs['RevokePlayerTokens'];
-  onClose: () => void;
-}) {
-  const [closed, unproven] = [DisconnectSuccesses.length, DisconnectFailures.length];
-  return (
-    <>
-      <Notice kind={unproven === 0 ? 'good' : 'bad'}>
-        <p>
-          <strong>
-            {t('tokensRevoked')} <Time at={IssuedBefore} />.
-          </strong>{' '}
-          {closed > 0 && counted('closedNow', closed)} {unproven > 0 && counted('unprovenNow', unproven)}
-        </p>
-      </Notice>
-      <CloseFooter onClose={onClose} />
-    </>
   );
 }

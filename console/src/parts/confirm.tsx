@@ -3,10 +3,10 @@ import { useRef } from 'preact/hooks';
 import type { CallError } from '../api/calls.ts';
 import type { OperationName } from '../api/operations.ts';
 import { Dialog } from './dialog.tsx';
-import { ActionFooter } from './dialog-footer.tsx';
+import { ActionFooter, CloseFooter } from './dialog-footer.tsx';
 import { Failure } from './notice.tsx';
 
-/** Says what an action will do, and to how many, before it is done. */
+/** Says what an action will do, and to how many, before it is done; and afterwards what was done, where that is given. */
 export function Confirm({
   title,
   children,
@@ -15,6 +15,7 @@ export function Confirm({
   needs,
   isBusy,
   error,
+  outcome,
   onConfirm,
   onClose,
 }: {
@@ -27,10 +28,18 @@ export function Confirm({
   needs: readonly OperationName[];
   isBusy: boolean;
   error: CallError | undefined;
+  outcome?: ComponentChildren;
   onConfirm: () => unknown;
   onClose: () => void;
 }) {
   const form = useRef<HTMLFormElement>(null);
+  if (outcome !== undefined)
+    return (
+      <Dialog title={title} onClose={onClose}>
+        {outcome}
+        <CloseFooter onClose={onClose} />
+      </Dialog>
+    );
   return (
     <Dialog title={title} onClose={onClose}>
       {/* Only the button does it: whoever presses Enter in a field may not have finished. */}

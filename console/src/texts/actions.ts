@@ -12,6 +12,7 @@ export const ACTION_TEXTS = {
   blockPlayer: ['Block a player', 'Spieler sperren'],
   blockPlayerOpen: ['Block a player…', 'Spieler sperren …'],
   blockToo: ['Block as well', 'Zugleich sperren'],
+  blockedForGood: ['Blocked for good', 'Für immer gesperrt'],
   blockedUntil: ['Blocked until', 'Gesperrt bis'],
   closeAndSendAway: ['Close and send {n} player away', 'Schließen und {n} Spieler wegschicken'],
   closeAndSendAwayMany: ['Close and send {n} players away', 'Schließen und {n} Spieler wegschicken'],

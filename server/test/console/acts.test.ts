@@ -95,6 +95,24 @@ test('[chromium] the audit log tells dry runs from deeds', { skip }, async (t) =
   );
 });
 
+test('[chromium] whoever blocks a player reads until when, and how many connections that has closed', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const player = await server.connect();
+  const opened = await signIn(server.url, ROOT, { hash: `#/player?${PLACE}&player=${player.playerId}` });
+  await opened.shows('Connections (1)');
+  await opened.press('Block…');
+  await opened.choose('For how long', '');
+  await opened.press('Block and close 1 connection');
+  const after = await opened.shows('1 connection closed.');
+  assert.match(after, new RegExp(`Blocked for good in the stage ${STAGE}\\. 1 connection closed\\.`));
+  await opened.assertSound();
+  assert.equal((await player.closed).code, 4510);
+  await opened.press('Close');
+  await opened.shows('The player is not online.');
+});
+
 test('[chromium] a block of nobody is not asked for: the browser says what is missing', { skip }, async (t) => {
   const server = await startTestServer(t);
   const opened = await signIn(server.url, ROOT, { hash: `#/blocks?${PLACE}` });
@@ -109,6 +127,8 @@ test('[chromium] a block of nobody is not asked for: the browser says what is mi
   await opened.shows('0 connections end.');
   await opened.page.keyboard.press('Enter');
   await opened.press('Block and close 0 connections');
+  await opened.shows('0 connections closed.');
+  await opened.press('Close');
   await opened.page.waitForFunction("document.querySelector('dialog') === null");
   await opened.shows('nobody-yet');
   assert.equal((await readAudit(server, { operation: 'BlockPlayer' })).length, 1, 'Enter in a field blocks nobody');
