@@ -14,8 +14,9 @@ import {
 } from './app/backends.ts';
 import { restoreBackup, writeBackup } from './app/backups.ts';
 import { Closers } from './app/closers.ts';
-import { consoleLink } from './app/console-keys.ts';
+import { consoleLink, leaveConsoleLink } from './app/console-keys.ts';
 import { DEMO_GAME, DEMO_STAGE, ensureDemo, withLocalProviders } from './app/demo.ts';
+import { withLeftCode } from './app/left-code.ts';
 import { listen, listenForMetrics, listenForPlayers } from './app/listeners.ts';
 import type { Migrated } from './app/migrated.ts';
 import { createNode } from './app/node.ts';
@@ -147,7 +148,7 @@ async function start(
 
   const codes = createOneTimeCodes({ clock, random });
   const shared = { ...parts, access, audit, refusals, ownUrl: () => url };
-  const signInSites = openSignInSites({ ...shared, keyring, codes });
+  const signInSites = openSignInSites({ ...shared, keyring, codes: withLeftCode({ codes, directory, clock }) });
   const node = createNode({ ...shared, backends, metrics, arns, services, longWork: threads, signInSites });
   const { gateway, drainAsked, turns, upgrade, listeners, requests } = node;
   await beginWork({ ...parts, services });
@@ -262,6 +263,19 @@ export async function openAdministration(options: Surroundings): Promise<Adminis
   }
 }
 
+/**
+ * Makes a link that signs in to the console of the server at `url`, which runs on the data directory: once, within a
+ * minute, on this machine. Throws a `StartupError`.
+ */
+export async function makeConsoleLink({ url, ...options }: Surroundings & { readonly url: string }): Promise<string> {
+  return await forCommand(options, async (parts) => {
+    const { directory, auditLog } = await openBackendsBeside(parts);
+    const audit = createRecording({ auditLog, ...parts });
+    const record = createRecordLocally({ audit, actor: osUser(), ...parts });
+    return await leaveConsoleLink({ ...parts, url, directory, record });
+  });
+}
+
 /** What a command may do with a whole data directory. */
 export const backUpData = writeBackup;
 export const restoreData = restoreBackup;
@@ -288,7 +302,7 @@ export async function examineDatabase({
 
 /** Brings the schema of what the settings name up to this version. */
 export async function migrateData(options: Surroundings): Promise<Migrated[]> {
-  return await withoutServer(options, migrateBackends);
+  return await forCommand(options, migrateBackends);
 }
 
 /** Copies a data directory, which no server uses, into an empty PostgreSQL database. Gives the rows of each table. */
@@ -300,10 +314,10 @@ export async function copyData({
   readonly url: string;
   readonly progress: (name: string, rows: number) => void;
 }): Promise<Readonly<Record<string, number>>> {
-  return await withoutServer(options, (parts) => copyBackends({ ...parts, url, progress }));
+  return await forCommand(options, (parts) => copyBackends({ ...parts, url, progress }));
 }
 
-async function withoutServer<T>(
+async function forCommand<T>(
   { settings, log, clock = systemClock, random = createSystemRandom() }: Surroundings,
   work: (parts: Required<Surroundings> & { readonly closers: Closers }) => Promise<T>,
 ): Promise<T> {
@@ -317,7 +331,7 @@ async function withoutServer<T>(
 
 /** Replaces the secret key of a data directory that no server uses, as `rotateSecretKey` says. */
 export async function replaceSecretKey(options: Surroundings): Promise<Rotation> {
-  return await withoutServer(options, async (parts) => {
+  return await forCommand(options, async (parts) => {
     const { settings, clock, log, random } = parts;
     const backends = await openBackendsAlone(parts);
     const audit = createRecording({ auditLog: backends.auditLog, clock, log });

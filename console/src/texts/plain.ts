@@ -131,8 +131,8 @@ export const PLAIN_TEXTS = {
     '{n} Zeilen kamen zu schnell, um gezeigt zu werden: bitte filtern.',
   ],
   linkAdvice: [
-    'Start the server again for another link, or sign in with the root key: npx respark env shows it.',
-    'Starten Sie den Server für einen neuen Link neu, oder melden Sie sich mit dem Root-Schlüssel an: npx respark env zeigt ihn.',
+    'On the server’s machine, npx respark console prints another link. Or sign in with the root key: npx respark env shows it.',
+    'Auf dem Rechner des Servers gibt npx respark console einen neuen Link aus. Oder melden Sie sich mit dem Root-Schlüssel an: npx respark env zeigt ihn.',
   ],
   linkRefused: ['The link does not sign in.', 'Der Link meldet nicht an.'],
   loading: ['Loading…', 'Lädt …'],

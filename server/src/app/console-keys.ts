@@ -2,8 +2,11 @@ import type { Settings } from '../config/config.ts';
 import type { OneTimeCodes } from '../console/one-time-codes.ts';
 import type { Access, AccessKeyPair } from '../domain/access/access.ts';
 import { policyOfRole } from '../domain/access/roles.ts';
+import type { RecordLocally } from '../domain/local-changes.ts';
 import { isLoopbackName } from '../http/client-address.ts';
+import { StartupError } from '../startup-error.ts';
 import { DEMO_GAME, DEMO_STAGE } from './demo.ts';
+import { leaveCode } from './left-code.ts';
 
 /** By this the keys are known that the link of a start has made. */
 const DESCRIPTION = 'console: made by the link of a start';
@@ -43,5 +46,21 @@ export function consoleLink({
   if (settings.nodeRole === 'gateway') return {};
   const consoleUrl = `${url}/console/`;
   if (!hasDemo || !isLoopbackName(new URL(url).host)) return { consoleUrl };
-  return { consoleUrl, consoleLink: `${consoleUrl}#code=${codes.issue()}` };
+  return { consoleUrl, consoleLink: linkWith(url, codes.issue()) };
+}
+
+const linkWith = (url: string, code: string) => `${url}/console/#code=${code}`;
+
+/** Makes a link to the console of the server that runs on the directory. Throws a `StartupError` where no link signs in. */
+export async function leaveConsoleLink({
+  url,
+  record,
+  ...parts
+}: Parameters<typeof leaveCode>[0] & { readonly url: string; readonly record: RecordLocally }): Promise<string> {
+  if (!isLoopbackName(new URL(url).host)) {
+    throw new StartupError(
+      `the server at ${url} does not listen at localhost, where alone a link signs in: make a key with "respark keys create", and sign in with that`,
+    );
+  }
+  return await record({ operation: 'CreateConsoleLink' }, async () => linkWith(url, leaveCode(parts)));
 }

@@ -12,6 +12,7 @@ import { blocksCommand } from './commands/blocks.ts';
 import { configCommand } from './commands/config.ts';
 import { connectCommand } from './commands/connect.ts';
 import { connectionsCommand } from './commands/connections.ts';
+import { consoleCommand } from './commands/console.ts';
 import { deployCommand } from './commands/deploy.ts';
 import { devCommand } from './commands/dev.ts';
 import { disconnectCommand } from './commands/disconnect.ts';
@@ -107,6 +108,7 @@ Settings are flags of "serve" or RESPARK_… variables; "respark config print" s
     packCommand,
     apiCommand,
     envCommand,
+    consoleCommand,
     awsModelCommand,
     keysCommand,
     auditCommand,

@@ -33,6 +33,7 @@ export interface World {
       typeof Main,
       | 'startServer'
       | 'openAdministration'
+      | 'makeConsoleLink'
       | 'backUpData'
       | 'restoreData'
       | 'replaceSecretKey'

@@ -9,12 +9,14 @@ export interface OneTimeCodes {
   take(code: string): boolean;
 }
 
-const LIFETIME_MS = 60_000;
+export const CODE_LIFETIME_MS = 60_000;
 const CODE_BYTES = 24;
 /** A person makes no more of them in a minute; the oldest gives way. */
 const MAX_CODES = 10;
 /** Whoever guesses has no code; then those that are there are worth nothing any more. */
-const MAX_MISSES = 10;
+export const MAX_MISSES = 10;
+
+export const newCode = (random: RandomBytes) => Buffer.from(random(CODE_BYTES)).toString('base64url');
 
 export function createOneTimeCodes({
   clock,
@@ -29,8 +31,8 @@ export function createOneTimeCodes({
 
   return {
     issue() {
-      const code = Buffer.from(random(CODE_BYTES)).toString('base64url');
-      codes = [...codes.slice(1 - MAX_CODES), { hash: hashOf(code), until: clock.monotonic() + LIFETIME_MS }];
+      const code = newCode(random);
+      codes = [...codes.slice(1 - MAX_CODES), { hash: hashOf(code), until: clock.monotonic() + CODE_LIFETIME_MS }];
       misses = 0;
       return code;
     },

@@ -6,6 +6,8 @@ export const SECRET_KEY_FILE = 'secret.key';
 export const NEXT_SECRET_KEY_FILE = 'secret.key.next';
 /** Names the node among those that share a database. */
 export const NODE_ID_FILE = 'node-id';
+/** The hash of the code of a link to the console, which a command has left for the server. */
+export const CONSOLE_CODE_FILE = 'console-code.json';
 /** Room that is held back for the time when the disk is full. */
 export const RESERVE_FILE = 'reserve';
 /** A restored backup whose files are being put in their places. */
@@ -15,7 +17,7 @@ export const RESTORE_DIRECTORY = 'restore.ready';
 const SECRET_FILES = [SECRET_KEY_FILE, NEXT_SECRET_KEY_FILE, 'root-credentials'];
 
 const SERVER_FILE =
-  /^(?:[\w-]+\.sqlite(?:-wal|-shm|-journal)?|audit\.journal(?:\.new)?|secret\.key(?:\.next)?|root-credentials|node-id|(?:demo|running)\.json|reserve)$/;
+  /^(?:[\w-]+\.sqlite(?:-wal|-shm|-journal)?|audit\.journal(?:\.new)?|secret\.key(?:\.next)?|root-credentials|node-id|(?:console-code|demo|running)\.json|reserve)$/;
 
 /** Whether a server keeps data in a file of this name. */
 export function isServerFile(name: string): boolean {

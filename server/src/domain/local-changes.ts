@@ -10,6 +10,7 @@ export const LOCAL_OPERATIONS = [
   'CreateAccessKey',
   'RevokeAccessKey',
   'RotateSecretKey',
+  'CreateConsoleLink',
   'RestoreBackup',
   'CopyStore',
 ] as const;

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { makeConsoleLink } from '../../src/main.ts';
 import { readAudit } from '../support/administration.ts';
 import { chromium, openConsole } from '../support/console-page.ts';
 import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
+import { createTestWorld } from '../support/world.ts';
 
 const skip = chromium === undefined ? 'there is no Chromium here' : false;
 
@@ -32,6 +36,29 @@ test('[chromium] the link of a start signs a newcomer in, once, and they send a 
   assert.doesNotMatch(await again.shows('The secret does not belong to this access key'), /The link does not sign in/);
   const made = await readAudit(server, { operation: 'CreateAccessKey', isLocal: true });
   assert.equal(made.length, 1, 'the key is on record');
+});
+
+test('[chromium] a command prints another link of a server that runs, which is on record and takes the place of the last', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const link = async () => {
+    const world = createTestWorld({ main: { makeConsoleLink }, local: { url: server.url } });
+    assert.equal(await world.run('console', '--data-dir', server.dataDir), 0, world.err());
+    assert.match(world.err(), /works once, within a minute/);
+    return new URL(world.out().trim());
+  };
+  const before = await link();
+  const { origin, pathname, hash } = await link();
+  assert.equal(`${origin}${pathname}`, `${server.url}/console/`);
+  assert.equal(statSync(join(server.dataDir, 'console-code.json')).mode & 0o777, 0o600);
+  assert(!readFileSync(join(server.dataDir, 'console-code.json'), 'utf8').includes(hash.replace('#code=', '')));
+  const opened = await openConsole(server.url, { hash: before.hash });
+  await opened.shows('npx respark console prints another link');
+  const again = await openConsole(server.url, { hash });
+  await again.shows(`${GAME} · ${STAGE}`);
+  assert(!existsSync(join(server.dataDir, 'console-code.json')), 'it is good once');
+  assert.equal((await readAudit(server, { operation: 'CreateConsoleLink', isLocal: true })).length, 2);
 });
 
 test('nobody else gets a key for a code: no other machine, page or name, and no proxy', async (t) => {

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Command } from 'commander';
@@ -97,6 +100,19 @@ const CHANGING: Record<string, { readonly leaves: readonly string[]; run(place: 
       const file = join(dataDir, '..', 'backup');
       await run(['backup', file, '--data-dir', dataDir]);
       await run(['restore', file, '--force', '--data-dir', dataDir]);
+    },
+  },
+  console: {
+    leaves: ['CreateConsoleLink'],
+    async run({ dataDir }) {
+      // The command only asks whether a server with a console answers.
+      const server = createServer((_, response) => response.end()).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const world = createTestWorld({ main, local: { url } });
+      const exitCode = await world.run('console', '--data-dir', dataDir);
+      server.close();
+      assert.equal(exitCode, 0, world.err());
     },
   },
   'keys create': { leaves: ['CreateAccessKey'], run: createKey },

@@ -76,6 +76,7 @@ export function createTestWorld({
     loadMain: async () => ({
       startServer: unexpected,
       openAdministration: unexpected,
+      makeConsoleLink: unexpected,
       backUpData: unexpected,
       restoreData: unexpected,
       replaceSecretKey: unexpected,

@@ -120,7 +120,7 @@ describe('audit', () => {
       ['disconnectplayer', 'warning: there is no operation "disconnectplayer": did you mean DisconnectPlayer?\n'],
       ...['Ban', 'Get'].map((name) => [
         name,
-        `warning: there is no operation "${name}": "respark api" lists those of calls, and on the server's machine there are CreateRootAccessKey, ChangeRootAccessKey, RotateRootAccessKey, CreateAccessKey, RevokeAccessKey, RotateSecretKey, RestoreBackup, CopyStore\n`,
+        `warning: there is no operation "${name}": "respark api" lists those of calls, and on the server's machine there are CreateRootAccessKey, ChangeRootAccessKey, RotateRootAccessKey, CreateAccessKey, RevokeAccessKey, RotateSecretKey, CreateConsoleLink, RestoreBackup, CopyStore\n`,
       ]),
     ] as const) {
       const { world } = createAuditWorld([]);

@@ -110,7 +110,10 @@ describe('serve', () => {
     const consoleUrl = 'http://127.0.0.1:8080/console/';
     const server = { consoleUrl, consoleLink: `${consoleUrl}#code=a-code` };
     const terminal = await start({ isTTY: true, server });
-    assert.match(terminal.world.out(), /Console +http:\S+#code=a-code \(works once, within a minute\)\n/);
+    assert.match(
+      terminal.world.out(),
+      /Console +http:\S+#code=a-code \(works once, within a minute; "npx respark console" prints another\)\n/,
+    );
     const file = await start({ isTTY: false, server });
     assert.match(file.world.out(), /Console +http:\S+\/console\/\n/);
     assert(!file.world.out().includes('a-code'));

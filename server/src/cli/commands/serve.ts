@@ -117,7 +117,7 @@ function banner({
   // Redirected output may be read by others before the minute is over.
   const consoleLine =
     showSecret && server.consoleLink !== undefined
-      ? `${server.consoleLink} (works once, within a minute)`
+      ? `${server.consoleLink} (works once, within a minute; "npx respark console${dataDirOption({ settings, platform })}" prints another)`
       : server.consoleUrl;
   const facts = [
     ['  Management API', server.url],
@@ -139,6 +139,16 @@ function describeSecret({ secretAccessKey, credentialsFile, isNew }: RunningServ
   return mayShow && isNew ? `${secretAccessKey} (also in ${credentialsFile})` : `in ${credentialsFile}`;
 }
 
+/**
+ * A command in another terminal knows the data directory only if it is the default, in the same folder. Nowhere else would
+ * npx find the command.
+ */
+function dataDirOption({ settings, platform }: { settings: Settings; platform: NodeJS.Platform }): string {
+  return settings.sources.dataDir === 'default'
+    ? ''
+    : ` --data-dir ${quoteForShell(resolve(settings.dataDir), platform)}`;
+}
+
 /** The commands to try next, to be typed as they are. */
 function suggestions({
   server,
@@ -151,10 +161,7 @@ function suggestions({
   platform: NodeJS.Platform;
   demo: NonNullable<RunningServer['demo']>;
 }): string {
-  // A command in another terminal knows the data directory only if it is the default, in the same folder. Nowhere else
-  // would npx find the command.
-  const dataDir =
-    settings.sources.dataDir === 'default' ? '' : ` --data-dir ${quoteForShell(resolve(settings.dataDir), platform)}`;
+  const dataDir = dataDirOption({ settings, platform });
   const wayRound = wayRoundAddress(server.url);
   const player = `--game-name ${demo.gameName} --stage-name ${demo.stageName} --player-id ${demo.playerId}`;
   return `
