@@ -105,6 +105,12 @@ function testLock(): void {
     const line = `a server is using the data directory ${path}: stop it, or set RESPARK_DATA_DIR`;
     assert.equal(refusal({ path }), line);
     assert.equal(refusal({ path }), line);
+    for (const text of ['', 'null', '{"url":"nonsense"}']) {
+      first.writeSecretFile('running.json', text);
+      assert.equal(refusal({ path }), line);
+    }
+    first.writeSecretFile('running.json', '{"url":"http://127.0.0.1:8080"}');
+    assert.equal(refusal({ path }), line.replace('stop it', 'stop it (http://127.0.0.1:8080)'));
     first.close();
     first.close();
     open(t, path);

@@ -5,6 +5,7 @@ import Libsql from 'libsql';
 import { describeFileFault } from '../file-fault.ts';
 import { createKeyring, type Keyring } from '../keyring.ts';
 import { StartupError } from '../startup-error.ts';
+import { RUNNING_FILE } from './local-files.ts';
 import { createPrivateFile, movePrivateFile, readIfPresent, writePrivateFile } from './private-file.ts';
 import { assertTrustworthy, takeDirectory } from './rights.ts';
 import { DATABASE_FILE, LOCK_FILE, NEXT_SECRET_KEY_FILE, RESTORE_DIRECTORY, SECRET_KEY_FILE } from './server-files.ts';
@@ -164,13 +165,25 @@ function lock(path: string): () => void {
   } catch (error) {
     connection.close();
     if (!(error instanceof Libsql.SqliteError && error.code === 'SQLITE_BUSY')) throw error;
-    throw new StartupError(`a server is using the data directory ${path}: stop it, or set RESPARK_DATA_DIR`, {
+    const url = runningUrl(path);
+    const it = url === undefined ? 'it' : `it (${url})`;
+    throw new StartupError(`a server is using the data directory ${path}: stop ${it}, or set RESPARK_DATA_DIR`, {
       cause: error,
     });
   }
   return () => {
     if (connection.open) connection.close();
   };
+}
+
+/** Where the server is that holds the directory; undefined while it starts, or when its file cannot be read. */
+function runningUrl(path: string): string | undefined {
+  try {
+    const { url } = Object(JSON.parse(readIfPresent(join(path, RUNNING_FILE))?.toString() ?? '')) as { url?: string };
+    return new URL(String(url)).origin;
+  } catch {
+    return undefined;
+  }
 }
 
 function makeSecretKey(path: string, hasDatabase: boolean): string {

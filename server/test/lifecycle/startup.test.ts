@@ -58,7 +58,7 @@ describe('a server that cannot start says why in one line', () => {
     const first = await place.serve(['--demo']);
     assertRefused(await serveHere(place.directory, ['--port', '0']), {
       exitCode: 1,
-      says: /^a server is using the data directory \S+: stop it, or set RESPARK_DATA_DIR$/m,
+      says: /^a server is using the data directory \S+: stop it \(http:\S+\), or set RESPARK_DATA_DIR$/m,
     });
     assert.equal((await first.sdk().send(new ListGamesCommand({}))).Games?.length, 1);
     assert((await place.respark(['env'])).stdout.includes(first.url), 'its running.json is still there');
