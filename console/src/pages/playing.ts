@@ -172,6 +172,7 @@ function createPlay(game: string, stage: string) {
   };
 }
 
+/** All that has happened, in order of time: what scripts have written is read only after it has happened. */
 function createEntries() {
   const entries = signal<readonly Entry[]>([]);
   let count = 0;
@@ -179,7 +180,8 @@ function createEntries() {
     entries,
     add(entry: NewEntry): void {
       count += 1;
-      entries.set([...entries.get(), { at: Date.now(), ...entry, id: count }].slice(-KEPT_ENTRIES));
+      const all = [...entries.get(), { at: Date.now(), ...entry, id: count }];
+      entries.set(all.sort((one, other) => one.at - other.at).slice(-KEPT_ENTRIES));
     },
     clear: () => entries.set([]),
   };
