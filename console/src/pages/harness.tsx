@@ -163,12 +163,27 @@ function WhyNotConnected({ failure, url }: { failure: ConnectFailure; url: strin
   if (failure.error !== undefined) return <Failure error={failure.error} />;
   if (failure.code === 'origin_refused')
     return <Notice kind="bad">{t('originRefused', { origin: location.origin })}</Notice>;
+  if (failure.code === 'maintenance' || failure.code === 'blocked') return <KeptOut by={failure.code} />;
   return (
     <Notice kind="bad">
       <p>
         <Untrusted text={t('connectFailed', { url, why: failure.message })} />
       </p>
       {failure.code === 'abnormal' && <p>{t('connectFailedAdvice')}</p>}
+    </Notice>
+  );
+}
+
+/** A player who is not let in, as anybody would not be, and the page where that can be changed. */
+function KeptOut({ by }: { by: 'maintenance' | 'blocked' }) {
+  const at = useSignal(place);
+  const page = by === 'maintenance' ? 'maintenance' : 'blocks';
+  return (
+    <Notice kind="warning">
+      <p>
+        <strong>{t(by === 'maintenance' ? 'stageIsClosed' : 'playerIsBlocked')}</strong> {t('testPlayerToo')}{' '}
+        <a href={linkTo(page, { ...at })}>{t(page)}</a>
+      </p>
     </Notice>
   );
 }

@@ -49,19 +49,26 @@ export function JobDialog({ onClose }: { onClose: () => void }) {
   const preview = useAction('StartDisconnectJob');
   const start = useAction('StartDisconnectJob');
   const { game, stage } = place.get();
+  const [isUnsaid, setUnsaid] = useState(false);
   const input = { GameName: game, StageName: stage, ...orderOf(wish) };
+  const meansNobody = Object.keys(input.Selector).length === 0;
   return (
     <Dialog title={t('startJob')} onClose={onClose}>
       {preview.data === undefined ? (
         <form
           onSubmit={(event) => {
             event.preventDefault();
-            void preview.run({ ...input, DryRun: true });
+            setUnsaid(meansNobody);
+            if (!meansNobody) void preview.run({ ...input, DryRun: true });
           }}
         >
           <WhomFields wish={wish} onWish={setWish} />
           <HowFields wish={wish} onWish={setWish} />
-          <Failure error={preview.error} />
+          {isUnsaid && meansNobody ? (
+            <Notice kind="bad">{t('jobMeansNobody')}</Notice>
+          ) : (
+            <Failure error={preview.error} />
+          )}
           <ActionFooter
             onLeave={onClose}
             action={t('showWhatHappens')}
@@ -107,7 +114,7 @@ function orderOf(wish: Wish): Omit<Inputs['StartDisconnectJob'], 'GameName' | 'S
   };
 }
 
-/** Whoever chooses nothing means nobody: the server refuses that, and takes everybody only when told so. */
+/** Empty where nothing is chosen, which means nobody: the server refuses that, and takes everybody only when told so. */
 function selectorOf({ whom, runtime, playerIds, prefix, before, since, address, node }: Wish): Selector {
   if (whom === 'everybody') return { Everybody: true };
   const ids = playerIds.split(/[\s,]+/).filter(Boolean);

@@ -63,6 +63,7 @@ export const HARNESS_TEXTS = {
     'This page could not be loaded. Was the server updated? Load the console again.',
     'Diese Seite ließ sich nicht laden. Wurde der Server aktualisiert? Laden Sie die Konsole neu.',
   ],
+  playerIsBlocked: ['The player is blocked.', 'Der Spieler ist gesperrt.'],
   playExplained: [
     'You play as this player: what you send is done to their data, and that you have taken a token of theirs is on record.',
     'Sie spielen als dieser Spieler: Was Sie senden, geschieht mit seinen Daten, und dass Sie ein Token von ihm haben, wird aufgezeichnet.',
@@ -74,6 +75,10 @@ export const HARNESS_TEXTS = {
   send: ['Send', 'Senden'],
   sentFailed: ['Not sent: {why}', 'Nicht gesendet: {why}'],
   shapeOfPayload: ['Shape of the payload', 'Form des Inhalts'],
+  testPlayerToo: [
+    'A test player is not let in either. You can change that here:',
+    'Auch ein Test-Spieler wird nicht eingelassen. Ändern können Sie das hier:',
+  ],
   tokenHidden: ['(hidden)', '(verborgen)'],
   tryIt: ['Try it in the test harness', 'In der Testumgebung ausprobieren'],
   withOptional: ['With optional fields', 'Mit optionalen Feldern'],

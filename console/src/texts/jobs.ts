@@ -47,6 +47,10 @@ export const JOB_TEXTS = {
   jobCancelling: ['being cancelled', 'wird abgebrochen'],
   jobCompleted: ['completed', 'fertig'],
   jobFailed: ['not all proven', 'nicht alle bewiesen'],
+  jobMeansNobody: [
+    'Say whom to disconnect: fill in at least one of the fields below Whom, or choose everybody in the stage there.',
+    'Sagen Sie, wen der Job trennen soll: Füllen Sie mindestens eines der Felder unter „Wen“ aus, oder wählen Sie dort alle auf der Stage.',
+  ],
   jobPaused: ['paused', 'angehalten'],
   jobPausing: ['being paused', 'wird angehalten'],
   jobPending: ['about to begin', 'beginnt gleich'],

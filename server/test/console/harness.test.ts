@@ -99,6 +99,9 @@ test('[chromium] a developer plays each message as a player, and sees the answer
   await opened.press('Send');
   await opened.shows('Events are not answered');
   await logged(opened, 'splash');
+  const times = "[...document.querySelectorAll('.inspector time')].map(({ dateTime }) => dateTime)";
+  const shown = (await opened.page.evaluate(times)) as string[];
+  assert.deepEqual(shown, shown.toSorted(), 'what a script wrote stands before the answer that came after it');
 
   await rawCall(server, 'POST', `/respark/game/${GAME}/stage/${STAGE}/player/tess/notification`, {
     body: { Type: 'Custom.Game.News', Payload: { Text: 'from the staff' } },
@@ -196,9 +199,28 @@ test('[chromium] a stage without a deployment says what to do, and so does a ref
   });
   await opened.fill('Player id', 'tess');
   await opened.press('Connect');
-  await opened.shows('No connection to ws://');
-  await opened.shows('(4510)');
+  await opened.shows('The player is blocked.');
+  await logged(opened, '4510 blocked');
   await opened.assertSound();
+});
+
+test('[chromium] a test player who is not let in learns why in plain words, and where to change it', {
+  skip,
+}, async (t) => {
+  const server = await served(t);
+  const stage = `/respark/game/${GAME}/stage/${STAGE}`;
+  await rawCall(server, 'POST', `${stage}/player/test-player/block`, { body: {} });
+  const opened = await signIn(server.url, ROOT, { hash: HASH });
+  await opened.press('Connect');
+  await opened.shows('The player is blocked. A test player is not let in either.');
+  await rawCall(server, 'POST', `${stage}/closure`, { body: {} });
+  await opened.fill('Player id', 'another-player');
+  await opened.press('Connect');
+  const closed = await opened.shows('The stage is closed to players. A test player is not let in either.');
+  assert.doesNotMatch(closed, /No connection to/);
+  await opened.assertSound();
+  await opened.press('Maintenance');
+  await opened.shows('Open the stage…');
 });
 
 test('[chromium] a viewer may play as a guest only, and is told why', { skip }, async (t) => {

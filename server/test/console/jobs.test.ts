@@ -32,7 +32,7 @@ test('[chromium] an operator sees whom a job means before it begins, follows it,
   await opened.press('Start a job…');
   // Who chooses nothing has chosen nobody.
   await opened.press('Show what it will do');
-  await opened.shows('StartDisconnectJob failed.');
+  await opened.shows('Say whom to disconnect');
   await opened.fill('Player id begins with', 'an');
   await opened.fill('Reason', 'UPDATE');
   await opened.fill('Message to the player', 'See you soon');
@@ -54,6 +54,20 @@ test('[chromium] an operator sees whom a job means before it begins, follows it,
   await opened.shows('ids that begin with an');
   await opened.assertSound();
   ben?.ws.close();
+});
+
+test('[chromium] a job that is told nothing says in plain words what is missing', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  const opened = await signIn(server.url, ROOT, { hash: `#/jobs?${PLACE}` });
+  await opened.press('Start a job…');
+  await opened.press('Show what it will do');
+  const refused = await opened.shows('Say whom to disconnect: fill in at least one of the fields');
+  assert.doesNotMatch(refused, /Selector|StartDisconnectJob/);
+  await opened.assertSound();
+  await opened.fill('Player id begins with', 'bot-');
+  await opened.page.waitForFunction("!document.body.innerText.includes('Say whom')");
+  await opened.press('Show what it will do');
+  await opened.shows('Nobody who is connected now is meant.');
 });
 
 test('[chromium] a job is paused, resumed and cancelled while somebody watches', { skip }, async (t) => {
