@@ -9,12 +9,14 @@ import { session } from '../session.ts';
 import { useSignal } from '../store.ts';
 import { counted, t } from '../texts/language.ts';
 import { useCall } from '../use-call.ts';
+import { recordOf, stageOf } from './deployment-records.ts';
 
 type Step = Outputs['ListActivity']['Nodes'][number]['Steps'][number];
 
 const LIVE_MS = 5_000;
 const STEP_MS = 10_000;
 const HOUR_MS = 3_600_000;
+const SHOWN_MARKS = 5;
 /** What changes the picture of the whole server; what concerns one player does not. */
 const MARKED = ['StartStageDeployment', 'DrainNode', 'CloseStageToPlayers'] as const;
 
@@ -22,6 +24,7 @@ const MARKED = ['StartStageDeployment', 'DrainNode', 'CloseStageToPlayers'] as c
 export function ActivityCharts() {
   const { steps, silent } = useActivity();
   const marks = useMarks();
+  const failed = useFailed(marks);
   const { times, ...series } = useMemo(() => seriesOf(steps), [steps]);
   const at = marks.map(({ Time: time = '' }) => Date.parse(time) / 1000);
   if (times.length === 0) {
@@ -44,10 +47,11 @@ export function ActivityCharts() {
         <div class="marks">
           <h3 id="marks">{t('chartMarks')}</h3>
           <ul aria-labelledby="marks">
-            {marks.slice(0, 5).map(({ Time: time, Operation = '', Actor = '', RequestId = '', Outcome }) => (
+            {marks.slice(0, SHOWN_MARKS).map(({ Time: time, Operation = '', Actor = '', RequestId = '', Outcome }) => (
               <li key={RequestId}>
                 <Time at={time} /> <Untrusted text={Operation} />{' '}
-                {Outcome?.Error !== undefined && <Badge kind="bad">{Outcome.Error}</Badge>}{' '}
+                {Outcome?.Error !== undefined && <Badge kind="bad">{Outcome.Error}</Badge>}
+                {failed.has(RequestId) && <Badge kind="bad">{t('deploymentFailed')}</Badge>}{' '}
                 <span class="muted">
                   <Untrusted text={Actor} />
                 </span>
@@ -114,9 +118,44 @@ function useMarks() {
     useCall('ListAuditRecords', asked && { ...asked, Operation: MARKED[1] }, every),
     useCall('ListAuditRecords', asked && { ...asked, Operation: MARKED[2] }, every),
   ];
-  return [deployed, drained, closed]
-    .flatMap(({ data }) => data?.AuditRecords ?? [])
-    .sort((a, b) => ((a.Time ?? '') < (b.Time ?? '') ? 1 : -1));
+  return useMemo(
+    () =>
+      [deployed, drained, closed]
+        .flatMap(({ data }) => data?.AuditRecords ?? [])
+        .sort((a, b) => ((a.Time ?? '') < (b.Time ?? '') ? 1 : -1)),
+    [deployed.data, drained.data, closed.data],
+  );
+}
+
+/** Which marks began a deployment that failed later: their records only say that it was begun. */
+function useFailed(marks: ReturnType<typeof useMarks>): ReadonlySet<string> {
+  const signedIn = useSignal(session);
+  const isAllowed = useAllowed();
+  const [failed, setFailed] = useState<ReadonlySet<string>>(new Set());
+  const shown = marks.slice(0, SHOWN_MARKS).filter(({ Operation }) => Operation === MARKED[0]);
+  // Looked at again with every look at the records, because a deployment may still be under way.
+  useEffect(() => {
+    if (signedIn === undefined || !isAllowed('ListStageDeployments')) return;
+    const abort = new AbortController();
+    const failedOn = async (stage: NonNullable<ReturnType<typeof stageOf>>): Promise<readonly string[]> => {
+      const input = { GameName: stage.game, StageName: stage.stage, MaxResults: 50 };
+      try {
+        const { StageDeployments = [] } = await signedIn.call('ListStageDeployments', input, abort.signal);
+        return StageDeployments.filter(({ DeploymentState: state }) => state === 'FAILED').map(
+          ({ DeploymentId = '' }) => recordOf(DeploymentId, stage, shown)?.RequestId ?? '',
+        );
+      } catch {
+        // The stage may be gone, or hidden from this key: what began its deployments is shown all the same.
+        return [];
+      }
+    };
+    const stages = new Map(shown.map((mark) => [mark.Resource, stageOf(mark)]));
+    void Promise.all([...stages.values()].flatMap((stage) => (stage === undefined ? [] : [failedOn(stage)]))).then(
+      (ids) => !abort.signal.aborted && setFailed(new Set(ids.flat())),
+    );
+    return () => abort.abort();
+  }, [signedIn, marks]);
+  return failed;
 }
 
 /** The nodes' steps as one line each: their steps do not end together, so they are counted by tens of seconds. */
