@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks';
+import type { Outputs } from '../api/operations.ts';
 import { Button } from '../parts/button.tsx';
 import { Confirm } from '../parts/confirm.tsx';
 import { Dialog } from '../parts/dialog.tsx';
@@ -6,17 +7,21 @@ import { ActionFooter } from '../parts/dialog-footer.tsx';
 import { TextField } from '../parts/fields.tsx';
 import { More } from '../parts/more.tsx';
 import { Failure, Notice } from '../parts/notice.tsx';
-import { Page, Section } from '../parts/page.tsx';
+import { Badge, Page, Section } from '../parts/page.tsx';
 import { Table } from '../parts/table.tsx';
 import { Time } from '../parts/time.tsx';
 import { Id, Untrusted } from '../parts/untrusted.tsx';
+import { useAllowed } from '../permissions.ts';
 import { place } from '../place.ts';
 import { useSignal } from '../store.ts';
 import { counted, formatNumber, t } from '../texts/language.ts';
 import { useAction, useCall } from '../use-call.ts';
 import { usePages } from '../use-pages.ts';
+import { recordOf } from './deployment-records.ts';
 import { GeneratedCodeDialog } from './generated-code-dialog.tsx';
 import { DeploymentState } from './home.tsx';
+
+type Deployment = NonNullable<Outputs['ListStageDeployments']['StageDeployments']>[number];
 
 const LIVE_MS = 2_000;
 
@@ -42,45 +47,7 @@ export function Deployments() {
       }
     >
       {asked !== undefined && <Runtimes />}
-      <Section title={t('deploymentHistory')}>
-        <Table
-          title={t('deploymentHistory')}
-          answer={deployments}
-          rows={deployments.items}
-          keyOf={({ DeploymentId = '' }) => DeploymentId}
-          columns={[
-            { head: t('time'), cell: ({ LastUpdated }) => <Time at={LastUpdated} /> },
-            { head: t('state'), cell: ({ DeploymentState: state }) => <DeploymentState state={state} /> },
-            { head: t('snapshot'), cell: ({ SnapshotId = '–' }) => <Id id={SnapshotId} /> },
-            {
-              head: t('result'),
-              isMinor: true,
-              cell: ({ DeploymentResult }) => <Untrusted text={DeploymentResult?.Message || '–'} keepsLines />,
-            },
-            {
-              head: t('action'),
-              isAction: true,
-              cell: ({ SnapshotId = '', DeploymentState: state }) =>
-                state === 'COMPLETED' && (
-                  <Button
-                    needs={['StartStageDeployment']}
-                    label={`${t('deployAgain')} ${SnapshotId}`}
-                    onClick={() => setDeployed(SnapshotId)}
-                  >
-                    {t('deployAgain')}
-                  </Button>
-                ),
-            },
-          ]}
-          empty={
-            <>
-              <p>{t('nothingDeployed')}</p>
-              <p class="muted">{t('nothingDeployedAdvice')}</p>
-            </>
-          }
-        />
-        <More pages={deployments} />
-      </Section>
+      <History deployments={deployments} onDeploy={setDeployed} />
       <Section title={t('snapshots')}>
         <Table
           title={t('snapshots')}
@@ -131,6 +98,85 @@ export function Deployments() {
         <DeployDialog snapshot={deployed} onClose={() => setDeployed(undefined)} onDone={deployments.reload} />
       )}
     </Page>
+  );
+}
+
+/** What was deployed to the stage, by whom, and what of it players who come now play on. */
+function History({
+  deployments,
+  onDeploy,
+}: {
+  deployments: ReturnType<typeof usePages<'ListStageDeployments', Deployment>>;
+  onDeploy: (snapshot: string) => void;
+}) {
+  const { game, stage } = useSignal(place);
+  const isAllowed = useAllowed();
+  const records = useCall(
+    'ListAuditRecords',
+    isAllowed('ListAuditRecords') ? { Operation: 'StartStageDeployment', MaxResults: 100 } : undefined,
+    { everyMs: 3 * LIVE_MS },
+  ).data?.AuditRecords;
+  const newest = deployments.items?.find(({ DeploymentState: state }) => state === 'COMPLETED');
+  const current = newest?.DeploymentAction === 'UNDEPLOY' ? undefined : newest;
+  return (
+    <Section title={t('deploymentHistory')}>
+      <Table
+        title={t('deploymentHistory')}
+        answer={deployments}
+        rows={deployments.items}
+        keyOf={({ DeploymentId = '' }) => DeploymentId}
+        columns={[
+          { head: t('time'), cell: ({ LastUpdated }) => <Time at={LastUpdated} /> },
+          {
+            head: t('state'),
+            cell: (row) => (
+              <>
+                <DeploymentState state={row.DeploymentState} />{' '}
+                {row.DeploymentId === current?.DeploymentId && <Badge kind="plain">{t('runtimeCurrent')}</Badge>}
+              </>
+            ),
+          },
+          { head: t('snapshot'), cell: ({ SnapshotId = '–' }) => <Id id={SnapshotId} /> },
+          ...(records === undefined
+            ? []
+            : [
+                {
+                  head: t('by'),
+                  isMinor: true,
+                  cell: ({ DeploymentId = '' }: Deployment) => (
+                    <Id id={recordOf(DeploymentId, { game, stage }, records)?.Actor ?? '–'} isShort="middle" />
+                  ),
+                },
+              ]),
+          {
+            head: t('result'),
+            isMinor: true,
+            cell: ({ DeploymentResult }) => <Untrusted text={DeploymentResult?.Message || '–'} keepsLines />,
+          },
+          {
+            head: t('action'),
+            isAction: true,
+            cell: ({ SnapshotId = '', DeploymentState: state }) =>
+              state === 'COMPLETED' && (
+                <Button
+                  needs={['StartStageDeployment']}
+                  label={`${t('deployAgain')} ${SnapshotId}`}
+                  onClick={() => onDeploy(SnapshotId)}
+                >
+                  {t('deployAgain')}
+                </Button>
+              ),
+          },
+        ]}
+        empty={
+          <>
+            <p>{t('nothingDeployed')}</p>
+            <p class="muted">{t('nothingDeployedAdvice')}</p>
+          </>
+        }
+      />
+      <More pages={deployments} />
+    </Section>
   );
 }
 
