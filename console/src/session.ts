@@ -131,11 +131,11 @@ function signInWithGiven(key: AccessKey & Partial<LentKey>): void {
   begin(open(key), key, { isKept: true });
 }
 
-/** Signs in with the key that the server gives for the code of its link. */
+/** Signs in with the key that the server gives for the code of its link. The cause of an error is the status of the reply. */
 export async function signInWithCode(code: string): Promise<void> {
   const reply = await fetch(new URL('console/sign-in', BASE), { method: 'POST', body: code, cache: 'no-store' });
   const said = await reply.text();
-  if (!reply.ok) throw new Error(said.trim());
+  if (!reply.ok) throw new Error(said.trim(), { cause: reply.status });
   // The code is used up, so the key stays for as long as the tab does.
   signInWithGiven(JSON.parse(said) as AccessKey);
 }

@@ -21,16 +21,13 @@ function plainly(error: CallError | undefined): string | undefined {
   return undefined;
 }
 
-const sentenceOf = (text: string) =>
-  text.replace(/^\p{L}/u, (letter) => letter.toUpperCase()).replace(/[^.!?]$/, '$&.');
-
 export function SignIn() {
   const [accessKeyId, setId] = useState('');
   const [secretAccessKey, setSecret] = useState('');
   const [isKept, setKept] = useState(false);
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<CallError>();
-  const [refusal, setRefusal] = useState<string>();
+  const [refusal, setRefusal] = useState<Error>();
   const [isReturning, setReturning] = useState(false);
   const [providerError, setProviderError] = useState<unknown>();
   const left = useSignal(farewell);
@@ -49,7 +46,7 @@ export function SignIn() {
     if (code === undefined) return;
     setBusy(true);
     signInWithCode(code).catch((thrown) => {
-      setRefusal(thrown instanceof Error ? thrown.message : String(thrown));
+      setRefusal(thrown instanceof Error ? thrown : new Error(String(thrown)));
       setBusy(false);
     });
   }, []);
@@ -113,9 +110,12 @@ export function SignIn() {
         {refusal !== undefined && (
           <Notice kind="bad">
             <p>
-              <strong>{t('linkRefused')}</strong> <Untrusted text={sentenceOf(refusal)} />
+              <strong>{t(refusal.cause === 403 ? 'linkRefused' : 'signInFailed')}</strong> {t('linkAdvice')}
             </p>
-            <p>{t('linkAdvice')}</p>
+            <details>
+              <summary>{t('details')}</summary>
+              <Untrusted text={refusal.message} />
+            </details>
           </Notice>
         )}
         <Failure error={error} plain={plainly(error)} />

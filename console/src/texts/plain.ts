@@ -134,7 +134,10 @@ export const PLAIN_TEXTS = {
     'On the server’s machine, npx respark console prints another link. Or sign in with the root key: npx respark env shows it.',
     'Auf dem Rechner des Servers gibt npx respark console einen neuen Link aus. Oder melden Sie sich mit dem Root-Schlüssel an: npx respark env zeigt ihn.',
   ],
-  linkRefused: ['The link does not sign in.', 'Der Link meldet nicht an.'],
+  linkRefused: [
+    'The link does not sign in: it was used, is older than a minute, or was opened on another machine than the server’s.',
+    'Der Link meldet nicht an: Er wurde schon benutzt, ist älter als eine Minute oder wurde auf einem anderen Rechner als dem des Servers geöffnet.',
+  ],
   loading: ['Loading…', 'Lädt …'],
   logs: ['Logs', 'Logs'],
   machine: ['Machine', 'Maschine'],

@@ -29,7 +29,12 @@ test('[chromium] the link of a start signs a newcomer in, once, and they send a 
   await opened.assertSound();
 
   const again = await openConsole(server.url, { hash });
-  await again.shows('The link does not sign in. The code was used, or is older than a minute.');
+  await again.shows('The link does not sign in: it was used, is older than a minute');
+  await again.press('Details');
+  await again.shows('the code was used, or is older than a minute');
+  const later = await openConsole(server.url, { hash, language: 'de' });
+  const refused = await later.shows('Der Link meldet nicht an: Er wurde schon benutzt');
+  assert.doesNotMatch(refused, /the code|older than/, 'the server’s own words are for those who ask for them');
   await again.fill('Access key id', ROOT.accessKeyId);
   await again.fill('Secret access key', 'not the secret');
   await again.press('Sign in');
