@@ -53,7 +53,7 @@ export function Configuration() {
             </a>
           )}
           <Button kind="primary" needs={['UpdateGameConfiguration']} onClick={() => refine({ make: 'Request' })}>
-            {t('createMessage')}
+            {t('createMessageOpen')}
           </Button>
         </>
       }

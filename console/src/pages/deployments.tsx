@@ -42,7 +42,7 @@ export function Deployments() {
       title={t('deployments')}
       actions={
         <Button kind="primary" needs={['CreateSnapshot']} onClick={() => setSaving(true)}>
-          {t('createSnapshot')}
+          {t('createSnapshotOpen')}
         </Button>
       }
     >

@@ -40,7 +40,7 @@ export function Keys() {
             </a>
           )}
           <Button kind="primary" needs={['CreateAccessKey']} onClick={() => setOpen('create')}>
-            {t('createKey')}
+            {t('createKeyOpen')}
           </Button>
         </>
       }

@@ -32,7 +32,7 @@ export function Webhooks() {
       title={t('webhooks')}
       actions={
         <Button kind="primary" needs={['CreateWebhook']} onClick={() => setOpen({ kind: 'create' })}>
-          {t('createWebhook')}
+          {t('createWebhookOpen')}
         </Button>
       }
     >

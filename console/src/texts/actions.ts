@@ -38,6 +38,7 @@ export const ACTION_TEXTS = {
     'Jemand anderes hat dies geändert, seit Sie es geöffnet haben. Es wurde nichts gespeichert.',
   ],
   createMessage: ['Make a message', 'Nachricht anlegen'],
+  createMessageOpen: ['Make a message…', 'Nachricht anlegen …'],
   deployNow: ['Save and deploy to {stage}', 'Speichern und auf {stage} ausrollen'],
   deployed: ['Deployed: players who come from now on get it.', 'Ausgerollt: Spieler, die ab jetzt kommen, haben es.'],
   deploying: ['Deploying…', 'Rollt aus …'],
@@ -52,7 +53,9 @@ export const ACTION_TEXTS = {
   save: ['Save', 'Speichern'],
   saveMine: ['Save mine instead', 'Stattdessen meinen speichern'],
   createSnapshot: ['Make a snapshot', 'Snapshot anlegen'],
+  createSnapshotOpen: ['Make a snapshot…', 'Snapshot anlegen …'],
   createWebhook: ['Create a webhook', 'Webhook anlegen'],
+  createWebhookOpen: ['Create a webhook…', 'Webhook anlegen …'],
   delete: ['Delete…', 'Löschen …'],
   deleteWebhook: ['Delete the webhook', 'Webhook löschen'],
   deleteWebhookExplained: [

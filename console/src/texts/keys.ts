@@ -13,6 +13,7 @@ export const KEY_TEXTS = {
     'Der Server entscheidet wie über den Aufruf selbst und sagt, was jede Aussage damit zu tun hat.',
   ],
   createKey: ['Create a key', 'Key anlegen'],
+  createKeyOpen: ['Create a key…', 'Key anlegen …'],
   createKeyOfPolicy: ['Create a key with it…', 'Key damit anlegen …'],
   decisionAllowed: ['allowed', 'erlaubt'],
   decisionDenied: ['denied', 'verboten'],

@@ -24,7 +24,7 @@ test('[chromium] a developer makes a message, writes its handler, and a player i
   const server = await startTestServer(t);
   const opened = await signIn(server.url, ROOT, { hash: `#/configuration?${PLACE}` });
   await opened.shows('The game has no messages yet.');
-  await opened.press('Make a message');
+  await opened.press('Make a message…');
   await opened.fill('Name', 'Greet');
   await opened.assertSound();
   await opened.page.keyboard.press('Enter');

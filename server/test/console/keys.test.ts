@@ -33,7 +33,7 @@ test('[chromium] an administrator makes a key, hands its secret on, sees what it
   const server = await startTestServer(t);
   const opened = await signIn(server.url, ROOT, { hash: `#/keys?${PLACE}` });
   await opened.shows('There is no key but the root key of the settings.');
-  await opened.press('Create a key');
+  await opened.press('Create a key…');
   await opened.choose('What it may do', 'moderator');
   await opened.choose('Limited to', 'stage');
   await opened.fill('Description', 'Ada, night shift');
@@ -139,7 +139,7 @@ test('[chromium] what a key may not do to keys says why, and so does what nobody
   );
   const opened = await signIn(server.url, looks, { hash: `#/keys?${PLACE}` });
   await opened.shows('your own');
-  assert.deepEqual(await buttonOf(opened, 'Create a key'), [
+  assert.deepEqual(await buttonOf(opened, 'Create a key…'), [
     'No policy of this key allows respark:CreateAccessKey.',
     'true',
     true,
@@ -152,7 +152,7 @@ test('[chromium] what a key may not do to keys says why, and so does what nobody
   const german = await signIn(server.url, other, { language: 'de', theme: 'dark', hash: `#/keys?${PLACE}` });
   await german.shows('Ihr eigener');
   assert.match((await buttonOf(german, 'Widerrufen …', other.accessKeyId))[0], /^Sie sind damit angemeldet/);
-  await german.press('Key anlegen');
+  await german.press('Key anlegen …');
   await german.choose('Was er darf', 'admin');
   await german.press('Key anlegen');
   await german.shows(/is not authorized to grant: gamesparks:CreateGame/);

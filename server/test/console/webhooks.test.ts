@@ -56,7 +56,7 @@ test('[chromium] a webhook is created for the types of events that are ticked, a
   const server = await startTestServer(t);
   const opened = await signIn(server.url, ROOT, { hash: `#/webhooks?${PLACE}` });
   const create = async (url: string, types: readonly string[]) => {
-    await opened.press('Create a webhook');
+    await opened.press('Create a webhook…');
     await opened.fill('URL', url);
     for (const type of types) await opened.press(type);
     await opened.assertSound();
