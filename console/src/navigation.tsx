@@ -183,7 +183,8 @@ function Person() {
   return (
     <footer class="person">
       <p>
-        <span class="muted">{t('signedInAs')}</span> <Untrusted text={description} /> <code>{accessKeyId}</code>
+        <span class="muted">{t('signedInAs')}</span> <Untrusted text={description} /> <code>{accessKeyId}</code>{' '}
+        {description === '' && signedIn?.isOfLink && t('signedInByLink')}
       </p>
       <div class="choices">
         <SelectField

@@ -10,6 +10,8 @@ export interface Session {
   readonly call: Call;
   /** When the key ends by itself; undefined for one that does not. */
   readonly expires: string | undefined;
+  /** Whether a link of the server has signed in, so that its person never saw the key before. */
+  readonly isOfLink: boolean;
 }
 
 /**
@@ -17,6 +19,9 @@ export interface Session {
  * revoked when its person went.
  */
 export type Farewell = 'expired' | 'keyGone' | 'keyLeft';
+
+/** A key as it is kept for the tab. */
+type GivenKey = AccessKey & Partial<LentKey> & { readonly isOfLink?: true };
 
 interface Opened extends Session {
   /** How long the key is still good for. */
@@ -38,7 +43,7 @@ function restored(): Opened | undefined {
   const stored = sessionStorage.getItem(STORED);
   if (stored === null) return undefined;
   try {
-    const opened = open(JSON.parse(stored) as AccessKey & Partial<LentKey>);
+    const opened = open(JSON.parse(stored) as GivenKey);
     // It is the session only when this has returned.
     queueMicrotask(() => leaveInTime(opened));
     return opened;
@@ -47,12 +52,12 @@ function restored(): Opened | undefined {
   }
 }
 
-function open(key: AccessKey & Partial<LentKey>): Opened {
+function open(key: GivenKey): Opened {
   const { call, now } = createCaller({ key, base: BASE });
-  const { accessKeyId, expires } = key;
+  const { accessKeyId, expires, isOfLink = false } = key;
   const leftMs = () => (expires === undefined ? Number.POSITIVE_INFINITY : Date.parse(expires) - now());
   const opened: Opened = {
-    ...{ accessKeyId, expires, leftMs },
+    ...{ accessKeyId, expires, isOfLink, leftMs },
     async call(name, input, signal) {
       try {
         return await call(name, input, signal);
@@ -127,7 +132,7 @@ function begin(opened: Opened, key: AccessKey, { isKept }: { isKept: boolean }):
 }
 
 /** A key that the server has just given is taken as it is: if it were tried in vain, it would be lost, and good for hours. */
-function signInWithGiven(key: AccessKey & Partial<LentKey>): void {
+function signInWithGiven(key: GivenKey): void {
   begin(open(key), key, { isKept: true });
 }
 
@@ -137,7 +142,7 @@ export async function signInWithCode(code: string): Promise<void> {
   const said = await reply.text();
   if (!reply.ok) throw new Error(said.trim(), { cause: reply.status });
   // The code is used up, so the key stays for as long as the tab does.
-  signInWithGiven(JSON.parse(said) as AccessKey);
+  signInWithGiven({ ...(JSON.parse(said) as AccessKey), isOfLink: true });
 }
 
 export const findProvider = () => providerOf(BASE);

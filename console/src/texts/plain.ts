@@ -302,6 +302,7 @@ export const PLAIN_TEXTS = {
   signingIn: ['Signing in…', 'Anmeldung läuft …'],
   signOut: ['Sign out', 'Abmelden'],
   signedInAs: ['Signed in as', 'Angemeldet als'],
+  signedInByLink: ['(a key made by a link of the server)', '(ein Key, den ein Link des Servers angelegt hat)'],
   since: ['Since', 'Seit'],
   skipToPage: ['Skip to the page', 'Zur Seite springen'],
   snapshot: ['Snapshot', 'Snapshot'],

@@ -8,11 +8,12 @@ import { StartupError } from '../startup-error.ts';
 import { DEMO_GAME, DEMO_STAGE } from './demo.ts';
 import { leaveCode } from './left-code.ts';
 
-/** By this the keys are known that the link of a start has made. */
-const DESCRIPTION = 'console: made by the link of a start';
+/** By these the keys are known that a link has made: the second is that of earlier versions. */
+const DESCRIPTION = 'console: made by a link of the server';
+const DESCRIPTIONS = [DESCRIPTION, 'console: made by the link of a start'];
 
 /**
- * Makes the key of whoever follows the link of a start: a developer, who may also send the players of the demo away. There
+ * Makes the key of whoever follows a link: a developer, who may also send the players of the demo away. There
  * is one at a time, so that links leave no keys behind that nobody remembers.
  */
 export function createConsoleKeys({
@@ -23,7 +24,7 @@ export function createConsoleKeys({
   return async function makeKey() {
     const keys = await access.listKeys();
     for (const key of keys)
-      if (key.description === DESCRIPTION && key.revokedAt === undefined) await access.revokeKey(key.id);
+      if (DESCRIPTIONS.includes(key.description) && key.revokedAt === undefined) await access.revokeKey(key.id);
     const developer = policyOfRole('developer', {}) as { Statement: object[] };
     const moderator = policyOfRole('moderator', { game: DEMO_GAME, stage: DEMO_STAGE }) as { Statement: object[] };
     const policy = { ...developer, Statement: [...developer.Statement, ...moderator.Statement] };

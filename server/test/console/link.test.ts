@@ -19,6 +19,7 @@ test('[chromium] the link of a start signs a newcomer in, once, and they send a 
   assert(!String(await opened.page.evaluate('location.href')).includes('code'), 'the code is out of the address');
   await opened.page.reload();
   await opened.shows(`${GAME} · ${STAGE}`);
+  await opened.shows(/Signed in as \w+ \(a key made by a link of the server\)/);
   await opened.press('Players');
   await opened.press(player.playerId);
   await opened.press('Disconnect…');

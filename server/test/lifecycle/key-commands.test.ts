@@ -41,7 +41,7 @@ describe('access keys', () => {
     await assert.rejects(moderator.send(new GetGameCommand({ GameName: GAME })), { name: 'AccessDeniedException' });
 
     const list = await place.respark(['keys', 'list']);
-    assert.match(list.stdout, new RegExp(`^${key.accessKeyId} +active +\\S+Z +never +mod$`, 'm'));
+    assert.match(list.stdout, new RegExp(`^${key.accessKeyId} +active +- +\\S+Z +never +- +mod$`, 'm'));
     assert(!list.stdout.includes(key.secretAccessKey));
     const revoked = await place.respark(['keys', 'revoke', key.accessKeyId]);
     assert.deepEqual([revoked.exitCode, revoked.stdout], [0, `revoked ${key.accessKeyId}\n`]);

@@ -164,18 +164,22 @@ describe('keys', () => {
     const { world } = createKeyWorld({
       listKeys: async () => [
         { ...record, id: 'AKIAROOT', description: '', createdAt: 0 },
-        { ...mods, id: 'AKIAMOD', revokedAt: 2_000, state: 'revoked' },
-        { ...mods, id: 'AKIAOLD', expiresAt: 3_000, state: 'expired' },
+        {
+          ...mods,
+          ...{ id: 'AKIAMOD', revokedAt: 2_000, state: 'revoked' },
+          policy: JSON.stringify(policyOfRole('moderator', { game: 'Demo' })),
+        },
+        { ...mods, id: 'AKIAOLD', expiresAt: 3_000, state: 'expired', subject: 'https://login.example ada-1' },
       ],
     });
     assert.equal(await world.run('keys', 'list'), 0);
     assert.equal(
       world.out(),
       [
-        'ACCESS KEY  STATE    CREATED                   EXPIRES                   DESCRIPTION',
-        'AKIAROOT    active   1970-01-01T00:00:00.000Z  never                     root',
-        'AKIAMOD     revoked  1970-01-01T00:00:01.000Z  never                     mods\\u{202e}',
-        'AKIAOLD     expired  1970-01-01T00:00:01.000Z  1970-01-01T00:00:03.000Z  mods\\u{202e}',
+        'ACCESS KEY  STATE    ROLE       CREATED                   EXPIRES                   SUBJECT                      DESCRIPTION',
+        'AKIAROOT    active   root       1970-01-01T00:00:00.000Z  never                     -                            root',
+        'AKIAMOD     revoked  moderator  1970-01-01T00:00:01.000Z  never                     -                            mods\\u{202e}',
+        'AKIAOLD     expired  -          1970-01-01T00:00:01.000Z  1970-01-01T00:00:03.000Z  https://login.example ada-1  mods\\u{202e}',
         '',
       ].join('\n'),
     );

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { describeRole, policyOfRole, ROLES, type Role } from '../../domain/access/roles.ts';
+import { describeRole, policyOfRole, ROLES, type Role, rolesOf } from '../../domain/access/roles.ts';
 import { createLog } from '../../log.ts';
 import { printable } from '../../text.ts';
 import { administer } from '../administer.ts';
@@ -93,13 +93,21 @@ function listCommand(world: World): Command {
   const command = new Command('list')
     .description('List the access keys; secrets are never shown.')
     .option('--json', 'print a JSON array')
-    .addHelpText('after', '\nExample:\n  $ respark keys list --json')
+    .addHelpText(
+      'after',
+      `
+ROLE is that of the policy, or "-" for a policy that somebody has written; SUBJECT is who has signed in to get the key.
+
+Example:
+  $ respark keys list --json`,
+    )
     .action(async () => {
       const keys = await administer(world, command, ({ access }) => access.listKeys());
-      const shown = keys.map(({ id, description, isRoot, createdAt, expiresAt, state, subject }) => ({
+      const shown = keys.map(({ id, description, isRoot, policy, createdAt, expiresAt, state, subject }) => ({
         accessKeyId: id,
         state,
         isRoot,
+        roles: isRoot ? [] : rolesOf(policy),
         created: new Date(createdAt).toISOString(),
         expires: expiresAt === undefined ? null : new Date(expiresAt).toISOString(),
         description,
@@ -110,10 +118,12 @@ function listCommand(world: World): Command {
         return;
       }
       const rows = shown.map(({ isRoot, ...key }) => [
-        ...[key.accessKeyId, key.state, key.created, key.expires ?? 'never'],
+        ...[key.accessKeyId, key.state, key.roles.join('+') || (isRoot ? 'root' : '-')],
+        ...[key.created, key.expires ?? 'never', key.subject ?? '-'],
         isRoot ? 'root' : key.description,
       ]);
-      world.stdout.write(formatTable([['ACCESS KEY', 'STATE', 'CREATED', 'EXPIRES', 'DESCRIPTION'], ...rows]));
+      const heads = ['ACCESS KEY', 'STATE', 'ROLE', 'CREATED', 'EXPIRES', 'SUBJECT', 'DESCRIPTION'];
+      world.stdout.write(formatTable([heads, ...rows]));
     });
   return addSettingOptions(command, ['dataDir']);
 }

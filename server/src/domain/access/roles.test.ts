@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { ACTIONS, EVERY_OPERATION } from '../../api/every-operation.ts';
 import { createArns } from '../arn.ts';
 import { evaluate, parsePolicy } from './policy.ts';
-import { actionsOf, GRANTS, policyOfRole, ROLES, type Role, type RoleLimits } from './roles.ts';
+import { actionsOf, GRANTS, policyOfRole, ROLES, type Role, type RoleLimits, rolesOf } from './roles.ts';
 
 const arns = createArns({ region: 'eu-west-1', accountId: '123456789012' });
 const roles = Object.keys(ROLES) as Role[];
@@ -118,4 +118,25 @@ test('limits that are no names are refused', () => {
     assert.throws(() => policyOfRole('viewer', { game: 'Demo', stage: game }), refused, game);
   }
   assert.throws(() => policyOfRole('viewer', { stage: 'Dev' }), refused);
+});
+
+test('the role of a policy is known again, and none is read into one that somebody has written', () => {
+  for (const role of roles)
+    for (const limits of [{}, { game: 'Demo' }, { game: 'Demo', stage: 'Dev' }])
+      assert.deepEqual(rolesOf(JSON.stringify(policyOfRole(role, limits))), [role]);
+  const both = ['developer', 'moderator'] as const;
+  const Statement = both.flatMap((role) => (policyOfRole(role, {}) as { Statement: object[] }).Statement);
+  assert.deepEqual(rolesOf(JSON.stringify({ Statement })), both);
+  const statement = { Sid: 'viewergame', Effect: 'Allow', Action: ['gamesparks:GetGame'], Resource: '*' };
+  assert.deepEqual(rolesOf(JSON.stringify({ Statement: [statement] })), ['viewer'], 'as of an earlier version');
+  for (const other of [
+    { ...statement, Action: ['gamesparks:DeleteGame'] },
+    { ...statement, Action: '*' },
+    { ...statement, Action: undefined, NotAction: ['gamesparks:GetGame'] },
+    { ...statement, Effect: 'Deny' },
+    { ...statement, Sid: undefined },
+    null,
+  ])
+    assert.deepEqual(rolesOf(JSON.stringify({ Statement: [statement, other] })), []);
+  for (const text of ['', '{}', 'null', '{"Statement":{}}']) assert.deepEqual(rolesOf(text), []);
 });

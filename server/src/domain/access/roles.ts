@@ -176,6 +176,33 @@ export function policyOfRole(role: Role, { game, stage }: RoleLimits): object {
   return { Version: '2012-10-17', Statement: statements };
 }
 
+/**
+ * The roles whose policies make up a document, in its order; empty for a document that somebody has written, or of which
+ * a statement allows more than the role that it is named after does now.
+ */
+export function rolesOf(policy: string): Role[] {
+  const statements = statementsOf(policy);
+  const roles = statements.map((statement) => roleOfStatement(statement));
+  return roles.some((role) => role === undefined) ? [] : [...new Set(roles.filter((role) => role !== undefined))];
+}
+
+function statementsOf(policy: string): readonly unknown[] {
+  try {
+    const { Statement } = Object(JSON.parse(policy)) as { Statement?: unknown };
+    return Array.isArray(Statement) ? Statement : [];
+  } catch {
+    return [];
+  }
+}
+
+function roleOfStatement(statement: unknown): Role | undefined {
+  const { Sid, Effect, Action } = Object(statement) as Readonly<Record<string, unknown>>;
+  const role = (Object.keys(ROLES) as Role[]).find((each) => String(Sid).startsWith(each));
+  if (role === undefined || Effect !== 'Allow' || !Array.isArray(Action)) return undefined;
+  const actions = actionsOf(role);
+  return Action.every((action) => actions.includes(action)) ? role : undefined;
+}
+
 /** The resources of each reach; undefined for what is left out. */
 function resourcesOf({ game, stage }: RoleLimits): Record<Reach, string | string[] | undefined> {
   if (game === undefined) {
