@@ -26,7 +26,8 @@ import {
   pathOf,
   textOf,
 } from './configuration-entries.ts';
-import { drafted, draftName, draftOf, setDraft } from './drafts.ts';
+import { ChangedMeanwhile, DeletedMeanwhile } from './draft-notices.tsx';
+import { drafted, draftName, draftOf, lostEntries, setDraft } from './drafts.ts';
 import { useDeployment } from './use-deployment.ts';
 
 type Sections = NonNullable<Outputs['GetGameConfiguration']['GameConfiguration']>['Sections'];
@@ -39,7 +40,9 @@ export function Configuration() {
   const isAllowed = useAllowed();
   const configuration = useCall('GetGameConfiguration', game === '' ? undefined : { GameName: game });
   const sections = configuration.data?.GameConfiguration?.Sections;
-  const entries = entriesOf(sections);
+  const known = entriesOf(sections);
+  const lost = sections === undefined ? [] : lostEntries(game, known);
+  const entries = [...known, ...lost];
   const entry = entries.find(({ section, name }) => section === query.section && name === query.entry);
   const link = ({ section, name }: Entry) => linkTo('configuration', { game, stage, section, entry: name });
   return (
@@ -98,6 +101,7 @@ export function Configuration() {
               key={draftName(game, entry)}
               entry={entry}
               name={draftName(game, entry)}
+              isLost={lost.includes(entry)}
               onSaved={configuration.reload}
             />
           )}
@@ -132,7 +136,7 @@ function useEdited(entry: Entry, name: string, onSaved: () => void) {
   const type = (changed: string, { base, text: kept } = saved) => {
     typed.current = changed;
     setText(changed);
-    setDraft(name, changed === kept ? undefined : { text: changed, base });
+    setDraft(name, changed === kept ? undefined : { text: changed, base, entry });
     // What was said of the text before is not true of this one.
     if (deployment.outcome !== undefined || deployment.error !== undefined) deployment.reset();
   };
@@ -159,6 +163,11 @@ function useEdited(entry: Entry, name: string, onSaved: () => void) {
     const current = await read.run(input);
     if (current === undefined) return false;
     const now = entryAt(current.GameConfiguration?.Sections, entry);
+    if (now === undefined && !isForced) {
+      // With what the server has now, the page knows of the loss, and says so.
+      onSaved();
+      return false;
+    }
     const found = now === undefined ? '' : textOf(now);
     const value = changedValue(now ?? entry, mine);
     const wanted = textOf({ ...entry, value });
@@ -174,7 +183,7 @@ function useEdited(entry: Entry, name: string, onSaved: () => void) {
     setTheirs(undefined);
     setSaved({ base: wanted, text: mine });
     const later = draftOf(name)?.text ?? mine;
-    setDraft(name, later === mine ? undefined : { text: later, base: wanted });
+    setDraft(name, later === mine ? undefined : { text: later, base: wanted, entry: { ...entry, value } });
     onSaved();
     return true;
   }
@@ -213,7 +222,18 @@ function useSaveKey(save: () => void): void {
   }, []);
 }
 
-function EntryEditor({ entry, name, onSaved }: { entry: Entry; name: string; onSaved: () => void }) {
+function EntryEditor({
+  entry,
+  name,
+  isLost,
+  onSaved,
+}: {
+  entry: Entry;
+  name: string;
+  /** Whether only a draft of it is left, as somebody else has deleted it. */
+  isLost: boolean;
+  onSaved: () => void;
+}) {
   const { stage } = place.get();
   const editor = useRef<Editor>(undefined);
   const isAllowed = useAllowed();
@@ -221,7 +241,7 @@ function EntryEditor({ entry, name, onSaved }: { entry: Entry; name: string; onS
   const { text, type, save, fault, isBusy, theirs, read, update, deployment } = edited;
   const isSaved = edited.isSaved();
   useSaveKey(() => {
-    const isOff = isBusy || edited.isSaved() || faultOf(entry, edited.typed()) !== undefined;
+    const isOff = isBusy || isLost || edited.isSaved() || faultOf(entry, edited.typed()) !== undefined;
     if (!isOff && isAllowed('UpdateGameConfiguration')) void save();
   });
   return (
@@ -232,7 +252,7 @@ function EntryEditor({ entry, name, onSaved }: { entry: Entry; name: string; onS
           <Badge kind={isSaved ? 'plain' : 'warning'}>{isSaved ? t('saved') : t('unsaved')}</Badge>
         </h2>
         <div class="actions">
-          {!isSaved && (
+          {!isSaved && !isLost && (
             <Button isBusy={isBusy} onClick={() => edited.load(edited.original)}>
               {t('discard')}
             </Button>
@@ -240,7 +260,7 @@ function EntryEditor({ entry, name, onSaved }: { entry: Entry; name: string; onS
           <Button
             needs={['UpdateGameConfiguration']}
             isBusy={isBusy}
-            isDisabled={fault !== undefined || isSaved}
+            isDisabled={fault !== undefined || isSaved || isLost}
             onClick={() => save()}
           >
             {t('save')}
@@ -249,7 +269,7 @@ function EntryEditor({ entry, name, onSaved }: { entry: Entry; name: string; onS
             kind="primary"
             needs={['UpdateGameConfiguration', 'CreateSnapshot', 'StartStageDeployment']}
             isBusy={isBusy}
-            isDisabled={fault !== undefined}
+            isDisabled={fault !== undefined || isLost}
             onClick={async () => {
               if (edited.isSaved() || (await save({ isToBeDeployed: true }))) await deployment.run();
             }}
@@ -272,7 +292,14 @@ function EntryEditor({ entry, name, onSaved }: { entry: Entry; name: string; onS
           {t('notJson')} <Untrusted text={fault} />
         </Notice>
       )}
-      {theirs !== undefined && (
+      {isLost && (
+        <DeletedMeanwhile
+          isBusy={isBusy || fault !== undefined}
+          onDrop={() => setDraft(name, undefined)}
+          onAnew={() => save({ isForced: true })}
+        />
+      )}
+      {theirs !== undefined && !isLost && (
         <ChangedMeanwhile
           onTheirs={() => edited.load(asShown(theirs.text))}
           onMine={async () => {
@@ -292,21 +319,6 @@ function EntryEditor({ entry, name, onSaved }: { entry: Entry; name: string; onS
 interface Theirs {
   readonly text: string;
   readonly isToBeDeployed: boolean;
-}
-
-/** Somebody else has saved another text: which of the two is to stay. */
-function ChangedMeanwhile({ onTheirs, onMine }: { onTheirs: () => void; onMine: () => void }) {
-  return (
-    <Notice kind="warning">
-      <p>{t('changedMeanwhile')}</p>
-      <div class="actions">
-        <Button onClick={onTheirs}>{t('loadTheirs')}</Button>
-        <Button kind="danger" onClick={onMine}>
-          {t('saveMine')}
-        </Button>
-      </div>
-    </Notice>
-  );
 }
 
 /** Whether it was deployed, and if not, the server's own words, with a way to each line that they name in this script. */

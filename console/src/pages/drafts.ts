@@ -1,10 +1,13 @@
 import { farewell, session } from '../session.ts';
 import { signal } from '../store.ts';
+import type { Entry } from './configuration-entries.ts';
 
 /** What somebody has typed and not saved, and what the server had, as it would be shown, when they began. */
 export interface Draft {
   readonly text: string;
   readonly base: string;
+  /** What is edited, so that it can be made anew when somebody else has deleted it. */
+  readonly entry: Entry;
 }
 
 /** Two hundred parts are more than a person changes before saving one; the characters bound what a tab keeps. */
@@ -25,6 +28,14 @@ export function draftName(
 }
 
 export const draftOf = (name: string) => drafts.get(name);
+
+/** What somebody has typed in and not saved, of a game that does not have it any more. */
+export function lostEntries(game: string, entries: readonly Entry[]): readonly Entry[] {
+  const names = new Set(entries.map((entry) => draftName(game, entry)));
+  return [...drafts]
+    .filter(([name, { entry }]) => !names.has(name) && name === draftName(game, entry))
+    .map(([, { entry }]) => entry);
+}
 
 export function setDraft(name: string, draft: Draft | undefined): void {
   drafts.delete(name);

@@ -39,6 +39,12 @@ export const ACTION_TEXTS = {
   ],
   createMessage: ['Make a message', 'Nachricht anlegen'],
   createMessageOpen: ['Make a message…', 'Nachricht anlegen …'],
+  deletedMeanwhile: [
+    'Somebody else has deleted this since you opened it. What you have typed is only in this tab.',
+    'Jemand anderes hat dies gelöscht, seit Sie es geöffnet haben. Was Sie geschrieben haben, ist nur in diesem Tab.',
+  ],
+  dropMine: ['Drop what I have typed', 'Meinen Text verwerfen'],
+  makeAnew: ['Make it anew from mine', 'Aus meinem neu anlegen'],
   deployNow: ['Save and deploy to {stage}', 'Speichern und auf {stage} ausrollen'],
   deployed: ['Deployed: players who come from now on get it.', 'Ausgerollt: Spieler, die ab jetzt kommen, haben es.'],
   deploying: ['Deploying…', 'Rollt aus …'],

@@ -148,6 +148,52 @@ test('[chromium] what is not saved stays while other pages are looked at, and is
   assert.equal(asked.length, 2);
 });
 
+test('[chromium] whoever edits what somebody else deletes is told so, and makes it anew or drops it', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const requests = { Greet: { script: 'return 1;' }, Other: { script: 'return 2;' } };
+  await importDocument(server, fileOf(scriptedGame({ requests })));
+  const change = (Operation: 'REMOVE' | 'ADD', Value?: object) =>
+    rawCall(server, 'PATCH', `/game/${GAME}/configuration`, {
+      body: { Modifications: [{ Section: 'GameSparks.Core.RequestHandlers', Operation, Path: '/Greet', Value }] },
+    });
+  const configured = async () => {
+    const { json } = await rawCall(server, 'GET', `/game/${GAME}/configuration`);
+    return JSON.stringify(json);
+  };
+  const opened = await signIn(server.url, ROOT, {
+    hash: `#/configuration?${PLACE}&section=GameSparks.Core.RequestHandlers&entry=Greet`,
+  });
+  await write(opened, "return 'mine';");
+  assert.equal((await change('REMOVE')).status, 200);
+  await opened.press('Save');
+  await opened.shows('Somebody else has deleted this since you opened it.');
+  await opened.assertSound();
+  assert(!(await configured()).includes("return 'mine';"), 'nothing was saved');
+
+  // The draft is there again after a look at another page.
+  await opened.press('Logs');
+  await opened.shows('No script of this stage');
+  await opened.page.goBack();
+  await opened.shows('Somebody else has deleted this since you opened it.');
+  await opened.press('Make it anew from mine');
+  await opened.page.waitForFunction("!document.body.innerText.includes('not saved')");
+  await untilScriptIs(opened, "return 'mine';");
+  assert.match(
+    await configured(),
+    /"Greet":\{"Enabled":true,"Code":\{"Script":"return 'mine';","ScriptLanguage":"Javascript_ES5_1"\}\}/,
+  );
+
+  await write(opened, "return 'other';");
+  await change('REMOVE');
+  await opened.press('Save');
+  await opened.press('Drop what I have typed');
+  await opened.page.waitForFunction("!document.body.innerText.includes('not saved')");
+  assert.doesNotMatch(await opened.shows('Other'), /Somebody else/);
+  await opened.assertSound();
+});
+
 test('[chromium] two developers do not overwrite each other', { skip }, async (t) => {
   const server = await startTestServer(t);
   const requests = { Greet: { script: 'return 1;' }, Other: { script: 'return 2;' } };

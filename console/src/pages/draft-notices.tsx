@@ -1,0 +1,43 @@
+import { Button } from '../parts/button.tsx';
+import { Notice } from '../parts/notice.tsx';
+import { t } from '../texts/language.ts';
+
+/** Somebody else has saved another text: which of the two is to stay. */
+export function ChangedMeanwhile({ onTheirs, onMine }: { onTheirs: () => void; onMine: () => void }) {
+  return (
+    <Notice kind="warning">
+      <p>{t('changedMeanwhile')}</p>
+      <div class="actions">
+        <Button onClick={onTheirs}>{t('loadTheirs')}</Button>
+        <Button kind="danger" onClick={onMine}>
+          {t('saveMine')}
+        </Button>
+      </div>
+    </Notice>
+  );
+}
+
+/** Somebody else has deleted what is edited: whether it is to be there again. */
+export function DeletedMeanwhile({
+  isBusy,
+  onDrop,
+  onAnew,
+}: {
+  isBusy: boolean;
+  onDrop: () => void;
+  onAnew: () => void;
+}) {
+  return (
+    <Notice kind="warning">
+      <p>{t('deletedMeanwhile')}</p>
+      <div class="actions">
+        <Button isBusy={isBusy} onClick={onDrop}>
+          {t('dropMine')}
+        </Button>
+        <Button kind="primary" needs={['UpdateGameConfiguration']} isBusy={isBusy} onClick={onAnew}>
+          {t('makeAnew')}
+        </Button>
+      </div>
+    </Notice>
+  );
+}
