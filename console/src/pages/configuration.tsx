@@ -1,11 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { Outputs } from '../api/operations.ts';
 import { Button } from '../parts/button.tsx';
 import { CodeEditor } from '../parts/code-editor.tsx';
-import { Dialog } from '../parts/dialog.tsx';
-import { ActionFooter } from '../parts/dialog-footer.tsx';
 import type { Editor } from '../parts/editor.ts';
-import { SelectField, TextField } from '../parts/fields.tsx';
 import { Failure, Notice } from '../parts/notice.tsx';
 import { Badge, Page } from '../parts/page.tsx';
 import { Untrusted } from '../parts/untrusted.tsx';
@@ -15,22 +11,11 @@ import { linkTo, refine, route } from '../route.ts';
 import { useSignal } from '../store.ts';
 import { t } from '../texts/language.ts';
 import { useAction, useCall } from '../use-call.ts';
-import {
-  changedValue,
-  type Entry,
-  entriesOf,
-  entryAt,
-  firstEntryOf,
-  MESSAGE_KINDS,
-  newMessage,
-  pathOf,
-  textOf,
-} from './configuration-entries.ts';
+import { changedValue, type Entry, entriesOf, entryAt, pathOf, textOf } from './configuration-entries.ts';
 import { ChangedMeanwhile, DeletedMeanwhile } from './draft-notices.tsx';
 import { drafted, draftName, draftOf, lostEntries, setDraft } from './drafts.ts';
+import { MessageDialog } from './message-dialog.tsx';
 import { useDeployment } from './use-deployment.ts';
-
-type Sections = NonNullable<Outputs['GetGameConfiguration']['GameConfiguration']>['Sections'];
 
 /** The messages, shapes and handlers of the game, one at a time in an editor. */
 export function Configuration() {
@@ -362,61 +347,4 @@ function faultOf(entry: Entry, text: string): string | undefined {
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
-}
-
-const KIND_TEXTS = { Request: 'kindRequest', Event: 'kindEvent', Notification: 'kindNotification' } as const;
-
-function MessageDialog({
-  sections,
-  asked,
-  onClose,
-  onDone,
-}: {
-  sections: Sections;
-  /** The kind that whoever was led here wants. */
-  asked: string;
-  onClose: () => void;
-  onDone: (made: { section: string; name: string }) => void;
-}) {
-  const { game } = place.get();
-  const [name, setName] = useState('');
-  const kindOf = (value: string) => MESSAGE_KINDS.find((each) => each === value) ?? 'Request';
-  const [kind, setKind] = useState(() => kindOf(asked));
-  const update = useAction('UpdateGameConfiguration');
-  return (
-    <Dialog title={t('createMessage')} onClose={onClose}>
-      <form
-        onSubmit={async (event) => {
-          event.preventDefault();
-          const made = newMessage(kind, name.trim(), sections);
-          const done = await update.run({ GameName: game, Modifications: made });
-          if (done === undefined) return;
-          onDone(firstEntryOf(kind, name.trim()));
-          onClose();
-        }}
-      >
-        <TextField
-          label={t('messageName')}
-          hint={t('messageNameHint')}
-          value={name}
-          onValue={setName}
-          isRequired
-          maxLength={64}
-        />
-        <SelectField
-          label={t('messageKind')}
-          value={kind}
-          onValue={(value) => setKind(kindOf(value))}
-          options={MESSAGE_KINDS.map((each) => [each, t(KIND_TEXTS[each])] as const)}
-        />
-        <Failure error={update.error} />
-        <ActionFooter
-          onLeave={onClose}
-          action={t('createMessage')}
-          needs={['UpdateGameConfiguration']}
-          isBusy={update.isBusy}
-        />
-      </form>
-    </Dialog>
-  );
 }

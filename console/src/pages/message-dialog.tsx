@@ -1,0 +1,67 @@
+import { useState } from 'preact/hooks';
+import { Dialog } from '../parts/dialog.tsx';
+import { ActionFooter } from '../parts/dialog-footer.tsx';
+import { SelectField, TextField } from '../parts/fields.tsx';
+import { Failure } from '../parts/notice.tsx';
+import { place } from '../place.ts';
+import { t } from '../texts/language.ts';
+import { useAction } from '../use-call.ts';
+import { firstEntryOf, MESSAGE_KINDS, newMessage } from './configuration-entries.ts';
+
+const KIND_TEXTS = { Request: 'kindRequest', Event: 'kindEvent', Notification: 'kindNotification' } as const;
+
+/** Makes a request, an event or a notification with the parts that such a message has. */
+export function MessageDialog({
+  sections,
+  asked,
+  onClose,
+  onDone,
+}: {
+  sections: Parameters<typeof newMessage>[2];
+  /** The kind that whoever was led here wants. */
+  asked: string;
+  onClose: () => void;
+  onDone: (made: { section: string; name: string }) => void;
+}) {
+  const { game } = place.get();
+  const [name, setName] = useState('');
+  const kindOf = (value: string) => MESSAGE_KINDS.find((each) => each === value) ?? 'Request';
+  const [kind, setKind] = useState(() => kindOf(asked));
+  const update = useAction('UpdateGameConfiguration');
+  return (
+    <Dialog title={t('createMessage')} onClose={onClose}>
+      <form
+        onSubmit={async (event) => {
+          event.preventDefault();
+          const made = newMessage(kind, name.trim(), sections);
+          const done = await update.run({ GameName: game, Modifications: made });
+          if (done === undefined) return;
+          onDone(firstEntryOf(kind, name.trim()));
+          onClose();
+        }}
+      >
+        <TextField
+          label={t('messageName')}
+          hint={t('messageNameHint')}
+          value={name}
+          onValue={setName}
+          isRequired
+          maxLength={64}
+        />
+        <SelectField
+          label={t('messageKind')}
+          value={kind}
+          onValue={(value) => setKind(kindOf(value))}
+          options={MESSAGE_KINDS.map((each) => [each, t(KIND_TEXTS[each])] as const)}
+        />
+        <Failure error={update.error} />
+        <ActionFooter
+          onLeave={onClose}
+          action={t('createMessage')}
+          needs={['UpdateGameConfiguration']}
+          isBusy={update.isBusy}
+        />
+      </form>
+    </Dialog>
+  );
+}
