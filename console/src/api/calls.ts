@@ -41,7 +41,7 @@ export function createCaller({ key, base }: { key: AccessKey; base: URL }): Call
 
   async function attempt(name: OperationName, input: Inputs[OperationName], signal?: AbortSignal): Promise<Response> {
     const [method] = OPERATIONS[name];
-    const { url, body } = requestOf(OPERATIONS[name], input, base);
+    const { url, body } = requestOf(name, input, base);
     const headers = signatureOf(key, { method, url, body, at: new Date(now()) });
     try {
       return await fetch(url, {
@@ -91,14 +91,26 @@ async function errorOf(name: OperationName, response: Response): Promise<CallErr
 }
 
 /** Where a call goes and what it carries: what is neither in the path nor in the query is in the body. */
-function requestOf([, template, query, sendsBody]: Row, input: object, base: URL) {
+function requestOf(operation: OperationName, input: object, base: URL) {
+  const [, template, query, sendsBody]: Row = OPERATIONS[operation];
   const rest = new Map(Object.entries(input).filter(([, value]) => value !== undefined && value !== ''));
   const take = (name: string) => {
     const value = rest.get(name);
     rest.delete(name);
     return value as unknown;
   };
-  const path = template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(take(name))));
+  const path = template.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = String(take(name));
+    // The browser takes these for steps in the path, even percent-encoded, and the call would be another one. They come
+    // from the page's address, which somebody else may have written.
+    if (value === '.' || value === '..')
+      throw new CallError(operation, {
+        message: `${name} must not be '${value}'`,
+        code: 'ValidationException',
+        status: 400,
+      });
+    return encodeURIComponent(value);
+  });
   const pairs = query.split(' ').flatMap((name) => {
     const value = take(name);
     // A list has its name before each of its values.
