@@ -66,6 +66,12 @@ test('a file that ends too early, wherever, is damaged', async (t) => {
   }
 });
 
+test('what follows the last part has a bound, for a few kilobytes may decompress to all that a disk holds', async (t) => {
+  const long = await changed(t, (tar) => Buffer.concat([tar, Buffer.alloc(1_000_000)]));
+  await assert.rejects(unpack(t, long), { name: 'StartupError', message: /is damaged \(more follows its last part\)/ });
+  await unpack(t, await changed(t, (tar) => Buffer.concat([tar, Buffer.alloc(20 * 512)])));
+});
+
 test('any changed byte is noticed, unless it means nothing', async (t) => {
   const whole = readFileSync(await pack(t));
   let refused = 0;

@@ -13,6 +13,8 @@ const FORMAT = 1;
 const MAX_MANIFEST_BYTES = 65_536;
 const MAX_PARTS = 100;
 const BLOCK = 512;
+/** What may follow the last part: two blocks of zeros, which other programs fill up to twenty or more. */
+const MAX_END_BYTES = 65_536;
 const PRIVATE_MODE = 0o600;
 
 /** One file of a backup. */
@@ -123,7 +125,7 @@ export async function readArchive({
       });
       await bytes.take(padding(part.bytes).length);
     }
-    await bytes.drain();
+    await bytes.drain(MAX_END_BYTES);
     return manifest;
   } catch (error) {
     throw isOfContent(error) ? damaged(file, error.message, error) : error;
@@ -251,9 +253,14 @@ class ByteReader {
     return Buffer.concat(chunks);
   }
 
-  /** Reads to the end, where gzip has a checksum of everything. */
-  async drain(): Promise<void> {
-    while ((await this.#chunks.next()).done !== true);
+  /** Reads to the end, where gzip has a checksum of everything, and which must come within `max` bytes. */
+  async drain(max: number): Promise<void> {
+    for (let left = max - this.#rest.length; left >= 0; ) {
+      const next = await this.#chunks.next();
+      if (next.done === true) return;
+      left -= next.value.length;
+    }
+    throw new ContentError('more follows its last part');
   }
 }
 
