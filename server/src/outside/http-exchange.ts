@@ -4,6 +4,12 @@ import type { LookupFunction } from 'node:net';
 import { readReply } from './bounded-reply.ts';
 import { connectionFault, OutsideFault } from './outside-fault.ts';
 
+/**
+ * Answers that only say that another one will follow. Servers send one or two; each takes a few microseconds in which
+ * nothing else happens, and there may be any number before the answer that has a limit.
+ */
+const MAX_INTERIM_ANSWERS = 16;
+
 export interface HttpRequest {
   readonly url: URL;
   readonly method: string;
@@ -73,6 +79,15 @@ function responseTo(outgoing: ClientRequest, body: string | undefined): Promise<
     outgoing.on('upgrade', (_response, socket) => {
       socket.destroy();
       reject(new OutsideFault('failed', `${outgoing.host} changed the protocol, which it was not asked for`));
+    });
+    let interim = 0;
+    outgoing.on('information', function count() {
+      interim += 1;
+      if (interim <= MAX_INTERIM_ANSWERS) return;
+      // Of what has come already, many more may follow.
+      outgoing.off('information', count);
+      const limit = `${MAX_INTERIM_ANSWERS} answers that only announce another one`;
+      outgoing.destroy(new OutsideFault('failed', `${outgoing.host} sent more than ${limit}`));
     });
     outgoing.end(body);
   });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import {
@@ -254,6 +255,27 @@ test('an endless answer is cut off, and its connection ended', async (t) => {
   });
   assert.equal((await errorOf(outside.fetch([url]))).code, 'too_large');
   await firstClosed(sockets);
+});
+
+test('a server that announces its answer without an end is given up, and its connection ended', async (t) => {
+  const announcing = (count: number) => (socket: Socket) => {
+    const more = () => {
+      while (!socket.destroyed && socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(count)) && count > 16);
+    };
+    socket.on('drain', more);
+    more();
+    if (count <= 16) socket.end('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+  };
+  const endless = await startTcpServer(t, announcing(1_000));
+  const usual = await startTcpServer(t, announcing(16));
+  const hosts = [endless.port, usual.port].map((port) => `127.0.0.1:${port}`);
+  const { outside } = openOutside(t, { outsideHosts: hosts });
+  assert.deepEqual(await errorOf(outside.fetch([`http://${hosts[0]}`])), {
+    code: 'failed',
+    message: '127.0.0.1 sent more than 16 answers that only announce another one',
+  });
+  await firstClosed(endless.sockets);
+  assert.match(JSON.stringify(await outside.fetch([`http://${hosts[1]}`])), /"Status":200/);
 });
 
 test('what is not HTTP is a failure, and a connection that breaks or is refused unavailable', async (t) => {
