@@ -2,6 +2,7 @@ import { type Agent, type ClientRequest, type IncomingMessage, request as reques
 import { request as requestHttps } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { readReply } from './bounded-reply.ts';
+import { awaitBytes, BoundedTlsAgent, endOf } from './bounded-tls.ts';
 import { connectionFault, OutsideFault } from './outside-fault.ts';
 
 /**
@@ -16,7 +17,7 @@ export interface HttpRequest {
   /** By lower-case name; those of the connection itself, and that of the body's length, are added. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
-  /** Keeps connections for later requests; false is for a connection of its own. */
+  /** Keeps connections for later requests, of TLS a `BoundedTlsAgent`; false is for a connection of its own. */
   readonly agent: Agent | false;
   /** Gives the addresses of the URL's host; without it, the operating system does. */
   readonly lookup?: LookupFunction;
@@ -42,6 +43,7 @@ export async function exchange(
   let response: IncomingMessage | undefined;
   try {
     outgoing = start(request, signal);
+    outgoing.once('socket', (socket) => awaitBytes(socket, maxBytes));
     response = await responseTo(outgoing, request.body);
     const body = await readReply(response, maxBytes, whom);
     return { status: response.statusCode ?? 0, headers: headersOf(response), body };
@@ -49,15 +51,16 @@ export async function exchange(
     // The other end may close a connection that was kept just when the next request is written.
     const isStale = outgoing?.reusedSocket === true && response === undefined && !signal.aborted;
     if (isStale && isReset(error)) return await exchange({ ...request, agent: false }, { signal, maxBytes });
-    throw connectionFault(error, whom) ?? error;
+    throw endOf(outgoing?.socket) ?? connectionFault(error, whom) ?? error;
   }
 }
 
 function start({ url, method, headers, body, agent, lookup }: HttpRequest, signal: AbortSignal): ClientRequest {
-  const request = url.protocol === 'https:' ? requestHttps : requestHttp;
+  const isSecure = url.protocol === 'https:';
+  const request = isSecure ? requestHttps : requestHttp;
   return request(url, {
     method,
-    agent,
+    agent: isSecure && agent === false ? new BoundedTlsAgent() : agent,
     signal,
     headers: {
       'accept-encoding': 'identity',

@@ -1,5 +1,4 @@
 import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
 import type { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { parseJson } from '@respark/protocol';
 import type { Parameters } from '../domain/runtime/outside.ts';
@@ -8,6 +7,7 @@ import { decodeText, excerpt, MAX_SENTENCE_CHARACTERS, shown } from '../text.ts'
 import { createAllowList, notAllowed } from './allow-list.ts';
 import { type AwsService, boundReply, clientSettings, faultOfAws } from './aws.ts';
 import { loadAwsPackage } from './aws-package.ts';
+import { BoundedTlsAgent } from './bounded-tls.ts';
 import { exchange } from './http-exchange.ts';
 import { OutsideFault } from './outside-fault.ts';
 import { badArgument, isObject, nestsTooDeep } from './parameters.ts';
@@ -62,7 +62,7 @@ export function createLambda({ settings, warn }: { settings: LambdaSettings; war
   const isListed = createAllowList(lambdaFunctions);
   const routes = new Map(settings.lambdaRoutes.map(readRoute));
   const limits = { keepAlive: true, maxSockets: MAX_SOCKETS, maxFreeSockets: MAX_FREE_SOCKETS };
-  const agents = { 'http:': new HttpAgent(limits), 'https:': new HttpsAgent(limits) };
+  const agents = { 'http:': new HttpAgent(limits), 'https:': new BoundedTlsAgent(limits) };
   let sdk: Promise<{ client: LambdaClient; Invoke: typeof InvokeCommand }> | undefined;
 
   function loadSdk() {

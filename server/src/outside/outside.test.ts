@@ -178,3 +178,36 @@ test('https works where its certificate is trusted, for requests and routes', as
   const answers = await run(settings, body, { NODE_EXTRA_CA_CERTS: certFile });
   assert.deepEqual(answers, [200, '"here"', { result: { Payload: 'here' } }]);
 });
+
+test('what TLS adds to an answer has a bound, on each connection for each answer', async (t) => {
+  const { certFile, keyFile } = tlsFiles('first');
+  const options = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
+  let connections = 0;
+  const { port } = await startWebServer(
+    t,
+    (response, { url }) => {
+      if (url === '/long') return void response.end(`"${'x'.repeat(29_998)}"`);
+      response.writeHead(200, { 'content-length': '12000' }).flushHeaders();
+      // Each of them is a record of its own when the one before is on its way.
+      const { socket } = response;
+      const more = (left: number) => void socket?.write('1', () => left > 1 && more(left - 1));
+      more(12_000);
+    },
+    (listener) => createTlsServer(options, listener).on('secureConnection', () => (connections += 1)),
+  );
+  const url = `https://127.0.0.1:${port}`;
+  const maxBytes = { outsideMaxResponseBytes: 30_000 };
+  const settings = { outsideHosts: [`127.0.0.1:${port}`], lambdaRoutes: [`Long=${url}/long`], ...maxBytes };
+  const body = `
+    const lengths = [];
+    for (let n = 0; n < 10; n += 1) lengths.push((await outside.invokeLambda(['Long', {}])).result.Payload.length);
+    console.log(JSON.stringify([lengths, await outside.fetch(['${url}/tiny'])]));
+  `;
+  const [lengths, { error }] = (await run(settings, body, { NODE_EXTRA_CA_CERTS: certFile })) as [
+    number[],
+    { error?: { code: string } },
+  ];
+  assert.deepEqual(lengths, Array(10).fill(29_998));
+  assert.equal(connections, 2, 'the first was kept for all long answers');
+  assert.equal(error?.code, 'too_large');
+});

@@ -1,10 +1,10 @@
 import type { LookupAddress } from 'node:dns';
 import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
 import { isIP } from 'node:net';
 import type { Clock } from '../clock.ts';
 import type { WebhookAnswer, WebhookPost } from '../domain/events/post-webhook.ts';
 import { shown } from '../text.ts';
+import { BoundedTlsAgent } from './bounded-tls.ts';
 import { exchange } from './http-exchange.ts';
 import { always, createAddressesOf, type LookUps, SYSTEM_LOOK_UPS } from './look-up.ts';
 import { OutsideFault } from './outside-fault.ts';
@@ -38,7 +38,7 @@ export function createWebhookPost({
   const addressesOf = createAddressesOf({ lookUp: lookUps.public });
   const listedAddressesOf = createAddressesOf({ lookUp: lookUps.listed });
   const options = { keepAlive: true, timeout: IDLE_MS, maxSockets: MAX_SOCKETS_PER_HOST, maxTotalSockets: MAX_SOCKETS };
-  const agents = { 'http:': new HttpAgent(options), 'https:': new HttpsAgent(options) } as const;
+  const agents = { 'http:': new HttpAgent(options), 'https:': new BoundedTlsAgent(options) } as const;
   const underWay = new Set<AbortController>();
   let isClosed = false;
 

@@ -1,0 +1,96 @@
+import type { ClientRequestArgs } from 'node:http';
+import { Agent } from 'node:https';
+import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
+import { OutsideFault } from './outside-fault.ts';
+
+/** For handshakes, heads of answers, and what TLS adds to each of its records. */
+const BYTES_BESIDE = 131_072;
+/** An answer in records of a few hundred bytes takes less than twice its own bytes. */
+const BYTES_OF_TLS = 2;
+
+const meters = new WeakMap<object, Meter>();
+
+/**
+ * Makes TLS connections that are ended when more comes over them than the answers which are waited for may take. What of it
+ * belongs to TLS alone has no bound of its own: a server may change its keys, or hand out tickets, any number of times, each
+ * of which takes several microseconds before anything else can run.
+ */
+export class BoundedTlsAgent extends Agent {
+  // Node.js types it for plain connections.
+  override createConnection(options: ClientRequestArgs): TLSSocket {
+    const raw = connect(options as NetConnectOpts);
+    const meter = new Meter(raw);
+    const secure = connectTls({ ALPNProtocols: ['http/1.1'], ...(options as ConnectionOptions), socket: meter });
+    meters.set(secure, meter);
+    // Connections that are kept must not keep the process up.
+    const { ref, unref } = secure;
+    secure.ref = () => {
+      raw.ref();
+      return ref.call(secure);
+    };
+    secure.unref = () => {
+      raw.unref();
+      return unref.call(secure);
+    };
+    return secure;
+  }
+}
+
+/** Says that an answer of so many bytes is waited for now, on a connection that may have had others before. */
+export function awaitBytes(socket: object, maxBytes: number): void {
+  meters.get(socket)?.await(maxBytes);
+}
+
+/** Why a connection was ended here. An answer that had begun only says that it was broken off. */
+export function endOf(socket: object | null | undefined): OutsideFault | undefined {
+  return meters.get(socket ?? {})?.fault;
+}
+
+/** Hands on what comes, as long as there may be more. */
+class Meter extends Duplex {
+  readonly #raw: Socket;
+  fault: OutsideFault | undefined;
+  #left = BYTES_BESIDE;
+
+  constructor(raw: Socket) {
+    super();
+    this.#raw = raw;
+    raw.on('data', (chunk) => this.#take(chunk));
+    raw.on('end', () => this.push(null));
+    raw.on('error', (error) => this.destroy(error));
+    raw.on('close', () => this.destroy());
+  }
+
+  await(maxBytes: number): void {
+    this.#left = BYTES_BESIDE + BYTES_OF_TLS * maxBytes;
+  }
+
+  #take(chunk: Buffer): void {
+    this.#left -= chunk.length;
+    if (this.#left < 0) {
+      this.fault = new OutsideFault('too_large', 'what came over TLS is many times as long as an answer may be');
+      this.destroy(this.fault);
+    } else if (!this.push(chunk)) {
+      this.#raw.pause();
+    }
+  }
+
+  override _read(): void {
+    this.#raw.resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#raw.write(chunk, done);
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#raw.end(done);
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#raw.destroy();
+    done(error);
+  }
+}
