@@ -8,7 +8,7 @@ import { EVENTS_VERSION } from './events/sqlite.ts';
 import { SCHEMA_VERSION } from './migrations/migrate.ts';
 import { PLAYER_DATA_VERSION } from './player-data/sqlite.ts';
 import { STAGE_LOGS_VERSION } from './stage-logs/sqlite.ts';
-import { openWalMark } from './wal-mark.ts';
+import { markWhole, openWalMark } from './wal-mark.ts';
 
 /** A copy begins at a moment at which nothing else writes the beginning of the WAL, so a wait is short. */
 const BUSY_TIMEOUT_MS = 5_000;
@@ -90,8 +90,9 @@ function vacuum({ form, from, to }: { form: DatabaseForm; from: string; to: stri
 }
 
 /**
- * Checks every page of a database that no process writes. Gives the version of its schema. Throws a `StartupError` when
- * the file is damaged, is not such a database, or is newer than this program.
+ * Checks every page of a copy, and marks it as whole: one that was made just when the mark changed says that it has lost its
+ * WAL. Gives the version of its schema. Throws a `StartupError` when the file is damaged, is not such a database, or is newer
+ * than this program.
  */
 export function examineDatabase({ form, file }: { form: DatabaseForm; file: string }): number {
   let connection: Libsql.Database | undefined;
@@ -100,7 +101,10 @@ export function examineDatabase({ form, file }: { form: DatabaseForm; file: stri
     const faults = connection.prepare('PRAGMA integrity_check(1)').all() as { integrity_check: string }[];
     if (faults[0]?.integrity_check !== 'ok') throw new Error(`it is damaged: ${faults[0]?.integrity_check}`);
     const [{ version }] = connection.prepare(form.version).all() as [{ version: number | null }];
-    if (version !== null && version <= form.newest) return version;
+    if (version !== null && version <= form.newest) {
+      markWhole(connection, form.mark);
+      return version;
+    }
     throw new Error(
       `it has version ${version}, but this program only knows versions up to ${form.newest}: use a newer respark`,
     );

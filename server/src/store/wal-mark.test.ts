@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Libsql from 'libsql';
@@ -8,7 +8,7 @@ import { recordedLog } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { sampleIntent } from './audit/audit-log.contract.ts';
 import { openSqliteAuditLog } from './audit/sqlite.ts';
-import { findOutdated, STORE_FORM } from './database-copy.ts';
+import { copyDatabase, examineDatabase, findOutdated, STORE_FORM } from './database-copy.ts';
 import { createStore } from './sql-store.ts';
 import { openSqlite } from './sqlite.ts';
 import { temporaryDirectory } from './test-store.ts';
@@ -74,6 +74,24 @@ test('a copy with the WAL, one of a closed database, and one of an older version
   const copy = copyOf(t, closed.directory, FILE);
   old.close();
   assert.equal(await (await open(t, copy)).meta.get('fact'), 'kept');
+});
+
+test('a copy that is made while the mark changes is opened', async (t) => {
+  const { directory, meta } = await open(t);
+  await meta.set('fact', 'kept');
+  const server = new Libsql(join(directory, FILE));
+  const [{ mark }] = server.prepare('SELECT user_version AS mark FROM pragma_user_version').all() as [{ mark: number }];
+  assert.equal(mark % 2, 1);
+  server.exec(`PRAGMA user_version = ${mark + 1}`);
+  const backup = temporaryDirectory(t);
+  const to = join(backup, FILE);
+  copyDatabase({ form: STORE_FORM, from: join(directory, FILE), to });
+  server.close();
+  assert.throws(opened(copyOf(t, backup, FILE)), /respark\.sqlite-wal, which is missing/);
+  examineDatabase({ form: STORE_FORM, file: to });
+  assert.deepEqual(readdirSync(backup), [FILE]);
+  const copy = await open(t, backup);
+  assert.equal(await copy.meta.get('fact'), 'kept');
 });
 
 test('a database of a killed server is opened after any other program has moved its WAL and removed it', async (t) => {

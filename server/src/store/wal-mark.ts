@@ -80,6 +80,12 @@ export function openWalMark({ file, name }: { file: string; name: keyof typeof O
   };
 }
 
+/** Completes the mark of a database that has no WAL. */
+export function markWhole(connection: Libsql.Database, name: keyof typeof OFFSETS): void {
+  const [{ mark }] = connection.prepare(`SELECT ${name} AS mark FROM pragma_${name}`).all() as [{ mark: number }];
+  if (mark > 0 && !isOdd(mark)) connection.exec(`PRAGMA ${name} = ${mark + 1}`);
+}
+
 function watchMark({
   exec,
   name,
