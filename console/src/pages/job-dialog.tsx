@@ -114,7 +114,7 @@ function orderOf(wish: Wish): Omit<Inputs['StartDisconnectJob'], 'GameName' | 'S
   };
 }
 
-/** Empty where nothing is chosen, which means nobody: the server refuses that, and takes everybody only when told so. */
+/** Empty where nothing is chosen: the server refuses that, and takes all players only when it is told to. */
 function selectorOf({ whom, runtime, playerIds, prefix, before, since, address, node }: Wish): Selector {
   if (whom === 'everybody') return { Everybody: true };
   const ids = playerIds.split(/[\s,]+/).filter(Boolean);

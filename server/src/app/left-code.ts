@@ -5,7 +5,7 @@ import type { DataDirectory } from '../data-directory/data-directory.ts';
 import { CONSOLE_CODE_FILE } from '../data-directory/server-files.ts';
 import type { RandomBytes } from '../random.ts';
 
-/** What the file has: nobody who reads it there, or in a copy of the directory, has the code. */
+/** The content of the file. It has a hash, so that the file, or a copy of the directory, gives away no code. */
 interface LeftCode {
   readonly sha256: string;
   /** In milliseconds since 1970, by the clock of the machine, which the command and the server share. */

@@ -87,7 +87,7 @@ function responseTo(outgoing: ClientRequest, body: string | undefined): Promise<
     outgoing.on('information', function count() {
       interim += 1;
       if (interim <= MAX_INTERIM_ANSWERS) return;
-      // Of what has come already, many more may follow.
+      // The bytes that have come already may have many more of them.
       outgoing.off('information', count);
       const limit = `${MAX_INTERIM_ANSWERS} answers that only announce another one`;
       outgoing.destroy(new OutsideFault('failed', `${outgoing.host} sent more than ${limit}`));
