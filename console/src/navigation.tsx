@@ -4,7 +4,7 @@ import { drafted } from './pages/drafts.ts';
 import { PAGES, pageOf } from './pages.ts';
 import { SelectField, TextField } from './parts/fields.tsx';
 import { Untrusted } from './parts/untrusted.tsx';
-import { namedGames, useAllowed, useSurelyAllowed } from './permissions.ts';
+import { namedGames, useSurelyAllowed } from './permissions.ts';
 import { place } from './place.ts';
 import { goTo, linkTo, route } from './route.ts';
 import { session, signOut } from './session.ts';
@@ -18,7 +18,7 @@ const GROUPS = { live: 'groupLive', operate: 'groupOperate', game: 'groupGame', 
 export function Navigation() {
   const { page } = useSignal(route);
   const at = useSignal(place);
-  const isAllowed = useAllowed();
+  const isAllowed = useSurelyAllowed();
   const shown = PAGES.filter(({ title, needs }) => title !== undefined && isAllowed(...needs));
   const { id, partOf } = pageOf(page);
   const current = partOf ?? id;
@@ -176,7 +176,7 @@ function Person() {
   const spoken = useSignal(language);
   const [theme, setTheme] = useState(currentTheme);
   const { accessKeyId = '' } = signedIn ?? {};
-  const isTold = useSurelyAllowed('GetAccessKey');
+  const isTold = useSurelyAllowed()('GetAccessKey');
   const own = useCall('GetAccessKey', isTold && accessKeyId !== '' ? { AccessKeyId: accessKeyId } : undefined);
   const { Description: description = '' } = own.data?.AccessKey ?? {};
   const themes = { auto: t('themeAuto'), light: t('themeLight'), dark: t('themeDark') };

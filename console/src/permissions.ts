@@ -16,6 +16,8 @@ export const namedGames = signal<Outputs['ListPermissions']['Games']>([]);
 export function usePermissions(): void {
   const signedIn = useSignal(session);
   const { game, stage } = useSignal(place);
+  // What another key may do says nothing of this one.
+  useEffect(() => denied.set(undefined), [signedIn]);
   useEffect(() => {
     const abort = new AbortController();
     const input = game === '' ? {} : stage === '' ? { GameName: game } : { GameName: game, StageName: stage };
@@ -43,14 +45,17 @@ export function useMay(...names: readonly OperationName[]): string | undefined {
   return t(known?.get(action) === 'EXPLICIT_DENY' ? 'deniedExplicitly' : 'deniedByDefault', { action });
 }
 
-/** Whether the key may make the call, as far as its policies have said so: for what is asked without anybody's wish. */
-export function useSurelyAllowed(name: OperationName): boolean {
-  const known = useSignal(denied);
-  return known !== undefined && !known.has(actionOf(name));
-}
-
-/** Which of these calls the key may make, for what is not shown at all otherwise. */
+/** Which of these calls the key may make, for what is asked for at once. All of them until its policies are known. */
 export function useAllowed(): (...names: readonly OperationName[]) => boolean {
   const known = useSignal(denied);
   return (...names) => !names.some((name) => known?.has(actionOf(name)));
+}
+
+/**
+ * Which of these calls the key may make, for what is asked for without anybody's wish, and for what nobody should see
+ * that goes away in the next moment. None of them until its policies are known.
+ */
+export function useSurelyAllowed(): (...names: readonly OperationName[]) => boolean {
+  const known = useSignal(denied);
+  return (...names) => names.every((name) => known !== undefined && !known.has(actionOf(name)));
 }

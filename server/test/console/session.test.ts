@@ -60,6 +60,28 @@ test('[chromium] a key that was revoked elsewhere leads back to the sign-in, whe
   await opened.shows('0 players online');
 });
 
+test('[chromium] what a key may not do is not in the navigation for a moment either, while that is still asked', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const key = await makeKey(server, { Role: 'viewer' });
+  const opened = await openConsole(server.url, { hash: `#/players?${PLACE}` });
+  const asked: (() => void)[] = [];
+  await opened.page.setRequestInterception(true);
+  opened.page.on('request', (request) => {
+    const go = () => void request.continue();
+    if (new URL(request.url()).pathname === '/respark/permission') asked.push(go);
+    else go();
+  });
+  await opened.fill('Access key id', key.accessKeyId);
+  await opened.fill('Secret access key', key.secretAccessKey);
+  await opened.press('Sign in');
+  const before = await opened.shows('0 players online');
+  assert.ok(asked.length > 0 && !before.includes('Access keys'));
+  for (const go of asked.splice(0)) go();
+  assert.doesNotMatch(await opened.shows('Records'), /Access keys/);
+});
+
 test('[chromium] a computer that has slept past the end of a key leads back to the sign-in when it is looked at', {
   skip,
 }, async (t) => {
