@@ -32,7 +32,7 @@ export function createTokenBuckets({
   burst,
   maxKeys,
   clock,
-}: TokenBucketLimits & { clock: Clock }): TokenBuckets {
+}: TokenBucketLimits & { clock: Pick<Clock, 'monotonic'> }): TokenBuckets {
   /** When each bucket will be full, which is its whole state. The key used longest ago comes first. */
   const fullAt = new Map<string, number>();
   const tokenMs = 1000 / ratePerSecond;

@@ -40,12 +40,13 @@ export async function listen({
     log,
     settingPrefix: 'RESPARK_',
     attach(server) {
+      const isTrusted = createProxyCheck(settings);
       listeners.management.attach(server);
       if (settings.playerPort === undefined) server.on('upgrade', whenIdle(listeners.management, upgrade));
-      limitSockets(server, { settings, isTrusted: createProxyCheck(settings), clock });
+      limitSockets(server, { settings, isTrusted, clock });
       parseInTurns(server, turns, listeners.management.mayParse);
       limitTinyRecords(server, { settings, log });
-      shakeHandsInTurns(server, { turns, clock });
+      shakeHandsInTurns(server, { turns, clock, isTrusted });
     },
   });
   closers.push('management listener', () => management.close());
@@ -71,12 +72,13 @@ export async function listenForPlayers({
     log,
     settingPrefix: 'RESPARK_PLAYER_',
     attach(server) {
+      const isTrusted = createProxyCheck(settings);
       listeners.players.attach(server);
       server.on('upgrade', whenIdle(listeners.players, upgrade));
-      limitSockets(server, { settings, isTrusted: createProxyCheck(settings), clock });
+      limitSockets(server, { settings, isTrusted, clock });
       parseInTurns(server, turns, listeners.players.mayParse);
       limitTinyRecords(server, { settings, log });
-      shakeHandsInTurns(server, { turns, clock });
+      shakeHandsInTurns(server, { turns, clock, isTrusted });
     },
   });
   closers.push('player listener', () => playerServer.close());

@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { widestGroup } from '../address-buckets.ts';
 import type { Clock } from '../clock.ts';
+import { createTokenBuckets } from '../token-bucket.ts';
 import type { Turns } from '../turns.ts';
 import { addressGroup } from './client-address.ts';
 import { helloIn } from './client-hello.ts';
@@ -15,6 +16,15 @@ const HELLO_MS = 10_000;
  */
 const MAX_HALF_DONE = 64;
 
+/**
+ * How much of the time of a server the first halves of an address may take, and how many milliseconds at once. With an RSA key
+ * of 2,048 bits that is a few hundred handshakes a second, with a P-256 key more than a thousand.
+ */
+const SHARE = 0.3;
+const AT_ONCE_MS = 10;
+/** Addresses whose time is remembered. */
+const MAX_ADDRESSES = 10_000;
+
 /** The property of a socket that leads to its handshake, so that all sockets share their event handlers. */
 const HANDSHAKE = Symbol('handshake');
 
@@ -25,8 +35,8 @@ interface Carrier extends Socket {
 /** A handshake that has begun, or waits for that. */
 interface Handshake {
   readonly socket: Carrier;
-  /** All addresses that one customer may have. */
-  readonly group: string;
+  /** All addresses that one customer may have; undefined for a trusted proxy, which stands for many clients. */
+  readonly group: string | undefined;
   /** What has come of the first message. */
   bytes: Buffer;
   cancelTimeout: () => void;
@@ -38,31 +48,43 @@ interface Handshake {
  * Has a TLS server begin its handshakes in turns with everything else that clients have it do; does nothing for other
  * servers. The first message of a client has the server sign, which takes a millisecond or three with an RSA key, and
  * Node.js answers all that have come before anything else can run: a few hundred sockets that send it at the same moment
- * would hold up everybody for a second. So TLS gets a socket only when that message has come whole. Must be called after
- * the server's other event handlers have been added.
+ * would hold up everybody for a second. So TLS gets a socket only when that message has come whole, and the sockets of an
+ * address get theirs one after the other, in a share of the time. Must be called after the server's other event handlers
+ * have been added.
  */
 export function shakeHandsInTurns(
   server: Server,
-  { turns, clock }: { turns: Turns; clock: Pick<Clock, 'after'> },
+  {
+    turns,
+    clock,
+    isTrusted,
+  }: {
+    turns: Turns;
+    clock: Pick<Clock, 'after' | 'monotonic'>;
+    isTrusted: (address: string) => boolean;
+  },
 ): void {
   if (!('setSecureContext' in server)) return;
   // The server's own listener, which was added first, wraps the socket in TLS.
   const [wrap] = server.listeners('connection') as ((socket: Socket) => void)[];
   if (wrap === undefined) throw new Error('a TLS server has a listener of its own for connections');
 
-  function begin(handshake: Handshake): void {
-    const { socket } = handshake;
-    if (socket.destroyed) return;
-    socket.unshift(handshake.bytes);
-    handshake.bytes = NOTHING;
-    wrap?.call(server, socket);
-  }
-
-  const places = createPlaces((handshake) => {
-    // Handshakes are not in the way of what the sockets of the same address bring.
-    const lane = `handshakes of ${handshake.group}`;
-    if (turns.isOpen(lane)) begin(handshake);
-    else turns.wait(lane, () => begin(handshake));
+  const places = createPlaces({
+    clock,
+    begin(handshake, begun) {
+      const { socket, group, bytes } = handshake;
+      handshake.bytes = NOTHING;
+      // Handshakes are not in the way of what the sockets of the same address bring.
+      turns.wait(`handshakes of ${group ?? 'proxies'}`, () => {
+        const startedAt = clock.monotonic();
+        if (!socket.destroyed) {
+          socket.unshift(bytes);
+          wrap.call(server, socket);
+        }
+        // TLS reads the message when its caller has returned.
+        process.nextTick(() => begun(clock.monotonic() - startedAt));
+      });
+    },
   });
 
   function onData(this: Carrier, chunk: Buffer): void {
@@ -90,7 +112,7 @@ export function shakeHandsInTurns(
     // It has no place, or its peer has gone.
     if (socket.destroyed || remoteAddress === undefined) return;
     const cancelTimeout = clock.after(HELLO_MS, () => socket.destroy());
-    const group = widestGroup(addressGroup(remoteAddress));
+    const group = isTrusted(remoteAddress) ? undefined : widestGroup(addressGroup(remoteAddress));
     socket[HANDSHAKE] = { socket, group, bytes: NOTHING, cancelTimeout, ends: undefined };
     socket.on('close', onClose).on('error', ignore).on('data', onData);
   }
@@ -106,59 +128,91 @@ export function shakeHandsInTurns(
   });
 }
 
-/** Gives each socket its place when its address has not too many. */
-function createPlaces(begin: (handshake: Handshake) => void) {
-  /** By group, how many have a place. */
-  const halfDone = new Map<string, number>();
+/** What is known of an address while any handshake of it waits or is under way. */
+interface Place {
+  /** The handshakes that have come and not begun, the first first. */
+  readonly waiting: Set<Handshake>;
+  halfDone: number;
+  /** Whether the next one is about to begin, or there is no time for it yet. */
+  isBusy: boolean;
+}
+
+/** Has the handshakes of each address begin one after the other, when there are not too many and there is time. */
+function createPlaces({
+  clock,
+  begin,
+}: {
+  clock: Pick<Clock, 'after' | 'monotonic'>;
+  /** Begins the handshake in a later turn, and tells then how long that took. */
+  begin: (handshake: Handshake, begun: (tookMs: number) => void) => void;
+}) {
+  const byGroup = new Map<string, Place>();
   const byEnds = new Map<string, Handshake>();
-  /** By group, those for which there are too many already, the first first. */
-  const waiting = new Map<string, Set<Handshake>>();
+  const time = createTokenBuckets({
+    ...{ ratePerSecond: 1_000 * SHARE, burst: AT_ONCE_MS, maxKeys: MAX_ADDRESSES },
+    clock,
+  });
 
   function take(handshake: Handshake): void {
     const { group } = handshake;
-    const others = halfDone.get(group) ?? 0;
-    if (others >= MAX_HALF_DONE) {
-      waiting.set(group, (waiting.get(group) ?? new Set()).add(handshake));
+    if (group === undefined) {
+      start(handshake, () => {});
       return;
     }
-    halfDone.set(group, others + 1);
+    const place = byGroup.get(group) ?? { waiting: new Set(), halfDone: 0, isBusy: false };
+    byGroup.set(group, place);
+    place.waiting.add(handshake);
+    admitNext(group, place);
+  }
+
+  function admitNext(group: string, place: Place): void {
+    const [next] = place.waiting;
+    if (next === undefined) {
+      if (place.halfDone === 0 && !place.isBusy) byGroup.delete(group);
+      return;
+    }
+    if (place.isBusy || place.halfDone >= MAX_HALF_DONE) return;
+    place.isBusy = true;
+    const goOn = () => {
+      place.isBusy = false;
+      admitNext(group, place);
+    };
+    const waitMs = time.peek(group, 0);
+    if (waitMs > 0) {
+      clock.after(waitMs, goOn);
+      return;
+    }
+    place.waiting.delete(next);
+    place.halfDone += 1;
+    start(next, (tookMs) => {
+      time.spend(group, tookMs);
+      goOn();
+    });
+  }
+
+  function start(handshake: Handshake, begun: (tookMs: number) => void): void {
     handshake.ends = endsOf(handshake.socket);
     byEnds.set(handshake.ends, handshake);
-    begin(handshake);
+    begin(handshake, begun);
   }
 
   function end(handshake: Handshake): void {
     const { group, ends } = handshake;
-    if (ends === undefined) return;
-    handshake.ends = undefined;
-    // A new socket with the same ends may be here already.
-    if (byEnds.get(ends) === handshake) byEnds.delete(ends);
-    const left = (halfDone.get(group) ?? 1) - 1;
-    if (left === 0) halfDone.delete(group);
-    else halfDone.set(group, left);
-    admitNext(group);
-  }
-
-  function admitNext(group: string): void {
-    const [next] = waiting.get(group) ?? [];
-    if (next === undefined) return;
-    forget(next);
-    take(next);
-  }
-
-  function forget(handshake: Handshake): void {
-    const others = waiting.get(handshake.group);
-    others?.delete(handshake);
-    if (others?.size === 0) waiting.delete(handshake.group);
+    const place = group === undefined ? undefined : byGroup.get(group);
+    place?.waiting.delete(handshake);
+    if (ends !== undefined) {
+      handshake.ends = undefined;
+      // A new socket with the same ends may be here already.
+      if (byEnds.get(ends) === handshake) byEnds.delete(ends);
+      if (place !== undefined) place.halfDone -= 1;
+    }
+    if (group !== undefined && place !== undefined) admitNext(group, place);
   }
 
   return {
     take,
     /** Must be called when the socket has ended. */
-    leave(handshake: Handshake): void {
-      forget(handshake);
-      end(handshake);
-    },
+    leave: end,
     /** Must be called with what comes out of TLS when a handshake is done. Gives the handshake. */
     done(socket: Socket): Handshake | undefined {
       const handshake = byEnds.get(endsOf(socket));
