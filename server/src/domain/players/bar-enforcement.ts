@@ -5,7 +5,7 @@ import type { Log } from '../../log.ts';
 import type { BarRecord } from '../../store/bars.ts';
 import type { Store } from '../../store/store.ts';
 import { type BackgroundWork, createBackground } from '../background.ts';
-import { farewellOf, markerOf } from './bars.ts';
+import { farewellOfBar, markerOf } from './bars.ts';
 import type { Disconnect, DisconnectResult } from './disconnect.ts';
 
 /** How often a node looks for bars that nobody has brought to the directory yet, and for those that have ended. */
@@ -175,7 +175,7 @@ function createEndConnections({
       return NOBODY;
     }
     const close = kind === 'block' ? ('blocked' as const) : undefined;
-    const order = { requestId, reason: text, close, farewell: farewellOf(record) };
+    const order = { requestId, reason: text, close, farewell: farewellOfBar(record) };
     const call = { order, timeoutMs: timeoutMs * 0.9 };
     const end = (id: string) => disconnect({ ...call, player: { stageId: id, playerId } });
     if (stageId !== undefined) return await disconnect({ ...call, player: { stageId, playerId }, isDetailed });

@@ -61,7 +61,7 @@ export function markerOf(record: BarRecord): { readonly target: BarTarget; reado
  * What a player who is connected is told. The text for all other locales is that of an unknown language, and a revocation
  * keeps nobody out who gets a new token.
  */
-export function farewellOf({
+export function farewellOfBar({
   kind,
   reason,
   messages: { '': message, ...messages },

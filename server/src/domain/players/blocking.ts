@@ -3,7 +3,7 @@ import type { BarRecord } from '../../store/bars.ts';
 import type { Change } from '../audit.ts';
 import type { Events } from '../events/events.ts';
 import { type BarChanges, checkWording, type Duration, type NamedPlace, type Wording } from './bar-changes.ts';
-import { farewellOf } from './bars.ts';
+import { farewellOfBar } from './bars.ts';
 import type { DisconnectResult } from './disconnect.ts';
 import { checkFarewell } from './disconnect-request.ts';
 
@@ -48,7 +48,7 @@ export function createBlocking({
   });
 
   const farewell = ({ reason = '', messages = {}, until }: BlockTerms) =>
-    farewellOf({ kind: 'block', reason, messages, until });
+    farewellOfBar({ kind: 'block', reason, messages, until });
 
   return {
     termsOf({ reason, messages, evidence, ...duration }) {

@@ -6,7 +6,7 @@ import type { Audit, Change } from '../audit.ts';
 import { type ListTurn, MAX_PAGE_BYTES } from '../list-turns.ts';
 import type { Page, PageRequest, Paginate } from '../pagination.ts';
 import { type BarChanges, checkWording, type Duration, type NamedPlace, type Wording } from './bar-changes.ts';
-import { farewellOf } from './bars.ts';
+import { farewellOfBar } from './bars.ts';
 import type { BlockedPlayer, Blocking } from './blocking.ts';
 import type { DisconnectResult } from './disconnect.ts';
 import { checkFarewell, detailsOf, onRecord } from './disconnect-request.ts';
@@ -140,7 +140,7 @@ export function createBlocks({
 
     async revokeTokens(player, { keepsConnections, ...wording }, change) {
       const { reason = '', messages = {}, evidence } = wording;
-      const farewell = farewellOf({ kind: 'revocation', reason, messages, until: undefined });
+      const farewell = farewellOfBar({ kind: 'revocation', reason, messages, until: undefined });
       checkFarewell(farewell, settings);
       checkWording(wording);
       return await audit.around(

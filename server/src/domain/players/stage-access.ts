@@ -1,7 +1,7 @@
 import type { BarRecord } from '../../store/bars.ts';
 import type { Audit, Change } from '../audit.ts';
 import { type BarChanges, checkWording, type Duration, type Wording } from './bar-changes.ts';
-import { farewellOf } from './bars.ts';
+import { farewellOfBar } from './bars.ts';
 import { detailsOf } from './disconnect-request.ts';
 
 interface NamedStage {
@@ -52,7 +52,7 @@ function recorded(
     sendsAway,
   }: Wording & { until: number | undefined; sendsAway: boolean },
 ): Change {
-  const farewell = { ...farewellOf({ kind: 'closure', reason, messages, until }), until };
+  const farewell = { ...farewellOfBar({ kind: 'closure', reason, messages, until }), until };
   const details = { ...detailsOf({ farewell, evidence }), ...(sendsAway && { sendAway: 'true' }) };
   return Object.keys(details).length === 0 ? change : { ...change, details: { ...change.details, ...details } };
 }
