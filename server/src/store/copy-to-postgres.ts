@@ -1,6 +1,8 @@
 import Libsql from 'libsql';
+import { describeFileFault } from '../file-fault.ts';
 import { StartupError } from '../startup-error.ts';
 import { COPIED_TABLES, type CopiedRow, type CopiedTable, type SourceFiles } from './copied-tables.ts';
+import { assertPlainSchema } from './plain-schema.ts';
 import { BEGIN_ALONE } from './postgres/dialect.ts';
 import { commit, rollBack, type Session, type Sessions } from './postgres/sessions.ts';
 
@@ -66,7 +68,7 @@ async function copyTable({
   files: SourceFiles;
   progress: (name: string, rows: number) => void;
 }): Promise<number> {
-  const source = new Libsql(files[table.file]);
+  const source = openSource(files[table.file]);
   let copied = 0;
   let waiting: CopiedRow[] = [];
   let characters = 0;
@@ -112,11 +114,22 @@ async function insert(session: Query, { table, columns }: CopiedTable, rows: rea
 
 /** No version of a player's data comes back. */
 async function goOnFrom(session: Query, { playerData }: SourceFiles): Promise<void> {
-  const source = new Libsql(playerData);
+  const source = openSource(playerData);
   try {
     const { version } = source.prepare('SELECT version FROM last_version').get() as { version: number };
     if (version > 0) await session.query(`select setval('player_versions', $1)`, [version]);
   } finally {
     source.close();
+  }
+}
+
+function openSource(file: string): Libsql.Database {
+  const source = new Libsql(file);
+  try {
+    assertPlainSchema(source);
+    return source;
+  } catch (error) {
+    source.close();
+    throw new StartupError(`cannot use ${file}: ${describeFileFault(error)}`, { cause: error });
   }
 }

@@ -3,9 +3,11 @@ import { dirname } from 'node:path';
 import Libsql from 'libsql';
 import { createPrivateFile, describeDatabaseFault } from '../data-directory/private-file.ts';
 import { StartupError } from '../startup-error.ts';
+import { excerpt, MAX_SENTENCE_CHARACTERS } from '../text.ts';
 import { AUDIT_VERSION } from './audit/database.ts';
 import { EVENTS_VERSION } from './events/sqlite.ts';
 import { SCHEMA_VERSION } from './migrations/migrate.ts';
+import { assertPlainSchema } from './plain-schema.ts';
 import { PLAYER_DATA_VERSION } from './player-data/sqlite.ts';
 import { STAGE_LOGS_VERSION } from './stage-logs/sqlite.ts';
 import { markWhole, openWalMark } from './wal-mark.ts';
@@ -77,6 +79,7 @@ function vacuum({ form, from, to }: { form: DatabaseForm; from: string; to: stri
     marks.assertWhole();
     connection = new Libsql(from);
     connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    assertPlainSchema(connection);
     marks.watch(connection);
     createPrivateFile(to);
     connection.exec(`VACUUM INTO '${to.replaceAll("'", "''")}'`);
@@ -98,8 +101,10 @@ export function examineDatabase({ form, file }: { form: DatabaseForm; file: stri
   let connection: Libsql.Database | undefined;
   try {
     connection = new Libsql(file);
+    assertPlainSchema(connection);
     const faults = connection.prepare('PRAGMA integrity_check(1)').all() as { integrity_check: string }[];
-    if (faults[0]?.integrity_check !== 'ok') throw new Error(`it is damaged: ${faults[0]?.integrity_check}`);
+    if (faults[0]?.integrity_check !== 'ok')
+      throw new Error(`it is damaged: ${excerpt(String(faults[0]?.integrity_check), MAX_SENTENCE_CHARACTERS)}`);
     const [{ version }] = connection.prepare(form.version).all() as [{ version: number | null }];
     if (version !== null && version <= form.newest) {
       markWhole(connection, form.mark);
@@ -123,6 +128,7 @@ export function findOutdated({ form, file }: { form: DatabaseForm; file: string 
   try {
     marks.assertWhole();
     connection = new Libsql(file);
+    assertPlainSchema(connection);
     if (connection.prepare('SELECT 1 FROM sqlite_schema').all().length === 0) return undefined;
     const [{ version }] = connection.prepare(form.version).all() as [{ version: number | null }];
     return version !== null && version < form.newest ? version : undefined;

@@ -7,6 +7,7 @@ import { ServiceError } from '../errors.ts';
 import { isReadOnly } from '../file-fault.ts';
 import type { Log } from '../log.ts';
 import { StartupError } from '../startup-error.ts';
+import { assertPlainSchema, DISTRUST_SCHEMA } from './plain-schema.ts';
 import { openWalMark, type WalMarkInThread } from './wal-mark.ts';
 
 /** How long writes hold the event loop up before everything else has its turn. */
@@ -280,9 +281,11 @@ export async function openSharedCommits<Shared extends Ending>({
     const reader = new Libsql(file);
     opened.push({ close: () => void reader.close() });
     reader.exec(`PRAGMA busy_timeout = ${MAX_BUSY_WAIT_MS}; PRAGMA journal_mode = WAL`);
+    assertPlainSchema(reader);
     const writer: Writer = new AsyncLibsql(file, {}) as AsyncLibsql & Pick<Writer, 'inTransaction'>;
     opened.push(writer);
     await writer.exec(`PRAGMA busy_timeout = ${MAX_BUSY_WAIT_MS}; PRAGMA synchronous = ${synchronous}`);
+    await writer.exec(DISTRUST_SCHEMA);
     await writer.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     await assertPragma(writer, 'journal_mode', 'wal');
     await assertPragma(writer, 'synchronous', synchronous === 'FULL' ? 2 : 1);

@@ -21,6 +21,7 @@ import { StartupError } from '../startup-error.ts';
 import type { Database, Query } from './database.ts';
 import { watchForeignVersion } from './foreign-version.ts';
 import { assertMigrated, migrate } from './migrations/migrate.ts';
+import { assertPlainSchema } from './plain-schema.ts';
 import type { Schema } from './schema.ts';
 import { openWalMark, type WalMark } from './wal-mark.ts';
 
@@ -101,6 +102,7 @@ function connect(
     marks.assertWhole();
     connection = new Libsql(file);
     connection.exec(`PRAGMA busy_timeout = ${MAX_OPEN_WAIT_MS}; PRAGMA journal_mode = WAL`);
+    assertPlainSchema(connection);
     connection.exec(`PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON`);
     assertPragma(connection, 'journal_mode', 'wal');
     assertPragma(connection, 'synchronous', 2);

@@ -4,6 +4,7 @@ import { createPrivateFile, describeDatabaseFault } from '../../data-directory/p
 import { isReadOnly } from '../../file-fault.ts';
 import { andThen, type MaybePromise } from '../../maybe-promise.ts';
 import { StartupError } from '../../startup-error.ts';
+import { assertPlainSchema } from '../plain-schema.ts';
 import { openWalMark, type WalMark } from '../wal-mark.ts';
 import type { AuditPosition, AuditQuery, AuditRecord } from './audit-log.ts';
 import { createCheckpoints } from './checkpoints.ts';
@@ -225,6 +226,7 @@ function connect(file: string, isShared: boolean): { database: Libsql.Database; 
       const busyTimeoutMs = isShared ? SHARED_BUSY_TIMEOUT_MS : BUSY_TIMEOUT_MS;
       database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`);
       database.exec(`PRAGMA wal_autocheckpoint = ${MOST_TIMES * CHECKPOINT_PAGES}`);
+      assertPlainSchema(database);
       const mark = marks.watch(database);
       migrate(database, isShared);
       return { database, mark };
