@@ -26,18 +26,24 @@ async function open(t: TestContext, { role = 'moderator', maxAccessKeys = 100 } 
   const refusals = createRefusals({ audit: { refused: async () => {} }, clock, log });
   t.after(() => refusals.close());
   let claims: Readonly<Record<string, unknown>> = ADA;
-  const signIn = createTeamSignIn({
-    ...{ access, refusals, clock, random, log, audit: UNRECORDED, sealer: keyring },
-    provider: {
-      issuer: `https://login.${'studio.'.repeat(12)}example`,
-      pageOf: async () => 'https://login.studio.example/auth',
-      redeem: async () => claims,
-    },
-    returnUrl: () => RETURN_URL,
-    settings: { signInRoles: [`live-ops=${role}`], signInGroupsClaim: 'groups', signInKeyMinutes: 60 },
-  });
+  const redeemed: string[] = [];
+  const openAt = (issuer: string) =>
+    createTeamSignIn({
+      ...{ access, refusals, clock, random, log, audit: UNRECORDED, sealer: keyring },
+      provider: {
+        issuer,
+        pageOf: async () => 'https://login.studio.example/auth',
+        redeem: async ({ code }) => {
+          redeemed.push(code);
+          return claims;
+        },
+      },
+      returnUrl: () => RETURN_URL,
+      settings: { signInRoles: [`live-ops=${role}`], signInGroupsClaim: 'groups', signInKeyMinutes: 60 },
+    });
+  const signIn = openAt(`https://login.${'studio.'.repeat(12)}example`);
   return {
-    ...{ access, clock, lines, signIn },
+    ...{ access, clock, lines, openAt, redeemed, signIn },
     enter: async (change: object = {}) => {
       claims = { ...ADA, ...change };
       const { state, ticket } = await signIn.begin(CALLER);
@@ -108,4 +114,16 @@ test('each refusal is in the log, under the request id that the page shows', asy
     ids,
   );
   assert.deepEqual([refused[0]?.sourceAddress, refused[0]?.cause], [CALLER.sourceAddress, 'SignInRefused']);
+});
+
+test('a provider that the settings have named meanwhile gets no code of the one before', async (t) => {
+  const { openAt, redeemed, signIn } = await open(t);
+  const { state, ticket } = await signIn.begin(CALLER);
+  const returned = { state, ticket, code: 'code', issuer: undefined };
+  await assert.rejects(openAt('https://login.elsewhere.example').finish(returned, CALLER), {
+    name: 'SignInFault',
+    message: 'this sign-in was begun at another provider: begin again',
+  });
+  assert.deepEqual(redeemed, []);
+  assert.ok((await signIn.finish(returned, CALLER)).accessKeyId);
 });

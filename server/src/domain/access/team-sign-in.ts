@@ -139,23 +139,37 @@ export function createTeamSignIn(parts: {
   };
 }
 
-/** What a sign-in began with, sealed. A ticket is good for ten minutes, and for the state that belongs to it alone. */
-function createTickets({ sealer, clock }: { sealer: Sealer; clock: Pick<Clock, 'now'> }) {
+/**
+ * What a sign-in began with, sealed. A ticket is good for ten minutes, for the state that belongs to it alone, and for the
+ * provider at which it began: when the settings name another one meanwhile, that one gets no code of the first.
+ */
+function createTickets({
+  provider: { issuer },
+  sealer,
+  clock,
+}: {
+  provider: Pick<SignInProvider, 'issuer'>;
+  sealer: Sealer;
+  clock: Pick<Clock, 'now'>;
+}) {
   return {
     seal(begun: SignInBegun): string {
-      const text = JSON.stringify({ ...begun, at: clock.now() });
+      const text = JSON.stringify({ ...begun, issuer, at: clock.now() });
       return Buffer.from(sealer.seal(Buffer.from(text), TICKET)).toString('base64url');
     },
     open(ticket: string, state: string): SignInBegun {
       const opened = sealer.open(Buffer.from(ticket, 'base64url'), TICKET);
       if (opened === undefined) throw refused('this sign-in was not begun at this server: begin again');
-      const { at, ...begun } = parseJson(Buffer.from(opened).toString()) as unknown as SignInBegun & { at: number };
+      const { at, issuer: whose, ...begun } = parseJson(Buffer.from(opened).toString()) as unknown as Sealed;
+      if (whose !== issuer) throw refused('this sign-in was begun at another provider: begin again');
       if (!isSame(state, begun.state)) throw refused('the provider’s answer belongs to another sign-in: begin again');
       if (clock.now() - at > TICKET_MS) throw refused('this sign-in was begun more than ten minutes ago: begin again');
       return begun;
     },
   };
 }
+
+type Sealed = SignInBegun & { readonly issuer: string; readonly at: number };
 
 function isSame(a: string, b: string): boolean {
   const [left, right] = [Buffer.from(a), Buffer.from(b)];
