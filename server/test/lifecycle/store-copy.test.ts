@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import {
@@ -10,6 +10,7 @@ import {
   GetSnapshotCommand,
   ListGamesCommand,
 } from '@aws-sdk/client-gamesparks';
+import Libsql from 'libsql';
 import { systemClock } from '../../src/clock.ts';
 import { createLog } from '../../src/log.ts';
 import { COPIED_TABLES } from '../../src/store/copied-tables.ts';
@@ -165,6 +166,24 @@ describe('[postgres] respark store copy', { skip }, () => {
     assert.match(migrated.stdout, /respark\.sqlite: is at version \d+\n.*stage-logs\.sqlite: from version 0 to 1\n/s);
     assert.equal((await copy(url)).exitCode, 0);
     assert.ok(node.dataDir);
+  });
+
+  test('copies nothing, and writes no file, because a database says so', async (t) => {
+    const place = createWorkplace(t);
+    const { dataDir } = await filledDirectory(place);
+    const written = join(dataDir, 'written');
+    const database = new Libsql(join(dataDir, 'player-data.sqlite'));
+    database.exec(`
+      CREATE VIRTUAL TABLE evil USING fts4(a, compress=lower, uncompress=sha3_query);
+      INSERT INTO evil_content VALUES (1, 'SELECT writefile(''${written}'', ''evil'')');
+      ALTER TABLE players RENAME TO others;
+      CREATE VIEW players AS SELECT 'stage' AS stage_id, hex(a) AS player_id, 1 AS version, 1 AS keys, 1 AS bytes FROM evil`);
+    database.close();
+    const url = await server.migratedDatabase(t);
+    const refused = await place.respark(['store', 'copy', '--to', url, '--data-dir', dataDir]);
+    assert.deepEqual([refused.exitCode, existsSync(written)], [1, false], refused.stderr);
+    assert.match(refused.stderr, /player-data\.sqlite: it has "evil", which is no plain table or index/);
+    assert.deepEqual(await server.execute(url, 'select count(*)::int as games from games'), [{ games: 0 }]);
   });
 });
 
