@@ -1,7 +1,10 @@
 /** A player who has signed in. */
 export interface SignedInPlayer extends PlayerKey {
   readonly gameId: string;
-  /** When they were given what they signed in with, milliseconds since 1970. */
+  /**
+   * When they were given what they signed in with, milliseconds since 1970; of a token that renewed another, what that one
+   * says.
+   */
   readonly signedInAt: number;
 }
 

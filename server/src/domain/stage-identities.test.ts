@@ -127,6 +127,7 @@ test('a token is made for a chosen lifetime with claims, and says so when it is 
     isIdentified: true,
     playerId: 'anna',
     issuedAtMs,
+    signedInAtMs: issuedAtMs,
     session: { claims: { role: 'gm' }, lifetimeMs: 60_000, untilMs: issuedAtMs + 60_000 },
   });
   assert.deepEqual(recorded, [{ lifetimeSeconds: '60', claims: 'role' }]);

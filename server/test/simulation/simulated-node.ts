@@ -296,7 +296,7 @@ export class SimulatedNode {
 /** A token is a player's id and, behind a colon, when it was issued. */
 function readToken(token: string): VerifiedToken {
   const [playerId = '', issuedAtMs = '0'] = token.split(':');
-  return { playerId, issuedAtMs: Number(issuedAtMs) };
+  return { playerId, issuedAtMs: Number(issuedAtMs), signedInAtMs: Number(issuedAtMs) };
 }
 
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };

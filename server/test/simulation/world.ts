@@ -213,7 +213,7 @@ export class World {
       // The token is simply the player's id, because this does not test signatures.
       tokens: {
         issue: (_stageId, playerId) => playerId,
-        verify: (_stageId, token) => ({ playerId: token, issuedAtMs: 0 }),
+        verify: (_stageId, token) => ({ playerId: token, issuedAtMs: 0, signedInAtMs: 0 }),
       },
       clock: this.clock,
       random: this.#random,

@@ -46,7 +46,8 @@ function open({
   };
   const identify = createIdentify({
     tokens: {
-      verify: (_, token) => (token.startsWith('own ') ? { playerId: token.slice(4), issuedAtMs: 0 } : undefined),
+      verify: (_, token) =>
+        token.startsWith('own ') ? { playerId: token.slice(4), issuedAtMs: 5, signedInAtMs: 3 } : undefined,
     },
     providerTokens: {
       verify: verify ?? (async () => ({ isGenuine: true, provider: full, payload: { sub, ...payload } })),
@@ -87,7 +88,7 @@ test('a stage that allows guests makes a new one for each hello without a token,
 
 test('a token of the stage’s own is no matter for providers, nor is any token on a stage without them', async () => {
   const { identify, bare } = open({ verify: refusing });
-  assert.deepEqual(await identify('own bo'), { isIdentified: true, playerId: 'bo', issuedAtMs: 0 });
+  assert.deepEqual(await identify('own bo'), { isIdentified: true, playerId: 'bo', issuedAtMs: 5, signedInAtMs: 3 });
   assert.deepEqual(await bare(), { isIdentified: false, reason: 'token_refused' });
 });
 
@@ -132,6 +133,7 @@ test('handlers may read the claims that are listed and there, and nothing else',
     playerId: 'anna',
     issuer: 'https://login.example',
     issuedAtMs: 1_767_323_045_000,
+    signedInAtMs: 1_767_323_045_000,
     session: {
       claims: { level: 7, 'https://game.example/roles': ['gm'] },
       lifetimeMs: 30 * DAY_MS,

@@ -22,6 +22,8 @@ export interface Identified {
   readonly playerId: string;
   /** When the token was issued; now for a guest, and 0 where an identity provider does not say. */
   readonly issuedAtMs: number;
+  /** The same of the first of the tokens that renewed each other. */
+  readonly signedInAtMs: number;
   readonly session?: Session | undefined;
   /** Who has signed the token, if it was not the server. */
   readonly issuer?: string;
@@ -67,7 +69,9 @@ export function createIdentify({
     const identity = identityOf(stage);
     if (token === undefined) {
       if (!identity.allowGuests) return refused('this stage does not allow guests');
-      return { isIdentified: true, playerId: randomAlphanumeric(random, GUEST_ID_LENGTH), issuedAtMs: clock.now() };
+      const now = clock.now();
+      const playerId = randomAlphanumeric(random, GUEST_ID_LENGTH);
+      return { isIdentified: true, playerId, issuedAtMs: now, signedInAtMs: now };
     }
     const own = tokens.verify(stage.id, token);
     if (own !== undefined) return { isIdentified: true, ...own };
@@ -103,10 +107,12 @@ function playerOf({ provider, payload }: GenuineToken, sessionMs: number, nowMs:
   const fault = faultOfClaims(claims);
   if (fault !== undefined) return refused(`its claims ${fault}`);
   const { iat } = payload;
+  const issuedAtMs = typeof iat === 'number' ? iat * 1000 : 0;
   return {
     isIdentified: true,
     playerId,
-    issuedAtMs: typeof iat === 'number' ? iat * 1000 : 0,
+    issuedAtMs,
+    signedInAtMs: issuedAtMs,
     session: { claims, lifetimeMs: sessionMs, untilMs: nowMs + sessionMs },
     issuer: provider.issuer,
   };

@@ -59,12 +59,13 @@ test('a token that an earlier version has issued is the same to the last charact
 });
 
 test('a token says to the millisecond when it was issued, and one that does not say has what its expiry leaves', () => {
+  const at = (issuedAtMs: number) => ({ issuedAtMs, signedInAtMs: issuedAtMs });
   const issuedAt = (token: string) => fullTokensAt(NOW * 1000).verify(STAGE, token)?.issuedAtMs;
   assert.equal(
-    issuedAt(fullTokensAt(NOW * 1000).issue(STAGE, 'player-1', undefined, NOW * 1000 - 4_321)),
+    issuedAt(fullTokensAt(NOW * 1000).issue(STAGE, 'player-1', undefined, at(NOW * 1000 - 4_321))),
     NOW * 1000 - 4_321,
   );
-  assert.equal(issuedAt(fullTokensAt(NOW * 1000).issue(STAGE, 'player-1', undefined, NOW * 1000)), NOW * 1000);
+  assert.equal(issuedAt(fullTokensAt(NOW * 1000).issue(STAGE, 'player-1', undefined, at(NOW * 1000))), NOW * 1000);
   const { iat: _, ...without } = CLAIMS;
   assert.equal(issuedAt(signed(HEADER, encoded(without))), CLAIMS.exp * 1000 - 86_400_000);
 });
@@ -251,12 +252,25 @@ const SESSION = { claims: { level: 7, roles: ['gm', 'tester'] }, lifetimeMs: 3_6
 test('a token says what its session says, and when it was issued', async () => {
   const token = fullTokensAt(NOW_MS).issue(STAGE, 'player-1', SESSION);
   assert.equal(await joseVerify(token), 'player-1');
-  const said = { playerId: 'player-1', issuedAtMs: NOW_MS, session: SESSION };
+  const said = { playerId: 'player-1', issuedAtMs: NOW_MS, signedInAtMs: NOW_MS, session: SESSION };
   assert.deepEqual(fullTokensAt(NOW_MS + 3_599_000).verify(STAGE, token), said);
   assert.equal(fullTokensAt(NOW_MS + 3_600_000).verify(STAGE, token), undefined);
   const plain = fullTokensAt(NOW_MS).issue(STAGE, 'player-1');
-  const nothing = { playerId: 'player-1', issuedAtMs: NOW_MS, session: undefined };
+  const nothing = { playerId: 'player-1', issuedAtMs: NOW_MS, signedInAtMs: NOW_MS, session: undefined };
   assert.deepEqual(fullTokensAt(NOW_MS).verify(STAGE, plain), nothing);
+});
+
+test('a token that renews another says when the player signed in, and jose accepts it', async () => {
+  const times = { issuedAtMs: NOW_MS, signedInAtMs: NOW_MS - 90_001 };
+  const token = fullTokensAt(NOW_MS).issue(STAGE, 'player-1', undefined, times);
+  assert.equal(await joseVerify(token), 'player-1');
+  assert.deepEqual(fullTokensAt(NOW_MS).verify(STAGE, token), { playerId: 'player-1', ...times, session: undefined });
+  // An identity provider may not say when it issued a token.
+  const unknown = fullTokensAt(NOW_MS).issue(STAGE, 'player-1', SESSION, { issuedAtMs: NOW_MS, signedInAtMs: 0 });
+  assert.equal(fullTokensAt(NOW_MS).verify(STAGE, unknown)?.signedInAtMs, 0);
+  for (const time of [null, 'yesterday', true]) {
+    assert.equal(tokens.verify(STAGE, await joseSign({ ...CLAIMS, auth_time: time })), undefined, String(time));
+  }
 });
 
 test('no renewal lasts longer than its session or than the server lets any token', () => {

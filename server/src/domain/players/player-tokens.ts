@@ -28,7 +28,15 @@ export interface VerifiedToken {
   readonly playerId: string;
   /** Milliseconds since 1970. A token that does not say has what its expiry leaves. */
   readonly issuedAtMs: number;
+  /** When the first token of those that renewed each other was issued; that of a token which renewed none is its own. */
+  readonly signedInAtMs: number;
   readonly session?: Session | undefined;
+}
+
+/** When a token is issued, and when its player signed in, milliseconds since 1970. */
+export interface TokenTimes {
+  readonly issuedAtMs: number;
+  readonly signedInAtMs: number;
 }
 
 /** There is no new token for a player whose session has ended. */
@@ -37,8 +45,11 @@ export class SessionEnded extends Error {
 }
 
 export interface PlayerTokens {
-  /** A token that a later hello of the same player carries, issued now or at another time. Throws `SessionEnded`. */
-  issue(stageId: string, playerId: string, session?: Session, issuedAtMs?: number): string;
+  /**
+   * A token that a later hello of the same player carries, issued now to a player who signs in, or at other times. Throws
+   * `SessionEnded`.
+   */
+  issue(stageId: string, playerId: string, session?: Session, times?: TokenTimes): string;
   /** What a token says that this stage issued and that has not expired; undefined for anything else. */
   verify(stageId: string, token: string): VerifiedToken | undefined;
 }
@@ -75,7 +86,9 @@ export function createPlayerTokens({
   const nowSeconds = () => Math.floor(clock.now() / 1000);
 
   return {
-    issue(stageId, playerId, session, issuedAtMs = clock.now()) {
+    issue(stageId, playerId, session, times) {
+      const issuedAtMs = times?.issuedAtMs ?? clock.now();
+      const signedInAtMs = times?.signedInAtMs ?? issuedAtMs;
       // To the millisecond, so that a revocation tells a token of the moment before from one of the moment after.
       const iat = issuedAtMs / 1000;
       const second = Math.floor(iat);
@@ -83,7 +96,10 @@ export function createPlayerTokens({
       const until = Math.floor((session?.untilMs ?? Number.POSITIVE_INFINITY) / 1000);
       if (until <= second) throw new SessionEnded('the session of the player has ended: connect with a new token');
       const exp = Math.min(ends, until);
-      const said = session === undefined ? {} : { until, claims: session.claims };
+      const said = {
+        ...(signedInAtMs === issuedAtMs ? {} : { auth_time: signedInAtMs / 1000 }),
+        ...(session === undefined ? {} : { until, claims: session.claims }),
+      };
       const claims = base64url(JSON.stringify({ iss: ISSUER, aud: stageId, sub: playerId, iat, exp, ...said }));
       const signed = `${HEADER}.${claims}`;
       return `${signed}.${sign(stageId, signed)}`;
@@ -97,15 +113,17 @@ export function createPlayerTokens({
       // What follows is text that was signed with the stage's key: nothing else is ever parsed.
       if (!isGenuine) return undefined;
       const read = readClaims(token.slice(HEADER.length + 1, dot));
-      const { iss, aud, sub, iat, nbf, exp } = read;
+      const { iss, aud, sub, iat, nbf, exp, auth_time: signedIn } = read;
       const now = nowSeconds();
       const isForStage = aud === stageId || (Array.isArray(aud) && aud.includes(stageId));
       if (!isTimeOrAbsent(iat) || !isTimeOrAbsent(nbf) || (nbf !== undefined && nbf > now)) return undefined;
+      if (!isTimeOrAbsent(signedIn)) return undefined;
       if (iss !== ISSUER || !isForStage || typeof exp !== 'number' || exp <= now) return undefined;
       const session = sessionIn(read, exp - Math.floor(iat ?? now));
       if (typeof sub !== 'string' || session === 'damaged') return undefined;
       const issuedAtMs = iat === undefined ? exp * 1000 - lifetimeMs : Math.round(iat * 1000);
-      return { playerId: sub, issuedAtMs, session };
+      const signedInAtMs = signedIn === undefined ? issuedAtMs : Math.round(signedIn * 1000);
+      return { playerId: sub, issuedAtMs, signedInAtMs, session };
     },
   };
 }
@@ -133,7 +151,9 @@ function readClaims(payload: string): Payload {
 
 const EMPTY: Payload = {};
 
-type Payload = { readonly [Name in 'iss' | 'aud' | 'sub' | 'iat' | 'nbf' | 'exp' | 'until' | 'claims']?: unknown };
+type Payload = {
+  readonly [Name in 'iss' | 'aud' | 'sub' | 'iat' | 'nbf' | 'exp' | 'auth_time' | 'until' | 'claims']?: unknown;
+};
 
 /** Clients ask for a new token at half of a lifetime, and should not do so every moment when the session is about to end. */
 const MIN_LIFETIME_MS = 60_000;

@@ -168,7 +168,7 @@ export function createPlayers({
       const { id: stageId, gameId, gameName, name: stageName } = stage;
       return {
         isAdmitted: true,
-        player: { stageId, playerId: identified.playerId, gameId, signedInAt: identified.issuedAtMs },
+        player: { stageId, playerId: identified.playerId, gameId, signedInAt: identified.signedInAtMs },
         session: identified.session,
         runtime: { id: stage.runtimeId ?? EMPTY_RUNTIME_ID, stage: { stageId, gameName, stageName } },
       };

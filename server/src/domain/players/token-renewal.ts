@@ -18,7 +18,8 @@ export function createTokenRenewal({
   clock: Clock;
 }): RenewToken {
   return async (player, session) => {
-    // The token is of the moment before the directory is asked: a revocation that comes behind refuses it.
+    // The token says when the player signed in: a revocation that the directory does not know yet refuses it, although it
+    // may be of an earlier moment than the token.
     const issuedAtMs = clock.now();
     try {
       const barred = await cluster.findBar(player, holderOf(player, issuedAtMs));
@@ -29,7 +30,8 @@ export function createTokenRenewal({
       return failed('busy', 'the server cannot tell whether you may have a token: try again');
     }
     try {
-      const token = tokens.issue(player.stageId, player.playerId, session, issuedAtMs);
+      const times = { issuedAtMs, signedInAtMs: player.signedInAt };
+      const token = tokens.issue(player.stageId, player.playerId, session, times);
       return { isHandled: true, payloadJson: JSON.stringify({ AuthenticationToken: token }) };
     } catch (error) {
       if (!(error instanceof SessionEnded)) throw error;
