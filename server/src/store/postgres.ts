@@ -105,18 +105,28 @@ export async function openPostgres({
       return rows[0]?.present ?? 0;
     },
     async claimed(waitMs) {
-      await withTimeout(claim?.claimed ?? Promise.resolve(), waitMs, clock).catch((cause: unknown) => {
-        const which = describe(settings);
-        if (claim?.isOtherDirectory) {
-          const others =
-            'nodes with another RESPARK_REDIS_PREFIX, RESPARK_REDIS_PARTITIONS or RESPARK_LEASE_MS use the database';
-          const advice = 'give all nodes the same, or stop the others: neither would know the players of the other';
-          throw new StartupError(`${others} ${which}: ${advice}`, { cause });
-        }
-        const other = presence === 'alone' ? 'another server' : 'a server without RESPARK_REDIS_URL';
-        const advice = 'stop it, or make both nodes of one cluster by RESPARK_REDIS_URL';
-        throw new StartupError(`${other} uses the database ${which}: ${advice}`, { cause });
-      });
+      // While the connection is away, nothing else keeps a process up that has only begun.
+      const waiting = setInterval(() => {}, waitMs);
+      const claimed = withTimeout(claim?.claimed ?? Promise.resolve(), waitMs, clock);
+      await claimed
+        .finally(() => clearInterval(waiting))
+        .catch((cause: unknown) => {
+          const which = describe(settings);
+          if (claim?.isGivenUp) {
+            const lost =
+              'the connection was lost while this server waited for the end of another one that uses the database';
+            throw new StartupError(`${lost} ${which}: start it again when the other has ended`, { cause });
+          }
+          if (claim?.isOtherDirectory) {
+            const others =
+              'nodes with another RESPARK_REDIS_PREFIX, RESPARK_REDIS_PARTITIONS or RESPARK_LEASE_MS use the database';
+            const advice = 'give all nodes the same, or stop the others: neither would know the players of the other';
+            throw new StartupError(`${others} ${which}: ${advice}`, { cause });
+          }
+          const other = presence === 'alone' ? 'another server' : 'a server without RESPARK_REDIS_URL';
+          const advice = 'stop it, or make both nodes of one cluster by RESPARK_REDIS_URL';
+          throw new StartupError(`${other} uses the database ${which}: ${advice}`, { cause });
+        });
     },
   };
 }

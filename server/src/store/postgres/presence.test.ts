@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import pg from 'pg';
 import { recordedLog } from '../../../test/support/domain.ts';
 import { databaseSettings, usePostgres, whyNoPostgres } from '../../../test/support/postgres.ts';
 import { until } from '../../../test/support/server.ts';
 import { systemClock } from '../../clock.ts';
 import { openPostgres } from '../postgres.ts';
-import type { Presence } from './presence.ts';
+import { createClaim, type Presence } from './presence.ts';
 
 const skip = whyNoPostgres;
 const server = usePostgres();
@@ -97,4 +98,45 @@ test('[postgres] a server that loses its connection claims the database again, a
   assert(!messages().includes(error));
   first.pass(31_000);
   await until(() => messages().includes(error));
+});
+
+test('[postgres] a node that is stopped while it asks for a place keeps nobody off', { skip }, async (t) => {
+  const url = await server.emptyDatabase(t);
+  const first = await open(t, url, { directory: 'one' });
+  await first.claimed(5_000);
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => {});
+  t.after(() => client.end());
+  await client.connect();
+  const { log } = recordedLog();
+  const stopped = createClaim({ presence: { directory: 'two' }, clock: systemClock, log });
+  // PostgreSQL has answered, and nobody is there who would take the answer.
+  await new Promise<void>((resolve) => {
+    const query = async (text: string): Promise<never> => {
+      await client.query(text);
+      resolve();
+      return await new Promise(() => {});
+    };
+    void stopped.beat({ query });
+  });
+  const second = await open(t, url, { directory: 'one' });
+  await second.claimed(5_000);
+});
+
+test('[postgres] a server that loses its connection while it waits for another one gives up, and says so', {
+  skip,
+}, async (t) => {
+  const url = await server.emptyDatabase(t);
+  await server.execute(url, 'create role of_the_other login');
+  const first = await open(t, url, { directory: 'one' });
+  await first.claimed(5_000);
+  const strange = await open(t, url.replace('postgres@', 'of_the_other@'), { directory: 'two' });
+  const refused = assert.rejects(strange.claimed(20_000), {
+    name: 'StartupError',
+    message: /^the connection was lost while this server waited for the end of another one that uses the database /,
+  });
+  await until(() => strange.lines.some(({ msg }) => /waiting for the end of another server/.test(String(msg))));
+  // As when PostgreSQL starts anew, when the first would lose its place in the same moment.
+  await server.execute(url, `select pg_terminate_backend(pid) from pg_stat_activity where usename = 'of_the_other'`);
+  await refused;
 });

@@ -23,12 +23,20 @@ export type Presence = 'alone' | { readonly directory: string };
 
 /** Asks on a connection of its own for the lock of a presence, which goes with the connection. */
 interface Query {
-  query(text: string): Promise<{ readonly rows: readonly { readonly claimed?: boolean }[] }>;
+  query(text: string): Promise<{ readonly rows: readonly { readonly claim?: Outcome }[] }>;
 }
 
+/** What has become of an attempt: `taken` where a server is there that bears no other, or that this one does not bear. */
+type Outcome = 'made' | 'taken' | 'other_directory';
+
 export interface Claim {
-  /** Resolves when the presence has been claimed for the first time. */
+  /**
+   * Resolves when the presence has been claimed for the first time. Rejects when the connection ends while another server is
+   * there: that one may have lost its place in the same moment, and must not find it taken when it comes back for it.
+   */
   readonly claimed: Promise<void>;
+  /** Whether it has rejected. */
+  readonly isGivenUp: boolean;
   /** Whether it was nodes with another directory that kept this one off at the last attempt. */
   readonly isOtherDirectory: boolean;
   /** Must be called for each new connection, which has no lock yet. */
@@ -55,11 +63,15 @@ export function createClaim({
   let refusedSince: number | undefined;
   let isSaid = false;
   let isOtherDirectory = false;
-  const { take, ofDirectory } = claimsOf(presence);
+  let isGivenUp = false;
+  const attempt = attemptOf(presence);
   let noteClaimed = () => {};
-  const claimed = new Promise<void>((resolve) => {
+  let giveUp = () => {};
+  const claimed = new Promise<void>((resolve, reject) => {
     noteClaimed = resolve;
+    giveUp = () => reject(new Error('the connection to the database has ended'));
   });
+  claimed.catch(() => {});
 
   function sayWhoIsThere(): void {
     refusedSince ??= clock.monotonic();
@@ -73,32 +85,28 @@ export function createClaim({
     else log.warn({ advice }, 'waiting for the end of another server that uses the database');
   }
 
-  async function attempt(connection: Query): Promise<boolean> {
-    const { rows } = await connection.query(take);
-    isOtherDirectory = false;
-    if (rows[0]?.claimed !== true) return false;
-    if (ofDirectory === undefined) return true;
-    // Two that come at once find each other, and both try again.
-    const { rows: found } = await connection.query(ofDirectory.isAlike);
-    isOtherDirectory = found[0]?.claimed !== true;
-    if (isOtherDirectory) await connection.query(ofDirectory.release);
-    return !isOtherDirectory;
-  }
-
   return {
     claimed,
     get isOtherDirectory() {
       return isOtherDirectory;
     },
+    get isGivenUp() {
+      return isGivenUp;
+    },
     begin() {
       isMade = false;
+      if (hasBeenMade || refusedSince === undefined) return;
+      isGivenUp = true;
+      giveUp();
     },
     async beat(connection) {
-      if (isMade) {
+      if (isMade || isGivenUp) {
         await connection.query('select 1');
         return;
       }
-      isMade = await attempt(connection);
+      const { rows } = await connection.query(attempt);
+      isMade = rows[0]?.claim === 'made';
+      isOtherDirectory = rows[0]?.claim === 'other_directory';
       if (!isMade) return sayWhoIsThere();
       hasBeenMade = true;
       refusedSince = undefined;
@@ -108,24 +116,24 @@ export function createClaim({
   };
 }
 
-interface ClaimTexts {
-  /** Takes the locks. */
-  readonly take: string;
-  /** Says whether all nodes that are there have the same directory, and gives the locks back if not. */
-  readonly ofDirectory?: { readonly isAlike: string; readonly release: string };
-}
-
-function claimsOf(presence: Presence): ClaimTexts {
-  if (presence === 'alone') return { take: `select pg_try_advisory_lock(${PRESENCE_LOCK}) as claimed` };
+/**
+ * Takes the locks, and gives them back where nodes with another directory are there, all in one statement: a server that is
+ * stopped behind its question must not keep the locks, which would keep all others off. Two that come at once find each other,
+ * and both try again.
+ */
+function attemptOf(presence: Presence): string {
+  if (presence === 'alone') {
+    return `select case when pg_try_advisory_lock(${PRESENCE_LOCK}) then 'made' else 'taken' end as claim`;
+  }
   const digest = createHash('sha256').update(presence.directory).digest();
   const own = `${DIRECTORY_LOCKS}, ${digest.readInt32BE()}`;
-  return {
-    take: `select case when pg_try_advisory_lock_shared(${PRESENCE_LOCK}) then pg_try_advisory_lock_shared(${own}) else false end as claimed`,
-    ofDirectory: {
-      isAlike: `select not exists (select from pg_locks where locktype = 'advisory' and objsubid = 2
-        and database = (select oid from pg_database where datname = current_database())
-        and classid = ${DIRECTORY_LOCKS} and objid <> ${digest.readUInt32BE()}::bigint::oid) as claimed`,
-      release: `select pg_advisory_unlock_shared(${PRESENCE_LOCK}), pg_advisory_unlock_shared(${own})`,
-    },
-  };
+  // The conditions of a CASE are evaluated in their order, and none behind the first that holds.
+  return `select case
+    when not pg_try_advisory_lock_shared(${PRESENCE_LOCK}) then 'taken'
+    when not pg_try_advisory_lock_shared(${own}) then 'taken'
+    when not exists (select from pg_locks where locktype = 'advisory' and objsubid = 2
+      and database = (select oid from pg_database where datname = current_database())
+      and classid = ${DIRECTORY_LOCKS} and objid <> ${digest.readUInt32BE()}::bigint::oid) then 'made'
+    when pg_advisory_unlock_shared(${PRESENCE_LOCK}) and pg_advisory_unlock_shared(${own}) then 'other_directory'
+    end as claim`;
 }
