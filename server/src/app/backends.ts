@@ -79,6 +79,8 @@ export interface Backends {
   readonly cluster: Cluster;
   /** How many servers use the database; missing where there is no database that several may use. */
   readonly countServers?: () => Promise<number>;
+  /** What the clock of a database says that nodes may share, milliseconds since 1970. */
+  readonly databaseTime?: () => Promise<number>;
   /** What the node says of itself in the cluster. */
   readonly facts: NodeFacts;
 }

@@ -71,3 +71,38 @@ test('a server that uses the database and stays away from the directory is an er
     [[50, 3, 2]],
   );
 });
+
+test('a clock that is not that of the database is an error in the log, once until it is in time again', async (t) => {
+  const clock = new ManualClock();
+  const { log, lines } = recordedLog();
+  const own = { version: '1', role: 'both', settings: 'same', database: 'one' } as const;
+  // The directory may be away meanwhile.
+  const nodes = () => Promise.reject(new Error('the directory is away'));
+  let behindMs = 59_000;
+  let takesMs = 0;
+  const databaseTime = async () => {
+    const said = clock.now() - behindMs;
+    if (takesMs > 0) clock.holdUp(takesMs);
+    return said;
+  };
+  const watch = watchNodes({ cluster: { node: 'own', nodes }, own, databaseTime, clock, log });
+  t.after(() => watch.close());
+  const pass = async () => {
+    for (let look = 0; look < 3; look += 1) {
+      clock.advance(5_000);
+      await rest();
+    }
+  };
+  await pass();
+  assert.deepEqual(lines, []);
+  for (behindMs of [7_200_000, 0, -61_000]) await pass();
+  [behindMs, takesMs] = [57_000, 5_000];
+  await pass();
+  assert.deepEqual(
+    lines.map(({ level, aheadMs }) => [level, aheadMs]),
+    [
+      [50, 7_200_000],
+      [50, -61_000],
+    ],
+  );
+});

@@ -28,15 +28,21 @@ export interface NodeWatch {
 const PERIOD_MS = 5_000;
 /** A server that starts or stops is on the database without being in the directory, but not at so many looks in a row. */
 const MAX_LOOKS_ASTRAY = 12;
+/** Blocks end, and keys and tokens expire, by the clock of the node that is asked. */
+const MAX_CLOCK_DIFFERENCE_MS = 60_000;
+/** What took longer to ask says too little. */
+const MAX_QUESTION_MS = 2_000;
 
 /**
  * Looks at the other nodes now and then: counts those that share out a caller's rate, and warns of other settings, of
- * another database, and of servers on the same database that are not in the directory.
+ * another database, of servers on the same database that are not in the directory, and of a clock that is not the
+ * database's.
  */
 export function watchNodes({
   cluster,
   own,
   countServers,
+  databaseTime,
   clock,
   log,
 }: {
@@ -44,11 +50,14 @@ export function watchNodes({
   own: Pick<NodeFacts, 'settings' | 'database'>;
   /** How many servers use the database, this one included. */
   countServers?: (() => Promise<number>) | undefined;
+  /** What the clock of the database says. */
+  databaseTime?: (() => Promise<number>) | undefined;
   clock: Clock;
   log: Log;
 }): NodeWatch {
   const warned = new Set<string>();
   let looksAstray = 0;
+  let isClockOff = false;
   let managementNodes = 1;
   let cancel = () => {};
 
@@ -61,6 +70,22 @@ export function watchNodes({
       { servers, nodes, advice },
       'another server uses the database and is not in the directory: calls to this node do not find its players',
     );
+  }
+
+  async function compareClocks(): Promise<void> {
+    const askedAt = clock.monotonic();
+    const databaseMs = await databaseTime?.();
+    if (databaseMs === undefined || clock.monotonic() - askedAt > MAX_QUESTION_MS) return;
+    const aheadMs = Math.round(clock.now() - databaseMs);
+    const isOff = Math.abs(aheadMs) > MAX_CLOCK_DIFFERENCE_MS;
+    if (isOff && !isClockOff) {
+      const advice = 'keep the clocks of all machines in time, that of the database too, for example with chrony';
+      log.error(
+        { aheadMs, advice },
+        'the clock of this node is not that of the database: blocks may end too early on all nodes, and keys and tokens expire too early or too late',
+      );
+    }
+    isClockOff = isOff;
   }
 
   async function look(): Promise<void> {
@@ -90,9 +115,7 @@ export function watchNodes({
   function schedule(): void {
     cancel = clock.after(PERIOD_MS, () => {
       // While the directory is away, what was known before goes on.
-      void look()
-        .catch(() => {})
-        .finally(schedule);
+      void Promise.allSettled([look(), compareClocks()]).then(schedule);
     });
   }
 

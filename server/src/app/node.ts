@@ -172,12 +172,12 @@ function reportActivity({ backends: { cluster }, metrics, closers, clock }: Para
 
 /** Gives the number of nodes that take calls, as of a few seconds ago. */
 function watchManagementNodes({
-  backends: { cluster, facts: own, countServers },
+  backends: { cluster, facts: own, countServers, databaseTime },
   closers,
   clock,
   log,
 }: Parameters<typeof createNode>[0]): () => number {
-  const watch = watchNodes({ cluster, own, countServers, clock, log });
+  const watch = watchNodes({ cluster, own, countServers, databaseTime, clock, log });
   closers.push('watch of nodes', async () => watch.close());
   return () => watch.managementNodes;
 }

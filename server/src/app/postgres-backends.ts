@@ -48,6 +48,7 @@ interface PostgresBackends {
   readonly stageLogs: StageLogs;
   readonly eventLog: EventLog;
   readonly countServers: () => Promise<number>;
+  readonly databaseTime: () => Promise<number>;
 }
 
 /** Opens everything for a server. Migrates the database. The data directory has this node's journal, and its lock. */
@@ -62,7 +63,8 @@ export async function openPostgresBackends({ settings, log, clock, closers }: Pa
   const room = openRoom({ path: directory.path, clock, log, settings });
   closers.push('room of the disk', () => room.close());
   const presence = settings.redisUrl === undefined ? 'alone' : { directory: directoryOf(settings) };
-  const { database, sessions, claimed, countServers } = await openPostgres({ settings, clock, log, presence });
+  const { database, sessions, claimed, ...shared } = await openPostgres({ settings, clock, log, presence });
+  const { countServers, time: databaseTime } = shared;
   closers.push('database', () => database.close());
   await claimed(OTHERS_WAIT_MS);
   await database.migrate();
@@ -92,7 +94,10 @@ export async function openPostgresBackends({ settings, log, clock, closers }: Pa
     onFull: () => room.release(),
   });
   closers.push('events', () => eventLog.close());
-  return { directory, keyring, installation, room, store, auditLog, playerData, stageLogs, eventLog, countServers };
+  return {
+    ...{ directory, keyring, installation, room, store, auditLog, playerData, stageLogs, eventLog },
+    ...{ countServers, databaseTime },
+  };
 }
 
 /**

@@ -35,6 +35,8 @@ export interface Postgres {
   claimed(waitMs: number): Promise<void>;
   /** How many servers have claimed their presence on the database, this one included. */
   countServers(): Promise<number>;
+  /** What the clock of the database says, milliseconds since 1970. */
+  time(): Promise<number>;
 }
 
 /**
@@ -103,6 +105,11 @@ export async function openPostgres({
     async countServers() {
       const { rows } = await sessions.use((session) => session.query<{ present: number }>(COUNT_PRESENT));
       return rows[0]?.present ?? 0;
+    },
+    async time() {
+      const read = 'select (extract(epoch from clock_timestamp()) * 1000)::float8 as now';
+      const { rows } = await sessions.use((session) => session.query<{ now: number }>(read));
+      return rows[0]?.now ?? 0;
     },
     async claimed(waitMs) {
       // While the connection is away, nothing else keeps a process up that has only begun.

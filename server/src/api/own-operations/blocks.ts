@@ -226,7 +226,7 @@ export const revokePlayerTokens = ownOperation({
   resourceTags: stageTags,
   decisions: [
     REVOKED,
-    'Tokens are told apart by the clocks of the nodes that issued them, to the millisecond. One that a connected player has got in place of another counts as old as the first.',
+    'Tokens are told apart by the clocks of the nodes or identity providers that issued them, to the millisecond. One that a connected player has got in place of another counts as old as the first.',
     KEPT,
     AWAY,
   ],
