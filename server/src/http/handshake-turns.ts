@@ -28,8 +28,17 @@ const MAX_ADDRESSES = 10_000;
 /** The property of a socket that leads to its handshake, so that all sockets share their event handlers. */
 const HANDSHAKE = Symbol('handshake');
 
+/** The property of a socket that has come out of TLS which leads to the one that came in. */
+const INNER = Symbol('inner');
+
 interface Carrier extends Socket {
   [HANDSHAKE]?: Handshake | undefined;
+  [INNER]?: Socket;
+}
+
+/** The socket that TLS has wrapped in this one, from the event `secureConnection` on; undefined for a plain socket. */
+export function innerSocketOf(socket: Socket): Socket | undefined {
+  return (socket as Carrier)[INNER];
 }
 
 /** A handshake that has begun, or waits for that. */
@@ -119,9 +128,10 @@ export function shakeHandsInTurns(
 
   server.off('connection', wrap);
   server.on('connection', onConnection);
-  server.prependListener('secureConnection', (secure: Socket) => {
+  server.prependListener('secureConnection', (secure: Carrier) => {
     const socket = places.done(secure)?.socket;
     if (socket === undefined) return;
+    secure[INNER] = socket;
     // Nothing of this is kept for a player who may stay for hours.
     socket[HANDSHAKE] = undefined;
     socket.off('close', onClose).off('error', ignore);
@@ -227,6 +237,7 @@ const NOTHING = Buffer.alloc(0);
 /** What is wrong with a socket ends it, and nothing more is to be done then. */
 function ignore(): void {}
 
+/** The local address is part of it: a peer may use one port for sockets to several of this machine's addresses. */
 function endsOf({ remoteAddress, remotePort, localAddress }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress}`;
 }

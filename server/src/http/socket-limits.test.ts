@@ -10,9 +10,9 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { tlsFiles } from '../../test/support/tls-files.ts';
 import { systemClock } from '../clock.ts';
 import { createTurns } from '../turns.ts';
-import { followHandshakes, type Held, limitSockets, noteCaller } from './socket-limits.ts';
+import { shakeHandsInTurns } from './handshake-turns.ts';
+import { limitSockets, noteCaller } from './socket-limits.ts';
 import { parseInTurns } from './socket-turns.ts';
-import { YieldOrder } from './yield-order.ts';
 
 const NOBODY = { isTrusted: () => false, clock: systemClock };
 
@@ -283,7 +283,9 @@ async function listenersOfPlayer(t: TestContext, { isTls, isLimited }: { isTls: 
   });
   if (isLimited) {
     limitSockets(server, { settings: { maxHttpSockets: 1, maxHttpSocketsPerAddress: 1 }, ...NOBODY });
-    parseInTurns(server, createTurns({ clock: systemClock }));
+    const turns = createTurns({ clock: systemClock });
+    parseInTurns(server, turns);
+    shakeHandsInTurns(server, { turns, ...NOBODY });
   }
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -314,30 +316,3 @@ for (const isTls of [false, true]) {
     assert.equal(player.destroyed, false);
   });
 }
-
-test('nothing is kept of a socket whose TLS handshake has failed', async (t) => {
-  const [cert, key] = Object.values(tlsFiles('first')).map((file) => readFileSync(file));
-  const server = createTlsServer({ cert, key });
-  const handshakes = followHandshakes(server);
-  const sizes: number[] = [];
-  const closed = new Promise<void>((resolve) => {
-    server.on('connection', (socket: Socket) => {
-      const order = new YieldOrder({ clock: systemClock });
-      const held: Held = { socket, group: '', standing: undefined, since: 0, order, requests: 0 };
-      handshakes.begin(held);
-      sizes.push(handshakes.size);
-      socket.on('close', () => {
-        handshakes.end(held);
-        resolve();
-      });
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => void server.close());
-  connect((server.address() as AddressInfo).port)
-    .on('error', () => {})
-    .end('this is no handshake');
-  await closed;
-  assert.deepEqual([...sizes, handshakes.size], [1, 0]);
-});

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
 import { addressGroup } from './client-address.ts';
 import { GroupCounter } from './group-counter.ts';
+import { innerSocketOf } from './handshake-turns.ts';
 import { type Placed, YieldOrder } from './yield-order.ts';
 
 export interface SocketLimitSettings {
@@ -11,12 +12,10 @@ export interface SocketLimitSettings {
 }
 
 /** A socket that has a place, or had one. */
-export interface Held extends Placed {
+interface Held extends Placed {
   readonly socket: Carrier;
   readonly order: YieldOrder;
   requests: number;
-  /** While a TLS handshake is followed, the ends of the socket: a closed one no longer knows its own address. */
-  ends?: string | undefined;
 }
 
 /** The property of a socket that leads to what is held for it, so that all sockets of a server share event handlers. */
@@ -31,7 +30,8 @@ interface Carrier extends Socket {
  * handshake, or wait between requests. A socket beyond the bound of its address is destroyed at once, and so is one
  * whose peer has no address any more. A trusted proxy stands for many clients, so its address has no bound of its own.
  * When the server has all its sockets, the newest takes the place of another, as `YieldOrder` says. From the upgrade
- * on, players' sockets have bounds of their own. Must be called after the server's other event handlers have been added.
+ * on, players' sockets have bounds of their own. Must be called after the server's other event handlers have been added; a
+ * TLS server needs `shakeHandsInTurns`, too.
  */
 export function limitSockets(
   server: Server,
@@ -46,7 +46,6 @@ export function limitSockets(
   },
 ): void {
   const sockets = new GroupCounter();
-  const handshakes = 'setSecureContext' in server ? followHandshakes(server) : undefined;
   const order = new YieldOrder({ clock });
 
   function hold(socket: Carrier, group: string): void {
@@ -54,7 +53,6 @@ export function limitSockets(
     socket[HELD] = held;
     sockets.add(group);
     order.move(held, 'silent');
-    handshakes?.begin(held);
     socket.on('close', onClose);
   }
 
@@ -63,7 +61,6 @@ export function limitSockets(
     if (held.standing === undefined) return;
     sockets.remove(held.group);
     order.delete(held);
-    handshakes?.end(held);
   }
 
   function onClose(this: Carrier): void {
@@ -91,6 +88,10 @@ export function limitSockets(
       !hasPlace();
     if (isRefused) socket.destroy();
     else hold(socket, group);
+  });
+  server.on('secureConnection', (socket: Carrier) => {
+    const held = (innerSocketOf(socket) as Carrier | undefined)?.[HELD];
+    if (held !== undefined) socket[HELD] = held;
   });
   // First of all, because the other handlers may know the caller, or have answered, by the time that they return.
   for (const event of ['request', 'checkContinue', 'checkExpectation']) server.prependListener(event, onRequest);
@@ -136,43 +137,4 @@ export function noteCaller(response: ServerResponse, isKnown: boolean): void {
   if (isKnown) return;
   held.requests += 1;
   response.on('close', onAnswered);
-}
-
-/**
- * Has the sockets that a TLS server hands out after their handshakes lead to what is held for the sockets that came in.
- * TLS wraps one in the other, and only their ends, which are the same, tell that they belong together.
- */
-export function followHandshakes(server: Server): {
-  begin(held: Held): void;
-  end(held: Held): void;
-  readonly size: number;
-} {
-  const heldByEnds = new Map<string, Held>();
-  function end(held: Held): void {
-    const { ends } = held;
-    // A new socket with the same ends may be here already: Node.js may report it before the end of the old one.
-    if (ends !== undefined && heldByEnds.get(ends) === held) heldByEnds.delete(ends);
-    held.ends = undefined;
-  }
-  server.on('secureConnection', (socket: Carrier) => {
-    const held = heldByEnds.get(endsOf(socket));
-    if (held === undefined) return;
-    socket[HELD] = held;
-    end(held);
-  });
-  return {
-    begin(held) {
-      held.ends = endsOf(held.socket);
-      heldByEnds.set(held.ends, held);
-    },
-    end,
-    get size() {
-      return heldByEnds.size;
-    },
-  };
-}
-
-/** The local address is part of it: a peer may use one port for sockets to several of this machine's addresses. */
-function endsOf({ remoteAddress, remotePort, localAddress }: Socket): string {
-  return `${remoteAddress} ${remotePort} ${localAddress}`;
 }
