@@ -58,7 +58,7 @@ async function prepare(t: TestContext, secrets: Partial<Settings> = {}) {
   return {
     ...{ settings, keyId, file, restored },
     write: () => writeBackup({ ...parts, settings, hasSecretKey: true }),
-    restore: (into = restored) => restoreBackup({ ...parts, settings: into, log, random, isForced: false }),
+    restore: (into = restored, isForced = false) => restoreBackup({ ...parts, settings: into, log, random, isForced }),
   };
 }
 
@@ -84,6 +84,19 @@ for (const [place, change] of [
     assert.equal(existsSync(join(restored.dataDir, 'secret.key.next')), place === 'before');
   });
 }
+
+test('a restore sets aside all that the replaced server has kept, also the events on their way to the database', async (t) => {
+  const { write, restore, restored } = await prepare(t);
+  const { parts } = await write();
+  await restore();
+  for (const name of LIVE_FILES.names) writeFileSync(join(restored.dataDir, name), 'replaced');
+  await restore(restored, true);
+  const left = LIVE_FILES.names.filter((name) => existsSync(join(restored.dataDir, name)));
+  assert.deepEqual(
+    left.filter((name) => !parts.some((part) => part.name === name)),
+    [],
+  );
+});
 
 test('a backup is not written when the secret key is replaced meanwhile, whose store was copied before', async (t) => {
   const { settings, file } = await prepare(t);

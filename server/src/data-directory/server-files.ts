@@ -17,7 +17,7 @@ export const RESTORE_DIRECTORY = 'restore.ready';
 const SECRET_FILES = [SECRET_KEY_FILE, NEXT_SECRET_KEY_FILE, 'root-credentials'];
 
 const SERVER_FILE =
-  /^(?:[\w-]+\.sqlite(?:-wal|-shm|-journal)?|audit\.journal(?:\.new)?|secret\.key(?:\.next)?|root-credentials|node-id|(?:console-code|demo|running)\.json|reserve)$/;
+  /^(?:[\w-]+\.sqlite(?:-wal|-shm|-journal)?|(?:audit|events)\.journal(?:\.new)?|secret\.key(?:\.next)?|root-credentials|node-id|(?:console-code|demo|running)\.json|reserve)$/;
 
 /** Whether a server keeps data in a file of this name. */
 export function isServerFile(name: string): boolean {
