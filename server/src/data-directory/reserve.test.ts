@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fs, { existsSync, statSync } from 'node:fs';
+import fs, { existsSync, lstatSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -53,6 +53,21 @@ test('the reserve is given up when the disk is full, and made again once there i
       [30, 'the disk has room again: all changes are made'],
     ],
   );
+});
+
+test('a link in the place of the reserve is replaced, and nothing is written where it leads', (t) => {
+  const { disk, clock, room, reserve } = open(t);
+  disk.free = 0;
+  room.release();
+  const letter = `${reserve}.letter`;
+  writeFileSync(letter, 'dear');
+  rmSync(reserve, { force: true });
+  symlinkSync(letter, reserve);
+  disk.free = 4 * MEBIBYTE;
+  clock.advance(1_000);
+  assert.equal(room.isShort(), false);
+  assert.deepEqual([lstatSync(reserve).isFile(), statSync(reserve).size], [true, 2 * MEBIBYTE]);
+  assert.equal(readFileSync(letter, 'utf8'), 'dear');
 });
 
 test('a server that is not called finds out by itself, and one without a reserve too', (t) => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, lstatSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { isFull } from '../file-fault.ts';
@@ -86,7 +86,7 @@ export function openRoom({
   /** Makes the reserve, if there is room for it. Gives whether it is there. */
   function hold(): boolean {
     try {
-      if (bytes === 0 || statSync(file, { throwIfNoEntry: false })?.size === bytes) return true;
+      if (bytes === 0 || lstatSync(file, { throwIfNoEntry: false })?.size === bytes) return true;
       if (!(free() >= 2 * bytes)) return false;
       writeReserve(file, bytes);
       return true;
@@ -137,7 +137,9 @@ export function openRoom({
 /** Random bytes, because a file system may store a file of zeros in no room at all. */
 function writeReserve(file: string, bytes: number): void {
   const chunk = randomBytes(Math.min(bytes, CHUNK_BYTES));
-  const descriptor = openSync(file, 'w', 0o600);
+  // Whatever has its name is replaced, not written to: a link would lead to another file.
+  rmSync(file, { force: true });
+  const descriptor = openSync(file, 'wx', 0o600);
   try {
     for (let left = bytes; left > 0; ) left -= writeSync(descriptor, chunk, 0, Math.min(left, chunk.length));
   } finally {

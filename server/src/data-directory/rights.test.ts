@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  lchownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { temporaryDirectory } from '../store/test-store.ts';
@@ -114,7 +125,10 @@ describe('what another ordinary user has put there is refused', { skip }, () => 
     });
   }
 
-  const names = ['secret.key', 'root-credentials', 'respark.sqlite', 'player-data.sqlite', 'audit.journal'];
+  const names = [
+    ...['secret.key', 'root-credentials', 'respark.sqlite', 'player-data.sqlite'],
+    ...['audit.journal', 'events.journal', 'events.journal.new'],
+  ];
   for (const name of names) {
     it(`a ${name} in a directory that everybody may write`, (t) => {
       const path = volume(t, { uid: 0, mode: 0o1777 });
@@ -128,6 +142,37 @@ describe('what another ordinary user has put there is refused', { skip }, () => 
       });
     });
   }
+
+  for (const name of ['reserve', 'lock', 'respark.sqlite', 'stage-logs.sqlite-wal', 'audit.journal']) {
+    it(`a symbolic link ${name} that leads to a file of the server's user`, (t) => {
+      const path = volume(t, { uid: 0, gid: NOBODY, mode: 0o2770 });
+      asNobody(() => open(path));
+      const file = join(path, '..', 'letter');
+      writeFileSync(file, 'dear');
+      chownSync(file, NOBODY, NOBODY);
+      chmodSync(file, 0o644);
+      rmSync(join(path, name), { force: true });
+      symlinkSync(file, join(path, name));
+      lchownSync(join(path, name), OTHER, OTHER);
+      for (const isShared of name === 'lock' ? [false] : [false, true]) {
+        assert.throws(() => asNobody(() => openDataDirectory({ path, isShared })), {
+          name: 'StartupError',
+          message: `the symbolic link ${join(path, name)} belongs to user ${OTHER}, but this runs as user ${NOBODY}: remove it, or set RESPARK_DATA_DIR to a directory of your own`,
+        });
+      }
+      assert.deepEqual([readFileSync(file, 'utf8'), statOf(file)[2]], ['dear', '644']);
+    });
+  }
+
+  it('but not a link of its own user, who may keep a file elsewhere', (t) => {
+    const path = volume(t, { uid: NOBODY, gid: NOBODY, mode: 0o700 });
+    const elsewhere = volume(t, { uid: NOBODY, gid: NOBODY, mode: 0o700 });
+    asNobody(() => {
+      writeFileSync(join(elsewhere, 'audit.sqlite'), '');
+      symlinkSync(join(elsewhere, 'audit.sqlite'), join(path, 'audit.sqlite'));
+      open(path);
+    });
+  });
 });
 
 describe('secrets that every user can read or change are refused', { skip: process.platform === 'win32' }, () => {

@@ -1,4 +1,4 @@
-import { accessSync, chmodSync, constants, readdirSync, type Stats, statSync } from 'node:fs';
+import { accessSync, chmodSync, constants, lstatSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeDirectories } from '../make-directories.ts';
 import { StartupError } from '../startup-error.ts';
@@ -43,7 +43,7 @@ export function takeDirectory(path: string): string[] {
       );
     }
   }
-  for (const name of names) if (isServerFile(name)) takeFile(join(path, name), name);
+  for (const name of names) if (isServerFile(name) || name === LOCK_FILE) takeFile(join(path, name), name);
   return warnings;
 }
 
@@ -91,19 +91,25 @@ function takeFile(path: string, name: string): void {
 
 /** Undefined for a file that has gone meanwhile. */
 function assertFile(path: string, name: string): Stats | undefined {
+  // The server would write where a link leads, which may be any other file of this user's.
+  const link = lstatSync(path, { throwIfNoEntry: false });
+  if (link?.isSymbolicLink() === true) assertFileOwner(`the symbolic link ${path}`, link, 'remove it');
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return undefined;
-  if (!isOwn(found) && found.uid !== ROOT_USER) {
-    throw new StartupError(
-      `${path} belongs to user ${found.uid}, but this runs as user ${process.geteuid?.()}: run "chown ${process.geteuid?.()} ${path}" if you trust it, or set RESPARK_DATA_DIR to a directory of your own`,
-    );
-  }
+  assertFileOwner(path, found, `run "chown ${process.geteuid?.()} ${path}" if you trust it`);
   if (isSecretFile(name) && (found.mode & 0o007) !== 0) {
     throw new StartupError(
       `every user of this machine can read or change the secrets in ${path} (mode ${modeOf(found)}): run "chmod 600 ${path}", and replace the secrets if others may have used them`,
     );
   }
   return found;
+}
+
+function assertFileOwner(file: string, found: Stats, advice: string): void {
+  if (isOwn(found) || found.uid === ROOT_USER) return;
+  throw new StartupError(
+    `${file} belongs to user ${found.uid}, but this runs as user ${process.geteuid?.()}: ${advice}, or set RESPARK_DATA_DIR to a directory of your own`,
+  );
 }
 
 function isOwn({ uid }: Stats): boolean {
