@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseJson } from '@respark/protocol';
 import type { Operation } from '../api/operation.ts';
 import { isUnreachable, type ManagementClient } from './management-client.ts';
+import { CommandError } from './world.ts';
 
 /** A server-sent event. */
 interface StreamedEvent {
@@ -12,6 +13,8 @@ interface StreamedEvent {
 
 const RECONNECT_MS = 1_000;
 const MAX_FAILURES = 30;
+/** Much more than any event of a server has. */
+const MAX_EVENT_CHARACTERS = 4_194_304;
 
 /**
  * Follows a stream for ever, and goes on where it was when it ends: a node may have been drained. Rejects when no server
@@ -48,6 +51,7 @@ async function* eventsIn(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Stre
     text += decoder.decode(chunk, { stream: true });
     const blocks = text.split('\n\n');
     text = blocks.pop() ?? '';
+    if (text.length > MAX_EVENT_CHARACTERS) throw strange(`has more than ${MAX_EVENT_CHARACTERS} characters`);
     for (const block of blocks) yield toEvent(block.split('\n'));
   }
 }
@@ -56,5 +60,17 @@ function toEvent(lines: readonly string[]): StreamedEvent {
   const field = (name: string) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
   const start = lines.map((line) => /^: position (\d+)$/.exec(line)?.[1]).find((found) => found !== undefined);
   const data = field('data');
-  return { id: field('id') ?? start, name: field('event'), data: data === undefined ? undefined : parseJson(data) };
+  return { id: field('id') ?? start, name: field('event'), data: data === undefined ? undefined : readJson(data) };
+}
+
+function readJson(data: string): unknown {
+  try {
+    return parseJson(data);
+  } catch {
+    throw strange('is not JSON');
+  }
+}
+
+function strange(problem: string): CommandError {
+  return new CommandError(`an event in the reply ${problem}; is the endpoint a Respark server?`);
 }

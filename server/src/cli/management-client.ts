@@ -8,6 +8,7 @@ import type { Environment, Settings } from '../config/config.ts';
 import { ServiceError } from '../errors.ts';
 import { printable } from '../text.ts';
 import { addSettingOptions, settingsOf } from './options.ts';
+import { valueAt } from './reply.ts';
 import { CommandError, type World } from './world.ts';
 
 interface Credentials {
@@ -17,6 +18,9 @@ interface Credentials {
 
 /** Longer than a DisconnectPlayer call takes at most by default, so that the command gets the server's own answer. */
 const CALL_TIMEOUT_MS = 30_000;
+
+/** Much more than any reply or file of a server has. */
+const MAX_REPLY_BYTES = 134_217_728;
 
 /**
  * The end of a URL by which a server gives a file. What is before it depends on where the server is reached: a proxy may
@@ -174,7 +178,8 @@ export class ManagementClient {
       throw new Unreachable(`cannot reach ${this.#endpoint}: ${describeCause(error)}`, { cause: error });
     }
     if (response.ok && response.body !== null) return bytesOf(response.body, this.#endpoint);
-    throw failureOf(response, findJson(new Uint8Array(await response.arrayBuffer())), this.#endpoint);
+    const bytes = await readWhole(response, AbortSignal.timeout(CALL_TIMEOUT_MS), this.#endpoint);
+    throw failureOf(response, findJson(bytes), this.#endpoint);
   }
 
   /**
@@ -211,13 +216,47 @@ async function fetchWhole(
   init: RequestInit,
   shownAs: string,
 ): Promise<{ response: Response; bytes: Uint8Array }> {
+  const signal = AbortSignal.timeout(CALL_TIMEOUT_MS);
+  let response: Response;
   try {
-    const signal = AbortSignal.timeout(CALL_TIMEOUT_MS);
-    const response = await fetch(url, { ...init, signal, redirect: 'error' });
-    return { response, bytes: new Uint8Array(await response.arrayBuffer()) };
+    response = await fetch(url, { ...init, signal, redirect: 'error' });
   } catch (error) {
     throw new Unreachable(`cannot reach ${shownAs}: ${describeCause(error)}`, { cause: error });
   }
+  return { response, bytes: await readWhole(response, signal, shownAs) };
+}
+
+/**
+ * The body of a reply. The signal that was given to fetch need not end a body: once a garbage collection has taken the
+ * request, fetch does not hear of it any more. Throws Unreachable for one that breaks off or takes too long, and a
+ * CommandError for one without an end.
+ */
+async function readWhole({ body }: Response, signal: AbortSignal, shownAs: string): Promise<Uint8Array> {
+  if (body === null) return new Uint8Array();
+  const reader = body.getReader();
+  const late = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  late.catch(() => {});
+  const chunks: Uint8Array[] = [];
+  let count = 0;
+  try {
+    signal.throwIfAborted();
+    for (;;) {
+      const { done, value } = await Promise.race([reader.read(), late]);
+      if (done) return Buffer.concat(chunks);
+      chunks.push(value);
+      count += value.length;
+      if (count > MAX_REPLY_BYTES) break;
+    }
+  } catch (error) {
+    throw new Unreachable(`cannot reach ${shownAs}: ${describeCause(error)}`, { cause: error });
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+  throw new CommandError(
+    `the reply of ${shownAs} has more than ${MAX_REPLY_BYTES} bytes; is the endpoint a Respark server?`,
+  );
 }
 
 /** A stream that breaks off, because its server is gone, ends like one that could not begin. */
@@ -255,7 +294,8 @@ function failureOf(response: Response, body: unknown, endpoint: string): Command
     // So a proxy answers while the server behind it is restarted.
     return [502, 503, 504].includes(response.status) ? new Unreachable(text) : new CommandError(text);
   }
-  const { Message: message = 'no message' } = (body ?? {}) as { Message?: string };
+  const given = valueAt(body, ['Message']);
+  const message = typeof given === 'string' ? given : 'no message';
   const { status } = response;
   const text = printable(`${name}: ${message} (status ${status}, request id ${requestId ?? 'unknown'})`);
   return new ServiceRefusal(name, text);

@@ -1,15 +1,59 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { refusal, startFakeService } from '../../../test/support/fake-service.ts';
 import { temporaryDirectory } from '../../../test/support/server.ts';
-import { createTestWorld } from '../../../test/support/world.ts';
+import { createTestWorld, ROOT } from '../../../test/support/world.ts';
 import { EVERY_OPERATION } from '../../api/every-operation.ts';
 
 const DEV = '{"GameName": "Demo", "StageName": "Dev"}';
 
+/** Takes what is not held any more, such as the request of a reply that has begun. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+}
+
 describe('api', () => {
+  it('gives up a reply that begins in time and does not end', { timeout: 30_000 }, async (t) => {
+    const late = new AbortController();
+    t.mock.method(AbortSignal, 'timeout', () => late.signal);
+    const service = createServer((_, response) => {
+      response.writeHead(200).write('{');
+      const drips = setInterval(() => {
+        response.write(' ');
+        collectGarbage();
+      }, 10);
+      const abort = setTimeout(() => late.abort(new DOMException('too late', 'TimeoutError')), 200);
+      response.on('close', () => {
+        clearInterval(drips);
+        clearTimeout(abort);
+      });
+    });
+    await once(service.listen(0, '127.0.0.1'), 'listening');
+    t.after(() => service.close());
+    t.after(() => service.closeAllConnections());
+    const url = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
+    const world = createTestWorld({ local: { root: ROOT, url } });
+    assert.equal(await world.run('api', 'ListGames'), 1);
+    assert.equal(world.err(), `cannot reach ${url}: no answer in time\n`);
+  });
+
+  for (const body of ['{"Message":{"toString":1}}', '{"Message":null}', '[]', '']) {
+    it(`takes a refusal with the body ${body} for one without a message`, async (t) => {
+      const headers = { 'x-amzn-errortype': 'ConflictException' };
+      const { world } = await startFakeService(t, () => ({ status: 409, headers, body }));
+      assert.equal(await world.run('api', 'ListGames'), 1);
+      assert.equal(world.err(), 'ConflictException: no message (status 409, request id unknown)\n');
+    });
+  }
+
   for (const name of ['GetStage', 'get-stage', 'getstage', 'GETSTAGE']) {
     it(`calls an operation by the name ${name} and prints its reply`, async (t) => {
       const { world, requests } = await startFakeService(t, () => ({ body: { Stage: { Name: 'Dev' } } }));
