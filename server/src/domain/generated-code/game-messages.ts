@@ -1,5 +1,6 @@
 import { assertNever } from '../../errors.ts';
 import type { Shape, Structure, TypeReference } from '../../payload-shapes.ts';
+import { shown } from '../../text.ts';
 import type { EventMessage, GameModel, NotificationMessage, RequestMessage } from '../configuration/model.ts';
 import { GAME_PREFIX, SYSTEM_PREFIX } from '../runtime/message-types.ts';
 
@@ -24,7 +25,7 @@ export interface SourceFile {
 }
 
 export function gameMessages(gameName: string, model: GameModel): GameMessages {
-  const origin = `the game "${gameName}"`;
+  const origin = `the game ${shown(gameName)}`;
   return { name: operationsName(gameName), origin, typePrefix: GAME_PREFIX, ...playersPart(model) };
 }
 
@@ -60,9 +61,12 @@ function structure(name: string, requiredTexts: readonly string[]): Structure {
   return { kind: 'structure', name, description: '', fields };
 }
 
-/** Never the name of the identity's file, not even on a file system that ignores case. */
+/**
+ * Never the name of the identity's file, not even on a file system that ignores case. The API lets a game have only
+ * letters, digits, hyphens and underscores in its name; one in a database that somebody else has made may have a path.
+ */
 function operationsName(gameName: string): string {
-  const name = gameName.replaceAll('-', '_').replace(/^(?=\d)/, '_');
+  const name = gameName.replace(/[^A-Za-z0-9_]/g, '_').replace(/^(?=\d)/, '_');
   return name.toLowerCase() === 'identity' ? `${name}GameOperations` : `${name}Operations`;
 }
 

@@ -34,6 +34,17 @@ describe('a zip of generated code', () => {
     assert.deepEqual(namesIn('identity'), withUnity('identityGameOperations'));
   });
 
+  it('has no path and no code of a game whose name only a database from elsewhere can have', () => {
+    for (const generator of [unity, web]) {
+      const gameName = '../../x\nimport "evil"; //';
+      const files = unzipSync(generateCode({ gameName, model: sampleModel, generator }));
+      for (const [name, bytes] of Object.entries(files)) {
+        assert.match(name, /^\w+\.(?:cs|ts|txt)$/);
+        assert.doesNotMatch(strFromU8(bytes), /^import "evil"/m);
+      }
+    }
+  });
+
   it('has the same bytes for the same model in all time zones', (t) => {
     const before = process.env.TZ;
     t.after(() => {
