@@ -84,6 +84,22 @@ test('a file that cannot keep the promises, or is not a database, is refused wit
   });
 });
 
+for (const [version, problem] of [
+  [1, 'duplicate column name: runtime_id'],
+  [-5, 'table "games" already exists'],
+] as const) {
+  test(`a database whose tables are newer than its version ${version} is refused and left alone`, async (t) => {
+    const { database } = await open(t, temporaryFile(t));
+    await database.query.deleteFrom('schema_version').execute();
+    await database.query.insertInto('schema_version').values({ version }).execute();
+    await assert.rejects(database.migrate(), {
+      name: 'StartupError',
+      message: `the database says that it has schema version ${version}, but its tables are not those of that version (${problem}): restore a backup`,
+    });
+    assert.deepEqual(await database.query.selectFrom('schema_version').selectAll().execute(), [{ version }]);
+  });
+}
+
 test('a database of a newer program is refused and left alone', async (t) => {
   const file = temporaryFile(t);
   const { database } = await open(t, file);

@@ -1,4 +1,5 @@
 import { StartupError } from '../../startup-error.ts';
+import { printable } from '../../text.ts';
 import type { Database, Query } from '../database.ts';
 import { createGamesAndKeys } from './0001-games-and-keys.ts';
 import { createSnapshotsAndDeployments } from './0002-snapshots-and-deployments.ts';
@@ -37,14 +38,29 @@ export async function migrate({ transaction }: Pick<Database, 'transaction'>): P
         .ifNotExists()
         .addColumn('version', 'integer', (column) => column.primaryKey())
         .execute();
-      if ((await readVersion(query)) > index) return;
-      await up(query);
+      const version = await readVersion(query);
+      if (version > index) return;
+      await up(query).catch((error: unknown) => {
+        throw describeContradiction(error, version);
+      });
       await query
         .insertInto('schema_version')
         .values({ version: index + 1 })
         .execute();
     });
   }
+}
+
+/**
+ * SQLite says by this code that a statement does not fit the tables, which is so only where somebody has changed the
+ * version or the tables. Those of PostgreSQL may be another program's, which its own part tells.
+ */
+function describeContradiction(error: unknown, version: number): unknown {
+  if (!(error instanceof Error && 'code' in error && error.code === 'SQLITE_ERROR')) return error;
+  return new StartupError(
+    `the database says that it has schema version ${version}, but its tables are not those of that version (${printable(error.message)}): restore a backup`,
+    { cause: error },
+  );
 }
 
 /** Throws a `StartupError` unless every migration has run. Changes nothing. */
