@@ -9,11 +9,15 @@ function assertRoundTrip(sections: Sections): void {
   assert.equal(JSON.stringify(fromFolder(toFolder(sections))), JSON.stringify(sections));
 }
 
+/** More levels than a walk through all of them has a stack for. */
+const DEEP = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+
 test('a folder makes the same document again, with everything in its order', () => {
   assertRoundTrip(gameSections());
   const real = realGameDocument();
   if (real !== undefined) assertRoundTrip(parseDocument(real));
   assertRoundTrip({});
+  assertRoundTrip(JSON.parse('{"constructor":{"a":1},"toString":{"a":2},"GameSparks.Core.Requests":{"__proto__":{}}}'));
   assertRoundTrip({ 'GameSparks.Core.Events': {}, 'Other.Section': { b: 1, a: [null] }, 'GameSparks.Core.Model': {} });
 });
 
@@ -80,6 +84,9 @@ test('a file that cannot be used is named, with what is wrong', () => {
     [{ 'messages/A.json': '[]' }, /file messages\/A\.json cannot be used: it must be an object/],
     [{ 'messages/A.json': '{"Reqest":{}}' }, /it has "Reqest": a message has Request, /],
     [{ 'messages/A.json': '{"RequestHandler":5}', 'handlers/A.js': '' }, /a handler and its Code must be objects/],
+    [{ 'messages/A.json': `{"Request":${DEEP}}` }, /file messages\/A\.json cannot be used: it nests deeper than 64/],
+    [{ 'sections/A.json': `{"x":${DEEP}}` }, /file sections\/A\.json cannot be used: it nests deeper than 64/],
+    [{ 'game.json': `{"Order":${DEEP}}` }, /file game\.json cannot be used: it nests deeper than 64/],
     [{ 'model.json': 'x' }, /file model\.json:1:1 cannot be used: it is not JSON/],
   ];
   for (const [files, message] of wrong) {
@@ -89,9 +96,9 @@ test('a file that cannot be used is named, with what is wrong', () => {
       message,
     });
   }
-  assert.throws(() => toFolder({ 'GameSparks.Core.Requests': { buy: {}, Buy: {} } }), {
-    message: /differ only in case/,
-  });
+  for (const sections of [{ 'GameSparks.Core.Requests': { buy: {}, Buy: {} } }, { 'My.Notes': {}, 'my.notes': {} }]) {
+    assert.throws(() => toFolder(sections), { message: /differ only in case/ });
+  }
 });
 
 test('a script that no handler uses comes with what its author may have meant', () => {

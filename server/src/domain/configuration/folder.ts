@@ -1,6 +1,6 @@
 import { ServiceError } from '../../errors.ts';
 import { printable, shown } from '../../text.ts';
-import { isObject, type Json, memberOf, type Sections } from './document.ts';
+import { faultOfValue, isObject, type Json, MAX_DEPTH, memberOf, type Sections } from './document.ts';
 import { findJsonFault, type TextPosition } from './json-position.ts';
 import { SECTIONS } from './sections.ts';
 
@@ -49,13 +49,13 @@ const NAME = /^(?:GameSparks\.[A-Za-z]{1,36}\.)?[A-Za-z0-9_]{1,64}$/;
  */
 export function toFolder(sections: Sections): FolderFiles {
   const files = new Map<string, string>();
-  const order: Record<string, readonly string[]> = {};
+  const order = new Map<string, readonly string[]>();
   const messages = new Map<string, Record<string, Json>>();
   for (const key of KEYS) {
     const section = OF_MESSAGES[key];
     const entries = memberOf(sections, section);
     if (!isObject(entries) || !Object.keys(entries).every((name) => NAME.test(name))) continue;
-    order[section] = Object.keys(entries);
+    order.set(section, Object.keys(entries));
     for (const [name, entry] of Object.entries(entries)) {
       const message = messages.get(name) ?? {};
       messages.set(name, message);
@@ -64,13 +64,14 @@ export function toFolder(sections: Sections): FolderFiles {
       message[key] = typeof script === 'string' ? withoutScript(entry) : entry;
     }
   }
-  refuseTwins([...messages.keys()]);
+  const others = Object.keys(sections).filter((section) => section !== SECTIONS.model && !order.has(section));
+  refuseTwins('messages', [...messages.keys()]);
+  refuseTwins('sections', others);
   for (const [name, message] of messages) files.set(`messages/${name}.json`, textOf(message));
-  for (const [section, attributes] of Object.entries(sections)) {
-    if (section === SECTIONS.model) files.set(MODEL_FILE, textOf(attributes));
-    else if (order[section] === undefined) files.set(`sections/${section}.json`, textOf(attributes));
-  }
-  const index: Index = { Sections: Object.keys(sections), Order: order };
+  const model = memberOf(sections, SECTIONS.model);
+  if (model !== undefined) files.set(MODEL_FILE, textOf(model));
+  for (const section of others) files.set(`sections/${section}.json`, textOf(memberOf(sections, section) as Json));
+  const index: Index = { Sections: Object.keys(sections), Order: Object.fromEntries(order) };
   files.set(INDEX_FILE, textOf(index as unknown as Json));
   return files;
 }
@@ -202,25 +203,30 @@ function readIndex(files: FolderFiles): Index {
 }
 
 function readJson(path: string, text: string): Json {
+  let value: Json;
   try {
-    return JSON.parse(text) as Json;
+    value = JSON.parse(text) as Json;
   } catch (error) {
     throw invalid(path, `it is not JSON: ${(error as Error).message}`, findJsonFault(text));
   }
+  // A document that is imported may not have it either, and what comes after this walks through all levels.
+  const fault = faultOfValue(value, MAX_DEPTH);
+  if (fault !== undefined) throw invalid(path, `it ${fault}`);
+  return value;
 }
 
 function textOf(value: Json): string {
   return `${JSON.stringify(value, undefined, 2)}\n`;
 }
 
-function refuseTwins(names: readonly string[]): void {
+function refuseTwins(what: string, names: readonly string[]): void {
   const seen = new Map<string, string>();
   for (const name of names) {
     const other = seen.get(name.toLowerCase());
     if (other !== undefined) {
       throw new ServiceError(
         'validation',
-        `the messages ${shown(other)} and ${shown(name)} differ only in case, and would be one file on some systems: rename one of them`,
+        `the ${what} ${shown(other)} and ${shown(name)} differ only in case, and would be one file on some systems: rename one of them`,
       );
     }
     seen.set(name.toLowerCase(), name);
