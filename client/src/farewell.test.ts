@@ -31,6 +31,7 @@ test('what is missing or of another type is left out', () => {
   const whole = { reason: 'AFK', message: 'Bye', until: 1_700_000_000_000, requestId: 'r-1', more: true };
   const { more: _, ...farewell } = { ...whole, until: new Date(whole.until) };
   assert.deepEqual(readFarewell(whole, undefined), farewell);
+  assert.deepEqual(readFarewell({ until: 1e300 }, 'en'), {});
   assert.deepEqual(readFarewell({ reason: 1, message: {}, until: 'soon', requestId: null }, 'en'), {});
   for (const messages of [null, 'text', 7, [], {}, { en: 7 }]) assert.deepEqual(readFarewell({ messages }, 'en'), {});
 });

@@ -20,9 +20,14 @@ export function readFarewell(payload: Payload, locale: string | undefined): Fare
   return {
     ...(typeof reason === 'string' && { reason }),
     ...(typeof message === 'string' && { message }),
-    ...(typeof until === 'number' && { until: new Date(until) }),
+    ...(isTime(until) && { until: new Date(until) }),
     ...(typeof requestId === 'string' && { requestId }),
   };
+}
+
+/** Whether a `Date` can show it: any other ends in one that throws when it is written. */
+function isTime(ms: unknown): ms is number {
+  return typeof ms === 'number' && !Number.isNaN(new Date(ms).getTime());
 }
 
 /** The text of the locale, else of its language, else the one for all others, else in English, else the first. */
