@@ -17,3 +17,14 @@ describe('a stream of events that no Respark server would send ends the command'
     });
   }
 });
+
+it('a stream that says how much was lost by something else than a number prints nothing of it', async (t) => {
+  const lost = 'id: 1\nevent: events.lost\ndata: {"data":{"count":"\\u001b[2J"}}\n\n';
+  const { world } = await startFakeService(t, ({ url }) => ({
+    headers: EVENT_STREAM,
+    // The next look ends the command.
+    body: url.includes('After=1') ? 'id: 2\nevent: x\ndata: {\n\n' : lost,
+  }));
+  assert.equal(await world.run(...FOLLOW), 1);
+  assert.match(world.err(), /^some events were dropped before they could be shown\nan event in the reply is not JSON/);
+});

@@ -282,7 +282,8 @@ export function describeCause(error: unknown): string {
   const cause = error.cause instanceof Error ? error.cause : error;
   const { code } = cause as NodeJS.ErrnoException;
   if (code === 'ECONNREFUSED') return 'connection refused; is the server running ("respark serve")?';
-  return cause.message || code || error.message;
+  // A certificate, for one, may say anything.
+  return printable(cause.message || code || error.message);
 }
 
 /** The error that a reply stands for. Without the header `x-amzn-errortype` some other server has answered. */

@@ -82,6 +82,15 @@ describe('the command line', () => {
     assert.equal(world.handlers(), 0);
   });
 
+  it('shows nothing of an error that a terminal would act on, and its lines as lines', async () => {
+    const startServer = async () => {
+      throw new StartupError('the server says \u001b]0;x\u0007\nand more');
+    };
+    const world = createTestWorld({ main: { startServer } });
+    assert.equal(await world.run('serve'), 1);
+    assert.equal(world.err(), 'the server says \\u{1b}]0;x\\u{7}\nand more\n');
+  });
+
   it('shows the stack of a bug', async () => {
     const startServer = async () => {
       throw new TypeError('x is not a function');

@@ -3,6 +3,7 @@ import { SettingsError } from '../config/config.ts';
 import { ServiceError } from '../errors.ts';
 import { describeFileFault, findFileFault } from '../file-fault.ts';
 import { StartupError } from '../startup-error.ts';
+import { printable } from '../text.ts';
 import { apiCommand } from './commands/api.ts';
 import { auditCommand } from './commands/audit.ts';
 import { awsModelCommand } from './commands/aws-model.ts';
@@ -146,7 +147,8 @@ function forEachCommand(command: Command, visit: (command: Command) => void): vo
 /** An expected error is its message alone; anything else is a bug, and its stack is worth reporting. */
 function describe(error: unknown): string {
   const isExpected = error instanceof CommandError || error instanceof StartupError || error instanceof ServiceError;
-  if (isExpected) return error.message;
+  // What somebody else has written may be in it, such as the number that a reply has.
+  if (isExpected) return error.message.split('\n').map(printable).join('\n');
   const { path } = Object(error) as { path?: unknown };
   // A file fails for what an operator can mend, wherever a command meets it.
   if (typeof path === 'string' && findFileFault(error) !== undefined) {

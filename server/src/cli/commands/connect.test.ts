@@ -190,6 +190,18 @@ describe('connect', () => {
     }
   });
 
+  it('prints nothing of an error that a terminal would act on', async (t) => {
+    const { url, send } = await startGateway(t);
+    const world = createTestWorld();
+    const exit = world.run('connect', '--guest', '--game-key', 'k', '--url', url);
+    await world.printed('connected as');
+    send({ kind: 'error', code: '\u001b[2J', message: 'see\u001b]0;x\u0007' });
+    await world.printed('see');
+    world.signal('SIGINT');
+    assert.equal(await exit, 0);
+    assert.match(world.out(), /^error \\u\{1b\}\[2J: see\\u\{1b\}\]0;x\\u\{7\}$/m);
+  });
+
   it('reconnects when the close allows it', async (t) => {
     const { url, sockets } = await startGateway(t);
     const world = createLocalWorld(url);

@@ -154,7 +154,7 @@ async function play(world: World, player: Player, { once: isOnce, json: isJson }
   });
   const complain = (error: Error) => {
     const code = error instanceof ResparkError ? error.code : 'usage';
-    say('error', { code, message: error.message }, `error ${code}: ${printable(error.message)}`);
+    say('error', { code, message: error.message }, printable(`error ${code}: ${error.message}`));
   };
   client.on('error', complain);
 

@@ -10,6 +10,7 @@ import { findFileFault } from '../../file-fault.ts';
 import { createLog } from '../../log.ts';
 import { findNodeFault } from '../../node-release.ts';
 import { findOpenFileLimit, neededOpenFiles } from '../../open-files.ts';
+import { printable } from '../../text.ts';
 import { findProxyDetour } from '../http-proxy.ts';
 import { describeCause, findEndpoint, getCredentials, ManagementClient, ServiceRefusal } from '../management-client.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
@@ -270,5 +271,7 @@ async function execute(file: string, args: string[], timeout: number): Promise<{
 }
 
 function describe({ check, state, detail, advice }: Finding): string {
-  return `${state.padEnd(4)}  ${check}: ${detail}\n${advice === undefined ? '' : `      → ${advice}\n`}`;
+  // What other servers have answered, such as a database, may be in it.
+  const lines = [`${state.padEnd(4)}  ${check}: ${detail}`, ...(advice === undefined ? [] : [`      → ${advice}`])];
+  return lines.map((line) => `${printable(line)}\n`).join('');
 }

@@ -59,7 +59,8 @@ Events are recorded while the game has a webhook, or while somebody follows them
       if (options.follow !== true) return await showAll({ client, world, isJson: options.json === true }, query, show);
       await followEvents(client, watchEvents, query, ({ name, data }) => {
         const missed = valueAt(data, ['data', 'count']);
-        if (name === 'events.lost') world.stderr.write(`${missed} events were dropped before they could be shown\n`);
+        const count = typeof missed === 'number' ? missed : 'some';
+        if (name === 'events.lost') world.stderr.write(`${count} events were dropped before they could be shown\n`);
         else show(toShown(data as Readonly<Record<string, unknown>>), data);
       });
     });

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { printable } from '../../text.ts';
 import { askUnsigned } from '../ask-unsigned.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
 import { CommandError, type World } from '../world.ts';
@@ -19,8 +20,8 @@ export function healthCommand(world: World): Command {
       const { status, text } = await askUnsigned(
         new URL(command.opts().ready === true ? '/readyz' : '/healthz', running.url),
       );
-      if (status !== 200) throw new CommandError(text);
-      world.stdout.write(`${text}\n`);
+      if (status !== 200) throw new CommandError(printable(text));
+      world.stdout.write(`${printable(text)}\n`);
     });
   return addSettingOptions(command, ['dataDir']);
 }
