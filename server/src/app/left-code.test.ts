@@ -11,7 +11,7 @@ function open() {
   const files = new Map<string, string>();
   const directory = {
     writeSecretFile: (name: string, text: string) => void files.set(name, text),
-    readFile: (name: string) => files.get(name),
+    readOwnFile: (name: string) => files.get(name),
     removeFile: (name: string) => void files.delete(name),
   };
   const { issue, take } = withLeftCode({ codes: createOneTimeCodes({ clock, random }), directory, clock });

@@ -15,8 +15,8 @@ interface LeftCode {
 const hashOf = (code: string) => createHash('sha256').update(code).digest();
 
 /**
- * Makes a code that is good for one minute and one use, and leaves its hash for the server of the directory. Only those
- * who may write there can. A code that was left before is worth nothing any more.
+ * Makes a code that is good for one minute and one use, and leaves its hash for the server of the directory. Only
+ * the directory's user and the superuser can. A code that was left before is worth nothing any more.
  */
 export function leaveCode({
   directory,
@@ -40,13 +40,13 @@ export function withLeftCode({
   clock,
 }: {
   codes: OneTimeCodes;
-  directory: Pick<DataDirectory, 'readFile' | 'removeFile'>;
+  directory: Pick<DataDirectory, 'readOwnFile' | 'removeFile'>;
   clock: Pick<Clock, 'now'>;
 }): OneTimeCodes {
   let misses = 0;
 
   function takeLeft(code: string): boolean {
-    const left = readLeft(directory.readFile(CONSOLE_CODE_FILE));
+    const left = readLeft(directory.readOwnFile(CONSOLE_CODE_FILE));
     if (left === undefined) return false;
     const leftMs = left.until - clock.now();
     // A clock that was set back does not make a code good for longer.

@@ -7,7 +7,7 @@ import { createKeyring, type Keyring } from '../keyring.ts';
 import { StartupError } from '../startup-error.ts';
 import { RUNNING_FILE } from './local-files.ts';
 import { createPrivateFile, movePrivateFile, readIfPresent, writePrivateFile } from './private-file.ts';
-import { assertTrustworthy, takeDirectory } from './rights.ts';
+import { assertTrustworthy, readOwnFile, takeDirectory } from './rights.ts';
 import { DATABASE_FILE, LOCK_FILE, NEXT_SECRET_KEY_FILE, RESTORE_DIRECTORY, SECRET_KEY_FILE } from './server-files.ts';
 
 /**
@@ -36,6 +36,8 @@ export interface DataDirectory {
   file(name: string): string;
   /** Undefined when there is no such file. */
   readFile(name: string): string | undefined;
+  /** The same for a file that may have come since the directory was opened: another user's counts as none. */
+  readOwnFile(name: string): string | undefined;
   /** Writes the whole file or nothing; the file is on disk when this returns. */
   writeSecretFile(name: string, text: string): void;
   /** Does nothing when there is no such file. */
@@ -98,6 +100,7 @@ export function openDataDirectory(options: {
       adoptNextKeyring: () => movePrivateFile(nextFile, file(SECRET_KEY_FILE)),
       file,
       readFile,
+      readOwnFile: (name) => readOwnFile(file(name)),
       writeSecretFile: (name, text) => writePrivateFile(file(name), text),
       removeFile: (name) => rmSync(file(name), { force: true }),
       close: () => unlock(),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -173,6 +174,40 @@ describe('what another ordinary user has put there is refused', { skip }, () => 
       open(path);
     });
   });
+});
+
+describe('a file that came while a server runs', { skip }, () => {
+  const files: readonly (readonly [title: string, make: (file: string) => void, text: string | undefined])[] = [
+    ['counts when it is of the user of the server', (file) => own(file, NOBODY), 'text'],
+    ['counts when it is of the superuser', (file) => chmodSync(own(file, 0), 0o644), 'text'],
+    ['does not count when it is of another user', (file) => chmodSync(own(file, OTHER), 0o644), undefined],
+    ['does not count when it is a link', (file) => symlinkSync(own(`${file}.target`, NOBODY), file), undefined],
+    ['does not count when it is a pipe, for whose writer nothing waits', makePipe, undefined],
+    ['does not count when it is not there', () => {}, undefined],
+  ];
+  for (const [title, make, text] of files) {
+    it(title, (t) => {
+      const path = volume(t, { uid: 0, gid: NOBODY, mode: 0o2770 });
+      const directory = asNobody(() => openDataDirectory({ path }));
+      t.after(() => directory.close());
+      make(join(path, 'console-code.json'));
+      assert.equal(
+        asNobody(() => directory.readOwnFile('console-code.json')),
+        text,
+      );
+    });
+  }
+
+  function own(file: string, uid: number): string {
+    writeFileSync(file, 'text', { mode: 0o600 });
+    chownSync(file, uid, uid);
+    return file;
+  }
+
+  function makePipe(file: string): void {
+    execFileSync('mkfifo', [file]);
+    chownSync(file, NOBODY, NOBODY);
+  }
 });
 
 describe('secrets that every user can read or change are refused', { skip: process.platform === 'win32' }, () => {

@@ -1,4 +1,16 @@
-import { accessSync, chmodSync, constants, lstatSync, readdirSync, type Stats, statSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { makeDirectories } from '../make-directories.ts';
 import { StartupError } from '../startup-error.ts';
@@ -65,6 +77,29 @@ export function assertOwnFile(path: string, found: Stats): void {
   throw new StartupError(
     `${path} belongs to user ${found.uid}, but this runs as user ${process.geteuid()}: run the command as that user ("sudo -u '#${found.uid}' respark …"), or set RESPARK_DATA_DIR to a directory of your own`,
   );
+}
+
+/** On Windows these flags are undefined, which adds nothing. Without O_NONBLOCK, a pipe would wait for its writer. */
+const OPEN_FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/**
+ * The text of a file that may have come while the server runs, when nobody looked at its rights. Undefined for what
+ * cannot be read, is a link or another user's.
+ */
+export function readOwnFile(path: string): string | undefined {
+  try {
+    const descriptor = openSync(path, OPEN_FILE);
+    try {
+      // What has been opened is looked at, so that nothing else can take its place.
+      const found = fstatSync(descriptor);
+      const isTrusted = process.geteuid === undefined || isOwn(found) || found.uid === ROOT_USER;
+      return isTrusted && found.isFile() ? readFileSync(descriptor, 'utf8') : undefined;
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {
+    return undefined;
+  }
 }
 
 function assertDirectory(path: string, found: Stats): void {
