@@ -20,6 +20,15 @@ export function createPrivateFile(path: string): void {
 }
 
 /**
+ * Opens a new private file, to append to it. Whatever has its name is removed and not written to: it may have been left by
+ * a kill, and in a directory into which others may write it may be a link to another file.
+ */
+export function openNewFile(path: string): number {
+  rmSync(path, { force: true });
+  return openSync(path, 'ax', PRIVATE_MODE);
+}
+
+/**
  * Writes the whole file or nothing. The file is private from its first byte, and on disk when this returns. When
  * several write at once, the last one wins.
  */

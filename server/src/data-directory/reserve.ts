@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, lstatSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, lstatSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { isFull } from '../file-fault.ts';
 import type { Log } from '../log.ts';
 import { directoryError } from './data-directory.ts';
-import { probeDirectory } from './private-file.ts';
+import { openNewFile, probeDirectory } from './private-file.ts';
 import { RESERVE_FILE } from './server-files.ts';
 
 const CHECK_PERIOD_MS = 30_000;
@@ -137,9 +137,7 @@ export function openRoom({
 /** Random bytes, because a file system may store a file of zeros in no room at all. */
 function writeReserve(file: string, bytes: number): void {
   const chunk = randomBytes(Math.min(bytes, CHUNK_BYTES));
-  // Whatever has its name is replaced, not written to: a link would lead to another file.
-  rmSync(file, { force: true });
-  const descriptor = openSync(file, 'wx', 0o600);
+  const descriptor = openNewFile(file);
   try {
     for (let left = bytes; left > 0; ) left -= writeSync(descriptor, chunk, 0, Math.min(left, chunk.length));
   } finally {

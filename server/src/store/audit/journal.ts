@@ -1,5 +1,5 @@
 import { closeSync, openSync, renameSync, rmSync, truncateSync, writeSync } from 'node:fs';
-import { createPrivateFile, readIfPresent, writePrivateFile } from '../../data-directory/private-file.ts';
+import { createPrivateFile, openNewFile, readIfPresent, writePrivateFile } from '../../data-directory/private-file.ts';
 import { isFull } from '../../file-fault.ts';
 import type { AuditIntent, AuditOutcome, AuditPosition } from './audit-log.ts';
 
@@ -123,11 +123,8 @@ export function openAuditJournal({
     clear(kept = []) {
       const next = `${file}.new`;
       const text = [...kept].map(lineOf).join('');
-      createPrivateFile(next);
-      const nextDescriptor = openSync(next, 'a');
+      const nextDescriptor = openNewFile(next);
       try {
-        // A kill may have left something there.
-        truncateSync(next, 0);
         if (text !== '') writeAll(nextDescriptor, text);
         replaceBy(next);
       } catch (error) {

@@ -1,5 +1,5 @@
 import { closeSync, openSync, renameSync, rmSync, truncateSync, writeSync } from 'node:fs';
-import { createPrivateFile, readIfPresent } from '../../data-directory/private-file.ts';
+import { createPrivateFile, openNewFile, readIfPresent } from '../../data-directory/private-file.ts';
 import { isFull } from '../../file-fault.ts';
 import type { LoggedEvent, TrackedConnection } from './event-log.ts';
 
@@ -90,11 +90,8 @@ export function openEventJournal({
     clear(kept) {
       const next = `${file}.new`;
       const text = Array.from(kept, lineOf).join('');
-      createPrivateFile(next);
-      const nextDescriptor = openSync(next, 'a');
+      const nextDescriptor = openNewFile(next);
       try {
-        // A kill may have left something there.
-        truncateSync(next, 0);
         if (text !== '') writeAll(nextDescriptor, text);
         replaceBy(next);
       } catch (error) {
