@@ -81,10 +81,9 @@ export function shakeHandsInTurns(
   const places = createPlaces({
     clock,
     begin(handshake, begun) {
-      const { socket, group, bytes } = handshake;
+      const { socket, bytes } = handshake;
       handshake.bytes = NOTHING;
-      // Handshakes are not in the way of what the sockets of the same address bring.
-      turns.wait(`handshakes of ${group ?? 'proxies'}`, () => {
+      turns.wait(laneOf(handshake), () => {
         const startedAt = clock.monotonic();
         if (!socket.destroyed) {
           socket.unshift(bytes);
@@ -104,7 +103,8 @@ export function shakeHandsInTurns(
     if (hello === 'incomplete') return;
     handshake.cancelTimeout();
     this.off('data', onData).pause();
-    if (hello === 'wrong') this.destroy();
+    // To close hundreds of sockets takes longer than a turn, too.
+    if (hello === 'wrong') turns.wait(laneOf(handshake), () => this.destroy());
     else places.take(handshake);
   }
 
@@ -231,6 +231,9 @@ function createPlaces({
     },
   };
 }
+
+/** Handshakes are not in the way of what the sockets of the same address bring. */
+const laneOf = ({ group = 'proxies' }: Handshake) => `handshakes of ${group}`;
 
 const NOTHING = Buffer.alloc(0);
 

@@ -23,12 +23,13 @@ import { LARGE_WORDING } from './staff-attacks.ts';
 import { type Door, LARGE, LARGE_STAGE, type Target } from './target.ts';
 import { TLS_ATTACKS } from './tls-attacks.ts';
 
-const HELP = `npm run siege -- [--seconds 10] [--kind TEXT] [--bound-ms 25] [--from 127.0.0.2] [--tls]
+const HELP = `npm run siege -- [--seconds 10] [--kind TEXT] [--bound-ms 25] [--from 127.0.0.2] [--tls] [--apart]
 
 Disconnects 20 players a second with signed calls while one attacker sends one kind of abuse, for --seconds each: all of
 the ${Object.keys(ATTACKS).length} kinds, or those whose name contains --kind. The attacker is a process of its own, and connects from another
 loopback address than the operator. The table gives the milliseconds from a call to its answer. With --tls, the
-server speaks TLS by itself, with an RSA key, and the ${Object.keys(TLS_ATTACKS).length} kinds are others, which attack that.
+server speaks TLS by itself, with an RSA key, and the ${Object.keys(TLS_ATTACKS).length} kinds are others, which attack that. With --apart,
+players have a listener of their own, which is attacked: hundreds of sockets at once are accepted one after the other.
 
 The exit code is 0 when the p99 of each kind is at most --bound-ms, or three times that without an attack, every call
 was answered with the connection that it should end, and the heap is back to its size in the end.
@@ -52,6 +53,7 @@ const SERVER_ARGUMENTS = [
 ];
 
 const RSA = tlsFiles('rsa');
+const APART_ARGUMENTS = ['--player-port', '0'];
 const TLS_ARGUMENTS = ['--tls-cert-file', RSA.certFile, '--tls-key-file', RSA.keyFile];
 
 const GAME_AND_STAGES = ['', '/*'].map((rest) => `arn:aws:gamesparks:*:*:*/${LARGE}${rest}`);
@@ -93,6 +95,7 @@ const { values } = parseArgs({
     'bound-ms': { type: 'string', default: '25' },
     from: { type: 'string', default: '127.0.0.2' },
     tls: { type: 'boolean', default: false },
+    apart: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -110,9 +113,10 @@ async function besiege(): Promise<number> {
     );
     return 2;
   }
+  const args = [...SERVER_ARGUMENTS, ...(values.tls ? TLS_ARGUMENTS : []), ...(values.apart ? APART_ARGUMENTS : [])];
   const siege = values.tls
-    ? { kinds, args: [...SERVER_ARGUMENTS, ...TLS_ARGUMENTS], prepare: doorOf, clear: () => {} }
-    : { kinds, args: SERVER_ARGUMENTS, prepare, clear: removeWebhooks };
+    ? { kinds, args, prepare: doorOf, clear: () => {} }
+    : { kinds, args, prepare, clear: removeWebhooks };
   const { held, isSound } = await besiegeServer(siege, seconds);
   process.stdout.write(`${held} of ${kinds.length} kinds held\n`);
   return held === kinds.length && isSound ? 0 : 1;
@@ -173,7 +177,8 @@ function callerOf(server: ServerProcess): Call {
 }
 
 function doorOf({ url, playerUrl, gameKey }: ServerProcess): Door {
-  return { url, playerUrl, gameKey, address: values.from };
+  const listener = values.apart ? new URL('/', playerUrl.replace(/^ws/, 'http')).href : url;
+  return { url: listener, playerUrl, gameKey, address: values.from };
 }
 
 /** Makes the attacker's game, its key, what it may read, and its events. */

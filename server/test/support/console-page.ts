@@ -23,6 +23,8 @@ export interface ConsolePage {
 }
 
 const WAIT_MS = 15_000;
+/** A button that is off without a reason, such as while something is asked for, would do nothing. */
+const PRESSED = 'button:not([aria-disabled=true]:not([title])), a, summary, input[type=checkbox]';
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core'), 'utf8');
 /** A page that is not there yet must say so, so that a test waits for it and not for a time. */
 const SHOWN = 'document.body?.innerText ?? ""';
@@ -90,7 +92,7 @@ export async function openConsole(
     page,
     async press(name) {
       for (;;) {
-        const found = await find('button, a, summary, input[type=checkbox]', name);
+        const found = await find(PRESSED, name);
         // A live page may draw another in its place at that moment, which a person would press instead.
         const isPressed = await found.click().then(
           () => true,
