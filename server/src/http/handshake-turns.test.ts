@@ -203,6 +203,20 @@ test('what is no hello is cut off, and so is who takes more than ten seconds to 
   await Promise.all(closed);
 });
 
+test('what is no hello is cut off in its turn, so that hundreds at once hold nobody up', async (t) => {
+  const { turns, work } = heldTurns();
+  const { open, sockets } = await listen(t, { turns });
+  const wrong = Array.from({ length: 3 }, open);
+  for (const socket of wrong) socket.write('plain');
+  await until(() => work.length === 3);
+  const left = () => sockets.filter(({ destroyed }) => !destroyed).length;
+  for (const count of [3, 2, 1]) {
+    assert.equal(left(), count);
+    work.shift()?.();
+  }
+  assert.equal(left(), 0);
+});
+
 test('a server without TLS goes on as it is', async (t) => {
   const server = createServer((_request, response) => response.end('ok'));
   const before = server.listeners('connection');
