@@ -223,6 +223,28 @@ test('calls that ask for a receipt count as read calls too, and others as discon
   assert.equal(player.ws.readyState, player.ws.OPEN);
 });
 
+test('calls whose record is long count as write calls too, so that they do not soon wash the audit log away', async (t) => {
+  const server = await startTestServer(t, { settings: { writeCallsBurst: 2, writeCallsPerSecond: 1 } });
+  const path = `/runtime/game/${GAME}/stage/${STAGE}/player/nobody/disconnect`;
+  const ask = async (body: object) => await rawCall(server, 'POST', path, { body: { DryRun: true, ...body } });
+  const id = (await server.connect()).connectionId;
+  const ids = Array.from({ length: 30 }, (_, at) => `${id.slice(0, -2)}${10 + at}`);
+  for (const long of [
+    { Evidence: 'x'.repeat(1_100) },
+    // Six bytes each, as JSON.
+    { Evidence: '\u0001'.repeat(200) },
+    { Messages: { de: 'x'.repeat(400), en: 'x'.repeat(400), fr: 'x'.repeat(400) } },
+    { ConnectionIds: ids },
+  ]) {
+    const answers = await Promise.all(Array.from({ length: 8 }, async () => await ask(long)));
+    const refused = answers.filter(({ error }) => error === 'ThrottlingException');
+    assert.ok(refused.length >= 4, `${refused.length} were refused of ${JSON.stringify(long).slice(0, 40)}`);
+    assert.match(refused[0]?.message ?? '', /^Rate exceeded for write calls of this access key: try again in \d+ ms$/);
+  }
+  const brief = { Reason: 'CHEATING', Message: 'x'.repeat(400), Evidence: 'x'.repeat(400) };
+  for (let round = 0; round < 10; round += 1) assert.equal((await ask(brief)).status, 200);
+});
+
 test('whoever may disconnect players, and not block them, cannot block them by disconnecting them', async (t) => {
   const server = await startTestServer(t);
   const player = await server.connect();
