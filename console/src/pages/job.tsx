@@ -77,6 +77,11 @@ function Picture({ job }: { job: Job }) {
           <Fact name={t('reason')}>
             <Untrusted text={Reason ?? '–'} />
           </Fact>
+          {textsOf(job).map(([locale, text]) => (
+            <Fact key={locale} name={locale === '' ? t('messageToPlayer') : `${t('messageToPlayer')} (${locale})`}>
+              <Untrusted text={text} />
+            </Fact>
+          ))}
           <Fact name={t('startedBy')}>
             <Untrusted text={job.StartedBy ?? '–'} />, <Time at={job.Created} />
           </Fact>
@@ -113,6 +118,11 @@ function Picture({ job }: { job: Job }) {
       </dl>
     </>
   );
+}
+
+/** What the players are told, by locale; the text for all others has none. */
+function textsOf({ Message, Messages = {} }: Job): (readonly [locale: string, text: string])[] {
+  return [...(Message === undefined ? [] : [['', Message] as const]), ...Object.entries(Messages)];
 }
 
 function Fact({ name, children }: { name: string; children: preact.ComponentChildren }) {

@@ -63,7 +63,7 @@ test('a job ends the connections that it means, tells their players, and leaves 
   assert.deepEqual(rest, {
     ...{ State: 'COMPLETED', Connections: 2, Players: 2, Closed: 2, GoneAlready: 0, InFlight: 0, Unproven: 0 },
     ...{ ConfirmAbove: 1_000, RatePerSecond: 500, Failures: [], SilentNodes: [] },
-    ...{ Selector: { PlayerIdPrefix: 'an' }, Reason: 'UPDATE', StartedBy: ROOT.accessKeyId },
+    ...{ Selector: { PlayerIdPrefix: 'an' }, Reason: 'UPDATE', Message: 'See you soon', StartedBy: ROOT.accessKeyId },
   });
   for (const player of [anna, anton]) {
     const { code, reason } = await player.closed;
@@ -73,7 +73,8 @@ test('a job ends the connections that it means, tells their players, and leaves 
   }
   ben.ws.send(JSON.stringify({ kind: 'heartbeat' }));
   await ben.next(({ kind }) => kind === 'heartbeat');
-  assert.deepEqual((await rawCall(server, 'GET', JOBS)).json, { Jobs: [ended] });
+  const { Message: _, ...listed } = ended;
+  assert.deepEqual((await rawCall(server, 'GET', JOBS)).json, { Jobs: [listed] });
 
   const records = await readAudit(server);
   assert.deepEqual(
@@ -126,6 +127,19 @@ test('a job that means more than one key may end waits for another key', async (
   await Promise.all(players.map(({ closed }) => closed));
   assert.equal((await decide(server, job, 'confirm', other)).error, 'ConflictException');
   assert.equal((await decide(server, job, 'cancel')).error, 'ConflictException');
+});
+
+test('whoever is to confirm a job sees all that its players are told', async (t) => {
+  const server = await startTestServer(t, { settings: { jobConfirmAbove: 0 } });
+  const player = await server.connect();
+  const texts = { Message: 'Visit evil.example', Messages: { de: 'Besuche evil.example' } };
+  const job = await start(server, { Selector: { Everybody: true }, Reason: 'UPDATE', ...texts });
+  const credentials = await operatorKey(server);
+  const { Job } = (await rawCall(server, 'GET', `${JOBS}/${job.JobId}`, { credentials })).json as { Job: Job };
+  assert.deepEqual([Job.State, { Message: Job.Message, Messages: Job.Messages }], ['AWAITING_CONFIRMATION', texts]);
+  await decide(server, job, 'cancel');
+  assert.equal((await endOf(server, job)).State, 'CANCELLED');
+  assert.equal(player.ws.readyState, player.ws.OPEN);
 });
 
 test('a job is paused, goes on and is cancelled, and what it has closed stays closed', async (t) => {

@@ -1,3 +1,4 @@
+import type { FarewellWords } from '../../disconnect-order.ts';
 import type { NewJob } from '../../domain/players/disconnect-job-request.ts';
 import type { DisconnectJob, DisconnectJobState, JobTarget } from '../../domain/players/disconnect-jobs.ts';
 import { type Call, COMMON_ERRORS } from '../operation.ts';
@@ -59,6 +60,8 @@ const job = structure({
   GoneAlready: count,
   InFlight: count,
   JobId: jobId,
+  Message: wordingMembers.Message,
+  Messages: wordingMembers.Messages,
   Players: count,
   RatePerSecond: ratePerSecond,
   Reason: wordingMembers.Reason,
@@ -131,6 +134,7 @@ function toJob(job: DisconnectJob) {
     GoneAlready: job.gone,
     InFlight: inFlight.length,
     JobId: job.id,
+    ...toTexts(farewell),
     Players: job.players,
     RatePerSecond: ratePerSecond,
     Reason: farewell?.reason,
@@ -156,8 +160,19 @@ function toJob(job: DisconnectJob) {
   };
 }
 
+/** What the players are told, whom nobody can ask to forget it: whoever confirms a job sees all of it. */
+function toTexts({ message, messages }: FarewellWords = {}) {
+  const { und = message, ...others } = messages ?? {};
+  return { Message: und, Messages: Object.keys(others).length === 0 ? undefined : others };
+}
+
 function toFailure({ connectionId, node, playerId }: JobTarget) {
   return { ConnectionId: connectionId, Node: node, PlayerId: playerId };
+}
+
+/** Without what may be long. */
+function listed(job: ReturnType<typeof toJob>): ReturnType<typeof toJob> {
+  return { ...job, Failures: [], Message: undefined, Messages: undefined };
 }
 
 export const startDisconnectJob = ownOperation({
@@ -260,7 +275,7 @@ export const getDisconnectJob = ownOperation({
   resource: stageResource,
   resourceTags: stageTags,
   decisions: [
-    'Describes a job. `Address` is missing in the `Selector` for callers whose policies do not allow `respark:ListConnections`. `Connections` and `Players` are what it meant when it was counted last. `Closed` are proven by the nodes that owned them; `GoneAlready` had ended before, or with their node; `InFlight` are being ended; `Unproven` are not proven, and `Failures` has the first 100 of them: ask for those players with DisconnectPlayer. `SilentNodes` did not answer for a minute, though they are not proven dead.',
+    'Describes a job. `Address` is missing in the `Selector` for callers whose policies do not allow `respark:ListConnections`. `Message` and `Messages` are what its players are told. `Connections` and `Players` are what it meant when it was counted last. `Closed` are proven by the nodes that owned them; `GoneAlready` had ended before, or with their node; `InFlight` are being ended; `Unproven` are not proven, and `Failures` has the first 100 of them: ask for those players with DisconnectPlayer. `SilentNodes` did not answer for a minute, though they are not proven dead.',
     'A job is `COMPLETED` when the end of all that it meant is proven, and `FAILED` otherwise. It goes on after a restart, and on another node when the one that does the work dies. Its end is on record under its id, as `DisconnectJob`, and is the event `job.finished`. The 50 newest that have ended are kept.',
   ],
   async handler({ input, services, permissions }) {
@@ -280,11 +295,13 @@ export const listDisconnectJobs = ownOperation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: stageResource,
   resourceTags: stageTags,
-  decisions: ['Lists the jobs of a stage, newest first, without `Failures`, which GetDisconnectJob has.'],
+  decisions: [
+    'Lists the jobs of a stage, newest first, without `Failures`, `Message` and `Messages`, which GetDisconnectJob has.',
+  ],
   async handler({ input, services, permissions }) {
     const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
     const page = await services.disconnectJobs.list(nameOf(input), request);
     const view = await viewOf({ input, permissions }, page.items);
-    return { Jobs: page.items.map((job) => view({ ...job, failures: [] })), NextToken: page.nextToken };
+    return { Jobs: page.items.map((job) => listed(view(job))), NextToken: page.nextToken };
   },
 });

@@ -45,6 +45,8 @@ interface Options extends SelectorOptions {
 type Job = Readonly<Record<'JobId' | 'State' | 'Created' | 'StartedBy', string>> &
   Readonly<Record<'Connections' | 'Closed' | 'GoneAlready' | 'InFlight' | 'Unproven' | 'Players', number>> & {
     readonly Reason?: string;
+    readonly Message?: string;
+    readonly Messages?: Readonly<Record<string, string>>;
     readonly Failures?: readonly { readonly PlayerId: string; readonly ConnectionId: string; readonly Node: string }[];
     readonly SilentNodes?: readonly string[];
   };
@@ -219,16 +221,17 @@ function report(world: World, reply: unknown, { json }: Options): void {
 }
 
 function describe(job: Job): string {
-  const { State: state, JobId: id, Failures = [], SilentNodes = [] } = job;
+  const { State: state, JobId: id, Failures = [], SilentNodes = [], Message, Messages = {} } = job;
+  const told = Object.entries({ ...(Message !== undefined && { '': Message }), ...Messages });
+  const texts = told.map(([locale, text]) => ['  tells players', ...(locale === '' ? [] : [locale]), `"${text}"`]);
   const failures = Failures.map(({ PlayerId, ConnectionId, Node }) => ['  unproven', PlayerId, ConnectionId, Node]);
   const silent = SilentNodes.map((node) => ['  did not answer', node]);
   const hint =
     state === 'AWAITING_CONFIRMATION'
       ? `It means ${job.Connections} connections of ${job.Players} players, and waits for another access key: respark jobs confirm --id ${id}\n`
       : '';
-  return (
-    formatTable([HEAD, rowOf(job)]) + formatTable([...failures, ...silent]) + printable(hint.trimEnd()) + (hint && '\n')
-  );
+  const tables = [[HEAD, rowOf(job)], texts, [...failures, ...silent]];
+  return tables.map(formatTable).join('') + printable(hint.trimEnd()) + (hint && '\n');
 }
 
 function describeCount(reply: unknown): string {
