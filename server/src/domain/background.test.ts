@@ -4,7 +4,7 @@ import { recordedLog } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { createBackground } from './background.ts';
 
-function open(options: { maxAtOnce?: number } = {}) {
+function open(options: { maxAtOnce?: number; maxOfLane?: number } = {}) {
   const clock = new ManualClock();
   const { log, lines } = recordedLog();
   return { background: createBackground({ clock, log, failure: 'it failed', ...options }), clock, lines };
@@ -57,6 +57,27 @@ test('no more attempts run at once than allowed, and each gets its turn', async 
   }
   works[3]?.release();
   works[4]?.release();
+  await background.settled();
+});
+
+test('attempts of one lane leave places to those of others, who need not wait for them', async () => {
+  const { background } = open({ maxAtOnce: 3, maxOfLane: 2 });
+  const works = Array.from({ length: 6 }, held);
+  const lanes = ['a', 'a', 'a', 'b', 'c', 'b'];
+  for (const [index, work] of works.entries()) void background.run(`${index}`, work.attempt, lanes[index]);
+  const running = () => works.map(({ attempts }) => attempts).join('');
+  await nextTurn();
+  assert.equal(running(), '110100');
+  works[3]?.release();
+  await nextTurn();
+  assert.equal(running(), '110110', 'the third of its lane still waits');
+  works[0]?.release();
+  await nextTurn();
+  assert.equal(running(), '111110');
+  works[1]?.release();
+  await nextTurn();
+  assert.equal(running(), '111111');
+  for (const work of works) work.release();
   await background.settled();
 });
 

@@ -22,32 +22,36 @@ export interface Background extends Pick<BackgroundWork, 'settled' | 'close'> {
   /**
    * Does the work of this id, unless it is under way already. `attempt` is called again, after pauses that grow, until
    * it resolves with true, which says that nothing is left to do; a rejection is logged as well. Never rejects; resolves
-   * with false only when closing, which leaves the rest to the next start.
+   * with false only when closing, which leaves the rest to the next start. `lane` names whose work it is.
    */
-  run(id: string, attempt: () => Promise<boolean>): Promise<boolean>;
+  run(id: string, attempt: () => Promise<boolean>, lane?: string): Promise<boolean>;
 }
 
-/** At most `maxAtOnce` attempts run at the same time; `failure` is the message that is logged when one rejects. */
+/**
+ * At most `maxAtOnce` attempts run at the same time, and `maxOfLane` of one lane, so that long work of one does not hold up
+ * that of all others; `failure` is the message that is logged when one rejects.
+ */
 export function createBackground({
   clock,
   log,
   failure,
   maxAtOnce = Number.POSITIVE_INFINITY,
+  maxOfLane = Number.POSITIVE_INFINITY,
 }: {
   clock: Clock;
   log: Log;
   failure: string;
   maxAtOnce?: number;
+  maxOfLane?: number;
 }): Background {
   const underWay = new Map<string, Promise<boolean>>();
   const pauses = createPauses(clock);
-  const waiting: (() => void)[] = [];
-  let running = 0;
+  const places = createPlaces({ maxAtOnce, maxOfLane });
 
-  async function persevere(id: string, attempt: () => Promise<boolean>): Promise<boolean> {
+  async function persevere(id: string, attempt: () => Promise<boolean>, lane: string): Promise<boolean> {
     for (let pauseMs = FIRST_PAUSE_MS; !pauses.isEnded; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
       try {
-        if (await inTurn(attempt)) return true;
+        if (await inTurn(attempt, lane)) return true;
       } catch (error) {
         log.warn({ err: error, resourceId: id, retryAfterMs: pauseMs }, failure);
       }
@@ -56,16 +60,12 @@ export function createBackground({
     return false;
   }
 
-  async function inTurn(attempt: () => Promise<boolean>): Promise<boolean> {
-    if (running < maxAtOnce) running += 1;
-    else await new Promise<void>((resolve) => waiting.push(resolve));
+  async function inTurn(attempt: () => Promise<boolean>, lane: string): Promise<boolean> {
+    if (!places.take(lane)) await places.wait(lane);
     try {
       return pauses.isEnded ? false : await attempt();
     } finally {
-      // The place goes to the attempt that has waited longest, if there is one.
-      const next = waiting.shift();
-      if (next === undefined) running -= 1;
-      else next();
+      places.leave(lane);
     }
   }
 
@@ -74,10 +74,10 @@ export function createBackground({
   }
 
   return {
-    run(id, attempt) {
+    run(id, attempt, lane = '') {
       const known = underWay.get(id);
       if (known !== undefined) return known;
-      const work = persevere(id, attempt).finally(() => underWay.delete(id));
+      const work = persevere(id, attempt, lane).finally(() => underWay.delete(id));
       underWay.set(id, work);
       return work;
     },
@@ -85,6 +85,43 @@ export function createBackground({
     async close() {
       pauses.end();
       await settled();
+    },
+  };
+}
+
+function createPlaces({ maxAtOnce, maxOfLane }: { maxAtOnce: number; maxOfLane: number }) {
+  const waiting: { readonly lane: string; readonly begin: () => void }[] = [];
+  const taken = new Map<string, number>();
+  let running = 0;
+
+  const hasRoom = (lane: string) => running < maxAtOnce && (taken.get(lane) ?? 0) < maxOfLane;
+
+  function change(lane: string, by: 1 | -1): void {
+    running += by;
+    const count = (taken.get(lane) ?? 0) + by;
+    if (count === 0) taken.delete(lane);
+    else taken.set(lane, count);
+  }
+
+  return {
+    /** Takes a place if there is one now. */
+    take(lane: string): boolean {
+      if (!hasRoom(lane)) return false;
+      change(lane, 1);
+      return true;
+    },
+
+    /** Resolves with a place. */
+    wait: (lane: string) => new Promise<void>((resolve) => waiting.push({ lane, begin: resolve })),
+
+    /** The place goes to the attempt that has waited longest, if there is one whose lane has room. */
+    leave(lane: string): void {
+      change(lane, -1);
+      const at = waiting.findIndex((each) => hasRoom(each.lane));
+      const [next] = at === -1 ? [] : waiting.splice(at, 1);
+      if (next === undefined) return;
+      change(next.lane, 1);
+      next.begin();
     },
   };
 }

@@ -18,6 +18,8 @@ export interface WorkKind<Work extends WorkRecord, Begun, Result, Ended> {
   /** What is logged when an attempt fails and will be made again. */
   readonly failure: string;
   readonly maxAtOnce: number;
+  /** Whose work it is, and how much of theirs is done at once; without it, all share what there is. */
+  readonly lanes?: { of(work: Work): string; readonly max: number };
   listUnfinished(): Promise<readonly Work[]>;
   /** The record as it is now. */
   find(store: Store, work: Work): Promise<Work | undefined>;
@@ -61,8 +63,8 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended>
   clock: Clock;
   log: Log;
 }): BackgroundWork & { start(work: Work): void } {
-  const { name, failure, maxAtOnce } = kind;
-  const background = createBackground({ clock, log, failure, maxAtOnce });
+  const { name, failure, maxAtOnce, lanes } = kind;
+  const background = createBackground({ clock, log, failure, maxAtOnce, ...(lanes && { maxOfLane: lanes.max }) });
 
   /** The claim of a dead node does not count, nor does an earlier claim of this one. */
   async function isTaken({ claimedBy }: Work, owner: string): Promise<boolean> {
@@ -103,10 +105,11 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended>
   function start(work: Work): void {
     const { id } = work;
     again.add(id);
-    const run = background.run(id, () => {
+    const next = () => {
       again.delete(id);
       return attempt(work);
-    });
+    };
+    const run = background.run(id, next, lanes?.of(work));
     void run.then((isDone) => {
       if (isDone && again.delete(id)) start(work);
     });

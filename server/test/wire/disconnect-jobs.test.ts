@@ -210,6 +210,24 @@ test('a selection that says nothing, or too much, starts nothing', async (t) => 
   assert.deepEqual((await rawCall(server, 'GET', JOBS)).json, { Jobs: [] });
 });
 
+test('slow jobs of one stage do not hold up those of another', async (t) => {
+  const server = await startTestServer(t);
+  await Promise.all(Array.from({ length: 24 }, () => server.connect()));
+  const slow = { Selector: { Everybody: true }, RatePerSecond: 1 };
+  const jobs = await Promise.all([1, 2, 3, 4, 5].map(() => start(server, slow)));
+  const body = { StageName: 'Other', Role: 'arn:aws:iam::123456789012:role/Stage' };
+  assert.equal((await rawCall(server, 'POST', `/game/${GAME}/stage`, { body })).status, 200);
+  const other = await rawCall(server, 'GET', `/game/${GAME}/stage/Other`);
+  const { closed } = await server.connect({ gameKey: String((other.json.Stage as { GameKey: string }).GameKey) });
+  const path = `/respark/game/${GAME}/stage/Other/disconnect-job`;
+  assert.equal((await rawCall(server, 'POST', path, { body: { Selector: { Everybody: true } } })).status, 200);
+  assert.equal((await closed).code, 4500);
+  const shown = await Promise.all(jobs.map((job) => show(server, job)));
+  const ended = shown.reduce((sum, { Closed }) => sum + Number(Closed), 0);
+  assert.ok(ended < 20, `it waited until the slow ones had ended ${ended} connections`);
+  for (const job of jobs) await decide(server, job, 'cancel');
+});
+
 test('a stage has five open jobs at most, and a moderator none', async (t) => {
   const server = await startTestServer(t);
   await server.connect();

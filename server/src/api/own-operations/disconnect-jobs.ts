@@ -211,7 +211,7 @@ export const startDisconnectJob = ownOperation({
     '`DryRun` ends nothing and starts nothing: the reply has how many `Connections` of how many `Players` are meant now, and at which `Nodes`; a player who is connected to several nodes counts at each. It is on record as well.',
     '`RatePerSecond`, 500 by default, is for all nodes together. Players are closed with 4500 and do not come back by themselves. With `ReturnWithinSeconds` they are closed with 4000, and their clients come back, each after a random time within this one. `Reason`, `Message`, `Messages` and `Evidence` are what they are for DisconnectPlayer; the close frame has the request id of this call.',
     'When more than `ConfirmAbove` connections are meant, the job waits for ConfirmDisconnectJob with another access key; so it does when it comes to more of them than it has counted. `ConfirmAbove` may not exceed `RESPARK_JOB_CONFIRM_ABOVE`, which it is by default.',
-    'It is a retryable `InternalServerException`, and nothing has begun, while a node does not say how many it has. A stage may have five jobs that have not ended.',
+    'It is a retryable `InternalServerException`, and nothing has begun, while a node does not say how many it has. A stage may have five jobs that have not ended, and a node works on three of them at once.',
   ],
   async handler({ input, services, change }) {
     const asked = jobOf(input);

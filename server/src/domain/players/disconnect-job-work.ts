@@ -9,8 +9,9 @@ import type { Events } from '../events/events.ts';
 import type { JobRequest } from './disconnect-job-request.ts';
 import { DisconnectJobRun, type RunEnd, type RunParts } from './disconnect-job-run.ts';
 
-/** Jobs at the same time on one node. */
-const MAX_AT_ONCE = 4;
+/** Jobs at the same time on one node, and of one stage: a slow one takes hours, for which no other stage is to wait. */
+const MAX_AT_ONCE = 64;
+const MAX_OF_STAGE = 3;
 
 export type DisconnectJobWork = BackgroundWork & { start(job: DisconnectJobRecord): void };
 
@@ -37,6 +38,7 @@ export function createDisconnectJobWork(parts: Parts): DisconnectJobWork {
     name: 'disconnect jobs',
     failure: 'a disconnect job was interrupted and will be gone on with',
     maxAtOnce: MAX_AT_ONCE,
+    lanes: { of: ({ stageId }) => stageId, max: MAX_OF_STAGE },
     listUnfinished: () => store.disconnectJobs.listUnfinished(),
     find: (store, { stageId, id }) => store.disconnectJobs.find(stageId, id),
     claim: (store, { id }, owner) => store.disconnectJobs.claim(id, owner, clock.now()),
