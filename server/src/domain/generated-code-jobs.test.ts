@@ -147,6 +147,28 @@ test('when fifty calls come at once, only as many start jobs as are kept', async
   await jobs.settled();
 });
 
+test('a job of one game does not wait for the many of another', async (t) => {
+  let goOn = () => {};
+  const isTime = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const domain = await openWithSnapshot(t, {
+    async examine(asked) {
+      if (asked.code?.gameName === 'Demo') await isTime;
+      return examineInThisThread(asked);
+    },
+  });
+  const { jobs, start, games, snapshots } = domain;
+  for (let count = 0; count < 5; count += 1) await start();
+  await games.create({ name: 'Other' }, CHANGE);
+  const { id: snapshotId } = await snapshots.create('Other', undefined, CHANGE);
+  const id = await jobs.start('Other', snapshotId, {}, CHANGE);
+  for (let turn = 0; turn < 100; turn += 1) await nextTurn();
+  assert.notEqual((await jobs.get('Other', snapshotId, id, CHANGE)).state, 'PENDING');
+  goOn();
+  await jobs.settled();
+});
+
 test('jobs are listed page by page, newest first', async (t) => {
   const { jobs, snapshotId, generate } = await openWithSnapshot(t);
   const ids: string[] = [];

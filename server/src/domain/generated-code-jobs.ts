@@ -38,6 +38,8 @@ export interface GeneratedCodeJobs extends BackgroundWork {
 }
 
 const MAX_AT_ONCE = 2;
+/** A game may have thousands of jobs, for which the one of another game is not to wait. */
+const MAX_OF_GAME = 1;
 const MAX_DESCRIPTION_LENGTH = 250;
 const DOWNLOAD_LIFETIME_MS = 3_600_000;
 const RETRY_AFTER_MS = 1_000;
@@ -187,6 +189,7 @@ function createGenerationWork(
     name: 'generated code jobs',
     failure: 'generation of code was interrupted and will be tried again',
     maxAtOnce: MAX_AT_ONCE,
+    lanes: { of: ({ gameId }) => gameId, max: MAX_OF_GAME },
     listUnfinished: () => store.generatedCodeJobs.listUnfinished(),
     find: (store, { gameId, snapshotId, id }) => store.generatedCodeJobs.find(gameId, snapshotId, id),
     claim: (store, { id }, owner) => store.generatedCodeJobs.claim(id, owner, clock.now()),
