@@ -104,11 +104,12 @@ export function testBars(open: OpenStore): void {
         bars.count({ gameId: ZOO.id, kind: 'revocation' }),
         bars.count({ gameId: other.id, kind: 'block' }),
         bars.count({ gameId: 'none', kind: 'block' }),
+        bars.count({ gameId: ZOO.id, stageId: LIVE.id, kind: 'block' }),
       ]);
-    assert.deepEqual(await counts(), [4, 1, 1, 0]);
+    assert.deepEqual(await counts(), [4, 1, 1, 0, 1]);
     assert.equal(await bars.removeEnded(NOW + 1_000, 9, ZOO.id), 0);
     assert.equal(await bars.removeEnded(NOW + 1_000, 9, other.id), 1);
-    assert.deepEqual(await counts(), [4, 1, 0, 0]);
+    assert.deepEqual(await counts(), [4, 1, 0, 0, 1]);
   });
 
   test('the bars of a stage go with the stage, and all of them with the game', async (t) => {

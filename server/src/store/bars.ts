@@ -61,8 +61,8 @@ export interface BarTable {
   listAll(at: number, page: PageQuery): Promise<BarRecord[]>;
   /** Those of which the directory has not acknowledged the latest change, the oldest first. */
   listUnfinished(limit: number): Promise<BarRecord[]>;
-  /** How many bars of the kind a game has, whatever their state, and also those that have ended. */
-  count(scope: Pick<BarScope, 'gameId' | 'kind'>): Promise<number>;
+  /** How many bars of the kind a game has, or, with a stage, how many are about this stage alone, whatever their state, and also those that have ended. */
+  count(scope: BarScope): Promise<number>;
   /** Forgets at most `limit` bars, of one game or of all, that are enforced and have ended by `at`; resolves with how many. */
   removeEnded(at: number, limit: number, gameId?: string): Promise<number>;
 }

@@ -20,6 +20,26 @@ async function refused(server: TestServer, hello: { token?: string } = {}) {
   return { code: Number(code), ...parseCloseReason(String(reason)) };
 }
 
+test('who may block players in one stage cannot take the room for blocks in the others', async (t) => {
+  const server = await startTestServer(t, { settings: { maxBlocksPerGame: 20, writeCallsBurst: 1_000 } });
+  const stage = { StageName: 'Live', Role: 'arn:aws:iam::123456789012:role/Stage' };
+  assert.equal((await rawCall(server, 'POST', `/game/${GAME}/stage`, { body: stage })).status, 200);
+  const keyOf = async (stage: string) =>
+    await createKey(server, (policyOfRole('moderator', { game: GAME, stage }) as { Statement: object[] }).Statement);
+  const [dev, live] = [await keyOf(STAGE), await keyOf('Live')];
+  const block = async (stage: string, player: string, credentials: typeof dev) =>
+    await rawCall(server, 'POST', `/respark/game/${GAME}/stage/${stage}/player/${player}/block`, { credentials });
+  const calls = await Promise.all(Array.from({ length: 25 }, async (_, at) => await block(STAGE, `n${at}`, dev)));
+  const refused = calls.filter(({ error }) => error === 'ServiceQuotaExceededException');
+  assert.equal(calls.length - refused.length, 18);
+  assert.match(
+    refused[0]?.message ?? '',
+    /^The stage has 18 blocks, as many as one stage may have of those of its game/,
+  );
+  assert.equal((await block(STAGE, 'n0', dev)).status, 200, 'a block may always be changed');
+  assert.equal((await block('Live', 'cheater', live)).status, 200);
+});
+
 test('a blocked player is closed and not let in again, until the block is ended or over', async (t) => {
   const server = await startTestServer(t);
   const player = await server.connect();

@@ -24,7 +24,7 @@ const rows = {
     default: 100_000,
     min: 1,
     max: 10_000_000,
-    help: 'Maximum number of blocks of a game with all its stages, and of revocations of its players’ tokens; one more is refused with 402, while a player who has one already can get another.',
+    help: 'Maximum number of blocks of a game with all its stages, and of revocations of its players’ tokens; one stage may have nine tenths of them; one more is refused with 402, while a player who has one already can get another.',
   }),
   maxGameBytes: integer({
     default: 1_024 * MEBIBYTE,

@@ -105,7 +105,7 @@ export function createBarChanges({
       const { gameId, stageId, playerId } = scope;
       const { until, signedInBefore, endsConnections } = terms;
       const name = barName(kind, scope);
-      const isSet = await room.take({ kind, name, gameId });
+      const isSet = await room.take({ kind, name, gameId, stageId });
       const asOf = enforcement.standing();
       const setting = store.bars.set({
         ...{ name, kind, gameId, stageId, playerId, until, signedInBefore, endsConnections },

@@ -8,14 +8,18 @@ const SHARES_OF_ROOM = 16;
 /** How soon a game that was full is counted again. */
 const FULL_MS = 1_000;
 const ENDED_AT_ONCE = 500;
-/** More games than are likely to have bars at once; what is forgotten is counted again. */
-const MAX_GAMES = 10_000;
+/** More games and stages than are likely to have bars at once; what is forgotten is counted again. */
+const MAX_PLACES = 10_000;
+/** How much of a game's room one stage may take: whoever may block in one must not keep others from it in the rest. */
+const SHARE_OF_STAGE = 0.9;
 
-type Asked = Pick<BarRecord, 'kind' | 'name' | 'gameId'>;
+/** A game, or one stage of it. */
+type Place = Pick<BarRecord, 'kind' | 'gameId'> & { readonly stageId?: string | undefined };
+type Asked = Place & Pick<BarRecord, 'name'>;
 
 /**
- * How many blocks a game may have, and how many revocations: whoever may make one must not fill the database, and one kind
- * must not keep the other out. Closures are as many as stages at most. Bars are counted now and then, not for each call.
+ * How many blocks a game may have, and how many revocations: whoever may make one must not fill the database, and neither one
+ * kind nor one stage must keep the others out. Closures are as many as stages at most. Bars are counted now and then, not for each call.
  */
 export interface BarRoom {
   /**
@@ -24,7 +28,7 @@ export interface BarRoom {
    */
   take(bar: Asked): Promise<() => void>;
   /** To be called when a bar of the game is gone, so that its room is there at once. */
-  freed(bar: Pick<Asked, 'kind' | 'gameId'>): void;
+  freed(bar: Place): void;
 }
 
 interface Known {
@@ -46,23 +50,25 @@ export function createBarRoom({
   clock: Clock;
   settings: { readonly maxBlocksPerGame: number };
 }): BarRoom {
-  const { maxBlocksPerGame: max } = settings;
-  const games = new Map<string, Known>();
-  const keyOf = ({ kind, gameId }: Pick<Asked, 'kind' | 'gameId'>) => `${kind} ${gameId}`;
+  const { maxBlocksPerGame } = settings;
+  const places = new Map<string, Known>();
+  const keyOf = ({ kind, gameId, stageId = '' }: Place) => `${kind} ${gameId} ${stageId}`;
+  const maxOf = ({ stageId }: Place) => Math.ceil(maxBlocksPerGame * (stageId === undefined ? 1 : SHARE_OF_STAGE));
 
-  function knownOf(bar: Asked): Known {
-    const key = keyOf(bar);
-    let known = games.get(key);
+  function knownOf(place: Place): Known {
+    const key = keyOf(place);
+    let known = places.get(key);
     if (known === undefined) {
-      if (games.size >= MAX_GAMES) games.clear();
+      if (places.size >= MAX_PLACES) places.clear();
       known = { free: 0, underWay: 0, fullUntil: Number.NEGATIVE_INFINITY, counting: undefined };
-      games.set(key, known);
+      places.set(key, known);
     }
     return known;
   }
 
-  async function count(known: Known, { kind, gameId }: Asked): Promise<void> {
-    const roomLeft = async () => max - known.underWay - (await store.bars.count({ kind, gameId }));
+  async function count(known: Known, { kind, gameId, stageId }: Place): Promise<void> {
+    const max = maxOf({ kind, gameId, stageId });
+    const roomLeft = async () => max - known.underWay - (await store.bars.count({ kind, gameId, stageId }));
     let left = await roomLeft();
     if (left <= 0) {
       // What has ended is kept for those who ask why somebody could not connect, as long as there is room for it.
@@ -73,37 +79,64 @@ export function createBarRoom({
     if (left <= 0) known.fullUntil = clock.monotonic() + FULL_MS;
   }
 
-  return {
-    async take(bar) {
-      if (bar.kind === 'closure') return () => {};
-      const known = knownOf(bar);
-      while (known.free <= 0) {
-        if (clock.monotonic() < known.fullUntil) {
-          if ((await store.bars.find(bar.name)) !== undefined) return () => {};
-          throw new ServiceError('quota_exceeded', tooMany(bar.kind, max));
-        }
-        known.counting ??= count(known, bar).finally(() => {
-          known.counting = undefined;
-        });
-        await known.counting;
+  async function takeIn(place: Place, name: string): Promise<() => void> {
+    const known = knownOf(place);
+    while (known.free <= 0) {
+      if (clock.monotonic() < known.fullUntil) {
+        if ((await store.bars.find(name)) !== undefined) return () => {};
+        throw new ServiceError('quota_exceeded', tooMany(place, maxOf(place)));
       }
-      known.free -= 1;
-      known.underWay += 1;
-      return () => {
-        known.underWay -= 1;
+      known.counting ??= count(known, place).finally(() => {
+        known.counting = undefined;
+      });
+      await known.counting;
+    }
+    known.free -= 1;
+    known.underWay += 1;
+    return () => {
+      known.underWay -= 1;
+    };
+  }
+
+  /** The game, and the stage, if the bar is about one that may have less. */
+  const placesOf = ({ kind, gameId, stageId }: Place): Place[] => {
+    const [stage, game] = [
+      { kind, gameId, stageId },
+      { kind, gameId },
+    ];
+    return maxOf(stage) < maxOf(game) ? [stage, game] : [game];
+  };
+
+  return {
+    async take({ name, ...place }) {
+      const taken: (() => void)[] = [];
+      const release = () => {
+        for (const leave of taken) leave();
       };
+      if (place.kind === 'closure') return release;
+      try {
+        for (const each of placesOf(place)) taken.push(await takeIn(each, name));
+      } catch (error) {
+        release();
+        throw error;
+      }
+      return release;
     },
 
     freed(bar) {
-      const known = games.get(keyOf(bar));
-      if (known !== undefined) known.fullUntil = Number.NEGATIVE_INFINITY;
+      for (const place of placesOf(bar)) {
+        const known = places.get(keyOf(place));
+        if (known !== undefined) known.fullUntil = Number.NEGATIVE_INFINITY;
+      }
     },
   };
 }
 
-function tooMany(kind: BarRecord['kind'], max: number): string {
+function tooMany({ kind, stageId }: Place, max: number): string {
+  const where = stageId === undefined ? 'game' : 'stage';
+  const allowed = stageId === undefined ? 'as this server allows' : 'as one stage may have of those of its game';
   if (kind === 'revocation') {
-    return `The game has ${max} revocations of tokens, as many as this server allows: raise RESPARK_MAX_BLOCKS_PER_GAME, or block the player instead`;
+    return `The ${where} has ${max} revocations of tokens, as many ${allowed}: raise RESPARK_MAX_BLOCKS_PER_GAME, or block the player instead`;
   }
-  return `The game has ${max} blocks, as many as this server allows: unblock players, give blocks an end, or raise RESPARK_MAX_BLOCKS_PER_GAME`;
+  return `The ${where} has ${max} blocks, as many ${allowed}: unblock players, give blocks an end, or raise RESPARK_MAX_BLOCKS_PER_GAME`;
 }

@@ -79,13 +79,14 @@ export function barTable({ read, write }: Scope): BarTable {
       const unfinished = read.selectFrom('bars').selectAll().where('is_enforced', '=', 0);
       return (await unfinished.orderBy('version').limit(limit).execute()).map(toBar);
     },
-    async count({ gameId, kind }) {
-      const { count } = await read
+    async count({ gameId, stageId, kind }) {
+      const ofKind = read
         .selectFrom('bars')
         .select(({ fn }) => fn.countAll<number>().as('count'))
-        .where('game_id', '=', gameId)
-        .where('kind', '=', kind)
-        .executeTakeFirstOrThrow();
+        .where('kind', '=', kind);
+      const inPlace =
+        stageId === undefined ? ofKind.where('game_id', '=', gameId) : ofKind.where('stage_id', '=', stageId);
+      const { count } = await inPlace.executeTakeFirstOrThrow();
       return Number(count);
     },
     async removeEnded(at, limit, gameId) {
