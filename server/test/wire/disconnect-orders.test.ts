@@ -228,20 +228,20 @@ test('calls whose record is long count as write calls too, so that they do not s
   const path = `/runtime/game/${GAME}/stage/${STAGE}/player/nobody/disconnect`;
   const ask = async (body: object) => await rawCall(server, 'POST', path, { body: { DryRun: true, ...body } });
   const id = (await server.connect()).connectionId;
-  const ids = Array.from({ length: 30 }, (_, at) => `${id.slice(0, -2)}${10 + at}`);
+  const ids = Array.from({ length: 100 }, (_, at) => `${id.slice(0, -2)}${at.toString().padStart(2, '0')}`);
+  const texts = Array.from({ length: 11 }, (_, at) => [`x${String.fromCharCode(97 + at)}`, 'x'.repeat(400)] as const);
   for (const long of [
-    { Evidence: 'x'.repeat(1_100) },
     // Six bytes each, as JSON.
-    { Evidence: '\u0001'.repeat(200) },
-    { Messages: { de: 'x'.repeat(400), en: 'x'.repeat(400), fr: 'x'.repeat(400) } },
-    { ConnectionIds: ids },
+    { Evidence: '\u0001'.repeat(700) },
+    { Messages: Object.fromEntries(texts) },
+    { ConnectionIds: ids, Message: 'x'.repeat(400), Evidence: 'x'.repeat(1_000) },
   ]) {
     const answers = await Promise.all(Array.from({ length: 8 }, async () => await ask(long)));
     const refused = answers.filter(({ error }) => error === 'ThrottlingException');
     assert.ok(refused.length >= 4, `${refused.length} were refused of ${JSON.stringify(long).slice(0, 40)}`);
     assert.match(refused[0]?.message ?? '', /^Rate exceeded for write calls of this access key: try again in \d+ ms$/);
   }
-  const brief = { Reason: 'CHEATING', Message: 'x'.repeat(400), Evidence: 'x'.repeat(400) };
+  const brief = { Reason: 'CHEATING', Messages: Object.fromEntries(texts.slice(0, 6)), Evidence: 'x'.repeat(1_000) };
   for (let round = 0; round < 10; round += 1) assert.equal((await ask(brief)).status, 200);
 });
 
