@@ -3,6 +3,7 @@ import { Button } from '../parts/button.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { ActionFooter, CloseFooter } from '../parts/dialog-footer.tsx';
 import { CheckField } from '../parts/fields.tsx';
+import { LoadingPage } from '../parts/later.tsx';
 import { More } from '../parts/more.tsx';
 import { Failure, Notice } from '../parts/notice.tsx';
 import { Badge, Page, Section } from '../parts/page.tsx';
@@ -34,7 +35,7 @@ export function PlayerPage() {
   const [round, setRound] = useState(0);
   const done = () => setRound((before) => before + 1);
   const close = () => setOpen({});
-  if (stage === '' || player === '') return <p class="muted">{t('loading')}</p>;
+  if (stage === '' || player === '') return <LoadingPage />;
   return (
     <Page
       title={

@@ -2,6 +2,12 @@ import type { FunctionComponent } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { t } from '../texts/language.ts';
 import { Notice } from './notice.tsx';
+import { Page } from './page.tsx';
+
+/** What is there of a page before it is: it has a heading, as all pages have. */
+export function LoadingPage() {
+  return <Page title={t('loading')}>{null}</Page>;
+}
 
 /** A page that is loaded only when somebody opens it, because it brings much that the others do without. */
 export function later(load: () => Promise<FunctionComponent>): FunctionComponent {
@@ -13,7 +19,12 @@ export function later(load: () => Promise<FunctionComponent>): FunctionComponent
         () => setState({ isMissing: true }),
       );
     }, []);
-    if (state.isMissing) return <Notice kind="bad">{t('pageNotLoaded')}</Notice>;
-    return state.Show === undefined ? <p class="muted">{t('loading')}</p> : <state.Show />;
+    if (state.Show !== undefined) return <state.Show />;
+    if (!state.isMissing) return <LoadingPage />;
+    return (
+      <Page title="Respark">
+        <Notice kind="bad">{t('pageNotLoaded')}</Notice>
+      </Page>
+    );
   };
 }

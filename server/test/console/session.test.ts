@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ConsolePage, chromium, openConsole, signIn } from '../support/console-page.ts';
 import { rawCall } from '../support/raw-call.ts';
-import { GAME, STAGE, startTestServer } from '../support/server.ts';
+import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
 
 const skip = chromium === undefined ? 'there is no Chromium here' : false;
 
@@ -80,6 +80,25 @@ test('[chromium] what a key may not do is not in the navigation for a moment eit
   assert.ok(asked.length > 0 && !before.includes('Access keys'));
   for (const go of asked.splice(0)) go();
   assert.doesNotMatch(await opened.shows('Records'), /Access keys/);
+});
+
+test('[chromium] a page that is still being loaded has a heading, too', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  const opened = await signIn(server.url, ROOT, { hash: `#/players?${PLACE}` });
+  await opened.shows('0 players online');
+  const parts: (() => void)[] = [];
+  await opened.page.setRequestInterception(true);
+  opened.page.on('request', (request) => {
+    const go = () => void request.continue();
+    if (request.url().endsWith('.js')) parts.push(go);
+    else go();
+  });
+  await opened.press('Jobs');
+  await opened.shows('Loading');
+  assert.ok(parts.length > 0);
+  await opened.assertSound();
+  for (const go of parts.splice(0)) go();
+  await opened.shows('Nobody has started a job');
 });
 
 test('[chromium] a computer that has slept past the end of a key leads back to the sign-in when it is looked at', {

@@ -109,6 +109,7 @@ test('[chromium] somebody signs in by the provider, gets to the page they wanted
   const others = await signIn(server.url, ROOT, { hash: `#/keys?${PLACE}` });
   await others.shows(`Signed in as: ${issuer} ada`);
   await others.press(id);
+  await others.shows('Details');
   await others.shows(`${issuer} ada`);
   await others.assertSound();
   const revoked = opened.page.waitForResponse((reply) => reply.url().endsWith('/respark/own-access-key'));
