@@ -25,7 +25,7 @@ export function readFarewell(payload: Payload, locale: string | undefined): Fare
   };
 }
 
-/** Whether a `Date` can show it: any other ends in one that throws when it is written. */
+/** Whether a `Date` can hold it. An invalid `Date` would throw when an app writes it as text. */
 function isTime(ms: unknown): ms is number {
   return typeof ms === 'number' && !Number.isNaN(new Date(ms).getTime());
 }

@@ -52,8 +52,8 @@ export function useAllowed(): (...names: readonly OperationName[]) => boolean {
 }
 
 /**
- * Which of these calls the key may make, for what is asked for without anybody's wish, and for what nobody should see
- * that goes away in the next moment. None of them until its policies are known.
+ * Which of these calls the key may make, for calls that the console makes by itself and for what must not be shown and
+ * then vanish. None of them until its policies are known.
  */
 export function useSurelyAllowed(): (...names: readonly OperationName[]) => boolean {
   const known = useSignal(denied);

@@ -83,8 +83,8 @@ export function assertOwnFile(path: string, found: Stats): void {
 const OPEN_FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /**
- * The text of a file that may have come while the server runs, when nobody looked at its rights. Undefined for what
- * cannot be read, is a link or another user's.
+ * The text of a file that may have been put there while the server runs, so that its rights were not checked at the
+ * start. Undefined for what cannot be read, is a link, or belongs to another user.
  */
 export function readOwnFile(path: string): string | undefined {
   try {

@@ -160,7 +160,7 @@ function toJob(job: DisconnectJob) {
   };
 }
 
-/** What the players are told, whom nobody can ask to forget it: whoever confirms a job sees all of it. */
+/** What the players are told. It cannot be taken back, so the person who confirms a job sees all of it. */
 function toTexts({ message, messages }: FarewellWords = {}) {
   const { und = message, ...others } = messages ?? {};
   return { Message: und, Messages: Object.keys(others).length === 0 ? undefined : others };
