@@ -15,6 +15,7 @@ const ENTRIES = [
   'cli/program.js',
   'cli/process-world.js',
   'examiner/examiner-worker.js',
+  'outside/exchange-worker.js',
   'sandbox/script-worker.js',
   'threads/job-worker.js',
 ];

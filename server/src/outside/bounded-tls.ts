@@ -5,7 +5,12 @@ import { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { OutsideFault } from './outside-fault.ts';
 
-/** For handshakes, heads of answers, and what TLS adds to each of its records. */
+/**
+ * Until the handshake is done. Certificates take three to eight kilobytes, and to check what they say of one another takes
+ * longer than they are long.
+ */
+const HANDSHAKE_BYTES = 24_576;
+/** For heads of answers, and what TLS adds to each of its records. */
 const BYTES_BESIDE = 131_072;
 /** An answer in records of a few hundred bytes takes less than twice its own bytes. */
 const BYTES_OF_TLS = 2;
@@ -24,6 +29,7 @@ export class BoundedTlsAgent extends Agent {
     const meter = new Meter(raw);
     const secure = connectTls({ ALPNProtocols: ['http/1.1'], ...(options as ConnectionOptions), socket: meter });
     meters.set(secure, meter);
+    secure.once('secureConnect', () => meter.open());
     // Connections that are kept must not keep the process up.
     const { ref, unref } = secure;
     secure.ref = () => {
@@ -53,6 +59,7 @@ class Meter extends Duplex {
   readonly #raw: Socket;
   fault: OutsideFault | undefined;
   #left = BYTES_BESIDE;
+  #ofHandshake = HANDSHAKE_BYTES;
 
   constructor(raw: Socket) {
     super();
@@ -67,14 +74,26 @@ class Meter extends Duplex {
     this.#left = BYTES_BESIDE + BYTES_OF_TLS * maxBytes;
   }
 
+  /** Must be called when the handshake is done. */
+  open(): void {
+    this.#ofHandshake = Number.POSITIVE_INFINITY;
+  }
+
   #take(chunk: Buffer): void {
     this.#left -= chunk.length;
-    if (this.#left < 0) {
-      this.fault = new OutsideFault('too_large', 'what came over TLS is many times as long as an answer may be');
-      this.destroy(this.fault);
+    this.#ofHandshake -= chunk.length;
+    if (this.#ofHandshake < 0) {
+      this.#end(new OutsideFault('failed', `its certificates take more than ${HANDSHAKE_BYTES} bytes`));
+    } else if (this.#left < 0) {
+      this.#end(new OutsideFault('too_large', 'what came over TLS is many times as long as an answer may be'));
     } else if (!this.push(chunk)) {
       this.#raw.pause();
     }
+  }
+
+  #end(fault: OutsideFault): void {
+    this.fault = fault;
+    this.destroy(fault);
   }
 
   override _read(): void {

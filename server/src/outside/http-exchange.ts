@@ -1,8 +1,9 @@
+import type { LookupAddress } from 'node:dns';
 import { type Agent, type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import type { LookupFunction } from 'node:net';
 import { readReply } from './bounded-reply.ts';
 import { awaitBytes, BoundedTlsAgent, endOf } from './bounded-tls.ts';
+import { always } from './look-up.ts';
 import { connectionFault, OutsideFault } from './outside-fault.ts';
 
 /**
@@ -11,16 +12,21 @@ import { connectionFault, OutsideFault } from './outside-fault.ts';
  */
 const MAX_INTERIM_ANSWERS = 16;
 
+/**
+ * An answer may come in so many pieces, and one more for each so many bytes that it may have. Each piece takes some
+ * microseconds, and may have a single byte.
+ */
+const PIECES = 256;
+const BYTES_OF_PIECE = 64;
+
 export interface HttpRequest {
-  readonly url: URL;
+  readonly url: string;
   readonly method: string;
   /** By lower-case name; those of the connection itself, and that of the body's length, are added. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
-  /** Keeps connections for later requests, of TLS a `BoundedTlsAgent`; false is for a connection of its own. */
-  readonly agent: Agent | false;
-  /** Gives the addresses of the URL's host; without it, the operating system does. */
-  readonly lookup?: LookupFunction;
+  /** Where the connection may go; without them, the operating system looks the URL's host up. */
+  readonly addresses?: readonly LookupAddress[];
 }
 
 export interface HttpReply {
@@ -30,33 +36,47 @@ export interface HttpReply {
   readonly body: Uint8Array;
 }
 
+export interface ExchangeLimits {
+  readonly signal: AbortSignal;
+  /** Of the reply's body. */
+  readonly maxBytes: number;
+}
+
 /**
  * Sends a request and reads the whole reply, until the signal aborts. No redirect is followed, nothing is decompressed,
- * and certificates must be valid. Throws an `OutsideFault` for whatever goes wrong on the way.
+ * and certificates must be valid. Throws an `OutsideFault` for whatever goes wrong on the way. The other end decides how
+ * much of the event loop's time this takes, so it is for a thread of its own.
  */
 export async function exchange(
   request: HttpRequest,
-  { signal, maxBytes }: { signal: AbortSignal; maxBytes: number },
+  /** Keeps connections for later requests, of TLS a `BoundedTlsAgent`; false is for a connection of its own. */
+  agent: Agent | false,
+  { signal, maxBytes }: ExchangeLimits,
 ): Promise<HttpReply> {
-  const whom = request.url.host;
+  const { host: whom } = new URL(request.url);
   let outgoing: ClientRequest | undefined;
   let response: IncomingMessage | undefined;
   try {
-    outgoing = start(request, signal);
+    outgoing = start(request, agent, signal);
     outgoing.once('socket', (socket) => awaitBytes(socket, maxBytes));
     response = await responseTo(outgoing, request.body);
+    limitPieces(response, PIECES + maxBytes / BYTES_OF_PIECE, whom);
     const body = await readReply(response, maxBytes, whom);
     return { status: response.statusCode ?? 0, headers: headersOf(response), body };
   } catch (error) {
     // The other end may close a connection that was kept just when the next request is written.
     const isStale = outgoing?.reusedSocket === true && response === undefined && !signal.aborted;
-    if (isStale && isReset(error)) return await exchange({ ...request, agent: false }, { signal, maxBytes });
+    if (isStale && isReset(error)) return await exchange(request, false, { signal, maxBytes });
     throw endOf(outgoing?.socket) ?? connectionFault(error, whom) ?? error;
   }
 }
 
-function start({ url, method, headers, body, agent, lookup }: HttpRequest, signal: AbortSignal): ClientRequest {
-  const isSecure = url.protocol === 'https:';
+function start(
+  { url, method, headers, body, addresses }: HttpRequest,
+  agent: Agent | false,
+  signal: AbortSignal,
+): ClientRequest {
+  const isSecure = url.startsWith('https:');
   const request = isSecure ? requestHttps : requestHttp;
   return request(url, {
     method,
@@ -69,8 +89,22 @@ function start({ url, method, headers, body, agent, lookup }: HttpRequest, signa
       // Node.js adds it by itself only for some methods.
       ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
     },
-    ...(lookup === undefined ? {} : { lookup }),
+    ...(addresses === undefined ? {} : { lookup: always(addresses) }),
   });
+}
+
+/** What is read at once may hold thousands of pieces, each of which is handed over before anything else can run. */
+function limitPieces(response: IncomingMessage, max: number, whom: string): void {
+  let pieces = 0;
+  const { push } = response;
+  response.push = (chunk, encoding) => {
+    pieces += 1;
+    if (pieces <= max) return push.call(response, chunk, encoding);
+    if (!response.destroyed) {
+      response.destroy(new OutsideFault('too_large', `${whom} answered in more than ${Math.floor(max)} pieces`));
+    }
+    return false;
+  };
 }
 
 function responseTo(outgoing: ClientRequest, body: string | undefined): Promise<IncomingMessage> {

@@ -98,6 +98,16 @@ test('only listed hosts with their ports are asked, and the error names the sett
   assert.deepEqual(requests, []);
 });
 
+test('a host that is listed without a port may be asked over https alone', async (t) => {
+  const { outside } = openOutside(t, { outsideHosts: ['api.example'] }, { lookUp: async () => [] });
+  assert.match((await errorOf(outside.fetch(['https://api.example/']))).message, /stands for addresses of a private/);
+  assert.deepEqual(await errorOf(outside.fetch(['http://api.example:443/'])), {
+    code: 'not_allowed',
+    message:
+      'this server does not let scripts use the host "api.example:443": add api.example:443 to RESPARK_OUTSIDE_HOSTS',
+  });
+});
+
 test('other spellings of a listed address mean that address', async (t) => {
   const { outside, port } = await openServer(t, (response) => response.end('here'));
   for (const host of ['127.1', '0x7f.0.0.1', '2130706433']) {

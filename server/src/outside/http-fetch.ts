@@ -3,8 +3,9 @@ import { isIP } from 'node:net';
 import type { Parameters } from '../domain/runtime/outside.ts';
 import { decodeText, shown } from '../text.ts';
 import { notAllowed } from './allow-list.ts';
-import { exchange, type HttpReply } from './http-exchange.ts';
-import { always, createAddressesOf, type LookUp } from './look-up.ts';
+import type { Exchanges } from './exchanges.ts';
+import type { HttpReply } from './http-exchange.ts';
+import { createAddressesOf, type LookUp } from './look-up.ts';
 import { OutsideFault } from './outside-fault.ts';
 import { badArgument, isObject, type OptionRow, readOptions } from './parameters.ts';
 import { isLoopback, isPublic } from './public-address.ts';
@@ -46,9 +47,17 @@ const OPTIONS = {
   },
 } satisfies Readonly<Record<string, OptionRow>>;
 
-export function createFetch({ settings, lookUp }: { settings: FetchSettings; lookUp: LookUp }): Fetch {
+export function createFetch({
+  settings,
+  lookUp,
+  exchanges,
+}: {
+  settings: FetchSettings;
+  lookUp: LookUp;
+  exchanges: Exchanges;
+}): Fetch {
   const { outsideMaxResponseBytes: maxBytes } = settings;
-  const listed = new Set(settings.outsideHosts.map((entry) => (/:\d+$/.test(entry) ? entry : `${entry}:443`)));
+  const listed = new Set(settings.outsideHosts);
   const addressesOf = createAddressesOf({ lookUp });
 
   /** The addresses that a name may stand for. */
@@ -75,13 +84,15 @@ export function createFetch({ settings, lookUp }: { settings: FetchSettings; loo
       throw badArgument(`a request with Method ${Method} must not have a Body`);
     }
     const place = `${url.hostname}:${url.port || (url.protocol === 'https:' ? 443 : 80)}`;
-    if (!listed.has(place)) throw notAllowed(`the host ${shown(place)}`, place, 'RESPARK_OUTSIDE_HOSTS');
-    const request = { url, method: Method, headers: Headers, body: Body, agent: false as const };
+    const isOrdinary = url.protocol === 'https:' && url.port === '';
+    const isListed = listed.has(place) || (isOrdinary && listed.has(url.hostname));
+    if (!isListed) throw notAllowed(`the host ${shown(place)}`, place, 'RESPARK_OUTSIDE_HOSTS');
+    const request = { url: url.href, method: Method, headers: Headers, body: Body };
     // No address is looked up for one that is listed itself.
     const isAddress = isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0;
-    const lookup = isAddress ? {} : { lookup: always(await checkedAddresses(url.hostname)) };
+    const where = isAddress ? {} : { addresses: await checkedAddresses(url.hostname) };
     signal.throwIfAborted();
-    return answerOf(await exchange({ ...request, ...lookup }, { signal, maxBytes }), url.host);
+    return answerOf(await exchanges.exchange({ ...request, ...where }, { signal, maxBytes }), url.host);
   };
 }
 

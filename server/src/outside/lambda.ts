@@ -1,4 +1,3 @@
-import { Agent as HttpAgent } from 'node:http';
 import type { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { parseJson } from '@respark/protocol';
 import type { Parameters } from '../domain/runtime/outside.ts';
@@ -7,8 +6,7 @@ import { decodeText, excerpt, MAX_SENTENCE_CHARACTERS, shown } from '../text.ts'
 import { createAllowList, notAllowed } from './allow-list.ts';
 import { type AwsService, boundReply, clientSettings, faultOfAws } from './aws.ts';
 import { loadAwsPackage } from './aws-package.ts';
-import { BoundedTlsAgent } from './bounded-tls.ts';
-import { exchange } from './http-exchange.ts';
+import { createExchanges } from './exchanges.ts';
 import { OutsideFault } from './outside-fault.ts';
 import { badArgument, isObject, nestsTooDeep } from './parameters.ts';
 
@@ -53,16 +51,14 @@ const LAMBDA: AwsService = {
 
 const NAME = /^[\w-]{1,64}(?::[\w$-]{1,128})?$/;
 
-/** Connections of routes to one host at once, and those that are kept for later. */
-const MAX_SOCKETS = 50;
-const MAX_FREE_SOCKETS = 10;
+/** Connections of routes. */
+const CONNECTIONS = { maxPerHost: 50, maxInAll: 512, maxIdle: 64, maxIdleMs: 20_000 };
 
 export function createLambda({ settings, warn }: { settings: LambdaSettings; warn: WarnRarely }): Lambda {
   const { region, lambdaEndpoint, lambdaFunctions, outsideMaxResponseBytes: maxBytes } = settings;
   const isListed = createAllowList(lambdaFunctions);
   const routes = new Map(settings.lambdaRoutes.map(readRoute));
-  const limits = { keepAlive: true, maxSockets: MAX_SOCKETS, maxFreeSockets: MAX_FREE_SOCKETS };
-  const agents = { 'http:': new HttpAgent(limits), 'https:': new BoundedTlsAgent(limits) };
+  const exchanges = createExchanges({ kept: CONNECTIONS });
   let sdk: Promise<{ client: LambdaClient; Invoke: typeof InvokeCommand }> | undefined;
 
   function loadSdk() {
@@ -90,9 +86,9 @@ export function createLambda({ settings, warn }: { settings: LambdaSettings; war
   }
 
   async function invokeByRoute(name: string, url: URL, event: string, signal: AbortSignal): Promise<Answer> {
-    const agent = agents[url.protocol === 'https:' ? 'https:' : 'http:'];
     const headers = { 'content-type': 'application/json', accept: 'application/json' };
-    const reply = await exchange({ url, method: 'POST', headers, body: event, agent }, { signal, maxBytes });
+    const request = { url: url.href, method: 'POST', headers, body: event };
+    const reply = await exchanges.exchange(request, { signal, maxBytes });
     const { status, body: payload } = reply;
     if (status >= 200 && status < 300) return { payload, isError: 'x-amz-function-error' in reply.headers };
     const code = status === 429 || (status >= 502 && status <= 504) ? 'unavailable' : 'failed';
@@ -116,7 +112,7 @@ export function createLambda({ settings, warn }: { settings: LambdaSettings; war
     },
 
     async close() {
-      for (const agent of Object.values(agents)) agent.destroy();
+      await exchanges.close();
       (await sdk)?.client.destroy();
     },
   };

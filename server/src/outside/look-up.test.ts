@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
-import { createNameServerLookUp } from './look-up.ts';
+import { createAddressesOf, createNameServerLookUp } from './look-up.ts';
 
 const HEADER_BYTES = 12;
 const ADDRESS_TYPE = 1;
@@ -23,6 +23,19 @@ test('names whose server is silent hold up no others', async (t) => {
 test('a name that no name server knows is not found', async (t) => {
   const lookUp = createNameServerLookUp([await startNameServer(t)]);
   await assert.rejects(lookUp('nobody.example'), { code: 'ENOTFOUND' });
+});
+
+test('of the thousands of addresses that a name may have, the first of each family are tried', async () => {
+  const six = Array.from({ length: 2_000 }, (_, number) => ({
+    address: `2001:db8::${number.toString(16)}`,
+    family: 6,
+  }));
+  const four = Array.from({ length: 2_000 }, (_, number) => ({
+    address: `192.0.${number >> 8}.${number & 255}`,
+    family: 4,
+  }));
+  const addressesOf = createAddressesOf({ lookUp: async () => [...six, ...four] });
+  assert.deepEqual(await addressesOf('many.example'), [...four.slice(0, 8), ...six.slice(0, 8)]);
 });
 
 /** Knows one address of `known…`, nothing of `nobody…`, and does not answer about others (RFC 1035, section 4). */

@@ -10,6 +10,9 @@ export type LookUp = (host: string) => Promise<readonly LookupAddress[]>;
 const FIRST_WAIT_MS = 800;
 const TRIES = 2;
 
+/** Of each family. An answer of a name server has room for thousands, and each is checked for each request. */
+const MAX_ADDRESSES = 8;
+
 /**
  * Asks the operating system, as every program does. That takes a thread of those that Node.js has for it, two at a time,
  * until the system gives up: it is for hosts that the settings list, for others' silence would hold up everybody.
@@ -44,6 +47,11 @@ function found(answer: PromiseSettledResult<string[]>, family: 4 | 6): LookupAdd
   return answer.status === 'rejected' ? [] : answer.value.map((address) => ({ address, family }));
 }
 
+/** The first of each family. */
+function firstOfEach(addresses: readonly LookupAddress[]): LookupAddress[] {
+  return [4, 6].flatMap((family) => addresses.filter((one) => one.family === family).slice(0, MAX_ADDRESSES));
+}
+
 /**
  * Gives the addresses of hosts, or throws an `OutsideFault`. Look-ups under way are ended by no deadline, so those of one
  * host are one.
@@ -54,7 +62,9 @@ export function createAddressesOf({ lookUp }: { lookUp: LookUp }): LookUp {
   function underWay(host: string): Promise<readonly LookupAddress[]> {
     const known = lookUps.get(host);
     if (known !== undefined) return known;
-    const started = lookUp(host).finally(() => lookUps.delete(host));
+    const started = lookUp(host)
+      .then(firstOfEach)
+      .finally(() => lookUps.delete(host));
     lookUps.set(host, started);
     return started;
   }
@@ -68,10 +78,15 @@ export function createAddressesOf({ lookUp }: { lookUp: LookUp }): LookUp {
   };
 }
 
-/** Has a connection go to addresses that were looked up, and checked, before. */
-export function always(addresses: LookupAddress[]): LookupFunction {
+/**
+ * Has a connection go to addresses that were looked up, and checked, before. The answer comes later, as from every look-up:
+ * a connection that fails at once would otherwise do so before anybody listens to that.
+ */
+export function always(addresses: readonly LookupAddress[]): LookupFunction {
   return (_host, options, callback) => {
-    if (options.all === true) callback(null, addresses);
-    else callback(null, addresses[0]?.address ?? '', addresses[0]?.family);
+    process.nextTick(() => {
+      if (options.all === true) callback(null, [...addresses]);
+      else callback(null, addresses[0]?.address ?? '', addresses[0]?.family);
+    });
   };
 }

@@ -15,7 +15,13 @@ const NETWORK_CODES = new Set([
   // Name servers' own.
   ...['ENODATA', 'ETIMEOUT', 'ESERVFAIL', 'EREFUSED', 'EBADNAME', 'EBADRESP', 'EFORMERR', 'ENOTIMP'],
   ...['EHOSTDOWN', 'EHOSTUNREACH', 'ENETDOWN', 'ENETUNREACH', 'EADDRNOTAVAIL', 'EMFILE', 'ENFILE'],
+  // Of firewalls, and of systems without IPv6.
+  ...['EACCES', 'EPERM', 'EAFNOSUPPORT'],
 ]);
+
+/** Node.js's own codes, and what OpenSSL may find wrong with a certificate. */
+const TLS_CODE =
+  /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CRL_|ERROR_IN_|INVALID_|PATH_LENGTH_|EPROTO$|HOSTNAME_MISMATCH$|OUT_OF_MEM$|UNSPECIFIED$)/;
 
 /**
  * What a failure of a connection to `whom` means to the script: only the failure's code, because its text may name
@@ -33,13 +39,7 @@ export function connectionFault(error: unknown, whom: string): OutsideFault | un
   if (code.startsWith('HPE_')) {
     return new OutsideFault('failed', `${whom} answered with what is not HTTP (${code})`, { cause: error });
   }
-  return isTls(code)
+  return TLS_CODE.test(code)
     ? new OutsideFault('failed', `${whom} could not be trusted over TLS (${code})`, { cause: error })
     : undefined;
-}
-
-function isTls(code: string): boolean {
-  return /^(?:ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|EPROTO$|INVALID_CA$|HOSTNAME_MISMATCH$)/.test(
-    code,
-  );
 }

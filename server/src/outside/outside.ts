@@ -4,6 +4,7 @@ import type { Log } from '../log.ts';
 import { createRareWarnings } from '../rare-warnings.ts';
 import type { HostAnswer } from '../sandbox/sandbox.ts';
 import { createDynamoDb, type DynamoDbSettings } from './dynamo-db.ts';
+import { createExchanges } from './exchanges.ts';
 import { createFetch, type FetchSettings } from './http-fetch.ts';
 import { createLambda, type LambdaSettings } from './lambda.ts';
 import { type LookUp, systemLookUp } from './look-up.ts';
@@ -50,7 +51,8 @@ export function createOutside({
   const warn = createRareWarnings({ clock, log });
   const lambda = createLambda({ settings, warn });
   const dynamoDb = createDynamoDb({ settings, warn });
-  const fetch = createFetch({ settings, lookUp });
+  const exchanges = createExchanges();
+  const fetch = createFetch({ settings, lookUp, exchanges });
   const { outsideTimeoutMs } = settings;
   const underWay = new Set<(fault: OutsideFault) => void>();
   let isClosed = false;
@@ -106,6 +108,7 @@ export function createOutside({
     async close() {
       isClosed = true;
       for (const end of underWay) end(stopping());
+      await exchanges.close();
       await lambda.close();
       await dynamoDb.close();
     },

@@ -1,8 +1,9 @@
 import { isIP } from 'node:net';
 import type { Clock } from '../clock.ts';
 import { shown } from '../text.ts';
-import { exchange, type HttpReply, type HttpRequest } from './http-exchange.ts';
-import { always, createAddressesOf, type LookUps } from './look-up.ts';
+import { createExchanges } from './exchanges.ts';
+import type { HttpReply, HttpRequest } from './http-exchange.ts';
+import { createAddressesOf, type LookUps } from './look-up.ts';
 import { OutsideFault } from './outside-fault.ts';
 import { isPublic } from './public-address.ts';
 
@@ -16,7 +17,7 @@ export interface ProviderSettings {
  * an `OutsideFault` in time when that cannot be done. No redirect is followed.
  */
 export type AskProvider = (
-  request: Omit<HttpRequest, 'agent' | 'lookup'>,
+  request: Omit<HttpRequest, 'url' | 'addresses'> & { readonly url: URL },
   limits: { readonly timeoutMs: number; readonly maxBytes: number },
 ) => Promise<HttpReply>;
 
@@ -35,6 +36,8 @@ export function createAskProvider({
   const addressesOf = createAddressesOf({ lookUp: lookUps.public });
   const listedAddressesOf = createAddressesOf({ lookUp: lookUps.listed });
   const listed = new Set(settings.identityHosts);
+  const exchanges = createExchanges();
+  stopping.addEventListener('abort', () => void exchanges.close(), { once: true });
 
   /** Where the connection may go, so that a name cannot lead to what is behind the server's own network. */
   async function addressesFor({ hostname, host, port, protocol }: URL) {
@@ -60,10 +63,10 @@ export function createAskProvider({
         controller.abort(late);
       });
       const work = async () => {
-        const lookup = always(await addressesFor(url));
+        const addresses = await addressesFor(url);
         signal.throwIfAborted();
-        const limits = { signal, maxBytes };
-        return await exchange({ ...request, lookup, agent: false }, limits).catch(inOwnWords(url, maxBytes));
+        const asked = { ...request, url: url.href, addresses };
+        return await exchanges.exchange(asked, { signal, maxBytes }).catch(inOwnWords(url, maxBytes));
       };
       work().then(resolve, reject).finally(cancel);
     });

@@ -1,21 +1,17 @@
 import type { LookupAddress } from 'node:dns';
-import { Agent as HttpAgent } from 'node:http';
 import { isIP } from 'node:net';
 import type { Clock } from '../clock.ts';
 import type { WebhookAnswer, WebhookPost } from '../domain/events/post-webhook.ts';
 import { shown } from '../text.ts';
-import { BoundedTlsAgent } from './bounded-tls.ts';
-import { exchange } from './http-exchange.ts';
-import { always, createAddressesOf, type LookUps, SYSTEM_LOOK_UPS } from './look-up.ts';
+import { createExchanges } from './exchanges.ts';
+import { createAddressesOf, type LookUps, SYSTEM_LOOK_UPS } from './look-up.ts';
 import { OutsideFault } from './outside-fault.ts';
 import { isPublic } from './public-address.ts';
 
 const VARIABLE = 'RESPARK_WEBHOOK_PRIVATE_HOSTS';
 /** What a receiver says beside its status is thrown away. */
 const MAX_ANSWER_BYTES = 65_536;
-const IDLE_MS = 20_000;
-const MAX_SOCKETS_PER_HOST = 64;
-const MAX_SOCKETS = 512;
+const CONNECTIONS = { maxPerHost: 64, maxInAll: 512, maxIdle: 128, maxIdleMs: 20_000 };
 
 export interface WebhookPostSettings {
   readonly webhookTimeoutMs: number;
@@ -37,8 +33,7 @@ export function createWebhookPost({
   const listed = new Set(webhookPrivateHosts);
   const addressesOf = createAddressesOf({ lookUp: lookUps.public });
   const listedAddressesOf = createAddressesOf({ lookUp: lookUps.listed });
-  const options = { keepAlive: true, timeout: IDLE_MS, maxSockets: MAX_SOCKETS_PER_HOST, maxTotalSockets: MAX_SOCKETS };
-  const agents = { 'http:': new HttpAgent(options), 'https:': new BoundedTlsAgent(options) } as const;
+  const exchanges = createExchanges({ kept: CONNECTIONS });
   const underWay = new Set<AbortController>();
   let isClosed = false;
 
@@ -78,15 +73,14 @@ export function createWebhookPost({
     if (fault !== undefined) throw new OutsideFault('not_allowed', fault);
     const url = new URL(text);
     const isAddress = isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0;
-    const lookup = isAddress ? {} : { lookup: always(await checkedAddresses(url)) };
+    const where = isAddress ? {} : { addresses: await checkedAddresses(url) };
     signal.throwIfAborted();
     const request = {
-      ...{ url, method: 'POST', body, ...lookup },
+      ...{ url: url.href, method: 'POST', body, ...where },
       headers: { 'content-type': 'application/json', ...headers },
-      agent: agents[url.protocol as keyof typeof agents],
     };
     const limits = { signal, maxBytes: MAX_ANSWER_BYTES };
-    const { status, headers: answered } = await exchange(request, limits).catch(inOwnWords);
+    const { status, headers: answered } = await exchanges.exchange(request, limits).catch(inOwnWords);
     return { status, retryAfterMs: retryAfterOf(answered['retry-after'], clock.now()) };
   }
 
@@ -112,7 +106,7 @@ export function createWebhookPost({
     async close() {
       isClosed = true;
       for (const controller of underWay) controller.abort(new OutsideFault('unavailable', 'the server is stopping'));
-      for (const agent of Object.values(agents)) agent.destroy();
+      await exchanges.close();
     },
   };
 }
