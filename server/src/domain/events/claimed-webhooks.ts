@@ -21,6 +21,8 @@ export interface WebhookLag {
   readonly webhookOldest: number;
 }
 
+type Lag = ReturnType<Delivery['lag']>;
+
 /** The webhooks that this node delivers, each while it has the cursor. */
 export interface ClaimedWebhooks {
   /**
@@ -39,7 +41,7 @@ export function createClaimedWebhooks(parts: ClaimedWebhooksParts): ClaimedWebho
   const warn = createRareWarnings({ clock, log });
   const attempts = createRecentAttempts();
   const running = new Map<string, Delivery>();
-  const lags = new Map<string, { events: number; oldestAt: number | undefined }>();
+  const lags = new Map<string, Lag>();
   let isClosed = false;
 
   async function stop(id: string): Promise<void> {
@@ -98,10 +100,14 @@ export function createClaimedWebhooks(parts: ClaimedWebhooksParts): ClaimedWebho
     const enabled = new Map(
       webhooks.filter(({ state }) => state === 'ENABLED').map((webhook) => [webhook.id, webhook]),
     );
+    const leaving: Promise<void>[] = [];
     for (const [id, delivery] of [...running]) {
       const webhook = enabled.get(id);
-      await each(id, () => (webhook === undefined ? leave(id, delivery) : keep(webhook, delivery)));
+      // All at once, because each waits a moment for the answers to what was sent.
+      if (webhook === undefined) leaving.push(each(id, () => leave(id, delivery)));
+      else await each(id, () => keep(webhook, delivery));
     }
+    await Promise.all(leaving);
     if ([...enabled.keys()].every((id) => running.has(id))) return;
     const owners = new Map((await eventLog.cursors()).map(({ receiver, owner }) => [receiver, owner]));
     for (const [id, webhook] of enabled) {
@@ -111,14 +117,7 @@ export function createClaimedWebhooks(parts: ClaimedWebhooksParts): ClaimedWebho
 
   return {
     reconcile,
-    lag() {
-      const all = [...lags.values()];
-      const oldest = Math.min(...all.map(({ oldestAt }) => oldestAt ?? Number.POSITIVE_INFINITY));
-      return {
-        webhookBacklog: all.reduce((sum, { events }) => sum + events, 0),
-        webhookOldest: oldest === Number.POSITIVE_INFINITY ? 0 : Math.max(0, clock.now() - oldest) / 1000,
-      };
-    },
+    lag: () => lagOf([...lags.values()], clock.now()),
     async deliveriesOf(id) {
       const delivery = running.get(id);
       const waiting = delivery?.waiting((await eventLog.ends(delivery.gameId)).last);
@@ -129,6 +128,14 @@ export function createClaimedWebhooks(parts: ClaimedWebhooksParts): ClaimedWebho
       // Another node, or the next start, goes on from there. What could not be saved is sent again.
       await Promise.all([...running].map(([id, delivery]) => leave(id, delivery).catch(() => {})));
     },
+  };
+}
+
+function lagOf(lags: readonly Lag[], now: number): WebhookLag {
+  const oldest = Math.min(...lags.map(({ oldestAt }) => oldestAt ?? Number.POSITIVE_INFINITY));
+  return {
+    webhookBacklog: lags.reduce((sum, { events }) => sum + events, 0),
+    webhookOldest: oldest === Number.POSITIVE_INFINITY ? 0 : Math.max(0, now - oldest) / 1000,
   };
 }
 

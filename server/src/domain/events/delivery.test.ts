@@ -199,6 +199,19 @@ test('a webhook whose URL was changed is tried there at once', async (t) => {
   assert.equal(sent.length, 2);
 });
 
+test('what the old URL of a webhook answers is not held against the new one', async (t) => {
+  for (const status of [410, 503]) {
+    const { delivery, sent, ended, ids, position } = await open(t, [event('a', 'a')]);
+    const receiver = { id: 'w1', gameId: 'g1', gameName: 'Demo', filter: { stages: [], types: [] }, secrets: [] };
+    delivery.change({ ...receiver, url: 'https://elsewhere.example/' });
+    await sent[0]?.answer(status);
+    assert.deepEqual(ended, []);
+    assert.deepEqual(ids(), ['a', 'a'], 'it is sent to the new one at once');
+    await sent[1]?.answer(200);
+    assert.equal(await position(), 1);
+  }
+});
+
 test('a receiver that says when to come back is left alone until then, and for an hour at most', async (t) => {
   const { sent, pass } = await open(t, [event('a', 'a')]);
   await sent[0]?.answer(429, 90_000);

@@ -201,14 +201,12 @@ export class Delivery {
   }
 
   #poll(): void {
-    if (this.#isStopped) return;
-    this.#cancelPoll = this.#parts.clock.after(POLL_MS, () => this.#look());
+    if (!this.#isStopped) this.#cancelPoll = this.#parts.clock.after(POLL_MS, () => this.#look());
   }
 
   async #read(): Promise<boolean> {
     const { eventLog, clock, random, holdMs, metrics } = this.#parts;
-    const { gameId, gameName } = this.#receiver;
-    const { filter } = this.#receiver;
+    const { gameId, gameName, filter } = this.#receiver;
     const { events, missed, cursor, isEnd } = await eventLog.read(gameId, { after: this.#readTo, limit: PAGE, filter });
     if (this.#isStopped) return false;
     const now = clock.now();
@@ -321,12 +319,17 @@ export class Delivery {
     const sent = await sendEvent({ event: entry.event, url, secrets }, this.#parts);
     if (this.#isStopped && !sent.isAccepted) return;
     const tookMs = clock.monotonic() - begun;
-    const outcome = this.#settleAttempt(lane, entry, sent);
+    const outcome = this.#settleAttempt(lane, entry, { ...sent, url });
     attempts.note(id, attemptOf({ ...entry, number: entry.attempts, at, tookMs }, sent, outcome));
   }
 
-  #settleAttempt(lane: Lane, entry: Entry, sent: SentEvent): Outcome {
+  #settleAttempt(lane: Lane, entry: Entry, sent: SentEvent & { readonly url: string }): Outcome {
     if (sent.isAccepted) return this.#accepted(lane, entry);
+    if (sent.url !== this.#receiver.url) {
+      // What is wrong at the old URL says nothing of the new one.
+      this.#queue(lane);
+      return { outcome: 'to_be_retried', retryAt: this.#parts.clock.now() };
+    }
     if (sent.status === 410) return this.#end('the receiver has answered 410 (Gone)');
     return this.#refused(lane, entry, sent);
   }
