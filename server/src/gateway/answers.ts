@@ -24,10 +24,10 @@ export function answerOtherNodes(parts: {
   readonly metrics: Pick<Metrics, 'forgetStage'>;
   readonly settings: { readonly probeTimeoutMs: number };
 }): void {
-  const { membership, clock } = parts;
+  const { membership } = parts;
   answerNodeRequests(parts);
   answerBulkRequests(parts);
   answerRehearse({ ...parts, find: (id) => membership.find(id) });
   answerNotifyStage(parts);
-  answerSendAway({ ...parts, ofStage: (stageId) => membership.ofStage(stageId), now: () => clock.now() });
+  answerSendAway({ ...parts, ofStage: (stageId) => membership.ofStage(stageId) });
 }

@@ -8,10 +8,7 @@ import type { Membership } from './membership.ts';
 import { whyOf } from './node-requests.ts';
 import { spreadOver } from './refusal.ts';
 import { createSelection } from './selection.ts';
-import { createSlices } from './slices.ts';
-
-/** An end costs about as much as a thousand looks at a connection. */
-const ENDS_AT_ONCE = 20;
+import { createSlices, endEach } from './slices.ts';
 
 /** Answers the requests about all of this node's connections that a selector means. */
 export function answerBulkRequests({
@@ -50,22 +47,15 @@ export function answerBulkRequests({
   cluster.answer('end_connections', async ({ stageId, connections, order, returnWithinMs }) => {
     const why = whyOf(order);
     const [closedIds, goneIds]: [string[], string[]] = [[], []];
-    const pauseIfDue = createSlices(clock, ENDS_AT_ONCE);
-    const ends: Promise<void>[] = [];
-    for (const { connectionId, playerId } of connections) {
-      await pauseIfDue();
+    const endOne = async ({ connectionId, playerId }: NamedConnection) => {
       const connection = membership.find(connectionId);
       const isOpen = connection !== undefined && !connection.isStopped;
-      ends.push(
-        (async () => {
-          if (connection === undefined) await cluster.unregister({ stageId, playerId }, [connectionId]);
-          else await end(connection, returnWithinMs === undefined ? why : returning(why, returnWithinMs, random));
-          (isOpen ? closedIds : goneIds).push(connectionId);
-        })(),
-      );
-    }
+      if (connection === undefined) await cluster.unregister({ stageId, playerId }, [connectionId]);
+      else await end(connection, returnWithinMs === undefined ? why : returning(why, returnWithinMs, random));
+      (isOpen ? closedIds : goneIds).push(connectionId);
+    };
     // The directory still lists one that failed, and whoever asked asks again.
-    await Promise.allSettled(ends);
+    await endEach(connections, clock, endOne).catch(() => {});
     return { closedIds, goneIds };
   });
 }

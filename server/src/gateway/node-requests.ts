@@ -8,6 +8,7 @@ import type { PlayerKey } from '../player-key.ts';
 import type { Connection, Why } from './connection.ts';
 import { farewellFrame } from './farewell-frame.ts';
 import type { Membership } from './membership.ts';
+import { endEach } from './slices.ts';
 
 /** Stops a connection in this turn. Settles when its end is proven and the directory no longer lists it. */
 type End = (connection: Connection, why: Why) => MaybePromise<void>;
@@ -103,10 +104,7 @@ export function answerNodeRequests({
   }));
 
   cluster.answer('close_stage', async ({ stageId }) => {
-    // Asynchronous, so that a connection whose end fails at once keeps none of the others.
-    await Promise.all(
-      membership.ofStage(stageId).map(async (connection) => await end(connection, { name: 'stage_deleted' })),
-    );
+    await endEach(membership.ofStage(stageId), clock, (connection) => end(connection, { name: 'stage_deleted' }));
     metrics.forgetStage(stageId);
     return {};
   });

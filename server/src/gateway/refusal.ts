@@ -1,9 +1,11 @@
 import type { CloseFacts, CloseName } from '@respark/protocol';
+import type { Clock } from '../clock.ts';
 import type { Barred, Cluster, RegistrationFault } from '../cluster/cluster.ts';
 import { refusalOf } from '../domain/players/bars.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { RandomBytes } from '../random.ts';
 import type { Connection, Why } from './connection.ts';
+import { endEach } from './slices.ts';
 
 /** Hints spread the players' reconnects over this time, so that they do not all reach the next node at once. */
 const RETURN_SPREAD_MS = 5_000;
@@ -56,22 +58,22 @@ export function answerSendAway({
   cluster,
   ofStage,
   end,
-  now,
+  clock,
   random,
 }: {
   cluster: Pick<Cluster, 'answer'>;
   ofStage: (stageId: string) => readonly Connection[];
   end: (connection: Connection, why: Why) => MaybePromise<void>;
-  now: () => number;
+  clock: Clock;
   random: RandomBytes;
 }): void {
   cluster.answer('send_away', async ({ stageId, text, until }) => {
-    const closedForMs = until === undefined ? 0 : Math.max(0, until - now());
-    const sendAway = async (connection: Connection) => {
+    const closedForMs = until === undefined ? 0 : Math.max(0, until - clock.now());
+    const sendAway = (connection: Connection) => {
       const facts = { retryAfterMs: closedForMs + spread(random) };
-      await end(connection, { name: 'draining', text: text ?? 'the stage is closed for the time being', facts });
+      return end(connection, { name: 'draining', text: text ?? 'the stage is closed for the time being', facts });
     };
-    await Promise.all(ofStage(stageId).map(sendAway));
+    await endEach(ofStage(stageId), clock, sendAway);
     return {};
   });
 }

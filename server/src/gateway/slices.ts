@@ -1,9 +1,13 @@
 import type { Clock } from '../clock.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
 
 /** How many connections are dealt with before other work has its turn, and how long that may take. */
 const SLICE_CONNECTIONS = 100;
 const SLICE_MS = 2;
 const PAUSE_MS = 1;
+
+/** An end costs about as much as a thousand looks at a connection. */
+const ENDS_AT_ONCE = 20;
 
 /**
  * For work on very many connections, which must not hold up the others: to be called before each. Gives a promise to wait
@@ -20,4 +24,31 @@ export function createSlices(clock: Clock, sliceConnections = SLICE_CONNECTIONS)
     left -= 1;
     return left < 0 || clock.monotonic() >= endsAt ? pause() : undefined;
   };
+}
+
+/**
+ * Ends one after the other, and lets other work have its turn. Settles when all ends have: rejects when one of them did,
+ * which keeps none of the others.
+ */
+export async function endEach<T>(
+  items: Iterable<T>,
+  clock: Clock,
+  end: (item: T) => MaybePromise<void>,
+): Promise<void> {
+  const pauseIfDue = createSlices(clock, ENDS_AT_ONCE);
+  let first: { readonly error: unknown } | undefined;
+  const endOne = async (item: T) => {
+    try {
+      await end(item);
+    } catch (error) {
+      first ??= { error };
+    }
+  };
+  const ends: Promise<void>[] = [];
+  for (const item of items) {
+    await pauseIfDue();
+    ends.push(endOne(item));
+  }
+  await Promise.all(ends);
+  if (first !== undefined) throw first.error;
 }
