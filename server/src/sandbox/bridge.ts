@@ -43,7 +43,7 @@ export class AnswerBox {
 
 /** An answer as the thread takes it. */
 export function answerText(answer: HostAnswer): string {
-  const text = JSON.stringify(answer);
+  const text = 'resultJson' in answer ? `{"result":${answer.resultJson}}` : JSON.stringify(answer);
   if (Buffer.byteLength(text) <= MAX_ANSWER_BYTES) return text;
   const message = `the answer has more than ${MAX_ANSWER_BYTES} bytes`;
   return JSON.stringify({ error: { code: 'too_large', message } });

@@ -129,8 +129,11 @@ export class Guest {
   load(scripts: ReadonlyMap<string, string>): ScriptSet {
     this.#restore(this.#base);
     this.#atRest = undefined;
+    // If something is thrown on the way, nobody knows what is in the memory.
+    this.#isSpoiled = true;
     for (const [handler, script] of scripts) this.#defineOne(handler, script);
     const snapshot = this.#memory.save();
+    this.#isSpoiled = false;
     this.#atRest = snapshot;
     return { snapshot };
   }
@@ -161,7 +164,10 @@ export class Guest {
     }
   }
 
-  /** Puts the memory back after an invocation, so that the next one need not wait for that. */
+  /**
+   * Puts the memory back after an invocation, so that the next one need not wait for that. Spoils a guest that has since
+   * had scripts that took much more memory.
+   */
   rest({ snapshot }: ScriptSet): void {
     if (!this.#isSpoiled) this.#isSpoiled = !this.#restored(snapshot);
   }
@@ -256,7 +262,8 @@ export class Guest {
   }
 
   #restore(snapshot: Snapshot): void {
-    if (this.#isSpoiled || !this.#restored(snapshot)) throw new Error('a spoiled guest cannot be used again');
+    this.#isSpoiled ||= !this.#restored(snapshot);
+    if (this.#isSpoiled) throw new Error('a spoiled guest cannot be used again');
   }
 
   #restored(snapshot: Snapshot): boolean {

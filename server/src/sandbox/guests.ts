@@ -69,12 +69,15 @@ export class Guests {
     this.#shrink();
   }
 
-  /** Undefined when the runtime was never loaded, or has been dropped. */
+  /** Undefined when the runtime was never loaded, or has been dropped. Throws when its scripts cannot be loaded again. */
   async find(runtimeId: string): Promise<Ready | undefined> {
     const gameId = this.#gameOfRuntime.get(runtimeId);
     const runtime = gameId === undefined ? undefined : this.#games.get(gameId)?.runtimes.get(runtimeId);
     if (gameId === undefined || runtime === undefined) return undefined;
-    const game = await (runtime.set === undefined ? this.#emptyGameOf(gameId) : this.#gameOf(gameId));
+    let game = await (runtime.set === undefined ? this.#emptyGameOf(gameId) : this.#gameOf(gameId));
+    // Another runtime of the game may have taken more memory than can be put back: then a new guest loads the scripts.
+    if (runtime.set !== undefined) game.guest.rest(runtime.set);
+    if (game.guest.isSpoiled) game = await this.#gameOf(gameId);
     runtime.set ??= game.guest.load(runtime.scripts);
     game.runtimes.delete(runtimeId);
     game.runtimes.set(runtimeId, runtime);

@@ -5,11 +5,14 @@ const WINDOW_MS = 60_000;
 const PAUSE_MS = 60_000;
 /** Stages that are remembered; beyond that, the one that was looked at first is forgotten. */
 const MAX_STAGES = 10_000;
-/** How much of the average the newest invocation makes up. */
-const WEIGHT = 0.2;
+/** So much of a stage's time in threads is remembered, about. */
+const MEMORY_MS = 200;
+/** A stage whose time in threads is mostly spent on invocations that take longer is slow. */
+const SLOW_MS = 20;
 
 interface Record {
-  averageMs: number;
+  /** How long the invocation took in which a moment of the stage's time was spent, on average. */
+  typicalMs: number;
   /** When threads had to be ended for the stage, the last few. */
   kills: number[];
   pausedUntil: number;
@@ -24,8 +27,8 @@ export class Offences {
     this.#clock = clock;
   }
 
-  averageMs(stageId: string): number {
-    return this.#stages.get(stageId)?.averageMs ?? 0;
+  isSlow(stageId: string): boolean {
+    return (this.#stages.get(stageId)?.typicalMs ?? 0) >= SLOW_MS;
   }
 
   /** How much longer the stage is paused; 0 when it is not. */
@@ -36,7 +39,8 @@ export class Offences {
 
   spent(stageId: string, ms: number): void {
     const record = this.#of(stageId);
-    record.averageMs += (ms - record.averageMs) * WEIGHT;
+    // By time rather than by number, or a few short ones would hide each long one.
+    record.typicalMs += (ms - record.typicalMs) * (1 - Math.exp(-ms / MEMORY_MS));
   }
 
   killed(stageId: string): void {
@@ -51,7 +55,7 @@ export class Offences {
   #of(stageId: string): Record {
     const known = this.#stages.get(stageId);
     if (known !== undefined) return known;
-    const record: Record = { averageMs: 0, kills: [], pausedUntil: 0 };
+    const record: Record = { typicalMs: 0, kills: [], pausedUntil: 0 };
     if (this.#stages.size >= MAX_STAGES) {
       const [oldest] = this.#stages.keys();
       if (oldest !== undefined) this.#stages.delete(oldest);

@@ -36,6 +36,8 @@ export interface Thread {
   startedAt: number;
   /** Loads that the thread has been sent and has not answered, the first first. */
   readonly loading: Loading[];
+  /** The ids of runtimes that it has loaded, as far as it has not said that it has dropped them. */
+  readonly loaded: Set<string>;
   cancelWatchdog: () => void;
   cancelDeadline: () => void;
 }
@@ -59,6 +61,7 @@ export function openThread(engine: CompiledEngine, limits: ThreadLimits): Thread
     isWaiting: false,
     startedAt: 0,
     loading: [],
+    loaded: new Set(),
     cancelWatchdog: () => {},
     cancelDeadline: () => {},
   };

@@ -22,8 +22,8 @@ const LOAD_TIMEOUT_MS = 5_000;
 const TOO_LONG_TO_LOAD =
   'the scripts of the stage take too long to be loaded: give them fewer variables, or split them';
 
-/** A stage whose invocations take longer on average leaves a thread to the others, if there is more than one. */
-const SLOW_MS = 20;
+/** Runtimes of which it is known that a thread has loaded them. */
+const MAX_KNOWN = 1_000;
 
 /**
  * Runs scripts in threads, which are there once there is something to run. A thread that does not answer is ended and
@@ -175,7 +175,7 @@ export class SandboxPool implements Sandbox {
   #runNext(): void {
     for (const thread of this.#threads) {
       if (!isFree(thread)) continue;
-      const job = this.#takeJob((stageId) => this.#mayRun(stageId));
+      const job = this.#takeJob((stageId, next) => this.#mayRun(stageId, next));
       if (job === undefined) break;
       this.#run(thread, job);
     }
@@ -208,10 +208,15 @@ export class SandboxPool implements Sandbox {
     }
   }
 
-  #mayRun(stageId: string): boolean {
-    const running = this.#running.get(stageId) ?? 0;
-    const { scriptThreads } = this.#settings;
-    return running === 0 || running < scriptThreads - 1 || this.#offences.averageMs(stageId) < SLOW_MS;
+  /** The slow stages of a game leave a thread to the others, if there is more than one. */
+  #mayRun(stageId: string, { invocation: { runtime } }: Job): boolean {
+    if (!this.#offences.isSlow(stageId)) return true;
+    let running = 0;
+    for (const { job } of this.#threads) {
+      const other = job?.invocation.runtime;
+      if (other?.gameId === runtime.gameId && this.#offences.isSlow(other.stageId)) running += 1;
+    }
+    return running === 0 || running < this.#settings.scriptThreads - 1;
   }
 
   #run(thread: Thread, job: Job): void {
@@ -260,8 +265,11 @@ export class SandboxPool implements Sandbox {
 
   #loaded(thread: Thread, fault: string | undefined): void {
     const loading = thread.loading.shift();
-    if (fault === undefined) loading?.resolve();
-    else loading?.reject(new Error(`the scripts could not be loaded: ${fault}`));
+    if (loading !== undefined && fault === undefined) {
+      if (thread.loaded.size >= MAX_KNOWN) thread.loaded.clear();
+      thread.loaded.add(loading.runtime.id);
+      loading.resolve();
+    } else loading?.reject(new Error(`the scripts could not be loaded: ${fault}`));
     if (thread.job === undefined) thread.cancelWatchdog();
     else {
       // The stage is not charged for what it takes to load its scripts, or its next messages would wait for that as well.
@@ -276,6 +284,7 @@ export class SandboxPool implements Sandbox {
   #sendAgain(thread: Thread): void {
     const { job } = thread;
     if (job === undefined) return;
+    thread.loaded.delete(job.invocation.runtime.id);
     if (job.hasScriptsSent) {
       this.#fail(thread, new Error('a thread for scripts has no room for those of one runtime'));
       return;

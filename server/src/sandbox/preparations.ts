@@ -29,7 +29,9 @@ export class Preparations {
     const promise = new Promise<void>((onDone, onFault) => {
       [resolve, reject] = [onDone, onFault];
     });
-    this.#waiting.set(runtime.id, { runtime, left: new Set(threads), promise, resolve, reject });
+    // To send a runtime that is there already would take as long as to send another.
+    const left = new Set([...threads].filter(({ loaded }) => !loaded.has(runtime.id)));
+    this.#waiting.set(runtime.id, { runtime, left, promise, resolve, reject });
     return promise;
   }
 

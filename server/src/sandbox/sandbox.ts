@@ -16,6 +16,8 @@ export interface ScriptedRuntime {
 /** What the host answers to a call of a script. */
 export type HostAnswer =
   | { readonly result: unknown }
+  /** A result that is JSON text already. */
+  | { readonly resultJson: string }
   | { readonly error: { readonly code: string; readonly message: string } };
 
 export interface Invocation {

@@ -90,7 +90,8 @@ export class ScriptThread {
   }
 
   async #invoke({ runtimeId, handler, inputJson }: Extract<ToThread, { kind: 'invoke' }>): Promise<void> {
-    const ready = await this.#guests.find(runtimeId);
+    // Scripts that cannot be loaded again are missing: when they are sent once more, the answer says why.
+    const ready = await this.#guests.find(runtimeId).catch(() => undefined);
     if (ready === undefined) return this.#post({ kind: 'missing' });
     const { guest, set, findResponseReader } = ready;
     const running: Running = { guest, lines: [], lineBytes: 0, linesDropped: 0, calls: 0 };

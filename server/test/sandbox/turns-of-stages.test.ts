@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { systemClock } from '../../src/clock.ts';
 import { loadSettings } from '../../src/config/config.ts';
 import { SandboxPool } from '../../src/sandbox/pool.ts';
@@ -174,4 +175,27 @@ test('a game whose scripts took much memory can have others loaded', async (t) =
     await prepare({ id: `runtime of ${stageId}`, gameId: 'game', stageId, scripts });
     assert.equal(await invoke(stageId, 'p', 'Good', 'game', scripts), 'returned');
   }
+});
+
+test('stages of one game whose scripts take very different memory share a thread, and nobody else’s is lost', async (t) => {
+  const { invoke } = await open(t, 1);
+  // Compiled, it takes more than the memory of an instance may grow by and be put back.
+  const large = new Map([
+    ['Good', `if (!message.isNever) return GameSparks().Messaging().Response({});${'/\\p{L}/u;'.repeat(900)}`],
+  ]);
+  for (let round = 0; round < 3; round += 1) {
+    assert.equal(await invoke('small', 'p', 'Good', 'game'), 'returned');
+    assert.equal(await invoke('large', 'p', 'Good', 'game', large), 'returned');
+  }
+  assert.equal(await invoke('small', 'p', 'Good', 'game'), 'returned');
+});
+
+test('a runtime that is made ready again is sent to no thread that has it', async (t) => {
+  const { invoke, prepare } = await open(t, 2);
+  const runtime = { id: 'runtime of stage', gameId: 'game of stage', stageId: 'stage', scripts: SCRIPTS };
+  await prepare(runtime);
+  const post = t.mock.method(Worker.prototype, 'postMessage');
+  for (let count = 0; count < 5; count += 1) await prepare(runtime);
+  assert.equal(post.mock.callCount(), 0);
+  assert.equal(await invoke('stage', 'p', 'Good'), 'returned');
 });
