@@ -34,7 +34,11 @@ export function excerpt(text: string, maxCharacters = MAX_VALUE_CHARACTERS): str
  */
 export function shown(value: unknown, maxCharacters = MAX_VALUE_CHARACTERS): string {
   if (value === undefined) return 'nothing';
-  if (typeof value === 'string') return `"${excerpt(value.replace(/["\\]/g, '\\$&'), maxCharacters)}"`;
+  if (typeof value === 'string') {
+    // As much as an excerpt looks at.
+    const start = value.slice(0, 2 * maxCharacters + 1);
+    return `"${excerpt(start.replace(/["\\]/g, '\\$&'), maxCharacters)}"`;
+  }
   if (Array.isArray(value)) return value.length === 0 ? '[]' : 'an array';
   if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0 ? '{}' : 'an object';
   return String(value);

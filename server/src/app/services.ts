@@ -53,7 +53,7 @@ import { createLineWriter } from '../domain/runtime/script-logs.ts';
 import { createSnapshots, type SnapshotsParts } from '../domain/snapshots.ts';
 import { createStageIdentities } from '../domain/stage-identities.ts';
 import { createStageLogLines } from '../domain/stage-log-lines.ts';
-import { createStages, type StagesParts } from '../domain/stages.ts';
+import { createStages, isStageThere, type StagesParts } from '../domain/stages.ts';
 import { createResourceTags } from '../domain/tags.ts';
 import type { Keyring } from '../keyring.ts';
 import type { Log } from '../log.ts';
@@ -197,7 +197,7 @@ export function createServices({
   const programs = createPrograms({ store, longWork, clock, log });
   const notify = createNotify({ cluster, clock, log, settings });
   const answers = createGameAnswers({
-    ...{ programs, notify },
+    ...{ programs, notify, isThere: (stage) => isStageThere(store, stage) },
     disconnect: createScriptDisconnect({ players, arns, clock, random, settings }),
     ...{ ...cloudCode, lines, metrics, clock, random, log },
   });
@@ -248,7 +248,7 @@ export function createServices({
     rehearsals: createRehearsals({ store, audit, cluster, clock, settings }),
     notifications: createNotifications({ store, audit, cluster, programs, notify, clock, log, settings }),
     scriptLines: lines,
-    stageLogLines: createStageLogLines({ store, stageLogs }),
+    stageLogLines: createStageLogLines({ store, stageLogs, clock }),
     /** Resumed at a start, and stopped before the backends. Deletions come first, because they close players. */
     background: [deletions, deployments, generatedCodeJobs, bars, jobWork] as readonly BackgroundWork[],
   };

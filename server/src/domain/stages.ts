@@ -177,6 +177,17 @@ export function isBeingDeleted(stage: Pick<Stage, 'state' | 'gameState'>): boole
   return stage.state === 'DELETING' || stage.gameState === 'DELETING';
 }
 
+/** Whether there is still this very stage, which is not being deleted; another one may have got its name. */
+export function isStageThere(
+  store: Parameters<typeof findStage>[0],
+  { stageId, gameName, stageName }: { stageId: string; gameName: string; stageName: string },
+): MaybePromise<boolean> {
+  return andThen(
+    findStage(store, gameName, stageName),
+    (found) => typeof found !== 'string' && found.id === stageId && !isBeingDeleted(found),
+  );
+}
+
 export function stageNotFound(gameName: string, name: string): never {
   throw new ServiceError(
     'not_found',

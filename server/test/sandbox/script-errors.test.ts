@@ -49,6 +49,7 @@ async function open(t: TestContext, env: Readonly<Record<string, string>> = {}) 
       },
       disconnect: async () => ({ successes: [], failures: [] }),
       notify: async () => {},
+      isThere: () => true,
     });
     const message = { player: { stageId: stage.stageId, playerId: 'anna' }, payload };
     const outcome = isEvent

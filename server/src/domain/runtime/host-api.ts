@@ -1,5 +1,6 @@
 import { MAX_PLAYER_ID_LENGTH } from '@respark/protocol';
 import { ServiceError } from '../../errors.ts';
+import type { MaybePromise } from '../../maybe-promise.ts';
 import { PayloadFault } from '../../payloads.ts';
 import type { PlayerKey } from '../../player-key.ts';
 import type { HostAnswer } from '../../sandbox/sandbox.ts';
@@ -45,6 +46,8 @@ export interface HostApiParts {
   ) => Promise<DisconnectResult>;
   /** Sends a notification to every connection of the player, on any node. */
   readonly notify: (player: PlayerKey, type: string, payload: Readonly<Record<string, unknown>>) => Promise<unknown>;
+  /** Whether the stage is there, and not being deleted. */
+  readonly isThere: (stage: RuntimeName['stage']) => MaybePromise<boolean>;
   /** Has the event's handler run for the same player, after this one. */
   readonly raise: (context: CallContext, type: string, payload: Readonly<Record<string, unknown>>) => void;
 }
@@ -66,6 +69,15 @@ class CallError extends Error {
   }
 }
 
+/** A result that is JSON already. It may be long, so it is neither read nor written again. */
+class JsonText {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 /** A row of the host API: what one call of a script does. */
 type HostOperation = (
   call: { readonly parts: HostApiParts; readonly context: CallContext; readonly data: ScriptPlayerData },
@@ -74,10 +86,14 @@ type HostOperation = (
 
 /** By the names under which `guest-api.ts` calls them. */
 const OPERATIONS: Readonly<Record<string, HostOperation>> = {
-  GetData: ({ data }, [playerId, keys]) => data.get(playerIdOf(playerId), keysOf(keys)),
+  async GetData({ data }, [playerId, keys]) {
+    return new JsonText(await data.get(playerIdOf(playerId), keysOf(keys)));
+  },
 
-  SetData: ({ data }, [playerId, values]) =>
-    data.set(playerIdOf(playerId), objectOf(values, 'the argument of SetData')),
+  async SetData({ parts, context, data }, [playerId, values]) {
+    await assertThere(parts, context);
+    await data.set(playerIdOf(playerId), objectOf(values, 'the argument of SetData'));
+  },
 
   async SendNotification({ parts, context }, [name, payload, playerId]) {
     const type = `${GAME_PREFIX}${textOf(name, 'the name of the notification')}`;
@@ -94,18 +110,22 @@ const OPERATIONS: Readonly<Record<string, HostOperation>> = {
     if (context.raised >= MAX_RAISED) {
       throw new CallError('too_deep', `${MAX_RAISED} handlers in a row have raised events: one of them must not`);
     }
-    parts.raise(context, type, fitting(event.read(payload ?? {})));
+    const given = fitting(event.read(payload ?? {}));
+    await assertThere(parts, context);
+    parts.raise(context, type, given);
   },
 
   async Disconnect({ parts, context }, [playerId, reason]) {
     const text = reason === undefined || reason === null ? undefined : textOf(reason, 'the reason');
-    if (text !== undefined && [...text].length > MAX_REASON_CHARACTERS) {
-      const got = [...text].length;
+    // A character has one or two units, and to count hundreds of thousands takes milliseconds.
+    const got = text === undefined || text.length > 10 * MAX_REASON_CHARACTERS ? text?.length : [...text].length;
+    if (got !== undefined && got > MAX_REASON_CHARACTERS) {
       throw new CallError(
         'bad_argument',
         `the reason may have at most ${MAX_REASON_CHARACTERS} characters, got ${got}`,
       );
     }
+    await assertThere(parts, context);
     const { successes, failures } = await parts.disconnect(context, playerIdOf(playerId), text);
     return { DisconnectSuccesses: successes, DisconnectFailures: failures };
   },
@@ -131,7 +151,8 @@ export function createHostApi(parts: HostApiParts): HostApi {
       const perform = OPERATIONS[operation];
       if (perform === undefined) throw new Error(`the host API has no operation ${shown(operation)}`);
       try {
-        return { result: (await perform({ parts, context, data }, parameters)) ?? null };
+        const result = await perform({ parts, context, data }, parameters);
+        return result instanceof JsonText ? { resultJson: result.text } : { result: result ?? null };
       } catch (error) {
         return { error: errorFor(error) };
       }
@@ -145,6 +166,11 @@ function errorFor(error: unknown): { readonly code: string; readonly message: st
   if (error instanceof CallError) return { code: error.code, message: error.message };
   if (error instanceof ServiceError && error.code !== 'internal') return { code: error.code, message: error.message };
   throw error;
+}
+
+/** What scripts of a deleted stage would still do could be about another one of its name, or stay for good. */
+async function assertThere({ isThere }: HostApiParts, { stage }: CallContext): Promise<void> {
+  if (!(await isThere(stage))) throw new CallError('not_found', `stage ${shown(stage.stageName)} has been deleted`);
 }
 
 function fitting<T>(read: { readonly payload: T } | PayloadFault): T {

@@ -30,6 +30,7 @@ function open() {
     },
     disconnect: async () => ({ successes: [], failures: [] }),
     notify: async () => {},
+    isThere: () => true,
   });
   async function refuse(stageId: string, name: string, times: number) {
     const stage = { stageId, gameName: 'Demo', stageName: stageId };

@@ -1,4 +1,3 @@
-import { parseJson } from '@respark/protocol';
 import { ServiceError } from '../../errors.ts';
 import type { PlayerKey } from '../../player-key.ts';
 import type { PlayerData } from '../../store/player-data/player-data.ts';
@@ -31,8 +30,8 @@ export class ScriptPlayerData {
     this.#stageId = stageId;
   }
 
-  /** Key → value of the keys that are set; of all that there are without `keys`. */
-  async get(playerId: string, keys?: readonly string[]): Promise<Record<string, unknown>> {
+  /** The JSON text of an object with the keys that are set; with all that there are without `keys`. */
+  async get(playerId: string, keys?: readonly string[]): Promise<string> {
     const { version, values } = await this.#playerData.get(this.#keyOf(playerId), keys);
     const seen = this.#seen.get(playerId) ?? { version, values: new Map(), isAll: false };
     this.#seen.set(playerId, seen);
@@ -43,7 +42,7 @@ export class ScriptPlayerData {
       seen.values.clear();
     }
     for (const key of keys ?? values.keys()) seen.values.set(key, values.get(key));
-    return Object.fromEntries([...values].map(([key, text]) => [key, parseJson(text)]));
+    return `{${[...values].map(([key, text]) => `${JSON.stringify(key)}:${text}`).join(',')}}`;
   }
 
   /** Sets keys, and removes those whose value is null. */

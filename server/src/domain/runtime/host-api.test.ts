@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type CallContext, createHostApi, type HostApiParts } from './host-api.ts';
+
+/** A game with one event and one notification, both of any payload. */
+const PROGRAM = {
+  notifications: new Map([['Custom.Game.Heard', (payload: unknown) => ({ payload })]]),
+  events: new Map([['Custom.Game.Again', { read: (payload: unknown) => ({ payload }) }]]),
+} as unknown as CallContext['program'];
+
+function open() {
+  const did: string[] = [];
+  let isThere = true;
+  const parts: Partial<HostApiParts> = {
+    playerData: {
+      get: async () => ({
+        version: 1,
+        values: new Map([
+          ['Gold', '1'],
+          ['__proto__', '{"a":[null]}'],
+        ]),
+      }),
+      set: async () => did.push('set'),
+    },
+    disconnect: async () => {
+      did.push('disconnect');
+      return { successes: [], failures: [] };
+    },
+    notify: async () => did.push('notify'),
+    raise: () => void did.push('raise'),
+    isThere: async () => isThere,
+  };
+  const call = createHostApi(parts as HostApiParts)({
+    stage: { stageId: 's', gameName: 'Demo', stageName: 'Live' },
+    player: { stageId: 's', playerId: 'anna' },
+    ...{ program: PROGRAM, handler: 'Run', requestId: 'r', session: undefined, raised: 0 },
+  });
+  const remove = () => {
+    isThere = false;
+  };
+  return { call, did, remove };
+}
+
+test('what scripts of a deleted stage would leave behind, or do to another stage of its name, is not done', async () => {
+  const { call, did, remove } = open();
+  const calls = [
+    ['SetData', ['anna', { Gold: 1 }]],
+    ['RaiseEvent', ['Again', {}]],
+    ['Disconnect', ['anna']],
+  ] as const;
+  for (const [operation, parameters] of calls) assert.ok('result' in (await call(operation, parameters)), operation);
+  assert.deepEqual(did.splice(0), ['set', 'raise', 'disconnect']);
+  remove();
+  for (const [operation, parameters] of calls) {
+    assert.deepEqual(await call(operation, parameters), {
+      error: { code: 'not_found', message: 'stage "Live" has been deleted' },
+    });
+  }
+  assert.deepEqual(did, []);
+});
+
+test('player data is handed on as it was kept', async () => {
+  const { call } = open();
+  assert.deepEqual(await call('GetData', ['anna']), { resultJson: '{"Gold":1,"__proto__":{"a":[null]}}' });
+});
+
+test('the reason of a disconnect is counted in characters, and a very long one not at all', async () => {
+  const { call, did } = open();
+  assert.ok('result' in (await call('Disconnect', ['anna', '😀'.repeat(64)])));
+  for (const [reason, got] of [
+    ['😀'.repeat(65), 65],
+    ['x'.repeat(200_000), 200_000],
+  ] as const) {
+    assert.deepEqual(await call('Disconnect', ['anna', reason]), {
+      error: { code: 'bad_argument', message: `the reason may have at most 64 characters, got ${got}` },
+    });
+  }
+  assert.deepEqual(did, ['disconnect']);
+});
