@@ -15,8 +15,8 @@ import {
 import type { AuditCause, AuditChain, AuditItem, AuditItemPlace, AuditLink, PlacedRecord } from './audit-log.ts';
 import type { AuditRow } from './rows.ts';
 
-/** How many digests a page of links has at most, unless its first link alone has more. */
-const DIGESTS_OF_PAGE = 100;
+/** Of the digests of a page of links, a hundred of 32 each, unless its first link alone has more. */
+export const DIGEST_BYTES_OF_PAGE = 3_200;
 /** The same for the bytes of what is in it. */
 const BYTES_OF_PAGE = 65_536;
 /** So many records more than a link has may say that they are in it, and are shown. */
@@ -238,16 +238,6 @@ export function thin(
     else thinned.push([number, items.toHex()]);
   }
   return { gone, thinned };
-}
-
-/** As many of the links as fit into a page. */
-export function pageOfLinks<Row extends Pick<LinkRow, 'digests'>>(rows: readonly Row[]): Row[] {
-  let digests = 0;
-  const end = rows.findIndex((row, index) => {
-    digests += (row.digests?.byteLength ?? 0) / 32;
-    return index > 0 && digests > DIGESTS_OF_PAGE;
-  });
-  return rows.slice(0, end < 0 ? rows.length : end);
 }
 
 /** As many links, with their items, as a page has room for; at least one, since a link is hashed as a whole. */

@@ -17,6 +17,7 @@ import {
   type ChainRow,
   CUT_AT_ONCE,
   cutToLink,
+  DIGEST_BYTES_OF_PAGE,
   fittingLinks,
   itemsByLink,
   LATE_AFTER_MS,
@@ -26,7 +27,6 @@ import {
   noteAfter,
   PLACE_AFTER_MS,
   PLACE_BEFORE_MS,
-  pageOfLinks,
   placesOf,
   STRAYS_SHOWN,
   thin,
@@ -219,11 +219,16 @@ async function readLinks(
   { query }: Query,
   { writer, after, limit }: { writer: string; after: number; limit: number },
 ): Promise<AuditLink[]> {
-  const { rows: links } = await query<LinkRow>(
-    'select * from audit_links where writer = $1 and number > $2 order by number limit $3',
+  // The digests of those that fit, and of no others, leave the database.
+  const { rows: page } = await query<LinkRow>(
+    `select audit_links.* from (
+       select number, row_number() over (order by number) as place, sum(size) over (order by number) as bytes
+       from (select number, coalesce(octet_length(digests), 0) as size from audit_links
+             where writer = $1 and number > $2 order by number limit $3) as next
+     ) as sized join audit_links on writer = $1 and audit_links.number = sized.number
+     where place = 1 or bytes <= ${DIGEST_BYTES_OF_PAGE} order by audit_links.number`,
     [writer, after, limit],
   );
-  const page = pageOfLinks(links);
   const [first, last] = [page.at(0), page.at(-1)];
   if (first === undefined || last === undefined) return [];
   const most = page.reduce((sum, { digests }) => sum + (digests?.byteLength ?? 0) / 32, MORE_ITEMS);
@@ -243,21 +248,47 @@ async function readLoose({ query }: Query): Promise<LooseRecords> {
   const { rows: counts } = await query<{ unchained: number }>(
     'select count(*) as unchained from audit where intent_link is null',
   );
-  const { rows: strays } = await query<{ id: string }>(
-    `select request_id as id from audit left join audit_chains on writer = chain
-     where intent_link is not null and (writer is null or intent_link > number or intent_link <= base_number)
-     union
-     select request_id from audit left join audit_chains on writer = chain
-     where outcome_link is not null and outcome_link is distinct from intent_link
-       and (writer is null or outcome_link > number or outcome_link <= base_number)
-     limit ${STRAYS_SHOWN}`,
+  const ofIntents = await query<{ id: string }>(straysBy('intent_link', 'intent_link is not null'));
+  const ofOutcomes = await query<{ id: string }>(
+    straysBy('outcome_link', 'outcome_link is not null and outcome_link is distinct from intent_link'),
   );
+  const strays = [...ofIntents.rows, ...ofOutcomes.rows];
   const { rows: late } = await query<{ id: string }>(
     `select request_id as id from audit join audit_chains on writer = node
      where intent_link is null and outcome_link is null and at > began_at + ${LATE_AFTER_MS} limit ${STRAYS_SHOWN}`,
   );
-  const idsOf = (rows: typeof strays) => rows.map(({ id }) => id);
+  const idsOf = (rows: typeof strays) => [...new Set(rows.map(({ id }) => id))].slice(0, STRAYS_SHOWN);
   return { unchained: counts[0]?.unchained ?? 0, late: idsOf(late), strays: idsOf(strays) };
+}
+
+/**
+ * Records in a link that no chain has. The condition is that of the column's index, by which they are found chain by chain
+ * rather than by a look at every record.
+ */
+function straysBy(column: 'intent_link' | 'outcome_link', condition: string): string {
+  const few = `limit ${STRAYS_SHOWN}`;
+  const records = `select request_id from audit where ${condition}`;
+  return `
+    with recursive chains as (
+      (select chain from audit where ${condition} order by chain limit 1)
+      union all
+      select (select chain from audit where ${condition} and chain > chains.chain order by chain limit 1)
+      from chains where chain is not null
+    )
+    select request_id as id from (
+      (${records} and chain is null ${few})
+      union all
+      select found.request_id
+      from chains cross join lateral (${records} and audit.chain = chains.chain ${few}) as found
+      where not exists (select from audit_chains where writer = chains.chain)
+      union all
+      select found.request_id
+      from audit_chains cross join lateral (
+        (${records} and chain = writer and ${column} > number ${few})
+        union all
+        (${records} and chain = writer and ${column} <= base_number ${few})
+      ) as found
+    ) as strays ${few}`;
 }
 
 async function findRow({ query }: Query, requestId: string): Promise<ChainedRow | undefined> {

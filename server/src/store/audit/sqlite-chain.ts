@@ -17,6 +17,7 @@ import {
   type ChainRow,
   CUT_AT_ONCE,
   cutToLink,
+  DIGEST_BYTES_OF_PAGE,
   fittingLinks,
   itemsByLink,
   LATE_AFTER_MS,
@@ -26,7 +27,6 @@ import {
   noteAfter,
   PLACE_AFTER_MS,
   PLACE_BEFORE_MS,
-  pageOfLinks,
   placesOf,
   STRAYS_SHOWN,
   thin,
@@ -201,11 +201,17 @@ function cut(database: Libsql.Database, chain: ChainRow): RemovalNote['cutTo'] {
 }
 
 function readLinks(database: Libsql.Database, after: number, limit: number): AuditLink[] {
-  const rows = pageOfLinks(
-    database
-      .prepare('SELECT * FROM audit_links WHERE number > ? ORDER BY number LIMIT ?')
-      .all(after, limit) as LinkRow[],
-  );
+  const rows = database
+    // The digests of those that fit, and of no others, are read.
+    .prepare(
+      `SELECT audit_links.* FROM (
+         SELECT number, row_number() OVER (ORDER BY number) AS place, sum(size) OVER (ORDER BY number) AS bytes
+         FROM (SELECT number, ifnull(length(digests), 0) AS size FROM audit_links
+               WHERE number > ? ORDER BY number LIMIT ?)
+       ) JOIN audit_links USING (number)
+       WHERE place = 1 OR bytes <= ${DIGEST_BYTES_OF_PAGE} ORDER BY number`,
+    )
+    .all(after, limit) as LinkRow[];
   const [first, last] = [rows.at(0), rows.at(-1)];
   if (first === undefined || last === undefined) return [];
   const most = rows.reduce((sum, { digests }) => sum + (digests?.byteLength ?? 0) / 32, MORE_ITEMS);

@@ -11,7 +11,7 @@ const LATER = SLOTS;
 
 /** So many players are looked at in one statement, which takes a tenth of a second. */
 const PLAYERS_AT_ONCE = 20_000;
-const COUNTERS_LOCK = 7_305_808_870;
+const COUNTERS_LOCK = 7_305_808_872;
 const PERIOD_MS = 3_600_000;
 
 type Query = Pick<Session, 'query'>;
