@@ -2,6 +2,7 @@ import type { ActivityStep } from '../activity.ts';
 import type { Clock } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Log } from '../log.ts';
+import { createListShare } from './list-turns.ts';
 import { orUnavailable } from './players/directory-look-up.ts';
 
 export interface NodeActivity {
@@ -33,6 +34,7 @@ export function createActivity({
   settings: { readonly disconnectDeadlineMs: number };
 }): Activity {
   const timeoutMs = Math.min(ANSWER_MS, settings.disconnectDeadlineMs);
+  const share = createListShare(clock);
 
   async function ask(node: string, after: number): Promise<NodeActivity> {
     try {
@@ -48,7 +50,8 @@ export function createActivity({
       const look = () => cluster.nodes();
       const records = await orUnavailable('directory of nodes', look, settings.disconnectDeadlineMs, clock);
       const ids = records.map(({ node }) => node).sort();
-      return await Promise.all(ids.map((node) => ask(node, after)));
+      // One call after the other: each node has hundreds of steps.
+      return await share('', () => Promise.all(ids.map((node) => ask(node, after))));
     },
   };
 }

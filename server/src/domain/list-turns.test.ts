@@ -44,7 +44,7 @@ async function read({ readers, partMs, forMs }: { readers: number; partMs: numbe
   const ofReader = new Map<number, number>();
   const readOn = async (reader: number) => {
     while (clock.monotonic() < forMs) {
-      await share(async () => {
+      await share('a', async () => {
         began.push(clock.monotonic());
         ofReader.set(reader, (ofReader.get(reader) ?? 0) + 1);
         await new Promise<void>((resolve) => void clock.after(partMs, resolve));
@@ -79,26 +79,26 @@ test('many readers share what one would have had, in the order in which they ask
 test('a part that waits for a node without an answer costs the others little', async () => {
   const clock = new ManualClock();
   const share = createListShare(clock);
-  const hung = share(() => new Promise<void>((resolve) => void clock.after(2_000, resolve)));
+  const hung = share('a', () => new Promise<void>((resolve) => void clock.after(2_000, resolve)));
   let made = 0;
   const part = async () => {
     made += 1;
   };
-  const beside = share(part);
+  const beside = share('a', part);
   await settle();
   assert.equal(made, 0);
   clock.advance(50);
   await beside;
   clock.advance(2_000);
   await hung;
-  await share(part);
+  await share('a', part);
   assert.equal(made, 2);
 });
 
 test('no more than 32 parts wait, and the next ones are refused until there is room', async () => {
   const clock = new ManualClock();
   const share = createListShare(clock);
-  const held = () => share(() => new Promise<void>((resolve) => void clock.after(40, resolve)));
+  const held = () => share('a', () => new Promise<void>((resolve) => void clock.after(40, resolve)));
   const first = held();
   await settle();
   const waiting = Array.from({ length: 32 }, held);
@@ -114,13 +114,36 @@ test('no more than 32 parts wait, and the next ones are refused until there is r
   await Promise.all([...waiting, last]);
 });
 
+test('whoever asks for very many lists takes no other stage’s turn, nor all places to wait', async () => {
+  const clock = new ManualClock();
+  const share = createListShare(clock);
+  const made: string[] = [];
+  const ask = (lane: string) =>
+    share(lane, async () => {
+      made.push(lane);
+      await new Promise<void>((resolve) => void clock.after(10, resolve));
+    }).catch((error: { code: string }) => error.code);
+  const flood = Array.from({ length: 40 }, () => ask('flood'));
+  const others = [ask('quiet'), ask('quiet'), ask('other')];
+  let isOver = false;
+  const over = Promise.all([...flood, ...others]).finally(() => {
+    isOver = true;
+  });
+  for (; !isOver; clock.advance(10)) await settle();
+  await over;
+  assert.deepEqual(await Promise.all(others), [undefined, undefined, undefined]);
+  assert.deepEqual(made.slice(0, 6), ['flood', 'flood', 'quiet', 'other', 'flood', 'quiet']);
+  const refused = (await Promise.all(flood)).filter((code) => code === 'throttled');
+  assert.equal(refused.length, 10, 'seven found no place, and three gave way');
+});
+
 test('a part that fails gives way to the next', async () => {
   const share = createListShare(new ManualClock());
   await assert.rejects(
-    share(() => Promise.reject(new Error('no directory'))),
+    share('a', () => Promise.reject(new Error('no directory'))),
     /no directory/,
   );
-  assert.equal(await share(async () => 'a page'), 'a page');
+  assert.equal(await share('a', async () => 'a page'), 'a page');
 });
 
 test('a page has no more bytes than it may, apart from an item that is larger alone', () => {

@@ -23,8 +23,11 @@ export function createListTurn(
   };
 }
 
-/** Settles as `part` does, which is called when there is time for it. Rejects with `throttled` when too many wait for that. */
-export type ListShare = <T>(part: () => Promise<T>) => Promise<T>;
+/**
+ * Settles as `part` does, which is called when there is time for it. Rejects with `throttled` when too many wait for that.
+ * Parts of different lanes, such as stages, take turns.
+ */
+export type ListShare = <T>(lane: string, part: () => Promise<T>) => Promise<T>;
 
 /** How much of its time a node spends on lists that ask the directory and other nodes, and how long at once after a pause. */
 const SHARE = 0.1;
@@ -35,34 +38,71 @@ const MAX_COUNTED_MS = 50;
 const MAX_WAITING = 32;
 const RETRY_AFTER_MS = 1_000;
 
+interface WaitingPart {
+  go(): void;
+  refuse(error: ServiceError): void;
+}
+
 /**
  * To be made once for a node. A part of a list takes the directory and other nodes time, too, so whoever reads one page after
- * the other gets a share of it, and calls that cannot wait get the rest. One part is made at a time, in the order in which
- * they are asked for.
+ * the other gets a share of it, and calls that cannot wait get the rest. One part is made at a time: the lanes take turns, and
+ * within a lane parts come in the order in which they are asked for. When all places to wait are taken, a lane that has few of
+ * them takes one of the lane that has most.
  */
 export function createListShare(clock: Clock): ListShare {
   const time = createTokenBuckets({ ratePerSecond: 1_000 * SHARE, burst: AT_ONCE_MS, maxKeys: 1, clock });
-  let before = Promise.resolve();
+  /** The lane whose turn is next comes first. */
+  const lanes = new Map<string, WaitingPart[]>();
   let waiting = 0;
+  let isBusy = false;
 
-  async function untilThereIsTime(): Promise<void> {
-    for (let waitMs = time.peek('', 0); waitMs > 0; waitMs = time.peek('', 0))
-      await new Promise<void>((resolve) => void clock.after(waitMs, resolve));
+  function next(): void {
+    if (isBusy || waiting === 0) return;
+    isBusy = true;
+    const waitMs = time.peek('', 0);
+    if (waitMs <= 0) takeOne()?.go();
+    else {
+      clock.after(waitMs, () => {
+        isBusy = false;
+        next();
+      });
+    }
   }
 
-  return async (part) => {
-    if (waiting >= MAX_WAITING) {
-      const message = `${MAX_WAITING} lists of who is online wait for this node already: try again in a second`;
-      throw new ServiceError('throttled', message, { retryAfterMs: RETRY_AFTER_MS });
+  function takeOne(): WaitingPart | undefined {
+    for (const [lane, parts] of lanes) {
+      const first = parts.shift();
+      lanes.delete(lane);
+      if (parts.length > 0) lanes.set(lane, parts);
+      waiting -= 1;
+      return first;
     }
-    waiting += 1;
-    const there = before.then(untilThereIsTime);
-    let letNext = () => {};
-    before = new Promise((resolve) => {
-      letNext = resolve;
-    });
-    await there;
+    return undefined;
+  }
+
+  /** Makes room for a part of the lane, if another one has more that wait. */
+  function displace(lane: string): boolean {
+    let most: WaitingPart[] = [];
+    for (const parts of lanes.values()) if (parts.length > most.length) most = parts;
+    if (most.length <= (lanes.get(lane)?.length ?? 0) + 1) return false;
+    most.pop()?.refuse(noPlace());
     waiting -= 1;
+    return true;
+  }
+
+  function turnOf(lane: string): Promise<void> {
+    if (waiting >= MAX_WAITING && !displace(lane)) throw noPlace();
+    return new Promise((go, refuse) => {
+      const parts = lanes.get(lane) ?? [];
+      parts.push({ go, refuse });
+      lanes.set(lane, parts);
+      waiting += 1;
+      next();
+    });
+  }
+
+  return async (lane, part) => {
+    await turnOf(lane);
     const startedAt = clock.monotonic();
     let isCounted = false;
     const end = () => {
@@ -70,7 +110,8 @@ export function createListShare(clock: Clock): ListShare {
       isCounted = true;
       cancel();
       time.spend('', clock.monotonic() - startedAt);
-      letNext();
+      isBusy = false;
+      next();
     };
     const cancel = clock.after(MAX_COUNTED_MS, end);
     try {
@@ -79,6 +120,11 @@ export function createListShare(clock: Clock): ListShare {
       end();
     }
   };
+}
+
+function noPlace(): ServiceError {
+  const message = `${MAX_WAITING} lists wait for this node already: try again in a second`;
+  return new ServiceError('throttled', message, { retryAfterMs: RETRY_AFTER_MS });
 }
 
 /** How many of the items, and at least the first, a page has room for. */

@@ -1,5 +1,7 @@
+import type { Clock } from '../clock.ts';
 import type { LogLevel, LogLine, StageLogs } from '../store/stage-logs/stage-logs.ts';
 import type { Store } from '../store/store.ts';
+import { createListShare } from './list-turns.ts';
 import { getStage } from './stages.ts';
 
 export type { LogLine } from '../store/stage-logs/stage-logs.ts';
@@ -43,10 +45,13 @@ const BATCH = 500;
 export function createStageLogLines({
   store,
   stageLogs,
+  clock,
 }: {
   store: Pick<Store, 'games' | 'stages'>;
   stageLogs: Pick<StageLogs, 'read'>;
+  clock: Clock;
 }): StageLogLines {
+  const share = createListShare(clock);
   return {
     async list(gameName, stageName, { limit, playerId, message, after, minLevel, since, until, order }) {
       const { id } = await getStage(store, gameName, stageName);
@@ -57,14 +62,16 @@ export function createStageLogLines({
       let cursor = after;
       let missed = 0;
       for (let examined = 0; ; ) {
-        const page = await stageLogs.read(id, {
+        const query = {
           order,
           limit: isFiltered ? BATCH : limit,
           ...(cursor === undefined ? {} : { after: cursor }),
           ...(minLevel === undefined ? {} : { minLevel }),
           ...(since === undefined ? {} : { since }),
           ...(until === undefined ? {} : { until }),
-        });
+        };
+        // Hundreds of lines, most of which may be for nobody, take milliseconds, and a session with the database.
+        const page = await share(id, () => stageLogs.read(id, query));
         missed += page.missed;
         examined += page.lines.length;
         for (const line of page.lines) {

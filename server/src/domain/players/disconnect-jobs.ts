@@ -7,6 +7,7 @@ import type { DisconnectJobChange, DisconnectJobRecord } from '../../store/disco
 import type { Store } from '../../store/store.ts';
 import type { Audit, Change } from '../audit.ts';
 import { isUnfinished } from '../claimed-work.ts';
+import { createListShare } from '../list-turns.ts';
 import type { Page, PageRequest, Paginate } from '../pagination.ts';
 import { activeStage, findStage, type Stage } from '../stages.ts';
 import { readSelection } from './connection-filter.ts';
@@ -95,17 +96,22 @@ export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs
     return readSelection(selection, stage);
   }
 
-  /** Decides about a job in one step with what it is. */
+  /**
+   * Decides about a job in one step with what it is. What `learn` gives is changed, too; it is called before, and may throw
+   * what the decision would.
+   */
   async function decide(
     named: NamedStage,
     id: string,
     change: Change,
     decision: (job: DisconnectJobRecord) => DisconnectJobChange,
+    learn: (stage: Stage) => Promise<Partial<DisconnectJobChange>> = async () => ({}),
   ): Promise<DisconnectJob> {
     return await audit.around({ ...change, details: { ...change.details, jobId: id } }, async () => {
       const stage = await getStage(store, named);
+      const learned = await learn(stage);
       const job = await store.transaction(async (store) => {
-        await store.disconnectJobs.update(id, decision(await getJob(store, stage, id)));
+        await store.disconnectJobs.update(id, { ...decision(await getJob(store, stage, id)), ...learned });
         return await getJob(store, stage, id);
       });
       if (isUnfinished(job)) work.start(job);
@@ -131,13 +137,7 @@ export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs
         const confirmAbove = Math.min(job.confirmAbove ?? settings.jobConfirmAbove, settings.jobConfirmAbove);
         const { farewell, returnWithinMs, ratePerSecond = DEFAULT_RATE_PER_SECOND } = job;
         const request: JobRequest = {
-          isEverybody,
-          selector,
-          farewell,
-          returnWithinMs,
-          ratePerSecond,
-          confirmAbove,
-          startedBy,
+          ...{ isEverybody, selector, farewell, returnWithinMs, ratePerSecond, confirmAbove, startedBy },
         };
         const made = await insert(parts, stage, {
           ...{ connections, players, playerIds, actor: change.actor, requestId: change.requestId },
@@ -149,20 +149,20 @@ export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs
       }),
 
     async confirm(named, id, change) {
-      const stage = await getStage(store, named);
-      const before = await getJob(store, stage, id);
-      const meant = { ...readRequest(before).selector, playerIds: await store.disconnectJobs.playerIds(id) };
-      // A job that has begun is about those whom it has not come to yet.
-      const { connections, players } = before.begunAt === undefined ? await count(stage.id, meant) : before;
-      const by = {
-        startedBy: readRequest(before).startedBy,
-        actor: change.actor,
-        subject: await subjectOf(store, change.actor),
-      };
-      return await decide(named, id, change, (job) => ({
-        ...confirmed(job, by, clock.now()),
-        ...{ connections, players },
-      }));
+      const { actor } = change;
+      const subject = await subjectOf(store, actor);
+      const decision = (job: DisconnectJobRecord) =>
+        confirmed(job, { startedBy: readRequest(job).startedBy, actor, subject }, clock.now());
+      return await decide(named, id, change, decision, async (stage) => {
+        const job = await getJob(store, stage, id);
+        // The nodes are not asked for whoever may not confirm it.
+        decision(job);
+        // A job that has begun is about those whom it has not come to yet.
+        if (job.begunAt !== undefined) return {};
+        const meant = { ...readRequest(job).selector, playerIds: await store.disconnectJobs.playerIds(id) };
+        const { connections, players } = await count(stage.id, meant);
+        return { connections, players };
+      });
     },
 
     pause: async (named, id, change) => await decide(named, id, change, (job) => paused(job, clock.now())),
@@ -203,7 +203,9 @@ function recorded(change: Change, job: NewJob, isDryRun: boolean): Change {
 }
 
 function createCount({ cluster, clock, settings }: Pick<DisconnectJobsParts, 'cluster' | 'clock' | 'settings'>) {
-  return async (stageId: string, selector: ConnectionSelector): Promise<SelectionCounts> => {
+  // A selector may name ten thousand players, and goes to every node over the connection to the directory.
+  const share = createListShare(clock);
+  const ask = async (stageId: string, selector: ConnectionSelector): Promise<SelectionCounts> => {
     const { disconnectDeadlineMs: timeoutMs } = settings;
     const records = await orUnavailable('directory of nodes', () => cluster.nodes(), timeoutMs, clock);
     const nodes = records
@@ -217,6 +219,7 @@ function createCount({ cluster, clock, settings }: Pick<DisconnectJobsParts, 'cl
     const sumOf = (name: 'connections' | 'players') => byNode.reduce((sum, counts) => sum + counts[name], 0);
     return { connections: sumOf('connections'), players: sumOf('players'), byNode };
   };
+  return (stageId: string, selector: ConnectionSelector) => share(stageId, () => ask(stageId, selector));
 }
 
 async function insert(

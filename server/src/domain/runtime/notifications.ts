@@ -10,6 +10,7 @@ import type { Store } from '../../store/store.ts';
 import { shown } from '../../text.ts';
 import { createTokenBuckets } from '../../token-bucket.ts';
 import type { Audit, Change } from '../audit.ts';
+import { createListShare } from '../list-turns.ts';
 import { onRecordOf, readSelection, type Selection } from '../players/connection-filter.ts';
 import { orUnavailable } from '../players/directory-look-up.ts';
 import { activeStage, findStage, type Stage } from '../stages.ts';
@@ -89,6 +90,7 @@ export function createNotifications({
   const buckets = createTokenBuckets({
     ...{ ratePerSecond: STAGE_RATE_PER_SECOND, burst: STAGE_BURST, maxKeys: MAX_STAGES, clock },
   });
+  const share = createListShare(clock);
 
   async function getStage({ gameName, stageName }: NamedStage): Promise<Stage> {
     const stage = await orUnavailable('store', () => findStage(store, gameName, stageName), timeoutMs, clock);
@@ -169,9 +171,10 @@ export function createNotifications({
         }
         const records = await orUnavailable('directory of nodes', () => cluster.nodes(), timeoutMs, clock);
         const nodes = records.map(({ node }) => node).sort();
-        return await Promise.all(
-          nodes.map((node) => askNode(node, { stageId: stage.id, type, payload, isDryRun }, selector)),
-        );
+        const request = { stageId: stage.id, type, payload, isDryRun };
+        const ask = () => Promise.all(nodes.map((node) => askNode(node, request, selector)));
+        // Nothing else bounds those that reach nobody.
+        return await (isDryRun ? share(stage.id, ask) : ask());
       }),
   };
 }
