@@ -25,7 +25,7 @@ export function createListTurn(
 
 /**
  * Settles as `part` does, which is called when there is time for it. Rejects with `throttled` when too many wait for that.
- * Parts of different lanes, such as stages, take turns.
+ * Parts of different lanes, such as games, take turns.
  */
 export type ListShare = <T>(lane: string, part: () => Promise<T>) => Promise<T>;
 
@@ -123,7 +123,7 @@ export function createListShare(clock: Clock): ListShare {
 }
 
 function noPlace(): ServiceError {
-  const message = `${MAX_WAITING} lists wait for this node already: try again in a second`;
+  const message = `${MAX_WAITING} lists and counts wait for this node already: try again in a second`;
   return new ServiceError('throttled', message, { retryAfterMs: RETRY_AFTER_MS });
 }
 

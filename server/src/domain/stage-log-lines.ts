@@ -54,7 +54,7 @@ export function createStageLogLines({
   const share = createListShare(clock);
   return {
     async list(gameName, stageName, { limit, playerId, message, after, minLevel, since, until, order }) {
-      const { id } = await getStage(store, gameName, stageName);
+      const { id, gameId } = await getStage(store, gameName, stageName);
       const isWanted = (line: LogLine) =>
         (playerId === undefined || line.playerId === playerId) && (message === undefined || line.handler === message);
       const isFiltered = playerId !== undefined || message !== undefined;
@@ -70,8 +70,9 @@ export function createStageLogLines({
           ...(since === undefined ? {} : { since }),
           ...(until === undefined ? {} : { until }),
         };
+        const read = () => stageLogs.read(id, query);
         // Hundreds of lines, most of which may be for nobody, take milliseconds, and a session with the database.
-        const page = await share(id, () => stageLogs.read(id, query));
+        const page = await (isFiltered ? share(gameId, read) : read());
         missed += page.missed;
         examined += page.lines.length;
         for (const line of page.lines) {

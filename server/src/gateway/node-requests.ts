@@ -8,7 +8,7 @@ import type { PlayerKey } from '../player-key.ts';
 import type { Connection, Why } from './connection.ts';
 import { farewellFrame } from './farewell-frame.ts';
 import type { Membership } from './membership.ts';
-import { endEach } from './slices.ts';
+import { createOneAtATime, endEach } from './slices.ts';
 
 /** Stops a connection in this turn. Settles when its end is proven and the directory no longer lists it. */
 type End = (connection: Connection, why: Why) => MaybePromise<void>;
@@ -103,8 +103,12 @@ export function answerNodeRequests({
     }),
   }));
 
+  const closing = createOneAtATime();
   cluster.answer('close_stage', async ({ stageId }) => {
-    await endEach(membership.ofStage(stageId), clock, (connection) => end(connection, { name: 'stage_deleted' }));
+    // Whoever got no answer in time asks again.
+    await closing(stageId, () =>
+      endEach(membership.ofStage(stageId), clock, (connection) => end(connection, { name: 'stage_deleted' })),
+    );
     metrics.forgetStage(stageId);
     return {};
   });

@@ -5,7 +5,7 @@ import { refusalOf } from '../domain/players/bars.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { RandomBytes } from '../random.ts';
 import type { Connection, Why } from './connection.ts';
-import { endEach } from './slices.ts';
+import { createOneAtATime, endEach } from './slices.ts';
 
 /** Hints spread the players' reconnects over this time, so that they do not all reach the next node at once. */
 const RETURN_SPREAD_MS = 5_000;
@@ -67,13 +67,14 @@ export function answerSendAway({
   clock: Clock;
   random: RandomBytes;
 }): void {
+  const sending = createOneAtATime();
   cluster.answer('send_away', async ({ stageId, text, until }) => {
     const closedForMs = until === undefined ? 0 : Math.max(0, until - clock.now());
     const sendAway = (connection: Connection) => {
       const facts = { retryAfterMs: closedForMs + spread(random) };
       return end(connection, { name: 'draining', text: text ?? 'the stage is closed for the time being', facts });
     };
-    await endEach(ofStage(stageId), clock, sendAway);
+    await sending(stageId, () => endEach(ofStage(stageId), clock, sendAway));
     return {};
   });
 }

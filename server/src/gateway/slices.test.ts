@@ -53,3 +53,13 @@ for (const kind of ['close_stage', 'send_away'] as const) {
     assert.equal(stopped(), 50);
   });
 }
+
+test('what is asked for again while it is under way comes after it, and finds what has come since', async () => {
+  const { cluster, steps, connect } = await openWith(50);
+  const ask = () => cluster.request(cluster.node, 'send_away', { stageId: 'stage-1' }, 5_000);
+  const [first, second] = [ask(), ask()];
+  const { connection } = await connect('late');
+  assert.deepEqual(await steps(), [20, 20, 10]);
+  await Promise.all([first, second]);
+  assert.equal(connection.isStopped, true);
+});

@@ -27,8 +27,8 @@ export function createSlices(clock: Clock, sliceConnections = SLICE_CONNECTIONS)
 }
 
 /**
- * Ends one after the other, and lets other work have its turn. Settles when all ends have: rejects when one of them did,
- * which keeps none of the others.
+ * Ends one after the other, and lets other work have its turn. Settles once all have ended, and rejects if one of them failed;
+ * that stops none of the others.
  */
 export async function endEach<T>(
   items: Iterable<T>,
@@ -51,4 +51,19 @@ export async function endEach<T>(
   }
   await Promise.all(ends);
   if (first !== undefined) throw first.error;
+}
+
+/** Runs work for a key, such as a stage, once what was begun for it before has ended. */
+export function createOneAtATime(): (key: string, work: () => Promise<void>) => Promise<void> {
+  const newest = new Map<string, Promise<void>>();
+  return (key, work) => {
+    const before = newest.get(key);
+    const next = before === undefined ? work() : before.then(work, work);
+    newest.set(key, next);
+    const forget = () => {
+      if (newest.get(key) === next) newest.delete(key);
+    };
+    next.then(forget, forget);
+    return next;
+  };
 }

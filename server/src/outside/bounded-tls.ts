@@ -6,8 +6,8 @@ import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'n
 import { OutsideFault } from './outside-fault.ts';
 
 /**
- * Until the handshake is done. Certificates take three to eight kilobytes, and to check what they say of one another takes
- * longer than they are long.
+ * Until the handshake is done. Certificates take three to eight kilobytes, and the time to check what they say of one another
+ * grows faster than their length.
  */
 const HANDSHAKE_BYTES = 24_576;
 /** For heads of answers, and what TLS adds to each of its records. */
@@ -83,7 +83,7 @@ class Meter extends Duplex {
     this.#left -= chunk.length;
     this.#ofHandshake -= chunk.length;
     if (this.#ofHandshake < 0) {
-      this.#end(new OutsideFault('failed', `its certificates take more than ${HANDSHAKE_BYTES} bytes`));
+      this.#end(new OutsideFault('failed', `its handshake takes more than ${HANDSHAKE_BYTES} bytes`));
     } else if (this.#left < 0) {
       this.#end(new OutsideFault('too_large', 'what came over TLS is many times as long as an answer may be'));
     } else if (!this.push(chunk)) {

@@ -12,5 +12,6 @@ export type ToExchangeThread =
 export type FromExchangeThread = { readonly number: number } & (
   | { readonly reply: HttpReply }
   | { readonly fault: { readonly code: string; readonly message: string } }
-  | { readonly bug: unknown }
+  /** The text of an error that is no fault of the other end. */
+  | { readonly bug: string }
 );

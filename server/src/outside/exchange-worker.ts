@@ -5,7 +5,7 @@ import { exchange } from './http-exchange.ts';
 import { createKeptAgents } from './kept-connections.ts';
 import { OutsideFault } from './outside-fault.ts';
 
-/** In Node.js's scale: processors are shared with the server's own thread about one to three. */
+/** In Node.js's scale: on a busy processor, this thread gets about a third of what the server's own thread gets. */
 const LOW_PRIORITY = 5;
 
 // Linux, and no other system, has a priority for each thread. It lets no thread raise its own.
@@ -28,7 +28,11 @@ async function perform({ number, request, maxBytes }: Extract<ToExchangeThread, 
     answer({ number, reply: await exchange(request, agent ?? false, { signal: controller.signal, maxBytes }) });
   } catch (error) {
     const { code, message } = error as OutsideFault;
-    answer(error instanceof OutsideFault ? { number, fault: { code, message } } : { number, bug: error });
+    answer(
+      error instanceof OutsideFault
+        ? { number, fault: { code, message } }
+        : { number, bug: String((error as Error).stack ?? error) },
+    );
   } finally {
     underWay.delete(number);
   }

@@ -9,7 +9,7 @@ import { createExchanges } from './exchanges.ts';
 import type { HttpRequest } from './http-exchange.ts';
 import type { KeptConnections } from './kept-connections.ts';
 
-const KEPT: KeptConnections = { maxPerHost: 8, maxInAll: 16, maxIdle: 2, maxIdleMs: 60_000 };
+const KEPT: KeptConnections = { maxPerHost: 8, maxPerScheme: 16, maxIdle: 2, maxIdleMs: 60_000 };
 
 function open(t: TestContext, kept?: KeptConnections) {
   const exchanges = createExchanges(kept === undefined ? {} : { kept });
@@ -52,6 +52,7 @@ test('an answer in too many pieces is cut off, and one in many is not', async (t
     return await ask(url);
   };
   assert.equal((await answerIn(1_280)).body.length, 1_280);
+  for (const pieces of [1_281, 8_000]) await assert.rejects(answerIn(pieces), { code: 'too_large' }, `${pieces}`);
   await assert.rejects(answerIn(40_000), {
     name: 'OutsideFault',
     code: 'too_large',
@@ -75,7 +76,7 @@ test('certificates that take long to check are not looked at', async (t) => {
     code: 'failed',
     message: /could not be trusted over TLS \(DEPTH_ZERO_SELF_SIGNED_CERT\)$/,
   });
-  await assert.rejects(askWith(60), { code: 'failed', message: 'its certificates take more than 24576 bytes' });
+  await assert.rejects(askWith(60), { code: 'failed', message: 'its handshake takes more than 24576 bytes' });
 });
 
 test('a connection that fails at once is a failure like any other', async (t) => {
@@ -144,4 +145,8 @@ test('a request that is given up leaves no connection behind', async (t) => {
   controller.abort(new Error('no longer wanted'));
   await refused;
   await firstClosed(sockets);
+  const { port } = await startWebServer(t, (response) => response.end('x'));
+  const later = { ...request, url: `http://127.0.0.1:${port}/` };
+  const reply = await exchanges.exchange(later, { signal: AbortSignal.timeout(10_000), maxBytes: 1_000 });
+  assert.equal(reply.status, 200);
 });

@@ -41,7 +41,10 @@ export function createExchanges({ kept }: { kept?: KeptConnections } = {}): Exch
   function onMessage({ number, ...outcome }: FromExchangeThread): void {
     settle(number, ({ resolve, reject }) => {
       if ('reply' in outcome) resolve(outcome.reply);
-      else reject('fault' in outcome ? new OutsideFault(outcome.fault.code, outcome.fault.message) : outcome.bug);
+      else
+        reject(
+          'fault' in outcome ? new OutsideFault(outcome.fault.code, outcome.fault.message) : new Error(outcome.bug),
+        );
     });
   }
 
@@ -53,10 +56,10 @@ export function createExchanges({ kept }: { kept?: KeptConnections } = {}): Exch
       execArgv: [],
       resourceLimits: RESOURCE_LIMITS,
     });
-    const fail = (bug: unknown) => {
+    const fail = (cause: unknown) => {
       if (worker !== started) return;
       worker = undefined;
-      const reason = isClosed ? stopping() : bug;
+      const reason = isClosed ? stopping() : brokenOff(cause);
       for (const number of [...pending.keys()]) settle(number, ({ reject }) => reject(reason));
     };
     started.on('message', onMessage);
@@ -97,6 +100,10 @@ export function createExchanges({ kept }: { kept?: KeptConnections } = {}): Exch
       await worker?.terminate();
     },
   };
+}
+
+function brokenOff(cause: unknown): OutsideFault {
+  return new OutsideFault('unavailable', 'this server broke the request off: its thread for requests ended', { cause });
 }
 
 function stopping(): OutsideFault {

@@ -59,8 +59,7 @@ export async function exchange(
   try {
     outgoing = start(request, agent, signal);
     outgoing.once('socket', (socket) => awaitBytes(socket, maxBytes));
-    response = await responseTo(outgoing, request.body);
-    limitPieces(response, PIECES + maxBytes / BYTES_OF_PIECE, whom);
+    response = await responseTo(outgoing, request.body, PIECES + maxBytes / BYTES_OF_PIECE);
     const body = await readReply(response, maxBytes, whom);
     return { status: response.statusCode ?? 0, headers: headersOf(response), body };
   } catch (error) {
@@ -97,8 +96,10 @@ function start(
 function limitPieces(response: IncomingMessage, max: number, whom: string): void {
   let pieces = 0;
   const { push } = response;
+  // It may fail before it is read, and says so once more then.
+  response.on('error', () => {});
   response.push = (chunk, encoding) => {
-    pieces += 1;
+    if (chunk !== null) pieces += 1;
     if (pieces <= max) return push.call(response, chunk, encoding);
     if (!response.destroyed) {
       response.destroy(new OutsideFault('too_large', `${whom} answered in more than ${Math.floor(max)} pieces`));
@@ -107,11 +108,15 @@ function limitPieces(response: IncomingMessage, max: number, whom: string): void
   };
 }
 
-function responseTo(outgoing: ClientRequest, body: string | undefined): Promise<IncomingMessage> {
+function responseTo(outgoing: ClientRequest, body: string | undefined, maxPieces: number): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     // The listener stays: an error may also follow the response.
     outgoing.on('error', reject);
-    outgoing.on('response', resolve);
+    outgoing.on('response', (response) => {
+      // What was read together with the head is handed over before anybody else hears of the response.
+      limitPieces(response, maxPieces, outgoing.host);
+      resolve(response);
+    });
     // Without a listener, Node.js would end the connection without a word.
     outgoing.on('upgrade', (_response, socket) => {
       socket.destroy();

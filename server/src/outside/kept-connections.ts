@@ -2,10 +2,10 @@ import { type ClientRequest, Agent as HttpAgent } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { BoundedTlsAgent } from './bounded-tls.ts';
 
-/** How many connections there may be at once, and how many of them may be kept for later requests. */
+/** How many connections there may be at once, and how many may be kept for later requests. */
 export interface KeptConnections {
   readonly maxPerHost: number;
-  readonly maxInAll: number;
+  readonly maxPerScheme: number;
   /** Of all hosts together. */
   readonly maxIdle: number;
   readonly maxIdleMs: number;
@@ -14,7 +14,7 @@ export interface KeptConnections {
 /** The agents of connections that are kept. */
 export function createKeptAgents(limits: KeptConnections) {
   const idle = new IdleConnections(limits);
-  const { maxPerHost: maxSockets, maxInAll: maxTotalSockets } = limits;
+  const { maxPerHost: maxSockets, maxPerScheme: maxTotalSockets } = limits;
   const options = { keepAlive: true, timeout: limits.maxIdleMs, maxSockets, maxTotalSockets };
   return { http: new KeptAgent(options, idle), https: new KeptTlsAgent(options, idle) } as const;
 }

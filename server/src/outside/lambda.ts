@@ -52,7 +52,7 @@ const LAMBDA: AwsService = {
 const NAME = /^[\w-]{1,64}(?::[\w$-]{1,128})?$/;
 
 /** Connections of routes. */
-const CONNECTIONS = { maxPerHost: 50, maxInAll: 512, maxIdle: 64, maxIdleMs: 20_000 };
+const CONNECTIONS = { maxPerHost: 50, maxPerScheme: 512, maxIdle: 64, maxIdleMs: 20_000 };
 
 export function createLambda({ settings, warn }: { settings: LambdaSettings; warn: WarnRarely }): Lambda {
   const { region, lambdaEndpoint, lambdaFunctions, outsideMaxResponseBytes: maxBytes } = settings;

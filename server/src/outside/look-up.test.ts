@@ -35,7 +35,7 @@ test('of the thousands of addresses that a name may have, the first of each fami
     family: 4,
   }));
   const addressesOf = createAddressesOf({ lookUp: async () => [...six, ...four] });
-  assert.deepEqual(await addressesOf('many.example'), [...four.slice(0, 8), ...six.slice(0, 8)]);
+  assert.deepEqual(await addressesOf('many.example'), [...six.slice(0, 8), ...four.slice(0, 8)]);
 });
 
 /** Knows one address of `known…`, nothing of `nobody…`, and does not answer about others (RFC 1035, section 4). */

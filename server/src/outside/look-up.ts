@@ -47,9 +47,14 @@ function found(answer: PromiseSettledResult<string[]>, family: 4 | 6): LookupAdd
   return answer.status === 'rejected' ? [] : answer.value.map((address) => ({ address, family }));
 }
 
-/** The first of each family. */
+/** The first of each family, in their order. */
 function firstOfEach(addresses: readonly LookupAddress[]): LookupAddress[] {
-  return [4, 6].flatMap((family) => addresses.filter((one) => one.family === family).slice(0, MAX_ADDRESSES));
+  const left = new Map([4, 6].map((family) => [family, MAX_ADDRESSES]));
+  return addresses.filter(({ family }) => {
+    const places = left.get(family) ?? 0;
+    left.set(family, places - 1);
+    return places > 0;
+  });
 }
 
 /**

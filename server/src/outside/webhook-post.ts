@@ -11,7 +11,7 @@ import { isPublic } from './public-address.ts';
 const VARIABLE = 'RESPARK_WEBHOOK_PRIVATE_HOSTS';
 /** What a receiver says beside its status is thrown away. */
 const MAX_ANSWER_BYTES = 65_536;
-const CONNECTIONS = { maxPerHost: 64, maxInAll: 512, maxIdle: 128, maxIdleMs: 20_000 };
+const CONNECTIONS = { maxPerHost: 64, maxPerScheme: 512, maxIdle: 128, maxIdleMs: 20_000 };
 
 export interface WebhookPostSettings {
   readonly webhookTimeoutMs: number;

@@ -11,7 +11,7 @@ const MEMORY_MS = 200;
 const SLOW_MS = 20;
 
 interface Record {
-  /** How long the invocation took in which a moment of the stage's time was spent, on average. */
+  /** The average length of the stage's invocations, weighted by their length. */
   typicalMs: number;
   /** When threads had to be ended for the stage, the last few. */
   kills: number[];

@@ -3,13 +3,12 @@ import { test } from 'node:test';
 import { recordedLog } from '../../../test/support/domain.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
-import { sampleGame, sampleStage } from '../../store/store-samples.ts';
+import { sampleGame } from '../../store/store-samples.ts';
 import { openTestStore } from '../../store/test-store.ts';
 import { createBarEnforcement } from './bar-enforcement.ts';
 
 const NOW = 1_700_000_000_000;
 const ZOO = sampleGame('Zoo');
-const LIVE = sampleStage(ZOO, 'Live');
 const ENDED = 1_250;
 
 test('bars that have ended are removed as fast as one key may set them, with turns for others in between', async (t) => {
@@ -39,34 +38,5 @@ test('bars that have ended are removed as fast as one key may set them, with tur
   for (; (await left()) > 0 && steps < 100; steps += 1) clock.advance(20);
   assert.equal(await left(), 0);
   assert.ok(steps > 10, 'not all at once');
-  await enforcement.close();
-});
-
-test('a bar that is lifted before the directory has it ends no connection of whoever has come back', async (t) => {
-  const clock = new ManualClock(NOW);
-  const store = await openTestStore(t);
-  await store.games.insert(ZOO);
-  await store.stages.insert(LIVE);
-  const block = () =>
-    store.bars.set({
-      ...{ name: 'block', kind: 'block', gameId: ZOO.id, stageId: LIVE.id, playerId: 'anna', until: undefined },
-      ...{ signedInBefore: undefined, endsConnections: true, reason: '', messages: {}, evidence: '', actor: 'a' },
-      ...{ requestId: 'r', createdAt: NOW },
-    });
-  let meanwhile = async () => {};
-  const ended: string[] = [];
-  const enforcement = createBarEnforcement({
-    ...{ store, clock, log: recordedLog().log, settings: { disconnectDeadlineMs: 1_000 } },
-    cluster: { era: () => 'e', node: 'a', setBar: () => meanwhile() } as unknown as Cluster,
-    async disconnect({ player: { playerId } }) {
-      ended.push(playerId);
-      return { successes: ['c'], failures: [] };
-    },
-  });
-  const bring = async () => await enforcement.bring(await block(), enforcement.standing(), { isDetailed: true });
-  assert.deepEqual((await bring()).successes, ['c']);
-  meanwhile = async () => void (await store.bars.lift('block', NOW));
-  assert.deepEqual(await bring(), { successes: [], failures: [], connections: [] });
-  assert.deepEqual(ended, ['anna']);
   await enforcement.close();
 });

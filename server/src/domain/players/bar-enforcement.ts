@@ -30,10 +30,6 @@ interface Detail {
   readonly isDetailed?: boolean | undefined;
 }
 
-function nobodyOf({ isDetailed }: Detail): DisconnectResult {
-  return isDetailed ? { ...NOBODY, connections: [] } : NOBODY;
-}
-
 /**
  * Brings bars from the store to the directory. The order makes what is promised: a bar is stored, then acknowledged by the
  * directory, and only then the player's connections are listed and ended. So each connection that registered before is in
@@ -88,8 +84,6 @@ export function createBarEnforcement({
     }
     // One that has ended meanwhile is brought too: what it took the place of may last longer.
     await withTimeout(cluster.setBar(target, bar, asOf), timeoutMs, clock);
-    // Whoever has come back since it was lifted, or was changed, is not meant by this version.
-    if ((await store.bars.find(name))?.version !== version) return nobodyOf(detail);
     const ending = endConnections(record, deadline - clock.monotonic(), detail);
     const ended = await withTimeout(ending, timeoutMs, clock);
     // A connection whose end is not proven is asked for again, by whichever node comes first.
@@ -173,7 +167,7 @@ function createEndConnections({
   return async (record: BarRecord, timeoutMs: number, { isDetailed }: Detail): Promise<DisconnectResult> => {
     const { kind, gameId, stageId, playerId, requestId, messages, until, endsConnections } = record;
     if (!endsConnections || (until !== undefined && until <= clock.now())) {
-      return nobodyOf({ isDetailed });
+      return isDetailed ? { ...NOBODY, connections: [] } : NOBODY;
     }
     const text = messages[''];
     if (playerId === undefined) {

@@ -123,14 +123,14 @@ export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs
     count: async (named, job, change) =>
       await audit.around(recorded(change, job, true), async () => {
         const stage = await getStage(store, named);
-        return await count(stage.id, read(job, stage));
+        return await count(stage, read(job, stage), 'dry run of');
       }),
 
     start: async (named, job, change) =>
       await audit.around(recorded(change, job, false), async () => {
         const stage = await getStage(store, named);
         const meant = read(job, stage);
-        const { connections, players } = await count(stage.id, meant);
+        const { connections, players } = await count(stage, meant);
         const { playerIds, ...selector } = meant;
         const { isEverybody } = job.selection;
         const startedBy = await subjectOf(store, change.actor);
@@ -160,7 +160,7 @@ export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs
         // A job that has begun is about those whom it has not come to yet.
         if (job.begunAt !== undefined) return {};
         const meant = { ...readRequest(job).selector, playerIds: await store.disconnectJobs.playerIds(id) };
-        const { connections, players } = await count(stage.id, meant);
+        const { connections, players } = await count(stage, meant);
         return { connections, players };
       });
     },
@@ -219,7 +219,9 @@ function createCount({ cluster, clock, settings }: Pick<DisconnectJobsParts, 'cl
     const sumOf = (name: 'connections' | 'players') => byNode.reduce((sum, counts) => sum + counts[name], 0);
     return { connections: sumOf('connections'), players: sumOf('players'), byNode };
   };
-  return (stageId: string, selector: ConnectionSelector) => share(stageId, () => ask(stageId, selector));
+  // Whoever looks at what a job would mean keeps nobody from starting one.
+  return ({ id, gameId }: Stage, selector: ConnectionSelector, lane = 'job of') =>
+    share(`${lane} ${gameId}`, () => ask(id, selector));
 }
 
 async function insert(

@@ -131,7 +131,7 @@ export function createOnline({
     const end = (position: Position) => ({ items, nextToken: pageTokens.seal(JSON.stringify(position), scope) });
     for (let examined = 0; examined < MAX_EXAMINED; examined += BATCH) {
       const request = { from, prefix: filter.playerIdPrefix, limit: BATCH };
-      const { last: lastPlayer, found: players } = await share(stage.id, async () => {
+      const { last: lastPlayer, found: players } = await share(stage.gameId, async () => {
         await turn();
         const listing = await fromDirectory(() => cluster.listStage(stage.id, request));
         return { last: listing.last, found: await filterPlayers(listing) };
@@ -172,7 +172,7 @@ export function createOnline({
 
     async count(named) {
       const stage = await getStage(named);
-      const { players, groups } = await share(stage.id, () => fromDirectory(() => cluster.countStage(stage.id)));
+      const { players, groups } = await share(stage.gameId, () => fromDirectory(() => cluster.countStage(stage.id)));
       const [byRuntime, byNode] = [new Map<string, number>(), new Map<string, number>()];
       let total = 0;
       for (const { node, runtimeId, connections } of groups) {

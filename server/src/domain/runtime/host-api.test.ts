@@ -69,7 +69,7 @@ test('the reason of a disconnect is counted in characters, and a very long one n
   assert.ok('result' in (await call('Disconnect', ['anna', '😀'.repeat(64)])));
   for (const [reason, got] of [
     ['😀'.repeat(65), 65],
-    ['x'.repeat(200_000), 200_000],
+    ['x'.repeat(200_000), 'many more'],
   ] as const) {
     assert.deepEqual(await call('Disconnect', ['anna', reason]), {
       error: { code: 'bad_argument', message: `the reason may have at most 64 characters, got ${got}` },

@@ -122,7 +122,7 @@ const OPERATIONS: Readonly<Record<string, HostOperation>> = {
     if (got !== undefined && got > MAX_REASON_CHARACTERS) {
       throw new CallError(
         'bad_argument',
-        `the reason may have at most ${MAX_REASON_CHARACTERS} characters, got ${got}`,
+        `the reason may have at most ${MAX_REASON_CHARACTERS} characters, got ${got > 10 * MAX_REASON_CHARACTERS ? 'many more' : got}`,
       );
     }
     await assertThere(parts, context);

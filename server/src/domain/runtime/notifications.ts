@@ -174,7 +174,7 @@ export function createNotifications({
         const request = { stageId: stage.id, type, payload, isDryRun };
         const ask = () => Promise.all(nodes.map((node) => askNode(node, request, selector)));
         // Nothing else bounds those that reach nobody.
-        return await (isDryRun ? share(stage.id, ask) : ask());
+        return await (isDryRun ? share(stage.gameId, ask) : ask());
       }),
   };
 }
