@@ -297,9 +297,10 @@ export class SandboxPool implements Sandbox {
     }
     job.hasScriptsSent = true;
     // A fault shows when the thread says once more that the scripts are missing.
-    this.#load(thread, job.invocation.runtime).catch((error: unknown) =>
-      this.#log.error({ err: error, runtimeId: job.invocation.runtime.id }, 'scripts could not be loaded'),
-    );
+    const { runtime } = job.invocation;
+    this.#load(thread, runtime).catch((error: unknown) => {
+      if (!this.#isClosed) this.#log.error({ err: error, runtimeId: runtime.id }, 'scripts could not be loaded');
+    });
     this.#sendJob(thread, job);
   }
 
