@@ -1,4 +1,4 @@
-import { type ClientRequest, Agent as HttpAgent } from 'node:http';
+import { Agent as HttpAgent } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { BoundedTlsAgent } from './bounded-tls.ts';
 
@@ -16,7 +16,7 @@ export function createKeptAgents(limits: KeptConnections) {
   const idle = new IdleConnections(limits);
   const { maxPerHost: maxSockets, maxPerScheme: maxTotalSockets } = limits;
   const options = { keepAlive: true, timeout: limits.maxIdleMs, maxSockets, maxTotalSockets };
-  return { http: new KeptAgent(options, idle), https: new KeptTlsAgent(options, idle) } as const;
+  return { http: keeping(new HttpAgent(options), idle), https: keeping(new BoundedTlsAgent(options), idle) } as const;
 }
 
 /**
@@ -51,43 +51,17 @@ class IdleConnections {
   }
 }
 
-type Options = ConstructorParameters<typeof HttpAgent>[0];
-
-class KeptAgent extends HttpAgent {
-  readonly #idle: IdleConnections;
-
-  constructor(options: Options, idle: IdleConnections) {
-    super(options);
-    this.#idle = idle;
-  }
-
+/** Has an agent ask before it keeps a connection. */
+function keeping<Kind extends HttpAgent>(agent: Kind, idle: IdleConnections): Kind {
+  const { keepSocketAlive, reuseSocket } = agent;
   // What it returns is documented, but not among the types.
-  override keepSocketAlive(socket: Duplex): boolean {
-    const isToBeKept: unknown = super.keepSocketAlive(socket);
-    return isToBeKept === true && this.#idle.take(socket);
-  }
-
-  override reuseSocket(socket: Duplex, request: ClientRequest): void {
-    this.#idle.release(socket);
-    super.reuseSocket(socket, request);
-  }
-}
-
-class KeptTlsAgent extends BoundedTlsAgent {
-  readonly #idle: IdleConnections;
-
-  constructor(options: Options, idle: IdleConnections) {
-    super(options);
-    this.#idle = idle;
-  }
-
-  override keepSocketAlive(socket: Duplex): boolean {
-    const isToBeKept: unknown = super.keepSocketAlive(socket);
-    return isToBeKept === true && this.#idle.take(socket);
-  }
-
-  override reuseSocket(socket: Duplex, request: ClientRequest): void {
-    this.#idle.release(socket);
-    super.reuseSocket(socket, request);
-  }
+  agent.keepSocketAlive = (socket) => {
+    const isToBeKept: unknown = keepSocketAlive.call(agent, socket);
+    return isToBeKept === true && idle.take(socket);
+  };
+  agent.reuseSocket = (socket, request) => {
+    idle.release(socket);
+    reuseSocket.call(agent, socket, request);
+  };
+  return agent;
 }
