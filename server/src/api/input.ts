@@ -54,17 +54,16 @@ export function readLongInput(
  */
 export function readInput(shape: StructureShape, { labels, rawQuery, body }: InputSources): Record {
   const queryValues = parseQuery(rawQuery) ?? [];
-  const members = Object.entries(shape.members);
   const json = takesBody(shape) ? parseBody(body) : {};
-  const raw = members.map(([name, member]): [string, unknown] => {
-    if (member.location === 'uri') return [name, labels.get(name)];
-    if (member.location === 'querystring') {
+  const raw: { [name: string]: unknown } = {};
+  for (const [name, member] of Object.entries(shape.members)) {
+    if (member.location === 'uri') raw[name] = labels.get(name);
+    else if (member.location === 'querystring') {
       const values = queryValues.filter(([key]) => key === name).map(([, value]) => value);
-      return [name, queryMember(member, values)];
-    }
-    return [name, Object.hasOwn(json, name) ? json[name] : undefined];
-  });
-  const input = parse(shape, Object.fromEntries(raw)) as Record;
+      raw[name] = queryMember(member, values);
+    } else raw[name] = Object.hasOwn(json, name) ? json[name] : undefined;
+  }
+  const input = parse(shape, raw) as Record;
   const unknown = shape.isExact ? Object.keys(json).filter((name) => !Object.hasOwn(shape.members, name)) : [];
   if (unknown.length > 0) {
     const shown = unknown.slice(0, MAX_SHOWN).map((name) => `'${excerptOf(name)}'`);

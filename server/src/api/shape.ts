@@ -199,8 +199,11 @@ export function serialize(shape: Shape, value: unknown): unknown {
       );
     case 'structure': {
       const members = value as { readonly [name: string]: unknown };
-      const present = Object.entries(shape.members).filter(([name]) => members[name] !== undefined);
-      return Object.fromEntries(present.map(([name, member]) => [name, serialize(member, members[name])]));
+      const present: { [name: string]: unknown } = {};
+      for (const [name, member] of Object.entries(shape.members)) {
+        if (members[name] !== undefined) present[name] = serialize(member, members[name]);
+      }
+      return present;
     }
     default:
       return value;

@@ -117,17 +117,17 @@ function visitMap(shape: Shape & { type: 'map' }, raw: unknown, path: string, fa
 
 function visitStructure(shape: Shape & { type: 'structure' }, raw: unknown, path: string, faults: Faults): unknown {
   if (!isRecord(raw)) return faults.add(raw, path, 'Member must be a structure');
-  const members: [string, unknown][] = [];
+  const members: Record<string, unknown> = {};
   for (const [name, member] of Object.entries(shape.members)) {
     const value = Object.hasOwn(raw, name) ? raw[name] : undefined;
     const memberPath = join(path, lowerCamel(name));
-    if (isGiven(member, value)) members.push([name, visit(member, value, memberPath, faults)]);
+    if (isGiven(member, value)) members[name] = visit(member, value, memberPath, faults);
     else if (shape.required.includes(name)) faults.add(value, memberPath, NOT_NULL);
   }
   // Of the input itself only known members come this far.
   const unknown = shape.isExact ? Object.keys(raw).filter((name) => !Object.hasOwn(shape.members, name)) : [];
   for (const name of unknown) faults.add(raw[name], join(path, excerptOf(name)), 'Member is not known to this server');
-  return Object.fromEntries(members);
+  return members;
 }
 
 const NOT_NULL = 'Member must not be null';

@@ -40,6 +40,7 @@ export type RequestLine = Pick<HttpRequest, 'method' | 'rawPath' | 'rawQuery' | 
  * percent-encoded UTF-8. Input must be read with this same function, so that the server obeys exactly what was signed.
  */
 export function parseQuery(rawQuery: string): readonly (readonly [name: string, value: string])[] | undefined {
+  if (rawQuery === '') return [];
   if (!/^[\x21-\x7e]*$/.test(rawQuery)) return undefined;
   try {
     return rawQuery
@@ -247,8 +248,10 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
+/** A time in milliseconds since 1970 as YYYYMMDDTHHMMSSZ. Outside the years 0 to 9999 it has not this form. */
 export function toBasicIso(ms: number): string {
-  return new Date(ms).toISOString().replace(/[-:]|\.\d{3}/g, '');
+  const iso = new Date(ms).toISOString();
+  return `${iso.slice(0, 4)}${iso.slice(5, 7)}${iso.slice(8, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}Z`;
 }
 
 export function invalid(message: string): SignatureRefusal {
