@@ -10,7 +10,7 @@ const [rounds = 0, loads = 0] = process.argv.slice(2).map(Number);
 /** As many handlers as a game of some size has, of about a kilobyte each. */
 const HANDLERS = 20;
 const BODY = `let sum = 0;\n${'for (let i = 0; i < 9; i += 1) sum += i * (i - 1);\n'.repeat(20)}return sum;`;
-const SEEDS = [1, 2, 3, 4];
+const SEEDS = [1, 2, 3, 4] as const;
 const INPUT = '{"playerId":"p","message":{"Text":"move to 12,34"}}';
 
 const limits = { maxTicks: 500, maxBusyMs: 1_000, maxGrowthBytes: 4_194_304 };

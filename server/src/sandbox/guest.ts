@@ -53,7 +53,12 @@ export type Finished =
 /** The scripts of one runtime, compiled, in the memory of the instance. */
 export interface ScriptSet {
   readonly snapshot: Snapshot;
+  /** The names of the handlers, as texts in that memory. */
+  readonly names: ReadonlyMap<string, QuickJSHandle>;
 }
+
+/** What the random numbers of one invocation begin with, of 32 bits each. */
+export type Seeds = readonly [number, number, number, number];
 
 /**
  * One instance of QuickJS, for one game. Before each invocation its memory is put back to what it was when the scripts had
@@ -131,24 +136,32 @@ export class Guest {
     this.#atRest = undefined;
     // If something is thrown on the way, nobody knows what is in the memory.
     this.#isSpoiled = true;
-    for (const [handler, script] of scripts) this.#defineOne(handler, script);
+    const names = new Map<string, QuickJSHandle>();
+    for (const [handler, script] of scripts) names.set(handler, this.#defineOne(handler, script));
     const snapshot = this.#memory.save();
     this.#isSpoiled = false;
     this.#atRest = snapshot;
-    return { snapshot };
+    return { snapshot, names };
   }
 
   /** Runs one handler, in a guest that is as fresh as after `load`. */
-  invoke({ snapshot }: ScriptSet, handler: string, inputJson: string, seeds: Iterable<number>): Finished {
+  invoke({ snapshot, names }: ScriptSet, handler: string, inputJson: string, seeds: Seeds): Finished {
     this.#restore(snapshot);
     this.#atRest = undefined;
     this.#start();
     const context = this.#context;
     this.#underWay = 'invocation';
     try {
-      const parameters = [handler, inputJson].map((text) => context.newString(text));
-      const numbers = Array.from(seeds, (seed) => context.newNumber(seed));
-      const result = context.callFunction(this.#run, context.undefined, ...parameters, ...numbers);
+      const result = context.callFunction(
+        this.#run,
+        context.undefined,
+        names.get(handler) ?? context.newString(handler),
+        context.newString(inputJson),
+        context.newNumber(seeds[0]),
+        context.newNumber(seeds[1]),
+        context.newNumber(seeds[2]),
+        context.newNumber(seeds[3]),
+      );
       // The handles are not released: what they point to is gone when the memory is put back.
       // Some of the engine's own functions turn the end of a script into an error that it can catch.
       if (this.#isStopped) return this.#stopped();
@@ -215,13 +228,14 @@ export class Guest {
     return context.unwrapResult(context.callFunction(install, context.undefined, hostHandle));
   }
 
-  #defineOne(handler: string, script: string): void {
+  /** Returns the name of the handler. It is kept for good, as long as the memory is what it is with these scripts. */
+  #defineOne(handler: string, script: string): QuickJSHandle {
     const context = this.#context;
     const compiled = this.#compile(handler, script);
     const name = context.newString(handler);
     context.unwrapResult(context.callFunction(this.#define, context.undefined, name, compiled)).dispose();
     compiled.dispose();
-    name.dispose();
+    return name;
   }
 
   #compile(handler: string, script: string): QuickJSHandle {

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { inSteps, type MaybePromise, type Steps, settled } from '../maybe-promise.ts';
 import { createReaderOf, type PayloadReader } from '../payloads.ts';
 import { Guest, type GuestHost, type GuestLimits, type ScriptSet } from './guest.ts';
 import type { ScriptedRuntime } from './sandbox.ts';
@@ -69,15 +70,17 @@ export class Guests {
     this.#shrink();
   }
 
-  /** Undefined when the runtime was never loaded, or has been dropped. Throws when its scripts cannot be loaded again. */
-  async find(runtimeId: string): Promise<Ready | undefined> {
+  /** Undefined when the runtime was never loaded, or has been dropped. Fails when its scripts cannot be loaded again. */
+  readonly find = inSteps((runtimeId: string) => this.#find(runtimeId));
+
+  *#find(runtimeId: string): Steps<Ready | undefined> {
     const gameId = this.#gameOfRuntime.get(runtimeId);
     const runtime = gameId === undefined ? undefined : this.#games.get(gameId)?.runtimes.get(runtimeId);
     if (gameId === undefined || runtime === undefined) return undefined;
-    let game = await (runtime.set === undefined ? this.#emptyGameOf(gameId) : this.#gameOf(gameId));
+    let game = yield* settled(runtime.set === undefined ? this.#emptyGameOf(gameId) : this.#gameOf(gameId));
     // Another runtime of the game may have taken more memory than can be put back: then a new guest loads the scripts.
     if (runtime.set !== undefined) game.guest.rest(runtime.set);
-    if (game.guest.isSpoiled) game = await this.#gameOf(gameId);
+    if (game.guest.isSpoiled) game = yield* settled(this.#gameOf(gameId));
     runtime.set ??= game.guest.load(runtime.scripts);
     game.runtimes.delete(runtimeId);
     game.runtimes.set(runtimeId, runtime);
@@ -92,12 +95,19 @@ export class Guests {
   }
 
   /** The guest of the game, a new one in place of one that is spoiled. */
-  async #gameOf(gameId: string): Promise<GuestOfGame> {
-    const game = this.#games.get(gameId) ?? { guest: await this.make(), runtimes: new Map() };
-    if (game.guest.isSpoiled) {
-      game.guest = await this.make();
-      for (const runtime of game.runtimes.values()) runtime.set = undefined;
-    }
+  #gameOf(gameId: string): MaybePromise<GuestOfGame> {
+    const game = this.#games.get(gameId);
+    if (game === undefined || game.guest.isSpoiled) return this.#makeGame(gameId, game);
+    this.#games.delete(gameId);
+    this.#games.set(gameId, game);
+    return game;
+  }
+
+  async #makeGame(gameId: string, spoiled: GuestOfGame | undefined): Promise<GuestOfGame> {
+    const guest = await this.make();
+    const game = spoiled ?? { guest, runtimes: new Map() };
+    game.guest = guest;
+    for (const runtime of game.runtimes.values()) runtime.set = undefined;
     this.#games.delete(gameId);
     this.#games.set(gameId, game);
     return game;

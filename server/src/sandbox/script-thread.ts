@@ -1,11 +1,12 @@
 import type { MessagePort } from 'node:worker_threads';
 import { parseJson } from '@respark/protocol';
 import type { Clock } from '../clock.ts';
+import { andThen, type MaybePromise, orElse } from '../maybe-promise.ts';
 import { PayloadFault, type PayloadReader } from '../payloads.ts';
 import type { RandomBytes } from '../random.ts';
 import { AnswerBox } from './bridge.ts';
-import { type Finished, type Guest, OUT_OF_MEMORY, WRAPPER_START } from './guest.ts';
-import { Guests } from './guests.ts';
+import { type Finished, type Guest, OUT_OF_MEMORY, type Seeds, WRAPPER_START } from './guest.ts';
+import { Guests, type Ready } from './guests.ts';
 import { withHint } from './hints.ts';
 import { hasMoreValues } from './json-values.ts';
 import type { Ending, ScriptFailure, ScriptLine } from './sandbox.ts';
@@ -35,7 +36,8 @@ export class ScriptThread {
   /** Numbers the calls of all invocations, in 32 bits, as they are kept where the answers are. */
   #callNumber = 0;
   #running: Running | undefined;
-  #last: Promise<void> = Promise.resolve();
+  /** What is done with the newest message, as long as it is not done. */
+  #last: MaybePromise<void> = undefined;
 
   constructor({
     port,
@@ -61,10 +63,19 @@ export class ScriptThread {
   }
 
   listen(): void {
-    // Messages are handled one after the other, although making a guest takes an await.
-    this.#last = this.#warmUp();
-    this.#port.on('message', (message: ToThread) => {
-      this.#last = this.#last.then(() => (message.kind === 'load' ? this.#load(message) : this.#invoke(message)));
+    this.#inTurn(() => this.#warmUp());
+    this.#port.on('message', (message: ToThread) =>
+      this.#inTurn(() => (message.kind === 'load' ? this.#load(message) : this.#invoke(message))),
+    );
+  }
+
+  /** Messages are handled one after the other, although making a guest takes an await. */
+  #inTurn(work: () => MaybePromise<void>): void {
+    const last = andThen(this.#last, work);
+    this.#last = last;
+    if (!(last instanceof Promise)) return;
+    void last.then(() => {
+      if (this.#last === last) this.#last = undefined;
     });
   }
 
@@ -89,15 +100,22 @@ export class ScriptThread {
     this.#post({ kind: 'loaded', fault });
   }
 
-  async #invoke({ runtimeId, handler, inputJson }: Extract<ToThread, { kind: 'invoke' }>): Promise<void> {
+  #invoke({ runtimeId, handler, inputJson }: Extract<ToThread, { kind: 'invoke' }>): MaybePromise<void> {
     // Scripts that cannot be loaded again are missing: when they are sent once more, the answer says why.
-    const ready = await this.#guests.find(runtimeId).catch(() => undefined);
-    if (ready === undefined) return this.#post({ kind: 'missing' });
-    const { guest, set, findResponseReader } = ready;
+    const found = orElse(
+      () => this.#guests.find(runtimeId),
+      () => undefined,
+    );
+    return andThen(found, (ready) => {
+      if (ready === undefined) this.#post({ kind: 'missing' });
+      else this.#run(ready, handler, inputJson);
+    });
+  }
+
+  #run({ guest, set, findResponseReader }: Ready, handler: string, inputJson: string): void {
     const running: Running = { guest, lines: [], lineBytes: 0, linesDropped: 0, calls: 0 };
     this.#running = running;
-    const seeds = new Int32Array(this.#random(SEED_BYTES).slice().buffer);
-    const finished = guest.invoke(set, handler, inputJson, seeds);
+    const finished = guest.invoke(set, handler, inputJson, seedsOf(this.#random(SEED_BYTES)));
     this.#running = undefined;
     const { lines, linesDropped } = running;
     const ending = fitted(endingOf(handler, finished, this.#limits), findResponseReader(handler));
@@ -149,6 +167,11 @@ export class ScriptThread {
   #post(message: FromThread): void {
     this.#port.postMessage(message);
   }
+}
+
+function seedsOf(bytes: Uint8Array): Seeds {
+  const words = new DataView(bytes.buffer, bytes.byteOffset, SEED_BYTES);
+  return [words.getInt32(0), words.getInt32(4), words.getInt32(8), words.getInt32(12)];
 }
 
 function endingOf(handler: string, finished: Finished, limits: ThreadLimits): Ending {
