@@ -155,16 +155,47 @@ test("what cloud code has kept for a stage goes after the stage's players and be
   assert.deepEqual([playerData.removed, stageLogs.removed], [[], []], 'players may still be there');
   release();
   await deletion;
-  assert.deepEqual([playerData.removed, stageLogs.removed], [[dev.id], [dev.id]]);
+  assert.deepEqual(
+    [playerData.removed, stageLogs.removed],
+    [
+      [dev.id, dev.id],
+      [dev.id, dev.id],
+    ],
+  );
   await games.delete('Demo', CHANGE);
   assert.deepEqual(
     [playerData.removed, stageLogs.removed],
     [
-      [dev.id, live.id],
-      [dev.id, live.id],
+      [dev.id, dev.id, live.id, live.id],
+      [dev.id, dev.id, live.id, live.id],
     ],
   );
   assert.equal(await store.games.count(), 0);
+});
+
+test('what scripts leave while their stage is being removed goes as well', async (t) => {
+  const stored = new Set<string>();
+  const store = await openTestStore(t);
+  const { games, stages } = await openDomain(t, {
+    store: {
+      ...store,
+      stages: {
+        ...store.stages,
+        async remove(id) {
+          // By scripts that found the stage there before it was marked.
+          for (const kind of ['data', 'lines']) stored.add(`${kind} ${id}`);
+          await store.stages.remove(id);
+        },
+      },
+    },
+    playerData: { removeStage: async (id) => void stored.delete(`data ${id}`) },
+    stageLogs: { remove: async (id) => void stored.delete(`lines ${id}`) },
+  });
+  await games.create({ name: 'Demo' }, CHANGE);
+  await stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CHANGE);
+  await stages.delete('Demo', 'Dev', CHANGE);
+  assert.equal(await stages.find('Demo', 'Dev'), undefined);
+  assert.deepEqual([...stored], []);
 });
 
 for (const name of ['playerData', 'stageLogs'] as const) {
@@ -182,7 +213,7 @@ for (const name of ['playerData', 'stageLogs'] as const) {
     clock.advance(400);
     await deletion;
     await deletions.settled();
-    assert.equal(data.removed.length, 1);
+    assert.equal(new Set(data.removed).size, 1);
     assert.equal(await stages.find('Demo', 'Dev'), undefined);
   });
 }

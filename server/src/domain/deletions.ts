@@ -11,7 +11,7 @@ const STAGES_AT_ONCE = 100;
 
 /**
  * Removes what the store marks as DELETING: the players' connections first, then what cloud code has kept for the stage,
- * the row last. A marked row stays marked until it is gone, so after a failure, or a crash at any point, the whole
+ * the row last, and after it what scripts have left meanwhile. A marked row stays marked until it is gone, so after a failure, or a crash at any point, the whole
  * deletion is simply done again.
  *
  * At most one deletion is under way for each marked row.
@@ -49,12 +49,18 @@ export function createDeletions({
 }: DeletionsParts): Deletions {
   const background = createBackground({ clock, log, failure: 'deletion failed and will be tried again' });
 
+  async function removeKept(stageId: string): Promise<void> {
+    await playerData.removeStage(stageId);
+    await stageLogs.remove(stageId);
+  }
+
   function stageDeletion(stageId: string): Deletion {
     return background.run(stageId, async () => {
       await cluster.closeStage(stageId, settings.disconnectDeadlineMs);
-      await playerData.removeStage(stageId);
-      await stageLogs.remove(stageId);
+      await removeKept(stageId);
       await store.stages.remove(stageId);
+      // A script that found the stage there before it was marked may have set data, or written lines, since then.
+      await removeKept(stageId);
       return true;
     });
   }
