@@ -53,7 +53,7 @@ import { createLineWriter } from '../domain/runtime/script-logs.ts';
 import { createSnapshots, type SnapshotsParts } from '../domain/snapshots.ts';
 import { createStageIdentities } from '../domain/stage-identities.ts';
 import { createStageLogLines } from '../domain/stage-log-lines.ts';
-import { createStages, isStageThere, type StagesParts } from '../domain/stages.ts';
+import { createStages, isStageIdThere, isStageThere, type StagesParts } from '../domain/stages.ts';
 import { createResourceTags } from '../domain/tags.ts';
 import type { Keyring } from '../keyring.ts';
 import type { Log } from '../log.ts';
@@ -193,7 +193,7 @@ export function createServices({
     ...{ store, audit, cluster, tokens, providerTokens, blocking, events },
     ...{ clock, random, log, metrics, settings },
   });
-  const lines = createLineWriter({ stageLogs, clock, log });
+  const lines = createLineWriter({ stageLogs, isThere: (stageId) => isStageIdThere(store, stageId), clock, log });
   const programs = createPrograms({ store, longWork, clock, log });
   const notify = createNotify({ cluster, clock, log, settings });
   const answers = createGameAnswers({

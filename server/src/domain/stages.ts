@@ -103,7 +103,7 @@ export function createStages({ store, audit, deletions, paginate, clock, random,
           createOnce(store, clock.now(), call, {
             create: () => insert(store, stage),
             idOf: (made) => made.id,
-            find: (id) => store.stages.findById(id),
+            find: async (id) => await store.stages.findById(id),
           }),
         ),
       );
@@ -186,6 +186,14 @@ export function isStageThere(
     findStage(store, gameName, stageName),
     (found) => typeof found !== 'string' && found.id === stageId && !isBeingDeleted(found),
   );
+}
+
+/** The same for a stage that is known by its id alone. */
+export function isStageIdThere(
+  { stages }: { readonly stages: Pick<Store['stages'], 'findById'> },
+  id: string,
+): MaybePromise<boolean> {
+  return andThen(stages.findById(id), (found) => found !== undefined && !isBeingDeleted(found));
 }
 
 export function stageNotFound(gameName: string, name: string): never {

@@ -198,7 +198,7 @@ export type GameChange = Partial<Pick<GameRecord, 'description' | 'state' | 'tag
 
 export interface StageTable {
   find(gameName: string, stageName: string): MaybePromise<StageRecord | undefined>;
-  findById(id: string): Promise<StageRecord | undefined>;
+  findById(id: string): MaybePromise<StageRecord | undefined>;
   findByGameKey(gameKey: string): MaybePromise<StageRecord | undefined>;
   list(gameId: string, page: PageQuery): Promise<StageRecord[]>;
   count(gameId: string): Promise<number>;

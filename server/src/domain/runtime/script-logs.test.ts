@@ -12,7 +12,7 @@ const lineOf = (text: string): NewLogLine => ({
 });
 
 /** A writer to logs that keep nothing before they are told to. */
-function createWriter({ isFailing = (): boolean => false } = {}) {
+function createWriter({ isFailing = (): boolean => false, isThere = (_: string): boolean => true } = {}) {
   const clock = new ManualClock();
   const { log, lines: logged } = recordedLog();
   const kept: { readonly stageId: string; readonly lines: readonly NewLogLine[] }[] = [];
@@ -26,7 +26,7 @@ function createWriter({ isFailing = (): boolean => false } = {}) {
         kept.push({ stageId, lines });
       },
     },
-    ...{ clock, log },
+    ...{ isThere, clock, log },
   });
   const write = (stageId: string, count: number, text = '') => {
     for (let index = 0; index < count; index += 1) writer.write(stageId, lineOf(text));
@@ -66,6 +66,15 @@ test('lines of a stage are kept in their order, some at a time', async () => {
   await writer.flush();
   assert.deepEqual(textsOf('dev'), texts);
   assert.ok(kept.every(({ lines }) => lines.length <= 128));
+});
+
+test('lines of a stage that was deleted are dropped, and those of another stage are kept', async () => {
+  const { writer, kept, logged, textsOf } = createWriter({ isThere: (stageId) => stageId !== 'deleted' });
+  for (const stageId of ['deleted', 'dev']) writer.write(stageId, lineOf(`of ${stageId}`));
+  await writer.flush();
+  assert.deepEqual(textsOf('dev'), ['of dev']);
+  assert.equal(kept.length, 1);
+  assert.deepEqual(logged, []);
 });
 
 test('a stage holds a quarter at most, lines that are being kept included, and there is room for another', async () => {

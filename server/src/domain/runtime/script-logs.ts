@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
+import type { MaybePromise } from '../../maybe-promise.ts';
 import { createRareWarnings } from '../../rare-warnings.ts';
 import type { NewLogLine, StageLogs } from '../../store/stage-logs/stage-logs.ts';
 import { createTokenBuckets } from '../../token-bucket.ts';
@@ -29,10 +30,13 @@ export interface LineWriter {
  */
 export function createLineWriter({
   stageLogs,
+  isThere,
   clock,
   log,
 }: {
   stageLogs: Pick<StageLogs, 'append'>;
+  /** Whether the stage of this id still exists and is not being deleted. */
+  isThere: (stageId: string) => MaybePromise<boolean>;
   clock: Clock;
   log: Log;
 }): LineWriter {
@@ -72,7 +76,8 @@ export function createLineWriter({
 
   async function keep(turn: Turn): Promise<void> {
     try {
-      await stageLogs.append(turn.stageId, turn.lines);
+      // Scripts may outlive their stage, and nothing would remove what they write then.
+      if (await isThere(turn.stageId)) await stageLogs.append(turn.stageId, turn.lines);
       leftOut.kept(turn);
     } catch (error) {
       leftOut.failed(turn, error);
