@@ -184,6 +184,21 @@ test('a node that does not say whom it has makes the job fail, and holds up no o
   assert.deepEqual([end?.state, end?.progress], ['FAILED', { ...NO_PROGRESS, closed: 10, silentNodes: ['b'] }]);
 });
 
+test('a node that answers in between is not given up, however far apart its failures are', async () => {
+  const nodes = new Nodes({ a: 2_000, b: 0 });
+  const failures = [0, 70_000];
+  nodes.onRequest = (kind, node) => {
+    if (kind !== 'match_connections' || node !== 'b') return;
+    if (failures[0] === undefined || nodes.clock.elapsedMs() < failures[0]) return;
+    failures.shift();
+    throw new Error('held up');
+  };
+  // To end those of the other node takes more than a minute.
+  const end = await nodes.run({}, { ratePerSecond: 20 });
+  assert.deepEqual(failures, []);
+  assert.deepEqual([end?.state, end?.progress], ['COMPLETED', { ...NO_PROGRESS, closed: 2_000 }]);
+});
+
 test('a job that was not confirmed stops before it ends one connection more than it may', async () => {
   const nodes = new Nodes({ a: 30, b: 30 });
   const end = await nodes.run({}, { confirmAbove: 25 });

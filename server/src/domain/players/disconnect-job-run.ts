@@ -59,7 +59,7 @@ export class DisconnectJobRun {
   #open: readonly JobTarget[];
   /** Connections that are not asked for again, though their nodes may still have them. */
   readonly #givenUp = new Set<string>();
-  /** Node → since when it does not answer, and when it is asked again. */
+  /** Node → since when it has not done what it was asked, and when it is asked again. */
   readonly #failing = new Map<string, { readonly since: number; readonly retryAt: number }>();
 
   constructor(
@@ -156,6 +156,8 @@ export class DisconnectJobRun {
         const request = { stageId: this.#job.stageId, selector: this.#selector, limit: PAGE + known.size };
         try {
           const { connections } = await cluster.request(node, 'match_connections', request, MATCH_TIMEOUT_MS);
+          // While it still has to end some, only their ends say that it does what it is asked.
+          if (!this.#open.some((target) => target.node === node)) this.#failing.delete(node);
           return connections
             .filter(({ connectionId }) => !known.has(connectionId))
             .map(({ connectionId, playerId }) => ({ node, playerId, connectionId }));
